@@ -1,0 +1,139 @@
+import path from 'node:path';
+import { z } from 'zod';
+
+/** The only reader of the environment. All problems are reported at once, by name, never with a value. */
+
+const WEAK_SECRETS = new Set(['changeme', 'secret', 'password']);
+const KEY_ENTRY = /^([A-Za-z0-9_-]{1,32}):(.{32,512})$/s;
+
+export interface SigningKey {
+  readonly kid: string;
+  readonly secret: Uint8Array;
+}
+
+const jwtKeys = z.string().transform((text, context): readonly SigningKey[] => {
+  const keys: SigningKey[] = [];
+  for (const entry of text.split(',')) {
+    const match = KEY_ENTRY.exec(entry.trim());
+    const secret = match?.[2] ?? '';
+    const weak = WEAK_SECRETS.has(secret.toLowerCase()) || new Set(secret).size < 8;
+    if (!match || weak || keys.some((key) => key.kid === match[1])) {
+      context.addIssue({
+        code: 'custom',
+        message: 'must be kid:secret[,kid:secret], each kid once, each secret 32 random characters or more',
+      });
+      return z.NEVER;
+    }
+    keys.push({ kid: match[1] ?? '', secret: new TextEncoder().encode(secret) });
+  }
+  return keys;
+});
+
+const port = z.coerce.number().int().min(0).max(65_535);
+const url = (...protocols: readonly string[]) =>
+  z
+    .string()
+    .refine(
+      (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol),
+      `must be a ${protocols.join(' or ')} URL`,
+    );
+
+const Environment = z.object({
+  NODE_ENV: z.string().default('production'),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  PORT: port.default(3000),
+  HOST: z.string().default('0.0.0.0'),
+  OPS_PORT: z.union([z.literal('off'), port]).default(3001),
+  OPS_HOST: z.string().default('127.0.0.1'),
+  DATABASE_URL: url('postgres:', 'postgresql:'),
+  DATABASE_POOL: z.coerce.number().int().min(2).max(100).default(10),
+  REDIS_URL: url('redis:', 'rediss:'),
+  QUEUE_PREFIX: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,40}$/)
+    .default('roomy'),
+  ROOMY_DATA_DIR: z.string().default('.roomy'),
+  JWT_KEYS: jwtKeys,
+  JWT_ISSUER: z.string().min(1).default('roomy'),
+  JWT_AUDIENCE: z.string().min(1).default('roomy-api'),
+  SAGA_WAIT_MS: z.coerce.number().int().min(0).max(60_000).default(10_000),
+  WORKER_CONCURRENCY: z.coerce.number().int().min(1).max(512).default(64),
+  SMTP_URL: url('smtp:', 'smtps:').optional(),
+  MAIL_FROM: z.string().default('Roomy <no-reply@roomy.example>'),
+  OPS_EMAIL: z.email().default('ops@roomy.example'),
+});
+
+export interface Config {
+  readonly production: boolean;
+  readonly logLevel: string;
+  readonly http: { readonly host: string; readonly port: number };
+  /** Null: this process serves no ops port. */
+  readonly ops: { readonly host: string; readonly port: number } | null;
+  readonly databaseUrl: string;
+  readonly databasePool: number;
+  readonly redisUrl: string;
+  /** First part of every Redis key; programs that work together share it. */
+  readonly queuePrefix: string;
+  readonly dataDir: string;
+  readonly jwt: JwtConfig;
+  readonly sagaWaitMs: number;
+  readonly workerConcurrency: number;
+  readonly mail: { readonly smtpUrl: string | null; readonly from: string; readonly opsEmail: string };
+}
+export interface JwtConfig {
+  readonly keys: readonly SigningKey[];
+  readonly issuer: string;
+  readonly audience: string;
+}
+
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/** For the migration program, which needs nothing else. */
+export function readDatabaseUrl(environment: Readonly<Record<string, string | undefined>> = process.env): string {
+  const parsed = Environment.shape.DATABASE_URL.safeParse(environment['DATABASE_URL']);
+  if (!parsed.success) throw new ConfigError('DATABASE_URL must be a postgres: or postgresql: URL');
+  return parsed.data;
+}
+
+/** For the token program. */
+export function readJwtConfig(environment: Readonly<Record<string, string | undefined>> = process.env): JwtConfig {
+  const parsed = Environment.pick({ JWT_KEYS: true, JWT_ISSUER: true, JWT_AUDIENCE: true }).safeParse(environment);
+  if (!parsed.success) {
+    throw new ConfigError(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('\n'));
+  }
+  const { JWT_KEYS, JWT_ISSUER, JWT_AUDIENCE } = parsed.data;
+  return { keys: JWT_KEYS, issuer: JWT_ISSUER, audience: JWT_AUDIENCE };
+}
+
+/** Throws `ConfigError` whose message names every wrong variable and what it must be. */
+export function readConfig(environment: Readonly<Record<string, string | undefined>> = process.env): Config {
+  const given = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
+  );
+  const parsed = Environment.safeParse(given);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.map((issue) => {
+      const name = issue.path.join('.');
+      return `  ${name}: ${given[name] === undefined ? 'is required' : issue.message}`;
+    });
+    throw new ConfigError(`The environment is not complete:\n${problems.join('\n')}`);
+  }
+  const env = parsed.data;
+  return Object.freeze({
+    production: env.NODE_ENV === 'production',
+    logLevel: env.LOG_LEVEL,
+    http: { host: env.HOST, port: env.PORT },
+    ops: env.OPS_PORT === 'off' ? null : { host: env.OPS_HOST, port: env.OPS_PORT },
+    databaseUrl: env.DATABASE_URL,
+    databasePool: env.DATABASE_POOL,
+    redisUrl: env.REDIS_URL,
+    queuePrefix: env.QUEUE_PREFIX,
+    dataDir: path.resolve(env.ROOMY_DATA_DIR),
+    jwt: { keys: env.JWT_KEYS, issuer: env.JWT_ISSUER, audience: env.JWT_AUDIENCE },
+    sagaWaitMs: env.SAGA_WAIT_MS,
+    workerConcurrency: env.WORKER_CONCURRENCY,
+    mail: { smtpUrl: env.SMTP_URL ?? null, from: env.MAIL_FROM, opsEmail: env.OPS_EMAIL },
+  });
+}

@@ -1,0 +1,89 @@
+import { createHash } from 'node:crypto';
+import { Kysely, PostgresDialect, type Transaction } from 'kysely';
+import pg from 'pg';
+import type { Database } from './schema.ts';
+
+export type Db = Kysely<Database>;
+export type Tx = Transaction<Database>;
+
+export interface PoolOptions {
+  readonly connectionString: string;
+  readonly max: number;
+  readonly applicationName: string;
+  /** Told of errors on idle connections, which the pool replaces by itself. */
+  readonly onIdleError?: (error: Error) => void;
+}
+
+/** bigint columns are bounded by 2^53-1 in the schema, so a number holds them. */
+const types = new pg.TypeOverrides();
+types.setTypeParser(pg.types.builtins.INT8, (text) => {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value)) throw new RangeError('bigint beyond 2^53-1');
+  return value;
+});
+/** A date is a local calendar day and must not become an instant. */
+types.setTypeParser(pg.types.builtins.DATE, (text) => text);
+
+export function createPool(options: PoolOptions): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: options.connectionString,
+    max: options.max,
+    application_name: options.applicationName,
+    types,
+    connectionTimeoutMillis: 5_000,
+    idleTimeoutMillis: 30_000,
+    keepAlive: true,
+    statement_timeout: 10_000,
+    lock_timeout: 5_000,
+    idle_in_transaction_session_timeout: 10_000,
+    query_timeout: 15_000,
+  });
+  pool.on('error', (error) => options.onIdleError?.(error));
+  return pool;
+}
+
+export function createDb(pool: pg.Pool): Db {
+  return new Kysely<Database>({ dialect: new PostgresDialect({ pool: namingPool(pool) }) });
+}
+
+/** Statements with distinct texts that are prepared per connection, at the most; later ones are sent unnamed. */
+const MAX_NAMES = 500;
+const names = new Map<string, string>();
+
+function nameOf(text: string): string | undefined {
+  const known = names.get(text);
+  if (known !== undefined) return known;
+  if (names.size >= MAX_NAMES) return undefined;
+  const name = createHash('sha1').update(text).digest('base64url');
+  names.set(text, name);
+  return name;
+}
+
+/**
+ * Kysely sends its queries unnamed, so the server would parse and plan each anew: 1.46 times the CPU of everything
+ * (speed.md). This pool names each query by the hash of its text; the server prepares it once per connection.
+ */
+function namingPool(pool: pg.Pool): pg.Pool {
+  const named = new WeakSet<pg.PoolClient>();
+  const connect = async (): Promise<pg.PoolClient> => {
+    const client = await pool.connect();
+    if (!named.has(client)) {
+      named.add(client);
+      const send = client.query.bind(client) as (...args: readonly unknown[]) => unknown;
+      client.query = ((text: unknown, values: unknown, ...rest: readonly unknown[]) => {
+        if (typeof text !== 'string' || !Array.isArray(values) || values.length === 0)
+          return send(text, values, ...rest);
+        const name = nameOf(text);
+        return name === undefined ? send(text, values, ...rest) : send({ name, text, values }, ...rest);
+      }) as typeof client.query;
+    }
+    return client;
+  };
+  return new Proxy(pool, {
+    get: (target, property) => {
+      if (property === 'connect') return connect;
+      const value: unknown = Reflect.get(target, property);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}

@@ -1,0 +1,310 @@
+import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
+
+/**
+ * The tables as Kysely sees them; `schema.test.ts` compares every column here with the migrated database.
+ * Instants are `Date`, dates are `YYYY-MM-DD` text, bigint columns are numbers (all are bounded by 2^53-1).
+ */
+export interface Database {
+  owner: OwnerTable;
+  guest: GuestTable;
+  staff: StaffTable;
+  property: PropertyTable;
+  income_distribution: IncomeDistributionTable;
+  reservation: ReservationTable;
+  task: TaskTable;
+  transaction: TransactionTable;
+  notification: NotificationTable;
+  dev_mail: DevMailTable;
+  saga: SagaTable;
+  saga_step: SagaStepTable;
+  step_attempt: StepAttemptTable;
+  outbox: OutboxTable;
+  idempotency_key: IdempotencyKeyTable;
+  audit_log: AuditLogTable;
+}
+
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
+/** Written as JSON text, read as a value. */
+type JsonColumn<T> = ColumnType<T, string, string>;
+type OptionalJsonColumn<T> = ColumnType<T | null, string | null | undefined, string | null>;
+type Optional<T> = ColumnType<T | null, T | null | undefined, T | null>;
+type Instant = ColumnType<Date, Date | string, Date | string>;
+type OptionalInstant = ColumnType<Date | null, Date | string | null | undefined, Date | string | null>;
+
+export interface GeoPoint {
+  readonly lat: number;
+  readonly lng: number;
+}
+export interface Shift {
+  /** ISO weekday, 1 = Monday. */
+  readonly weekday: number;
+  /** Local wall clock, `HH:MM`. */
+  readonly from: string;
+  readonly to: string;
+  /** IANA zone. */
+  readonly zone: string;
+}
+export type StaffRole = 'CLEANER' | 'AGENT' | 'MAINTENANCE_STAFF';
+export type ReservationStatus = 'PENDING' | 'CONFIRMED' | 'CHECKED_IN' | 'CHECKED_OUT' | 'CANCELLED' | 'NO_SHOW';
+export type TaskType = 'CLEANING' | 'CHECK_IN' | 'CHECK_OUT' | 'INSPECTION' | 'MAINTENANCE' | 'EMERGENCY';
+export type TaskStatus = 'UNASSIGNED' | 'ASSIGNED' | 'IN_PROGRESS' | 'COMPLETED' | 'CANCELLED' | 'MERGED';
+export type TaskPriority = 'LOW' | 'NORMAL' | 'HIGH' | 'URGENT';
+export type TransactionType =
+  | 'GUEST_PAYMENT'
+  | 'OWNER_PAYOUT'
+  | 'AGENCY_FEE'
+  | 'REFERRAL_FEE'
+  | 'REFUND'
+  | 'GATEWAY_FEE'
+  | 'ADJUSTMENT'
+  | 'REVERSAL';
+export type TransactionStatus = 'PENDING' | 'PROCESSING' | 'COMPLETED' | 'FAILED' | 'CANCELLED' | 'REVERSED';
+export type SagaStatus = 'pending' | 'running' | 'compensating' | 'parked' | 'completed' | 'compensated' | 'resolved';
+export type StepStatus = 'pending' | 'running' | 'done' | 'failed' | 'skipped';
+export type StepClass = 'READ' | 'COMPENSABLE' | 'PIVOT' | 'RETRIABLE';
+export type Direction = 'F' | 'C';
+export type SubjectType = 'reservation' | 'transaction';
+export type Channel = 'EMAIL' | 'SMS';
+export type RecipientType = 'GUEST' | 'OWNER' | 'STAFF' | 'OPS';
+export type NotificationStatus = 'QUEUED' | 'SENDING' | 'SENT' | 'FAILED' | 'SKIPPED' | 'BLOCKED';
+
+interface Party {
+  id: string;
+  name: string;
+  email: string;
+  phone: Optional<string>;
+  version: Generated<number>;
+  created_at: Generated<Date>;
+}
+export interface OwnerTable extends Party {
+  locale: Optional<string>;
+  payout_account: Optional<string>;
+}
+export interface GuestTable extends Party {
+  locale: Optional<string>;
+  time_zone: Optional<string>;
+}
+export interface StaffTable extends Party {
+  role: StaffRole;
+  skills: Generated<string[]>;
+  home_location: OptionalJsonColumn<GeoPoint>;
+  property_ids: Optional<string[]>;
+  region: Optional<string>;
+  shifts: OptionalJsonColumn<readonly Shift[]>;
+  max_minutes_per_day: Optional<number>;
+  active: Generated<boolean>;
+}
+export interface PropertyTable {
+  id: string;
+  name: string;
+  owner_id: string;
+  region: Optional<string>;
+  time_zone: Generated<string>;
+  check_in_time: Generated<string>;
+  check_out_time: Generated<string>;
+  location: OptionalJsonColumn<GeoPoint>;
+  cleaning_minutes: Generated<number>;
+  agent_ids: Generated<string[]>;
+  amenity_device: Optional<string>;
+  version: Generated<number>;
+  created_at: Generated<Date>;
+}
+export interface IncomeDistributionTable {
+  version: GeneratedAlways<number>;
+  owner_bp: number;
+  agency_bp: number;
+  referrer_bp: number;
+  set_by: string;
+  set_at: Generated<Date>;
+}
+export interface ReservationTable {
+  id: string;
+  kind: Generated<'STAY' | 'OWNER_STAY' | 'MAINTENANCE_BLOCK'>;
+  property_id: string;
+  guest_id: Optional<string>;
+  check_in_date: string;
+  check_out_date: string;
+  total_minor: number;
+  currency: string;
+  referring_agent_id: Optional<string>;
+  guest_count: Optional<number>;
+  planned_arrival: Optional<string>;
+  planned_departure: Optional<string>;
+  notes: Optional<string>;
+  status: Generated<ReservationStatus>;
+  distribution_version: Optional<number>;
+  confirmed_at: OptionalInstant;
+  version: Generated<number>;
+  created_by: string;
+  created_at: Generated<Date>;
+  stay: GeneratedAlways<string>;
+}
+export interface TaskTable {
+  id: string;
+  reservation_id: Optional<string>;
+  property_id: string;
+  type: TaskType;
+  occurrence: string;
+  title: string;
+  description: Optional<string>;
+  status: TaskStatus;
+  priority: Generated<TaskPriority>;
+  assignee_id: Optional<string>;
+  scheduled_at: Instant;
+  ends_at: Instant;
+  must_finish_by: OptionalInstant;
+  local_rule: Optional<string>;
+  merged_into_task_id: Optional<string>;
+  manual_fields: Generated<string[]>;
+  assignment_explanation: OptionalJsonColumn<Json>;
+  assign_attempts: Generated<number>;
+  next_assign_at: OptionalInstant;
+  created_by_saga: Optional<string>;
+  effect_key: Optional<string>;
+  deleted_at: OptionalInstant;
+  version: Generated<number>;
+  created_at: Generated<Date>;
+}
+export interface TransactionTable {
+  id: string;
+  type: TransactionType;
+  status: TransactionStatus;
+  reservation_id: Optional<string>;
+  owner_id: Optional<string>;
+  parent_id: Optional<string>;
+  amount_minor: number;
+  outstanding_minor: number;
+  currency: string;
+  distribution_version: Optional<number>;
+  created_by_saga: Optional<string>;
+  effect_key: Optional<string>;
+  completed_at: OptionalInstant;
+  cancelled_at: OptionalInstant;
+  version: Generated<number>;
+  created_at: Generated<Date>;
+}
+export interface NotificationTable {
+  id: string;
+  effect_key: string;
+  saga_id: Optional<string>;
+  reservation_id: Optional<string>;
+  task_id: Optional<string>;
+  event: string;
+  template: string;
+  channel: Channel;
+  recipient_type: RecipientType;
+  recipient_id: string;
+  params: ColumnType<Record<string, Json>, string | undefined, string>;
+  status: Generated<NotificationStatus>;
+  reason: Optional<string>;
+  attempts: Generated<number>;
+  due_at: Generated<Date>;
+  lease_until: OptionalInstant;
+  provider_id: Optional<string>;
+  sent_at: OptionalInstant;
+  created_at: Generated<Date>;
+}
+export interface DevMailTable {
+  id: GeneratedAlways<number>;
+  message_id: string;
+  channel: Channel;
+  recipient: string;
+  subject: Optional<string>;
+  body: string;
+  received_at: Generated<Date>;
+}
+export interface SagaTable {
+  id: string;
+  name: string;
+  definition_ver: number;
+  subject_type: SubjectType;
+  subject_id: string;
+  input: JsonColumn<Record<string, Json>>;
+  input_hash: Buffer;
+  requested_by: string;
+  on_behalf_of: Optional<string>;
+  request_id: Optional<string>;
+  retry_of: Optional<string>;
+  requested_at: Generated<Date>;
+  updated_at: Generated<Date>;
+  status: Generated<SagaStatus>;
+  current_step: Generated<number>;
+  total_steps: number;
+  generation: Generated<number>;
+  version: Generated<number>;
+  redispatches: Generated<number>;
+  error_code: Optional<string>;
+  error_detail: OptionalJsonColumn<Json>;
+  next_check_at: Generated<Date>;
+  deadline_at: Instant;
+  response_status: Optional<number>;
+  response_body: Optional<Buffer>;
+  finished_at: OptionalInstant;
+}
+export interface SagaStepTable {
+  saga_id: string;
+  step_no: number;
+  direction: Direction;
+  name: string;
+  kind: 'LOCAL' | 'EXTERNAL';
+  class: StepClass;
+  status: Generated<StepStatus>;
+  attempt: Generated<number>;
+  max_attempts: number;
+  effect_key: string;
+  worker_id: Optional<string>;
+  lease_until: OptionalInstant;
+  first_sent_at: OptionalInstant;
+  request_hash: Optional<Buffer>;
+  result: OptionalJsonColumn<Json>;
+  error: OptionalJsonColumn<Json>;
+  started_at: OptionalInstant;
+  finished_at: OptionalInstant;
+  done_at_version: Optional<number>;
+}
+export interface StepAttemptTable {
+  saga_id: string;
+  step_no: number;
+  direction: Direction;
+  attempt: number;
+  worker_id: string;
+  claimed_at: Generated<Date>;
+  outcome: Optional<'done' | 'retry' | 'failed' | 'fenced' | 'abandoned'>;
+  ended_at: OptionalInstant;
+}
+export type OutboxKind = 'FLOW_F' | 'FLOW_C' | 'JOB' | 'ALERT';
+export interface OutboxTable {
+  id: GeneratedAlways<number>;
+  kind: OutboxKind;
+  dedupe_key: string;
+  saga_id: Optional<string>;
+  payload: JsonColumn<Record<string, Json>>;
+  available_at: Generated<Date>;
+  created_at: Generated<Date>;
+  attempts: Generated<number>;
+  last_error: Optional<string>;
+  published_at: OptionalInstant;
+}
+export interface IdempotencyKeyTable {
+  principal: string;
+  key: string;
+  request_hash: Buffer;
+  saga_id: Optional<string>;
+  accepted_status: number;
+  accepted_body: Buffer;
+  created_at: Generated<Date>;
+}
+export interface AuditLogTable {
+  stream_id: string;
+  seq: Generated<number>;
+  at: Generated<Date>;
+  event: string;
+  ends: Generated<boolean>;
+  actor: string;
+  saga_id: Optional<string>;
+  reservation_id: Optional<string>;
+  request_id: Optional<string>;
+  body: string;
+  prev_hash: Generated<Buffer>;
+  hash: Generated<Buffer>;
+}

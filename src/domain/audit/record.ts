@@ -1,0 +1,78 @@
+import type { Db } from '../../db/client.ts';
+import type { Json } from '../../db/schema.ts';
+import { canonicalJson } from '../../kernel/json.ts';
+
+/** Who makes a change, and by which request. */
+export interface Author {
+  /** A person's token `sub`, or `service:<sub>`. */
+  readonly actor: string;
+  readonly requestId: string | null;
+}
+
+export interface AuditBody {
+  readonly outcome: string;
+  readonly reservationId?: string | null;
+  readonly onBehalfOf?: string | null;
+  /** Ids, codes, counts and names of fields: never what a guest, an owner or a staff member wrote. */
+  readonly details?: Readonly<Record<string, Json>>;
+}
+
+export interface AuditEntry {
+  /** Rows of one stream form one hash chain; writers of one stream wait for one another. */
+  readonly streamId: string;
+  readonly event: string;
+  readonly actor: string;
+  readonly sagaId?: string | null;
+  readonly reservationId?: string | null;
+  readonly requestId?: string | null;
+  readonly body: AuditBody;
+}
+
+/** Appends to the trail. In a transaction, so that a change and its audit row commit together. */
+export async function recordAudit(tx: Db, entry: AuditEntry): Promise<void> {
+  await tx
+    .insertInto('audit_log')
+    .values({
+      stream_id: entry.streamId,
+      event: entry.event,
+      actor: entry.actor,
+      saga_id: entry.sagaId ?? null,
+      reservation_id: entry.reservationId ?? null,
+      request_id: entry.requestId ?? null,
+      body: canonicalJson({ userId: entry.actor, ...entry.body }),
+    })
+    .execute();
+}
+
+export interface ChangedRecord {
+  /** `owner`, `reservation`, ...: first part of the stream's name. */
+  readonly noun: string;
+  readonly id: string;
+  readonly event: string;
+  readonly fields: readonly string[];
+  readonly version: number;
+  readonly reservationId?: string | null;
+}
+
+/** A record was created or changed through the API. Values stay out: only the names of the fields are kept. */
+export async function recordChange(tx: Db, author: Author, change: ChangedRecord): Promise<void> {
+  const reservationId = change.reservationId ?? null;
+  await recordAudit(tx, {
+    streamId: `${change.noun}:${change.id}`,
+    event: change.event,
+    actor: author.actor,
+    requestId: author.requestId,
+    reservationId,
+    body: {
+      outcome: 'success',
+      reservationId,
+      details: { id: change.id, fields: change.fields.toSorted(), version: change.version },
+    },
+  });
+}
+
+/** The names of the fields that a caller sent. */
+export const fieldsOf = (values: object): string[] =>
+  Object.entries(values)
+    .filter(([, value]) => value !== undefined)
+    .map(([name]) => name);

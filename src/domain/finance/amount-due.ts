@@ -1,0 +1,61 @@
+import { type QueryCreator, sql } from 'kysely';
+import type { FusedDatabase, ValueRefs } from '../../db/fused.ts';
+
+export interface AmountDueValues {
+  readonly transactionId: string;
+  readonly ownerId: string;
+  readonly amountMinor: number;
+  readonly currency: string;
+  readonly distributionVersion: number;
+}
+
+/** The one PENDING GUEST_PAYMENT that stands for what a guest owes for a stay (domain.md T3). */
+export const createAmountDue = (db: QueryCreator<FusedDatabase>, value: ValueRefs<AmountDueValues>) =>
+  db
+    .insertInto('transaction')
+    .columns([
+      'id',
+      'type',
+      'status',
+      'reservation_id',
+      'owner_id',
+      'amount_minor',
+      'outstanding_minor',
+      'currency',
+      'distribution_version',
+      'created_by_saga',
+      'effect_key',
+    ])
+    .expression((eb) =>
+      eb
+        .selectFrom('guard')
+        .select([
+          value.text('transactionId').as('id'),
+          sql<'GUEST_PAYMENT'>`'GUEST_PAYMENT'`.as('type'),
+          sql<'PENDING'>`'PENDING'`.as('status'),
+          'guard.subject_id',
+          value.text('ownerId').as('owner_id'),
+          value.number('amountMinor').as('amount_minor'),
+          value.number('amountMinor').as('outstanding_minor'),
+          value.text('currency').as('currency'),
+          value.number('distributionVersion').as('distribution_version'),
+          'guard.saga_id',
+          'guard.effect_key',
+        ]),
+    )
+    .returning([sql<string>`reservation_id`.as('subject_id'), 'id as transactionId']);
+
+/** Nothing has been paid on it yet, so it is cancelled; money that moved is reversed elsewhere, never here. */
+export const cancelAmountDue = (db: QueryCreator<FusedDatabase>) =>
+  db
+    .updateTable('transaction')
+    .from('guard')
+    .whereRef('transaction.effect_key', '=', 'guard.forward_key')
+    .where('transaction.status', '=', 'PENDING')
+    .set((eb) => ({
+      status: 'CANCELLED',
+      outstanding_minor: 0,
+      cancelled_at: sql<Date>`now()`,
+      version: eb('transaction.version', '+', 1),
+    }))
+    .returning([sql<string>`transaction.reservation_id`.as('subject_id')]);

@@ -1,0 +1,122 @@
+import { sql } from 'kysely';
+import type { Db } from '../../db/client.ts';
+import { allocate, formatMajor } from '../../kernel/money.ts';
+import type { VariableName } from './templates.ts';
+
+/**
+ * What a message needs to know, read when it is sent: its row holds only ids, so a name that has changed or a stay
+ * that was cancelled meanwhile is seen.
+ */
+export type Facts = Awaited<ReturnType<typeof loadFacts>>[number];
+
+/** One row per id that exists; everything that the notification does not point at is null. */
+export function loadFacts(db: Db, notificationIds: readonly string[]) {
+  return (
+    db
+      .selectFrom('notification as n')
+      .leftJoin('guest as g', (join) => join.onRef('g.id', '=', 'n.recipient_id').on('n.recipient_type', '=', 'GUEST'))
+      .leftJoin('owner as o', (join) => join.onRef('o.id', '=', 'n.recipient_id').on('n.recipient_type', '=', 'OWNER'))
+      .leftJoin('staff as s', (join) => join.onRef('s.id', '=', 'n.recipient_id').on('n.recipient_type', '=', 'STAFF'))
+      .leftJoin('reservation as r', 'r.id', 'n.reservation_id')
+      .leftJoin('guest as rg', 'rg.id', 'r.guest_id')
+      .leftJoin('income_distribution as d', 'd.version', 'r.distribution_version')
+      .leftJoin('task as t', 't.id', 'n.task_id')
+      .leftJoin('property as p', (join) =>
+        join.on((eb) => eb('p.id', '=', eb.fn.coalesce('r.property_id', 't.property_id'))),
+      )
+      // An array parameter: the statement has one text, and one plan, whatever the number of ids.
+      .where('n.id', '=', sql<string>`ANY(${notificationIds})`)
+      .select((eb) => [
+        'n.id',
+        'n.params',
+        eb.fn.coalesce('g.name', 'o.name', 's.name').as('recipientName'),
+        eb.fn.coalesce('g.email', 'o.email', 's.email').as('email'),
+        eb.fn.coalesce('g.phone', 'o.phone', 's.phone').as('phone'),
+        eb.fn.coalesce('g.locale', 'o.locale').as('locale'),
+        'rg.name as guestName',
+        'r.id as reservationId',
+        'r.status as reservationStatus',
+        'r.check_in_date as checkInDate',
+        'r.check_out_date as checkOutDate',
+        'r.total_minor as totalMinor',
+        'r.currency',
+        'd.owner_bp as ownerBp',
+        'd.agency_bp as agencyBp',
+        'd.referrer_bp as referrerBp',
+        'p.name as propertyName',
+        'p.time_zone as timeZone',
+        'p.check_in_time as checkInTime',
+        'p.check_out_time as checkOutTime',
+        't.title as taskTitle',
+        't.status as taskStatus',
+        't.assignee_id as taskAssigneeId',
+        't.scheduled_at as taskStartAt',
+        't.ends_at as taskEndAt',
+      ])
+      .execute()
+  );
+}
+
+/** A value, or null where the notification has none; a template decides what it cannot do without. */
+export function valuesOf(facts: Facts): Readonly<Record<VariableName, string | null>> {
+  const locale = localeFor(facts.locale);
+  const { timeZone } = facts;
+  const day = (date: string | null) => (date === null ? null : formatDay(date, locale));
+  // The wall clock at the property, with the name of its zone: a guest reads it far away.
+  const wallClock = (time: string | null) => (time === null || timeZone === null ? null : `${time} (${timeZone})`);
+  const moment = (at: Date | null) =>
+    at === null || timeZone === null ? null : `${formatMoment(at, locale, timeZone)} (${timeZone})`;
+  return {
+    guestName: facts.guestName,
+    recipientName: facts.recipientName,
+    reservationId: facts.reservationId,
+    propertyName: facts.propertyName,
+    checkInDate: day(facts.checkInDate),
+    checkInTime: wallClock(facts.checkInTime),
+    checkOutDate: day(facts.checkOutDate),
+    checkOutTime: wallClock(facts.checkOutTime),
+    ownerShare: ownerShare(facts),
+    taskTitle: facts.taskTitle,
+    taskStart: moment(facts.taskStartAt),
+    taskEnd: moment(facts.taskEndAt),
+    sagaName: code(facts.params, 'sagaName'),
+    step: code(facts.params, 'step'),
+    code: code(facts.params, 'code'),
+    sagaId: code(facts.params, 'sagaId'),
+  };
+}
+
+const code = (params: Facts['params'], name: string): string | null => {
+  const value = Object.hasOwn(params, name) ? params[name] : null;
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : null;
+};
+
+function ownerShare({ totalMinor, currency, ownerBp, agencyBp, referrerBp }: Facts): string | null {
+  if (totalMinor === null || currency === null || ownerBp === null || agencyBp === null || referrerBp === null)
+    return null;
+  const [amountMinor = 0] = allocate(totalMinor, [ownerBp, agencyBp, referrerBp]);
+  return `${currency} ${formatMajor({ amountMinor, currency })}`;
+}
+
+/** The templates are English, so another language's date in them would mix two; of English the recipient's own kind. */
+const TEMPLATE_LANGUAGE = /^en(-[A-Za-z]{2})?$/;
+const DEFAULT_LOCALE = 'en-GB';
+const localeFor = (locale: string | null): string =>
+  locale !== null && TEMPLATE_LANGUAGE.test(locale) ? locale : DEFAULT_LOCALE;
+
+/** Building a formatter costs a hundred times its use. Bounded by the zones and English locales that exist. */
+const formatters = new Map<string, Intl.DateTimeFormat>();
+function formatter(locale: string, timeZone: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  const key = `${locale} ${timeZone} ${options.timeStyle ?? ''}`;
+  const known = formatters.get(key);
+  if (known) return known;
+  const made = new Intl.DateTimeFormat(locale, { ...options, timeZone });
+  if (formatters.size < 2_000) formatters.set(key, made);
+  return made;
+}
+
+/** `date` is a calendar day at the property, not an instant: formatted without moving it through a zone. */
+const formatDay = (date: string, locale: string): string =>
+  formatter(locale, 'UTC', { dateStyle: 'long' }).format(new Date(`${date}T00:00:00Z`));
+const formatMoment = (at: Date, locale: string, timeZone: string): string =>
+  formatter(locale, timeZone, { dateStyle: 'full', timeStyle: 'short' }).format(at);

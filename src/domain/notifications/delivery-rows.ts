@@ -1,0 +1,101 @@
+import { sql } from 'kysely';
+import type { Db } from '../../db/client.ts';
+import { retryContention } from '../../db/errors.ts';
+import type { Channel, RecipientType } from '../../db/schema.ts';
+
+/** The `notification` table as a durable queue: claim under a lease, record under a fence. */
+
+export interface ClaimedNotification {
+  readonly id: string;
+  readonly effectKey: string;
+  readonly template: string;
+  readonly channel: Channel;
+  readonly recipientType: RecipientType;
+  readonly recipientId: string;
+  /** Fencing token: only the attempt that a row still names may record its outcome. */
+  readonly attempts: number;
+}
+
+export const MAX_ATTEMPTS = 6;
+const LEASE_SECONDS = 30;
+/** 30 s, 2 min, 8 min, 32 min, 2 h: an outage of an afternoon is survived. Jitter keeps a backlog from returning at once. */
+const FIRST_BACKOFF_SECONDS = 30;
+const BACKOFF_FACTOR = 4;
+
+/** Takes what is due, and what another worker took and did not finish within its lease. */
+export async function claimDue(db: Db, limit: number): Promise<readonly ClaimedNotification[]> {
+  const due = db
+    .selectFrom('notification')
+    .select('id')
+    .where('status', 'in', ['QUEUED', 'SENDING'])
+    .where('due_at', '<=', sql<Date>`now()`)
+    .where((eb) => eb.or([eb('status', '=', 'QUEUED'), eb('lease_until', '<=', sql<Date>`now()`)]))
+    .orderBy('due_at')
+    .limit(limit)
+    .forUpdate()
+    .skipLocked();
+  return await db
+    // Materialised, so that the limit is applied once and not once per row joined to it.
+    .with(
+      (cte) => cte('due').materialized(),
+      () => due,
+    )
+    .updateTable('notification as n')
+    .from('due')
+    .whereRef('n.id', '=', 'due.id')
+    .set((eb) => ({
+      status: 'SENDING',
+      attempts: eb('n.attempts', '+', 1),
+      lease_until: sql<Date>`now() + make_interval(secs => ${LEASE_SECONDS})`,
+    }))
+    .returning([
+      'n.id',
+      'n.effect_key as effectKey',
+      'n.template',
+      'n.channel',
+      'n.recipient_type as recipientType',
+      'n.recipient_id as recipientId',
+      'n.attempts',
+    ])
+    .execute();
+}
+
+export type Verdict =
+  | { readonly status: 'SENT'; readonly providerId: string }
+  | { readonly status: 'SKIPPED' | 'BLOCKED' | 'FAILED'; readonly reason: string }
+  /** Try again later; FAILED once the attempts are used up. */
+  | { readonly status: 'RETRY'; readonly reason: string };
+
+/**
+ * Writes the outcomes of a claimed batch in one statement. Returns how many counted; the rest had been claimed by
+ * another worker meanwhile, whose outcome counts instead.
+ */
+export async function recordVerdicts(
+  db: Db,
+  verdicts: readonly { readonly id: string; readonly attempts: number; readonly verdict: Verdict }[],
+): Promise<number> {
+  const rows = verdicts.map(({ id, attempts, verdict }) => ({
+    id,
+    attempts,
+    status: settled(verdict, attempts),
+    reason: verdict.status === 'SENT' ? null : verdict.reason,
+    provider_id: verdict.status === 'SENT' ? verdict.providerId : null,
+  }));
+  const { numAffectedRows } = await retryContention(() =>
+    sql`
+      UPDATE notification n
+         SET status = v.status, reason = v.reason, provider_id = v.provider_id, lease_until = NULL,
+             sent_at = CASE WHEN v.status = 'SENT' THEN now() END,
+             due_at = CASE WHEN v.status <> 'QUEUED' THEN n.due_at ELSE now() + make_interval(secs =>
+               ${FIRST_BACKOFF_SECONDS}::float8 * power(${BACKOFF_FACTOR}::float8, v.attempts - 1) * (0.8 + 0.4 * random())) END
+        FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+             AS v(id text, attempts int, status text, reason text, provider_id text)
+       WHERE n.id = v.id AND n.status = 'SENDING' AND n.attempts = v.attempts`.execute(db),
+  );
+  return Number(numAffectedRows ?? 0n);
+}
+
+function settled(verdict: Verdict, attempts: number): 'SENT' | 'SKIPPED' | 'BLOCKED' | 'FAILED' | 'QUEUED' {
+  if (verdict.status !== 'RETRY') return verdict.status;
+  return attempts >= MAX_ATTEMPTS ? 'FAILED' : 'QUEUED';
+}

@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest';
+import { parseTemplate, renderHtml, renderText, TemplateError, variablesOf } from './render.ts';
+
+const text = (source: string, values: Record<string, string | null>) => renderText(parseTemplate(source), values);
+
+describe('templates', () => {
+  it('puts values where their names are', () => {
+    expect(text('Reservation Confirmed - {propertyName}', { propertyName: 'Marina 12' })).toEqual({
+      ok: true,
+      text: 'Reservation Confirmed - Marina 12',
+    });
+  });
+
+  it('uses a default for a value that is missing or blank, and only then', () => {
+    for (const guestName of [null, '', ' \n\t'])
+      expect(text('Dear {guestName|Guest}', { guestName })).toEqual({ ok: true, text: 'Dear Guest' });
+    expect(text('Dear {guestName|Guest}', { guestName: 'Ann' })).toEqual({ ok: true, text: 'Dear Ann' });
+    expect(text('Dear{name|}.', {})).toEqual({ ok: true, text: 'Dear.' });
+  });
+
+  it('names every value it cannot do without', () => {
+    expect(text('Dear {guestName}, {a} {b}', { a: '1', guestName: ' ', b: null })).toEqual({
+      ok: false,
+      missing: ['guestName', 'b'],
+    });
+  });
+
+  it('prints doubled braces once', () => {
+    expect(text('{{name}} is {{{name}}}', { name: 'x' })).toEqual({ ok: true, text: '{name} is {x}' });
+  });
+
+  it.each(['{', 'a } b', '{a b}', '{1}', '{a', '{a|{b}}', '{__proto__}'])('refuses %s as a template', (source) => {
+    expect(() => parseTemplate(source)).toThrow(TemplateError);
+  });
+
+  it('finds no inherited property', () => {
+    for (const name of ['constructor', 'toString', 'hasOwnProperty'])
+      expect(text(`{${name}}`, {})).toEqual({ ok: false, missing: [name] });
+    expect(variablesOf(parseTemplate('{a}{b|x}{a}'))).toEqual(['a', 'b']);
+  });
+
+  it.each([
+    '{ownerEmail}',
+    '{{7*7}}',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it must not be a template
+    '${process.env}',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it must not be a template
+    '${x}',
+    '$&',
+    '$`',
+    '$1',
+    '{__proto__}',
+    '{constructor}',
+    '<!--content-->',
+  ])('prints a guest named %s literally', (name) => {
+    const values = { guestName: name, ownerEmail: 'secret@example.com' };
+    expect(text('Dear {guestName}.', values)).toEqual({ ok: true, text: `Dear ${name}.` });
+    const html = renderHtml(parseTemplate('Dear {guestName}.'), values);
+    expect(html).toMatchObject({ ok: true });
+    const escaped = name.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+    expect(html.ok && html.text).toContain(`>Dear ${escaped}.</p>`);
+    expect(html.ok && html.text).not.toContain('secret@example.com');
+  });
+
+  it('keeps a value on one line, so that it cannot add a header or a line to an SMS', () => {
+    const name = 'A\r\nBcc: evil@example.com\u2028\u2029\u0000\u009b2J\u001b[2J\u007f!';
+    expect(text('{name}', { name })).toEqual({ ok: true, text: 'A Bcc: evil@example.com 2J [2J !' });
+  });
+
+  it('escapes values and its own text for HTML, and makes paragraphs', () => {
+    const html = renderHtml(parseTemplate('Fish & {a}\nline\n\nnext'), { a: `<img src=x onerror="x('1')">` });
+    expect(html.ok && html.text).toContain(
+      'Fish &amp; &lt;img src=x onerror=&quot;x(&#39;1&#39;)&quot;&gt;<br>line</p><p style="margin:0 0 16px">next</p>',
+    );
+  });
+});

@@ -1,0 +1,52 @@
+import type { Db } from '../../db/client.ts';
+import type { NotificationStatus } from '../../db/schema.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
+import { type NotificationView, notificationView } from './view.ts';
+
+export interface NotificationFilter {
+  readonly reservationId?: string | undefined;
+  readonly recipientId?: string | undefined;
+  readonly event?: string | undefined;
+  readonly status?: NotificationStatus | undefined;
+}
+
+export async function listNotifications(
+  db: Db,
+  filter: NotificationFilter,
+  page: PageRequest,
+): Promise<Page<NotificationView>> {
+  let query = db.selectFrom('notification').selectAll().select(exactInstant('created_at').as('position_at'));
+  if (filter.reservationId !== undefined) query = query.where('reservation_id', '=', filter.reservationId);
+  if (filter.recipientId !== undefined) query = query.where('recipient_id', '=', filter.recipientId);
+  if (filter.event !== undefined) query = query.where('event', '=', filter.event);
+  if (filter.status !== undefined) query = query.where('status', '=', filter.status);
+  if (page.after) query = query.where(isAfter('created_at', 'id', page.after));
+  const rows = await query
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(page.limit + 1)
+    .execute();
+  return cutPage(rows, page.limit, notificationView);
+}
+
+export async function getNotification(db: Db, id: string): Promise<NotificationView> {
+  const row = await db.selectFrom('notification').selectAll().where('id', '=', id).executeTakeFirst();
+  if (!row) throw new RoomyError('NOT_FOUND', { text: 'Notification not found' });
+  return notificationView(row);
+}
+
+/** Messages of one stay that an answer carries, at the most. */
+const MAX_OF_RESERVATION = 200;
+
+export async function notificationsOfReservation(db: Db, reservationId: string): Promise<NotificationView[]> {
+  const rows = await db
+    .selectFrom('notification')
+    .selectAll()
+    .where('reservation_id', '=', reservationId)
+    .orderBy('created_at')
+    .orderBy('id')
+    .limit(MAX_OF_RESERVATION)
+    .execute();
+  return rows.map(notificationView);
+}

@@ -1,0 +1,26 @@
+import { describe, expect, it } from 'vitest';
+import { renderText, variablesOf } from './render.ts';
+import { TEMPLATES, templateOf, VARIABLES } from './templates.ts';
+
+describe('the catalogue', () => {
+  it.each(Object.entries(TEMPLATES))('%s says only what its event knows', (_key, template) => {
+    const known: readonly string[] = VARIABLES[template.event];
+    const used = [...variablesOf(template.subject), ...variablesOf(template.message)];
+    expect(used.filter((name) => !known.includes(name))).toEqual([]);
+  });
+
+  it("has the brief's confirmation word for word", () => {
+    const { subject, message } = TEMPLATES['reservation-confirmed.guest@1'];
+    const values = { propertyName: 'Marina 12', guestName: 'John Doe', checkInDate: '1 February 2024' };
+    expect(renderText(subject, values)).toEqual({ ok: true, text: 'Reservation Confirmed - Marina 12' });
+    expect(renderText(message, values)).toEqual({
+      ok: true,
+      text: 'Dear John Doe, your reservation for Marina 12 is confirmed for 1 February 2024.',
+    });
+  });
+
+  it('does not know keys that an object inherits', () => {
+    expect(templateOf('constructor')).toBeNull();
+    expect(templateOf('no-such.guest@1')).toBeNull();
+  });
+});

@@ -1,0 +1,100 @@
+import type { Selectable } from 'kysely';
+import type { Db, Tx } from '../../db/client.ts';
+import type { GuestTable } from '../../db/schema.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { newId } from '../../kernel/ids.ts';
+import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
+import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
+import { assertVersion, type ExpectedVersions } from '../versions.ts';
+
+export interface GuestFields {
+  readonly name: string;
+  readonly email: string;
+  readonly phone?: string | null | undefined;
+  readonly locale?: string | null | undefined;
+  readonly timeZone?: string | null | undefined;
+}
+export type NewGuest = GuestFields & { readonly id?: string | undefined };
+export type GuestChange = { readonly [K in keyof GuestFields]?: GuestFields[K] | undefined };
+
+export type GuestView = ReturnType<typeof guestView>;
+
+export const guestView = (row: Selectable<GuestTable>) => ({
+  id: row.id,
+  name: row.name,
+  email: row.email,
+  phone: row.phone,
+  locale: row.locale,
+  timeZone: row.time_zone,
+  version: row.version,
+  createdAt: row.created_at.toISOString(),
+});
+
+export async function createGuest(tx: Tx, guest: NewGuest, author: Author): Promise<GuestView> {
+  const row = await tx
+    .insertInto('guest')
+    .values({ ...columnsOf(guest), id: guest.id ?? newId('guest'), name: guest.name, email: guest.email })
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  await recordChange(tx, author, {
+    noun: 'guest',
+    id: row.id,
+    event: 'GUEST_CREATED',
+    fields: fieldsOf(guest),
+    version: row.version,
+  });
+  return guestView(row);
+}
+
+export async function listGuests(db: Db, page: PageRequest): Promise<Page<GuestView>> {
+  let query = db.selectFrom('guest').selectAll().select(exactInstant('created_at').as('position_at'));
+  if (page.after) query = query.where(isAfter('created_at', 'id', page.after));
+  const rows = await query
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(page.limit + 1)
+    .execute();
+  return cutPage(rows, page.limit, guestView);
+}
+
+export async function getGuest(db: Db, id: string): Promise<GuestView> {
+  const row = await db.selectFrom('guest').selectAll().where('id', '=', id).executeTakeFirst();
+  if (!row) throw notFound();
+  return guestView(row);
+}
+
+export async function changeGuest(
+  tx: Tx,
+  id: string,
+  change: GuestChange,
+  expected: ExpectedVersions,
+  author: Author,
+): Promise<GuestView> {
+  const before = await tx.selectFrom('guest').select('version').where('id', '=', id).forUpdate().executeTakeFirst();
+  if (!before) throw notFound();
+  assertVersion(before.version, expected);
+  const row = await tx
+    .updateTable('guest')
+    .set({ ...columnsOf(change), version: before.version + 1 })
+    .where('id', '=', id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  await recordChange(tx, author, {
+    noun: 'guest',
+    id,
+    event: 'GUEST_UPDATED',
+    fields: fieldsOf(change),
+    version: row.version,
+  });
+  return guestView(row);
+}
+
+const notFound = (): RoomyError => new RoomyError('NOT_FOUND', { text: 'Guest not found' });
+
+const columnsOf = (fields: GuestChange) => ({
+  name: fields.name,
+  email: fields.email,
+  phone: fields.phone,
+  locale: fields.locale,
+  time_zone: fields.timeZone,
+});

@@ -1,0 +1,100 @@
+import type { Selectable } from 'kysely';
+import type { Db, Tx } from '../../db/client.ts';
+import type { OwnerTable } from '../../db/schema.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { newId } from '../../kernel/ids.ts';
+import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
+import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
+import { assertVersion, type ExpectedVersions } from '../versions.ts';
+
+export interface OwnerFields {
+  readonly name: string;
+  readonly email: string;
+  readonly phone?: string | null | undefined;
+  readonly locale?: string | null | undefined;
+  readonly payoutAccount?: string | null | undefined;
+}
+export type NewOwner = OwnerFields & { readonly id?: string | undefined };
+export type OwnerChange = { readonly [K in keyof OwnerFields]?: OwnerFields[K] | undefined };
+
+export type OwnerView = ReturnType<typeof ownerView>;
+
+export const ownerView = (row: Selectable<OwnerTable>) => ({
+  id: row.id,
+  name: row.name,
+  email: row.email,
+  phone: row.phone,
+  locale: row.locale,
+  payoutAccount: row.payout_account,
+  version: row.version,
+  createdAt: row.created_at.toISOString(),
+});
+
+export async function createOwner(tx: Tx, owner: NewOwner, author: Author): Promise<OwnerView> {
+  const row = await tx
+    .insertInto('owner')
+    .values({ ...columnsOf(owner), id: owner.id ?? newId('owner'), name: owner.name, email: owner.email })
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  await recordChange(tx, author, {
+    noun: 'owner',
+    id: row.id,
+    event: 'OWNER_CREATED',
+    fields: fieldsOf(owner),
+    version: row.version,
+  });
+  return ownerView(row);
+}
+
+export async function listOwners(db: Db, page: PageRequest): Promise<Page<OwnerView>> {
+  let query = db.selectFrom('owner').selectAll().select(exactInstant('created_at').as('position_at'));
+  if (page.after) query = query.where(isAfter('created_at', 'id', page.after));
+  const rows = await query
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(page.limit + 1)
+    .execute();
+  return cutPage(rows, page.limit, ownerView);
+}
+
+export async function getOwner(db: Db, id: string): Promise<OwnerView> {
+  const row = await db.selectFrom('owner').selectAll().where('id', '=', id).executeTakeFirst();
+  if (!row) throw notFound();
+  return ownerView(row);
+}
+
+export async function changeOwner(
+  tx: Tx,
+  id: string,
+  change: OwnerChange,
+  expected: ExpectedVersions,
+  author: Author,
+): Promise<OwnerView> {
+  const before = await tx.selectFrom('owner').select('version').where('id', '=', id).forUpdate().executeTakeFirst();
+  if (!before) throw notFound();
+  assertVersion(before.version, expected);
+  const row = await tx
+    .updateTable('owner')
+    .set({ ...columnsOf(change), version: before.version + 1 })
+    .where('id', '=', id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  await recordChange(tx, author, {
+    noun: 'owner',
+    id,
+    event: 'OWNER_UPDATED',
+    fields: fieldsOf(change),
+    version: row.version,
+  });
+  return ownerView(row);
+}
+
+const notFound = (): RoomyError => new RoomyError('NOT_FOUND', { text: 'Owner not found' });
+
+const columnsOf = (fields: OwnerChange) => ({
+  name: fields.name,
+  email: fields.email,
+  phone: fields.phone,
+  locale: fields.locale,
+  payout_account: fields.payoutAccount,
+});

@@ -1,0 +1,132 @@
+import type { Selectable } from 'kysely';
+import type { Db, Tx } from '../../db/client.ts';
+import type { GeoPoint, Shift, StaffRole, StaffTable } from '../../db/schema.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { newId } from '../../kernel/ids.ts';
+import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
+import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
+import { assertVersion, type ExpectedVersions } from '../versions.ts';
+
+export interface StaffFields {
+  readonly name: string;
+  readonly email: string;
+  readonly phone?: string | null | undefined;
+  readonly role: StaffRole;
+  readonly skills?: string[] | undefined;
+  readonly homeLocation?: GeoPoint | null | undefined;
+  /** Where this person works; neither these nor a region: everywhere. */
+  readonly propertyIds?: string[] | null | undefined;
+  readonly region?: string | null | undefined;
+  /** None: always on shift. */
+  readonly shifts?: readonly Shift[] | null | undefined;
+  readonly maxMinutesPerDay?: number | null | undefined;
+  readonly active?: boolean | undefined;
+}
+export type NewStaff = StaffFields & { readonly id?: string | undefined };
+export type StaffChange = { readonly [K in keyof StaffFields]?: StaffFields[K] | undefined };
+export interface StaffFilter {
+  readonly role?: StaffRole | undefined;
+  readonly active?: boolean | undefined;
+}
+
+export type StaffView = ReturnType<typeof staffView>;
+
+export const staffView = (row: Selectable<StaffTable>) => ({
+  id: row.id,
+  name: row.name,
+  email: row.email,
+  phone: row.phone,
+  role: row.role,
+  skills: row.skills,
+  homeLocation: row.home_location,
+  propertyIds: row.property_ids,
+  region: row.region,
+  shifts: row.shifts,
+  maxMinutesPerDay: row.max_minutes_per_day,
+  active: row.active,
+  version: row.version,
+  createdAt: row.created_at.toISOString(),
+});
+
+export async function createStaff(tx: Tx, staff: NewStaff, author: Author): Promise<StaffView> {
+  const row = await tx
+    .insertInto('staff')
+    .values({
+      ...columnsOf(staff),
+      id: staff.id ?? newId('staff'),
+      name: staff.name,
+      email: staff.email,
+      role: staff.role,
+    })
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  await recordChange(tx, author, {
+    noun: 'staff',
+    id: row.id,
+    event: 'STAFF_CREATED',
+    fields: fieldsOf(staff),
+    version: row.version,
+  });
+  return staffView(row);
+}
+
+export async function listStaff(db: Db, filter: StaffFilter, page: PageRequest): Promise<Page<StaffView>> {
+  let query = db.selectFrom('staff').selectAll().select(exactInstant('created_at').as('position_at'));
+  if (filter.role !== undefined) query = query.where('role', '=', filter.role);
+  if (filter.active !== undefined) query = query.where('active', '=', filter.active);
+  if (page.after) query = query.where(isAfter('created_at', 'id', page.after));
+  const rows = await query
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(page.limit + 1)
+    .execute();
+  return cutPage(rows, page.limit, staffView);
+}
+
+export async function getStaff(db: Db, id: string): Promise<StaffView> {
+  const row = await db.selectFrom('staff').selectAll().where('id', '=', id).executeTakeFirst();
+  if (!row) throw notFound();
+  return staffView(row);
+}
+
+export async function changeStaff(
+  tx: Tx,
+  id: string,
+  change: StaffChange,
+  expected: ExpectedVersions,
+  author: Author,
+): Promise<StaffView> {
+  const before = await tx.selectFrom('staff').select('version').where('id', '=', id).forUpdate().executeTakeFirst();
+  if (!before) throw notFound();
+  assertVersion(before.version, expected);
+  const row = await tx
+    .updateTable('staff')
+    .set({ ...columnsOf(change), version: before.version + 1 })
+    .where('id', '=', id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  await recordChange(tx, author, {
+    noun: 'staff',
+    id,
+    event: 'STAFF_UPDATED',
+    fields: fieldsOf(change),
+    version: row.version,
+  });
+  return staffView(row);
+}
+
+const notFound = (): RoomyError => new RoomyError('NOT_FOUND', { text: 'Staff member not found' });
+
+const columnsOf = (fields: StaffChange) => ({
+  name: fields.name,
+  email: fields.email,
+  phone: fields.phone,
+  role: fields.role,
+  skills: fields.skills,
+  home_location: fields.homeLocation && JSON.stringify(fields.homeLocation),
+  property_ids: fields.propertyIds,
+  region: fields.region,
+  shifts: fields.shifts && JSON.stringify(fields.shifts),
+  max_minutes_per_day: fields.maxMinutesPerDay,
+  active: fields.active,
+});

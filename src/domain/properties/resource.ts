@@ -1,0 +1,128 @@
+import type { Selectable } from 'kysely';
+import type { Db, Tx } from '../../db/client.ts';
+import type { GeoPoint, PropertyTable } from '../../db/schema.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { newId } from '../../kernel/ids.ts';
+import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
+import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
+import { assertVersion, type ExpectedVersions } from '../versions.ts';
+
+export interface PropertyFields {
+  readonly name: string;
+  readonly ownerId: string;
+  readonly region?: string | null | undefined;
+  readonly timeZone?: string | undefined;
+  /** Local wall clock, `HH:MM`. */
+  readonly checkInTime?: string | undefined;
+  readonly checkOutTime?: string | undefined;
+  readonly location?: GeoPoint | null | undefined;
+  readonly cleaningMinutes?: number | undefined;
+  /** The agents whose portfolio it is in. */
+  readonly agentIds?: string[] | undefined;
+  readonly amenityDevice?: string | null | undefined;
+}
+export type NewProperty = PropertyFields & { readonly id?: string | undefined };
+export type PropertyChange = { readonly [K in keyof PropertyFields]?: PropertyFields[K] | undefined };
+export interface PropertyFilter {
+  readonly ownerId?: string | undefined;
+  readonly region?: string | undefined;
+}
+
+export type PropertyView = ReturnType<typeof propertyView>;
+
+export const propertyView = (row: Selectable<PropertyTable>) => ({
+  id: row.id,
+  name: row.name,
+  ownerId: row.owner_id,
+  region: row.region,
+  timeZone: row.time_zone,
+  checkInTime: row.check_in_time,
+  checkOutTime: row.check_out_time,
+  location: row.location,
+  cleaningMinutes: row.cleaning_minutes,
+  agentIds: row.agent_ids,
+  amenityDevice: row.amenity_device,
+  version: row.version,
+  createdAt: row.created_at.toISOString(),
+});
+
+export async function createProperty(tx: Tx, property: NewProperty, author: Author): Promise<PropertyView> {
+  const row = await tx
+    .insertInto('property')
+    .values({
+      ...columnsOf(property),
+      id: property.id ?? newId('property'),
+      name: property.name,
+      owner_id: property.ownerId,
+    })
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  await recordChange(tx, author, {
+    noun: 'property',
+    id: row.id,
+    event: 'PROPERTY_CREATED',
+    fields: fieldsOf(property),
+    version: row.version,
+  });
+  return propertyView(row);
+}
+
+export async function listProperties(db: Db, filter: PropertyFilter, page: PageRequest): Promise<Page<PropertyView>> {
+  let query = db.selectFrom('property').selectAll().select(exactInstant('created_at').as('position_at'));
+  if (filter.ownerId !== undefined) query = query.where('owner_id', '=', filter.ownerId);
+  if (filter.region !== undefined) query = query.where('region', '=', filter.region);
+  if (page.after) query = query.where(isAfter('created_at', 'id', page.after));
+  const rows = await query
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(page.limit + 1)
+    .execute();
+  return cutPage(rows, page.limit, propertyView);
+}
+
+export async function getProperty(db: Db, id: string): Promise<PropertyView> {
+  const row = await db.selectFrom('property').selectAll().where('id', '=', id).executeTakeFirst();
+  if (!row) throw notFound();
+  return propertyView(row);
+}
+
+export async function changeProperty(
+  tx: Tx,
+  id: string,
+  change: PropertyChange,
+  expected: ExpectedVersions,
+  author: Author,
+): Promise<PropertyView> {
+  const before = await tx.selectFrom('property').select('version').where('id', '=', id).forUpdate().executeTakeFirst();
+  if (!before) throw notFound();
+  assertVersion(before.version, expected);
+  const row = await tx
+    .updateTable('property')
+    .set({ ...columnsOf(change), version: before.version + 1 })
+    .where('id', '=', id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  await recordChange(tx, author, {
+    noun: 'property',
+    id,
+    event: 'PROPERTY_UPDATED',
+    fields: fieldsOf(change),
+    version: row.version,
+  });
+  return propertyView(row);
+}
+
+const notFound = (): RoomyError => new RoomyError('NOT_FOUND', { text: 'Property not found' });
+
+const columnsOf = (fields: PropertyChange) => ({
+  name: fields.name,
+  owner_id: fields.ownerId,
+  region: fields.region,
+  time_zone: fields.timeZone,
+  check_in_time: fields.checkInTime,
+  check_out_time: fields.checkOutTime,
+  location: fields.location && JSON.stringify(fields.location),
+  cleaning_minutes: fields.cleaningMinutes,
+  agent_ids: fields.agentIds,
+  amenity_device: fields.amenityDevice,
+});

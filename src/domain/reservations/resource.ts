@@ -1,0 +1,235 @@
+import { type SelectQueryBuilder, sql } from 'kysely';
+import type { Db, Tx } from '../../db/client.ts';
+import type { Database, ReservationStatus } from '../../db/schema.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { newId } from '../../kernel/ids.ts';
+import type { Money } from '../../kernel/money.ts';
+import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
+import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
+import { assertVersion, type ExpectedVersions } from '../versions.ts';
+import { allowedActions } from './state-machine.ts';
+import { type AmountDue, type PaymentStatus, paymentStatusOf, type ReservationView, reservationView } from './view.ts';
+
+export interface ReservationFields {
+  readonly propertyId: string;
+  readonly guestId: string;
+  readonly checkInDate: string;
+  readonly checkOutDate: string;
+  readonly total: Money;
+  readonly referringAgentId?: string | null | undefined;
+  readonly guestCount?: number | null | undefined;
+  /** Local wall clock, `HH:MM` or `YYYY-MM-DDTHH:MM`. */
+  readonly plannedArrival?: string | null | undefined;
+  readonly plannedDeparture?: string | null | undefined;
+  readonly notes?: string | null | undefined;
+}
+export type NewReservation = ReservationFields & { readonly id?: string | undefined };
+export type ReservationChange = { readonly [K in keyof ReservationFields]?: ReservationFields[K] | undefined };
+export interface ReservationFilter {
+  readonly status?: ReservationStatus | undefined;
+  readonly propertyId?: string | undefined;
+  readonly guestId?: string | undefined;
+  /** Stays with a day in `from` to `to`, both included. */
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+}
+
+/** With what is known about it elsewhere: money paid, and the saga that is at work on it. */
+export interface ReservationDetail extends ReservationView {
+  readonly paymentStatus: PaymentStatus;
+  readonly activeSagaId: string | null;
+}
+
+export const OPEN_SAGA = ['pending', 'running', 'compensating', 'parked'] as const;
+/** Once confirmed, dates, price and parties are amended by a saga, which moves tasks and money along. */
+const FIXED_BY_CONFIRMATION = [
+  'propertyId',
+  'guestId',
+  'checkInDate',
+  'checkOutDate',
+  'total',
+  'referringAgentId',
+] as const;
+
+export async function createReservation(tx: Tx, stay: NewReservation, author: Author): Promise<ReservationDetail> {
+  await assertAgent(tx, stay.referringAgentId);
+  const row = await tx
+    .insertInto('reservation')
+    .values({
+      ...columnsOf(stay),
+      id: stay.id ?? newId('reservation'),
+      property_id: stay.propertyId,
+      guest_id: stay.guestId,
+      check_in_date: stay.checkInDate,
+      check_out_date: stay.checkOutDate,
+      total_minor: stay.total.amountMinor,
+      currency: stay.total.currency,
+      created_by: author.actor,
+    })
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  await recordChange(tx, author, {
+    noun: 'reservation',
+    id: row.id,
+    event: 'RESERVATION_CREATED',
+    fields: fieldsOf(stay),
+    version: row.version,
+    reservationId: row.id,
+  });
+  return { ...reservationView(row), paymentStatus: 'UNPAID', activeSagaId: null };
+}
+
+export async function listReservations(
+  db: Db,
+  filter: ReservationFilter,
+  page: PageRequest,
+): Promise<Page<ReservationDetail>> {
+  let query = selectDetails(db).select(exactInstant('reservation.created_at').as('position_at'));
+  if (filter.status !== undefined) query = query.where('status', '=', filter.status);
+  if (filter.propertyId !== undefined) query = query.where('property_id', '=', filter.propertyId);
+  if (filter.guestId !== undefined) query = query.where('guest_id', '=', filter.guestId);
+  if (filter.from !== undefined) query = query.where('check_out_date', '>=', filter.from);
+  if (filter.to !== undefined) query = query.where('check_in_date', '<=', filter.to);
+  if (page.after) query = query.where(isAfter('reservation.created_at', 'reservation.id', page.after));
+  const rows = await query
+    .orderBy('reservation.created_at', 'desc')
+    .orderBy('reservation.id', 'desc')
+    .limit(page.limit + 1)
+    .execute();
+  return cutPage(rows, page.limit, detailOf);
+}
+
+export async function getReservation(db: Db, id: string): Promise<ReservationDetail> {
+  const row = await selectDetails(db).where('reservation.id', '=', id).executeTakeFirst();
+  if (!row) throw new RoomyError('RESERVATION_NOT_FOUND', { details: { id } });
+  return detailOf(row);
+}
+
+/** Refused while a saga is at work on the stay; dates, price and parties only before it is confirmed. */
+export async function changeReservation(
+  tx: Tx,
+  id: string,
+  change: ReservationChange,
+  expected: ExpectedVersions,
+  author: Author,
+): Promise<ReservationDetail> {
+  const before = await tx.selectFrom('reservation').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
+  if (!before) throw new RoomyError('RESERVATION_NOT_FOUND', { details: { id } });
+  await assertNoOpenSaga(tx, id);
+  assertVersion(before.version, expected);
+  const fixed = FIXED_BY_CONFIRMATION.filter((field) => change[field] !== undefined);
+  if (before.status !== 'PENDING' && fixed.length > 0) {
+    throw new RoomyError('INVALID_STATE_TRANSITION', {
+      details: {
+        currentStatus: before.status,
+        action: 'change',
+        fields: fixed.map((field) => (field === 'total' ? 'totalAmount' : field)),
+        allowedActions: allowedActions(before.status),
+      },
+    });
+  }
+  const stay = { ...dates(before), ...(change.checkInDate && { checkInDate: change.checkInDate }) };
+  assertStayOrder(stay.checkInDate, change.checkOutDate ?? stay.checkOutDate);
+  await assertAgent(tx, change.referringAgentId);
+  await tx
+    .updateTable('reservation')
+    .set({ ...columnsOf(change), version: before.version + 1 })
+    .where('id', '=', id)
+    .execute();
+  await recordChange(tx, author, {
+    noun: 'reservation',
+    id,
+    event: 'RESERVATION_UPDATED',
+    fields: fieldsOf(change),
+    version: before.version + 1,
+    reservationId: id,
+  });
+  return getReservation(tx, id);
+}
+
+const dates = (row: { check_in_date: string; check_out_date: string }) => ({
+  checkInDate: row.check_in_date,
+  checkOutDate: row.check_out_date,
+});
+
+/** ISO dates compare as text. */
+function assertStayOrder(checkInDate: string, checkOutDate: string): void {
+  if (checkInDate < checkOutDate) return;
+  throw new RoomyError('VALIDATION_FAILED', {
+    details: { issues: [{ path: 'checkOutDate', message: 'must be after checkInDate' }] },
+  });
+}
+
+async function assertNoOpenSaga(tx: Tx, reservationId: string): Promise<void> {
+  const open = await tx
+    .selectFrom('saga')
+    .select('id')
+    .where('subject_type', '=', 'reservation')
+    .where('subject_id', '=', reservationId)
+    .where('status', 'in', OPEN_SAGA)
+    .executeTakeFirst();
+  if (open) throw new RoomyError('SAGA_IN_PROGRESS', { details: { sagaExecutionId: open.id } });
+}
+
+/** A referrer earns money, so it must be a staff member whose role is to refer. */
+async function assertAgent(tx: Tx, staffId: string | null | undefined): Promise<void> {
+  if (staffId === null || staffId === undefined) return;
+  const agent = await tx
+    .selectFrom('staff')
+    .select('id')
+    .where('id', '=', staffId)
+    .where('role', '=', 'AGENT')
+    .executeTakeFirst();
+  if (!agent) throw new RoomyError('REFERENCE_NOT_FOUND', { details: { field: 'referringAgentId' } });
+}
+
+function selectDetails(db: Db) {
+  return db
+    .selectFrom('reservation')
+    .selectAll('reservation')
+    .select((eb) => [
+      eb
+        .selectFrom('saga')
+        .select('saga.id')
+        .where('saga.subject_type', '=', 'reservation')
+        .whereRef('saga.subject_id', '=', 'reservation.id')
+        .where('saga.status', 'in', OPEN_SAGA)
+        .limit(1)
+        .as('active_saga_id'),
+      eb
+        .selectFrom('transaction as due')
+        .select(
+          sql<AmountDue>`jsonb_build_object('status', due.status, 'amount_minor', due.amount_minor, 'outstanding_minor', due.outstanding_minor)`.as(
+            'due',
+          ),
+        )
+        .whereRef('due.reservation_id', '=', 'reservation.id')
+        .where('due.type', '=', 'GUEST_PAYMENT')
+        .where('due.parent_id', 'is', null)
+        .where('due.status', 'not in', ['FAILED', 'CANCELLED', 'REVERSED'])
+        .limit(1)
+        .as('due'),
+    ]);
+}
+type DetailRow =
+  ReturnType<typeof selectDetails> extends SelectQueryBuilder<Database, 'reservation', infer Row> ? Row : never;
+
+const detailOf = (row: DetailRow): ReservationDetail => ({
+  ...reservationView(row),
+  paymentStatus: paymentStatusOf(row.due),
+  activeSagaId: row.active_saga_id,
+});
+
+const columnsOf = (fields: ReservationChange) => ({
+  property_id: fields.propertyId,
+  guest_id: fields.guestId,
+  check_in_date: fields.checkInDate,
+  check_out_date: fields.checkOutDate,
+  total_minor: fields.total?.amountMinor,
+  currency: fields.total?.currency,
+  referring_agent_id: fields.referringAgentId,
+  guest_count: fields.guestCount,
+  planned_arrival: fields.plannedArrival,
+  planned_departure: fields.plannedDeparture,
+  notes: fields.notes,
+});

@@ -1,0 +1,173 @@
+import { sql } from 'kysely';
+import type { Db } from '../../db/client.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { createLane } from '../../kernel/lane.ts';
+import { localDate, localInstant, planStay, type StayPlan } from '../tasks/schedule.ts';
+import { findConflict } from './availability.ts';
+import { refusalDetails, targetOf } from './state-machine.ts';
+
+/** What the confirmation needs to know of a stay: ids, dates and flags, never a name or an address. */
+export type StayFacts = {
+  readonly propertyId: string;
+  readonly ownerId: string;
+  readonly guestId: string;
+  readonly guestHasPhone: boolean;
+  readonly currency: string;
+  readonly amountMinor: number;
+  /** The income split in force when the request was accepted. */
+  readonly distributionVersion: number;
+  readonly plan: {
+    readonly [Task in keyof StayPlan]: { readonly [Field in keyof StayPlan[Task]]: StayPlan[Task][Field] };
+  };
+  readonly warnings: readonly string[];
+};
+
+interface StayRequest {
+  readonly db: Db;
+  readonly reservationId: string;
+  readonly requestedAt: Date;
+}
+
+/**
+ * Refuses early what cannot be confirmed. A courtesy: the guarantee is the exclusion constraint that the status change
+ * meets. Past dates are warnings, never errors (domain.md T9).
+ */
+export async function assertConfirmable({ db, reservationId, requestedAt }: StayRequest): Promise<StayFacts> {
+  const row = await loaderOf(db)({ reservationId, requestedAt: requestedAt.toISOString() });
+  if (!row || row.guest_id === null) throw new RoomyError('RESERVATION_NOT_FOUND', { details: { id: reservationId } });
+  if (targetOf(row.status, 'confirm') === null) {
+    throw new RoomyError('INVALID_STATE_TRANSITION', { details: refusalDetails(row.status, 'confirm') });
+  }
+  if (row.taken) throw await conflictError(db, reservationId);
+  const clock = {
+    timeZone: row.time_zone,
+    checkInTime: row.check_in_time,
+    checkOutTime: row.check_out_time,
+    cleaningMinutes: row.cleaning_minutes,
+  };
+  const plan = planStay(
+    {
+      checkInDate: row.check_in_date,
+      checkOutDate: row.check_out_date,
+      plannedArrival: row.planned_arrival,
+      plannedDeparture: row.planned_departure,
+    },
+    clock,
+  );
+  // The next guest's arrival, if another confirmed stay begins on the day this one ends.
+  const nextArrival = row.next_on_check_out ? localInstant(row.check_out_date, row.check_in_time, row.time_zone) : null;
+  const post =
+    nextArrival === null ? plan.postDepartureCleaning : { ...plan.postDepartureCleaning, mustFinishBy: nextArrival };
+  return {
+    propertyId: row.property_id,
+    ownerId: row.owner_id,
+    guestId: row.guest_id,
+    guestHasPhone: row.guest_has_phone,
+    currency: row.currency,
+    amountMinor: row.total_minor,
+    distributionVersion: row.distribution_version,
+    plan: { ...plan, postDepartureCleaning: post },
+    warnings: warningsOf(
+      row.check_in_date,
+      localDate(requestedAt, row.time_zone),
+      nextArrival !== null && post.endsAt > nextArrival,
+    ),
+  };
+}
+
+function warningsOf(checkInDate: string, today: string, turnoverTooShort: boolean): string[] {
+  const warnings: string[] = [];
+  if (checkInDate < today) warnings.push('CHECK_IN_IN_PAST');
+  if (turnoverTooShort) warnings.push('TURNOVER_TOO_SHORT');
+  return warnings;
+}
+
+/** The brief's conflict body; whom it may concern is told which stay it is. */
+export async function conflictError(db: Db, reservationId: string): Promise<RoomyError> {
+  const conflict = await findConflict(db, reservationId);
+  return new RoomyError('RESERVATION_CONFLICT', conflict ? { details: conflict } : {});
+}
+
+export async function transitionError(db: Db, reservationId: string): Promise<RoomyError> {
+  const row = await db.selectFrom('reservation').select('status').where('id', '=', reservationId).executeTakeFirst();
+  if (!row) return new RoomyError('RESERVATION_NOT_FOUND', { details: { id: reservationId } });
+  return new RoomyError('INVALID_STATE_TRANSITION', { details: refusalDetails(row.status, 'confirm') });
+}
+
+type StayLoader = ReturnType<typeof createStayLoader>;
+const loaders = new WeakMap<Db, StayLoader>();
+
+/** One loader a database, so that stays asked for at once are read together. */
+function loaderOf(db: Db): StayLoader {
+  const known = loaders.get(db) ?? createStayLoader(db);
+  loaders.set(db, known);
+  return known;
+}
+
+function createStayLoader(db: Db) {
+  return createLane(
+    async (requests: readonly { readonly reservationId: string; readonly requestedAt: string }[]) => {
+      const rows = await selectStays(db, requests);
+      const byId = new Map(rows.map((row) => [row.id, row]));
+      return requests.map(({ reservationId }) => byId.get(reservationId) ?? null);
+    },
+    { maxBatch: 32, maxInFlight: 2 },
+  );
+}
+
+function selectStays(db: Db, requests: readonly { readonly reservationId: string; readonly requestedAt: string }[]) {
+  const asked = sql<{ reservation_id: string; requested_at: Date }>`jsonb_to_recordset(${JSON.stringify(
+    requests.map((request) => ({ reservation_id: request.reservationId, requested_at: request.requestedAt })),
+  )}::jsonb)`;
+  return db
+    .selectFrom(asked.as<'asked'>(sql`asked(reservation_id text, requested_at timestamptz)`))
+    .innerJoin('reservation as r', 'r.id', 'asked.reservation_id')
+    .innerJoin('property as p', 'p.id', 'r.property_id')
+    .leftJoin('guest as g', 'g.id', 'r.guest_id')
+    .select([
+      'r.id',
+      'r.status',
+      'r.property_id',
+      'r.guest_id',
+      'r.check_in_date',
+      'r.check_out_date',
+      'r.planned_arrival',
+      'r.planned_departure',
+      'r.currency',
+      'r.total_minor',
+      'p.owner_id',
+      'p.time_zone',
+      'p.check_in_time',
+      'p.check_out_time',
+      'p.cleaning_minutes',
+    ])
+    .select((eb) => [
+      sql<boolean>`coalesce(g.phone, '') <> ''`.as('guest_has_phone'),
+      eb
+        .exists(
+          eb
+            .selectFrom('reservation as o')
+            .select(sql`1`.as('one'))
+            .whereRef('o.property_id', '=', 'r.property_id')
+            .whereRef('o.id', '<>', 'r.id')
+            .where(sql<boolean>`o.status IN ('CONFIRMED', 'CHECKED_IN')`)
+            .where(sql<boolean>`o.stay && r.stay`),
+        )
+        .$castTo<boolean>()
+        .as('taken'),
+      eb
+        .exists(
+          eb
+            .selectFrom('reservation as o')
+            .select(sql`1`.as('one'))
+            .whereRef('o.property_id', '=', 'r.property_id')
+            .whereRef('o.check_in_date', '=', 'r.check_out_date')
+            .where(sql<boolean>`o.status IN ('CONFIRMED', 'CHECKED_IN')`),
+        )
+        .$castTo<boolean>()
+        .as('next_on_check_out'),
+      sql<number>`(SELECT d.version FROM income_distribution d WHERE d.set_at <= asked.requested_at OR d.version = 1
+        ORDER BY d.version DESC LIMIT 1)`.as('distribution_version'),
+    ])
+    .execute();
+}

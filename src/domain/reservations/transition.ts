@@ -1,0 +1,43 @@
+import { type QueryCreator, sql } from 'kysely';
+import type { FusedDatabase, ValueRefs } from '../../db/fused.ts';
+
+/** The only statements that write a reservation's status, each from one state to one other. */
+
+export interface ConfirmValues {
+  readonly distributionVersion: number;
+}
+
+/** PENDING to CONFIRMED: the exclusion constraint decides here whether the dates are free. */
+export const confirm = (db: QueryCreator<FusedDatabase>, value: ValueRefs<ConfirmValues>) =>
+  db
+    .updateTable('reservation')
+    .from('guard')
+    .whereRef('reservation.id', '=', 'guard.subject_id')
+    .where('reservation.status', '=', 'PENDING')
+    .set((eb) => ({
+      status: 'CONFIRMED',
+      version: eb('reservation.version', '+', 1),
+      confirmed_at: eb.ref('guard.requested_at'),
+      distribution_version: value.number('distributionVersion'),
+    }))
+    .returning(['reservation.id as subject_id', 'reservation.status', 'reservation.version']);
+
+export interface UnconfirmValues {
+  /** As the confirmation left it: a row that moved on since is not ours to revert (domain.md 2). */
+  readonly version: number;
+}
+
+export const unconfirm = (db: QueryCreator<FusedDatabase>, value: ValueRefs<UnconfirmValues>) =>
+  db
+    .updateTable('reservation')
+    .from('guard')
+    .whereRef('reservation.id', '=', 'guard.subject_id')
+    .where('reservation.status', '=', 'CONFIRMED')
+    .where('reservation.version', '=', value.number('version'))
+    .set((eb) => ({
+      status: 'PENDING',
+      version: eb('reservation.version', '+', 1),
+      confirmed_at: sql<null>`NULL::timestamptz`,
+      distribution_version: sql<null>`NULL::int`,
+    }))
+    .returning(['reservation.id as subject_id', 'reservation.version']);

@@ -1,0 +1,44 @@
+import type { Selectable } from 'kysely';
+import type { ReservationTable, TransactionStatus } from '../../db/schema.ts';
+import { toMajor } from '../../kernel/money.ts';
+import { allowedActions } from './state-machine.ts';
+
+export type ReservationView = ReturnType<typeof reservationView>;
+
+/** A stay as the API shows it, from its row alone. */
+export const reservationView = (row: Omit<Selectable<ReservationTable>, 'stay'>) => ({
+  id: row.id,
+  kind: row.kind,
+  propertyId: row.property_id,
+  guestId: row.guest_id,
+  checkInDate: row.check_in_date,
+  checkOutDate: row.check_out_date,
+  totalAmount: toMajor({ amountMinor: row.total_minor, currency: row.currency }),
+  currency: row.currency,
+  referringAgentId: row.referring_agent_id,
+  guestCount: row.guest_count,
+  plannedArrival: row.planned_arrival,
+  plannedDeparture: row.planned_departure,
+  notes: row.notes,
+  status: row.status,
+  allowedActions: allowedActions(row.status),
+  confirmedAt: row.confirmed_at?.toISOString() ?? null,
+  version: row.version,
+  createdBy: row.created_by,
+  createdAt: row.created_at.toISOString(),
+});
+
+export type PaymentStatus = 'UNPAID' | 'PARTIALLY_PAID' | 'PAID';
+
+/** The one row that stands for the amount due of a stay. */
+export interface AmountDue {
+  readonly status: TransactionStatus;
+  readonly amount_minor: number;
+  readonly outstanding_minor: number;
+}
+
+export function paymentStatusOf(due: AmountDue | null): PaymentStatus {
+  if (due === null) return 'UNPAID';
+  if (due.status === 'COMPLETED') return 'PAID';
+  return due.outstanding_minor < due.amount_minor ? 'PARTIALLY_PAID' : 'UNPAID';
+}

@@ -1,0 +1,168 @@
+import { sql } from 'kysely';
+import type { Db, Tx } from '../../db/client.ts';
+import type { TaskPriority, TaskStatus, TaskType } from '../../db/schema.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { newId } from '../../kernel/ids.ts';
+import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
+import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
+import { assertVersion, type ExpectedVersions } from '../versions.ts';
+import { type TaskView, taskView } from './view.ts';
+
+/** What people may plan by hand; the tasks of a stay are made by its sagas. */
+export const MANUAL_TASK_TYPES = ['INSPECTION', 'MAINTENANCE', 'EMERGENCY'] as const satisfies readonly TaskType[];
+const DEFAULT_MINUTES = 60;
+/** A task that is under way or over is history, and stays as it was. */
+const CHANGEABLE: ReadonlySet<TaskStatus> = new Set(['UNASSIGNED', 'ASSIGNED']);
+
+export interface NewTask {
+  readonly id?: string | undefined;
+  readonly type: (typeof MANUAL_TASK_TYPES)[number];
+  readonly title: string;
+  readonly propertyId: string;
+  readonly scheduledDate: string;
+  readonly durationMinutes?: number | undefined;
+  readonly priority?: TaskPriority | undefined;
+  readonly description?: string | null | undefined;
+}
+export interface TaskChange {
+  readonly title?: string | undefined;
+  readonly description?: string | null | undefined;
+  readonly priority?: TaskPriority | undefined;
+  readonly scheduledDate?: string | undefined;
+  readonly durationMinutes?: number | undefined;
+  readonly assigneeId?: string | null | undefined;
+}
+export interface TaskFilter {
+  readonly reservationId?: string | undefined;
+  readonly propertyId?: string | undefined;
+  readonly assigneeId?: string | undefined;
+  readonly status?: TaskStatus | undefined;
+  readonly type?: TaskType | undefined;
+  /** Begins at or after. */
+  readonly from?: string | undefined;
+  /** Begins before. */
+  readonly to?: string | undefined;
+  readonly includeDeleted?: boolean | undefined;
+}
+
+export async function createTask(tx: Tx, task: NewTask, author: Author): Promise<TaskView> {
+  const minutes = task.durationMinutes ?? DEFAULT_MINUTES;
+  const row = await tx
+    .insertInto('task')
+    .values({
+      id: task.id ?? newId('task'),
+      type: task.type,
+      occurrence: 'MANUAL',
+      title: task.title,
+      description: task.description,
+      property_id: task.propertyId,
+      priority: task.priority,
+      status: 'UNASSIGNED',
+      scheduled_at: task.scheduledDate,
+      ends_at: endOf(task.scheduledDate, minutes),
+    })
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  await recordChange(tx, author, {
+    noun: 'task',
+    id: row.id,
+    event: 'TASK_CREATED',
+    fields: fieldsOf(task),
+    version: row.version,
+  });
+  return taskView(row);
+}
+
+export async function listTasks(db: Db, filter: TaskFilter, page: PageRequest): Promise<Page<TaskView>> {
+  let query = db.selectFrom('task').selectAll().select(exactInstant('created_at').as('position_at'));
+  if (!filter.includeDeleted) query = query.where('deleted_at', 'is', null);
+  if (filter.reservationId !== undefined) query = query.where('reservation_id', '=', filter.reservationId);
+  if (filter.propertyId !== undefined) query = query.where('property_id', '=', filter.propertyId);
+  if (filter.assigneeId !== undefined) query = query.where('assignee_id', '=', filter.assigneeId);
+  if (filter.status !== undefined) query = query.where('status', '=', filter.status);
+  if (filter.type !== undefined) query = query.where('type', '=', filter.type);
+  if (filter.from !== undefined) query = query.where('scheduled_at', '>=', sql<Date>`${filter.from}::timestamptz`);
+  if (filter.to !== undefined) query = query.where('scheduled_at', '<', sql<Date>`${filter.to}::timestamptz`);
+  if (page.after) query = query.where(isAfter('created_at', 'id', page.after));
+  const rows = await query
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(page.limit + 1)
+    .execute();
+  return cutPage(rows, page.limit, taskView);
+}
+
+export async function getTask(db: Db, id: string): Promise<TaskView> {
+  const row = await db.selectFrom('task').selectAll().where('id', '=', id).executeTakeFirst();
+  if (!row) throw new RoomyError('TASK_NOT_FOUND');
+  return taskView(row);
+}
+
+/** Tasks of one stay that an answer carries, at the most. */
+const MAX_OF_RESERVATION = 200;
+
+/** In the order in which they fall due; withdrawn ones are left out. */
+export async function tasksOfReservation(db: Db, reservationId: string): Promise<TaskView[]> {
+  const rows = await db
+    .selectFrom('task')
+    .selectAll()
+    .where('reservation_id', '=', reservationId)
+    .where('deleted_at', 'is', null)
+    .orderBy('scheduled_at')
+    .orderBy('id')
+    .limit(MAX_OF_RESERVATION)
+    .execute();
+  return rows.map(taskView);
+}
+
+export async function changeTask(
+  tx: Tx,
+  id: string,
+  change: TaskChange,
+  expected: ExpectedVersions,
+  author: Author,
+): Promise<TaskView> {
+  const before = await tx.selectFrom('task').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
+  if (!before) throw new RoomyError('TASK_NOT_FOUND');
+  assertVersion(before.version, expected);
+  if (!CHANGEABLE.has(before.status)) {
+    throw new RoomyError('INVALID_STATE_TRANSITION', { details: { currentStatus: before.status, action: 'change' } });
+  }
+  const lengthMs = before.ends_at.getTime() - before.scheduled_at.getTime();
+  const start = change.scheduledDate ?? before.scheduled_at.toISOString();
+  const row = await tx
+    .updateTable('task')
+    .set({
+      title: change.title,
+      description: change.description,
+      priority: change.priority,
+      scheduled_at: start,
+      ends_at: endOf(start, change.durationMinutes ?? lengthMs / 60_000),
+      ...assignment(change.assigneeId),
+      // What a person has set is not re-timed by a later saga (domain.md 10).
+      manual_fields: [...new Set([...before.manual_fields, ...fieldsOf(change)])].sort(),
+      version: before.version + 1,
+    })
+    .where('id', '=', id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  await recordChange(tx, author, {
+    noun: 'task',
+    id,
+    event: 'TASK_UPDATED',
+    fields: fieldsOf(change),
+    version: row.version,
+    reservationId: row.reservation_id,
+  });
+  return taskView(row);
+}
+
+const endOf = (start: string, minutes: number): string =>
+  new Date(Date.parse(start) + Math.round(minutes * 60_000)).toISOString();
+
+function assignment(assigneeId: string | null | undefined) {
+  if (assigneeId === undefined) return {};
+  return assigneeId === null
+    ? { assignee_id: null, status: 'UNASSIGNED' as const }
+    : { assignee_id: assigneeId, status: 'ASSIGNED' as const };
+}

@@ -1,0 +1,27 @@
+import type { Selectable } from 'kysely';
+import type { TaskTable } from '../../db/schema.ts';
+
+export type TaskView = ReturnType<typeof taskView>;
+
+/** A task as the API shows it. */
+export const taskView = (row: Selectable<TaskTable>) => ({
+  id: row.id,
+  type: row.type,
+  occurrence: row.occurrence,
+  title: row.title,
+  description: row.description,
+  status: row.status,
+  priority: row.priority,
+  assigneeId: row.assignee_id,
+  scheduledDate: row.scheduled_at.toISOString(),
+  endsAt: row.ends_at.toISOString(),
+  mustFinishBy: row.must_finish_by?.toISOString() ?? null,
+  mergedIntoTaskId: row.merged_into_task_id,
+  reservationId: row.reservation_id,
+  propertyId: row.property_id,
+  manualFields: row.manual_fields,
+  createdBySaga: row.created_by_saga,
+  deletedAt: row.deleted_at?.toISOString() ?? null,
+  version: row.version,
+  createdAt: row.created_at.toISOString(),
+});

@@ -1,0 +1,52 @@
+import { OpenAPIHono } from '@hono/zod-openapi';
+import { RoomyError } from '../kernel/errors.ts';
+import { createTokenVerifier } from './auth.ts';
+import type { App, AppDeps, AppEnv, Services } from './context.ts';
+import { createCursorSeal } from './cursor.ts';
+import { answerFailure } from './errors.ts';
+import { requestLog } from './middleware/request-log.ts';
+import { declareBearerToken } from './openapi.ts';
+import { assertPoliciesMatch, methodsAt } from './policy.ts';
+import { createRegister } from './route.ts';
+import { registerGuests } from './routes/guests.ts';
+import { registerMeta } from './routes/meta.ts';
+import { registerOwners } from './routes/owners.ts';
+import { registerProperties } from './routes/properties.ts';
+import { registerRecords } from './routes/records.ts';
+import { registerReservations } from './routes/reservations.ts';
+import { registerSagas } from './routes/sagas.ts';
+import { registerStaff } from './routes/staff.ts';
+import { registerTasks } from './routes/tasks.ts';
+import { validationFailed } from './validation.ts';
+
+/** The HTTP surface, without a port: tests call `app.request()`. Throws when a route has no policy. */
+export function createApp(deps: AppDeps): App {
+  const services: Services = { ...deps, cursors: createCursorSeal(deps.jwt.keys) };
+  const app: App = new OpenAPIHono<AppEnv>({
+    defaultHook: (result) => {
+      if (!result.success) throw validationFailed(result.error);
+    },
+  });
+  app.use('*', requestLog(services));
+  app.onError((error, c) => answerFailure(c, error));
+  app.notFound((c) => {
+    const methods = methodsAt(c.req.path);
+    const refused = answerFailure(c, new RoomyError(methods.length === 0 ? 'ROUTE_NOT_FOUND' : 'METHOD_NOT_ALLOWED'));
+    if (methods.length > 0) refused.headers.set('Allow', methods.join(', '));
+    return refused;
+  });
+
+  const register = createRegister(app, services, createTokenVerifier(deps.jwt, deps.clock));
+  declareBearerToken(app);
+  registerMeta(register, app, services);
+  registerOwners(register, services);
+  registerGuests(register, services);
+  registerStaff(register, services);
+  registerProperties(register, services);
+  registerReservations(register, services);
+  registerTasks(register, services);
+  registerRecords(register, services);
+  registerSagas(register, services);
+  assertPoliciesMatch(app.routes);
+  return app;
+}

@@ -1,0 +1,59 @@
+import type { OpenAPIHono } from '@hono/zod-openapi';
+import type { Context } from 'hono';
+import type { JwtConfig } from '../config.ts';
+import type { Db, Tx } from '../db/client.ts';
+import { retryContention } from '../db/errors.ts';
+import type { Author } from '../domain/audit/record.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { required } from '../kernel/errors.ts';
+import type { Logger } from '../kernel/log.ts';
+import type { SagaOrchestrator } from '../sagas/orchestrator/types.ts';
+import type { Caller } from './auth.ts';
+import type { CursorSeal } from './cursor.ts';
+
+/** Readiness names what fails for the log; callers only hear `ok` or `fail`. */
+export interface Readiness {
+  readonly ok: boolean;
+  readonly failing: readonly string[];
+}
+
+export interface AppDeps {
+  readonly db: Db;
+  readonly orchestrator: SagaOrchestrator;
+  readonly jwt: JwtConfig;
+  /** How long a request waits for its saga to end, at the most. */
+  readonly sagaWaitMs: number;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readiness(): Promise<Readiness>;
+}
+/** With what `createApp` makes itself. */
+export interface Services extends AppDeps {
+  readonly cursors: CursorSeal;
+}
+
+export interface AppEnv {
+  Variables: {
+    requestId: string;
+    /** The matched pattern, never the path: a path holds ids. */
+    route?: string;
+    caller?: Caller;
+    /** What was thrown, for the request's log line. */
+    failure?: unknown;
+  };
+}
+export type App = OpenAPIHono<AppEnv>;
+/** A context of any route. */
+// biome-ignore lint/suspicious/noExplicitAny: Hono's context is invariant in its path and input, which do not matter here.
+export type AnyContext = Context<AppEnv, any, any>;
+
+export const callerOf = (c: AnyContext): Caller => required(c.get('caller'), 'the caller of a guarded route');
+
+export const authorOf = (c: AnyContext): Author => ({
+  actor: callerOf(c).principal,
+  requestId: c.get('requestId'),
+});
+
+/** A change and its audit row in one transaction; run again when it lost a deadlock. */
+export const inTransaction = <T>(deps: AppDeps, work: (tx: Tx) => Promise<T>): Promise<T> =>
+  retryContention(() => deps.db.transaction().execute(work));

@@ -1,0 +1,73 @@
+import { randomUUID } from 'node:crypto';
+import type { MiddlewareHandler } from 'hono';
+import { classifyDbError } from '../../db/errors.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import type { AppDeps, AppEnv } from '../context.ts';
+import { refusalOf } from '../errors.ts';
+
+/** A caller's id that is safe in headers, logs and the audit trail; any other is replaced. */
+const REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+
+const PROBES = new Set(['/health/live', '/health/ready', '/healthz', '/readyz']);
+
+const SECURITY_HEADERS: Readonly<Record<string, string>> = {
+  'X-Content-Type-Options': 'nosniff',
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  'Referrer-Policy': 'no-referrer',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Cache-Control': 'no-store',
+  // Browsers heed it over TLS only, so it is right everywhere.
+  'Strict-Transport-Security': 'max-age=31536000',
+};
+
+/** Gives each request an id, each answer its headers, and the log one line per request. */
+export function requestLog(deps: AppDeps): MiddlewareHandler<AppEnv> {
+  return async (c, next) => {
+    const startedMs = performance.now();
+    const given = c.req.header('x-request-id');
+    const requestId = given !== undefined && REQUEST_ID.test(given) ? given : randomUUID();
+    c.set('requestId', requestId);
+    await next();
+    c.res.headers.set('X-Request-Id', requestId);
+    for (const [name, value] of Object.entries(SECURITY_HEADERS)) {
+      if (!c.res.headers.has(name)) c.res.headers.set(name, value);
+    }
+    const failure = c.get('failure');
+    const event = {
+      method: c.req.method,
+      route: c.get('route') ?? null,
+      status: c.res.status,
+      ms: Math.round((performance.now() - startedMs) * 10) / 10,
+      requestId,
+      sub: c.get('caller')?.principal ?? null,
+      ...(failure === undefined ? {} : describe(failure, c.res.status)),
+    };
+    if (c.res.status >= 500) deps.log.error(event, 'request');
+    // Probes ask every few seconds; what is not ready is logged by itself.
+    else if (PROBES.has(event.route ?? '')) deps.log.debug(event, 'request');
+    else deps.log.info(event, 'request');
+  };
+}
+
+/** Why it failed: the code always, the cause only of what is our own fault. Values that callers sent stay out. */
+function describe(failure: unknown, status: number): object {
+  const { code, cause } = refusalOf(failure);
+  if (code === 'UNAUTHENTICATED') return { code, reason: typeof cause === 'string' ? cause : null };
+  if (status < 500) return { code };
+  const origin = failure instanceof RoomyError ? failure.cause : failure;
+  return { code, db: classifyDbError(origin), cause: frames(origin) };
+}
+
+/** Type and stack without the message, which may quote a value; pg's messages do. */
+function frames(error: unknown): object | null {
+  if (!(error instanceof Error)) return null;
+  const { code } = error as { code?: unknown };
+  const isDbError = typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code);
+  const stack = (error.stack ?? '').split('\n').filter((line) => line.startsWith('    at '));
+  return {
+    type: error.name,
+    ...(typeof code === 'string' ? { code } : {}),
+    ...(isDbError ? {} : { message: error.message.slice(0, 300) }),
+    stack: stack.slice(0, 12).join('\n'),
+  };
+}

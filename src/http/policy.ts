@@ -1,0 +1,126 @@
+import type { Caller, Role } from './auth.ts';
+
+/**
+ * Who may call what: the one table. An endpoint that is not in it cannot be registered, and an entry without an endpoint
+ * is refused too, so the table and the app never drift apart.
+ */
+
+export interface Policy {
+  /** Named in a refusal; a service client has it as a scope. */
+  readonly permission: string;
+  readonly roles: readonly Role[];
+  /** Whether a service client with that scope may call. */
+  readonly service: boolean;
+}
+export type PolicyEntry = Policy | 'anonymous';
+
+const people = (permission: string, ...roles: readonly Role[]): Policy => ({ permission, roles, service: false });
+const open = (permission: string, ...roles: readonly Role[]): Policy => ({ permission, roles, service: true });
+
+const API = '/api/production';
+
+export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
+  'GET /health/live': 'anonymous',
+  'GET /health/ready': 'anonymous',
+  'GET /healthz': 'anonymous',
+  'GET /readyz': 'anonymous',
+  'GET /openapi.json': 'anonymous',
+  'GET /docs': 'anonymous',
+  'GET /docs/:file': 'anonymous',
+
+  [`GET ${API}/owners`]: people('owners:read', 'ADMIN', 'AGENT', 'FINANCE'),
+  [`POST ${API}/owners`]: people('owners:write', 'ADMIN'),
+  [`GET ${API}/owners/:id`]: people('owners:read', 'ADMIN', 'AGENT', 'FINANCE'),
+  [`PATCH ${API}/owners/:id`]: people('owners:write', 'ADMIN'),
+
+  [`GET ${API}/guests`]: open('guests:read', 'ADMIN', 'AGENT'),
+  [`POST ${API}/guests`]: open('guests:write', 'ADMIN', 'AGENT'),
+  [`GET ${API}/guests/:id`]: open('guests:read', 'ADMIN', 'AGENT'),
+  [`PATCH ${API}/guests/:id`]: open('guests:write', 'ADMIN', 'AGENT'),
+
+  [`GET ${API}/staff`]: people('staff:read', 'ADMIN', 'AGENT'),
+  [`POST ${API}/staff`]: people('staff:write', 'ADMIN'),
+  [`GET ${API}/staff/:id`]: people('staff:read', 'ADMIN', 'AGENT'),
+  [`PATCH ${API}/staff/:id`]: people('staff:write', 'ADMIN'),
+
+  [`GET ${API}/properties`]: open('properties:read', 'ADMIN', 'AGENT', 'FINANCE'),
+  [`POST ${API}/properties`]: open('properties:write', 'ADMIN', 'AGENT'),
+  [`GET ${API}/properties/:id`]: open('properties:read', 'ADMIN', 'AGENT', 'FINANCE'),
+  [`PATCH ${API}/properties/:id`]: open('properties:write', 'ADMIN', 'AGENT'),
+
+  [`GET ${API}/reservations`]: open('reservations:read', 'ADMIN', 'AGENT', 'FINANCE'),
+  [`POST ${API}/reservations`]: open('reservations:write', 'ADMIN', 'AGENT'),
+  [`GET ${API}/reservations/:id`]: open('reservations:read', 'ADMIN', 'AGENT', 'FINANCE'),
+  [`PATCH ${API}/reservations/:id`]: open('reservations:write', 'ADMIN', 'AGENT'),
+  [`POST ${API}/reservations/:id/confirm`]: open('reservations:confirm', 'ADMIN', 'AGENT'),
+
+  [`GET ${API}/tasks`]: open('tasks:read', 'ADMIN', 'AGENT'),
+  [`POST ${API}/tasks`]: open('tasks:write', 'ADMIN', 'AGENT'),
+  [`GET ${API}/tasks/:id`]: open('tasks:read', 'ADMIN', 'AGENT'),
+  [`PATCH ${API}/tasks/:id`]: open('tasks:write', 'ADMIN', 'AGENT'),
+
+  [`GET ${API}/transactions`]: open('finance:read', 'ADMIN', 'AGENT', 'FINANCE'),
+  [`GET ${API}/transactions/:id`]: open('finance:read', 'ADMIN', 'AGENT', 'FINANCE'),
+
+  [`GET ${API}/notifications`]: people('notifications:read', 'ADMIN', 'AGENT', 'OPS'),
+  [`GET ${API}/notifications/:id`]: people('notifications:read', 'ADMIN', 'AGENT', 'OPS'),
+
+  [`GET ${API}/audit`]: people('audit:read', 'ADMIN', 'OPS'),
+  [`GET ${API}/audit/verify`]: people('audit:read', 'ADMIN', 'OPS'),
+
+  [`GET ${API}/sagas`]: open('sagas:read', 'ADMIN', 'OPS', 'AGENT'),
+  [`GET ${API}/sagas/:name/status`]: open('sagas:read', 'ADMIN', 'OPS', 'AGENT'),
+  [`GET ${API}/sagas/executions/:id`]: open('sagas:read', 'ADMIN', 'OPS', 'AGENT'),
+  [`POST ${API}/sagas/executions/:id/retry`]: people('sagas:operate', 'ADMIN', 'OPS'),
+  [`POST ${API}/sagas/executions/:id/resolve`]: people('sagas:operate', 'ADMIN', 'OPS'),
+};
+
+/** Every scope that a service client can have. */
+export const SCOPES: readonly string[] = [
+  ...new Set(
+    Object.values(POLICIES).flatMap((entry) => (entry !== 'anonymous' && entry.service ? [entry.permission] : [])),
+  ),
+];
+
+/** `GET /api/production/owners/:id`. */
+export const endpointName = (method: string, pattern: string): string => `${method.toUpperCase()} ${pattern}`;
+
+/** Throws for an endpoint that nobody has decided about: it must not exist. */
+export function policyOf(method: string, pattern: string): PolicyEntry {
+  const name = endpointName(method, pattern);
+  const policy = Object.hasOwn(POLICIES, name) ? POLICIES[name] : undefined;
+  if (policy === undefined) throw new Error(`endpoint without a policy: ${name}`);
+  return policy;
+}
+
+export function permits(policy: Policy, caller: Caller): boolean {
+  if (caller.kind === 'service') return policy.service && caller.scopes.has(policy.permission);
+  return caller.role !== null && policy.roles.includes(caller.role);
+}
+
+interface Registered {
+  readonly method: string;
+  readonly path: string;
+}
+
+/** Both ways: every endpoint has a policy, every policy an endpoint. `ALL` marks middleware. */
+export function assertPoliciesMatch(routes: readonly Registered[]): void {
+  const endpoints = new Set(
+    routes.filter((route) => route.method !== 'ALL').map((route) => endpointName(route.method, route.path)),
+  );
+  const missing = [...endpoints].filter((name) => !Object.hasOwn(POLICIES, name));
+  const unused = Object.keys(POLICIES).filter((name) => !endpoints.has(name));
+  if (missing.length > 0) throw new Error(`endpoints without a policy: ${missing.join(', ')}`);
+  if (unused.length > 0) throw new Error(`policies without an endpoint: ${unused.join(', ')}`);
+}
+
+const PATTERNS = Object.keys(POLICIES).map((name) => {
+  const [method = '', pattern = ''] = name.split(' ');
+  return { method, matches: new RegExp(`^${pattern.replaceAll('.', '\\.').replaceAll(/:[^/]+/g, '[^/]+')}$`) };
+});
+
+/** The methods that an address supports; none when there is nothing at it. */
+export function methodsAt(path: string): string[] {
+  const methods = PATTERNS.filter((entry) => entry.matches.test(path)).map((entry) => entry.method);
+  return [...new Set(methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])))];
+}

@@ -1,0 +1,74 @@
+import { createRoute } from '@hono/zod-openapi';
+import { changeOwner, createOwner, getOwner, listOwners, type OwnerView } from '../../domain/people/owners.ts';
+import { created, expectedVersions, foundVersion, page } from '../answers.ts';
+import { type AnyContext, authorOf, callerOf, inTransaction, type Services } from '../context.ts';
+import type { Register } from '../route.ts';
+import { IdParam } from '../schemas/common.ts';
+import { answer, bodyRefusals, ChangeHeaders, jsonOf, many, one, refusals } from '../schemas/envelope.ts';
+import { NewOwner, Owner, OwnerChange, PeopleQuery } from '../schemas/people.ts';
+
+const PATH = '/api/production/owners';
+const tags = ['Owners'];
+const example = { id: 'owner-1', name: 'Layla Haddad', email: 'layla@example.com', payoutAccount: 'acct-1' };
+
+const list = createRoute({
+  method: 'get',
+  path: PATH,
+  tags,
+  summary: 'List owners, newest first',
+  request: { query: PeopleQuery },
+  responses: { 200: answer('A page of owners', many(Owner)), ...refusals('VALIDATION_FAILED', 'INVALID_CURSOR') },
+});
+const create = createRoute({
+  method: 'post',
+  path: PATH,
+  tags,
+  summary: 'Add an owner',
+  request: { body: jsonOf(NewOwner, example) },
+  responses: { 201: answer('Added', one(Owner)), ...bodyRefusals('ALREADY_EXISTS') },
+});
+const read = createRoute({
+  method: 'get',
+  path: `${PATH}/{id}`,
+  tags,
+  summary: 'Get an owner',
+  request: { params: IdParam },
+  responses: { 200: answer('The owner', one(Owner)), ...refusals('VALIDATION_FAILED', 'NOT_FOUND') },
+});
+const change = createRoute({
+  method: 'patch',
+  path: `${PATH}/{id}`,
+  tags,
+  summary: 'Change an owner; honours If-Match',
+  request: { params: IdParam, headers: ChangeHeaders, body: jsonOf(OwnerChange, { phone: '+971501234567' }) },
+  responses: { 200: answer('Changed', one(Owner)), ...bodyRefusals('NOT_FOUND', 'PRECONDITION_FAILED') },
+});
+
+export function registerOwners(register: Register, services: Services): void {
+  register(list, (c) =>
+    page(c, services, 'owners', c.req.valid('query'), async (_filter, at) => {
+      const { items, next } = await listOwners(services.db, at);
+      return { items: items.map((owner) => seenBy(c, owner)), next };
+    }),
+  );
+  register(create, async (c) => {
+    const owner = c.req.valid('json');
+    const made = await inTransaction(services, (tx) => createOwner(tx, owner, authorOf(c)));
+    return created(c, seenBy(c, made), 'Owner created');
+  });
+  register(read, async (c) => foundVersion(c, seenBy(c, await getOwner(services.db, c.req.valid('param').id))));
+  register(change, async (c) => {
+    const { id } = c.req.valid('param');
+    const changes = c.req.valid('json');
+    const owner = await inTransaction(services, (tx) => changeOwner(tx, id, changes, expectedVersions(c), authorOf(c)));
+    return foundVersion(c, seenBy(c, owner));
+  });
+}
+
+/** Where the money goes is for those who send it. */
+function seenBy(c: AnyContext, owner: OwnerView): Omit<OwnerView, 'payoutAccount'> {
+  const caller = callerOf(c);
+  if (caller.kind === 'person' && (caller.role === 'ADMIN' || caller.role === 'FINANCE')) return owner;
+  const { payoutAccount: _hidden, ...rest } = owner;
+  return rest;
+}

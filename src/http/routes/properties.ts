@@ -1,0 +1,77 @@
+import { createRoute } from '@hono/zod-openapi';
+import { changeProperty, createProperty, getProperty, listProperties } from '../../domain/properties/resource.ts';
+import { created, expectedVersions, foundVersion, page } from '../answers.ts';
+import { authorOf, inTransaction, type Services } from '../context.ts';
+import type { Register } from '../route.ts';
+import { IdParam } from '../schemas/common.ts';
+import { answer, bodyRefusals, ChangeHeaders, jsonOf, many, one, refusals } from '../schemas/envelope.ts';
+import { NewProperty, Property, PropertyChange, PropertyQuery } from '../schemas/properties.ts';
+
+const PATH = '/api/production/properties';
+const tags = ['Properties'];
+const example = {
+  id: 'property-1',
+  name: 'Marina View 1204',
+  ownerId: 'owner-1',
+  timeZone: 'Asia/Dubai',
+  agentIds: ['agent-1'],
+};
+
+const list = createRoute({
+  method: 'get',
+  path: PATH,
+  tags,
+  summary: 'List properties, newest first',
+  request: { query: PropertyQuery },
+  responses: {
+    200: answer('A page of properties', many(Property)),
+    ...refusals('VALIDATION_FAILED', 'INVALID_CURSOR'),
+  },
+});
+const create = createRoute({
+  method: 'post',
+  path: PATH,
+  tags,
+  summary: 'Add a property',
+  request: { body: jsonOf(NewProperty, example) },
+  responses: { 201: answer('Added', one(Property)), ...bodyRefusals('ALREADY_EXISTS', 'REFERENCE_NOT_FOUND') },
+});
+const read = createRoute({
+  method: 'get',
+  path: `${PATH}/{id}`,
+  tags,
+  summary: 'Get a property',
+  request: { params: IdParam },
+  responses: { 200: answer('The property', one(Property)), ...refusals('VALIDATION_FAILED', 'NOT_FOUND') },
+});
+const change = createRoute({
+  method: 'patch',
+  path: `${PATH}/{id}`,
+  tags,
+  summary: 'Change a property; honours If-Match',
+  request: { params: IdParam, headers: ChangeHeaders, body: jsonOf(PropertyChange, { cleaningMinutes: 90 }) },
+  responses: {
+    200: answer('Changed', one(Property)),
+    ...bodyRefusals('NOT_FOUND', 'PRECONDITION_FAILED', 'REFERENCE_NOT_FOUND'),
+  },
+});
+
+export function registerProperties(register: Register, services: Services): void {
+  register(list, (c) =>
+    page(c, services, 'properties', c.req.valid('query'), (filter, at) => listProperties(services.db, filter, at)),
+  );
+  register(create, async (c) => {
+    const wanted = c.req.valid('json');
+    const made = await inTransaction(services, (tx) => createProperty(tx, wanted, authorOf(c)));
+    return created(c, made, 'Property created');
+  });
+  register(read, async (c) => foundVersion(c, await getProperty(services.db, c.req.valid('param').id)));
+  register(change, async (c) => {
+    const { id } = c.req.valid('param');
+    const changes = c.req.valid('json');
+    return foundVersion(
+      c,
+      await inTransaction(services, (tx) => changeProperty(tx, id, changes, expectedVersions(c), authorOf(c))),
+    );
+  });
+}

@@ -1,0 +1,96 @@
+import { createRoute } from '@hono/zod-openapi';
+import { listAudit, verifyAudit } from '../../domain/audit/resource.ts';
+import { getTransaction, listTransactions } from '../../domain/finance/resource.ts';
+import { getNotification, listNotifications } from '../../domain/notifications/resource.ts';
+import { found, page } from '../answers.ts';
+import type { Services } from '../context.ts';
+import type { Register } from '../route.ts';
+import { IdParam } from '../schemas/common.ts';
+import { answer, many, one, refusals } from '../schemas/envelope.ts';
+import {
+  AUDIT_EXAMPLE,
+  AuditQuery,
+  AuditRow,
+  AuditVerifyQuery,
+  ChainReport,
+  Notification,
+  NotificationQuery,
+  Transaction,
+  TransactionQuery,
+} from '../schemas/records.ts';
+
+/** What can only be read: sagas and schedules write it. */
+
+const API = '/api/production';
+const LIST_REFUSALS = refusals('VALIDATION_FAILED', 'INVALID_CURSOR');
+const READ_REFUSALS = refusals('VALIDATION_FAILED', 'NOT_FOUND');
+/** Less than what a client waits for, so that a long report comes in parts. */
+const MAX_VERIFY_MS = 8_000;
+
+const transactions = createRoute({
+  method: 'get',
+  path: `${API}/transactions`,
+  tags: ['Transactions'],
+  summary: 'List transactions, newest first',
+  request: { query: TransactionQuery },
+  responses: { 200: answer('A page of transactions', many(Transaction)), ...LIST_REFUSALS },
+});
+const transaction = createRoute({
+  method: 'get',
+  path: `${API}/transactions/{id}`,
+  tags: ['Transactions'],
+  summary: 'Get a transaction',
+  request: { params: IdParam },
+  responses: { 200: answer('The transaction', one(Transaction)), ...READ_REFUSALS },
+});
+const notifications = createRoute({
+  method: 'get',
+  path: `${API}/notifications`,
+  tags: ['Notifications'],
+  summary: 'List notifications, newest first',
+  request: { query: NotificationQuery },
+  responses: { 200: answer('A page of notifications', many(Notification)), ...LIST_REFUSALS },
+});
+const notification = createRoute({
+  method: 'get',
+  path: `${API}/notifications/{id}`,
+  tags: ['Notifications'],
+  summary: 'Get a notification',
+  request: { params: IdParam },
+  responses: { 200: answer('The notification', one(Notification)), ...READ_REFUSALS },
+});
+const audit = createRoute({
+  method: 'get',
+  path: `${API}/audit`,
+  tags: ['Audit'],
+  summary: 'List the audit trail, newest first',
+  request: { query: AuditQuery },
+  responses: {
+    200: answer('A page of audit rows', many(AuditRow), { success: true, data: [AUDIT_EXAMPLE], nextCursor: null }),
+    ...LIST_REFUSALS,
+  },
+});
+const verify = createRoute({
+  method: 'get',
+  path: `${API}/audit/verify`,
+  tags: ['Audit'],
+  summary: 'Check every hash chain of the audit trail',
+  request: { query: AuditVerifyQuery },
+  responses: { 200: answer('What was checked', one(ChainReport)), ...refusals('VALIDATION_FAILED') },
+});
+
+export function registerRecords(register: Register, services: Services): void {
+  const { db } = services;
+  register(transactions, (c) =>
+    page(c, services, 'transactions', c.req.valid('query'), (filter, at) => listTransactions(db, filter, at)),
+  );
+  register(transaction, async (c) => found(c, await getTransaction(db, c.req.valid('param').id)));
+  register(notifications, (c) =>
+    page(c, services, 'notifications', c.req.valid('query'), (filter, at) => listNotifications(db, filter, at)),
+  );
+  register(notification, async (c) => found(c, await getNotification(db, c.req.valid('param').id)));
+  register(audit, (c) => page(c, services, 'audit', c.req.valid('query'), (filter, at) => listAudit(db, filter, at)));
+  register(verify, async (c) =>
+    found(c, await verifyAudit(db, c.req.valid('query').afterStream ?? null, MAX_VERIFY_MS)),
+  );
+}

@@ -1,0 +1,167 @@
+import { createRoute } from '@hono/zod-openapi';
+import { transactionsOfReservation } from '../../domain/finance/resource.ts';
+import { notificationsOfReservation } from '../../domain/notifications/resource.ts';
+import {
+  changeReservation,
+  createReservation,
+  getReservation,
+  listReservations,
+} from '../../domain/reservations/resource.ts';
+import { tasksOfReservation } from '../../domain/tasks/resource.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { type Money, parseMajor } from '../../kernel/money.ts';
+import { confirmReservation } from '../../sagas/index.ts';
+import { executionsOfReservation } from '../../sagas/orchestrator/views.ts';
+import { created, expectedVersions, foundVersion, page } from '../answers.ts';
+import { authorOf, inTransaction, type Services } from '../context.ts';
+import { readerOf } from '../reader.ts';
+import type { Register } from '../route.ts';
+import { IdParam } from '../schemas/common.ts';
+import { answer, bodyRefusals, ChangeHeaders, jsonOf, many, one, refusals, StartHeaders } from '../schemas/envelope.ts';
+import {
+  CONFIRM_EXAMPLE,
+  CONFIRMED_EXAMPLE,
+  ConfirmBody,
+  ConfirmedReservation,
+  IncludeQuery,
+  NEW_RESERVATION_EXAMPLE,
+  NewReservation,
+  Reservation,
+  ReservationChange,
+  ReservationQuery,
+  ReservationWithIncludes,
+} from '../schemas/reservations.ts';
+import { ACCEPTED_EXAMPLE, Accepted } from '../schemas/sagas.ts';
+import { startSaga } from '../start-saga.ts';
+
+const PATH = '/api/production/reservations';
+const tags = ['Reservations'];
+
+const list = createRoute({
+  method: 'get',
+  path: PATH,
+  tags,
+  summary: 'List reservations, newest first',
+  request: { query: ReservationQuery },
+  responses: {
+    200: answer('A page of reservations', many(Reservation)),
+    ...refusals('VALIDATION_FAILED', 'INVALID_CURSOR'),
+  },
+});
+const create = createRoute({
+  method: 'post',
+  path: PATH,
+  tags,
+  summary: 'Add a reservation; it begins PENDING',
+  request: { body: jsonOf(NewReservation, NEW_RESERVATION_EXAMPLE) },
+  responses: {
+    201: answer('Added', one(Reservation)),
+    ...bodyRefusals('ALREADY_EXISTS', 'REFERENCE_NOT_FOUND', 'AMOUNT_PRECISION'),
+  },
+});
+const read = createRoute({
+  method: 'get',
+  path: `${PATH}/{id}`,
+  tags,
+  summary: 'Get a reservation, and what belongs to it',
+  request: { params: IdParam, query: IncludeQuery },
+  responses: {
+    200: answer('The reservation', one(ReservationWithIncludes)),
+    ...refusals('VALIDATION_FAILED', 'RESERVATION_NOT_FOUND'),
+  },
+});
+const change = createRoute({
+  method: 'patch',
+  path: `${PATH}/{id}`,
+  tags,
+  summary: 'Change a reservation; honours If-Match. Dates, price and parties only while it is PENDING',
+  request: { params: IdParam, headers: ChangeHeaders, body: jsonOf(ReservationChange, { guestCount: 3 }) },
+  responses: {
+    200: answer('Changed', one(Reservation)),
+    ...bodyRefusals(
+      'RESERVATION_NOT_FOUND',
+      'PRECONDITION_FAILED',
+      'SAGA_IN_PROGRESS',
+      'INVALID_STATE_TRANSITION',
+      'REFERENCE_NOT_FOUND',
+      'AMOUNT_PRECISION',
+    ),
+  },
+});
+const confirm = createRoute({
+  method: 'post',
+  path: `${PATH}/{id}/confirm`,
+  tags,
+  summary: 'Confirm a reservation: saga confirmReservation',
+  request: { params: IdParam, headers: StartHeaders, body: jsonOf(ConfirmBody, CONFIRM_EXAMPLE, false) },
+  responses: {
+    200: answer('Confirmed', one(ConfirmedReservation), CONFIRMED_EXAMPLE),
+    202: answer('Accepted; follow Location', one(Accepted), ACCEPTED_EXAMPLE),
+    ...bodyRefusals(
+      'RESERVATION_NOT_FOUND',
+      'RESERVATION_CONFLICT',
+      'INVALID_STATE_TRANSITION',
+      'NO_STAFF_AVAILABLE',
+      'SAGA_IN_PROGRESS',
+      'INVALID_IDEMPOTENCY_KEY',
+      'IDEMPOTENCY_KEY_REUSED',
+      'IDEMPOTENCY_IN_PROGRESS',
+    ),
+  },
+});
+
+export function registerReservations(register: Register, services: Services): void {
+  const { db } = services;
+  register(list, (c) =>
+    page(c, services, 'reservations', c.req.valid('query'), (filter, at) => listReservations(db, filter, at)),
+  );
+  register(create, async (c) => {
+    const { totalAmount, currency, ...stay } = c.req.valid('json');
+    const total = moneyOf(totalAmount, currency);
+    const made = await inTransaction(services, (tx) => createReservation(tx, { ...stay, total }, authorOf(c)));
+    return created(c, made, 'Reservation created');
+  });
+  register(read, async (c) => {
+    const { id } = c.req.valid('param');
+    const include = new Set(c.req.valid('query').include);
+    const stay = await getReservation(db, id);
+    return foundVersion(c, {
+      ...stay,
+      ...(include.has('tasks') ? { tasks: await tasksOfReservation(db, id) } : {}),
+      ...(include.has('transactions') ? { transactions: await transactionsOfReservation(db, id) } : {}),
+      ...(include.has('notifications') ? { notifications: await notificationsOfReservation(db, id) } : {}),
+      ...(include.has('sagas') ? { sagas: await executionsOfReservation(db, id, readerOf(c)) } : {}),
+    });
+  });
+  register(change, async (c) => {
+    const { id } = c.req.valid('param');
+    const { totalAmount, currency, ...changes } = c.req.valid('json');
+    const changed = await inTransaction(services, async (tx) => {
+      // A new amount without a currency is in the currency that the stay has.
+      const total =
+        totalAmount === undefined
+          ? undefined
+          : moneyOf(totalAmount, currency ?? (await getReservation(tx, id)).currency);
+      return changeReservation(tx, id, { ...changes, total }, expectedVersions(c), authorOf(c));
+    });
+    return foundVersion(c, changed);
+  });
+  register(confirm, (c) => {
+    const { id } = c.req.valid('param');
+    const body = c.req.valid('json');
+    const input = { reservationId: id, requireAssignment: body.requireAssignment ?? false };
+    return startSaga(c, services, confirmReservation, { subjectId: id, input, onBehalfOf: body.confirmedBy, body });
+  });
+}
+
+/** A wrong amount is told like any other wrong field. */
+function moneyOf(amount: number | string, currency: string): Money {
+  try {
+    return parseMajor(amount, currency);
+  } catch (error) {
+    if (!(error instanceof RoomyError) || error.code !== 'VALIDATION_FAILED') throw error;
+    throw new RoomyError('VALIDATION_FAILED', {
+      details: { issues: [{ path: 'totalAmount', message: error.message }] },
+    });
+  }
+}

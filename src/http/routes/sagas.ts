@@ -1,0 +1,142 @@
+import { createRoute } from '@hono/zod-openapi';
+import { RoomyError } from '../../kernel/errors.ts';
+import type { ExecutionView } from '../../sagas/orchestrator/types.ts';
+import { countSagas, getExecution, listSagas, newestExecution } from '../../sagas/orchestrator/views.ts';
+import { found, page } from '../answers.ts';
+import { type AnyContext, callerOf, type Services } from '../context.ts';
+import { readerOf } from '../reader.ts';
+import type { Register } from '../route.ts';
+import { IdParam } from '../schemas/common.ts';
+import { answer, bodyRefusals, jsonOf, many, one, refusals } from '../schemas/envelope.ts';
+import {
+  Execution,
+  ExecutionWithSteps,
+  ResolveBody,
+  RetryBody,
+  SAGA_STATUS_EXAMPLE,
+  SagaCounts,
+  SagaNameParam,
+  SagaQuery,
+  SagaStatusQuery,
+  SagaStatusView,
+} from '../schemas/sagas.ts';
+
+const PATH = '/api/production/sagas';
+const tags = ['Sagas'];
+
+const list = createRoute({
+  method: 'get',
+  path: PATH,
+  tags,
+  summary: 'List saga executions, newest first, with counts by status',
+  request: { query: SagaQuery },
+  responses: {
+    200: answer('A page of executions', many(Execution, { counts: SagaCounts })),
+    ...refusals('VALIDATION_FAILED', 'INVALID_CURSOR'),
+  },
+});
+const read = createRoute({
+  method: 'get',
+  path: `${PATH}/executions/{id}`,
+  tags,
+  summary: 'Get an execution with its steps, compensations last',
+  request: { params: IdParam },
+  responses: {
+    200: answer('The execution', one(ExecutionWithSteps)),
+    ...refusals('VALIDATION_FAILED', 'SAGA_NOT_FOUND'),
+  },
+});
+const retry = createRoute({
+  method: 'post',
+  path: `${PATH}/executions/{id}/retry`,
+  tags,
+  summary: 'Resume a parked execution where it stopped',
+  request: { params: IdParam, body: jsonOf(RetryBody, { reason: 'The gateway is up again' }, false) },
+  responses: {
+    200: answer('Resumed', one(ExecutionWithSteps)),
+    ...bodyRefusals('SAGA_NOT_FOUND', 'SAGA_NOT_PARKED'),
+  },
+});
+const resolve = createRoute({
+  method: 'post',
+  path: `${PATH}/executions/{id}/resolve`,
+  tags,
+  summary: 'Close a parked execution that was settled by hand',
+  request: { params: IdParam, body: jsonOf(ResolveBody, { reason: 'Refunded in the gateway’s console' }) },
+  responses: {
+    200: answer('Resolved', one(ExecutionWithSteps)),
+    ...bodyRefusals('SAGA_NOT_FOUND', 'SAGA_NOT_PARKED'),
+  },
+});
+const status = createRoute({
+  method: 'get',
+  path: `${PATH}/{name}/status`,
+  tags,
+  summary: 'Follow the newest execution of a saga',
+  request: { params: SagaNameParam, query: SagaStatusQuery },
+  responses: {
+    200: answer('How far it is', one(SagaStatusView), { success: true, data: SAGA_STATUS_EXAMPLE }),
+    ...refusals('VALIDATION_FAILED', 'SAGA_NOT_FOUND'),
+  },
+});
+
+export function registerSagas(register: Register, services: Services): void {
+  const { db, orchestrator } = services;
+  register(list, async (c) => {
+    const { limit: _limit, cursor: _cursor, ...filter } = c.req.valid('query');
+    const reader = readerOf(c);
+    const counts = await countSagas(db, { ...filter, startedBy: reader.startedBy });
+    return page(
+      c,
+      services,
+      'sagas',
+      c.req.valid('query'),
+      (asked, at) => listSagas(db, { ...asked, startedBy: reader.startedBy }, at, reader),
+      { counts },
+    );
+  });
+  // Before `:name/status`, which would take `executions` for a name.
+  register(read, async (c) => found(c, await getExecution(db, c.req.valid('param').id, readerOf(c))));
+  register(retry, async (c) => {
+    const sagaId = c.req.valid('param').id;
+    const { reason } = c.req.valid('json');
+    const outcome = await orchestrator.retry({
+      ...intervention(c, sagaId),
+      ...(reason === undefined ? {} : { reason }),
+    });
+    if (outcome === 'stale') throw new RoomyError('SAGA_NOT_PARKED');
+    return found(c, await getExecution(db, sagaId, readerOf(c)));
+  });
+  register(resolve, async (c) => {
+    const sagaId = c.req.valid('param').id;
+    await orchestrator.resolve({ ...intervention(c, sagaId), reason: c.req.valid('json').reason });
+    return found(c, await getExecution(db, sagaId, readerOf(c)));
+  });
+  register(status, async (c) => {
+    const { name } = c.req.valid('param');
+    const reader = readerOf(c);
+    const filter = { name, ...c.req.valid('query'), startedBy: reader.startedBy };
+    return found(c, statusView(await newestExecution(db, filter, reader)));
+  });
+}
+
+const intervention = (c: AnyContext, sagaId: string) => ({
+  sagaId,
+  by: callerOf(c).principal,
+  requestId: c.get('requestId'),
+  via: 'api' as const,
+});
+
+/** The brief's fields first, as in its sample. */
+const statusView = (saga: ExecutionView) => ({
+  name: saga.name,
+  status: saga.status,
+  currentStep: saga.currentStep,
+  totalSteps: saga.totalSteps,
+  createdAt: saga.createdAt,
+  updatedAt: saga.updatedAt,
+  data: saga.data,
+  currentStepName: saga.currentStepName,
+  stepsCompleted: saga.stepsCompleted,
+  executionId: saga.id,
+});

@@ -1,0 +1,110 @@
+import { z } from '@hono/zod-openapi';
+import { ID_PATTERN } from '../../kernel/ids.ts';
+import { CURRENCY_PATTERN } from '../../kernel/money.ts';
+
+/** Fields that several resources share. Every text is bounded, every pattern linear. */
+
+export const Id = z
+  .string()
+  .regex(ID_PATTERN, 'must be 1 to 64 letters, digits, _ or -, and begin with a letter or digit');
+export const IdParam = z.strictObject({ id: Id });
+
+/** One line that a person typed: no control characters, which could forge a mail header or a log line. */
+export const line = (maxLength: number) =>
+  z
+    .string()
+    .min(1)
+    .max(maxLength)
+    .regex(/^[^\p{Cc}\u2028\u2029]*$/u, 'must not contain control characters')
+    .refine((text) => text.trim() !== '', 'must not be blank');
+/** Any text of several lines. */
+export const prose = (maxLength: number) => z.string().max(maxLength);
+
+export const Email = z.email().max(254);
+export const Phone = z.string().regex(/^\+?[0-9][0-9 ().-]{3,30}$/, 'must be a phone number');
+export const Locale = z
+  .string()
+  .max(35)
+  .refine((tag) => isLocale(tag), 'must be a BCP 47 language tag');
+export const TimeZone = z
+  .string()
+  .max(64)
+  .refine((zone) => isTimeZone(zone), 'must be an IANA time zone')
+  .openapi({ example: 'Asia/Dubai' });
+export const GeoPoint = z.strictObject({ lat: z.number().min(-90).max(90), lng: z.number().min(-180).max(180) });
+
+export const Currency = z.string().regex(CURRENCY_PATTERN, 'must be three capital letters').openapi({ example: 'AED' });
+/** Major units; how many decimals are right depends on the currency. */
+export const Amount = z.union([z.number().nonnegative(), z.string().max(40)]).openapi({ example: 1000 });
+
+const WALL_CLOCK = '(?:[01]\\d|2[0-3]):[0-5]\\d';
+export const LocalTime = z
+  .string()
+  .regex(new RegExp(`^${WALL_CLOCK}$`), 'must be HH:MM')
+  .openapi({ example: '15:00' });
+export const CalendarDate = z
+  .string()
+  .regex(/^\d{4}-\d{2}-\d{2}$/, 'must be YYYY-MM-DD')
+  .refine((date) => isCalendarDate(date), 'must be a real date between 2000 and 2100')
+  .openapi({ format: 'date', example: '2024-02-01' });
+/** What a guest announces, on the property's clock. */
+export const LocalArrival = z
+  .string()
+  .regex(new RegExp(`^(?:\\d{4}-\\d{2}-\\d{2}T)?${WALL_CLOCK}$`), 'must be HH:MM or YYYY-MM-DDTHH:MM')
+  .refine((text) => !text.includes('T') || isCalendarDate(text.slice(0, 10)), 'must be a real date');
+export const Instant = z.iso
+  .datetime({ offset: true, error: 'must be an ISO 8601 instant with an offset' })
+  .refine((text) => isInRange(text), 'must be between 2000 and 2100')
+  .openapi({ example: '2024-02-01T09:00:00Z' });
+/** In filters a date stands for its first moment in UTC. */
+export const InstantOrDate = z.union([Instant, CalendarDate]);
+
+/** `true` or `false` in a query. */
+export const Flag = z
+  .enum(['true', 'false'])
+  .transform((text) => text === 'true')
+  .openapi({ type: 'boolean' });
+
+export const pageQuery = {
+  limit: z
+    .string()
+    .regex(/^(?:[1-9]\d?|100)$/, 'must be a whole number from 1 to 100')
+    .default('20')
+    .transform(Number)
+    .openapi({ type: 'integer', minimum: 1, maximum: 100, default: 20 }),
+  cursor: z.string().min(1).max(1024).optional().openapi({ description: '`nextCursor` of the page before' }),
+};
+
+/** Every field may be left out, but not all of them. */
+export const isChange = (change: object): boolean => Object.values(change).some((value) => value !== undefined);
+export const CHANGE_NOTHING = 'must change at least one field';
+
+function isLocale(tag: string): boolean {
+  try {
+    return Intl.getCanonicalLocales(tag).length === 1;
+  } catch {
+    return false;
+  }
+}
+
+/** By name: an offset such as +04:00 knows no summer time. */
+function isTimeZone(zone: string): boolean {
+  try {
+    return /^[A-Za-z]/.test(zone) && new Intl.DateTimeFormat('en', { timeZone: zone }) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+/** A fixed range, so that an answer never depends on today (domain.md T9). */
+function isCalendarDate(date: string): boolean {
+  const parsed = new Date(`${date}T00:00:00Z`);
+  return (
+    !Number.isNaN(parsed.getTime()) && parsed.toISOString().slice(0, 10) === date && isInRange(`${date}T00:00:00Z`)
+  );
+}
+
+function isInRange(instant: string): boolean {
+  const year = new Date(instant).getUTCFullYear();
+  return year >= 2000 && year <= 2100;
+}

@@ -1,0 +1,160 @@
+import { z } from '@hono/zod-openapi';
+import {
+  CHANGE_NOTHING,
+  Email,
+  Flag,
+  GeoPoint,
+  Id,
+  isChange,
+  Locale,
+  LocalTime,
+  line,
+  Phone,
+  pageQuery,
+  TimeZone,
+} from './common.ts';
+
+const shown = { version: z.int(), createdAt: z.iso.datetime() };
+
+export const NewOwner = z
+  .strictObject({
+    id: Id.optional(),
+    name: line(200),
+    email: Email,
+    phone: Phone.optional(),
+    locale: Locale.optional(),
+    payoutAccount: line(100).optional(),
+  })
+  .openapi('NewOwner');
+export const OwnerChange = z
+  .strictObject({
+    name: line(200).optional(),
+    email: Email.optional(),
+    phone: Phone.nullish(),
+    locale: Locale.nullish(),
+    payoutAccount: line(100).nullish(),
+  })
+  .refine(isChange, CHANGE_NOTHING)
+  .openapi('OwnerChange');
+export const Owner = z
+  .object({
+    id: Id,
+    name: z.string(),
+    email: z.string(),
+    phone: z.string().nullable(),
+    locale: z.string().nullable(),
+    payoutAccount: z.string().nullable().optional().openapi({ description: 'Shown to ADMIN and FINANCE only' }),
+    ...shown,
+  })
+  .openapi('Owner');
+
+export const NewGuest = z
+  .strictObject({
+    id: Id.optional(),
+    name: line(200),
+    email: Email,
+    phone: Phone.optional(),
+    locale: Locale.optional(),
+    timeZone: TimeZone.optional(),
+  })
+  .openapi('NewGuest');
+export const GuestChange = z
+  .strictObject({
+    name: line(200).optional(),
+    email: Email.optional(),
+    phone: Phone.nullish(),
+    locale: Locale.nullish(),
+    timeZone: TimeZone.nullish(),
+  })
+  .refine(isChange, CHANGE_NOTHING)
+  .openapi('GuestChange');
+export const Guest = z
+  .object({
+    id: Id,
+    name: z.string(),
+    email: z.string(),
+    phone: z.string().nullable(),
+    locale: z.string().nullable(),
+    timeZone: z.string().nullable(),
+    ...shown,
+  })
+  .openapi('Guest');
+
+const StaffRole = z.enum(['CLEANER', 'AGENT', 'MAINTENANCE_STAFF']);
+const Shift = z
+  .strictObject({
+    weekday: z.int().min(1).max(7).openapi({ description: 'ISO: 1 is Monday' }),
+    from: LocalTime,
+    to: LocalTime,
+    zone: TimeZone.default('Asia/Dubai'),
+  })
+  .refine((shift) => shift.from < shift.to, { path: ['to'], message: 'must be after from' });
+const staffFields = {
+  name: line(200),
+  email: Email,
+  role: StaffRole,
+  skills: z.array(line(64)).max(50),
+  active: z.boolean(),
+};
+const staffOptions = {
+  phone: Phone,
+  homeLocation: GeoPoint,
+  propertyIds: z.array(Id).max(500),
+  region: line(100),
+  shifts: z.array(Shift).max(50),
+  maxMinutesPerDay: z.int().min(1).max(1440),
+};
+export const NewStaff = z
+  .strictObject({
+    id: Id.optional(),
+    ...staffFields,
+    skills: staffFields.skills.optional(),
+    active: staffFields.active.optional(),
+    phone: staffOptions.phone.optional(),
+    homeLocation: staffOptions.homeLocation.optional(),
+    propertyIds: staffOptions.propertyIds.optional(),
+    region: staffOptions.region.optional(),
+    shifts: staffOptions.shifts.optional(),
+    maxMinutesPerDay: staffOptions.maxMinutesPerDay.optional(),
+  })
+  .openapi('NewStaff');
+export const StaffChange = z
+  .strictObject({
+    name: staffFields.name.optional(),
+    email: staffFields.email.optional(),
+    role: staffFields.role.optional(),
+    skills: staffFields.skills.optional(),
+    active: staffFields.active.optional(),
+    phone: staffOptions.phone.nullish(),
+    homeLocation: staffOptions.homeLocation.nullish(),
+    propertyIds: staffOptions.propertyIds.nullish(),
+    region: staffOptions.region.nullish(),
+    shifts: staffOptions.shifts.nullish(),
+    maxMinutesPerDay: staffOptions.maxMinutesPerDay.nullish(),
+  })
+  .refine(isChange, CHANGE_NOTHING)
+  .openapi('StaffChange');
+export const Staff = z
+  .object({
+    id: Id,
+    name: z.string(),
+    email: z.string(),
+    phone: z.string().nullable(),
+    role: StaffRole,
+    skills: z.array(z.string()),
+    homeLocation: GeoPoint.nullable(),
+    propertyIds: z.array(z.string()).nullable(),
+    region: z.string().nullable(),
+    shifts: z.array(Shift).nullable(),
+    maxMinutesPerDay: z.int().nullable(),
+    active: z.boolean(),
+    ...shown,
+  })
+  .openapi('Staff');
+
+export const PeopleQuery = z.strictObject(pageQuery);
+export const StaffQuery = z.strictObject({
+  role: StaffRole.optional(),
+  active: Flag.optional(),
+  ...pageQuery,
+});

@@ -1,0 +1,63 @@
+import { z } from '@hono/zod-openapi';
+import { CHANGE_NOTHING, GeoPoint, Id, isChange, LocalTime, line, pageQuery, TimeZone } from './common.ts';
+
+const fields = {
+  name: line(200),
+  ownerId: Id,
+  timeZone: TimeZone,
+  checkInTime: LocalTime,
+  checkOutTime: LocalTime,
+  cleaningMinutes: z.int().min(1).max(1440),
+  agentIds: z.array(Id).max(100),
+};
+const options = { region: line(100), location: GeoPoint, amenityDevice: line(100) };
+
+export const NewProperty = z
+  .strictObject({
+    id: Id.optional(),
+    name: fields.name,
+    ownerId: fields.ownerId,
+    region: options.region.optional(),
+    timeZone: fields.timeZone.default('Asia/Dubai'),
+    checkInTime: fields.checkInTime.default('15:00'),
+    checkOutTime: fields.checkOutTime.default('11:00'),
+    location: options.location.optional(),
+    cleaningMinutes: fields.cleaningMinutes.default(120),
+    agentIds: fields.agentIds.optional().openapi({ description: 'The agents whose portfolio it is in' }),
+    amenityDevice: options.amenityDevice.optional(),
+  })
+  .openapi('NewProperty');
+export const PropertyChange = z
+  .strictObject({
+    name: fields.name.optional(),
+    ownerId: fields.ownerId.optional(),
+    region: options.region.nullish(),
+    timeZone: fields.timeZone.optional(),
+    checkInTime: fields.checkInTime.optional(),
+    checkOutTime: fields.checkOutTime.optional(),
+    location: options.location.nullish(),
+    cleaningMinutes: fields.cleaningMinutes.optional(),
+    agentIds: fields.agentIds.optional(),
+    amenityDevice: options.amenityDevice.nullish(),
+  })
+  .refine(isChange, CHANGE_NOTHING)
+  .openapi('PropertyChange');
+export const Property = z
+  .object({
+    id: Id,
+    name: z.string(),
+    ownerId: z.string(),
+    region: z.string().nullable(),
+    timeZone: z.string(),
+    checkInTime: z.string(),
+    checkOutTime: z.string(),
+    location: GeoPoint.nullable(),
+    cleaningMinutes: z.int(),
+    agentIds: z.array(z.string()),
+    amenityDevice: z.string().nullable(),
+    version: z.int(),
+    createdAt: z.iso.datetime(),
+  })
+  .openapi('Property');
+
+export const PropertyQuery = z.strictObject({ ownerId: Id.optional(), region: line(100).optional(), ...pageQuery });

@@ -1,0 +1,127 @@
+import { z } from '@hono/zod-openapi';
+import { Id, InstantOrDate, line, pageQuery } from './common.ts';
+
+/** What only sagas and the trail write: transactions, notifications, audit rows. */
+
+const TransactionType = z.enum([
+  'GUEST_PAYMENT',
+  'OWNER_PAYOUT',
+  'AGENCY_FEE',
+  'REFERRAL_FEE',
+  'REFUND',
+  'GATEWAY_FEE',
+  'ADJUSTMENT',
+  'REVERSAL',
+]);
+const TransactionStatus = z.enum(['PENDING', 'PROCESSING', 'COMPLETED', 'FAILED', 'CANCELLED', 'REVERSED']);
+export const Transaction = z
+  .object({
+    id: z.string(),
+    type: TransactionType,
+    status: TransactionStatus,
+    amount: z.number().openapi({ description: 'Major units' }),
+    amountOutstanding: z.number(),
+    currency: z.string(),
+    reservationId: z.string().nullable(),
+    ownerId: z.string().nullable(),
+    parentId: z.string().nullable(),
+    createdBySaga: z.string().nullable(),
+    completedAt: z.iso.datetime().nullable(),
+    cancelledAt: z.iso.datetime().nullable(),
+    version: z.int(),
+    createdAt: z.iso.datetime(),
+  })
+  .openapi('Transaction');
+export const TransactionQuery = z.strictObject({
+  reservationId: Id.optional(),
+  ownerId: Id.optional(),
+  type: TransactionType.optional(),
+  status: TransactionStatus.optional(),
+  ...pageQuery,
+});
+
+const NotificationStatus = z.enum(['QUEUED', 'SENDING', 'SENT', 'FAILED', 'SKIPPED', 'BLOCKED']);
+export const Notification = z
+  .object({
+    id: z.string(),
+    event: z.string(),
+    template: z.string(),
+    channel: z.enum(['EMAIL', 'SMS']),
+    recipientType: z.enum(['GUEST', 'OWNER', 'STAFF', 'OPS']),
+    recipientId: z.string(),
+    status: NotificationStatus,
+    reason: z.string().nullable(),
+    attempts: z.int(),
+    reservationId: z.string().nullable(),
+    taskId: z.string().nullable(),
+    sagaExecutionId: z.string().nullable(),
+    dueAt: z.iso.datetime(),
+    sentAt: z.iso.datetime().nullable(),
+    createdAt: z.iso.datetime(),
+  })
+  .openapi('Notification');
+export const NotificationQuery = z.strictObject({
+  reservationId: Id.optional(),
+  recipientId: Id.optional(),
+  event: line(64).optional(),
+  status: NotificationStatus.optional(),
+  ...pageQuery,
+});
+
+/** The brief's sample row, with what makes it evidence: who, for whom, by which request, and its place in the chain. */
+export const AuditRow = z
+  .object({
+    id: z.string().openapi({ description: '`<stream>:<seq>`' }),
+    seq: z.int(),
+    timestamp: z.iso.datetime(),
+    event: z.string(),
+    saga: z.string().nullable(),
+    reservationId: z.string().nullable(),
+    userId: z.string(),
+    details: z.unknown(),
+    actor: z.object({ type: z.enum(['PERSON', 'SERVICE', 'SYSTEM']), id: z.string() }),
+    onBehalfOf: z.string().nullable(),
+    requestId: z.string().nullable(),
+    sagaExecutionId: z.string().nullable(),
+    outcome: z.string().nullable(),
+    prevHash: z.string(),
+    hash: z.string(),
+  })
+  .openapi('AuditRow');
+export const AUDIT_EXAMPLE = {
+  id: 'saga-1:2',
+  seq: 2,
+  timestamp: '2024-01-15T10:00:00Z',
+  event: 'RESERVATION_CONFIRMED',
+  saga: 'confirmReservation',
+  reservationId: 'reservation-1',
+  userId: 'agent-1',
+  details: { stepsCompleted: 8, tasksCreated: 4, transactionsCreated: 1, notificationsSent: 2 },
+  actor: { type: 'PERSON', id: 'agent-1' },
+  onBehalfOf: null,
+  requestId: 'request-1',
+  sagaExecutionId: 'saga-1',
+  outcome: 'completed',
+  prevHash: '00'.repeat(32),
+  hash: 'ff'.repeat(32),
+};
+export const AuditQuery = z.strictObject({
+  reservationId: Id.optional(),
+  sagaExecutionId: Id.optional(),
+  event: line(64).optional(),
+  actor: line(160).optional(),
+  from: InstantOrDate.optional(),
+  to: InstantOrDate.optional(),
+  ...pageQuery,
+});
+export const AuditVerifyQuery = z.strictObject({
+  afterStream: line(200).optional().openapi({ description: '`nextStream` of an incomplete report' }),
+});
+export const ChainReport = z
+  .object({
+    verified: z.int(),
+    broken: z.array(z.object({ streamId: z.string(), seq: z.int() })),
+    complete: z.boolean(),
+    nextStream: z.string().nullable(),
+  })
+  .openapi('ChainReport');

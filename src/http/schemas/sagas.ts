@@ -1,0 +1,110 @@
+import { z } from '@hono/zod-openapi';
+import { Id, InstantOrDate, line, pageQuery, prose } from './common.ts';
+
+const SagaStatus = z.enum(['pending', 'running', 'compensating', 'parked', 'completed', 'compensated', 'resolved']);
+
+const progress = {
+  name: z.string(),
+  status: SagaStatus,
+  currentStep: z.int().openapi({ description: 'Ordinal of the lowest unfinished step, from 1' }),
+  totalSteps: z.int(),
+  createdAt: z.iso.datetime(),
+  updatedAt: z.iso.datetime(),
+  data: z.record(z.string(), z.unknown()).openapi({ description: 'Ids that the finished steps put out' }),
+};
+/** The brief's sample; the last three are always there, and not in the sample. */
+export const SagaStatusView = z
+  .object({
+    ...progress,
+    currentStepName: z.string().optional(),
+    stepsCompleted: z.int().optional(),
+    executionId: z.string().optional(),
+  })
+  .openapi('SagaStatus');
+export const SAGA_STATUS_EXAMPLE = {
+  name: 'confirmReservation',
+  status: 'running',
+  currentStep: 3,
+  totalSteps: 8,
+  createdAt: '2024-01-15T10:00:00Z',
+  updatedAt: '2024-01-15T10:05:00Z',
+  data: { reservationId: 'reservation-1', cleaningTaskId: 'task-1', checkInTaskId: 'task-2' },
+};
+
+export const Execution = z
+  .object({
+    id: z.string(),
+    ...progress,
+    definitionVersion: z.int(),
+    subjectType: z.string(),
+    subjectId: z.string(),
+    currentStepName: z.string(),
+    stepsCompleted: z.int(),
+    generation: z.int(),
+    requestedBy: z.string(),
+    onBehalfOf: z.string().nullable(),
+    requestId: z.string().nullable(),
+    finishedAt: z.iso.datetime().nullable(),
+    deadlineAt: z.iso.datetime(),
+    error: z.object({ code: z.string(), details: z.unknown() }).nullable(),
+    responseStatus: z.int().nullable(),
+    retryOf: z.string().nullable(),
+  })
+  .openapi('SagaExecution');
+
+const Step = z
+  .object({
+    step: z.int(),
+    name: z.string(),
+    direction: z.enum(['forward', 'compensation']),
+    kind: z.enum(['read', 'statement', 'tx', 'call']),
+    class: z.enum(['read', 'compensable', 'pivot', 'retriable']),
+    status: z.enum(['pending', 'running', 'done', 'failed', 'skipped']),
+    attempts: z.int(),
+    maxAttempts: z.int(),
+    effectKey: z.string(),
+    output: z.unknown(),
+    error: z.unknown(),
+    startedAt: z.iso.datetime().nullable(),
+    endedAt: z.iso.datetime().nullable(),
+    durationMs: z.number().nullable(),
+  })
+  .openapi('SagaStep');
+export const ExecutionWithSteps = Execution.extend({ steps: z.array(Step) }).openapi('SagaExecutionWithSteps');
+
+export const SagaCounts = z.record(z.string(), z.int()).openapi({
+  description: 'Executions by status, for the same filter without its status',
+  example: { pending: 0, running: 1, compensating: 0, parked: 0, completed: 7, compensated: 1, resolved: 0 },
+});
+
+export const SagaQuery = z.strictObject({
+  status: SagaStatus.optional(),
+  name: line(64).optional(),
+  reservationId: Id.optional(),
+  from: InstantOrDate.optional(),
+  to: InstantOrDate.optional(),
+  ...pageQuery,
+});
+export const SagaNameParam = z.strictObject({ name: z.string().regex(/^[A-Za-z][A-Za-z0-9]{0,63}$/) });
+export const SagaStatusQuery = z.strictObject({ reservationId: Id.optional(), executionId: Id.optional() });
+const reason = prose(500).refine((text) => text.trim() !== '', 'must not be blank');
+export const RetryBody = z.strictObject({ reason: reason.optional() }).openapi('RetrySaga');
+export const ResolveBody = z.strictObject({ reason }).openapi('ResolveSaga');
+
+/** What a saga answers while it goes on. */
+export const Accepted = z
+  .object({
+    sagaExecutionId: z.string(),
+    status: z.string(),
+    links: z.object({ self: z.string() }),
+  })
+  .openapi('AcceptedSaga');
+export const ACCEPTED_EXAMPLE = {
+  success: true,
+  data: {
+    sagaExecutionId: 'saga-1',
+    status: 'pending',
+    links: { self: '/api/production/sagas/executions/saga-1' },
+  },
+  message: 'Accepted',
+};

@@ -1,0 +1,80 @@
+import { RoomyError } from '../kernel/errors.ts';
+import { canonicalJson, sha256 } from '../kernel/json.ts';
+import type { IdempotencyClaim, SagaAnswer, StartableSaga } from '../sagas/orchestrator/types.ts';
+import { type AnyContext, type AppDeps, callerOf } from './context.ts';
+import { executionPath } from './errors.ts';
+
+export interface SagaStart<Input> {
+  readonly subjectId: string;
+  readonly input: Input;
+  /** Whom the body names as the one who acts; the one who acts is the caller (domain.md T14). */
+  readonly onBehalfOf: string | undefined;
+  /** As validated: what the idempotency key stands for. */
+  readonly body: unknown;
+}
+
+/**
+ * Accepts a saga and answers with its end, or with 202 when it does not end in time (domain.md T5). Both answers are the
+ * stored bytes, so a repeat with the same Idempotency-Key reads the same.
+ */
+export async function startSaga<Input>(
+  c: AnyContext,
+  deps: AppDeps,
+  definition: StartableSaga<Input>,
+  start: SagaStart<Input>,
+): Promise<Response> {
+  const wanted = preferred(c.req.header('prefer'), deps.sagaWaitMs);
+  const saga = await deps.orchestrator.accept(definition, {
+    subjectId: start.subjectId,
+    input: start.input,
+    requester: { sub: callerOf(c).principal, requestId: c.get('requestId') },
+    onBehalfOf: start.onBehalfOf ?? null,
+    idempotency: claimOf(c, start.body),
+  });
+  const headers = new Headers(saga.replayed ? { 'Idempotency-Replayed': 'true' } : undefined);
+  // A fresh saga cannot have ended yet; a repeated one may have, and then its end is the answer.
+  const wait = wanted.waitMs > 0 || saga.replayed;
+  const end = wait ? await deps.orchestrator.waitForEnd(saga.sagaId, wanted.waitMs, c.req.raw.signal) : null;
+  const applied = [...(wanted.wait ? [wanted.wait] : []), ...(wanted.async && !end ? ['respond-async'] : [])];
+  if (applied.length > 0) headers.set('Preference-Applied', applied.join(', '));
+  if (end) {
+    if (end.status === 503) headers.set('Retry-After', '5');
+    return stored(end, headers);
+  }
+  headers.set('Location', executionPath(saga.sagaId));
+  headers.set('Retry-After', '1');
+  return stored(saga.accepted, headers);
+}
+
+function stored(answer: SagaAnswer, headers: Headers): Response {
+  headers.set('Content-Type', 'application/json; charset=utf-8');
+  return new Response(new Uint8Array(answer.body), { status: answer.status, headers });
+}
+
+function claimOf(c: AnyContext, body: unknown): IdempotencyClaim | null {
+  const key = c.req.header('idempotency-key');
+  if (key === undefined) return null;
+  if (!/^[\x21-\x7e]{1,255}$/.test(key)) throw new RoomyError('INVALID_IDEMPOTENCY_KEY');
+  return { key, requestHash: sha256(c.req.method, c.req.path, canonicalJson(body)) };
+}
+
+interface Preference {
+  readonly waitMs: number;
+  readonly async: boolean;
+  /** The wait that the caller asked for, when it is granted in full. */
+  readonly wait: string | null;
+}
+
+/** `Prefer: respond-async` and `wait=n` (RFC 7240): with both, wait n seconds before answering 202. What is not understood is ignored. */
+export function preferred(header: string | undefined, maxWaitMs: number): Preference {
+  const tokens = (header ?? '').split(',', 10).map((token) => token.trim().toLowerCase());
+  const isAsync = tokens.includes('respond-async');
+  const seconds = tokens.map((token) => /^wait\s*=\s*"?(\d{1,6})"?$/.exec(token)?.[1]).find((n) => n !== undefined);
+  if (seconds === undefined) return { waitMs: isAsync ? 0 : maxWaitMs, async: isAsync, wait: null };
+  const askedMs = Number(seconds) * 1000;
+  return {
+    waitMs: Math.min(askedMs, maxWaitMs),
+    async: isAsync,
+    wait: askedMs <= maxWaitMs ? `wait=${Number(seconds)}` : null,
+  };
+}

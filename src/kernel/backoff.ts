@@ -1,0 +1,11 @@
+/** Waits grow by doubling up to `maxMs`. */
+export interface Backoff {
+  readonly baseMs: number;
+  readonly maxMs: number;
+}
+
+/** Exponential with full jitter: those that failed together do not come back together. `attempt` counts from 1. */
+export const backoffMs = ({ baseMs, maxMs }: Backoff, attempt: number): number =>
+  Math.round(Math.random() * Math.min(maxMs, baseMs * 2 ** Math.min(attempt, 16)));
+
+export const randomBetween = (min: number, max: number): number => min + Math.random() * (max - min);

@@ -1,0 +1,91 @@
+/**
+ * The one error type and the one closed catalogue of codes. A code's kind decides the HTTP status at one edge and
+ * whether to retry at the other. The public text goes to callers; the cause stays in logs.
+ *
+ * `refusal` business said no: never retried, compensates. `transient` may pass: retried with back-off.
+ * `bug` neither: retried (a deploy may mend it), then compensated or parked.
+ */
+export type ErrorKind = 'refusal' | 'transient' | 'bug';
+
+interface CatalogueEntry {
+  readonly status: number;
+  readonly kind: ErrorKind;
+  readonly text: string;
+}
+const refusal = (status: number, text: string): CatalogueEntry => ({ status, kind: 'refusal', text });
+
+export const CATALOGUE = {
+  MALFORMED_REQUEST: refusal(400, 'The request is not well-formed'),
+  INVALID_CURSOR: refusal(400, 'The cursor is not one of ours, or belongs to another filter'),
+  INVALID_IDEMPOTENCY_KEY: refusal(400, 'Idempotency-Key must be 1 to 255 visible ASCII characters'),
+  UNAUTHENTICATED: refusal(401, 'A valid bearer token is required'),
+  FORBIDDEN: refusal(403, 'Your role does not permit this'),
+  ROUTE_NOT_FOUND: refusal(404, 'There is nothing at this address'),
+  METHOD_NOT_ALLOWED: refusal(405, 'This address does not support that method'),
+  NOT_FOUND: refusal(404, 'Not found'),
+  RESERVATION_NOT_FOUND: refusal(404, 'Reservation not found'),
+  SAGA_NOT_FOUND: refusal(404, 'Saga not found'),
+  TASK_NOT_FOUND: refusal(404, 'Task not found'),
+  PAYLOAD_TOO_LARGE: refusal(413, 'The body is larger than 64 KiB'),
+  UNSUPPORTED_MEDIA_TYPE: refusal(415, 'The body must be application/json in UTF-8'),
+  VALIDATION_FAILED: refusal(422, 'The request is not valid'),
+  REFERENCE_NOT_FOUND: refusal(422, 'A referenced record does not exist'),
+  AMOUNT_PRECISION: refusal(422, 'The amount has more decimals than its currency'),
+  IDEMPOTENCY_KEY_REUSED: refusal(422, 'This Idempotency-Key was used with another request'),
+  ALREADY_EXISTS: refusal(409, 'A record with this id exists already'),
+  ASSIGNEE_BUSY: refusal(409, 'This person has another task at that time'),
+  IDEMPOTENCY_IN_PROGRESS: refusal(409, 'A request with this Idempotency-Key is still being accepted'),
+  INVALID_STATE_TRANSITION: refusal(409, 'The current state does not allow this'),
+  RESERVATION_CONFLICT: refusal(409, 'Property is not available for the selected dates'),
+  NO_STAFF_AVAILABLE: refusal(409, 'No available staff for task assignment'),
+  SAGA_IN_PROGRESS: refusal(409, 'Another process is running on this record'),
+  SAGA_NOT_PARKED: refusal(409, 'Only a parked saga can be retried or resolved'),
+  SAGA_RESOLVED: refusal(409, 'The process was closed by a person'),
+  SUPERSEDED: refusal(409, 'The record was changed after the step that is to be undone'),
+  PRECONDITION_FAILED: refusal(412, 'The record has changed since it was read'),
+  HEADERS_TOO_LARGE: refusal(431, 'The request headers are too large'),
+  STEP_TIMEOUT: { status: 503, kind: 'transient', text: 'A step did not answer in time' },
+  STEP_FAILED: { status: 500, kind: 'bug', text: 'A step failed' },
+  SAGA_DEADLINE: { status: 503, kind: 'refusal', text: 'The process did not finish in time' },
+  SERVICE_UNAVAILABLE: { status: 503, kind: 'transient', text: 'A service that we depend on is unavailable' },
+  INTERNAL_ERROR: { status: 500, kind: 'bug', text: 'Something went wrong on our side' },
+} as const satisfies Record<string, CatalogueEntry>;
+
+export type ErrorCode = keyof typeof CATALOGUE;
+export type ErrorDetails = Readonly<Record<string, unknown>>;
+
+export class RoomyError extends Error {
+  override readonly name = 'RoomyError';
+  readonly code: ErrorCode;
+  readonly kind: ErrorKind;
+  readonly status: number;
+  /** Public; goes into the answer and into the saga's record: ids, dates and codes, never guest data. */
+  readonly details: ErrorDetails | undefined;
+
+  constructor(code: ErrorCode, options: { details?: ErrorDetails; text?: string; cause?: unknown } = {}) {
+    const entry = CATALOGUE[code];
+    super(options.text ?? entry.text, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.kind = entry.kind;
+    this.status = entry.status;
+    this.details = options.details;
+  }
+}
+
+export const isErrorCode = (text: string): text is ErrorCode => Object.hasOwn(CATALOGUE, text);
+
+/** An invariant of ours that does not hold: a bug, never the caller's fault. */
+export class InvariantError extends Error {
+  override readonly name = 'InvariantError';
+}
+
+export function required<T>(value: T | null | undefined, what: string): T {
+  if (value === null || value === undefined) throw new InvariantError(`missing: ${what}`);
+  return value;
+}
+
+/** The message of anything thrown, bounded, for logs and error rows. */
+export function messageOf(error: unknown): string {
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return text.slice(0, 500);
+}

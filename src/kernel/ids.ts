@@ -1,0 +1,14 @@
+import { randomBytes, randomUUIDv7 } from 'node:crypto';
+
+/** Ids that a client may choose (domain.md T17). */
+export const ID_PATTERN = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
+
+/** A time-ordered id, e.g. `task-0198c5f2-...`; ordered ids keep the primary keys' inserts together. */
+export const newId = (prefix: string): string => `${prefix}-${randomUUIDv7()}`;
+
+/** Names this process in claims and logs. */
+export const newProcessId = (role: string): string => `${role}-${process.pid}-${randomBytes(4).toString('hex')}`;
+
+/** Constant on every attempt, generation and deploy (guarantees.md 1.1). */
+export const effectKey = (sagaId: string, stepNo: number, direction: 'F' | 'C'): string =>
+  `${sagaId}-${stepNo}-${direction}`;

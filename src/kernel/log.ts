@@ -1,0 +1,17 @@
+import { type Logger, pino } from 'pino';
+
+export type { Logger };
+
+/** JSON lines on stdout: constant messages, ids as fields; never guest data, never a token. */
+export function createLogger(role: string, level: string): Logger {
+  return pino({
+    level,
+    base: { role, pid: process.pid },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    redact: {
+      paths: ['authorization', 'token', 'password', '*.authorization', '*.token', '*.password'],
+      censor: '[redacted]',
+    },
+    serializers: { err: pino.stdSerializers.err },
+  });
+}

@@ -1,0 +1,86 @@
+import type { Queue } from 'bullmq';
+import { Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import type { Db } from '../db/client.ts';
+import { type Clock, systemClock } from '../kernel/clock.ts';
+import type { Logger } from '../kernel/log.ts';
+import type { SagaOrchestrator } from '../sagas/orchestrator/types.ts';
+import { opsAudit, type RecordOpsAudit } from './audit.ts';
+import { BOARD_PATH, createBoard } from './board.ts';
+import { gate, LOGIN_PATH, type OpsEnv, refuse, securityHeaders } from './guard.ts';
+import { createMailbox } from './mailbox.ts';
+import { loginPage, logoutPage } from './pages.ts';
+import { closeSession, openSession, type VerifyToken, verifyOperator } from './session.ts';
+
+export interface OpsDeps {
+  readonly db: Db;
+  readonly queues: readonly Queue[];
+  readonly orchestrator: Pick<SagaOrchestrator, 'retry'>;
+  readonly verifyToken: VerifyToken;
+  readonly audit: RecordOpsAudit;
+  readonly log: Logger;
+  readonly clock?: Clock;
+}
+
+/** The operators' own port: queues and mailbox behind a login. It is never part of the public API's port. */
+export function createOpsApp(deps: OpsDeps): Hono<OpsEnv> {
+  const app = new Hono<OpsEnv>();
+  app.use('*', securityHeaders);
+  app.use('*', gate(deps));
+  // Nothing that is allowed here carries more than a token.
+  app.use('*', bodyLimit({ maxSize: 16 * 1024 }));
+
+  addLogin(app, deps);
+  app.get('/', (c) => c.redirect(BOARD_PATH, 302));
+  app.get(`${BOARD_PATH}/`, (c) => c.redirect(BOARD_PATH, 302));
+  app.route(BOARD_PATH, createBoard(deps));
+  app.route('/mailbox', createMailbox(deps.db));
+
+  app.notFound((c) => refuse(c, deps, 404, 'There is nothing at this address.'));
+  app.onError((error, c) => {
+    deps.log.error({ err: error, requestId: c.get('requestId'), path: c.req.path }, 'ops request failed');
+    return c.json({ success: false, error: 'Something went wrong on our side', code: 'INTERNAL_ERROR' }, 500);
+  });
+  return app;
+}
+
+function addLogin(app: Hono<OpsEnv>, deps: OpsDeps): void {
+  const clock = deps.clock ?? systemClock;
+
+  app.get(LOGIN_PATH, (c) => {
+    const next = ownPath(c.req.query('next'));
+    return c.get('operator')?.allowed ? c.redirect(next, 303) : c.html(loginPage(next, null));
+  });
+
+  app.post(LOGIN_PATH, async (c) => {
+    const form = await c.req.parseBody();
+    const next = ownPath(form.next);
+    const token = typeof form.token === 'string' ? form.token.trim().replace(/^Bearer\s+/i, '') : '';
+    const operator = await verifyOperator(deps.verifyToken, token);
+    if (!operator) return c.html(loginPage(next, 'This token is not valid, or has expired.'), 401);
+    const allowed = operator.allowed;
+    await deps.audit(opsAudit({ event: 'OPS_LOGIN', operator, requestId: c.get('requestId'), allowed }));
+    if (!allowed) return c.html(loginPage(next, 'This token’s role is neither OPS nor ADMIN.'), 403);
+    if (!openSession(c, token, clock)) return c.html(loginPage(next, 'This token has expired.'), 401);
+    return c.redirect(next, 303);
+  });
+
+  app.get('/logout', (c) => {
+    const operator = c.get('operator');
+    return operator ? c.html(logoutPage(operator)) : c.redirect(LOGIN_PATH, 303);
+  });
+
+  app.post('/logout', async (c) => {
+    const operator = c.get('operator');
+    const requestId = c.get('requestId');
+    if (operator) await deps.audit(opsAudit({ event: 'OPS_LOGOUT', operator, requestId, allowed: true }));
+    closeSession(c);
+    return c.redirect(LOGIN_PATH, 303);
+  });
+}
+
+/** Where to go after the login: a path of this port, never another site. */
+function ownPath(next: unknown): string {
+  if (typeof next !== 'string' || !/^\/(?![/\\])[^\\\p{Cc}]{0,500}$/u.test(next)) return BOARD_PATH;
+  return next.startsWith(LOGIN_PATH) || next.startsWith('/logout') ? BOARD_PATH : next;
+}

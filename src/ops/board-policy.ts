@@ -1,0 +1,165 @@
+import type { BaseAdapter } from '@bull-board/api/baseAdapter';
+import type { BeforeHook, BeforeHookResult, HookContext, QueueJob } from '@bull-board/api/typings/app';
+import { RoomyError } from '../kernel/errors.ts';
+import { ID_PATTERN } from '../kernel/ids.ts';
+import type { RetryOutcome, SagaOrchestrator } from '../sagas/orchestrator/types.ts';
+import { opsAudit, type RecordOpsAudit } from './audit.ts';
+import { type Operator, operatorOf, type VerifyToken } from './session.ts';
+
+export interface BoardPolicyDeps {
+  readonly verifyToken: VerifyToken;
+  readonly audit: RecordOpsAudit;
+  readonly orchestrator: Pick<SagaOrchestrator, 'retry'>;
+}
+
+/**
+ * What an operator may do on the board. Whatever is not named here is refused, so a button that a later version adds
+ * is refused until someone has thought about it. A saga's truth is in Postgres: the buttons that delete, add or edit
+ * jobs could not harm it, but would hide what happened, and none of them helps.
+ */
+const RETRY = '/api/queues/:queueName/:jobId/retry';
+const RETRY_ALL = '/api/queues/:queueName/retry/:queueStatus';
+const PAUSING: ReadonlySet<string> = new Set([
+  '/api/queues/pause',
+  '/api/queues/resume',
+  '/api/queues/:queueName/pause',
+  '/api/queues/:queueName/resume',
+]);
+const READS: ReadonlySet<string> = new Set([
+  '/api/redis/stats',
+  '/api/queues',
+  '/api/job-schedulers',
+  '/api/queues/:queueName/metrics',
+  '/api/queues/:queueName/default-job-options',
+  '/api/queues/:queueName/workers',
+  '/api/queues/:queueName/rate-limit',
+  '/api/queues/:queueName/job-data-schema',
+  '/api/queues/:queueName/:jobId/logs',
+  '/api/queues/:queueName/:jobId/flow',
+  '/api/queues/:queueName/:jobId',
+]);
+
+const REFUSAL =
+  'Refused. This board allows reading, retrying and pausing; what a saga does next is decided in the database, and its jobs come from there.';
+
+interface Decision {
+  readonly result: Exclude<BeforeHookResult, void>;
+  readonly sagaId: string | null;
+  /** For the audit row. */
+  readonly sagas: Readonly<Record<string, number>> | null;
+}
+const allow = (sagaId: string | null = null, sagas: Decision['sagas'] = null): Decision => ({
+  result: { allow: true },
+  sagaId,
+  sagas,
+});
+const deny = (status: 403 | 404 | 409, message: string, sagaId: string | null = null): Decision => ({
+  result: { allow: false, status, message },
+  sagaId,
+  sagas: null,
+});
+
+/** Runs before each of the board's API handlers. A throw here is answered 500 and the handler does not run. */
+export function createBoardPolicy(deps: BoardPolicyDeps): BeforeHook {
+  return async (context) => {
+    const { method, route, request } = context;
+    if (method === 'get') return READS.has(route) ? undefined : deny(403, REFUSAL).result;
+    // The gate let this request through; who it is comes from the same cookie, so nothing has to be carried along.
+    const operator = await operatorOf(deps.verifyToken, request.headers.cookie);
+    if (!operator?.allowed) return deny(403, 'Log in first.').result;
+    const requestId = request.headers['x-request-id'] ?? null;
+
+    const decision = await decide(deps, context, operator, requestId);
+    const { result, sagaId } = decision;
+    const details = {
+      method: method.toUpperCase(),
+      route,
+      queue: text(request.params.queueName),
+      jobId: text(request.params.jobId),
+      ...(result.message !== undefined && { reason: result.message }),
+      ...(decision.sagas && { sagas: decision.sagas }),
+    };
+    await deps.audit(opsAudit({ event: 'OPS_CALL', operator, requestId, allowed: result.allow, sagaId, details }));
+    return result;
+  };
+}
+
+async function decide(
+  deps: BoardPolicyDeps,
+  { method, route, request }: HookContext,
+  operator: Operator,
+  requestId: string | null,
+): Promise<Decision> {
+  if (method !== 'put') return deny(403, REFUSAL);
+  if (PAUSING.has(route)) return allow();
+  const queue = request.queues.get(String(request.params.queueName));
+  if (!queue) return deny(404, 'There is no such queue.');
+  if (route === RETRY) {
+    const job = await queue.getJob(String(request.params.jobId));
+    const sagaId = job ? sagaOf(job) : null;
+    // A wake-up of another queue: running it again is what it is for.
+    if (sagaId === null) return allow();
+    const outcome = await retrySaga(deps, sagaId, operator, requestId);
+    if (outcome === 'unknown') return deny(404, 'This job names a saga that does not exist.', sagaId);
+    return allow(sagaId, { [outcome]: 1 });
+  }
+  if (route === RETRY_ALL) {
+    // Completed jobs may be a whole day's: running them all again would be load and nothing else.
+    if (request.params.queueStatus !== 'failed') return deny(403, 'Only failed jobs can be retried all at once.');
+    return retryAll(deps, queue, operator, requestId);
+  }
+  return deny(403, REFUSAL);
+}
+
+const MAX_RETRY_ALL = 1_000;
+const RETRIES_AT_ONCE = 8;
+
+/**
+ * Resumes each saga that a failed job of this queue belongs to; the board then retries the jobs themselves, which
+ * their old generation makes harmless. Of a longer list only the first part is taken, jobs included, and the person
+ * is told to go on: retrying the rest natively would take their jobs off the list without resuming their sagas.
+ */
+async function retryAll(
+  deps: BoardPolicyDeps,
+  queue: BaseAdapter,
+  operator: Operator,
+  requestId: string | null,
+): Promise<Decision> {
+  const failed = (await queue.getJobCounts()).failed ?? 0;
+  const jobs = await queue.getJobs(['failed'], 0, MAX_RETRY_ALL - 1);
+  const sagaIds = [...new Set(jobs.flatMap((job) => sagaOf(job) ?? []))];
+  const sagas: Record<RetryOutcome | 'unknown', number> = { resumed: 0, stale: 0, unknown: 0 };
+  for (let start = 0; start < sagaIds.length; start += RETRIES_AT_ONCE) {
+    const part = sagaIds.slice(start, start + RETRIES_AT_ONCE);
+    const outcomes = await Promise.all(part.map((sagaId) => retrySaga(deps, sagaId, operator, requestId)));
+    for (const outcome of outcomes) sagas[outcome] += 1;
+  }
+  if (failed <= MAX_RETRY_ALL) return allow(null, sagas);
+  for (const job of jobs) await job.retry('failed');
+  const message = `The first ${jobs.length} of ${failed} jobs were retried. Retry all again to go on.`;
+  return { ...deny(409, message), sagas };
+}
+
+async function retrySaga(
+  deps: BoardPolicyDeps,
+  sagaId: string,
+  operator: Operator,
+  requestId: string | null,
+): Promise<RetryOutcome | 'unknown'> {
+  try {
+    return await deps.orchestrator.retry({ sagaId, by: operator.sub, requestId, via: 'bull-board' });
+  } catch (error) {
+    // A forged or edited job; anything else is our failure, and then the job must not be retried either.
+    if (error instanceof RoomyError && error.code === 'SAGA_NOT_FOUND') return 'unknown';
+    throw error;
+  }
+}
+
+/** A job's data is an untrusted pointer: only something that could be an id is looked up. */
+function sagaOf(job: QueueJob): string | null {
+  const data: unknown = job.toJSON().data;
+  if (typeof data !== 'object' || data === null || !('sagaId' in data)) return null;
+  return typeof data.sagaId === 'string' && ID_PATTERN.test(data.sagaId) ? data.sagaId : null;
+}
+
+const text = (value: unknown): string | null => (typeof value === 'string' ? value.slice(0, 200) : null);

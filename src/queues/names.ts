@@ -1,0 +1,6 @@
+/** Few queues: fewer connections, and running sagas finish first (bullmq.md 1). */
+export const FORWARD_QUEUE = 'saga-forward';
+export const COMPENSATION_QUEUE = 'saga-compensation';
+export const NOTIFICATION_QUEUE = 'notifications';
+export const TASK_QUEUE = 'tasks';
+export const QUEUE_NAMES = [FORWARD_QUEUE, COMPENSATION_QUEUE, NOTIFICATION_QUEUE, TASK_QUEUE] as const;

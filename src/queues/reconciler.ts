@@ -1,0 +1,138 @@
+import type { Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import { sql } from 'kysely';
+import type { Db } from '../db/client.ts';
+import type { Direction } from '../db/schema.ts';
+import { pause } from '../kernel/clock.ts';
+import { newId } from '../kernel/ids.ts';
+import type { Logger } from '../kernel/log.ts';
+import type { Reconciliation } from '../sagas/orchestrator/intervene.ts';
+import type { Publish } from '../sagas/orchestrator/outbox.ts';
+import { settleJobId, stepJobId } from './jobs.ts';
+import { COMPENSATION_QUEUE, FORWARD_QUEUE } from './names.ts';
+
+/**
+ * Finds open sagas that nobody is moving and dispatches them anew (guarantees.md 2.7). It needs nothing of Redis but
+ * the answer to "is there a job?", and acts on Postgres alone, so any number of reconcilers may run.
+ */
+export interface ReconcilerParts {
+  readonly db: Db;
+  readonly redis: Redis;
+  readonly prefix: string;
+  readonly queue: (name: string) => Queue;
+  readonly reconciliation: Reconciliation;
+  readonly publish: Publish;
+  /** Puts the job schedulers back; they live in Redis only. */
+  readonly upsertSchedules: () => Promise<void>;
+  readonly log: Logger;
+}
+export interface Reconciler {
+  start(): void;
+  stop(): Promise<void>;
+  /** One round, for tests. */
+  tick(): Promise<void>;
+}
+
+const TICK_MS = 5_000;
+const BATCH = 200;
+/** All open sagas become due for a check within this after Redis was lost, so that they do not come at once. */
+const SPREAD_PER_SECOND = 500;
+
+interface IdleSaga {
+  readonly id: string;
+  readonly direction: Direction;
+  readonly generation: number;
+  readonly current_step: number;
+  readonly total_steps: number;
+  readonly expired: boolean;
+}
+
+export function createReconciler(parts: ReconcilerParts): Reconciler {
+  const { db, log } = parts;
+  const stopping = new AbortController();
+  let loop: Promise<void> = Promise.resolve();
+
+  async function tick(): Promise<void> {
+    await noticeLostRedis(parts);
+    await parts.upsertSchedules();
+    const idle = await takeIdle(db);
+    for (const saga of idle) await reconcile(parts, saga);
+  }
+
+  return {
+    tick,
+    start: () => {
+      loop = (async () => {
+        while (!stopping.signal.aborted) {
+          await tick().catch((error: unknown) => log.warn({ err: error }, 'reconciliation was cut short'));
+          await pause(TICK_MS, stopping.signal);
+        }
+      })();
+    },
+    stop: async () => {
+      stopping.abort();
+      await loop;
+    },
+  };
+}
+
+async function reconcile({ reconciliation, publish, queue, log }: ReconcilerParts, saga: IdleSaga): Promise<void> {
+  try {
+    if (saga.expired) {
+      const undo = await reconciliation.expire(saga.id);
+      log.warn({ sagaId: saga.id, step: saga.current_step }, 'saga is past its deadline');
+      if (undo) publish(undo);
+      return;
+    }
+    // A long queue is not a lost job.
+    if (await hasLiveJob(queue, saga)) return;
+    const order = await reconciliation.redispatch(saga.id);
+    if (!order) return;
+    log.warn({ sagaId: saga.id, generation: order.generation, step: saga.current_step }, 'saga dispatched anew');
+    publish(order);
+  } catch (error) {
+    log.warn({ sagaId: saga.id, err: error }, 'saga could not be reconciled');
+  }
+}
+
+/** What is claimed by a call under a live lease, and what the relay has yet to publish, is left alone. */
+async function takeIdle(db: Db): Promise<readonly IdleSaga[]> {
+  const { rows } = await sql<IdleSaga & { readonly busy: boolean }>`
+    UPDATE saga s SET next_check_at = now() + interval '5 seconds'
+     WHERE s.id IN (SELECT id FROM saga WHERE status IN ('pending', 'running', 'compensating') AND next_check_at <= now()
+                     ORDER BY next_check_at LIMIT ${BATCH}::int FOR UPDATE SKIP LOCKED)
+    RETURNING s.id, CASE WHEN s.status = 'compensating' THEN 'C' ELSE 'F' END AS direction, s.generation, s.current_step, s.total_steps,
+      s.status <> 'compensating' AND s.deadline_at < now() AS expired,
+      EXISTS (SELECT FROM saga_step t WHERE t.saga_id = s.id AND t.status = 'running' AND t.lease_until > now())
+        OR EXISTS (SELECT FROM outbox o WHERE o.saga_id = s.id AND o.kind <> 'ALERT' AND o.published_at IS NULL) AS busy`.execute(db);
+  return rows.filter((row) => row.expired || !row.busy);
+}
+
+const LIVE = new Set(['waiting', 'active', 'delayed', 'prioritized']);
+
+/** A chain of waiting parents with no job that can run below them is as lost as no job at all. */
+async function hasLiveJob(queueOf: (name: string) => Queue, saga: IdleSaga): Promise<boolean> {
+  const queue = queueOf(saga.direction === 'F' ? FORWARD_QUEUE : COMPENSATION_QUEUE);
+  const steps = Array.from({ length: saga.total_steps }, (_, index) =>
+    stepJobId(saga.id, saga.generation, saga.direction, index + 1),
+  );
+  const ids = saga.direction === 'F' ? [...steps, settleJobId(saga.id, saga.generation)] : steps;
+  const states = await Promise.all(ids.map((id) => queue.getJobState(id)));
+  return states.some((state) => LIVE.has(state));
+}
+
+/**
+ * A key that only we set. When it is gone, or is another one than Postgres's open sagas were last checked under, Redis
+ * came back empty: every open saga is due for a check now.
+ */
+async function noticeLostRedis({ db, redis, prefix, log }: ReconcilerParts): Promise<void> {
+  const key = `${prefix}:generation`;
+  if ((await redis.get(key)) !== null) return;
+  const won = await redis.set(key, newId('redis'), 'NX');
+  if (won === null) return;
+  const { numAffectedRows } = await sql`
+    UPDATE saga s SET next_check_at = now() + (o.n / ${SPREAD_PER_SECOND}::int) * interval '1 second'
+      FROM (SELECT id, row_number() OVER (ORDER BY requested_at) - 1 AS n FROM saga WHERE status IN ('pending', 'running', 'compensating')) o
+     WHERE s.id = o.id AND s.status IN ('pending', 'running', 'compensating')`.execute(db);
+  log.warn({ openSagas: Number(numAffectedRows ?? 0) }, 'redis is empty: open sagas are checked');
+}

@@ -1,0 +1,246 @@
+import type { FlowProducer } from 'bullmq';
+import { sql } from 'kysely';
+import type { Db } from '../db/client.ts';
+import { systemAlertMessage } from '../domain/notifications/matrix.ts';
+import { pause } from '../kernel/clock.ts';
+import { messageOf } from '../kernel/errors.ts';
+import { newId } from '../kernel/ids.ts';
+import type { Logger } from '../kernel/log.ts';
+import type { SagaDefinition } from '../sagas/orchestrator/definition.ts';
+import type { Failpoint } from '../sagas/orchestrator/failpoint.ts';
+import type { AlertPayload, FlowOrder, Publish } from '../sagas/orchestrator/outbox.ts';
+import { flowOf } from './flow.ts';
+
+/**
+ * Carries committed orders from the outbox to BullMQ. The process that wrote an order publishes it at once (`publish`);
+ * what it did not get to, any process's loop finds after a grace. Repeating an order is harmless: its job ids carry the
+ * generation, and Postgres decides what is due.
+ */
+export interface Relay {
+  readonly publish: Publish;
+  /** When an attempt to drain last succeeded, in `performance.now()` milliseconds; for readiness. */
+  lastDrainedAt(): number;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+export interface RelayParts {
+  readonly db: Db;
+  readonly flows: FlowProducer;
+  /** Opens a new connection for `flows`. */
+  readonly reconnect: () => void;
+  readonly log: Logger;
+  readonly definitionOf: (name: string, version: number) => SagaDefinition | undefined;
+  readonly failpoint: Failpoint;
+}
+
+const POLL_MS = 250;
+const BATCH = 100;
+/** Orders that were published are marked together, this long after the first of them. */
+const MARK_AFTER_MS = 20;
+const MAX_UNPUBLISHED = 10_000;
+
+export function createRelay(parts: RelayParts): Relay {
+  const { db, flows, log, definitionOf } = parts;
+  const stopping = new AbortController();
+  let published: number[] = [];
+  let marking: Promise<void> | null = null;
+  let inFlight = 0;
+  let drainedAt = performance.now();
+  let loop: Promise<void> = Promise.resolve();
+
+  async function add(order: FlowOrder): Promise<void> {
+    const definition = definitionOf(order.name, order.version);
+    if (!definition) throw new Error(`saga ${order.name} version ${order.version} is not known to this build`);
+    const place = { sagaId: order.sagaId, step: 'relay', direction: order.direction };
+    await parts.failpoint('before-publish', place);
+    await addFlow(flows, flowOf(order, definition), parts.reconnect);
+    await parts.failpoint('after-publish', place);
+  }
+
+  async function mark(): Promise<void> {
+    await pause(MARK_AFTER_MS);
+    const ids = published;
+    published = [];
+    marking = null;
+    // Unmarked rows are only published again by the loop.
+    await db
+      .updateTable('outbox')
+      .set({ published_at: sql`now()` })
+      .where(sql<boolean>`id = ANY(${ids}::bigint[])`)
+      .where('published_at', 'is', null)
+      .execute()
+      .catch((error: unknown) => log.warn({ err: error }, 'published orders could not be marked'));
+  }
+
+  const publish: Publish = (order) => {
+    if (stopping.signal.aborted || inFlight >= MAX_UNPUBLISHED) return;
+    inFlight += 1;
+    add(order)
+      .then(() => {
+        published.push(order.outboxId);
+        marking ??= mark();
+      })
+      .catch((error: unknown) => log.debug({ sagaId: order.sagaId, err: error }, 'order left to the relay'))
+      .finally(() => {
+        inFlight -= 1;
+      });
+  };
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      try {
+        const carried = await drain(parts, add);
+        drainedAt = performance.now();
+        if (carried === BATCH) continue;
+      } catch (error) {
+        log.warn({ err: error }, 'the outbox could not be drained');
+      }
+      await pause(POLL_MS, stopping.signal);
+    }
+  }
+
+  return {
+    publish,
+    lastDrainedAt: () => drainedAt,
+    start: () => {
+      loop = run();
+    },
+    stop: async () => {
+      stopping.abort();
+      await loop;
+      await marking;
+    },
+  };
+}
+
+interface DueRow {
+  readonly id: number;
+  readonly kind: string;
+  readonly saga_id: string | null;
+  readonly payload: unknown;
+  readonly attempts: number;
+  readonly name: string | null;
+  readonly definition_ver: number | null;
+  readonly dedupe_key: string;
+  readonly steps: readonly number[] | null;
+  readonly current: boolean | null;
+}
+
+/** One batch: leased first, so that no transaction is open while Redis is spoken to. Answers how many rows it took. */
+async function drain({ db, log }: RelayParts, add: (order: FlowOrder) => Promise<void>): Promise<number> {
+  const rows = await leaseDue(db);
+  const done: number[] = [];
+  for (const row of rows) {
+    try {
+      await carry(db, row, add);
+      done.push(row.id);
+    } catch (error) {
+      log.warn(
+        { sagaId: row.saga_id, outboxId: row.id, attempts: row.attempts, err: error },
+        'order could not be published',
+      );
+      await postpone(db, row.id, error);
+    }
+  }
+  if (done.length > 0) {
+    await db
+      .updateTable('outbox')
+      .set({ published_at: sql`now()` })
+      .where('id', 'in', done)
+      .where('published_at', 'is', null)
+      .execute();
+  }
+  return rows.length;
+}
+
+/** A relay that dies with a batch loses it to the others after this. */
+const LEASE_SECONDS = 5;
+
+async function leaseDue(db: Db): Promise<readonly DueRow[]> {
+  const { rows } = await sql<DueRow>`
+    WITH due AS (
+      UPDATE outbox SET available_at = now() + ${LEASE_SECONDS}::int * interval '1 second', attempts = attempts + 1
+       WHERE id IN (SELECT id FROM outbox WHERE published_at IS NULL AND available_at <= now()
+                     ORDER BY available_at, id LIMIT ${BATCH}::int FOR UPDATE SKIP LOCKED) RETURNING *)
+    SELECT due.id, due.kind, due.saga_id, due.payload, due.attempts, due.dedupe_key, s.name, s.definition_ver,
+      -- An order of an earlier generation asks for nothing any more.
+      due.dedupe_key LIKE '%-' || s.generation AND s.status IN ('pending', 'running', 'compensating') AS current,
+      CASE due.kind
+        WHEN 'FLOW_F' THEN (SELECT array_agg(n ORDER BY n) FROM generate_series(s.current_step, s.total_steps) n)
+        WHEN 'FLOW_C' THEN (SELECT array_agg(t.step_no ORDER BY t.step_no DESC) FROM saga_step t
+                             WHERE t.saga_id = s.id AND t.direction = 'C' AND t.status NOT IN ('done', 'skipped')) END AS steps
+      FROM due LEFT JOIN saga s ON s.id = due.saga_id ORDER BY due.id`.execute(db);
+  return rows;
+}
+
+async function carry(db: Db, row: DueRow, add: (order: FlowOrder) => Promise<void>): Promise<void> {
+  if (row.kind === 'ALERT') return raiseAlert(db, row);
+  if (!row.current || !row.steps || row.saga_id === null || row.name === null || row.definition_ver === null) return;
+  await add({
+    outboxId: row.id,
+    sagaId: row.saga_id,
+    name: row.name,
+    version: row.definition_ver,
+    direction: row.kind === 'FLOW_F' ? 'F' : 'C',
+    generation: Number(row.dedupe_key.slice(row.dedupe_key.lastIndexOf('-') + 1)),
+    steps: row.steps,
+  });
+}
+
+const MAX_BACKOFF_SECONDS = 5;
+
+async function postpone(db: Db, id: number, error: unknown): Promise<void> {
+  await db
+    .updateTable('outbox')
+    .set({
+      available_at: sql`now() + least(${MAX_BACKOFF_SECONDS}::float8, 0.25 * 2 ^ least(attempts, 8)) * interval '1 second'`,
+      last_error: messageOf(error),
+    })
+    .where('id', '=', id)
+    .execute();
+}
+
+/**
+ * An alert becomes a System Alert message. One that waits for a person goes out for each saga; roll-backs of the same
+ * kind share one message an hour (features ERR-4).
+ */
+async function raiseAlert(db: Db, row: DueRow): Promise<void> {
+  const alert = row.payload as AlertPayload;
+  const { event, template, channel, recipientType, recipientId } = systemAlertMessage();
+  const params = { sagaName: alert.saga, step: alert.step, code: alert.code, sagaId: row.saga_id ?? '' };
+  const group =
+    alert.what === 'rolled-back' ? `alert-${alert.saga}-${alert.step}-${alert.code}-` : `alert-${row.dedupe_key}-`;
+  await db
+    .insertInto('notification')
+    .values({
+      id: newId('notification'),
+      effect_key: sql<string>`${group}::text || to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDDHH24')`,
+      event,
+      template,
+      channel,
+      recipient_type: recipientType,
+      recipient_id: recipientId,
+      params: JSON.stringify(params),
+    })
+    .onConflict((conflict) => conflict.column('effect_key').doNothing())
+    .execute();
+}
+
+/**
+ * `add` rejects when Redis refuses; after a SCRIPT FLUSH it would reject for good, because its client believes the
+ * scripts to be loaded: a new connection forgets that (bullmq.md 6).
+ */
+async function addFlow(
+  flows: FlowProducer,
+  flow: Parameters<FlowProducer['add']>[0],
+  onScriptsLost: () => void,
+): Promise<void> {
+  try {
+    await flows.add(flow);
+  } catch (error) {
+    if (!/NOSCRIPT/.test(messageOf(error))) throw error;
+    onScriptsLost();
+    throw error;
+  }
+}

@@ -1,0 +1,142 @@
+import { z } from 'zod';
+import type { Tx } from '../db/client.ts';
+import { cancelAmountDue, createAmountDue } from '../domain/finance/amount-due.ts';
+import { enqueueMessages, orderMessages, tellRolledBack, withdrawMessages } from '../domain/notifications/enqueue.ts';
+import { confirmationMessages, countNotifications, taskAssignedMessage } from '../domain/notifications/matrix.ts';
+import { readOutcome } from '../domain/reservations/outcome.ts';
+import { assertConfirmable, conflictError, type StayFacts, transitionError } from '../domain/reservations/stay.ts';
+import { confirm, unconfirm } from '../domain/reservations/transition.ts';
+import {
+  absorbNextCleaning,
+  ensurePreArrivalCleaning,
+  ensureTask,
+  hurryPreviousCleaning,
+  relaxPreviousCleaning,
+  releaseMerged,
+  type TaskValues,
+  withdrawTask,
+} from '../domain/tasks/ensure.ts';
+import type { StayPlan } from '../domain/tasks/schedule.ts';
+import { ensureAssignedTask } from '../domain/tasks/task-orchestrator.ts';
+import { required } from '../kernel/errors.ts';
+import { newId } from '../kernel/ids.ts';
+import { type StepContext, saga } from './orchestrator/definition.ts';
+
+export const ConfirmReservation = z.strictObject({
+  reservationId: z.string(),
+  /** A task for which nobody can be found undoes the confirmation; otherwise it stays unassigned for a while. */
+  requireAssignment: z.boolean().default(false),
+});
+
+type Context = StepContext<z.output<typeof ConfirmReservation>, { readonly validateReservation: StayFacts }>;
+
+const valuesOf = ({ done }: Context, task: keyof StayPlan): TaskValues => ({
+  taskId: newId('task'),
+  ...done.validateReservation.plan[task],
+});
+
+/** The step's form when staff is required: the person is found in the same transaction, or the step refuses. */
+const assigned = <Name extends string>(task: keyof StayPlan, output: Name) => ({
+  when: ({ input }: Context) => input.requireAssignment,
+  run: async (context: Context & { readonly tx: Tx }) => {
+    const made = { ...valuesOf(context, task), propertyId: context.done.validateReservation.propertyId };
+    const ids = { [output]: made.taskId } as { readonly [K in Name]: string };
+    return { ...ids, ...(await ensureAssignedTask(context.tx, made, context)) };
+  },
+});
+
+/** Orchestrator.md, workflow 1. */
+export const confirmReservation = saga('confirmReservation', ConfirmReservation, {
+  version: 1,
+  subjectType: 'reservation',
+  notFound: 'RESERVATION_NOT_FOUND',
+})
+  .read('validateReservation', {
+    run: ({ db, subjectId, requestedAt }) => assertConfirmable({ db, reservationId: subjectId, requestedAt }),
+  })
+  .statement('updateReservationStatus', {
+    values: ({ done }) => ({ distributionVersion: done.validateReservation.distributionVersion }),
+    run: confirm,
+    onNoRow: 'INVALID_STATE_TRANSITION',
+    explain: ({ db, subjectId, failure }) =>
+      'constraint' in failure ? conflictError(db, subjectId) : transitionError(db, subjectId),
+    compensate: {
+      values: ({ done }) => ({ version: required(done.own, 'the confirmed version').version }),
+      run: unconfirm,
+      onNoRow: 'SUPERSEDED',
+    },
+  })
+  .statement('createCleaningTask', {
+    values: (context) => valuesOf(context, 'preArrivalCleaning'),
+    run: ensurePreArrivalCleaning('cleaningTaskId'),
+    also: hurryPreviousCleaning,
+    onNoRow: 'STEP_FAILED',
+    thinking: assigned('preArrivalCleaning', 'cleaningTaskId'),
+    compensate: { run: withdrawTask, also: relaxPreviousCleaning },
+  })
+  .statement('createCheckInTask', {
+    values: (context) => valuesOf(context, 'checkIn'),
+    run: ensureTask('checkInTaskId'),
+    onNoRow: 'STEP_FAILED',
+    thinking: assigned('checkIn', 'checkInTaskId'),
+    compensate: { run: withdrawTask },
+  })
+  .statement('createCheckOutTask', {
+    values: (context) => valuesOf(context, 'checkOut'),
+    run: ensureTask('checkOutTaskId'),
+    onNoRow: 'STEP_FAILED',
+    thinking: assigned('checkOut', 'checkOutTaskId'),
+    compensate: { run: withdrawTask },
+  })
+  .statement('createPostCleaningTask', {
+    values: (context) => valuesOf(context, 'postDepartureCleaning'),
+    run: ensureTask('postCleaningTaskId'),
+    also: absorbNextCleaning,
+    onNoRow: 'STEP_FAILED',
+    thinking: assigned('postDepartureCleaning', 'postCleaningTaskId'),
+    compensate: { run: withdrawTask, also: releaseMerged },
+  })
+  .statement('createFinancialTransaction', {
+    values: ({ done: { validateReservation: stay } }) => ({
+      transactionId: newId('transaction'),
+      ownerId: stay.ownerId,
+      amountMinor: stay.amountMinor,
+      currency: stay.currency,
+      distributionVersion: stay.distributionVersion,
+    }),
+    run: createAmountDue,
+    onNoRow: 'STEP_FAILED',
+    compensate: { run: cancelAmountDue },
+  })
+  .statement('sendConfirmationNotification', {
+    values: ({ done, key }) => {
+      const tasks = [
+        { taskId: done.createCleaningTask.cleaningTaskId, ...done.createCleaningTask },
+        { taskId: done.createCheckInTask.checkInTaskId, ...done.createCheckInTask },
+        { taskId: done.createCheckOutTask.checkOutTaskId, ...done.createCheckOutTask },
+        { taskId: done.createPostCleaningTask.postCleaningTaskId, ...done.createPostCleaningTask },
+      ];
+      const told = tasks.flatMap(({ taskId, assignee }) =>
+        assignee === null ? [] : [{ ...taskAssignedMessage(assignee), taskId }],
+      );
+      return orderMessages(key, [...confirmationMessages(done.validateReservation), ...told]);
+    },
+    run: enqueueMessages,
+    compensate: { run: withdrawMessages, also: tellRolledBack },
+  })
+  .ends(async ({ db, subjectId, done }) => {
+    const stay = await readOutcome(db, subjectId);
+    const messages = confirmationMessages(done.validateReservation);
+    const { warnings } = done.validateReservation;
+    return {
+      event: 'RESERVATION_CONFIRMED',
+      message: 'Reservation confirmed successfully',
+      data: { ...stay, warnings },
+      details: {
+        tasksCreated: stay.tasks.length,
+        transactionsCreated: 1,
+        notificationsSent: countNotifications(messages),
+        deliveries: messages.length,
+      },
+    };
+  });

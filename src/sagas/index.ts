@@ -1,0 +1,30 @@
+import { confirmReservation } from './confirm-reservation.ts';
+import { checkDefinition, type SagaDefinition } from './orchestrator/definition.ts';
+
+export { confirmReservation };
+
+/** Every definition that a saga in flight may still be pinned to; the newest version of a name comes last. */
+const DEFINITIONS: readonly SagaDefinition[] = [confirmReservation];
+
+/** Definitions by name and version. Throws for one that is not sound, so that a program with it does not start. */
+export function createRegistry(definitions: readonly SagaDefinition[]) {
+  const byVersion = new Map<string, SagaDefinition>();
+  const newest = new Map<string, SagaDefinition>();
+  for (const definition of definitions) {
+    checkDefinition(definition);
+    const id = `${definition.name}@${definition.version}`;
+    if (byVersion.has(id)) throw new Error(`saga ${id} is registered twice`);
+    byVersion.set(id, definition);
+    newest.set(definition.name, definition);
+  }
+  return {
+    /** Without a version, the newest. */
+    definitionOf: (name: string, version?: number): SagaDefinition | undefined =>
+      version === undefined ? newest.get(name) : byVersion.get(`${name}@${version}`),
+    names: [...newest.keys()],
+  };
+}
+
+const registry = createRegistry(DEFINITIONS);
+export const { definitionOf } = registry;
+export const sagaNames: readonly string[] = registry.names;

@@ -1,0 +1,111 @@
+import type { Json } from '../../db/schema.ts';
+import { CATALOGUE, type ErrorCode, isErrorCode, messageOf, RoomyError } from '../../kernel/errors.ts';
+import { effectKey } from '../../kernel/ids.ts';
+import { canonicalJson } from '../../kernel/json.ts';
+import type { Ending, SagaDefinition, StepDefinition } from './definition.ts';
+import type { AuditNote, PreparedEnd } from './fused.ts';
+import type { SagaState } from './state.ts';
+
+/**
+ * The bytes that a saga answers with and the audit row that closes it, built before the commit that they are part of,
+ * so that every repeat of the request gets the same bytes.
+ */
+
+/** What is stored of an error: public text and details, and a bounded technical cause for operators. */
+export interface RecordedError {
+  readonly code: ErrorCode;
+  readonly text: string;
+  readonly failedStep: string;
+  readonly step: number;
+  readonly attempt?: number;
+  readonly retryable: boolean;
+  readonly details?: Json;
+  readonly cause?: string;
+}
+
+export function recordError(error: unknown, step: StepDefinition): RecordedError {
+  const known = error instanceof RoomyError ? error : new RoomyError('STEP_FAILED', { cause: error });
+  return {
+    code: known.code,
+    text: known.message,
+    failedStep: step.name,
+    step: step.no,
+    retryable: known.kind !== 'refusal',
+    ...(known.details === undefined ? {} : { details: known.details as Json }),
+    ...(error instanceof RoomyError && error.cause === undefined ? {} : { cause: messageOf(known.cause ?? error) }),
+  };
+}
+
+export function completedEnd(state: SagaState, ending: Ending, definition: SagaDefinition): PreparedEnd {
+  return {
+    response_status: 200,
+    response_body: JSON.stringify({ success: true, data: ending.data, message: ending.message }),
+    audit: auditNote(state, ending.event, {
+      outcome: 'completed',
+      details: { stepsCompleted: definition.steps.length, ...ending.details },
+    }),
+  };
+}
+
+export function compensatedEnd(state: SagaState, error: RecordedError): PreparedEnd {
+  return {
+    response_status: CATALOGUE[error.code].status,
+    response_body: JSON.stringify({
+      success: false,
+      error: error.text,
+      code: error.code,
+      requestId: state.requestId,
+      ...(error.details === undefined ? {} : { details: error.details }),
+      sagaExecutionId: state.id,
+      failedStep: error.failedStep,
+      compensated: true,
+    }),
+    audit: auditNote(state, 'SAGA_COMPENSATED', {
+      outcome: 'compensated',
+      details: { code: error.code, failedStep: error.failedStep },
+    }),
+  };
+}
+
+/** The error that a saga carries while it is undone. */
+export function errorOf(state: SagaState): RecordedError {
+  const detail = state.errorDetail as Partial<RecordedError> | null;
+  const code = state.errorCode !== null && isErrorCode(state.errorCode) ? state.errorCode : 'STEP_FAILED';
+  return { text: CATALOGUE[code].text, failedStep: '', step: 0, retryable: false, ...detail, code };
+}
+
+export function compensationNote(state: SagaState, step: StepDefinition): AuditNote {
+  return auditNote(state, 'STEP_COMPENSATED', {
+    outcome: 'compensated',
+    effectKey: effectKey(state.id, step.no, 'C'),
+    details: { step: step.name },
+  });
+}
+
+interface NoteBody {
+  readonly outcome: string;
+  readonly effectKey?: string;
+  readonly details: Readonly<Record<string, Json | undefined>>;
+}
+
+/** The fields of the brief's audit sample; its `timestamp` is the row's own `at`. */
+export function auditNote(state: AuditSubject, event: string, body: NoteBody, actor?: string): AuditNote {
+  const reservationId = state.subjectType === 'reservation' ? state.subjectId : null;
+  return {
+    event,
+    actor: actor ?? state.requestedBy,
+    reservation_id: reservationId,
+    request_id: state.requestId,
+    body: canonicalJson({
+      saga: state.name,
+      reservationId,
+      userId: actor ?? state.requestedBy,
+      onBehalfOf: state.onBehalfOf,
+      ...body,
+    }),
+  };
+}
+export type AuditSubject = Pick<
+  SagaState,
+  'name' | 'subjectType' | 'subjectId' | 'requestedBy' | 'onBehalfOf' | 'requestId'
+>;

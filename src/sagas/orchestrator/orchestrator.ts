@@ -1,0 +1,49 @@
+import type { Db } from '../../db/client.ts';
+import { InvariantError } from '../../kernel/errors.ts';
+import { acceptSaga } from './accept.ts';
+import type { SagaDefinition } from './definition.ts';
+import { resolveSaga, resumeSaga } from './intervene.ts';
+import type { Publish } from './outbox.ts';
+import { createStateLoader } from './state.ts';
+import type { SagaOrchestrator } from './types.ts';
+import type { EndWatcher } from './waiter.ts';
+
+export interface OrchestratorParts {
+  readonly db: Db;
+  readonly watcher: EndWatcher;
+  /** Hands a committed order to the relay; must not throw. */
+  readonly publish: Publish;
+  readonly onEnded: (sagaId: string) => void;
+  readonly definitionOf: (name: string, version: number) => SagaDefinition | undefined;
+}
+
+/** The brief's SagaOrchestrator: accepts sagas, waits for their end, and lets people intervene. Workers execute them. */
+export function createOrchestrator({
+  db,
+  watcher,
+  publish,
+  onEnded,
+  definitionOf,
+}: OrchestratorParts): SagaOrchestrator {
+  const load = createStateLoader(db);
+  return {
+    async accept(startable, request) {
+      const definition = definitionOf(startable.name, startable.version);
+      if (!definition) throw new InvariantError(`saga ${startable.name} is not registered`);
+      const { flow, ...accepted } = await acceptSaga(db, { ...definition, input: startable.input }, request);
+      if (flow) publish(flow);
+      return accepted;
+    },
+    waitForEnd: (sagaId, waitMs, signal) => watcher.wait(sagaId, waitMs, signal),
+    async retry(intervention) {
+      const { outcome, flow } = await resumeSaga(db, load, intervention);
+      if (flow) publish(flow);
+      return outcome;
+    },
+    async resolve(intervention) {
+      const answer = await resolveSaga(db, load, intervention);
+      onEnded(intervention.sagaId);
+      return answer;
+    },
+  };
+}

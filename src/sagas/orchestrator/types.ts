@@ -1,0 +1,139 @@
+import type { Direction, SagaStatus, StepClass, StepStatus } from '../../db/schema.ts';
+import type { ErrorCode } from '../../kernel/errors.ts';
+
+/** Who asks, as the audit trail will name them. */
+export interface Requester {
+  /** The token's `sub`; namespace of idempotency keys. */
+  readonly sub: string;
+  readonly requestId: string | null;
+}
+
+export interface IdempotencyClaim {
+  readonly key: string;
+  /** sha256 over method, path and canonical body. */
+  readonly requestHash: Buffer;
+}
+
+/** A request to run a saga. */
+export interface SagaRequest<Input> {
+  readonly subjectId: string;
+  readonly input: Input;
+  readonly requester: Requester;
+  readonly onBehalfOf?: string | null;
+  readonly idempotency?: IdempotencyClaim | null;
+}
+
+/** The stored answer of a saga that has ended: the exact bytes, the same for every repeat. */
+export interface SagaAnswer {
+  readonly status: number;
+  readonly body: Buffer;
+}
+
+export interface AcceptedSaga {
+  readonly sagaId: string;
+  /** The request's idempotency key had been used with the same request before. */
+  readonly replayed: boolean;
+  /** The 202 answer, the same bytes on every repeat. */
+  readonly accepted: SagaAnswer;
+}
+
+/** What a step has done or is to do, as people see it. */
+export interface StepView {
+  readonly step: number;
+  readonly name: string;
+  readonly direction: 'forward' | 'compensation';
+  readonly kind: 'read' | 'statement' | 'tx' | 'call';
+  readonly class: Lowercase<StepClass>;
+  readonly status: StepStatus;
+  readonly attempts: number;
+  readonly maxAttempts: number;
+  readonly effectKey: string;
+  readonly output: unknown;
+  readonly error: unknown;
+  readonly startedAt: string | null;
+  readonly endedAt: string | null;
+  readonly durationMs: number | null;
+}
+
+export interface ExecutionView {
+  readonly id: string;
+  readonly name: string;
+  readonly definitionVersion: number;
+  readonly subjectType: string;
+  readonly subjectId: string;
+  readonly status: SagaStatus;
+  readonly currentStep: number;
+  readonly currentStepName: string;
+  readonly stepsCompleted: number;
+  readonly totalSteps: number;
+  readonly generation: number;
+  readonly requestedBy: string;
+  readonly onBehalfOf: string | null;
+  readonly requestId: string | null;
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly finishedAt: string | null;
+  readonly deadlineAt: string;
+  readonly error: { readonly code: string; readonly details: unknown } | null;
+  readonly responseStatus: number | null;
+  readonly retryOf: string | null;
+  /** Ids that the finished steps put out (domain.md T7). */
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+/** What an operator may do to a parked saga. */
+export interface Intervention {
+  readonly sagaId: string;
+  /** Name of the person, as the audit trail will have it. */
+  readonly by: string;
+  readonly requestId: string | null;
+  /** Through which door: the API, or Bull Board's retry. */
+  readonly via: 'api' | 'bull-board';
+  readonly reason?: string;
+}
+export type RetryOutcome = 'resumed' | 'stale';
+
+/** Points at the step that may be due; an untrusted hint, never an order (guarantees.md 2.1). */
+export interface StepPointer {
+  readonly sagaId: string;
+  readonly step: number;
+  readonly direction: Direction;
+  readonly generation: number;
+}
+
+/** What came of a job. */
+export type StepOutcome =
+  | { readonly outcome: 'done'; readonly steps: number }
+  | { readonly outcome: 'skipped'; readonly reason: string }
+  | { readonly outcome: 'later'; readonly at: Date }
+  | { readonly outcome: 'ended'; readonly code: ErrorCode };
+
+/** What the edges (HTTP, ops, workers) may ask of the orchestrator. */
+export interface SagaOrchestrator {
+  /**
+   * Accepts a saga in one transaction: idempotency key, saga, audit row, outbox row. Throws `RoomyError`:
+   * the subject's not-found code, `SAGA_IN_PROGRESS` (details.sagaExecutionId), `IDEMPOTENCY_KEY_REUSED`,
+   * `IDEMPOTENCY_IN_PROGRESS`; a database failure is thrown as it came.
+   */
+  accept<Input>(definition: StartableSaga<Input>, request: SagaRequest<Input>): Promise<AcceptedSaga>;
+  /** The stored answer as soon as the saga ends, null when it has not ended within `waitMs`. */
+  waitForEnd(sagaId: string, waitMs: number, signal?: AbortSignal): Promise<SagaAnswer | null>;
+  /** Resumes a parked saga where it stopped; `stale` (audited as STALE_RETRY) when it is not parked. Throws `SAGA_NOT_FOUND`. */
+  retry(intervention: Intervention): Promise<RetryOutcome>;
+  /** Closes a parked saga with a reason. Throws `SAGA_NOT_FOUND`, `SAGA_NOT_PARKED`. */
+  resolve(intervention: Intervention & { readonly reason: string }): Promise<SagaAnswer>;
+}
+
+/** As much of a definition as starting it needs. `Input` is the frozen input's type. */
+export interface StartableSaga<Input> {
+  readonly name: string;
+  readonly version: number;
+  readonly steps: readonly StepSummary[];
+  readonly input: { parse(value: unknown): Input };
+}
+export interface StepSummary {
+  readonly name: string;
+  readonly kind: 'read' | 'statement' | 'tx' | 'call';
+  readonly class: StepClass;
+  readonly maxAttempts: number;
+}

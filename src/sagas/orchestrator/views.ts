@@ -1,0 +1,253 @@
+import { type Expression, type ExpressionBuilder, type Selectable, type SqlBool, sql } from 'kysely';
+import type { Db } from '../../db/client.ts';
+import type { Database, Json, SagaStatus, SagaStepTable, SagaTable } from '../../db/schema.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { effectKey } from '../../kernel/ids.ts';
+import type { ExecutionView, StepSummary, StepView } from './types.ts';
+
+/** The read side of sagas: what people see of executions. Nothing here changes or decides anything. */
+
+/** The steps of a definition, as pinned by an execution; null when this build does not know it any more. */
+export type StepsOf = (name: string, version: number) => readonly StepSummary[] | null;
+
+export interface SagaFilter {
+  readonly status?: SagaStatus | undefined;
+  readonly name?: string | undefined;
+  readonly reservationId?: string | undefined;
+  readonly executionId?: string | undefined;
+  /** Accepted at or after. */
+  readonly from?: string | undefined;
+  /** Accepted before. */
+  readonly to?: string | undefined;
+  /** Only what this principal started; null: all. */
+  readonly startedBy: string | null;
+}
+
+export interface SagaPage {
+  readonly items: readonly ExecutionView[];
+  readonly next: { readonly at: string; readonly id: string } | null;
+}
+
+/** What a reader may see. Technical causes are for operators. */
+export interface Reader {
+  readonly stepsOf: StepsOf;
+  readonly operator: boolean;
+}
+
+type SagaRow = Selectable<SagaTable>;
+type StepRow = Selectable<SagaStepTable>;
+
+/** Newest first; `after` is the position where the page before ended. */
+export async function listSagas(
+  db: Db,
+  filter: SagaFilter,
+  page: { readonly after: { readonly at: string; readonly id: string } | null; readonly limit: number },
+  reader: Reader,
+): Promise<SagaPage> {
+  const { after } = page;
+  const rows = await db
+    .selectFrom('saga')
+    .selectAll()
+    .select(sql<string>`requested_at::text`.as('position_at'))
+    .where(matches(filter))
+    .$if(after !== null, (query) =>
+      query.where(sql<boolean>`(requested_at, id) < (${after?.at}::timestamptz, ${after?.id}::text)`),
+    )
+    .orderBy('requested_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(page.limit + 1)
+    .execute();
+  const kept = rows.slice(0, page.limit);
+  const last = rows.length > page.limit ? kept.at(-1) : undefined;
+  const steps = await stepsByExecution(db, kept);
+  return {
+    items: kept.map((row) => executionView(row, steps.get(row.id) ?? [], reader)),
+    next: last ? { at: last.position_at, id: last.id } : null,
+  };
+}
+
+/** How many executions are in each status, whatever status the filter asks for. */
+export async function countSagas(db: Db, filter: SagaFilter): Promise<Record<SagaStatus, number>> {
+  const rows = await db
+    .selectFrom('saga')
+    .select(['status', (eb) => eb.fn.countAll<number>().as('count')])
+    .where(matches({ ...filter, status: undefined }))
+    .groupBy('status')
+    .execute();
+  const counts = { pending: 0, running: 0, compensating: 0, parked: 0, completed: 0, compensated: 0, resolved: 0 };
+  for (const row of rows) counts[row.status] = row.count;
+  return counts;
+}
+
+/** The newest execution that fits (domain.md T6). */
+export async function newestExecution(db: Db, filter: SagaFilter, reader: Reader): Promise<ExecutionView> {
+  const { items } = await listSagas(db, filter, { after: null, limit: 1 }, reader);
+  const [newest] = items;
+  if (!newest) throw new RoomyError('SAGA_NOT_FOUND');
+  return newest;
+}
+
+/** One execution with the timeline of its steps. `startedBy` hides what others started as if it did not exist. */
+export async function getExecution(
+  db: Db,
+  id: string,
+  reader: Reader & { readonly startedBy: string | null },
+): Promise<ExecutionView & { readonly steps: readonly StepView[] }> {
+  const row = await db
+    .selectFrom('saga')
+    .selectAll()
+    .where(matches({ executionId: id, startedBy: reader.startedBy }))
+    .executeTakeFirst();
+  if (!row) throw new RoomyError('SAGA_NOT_FOUND');
+  const steps = (await stepsByExecution(db, [row])).get(id) ?? [];
+  return { ...executionView(row, steps, reader), steps: timeline(row, steps, reader) };
+}
+
+export async function executionsOfReservation(
+  db: Db,
+  reservationId: string,
+  reader: Reader,
+): Promise<readonly ExecutionView[]> {
+  const page = await listSagas(db, { reservationId, startedBy: null }, { after: null, limit: 50 }, reader);
+  return page.items;
+}
+
+function matches(filter: SagaFilter) {
+  return (eb: ExpressionBuilder<Database, 'saga'>): Expression<SqlBool> => {
+    const all: Expression<SqlBool>[] = [];
+    if (filter.status !== undefined) all.push(eb('status', '=', filter.status));
+    if (filter.name !== undefined) all.push(eb('name', '=', filter.name));
+    if (filter.reservationId !== undefined) {
+      all.push(eb('subject_type', '=', 'reservation'), eb('subject_id', '=', filter.reservationId));
+    }
+    if (filter.executionId !== undefined) all.push(eb('id', '=', filter.executionId));
+    if (filter.from !== undefined) all.push(eb('requested_at', '>=', sql<Date>`${filter.from}::timestamptz`));
+    if (filter.to !== undefined) all.push(eb('requested_at', '<', sql<Date>`${filter.to}::timestamptz`));
+    if (filter.startedBy !== null) all.push(eb('requested_by', '=', filter.startedBy));
+    return eb.and(all);
+  };
+}
+
+async function stepsByExecution(db: Db, sagas: readonly { readonly id: string }[]): Promise<Map<string, StepRow[]>> {
+  const bySaga = new Map<string, StepRow[]>(sagas.map((saga) => [saga.id, []]));
+  if (sagas.length === 0) return bySaga;
+  const rows = await db
+    .selectFrom('saga_step')
+    .selectAll()
+    .where(sql<boolean>`saga_id = ANY(${[...bySaga.keys()]}::text[])`)
+    .orderBy('step_no')
+    .execute();
+  for (const row of rows) bySaga.get(row.saga_id)?.push(row);
+  return bySaga;
+}
+
+function executionView(row: SagaRow, steps: readonly StepRow[], reader: Reader): ExecutionView {
+  const definition = reader.stepsOf(row.name, row.definition_ver);
+  const done = steps.filter((step) => step.direction === 'F' && step.status === 'done');
+  const currentStep = Math.min(Math.max(row.current_step, 1), row.total_steps);
+  const stepName =
+    definition?.[currentStep - 1]?.name ?? steps.find((step) => step.step_no === currentStep)?.name ?? '';
+  return {
+    id: row.id,
+    name: row.name,
+    definitionVersion: row.definition_ver,
+    subjectType: row.subject_type,
+    subjectId: row.subject_id,
+    status: row.status,
+    currentStep,
+    currentStepName: stepName,
+    stepsCompleted: done.length,
+    totalSteps: row.total_steps,
+    generation: row.generation,
+    requestedBy: row.requested_by,
+    onBehalfOf: row.on_behalf_of,
+    requestId: row.request_id,
+    createdAt: row.requested_at.toISOString(),
+    updatedAt: row.updated_at.toISOString(),
+    finishedAt: row.finished_at?.toISOString() ?? null,
+    deadlineAt: row.deadline_at.toISOString(),
+    error: row.error_code === null ? null : { code: row.error_code, details: publicError(row.error_detail, reader) },
+    responseStatus: row.response_status,
+    retryOf: row.retry_of,
+    data: { ...(row.subject_type === 'reservation' ? { reservationId: row.subject_id } : {}), ...idsOf(done) },
+  };
+}
+
+/** Ids only: outputs may hold more, such as amounts and counts, which belong to the step's own entry. */
+function idsOf(done: readonly StepRow[]): Record<string, Json> {
+  const ids: Record<string, Json> = {};
+  for (const { result } of done) {
+    if (!isObject(result)) continue;
+    for (const [key, value] of Object.entries(result)) {
+      if (/Ids?$/.test(key) && value !== undefined && value !== null) ids[key] = value;
+    }
+  }
+  return ids;
+}
+
+/** Forward steps in their order, then compensations in theirs: backwards. */
+function timeline(saga: SagaRow, rows: readonly StepRow[], reader: Reader): StepView[] {
+  const definition = reader.stepsOf(saga.name, saga.definition_ver) ?? [];
+  const forward = rows.filter((row) => row.direction === 'F');
+  const undone = rows.filter((row) => row.direction === 'C').toReversed();
+  // Once a saga is being undone or is over, a step that has not run never will.
+  const open =
+    undone.length === 0 && (saga.status === 'pending' || saga.status === 'running' || saga.status === 'parked');
+  const steps = definition.map((step, index): StepView => {
+    const row = forward.find((candidate) => candidate.step_no === index + 1);
+    return row ? stepView(row, step, reader) : unstarted(saga.id, index + 1, step, open ? 'pending' : 'skipped');
+  });
+  const known = definition.length > 0 ? steps : forward.map((row) => stepView(row, undefined, reader));
+  return [...known, ...undone.map((row) => stepView(row, definition[row.step_no - 1], reader))];
+}
+
+function unstarted(sagaId: string, no: number, step: StepSummary, status: 'pending' | 'skipped'): StepView {
+  return {
+    step: no,
+    name: step.name,
+    direction: 'forward',
+    kind: step.kind,
+    class: lowerClass(step.class),
+    status,
+    attempts: 0,
+    maxAttempts: step.maxAttempts,
+    effectKey: effectKey(sagaId, no, 'F'),
+    output: null,
+    error: null,
+    startedAt: null,
+    endedAt: null,
+    durationMs: null,
+  };
+}
+
+function stepView(row: StepRow, definition: StepSummary | undefined, reader: Reader): StepView {
+  return {
+    step: row.step_no,
+    name: row.name,
+    direction: row.direction === 'F' ? 'forward' : 'compensation',
+    kind: definition?.kind ?? (row.kind === 'EXTERNAL' ? 'call' : 'tx'),
+    class: lowerClass(row.class),
+    status: row.status,
+    attempts: row.attempt,
+    maxAttempts: row.max_attempts,
+    effectKey: row.effect_key,
+    output: row.result,
+    error: publicError(row.error, reader),
+    startedAt: row.started_at?.toISOString() ?? null,
+    endedAt: row.finished_at?.toISOString() ?? null,
+    durationMs:
+      row.started_at && row.finished_at ? Math.max(0, row.finished_at.getTime() - row.started_at.getTime()) : null,
+  };
+}
+
+function publicError(error: Json, reader: Reader): Json {
+  if (!isObject(error) || reader.operator) return error;
+  const { cause: _cause, ...rest } = error;
+  return rest;
+}
+
+const CLASSES = { READ: 'read', COMPENSABLE: 'compensable', PIVOT: 'pivot', RETRIABLE: 'retriable' } as const;
+const lowerClass = (stepClass: StepRow['class']): StepView['class'] => CLASSES[stepClass];
+
+const isObject = (value: Json | undefined): value is { readonly [key: string]: Json | undefined } =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

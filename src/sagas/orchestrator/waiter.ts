@@ -1,0 +1,136 @@
+import { sql } from 'kysely';
+import pg from 'pg';
+import type { Db } from '../../db/client.ts';
+import type { Logger } from '../../kernel/log.ts';
+import type { SagaAnswer } from './types.ts';
+
+/**
+ * Lets requests wait for the end of their saga: one LISTEN connection a process, one look-up for all sagas that ended
+ * in a tick, and a slow poll besides, because a notification is a hint like any other.
+ */
+export interface EndWatcher {
+  wait(sagaId: string, waitMs: number, signal?: AbortSignal): Promise<SagaAnswer | null>;
+  close(): Promise<void>;
+}
+
+const CHANNEL = 'roomy_saga_ended';
+const POLL_MS = 1_000;
+const RECONNECT_MS = 1_000;
+/** Ids in one notification; its payload may have 8 000 bytes. */
+const MAX_IDS = 100;
+
+type Waiter = (answer: SagaAnswer) => void;
+
+export function createEndWatcher(db: Db, databaseUrl: string, log: Logger): EndWatcher {
+  const waiting = new Map<string, Set<Waiter>>();
+  const ended = new Set<string>();
+  let client: pg.Client | null = null;
+  let closed = false;
+  let looking = false;
+
+  async function look(ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return;
+    const rows = await db
+      .selectFrom('saga')
+      .select(['id', 'response_status', 'response_body'])
+      .where(sql<boolean>`id = ANY(${ids}::text[])`)
+      .where('finished_at', 'is not', null)
+      .execute();
+    for (const row of rows) {
+      if (row.response_status === null || row.response_body === null) continue;
+      for (const tell of waiting.get(row.id) ?? []) tell({ status: row.response_status, body: row.response_body });
+    }
+  }
+
+  /** One look-up at a time; ends that are told meanwhile go into the next. */
+  async function lookAtEnded(): Promise<void> {
+    if (looking) return;
+    looking = true;
+    try {
+      while (ended.size > 0) {
+        const ids = [...ended];
+        ended.clear();
+        await look(ids);
+      }
+    } catch (error) {
+      log.warn({ err: error }, 'saga answers could not be read');
+    } finally {
+      looking = false;
+    }
+  }
+
+  const poll = setInterval(() => {
+    for (const id of waiting.keys()) ended.add(id);
+    void lookAtEnded();
+  }, POLL_MS);
+
+  async function listen(): Promise<void> {
+    if (closed) return;
+    const fresh = new pg.Client({ connectionString: databaseUrl, application_name: 'roomy-listen', keepAlive: true });
+    const again = (): void => {
+      if (client === fresh) client = null;
+      fresh.removeAllListeners('end');
+      void fresh.end().catch(() => undefined);
+      if (!closed) setTimeout(() => void listen(), RECONNECT_MS).unref();
+    };
+    fresh.on('error', () => undefined);
+    fresh.once('end', again);
+    fresh.on('notification', ({ payload }) => {
+      for (const id of (payload ?? '').split(',')) if (waiting.has(id)) ended.add(id);
+      void lookAtEnded();
+    });
+    try {
+      await fresh.connect();
+      await fresh.query(`LISTEN ${CHANNEL}`);
+      client = fresh;
+    } catch {
+      again();
+    }
+  }
+  void listen();
+
+  return {
+    wait: (sagaId, waitMs, signal) =>
+      new Promise((resolve) => {
+        const waiters = waiting.get(sagaId) ?? new Set<Waiter>();
+        waiting.set(sagaId, waiters);
+        const finish = (answer: SagaAnswer | null): void => {
+          clearTimeout(timer);
+          signal?.removeEventListener('abort', onAbort);
+          waiters.delete(finish);
+          if (waiters.size === 0 && waiting.get(sagaId) === waiters) waiting.delete(sagaId);
+          resolve(answer);
+        };
+        const onAbort = (): void => finish(null);
+        const timer = setTimeout(() => finish(null), waitMs);
+        signal?.addEventListener('abort', onAbort, { once: true });
+        waiters.add(finish);
+        ended.add(sagaId);
+        void lookAtEnded();
+      }),
+    close: async () => {
+      closed = true;
+      clearInterval(poll);
+      await client?.end().catch(() => undefined);
+    },
+  };
+}
+
+/** Tells every process about the sagas that ended in this tick, by one notification after their commits. */
+export function createEndNotifier(db: Db, log: Logger): (sagaId: string) => void {
+  let ids: string[] = [];
+  async function send(): Promise<void> {
+    const batch = ids;
+    ids = [];
+    for (let from = 0; from < batch.length; from += MAX_IDS) {
+      const payload = batch.slice(from, from + MAX_IDS).join(',');
+      await sql`SELECT pg_notify(${CHANNEL}, ${payload})`.execute(db).catch((error: unknown) => {
+        log.debug({ err: error }, 'ends were not told; waiters poll');
+      });
+    }
+  }
+  return (sagaId) => {
+    ids.push(sagaId);
+    if (ids.length === 1) setImmediate(() => void send());
+  };
+}

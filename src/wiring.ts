@@ -1,0 +1,80 @@
+import type { Db } from './db/client.ts';
+import type { Logger } from './kernel/log.ts';
+import { connectQueues, type QueueConnection } from './queues/connection.ts';
+import { createReconciler, type Reconciler } from './queues/reconciler.ts';
+import { createRelay, type Relay } from './queues/relay.ts';
+import { upsertSchedules } from './queues/schedules.ts';
+import type { SagaDefinition } from './sagas/orchestrator/definition.ts';
+import { createExecutor, type ExecuteStep } from './sagas/orchestrator/execute.ts';
+import { type Failpoint, noFailpoint } from './sagas/orchestrator/failpoint.ts';
+import { createReconciliation } from './sagas/orchestrator/intervene.ts';
+import { createOrchestrator } from './sagas/orchestrator/orchestrator.ts';
+import { createStateLoader } from './sagas/orchestrator/state.ts';
+import type { SagaOrchestrator } from './sagas/orchestrator/types.ts';
+import { createEndNotifier, createEndWatcher } from './sagas/orchestrator/waiter.ts';
+
+/** How the parts that both the API and the workers need fit together. The programs and the test harness call this. */
+
+export interface EngineOptions {
+  readonly db: Db;
+  readonly databaseUrl: string;
+  readonly redisUrl: string;
+  readonly queuePrefix: string;
+  readonly log: Logger;
+  readonly processId: string;
+  readonly definitionOf: (name: string, version?: number) => SagaDefinition | undefined;
+  /** Only fault tests give one. */
+  readonly failpoint?: Failpoint;
+}
+
+export interface Engine {
+  readonly queues: QueueConnection;
+  readonly relay: Relay;
+  readonly orchestrator: SagaOrchestrator;
+  readonly execute: ExecuteStep;
+  readonly reconciler: Reconciler;
+  readonly upsertSchedules: () => Promise<void>;
+  /** Stops what runs in the background, then lets go of Redis; the database pool stays the caller's. */
+  close(): Promise<void>;
+}
+
+export function createEngine(options: EngineOptions): Engine {
+  const { db, log, definitionOf } = options;
+  const failpoint = options.failpoint ?? noFailpoint;
+  const queues = connectQueues(options.redisUrl, options.queuePrefix, log);
+  const onEnded = createEndNotifier(db, log);
+  const watcher = createEndWatcher(db, options.databaseUrl, log);
+  const relay = createRelay({
+    db,
+    flows: queues.flows,
+    reconnect: () => queues.producer.disconnect(true),
+    log,
+    definitionOf,
+    failpoint,
+  });
+  const { publish } = relay;
+  const upsert = () => upsertSchedules(queues.queue);
+  const reconciler = createReconciler({
+    db,
+    redis: queues.producer,
+    prefix: queues.prefix,
+    queue: queues.queue,
+    reconciliation: createReconciliation(db, createStateLoader(db), definitionOf, onEnded),
+    publish,
+    upsertSchedules: upsert,
+    log,
+  });
+  return {
+    queues,
+    relay,
+    orchestrator: createOrchestrator({ db, watcher, publish, onEnded, definitionOf }),
+    execute: createExecutor({ db, log, workerId: options.processId, definitionOf, publish, onEnded, failpoint }),
+    reconciler,
+    upsertSchedules: upsert,
+    close: async () => {
+      await Promise.all([relay.stop(), reconciler.stop()]);
+      await watcher.close();
+      await queues.close();
+    },
+  };
+}

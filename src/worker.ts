@@ -1,0 +1,72 @@
+import { ConfigError, readConfig } from './config.ts';
+import { createDb, createPool } from './db/client.ts';
+import { deliverDue } from './domain/notifications/delivery.ts';
+import { storeDevMail } from './domain/notifications/delivery-mailbox.ts';
+import { createDevMailbox } from './gateways/dev-mailbox.ts';
+import { createSmtp } from './gateways/smtp.ts';
+import { newProcessId } from './kernel/ids.ts';
+import { createLogger } from './kernel/log.ts';
+import { endInOrder } from './programs.ts';
+import { COMPENSATION_QUEUE, FORWARD_QUEUE, NOTIFICATION_QUEUE } from './queues/names.ts';
+import { definitionOf } from './sagas/index.ts';
+import { createEngine } from './wiring.ts';
+import { createAssignWorker } from './workers/assign.ts';
+import { createDeliveryWorker } from './workers/deliver.ts';
+import { workerOptions } from './workers/options.ts';
+import { createStepWorker } from './workers/steps.ts';
+
+/** `npm run worker`, as many as wanted: executes steps, delivers messages, assigns tasks, relays, reconciles. */
+function main(): void {
+  const config = readConfig();
+  const log = createLogger('worker', config.logLevel);
+  const pool = createPool({
+    connectionString: config.databaseUrl,
+    max: config.databasePool,
+    applicationName: 'roomy-worker',
+    onIdleError: (error) => log.debug({ err: error }, 'idle connection lost'),
+  });
+  const db = createDb(pool);
+  const engine = createEngine({
+    db,
+    databaseUrl: config.databaseUrl,
+    redisUrl: config.redisUrl,
+    queuePrefix: config.queuePrefix,
+    log,
+    processId: newProcessId('worker'),
+    definitionOf,
+  });
+  const options = workerOptions(config.redisUrl, config.queuePrefix);
+  const steps = { concurrency: config.workerConcurrency, execute: engine.execute, db, log, options };
+  const mailbox = createDevMailbox((messages) => storeDevMail(db, messages));
+  const mail =
+    config.mail.smtpUrl === null ? mailbox : createSmtp({ url: config.mail.smtpUrl, from: config.mail.from });
+  const delivery = { db, messengers: { EMAIL: mail, SMS: mailbox }, opsEmail: config.mail.opsEmail, log };
+  const workers = [
+    createStepWorker({ ...steps, queueName: FORWARD_QUEUE }),
+    createStepWorker({ ...steps, queueName: COMPENSATION_QUEUE }),
+    createDeliveryWorker({
+      queue: NOTIFICATION_QUEUE,
+      deliver: () => deliverDue(delivery),
+      log,
+      connection: options.connection,
+      prefix: options.prefix ?? '',
+    }),
+    createAssignWorker(db, log, options),
+  ];
+  engine.relay.start();
+  engine.reconciler.start();
+  endInOrder(log, async () => {
+    await Promise.all(workers.map((worker) => worker.close()));
+    await engine.close();
+    await Promise.all([mail.close(), mailbox.close()]);
+    await db.destroy();
+  });
+  void Promise.all(workers.map((worker) => worker.waitUntilReady())).then(() => log.info('ready'));
+}
+
+try {
+  main();
+} catch (error) {
+  console.error(error instanceof ConfigError ? error.message : error);
+  process.exit(1);
+}

@@ -1,0 +1,51 @@
+import { type ConnectionOptions, Worker } from 'bullmq';
+import { messageOf } from '../kernel/errors.ts';
+import type { Logger } from '../kernel/log.ts';
+
+export interface DeliveryWorkerOptions {
+  readonly queue: string;
+  readonly connection: ConnectionOptions;
+  readonly prefix: string;
+  /** Sends what is due and returns how many messages it took: `deliverDue`. */
+  readonly deliver: () => Promise<number>;
+  readonly log: Logger;
+}
+
+/** With 100 messages a round: far more than a second's worth; the next wake-up goes on. */
+const MAX_ROUNDS = 100;
+
+/**
+ * Jobs of this queue are only wake-ups: what is due stands in Postgres, so a lost, doubled or edited job changes
+ * nothing. One job at a time per process; more processes share the rows.
+ */
+export function createDeliveryWorker(options: DeliveryWorkerOptions): Worker {
+  const { deliver, log } = options;
+  const worker = new Worker(
+    options.queue,
+    async () => {
+      let messages = 0;
+      for (let round = 0; round < MAX_ROUNDS; round += 1) {
+        const taken = await deliver();
+        if (taken === 0) break;
+        messages += taken;
+        // A closing worker waits for its job: finish this one early, the rest is still due.
+        if (worker.closing) break;
+      }
+      return { messages };
+    },
+    {
+      connection: options.connection,
+      prefix: options.prefix,
+      concurrency: 1,
+      // bullmq.md 13: a killed process is noticed within seconds.
+      lockDuration: 3_000,
+      stalledInterval: 1_000,
+      maxStalledCount: 5,
+      removeOnComplete: { age: 3_600, count: 200 },
+      removeOnFail: { age: 86_400, count: 1_000 },
+    },
+  );
+  worker.on('error', (error) => log.warn({ reason: messageOf(error) }, 'delivery worker'));
+  worker.on('failed', (_job, error) => log.error({ err: error }, 'a delivery sweep failed'));
+  return worker;
+}

@@ -1,0 +1,241 @@
+import { appRoutes } from '@bull-board/api/dist/routes.js';
+import { Worker } from 'bullmq';
+import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { type Harness, startHarness } from './harness.ts';
+
+let ops: Harness;
+let cookie: string;
+beforeAll(async () => {
+  ops = await startHarness(inject('redisUrl'));
+  cookie = await ops.login('olivia', 'OPS');
+}, 60_000);
+afterAll(() => ops?.stop());
+beforeEach(() => {
+  ops.retries.length = 0;
+  ops.outcomes.clear();
+});
+
+const put = (path: string, init: { method?: string; body?: string } = {}) =>
+  ops.call(`/queues/api/queues/${path}`, { method: 'PUT', cookie, ...init });
+const body = (audit: { body: string } | undefined) => JSON.parse(audit?.body ?? 'null');
+
+let failures = 0;
+/** A job of a saga that a worker has finally failed. */
+async function failedJobs(queue: 'saga-forward' | 'saga-compensation' | 'tasks', sagaIds: readonly unknown[]) {
+  const target = ops.queue(queue);
+  failures += 1;
+  const jobs = await target.addBulk(
+    sagaIds.map((sagaId, n) => ({
+      name: 'confirmReservation.createCleaningTask',
+      data: { sagaId, step: 3, direction: 'F', generation: 1 },
+      opts: { jobId: `f${failures}-${n}` },
+    })),
+  );
+  const { connection, prefix } = ops;
+  const worker = new Worker(queue, () => Promise.reject(new Error('<script>alert(1)</script>')), {
+    connection,
+    prefix,
+    concurrency: 50,
+  });
+  await expect.poll(() => target.getFailedCount(), { timeout: 20_000 }).toBeGreaterThanOrEqual(sagaIds.length);
+  await worker.close();
+  return jobs.map((job) => job.id ?? '');
+}
+const state = (queue: 'saga-forward' | 'saga-compensation' | 'tasks', id = '') => ops.queue(queue).getJobState(id);
+
+describe('the board', () => {
+  it('shows saga, step and direction, and hides what a job of ours does not hold', async () => {
+    const data = {
+      sagaId: 'saga-7',
+      step: 3,
+      direction: 'C',
+      generation: 2,
+      guest: 'John Canary',
+      nested: { a: 'Canary' },
+    };
+    await ops.queue('saga-forward').add('confirmReservation.createCleaningTask', data, { jobId: 'shown' });
+    const pages = ['/queues/api/queues?activeQueue=saga-forward', '/queues/api/queues/saga-forward/shown'];
+    for (const path of pages) {
+      const text = await (await ops.call(path, { cookie })).text();
+      expect(text).toContain('confirmReservation.createCleaningTask');
+      expect(text).toContain('"sagaId":"saga-7","step":3,"direction":"compensation","generation":2');
+      expect(text).not.toContain('Canary');
+    }
+    for (const path of ['saga-forward/shown/flow', 'saga-forward/shown/logs', 'saga-forward/workers'])
+      expect(await (await ops.call(`/queues/api/queues/${path}`, { cookie })).text()).not.toContain('Canary');
+    await ops.queue('saga-forward').remove('shown');
+  });
+
+  it('tells nothing about Redis', async () => {
+    expect((await ops.call('/queues/api/redis/stats', { cookie })).status).toBe(403);
+  });
+});
+
+describe('retry', () => {
+  it('resumes the saga in the name of the operator, and then retries the job', async () => {
+    const [id] = await failedJobs('saga-forward', ['saga-1']);
+    const answer = await ops.call(`/queues/api/queues/saga-forward/${id}/retry`, {
+      method: 'PUT',
+      cookie,
+      headers: { 'x-request-id': 'req-77' },
+    });
+    expect(answer.status).toBe(204);
+    expect(ops.retries).toEqual([{ sagaId: 'saga-1', by: 'olivia', requestId: 'req-77', via: 'bull-board' }]);
+    expect(await state('saga-forward', id)).toBe('waiting');
+    const audit = (await ops.audits('olivia')).at(-1);
+    expect(audit).toMatchObject({
+      stream_id: 'ops:olivia',
+      event: 'OPS_CALL',
+      saga_id: 'saga-1',
+      request_id: 'req-77',
+    });
+    expect(body(audit)).toMatchObject({ outcome: 'allowed', details: { jobId: id, sagas: { resumed: 1 } } });
+    await ops.queue('saga-forward').drain();
+  });
+
+  it('lets the job of an ended saga run again: its generation makes that harmless', async () => {
+    ops.outcomes.set('saga-2', 'stale');
+    const [id] = await failedJobs('saga-compensation', ['saga-2']);
+    expect((await put(`saga-compensation/${id}/retry`)).status).toBe(204);
+    expect(body((await ops.audits('olivia')).at(-1)).details.sagas).toEqual({ stale: 1 });
+    await ops.queue('saga-compensation').drain();
+  });
+
+  it('of a job that names no saga of ours asks nobody, and of an unknown saga is refused', async () => {
+    ops.outcomes.set('saga-forged', 'missing');
+    const ids = await failedJobs('saga-forward', ["x' OR '1'='1", { a: 1 }, 'saga-forged']);
+    expect((await put(`saga-forward/${ids[0]}/retry`)).status).toBe(204);
+    expect((await put(`saga-forward/${ids[1]}/retry`)).status).toBe(204);
+    expect((await put(`saga-forward/${ids[2]}/retry`)).status).toBe(404);
+    expect(await state('saga-forward', ids[2])).toBe('failed');
+    expect(ops.retries).toEqual([]);
+    await ops.queue('saga-forward').drain();
+    await ops.queue('saga-forward').clean(0, 10, 'failed');
+  });
+
+  it('does not touch the job when the saga could not be asked', async () => {
+    ops.outcomes.set('saga-3', 'broken');
+    const [id] = await failedJobs('saga-forward', ['saga-3']);
+    expect((await put(`saga-forward/${id}/retry`)).status).toBe(500);
+    expect(await state('saga-forward', id)).toBe('failed');
+    await ops.queue('saga-forward').clean(0, 10, 'failed');
+  });
+
+  it('of all failed jobs resumes each saga once', async () => {
+    ops.outcomes.set('saga-b', 'stale').set('saga-c', 'missing');
+    const ids = await failedJobs('saga-forward', ['saga-a', 'saga-a', 'saga-b', 'saga-c', 'saga-d']);
+    const answer = await put('saga-forward/retry/failed');
+    expect([answer.status, await answer.json()]).toEqual([200, { retried: 5, skipped: 0 }]);
+    expect(ops.retries.map(({ sagaId, by }) => `${by} ${sagaId}`).toSorted()).toEqual([
+      'olivia saga-a',
+      'olivia saga-b',
+      'olivia saga-d',
+    ]);
+    for (const id of ids) expect(await state('saga-forward', id)).toBe('waiting');
+    expect(body((await ops.audits('olivia')).at(-1)).details.sagas).toEqual({ resumed: 2, stale: 1, unknown: 1 });
+    await ops.queue('saga-forward').drain();
+  });
+
+  it('of more than a thousand jobs takes the first thousand and says so', async () => {
+    await failedJobs(
+      'saga-forward',
+      Array.from({ length: 1_003 }, (_, n) => `saga-m${n}`),
+    );
+    const answer = await put('saga-forward/retry/failed');
+    expect(answer.status).toBe(409);
+    expect(await answer.text()).toContain('The first 1000 of 1003 jobs were retried');
+    expect(ops.retries).toHaveLength(1_000);
+    expect(await ops.queue('saga-forward').getFailedCount()).toBe(3);
+    expect((await put('saga-forward/retry/failed')).status).toBe(200);
+    expect(ops.retries).toHaveLength(1_003);
+    await ops.queue('saga-forward').drain();
+  }, 60_000);
+
+  it('of all completed jobs is refused', async () => {
+    expect((await put('saga-forward/retry/completed')).status).toBe(403);
+  });
+});
+
+describe('everything else that changes something', () => {
+  const allowed = /\/retry$|\/retry\/:queueStatus$|\/pause$|\/resume$/;
+  const refused = appRoutes.api.flatMap(({ method, route }) =>
+    [route].flat().flatMap((path) => [method].flat().map((verb) => ({ verb, path }))),
+  );
+  const dangerous = refused.filter(({ verb, path }) => verb !== 'get' && !allowed.test(path));
+
+  it('is many', () => expect(dangerous.length).toBeGreaterThanOrEqual(14));
+
+  it.each(dangerous)('is refused and written down: $verb $path', async ({ verb, path }) => {
+    await ops
+      .queue('saga-forward')
+      .add('confirmReservation.createCleaningTask', { sagaId: 'saga-9' }, { jobId: 'kept' });
+    const before = await ops.audits('olivia');
+    const url = path.replace(':queueName', 'saga-forward').replace(':jobId', 'kept').replace(/:\w+/g, 'failed');
+    const answer = await ops.call(`/queues${url}`, {
+      method: verb.toUpperCase(),
+      cookie,
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        name: 'x',
+        data: { sagaId: 'saga-1' },
+        options: {},
+        jobData: {},
+        delay: 1,
+        concurrency: 1,
+      }),
+    });
+    expect(answer.status).toBe(403);
+    expect(await answer.text()).toContain('This board allows reading, retrying and pausing');
+    const after = await ops.audits('olivia');
+    expect(after).toHaveLength(before.length + 1);
+    expect(body(after.at(-1))).toMatchObject({ userId: 'olivia', outcome: 'refused', details: { route: path } });
+    const job = await ops.queue('saga-forward').getJob('kept');
+    expect(job?.data).toEqual({ sagaId: 'saga-9' });
+    expect(await ops.queue('saga-forward').getJobCounts('wait', 'delayed')).toEqual({ wait: 1, delayed: 0 });
+  });
+
+  it('is written down even where there is nothing', async () => {
+    const before = (await ops.audits('olivia')).length;
+    expect((await ops.call('/queues/api/queues/saga-forward/x/y/z', { method: 'DELETE', cookie })).status).toBe(404);
+    expect(await ops.audits('olivia')).toHaveLength(before + 1);
+  });
+});
+
+describe('the mailbox', () => {
+  it('shows messages newest first, page by page', async () => {
+    const rows = Array.from({ length: 53 }, (_, n) => ({
+      message_id: `<m${n}@roomy>`,
+      channel: n % 2 === 0 ? ('EMAIL' as const) : ('SMS' as const),
+      recipient: 'ann@example.com',
+      subject: n % 2 === 0 ? `Subject ${n} <b>` : null,
+      body: n % 2 === 0 ? `<p>Dear "Ann" ${n}</p><script>1</script>` : `Dear Ann & co ${n}`,
+    }));
+    await ops.db.insertInto('dev_mail').values(rows).execute();
+    const first = await (await ops.call('/mailbox', { cookie })).text();
+    expect(first).toContain('Subject 52 &lt;b&gt;');
+    expect(first).toContain('Dear Ann &amp; co 51');
+    expect(first.match(/<li>/g)).toHaveLength(50);
+    const older = /href="(\/mailbox\?before=\d+)"/.exec(first)?.[1] ?? '';
+    const second = await (await ops.call(older, { cookie })).text();
+    expect(second.match(/<li>/g)).toHaveLength(3);
+    expect(second).not.toContain('rel="next"');
+  });
+
+  it('shows a mail in a frame that may do nothing, and an SMS as text', async () => {
+    const ids = await ops.db.selectFrom('dev_mail').select(['id', 'channel']).orderBy('id').execute();
+    const mail = await ops.call(`/mailbox/${ids.find(({ channel }) => channel === 'EMAIL')?.id}`, { cookie });
+    const html = await mail.text();
+    expect(html).toContain(
+      '<iframe sandbox title="The e-mail" srcdoc="&lt;p&gt;Dear &quot;Ann&quot; 0&lt;/p&gt;&lt;script&gt;1&lt;/script&gt;">',
+    );
+    expect(html).not.toContain('<script');
+    expect(mail.headers.get('content-security-policy')).not.toContain('script-src');
+    const sms = await ops.call(`/mailbox/${ids.find(({ channel }) => channel === 'SMS')?.id}`, { cookie });
+    expect(await sms.text()).toContain('<p class="sms">Dear Ann &amp; co 1</p>');
+  });
+
+  it.each(['0', '-1', '9'.repeat(40), 'x', '%00', '999999'])('has no message %s', async (id) => {
+    expect((await ops.call(`/mailbox/${id}`, { cookie })).status).toBe(404);
+    expect((await ops.call(`/mailbox?before=${id}`, { cookie })).status).toBe(200);
+  });
+});
