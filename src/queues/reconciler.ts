@@ -34,6 +34,8 @@ export interface Reconciler {
 }
 
 const TICK_MS = 5_000;
+/** There is nothing to dispatch to while Redis is away; it is looked for this often. */
+const AWAIT_REDIS_MS = 200;
 const BATCH = 200;
 /** All open sagas become due for a check within this after Redis was lost, so that they do not come at once. */
 const SPREAD_PER_SECOND = 500;
@@ -64,6 +66,10 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     start: () => {
       loop = (async () => {
         while (!stopping.signal.aborted) {
+          if (parts.redis.status !== 'ready') {
+            await pause(AWAIT_REDIS_MS, stopping.signal);
+            continue;
+          }
           await tick().catch((error: unknown) => log.warn({ err: error }, 'reconciliation was cut short'));
           await pause(TICK_MS, stopping.signal);
         }

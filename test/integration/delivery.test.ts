@@ -209,10 +209,7 @@ describe('delivery', () => {
   it('lets a worker that lost its lease record nothing while another one is at it', async () => {
     await confirmed();
     const slow = await claimDue(db, 100);
-    await db
-      .updateTable('notification')
-      .set({ lease_until: sql<Date>`now() - interval '1 s'` })
-      .execute();
+    await db.updateTable('notification').set({ lease_until: sql<Date>`now() - interval '1 s'` }).execute();
     const owner = await claimDue(db, 100);
     const results = (claims: typeof slow, reason: string) =>
       claims.map(({ id, attempts }) => ({ id, attempts, verdict: { status: 'FAILED', reason } as const }));
