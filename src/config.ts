@@ -92,7 +92,7 @@ export class ConfigError extends Error {
 
 /** For the migration program, which needs nothing else. */
 export function readDatabaseUrl(environment: Readonly<Record<string, string | undefined>> = process.env): string {
-  const parsed = Environment.shape.DATABASE_URL.safeParse(environment['DATABASE_URL']);
+  const parsed = Environment.shape.DATABASE_URL.safeParse(environment.DATABASE_URL);
   if (!parsed.success) throw new ConfigError('DATABASE_URL must be a postgres: or postgresql: URL');
   return parsed.data;
 }

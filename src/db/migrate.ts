@@ -3,6 +3,7 @@ import path from 'node:path';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { FileMigrationProvider, Migrator, NO_MIGRATIONS } from 'kysely/migration';
 import pg from 'pg';
+import type { Database } from './schema.ts';
 
 const FOLDER = path.join(import.meta.dirname, '../../migrations');
 
@@ -26,12 +27,12 @@ export async function migrate(databaseUrl: string, direction: 'up' | 'down' = 'u
 }
 
 /** True when a migration of this build has not been applied to the database. */
-export async function migrationsPending(db: Kysely<unknown>): Promise<boolean> {
+export async function migrationsPending(db: Kysely<Database>): Promise<boolean> {
   const migrations = await createMigrator(db).getMigrations();
   return migrations.some((migration) => migration.executedAt === undefined);
 }
 
-function createMigrator(db: Kysely<unknown>): Migrator {
+function createMigrator(db: Kysely<unknown> | Kysely<Database>): Migrator {
   return new Migrator({ db, provider: new FileMigrationProvider({ fs, path, migrationFolder: FOLDER }) });
 }
 

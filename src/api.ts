@@ -1,0 +1,113 @@
+import { type ServerType, serve } from '@hono/node-server';
+import { type Config, ConfigError, readConfig } from './config.ts';
+import { createDb, createPool } from './db/client.ts';
+import { recordAudit } from './domain/audit/record.ts';
+import { createApp } from './http/app.ts';
+import { createTokenVerifier } from './http/auth.ts';
+import { systemClock } from './kernel/clock.ts';
+import { newProcessId } from './kernel/ids.ts';
+import { createLogger } from './kernel/log.ts';
+import { createOpsApp } from './ops/app.ts';
+import { endInOrder } from './programs.ts';
+import { createReadiness } from './readiness.ts';
+import { definitionOf } from './sagas/index.ts';
+import { createEngine } from './wiring.ts';
+
+/** `npm run api`: accepts requests on PORT, and serves operators on OPS_PORT. It executes no steps. */
+async function main(): Promise<void> {
+  const config = readConfig();
+  const log = createLogger('api', config.logLevel);
+  const pool = createPool({
+    connectionString: config.databaseUrl,
+    max: config.databasePool,
+    applicationName: 'roomy-api',
+    onIdleError: (error) => log.debug({ err: error }, 'idle connection lost'),
+  });
+  const db = createDb(pool);
+  const engine = createEngine({
+    db,
+    databaseUrl: config.databaseUrl,
+    redisUrl: config.redisUrl,
+    queuePrefix: config.queuePrefix,
+    log,
+    processId: newProcessId('api'),
+    definitionOf,
+  });
+  const { orchestrator, queues, relay } = engine;
+  const readiness = createReadiness(db, queues.producer, relay);
+  const app = createApp({
+    db,
+    orchestrator,
+    jwt: config.jwt,
+    sagaWaitMs: config.sagaWaitMs,
+    log,
+    clock: systemClock,
+    readiness,
+  });
+  const verify = createTokenVerifier(config.jwt, systemClock);
+  const ops = createOpsApp({
+    db,
+    queues: queues.queues,
+    orchestrator,
+    verifyToken: async (token) => {
+      const caller = await verify(`Bearer ${token}`);
+      return { sub: caller.principal, role: caller.kind === 'person' ? caller.role : null };
+    },
+    audit: (entry) => recordAudit(db, entry),
+    log,
+  });
+  const servers = [await listen('PORT', config.http, app.fetch)];
+  if (config.ops) servers.push(await listen('OPS_PORT', config.ops, ops.fetch));
+  relay.start();
+  endInOrder(log, async () => {
+    await Promise.all(servers.map(closeServer));
+    await engine.close();
+    await db.destroy();
+  });
+  log.info({ port: config.http.port, opsPort: config.ops?.port ?? null }, 'ready');
+}
+
+type Address = Config['http'];
+
+/** Rejects with `ConfigError` when the port is taken. */
+function listen(
+  name: string,
+  { host, port }: Address,
+  fetch: Parameters<typeof serve>[0]['fetch'],
+): Promise<ServerType> {
+  return new Promise((resolve, reject) => {
+    const server = serve(
+      {
+        fetch,
+        hostname: host,
+        port,
+        serverOptions: { headersTimeout: 10_000, requestTimeout: 30_000, maxHeaderSize: 16_384 },
+      },
+      () => resolve(server),
+    );
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      reject(
+        error.code === 'EADDRINUSE'
+          ? new ConfigError(
+              `${name} ${port} is already in use: stop what listens there, or set ${name} to another port`,
+            )
+          : error,
+      );
+    });
+  });
+}
+
+/** Lets requests under way finish, and closes connections that only wait. */
+function closeServer(server: ServerType): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    if ('closeIdleConnections' in server) server.closeIdleConnections();
+  });
+}
+
+function fail(error: unknown): never {
+  console.error(error instanceof ConfigError ? error.message : error);
+  process.exit(1);
+}
+
+main().catch(fail);

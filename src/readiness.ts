@@ -1,0 +1,48 @@
+import type { Redis } from 'ioredis';
+import { sql } from 'kysely';
+import type { Db } from './db/client.ts';
+import { migrationsPending } from './db/migrate.ts';
+import type { Relay } from './queues/relay.ts';
+
+/** A process whose relay has not come through for this long should get no traffic. */
+const RELAY_STALLED_MS = 30_000;
+const CHECK_TIMEOUT_MS = 2_000;
+
+/** Names what is failing: `postgres`, `migrations`, `redis`, `relay`. */
+export function createReadiness(db: Db, redis: Redis, relay: Relay): () => Promise<{ ok: boolean; failing: string[] }> {
+  /** Once this build's migrations are there they stay. */
+  let migrated = false;
+  const checks: Readonly<Record<string, () => Promise<boolean>>> = {
+    postgres: async () => {
+      await sql`SELECT 1`.execute(db);
+      return true;
+    },
+    migrations: async () => {
+      migrated ||= !(await migrationsPending(db));
+      return migrated;
+    },
+    redis: async () => (await redis.ping()) === 'PONG',
+    relay: () => Promise.resolve(performance.now() - relay.lastDrainedAt() < RELAY_STALLED_MS),
+  };
+  return async () => {
+    const results = await Promise.all(
+      Object.entries(checks).map(async ([name, check]) => [name, await withinLimit(check)] as const),
+    );
+    const failing = results.filter(([, ok]) => !ok).map(([name]) => name);
+    return { ok: failing.length === 0, failing };
+  };
+}
+
+async function withinLimit(check: () => Promise<boolean>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const tooLate = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), CHECK_TIMEOUT_MS);
+  });
+  try {
+    return await Promise.race([check(), tooLate]);
+  } catch {
+    return false;
+  } finally {
+    clearTimeout(timer);
+  }
+}

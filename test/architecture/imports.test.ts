@@ -1,0 +1,127 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+/** Who may import whom: style.md. `kernel` is open to all; the programs at the top of `src` wire everything. */
+const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  kernel: [],
+  db: ['kernel'],
+  domain: ['db', 'kernel'],
+  gateways: ['domain/ports', 'kernel'],
+  sagas: ['domain', 'db', 'kernel'],
+  queues: ['sagas', 'domain', 'db', 'kernel'],
+  workers: ['queues', 'sagas', 'domain', 'db', 'kernel'],
+  http: ['sagas', 'domain', 'db', 'kernel', 'config'],
+  ops: ['sagas', 'domain', 'db', 'kernel'],
+};
+/** Only these know the queue's libraries, so that a saga can be accepted while Redis is down. */
+const KNOWS_QUEUES = new Set(['queues', 'workers', 'ops']);
+const QUEUE_LIBRARIES = /^(bullmq|ioredis|@bull-board\/.*)$/;
+
+const root = path.join(import.meta.dirname, '../../src');
+const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter(
+  (file) => file.endsWith('.ts') && !file.endsWith('.test.ts'),
+);
+const sources = new Map(
+  files.map((file) => [file.split(path.sep).join('/'), readFileSync(path.join(root, file), 'utf8')]),
+);
+const importsOf = (file: string): string[] =>
+  [...(sources.get(file) ?? '').matchAll(/(?:from|import)\s+'([^']+)'|import\('([^']+)'\)/g)].map(
+    (match) => match[1] ?? match[2] ?? '',
+  );
+const resolved = (file: string, specifier: string): string => path.posix.join(path.posix.dirname(file), specifier);
+const layerOf = (file: string): string => (file.includes('/') ? (file.split('/')[0] ?? '') : '');
+
+describe('the layers', () => {
+  it('import only what stands below them', () => {
+    const wrong: string[] = [];
+    for (const file of sources.keys()) {
+      const allowed = ALLOWED[layerOf(file)];
+      if (!allowed) continue;
+      for (const specifier of importsOf(file)) {
+        if (!specifier.startsWith('.')) continue;
+        const target = resolved(file, specifier);
+        const own = layerOf(target) === layerOf(file);
+        if (
+          !own &&
+          !allowed.some(
+            (layer) => target === `${layer}.ts` || target.startsWith(`${layer}/`) || target === `${layer}.ts`,
+          )
+        ) {
+          wrong.push(`${file} -> ${target}`);
+        }
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it('know BullMQ and ioredis only where travel is their work', () => {
+    const wrong = [...sources.keys()].filter(
+      (file) =>
+        layerOf(file) !== '' &&
+        !KNOWS_QUEUES.has(layerOf(file)) &&
+        importsOf(file).some((name) => QUEUE_LIBRARIES.test(name)),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  it('use of sagas nothing but types and pure plans in the queues', () => {
+    const wrong: string[] = [];
+    for (const [file, text] of sources) {
+      if (layerOf(file) !== 'queues') continue;
+      for (const match of text.matchAll(/import (type )?[^;]*? from '(\.\.\/sagas\/[^']+)'/g)) {
+        if (match[1] === undefined) wrong.push(`${file} -> ${match[2]}`);
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it('have no cycles', () => {
+    const state = new Map<string, 'open' | 'done'>();
+    const cycles: string[] = [];
+    const visit = (file: string, trail: readonly string[]): void => {
+      if (state.get(file) === 'done') return;
+      if (state.get(file) === 'open') {
+        cycles.push([...trail.slice(trail.indexOf(file)), file].join(' -> '));
+        return;
+      }
+      state.set(file, 'open');
+      for (const specifier of valueImportsOf(file)) visit(resolved(file, specifier), [...trail, file]);
+      state.set(file, 'done');
+    };
+    for (const file of sources.keys()) visit(file, []);
+    expect(cycles).toEqual([]);
+  });
+});
+
+/** A type is gone at run time, so a type may point back. */
+function valueImportsOf(file: string): string[] {
+  const text = (sources.get(file) ?? '').replaceAll(/import type [^;]+;/g, '');
+  return [...text.matchAll(/(?:from|import)\s+'(\.[^']+)'/g)].map((match) => match[1] ?? '');
+}
+
+describe('the rules of the house', () => {
+  const offenders = (pattern: RegExp, except: (file: string) => boolean): string[] =>
+    [...sources].filter(([file, text]) => !except(file) && pattern.test(text)).map(([file]) => file);
+
+  it('reads the environment in one place', () => {
+    expect(offenders(/process\.env\b/, (file) => file === 'config.ts')).toEqual([]);
+  });
+
+  it('writes a reservation status only in the transitions of sagas', () => {
+    const writes = /updateTable\('reservation'\)|UPDATE reservation\b/;
+    const allowed = new Set(['domain/reservations/transition.ts', 'domain/reservations/resource.ts']);
+    expect(offenders(writes, (file) => allowed.has(file))).toEqual([]);
+  });
+
+  it('calls nothing over the network from an HTTP handler', () => {
+    expect(offenders(/\bfetch\(/, (file) => !file.startsWith('http/'))).toEqual([]);
+  });
+
+  it('draws random numbers only where ids and waits are made', () => {
+    const allowed = new Set(['kernel/backoff.ts', 'kernel/ids.ts']);
+    expect(
+      offenders(/Math\.random|randomBytes|randomUUID/, (file) => allowed.has(file) || file.startsWith('ops/')),
+    ).toEqual([]);
+  });
+});
