@@ -47,6 +47,7 @@ export function createEngine(options: EngineOptions): Engine {
   const relay = createRelay({
     db,
     flows: queues.flows,
+    isReady: queues.isReady,
     reconnect: () => queues.producer.disconnect(true),
     log,
     definitionOf,
@@ -57,6 +58,7 @@ export function createEngine(options: EngineOptions): Engine {
   const reconciler = createReconciler({
     db,
     redis: queues.producer,
+    isReady: queues.isReady,
     prefix: queues.prefix,
     queue: queues.queue,
     reconciliation: createReconciliation(db, createStateLoader(db), definitionOf, onEnded),

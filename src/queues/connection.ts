@@ -9,6 +9,8 @@ export interface QueueConnection {
   readonly flows: FlowProducer;
   readonly queues: readonly Queue[];
   queue(name: string): Queue;
+  /** False while Redis is away: what is sent then would wait, or be refused. */
+  isReady(): boolean;
   readonly prefix: string;
   close(): Promise<void>;
 }
@@ -36,7 +38,6 @@ export function connectQueues(redisUrl: string, prefix: string, log: Logger): Qu
     const queue = new Queue(name, {
       ...options,
       streams: { events: { maxLen: MAX_EVENTS } },
-      skipWaitingForReady: true,
     });
     queue.on('error', () => undefined);
     return queue;
@@ -50,6 +51,7 @@ export function connectQueues(redisUrl: string, prefix: string, log: Logger): Qu
       if (!found) throw new RangeError(`no queue ${name}`);
       return found;
     },
+    isReady: () => producer.status === 'ready',
     prefix: keyPrefix(prefix),
     close: async () => {
       await Promise.allSettled([flows.close(), ...queues.map((queue) => queue.close())]);

@@ -18,6 +18,7 @@ import { COMPENSATION_QUEUE, FORWARD_QUEUE } from './names.ts';
 export interface ReconcilerParts {
   readonly db: Db;
   readonly redis: Redis;
+  readonly isReady: () => boolean;
   readonly prefix: string;
   readonly queue: (name: string) => Queue;
   readonly reconciliation: Reconciliation;
@@ -66,7 +67,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     start: () => {
       loop = (async () => {
         while (!stopping.signal.aborted) {
-          if (parts.redis.status !== 'ready') {
+          if (!parts.isReady()) {
             await pause(AWAIT_REDIS_MS, stopping.signal);
             continue;
           }
@@ -110,7 +111,9 @@ async function takeIdle(db: Db): Promise<readonly IdleSaga[]> {
     RETURNING s.id, CASE WHEN s.status = 'compensating' THEN 'C' ELSE 'F' END AS direction, s.generation, s.current_step, s.total_steps,
       s.status <> 'compensating' AND s.deadline_at < now() AS expired,
       EXISTS (SELECT FROM saga_step t WHERE t.saga_id = s.id AND t.status = 'running' AND t.lease_until > now())
-        OR EXISTS (SELECT FROM outbox o WHERE o.saga_id = s.id AND o.kind <> 'ALERT' AND o.published_at IS NULL) AS busy`.execute(db);
+        OR EXISTS (SELECT FROM outbox o WHERE o.saga_id = s.id AND o.kind <> 'ALERT' AND o.published_at IS NULL) AS busy`.execute(
+    db,
+  );
   return rows.filter((row) => row.expired || !row.busy);
 }
 

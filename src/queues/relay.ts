@@ -27,6 +27,7 @@ export interface Relay {
 export interface RelayParts {
   readonly db: Db;
   readonly flows: FlowProducer;
+  readonly isReady: () => boolean;
   /** Opens a new connection for `flows`. */
   readonly reconnect: () => void;
   readonly log: Logger;
@@ -52,6 +53,7 @@ export function createRelay(parts: RelayParts): Relay {
   async function add(order: FlowOrder): Promise<void> {
     const definition = definitionOf(order.name, order.version);
     if (!definition) throw new Error(`saga ${order.name} version ${order.version} is not known to this build`);
+    if (!parts.isReady()) throw new Error('redis is away');
     const place = { sagaId: order.sagaId, step: 'relay', direction: order.direction };
     await parts.failpoint('before-publish', place);
     await addFlow(flows, flowOf(order, definition), parts.reconnect);
