@@ -47,6 +47,7 @@ export function createEngine(options: EngineOptions): Engine {
   const relay = createRelay({
     db,
     flows: queues.flows,
+    queue: queues.queue,
     isReady: queues.isReady,
     reconnect: () => queues.producer.disconnect(true),
     log,

@@ -53,3 +53,6 @@ export async function retryContention<T>(work: () => Promise<T>): Promise<T> {
     }
   }
 }
+
+/** For lanes: a database that is away is away for every item. */
+export const isUnreachable = (error: unknown): boolean => classifyDbError(error).kind === 'unreachable';

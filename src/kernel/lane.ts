@@ -7,6 +7,8 @@ export interface LaneOptions {
   readonly maxInFlight: number;
   /** Items waiting, at the most; one more is refused. */
   readonly maxWaiting?: number;
+  /** Errors that are no item's fault: they fail all of the run, instead of each item being tried alone. */
+  readonly failTogether?: (error: unknown) => boolean;
 }
 
 /**
@@ -35,6 +37,10 @@ export function createLane<T, R>(
     } catch (error) {
       const [only] = batch;
       if (batch.length === 1 && only) return only.reject(error);
+      if (options.failTogether?.(error)) {
+        for (const entry of batch) entry.reject(error);
+        return;
+      }
       for (const entry of batch) await runBatch([entry]);
     }
   }

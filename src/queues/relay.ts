@@ -1,4 +1,4 @@
-import type { FlowProducer } from 'bullmq';
+import type { FlowProducer, Queue } from 'bullmq';
 import { sql } from 'kysely';
 import type { Db } from '../db/client.ts';
 import { systemAlertMessage } from '../domain/notifications/matrix.ts';
@@ -10,6 +10,8 @@ import type { SagaDefinition } from '../sagas/orchestrator/definition.ts';
 import type { Failpoint } from '../sagas/orchestrator/failpoint.ts';
 import type { AlertPayload, FlowOrder, Publish } from '../sagas/orchestrator/outbox.ts';
 import { flowOf } from './flow.ts';
+import { stepJobId } from './jobs.ts';
+import { COMPENSATION_QUEUE } from './names.ts';
 
 /**
  * Carries committed orders from the outbox to BullMQ. The process that wrote an order publishes it at once (`publish`);
@@ -27,6 +29,7 @@ export interface Relay {
 export interface RelayParts {
   readonly db: Db;
   readonly flows: FlowProducer;
+  readonly queue: (name: string) => Queue;
   readonly isReady: () => boolean;
   /** Opens a new connection for `flows`. */
   readonly reconnect: () => void;
@@ -57,6 +60,7 @@ export function createRelay(parts: RelayParts): Relay {
     const place = { sagaId: order.sagaId, step: 'relay', direction: order.direction };
     await parts.failpoint('before-publish', place);
     await addFlow(flows, flowOf(order, definition), parts.reconnect);
+    if (order.again && order.direction === 'C') await drainEarlier(parts.queue(COMPENSATION_QUEUE), order, definition);
     await parts.failpoint('after-publish', place);
   }
 
@@ -187,6 +191,7 @@ async function carry(db: Db, row: DueRow, add: (order: FlowOrder) => Promise<voi
     direction: row.kind === 'FLOW_F' ? 'F' : 'C',
     generation: Number(row.dedupe_key.slice(row.dedupe_key.lastIndexOf('-') + 1)),
     steps: row.steps,
+    again: true,
   });
 }
 
@@ -244,5 +249,20 @@ async function addFlow(
     if (!/NOSCRIPT/.test(messageOf(error))) throw error;
     onScriptsLost();
     throw error;
+  }
+}
+
+/**
+ * A chain that stopped at a failed compensation is retried once more now that a new one has taken its place: its jobs
+ * find nothing due, and it does not wait in Redis for ever.
+ */
+async function drainEarlier(
+  queue: Queue,
+  { sagaId, generation }: FlowOrder,
+  definition: SagaDefinition,
+): Promise<void> {
+  for (const step of definition.steps) {
+    const job = await queue.getJob(stepJobId(sagaId, generation - 1, 'C', step.no));
+    if (await job?.isFailed()) await job?.retry('failed');
   }
 }

@@ -1,11 +1,14 @@
-import { RoomyError } from '../kernel/errors.ts';
+import type { StayOutcome } from '../domain/reservations/outcome.ts';
+import { InvariantError, isErrorCode, RoomyError } from '../kernel/errors.ts';
 import { confirmReservation } from './confirm-reservation.ts';
 import type { SagaAnswer, SagaOrchestrator } from './orchestrator/types.ts';
 
-/** The brief's envelope, as a saga ended or as it was accepted. */
-export type SagaResult =
-  | { readonly success: true; readonly data: Readonly<Record<string, unknown>>; readonly message?: string }
-  | { readonly success: false; readonly error: string; readonly code: string; readonly details?: unknown };
+/** The brief's envelope. `data` is empty of the stay when the saga was accepted but has not ended within the wait. */
+export interface ConfirmationResult {
+  readonly success: true;
+  readonly data: Partial<StayOutcome> & { readonly warnings?: readonly string[]; readonly sagaExecutionId?: string };
+  readonly message: string;
+}
 
 export interface ServiceCall {
   /** The actor, as the audit trail will name it. */
@@ -15,8 +18,11 @@ export interface ServiceCall {
 
 /** The brief's ReservationService: one method a saga, for callers within the process. */
 export interface ReservationService {
-  /** Resolves when the saga has ended, or with the accepted envelope when it takes longer. Throws `RESERVATION_NOT_FOUND`, `SAGA_IN_PROGRESS`. */
-  confirmReservation(reservationId: string, call?: ServiceCall): Promise<SagaResult>;
+  /**
+   * Resolves when the saga has completed, or has been accepted and takes longer. Throws the refusal's `RoomyError`
+   * (`RESERVATION_NOT_FOUND`, `RESERVATION_CONFLICT`, `INVALID_STATE_TRANSITION`, `SAGA_IN_PROGRESS`, ...).
+   */
+  confirmReservation(reservationId: string, call?: ServiceCall): Promise<ConfirmationResult>;
 }
 
 export function createReservationService(orchestrator: SagaOrchestrator, waitMs: number): ReservationService {
@@ -27,13 +33,27 @@ export function createReservationService(orchestrator: SagaOrchestrator, waitMs:
         input: { reservationId, requireAssignment: call.requireAssignment ?? false },
         requester: { sub: call.by ?? 'system', requestId: null },
       });
-      return parse((await orchestrator.waitForEnd(sagaId, waitMs)) ?? accepted);
+      return successOf((await orchestrator.waitForEnd(sagaId, waitMs)) ?? accepted);
     },
   };
 }
 
-function parse({ body }: SagaAnswer): SagaResult {
-  const result: unknown = JSON.parse(body.toString());
-  if (typeof result === 'object' && result !== null && 'success' in result) return result as SagaResult;
-  throw new RoomyError('INTERNAL_ERROR');
+type Envelope =
+  | ConfirmationResult
+  | {
+      readonly success: false;
+      readonly error: string;
+      readonly code: string;
+      readonly details?: Record<string, unknown>;
+    };
+
+function successOf({ body }: SagaAnswer): ConfirmationResult {
+  // Written by the orchestrator itself, in `ending.ts` and `accept.ts`.
+  const envelope = JSON.parse(body.toString()) as Envelope;
+  if (envelope.success) return envelope;
+  if (!isErrorCode(envelope.code)) throw new InvariantError(`unknown code ${envelope.code}`);
+  throw new RoomyError(envelope.code, {
+    text: envelope.error,
+    ...(envelope.details ? { details: envelope.details } : {}),
+  });
 }

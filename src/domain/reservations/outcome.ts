@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
+import { isUnreachable } from '../../db/errors.ts';
 import { required } from '../../kernel/errors.ts';
 import { createLane } from '../../kernel/lane.ts';
 import { toMajor } from '../../kernel/money.ts';
@@ -38,7 +39,11 @@ const readers = new WeakMap<Db, ReadOutcome>();
 export async function readOutcome(db: Db, reservationId: string): Promise<StayOutcome> {
   const read =
     readers.get(db) ??
-    createLane<string, StayOutcome | null>((ids) => selectOutcomes(db, ids), { maxBatch: 32, maxInFlight: 2 });
+    createLane<string, StayOutcome | null>((ids) => selectOutcomes(db, ids), {
+      maxBatch: 32,
+      maxInFlight: 2,
+      failTogether: isUnreachable,
+    });
   readers.set(db, read);
   return required(await read(reservationId), 'the stay of a saga');
 }

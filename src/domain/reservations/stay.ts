@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
+import { isUnreachable } from '../../db/errors.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { createLane } from '../../kernel/lane.ts';
 import { localDate, localInstant, planStay, type StayPlan } from '../tasks/schedule.ts';
@@ -111,7 +112,7 @@ function createStayLoader(db: Db) {
       const byId = new Map(rows.map((row) => [row.id, row]));
       return requests.map(({ reservationId }) => byId.get(reservationId) ?? null);
     },
-    { maxBatch: 32, maxInFlight: 2 },
+    { maxBatch: 32, maxInFlight: 2, failTogether: isUnreachable },
   );
 }
 

@@ -1,5 +1,6 @@
 import { type CompiledQuery, type Expression, type OperationNodeSource, type RawBuilder, sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
+import { isUnreachable } from '../../db/errors.ts';
 import type { ValueRefs } from '../../db/fused.ts';
 import type { Direction } from '../../db/schema.ts';
 import { InvariantError } from '../../kernel/errors.ts';
@@ -80,7 +81,7 @@ export function createFusedStep(
         return row ? { output: row.result, nextStep: row.next_step } : null;
       });
     },
-    { maxBatch: MAX_BATCH, maxInFlight: MAX_IN_FLIGHT },
+    { maxBatch: MAX_BATCH, maxInFlight: MAX_IN_FLIGHT, failTogether: isUnreachable },
   );
 }
 

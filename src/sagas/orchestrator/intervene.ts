@@ -63,7 +63,10 @@ export function resumeSaga(
         .execute();
       await writeAudit(tx, state, operatorNote(state, intervention, 'SAGA_RESUMED', { by, step: saga.current_step }));
       const steps = direction === 'C' ? undo : remainingForward(saga.current_step, state.totalSteps);
-      return { outcome: 'resumed' as const, flow: await orderFlow(tx, state, { direction, generation, steps }) };
+      return {
+        outcome: 'resumed' as const,
+        flow: await orderFlow(tx, state, { direction, generation, steps, again: true }),
+      };
     });
   });
 }
@@ -167,7 +170,7 @@ export function createReconciliation(
         return orderFlow(
           tx,
           { id: sagaId, name: saga.name, definitionVersion: saga.definition_ver },
-          { direction, generation, steps },
+          { direction, generation, steps, again: true },
         );
       }),
     expire: async (sagaId) => {

@@ -13,6 +13,8 @@ export interface FlowOrder {
   readonly direction: Direction;
   readonly generation: number;
   readonly steps: readonly number[];
+  /** An earlier flow in this direction may have been left half way in the queues. */
+  readonly again?: boolean;
 }
 
 /** Told right after the commit that wrote the outbox row, so that an idle system publishes within milliseconds. */
@@ -31,7 +33,7 @@ export const flowDedupeKey = (sagaId: string, direction: Direction, generation: 
 export async function orderFlow(
   tx: Tx | Db,
   saga: Pick<SagaState, 'id' | 'name' | 'definitionVersion'>,
-  next: { readonly direction: Direction; readonly generation: number; readonly steps: readonly number[] },
+  next: Pick<FlowOrder, 'direction' | 'generation' | 'steps' | 'again'>,
 ): Promise<FlowOrder> {
   const row = await tx
     .insertInto('outbox')

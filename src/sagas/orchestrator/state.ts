@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
+import { isUnreachable } from '../../db/errors.ts';
 import type { Direction, Json, SagaStatus } from '../../db/schema.ts';
 import { effectKey } from '../../kernel/ids.ts';
 import { createLane } from '../../kernel/lane.ts';
@@ -65,7 +66,7 @@ export function createStateLoader(db: Db): LoadState {
       const byId = new Map(rows.map((row) => [row.id, { ...row, done: row.done ?? {} }]));
       return ids.map((id) => byId.get(id) ?? null);
     },
-    { maxBatch: 64, maxInFlight: 2 },
+    { maxBatch: 64, maxInFlight: 2, failTogether: isUnreachable },
   );
 }
 
