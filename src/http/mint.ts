@@ -1,8 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import { SignJWT } from 'jose';
 import type { JwtConfig } from '../config.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { InvariantError } from '../kernel/errors.ts';
+import { newId } from '../kernel/ids.ts';
 import { MAX_LIFETIME_SECONDS, type Role, SUBJECT_PATTERN } from './auth.ts';
 
 export interface TokenRequest {
@@ -28,6 +28,6 @@ export async function mintToken(jwt: JwtConfig, clock: Clock, request: TokenRequ
     .setSubject(request.sub)
     .setIssuedAt(issuedAt)
     .setExpirationTime(issuedAt + request.lifetimeSeconds)
-    .setJti(randomUUID())
+    .setJti(newId('token'))
     .sign(key.secret);
 }

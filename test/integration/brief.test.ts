@@ -1,9 +1,22 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { financialService } from '../../src/domain/finance/financial-service.ts';
+import { confirmReservation } from '../../src/sagas/index.ts';
 import { createReservationService, type ReservationService } from '../../src/sagas/reservation-service.ts';
-import { startTestEngine, type TestEngine } from '../setup/engine.ts';
+import { createTestbed, type Testbed } from '../setup/engine.ts';
+import { seedStays } from '../setup/stays.ts';
 
-/** The brief's two test snippets as it prints them; only the set-up around them is ours. */
+/** The brief's two test snippets, as it prints them; only the set-up around them is ours. */
+
+let bed: Testbed;
+let reservationService: ReservationService;
+
+beforeAll(async () => {
+  bed = await createTestbed([confirmReservation]);
+  await seedStays(bed.db, [{ id: 'reservation-1' }]);
+  const { engine } = await bed.start({ prefix: bed.newPrefix() });
+  reservationService = createReservationService(engine.orchestrator, 10_000);
+});
+afterAll(() => bed.drop());
 
 describe('FinancialService', () => {
   it('should calculate income distribution correctly', () => {
@@ -14,16 +27,6 @@ describe('FinancialService', () => {
     expect(result.roomyAgencyFee).toBe(250);
     expect(result.referringAgentFee).toBe(50);
   });
-});
-
-let engine: TestEngine;
-let reservationService: ReservationService;
-beforeAll(async () => {
-  void startTestEngine;
-  void createReservationService;
-});
-afterAll(async () => {
-  await engine.close();
 });
 
 describe('Reservation Workflow', () => {

@@ -79,16 +79,14 @@ function parse(text: string): unknown {
 function assertPlain(root: unknown): void {
   let level: unknown[] = [root];
   for (let depth = 1; level.length > 0; depth += 1) {
-    if (depth > MAX_DEPTH + 1) throw malformed(`The body is nested deeper than ${MAX_DEPTH} levels`);
     const next: unknown[] = [];
     for (const value of level) {
       if (typeof value === 'string') assertText(value);
-      else if (Array.isArray(value)) next.push(...value);
-      else if (typeof value === 'object' && value !== null) {
-        for (const [key, member] of Object.entries(value)) {
-          assertKey(key);
-          next.push(member);
-        }
+      if (typeof value !== 'object' || value === null) continue;
+      if (depth > MAX_DEPTH) throw malformed(`The body is nested deeper than ${MAX_DEPTH} levels`);
+      for (const [key, member] of Object.entries(value)) {
+        assertKey(key);
+        next.push(member);
       }
     }
     level = next;

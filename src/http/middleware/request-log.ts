@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import type { MiddlewareHandler } from 'hono';
 import { classifyDbError } from '../../db/errors.ts';
 import { RoomyError } from '../../kernel/errors.ts';
+import { newId } from '../../kernel/ids.ts';
 import type { AppDeps, AppEnv } from '../context.ts';
 import { refusalOf } from '../errors.ts';
 
@@ -25,7 +25,7 @@ export function requestLog(deps: AppDeps): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     const startedMs = performance.now();
     const given = c.req.header('x-request-id');
-    const requestId = given !== undefined && REQUEST_ID.test(given) ? given : randomUUID();
+    const requestId = given !== undefined && REQUEST_ID.test(given) ? given : newId('request');
     c.set('requestId', requestId);
     await next();
     c.res.headers.set('X-Request-Id', requestId);

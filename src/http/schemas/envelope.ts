@@ -10,6 +10,9 @@ export const Failure = z
     code: z.string(),
     requestId: z.string().nullable(),
     details: z.record(z.string(), z.unknown()).optional(),
+    sagaExecutionId: z.string().optional().openapi({ description: 'The saga that ended with this refusal' }),
+    failedStep: z.string().optional(),
+    compensated: z.boolean().optional().openapi({ description: 'Everything that the saga had done is undone' }),
   })
   .openapi('Failure');
 

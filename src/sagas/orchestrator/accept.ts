@@ -107,8 +107,9 @@ async function insertSaga<Input>(
         SELECT ${sub}::text, ${claim.key}::text, ${claim.requestHash}::bytea, ${sagaId}::text, 202, ${Buffer.from(accepted)}::bytea
           FROM subject ON CONFLICT DO NOTHING RETURNING saga_id`
     : sql`SELECT ${sagaId}::text AS saga_id FROM subject`;
+  // The subject's lock keeps out a change that checked for open sagas before this one was there.
   const { rows } = await sql<{ subject: boolean; saga: boolean; outbox_id: number | null }>`
-    WITH subject AS (SELECT id FROM ${sql.table(definition.subjectType)} WHERE id = ${request.subjectId}::text),
+    WITH subject AS (SELECT id FROM ${sql.table(definition.subjectType)} WHERE id = ${request.subjectId}::text FOR KEY SHARE),
     claimed AS (${claimed}),
     accepted AS (
       INSERT INTO saga (id, name, definition_ver, subject_type, subject_id, input, input_hash, requested_by, on_behalf_of, request_id,

@@ -67,9 +67,12 @@ export function createEndWatcher(db: Db, databaseUrl: string, log: Logger): EndW
   async function listen(): Promise<void> {
     if (closed) return;
     const fresh = new pg.Client({ connectionString: databaseUrl, application_name: 'roomy-listen', keepAlive: true });
+    let over = false;
+    // A connection that is cut during its login ends twice: by its event and by the rejection.
     const again = (): void => {
+      if (over) return;
+      over = true;
       if (client === fresh) client = null;
-      fresh.removeAllListeners('end');
       void fresh.end().catch(() => undefined);
       if (!closed) setTimeout(() => void listen(), RECONNECT_MS).unref();
     };

@@ -1,0 +1,19 @@
+# One image for all programs: the API by default; `node src/worker.ts` and `node src/migrate.ts` are the others.
+# Pin the digest of the base image in your own registry: FROM node:26-slim@sha256:...
+
+FROM node:26-slim AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=dev --no-audit --no-fund
+
+FROM node:26-slim
+ENV NODE_ENV=production
+WORKDIR /app
+COPY --from=dependencies /app/node_modules ./node_modules
+COPY package.json ./
+COPY migrations ./migrations
+COPY src ./src
+# The account `node` of the base image, by number so that runAsNonRoot can be verified.
+USER 1000:1000
+EXPOSE 3000
+CMD ["node", "src/api.ts"]

@@ -1,0 +1,37 @@
+import { once } from 'node:events';
+import pg from 'pg';
+import type { BareAnswer, BareOrder } from './bare-process.ts';
+import { STEP_TABLE } from './bare-statements.ts';
+import { cpuMs } from './cpu.ts';
+import type { Started } from './programs.ts';
+import { seed, vacuum } from './seed.ts';
+import type { Outcome, Subject } from './types.ts';
+
+/** The bare loop, beside the system: its own process and database, the same database server. */
+export async function startBare(started: Started, stays: Readonly<Record<Outcome, number>>): Promise<Subject> {
+  const databaseUrl = await started.database('bench_bare');
+  await seed(databaseUrl, stays);
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  await client.query(STEP_TABLE).finally(() => client.end());
+  const program = await started.node('bench/bare-process.ts', { args: [databaseUrl], ipc: true });
+  const used: Record<Outcome, number> = { confirm: 0, rollback: 0 };
+  const roots = [program.pid, started.postgres.pid];
+
+  return {
+    settle: () => vacuum(databaseUrl),
+    measure: async (outcome, plan) => {
+      const from = used[outcome];
+      const maxUnits = Math.min(plan.maxUnits, stays[outcome] - from);
+      const before = cpuMs(roots);
+      const ended = new AbortController();
+      const answered = once(program.child, 'message', { signal: ended.signal });
+      void program.ended.then(() => ended.abort());
+      program.child.send({ outcome, plan: { ...plan, maxUnits }, from } satisfies BareOrder);
+      const [{ result, elapsedMs }] = (await answered) as [BareAnswer];
+      const after = cpuMs(roots);
+      used[outcome] = from + result.done + result.failed;
+      return { ...result, elapsedMs, cpuMs: before === null || after === null ? null : after - before };
+    },
+  };
+}

@@ -1,0 +1,109 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import pg from 'pg';
+import { type RunningPostgres, startPostgres } from '../scripts/services/postgres.ts';
+import { freePort, type GuardedProcess, spawnGuarded, waitUntil } from '../scripts/services/process.ts';
+import { migrate } from '../src/db/migrate.ts';
+import { startRedis } from './redis.ts';
+
+/** Everything that is started here ends with the bench, however it ends. */
+export interface Started {
+  readonly directory: string;
+  readonly postgres: RunningPostgres;
+  readonly redis: { readonly url: string; readonly pid: number };
+  /** Starts a program of this repository under Node; `ready` is asked until it says so. */
+  readonly node: (script: string, options: ProgramOptions) => Promise<GuardedProcess>;
+  /** A new database with the migrated schema, on the same server. */
+  readonly database: (name: string) => Promise<string>;
+  readonly stop: () => Promise<void>;
+}
+export interface ProgramOptions {
+  readonly args?: readonly string[];
+  readonly nodeArgs?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly ipc?: boolean;
+  readonly ready?: () => Promise<boolean>;
+}
+
+const READY_WITHIN_MS = 30_000;
+const ROOT = path.join(import.meta.dirname, '..');
+
+export async function startServices(settings: Readonly<Record<string, string>>): Promise<Started> {
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'roomy-bench-'));
+  // Postgres may run under another account, which must be able to get there.
+  fs.chmodSync(directory, 0o755);
+  const stops: (() => Promise<void>)[] = [async () => fs.rmSync(directory, { recursive: true, force: true })];
+  const stop = async (): Promise<void> => {
+    for (const end of stops.splice(0).reverse()) await end().catch((error: unknown) => console.error(error));
+  };
+  try {
+    const postgres = await startPostgres({ dataDir: path.join(directory, 'postgres'), settings });
+    stops.push(postgres.stop);
+    const redis = await startRedis(path.join(directory, 'redis'));
+    stops.push(redis.stop);
+    return {
+      directory,
+      postgres,
+      redis,
+      node: async (script, options) => {
+        const program = await startNode(directory, script, options);
+        stops.push(program.stop);
+        return program;
+      },
+      database: (name) => createDatabase(postgres.url, name),
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function startNode(directory: string, script: string, options: ProgramOptions): Promise<GuardedProcess> {
+  const logFile = path.join(directory, `${path.basename(script, '.ts')}.log`);
+  const log = fs.openSync(logFile, 'a', 0o600);
+  const program = await spawnGuarded(
+    process.execPath,
+    [...(options.nodeArgs ?? []), path.join(ROOT, script), ...(options.args ?? [])],
+    {
+      stopSignal: 'SIGTERM',
+      graceMs: 10_000,
+      spawn: {
+        cwd: ROOT,
+        env: { PATH: process.env['PATH'], ...options.env },
+        stdio: options.ipc ? ['ignore', log, log, 'ipc'] : ['ignore', log, log],
+      },
+    },
+  ).finally(() => fs.closeSync(log));
+  const { ready } = options;
+  const said = (): string => fs.readFileSync(logFile, 'utf8').slice(-2_000);
+  if (ready) {
+    const came = await waitUntil(async () => !program.running() || (await ready()), READY_WITHIN_MS, 50);
+    if (!came || !program.running()) {
+      await program.stop();
+      throw new Error(`${script} did not start:\n${said()}`);
+    }
+  }
+  let stopping = false;
+  void program.ended.then((how) => {
+    if (!stopping) console.error(`${script} ended by itself, ${how}:\n${said()}`);
+  });
+  const stop = async (): Promise<void> => {
+    stopping = true;
+    await program.stop();
+  };
+  return { ...program, running: program.running, stop };
+}
+
+async function createDatabase(serverUrl: string, name: string): Promise<string> {
+  const client = new pg.Client({ connectionString: serverUrl });
+  await client.connect();
+  await client.query(`CREATE DATABASE ${client.escapeIdentifier(name)}`).finally(() => client.end());
+  const url = new URL(serverUrl);
+  url.pathname = `/${name}`;
+  await migrate(url.href);
+  return url.href;
+}
+
+export { freePort };

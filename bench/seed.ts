@@ -1,0 +1,56 @@
+import pg from 'pg';
+import type { Outcome } from './types.ts';
+
+/**
+ * Stays to confirm, each on a property of its own, with guests who have phones. Those of `owner-refused` cannot be
+ * confirmed: the database refuses the message to that owner, which is the last step's effect, so everything before is
+ * undone.
+ */
+export const stayId = (outcome: Outcome, index: number): string => `${outcome}-${index}`;
+
+const GUESTS = 2_000;
+const OWNERS = 200;
+/** Enough people, because every confirmed stay brings four tasks to assign. */
+const STAFF = 60;
+
+export async function vacuum(databaseUrl: string): Promise<void> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  await client.query('VACUUM (ANALYZE)').finally(() => client.end());
+}
+
+export async function seed(databaseUrl: string, stays: Readonly<Record<Outcome, number>>): Promise<void> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    await client.query(PEOPLE);
+    for (const [outcome, count] of Object.entries(stays)) {
+      const owner = outcome === 'rollback' ? `'owner-refused'` : `'owner-' || n % ${OWNERS}`;
+      await client.query(`INSERT INTO property (id, name, owner_id, region)
+        SELECT '${outcome}-property-' || n, 'Villa ' || n, ${owner}, 'Marina' FROM generate_series(0, ${count - 1}) n`);
+      await client.query(`
+        INSERT INTO reservation (id, property_id, guest_id, check_in_date, check_out_date, total_minor, currency, guest_count, created_by)
+        SELECT '${outcome}-' || n, '${outcome}-property-' || n, 'guest-' || n % ${GUESTS}, date '2027-01-01' + n % 700,
+          date '2027-01-01' + n % 700 + 3 + n % 5, 100000 + n, 'AED', 2, 'bench' FROM generate_series(0, ${count - 1}) n`);
+    }
+    await client.query(REFUSAL);
+    await client.query('VACUUM (ANALYZE)');
+    await client.query('CHECKPOINT');
+  } finally {
+    await client.end();
+  }
+}
+
+const PEOPLE = `
+INSERT INTO owner (id, name, email) SELECT 'owner-' || n, 'Owner ' || n, 'owner-' || n || '@example.com' FROM generate_series(0, ${OWNERS - 1}) n;
+INSERT INTO owner (id, name, email) VALUES ('owner-refused', 'Refused', 'refused@example.com');
+INSERT INTO guest (id, name, email, phone)
+  SELECT 'guest-' || n, 'Guest ' || n, 'guest-' || n || '@example.com', '+97150' || lpad(n::text, 7, '0') FROM generate_series(0, ${GUESTS - 1}) n;
+INSERT INTO staff (id, name, email, role)
+  SELECT 'staff-' || n, 'Staff ' || n, 'staff-' || n || '@example.com', (ARRAY['CLEANER', 'AGENT'])[1 + n % 2] FROM generate_series(0, ${STAFF - 1}) n;`;
+
+const REFUSAL = `
+CREATE FUNCTION bench_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'NO_STAFF_AVAILABLE' USING ERRCODE = 'RM001'; END $$;
+CREATE TRIGGER bench_refusal BEFORE INSERT ON notification FOR EACH ROW
+  WHEN (NEW.event = 'NEW_RESERVATION' AND NEW.recipient_id = 'owner-refused') EXECUTE FUNCTION bench_refuse();`;

@@ -1,0 +1,183 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import http from 'node:http';
+import { Queue } from 'bullmq';
+import pg from 'pg';
+import { waitUntil } from '../scripts/services/process.ts';
+import { readJwtConfig } from '../src/config.ts';
+import { mintToken } from '../src/http/mint.ts';
+import { systemClock } from '../src/kernel/clock.ts';
+import { COMPENSATION_QUEUE, FORWARD_QUEUE, NOTIFICATION_QUEUE, TASK_QUEUE } from '../src/queues/names.ts';
+import { cpuMs } from './cpu.ts';
+import { runLoad } from './load.ts';
+import { freePort, type Started } from './programs.ts';
+import { seed, stayId, vacuum } from './seed.ts';
+import type { Outcome, Subject } from './types.ts';
+
+/** The whole system as a client meets it: one API process, one worker process, Postgres and Redis. */
+export interface System extends Subject {
+  /** Lets the sweeps that assign tasks and deliver messages run, or holds them back. */
+  readonly sweep: (run: boolean) => Promise<void>;
+  /** How much the sweeps have left to do. */
+  readonly backlog: () => Promise<number>;
+  readonly cpuMs: () => number | null;
+  /** CPU time so far by program. */
+  readonly cpuByProgram: () => Readonly<Record<string, number | null>>;
+  readonly databaseUrl: string;
+  readonly close: () => Promise<void>;
+}
+
+const PREFIX = 'bench';
+const DRAINED_WITHIN_MS = 60_000;
+const LOOK_EVERY_MS = 20;
+const ANSWER_WITHIN_MS = 30_000;
+
+export async function startSystem(
+  started: Started,
+  stays: Readonly<Record<Outcome, number>>,
+  nodeArgs: readonly string[],
+): Promise<System> {
+  const databaseUrl = await started.database('bench_system');
+  await seed(databaseUrl, stays);
+  const port = await freePort();
+  const jwtKeys = `k1:${randomBytes(36).toString('base64url')}`;
+  const env = {
+    DATABASE_URL: databaseUrl,
+    REDIS_URL: started.redis.url,
+    QUEUE_PREFIX: PREFIX,
+    JWT_KEYS: jwtKeys,
+    HOST: '127.0.0.1',
+    PORT: String(port),
+    OPS_PORT: 'off',
+    LOG_LEVEL: 'info',
+  };
+  const queues = [FORWARD_QUEUE, COMPENSATION_QUEUE, NOTIFICATION_QUEUE, TASK_QUEUE].map(
+    (name) => new Queue(name, { connection: { url: started.redis.url }, prefix: `{${PREFIX}}` }),
+  );
+  const [forward, compensation, notifications, tasks] = queues;
+  if (!forward || !compensation || !notifications || !tasks) throw new Error('a queue is missing');
+  const worker = await started.node('src/worker.ts', {
+    env,
+    nodeArgs,
+    ready: async () => (await forward.getWorkersCount()) > 0,
+  });
+  const api = await started.node('src/api.ts', { env, nodeArgs, ready: () => isReady(port) });
+  const token = await mintToken(readJwtConfig({ JWT_KEYS: jwtKeys }), systemClock, {
+    sub: 'bench',
+    grant: { role: 'ADMIN' },
+    lifetimeSeconds: 3_600,
+  });
+  const pool = new pg.Pool({ connectionString: databaseUrl, max: 2, application_name: 'bench' });
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 2_048 });
+  const used: Record<Outcome, number> = { confirm: 0, rollback: 0 };
+  const programs = {
+    api: [api.pid],
+    worker: [worker.pid],
+    postgres: [started.postgres.pid],
+    redis: [started.redis.pid],
+  };
+  const roots = Object.values(programs).flat();
+
+  async function count(text: string): Promise<number> {
+    const { rows } = await pool.query<{ n: string }>(text);
+    return Number(rows[0]?.n ?? 0);
+  }
+  async function drained(): Promise<boolean> {
+    if ((await count(OPEN_SAGAS)) > 0) return false;
+    const counts = await Promise.all(
+      [forward, compensation].map((queue) => queue?.getJobCounts('wait', 'active', 'waiting-children', 'delayed')),
+    );
+    return counts.every((states) => Object.values(states ?? {}).every((jobs) => jobs === 0));
+  }
+
+  return {
+    databaseUrl,
+    cpuMs: () => cpuMs(roots),
+    cpuByProgram: () => Object.fromEntries(Object.entries(programs).map(([name, pids]) => [name, cpuMs(pids)])),
+    sweep: async (run) => {
+      for (const queue of [notifications, tasks]) await (run ? queue.resume() : queue.pause());
+      if (run) return;
+      const idle = async () => (await notifications.getActiveCount()) + (await tasks.getActiveCount()) === 0;
+      if (!(await waitUntil(idle, DRAINED_WITHIN_MS))) throw new Error('the sweeps did not come to rest');
+    },
+    backlog: () => count(BACKLOG),
+    settle: () => vacuum(databaseUrl),
+    measure: async (outcome, plan) => {
+      const from = used[outcome];
+      const maxUnits = Math.min(plan.maxUnits, stays[outcome] - from);
+      const expected = outcome === 'confirm' ? 200 : 409;
+      const endedBefore = await count(ENDED[outcome]);
+      const cpuBefore = cpuMs(roots);
+      const startedAt = performance.now();
+      const result = await runLoad({ ...plan, maxUnits }, async (index) => {
+        const { status, body } = await confirm(agent, port, token, stayId(outcome, from + index));
+        if (status !== expected) throw new Error(`answered ${status}: ${body.slice(0, 200)}`);
+      });
+      if (!(await waitUntil(drained, DRAINED_WITHIN_MS, LOOK_EVERY_MS))) throw new Error('the queues did not drain');
+      const elapsedMs = performance.now() - startedAt;
+      const cpuAfter = cpuMs(roots);
+      used[outcome] = from + result.done + result.failed;
+      const ended = (await count(ENDED[outcome])) - endedBefore;
+      if (ended !== result.done)
+        throw new Error(`${result.done} sagas were answered for and ${ended} ended: ${result.failures.join('; ')}`);
+      return { ...result, elapsedMs, cpuMs: cpuBefore === null || cpuAfter === null ? null : cpuAfter - cpuBefore };
+    },
+    close: async () => {
+      agent.destroy();
+      await Promise.all([pool.end(), ...queues.map((queue) => queue.close())]);
+      await Promise.all([api.stop(), worker.stop()]);
+    },
+  };
+}
+
+const OPEN_SAGAS = `SELECT count(*) AS n FROM saga WHERE status IN ('pending', 'running', 'compensating')`;
+const ENDED: Readonly<Record<Outcome, string>> = {
+  confirm: `SELECT count(*) AS n FROM saga WHERE status = 'completed'`,
+  rollback: `SELECT count(*) AS n FROM saga WHERE status = 'compensated'`,
+};
+const BACKLOG = `SELECT (SELECT count(*) FROM task WHERE status = 'UNASSIGNED' AND next_assign_at <= now())
+  + (SELECT count(*) FROM notification WHERE status IN ('QUEUED', 'SENDING')) AS n`;
+
+const isReady = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    http
+      .get({ host: '127.0.0.1', port, path: '/readyz' }, (response) => {
+        response.resume();
+        resolve(response.statusCode === 200);
+      })
+      .on('error', () => resolve(false));
+  });
+
+function confirm(
+  agent: http.Agent,
+  port: number,
+  token: string,
+  stay: string,
+): Promise<{ status: number; body: string }> {
+  return new Promise((resolve, reject) => {
+    const request = http.request(
+      {
+        agent,
+        host: '127.0.0.1',
+        port,
+        method: 'POST',
+        path: `/api/production/reservations/${stay}/confirm`,
+        headers: {
+          Authorization: `Bearer ${token}`,
+          'Content-Type': 'application/json',
+          'Content-Length': 2,
+          'Idempotency-Key': randomUUID(),
+        },
+        timeout: ANSWER_WITHIN_MS,
+      },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() }));
+        response.on('error', reject);
+      },
+    );
+    request.on('timeout', () => request.destroy(new Error('no answer in time')));
+    request.on('error', reject);
+    request.end('{}');
+  });
+}

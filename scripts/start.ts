@@ -1,0 +1,274 @@
+import { type ChildProcess, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import net from 'node:net';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { watchLifeline } from './lifeline.ts';
+import { type RunningPostgres, startPostgres } from './services/postgres.ts';
+import { type GuardedProcess, isAlive, runsWith, spawnGuarded } from './services/process.ts';
+import { type RunningRedis, startRedis } from './services/redis.ts';
+
+/** `npm start`: services, migrations, demo data, API and worker, until Ctrl-C. */
+
+const ROOT = path.resolve(import.meta.dirname, '..');
+const DATA_DIR = path.resolve(ROOT, process.env['ROOMY_DATA_DIR'] ?? '.roomy');
+const RUNTIME_FILE = path.join(DATA_DIR, 'runtime.json');
+const SECRETS_FILE = path.join(DATA_DIR, 'secrets.json');
+const PORT = Number(process.env['PORT'] ?? 3000);
+const OPS_PORT = Number(process.env['OPS_PORT'] ?? 3001);
+const READY_WITHIN_MS = 60_000;
+const MAX_RESTARTS = 20;
+
+const stops: (() => Promise<void> | void)[] = [];
+let stopping: Promise<void> | null = null;
+
+function stopAll(): Promise<void> {
+  stopping ??= (async () => {
+    for (const stop of stops.toReversed())
+      await Promise.resolve(stop()).catch((error: unknown) => console.error(error));
+  })();
+  return stopping;
+}
+
+async function end(code: number): Promise<never> {
+  await stopAll();
+  process.exit(code);
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    if (!stopping) console.log('\nStopping ...');
+    void end(0);
+  });
+}
+watchLifeline(() => void end(0));
+
+try {
+  await main(process.argv.includes('--fresh'));
+} catch (error) {
+  if (!stopping) {
+    console.error(error instanceof Error ? error.message : error);
+    await end(1);
+  }
+}
+
+async function main(fresh: boolean): Promise<void> {
+  await Promise.all([refuseTaken('PORT', PORT, '0.0.0.0'), refuseTaken('OPS_PORT', OPS_PORT, '127.0.0.1')]);
+  takeDataDir();
+  if (fresh) wipe();
+  const databaseUrl = process.env['DATABASE_URL'] ?? (await embeddedPostgres()).url;
+  const redisUrl = process.env['REDIS_URL'] ?? (await embeddedRedis()).url;
+  const jwtKeys = process.env['JWT_KEYS'] ?? readSecrets();
+  const env = {
+    ...process.env,
+    DATABASE_URL: databaseUrl,
+    REDIS_URL: redisUrl,
+    JWT_KEYS: jwtKeys,
+    ROOMY_DATA_DIR: DATA_DIR,
+    PORT: String(PORT),
+    OPS_PORT: String(OPS_PORT),
+  };
+  fs.writeFileSync(
+    RUNTIME_FILE,
+    JSON.stringify({ pid: process.pid, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, JWT_KEYS: jwtKeys }),
+    { mode: 0o600 },
+  );
+  stops.push(() => fs.rmSync(RUNTIME_FILE, { force: true }));
+
+  console.log('Preparing the database and the demo data ...');
+  once('src/migrate.ts', env);
+  once('src/demo.ts', env);
+  console.log('Starting the API and a worker ...');
+  await Promise.all([keepRunning('api', 'src/api.ts', env), keepRunning('worker', 'src/worker.ts', env)]);
+  await untilReady();
+  printWelcome(env);
+}
+
+/** Throws a message that names the variable when somebody listens there already. */
+async function refuseTaken(name: string, port: number, host: string): Promise<void> {
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`${name} must be a port number.`);
+  await new Promise<void>((resolve, reject) => {
+    const probe = net.createServer();
+    probe.once('error', (error: NodeJS.ErrnoException) => {
+      reject(
+        error.code === 'EADDRINUSE'
+          ? new Error(
+              `Port ${port} is already in use. Stop what listens there, or choose another: ${name}=${port + 100} npm start`,
+            )
+          : error,
+      );
+    });
+    probe.listen(port, host, () => probe.close(() => resolve()));
+  });
+}
+
+function takeDataDir(): void {
+  fs.mkdirSync(DATA_DIR, { recursive: true });
+  const running = readJson<{ pid?: number }>(RUNTIME_FILE);
+  if (
+    running?.pid !== undefined &&
+    running.pid !== process.pid &&
+    isAlive(running.pid) &&
+    runsWith(running.pid, 'start.ts')
+  ) {
+    throw new Error(
+      `npm start is already running on ${DATA_DIR} (process ${running.pid}). Stop it, or set ROOMY_DATA_DIR and PORT for a second one.`,
+    );
+  }
+  fs.rmSync(RUNTIME_FILE, { force: true });
+}
+
+/** Only what `npm start` made itself; databases of others are not ours to empty. */
+function wipe(): void {
+  console.log('Beginning anew ...');
+  for (const name of ['postgres', 'redis', 'secrets.json', 'logs'])
+    fs.rmSync(path.join(DATA_DIR, name), { recursive: true, force: true });
+  for (const name of ['DATABASE_URL', 'REDIS_URL']) {
+    if (process.env[name] !== undefined)
+      console.log(`${name} is set, so that store is left as it is: --fresh empties only the embedded one.`);
+  }
+}
+
+async function embeddedPostgres(): Promise<RunningPostgres> {
+  console.log('Starting Postgres ...');
+  const postgres = await startPostgres({ dataDir: path.join(DATA_DIR, 'postgres'), takeOver: true });
+  stops.push(postgres.stop);
+  void postgres.ended().then((how) => unexpectedEnd('Postgres', how));
+  return postgres;
+}
+
+async function embeddedRedis(): Promise<RunningRedis> {
+  console.log('Starting Redis ...');
+  const redis = await startRedis({ dir: path.join(DATA_DIR, 'redis'), takeOver: true, say: (line) => console.log(line) });
+  stops.push(redis.stop);
+  void redis.ended().then((how) => unexpectedEnd('Redis', how));
+  return redis;
+}
+
+function unexpectedEnd(name: string, how: string): void {
+  if (stopping) return;
+  console.error(`${name} ended unexpectedly (${how}). See ${DATA_DIR}.`);
+  void end(1);
+}
+
+function readSecrets(): string {
+  const known = readJson<{ JWT_KEYS?: string }>(SECRETS_FILE)?.JWT_KEYS;
+  if (known !== undefined) return known;
+  const made = `local:${randomBytes(32).toString('base64url')}`;
+  fs.writeFileSync(SECRETS_FILE, JSON.stringify({ JWT_KEYS: made }), { mode: 0o600 });
+  return made;
+}
+
+function once(program: string, env: NodeJS.ProcessEnv): void {
+  const { status, stderr } = spawnSync(process.execPath, [program], { cwd: ROOT, env, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${program} failed:\n${stderr}`);
+}
+
+/** Runs a program, and runs it again with a growing pause when it ends by itself. */
+async function keepRunning(name: string, program: string, env: NodeJS.ProcessEnv): Promise<void> {
+  const logs = path.join(DATA_DIR, 'logs');
+  fs.mkdirSync(logs, { recursive: true });
+  const file = fs.createWriteStream(path.join(logs, `${name}.log`), { flags: 'a' });
+  const launch = async (): Promise<GuardedProcess> => {
+    const started = await spawnGuarded(process.execPath, [program], {
+      stopSignal: 'SIGTERM',
+      graceMs: 15_000,
+      spawn: { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] },
+    });
+    follow(name, started.child, file);
+    return started;
+  };
+  let current = await launch();
+  stops.push(async () => {
+    await current.stop();
+    file.end();
+  });
+  void (async () => {
+    for (let restarts = 1; restarts <= MAX_RESTARTS; restarts += 1) {
+      const how = await current.ended;
+      if (stopping) return;
+      console.error(`The ${name} ended (${how}); starting it again. Its log: ${file.path}`);
+      await sleep(Math.min(250 * 2 ** restarts, 10_000));
+      if (stopping) return;
+      current = await launch();
+    }
+    console.error(`The ${name} keeps ending; giving up.`);
+    await end(1);
+  })();
+}
+
+/** Everything goes into the log file; what is an error is said here too. */
+function follow(name: string, child: ChildProcess, file: fs.WriteStream): void {
+  for (const stream of [child.stdout, child.stderr]) {
+    let rest = '';
+    stream?.setEncoding('utf8').on('data', (text: string) => {
+      file.write(text);
+      const lines = (rest + text).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines)
+        if (!line.startsWith('{') || /"level":(50|60)/.test(line)) console.error(`[${name}] ${line}`);
+    });
+  }
+}
+
+async function untilReady(): Promise<void> {
+  const deadline = Date.now() + READY_WITHIN_MS;
+  while (Date.now() < deadline && !stopping) {
+    const answer = await fetch(`http://127.0.0.1:${PORT}/health/ready`).catch(() => null);
+    if (answer?.ok) return;
+    await sleep(100);
+  }
+  if (!stopping)
+    throw new Error(`The API was not ready within ${READY_WITHIN_MS / 1000} s. See ${path.join(DATA_DIR, 'logs')}.`);
+}
+
+function printWelcome(env: NodeJS.ProcessEnv): void {
+  const token = (role: string, sub: string): string => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['src/token.ts', '--role', role, '--sub', sub], {
+      cwd: ROOT,
+      env,
+      encoding: 'utf8',
+    });
+    if (status !== 0) throw new Error(`no token could be made:\n${stderr}`);
+    return stdout.trim();
+  };
+  const admin = token('ADMIN', 'admin-1');
+  const api = `http://localhost:${PORT}`;
+  const confirm = (
+    reservation: string,
+  ): string => `  curl -s -X POST ${api}/api/production/reservations/${reservation}/confirm \\
+    -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\
+    -d '{"confirmedBy":"agent-1","notes":"Confirmed after availability check"}'`;
+  console.log(`
+Roomy is ready.
+
+  API          ${api}/api/production        docs ${api}/docs        OpenAPI ${api}/openapi.json
+  Operators    http://localhost:${OPS_PORT}/queues          mailbox http://localhost:${OPS_PORT}/mailbox
+  Logs         ${path.join(DATA_DIR, 'logs')}
+
+Tokens, good for an hour (more: npm run -s token -- --role ADMIN --sub admin-1):
+
+  ADMIN  ${admin}
+  AGENT  ${token('AGENT', 'agent-1')}
+  OPS    ${token('OPS', 'ops-1')}
+
+A first request: confirm a reservation.
+
+  TOKEN=${admin}
+${confirm('reservation-1')}
+
+And its failing twin, which overlaps it:
+
+${confirm('reservation-2')}
+
+Ctrl-C stops everything; the data stays.`);
+}
+
+function readJson<T>(file: string): T | undefined {
+  try {
+    return JSON.parse(fs.readFileSync(file, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}

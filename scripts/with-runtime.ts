@@ -1,0 +1,27 @@
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+
+/**
+ * Runs a program with the environment of the `npm start` that is running, as far as variables are not set already:
+ *   node scripts/with-runtime.ts src/token.ts --role ADMIN --sub admin-1
+ */
+const root = path.resolve(import.meta.dirname, '..');
+const dataDir = path.resolve(root, process.env['ROOMY_DATA_DIR'] ?? '.roomy');
+
+function recorded(name: string): Record<string, string> {
+  try {
+    const { pid: _pid, ...variables } = JSON.parse(fs.readFileSync(path.join(dataDir, name), 'utf8')) as Record<
+      string,
+      string
+    >;
+    return variables;
+  } catch {
+    return {};
+  }
+}
+
+const [program = '', ...args] = process.argv.slice(2);
+const env = { ...recorded('secrets.json'), ...recorded('runtime.json'), ...process.env };
+const { status } = spawnSync(process.execPath, [path.resolve(root, program), ...args], { env, stdio: 'inherit' });
+process.exitCode = status ?? 1;

@@ -1,0 +1,130 @@
+import { expect } from 'vitest';
+import type { Db } from '../../src/db/client.ts';
+import type { SagaFixture } from '../faults/describe-saga-faults.ts';
+
+let stays = 0;
+
+/** People and properties that a stay needs. */
+export async function prepareStays(db: Db): Promise<void> {
+  await db.insertInto('owner').values({ id: 'owner-1', name: 'Olga Owner', email: 'olga@example.com' }).execute();
+  await db
+    .insertInto('guest')
+    .values({ id: 'guest-1', name: 'John Doe', email: 'john@example.com', phone: '+971501234567' })
+    .execute();
+}
+
+/** A stay at a property of its own, which nobody else wants. */
+export async function seedStay(db: Db): Promise<string> {
+  stays += 1;
+  const propertyId = `property-${stays}`;
+  const id = `reservation-${stays}`;
+  await db.insertInto('property').values({ id: propertyId, name: 'Marina 12', owner_id: 'owner-1' }).execute();
+  await db
+    .insertInto('reservation')
+    .values({
+      id,
+      property_id: propertyId,
+      guest_id: 'guest-1',
+      check_in_date: '2031-02-01',
+      check_out_date: '2031-02-03',
+      total_minor: 100_000,
+      currency: 'AED',
+      created_by: 'tester',
+    })
+    .execute();
+  return id;
+}
+
+const readStay = (db: Db, id: string) =>
+  db.selectFrom('reservation').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+
+/** Whether another stay at the same property and on the same dates could be confirmed now. */
+export async function datesAreFree(db: Db, reservationId: string): Promise<boolean> {
+  const stay = await readStay(db, reservationId);
+  class Undo extends Error {}
+  try {
+    await db.transaction().execute(async (tx) => {
+      const { property_id, guest_id, check_in_date, check_out_date, total_minor, currency, created_by } = stay;
+      await tx
+        .insertInto('reservation')
+        .values({
+          id: `${stay.id}-rival`,
+          status: 'CONFIRMED',
+          ...{ property_id, guest_id, check_in_date, check_out_date, total_minor, currency, created_by },
+        })
+        .execute();
+      throw new Undo();
+    });
+  } catch (error) {
+    if (error instanceof Undo) return true;
+    if (error instanceof Error && /no_double_booking/.test(error.message)) return false;
+    throw error;
+  }
+  return false;
+}
+
+const liveTasks = (db: Db, reservationId: string) =>
+  db
+    .selectFrom('task')
+    .select(['type', 'occurrence', 'effect_key'])
+    .where('reservation_id', '=', reservationId)
+    .where('status', '<>', 'CANCELLED')
+    .orderBy('effect_key')
+    .execute();
+const transactions = (db: Db, reservationId: string) =>
+  db.selectFrom('transaction').select(['type', 'status', 'amount_minor']).where('reservation_id', '=', reservationId);
+const messages = (db: Db, sagaId: string) =>
+  db.selectFrom('notification').select(['channel', 'recipient_type', 'status']).where('saga_id', '=', sagaId);
+export const endings = async (db: Db, sagaId: string): Promise<readonly string[]> => {
+  const rows = await db
+    .selectFrom('audit_log')
+    .select('event')
+    .where('saga_id', '=', sagaId)
+    .where('ends', '=', true)
+    .execute();
+  return rows.map((row) => row.event);
+};
+
+/** The brief's confirmation. */
+export const confirmation: SagaFixture = {
+  prepare: prepareStays,
+  seed: async (db) => {
+    const subjectId = await seedStay(db);
+    return { subjectId, input: { reservationId: subjectId, requireAssignment: false } };
+  },
+  completed: async (db, { sagaId, subjectId }) => {
+    const stay = await readStay(db, subjectId);
+    expect(stay).toMatchObject({ status: 'CONFIRMED', version: 2, distribution_version: 1 });
+    expect(await datesAreFree(db, subjectId)).toBe(false);
+    expect(await liveTasks(db, subjectId)).toEqual([
+      { type: 'CLEANING', occurrence: 'PRE_ARRIVAL', effect_key: `${sagaId}-3-F` },
+      { type: 'CHECK_IN', occurrence: 'ARRIVAL', effect_key: `${sagaId}-4-F` },
+      { type: 'CHECK_OUT', occurrence: 'DEPARTURE', effect_key: `${sagaId}-5-F` },
+      { type: 'CLEANING', occurrence: 'POST_DEPARTURE', effect_key: `${sagaId}-6-F` },
+    ]);
+    expect(await transactions(db, subjectId).execute()).toEqual([
+      { type: 'GUEST_PAYMENT', status: 'PENDING', amount_minor: 100_000 },
+    ]);
+    const sent = await messages(db, sagaId).orderBy('recipient_type').orderBy('channel').execute();
+    expect(sent.map((row) => `${row.recipient_type} ${row.channel} ${row.status}`)).toEqual([
+      'GUEST EMAIL QUEUED',
+      'GUEST SMS QUEUED',
+      'OWNER EMAIL QUEUED',
+    ]);
+    expect(await endings(db, sagaId)).toEqual(['RESERVATION_CONFIRMED']);
+  },
+  compensated: async (db, { sagaId, subjectId }) => {
+    expect(await readStay(db, subjectId)).toMatchObject({
+      status: 'PENDING',
+      confirmed_at: null,
+      distribution_version: null,
+    });
+    expect(await datesAreFree(db, subjectId)).toBe(true);
+    expect(await liveTasks(db, subjectId)).toEqual([]);
+    const money = await transactions(db, subjectId).execute();
+    expect(money.filter(({ status }) => status !== 'CANCELLED')).toEqual([]);
+    const waiting = await messages(db, sagaId).where('status', 'in', ['QUEUED', 'SENDING']).execute();
+    expect(waiting).toEqual([]);
+    expect(await endings(db, sagaId)).toEqual(['SAGA_COMPENSATED']);
+  },
+};

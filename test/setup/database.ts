@@ -1,0 +1,41 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { inject } from 'vitest';
+
+export interface TestDatabase {
+  readonly url: string;
+  drop(): Promise<void>;
+}
+
+/** A migrated database of its own, copied from the run's template. */
+export async function createTestDatabase(): Promise<TestDatabase> {
+  const server = inject('postgresUrl');
+  const template = inject('templateDatabase');
+  const name = `${template.replace('template', 'file')}_${randomBytes(6).toString('hex')}`;
+  await administer(server, `CREATE DATABASE ${name} TEMPLATE ${template}`);
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  return { url: url.toString(), drop: () => administer(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
+}
+
+const COPY_ATTEMPTS = 50;
+
+/** Two copies of one template at once: Postgres refuses the second while the first is made ("being accessed by other users"). */
+async function administer(server: string, statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: server });
+  await client.connect();
+  try {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        await client.query(statement);
+        return;
+      } catch (error) {
+        const busy = error instanceof pg.DatabaseError && error.code === '55006';
+        if (!busy || attempt === COPY_ATTEMPTS) throw error;
+        await client.query('SELECT pg_sleep(0.1)');
+      }
+    }
+  } finally {
+    await client.end();
+  }
+}

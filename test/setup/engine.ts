@@ -1,0 +1,355 @@
+import { createHash, randomUUID } from 'node:crypto';
+import type { Worker } from 'bullmq';
+import { Redis } from 'ioredis';
+import { sql } from 'kysely';
+import pg from 'pg';
+import { inject } from 'vitest';
+import { createDb, createPool, type Db } from '../../src/db/client.ts';
+import type { Direction, SagaStatus } from '../../src/db/schema.ts';
+import { pause } from '../../src/kernel/clock.ts';
+import { createLogger } from '../../src/kernel/log.ts';
+import { keyPrefix } from '../../src/queues/connection.ts';
+import { stepJobId } from '../../src/queues/jobs.ts';
+import { COMPENSATION_QUEUE, FORWARD_QUEUE } from '../../src/queues/names.ts';
+import { createRegistry } from '../../src/sagas/index.ts';
+import { checkDefinition, type SagaDefinition } from '../../src/sagas/orchestrator/definition.ts';
+import { StepRetry } from '../../src/sagas/orchestrator/execute.ts';
+import { type Failpoint, noFailpoint } from '../../src/sagas/orchestrator/failpoint.ts';
+import type { AcceptedSaga, StepOutcome, StepPointer } from '../../src/sagas/orchestrator/types.ts';
+import { createEngine, type Engine } from '../../src/wiring.ts';
+import { workerOptions } from '../../src/workers/options.ts';
+import { createStepWorker } from '../../src/workers/steps.ts';
+import { createTestDatabase } from './database.ts';
+
+/** Engines as the programs build them, in this process, on a database of their own; they can vanish like killed ones. */
+
+/** Who asks in tests. */
+export const PRINCIPAL = 'tester';
+/** Undoing a step gives up after this many attempts here, and after twenty in production. */
+export const COMPENSATION_ATTEMPTS = 2;
+/** Production's waits between attempts are for outages, not for tests. */
+const FAST_RETRY = { attempts: 25, baseMs: 2, maxMs: 20 };
+const WITHIN_MS = 15_000;
+
+export interface ProcessOptions {
+  /** Those with the same prefix share queues: they are each other's competitors and heirs. */
+  readonly prefix: string;
+  readonly failpoint?: Failpoint;
+  /** Takes jobs. Without, it only accepts, relays and does what `step` asks of it. Default true. */
+  readonly works?: boolean;
+  /** Executes the steps behind a job's own one as well, as production does. Default true. */
+  readonly runOn?: boolean;
+  readonly beforeJobEnds?: (pointer: StepPointer) => Promise<void>;
+  /** Default: the testbed's. */
+  readonly redisUrl?: string;
+  readonly databaseUrl?: string;
+  /** Starts the relay's loop. Default true. */
+  readonly relay?: boolean;
+  readonly logLevel?: string;
+}
+
+/** One process of the product, as far as a saga can tell. */
+export interface TestProcess {
+  readonly engine: Engine;
+  readonly db: Db;
+  readonly prefix: string;
+  /** Runs what the pointer points at, without a job, and not the steps behind it. */
+  step(pointer: StepPointer): Promise<StepOutcome>;
+  /** Ends as SIGKILL ends a process: sockets are cut, promises never settle, nothing is handed back. */
+  vanish(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface Subject {
+  readonly subjectId: string;
+  readonly input: unknown;
+}
+export interface Asked extends AcceptedSaga {
+  readonly key: string;
+}
+
+export interface Testbed {
+  readonly url: string;
+  readonly redisUrl: string;
+  /** An onlooker's pool; no process under test uses it. */
+  readonly db: Db;
+  /** All processes of this bed know the definition from now on. */
+  register(definition: SagaDefinition): void;
+  newPrefix(): string;
+  start(options: ProcessOptions): Promise<TestProcess>;
+  /** Asks with an idempotency key, a new one by default, and notes the answer for the invariants. */
+  accept(process: TestProcess, definition: SagaDefinition, subject: Subject, key?: string): Promise<Asked>;
+  /** A connection of the harness, for holding locks. */
+  client(): Promise<pg.Client>;
+  drop(): Promise<void>;
+}
+
+export async function createTestbed(definitions: readonly SagaDefinition[]): Promise<Testbed> {
+  const database = await createTestDatabase();
+  const redisUrl = inject('redisUrl');
+  const db = createDb(createPool({ connectionString: database.url, max: 4, applicationName: 'onlooker' }));
+  const registry = createRegistry(definitions);
+  const added = new Map<string, SagaDefinition>();
+  const definitionOf = (name: string, version?: number): SagaDefinition | undefined =>
+    added.get(`${name}@${version}`) ?? registry.definitionOf(name, version);
+  const living = new Set<TestProcess>();
+  const clients: pg.Client[] = [];
+  const prefixes = new Set<string>();
+  await sql.raw(CHAOS).execute(db);
+
+  return {
+    url: database.url,
+    redisUrl,
+    db,
+    register(definition) {
+      checkDefinition(definition);
+      added.set(`${definition.name}@${definition.version}`, definition);
+    },
+    newPrefix: () => `t-${randomUUID()}`.slice(0, 16),
+    async start(options) {
+      prefixes.add(options.prefix);
+      const process = await startProcess({ databaseUrl: database.url, redisUrl, ...options, definitionOf });
+      living.add(process);
+      const forgetting = (end: () => Promise<void>) => () => {
+        living.delete(process);
+        return end();
+      };
+      return Object.assign(process, { stop: forgetting(process.stop), vanish: forgetting(process.vanish) });
+    },
+    async accept({ engine }, definition, { subjectId, input }, key = randomUUID()) {
+      const accepted = await engine.orchestrator.accept(definition, {
+        subjectId,
+        input,
+        requester: { sub: PRINCIPAL, requestId: `request-${key}` },
+        idempotency: { key, requestHash: sha256(`${definition.name} ${subjectId} ${JSON.stringify(input)}`) },
+      });
+      await noteAnswer(db, key, accepted.sagaId, accepted.accepted);
+      return { ...accepted, key };
+    },
+    async client() {
+      const client = new pg.Client({ connectionString: database.url, application_name: 'harness' });
+      client.on('error', () => undefined);
+      await client.connect();
+      clients.push(client);
+      return client;
+    },
+    async drop() {
+      await Promise.all([...living].map((process) => process.stop()));
+      await Promise.all(clients.map((client) => client.end()));
+      await db.destroy();
+      await forgetQueues(redisUrl, [...prefixes]);
+      await database.drop();
+    },
+  };
+}
+
+/** The clients' log of guarantees.md 3.5, and a shorter temper for undoing. */
+const CHAOS = `
+CREATE SCHEMA chaos;
+CREATE TABLE chaos.client_op (op_id text PRIMARY KEY DEFAULT gen_random_uuid()::text, principal text NOT NULL, idem_key text,
+  http_status int NOT NULL, error_code text, saga_id text, body_sha256 bytea);
+CREATE FUNCTION chaos.impatient() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  NEW.max_attempts := least(NEW.max_attempts, ${COMPENSATION_ATTEMPTS});
+  RETURN NEW;
+END $$;
+CREATE TRIGGER impatient BEFORE INSERT ON saga_step FOR EACH ROW WHEN (NEW.direction = 'C') EXECUTE FUNCTION chaos.impatient();
+`;
+
+export const sha256 = (bytes: string | Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
+
+/** What a client was answered, for I01 and I24 to I26. */
+export async function noteAnswer(
+  db: Db,
+  key: string | null,
+  sagaId: string,
+  answer: { readonly status: number; readonly body: Uint8Array },
+): Promise<void> {
+  await sql`INSERT INTO chaos.client_op (principal, idem_key, http_status, saga_id, body_sha256)
+    VALUES (${PRINCIPAL}, ${key}, ${answer.status}, ${sagaId}, ${sha256(answer.body)})`.execute(db);
+}
+
+interface StartOptions extends ProcessOptions {
+  readonly databaseUrl: string;
+  readonly redisUrl: string;
+  readonly definitionOf: (name: string, version?: number) => SagaDefinition | undefined;
+}
+
+/** Put on every connection of pg; not in its types. */
+interface WithSocket {
+  readonly connection: { readonly stream: { destroy(): void } };
+}
+
+async function startProcess(options: StartOptions): Promise<TestProcess> {
+  const { prefix, databaseUrl, redisUrl, definitionOf, runOn = true } = options;
+  const log = createLogger('test', options.logLevel ?? 'silent');
+  const sockets = new Set<WithSocket>();
+  const pool = createPool({ connectionString: databaseUrl, max: 6, applicationName: prefix });
+  pool.on('connect', (client) => sockets.add(client as unknown as WithSocket));
+  const db = createDb(pool);
+  /** What stops a saga's run-on, after the step that is being run. */
+  const stops = new Map<string, AbortController>();
+  const strike = options.failpoint ?? noFailpoint;
+  const engine = createEngine({
+    db,
+    databaseUrl,
+    redisUrl,
+    queuePrefix: prefix,
+    log,
+    processId: `process-${randomUUID().slice(0, 8)}`,
+    definitionOf,
+    failpoint: async (name, place) => {
+      if (name === 'after-commit') stops.get(place.sagaId)?.abort();
+      await strike(name, place);
+    },
+  });
+
+  async function step(pointer: StepPointer, signal?: AbortSignal): Promise<StepOutcome> {
+    const stop = new AbortController();
+    stops.set(pointer.sagaId, stop);
+    // A call is not to be cut short by its own commit.
+    const bounded = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+    return engine.execute(pointer, bounded).finally(() => stops.delete(pointer.sagaId));
+  }
+  async function execute(pointer: StepPointer, signal: AbortSignal): Promise<StepOutcome> {
+    try {
+      const outcome = runOn ? await engine.execute(pointer, signal) : await step(pointer, signal);
+      await options.beforeJobEnds?.(pointer);
+      return outcome;
+    } catch (error) {
+      throw error instanceof StepRetry ? new StepRetry(error.cause, FAST_RETRY) : error;
+    }
+  }
+
+  const workers: Worker[] = [];
+  if (options.works ?? true) {
+    const base = { ...workerOptions(redisUrl, prefix), lockDuration: 3_000, stalledInterval: 50 };
+    for (const queueName of [FORWARD_QUEUE, COMPENSATION_QUEUE])
+      workers.push(createStepWorker({ queueName, concurrency: 16, execute, db, log, options: base }));
+  }
+  if (options.relay ?? true) engine.relay.start();
+  await Promise.all(workers.map((worker) => worker.waitUntilReady()));
+  if (engine.queues.producer.status !== 'ready') {
+    await new Promise<void>((resolve) => {
+      engine.queues.producer.once('ready', resolve);
+      engine.queues.producer.once('error', () => resolve());
+    });
+  }
+
+  return {
+    engine,
+    db,
+    prefix,
+    step: (pointer) => step(pointer),
+    async vanish() {
+      for (const { connection } of sockets) connection.stream.destroy();
+      // From here on, nothing of it can reach Postgres again; its own promises may wait for ever.
+      void pool.end().catch(() => undefined);
+      engine.queues.producer.disconnect();
+      await Promise.all(workers.map((worker) => worker.close(true)));
+      await engine.close();
+    },
+    async stop() {
+      await Promise.all(workers.map((worker) => worker.close()));
+      await engine.close();
+      await db.destroy();
+    },
+  };
+}
+
+async function forgetQueues(redisUrl: string, prefixes: readonly string[]): Promise<void> {
+  const redis = new Redis(redisUrl);
+  for (const prefix of prefixes) {
+    for await (const keys of redis.scanStream({ match: `${keyPrefix(prefix)}:*`, count: 1_000 })) {
+      const found: unknown = keys;
+      if (Array.isArray(found) && found.length > 0) await redis.unlink(found.map(String));
+    }
+  }
+  redis.disconnect();
+}
+
+/** Resolves with the first answer that is not undefined; fails with `what` after the deadline. */
+export async function until<T>(what: string, look: () => Promise<T | undefined>, withinMs = WITHIN_MS): Promise<T> {
+  const deadline = performance.now() + withinMs;
+  for (;;) {
+    const answer = await look();
+    if (answer !== undefined) return answer;
+    if (performance.now() > deadline) throw new Error(`waited in vain: ${what}`);
+    await pause(15);
+  }
+}
+
+/** The saga's status as soon as it rests: it has ended, or waits for a person. */
+export async function restOf(db: Db, sagaId: string, withinMs = WITHIN_MS): Promise<SagaStatus> {
+  let last = '';
+  try {
+    return await until(
+      `${sagaId} comes to rest`,
+      async () => {
+        const row = await db
+          .selectFrom('saga')
+          .select(['status', 'current_step', 'generation'])
+          .where('id', '=', sagaId)
+          .executeTakeFirst();
+        last = JSON.stringify(row);
+        return row && !['pending', 'running', 'compensating'].includes(row.status) ? row.status : undefined;
+      },
+      withinMs,
+    );
+  } catch (error) {
+    throw new Error(`saga is still open: ${last}`, { cause: error });
+  }
+}
+
+/** Lets the time pass that a dead process's locks, leases and grace would take to run out. */
+export async function letTimePass(bed: Testbed, prefix: string, sagaId: string): Promise<void> {
+  const saga = await bed.db
+    .selectFrom('saga')
+    .select(['generation', 'total_steps'])
+    .where('id', '=', sagaId)
+    .executeTakeFirstOrThrow();
+  const redis = new Redis(bed.redisUrl);
+  const locks = jobIds(sagaId, saga).map(({ queue, id }) => `${keyPrefix(prefix)}:${queue}:${id}:lock`);
+  await redis.del(...locks);
+  redis.disconnect();
+  await endLeases(bed.db, sagaId);
+  await bed.db
+    .updateTable('outbox')
+    .set({ available_at: sql`now()` })
+    .where('saga_id', '=', sagaId)
+    .where('published_at', 'is', null)
+    .execute();
+}
+
+/** A call's claim may be taken over from now on. */
+export async function endLeases(db: Db, sagaId: string): Promise<void> {
+  await db
+    .updateTable('saga_step')
+    .set({ lease_until: sql<Date>`clock_timestamp() - interval '1 ms'` })
+    .where('saga_id', '=', sagaId)
+    .where('status', '=', 'running')
+    .execute();
+}
+
+function jobIds(sagaId: string, saga: { readonly generation: number; readonly total_steps: number }) {
+  const ids: { readonly queue: string; readonly id: string }[] = [];
+  for (let generation = 1; generation <= saga.generation; generation += 1) {
+    for (let step = 1; step <= saga.total_steps; step += 1) {
+      ids.push({ queue: FORWARD_QUEUE, id: stepJobId(sagaId, generation, 'F', step) });
+      ids.push({ queue: COMPENSATION_QUEUE, id: stepJobId(sagaId, generation, 'C', step) });
+    }
+  }
+  return ids;
+}
+
+/** What is due in the saga now; undefined when it rests. */
+export async function duePointer(db: Db, sagaId: string): Promise<StepPointer | undefined> {
+  const saga = await db
+    .selectFrom('saga')
+    .select(['status', 'current_step', 'generation'])
+    .where('id', '=', sagaId)
+    .executeTakeFirstOrThrow();
+  const directions: Partial<Record<SagaStatus, Direction>> = { pending: 'F', running: 'F', compensating: 'C' };
+  const direction = directions[saga.status];
+  return direction && { sagaId, step: saga.current_step, direction, generation: saga.generation };
+}

@@ -1,0 +1,85 @@
+import { randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import pg from 'pg';
+import type { TestProject } from 'vitest/node';
+import { startPostgres } from '../../scripts/services/postgres.ts';
+import { startRedis } from '../../scripts/services/redis.ts';
+import { migrate } from '../../src/db/migrate.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** A server on which databases may be created. */
+    postgresUrl: string;
+    redisUrl: string;
+    /** A migrated database to copy; nobody connects to it. */
+    templateDatabase: string;
+  }
+}
+
+/** One Postgres and one Redis for the whole run, unless DATABASE_URL and REDIS_URL name others. */
+export default async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
+  const stops: (() => unknown)[] = [];
+  const home = fs.mkdtempSync(path.join(os.tmpdir(), 'roomy-test-'));
+  stops.push(() => fs.rmSync(home, { recursive: true, force: true }));
+  const teardown = async (): Promise<void> => {
+    for (const stop of stops.toReversed()) await stop();
+  };
+  try {
+    const postgresUrl = process.env['DATABASE_URL'] ?? (await ownPostgres(home, stops));
+    const redisUrl = process.env['REDIS_URL'] ?? (await ownRedis(home, stops));
+    const template = `roomy_template_${randomBytes(4).toString('hex')}`;
+    await createTemplate(postgresUrl, template);
+    stops.push(() => dropRun(postgresUrl, template));
+    provide('postgresUrl', postgresUrl);
+    provide('redisUrl', redisUrl);
+    provide('templateDatabase', template);
+    return teardown;
+  } catch (error) {
+    await teardown();
+    throw error;
+  }
+}
+
+async function ownPostgres(home: string, stops: (() => unknown)[]): Promise<string> {
+  // The server may run as another account, which must be able to walk here.
+  fs.chmodSync(home, 0o755);
+  const postgres = await startPostgres({ dataDir: path.join(home, 'postgres') });
+  stops.push(postgres.stop);
+  return postgres.url;
+}
+
+async function ownRedis(home: string, stops: (() => unknown)[]): Promise<string> {
+  const redis = await startRedis({ dir: path.join(home, 'redis'), appendonly: false });
+  stops.push(redis.stop);
+  return redis.url;
+}
+
+async function createTemplate(server: string, name: string): Promise<void> {
+  await withClient(server, (client) => client.query(`CREATE DATABASE ${name}`));
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  await migrate(url.toString());
+}
+
+/** The template, and what a file that was cut short has left of its copies. */
+async function dropRun(server: string, template: string): Promise<void> {
+  await withClient(server, async (client) => {
+    const { rows } = await client.query<{ datname: string }>(
+      'SELECT datname FROM pg_database WHERE datname = $1 OR datname LIKE $2',
+      [template, `${template.replace('template', 'file')}_%`],
+    );
+    for (const { datname } of rows) await client.query(`DROP DATABASE IF EXISTS ${datname} WITH (FORCE)`);
+  });
+}
+
+async function withClient(server: string, work: (client: pg.Client) => Promise<unknown>): Promise<void> {
+  const client = new pg.Client({ connectionString: server });
+  await client.connect();
+  try {
+    await work(client);
+  } finally {
+    await client.end();
+  }
+}
