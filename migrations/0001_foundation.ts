@@ -113,6 +113,7 @@ CREATE TABLE saga (
   input_hash bytea NOT NULL,
   requested_by text NOT NULL,                           -- the token's sub
   on_behalf_of text, request_id text,
+  notes text,                                           -- what the requester wrote; for people, read by no step
   retry_of text REFERENCES saga(id),
   requested_at timestamptz NOT NULL DEFAULT now(),      -- the only clock that business rules read
   updated_at timestamptz NOT NULL DEFAULT now(),

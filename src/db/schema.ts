@@ -224,6 +224,7 @@ export interface SagaTable {
   requested_by: string;
   on_behalf_of: Optional<string>;
   request_id: Optional<string>;
+  notes: Optional<string>;
   retry_of: Optional<string>;
   requested_at: Generated<Date>;
   updated_at: Generated<Date>;

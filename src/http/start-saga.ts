@@ -9,6 +9,7 @@ export interface SagaStart<Input> {
   readonly input: Input;
   /** Whom the body names as the one who acts; the one who acts is the caller (domain.md T14). */
   readonly onBehalfOf: string | undefined;
+  readonly notes?: string | undefined;
   /** As validated: what the idempotency key stands for. */
   readonly body: unknown;
 }
@@ -29,6 +30,7 @@ export async function startSaga<Input>(
     input: start.input,
     requester: { sub: callerOf(c).principal, requestId: c.get('requestId') },
     onBehalfOf: start.onBehalfOf ?? null,
+    notes: start.notes ?? null,
     idempotency: claimOf(c, start.body),
   });
   const headers = new Headers(saga.replayed ? { 'Idempotency-Replayed': 'true' } : undefined);

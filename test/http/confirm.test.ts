@@ -51,6 +51,7 @@ describe('confirming', () => {
         input: { reservationId: 'reservation-1', requireAssignment: false },
         requester: { sub: 'agent-7', requestId: 'trace-9' },
         onBehalfOf: 'admin-1',
+        notes: null,
         idempotency: null,
       },
     });

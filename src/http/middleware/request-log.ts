@@ -42,9 +42,9 @@ export function requestLog(deps: AppDeps): MiddlewareHandler<AppEnv> {
       sub: c.get('caller')?.principal ?? null,
       ...(failure === undefined ? {} : describe(failure, c.res.status)),
     };
-    if (c.res.status >= 500) deps.log.error(event, 'request');
-    // Probes ask every few seconds; what is not ready is logged by itself.
-    else if (PROBES.has(event.route ?? '')) deps.log.debug(event, 'request');
+    // Probes ask every few seconds, and "not yet" is an answer.
+    if (PROBES.has(event.route ?? '')) deps.log.debug(event, 'request');
+    else if (c.res.status >= 500) deps.log.error(event, 'request');
     else deps.log.info(event, 'request');
   };
 }

@@ -150,7 +150,13 @@ export function registerReservations(register: Register, services: Services): vo
     const { id } = c.req.valid('param');
     const body = c.req.valid('json');
     const input = { reservationId: id, requireAssignment: body.requireAssignment ?? false };
-    return startSaga(c, services, confirmReservation, { subjectId: id, input, onBehalfOf: body.confirmedBy, body });
+    return startSaga(c, services, confirmReservation, {
+      subjectId: id,
+      input,
+      onBehalfOf: body.confirmedBy,
+      notes: body.notes,
+      body,
+    });
   });
 }
 

@@ -43,6 +43,7 @@ export const Execution = z
     generation: z.int(),
     requestedBy: z.string(),
     onBehalfOf: z.string().nullable(),
+    notes: z.string().nullable(),
     requestId: z.string().nullable(),
     finishedAt: z.iso.datetime().nullable(),
     deadlineAt: z.iso.datetime(),

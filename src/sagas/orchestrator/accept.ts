@@ -112,10 +112,10 @@ async function insertSaga<Input>(
     WITH subject AS (SELECT id FROM ${sql.table(definition.subjectType)} WHERE id = ${request.subjectId}::text FOR KEY SHARE),
     claimed AS (${claimed}),
     accepted AS (
-      INSERT INTO saga (id, name, definition_ver, subject_type, subject_id, input, input_hash, requested_by, on_behalf_of, request_id,
+      INSERT INTO saga (id, name, definition_ver, subject_type, subject_id, input, input_hash, requested_by, on_behalf_of, request_id, notes,
         total_steps, deadline_at)
       SELECT claimed.saga_id, ${definition.name}::text, ${definition.version}::int, ${definition.subjectType}::text, ${request.subjectId}::text,
-        ${input}::jsonb, ${sha256(input)}::bytea, ${sub}::text, ${subject.onBehalfOf}::text, ${requestId}::text,
+        ${input}::jsonb, ${sha256(input)}::bytea, ${sub}::text, ${subject.onBehalfOf}::text, ${requestId}::text, ${request.notes ?? null}::text,
         ${definition.steps.length}::int, now() + ${definition.deadlineMs}::int * interval '1 millisecond'
         FROM claimed RETURNING id),
     noted AS (

@@ -20,6 +20,8 @@ export interface SagaRequest<Input> {
   readonly input: Input;
   readonly requester: Requester;
   readonly onBehalfOf?: string | null;
+  /** Free text for people; no step reads it, and it is in no job and no audit row. */
+  readonly notes?: string | null;
   readonly idempotency?: IdempotencyClaim | null;
 }
 
@@ -69,6 +71,7 @@ export interface ExecutionView {
   readonly generation: number;
   readonly requestedBy: string;
   readonly onBehalfOf: string | null;
+  readonly notes: string | null;
   readonly requestId: string | null;
   readonly createdAt: string;
   readonly updatedAt: string;

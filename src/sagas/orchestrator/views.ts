@@ -161,6 +161,7 @@ function executionView(row: SagaRow, steps: readonly StepRow[], reader: Reader):
     generation: row.generation,
     requestedBy: row.requested_by,
     onBehalfOf: row.on_behalf_of,
+    notes: row.notes,
     requestId: row.request_id,
     createdAt: row.requested_at.toISOString(),
     updatedAt: row.updated_at.toISOString(),
