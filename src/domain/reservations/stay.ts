@@ -117,11 +117,10 @@ function createStayLoader(db: Db) {
 }
 
 function selectStays(db: Db, requests: readonly { readonly reservationId: string; readonly requestedAt: string }[]) {
-  const asked = sql<{ reservation_id: string; requested_at: Date }>`jsonb_to_recordset(${JSON.stringify(
-    requests.map((request) => ({ reservation_id: request.reservationId, requested_at: request.requestedAt })),
-  )}::jsonb)`;
+  const asked = sql<{ reservation_id: string; requested_at: Date }>`(SELECT i ->> 'reservationId' AS reservation_id,
+    (i ->> 'requestedAt')::timestamptz AS requested_at FROM few_items(${JSON.stringify(requests)}::jsonb) AS i)`;
   return db
-    .selectFrom(asked.as<'asked'>(sql`asked(reservation_id text, requested_at timestamptz)`))
+    .selectFrom(asked.as('asked'))
     .innerJoin('reservation as r', 'r.id', 'asked.reservation_id')
     .innerJoin('property as p', 'p.id', 'r.property_id')
     .leftJoin('guest as g', 'g.id', 'r.guest_id')

@@ -14,6 +14,7 @@ export const ROLES: Readonly<Record<TaskType, readonly StaffRole[]>> = {
 };
 
 export interface Slot {
+  readonly taskId: string;
   readonly type: TaskType;
   readonly propertyId: string;
   /** ISO instants. */
@@ -21,7 +22,7 @@ export interface Slot {
   readonly endsAt: string;
 }
 
-const MAX_CANDIDATES = 5;
+const MAX_CANDIDATES = 3;
 
 /** Works here, is on shift for the whole of `span`, and has nothing else then. `s`: staff, `p`: property. */
 const feasible = (from: ReturnType<typeof sql>, to: ReturnType<typeof sql>) => sql`
@@ -33,17 +34,17 @@ const feasible = (from: ReturnType<typeof sql>, to: ReturnType<typeof sql>) => s
   AND NOT EXISTS (SELECT FROM task o WHERE o.assignee_id = s.id AND o.status IN ('ASSIGNED', 'IN_PROGRESS')
     AND tstzrange(o.scheduled_at, o.ends_at, '[)') && tstzrange(${from}, ${to}, '[)'))`;
 
-/** The least booked that day first, then by id, so that the choice is the same every time. */
+/**
+ * Some who can, in an order that differs from task to task but not from try to try, so that work spreads without being
+ * counted; feasibility is looked at one person at a time, and only until enough are found.
+ */
 export async function candidatesFor(db: Db | Tx, slot: Slot): Promise<readonly string[]> {
   const from = sql`${slot.scheduledAt}::timestamptz`;
   const to = sql`${slot.endsAt}::timestamptz`;
   const { rows } = await sql<{ id: string }>`
-    SELECT s.id FROM staff s JOIN property p ON p.id = ${slot.propertyId}
-     WHERE s.role = ANY(${[...ROLES[slot.type]]}::text[]) AND ${feasible(from, to)}
-     ORDER BY (SELECT coalesce(sum(extract(epoch FROM o.ends_at - o.scheduled_at)), 0) FROM task o
-                WHERE o.assignee_id = s.id AND o.status IN ('ASSIGNED', 'IN_PROGRESS')
-                  AND o.scheduled_at >= ${from} - interval '12 hours' AND o.scheduled_at < ${from} + interval '12 hours'), s.id
-     LIMIT ${MAX_CANDIDATES}::int`.execute(db);
+    SELECT s.id FROM (SELECT * FROM staff WHERE active AND role = ANY(${[...ROLES[slot.type]]}::text[])
+                       ORDER BY hashtext(id || ${slot.taskId}::text), id OFFSET 0) s JOIN property p ON p.id = ${slot.propertyId}
+     WHERE ${feasible(from, to)} LIMIT ${MAX_CANDIDATES}::int`.execute(db);
   return rows.map((row) => row.id);
 }
 

@@ -18,6 +18,7 @@ export async function ensureAssignedTask(
 ): Promise<{ status: TaskStatus; assignee: string | null }> {
   const merged = made.occurrence === 'PRE_ARRIVAL' ? await cleaningToMergeInto(tx, saga.subjectId) : null;
   const slot: Slot = {
+    taskId: made.taskId,
     type: made.type as TaskType,
     propertyId: made.propertyId,
     scheduledAt: made.scheduledAt,
@@ -121,7 +122,7 @@ export function assignDueTasks(db: Db, limit: number): Promise<number> {
     const { rows } = await sql<OpenTask>`
       SELECT t.id, t.type, t.property_id, t.reservation_id, t.occurrence, t.scheduled_at, t.ends_at, t.assign_attempts FROM task t
        WHERE t.status = 'UNASSIGNED' AND t.next_assign_at <= now()
-         AND NOT EXISTS (SELECT FROM saga s WHERE s.id = t.created_by_saga AND s.status <> 'completed')
+         AND coalesce((SELECT s.status FROM saga s WHERE s.id = t.created_by_saga), 'completed') = 'completed'
        ORDER BY t.next_assign_at LIMIT ${limit}::int FOR UPDATE OF t SKIP LOCKED`.execute(tx);
     for (const task of rows) await assignOne(tx, task);
     return rows.length;
@@ -136,6 +137,7 @@ async function assignOne(tx: Tx, task: OpenTask): Promise<void> {
   )
     return;
   const slot = {
+    taskId: task.id,
     type: task.type,
     propertyId: task.property_id,
     scheduledAt: task.scheduled_at.toISOString(),

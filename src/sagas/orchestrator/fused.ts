@@ -133,7 +133,8 @@ const VALUE_REFS: ValueRefs<Record<string, unknown>> = {
 };
 
 const DUE = sql`due AS (
-  SELECT * FROM jsonb_to_recordset(${DUE_ITEMS}::jsonb) AS d(saga_id text, generation int, vals jsonb, "end" jsonb, note jsonb))`;
+  SELECT i ->> 'saga_id' AS saga_id, (i ->> 'generation')::int AS generation, i -> 'vals' AS vals, i -> 'end' AS "end", i -> 'note' AS note
+    FROM few_items(${DUE_ITEMS}::jsonb) AS i)`;
 
 const END_AUDIT = sql`SELECT g.saga_id, 2, a.event, true, a.actor, g.saga_id, a.reservation_id, a.request_id, a.body
   FROM guard g, jsonb_to_record(g."end" -> 'audit') AS a(event text, actor text, reservation_id text, request_id text, body text)`;
