@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import pg from 'pg';
 import type { BareAnswer, BareOrder } from './bare-process.ts';
 import { STEP_TABLE } from './bare-statements.ts';
-import { cpuMs } from './cpu.ts';
+import { cpuMeter } from './cpu.ts';
 import type { Started } from './programs.ts';
 import { seed, vacuum } from './seed.ts';
 import type { Outcome, Subject } from './types.ts';
@@ -16,22 +16,22 @@ export async function startBare(started: Started, stays: Readonly<Record<Outcome
   await client.query(STEP_TABLE).finally(() => client.end());
   const program = await started.node('bench/bare-process.ts', { args: [databaseUrl], ipc: true });
   const used: Record<Outcome, number> = { confirm: 0, rollback: 0 };
-  const roots = [program.pid, started.postgres.pid];
+  const meter = cpuMeter({ loop: [program.pid], postgres: [started.postgres.pid] });
 
   return {
     settle: () => vacuum(databaseUrl),
     measure: async (outcome, plan) => {
       const from = used[outcome];
       const maxUnits = Math.min(plan.maxUnits, stays[outcome] - from);
-      const before = cpuMs(roots);
+      const stop = meter.start();
       const ended = new AbortController();
       const answered = once(program.child, 'message', { signal: ended.signal });
       void program.ended.then(() => ended.abort());
       program.child.send({ outcome, plan: { ...plan, maxUnits }, from } satisfies BareOrder);
       const [{ result, elapsedMs }] = (await answered) as [BareAnswer];
-      const after = cpuMs(roots);
+      const cpu = stop();
       used[outcome] = from + result.done + result.failed;
-      return { ...result, elapsedMs, cpuMs: before === null || after === null ? null : after - before };
+      return { ...result, elapsedMs, ...cpu };
     },
   };
 }

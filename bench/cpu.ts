@@ -11,8 +11,30 @@ interface Process {
   readonly endedChildrenMs: number;
 }
 
+/** CPU time that programs use between two moments, by name and in all. `roots` holds each program's first processes. */
+export function cpuMeter(roots: Readonly<Record<string, readonly number[]>>) {
+  const read = (): ReadonlyMap<string, number | null> =>
+    new Map(Object.entries(roots).map(([name, pids]) => [name, cpuMs(pids)]));
+  return {
+    start: () => {
+      const before = read();
+      return (): {
+        readonly cpuMs: number | null;
+        readonly cpuMsByProgram: Readonly<Record<string, number | null>>;
+      } => {
+        const used = [...read()].map(([name, after]) => {
+          const since = before.get(name) ?? null;
+          return [name, after === null || since === null ? null : after - since] as const;
+        });
+        const total = used.reduce<number | null>((sum, [, ms]) => (sum === null || ms === null ? null : sum + ms), 0);
+        return { cpuMs: total, cpuMsByProgram: Object.fromEntries(used) };
+      };
+    },
+  };
+}
+
 /** CPU time so far of processes with all their descendants, in milliseconds; null where it cannot be read. */
-export function cpuMs(roots: readonly number[]): number | null {
+function cpuMs(roots: readonly number[]): number | null {
   if (!MEASURABLE) return null;
   const processes = new Map<number, Process>();
   for (const entry of fs.readdirSync('/proc')) {

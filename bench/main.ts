@@ -32,6 +32,7 @@ type Name = (typeof NAMES)[number];
 export interface Round {
   readonly perSecond: number;
   readonly cpuMsPerSaga: number | null;
+  readonly cpuMsPerSagaByProgram: Readonly<Record<string, number | null>>;
   readonly idle: Latencies;
   readonly atRate: Latencies;
   readonly rolledBackPerSecond: number;
@@ -75,6 +76,10 @@ const saturation = (concurrency: number, forSeconds: number): LoadPlan => ({
 });
 const perSecond = ({ done, elapsedMs }: Measured): number => (done / elapsedMs) * 1000;
 const perSaga = ({ done, cpuMs }: Measured): number | null => (cpuMs === null || done === 0 ? null : cpuMs / done);
+const perSagaByProgram = ({ done, cpuMsByProgram }: Measured) =>
+  Object.fromEntries(
+    Object.entries(cpuMsByProgram).map(([name, ms]) => [name, ms === null || done === 0 ? null : ms / done]),
+  );
 const latencies = ({ latenciesMs }: Measured): Latencies => ({
   p50: percentile(latenciesMs, 50),
   p95: percentile(latenciesMs, 95),
@@ -129,6 +134,7 @@ async function round(name: Name, subject: Subject, conditions: Conditions): Prom
   return {
     perSecond: perSecond(full),
     cpuMsPerSaga: perSaga(full),
+    cpuMsPerSagaByProgram: perSagaByProgram(full),
     idle: latencies(idle),
     atRate: latencies(atRate),
     rolledBackPerSecond: perSecond(undone),
@@ -141,11 +147,13 @@ async function round(name: Name, subject: Subject, conditions: Conditions): Prom
 async function costOfSweeps(system: System, concurrency: number) {
   await system.sweep(false);
   const without = await measured('system', system, 'confirm', saturation(concurrency, seconds));
-  const before = { backlog: await system.backlog(), cpu: system.cpuMs(), at: performance.now() };
+  const before = { backlog: await system.backlog(), at: performance.now() };
+  const stop = system.meter();
   await system.sweep(true);
   await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
   await system.sweep(false);
-  const after = { backlog: await system.backlog(), cpu: system.cpuMs(), at: performance.now() };
+  const { cpuMs } = stop();
+  const after = { backlog: await system.backlog(), at: performance.now() };
   // Each assigned task becomes a message, so this counts rows that left, not all the work.
   const rows = before.backlog - after.backlog;
   return {
@@ -154,7 +162,7 @@ async function costOfSweeps(system: System, concurrency: number) {
     backlogBefore: before.backlog,
     backlogAfter: after.backlog,
     rowsPerSecond: (rows / (after.at - before.at)) * 1000,
-    cpuMsPerRow: before.cpu === null || after.cpu === null || rows <= 0 ? null : (after.cpu - before.cpu) / rows,
+    cpuMsPerRow: cpuMs === null || rows <= 0 ? null : cpuMs / rows,
   };
 }
 
@@ -168,6 +176,12 @@ const middleLatencies = (list: readonly Round[], pick: (one: Round) => Latencies
 const summary = (list: readonly Round[]) => ({
   perSecond: middle(list, (one) => one.perSecond),
   cpuMsPerSaga: middle(list, (one) => one.cpuMsPerSaga),
+  cpuMsPerSagaByProgram: Object.fromEntries(
+    Object.keys(list[0]?.cpuMsPerSagaByProgram ?? {}).map((name) => [
+      name,
+      middle(list, (one) => one.cpuMsPerSagaByProgram[name] ?? null),
+    ]),
+  ),
   idle: middleLatencies(list, (one) => one.idle),
   atRate: middleLatencies(list, (one) => one.atRate),
   rolledBackPerSecond: middle(list, (one) => one.rolledBackPerSecond),
@@ -221,7 +235,6 @@ async function main(): Promise<number> {
         );
       }
     }
-    const cpuByProgram = system.cpuByProgram();
     const sweeps = await costOfSweeps(system, best.system.concurrency);
     await profile.end(system.databaseUrl, started.redis.url, path.join(started.directory, 'postgres', 'postgres.log'));
 
@@ -237,7 +250,6 @@ async function main(): Promise<number> {
       system: summary(results.system),
       bare: summary(results.bare),
       sweeps,
-      cpuByProgram,
       raw: results,
     };
     const ratio = (report.system.perSecond ?? 0) / (report.bare.perSecond ?? 1);

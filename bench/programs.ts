@@ -4,14 +4,14 @@ import path from 'node:path';
 import pg from 'pg';
 import { type RunningPostgres, startPostgres } from '../scripts/services/postgres.ts';
 import { freePort, type GuardedProcess, spawnGuarded, waitUntil } from '../scripts/services/process.ts';
+import { type RunningRedis, startRedis } from '../scripts/services/redis.ts';
 import { migrate } from '../src/db/migrate.ts';
-import { startRedis } from './redis.ts';
 
 /** Everything that is started here ends with the bench, however it ends. */
 export interface Started {
   readonly directory: string;
   readonly postgres: RunningPostgres;
-  readonly redis: { readonly url: string; readonly pid: number };
+  readonly redis: RunningRedis;
   /** Starts a program of this repository under Node; `ready` is asked until it says so. */
   readonly node: (script: string, options: ProgramOptions) => Promise<GuardedProcess>;
   /** A new database with the migrated schema, on the same server. */
@@ -40,7 +40,7 @@ export async function startServices(settings: Readonly<Record<string, string>>):
   try {
     const postgres = await startPostgres({ dataDir: path.join(directory, 'postgres'), settings });
     stops.push(postgres.stop);
-    const redis = await startRedis(path.join(directory, 'redis'));
+    const redis = await startRedis({ dir: path.join(directory, 'redis'), say: (line) => console.log(line) });
     stops.push(redis.stop);
     return {
       directory,

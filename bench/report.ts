@@ -18,6 +18,11 @@ export interface Report {
 
 const shown = (value: number | null, digits = 1): string => (value === null ? 'n/a' : value.toFixed(digits));
 
+const byProgram = ({ cpuMsPerSagaByProgram }: Summary): string =>
+  Object.entries(cpuMsPerSagaByProgram)
+    .map(([name, ms]) => `${name} ${shown(ms, 2)}`)
+    .join(', ');
+
 /** A table for people: what was measured, for each, and how many times the bare loop's the system's is. */
 export function renderReport({ concurrency, openLoopPerSecond, rounds, system, bare, sweeps }: Report): string {
   const rows: (readonly [string, number | null, number | null, number])[] = [
@@ -51,7 +56,8 @@ export function renderReport({ concurrency, openLoopPerSecond, rounds, system, b
   return [
     `\nMedians of ${rounds} rounds:\n`,
     ...table,
-    `\nWithout assigning and delivering meanwhile: ${shown(sweeps.perSecondWithoutSweeps, 0)} sagas/s, ${shown(sweeps.cpuMsPerSagaWithoutSweeps, 2)} CPU ms per saga.`,
+    `\nCPU ms per saga by program: system ${byProgram(system)}; bare ${byProgram(bare)}.`,
+    `Without assigning and delivering meanwhile: ${shown(sweeps.perSecondWithoutSweeps, 0)} sagas/s, ${shown(sweeps.cpuMsPerSagaWithoutSweeps, 2)} CPU ms per saga.`,
     `Assigning and delivering alone: ${shown(sweeps.rowsPerSecond, 0)} rows/s, ${shown(sweeps.cpuMsPerRow, 2)} CPU ms per row; ${sweeps.backlogBefore} rows were due, ${sweeps.backlogAfter} still are.`,
   ].join('\n');
 }

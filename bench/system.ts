@@ -7,7 +7,7 @@ import { readJwtConfig } from '../src/config.ts';
 import { mintToken } from '../src/http/mint.ts';
 import { systemClock } from '../src/kernel/clock.ts';
 import { COMPENSATION_QUEUE, FORWARD_QUEUE, NOTIFICATION_QUEUE, TASK_QUEUE } from '../src/queues/names.ts';
-import { cpuMs } from './cpu.ts';
+import { cpuMeter } from './cpu.ts';
 import { runLoad } from './load.ts';
 import { freePort, type Started } from './programs.ts';
 import { seed, stayId, vacuum } from './seed.ts';
@@ -19,9 +19,8 @@ export interface System extends Subject {
   readonly sweep: (run: boolean) => Promise<void>;
   /** How much the sweeps have left to do. */
   readonly backlog: () => Promise<number>;
-  readonly cpuMs: () => number | null;
-  /** CPU time so far by program. */
-  readonly cpuByProgram: () => Readonly<Record<string, number | null>>;
+  /** Begins to count CPU time; what it returns, tells it. */
+  readonly meter: () => () => { readonly cpuMs: number | null };
   readonly databaseUrl: string;
   readonly close: () => Promise<void>;
 }
@@ -69,13 +68,12 @@ export async function startSystem(
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 2, application_name: 'bench' });
   const agent = new http.Agent({ keepAlive: true, maxSockets: 2_048 });
   const used: Record<Outcome, number> = { confirm: 0, rollback: 0 };
-  const programs = {
+  const meter = cpuMeter({
     api: [api.pid],
     worker: [worker.pid],
     postgres: [started.postgres.pid],
     redis: [started.redis.pid],
-  };
-  const roots = Object.values(programs).flat();
+  });
 
   async function count(text: string): Promise<number> {
     const { rows } = await pool.query<{ n: string }>(text);
@@ -91,8 +89,7 @@ export async function startSystem(
 
   return {
     databaseUrl,
-    cpuMs: () => cpuMs(roots),
-    cpuByProgram: () => Object.fromEntries(Object.entries(programs).map(([name, pids]) => [name, cpuMs(pids)])),
+    meter: meter.start,
     sweep: async (run) => {
       for (const queue of [notifications, tasks]) await (run ? queue.resume() : queue.pause());
       if (run) return;
@@ -106,7 +103,7 @@ export async function startSystem(
       const maxUnits = Math.min(plan.maxUnits, stays[outcome] - from);
       const expected = outcome === 'confirm' ? 200 : 409;
       const endedBefore = await count(ENDED[outcome]);
-      const cpuBefore = cpuMs(roots);
+      const stop = meter.start();
       const startedAt = performance.now();
       const result = await runLoad({ ...plan, maxUnits }, async (index) => {
         const { status, body } = await confirm(agent, port, token, stayId(outcome, from + index));
@@ -114,12 +111,12 @@ export async function startSystem(
       });
       if (!(await waitUntil(drained, DRAINED_WITHIN_MS, LOOK_EVERY_MS))) throw new Error('the queues did not drain');
       const elapsedMs = performance.now() - startedAt;
-      const cpuAfter = cpuMs(roots);
+      const cpu = stop();
       used[outcome] = from + result.done + result.failed;
       const ended = (await count(ENDED[outcome])) - endedBefore;
       if (ended !== result.done)
         throw new Error(`${result.done} sagas were answered for and ${ended} ended: ${result.failures.join('; ')}`);
-      return { ...result, elapsedMs, cpuMs: cpuBefore === null || cpuAfter === null ? null : cpuAfter - cpuBefore };
+      return { ...result, elapsedMs, ...cpu };
     },
     close: async () => {
       agent.destroy();

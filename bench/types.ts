@@ -8,6 +8,7 @@ export interface Measured extends LoadResult {
   readonly elapsedMs: number;
   /** Of all processes that do the work, the load's own not counted. Null where it cannot be read. */
   readonly cpuMs: number | null;
+  readonly cpuMsByProgram: Readonly<Record<string, number | null>>;
 }
 
 /** One of the two that are compared. */

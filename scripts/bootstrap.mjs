@@ -30,7 +30,14 @@ async function install() {
     const reason = reasonToInstall();
     if (reason !== null) {
       console.log(`Installing dependencies (${reason}) ...`);
-      const code = await npm(['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund']);
+      const code = await npm([
+        'ci',
+        '--include=dev',
+        '--include=optional',
+        '--no-audit',
+        '--no-fund',
+        '--loglevel=error',
+      ]);
       if (code !== 0) fail('npm ci failed; its own message is above.');
     }
     await completeInstall();

@@ -140,7 +140,11 @@ async function embeddedPostgres(): Promise<RunningPostgres> {
 
 async function embeddedRedis(): Promise<RunningRedis> {
   console.log('Starting Redis ...');
-  const redis = await startRedis({ dir: path.join(DATA_DIR, 'redis'), takeOver: true, say: (line) => console.log(line) });
+  const redis = await startRedis({
+    dir: path.join(DATA_DIR, 'redis'),
+    takeOver: true,
+    say: (line) => console.log(line),
+  });
   stops.push(redis.stop);
   void redis.ended().then((how) => unexpectedEnd('Redis', how));
   return redis;

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { type ServerType, serve } from '@hono/node-server';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { createDb, createPool } from './db/client.ts';
@@ -97,8 +98,14 @@ function listen(
   });
 }
 
-/** Lets requests under way finish, and closes connections that only wait. */
+/**
+ * Lets requests under way finish, and closes connections that only wait. A client that always has a next request for
+ * its connection would keep the server open, so it is told to close it.
+ */
 function closeServer(server: ServerType): Promise<void> {
+  server.prependListener('request', (_request: unknown, response: ServerResponse) => {
+    response.setHeader('Connection', 'close');
+  });
   return new Promise((resolve) => {
     server.close(() => resolve());
     if ('closeIdleConnections' in server) server.closeIdleConnections();

@@ -95,8 +95,11 @@ const lastUndoing = (definition: SagaDefinition): StepDefinition => {
   return step;
 };
 
-const isCompensated = (definition: SagaDefinition, step: StepDefinition): boolean =>
-  step.class === 'COMPENSABLE' && step.no < lastUndoing(definition).no;
+/** Whether its undoing falls due when the last undoing step fails; a call that failed may have acted, so its own does as well. */
+const isCompensated = (definition: SagaDefinition, step: StepDefinition): boolean => {
+  const last = lastUndoing(definition);
+  return step.compensation !== undefined && (step.no < last.no || (step.no === last.no && step.kind === 'call'));
+};
 
 /** Places of both directions at which something can go wrong. */
 interface Place {

@@ -3,8 +3,10 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Queue } from 'bullmq';
+import { Redis } from 'ioredis';
 import { startPostgres } from '../../scripts/services/postgres.ts';
 import { freePort } from '../../scripts/services/process.ts';
+import { startRedis } from '../../scripts/services/redis.ts';
 import { readJwtConfig } from '../../src/config.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { mintToken } from '../../src/http/mint.ts';
@@ -13,8 +15,8 @@ import { keyPrefix } from '../../src/queues/connection.ts';
 import { COMPENSATION_QUEUE, FORWARD_QUEUE } from '../../src/queues/names.ts';
 import { connectChaosDatabase, seedStays } from './chaos/database.ts';
 import { createDriver, PRINCIPAL } from './chaos/driver.ts';
+import { CHAOS_SCHEMA, CONFIRMATION_INVARIANTS, LINK_ANSWERS, RECOVERY } from './chaos/evidence.ts';
 import { createFleet } from './chaos/fleet.ts';
-import { CHAOS_SCHEMA, INVARIANTS, LINK_ANSWERS, RECOVERY } from './chaos/invariants-sql.ts';
 import {
   breakPostgres,
   checkHealth,
@@ -26,8 +28,8 @@ import {
   stopWorkers,
 } from './chaos/phases.ts';
 import { createRandom } from './chaos/random.ts';
-import { startChaosRedis } from './chaos/redis.ts';
 import { type Stage, settle } from './chaos/stage.ts';
+import { INVARIANTS } from './invariants.ts';
 
 /**
  * `npm run faults:smoke [-- seed]`: real processes, their own Postgres with full durability, their own Redis; faults of
@@ -87,12 +89,15 @@ async function run(): Promise<boolean> {
   say(`seed ${seed}, logs in ${directory}`);
   const [postgres, redis] = await Promise.all([
     startPostgres({ dataDir: path.join(directory, 'postgres') }),
-    startChaosRedis(directory),
+    startRedis({ dir: path.join(directory, 'redis'), appendonly: false }),
   ]);
   cleanUp.push(
     () => postgres.stop(),
-    () => redis.close(),
+    () => redis.stop(),
   );
+  const client = new Redis(redis.url, { maxRetriesPerRequest: null, retryStrategy: () => 200 });
+  client.on('error', () => undefined);
+  cleanUp.push(() => Promise.resolve(client.disconnect()));
   await migrate(postgres.url);
   const db = connectChaosDatabase(postgres.url);
   cleanUp.push(() => db.close());
@@ -142,7 +147,7 @@ async function run(): Promise<boolean> {
     ['workers are killed', () => killWorkers(stage)],
     ['the API dies between commit and publish', () => killBetweenCommitAndPublish(stage, dying, urlOf(ports[0]))],
     ['APIs are killed', () => killApis(stage)],
-    ['Redis loses everything', () => loseRedis(stage, redis)],
+    ['Redis loses everything', () => loseRedis(stage, redis, client)],
     ['Postgres restarts and cuts connections', () => breakPostgres(stage, postgres)],
     ['workers stop and go on', () => stopWorkers(stage)],
     ['requests repeat and collide', () => repeatAndCollide(stage)],
@@ -184,7 +189,8 @@ async function report(stage: Stage, quiet: boolean, redisUrl: string, partial: b
   await db.query(LINK_ANSWERS);
   if (!quiet) problems.push('sagas were still open 60 s after the last fault');
   for (const key of driver.unanswered) problems.push(`never answered: key ${key}`);
-  for (const surprise of fleet.surprises) problems.push(surprise);
+  for (const surprise of fleet.surprises) problems.push(`a process crashed: ${surprise}`);
+  for (const end of fleet.interferences) say(`somebody else's signal: ${end}`);
   await checkQueues(redisUrl, problems);
 
   say('recovery after the last fault before each saga ended, in seconds:');
@@ -211,13 +217,14 @@ async function report(stage: Stage, quiet: boolean, redisUrl: string, partial: b
   say(`requests: ${driver.attempts.length} attempts; processes started: ${fleet.starts()}`);
 
   let violations = 0;
-  for (const { id, says, query } of INVARIANTS) {
+  const invariants = Object.entries({ ...INVARIANTS, ...CONFIRMATION_INVARIANTS });
+  for (const [name, query] of invariants) {
     const rows = await db.query(query);
     if (rows.length === 0) continue;
     violations += rows.length;
-    problems.push(`${id} ${says}: ${rows.length} rows, such as ${JSON.stringify(rows.slice(0, 3))}`);
+    problems.push(`${name}: ${rows.length} rows, such as ${JSON.stringify(rows.slice(0, 3))}`);
   }
-  say(`invariants: ${INVARIANTS.length} checked, ${violations} violations`);
+  say(`invariants: ${invariants.length} checked, ${violations} violations`);
   for (const [line, count] of errorsIn(directory)) say(`  logged ${count} × ${line}`);
   if (problems.length > 0) say(`FAILED, seed ${seed}:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
   else say(`passed, seed ${seed}, in ${stamp().trim()}`);

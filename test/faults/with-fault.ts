@@ -90,7 +90,8 @@ function failing(work: Work, fault: Fault | undefined, state: FaultState): Work 
     return left >= 0;
   };
   const refuse = (): void => {
-    if (fault.mode === 'refuses' && !state.cured) throw new RoomyError('NO_STAFF_AVAILABLE', { details: { by: 'test' } });
+    if (fault.mode === 'refuses' && !state.cured)
+      throw new RoomyError('NO_STAFF_AVAILABLE', { details: { by: 'test' } });
   };
   if (work.kind === 'statement') {
     return {

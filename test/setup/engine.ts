@@ -143,9 +143,18 @@ export async function createTestbed(definitions: readonly SagaDefinition[]): Pro
   };
 }
 
-/** The clients' log of guarantees.md 3.5, and a shorter temper for undoing. */
+/**
+ * The clients' log of guarantees.md 3.5, and a shorter temper for undoing. Many installations share the database, one
+ * per prefix: each relay sees the orders of its own only, which row security of a lesser role brings about.
+ */
 const CHAOS = `
 CREATE SCHEMA chaos;
+GRANT USAGE ON SCHEMA public, chaos TO pg_database_owner;
+ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO pg_database_owner;
+GRANT ALL ON ALL TABLES IN SCHEMA public TO pg_database_owner;
+ALTER TABLE outbox ADD COLUMN installation text DEFAULT current_setting('chaos.installation', true);
+ALTER TABLE outbox ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_orders ON outbox USING (installation IS NOT DISTINCT FROM current_setting('chaos.installation', true));
 CREATE TABLE chaos.client_op (op_id text PRIMARY KEY DEFAULT gen_random_uuid()::text, principal text NOT NULL, idem_key text,
   http_status int NOT NULL, error_code text, saga_id text, body_sha256 bytea);
 CREATE FUNCTION chaos.impatient() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -181,7 +190,8 @@ interface WithSocket {
 }
 
 async function startProcess(options: StartOptions): Promise<TestProcess> {
-  const { prefix, databaseUrl, redisUrl, definitionOf, runOn = true } = options;
+  const { prefix, redisUrl, definitionOf, runOn = true } = options;
+  const databaseUrl = ofInstallation(options.databaseUrl, prefix);
   const log = createLogger('test', options.logLevel ?? 'silent');
   const sockets = new Set<WithSocket>();
   const pool = createPool({ connectionString: databaseUrl, max: 6, applicationName: prefix });
@@ -255,6 +265,12 @@ async function startProcess(options: StartOptions): Promise<TestProcess> {
       await db.destroy();
     },
   };
+}
+
+function ofInstallation(databaseUrl: string, prefix: string): string {
+  const url = new URL(databaseUrl);
+  url.searchParams.set('options', `-c role=pg_database_owner -c chaos.installation=${prefix}`);
+  return url.href;
 }
 
 async function forgetQueues(redisUrl: string, prefixes: readonly string[]): Promise<void> {

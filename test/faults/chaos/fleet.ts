@@ -16,8 +16,10 @@ export interface Fleet {
   retire(name: string): Promise<void>;
   /** Resolves with how the present process of the member ends. */
   ended(name: string): Promise<string>;
-  /** Ends that nobody had asked for. */
+  /** Ends that nobody had asked for: crashes. */
   readonly surprises: readonly string[];
+  /** Ends that somebody else asked for by a signal, such as another user of this machine. */
+  readonly interferences: readonly string[];
   readonly starts: () => number;
   close(): Promise<void>;
 }
@@ -44,6 +46,7 @@ const READY_WITHIN_MS = 30_000;
 export function createFleet(root: string, directory: string): Fleet {
   const members = new Map<string, Member>();
   const surprises: string[] = [];
+  const interferences: string[] = [];
   let starts = 0;
   let closing = false;
 
@@ -66,7 +69,10 @@ export function createFleet(root: string, directory: string): Fleet {
   function watch(member: Member): void {
     const { process: current } = member;
     void current.ended.then(async (how) => {
-      if (!member.expected && !closing) surprises.push(`${member.name} ended by itself: ${how}`);
+      if (!member.expected && !closing) {
+        const told = how === 'SIGTERM' || how === 'SIGINT' || said(member, 'stopping');
+        (told ? interferences : surprises).push(`${member.name} ended: ${how}`);
+      }
       member.expected = false;
       if (!member.wanted || member.respawn === false) return;
       await new Promise((resolve) => setTimeout(resolve, RESPAWN_AFTER_MS));
@@ -99,8 +105,7 @@ export function createFleet(root: string, directory: string): Fleet {
         .map((one) => one.name),
     ready: async (name, withinMs = READY_WITHIN_MS) => {
       const member = get(name);
-      const said = () => fs.readFileSync(member.log).subarray(member.logOffset).includes('"msg":"ready"');
-      if (!(await waitUntil(() => member.process.running() && said(), withinMs, 50)))
+      if (!(await waitUntil(() => member.process.running() && said(member, 'ready'), withinMs, 50)))
         throw new Error(`${name} was not ready within ${withinMs} ms, see ${member.log}`);
     },
     kill: async (name) => {
@@ -120,6 +125,7 @@ export function createFleet(root: string, directory: string): Fleet {
     },
     ended: (name) => get(name).process.ended,
     surprises,
+    interferences,
     starts: () => starts,
     close: async () => {
       closing = true;
@@ -132,5 +138,9 @@ export function createFleet(root: string, directory: string): Fleet {
     },
   };
 }
+
+/** Whether the present process of the member has logged this. */
+const said = (member: Member, message: string): boolean =>
+  fs.readFileSync(member.log).subarray(member.logOffset).includes(`"msg":"${message}"`);
 
 const sizeOf = (file: string): number => fs.statSync(file, { throwIfNoEntry: false })?.size ?? 0;

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
 import type { RunningPostgres } from '../../../scripts/services/postgres.ts';
+import type { RunningRedis } from '../../../scripts/services/redis.ts';
 import { newKey } from './driver.ts';
 import type { LaunchPlan } from './fleet.ts';
-import type { ChaosRedis } from './redis.ts';
 import {
   anyOperation,
   burst,
@@ -99,13 +100,13 @@ export async function killApis(stage: Stage, kills = 4): Promise<void> {
   await mustSettle(stage, 'the kills of the API');
 }
 
-export async function loseRedis(stage: Stage, redis: ChaosRedis): Promise<void> {
+export async function loseRedis(stage: Stage, redis: RunningRedis, client: Redis): Promise<void> {
   const { random, fleet, driver } = stage;
   for (let round = 0; round < 3; round += 1) {
     await pileUp(stage, 150);
     await sleep(random.between(5, 80));
     const open = await openSagas(stage);
-    await redis.client.flushall();
+    await client.flushall();
     await fault(stage, 'FLUSHALL');
     stage.say(`  FLUSHALL with ${open} sagas open`);
     await mustSettle(stage, 'FLUSHALL');
@@ -117,7 +118,7 @@ export async function loseRedis(stage: Stage, redis: ChaosRedis): Promise<void> 
     const open = await openSagas(stage);
     await redis.kill();
     await sleep(random.between(100, 1_500));
-    await redis.start();
+    await redis.restart({ empty: true });
     await fault(stage, 'Redis SIGKILL, back empty');
     stage.say(`  Redis killed with ${open} sagas open`);
     await stream.stop();
@@ -148,7 +149,7 @@ export async function loseRedis(stage: Stage, redis: ChaosRedis): Promise<void> 
   const late = await driver.attempt({ ...anyOperation(stage), prefer: 'respond-async' });
   if (late?.status !== 202) stage.problems.push(`an API started without Redis answered ${late?.status ?? 'nothing'}`);
   await sleep(3_000);
-  await redis.start();
+  await redis.restart({ empty: true });
   await fault(stage, 'Redis away, then back');
   await mustSettle(stage, 'Redis was back');
   await fleet.ready('worker-1');
