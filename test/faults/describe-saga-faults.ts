@@ -286,15 +286,17 @@ function deliveredTwice(place: Place): Scenario {
   };
 }
 
+/** Waits until `count` backends queue up behind what `client` has locked. */
 async function blockedBy(client: pg.Client, count: number): Promise<void> {
   await until(`${count} wait for the saga's row`, async () => {
-    const { rows } = await client.query<{ n: number }>(
-      `WITH RECURSIVE waiting AS (
-         SELECT pid FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))
-         UNION SELECT a.pid FROM waiting w JOIN pg_stat_activity a ON w.pid = ANY(pg_blocking_pids(a.pid)))
-       SELECT count(*)::int AS n FROM waiting`,
+    // Not pg_stat_activity, which stays as it was first seen until the transaction ends.
+    const { rowCount } = await client.query(
+      `WITH RECURSIVE blocked AS (SELECT DISTINCT pid, pg_blocking_pids(pid) AS by FROM pg_locks WHERE NOT granted),
+         behind AS (SELECT pid FROM blocked WHERE pg_backend_pid() = ANY(by)
+           UNION SELECT blocked.pid FROM behind JOIN blocked ON behind.pid = ANY(blocked.by))
+       SELECT pid FROM behind`,
     );
-    return (rows[0]?.n ?? 0) >= count ? true : undefined;
+    return (rowCount ?? 0) >= count ? true : undefined;
   });
 }
 

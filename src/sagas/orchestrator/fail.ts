@@ -53,10 +53,14 @@ async function failInTransaction(tx: Tx, state: SagaState, failure: FinalFailure
       details: { step: step.name, code: error.code },
     }),
   );
-  const park = direction === 'C' || step.class === 'RETRIABLE' || (step.onExhausted === 'park' && !failure.refused);
+  const park = direction === 'C' || isPastPivot(failure) || (step.onExhausted === 'park' && !failure.refused);
   if (park) return parkSaga(tx, state, saga.version, failure);
   return turnRound(tx, state, saga, failure);
 }
+
+/** Behind the point of no return there is only forward, for a read as well, whose own class does not tell. */
+const isPastPivot = ({ definition, step }: FinalFailure): boolean =>
+  step.class === 'RETRIABLE' || definition.steps.some((one) => one.class === 'PIVOT' && one.no < step.no);
 
 async function markFailed(tx: Tx, sagaId: string, { step, direction, error, attempt }: FinalFailure): Promise<boolean> {
   const row = await tx

@@ -103,7 +103,7 @@ export async function killApis(stage: Stage, kills = 4): Promise<void> {
 export async function loseRedis(stage: Stage, redis: RunningRedis, client: Redis): Promise<void> {
   const { random, fleet, driver } = stage;
   for (let round = 0; round < 3; round += 1) {
-    await pileUp(stage, 150);
+    await pileUp(stage, 120);
     await sleep(random.between(5, 80));
     const open = await openSagas(stage);
     await client.flushall();

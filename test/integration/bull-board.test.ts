@@ -1,0 +1,166 @@
+import type { Hono } from 'hono';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { recordAudit } from '../../src/domain/audit/record.ts';
+import { createTokenVerifier } from '../../src/http/auth.ts';
+import { mintToken } from '../../src/http/mint.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { createLogger } from '../../src/kernel/log.ts';
+import { createOpsApp } from '../../src/ops/app.ts';
+import type { OpsEnv } from '../../src/ops/guard.ts';
+import { stepJobId } from '../../src/queues/jobs.ts';
+import { COMPENSATION_QUEUE, FORWARD_QUEUE } from '../../src/queues/names.ts';
+import { confirmReservation } from '../../src/sagas/index.ts';
+import { PLANT, withFault } from '../faults/with-fault.ts';
+import { prepareStays, seedStay } from '../sagas/confirmation.ts';
+import { createTestbed, restOf, type Testbed, type TestProcess, until } from '../setup/engine.ts';
+
+/** Operators press Retry in the real Bull Board, over the real orchestrator. */
+
+const ORIGIN = 'http://ops.test';
+const jwt = {
+  keys: [{ kid: 'k1', secret: new TextEncoder().encode('a secret of the tests that is long enough') }],
+  issuer: 'roomy',
+  audience: 'roomy-api',
+};
+
+let bed: Testbed;
+let process: TestProcess;
+let board: Hono<OpsEnv>;
+let cookie: string;
+
+beforeAll(async () => {
+  bed = await createTestbed([confirmReservation]);
+  await PLANT_IN(bed);
+  await prepareStays(bed.db);
+  process = await bed.start({ prefix: bed.newPrefix() });
+  const verify = createTokenVerifier(jwt, systemClock);
+  board = createOpsApp({
+    db: process.db,
+    queues: process.engine.queues.queues,
+    orchestrator: process.engine.orchestrator,
+    verifyToken: async (token) => {
+      const caller = await verify(`Bearer ${token}`);
+      return { sub: caller.principal, role: caller.kind === 'person' ? caller.role : null };
+    },
+    audit: (entry) => recordAudit(process.db, entry),
+    log: createLogger('test', 'silent'),
+  });
+  const token = await mintToken(jwt, systemClock, { sub: 'olivia', grant: { role: 'OPS' }, lifetimeSeconds: 600 });
+  const answer = await call('/login', { method: 'POST', body: new URLSearchParams({ token }) });
+  cookie = (answer.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
+});
+afterAll(() => bed.drop());
+
+const PLANT_IN = async (target: Testbed): Promise<void> => {
+  const client = await target.client();
+  await client.query(PLANT);
+};
+
+const call = (path: string, init: RequestInit = {}): Promise<Response> => {
+  const headers = new Headers({ 'sec-fetch-site': 'same-origin', ...(cookie ? { cookie } : {}) });
+  return Promise.resolve(board.request(`${ORIGIN}${path}`, { redirect: 'manual', ...init, headers }));
+};
+const pressRetry = (queue: string, jobId: string): Promise<Response> =>
+  call(`/queues/api/queues/${queue}/${encodeURIComponent(jobId)}/retry`, { method: 'PUT' });
+
+const auditsOf = async (sagaId: string): Promise<string[]> => {
+  const rows = await bed.db
+    .selectFrom('audit_log')
+    .select(['event', 'actor'])
+    .where('saga_id', '=', sagaId)
+    .orderBy('seq')
+    .execute();
+  return rows.map(({ event, actor }) => `${event} ${actor}`);
+};
+const failedJob = (queue: string, jobId: string): Promise<true> =>
+  until(`job ${jobId} is red`, async () =>
+    (await process.engine.queues.queue(queue).getJobState(jobId)) === 'failed' ? true : undefined,
+  );
+
+describe('Retry in Bull Board', () => {
+  it('resumes a compensation that gave up, to the end of the chain, in the name of the operator', async () => {
+    const { definition } = await withFault(bed, confirmReservation, [
+      { step: 6, direction: 'F', mode: 'refuses' },
+      { step: 4, direction: 'C', mode: 'breaks', times: 2 },
+    ]);
+    const id = await seedStay(bed.db);
+    const { sagaId } = await bed.accept(process, definition, { subjectId: id, input: { reservationId: id } });
+    expect(await restOf(bed.db, sagaId)).toBe('parked');
+    const jobId = stepJobId(sagaId, 2, 'C', 4);
+    await failedJob(COMPENSATION_QUEUE, jobId);
+
+    expect((await pressRetry(COMPENSATION_QUEUE, jobId)).status).toBeLessThan(300);
+    expect(await restOf(bed.db, sagaId)).toBe('compensated');
+    const steps = await bed.db
+      .selectFrom('saga_step')
+      .select(['step_no', 'status', 'done_at_version'])
+      .where('saga_id', '=', sagaId)
+      .where('direction', '=', 'C')
+      .orderBy('done_at_version')
+      .execute();
+    expect(steps.map(({ step_no, status }) => `${step_no} ${status}`)).toEqual([
+      '5 done',
+      '4 done',
+      '3 done',
+      '2 done',
+    ]);
+    expect(await auditsOf(sagaId)).toContain('SAGA_RESUMED olivia');
+  });
+
+  it('leaves nothing waiting in the queues when the chain was resumed through the API instead', async () => {
+    const { definition } = await withFault(bed, confirmReservation, [
+      { step: 6, direction: 'F', mode: 'refuses' },
+      { step: 5, direction: 'C', mode: 'breaks', times: 2 },
+    ]);
+    const id = await seedStay(bed.db);
+    const { sagaId } = await bed.accept(process, definition, { subjectId: id, input: { reservationId: id } });
+    expect(await restOf(bed.db, sagaId)).toBe('parked');
+    await failedJob(COMPENSATION_QUEUE, stepJobId(sagaId, 2, 'C', 5));
+    await process.engine.orchestrator.retry({ sagaId, by: 'olivia', requestId: null, via: 'api' });
+    expect(await restOf(bed.db, sagaId)).toBe('compensated');
+    await until('no job of the old chain waits', async () => {
+      const counts = await process.engine.queues
+        .queue(COMPENSATION_QUEUE)
+        .getJobCounts('waiting-children', 'wait', 'active', 'delayed');
+      return Object.values(counts).every((count) => count === 0) ? true : undefined;
+    });
+  });
+
+  it('does nothing for a saga that has ended, and says so in the audit trail', async () => {
+    const { definition } = await withFault(bed, confirmReservation, [{ step: 3, direction: 'F', mode: 'refuses' }]);
+    const id = await seedStay(bed.db);
+    const { sagaId } = await bed.accept(process, definition, { subjectId: id, input: { reservationId: id } });
+    expect(await restOf(bed.db, sagaId)).toBe('compensated');
+    const jobId = stepJobId(sagaId, 1, 'F', 3);
+    await failedJob(FORWARD_QUEUE, jobId);
+    const before = await bed.db.selectFrom('saga').selectAll().where('id', '=', sagaId).executeTakeFirstOrThrow();
+
+    expect((await pressRetry(FORWARD_QUEUE, jobId)).status).toBeLessThan(300);
+    await until('the job has run', async () =>
+      (await process.engine.queues.queue(FORWARD_QUEUE).getJobState(jobId)) === 'completed' ? true : undefined,
+    );
+    expect(await bed.db.selectFrom('saga').selectAll().where('id', '=', sagaId).executeTakeFirstOrThrow()).toEqual(
+      before,
+    );
+    expect((await auditsOf(sagaId)).at(-1)).toBe('STALE_RETRY olivia');
+  });
+
+  it('resumes a forward step that was parked for a person', async () => {
+    const { definition } = await withFault(bed, confirmReservation, [
+      { step: 4, direction: 'F', mode: 'breaks', times: 2 },
+    ]);
+    const patient = {
+      ...definition,
+      steps: definition.steps.map((step) => ({ ...step, onExhausted: 'park' as const })),
+    };
+    bed.register(patient);
+    const id = await seedStay(bed.db);
+    const { sagaId } = await bed.accept(process, patient, { subjectId: id, input: { reservationId: id } });
+    expect(await restOf(bed.db, sagaId)).toBe('parked');
+    const jobId = stepJobId(sagaId, 1, 'F', 4);
+    await failedJob(FORWARD_QUEUE, jobId);
+
+    expect((await pressRetry(FORWARD_QUEUE, jobId)).status).toBeLessThan(300);
+    expect(await restOf(bed.db, sagaId)).toBe('completed');
+  });
+});
