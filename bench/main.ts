@@ -97,13 +97,15 @@ async function measured(name: Name, subject: Subject, outcome: Outcome, plan: Lo
 }
 
 /** The concurrency with the most sagas a second, for each of the two by itself. */
-async function chooseConcurrency(subjects: Readonly<Record<Name, Subject>>) {
+async function chooseConcurrency(subjects: { readonly system: System; readonly bare: Subject }) {
   const best: Record<Name, { concurrency: number; perSecond: number }> = {
     system: { concurrency: 0, perSecond: 0 },
     bare: { concurrency: 0, perSecond: 0 },
   };
   for (const concurrency of CONCURRENCIES) {
     for (const name of NAMES) {
+      // As in the rounds, or the rate for the open loop would be a share of something else.
+      await subjects.system.sweep(name === 'system');
       const rate = perSecond(
         await measured(name, subjects[name], 'confirm', saturation(concurrency, calibrationSeconds)),
       );
