@@ -195,8 +195,10 @@ export type Summary = ReturnType<typeof summary>;
 async function main(): Promise<number> {
   const profile = createProfile(given.profile);
   const started = await startServices(profile.postgresSettings);
+  let interrupted = false;
   const interrupt = (): void => {
-    void started.stop().then(() => process.exit(130));
+    interrupted = true;
+    void started.stop().finally(() => process.exit(130));
   };
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt);
   let system: System | undefined;
@@ -266,6 +268,10 @@ async function main(): Promise<number> {
     const verdict = `${ratio.toFixed(2)} of the bare loop's sagas/s (at least ${MIN_THROUGHPUT_RATIO}), idle p50 ${idleRatio.toFixed(2)} times its (below ${MAX_IDLE_RATIO})`;
     say(`${kept ? 'Targets met' : 'Targets missed'}: ${verdict}`);
     return given.check && !kept ? 1 : 0;
+  } catch (error) {
+    // What the interruption broke off is no news; its end is near.
+    if (interrupted) await new Promise(() => {});
+    throw error;
   } finally {
     await system?.close().catch((error: unknown) => console.error(error));
     await started.stop();

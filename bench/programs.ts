@@ -33,7 +33,9 @@ export async function startServices(settings: Readonly<Record<string, string>>):
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'roomy-bench-'));
   // Postgres may run under another account, which must be able to get there.
   fs.chmodSync(directory, 0o755);
-  const stops: (() => Promise<void>)[] = [async () => fs.rmSync(directory, { recursive: true, force: true })];
+  const remove = (): void => fs.rmSync(directory, { recursive: true, force: true });
+  process.once('exit', remove);
+  const stops: (() => Promise<void>)[] = [async () => remove()];
   const stop = async (): Promise<void> => {
     for (const end of stops.splice(0).reverse()) await end().catch((error: unknown) => console.error(error));
   };

@@ -68,6 +68,9 @@ export async function startSystem(
     lifetimeSeconds: 3_600,
   });
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 2, application_name: 'bench' });
+  // When the bench is interrupted, the servers go first; a query under way fails by itself.
+  pool.on('error', () => undefined);
+  for (const queue of queues) queue.on('error', () => undefined);
   const agent = new http.Agent({ keepAlive: true, maxSockets: 2_048 });
   const used: Record<Outcome, number> = { confirm: 0, rollback: 0 };
   const meter = cpuMeter({

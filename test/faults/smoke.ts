@@ -277,7 +277,7 @@ function errorsIn(folder: string): [string, number][] {
       if (text !== null) tally.set(text, (tally.get(text) ?? 0) + 1);
     }
   }
-  return [...tally].sort((a, b) => b[1] - a[1]).slice(0, 25);
+  return [...tally].sort((a, b) => b[1] - a[1]).slice(0, 40);
 }
 
 function summaryOf(line: string): string | null {

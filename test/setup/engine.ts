@@ -45,6 +45,8 @@ export interface ProcessOptions {
   readonly databaseUrl?: string;
   /** Starts the relay's loop. Default true. */
   readonly relay?: boolean;
+  /** What this build knows. Default: every definition of the testbed. */
+  readonly knows?: (name: string, version?: number) => SagaDefinition | undefined;
   readonly logLevel?: string;
 }
 
@@ -190,7 +192,8 @@ interface WithSocket {
 }
 
 async function startProcess(options: StartOptions): Promise<TestProcess> {
-  const { prefix, redisUrl, definitionOf, runOn = true } = options;
+  const { prefix, redisUrl, runOn = true } = options;
+  const definitionOf = options.knows ?? options.definitionOf;
   const databaseUrl = ofInstallation(options.databaseUrl, prefix);
   const log = createLogger('test', options.logLevel ?? 'silent');
   const sockets = new Set<WithSocket>();

@@ -129,6 +129,8 @@ export async function sendCall(
   const done = direction === 'F' ? state.done : { ...state.done, own: state.done[step.name] };
   const timeout = AbortSignal.timeout(step.timeoutMs);
   const bounded = AbortSignal.any([signal, timeout]);
+  // An abort that came before this line raises no event any more, and would leave the call without a bound.
+  if (bounded.aborted) throw new RoomyError('STEP_TIMEOUT', { cause: bounded.reason });
   const aborted = new Promise<never>((_, reject) => {
     bounded.addEventListener('abort', () => reject(new RoomyError('STEP_TIMEOUT', { cause: bounded.reason })), {
       once: true,

@@ -178,7 +178,8 @@ export function createReconciliation(
       const definition = state ? definitionOf(state.name, state.definitionVersion) : undefined;
       const direction = state ? directionOf(state.status) : null;
       const step: StepDefinition | undefined = definition?.steps[(state?.currentStep ?? 0) - 1];
-      if (!state || !definition || !step || direction === null) return null;
+      // A saga that has turned round meanwhile has no deadline any more: its undoing is not to be cut short.
+      if (!state || !definition || !step || direction !== 'F') return null;
       const error = {
         code: 'SAGA_DEADLINE',
         text: CATALOGUE.SAGA_DEADLINE.text,
