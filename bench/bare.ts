@@ -27,7 +27,10 @@ export async function startBare(started: Started, stays: Readonly<Record<Outcome
       const ended = new AbortController();
       const answered = once(program.child, 'message', { signal: ended.signal });
       void program.ended.then(() => ended.abort());
-      program.child.send({ outcome, plan: { ...plan, maxUnits }, from } satisfies BareOrder);
+      // When the program has ended, the answer is what fails.
+      if (program.running())
+        program.child.send({ outcome, plan: { ...plan, maxUnits }, from } satisfies BareOrder, () => undefined);
+      else ended.abort();
       const [{ result, elapsedMs }] = (await answered) as [BareAnswer];
       const cpu = stop();
       used[outcome] = from + result.done + result.failed;

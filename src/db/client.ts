@@ -67,12 +67,26 @@ function nameOf(text: string): string | undefined {
  * (speed.md). This pool names each query by the hash of its text; the server prepares it once per connection.
  */
 function namingPool(pool: pg.Pool): pg.Pool {
-  const named = new WeakSet<pg.PoolClient>();
+  const wrapped = new WeakSet<pg.PoolClient>();
+  /** Connections that did not answer in time: half open, perhaps for a quarter of an hour, so they are not used again. */
+  const silent = new WeakSet<pg.PoolClient>();
   const connect = async (): Promise<pg.PoolClient> => {
     const client = await pool.connect();
-    if (!named.has(client)) {
-      named.add(client);
-      const send = client.query.bind(client) as (...args: readonly unknown[]) => unknown;
+    // The pool puts a fresh `release` on a client each time it hands it out.
+    const release = client.release.bind(client);
+    client.release = (error) => release(error || silent.has(client));
+    if (!wrapped.has(client)) {
+      wrapped.add(client);
+      const query = client.query.bind(client) as (...args: readonly unknown[]) => unknown;
+      const send = (...args: readonly unknown[]): unknown => {
+        const sent = query(...args);
+        if (sent instanceof Promise) {
+          sent.catch((error: unknown) => {
+            if (error instanceof Error && error.message === 'Query read timeout') silent.add(client);
+          });
+        }
+        return sent;
+      };
       client.query = ((text: unknown, values: unknown, ...rest: readonly unknown[]) => {
         if (typeof text !== 'string' || !Array.isArray(values) || values.length === 0)
           return send(text, values, ...rest);

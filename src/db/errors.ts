@@ -10,8 +10,8 @@ export type DbFailure =
 const REFUSED = 'RM001';
 const CONTENTION = new Set(['40001', '40P01', '55P03']);
 const CONSTRAINT = /^23/;
-/** Connection lost, server going down or starting, too many connections, idle-in-transaction cut, disk full. */
-const UNREACHABLE = /^(08|57P0|53)|^25P0[34]$/;
+/** Connection lost, server going down or starting, too many connections, idle-in-transaction cut, disk full, read-only after a fail-over. */
+const UNREACHABLE = /^(08|57P0|53)|^25P0[34]$|^25006$/;
 const UNREACHABLE_ERRNO = new Set([
   'ECONNREFUSED',
   'ECONNRESET',

@@ -47,15 +47,12 @@ describe('the split of an amount', () => {
     expect(parts.reduce((sum, part) => sum + BigInt(part), 0n)).toBe(BigInt(Number.MAX_SAFE_INTEGER));
   });
 
-  it.each([
-    [[7_000, 2_500, 400]],
-    [[7_000, 2_500, 501]],
-    [[10_500, -500]],
-    [[5_000.5, 4_999.5]],
-    [[]],
-  ])('refuses the shares %j', (basisPoints) => {
-    expect(() => allocate(100, basisPoints)).toThrow(RangeError);
-  });
+  it.each([[[7_000, 2_500, 400]], [[7_000, 2_500, 501]], [[10_500, -500]], [[5_000.5, 4_999.5]], [[]]])(
+    'refuses the shares %j',
+    (basisPoints) => {
+      expect(() => allocate(100, basisPoints)).toThrow(RangeError);
+    },
+  );
   it.each([-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53])('refuses the amount %d', (amount) => {
     expect(() => allocate(amount, SPLIT)).toThrow(RangeError);
   });

@@ -2,6 +2,7 @@ import type { Queue } from 'bullmq';
 import type { Redis } from 'ioredis';
 import { sql } from 'kysely';
 import type { Db } from '../db/client.ts';
+import { retryContention } from '../db/errors.ts';
 import type { Direction } from '../db/schema.ts';
 import { pause } from '../kernel/clock.ts';
 import { newId } from '../kernel/ids.ts';
@@ -35,9 +36,13 @@ export interface Reconciler {
 }
 
 const TICK_MS = 5_000;
+const LOOK_MS = 1_000;
 /** There is nothing to dispatch to while Redis is away; it is looked for this often. */
 const AWAIT_REDIS_MS = 200;
 const BATCH = 200;
+/** One tick goes on while batches are full: after a loss of Redis all open sagas are due. */
+const MAX_ROUNDS = 50;
+const LANES = 8;
 /** All open sagas become due for a check within this after Redis was lost, so that they do not come at once. */
 const SPREAD_PER_SECOND = 500;
 
@@ -54,12 +59,21 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   const { db, log } = parts;
   const stopping = new AbortController();
   let loop: Promise<void> = Promise.resolve();
+  let nextTickAt = 0;
 
   async function tick(): Promise<void> {
     await noticeLostRedis(parts);
     await parts.upsertSchedules();
-    const idle = await takeIdle(db);
-    for (const saga of idle) await reconcile(parts, saga);
+    for (let round = 0; round < MAX_ROUNDS && !stopping.signal.aborted; round += 1) {
+      const { idle, full } = await takeIdle(db);
+      await inLanes(idle, (saga) => reconcile(parts, saga));
+      if (!full) break;
+    }
+  }
+
+  /** An emptied Redis is noticed between ticks. */
+  async function tickIfLost(): Promise<void> {
+    if ((await parts.redis.exists(generationKey(parts.prefix))) === 0) await tick();
   }
 
   return {
@@ -71,8 +85,12 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
             await pause(AWAIT_REDIS_MS, stopping.signal);
             continue;
           }
-          await tick().catch((error: unknown) => log.warn({ err: error }, 'reconciliation was cut short'));
-          await pause(TICK_MS, stopping.signal);
+          const due = performance.now() >= nextTickAt;
+          if (due) nextTickAt = performance.now() + TICK_MS;
+          await (due ? tick() : tickIfLost()).catch((error: unknown) => {
+            log.warn({ err: error }, 'reconciliation was cut short');
+          });
+          await pause(LOOK_MS, stopping.signal);
         }
       })();
     },
@@ -103,7 +121,7 @@ async function reconcile({ reconciliation, publish, queue, log }: ReconcilerPart
 }
 
 /** What is claimed by a call under a live lease, and what the relay has yet to publish, is left alone. */
-async function takeIdle(db: Db): Promise<readonly IdleSaga[]> {
+async function takeIdle(db: Db): Promise<{ readonly idle: readonly IdleSaga[]; readonly full: boolean }> {
   const { rows } = await sql<IdleSaga & { readonly busy: boolean }>`
     UPDATE saga s SET next_check_at = now() + interval '5 seconds'
      WHERE s.id IN (SELECT id FROM saga WHERE status IN ('pending', 'running', 'compensating') AND next_check_at <= now()
@@ -114,10 +132,21 @@ async function takeIdle(db: Db): Promise<readonly IdleSaga[]> {
         OR EXISTS (SELECT FROM outbox o WHERE o.saga_id = s.id AND o.kind <> 'ALERT' AND o.published_at IS NULL) AS busy`.execute(
     db,
   );
-  return rows.filter((row) => row.expired || !row.busy);
+  return { idle: rows.filter((row) => row.expired || !row.busy), full: rows.length === BATCH };
+}
+
+/** A few at a time, each lane one after the other. */
+async function inLanes<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const left = items.values();
+  const lane = async (): Promise<void> => {
+    for (const item of left) await work(item);
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
 }
 
 const LIVE = new Set(['waiting', 'active', 'delayed', 'prioritized']);
+
+const generationKey = (prefix: string): string => `${prefix}:generation`;
 
 /** A chain of waiting parents with no job that can run below them is as lost as no job at all. */
 async function hasLiveJob(queueOf: (name: string) => Queue, saga: IdleSaga): Promise<boolean> {
@@ -135,13 +164,17 @@ async function hasLiveJob(queueOf: (name: string) => Queue, saga: IdleSaga): Pro
  * came back empty: every open saga is due for a check now.
  */
 async function noticeLostRedis({ db, redis, prefix, log }: ReconcilerParts): Promise<void> {
-  const key = `${prefix}:generation`;
+  const key = generationKey(prefix);
   if ((await redis.get(key)) !== null) return;
-  const won = await redis.set(key, newId('redis'), 'NX');
-  if (won === null) return;
-  const { numAffectedRows } = await sql`
+  // First the sagas, then the key: a crash between the two only checks them once more.
+  const { numAffectedRows } = await retryContention(() =>
+    sql`
     UPDATE saga s SET next_check_at = now() + (o.n / ${SPREAD_PER_SECOND}::int) * interval '1 second'
-      FROM (SELECT id, row_number() OVER (ORDER BY requested_at) - 1 AS n FROM saga WHERE status IN ('pending', 'running', 'compensating')) o
-     WHERE s.id = o.id AND s.status IN ('pending', 'running', 'compensating')`.execute(db);
+      FROM (SELECT id, row_number() OVER (ORDER BY requested_at) - 1 AS n
+              FROM (SELECT id, requested_at FROM saga WHERE status IN ('pending', 'running', 'compensating')
+                     ORDER BY requested_at FOR UPDATE SKIP LOCKED) open) o
+     WHERE s.id = o.id`.execute(db),
+  );
+  await redis.set(key, newId('redis'), 'NX');
   log.warn({ openSagas: Number(numAffectedRows ?? 0) }, 'redis is empty: open sagas are checked');
 }

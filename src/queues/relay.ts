@@ -134,8 +134,8 @@ interface DueRow {
 }
 
 /** One batch: leased first, so that no transaction is open while Redis is spoken to. Answers how many rows it took. */
-async function drain({ db, log }: RelayParts, add: (order: FlowOrder) => Promise<void>): Promise<number> {
-  const rows = await leaseDue(db);
+async function drain({ db, log, isReady }: RelayParts, add: (order: FlowOrder) => Promise<void>): Promise<number> {
+  const rows = await leaseDue(db, isReady());
   const done: number[] = [];
   for (const row of rows) {
     try {
@@ -163,11 +163,13 @@ async function drain({ db, log }: RelayParts, add: (order: FlowOrder) => Promise
 /** A relay that dies with a batch loses it to the others after this. */
 const LEASE_SECONDS = 5;
 
-async function leaseDue(db: Db): Promise<readonly DueRow[]> {
+/** While Redis is away only alerts can go anywhere; the orders stay due for the moment when it is back. */
+async function leaseDue(db: Db, withOrders: boolean): Promise<readonly DueRow[]> {
   const { rows } = await sql<DueRow>`
     WITH due AS (
       UPDATE outbox SET available_at = now() + ${LEASE_SECONDS}::int * interval '1 second', attempts = attempts + 1
        WHERE id IN (SELECT id FROM outbox WHERE published_at IS NULL AND available_at <= now()
+                       AND (${withOrders}::boolean OR kind = 'ALERT')
                      ORDER BY available_at, id LIMIT ${BATCH}::int FOR UPDATE SKIP LOCKED) RETURNING *)
     SELECT due.id, due.kind, due.saga_id, due.payload, due.attempts, due.dedupe_key, s.name, s.definition_ver,
       -- An order of an earlier generation asks for nothing any more.

@@ -45,7 +45,7 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): Worker {
       removeOnFail: { age: 86_400, count: 1_000 },
     },
   );
-  worker.on('error', (error) => log.warn({ reason: messageOf(error) }, 'delivery worker'));
+  worker.on('error', (error) => log.debug({ reason: messageOf(error) }, 'delivery worker'));
   worker.on('failed', (_job, error) => log.error({ err: error }, 'a delivery sweep failed'));
   return worker;
 }

@@ -105,8 +105,7 @@ describe('what a job may cause', () => {
       fc.property(states, pointers, (state, pointer) => {
         if (decide(state, definition, pointer).kind !== 'done') return;
         const ended = state.status === 'completed' || state.status === 'compensated';
-        const behind =
-          pointer.direction === 'F' ? pointer.step < state.currentStep : pointer.step > state.currentStep;
+        const behind = pointer.direction === 'F' ? pointer.step < state.currentStep : pointer.step > state.currentStep;
         expect(ended || behind).toBe(true);
       }),
     );
