@@ -6,7 +6,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { watchLifeline } from './lifeline.ts';
 import { type RunningPostgres, startPostgres } from './services/postgres.ts';
-import { type GuardedProcess, isAlive, runsWith, spawnGuarded } from './services/process.ts';
+import { codeOf, type GuardedProcess, runsWith, spawnGuarded } from './services/process.ts';
 import { type RunningRedis, startRedis } from './services/redis.ts';
 
 /** `npm start`: services, migrations, demo data, API and worker, until Ctrl-C. */
@@ -19,6 +19,9 @@ const PORT = Number(process.env['PORT'] ?? 3000);
 const OPS_PORT = Number(process.env['OPS_PORT'] ?? 3001);
 const READY_WITHIN_MS = 60_000;
 const MAX_RESTARTS = 20;
+const LOCK_ATTEMPTS = 3;
+/** Of each log, looked at when it is opened; one older file is kept. */
+const LOG_LIMIT_BYTES = 20_000_000;
 
 const stops: (() => Promise<void> | void)[] = [];
 let stopping: Promise<void> | null = null;
@@ -43,6 +46,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   });
 }
 watchLifeline(() => void end(0));
+// A closed terminal is no reason to fall over: SIGHUP or the lifeline ends us in order.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
 try {
   await main(process.argv.includes('--fresh'));
@@ -54,8 +59,8 @@ try {
 }
 
 async function main(fresh: boolean): Promise<void> {
-  await Promise.all([refuseTaken('PORT', PORT, '0.0.0.0'), refuseTaken('OPS_PORT', OPS_PORT, '127.0.0.1')]);
   takeDataDir();
+  await Promise.all([refuseTaken('PORT', PORT, '0.0.0.0'), refuseTaken('OPS_PORT', OPS_PORT, '127.0.0.1')]);
   if (fresh) wipe();
   const databaseUrl = process.env['DATABASE_URL'] ?? (await embeddedPostgres()).url;
   const redisUrl = process.env['REDIS_URL'] ?? (await embeddedRedis()).url;
@@ -69,12 +74,7 @@ async function main(fresh: boolean): Promise<void> {
     PORT: String(PORT),
     OPS_PORT: String(OPS_PORT),
   };
-  fs.writeFileSync(
-    RUNTIME_FILE,
-    JSON.stringify({ pid: process.pid, DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, JWT_KEYS: jwtKeys }),
-    { mode: 0o600 },
-  );
-  stops.push(() => fs.rmSync(RUNTIME_FILE, { force: true }));
+  recordRuntime({ DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, JWT_KEYS: jwtKeys });
 
   console.log('Preparing the database and the demo data ...');
   once('src/migrate.ts', env);
@@ -103,20 +103,32 @@ async function refuseTaken(name: string, port: number, host: string): Promise<vo
   });
 }
 
+/** The record of a running start is its lock as well, made in one step: two that begin together must not share data. */
 function takeDataDir(): void {
   fs.mkdirSync(DATA_DIR, { recursive: true });
-  const running = readJson<{ pid?: number }>(RUNTIME_FILE);
-  if (
-    running?.pid !== undefined &&
-    running.pid !== process.pid &&
-    isAlive(running.pid) &&
-    runsWith(running.pid, 'start.ts')
-  ) {
-    throw new Error(
-      `npm start is already running on ${DATA_DIR} (process ${running.pid}). Stop it, or set ROOMY_DATA_DIR and PORT for a second one.`,
-    );
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      fs.writeFileSync(RUNTIME_FILE, JSON.stringify({ pid: process.pid }), { mode: 0o600, flag: 'wx' });
+      stops.push(() => fs.rmSync(RUNTIME_FILE, { force: true }));
+      return;
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST' || attempt === LOCK_ATTEMPTS) throw error;
+    }
+    const pid = readJson<{ pid?: number }>(RUNTIME_FILE)?.pid;
+    if (pid !== undefined && pid !== process.pid && runsWith(pid, 'start.ts')) {
+      throw new Error(
+        `npm start is already running on ${DATA_DIR} (process ${pid}). Stop it, or set ROOMY_DATA_DIR and PORT for a second one.`,
+      );
+    }
+    fs.rmSync(RUNTIME_FILE, { force: true });
   }
-  fs.rmSync(RUNTIME_FILE, { force: true });
+}
+
+/** For `npm run token` and `npm run migrate`. Replaced in one step, so that nobody reads half of it. */
+function recordRuntime(variables: Readonly<Record<string, string>>): void {
+  const unfinished = `${RUNTIME_FILE}.unfinished`;
+  fs.writeFileSync(unfinished, JSON.stringify({ pid: process.pid, ...variables }), { mode: 0o600 });
+  fs.renameSync(unfinished, RUNTIME_FILE);
 }
 
 /** Only what `npm start` made itself; databases of others are not ours to empty. */
@@ -134,7 +146,7 @@ async function embeddedPostgres(): Promise<RunningPostgres> {
   console.log('Starting Postgres ...');
   const postgres = await startPostgres({ dataDir: path.join(DATA_DIR, 'postgres'), takeOver: true });
   stops.push(postgres.stop);
-  void postgres.ended().then((how) => unexpectedEnd('Postgres', how));
+  watchService('Postgres', postgres);
   return postgres;
 }
 
@@ -146,14 +158,33 @@ async function embeddedRedis(): Promise<RunningRedis> {
     say: (line) => console.log(line),
   });
   stops.push(redis.stop);
-  void redis.ended().then((how) => unexpectedEnd('Redis', how));
+  watchService('Redis', redis);
   return redis;
 }
 
-function unexpectedEnd(name: string, how: string): void {
+/** Starts a service again on its port when it ends by itself; the API and the worker reconnect. */
+function watchService(name: string, service: RunningPostgres | RunningRedis): void {
+  void (async () => {
+    for (let restarts = 1; restarts <= MAX_RESTARTS; restarts += 1) {
+      const how = await service.ended();
+      if (stopping) return;
+      console.error(`${name} ended unexpectedly (${how}); starting it again. Its log is in ${DATA_DIR}.`);
+      await sleep(pauseMs(restarts));
+      if (stopping) return;
+      await service.restart();
+    }
+    throw new Error(`${name} keeps ending; giving up.`);
+  })().catch(giveUp);
+}
+
+function giveUp(error: unknown): void {
   if (stopping) return;
-  console.error(`${name} ended unexpectedly (${how}). See ${DATA_DIR}.`);
+  console.error(error instanceof Error ? error.message : error);
   void end(1);
+}
+
+function pauseMs(restarts: number): number {
+  return Math.min(125 * 2 ** restarts, 10_000);
 }
 
 function readSecrets(): string {
@@ -173,7 +204,10 @@ function once(program: string, env: NodeJS.ProcessEnv): void {
 async function keepRunning(name: string, program: string, env: NodeJS.ProcessEnv): Promise<void> {
   const logs = path.join(DATA_DIR, 'logs');
   fs.mkdirSync(logs, { recursive: true });
-  const file = fs.createWriteStream(path.join(logs, `${name}.log`), { flags: 'a' });
+  const logFile = path.join(logs, `${name}.log`);
+  if ((fs.statSync(logFile, { throwIfNoEntry: false })?.size ?? 0) > LOG_LIMIT_BYTES)
+    fs.renameSync(logFile, `${logFile}.1`);
+  const file = fs.createWriteStream(logFile, { flags: 'a' });
   const launch = async (): Promise<GuardedProcess> => {
     const started = await spawnGuarded(process.execPath, [program], {
       stopSignal: 'SIGTERM',
@@ -193,13 +227,12 @@ async function keepRunning(name: string, program: string, env: NodeJS.ProcessEnv
       const how = await current.ended;
       if (stopping) return;
       console.error(`The ${name} ended (${how}); starting it again. Its log: ${file.path}`);
-      await sleep(Math.min(250 * 2 ** restarts, 10_000));
+      await sleep(pauseMs(restarts));
       if (stopping) return;
       current = await launch();
     }
-    console.error(`The ${name} keeps ending; giving up.`);
-    await end(1);
-  })();
+    throw new Error(`The ${name} keeps ending; giving up.`);
+  })().catch(giveUp);
 }
 
 /** Everything goes into the log file; what is an error is said here too. */

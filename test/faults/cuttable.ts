@@ -43,7 +43,9 @@ export async function cuttable(to: string): Promise<Cuttable> {
   return {
     url: url.href,
     cut,
-    mend: () => listen(port),
+    mend: async () => {
+      if (!server.listening) await listen(port);
+    },
     close: async () => {
       if (server.listening) await cut();
     },

@@ -12,6 +12,7 @@ import {
   type Asked,
   COMPENSATION_ATTEMPTS,
   createTestbed,
+  drained,
   duePointer,
   endLeases,
   letTimePass,
@@ -580,15 +581,7 @@ async function verify(saga: Ended, process: TestProcess, byJobs: boolean): Promi
   const { bed, fixture, subject, id } = saga;
   const ran = { sagaId: id, subjectId: subject.subjectId };
   const row = await bed.db.selectFrom('saga').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
-  await until('the outbox of the saga is drained', async () => {
-    const left = await bed.db
-      .selectFrom('outbox')
-      .select('id')
-      .where('saga_id', '=', id)
-      .where('published_at', 'is', null)
-      .executeTakeFirst();
-    return left ? undefined : true;
-  });
+  await drained(bed.db, id);
   const undone = await undoneSteps(bed.db, id);
   if (row.status === 'completed') {
     expect(undone).toEqual([]);

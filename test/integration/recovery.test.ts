@@ -248,6 +248,40 @@ describe('a job', () => {
   });
 });
 
+describe('a job that BullMQ fails', () => {
+  it('without having asked the step is not a failed step: the saga completes', async () => {
+    const holding = await bed.start({ prefix: 'stalled', redisUrl: redis.url, works: false });
+    const sagaId = await accept(holding);
+    const queue = holding.engine.queues.queue(FORWARD_QUEUE);
+    const first = stepJobId(sagaId, 1, 'F', 1);
+    await until('the flow is in Redis', async () =>
+      (await queue.getJobState(first)) === 'waiting' ? true : undefined,
+    );
+    // As if its workers had died five times: taken, without a lock, and at its limit of stalls.
+    const client = new Redis(redis.url);
+    const keys = `{stalled}:${FORWARD_QUEUE}`;
+    await client.lmove(`${keys}:wait`, `${keys}:active`, 'RIGHT', 'LEFT');
+    await client.hset(`${keys}:${first}`, 'stc', 5);
+    await client.sadd(`${keys}:stalled`, first);
+    client.disconnect();
+    const worker = await bed.start({ prefix: 'stalled', redisUrl: redis.url });
+    await until('BullMQ has given the job up', async () =>
+      (await queue.getJobState(first)) === 'failed' ? true : undefined,
+    );
+    await until('the saga is dispatched anew', async () => {
+      await worker.engine.reconciler.tick();
+      const row = await bed.db
+        .selectFrom('saga')
+        .select(['generation', 'status'])
+        .where('id', '=', sagaId)
+        .executeTakeFirstOrThrow();
+      return row.generation > 1 || row.status === 'parked' ? row : undefined;
+    });
+    expect(await restOf(bed.db, sagaId)).toBe('completed');
+    await Promise.all([holding.stop(), worker.stop()]);
+  });
+});
+
 describe('an idempotency key', () => {
   const request = (
     id: string,

@@ -320,6 +320,19 @@ export async function restOf(db: Db, sagaId: string, withinMs = WITHIN_MS): Prom
   }
 }
 
+/** Nothing that the saga ordered waits to be carried any more. */
+export async function drained(db: Db, sagaId: string): Promise<void> {
+  await until(`the outbox of ${sagaId} is drained`, async () => {
+    const left = await db
+      .selectFrom('outbox')
+      .select('id')
+      .where('saga_id', '=', sagaId)
+      .where('published_at', 'is', null)
+      .executeTakeFirst();
+    return left ? undefined : true;
+  });
+}
+
 /** Lets the time pass that a dead process's locks, leases and grace would take to run out. */
 export async function letTimePass(bed: Testbed, prefix: string, sagaId: string): Promise<void> {
   const saga = await bed.db
