@@ -137,9 +137,9 @@ CREATE TABLE saga (
   CHECK (num_nulls(finished_at, response_status, response_body) IN (0, 3))
 ) WITH (fillfactor = 70);
 -- The semantic lock: one open saga per subject.
-CREATE UNIQUE INDEX one_open_saga ON saga (subject_type, subject_id)
-  WHERE status IN ('pending','running','compensating','parked');
-CREATE INDEX saga_due ON saga (next_check_at) WHERE status IN ('pending','running','compensating');
+CREATE UNIQUE INDEX one_open_saga ON saga (subject_type, subject_id) WHERE finished_at IS NULL;
+-- On finished_at, not on status: a guard that asks for status = 'running' must find its saga by its id, not in here.
+CREATE INDEX saga_due ON saga (next_check_at) WHERE finished_at IS NULL;
 CREATE INDEX saga_by_age ON saga (requested_at, id);
 CREATE INDEX saga_by_name ON saga (name, requested_at, id);
 CREATE INDEX saga_by_subject ON saga (subject_id, requested_at);

@@ -30,6 +30,8 @@ export function createPool(options: PoolOptions): pg.Pool {
     max: options.max,
     application_name: options.applicationName,
     types,
+    // Named statements of few rows: planned once a connection, and never worth compiling.
+    options: '-c plan_cache_mode=force_generic_plan -c jit=off',
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 30_000,
     keepAlive: true,

@@ -124,7 +124,7 @@ async function reconcile({ reconciliation, publish, queue, log }: ReconcilerPart
 async function takeIdle(db: Db): Promise<{ readonly idle: readonly IdleSaga[]; readonly full: boolean }> {
   const { rows } = await sql<IdleSaga & { readonly busy: boolean }>`
     UPDATE saga s SET next_check_at = now() + interval '5 seconds'
-     WHERE s.id IN (SELECT id FROM saga WHERE status IN ('pending', 'running', 'compensating') AND next_check_at <= now()
+     WHERE s.id IN (SELECT id FROM saga WHERE finished_at IS NULL AND status <> 'parked' AND next_check_at <= now()
                      ORDER BY next_check_at LIMIT ${BATCH}::int FOR UPDATE SKIP LOCKED)
     RETURNING s.id, CASE WHEN s.status = 'compensating' THEN 'C' ELSE 'F' END AS direction, s.generation, s.current_step, s.total_steps,
       s.status <> 'compensating' AND s.deadline_at < now() AS expired,
@@ -171,7 +171,7 @@ async function noticeLostRedis({ db, redis, prefix, log }: ReconcilerParts): Pro
     sql`
     UPDATE saga s SET next_check_at = now() + (o.n / ${SPREAD_PER_SECOND}::int) * interval '1 second'
       FROM (SELECT id, row_number() OVER (ORDER BY requested_at) - 1 AS n
-              FROM (SELECT id, requested_at FROM saga WHERE status IN ('pending', 'running', 'compensating')
+              FROM (SELECT id, requested_at FROM saga WHERE finished_at IS NULL AND status <> 'parked'
                      ORDER BY requested_at FOR UPDATE SKIP LOCKED) open) o
      WHERE s.id = o.id`.execute(db),
   );

@@ -1,6 +1,6 @@
 import { Worker } from 'bullmq';
 import type { Db } from '../db/client.ts';
-import { assignDueTasks } from '../domain/tasks/task-orchestrator.ts';
+import { assignDueTasks } from '../domain/tasks/assign-sweep.ts';
 import type { Logger } from '../kernel/log.ts';
 import { TASK_QUEUE } from '../queues/names.ts';
 import type { WorkerOptionsBase } from './options.ts';

@@ -130,7 +130,12 @@ function scenariosOf(definition: SagaDefinition): readonly Scenario[] {
     ...places.flatMap((place) => crashes(place)),
     ...places.map((place) => deliveredTwice(place)),
     ...backward.flatMap(({ step }) => [undoneAtTheSecondAttempt(step), givesUpUndoing(step)]),
-    ...calls.flatMap((place) => [...callCrashes(place), zombie(place, 'answers'), zombie(place, 'fails')]),
+    ...calls.flatMap((place) => [
+      ...callCrashes(place),
+      zombie(place, 'answers'),
+      zombie(place, 'fails'),
+      zombieMeanwhile(place),
+    ]),
   ];
 }
 
@@ -142,7 +147,7 @@ function countScenarios(definition: SagaDefinition): number {
   const backward = backwardSteps.length;
   const calls = forwardCalls + backwardSteps.filter((step) => step.kind === 'call').length;
   const failures = 2 * forward + forwardCalls;
-  return 1 + failures + 2 * forward + (5 + 1) * (forward + backward) + 2 * backward + (4 + 2) * calls;
+  return 1 + failures + 2 * forward + (5 + 1) * (forward + backward) + 2 * backward + (4 + 3) * calls;
 }
 
 const named = ({ step, direction }: Place): string =>
@@ -344,13 +349,40 @@ function zombie(place: Place, end: 'answers' | 'fails'): Scenario {
       const [lost, other] = lab.racers;
       const abort = new AbortController();
       const late = lost.engine.execute(pointer, abort.signal);
-      await saga.hung;
+      await saga.hung();
       await endLeases(lab.bed.db, saga.id);
       expect(await other.step(pointer)).toEqual({ outcome: 'done', steps: 1 });
       if (end === 'answers') saga.release();
       else abort.abort();
       expect(await late).toMatchObject({ outcome: 'skipped' });
+      expect(await lab.outcomes(saga.id, place)).toEqual(['fenced', 'done']);
+      await saga.walkToEnd();
+      await saga.rests(restAfter(place));
+      await saga.verify();
+    },
+  };
+}
+
+/** E6 again, and harder to see: the step is being run, only not by this worker any more. */
+function zombieMeanwhile(place: Place): Scenario {
+  const { step, direction } = place;
+  return {
+    title: `a lost worker answers while another one is at work on ${named(place)}`,
+    run: async (lab) => {
+      const hangs = { step: step.no, direction, mode: 'hangs-late', times: 2 } as const;
+      const saga = await lab.begin([...turningRound(lab.definition, place), hangs], { by: 'hand' });
+      const pointer = await saga.walkTo(place);
+      const [lost, other] = lab.racers;
+      const late = lost.step(pointer);
+      await saga.hung();
+      await endLeases(lab.bed.db, saga.id);
+      const inTime = other.step(pointer);
+      await saga.hung(2);
       saga.release();
+      expect(await late).toMatchObject({ outcome: 'skipped' });
+      expect(await lab.outcomes(saga.id, place)).toEqual(['fenced', null]);
+      saga.release();
+      expect(await inTime).toEqual({ outcome: 'done', steps: 1 });
       expect(await lab.outcomes(saga.id, place)).toEqual(['fenced', 'done']);
       await saga.walkToEnd();
       await saga.rests(restAfter(place));
@@ -372,7 +404,7 @@ interface BeginOptions {
 
 interface SagaUnderTest extends Ran {
   readonly id: string;
-  readonly hung: Promise<void>;
+  hung(calls?: number): Promise<void>;
   release(): void;
   /** The process that worked on it dies at the place that was planned, and another takes over. */
   diesAndIsInherited(): Promise<void>;
@@ -468,7 +500,7 @@ async function begin(
     release: planned.release,
     rests,
     diesAndIsInherited: async () => {
-      const struck = options.diesWhenHung ? planned.hung : death.promise;
+      const struck = options.diesWhenHung ? planned.hung() : death.promise;
       await within(struck, 'the process reaches the place where it is to die');
       await process.vanish();
       await inherit();

@@ -33,21 +33,19 @@ let versions = FIRST_VERSION;
 
 export interface Planned {
   readonly definition: SagaDefinition;
-  /** Settles when a hanging call has been reached. */
-  readonly hung: Promise<void>;
-  /** Lets the hanging call go on; it then answers. */
-  readonly release: () => void;
+  /** Resolves when this many calls hang, the ones that were let go included. */
+  hung(calls?: number): Promise<void>;
+  /** Lets the call that has hung longest go on; it then answers. */
+  release(): void;
   /** What has refused so far does not any more. */
-  readonly cure: () => void;
+  cure(): void;
 }
 
 /** The definition under a version of its own, with the faults in it, known to the whole bed. */
 export async function withFault(bed: Testbed, definition: SagaDefinition, faults: readonly Fault[]): Promise<Planned> {
   versions += 1;
   const version = versions;
-  const reached = Promise.withResolvers<void>();
-  const released = Promise.withResolvers<void>();
-  const state: FaultState = { reached: reached.resolve, released: released.promise, cured: false };
+  const state: FaultState = { hangs: [], cured: false };
   const steps = definition.steps.map((step): StepDefinition => {
     const own = faults.filter((fault) => fault.step === step.no);
     const forward = own.find(({ direction }) => direction === 'F');
@@ -70,15 +68,25 @@ export async function withFault(bed: Testbed, definition: SagaDefinition, faults
     await sql`INSERT INTO chaos.broken (definition_ver, step_no, direction, times)
       VALUES (${version}, ${fault.step}, ${fault.direction}, ${fault.times ?? 1})`.execute(bed.db);
   }
-  const cure = (): void => {
-    state.cured = true;
+  let released = 0;
+  return {
+    definition: decorated,
+    hung: async (calls = 1) => {
+      await until(`${calls} calls hang`, async () => state.hangs.length >= calls || undefined);
+    },
+    release: () => {
+      state.hangs[released]?.();
+      released += 1;
+    },
+    cure: () => {
+      state.cured = true;
+    },
   };
-  return { definition: decorated, hung: reached.promise, release: released.resolve, cure };
 }
 
 interface FaultState {
-  reached(): void;
-  readonly released: Promise<void>;
+  /** Each lets one hanging call go on. */
+  readonly hangs: (() => void)[];
   cured: boolean;
 }
 
@@ -111,8 +119,7 @@ function failing(work: Work, fault: Fault | undefined, state: FaultState): Work 
         if (fault.mode === 'breaks-early') throw new Error('could not be sent');
         const answer = fault.mode === 'hangs-early' ? undefined : await work.run(context);
         if (fault.mode === 'breaks') throw new Error('the answer was lost');
-        state.reached();
-        await state.released;
+        await new Promise<void>((release) => state.hangs.push(release));
         return answer ?? work.run(context);
       },
     };

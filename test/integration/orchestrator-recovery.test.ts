@@ -266,7 +266,7 @@ describe('the reconciler', () => {
     const holding = await ask(desk, hung.definition);
     await walkTo(desk, holding, 4);
     const call = desk.step({ sagaId: holding, step: 4, direction: 'F', generation: 1 });
-    await hung.hung;
+    await hung.hung();
     await redis.flushdb();
     await desk.engine.reconciler.tick();
     for (const sagaId of [queued, held]) expect((await rowOf(sagaId)).generation).toBe(2);
@@ -375,6 +375,40 @@ describe('the reconciler', () => {
   });
 });
 
+describe('BullMQ', () => {
+  it('may give up on a job: that is no failed step', async () => {
+    const struck = Promise.withResolvers<void>();
+    const mortal = await bed.start({
+      prefix,
+      redisUrl,
+      failpoint: async (name, { step }) => {
+        if (name !== 'before-step' || step !== 'planInspection') return;
+        struck.resolve();
+        await new Promise(() => undefined);
+      },
+    });
+    const sagaId = await ask(mortal);
+    await struck.promise;
+    await mortal.vanish();
+    const heir = await bed.start({ prefix, redisUrl, maxStalledCount: 0 });
+    await letTimePass(bed, prefix, sagaId);
+    const queue = heir.engine.queues.queue(FORWARD_QUEUE);
+    await until('the job has failed in Redis', async () => {
+      const job = await queue.getJob(stepJobId(sagaId, 1, 'F', 1));
+      return (await job?.getState()) === 'failed' ? true : undefined;
+    });
+    await until('the flow is settled', async () => {
+      const job = await queue.getJob(settleJobId(sagaId, 1));
+      return (await job?.getState()) === 'completed' ? true : undefined;
+    });
+    await published(sagaId);
+    await heir.engine.reconciler.tick();
+    expect(await restOf(bed.db, sagaId)).toBe('completed');
+    await published(sagaId);
+    await expectInvariants(bed.db, [sagaId]);
+  });
+});
+
 describe('Postgres', () => {
   it('may go away under a worker: no attempt is used, and the saga goes on when it is back', async () => {
     const way = await cuttable(bed.url);
@@ -383,7 +417,7 @@ describe('Postgres', () => {
     const front = await startDesk();
     const hung = await withFault(bed, runErrand, [{ step: 4, direction: 'F', mode: 'hangs-early' }]);
     const sagaId = await ask(front, hung.definition);
-    await hung.hung;
+    await hung.hung();
     await way.cut();
     hung.release();
     await until('the worker has noticed', async () => {

@@ -15,10 +15,26 @@ export async function prepareStays(db: Db): Promise<void> {
 
 /** A stay at a property of its own, which nobody else wants. */
 export async function seedStay(db: Db): Promise<string> {
+  return seedStayAt(db, await seedProperty(db));
+}
+
+/** Stays that cannot all be confirmed: the same property, the same nights. */
+export async function seedRivals(db: Db, count: number): Promise<readonly string[]> {
+  const propertyId = await seedProperty(db);
+  return Promise.all(Array.from({ length: count }, () => seedStayAt(db, propertyId)));
+}
+
+let properties = 0;
+async function seedProperty(db: Db): Promise<string> {
+  properties += 1;
+  const id = `property-${properties}`;
+  await db.insertInto('property').values({ id, name: 'Marina 12', owner_id: 'owner-1' }).execute();
+  return id;
+}
+
+async function seedStayAt(db: Db, propertyId: string): Promise<string> {
   stays += 1;
-  const propertyId = `property-${stays}`;
   const id = `reservation-${stays}`;
-  await db.insertInto('property').values({ id: propertyId, name: 'Marina 12', owner_id: 'owner-1' }).execute();
   await db
     .insertInto('reservation')
     .values({

@@ -1,138 +1,175 @@
-/** The bugs of guarantees.md 3.6 that this product could have, each as small exact patches and the tests that must see it. */
-export interface Patch {
-  readonly file: string;
-  /** Must occur exactly once. */
-  readonly find: string;
-  readonly replace: string;
-}
+/** guarantees.md 3.6: bugs that the suite must find. Each edit replaces a text that stands exactly once in its file. */
 export interface SeededBug {
   readonly id: string;
   readonly what: string;
-  readonly patches: readonly Patch[];
-  /** Arguments for vitest. */
-  readonly suite: readonly string[];
+  readonly edits: readonly Edit[];
+  /** Files of tests, and what the names of the tests begin with or hold. */
+  readonly files: readonly string[];
+  readonly tests: string;
 }
+export interface Edit {
+  readonly file: string;
+  readonly find: string;
+  readonly put: string;
+}
+
+const CONFIRMATION = 'test/faults/confirm-reservation.test.ts';
+const ERRAND = 'test/faults/errand.test.ts';
+const RECOVERY = 'test/integration/orchestrator-recovery.test.ts';
 
 export const BUGS: readonly SeededBug[] = [
   {
     id: 'B1',
-    what: 'the fence is dropped: any attempt may record its result',
-    patches: [
+    what: 'a result is recorded whoever holds the claim',
+    edits: [
       {
         file: 'src/sagas/orchestrator/call.ts',
-        find: "return claim?.status === 'running' && claim.attempt === attempt;",
-        replace: "return claim?.status === 'running' && attempt > 0;",
+        find: `return claim?.status === 'running' && claim.attempt === attempt;`,
+        put: `return claim?.status === 'running' && attempt > 0;`,
       },
     ],
-    suite: ['test/faults/errand.test.ts'],
+    files: [ERRAND],
+    tests: 'a lost worker answers while another one is at work on 4 bookCar',
   },
   {
     id: 'B2',
-    what: 'no outbox: what is not published right after the commit is never published, and nobody reconciles',
-    patches: [
-      {
-        file: 'src/queues/relay.ts',
-        find: 'const carried = await drain(parts, add);',
-        replace: 'const carried = add.length * 0;',
-      },
-      {
-        file: 'src/queues/reconciler.ts',
-        find: 'await inLanes(idle, (saga) => reconcile(parts, saga));',
-        replace: 'void idle;',
-      },
-    ],
-    suite: ['test/integration/recovery.test.ts', '-t', 'the relay'],
+    what: 'no outbox: jobs are only added after the commit',
+    edits: [{ file: 'src/queues/relay.ts', find: 'loop = run();', put: 'void run;' }],
+    files: [RECOVERY],
+    tests: 'leaves nothing undone when its process dies before-publish',
   },
   {
     id: 'B5',
-    what: "a step's effect and its record are two transactions",
-    patches: [
+    what: 'effect and step record in two transactions',
+    edits: [
       {
         file: 'src/sagas/orchestrator/local.ts',
-        find: 'const output = (await work(tx)) ?? {};',
-        replace: 'const output = (await db.transaction().execute((other) => work(other))) ?? {};',
+        find: `  return retryContention(() =>
+    db.transaction().execute(async (tx) => {
+      const advance = await passGuard(tx, state, step, direction);
+      if (!advance) return null;
+      const output = (await work(tx)) ?? {};
+      return recordDone(tx, state, definition, step, direction, output);
+    }),
+  );`,
+        put: `  return retryContention(async () => {
+    const output = (await db.transaction().execute((tx) => work(tx))) ?? {};
+    return db.transaction().execute(async (tx) => {
+      const advance = await passGuard(tx, state, step, direction);
+      if (!advance) return null;
+      return recordDone(tx, state, definition, step, direction, output);
+    });
+  });`,
       },
     ],
-    suite: ['test/faults/errand.test.ts'],
+    files: [ERRAND],
+    tests: '3 noteVisit fails at every attempt after it acted',
   },
   {
     id: 'B8',
-    what: 'the relay reads by id > last',
-    patches: [
+    what: 'the relay reads what is beyond the last id it published',
+    edits: [
       {
         file: 'src/queues/relay.ts',
-        find: "AND (${withOrders}::boolean OR kind = 'ALERT')",
-        replace:
-          "AND (${withOrders}::boolean OR kind = 'ALERT') AND id > (SELECT coalesce(max(id), 0) FROM outbox WHERE published_at IS NOT NULL)",
+        find: 'WHERE published_at IS NULL AND available_at <= now()',
+        put: 'WHERE id > (SELECT coalesce(max(id), 0) FROM outbox WHERE published_at IS NOT NULL) AND available_at <= now()',
       },
     ],
-    suite: ['test/integration/recovery.test.ts', '-t', 'the relay'],
+    files: [RECOVERY],
+    tests: 'carries orders whose transactions committed out of order',
   },
   {
     id: 'B9',
-    what: 'the reconciler is off',
-    patches: [
+    what: 'no reconciler',
+    edits: [
       {
         file: 'src/queues/reconciler.ts',
-        find: 'await inLanes(idle, (saga) => reconcile(parts, saga));',
-        replace: 'void idle;',
+        find: 'for (const saga of idle) await reconcile(parts, saga);',
+        put: 'void [idle, reconcile];',
       },
     ],
-    suite: ['test/integration/recovery.test.ts', '-t', 'the reconciler'],
+    files: [RECOVERY],
+    tests: 'dispatches anew what was lost with Redis',
   },
   {
     id: 'B10',
-    what: 'job ids carry no generation',
-    patches: [
+    what: 'job ids without the generation',
+    edits: [
       {
         file: 'src/queues/jobs.ts',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of the source.
         find: '`${sagaId}.g${generation}.${direction.toLowerCase()}.${step}`',
-        replace: '`${sagaId}.g${generation * 0}.${direction.toLowerCase()}.${step}`',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of the source.
+        put: '`${sagaId}.g${generation > 0 ? 0 : 1}.${direction.toLowerCase()}.${step}`',
       },
       {
         file: 'src/queues/jobs.ts',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of the source.
         find: '`${sagaId}.g${generation}.settle`',
-        replace: '`${sagaId}.g${generation * 0}.settle`',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of the source.
+        put: '`${sagaId}.g${generation > 0 ? 0 : 1}.settle`',
       },
     ],
-    suite: ['test/integration/recovery.test.ts', '-t', 'the reconciler'],
+    files: [CONFIRMATION, RECOVERY],
+    tests: 'takes a chain of waiting jobs for lost|undoing 4 createCheckInTask gives up',
   },
   {
     id: 'B12',
-    what: 'compensations run in forward order',
-    patches: [
+    what: 'compensations run in the order of the steps',
+    edits: [
       {
         file: 'src/sagas/orchestrator/fail.ts',
-        find: ".orderBy('step_no', 'desc')",
-        replace: ".orderBy('step_no', 'asc')",
+        find: `.orderBy('step_no', 'desc')`,
+        put: `.orderBy('step_no', 'asc')`,
+      },
+      {
+        file: 'src/sagas/orchestrator/fused.ts',
+        find: 'SELECT max(c.step_no) AS no',
+        put: 'SELECT min(c.step_no) AS no',
+      },
+      {
+        file: 'src/sagas/orchestrator/fused.ts',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of the source.
+        find: 'AND c.step_no < ${step.no}::int AND c.status',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of the source.
+        put: 'AND c.step_no > ${step.no}::int AND c.status',
       },
     ],
-    suite: ['test/faults/errand.test.ts'],
+    files: [CONFIRMATION],
+    tests: '8 sendConfirmationNotification fails at every attempt',
   },
   {
     id: 'B13',
-    what: 'the exclusion constraint against double booking is dropped',
-    patches: [
+    what: 'no constraint against double bookings',
+    edits: [
       {
         file: 'migrations/0001_foundation.ts',
-        find: "CONSTRAINT no_double_booking EXCLUDE USING gist (property_id WITH =, stay WITH &&)\n    WHERE (status IN ('CONFIRMED','CHECKED_IN'))",
-        replace: 'CONSTRAINT no_double_booking CHECK (total_minor >= 0)',
+        find: `CONSTRAINT no_double_booking EXCLUDE USING gist (property_id WITH =, stay WITH &&)
+    WHERE (status IN ('CONFIRMED','CHECKED_IN'))`,
+        put: 'CONSTRAINT no_double_booking CHECK (true)',
       },
     ],
-    suite: ['test/integration/confirm-reservation.test.ts', '-t', 'two reservations of one property'],
+    files: [CONFIRMATION],
+    tests: 'are confirmed for one of them',
   },
   {
     id: 'B14',
-    what: 'a job that BullMQ calls failed is taken for a step that failed',
-    patches: [
+    what: 'a job that failed in Redis is taken for a step that failed',
+    edits: [
       {
         file: 'src/workers/steps.ts',
-        find: "worker.on('failed', (job, error) => {",
-        replace: `worker.on('failed', (job, error) => {
-    void db.updateTable('saga').set({ status: 'parked', error_code: 'STEP_FAILED', error_detail: '{}' })
-      .where('id', '=', String(job?.data.sagaId)).where('status', 'in', ['pending', 'running']).execute();`,
+        find: `  worker.on('failed', (job, error) => {`,
+        put: `  worker.on('failed', (job, error) => {
+    if (job?.finishedOn !== undefined)
+      void db
+        .updateTable('saga')
+        .set({ status: 'compensating', error_code: 'STEP_FAILED' })
+        .where('id', '=', String(job.data.sagaId))
+        .where('status', '=', 'running')
+        .execute();`,
       },
     ],
-    suite: ['test/integration/recovery.test.ts', '-t', 'a job'],
+    files: [RECOVERY],
+    tests: 'may give up on a job',
   },
 ];

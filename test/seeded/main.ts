@@ -1,93 +1,164 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { BUGS, type SeededBug } from './bugs.ts';
+import { startPostgres } from '../../scripts/services/postgres.ts';
+import { startRedis } from '../../scripts/services/redis.ts';
+import { BUGS, type Edit, type SeededBug } from './bugs.ts';
 
 /**
- * `npm run test:seeded [-- B1 B9]`: plants one known bug at a time in a copy of the tree and requires the suite to turn
- * red, after it has been green without any. A suite that stays green is blind.
+ * Plants one bug at a time in a copy of the product and runs the tests that must find it. Exits 1 when the copy is not
+ * green without a bug, when an edit does not fit the source any more, or when a bug is not found. Arguments: ids of
+ * bugs, for example `B1 B13`; without, all.
  */
 
-const ROOT = path.resolve(import.meta.dirname, '../..');
+const ROOT = path.join(import.meta.dirname, '../..');
 const COPIED = ['src', 'migrations', 'test', 'scripts', 'package.json', 'tsconfig.json', 'vitest.config.ts'];
-const SUITE_WITHIN_MS = 240_000;
+const RUN_WITHIN_MS = 180_000;
 
-const tree = fs.mkdtempSync(path.join(os.tmpdir(), 'roomy-seeded-'));
-let running: ChildProcess | null = null;
-process.on('exit', () => fs.rmSync(tree, { recursive: true, force: true }));
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => {
-    running?.kill('SIGTERM');
-    process.exit(130);
-  });
+interface Outcome {
+  readonly failed: number;
+  readonly passed: number;
+  readonly seconds: number;
+  /** Of the first test that failed. */
+  readonly reason: string;
+}
+interface Report {
+  readonly numFailedTests: number;
+  readonly numPassedTests: number;
+  readonly testResults: readonly {
+    readonly message?: string;
+    readonly assertionResults: readonly { readonly status: string; readonly failureMessages?: readonly string[] }[];
+  }[];
 }
 
-const asked = process.argv.slice(2);
-const bugs = BUGS.filter(({ id }) => asked.length === 0 || asked.includes(id));
-if (bugs.length === 0) throw new Error(`no such bug: ${asked.join(', ')}`);
-
-const failures: string[] = [];
-for (const suite of new Set(bugs.map((bug) => JSON.stringify(bug.suite)))) {
-  restore();
-  const green = await passes(JSON.parse(suite));
-  report('none', suite, green ? 'green, as it must be' : 'RED WITHOUT A BUG');
-  if (!green) failures.push(`the suite ${suite} fails without a bug`);
-}
-for (const bug of bugs) {
-  restore();
-  plant(bug);
-  const blind = await passes(bug.suite);
-  report(bug.id, bug.what, blind ? 'GREEN: the suite is blind to it' : 'red, as it must be');
-  if (blind) failures.push(`${bug.id} was not noticed`);
-}
-console.log(
-  failures.length === 0 ? `\n${bugs.length} bugs planted, ${bugs.length} noticed` : `\n${failures.join('\n')}`,
-);
-process.exitCode = failures.length === 0 ? 0 : 1;
-
-function report(id: string, what: string, outcome: string): void {
-  console.log(`${id.padEnd(5)} ${outcome.padEnd(32)} ${what}`);
-}
-
-function restore(): void {
-  for (const entry of COPIED) {
-    fs.rmSync(path.join(tree, entry), { recursive: true, force: true });
-    fs.cpSync(path.join(ROOT, entry), path.join(tree, entry), { recursive: true });
-  }
-  const modules = path.join(tree, 'node_modules');
-  if (!fs.existsSync(modules)) fs.symlinkSync(path.join(ROOT, 'node_modules'), modules);
-}
-
-/** Throws unless each patch fits in exactly one place: a patch that no longer applies would prove nothing. */
-function plant({ id, patches }: SeededBug): void {
-  for (const { file, find, replace } of patches) {
-    const target = path.join(tree, file);
-    const parts = fs.readFileSync(target, 'utf8').split(find);
-    if (parts.length !== 2) throw new Error(`${id}: its patch fits ${parts.length - 1} places of ${file}`);
-    fs.writeFileSync(target, parts.join(replace));
+async function main(): Promise<number> {
+  const chosen = new Set(process.argv.slice(2));
+  const bugs = BUGS.filter(({ id }) => chosen.size === 0 || chosen.has(id));
+  if (bugs.length === 0) throw new Error('no such bug');
+  const home = fs.mkdtempSync(path.join(os.tmpdir(), 'roomy-seeded-'));
+  fs.chmodSync(home, 0o755);
+  const stops: (() => unknown)[] = [() => fs.rmSync(home, { recursive: true, force: true })];
+  try {
+    const copy = path.join(home, 'product');
+    copyProduct(copy);
+    const services = await startServices(home, stops);
+    return await tryAll(copy, bugs, services);
+  } finally {
+    for (const stop of stops.toReversed()) await stop();
   }
 }
 
-function passes(suite: readonly string[]): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const vitest = path.join(ROOT, 'node_modules/vitest/vitest.mjs');
-    const child = spawn(process.execPath, [vitest, 'run', '--bail', '1', ...suite], {
-      cwd: tree,
+function copyProduct(to: string): void {
+  fs.mkdirSync(to);
+  for (const name of COPIED) fs.cpSync(path.join(ROOT, name), path.join(to, name), { recursive: true });
+  fs.symlinkSync(path.join(ROOT, 'node_modules'), path.join(to, 'node_modules'));
+}
+
+type Services = Readonly<Record<'DATABASE_URL' | 'REDIS_URL', string>>;
+
+async function startServices(home: string, stops: (() => unknown)[]): Promise<Services> {
+  const given = process.env;
+  if (given['DATABASE_URL'] && given['REDIS_URL'])
+    return { DATABASE_URL: given['DATABASE_URL'], REDIS_URL: given['REDIS_URL'] };
+  const postgres = await startPostgres({ dataDir: path.join(home, 'postgres') });
+  stops.push(postgres.stop);
+  const redis = await startRedis({ dir: path.join(home, 'redis') });
+  stops.push(redis.stop);
+  return { DATABASE_URL: postgres.url, REDIS_URL: redis.url };
+}
+
+async function tryAll(copy: string, bugs: readonly SeededBug[], services: Services): Promise<number> {
+  const files = [...new Set(bugs.flatMap((bug) => bug.files))];
+  const healthy = await run(copy, files, bugs.map(({ tests }) => tests).join('|'), services);
+  row('-', 'the product as it is', healthy.failed === 0 && healthy.passed >= bugs.length, healthy);
+  if (healthy.failed > 0 || healthy.passed < bugs.length) return 1;
+  let blind = 0;
+  for (const bug of bugs) {
+    const undo = plant(copy, bug);
+    const outcome = await run(copy, bug.files, bug.tests, services);
+    undo();
+    const found = outcome.failed > 0;
+    if (!found) blind += 1;
+    row(bug.id, bug.what, found, outcome);
+  }
+  console.log(blind === 0 ? `all ${bugs.length} bugs were found` : `${blind} of ${bugs.length} bugs were not found`);
+  return blind === 0 ? 0 : 1;
+}
+
+/** Throws when an edit does not fit exactly once. Answers how to take all edits back. */
+function plant(copy: string, bug: SeededBug): () => void {
+  const before = new Map(bug.edits.map(({ file }) => [file, fs.readFileSync(path.join(copy, file), 'utf8')]));
+  const undo = (): void => {
+    for (const [file, text] of before) fs.writeFileSync(path.join(copy, file), text);
+  };
+  try {
+    for (const edit of bug.edits) apply(copy, bug.id, edit);
+  } catch (error) {
+    undo();
+    throw error;
+  }
+  return undo;
+}
+
+function apply(copy: string, id: string, { file, find, put }: Edit): void {
+  const target = path.join(copy, file);
+  const pieces = fs.readFileSync(target, 'utf8').split(find);
+  if (pieces.length !== 2)
+    throw new Error(`${id} no longer fits ${file}: its text stands there ${pieces.length - 1} times`);
+  fs.writeFileSync(target, pieces.join(put));
+}
+
+async function run(copy: string, files: readonly string[], tests: string, services: Services): Promise<Outcome> {
+  const report = path.join(copy, 'report.json');
+  fs.rmSync(report, { force: true });
+  const started = performance.now();
+  const args = ['run', ...files, '-t', tests, '--reporter=json', `--outputFile=${report}`];
+  const output: Buffer[] = [];
+  await new Promise<void>((resolve, reject) => {
+    const child = spawn(process.execPath, [path.join(ROOT, 'node_modules/vitest/vitest.mjs'), ...args], {
+      cwd: copy,
+      env: { ...process.env, ...services },
       stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: RUN_WITHIN_MS,
     });
-    running = child;
-    let said = '';
-    for (const stream of [child.stdout, child.stderr])
-      stream.setEncoding('utf8').on('data', (text: string) => (said += text));
-    const timer = setTimeout(() => child.kill('SIGTERM'), SUITE_WITHIN_MS);
-    child.on('error', reject);
-    child.on('exit', (code) => {
-      clearTimeout(timer);
-      running = null;
-      if (!/Tests .*(passed|failed)/.test(said))
-        reject(new Error(`the suite ${suite.join(' ')} ran no test:\n${said.slice(-2_000)}`));
-      else resolve(code === 0);
-    });
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => output.push(chunk));
+    child.once('error', reject);
+    child.once('exit', () => resolve());
   });
+  if (!fs.existsSync(report)) throw new Error(`the tests did not run:\n${Buffer.concat(output)}`);
+  const { numFailedTests, numPassedTests, testResults } = JSON.parse(fs.readFileSync(report, 'utf8')) as Report;
+  // A file that cannot be loaded proves nothing.
+  const broken = testResults.find(({ assertionResults }) => assertionResults.length === 0);
+  if (broken) throw new Error(`a file of tests could not be loaded: ${broken.message}`);
+  const messages = testResults.flatMap((result) =>
+    result.assertionResults.flatMap((test) => test.failureMessages ?? []),
+  );
+  return {
+    failed: numFailedTests,
+    passed: numPassedTests,
+    seconds: (performance.now() - started) / 1_000,
+    reason: reasonOf(messages),
+  };
 }
+
+/** The invariants that the failing tests name, or how the first of them failed. */
+function reasonOf(messages: readonly string[]): string {
+  const invariants = new Set(messages.flatMap((message) => message.match(/\bI\d\d\b/g) ?? []));
+  if (invariants.size > 0) return [...invariants].join(' ');
+  return (messages[0] ?? '').split('\n')[0]?.slice(0, 90) ?? '';
+}
+
+function row(id: string, what: string, good: boolean, { failed, passed, seconds, reason }: Outcome): void {
+  const cells = [
+    id.padEnd(4),
+    (good ? 'ok' : 'NOT OK').padEnd(7),
+    what.padEnd(62),
+    `${failed} red, ${passed} green`.padEnd(17),
+    `${seconds.toFixed(1)} s`.padStart(7),
+    reason,
+  ];
+  console.log(cells.join(' '));
+}
+
+process.exitCode = await main();

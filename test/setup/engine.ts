@@ -47,6 +47,8 @@ export interface ProcessOptions {
   readonly relay?: boolean;
   /** What this build knows. Default: every definition of the testbed. */
   readonly knows?: (name: string, version?: number) => SagaDefinition | undefined;
+  /** So often may a job be taken over before BullMQ gives up on it. */
+  readonly maxStalledCount?: number;
   readonly logLevel?: string;
 }
 
@@ -197,7 +199,7 @@ async function startProcess(options: StartOptions): Promise<TestProcess> {
   const databaseUrl = ofInstallation(options.databaseUrl, prefix);
   const log = createLogger('test', options.logLevel ?? 'silent');
   const sockets = new Set<WithSocket>();
-  const pool = createPool({ connectionString: databaseUrl, max: 6, applicationName: prefix });
+  const pool = createPool({ connectionString: databaseUrl, max: 5, applicationName: prefix });
   pool.on('connect', (client) => sockets.add(client as unknown as WithSocket));
   const db = createDb(pool);
   /** What stops a saga's run-on, after the step that is being run. */
@@ -236,7 +238,11 @@ async function startProcess(options: StartOptions): Promise<TestProcess> {
 
   const workers: Worker[] = [];
   if (options.works ?? true) {
-    const base = { ...workerOptions(redisUrl, prefix), lockDuration: 3_000, stalledInterval: 50 };
+    const base = {
+      ...workerOptions(redisUrl, prefix),
+      stalledInterval: 50,
+      ...(options.maxStalledCount === undefined ? {} : { maxStalledCount: options.maxStalledCount }),
+    };
     for (const queueName of [FORWARD_QUEUE, COMPENSATION_QUEUE])
       workers.push(createStepWorker({ queueName, concurrency: 16, execute, db, log, options: base }));
   }

@@ -5,6 +5,7 @@ import path from 'node:path';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { startPostgres } from '../../scripts/services/postgres.ts';
+import { isAlive } from '../../scripts/services/process.ts';
 import { startRedis } from '../../scripts/services/redis.ts';
 import { migrate } from '../../src/db/migrate.ts';
 
@@ -21,7 +22,8 @@ declare module 'vitest' {
 /** One Postgres and one Redis for the whole run, unless DATABASE_URL and REDIS_URL name others. */
 export default async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
   const stops: (() => unknown)[] = [];
-  const home = fs.mkdtempSync(path.join(os.tmpdir(), 'roomy-test-'));
+  removeLeftovers();
+  const home = fs.mkdtempSync(path.join(os.tmpdir(), `roomy-test-${process.pid}-`));
   stops.push(() => fs.rmSync(home, { recursive: true, force: true }));
   const teardown = async (): Promise<void> => {
     for (const stop of stops.toReversed()) await stop();
@@ -39,6 +41,17 @@ export default async function setup({ provide }: TestProject): Promise<() => Pro
   } catch (error) {
     await teardown();
     throw error;
+  }
+}
+
+/** Of runs that were killed; their servers have ended with them. Those of other users are left alone. */
+function removeLeftovers(): void {
+  for (const name of fs.readdirSync(os.tmpdir())) {
+    const [, pid] = /^roomy-test-(\d+)-/.exec(name) ?? [];
+    const directory = path.join(os.tmpdir(), name);
+    if (pid === undefined || isAlive(Number(pid))) continue;
+    if (fs.statSync(directory, { throwIfNoEntry: false })?.uid !== process.getuid?.()) continue;
+    fs.rmSync(directory, { recursive: true, force: true });
   }
 }
 

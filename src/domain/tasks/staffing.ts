@@ -35,17 +35,23 @@ const feasible = (from: ReturnType<typeof sql>, to: ReturnType<typeof sql>) => s
     AND tstzrange(o.scheduled_at, o.ends_at, '[)') && tstzrange(${from}, ${to}, '[)'))`;
 
 /**
- * Some who can, in an order that differs from task to task but not from try to try, so that work spreads without being
- * counted; feasibility is looked at one person at a time, and only until enough are found.
+ * For each slot some who can do it, in an order that differs from task to task but not from try to try, so that work
+ * spreads without being counted; feasibility is looked at one person at a time, and only until enough are found.
  */
-export async function candidatesFor(db: Db | Tx, slot: Slot): Promise<readonly string[]> {
-  const from = sql`${slot.scheduledAt}::timestamptz`;
-  const to = sql`${slot.endsAt}::timestamptz`;
-  const { rows } = await sql<{ id: string }>`
-    SELECT s.id FROM (SELECT * FROM staff WHERE active AND role = ANY(${[...ROLES[slot.type]]}::text[])
-                       ORDER BY hashtext(id || ${slot.taskId}::text), id OFFSET 0) s JOIN property p ON p.id = ${slot.propertyId}
-     WHERE ${feasible(from, to)} LIMIT ${MAX_CANDIDATES}::int`.execute(db);
-  return rows.map((row) => row.id);
+export async function candidatesFor(
+  db: Db | Tx,
+  slots: readonly Slot[],
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const asked = slots.map((slot) => ({ ...slot, roles: ROLES[slot.type] }));
+  const from = sql`(i ->> 'scheduledAt')::timestamptz`;
+  const to = sql`(i ->> 'endsAt')::timestamptz`;
+  const { rows } = await sql<{ task_id: string; candidates: readonly string[] }>`
+    SELECT i ->> 'taskId' AS task_id, ARRAY(
+      SELECT s.id FROM (SELECT * FROM staff WHERE active AND i -> 'roles' ? role
+                         ORDER BY hashtext(id || (i ->> 'taskId')), id OFFSET 0) s JOIN property p ON p.id = i ->> 'propertyId'
+       WHERE ${feasible(from, to)} LIMIT ${MAX_CANDIDATES}::int) AS candidates
+      FROM few_items(${JSON.stringify(asked)}::jsonb) AS i`.execute(db);
+  return new Map(rows.map((row) => [row.task_id, row.candidates]));
 }
 
 export interface Alternative {

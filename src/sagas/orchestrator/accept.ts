@@ -150,7 +150,7 @@ async function explainRefusal<Input>(
     .select('id')
     .where('subject_type', '=', definition.subjectType)
     .where('subject_id', '=', request.subjectId)
-    .where('status', 'in', ['pending', 'running', 'compensating', 'parked'])
+    .where('finished_at', 'is', null)
     .executeTakeFirst();
   return new RoomyError('SAGA_IN_PROGRESS', {
     cause: error,

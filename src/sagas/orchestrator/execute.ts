@@ -69,6 +69,13 @@ export function createExecutor(parts: ExecutorParts): ExecuteStep {
     if (memo.size > MEMO_SIZE) memo.delete(memo.keys().next().value ?? '');
   }
 
+  /** What a step refused during run-on, so that its own job need not ask again. */
+  const refusals = new Map<string, { readonly key: string; readonly error: unknown }>();
+  function rememberRefusal(sagaId: string, key: string, error: unknown): void {
+    refusals.set(sagaId, { key, error });
+    if (refusals.size > MEMO_SIZE) refusals.delete(refusals.keys().next().value ?? '');
+  }
+
   function knownDone({ sagaId, step, direction, generation }: StepPointer): boolean {
     const known = memo.get(sagaId);
     if (!known || known.generation !== generation || known.direction !== direction) return false;
@@ -104,12 +111,20 @@ export function createExecutor(parts: ExecutorParts): ExecuteStep {
     while (step && step.kind !== 'call' && !signal.aborted) {
       const place = { sagaId: state.id, step: step.name, direction };
       let advanced: Advanced | null;
+      const told = refusals.get(place.sagaId);
+      if (told?.key === `${step.no}${direction}${current.generation}`) {
+        refusals.delete(place.sagaId);
+        return onLocalError(current, definition, step, direction, told.error);
+      }
       try {
         await parts.failpoint('before-step', place);
         advanced = await local.run(current, definition, step, direction);
         await parts.failpoint('after-commit', place);
       } catch (error) {
-        if (steps > 0) break;
+        if (steps > 0) {
+          if (isRefusal(error)) rememberRefusal(place.sagaId, `${step.no}${direction}${current.generation}`, error);
+          break;
+        }
         return onLocalError(current, definition, step, direction, error);
       }
       if (!advanced) break;
@@ -250,6 +265,12 @@ export function createExecutor(parts: ExecutorParts): ExecuteStep {
     }
     return 'code' in failure ? new RoomyError(failure.code as ErrorCode) : error;
   }
+}
+
+/** The step said no, by its own words or by a constraint's. */
+function isRefusal(error: unknown): boolean {
+  const { kind } = classifyDbError(error);
+  return kind === 'refused' || kind === 'constraint' || (error instanceof RoomyError && error.kind === 'refusal');
 }
 
 function deferIfUnreachable(error: unknown): void {
