@@ -84,8 +84,8 @@ export const BUGS: readonly SeededBug[] = [
     edits: [
       {
         file: 'src/queues/reconciler.ts',
-        find: 'for (const saga of idle) await reconcile(parts, saga);',
-        put: 'void [idle, reconcile];',
+        find: 'await inLanes(idle, (saga) => reconcile(parts, saga));',
+        put: 'void [idle, inLanes, reconcile];',
       },
     ],
     files: [RECOVERY],

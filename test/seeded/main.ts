@@ -42,6 +42,8 @@ async function main(): Promise<number> {
   try {
     const copy = path.join(home, 'product');
     copyProduct(copy);
+    // An edit that no longer fits is told at once.
+    for (const bug of bugs) plant(copy, bug)();
     const services = await startServices(home, stops);
     return await tryAll(copy, bugs, services);
   } finally {
