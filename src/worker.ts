@@ -36,7 +36,7 @@ function main(): void {
     definitionOf,
   });
   const options = workerOptions(config.redisUrl, config.queuePrefix);
-  const steps = { concurrency: config.workerConcurrency, execute: engine.execute, db, log, options };
+  const steps = { concurrency: config.workerConcurrency, execute: engine.execute, log, options };
   const mailbox = createDevMailbox((messages) => storeDevMail(db, messages));
   const mail =
     config.mail.smtpUrl === null ? mailbox : createSmtp({ url: config.mail.smtpUrl, from: config.mail.from });

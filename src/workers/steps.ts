@@ -1,6 +1,4 @@
 import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq';
-import { sql } from 'kysely';
-import type { Db } from '../db/client.ts';
 import { backoffMs, randomBetween } from '../kernel/backoff.ts';
 import type { Logger } from '../kernel/log.ts';
 import { StepJob } from '../queues/jobs.ts';
@@ -13,19 +11,17 @@ export interface StepWorkerParts {
   readonly queueName: string;
   readonly concurrency: number;
   readonly execute: ExecuteStep;
-  readonly db: Db;
   readonly log: Logger;
   readonly options: WorkerOptionsBase;
 }
 
-export function createStepWorker({ queueName, concurrency, execute, db, log, options }: StepWorkerParts): Worker {
+export function createStepWorker({ queueName, concurrency, execute, log, options }: StepWorkerParts): Worker {
   const worker = new Worker(
     queueName,
     async (job: Job, token?: string, signal?: AbortSignal) => {
       const parsed = StepJob.safeParse(job.data);
       if (!parsed.success) return { skipped: 'not-one-of-ours' };
       const pointer = parsed.data;
-      if (pointer.step === 0) return settle(db, pointer.sagaId);
       try {
         const outcome = await execute(pointer, signal ?? new AbortController().signal);
         if (outcome.outcome === 'later') return await delay(job, outcome.at.getTime(), token);
@@ -63,21 +59,4 @@ const DEFER_MAX_MS = 5_000;
 async function delay(job: Job, at: number, token: string | undefined): Promise<never> {
   await job.moveToDelayed(at, token);
   throw new DelayedError();
-}
-
-/**
- * The root of a forward flow. It reads Postgres only: a saga that is open although all its jobs have run is due for a
- * check by the reconciler at once.
- */
-async function settle(db: Db, sagaId: string): Promise<{ settled: string }> {
-  const row = await db.selectFrom('saga').select('status').where('id', '=', sagaId).executeTakeFirst();
-  if (row?.status === 'pending' || row?.status === 'running') {
-    await db
-      .updateTable('saga')
-      .set({ next_check_at: sql`now()` })
-      .where('id', '=', sagaId)
-      .where('status', 'in', ['pending', 'running'])
-      .execute();
-  }
-  return { settled: row?.status ?? 'unknown-saga' };
 }

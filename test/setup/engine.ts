@@ -244,7 +244,7 @@ async function startProcess(options: StartOptions): Promise<TestProcess> {
       ...(options.maxStalledCount === undefined ? {} : { maxStalledCount: options.maxStalledCount }),
     };
     for (const queueName of [FORWARD_QUEUE, COMPENSATION_QUEUE])
-      workers.push(createStepWorker({ queueName, concurrency: 16, execute, db, log, options: base }));
+      workers.push(createStepWorker({ queueName, concurrency: 16, execute, log, options: base }));
   }
   if (options.relay ?? true) engine.relay.start();
   await Promise.all(workers.map((worker) => worker.waitUntilReady()));

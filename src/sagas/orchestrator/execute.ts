@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import { classifyDbError } from '../../db/errors.ts';
 import type { Direction } from '../../db/schema.ts';
@@ -79,12 +80,13 @@ export function createExecutor(parts: ExecutorParts): ExecuteStep {
   function knownDone({ sagaId, step, direction, generation }: StepPointer): boolean {
     const known = memo.get(sagaId);
     if (!known || known.generation !== generation || known.direction !== direction) return false;
-    if (known.dueStep === null) return true;
+    if (known.dueStep === null || step === 0) return known.dueStep === null;
     return direction === 'F' ? step < known.dueStep : step > known.dueStep;
   }
 
   return async (pointer, signal) => {
     if (knownDone(pointer)) return { outcome: 'done', steps: 0 };
+    if (pointer.step === 0) return orDefer(() => settle(parts.db, pointer.sagaId));
     const state = await orDefer(() => load(pointer.sagaId));
     if (!state) return { outcome: 'skipped', reason: 'unknown-saga' };
     const definition = parts.definitionOf(state.name, state.definitionVersion);
@@ -265,6 +267,20 @@ export function createExecutor(parts: ExecutorParts): ExecuteStep {
     }
     return 'code' in failure ? new RoomyError(failure.code as ErrorCode) : error;
   }
+}
+
+/**
+ * The root of a forward flow, which runs when all its jobs have. It reads Postgres only: a saga that is open all the
+ * same is due for a check by the reconciler at once.
+ */
+async function settle(db: Db, sagaId: string): Promise<StepOutcome> {
+  const { numUpdatedRows } = await db
+    .updateTable('saga')
+    .set({ next_check_at: sql`now()` })
+    .where('id', '=', sagaId)
+    .where('status', 'in', ['pending', 'running'])
+    .executeTakeFirst();
+  return numUpdatedRows === 0n ? { outcome: 'done', steps: 0 } : { outcome: 'skipped', reason: 'not-due' };
 }
 
 /** The step said no, by its own words or by a constraint's. */

@@ -17,6 +17,8 @@ export interface OrchestratorParts {
   readonly definitionOf: (name: string, version: number) => SagaDefinition | undefined;
 }
 
+const MAX_FRESH = 10_000;
+
 /** The brief's SagaOrchestrator: accepts sagas, waits for their end, and lets people intervene. Workers execute them. */
 export function createOrchestrator({
   db,
@@ -26,15 +28,20 @@ export function createOrchestrator({
   definitionOf,
 }: OrchestratorParts): SagaOrchestrator {
   const load = createStateLoader(db);
+  /** Accepted here and not waited for yet: their end is still to be told, so the first wait need not look for it. */
+  const fresh = new Set<string>();
   return {
     async accept(startable, request) {
       const definition = definitionOf(startable.name, startable.version);
       if (!definition) throw new InvariantError(`saga ${startable.name} is not registered`);
       const { flow, ...accepted } = await acceptSaga(db, { ...definition, input: startable.input }, request);
-      if (flow) publish(flow);
+      if (!flow) return accepted;
+      fresh.add(accepted.sagaId);
+      if (fresh.size > MAX_FRESH) fresh.delete(fresh.values().next().value ?? '');
+      publish(flow);
       return accepted;
     },
-    waitForEnd: (sagaId, waitMs, signal) => watcher.wait(sagaId, waitMs, signal),
+    waitForEnd: (sagaId, waitMs, signal) => watcher.wait(sagaId, waitMs, !fresh.delete(sagaId), signal),
     async retry(intervention) {
       const { outcome, flow } = await resumeSaga(db, load, intervention);
       if (flow) publish(flow);

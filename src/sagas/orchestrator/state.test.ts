@@ -116,33 +116,32 @@ describe('what a job may cause', () => {
  * A naive saga: a list of what was done and undone. Jobs arrive in any order and number, from any generation; steps
  * refuse at random; a reconciler dispatches anew at random.
  */
-class Model {
-  status: SagaStatus = 'pending';
-  currentStep = 1;
-  generation = 1;
-  readonly done: number[] = [];
-  readonly undone: number[] = [];
+interface Model extends Pick<SagaState, 'status' | 'currentStep' | 'generation'> {
+  readonly done: readonly number[];
+  readonly undone: readonly number[];
+}
+const ACCEPTED: Model = { status: 'pending', currentStep: 1, generation: 1, done: [], undone: [] };
 
-  deliver(pointer: StepPointer, refuses: boolean): void {
-    const decision = decide(stateOf(this), definition, pointer);
-    if (decision.kind !== 'run') return;
-    const { no } = decision.step;
-    if (pointer.direction === 'C') {
-      this.undone.push(no);
-      const next = this.done.filter((one) => !this.undone.includes(one)).at(-1);
-      if (next === undefined) this.status = 'compensated';
-      else this.currentStep = next;
-    } else if (refuses) {
-      const last = this.done.at(-1);
-      this.status = last === undefined ? 'compensated' : 'compensating';
-      this.currentStep = last ?? this.currentStep;
-      this.generation += 1;
-    } else {
-      this.done.push(no);
-      this.status = no === STEPS ? 'completed' : 'running';
-      if (no < STEPS) this.currentStep = no + 1;
-    }
+function delivered(model: Model, pointer: StepPointer, refuses: boolean): Model {
+  const decision = decide(stateOf(model), definition, pointer);
+  if (decision.kind !== 'run') return model;
+  const { no } = decision.step;
+  if (pointer.direction === 'C') {
+    const undone = [...model.undone, no];
+    const next = model.done.filter((one) => !undone.includes(one)).at(-1);
+    return next === undefined ? { ...model, undone, status: 'compensated' } : { ...model, undone, currentStep: next };
   }
+  if (refuses) {
+    const last = model.done.at(-1);
+    const generation = model.generation + 1;
+    return last === undefined
+      ? { ...model, generation, status: 'compensated' }
+      : { ...model, generation, status: 'compensating', currentStep: last };
+  }
+  const done = [...model.done, no];
+  return no === STEPS
+    ? { ...model, done, status: 'completed' }
+    : { ...model, done, status: 'running', currentStep: no + 1 };
 }
 
 describe('a saga driven by jobs in any order', () => {
@@ -155,12 +154,12 @@ describe('a saga driven by jobs in any order', () => {
     let ended = 0;
     fc.assert(
       fc.property(deliveries, (jobs) => {
-        const model = new Model();
+        let model = ACCEPTED;
         for (const { pointer, refuses, redispatched, helpful } of jobs) {
           const open = directionOf(model.status);
-          if (redispatched && open) model.generation += 1;
+          if (redispatched && open) model = { ...model, generation: model.generation + 1 };
           const due = { step: model.currentStep, direction: open ?? 'F', generation: model.generation };
-          model.deliver(helpful ? { ...pointer, ...due } : pointer, refuses && model.done.length > 1);
+          model = delivered(model, helpful ? { ...pointer, ...due } : pointer, refuses && model.done.length > 1);
         }
         expect(model.done).toEqual(Array.from({ length: model.done.length }, (_, index) => index + 1));
         expect(model.undone).toEqual(model.done.toReversed().slice(0, model.undone.length));

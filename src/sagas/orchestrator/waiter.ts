@@ -9,7 +9,8 @@ import type { SagaAnswer } from './types.ts';
  * in a tick, and a slow poll besides, because a notification is a hint like any other.
  */
 export interface EndWatcher {
-  wait(sagaId: string, waitMs: number, signal?: AbortSignal): Promise<SagaAnswer | null>;
+  /** `look`: it may have ended already. A saga that was accepted a moment ago has not. */
+  wait(sagaId: string, waitMs: number, look: boolean, signal?: AbortSignal): Promise<SagaAnswer | null>;
   close(): Promise<void>;
 }
 
@@ -28,7 +29,7 @@ export function createEndWatcher(db: Db, databaseUrl: string, log: Logger): EndW
   let closed = false;
   let looking = false;
 
-  async function look(ids: readonly string[]): Promise<void> {
+  async function tell(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
     const rows = await db
       .selectFrom('saga')
@@ -38,7 +39,7 @@ export function createEndWatcher(db: Db, databaseUrl: string, log: Logger): EndW
       .execute();
     for (const row of rows) {
       if (row.response_status === null || row.response_body === null) continue;
-      for (const tell of waiting.get(row.id) ?? []) tell({ status: row.response_status, body: row.response_body });
+      for (const finish of waiting.get(row.id) ?? []) finish({ status: row.response_status, body: row.response_body });
     }
   }
 
@@ -50,7 +51,7 @@ export function createEndWatcher(db: Db, databaseUrl: string, log: Logger): EndW
       while (ended.size > 0) {
         const ids = [...ended];
         ended.clear();
-        await look(ids);
+        await tell(ids);
       }
     } catch (error) {
       log.warn({ err: error }, 'saga answers could not be read');
@@ -93,7 +94,7 @@ export function createEndWatcher(db: Db, databaseUrl: string, log: Logger): EndW
   void listen();
 
   return {
-    wait: (sagaId, waitMs, signal) =>
+    wait: (sagaId, waitMs, look, signal) =>
       new Promise((resolve) => {
         const waiters = waiting.get(sagaId) ?? new Set<Waiter>();
         waiting.set(sagaId, waiters);
@@ -108,6 +109,7 @@ export function createEndWatcher(db: Db, databaseUrl: string, log: Logger): EndW
         const timer = setTimeout(() => finish(null), waitMs);
         signal?.addEventListener('abort', onAbort, { once: true });
         waiters.add(finish);
+        if (!look) return;
         ended.add(sagaId);
         void lookAtEnded();
       }),
