@@ -1,39 +1,17 @@
 import type { ServerResponse } from 'node:http';
 import { type ServerType, serve } from '@hono/node-server';
-import { type Config, ConfigError, readConfig } from './config.ts';
-import { createDb, createPool } from './db/client.ts';
+import { type Config, ConfigError } from './config.ts';
 import { recordAudit } from './domain/audit/record.ts';
 import { createApp } from './http/app.ts';
 import { createTokenVerifier } from './http/auth.ts';
 import { systemClock } from './kernel/clock.ts';
-import { newProcessId } from './kernel/ids.ts';
-import { createLogger } from './kernel/log.ts';
 import { createOpsApp } from './ops/app.ts';
-import { endInOrder } from './programs.ts';
+import { assemble, endInOrder, fail } from './programs.ts';
 import { createReadiness } from './readiness.ts';
-import { definitionOf } from './sagas/index.ts';
-import { createEngine } from './wiring.ts';
 
 /** `npm run api`: accepts requests on PORT, and serves operators on OPS_PORT. It executes no steps. */
 async function main(): Promise<void> {
-  const config = readConfig();
-  const log = createLogger('api', config.logLevel);
-  const pool = createPool({
-    connectionString: config.databaseUrl,
-    max: config.databasePool,
-    applicationName: 'roomy-api',
-    onIdleError: (error) => log.debug({ err: error }, 'idle connection lost'),
-  });
-  const db = createDb(pool);
-  const engine = createEngine({
-    db,
-    databaseUrl: config.databaseUrl,
-    redisUrl: config.redisUrl,
-    queuePrefix: config.queuePrefix,
-    log,
-    processId: newProcessId('api'),
-    definitionOf,
-  });
+  const { config, log, db, engine } = assemble('api');
   const { orchestrator, queues, relay } = engine;
   const readiness = createReadiness(db, queues.producer, relay);
   const app = createApp({
@@ -110,11 +88,6 @@ function closeServer(server: ServerType): Promise<void> {
     server.close(() => resolve());
     if ('closeIdleConnections' in server) server.closeIdleConnections();
   });
-}
-
-function fail(error: unknown): never {
-  console.error(error instanceof ConfigError ? error.message : error);
-  process.exit(1);
 }
 
 main().catch(fail);

@@ -1,4 +1,45 @@
-import type { Logger } from './kernel/log.ts';
+import { type Config, ConfigError, readConfig } from './config.ts';
+import { createDb, createPool, type Db } from './db/client.ts';
+import { newProcessId } from './kernel/ids.ts';
+import { createLogger, type Logger } from './kernel/log.ts';
+import { definitionOf } from './sagas/index.ts';
+import { createEngine, type Engine } from './wiring.ts';
+
+export interface Program {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly db: Db;
+  readonly engine: Engine;
+}
+
+/** What the API and the workers have in common. Throws `ConfigError`. */
+export function assemble(role: 'api' | 'worker'): Program {
+  const config = readConfig();
+  const log = createLogger(role, config.logLevel);
+  const pool = createPool({
+    connectionString: config.databaseUrl,
+    max: config.databasePool,
+    applicationName: `roomy-${role}`,
+    onIdleError: (error) => log.debug({ err: error }, 'idle connection lost'),
+  });
+  const db = createDb(pool);
+  const engine = createEngine({
+    db,
+    databaseUrl: config.databaseUrl,
+    redisUrl: config.redisUrl,
+    queuePrefix: config.queuePrefix,
+    log,
+    processId: newProcessId(role),
+    definitionOf,
+  });
+  return { config, log, db, engine };
+}
+
+/** A program that cannot start says why in a line, when it is the operator's to mend, and ends. */
+export function fail(error: unknown): never {
+  console.error(error instanceof ConfigError ? error.message : error);
+  process.exit(1);
+}
 
 const SHUTDOWN_LIMIT_MS = 15_000;
 

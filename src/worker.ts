@@ -1,15 +1,9 @@
-import { ConfigError, readConfig } from './config.ts';
-import { createDb, createPool } from './db/client.ts';
 import { deliverDue } from './domain/notifications/delivery.ts';
 import { storeDevMail } from './domain/notifications/delivery-mailbox.ts';
 import { createDevMailbox } from './gateways/dev-mailbox.ts';
 import { createSmtp } from './gateways/smtp.ts';
-import { newProcessId } from './kernel/ids.ts';
-import { createLogger } from './kernel/log.ts';
-import { endInOrder } from './programs.ts';
+import { assemble, endInOrder, fail } from './programs.ts';
 import { COMPENSATION_QUEUE, FORWARD_QUEUE, NOTIFICATION_QUEUE } from './queues/names.ts';
-import { definitionOf } from './sagas/index.ts';
-import { createEngine } from './wiring.ts';
 import { createAssignWorker } from './workers/assign.ts';
 import { createDeliveryWorker } from './workers/deliver.ts';
 import { workerOptions } from './workers/options.ts';
@@ -17,24 +11,7 @@ import { createStepWorker } from './workers/steps.ts';
 
 /** `npm run worker`, as many as wanted: executes steps, delivers messages, assigns tasks, relays, reconciles. */
 function main(): void {
-  const config = readConfig();
-  const log = createLogger('worker', config.logLevel);
-  const pool = createPool({
-    connectionString: config.databaseUrl,
-    max: config.databasePool,
-    applicationName: 'roomy-worker',
-    onIdleError: (error) => log.debug({ err: error }, 'idle connection lost'),
-  });
-  const db = createDb(pool);
-  const engine = createEngine({
-    db,
-    databaseUrl: config.databaseUrl,
-    redisUrl: config.redisUrl,
-    queuePrefix: config.queuePrefix,
-    log,
-    processId: newProcessId('worker'),
-    definitionOf,
-  });
+  const { config, log, db, engine } = assemble('worker');
   const options = workerOptions(config.redisUrl, config.queuePrefix);
   const steps = { concurrency: config.workerConcurrency, execute: engine.execute, log, options };
   const mailbox = createDevMailbox((messages) => storeDevMail(db, messages));
@@ -67,6 +44,5 @@ function main(): void {
 try {
   main();
 } catch (error) {
-  console.error(error instanceof ConfigError ? error.message : error);
-  process.exit(1);
+  fail(error);
 }

@@ -1,10 +1,9 @@
 import type { FlowProducer, Queue } from 'bullmq';
 import { sql } from 'kysely';
 import type { Db } from '../db/client.ts';
-import { systemAlertMessage } from '../domain/notifications/matrix.ts';
+import { raiseSystemAlert } from '../domain/notifications/alerts.ts';
 import { pause } from '../kernel/clock.ts';
 import { messageOf } from '../kernel/errors.ts';
-import { newId } from '../kernel/ids.ts';
 import type { Logger } from '../kernel/log.ts';
 import type { SagaDefinition } from '../sagas/orchestrator/definition.ts';
 import type { Failpoint } from '../sagas/orchestrator/failpoint.ts';
@@ -210,30 +209,11 @@ async function postpone(db: Db, id: number, error: unknown): Promise<void> {
     .execute();
 }
 
-/**
- * An alert becomes a System Alert message. One that waits for a person goes out for each saga; roll-backs of the same
- * kind share one message an hour (features ERR-4).
- */
+/** One that waits for a person goes out for each saga; roll-backs of the same kind share a message. */
 async function raiseAlert(db: Db, row: DueRow): Promise<void> {
-  const alert = row.payload as AlertPayload;
-  const { event, template, channel, recipientType, recipientId } = systemAlertMessage();
-  const params = { sagaName: alert.saga, step: alert.step, code: alert.code, sagaId: row.saga_id ?? '' };
-  const group =
-    alert.what === 'rolled-back' ? `alert-${alert.saga}-${alert.step}-${alert.code}-` : `alert-${row.dedupe_key}-`;
-  await db
-    .insertInto('notification')
-    .values({
-      id: newId('notification'),
-      effect_key: sql<string>`${group}::text || to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDDHH24')`,
-      event,
-      template,
-      channel,
-      recipient_type: recipientType,
-      recipient_id: recipientId,
-      params: JSON.stringify(params),
-    })
-    .onConflict((conflict) => conflict.column('effect_key').doNothing())
-    .execute();
+  const { saga, step, code, what } = row.payload as AlertPayload;
+  const group = what === 'rolled-back' ? `${saga}-${step}-${code}` : row.dedupe_key;
+  await raiseSystemAlert(db, group, { sagaName: saga, step, code, sagaId: row.saga_id ?? '' });
 }
 
 /**

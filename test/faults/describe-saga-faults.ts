@@ -487,7 +487,7 @@ async function begin(
   let current = process;
   const inherit = async (): Promise<void> => {
     await letTimePass(bed, process.prefix, saga.id);
-    current = await bed.start({ prefix: process.prefix });
+    current = await bed.start({ prefix: process.prefix, stalledIntervalMs: 50 });
   };
   const rests = async (status: Rest): Promise<void> => {
     expect(await restOf(bed.db, saga.id), await storyOf(bed.db, saga.id)).toBe(status);

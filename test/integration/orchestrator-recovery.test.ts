@@ -155,7 +155,7 @@ describe('the relay', () => {
       await mortal.vanish();
       expect((await rowOf(sagaId)).status).toBe('pending');
       await startWorker();
-      await letTimePass(bed, prefix, sagaId);
+      await letTimePass(bed, prefix, sagaId, redisUrl);
       expect(await restOf(bed.db, sagaId)).toBe('completed');
       await published(sagaId);
       expect(await attemptsOf(sagaId)).toEqual([1, 1]);
@@ -390,8 +390,8 @@ describe('BullMQ', () => {
     const sagaId = await ask(mortal);
     await struck.promise;
     await mortal.vanish();
-    const heir = await bed.start({ prefix, redisUrl, maxStalledCount: 0 });
-    await letTimePass(bed, prefix, sagaId);
+    const heir = await bed.start({ prefix, redisUrl, stalledIntervalMs: 50, maxStalledCount: 0 });
+    await letTimePass(bed, prefix, sagaId, redisUrl);
     const queue = heir.engine.queues.queue(FORWARD_QUEUE);
     await until('the job has failed in Redis', async () => {
       const job = await queue.getJob(stepJobId(sagaId, 1, 'F', 1));
@@ -424,7 +424,7 @@ describe('Postgres', () => {
       const job = await process.engine.queues.queue(FORWARD_QUEUE).getJob(stepJobId(sagaId, 1, 'F', 4));
       return (await job?.getState()) === 'delayed' ? true : undefined;
     });
-    await letTimePass(bed, prefix, sagaId);
+    await letTimePass(bed, prefix, sagaId, redisUrl);
     await way.mend();
     expect(await restOf(bed.db, sagaId, 20_000)).toBe('completed');
     await published(sagaId);

@@ -47,6 +47,8 @@ export interface ProcessOptions {
   readonly relay?: boolean;
   /** What this build knows. Default: every definition of the testbed. */
   readonly knows?: (name: string, version?: number) => SagaDefinition | undefined;
+  /** How soon it notices that the worker of a job has died. Default: as in production. */
+  readonly stalledIntervalMs?: number;
   /** So often may a job be taken over before BullMQ gives up on it. */
   readonly maxStalledCount?: number;
   readonly logLevel?: string;
@@ -240,7 +242,7 @@ async function startProcess(options: StartOptions): Promise<TestProcess> {
   if (options.works ?? true) {
     const base = {
       ...workerOptions(redisUrl, prefix),
-      stalledInterval: 50,
+      ...(options.stalledIntervalMs === undefined ? {} : { stalledInterval: options.stalledIntervalMs }),
       ...(options.maxStalledCount === undefined ? {} : { maxStalledCount: options.maxStalledCount }),
     };
     for (const queueName of [FORWARD_QUEUE, COMPENSATION_QUEUE])
@@ -340,15 +342,21 @@ export async function drained(db: Db, sagaId: string): Promise<void> {
 }
 
 /** Lets the time pass that a dead process's locks, leases and grace would take to run out. */
-export async function letTimePass(bed: Testbed, prefix: string, sagaId: string): Promise<void> {
+export async function letTimePass(
+  bed: Testbed,
+  prefix: string,
+  sagaId: string,
+  redisUrl = bed.redisUrl,
+): Promise<void> {
   const saga = await bed.db
     .selectFrom('saga')
     .select(['generation', 'total_steps'])
     .where('id', '=', sagaId)
     .executeTakeFirstOrThrow();
-  const redis = new Redis(bed.redisUrl);
+  const redis = new Redis(redisUrl);
   const locks = jobIds(sagaId, saga).map(({ queue, id }) => `${keyPrefix(prefix)}:${queue}:${id}:lock`);
-  await redis.del(...locks);
+  const looks = [FORWARD_QUEUE, COMPENSATION_QUEUE].map((queue) => `${keyPrefix(prefix)}:${queue}:stalled-check`);
+  await redis.del(...locks, ...looks);
   redis.disconnect();
   await endLeases(bed.db, sagaId);
   await bed.db

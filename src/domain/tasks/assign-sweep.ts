@@ -3,7 +3,8 @@ import type { Db, Tx } from '../../db/client.ts';
 import { classifyDbError } from '../../db/errors.ts';
 import type { TaskType } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
-import { systemAlertMessage, taskAssignedMessage } from '../notifications/matrix.ts';
+import { raiseSystemAlert } from '../notifications/alerts.ts';
+import { taskAssignedMessage } from '../notifications/matrix.ts';
 import { candidatesFor } from './staffing.ts';
 
 /** Minutes until the next try, by the number of tries so far; then hourly (domain.md 11). */
@@ -103,8 +104,11 @@ async function assign(tx: Tx, open: readonly OpenTask[]): Promise<void> {
   const nobody = left.filter(({ id }) => (candidates.get(id) ?? []).length === 0);
   if (nobody.length > 0) await postpone(tx, nobody, 1);
   const first = nobody.filter(({ assign_attempts }) => assign_attempts === 0);
-  for (const type of new Set(first.map((task) => task.type)))
-    await alertUnassigned(tx, type, first.find((task) => task.type === type)?.id ?? '');
+  for (const type of new Set(first.map((task) => task.type))) {
+    const taskId = first.find((task) => task.type === type)?.id ?? '';
+    const params = { sagaName: 'TaskOrchestrator', step: type, code: 'NO_STAFF_AVAILABLE', sagaId: taskId };
+    await raiseSystemAlert(tx, `unassigned-${type}`, params);
+  }
 }
 
 const overlaps = (a: OpenTask, b: OpenTask): boolean => a.scheduled_at < b.ends_at && b.scheduled_at < a.ends_at;
@@ -148,24 +152,4 @@ async function postpone(tx: Tx, tasks: readonly OpenTask[], tries: 0 | 1): Promi
   await sql`
     UPDATE task t SET assign_attempts = t.assign_attempts + ${tries}::int, next_assign_at = now() + (i ->> 'seconds')::int * interval '1 second'
       FROM few_items(${JSON.stringify(rows)}::jsonb) AS i WHERE t.id = i ->> 'id'`.execute(tx);
-}
-
-/** One System Alert for all tasks of a kind that found nobody within the hour. */
-async function alertUnassigned(tx: Tx, type: TaskType, taskId: string): Promise<void> {
-  const { event, template, channel, recipientType, recipientId } = systemAlertMessage();
-  const params = { sagaName: 'TaskOrchestrator', step: type, code: 'NO_STAFF_AVAILABLE', sagaId: taskId };
-  await tx
-    .insertInto('notification')
-    .values({
-      id: newId('notification'),
-      effect_key: sql<string>`${`alert-unassigned-${type}-`}::text || to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDDHH24')`,
-      event,
-      template,
-      channel,
-      recipient_type: recipientType,
-      recipient_id: recipientId,
-      params: JSON.stringify(params),
-    })
-    .onConflict((conflict) => conflict.column('effect_key').doNothing())
-    .execute();
 }
