@@ -36,6 +36,7 @@ describe('access', () => {
       if (permits(policy, { kind: 'person', principal: 'x', role })) expect([200, 404, 422]).toContain(answer.status);
       else {
         expect(answer.status).toBe(403);
+        expect(answer.body.code).toBe('FORBIDDEN');
         expect(at(answer.body, 'details', 'permission')).toBe(policy.permission);
         expect(answer.body.error).toContain(policy.permission);
       }

@@ -442,6 +442,8 @@ describe('a task', () => {
     expect([busy.status, busy.body.code]).toEqual([409, 'ASSIGNEE_BUSY']);
     const back = await http.call('PATCH', `${API}/tasks/${id}`, { body: { assigneeId: null } });
     expect(at(back.body, 'data')).toMatchObject({ status: 'UNASSIGNED', assigneeId: null });
+    const absent = await http.call('GET', `${API}/tasks/absent`);
+    expect([absent.status, absent.body.code]).toEqual([404, 'TASK_NOT_FOUND']);
     const nobody = await http.call('PATCH', `${API}/tasks/${id}`, { body: { assigneeId: 'nobody' } });
     expect([nobody.status, at(nobody.body, 'details', 'field')]).toEqual([422, 'assigneeId']);
   });

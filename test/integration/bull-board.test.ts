@@ -164,3 +164,33 @@ describe('Retry in Bull Board', () => {
     expect(await restOf(bed.db, sagaId)).toBe('completed');
   });
 });
+
+describe('an undoing', () => {
+  it('does not revert a reservation that somebody changed since, but calls a person', async () => {
+    const { definition } = await withFault(bed, confirmReservation, [{ step: 3, direction: 'F', mode: 'refuses' }]);
+    const id = await seedStay(bed.db);
+    const changing = await bed.start({
+      prefix: bed.newPrefix(),
+      failpoint: async (name) => {
+        if (name !== 'before-fail') return;
+        await bed.db.updateTable('reservation').set({ version: 99 }).where('id', '=', id).execute();
+      },
+    });
+    const { sagaId } = await bed.accept(changing, definition, { subjectId: id, input: { reservationId: id } });
+    expect(await restOf(bed.db, sagaId)).toBe('parked');
+    const step = await bed.db
+      .selectFrom('saga_step')
+      .select('error')
+      .where('saga_id', '=', sagaId)
+      .where('direction', '=', 'C')
+      .where('status', '=', 'failed')
+      .executeTakeFirstOrThrow();
+    expect(step.error).toMatchObject({ code: 'SUPERSEDED' });
+    const stay = await bed.db
+      .selectFrom('reservation')
+      .select(['status', 'version'])
+      .where('id', '=', id)
+      .executeTakeFirst();
+    expect(stay).toEqual({ status: 'CONFIRMED', version: 99 });
+  });
+});

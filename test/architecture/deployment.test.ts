@@ -1,0 +1,132 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { readConfig } from '../../src/config.ts';
+import { CATALOGUE } from '../../src/kernel/errors.ts';
+
+/** What cannot be run everywhere is at least read: compose, Dockerfile, manifests. */
+const root = path.join(import.meta.dirname, '../..');
+const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
+
+interface Compose {
+  readonly services: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+}
+
+describe('docker-compose.yml', () => {
+  const { services } = parse(read('docker-compose.yml'), { merge: true }) as Compose;
+
+  it('has every part, and migrates once before the programs start', () => {
+    expect(Object.keys(services).toSorted()).toEqual(['api', 'mail', 'migrate', 'postgres', 'redis', 'worker']);
+    expect(services['postgres']?.['image']).toBe('postgres:18');
+    expect(services['redis']?.['image']).toBe('redis:8');
+    for (const name of ['api', 'worker']) {
+      expect(services[name]?.['depends_on']).toMatchObject({
+        migrate: { condition: 'service_completed_successfully' },
+      });
+    }
+  });
+
+  it('runs Redis with an append-only file and without eviction', () => {
+    const command = JSON.stringify(services['redis']?.['command']);
+    expect(command).toContain('--appendonly yes');
+    expect(command).toContain('--maxmemory-policy noeviction');
+  });
+
+  it('lets workers be scaled: they have no name and no port of their own', () => {
+    expect(services['worker']).not.toHaveProperty('container_name');
+    expect(services['worker']).not.toHaveProperty('ports');
+  });
+
+  it('hardens every container and publishes no database', () => {
+    for (const service of Object.values(services)) {
+      expect(service).toMatchObject({ read_only: true, cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'] });
+    }
+    for (const name of ['postgres', 'redis']) expect(services[name]).not.toHaveProperty('ports');
+  });
+
+  it('starts programs that exist', () => {
+    for (const name of ['api', 'worker', 'migrate']) {
+      const [, program] = services[name]?.['command'] as string[];
+      expect(read(program ?? '')).not.toBe('');
+    }
+  });
+});
+
+describe('the Dockerfile', () => {
+  it('runs as somebody who is not root, and holds no tests', () => {
+    const text = read('Dockerfile');
+    expect(text).toMatch(/^USER 1000:1000$/m);
+    expect(text).not.toMatch(/COPY (\.|test|bench|scripts)/);
+  });
+});
+
+describe('package.json', () => {
+  const manifest = JSON.parse(read('package.json')) as Readonly<Record<string, Readonly<Record<string, string>>>>;
+
+  it('pins every version exactly', () => {
+    for (const kind of ['dependencies', 'devDependencies']) {
+      for (const [name, version] of Object.entries(manifest[kind] ?? {})) {
+        expect(`${name} ${version}`).toMatch(/ \d+\.\d+\.\d+(-[\w.]+)?$/);
+      }
+    }
+  });
+
+  it('has no version below the floors of the advisories', () => {
+    const packages = (JSON.parse(read('package-lock.json')) as { packages: Record<string, { version?: string }> })
+      .packages;
+    const floors = { hono: [4, 13, 18], '@hono/node-server': [2, 1, 7], kysely: [0, 28, 17], bullmq: [6, 0, 7] };
+    for (const [name, floor] of Object.entries(floors)) {
+      const installed = (packages[`node_modules/${name}`]?.version ?? '').split('.').map(Number);
+      const difference = floor.findIndex((part, n) => (installed[n] ?? 0) !== part);
+      expect(
+        difference === -1 || (installed[difference] ?? 0) > (floor[difference] ?? 0),
+        `${name} ${installed.join('.')}`,
+      ).toBe(true);
+    }
+  });
+});
+
+describe('.env.example', () => {
+  it('explains every variable that the programs read', () => {
+    const text = read('.env.example');
+    const names = [...read('src/config.ts').matchAll(/^ {2}([A-Z][A-Z_]+):/gm)].map((match) => match[1] ?? '');
+    expect(names.length).toBeGreaterThan(15);
+    expect(names.filter((name) => name !== 'NODE_ENV' && !text.includes(`${name}=`))).toEqual([]);
+  });
+});
+
+describe('the configuration', () => {
+  it('reports all problems at once, by name, and never a value', () => {
+    const attempt = () => readConfig({ DATABASE_URL: 'mysql://user:hunter2@db', JWT_KEYS: 'k1:changeme', PORT: 'x' });
+    expect(attempt).toThrow(/DATABASE_URL[\s\S]*REDIS_URL: is required[\s\S]*JWT_KEYS/);
+    expect(attempt).not.toThrow(/hunter2|changeme/);
+  });
+
+  it.each([
+    '',
+    'k1:short',
+    `k1:${'a'.repeat(40)}`,
+    'nokid',
+    'k1:0123456789abcdef0123456789abcdef,k1:0123456789abcdef0123456789abcdeX',
+  ])('refuses the weak or ambiguous keys %j', (keys) => {
+    expect(() => readConfig({ DATABASE_URL: 'postgres://x', REDIS_URL: 'redis://x', JWT_KEYS: keys })).toThrow(
+      /JWT_KEYS/,
+    );
+  });
+});
+
+describe('the catalogue of errors', () => {
+  it('has a test for every code', () => {
+    const tests = ['src', 'test']
+      .flatMap((folder) =>
+        readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' }).map((file) =>
+          path.join(folder, file),
+        ),
+      )
+      .filter((file) => file.endsWith('.test.ts') && !file.endsWith('deployment.test.ts'))
+      .map(read)
+      .join('\n');
+    expect(Object.keys(CATALOGUE).filter((code) => !tests.includes(code))).toEqual([]);
+  });
+});
