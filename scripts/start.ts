@@ -82,6 +82,7 @@ async function main(fresh: boolean): Promise<void> {
   console.log('Starting the API and a worker ...');
   await Promise.all([keepRunning('api', 'src/api.ts', env), keepRunning('worker', 'src/worker.ts', env)]);
   await untilReady();
+  if (stopping) return;
   printWelcome(env);
 }
 

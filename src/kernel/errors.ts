@@ -88,3 +88,28 @@ export function messageOf(error: unknown): string {
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return text.slice(0, 500);
 }
+
+/** PostgreSQL's SQLSTATE: such errors quote values in their messages, which may be a guest's. */
+const SQLSTATE = /^[0-9A-Z]{5}$/;
+
+/** For logs: type, code and stack of anything thrown; the message only where it cannot quote what somebody entered. */
+export function describeError(error: unknown): Readonly<Record<string, unknown>> {
+  if (!(error instanceof Error)) return { type: typeof error };
+  const { code, constraint } = error as { code?: unknown; constraint?: unknown };
+  const quotes = typeof code === 'string' && SQLSTATE.test(code);
+  const stack = (error.stack ?? '').split('\n').filter((line) => line.startsWith('    at '));
+  return {
+    type: error.name,
+    ...(typeof code === 'string' ? { code } : {}),
+    ...(typeof constraint === 'string' ? { constraint } : {}),
+    ...(quotes ? {} : { message: error.message.slice(0, 300) }),
+    stack: stack.slice(0, 12).join('\n'),
+    ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }),
+  };
+}
+
+/** For what operators and callers may read: what an error was, not what it said. */
+export function kindOfError(error: unknown): string {
+  const { type, code, constraint } = describeError(error);
+  return [type, code, constraint].filter((part) => part !== undefined).join(' ');
+}

@@ -1,4 +1,5 @@
 import { type Logger, pino } from 'pino';
+import { describeError } from './errors.ts';
 
 export type { Logger };
 
@@ -12,6 +13,6 @@ export function createLogger(role: string, level: string): Logger {
       paths: ['authorization', 'token', 'password', '*.authorization', '*.token', '*.password'],
       censor: '[redacted]',
     },
-    serializers: { err: pino.stdSerializers.err },
+    serializers: { err: describeError },
   });
 }

@@ -1,8 +1,10 @@
 import type { Queue } from 'bullmq';
 import { Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
+import { HTTPException } from 'hono/http-exception';
 import type { Db } from '../db/client.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
+import { CATALOGUE } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
 import type { SagaOrchestrator } from '../sagas/orchestrator/types.ts';
 import { opsAudit, type RecordOpsAudit } from './audit.ts';
@@ -38,6 +40,11 @@ export function createOpsApp(deps: OpsDeps): Hono<OpsEnv> {
 
   app.notFound((c) => refuse(c, deps, 404, 'There is nothing at this address.'));
   app.onError((error, c) => {
+    if (error instanceof HTTPException) {
+      const [status, code] =
+        error.status === 413 ? ([413, 'PAYLOAD_TOO_LARGE'] as const) : ([400, 'MALFORMED_REQUEST'] as const);
+      return c.json({ success: false, error: CATALOGUE[code].text, code }, status);
+    }
     deps.log.error({ err: error, requestId: c.get('requestId'), path: c.req.path }, 'ops request failed');
     return c.json({ success: false, error: 'Something went wrong on our side', code: 'INTERNAL_ERROR' }, 500);
   });
@@ -53,7 +60,10 @@ function addLogin(app: Hono<OpsEnv>, deps: OpsDeps): void {
   });
 
   app.post(LOGIN_PATH, async (c) => {
-    const form = await c.req.parseBody();
+    const form = await c.req.parseBody().catch((cause: unknown) => {
+      if (cause instanceof HTTPException) throw cause;
+      throw new HTTPException(400, { message: 'This is not a form that can be read.', cause });
+    });
     const next = ownPath(form.next);
     const token = typeof form.token === 'string' ? form.token.trim().replace(/^Bearer\s+/i, '') : '';
     const operator = await verifyOperator(deps.verifyToken, token);

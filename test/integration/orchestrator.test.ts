@@ -204,6 +204,19 @@ describe('a job', () => {
   });
 });
 
+describe('the end of a flow', () => {
+  it('has a saga that is still open looked at at once, also by the process that moved it last', async () => {
+    const sagaId = await standing(3);
+    const { next_check_at } = await rowOf(sagaId);
+    await desk.step({ sagaId, step: 0, direction: 'F', generation: 1 });
+    const { rows } = await sql<{
+      due: boolean;
+    }>`SELECT next_check_at <= now() AS due FROM saga WHERE id = ${sagaId}`.execute(bed.db);
+    expect(rows).toEqual([{ due: true }]);
+    expect((await rowOf(sagaId)).next_check_at.getTime()).toBeLessThan(next_check_at.getTime());
+  });
+});
+
 describe('a build that does not know a definition', () => {
   it('puts the saga off and uses no attempt; one that knows it goes on', async () => {
     const prefix = bed.newPrefix();

@@ -225,3 +225,14 @@ describe('every answer', () => {
     expect((await ops.call('/queues/static/..%2f..%2fpackage.json', { cookie })).status).toBe(404);
   });
 });
+
+describe('a login that is not one', () => {
+  it.each([
+    [413, 'application/x-www-form-urlencoded', `token=${'x'.repeat(20_000)}`],
+    [400, 'multipart/form-data; boundary=y', 'not a form'],
+  ])('is refused with %i, not taken for our own fault', async (status, type, body) => {
+    const answer = await ops.call('/login', { method: 'POST', headers: { 'content-type': type }, body });
+    expect(answer.status).toBe(status);
+    expect(await answer.json()).toMatchObject({ success: false });
+  });
+});

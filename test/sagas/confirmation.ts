@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { Db } from '../../src/db/client.ts';
-import type { SagaFixture } from '../faults/describe-saga-faults.ts';
+import type { SagaFixture } from '../faults/lab.ts';
 
 let stays = 0;
 

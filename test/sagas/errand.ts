@@ -7,7 +7,7 @@ import { cancelAmountDue, createAmountDue } from '../../src/domain/finance/amoun
 import { withdrawTask } from '../../src/domain/tasks/ensure.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { saga } from '../../src/sagas/orchestrator/definition.ts';
-import type { SagaFixture } from '../faults/describe-saga-faults.ts';
+import type { SagaFixture } from '../faults/lab.ts';
 import { endings, prepareStays, seedStay } from './confirmation.ts';
 import { createProvider } from './provider.ts';
 

@@ -174,6 +174,6 @@ export const BUGS: readonly SeededBug[] = [
     ],
     files: [RECOVERY],
     tests: 'may give up on a job',
-    symptom: /saga is still open/,
+    symptom: /'parked' to be 'completed'/,
   },
 ];

@@ -1,6 +1,6 @@
 import type { MiddlewareHandler } from 'hono';
 import { classifyDbError } from '../../db/errors.ts';
-import { RoomyError } from '../../kernel/errors.ts';
+import { describeError, RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import type { AppDeps, AppEnv } from '../context.ts';
 import { refusalOf } from '../errors.ts';
@@ -55,19 +55,5 @@ function describe(failure: unknown, status: number): object {
   if (code === 'UNAUTHENTICATED') return { code, reason: typeof cause === 'string' ? cause : null };
   if (status < 500) return { code };
   const origin = failure instanceof RoomyError ? failure.cause : failure;
-  return { code, db: classifyDbError(origin), cause: frames(origin) };
-}
-
-/** Type and stack without the message, which may quote a value; pg's messages do. */
-function frames(error: unknown): object | null {
-  if (!(error instanceof Error)) return null;
-  const { code } = error as { code?: unknown };
-  const isDbError = typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code);
-  const stack = (error.stack ?? '').split('\n').filter((line) => line.startsWith('    at '));
-  return {
-    type: error.name,
-    ...(typeof code === 'string' ? { code } : {}),
-    ...(isDbError ? {} : { message: error.message.slice(0, 300) }),
-    stack: stack.slice(0, 12).join('\n'),
-  };
+  return { code, db: classifyDbError(origin), cause: describeError(origin) };
 }

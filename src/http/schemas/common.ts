@@ -33,7 +33,12 @@ export const TimeZone = z
   .openapi({ example: 'Asia/Dubai' });
 export const GeoPoint = z.strictObject({ lat: z.number().min(-90).max(90), lng: z.number().min(-180).max(180) });
 
-export const Currency = z.string().regex(CURRENCY_PATTERN, 'must be three capital letters').openapi({ example: 'AED' });
+const CURRENCIES: ReadonlySet<string> = new Set(Intl.supportedValuesOf('currency'));
+export const Currency = z
+  .string()
+  .regex(CURRENCY_PATTERN, 'must be three capital letters')
+  .refine((code) => CURRENCIES.has(code), 'must be an ISO 4217 currency')
+  .openapi({ example: 'AED' });
 /** Major units; how many decimals are right depends on the currency. */
 export const Amount = z.union([z.number().nonnegative(), z.string().max(40)]).openapi({ example: 1000 });
 

@@ -1,5 +1,5 @@
 import type { Json } from '../../db/schema.ts';
-import { CATALOGUE, type ErrorCode, isErrorCode, messageOf, RoomyError } from '../../kernel/errors.ts';
+import { CATALOGUE, type ErrorCode, isErrorCode, kindOfError, RoomyError } from '../../kernel/errors.ts';
 import { effectKey } from '../../kernel/ids.ts';
 import { canonicalJson } from '../../kernel/json.ts';
 import type { Ending, SagaDefinition, StepDefinition } from './definition.ts';
@@ -32,7 +32,7 @@ export function recordError(error: unknown, step: StepDefinition): RecordedError
     step: step.no,
     retryable: known.kind !== 'refusal',
     ...(known.details === undefined ? {} : { details: known.details as Json }),
-    ...(error instanceof RoomyError && error.cause === undefined ? {} : { cause: messageOf(known.cause ?? error) }),
+    ...(error instanceof RoomyError && error.cause === undefined ? {} : { cause: kindOfError(known.cause ?? error) }),
   };
 }
 

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import { classifyDbError } from '../../db/errors.ts';
 import type { Direction } from '../../db/schema.ts';
-import { type ErrorCode, isErrorCode, messageOf, RoomyError } from '../../kernel/errors.ts';
+import { type ErrorCode, isErrorCode, kindOfError, RoomyError } from '../../kernel/errors.ts';
 import type { Logger } from '../../kernel/log.ts';
 import { type Claim, type ClaimedStep, claimCall, recordCall, releaseCall, sendCall } from './call.ts';
 import {
@@ -37,7 +37,8 @@ export class StepRetry extends Error {
   override readonly name = 'StepRetry';
   readonly policy: RetryPolicy;
   constructor(cause: unknown, policy: RetryPolicy) {
-    super(messageOf(cause), { cause });
+    // Bull Board shows it.
+    super(kindOfError(cause), { cause });
     this.policy = policy;
   }
 }

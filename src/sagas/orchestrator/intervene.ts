@@ -65,7 +65,13 @@ export function resumeSaga(
       const steps = direction === 'C' ? undo : remainingForward(saga.current_step, state.totalSteps);
       return {
         outcome: 'resumed' as const,
-        flow: await orderFlow(tx, state, { direction, generation, steps, again: true }),
+        flow: await orderFlow(tx, state, {
+          direction,
+          generation,
+          steps,
+          // Bull Board retries the job of the old chain itself, and would find that somebody was faster.
+          again: intervention.via !== 'bull-board',
+        }),
       };
     });
   });
@@ -160,7 +166,7 @@ export function createReconciliation(
           .where('id', '=', sagaId)
           .execute();
         if (redispatches > ALERT_AFTER_REDISPATCHES) {
-          await orderAlert(tx, sagaId, saga.version, {
+          await orderAlert(tx, sagaId, 'stuck', {
             saga: saga.name,
             step: String(saga.current_step),
             code: 'STUCK',

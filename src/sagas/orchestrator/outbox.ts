@@ -55,11 +55,16 @@ export async function orderFlow(
   };
 }
 
-/** Raises an alert in the caller's transaction; the relay turns it into a System Alert. */
-export async function orderAlert(tx: Tx | Db, sagaId: string, version: number, alert: AlertPayload): Promise<void> {
+/** Raises an alert in the caller's transaction, once an occasion; the relay turns it into a System Alert. */
+export async function orderAlert(
+  tx: Tx | Db,
+  sagaId: string,
+  occasion: number | 'stuck',
+  alert: AlertPayload,
+): Promise<void> {
   await tx
     .insertInto('outbox')
-    .values({ kind: 'ALERT', dedupe_key: `${sagaId}-A-${version}`, saga_id: sagaId, payload: JSON.stringify(alert) })
+    .values({ kind: 'ALERT', dedupe_key: `${sagaId}-A-${occasion}`, saga_id: sagaId, payload: JSON.stringify(alert) })
     .onConflict((conflict) => conflict.column('dedupe_key').doNothing())
     .execute();
 }

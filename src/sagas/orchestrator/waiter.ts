@@ -29,18 +29,23 @@ export function createEndWatcher(db: Db, databaseUrl: string, log: Logger): EndW
   let closed = false;
   let looking = false;
 
-  async function tell(ids: readonly string[]): Promise<void> {
-    if (ids.length === 0) return;
+  async function read(
+    ids: readonly string[],
+  ): Promise<readonly { readonly id: string; readonly answer: SagaAnswer }[]> {
     const rows = await db
       .selectFrom('saga')
       .select(['id', 'response_status', 'response_body'])
       .where(sql<boolean>`id = ANY(${ids}::text[])`)
       .where('finished_at', 'is not', null)
       .execute();
-    for (const row of rows) {
-      if (row.response_status === null || row.response_body === null) continue;
-      for (const finish of waiting.get(row.id) ?? []) finish({ status: row.response_status, body: row.response_body });
-    }
+    return rows.flatMap(({ id, response_status: status, response_body: body }) =>
+      status === null || body === null ? [] : [{ id, answer: { status, body } }],
+    );
+  }
+
+  async function tell(ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return;
+    for (const { id, answer } of await read(ids)) for (const finish of waiting.get(id) ?? []) finish(answer);
   }
 
   /** One look-up at a time; ends that are told meanwhile go into the next. */
@@ -94,8 +99,9 @@ export function createEndWatcher(db: Db, databaseUrl: string, log: Logger): EndW
   void listen();
 
   return {
-    wait: (sagaId, waitMs, look, signal) =>
-      new Promise((resolve) => {
+    async wait(sagaId, waitMs, look, signal) {
+      if (waitMs <= 0) return look ? ((await read([sagaId]))[0]?.answer ?? null) : null;
+      return new Promise((resolve) => {
         const waiters = waiting.get(sagaId) ?? new Set<Waiter>();
         waiting.set(sagaId, waiters);
         const finish = (answer: SagaAnswer | null): void => {
@@ -112,7 +118,8 @@ export function createEndWatcher(db: Db, databaseUrl: string, log: Logger): EndW
         if (!look) return;
         ended.add(sagaId);
         void lookAtEnded();
-      }),
+      });
+    },
     close: async () => {
       closed = true;
       clearInterval(poll);
