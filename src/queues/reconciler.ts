@@ -37,6 +37,8 @@ export interface Reconciler {
 
 const TICK_MS = 5_000;
 const LOOK_MS = 1_000;
+/** A saga that a worker was moving when Redis was lost may stop a little later, at a job that is gone. */
+const FOLLOW_UPS = 5;
 /** There is nothing to dispatch to while Redis is away; it is looked for this often. */
 const AWAIT_REDIS_MS = 200;
 const BATCH = 200;
@@ -60,10 +62,15 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   const stopping = new AbortController();
   let loop: Promise<void> = Promise.resolve();
   let nextTickAt = 0;
+  let followUps = 0;
 
   async function tick(): Promise<void> {
-    await noticeLostRedis(parts);
+    if (await noticeLostRedis(parts)) followUps = FOLLOW_UPS;
     await parts.upsertSchedules();
+    await sweep();
+  }
+
+  async function sweep(): Promise<void> {
     for (let round = 0; round < MAX_ROUNDS && !stopping.signal.aborted; round += 1) {
       const { idle, full } = await takeIdle(db);
       await inLanes(idle, (saga) => reconcile(parts, saga));
@@ -71,9 +78,13 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     }
   }
 
-  /** An emptied Redis is noticed between ticks. */
-  async function tickIfLost(): Promise<void> {
-    if ((await parts.redis.exists(generationKey(parts.prefix))) === 0) await tick();
+  /** Between ticks: an emptied Redis is noticed, and followed up. */
+  async function look(): Promise<void> {
+    if ((await parts.redis.exists(generationKey(parts.prefix))) === 0) return tick();
+    if (followUps === 0) return;
+    followUps -= 1;
+    await checkAllOpen(db);
+    await sweep();
   }
 
   return {
@@ -87,7 +98,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
           }
           const due = performance.now() >= nextTickAt;
           if (due) nextTickAt = performance.now() + TICK_MS;
-          await (due ? tick() : tickIfLost()).catch((error: unknown) => {
+          await (due ? tick() : look()).catch((error: unknown) => {
             log.warn({ err: error }, 'reconciliation was cut short');
           });
           await pause(LOOK_MS, stopping.signal);
@@ -163,18 +174,25 @@ async function hasLiveJob(queueOf: (name: string) => Queue, saga: IdleSaga): Pro
  * A key that only we set. When it is gone, or is another one than Postgres's open sagas were last checked under, Redis
  * came back empty: every open saga is due for a check now.
  */
-async function noticeLostRedis({ db, redis, prefix, log }: ReconcilerParts): Promise<void> {
+async function noticeLostRedis({ db, redis, prefix, log }: ReconcilerParts): Promise<boolean> {
   const key = generationKey(prefix);
-  if ((await redis.get(key)) !== null) return;
+  if ((await redis.get(key)) !== null) return false;
   // First the sagas, then the key: a crash between the two only checks them once more.
+  const openSagas = await checkAllOpen(db);
+  await redis.set(key, newId('redis'), 'NX');
+  log.warn({ openSagas }, 'redis is empty: open sagas are checked');
+  return true;
+}
+
+/** Brings every open saga's check forward, but for those that are being moved at this moment. Answers how many. */
+async function checkAllOpen(db: Db): Promise<number> {
   const { numAffectedRows } = await retryContention(() =>
     sql`
     UPDATE saga s SET next_check_at = now() + (o.n / ${SPREAD_PER_SECOND}::int) * interval '1 second'
       FROM (SELECT id, row_number() OVER (ORDER BY requested_at) - 1 AS n
-              FROM (SELECT id, requested_at FROM saga WHERE finished_at IS NULL AND status <> 'parked'
+              FROM (SELECT id, requested_at FROM saga WHERE finished_at IS NULL AND status <> 'parked' AND next_check_at > now()
                      ORDER BY requested_at FOR UPDATE SKIP LOCKED) open) o
      WHERE s.id = o.id`.execute(db),
   );
-  await redis.set(key, newId('redis'), 'NX');
-  log.warn({ openSagas: Number(numAffectedRows ?? 0) }, 'redis is empty: open sagas are checked');
+  return Number(numAffectedRows ?? 0);
 }
