@@ -25,8 +25,7 @@ function main(): void {
       queue: NOTIFICATION_QUEUE,
       deliver: () => deliverDue(delivery),
       log,
-      connection: options.connection,
-      prefix: options.prefix ?? '',
+      worker: options,
     }),
     createAssignWorker(db, log, options),
   ];

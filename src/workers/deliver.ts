@@ -1,11 +1,11 @@
-import { type ConnectionOptions, Worker } from 'bullmq';
+import { Worker } from 'bullmq';
 import { messageOf } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
+import type { WorkerOptionsBase } from './options.ts';
 
 export interface DeliveryWorkerOptions {
   readonly queue: string;
-  readonly connection: ConnectionOptions;
-  readonly prefix: string;
+  readonly worker: WorkerOptionsBase;
   /** Sends what is due and returns how many messages it took: `deliverDue`. */
   readonly deliver: () => Promise<number>;
   readonly log: Logger;
@@ -34,13 +34,8 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): Worker {
       return { messages };
     },
     {
-      connection: options.connection,
-      prefix: options.prefix,
+      ...options.worker,
       concurrency: 1,
-      // bullmq.md 13: a killed process is noticed within seconds.
-      lockDuration: 3_000,
-      stalledInterval: 1_000,
-      maxStalledCount: 5,
       removeOnComplete: { age: 3_600, count: 200 },
       removeOnFail: { age: 86_400, count: 1_000 },
     },

@@ -365,8 +365,7 @@ describe('the delivery worker', () => {
     queue = new Queue('notifications', { connection, prefix });
     worker = createDeliveryWorker({
       queue: 'notifications',
-      connection,
-      prefix,
+      worker: { connection, prefix },
       deliver: () => deliverDue(deps, { limit: 4 }),
       log,
     });

@@ -1,4 +1,4 @@
-import { type QueryCreator, type SqlBool, sql } from 'kysely';
+import { type QueryCreator, type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { FusedDatabase, ValueRefs } from '../../db/fused.ts';
 
 /**
@@ -75,7 +75,7 @@ function insertTask<Name extends string>(
           'r.property_id',
           value.text('type').as('type'),
           value.text('occurrence').as('occurrence'),
-          titleOf(value).as('title'),
+          titleOf(value.text('occurrence')).as('title'),
           sql`CASE WHEN turnover.id IS NULL THEN 'UNASSIGNED' ELSE 'MERGED' END`.as('status'),
           // A start that is already past is urgent; compared with the time of the request, which is frozen.
           sql`CASE WHEN ${value.instant('scheduledAt')} < guard.requested_at THEN 'URGENT'
@@ -113,8 +113,8 @@ const retimed = (column: 'scheduled_at' | 'ends_at') =>
   sql<Date>`CASE WHEN task.status IN ${OPEN} AND NOT 'scheduledDate' = ANY(task.manual_fields)
     THEN excluded.${sql.ref(column)} ELSE task.${sql.ref(column)} END`;
 
-/** The brief's titles. The guest's name stays in the task's row and goes into no job, log or step output. */
-const titleOf = (value: ValueRefs<TaskValues>) => sql<string>`CASE ${value.text('occurrence')}
+/** The brief's titles; `g` is the stay's guest. The name stays in the task's row and goes into no job, log or step output. */
+export const titleOf = (occurrence: RawBuilder<string>) => sql<string>`CASE ${occurrence}
   WHEN 'PRE_ARRIVAL' THEN 'Pre-arrival cleaning' WHEN 'POST_DEPARTURE' THEN 'Post-departure cleaning'
   WHEN 'ARRIVAL' THEN 'Check-in for ' || coalesce(g.name, 'guest') ELSE 'Check-out for ' || coalesce(g.name, 'guest') END`;
 

@@ -3,7 +3,7 @@ import type { Tx } from '../../db/client.ts';
 import { classifyDbError } from '../../db/errors.ts';
 import type { TaskStatus, TaskType } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
-import type { TaskValues } from './ensure.ts';
+import { type TaskValues, titleOf } from './ensure.ts';
 import { alternativesFor, candidatesFor, type Slot } from './staffing.ts';
 
 /** The brief's TaskOrchestrator: finds people for tasks, within the saga that makes them or, in `assign-sweep.ts`, after it. */
@@ -74,8 +74,7 @@ async function insertStayTask(
     INSERT INTO task (id, reservation_id, property_id, type, occurrence, title, status, assignee_id, scheduled_at, ends_at, must_finish_by,
       local_rule, merged_into_task_id, created_by_saga, effect_key)
     SELECT ${made.taskId}, r.id, r.property_id, ${made.type}, ${made.occurrence},
-      CASE ${made.occurrence}::text WHEN 'PRE_ARRIVAL' THEN 'Pre-arrival cleaning' WHEN 'POST_DEPARTURE' THEN 'Post-departure cleaning'
-        WHEN 'ARRIVAL' THEN 'Check-in for ' || coalesce(g.name, 'guest') ELSE 'Check-out for ' || coalesce(g.name, 'guest') END,
+      ${titleOf(sql`${made.occurrence}::text`)},
       ${as.status}, ${as.assigneeId}, ${made.scheduledAt}::timestamptz, ${made.endsAt}::timestamptz, ${made.mustFinishBy}::timestamptz,
       ${made.localRule}, ${as.mergedInto}, ${saga.sagaId}, ${saga.key}
       FROM reservation r LEFT JOIN guest g ON g.id = r.guest_id WHERE r.id = ${saga.subjectId}`.execute(tx);
