@@ -11,12 +11,14 @@ import { createReadiness } from './readiness.ts';
 
 /** `npm run api`: accepts requests on PORT, and serves operators on OPS_PORT. It executes no steps. */
 async function main(): Promise<void> {
-  const { config, log, db, engine } = assemble('api');
+  const { config, log, db, ports, engine } = assemble('api');
   const { orchestrator, queues, relay } = engine;
   const readiness = createReadiness(db, queues.producer, relay);
   const app = createApp({
     db,
     orchestrator,
+    ports,
+    verifyWebhook: ports.verifyWebhook,
     jwt: config.jwt,
     sagaWaitMs: config.sagaWaitMs,
     log,
@@ -41,6 +43,7 @@ async function main(): Promise<void> {
   endInOrder(log, async () => {
     await Promise.all(servers.map(closeServer));
     await engine.close();
+    await ports.close();
     await db.destroy();
   });
   log.info({ port: config.http.port, opsPort: config.ops?.port ?? null }, 'ready');

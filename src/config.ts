@@ -38,6 +38,30 @@ const url = (...protocols: readonly string[]) =>
       `must be a ${protocols.join(' or ')} URL`,
     );
 
+const GATEWAYS = ['sandbox', 'stripe'] as const;
+export type GatewayName = (typeof GATEWAYS)[number];
+const parts = (text: string): readonly string[] =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+const gatewayNames = z.string().transform((text, context): readonly GatewayName[] => {
+  const names = GATEWAYS.filter((name) => parts(text).includes(name));
+  if (names.length > 0 && names.length === new Set(parts(text)).size) return names;
+  context.addIssue({ code: 'custom', message: `must be some of ${GATEWAYS.join(', ')}, separated by commas` });
+  return z.NEVER;
+});
+const webhookSecrets = z
+  .string()
+  .transform(parts)
+  .refine((secrets) => secrets.every((secret) => /^whsec_\S{16,}$/.test(secret)), 'must be whsec_...[,whsec_...]');
+/** A key must not travel in the clear, except to a stand-in on this machine. */
+const LOCAL = new Set(['localhost', '127.0.0.1', '[::1]']);
+const apiUrl = url('http:', 'https:').refine(
+  (text) => !URL.canParse(text) || new URL(text).protocol === 'https:' || LOCAL.has(new URL(text).hostname),
+  'must be https, except on this machine',
+);
+
 const Environment = z.object({
   NODE_ENV: z.string().default('production'),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
@@ -61,6 +85,14 @@ const Environment = z.object({
   SMTP_URL: url('smtp:', 'smtps:').optional(),
   MAIL_FROM: z.string().default('Roomy <no-reply@roomy.example>'),
   OPS_EMAIL: z.email().default('ops@roomy.example'),
+  PAYMENT_GATEWAYS: gatewayNames.optional(),
+  STRIPE_SECRET_KEY: z
+    .string()
+    .regex(/^(?:sk|rk)_(?:test|live)_\w{8,}$/, 'must be sk_test_..., sk_live_... or a restricted rk_... key')
+    .optional(),
+  STRIPE_WEBHOOK_SECRET: webhookSecrets.default([]),
+  STRIPE_API_URL: apiUrl.optional(),
+  SANDBOX_FEE_BP: z.coerce.number().int().min(0).max(10_000).default(290),
 });
 
 export interface Config {
@@ -79,6 +111,20 @@ export interface Config {
   readonly sagaWaitMs: number;
   readonly workerConcurrency: number;
   readonly mail: { readonly smtpUrl: string | null; readonly from: string; readonly opsEmail: string };
+  readonly payments: PaymentConfig;
+}
+export interface PaymentConfig {
+  readonly gateways: readonly GatewayName[];
+  /** Where the sandbox keeps its record; programs that work together share it. */
+  readonly sandboxDir: string;
+  /** What the sandbox keeps of a charge, in basis points. */
+  readonly sandboxFeeBp: number;
+  /** Null unless `gateways` has it. */
+  readonly stripe: {
+    readonly secretKey: string;
+    readonly webhookSecrets: readonly string[];
+    readonly apiUrl: string | null;
+  } | null;
 }
 export interface JwtConfig {
   readonly keys: readonly SigningKey[];
@@ -113,14 +159,18 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
   );
   const parsed = Environment.safeParse(given);
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map((issue) => {
-      const name = issue.path.join('.');
-      return `  ${name}: ${given[name] === undefined ? 'is required' : issue.message}`;
-    });
+  const problems = (parsed.error?.issues ?? []).map((issue) => {
+    const name = issue.path.join('.');
+    return `  ${name}: ${given[name] === undefined ? 'is required' : issue.message}`;
+  });
+  if (parts(given['PAYMENT_GATEWAYS'] ?? '').includes('stripe') && given['STRIPE_SECRET_KEY'] === undefined) {
+    problems.push('  STRIPE_SECRET_KEY: is required when PAYMENT_GATEWAYS has stripe');
+  }
+  if (!parsed.success || problems.length > 0) {
     throw new ConfigError(`The environment is not complete:\n${problems.join('\n')}`);
   }
   const env = parsed.data;
+  const dataDir = path.resolve(env.ROOMY_DATA_DIR);
   return Object.freeze({
     production: env.NODE_ENV === 'production',
     logLevel: env.LOG_LEVEL,
@@ -130,10 +180,25 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     databasePool: env.DATABASE_POOL,
     redisUrl: env.REDIS_URL,
     queuePrefix: env.QUEUE_PREFIX,
-    dataDir: path.resolve(env.ROOMY_DATA_DIR),
+    dataDir,
     jwt: { keys: env.JWT_KEYS, issuer: env.JWT_ISSUER, audience: env.JWT_AUDIENCE },
     sagaWaitMs: env.SAGA_WAIT_MS,
     workerConcurrency: env.WORKER_CONCURRENCY,
     mail: { smtpUrl: env.SMTP_URL ?? null, from: env.MAIL_FROM, opsEmail: env.OPS_EMAIL },
+    payments: paymentsOf(env, dataDir),
   });
+}
+
+function paymentsOf(env: z.output<typeof Environment>, dataDir: string): PaymentConfig {
+  const secretKey = env.STRIPE_SECRET_KEY;
+  const gateways = env.PAYMENT_GATEWAYS ?? [secretKey === undefined ? 'sandbox' : 'stripe'];
+  return {
+    gateways,
+    sandboxDir: dataDir,
+    sandboxFeeBp: env.SANDBOX_FEE_BP,
+    stripe:
+      gateways.includes('stripe') && secretKey !== undefined
+        ? { secretKey, webhookSecrets: env.STRIPE_WEBHOOK_SECRET, apiUrl: env.STRIPE_API_URL ?? null }
+        : null,
+  };
 }

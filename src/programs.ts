@@ -1,5 +1,6 @@
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { createDb, createPool, type Db } from './db/client.ts';
+import { createPorts, type OpenPorts } from './gateways/index.ts';
 import { newProcessId } from './kernel/ids.ts';
 import { createLogger, type Logger } from './kernel/log.ts';
 import { definitionOf } from './sagas/index.ts';
@@ -9,6 +10,7 @@ export interface Program {
   readonly config: Config;
   readonly log: Logger;
   readonly db: Db;
+  readonly ports: OpenPorts;
   readonly engine: Engine;
 }
 
@@ -23,6 +25,8 @@ export function assemble(role: 'api' | 'worker'): Program {
     onIdleError: (error) => log.debug({ err: error }, 'idle connection lost'),
   });
   const db = createDb(pool);
+  const ports = createPorts(config.payments, log);
+  if (config.payments.gateways.includes('sandbox')) log.warn('the sandbox gateway is on: no real money moves');
   const engine = createEngine({
     db,
     databaseUrl: config.databaseUrl,
@@ -31,8 +35,9 @@ export function assemble(role: 'api' | 'worker'): Program {
     log,
     processId: newProcessId(role),
     definitionOf,
+    ports,
   });
-  return { config, log, db, engine };
+  return { config, log, db, ports, engine };
 }
 
 /** A program that cannot start says why in a line, when it is the operator's to mend, and ends. */

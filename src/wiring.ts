@@ -1,4 +1,5 @@
 import type { Db } from './db/client.ts';
+import type { Ports } from './domain/ports.ts';
 import type { Logger } from './kernel/log.ts';
 import { connectQueues, type QueueConnection } from './queues/connection.ts';
 import { createReconciler, type Reconciler } from './queues/reconciler.ts';
@@ -23,6 +24,8 @@ export interface EngineOptions {
   readonly log: Logger;
   readonly processId: string;
   readonly definitionOf: (name: string, version?: number) => SagaDefinition | undefined;
+  /** What `call` steps speak to. */
+  readonly ports: Ports;
   /** Only fault tests give one. */
   readonly failpoint?: Failpoint;
 }
@@ -71,7 +74,16 @@ export function createEngine(options: EngineOptions): Engine {
     queues,
     relay,
     orchestrator: createOrchestrator({ db, watcher, publish, onEnded, definitionOf }),
-    execute: createExecutor({ db, log, workerId: options.processId, definitionOf, publish, onEnded, failpoint }),
+    execute: createExecutor({
+      db,
+      log,
+      workerId: options.processId,
+      definitionOf,
+      publish,
+      onEnded,
+      failpoint,
+      ports: options.ports,
+    }),
     reconciler,
     upsertSchedules: upsert,
     close: async () => {

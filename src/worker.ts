@@ -2,16 +2,18 @@ import { deliverDue } from './domain/notifications/delivery.ts';
 import { storeDevMail } from './domain/notifications/delivery-mailbox.ts';
 import { createDevMailbox } from './gateways/dev-mailbox.ts';
 import { createSmtp } from './gateways/smtp.ts';
+import { systemClock } from './kernel/clock.ts';
 import { assemble, endInOrder, fail } from './programs.ts';
 import { COMPENSATION_QUEUE, FORWARD_QUEUE, NOTIFICATION_QUEUE } from './queues/names.ts';
 import { createAssignWorker } from './workers/assign.ts';
 import { createDeliveryWorker } from './workers/deliver.ts';
+import { createFinanceWorker } from './workers/finance.ts';
 import { workerOptions } from './workers/options.ts';
 import { createStepWorker } from './workers/steps.ts';
 
 /** `npm run worker`, as many as wanted: executes steps, delivers messages, assigns tasks, relays, reconciles. */
 function main(): void {
-  const { config, log, db, engine } = assemble('worker');
+  const { config, log, db, ports, engine } = assemble('worker');
   const options = workerOptions(config.redisUrl, config.queuePrefix);
   const steps = { concurrency: config.workerConcurrency, execute: engine.execute, log, options };
   const mailbox = createDevMailbox((messages) => storeDevMail(db, messages));
@@ -28,13 +30,14 @@ function main(): void {
       worker: options,
     }),
     createAssignWorker(db, log, options),
+    createFinanceWorker({ db, ports, orchestrator: engine.orchestrator, log }, () => systemClock.now(), options),
   ];
   engine.relay.start();
   engine.reconciler.start();
   endInOrder(log, async () => {
     await Promise.all(workers.map((worker) => worker.close()));
     await engine.close();
-    await Promise.all([mail.close(), mailbox.close()]);
+    await Promise.all([mail.close(), mailbox.close(), ports.close()]);
     await db.destroy();
   });
   void Promise.all(workers.map((worker) => worker.waitUntilReady())).then(() => log.info('ready'));

@@ -21,6 +21,13 @@ export interface Database {
   outbox: OutboxTable;
   idempotency_key: IdempotencyKeyTable;
   audit_log: AuditLogTable;
+  payment: PaymentTable;
+  ledger_account: LedgerAccountTable;
+  ledger_tx: LedgerTxTable;
+  ledger_entry: LedgerEntryTable;
+  gateway_event: GatewayEventTable;
+  reconciliation: ReconciliationTable;
+  reconciliation_line: ReconciliationLineTable;
 }
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
@@ -58,7 +65,56 @@ export type TransactionType =
   | 'GATEWAY_FEE'
   | 'ADJUSTMENT'
   | 'REVERSAL';
-export type TransactionStatus = 'PENDING' | 'PROCESSING' | 'COMPLETED' | 'FAILED' | 'CANCELLED' | 'REVERSED';
+export type TransactionStatus =
+  | 'PENDING'
+  | 'PROCESSING'
+  | 'COMPLETED'
+  | 'FAILED'
+  | 'CANCELLED'
+  | 'REVERSED'
+  | 'MANUAL_REQUIRED';
+export type PaymentRowStatus = 'PROCESSING' | 'COMPLETED' | 'FAILED' | 'CANCELLED' | 'REVERSED';
+export type PaymentStatus = 'UNPAID' | 'PARTIALLY_PAID' | 'PAID' | 'OVERPAID' | 'PARTIALLY_REFUNDED' | 'REFUNDED';
+export type UnassignedReferral = 'RETAIN' | 'TO_AGENCY' | 'TO_OWNER' | 'PRO_RATA';
+export type GatewayFeeBearer = 'AGENCY' | 'OWNER' | 'PRO_RATA';
+export type RefundBase = 'PAID' | 'TOTAL';
+/** Whoever cancels at least so many calendar days before arrival gets so many percent; descending by days. */
+export interface RefundTier {
+  readonly days: number;
+  readonly percent: number;
+}
+/** How an owner wants to be paid, where it differs from the terms. Amounts in minor units by currency. */
+export interface PayoutTerms {
+  readonly policy?: string;
+  readonly hold?: boolean;
+  readonly minimumMinor?: Readonly<Record<string, number>>;
+  readonly workingCapitalMinor?: Readonly<Record<string, number>>;
+}
+export type AccountKind =
+  | 'GATEWAY_CLEARING'
+  | 'BANK'
+  | 'OWNER_PAYABLE'
+  | 'AGENT_PAYABLE'
+  | 'GUEST_CREDIT'
+  | 'DEPOSIT_HELD'
+  | 'AGENCY_FEE'
+  | 'REFERRAL_RETAINED'
+  | 'GATEWAY_FEE';
+export type JournalKind =
+  | 'GUEST_PAYMENT'
+  | 'OWNER_SHARE'
+  | 'AGENCY_FEE'
+  | 'REFERRAL_FEE'
+  | 'GATEWAY_FEE'
+  | 'REFUND'
+  | 'REFUND_PAID'
+  | 'OWNER_PAYOUT'
+  | 'SETTLEMENT'
+  | 'ADJUSTMENT'
+  | 'REVERSAL';
+export type JournalPurpose = 'RECEIPT' | 'DISTRIBUTION' | 'FEE' | 'PAYOUT' | 'SETTLEMENT';
+export type MovementKind = 'CHARGE' | 'REFUND' | 'PAYOUT';
+export type ReconciliationStatus = 'MATCHED' | 'AMOUNT_MISMATCH' | 'MISSING_IN_LEDGER' | 'MISSING_AT_GATEWAY';
 export type SagaStatus = 'pending' | 'running' | 'compensating' | 'parked' | 'completed' | 'compensated' | 'resolved';
 export type StepStatus = 'pending' | 'running' | 'done' | 'failed' | 'skipped';
 export type StepClass = 'READ' | 'COMPENSABLE' | 'PIVOT' | 'RETRIABLE';
@@ -79,6 +135,7 @@ interface Party {
 export interface OwnerTable extends Party {
   locale: Optional<string>;
   payout_account: Optional<string>;
+  payout_terms: OptionalJsonColumn<PayoutTerms>;
 }
 export interface GuestTable extends Party {
   locale: Optional<string>;
@@ -116,6 +173,13 @@ export interface IncomeDistributionTable {
   referrer_bp: number;
   set_by: string;
   set_at: Generated<Date>;
+  effective_from: Generated<Date>;
+  unassigned_referral: Generated<UnassignedReferral>;
+  gateway_fee_bearer: Generated<GatewayFeeBearer>;
+  agency_fee_refundable: Generated<boolean>;
+  payout_policy: Generated<string>;
+  refund_base: Generated<RefundBase>;
+  refund_tiers: ColumnType<readonly RefundTier[], string | undefined, never>;
 }
 export interface ReservationTable {
   id: string;
@@ -138,6 +202,9 @@ export interface ReservationTable {
   created_by: string;
   created_at: Generated<Date>;
   stay: GeneratedAlways<string>;
+  payment_status: Generated<PaymentStatus>;
+  cancelled_at: OptionalInstant;
+  cancel_reason: Optional<string>;
 }
 export interface TaskTable {
   id: string;
@@ -182,6 +249,18 @@ export interface TransactionTable {
   cancelled_at: OptionalInstant;
   version: Generated<number>;
   created_at: Generated<Date>;
+  settled_minor: Generated<number>;
+  payment_id: Optional<string>;
+  beneficiary_id: Optional<string>;
+  retained_by: Optional<'AGENCY'>;
+  scheduled_for: OptionalInstant;
+  payout_saga: Optional<string>;
+  gateway_id: Optional<string>;
+  gateway_reference: Optional<string>;
+  payment_method: Optional<string>;
+  provider_id: Optional<string>;
+  error_code: Optional<string>;
+  details: OptionalJsonColumn<Json>;
 }
 export interface NotificationTable {
   id: string;
@@ -272,6 +351,7 @@ export interface StepAttemptTable {
   claimed_at: Generated<Date>;
   outcome: Optional<'done' | 'retry' | 'failed' | 'fenced' | 'abandoned'>;
   ended_at: OptionalInstant;
+  unsent: Generated<boolean>;
 }
 export type OutboxKind = 'FLOW_F' | 'FLOW_C' | 'JOB' | 'ALERT';
 export interface OutboxTable {
@@ -308,4 +388,86 @@ export interface AuditLogTable {
   body: string;
   prev_hash: Generated<Buffer>;
   hash: Generated<Buffer>;
+}
+export interface PaymentTable {
+  id: string;
+  reservation_id: string;
+  saga_id: string;
+  gateway_id: string;
+  gateway_reference: string;
+  payment_method: Optional<string>;
+  amount_minor: number;
+  currency: string;
+  fee_minor: Generated<number>;
+  excess_minor: Generated<number>;
+  refunded_minor: Generated<number>;
+  status: PaymentRowStatus;
+  provider_id: Optional<string>;
+  error_code: Optional<string>;
+  requested_by: string;
+  created_at: Generated<Date>;
+  completed_at: OptionalInstant;
+}
+export interface LedgerAccountTable {
+  id: string;
+  kind: AccountKind;
+  party_id: Optional<string>;
+  currency: string;
+}
+export interface LedgerTxTable {
+  id: string;
+  effect_key: string;
+  kind: JournalKind;
+  purpose: JournalPurpose;
+  currency: string;
+  transaction_id: Optional<string>;
+  reservation_id: Optional<string>;
+  payment_id: Optional<string>;
+  saga_id: Optional<string>;
+  posted_by: string;
+  reverses: Optional<string>;
+  made_in: Generated<string>;
+  created_at: Generated<Date>;
+}
+export interface LedgerEntryTable {
+  tx_id: string;
+  line: number;
+  account_id: string;
+  currency: string;
+  /** Minor units, debit positive. */
+  amount: number;
+}
+export interface GatewayEventTable {
+  gateway_id: string;
+  event_id: string;
+  type: string;
+  object_id: Optional<string>;
+  received_at: Generated<Date>;
+  processed_at: OptionalInstant;
+  outcome: Optional<string>;
+}
+export interface ReconciliationTable {
+  id: string;
+  gateway_id: string;
+  source: 'GATEWAY' | 'CSV';
+  occasion: string;
+  from_at: OptionalInstant;
+  to_at: OptionalInstant;
+  matched: Generated<number>;
+  mismatched: Generated<number>;
+  missing_in_ledger: Generated<number>;
+  missing_at_gateway: Generated<number>;
+  started_by: string;
+  created_at: Generated<Date>;
+}
+export interface ReconciliationLineTable {
+  reconciliation_id: string;
+  line: number;
+  kind: MovementKind;
+  reference: string;
+  currency: string;
+  ledger_minor: Optional<number>;
+  gateway_minor: Optional<number>;
+  status: ReconciliationStatus;
+  transaction_id: Optional<string>;
 }

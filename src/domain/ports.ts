@@ -1,4 +1,4 @@
-import type { Channel } from '../db/schema.ts';
+import type { Channel, MovementKind } from '../db/schema.ts';
 
 /** What the domain needs of the outside. Adapters are in `gateways`; the programs wire them. */
 
@@ -31,3 +31,89 @@ export interface Messenger {
 
 /** Must be well under the lease of a claimed notification (30 s). */
 export const SEND_BUDGET_MS = 20_000;
+
+/** What money needs of the outside. Amounts are integer minor units; keys are the orchestrator's effect keys. */
+export interface ChargeRequest {
+  /** Idempotency key: the same on every attempt; the gateway answers a repeat as it did the first time. */
+  readonly key: string;
+  readonly gatewayId: string;
+  /** The caller's reference of what is to be captured or was captured: a token, never a card number. */
+  readonly reference: string;
+  readonly amountMinor: number;
+  readonly currency: string;
+  readonly reservationId: string;
+}
+export interface Charge {
+  /** The gateway's own id of the captured money. */
+  readonly providerId: string;
+  readonly amountMinor: number;
+  readonly currency: string;
+  /** What the gateway keeps of it. */
+  readonly feeMinor: number;
+}
+export interface UndoChargeRequest extends ChargeRequest {
+  /** The key under which the charge was, or may have been, asked for; `key` is this request's own. */
+  readonly chargeKey: string;
+}
+export interface RefundRequest {
+  readonly key: string;
+  readonly gatewayId: string;
+  readonly reference: string;
+  /** `Charge.providerId`. */
+  readonly chargeId: string;
+  readonly amountMinor: number;
+  readonly currency: string;
+}
+export interface PayoutRequest {
+  readonly key: string;
+  /** The owner's account at the gateway or bank. */
+  readonly account: string;
+  readonly amountMinor: number;
+  readonly currency: string;
+}
+export type MoneyOutcome =
+  | { readonly done: true; readonly providerId: string }
+  /** Refused for good; `reason` is an upper-snake code, never a provider's text. */
+  | { readonly done: false; readonly reason: string };
+
+/** One movement in a gateway's own record, for reconciliation. */
+export interface GatewayMovement {
+  readonly kind: MovementKind;
+  /** A charge's or refund's gateway reference; a payout's provider id. */
+  readonly reference: string;
+  readonly providerId: string;
+  readonly amountMinor: number;
+  readonly feeMinor: number;
+  readonly currency: string;
+  readonly at: Date;
+}
+
+/**
+ * A payment provider. Every call is idempotent by `key`. What may pass is thrown as `GATEWAY_UNAVAILABLE` (transient;
+ * `unsent` when the request certainly never arrived) or `CircuitOpenError`; a timeout after sending is `STEP_TIMEOUT`.
+ */
+export interface PaymentGateway {
+  /**
+   * Captures the reference, or finds it captured. Throws `PAYMENT_DECLINED` (details: gatewayError, retryAfter?) and
+   * `PAYMENT_NOT_VERIFIED` when the gateway reports another amount or currency, something already refunded, or does
+   * not know the reference.
+   */
+  charge(request: ChargeRequest, signal: AbortSignal): Promise<Charge>;
+  /** Takes back whatever came of `chargeKey`, and sees to it that nothing can come of it any more (guarantees.md 2.5, rule 3). */
+  undoCharge(
+    request: UndoChargeRequest,
+    signal: AbortSignal,
+  ): Promise<{ readonly outcome: 'nothing' | 'voided' | 'refunded' }>;
+  refund(request: RefundRequest, signal: AbortSignal): Promise<MoneyOutcome>;
+  payOut(request: PayoutRequest, signal: AbortSignal): Promise<MoneyOutcome>;
+  /** The gateway's record of one gateway id in `[from, to)`; at most `limit` movements, oldest first. */
+  movements(gatewayId: string, from: Date, to: Date, limit: number): Promise<readonly GatewayMovement[]>;
+}
+
+/** What `call` steps speak to. */
+export interface Ports {
+  /** Throws `GATEWAY_UNKNOWN`. */
+  gateway(gatewayId: string): PaymentGateway;
+  /** The provider that pays owners out. */
+  payouts(account: string): PaymentGateway;
+}

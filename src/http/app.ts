@@ -8,15 +8,21 @@ import { requestLog } from './middleware/request-log.ts';
 import { declareBearerToken } from './openapi.ts';
 import { assertPoliciesMatch, methodsAt } from './policy.ts';
 import { createRegister } from './route.ts';
+import { registerCancellations } from './routes/cancellations.ts';
+import { registerFinancial } from './routes/financial.ts';
 import { registerGuests } from './routes/guests.ts';
+import { registerIncomeDistribution } from './routes/income-distribution.ts';
 import { registerMeta } from './routes/meta.ts';
 import { registerOwners } from './routes/owners.ts';
+import { registerPayments } from './routes/payments.ts';
 import { registerProperties } from './routes/properties.ts';
+import { registerReconciliations } from './routes/reconciliations.ts';
 import { registerRecords } from './routes/records.ts';
 import { registerReservations } from './routes/reservations.ts';
 import { registerSagas } from './routes/sagas.ts';
 import { registerStaff } from './routes/staff.ts';
 import { registerTasks } from './routes/tasks.ts';
+import { registerWebhooks } from './routes/webhooks.ts';
 import { validationFailed } from './validation.ts';
 
 /** The HTTP surface, without a port: tests call `app.request()`. Throws when a route has no policy. */
@@ -40,13 +46,19 @@ export function createApp(deps: AppDeps): App {
   declareBearerToken(app);
   // In the order in which the docs page shows them.
   registerReservations(register, services);
+  registerPayments(register, services);
+  registerCancellations(register, services);
   registerSagas(register, services);
   registerTasks(register, services);
+  registerFinancial(register, services);
+  registerIncomeDistribution(register, services);
+  registerReconciliations(register, services);
   registerRecords(register, services);
   registerProperties(register, services);
   registerGuests(register, services);
   registerOwners(register, services);
   registerStaff(register, services);
+  registerWebhooks(register, services);
   registerMeta(register, app, services);
   assertPoliciesMatch(app.routes);
   return app;

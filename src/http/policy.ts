@@ -27,6 +27,8 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   'GET /openapi.json': 'anonymous',
   'GET /docs': 'anonymous',
   'GET /docs/:file': 'anonymous',
+  // Whoever calls it is known by a signature over the body.
+  [`POST ${API}/webhooks/stripe`]: 'anonymous',
 
   [`GET ${API}/owners`]: people('owners:read', 'ADMIN', 'AGENT', 'FINANCE'),
   [`POST ${API}/owners`]: people('owners:write', 'ADMIN'),
@@ -53,14 +55,30 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`GET ${API}/reservations/:id`]: open('reservations:read', 'ADMIN', 'AGENT', 'FINANCE'),
   [`PATCH ${API}/reservations/:id`]: open('reservations:write', 'ADMIN', 'AGENT'),
   [`POST ${API}/reservations/:id/confirm`]: open('reservations:confirm', 'ADMIN', 'AGENT'),
+  [`POST ${API}/reservations/:id/payment`]: open('payments:write', 'ADMIN', 'AGENT', 'FINANCE', 'GUEST'),
+  [`POST ${API}/reservations/:id/cancel`]: open('reservations:cancel', 'ADMIN', 'AGENT', 'FINANCE', 'GUEST'),
+  [`GET ${API}/reservations/:id/cancellation-quote`]: open('reservations:cancel', 'ADMIN', 'AGENT', 'FINANCE', 'GUEST'),
 
   [`GET ${API}/tasks`]: open('tasks:read', 'ADMIN', 'AGENT'),
   [`POST ${API}/tasks`]: open('tasks:write', 'ADMIN', 'AGENT'),
   [`GET ${API}/tasks/:id`]: open('tasks:read', 'ADMIN', 'AGENT'),
   [`PATCH ${API}/tasks/:id`]: open('tasks:write', 'ADMIN', 'AGENT'),
 
+  [`GET ${API}/financial/summary`]: open('finance:read', 'ADMIN', 'AGENT', 'FINANCE', 'OWNER'),
+  [`GET ${API}/financial/income-distribution`]: open('finance:read', 'ADMIN', 'FINANCE', 'AGENT', 'OWNER'),
+  [`GET ${API}/financial/income-distribution/versions`]: open('finance:read', 'ADMIN', 'FINANCE', 'AGENT', 'OWNER'),
+  [`PUT ${API}/financial/income-distribution`]: people('finance:configure', 'ADMIN', 'FINANCE'),
+  [`GET ${API}/financial/integrity`]: people('finance:integrity', 'ADMIN', 'FINANCE'),
+  [`POST ${API}/financial/reconciliations`]: people('finance:reconcile', 'ADMIN', 'FINANCE'),
+  [`GET ${API}/financial/reconciliations`]: people('finance:reconcile', 'ADMIN', 'FINANCE'),
+  [`GET ${API}/financial/reconciliations/:id`]: people('finance:reconcile', 'ADMIN', 'FINANCE'),
+  [`GET ${API}/owners/:id/balance`]: people('finance:read', 'ADMIN', 'FINANCE', 'OWNER'),
+  [`GET ${API}/owners/:id/statement`]: people('finance:read', 'ADMIN', 'FINANCE', 'OWNER'),
+
   [`GET ${API}/transactions`]: open('finance:read', 'ADMIN', 'AGENT', 'FINANCE'),
   [`GET ${API}/transactions/:id`]: open('finance:read', 'ADMIN', 'AGENT', 'FINANCE'),
+
+  [`POST ${API}/transactions/:id/payout`]: people('payouts:write', 'ADMIN', 'FINANCE'),
 
   [`GET ${API}/notifications`]: people('notifications:read', 'ADMIN', 'AGENT', 'OPS'),
   [`GET ${API}/notifications/:id`]: people('notifications:read', 'ADMIN', 'AGENT', 'OPS'),

@@ -2,12 +2,16 @@ import type { RouteConfig, RouteHandler } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
 import type { TokenVerifier } from './auth.ts';
 import type { App, AppEnv, Services } from './context.ts';
+import { csvOrJsonBody } from './middleware/csv-body.ts';
 import { guard } from './middleware/guard.ts';
-import { jsonBody } from './middleware/json-body.ts';
+import { jsonBody, refuseCardDataAround } from './middleware/json-body.ts';
 import { policyOf } from './policy.ts';
 
 /** A route's context, with `valid()` typed by its schemas. */
 export type RouteContext<R extends RouteConfig> = Parameters<RouteHandler<R, AppEnv>>[0];
+
+/** Where a phone number is a legitimate field, and may look like a card's. */
+const isAboutPeople = (pattern: string): boolean => /\/(?:guests|owners|staff)(?:\/|$)/.test(pattern);
 
 /** Registers a route behind its policy. Throws when it has none. */
 export type Register = <R extends RouteConfig>(
@@ -21,7 +25,11 @@ export function createRegister(app: App, services: Services, verify: TokenVerifi
     const policy = policyOf(route.method, pattern);
     const middleware: MiddlewareHandler<AppEnv>[] = [guard(services, verify, pattern, policy)];
     const body = route.request?.body;
-    if (body) middleware.push(jsonBody({ required: body.required === true }));
+    if (body) {
+      const takesFiles = 'text/csv' in body.content;
+      const json = { required: body.required === true, mayHoldPhones: isAboutPeople(pattern) };
+      middleware.push(refuseCardDataAround(), takesFiles ? csvOrJsonBody() : jsonBody(json));
+    }
     // Answers are checked against their schemas by the tests, so a handler may answer with stored bytes.
     app.openapi(
       { ...route, ...(policy === 'anonymous' ? {} : { security: [{ bearer: [] }] }), middleware },

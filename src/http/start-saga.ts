@@ -1,6 +1,7 @@
 import { RoomyError } from '../kernel/errors.ts';
 import { canonicalJson, sha256 } from '../kernel/json.ts';
-import type { IdempotencyClaim, SagaAnswer, StartableSaga } from '../sagas/orchestrator/types.ts';
+import { acceptedAnswer } from '../sagas/orchestrator/accept.ts';
+import type { AcceptedSaga, IdempotencyClaim, SagaAnswer, StartableSaga } from '../sagas/orchestrator/types.ts';
 import { type AnyContext, type AppDeps, callerOf } from './context.ts';
 import { executionPath } from './errors.ts';
 
@@ -33,6 +34,16 @@ export async function startSaga<Input>(
     notes: start.notes ?? null,
     idempotency: claimOf(c, start.body),
   });
+  return answerWithin(c, deps, saga, wanted);
+}
+
+/** The answer of a saga that an earlier request has started, waited for like the first one's. */
+export async function answerOfSaga(c: AnyContext, deps: AppDeps, sagaId: string): Promise<Response> {
+  const saga = { sagaId, replayed: true, accepted: acceptedAnswer(sagaId) };
+  return answerWithin(c, deps, saga, preferred(c.req.header('prefer'), deps.sagaWaitMs));
+}
+
+async function answerWithin(c: AnyContext, deps: AppDeps, saga: AcceptedSaga, wanted: Preference): Promise<Response> {
   const headers = new Headers(saga.replayed ? { 'Idempotency-Replayed': 'true' } : undefined);
   // A fresh saga cannot have ended yet; a repeated one may have, and then its end is the answer.
   const wait = wanted.waitMs > 0 || saga.replayed;
@@ -40,12 +51,24 @@ export async function startSaga<Input>(
   const applied = [...(wanted.wait ? [wanted.wait] : []), ...(wanted.async && !end ? ['respond-async'] : [])];
   if (applied.length > 0) headers.set('Preference-Applied', applied.join(', '));
   if (end) {
-    if (end.status === 503) headers.set('Retry-After', '5');
+    const seconds = retryAfterSeconds(end, deps.clock.now());
+    if (seconds !== null) headers.set('Retry-After', String(seconds));
     return stored(end, headers);
   }
   headers.set('Location', executionPath(saga.sagaId));
   headers.set('Retry-After', '1');
   return stored(saga.accepted, headers);
+}
+
+const DEFAULT_RETRY_SECONDS = 5;
+
+/** When to come back, if coming back can help: the gateway's own advice, which stands in the body (features ERR-7). */
+function retryAfterSeconds({ status, body }: SagaAnswer, now: Date): number | null {
+  if (status !== 402 && status !== 503) return null;
+  const { details } = JSON.parse(body.toString()) as { readonly details?: { readonly retryAfter?: unknown } };
+  const at = typeof details?.retryAfter === 'string' ? Date.parse(details.retryAfter) : Number.NaN;
+  if (!Number.isNaN(at)) return Math.max(1, Math.ceil((at - now.getTime()) / 1000));
+  return status === 503 ? DEFAULT_RETRY_SECONDS : null;
 }
 
 function stored(answer: SagaAnswer, headers: Headers): Response {

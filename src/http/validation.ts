@@ -1,5 +1,5 @@
 import type { ZodError } from 'zod';
-import { RoomyError } from '../kernel/errors.ts';
+import { type ErrorCode, isErrorCode, RoomyError } from '../kernel/errors.ts';
 
 /** Bounds, because a caller decides how many things are wrong and how long their names are. */
 const MAX_ISSUES = 20;
@@ -11,5 +11,14 @@ export function validationFailed(error: ZodError): RoomyError {
     path: issue.path.map(String).join('.').slice(0, MAX_TEXT),
     message: issue.message.slice(0, MAX_TEXT),
   }));
-  return new RoomyError('VALIDATION_FAILED', { details: { issues } });
+  return new RoomyError(ownCode(error) ?? 'VALIDATION_FAILED', { details: { issues } });
+}
+
+/** A schema may name the code of a refusal; the first one is told. */
+function ownCode(error: ZodError): ErrorCode | undefined {
+  for (const issue of error.issues) {
+    const code: unknown = issue.code === 'custom' ? issue.params?.code : undefined;
+    if (typeof code === 'string' && isErrorCode(code)) return code;
+  }
+  return undefined;
 }

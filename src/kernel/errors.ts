@@ -31,6 +31,32 @@ export const CATALOGUE = {
   VALIDATION_FAILED: refusal(422, 'The request is not valid'),
   REFERENCE_NOT_FOUND: refusal(422, 'A referenced record does not exist'),
   AMOUNT_PRECISION: refusal(422, 'The amount has more decimals than its currency'),
+  AMOUNT_INVALID: refusal(422, 'The amount is not a plain decimal number'),
+  AMOUNT_NOT_POSITIVE: refusal(422, 'The amount must be more than zero'),
+  AMOUNT_TOO_LARGE: refusal(422, 'The amount is over the limit'),
+  CURRENCY_INVALID: refusal(422, 'The currency must be an ISO 4217 code in capital letters'),
+  CURRENCY_MISMATCH: refusal(422, 'The currency is not the one of the reservation'),
+  CARD_DATA_FORBIDDEN: refusal(422, 'Card data must not be sent here: use a token of the payment gateway'),
+  DISTRIBUTION_SUM_INVALID: refusal(422, 'The shares must sum to exactly 100'),
+  PAYMENT_EXCEEDS_BALANCE: refusal(422, 'The payment is more than what is outstanding'),
+  GATEWAY_UNKNOWN: refusal(422, 'There is no such payment gateway'),
+  NOT_A_PAYOUT: refusal(422, 'The transaction is not an owner payout'),
+  SETTLEMENT_FILE_INVALID: refusal(422, 'The settlement file cannot be read'),
+  PAYMENT_DECLINED: refusal(402, 'Payment gateway error'),
+  PAYMENT_BLOCKED: refusal(403, 'The payment was refused by the fraud rules'),
+  PAYMENT_NOT_VERIFIED: refusal(409, 'The gateway does not confirm this payment'),
+  GATEWAY_REFERENCE_REUSED: refusal(409, 'This gateway reference belongs to another payment'),
+  ALREADY_PAID: refusal(409, 'It has been paid already'),
+  ALREADY_REVERSED: refusal(409, 'It has been reversed already'),
+  RESERVATION_NOT_PAYABLE: refusal(409, 'The reservation cannot be paid in its state'),
+  RESERVATION_IN_HOUSE: refusal(409, 'The guest has checked in: check out instead of cancelling'),
+  PAYOUT_NOT_PAYABLE: refusal(409, 'The payout cannot be paid in its state'),
+  PAYOUT_EXCEEDS_BALANCE: refusal(409, 'The payout is more than what is owed to the owner'),
+  PAYOUT_BEFORE_SCHEDULE: refusal(409, 'The payout is not due yet'),
+  PAYOUT_REFUSED: refusal(409, 'The payout was refused by the bank'),
+  APPROVAL_REQUIRED: refusal(409, 'A person must decide about this'),
+  INVALID_SIGNATURE: refusal(401, 'The signature is not valid'),
+  PRECONDITION_REQUIRED: refusal(428, 'If-Match is required'),
   IDEMPOTENCY_KEY_REUSED: refusal(422, 'This Idempotency-Key was used with another request'),
   ALREADY_EXISTS: refusal(409, 'A record with this id exists already'),
   ASSIGNEE_BUSY: refusal(409, 'This person has another task at that time'),
@@ -46,6 +72,7 @@ export const CATALOGUE = {
   STEP_TIMEOUT: { status: 503, kind: 'transient', text: 'A step did not answer in time' },
   STEP_FAILED: { status: 500, kind: 'bug', text: 'A step failed' },
   SAGA_DEADLINE: { status: 503, kind: 'refusal', text: 'The process did not finish in time' },
+  GATEWAY_UNAVAILABLE: { status: 503, kind: 'transient', text: 'Payment gateway error' },
   SERVICE_UNAVAILABLE: { status: 503, kind: 'transient', text: 'A service that we depend on is unavailable' },
   INTERNAL_ERROR: { status: 500, kind: 'bug', text: 'Something went wrong on our side' },
 } as const satisfies Record<string, CatalogueEntry>;
@@ -60,14 +87,33 @@ export class RoomyError extends Error {
   readonly status: number;
   /** Public; goes into the answer and into the saga's record: ids, dates and codes, never guest data. */
   readonly details: ErrorDetails | undefined;
+  /** The request certainly never reached the other side, so nothing can have come of it. */
+  readonly unsent: boolean;
 
-  constructor(code: ErrorCode, options: { details?: ErrorDetails; text?: string; cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    options: { details?: ErrorDetails; text?: string; cause?: unknown; unsent?: boolean } = {},
+  ) {
     const entry = CATALOGUE[code];
     super(options.text ?? entry.text, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.kind = entry.kind;
     this.status = entry.status;
     this.details = options.details;
+    this.unsent = options.unsent ?? false;
+  }
+}
+
+/** A breaker refuses to ask a service that keeps failing: nothing was sent, and no attempt is used up by waiting. */
+export class CircuitOpenError extends RoomyError {
+  /** When the breaker lets a request through again. */
+  readonly until: Date;
+  constructor(until: Date) {
+    super('GATEWAY_UNAVAILABLE', {
+      details: { gatewayError: 'CIRCUIT_OPEN', retryAfter: until.toISOString() },
+      unsent: true,
+    });
+    this.until = until;
   }
 }
 

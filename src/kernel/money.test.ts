@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { allocate, exponentOf, formatMajor, parseMajor, toMajor } from './money.ts';
+import { allocate, allocateByWeight, exponentOf, formatMajor, isCurrency, parseMajor, toMajor } from './money.ts';
 
 const SPLIT = [7_000, 2_500, 500];
 /** Ways of cutting 10 000 basis points into shares. */
@@ -38,7 +38,7 @@ describe('the split of an amount', () => {
         }
         expect(allocate(amount, basisPoints)).toEqual(parts);
       }),
-      { numRuns: 2_000 },
+      { numRuns: 10_000 },
     );
   });
 
@@ -55,6 +55,46 @@ describe('the split of an amount', () => {
   );
   it.each([-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53])('refuses the amount %d', (amount) => {
     expect(() => allocate(amount, SPLIT)).toThrow(RangeError);
+  });
+});
+
+describe('a split by weights', () => {
+  it('needs no basis points', () => {
+    expect(allocateByWeight(100, [70, 25])).toEqual([74, 26]);
+    expect(allocateByWeight(100, [1, 1, 1])).toEqual([34, 33, 33]);
+    expect(allocateByWeight(7, [0, 3])).toEqual([0, 7]);
+  });
+
+  it.each([[[]], [[0, 0]], [[-1, 2]], [[0.5, 0.5]], [[Number.NaN]], [[2 ** 53]]])(
+    'refuses the weights %j',
+    (weights) => {
+      expect(() => allocateByWeight(100, weights)).toThrow(RangeError);
+    },
+  );
+
+  it('loses nothing, and gives nothing where the weight is nothing', () => {
+    const weights = fc.array(fc.integer({ min: 0, max: 1_000_000 }), { minLength: 1, maxLength: 6 });
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }), weights, (amount, given) => {
+        fc.pre(given.some((weight) => weight > 0));
+        const parts = allocateByWeight(amount, given);
+        expect(parts.reduce((sum, part) => sum + BigInt(part), 0n)).toBe(BigInt(amount));
+        for (const [index, part] of parts.entries()) if (given[index] === 0) expect(part).toBe(0);
+      }),
+      { numRuns: 10_000 },
+    );
+  });
+});
+
+describe('a currency', () => {
+  it('is one of ISO 4217 that can be paid with', () => {
+    for (const code of ['AED', 'HUF', 'JPY', 'KWD', 'CLF', 'XOF', 'XCG']) expect(isCurrency(code)).toBe(true);
+    for (const code of ['aed', 'DEM', 'XAU', 'XXX', 'ZZZ', '', '__proto__']) expect(isCurrency(code)).toBe(false);
+  });
+
+  it('has the exponent of ISO, not the one of Intl', () => {
+    const exponents = ['HUF', 'AED', 'JPY', 'KWD', 'BHD', 'OMR', 'CLF', 'ISK', 'IQD', 'PKR'].map(exponentOf);
+    expect(exponents).toEqual([2, 2, 0, 3, 3, 3, 4, 0, 3, 2]);
   });
 });
 
@@ -106,6 +146,7 @@ describe('an amount as a client writes it', () => {
           expect(parseMajor(toMajor(money), currency)).toEqual(money);
         },
       ),
+      { numRuns: 10_000 },
     );
   });
 

@@ -7,38 +7,31 @@ export interface Money {
 }
 
 /**
- * ISO 4217 exponents that differ from 2, written out because `Intl` reports other ones (HUF 0 where ISO says 2).
- * Source: ISO 4217 list one.
+ * The currencies of ISO 4217 list one by their exponent, written out because `Intl` reports other exponents (HUF 0 where
+ * ISO says 2) and knows currencies that are long gone. Without what is no money to pay with (gold, XDR, test codes); with
+ * ANG and BGN, which bookings may still carry.
  */
-const EXPONENTS: Readonly<Record<string, number>> = {
-  BHD: 3,
-  IQD: 3,
-  JOD: 3,
-  KWD: 3,
-  LYD: 3,
-  OMR: 3,
-  TND: 3,
-  BIF: 0,
-  CLP: 0,
-  DJF: 0,
-  GNF: 0,
-  ISK: 0,
-  JPY: 0,
-  KMF: 0,
-  KRW: 0,
-  PYG: 0,
-  RWF: 0,
-  UGX: 0,
-  UYI: 0,
-  VND: 0,
-  VUV: 0,
-  XAF: 0,
-  XOF: 0,
-  XPF: 0,
-};
+const CODES: readonly (readonly [exponent: number, codes: string])[] = [
+  [0, 'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF'],
+  [
+    2,
+    'AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW ' +
+      'CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ' +
+      'ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV ' +
+      'MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD ' +
+      'SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG',
+  ],
+  [3, 'BHD IQD JOD KWD LYD OMR TND'],
+  [4, 'CLF UYW'],
+];
+const EXPONENTS: ReadonlyMap<string, number> = new Map(
+  CODES.flatMap(([exponent, codes]) => codes.split(' ').map((code) => [code, exponent] as const)),
+);
 
 export const CURRENCY_PATTERN = /^[A-Z]{3}$/;
-export const exponentOf = (currency: string): number => EXPONENTS[currency] ?? 2;
+/** As ISO 4217 writes it: three capital letters, in use. */
+export const isCurrency = (code: string): boolean => EXPONENTS.has(code);
+export const exponentOf = (currency: string): number => EXPONENTS.get(currency) ?? 2;
 
 /**
  * Major units as a client writes them (`1000`, `"99.99"`) to minor units, through the decimal text, never through
@@ -78,15 +71,24 @@ export function formatMajor({ amountMinor, currency }: Money): string {
  * the earlier share (domain.md 6). The shares must sum to 10 000.
  */
 export function allocate(amountMinor: number, basisPoints: readonly number[]): number[] {
-  const total = basisPoints.reduce((sum, share) => sum + share, 0);
-  if (total !== 10_000 || basisPoints.some((share) => !Number.isInteger(share) || share < 0)) {
+  if (basisPoints.reduce((sum, share) => sum + share, 0) !== 10_000) {
     throw new RangeError('shares must be whole basis points that sum to 10000');
+  }
+  return allocateByWeight(amountMinor, basisPoints);
+}
+
+/** The same by any whole weights that are not all zero. Throws `RangeError` for what is no amount or no weights. */
+export function allocateByWeight(amountMinor: number, weights: readonly number[]): number[] {
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  if (total <= 0 || weights.some((weight) => !Number.isSafeInteger(weight) || weight < 0)) {
+    throw new RangeError('weights must be whole, not negative, and not all zero');
   }
   if (!Number.isSafeInteger(amountMinor) || amountMinor < 0) throw new RangeError('amount must be whole minor units');
   const amount = BigInt(amountMinor);
-  const parts = basisPoints.map((share, order) => {
-    const scaled = amount * BigInt(share);
-    return { order, part: scaled / 10_000n, remainder: scaled % 10_000n };
+  const whole = BigInt(total);
+  const parts = weights.map((weight, order) => {
+    const scaled = amount * BigInt(weight);
+    return { order, part: scaled / whole, remainder: scaled % whole };
   });
   let left = amount - parts.reduce((sum, { part }) => sum + part, 0n);
   for (const entry of parts.toSorted((a, b) => Number(b.remainder - a.remainder) || a.order - b.order)) {

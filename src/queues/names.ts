@@ -3,4 +3,5 @@ export const FORWARD_QUEUE = 'saga-forward';
 export const COMPENSATION_QUEUE = 'saga-compensation';
 export const NOTIFICATION_QUEUE = 'notifications';
 export const TASK_QUEUE = 'tasks';
-export const QUEUE_NAMES = [FORWARD_QUEUE, COMPENSATION_QUEUE, NOTIFICATION_QUEUE, TASK_QUEUE] as const;
+export const FINANCE_QUEUE = 'finance';
+export const QUEUE_NAMES = [FORWARD_QUEUE, COMPENSATION_QUEUE, NOTIFICATION_QUEUE, TASK_QUEUE, FINANCE_QUEUE] as const;

@@ -1,10 +1,20 @@
+import { cancelReservation } from './cancel-reservation.ts';
 import { confirmReservation } from './confirm-reservation.ts';
+import { executeRefund } from './execute-refund.ts';
 import { checkDefinition, type SagaDefinition } from './orchestrator/definition.ts';
+import { processOwnerPayout } from './process-owner-payout.ts';
+import { processPayment } from './process-payment.ts';
 
-export { confirmReservation };
+export { cancelReservation, confirmReservation, executeRefund, processOwnerPayout, processPayment };
 
 /** Every definition that a saga in flight may still be pinned to; the newest version of a name comes last. */
-const DEFINITIONS: readonly SagaDefinition[] = [confirmReservation];
+const DEFINITIONS: readonly SagaDefinition[] = [
+  confirmReservation,
+  processPayment,
+  cancelReservation,
+  executeRefund,
+  processOwnerPayout,
+];
 
 /** Definitions by name and version. Throws for one that is not sound, so that a program with it does not start. */
 export function createRegistry(definitions: readonly SagaDefinition[]) {

@@ -39,6 +39,37 @@ export const INVARIANTS = {
     SELECT t.saga_id AS ref FROM saga_step t LEFT JOIN step_attempt a USING (saga_id, step_no, direction) WHERE t.kind = 'EXTERNAL'
      GROUP BY t.saga_id, t.step_no, t.direction
     HAVING count(*) FILTER (WHERE a.outcome = 'done') <> (t.status = 'done')::int OR bool_or(a.outcome = 'done' AND a.attempt <> t.attempt)`,
+  'I11 every journal balances and has two lines': `
+    SELECT coalesce(x.saga_id, x.id) AS ref FROM ledger_tx x LEFT JOIN ledger_entry e ON e.tx_id = x.id
+     GROUP BY x.id, e.currency HAVING coalesce(sum(e.amount), 1) <> 0 OR count(e.line) < 2`,
+  'I12 the whole ledger sums to zero': `
+    SELECT currency::text AS ref FROM ledger_entry GROUP BY currency HAVING sum(amount) <> 0`,
+  'I13 a payment that succeeded booked itself once, no share twice': `
+    SELECT s.id AS ref FROM saga s LEFT JOIN ledger_tx x ON x.saga_id = s.id WHERE s.name = 'processPayment' AND s.status = 'completed'
+     GROUP BY s.id HAVING count(*) FILTER (WHERE x.kind = 'GUEST_PAYMENT') <> 1 OR count(*) FILTER (WHERE x.kind = 'OWNER_SHARE') > 1
+       OR count(*) FILTER (WHERE x.kind = 'AGENCY_FEE') > 1 OR count(*) FILTER (WHERE x.kind = 'REVERSAL') > 0`,
+  'I13 a compensated saga nets to zero on every account': `
+    SELECT s.id AS ref FROM saga s JOIN ledger_tx x ON x.saga_id = s.id JOIN ledger_entry e ON e.tx_id = x.id
+     WHERE s.status = 'compensated' GROUP BY s.id, e.account_id HAVING sum(e.amount) <> 0`,
+  'I13 a reversal mirrors its original': `
+    SELECT coalesce(x.saga_id, x.id) AS ref FROM ledger_tx x JOIN ledger_entry e ON e.tx_id IN (x.id, x.reverses) WHERE x.reverses IS NOT NULL
+     GROUP BY x.id, e.account_id HAVING sum(e.amount) <> 0`,
+  'I14 the shares of a payment add up to it': `
+    SELECT p.saga_id AS ref FROM payment p JOIN saga s ON s.id = p.saga_id AND s.status = 'completed'
+      LEFT JOIN ledger_tx x ON x.saga_id = s.id AND x.purpose = 'DISTRIBUTION' LEFT JOIN ledger_entry e ON e.tx_id = x.id
+       AND e.account_id NOT LIKE 'guest_credit:%'
+     GROUP BY p.id HAVING coalesce(-sum(e.amount), 0) <> p.amount_minor - p.excess_minor`,
+  'I15 never refunded more than captured': `
+    SELECT reservation_id AS ref FROM payment WHERE refunded_minor > amount_minor OR refunded_minor > 0 AND status <> 'COMPLETED'`,
+  'I15 refunds are what the payments say': `
+    SELECT p.reservation_id AS ref FROM payment p LEFT JOIN transaction t ON t.payment_id = p.id AND t.type = 'REFUND' AND t.status <> 'CANCELLED'
+     GROUP BY p.id HAVING coalesce(sum(t.amount_minor), 0) <> p.refunded_minor`,
+  'I15 the payment status is derived': `
+    SELECT r.id AS ref FROM reservation r WHERE r.payment_status <> payment_status_of(r.id)
+       AND NOT EXISTS (SELECT FROM saga s WHERE s.subject_id = r.id AND s.finished_at IS NULL)`,
+  'I17 a payment at rest is booked or taken back': `
+    SELECT p.saga_id AS ref FROM payment p JOIN saga s ON s.id = p.saga_id
+     WHERE s.status = 'completed' AND p.status <> 'COMPLETED' OR s.status = 'compensated' AND p.status NOT IN ('FAILED', 'CANCELLED', 'REVERSED')`,
   'I19 no overlapping confirmed stays': `
     SELECT a.id AS ref FROM reservation a JOIN reservation b ON a.property_id = b.property_id AND a.id <> b.id AND a.stay && b.stay
      WHERE a.status IN ('CONFIRMED', 'CHECKED_IN') AND b.status IN ('CONFIRMED', 'CHECKED_IN')`,

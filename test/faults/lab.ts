@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import type { Db } from '../../src/db/client.ts';
 import type { Direction } from '../../src/db/schema.ts';
+import type { Ports } from '../../src/domain/ports.ts';
 import type { SagaDefinition, StepDefinition } from '../../src/sagas/orchestrator/definition.ts';
 import type { Failpoint, FailpointName } from '../../src/sagas/orchestrator/failpoint.ts';
 import type { StepPointer } from '../../src/sagas/orchestrator/types.ts';
@@ -20,6 +21,14 @@ import { closeGate, type Fault, type Gate, PLANT, withFault } from './with-fault
 
 /** How to try a saga: what it needs to be able to succeed, and what must be true of the world when it has ended. */
 export interface SagaFixture {
+  /** What its calls speak to; opened once per lab. */
+  readonly outside?: () => Promise<{ readonly ports: Ports; close(): Promise<void> }>;
+  /** The bed is there; nothing has been seeded yet. */
+  opened?(bed: Testbed): Promise<void>;
+  /** Definitions of the sagas that it starts. */
+  readonly companions?: readonly SagaDefinition[];
+  /** The sagas that this run has started. */
+  follows?(db: Db, ran: Ran): Promise<readonly string[]>;
   /** Tables of its own, people, properties; once per database. */
   prepare(db: Db): Promise<void>;
   /** Something on which the saga can succeed, different on each call. */
@@ -74,10 +83,12 @@ export interface Lab {
 }
 
 export async function openLab(definition: SagaDefinition, fixture: SagaFixture): Promise<Lab> {
-  const bed = await createTestbed([definition]);
+  const outside = await fixture.outside?.();
+  const bed = await createTestbed([definition, ...(fixture.companions ?? [])], outside?.ports);
   const planter = await bed.client();
   await planter.query(PLANT);
   await fixture.prepare(bed.db);
+  await fixture.opened?.(bed);
   const handPrefix = bed.newPrefix();
   const worker = await bed.start({ prefix: bed.newPrefix() });
   const racers = [
@@ -100,7 +111,10 @@ export async function openLab(definition: SagaDefinition, fixture: SagaFixture):
         .execute();
       return rows.map(({ outcome }) => outcome);
     },
-    close: () => bed.drop(),
+    close: async () => {
+      await bed.drop();
+      await outside?.close();
+    },
   };
   return lab;
 }

@@ -14,8 +14,12 @@ export interface Scenario {
 
 // ---- What there is to try
 
-const pivotOf = (definition: SagaDefinition): number =>
-  definition.steps.find((step) => step.class === 'PIVOT')?.no ?? Number.POSITIVE_INFINITY;
+/** The point of no return: the pivot, or, without one, the last step before the first that is only tried again. */
+function pivotOf(definition: SagaDefinition): number {
+  const pivot = definition.steps.find((step) => step.class === 'PIVOT')?.no;
+  const retriable = definition.steps.find((step) => step.class === 'RETRIABLE')?.no;
+  return pivot ?? (retriable === undefined ? Number.POSITIVE_INFINITY : retriable - 1);
+}
 
 /** A step whose final failure undoes the saga, and the last such one: with it every compensation falls due. */
 const lastUndoing = (definition: SagaDefinition): StepDefinition => {

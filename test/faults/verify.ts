@@ -7,6 +7,7 @@ import type { SagaDefinition } from '../../src/sagas/orchestrator/definition.ts'
 import {
   type Asked,
   drained,
+  finishByHand,
   noteAnswer,
   type Subject,
   type Testbed,
@@ -31,6 +32,7 @@ export async function expectEnded(saga: Ended, process: TestProcess, byJobs: boo
   const ran = { sagaId: id, subjectId: subject.subjectId };
   const row = await bed.db.selectFrom('saga').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
   await drained(bed.db, id);
+  for (const follower of (await fixture.follows?.(bed.db, ran)) ?? []) await finishByHand(bed, process, follower);
   const undone = await undoneSteps(bed.db, id);
   if (row.status === 'completed') {
     expect(undone).toEqual([]);

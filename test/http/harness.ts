@@ -1,11 +1,13 @@
 import type { z } from '@hono/zod-openapi';
 import { sql } from 'kysely';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
+import type { GatewayMovement, PaymentGateway, Ports } from '../../src/domain/ports.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { Role } from '../../src/http/auth.ts';
 import type { App, AppDeps } from '../../src/http/context.ts';
 import { mintToken, type TokenRequest } from '../../src/http/mint.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { RoomyError } from '../../src/kernel/errors.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import type {
   AcceptedSaga,
@@ -84,6 +86,28 @@ function createFakeOrchestrator(): FakeOrchestrator {
   return fake;
 }
 
+/** Knows one gateway, `sandbox`, which has made these movements and can do nothing else. */
+export function recordKeeper(movements: readonly GatewayMovement[]): Ports {
+  const refuse = async (): Promise<never> => {
+    throw new Error('no money moves in these tests');
+  };
+  const gateway: PaymentGateway = {
+    charge: refuse,
+    undoCharge: refuse,
+    refund: refuse,
+    payOut: refuse,
+    movements: async (_gatewayId, from, to, limit) =>
+      movements.filter(({ at }) => at >= from && at < to).slice(0, limit),
+  };
+  return {
+    gateway: (gatewayId) => {
+      if (gatewayId !== 'sandbox') throw new RoomyError('GATEWAY_UNKNOWN', { details: { gatewayId } });
+      return gateway;
+    },
+    payouts: () => gateway,
+  };
+}
+
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
@@ -120,6 +144,8 @@ export async function startHttp(overrides: Partial<AppDeps> = {}): Promise<Http>
     sagaWaitMs: 2_000,
     log: createLogger('test', 'silent'),
     clock: systemClock,
+    ports: recordKeeper([]),
+    verifyWebhook: null,
     readiness: async () => ({ ok: true, failing: [] }),
     ...overrides,
   });

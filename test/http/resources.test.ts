@@ -392,7 +392,7 @@ describe('a reservation', () => {
       tasks: [],
       notifications: [],
       sagas: [],
-      paymentStatus: 'PARTIALLY_PAID',
+      paymentStatus: 'UNPAID',
     });
     expect(at((await http.call('GET', `${API}/reservations/${id}`)).body, 'data', 'tasks')).toBeUndefined();
     expect((await http.call('GET', `${API}/reservations/${id}?include=guest`)).status).toBe(422);

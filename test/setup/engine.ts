@@ -6,6 +6,7 @@ import pg from 'pg';
 import { inject } from 'vitest';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
 import type { Direction, SagaStatus } from '../../src/db/schema.ts';
+import type { Ports } from '../../src/domain/ports.ts';
 import { pause } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { keyPrefix } from '../../src/queues/connection.ts';
@@ -90,7 +91,17 @@ export interface Testbed {
   drop(): Promise<void>;
 }
 
-export async function createTestbed(definitions: readonly SagaDefinition[]): Promise<Testbed> {
+/** For sagas that speak to nobody. */
+const NO_PORTS: Ports = {
+  gateway: () => {
+    throw new Error('no gateway in this test');
+  },
+  payouts: () => {
+    throw new Error('no gateway in this test');
+  },
+};
+
+export async function createTestbed(definitions: readonly SagaDefinition[], ports: Ports = NO_PORTS): Promise<Testbed> {
   const database = await createTestDatabase();
   const redisUrl = inject('redisUrl');
   const db = createDb(createPool({ connectionString: database.url, max: 4, applicationName: 'onlooker' }));
@@ -114,7 +125,7 @@ export async function createTestbed(definitions: readonly SagaDefinition[]): Pro
     newPrefix: () => `t-${randomUUID()}`.slice(0, 16),
     async start(options) {
       prefixes.add(options.prefix);
-      const process = await startProcess({ databaseUrl: database.url, redisUrl, ...options, definitionOf });
+      const process = await startProcess({ databaseUrl: database.url, redisUrl, ...options, definitionOf, ports });
       living.add(process);
       const forgetting = (end: () => Promise<void>) => () => {
         living.delete(process);
@@ -188,6 +199,7 @@ interface StartOptions extends ProcessOptions {
   readonly databaseUrl: string;
   readonly redisUrl: string;
   readonly definitionOf: (name: string, version?: number) => SagaDefinition | undefined;
+  readonly ports: Ports;
 }
 
 /** Put on every connection of pg; not in its types. */
@@ -215,6 +227,7 @@ async function startProcess(options: StartOptions): Promise<TestProcess> {
     log,
     processId: `process-${randomUUID().slice(0, 8)}`,
     definitionOf,
+    ports: options.ports,
     failpoint: async (name, place) => {
       if (name === 'after-commit') stops.get(place.sagaId)?.abort();
       await strike(name, place);
@@ -398,4 +411,21 @@ export async function duePointer(db: Db, sagaId: string): Promise<StepPointer | 
   const directions: Partial<Record<SagaStatus, Direction>> = { pending: 'F', running: 'F', compensating: 'C' };
   const direction = directions[saga.status];
   return direction && { sagaId, step: saga.current_step, direction, generation: saga.generation };
+}
+
+/** Runs a saga to its rest without its jobs, which may have died with the process that ordered them. */
+export async function finishByHand(bed: Testbed, process: TestProcess, sagaId: string): Promise<void> {
+  await until(`${sagaId} is finished by hand`, async () => {
+    const pointer = await duePointer(bed.db, sagaId);
+    if (!pointer) return true;
+    await endLeases(bed.db, sagaId);
+    await process.step(pointer).catch(() => undefined);
+    return undefined;
+  });
+  await bed.db
+    .updateTable('outbox')
+    .set({ published_at: sql`now()` })
+    .where('saga_id', '=', sagaId)
+    .where('published_at', 'is', null)
+    .execute();
 }

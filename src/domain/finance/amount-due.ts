@@ -1,4 +1,4 @@
-import { type QueryCreator, sql } from 'kysely';
+import { type QueryCreator, type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { FusedDatabase, ValueRefs } from '../../db/fused.ts';
 
 export interface AmountDueValues {
@@ -9,7 +9,10 @@ export interface AmountDueValues {
   readonly distributionVersion: number;
 }
 
-/** The one PENDING GUEST_PAYMENT that stands for what a guest owes for a stay (domain.md T3). */
+/**
+ * The one PENDING GUEST_PAYMENT that stands for what a guest owes for a stay (domain.md T3). A stay that was paid before
+ * it is confirmed has it already; then it only follows the price.
+ */
 export const createAmountDue = (db: QueryCreator<FusedDatabase>, value: ValueRefs<AmountDueValues>) =>
   db
     .insertInto('transaction')
@@ -43,7 +46,25 @@ export const createAmountDue = (db: QueryCreator<FusedDatabase>, value: ValueRef
           'guard.effect_key',
         ]),
     )
+    .onConflict((conflict) =>
+      conflict
+        .column('reservation_id')
+        .where(
+          sql<SqlBool>`type = 'GUEST_PAYMENT' AND parent_id IS NULL AND status NOT IN ('FAILED', 'CANCELLED', 'REVERSED')`,
+        )
+        .doUpdateSet({
+          amount_minor: whilePending('amount_minor', sql`excluded.amount_minor`),
+          outstanding_minor: whilePending(
+            'outstanding_minor',
+            sql`greatest(0, excluded.amount_minor - (transaction.amount_minor - transaction.outstanding_minor))`,
+          ),
+          version: sql`transaction.version + 1`,
+        }),
+    )
     .returning([sql<string>`reservation_id`.as('subject_id'), 'id as transactionId']);
+
+const whilePending = (column: 'amount_minor' | 'outstanding_minor', value: RawBuilder<unknown>) =>
+  sql<number>`CASE WHEN transaction.status = 'PENDING' THEN ${value} ELSE transaction.${sql.ref(column)} END`;
 
 /** Nothing has been paid on it yet, so it is cancelled; money that moved is reversed elsewhere, never here. */
 export const cancelAmountDue = (db: QueryCreator<FusedDatabase>) =>

@@ -1,6 +1,6 @@
+import { type SqlBool, sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import type { TransactionStatus, TransactionType } from '../../db/schema.ts';
-import { RoomyError } from '../../kernel/errors.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { type TransactionView, transactionView } from './view.ts';
 
@@ -9,44 +9,66 @@ export interface TransactionFilter {
   readonly ownerId?: string | undefined;
   readonly type?: TransactionType | undefined;
   readonly status?: TransactionStatus | undefined;
+  /** A gateway's reference, or its own id, as it stands on a bank's statement. */
+  readonly gatewayReference?: string | undefined;
 }
+
+/** With who asked for the saga that made each. */
+export const selectTransactions = (db: Db) =>
+  db
+    .selectFrom('transaction as t')
+    .leftJoin('saga as s', 's.id', 't.created_by_saga')
+    .selectAll('t')
+    .select('s.requested_by as actor');
+
+/**
+ * A transaction that bears the reference itself, or whose charge does: so one query leads from a bank's line to all
+ * that came of it and to who asked for it (features FSE-5).
+ */
+const bearsReference = (reference: string) =>
+  sql<SqlBool>`(t.gateway_reference = ${reference} OR t.provider_id = ${reference} OR t.payment_id IN (
+    SELECT y.id FROM payment y WHERE y.gateway_reference = ${reference} OR y.provider_id = ${reference}))`;
 
 export async function listTransactions(
   db: Db,
   filter: TransactionFilter,
   page: PageRequest,
 ): Promise<Page<TransactionView>> {
-  let query = db.selectFrom('transaction').selectAll().select(exactInstant('created_at').as('position_at'));
-  if (filter.reservationId !== undefined) query = query.where('reservation_id', '=', filter.reservationId);
-  if (filter.ownerId !== undefined) query = query.where('owner_id', '=', filter.ownerId);
-  if (filter.type !== undefined) query = query.where('type', '=', filter.type);
-  if (filter.status !== undefined) query = query.where('status', '=', filter.status);
-  if (page.after) query = query.where(isAfter('created_at', 'id', page.after));
+  let query = selectTransactions(db).select(exactInstant('t.created_at').as('position_at'));
+  if (filter.reservationId !== undefined) query = query.where('t.reservation_id', '=', filter.reservationId);
+  if (filter.ownerId !== undefined) query = query.where('t.owner_id', '=', filter.ownerId);
+  if (filter.type !== undefined) query = query.where('t.type', '=', filter.type);
+  if (filter.status !== undefined) query = query.where('t.status', '=', filter.status);
+  if (filter.gatewayReference !== undefined) query = query.where(bearsReference(filter.gatewayReference));
+  if (page.after) query = query.where(isAfter('t.created_at', 't.id', page.after));
   const rows = await query
-    .orderBy('created_at', 'desc')
-    .orderBy('id', 'desc')
+    .orderBy('t.created_at', 'desc')
+    .orderBy('t.id', 'desc')
     .limit(page.limit + 1)
     .execute();
   return cutPage(rows, page.limit, transactionView);
 }
 
-export async function getTransaction(db: Db, id: string): Promise<TransactionView> {
-  const row = await db.selectFrom('transaction').selectAll().where('id', '=', id).executeTakeFirst();
-  if (!row) throw new RoomyError('NOT_FOUND', { text: 'Transaction not found' });
-  return transactionView(row);
-}
-
-/** Rows of one stay that an answer carries, at the most. */
-const MAX_OF_RESERVATION = 200;
+/** Rows of one stay, or of one reference, that an answer carries, at the most. */
+const MAX_AT_ONCE = 200;
 
 export async function transactionsOfReservation(db: Db, reservationId: string): Promise<TransactionView[]> {
-  const rows = await db
-    .selectFrom('transaction')
-    .selectAll()
-    .where('reservation_id', '=', reservationId)
-    .orderBy('created_at')
-    .orderBy('id')
-    .limit(MAX_OF_RESERVATION)
+  const rows = await selectTransactions(db)
+    .where('t.reservation_id', '=', reservationId)
+    .orderBy('t.created_at')
+    .orderBy('t.id')
+    .limit(MAX_AT_ONCE)
+    .execute();
+  return rows.map(transactionView);
+}
+
+/** From a line of a bank's or gateway's statement to what it was and who asked for it, oldest first. */
+export async function findByGatewayReference(db: Db, reference: string): Promise<TransactionView[]> {
+  const rows = await selectTransactions(db)
+    .where(bearsReference(reference))
+    .orderBy('t.created_at')
+    .orderBy('t.id')
+    .limit(MAX_AT_ONCE)
     .execute();
   return rows.map(transactionView);
 }

@@ -2,20 +2,37 @@ import type { Selectable } from 'kysely';
 import type { TransactionTable } from '../../db/schema.ts';
 import { toMajor } from '../../kernel/money.ts';
 
+export interface TransactionRow extends Selectable<TransactionTable> {
+  /** Who asked for the saga that made it. */
+  readonly actor: string | null;
+}
 export type TransactionView = ReturnType<typeof transactionView>;
 
 /** A transaction as the API shows it: money in major units. */
-export const transactionView = (row: Selectable<TransactionTable>) => ({
+export const transactionView = (row: TransactionRow) => ({
   id: row.id,
   type: row.type,
   status: row.status,
   amount: toMajor({ amountMinor: row.amount_minor, currency: row.currency }),
   amountOutstanding: toMajor({ amountMinor: row.outstanding_minor, currency: row.currency }),
+  amountSettled: toMajor({ amountMinor: row.settled_minor, currency: row.currency }),
   currency: row.currency,
   reservationId: row.reservation_id,
   ownerId: row.owner_id,
   parentId: row.parent_id,
+  paymentId: row.payment_id,
+  beneficiary: row.beneficiary_id,
+  retainedBy: row.retained_by,
+  gatewayId: row.gateway_id,
+  gatewayReference: row.gateway_reference,
+  paymentMethod: row.payment_method,
+  providerId: row.provider_id,
+  errorCode: row.error_code,
+  details: row.details,
+  scheduledFor: row.scheduled_for?.toISOString() ?? null,
   createdBySaga: row.created_by_saga,
+  payoutSaga: row.payout_saga,
+  actor: row.actor,
   completedAt: row.completed_at?.toISOString() ?? null,
   cancelledAt: row.cancelled_at?.toISOString() ?? null,
   version: row.version,

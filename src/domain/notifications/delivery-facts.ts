@@ -79,6 +79,11 @@ export function valuesOf(facts: Facts): Readonly<Record<VariableName, string | n
     taskTitle: facts.taskTitle,
     taskStart: moment(facts.taskStartAt),
     taskEnd: moment(facts.taskEndAt),
+    amount: money(facts.params, 'amountMinor'),
+    outstanding: money(facts.params, 'outstandingMinor'),
+    refundPercent: code(facts.params, 'percent'),
+    scheduledFor: moment(instant(facts.params, 'scheduledFor')),
+    failureReason: failureReason(code(facts.params, 'code')),
     sagaName: code(facts.params, 'sagaName'),
     step: code(facts.params, 'step'),
     code: code(facts.params, 'code'),
@@ -90,6 +95,34 @@ const code = (params: Facts['params'], name: string): string | null => {
   const value = Object.hasOwn(params, name) ? params[name] : null;
   return typeof value === 'string' || typeof value === 'number' ? String(value) : null;
 };
+
+/** By our own ISO exponents: `AED 1000.00`. */
+function money(params: Facts['params'], name: string): string | null {
+  const amountMinor = Object.hasOwn(params, name) ? params[name] : null;
+  const currency = code(params, 'currency');
+  if (typeof amountMinor !== 'number' || currency === null) return null;
+  return `${currency} ${formatMajor({ amountMinor, currency })}`;
+}
+
+function instant(params: Facts['params'], name: string): Date | null {
+  const text = code(params, name);
+  return text === null ? null : new Date(text);
+}
+
+/** A gateway's codes in plain words; one that we have no words for says nothing of itself. */
+const REASONS: ReadonlyMap<string, string> = new Map([
+  ['INSUFFICIENT_FUNDS', 'there was not enough money on the card'],
+  ['CARD_DECLINED', 'the card was declined'],
+  ['EXPIRED_CARD', 'the card has expired'],
+  ['INCORRECT_CVC', 'the security code of the card was wrong'],
+  ['AUTHENTICATION_REQUIRED', 'your bank asks you to confirm the payment'],
+  ['GATEWAY_DOWN', 'the payment service could not be reached'],
+  ['GATEWAY_UNAVAILABLE', 'the payment service could not be reached'],
+  ['CIRCUIT_OPEN', 'the payment service could not be reached'],
+  ['STEP_TIMEOUT', 'the payment service did not answer in time'],
+]);
+const failureReason = (known: string | null): string | null =>
+  known === null ? null : (REASONS.get(known) ?? 'the payment could not be completed');
 
 function ownerShare({ totalMinor, currency, ownerBp, agencyBp, referrerBp }: Facts): string | null {
   if (totalMinor === null || currency === null || ownerBp === null || agencyBp === null || referrerBp === null)

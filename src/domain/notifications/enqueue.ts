@@ -1,53 +1,121 @@
 import { type QueryCreator, sql } from 'kysely';
+import type { Tx } from '../../db/client.ts';
 import type { FusedDatabase, ValueRefs } from '../../db/fused.ts';
 import { newId } from '../../kernel/ids.ts';
-import { type Delivery, deliveryKey } from './matrix.ts';
+import { type Delivery, deliveryKey, type MessageParams } from './matrix.ts';
 
 /** The brief's NotificationService: orders messages in the caller's statement; a worker of its own delivers them. */
 
-export interface OrderedMessage extends Delivery {
+export interface OrderedMessage extends Omit<Delivery, 'taskId' | 'params'> {
   readonly id: string;
   readonly key: string;
   readonly taskId: string | null;
+  /** Null: the saga's own subject is the stay. */
+  readonly reservationId: string | null;
+  readonly params: MessageParams;
 }
 export interface MessageValues {
   readonly messages: readonly OrderedMessage[];
 }
 
+/** `reservationId` where the saga is about something else than a stay; null: about no stay at all. */
 export const orderMessages = (
   effectKey: string,
-  deliveries: readonly (Delivery & { readonly taskId?: string })[],
+  deliveries: readonly Delivery[],
+  reservationId?: string | null,
 ): MessageValues => ({
-  messages: deliveries.map(({ taskId, ...delivery }) => ({
+  messages: deliveries.map((delivery) => ({
     ...delivery,
     id: newId('notification'),
-    key: taskId === undefined ? deliveryKey(effectKey, delivery) : `${deliveryKey(effectKey, delivery)}-${taskId}`,
-    taskId: taskId ?? null,
+    key: deliveryKey(effectKey, delivery),
+    taskId: delivery.taskId ?? null,
+    reservationId: reservationId ?? null,
+    params: delivery.params ?? {},
   })),
 });
 
+const COLUMNS = [
+  'id',
+  'effect_key',
+  'saga_id',
+  'reservation_id',
+  'task_id',
+  'event',
+  'template',
+  'channel',
+  'recipient_type',
+  'recipient_id',
+  'params',
+] as const;
+const MESSAGE = sql`m(id text, key text, "taskId" text, "reservationId" text, event text, template text, channel text,
+  "recipientType" text, "recipientId" text, params jsonb)`;
+const FIELDS = sql`m."taskId", m.event, m.template, m.channel, m."recipientType", m."recipientId", m.params`;
+
+/** For sagas about a stay. */
 export const enqueueMessages = (db: QueryCreator<FusedDatabase>, value: ValueRefs<MessageValues>) =>
   db
     .insertInto('notification')
-    .columns([
-      'id',
-      'effect_key',
-      'saga_id',
-      'reservation_id',
-      'task_id',
-      'event',
-      'template',
-      'channel',
-      'recipient_type',
-      'recipient_id',
-    ])
+    .columns([...COLUMNS])
     .expression(
-      sql`SELECT m.id, m.key, guard.saga_id, guard.subject_id, m."taskId", m.event, m.template, m.channel, m."recipientType", m."recipientId"
-        FROM "guard" AS guard, jsonb_to_recordset(${value.json('messages')}) AS m(id text, key text, "taskId" text, event text, template text,
-          channel text, "recipientType" text, "recipientId" text)`,
+      sql`SELECT m.id, m.key, guard.saga_id, guard.subject_id, ${FIELDS}
+        FROM "guard" AS guard, jsonb_to_recordset(${value.json('messages')}) AS ${MESSAGE}`,
     )
     .onConflict((conflict) => conflict.column('effect_key').doNothing())
     .returning([sql<string>`reservation_id`.as('subject_id'), 'id']);
+
+/** For sagas about a transaction: each message says which stay it is about, if any. */
+export const enqueueMessagesAbout = (db: QueryCreator<FusedDatabase>, value: ValueRefs<MessageValues>) =>
+  db
+    .insertInto('notification')
+    .columns([...COLUMNS])
+    .expression(
+      sql`SELECT m.id, m.key, guard.saga_id, m."reservationId", ${FIELDS}
+        FROM "guard" AS guard, jsonb_to_recordset(${value.json('messages')}) AS ${MESSAGE}`,
+    )
+    .onConflict((conflict) => conflict.column('effect_key').doNothing())
+    .returning([sql<string>`coalesce(reservation_id, '')`.as('subject_id'), 'id']);
+
+/** The same in a step that is free TypeScript, or in what a call books. */
+export async function enqueueInTransaction(
+  tx: Tx,
+  effectKey: string,
+  deliveries: readonly Delivery[],
+  about: { readonly sagaId: string; readonly reservationId: string | null },
+): Promise<void> {
+  const { messages } = orderMessages(effectKey, deliveries, about.reservationId);
+  if (messages.length === 0) return;
+  await tx
+    .insertInto('notification')
+    .values(
+      messages.map((message) => ({
+        id: message.id,
+        effect_key: message.key,
+        saga_id: about.sagaId,
+        reservation_id: message.reservationId,
+        task_id: message.taskId,
+        event: message.event,
+        template: message.template,
+        channel: message.channel,
+        recipient_type: message.recipientType,
+        recipient_id: message.recipientId,
+        params: JSON.stringify(message.params),
+      })),
+    )
+    .onConflict((conflict) => conflict.column('effect_key').doNothing())
+    .execute();
+}
+
+/** Reminders of a stay that is called off: what was to be sent later, and has not been sent yet. */
+export const skipWaitingMessages = (db: QueryCreator<FusedDatabase>) =>
+  db
+    .updateTable('notification')
+    .from('guard')
+    .whereRef('notification.reservation_id', '=', 'guard.subject_id')
+    .where('notification.status', '=', 'QUEUED')
+    .where('notification.due_at', '>', sql<Date>`now()`)
+    .where('notification.attempts', '=', 0)
+    .set({ status: 'SKIPPED', reason: 'RESERVATION_CANCELLED' })
+    .returning(['notification.id']);
 
 /** What has not left yet, stays; what has, is taken back by a message of its own (features CNF-C4). */
 export const withdrawMessages = (db: QueryCreator<FusedDatabase>) =>

@@ -1,9 +1,26 @@
 import { describe, expect, it } from 'vitest';
-import { confirmationMessages, countNotifications, deliveryKey, rollbackMessages } from './matrix.ts';
+import {
+  cancelledMessages,
+  confirmationMessages,
+  countNotifications,
+  type Delivery,
+  deliveryKey,
+  paymentConfirmedMessages,
+  paymentFailedMessage,
+  payoutFailedMessage,
+  payoutProcessedMessage,
+  payoutScheduledMessage,
+  refundAffectsPayoutMessage,
+  refundProcessedMessage,
+  rollbackMessages,
+  taskAssignedMessage,
+  taskStayCancelledMessage,
+  taskWithdrawnMessage,
+} from './matrix.ts';
 import { templateOf } from './templates.ts';
 
 const stay = { guestId: 'guest-1', guestHasPhone: true, ownerId: 'owner-1' };
-const shape = (list: ReturnType<typeof confirmationMessages>) =>
+const shape = (list: readonly Delivery[]) =>
   list.map(({ event, channel, recipientType, recipientId }) => `${event} ${channel} ${recipientType} ${recipientId}`);
 
 describe('who gets what', () => {
@@ -43,5 +60,112 @@ describe('who gets what', () => {
       for (const { template, event, recipientType } of list)
         expect(templateOf(template)).toMatchObject({ event, recipientType });
     }
+  });
+});
+
+describe('who hears about money', () => {
+  const paid = { amountMinor: 40_000, currency: 'AED' };
+
+  it('confirms a payment to the guest by e-mail and SMS, with what is still to pay', () => {
+    const list = paymentConfirmedMessages(stay, { ...paid, outstandingMinor: 60_000 });
+    expect(shape(list)).toEqual(['PAYMENT_CONFIRMED EMAIL GUEST guest-1', 'PAYMENT_CONFIRMED SMS GUEST guest-1']);
+    expect(list[0]).toMatchObject({
+      template: 'payment-confirmed.guest@1',
+      params: { amountMinor: 40_000, currency: 'AED', outstandingMinor: 60_000 },
+    });
+    const [whole] = paymentConfirmedMessages(stay, { ...paid, outstandingMinor: 0 });
+    expect(whole).toMatchObject({ template: 'payment-confirmed-in-full.guest@1', params: paid });
+  });
+
+  it('tells a failed payment by e-mail alone, with its code and no more', () => {
+    expect(paymentFailedMessage(stay, { ...paid, code: 'CARD_DECLINED' })).toMatchObject({
+      event: 'PAYMENT_FAILED',
+      channel: 'EMAIL',
+      recipientId: 'guest-1',
+      params: { ...paid, code: 'CARD_DECLINED' },
+    });
+  });
+
+  it('tells the owner of payouts, scheduled and processed being two events', () => {
+    const scheduled = payoutScheduledMessage('owner-1', { ...paid, scheduledFor: '2027-05-03T11:00:00.000Z' });
+    const list = [scheduled, payoutProcessedMessage('owner-1', paid), payoutFailedMessage('owner-1', paid)];
+    expect(shape(list)).toEqual([
+      'PAYOUT_SCHEDULED EMAIL OWNER owner-1',
+      'PAYOUT_PROCESSED EMAIL OWNER owner-1',
+      'PAYOUT_FAILED EMAIL OWNER owner-1',
+    ]);
+    expect(scheduled.params).toEqual({ ...paid, scheduledFor: '2027-05-03T11:00:00.000Z' });
+  });
+
+  it('tells the guest of a refund that went out', () => {
+    expect(shape([refundProcessedMessage(stay, paid)])).toEqual(['REFUND_PROCESSED EMAIL GUEST guest-1']);
+  });
+});
+
+describe('who hears of a cancellation', () => {
+  const refund = { refundMinor: 50_000, percent: 50, currency: 'AED' };
+
+  it('is the guest by e-mail and SMS with the refund as posted, and the owner by e-mail without it', () => {
+    const list = cancelledMessages(stay, refund);
+    expect(shape(list)).toEqual([
+      'RESERVATION_CANCELLED EMAIL GUEST guest-1',
+      'RESERVATION_CANCELLED SMS GUEST guest-1',
+      'RESERVATION_CANCELLED EMAIL OWNER owner-1',
+    ]);
+    expect(list.map(({ params }) => params)).toEqual([
+      { amountMinor: 50_000, percent: 50, currency: 'AED' },
+      { amountMinor: 50_000, percent: 50, currency: 'AED' },
+      {},
+    ]);
+    expect(countNotifications(list)).toBe(2);
+  });
+
+  it.each([0, 100])('says that nothing is refunded when nothing is, at %i percent', (percent) => {
+    const [guest] = cancelledMessages(stay, { refundMinor: 0, percent, currency: 'AED' });
+    expect(guest).toMatchObject({ template: 'reservation-cancelled-no-refund.guest@1', params: {} });
+  });
+
+  it('has a key for each message of one step, however many go to one person', () => {
+    const list = [
+      ...cancelledMessages(stay, refund),
+      refundAffectsPayoutMessage('owner-1', { amountMinor: 35_000, currency: 'AED' }),
+      ...['task-1', 'task-2'].map((taskId) => taskWithdrawnMessage('sara', taskId)),
+      taskWithdrawnMessage('clara', 'task-3'),
+      taskStayCancelledMessage('sara', 'task-4'),
+    ];
+    const keys = list.map((delivery) => deliveryKey('saga-1-6-F', delivery));
+    expect(new Set(keys).size).toBe(list.length);
+    expect(keys).toContain('saga-1-6-F-EMAIL-STAFF-task-2');
+    for (const { template, event, recipientType } of list)
+      expect(templateOf(template)).toMatchObject({ event, recipientType });
+  });
+
+  it('never mixes up what one person is told about one task in two steps', () => {
+    const assigned = { ...taskAssignedMessage('sara'), taskId: 'task-1' };
+    expect(deliveryKey('saga-1-8-F', assigned)).not.toBe(
+      deliveryKey('saga-2-6-F', taskWithdrawnMessage('sara', 'task-1')),
+    );
+  });
+});
+
+describe('what a row holds', () => {
+  it('is amounts, codes and instants, and never a name', () => {
+    const amount = { amountMinor: 1, currency: 'AED' };
+    const list = [
+      ...paymentConfirmedMessages(stay, { ...amount, outstandingMinor: 2 }),
+      ...cancelledMessages(stay, { refundMinor: 1, percent: 100, currency: 'AED' }),
+      paymentFailedMessage(stay, { ...amount, code: 'X' }),
+      payoutScheduledMessage('owner-1', { ...amount, scheduledFor: '2027-05-03T11:00:00.000Z' }),
+      refundAffectsPayoutMessage('owner-1', amount),
+    ];
+    const names = new Set(list.flatMap(({ params }) => Object.keys(params ?? {})));
+    expect([...names].sort()).toEqual([
+      'amountMinor',
+      'code',
+      'currency',
+      'outstandingMinor',
+      'percent',
+      'scheduledFor',
+    ]);
   });
 });

@@ -3,12 +3,19 @@ import type { NotificationEvent, TemplateKey } from './templates.ts';
 
 /** Who gets what (domain.md 12). Pure: a saga turns the list into rows. */
 
+/** Ids, codes and amounts in minor units; never a name. */
+export type MessageParams = Readonly<Record<string, string | number>>;
+
 export interface Delivery {
   readonly event: NotificationEvent;
   readonly template: TemplateKey;
   readonly channel: Channel;
   readonly recipientType: RecipientType;
   readonly recipientId: string;
+  readonly params?: MessageParams;
+  readonly taskId?: string;
+  /** Tells apart two messages of one step to the same recipient. */
+  readonly occasion?: string;
 }
 
 export interface StayParties {
@@ -39,6 +46,98 @@ export const taskAssignedMessage = (assigneeId: string): Delivery => ({
   recipientId: assigneeId,
 });
 
+interface Amount {
+  readonly amountMinor: number;
+  readonly currency: string;
+}
+const paramsOf = ({ amountMinor, currency }: Amount): MessageParams => ({ amountMinor, currency });
+
+export const paymentConfirmedMessages = (
+  stay: StayParties,
+  paid: Amount & { readonly outstandingMinor: number },
+): readonly Delivery[] =>
+  paid.outstandingMinor === 0
+    ? toGuest(stay, 'PAYMENT_CONFIRMED', 'payment-confirmed-in-full.guest@1', paramsOf(paid))
+    : toGuest(stay, 'PAYMENT_CONFIRMED', 'payment-confirmed.guest@1', {
+        ...paramsOf(paid),
+        outstandingMinor: paid.outstandingMinor,
+      });
+
+export const payoutScheduledMessage = (ownerId: string, payout: Amount & { readonly scheduledFor: string }): Delivery =>
+  toOwner(ownerId, 'PAYOUT_SCHEDULED', 'payout-scheduled.owner@1', {
+    ...paramsOf(payout),
+    scheduledFor: payout.scheduledFor,
+  });
+
+/** E-mail only: an SMS about money that did not move helps nobody. */
+export const paymentFailedMessage = (
+  { guestId }: { readonly guestId: string },
+  failed: Amount & { readonly code: string },
+): Delivery => ({
+  event: 'PAYMENT_FAILED',
+  template: 'payment-failed.guest@1',
+  channel: 'EMAIL',
+  recipientType: 'GUEST',
+  recipientId: guestId,
+  params: { ...paramsOf(failed), code: failed.code },
+});
+
+/** The guest is told what comes back, to the minor unit that was posted; the owner that the dates are free. */
+export const cancelledMessages = (
+  stay: StayParties,
+  refund: { readonly refundMinor: number; readonly percent: number; readonly currency: string },
+): readonly Delivery[] => [
+  ...(refund.refundMinor === 0
+    ? toGuest(stay, 'RESERVATION_CANCELLED', 'reservation-cancelled-no-refund.guest@1')
+    : toGuest(stay, 'RESERVATION_CANCELLED', 'reservation-cancelled.guest@1', {
+        amountMinor: refund.refundMinor,
+        currency: refund.currency,
+        percent: refund.percent,
+      })),
+  toOwner(stay.ownerId, 'RESERVATION_CANCELLED', 'reservation-cancelled.owner@1'),
+];
+
+/** To the one who was to do it. Unlike `TASK_ASSIGNED` it is true whatever has become of the task. */
+export const taskWithdrawnMessage = (assigneeId: string, taskId: string): Delivery => ({
+  event: 'TASK_WITHDRAWN',
+  template: 'task-withdrawn.staff@1',
+  channel: 'EMAIL',
+  recipientType: 'STAFF',
+  recipientId: assigneeId,
+  taskId,
+});
+
+/** To the one who is at work on it: the task is not taken away under their hands (features CAN-2). */
+export const taskStayCancelledMessage = (assigneeId: string, taskId: string): Delivery => ({
+  event: 'TASK_STAY_CANCELLED',
+  template: 'task-stay-cancelled.staff@1',
+  channel: 'EMAIL',
+  recipientType: 'STAFF',
+  recipientId: assigneeId,
+  taskId,
+});
+
+export const refundProcessedMessage = ({ guestId }: { readonly guestId: string }, refund: Amount): Delivery => ({
+  event: 'REFUND_PROCESSED',
+  template: 'refund-processed.guest@1',
+  channel: 'EMAIL',
+  recipientType: 'GUEST',
+  recipientId: guestId,
+  params: paramsOf(refund),
+});
+
+/** A message of its own beside the cancellation's, so its key says what it is about. */
+export const refundAffectsPayoutMessage = (ownerId: string, refund: Amount): Delivery => ({
+  ...toOwner(ownerId, 'REFUND_AFFECTS_PAYOUT', 'refund-affects-payout.owner@1', paramsOf(refund)),
+  occasion: 'payout',
+});
+
+export const payoutProcessedMessage = (ownerId: string, payout: Amount): Delivery =>
+  toOwner(ownerId, 'PAYOUT_PROCESSED', 'payout-processed.owner@1', paramsOf(payout));
+
+export const payoutFailedMessage = (ownerId: string, payout: Amount): Delivery =>
+  toOwner(ownerId, 'PAYOUT_FAILED', 'payout-failed.owner@1', paramsOf(payout));
+
 /** Params of its row: `SystemAlertParams`. */
 export const systemAlertMessage = (): Delivery => ({
   event: 'SYSTEM_ALERT',
@@ -59,20 +158,26 @@ export const countNotifications = (deliveries: readonly Delivery[]): number =>
   new Set(deliveries.map(({ event, recipientType, recipientId }) => `${event} ${recipientType} ${recipientId}`)).size;
 
 /** `effectKey` is the step's; the result is unique per message of that step and the same on every attempt. */
-export const deliveryKey = (effectKey: string, { channel, recipientType }: Delivery): string =>
-  `${effectKey}-${channel}-${recipientType}`;
+export const deliveryKey = (effectKey: string, delivery: Delivery): string =>
+  [effectKey, delivery.channel, delivery.recipientType, delivery.occasion, delivery.taskId]
+    .filter((part) => part !== undefined)
+    .join('-');
 
-function toGuest(stay: StayParties, event: NotificationEvent, template: TemplateKey): readonly Delivery[] {
+function toGuest(
+  stay: StayParties,
+  event: NotificationEvent,
+  template: TemplateKey,
+  params: MessageParams = {},
+): readonly Delivery[] {
   if (stay.guestId === null) return [];
-  const message = { event, template, recipientType: 'GUEST', recipientId: stay.guestId } as const;
+  const message = { event, template, recipientType: 'GUEST', recipientId: stay.guestId, params } as const;
   const email = { ...message, channel: 'EMAIL' } as const;
   return stay.guestHasPhone ? [email, { ...message, channel: 'SMS' }] : [email];
 }
 
-const toOwner = (ownerId: string, event: NotificationEvent, template: TemplateKey): Delivery => ({
-  event,
-  template,
-  channel: 'EMAIL',
-  recipientType: 'OWNER',
-  recipientId: ownerId,
-});
+const toOwner = (
+  ownerId: string,
+  event: NotificationEvent,
+  template: TemplateKey,
+  params: MessageParams = {},
+): Delivery => ({ event, template, channel: 'EMAIL', recipientType: 'OWNER', recipientId: ownerId, params });

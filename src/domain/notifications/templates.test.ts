@@ -9,6 +9,27 @@ describe('the catalogue', () => {
     expect(used.filter((name) => !known.includes(name))).toEqual([]);
   });
 
+  it.each(Object.entries(TEMPLATES))('%s names the one it is made for', (key, template) => {
+    expect(key).toMatch(new RegExp(`\\.${template.recipientType.toLowerCase()}@[1-9]\\d*$`));
+  });
+
+  it('tells owners and operations nothing about a guest', () => {
+    for (const template of Object.values(TEMPLATES)) {
+      if (template.recipientType !== 'OWNER' && template.recipientType !== 'OPS') continue;
+      expect([...variablesOf(template.subject), ...variablesOf(template.message)]).not.toContain('guestName');
+    }
+  });
+
+  it('says what happened to money whatever has become of the stay', () => {
+    const dropped = Object.entries(TEMPLATES).flatMap(([key, { validWhile }]) => (validWhile ? [key] : []));
+    expect(dropped).toEqual([
+      'reservation-confirmed.guest@1',
+      'new-reservation.owner@1',
+      'reservation-rolled-back.guest@1',
+      'reservation-rolled-back.owner@1',
+    ]);
+  });
+
   it("has the brief's confirmation word for word", () => {
     const { subject, message } = TEMPLATES['reservation-confirmed.guest@1'];
     const values = { propertyName: 'Marina 12', guestName: 'John Doe', checkInDate: '1 February 2024' };

@@ -20,6 +20,11 @@ export type VariableName =
   | 'taskTitle'
   | 'taskStart'
   | 'taskEnd'
+  | 'amount'
+  | 'outstanding'
+  | 'refundPercent'
+  | 'scheduledFor'
+  | 'failureReason'
   | 'sagaName'
   | 'step'
   | 'code'
@@ -30,6 +35,16 @@ export type NotificationEvent =
   | 'NEW_RESERVATION'
   | 'TASK_ASSIGNED'
   | 'RESERVATION_ROLLED_BACK'
+  | 'PAYMENT_CONFIRMED'
+  | 'PAYMENT_FAILED'
+  | 'PAYOUT_SCHEDULED'
+  | 'PAYOUT_PROCESSED'
+  | 'PAYOUT_FAILED'
+  | 'RESERVATION_CANCELLED'
+  | 'TASK_WITHDRAWN'
+  | 'TASK_STAY_CANCELLED'
+  | 'REFUND_PROCESSED'
+  | 'REFUND_AFFECTS_PAYOUT'
   | 'SYSTEM_ALERT';
 
 export interface Template {
@@ -51,6 +66,17 @@ export const VARIABLES = {
   NEW_RESERVATION: ['recipientName', 'ownerShare', ...STAY],
   TASK_ASSIGNED: ['recipientName', 'propertyName', 'taskTitle', 'taskStart', 'taskEnd'],
   RESERVATION_ROLLED_BACK: ['recipientName', ...STAY],
+  PAYMENT_CONFIRMED: ['guestName', 'amount', 'outstanding', ...STAY],
+  PAYMENT_FAILED: ['guestName', 'amount', 'failureReason', ...STAY],
+  PAYOUT_SCHEDULED: ['recipientName', 'amount', 'scheduledFor', ...STAY],
+  // One bank instruction may be for several stays, so it names none.
+  PAYOUT_PROCESSED: ['recipientName', 'amount'],
+  PAYOUT_FAILED: ['recipientName', 'amount'],
+  RESERVATION_CANCELLED: ['guestName', 'recipientName', 'amount', 'refundPercent', ...STAY],
+  TASK_WITHDRAWN: ['recipientName', 'propertyName', 'taskTitle', 'taskStart', 'taskEnd'],
+  TASK_STAY_CANCELLED: ['recipientName', 'propertyName', 'taskTitle', 'taskStart', 'taskEnd'],
+  REFUND_PROCESSED: ['guestName', 'amount', ...STAY],
+  REFUND_AFFECTS_PAYOUT: ['recipientName', 'amount', ...STAY],
   SYSTEM_ALERT: ['sagaName', 'step', 'code', 'sagaId'],
 } as const satisfies Record<NotificationEvent, readonly VariableName[]>;
 
@@ -110,6 +136,99 @@ End: {taskEnd}`,
     message: `Dear {recipientName},
 
 The reservation for {propertyName} from {checkInDate} to {checkOutDate}, which we announced to you, is not confirmed any more. The dates are free again.
+
+Reservation {reservationId}`,
+  }),
+  'payment-confirmed.guest@1': define('PAYMENT_CONFIRMED', 'GUEST', null, {
+    subject: 'Payment received - {propertyName}',
+    message:
+      'Dear {guestName}, we received {amount} for your stay at {propertyName} from {checkInDate}. Still to pay: {outstanding}.',
+  }),
+  'payment-confirmed-in-full.guest@1': define('PAYMENT_CONFIRMED', 'GUEST', null, {
+    subject: 'Payment received - {propertyName}',
+    message:
+      'Dear {guestName}, we received {amount} for your stay at {propertyName} from {checkInDate}. It is paid in full.',
+  }),
+  'payment-failed.guest@1': define('PAYMENT_FAILED', 'GUEST', null, {
+    subject: 'Your payment did not go through - {propertyName}',
+    message: `Dear {guestName},
+
+Your payment of {amount} for {propertyName} from {checkInDate} did not go through: {failureReason}.
+
+Nothing was charged, or what was charged has been given back. You can try again, or use another way to pay.`,
+  }),
+  'payout-scheduled.owner@1': define('PAYOUT_SCHEDULED', 'OWNER', null, {
+    subject: 'Payout scheduled - {propertyName}',
+    message: `Dear {recipientName},
+
+A guest has paid for a stay at {propertyName}.
+
+Your payout: {amount}
+Scheduled for: {scheduledFor}
+Stay: {checkInDate} to {checkOutDate}
+
+Reservation {reservationId}`,
+  }),
+  'payout-processed.owner@1': define('PAYOUT_PROCESSED', 'OWNER', null, {
+    subject: 'Payout processed - {amount}',
+    message: `Dear {recipientName},
+
+We have paid {amount} to your account.`,
+  }),
+  'payout-failed.owner@1': define('PAYOUT_FAILED', 'OWNER', null, {
+    subject: 'Your payout could not be made',
+    message: `Dear {recipientName},
+
+Your bank refused a payout of {amount}. The money stays owed to you; please check your account details with us.`,
+  }),
+  'reservation-cancelled.guest@1': define('RESERVATION_CANCELLED', 'GUEST', null, {
+    subject: 'Reservation cancelled - {propertyName}',
+    message:
+      'Dear {guestName}, your reservation for {propertyName} from {checkInDate} is cancelled. We refund {amount} ({refundPercent} %).',
+  }),
+  /** Nothing was paid, or the terms give nothing back. */
+  'reservation-cancelled-no-refund.guest@1': define('RESERVATION_CANCELLED', 'GUEST', null, {
+    subject: 'Reservation cancelled - {propertyName}',
+    message:
+      'Dear {guestName}, your reservation for {propertyName} from {checkInDate} is cancelled. Nothing is refunded.',
+  }),
+  'reservation-cancelled.owner@1': define('RESERVATION_CANCELLED', 'OWNER', null, {
+    subject: 'Reservation cancelled - {propertyName}',
+    message: `Dear {recipientName},
+
+The reservation for {propertyName} from {checkInDate} to {checkOutDate} has been cancelled. The dates are free again.
+
+Reservation {reservationId}`,
+  }),
+  'task-withdrawn.staff@1': define('TASK_WITHDRAWN', 'STAFF', null, {
+    subject: 'Task withdrawn: {taskTitle} - {propertyName}',
+    message: `Dear {recipientName},
+
+You need not do this task any more: {taskTitle}.
+
+Where: {propertyName}
+It was to start: {taskStart}`,
+  }),
+  'task-stay-cancelled.staff@1': define('TASK_STAY_CANCELLED', 'STAFF', null, {
+    subject: 'Reservation cancelled during your task: {taskTitle} - {propertyName}',
+    message: `Dear {recipientName},
+
+The reservation behind a task that you are working on has been cancelled: {taskTitle}.
+
+Where: {propertyName}
+The task stays yours: please complete it, or ask your supervisor.`,
+  }),
+  'refund-processed.guest@1': define('REFUND_PROCESSED', 'GUEST', null, {
+    subject: 'Your refund is on its way - {propertyName}',
+    message: `Dear {guestName},
+
+{amount} for your stay at {propertyName} from {checkInDate} went back the way it was paid. Banks may take some days to show it.`,
+  }),
+  'refund-affects-payout.owner@1': define('REFUND_AFFECTS_PAYOUT', 'OWNER', null, {
+    subject: 'A refund changes your payout - {propertyName}',
+    message: `Dear {recipientName},
+
+The guest of {propertyName} from {checkInDate} was refunded. Your part of it, {amount}, is taken off this payout or the next ones.
 
 Reservation {reservationId}`,
   }),

@@ -1,8 +1,9 @@
 import type { Selectable } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import type { OwnerTable } from '../../db/schema.ts';
+import type { OwnerTable, PayoutTerms } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
+import { parseMajor, toMajor } from '../../kernel/money.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
@@ -13,6 +14,22 @@ export interface OwnerFields {
   readonly phone?: string | null | undefined;
   readonly locale?: string | null | undefined;
   readonly payoutAccount?: string | null | undefined;
+  readonly payoutTerms?: PayoutTermsFields | null | undefined;
+}
+/** How an owner is paid out, where it differs from the terms of the income distribution (features MNY-11). */
+export interface PayoutTermsFields {
+  readonly policy?: string | undefined;
+  /** True: nothing is paid out. */
+  readonly hold?: boolean | undefined;
+  /** Less than this waits for more. */
+  readonly minimums?: readonly MajorAmount[] | undefined;
+  /** What stays with us for the owner's expenses. */
+  readonly workingCapital?: readonly MajorAmount[] | undefined;
+}
+/** Major units, as the caller wrote them. */
+export interface MajorAmount {
+  readonly currency: string;
+  readonly amount: number | string;
 }
 export type NewOwner = OwnerFields & { readonly id?: string | undefined };
 export type OwnerChange = { readonly [K in keyof OwnerFields]?: OwnerFields[K] | undefined };
@@ -26,6 +43,7 @@ export const ownerView = (row: Selectable<OwnerTable>) => ({
   phone: row.phone,
   locale: row.locale,
   payoutAccount: row.payout_account,
+  payoutTerms: row.payout_terms && payoutTermsView(row.payout_terms),
   version: row.version,
   createdAt: row.created_at.toISOString(),
 });
@@ -97,4 +115,28 @@ const columnsOf = (fields: OwnerChange) => ({
   phone: fields.phone,
   locale: fields.locale,
   payout_account: fields.payoutAccount,
+  payout_terms: fields.payoutTerms && JSON.stringify(storedTerms(fields.payoutTerms)),
 });
+
+/** Minor units by currency; what is left out stays out. */
+const storedTerms = ({ policy, hold, minimums, workingCapital }: PayoutTermsFields): PayoutTerms => ({
+  ...(policy === undefined ? {} : { policy }),
+  ...(hold === undefined ? {} : { hold }),
+  ...(minimums === undefined ? {} : { minimumMinor: minorByCurrency(minimums) }),
+  ...(workingCapital === undefined ? {} : { workingCapitalMinor: minorByCurrency(workingCapital) }),
+});
+
+const minorByCurrency = (amounts: readonly MajorAmount[]): Readonly<Record<string, number>> =>
+  Object.fromEntries(amounts.map(({ currency, amount }) => [currency, parseMajor(amount, currency).amountMinor]));
+
+const payoutTermsView = ({ policy, hold, minimumMinor, workingCapitalMinor }: PayoutTerms) => ({
+  ...(policy === undefined ? {} : { policy }),
+  ...(hold === undefined ? {} : { hold }),
+  ...(minimumMinor === undefined ? {} : { minimums: majorAmounts(minimumMinor) }),
+  ...(workingCapitalMinor === undefined ? {} : { workingCapital: majorAmounts(workingCapitalMinor) }),
+});
+
+const majorAmounts = (byCurrency: Readonly<Record<string, number>>) =>
+  Object.entries(byCurrency)
+    .map(([currency, amountMinor]) => ({ currency, amount: toMajor({ amountMinor, currency }) }))
+    .toSorted((a, b) => (a.currency < b.currency ? -1 : 1));

@@ -1,4 +1,4 @@
-import { type SelectQueryBuilder, sql } from 'kysely';
+import type { SelectQueryBuilder } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import type { Database, ReservationStatus } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
@@ -8,7 +8,7 @@ import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
 import { allowedActions } from './state-machine.ts';
-import { type AmountDue, type PaymentStatus, paymentStatusOf, type ReservationView, reservationView } from './view.ts';
+import { type ReservationView, reservationView } from './view.ts';
 
 export interface ReservationFields {
   readonly propertyId: string;
@@ -34,9 +34,8 @@ export interface ReservationFilter {
   readonly to?: string | undefined;
 }
 
-/** With what is known about it elsewhere: money paid, and the saga that is at work on it. */
+/** With the saga that is at work on it. */
 export interface ReservationDetail extends ReservationView {
-  readonly paymentStatus: PaymentStatus;
   readonly activeSagaId: string | null;
 }
 
@@ -76,7 +75,7 @@ export async function createReservation(tx: Tx, stay: NewReservation, author: Au
     version: row.version,
     reservationId: row.id,
   });
-  return { ...reservationView(row), paymentStatus: 'UNPAID', activeSagaId: null };
+  return { ...reservationView(row), activeSagaId: null };
 }
 
 export async function listReservations(
@@ -105,7 +104,7 @@ export async function getReservation(db: Db, id: string): Promise<ReservationDet
   return detailOf(row);
 }
 
-/** Refused while a saga is at work on the stay; dates, price and parties only before it is confirmed. */
+/** Refused while a saga is at work on the stay; dates, price and parties only before it is confirmed or paid. */
 export async function changeReservation(
   tx: Tx,
   id: string,
@@ -118,10 +117,12 @@ export async function changeReservation(
   await assertNoOpenSaga(tx, id);
   assertVersion(before.version, expected);
   const fixed = FIXED_BY_CONFIRMATION.filter((field) => change[field] !== undefined);
-  if (before.status !== 'PENDING' && fixed.length > 0) {
+  const isHeld = before.status !== 'PENDING' || before.payment_status !== 'UNPAID';
+  if (isHeld && fixed.length > 0) {
     throw new RoomyError('INVALID_STATE_TRANSITION', {
       details: {
         currentStatus: before.status,
+        paymentStatus: before.payment_status,
         action: 'change',
         fields: fixed.map((field) => (field === 'total' ? 'totalAmount' : field)),
         allowedActions: allowedActions(before.status),
@@ -196,19 +197,6 @@ function selectDetails(db: Db) {
         .where('saga.status', 'in', OPEN_SAGA)
         .limit(1)
         .as('active_saga_id'),
-      eb
-        .selectFrom('transaction as due')
-        .select(
-          sql<AmountDue>`jsonb_build_object('status', due.status, 'amount_minor', due.amount_minor, 'outstanding_minor', due.outstanding_minor)`.as(
-            'due',
-          ),
-        )
-        .whereRef('due.reservation_id', '=', 'reservation.id')
-        .where('due.type', '=', 'GUEST_PAYMENT')
-        .where('due.parent_id', 'is', null)
-        .where('due.status', 'not in', ['FAILED', 'CANCELLED', 'REVERSED'])
-        .limit(1)
-        .as('due'),
     ]);
 }
 type DetailRow =
@@ -216,7 +204,6 @@ type DetailRow =
 
 const detailOf = (row: DetailRow): ReservationDetail => ({
   ...reservationView(row),
-  paymentStatus: paymentStatusOf(row.due),
   activeSagaId: row.active_saga_id,
 });
 

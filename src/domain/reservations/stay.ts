@@ -166,8 +166,12 @@ function selectStays(db: Db, requests: readonly { readonly reservationId: string
         )
         .$castTo<boolean>()
         .as('next_on_check_out'),
-      sql<number>`(SELECT d.version FROM income_distribution d WHERE d.set_at <= asked.requested_at OR d.version = 1
-        ORDER BY d.version DESC LIMIT 1)`.as('distribution_version'),
+      // A stay that was paid before keeps the terms that its money was shared under (domain.md 6).
+      sql<number>`coalesce(
+        (SELECT x.distribution_version FROM transaction x WHERE x.reservation_id = r.id AND x.type = 'GUEST_PAYMENT' AND x.parent_id IS NULL
+            AND x.status NOT IN ('FAILED', 'CANCELLED', 'REVERSED')),
+        (SELECT d.version FROM income_distribution d WHERE d.effective_from <= asked.requested_at OR d.version = 1
+          ORDER BY d.effective_from DESC, d.version DESC LIMIT 1))`.as('distribution_version'),
     ])
     .execute();
 }

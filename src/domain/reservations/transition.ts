@@ -41,3 +41,22 @@ export const unconfirm = (db: QueryCreator<FusedDatabase>, value: ValueRefs<Unco
       distribution_version: sql<null>`NULL::int`,
     }))
     .returning(['reservation.id as subject_id', 'reservation.version']);
+
+export interface CancelValues {
+  readonly reason: string | null;
+}
+
+/** PENDING or CONFIRMED to CANCELLED: the dates are free with this commit. */
+export const cancel = (db: QueryCreator<FusedDatabase>, value: ValueRefs<CancelValues>) =>
+  db
+    .updateTable('reservation')
+    .from('guard')
+    .whereRef('reservation.id', '=', 'guard.subject_id')
+    .where('reservation.status', 'in', ['PENDING', 'CONFIRMED'])
+    .set((eb) => ({
+      status: 'CANCELLED',
+      version: eb('reservation.version', '+', 1),
+      cancelled_at: eb.ref('guard.requested_at'),
+      cancel_reason: sql<string | null>`${value.text('reason')}`,
+    }))
+    .returning(['reservation.id as subject_id', 'reservation.status', 'reservation.version']);

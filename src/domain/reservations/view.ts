@@ -1,5 +1,5 @@
 import type { Selectable } from 'kysely';
-import type { ReservationTable, TransactionStatus } from '../../db/schema.ts';
+import type { ReservationTable } from '../../db/schema.ts';
 import { toMajor } from '../../kernel/money.ts';
 import { allowedActions } from './state-machine.ts';
 
@@ -21,24 +21,12 @@ export const reservationView = (row: Omit<Selectable<ReservationTable>, 'stay'>)
   plannedDeparture: row.planned_departure,
   notes: row.notes,
   status: row.status,
+  paymentStatus: row.payment_status,
   allowedActions: allowedActions(row.status),
+  cancelledAt: row.cancelled_at?.toISOString() ?? null,
+  cancelReason: row.cancel_reason,
   confirmedAt: row.confirmed_at?.toISOString() ?? null,
   version: row.version,
   createdBy: row.created_by,
   createdAt: row.created_at.toISOString(),
 });
-
-export type PaymentStatus = 'UNPAID' | 'PARTIALLY_PAID' | 'PAID';
-
-/** The one row that stands for the amount due of a stay. */
-export interface AmountDue {
-  readonly status: TransactionStatus;
-  readonly amount_minor: number;
-  readonly outstanding_minor: number;
-}
-
-export function paymentStatusOf(due: AmountDue | null): PaymentStatus {
-  if (due === null) return 'UNPAID';
-  if (due.status === 'COMPLETED') return 'PAID';
-  return due.outstanding_minor < due.amount_minor ? 'PARTIALLY_PAID' : 'UNPAID';
-}

@@ -1,4 +1,5 @@
 import type { MiddlewareHandler } from 'hono';
+import { containsCardData } from '../../kernel/card-data.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import type { AnyContext, AppEnv } from '../context.ts';
 
@@ -10,17 +11,23 @@ const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
  * Reads a JSON body within bounds, before anything parses it, and refuses what JSON permits but Postgres or a careless
  * reader would trip over. The route's schema comes after.
  */
-export function jsonBody(options: { readonly required: boolean }): MiddlewareHandler<AppEnv> {
+export function jsonBody(options: {
+  readonly required: boolean;
+  /** A phone number may look like a card's; everywhere else such digits are refused (features FSE-2). */
+  readonly mayHoldPhones?: boolean;
+}): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     const bytes = await readBounded(c);
     const type = c.req.header('content-type');
     if (bytes.length > 0 || type !== undefined) assertJsonType(type);
     if (bytes.length === 0 && options.required) throw malformed('The body is empty');
     const text = bytes.length === 0 ? '{}' : decode(bytes);
-    assertPlain(parse(text));
+    const value = parse(text);
+    assertPlain(value);
+    if (!options.mayHoldPhones && containsCardData(value)) throw new RoomyError('CARD_DATA_FORBIDDEN');
     // The validators behind read the request again: give them what was checked.
     const { method, headers, signal } = c.req.raw;
-    c.req.raw = new Request(c.req.url, { method, headers: asJson(headers), body: text, signal });
+    c.req.raw = new Request(c.req.url, { method, headers: asJson(headers), body: JSON.stringify(value), signal });
     await next();
   };
 }
@@ -67,12 +74,35 @@ function decode(bytes: Buffer): string {
   }
 }
 
+/** Numbers that are money stay as they were written (`1.50`, `1e3`, `-0`): what they mean is for their own rules to say. */
+const MONEY_KEYS = new Set(['amount', 'totalAmount']);
+/** Shares are numbers and nothing else, so only those stay text that a double would round. */
+const SHARE_KEYS = new Set(['ownerIncome', 'roomyAgencyFee', 'referringAgent']);
+const MAX_SHARE_TEXT = 20;
+
+/** With the source of a number at hand (ECMAScript's JSON.parse source text access). */
+const parseWithSource = JSON.parse as (
+  text: string,
+  reviver: (key: string, value: unknown, context: { readonly source?: string }) => unknown,
+) => unknown;
+
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseWithSource(text, (key, value, { source }) =>
+      typeof value === 'number' && source !== undefined && !isFaithful(key, value, source) ? source : value,
+    );
   } catch {
     throw malformed('The body is not JSON');
   }
+}
+
+/** Whether a number may go on as one; else its text does, which every schema of a number refuses. */
+function isFaithful(key: string, value: number, source: string): boolean {
+  // Written again, infinity would be null and a long number another one.
+  if (Math.abs(value) > Number.MAX_SAFE_INTEGER) return false;
+  if (MONEY_KEYS.has(key)) return source === String(value);
+  if (!SHARE_KEYS.has(key)) return true;
+  return source.length <= MAX_SHARE_TEXT && source.replace(/(?:\.0*|(\.\d*?)0+)$/, '$1') === String(value);
 }
 
 /** Level by level instead of by recursion, so that depth costs no stack. */
@@ -105,3 +135,14 @@ function assertText(text: string): void {
 
 const invalid = (message: string): RoomyError =>
   new RoomyError('VALIDATION_FAILED', { details: { issues: [{ path: '', message }] } });
+
+/** What a caller chooses besides the body, and what we would store or log: path, query and these headers. */
+const CHOSEN_HEADERS = ['idempotency-key', 'x-request-id', 'prefer'];
+
+export function refuseCardDataAround(): MiddlewareHandler<AppEnv> {
+  return async (c, next) => {
+    const chosen = [c.req.param(), c.req.queries(), CHOSEN_HEADERS.map((name) => c.req.header(name) ?? '')];
+    if (containsCardData(chosen)) throw new RoomyError('CARD_DATA_FORBIDDEN');
+    await next();
+  };
+}

@@ -1,5 +1,6 @@
 import type { MiddlewareHandler } from 'hono';
 import { classifyDbError } from '../../db/errors.ts';
+import { holdsCardNumber } from '../../kernel/card-data.ts';
 import { describeError, RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import type { AppDeps, AppEnv } from '../context.ts';
@@ -25,7 +26,8 @@ export function requestLog(deps: AppDeps): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     const startedMs = performance.now();
     const given = c.req.header('x-request-id');
-    const requestId = given !== undefined && REQUEST_ID.test(given) ? given : newId('request');
+    const isSafe = given !== undefined && REQUEST_ID.test(given) && !holdsCardNumber(given);
+    const requestId = isSafe ? given : newId('request');
     c.set('requestId', requestId);
     await next();
     c.res.headers.set('X-Request-Id', requestId);

@@ -65,10 +65,10 @@ export function registerOwners(register: Register, services: Services): void {
   });
 }
 
-/** Where the money goes is for those who send it. */
-function seenBy(c: AnyContext, owner: OwnerView): Omit<OwnerView, 'payoutAccount'> {
+/** Where the money goes, and when, is for those who send it. */
+function seenBy(c: AnyContext, owner: OwnerView): Omit<OwnerView, 'payoutAccount' | 'payoutTerms'> {
   const caller = callerOf(c);
   if (caller.kind === 'person' && (caller.role === 'ADMIN' || caller.role === 'FINANCE')) return owner;
-  const { payoutAccount: _hidden, ...rest } = owner;
+  const { payoutAccount: _account, payoutTerms: _terms, ...rest } = owner;
   return rest;
 }

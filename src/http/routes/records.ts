@@ -1,6 +1,7 @@
 import { createRoute } from '@hono/zod-openapi';
 import { listAudit, verifyAudit } from '../../domain/audit/resource.ts';
-import { getTransaction, listTransactions } from '../../domain/finance/resource.ts';
+import { listTransactions } from '../../domain/finance/resource.ts';
+import { getTransaction } from '../../domain/finance/transaction-detail.ts';
 import { getNotification, listNotifications } from '../../domain/notifications/resource.ts';
 import { found, page } from '../answers.ts';
 import type { Services } from '../context.ts';
@@ -16,6 +17,7 @@ import {
   Notification,
   NotificationQuery,
   Transaction,
+  TransactionDetail,
   TransactionQuery,
 } from '../schemas/records.ts';
 
@@ -39,9 +41,9 @@ const transaction = createRoute({
   method: 'get',
   path: `${API}/transactions/{id}`,
   tags: ['Transactions'],
-  summary: 'Get a transaction',
+  summary: 'Get a transaction with its saga, its entries and its reversals',
   request: { params: IdParam },
-  responses: { 200: answer('The transaction', one(Transaction)), ...READ_REFUSALS },
+  responses: { 200: answer('The transaction', one(TransactionDetail)), ...READ_REFUSALS },
 });
 const notifications = createRoute({
   method: 'get',

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { ID_PATTERN } from '../../kernel/ids.ts';
-import { CURRENCY_PATTERN } from '../../kernel/money.ts';
+import { CURRENCY_PATTERN, isCurrency } from '../../kernel/money.ts';
 
 /** Fields that several resources share. Every text is bounded, every pattern linear. */
 
@@ -33,11 +33,10 @@ export const TimeZone = z
   .openapi({ example: 'Asia/Dubai' });
 export const GeoPoint = z.strictObject({ lat: z.number().min(-90).max(90), lng: z.number().min(-180).max(180) });
 
-const CURRENCIES: ReadonlySet<string> = new Set(Intl.supportedValuesOf('currency'));
 export const Currency = z
   .string()
   .regex(CURRENCY_PATTERN, 'must be three capital letters')
-  .refine((code) => CURRENCIES.has(code), 'must be an ISO 4217 currency')
+  .refine((code) => isCurrency(code), 'must be an ISO 4217 currency')
   .openapi({ example: 'AED' });
 /** Major units; how many decimals are right depends on the currency. */
 export const Amount = z.union([z.number().nonnegative(), z.string().max(40)]).openapi({ example: 1000 });

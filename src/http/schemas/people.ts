@@ -13,6 +13,7 @@ import {
   pageQuery,
   TimeZone,
 } from './common.ts';
+import { OwnerPayoutTerms, ShownPayoutTerms } from './finance-terms.ts';
 
 const shown = { version: z.int(), createdAt: z.iso.datetime() };
 
@@ -24,6 +25,7 @@ export const NewOwner = z
     phone: Phone.optional(),
     locale: Locale.optional(),
     payoutAccount: line(100).optional(),
+    payoutTerms: OwnerPayoutTerms.optional(),
   })
   .openapi('NewOwner');
 export const OwnerChange = z
@@ -33,6 +35,7 @@ export const OwnerChange = z
     phone: Phone.nullish(),
     locale: Locale.nullish(),
     payoutAccount: line(100).nullish(),
+    payoutTerms: OwnerPayoutTerms.nullish().openapi({ description: 'As a whole; null: like everybody’s' }),
   })
   .refine(isChange, CHANGE_NOTHING)
   .openapi('OwnerChange');
@@ -44,6 +47,9 @@ export const Owner = z
     phone: z.string().nullable(),
     locale: z.string().nullable(),
     payoutAccount: z.string().nullable().optional().openapi({ description: 'Shown to ADMIN and FINANCE only' }),
+    payoutTerms: ShownPayoutTerms.nullable()
+      .optional()
+      .openapi({ description: 'Shown to ADMIN and FINANCE only; null: the terms of the income distribution' }),
     ...shown,
   })
   .openapi('Owner');

@@ -13,7 +13,15 @@ const TransactionType = z.enum([
   'ADJUSTMENT',
   'REVERSAL',
 ]);
-const TransactionStatus = z.enum(['PENDING', 'PROCESSING', 'COMPLETED', 'FAILED', 'CANCELLED', 'REVERSED']);
+const TransactionStatus = z.enum([
+  'PENDING',
+  'PROCESSING',
+  'COMPLETED',
+  'FAILED',
+  'CANCELLED',
+  'REVERSED',
+  'MANUAL_REQUIRED',
+]);
 export const Transaction = z
   .object({
     id: z.string(),
@@ -21,22 +29,57 @@ export const Transaction = z
     status: TransactionStatus,
     amount: z.number().openapi({ description: 'Major units' }),
     amountOutstanding: z.number(),
+    amountSettled: z.number().openapi({ description: 'What this row itself moved' }),
     currency: z.string(),
     reservationId: z.string().nullable(),
     ownerId: z.string().nullable(),
     parentId: z.string().nullable(),
+    paymentId: z.string().nullable(),
+    beneficiary: z.string().nullable().openapi({ description: 'The agent of a referral fee' }),
+    retainedBy: z.enum(['AGENCY']).nullable(),
+    gatewayId: z.string().nullable(),
+    gatewayReference: z.string().nullable(),
+    paymentMethod: z.string().nullable(),
+    providerId: z.string().nullable().openapi({ description: 'The gateway’s or bank’s own id' }),
+    errorCode: z.string().nullable(),
+    details: z.unknown().openapi({ description: 'Of a refund: percent, rule, daysBeforeCheckIn' }),
+    scheduledFor: z.iso.datetime().nullable(),
     createdBySaga: z.string().nullable(),
+    payoutSaga: z.string().nullable(),
+    actor: z.string().nullable().openapi({ description: 'Who asked for the saga that made it' }),
     completedAt: z.iso.datetime().nullable(),
     cancelledAt: z.iso.datetime().nullable(),
     version: z.int(),
     createdAt: z.iso.datetime(),
   })
   .openapi('Transaction');
+export const TransactionDetail = Transaction.extend({
+  saga: z.object({ id: z.string(), name: z.string(), status: z.string() }).nullable(),
+  payoutSagaName: z.string().nullable(),
+  onBehalfOf: z.string().nullable(),
+  entries: z.array(
+    z.object({
+      journalId: z.string(),
+      kind: z.string(),
+      purpose: z.string(),
+      account: z.string().openapi({ example: 'owner_payable:owner-1:AED' }),
+      debit: z.number().nullable(),
+      credit: z.number().nullable(),
+      postedBy: z.string(),
+      at: z.iso.datetime(),
+    }),
+  ),
+  reverses: z.string().nullable(),
+  reversedBy: z.array(z.string()),
+}).openapi('TransactionDetail');
 export const TransactionQuery = z.strictObject({
   reservationId: Id.optional(),
   ownerId: Id.optional(),
   type: TransactionType.optional(),
   status: TransactionStatus.optional(),
+  gatewayReference: line(200)
+    .optional()
+    .openapi({ description: 'A gateway’s reference or id, as on a bank’s statement' }),
   ...pageQuery,
 });
 

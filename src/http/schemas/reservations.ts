@@ -16,6 +16,9 @@ import { Execution } from './sagas.ts';
 import { Task } from './tasks.ts';
 
 const ReservationStatus = z.enum(['PENDING', 'CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT', 'CANCELLED', 'NO_SHOW']);
+const PaymentStatus = z
+  .enum(['UNPAID', 'PARTIALLY_PAID', 'PAID', 'OVERPAID', 'PARTIALLY_REFUNDED', 'REFUNDED'])
+  .openapi({ description: 'Derived from the payments, never set' });
 const GuestCount = z.int().min(1).max(1000);
 
 const stayInOrder = {
@@ -88,7 +91,10 @@ const stay = {
   notes: z.string().nullable(),
   status: ReservationStatus,
   allowedActions: z.array(z.enum(RESERVATION_ACTIONS)),
+  paymentStatus: PaymentStatus,
   confirmedAt: z.iso.datetime().nullable(),
+  cancelledAt: z.iso.datetime().nullable(),
+  cancelReason: z.string().nullable(),
   version: z.int(),
   createdBy: z.string(),
   createdAt: z.iso.datetime(),
@@ -96,7 +102,6 @@ const stay = {
 export const Reservation = z
   .object({
     ...stay,
-    paymentStatus: z.enum(['UNPAID', 'PARTIALLY_PAID', 'PAID']),
     activeSagaId: z.string().nullable(),
   })
   .openapi('Reservation');

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { Db } from '../../db/client.ts';
+import type { Db, Tx } from '../../db/client.ts';
 import { classifyDbError, retryContention } from '../../db/errors.ts';
 import { InvariantError, RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
@@ -7,7 +7,7 @@ import { canonicalJson, sha256 } from '../../kernel/json.ts';
 import type { SagaDefinition } from './definition.ts';
 import { auditNote } from './ending.ts';
 import { type FlowOrder, flowDedupeKey, RELAY_GRACE_SECONDS } from './outbox.ts';
-import type { AcceptedSaga, IdempotencyClaim, SagaRequest } from './types.ts';
+import type { AcceptedSaga, IdempotencyClaim, SagaAnswer, SagaRequest } from './types.ts';
 
 /**
  * T0 of guarantees.md 2.4, as one statement: the idempotency key, the saga, its audit row and its outbox row commit
@@ -26,7 +26,9 @@ export async function acceptSaga<Input>(
   const sagaId = newId('saga');
   const accepted = acceptedBody(sagaId);
   try {
-    const outcome = await retryContention(() => insertSaga(db, definition, request, sagaId, accepted));
+    const outcome = await retryContention(() =>
+      insertSaga(db, definition, request, sagaId, accepted, RELAY_GRACE_SECONDS),
+    );
     if (outcome.saga) {
       return {
         sagaId,
@@ -52,6 +54,36 @@ export async function acceptSaga<Input>(
   if (!earlier) throw new InvariantError('a saga was neither accepted nor found');
   return { ...earlier, flow: null };
 }
+
+/**
+ * Starts a saga from within a step of another one: both are committed, or neither. Throws when the key or the subject is
+ * taken, which for a step that runs once means a bug.
+ */
+export async function acceptWithin<Input>(
+  tx: Tx,
+  definition: SagaDefinition<Input>,
+  request: Omit<SagaRequest<Input>, 'idempotency'> & { readonly key: string },
+): Promise<string> {
+  const sagaId = newId('saga');
+  const requestHash = sha256(definition.name, request.subjectId, canonicalJson(request.input));
+  const started = await insertSaga(
+    tx,
+    definition,
+    { ...request, idempotency: { key: request.key, requestHash } },
+    sagaId,
+    acceptedBody(sagaId),
+    // Nobody publishes it after the commit: it is the relay's from the start.
+    0,
+  );
+  if (!started.saga) throw new InvariantError(`${definition.name} was not started`);
+  return sagaId;
+}
+
+/** The 202 answer of a saga: the same bytes on every repeat. */
+export const acceptedAnswer = (sagaId: string): SagaAnswer => ({
+  status: 202,
+  body: Buffer.from(acceptedBody(sagaId)),
+});
 
 /** Constant for a saga, so that every 202 of one key is the same bytes. */
 function acceptedBody(sagaId: string): string {
@@ -83,11 +115,12 @@ interface Inserted {
 }
 
 async function insertSaga<Input>(
-  db: Db,
+  db: Db | Tx,
   definition: SagaDefinition<Input>,
   request: SagaRequest<Input>,
   sagaId: string,
   accepted: string,
+  graceSeconds: number,
 ): Promise<Inserted> {
   const input = canonicalJson(definition.input.parse(request.input));
   const { sub, requestId } = request.requester;
@@ -124,7 +157,7 @@ async function insertSaga<Input>(
         FROM accepted),
     sent AS (
       INSERT INTO outbox (kind, dedupe_key, saga_id, payload, available_at)
-      SELECT 'FLOW_F', ${flowDedupeKey(sagaId, 'F', 1)}::text, id, '{}', now() + ${RELAY_GRACE_SECONDS}::int * interval '1 second'
+      SELECT 'FLOW_F', ${flowDedupeKey(sagaId, 'F', 1)}::text, id, '{}', now() + ${graceSeconds}::int * interval '1 second'
         FROM accepted RETURNING id)
     SELECT EXISTS (SELECT FROM subject) AS subject, EXISTS (SELECT FROM accepted) AS saga, (SELECT id FROM sent) AS outbox_id`.execute(
     db,

@@ -2,9 +2,16 @@ import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { retryContention } from '../../db/errors.ts';
 import type { Direction } from '../../db/schema.ts';
+import type { Ports } from '../../domain/ports.ts';
 import { InvariantError, RoomyError } from '../../kernel/errors.ts';
 import { effectKey } from '../../kernel/ids.ts';
-import { COMPENSATION_RETRY, type SagaDefinition, type StepDefinition } from './definition.ts';
+import {
+  COMPENSATION_RETRY,
+  type ErasedCall,
+  type ErasedContext,
+  type SagaDefinition,
+  type StepDefinition,
+} from './definition.ts';
 import { lockSaga } from './fail.ts';
 import type { Failpoint } from './failpoint.ts';
 import type { Advanced } from './fused.ts';
@@ -20,7 +27,13 @@ import { contextOf, directionOf, type SagaState } from './state.ts';
 const LEASE_SECONDS = 12;
 
 export type Claim =
-  | { readonly kind: 'claimed'; readonly attempt: number; readonly maxAttempts: number }
+  | {
+      readonly kind: 'claimed';
+      readonly attempt: number;
+      readonly maxAttempts: number;
+      readonly inDoubt: boolean;
+      readonly prepared: unknown;
+    }
   | { readonly kind: 'leased'; readonly until: Date }
   | { readonly kind: 'exhausted' }
   | { readonly kind: 'not-due' };
@@ -32,8 +45,23 @@ export interface ClaimedStep {
   readonly direction: Direction;
 }
 
-/** TC: counts the attempt before anything is sent, so that a step which kills its worker every time runs out too. */
-export function claimCall(db: Db, { state, step, direction }: ClaimedStep, workerId: string): Promise<Claim> {
+function workOf({ step, direction }: ClaimedStep): ErasedCall {
+  const work = direction === 'F' ? step.forward : step.compensation;
+  if (work?.kind !== 'call') throw new InvariantError(`${step.name} is not a call`);
+  return work;
+}
+
+function contextFor({ state, definition, step, direction }: ClaimedStep): ErasedContext {
+  const context = contextOf(state, step.no, direction, definition.input.parse(state.input));
+  return direction === 'F' ? context : { ...context, done: { ...state.done, own: state.done[step.name] } };
+}
+
+/**
+ * TC: counts the attempt before anything is sent, so that a step which kills its worker every time runs out too. What
+ * the step's `prepare` throws undoes the claim, and nothing was sent.
+ */
+export function claimCall(db: Db, claimed: ClaimedStep, workerId: string): Promise<Claim> {
+  const { state, step, direction } = claimed;
   return retryContention(() =>
     db.transaction().execute(async (tx): Promise<Claim> => {
       const saga = await lockSaga(tx, state.id);
@@ -47,10 +75,26 @@ export function claimCall(db: Db, { state, step, direction }: ClaimedStep, worke
       if (attempt > maxAttempts) return { kind: 'exhausted' };
       if (saga.status === 'pending')
         await tx.updateTable('saga').set({ status: 'running' }).where('id', '=', state.id).execute();
+      const inDoubt = await mayHaveActed(tx, state.id, step);
       await writeClaim(tx, state.id, step, direction, { attempt, maxAttempts, workerId });
-      return { kind: 'claimed', attempt, maxAttempts };
+      const prepared = await workOf(claimed).prepare?.({ ...contextFor(claimed), tx, inDoubt });
+      return { kind: 'claimed', attempt, maxAttempts, inDoubt, prepared };
     }),
   );
+}
+
+/** Whether some attempt of the forward step may have reached the other side. */
+async function mayHaveActed(tx: Tx, sagaId: string, step: StepDefinition): Promise<boolean> {
+  const row = await tx
+    .selectFrom('step_attempt')
+    .select('attempt')
+    .where('saga_id', '=', sagaId)
+    .where('step_no', '=', step.no)
+    .where('direction', '=', 'F')
+    .where('unsent', '=', false)
+    .limit(1)
+    .executeTakeFirst();
+  return row !== undefined;
 }
 
 function currentClaim(tx: Tx, sagaId: string, step: StepDefinition, direction: Direction) {
@@ -120,14 +164,13 @@ async function writeClaim(
 
 /** X: the call itself, bounded by the step's timeout and by the loss of the job's lock. */
 export async function sendCall(
-  { state, definition, step, direction }: ClaimedStep,
+  claimed: ClaimedStep,
+  { inDoubt, prepared }: Extract<Claim, { kind: 'claimed' }>,
+  ports: Ports,
   signal: AbortSignal,
 ): Promise<unknown> {
-  const work = direction === 'F' ? step.forward : step.compensation;
-  if (work?.kind !== 'call') throw new InvariantError(`${step.name} is not a call`);
-  const context = contextOf(state, step.no, direction, definition.input.parse(state.input));
-  const done = direction === 'F' ? state.done : { ...state.done, own: state.done[step.name] };
-  const timeout = AbortSignal.timeout(step.timeoutMs);
+  const context = contextFor(claimed);
+  const timeout = AbortSignal.timeout(claimed.step.timeoutMs);
   const bounded = AbortSignal.any([signal, timeout]);
   // An abort that came before this line raises no event any more, and would leave the call without a bound.
   if (bounded.aborted) throw new RoomyError('STEP_TIMEOUT', { cause: bounded.reason });
@@ -136,7 +179,8 @@ export async function sendCall(
       once: true,
     });
   });
-  return (await Promise.race([work.run({ ...context, done, signal: bounded }), aborted])) ?? {};
+  const answer = workOf(claimed).run({ ...context, ports, signal: bounded, inDoubt, prepared });
+  return (await Promise.race([answer, aborted])) ?? {};
 }
 
 /** TR: null when another attempt owns the step by now; the result is thrown away and the attempt marked as fenced. */
@@ -144,13 +188,15 @@ export async function recordCall(
   db: Db,
   claimed: ClaimedStep,
   attempt: number,
-  output: unknown,
+  answer: unknown,
   failpoint: Failpoint,
 ): Promise<Advanced | null> {
   const { state, definition, step, direction } = claimed;
   const advanced = await retryContention(() =>
     db.transaction().execute(async (tx) => {
       if (!(await holdsClaim(tx, claimed, attempt))) return null;
+      const { book } = workOf(claimed);
+      const output = book ? ((await book({ ...contextFor(claimed), tx, answer })) ?? {}) : answer;
       const recorded = await recordDone(tx, state, definition, step, direction, output);
       await endAttempt(tx, state.id, step, direction, attempt, 'done');
       await failpoint('before-commit', { sagaId: state.id, step: step.name, direction });
@@ -161,8 +207,21 @@ export async function recordCall(
   return advanced;
 }
 
+export interface Release {
+  readonly error: unknown;
+  /** The attempt certainly never reached the other side. */
+  readonly unsent: boolean;
+  /** Not the step's fault: the attempt does not count against its maximum. */
+  readonly free?: boolean;
+}
+
 /** The claim is given back for another attempt, with the error that it met. False when it had been lost before. */
-export function releaseCall(db: Db, claimed: ClaimedStep, attempt: number, error: unknown): Promise<boolean> {
+export function releaseCall(
+  db: Db,
+  claimed: ClaimedStep,
+  attempt: number,
+  { error, unsent, free = false }: Release,
+): Promise<boolean> {
   const { state, step, direction } = claimed;
   return retryContention(() =>
     db.transaction().execute(async (tx) => {
@@ -170,13 +229,19 @@ export function releaseCall(db: Db, claimed: ClaimedStep, attempt: number, error
       if (held) {
         await tx
           .updateTable('saga_step')
-          .set({ status: 'pending', lease_until: null, error: JSON.stringify(error) })
+          .set({
+            status: 'pending',
+            lease_until: null,
+            error: JSON.stringify(error),
+            // The attempt is a fencing token and only grows; what it must not use up is granted anew.
+            max_attempts: free ? sql<number>`max_attempts + 1` : sql<number>`max_attempts`,
+          })
           .where('saga_id', '=', state.id)
           .where('step_no', '=', step.no)
           .where('direction', '=', direction)
           .execute();
       }
-      await endAttempt(tx, state.id, step, direction, attempt, held ? 'retry' : 'fenced');
+      await endAttempt(tx, state.id, step, direction, attempt, held ? 'retry' : 'fenced', held && unsent);
       return held;
     }),
   );
@@ -197,10 +262,11 @@ async function endAttempt(
   direction: Direction,
   attempt: number,
   outcome: 'done' | 'retry' | 'fenced' | 'abandoned',
+  unsent = false,
 ): Promise<void> {
   await db
     .updateTable('step_attempt')
-    .set({ outcome, ended_at: sql`clock_timestamp()` })
+    .set({ outcome, unsent, ended_at: sql`clock_timestamp()` })
     .where('saga_id', '=', sagaId)
     .where('step_no', '=', step.no)
     .where('direction', '=', direction)

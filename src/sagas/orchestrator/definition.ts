@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { Db, Tx } from '../../db/client.ts';
 import type { FusedDatabase, FusedQuery, ValueRefs } from '../../db/fused.ts';
 import type { Json, StepClass, SubjectType } from '../../db/schema.ts';
+import type { Ports } from '../../domain/ports.ts';
 import type { ErrorCode, RoomyError } from '../../kernel/errors.ts';
 
 /**
@@ -14,7 +15,8 @@ import type { ErrorCode, RoomyError } from '../../kernel/errors.ts';
  * - `call`       speaks to the outside with an idempotency key, and no transaction.
  *
  * `pivot()` marks the next step as the point of no return. Before it, a step without `compensate` does not compile;
- * after it, a step with one does not.
+ * after it, a step with one does not. `retriable()` says the same of a saga without a pivot: what follows is only tried
+ * again, never undone.
  */
 
 export type Output = { readonly [key: string]: Json | undefined };
@@ -59,6 +61,12 @@ export interface StepOptions<Input, Done> {
   readonly timeoutMs?: number;
   /** What to do when retries are used up: undo (default), or wait for a person. Refusals always undo. */
   readonly onExhausted?: 'compensate' | 'park';
+  /** Refusals that are not final: a person decides, by a retry or by closing the saga. */
+  readonly parksOn?: readonly ErrorCode[];
+  /** Refusals that are everyday business: the saga is undone without an alert. */
+  readonly everyday?: readonly ErrorCode[];
+  /** Of a call whose circuit is open and of which nothing can have come yet: wait (default), or refuse at once. */
+  readonly whenOpen?: 'wait' | 'refuse';
   /** Turns a broken constraint or an empty statement into the refusal that the caller understands. */
   explain?(
     context: StepContext<Input, Done> & { readonly db: Db; readonly failure: Failure },
@@ -78,9 +86,26 @@ interface ReadSpec<Input, Done, Out> extends StepOptions<Input, Done> {
   run(context: StepContext<Input, Done> & { readonly db: Db }): Promise<Out>;
 }
 type TxWork<Input, Done, Out> = (context: StepContext<Input, Done> & { readonly tx: Tx }) => Promise<Out>;
-type CallWork<Input, Done, Out> = (
-  context: StepContext<Input, Done> & { readonly signal: AbortSignal },
-) => Promise<Out>;
+/** What a call is given besides: the outside, and how long it may take. */
+interface Calling extends Doubt {
+  readonly ports: Ports;
+  readonly signal: AbortSignal;
+}
+interface Doubt {
+  /** Something may have come of an earlier attempt, or of the step that is being undone. */
+  readonly inDoubt: boolean;
+}
+/**
+ * A call with what it writes here: `prepare` in the claim's transaction, on every attempt and before anything is sent;
+ * `book` in the commit that records the step, whose return is the step's output. What `prepare` returns must be the
+ * same on every attempt: it goes out under the same key.
+ */
+interface CallParts<Input, Done, Prepared, Answer, Out> {
+  prepare?(context: StepContext<Input, Done> & Doubt & { readonly tx: Tx }): Promise<Prepared>;
+  run(context: StepContext<Input, Done> & Calling & { readonly prepared: Prepared }): Promise<Answer>;
+  book(context: StepContext<Input, Done> & { readonly tx: Tx; readonly answer: Answer }): Promise<Out>;
+}
+type CallWork<Input, Done, Out> = (context: StepContext<Input, Done> & Calling) => Promise<Out>;
 
 /** The thinking form of a statement step, for executions that need it; same record, same undo. */
 interface Thinking<Input, Done, Out> {
@@ -95,11 +120,17 @@ type StatementSpec<Input, Done, V, Row, UndoValues, P extends Phase> = StepOptio
 type TxSpec<Input, Done, Out, P extends Phase> = StepOptions<Input, Done> & {
   readonly run: TxWork<Input, Done, Out>;
 } & WithUndo<P, TxWork<Input, Done & { readonly own?: Out }, void>>;
+/** A call's undo is always required before the point of no return, the pivot's included: its answer may have been lost. */
+type WithCallUndo<P extends Phase, Undo> = P extends 'after'
+  ? { readonly compensate?: never }
+  : { readonly compensate: Undo };
 type CallSpec<Input, Done, Out, P extends Phase> = StepOptions<Input, Done> & {
   readonly run: CallWork<Input, Done, Out>;
-} & (P extends 'after'
-    ? { readonly compensate?: never }
-    : { readonly compensate: CallWork<Input, Done & { readonly own?: Out }, Output> });
+  readonly book?: never;
+} & WithCallUndo<P, CallWork<Input, Done & { readonly own?: Out }, Output>>;
+type BookedCallSpec<Input, Done, Prepared, Answer, Out, Undone, P extends Phase> = StepOptions<Input, Done> &
+  CallParts<Input, Done, Prepared, Answer, Out> &
+  WithCallUndo<P, CallParts<Input, Done & { readonly own?: Out }, undefined, Undone, Output>>;
 
 /** How a completed saga answers and what its audit row says; built before the last step runs, committed with it. */
 export interface Ending {
@@ -120,6 +151,9 @@ export interface StepDefinition {
   readonly retry: RetryPolicy;
   readonly timeoutMs: number;
   readonly onExhausted: 'compensate' | 'park';
+  readonly parksOn: readonly ErrorCode[];
+  readonly everyday: readonly ErrorCode[];
+  readonly whenOpen: 'wait' | 'refuse';
   readonly forward: Work;
   readonly thinking: ErasedThinking | undefined;
   readonly compensation: Work | undefined;
@@ -131,7 +165,12 @@ export type Work =
   | { readonly kind: 'read'; run(context: ErasedContext & { readonly db: Db }): Promise<unknown> }
   | ({ readonly kind: 'statement' } & ErasedFused)
   | { readonly kind: 'tx'; run(context: ErasedContext & { readonly tx: Tx }): Promise<unknown> }
-  | { readonly kind: 'call'; run(context: ErasedContext & { readonly signal: AbortSignal }): Promise<unknown> };
+  | ({ readonly kind: 'call' } & ErasedCall);
+export interface ErasedCall {
+  prepare?(context: ErasedContext & Doubt & { readonly tx: Tx }): Promise<unknown>;
+  run(context: ErasedContext & Calling & { readonly prepared: unknown }): Promise<unknown>;
+  book?(context: ErasedContext & { readonly tx: Tx; readonly answer: unknown }): Promise<unknown>;
+}
 export interface ErasedFused {
   values?(context: ErasedContext): unknown;
   run(db: QueryCreator<FusedDatabase>, value: ValueRefs<Record<string, unknown>>): FusedQuery<unknown>;
@@ -187,12 +226,18 @@ export interface SagaBuilder<Input, Done, Before, P extends Phase> {
     name: Name,
     spec: TxSpec<Input, Done, Out, P>,
   ): SagaBuilder<Input, Done & Named<Name, Out>, Done, P extends 'before' ? 'before' : 'after'>;
+  call<Name extends string, Prepared, Answer, Out extends Output, Undone>(
+    name: Name,
+    spec: BookedCallSpec<Input, Done, Prepared, Answer, Out, Undone, P>,
+  ): SagaBuilder<Input, Done & Named<Name, Out>, Done, P extends 'before' ? 'before' : 'after'>;
   call<Name extends string, Out extends Output>(
     name: Name,
     spec: CallSpec<Input, Done, Out, P>,
   ): SagaBuilder<Input, Done & Named<Name, Out>, Done, P extends 'before' ? 'before' : 'after'>;
   /** The next step is the point of no return. */
   pivot(): P extends 'before' ? SagaBuilder<Input, Done, Before, 'pivot'> : never;
+  /** Without a pivot: what has been done by now stays done. */
+  retriable(): P extends 'before' ? SagaBuilder<Input, Done, Before, 'after'> : never;
   /** The answer sees everything but the last step's output, because it commits together with that step. */
   ends(end: (context: StepContext<Input, Before> & { readonly db: Db | Tx }) => Promise<Ending>): SagaDefinition<Input>;
 }
@@ -216,6 +261,9 @@ export function saga<Schema extends z.ZodType>(
       retry,
       timeoutMs: spec.timeoutMs ?? (kind === 'call' ? CALL_TIMEOUT_MS : LOCAL_TIMEOUT_MS),
       onExhausted: spec.onExhausted ?? 'compensate',
+      parksOn: spec.parksOn ?? [],
+      everyday: spec.everyday ?? [],
+      whenOpen: spec.whenOpen ?? 'wait',
       forward: workOf(kind, spec),
       thinking: spec.thinking,
       compensation: spec.compensate === undefined ? undefined : workOf(kind, asSpec(spec.compensate)),
@@ -232,6 +280,10 @@ export function saga<Schema extends z.ZodType>(
     call: (stepName: string, spec: ErasedSpec) => add(stepName, 'call', spec),
     pivot: () => {
       phase = 'pivot';
+      return builder;
+    },
+    retriable: () => {
+      phase = 'after';
       return builder;
     },
     ends: (end: SagaDefinition['end']): SagaDefinition<z.output<Schema>> => ({

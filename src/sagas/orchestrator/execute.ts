@@ -2,7 +2,8 @@ import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import { classifyDbError } from '../../db/errors.ts';
 import type { Direction } from '../../db/schema.ts';
-import { type ErrorCode, isErrorCode, kindOfError, RoomyError } from '../../kernel/errors.ts';
+import type { Ports } from '../../domain/ports.ts';
+import { CircuitOpenError, type ErrorCode, isErrorCode, kindOfError, RoomyError } from '../../kernel/errors.ts';
 import type { Logger } from '../../kernel/log.ts';
 import { type Claim, type ClaimedStep, claimCall, recordCall, releaseCall, sendCall } from './call.ts';
 import {
@@ -30,6 +31,7 @@ export interface ExecutorParts {
   /** Told after the commit that ended a saga. */
   readonly onEnded: (sagaId: string) => void;
   readonly failpoint: Failpoint;
+  readonly ports: Ports;
 }
 
 /** The step may succeed later: the job is to be tried again, with back-off. */
@@ -201,7 +203,12 @@ export function createExecutor(parts: ExecutorParts): ExecuteStep {
     const { state, step, direction } = claimed;
     const place = { sagaId: state.id, step: step.name, direction };
     await parts.failpoint('before-step', place);
-    const claim: Claim = await orDefer(() => claimCall(parts.db, claimed, parts.workerId));
+    let claim: Claim;
+    try {
+      claim = await claimCall(parts.db, claimed, parts.workerId);
+    } catch (error) {
+      return onLocalError(state, claimed.definition, step, direction, error);
+    }
     if (claim.kind === 'not-due') return { outcome: 'skipped', reason: 'not-due' };
     if (claim.kind === 'leased') return { outcome: 'later', at: claim.until };
     if (claim.kind === 'exhausted')
@@ -212,24 +219,43 @@ export function createExecutor(parts: ExecutorParts): ExecuteStep {
         false,
       );
     await parts.failpoint('after-claim', place);
-    let output: unknown;
+    let advanced: Advanced | null;
     try {
-      output = await sendCall(claimed, signal);
+      const answer = await sendCall(claimed, claim, parts.ports, signal);
+      await parts.failpoint('after-call', place);
+      advanced = await recordCall(parts.db, claimed, claim.attempt, answer, parts.failpoint);
     } catch (error) {
-      const refused = error instanceof RoomyError && error.kind === 'refusal';
-      if (refused || claim.attempt >= claim.maxAttempts) return failCall(claimed, claim.attempt, error, refused);
-      if (!(await orDefer(() => releaseCall(parts.db, claimed, claim.attempt, recordError(error, step))))) {
-        return { outcome: 'skipped', reason: 'not-due' };
-      }
-      throw new StepRetry(error, direction === 'F' ? step.retry : COMPENSATION_RETRY);
+      deferIfUnreachable(error);
+      return onCallError(claimed, claim, error);
     }
-    await parts.failpoint('after-call', place);
-    const advanced = await orDefer(() => recordCall(parts.db, claimed, claim.attempt, output, parts.failpoint));
     await parts.failpoint('after-commit', place);
     if (!advanced) return { outcome: 'skipped', reason: 'not-due' };
     remember(state, direction, advanced.nextStep);
     if (advanced.nextStep === null) parts.onEnded(state.id);
     return { outcome: 'done', steps: 1 };
+  }
+
+  /** The call failed, or what it answered could not be booked. */
+  async function onCallError(
+    claimed: ClaimedStep,
+    claim: Extract<Claim, { kind: 'claimed' }>,
+    error: unknown,
+  ): Promise<StepOutcome> {
+    const { step, direction } = claimed;
+    const open = error instanceof CircuitOpenError;
+    const refused =
+      (error instanceof RoomyError && error.kind === 'refusal') ||
+      (open && direction === 'F' && step.whenOpen === 'refuse' && !claim.inDoubt);
+    if (refused || (!open && claim.attempt >= claim.maxAttempts)) {
+      return failCall(claimed, claim.attempt, error, refused);
+    }
+    const unsent = error instanceof RoomyError && error.unsent;
+    const release = { error: recordError(error, step), unsent, free: open };
+    if (!(await orDefer(() => releaseCall(parts.db, claimed, claim.attempt, release)))) {
+      return { outcome: 'skipped', reason: 'not-due' };
+    }
+    if (open) return { outcome: 'later', at: error.until };
+    throw new StepRetry(error, direction === 'F' ? step.retry : COMPENSATION_RETRY);
   }
 
   function failCall(
@@ -242,7 +268,16 @@ export function createExecutor(parts: ExecutorParts): ExecuteStep {
     const recorded = recordError(error, step);
     return concludeFailure(
       state,
-      { definition, step, direction, generation: state.generation, error: recorded, refused, attempt },
+      {
+        definition,
+        step,
+        direction,
+        generation: state.generation,
+        error: recorded,
+        refused,
+        attempt,
+        unsent: error instanceof RoomyError && error.unsent,
+      },
       error,
     );
   }

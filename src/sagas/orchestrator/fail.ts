@@ -26,6 +26,8 @@ export interface FinalFailure {
   readonly refused: boolean;
   /** Of an external step: only the attempt that holds the claim may fail it. Null when nobody holds it. */
   readonly attempt: number | null;
+  /** The failing attempt certainly never reached the other side. */
+  readonly unsent?: boolean;
 }
 
 /**
@@ -53,7 +55,8 @@ async function failInTransaction(tx: Tx, state: SagaState, failure: FinalFailure
       details: { step: step.name, code: error.code },
     }),
   );
-  const park = direction === 'C' || isPastPivot(failure) || (step.onExhausted === 'park' && !failure.refused);
+  const waits = failure.refused ? step.parksOn.includes(error.code) : step.onExhausted === 'park';
+  const park = direction === 'C' || isPastPivot(failure) || waits;
   if (park) return parkSaga(tx, state, saga.version, failure);
   return turnRound(tx, state, saga, failure);
 }
@@ -62,7 +65,11 @@ async function failInTransaction(tx: Tx, state: SagaState, failure: FinalFailure
 const isPastPivot = ({ definition, step }: FinalFailure): boolean =>
   step.class === 'RETRIABLE' || definition.steps.some((one) => one.class === 'PIVOT' && one.no < step.no);
 
-async function markFailed(tx: Tx, sagaId: string, { step, direction, error, attempt }: FinalFailure): Promise<boolean> {
+async function markFailed(
+  tx: Tx,
+  sagaId: string,
+  { step, direction, error, attempt, unsent }: FinalFailure,
+): Promise<boolean> {
   const row = await tx
     .insertInto('saga_step')
     .values({
@@ -101,7 +108,7 @@ async function markFailed(tx: Tx, sagaId: string, { step, direction, error, atte
   if (row && attempt !== null) {
     await tx
       .updateTable('step_attempt')
-      .set({ outcome: 'failed', ended_at: sql`clock_timestamp()` })
+      .set({ outcome: 'failed', unsent: unsent ?? false, ended_at: sql`clock_timestamp()` })
       .where('saga_id', '=', sagaId)
       .where('step_no', '=', step.no)
       .where('direction', '=', direction)
@@ -187,12 +194,14 @@ async function turnRound(
     .insertInto('saga_step')
     .values(undo.map((no) => compensationRow(state.id, definition, no)))
     .execute();
-  await orderAlert(tx, state.id, saga.version, {
-    saga: state.name,
-    step: step.name,
-    code: error.code,
-    what: 'rolled-back',
-  });
+  if (!step.everyday.includes(error.code)) {
+    await orderAlert(tx, state.id, saga.version, {
+      saga: state.name,
+      step: step.name,
+      code: error.code,
+      what: 'rolled-back',
+    });
+  }
   return { kind: 'compensating', flow: await orderFlow(tx, state, { direction: 'C', generation, steps: undo }) };
 }
 
@@ -264,7 +273,7 @@ export function noteAttempt(
           step_no: step.no,
           direction,
           name: step.name,
-          kind: 'LOCAL',
+          kind: step.kind === 'call' ? 'EXTERNAL' : 'LOCAL',
           class: step.class,
           attempt: 1,
           max_attempts: max,

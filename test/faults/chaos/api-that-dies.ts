@@ -1,6 +1,7 @@
 import { serve } from '@hono/node-server';
 import { readConfig } from '../../../src/config.ts';
 import { createDb, createPool } from '../../../src/db/client.ts';
+import { createPorts } from '../../../src/gateways/index.ts';
 import { createApp } from '../../../src/http/app.ts';
 import { systemClock } from '../../../src/kernel/clock.ts';
 import { newProcessId } from '../../../src/kernel/ids.ts';
@@ -20,6 +21,7 @@ const config = readConfig();
 const log = createLogger('api-that-dies', config.logLevel);
 const pool = createPool({ connectionString: config.databaseUrl, max: 4, applicationName: 'roomy-api-that-dies' });
 const db = createDb(pool);
+const ports = createPorts(config.payments, log);
 const engine = createEngine({
   db,
   databaseUrl: config.databaseUrl,
@@ -28,6 +30,7 @@ const engine = createEngine({
   log,
   processId: newProcessId('api'),
   definitionOf,
+  ports,
   failpoint: async (name) => {
     if (name !== 'before-publish') return;
     published += 1;
@@ -39,6 +42,8 @@ const engine = createEngine({
 const app = createApp({
   db,
   orchestrator: engine.orchestrator,
+  ports,
+  verifyWebhook: null,
   jwt: config.jwt,
   sagaWaitMs: config.sagaWaitMs,
   log,

@@ -1,0 +1,170 @@
+import { sql } from 'kysely';
+import type { Db, Tx } from '../../db/client.ts';
+import { exponentOf } from '../../kernel/money.ts';
+
+/**
+ * Rules that look at what has been tried so far (features FSE-3). Each says what it saw and from where on it counts, so
+ * that whoever reviews a payment sees why. Points add up.
+ */
+export interface FraudRules {
+  readonly reviewFrom: number;
+  readonly blockFrom: number;
+  /** Attempts to pay one stay, this one included. */
+  readonly velocity: { readonly minutes: number; readonly atLeast: number; readonly points: number };
+  /** Declines of one stay; the higher tier counts alone. */
+  readonly declinesOfStay: {
+    readonly minutes: number;
+    readonly atLeast: number;
+    readonly points: number;
+    readonly manyAtLeast: number;
+    readonly manyPoints: number;
+  };
+  /** Declines that one caller has met, whatever it tried to pay. */
+  readonly declinesOfCaller: { readonly minutes: number; readonly atLeast: number; readonly points: number };
+  /** Card testing: tiny amounts on one stay, this one included. */
+  readonly tinyAmounts: {
+    readonly minutes: number;
+    readonly majorUnits: number;
+    readonly atLeast: number;
+    readonly points: number;
+  };
+  /** Times the mean of what the property's latest stays paid. */
+  readonly oddAmount: { readonly timesMean: number; readonly minSamples: number; readonly points: number };
+  /** Stays of the guest that were refunded. */
+  readonly refunds: { readonly days: number; readonly atLeast: number; readonly points: number };
+}
+export const FRAUD_RULES: FraudRules = Object.freeze({
+  reviewFrom: 50,
+  blockFrom: 100,
+  velocity: Object.freeze({ minutes: 10, atLeast: 10, points: 50 }),
+  declinesOfStay: Object.freeze({ minutes: 60, atLeast: 6, points: 50, manyAtLeast: 12, manyPoints: 100 }),
+  declinesOfCaller: Object.freeze({ minutes: 60, atLeast: 20, points: 50 }),
+  tinyAmounts: Object.freeze({ minutes: 60, majorUnits: 1, atLeast: 5, points: 50 }),
+  oddAmount: Object.freeze({ timesMean: 10, minSamples: 10, points: 30 }),
+  refunds: Object.freeze({ days: 30, atLeast: 3, points: 30 }),
+});
+
+export interface PaymentAttempt {
+  readonly reservationId: string;
+  readonly amountMinor: number;
+  readonly currency: string;
+  /** The caller's principal. */
+  readonly requestedBy: string;
+  /** When it is accepted: what the rules look at begins so long before. */
+  readonly at: Date;
+}
+export interface FraudSignal {
+  readonly rule: string;
+  readonly points: number;
+  readonly observed: number;
+  readonly threshold: number;
+}
+export interface FraudAssessment {
+  readonly score: number;
+  readonly verdict: 'PASS' | 'REVIEW' | 'BLOCK';
+  readonly signals: readonly FraudSignal[];
+}
+
+/** To be asked before the attempt is on record. Changes nothing. */
+export async function assessPayment(
+  db: Db | Tx,
+  attempt: PaymentAttempt,
+  rules: FraudRules = FRAUD_RULES,
+): Promise<FraudAssessment> {
+  const signals = judge(attempt, await observe(db, attempt, rules), rules);
+  const score = signals.reduce((sum, signal) => sum + signal.points, 0);
+  const verdict = score >= rules.blockFrom ? 'BLOCK' : score >= rules.reviewFrom ? 'REVIEW' : 'PASS';
+  return { score, verdict, signals };
+}
+
+export interface Observations {
+  /** Earlier attempts on the stay. */
+  readonly attempts: number;
+  readonly declinesOfStay: number;
+  readonly declinesOfCaller: number;
+  /** Earlier ones on the stay. */
+  readonly tinyAmounts: number;
+  readonly samples: number;
+  readonly meanMinor: number;
+  readonly refundedStays: number;
+}
+
+const tinyUpTo = ({ currency }: PaymentAttempt, { tinyAmounts }: FraudRules): number =>
+  tinyAmounts.majorUnits * 10 ** exponentOf(currency);
+
+/** A pure function of what was seen. */
+export function judge(attempt: PaymentAttempt, seen: Observations, rules: FraudRules = FRAUD_RULES): FraudSignal[] {
+  const many = seen.declinesOfStay >= rules.declinesOfStay.manyAtLeast;
+  const tiny = attempt.amountMinor <= tinyUpTo(attempt, rules);
+  const timesMean = seen.meanMinor > 0 ? Math.floor(attempt.amountMinor / seen.meanMinor) : 0;
+  const { velocity, declinesOfStay, declinesOfCaller, tinyAmounts, oddAmount, refunds } = rules;
+  const possible: readonly FraudSignal[] = [
+    { rule: 'VELOCITY', points: velocity.points, observed: seen.attempts + 1, threshold: velocity.atLeast },
+    {
+      rule: 'DECLINES_OF_RESERVATION',
+      points: many ? declinesOfStay.manyPoints : declinesOfStay.points,
+      observed: seen.declinesOfStay,
+      threshold: many ? declinesOfStay.manyAtLeast : declinesOfStay.atLeast,
+    },
+    {
+      rule: 'DECLINES_OF_PRINCIPAL',
+      points: declinesOfCaller.points,
+      observed: seen.declinesOfCaller,
+      threshold: declinesOfCaller.atLeast,
+    },
+    {
+      rule: 'TINY_AMOUNTS',
+      points: tinyAmounts.points,
+      observed: tiny ? seen.tinyAmounts + 1 : 0,
+      threshold: tinyAmounts.atLeast,
+    },
+    {
+      rule: 'ODD_AMOUNT',
+      points: oddAmount.points,
+      observed: seen.samples >= oddAmount.minSamples ? timesMean : 0,
+      threshold: oddAmount.timesMean,
+    },
+    { rule: 'REFUNDED_STAYS', points: refunds.points, observed: seen.refundedStays, threshold: refunds.atLeast },
+  ];
+  return possible.filter(({ observed, threshold }) => observed >= threshold);
+}
+
+/** Stays of a property that say what is usual there: as many as one short read shows. */
+const USUAL_STAYS = 100;
+
+/** One statement of few indexed reads: it stands between a guest and the payment. */
+async function observe(db: Db | Tx, attempt: PaymentAttempt, rules: FraudRules): Promise<Observations> {
+  const { reservationId, requestedBy, currency, at } = attempt;
+  const since = (minutes: number): Date => new Date(at.getTime() - minutes * 60_000);
+  const { rows } = await sql<Observations>`
+    SELECT (SELECT count(*) FROM saga s WHERE s.subject_id = ${reservationId} AND s.name = 'processPayment'
+               AND s.requested_at > ${since(rules.velocity.minutes)}) AS attempts,
+           (SELECT count(*) FROM saga s WHERE s.subject_id = ${reservationId} AND s.name = 'processPayment' AND s.error_code = 'PAYMENT_DECLINED'
+               AND s.requested_at > ${since(rules.declinesOfStay.minutes)}) AS "declinesOfStay",
+           (SELECT count(*) FROM payment y JOIN saga s ON s.id = y.saga_id WHERE y.requested_by = ${requestedBy} AND y.status = 'FAILED'
+               AND y.created_at > ${since(rules.declinesOfCaller.minutes)} AND s.error_code = 'PAYMENT_DECLINED') AS "declinesOfCaller",
+           (SELECT count(*) FROM payment y WHERE y.reservation_id = ${reservationId} AND y.created_at > ${since(rules.tinyAmounts.minutes)}
+               AND y.amount_minor <= ${tinyUpTo(attempt, rules)}) AS "tinyAmounts",
+           coalesce(usual.samples, 0) AS samples, coalesce(usual.mean, 0)::float8 AS "meanMinor",
+           (SELECT count(DISTINCT o.id) FROM reservation r JOIN reservation o ON o.guest_id = r.guest_id
+               JOIN transaction t ON t.reservation_id = o.id AND t.type = 'REFUND' AND t.status NOT IN ('FAILED', 'CANCELLED', 'REVERSED')
+             WHERE r.id = ${reservationId} AND t.created_at > ${since(rules.refunds.days * 24 * 60)}) AS "refundedStays"
+      FROM (SELECT count(*) AS samples, avg(y.amount_minor) AS mean
+              FROM (SELECT o.id FROM reservation o WHERE o.property_id = (SELECT property_id FROM reservation WHERE id = ${reservationId})
+                     ORDER BY o.check_in_date DESC LIMIT ${USUAL_STAYS}) o
+              JOIN payment y ON y.reservation_id = o.id WHERE y.status = 'COMPLETED' AND y.currency = ${currency}) usual`.execute(
+    db,
+  );
+  const [seen] = rows;
+  if (!seen)
+    return {
+      attempts: 0,
+      declinesOfStay: 0,
+      declinesOfCaller: 0,
+      tinyAmounts: 0,
+      samples: 0,
+      meanMinor: 0,
+      refundedStays: 0,
+    };
+  return seen;
+}

@@ -1,0 +1,222 @@
+import { type RawBuilder, sql } from 'kysely';
+
+/** Something that does not agree; money in minor units. An order may be told from `ref`, an id. */
+export interface Found {
+  readonly ref: string;
+  readonly expected: string;
+  readonly actual: string;
+}
+/** One set-based query that returns no row when all is well. */
+export interface IntegrityCheck {
+  readonly name: string;
+  readonly differences: RawBuilder<Found>;
+}
+const check = (name: string, differences: RawBuilder<Found>): IntegrityCheck => ({ name, differences });
+
+/** While a saga works on a stay, its payment may be booked and not yet shared: such stays are looked at another time. */
+export const IN_FLIGHT = sql`(SELECT s.subject_id FROM saga s WHERE s.subject_type = 'reservation' AND s.finished_at IS NULL)`;
+
+/** Journals that count: neither a reversal nor reversed. */
+const LIVE = sql`(SELECT x.* FROM ledger_tx x LEFT JOIN ledger_tx back ON back.reverses = x.id WHERE x.reverses IS NULL AND back.id IS NULL)`;
+const LINES = sql`JOIN ledger_entry e ON e.tx_id = x.id JOIN ledger_account a ON a.id = e.account_id`;
+
+const LEDGER: readonly IntegrityCheck[] = [
+  check(
+    'journal-balanced',
+    sql<Found>`SELECT x.id AS ref, 'sum 0 of 2 lines or more' AS expected,
+        format('sum %s of %s lines', coalesce(sum(e.amount), 0), count(e.line)) AS actual
+      FROM ledger_tx x LEFT JOIN ledger_entry e ON e.tx_id = x.id
+     GROUP BY x.id HAVING coalesce(sum(e.amount), 0) <> 0 OR count(e.line) < 2`,
+  ),
+  check(
+    'currency-balanced',
+    sql<Found>`SELECT currency::text AS ref, '0' AS expected, sum(amount)::text AS actual
+      FROM ledger_entry GROUP BY currency HAVING sum(amount) <> 0`,
+  ),
+  check(
+    'journal-currency',
+    sql<Found>`SELECT x.id AS ref, x.currency::text AS expected, format('%s on %s', e.currency, a.id) AS actual
+      FROM ledger_tx x ${LINES} WHERE e.currency <> x.currency OR a.currency <> x.currency`,
+  ),
+  check(
+    'reversal-mirrored',
+    sql<Found>`SELECT x.id AS ref, '0' AS expected, format('%s on %s', sum(e.amount), e.account_id) AS actual
+      FROM ledger_tx x JOIN ledger_entry e ON e.tx_id IN (x.id, x.reverses) WHERE x.reverses IS NOT NULL
+     GROUP BY x.id, e.account_id HAVING sum(e.amount) <> 0`,
+  ),
+  check(
+    'entry-party',
+    sql<Found>`SELECT x.id AS ref,
+        CASE a.kind WHEN 'OWNER_PAYABLE' THEN t.owner_id WHEN 'AGENT_PAYABLE' THEN t.beneficiary_id ELSE r.guest_id END AS expected,
+        coalesce(a.party_id, 'nobody') AS actual
+      FROM ledger_tx x ${LINES} LEFT JOIN transaction t ON t.id = x.transaction_id LEFT JOIN reservation r ON r.id = x.reservation_id
+     WHERE (a.kind = 'OWNER_PAYABLE' AND a.party_id IS DISTINCT FROM t.owner_id AND t.owner_id IS NOT NULL)
+        OR (a.kind = 'AGENT_PAYABLE' AND a.party_id IS DISTINCT FROM t.beneficiary_id AND t.beneficiary_id IS NOT NULL)
+        OR (a.kind = 'GUEST_CREDIT' AND a.party_id IS DISTINCT FROM r.guest_id AND r.guest_id IS NOT NULL)`,
+  ),
+];
+
+const PAYMENTS: readonly IntegrityCheck[] = [
+  check(
+    'payment-receipt',
+    sql<Found>`SELECT y.id AS ref, (CASE WHEN y.status = 'COMPLETED' THEN y.amount_minor ELSE 0 END)::text AS expected,
+        coalesce(b.booked, 0)::text AS actual
+      FROM payment y LEFT JOIN (
+        SELECT x.payment_id, a.party_id AS gateway_id, sum(e.amount) AS booked FROM ${LIVE} x ${LINES}
+         WHERE x.kind = 'GUEST_PAYMENT' AND x.purpose = 'RECEIPT' AND a.kind = 'GATEWAY_CLEARING' GROUP BY 1, 2
+      ) b ON b.payment_id = y.id AND b.gateway_id = y.gateway_id
+     WHERE coalesce(b.booked, 0) <> CASE WHEN y.status = 'COMPLETED' THEN y.amount_minor ELSE 0 END`,
+  ),
+  check(
+    'receipt-payment',
+    sql<Found>`SELECT x.id AS ref, 'a completed payment' AS expected, coalesce(y.status, 'none') AS actual
+      FROM ${LIVE} x LEFT JOIN payment y ON y.id = x.payment_id
+     WHERE x.kind = 'GUEST_PAYMENT' AND y.status IS DISTINCT FROM 'COMPLETED'`,
+  ),
+  check(
+    'payment-fee',
+    sql<Found>`SELECT y.id AS ref, y.fee_minor::text AS expected, coalesce(b.booked, 0)::text AS actual
+      FROM payment y LEFT JOIN (
+        SELECT x.payment_id, -sum(e.amount) AS booked FROM ${LIVE} x ${LINES}
+         WHERE x.kind = 'GATEWAY_FEE' AND a.kind = 'GATEWAY_CLEARING' GROUP BY 1
+      ) b ON b.payment_id = y.id
+     WHERE y.status = 'COMPLETED' AND coalesce(b.booked, 0) <> y.fee_minor AND y.reservation_id NOT IN ${IN_FLIGHT}`,
+  ),
+  check(
+    'payment-refunded',
+    sql<Found>`SELECT y.id AS ref, coalesce(b.refunds, 0)::text AS expected, y.refunded_minor::text AS actual
+      FROM payment y LEFT JOIN (
+        SELECT payment_id, sum(amount_minor) AS refunds FROM transaction
+         WHERE type = 'REFUND' AND status NOT IN ('FAILED', 'CANCELLED', 'REVERSED') GROUP BY 1
+      ) b ON b.payment_id = y.id
+     WHERE coalesce(b.refunds, 0) <> y.refunded_minor`,
+  ),
+  check(
+    'refunded-at-most-captured',
+    sql<Found>`SELECT id AS ref, format('at most %s', amount_minor) AS expected, refunded_minor::text AS actual
+      FROM payment WHERE refunded_minor > CASE WHEN status = 'COMPLETED' THEN amount_minor ELSE 0 END`,
+  ),
+  check(
+    'payment-saga',
+    sql<Found>`SELECT y.id AS ref,
+        CASE WHEN s.status = 'completed' THEN 'COMPLETED' ELSE 'not COMPLETED' END || ' after a saga that is ' || s.status AS expected, y.status AS actual
+      FROM payment y JOIN saga s ON s.id = y.saga_id
+     WHERE (y.status = 'COMPLETED' AND s.status = 'compensated') OR (y.status <> 'COMPLETED' AND s.status = 'completed')`,
+  ),
+  check(
+    'saga-compensated',
+    sql<Found>`SELECT s.id AS ref, '0' AS expected, format('%s on %s', sum(e.amount), e.account_id) AS actual
+      FROM saga s JOIN ledger_tx x ON x.saga_id = s.id JOIN ledger_entry e ON e.tx_id = x.id
+     WHERE s.status = 'compensated' GROUP BY s.id, e.account_id HAVING sum(e.amount) <> 0`,
+  ),
+  check(
+    'payment-status',
+    sql<Found>`SELECT ref, expected, actual FROM (
+        SELECT r.id AS ref, payment_status_of(r.id) AS expected, r.payment_status AS actual FROM reservation r
+         WHERE (r.payment_status <> 'UNPAID' OR EXISTS (SELECT FROM payment y WHERE y.reservation_id = r.id))
+           AND r.id NOT IN ${IN_FLIGHT}) d
+     WHERE expected <> actual`,
+  ),
+];
+
+/** What a transaction moved, by the journals that it owns. */
+const MOVED = sql`CASE
+  WHEN t.type = 'GUEST_PAYMENT' AND x.kind = 'GUEST_PAYMENT' AND a.kind = 'GATEWAY_CLEARING' THEN e.amount
+  WHEN t.type = 'AGENCY_FEE' AND x.kind = 'AGENCY_FEE' AND a.kind = 'AGENCY_FEE' THEN -e.amount
+  WHEN t.type = 'REFERRAL_FEE' AND x.kind = 'REFERRAL_FEE' AND a.kind IN ('AGENT_PAYABLE', 'REFERRAL_RETAINED') THEN -e.amount
+  WHEN t.type = 'GATEWAY_FEE' AND x.kind = 'GATEWAY_FEE' AND a.kind = 'GATEWAY_CLEARING' THEN -e.amount
+  WHEN t.type = 'REFUND' AND x.kind = 'REFUND_PAID' AND a.kind = 'GATEWAY_CLEARING' THEN -e.amount
+  WHEN t.type = 'OWNER_PAYOUT' AND x.kind = 'OWNER_PAYOUT' AND a.kind = 'BANK' THEN -e.amount
+  ELSE 0 END`;
+
+const TRANSACTIONS: readonly IntegrityCheck[] = [
+  check(
+    'transaction-settled',
+    // A reversed row keeps what it had moved; a payout that is under way says what is going to be paid.
+    sql<Found>`SELECT ref, expected::text, actual::text FROM (
+        SELECT t.id AS ref, coalesce(sum(${MOVED}), 0) AS actual,
+               CASE WHEN t.status = 'REVERSED' OR (t.type = 'OWNER_PAYOUT' AND t.status = 'PROCESSING') THEN 0 ELSE t.settled_minor END AS expected
+          FROM transaction t LEFT JOIN (${LIVE} x ${LINES}) ON x.transaction_id = t.id
+         WHERE t.type NOT IN ('ADJUSTMENT', 'REVERSAL') GROUP BY t.id) d
+     WHERE expected <> actual`,
+  ),
+  check(
+    'transaction-reversal',
+    sql<Found>`SELECT t.id AS ref, (-coalesce(sum(e.amount), 0))::text AS expected, t.settled_minor::text AS actual
+      FROM transaction t LEFT JOIN ledger_tx x ON x.transaction_id = t.id AND x.kind = 'REVERSAL'
+      LEFT JOIN ledger_entry e ON e.tx_id = x.id AND e.amount > 0
+     WHERE t.type = 'REVERSAL' GROUP BY t.id HAVING abs(t.settled_minor) <> coalesce(sum(e.amount), 0)`,
+  ),
+  check(
+    'transaction-amount',
+    sql<Found>`SELECT id AS ref, amount_minor::text AS expected, settled_minor::text AS actual FROM transaction
+     WHERE status = 'COMPLETED' AND CASE
+       WHEN type IN ('AGENCY_FEE', 'REFERRAL_FEE', 'GATEWAY_FEE', 'REFUND', 'REVERSAL') THEN settled_minor <> amount_minor
+       WHEN type = 'GUEST_PAYMENT' AND parent_id IS NOT NULL THEN settled_minor <> amount_minor
+       WHEN type = 'OWNER_PAYOUT' THEN settled_minor NOT BETWEEN 0 AND amount_minor
+       ELSE false END`,
+  ),
+  check(
+    'amount-due',
+    sql<Found>`SELECT ref, expected::text, actual::text FROM (
+        SELECT t.id AS ref, t.outstanding_minor AS actual,
+               greatest(0, t.amount_minor - coalesce((SELECT sum(y.amount_minor - y.excess_minor) FROM payment y
+                  WHERE y.reservation_id = t.reservation_id AND y.status = 'COMPLETED'), 0)) AS expected
+          FROM transaction t WHERE t.type = 'GUEST_PAYMENT' AND t.parent_id IS NULL AND t.status IN ('PENDING', 'COMPLETED')) d
+     WHERE expected <> actual`,
+  ),
+  check(
+    'amount-due-total',
+    sql<Found>`SELECT t.id AS ref, r.total_minor::text AS expected, t.amount_minor::text AS actual
+      FROM transaction t JOIN reservation r ON r.id = t.reservation_id
+     WHERE t.type = 'GUEST_PAYMENT' AND t.parent_id IS NULL AND t.status = 'PENDING' AND t.amount_minor <> r.total_minor
+       AND r.status <> 'PENDING' AND r.id NOT IN ${IN_FLIGHT}`,
+  ),
+];
+
+/** Owners of whom something is in flight. */
+const OWNERS_IN_FLIGHT = sql`(SELECT p.owner_id FROM reservation r JOIN property p ON p.id = r.property_id WHERE r.id IN ${IN_FLIGHT})`;
+
+const BALANCES: readonly IntegrityCheck[] = [
+  check(
+    'owner-balance',
+    sql<Found>`SELECT ref, expected::text, actual::text FROM (
+        SELECT a.id AS ref, -sum(e.amount) AS actual,
+               coalesce(-sum(e.amount) FILTER (WHERE x.purpose IN ('DISTRIBUTION', 'FEE')), 0)
+               - coalesce((SELECT sum(t.settled_minor) FROM transaction t WHERE t.owner_id = a.party_id AND t.currency = a.currency
+                    AND t.type = 'OWNER_PAYOUT' AND t.status = 'COMPLETED'), 0) AS expected
+          FROM ledger_tx x ${LINES} WHERE a.kind = 'OWNER_PAYABLE' GROUP BY a.id) d
+     WHERE expected <> actual`,
+  ),
+  check(
+    'open-payouts',
+    // What is open above the balance is what the owner owes; nobody owes more than it was, or is being, paid or charged.
+    sql<Found>`SELECT ref, format('%s to %s', balance, balance + paid) AS expected, open::text AS actual FROM (
+        SELECT coalesce(b.id, 'owner_payable:' || t.owner_id || ':' || t.currency) AS ref, coalesce(b.balance, 0) AS balance,
+               coalesce(t.open, 0) AS open, coalesce(t.paid, 0) + coalesce(b.fees, 0) AS paid, coalesce(b.party_id, t.owner_id) AS owner_id
+          FROM (SELECT a.id, a.party_id, a.currency, -sum(e.amount) AS balance,
+                       coalesce(sum(e.amount) FILTER (WHERE x.purpose = 'FEE'), 0) AS fees FROM ledger_tx x ${LINES}
+                 WHERE a.kind = 'OWNER_PAYABLE' GROUP BY a.id) b
+          FULL JOIN (SELECT owner_id, currency, coalesce(sum(amount_minor) FILTER (WHERE status IN ('PENDING', 'PROCESSING', 'FAILED')), 0) AS open,
+                       coalesce(sum(settled_minor) FILTER (WHERE status = 'COMPLETED'), 0)
+                       + coalesce(sum(amount_minor) FILTER (WHERE status IN ('PROCESSING', 'FAILED')), 0) AS paid
+                       FROM transaction WHERE type = 'OWNER_PAYOUT' GROUP BY owner_id, currency) t
+            ON t.owner_id = b.party_id AND t.currency = b.currency) d
+     WHERE open NOT BETWEEN balance AND balance + paid AND owner_id NOT IN ${OWNERS_IN_FLIGHT}`,
+  ),
+  check(
+    'guest-credit',
+    sql<Found>`SELECT ref, expected::text, actual::text FROM (
+        SELECT r.id AS ref, coalesce(m.captured - greatest(0, m.captured - m.excess - greatest(0, m.refunded - m.excess)), 0)
+                 - coalesce((SELECT sum(t.amount_minor) FROM transaction t WHERE t.reservation_id = r.id AND t.type = 'REFUND' AND t.status = 'COMPLETED'), 0) AS expected,
+               coalesce((SELECT -sum(e.amount) FROM ledger_tx x ${LINES} WHERE x.reservation_id = r.id AND a.kind = 'GUEST_CREDIT'), 0) AS actual
+          FROM reservation r LEFT JOIN LATERAL (
+            SELECT sum(y.amount_minor) AS captured, sum(y.excess_minor) AS excess, sum(y.refunded_minor) AS refunded
+              FROM payment y WHERE y.reservation_id = r.id AND y.status = 'COMPLETED') m ON true
+         WHERE EXISTS (SELECT FROM ledger_tx x WHERE x.reservation_id = r.id) AND r.id NOT IN ${IN_FLIGHT}) d
+     WHERE expected <> actual`,
+  ),
+];
+
+/** In the order in which they are reported. */
+export const INTEGRITY_CHECKS: readonly IntegrityCheck[] = [...LEDGER, ...PAYMENTS, ...TRANSACTIONS, ...BALANCES];

@@ -1,0 +1,167 @@
+import { sql } from 'kysely';
+import type { Db } from '../../db/client.ts';
+import type { PaymentStatus, ReservationStatus } from '../../db/schema.ts';
+import { RoomyError, required } from '../../kernel/errors.ts';
+import { toMajor } from '../../kernel/money.ts';
+import { refusalDetails, targetOf } from '../reservations/state-machine.ts';
+
+/** What a payment needs to know of a stay: ids, amounts and pinned terms, never a name. */
+export type PayableStay = {
+  readonly reservationId: string;
+  readonly propertyId: string;
+  readonly ownerId: string;
+  readonly guestId: string;
+  readonly guestHasPhone: boolean;
+  readonly referringAgentId: string | null;
+  readonly currency: string;
+  readonly totalMinor: number;
+  /** Captured and not refunded; what went over the balance is not counted. */
+  readonly paidMinor: number;
+  readonly outstandingMinor: number;
+  /** The terms that the stay is, or is about to be, bound to. */
+  readonly termsVersion: number;
+};
+
+export interface PaymentOrder {
+  readonly reservationId: string;
+  readonly amountMinor: number;
+  readonly currency: string;
+  readonly gatewayId: string;
+  readonly gatewayReference: string;
+  /** The gateway has captured it already and told us so: it is booked whatever the stay's state (domain.md 7). */
+  readonly captured: boolean;
+}
+
+interface Row {
+  readonly status: ReservationStatus;
+  readonly payment_status: PaymentStatus;
+  readonly property_id: string;
+  readonly owner_id: string;
+  readonly guest_id: string | null;
+  readonly guest_has_phone: boolean;
+  readonly referring_agent_id: string | null;
+  readonly currency: string;
+  readonly total_minor: number;
+  readonly paid_minor: number;
+  readonly excess_minor: number;
+  readonly terms_version: number;
+}
+
+export async function readPayableStay(
+  db: Db,
+  reservationId: string,
+  requestedAt: Date,
+): Promise<PayableStay & { readonly status: ReservationStatus }> {
+  const { rows } = await sql<Row>`
+    SELECT r.status, r.payment_status, r.property_id, p.owner_id, r.guest_id, coalesce(g.phone, '') <> '' AS guest_has_phone,
+      r.referring_agent_id, r.currency, r.total_minor, m.paid_minor, m.excess_minor,
+      coalesce(r.distribution_version,
+        (SELECT x.distribution_version FROM transaction x WHERE x.reservation_id = r.id AND x.type = 'GUEST_PAYMENT' AND x.parent_id IS NULL
+            AND x.status NOT IN ('FAILED', 'CANCELLED', 'REVERSED')),
+        (SELECT d.version FROM income_distribution d WHERE d.effective_from <= ${requestedAt} OR d.version = 1
+          ORDER BY d.effective_from DESC, d.version DESC LIMIT 1)) AS terms_version
+      FROM reservation r JOIN property p ON p.id = r.property_id LEFT JOIN guest g ON g.id = r.guest_id,
+      LATERAL (SELECT coalesce(sum(y.amount_minor - y.excess_minor), 0)::bigint AS paid_minor, coalesce(sum(y.excess_minor), 0)::bigint AS excess_minor
+                 FROM payment y WHERE y.reservation_id = r.id AND y.status = 'COMPLETED') m
+     WHERE r.id = ${reservationId}`.execute(db);
+  const [row] = rows;
+  if (!row || row.guest_id === null) throw new RoomyError('RESERVATION_NOT_FOUND', { details: { id: reservationId } });
+  return {
+    reservationId,
+    status: row.status,
+    propertyId: row.property_id,
+    ownerId: row.owner_id,
+    guestId: row.guest_id,
+    guestHasPhone: row.guest_has_phone,
+    referringAgentId: row.referring_agent_id,
+    currency: row.currency,
+    totalMinor: row.total_minor,
+    paidMinor: row.paid_minor,
+    outstandingMinor: Math.max(0, row.total_minor - row.paid_minor),
+    termsVersion: row.terms_version,
+  };
+}
+
+/**
+ * Refuses what cannot be paid, before the gateway is asked (domain.md 7). Money that the gateway holds already is never
+ * refused: what is over the balance becomes the guest's credit.
+ */
+export async function assertPayable(
+  db: Db,
+  order: PaymentOrder,
+  requestedAt: Date,
+  sagaId: string,
+): Promise<PayableStay> {
+  const { status, ...stay } = await readPayableStay(db, order.reservationId, requestedAt);
+  if (order.currency !== stay.currency) {
+    throw new RoomyError('CURRENCY_MISMATCH', { details: { currency: stay.currency } });
+  }
+  await assertReferenceIsFree(db, order, sagaId);
+  if (order.captured) return stay;
+  if (targetOf(status, 'payment') === null) {
+    throw new RoomyError('RESERVATION_NOT_PAYABLE', { details: refusalDetails(status, 'payment') });
+  }
+  if (stay.outstandingMinor === 0) {
+    throw new RoomyError('ALREADY_PAID', { details: { outstanding: 0, currency: stay.currency } });
+  }
+  if (order.amountMinor > stay.outstandingMinor) {
+    const outstanding = toMajor({ amountMinor: stay.outstandingMinor, currency: stay.currency });
+    throw new RoomyError('PAYMENT_EXCEEDS_BALANCE', { details: { outstanding, currency: stay.currency } });
+  }
+  return stay;
+}
+
+/** A courtesy: the guarantee is the unique index `one_claim`. */
+async function assertReferenceIsFree(db: Db, order: PaymentOrder, sagaId: string): Promise<void> {
+  const other = await findPayment(db, order);
+  if (other && other.saga_id !== sagaId) throw referenceReused(order);
+}
+
+export const referenceReused = ({ gatewayId, gatewayReference }: PaymentOrder): RoomyError =>
+  new RoomyError('GATEWAY_REFERENCE_REUSED', { details: { gatewayId, gatewayReference } });
+
+/** The live payment under a gateway's reference, whichever stay it is for. */
+export function findPayment(
+  db: Db,
+  { gatewayId, gatewayReference }: Pick<PaymentOrder, 'gatewayId' | 'gatewayReference'>,
+) {
+  return db
+    .selectFrom('payment')
+    .select(['saga_id', 'reservation_id', 'amount_minor', 'currency', 'status'])
+    .where('gateway_id', '=', gatewayId)
+    .where('gateway_reference', '=', gatewayReference)
+    .where('status', 'not in', ['FAILED', 'CANCELLED', 'REVERSED'])
+    .executeTakeFirst();
+}
+
+/** Null unless a person has looked at the saga since it was parked and let it go on; then who. */
+export async function approvedBy(db: Db, sagaId: string): Promise<string | null> {
+  const row = await db
+    .selectFrom('audit_log')
+    .select('actor')
+    .where('saga_id', '=', sagaId)
+    .where('event', '=', 'SAGA_RESUMED')
+    .orderBy('seq')
+    .limit(1)
+    .executeTakeFirst();
+  return row?.actor ?? null;
+}
+
+/** What the fraud rules said when the payment was accepted; frozen in the saga's input. */
+export interface Review {
+  readonly score: number;
+  readonly signals: readonly { readonly rule: string; readonly points: number }[];
+}
+
+/** A payment under review goes on only when somebody other than its requester has let it (features FSE-3). */
+export async function assertApproved(
+  db: Db,
+  sagaId: string,
+  requestedBy: string,
+  review: Review | null,
+): Promise<void> {
+  if (review === null) return;
+  const approver = await approvedBy(db, sagaId);
+  if (approver !== null && approver !== requestedBy) return;
+  throw new RoomyError('APPROVAL_REQUIRED', { details: { ...required(review, 'review') } });
+}

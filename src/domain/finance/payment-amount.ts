@@ -1,0 +1,34 @@
+import { RoomyError } from '../../kernel/errors.ts';
+import { exponentOf, isCurrency, type Money } from '../../kernel/money.ts';
+
+/** The largest payment and the largest ledger entry, in minor units of any currency (security.md M1). */
+export const MAX_PAYMENT_MINOR = 100_000_000_000;
+const PLAIN = /^(-?)(0|[1-9]\d*)(?:\.(\d+))?$/;
+/** Longer than any amount that anybody means; a bound on the work. */
+const MAX_TEXT = 60;
+
+/**
+ * What somebody wants to pay, in major units as they wrote it, through its decimal text and never through floating
+ * point (domain.md 7). Throws `CURRENCY_INVALID`, `AMOUNT_INVALID` (no plain decimal: exponent, NaN, text),
+ * `AMOUNT_NOT_POSITIVE` (negative, zero, minus zero), `AMOUNT_PRECISION`, `AMOUNT_TOO_LARGE`.
+ */
+export function parsePayment(amount: unknown, currency: unknown): Money {
+  if (typeof currency !== 'string' || !isCurrency(currency)) throw new RoomyError('CURRENCY_INVALID');
+  const match = PLAIN.exec(textOf(amount));
+  if (!match) throw new RoomyError('AMOUNT_INVALID');
+  const [, sign = '', whole = '0', fraction = ''] = match;
+  const exponent = exponentOf(currency);
+  const significant = fraction.replace(/0+$/, '');
+  if (sign === '-' || (/^0+$/.test(whole) && significant === '')) throw new RoomyError('AMOUNT_NOT_POSITIVE');
+  if (significant.length > exponent)
+    throw new RoomyError('AMOUNT_PRECISION', { details: { currency, decimals: exponent } });
+  const minor = BigInt(whole) * 10n ** BigInt(exponent) + BigInt(significant.padEnd(exponent, '0') || '0');
+  if (minor > BigInt(MAX_PAYMENT_MINOR)) throw new RoomyError('AMOUNT_TOO_LARGE');
+  return { amountMinor: Number(minor), currency };
+}
+
+function textOf(amount: unknown): string {
+  if (typeof amount === 'string') return amount.length > MAX_TEXT ? '' : amount;
+  if (typeof amount !== 'number') return '';
+  return Object.is(amount, -0) ? '-0' : String(amount);
+}

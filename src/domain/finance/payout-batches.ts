@@ -1,0 +1,59 @@
+import { sql } from 'kysely';
+import type { Db } from '../../db/client.ts';
+import type { PayoutTerms } from '../../db/schema.ts';
+import { type Position, positionOf } from './payout.ts';
+
+/** Due payouts of one owner and currency, to be paid by one instruction. */
+export interface DueBatch {
+  readonly ownerId: string;
+  readonly currency: string;
+  readonly payoutIds: readonly string[];
+}
+const MAX_IN_BATCH = 50;
+
+/**
+ * What the sweep is to pay: held owners, amounts below an owner's minimum, and what the working capital must keep are
+ * left for another time (features MNY-11); so is an owner who owes more than is due, until there is more.
+ */
+export async function dueBatches(db: Db, limit: number): Promise<readonly DueBatch[]> {
+  const { rows } = await sql<{
+    owner_id: string;
+    currency: string;
+    payouts: readonly { id: string; amount: number }[];
+    payout_terms: PayoutTerms | null;
+  }>`
+    SELECT t.owner_id, t.currency, o.payout_terms, jsonb_agg(jsonb_build_object('id', t.id, 'amount', t.amount_minor) ORDER BY t.created_at, t.id) AS payouts
+      FROM transaction t JOIN owner o ON o.id = t.owner_id LEFT JOIN saga s ON s.id = t.created_by_saga
+     WHERE t.type = 'OWNER_PAYOUT' AND t.status = 'PENDING' AND t.scheduled_for <= now() AND t.amount_minor > 0
+       AND o.payout_account IS NOT NULL AND coalesce(o.payout_terms ->> 'hold', 'false') <> 'true'
+       AND (s.id IS NULL OR s.finished_at IS NOT NULL)
+       AND NOT EXISTS (SELECT FROM saga w WHERE w.subject_type = 'transaction' AND w.subject_id = t.id AND w.finished_at IS NULL)
+     GROUP BY t.owner_id, t.currency, o.payout_terms ORDER BY min(t.scheduled_for), t.owner_id, t.currency LIMIT ${limit}`.execute(
+    db,
+  );
+  const batches: DueBatch[] = [];
+  for (const row of rows) {
+    const position = await positionOf(db, { ownerId: row.owner_id, currency: row.currency });
+    const chosen = affordable(row.payouts.slice(0, MAX_IN_BATCH), position, row.payout_terms, row.currency);
+    if (chosen.length > 0) batches.push({ ownerId: row.owner_id, currency: row.currency, payoutIds: chosen });
+  }
+  return batches;
+}
+
+function affordable(
+  payouts: readonly { readonly id: string; readonly amount: number }[],
+  { availableMinor, debtMinor }: Position,
+  terms: PayoutTerms | null,
+  currency: string,
+): readonly string[] {
+  const spendableMinor = availableMinor - (terms?.workingCapitalMinor?.[currency] ?? 0);
+  const chosen: string[] = [];
+  let grossMinor = 0;
+  for (const payout of payouts) {
+    if (grossMinor + payout.amount - debtMinor > spendableMinor) break;
+    grossMinor += payout.amount;
+    chosen.push(payout.id);
+  }
+  const netMinor = grossMinor - debtMinor;
+  return netMinor > 0 && netMinor >= (terms?.minimumMinor?.[currency] ?? 0) ? chosen : [];
+}

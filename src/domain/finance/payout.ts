@@ -1,0 +1,292 @@
+import { sql } from 'kysely';
+import type { Db, Tx } from '../../db/client.ts';
+import type { TransactionStatus } from '../../db/schema.ts';
+import { RoomyError, required } from '../../kernel/errors.ts';
+import { toMajor } from '../../kernel/money.ts';
+import { accounts, balanceOf, credit, debit, post } from './ledger.ts';
+
+/** One bank instruction to an owner: a payout, and the others that are due to the same owner in the same currency. */
+export type PayoutOrder = {
+  readonly payoutIds: readonly string[];
+  readonly ownerId: string;
+  readonly account: string;
+  readonly currency: string;
+  readonly warnings: readonly string[];
+};
+export interface PayoutRules {
+  /** The payout that the saga is about. */
+  readonly payoutId: string;
+  /** Others that go out with it. */
+  readonly also: readonly string[];
+  /** Pay what is left after what the owner owes, instead of refusing (domain.md 8). */
+  readonly netting: boolean;
+  /** Refuse what is not due yet, instead of warning. */
+  readonly strict: boolean;
+}
+
+/**
+ * Throws `NOT_FOUND`, `NOT_A_PAYOUT`, `ALREADY_PAID`, `PAYOUT_NOT_PAYABLE` (cancelled, on its way, held, or its payment
+ * is not through), `PAYOUT_BEFORE_SCHEDULE`, `PAYOUT_EXCEEDS_BALANCE`.
+ */
+export async function assertPayable(
+  db: Db,
+  rules: PayoutRules,
+  { requestedAt, sagaId }: { readonly requestedAt: Date; readonly sagaId: string },
+): Promise<PayoutOrder> {
+  const row = await readPayout(db, rules.payoutId);
+  if (!row) throw new RoomyError('NOT_FOUND', { text: 'Transaction not found' });
+  if (row.type !== 'OWNER_PAYOUT') throw new RoomyError('NOT_A_PAYOUT', { details: { type: row.type } });
+  if (row.payout_saga !== sagaId) assertState(row.status);
+  const refuse = (reason: string) => new RoomyError('PAYOUT_NOT_PAYABLE', { details: { status: row.status, reason } });
+  // A payment that may still be undone must not be paid out.
+  if (row.made_by_open_saga) throw refuse('PAYMENT_NOT_FINISHED');
+  if (row.payout_terms?.hold) throw refuse('OWNER_ON_HOLD');
+  if (row.payout_account === null) throw refuse('NO_PAYOUT_ACCOUNT');
+  const early = row.scheduled_for !== null && row.scheduled_for > requestedAt;
+  if (early && rules.strict) {
+    throw new RoomyError('PAYOUT_BEFORE_SCHEDULE', { details: { scheduledFor: row.scheduled_for?.toISOString() } });
+  }
+  const order = {
+    payoutIds: [rules.payoutId, ...rules.also],
+    ownerId: required(row.owner_id, 'the owner of a payout'),
+    account: row.payout_account,
+    currency: row.currency,
+    warnings: early ? ['BEFORE_SCHEDULE'] : [],
+  };
+  await assertCovered(db, order, rules);
+  return order;
+}
+
+function assertState(status: TransactionStatus): void {
+  if (status === 'COMPLETED') throw new RoomyError('ALREADY_PAID', { details: { status } });
+  // A payout that failed is paid again only when a person asks for it: a new saga, a new key.
+  if (status !== 'PENDING' && status !== 'FAILED') {
+    throw new RoomyError('PAYOUT_NOT_PAYABLE', { details: { status } });
+  }
+}
+
+const readPayout = (db: Db, id: string) =>
+  db
+    .selectFrom('transaction as t')
+    .leftJoin('owner as o', 'o.id', 't.owner_id')
+    .leftJoin('saga as s', 's.id', 't.created_by_saga')
+    .select([
+      't.type',
+      't.status',
+      't.owner_id',
+      't.currency',
+      't.scheduled_for',
+      't.payout_saga',
+      'o.payout_account',
+      'o.payout_terms',
+      sql<boolean>`s.id IS NOT NULL AND s.finished_at IS NULL`.as('made_by_open_saga'),
+    ])
+    .where('t.id', '=', id)
+    .executeTakeFirst();
+
+/** A courtesy, before anything is claimed; the claim decides by the same sums under a lock. */
+async function assertCovered(db: Db, order: PayoutOrder, rules: PayoutRules): Promise<void> {
+  const rows = await db
+    .selectFrom('transaction')
+    .select('amount_minor')
+    .where('id', 'in', order.payoutIds)
+    .where('status', 'in', ['PENDING', 'FAILED'])
+    .execute();
+  const grossMinor = rows.reduce((sum, row) => sum + row.amount_minor, 0);
+  if (grossMinor === 0) return;
+  payableOf(await positionOf(db, order), grossMinor, rules, order.currency);
+}
+
+/** What an owner is owed, and what of it is spoken for. */
+export interface Position {
+  /** By the ledger, less what other instructions are about to pay. */
+  readonly availableMinor: number;
+  /** What refunds after a payout left the owner to give back, less what other instructions net already. */
+  readonly debtMinor: number;
+}
+
+export async function positionOf(
+  db: Db | Tx,
+  { ownerId, currency }: Pick<PayoutOrder, 'ownerId' | 'currency'>,
+): Promise<Position> {
+  const owedMinor = -(await balanceOf(db, accounts.ownerPayable(ownerId, currency).id));
+  const { rows } = await sql<{ open: number; reserved: number; netted: number }>`
+    SELECT coalesce(sum(amount_minor), 0)::bigint AS open,
+           coalesce(sum(settled_minor) FILTER (WHERE status = 'PROCESSING'), 0)::bigint AS reserved,
+           coalesce(sum(amount_minor - settled_minor) FILTER (WHERE status = 'PROCESSING'), 0)::bigint AS netted
+      FROM transaction
+     WHERE owner_id = ${ownerId} AND currency = ${currency} AND type = 'OWNER_PAYOUT' AND status IN ('PENDING', 'PROCESSING', 'FAILED')`.execute(
+    db,
+  );
+  const { open, reserved, netted } = rows[0] ?? { open: 0, reserved: 0, netted: 0 };
+  return { availableMinor: owedMinor - reserved, debtMinor: Math.max(0, open - owedMinor - netted) };
+}
+
+/** How much goes out for a gross amount. Throws `PAYOUT_EXCEEDS_BALANCE`. */
+function payableOf(
+  { availableMinor, debtMinor }: Position,
+  grossMinor: number,
+  { netting }: Pick<PayoutRules, 'netting'>,
+  currency: string,
+): number {
+  const netMinor = netting ? grossMinor - Math.min(debtMinor, grossMinor) : grossMinor;
+  if (netMinor > 0 && netMinor <= availableMinor) return netMinor;
+  const major = (amountMinor: number) => toMajor({ amountMinor, currency });
+  throw new RoomyError('PAYOUT_EXCEEDS_BALANCE', {
+    details: { amount: major(grossMinor), available: major(Math.max(0, availableMinor)), currency },
+  });
+}
+
+export type PayoutClaim = { readonly amountMinor: number; readonly payoutIds: readonly string[] };
+
+/**
+ * Takes the payouts that can still be taken and fixes how much is paid: on every attempt the same, because it goes out
+ * under one key. What the owner owes is netted, oldest payout first.
+ */
+export async function claimPayouts(
+  tx: Tx,
+  sagaId: string,
+  order: PayoutOrder,
+  rules: Pick<PayoutRules, 'payoutId' | 'netting'>,
+): Promise<PayoutClaim> {
+  const mine = await claimed(tx, sagaId);
+  if (mine.payoutIds.length > 0) return mine;
+  // One claim at a time per owner and currency: both read the same balance.
+  await tx
+    .selectFrom('ledger_account')
+    .select('id')
+    .where('id', '=', accounts.ownerPayable(order.ownerId, order.currency).id)
+    .forNoKeyUpdate()
+    .execute();
+  const rows = await tx
+    .selectFrom('transaction')
+    .select(['id', 'amount_minor'])
+    .where('id', 'in', order.payoutIds)
+    .where('status', 'in', ['PENDING', 'FAILED'])
+    .where('amount_minor', '>', 0)
+    .orderBy('created_at')
+    .orderBy('id')
+    .forUpdate()
+    .execute();
+  if (!rows.some((row) => row.id === rules.payoutId)) {
+    throw new RoomyError('PAYOUT_NOT_PAYABLE', { details: { reason: 'CHANGED_MEANWHILE' } });
+  }
+  const grossMinor = rows.reduce((sum, row) => sum + row.amount_minor, 0);
+  const amountMinor = payableOf(await positionOf(tx, order), grossMinor, rules, order.currency);
+  let nettedMinor = grossMinor - amountMinor;
+  for (const row of rows) {
+    const takenMinor = Math.min(nettedMinor, row.amount_minor);
+    nettedMinor -= takenMinor;
+    await tx
+      .updateTable('transaction')
+      .set((eb) => ({
+        status: 'PROCESSING',
+        settled_minor: row.amount_minor - takenMinor,
+        payout_saga: sagaId,
+        error_code: null,
+        version: eb('version', '+', 1),
+      }))
+      .where('id', '=', row.id)
+      .execute();
+  }
+  return { amountMinor, payoutIds: rows.map((row) => row.id) };
+}
+
+async function claimed(tx: Tx, sagaId: string): Promise<PayoutClaim> {
+  const rows = await tx
+    .selectFrom('transaction')
+    .select(['id', 'settled_minor'])
+    .where('payout_saga', '=', sagaId)
+    .where('status', '=', 'PROCESSING')
+    .orderBy('created_at')
+    .orderBy('id')
+    .execute();
+  return {
+    amountMinor: rows.reduce((sum, row) => sum + row.settled_minor, 0),
+    payoutIds: rows.map((row) => row.id),
+  };
+}
+
+interface PayoutStep {
+  readonly sagaId: string;
+  readonly key: string;
+  readonly requestedBy: string;
+}
+
+/** The bank has paid: each payout of the instruction is completed, with a journal of its own. */
+export async function recordPayouts(tx: Tx, step: PayoutStep, order: PayoutOrder, providerId: string): Promise<void> {
+  const rows = await tx
+    .updateTable('transaction')
+    .set((eb) => ({
+      status: 'COMPLETED',
+      outstanding_minor: 0,
+      provider_id: providerId,
+      completed_at: sql<Date>`now()`,
+      version: eb('version', '+', 1),
+    }))
+    .where('payout_saga', '=', step.sagaId)
+    .where('status', '=', 'PROCESSING')
+    .returning(['id', 'settled_minor', 'reservation_id', 'payment_id'])
+    .execute();
+  for (const row of rows) {
+    await post(tx, {
+      sagaId: step.sagaId,
+      postedBy: step.requestedBy,
+      effectKey: `${step.key}-${row.id}`,
+      kind: 'OWNER_PAYOUT',
+      purpose: 'PAYOUT',
+      currency: order.currency,
+      transactionId: row.id,
+      reservationId: row.reservation_id,
+      paymentId: row.payment_id,
+      lines: [
+        debit(accounts.ownerPayable(order.ownerId, order.currency), row.settled_minor),
+        credit(accounts.bank(order.currency), row.settled_minor),
+      ],
+    });
+  }
+}
+
+/**
+ * The bank has not paid and will not under this key: the money stays owed, and only a person tries again (domain.md 8).
+ * Answers with how much was to be paid.
+ */
+export async function failPayouts(tx: Tx, sagaId: string, errorCode: string): Promise<number> {
+  const { amountMinor } = await claimed(tx, sagaId);
+  await tx
+    .updateTable('transaction')
+    .set((eb) => ({ status: 'FAILED', settled_minor: 0, error_code: errorCode, version: eb('version', '+', 1) }))
+    .where('payout_saga', '=', sagaId)
+    .where('status', '=', 'PROCESSING')
+    .execute();
+  return amountMinor;
+}
+
+export async function payoutOutcome(db: Db | Tx, sagaId: string, order: PayoutOrder) {
+  const rows = await db
+    .selectFrom('transaction')
+    .select(['id', 'status', 'amount_minor', 'settled_minor', 'currency', 'provider_id'])
+    .where('payout_saga', '=', sagaId)
+    .orderBy('created_at')
+    .orderBy('id')
+    .execute();
+  const major = (amountMinor: number) => toMajor({ amountMinor, currency: order.currency });
+  const payouts = rows.map((row) => ({
+    id: row.id,
+    status: row.status,
+    amount: major(row.amount_minor),
+    amountPaid: major(row.settled_minor),
+    amountNetted: major(row.amount_minor - row.settled_minor),
+    currency: row.currency,
+  }));
+  return {
+    payout: payouts.find((payout) => payout.id === order.payoutIds[0]) ?? null,
+    payouts,
+    instruction: {
+      amount: major(rows.reduce((sum, row) => sum + row.settled_minor, 0)),
+      currency: order.currency,
+      providerId: rows[0]?.provider_id ?? null,
+    },
+    warnings: order.warnings,
+  };
+}

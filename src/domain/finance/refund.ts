@@ -1,0 +1,155 @@
+import { sql } from 'kysely';
+import type { Db, Tx } from '../../db/client.ts';
+import { pause } from '../../kernel/clock.ts';
+import { RoomyError, required } from '../../kernel/errors.ts';
+import { raiseSystemAlert } from '../notifications/alerts.ts';
+import type { MoneyOutcome } from '../ports.ts';
+import { accounts, credit, debit, post } from './ledger.ts';
+
+/** What sends a refund back: the charge that it goes to, and whom to tell. */
+export type RefundOrder = {
+  readonly refundId: string;
+  readonly reservationId: string;
+  readonly guestId: string;
+  readonly guestHasPhone: boolean;
+  readonly ownerId: string;
+  readonly paymentId: string;
+  readonly gatewayId: string;
+  readonly gatewayReference: string;
+  readonly chargeId: string;
+  readonly amountMinor: number;
+  readonly currency: string;
+};
+
+export async function readRefund(db: Db, refundId: string): Promise<RefundOrder> {
+  const row = await db
+    .selectFrom('transaction as t')
+    .innerJoin('payment as y', 'y.id', 't.payment_id')
+    .innerJoin('reservation as r', 'r.id', 't.reservation_id')
+    .innerJoin('property as p', 'p.id', 'r.property_id')
+    .innerJoin('guest as g', 'g.id', 'r.guest_id')
+    .select([
+      't.status',
+      't.type',
+      't.amount_minor',
+      't.currency',
+      'r.id as reservation_id',
+      'g.id as guest_id',
+      sql<boolean>`coalesce(g.phone, '') <> ''`.as('guest_has_phone'),
+      'p.owner_id',
+      'y.id as payment_id',
+      'y.gateway_id',
+      'y.gateway_reference',
+      'y.provider_id',
+    ])
+    .where('t.id', '=', refundId)
+    .executeTakeFirst();
+  if (row?.type !== 'REFUND') throw new RoomyError('NOT_FOUND', { text: 'Refund not found' });
+  if (row.status === 'COMPLETED') throw new RoomyError('ALREADY_PAID', { details: { id: refundId } });
+  return {
+    refundId,
+    reservationId: row.reservation_id,
+    guestId: row.guest_id,
+    guestHasPhone: row.guest_has_phone,
+    ownerId: row.owner_id,
+    paymentId: row.payment_id,
+    gatewayId: row.gateway_id,
+    gatewayReference: row.gateway_reference,
+    chargeId: required(row.provider_id, 'the id of a captured charge'),
+    amountMinor: row.amount_minor,
+    currency: row.currency,
+  };
+}
+
+/** PENDING while nothing can have come of it, PROCESSING as long as its outcome is not known (domain.md 9.5). */
+export const markRefund = (tx: Tx, refundId: string, inDoubt: boolean) =>
+  tx
+    .updateTable('transaction')
+    .set((eb) => ({ status: inDoubt ? 'PROCESSING' : 'PENDING', version: eb('version', '+', 1) }))
+    .where('id', '=', refundId)
+    .where('status', 'in', ['PENDING', 'PROCESSING', 'MANUAL_REQUIRED'])
+    .execute();
+
+export type RefundAnswer = {
+  readonly done: boolean;
+  readonly providerId: string | null;
+  readonly reason: string | null;
+};
+
+/** What the gateway said. A refund that it refuses for good stays owed to the guest, and a person is called. */
+export async function noteRefundAnswer(
+  tx: Tx,
+  { sagaId, refund }: { readonly sagaId: string; readonly refund: RefundOrder },
+  answer: MoneyOutcome,
+): Promise<RefundAnswer> {
+  if (answer.done) return { done: true, providerId: answer.providerId, reason: null };
+  await tx
+    .updateTable('transaction')
+    .set((eb) => ({ status: 'MANUAL_REQUIRED', error_code: answer.reason, version: eb('version', '+', 1) }))
+    .where('id', '=', refund.refundId)
+    .execute();
+  await raiseSystemAlert(tx, `refund-${refund.refundId}`, {
+    sagaName: 'executeRefund',
+    step: 'refundAtGateway',
+    code: 'MANUAL_REQUIRED',
+    sagaId,
+  });
+  return { done: false, providerId: null, reason: answer.reason };
+}
+
+/** The money has gone back: the debt to the guest is settled. */
+export async function recordRefund(
+  tx: Tx,
+  step: { readonly sagaId: string; readonly key: string; readonly requestedBy: string },
+  refund: RefundOrder,
+  answer: RefundAnswer,
+): Promise<void> {
+  if (!answer.done) return;
+  await tx
+    .updateTable('transaction')
+    .set((eb) => ({
+      status: 'COMPLETED',
+      outstanding_minor: 0,
+      settled_minor: refund.amountMinor,
+      provider_id: answer.providerId,
+      error_code: null,
+      completed_at: sql<Date>`now()`,
+      version: eb('version', '+', 1),
+    }))
+    .where('id', '=', refund.refundId)
+    .execute();
+  await post(tx, {
+    sagaId: step.sagaId,
+    postedBy: step.requestedBy,
+    effectKey: step.key,
+    kind: 'REFUND_PAID',
+    purpose: 'RECEIPT',
+    currency: refund.currency,
+    transactionId: refund.refundId,
+    reservationId: refund.reservationId,
+    paymentId: refund.paymentId,
+    lines: [
+      debit(accounts.guestCredit(refund.guestId, refund.currency), refund.amountMinor),
+      credit(accounts.gatewayClearing(refund.gatewayId, refund.currency), refund.amountMinor),
+    ],
+  });
+}
+
+const REFUND_ORDER = ['MANUAL_REQUIRED', 'PROCESSING', 'PENDING', 'COMPLETED'] as const;
+export type RefundStatus = (typeof REFUND_ORDER)[number] | 'NONE';
+const LOOK_EVERY_MS = 25;
+
+/**
+ * How far the refunds of a cancellation have come: the worst of them, looked at until all have an end or the budget is
+ * used up (domain.md 9.5: the gateway is tried inside a short budget; the rest goes on by itself).
+ */
+export async function awaitRefunds(db: Db | Tx, refundIds: readonly string[], budgetMs: number): Promise<RefundStatus> {
+  if (refundIds.length === 0) return 'NONE';
+  for (let waitedMs = 0; ; waitedMs += LOOK_EVERY_MS) {
+    const rows = await db.selectFrom('transaction').select('status').where('id', 'in', refundIds).execute();
+    const worst = REFUND_ORDER.find((status) => rows.some((row) => row.status === status)) ?? 'PENDING';
+    const open = rows.some((row) => row.status === 'PENDING' || row.status === 'PROCESSING');
+    if (!open || waitedMs >= budgetMs) return worst;
+    await pause(LOOK_EVERY_MS);
+  }
+}

@@ -1,0 +1,81 @@
+import { type RawBuilder, sql } from 'kysely';
+import type { Db, Tx } from '../../db/client.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+
+/** Whose money a reader may see. It goes into the WHERE of every query, never after it (security.md Z1). */
+export type MoneyScope =
+  | { readonly kind: 'ALL' }
+  /** An agent: the properties of its portfolio. */
+  | { readonly kind: 'PORTFOLIO'; readonly agentId: string }
+  /** An owner: what is its own. */
+  | { readonly kind: 'OWNER'; readonly ownerId: string };
+
+export interface MoneyFilter {
+  /** Instants or dates; a date is its first moment in UTC. From inclusive, to exclusive, asOf inclusive. */
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  readonly asOf?: string | undefined;
+  readonly propertyId?: string | undefined;
+  readonly ownerId?: string | undefined;
+  readonly reservationId?: string | undefined;
+  readonly currency?: string | undefined;
+}
+
+type Condition = RawBuilder<unknown>;
+export const allOf = (conditions: readonly Condition[]): Condition =>
+  conditions.length === 0 ? sql`true` : sql.join([...conditions], sql` AND `);
+
+/** A property, named `p`, that lies within the scope. */
+function ownProperty(scope: MoneyScope): Condition {
+  switch (scope.kind) {
+    case 'ALL':
+      return sql`true`;
+    case 'PORTFOLIO':
+      return sql`${scope.agentId}::text = ANY(p.agent_ids)`;
+    case 'OWNER':
+      return sql`p.owner_id = ${scope.ownerId}`;
+  }
+}
+
+/**
+ * What a filter names must exist within the scope. Absent and foreign are one refusal, and cost one query, so that
+ * nobody can tell them apart (security.md Z1, Z13). Throws `NOT_FOUND`.
+ */
+export async function assertVisible(db: Db | Tx, scope: MoneyScope, filter: MoneyFilter): Promise<void> {
+  const own = ownProperty(scope);
+  const named: Condition[] = [];
+  if (filter.propertyId !== undefined) {
+    named.push(sql`EXISTS (SELECT FROM property p WHERE p.id = ${filter.propertyId} AND ${own})`);
+  }
+  if (filter.reservationId !== undefined) {
+    named.push(sql`EXISTS (SELECT FROM reservation r JOIN property p ON p.id = r.property_id
+      WHERE r.id = ${filter.reservationId} AND ${own})`);
+  }
+  if (filter.ownerId !== undefined) {
+    named.push(
+      scope.kind === 'PORTFOLIO'
+        ? sql`EXISTS (SELECT FROM property p WHERE p.owner_id = ${filter.ownerId} AND ${own})`
+        : sql`EXISTS (SELECT FROM owner o WHERE o.id = ${filter.ownerId} AND ${scope.kind === 'OWNER' ? sql`o.id = ${scope.ownerId}` : sql`true`})`,
+    );
+  }
+  if (named.length === 0) return;
+  const { rows } = await sql<{ visible: boolean }>`SELECT ${allOf(named)} AS visible`.execute(db);
+  if (rows[0]?.visible !== true) throw new RoomyError('NOT_FOUND');
+}
+
+/**
+ * Conditions on a journal `x` with its transaction `t`, its stay `r` and its property `p`, within scope and filter.
+ * A journal of an owner is one whose transaction says so; only what has no transaction goes by the property.
+ */
+export function journalConditions(scope: MoneyScope, filter: MoneyFilter): Condition {
+  const conditions: Condition[] = [];
+  if (scope.kind === 'PORTFOLIO') conditions.push(ownProperty(scope));
+  if (filter.from !== undefined) conditions.push(sql`x.created_at >= ${new Date(filter.from)}`);
+  if (filter.to !== undefined) conditions.push(sql`x.created_at < ${new Date(filter.to)}`);
+  if (filter.asOf !== undefined) conditions.push(sql`x.created_at <= ${new Date(filter.asOf)}`);
+  if (filter.currency !== undefined) conditions.push(sql`x.currency = ${filter.currency}`);
+  if (filter.propertyId !== undefined) conditions.push(sql`p.id = ${filter.propertyId}`);
+  if (filter.reservationId !== undefined) conditions.push(sql`r.id = ${filter.reservationId}`);
+  if (filter.ownerId !== undefined) conditions.push(sql`coalesce(t.owner_id, p.owner_id) = ${filter.ownerId}`);
+  return allOf(conditions);
+}

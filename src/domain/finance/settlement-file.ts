@@ -1,0 +1,163 @@
+import { createHash } from 'node:crypto';
+import { pipeline } from 'node:stream/promises';
+import { CsvError, parse } from 'csv-parse';
+import type { MovementKind } from '../../db/schema.ts';
+import { type ErrorDetails, RoomyError } from '../../kernel/errors.ts';
+import { CURRENCY_PATTERN, parseMajor } from '../../kernel/money.ts';
+import type { SettledMovement } from './reconciliation-match.ts';
+
+/** A gateway's settlement file: CSV in UTF-8 with a header of these columns, in any order. */
+export const SETTLEMENT_COLUMNS = [
+  'type',
+  'reference',
+  'provider_id',
+  'amount',
+  'currency',
+  'fee',
+  'date',
+  'settled',
+] as const;
+type Column = (typeof SETTLEMENT_COLUMNS)[number];
+
+export const MAX_SETTLEMENT_BYTES = 5 * 1024 * 1024;
+export const MAX_SETTLEMENT_LINES = 50_000;
+const MAX_LINE_CHARS = 4_096;
+
+export interface SettlementFile {
+  readonly movements: readonly SettledMovement[];
+  /** Hex; the same file is reconciled once. */
+  readonly sha256: string;
+  /** What the file covers: from its first movement until just after its last. */
+  readonly from: Date;
+  readonly to: Date;
+}
+
+/**
+ * Reads a file as it arrives, within its bounds. Throws `PAYLOAD_TOO_LARGE`, and `SETTLEMENT_FILE_INVALID` that names
+ * the line and why, and never what the line says.
+ */
+export async function readSettlementFile(chunks: AsyncIterable<Uint8Array>): Promise<SettlementFile> {
+  const hash = createHash('sha256');
+  const movements: SettledMovement[] = [];
+  const seen = new Set<string>();
+  let to = 0;
+  try {
+    await pipeline(
+      decoded(chunks, (bytes) => hash.update(bytes)),
+      parse({
+        bom: true,
+        columns: columnsOf,
+        info: true,
+        trim: true,
+        skip_empty_lines: true,
+        max_record_size: MAX_LINE_CHARS,
+      }),
+      async (records: AsyncIterable<{ info: { lines: number }; record: Record<Column, string> }>) => {
+        for await (const { info, record } of records) {
+          if (movements.length === MAX_SETTLEMENT_LINES) throw invalid({ line: info.lines, reason: 'TOO_MANY_LINES' });
+          const { movement, until } = movementOf(record, info.lines);
+          const key = `${movement.kind} ${movement.providerId}`;
+          if (seen.has(key)) throw invalid({ line: info.lines, column: 'provider_id', reason: 'DUPLICATE' });
+          seen.add(key);
+          movements.push(movement);
+          to = Math.max(to, until);
+        }
+      },
+    );
+  } catch (error) {
+    if (error instanceof CsvError) throw invalid({ line: lineOf(error), reason: error.code });
+    throw error;
+  }
+  if (movements.length === 0) throw invalid({ line: 1, reason: 'EMPTY' });
+  const from = movements.reduce((first, { at }) => Math.min(first, at.getTime()), to);
+  return { movements, sha256: hash.digest('hex'), from: new Date(from), to: new Date(to) };
+}
+
+const invalid = (details: ErrorDetails): RoomyError => new RoomyError('SETTLEMENT_FILE_INVALID', { details });
+const lineOf = (error: CsvError): number => (typeof error['lines'] === 'number' ? error['lines'] : 1);
+
+/** Text of at most so many bytes. A multi-byte character may be cut between two chunks. */
+async function* decoded(chunks: AsyncIterable<Uint8Array>, note: (bytes: Uint8Array) => void): AsyncGenerator<string> {
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+  let size = 0;
+  for await (const bytes of chunks) {
+    size += bytes.byteLength;
+    if (size > MAX_SETTLEMENT_BYTES) {
+      throw new RoomyError('PAYLOAD_TOO_LARGE', { text: 'The file is larger than 5 MiB' });
+    }
+    note(bytes);
+    yield text(() => decoder.decode(bytes, { stream: true }));
+  }
+  yield text(() => decoder.decode());
+}
+
+function text(decode: () => string): string {
+  try {
+    return decode();
+  } catch (cause) {
+    throw new RoomyError('SETTLEMENT_FILE_INVALID', { details: { reason: 'NOT_UTF_8' }, cause });
+  }
+}
+
+function columnsOf(header: readonly string[]): Column[] {
+  const names = header.map((name) => SETTLEMENT_COLUMNS.find((column) => column === name.toLowerCase()));
+  const missing = SETTLEMENT_COLUMNS.filter((column) => !names.includes(column));
+  if (missing.length > 0) throw invalid({ line: 1, reason: 'MISSING_COLUMNS', columns: missing });
+  return names.map((name, at) => {
+    if (name !== undefined && names.indexOf(name) === at) return name;
+    throw invalid({ line: 1, reason: 'UNKNOWN_OR_DOUBLE_COLUMN', position: at + 1 });
+  });
+}
+
+const KINDS: readonly MovementKind[] = ['CHARGE', 'REFUND', 'PAYOUT'];
+const VISIBLE = /^[\x21-\x7e]{1,200}$/;
+const MOMENT = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?(?:Z|[+-]\d{2}:\d{2}))?$/;
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+function movementOf(record: Record<Column, string>, line: number): { movement: SettledMovement; until: number } {
+  const wrong = (column: Column, reason = 'INVALID'): RoomyError => invalid({ line, column, reason });
+  const kind = KINDS.find((known) => known === record.type.toUpperCase());
+  if (!kind) throw wrong('type');
+  for (const column of ['reference', 'provider_id'] as const) {
+    if (!VISIBLE.test(record[column])) throw wrong(column);
+  }
+  if (!CURRENCY_PATTERN.test(record.currency)) throw wrong('currency');
+  const money = (column: 'amount' | 'fee'): number => {
+    try {
+      return parseMajor(record[column], record.currency).amountMinor;
+    } catch (error) {
+      throw wrong(column, error instanceof RoomyError ? error.code : 'INVALID');
+    }
+  };
+  const amountMinor = money('amount');
+  if (amountMinor === 0) throw wrong('amount', 'AMOUNT_NOT_POSITIVE');
+  const at = MOMENT.test(record.date) ? Date.parse(record.date) : Number.NaN;
+  if (!(at >= Date.UTC(2000) && at < Date.UTC(2101))) throw wrong('date');
+  const settled = record.settled.toLowerCase();
+  if (settled !== 'yes' && settled !== 'no') throw wrong('settled');
+  return {
+    movement: {
+      kind,
+      reference: record.reference,
+      providerId: record.provider_id,
+      amountMinor,
+      // Where the file does not say, what we booked is taken for true.
+      feeMinor: record.fee === '' ? null : money('fee'),
+      currency: record.currency,
+      at: new Date(at),
+      settled: settled === 'yes',
+    },
+    // A date without a time is the whole day.
+    until: record.date.length === 10 ? at + DAY_MS : at + 1,
+  };
+}
+
+/** Begins with what a spreadsheet takes for a formula (security.md X6). */
+const FORMULA = /^[=+\-@\t\r]/;
+const cell = (value: string): string => {
+  const safe = FORMULA.test(value) ? `'${value}` : value;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+};
+/** RFC 4180. Texts are made safe for spreadsheets; numbers stay numbers. */
+export const csvLine = (values: readonly (string | number | null)[]): string =>
+  `${values.map((value) => (typeof value === 'string' ? cell(value) : (value ?? ''))).join(',')}\r\n`;

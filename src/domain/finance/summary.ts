@@ -1,0 +1,105 @@
+import { sql } from 'kysely';
+import type { Db } from '../../db/client.ts';
+import { toMajor } from '../../kernel/money.ts';
+import { assertVisible, journalConditions, type MoneyFilter, type MoneyScope } from './scope.ts';
+
+/** Minor units; every sum is of ledger entries and of nothing else. */
+interface Sums {
+  readonly currency: string;
+  readonly received: number;
+  readonly refunded: number;
+  readonly ownerShare: number;
+  readonly ownerDue: number;
+  readonly ownerPaid: number;
+  readonly agencyFee: number;
+  readonly referralAgents: number;
+  readonly referralRetained: number;
+  readonly gatewayFees: number;
+  readonly guestCredit: number;
+  readonly gatewayClearing: number;
+  readonly bank: number;
+}
+
+/** Major units of one currency; currencies are never added to each other (features MNY-15). */
+export type FinancialSummary = ReturnType<typeof summaryView>;
+/** What an owner sees of its money: nothing from which an agency's totals could be told (security.md Z2). */
+export type OwnerSummary = Pick<FinancialSummary, 'currency' | 'ownerShare' | 'ownerDue' | 'ownerPaid'>;
+
+/**
+ * What was received, shared, paid and is still held, by currency. A reversal counts against what it reverses, so
+ * `netReceived` = owner + agency + referral shares + guest credit, and clearing + bank = netReceived - gateway fees -
+ * paid to owners. Throws `NOT_FOUND` for a property, owner or stay that is absent or foreign.
+ */
+export async function financialSummary(
+  db: Db,
+  scope: MoneyScope,
+  filter: MoneyFilter,
+): Promise<readonly (FinancialSummary | OwnerSummary)[]> {
+  await assertVisible(db, scope, filter);
+  const rows = await sumEntries(db, scope, filter);
+  return scope.kind === 'OWNER' ? rows.map(ownerView) : rows.map(summaryView);
+}
+
+async function sumEntries(db: Db, scope: MoneyScope, filter: MoneyFilter): Promise<readonly Sums[]> {
+  // An owner's sums are over its own account alone: no other row is read.
+  const account = scope.kind === 'OWNER' ? sql`a.kind = 'OWNER_PAYABLE' AND a.party_id = ${scope.ownerId}` : sql`true`;
+  const { rows } = await sql<Sums>`
+    WITH line AS (
+      SELECT e.currency, e.amount, a.kind AS account, x.purpose, coalesce(o.kind, x.kind) AS kind
+        FROM ledger_tx x JOIN ledger_entry e ON e.tx_id = x.id JOIN ledger_account a ON a.id = e.account_id
+        LEFT JOIN ledger_tx o ON o.id = x.reverses
+        LEFT JOIN transaction t ON t.id = x.transaction_id
+        LEFT JOIN reservation r ON r.id = coalesce(x.reservation_id, t.reservation_id)
+        LEFT JOIN property p ON p.id = r.property_id
+       WHERE ${account} AND ${journalConditions(scope, filter)})
+    SELECT currency,
+           coalesce(sum(amount) FILTER (WHERE account = 'GATEWAY_CLEARING' AND kind = 'GUEST_PAYMENT'), 0)::bigint AS received,
+           coalesce(-sum(amount) FILTER (WHERE account = 'GATEWAY_CLEARING' AND kind = 'REFUND_PAID'), 0)::bigint AS refunded,
+           coalesce(-sum(amount) FILTER (WHERE account = 'OWNER_PAYABLE' AND purpose = 'DISTRIBUTION'), 0)::bigint AS "ownerShare",
+           coalesce(-sum(amount) FILTER (WHERE account = 'OWNER_PAYABLE'), 0)::bigint AS "ownerDue",
+           coalesce(sum(amount) FILTER (WHERE account = 'OWNER_PAYABLE' AND purpose = 'PAYOUT'), 0)::bigint AS "ownerPaid",
+           coalesce(-sum(amount) FILTER (WHERE account = 'AGENCY_FEE' AND purpose = 'DISTRIBUTION'), 0)::bigint AS "agencyFee",
+           coalesce(-sum(amount) FILTER (WHERE account = 'AGENT_PAYABLE' AND purpose = 'DISTRIBUTION'), 0)::bigint AS "referralAgents",
+           coalesce(-sum(amount) FILTER (WHERE account = 'REFERRAL_RETAINED' AND purpose = 'DISTRIBUTION'), 0)::bigint AS "referralRetained",
+           coalesce(-sum(amount) FILTER (WHERE account = 'GATEWAY_CLEARING' AND purpose = 'FEE'), 0)::bigint AS "gatewayFees",
+           coalesce(-sum(amount) FILTER (WHERE account = 'GUEST_CREDIT'), 0)::bigint AS "guestCredit",
+           coalesce(sum(amount) FILTER (WHERE account = 'GATEWAY_CLEARING'), 0)::bigint AS "gatewayClearing",
+           coalesce(sum(amount) FILTER (WHERE account = 'BANK'), 0)::bigint AS bank
+      FROM line GROUP BY currency ORDER BY currency`.execute(db);
+  return rows;
+}
+
+const inMajor =
+  (currency: string) =>
+  (amountMinor: number): number =>
+    toMajor({ amountMinor, currency });
+
+function summaryView(sums: Sums) {
+  const major = inMajor(sums.currency);
+  return {
+    currency: sums.currency,
+    received: major(sums.received),
+    refunded: major(sums.refunded),
+    netReceived: major(sums.received - sums.refunded),
+    ownerShare: major(sums.ownerShare),
+    ownerDue: major(sums.ownerDue),
+    ownerPaid: major(sums.ownerPaid),
+    agencyFee: major(sums.agencyFee),
+    referral: { agents: major(sums.referralAgents), retained: major(sums.referralRetained) },
+    gatewayFees: major(sums.gatewayFees),
+    guestCredit: major(sums.guestCredit),
+    gatewayClearing: major(sums.gatewayClearing),
+    bank: major(sums.bank),
+  };
+}
+
+/** An allowlist: what is added to a summary later is not an owner's by itself. */
+function ownerView(sums: Sums): OwnerSummary {
+  const major = inMajor(sums.currency);
+  return {
+    currency: sums.currency,
+    ownerShare: major(sums.ownerShare),
+    ownerDue: major(sums.ownerDue),
+    ownerPaid: major(sums.ownerPaid),
+  };
+}

@@ -1,0 +1,46 @@
+import { type QueryCreator, sql } from 'kysely';
+import type { Tx } from '../../db/client.ts';
+import type { FusedDatabase, ValueRefs } from '../../db/fused.ts';
+
+/** The stay's payment status as its payments make it (features PAY-3). */
+export const derivePaymentStatus = (db: QueryCreator<FusedDatabase>) =>
+  db
+    .updateTable('reservation')
+    .from('guard')
+    .innerJoin('reservation as prior', 'prior.id', 'guard.subject_id')
+    .whereRef('reservation.id', '=', 'guard.subject_id')
+    .set((eb) => ({
+      payment_status: sql`payment_status_of(reservation.id)`,
+      version: eb('reservation.version', '+', 1),
+    }))
+    .returning([
+      'reservation.id as subject_id',
+      'reservation.payment_status as paymentStatus',
+      'reservation.version',
+      'prior.payment_status as before',
+    ]);
+
+export interface RestoreStatusValues {
+  readonly version: number;
+  readonly before: string;
+}
+/** Back to what it was, unless the stay has moved on (domain.md 2). */
+export const restorePaymentStatus = (db: QueryCreator<FusedDatabase>, value: ValueRefs<RestoreStatusValues>) =>
+  db
+    .updateTable('reservation')
+    .from('guard')
+    .whereRef('reservation.id', '=', 'guard.subject_id')
+    .where('reservation.version', '=', value.number('version'))
+    .set((eb) => ({
+      payment_status: sql`${value.text('before')}`,
+      version: eb('reservation.version', '+', 1),
+    }))
+    .returning(['reservation.id as subject_id', 'reservation.version']);
+
+/** The same in a step that is free TypeScript. */
+export const rederivePaymentStatus = (tx: Tx, reservationId: string) =>
+  tx
+    .updateTable('reservation')
+    .set({ payment_status: sql`payment_status_of(${reservationId})` })
+    .where('id', '=', reservationId)
+    .execute();

@@ -1,0 +1,144 @@
+import {
+  BrokenCircuitError,
+  type CircuitBreakerPolicy,
+  CircuitState,
+  ConsecutiveBreaker,
+  circuitBreaker,
+  DelegateBackoff,
+  handleAll,
+} from 'cockatiel';
+import type { PaymentGateway } from '../domain/ports.ts';
+import { CircuitOpenError, RoomyError } from '../kernel/errors.ts';
+import type { Logger } from '../kernel/log.ts';
+import { NotYetError } from './failures.ts';
+
+/**
+ * Circuit breakers (guarantees.md 2.5, rule 5): five failures in a row open one; while it is open nothing is sent; after
+ * a while one request goes through as a probe, and closes it or keeps it open for longer.
+ */
+export interface BreakerSettings {
+  readonly failures: number;
+  readonly firstPauseMs: number;
+  readonly longestPauseMs: number;
+  /** The circuit used longest ago is forgotten first. */
+  readonly maxCircuits: number;
+}
+const DEFAULTS: BreakerSettings = { failures: 5, firstPauseMs: 2_000, longestPauseMs: 30_000, maxCircuits: 1_000 };
+/** Whoever comes while a probe is under way asks again this soon. */
+const PROBE_WAIT_MS = 500;
+
+export type CircuitStatus = 'closed' | 'open' | 'half-open';
+export interface Breakers {
+  /** Throws `CircuitOpenError`, and whatever `work` throws; `STEP_TIMEOUT` as soon as the signal is aborted. */
+  run<T>(circuit: string, signal: AbortSignal | null, work: () => Promise<T>): Promise<T>;
+  /** Of every circuit that is remembered. */
+  states(): ReadonlyMap<string, CircuitStatus>;
+}
+
+interface Circuit {
+  readonly policy: CircuitBreakerPolicy;
+  until: number;
+}
+type Answer<T> = { readonly value: T } | { readonly refusal: unknown };
+
+/** A refusal is an answer: the provider is well. */
+const isAnswer = (error: unknown): boolean =>
+  error instanceof NotYetError || (error instanceof RoomyError && error.kind === 'refusal');
+
+export function createBreakers(log: Logger, settings: Partial<BreakerSettings> = {}): Breakers {
+  const { failures, firstPauseMs, longestPauseMs, maxCircuits } = { ...DEFAULTS, ...settings };
+  const circuits = new Map<string, Circuit>();
+
+  function circuitOf(name: string): Circuit {
+    const circuit = circuits.get(name) ?? create(name);
+    circuits.delete(name);
+    circuits.set(name, circuit);
+    if (circuits.size > maxCircuits) circuits.delete(circuits.keys().next().value ?? '');
+    return circuit;
+  }
+
+  function create(name: string): Circuit {
+    const pauses = new DelegateBackoff(({ attempt }: { readonly attempt: number }) => {
+      const pauseMs = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(attempt - 1, 16));
+      circuit.until = Date.now() + pauseMs;
+      return pauseMs;
+    });
+    const breaker = new ConsecutiveBreaker(failures);
+    const circuit = { policy: circuitBreaker(handleAll, { halfOpenAfter: pauses, breaker }), until: 0 };
+    circuit.policy.onBreak(() => log.warn({ circuit: name, until: new Date(circuit.until) }, 'circuit open'));
+    circuit.policy.onReset(() => log.info({ circuit: name }, 'circuit closed'));
+    return circuit;
+  }
+
+  return {
+    async run<T>(name: string, signal: AbortSignal | null, work: () => Promise<T>): Promise<T> {
+      // Not the provider's failure.
+      if (signal?.aborted) throw new RoomyError('STEP_TIMEOUT', { cause: signal.reason, unsent: true });
+      const circuit = circuitOf(name);
+      // cockatiel would let others wait for the probe's end, which may take longer than they have.
+      if (circuit.policy.state === CircuitState.HalfOpen) {
+        throw new CircuitOpenError(new Date(Date.now() + PROBE_WAIT_MS));
+      }
+      try {
+        const answer = await circuit.policy.execute(() => answerOf(signal, work));
+        if ('refusal' in answer) throw answer.refusal;
+        return answer.value;
+      } catch (error) {
+        if (error instanceof BrokenCircuitError) throw new CircuitOpenError(new Date(circuit.until));
+        throw error;
+      }
+    },
+    states: () => new Map([...circuits].map(([name, { policy }]) => [name, statusOf(policy.state)])),
+  };
+}
+
+/** As a value, so that a refusal counts as a success and ends a row of failures; and never longer than the caller waits. */
+async function answerOf<T>(signal: AbortSignal | null, work: () => Promise<T>): Promise<Answer<T>> {
+  try {
+    return { value: await (signal === null ? work() : untilAborted(signal, work)) };
+  } catch (error) {
+    if (isAnswer(error)) return { refusal: error };
+    throw error;
+  }
+}
+
+async function untilAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(new RoomyError('STEP_TIMEOUT', { cause: signal.reason }));
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work(), aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+function statusOf(state: CircuitState): CircuitStatus {
+  if (state === CircuitState.Closed) return 'closed';
+  return state === CircuitState.HalfOpen ? 'half-open' : 'open';
+}
+
+/** The gateway behind its breakers. `circuitOf` names the circuit of a request by gateway and reference or account. */
+export function withBreakers(
+  gateway: PaymentGateway,
+  breakers: Breakers,
+  circuitOf: (gatewayId: string, reference: string) => string,
+): PaymentGateway {
+  const guard = <T>(
+    { gatewayId, reference }: { readonly gatewayId: string; readonly reference: string },
+    signal: AbortSignal,
+    work: () => Promise<T>,
+  ): Promise<T> => breakers.run(circuitOf(gatewayId, reference), signal, work);
+  return {
+    charge: (request, signal) => guard(request, signal, () => gateway.charge(request, signal)),
+    undoCharge: (request, signal) => guard(request, signal, () => gateway.undoCharge(request, signal)),
+    refund: (request, signal) => guard(request, signal, () => gateway.refund(request, signal)),
+    payOut: (request, signal) =>
+      guard({ gatewayId: PAYOUT_BANK, reference: request.account }, signal, () => gateway.payOut(request, signal)),
+    movements: (gatewayId, ...range) =>
+      breakers.run(circuitOf(gatewayId, ''), null, () => gateway.movements(gatewayId, ...range)),
+  };
+}
+
+/** Payouts belong to no gateway id of a payment; their record is asked for under this one. */
+export const PAYOUT_BANK = 'bank';

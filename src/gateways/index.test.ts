@@ -1,0 +1,88 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { CircuitOpenError, RoomyError } from '../kernel/errors.ts';
+import { createLogger } from '../kernel/log.ts';
+import { createPorts, type OpenPorts, type PaymentSettings } from './index.ts';
+
+const never = new AbortController().signal;
+const STRIPE = { secretKey: 'sk_test_0123456789', apiUrl: 'http://127.0.0.1:9', webhookSecrets: [] };
+let sandboxDir: string;
+const opened: OpenPorts[] = [];
+const open = (settings: Partial<PaymentSettings> = {}): OpenPorts => {
+  const sandbox = { gateways: ['sandbox' as const], sandboxDir, sandboxFeeBp: 290, stripe: null };
+  const ports = createPorts({ ...sandbox, ...settings }, createLogger('test', 'silent'));
+  opened.push(ports);
+  return ports;
+};
+beforeEach(async () => {
+  sandboxDir = await mkdtemp(path.join(tmpdir(), 'roomy-ports-'));
+});
+afterEach(async () => {
+  for (const ports of opened.splice(0)) await ports.close();
+  await rm(sandboxDir, { recursive: true, force: true });
+});
+
+let keys = 0;
+const charge = (ports: OpenPorts, reference: string, gatewayId = 'gateway-123') => {
+  keys += 1;
+  const request = { amountMinor: 1_000, currency: 'AED', reservationId: 'reservation-1' };
+  return ports.gateway(gatewayId).charge({ key: `key-${keys}`, gatewayId, reference, ...request }, never);
+};
+const payOut = (ports: OpenPorts, account: string, key: string) =>
+  ports.payouts(account).payOut({ key, account, amountMinor: 700, currency: 'AED' }, never);
+const unknown = expect.objectContaining({ code: 'GATEWAY_UNKNOWN' });
+
+describe('the payment ports', () => {
+  it('know Stripe only when it is on, and any other gateway only as the sandbox', () => {
+    const sandbox = open();
+    expect(() => sandbox.gateway('stripe')).toThrow(unknown);
+    expect(sandbox.payouts('acct_1')).toBe(sandbox.gateway('any'));
+    const stripe = open({ gateways: ['stripe'], stripe: STRIPE });
+    expect(() => stripe.gateway('gateway-123')).toThrow(unknown);
+    expect(() => stripe.payouts('acct-1')).toThrow(unknown);
+    expect(stripe.payouts('acct_1')).toBe(stripe.gateway('stripe'));
+    const both = open({ gateways: ['sandbox', 'stripe'], stripe: STRIPE });
+    expect(both.payouts('acct_1')).toBe(both.gateway('stripe'));
+    expect(both.payouts('acct-1')).toBe(both.gateway('gateway-123'));
+  });
+
+  it('verify webhooks when there is a secret', () => {
+    expect(open({ gateways: ['stripe'], stripe: STRIPE }).verifyWebhook).toBeNull();
+    const stripe = { ...STRIPE, webhookSecrets: ['whsec_0123456789abcdef'] };
+    const { verifyWebhook } = open({ gateways: ['stripe'], stripe });
+    expect(() => verifyWebhook?.(Buffer.from('{}'), 'x')).toThrow(RoomyError);
+  });
+
+  it('tell the bank’s record of payouts, which takes no payments', async () => {
+    const ports = open();
+    await payOut(ports, 'acct-1', 'key-b');
+    await payOut(ports, 'acct-2', 'key-a');
+    const movements = await ports.gateway('bank').movements('bank', new Date(0), new Date(8.64e15), 1);
+    expect(movements).toMatchObject([{ kind: 'PAYOUT', amountMinor: 700 }]);
+    await expect(charge(ports, 'ref-1', 'bank')).rejects.toMatchObject({ code: 'GATEWAY_UNKNOWN' });
+  });
+
+  it('stop asking a reference that is down, and go on with all others', async () => {
+    const ports = open();
+    for (let n = 0; n < 5; n += 1)
+      await expect(charge(ports, 'ref-down-1')).rejects.not.toBeInstanceOf(CircuitOpenError);
+    await expect(charge(ports, 'ref-down-1')).rejects.toBeInstanceOf(CircuitOpenError);
+    for (let n = 0; n < 6; n += 1) await expect(charge(ports, 'ref-declined')).rejects.toMatchObject({ status: 402 });
+    expect(await charge(ports, 'ref-1')).toMatchObject({ feeMinor: 29 });
+    for (let n = 0; n < 5; n += 1) await expect(payOut(ports, 'acct-down', 'key-d')).rejects.toThrow();
+    expect(await payOut(ports, 'acct-1', 'key-c')).toMatchObject({ done: true });
+    const states = [...ports.circuits()].filter(([, state]) => state === 'open').map(([name]) => name);
+    expect(states).toEqual(['gateway-123/ref-down-1', 'bank/acct-down']);
+  });
+
+  it('keep the sandbox’s record when they are opened anew', async () => {
+    const first = open();
+    const made = await charge(first, 'ref-1');
+    await first.close();
+    opened.length = 0;
+    const movements = await open().gateway('gateway-123').movements('gateway-123', new Date(0), new Date(8.64e15), 9);
+    expect(movements).toMatchObject([{ providerId: made.providerId }]);
+  });
+});

@@ -1,0 +1,169 @@
+import type { SQLInputValue } from 'node:sqlite';
+import { z } from 'zod';
+import type { Clock } from '../../kernel/clock.ts';
+
+/** What the sandbox provider knows: every request, every effect, and which keys are settled. */
+export const SCHEMA_VERSION = 1;
+export const SCHEMA = `
+CREATE TABLE request (
+  idem_key TEXT PRIMARY KEY, body TEXT NOT NULL, calls INTEGER NOT NULL, first_at INTEGER NOT NULL, last_at INTEGER NOT NULL,
+  refusal TEXT                                            -- the final answer, if it was a no
+) WITHOUT ROWID;
+CREATE TABLE effect (
+  n INTEGER PRIMARY KEY, idem_key TEXT NOT NULL UNIQUE, kind TEXT NOT NULL CHECK (kind IN ('CHARGE','REFUND','VOID','PAYOUT')),
+  gateway_id TEXT NOT NULL, reference TEXT NOT NULL, provider_id TEXT NOT NULL UNIQUE, charge_id TEXT,
+  amount INTEGER NOT NULL CHECK ((amount > 0) = (kind = 'CHARGE')), fee INTEGER NOT NULL, currency TEXT NOT NULL, at INTEGER NOT NULL,
+  CHECK ((charge_id IS NULL) = (kind IN ('CHARGE','PAYOUT')))
+);
+CREATE INDEX effect_by_reference ON effect (gateway_id, reference) WHERE kind = 'CHARGE';
+CREATE INDEX effect_by_charge ON effect (charge_id) WHERE charge_id IS NOT NULL;
+CREATE INDEX effect_by_time ON effect (gateway_id, at);
+CREATE TRIGGER effect_kept BEFORE UPDATE ON effect BEGIN SELECT RAISE(ABORT, 'effects are only added'); END;
+CREATE TRIGGER effect_held BEFORE DELETE ON effect BEGIN SELECT RAISE(ABORT, 'effects are only added'); END;
+CREATE TABLE reference_call (gateway_id TEXT, reference TEXT, calls INTEGER NOT NULL, PRIMARY KEY (gateway_id, reference)) WITHOUT ROWID;
+CREATE TABLE settled (idem_key TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE later (idem_key TEXT PRIMARY KEY, effect TEXT NOT NULL, due_at INTEGER NOT NULL) WITHOUT ROWID;
+`;
+
+const Effect = z.object({
+  /** The idempotency key: one effect each. */
+  key: z.string(),
+  kind: z.enum(['CHARGE', 'REFUND', 'VOID', 'PAYOUT']),
+  gatewayId: z.string(),
+  reference: z.string(),
+  providerId: z.string(),
+  /** Of the charge that a refund or void is of. */
+  chargeId: z.string().nullable(),
+  /** Signed: a charge is above zero, all else below. */
+  amountMinor: z.int(),
+  feeMinor: z.int(),
+  currency: z.string(),
+});
+export type Effect = Readonly<z.output<typeof Effect>>;
+export interface RecordedEffect extends Effect {
+  readonly at: Date;
+}
+export interface RecordedRequest {
+  /** Of the first of its calls. */
+  readonly at: Date;
+  readonly calls: number;
+  readonly refusal: string | null;
+}
+
+type Row = Readonly<Record<string, unknown>>;
+/** A prepared statement. */
+export type Query = (...values: SQLInputValue[]) => readonly Row[];
+
+/** Within one transaction. */
+export interface SandboxRecord {
+  /** Remembers a call; null when the key was used with another body. */
+  request(key: string, body: string): RecordedRequest | null;
+  /** The final answer to a key, for whoever repeats it. */
+  refuse(key: string, reason: string): void;
+  /** Counts a call about a reference; the first is 1. */
+  countCall(gatewayId: string, reference: string): number;
+  effectOf(key: string): RecordedEffect | null;
+  /** The charge that holds a reference: not voided. */
+  chargeOf(gatewayId: string, reference: string): RecordedEffect | null;
+  /** What is left of a charge after its refunds and void. */
+  leftOf(charge: Effect): { readonly amountMinor: number; readonly feeMinor: number };
+  isSettled(key: string): boolean;
+  /** From now on nothing can come of this key. */
+  settle(key: string): void;
+  act(effect: Effect): RecordedEffect;
+  /** Takes effect at `dueAt`, unless its key was acted on or settled before. */
+  actLater(effect: Effect, dueAt: Date): void;
+  actOnDue(): void;
+  /** Oldest first. */
+  effectsOf(gatewayId: string, from: Date, to: Date, limit: number): readonly RecordedEffect[];
+}
+
+export function createRecord(query: (text: string) => Query, clock: Clock): SandboxRecord {
+  const sql = statements(query);
+  const nowMs = (): number => clock.now().getTime();
+  const record: SandboxRecord = {
+    request(key, body) {
+      const at = nowMs();
+      const [row] = sql.request(key, body, at, at);
+      if (!row || row['body'] !== body) return null;
+      const refusal = row['refusal'];
+      return {
+        at: new Date(Number(row['first_at'])),
+        calls: Number(row['calls']),
+        refusal: refusal === null ? null : String(refusal),
+      };
+    },
+    refuse: (key, reason) => void sql.refuse(reason, key),
+    countCall: (gatewayId, reference) => Number(sql.countCall(gatewayId, reference)[0]?.['calls']),
+    effectOf: (key) => oneOf(sql.byKey(key)),
+    chargeOf: (gatewayId, reference) => oneOf(sql.charge(gatewayId, reference)),
+    leftOf({ providerId, amountMinor, feeMinor }) {
+      const [gone] = sql.gone(providerId);
+      return { amountMinor: amountMinor + Number(gone?.['amount']), feeMinor: feeMinor + Number(gone?.['fee']) };
+    },
+    isSettled: (key) => sql.isSettled(key).length > 0,
+    settle(key) {
+      sql.settle(key);
+      sql.forget(key);
+    },
+    act(effect) {
+      const at = nowMs();
+      const { key, kind, gatewayId, reference, providerId, chargeId, amountMinor, feeMinor, currency } = effect;
+      sql.act(key, kind, gatewayId, reference, providerId, chargeId, amountMinor, feeMinor, currency, at);
+      sql.forget(key);
+      return { ...effect, at: new Date(at) };
+    },
+    actLater: (effect, dueAt) => void sql.actLater(effect.key, JSON.stringify(effect), dueAt.getTime()),
+    actOnDue() {
+      for (const row of sql.due(nowMs())) {
+        const effect = Effect.parse(JSON.parse(String(row['effect'])));
+        // Another key may have taken the reference meanwhile: nobody can be charged twice for it.
+        if (record.chargeOf(effect.gatewayId, effect.reference) === null) record.act(effect);
+        else sql.forget(effect.key);
+      }
+    },
+    effectsOf: (gatewayId, from, to, limit) =>
+      sql.inTime(gatewayId, from.getTime(), to.getTime(), limit).map(effectFrom),
+  };
+  return record;
+}
+
+const statements = (query: (text: string) => Query) => ({
+  request: query(`INSERT INTO request (idem_key, body, calls, first_at, last_at) VALUES (?, ?, 1, ?, ?)
+    ON CONFLICT (idem_key) DO UPDATE SET calls = calls + 1, last_at = excluded.last_at
+    RETURNING body, calls, first_at, refusal`),
+  refuse: query('UPDATE request SET refusal = ? WHERE idem_key = ?'),
+  countCall: query(`INSERT INTO reference_call (gateway_id, reference, calls) VALUES (?, ?, 1)
+    ON CONFLICT (gateway_id, reference) DO UPDATE SET calls = calls + 1 RETURNING calls`),
+  byKey: query('SELECT * FROM effect WHERE idem_key = ?'),
+  charge: query(`SELECT * FROM effect e WHERE kind = 'CHARGE' AND gateway_id = ? AND reference = ?
+    AND NOT EXISTS (SELECT 1 FROM effect v WHERE v.charge_id = e.provider_id AND v.kind = 'VOID') ORDER BY n DESC LIMIT 1`),
+  gone: query(
+    'SELECT coalesce(sum(amount), 0) AS amount, coalesce(sum(fee), 0) AS fee FROM effect WHERE charge_id = ?',
+  ),
+  isSettled: query('SELECT 1 FROM settled WHERE idem_key = ?'),
+  settle: query('INSERT OR IGNORE INTO settled (idem_key) VALUES (?)'),
+  act: query(`INSERT INTO effect (idem_key, kind, gateway_id, reference, provider_id, charge_id, amount, fee, currency, at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
+  actLater: query('INSERT OR IGNORE INTO later (idem_key, effect, due_at) VALUES (?, ?, ?)'),
+  forget: query('DELETE FROM later WHERE idem_key = ?'),
+  due: query('SELECT effect FROM later WHERE due_at <= ? ORDER BY due_at, idem_key LIMIT 100'),
+  inTime: query('SELECT * FROM effect WHERE gateway_id = ? AND at >= ? AND at < ? ORDER BY at, n LIMIT ?'),
+});
+
+const oneOf = ([row]: readonly Row[]): RecordedEffect | null => (row === undefined ? null : effectFrom(row));
+
+const effectFrom = (row: Row): RecordedEffect => ({
+  ...Effect.parse({
+    key: row['idem_key'],
+    kind: row['kind'],
+    gatewayId: row['gateway_id'],
+    reference: row['reference'],
+    providerId: row['provider_id'],
+    chargeId: row['charge_id'],
+    amountMinor: row['amount'],
+    feeMinor: row['fee'],
+    currency: row['currency'],
+  }),
+  at: new Date(Number(row['at'])),
+});

@@ -1,0 +1,138 @@
+import { createHmac } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { createWebhookVerifier } from './webhook.ts';
+
+const SECRET = 'whsec_0123456789abcdef';
+const OLD_SECRET = 'whsec_fedcba9876543210';
+const NOW = new Date('2026-03-01T12:00:00Z');
+const verify = createWebhookVerifier([SECRET, OLD_SECRET], { now: () => NOW });
+
+interface Signing {
+  readonly secret?: string;
+  readonly ageSeconds?: number;
+}
+/** As Stripe documents it: HMAC-SHA256 of time, dot and body. */
+function sign(body: Buffer, { secret = SECRET, ageSeconds = 0 }: Signing = {}): string {
+  const time = Math.floor(NOW.getTime() / 1000) - ageSeconds;
+  const mac = createHmac('sha256', secret).update(`${time}.`).update(body).digest('hex');
+  return `t=${time},v1=${mac}`;
+}
+const eventOf = (type: string, object: object): Buffer =>
+  Buffer.from(JSON.stringify({ id: 'evt_1', object: 'event', type, data: { object } }));
+const newsOf = (type: string, object: object) => {
+  const body = eventOf(type, object);
+  return verify(body, sign(body)).event;
+};
+
+const INTENT = {
+  object: 'payment_intent',
+  id: 'pi_1',
+  status: 'succeeded',
+  amount: 100_000,
+  amount_received: 100_000,
+  currency: 'aed',
+  metadata: { reservationId: 'reservation-1' },
+  latest_charge: 'ch_1',
+};
+const CHARGE = {
+  object: 'charge',
+  id: 'ch_1',
+  amount_captured: 100_000,
+  amount_refunded: 40_000,
+  disputed: false,
+  currency: 'aed',
+  metadata: {},
+  payment_intent: 'pi_1',
+  balance_transaction: 'txn_1',
+};
+const TRANSFER = {
+  object: 'transfer',
+  id: 'tr_1',
+  amount: 70_000,
+  currency: 'aed',
+  destination: 'acct_1',
+  reversed: true,
+  metadata: {},
+};
+
+describe('the signature of a webhook', () => {
+  const body = eventOf('payment_intent.succeeded', INTENT);
+
+  it('may be made with any of the secrets, and be repeated', () => {
+    for (const secret of [SECRET, OLD_SECRET, SECRET]) {
+      expect(verify(body, sign(body, { secret }))).toMatchObject({ gatewayId: 'stripe', eventId: 'evt_1' });
+    }
+  });
+
+  it.each([
+    ['another secret', sign(body, { secret: 'whsec_another-secret-123' })],
+    ['another body', sign(Buffer.from('{}'))],
+    ['an old time', sign(body, { ageSeconds: 301 })],
+    ['a changed time', sign(body).replace(/t=\d+/, `t=${Math.floor(NOW.getTime() / 1000) + 1}`)],
+    ['an old scheme', sign(body).replace('v1=', 'v0=')],
+    ['no form', 'x'],
+    ['nothing', ''],
+  ])('is refused: %s', (_name, signature) => {
+    expect(() => verify(body, signature)).toThrow(expect.objectContaining({ code: 'INVALID_SIGNATURE', status: 401 }));
+  });
+
+  it('is accepted up to five minutes later', () => {
+    expect(verify(body, sign(body, { ageSeconds: 300 })).type).toBe('payment_intent.succeeded');
+  });
+
+  it('is of the body byte by byte', () => {
+    const spaced = Buffer.from(`${body.toString()} `);
+    expect(() => verify(spaced, sign(body))).toThrow(expect.objectContaining({ code: 'INVALID_SIGNATURE' }));
+  });
+
+  it.each(['not json', '[]', '{"id":"evt_1"}', '{"id":"evt_1","type":"charge.refunded","data":{"object":{}}}'])(
+    'does not make sense of %j',
+    (text) => {
+      const odd = Buffer.from(text);
+      expect(() => verify(odd, sign(odd))).toThrow(expect.objectContaining({ code: 'MALFORMED_REQUEST' }));
+    },
+  );
+});
+
+describe('the news of a webhook', () => {
+  it('of a payment: what was captured, and for which stay', () => {
+    const paid = { kind: 'charge-succeeded', reservationId: 'reservation-1', amountMinor: 100_000, currency: 'AED' };
+    expect(newsOf('payment_intent.succeeded', INTENT)).toEqual({ ...paid, reference: 'pi_1' });
+    const metadata = { reservationId: 'reservation-1', reference: 'pm_1' };
+    expect(newsOf('payment_intent.succeeded', { ...INTENT, metadata })).toEqual({ ...paid, reference: 'pm_1' });
+  });
+
+  it.each([{}, { reservationId: '' }, { reservationId: '../x' }])(
+    'of a payment that is for no stay: %j',
+    (metadata) => {
+      expect(newsOf('payment_intent.succeeded', { ...INTENT, metadata })).toMatchObject({ reservationId: null });
+    },
+  );
+
+  it('of refunds, and of money that came back', () => {
+    expect(newsOf('charge.refunded', CHARGE)).toEqual({
+      kind: 'charge-refunded',
+      reference: 'pi_1',
+      refundedMinor: 40_000,
+    });
+    const refund = { object: 'refund', id: 're_1', amount: 1, currency: 'aed', status: 'failed', metadata: null };
+    expect(newsOf('refund.failed', { ...refund, failure_reason: 'lost_or_stolen_card' })).toEqual({
+      kind: 'refund-failed',
+      providerId: 're_1',
+      reason: 'LOST_OR_STOLEN_CARD',
+    });
+    expect(newsOf('refund.failed', refund)).toMatchObject({ reason: 'REFUND_FAILED' });
+    const failed = { kind: 'payout-failed', providerId: 'tr_1', reason: 'TRANSFER_REVERSED' };
+    expect(newsOf('transfer.reversed', TRANSFER)).toEqual(failed);
+    expect(newsOf('transfer.reversed', { ...TRANSFER, reversed: false })).toEqual({ kind: 'ignored' });
+    expect(newsOf('payout.failed', { id: 'po_1', failure_code: 'account_closed' })).toEqual({
+      kind: 'payout-failed',
+      providerId: 'po_1',
+      reason: 'ACCOUNT_CLOSED',
+    });
+  });
+
+  it('of anything else is none', () => {
+    expect(newsOf('customer.created', { object: 'customer' })).toEqual({ kind: 'ignored' });
+  });
+});

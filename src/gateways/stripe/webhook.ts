@@ -1,0 +1,108 @@
+import Stripe from 'stripe';
+import { z } from 'zod';
+import type { Clock } from '../../kernel/clock.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { ID_PATTERN } from '../../kernel/ids.ts';
+import { upperSnake } from './errors.ts';
+import { Intent, Refund, StripeCharge, Transfer } from './replies.ts';
+import { fromStripe } from './units.ts';
+
+/** What Stripe tells us unasked, as far as we act on it. */
+export type StripeNews =
+  | {
+      readonly kind: 'charge-succeeded';
+      readonly reference: string;
+      /** Null: the payment is not one for a stay. */
+      readonly reservationId: string | null;
+      readonly amountMinor: number;
+      readonly currency: string;
+    }
+  | { readonly kind: 'charge-refunded'; readonly reference: string; readonly refundedMinor: number }
+  | { readonly kind: 'refund-failed'; readonly providerId: string; readonly reason: string }
+  | { readonly kind: 'payout-failed'; readonly providerId: string; readonly reason: string }
+  | { readonly kind: 'ignored' };
+export interface StripeEvent {
+  readonly gatewayId: 'stripe';
+  /** A repeat has the same. */
+  readonly eventId: string;
+  readonly type: string;
+  readonly event: StripeNews;
+}
+/** Of the body as it came, byte by byte. Throws `INVALID_SIGNATURE`, and `MALFORMED_REQUEST` for a body that Stripe would not send. */
+export type VerifyWebhook = (rawBody: Buffer, signature: string) => StripeEvent;
+
+/** Against replays; an event within it counts once by its id. */
+const TOLERANCE_SECONDS = 300;
+
+const Envelope = z.object({
+  id: z.string().startsWith('evt_').max(255),
+  type: z.string().max(100),
+  data: z.object({ object: z.unknown() }),
+});
+const FailedPayout = z.object({ id: z.string().min(1), failure_code: z.string().nullish() });
+
+/** During a change of the secret there are two. */
+export function createWebhookVerifier(secrets: readonly string[], clock: Clock): VerifyWebhook {
+  return (rawBody, signature) => {
+    if (!secrets.some((secret) => isSigned(rawBody, signature, secret, clock))) {
+      throw new RoomyError('INVALID_SIGNATURE');
+    }
+    try {
+      const { id, type, data } = Envelope.parse(JSON.parse(rawBody.toString('utf8')));
+      return { gatewayId: 'stripe', eventId: id, type, event: newsOf(type, data.object) };
+    } catch (cause) {
+      throw new RoomyError('MALFORMED_REQUEST', { cause });
+    }
+  };
+}
+
+function isSigned(rawBody: Buffer, signature: string, secret: string, clock: Clock): boolean {
+  const now = clock.now().getTime();
+  try {
+    Stripe.webhooks.constructEvent(rawBody, signature, secret, TOLERANCE_SECONDS, undefined, now);
+    return true;
+  } catch (error) {
+    if (error instanceof Stripe.errors.StripeSignatureVerificationError) return false;
+    // Signed, and yet no JSON: for the caller to say.
+    if (error instanceof SyntaxError) return true;
+    throw error;
+  }
+}
+
+function newsOf(type: string, object: unknown): StripeNews {
+  switch (type) {
+    case 'payment_intent.succeeded': {
+      const { id, amount_received: amount, currency, metadata } = Intent.parse(object);
+      const stay = metadata['reservationId'] ?? '';
+      const reservationId = ID_PATTERN.test(stay) ? stay : null;
+      const reference = metadata['reference'] ?? id;
+      return { kind: 'charge-succeeded', reference, reservationId, amountMinor: minor(amount, currency), currency };
+    }
+    case 'charge.refunded': {
+      const { id, amount_refunded: amount, currency, metadata, payment_intent: intent } = StripeCharge.parse(object);
+      const reference = metadata['reference'] ?? intent ?? id;
+      return { kind: 'charge-refunded', reference, refundedMinor: minor(amount, currency) };
+    }
+    case 'refund.failed': {
+      const { id, failure_reason: reason } = Refund.parse(object);
+      return { kind: 'refund-failed', providerId: id, reason: upperSnake(reason ?? 'refund_failed') };
+    }
+    case 'transfer.reversed': {
+      const { id, reversed } = Transfer.parse(object);
+      // A part of it that came back is for the reconciliation: the payout as such stands.
+      return reversed ? { kind: 'payout-failed', providerId: id, reason: 'TRANSFER_REVERSED' } : { kind: 'ignored' };
+    }
+    case 'payout.failed': {
+      const { id, failure_code: reason } = FailedPayout.parse(object);
+      return { kind: 'payout-failed', providerId: id, reason: upperSnake(reason ?? 'payout_failed') };
+    }
+    default:
+      return { kind: 'ignored' };
+  }
+}
+
+function minor(amount: number, currency: string): number {
+  const amountMinor = fromStripe(amount, currency);
+  if (amountMinor === null) throw new RangeError(`${currency} ${amount} is no whole amount`);
+  return amountMinor;
+}

@@ -1,0 +1,161 @@
+import { createRoute } from '@hono/zod-openapi';
+import type { z } from 'zod';
+import {
+  assertCancellable,
+  type CancellableStay,
+  type CancellationOrder,
+  decideRefund,
+  quoteSchedule,
+  type RefundDecision,
+} from '../../domain/finance/cancellation.ts';
+import { receiptsOf } from '../../domain/finance/distribution.ts';
+import { openTasksOf } from '../../domain/tasks/cancel-tasks.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { toMajor } from '../../kernel/money.ts';
+import { cancelReservation } from '../../sagas/index.ts';
+import { found } from '../answers.ts';
+import { type AnyContext, callerOf, type Services } from '../context.ts';
+import { assertOwnStay } from '../own-stay.ts';
+import type { Register } from '../route.ts';
+import { IdParam } from '../schemas/common.ts';
+import { answer, bodyRefusals, jsonOf, one, refusals, StartHeaders } from '../schemas/envelope.ts';
+import {
+  CANCEL_EXAMPLE,
+  CancelBody,
+  CancellationQuote,
+  CancelledReservation,
+  CancelQuery,
+} from '../schemas/payments.ts';
+import { ACCEPTED_EXAMPLE, Accepted } from '../schemas/sagas.ts';
+import { startSaga } from '../start-saga.ts';
+
+const PATH = '/api/production/reservations/{id}';
+const tags = ['Reservations'];
+
+const cancel = createRoute({
+  method: 'post',
+  path: `${PATH}/cancel`,
+  tags,
+  summary: 'Cancel a reservation and refund by its policy: saga cancelReservation',
+  request: {
+    params: IdParam,
+    query: CancelQuery,
+    headers: StartHeaders,
+    body: jsonOf(CancelBody, CANCEL_EXAMPLE, false),
+  },
+  responses: {
+    200: answer('Cancelled, or with `dryRun` what would happen', one(CancelledReservation)),
+    202: answer('Accepted; follow Location', one(Accepted), ACCEPTED_EXAMPLE),
+    ...bodyRefusals(
+      'RESERVATION_NOT_FOUND',
+      'RESERVATION_IN_HOUSE',
+      'INVALID_STATE_TRANSITION',
+      'SAGA_IN_PROGRESS',
+      'CARD_DATA_FORBIDDEN',
+      'INVALID_IDEMPOTENCY_KEY',
+      'IDEMPOTENCY_KEY_REUSED',
+      'IDEMPOTENCY_IN_PROGRESS',
+    ),
+  },
+});
+const quote = createRoute({
+  method: 'get',
+  path: `${PATH}/cancellation-quote`,
+  tags,
+  summary: 'What a cancellation would give back now, and until when',
+  request: { params: IdParam },
+  responses: {
+    200: answer('The quote', one(CancellationQuote)),
+    ...refusals('VALIDATION_FAILED', 'RESERVATION_NOT_FOUND', 'RESERVATION_IN_HOUSE', 'INVALID_STATE_TRANSITION'),
+  },
+});
+
+export function registerCancellations(register: Register, services: Services): void {
+  const { db, clock } = services;
+  register(cancel, async (c) => {
+    const { id } = c.req.valid('param');
+    const body = c.req.valid('json');
+    await assertOwnStay(c, db, id);
+    const order = orderOf(c, body);
+    if (c.req.valid('query').dryRun === true) return found(c, await rehearse(services, id, order));
+    const { cancelledBy, notes, reason } = body;
+    const input = { reservationId: id, reason: reason ?? null, ...order };
+    return startSaga(c, services, cancelReservation, { subjectId: id, input, onBehalfOf: cancelledBy, notes, body });
+  });
+  register(quote, async (c) => {
+    const { id } = c.req.valid('param');
+    await assertOwnStay(c, db, id);
+    const now = clock.now();
+    const stay = await assertCancellable(db, id, now);
+    const major = (amountMinor: number) => toMajor({ amountMinor, currency: stay.currency });
+    const { capturedMinor, excessMinor, refundedMinor } = await receiptsOf(db, id);
+    const schedule = await quoteSchedule(db, stay, now);
+    return found(c, {
+      reservationId: id,
+      status: stay.status,
+      requestedAt: now.toISOString(),
+      timeZone: stay.timeZone,
+      paid: major(capturedMinor + excessMinor - refundedMinor),
+      currency: stay.currency,
+      today: refundView(stay, await decideRefund(db, stay, { initiator: 'GUEST', percentOverride: null }, now)),
+      schedule: schedule.map(({ percent, amountMinor, until }) => ({
+        percent,
+        amount: major(amountMinor + excessMinor),
+        until: until?.toISOString() ?? null,
+      })),
+    });
+  });
+}
+
+/** Only the agency says that it is the agency, and only who answers for the money sets the policy aside (domain.md 4). */
+function orderOf(c: AnyContext, body: z.output<typeof CancelBody>): CancellationOrder {
+  const caller = callerOf(c);
+  const role = caller.kind === 'person' ? caller.role : null;
+  const initiator = body.initiator ?? 'GUEST';
+  if (role === 'GUEST' && initiator !== 'GUEST') throw new RoomyError('FORBIDDEN', { details: { field: 'initiator' } });
+  if (body.refundPercentOverride !== undefined && role !== 'ADMIN' && role !== 'FINANCE') {
+    throw new RoomyError('FORBIDDEN', { details: { field: 'refundPercentOverride', permission: 'refunds:override' } });
+  }
+  return { initiator, percentOverride: body.refundPercentOverride ?? null };
+}
+
+const refundView = (stay: CancellableStay, refund: RefundDecision) => ({
+  percent: refund.percent,
+  amount: toMajor({ amountMinor: refund.amountMinor + refund.excessMinor, currency: stay.currency }),
+  currency: stay.currency,
+  rule: refund.rule,
+  daysBeforeCheckIn: refund.daysBeforeCheckIn,
+});
+
+/** What the saga would do, by the same rules; nothing is written (features WEB-9). */
+async function rehearse({ db, clock }: Services, id: string, order: CancellationOrder) {
+  const now = clock.now();
+  const stay = await assertCancellable(db, id, now);
+  const refund = await decideRefund(db, stay, order, now);
+  const tasks = await openTasksOf(db, id);
+  const open = tasks.filter((task) => task.status !== 'IN_PROGRESS');
+  const inProgress = tasks.filter((task) => task.status === 'IN_PROGRESS').map((task) => task.id);
+  return {
+    dryRun: true,
+    reservation: { id, status: stay.status },
+    refund: refundView(stay, refund),
+    tasks: open.map((task) => ({ id: task.id, status: task.status })),
+    tasksInProgress: inProgress,
+    warnings: inProgress.length > 0 ? ['TASKS_IN_PROGRESS'] : [],
+    plan: cancelReservation.steps.map((step) => ({
+      step: step.name,
+      effect: effectOf(step.name, refund, open.length),
+    })),
+  };
+}
+
+function effectOf(step: string, refund: RefundDecision, openTasks: number): string {
+  if (step === 'cancelRelatedTasks') return `${openTasks} tasks would be cancelled`;
+  if (step === 'createRefundTransaction') {
+    return refund.amountMinor + refund.excessMinor === 0
+      ? 'nothing to refund'
+      : `${refund.percent} % would be refunded`;
+  }
+  if (step === 'updateReservationStatus') return 'the reservation would be CANCELLED and its dates free';
+  return step.startsWith('send') ? 'guest, owner and assigned staff would be told' : 'checked';
+}

@@ -1,0 +1,154 @@
+import { createRoute } from '@hono/zod-openapi';
+import { assessPayment } from '../../domain/finance/fraud.ts';
+import { findPayment, type PaymentOrder } from '../../domain/finance/payable.ts';
+import { parsePayment } from '../../domain/finance/payment-amount.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { processOwnerPayout, processPayment } from '../../sagas/index.ts';
+import { type AnyContext, callerOf, type Services } from '../context.ts';
+import { assertOwnStay } from '../own-stay.ts';
+import type { Register } from '../route.ts';
+import { IdParam } from '../schemas/common.ts';
+import { answer, bodyRefusals, jsonOf, one, StartHeaders } from '../schemas/envelope.ts';
+import {
+  PAYMENT_EXAMPLE,
+  PaymentBody,
+  PayoutBody,
+  PROCESSED_EXAMPLE,
+  ProcessedPayment,
+  ProcessedPayout,
+} from '../schemas/payments.ts';
+import { ACCEPTED_EXAMPLE, Accepted } from '../schemas/sagas.ts';
+import { answerOfSaga, startSaga } from '../start-saga.ts';
+
+const API = '/api/production';
+const SAGA_REFUSALS = [
+  'SAGA_IN_PROGRESS',
+  'CARD_DATA_FORBIDDEN',
+  'INVALID_IDEMPOTENCY_KEY',
+  'IDEMPOTENCY_KEY_REUSED',
+  'IDEMPOTENCY_IN_PROGRESS',
+  'GATEWAY_UNAVAILABLE',
+] as const;
+
+const pay = createRoute({
+  method: 'post',
+  path: `${API}/reservations/{id}/payment`,
+  tags: ['Reservations'],
+  summary: 'Take a payment for a reservation: saga processPayment',
+  request: { params: IdParam, headers: StartHeaders, body: jsonOf(PaymentBody, PAYMENT_EXAMPLE) },
+  responses: {
+    200: answer('Paid', one(ProcessedPayment), PROCESSED_EXAMPLE),
+    202: answer('Accepted; follow Location', one(Accepted), ACCEPTED_EXAMPLE),
+    ...bodyRefusals(
+      'PAYMENT_DECLINED',
+      'PAYMENT_BLOCKED',
+      'RESERVATION_NOT_FOUND',
+      'PAYMENT_NOT_VERIFIED',
+      'GATEWAY_REFERENCE_REUSED',
+      'ALREADY_PAID',
+      'RESERVATION_NOT_PAYABLE',
+      'AMOUNT_INVALID',
+      'AMOUNT_NOT_POSITIVE',
+      'AMOUNT_PRECISION',
+      'AMOUNT_TOO_LARGE',
+      'CURRENCY_INVALID',
+      'CURRENCY_MISMATCH',
+      'PAYMENT_EXCEEDS_BALANCE',
+      'GATEWAY_UNKNOWN',
+      ...SAGA_REFUSALS,
+    ),
+  },
+});
+const payOut = createRoute({
+  method: 'post',
+  path: `${API}/transactions/{id}/payout`,
+  tags: ['Transactions'],
+  summary: 'Pay an owner out now: saga processOwnerPayout',
+  request: { params: IdParam, headers: StartHeaders, body: jsonOf(PayoutBody, {}, false) },
+  responses: {
+    200: answer('Paid out', one(ProcessedPayout)),
+    202: answer('Accepted; follow Location', one(Accepted), ACCEPTED_EXAMPLE),
+    ...bodyRefusals(
+      'NOT_FOUND',
+      'NOT_A_PAYOUT',
+      'ALREADY_PAID',
+      'PAYOUT_NOT_PAYABLE',
+      'PAYOUT_BEFORE_SCHEDULE',
+      'PAYOUT_EXCEEDS_BALANCE',
+      'PAYOUT_REFUSED',
+      ...SAGA_REFUSALS,
+    ),
+  },
+});
+
+export function registerPayments(register: Register, services: Services): void {
+  register(pay, async (c) => {
+    const { id } = c.req.valid('param');
+    const body = c.req.valid('json');
+    await assertOwnStay(c, services.db, id);
+    const { amountMinor, currency } = parsePayment(body.amount, body.currency);
+    // An unknown gateway is the caller's mistake, told before anything begins.
+    services.ports.gateway(body.gatewayId);
+    const order = {
+      reservationId: id,
+      amountMinor,
+      currency,
+      gatewayId: body.gatewayId,
+      gatewayReference: body.gatewayReference,
+      captured: false,
+    };
+    const earlier = await replayOf(c, services, order);
+    if (earlier) return earlier;
+    const input = {
+      ...order,
+      paymentMethod: body.paymentMethod ?? null,
+      review: await reviewOf(c, services, order),
+    };
+    const { processedBy, notes } = body;
+    return startSaga(c, services, processPayment, { subjectId: id, input, onBehalfOf: processedBy, notes, body });
+  });
+  register(payOut, (c) => {
+    const { id } = c.req.valid('param');
+    const body = c.req.valid('json');
+    const { netting = false, strict = false } = body;
+    return startSaga(c, services, processOwnerPayout, {
+      subjectId: id,
+      input: { payoutId: id, also: [], netting, strict },
+      onBehalfOf: body.releasedBy,
+      notes: body.notes,
+      body,
+    });
+  });
+}
+
+/**
+ * Without a key of its own, a payment is known by its gateway's reference: the same again gets the first one's answer,
+ * another amount under it is refused (domain.md 7).
+ */
+async function replayOf(c: AnyContext, services: Services, order: PaymentOrder): Promise<Response | null> {
+  if (c.req.header('idempotency-key') !== undefined) return null;
+  const known = await findPayment(services.db, order);
+  if (!known) return null;
+  const same =
+    known.reservation_id === order.reservationId &&
+    known.amount_minor === order.amountMinor &&
+    known.currency === order.currency;
+  if (!same) {
+    const { gatewayId, gatewayReference } = order;
+    throw new RoomyError('GATEWAY_REFERENCE_REUSED', { details: { gatewayId, gatewayReference } });
+  }
+  return answerOfSaga(c, services, known.saga_id);
+}
+
+/** What the fraud rules say now, frozen for the saga. Throws `PAYMENT_BLOCKED`. */
+async function reviewOf(c: AnyContext, services: Services, order: PaymentOrder) {
+  const { score, verdict, signals } = await assessPayment(services.db, {
+    reservationId: order.reservationId,
+    amountMinor: order.amountMinor,
+    currency: order.currency,
+    requestedBy: callerOf(c).principal,
+    at: services.clock.now(),
+  });
+  if (verdict === 'BLOCK') throw new RoomyError('PAYMENT_BLOCKED', { details: { score, signals } });
+  return verdict === 'REVIEW' ? { score, signals: [...signals] } : null;
+}

@@ -1,0 +1,174 @@
+import { createRoute } from '@hono/zod-openapi';
+import {
+  getReconciliation,
+  listReconciliations,
+  type Reconciled as ReconciledView,
+  type ReconciliationLineView,
+  reconcile,
+  reconcileWithGateway,
+  reconciliationLines,
+} from '../../domain/finance/reconciliation.ts';
+import { csvLine, readSettlementFile } from '../../domain/finance/settlement-file.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { found, page } from '../answers.ts';
+import { type AnyContext, callerOf, type Services } from '../context.ts';
+import { isCsv } from '../middleware/csv-body.ts';
+import type { Register, RouteContext } from '../route.ts';
+import { IdParam } from '../schemas/common.ts';
+import { answer, bodyRefusals, many, one, refusals, StartHeaders } from '../schemas/envelope.ts';
+import {
+  Reconciled,
+  ReconcileQuery,
+  Reconciliation,
+  ReconciliationBody,
+  ReconciliationLineQuery,
+  ReconciliationQuery,
+  ReconciliationWithLines,
+  SettlementCsv,
+} from '../schemas/finance-reads.ts';
+
+const PATH = '/api/production/financial/reconciliations';
+const tags = ['Finance'];
+const example = { gatewayId: 'sandbox', from: '2024-02-01', to: '2024-02-02' };
+
+const start = createRoute({
+  method: 'post',
+  path: PATH,
+  tags,
+  summary: 'Compare the ledger with a gateway’s own record, or with its settlement file',
+  request: {
+    query: ReconcileQuery,
+    headers: StartHeaders.pick({ 'Idempotency-Key': true }),
+    body: {
+      // Which of the two it is, and that it is there, is seen to where the body is read.
+      required: false,
+      content: {
+        'application/json': { schema: ReconciliationBody, example },
+        'text/csv': { schema: SettlementCsv },
+      },
+    },
+  },
+  responses: {
+    200: answer('It had been done before', one(Reconciled)),
+    201: answer('Compared', one(Reconciled)),
+    ...bodyRefusals('GATEWAY_UNKNOWN', 'SETTLEMENT_FILE_INVALID', 'GATEWAY_UNAVAILABLE'),
+  },
+});
+const list = createRoute({
+  method: 'get',
+  path: PATH,
+  tags,
+  summary: 'List reconciliations, newest first',
+  request: { query: ReconciliationQuery },
+  responses: {
+    200: answer('A page of reconciliations', many(Reconciliation)),
+    ...refusals('VALIDATION_FAILED', 'INVALID_CURSOR'),
+  },
+});
+const read = createRoute({
+  method: 'get',
+  path: `${PATH}/{id}`,
+  tags,
+  summary: 'Get a reconciliation with its lines, or its lines as CSV',
+  request: { params: IdParam, query: ReconciliationLineQuery },
+  responses: {
+    200: answer('The reconciliation', one(ReconciliationWithLines)),
+    ...refusals('VALIDATION_FAILED', 'INVALID_CURSOR', 'NOT_FOUND'),
+  },
+});
+
+export function registerReconciliations(register: Register, services: Services): void {
+  const { db } = services;
+  register(start, async (c) => {
+    const done = isCsv(c) ? await withFile(c, services) : await withGateway(c, services);
+    if (!done.replayed) c.header('Location', `${PATH}/${done.id}`);
+    c.header('Content-Type', 'application/json; charset=utf-8');
+    return c.body(JSON.stringify({ success: true, data: done }), done.replayed ? 200 : 201);
+  });
+  register(list, (c) =>
+    page(c, services, 'reconciliations', c.req.valid('query'), (filter, at) => listReconciliations(db, filter, at)),
+  );
+  register(read, async (c) => {
+    const { id } = c.req.valid('param');
+    const { limit, cursor, format, ...filter } = c.req.valid('query');
+    const reconciliation = await getReconciliation(db, id);
+    if (format === 'csv') return csvOf(c, services, id, filter);
+    const name = `reconciliation ${id}`;
+    const after = cursor === undefined ? null : services.cursors.open(name, filter, cursor);
+    const { items, next } = await reconciliationLines(db, id, filter, { after, limit });
+    const nextCursor = next ? services.cursors.seal(name, filter, next) : null;
+    return found(c, { ...reconciliation, lines: items, nextCursor });
+  });
+}
+
+type StartContext = RouteContext<typeof start>;
+
+async function withGateway(c: StartContext, { db, ports }: Services): Promise<ReconciledView> {
+  const parsed = ReconciliationBody.parse(c.req.valid('json'));
+  const { principal } = callerOf(c);
+  // Asked again without a key, it is done again: what was missing may have come.
+  const key = c.req.header('idempotency-key') ?? c.get('requestId');
+  return reconcileWithGateway(db, ports, {
+    gatewayId: parsed.gatewayId,
+    from: new Date(parsed.from),
+    to: new Date(parsed.to),
+    occasion: `asked-${principal}-${parsed.gatewayId}-${key}`,
+    startedBy: principal,
+    requestId: c.get('requestId'),
+  });
+}
+
+async function withFile(c: StartContext, { db, ports }: Services): Promise<ReconciledView> {
+  const { gatewayId, from, to } = c.req.valid('query');
+  if (gatewayId === undefined) throw missing('gatewayId');
+  ports.gateway(gatewayId);
+  const { body } = c.req.raw;
+  if (!body) throw new RoomyError('MALFORMED_REQUEST', { text: 'The body is empty' });
+  const file = await readSettlementFile(body);
+  return reconcile(db, {
+    gatewayId,
+    source: 'CSV',
+    from: from === undefined ? file.from : new Date(from),
+    to: to === undefined ? file.to : new Date(to),
+    movements: file.movements,
+    occasion: `file-${gatewayId}-${file.sha256}`,
+    startedBy: callerOf(c).principal,
+    requestId: c.get('requestId'),
+  });
+}
+
+const missing = (field: string): RoomyError =>
+  new RoomyError('VALIDATION_FAILED', { details: { issues: [{ path: field, message: 'is required with a file' }] } });
+
+const EXPORT_PAGE = 1_000;
+const MAX_EXPORT_PAGES = 101;
+const COLUMNS = [
+  'line',
+  'kind',
+  'reference',
+  'currency',
+  'ledgerAmount',
+  'gatewayAmount',
+  'status',
+  'transactionId',
+] as const satisfies readonly (keyof ReconciliationLineView)[];
+
+async function csvOf(
+  c: AnyContext,
+  { db }: Services,
+  id: string,
+  filter: Parameters<typeof reconciliationLines>[2],
+): Promise<Response> {
+  let text = csvLine(COLUMNS);
+  let after: Parameters<typeof reconciliationLines>[3]['after'] = null;
+  for (let round = 0; round < MAX_EXPORT_PAGES; round += 1) {
+    const { items, next } = await reconciliationLines(db, id, filter, { after, limit: EXPORT_PAGE });
+    text += items.map((item) => csvLine(COLUMNS.map((column) => item[column]))).join('');
+    if (!next) break;
+    after = next;
+  }
+  c.header('Content-Type', 'text/csv; charset=utf-8');
+  c.header('Content-Disposition', `attachment; filename="${id}.csv"`);
+  c.header('X-Content-Type-Options', 'nosniff');
+  return c.body(text, 200);
+}

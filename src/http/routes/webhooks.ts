@@ -1,0 +1,63 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { markProcessed, type ReceivedEvent, receiveEvent } from '../../domain/finance/gateway-events.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { canonicalJson, sha256 } from '../../kernel/json.ts';
+import { processPayment } from '../../sagas/index.ts';
+import { found } from '../answers.ts';
+import { inTransaction, type Services } from '../context.ts';
+import type { Register } from '../route.ts';
+import { answer, one, refusals } from '../schemas/envelope.ts';
+
+const MAX_BYTES = 256 * 1024;
+/** In whose name the gateway's news is booked. */
+const GATEWAY = 'system:gateway';
+
+const stripe = createRoute({
+  method: 'post',
+  path: '/api/production/webhooks/stripe',
+  tags: ['Webhooks'],
+  summary: 'For Stripe: signed events, each counted once',
+  request: { headers: z.object({ 'Stripe-Signature': z.string().optional() }) },
+  responses: {
+    200: answer('Taken note of', one(z.object({ outcome: z.string() }))),
+    ...refusals('INVALID_SIGNATURE', 'MALFORMED_REQUEST', 'PAYLOAD_TOO_LARGE', 'ROUTE_NOT_FOUND'),
+  },
+});
+
+export function registerWebhooks(register: Register, services: Services): void {
+  register(stripe, async (c) => {
+    const { verifyWebhook } = services;
+    if (verifyWebhook === null) throw new RoomyError('ROUTE_NOT_FOUND');
+    if (Number(c.req.header('content-length') ?? 0) > MAX_BYTES) throw new RoomyError('PAYLOAD_TOO_LARGE');
+    const body = Buffer.from(await c.req.raw.arrayBuffer());
+    if (body.length > MAX_BYTES) throw new RoomyError('PAYLOAD_TOO_LARGE');
+    const received = verifyWebhook(body, c.req.header('stripe-signature') ?? '');
+    const outcome = await inTransaction(services, (tx) => receiveEvent(tx, received));
+    if (outcome === 'start-payment') await startPayment(services, received, c.get('requestId'));
+    return found(c, { outcome });
+  });
+}
+
+/** Money that the gateway holds and nobody has booked: never lost, whatever the stay's state (domain.md 7). */
+async function startPayment(services: Services, received: ReceivedEvent, requestId: string): Promise<void> {
+  const { event, gatewayId } = received;
+  if (event.kind !== 'charge-succeeded' || event.reservationId === null) return;
+  const input = {
+    reservationId: event.reservationId,
+    amountMinor: event.amountMinor,
+    currency: event.currency,
+    paymentMethod: null,
+    gatewayId,
+    gatewayReference: event.reference,
+    captured: true,
+    review: null,
+  };
+  await services.orchestrator.accept(processPayment, {
+    subjectId: event.reservationId,
+    input,
+    requester: { sub: GATEWAY, requestId },
+    // A repeated delivery finds the saga that the first one started.
+    idempotency: { key: `${gatewayId}-${received.eventId}`, requestHash: sha256(canonicalJson(input)) },
+  });
+  await markProcessed(services.db, received, 'start-payment');
+}

@@ -1,0 +1,181 @@
+import { z } from '@hono/zod-openapi';
+import { SETTLEMENT_COLUMNS } from '../../domain/finance/settlement-file.ts';
+import { Currency, Id, InstantOrDate, line, pageQuery } from './common.ts';
+
+/** What can be read of the money as a whole, and how it is compared with the gateways' records. */
+
+const major = (description: string) => z.number().openapi({ description: `${description}; major units` });
+const period = { from: InstantOrDate.optional(), to: InstantOrDate.optional() };
+
+export const SummaryQuery = z.strictObject({
+  ...period,
+  asOf: InstantOrDate.optional().openapi({ description: 'Balances at this moment; a date is its first moment in UTC' }),
+  propertyId: Id.optional(),
+  ownerId: Id.optional(),
+  reservationId: Id.optional(),
+  currency: Currency.optional(),
+});
+const ownMoney = {
+  currency: z.string(),
+  ownerShare: major('What owners were given of what guests paid'),
+  ownerDue: major('What owners are owed now; below zero, what they owe'),
+  ownerPaid: major('What was paid out to owners'),
+};
+const OwnerSummary = z.strictObject(ownMoney).openapi('OwnerSummary');
+const CurrencySummary = z
+  .strictObject({
+    ...ownMoney,
+    received: major('Captured from guests'),
+    refunded: major('Sent back to guests'),
+    netReceived: major('received less refunded: owner, agency and referral shares and guest credit'),
+    agencyFee: major('The agency’s share'),
+    referral: z.object({ agents: major('To agents'), retained: major('Kept by the agency, without an agent') }),
+    gatewayFees: major('Kept by gateways, whoever bears it'),
+    guestCredit: major('Owed to guests: refunds on their way and overpayments'),
+    gatewayClearing: major('Held by gateways'),
+    bank: major('Settled into the bank less what was paid out of it'),
+  })
+  .openapi('CurrencySummary');
+export const FinancialSummary = z
+  .object({ currencies: z.array(z.union([CurrencySummary, OwnerSummary])) })
+  .openapi('FinancialSummary');
+export const SUMMARY_EXAMPLE = {
+  success: true,
+  data: {
+    currencies: [
+      {
+        currency: 'AED',
+        received: 1000,
+        refunded: 0,
+        netReceived: 1000,
+        ownerShare: 700,
+        ownerDue: 700,
+        ownerPaid: 0,
+        agencyFee: 250,
+        referral: { agents: 50, retained: 0 },
+        gatewayFees: 29,
+        guestCredit: 0,
+        gatewayClearing: 971,
+        bank: 0,
+      },
+    ],
+  },
+};
+
+export const IntegrityReport = z
+  .object({
+    ok: z.boolean(),
+    at: z.iso.datetime(),
+    checked: z.object({ journals: z.int(), payments: z.int(), transactions: z.int(), stays: z.int() }),
+    inFlight: z.int().openapi({ description: 'Stays with an open saga: some checks leave them for another time' }),
+    differenceCount: z.int().openapi({ description: 'Exact; at most 1000 are named' }),
+    counts: z.record(z.string(), z.int()),
+    differences: z.array(
+      z.object({
+        check: z.string(),
+        ref: z.string().openapi({ description: 'Id of what differs' }),
+        expected: z.string().openapi({ description: 'Amounts in minor units' }),
+        actual: z.string(),
+      }),
+    ),
+  })
+  .openapi('IntegrityReport');
+
+export const OwnerBalance = z
+  .object({
+    ownerId: z.string(),
+    currencies: z.array(
+      z.object({
+        currency: z.string(),
+        balance: major('Owed to the owner; below zero, owed by the owner'),
+        carriedForward: major('What is below zero, and taken off the next payouts'),
+        shares: z.number(),
+        fees: major('Gateway fees that the owner bears'),
+        paid: z.number(),
+        openPayouts: major('Payouts that wait, are under way or have failed'),
+        owedByOwner: major('What is kept back of the open payouts'),
+      }),
+    ),
+  })
+  .openapi('OwnerBalance');
+export const StatementQuery = z.strictObject({ ...period, currency: Currency.optional(), ...pageQuery });
+export const StatementLine = z
+  .object({
+    id: z.string(),
+    at: z.iso.datetime(),
+    kind: z.string(),
+    reverses: z.string().nullable().openapi({ description: 'The kind of journal that is reversed' }),
+    transactionId: z.string().nullable(),
+    reservationId: z.string().nullable(),
+    currency: z.string(),
+    amount: major('In the owner’s favour'),
+    balance: major('What stands after this line'),
+    netted: z.number().nullable().openapi({ description: 'Of a payout: kept back for what the owner owed' }),
+  })
+  .openapi('StatementLine');
+export const StatementTotals = z.array(
+  z.object({ currency: z.string(), opening: z.number(), closing: z.number(), carriedForward: z.number() }),
+);
+
+export const ReconciliationBody = z
+  .strictObject({ gatewayId: Id, from: InstantOrDate, to: InstantOrDate })
+  .refine(({ from, to }) => new Date(from) < new Date(to), { path: ['to'], message: 'must be after from' })
+  .refine(({ from, to }) => Date.parse(to) - Date.parse(from) <= 31 * 24 * 3_600_000, {
+    path: ['to'],
+    message: 'must be within 31 days of from',
+  })
+  .openapi('ReconciliationBody');
+export const SettlementCsv = z.string().openapi({
+  description: `UTF-8 CSV of 5 MiB and 50 000 lines at the most, with a header of ${SETTLEMENT_COLUMNS.join(', ')} in any order.
+type is charge, refund or payout; amount and fee are major units (an empty fee is taken as booked); date is an instant or a date;
+settled is yes or no: what has reached the bank is booked once.`,
+  example: `${SETTLEMENT_COLUMNS.join(',')}\r\ncharge,ref-1,ch-1,1000.00,AED,29.00,2024-02-01,yes\r\n`,
+});
+/** Only with a file. */
+export const ReconcileQuery = z.strictObject({
+  gatewayId: Id.optional(),
+  from: InstantOrDate.optional().openapi({ description: 'Default: the first date of the file' }),
+  to: InstantOrDate.optional(),
+});
+export const ReconciliationQuery = z.strictObject({ gatewayId: Id.optional(), ...pageQuery });
+const LineStatus = z.enum(['MATCHED', 'AMOUNT_MISMATCH', 'MISSING_IN_LEDGER', 'MISSING_AT_GATEWAY']);
+export const ReconciliationLineQuery = z.strictObject({
+  status: LineStatus.optional(),
+  format: z.enum(['json', 'csv']).default('json').openapi({ description: 'csv: every line, safe for spreadsheets' }),
+  ...pageQuery,
+});
+export const Reconciliation = z
+  .object({
+    id: z.string(),
+    gatewayId: z.string(),
+    source: z.enum(['GATEWAY', 'CSV']),
+    from: z.iso.datetime().nullable(),
+    to: z.iso.datetime().nullable(),
+    matched: z.int(),
+    amountMismatch: z.int(),
+    missingInLedger: z.int(),
+    missingAtGateway: z.int(),
+    ok: z.boolean(),
+    startedBy: z.string(),
+    createdAt: z.iso.datetime(),
+  })
+  .openapi('Reconciliation');
+export const Reconciled = Reconciliation.extend({
+  replayed: z.boolean().openapi({ description: 'Done before on the same occasion: this is what came of it then' }),
+  settlementsPosted: z.int(),
+}).openapi('Reconciled');
+export const ReconciliationWithLines = Reconciliation.extend({
+  lines: z.array(
+    z.object({
+      line: z.int(),
+      kind: z.enum(['CHARGE', 'REFUND', 'PAYOUT']),
+      reference: line(400),
+      currency: z.string(),
+      ledgerAmount: z.number().nullable(),
+      gatewayAmount: z.number().nullable(),
+      status: LineStatus,
+      transactionId: z.string().nullable(),
+    }),
+  ),
+  nextCursor: z.string().nullable(),
+}).openapi('ReconciliationWithLines');

@@ -1,0 +1,165 @@
+import { z } from 'zod';
+import {
+  bookFees,
+  bookOwnerShare,
+  type DistributionContext,
+  planDistribution,
+  undoOwnerShare,
+} from '../domain/finance/distribution.ts';
+import { reverseStep } from '../domain/finance/ledger.ts';
+import { assertApproved, assertPayable, type PayableStay, referenceReused } from '../domain/finance/payable.ts';
+import { type BookedPayment, bookPayment, claimPayment, takeBackPayment } from '../domain/finance/payment.ts';
+import { paymentOutcome } from '../domain/finance/payment-outcome.ts';
+import { enqueueInTransaction, enqueueMessages, orderMessages } from '../domain/notifications/enqueue.ts';
+import {
+  paymentConfirmedMessages,
+  paymentFailedMessage,
+  payoutScheduledMessage,
+} from '../domain/notifications/matrix.ts';
+import { derivePaymentStatus, restorePaymentStatus } from '../domain/reservations/payment-status.ts';
+import { required } from '../kernel/errors.ts';
+import { type StepContext, saga } from './orchestrator/definition.ts';
+
+export const ProcessPayment = z.strictObject({
+  reservationId: z.string(),
+  amountMinor: z.int().positive(),
+  currency: z.string(),
+  paymentMethod: z.string().nullable(),
+  gatewayId: z.string(),
+  gatewayReference: z.string(),
+  /** The gateway has captured the money already and told us so. */
+  captured: z.boolean().default(false),
+  /** What the fraud rules found when the request was accepted; null: nothing to decide. */
+  review: z
+    .strictObject({
+      score: z.int(),
+      signals: z.array(
+        z.strictObject({ rule: z.string(), points: z.int(), observed: z.number(), threshold: z.number() }),
+      ),
+    })
+    .nullable()
+    .default(null),
+});
+type Input = z.output<typeof ProcessPayment>;
+
+type Booked = { readonly validatePayment: PayableStay; readonly createGuestPaymentTransaction: BookedPayment };
+const booked = (context: StepContext<Input, Booked>): DistributionContext => ({
+  step: context,
+  stay: context.done.validatePayment,
+  payment: context.done.createGuestPaymentTransaction,
+});
+/** A charge goes out under the key of its step, whoever asks about it later. */
+const chargeOf = (input: Input) => ({
+  gatewayId: input.gatewayId,
+  reference: input.gatewayReference,
+  amountMinor: input.amountMinor,
+  currency: input.currency,
+  reservationId: input.reservationId,
+});
+
+/** Orchestrator.md, workflow 5. A client waits for it, so its retries are quick and few. */
+const RETRY = { attempts: 8, baseMs: 100, maxMs: 1_500 };
+
+export const processPayment = saga('processPayment', ProcessPayment, {
+  version: 1,
+  subjectType: 'reservation',
+  notFound: 'RESERVATION_NOT_FOUND',
+})
+  .read('validatePayment', {
+    parksOn: ['APPROVAL_REQUIRED'],
+    run: async ({ db, input, sagaId, requestedAt, requestedBy }) => {
+      const stay = await assertPayable(db, input, requestedAt, sagaId);
+      await assertApproved(db, sagaId, requestedBy, input.review);
+      return stay;
+    },
+  })
+  .call('createGuestPaymentTransaction', {
+    retry: RETRY,
+    everyday: ['PAYMENT_DECLINED', 'GATEWAY_REFERENCE_REUSED'],
+    whenOpen: 'refuse',
+    prepare: ({ tx, input, done, ...step }) => claimPayment(tx, step, done.validatePayment, input),
+    run: ({ ports, input, key, signal }) => ports.gateway(input.gatewayId).charge({ ...chargeOf(input), key }, signal),
+    book: ({ tx, done, answer, ...step }) => bookPayment(tx, step, done.validatePayment, answer),
+    explain: async ({ input, failure }) =>
+      'constraint' in failure && failure.constraint === 'one_claim' ? referenceReused(input) : undefined,
+    compensate: {
+      run: async ({ ports, input, key, forwardKey, inDoubt, signal }) =>
+        inDoubt
+          ? ports.gateway(input.gatewayId).undoCharge({ ...chargeOf(input), key, chargeKey: forwardKey }, signal)
+          : { outcome: 'nothing' as const },
+      book: async ({ tx, input, done, answer, ...step }) => {
+        const { reversed, code } = await takeBackPayment(tx, step, done.own);
+        const told = [paymentFailedMessage(done.validatePayment, { code, ...input })];
+        const about = { sagaId: step.sagaId, reservationId: input.reservationId };
+        await enqueueInTransaction(tx, step.key, told, about);
+        return { outcome: answer.outcome, reversed };
+      },
+    },
+  })
+  .statement('updateReservationPaymentStatus', {
+    run: derivePaymentStatus,
+    onNoRow: 'STEP_FAILED',
+    compensate: {
+      values: ({ done }) => required(done.own, 'the payment status before'),
+      run: restorePaymentStatus,
+      onNoRow: 'SUPERSEDED',
+    },
+  })
+  .read('calculateIncomeDistribution', {
+    run: ({ db, done, requestedAt }) =>
+      planDistribution(db, done.validatePayment, done.createGuestPaymentTransaction, requestedAt),
+  })
+  .tx('createOwnerPayoutTransaction', {
+    run: ({ tx, ...context }) => bookOwnerShare(tx, booked(context), context.done.calculateIncomeDistribution),
+    compensate: ({ tx, ...context }) =>
+      undoOwnerShare(tx, booked(context), context.done.calculateIncomeDistribution, context.done.own),
+  })
+  .tx('createAgencyFeeTransaction', {
+    run: ({ tx, ...context }) => bookFees(tx, booked(context), context.done.calculateIncomeDistribution),
+    compensate: ({ tx, ...step }) => reverseStep(tx, { ...step, postedBy: step.requestedBy }),
+  })
+  .retriable()
+  .statement('sendPaymentConfirmation', {
+    values: ({ key, input, done }) =>
+      orderMessages(
+        key,
+        paymentConfirmedMessages(done.validatePayment, {
+          amountMinor: done.createGuestPaymentTransaction.amountMinor,
+          currency: input.currency,
+          outstandingMinor: done.createGuestPaymentTransaction.outstandingMinor,
+        }),
+      ),
+    run: enqueueMessages,
+  })
+  .statement('sendPayoutNotification', {
+    values: ({ key, input, done }) => {
+      const { amountMinor, transactionId } = done.createOwnerPayoutTransaction;
+      const { scheduledFor } = done.calculateIncomeDistribution;
+      const { ownerId } = done.validatePayment;
+      const scheduled = { amountMinor, currency: input.currency, scheduledFor };
+      return orderMessages(key, transactionId === null ? [] : [payoutScheduledMessage(ownerId, scheduled)]);
+    },
+    run: enqueueMessages,
+  })
+  .ends(async ({ db, done }) => {
+    const outcome = await paymentOutcome(db, {
+      stay: done.validatePayment,
+      payment: done.createGuestPaymentTransaction,
+      share: done.createOwnerPayoutTransaction,
+      fees: done.createAgencyFeeTransaction,
+      distribution: done.calculateIncomeDistribution,
+    });
+    return {
+      event: 'PAYMENT_PROCESSED',
+      message: 'Payment processed successfully',
+      data: outcome,
+      details: {
+        transactionsCreated: outcome.transactionsCreated,
+        guestPaymentId: done.createGuestPaymentTransaction.guestPaymentId,
+        ...(done.createOwnerPayoutTransaction.transactionId === null
+          ? {}
+          : { ownerPayoutId: done.createOwnerPayoutTransaction.transactionId }),
+        notificationsSent: done.createOwnerPayoutTransaction.transactionId === null ? 1 : 2,
+      },
+    };
+  });

@@ -1,0 +1,77 @@
+import { Worker } from 'bullmq';
+import type { Db } from '../db/client.ts';
+import { alertOldDebts } from '../domain/finance/owner-debts.ts';
+import { type DueBatch, dueBatches } from '../domain/finance/payout-batches.ts';
+import { reconcileNight } from '../domain/finance/reconciliation.ts';
+import type { Ports } from '../domain/ports.ts';
+import { RoomyError } from '../kernel/errors.ts';
+import { newId } from '../kernel/ids.ts';
+import { canonicalJson, sha256 } from '../kernel/json.ts';
+import type { Logger } from '../kernel/log.ts';
+import { FINANCE_QUEUE } from '../queues/names.ts';
+import { processOwnerPayout } from '../sagas/index.ts';
+import type { SagaOrchestrator } from '../sagas/orchestrator/types.ts';
+import type { WorkerOptionsBase } from './options.ts';
+
+export interface FinanceWork {
+  readonly db: Db;
+  readonly ports: Ports;
+  readonly orchestrator: SagaOrchestrator;
+  readonly log: Logger;
+}
+
+/** Owners paid by one wake-up, at the most; the next tick goes on. */
+const MAX_BATCHES = 100;
+/** In whose name the schedule acts. */
+const SCHEDULER = { sub: 'system:payouts', requestId: null };
+
+/** Releases what is due, one bank instruction per owner and currency; what the owner owes is netted (domain.md 8). */
+export async function releaseDuePayouts({ db, orchestrator, log }: FinanceWork): Promise<number> {
+  const batches = await dueBatches(db, MAX_BATCHES);
+  let released = 0;
+  for (const batch of batches) {
+    if (await release(orchestrator, batch)) released += 1;
+  }
+  if (released > 0) log.info({ released }, 'due payouts released');
+  return released;
+}
+
+/** False when somebody was faster: a person who released it, or another worker's sweep. */
+async function release(orchestrator: SagaOrchestrator, { payoutIds: [payoutId, ...also] }: DueBatch): Promise<boolean> {
+  if (payoutId === undefined) return false;
+  const input = { payoutId, also, netting: true, strict: false };
+  try {
+    await orchestrator.accept(processOwnerPayout, {
+      subjectId: payoutId,
+      input,
+      requester: SCHEDULER,
+      idempotency: { key: newId('payout'), requestHash: sha256(canonicalJson(input)) },
+    });
+    return true;
+  } catch (error) {
+    if (error instanceof RoomyError && error.code === 'SAGA_IN_PROGRESS') return false;
+    throw error;
+  }
+}
+
+/** The night's reconciliation of every gateway that was used, and owners who have owed for long; once per night. */
+export async function doNight({ db, ports, log }: FinanceWork, now: Date): Promise<void> {
+  const night = new Date(now.getTime() - DAY_MS).toISOString().slice(0, 10);
+  const done = await reconcileNight(db, ports, night);
+  if (done.length === 0) return;
+  await alertOldDebts(db);
+  log.info({ night, reconciled: done.length }, 'night done');
+}
+const DAY_MS = 24 * 60 * 60_000;
+
+/** Each job is only a wake-up: what is due stands in Postgres. */
+export function createFinanceWorker(work: FinanceWork, now: () => Date, options: WorkerOptionsBase): Worker {
+  const worker = new Worker(
+    FINANCE_QUEUE,
+    async (job) => (job.name === 'night' ? doNight(work, now()) : { released: await releaseDuePayouts(work) }),
+    { ...options, concurrency: 1 },
+  );
+  worker.on('error', (error) => work.log.debug({ queue: FINANCE_QUEUE, err: error }, 'worker'));
+  worker.on('failed', (_job, error) => work.log.error({ err: error }, 'a finance sweep failed'));
+  return worker;
+}

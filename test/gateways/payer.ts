@@ -1,0 +1,20 @@
+import { createPorts } from '../../src/gateways/index.ts';
+import { createLogger } from '../../src/kernel/log.ts';
+
+/** Another process on the same sandbox: charges under the keys that it is given, and prints what came of each. */
+const [sandboxDir = '', ...keys] = process.argv.slice(2);
+const settings = { gateways: ['sandbox' as const], sandboxDir, sandboxFeeBp: 290, stripe: null };
+const ports = createPorts(settings, createLogger('payer', 'silent'));
+for (const key of keys) {
+  const request = {
+    key,
+    gatewayId: 'gateway-123',
+    reference: `ref-of-${key}`,
+    amountMinor: 1_000,
+    currency: 'AED',
+    reservationId: 'reservation-1',
+  };
+  const { providerId } = await ports.gateway('gateway-123').charge(request, AbortSignal.timeout(10_000));
+  console.log(`${key} ${providerId}`);
+}
+await ports.close();

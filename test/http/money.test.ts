@@ -1,0 +1,353 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { prepareStays, seedStay } from '../sagas/confirmation.ts';
+import { expectIntegrity, GATEWAY, netByAccount } from '../sagas/money.ts';
+import { until } from '../setup/engine.ts';
+import { type Answer, type System, startSystem } from '../setup/system.ts';
+
+/** The acceptance of payments, cancellations and payouts, through HTTP, on a real database, queue and sandbox. */
+let system: System;
+beforeAll(async () => {
+  system = await startSystem();
+  await prepareStays(system.bed.db);
+  await system.bed.db.updateTable('owner').set({ payout_account: 'acct-owner' }).execute();
+});
+afterAll(() => system?.close());
+
+let references = 0;
+function newReference(prefix = 'ref'): string {
+  references += 1;
+  return `${prefix}-${references}`;
+}
+const pay = (id: string, body: object = {}, headers: Record<string, string> = {}): Promise<Answer> =>
+  system.call('POST', `/reservations/${id}/payment`, {
+    body: {
+      amount: 1000,
+      currency: 'AED',
+      paymentMethod: 'Credit Card',
+      gatewayId: GATEWAY,
+      gatewayReference: newReference(),
+      ...body,
+    },
+    headers,
+  });
+const newStay = () => seedStay(system.bed.db);
+const confirmed = async (): Promise<string> => {
+  const id = await newStay();
+  expect((await system.call('POST', `/reservations/${id}/confirm`, { body: {} })).status).toBe(200);
+  return id;
+};
+const moneyRows = async (): Promise<readonly number[]> => {
+  const { db } = system.bed;
+  return Promise.all(
+    (['payment', 'transaction', 'ledger_tx', 'ledger_entry', 'saga'] as const).map(async (table) => {
+      const { n } = await db
+        .selectFrom(table)
+        .select((eb) => eb.fn.countAll<number>().as('n'))
+        .executeTakeFirstOrThrow();
+      return Number(n);
+    }),
+  );
+};
+
+describe('a payment', () => {
+  it("answers the brief's example as printed, and settles the confirmation's own row", async () => {
+    const id = await newStay();
+    const confirmation = await system.call('POST', `/reservations/${id}/confirm`, { body: {} });
+    const { status, body } = await pay(id);
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      success: true,
+      data: {
+        guestPayment: { id: confirmation.body.data.transaction.id, amount: 1000 },
+        ownerPayout: { amount: 700, status: 'PENDING' },
+        agencyFee: { amount: 250 },
+        referralFee: { amount: 50, beneficiary: null, retainedBy: 'AGENCY' },
+        gatewayFee: { amount: 29 },
+        incomeDistribution: { ownerIncome: 70, roomyAgencyFee: 25, referringAgent: 5 },
+        paymentStatus: 'PAID',
+      },
+      message: 'Payment processed successfully',
+    });
+    expect((await system.call('GET', `/reservations/${id}`)).body.data.paymentStatus).toBe('PAID');
+    expect((await pay(id)).body).toMatchObject({ code: 'ALREADY_PAID' });
+  });
+
+  it('in parts ends with the split of one payment', async () => {
+    const id = await confirmed();
+    const first = await pay(id, { amount: 300 });
+    expect(first.body.data).toMatchObject({ ownerPayout: { amount: 210 }, paymentStatus: 'PARTIALLY_PAID' });
+    expect((await pay(id, { amount: 700.01 })).body).toMatchObject({
+      code: 'PAYMENT_EXCEEDS_BALANCE',
+      details: { outstanding: 700 },
+    });
+    const second = await pay(id, { amount: '700.00' });
+    expect(second.body.data).toMatchObject({ ownerPayout: { amount: 490 }, agencyFee: { amount: 175 } });
+    await expectIntegrity(system.bed.db);
+  });
+
+  it('repeats its answer for the same reference, and refuses another amount or another stay under it', async () => {
+    const id = await newStay();
+    const gatewayReference = newReference();
+    const first = await pay(id, { amount: 400, gatewayReference });
+    const again = await pay(id, { amount: 400, gatewayReference });
+    expect(again.text).toBe(first.text);
+    expect(again.headers.get('idempotency-replayed')).toBe('true');
+    expect((await pay(id, { amount: 500, gatewayReference })).body.code).toBe('GATEWAY_REFERENCE_REUSED');
+    expect((await pay(await newStay(), { gatewayReference })).body.code).toBe('GATEWAY_REFERENCE_REUSED');
+  });
+
+  it('is not taken for a stay that was cancelled', async () => {
+    const id = await newStay();
+    await system.call('POST', `/reservations/${id}/cancel`, { body: {} });
+    expect((await pay(id)).body).toMatchObject({ code: 'RESERVATION_NOT_PAYABLE' });
+  });
+
+  it('waits for a person who is not its requester when the fraud rules say so', async () => {
+    const id = await newStay();
+    const { db } = system.bed;
+    for (let n = 0; n < 6; n += 1) await pay(id, { gatewayReference: newReference('ref-declined') });
+    const held = await pay(id, {}, { prefer: 'wait=1' });
+    expect(held.status).toBe(202);
+    const saga = held.body.data.sagaExecutionId as string;
+    const parked = await until('the payment is held', async () => {
+      const row = await db.selectFrom('saga').selectAll().where('id', '=', saga).executeTakeFirstOrThrow();
+      return row.status === 'parked' ? row : undefined;
+    });
+    expect(parked.error_code).toBe('APPROVAL_REQUIRED');
+    await system.call('POST', `/sagas/executions/${saga}/retry`, { body: {}, role: 'OPS', sub: 'olivia' });
+    const ended = await until('the payment is through', async () => {
+      const row = await db.selectFrom('saga').selectAll().where('id', '=', saga).executeTakeFirstOrThrow();
+      return row.finished_at ? row : undefined;
+    });
+    expect(ended.status).toBe('completed');
+  });
+
+  it('is refused when one person has tried card after card', async () => {
+    const declined = async (id: string, times: number): Promise<void> => {
+      for (let n = 0; n < times; n += 1) await payAs('mallory', id, newReference('ref-declined'));
+    };
+    const [first, second, third, fourth] = [await newStay(), await newStay(), await newStay(), await newStay()];
+    for (const id of [first, second, third]) await declined(id, 6);
+    await declined(fourth, 2);
+    const blocked = await payAs('mallory', first, newReference());
+    expect([blocked.status, blocked.body.code]).toEqual([403, 'PAYMENT_BLOCKED']);
+    expect(blocked.body.details.signals.map(({ rule }: { rule: string }) => rule)).toHaveLength(2);
+  });
+});
+
+const payAs = (sub: string, id: string, gatewayReference: string): Promise<Answer> =>
+  system.call('POST', `/reservations/${id}/payment`, {
+    sub,
+    body: { amount: 1000, currency: 'AED', gatewayId: GATEWAY, gatewayReference },
+  });
+
+describe("the sandbox's references", () => {
+  it.each([
+    ['ref-insufficient-funds', 402, 'PAYMENT_DECLINED', 'INSUFFICIENT_FUNDS'],
+    ['ref-declined', 402, 'PAYMENT_DECLINED', 'CARD_DECLINED'],
+    ['ref-expired-card', 402, 'PAYMENT_DECLINED', 'EXPIRED_CARD'],
+    ['ref-wrong-amount', 409, 'PAYMENT_NOT_VERIFIED', 'AMOUNT_MISMATCH'],
+  ])('%s is refused, and nothing is left of it', async (prefix, status, code, gatewayError) => {
+    const id = await newStay();
+    const gatewayReference = newReference(prefix);
+    const refused = await pay(id, { gatewayReference });
+    expect([refused.status, refused.body.code]).toEqual([status, code]);
+    if (status === 402) {
+      expect(refused.body).toMatchObject({ success: false, error: 'Payment gateway error', details: { gatewayError } });
+    }
+    if (prefix === 'ref-insufficient-funds') expect(refused.body.details.retryAfter).toMatch(/^\d{4}-/);
+    expect(await system.sandbox.netOf(gatewayReference)).toBe(0);
+    expect(await netByAccount(system.bed.db, refused.body.sagaExecutionId)).toEqual({});
+    expect((await system.call('GET', `/reservations/${id}`)).body.data.paymentStatus).toBe('UNPAID');
+    const kept = await system.call('GET', `/transactions?reservationId=${id}&status=FAILED`);
+    expect(kept.body.data).toHaveLength(1);
+  });
+
+  it('ref-down answers 503 once retries are used up, and nothing was charged', async () => {
+    const id = await newStay();
+    const gatewayReference = newReference('ref-down');
+    const refused = await pay(id, { gatewayReference });
+    expect([refused.status, refused.body.code]).toEqual([503, 'GATEWAY_UNAVAILABLE']);
+    expect(refused.body.error).toBe('Payment gateway error');
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(await system.sandbox.netOf(gatewayReference)).toBe(0);
+  });
+
+  it.each(['ref-flaky', 'ref-timeout-before', 'ref-timeout-after', 'ref-late', 'ref-other'])(
+    '%s is charged once',
+    async (prefix) => {
+      const gatewayReference = newReference(prefix);
+      const paid = await pay(await newStay(), { gatewayReference });
+      expect(paid.status).toBe(200);
+      expect(await system.sandbox.netOf(gatewayReference)).toBe(100_000);
+    },
+  );
+
+  it('ref-refund-refused calls a person, and the money stays owed to the guest', async () => {
+    const id = await newStay();
+    const gatewayReference = newReference('ref-refund-refused');
+    await pay(id, { gatewayReference });
+    const cancelled = await system.call('POST', `/reservations/${id}/cancel`, { body: {} });
+    expect(cancelled.body.data).toMatchObject({
+      reservation: { status: 'CANCELLED' },
+      refund: { percent: 100, amount: 1000, status: 'MANUAL_REQUIRED' },
+    });
+    expect(await system.sandbox.netOf(gatewayReference)).toBe(100_000);
+  });
+
+  it('ref-refund-down does not hold up the cancellation', async () => {
+    const id = await newStay();
+    await pay(id, { gatewayReference: newReference('ref-refund-down') });
+    const cancelled = await system.call('POST', `/reservations/${id}/cancel`, { body: {} });
+    expect(cancelled.body.data).toMatchObject({
+      reservation: { status: 'CANCELLED' },
+      refund: { amount: 1000, status: 'PENDING' },
+    });
+  });
+});
+
+describe('money that is not money', () => {
+  it.each<[string, string, string]>([
+    ['-1', '"AED"', 'AMOUNT_NOT_POSITIVE'],
+    ['0', '"AED"', 'AMOUNT_NOT_POSITIVE'],
+    ['-0', '"AED"', 'AMOUNT_NOT_POSITIVE'],
+    ['10.005', '"AED"', 'AMOUNT_PRECISION'],
+    ['10.5', '"JPY"', 'AMOUNT_PRECISION'],
+    ['1e3', '"AED"', 'AMOUNT_INVALID'],
+    ['"1e3"', '"AED"', 'AMOUNT_INVALID'],
+    ['"NaN"', '"AED"', 'AMOUNT_INVALID'],
+    ['1000000000.01', '"AED"', 'AMOUNT_TOO_LARGE'],
+    ['10', '"aed"', 'CURRENCY_INVALID'],
+    ['10', 'null', 'CURRENCY_INVALID'],
+    ['10', '"USD"', 'CURRENCY_MISMATCH'],
+  ])('%s %s is refused as %s', async (amount, currency, code) => {
+    const id = await newStay();
+    const before = await moneyRows();
+    const refused = await system.call('POST', `/reservations/${id}/payment`, {
+      text: `{"amount":${amount},"currency":${currency},"gatewayId":"${GATEWAY}","gatewayReference":"${newReference()}"}`,
+    });
+    expect([refused.status, refused.body.code]).toEqual([422, code]);
+    // A wrong currency is seen by the saga's first step, before any gateway call.
+    if (code !== 'CURRENCY_MISMATCH') expect(await moneyRows()).toEqual(before);
+  });
+
+  it.each([
+    { notes: 'my card is 4111 1111 1111 1111' },
+    { paymentMethod: '4111111111111111' },
+    { gatewayReference: '4111-1111-1111-1111' },
+  ])('a card number is refused wherever it stands: %o', async (field) => {
+    const id = await newStay();
+    const before = await moneyRows();
+    const refused = await pay(id, field);
+    expect([refused.status, refused.body.code]).toEqual([422, 'CARD_DATA_FORBIDDEN']);
+    expect(refused.text).not.toMatch(/4111/);
+    expect(await moneyRows()).toEqual(before);
+  });
+
+  it('an unknown gateway is refused when the sandbox does not answer for it', async () => {
+    const refused = await pay(await newStay(), { gatewayId: 'stripe' });
+    expect([refused.status, refused.body.code]).toEqual([422, 'GATEWAY_UNKNOWN']);
+  });
+});
+
+describe('at the same moment', () => {
+  it('50 payments of one stay book it once', async () => {
+    const id = await newStay();
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, n) => pay(id, {}, { 'idempotency-key': `race-${id}-${n}` })),
+    );
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
+    expect(answers.filter(({ status }) => status === 409)).toHaveLength(49);
+    await expectIntegrity(system.bed.db);
+  });
+
+  it('50 payouts of one transaction pay it once', async () => {
+    const paid = await pay(await newStay());
+    const path = `/transactions/${paid.body.data.ownerPayout.id}/payout`;
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, n) =>
+        system.call('POST', path, { body: {}, headers: { 'idempotency-key': `${path}-${n}` } }),
+      ),
+    );
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
+    expect(answers.filter(({ status }) => status === 409)).toHaveLength(49);
+    expect((await system.call('POST', path, { body: {} })).body.code).toBe('ALREADY_PAID');
+    await expectIntegrity(system.bed.db);
+  });
+
+  it('a cancellation and a payment leave a balanced ledger', async () => {
+    for (let n = 0; n < 5; n += 1) {
+      const id = await newStay();
+      const answers = await Promise.all([pay(id), system.call('POST', `/reservations/${id}/cancel`, { body: {} })]);
+      for (const { status } of answers) expect([200, 409]).toContain(status);
+    }
+    await expectIntegrity(system.bed.db);
+  });
+});
+
+describe('a cancellation', () => {
+  it('quotes what it would give back, rehearses it, and writes nothing', async () => {
+    const id = await confirmed();
+    await pay(id);
+    const before = await moneyRows();
+    const quote = await system.call('GET', `/reservations/${id}/cancellation-quote`);
+    expect(quote.body.data).toMatchObject({ today: { percent: 100, amount: 1000, rule: 'DAYS_7_PLUS' } });
+    expect(quote.body.data.schedule.map((entry: { percent: number }) => entry.percent)).toEqual([100, 50, 25, 0]);
+    const rehearsed = await system.call('POST', `/reservations/${id}/cancel?dryRun=true`, { body: {} });
+    expect(rehearsed.body.data).toMatchObject({ dryRun: true, refund: { percent: 100, amount: 1000 } });
+    expect(await moneyRows()).toEqual(before);
+  });
+
+  it('after the payout makes the owner owe, and the next payout nets it', async () => {
+    const [first, late] = [await confirmed(), await newStay()];
+    await giveToNewOwner('owner-netting', first, late);
+    const payout = async (paid: Answer, body: object = {}) =>
+      system.call('POST', `/transactions/${paid.body.data.ownerPayout.id}/payout`, { body });
+    expect((await payout(await pay(first))).body.data).toMatchObject({
+      payout: { status: 'COMPLETED', amountPaid: 700 },
+    });
+    const kept = await pay(late, { amount: 600 });
+    const override = { refundPercentOverride: 50, reason: 'GOODWILL' };
+    const cancelled = await system.call('POST', `/reservations/${first}/cancel`, { body: override });
+    expect(cancelled.body.data.refund).toMatchObject({ percent: 50, amount: 500, rule: 'OVERRIDE' });
+    expect((await payout(kept)).body).toMatchObject({ code: 'PAYOUT_EXCEEDS_BALANCE' });
+    const netted = await payout(kept, { netting: true });
+    expect(netted.body.data.payout).toMatchObject({ amount: 420, amountPaid: 70, amountNetted: 350 });
+    await expectIntegrity(system.bed.db);
+  });
+
+  it('of a guest in the house is refused', async () => {
+    const id = await confirmed();
+    await system.bed.db.updateTable('reservation').set({ status: 'CHECKED_IN' }).where('id', '=', id).execute();
+    const refused = await system.call('POST', `/reservations/${id}/cancel`, { body: {} });
+    expect([refused.status, refused.body.code]).toEqual([409, 'RESERVATION_IN_HOUSE']);
+  });
+});
+
+async function giveToNewOwner(id: string, ...stays: readonly string[]): Promise<void> {
+  const { db } = system.bed;
+  await db
+    .insertInto('owner')
+    .values({ id, name: 'Nina', email: 'nina@example.com', payout_account: `acct-${id}` })
+    .execute();
+  const properties = db.selectFrom('reservation').select('property_id').where('id', 'in', stays);
+  await db.updateTable('property').set({ owner_id: id }).where('id', 'in', properties).execute();
+}
+
+describe('a payout', () => {
+  it('is only of an owner payout, only when it may be paid', async () => {
+    const paid = await pay(await newStay());
+    const { guestPayment, ownerPayout } = paid.body.data;
+    const release = (id: string, body: object) => system.call('POST', `/transactions/${id}/payout`, { body });
+    expect((await release(guestPayment.id, {})).body.code).toBe('NOT_A_PAYOUT');
+    expect((await release(ownerPayout.id, { strict: true })).body.code).toBe('PAYOUT_BEFORE_SCHEDULE');
+    const { db } = system.bed;
+    await db.updateTable('owner').set({ payout_account: 'acct-refused-1' }).execute();
+    expect((await release(ownerPayout.id, {})).body.code).toBe('PAYOUT_REFUSED');
+    await db.updateTable('owner').set({ payout_account: null }).execute();
+    expect((await release(ownerPayout.id, {})).body.code).toBe('PAYOUT_NOT_PAYABLE');
+    await db.updateTable('owner').set({ payout_account: 'acct-timeout-after-1' }).execute();
+    expect((await release(ownerPayout.id, {})).body.data).toMatchObject({ warnings: ['BEFORE_SCHEDULE'] });
+    await expectIntegrity(db);
+  });
+});

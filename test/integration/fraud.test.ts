@@ -1,0 +1,205 @@
+import { sql } from 'kysely';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createDb, createPool, type Db } from '../../src/db/client.ts';
+import type { PaymentRowStatus } from '../../src/db/schema.ts';
+import {
+  assessPayment,
+  FRAUD_RULES,
+  judge,
+  type Observations,
+  type PaymentAttempt,
+} from '../../src/domain/finance/fraud.ts';
+import { newId } from '../../src/kernel/ids.ts';
+import { createTestDatabase } from '../setup/database.ts';
+import { addSaga, payStay, refundStay, seedMoneyStay } from '../setup/ledger.ts';
+
+let db: Db;
+let drop: () => Promise<void>;
+beforeAll(async () => {
+  const database = await createTestDatabase();
+  db = createDb(createPool({ connectionString: database.url, max: 4, applicationName: 'fraud-test' }));
+  drop = database.drop;
+}, 60_000);
+afterAll(async () => {
+  await db?.destroy();
+  await drop?.();
+});
+
+const NOW = new Date();
+const ago = (minutes: number): Date => new Date(NOW.getTime() - minutes * 60_000);
+let stays = 0;
+/** A stay whose property and guest nobody else has. */
+async function newStay(): Promise<string> {
+  stays += 1;
+  const id = `stay-${stays}`;
+  await seedMoneyStay(db, { id, propertyId: `property-${stays}` });
+  await db
+    .insertInto('guest')
+    .values({ id: `guest-of-${id}`, name: 'G', email: 'g@example.com' })
+    .execute();
+  await db
+    .updateTable('reservation')
+    .set({ guest_id: `guest-of-${id}` })
+    .where('id', '=', id)
+    .execute();
+  return id;
+}
+interface Tried {
+  readonly status?: PaymentRowStatus;
+  readonly amountMinor?: number;
+  readonly by?: string;
+  readonly at?: Date;
+  readonly errorCode?: string;
+}
+/** Earlier attempts on a stay. */
+async function tried(reservationId: string, times: number, how: Tried = {}): Promise<void> {
+  const { status = 'FAILED', amountMinor = 10_000, by = 'caller', at = ago(5), errorCode = 'PAYMENT_DECLINED' } = how;
+  for (let n = 0; n < times; n += 1) {
+    const failed = status === 'FAILED';
+    const saga = await addSaga(db, {
+      subjectId: reservationId,
+      status: failed ? 'compensated' : 'completed',
+      requestedBy: by,
+      requestedAt: at,
+      ...(failed ? { errorCode } : {}),
+    });
+    const id = newId('payment');
+    const what = { id, reservation_id: reservationId, saga_id: saga, gateway_id: 'sandbox', gateway_reference: id };
+    await db
+      .insertInto('payment')
+      .values({
+        ...what,
+        amount_minor: amountMinor,
+        currency: 'AED',
+        status,
+        requested_by: by,
+        created_at: at,
+        completed_at: at,
+      })
+      .execute();
+  }
+}
+const assess = (reservationId: string, more: Partial<PaymentAttempt> = {}) =>
+  assessPayment(db, { reservationId, amountMinor: 10_000, currency: 'AED', requestedBy: 'caller', at: NOW, ...more });
+
+describe('the fraud rules', () => {
+  it('let an ordinary payment pass', async () => {
+    expect(await assess(await newStay())).toEqual({ score: 0, verdict: 'PASS', signals: [] });
+    expect(await assess('no-such-stay')).toEqual({ score: 0, verdict: 'PASS', signals: [] });
+  });
+
+  it('ask for a review of the tenth attempt in ten minutes, whatever came of the others', async () => {
+    const stay = await newStay();
+    await tried(stay, 8, { status: 'COMPLETED' });
+    await tried(stay, 5, { status: 'COMPLETED', at: ago(11) });
+    expect((await assess(stay)).verdict).toBe('PASS');
+    await tried(stay, 1, { status: 'COMPLETED' });
+    expect(await assess(stay)).toEqual({
+      score: 50,
+      verdict: 'REVIEW',
+      signals: [{ rule: 'VELOCITY', points: 50, observed: 10, threshold: 10 }],
+    });
+  });
+
+  it('count declines of a stay, and block it from the twelfth on', async () => {
+    const stay = await newStay();
+    await tried(stay, 5, { at: ago(30) });
+    await tried(stay, 9, { at: ago(61) });
+    await tried(stay, 9, { at: ago(30), errorCode: 'GATEWAY_UNAVAILABLE' });
+    expect((await assess(stay)).verdict).toBe('PASS');
+    await tried(stay, 1, { at: ago(30) });
+    expect(await assess(stay)).toMatchObject({
+      verdict: 'REVIEW',
+      signals: [{ rule: 'DECLINES_OF_RESERVATION', points: 50, observed: 6, threshold: 6 }],
+    });
+    await tried(stay, 6, { at: ago(30) });
+    expect(await assess(stay)).toMatchObject({
+      verdict: 'BLOCK',
+      signals: [{ rule: 'DECLINES_OF_RESERVATION', points: 100, observed: 12, threshold: 12 }],
+    });
+  });
+
+  it('count declines of a caller over all stays', async () => {
+    for (let n = 0; n < 4; n += 1) await tried(await newStay(), 5, { by: 'tester', at: ago(20) });
+    const stay = await newStay();
+    expect(await assess(stay)).toMatchObject({ verdict: 'PASS' });
+    expect(await assess(stay, { requestedBy: 'tester' })).toMatchObject({
+      verdict: 'REVIEW',
+      signals: [{ rule: 'DECLINES_OF_PRINCIPAL', observed: 20, threshold: 20 }],
+    });
+  });
+
+  it('see the fifth tiny amount in an hour, of one that is tiny itself', async () => {
+    const stay = await newStay();
+    await tried(stay, 4, { status: 'COMPLETED', amountMinor: 100, at: ago(40) });
+    expect((await assess(stay)).signals).toEqual([]);
+    expect(await assess(stay, { amountMinor: 100 })).toMatchObject({
+      verdict: 'REVIEW',
+      signals: [{ rule: 'TINY_AMOUNTS', observed: 5, threshold: 5 }],
+    });
+    expect((await assess(stay, { amountMinor: 101 })).signals).toEqual([]);
+  });
+
+  it('see an amount that is odd for the property, once there is something to compare it with', async () => {
+    const stay = await newStay();
+    await tried(stay, 9, { status: 'COMPLETED', at: ago(10_000) });
+    expect((await assess(stay, { amountMinor: 100_000 })).signals).toEqual([]);
+    await tried(stay, 1, { status: 'COMPLETED', at: ago(10_000) });
+    expect(await assess(stay, { amountMinor: 100_000 })).toMatchObject({
+      verdict: 'PASS',
+      score: 30,
+      signals: [{ rule: 'ODD_AMOUNT', points: 30, observed: 10, threshold: 10 }],
+    });
+    expect((await assess(stay, { amountMinor: 99_999 })).signals).toEqual([]);
+    expect((await assess(stay, { amountMinor: 100_000, currency: 'USD' })).signals).toEqual([]);
+  });
+
+  it('see a guest whose stays keep being refunded', async () => {
+    const ids = ['refunded-1', 'refunded-2', 'refunded-3'];
+    for (const id of ids) {
+      const stay = { id, propertyId: 'property-r' };
+      await seedMoneyStay(db, stay);
+      await refundStay(db, stay, await payStay(db, { stay, at: ago(60 * 24 * 40) }));
+    }
+    await seedMoneyStay(db, { id: 'next', propertyId: 'property-s' });
+    expect(await assess('next')).toMatchObject({ signals: [{ rule: 'REFUNDED_STAYS', observed: 3, threshold: 3 }] });
+    await sql`UPDATE transaction SET created_at = ${ago(60 * 24 * 31)} WHERE reservation_id = 'refunded-1'`.execute(db);
+    expect((await assess('next')).signals).toEqual([]);
+  });
+});
+
+describe('judging', () => {
+  const CALM: Observations = {
+    attempts: 0,
+    declinesOfStay: 0,
+    declinesOfCaller: 0,
+    tinyAmounts: 0,
+    samples: 0,
+    meanMinor: 0,
+    refundedStays: 0,
+  };
+  const attempt: PaymentAttempt = { reservationId: 'r', amountMinor: 1, currency: 'KWD', requestedBy: 'x', at: NOW };
+
+  it('adds up what it sees, and goes by the thresholds that it is given', () => {
+    const seen = { ...CALM, attempts: 9, declinesOfStay: 6, refundedStays: 3 };
+    expect(judge(attempt, seen).reduce((sum, { points }) => sum + points, 0)).toBe(130);
+    const lenient = { ...FRAUD_RULES, velocity: { minutes: 10, atLeast: 100, points: 50 } };
+    expect(judge(attempt, seen, lenient).map(({ rule }) => rule)).toEqual([
+      'DECLINES_OF_RESERVATION',
+      'REFUNDED_STAYS',
+    ]);
+  });
+
+  it('takes a tiny amount in the currency’s own units', () => {
+    const seen = { ...CALM, tinyAmounts: 4 };
+    expect(judge({ ...attempt, amountMinor: 1_000 }, seen)).toHaveLength(1);
+    expect(judge({ ...attempt, amountMinor: 1_001 }, seen)).toHaveLength(0);
+    expect(judge({ ...attempt, currency: 'JPY', amountMinor: 2 }, seen)).toHaveLength(0);
+  });
+
+  it('has thresholds that nobody can change by accident', () => {
+    expect(Object.isFrozen(FRAUD_RULES) && Object.values(FRAUD_RULES).every((rule) => Object.isFrozen(rule))).toBe(
+      true,
+    );
+  });
+});

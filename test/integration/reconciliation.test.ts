@@ -1,0 +1,302 @@
+import { sql } from 'kysely';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createDb, createPool, type Db } from '../../src/db/client.ts';
+import { checkIntegrity } from '../../src/domain/finance/integrity.ts';
+import { balanceOf } from '../../src/domain/finance/ledger.ts';
+import {
+  type ReconcileOrder,
+  reconcile,
+  reconcileNight,
+  reconcileWithGateway,
+  reconciliationLines,
+} from '../../src/domain/finance/reconciliation.ts';
+import type { SettledMovement } from '../../src/domain/finance/reconciliation-match.ts';
+import type { GatewayMovement, Ports } from '../../src/domain/ports.ts';
+import { RoomyError } from '../../src/kernel/errors.ts';
+import { createTestDatabase } from '../setup/database.ts';
+import { type MoneyStay, payOut, payStay, refundStay, seedMoneyStay, takeBack } from '../setup/ledger.ts';
+
+let db: Db;
+let drop: () => Promise<void>;
+beforeAll(async () => {
+  const database = await createTestDatabase();
+  db = createDb(createPool({ connectionString: database.url, max: 6, applicationName: 'reconciliation-test' }));
+  drop = database.drop;
+}, 60_000);
+afterAll(async () => {
+  await db?.destroy();
+  await drop?.();
+});
+
+const NOON = new Date('2024-03-01T12:00:00Z');
+let gateways = 0;
+/** A gateway of its own, so that tests do not see each other's movements. */
+function newGateway() {
+  gateways += 1;
+  const gatewayId = `gateway-${gateways}`;
+  let stays = 0;
+  const movements: SettledMovement[] = [];
+  const order = (more: Partial<ReconcileOrder> = {}): ReconcileOrder => ({
+    gatewayId,
+    source: 'GATEWAY',
+    from: new Date('2024-03-01T00:00:00Z'),
+    to: new Date('2030-01-01T00:00:00Z'),
+    movements,
+    occasion: `occasion-${gatewayId}`,
+    startedBy: 'finance-1',
+    ...more,
+  });
+  return {
+    gatewayId,
+    movements,
+    order,
+    /** Pays a stay of 1000.00 by this gateway. */
+    pay: async (reference: string, more: { at?: Date; feeMinor?: number } = {}) => {
+      stays += 1;
+      const stay: MoneyStay = {
+        id: `${gatewayId}-stay-${stays}`,
+        ownerId: `owner-${gatewayId}`,
+        propertyId: `property-${gatewayId}`,
+      };
+      await seedMoneyStay(db, stay);
+      const paid = await payStay(db, { stay, gatewayId, reference, at: NOON, ...more });
+      return { stay, paid };
+    },
+    moves: (kind: SettledMovement['kind'], reference: string, more: Partial<SettledMovement> = {}): void => {
+      const movement = { kind, reference, providerId: `${kind}-${reference}`, amountMinor: 100_000, feeMinor: null };
+      movements.push({ ...movement, currency: 'AED', at: NOON, settled: false, ...more });
+    },
+    run: (more: Partial<ReconcileOrder> = {}) => reconcile(db, order(more)),
+    lines: async (id: string) => {
+      const { items } = await reconciliationLines(db, id, {}, { after: null, limit: 100 });
+      return items.map(({ kind, reference, status }) => `${status} ${kind} ${reference}`);
+    },
+  };
+}
+const alertsOf = async (id: string): Promise<unknown[]> => {
+  const { rows } =
+    await sql`SELECT params ->> 'code' AS code FROM notification WHERE event = 'SYSTEM_ALERT' AND params ->> 'sagaId' = ${id}`.execute(
+      db,
+    );
+  return rows;
+};
+
+describe('a reconciliation', () => {
+  it('finds every charge, refund and payout that both sides have', async () => {
+    const gateway = newGateway();
+    const { stay, paid } = await gateway.pay('ref-a');
+    const refund = await refundStay(db, stay, paid, { gatewayId: gateway.gatewayId });
+    const other = await gateway.pay('ref-b');
+    await payOut(db, other.stay, other.paid, { providerId: 'po-1', gatewayId: gateway.gatewayId });
+    gateway.moves('CHARGE', 'ref-a', { providerId: 'ch-ref-a' });
+    gateway.moves('CHARGE', 'ref-b');
+    gateway.moves('REFUND', 'ref-a', { providerId: `re-${refund}`, amountMinor: 50_000 });
+    gateway.moves('PAYOUT', 'po-1', { providerId: 'po-1', amountMinor: 70_000 });
+    const done = await gateway.run();
+    expect(done).toMatchObject({ ok: true, matched: 4, replayed: false });
+    expect(await alertsOf(done.id)).toEqual([]);
+  });
+
+  it('tells other amounts and currencies, what only the gateway has, and what only we have; and calls a person', async () => {
+    const gateway = newGateway();
+    await gateway.pay('ref-less');
+    await gateway.pay('ref-dollars');
+    await gateway.pay('ref-ours');
+    gateway.moves('CHARGE', 'ref-less', { amountMinor: 99_999 });
+    gateway.moves('CHARGE', 'ref-dollars', { currency: 'USD' });
+    gateway.moves('CHARGE', 'ref-theirs');
+    gateway.moves('PAYOUT', 'acct-of-somebody', { providerId: 'po-theirs' });
+    const done = await gateway.run();
+    expect(await gateway.lines(done.id)).toEqual([
+      'AMOUNT_MISMATCH CHARGE ref-less',
+      'AMOUNT_MISMATCH CHARGE ref-dollars',
+      'MISSING_IN_LEDGER CHARGE ref-theirs',
+      'MISSING_IN_LEDGER PAYOUT po-theirs',
+      'MISSING_AT_GATEWAY CHARGE ref-ours',
+    ]);
+    expect(done).toMatchObject({ ok: false, matched: 0, amountMismatch: 2, missingInLedger: 2, missingAtGateway: 1 });
+    expect(await alertsOf(done.id)).toEqual([{ code: 'MISSING_IN_LEDGER' }]);
+    const { items } = await reconciliationLines(db, done.id, {}, { after: null, limit: 1 });
+    expect(items[0]).toMatchObject({ ledgerAmount: 1000, gatewayAmount: 999.99, currency: 'AED' });
+  });
+
+  it('lets a second charge of one reference stand out', async () => {
+    const gateway = newGateway();
+    await gateway.pay('ref-twice');
+    gateway.moves('CHARGE', 'ref-twice', { providerId: 'ch-other' });
+    gateway.moves('CHARGE', 'ref-twice', { providerId: 'ch-ref-twice' });
+    const done = await gateway.run();
+    expect(await gateway.lines(done.id)).toEqual(['MISSING_IN_LEDGER CHARGE ref-twice', 'MATCHED CHARGE ref-twice']);
+  });
+
+  it('counts a charge that was taken back on both sides as nothing, and one that was not returned as missing', async () => {
+    const gateway = newGateway();
+    for (const reference of ['ref-back', 'ref-kept', 'ref-voided']) {
+      const { stay, paid } = await gateway.pay(reference);
+      await takeBack(db, stay, paid);
+    }
+    gateway.moves('CHARGE', 'ref-back');
+    gateway.moves('REFUND', 'ref-back');
+    gateway.moves('CHARGE', 'ref-kept');
+    const done = await gateway.run();
+    expect(await gateway.lines(done.id)).toEqual([
+      'MATCHED CHARGE ref-back',
+      'MATCHED REFUND ref-back',
+      'MISSING_IN_LEDGER CHARGE ref-kept',
+    ]);
+  });
+
+  it('names the row of a refund that the gateway has made and we have not booked', async () => {
+    const gateway = newGateway();
+    const { stay, paid } = await gateway.pay('ref-early');
+    const refund = await refundStay(db, stay, paid, { paid: false, gatewayId: gateway.gatewayId });
+    gateway.moves('CHARGE', 'ref-early');
+    gateway.moves('REFUND', 'ref-early', { amountMinor: 50_000 });
+    const done = await gateway.run();
+    const { items } = await reconciliationLines(
+      db,
+      done.id,
+      { status: 'MISSING_IN_LEDGER' },
+      { after: null, limit: 9 },
+    );
+    expect(items).toMatchObject([{ kind: 'REFUND', transactionId: refund, ledgerAmount: null, gatewayAmount: 500 }]);
+  });
+
+  it('adds up the payouts of one instruction', async () => {
+    const gateway = newGateway();
+    for (const reference of ['ref-x', 'ref-y']) {
+      const { stay, paid } = await gateway.pay(reference);
+      await payOut(db, stay, paid, { providerId: `po-both-${gateway.gatewayId}` });
+      gateway.moves('CHARGE', reference);
+    }
+    gateway.moves('PAYOUT', `po-both-${gateway.gatewayId}`, {
+      providerId: `po-both-${gateway.gatewayId}`,
+      amountMinor: 140_000,
+    });
+    expect(await gateway.run()).toMatchObject({ ok: true, matched: 3 });
+  });
+
+  it('is not misled by midnight between two clocks, and reports only what is within its time', async () => {
+    const gateway = newGateway();
+    const midnight = new Date('2024-03-02T00:00:00Z');
+    await gateway.pay('ref-night', { at: new Date(midnight.getTime() + 20) });
+    gateway.moves('CHARGE', 'ref-night', { at: new Date(midnight.getTime() - 20) });
+    const days = [new Date('2024-03-01T00:00:00Z'), midnight, new Date('2024-03-03T00:00:00Z')] as const;
+    const first = await gateway.run({ from: days[0], to: days[1], occasion: `${gateway.gatewayId}-1` });
+    const second = await gateway.run({ from: days[1], to: days[2], occasion: `${gateway.gatewayId}-2` });
+    expect([first.ok, first.matched, second.ok, second.matched]).toEqual([true, 1, true, 0]);
+  });
+
+  it('happens once on one occasion, however many ask at once', async () => {
+    const gateway = newGateway();
+    await gateway.pay('ref-once', { feeMinor: 2_900 });
+    gateway.moves('CHARGE', 'ref-once', { settled: true });
+    const all = await Promise.all([1, 2, 3, 4].map(() => gateway.run()));
+    expect(new Set(all.map(({ id }) => id)).size).toBe(1);
+    expect(all.filter(({ replayed }) => !replayed)).toHaveLength(1);
+    expect(all.reduce((sum, { settlementsPosted }) => sum + settlementsPosted, 0)).toBe(1);
+  });
+});
+
+describe('what has been settled', () => {
+  it('moves from the gateway to the bank once, net of fees, whichever file says it', async () => {
+    const gateway = newGateway();
+    const clearing = () => balanceOf(db, `gateway_clearing:${gateway.gatewayId}:AED`);
+    const before = await balanceOf(db, 'bank:AED');
+    const { stay, paid } = await gateway.pay('ref-s', { feeMinor: 2_900 });
+    const refund = await refundStay(db, stay, paid, { percent: 25, gatewayId: gateway.gatewayId });
+    await gateway.pay('ref-t');
+    gateway.moves('CHARGE', 'ref-s', { settled: true });
+    gateway.moves('REFUND', 'ref-s', { settled: true, providerId: `re-${refund}`, amountMinor: 25_000 });
+    gateway.moves('CHARGE', 'ref-t');
+    gateway.moves('CHARGE', 'ref-unknown', { settled: true });
+    expect(await gateway.run({ source: 'CSV' })).toMatchObject({ settlementsPosted: 2 });
+    expect((await balanceOf(db, 'bank:AED')) - before).toBe(100_000 - 2_900 - 25_000);
+    expect(await clearing()).toBe(100_000);
+    const again = await gateway.run({ source: 'CSV', occasion: `again-${gateway.gatewayId}` });
+    expect(again).toMatchObject({ replayed: false, settlementsPosted: 0 });
+    expect(await clearing()).toBe(100_000);
+    const { differences } = await checkIntegrity(db);
+    expect(differences.filter(({ check }) => check.startsWith('journal') || check.startsWith('currency'))).toEqual([]);
+  });
+
+  it('goes by the file’s fee where it names one', async () => {
+    const gateway = newGateway();
+    await gateway.pay('ref-f', { feeMinor: 2_900 });
+    gateway.moves('CHARGE', 'ref-f', { settled: true, feeMinor: 3_000 });
+    await gateway.run();
+    // What the gateway kept beyond what we booked stays visible.
+    expect(await balanceOf(db, `gateway_clearing:${gateway.gatewayId}:AED`)).toBe(100);
+  });
+});
+
+describe('asking gateways', () => {
+  const portsOf = (
+    answer: (gatewayId: string, from: Date, to: Date, limit: number) => readonly GatewayMovement[],
+  ): Ports => ({
+    gateway: (id) => {
+      if (!id.startsWith('gateway-') && id !== 'bank') throw new RoomyError('GATEWAY_UNKNOWN');
+      const movements = async (gatewayId: string, from: Date, to: Date, limit: number) =>
+        answer(gatewayId, from, to, limit);
+      return { movements } as Partial<ReturnType<Ports['gateway']>> as ReturnType<Ports['gateway']>;
+    },
+    payouts: () => {
+      throw new Error('not asked');
+    },
+  });
+  const charge = (n: number, at: Date): GatewayMovement => ({
+    kind: 'CHARGE',
+    reference: `ref-${n}`,
+    providerId: `ch-${n}`,
+    amountMinor: 100,
+    feeMinor: 0,
+    currency: 'AED',
+    at,
+  });
+
+  it('knows payouts that bear no gateway in the record of the bank', async () => {
+    const { pay } = newGateway();
+    const night = '2023-06-07';
+    const { stay, paid } = await pay('ref-bank');
+    await payOut(db, stay, paid, { providerId: 'po-bank' });
+    await sql`UPDATE transaction SET completed_at = ${`${night}T10:00:00Z`} WHERE provider_id = 'po-bank'`.execute(db);
+    const order = { gatewayId: 'bank', from: new Date(night), to: new Date('2023-06-08'), startedBy: 'x' };
+    const payout = { ...charge(1, new Date(`${night}T10:00:01Z`)), kind: 'PAYOUT', providerId: 'po-bank' } as const;
+    const bank = portsOf(() => [{ ...payout, amountMinor: 70_000 }]);
+    expect(await reconcileWithGateway(db, bank, { ...order, occasion: 'bank-1' })).toMatchObject({
+      ok: true,
+      matched: 1,
+    });
+    const silent = portsOf(() => []);
+    const done = await reconcileNight(db, silent, night);
+    expect(done.find(({ gatewayId }) => gatewayId === 'bank')).toMatchObject({ missingAtGateway: 1 });
+  });
+
+  it('refuses a time that holds more than can be compared', async () => {
+    const { movements: _movements, source: _source, ...order } = newGateway().order();
+    const ports = portsOf((_id, _from, _to, limit) => Array.from({ length: limit }, (_, n) => charge(n, NOON)));
+    await expect(reconcileWithGateway(db, ports, order)).rejects.toMatchObject({ code: 'VALIDATION_FAILED' });
+  });
+
+  it('goes round every night once, and does not let one silent gateway keep the others waiting', async () => {
+    const one = newGateway();
+    const two = newGateway();
+    const night = '2023-11-05';
+    const at = new Date(`${night}T10:00:00Z`);
+    await one.pay('ref-n1', { at });
+    await two.pay('ref-n2', { at });
+    const silent = portsOf((id) => {
+      if (id === one.gatewayId) throw new RoomyError('GATEWAY_UNAVAILABLE');
+      return [];
+    });
+    await expect(reconcileNight(db, silent, night)).rejects.toThrow('1 gateways were not reconciled');
+    const done = await reconcileNight(
+      db,
+      portsOf(() => []),
+      night,
+    );
+    const of = (gatewayId: string) => done.find((row) => row.gatewayId === gatewayId);
+    expect(of(one.gatewayId)).toMatchObject({ replayed: false, missingAtGateway: 1, startedBy: 'schedule' });
+    expect(of(two.gatewayId)).toMatchObject({ replayed: true, missingAtGateway: 1 });
+  });
+});

@@ -1,0 +1,71 @@
+import { createApp } from '../../src/http/app.ts';
+import type { Role } from '../../src/http/auth.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { createLogger } from '../../src/kernel/log.ts';
+import { API, JWT, tokenFor } from '../http/harness.ts';
+import { MONEY_SAGAS, openSandbox, type Sandbox } from '../sagas/money.ts';
+import { createTestbed, type Testbed, type TestProcess } from './engine.ts';
+
+/** The API and a worker in this process, on a database and a sandbox gateway of their own: what a client would see. */
+export interface System {
+  readonly bed: Testbed;
+  readonly process: TestProcess;
+  readonly sandbox: Sandbox;
+  call(method: string, path: string, options?: CallOptions): Promise<Answer>;
+  close(): Promise<void>;
+}
+export interface CallOptions {
+  readonly body?: unknown;
+  /** Instead of `body`: sent as it is. */
+  readonly text?: string;
+  readonly role?: Role;
+  readonly sub?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+export interface Answer {
+  readonly status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: a test asserts what it reads.
+  readonly body: any;
+  readonly text: string;
+  readonly headers: Headers;
+}
+
+export async function startSystem(): Promise<System> {
+  const sandbox = await openSandbox();
+  const bed = await createTestbed(MONEY_SAGAS, sandbox.ports);
+  const process = await bed.start({ prefix: bed.newPrefix() });
+  const app = createApp({
+    db: process.db,
+    orchestrator: process.engine.orchestrator,
+    ports: sandbox.ports,
+    jwt: JWT,
+    sagaWaitMs: 20_000,
+    log: createLogger('test', 'silent'),
+    clock: systemClock,
+    readiness: async () => ({ ok: true, failing: [] }),
+    verifyWebhook: null,
+  });
+  return {
+    bed,
+    process,
+    sandbox,
+    async call(method, path, { body, text, role = 'ADMIN', sub = 'admin-1', headers = {} } = {}) {
+      const content = text ?? (body === undefined ? undefined : JSON.stringify(body));
+      const response = await app.request(`${API}${path}`, {
+        method,
+        headers: {
+          authorization: `Bearer ${await tokenFor({ role }, sub)}`,
+          ...(content === undefined ? {} : { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        ...(content === undefined ? {} : { body: content }),
+      });
+      const answered = await response.text();
+      return { status: response.status, text: answered, headers: response.headers, body: JSON.parse(answered) };
+    },
+    async close() {
+      await bed.drop();
+      await sandbox.close();
+    },
+  };
+}
