@@ -13,6 +13,8 @@ COPY --from=dependencies /app/node_modules ./node_modules
 COPY package.json ./
 COPY migrations ./migrations
 COPY src ./src
+# The sandbox gateway keeps its record here.
+RUN mkdir -p /var/lib/roomy && chown 1000:1000 /var/lib/roomy
 # The account `node` of the base image, by number so that runAsNonRoot can be verified.
 USER 1000:1000
 EXPOSE 3000

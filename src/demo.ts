@@ -9,8 +9,20 @@ async function loadDemo(db: Db): Promise<void> {
   await db
     .insertInto('owner')
     .values([
-      { id: 'owner-1', name: 'Aisha Rahman', email: 'aisha@owners.example', phone: '+971500000010' },
-      { id: 'owner-2', name: 'Marc Dubois', email: 'marc@owners.example', locale: 'en-GB' },
+      {
+        id: 'owner-1',
+        name: 'Aisha Rahman',
+        email: 'aisha@owners.example',
+        phone: '+971500000010',
+        payout_account: 'acct-owner-1',
+      },
+      {
+        id: 'owner-2',
+        name: 'Marc Dubois',
+        email: 'marc@owners.example',
+        locale: 'en-GB',
+        payout_account: 'acct-owner-2',
+      },
     ])
     .onConflict((conflict) => conflict.doNothing())
     .execute();

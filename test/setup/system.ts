@@ -1,6 +1,8 @@
+import type { ReceivedEvent } from '../../src/domain/finance/gateway-events.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { Role } from '../../src/http/auth.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { RoomyError } from '../../src/kernel/errors.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { API, JWT, tokenFor } from '../http/harness.ts';
 import { MONEY_SAGAS, openSandbox, type Sandbox } from '../sagas/money.ts';
@@ -43,7 +45,10 @@ export async function startSystem(): Promise<System> {
     log: createLogger('test', 'silent'),
     clock: systemClock,
     readiness: async () => ({ ok: true, failing: [] }),
-    verifyWebhook: null,
+    verifyWebhook: (body, signature) => {
+      if (signature !== 'good') throw new RoomyError('INVALID_SIGNATURE');
+      return JSON.parse(body.toString()) as ReceivedEvent;
+    },
   });
   return {
     bed,

@@ -1,0 +1,202 @@
+import { sql } from 'kysely';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { GatewayEvent } from '../../src/domain/finance/gateway-events.ts';
+import { alertOldDebts } from '../../src/domain/finance/owner-debts.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { createLogger } from '../../src/kernel/log.ts';
+import { doNight, releaseDuePayouts } from '../../src/workers/finance.ts';
+import { prepareStays, seedStay } from '../sagas/confirmation.ts';
+import { expectIntegrity, GATEWAY } from '../sagas/money.ts';
+import { restOf } from '../setup/engine.ts';
+import { tamper } from '../setup/ledger.ts';
+import { type System, startSystem } from '../setup/system.ts';
+
+/** Money that moves without anybody asking: payouts that fall due, and what a gateway tells us. */
+let system: System;
+beforeAll(async () => {
+  system = await startSystem();
+  await prepareStays(system.bed.db);
+});
+afterAll(() => system?.close());
+
+let made = 0;
+async function ownerWith(terms: object | null, payments: number): Promise<string> {
+  made += 1;
+  const { db } = system.bed;
+  const id = `owner-due-${made}`;
+  await db
+    .insertInto('owner')
+    .values({
+      id,
+      name: 'Due',
+      email: 'due@example.com',
+      payout_account: `acct-${id}`,
+      payout_terms: terms === null ? null : JSON.stringify(terms),
+    })
+    .execute();
+  for (let n = 0; n < payments; n += 1) {
+    const stay = await seedStay(db);
+    const property = db.selectFrom('reservation').select('property_id').where('id', '=', stay);
+    await db.updateTable('property').set({ owner_id: id }).where('id', '=', property).execute();
+    const body = { amount: 1000, currency: 'AED', gatewayId: GATEWAY, gatewayReference: `due-${made}-${n}` };
+    expect((await system.call('POST', `/reservations/${stay}/payment`, { body })).status).toBe(200);
+  }
+  await db
+    .updateTable('transaction')
+    .set({ scheduled_for: sql<Date>`now() - interval '1 minute'` })
+    .where('owner_id', '=', id)
+    .where('type', '=', 'OWNER_PAYOUT')
+    .execute();
+  return id;
+}
+const payoutsOf = (ownerId: string) =>
+  system.bed.db
+    .selectFrom('transaction')
+    .select(['id', 'status', 'settled_minor', 'payout_saga', 'provider_id'])
+    .where('owner_id', '=', ownerId)
+    .where('type', '=', 'OWNER_PAYOUT')
+    .orderBy('id')
+    .execute();
+async function sweep(): Promise<void> {
+  const { db } = system.bed;
+  const { orchestrator } = system.process.engine;
+  await releaseDuePayouts({ db, ports: system.sandbox.ports, orchestrator, log: createLogger('test', 'silent') });
+  const open = await db.selectFrom('saga').select('id').where('name', '=', 'processOwnerPayout').execute();
+  for (const { id } of open) await restOf(db, id);
+}
+
+describe('the payout sweep', () => {
+  it('pays what is due to an owner with one bank instruction', async () => {
+    const owner = await ownerWith(null, 3);
+    await sweep();
+    const payouts = await payoutsOf(owner);
+    expect(payouts.map((row) => [row.status, row.settled_minor])).toEqual(Array(3).fill(['COMPLETED', 70_000]));
+    expect(new Set(payouts.map((row) => row.payout_saga)).size).toBe(1);
+    expect(await system.sandbox.paidAs(payouts[0]?.provider_id ?? '')).toBe(210_000);
+    await sweep();
+    expect((await payoutsOf(owner)).length).toBe(3);
+    await expectIntegrity(system.bed.db);
+  });
+
+  it.each([
+    ['an owner on hold', { hold: true }, 1, 0],
+    ['less than the minimum', { minimumMinor: { AED: 100_000 } }, 1, 0],
+    ['the working capital', { workingCapitalMinor: { AED: 50_000 } }, 2, 1],
+  ])('leaves alone: %s', async (_what, terms, payments, paid) => {
+    const owner = await ownerWith(terms, payments);
+    await sweep();
+    expect((await payoutsOf(owner)).filter((row) => row.status === 'COMPLETED')).toHaveLength(paid);
+  });
+
+  it('tells staff of owners who have owed for a month', async () => {
+    const { db } = system.bed;
+    const owner = await ownerWith(null, 1);
+    await sweep();
+    const { reservation_id } = await db
+      .selectFrom('transaction')
+      .select('reservation_id')
+      .where('owner_id', '=', owner)
+      .where('type', '=', 'OWNER_PAYOUT')
+      .executeTakeFirstOrThrow();
+    await system.call('POST', `/reservations/${reservation_id}/cancel`, { body: {} });
+    expect(await alertOldDebts(db)).toBe(0);
+    await tamper(
+      db,
+      sql`UPDATE ledger_tx SET created_at = now() - interval '31 days' WHERE reservation_id = ${reservation_id}`,
+    );
+    expect(await alertOldDebts(db)).toBe(1);
+  });
+
+  it('does the night once', async () => {
+    const { db } = system.bed;
+    const { orchestrator } = system.process.engine;
+    const work = { db, ports: system.sandbox.ports, orchestrator, log: createLogger('test', 'silent') };
+    await doNight(work, new Date(systemClock.now().getTime() + 24 * 3_600_000));
+    const nights = () => db.selectFrom('reconciliation').selectAll().where('gateway_id', '=', GATEWAY).execute();
+    const [night] = await nights();
+    expect(night).toMatchObject({ mismatched: 0, missing_in_ledger: 0, missing_at_gateway: 0 });
+    await doNight(work, new Date(systemClock.now().getTime() + 24 * 3_600_000));
+    expect(await nights()).toHaveLength(1);
+  });
+});
+
+let events = 0;
+function send(event: GatewayEvent, id?: string, signature = 'good') {
+  events += 1;
+  const eventId = id ?? `evt-${events}`;
+  const text = JSON.stringify({ gatewayId: GATEWAY, eventId, type: event.kind, event });
+  return system.call('POST', '/webhooks/stripe', { text, headers: { 'stripe-signature': signature } });
+}
+
+describe("a gateway's webhook", () => {
+  it('is refused without a good signature', async () => {
+    const refused = await send({ kind: 'ignored' }, 'evt-bad', 'bad');
+    expect([refused.status, refused.body.code]).toEqual([401, 'INVALID_SIGNATURE']);
+  });
+
+  it('books money that nobody has booked, once, and what is over the balance as credit', async () => {
+    const { db } = system.bed;
+    const reservationId = await seedStay(db);
+    const event = {
+      kind: 'charge-succeeded',
+      reference: `hook-${reservationId}`,
+      reservationId,
+      amountMinor: 120_000,
+      currency: 'AED',
+    } as const;
+    expect((await send(event, 'evt-captured')).body.data).toEqual({ outcome: 'start-payment' });
+    const saga = await db
+      .selectFrom('saga')
+      .select('id')
+      .where('subject_id', '=', reservationId)
+      .executeTakeFirstOrThrow();
+    expect(await restOf(db, saga.id)).toBe('completed');
+    expect((await send(event, 'evt-captured')).body.data).toEqual({ outcome: 'repeated' });
+    expect((await send(event)).body.data).toEqual({ outcome: 'known' });
+    const stay = await system.call('GET', `/reservations/${reservationId}`);
+    expect(stay.body.data.paymentStatus).toBe('OVERPAID');
+    await expectIntegrity(db);
+    const cancelled = await system.call('POST', `/reservations/${reservationId}/cancel`, { body: {} });
+    expect(cancelled.body.data.refund).toMatchObject({ amount: 1200, status: 'COMPLETED' });
+    await expectIntegrity(db);
+  });
+
+  it('that a payout or a refund has come back reverses it, and calls a person', async () => {
+    const { db } = system.bed;
+    const owner = await ownerWith(null, 1);
+    await sweep();
+    const [payout] = await payoutsOf(owner);
+    const providerId = payout?.provider_id ?? '';
+    expect((await send({ kind: 'payout-failed', providerId, reason: 'ACCOUNT_CLOSED' })).body.data.outcome).toBe(
+      'reversed',
+    );
+    expect((await payoutsOf(owner))[0]).toMatchObject({ status: 'FAILED', settled_minor: 0 });
+    expect((await send({ kind: 'payout-failed', providerId, reason: 'ACCOUNT_CLOSED' })).body.data.outcome).toBe(
+      'known',
+    );
+    const refund = await db
+      .selectFrom('transaction')
+      .selectAll()
+      .where('type', '=', 'REFUND')
+      .where('status', '=', 'COMPLETED')
+      .executeTakeFirstOrThrow();
+    const failed = { kind: 'refund-failed', providerId: refund.provider_id ?? '', reason: 'CARD_CLOSED' } as const;
+    expect((await send(failed)).body.data.outcome).toBe('reversed');
+    const row = await db.selectFrom('transaction').selectAll().where('id', '=', refund.id).executeTakeFirstOrThrow();
+    expect(row).toMatchObject({ status: 'MANUAL_REQUIRED', error_code: 'CARD_CLOSED' });
+  });
+
+  it('that somebody refunded at the gateway itself calls a person', async () => {
+    const owner = await ownerWith(null, 1);
+    const { gateway_reference } = await system.bed.db
+      .selectFrom('payment')
+      .select('gateway_reference')
+      .where('gateway_reference', 'like', `due-${made}-%`)
+      .executeTakeFirstOrThrow();
+    const event = { kind: 'charge-refunded', reference: gateway_reference, refundedMinor: 500 } as const;
+    expect((await send(event)).body.data.outcome).toBe('noted');
+    expect((await send({ ...event, refundedMinor: 0 })).body.data.outcome).toBe('known');
+    expect((await send({ kind: 'ignored' })).body.data.outcome).toBe('ignored');
+    expect(owner).toMatch(/^owner-due/);
+  });
+});
