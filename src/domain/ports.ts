@@ -117,3 +117,6 @@ export interface Ports {
   /** The provider that pays owners out. */
   payouts(account: string): PaymentGateway;
 }
+
+/** Under this gateway id stand the payouts in a record of movements: they leave from the bank. */
+export const PAYOUT_BANK = 'bank';

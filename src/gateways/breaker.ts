@@ -7,7 +7,7 @@ import {
   DelegateBackoff,
   handleAll,
 } from 'cockatiel';
-import type { PaymentGateway } from '../domain/ports.ts';
+import { PAYOUT_BANK, type PaymentGateway } from '../domain/ports.ts';
 import { CircuitOpenError, RoomyError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
 import { NotYetError } from './failures.ts';
@@ -139,6 +139,3 @@ export function withBreakers(
       breakers.run(circuitOf(gatewayId, ''), null, () => gateway.movements(gatewayId, ...range)),
   };
 }
-
-/** Payouts belong to no gateway id of a payment; their record is asked for under this one. */
-export const PAYOUT_BANK = 'bank';

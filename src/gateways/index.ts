@@ -1,8 +1,8 @@
-import type { GatewayMovement, PaymentGateway, Ports } from '../domain/ports.ts';
+import { type GatewayMovement, PAYOUT_BANK, type PaymentGateway, type Ports } from '../domain/ports.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
 import { RoomyError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
-import { type BreakerSettings, type CircuitStatus, createBreakers, PAYOUT_BANK, withBreakers } from './breaker.ts';
+import { type BreakerSettings, type CircuitStatus, createBreakers, withBreakers } from './breaker.ts';
 import { isProviderOfItsOwn } from './sandbox/behaviour.ts';
 import { createSandboxGateway } from './sandbox/gateway.ts';
 import { createStripeGateway, type StripeSettings } from './stripe/gateway.ts';

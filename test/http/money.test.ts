@@ -114,6 +114,12 @@ describe('a payment', () => {
       return row.status === 'parked' ? row : undefined;
     });
     expect(parked.error_code).toBe('APPROVAL_REQUIRED');
+    const { generation } = parked;
+    await system.call('POST', `/sagas/executions/${saga}/retry`, { body: {}, sub: 'admin-1' });
+    await until('its requester cannot let it go on', async () => {
+      const row = await db.selectFrom('saga').selectAll().where('id', '=', saga).executeTakeFirstOrThrow();
+      return (row.status === 'parked' && row.generation > generation) || undefined;
+    });
     await system.call('POST', `/sagas/executions/${saga}/retry`, { body: {}, role: 'OPS', sub: 'olivia' });
     const ended = await until('the payment is through', async () => {
       const row = await db.selectFrom('saga').selectAll().where('id', '=', saga).executeTakeFirstOrThrow();

@@ -1,9 +1,7 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
+import { PAYOUT_BANK } from '../ports.ts';
 import type { BookedItem, SettledMovement } from './reconciliation-match.ts';
-
-/** Payouts that bear no gateway leave from the bank, whose record this is. */
-export const PAYOUT_BANK = 'bank';
 
 export interface Booked {
   readonly gatewayId: string;

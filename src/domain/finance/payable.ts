@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import type { PaymentStatus, ReservationStatus } from '../../db/schema.ts';
-import { RoomyError, required } from '../../kernel/errors.ts';
+import { RoomyError } from '../../kernel/errors.ts';
 import { toMajor } from '../../kernel/money.ts';
 import { refusalDetails, targetOf } from '../reservations/state-machine.ts';
 
@@ -134,17 +134,17 @@ export function findPayment(
     .executeTakeFirst();
 }
 
-/** Null unless a person has looked at the saga since it was parked and let it go on; then who. */
-export async function approvedBy(db: Db, sagaId: string): Promise<string | null> {
+/** Whether somebody other than its requester has let a parked saga go on; the requester's own retry does not count. */
+async function isApproved(db: Db, sagaId: string, requestedBy: string): Promise<boolean> {
   const row = await db
     .selectFrom('audit_log')
-    .select('actor')
+    .select('seq')
     .where('saga_id', '=', sagaId)
     .where('event', '=', 'SAGA_RESUMED')
-    .orderBy('seq')
+    .where('actor', '<>', requestedBy)
     .limit(1)
     .executeTakeFirst();
-  return row?.actor ?? null;
+  return row !== undefined;
 }
 
 /** What the fraud rules said when the payment was accepted; frozen in the saga's input. */
@@ -160,8 +160,6 @@ export async function assertApproved(
   requestedBy: string,
   review: Review | null,
 ): Promise<void> {
-  if (review === null) return;
-  const approver = await approvedBy(db, sagaId);
-  if (approver !== null && approver !== requestedBy) return;
-  throw new RoomyError('APPROVAL_REQUIRED', { details: { ...required(review, 'review') } });
+  if (review === null || (await isApproved(db, sagaId, requestedBy))) return;
+  throw new RoomyError('APPROVAL_REQUIRED', { details: { ...review } });
 }

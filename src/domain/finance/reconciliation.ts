@@ -8,7 +8,8 @@ import { recordAudit } from '../audit/record.ts';
 import { raiseSystemAlert } from '../notifications/alerts.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import type { Ports } from '../ports.ts';
-import { bookedItems, PAYOUT_BANK } from './booked-items.ts';
+import { PAYOUT_BANK } from '../ports.ts';
+import { bookedItems } from './booked-items.ts';
 import { type MatchedLine, matchMovements, type SettledMovement } from './reconciliation-match.ts';
 import { postSettlements } from './settlement.ts';
 

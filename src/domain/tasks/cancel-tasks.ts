@@ -1,9 +1,9 @@
 import { type SqlBool, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import { classifyDbError } from '../../db/errors.ts';
 import type { TaskPriority, TaskStatus } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
 import { taskWithdrawnMessage } from '../notifications/matrix.ts';
+import { assignUnlessTaken } from './task-orchestrator.ts';
 
 /** What a cancellation did to the tasks of a stay, and around them; enough to undo it exactly. */
 export type CancelledTasks = {
@@ -165,10 +165,9 @@ async function asItWas(tx: Tx, task: CancelledTasks['cancelled'][number]): Promi
 }
 
 /** False when the assignee has other work at that time by now; the transaction stays usable. */
-async function reopen(tx: Tx, task: CancelledTasks['cancelled'][number], as: Reopened): Promise<boolean> {
-  await sql`SAVEPOINT reopen`.execute(tx);
-  try {
-    await tx
+function reopen(tx: Tx, task: CancelledTasks['cancelled'][number], as: Reopened): Promise<boolean> {
+  return assignUnlessTaken(tx, () =>
+    tx
       .updateTable('task')
       .set((eb) => ({ ...as, next_assign_at: sql<Date>`now()`, version: eb('version', '+', 1) }))
       .where('id', '=', task.taskId)
@@ -178,15 +177,8 @@ async function reopen(tx: Tx, task: CancelledTasks['cancelled'][number], as: Reo
         sql<SqlBool>`NOT EXISTS (SELECT FROM task o WHERE o.reservation_id = task.reservation_id AND o.type = task.type
           AND o.occurrence = task.occurrence AND o.status <> 'CANCELLED')`,
       )
-      .execute();
-    await sql`RELEASE SAVEPOINT reopen`.execute(tx);
-    return true;
-  } catch (error) {
-    const failure = classifyDbError(error);
-    if (failure.kind !== 'constraint' || failure.constraint !== 'no_double_shift') throw error;
-    await sql`ROLLBACK TO SAVEPOINT reopen`.execute(tx);
-    return false;
-  }
+      .execute(),
+  );
 }
 
 /** Only while both are still open; whoever was given the released cleaning meanwhile is told not to come. */

@@ -81,7 +81,7 @@ async function insertStayTask(
 }
 
 /** False when somebody else was given the person's time meanwhile; the transaction stays usable. */
-async function assignUnlessTaken(tx: Tx, write: () => Promise<void>): Promise<boolean> {
+export async function assignUnlessTaken(tx: Tx, write: () => Promise<unknown>): Promise<boolean> {
   await sql`SAVEPOINT candidate`.execute(tx);
   try {
     await write();

@@ -9,10 +9,10 @@ import type {
   RefundRequest,
   UndoChargeRequest,
 } from '../../domain/ports.ts';
+import { PAYOUT_BANK } from '../../domain/ports.ts';
 import { type Clock, pause } from '../../kernel/clock.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
-import { PAYOUT_BANK } from '../breaker.ts';
 import { declined, notVerified } from '../failures.ts';
 import { chargeFaultOf, declineOf, payoutFaultOf, refundFaultOf } from './behaviour.ts';
 import type { Effect, RecordedEffect, RecordedRequest, SandboxRecord } from './record.ts';

@@ -1,7 +1,6 @@
 import { z } from 'zod';
-import type { GatewayMovement } from '../../domain/ports.ts';
+import { type GatewayMovement, PAYOUT_BANK } from '../../domain/ports.ts';
 import { InvariantError } from '../../kernel/errors.ts';
-import { PAYOUT_BANK } from '../breaker.ts';
 import type { Exchange } from './client.ts';
 import { BalanceTransaction, Page, Refund, StripeCharge, Transfer } from './replies.ts';
 import { feeFromStripe, fromStripe } from './units.ts';
