@@ -33,6 +33,8 @@ describe('a card number', () => {
     'ref 12 5555555555554444',
     'card:4111111111111111,exp',
     'x4111111111111111y',
+    '2024-02-01 4111 1111 1111 1111',
+    '60.2038-04-19 782759',
     '٤١١١١١١١١١١١١١١١',
     '４１１１１１１１１１１１１１１１',
     '𝟒𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏𝟏',
@@ -52,6 +54,7 @@ describe('a card number', () => {
     '2024-02-01T09:00:00.000Z',
     'pi_3MtwBwLkdIwHu7ix28a3tqPa',
     'ref-456',
+    'INV-2024-02-01-00010',
     '',
   ])('is not seen in %j', (text) => {
     expect(holdsCardNumber(text)).toBe(false);
@@ -74,6 +77,7 @@ describe('a card number', () => {
     );
     fc.assert(
       fc.property(around, separated, around, (before, text, after) => {
+        fc.pre(!/^(?:19|20)\d\d-\d\d-\d\d/.test(text));
         expect(holdsCardNumber(before + text + after)).toBe(true);
       }),
       RUNS,

@@ -34,17 +34,18 @@ const MIN_DIGITS = 13;
 const MAX_DIGITS = 19;
 
 /**
- * What machines and calendars write, and no card issuer: UUIDs, hexadecimal hashes, ISO dates. One UUID in a thousand
- * holds digits that pass Luhn's check by chance, and every record here may have one for its id.
+ * What machines write, and no card issuer: UUIDs and hexadecimal hashes. One UUID in a thousand holds digits that pass
+ * Luhn's check by chance, and every record here may have one for its id.
  */
 const MACHINE_MADE = new RegExp(
   [
     '(?<![0-9a-z])(?=[0-9-]{0,35}[a-f])[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![0-9a-z])',
     '(?<![0-9a-z])(?=[0-9]*[a-f])[0-9a-f]{32,128}(?![0-9a-z])',
-    '(?<![0-9])(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?![0-9])',
   ].join('|'),
   'gi',
 );
+/** ISO dates at the beginning of a run of digits, where a card's number is never written like one. */
+const LEADING_DATES = new RegExp(`^(?:(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?![0-9])${SEPARATOR}?)+`, 'u');
 
 /** Whether a JSON value holds a card number, or a key that stands for card data (features FSE-2). */
 export function containsCardData(value: unknown): boolean {
@@ -75,7 +76,7 @@ const isForbidden = (key: string): boolean =>
 /** 13 to 19 digits of any script that pass Luhn's check, whatever stands before and behind them. */
 export function holdsCardNumber(text: string): boolean {
   for (const [run] of text.replaceAll(MACHINE_MADE, 'x').matchAll(DIGIT_RUNS)) {
-    if (holdsNumber(run)) return true;
+    if (holdsNumber(run.replace(LEADING_DATES, ''))) return true;
   }
   return false;
 }

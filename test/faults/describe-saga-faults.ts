@@ -3,13 +3,14 @@ import type { SagaDefinition } from '../../src/sagas/orchestrator/definition.ts'
 import { expectInvariants } from './invariants.ts';
 import { type Lab, openLab, type SagaFixture } from './lab.ts';
 import { countScenarios, scenariosOf } from './scenarios.ts';
+import { withStages } from './stages.ts';
 
 export interface SagaFaults {
   readonly definition: SagaDefinition;
   readonly fixture: SagaFixture;
 }
 
-const TIMEOUT_MS = 30_000;
+const WITHIN_MS = 30_000;
 
 /**
  * Generates, for every step of the saga, every fault that the orchestrator promises to survive, runs each on a saga of
@@ -27,8 +28,8 @@ export function describeSagaFaults({ definition, fixture }: SagaFaults): void {
     afterAll(() => lab?.close(), 60_000);
 
     for (const { title, run } of scenarios) {
-      it.concurrent(title, { timeout: TIMEOUT_MS }, async () => {
-        await run(lab);
+      it.concurrent(title, { timeout: WITHIN_MS + 5_000 }, async () => {
+        await withStages(WITHIN_MS, () => run(lab));
         ran.add(title);
       });
     }

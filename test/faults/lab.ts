@@ -16,6 +16,7 @@ import {
   type TestProcess,
   until,
 } from '../setup/engine.ts';
+import { stage } from './stages.ts';
 import { expectEnded } from './verify.ts';
 import { closeGate, type Fault, type Gate, PLANT, withFault } from './with-fault.ts';
 
@@ -128,8 +129,11 @@ async function begin(
   options: BeginOptions,
 ): Promise<SagaUnderTest> {
   const { bed } = lab;
+  stage('is planned');
   const planned = await withFault(bed, lab.definition, faults);
+  stage('is seeded');
   const subject = await fixture.seed(bed.db);
+  stage('starts a process');
   const mortal = options.dies ?? options.diesBeforeJobEnds ?? options.diesWhenHung ?? options.gate;
   const death = Promise.withResolvers<void>();
   const process = mortal
@@ -140,15 +144,19 @@ async function begin(
   let gate: Gate | undefined;
   const client = options.gate ? await bed.client() : undefined;
   if (client && options.gate) gate = await closeGate(client, planned.definition, options.gate);
+  stage('is accepted');
   const asked = await bed.accept(process, planned.definition, subject);
   const saga = { bed, fixture, asked, subject, definition: planned.definition, id: asked.sagaId };
 
   let current = process;
   const inherit = async (): Promise<void> => {
+    stage('waits out the locks of the dead');
     await letTimePass(bed, process.prefix, saga.id);
+    stage('starts an heir');
     current = await bed.start({ prefix: process.prefix, stalledIntervalMs: 50 });
   };
   const rests = async (status: Rest): Promise<void> => {
+    stage(`comes to rest as ${status}`);
     expect(await restOf(bed.db, saga.id), await storyOf(bed.db, saga.id)).toBe(status);
   };
   return {
@@ -160,18 +168,24 @@ async function begin(
     rests,
     diesAndIsInherited: async () => {
       const struck = options.diesWhenHung ? planned.hung() : death.promise;
+      stage('comes to the place of its death');
       await within(struck, 'the process reaches the place where it is to die');
+      stage('vanishes');
       await process.vanish();
       await inherit();
     },
     diesAtGate: async (outcome) => {
       if (!gate) throw new Error('no gate was closed');
+      stage('comes to the gate');
       await gate.reached();
+      stage('vanishes');
       await process.vanish();
+      stage('leaves the gate');
       await gate[outcome]();
       await inherit();
     },
     isRetriedTo: async (status) => {
+      stage('is retried');
       await expectAlert(bed.db, saga.id);
       planned.cure();
       const person = { by: 'olivia', requestId: 'retry-1', via: 'api' } as const;
@@ -194,6 +208,7 @@ async function begin(
     },
     verify: async () => {
       await expectEnded(saga, current, options.by !== 'hand');
+      stage('stops its heir');
       if (current !== process) await current.stop();
       await client?.end();
     },

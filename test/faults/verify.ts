@@ -16,6 +16,7 @@ import {
 } from '../setup/engine.ts';
 import { expectInvariants } from './invariants.ts';
 import type { SagaFixture } from './lab.ts';
+import { stage } from './stages.ts';
 
 export interface Ended {
   readonly bed: Testbed;
@@ -31,8 +32,11 @@ export async function expectEnded(saga: Ended, process: TestProcess, byJobs: boo
   const { bed, fixture, subject, id } = saga;
   const ran = { sagaId: id, subjectId: subject.subjectId };
   const row = await bed.db.selectFrom('saga').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+  stage('drains its outbox');
   await drained(bed.db, id);
+  stage('sees its followers end');
   for (const follower of (await fixture.follows?.(bed.db, ran)) ?? []) await finishByHand(bed, process, follower);
+  stage('is looked at');
   const undone = await undoneSteps(bed.db, id);
   if (row.status === 'completed') {
     expect(undone).toEqual([]);
@@ -42,6 +46,7 @@ export async function expectEnded(saga: Ended, process: TestProcess, byJobs: boo
     await fixture.compensated(bed.db, ran);
     if (byJobs && undone.length > 0) await expectJobsInOrder(process, id);
   }
+  stage('is asked again');
   // The same request again: the same saga, the same bytes.
   const again = await bed.accept(process, saga.definition, subject, saga.asked.key);
   expect(again).toMatchObject({ sagaId: id, replayed: true });
@@ -49,6 +54,7 @@ export async function expectEnded(saga: Ended, process: TestProcess, byJobs: boo
   if (!answer) throw new Error('an ended saga has no answer');
   await noteAnswer(bed.db, saga.asked.key, id, answer);
   expect(answer.status).toBe(row.response_status);
+  stage('is held against the invariants');
   await expectInvariants(bed.db, [id, subject.subjectId]);
 }
 

@@ -214,7 +214,13 @@ async function startProcess(options: StartOptions): Promise<TestProcess> {
   const log = createLogger('test', options.logLevel ?? 'silent');
   const sockets = new Set<WithSocket>();
   const pool = createPool({ connectionString: databaseUrl, max: 5, applicationName: prefix });
-  pool.on('connect', (client) => sockets.add(client as unknown as WithSocket));
+  let vanished = false;
+  pool.on('connect', (client) => {
+    const socket = client as unknown as WithSocket;
+    sockets.add(socket);
+    // One that was being opened when the process died was never open.
+    if (vanished) socket.connection.stream.destroy();
+  });
   const db = createDb(pool);
   /** What stops a saga's run-on, after the step that is being run. */
   const stops = new Map<string, AbortController>();
@@ -276,6 +282,7 @@ async function startProcess(options: StartOptions): Promise<TestProcess> {
     prefix,
     step: (pointer) => step(pointer),
     async vanish() {
+      vanished = true;
       for (const { connection } of sockets) connection.stream.destroy();
       // From here on, nothing of it can reach Postgres again; its own promises may wait for ever.
       void pool.end().catch(() => undefined);
