@@ -214,6 +214,8 @@ async function startProcess(options: StartOptions): Promise<TestProcess> {
   const log = createLogger('test', options.logLevel ?? 'silent');
   const sockets = new Set<WithSocket>();
   const pool = createPool({ connectionString: databaseUrl, max: 5, applicationName: prefix });
+  const death = Promise.withResolvers<never>();
+  death.promise.catch(() => undefined);
   let vanished = false;
   pool.on('connect', (client) => {
     const socket = client as unknown as WithSocket;
@@ -236,7 +238,8 @@ async function startProcess(options: StartOptions): Promise<TestProcess> {
     ports: options.ports,
     failpoint: async (name, place) => {
       if (name === 'after-commit') stops.get(place.sagaId)?.abort();
-      await strike(name, place);
+      // The relay's loop must not wait for ever where the process died: its end would wait for the loop.
+      await (name.endsWith('-publish') ? Promise.race([strike(name, place), death.promise]) : strike(name, place));
     },
   });
 
@@ -286,6 +289,7 @@ async function startProcess(options: StartOptions): Promise<TestProcess> {
       for (const { connection } of sockets) connection.stream.destroy();
       // From here on, nothing of it can reach Postgres again; its own promises may wait for ever.
       void pool.end().catch(() => undefined);
+      death.reject(new Error('this process is dead'));
       engine.queues.producer.disconnect();
       await Promise.all(workers.map((worker) => worker.close(true)));
       await engine.close();
