@@ -120,3 +120,27 @@ export interface Ports {
 
 /** Under this gateway id stand the payouts in a record of movements: they leave from the bank. */
 export const PAYOUT_BANK = 'bank';
+
+/** What a gateway tells us unasked, as far as we act on it. */
+export type GatewayEvent =
+  | {
+      readonly kind: 'charge-succeeded';
+      readonly reference: string;
+      /** Null: the payment is not one for a stay. */
+      readonly reservationId: string | null;
+      readonly amountMinor: number;
+      readonly currency: string;
+    }
+  | { readonly kind: 'charge-refunded'; readonly reference: string; readonly refundedMinor: number }
+  | { readonly kind: 'refund-failed'; readonly providerId: string; readonly reason: string }
+  | { readonly kind: 'payout-failed'; readonly providerId: string; readonly reason: string }
+  | { readonly kind: 'ignored' };
+export interface ReceivedEvent {
+  readonly gatewayId: string;
+  /** A repeat has the same. */
+  readonly eventId: string;
+  readonly type: string;
+  readonly event: GatewayEvent;
+}
+/** Of the body as it came, byte by byte. Throws `INVALID_SIGNATURE`, and `MALFORMED_REQUEST` for a body that no gateway would send. */
+export type VerifyWebhook = (rawBody: Buffer, signature: string) => ReceivedEvent;

@@ -1,4 +1,10 @@
-import { type GatewayMovement, PAYOUT_BANK, type PaymentGateway, type Ports } from '../domain/ports.ts';
+import {
+  type GatewayMovement,
+  PAYOUT_BANK,
+  type PaymentGateway,
+  type Ports,
+  type VerifyWebhook,
+} from '../domain/ports.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
 import { RoomyError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
@@ -6,7 +12,7 @@ import { type BreakerSettings, type CircuitStatus, createBreakers, withBreakers 
 import { isProviderOfItsOwn } from './sandbox/behaviour.ts';
 import { createSandboxGateway } from './sandbox/gateway.ts';
 import { createStripeGateway, type StripeSettings } from './stripe/gateway.ts';
-import { createWebhookVerifier, type VerifyWebhook } from './stripe/webhook.ts';
+import { createWebhookVerifier } from './stripe/webhook.ts';
 
 export interface PaymentSettings {
   readonly gateways: readonly ('sandbox' | 'stripe')[];

@@ -4,8 +4,7 @@ import type { JwtConfig } from '../config.ts';
 import type { Db, Tx } from '../db/client.ts';
 import { retryContention } from '../db/errors.ts';
 import type { Author } from '../domain/audit/record.ts';
-import type { ReceivedEvent } from '../domain/finance/gateway-events.ts';
-import type { Ports } from '../domain/ports.ts';
+import type { Ports, VerifyWebhook } from '../domain/ports.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { required } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
@@ -30,7 +29,7 @@ export interface AppDeps {
   /** Asked for their records, and whether they exist at all; money moves in sagas alone. */
   readonly ports: Ports;
   /** Null: no gateway is to call us. Throws `INVALID_SIGNATURE`. */
-  readonly verifyWebhook: ((rawBody: Buffer, signature: string) => ReceivedEvent) | null;
+  readonly verifyWebhook: VerifyWebhook | null;
   readiness(): Promise<Readiness>;
 }
 /** With what `createApp` makes itself. */

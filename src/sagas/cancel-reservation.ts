@@ -87,9 +87,8 @@ export const cancelReservation = saga('cancelReservation', CancelReservation, {
   .statement('sendCancellationNotification', {
     values: ({ key, done }) => {
       const stay = done.validateCancellation;
-      const { percent, amountMinor, excessMinor } = done.calculateRefundAmount;
       const { ownerMinor } = done.createRefundTransaction;
-      const refund = { refundMinor: amountMinor + excessMinor, percent, currency: stay.currency };
+      const refund = { ...done.calculateRefundAmount, currency: stay.currency };
       const assigned = done.cancelRelatedTasks.cancelled.flatMap(({ taskId, assigneeId }) =>
         assigneeId === null ? [] : [taskWithdrawnMessage(assigneeId, taskId)],
       );
@@ -120,11 +119,7 @@ export const cancelReservation = saga('cancelReservation', CancelReservation, {
       status,
       transactionIds: refundIds,
     };
-    const messages = cancelledMessages(stay, {
-      refundMinor: amountMinor + excessMinor,
-      percent,
-      currency: stay.currency,
-    });
+    const messages = cancelledMessages(stay, { ...done.calculateRefundAmount, currency: stay.currency });
     return {
       event: 'RESERVATION_CANCELLED',
       message: 'Reservation cancelled successfully',

@@ -1,16 +1,9 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
-import {
-  accounts,
-  balanceOf,
-  credit,
-  debit,
-  type Journal,
-  post,
-  reverseJournal,
-} from '../../src/domain/finance/ledger.ts';
+import { accounts, credit, debit, type Journal, post, reverseJournal } from '../../src/domain/finance/ledger.ts';
 import { createTestDatabase } from '../setup/database.ts';
+import { balanceOf } from '../setup/ledger.ts';
 
 /** The ledger's rules are the database's own (features MNY-1 to MNY-3): wrong code cannot break them. */
 let db: Db;

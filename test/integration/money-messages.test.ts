@@ -185,7 +185,7 @@ describe('what people read about money', () => {
 describe('what people read about a cancellation', () => {
   it('the refund to the minor unit that was posted, and for the owner that the dates are free', async () => {
     const [mail, owner, sms] = await sent(
-      ...cancelledMessages(stay, { refundMinor: 33_333, percent: 25, currency: 'AED' }),
+      ...cancelledMessages(stay, { amountMinor: 33_333, excessMinor: 0, percent: 25, currency: 'AED' }),
     );
     const text = 'your reservation for Marina 12 from 3 May 2027 is cancelled. We refund AED 333.33 (25 %).';
     expect(mail?.text).toContain(text);
@@ -195,7 +195,9 @@ describe('what people read about a cancellation', () => {
   });
 
   it('that nothing is refunded', async () => {
-    const [, , sms] = await sent(...cancelledMessages(stay, { refundMinor: 0, percent: 0, currency: 'AED' }));
+    const [, , sms] = await sent(
+      ...cancelledMessages(stay, { amountMinor: 0, excessMinor: 0, percent: 0, currency: 'AED' }),
+    );
     expect(sms?.text).toMatch(/is cancelled\. Nothing is refunded\.$/);
   });
 
@@ -248,7 +250,7 @@ const refs = ({ messages }: MessageValues) =>
   ({ json: () => sql`${JSON.stringify(messages)}::jsonb` }) as unknown as ValueRefs<MessageValues>;
 
 describe('the rows that a step writes', () => {
-  const messages = cancelledMessages(stay, { refundMinor: 50_000, percent: 50, currency: 'AED' });
+  const messages = cancelledMessages(stay, { amountMinor: 50_000, excessMinor: 0, percent: 50, currency: 'AED' });
   const written = async () =>
     (await rows()).map(({ id: _, created_at: __, due_at: ___, ...row }) => ({
       ...row,

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { GatewayEvent } from '../../src/domain/finance/gateway-events.ts';
 import { alertOldDebts } from '../../src/domain/finance/owner-debts.ts';
+import type { GatewayEvent } from '../../src/domain/ports.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { doNight, releaseDuePayouts } from '../../src/workers/finance.ts';

@@ -2,7 +2,6 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
 import { checkIntegrity } from '../../src/domain/finance/integrity.ts';
-import { balanceOf } from '../../src/domain/finance/ledger.ts';
 import {
   type ReconcileOrder,
   reconcile,
@@ -14,7 +13,7 @@ import type { SettledMovement } from '../../src/domain/finance/reconciliation-ma
 import type { GatewayMovement, Ports } from '../../src/domain/ports.ts';
 import { RoomyError } from '../../src/kernel/errors.ts';
 import { createTestDatabase } from '../setup/database.ts';
-import { type MoneyStay, payOut, payStay, refundStay, seedMoneyStay, takeBack } from '../setup/ledger.ts';
+import { balanceOf, type MoneyStay, payOut, payStay, refundStay, seedMoneyStay, takeBack } from '../setup/ledger.ts';
 
 let db: Db;
 let drop: () => Promise<void>;

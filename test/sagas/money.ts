@@ -28,6 +28,8 @@ export interface Sandbox {
   readonly ports: Ports;
   /** What the gateway holds of a reference: charges less what went back, in minor units. */
   netOf(reference: string): Promise<number>;
+  /** The same of every reference at once. */
+  nets(): Promise<ReadonlyMap<string, number>>;
   /** What went out under the provider's id of a payout. */
   paidAs(providerId: string | null): Promise<number>;
   close(): Promise<void>;
@@ -37,8 +39,10 @@ export async function openSandbox(): Promise<Sandbox> {
   const sandboxDir = await mkdtemp(path.join(tmpdir(), 'roomy-sandbox-'));
   const settings = { gateways: ['sandbox'], sandboxDir, sandboxFeeBp: 290, stripe: null } as const;
   const ports = createPorts(settings, createLogger('test', 'silent'));
+  const everything = (gatewayId: string) =>
+    ports.gateway(gatewayId).movements(gatewayId, new Date(0), new Date(4e12), 100_000);
   const sum = async (gatewayId: string, reference: string): Promise<number> => {
-    const record = await ports.gateway(gatewayId).movements(gatewayId, new Date(0), new Date(4e12), 100_000);
+    const record = await everything(gatewayId);
     return record
       .filter((movement) => movement.reference === reference)
       .reduce((net, { kind, amountMinor }) => net + (kind === 'CHARGE' ? amountMinor : -amountMinor), 0);
@@ -46,6 +50,13 @@ export async function openSandbox(): Promise<Sandbox> {
   return {
     ports,
     netOf: (reference) => sum(GATEWAY, reference),
+    nets: async () => {
+      const nets = new Map<string, number>();
+      for (const { kind, reference, amountMinor } of await everything(GATEWAY)) {
+        nets.set(reference, (nets.get(reference) ?? 0) + (kind === 'CHARGE' ? amountMinor : -amountMinor));
+      }
+      return nets;
+    },
     paidAs: async (providerId) => (providerId === null ? 0 : -(await sum('bank', providerId))),
     close: async () => {
       await ports.close();

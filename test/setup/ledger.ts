@@ -366,3 +366,13 @@ export function tamper(db: Db, statement: ReturnType<typeof sql>): Promise<void>
     await statement.execute(tx);
   });
 }
+
+/** Debits less credits of an account, in minor units. */
+export async function balanceOf(db: Db, accountId: string): Promise<number> {
+  const { sum } = await db
+    .selectFrom('ledger_entry')
+    .select((eb) => eb.fn.coalesce(eb.fn.sum<number>('amount'), eb.val(0)).as('sum'))
+    .where('account_id', '=', accountId)
+    .executeTakeFirstOrThrow();
+  return Number(sum);
+}

@@ -1,4 +1,4 @@
-import type { ReceivedEvent } from '../../src/domain/finance/gateway-events.ts';
+import type { ReceivedEvent } from '../../src/domain/ports.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { Role } from '../../src/http/auth.ts';
 import { systemClock } from '../../src/kernel/clock.ts';

@@ -99,8 +99,12 @@ async function payoutMoments(db: Db, reservationId: string) {
   };
 }
 
-/** Null where the share is nothing. */
-export type BookedShare = { readonly transactionId: string | null; readonly amountMinor: number };
+/** Null where the share is nothing. `takenMinor`: by how much other payouts of the stay were reduced. */
+export type BookedShare = {
+  readonly transactionId: string | null;
+  readonly amountMinor: number;
+  readonly takenMinor: number;
+};
 
 interface Share {
   readonly type: TransactionType;
@@ -166,7 +170,7 @@ export async function bookOwnerShare(tx: Tx, context: DistributionContext, plan:
   const share = { type: 'OWNER_PAYOUT', effectKey: step.key, amountMinor } as const;
   const transactionId =
     amountMinor > 0 ? await insertTransaction(tx, context, share, { scheduledFor: plan.scheduledFor }) : null;
-  if (amountMinor < 0) await reducePayouts(tx, stay.reservationId, -amountMinor);
+  const takenMinor = amountMinor < 0 ? -amountMinor - (await reducePayouts(tx, stay.reservationId, -amountMinor)) : 0;
   await post(tx, {
     ...postedIn(context),
     effectKey: step.key,
@@ -178,7 +182,7 @@ export async function bookOwnerShare(tx: Tx, context: DistributionContext, plan:
       credit(accounts.ownerPayable(stay.ownerId, stay.currency), plan.ownerMinor),
     ],
   });
-  return { transactionId, amountMinor };
+  return { transactionId, amountMinor, takenMinor };
 }
 
 /** The share is reversed; a payout that is under way already cannot be taken back here. */
@@ -191,9 +195,9 @@ export async function undoOwnerShare(
   const { step } = context;
   await reverseStep(tx, { ...step, postedBy: step.requestedBy });
   if (booked === undefined) return;
-  if (booked.amountMinor < 0) {
+  if (booked.takenMinor > 0) {
     // What had been taken off other payouts is owed again.
-    const owed = { type: 'OWNER_PAYOUT', effectKey: step.key, amountMinor: -booked.amountMinor } as const;
+    const owed = { type: 'OWNER_PAYOUT', effectKey: step.key, amountMinor: booked.takenMinor } as const;
     await insertTransaction(tx, context, owed, { scheduledFor: plan.scheduledFor });
   }
   if (booked.transactionId === null) return;

@@ -1,30 +1,13 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { raiseSystemAlert } from '../notifications/alerts.ts';
+import type { GatewayEvent, ReceivedEvent } from '../ports.ts';
 import { reverseJournal } from './ledger.ts';
 
 /**
- * What a gateway tells us unasked. An event counts once, and order does not matter: each is read against what stands in
- * Postgres, and money is booked only by a saga that asks the gateway how things are now.
+ * An event counts once, and order does not matter: each is read against what stands in Postgres, and money is booked
+ * only by a saga that asks the gateway how things are now.
  */
-export type GatewayEvent =
-  | {
-      readonly kind: 'charge-succeeded';
-      readonly reference: string;
-      readonly reservationId: string | null;
-      readonly amountMinor: number;
-      readonly currency: string;
-    }
-  | { readonly kind: 'charge-refunded'; readonly reference: string; readonly refundedMinor: number }
-  | { readonly kind: 'refund-failed'; readonly providerId: string; readonly reason: string }
-  | { readonly kind: 'payout-failed'; readonly providerId: string; readonly reason: string }
-  | { readonly kind: 'ignored' };
-export interface ReceivedEvent {
-  readonly gatewayId: string;
-  readonly eventId: string;
-  readonly type: string;
-  readonly event: GatewayEvent;
-}
 
 /** What came of it. `start-payment`: the money is captured, and nobody has booked it yet. */
 export type EventOutcome = 'repeated' | 'ignored' | 'known' | 'noted' | 'reversed' | 'start-payment';

@@ -223,13 +223,6 @@ function journalsOf(tx: Tx, { sagaId, forwardKey }: StepKeys) {
     .execute();
 }
 
-/** Debits minus credits, in minor units. */
-export async function balanceOf(db: Tx | Db, accountId: string): Promise<number> {
-  const { rows } = await sql<{ balance: number }>`
-    SELECT coalesce(sum(amount), 0)::bigint AS balance FROM ledger_entry WHERE account_id = ${accountId}`.execute(db);
-  return rows[0]?.balance ?? 0;
-}
-
 /** What the parties of a stay hold of its receipts by now: credits of its distribution, with later corrections. */
 export interface PostedShares {
   readonly ownerMinor: number;

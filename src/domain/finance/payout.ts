@@ -3,7 +3,7 @@ import type { Db, Tx } from '../../db/client.ts';
 import type { TransactionStatus } from '../../db/schema.ts';
 import { RoomyError, required } from '../../kernel/errors.ts';
 import { toMajor } from '../../kernel/money.ts';
-import { accounts, balanceOf, credit, debit, post } from './ledger.ts';
+import { accounts, credit, debit, post } from './ledger.ts';
 
 /** One bank instruction to an owner: a payout, and the others that are due to the same owner in the same currency. */
 export type PayoutOrder = {
@@ -105,20 +105,21 @@ export interface Position {
   readonly debtMinor: number;
 }
 
+/** One statement, and so one snapshot: a share that is booked between two would look like a debt. */
 export async function positionOf(
   db: Db | Tx,
   { ownerId, currency }: Pick<PayoutOrder, 'ownerId' | 'currency'>,
 ): Promise<Position> {
-  const owedMinor = -(await balanceOf(db, accounts.ownerPayable(ownerId, currency).id));
-  const { rows } = await sql<{ open: number; reserved: number; netted: number }>`
-    SELECT coalesce(sum(amount_minor), 0)::bigint AS open,
+  const { rows } = await sql<{ owed: number; open: number; reserved: number; netted: number }>`
+    SELECT (SELECT coalesce(-sum(amount), 0) FROM ledger_entry WHERE account_id = ${accounts.ownerPayable(ownerId, currency).id})::bigint AS owed,
+           coalesce(sum(amount_minor), 0)::bigint AS open,
            coalesce(sum(settled_minor) FILTER (WHERE status = 'PROCESSING'), 0)::bigint AS reserved,
            coalesce(sum(amount_minor - settled_minor) FILTER (WHERE status = 'PROCESSING'), 0)::bigint AS netted
       FROM transaction
      WHERE owner_id = ${ownerId} AND currency = ${currency} AND type = 'OWNER_PAYOUT' AND status IN ('PENDING', 'PROCESSING', 'FAILED')`.execute(
     db,
   );
-  const { open, reserved, netted } = rows[0] ?? { open: 0, reserved: 0, netted: 0 };
+  const { owed: owedMinor, open, reserved, netted } = required(rows[0], 'the sums of a position');
   return { availableMinor: owedMinor - reserved, debtMinor: Math.max(0, open - owedMinor - netted) };
 }
 

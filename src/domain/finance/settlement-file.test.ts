@@ -81,6 +81,14 @@ describe('a settlement file', () => {
     expect(await refusal(text)).toHaveProperty('reason');
   });
 
+  it('is refused when it holds the number of a card', async () => {
+    const line = 'charge,4111111111111111,ch-2,1,AED,0,2024-02-01,no';
+    expect(await refusal([HEADER, GOOD, line].join('\n'))).toBe('CARD_DATA_FORBIDDEN');
+    expect(await refusal([HEADER, GOOD, 'charge,ref,4111-1111-1111-1111,1,AED,0,2024-02-01,no'].join('\n'))).toBe(
+      'CARD_DATA_FORBIDDEN',
+    );
+  });
+
   it('is refused when it is too large, or has too many lines', async () => {
     const line = (n: number) => `charge,ref-${n},ch-${n},1,AED,0,2024-02-01,no\n`;
     const many = Array.from({ length: 50_001 }, (_, n) => line(n)).join('');

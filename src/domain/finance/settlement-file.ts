@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
 import { CsvError, parse } from 'csv-parse';
 import type { MovementKind } from '../../db/schema.ts';
+import { holdsCardNumber } from '../../kernel/card-data.ts';
 import { type ErrorDetails, RoomyError } from '../../kernel/errors.ts';
 import { CURRENCY_PATTERN, parseMajor } from '../../kernel/money.ts';
 import type { SettledMovement } from './reconciliation-match.ts';
@@ -33,8 +34,8 @@ export interface SettlementFile {
 }
 
 /**
- * Reads a file as it arrives, within its bounds. Throws `PAYLOAD_TOO_LARGE`, and `SETTLEMENT_FILE_INVALID` that names
- * the line and why, and never what the line says.
+ * Reads a file as it arrives, within its bounds. Throws `PAYLOAD_TOO_LARGE`, and `SETTLEMENT_FILE_INVALID` or
+ * `CARD_DATA_FORBIDDEN` that name the line and why, and never what the line says.
  */
 export async function readSettlementFile(chunks: AsyncIterable<Uint8Array>): Promise<SettlementFile> {
   const hash = createHash('sha256');
@@ -120,6 +121,7 @@ function movementOf(record: Record<Column, string>, line: number): { movement: S
   if (!kind) throw wrong('type');
   for (const column of ['reference', 'provider_id'] as const) {
     if (!VISIBLE.test(record[column])) throw wrong(column);
+    if (holdsCardNumber(record[column])) throw new RoomyError('CARD_DATA_FORBIDDEN', { details: { line, column } });
   }
   if (!CURRENCY_PATTERN.test(record.currency)) throw wrong('currency');
   const money = (column: 'amount' | 'fee'): number => {

@@ -103,7 +103,7 @@ describe('who hears about money', () => {
 });
 
 describe('who hears of a cancellation', () => {
-  const refund = { refundMinor: 50_000, percent: 50, currency: 'AED' };
+  const refund = { amountMinor: 50_000, excessMinor: 0, percent: 50, currency: 'AED' };
 
   it('is the guest by e-mail and SMS with the refund as posted, and the owner by e-mail without it', () => {
     const list = cancelledMessages(stay, refund);
@@ -112,6 +112,10 @@ describe('who hears of a cancellation', () => {
       'RESERVATION_CANCELLED SMS GUEST guest-1',
       'RESERVATION_CANCELLED EMAIL OWNER owner-1',
     ]);
+    expect(cancelledMessages(stay, { ...refund, excessMinor: 1_000 })[0]).toMatchObject({
+      template: 'reservation-cancelled-with-credit.guest@1',
+      params: { amountMinor: 51_000, currency: 'AED' },
+    });
     expect(list.map(({ params }) => params)).toEqual([
       { amountMinor: 50_000, percent: 50, currency: 'AED' },
       { amountMinor: 50_000, percent: 50, currency: 'AED' },
@@ -121,7 +125,7 @@ describe('who hears of a cancellation', () => {
   });
 
   it.each([0, 100])('says that nothing is refunded when nothing is, at %i percent', (percent) => {
-    const [guest] = cancelledMessages(stay, { refundMinor: 0, percent, currency: 'AED' });
+    const [guest] = cancelledMessages(stay, { amountMinor: 0, excessMinor: 0, percent, currency: 'AED' });
     expect(guest).toMatchObject({ template: 'reservation-cancelled-no-refund.guest@1', params: {} });
   });
 
@@ -153,7 +157,7 @@ describe('what a row holds', () => {
     const amount = { amountMinor: 1, currency: 'AED' };
     const list = [
       ...paymentConfirmedMessages(stay, { ...amount, outstandingMinor: 2 }),
-      ...cancelledMessages(stay, { refundMinor: 1, percent: 100, currency: 'AED' }),
+      ...cancelledMessages(stay, { amountMinor: 1, excessMinor: 0, percent: 100, currency: 'AED' }),
       paymentFailedMessage(stay, { ...amount, code: 'X' }),
       payoutScheduledMessage('owner-1', { ...amount, scheduledFor: '2027-05-03T11:00:00.000Z' }),
       refundAffectsPayoutMessage('owner-1', amount),

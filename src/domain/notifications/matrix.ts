@@ -83,17 +83,24 @@ export const paymentFailedMessage = (
 });
 
 /** The guest is told what comes back, to the minor unit that was posted; the owner that the dates are free. */
-export const cancelledMessages = (
-  stay: StayParties,
-  refund: { readonly refundMinor: number; readonly percent: number; readonly currency: string },
-): readonly Delivery[] => [
-  ...(refund.refundMinor === 0
-    ? toGuest(stay, 'RESERVATION_CANCELLED', 'reservation-cancelled-no-refund.guest@1')
-    : toGuest(stay, 'RESERVATION_CANCELLED', 'reservation-cancelled.guest@1', {
-        amountMinor: refund.refundMinor,
-        currency: refund.currency,
-        percent: refund.percent,
-      })),
+export interface CancellationRefund {
+  /** By the cancellation policy. */
+  readonly amountMinor: number;
+  readonly percent: number;
+  /** What the guest had paid over the balance, and gets back in any case. */
+  readonly excessMinor: number;
+  readonly currency: string;
+}
+
+function cancelledText(refund: CancellationRefund): readonly [TemplateKey, MessageParams?] {
+  const { amountMinor, percent, excessMinor, currency } = refund;
+  if (amountMinor + excessMinor === 0) return ['reservation-cancelled-no-refund.guest@1'];
+  if (excessMinor === 0) return ['reservation-cancelled.guest@1', { amountMinor, currency, percent }];
+  return ['reservation-cancelled-with-credit.guest@1', { amountMinor: amountMinor + excessMinor, currency }];
+}
+
+export const cancelledMessages = (stay: StayParties, refund: CancellationRefund): readonly Delivery[] => [
+  ...toGuest(stay, 'RESERVATION_CANCELLED', ...cancelledText(refund)),
   toOwner(stay.ownerId, 'RESERVATION_CANCELLED', 'reservation-cancelled.owner@1'),
 ];
 

@@ -186,6 +186,12 @@ Your bank refused a payout of {amount}. The money stays owed to you; please chec
     message:
       'Dear {guestName}, your reservation for {propertyName} from {checkInDate} is cancelled. We refund {amount} ({refundPercent} %).',
   }),
+  /** What was paid over the balance comes back as well: the percentage would not explain the amount. */
+  'reservation-cancelled-with-credit.guest@1': define('RESERVATION_CANCELLED', 'GUEST', null, {
+    subject: 'Reservation cancelled - {propertyName}',
+    message:
+      'Dear {guestName}, your reservation for {propertyName} from {checkInDate} is cancelled. We refund {amount}, with what you had paid too much.',
+  }),
   /** Nothing was paid, or the terms give nothing back. */
   'reservation-cancelled-no-refund.guest@1': define('RESERVATION_CANCELLED', 'GUEST', null, {
     subject: 'Reservation cancelled - {propertyName}',

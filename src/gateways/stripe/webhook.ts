@@ -1,35 +1,12 @@
 import Stripe from 'stripe';
 import { z } from 'zod';
+import type { GatewayEvent, VerifyWebhook } from '../../domain/ports.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { ID_PATTERN } from '../../kernel/ids.ts';
 import { upperSnake } from './errors.ts';
 import { Intent, Refund, StripeCharge, Transfer } from './replies.ts';
 import { fromStripe } from './units.ts';
-
-/** What Stripe tells us unasked, as far as we act on it. */
-export type StripeNews =
-  | {
-      readonly kind: 'charge-succeeded';
-      readonly reference: string;
-      /** Null: the payment is not one for a stay. */
-      readonly reservationId: string | null;
-      readonly amountMinor: number;
-      readonly currency: string;
-    }
-  | { readonly kind: 'charge-refunded'; readonly reference: string; readonly refundedMinor: number }
-  | { readonly kind: 'refund-failed'; readonly providerId: string; readonly reason: string }
-  | { readonly kind: 'payout-failed'; readonly providerId: string; readonly reason: string }
-  | { readonly kind: 'ignored' };
-export interface StripeEvent {
-  readonly gatewayId: 'stripe';
-  /** A repeat has the same. */
-  readonly eventId: string;
-  readonly type: string;
-  readonly event: StripeNews;
-}
-/** Of the body as it came, byte by byte. Throws `INVALID_SIGNATURE`, and `MALFORMED_REQUEST` for a body that Stripe would not send. */
-export type VerifyWebhook = (rawBody: Buffer, signature: string) => StripeEvent;
 
 /** Against replays; an event within it counts once by its id. */
 const TOLERANCE_SECONDS = 300;
@@ -69,7 +46,7 @@ function isSigned(rawBody: Buffer, signature: string, secret: string, clock: Clo
   }
 }
 
-function newsOf(type: string, object: unknown): StripeNews {
+function newsOf(type: string, object: unknown): GatewayEvent {
   switch (type) {
     case 'payment_intent.succeeded': {
       const { id, amount_received: amount, currency, metadata } = Intent.parse(object);

@@ -51,7 +51,7 @@ const start = createRoute({
   responses: {
     200: answer('It had been done before', one(Reconciled)),
     201: answer('Compared', one(Reconciled)),
-    ...bodyRefusals('GATEWAY_UNKNOWN', 'SETTLEMENT_FILE_INVALID', 'GATEWAY_UNAVAILABLE'),
+    ...bodyRefusals('GATEWAY_UNKNOWN', 'SETTLEMENT_FILE_INVALID', 'CARD_DATA_FORBIDDEN', 'GATEWAY_UNAVAILABLE'),
   },
 });
 const list = createRoute({

@@ -1,5 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { markProcessed, type ReceivedEvent, receiveEvent } from '../../domain/finance/gateway-events.ts';
+import { markProcessed, receiveEvent } from '../../domain/finance/gateway-events.ts';
+import type { ReceivedEvent } from '../../domain/ports.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { canonicalJson, sha256 } from '../../kernel/json.ts';
 import { processPayment } from '../../sagas/index.ts';
