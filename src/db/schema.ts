@@ -53,7 +53,7 @@ export interface Shift {
 }
 export type StaffRole = 'CLEANER' | 'AGENT' | 'MAINTENANCE_STAFF';
 export type ReservationStatus = 'PENDING' | 'CONFIRMED' | 'CHECKED_IN' | 'CHECKED_OUT' | 'CANCELLED' | 'NO_SHOW';
-export type TaskType = 'CLEANING' | 'CHECK_IN' | 'CHECK_OUT' | 'INSPECTION' | 'MAINTENANCE' | 'EMERGENCY';
+export type TaskType = 'CLEANING' | 'CHECK_IN' | 'CHECK_OUT' | 'INSPECTION' | 'MAINTENANCE' | 'EMERGENCY' | 'FINANCE';
 export type TaskStatus = 'UNASSIGNED' | 'ASSIGNED' | 'IN_PROGRESS' | 'COMPLETED' | 'CANCELLED' | 'MERGED';
 export type TaskPriority = 'LOW' | 'NORMAL' | 'HIGH' | 'URGENT';
 export type TransactionType =

@@ -79,6 +79,7 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`GET ${API}/transactions/:id`]: open('finance:read', 'ADMIN', 'AGENT', 'FINANCE'),
 
   [`POST ${API}/transactions/:id/payout`]: people('payouts:write', 'ADMIN', 'FINANCE'),
+  [`POST ${API}/transactions/:id/settlement`]: people('refunds:settle', 'ADMIN', 'FINANCE'),
 
   [`GET ${API}/notifications`]: people('notifications:read', 'ADMIN', 'AGENT', 'OPS'),
   [`GET ${API}/notifications/:id`]: people('notifications:read', 'ADMIN', 'AGENT', 'OPS'),

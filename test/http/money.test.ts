@@ -199,6 +199,39 @@ describe("the sandbox's references", () => {
       refund: { percent: 100, amount: 1000, status: 'MANUAL_REQUIRED' },
     });
     expect(await system.sandbox.netOf(gatewayReference)).toBe(100_000);
+    const tasks = () => system.call('GET', `/tasks?reservationId=${id}&type=FINANCE`);
+    expect((await tasks()).body.data).toMatchObject([{ title: 'Refund a guest by hand', status: 'UNASSIGNED' }]);
+
+    const [refundId] = cancelled.body.data.refund.transactionIds;
+    const settle = (body: object, role: 'FINANCE' | 'AGENT' = 'FINANCE') =>
+      system.call('POST', `/transactions/${refundId}/settlement`, { body, role });
+    expect((await settle({ reference: 'FT-1' }, 'AGENT')).status).toBe(403);
+    expect((await settle({ reference: '4111 1111 1111 1111' })).body.code).toBe('CARD_DATA_FORBIDDEN');
+    const answers = await Promise.all(Array.from({ length: 5 }, () => settle({ reference: 'FT-1', notes: 'to IBAN' })));
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 409, 409, 409, 409]);
+    expect(answers.find(({ status }) => status === 200)?.body.data).toMatchObject({
+      type: 'REFUND',
+      status: 'COMPLETED',
+      amountSettled: 1000,
+      gatewayId: null,
+      gatewayReference: 'FT-1',
+      paymentMethod: 'Bank transfer',
+      errorCode: null,
+    });
+    expect((await settle({ reference: 'FT-2' })).body.code).toBe('ALREADY_PAID');
+    expect((await tasks()).body.data).toMatchObject([{ status: 'COMPLETED' }]);
+    await expectIntegrity(system.bed.db);
+  });
+
+  it('only a refund that the gateway has refused is settled by hand', async () => {
+    const id = await newStay();
+    const paid = await pay(id, { gatewayReference: newReference('ref-refund-down') });
+    const settle = (transactionId: string) =>
+      system.call('POST', `/transactions/${transactionId}/settlement`, { body: { reference: 'FT-1' } });
+    expect((await settle(paid.body.data.guestPayment.id)).body.code).toBe('NOT_FOUND');
+    const cancelled = await system.call('POST', `/reservations/${id}/cancel`, { body: {} });
+    const refused = await settle(cancelled.body.data.refund.transactionIds[0]);
+    expect([refused.status, refused.body.code]).toEqual([409, 'INVALID_STATE_TRANSITION']);
   });
 
   it('ref-refund-down does not hold up the cancellation', async () => {
@@ -355,5 +388,20 @@ describe('a payout', () => {
     await db.updateTable('owner').set({ payout_account: 'acct-timeout-after-1' }).execute();
     expect((await release(ownerPayout.id, {})).body.data).toMatchObject({ warnings: ['BEFORE_SCHEDULE'] });
     await expectIntegrity(db);
+  });
+
+  it('to a bank that is down waits for it, and is not paid by another request meanwhile', async () => {
+    const id = await newStay();
+    await giveToNewOwner('owner-down', id);
+    const { db } = system.bed;
+    await db.updateTable('owner').set({ payout_account: 'acct-down-1' }).where('id', '=', 'owner-down').execute();
+    const path = `/transactions/${(await pay(id)).body.data.ownerPayout.id}`;
+    const release = (prefer: string) => system.call('POST', `${path}/payout`, { body: {}, headers: { prefer } });
+    expect((await release('wait=1')).status).toBe(202);
+    await until('the payout is on its way', async () => {
+      const { status } = (await system.call('GET', path)).body.data;
+      return status === 'PROCESSING' || undefined;
+    });
+    expect((await release('wait=1')).body.code).toBe('SAGA_IN_PROGRESS');
   });
 });

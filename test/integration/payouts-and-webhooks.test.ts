@@ -105,6 +105,11 @@ describe('the payout sweep', () => {
       sql`UPDATE ledger_tx SET created_at = now() - interval '31 days' WHERE reservation_id = ${reservation_id}`,
     );
     expect(await alertOldDebts(db)).toBe(1);
+    const tasks = () => db.selectFrom('task').select(['status', 'title']).where('type', '=', 'FINANCE').execute();
+    expect(await tasks()).toEqual([{ status: 'UNASSIGNED', title: 'Settle what an owner owes' }]);
+    await db.updateTable('task').set({ status: 'COMPLETED' }).where('type', '=', 'FINANCE').execute();
+    await alertOldDebts(db);
+    expect(await tasks()).toEqual([{ status: 'UNASSIGNED', title: 'Settle what an owner owes' }]);
   });
 
   it('does the night once', async () => {

@@ -21,7 +21,7 @@ import { createTestbed, duePointer, endLeases, type Subject, type Testbed, type 
  */
 const CASES = Number(process.env['ROOMY_RANDOM_CASES'] ?? 400);
 const STAYS_AT_ONCE = 10;
-const CASES_A_LOOK = 100;
+const CASES_A_LOOK = Math.max(100, CASES / 20);
 /** How often a saga may be picked up until it rests. */
 const MAX_LOOKS = 200;
 

@@ -3,6 +3,7 @@ import type { Db, Tx } from '../../db/client.ts';
 import { raiseSystemAlert } from '../notifications/alerts.ts';
 import type { GatewayEvent, ReceivedEvent } from '../ports.ts';
 import { reverseJournal } from './ledger.ts';
+import { askForManualRefund } from './refund-task.ts';
 
 /**
  * An event counts once, and order does not matter: each is read against what stands in Postgres, and money is booked
@@ -115,6 +116,7 @@ async function takeBack(tx: Tx, { type, status, providerId, reason, key }: Failu
     if (!journal) continue;
     await reverseJournal(tx, journal.id, { sagaId: null, postedBy: 'system:gateway', effectKey: `${key}-${id}` });
     await alert(tx, id, `${type}_FAILED`, journal.saga_id);
+    if (type === 'REFUND') await askForManualRefund(tx, id);
   }
   return rows.length === 0 ? 'known' : 'reversed';
 }

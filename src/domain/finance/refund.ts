@@ -5,6 +5,7 @@ import { RoomyError, required } from '../../kernel/errors.ts';
 import { raiseSystemAlert } from '../notifications/alerts.ts';
 import type { MoneyOutcome } from '../ports.ts';
 import { accounts, credit, debit, post } from './ledger.ts';
+import { askForManualRefund } from './refund-task.ts';
 
 /** What sends a refund back: the charge that it goes to, and whom to tell. */
 export type RefundOrder = {
@@ -94,6 +95,7 @@ export async function noteRefundAnswer(
     code: 'MANUAL_REQUIRED',
     sagaId,
   });
+  await askForManualRefund(tx, refund.refundId);
   return { done: false, providerId: null, reason: answer.reason };
 }
 

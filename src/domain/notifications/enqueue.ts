@@ -80,7 +80,7 @@ export async function enqueueInTransaction(
   tx: Tx,
   effectKey: string,
   deliveries: readonly Delivery[],
-  about: { readonly sagaId: string; readonly reservationId: string | null },
+  about: { readonly sagaId: string | null; readonly reservationId: string | null },
 ): Promise<void> {
   const { messages } = orderMessages(effectKey, deliveries, about.reservationId);
   if (messages.length === 0) return;

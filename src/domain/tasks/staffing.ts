@@ -11,6 +11,7 @@ export const ROLES: Readonly<Record<TaskType, readonly StaffRole[]>> = {
   INSPECTION: ['AGENT', 'MAINTENANCE_STAFF'],
   MAINTENANCE: ['MAINTENANCE_STAFF'],
   EMERGENCY: ['MAINTENANCE_STAFF'],
+  FINANCE: [],
 };
 
 export interface Slot {

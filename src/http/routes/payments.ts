@@ -1,10 +1,13 @@
 import { createRoute } from '@hono/zod-openapi';
 import { assessPayment } from '../../domain/finance/fraud.ts';
+import { settleRefund } from '../../domain/finance/manual-refund.ts';
 import { findPayment, type PaymentOrder } from '../../domain/finance/payable.ts';
 import { parsePayment } from '../../domain/finance/payment-amount.ts';
+import { getTransaction } from '../../domain/finance/transaction-detail.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { processOwnerPayout, processPayment } from '../../sagas/index.ts';
-import { type AnyContext, callerOf, type Services } from '../context.ts';
+import { found } from '../answers.ts';
+import { type AnyContext, authorOf, callerOf, inTransaction, type Services } from '../context.ts';
 import { assertOwnStay } from '../own-stay.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
@@ -16,7 +19,9 @@ import {
   PROCESSED_EXAMPLE,
   ProcessedPayment,
   ProcessedPayout,
+  SettlementBody,
 } from '../schemas/payments.ts';
+import { TransactionDetail } from '../schemas/records.ts';
 import { ACCEPTED_EXAMPLE, Accepted } from '../schemas/sagas.ts';
 import { answerOfSaga, startSaga } from '../start-saga.ts';
 
@@ -81,6 +86,18 @@ const payOut = createRoute({
   },
 });
 
+const settle = createRoute({
+  method: 'post',
+  path: `${API}/transactions/{id}/settlement`,
+  tags: ['Transactions'],
+  summary: 'Record that a person has sent back what the gateway would not refund',
+  request: { params: IdParam, body: jsonOf(SettlementBody, { reference: 'FT24032-7781' }) },
+  responses: {
+    200: answer('Recorded', one(TransactionDetail)),
+    ...bodyRefusals('NOT_FOUND', 'ALREADY_PAID', 'INVALID_STATE_TRANSITION', 'CARD_DATA_FORBIDDEN'),
+  },
+});
+
 export function registerPayments(register: Register, services: Services): void {
   register(pay, async (c) => {
     const { id } = c.req.valid('param');
@@ -118,6 +135,12 @@ export function registerPayments(register: Register, services: Services): void {
       notes: body.notes,
       body,
     });
+  });
+  register(settle, async (c) => {
+    const { id } = c.req.valid('param');
+    const { reference, method, notes = null } = c.req.valid('json');
+    await inTransaction(services, (tx) => settleRefund(tx, id, { reference, method, notes }, authorOf(c)));
+    return found(c, await getTransaction(services.db, id));
   });
 }
 

@@ -130,6 +130,13 @@ export const CancellationQuote = z
   })
   .openapi('CancellationQuote');
 
+export const SettlementBody = z
+  .strictObject({
+    reference: line(200).openapi({ description: 'Of the bank transfer or the like by which the money went' }),
+    method: line(100).default('Bank transfer'),
+    notes: prose(2000).optional(),
+  })
+  .openapi('SettleRefund');
 export const PayoutBody = z
   .strictObject({
     releasedBy: Id.optional().openapi({ description: 'For whom; who acts is the token’s subject' }),

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { MANUAL_TASK_TYPES } from '../../domain/tasks/resource.ts';
 import { CHANGE_NOTHING, Flag, Id, Instant, InstantOrDate, isChange, line, pageQuery, prose } from './common.ts';
 
-const TaskType = z.enum(['CLEANING', 'CHECK_IN', 'CHECK_OUT', 'INSPECTION', 'MAINTENANCE', 'EMERGENCY']);
+const TaskType = z.enum(['CLEANING', 'CHECK_IN', 'CHECK_OUT', 'INSPECTION', 'MAINTENANCE', 'EMERGENCY', 'FINANCE']);
 const TaskStatus = z.enum(['UNASSIGNED', 'ASSIGNED', 'IN_PROGRESS', 'COMPLETED', 'CANCELLED', 'MERGED']);
 const Priority = z.enum(['LOW', 'NORMAL', 'HIGH', 'URGENT']);
 const Duration = z.int().min(1).max(1440);

@@ -1,0 +1,87 @@
+import { sql } from 'kysely';
+import type { Tx } from '../../db/client.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { type Author, recordAudit } from '../audit/record.ts';
+import { enqueueInTransaction } from '../notifications/enqueue.ts';
+import { refundProcessedMessage } from '../notifications/matrix.ts';
+import { accounts, credit, debit, post } from './ledger.ts';
+import { readRefund } from './refund.ts';
+import { refundSeenTo } from './refund-task.ts';
+
+/** What a gateway refuses for good, a person sends back another way (domain.md 9.5). */
+
+export interface ManualSettlement {
+  /** Of the bank transfer or the like, for whoever looks for it later. */
+  readonly reference: string;
+  readonly method: string;
+  readonly notes: string | null;
+}
+
+/**
+ * Books what a person has sent back. Throws `NOT_FOUND`, `ALREADY_PAID`, and `INVALID_STATE_TRANSITION` for a refund
+ * that the gateway may still carry out.
+ */
+export async function settleRefund(
+  tx: Tx,
+  refundId: string,
+  { reference, method, notes }: ManualSettlement,
+  author: Author,
+): Promise<void> {
+  const refund = await readRefund(tx, refundId);
+  const settled = await tx
+    .updateTable('transaction')
+    .set((eb) => ({
+      status: 'COMPLETED',
+      outstanding_minor: 0,
+      settled_minor: eb.ref('amount_minor'),
+      // It left from the bank: the gateway's record will never hold it.
+      gateway_id: null,
+      gateway_reference: reference,
+      payment_method: method,
+      error_code: null,
+      completed_at: sql<Date>`now()`,
+      version: eb('version', '+', 1),
+    }))
+    .where('id', '=', refundId)
+    .where('status', '=', 'MANUAL_REQUIRED')
+    .returning(['version'])
+    .executeTakeFirst();
+  if (!settled) throw await refusal(tx, refundId);
+  const effectKey = `manual-${refundId}-${settled.version}`;
+  await post(tx, {
+    sagaId: null,
+    postedBy: author.actor,
+    effectKey,
+    kind: 'REFUND_PAID',
+    purpose: 'RECEIPT',
+    currency: refund.currency,
+    transactionId: refundId,
+    reservationId: refund.reservationId,
+    paymentId: refund.paymentId,
+    lines: [
+      debit(accounts.guestCredit(refund.guestId, refund.currency), refund.amountMinor),
+      credit(accounts.bank(refund.currency), refund.amountMinor),
+    ],
+  });
+  await refundSeenTo(tx, refundId);
+  const told = [refundProcessedMessage(refund, refund)];
+  await enqueueInTransaction(tx, effectKey, told, { sagaId: null, reservationId: refund.reservationId });
+  await recordAudit(tx, {
+    streamId: `transaction:${refundId}`,
+    event: 'REFUND_SETTLED_BY_HAND',
+    actor: author.actor,
+    requestId: author.requestId,
+    reservationId: refund.reservationId,
+    body: { outcome: 'success', details: { id: refundId, reference, method, notes } },
+  });
+}
+
+/** The row as it stands now: another request may have been faster. */
+async function refusal(tx: Tx, refundId: string): Promise<RoomyError> {
+  const { status } = await tx
+    .selectFrom('transaction')
+    .select('status')
+    .where('id', '=', refundId)
+    .executeTakeFirstOrThrow();
+  return new RoomyError(status === 'COMPLETED' ? 'ALREADY_PAID' : 'INVALID_STATE_TRANSITION', { details: { status } });
+}
