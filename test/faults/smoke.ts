@@ -8,14 +8,19 @@ import { startPostgres } from '../../scripts/services/postgres.ts';
 import { freePort } from '../../scripts/services/process.ts';
 import { startRedis } from '../../scripts/services/redis.ts';
 import { readJwtConfig } from '../../src/config.ts';
+import { createDb, createPool } from '../../src/db/client.ts';
 import { migrate } from '../../src/db/migrate.ts';
+import { checkIntegrity } from '../../src/domain/finance/integrity.ts';
+import { createPorts } from '../../src/gateways/index.ts';
 import { mintToken } from '../../src/http/mint.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { createLogger } from '../../src/kernel/log.ts';
 import { keyPrefix } from '../../src/queues/connection.ts';
 import { COMPENSATION_QUEUE, FORWARD_QUEUE } from '../../src/queues/names.ts';
+import { disagreements } from '../setup/gateway-agreement.ts';
 import { connectChaosDatabase, seedStays } from './chaos/database.ts';
 import { createDriver, PRINCIPAL } from './chaos/driver.ts';
-import { CHAOS_SCHEMA, CONFIRMATION_INVARIANTS, LINK_ANSWERS, RECOVERY } from './chaos/evidence.ts';
+import { CHAOS_SCHEMA, LINK_ANSWERS, OUTCOME_INVARIANTS, RECOVERY } from './chaos/evidence.ts';
 import { createFleet } from './chaos/fleet.ts';
 import {
   breakPostgres,
@@ -28,7 +33,7 @@ import {
   stopWorkers,
 } from './chaos/phases.ts';
 import { createRandom } from './chaos/random.ts';
-import { type Stage, settle } from './chaos/stage.ts';
+import { CHAOS_GATEWAY, type Stage, settle } from './chaos/stage.ts';
 import { INVARIANTS } from './invariants.ts';
 
 /**
@@ -38,7 +43,7 @@ import { INVARIANTS } from './invariants.ts';
  */
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
-/** Each fault must have happened this often, or the run has shown nothing. */
+/** Each fault, and each of these requests, must have happened this often, or the run has shown nothing. */
 const MINIMUM: Readonly<Record<string, number>> = {
   'SIGKILL worker': 10,
   'SIGKILL API between commit and publish': 8,
@@ -56,6 +61,8 @@ const MINIMUM: Readonly<Record<string, number>> = {
   'overlapping pairs': 20,
   'forced step failure': 20,
   'replays after the end': 30,
+  payment: 300,
+  'payment declined': 10,
 };
 /** guarantees.md G12. */
 const RECOVERY_P95_S = 15;
@@ -116,6 +123,8 @@ async function run(): Promise<boolean> {
     OPS_PORT: 'off',
     HOST: '127.0.0.1',
     LOG_LEVEL: 'info',
+    ROOMY_DATA_DIR: path.join(directory, 'data'),
+    PAYMENT_GATEWAYS: 'sandbox',
   };
   const ports = [await freePort(), await freePort(), await freePort()] as const;
   const urlOf = (port: number): string => `http://127.0.0.1:${port}`;
@@ -179,10 +188,15 @@ async function run(): Promise<boolean> {
   const quiet = await settle(stage);
   await checkHealth(stage);
   await settle(stage);
-  return report(stage, quiet, redis.url, only !== undefined);
+  return report(stage, quiet, { redisUrl: redis.url, databaseUrl: postgres.url }, only !== undefined);
 }
 
-async function report(stage: Stage, quiet: boolean, redisUrl: string, partial: boolean): Promise<boolean> {
+async function report(
+  stage: Stage,
+  quiet: boolean,
+  { redisUrl, databaseUrl }: { readonly redisUrl: string; readonly databaseUrl: string },
+  partial: boolean,
+): Promise<boolean> {
   const { db, driver, fleet, fired, problems } = stage;
   await driver.save(db);
   const expected = JSON.stringify([...stage.expected].map(([key, ending]) => ({ key, ending })));
@@ -221,7 +235,7 @@ async function report(stage: Stage, quiet: boolean, redisUrl: string, partial: b
   say(`requests: ${driver.attempts.length} attempts; processes started: ${fleet.starts()}`);
 
   let violations = 0;
-  const invariants = Object.entries({ ...INVARIANTS, ...CONFIRMATION_INVARIANTS });
+  const invariants = Object.entries({ ...INVARIANTS, ...OUTCOME_INVARIANTS });
   for (const [name, query] of invariants) {
     const rows = await db.query(query);
     if (rows.length === 0) continue;
@@ -229,6 +243,7 @@ async function report(stage: Stage, quiet: boolean, redisUrl: string, partial: b
     problems.push(`${name}: ${rows.length} rows, such as ${JSON.stringify(rows.slice(0, 3))}`);
   }
   say(`invariants: ${invariants.length} checked, ${violations} violations`);
+  await checkMoney(databaseUrl, problems);
   for (const [line, count] of errorsIn(directory)) say(`  logged ${count} × ${line}`);
   if (problems.length > 0) say(`FAILED, seed ${seed}:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
   else say(`passed, seed ${seed}, in ${stamp().trim()}`);
@@ -237,6 +252,33 @@ async function report(stage: Stage, quiet: boolean, redisUrl: string, partial: b
 
 /** Others are using this machine so much that the typical recovery says more about them; the longest one counts all the same. */
 const isOverloaded = (): boolean => (os.loadavg()[1] ?? 0) > 4 * os.availableParallelism();
+
+/** I16 to I18: the books agree with themselves, and with what the gateway says that it has done. */
+async function checkMoney(databaseUrl: string, problems: string[]): Promise<void> {
+  const db = createDb(createPool({ connectionString: databaseUrl, max: 2, applicationName: 'chaos' }));
+  const settings = {
+    gateways: ['sandbox'],
+    sandboxDir: path.join(directory, 'data'),
+    sandboxFeeBp: 290,
+    stripe: null,
+  } as const;
+  const ports = createPorts(settings, createLogger('chaos', 'silent'));
+  try {
+    const { differences, checked } = await checkIntegrity(db);
+    for (const difference of differences.slice(0, 20)) problems.push(`integrity: ${JSON.stringify(difference)}`);
+    const movements = await ports.gateway(CHAOS_GATEWAY).movements(CHAOS_GATEWAY, new Date(0), new Date(4e12), 100_000);
+    const odd = await disagreements(db, CHAOS_GATEWAY, movements);
+    for (const reference of odd.slice(0, 20)) problems.push(`gateway: ${reference}`);
+    const twice = movements.length - new Set(movements.map(({ kind, reference }) => `${kind} ${reference}`)).size;
+    if (twice > 0) problems.push(`gateway: ${twice} references moved twice`);
+    say(
+      `money: ${checked.payments} payments, ${movements.length} movements at the gateway, ${differences.length + odd.length} differences`,
+    );
+  } finally {
+    await ports.close();
+    await db.destroy();
+  }
+}
 
 /** I31: when all is done, Redis holds no saga job that could still run. */
 async function checkQueues(redisUrl: string, problems: string[]): Promise<void> {

@@ -13,6 +13,7 @@ import type { FailpointName } from '../../src/sagas/orchestrator/failpoint.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { expectIntegrity, GATEWAY, MONEY_SAGAS, openSandbox, type Sandbox } from '../sagas/money.ts';
 import { createTestbed, duePointer, endLeases, type Subject, type Testbed, type TestProcess } from '../setup/engine.ts';
+import { disagreements } from '../setup/gateway-agreement.ts';
 
 /**
  * Whatever is done to the money of many stays of one owner, at the same time and in whatever order, and wherever a
@@ -228,34 +229,6 @@ async function live(acts: readonly Act[]): Promise<void> {
   for (const [no, one] of acts.entries()) await perform(stayId, one, no);
 }
 
-/** What the gateway holds of each reference is what the books say it does. */
-async function expectGatewayAgrees(): Promise<void> {
-  const booked = await bed.db
-    .selectFrom('payment')
-    .select(['gateway_reference', 'amount_minor', 'refunded_minor', 'status'])
-    .execute();
-  const live = new Map(
-    booked
-      .filter(({ status }) => status === 'COMPLETED')
-      .map((row) => [row.gateway_reference, row.amount_minor] as const),
-  );
-  const refunds = await bed.db
-    .selectFrom('transaction')
-    .select(['gateway_reference', 'settled_minor'])
-    .where('type', '=', 'REFUND')
-    .where('status', '=', 'COMPLETED')
-    .execute();
-  const expected = new Map(live);
-  for (const { gateway_reference: reference, settled_minor: minor } of refunds) {
-    expected.set(reference ?? '', (expected.get(reference ?? '') ?? 0) - minor);
-  }
-  const held = await sandbox.nets();
-  const wrong = [...new Set([...expected.keys(), ...held.keys()])].filter(
-    (reference) => (expected.get(reference) ?? 0) !== (held.get(reference) ?? 0),
-  );
-  expect(wrong).toEqual([]);
-}
-
 it(`the books agree after ${CASES} stays of payments, declines, payouts, cancellations and crashes`, {
   timeout: 60_000 + CASES * 100,
 }, async () => {
@@ -269,7 +242,7 @@ it(`the books agree after ${CASES} stays of payments, declines, payouts, cancell
       await Promise.all(Array.from({ length: STAYS_AT_ONCE }, one));
       await carryRefunds(null);
       await expectIntegrity(bed.db);
-      await expectGatewayAgrees();
+      expect(await disagreements(bed.db, GATEWAY, await sandbox.movements())).toEqual([]);
     }),
     { numRuns: Math.ceil(CASES / CASES_A_LOOK), endOnFailure: true },
   );

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { expect } from 'vitest';
 import type { Db } from '../../src/db/client.ts';
 import { checkIntegrity } from '../../src/domain/finance/integrity.ts';
-import type { Ports } from '../../src/domain/ports.ts';
+import type { GatewayMovement, Ports } from '../../src/domain/ports.ts';
 import { createPorts } from '../../src/gateways/index.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import {
@@ -28,8 +28,8 @@ export interface Sandbox {
   readonly ports: Ports;
   /** What the gateway holds of a reference: charges less what went back, in minor units. */
   netOf(reference: string): Promise<number>;
-  /** The same of every reference at once. */
-  nets(): Promise<ReadonlyMap<string, number>>;
+  /** All that the gateway has done. */
+  movements(): Promise<readonly GatewayMovement[]>;
   /** What went out under the provider's id of a payout. */
   paidAs(providerId: string | null): Promise<number>;
   close(): Promise<void>;
@@ -50,13 +50,7 @@ export async function openSandbox(): Promise<Sandbox> {
   return {
     ports,
     netOf: (reference) => sum(GATEWAY, reference),
-    nets: async () => {
-      const nets = new Map<string, number>();
-      for (const { kind, reference, amountMinor } of await everything(GATEWAY)) {
-        nets.set(reference, (nets.get(reference) ?? 0) + (kind === 'CHARGE' ? amountMinor : -amountMinor));
-      }
-      return nets;
-    },
+    movements: () => everything(GATEWAY),
     paidAs: async (providerId) => (providerId === null ? 0 : -(await sum('bank', providerId))),
     close: async () => {
       await ports.close();

@@ -57,6 +57,10 @@ const STAYS_EACH = 60;
 const FAILING_PROPERTIES = 12;
 const PAIRS = 40;
 
+/** What a stay costs, in minor units; its id ends in its number. */
+export const totalOf = (reservationId: string): number =>
+  100_000 + Number(reservationId.slice(reservationId.lastIndexOf('-') + 1));
+
 /** Half of the plain properties have turnovers on the same day, so that neighbouring stays meet in their cleanings. */
 export async function seedStays(db: ChaosDatabase): Promise<Stays> {
   await db.query(`

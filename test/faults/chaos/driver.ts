@@ -3,8 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChaosDatabase } from './database.ts';
 
 /** The clients: each operation is repeated with its key until it is answered, and every attempt is written down. */
+export type Action = 'confirm' | 'payment';
 export interface Operation {
   readonly reservationId: string;
+  readonly action: Action;
   readonly key: string;
   readonly body: Readonly<Record<string, unknown>>;
   /** `Prefer` header; none: the API's own wait. */
@@ -22,6 +24,7 @@ export interface Answer {
 }
 interface Attempt {
   readonly opId: string;
+  readonly action: Action;
   readonly key: string;
   readonly reservationId: string;
   readonly status: number | null;
@@ -36,7 +39,8 @@ interface Attempt {
 export interface Driver {
   phase: string;
   readonly attempts: readonly Attempt[];
-  confirm(operation: Operation): Promise<Answer>;
+  /** Repeats it until it is answered. */
+  perform(operation: Operation): Promise<Answer>;
   /** One attempt, whatever comes of it; null when there was no answer. */
   attempt(operation: Operation, api?: string): Promise<Answer | null>;
   inFlight(): number;
@@ -61,14 +65,14 @@ export function createDriver(apis: readonly string[], token: string): Driver {
   let saved = 0;
 
   async function attempt(operation: Operation, opId: string, count: number, api: string): Promise<Answer | null> {
-    const { key, reservationId, body, prefer } = operation;
+    const { key, reservationId, action, body, prefer } = operation;
     const began = performance.now();
     const note = (rest: Pick<Attempt, 'status' | 'code' | 'sagaId' | 'bodyHash' | 'problem'>): void => {
       const ms = Math.round(performance.now() - began);
-      attempts.push({ opId, key, reservationId, phase: driver.phase, ms, ...rest });
+      attempts.push({ opId, key, reservationId, action, phase: driver.phase, ms, ...rest });
     };
     try {
-      const response = await fetch(`${api}/api/production/reservations/${reservationId}/confirm`, {
+      const response = await fetch(`${api}/api/production/reservations/${reservationId}/${action}`, {
         method: 'POST',
         headers: {
           authorization: `Bearer ${token}`,
@@ -103,7 +107,7 @@ export function createDriver(apis: readonly string[], token: string): Driver {
     unanswered,
     inFlight: () => flying,
     attempt: (operation, api) => attempt(operation, randomUUID(), 1, api ?? nextApi()),
-    confirm: async (operation) => {
+    perform: async (operation) => {
       const opId = randomUUID();
       const deadline = Date.now() + GIVE_UP_AFTER_MS;
       flying += 1;

@@ -11,9 +11,9 @@ export const LINK_ANSWERS = `
   UPDATE chaos.client_op o SET saga_id = k.saga_id FROM idempotency_key k
    WHERE o.saga_id IS NULL AND o.http_status = 200 AND k.principal = o.principal AND k.key = o.idem_key`;
 
-/** What one confirmation leaves behind, and what clients may be told; each query finds nothing once all is quiet. */
-export const CONFIRMATION_INVARIANTS: Readonly<Record<string, string>> = {
-  'C00 nothing is parked: no step of a confirmation needs a person here': `
+/** What a confirmation and a payment leave behind, and what clients may be told; each query finds nothing once all is quiet. */
+export const OUTCOME_INVARIANTS: Readonly<Record<string, string>> = {
+  'C00 nothing is parked: no step needs a person here': `
     SELECT id, error_code, error_detail FROM saga WHERE status = 'parked'`,
   'C01 a confirmation leaves four tasks, one amount due, one ending, three messages': `
     SELECT * FROM (SELECT s.id,
@@ -21,9 +21,9 @@ export const CONFIRMATION_INVARIANTS: Readonly<Record<string, string>> = {
         (SELECT count(*) FROM transaction x WHERE x.reservation_id = s.subject_id AND x.status = 'PENDING' AND x.type = 'GUEST_PAYMENT') AS due,
         (SELECT count(*) FROM audit_log a WHERE a.saga_id = s.id AND a.ends AND a.event = 'RESERVATION_CONFIRMED') AS endings,
         (SELECT count(*) FROM notification n WHERE n.saga_id = s.id AND n.event IN ('RESERVATION_CONFIRMED', 'NEW_RESERVATION')) AS messages
-      FROM saga s WHERE s.status = 'completed') c WHERE (tasks, due, endings, messages) <> (4, 1, 1, 3)`,
+      FROM saga s WHERE s.name = 'confirmReservation' AND s.status = 'completed') c WHERE (tasks, due, endings, messages) <> (4, 1, 1, 3)`,
   'C02 an undone confirmation leaves no amount due and no message that says otherwise': `
-    SELECT s.id FROM saga s WHERE s.status = 'compensated' AND (
+    SELECT s.id FROM saga s WHERE s.name = 'confirmReservation' AND s.status = 'compensated' AND (
         EXISTS (SELECT FROM transaction x WHERE x.created_by_saga = s.id AND x.status <> 'CANCELLED')
         OR EXISTS (SELECT FROM notification n WHERE n.saga_id = s.id AND n.event <> 'RESERVATION_ROLLED_BACK' AND n.status IN ('QUEUED', 'SENDING')))`,
   'C03 no live task is merged into one that is not': `
@@ -34,6 +34,12 @@ export const CONFIRMATION_INVARIANTS: Readonly<Record<string, string>> = {
   'C05 no accepted saga is lost: each acknowledged key has a saga that has ended': `
     SELECT DISTINCT o.idem_key FROM chaos.client_op o LEFT JOIN idempotency_key k ON k.principal = o.principal AND k.key = o.idem_key
       LEFT JOIN saga s ON s.id = k.saga_id WHERE o.http_status IN (200, 202) AND s.finished_at IS NULL`,
+  'C07 a payment leaves one payment, one ending, and a stay that is paid': `
+    SELECT * FROM (SELECT s.id, r.payment_status,
+        (SELECT count(*) FROM payment y WHERE y.reservation_id = s.subject_id AND y.status = 'COMPLETED') AS payments,
+        (SELECT count(*) FROM audit_log a WHERE a.saga_id = s.id AND a.ends AND a.event = 'PAYMENT_PROCESSED') AS endings
+      FROM saga s JOIN reservation r ON r.id = s.subject_id WHERE s.name = 'processPayment' AND s.status = 'completed') c
+     WHERE (payment_status, payments, endings) <> ('PAID', 1, 1)`,
   'C06 nobody was told of an internal error': `
     SELECT DISTINCT phase, http_status, error_code, idem_key FROM chaos.client_op WHERE http_status = 500`,
 };

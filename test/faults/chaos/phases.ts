@@ -63,7 +63,7 @@ export async function killBetweenCommitAndPublish(
     });
     for (const one of operations) {
       answers.push(
-        driver.confirm(one).then((answer) => {
+        driver.perform(one).then((answer) => {
           if (answer.attempts > 1) repeated += 1;
           if (answer.status !== 200) stage.problems.push(`repeat after a killed API: ${answer.status} ${answer.code}`);
         }),
@@ -218,7 +218,7 @@ export async function repeatAndCollide(stage: Stage): Promise<void> {
   const twice = await Promise.all(
     Array.from({ length: 40 }, async () => {
       const { prefer: _, ...one } = operation(stage, takeFrom(stays.plain), {}, 'completed');
-      const answers = await Promise.all([driver.confirm(one), driver.confirm(one)]);
+      const answers = await Promise.all([driver.perform(one), driver.perform(one)]);
       return answers.every((answer) => answer.status === 200) && answers[0]?.body === answers[1]?.body;
     }),
   );
@@ -229,8 +229,8 @@ export async function repeatAndCollide(stage: Stage): Promise<void> {
   const reused = await Promise.all(
     Array.from({ length: 20 }, async () => {
       const one = operation(stage, takeFrom(stays.plain), {}, 'completed');
-      await driver.confirm(one);
-      return driver.confirm({ ...one, body: { notes: 'another body' } });
+      await driver.perform(one);
+      return driver.perform({ ...one, body: { notes: 'another body' } });
     }),
   );
   stage.fired.set('same key, other body', reused.filter((answer) => answer.status === 422).length);
@@ -243,7 +243,7 @@ export async function repeatAndCollide(stage: Stage): Promise<void> {
   const collisions = await Promise.all(
     pairs.map(async (pair) => {
       const answers = await Promise.all(
-        pair.map((id) => driver.confirm({ reservationId: id, key: newKey(), body: {} })),
+        pair.map((id) => driver.perform({ reservationId: id, action: 'confirm', key: newKey(), body: {} })),
       );
       return answers.sort((a, b) => a.status - b.status);
     }),
@@ -270,7 +270,9 @@ export async function repeatAndCollide(stage: Stage): Promise<void> {
   await mustSettle(stage, 'the collisions');
 
   // The recorded answers of requests from all phases, again.
-  const answered = driver.attempts.filter((attempt) => attempt.status === 200 || attempt.status === 202);
+  const answered = driver.attempts.filter(
+    ({ action, status }) => action === 'confirm' && (status === 200 || status === 202),
+  );
   let replays = 0;
   for (let index = 0; index < 60; index += 1) {
     const { key, reservationId } = random.pick(answered);
@@ -279,7 +281,7 @@ export async function repeatAndCollide(stage: Stage): Promise<void> {
         WHERE k.key = $1 AND (s.input ->> 'requireAssignment')::boolean`,
       [key],
     );
-    const answer = await driver.attempt({ reservationId, key, body: row?.body ?? {} });
+    const answer = await driver.attempt({ reservationId, action: 'confirm', key, body: row?.body ?? {} });
     if (answer && (answer.status === 200 || answer.status === 409)) replays += 1;
     else
       stage.problems.push(`a repeat after the end was answered ${answer?.status ?? 'nothing'} ${answer?.code ?? ''}`);

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ChaosDatabase, Stays } from './database.ts';
+import { type ChaosDatabase, type Stays, totalOf } from './database.ts';
 import { type Answer, type Driver, newKey, type Operation } from './driver.ts';
 import type { Fleet } from './fleet.ts';
 import type { Random } from './random.ts';
@@ -20,15 +20,22 @@ export interface Stage {
 }
 export type Ending = 'completed' | 'compensated' | 'either';
 
+/** Whom payments go through; the sandbox takes any name. */
+export const CHAOS_GATEWAY = 'gateway-chaos';
+
 /** Counts a fault; `healed` is the moment from which the system must recover. */
 export async function fault(stage: Stage, kind: string, healedAt = new Date()): Promise<void> {
   stage.fired.set(kind, (stage.fired.get(kind) ?? 0) + 1);
   await stage.db.query('INSERT INTO chaos.fault_event (kind, healed_at) VALUES ($1, $2)', [kind, healedAt]);
 }
 
-/** A confirmation of a stay that nobody has used yet, with the ending that it must come to. */
+/** Payments of one person that are declined, at the most: more of them would look like fraud (domain.md 7). */
+const MAX_DECLINED = 15;
+
+/** A confirmation or a payment of a stay that nobody has used yet, with the ending that it must come to. */
 export function anyOperation(stage: Stage): Operation {
   const { random, stays } = stage;
+  if (random.next() < 0.25) return anyPayment(stage);
   const dice = random.next();
   const failing = dice < 0.04 ? stays.cleanersOnly : dice < 0.06 ? stays.unstaffed : null;
   if (failing && failing.length > 0)
@@ -42,6 +49,23 @@ export function anyOperation(stage: Stage): Operation {
   );
 }
 
+function anyPayment(stage: Stage): Operation {
+  const { random, stays, fired } = stage;
+  const reservationId = takeFrom(stays.plain);
+  const declined = fired.get('payment declined') ?? 0;
+  const declines = declined < MAX_DECLINED && random.next() < 0.1;
+  const kind = declines ? 'payment declined' : 'payment';
+  fired.set(kind, (fired.get(kind) ?? 0) + 1);
+  const prefix = declines ? 'ref-declined' : random.next() < 0.1 ? 'ref-timeout-after' : 'ref';
+  const body = {
+    amount: totalOf(reservationId) / 100,
+    currency: 'AED',
+    gatewayId: CHAOS_GATEWAY,
+    gatewayReference: `${prefix}-${reservationId}`,
+  };
+  return { ...operation(stage, reservationId, body, declines ? 'compensated' : 'completed'), action: 'payment' };
+}
+
 export function operation(
   stage: Stage,
   reservationId: string,
@@ -50,7 +74,7 @@ export function operation(
 ): Operation {
   const key = newKey();
   stage.expected.set(key, ending);
-  return { reservationId, key, body, prefer: 'respond-async' };
+  return { reservationId, action: 'confirm', key, body, prefer: 'respond-async' };
 }
 
 export function takeFrom<T>(items: T[]): T {
@@ -68,7 +92,7 @@ export async function burst(stage: Stage, count: number, make = () => anyOperati
   const lane = async (): Promise<void> => {
     while (left > 0) {
       left -= 1;
-      answers.push(await stage.driver.confirm(make()));
+      answers.push(await stage.driver.perform(make()));
     }
   };
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, count) }, lane));
@@ -86,7 +110,7 @@ export function load(stage: Stage, perSecond: number): { stop(): Promise<void> }
   const timer = setInterval(() => {
     if (flying.size >= MAX_FLYING || stage.stays.plain.length < RESERVED) return;
     const sent: Promise<unknown> = stage.driver
-      .confirm(anyOperation(stage))
+      .perform(anyOperation(stage))
       .catch((error: unknown) => stage.problems.push(String(error)))
       .finally(() => flying.delete(sent));
     flying.add(sent);
