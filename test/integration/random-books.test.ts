@@ -244,6 +244,6 @@ it(`the books agree after ${CASES} stays of payments, declines, payouts, cancell
       await expectIntegrity(bed.db);
       expect(await disagreements(bed.db, GATEWAY, await sandbox.movements())).toEqual([]);
     }),
-    { numRuns: Math.ceil(CASES / CASES_A_LOOK), endOnFailure: true },
+    { numRuns: Math.ceil(CASES / CASES_A_LOOK), endOnFailure: true, includeErrorInReport: true },
   );
 });

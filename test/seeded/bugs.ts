@@ -18,6 +18,7 @@ export interface Edit {
 const CONFIRMATION = 'test/faults/confirm-reservation.test.ts';
 const ERRAND = 'test/faults/errand.test.ts';
 const RECOVERY = 'test/integration/orchestrator-recovery.test.ts';
+const PAYMENT = 'test/faults/process-payment.test.ts';
 
 export const BUGS: readonly SeededBug[] = [
   {
@@ -41,6 +42,38 @@ export const BUGS: readonly SeededBug[] = [
     files: [RECOVERY],
     tests: 'leaves nothing undone when its process dies before-publish',
     symptom: /saga is still open/,
+  },
+  {
+    id: 'B3',
+    what: 'another gateway key on every attempt',
+    edits: [
+      {
+        file: 'src/sagas/orchestrator/call.ts',
+        find: `  const context = contextFor(claimed);
+  const timeout`,
+        put: `  const context = { ...contextFor(claimed), key: String(Math.random()) };
+  const timeout`,
+      },
+    ],
+    files: [PAYMENT],
+    tests: 'when the provider has acted for 2 createGuestPaymentTransaction',
+    symptom: /'compensated' to be 'completed'/,
+  },
+  {
+    id: 'B4',
+    what: 'a charge that may have been made is not settled before it is undone',
+    edits: [
+      {
+        file: 'src/sagas/process-payment.ts',
+        find: `        inDoubt
+          ? ports`,
+        put: `        inDoubt && key === ''
+          ? ports`,
+      },
+    ],
+    files: [PAYMENT],
+    tests: '2 createGuestPaymentTransaction fails at every attempt after it acted',
+    symptom: /expected 100000 to be \+?0/,
   },
   {
     id: 'B5',
@@ -69,6 +102,22 @@ export const BUGS: readonly SeededBug[] = [
     files: [ERRAND],
     tests: '3 noteVisit fails at every attempt after it acted',
     symptom: /to deeply equal \[\]/,
+  },
+  {
+    id: 'B7',
+    what: 'a share that is one minor unit too large, and no trigger that looks at the sums',
+    edits: [
+      { file: 'src/kernel/money.ts', find: 'entry.part += 1n;', put: 'entry.part += 2n;' },
+      {
+        file: 'migrations/0002_money.ts',
+        find: `CREATE CONSTRAINT TRIGGER ledger_entry_balanced AFTER INSERT ON ledger_entry
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ledger_entry_ck();`,
+        put: '',
+      },
+    ],
+    files: ['test/integration/random-books.test.ts'],
+    tests: 'the books agree',
+    symptom: /guest-credit/,
   },
   {
     id: 'B8',
