@@ -6,6 +6,7 @@ import { assignDueTasks } from '../../src/domain/tasks/assign-sweep.ts';
 import { type CancelledTasks, cancelTasksOf, openTasksOf, reopenTasks } from '../../src/domain/tasks/cancel-tasks.ts';
 import { listTasks, tasksOfReservation } from '../../src/domain/tasks/resource.ts';
 import { createTestDatabase } from '../setup/database.ts';
+import { until } from '../setup/engine.ts';
 import { seedStays } from '../setup/stays.ts';
 
 let database: Awaited<ReturnType<typeof createTestDatabase>>;
@@ -322,5 +323,40 @@ describe('a cancellation that is taken back', () => {
       merged_into_task_id: null,
     });
     expect((await task(`${again.leaves}-POST_DEPARTURE`)).status).toBe('CANCELLED');
+  });
+});
+
+describe('a cleaning is merged while the other stay is cancelled', () => {
+  const merge = (id: string, into: string) => ({ status: 'MERGED', merged_into_task_id: into, id }) as const;
+
+  it('and is merged anew, when the cancellation comes first', async () => {
+    const leaving = await stay('leaving');
+    const arriving = await stay('arriving');
+    const { id, ...merged } = merge(`${arriving}-PRE_ARRIVAL`, `${leaving}-POST_DEPARTURE`);
+    let late: Promise<unknown> = Promise.resolve();
+    await db.transaction().execute(async (tx) => {
+      await cancelTasksOf(tx, leaving);
+      late = db.updateTable('task').set(merged).where('id', '=', id).execute();
+      late.catch(() => undefined);
+      await until('the merge waits for the cancellation', async () => {
+        const { rows } = await sql`SELECT 1 FROM pg_locks WHERE NOT granted`.execute(db);
+        return rows.length > 0 || undefined;
+      });
+    });
+    await expect(late).rejects.toMatchObject({ code: '40001' });
+  });
+
+  it('and stands on its own again, when the cancellation comes second', async () => {
+    const leaving = await stay('leaving');
+    const arriving = await stay('arriving');
+    const { id, ...merged } = merge(`${arriving}-PRE_ARRIVAL`, `${leaving}-POST_DEPARTURE`);
+    await db.updateTable('task').set(merged).where('id', '=', id).execute();
+    await db.transaction().execute((tx) => cancelTasksOf(tx, leaving));
+    const row = await db
+      .selectFrom('task')
+      .select(['status', 'merged_into_task_id'])
+      .where('id', '=', id)
+      .executeTakeFirst();
+    expect(row).toEqual({ status: 'UNASSIGNED', merged_into_task_id: null });
   });
 });
