@@ -179,6 +179,14 @@ describe("a gateway's webhook", () => {
     expect((await send({ kind: 'payout-failed', providerId, reason: 'ACCOUNT_CLOSED' })).body.data.outcome).toBe(
       'known',
     );
+    const strange = { kind: 'payout-failed', providerId: 'po_not_ours', reason: 'ACCOUNT_CLOSED' } as const;
+    expect((await send(strange)).body.data.outcome).toBe('noted');
+    const alerts = await system.bed.db
+      .selectFrom('notification')
+      .select('effect_key')
+      .where('effect_key', 'like', 'alert-gateway-po\\_not\\_ours-%')
+      .execute();
+    expect(alerts).toHaveLength(1);
     const refund = await db
       .selectFrom('transaction')
       .selectAll()

@@ -118,7 +118,17 @@ async function takeBack(tx: Tx, { type, status, providerId, reason, key }: Failu
     await alert(tx, id, `${type}_FAILED`, journal.saga_id);
     if (type === 'REFUND') await askForManualRefund(tx, id);
   }
-  return rows.length === 0 ? 'known' : 'reversed';
+  if (rows.length > 0) return 'reversed';
+  const known = await tx
+    .selectFrom('transaction')
+    .select('id')
+    .where('type', '=', type)
+    .where('provider_id', '=', providerId)
+    .executeTakeFirst();
+  if (known) return 'known';
+  // Such as an owner's own bank that sends back what a connected account paid out: a person must find whose it is.
+  await alert(tx, providerId, `${type}_FAILED`, null);
+  return 'noted';
 }
 
 const alert = (tx: Tx, group: string, code: string, sagaId: string | null) =>

@@ -34,8 +34,9 @@ export async function settleRefund(
       status: 'COMPLETED',
       outstanding_minor: 0,
       settled_minor: eb.ref('amount_minor'),
-      // It left from the bank: the gateway's record will never hold it.
+      // It left from the bank: the gateway's record will never hold it, and its news are not about it.
       gateway_id: null,
+      provider_id: null,
       gateway_reference: reference,
       payment_method: method,
       error_code: null,
