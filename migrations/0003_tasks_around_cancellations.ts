@@ -1,12 +1,14 @@
 import { type Kysely, sql } from 'kysely';
 
 /**
- * Tasks of the office: money that a person must see to, because no program can (domain.md 9). And a cleaning is never
- * merged into one that is cancelled at the same moment: it would not be done at all.
+ * Tasks of the office: money that a person must see to, because no program can (domain.md 9). A cleaning is never
+ * merged into one that is cancelled at the same moment: it would not be done at all. And money that comes in for a
+ * stay that was called off is the guest's.
  */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await sql.raw(FINANCE).execute(db);
   await sql.raw(MERGED).execute(db);
+  await sql.raw(OVERPAID).execute(db);
 }
 
 /** Only for an empty database, like the ones before it. */
@@ -24,6 +26,21 @@ export async function down(db: Kysely<unknown>): Promise<void> {
 const FINANCE = `
 ALTER TABLE task DROP CONSTRAINT task_type_check, ADD CONSTRAINT task_type_check
   CHECK (type IN ('CLEANING','CHECK_IN','CHECK_OUT','INSPECTION','MAINTENANCE','EMERGENCY','FINANCE'));
+`;
+
+const OVERPAID = `
+-- What nobody owed and has not gone back is the guest's credit, also of a stay that was called off (domain.md 7).
+CREATE OR REPLACE FUNCTION payment_status_of(of_reservation text) RETURNS text LANGUAGE sql STABLE AS $$
+  SELECT CASE WHEN p.captured = 0 THEN 'UNPAID'
+              WHEN p.refunded >= p.captured THEN 'REFUNDED'
+              WHEN p.credit > 0 THEN 'OVERPAID'
+              WHEN p.refunded > 0 THEN 'PARTIALLY_REFUNDED'
+              WHEN p.captured >= r.total_minor THEN 'PAID'
+              ELSE 'PARTIALLY_PAID' END
+    FROM reservation r, (SELECT coalesce(sum(amount_minor), 0) AS captured, coalesce(sum(refunded_minor), 0) AS refunded,
+                                coalesce(sum(greatest(0, excess_minor - refunded_minor)), 0) AS credit
+                           FROM payment WHERE reservation_id = of_reservation AND status = 'COMPLETED') p
+   WHERE r.id = of_reservation $$;
 `;
 
 const MERGED = `

@@ -26,9 +26,9 @@ const FORBIDDEN_KEYS = new Set([
   'pinblock',
 ]);
 
-/** Between two digits of a card number: one space, dash, dot, slash or underscore of any script, or an invisible mark. */
-const SEPARATOR = '[\\p{Zs}\\t\\p{Pd}\\p{Cf}./_]';
-const DIGIT_RUNS = new RegExp(`\\p{Nd}(?:${SEPARATOR}?\\p{Nd})+`, 'gu');
+/** Between two digits of a card number: two blanks, ends of lines, dashes, dots, slashes and the like, or invisible marks. */
+const SEPARATOR = '[\\p{Zs}\\s\\p{Pd}\\p{Cf}./_*]';
+const DIGIT_RUNS = new RegExp(`\\p{Nd}(?:${SEPARATOR}{0,2}\\p{Nd})+`, 'gu');
 const SEPARATORS = new RegExp(SEPARATOR, 'u');
 const MIN_DIGITS = 13;
 const MAX_DIGITS = 19;

@@ -40,7 +40,15 @@ export const cancelReservation = saga('cancelReservation', CancelReservation, {
   notFound: 'RESERVATION_NOT_FOUND',
 })
   .read('validateCancellation', {
-    run: ({ db, subjectId, requestedAt }) => assertCancellable(db, subjectId, requestedAt),
+    // A second person is asked before anything has changed, so that a no leaves nothing behind.
+    parksOn: ['APPROVAL_REQUIRED'],
+    run: async ({ db, subjectId, input, requestedAt, requestedBy, sagaId }) => {
+      const stay = await assertCancellable(db, subjectId, requestedAt);
+      const refund = await decideRefund(db, stay, input, requestedAt);
+      const review = { score: 100, signals: [{ rule: 'REFUND_OVERRIDE', points: 100 }] };
+      await assertApproved(db, sagaId, requestedBy, needsSecondPerson(stay, input, refund) ? review : null);
+      return stay;
+    },
   })
   .tx('cancelRelatedTasks', {
     run: ({ tx, subjectId }) => cancelTasksOf(tx, subjectId),
@@ -49,14 +57,7 @@ export const cancelReservation = saga('cancelReservation', CancelReservation, {
     },
   })
   .read('calculateRefundAmount', {
-    parksOn: ['APPROVAL_REQUIRED'],
-    run: async ({ db, done, input, requestedAt, requestedBy, sagaId }) => {
-      const stay = done.validateCancellation;
-      const refund = await decideRefund(db, stay, input, requestedAt);
-      const review = { score: 100, signals: [{ rule: 'REFUND_OVERRIDE', points: 100 }] };
-      await assertApproved(db, sagaId, requestedBy, needsSecondPerson(stay, input, refund) ? review : null);
-      return refund;
-    },
+    run: ({ db, done, input, requestedAt }) => decideRefund(db, done.validateCancellation, input, requestedAt),
   })
   .pivot()
   .tx('createRefundTransaction', {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { expectIntegrity, GATEWAY, netByAccount } from '../sagas/money.ts';
-import { until } from '../setup/engine.ts';
+import { restOf, until } from '../setup/engine.ts';
 import { type Answer, type System, startSystem } from '../setup/system.ts';
 
 /** The acceptance of payments, cancellations and payouts, through HTTP, on a real database, queue and sandbox. */
@@ -219,8 +219,17 @@ describe("the sandbox's references", () => {
       errorCode: null,
     });
     expect((await settle({ reference: 'FT-2' })).body.code).toBe('ALREADY_PAID');
+    const summary = await system.call('GET', `/financial/summary?reservationId=${id}`);
+    expect(summary.body.data.currencies).toMatchObject([
+      { received: 1000, refunded: 1000, netReceived: 0, bank: -1000 },
+    ]);
     expect((await tasks()).body.data).toMatchObject([{ status: 'COMPLETED' }]);
     await expectIntegrity(system.bed.db);
+  });
+
+  it('a guest cannot pay through the bank that pays owners', async () => {
+    const refused = await pay(await newStay(), { gatewayId: 'bank' });
+    expect([refused.status, refused.body.code]).toEqual([422, 'GATEWAY_UNKNOWN']);
   });
 
   it('only a refund that the gateway has refused is settled by hand', async () => {
@@ -353,6 +362,74 @@ describe('a cancellation', () => {
     const netted = await payout(kept, { netting: true });
     expect(netted.body.data.payout).toMatchObject({ amount: 420, amountPaid: 70, amountNetted: 350 });
     await expectIntegrity(system.bed.db);
+  });
+
+  it('gives back what the owner was given who was given it, also when the property has been sold since', async () => {
+    const { db } = system.bed;
+    const id = await confirmed();
+    await giveToNewOwner('owner-seller', id);
+    await pay(id);
+    await giveToNewOwner('owner-buyer', id);
+    expect((await system.call('POST', `/reservations/${id}/cancel`, { body: {} })).status).toBe(200);
+    expect((await system.call('GET', '/owners/owner-seller/balance')).body.data).toMatchObject({
+      currencies: [{ balance: 0 }],
+    });
+    expect((await system.call('GET', '/owners/owner-buyer/balance')).body.data.currencies).toEqual([]);
+    await expectIntegrity(db);
+  });
+
+  it('leaves no debt behind when the payout had failed', async () => {
+    const { db } = system.bed;
+    const id = await confirmed();
+    await giveToNewOwner('owner-refused', id);
+    await db.updateTable('owner').set({ payout_account: 'acct-refused-2' }).where('id', '=', 'owner-refused').execute();
+    const paid = await pay(id);
+    const payoutId = paid.body.data.ownerPayout.id;
+    expect((await system.call('POST', `/transactions/${payoutId}/payout`, { body: {} })).body.code).toBe(
+      'PAYOUT_REFUSED',
+    );
+    await system.call('POST', `/reservations/${id}/cancel`, { body: {} });
+    expect((await system.call('GET', `/transactions/${payoutId}`)).body.data.status).toBe('CANCELLED');
+    expect((await system.call('POST', `/transactions/${payoutId}/payout`, { body: {} })).body.code).toBe(
+      'PAYOUT_NOT_PAYABLE',
+    );
+    await expectIntegrity(db);
+  });
+
+  it('that a second person refuses leaves the stay and its tasks as they were', async () => {
+    const { db } = system.bed;
+    const id = await newStay();
+    await db.updateTable('reservation').set({ total_minor: 2_000_000 }).where('id', '=', id).execute();
+    await system.call('POST', `/reservations/${id}/confirm`, { body: {} });
+    await pay(id, { amount: 20_000 });
+    const asked = await system.call('POST', `/reservations/${id}/cancel`, {
+      role: 'FINANCE',
+      sub: 'finance-1',
+      body: { refundPercentOverride: 100, reason: 'GOODWILL' },
+      headers: { prefer: 'respond-async' },
+    });
+    const { sagaExecutionId } = asked.body.data;
+    expect(await restOf(db, sagaExecutionId)).toBe('parked');
+    const said = await system.call('POST', `/sagas/executions/${sagaExecutionId}/resolve`, {
+      role: 'OPS',
+      sub: 'ops-1',
+      body: { reason: 'refused' },
+    });
+    expect(said.status).toBe(200);
+    expect((await system.call('GET', `/reservations/${id}`)).body.data.status).toBe('CONFIRMED');
+    const tasks = await system.call('GET', `/tasks?reservationId=${id}`);
+    expect(tasks.body.data).toHaveLength(4);
+    for (const task of tasks.body.data) expect(task.status).not.toBe('CANCELLED');
+  });
+
+  it('of a stay that is not confirmed is quoted with everything back at any time', async () => {
+    const id = await newStay();
+    await pay(id, { amount: 400 });
+    const quote = await system.call('GET', `/reservations/${id}/cancellation-quote`);
+    expect(quote.body.data).toMatchObject({
+      today: { percent: 100, amount: 400, rule: 'NOT_CONFIRMED' },
+      schedule: [{ percent: 100, amount: 400, until: null }],
+    });
   });
 
   it('of a guest in the house is refused', async () => {

@@ -8,7 +8,7 @@ const HEADER = 'type,reference,provider_id,amount,currency,fee,date,settled';
 
 let http: Http;
 beforeAll(async () => {
-  const charge = { kind: 'CHARGE', feeMinor: 0, currency: 'AED', at: DAY, amountMinor: 100_000 } as const;
+  const charge = { kind: 'CHARGE', feeMinor: 2_900, currency: 'AED', at: DAY, amountMinor: 100_000 } as const;
   http = await startHttp({ ports: recordKeeper([{ ...charge, reference: 'ref-1', providerId: 'ch-ref-1' }]) });
   for (const id of ['1', '2']) {
     await seedMoneyStay(http.db, { id: `stay-${id}` });

@@ -125,6 +125,15 @@ describe('the payout sweep', () => {
   });
 });
 
+async function alertsOf(group: string): Promise<number> {
+  const rows = await system.bed.db
+    .selectFrom('notification')
+    .select('id')
+    .where(sql<boolean>`starts_with(effect_key, ${`alert-${group}-`})`)
+    .execute();
+  return rows.length;
+}
+
 let events = 0;
 function send(event: GatewayEvent, id?: string, signature = 'good') {
   events += 1;
@@ -166,6 +175,44 @@ describe("a gateway's webhook", () => {
     await expectIntegrity(db);
   });
 
+  it('keeps what comes in for a stay that was called off as the guest’s credit, and calls a person', async () => {
+    const { db } = system.bed;
+    const owner = await ownerWith(null, 1);
+    const [{ reservation_id: reservationId } = { reservation_id: '' }] = await db
+      .selectFrom('transaction')
+      .select('reservation_id')
+      .where('owner_id', '=', owner)
+      .where('type', '=', 'OWNER_PAYOUT')
+      .execute();
+    if (reservationId === null) throw new Error('a payout of no stay');
+    await system.call('POST', `/reservations/${reservationId}/cancel`, { body: {} });
+    const event = { kind: 'charge-succeeded', reservationId, amountMinor: 100_000 } as const;
+    const late = { ...event, reference: `late-${reservationId}`, currency: 'AED' };
+    expect((await send(late)).body.data.outcome).toBe('start-payment');
+    const { id } = await db
+      .selectFrom('saga')
+      .select('id')
+      .where('subject_id', '=', reservationId)
+      .orderBy('requested_at', 'desc')
+      .limit(1)
+      .executeTakeFirstOrThrow();
+    expect(await restOf(db, id)).toBe('completed');
+    expect((await system.call('GET', `/reservations/${reservationId}`)).body.data.paymentStatus).toBe('OVERPAID');
+    expect((await payoutsOf(owner)).map(({ status }) => status)).toEqual(['CANCELLED']);
+    const summary = await system.call('GET', `/financial/summary?reservationId=${reservationId}`);
+    expect(summary.body.data.currencies).toMatchObject([
+      { received: 2000, refunded: 1000, ownerShare: 0, agencyFee: 0, guestCredit: 1000 },
+    ]);
+    await expectIntegrity(db);
+    expect(await alertsOf(`overpaid-${reservationId}`)).toBe(1);
+    const foreign = { ...event, reference: `usd-${reservationId}`, currency: 'USD' };
+    expect((await send(foreign)).body.data.outcome).toBe('noted');
+    expect((await send({ ...late, reference: 'of-nobody', reservationId: 'no-such-stay' })).body.data.outcome).toBe(
+      'noted',
+    );
+    expect(await alertsOf(`gateway-usd-${reservationId}`)).toBe(1);
+  });
+
   it('that a payout or a refund has come back reverses it, and calls a person', async () => {
     const { db } = system.bed;
     const owner = await ownerWith(null, 1);
@@ -181,12 +228,7 @@ describe("a gateway's webhook", () => {
     );
     const strange = { kind: 'payout-failed', providerId: 'po_not_ours', reason: 'ACCOUNT_CLOSED' } as const;
     expect((await send(strange)).body.data.outcome).toBe('noted');
-    const alerts = await system.bed.db
-      .selectFrom('notification')
-      .select('effect_key')
-      .where('effect_key', 'like', 'alert-gateway-po\\_not\\_ours-%')
-      .execute();
-    expect(alerts).toHaveLength(1);
+    expect(await alertsOf('gateway-po_not_ours')).toBe(1);
     const refund = await db
       .selectFrom('transaction')
       .selectAll()

@@ -16,7 +16,7 @@ import { createTestbed, duePointer, endLeases, type Subject, type Testbed, type 
 import { disagreements } from '../setup/gateway-agreement.ts';
 
 /**
- * Whatever is done to the money of many stays of one owner, at the same time and in whatever order, and wherever a
+ * Whatever is done to the money of many stays of two owners, at the same time and in whatever order, and wherever a
  * process dies meanwhile, the books agree afterwards, with themselves and with the gateway's own record. Each case is
  * one stay's life; the environment can ask for more of them than everyday's.
  */
@@ -25,6 +25,9 @@ const STAYS_AT_ONCE = 10;
 const CASES_A_LOOK = Math.max(100, CASES / 20);
 /** How often a saga may be picked up until it rests. */
 const MAX_LOOKS = 200;
+
+/** Whom properties are sold to while their stays are being paid. */
+const BUYER = 'owner-2';
 
 let bed: Testbed;
 let sandbox: Sandbox;
@@ -36,6 +39,7 @@ beforeAll(async () => {
   sandbox = await openSandbox();
   bed = await createTestbed(MONEY_SAGAS, sandbox.ports);
   await prepareStays(bed.db);
+  await bed.db.insertInto('owner').values({ id: BUYER, name: 'Bea', email: 'bea@example.com' }).execute();
   await bed.db.updateTable('owner').set({ payout_account: 'acct-owner' }).execute();
   // Nobody takes jobs here, so nobody need be told of them.
   const nowhere = 'redis://127.0.0.1:1';
@@ -69,6 +73,7 @@ interface Death {
 }
 type Act = { readonly death: Death | null } & (
   | { readonly kind: 'confirm' }
+  | { readonly kind: 'sell' }
   | { readonly kind: 'payout'; readonly netting: boolean; readonly pick: number }
   | { readonly kind: 'cancel'; readonly percent: number | null; readonly refundsAtOnce: boolean }
   | { readonly kind: 'pay'; readonly minor: number | 'rest'; readonly prefix: string; readonly captured: boolean }
@@ -91,6 +96,7 @@ const WELL_BEHAVED = ['ref', 'ref', 'ref', 'ref-refund-refused'];
 const ODD = ['ref-declined', 'ref-flaky', 'ref-timeout-before', 'ref-timeout-after', 'ref-wrong-amount'];
 const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('confirm' as const), death }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('sell' as const), death: fc.constant(null) }) },
   {
     weight: 6,
     arbitrary: fc.record({
@@ -120,6 +126,9 @@ async function perform(stayId: string, one: Act, no: number): Promise<void> {
   if (one.kind === 'confirm') {
     const input = { reservationId: stayId };
     await run(confirmReservation, { subjectId: stayId, input }, one.death);
+  } else if (one.kind === 'sell') {
+    const property = bed.db.selectFrom('reservation').select('property_id').where('id', '=', stayId);
+    await bed.db.updateTable('property').set({ owner_id: BUYER }).where('id', '=', property).execute();
   } else if (one.kind === 'pay') {
     await run(processPayment, { subjectId: stayId, input: await paymentOf(stayId, one, no) }, one.death);
   } else if (one.kind === 'cancel') {
@@ -132,6 +141,7 @@ async function perform(stayId: string, one: Act, no: number): Promise<void> {
       .select('id')
       .where('type', '=', 'OWNER_PAYOUT')
       .where('status', '=', 'PENDING')
+      .where('owner_id', '=', one.pick % 4 === 0 ? BUYER : 'owner-1')
       .orderBy('created_at')
       .limit(8)
       .execute();

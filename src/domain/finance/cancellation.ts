@@ -124,6 +124,10 @@ export const needsSecondPerson = (stay: CancellableStay, order: CancellationOrde
 export async function quoteSchedule(db: Db, stay: CancellableStay, requestedAt: Date) {
   const terms = await readTerms(db, stay.termsVersion);
   const receipts = await receiptsOf(db, stay.reservationId);
+  // Nothing has been promised yet: until it is confirmed, everything comes back at any time.
+  if (stay.status === 'PENDING') {
+    return [{ percent: 100, amountMinor: receipts.capturedMinor - receipts.refundedMinor, until: null }];
+  }
   return refundSchedule({
     base: terms.refundBase,
     tiers: terms.refundTiers,

@@ -40,13 +40,14 @@ export async function receiptsOf(
   db: Db | Tx,
   reservationId: string,
 ): Promise<Receipts & { readonly excessMinor: number }> {
-  // The excess is the guest's own money: it is given back first, and is no part of the split.
+  // The excess is the guest's own money: of its charge it is given back first, and it is no part of the split.
   const { rows } = await sql<{ captured: number; refunded: number; excess: number }>`
-    SELECT coalesce(sum(amount_minor - excess_minor), 0)::bigint AS captured, coalesce(sum(refunded_minor), 0)::bigint AS refunded,
-           coalesce(sum(excess_minor), 0)::bigint AS excess
+    SELECT coalesce(sum(amount_minor - excess_minor), 0)::bigint AS captured,
+           coalesce(sum(greatest(0, refunded_minor - excess_minor)), 0)::bigint AS refunded,
+           coalesce(sum(greatest(0, excess_minor - refunded_minor)), 0)::bigint AS excess
       FROM payment WHERE reservation_id = ${reservationId} AND status = 'COMPLETED'`.execute(db);
   const { captured, refunded, excess } = rows[0] ?? { captured: 0, refunded: 0, excess: 0 };
-  return { capturedMinor: captured, refundedMinor: Math.max(0, refunded - excess), excessMinor: excess };
+  return { capturedMinor: captured, refundedMinor: refunded, excessMinor: excess };
 }
 
 export async function planDistribution(
@@ -222,7 +223,8 @@ export async function reducePayouts(tx: Tx, reservationId: string, amountMinor: 
     .select(['id', 'amount_minor'])
     .where('reservation_id', '=', reservationId)
     .where('type', '=', 'OWNER_PAYOUT')
-    .where('status', '=', 'PENDING')
+    // One that failed waits for a person, and is owed like the others (domain.md 8).
+    .where('status', 'in', ['PENDING', 'FAILED'])
     .orderBy('created_at', 'desc')
     .orderBy('id', 'desc')
     .forUpdate()

@@ -54,7 +54,11 @@ async function consider(tx: Tx, { gatewayId, eventId, event }: ReceivedEvent): P
       return 'ignored';
     case 'charge-succeeded':
       if (event.reservationId === null) return 'ignored';
-      return (await paymentBy(tx, gatewayId, event.reference)) ? 'known' : 'start-payment';
+      if (await paymentBy(tx, gatewayId, event.reference)) return 'known';
+      if (await isBookable(tx, event.reservationId, event.currency)) return 'start-payment';
+      // Captured for a stay that is not there, or in another currency: a person must find whose money it is.
+      await alert(tx, event.reference, 'CAPTURED_NOT_BOOKABLE', null);
+      return 'noted';
     case 'charge-refunded': {
       const payment = await paymentBy(tx, gatewayId, event.reference);
       if (!payment || event.refundedMinor <= payment.refunded_minor) return 'known';
@@ -77,6 +81,15 @@ const paymentBy = (tx: Tx, gatewayId: string, reference: string) =>
     .where('gateway_reference', '=', reference)
     .where('status', 'in', ['PROCESSING', 'COMPLETED'])
     .executeTakeFirst();
+
+async function isBookable(tx: Tx, reservationId: string, currency: string): Promise<boolean> {
+  const stay = await tx
+    .selectFrom('reservation')
+    .select(['currency', 'guest_id'])
+    .where('id', '=', reservationId)
+    .executeTakeFirst();
+  return stay !== undefined && stay.guest_id !== null && stay.currency === currency;
+}
 
 interface Failure {
   readonly type: 'REFUND' | 'OWNER_PAYOUT';

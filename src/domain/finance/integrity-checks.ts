@@ -213,11 +213,12 @@ const BALANCES: readonly IntegrityCheck[] = [
     'guest-credit',
     sql<Found>`SELECT ref, expected::text, actual::text FROM (
         SELECT r.id AS ref, c.credit AS actual,
-               coalesce(m.captured - greatest(0, m.captured - m.excess - greatest(0, m.refunded - m.excess)), 0) - coalesce(t.paid, 0) AS expected
+               coalesce(m.captured - m.distributed, 0) - coalesce(t.paid, 0) AS expected
           FROM reservation r
           JOIN (SELECT x.reservation_id, coalesce(-sum(e.amount) FILTER (WHERE a.kind = 'GUEST_CREDIT'), 0) AS credit
                   FROM ledger_tx x ${LINES} WHERE x.reservation_id IS NOT NULL GROUP BY 1) c ON c.reservation_id = r.id
-          LEFT JOIN (SELECT reservation_id, sum(amount_minor) AS captured, sum(excess_minor) AS excess, sum(refunded_minor) AS refunded
+          LEFT JOIN (SELECT reservation_id, sum(amount_minor) AS captured,
+                            sum(amount_minor - excess_minor - greatest(0, refunded_minor - excess_minor)) AS distributed
                        FROM payment WHERE status = 'COMPLETED' GROUP BY 1) m ON m.reservation_id = r.id
           LEFT JOIN (SELECT reservation_id, sum(amount_minor) AS paid FROM transaction
                       WHERE type = 'REFUND' AND status = 'COMPLETED' GROUP BY 1) t ON t.reservation_id = r.id

@@ -143,11 +143,11 @@ async function sharedStays(tx: Tx, after: string): Promise<readonly SharedStay[]
     SELECT r.id, coalesce(r.distribution_version, (SELECT t.distribution_version FROM transaction t
              WHERE t.reservation_id = r.id AND t.distribution_version IS NOT NULL ORDER BY t.created_at DESC, t.id DESC LIMIT 1)) AS version,
            r.referring_agent_id IS NOT NULL AS has_agent,
-           coalesce(m.captured - m.excess, 0)::bigint AS captured, greatest(0, m.refunded - m.excess)::bigint AS refunded,
+           coalesce(m.captured, 0)::bigint AS captured, coalesce(m.refunded, 0)::bigint AS refunded,
            coalesce(d.owner, 0)::bigint AS owner, coalesce(d.agency, 0)::bigint AS agency, coalesce(d.referral, 0)::bigint AS referral
       FROM reservation r
       LEFT JOIN LATERAL (
-        SELECT sum(y.amount_minor) AS captured, sum(y.excess_minor) AS excess, sum(y.refunded_minor) AS refunded
+        SELECT sum(y.amount_minor - y.excess_minor) AS captured, sum(greatest(0, y.refunded_minor - y.excess_minor)) AS refunded
           FROM payment y WHERE y.reservation_id = r.id AND y.status = 'COMPLETED') m ON true
       LEFT JOIN LATERAL (
         SELECT -sum(e.amount) FILTER (WHERE a.kind = 'OWNER_PAYABLE') AS owner, -sum(e.amount) FILTER (WHERE a.kind = 'AGENCY_FEE') AS agency,

@@ -47,13 +47,17 @@ interface Row {
   readonly terms_version: number;
 }
 
+/** Who has been given a share of the stay `r`: a property that is sold takes no money of its stays along. */
+const CREDITED_OWNER = sql`(SELECT a.party_id FROM ledger_tx x JOIN ledger_entry e ON e.tx_id = x.id JOIN ledger_account a ON a.id = e.account_id
+  WHERE x.reservation_id = r.id AND x.purpose = 'DISTRIBUTION' AND a.kind = 'OWNER_PAYABLE' ORDER BY x.created_at, x.id LIMIT 1)`;
+
 export async function readPayableStay(
   db: Db,
   reservationId: string,
   requestedAt: Date,
 ): Promise<PayableStay & { readonly status: ReservationStatus }> {
   const { rows } = await sql<Row>`
-    SELECT r.status, r.payment_status, r.property_id, p.owner_id, r.guest_id, coalesce(g.phone, '') <> '' AS guest_has_phone,
+    SELECT r.status, r.payment_status, r.property_id, coalesce(${CREDITED_OWNER}, p.owner_id) AS owner_id, r.guest_id, coalesce(g.phone, '') <> '' AS guest_has_phone,
       r.referring_agent_id, r.currency, r.total_minor, m.paid_minor, m.excess_minor,
       coalesce(r.distribution_version,
         (SELECT x.distribution_version FROM transaction x WHERE x.reservation_id = r.id AND x.type = 'GUEST_PAYMENT' AND x.parent_id IS NULL
@@ -77,7 +81,8 @@ export async function readPayableStay(
     currency: row.currency,
     totalMinor: row.total_minor,
     paidMinor: row.paid_minor,
-    outstandingMinor: Math.max(0, row.total_minor - row.paid_minor),
+    // Who has called off owes nothing: whatever comes in all the same is the guest's own.
+    outstandingMinor: row.status === 'CANCELLED' ? 0 : Math.max(0, row.total_minor - row.paid_minor),
     termsVersion: row.terms_version,
   };
 }

@@ -1,6 +1,7 @@
 import { type SqlBool, sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { newId } from '../../kernel/ids.ts';
+import { raiseSystemAlert } from '../notifications/alerts.ts';
 import type { Charge } from '../ports.ts';
 import { accounts, credit, debit, type PostedBy, post, reverseStep } from './ledger.ts';
 import type { PayableStay, PaymentOrder } from './payable.ts';
@@ -41,12 +42,15 @@ export async function claimPayment(
     })
     .onConflict((conflict) => conflict.column('saga_id').doNothing())
     .execute();
+  // Money that comes in for a stay that was called off unpaid has a place, and settles nothing.
+  const owesNothing = stay.outstandingMinor === 0;
+  if (owesNothing && (await lockAmountDue(tx, stay.reservationId))) return;
   await tx
     .insertInto('transaction')
     .values({
       id: newId('transaction'),
       type: 'GUEST_PAYMENT',
-      status: 'PENDING',
+      status: owesNothing ? 'CANCELLED' : 'PENDING',
       reservation_id: stay.reservationId,
       owner_id: stay.ownerId,
       amount_minor: stay.totalMinor,
@@ -54,6 +58,7 @@ export async function claimPayment(
       currency: stay.currency,
       distribution_version: stay.termsVersion,
       created_by_saga: step.sagaId,
+      cancelled_at: owesNothing ? sql<Date>`now()` : null,
     })
     .onConflict((conflict) =>
       conflict
@@ -152,6 +157,10 @@ export async function bookPayment(
       credit(accounts.guestCredit(stay.guestId, stay.currency), charge.amountMinor),
     ],
   });
+  if (excessMinor > 0) {
+    const overpaid = { sagaName: 'processPayment', step: null, code: 'OVERPAID', sagaId: step.sagaId };
+    await raiseSystemAlert(tx, `overpaid-${stay.reservationId}`, overpaid);
+  }
   const { amountMinor, feeMinor } = charge;
   return { paymentId: payment.id, guestPaymentId, amountMinor, feeMinor, excessMinor, outstandingMinor };
 }

@@ -82,8 +82,14 @@ export function matchMovements(
   return [...lines, ...missing];
 }
 
-const isSame = (movement: SettledMovement, item: BookedItem): boolean =>
+/** The same money went; what the gateway kept of it is another matter. */
+export const movedTheSame = (movement: SettledMovement, item: BookedItem): boolean =>
   movement.amountMinor === item.amountMinor && movement.currency === item.currency;
+
+/** The fee of a charge counts as well, where the gateway says it: what it kept, it does not hand over. */
+const isSame = (movement: SettledMovement, item: BookedItem): boolean =>
+  movedTheSame(movement, item) &&
+  (movement.kind !== 'CHARGE' || movement.feeMinor === null || movement.feeMinor === item.feeMinor);
 
 function lineOf(movement: SettledMovement | null, item: BookedItem | null, status: ReconciliationStatus): MatchedLine {
   return {

@@ -37,7 +37,7 @@ export async function readRefund(db: Db, refundId: string): Promise<RefundOrder>
       'r.id as reservation_id',
       'g.id as guest_id',
       sql<boolean>`coalesce(g.phone, '') <> ''`.as('guest_has_phone'),
-      'p.owner_id',
+      sql<string>`coalesce(t.owner_id, p.owner_id)`.as('owner_id'),
       'y.id as payment_id',
       'y.gateway_id',
       'y.gateway_reference',

@@ -63,6 +63,7 @@ describe('a settlement file', () => {
     ['an odd fee', 'charge,ref,ch,1,AED,x,2024-02-01,yes', { line: 3, column: 'fee' }],
     ['no currency', 'charge,ref,ch,1,aed,0,2024-02-01,yes', { line: 3, column: 'currency', reason: 'INVALID' }],
     ['no real date', 'charge,ref,ch,1,AED,0,2024-13-01,yes', { line: 3, column: 'date', reason: 'INVALID' }],
+    ['a day that is not in the calendar', 'charge,ref,ch,1,AED,0,2026-02-31,yes', { line: 3, column: 'date' }],
     ['neither yes nor no', 'charge,ref,ch,1,AED,0,2024-02-01,maybe', { line: 3, column: 'settled', reason: 'INVALID' }],
     ['the same movement again', GOOD, { line: 3, column: 'provider_id', reason: 'DUPLICATE' }],
     ['a column too few', 'charge,ref,ch,1,AED,0,2024-02-01', { line: 3 }],

@@ -110,6 +110,10 @@ function columnsOf(header: readonly string[]): Column[] {
   });
 }
 
+/** `Date` takes the 31st of February for the 3rd of March. */
+const isCalendarDay = (text: string): boolean =>
+  !Number.isNaN(Date.parse(text)) && new Date(text).toISOString().startsWith(text);
+
 const KINDS: readonly MovementKind[] = ['CHARGE', 'REFUND', 'PAYOUT'];
 const VISIBLE = /^[\x21-\x7e]{1,200}$/;
 const MOMENT = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?(?:Z|[+-]\d{2}:\d{2}))?$/;
@@ -133,7 +137,7 @@ function movementOf(record: Record<Column, string>, line: number): { movement: S
   };
   const amountMinor = money('amount');
   if (amountMinor === 0) throw wrong('amount', 'AMOUNT_NOT_POSITIVE');
-  const at = MOMENT.test(record.date) ? Date.parse(record.date) : Number.NaN;
+  const at = MOMENT.test(record.date) && isCalendarDay(record.date.slice(0, 10)) ? Date.parse(record.date) : Number.NaN;
   if (!(at >= Date.UTC(2000) && at < Date.UTC(2101))) throw wrong('date');
   const settled = record.settled.toLowerCase();
   if (settled !== 'yes' && settled !== 'no') throw wrong('settled');

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { newId } from '../../kernel/ids.ts';
 import { accounts } from './ledger.ts';
-import type { MatchedLine } from './reconciliation-match.ts';
+import { type MatchedLine, movedTheSame } from './reconciliation-match.ts';
 
 const AT_ONCE = 5_000;
 
@@ -42,9 +42,13 @@ export async function postSettlements(
   return posted;
 }
 
-/** What a gateway hands over is the charge less its fee, and it keeps what it refunded; payouts leave by the bank themselves. */
+/**
+ * What a gateway hands over is the charge less its fee, and it keeps what it refunded; payouts leave by the bank
+ * themselves. Another fee than the booked one is a mismatch for a person; the money has come all the same.
+ */
 function settlementOf(gatewayId: string, { status, movement, item }: MatchedLine): Settlement[] {
-  if (status !== 'MATCHED' || !movement?.settled || movement.kind === 'PAYOUT') return [];
+  if (!movement?.settled || movement.kind === 'PAYOUT') return [];
+  if (status !== 'MATCHED' && !(status === 'AMOUNT_MISMATCH' && item && movedTheSame(movement, item))) return [];
   const feeMinor = movement.feeMinor ?? item?.feeMinor ?? 0;
   const netMinor = (movement.kind === 'CHARGE' ? movement.amountMinor : -movement.amountMinor) - feeMinor;
   if (netMinor === 0) return [];

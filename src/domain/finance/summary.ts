@@ -54,7 +54,7 @@ async function sumEntries(db: Db, scope: MoneyScope, filter: MoneyFilter): Promi
        WHERE ${account} AND ${journalConditions(scope, filter)})
     SELECT currency,
            coalesce(sum(amount) FILTER (WHERE account = 'GATEWAY_CLEARING' AND kind = 'GUEST_PAYMENT'), 0)::bigint AS received,
-           coalesce(-sum(amount) FILTER (WHERE account = 'GATEWAY_CLEARING' AND kind = 'REFUND_PAID'), 0)::bigint AS refunded,
+           coalesce(-sum(amount) FILTER (WHERE account IN ('GATEWAY_CLEARING', 'BANK') AND kind = 'REFUND_PAID'), 0)::bigint AS refunded,
            coalesce(-sum(amount) FILTER (WHERE account = 'OWNER_PAYABLE' AND purpose = 'DISTRIBUTION'), 0)::bigint AS "ownerShare",
            coalesce(-sum(amount) FILTER (WHERE account = 'OWNER_PAYABLE'), 0)::bigint AS "ownerDue",
            coalesce(sum(amount) FILTER (WHERE account = 'OWNER_PAYABLE' AND purpose = 'PAYOUT'), 0)::bigint AS "ownerPaid",

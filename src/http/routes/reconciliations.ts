@@ -125,11 +125,18 @@ async function withFile(c: StartContext, { db, ports }: Services): Promise<Recon
   const { body } = c.req.raw;
   if (!body) throw new RoomyError('MALFORMED_REQUEST', { text: 'The body is empty' });
   const file = await readSettlementFile(body);
-  return reconcile(db, {
-    gatewayId,
-    source: 'CSV',
+  const order = {
     from: from === undefined ? file.from : new Date(from),
     to: to === undefined ? file.to : new Date(to),
+  };
+  // Nothing compared would look like nothing wrong.
+  if (!file.movements.some(({ at }) => at >= order.from && at < order.to)) {
+    throw new RoomyError('VALIDATION_FAILED', { text: 'No line of the file lies between from and to' });
+  }
+  return reconcile(db, {
+    ...order,
+    gatewayId,
+    source: 'CSV',
     movements: file.movements,
     occasion: `file-${gatewayId}-${file.sha256}`,
     startedBy: callerOf(c).principal,
