@@ -450,6 +450,36 @@ async function giveToNewOwner(id: string, ...stays: readonly string[]): Promise<
   await db.updateTable('property').set({ owner_id: id }).where('id', 'in', properties).execute();
 }
 
+describe('an agent', () => {
+  it('outside the portfolio finds neither the stay nor its money; inside, both', async () => {
+    const id = await newStay();
+    const paid = await pay(id);
+    const { db } = system.bed;
+    const property = db.selectFrom('reservation').select('property_id').where('id', '=', id);
+    await db
+      .updateTable('property')
+      .set({ agent_ids: ['agent-in'] })
+      .where('id', '=', property)
+      .execute();
+    const asked = (method: string, path: string, sub: string, body?: object) =>
+      system.call(method, path, { role: 'AGENT', sub, ...(body ? { body } : {}) });
+    for (const [sub, status, count] of [
+      ['agent-out', 404, 0],
+      ['agent-in', 200, 5],
+    ] as const) {
+      expect((await asked('GET', `/reservations/${id}/cancellation-quote`, sub)).status).toBe(status);
+      expect((await asked('POST', `/reservations/${id}/cancel?dryRun=true`, sub, {})).status).toBe(status);
+      expect((await asked('GET', `/transactions/${paid.body.data.guestPayment.id}`, sub)).status).toBe(status);
+      expect((await asked('GET', `/transactions?reservationId=${id}`, sub)).body.data).toHaveLength(count);
+    }
+    const order = { amount: 1, currency: 'AED', gatewayId: GATEWAY, gatewayReference: newReference('ref-out') };
+    expect((await asked('POST', `/reservations/${id}/payment`, 'agent-out', order)).body.code).toBe(
+      'RESERVATION_NOT_FOUND',
+    );
+    expect((await asked('POST', `/reservations/${id}/payment`, 'agent-in', order)).body.code).toBe('ALREADY_PAID');
+  });
+});
+
 describe('a payout', () => {
   it('is only of an owner payout, only when it may be paid', async () => {
     const paid = await pay(await newStay());

@@ -2,6 +2,7 @@ import { type SqlBool, sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import type { TransactionStatus, TransactionType } from '../../db/schema.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
+import { type MoneyScope, ownTransaction } from './scope.ts';
 import { type TransactionView, transactionView } from './view.ts';
 
 export interface TransactionFilter {
@@ -31,10 +32,13 @@ const bearsReference = (reference: string) =>
 
 export async function listTransactions(
   db: Db,
+  scope: MoneyScope,
   filter: TransactionFilter,
   page: PageRequest,
 ): Promise<Page<TransactionView>> {
-  let query = selectTransactions(db).select(exactInstant('t.created_at').as('position_at'));
+  let query = selectTransactions(db)
+    .select(exactInstant('t.created_at').as('position_at'))
+    .where(ownTransaction(scope));
   if (filter.reservationId !== undefined) query = query.where('t.reservation_id', '=', filter.reservationId);
   if (filter.ownerId !== undefined) query = query.where('t.owner_id', '=', filter.ownerId);
   if (filter.type !== undefined) query = query.where('t.type', '=', filter.type);

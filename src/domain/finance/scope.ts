@@ -1,4 +1,4 @@
-import { type RawBuilder, sql } from 'kysely';
+import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 
@@ -61,6 +61,19 @@ export async function assertVisible(db: Db | Tx, scope: MoneyScope, filter: Mone
   if (named.length === 0) return;
   const { rows } = await sql<{ visible: boolean }>`SELECT ${allOf(named)} AS visible`.execute(db);
   if (rows[0]?.visible !== true) throw new RoomyError('NOT_FOUND');
+}
+
+/** A transaction, named `t`, that lies within the scope; an owner's are those that name it. */
+export function ownTransaction(scope: MoneyScope): RawBuilder<SqlBool> {
+  switch (scope.kind) {
+    case 'ALL':
+      return sql`true`;
+    case 'PORTFOLIO':
+      return sql`EXISTS (SELECT FROM reservation r JOIN property p ON p.id = r.property_id
+        WHERE r.id = t.reservation_id AND ${ownProperty(scope)})`;
+    case 'OWNER':
+      return sql`t.owner_id = ${scope.ownerId}`;
+  }
 }
 
 /**

@@ -4,6 +4,7 @@ import type { JournalKind, JournalPurpose } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { toMajor } from '../../kernel/money.ts';
 import { selectTransactions } from './resource.ts';
+import { type MoneyScope, ownTransaction } from './scope.ts';
 import { type TransactionView, transactionView } from './view.ts';
 
 /** A line of a journal: one of the two sides is null. Major units. */
@@ -31,12 +32,13 @@ export interface TransactionDetail extends TransactionView {
 
 const MAX_ENTRIES = 200;
 
-/** Throws `NOT_FOUND`. */
-export async function getTransaction(db: Db, id: string): Promise<TransactionDetail> {
+/** Throws `NOT_FOUND`, also for what lies outside the scope. */
+export async function getTransaction(db: Db, scope: MoneyScope, id: string): Promise<TransactionDetail> {
   const row = await selectTransactions(db)
     .leftJoin('saga as paid', 'paid.id', 't.payout_saga')
     .select(['s.name as saga_name', 's.status as saga_status', 's.on_behalf_of', 'paid.name as payout_saga_name'])
     .where('t.id', '=', id)
+    .where(ownTransaction(scope))
     .executeTakeFirst();
   if (!row) throw new RoomyError('NOT_FOUND', { text: 'Transaction not found' });
   const saga =

@@ -25,6 +25,7 @@ import {
 import { TransactionDetail } from '../schemas/records.ts';
 import { ACCEPTED_EXAMPLE, Accepted } from '../schemas/sagas.ts';
 import { answerOfSaga, startSaga } from '../start-saga.ts';
+import { scopeOf } from './financial.ts';
 
 const API = '/api/production';
 const SAGA_REFUSALS = [
@@ -143,7 +144,7 @@ export function registerPayments(register: Register, services: Services): void {
     const { id } = c.req.valid('param');
     const { reference, method, notes = null } = c.req.valid('json');
     await inTransaction(services, (tx) => settleRefund(tx, id, { reference, method, notes }, authorOf(c)));
-    return found(c, await getTransaction(services.db, id));
+    return found(c, await getTransaction(services.db, scopeOf(c), id));
   });
 }
 

@@ -20,6 +20,7 @@ import {
   TransactionDetail,
   TransactionQuery,
 } from '../schemas/records.ts';
+import { scopeOf } from './financial.ts';
 
 /** What can only be read: sagas and schedules write it. */
 
@@ -84,9 +85,11 @@ const verify = createRoute({
 export function registerRecords(register: Register, services: Services): void {
   const { db } = services;
   register(transactions, (c) =>
-    page(c, services, 'transactions', c.req.valid('query'), (filter, at) => listTransactions(db, filter, at)),
+    page(c, services, 'transactions', c.req.valid('query'), (filter, at) =>
+      listTransactions(db, scopeOf(c), filter, at),
+    ),
   );
-  register(transaction, async (c) => found(c, await getTransaction(db, c.req.valid('param').id)));
+  register(transaction, async (c) => found(c, await getTransaction(db, scopeOf(c), c.req.valid('param').id)));
   register(notifications, (c) =>
     page(c, services, 'notifications', c.req.valid('query'), (filter, at) => listNotifications(db, filter, at)),
   );
