@@ -28,6 +28,8 @@ export interface Database {
   gateway_event: GatewayEventTable;
   reconciliation: ReconciliationTable;
   reconciliation_line: ReconciliationLineTable;
+  amenity_grant: AmenityGrantTable;
+  check_out_report: CheckOutReportTable;
 }
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
@@ -56,6 +58,10 @@ export type ReservationStatus = 'PENDING' | 'CONFIRMED' | 'CHECKED_IN' | 'CHECKE
 export type TaskType = 'CLEANING' | 'CHECK_IN' | 'CHECK_OUT' | 'INSPECTION' | 'MAINTENANCE' | 'EMERGENCY' | 'FINANCE';
 export type TaskStatus = 'UNASSIGNED' | 'ASSIGNED' | 'IN_PROGRESS' | 'COMPLETED' | 'CANCELLED' | 'MERGED';
 export type TaskPriority = 'LOW' | 'NORMAL' | 'HIGH' | 'URGENT';
+/** How a property stands for the next guest (features PMS-9). */
+export type Readiness = 'DIRTY' | 'CLEANING' | 'CLEAN' | 'INSPECTED' | 'OUT_OF_ORDER';
+/** What an arrival or a departure may be refused for, where the property says so (domain.md 2). */
+export type StayCheck = 'CHECK_IN_TOO_EARLY' | 'BALANCE_DUE' | 'PROPERTY_NOT_READY';
 export type TransactionType =
   | 'GUEST_PAYMENT'
   | 'OWNER_PAYOUT'
@@ -165,6 +171,12 @@ export interface PropertyTable {
   amenity_device: Optional<string>;
   version: Generated<number>;
   created_at: Generated<Date>;
+  readiness: Generated<Readiness>;
+  inspection_required: Generated<boolean>;
+  strict_checks: Generated<StayCheck[]>;
+  amenity_status: Generated<'INACTIVE' | 'ACTIVE'>;
+  auto_check_in: Generated<boolean>;
+  auto_check_out: Generated<boolean>;
 }
 export interface IncomeDistributionTable {
   version: GeneratedAlways<number>;
@@ -205,6 +217,9 @@ export interface ReservationTable {
   payment_status: Generated<PaymentStatus>;
   cancelled_at: OptionalInstant;
   cancel_reason: Optional<string>;
+  actual_check_in_at: OptionalInstant;
+  actual_check_out_at: OptionalInstant;
+  departure_date: Optional<string>;
 }
 export interface TaskTable {
   id: string;
@@ -231,6 +246,7 @@ export interface TaskTable {
   deleted_at: OptionalInstant;
   version: Generated<number>;
   created_at: Generated<Date>;
+  block_id: Optional<string>;
 }
 export interface TransactionTable {
   id: string;
@@ -470,4 +486,25 @@ export interface ReconciliationLineTable {
   gateway_minor: Optional<number>;
   status: ReconciliationStatus;
   transaction_id: Optional<string>;
+}
+export interface AmenityGrantTable {
+  reservation_id: string;
+  property_id: string;
+  device: string;
+  activation_key: string;
+  status: 'ACTIVE' | 'REVOKED';
+  provider_id: string;
+  access_code: Optional<string>;
+  valid_from: Instant;
+  valid_until: Instant;
+  activated_at: Generated<Date>;
+  revoked_at: OptionalInstant;
+}
+export interface CheckOutReportTable {
+  id: string;
+  reservation_id: string;
+  saga_id: string;
+  body: string;
+  hash: Buffer;
+  created_at: Generated<Date>;
 }

@@ -110,8 +110,57 @@ export interface PaymentGateway {
   movements(gatewayId: string, from: Date, to: Date, limit: number): Promise<readonly GatewayMovement[]>;
 }
 
+/** What is asked of a property's devices for a stay. Instants are ISO 8601 in UTC. */
+export interface ActivateRequest {
+  /** Idempotency key: the same on every attempt; a repeat gets the first answer. */
+  readonly key: string;
+  /** `property.amenityDevice`. */
+  readonly device: string;
+  readonly propertyId: string;
+  readonly reservationId: string;
+  readonly from: string;
+  readonly until: string;
+}
+export interface Activation {
+  /** The device's own id of what it has granted. */
+  readonly providerId: string;
+  /** What opens the door; null where the device has none. A secret: it goes to the guest and nowhere else. */
+  readonly accessCode: string | null;
+}
+export interface DeactivateRequest {
+  readonly key: string;
+  readonly device: string;
+  readonly propertyId: string;
+  readonly reservationId: string;
+  /** The key under which the activation was, or may have been, asked for. */
+  readonly activationKey: string;
+}
+/** One stay's grant in a device's own record. */
+export interface DeviceGrant {
+  readonly providerId: string;
+  readonly reservationId: string;
+  readonly activationKey: string;
+  readonly from: string;
+  readonly until: string;
+  readonly active: boolean;
+}
+
+/**
+ * Locks, heating, Wi-Fi: whatever a property switches on for a guest. Every call is idempotent by `key`. What may pass
+ * is thrown as `AMENITIES_UNAVAILABLE` (transient; `unsent` when the request certainly never arrived) or
+ * `CircuitOpenError`; a lost answer is `STEP_TIMEOUT`; a device that says no for good is `AMENITIES_REFUSED`.
+ */
+export interface Amenities {
+  activate(request: ActivateRequest, signal: AbortSignal): Promise<Activation>;
+  /** Takes back whatever came of `activationKey`, and sees to it that nothing can come of it any more. */
+  deactivate(request: DeactivateRequest, signal: AbortSignal): Promise<{ readonly outcome: 'nothing' | 'deactivated' }>;
+  /** The device's own record, newest first; for people and for tests. */
+  grantsOf(device: string, signal: AbortSignal): Promise<readonly DeviceGrant[]>;
+}
+
 /** What `call` steps speak to. */
 export interface Ports {
+  readonly amenities: Amenities;
   /** Throws `GATEWAY_UNKNOWN`. */
   gateway(gatewayId: string): PaymentGateway;
   /** The provider that pays owners out. */

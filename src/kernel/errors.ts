@@ -69,6 +69,8 @@ export const CATALOGUE = {
   SAGA_RESOLVED: refusal(409, 'The process was closed by a person'),
   SUPERSEDED: refusal(409, 'The record was changed after the step that is to be undone'),
   PRECONDITION_FAILED: refusal(412, 'The record has changed since it was read'),
+  AMENITIES_REFUSED: refusal(409, 'The property’s devices refuse this'),
+  AMENITIES_UNAVAILABLE: { status: 503, kind: 'transient', text: 'The property’s devices cannot be reached' },
   STEP_TIMEOUT: { status: 503, kind: 'transient', text: 'A step did not answer in time' },
   STEP_FAILED: { status: 500, kind: 'bug', text: 'A step failed' },
   SAGA_DEADLINE: { status: 503, kind: 'refusal', text: 'The process did not finish in time' },
