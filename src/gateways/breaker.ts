@@ -7,7 +7,7 @@ import {
   DelegateBackoff,
   handleAll,
 } from 'cockatiel';
-import { PAYOUT_BANK, type PaymentGateway } from '../domain/ports.ts';
+import { type Amenities, PAYOUT_BANK, type PaymentGateway } from '../domain/ports.ts';
 import { CircuitOpenError, RoomyError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
 import { NotYetError } from './failures.ts';
@@ -45,7 +45,12 @@ type Answer<T> = { readonly value: T } | { readonly refusal: unknown };
 const isAnswer = (error: unknown): boolean =>
   error instanceof NotYetError || (error instanceof RoomyError && error.kind === 'refusal');
 
-export function createBreakers(log: Logger, settings: Partial<BreakerSettings> = {}): Breakers {
+/** `code`: what is refused with while a circuit is open. */
+export function createBreakers(
+  log: Logger,
+  settings: Partial<BreakerSettings> = {},
+  code: 'GATEWAY_UNAVAILABLE' | 'AMENITIES_UNAVAILABLE' = 'GATEWAY_UNAVAILABLE',
+): Breakers {
   const { failures, firstPauseMs, longestPauseMs, maxCircuits } = { ...DEFAULTS, ...settings };
   const circuits = new Map<string, Circuit>();
 
@@ -77,14 +82,14 @@ export function createBreakers(log: Logger, settings: Partial<BreakerSettings> =
       const circuit = circuitOf(name);
       // cockatiel would let others wait for the probe's end, which may take longer than they have.
       if (circuit.policy.state === CircuitState.HalfOpen) {
-        throw new CircuitOpenError(new Date(Date.now() + PROBE_WAIT_MS));
+        throw new CircuitOpenError(new Date(Date.now() + PROBE_WAIT_MS), code);
       }
       try {
         const answer = await circuit.policy.execute(() => answerOf(signal, work));
         if ('refusal' in answer) throw answer.refusal;
         return answer.value;
       } catch (error) {
-        if (error instanceof BrokenCircuitError) throw new CircuitOpenError(new Date(circuit.until));
+        if (error instanceof BrokenCircuitError) throw new CircuitOpenError(new Date(circuit.until), code);
         throw error;
       }
     },
@@ -139,3 +144,10 @@ export function withBreakers(
       breakers.run(circuitOf(gatewayId, ''), null, () => gateway.movements(gatewayId, ...range)),
   };
 }
+
+/** Devices behind their breakers, each with a circuit of its own. */
+export const devicesWithBreakers = (devices: Amenities, breakers: Breakers): Amenities => ({
+  activate: (request, signal) => breakers.run(request.device, signal, () => devices.activate(request, signal)),
+  deactivate: (request, signal) => breakers.run(request.device, signal, () => devices.deactivate(request, signal)),
+  grantsOf: (device, signal) => breakers.run(device, signal, () => devices.grantsOf(device, signal)),
+});

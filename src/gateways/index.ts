@@ -8,8 +8,15 @@ import {
 import { type Clock, systemClock } from '../kernel/clock.ts';
 import { RoomyError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
-import { type BreakerSettings, type CircuitStatus, createBreakers, withBreakers } from './breaker.ts';
+import {
+  type BreakerSettings,
+  type CircuitStatus,
+  createBreakers,
+  devicesWithBreakers,
+  withBreakers,
+} from './breaker.ts';
 import { isProviderOfItsOwn } from './sandbox/behaviour.ts';
+import { createSandboxDevices } from './sandbox/devices.ts';
 import { createSandboxGateway } from './sandbox/gateway.ts';
 import { createStripeGateway, type StripeSettings } from './stripe/gateway.ts';
 import { createWebhookVerifier } from './stripe/webhook.ts';
@@ -53,6 +60,8 @@ export function createPorts(
   const stripe =
     stripeSettings && withBreakers(createStripeGateway(stripeSettings, { clock, log }), breakers, () => STRIPE);
   const bank = bankOf([sandbox, stripe].filter((gateway) => gateway !== null));
+  const devices = createSandboxDevices({ dir: settings.sandboxDir });
+  const switches = createBreakers(log, breaker, 'AMENITIES_UNAVAILABLE');
   const known = (gateway: PaymentGateway | null, gatewayId: string): PaymentGateway => {
     if (gateway) return gateway;
     throw new RoomyError('GATEWAY_UNKNOWN', { details: { gatewayId } });
@@ -63,12 +72,16 @@ export function createPorts(
       return known(gatewayId === STRIPE ? stripe : sandbox, gatewayId);
     },
     payouts: (account) => known(account.startsWith(STRIPE_ACCOUNT) && stripe ? stripe : sandbox, PAYOUT_BANK),
-    circuits: () => breakers.states(),
+    amenities: devicesWithBreakers(devices, switches),
+    circuits: () => new Map([...breakers.states(), ...switches.states()]),
     verifyWebhook:
       stripeSettings && stripeSettings.webhookSecrets.length > 0
         ? createWebhookVerifier(stripeSettings.webhookSecrets, clock)
         : null,
-    close: async () => sandboxed?.close(),
+    close: async () => {
+      sandboxed?.close();
+      devices.close();
+    },
   };
 }
 

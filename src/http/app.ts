@@ -22,6 +22,7 @@ import { registerReservations } from './routes/reservations.ts';
 import { registerSagas } from './routes/sagas.ts';
 import { registerStaff } from './routes/staff.ts';
 import { registerTasks } from './routes/tasks.ts';
+import { registerVisits } from './routes/visits.ts';
 import { registerWebhooks } from './routes/webhooks.ts';
 import { validationFailed } from './validation.ts';
 
@@ -46,6 +47,7 @@ export function createApp(deps: AppDeps): App {
   declareBearerToken(app);
   // In the order in which the docs page shows them.
   registerReservations(register, services);
+  registerVisits(register, services);
   registerPayments(register, services);
   registerCancellations(register, services);
   registerSagas(register, services);

@@ -69,6 +69,9 @@ export const CATALOGUE = {
   SAGA_RESOLVED: refusal(409, 'The process was closed by a person'),
   SUPERSEDED: refusal(409, 'The record was changed after the step that is to be undone'),
   PRECONDITION_FAILED: refusal(412, 'The record has changed since it was read'),
+  CHECK_IN_TOO_EARLY: refusal(409, 'The stay begins on a later day'),
+  BALANCE_DUE: refusal(409, 'The stay is not paid in full'),
+  PROPERTY_NOT_READY: refusal(409, 'The property is not ready for a guest'),
   AMENITIES_REFUSED: refusal(409, 'The property’s devices refuse this'),
   AMENITIES_UNAVAILABLE: { status: 503, kind: 'transient', text: 'The property’s devices cannot be reached' },
   STEP_TIMEOUT: { status: 503, kind: 'transient', text: 'A step did not answer in time' },
@@ -89,7 +92,7 @@ export class RoomyError extends Error {
   readonly status: number;
   /** Public; goes into the answer and into the saga's record: ids, dates and codes, never guest data. */
   readonly details: ErrorDetails | undefined;
-  /** The request certainly never reached the other side, so nothing can have come of it. */
+  /** Nothing can have come of the request: it certainly never reached the other side, or was refused there. */
   readonly unsent: boolean;
 
   constructor(
@@ -110,9 +113,10 @@ export class RoomyError extends Error {
 export class CircuitOpenError extends RoomyError {
   /** When the breaker lets a request through again. */
   readonly until: Date;
-  constructor(until: Date) {
-    super('GATEWAY_UNAVAILABLE', {
-      details: { gatewayError: 'CIRCUIT_OPEN', retryAfter: until.toISOString() },
+  constructor(until: Date, code: 'GATEWAY_UNAVAILABLE' | 'AMENITIES_UNAVAILABLE' = 'GATEWAY_UNAVAILABLE') {
+    const what = code === 'GATEWAY_UNAVAILABLE' ? 'gatewayError' : 'amenityError';
+    super(code, {
+      details: { [what]: 'CIRCUIT_OPEN', retryAfter: until.toISOString() },
       unsent: true,
     });
     this.until = until;

@@ -1,15 +1,19 @@
 import { cancelReservation } from './cancel-reservation.ts';
+import { checkIn } from './check-in.ts';
+import { checkOut } from './check-out.ts';
 import { confirmReservation } from './confirm-reservation.ts';
 import { executeRefund } from './execute-refund.ts';
 import { checkDefinition, type SagaDefinition } from './orchestrator/definition.ts';
 import { processOwnerPayout } from './process-owner-payout.ts';
 import { processPayment } from './process-payment.ts';
 
-export { cancelReservation, confirmReservation, executeRefund, processOwnerPayout, processPayment };
+export { cancelReservation, checkIn, checkOut, confirmReservation, executeRefund, processOwnerPayout, processPayment };
 
 /** Every definition that a saga in flight may still be pinned to; the newest version of a name comes last. */
 const DEFINITIONS: readonly SagaDefinition[] = [
   confirmReservation,
+  checkIn,
+  checkOut,
   processPayment,
   cancelReservation,
   executeRefund,

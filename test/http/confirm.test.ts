@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { RoomyError } from '../../src/kernel/errors.ts';
+import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { API, at, type Call, type Http, startHttp } from './harness.ts';
 
 /** How a saga is started and answered over HTTP; the orchestrator behind is a fake, its own tests are elsewhere. */
@@ -7,6 +8,14 @@ import { API, at, type Call, type Http, startHttp } from './harness.ts';
 let http: Http;
 beforeAll(async () => {
   http = await startHttp();
+  // An agent acts within a portfolio (security.md Z4).
+  await prepareStays(http.db);
+  const subjectId = await seedStay(http.db);
+  expect(subjectId).toBe('reservation-1');
+  await http.db
+    .updateTable('property')
+    .set({ agent_ids: ['agent-7'] })
+    .execute();
 }, 60_000);
 afterAll(() => http?.stop());
 beforeEach(() => http.orchestrator.reset());

@@ -17,6 +17,7 @@ import type {
   SagaOrchestrator,
 } from '../../src/sagas/orchestrator/types.ts';
 import { createTestDatabase } from '../setup/database.ts';
+import { NO_DEVICES } from '../setup/engine.ts';
 
 export const API = '/api/production';
 export const JWT = {
@@ -100,6 +101,7 @@ export function recordKeeper(movements: readonly GatewayMovement[]): Ports {
       movements.filter(({ at }) => at >= from && at < to).slice(0, limit),
   };
   return {
+    amenities: NO_DEVICES,
     gateway: (gatewayId) => {
       if (gatewayId !== 'sandbox') throw new RoomyError('GATEWAY_UNKNOWN', { details: { gatewayId } });
       return gateway;

@@ -11,7 +11,7 @@ import {
 import type { SagaDefinition } from '../../src/sagas/orchestrator/definition.ts';
 import type { FailpointName } from '../../src/sagas/orchestrator/failpoint.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
-import { expectIntegrity, GATEWAY, MONEY_SAGAS, openSandbox, type Sandbox } from '../sagas/money.ts';
+import { ALL_SAGAS, expectIntegrity, GATEWAY, openSandbox, type Sandbox } from '../sagas/money.ts';
 import { createTestbed, duePointer, endLeases, type Subject, type Testbed, type TestProcess } from '../setup/engine.ts';
 import { disagreements } from '../setup/gateway-agreement.ts';
 
@@ -37,7 +37,7 @@ let processes: readonly TestProcess[];
 
 beforeAll(async () => {
   sandbox = await openSandbox();
-  bed = await createTestbed(MONEY_SAGAS, sandbox.ports);
+  bed = await createTestbed(ALL_SAGAS, sandbox.ports);
   await prepareStays(bed.db);
   await bed.db.insertInto('owner').values({ id: BUYER, name: 'Bea', email: 'bea@example.com' }).execute();
   await bed.db.updateTable('owner').set({ payout_account: 'acct-owner' }).execute();

@@ -13,6 +13,7 @@ import type { SettledMovement } from '../../src/domain/finance/reconciliation-ma
 import type { GatewayMovement, Ports } from '../../src/domain/ports.ts';
 import { RoomyError } from '../../src/kernel/errors.ts';
 import { createTestDatabase } from '../setup/database.ts';
+import { NO_DEVICES } from '../setup/engine.ts';
 import { balanceOf, type MoneyStay, payOut, payStay, refundStay, seedMoneyStay, takeBack } from '../setup/ledger.ts';
 
 let db: Db;
@@ -233,6 +234,7 @@ describe('asking gateways', () => {
   const portsOf = (
     answer: (gatewayId: string, from: Date, to: Date, limit: number) => readonly GatewayMovement[],
   ): Ports => ({
+    amenities: NO_DEVICES,
     gateway: (id) => {
       if (!id.startsWith('gateway-') && id !== 'bank') throw new RoomyError('GATEWAY_UNKNOWN');
       const movements = async (gatewayId: string, from: Date, to: Date, limit: number) =>

@@ -9,6 +9,8 @@ import { createPorts } from '../../src/gateways/index.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import {
   cancelReservation,
+  checkIn,
+  checkOut,
   confirmReservation,
   executeRefund,
   processOwnerPayout,
@@ -72,7 +74,7 @@ export async function netByAccount(db: Db, sagaId: string): Promise<Readonly<Rec
   return Object.fromEntries(rows.map((row) => [row.account_id, Number(row.net)]).filter(([, net]) => net !== 0));
 }
 
-const paymentInput = (reservationId: string, reference: string) => ({
+export const paymentInput = (reservationId: string, reference: string) => ({
   reservationId,
   amountMinor: TOTAL,
   currency: 'AED',
@@ -85,12 +87,13 @@ const paymentInput = (reservationId: string, reference: string) => ({
 export const referenceOf = (reservationId: string): string => `ref-of-${reservationId}`;
 
 /** One sandbox for each lab, and a helper process by which a fixture brings a stay to where its saga can begin. */
-interface World {
+export interface World {
   readonly sandbox: Sandbox;
   helper?: { readonly bed: Testbed; readonly process: TestProcess };
 }
 
-async function ranTo(world: World, definition: SagaDefinition, subject: Subject): Promise<string> {
+/** Runs another saga to its end first. */
+export async function ranTo(world: World, definition: SagaDefinition, subject: Subject): Promise<string> {
   const { bed, process } = await helperOf(world);
   const { sagaId } = await bed.accept(process, definition, subject);
   await finishByHand(bed, process, sagaId);
@@ -101,7 +104,7 @@ async function helperOf(world: World) {
   return world.helper;
 }
 
-function fixtureOf(parts: {
+export function fixtureOf(parts: {
   readonly seed: (world: World, db: Db) => Promise<Subject>;
   readonly completed: (world: World, db: Db, ran: Ran) => Promise<void>;
   readonly compensated: (world: World, db: Db, ran: Ran) => Promise<void>;
@@ -316,4 +319,13 @@ export async function expectIntegrity(db: Db): Promise<void> {
   const { differences } = await checkIntegrity(db);
   expect(differences, JSON.stringify(differences.slice(0, MAX_SHOWN))).toEqual([]);
 }
-export const MONEY_SAGAS = [confirmReservation, processPayment, cancelReservation, executeRefund, processOwnerPayout];
+/** Every saga of the product. */
+export const ALL_SAGAS = [
+  confirmReservation,
+  checkIn,
+  checkOut,
+  processPayment,
+  cancelReservation,
+  executeRefund,
+  processOwnerPayout,
+];

@@ -6,7 +6,7 @@ import pg from 'pg';
 import { inject } from 'vitest';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
 import type { Direction, SagaStatus } from '../../src/db/schema.ts';
-import type { Ports } from '../../src/domain/ports.ts';
+import type { Amenities, Ports } from '../../src/domain/ports.ts';
 import { pause } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { keyPrefix } from '../../src/queues/connection.ts';
@@ -91,8 +91,20 @@ export interface Testbed {
   drop(): Promise<void>;
 }
 
+/** For what speaks to no devices. */
+export const NO_DEVICES: Amenities = {
+  activate: async () => {
+    throw new Error('no devices in this test');
+  },
+  deactivate: async () => {
+    throw new Error('no devices in this test');
+  },
+  grantsOf: async () => [],
+};
+
 /** For sagas that speak to nobody. */
 const NO_PORTS: Ports = {
+  amenities: NO_DEVICES,
   gateway: () => {
     throw new Error('no gateway in this test');
   },

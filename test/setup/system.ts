@@ -1,11 +1,12 @@
 import type { ReceivedEvent } from '../../src/domain/ports.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { Role } from '../../src/http/auth.ts';
+import type { App } from '../../src/http/context.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { RoomyError } from '../../src/kernel/errors.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { API, JWT, tokenFor } from '../http/harness.ts';
-import { MONEY_SAGAS, openSandbox, type Sandbox } from '../sagas/money.ts';
+import { ALL_SAGAS, openSandbox, type Sandbox } from '../sagas/money.ts';
 import { createTestbed, type Testbed, type TestProcess } from './engine.ts';
 
 /** The API and a worker in this process, on a database and a sandbox gateway of their own: what a client would see. */
@@ -14,6 +15,10 @@ export interface System {
   readonly process: TestProcess;
   readonly sandbox: Sandbox;
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
+  /** For answers that are not JSON: the app itself, and an administrator's headers. */
+  asBrowser(
+    headers: Readonly<Record<string, string>>,
+  ): Promise<{ readonly app: App; readonly headers: Record<string, string> }>;
   close(): Promise<void>;
 }
 export interface CallOptions {
@@ -34,7 +39,7 @@ export interface Answer {
 
 export async function startSystem(): Promise<System> {
   const sandbox = await openSandbox();
-  const bed = await createTestbed(MONEY_SAGAS, sandbox.ports);
+  const bed = await createTestbed(ALL_SAGAS, sandbox.ports);
   const process = await bed.start({ prefix: bed.newPrefix() });
   const app = createApp({
     db: process.db,
@@ -68,6 +73,10 @@ export async function startSystem(): Promise<System> {
       const answered = await response.text();
       return { status: response.status, text: answered, headers: response.headers, body: JSON.parse(answered) };
     },
+    asBrowser: async (headers) => ({
+      app,
+      headers: { authorization: `Bearer ${await tokenFor({ role: 'ADMIN' }, 'admin-1')}`, ...headers },
+    }),
     async close() {
       await bed.drop();
       await sandbox.close();

@@ -21,6 +21,9 @@ export function loadFacts(db: Db, notificationIds: readonly string[]) {
       .leftJoin('guest as rg', 'rg.id', 'r.guest_id')
       .leftJoin('income_distribution as d', 'd.version', 'r.distribution_version')
       .leftJoin('task as t', 't.id', 'n.task_id')
+      .leftJoin('amenity_grant as a', (join) =>
+        join.onRef('a.reservation_id', '=', 'n.reservation_id').on('a.status', '=', 'ACTIVE'),
+      )
       .leftJoin('property as p', (join) =>
         join.on((eb) => eb('p.id', '=', eb.fn.coalesce('r.property_id', 't.property_id'))),
       )
@@ -52,6 +55,7 @@ export function loadFacts(db: Db, notificationIds: readonly string[]) {
         't.assignee_id as taskAssigneeId',
         't.scheduled_at as taskStartAt',
         't.ends_at as taskEndAt',
+        'a.access_code as accessCode',
       ])
       .execute()
   );
@@ -82,6 +86,8 @@ export function valuesOf(facts: Facts): Readonly<Record<VariableName, string | n
     amount: money(facts.params, 'amountMinor'),
     outstanding: money(facts.params, 'outstandingMinor'),
     refundPercent: code(facts.params, 'percent'),
+    previousStart: moment(instant(facts.params, 'previousStart')),
+    accessCode: facts.accessCode,
     scheduledFor: moment(instant(facts.params, 'scheduledFor')),
     failureReason: failureReason(code(facts.params, 'code')),
     sagaName: code(facts.params, 'sagaName'),

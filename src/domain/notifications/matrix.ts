@@ -114,6 +114,35 @@ export const taskWithdrawnMessage = (assigneeId: string, taskId: string): Delive
   taskId,
 });
 
+/** To the one who keeps it: at another time now. */
+export const taskChangedMessage = (assigneeId: string, taskId: string, wasAt: Date): Delivery => ({
+  event: 'TASK_CHANGED',
+  template: 'task-changed.staff@1',
+  channel: 'EMAIL',
+  recipientType: 'STAFF',
+  recipientId: assigneeId,
+  taskId,
+  params: { previousStart: wasAt.toISOString() },
+});
+
+/** With the code that opens the door, where there is one; the message waits for it rather than go without. */
+export const welcomeMessages = (stay: StayParties, hasCode: boolean): readonly Delivery[] =>
+  toGuest(stay, 'WELCOME', hasCode ? 'welcome.guest@1' : 'welcome-without-code.guest@1');
+
+/** E-mail only (orchestrator.md). */
+export const thankYouMessages = (stay: StayParties): readonly Delivery[] =>
+  toGuest({ ...stay, guestHasPhone: false }, 'THANK_YOU', 'thank-you.guest@1');
+
+/** Something at a property needs hands: its devices did not do as told (features COU-4). */
+export const amenitiesAlertMessage = (alert: SystemAlertParams): Delivery => ({
+  event: 'MAINTENANCE_ALERT',
+  template: 'maintenance-alert-amenities.ops@1',
+  channel: 'EMAIL',
+  recipientType: 'OPS',
+  recipientId: 'ops',
+  params: { ...alert, step: alert.step ?? '' },
+});
+
 /** To the one who is at work on it: the task is not taken away under their hands (features CAN-2). */
 export const taskStayCancelledMessage = (assigneeId: string, taskId: string): Delivery => ({
   event: 'TASK_STAY_CANCELLED',

@@ -24,6 +24,8 @@ export type VariableName =
   | 'outstanding'
   | 'refundPercent'
   | 'scheduledFor'
+  | 'previousStart'
+  | 'accessCode'
   | 'failureReason'
   | 'sagaName'
   | 'step'
@@ -45,7 +47,11 @@ export type NotificationEvent =
   | 'TASK_STAY_CANCELLED'
   | 'REFUND_PROCESSED'
   | 'REFUND_AFFECTS_PAYOUT'
-  | 'SYSTEM_ALERT';
+  | 'SYSTEM_ALERT'
+  | 'TASK_CHANGED'
+  | 'WELCOME'
+  | 'THANK_YOU'
+  | 'MAINTENANCE_ALERT';
 
 export interface Template {
   readonly event: NotificationEvent;
@@ -78,6 +84,10 @@ export const VARIABLES = {
   REFUND_PROCESSED: ['guestName', 'amount', ...STAY],
   REFUND_AFFECTS_PAYOUT: ['recipientName', 'amount', ...STAY],
   SYSTEM_ALERT: ['sagaName', 'step', 'code', 'sagaId'],
+  TASK_CHANGED: ['recipientName', 'propertyName', 'taskTitle', 'taskStart', 'taskEnd', 'previousStart'],
+  WELCOME: ['guestName', 'accessCode', ...STAY],
+  THANK_YOU: ['guestName', ...STAY],
+  MAINTENANCE_ALERT: ['propertyName', 'reservationId', 'code', 'sagaId'],
 } as const satisfies Record<NotificationEvent, readonly VariableName[]>;
 
 const HELD: readonly ReservationStatus[] = ['CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT'];
@@ -247,6 +257,45 @@ Reason: {code}
 Saga: {sagaId}
 
 Retry or resolve it through the API or on the ops port.`,
+  }),
+  'task-changed.staff@1': define('TASK_CHANGED', 'STAFF', null, {
+    subject: 'New time: {taskTitle} - {propertyName}',
+    message: `Dear {recipientName},
+
+A task of yours has a new time: {taskTitle}.
+
+Where: {propertyName}
+It was to start: {previousStart}
+Start: {taskStart}
+End: {taskEnd}`,
+  }),
+  'welcome.guest@1': define('WELCOME', 'GUEST', ['CHECKED_IN'], {
+    subject: 'Welcome to {propertyName}',
+    message:
+      'Dear {guestName}, welcome to {propertyName}. Your door code is {accessCode}. It works until you leave: {checkOutDate}, {checkOutTime}.',
+  }),
+  'welcome-without-code.guest@1': define('WELCOME', 'GUEST', ['CHECKED_IN'], {
+    subject: 'Welcome to {propertyName}',
+    message:
+      'Dear {guestName}, welcome to {propertyName}. We wish you a pleasant stay, until {checkOutDate}, {checkOutTime}.',
+  }),
+  'thank-you.guest@1': define('THANK_YOU', 'GUEST', ['CHECKED_OUT'], {
+    subject: 'Thank you for staying at {propertyName}',
+    message: `Dear {guestName},
+
+Thank you for staying at {propertyName}. We hope that you liked it, and that we shall see you again.
+
+Reservation {reservationId}`,
+  }),
+  'maintenance-alert-amenities.ops@1': define('MAINTENANCE_ALERT', 'OPS', null, {
+    subject: 'The devices of {propertyName} do not answer: {code}',
+    message: `The devices of {propertyName} could not be switched off after a departure. A code may still open the door.
+
+Stay: {reservationId}
+Reason: {code}
+Saga: {sagaId}
+
+See to the devices, then press Retry on the saga's job, or resolve it.`,
   }),
 } as const satisfies Record<string, Template>;
 

@@ -6,9 +6,11 @@ import { newId } from '../../kernel/ids.ts';
 import type { Money } from '../../kernel/money.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
+import { retimeStayTasks } from '../tasks/stay-task.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
 import { allowedActions } from './state-machine.ts';
 import { type ReservationView, reservationView } from './view.ts';
+import { readVisitTimes } from './visit.ts';
 
 export interface ReservationFields {
   readonly propertyId: string;
@@ -137,6 +139,7 @@ export async function changeReservation(
     .set({ ...columnsOf(change), version: before.version + 1 })
     .where('id', '=', id)
     .execute();
+  if (change.plannedArrival !== undefined || change.plannedDeparture !== undefined) await retimeMeetings(tx, id);
   await recordChange(tx, author, {
     noun: 'reservation',
     id,
@@ -146,6 +149,15 @@ export async function changeReservation(
     reservationId: id,
   });
   return getReservation(tx, id);
+}
+
+/** Who comes or leaves at another time than the property's is met then (domain.md 10). */
+async function retimeMeetings(tx: Tx, id: string): Promise<void> {
+  const stay = await readVisitTimes(tx, id);
+  if (stay === null) return;
+  const { checkIn, checkOut, postDepartureCleaning } = stay.plan;
+  const ahead = stay.status === 'CONFIRMED' ? [checkIn, checkOut, postDepartureCleaning] : [];
+  await retimeStayTasks(tx, id, stay.status === 'CHECKED_IN' ? [checkOut, postDepartureCleaning] : ahead);
 }
 
 const dates = (row: { check_in_date: string; check_out_date: string }) => ({

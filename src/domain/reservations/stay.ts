@@ -3,7 +3,7 @@ import type { Db } from '../../db/client.ts';
 import { isUnreachable } from '../../db/errors.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { createLane } from '../../kernel/lane.ts';
-import { localDate, localInstant, planStay, type StayPlan } from '../tasks/schedule.ts';
+import { localDate, localInstant, planStay, planTurnover, type StayPlan, turnoverTooShort } from '../tasks/schedule.ts';
 import { findConflict } from './availability.ts';
 import { refusalDetails, targetOf } from './state-machine.ts';
 
@@ -57,8 +57,6 @@ export async function assertConfirmable({ db, reservationId, requestedAt }: Stay
   );
   // The next guest's arrival, if another confirmed stay begins on the day this one ends.
   const nextArrival = row.next_on_check_out ? localInstant(row.check_out_date, row.check_in_time, row.time_zone) : null;
-  const post =
-    nextArrival === null ? plan.postDepartureCleaning : { ...plan.postDepartureCleaning, mustFinishBy: nextArrival };
   return {
     propertyId: row.property_id,
     ownerId: row.owner_id,
@@ -67,11 +65,13 @@ export async function assertConfirmable({ db, reservationId, requestedAt }: Stay
     currency: row.currency,
     amountMinor: row.total_minor,
     distributionVersion: row.distribution_version,
-    plan: { ...plan, postDepartureCleaning: post },
+    plan: { ...plan, postDepartureCleaning: planTurnover(plan.postDepartureCleaning, nextArrival) },
     warnings: warningsOf(
       row.check_in_date,
       localDate(requestedAt, row.time_zone),
-      nextArrival !== null && post.endsAt > nextArrival,
+      turnoverTooShort(plan.postDepartureCleaning, nextArrival) ||
+        (row.previous_cleaning_ends !== null &&
+          row.previous_cleaning_ends > new Date(plan.preArrivalCleaning.mustFinishBy ?? 0)),
     ),
   };
 }
@@ -166,6 +166,12 @@ function selectStays(db: Db, requests: readonly { readonly reservationId: string
         )
         .$castTo<boolean>()
         .as('next_on_check_out'),
+      // Of the stay that leaves on the day when this one arrives.
+      sql<Date | null>`(SELECT t.ends_at FROM reservation o JOIN task t ON t.reservation_id = o.id
+         WHERE o.property_id = r.property_id AND o.check_out_date = r.check_in_date AND o.status IN ('CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT')
+           AND t.occurrence = 'POST_DEPARTURE' AND t.status IN ('UNASSIGNED', 'ASSIGNED') ORDER BY o.id LIMIT 1)`.as(
+        'previous_cleaning_ends',
+      ),
       // A stay that was paid before keeps the terms that its money was shared under (domain.md 6).
       sql<number>`coalesce(
         (SELECT x.distribution_version FROM transaction x WHERE x.reservation_id = r.id AND x.type = 'GUEST_PAYMENT' AND x.parent_id IS NULL

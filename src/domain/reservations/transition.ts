@@ -60,3 +60,73 @@ export const cancel = (db: QueryCreator<FusedDatabase>, value: ValueRefs<CancelV
       cancel_reason: sql<string | null>`${value.text('reason')}`,
     }))
     .returning(['reservation.id as subject_id', 'reservation.status', 'reservation.version']);
+
+export interface VisitValues {
+  /** ISO instant. */
+  readonly actualAt: string;
+}
+
+/** CONFIRMED to CHECKED_IN. */
+export const checkIn = (db: QueryCreator<FusedDatabase>, value: ValueRefs<VisitValues>) =>
+  db
+    .updateTable('reservation')
+    .from('guard')
+    .whereRef('reservation.id', '=', 'guard.subject_id')
+    .where('reservation.status', '=', 'CONFIRMED')
+    .set((eb) => ({
+      status: 'CHECKED_IN',
+      version: eb('reservation.version', '+', 1),
+      actual_check_in_at: value.instant('actualAt'),
+    }))
+    .returning(['reservation.id as subject_id', 'reservation.status', 'reservation.version']);
+
+/** Back to CONFIRMED, if nobody has changed the stay since. */
+export const undoCheckIn = (db: QueryCreator<FusedDatabase>, value: ValueRefs<UnconfirmValues>) =>
+  db
+    .updateTable('reservation')
+    .from('guard')
+    .whereRef('reservation.id', '=', 'guard.subject_id')
+    .where('reservation.status', '=', 'CHECKED_IN')
+    .where('reservation.version', '=', value.number('version'))
+    .set((eb) => ({
+      status: 'CONFIRMED',
+      version: eb('reservation.version', '+', 1),
+      actual_check_in_at: sql<null>`NULL::timestamptz`,
+    }))
+    .returning(['reservation.id as subject_id', 'reservation.version']);
+
+export interface CheckOutValues extends VisitValues {
+  /** Null: the guest stayed as long as was booked. */
+  readonly departureDate: string | null;
+}
+
+/** CHECKED_IN to CHECKED_OUT: nights that are left are free with this commit. */
+export const checkOut = (db: QueryCreator<FusedDatabase>, value: ValueRefs<CheckOutValues>) =>
+  db
+    .updateTable('reservation')
+    .from('guard')
+    .whereRef('reservation.id', '=', 'guard.subject_id')
+    .where('reservation.status', '=', 'CHECKED_IN')
+    .set((eb) => ({
+      status: 'CHECKED_OUT',
+      version: eb('reservation.version', '+', 1),
+      actual_check_out_at: value.instant('actualAt'),
+      departure_date: sql<string | null>`${value.text('departureDate')}::date`,
+    }))
+    .returning(['reservation.id as subject_id', 'reservation.status', 'reservation.version']);
+
+/** Back to CHECKED_IN, if nobody has changed the stay since; the nights may be somebody else's by now. */
+export const undoCheckOut = (db: QueryCreator<FusedDatabase>, value: ValueRefs<UnconfirmValues>) =>
+  db
+    .updateTable('reservation')
+    .from('guard')
+    .whereRef('reservation.id', '=', 'guard.subject_id')
+    .where('reservation.status', '=', 'CHECKED_OUT')
+    .where('reservation.version', '=', value.number('version'))
+    .set((eb) => ({
+      status: 'CHECKED_IN',
+      version: eb('reservation.version', '+', 1),
+      actual_check_out_at: sql<null>`NULL::timestamptz`,
+      departure_date: sql<null>`NULL::date`,
+    }))
+    .returning(['reservation.id as subject_id', 'reservation.version']);

@@ -3,6 +3,7 @@ import type { Db, Tx } from '../../db/client.ts';
 import type { TaskPriority, TaskStatus } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
 import { taskWithdrawnMessage } from '../notifications/matrix.ts';
+import { movedTurnover } from './ensure.ts';
 import { assignUnlessTaken } from './task-orchestrator.ts';
 
 /** What a cancellation did to the tasks of a stay, and around them; enough to undo it exactly. */
@@ -92,7 +93,8 @@ async function lockTasksAround(tx: Tx, reservationId: string): Promise<void> {
      ORDER BY id FOR UPDATE`.execute(tx);
 }
 
-async function releaseFrom(tx: Tx, taskIds: readonly string[]): Promise<CancelledTasks['released']> {
+/** Cleanings that were merged into these stand on their own again. */
+export async function releaseFrom(tx: Tx, taskIds: readonly string[]): Promise<CancelledTasks['released']> {
   const { rows } = await sql<{ taskId: string; mergedInto: string }>`
     UPDATE task t SET status = 'UNASSIGNED', merged_into_task_id = NULL, next_assign_at = now(), version = t.version + 1
       FROM task before WHERE before.id = t.id AND t.merged_into_task_id = ANY(${taskIds}::text[])
@@ -103,8 +105,10 @@ async function releaseFrom(tx: Tx, taskIds: readonly string[]): Promise<Cancelle
 /** A departing stay's cleaning need not be ready for this guest any more; a priority that a person has set stays. */
 async function relax(tx: Tx, taskIds: readonly string[]): Promise<CancelledTasks['relaxed']> {
   if (taskIds.length === 0) return [];
+  const usual = movedTurnover('t', sql`false`);
   const { rows } = await sql<{ id: string; must_finish_by: Date | null; priority: TaskPriority }>`
     UPDATE task t SET must_finish_by = NULL, version = t.version + 1,
+           scheduled_at = ${usual.scheduled_at}, ends_at = ${usual.ends_at}, local_rule = ${usual.local_rule},
            priority = CASE WHEN 'priority' = ANY(t.manual_fields) THEN t.priority ELSE 'NORMAL' END
       FROM task before WHERE before.id = t.id AND t.id = ANY(${taskIds}::text[]) AND t.status IN ('UNASSIGNED', 'ASSIGNED')
     RETURNING t.id, before.must_finish_by, before.priority`.execute(tx);
@@ -133,8 +137,9 @@ export async function reopenTasks(tx: Tx, { cancelled, released, relaxed }: Canc
   }
   for (const { taskId, mergedInto } of released) await mergeAgain(tx, taskId, mergedInto);
   for (const { taskId, mustFinishBy, priority } of relaxed) {
+    const hurried = movedTurnover('task', sql`(task.ends_at > ${mustFinishBy}::timestamptz)`);
     await sql`
-      UPDATE task SET must_finish_by = ${mustFinishBy}::timestamptz, version = version + 1,
+      UPDATE task SET scheduled_at = ${hurried.scheduled_at}, ends_at = ${hurried.ends_at}, local_rule = ${hurried.local_rule}, must_finish_by = ${mustFinishBy}::timestamptz, version = version + 1,
              priority = CASE WHEN 'priority' = ANY(manual_fields) THEN priority ELSE ${priority} END
        WHERE id = ${taskId} AND status IN ('UNASSIGNED', 'ASSIGNED') AND must_finish_by IS NULL
          AND (${mustFinishBy}::timestamptz IS NOT NULL OR priority <> ${priority})`.execute(tx);

@@ -1,5 +1,6 @@
 import { type QueryCreator, type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { FusedDatabase, ValueRefs } from '../../db/fused.ts';
+import { AFTER_CHECK_OUT, AFTER_CHECK_OUT_SECONDS } from './schedule.ts';
 
 /**
  * The tasks of a stay are ensured by `(reservation, type, occurrence)`: whichever saga comes first makes the row, a
@@ -123,6 +124,27 @@ const previousCleaning = sql<string | null>`(SELECT t.id FROM reservation p JOIN
   WHERE p.property_id = r.property_id AND p.check_out_date = r.check_in_date AND p.status IN ('CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT')
     AND t.type = 'CLEANING' AND t.occurrence = 'POST_DEPARTURE' AND t.status IN ${OPEN} ORDER BY p.id LIMIT 1)`;
 
+/**
+ * A cleaning that nobody has been given yet may be moved freely: to the departure itself when two hours after it would be
+ * too late, and back (`planTurnover`). `t` is the task, `late` says which way.
+ */
+export const movedTurnover = (t: string, late: RawBuilder<unknown>) => {
+  const col = (name: string) => sql.ref(`${t}.${name}`);
+  const early = sql`(${col('local_rule')} NOT LIKE ${`%${AFTER_CHECK_OUT}`})`;
+  const free = sql`${col('status')} = 'UNASSIGNED' AND ${col('occurrence')} = 'POST_DEPARTURE' AND NOT 'scheduledDate' = ANY(${col('manual_fields')})`;
+  const offset = sql`${AFTER_CHECK_OUT_SECONDS}::int * interval '1 second'`;
+  const time = (name: string) => sql<Date>`CASE WHEN ${free} AND ${late} AND NOT ${early} THEN ${col(name)} - ${offset}
+    WHEN ${free} AND NOT ${late} AND ${early} THEN ${col(name)} + ${offset} ELSE ${col(name)} END`;
+  return {
+    scheduled_at: time('scheduled_at'),
+    ends_at: time('ends_at'),
+    local_rule: sql<
+      string | null
+    >`CASE WHEN ${free} AND ${late} AND NOT ${early} THEN replace(${col('local_rule')}, ${AFTER_CHECK_OUT}, '')
+      WHEN ${free} AND NOT ${late} AND ${early} THEN ${col('local_rule')} || ${AFTER_CHECK_OUT} ELSE ${col('local_rule')} END`,
+  };
+};
+
 /** The departing stay's cleaning now has to be ready for the next guest. */
 export const hurryPreviousCleaning = (db: QueryCreator<FusedDatabase>, value: ValueRefs<TaskValues>) =>
   db
@@ -132,6 +154,7 @@ export const hurryPreviousCleaning = (db: QueryCreator<FusedDatabase>, value: Va
     .where('task.id', '=', previousCleaning)
     .set((eb) => ({
       must_finish_by: value.instant('mustFinishBy'),
+      ...movedTurnover('task', sql`(task.ends_at > ${value.instant('mustFinishBy')})`),
       priority: 'HIGH',
       version: eb('task.version', '+', 1),
     }))
@@ -201,6 +224,7 @@ export const relaxPreviousCleaning = (db: QueryCreator<FusedDatabase>) =>
     .whereRef('task.id', '=', 'own.merged_into_task_id')
     .set((eb) => ({
       must_finish_by: sql<null>`NULL::timestamptz`,
+      ...movedTurnover('task', sql`false`),
       priority: 'NORMAL',
       version: eb('task.version', '+', 1),
     }))

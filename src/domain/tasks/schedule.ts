@@ -40,7 +40,9 @@ export interface StayPlan {
 }
 
 const MEETING_MINUTES = 60;
-const AFTER_CHECK_OUT_SECONDS = 7_200;
+export const AFTER_CHECK_OUT_SECONDS = 7_200;
+/** How the local rule of a task says that it is due so long after the departure. */
+export const AFTER_CHECK_OUT = `+PT${AFTER_CHECK_OUT_SECONDS}S`;
 
 export function planStay(stay: StayDates, clock: PropertyClock): StayPlan {
   const arrival = localTime(stay.checkInDate, clock.checkInTime);
@@ -80,10 +82,55 @@ export function planStay(stay: StayDates, clock: PropertyClock): StayPlan {
       // Elapsed time, not wall clock: two hours are two hours on the night when clocks change.
       ...span(checkOutAt.add({ seconds: AFTER_CHECK_OUT_SECONDS }), clock.cleaningMinutes),
       mustFinishBy: null,
-      localRule: rule(departure, `+PT${AFTER_CHECK_OUT_SECONDS}S`),
+      localRule: rule(departure, AFTER_CHECK_OUT),
     },
   };
 }
+
+/** The cleaning after a departure as it really was, two hours later. */
+export function planCleaningAfter(departedAt: string, clock: PropertyClock): PlannedTask {
+  const left = Temporal.Instant.from(departedAt);
+  const local = left.toZonedDateTimeISO(clock.timeZone).toPlainDateTime();
+  return {
+    type: 'CLEANING',
+    occurrence: 'POST_DEPARTURE',
+    ...span(left.add({ seconds: AFTER_CHECK_OUT_SECONDS }), clock.cleaningMinutes),
+    mustFinishBy: null,
+    localRule: `${local.toString({ smallestUnit: 'minute' })}[${clock.timeZone}]${AFTER_CHECK_OUT}`,
+  };
+}
+
+/**
+ * A cleaning between two stays on one day must be done when the next guest arrives. When two hours after the departure
+ * would be too late for that, it begins with the departure itself (domain.md 10).
+ */
+export function planTurnover(cleaning: PlannedTask, nextArrival: string | null): PlannedTask {
+  if (nextArrival === null) return cleaning;
+  const turnover = { ...cleaning, mustFinishBy: nextArrival };
+  if (!isTooShort(turnover) || !cleaning.localRule.endsWith(AFTER_CHECK_OUT)) return turnover;
+  const earlier = (at: string): string => iso(Temporal.Instant.from(at).subtract({ seconds: AFTER_CHECK_OUT_SECONDS }));
+  return {
+    ...turnover,
+    scheduledAt: earlier(cleaning.scheduledAt),
+    endsAt: earlier(cleaning.endsAt),
+    localRule: cleaning.localRule.slice(0, -AFTER_CHECK_OUT.length),
+  };
+}
+
+/** Whether the usual two hours after the departure would end too late. */
+export const turnoverTooShort = (cleaning: PlannedTask, nextArrival: string | null): boolean =>
+  nextArrival !== null && isTooShort({ ...cleaning, mustFinishBy: nextArrival });
+// ISO instants in UTC with milliseconds compare as text.
+const isTooShort = ({ endsAt, mustFinishBy }: PlannedTask): boolean => mustFinishBy !== null && endsAt > mustFinishBy;
+
+/** When the cleaning before an arrival is due: the day before, at the same wall-clock time. */
+export const preArrivalCleaningAt = (checkInDate: string, { checkInTime, timeZone }: PropertyClock): string =>
+  iso(
+    localTime(checkInDate, checkInTime)
+      .subtract({ days: 1 })
+      .toZonedDateTime(timeZone, { disambiguation: 'compatible' })
+      .toInstant(),
+  );
 
 /** The instant at which the property's day has this wall-clock time. */
 export const localInstant = (date: string, time: string, timeZone: string): string =>

@@ -21,6 +21,8 @@ const REFUND_FAULTS = ['refund-refused', 'refund-down'] as const;
 export type RefundFault = (typeof REFUND_FAULTS)[number];
 const PAYOUT_FAULTS = ['refused', 'down', 'timeout-after'] as const;
 export type PayoutFault = (typeof PAYOUT_FAULTS)[number];
+const DEVICE_FAULTS = ['down', 'refused', 'timeout-after'] as const;
+export type DeviceFault = (typeof DEVICE_FAULTS)[number];
 
 const startingWith = <T extends string>(faults: readonly T[], prefix: string, text: string): T | null =>
   faults.find((fault) => text.startsWith(`${prefix}${fault}`)) ?? null;
@@ -30,6 +32,7 @@ export const declineOf = (reference: string): DeclineRule | null =>
 export const chargeFaultOf = (reference: string): ChargeFault | null => startingWith(CHARGE_FAULTS, 'ref-', reference);
 export const refundFaultOf = (reference: string): RefundFault | null => startingWith(REFUND_FAULTS, 'ref-', reference);
 export const payoutFaultOf = (account: string): PayoutFault | null => startingWith(PAYOUT_FAULTS, 'acct-', account);
+export const deviceFaultOf = (device: string): DeviceFault | null => startingWith(DEVICE_FAULTS, 'device-', device);
 
 /** Whether it stands for a provider of its own: one that is shown to be down must not stop all others. */
 export const isProviderOfItsOwn = (reference: string): boolean =>

@@ -1,6 +1,6 @@
-import type { SQLInputValue } from 'node:sqlite';
 import { z } from 'zod';
 import type { Clock } from '../../kernel/clock.ts';
+import type { Query, Row } from './file.ts';
 
 /** What the sandbox provider knows: every request, every effect, and which keys are settled. */
 export const SCHEMA_VERSION = 1;
@@ -49,10 +49,6 @@ export interface RecordedRequest {
   readonly calls: number;
   readonly refusal: string | null;
 }
-
-type Row = Readonly<Record<string, unknown>>;
-/** A prepared statement. */
-export type Query = (...values: SQLInputValue[]) => readonly Row[];
 
 /** Within one transaction. */
 export interface SandboxRecord {

@@ -14,6 +14,7 @@ import { confirmReservation } from '../../sagas/index.ts';
 import { executionsOfReservation } from '../../sagas/orchestrator/views.ts';
 import { created, expectedVersions, foundVersion, page } from '../answers.ts';
 import { authorOf, inTransaction, type Services } from '../context.ts';
+import { assertOwnStay } from '../own-stay.ts';
 import { readerOf } from '../reader.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
@@ -146,9 +147,10 @@ export function registerReservations(register: Register, services: Services): vo
     });
     return foundVersion(c, changed);
   });
-  register(confirm, (c) => {
+  register(confirm, async (c) => {
     const { id } = c.req.valid('param');
     const body = c.req.valid('json');
+    await assertOwnStay(c, db, id);
     const input = { reservationId: id, requireAssignment: body.requireAssignment ?? false };
     return startSaga(c, services, confirmReservation, {
       subjectId: id,

@@ -93,6 +93,12 @@ const stay = {
   allowedActions: z.array(z.enum(RESERVATION_ACTIONS)),
   paymentStatus: PaymentStatus,
   confirmedAt: z.iso.datetime().nullable(),
+  actualCheckInAt: z.iso.datetime().nullable(),
+  actualCheckOutAt: z.iso.datetime().nullable(),
+  departureDate: z.iso
+    .date()
+    .nullable()
+    .openapi({ description: 'The day on which the guest left, if earlier than booked' }),
   cancelledAt: z.iso.datetime().nullable(),
   cancelReason: z.string().nullable(),
   version: z.int(),

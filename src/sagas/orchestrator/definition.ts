@@ -71,6 +71,8 @@ export interface StepOptions<Input, Done> {
   explain?(
     context: StepContext<Input, Done> & { readonly db: Db; readonly failure: Failure },
   ): Promise<RoomyError | undefined>;
+  /** What else is written when the saga comes to wait for a person at this step, beside the System Alert. */
+  whenParked?(context: StepContext<Input, Done> & { readonly tx: Tx; readonly code: string }): Promise<void>;
 }
 export type Failure = { readonly constraint: string } | { readonly code: ErrorCode };
 
@@ -158,6 +160,7 @@ export interface StepDefinition {
   readonly thinking: ErasedThinking | undefined;
   readonly compensation: Work | undefined;
   explain?(context: ErasedContext & { readonly db: Db; readonly failure: Failure }): Promise<RoomyError | undefined>;
+  whenParked?(context: ErasedContext & { readonly tx: Tx; readonly code: string }): Promise<void>;
 }
 export type ErasedContext = StepContext<unknown, Readonly<Record<string, unknown>>>;
 // Declared as methods: a step's own, narrower context is sound because the orchestrator builds it from the same definition.
@@ -268,6 +271,7 @@ export function saga<Schema extends z.ZodType>(
       thinking: spec.thinking,
       compensation: spec.compensate === undefined ? undefined : workOf(kind, asSpec(spec.compensate)),
       ...(spec.explain ? { explain: spec.explain.bind(spec) } : {}),
+      ...(spec.whenParked ? { whenParked: spec.whenParked.bind(spec) } : {}),
     });
     if (phase === 'pivot' && kind !== 'read') phase = 'after';
     return builder;

@@ -7,7 +7,7 @@ import { COMPENSATION_RETRY, type SagaDefinition, type StepDefinition } from './
 import { type AuditSubject, auditNote, compensatedEnd, type RecordedError } from './ending.ts';
 import type { AuditNote } from './fused.ts';
 import { type FlowOrder, orderAlert, orderFlow } from './outbox.ts';
-import { directionOf, type SagaState } from './state.ts';
+import { contextOf, directionOf, type SagaState } from './state.ts';
 
 /** What a final failure led to. */
 export type FailOutcome =
@@ -122,7 +122,7 @@ async function parkSaga(
   tx: Tx,
   state: SagaState,
   version: number,
-  { step, error }: FinalFailure,
+  { definition, step, direction, error }: FinalFailure,
 ): Promise<FailOutcome> {
   await tx
     .updateTable('saga')
@@ -134,6 +134,10 @@ async function parkSaga(
     .where('id', '=', state.id)
     .execute();
   await orderAlert(tx, state.id, version, { saga: state.name, step: step.name, code: error.code, what: 'parked' });
+  if (direction === 'F') {
+    const context = contextOf(state, step.no, direction, definition.input.parse(state.input));
+    await step.whenParked?.({ ...context, tx, code: error.code });
+  }
   await writeAudit(
     tx,
     state,

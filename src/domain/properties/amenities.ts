@@ -1,0 +1,62 @@
+import { sql } from 'kysely';
+import type { Tx } from '../../db/client.ts';
+import type { Activation } from '../ports.ts';
+
+/** What a property's devices were told for a stay; what they themselves say is in their own record. */
+export interface Grant {
+  readonly reservationId: string;
+  readonly propertyId: string;
+  readonly device: string;
+  /** Under which the device was asked. */
+  readonly activationKey: string;
+  /** ISO instants. */
+  readonly from: string;
+  readonly until: string;
+}
+
+/** The code is kept here for the guest's message, and nowhere else. */
+export async function recordActivation(tx: Tx, grant: Grant, { providerId, accessCode }: Activation): Promise<void> {
+  const values = {
+    property_id: grant.propertyId,
+    device: grant.device,
+    activation_key: grant.activationKey,
+    status: 'ACTIVE' as const,
+    provider_id: providerId,
+    access_code: accessCode,
+    valid_from: grant.from,
+    valid_until: grant.until,
+    revoked_at: null,
+  };
+  await tx
+    .insertInto('amenity_grant')
+    .values({ reservation_id: grant.reservationId, ...values })
+    .onConflict((conflict) => conflict.column('reservation_id').doUpdateSet({ ...values, activated_at: sql`now()` }))
+    .execute();
+  await setAmenityStatus(tx, grant.propertyId, 'ACTIVE');
+}
+
+/** Also where nothing was known to be on. */
+export async function recordDeactivation(tx: Tx, reservationId: string, propertyId: string): Promise<void> {
+  await tx
+    .updateTable('amenity_grant')
+    .set({ status: 'REVOKED', access_code: null, revoked_at: sql<Date>`now()` })
+    .where('reservation_id', '=', reservationId)
+    .where('status', '=', 'ACTIVE')
+    .execute();
+  const others = await tx
+    .selectFrom('amenity_grant')
+    .select('reservation_id')
+    .where('property_id', '=', propertyId)
+    .where('status', '=', 'ACTIVE')
+    .limit(1)
+    .executeTakeFirst();
+  if (!others) await setAmenityStatus(tx, propertyId, 'INACTIVE');
+}
+
+const setAmenityStatus = (tx: Tx, propertyId: string, status: 'INACTIVE' | 'ACTIVE') =>
+  tx
+    .updateTable('property')
+    .set((eb) => ({ amenity_status: status, version: eb('version', '+', 1) }))
+    .where('id', '=', propertyId)
+    .where('amenity_status', '<>', status)
+    .execute();

@@ -1,0 +1,269 @@
+import { sql } from 'kysely';
+import type { Db } from '../../db/client.ts';
+import type { Readiness, ReservationStatus, StayCheck } from '../../db/schema.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { toMajor } from '../../kernel/money.ts';
+import {
+  localDate,
+  localInstant,
+  type PlannedTask,
+  type PropertyClock,
+  planCleaningAfter,
+  planStay,
+  planTurnover,
+  preArrivalCleaningAt,
+  turnoverTooShort,
+} from '../tasks/schedule.ts';
+import { type ReservationAction, refusalDetails, targetOf } from './state-machine.ts';
+
+/**
+ * What an arrival or a departure needs to know of a stay, and whether it may happen (domain.md 2). Early, late, unpaid
+ * and not ready are warnings; the property, or the request, may make refusals of some.
+ */
+
+export interface VisitRequest {
+  readonly reservationId: string;
+  /** ISO instant at which it really happened; null: when the request was accepted. */
+  readonly actualTime: string | null;
+  /** Every check refuses, whatever the property says. */
+  readonly strict: boolean;
+}
+
+export type VisitFacts = {
+  readonly reservationId: string;
+  readonly propertyId: string;
+  readonly ownerId: string;
+  readonly guestId: string;
+  readonly guestHasPhone: boolean;
+  /** ISO instant. */
+  readonly actualAt: string;
+  readonly checkOut: Flat<PlannedTask>;
+  readonly postDepartureCleaning: Flat<PlannedTask>;
+  readonly warnings: readonly string[];
+};
+/** What a step puts out is JSON: an interface would not do. */
+type Flat<T> = { readonly [K in keyof T]: T[K] };
+export type ArrivalFacts = VisitFacts & {
+  readonly device: string | null;
+  /** ISO instant until which the devices serve the guest: the departure as planned, or a day for one who comes after it. */
+  readonly until: string;
+};
+export type DepartureFacts = VisitFacts & {
+  /** The local day of the departure, when it is before the booked one. */
+  readonly departureDate: string | null;
+  /** The next guest's cleaning, merged into this stay's, stands on its own again: the nights before it are free. */
+  readonly releasesNext: boolean;
+  /** Where something may still be switched on for this guest. */
+  readonly devices: readonly string[];
+  /** The key under which that was asked for; null: nothing is known to be on. */
+  readonly activationKey: string | null;
+};
+
+/** Throws `RESERVATION_NOT_FOUND`, `INVALID_STATE_TRANSITION`, `VALIDATION_FAILED` and, where it is strict, the check's own code. */
+export async function assertMayCheckIn(db: Db, request: VisitRequest, requestedAt: Date): Promise<ArrivalFacts> {
+  const stay = await readVisit(db, request.reservationId, 'check-in');
+  const actualAt = actualTime(request, requestedAt);
+  const today = localDate(new Date(actualAt), stay.time_zone);
+  const checks = failedChecks(stay, { early: today < stay.check_in_date, due: true, ready: true });
+  assertLenient(stay, checks, request.strict);
+  const late = today > stay.check_in_date ? ['CHECK_IN_LATE'] : [];
+  const { checkOut, postDepartureCleaning } = plannedTasks(stay);
+  const aDayLater = new Date(Date.parse(actualAt) + DAY_MS).toISOString();
+  return {
+    ...partiesOf(stay, request, actualAt),
+    checkOut,
+    postDepartureCleaning,
+    device: stay.amenity_device,
+    until: checkOut.scheduledAt > actualAt ? checkOut.scheduledAt : aDayLater,
+    warnings: [...checks, ...late],
+  };
+}
+
+/** Throws as `assertMayCheckIn`. */
+export async function assertMayCheckOut(db: Db, request: VisitRequest, requestedAt: Date): Promise<DepartureFacts> {
+  const stay = await readVisit(db, request.reservationId, 'check-out');
+  const actualAt = actualTime(request, requestedAt);
+  if (stay.actual_check_in_at !== null && new Date(actualAt) < stay.actual_check_in_at) {
+    throw invalid('must not be before the check-in');
+  }
+  const today = localDate(new Date(actualAt), stay.time_zone);
+  const checks = failedChecks(stay, { early: false, due: true, ready: false });
+  assertLenient(stay, checks, request.strict);
+  const early = today < stay.check_out_date;
+  // A guest who comes and goes before the first night still had the day of arrival.
+  const beforeArrival = today < stay.check_in_date;
+  const leftOn = beforeArrival ? stay.check_in_date : today;
+  // A guest who leaves early leaves the next one's cleaning its own time, unless that has passed by now.
+  const next = stay.next_arrival_date;
+  const releasesNext = early && next !== null && actualAt <= preArrivalCleaningAt(next, clockOf(stay));
+  const nextArrival = releasesNext ? null : arrivalAfter(stay);
+  const cleaning = planCleaningAfter(actualAt, clockOf(stay));
+  return {
+    ...partiesOf(stay, request, actualAt),
+    checkOut: plannedTasks(stay).checkOut,
+    postDepartureCleaning: planTurnover(cleaning, nextArrival),
+    departureDate: early ? leftOn : null,
+    releasesNext,
+    devices: [...new Set([stay.granted_device, stay.amenity_device].filter((device) => device !== null))],
+    activationKey: stay.activation_key,
+    warnings: [
+      ...checks,
+      ...(early ? ['CHECK_OUT_EARLY'] : []),
+      ...(today > stay.check_out_date ? ['CHECK_OUT_LATE'] : []),
+      ...(turnoverTooShort(cleaning, nextArrival) ? ['TURNOVER_TOO_SHORT'] : []),
+    ],
+  };
+}
+
+/** How an action that has just lost a race is refused. */
+export async function visitTransitionError(db: Db, reservationId: string, action: ReservationAction) {
+  const row = await db.selectFrom('reservation').select('status').where('id', '=', reservationId).executeTakeFirst();
+  if (!row) return new RoomyError('RESERVATION_NOT_FOUND', { details: { id: reservationId } });
+  return new RoomyError('INVALID_STATE_TRANSITION', { details: refusalDetails(row.status, action) });
+}
+
+interface VisitRow {
+  readonly status: ReservationStatus;
+  readonly property_id: string;
+  readonly owner_id: string;
+  readonly guest_id: string | null;
+  readonly guest_has_phone: boolean;
+  readonly check_in_date: string;
+  readonly check_out_date: string;
+  readonly planned_arrival: string | null;
+  readonly planned_departure: string | null;
+  readonly actual_check_in_at: Date | null;
+  readonly currency: string;
+  readonly outstanding_minor: number;
+  readonly time_zone: string;
+  readonly check_in_time: string;
+  readonly check_out_time: string;
+  readonly cleaning_minutes: number;
+  readonly amenity_device: string | null;
+  readonly readiness: Readiness;
+  readonly inspection_required: boolean;
+  readonly strict_checks: readonly StayCheck[];
+  readonly occupied_by: string | null;
+  readonly next_arrival_date: string | null;
+  readonly granted_device: string | null;
+  readonly activation_key: string | null;
+}
+
+async function readVisit(
+  db: Db,
+  reservationId: string,
+  action: ReservationAction,
+): Promise<VisitRow & { readonly guest_id: string }> {
+  const row = await selectVisit(db, reservationId);
+  if (!row || row.guest_id === null) throw new RoomyError('RESERVATION_NOT_FOUND', { details: { id: reservationId } });
+  if (targetOf(row.status, action) === null) {
+    throw new RoomyError('INVALID_STATE_TRANSITION', { details: refusalDetails(row.status, action) });
+  }
+  return { ...row, guest_id: row.guest_id };
+}
+
+/** When a stay's tasks are due, as it stands now. Null when there is no such stay. */
+export async function readVisitTimes(db: Db, reservationId: string) {
+  const row = await selectVisit(db, reservationId);
+  return row ? { status: row.status, plan: plannedTasks(row) } : null;
+}
+
+async function selectVisit(db: Db, reservationId: string): Promise<VisitRow | undefined> {
+  const { rows } = await sql<VisitRow>`
+    SELECT r.status, r.property_id, p.owner_id, r.guest_id, coalesce(g.phone, '') <> '' AS guest_has_phone, r.check_in_date, r.check_out_date,
+           r.planned_arrival, r.planned_departure, r.actual_check_in_at, r.currency, p.time_zone, p.check_in_time, p.check_out_time,
+           p.cleaning_minutes, p.amenity_device, p.readiness, p.inspection_required, p.strict_checks,
+           coalesce((SELECT x.outstanding_minor FROM transaction x WHERE x.reservation_id = r.id AND x.type = 'GUEST_PAYMENT'
+             AND x.parent_id IS NULL AND x.status NOT IN ('FAILED', 'CANCELLED', 'REVERSED')), r.total_minor) AS outstanding_minor,
+           (SELECT o.id FROM reservation o WHERE o.property_id = r.property_id AND o.id <> r.id AND o.status = 'CHECKED_IN'
+             ORDER BY o.id LIMIT 1) AS occupied_by,
+           (SELECT n.check_in_date FROM reservation n WHERE n.property_id = r.property_id AND n.id <> r.id
+             AND n.check_in_date = r.check_out_date AND n.status IN ('CONFIRMED', 'CHECKED_IN') LIMIT 1) AS next_arrival_date,
+           a.device AS granted_device, a.activation_key
+      FROM reservation r JOIN property p ON p.id = r.property_id LEFT JOIN guest g ON g.id = r.guest_id
+      LEFT JOIN amenity_grant a ON a.reservation_id = r.id AND a.status = 'ACTIVE'
+     WHERE r.id = ${reservationId}`.execute(db);
+  return rows[0];
+}
+
+function actualTime({ actualTime: given }: VisitRequest, requestedAt: Date): string {
+  if (given === null) return requestedAt.toISOString();
+  const at = new Date(given);
+  if (at.getTime() > requestedAt.getTime() + CLOCK_SKEW_MS) throw invalid('must not be in the future');
+  return at.toISOString();
+}
+/** Phones and front desks have clocks of their own. */
+const CLOCK_SKEW_MS = 5 * 60_000;
+const DAY_MS = 24 * 60 * 60_000;
+
+const invalid = (message: string): RoomyError =>
+  new RoomyError('VALIDATION_FAILED', { details: { issues: [{ path: 'actualTime', message }] } });
+
+/** In the order in which they refuse. */
+function failedChecks(
+  stay: VisitRow,
+  looksAt: { readonly early: boolean; readonly due: boolean; readonly ready: boolean },
+): readonly StayCheck[] {
+  const isReady =
+    stay.occupied_by === null &&
+    (stay.readiness === 'INSPECTED' || (stay.readiness === 'CLEAN' && !stay.inspection_required));
+  return [
+    ...(looksAt.early ? (['CHECK_IN_TOO_EARLY'] as const) : []),
+    ...(looksAt.due && stay.outstanding_minor > 0 ? (['BALANCE_DUE'] as const) : []),
+    ...(looksAt.ready && !isReady ? (['PROPERTY_NOT_READY'] as const) : []),
+  ];
+}
+
+function assertLenient(stay: VisitRow, failed: readonly StayCheck[], strict: boolean): void {
+  const refused = failed.filter((check) => strict || stay.strict_checks.includes(check));
+  const [first] = refused;
+  if (first === undefined) return;
+  const balance = toMajor({ amountMinor: stay.outstanding_minor, currency: stay.currency });
+  throw new RoomyError(first, {
+    details: {
+      checks: refused,
+      ...(refused.includes('BALANCE_DUE') ? { outstanding: balance, currency: stay.currency } : {}),
+      ...(refused.includes('PROPERTY_NOT_READY')
+        ? { readiness: stay.readiness, ...(stay.occupied_by === null ? {} : { occupiedBy: stay.occupied_by }) }
+        : {}),
+      ...(refused.includes('CHECK_IN_TOO_EARLY') ? { checkInDate: stay.check_in_date } : {}),
+    },
+  });
+}
+
+const partiesOf = (
+  stay: VisitRow & { readonly guest_id: string },
+  { reservationId }: VisitRequest,
+  actualAt: string,
+) => ({
+  reservationId,
+  propertyId: stay.property_id,
+  ownerId: stay.owner_id,
+  guestId: stay.guest_id,
+  guestHasPhone: stay.guest_has_phone,
+  actualAt,
+});
+
+function plannedTasks(stay: VisitRow) {
+  const plan = planStay(
+    {
+      checkInDate: stay.check_in_date,
+      checkOutDate: stay.check_out_date,
+      plannedArrival: stay.planned_arrival,
+      plannedDeparture: stay.planned_departure,
+    },
+    clockOf(stay),
+  );
+  return { ...plan, postDepartureCleaning: planTurnover(plan.postDepartureCleaning, arrivalAfter(stay)) };
+}
+
+const clockOf = (stay: VisitRow): PropertyClock => ({
+  timeZone: stay.time_zone,
+  checkInTime: stay.check_in_time,
+  checkOutTime: stay.check_out_time,
+  cleaningMinutes: stay.cleaning_minutes,
+});
+
+/** When the guest arrives who comes on the day when this one is to leave. */
+const arrivalAfter = (stay: VisitRow): string | null =>
+  stay.next_arrival_date === null ? null : localInstant(stay.next_arrival_date, stay.check_in_time, stay.time_zone);

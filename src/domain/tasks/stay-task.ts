@@ -1,0 +1,131 @@
+import { type Selectable, sql } from 'kysely';
+import type { Tx } from '../../db/client.ts';
+import type { TaskStatus, TaskTable } from '../../db/schema.ts';
+import { newId } from '../../kernel/ids.ts';
+import { enqueueInTransaction } from '../notifications/enqueue.ts';
+import { taskChangedMessage, taskWithdrawnMessage } from '../notifications/matrix.ts';
+import { titleOf } from './ensure.ts';
+import type { PlannedTask } from './schedule.ts';
+import { assignUnlessTaken } from './task-orchestrator.ts';
+
+/** The step that ensures the task, and the stay that it belongs to. */
+export interface StayStep {
+  readonly reservationId: string;
+  readonly sagaId: string | null;
+  /** The effect's key: the same on every attempt. */
+  readonly key: string;
+}
+export type EnsuredTask = {
+  readonly taskId: string;
+  readonly status: TaskStatus;
+  readonly assignee: string | null;
+  /** A person has set the time, so it stays although the stay says another (domain.md 10). */
+  readonly kept: boolean;
+};
+
+/**
+ * Makes a stay's task, or moves the one that is there to its time: there is never a second one (domain.md T2). Work
+ * that is under way or over stays as it is. Who was to do it keeps it if free at the new time, and is told either way.
+ */
+export async function ensureStayTask(tx: Tx, step: StayStep, planned: PlannedTask): Promise<EnsuredTask> {
+  const task = await lockStayTask(tx, step.reservationId, planned);
+  return task ? moveTask(tx, step, task, planned) : insertStayTask(tx, step, planned);
+}
+
+/** The same for tasks that must be there already; one that was taken away stays away. True when a person's time was kept. */
+export async function retimeStayTasks(
+  tx: Tx,
+  reservationId: string,
+  plan: readonly PlannedTask[],
+): Promise<{ readonly kept: boolean }> {
+  let kept = false;
+  for (const planned of plan) {
+    const task = await lockStayTask(tx, reservationId, planned);
+    if (!task) continue;
+    const moved = await moveTask(tx, { reservationId, sagaId: null, key: `${task.id}-moved` }, task, planned);
+    kept ||= moved.kept;
+  }
+  return { kept };
+}
+
+const lockStayTask = (tx: Tx, reservationId: string, { type, occurrence }: PlannedTask) =>
+  tx
+    .selectFrom('task')
+    .selectAll()
+    .where('reservation_id', '=', reservationId)
+    .where('type', '=', type)
+    .where('occurrence', '=', occurrence)
+    .where('status', '<>', 'CANCELLED')
+    .forUpdate()
+    .executeTakeFirst();
+
+async function moveTask(
+  tx: Tx,
+  step: StayStep,
+  task: Selectable<TaskTable>,
+  planned: PlannedTask,
+): Promise<EnsuredTask> {
+  const asItIs = { taskId: task.id, status: task.status, assignee: task.assignee_id, kept: false };
+  if (!['UNASSIGNED', 'ASSIGNED', 'MERGED'].includes(task.status)) return asItIs;
+  const moves =
+    task.scheduled_at.toISOString() !== planned.scheduledAt || task.ends_at.toISOString() !== planned.endsAt;
+  const kept = moves && task.manual_fields.includes('scheduledDate');
+  const times = {
+    must_finish_by: planned.mustFinishBy,
+    ...(moves && !kept
+      ? { scheduled_at: planned.scheduledAt, ends_at: planned.endsAt, local_rule: planned.localRule }
+      : {}),
+    version: task.version + 1,
+  };
+  const write = (more: { readonly status?: 'UNASSIGNED'; readonly assignee_id?: null } = {}) =>
+    tx
+      .updateTable('task')
+      .set({ ...times, ...more, ...(more.status ? { next_assign_at: sql<Date>`now()` } : {}) })
+      .where('id', '=', task.id)
+      .execute();
+  if (!moves || kept || task.assignee_id === null || task.status !== 'ASSIGNED') {
+    await write();
+    return { ...asItIs, kept };
+  }
+  const stays = await assignUnlessTaken(tx, () => write());
+  if (!stays) await write({ status: 'UNASSIGNED', assignee_id: null });
+  const told = stays
+    ? taskChangedMessage(task.assignee_id, task.id, task.scheduled_at)
+    : taskWithdrawnMessage(task.assignee_id, task.id);
+  await enqueueInTransaction(tx, `${step.key}-v${task.version}`, [told], step);
+  return stays ? asItIs : { taskId: task.id, status: 'UNASSIGNED', assignee: null, kept: false };
+}
+
+async function insertStayTask(tx: Tx, step: StayStep, planned: PlannedTask): Promise<EnsuredTask> {
+  const taskId = newId('task');
+  await sql`
+    INSERT INTO task (id, reservation_id, property_id, type, occurrence, title, status, priority, scheduled_at, ends_at, must_finish_by,
+      local_rule, created_by_saga, effect_key)
+    SELECT ${taskId}, r.id, r.property_id, ${planned.type}, ${planned.occurrence}, ${titleOf(sql`${planned.occurrence}::text`)}, 'UNASSIGNED',
+           CASE WHEN ${planned.scheduledAt}::timestamptz < now() THEN 'URGENT' WHEN ${planned.mustFinishBy}::timestamptz IS NULL THEN 'NORMAL'
+                ELSE 'HIGH' END,
+           ${planned.scheduledAt}::timestamptz, ${planned.endsAt}::timestamptz, ${planned.mustFinishBy}::timestamptz, ${planned.localRule},
+           ${step.sagaId}, ${step.key}
+      FROM reservation r LEFT JOIN guest g ON g.id = r.guest_id WHERE r.id = ${step.reservationId}`.execute(tx);
+  return { taskId, status: 'UNASSIGNED', assignee: null, kept: false };
+}
+
+/** Takes back a task that this step has made; one that was there before stays. */
+export const withdrawStayTask = (tx: Tx, forwardKey: string) =>
+  tx
+    .updateTable('task')
+    .set((eb) => ({
+      status: 'CANCELLED',
+      merged_into_task_id: null,
+      deleted_at: sql<Date>`now()`,
+      version: eb('version', '+', 1),
+    }))
+    .where('effect_key', '=', forwardKey)
+    .where('status', 'not in', ['CANCELLED', 'COMPLETED'])
+    .execute();
+
+/** A meeting that was planned for later takes place now. */
+export const meetNow = (tx: Tx, reservationId: string, occurrence: 'ARRIVAL' | 'DEPARTURE', at: string) =>
+  sql`UPDATE task SET scheduled_at = ${at}::timestamptz, ends_at = ${at}::timestamptz + (ends_at - scheduled_at), version = version + 1
+       WHERE reservation_id = ${reservationId} AND occurrence = ${occurrence} AND status = 'UNASSIGNED' AND scheduled_at > ${at}::timestamptz
+         AND NOT 'scheduledDate' = ANY(manual_fields)`.execute(tx);

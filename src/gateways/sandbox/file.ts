@@ -1,0 +1,69 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
+
+/**
+ * Where a sandbox provider keeps its record: a file of its own, shared by all processes and kept over restarts, because
+ * a provider's record does not depend on ours.
+ */
+export interface SandboxFile {
+  query(text: string): Query;
+  /** Runs alone, in one commit: other processes wait. */
+  transaction<T>(work: () => T): T;
+  close(): void;
+}
+export type Row = Readonly<Record<string, unknown>>;
+/** A prepared statement. */
+export type Query = (...values: SQLInputValue[]) => readonly Row[];
+
+interface FileOptions {
+  readonly name: string;
+  readonly version: number;
+  readonly schema: string;
+  /** What a file that is held for too long looks like from outside: an outage like any other. */
+  busy(cause: unknown): Error;
+}
+
+/** This blocks the process, so it is short. */
+const LOCK_WAIT_MS = 500;
+const SQLITE_BUSY = 5;
+
+export function openSandboxFile(dir: string, { name, version, schema, busy }: FileOptions): SandboxFile {
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const db = new DatabaseSync(path.join(dir, name), { timeout: LOCK_WAIT_MS });
+  const begin = (): void => {
+    try {
+      db.exec('BEGIN IMMEDIATE');
+    } catch (error) {
+      throw error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY ? busy(error) : error;
+    }
+  };
+  const transaction = <T>(work: () => T): T => {
+    begin();
+    try {
+      const result = work();
+      db.exec('COMMIT');
+      return result;
+    } catch (error) {
+      if (db.isTransaction) db.exec('ROLLBACK');
+      throw error;
+    }
+  };
+  db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+  // Several programs may start on a new file at once.
+  transaction(() => {
+    const found = Number(db.prepare('PRAGMA user_version').get()?.['user_version']);
+    if (found === version) return;
+    if (found !== 0) throw new Error(`${name} has version ${found}, not ${version}`);
+    db.exec(schema);
+    db.exec(`PRAGMA user_version = ${version}`);
+  });
+  return {
+    query: (text) => {
+      const statement = db.prepare(text);
+      return (...values) => statement.all(...values);
+    },
+    transaction,
+    close: () => db.close(),
+  };
+}

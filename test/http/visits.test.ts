@@ -1,0 +1,501 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { StayCheck } from '../../src/db/schema.ts';
+import { datesAreFree, prepareStays } from '../sagas/confirmation.ts';
+import { expectIntegrity, GATEWAY } from '../sagas/money.ts';
+import { restOf } from '../setup/engine.ts';
+import { type Answer, type System, startSystem } from '../setup/system.ts';
+
+/** Arrivals and departures through HTTP, on a real database, queue, sandbox gateway and sandbox devices. */
+
+let system: System;
+beforeAll(async () => {
+  system = await startSystem();
+  await prepareStays(system.bed.db);
+});
+afterAll(() => system?.close());
+
+interface Place {
+  readonly timeZone?: string;
+  readonly checkInTime?: string;
+  readonly device?: string | null;
+  readonly strictChecks?: StayCheck[];
+}
+interface Nights {
+  readonly from?: string;
+  readonly to?: string;
+  readonly propertyId?: string;
+}
+let made = 0;
+async function property({ timeZone = 'Asia/Dubai', checkInTime = '15:00', device, strictChecks = [] }: Place = {}) {
+  made += 1;
+  const id = `house-${made}`;
+  await system.bed.db
+    .insertInto('property')
+    .values({
+      id,
+      name: 'Marina 12',
+      owner_id: 'owner-1',
+      time_zone: timeZone,
+      check_in_time: checkInTime,
+      amenity_device: device === undefined ? `lock-${made}` : device,
+      strict_checks: strictChecks,
+    })
+    .execute();
+  return id;
+}
+async function stay(place: Place = {}, { from = '2024-02-01', to = '2024-02-03', propertyId }: Nights = {}) {
+  made += 1;
+  const id = `visit-${made}`;
+  await system.bed.db
+    .insertInto('reservation')
+    .values({
+      id,
+      property_id: propertyId ?? (await property(place)),
+      guest_id: 'guest-1',
+      check_in_date: from,
+      check_out_date: to,
+      total_minor: 100_000,
+      currency: 'AED',
+      created_by: 'tester',
+    })
+    .execute();
+  return id;
+}
+const act = (id: string, action: string, body: object = {}, options: object = {}): Promise<Answer> =>
+  system.call('POST', `/reservations/${id}/${action}`, { body, ...options });
+async function confirmed(place: Place = {}, nights: Nights = {}): Promise<string> {
+  const id = await stay(place, nights);
+  expect((await act(id, 'confirm')).status).toBe(200);
+  return id;
+}
+async function inHouse(place: Place = {}, nights: Nights = {}, actualTime?: string): Promise<string> {
+  const id = await confirmed(place, nights);
+  expect((await act(id, 'check-in', actualTime ? { actualTime } : {})).status).toBe(200);
+  return id;
+}
+const pay = (id: string, amount = 1000) =>
+  act(id, 'payment', {
+    amount,
+    currency: 'AED',
+    paymentMethod: 'Credit Card',
+    gatewayId: GATEWAY,
+    gatewayReference: `ref-${id}`,
+  });
+const tasksOf = async (id: string) => {
+  const { body } = await system.call('GET', `/reservations/${id}?include=tasks`);
+  return Object.fromEntries(body.data.tasks.map((task: { occurrence: string }) => [task.occurrence, task]));
+};
+const rowOf = (id: string) =>
+  system.bed.db.selectFrom('reservation').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+const propertyOf = async (id: string) =>
+  system.bed.db
+    .selectFrom('property')
+    .selectAll()
+    .where('id', '=', (await rowOf(id)).property_id)
+    .executeTakeFirstOrThrow();
+const grantsOf = async (device: string) => system.sandbox.ports.amenities.grantsOf(device, AbortSignal.timeout(5_000));
+
+describe('the life of a stay', () => {
+  it.each([
+    // Check-in, its cleaning the day before, the departure and the cleaning two hours after it; domain.md 10.
+    [
+      'Asia/Dubai',
+      '15:00',
+      '2024-02-01',
+      '2024-02-03',
+      '2024-02-01T11:00',
+      '2024-01-31T11:00',
+      '2024-02-03T07:00',
+      '2024-02-03T09:00',
+    ],
+    [
+      'Europe/Paris',
+      '15:00',
+      '2024-03-31',
+      '2024-04-02',
+      '2024-03-31T13:00',
+      '2024-03-30T14:00',
+      '2024-04-02T09:00',
+      '2024-04-02T11:00',
+    ],
+    [
+      'Europe/Paris',
+      '02:30',
+      '2024-10-27',
+      '2024-10-28',
+      '2024-10-27T00:30',
+      '2024-10-26T00:30',
+      '2024-10-28T10:00',
+      '2024-10-28T12:00',
+    ],
+    [
+      'Africa/Cairo',
+      '00:30',
+      '2024-04-26',
+      '2024-04-27',
+      '2024-04-25T22:30',
+      '2024-04-24T22:30',
+      '2024-04-27T08:00',
+      '2024-04-27T10:00',
+    ],
+  ])(
+    'in %s at %s: confirmed, paid, checked in and out ends with four tasks at the right times',
+    async (timeZone, checkInTime, from, to, arrival, before, departure, after) => {
+      const id = await confirmed({ timeZone, checkInTime }, { from, to });
+      expect((await pay(id)).status).toBe(200);
+      const arrived = await act(id, 'check-in', { checkedInBy: 'agent-1', actualTime: `${arrival}:00Z` });
+      expect(arrived.status).toBe(200);
+      expect(arrived.body).toMatchObject({
+        success: true,
+        data: {
+          reservation: { id, status: 'CHECKED_IN', actualCheckInAt: `${arrival}:00.000Z`, paymentStatus: 'PAID' },
+          amenities: { status: 'ACTIVE' },
+          warnings: [],
+        },
+        message: 'Guest checked in successfully',
+      });
+      const left = await act(id, 'check-out', { actualTime: `${departure}:00Z` });
+      expect(left.status).toBe(200);
+      expect(left.body.data).toMatchObject({
+        reservation: { status: 'CHECKED_OUT', actualCheckOutAt: `${departure}:00.000Z`, departureDate: null },
+        property: { readiness: 'DIRTY' },
+        amenities: { status: 'REVOKED' },
+        warnings: [],
+      });
+      expect(left.body.data.tasks).toHaveLength(4);
+      const tasks = await tasksOf(id);
+      expect({
+        before: tasks['PRE_ARRIVAL'].scheduledDate,
+        arrival: tasks['ARRIVAL'].scheduledDate,
+        departure: tasks['DEPARTURE'].scheduledDate,
+        after: tasks['POST_DEPARTURE'].scheduledDate,
+      }).toEqual({
+        before: `${before}:00.000Z`,
+        arrival: `${arrival}:00.000Z`,
+        departure: `${departure}:00.000Z`,
+        after: `${after}:00.000Z`,
+      });
+      const sagas = await system.bed.db.selectFrom('saga').select('status').where('subject_id', '=', id).execute();
+      expect(sagas.map(({ status }) => status)).toEqual(['completed', 'completed', 'completed', 'completed']);
+    },
+  );
+
+  it('leaves a report whose figures are the ledger’s, and which never changes', async () => {
+    const id = await inHouse();
+    await pay(id, 600);
+    const { body } = await act(id, 'check-out');
+    expect(body.data.warnings).toContain('BALANCE_DUE');
+    const before = await system.call('GET', `/reservations/${id}/check-out-report`);
+    expect(before.body.data).toEqual(body.data.report);
+    expect(before.body.data.report).toMatchObject({
+      nights: { booked: 2, stayed: 2, unused: 0 },
+      money: {
+        total: 1000,
+        received: 600,
+        ownerShare: 420,
+        agencyFee: 150,
+        balanceDue: 400,
+        paymentStatus: 'PARTIALLY_PAID',
+      },
+      payments: [{ amount: 600, status: 'COMPLETED' }],
+      deposit: { state: 'NONE', held: 0 },
+      amenities: { status: 'REVOKED' },
+      incidents: [],
+    });
+    const summary = await system.call('GET', `/financial/summary?reservationId=${id}`);
+    const { received, ownerShare, agencyFee, gatewayFees, referral } = before.body.data.report.money;
+    expect(summary.body.data.currencies).toMatchObject([{ received, ownerShare, agencyFee, gatewayFees, referral }]);
+
+    expect((await pay(id, 400)).status).toBe(409);
+    expect(
+      (await act(id, 'payment', { amount: 400, currency: 'AED', gatewayId: GATEWAY, gatewayReference: `late-${id}` }))
+        .status,
+    ).toBe(200);
+    const after = await system.call('GET', `/reservations/${id}/check-out-report`);
+    expect(after.text).toBe(before.text);
+    await expect(system.bed.db.updateTable('check_out_report').set({ body: '{}' }).execute()).rejects.toThrow(
+      /forbidden/,
+    );
+    await expectIntegrity(system.bed.db);
+  });
+
+  it('has its report as a page to print, without a script', async () => {
+    const id = await inHouse();
+    await act(id, 'check-out');
+    const { app, headers } = await system.asBrowser({ accept: 'text/html,application/xhtml+xml' });
+    const page = await app.request(`/api/production/reservations/${id}/check-out-report`, { headers });
+    expect(page.headers.get('content-type')).toMatch(/^text\/html/);
+    expect(page.headers.get('content-security-policy')).toMatch(/default-src 'none'; style-src 'sha256-/);
+    const text = await page.text();
+    for (const part of ['Check-out report', 'John Doe', '1000.00 AED', '@media print']) expect(text).toContain(part);
+    expect(text).not.toContain('<script');
+  });
+
+  it('has no report before the departure, and none of a stay that does not exist', async () => {
+    const id = await inHouse();
+    expect((await system.call('GET', `/reservations/${id}/check-out-report`)).body).toMatchObject({
+      code: 'NOT_FOUND',
+    });
+    const absent = await system.call('GET', '/reservations/nobody/check-out-report');
+    expect([absent.status, absent.body.code]).toEqual([404, 'RESERVATION_NOT_FOUND']);
+  });
+});
+
+describe('a check-in', () => {
+  it.each(['PENDING', 'CHECKED_IN', 'CHECKED_OUT', 'CANCELLED', 'NO_SHOW'] as const)(
+    'of a stay that is %s is refused',
+    async (status) => {
+      const id = await stay();
+      await system.bed.db.updateTable('reservation').set({ status }).where('id', '=', id).execute();
+      const { status: code, body } = await act(id, 'check-in');
+      expect([code, body.code]).toEqual([409, 'INVALID_STATE_TRANSITION']);
+      expect(body.details).toMatchObject({ currentStatus: status, action: 'check-in' });
+    },
+  );
+
+  it('of two at once is one, and the other hears so', async () => {
+    const id = await confirmed();
+    const answers = await Promise.all([act(id, 'check-in'), act(id, 'check-in')]);
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 409]);
+  });
+
+  it('warns of a guest who is early, owes money, and finds the rooms not ready', async () => {
+    const id = await confirmed({}, { from: '2031-02-01', to: '2031-02-03' });
+    await system.bed.db
+      .updateTable('property')
+      .set({ readiness: 'DIRTY' })
+      .where('id', '=', (await rowOf(id)).property_id)
+      .execute();
+    const { status, body } = await act(id, 'check-in');
+    expect([status, body.data.warnings]).toEqual([200, ['CHECK_IN_TOO_EARLY', 'BALANCE_DUE', 'PROPERTY_NOT_READY']]);
+  });
+
+  it('is late without harm, also years late', async () => {
+    const id = await confirmed();
+    expect((await act(id, 'check-in')).body.data.warnings).toEqual(['BALANCE_DUE', 'CHECK_IN_LATE']);
+  });
+
+  it.each([
+    ['CHECK_IN_TOO_EARLY', { from: '2031-02-01', to: '2031-02-03' }, { checkInDate: '2031-02-01' }],
+    ['BALANCE_DUE', {}, { outstanding: 1000, currency: 'AED' }],
+    ['PROPERTY_NOT_READY', {}, { readiness: 'DIRTY' }],
+  ] as const)(
+    'is refused with %s where the property is strict about it, and leaves nothing behind',
+    async (check, nights, details) => {
+      const id = await confirmed({ strictChecks: [check] }, nights);
+      await system.bed.db
+        .updateTable('property')
+        .set({ readiness: 'DIRTY' })
+        .where('id', '=', (await rowOf(id)).property_id)
+        .execute();
+      const { status, body } = await act(id, 'check-in');
+      expect([status, body.code]).toEqual([409, check]);
+      expect(body.details).toMatchObject({ checks: [check], ...details });
+      expect(await rowOf(id)).toMatchObject({ status: 'CONFIRMED', version: 2 });
+    },
+  );
+
+  it('is refused for everything at once when the request is strict', async () => {
+    const id = await confirmed({}, { from: '2031-02-01', to: '2031-02-03' });
+    const { status, body } = await act(id, 'check-in', { strict: true });
+    expect([status, body.code, body.details.checks]).toEqual([
+      409,
+      'CHECK_IN_TOO_EARLY',
+      ['CHECK_IN_TOO_EARLY', 'BALANCE_DUE'],
+    ]);
+  });
+
+  it('finds a property not ready while the last guest is still there', async () => {
+    const propertyId = await property({ strictChecks: ['PROPERTY_NOT_READY'] });
+    const first = await inHouse({}, { propertyId });
+    const second = await confirmed({}, { propertyId, from: '2024-02-03', to: '2024-02-05' });
+    const { body } = await act(second, 'check-in');
+    expect(body).toMatchObject({ code: 'PROPERTY_NOT_READY', details: { occupiedBy: first } });
+  });
+
+  it.each([
+    ['a time that is still to come', { actualTime: '2032-01-01T00:00:00Z' }],
+    ['a time without an offset', { actualTime: '2024-02-01T15:00' }],
+    ['an unknown field', { status: 'CHECKED_IN' }],
+  ])('with %s is not valid', async (_what, body) => {
+    const id = await confirmed();
+    const refused = await act(id, 'check-in', body);
+    expect([refused.status, refused.body.code]).toEqual([422, 'VALIDATION_FAILED']);
+    expect((await rowOf(id)).status).toBe('CONFIRMED');
+  });
+
+  it('belongs to agents of the portfolio', async () => {
+    const id = await confirmed();
+    for (const action of ['confirm', 'check-in', 'check-out']) {
+      const foreign = await act(id, action, {}, { role: 'AGENT', sub: 'agent-9' });
+      expect([foreign.status, foreign.body.code]).toEqual([404, 'RESERVATION_NOT_FOUND']);
+    }
+    expect((await act(id, 'check-in', {}, { role: 'CLEANER', sub: 'cleaner-1' })).status).toBe(403);
+  });
+
+  it('tells the guest the code of the door, and nobody else', async () => {
+    const id = await confirmed();
+    const answer = await act(id, 'check-in');
+    const { access_code } = await system.bed.db
+      .selectFrom('amenity_grant')
+      .select('access_code')
+      .where('reservation_id', '=', id)
+      .executeTakeFirstOrThrow();
+    expect(access_code).toMatch(/^\d{6}$/);
+    const saga = await system.call('GET', `/sagas/checkIn/status?reservationId=${id}`);
+    expect(answer.text + saga.text).not.toContain(String(access_code));
+    const audit = await system.call('GET', `/audit?reservationId=${id}&limit=100`);
+    expect(audit.text).not.toContain(String(access_code));
+  });
+
+  it('needs no devices', async () => {
+    const id = await confirmed({ device: null });
+    expect((await act(id, 'check-in')).body.data.amenities).toEqual({ status: 'NONE', device: null, validUntil: null });
+    expect((await act(id, 'check-out')).body.data.amenities.status).toBe('NONE');
+  });
+});
+
+describe('devices that fail', () => {
+  it('by being down at a check-in: tried again, then all is undone and nothing is on', async () => {
+    const device = 'device-down-at-arrival';
+    const id = await confirmed({ device });
+    const { status, body } = await act(id, 'check-in');
+    expect([status, body.code]).toEqual([503, 'AMENITIES_UNAVAILABLE']);
+    expect(await rowOf(id)).toMatchObject({ status: 'CONFIRMED', actual_check_in_at: null });
+    expect((await grantsOf(device)).filter((grant) => grant.active)).toEqual([]);
+    expect(await propertyOf(id)).toMatchObject({ amenity_status: 'INACTIVE' });
+    const attempts = await system.bed.db
+      .selectFrom('step_attempt as a')
+      .innerJoin('saga as s', 's.id', 'a.saga_id')
+      .where('s.subject_id', '=', id)
+      .where('a.direction', '=', 'F')
+      .select('a.outcome')
+      .execute();
+    expect(attempts).toHaveLength(4);
+    expect(Object.keys(await tasksOf(id))).toHaveLength(4);
+  });
+
+  it('by refusing at a check-in', async () => {
+    const id = await confirmed({ device: 'device-refused-1' });
+    const { status, body } = await act(id, 'check-in');
+    expect([status, body.code]).toEqual([409, 'AMENITIES_REFUSED']);
+    expect((await rowOf(id)).status).toBe('CONFIRMED');
+  });
+
+  it('by losing an answer: on once, off once', async () => {
+    const device = 'device-timeout-after-1';
+    const id = await confirmed({ device });
+    expect((await act(id, 'check-in')).status).toBe(200);
+    expect((await grantsOf(device)).filter((grant) => grant.active)).toHaveLength(1);
+    expect((await act(id, 'check-out')).status).toBe(200);
+    expect((await grantsOf(device)).filter((grant) => grant.active)).toEqual([]);
+  });
+
+  it('by refusing at a check-out: the guest has left, a person sees to the door', async () => {
+    const id = await inHouse();
+    const { property_id } = await rowOf(id);
+    await system.bed.db
+      .updateTable('property')
+      .set({ amenity_device: 'device-refused-2' })
+      .where('id', '=', property_id)
+      .execute();
+    const pending = await act(id, 'check-out', {}, { headers: { prefer: 'respond-async' } });
+    expect(pending.status).toBe(202);
+    const sagaId = pending.body.data.sagaExecutionId;
+    expect(await restOf(system.bed.db, sagaId)).toBe('parked');
+    expect((await rowOf(id)).status).toBe('CHECKED_OUT');
+    const alert = await system.bed.db
+      .selectFrom('notification')
+      .select('recipient_type')
+      .where('saga_id', '=', sagaId)
+      .where('event', '=', 'MAINTENANCE_ALERT')
+      .execute();
+    expect(alert).toEqual([{ recipient_type: 'OPS' }]);
+  });
+});
+
+describe('a check-out', () => {
+  it('of a guest who leaves early frees the nights at once', async () => {
+    const id = await inHouse({}, { from: '2024-02-01', to: '2024-02-08' }, '2024-02-01T12:00:00Z');
+    expect(await datesAreFree(system.bed.db, id)).toBe(false);
+    const { body } = await act(id, 'check-out', { actualTime: '2024-02-03T06:00:00Z' });
+    expect(body.data).toMatchObject({
+      reservation: { departureDate: '2024-02-03' },
+      report: { report: { nights: { booked: 7, stayed: 2, unused: 5 } } },
+    });
+    expect(body.data.warnings).toContain('CHECK_OUT_EARLY');
+    const { property_id } = await rowOf(id);
+    expect(await confirmed({}, { propertyId: property_id, from: '2024-02-03', to: '2024-02-08' })).toBeDefined();
+    const tasks = await tasksOf(id);
+    expect(tasks['DEPARTURE'].scheduledDate).toBe('2024-02-03T06:00:00.000Z');
+    expect(tasks['POST_DEPARTURE'].scheduledDate).toBe('2024-02-03T08:00:00.000Z');
+  });
+
+  it('frees the next guest’s cleaning when it leaves the night before free', async () => {
+    const propertyId = await property();
+    const first = await inHouse({}, { propertyId, from: '2024-02-01', to: '2024-02-08' }, '2024-02-01T12:00:00Z');
+    const next = await confirmed({}, { propertyId, from: '2024-02-08', to: '2024-02-10' });
+    expect((await tasksOf(next))['PRE_ARRIVAL']).toMatchObject({ status: 'MERGED' });
+    await act(first, 'check-out', { actualTime: '2024-02-03T06:00:00Z' });
+    expect((await tasksOf(next))['PRE_ARRIVAL']).toMatchObject({ mergedIntoTaskId: null });
+    expect((await tasksOf(first))['POST_DEPARTURE']).toMatchObject({ mustFinishBy: null });
+  });
+
+  it('begins the cleaning at once when two hours later would be too late for the next guest', async () => {
+    const propertyId = await property({ checkInTime: '12:00' });
+    const first = await inHouse({}, { propertyId }, '2024-02-01T12:00:00Z');
+    const next = await confirmed({}, { propertyId, from: '2024-02-03', to: '2024-02-05' });
+    expect((await tasksOf(next))['PRE_ARRIVAL']).toMatchObject({ status: 'MERGED' });
+    const { body } = await act(first, 'check-out', { actualTime: '2024-02-03T07:00:00Z' });
+    expect(body.data.warnings).toContain('TURNOVER_TOO_SHORT');
+    expect((await tasksOf(first))['POST_DEPARTURE']).toMatchObject({
+      scheduledDate: '2024-02-03T07:00:00.000Z',
+      mustFinishBy: '2024-02-03T08:00:00.000Z',
+    });
+  });
+
+  it.each(['PENDING', 'CONFIRMED', 'CHECKED_OUT', 'CANCELLED', 'NO_SHOW'] as const)(
+    'of a stay that is %s is refused',
+    async (status) => {
+      const id = await stay();
+      await system.bed.db.updateTable('reservation').set({ status }).where('id', '=', id).execute();
+      const { status: code, body } = await act(id, 'check-out');
+      expect([code, body.code]).toEqual([409, 'INVALID_STATE_TRANSITION']);
+    },
+  );
+
+  it('cannot have been before the check-in', async () => {
+    const id = await inHouse();
+    const { status, body } = await act(id, 'check-out', { actualTime: '2024-01-01T00:00:00Z' });
+    expect([status, body.code]).toEqual([422, 'VALIDATION_FAILED']);
+  });
+
+  it('is refused while money is owed where the property is strict about it', async () => {
+    const id = await inHouse();
+    const { status, body } = await act(id, 'check-out', { strict: true });
+    expect([status, body.code]).toEqual([409, 'BALANCE_DUE']);
+    expect((await rowOf(id)).status).toBe('CHECKED_IN');
+    await pay(id);
+    expect((await act(id, 'check-out', { strict: true })).status).toBe(200);
+  });
+
+  it('keeps a time that a person has set, and says so', async () => {
+    const id = await inHouse();
+    const { id: taskId } = (await tasksOf(id))['POST_DEPARTURE'];
+    await system.call('PATCH', `/tasks/${taskId}`, { body: { scheduledDate: '2024-02-04T09:00:00Z' } });
+    const { body } = await act(id, 'check-out');
+    expect(body.data.warnings).toContain('TASK_TIME_KEPT');
+    expect((await tasksOf(id))['POST_DEPARTURE'].scheduledDate).toBe('2024-02-04T09:00:00.000Z');
+  });
+});
+
+describe('a guest who comes or leaves at another time', () => {
+  it('is met then', async () => {
+    const id = await confirmed();
+    await system.call('PATCH', `/reservations/${id}`, { body: { plannedArrival: '18:30', plannedDeparture: '09:00' } });
+    const tasks = await tasksOf(id);
+    expect(tasks['ARRIVAL'].scheduledDate).toBe('2024-02-01T14:30:00.000Z');
+    expect(tasks['DEPARTURE'].scheduledDate).toBe('2024-02-03T05:00:00.000Z');
+    expect(tasks['POST_DEPARTURE'].scheduledDate).toBe('2024-02-03T07:00:00.000Z');
+  });
+});

@@ -1,0 +1,121 @@
+import { expect } from 'vitest';
+import type { Db } from '../../src/db/client.ts';
+import { checkIn, confirmReservation } from '../../src/sagas/index.ts';
+import { datesAreFree, endings, seedStay } from './confirmation.ts';
+import { fixtureOf, ranTo, type World } from './money.ts';
+
+/** Arrivals and departures against the sandbox's devices, whose own record is what is really switched on. */
+
+const confirmInput = (reservationId: string) => ({ reservationId, requireAssignment: false });
+const visitInput = (reservationId: string) => ({ reservationId, actualTime: null, strict: false });
+
+/** A property of its own, with a lock of its own, and a confirmed stay at it. */
+async function confirmedStay(world: World, db: Db): Promise<string> {
+  const subjectId = await seedStay(db);
+  const { property_id } = await stayOf(db, subjectId);
+  await db
+    .updateTable('property')
+    .set({ amenity_device: `lock-of-${subjectId}` })
+    .where('id', '=', property_id)
+    .execute();
+  await ranTo(world, confirmReservation, { subjectId, input: confirmInput(subjectId) });
+  return subjectId;
+}
+
+const stayOf = (db: Db, id: string) =>
+  db.selectFrom('reservation').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+const propertyOf = async (db: Db, reservationId: string) => {
+  const { property_id } = await stayOf(db, reservationId);
+  return db.selectFrom('property').selectAll().where('id', '=', property_id).executeTakeFirstOrThrow();
+};
+
+/** How many grants the lock itself has on. */
+const switchedOn = async (world: World, reservationId: string): Promise<number> => {
+  const grants = await world.sandbox.ports.amenities.grantsOf(`lock-of-${reservationId}`, AbortSignal.timeout(5_000));
+  return grants.filter((grant) => grant.active).length;
+};
+
+/** There are never more than these, whatever was tried how often (domain.md T2). */
+async function expectFourTasks(db: Db, reservationId: string): Promise<void> {
+  const tasks = await db
+    .selectFrom('task')
+    .select('occurrence')
+    .where('reservation_id', '=', reservationId)
+    .where('status', '<>', 'CANCELLED')
+    .orderBy('occurrence')
+    .execute();
+  expect(tasks.map((task) => task.occurrence)).toEqual(['ARRIVAL', 'DEPARTURE', 'POST_DEPARTURE', 'PRE_ARRIVAL']);
+}
+const messagesOf = async (db: Db, sagaId: string) => {
+  const rows = await db
+    .selectFrom('notification')
+    .select(['event', 'channel', 'status'])
+    .where('saga_id', '=', sagaId)
+    .where('recipient_type', '=', 'GUEST')
+    .orderBy('channel')
+    .execute();
+  return rows.map(({ event, channel, status }) => `${event} ${channel} ${status}`);
+};
+
+export const arrival = fixtureOf({
+  companions: [confirmReservation],
+  seed: async (world, db) => {
+    const subjectId = await confirmedStay(world, db);
+    return { subjectId, input: visitInput(subjectId) };
+  },
+  completed: async (world, db, { sagaId, subjectId }) => {
+    expect(await stayOf(db, subjectId)).toMatchObject({ status: 'CHECKED_IN', actual_check_in_at: expect.any(Date) });
+    expect(await switchedOn(world, subjectId)).toBe(1);
+    expect(await propertyOf(db, subjectId)).toMatchObject({ amenity_status: 'ACTIVE' });
+    await expectFourTasks(db, subjectId);
+    expect(await messagesOf(db, sagaId)).toEqual(['WELCOME EMAIL QUEUED', 'WELCOME SMS QUEUED']);
+    expect(await endings(db, sagaId)).toEqual(['RESERVATION_CHECKED_IN']);
+  },
+  compensated: async (world, db, { sagaId, subjectId }) => {
+    expect(await stayOf(db, subjectId)).toMatchObject({ status: 'CONFIRMED', actual_check_in_at: null });
+    expect(await switchedOn(world, subjectId)).toBe(0);
+    expect(await propertyOf(db, subjectId)).toMatchObject({ amenity_status: 'INACTIVE' });
+    await expectFourTasks(db, subjectId);
+    expect((await messagesOf(db, sagaId)).filter((message) => !message.endsWith('SKIPPED'))).toEqual([]);
+    expect(await endings(db, sagaId)).toEqual(['SAGA_COMPENSATED']);
+  },
+});
+
+export const departure = fixtureOf({
+  companions: [confirmReservation, checkIn],
+  seed: async (world, db) => {
+    const subjectId = await confirmedStay(world, db);
+    await ranTo(world, checkIn, { subjectId, input: visitInput(subjectId) });
+    return { subjectId, input: visitInput(subjectId) };
+  },
+  completed: async (world, db, { sagaId, subjectId }) => {
+    const stay = await stayOf(db, subjectId);
+    expect(stay).toMatchObject({ status: 'CHECKED_OUT', actual_check_out_at: expect.any(Date) });
+    expect(await datesAreFree(db, subjectId)).toBe(true);
+    expect(await switchedOn(world, subjectId)).toBe(0);
+    expect(await propertyOf(db, subjectId)).toMatchObject({ amenity_status: 'INACTIVE', readiness: 'DIRTY' });
+    await expectFourTasks(db, subjectId);
+    const cleaning = await db
+      .selectFrom('task')
+      .select('scheduled_at')
+      .where('reservation_id', '=', subjectId)
+      .where('occurrence', '=', 'POST_DEPARTURE')
+      .executeTakeFirstOrThrow();
+    expect(cleaning.scheduled_at.getTime() - (stay.actual_check_out_at?.getTime() ?? 0)).toBe(7_200_000);
+    const reports = await db.selectFrom('check_out_report').select('id').where('saga_id', '=', sagaId).execute();
+    expect(reports).toHaveLength(1);
+    expect(await messagesOf(db, sagaId)).toEqual(['THANK_YOU EMAIL QUEUED']);
+    expect(await endings(db, sagaId)).toEqual(['RESERVATION_CHECKED_OUT']);
+  },
+  compensated: async (world, db, { sagaId, subjectId }) => {
+    expect(await stayOf(db, subjectId)).toMatchObject({
+      status: 'CHECKED_IN',
+      actual_check_out_at: null,
+      departure_date: null,
+    });
+    expect(await datesAreFree(db, subjectId)).toBe(false);
+    expect(await switchedOn(world, subjectId)).toBe(1);
+    await expectFourTasks(db, subjectId);
+    expect(await endings(db, sagaId)).toEqual(['SAGA_COMPENSATED']);
+  },
+});
