@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { enqueueInTransaction, enqueueMessages, orderMessages } from '../domain/notifications/enqueue.ts';
 import { amenitiesAlertMessage, countNotifications, thankYouMessages } from '../domain/notifications/matrix.ts';
-import { recordDeactivation } from '../domain/properties/amenities.ts';
+import { readDevices, recordDeactivation } from '../domain/properties/amenities.ts';
 import { leaveProperty } from '../domain/reservations/departure.ts';
 import { readCheckOutReport, writeCheckOutReport } from '../domain/reservations/report.ts';
 import { checkOut as depart, undoCheckOut } from '../domain/reservations/transition.ts';
@@ -50,8 +50,10 @@ export const checkOut = saga('checkOut', CheckOut, {
   })
   .call('deactivatePropertyAmenities', {
     retry: DEVICE_RETRY,
-    run: async ({ ports, key, done, signal }) => {
-      const { devices, propertyId, reservationId, activationKey } = done.validateCheckOut;
+    // As the property is wired now: who presses Retry has perhaps put another device in.
+    prepare: ({ tx, subjectId }) => readDevices(tx, subjectId),
+    run: async ({ ports, key, done, prepared: { devices }, signal }) => {
+      const { propertyId, reservationId, activationKey } = done.validateCheckOut;
       // A device that knows of no grant for this stay has nothing to take back.
       const known = activationKey ?? key;
       for (const device of devices) {

@@ -9,9 +9,10 @@ import { createOpsApp } from '../../src/ops/app.ts';
 import type { OpsEnv } from '../../src/ops/guard.ts';
 import { stepJobId } from '../../src/queues/jobs.ts';
 import { COMPENSATION_QUEUE, FORWARD_QUEUE } from '../../src/queues/names.ts';
-import { confirmReservation } from '../../src/sagas/index.ts';
+import { checkIn, checkOut, confirmReservation } from '../../src/sagas/index.ts';
 import { PLANT, withFault } from '../faults/with-fault.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
+import { openSandbox, type Sandbox } from '../sagas/money.ts';
 import { createTestbed, restOf, type Testbed, type TestProcess, until } from '../setup/engine.ts';
 
 /** Operators press Retry in the real Bull Board, over the real orchestrator. */
@@ -24,12 +25,14 @@ const jwt = {
 };
 
 let bed: Testbed;
+let sandbox: Sandbox;
 let process: TestProcess;
 let board: Hono<OpsEnv>;
 let cookie: string;
 
 beforeAll(async () => {
-  bed = await createTestbed([confirmReservation]);
+  sandbox = await openSandbox();
+  bed = await createTestbed([confirmReservation, checkIn, checkOut], sandbox.ports);
   await PLANT_IN(bed);
   await prepareStays(bed.db);
   process = await bed.start({ prefix: bed.newPrefix() });
@@ -49,7 +52,10 @@ beforeAll(async () => {
   const answer = await call('/login', { method: 'POST', body: new URLSearchParams({ token }) });
   cookie = (answer.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
 });
-afterAll(() => bed.drop());
+afterAll(async () => {
+  await bed?.drop();
+  await sandbox?.close();
+});
 
 const PLANT_IN = async (target: Testbed): Promise<void> => {
   const client = await target.client();
@@ -162,6 +168,39 @@ describe('Retry in Bull Board', () => {
 
     expect((await pressRetry(FORWARD_QUEUE, jobId)).status).toBeLessThan(300);
     expect(await restOf(bed.db, sagaId)).toBe('completed');
+  });
+});
+
+describe('devices that are down at a check-out', () => {
+  it('are seen to by a person, who presses Retry; nothing is left on', async () => {
+    const id = await seedStay(bed.db);
+    const { property_id } = await bed.db
+      .selectFrom('reservation')
+      .select('property_id')
+      .where('id', '=', id)
+      .executeTakeFirstOrThrow();
+    const wire = (device: string) =>
+      bed.db.updateTable('property').set({ amenity_device: device }).where('id', '=', property_id).execute();
+    const device = `lock-of-${property_id}`;
+    await wire(device);
+    for (const definition of [confirmReservation, checkIn]) {
+      const before = await bed.accept(process, definition, { subjectId: id, input: { reservationId: id } });
+      expect(await restOf(bed.db, before.sagaId)).toBe('completed');
+    }
+    await wire(`device-down-${property_id}`);
+    const { sagaId } = await bed.accept(process, checkOut, { subjectId: id, input: { reservationId: id } });
+    expect(await restOf(bed.db, sagaId)).toBe('parked');
+    const jobId = stepJobId(sagaId, 1, 'F', 4);
+    await failedJob(FORWARD_QUEUE, jobId);
+    const alerts = () =>
+      bed.db.selectFrom('notification').select('event').where('saga_id', '=', sagaId).orderBy('event').execute();
+    expect(await alerts()).toEqual([{ event: 'MAINTENANCE_ALERT' }]);
+
+    await wire(device);
+    expect((await pressRetry(FORWARD_QUEUE, jobId)).status).toBeLessThan(300);
+    expect(await restOf(bed.db, sagaId)).toBe('completed');
+    const grants = await sandbox.ports.amenities.grantsOf(device, AbortSignal.timeout(5_000));
+    expect(grants.map((grant) => grant.active)).toEqual([false]);
   });
 });
 

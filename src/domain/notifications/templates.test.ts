@@ -27,6 +27,9 @@ describe('the catalogue', () => {
       'new-reservation.owner@1',
       'reservation-rolled-back.guest@1',
       'reservation-rolled-back.owner@1',
+      'welcome.guest@1',
+      'welcome-without-code.guest@1',
+      'thank-you.guest@1',
     ]);
   });
 

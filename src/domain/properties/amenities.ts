@@ -35,6 +35,16 @@ export async function recordActivation(tx: Tx, grant: Grant, { providerId, acces
   await setAmenityStatus(tx, grant.propertyId, 'ACTIVE');
 }
 
+/** Where something may still be on for a stay: the device that was asked, and the one that the property has by now. */
+export async function readDevices(tx: Tx, reservationId: string): Promise<{ readonly devices: readonly string[] }> {
+  const { rows } = await sql<{ device: string }>`
+    SELECT device FROM amenity_grant WHERE reservation_id = ${reservationId} AND status = 'ACTIVE'
+    UNION SELECT p.amenity_device FROM reservation r JOIN property p ON p.id = r.property_id
+           WHERE r.id = ${reservationId} AND p.amenity_device IS NOT NULL
+    ORDER BY device`.execute(tx);
+  return { devices: rows.map((row) => row.device) };
+}
+
 /** Also where nothing was known to be on. */
 export async function recordDeactivation(tx: Tx, reservationId: string, propertyId: string): Promise<void> {
   await tx

@@ -53,8 +53,6 @@ export type DepartureFacts = VisitFacts & {
   readonly departureDate: string | null;
   /** The next guest's cleaning, merged into this stay's, stands on its own again: the nights before it are free. */
   readonly releasesNext: boolean;
-  /** Where something may still be switched on for this guest. */
-  readonly devices: readonly string[];
   /** The key under which that was asked for; null: nothing is known to be on. */
   readonly activationKey: string | null;
 };
@@ -104,7 +102,6 @@ export async function assertMayCheckOut(db: Db, request: VisitRequest, requested
     postDepartureCleaning: planTurnover(cleaning, nextArrival),
     departureDate: early ? leftOn : null,
     releasesNext,
-    devices: [...new Set([stay.granted_device, stay.amenity_device].filter((device) => device !== null))],
     activationKey: stay.activation_key,
     warnings: [
       ...checks,
@@ -145,7 +142,6 @@ interface VisitRow {
   readonly strict_checks: readonly StayCheck[];
   readonly occupied_by: string | null;
   readonly next_arrival_date: string | null;
-  readonly granted_device: string | null;
   readonly activation_key: string | null;
 }
 
@@ -179,7 +175,7 @@ async function selectVisit(db: Db, reservationId: string): Promise<VisitRow | un
              ORDER BY o.id LIMIT 1) AS occupied_by,
            (SELECT n.check_in_date FROM reservation n WHERE n.property_id = r.property_id AND n.id <> r.id
              AND n.check_in_date = r.check_out_date AND n.status IN ('CONFIRMED', 'CHECKED_IN') LIMIT 1) AS next_arrival_date,
-           a.device AS granted_device, a.activation_key
+           a.activation_key
       FROM reservation r JOIN property p ON p.id = r.property_id LEFT JOIN guest g ON g.id = r.guest_id
       LEFT JOIN amenity_grant a ON a.reservation_id = r.id AND a.status = 'ACTIVE'
      WHERE r.id = ${reservationId}`.execute(db);
