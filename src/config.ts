@@ -92,6 +92,8 @@ const Environment = z.object({
     .optional(),
   STRIPE_WEBHOOK_SECRET: webhookSecrets.default([]),
   STRIPE_API_URL: apiUrl.optional(),
+  AMENITIES_SIGNING_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
+  AMENITIES_HOSTS: z.string().default(''),
   SANDBOX_FEE_BP: z.coerce.number().int().min(0).max(10_000).default(290),
 });
 
@@ -112,6 +114,8 @@ export interface Config {
   readonly workerConcurrency: number;
   readonly mail: { readonly smtpUrl: string | null; readonly from: string; readonly opsEmail: string };
   readonly payments: PaymentConfig;
+  /** Devices that speak HTTP: which hosts may be called, and how the requests are signed. */
+  readonly amenities: { readonly hosts: readonly string[]; readonly signingSecret: string | null };
 }
 export interface PaymentConfig {
   readonly gateways: readonly GatewayName[];
@@ -186,6 +190,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     workerConcurrency: env.WORKER_CONCURRENCY,
     mail: { smtpUrl: env.SMTP_URL ?? null, from: env.MAIL_FROM, opsEmail: env.OPS_EMAIL },
     payments: paymentsOf(env, dataDir),
+    amenities: { hosts: parts(env.AMENITIES_HOSTS), signingSecret: env.AMENITIES_SIGNING_SECRET ?? null },
   });
 }
 

@@ -25,7 +25,7 @@ export function assemble(role: 'api' | 'worker'): Program {
     onIdleError: (error) => log.debug({ err: error }, 'idle connection lost'),
   });
   const db = createDb(pool);
-  const ports = createPorts(config.payments, log);
+  const ports = createPorts({ ...config.payments, amenities: config.amenities }, log);
   if (config.payments.gateways.includes('sandbox')) log.warn('the sandbox gateway is on: no real money moves');
   const engine = createEngine({
     db,

@@ -4,13 +4,13 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CircuitOpenError, RoomyError } from '../kernel/errors.ts';
 import { createLogger } from '../kernel/log.ts';
-import { createPorts, type OpenPorts, type PaymentSettings } from './index.ts';
+import { createPorts, type OpenPorts, type PortSettings } from './index.ts';
 
 const never = new AbortController().signal;
 const STRIPE = { secretKey: 'sk_test_0123456789', apiUrl: 'http://127.0.0.1:9', webhookSecrets: [] };
 let sandboxDir: string;
 const opened: OpenPorts[] = [];
-const open = (settings: Partial<PaymentSettings> = {}): OpenPorts => {
+const open = (settings: Partial<PortSettings> = {}): OpenPorts => {
   const sandbox = { gateways: ['sandbox' as const], sandboxDir, sandboxFeeBp: 290, stripe: null };
   const ports = createPorts({ ...sandbox, ...settings }, createLogger('test', 'silent'));
   opened.push(ports);

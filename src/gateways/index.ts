@@ -1,4 +1,5 @@
 import {
+  type Amenities,
   type GatewayMovement,
   PAYOUT_BANK,
   type PaymentGateway,
@@ -8,6 +9,7 @@ import {
 import { type Clock, systemClock } from '../kernel/clock.ts';
 import { RoomyError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
+import { type AmenitySettings, createHttpAmenities, isHttpDevice } from './amenities/http.ts';
 import {
   type BreakerSettings,
   type CircuitStatus,
@@ -21,11 +23,12 @@ import { createSandboxGateway } from './sandbox/gateway.ts';
 import { createStripeGateway, type StripeSettings } from './stripe/gateway.ts';
 import { createWebhookVerifier } from './stripe/webhook.ts';
 
-export interface PaymentSettings {
+export interface PortSettings {
   readonly gateways: readonly ('sandbox' | 'stripe')[];
   /** Where the sandbox keeps its record; programs that work together share it. */
   readonly sandboxDir: string;
   readonly sandboxFeeBp: number;
+  readonly amenities?: AmenitySettings;
   /** Null unless `gateways` has it. */
   readonly stripe: (StripeSettings & { readonly webhookSecrets: readonly string[] }) | null;
 }
@@ -43,7 +46,7 @@ const STRIPE = 'stripe';
 const STRIPE_ACCOUNT = 'acct_';
 
 export function createPorts(
-  settings: PaymentSettings,
+  settings: PortSettings,
   log: Logger,
   { clock = systemClock, breaker = {} }: { readonly clock?: Clock; readonly breaker?: Partial<BreakerSettings> } = {},
 ): OpenPorts {
@@ -60,7 +63,9 @@ export function createPorts(
   const stripe =
     stripeSettings && withBreakers(createStripeGateway(stripeSettings, { clock, log }), breakers, () => STRIPE);
   const bank = bankOf([sandbox, stripe].filter((gateway) => gateway !== null));
-  const devices = createSandboxDevices({ dir: settings.sandboxDir });
+  // A device that only pretends has no place where money is real.
+  const devices = sandboxed ? createSandboxDevices({ dir: settings.sandboxDir }) : null;
+  const buildings = createHttpAmenities(settings.amenities ?? { hosts: [], signingSecret: null }, clock);
   const switches = createBreakers(log, breaker, 'AMENITIES_UNAVAILABLE');
   const known = (gateway: PaymentGateway | null, gatewayId: string): PaymentGateway => {
     if (gateway) return gateway;
@@ -72,7 +77,7 @@ export function createPorts(
       return known(gatewayId === STRIPE ? stripe : sandbox, gatewayId);
     },
     payouts: (account) => known(account.startsWith(STRIPE_ACCOUNT) && stripe ? stripe : sandbox, PAYOUT_BANK),
-    amenities: devicesWithBreakers(devices, switches),
+    amenities: devicesWithBreakers(byAddress(buildings, devices), switches),
     circuits: () => new Map([...breakers.states(), ...switches.states()]),
     verifyWebhook:
       stripeSettings && stripeSettings.webhookSecrets.length > 0
@@ -80,8 +85,22 @@ export function createPorts(
         : null,
     close: async () => {
       sandboxed?.close();
-      devices.close();
+      devices?.close();
     },
+  };
+}
+
+/** An address is called; any other name is a device of the sandbox. */
+function byAddress(buildings: Amenities, sandbox: Amenities | null): Amenities {
+  const of = (device: string): Amenities => {
+    if (isHttpDevice(device)) return buildings;
+    if (sandbox) return sandbox;
+    throw new RoomyError('AMENITIES_REFUSED', { details: { amenityError: 'DEVICE_UNKNOWN' }, unsent: true });
+  };
+  return {
+    activate: async (request, signal) => of(request.device).activate(request, signal),
+    deactivate: async (request, signal) => of(request.device).deactivate(request, signal),
+    grantsOf: async (device, signal) => of(device).grantsOf(device, signal),
   };
 }
 
