@@ -30,6 +30,8 @@ export interface Database {
   reconciliation_line: ReconciliationLineTable;
   amenity_grant: AmenityGrantTable;
   check_out_report: CheckOutReportTable;
+  task_photo: TaskPhotoTable;
+  task_action: TaskActionTable;
 }
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
@@ -177,6 +179,7 @@ export interface PropertyTable {
   amenity_status: Generated<'INACTIVE' | 'ACTIVE'>;
   auto_check_in: Generated<boolean>;
   auto_check_out: Generated<boolean>;
+  checklists: ColumnType<Checklists, string | undefined, string | undefined>;
 }
 export interface IncomeDistributionTable {
   version: GeneratedAlways<number>;
@@ -247,6 +250,11 @@ export interface TaskTable {
   version: Generated<number>;
   created_at: Generated<Date>;
   block_id: Optional<string>;
+  started_at: OptionalInstant;
+  completed_at: OptionalInstant;
+  completed_by: Optional<string>;
+  completion: OptionalJsonColumn<Completion>;
+  checklist: OptionalJsonColumn<readonly ChecklistItem[]>;
 }
 export interface TransactionTable {
   id: string;
@@ -506,5 +514,56 @@ export interface CheckOutReportTable {
   saga_id: string;
   body: string;
   hash: Buffer;
+  created_at: Generated<Date>;
+}
+export interface ChecklistItem {
+  readonly id: string;
+  readonly label: string;
+  /** The task cannot be completed without it. */
+  readonly required: boolean;
+}
+export type Checklists = Readonly<Partial<Record<TaskType, readonly ChecklistItem[]>>>;
+/** How a task was done, as it was told. */
+export type Completion = {
+  readonly notes?: string | undefined;
+  /** Of work; as told, or from start to end. */
+  readonly minutes?: number | undefined;
+  readonly checklist?:
+    | readonly {
+        readonly id: string;
+        readonly done: boolean;
+        readonly note?: string | undefined;
+        readonly photoIds?: readonly string[] | undefined;
+      }[]
+    | undefined;
+  readonly photos?: readonly string[] | undefined;
+  /** Of an inspection. */
+  readonly outcome?: 'PASSED' | 'FAILED' | undefined;
+  readonly findings?:
+    | readonly {
+        readonly description: string;
+        readonly severity: 'MINOR' | 'SEVERE';
+        readonly photoIds?: readonly string[] | undefined;
+      }[]
+    | undefined;
+  /** Minor units. */
+  readonly cost?:
+    | { readonly amountMinor: number; readonly currency: string; readonly chargeOwner: boolean }
+    | undefined;
+};
+export type PhotoType = 'image/jpeg' | 'image/png' | 'image/webp';
+export interface TaskPhotoTable {
+  task_id: string;
+  id: string;
+  content_type: PhotoType;
+  bytes: Buffer;
+  sha256: Buffer;
+  uploaded_by: string;
+  created_at: Generated<Date>;
+}
+export interface TaskActionTable {
+  task_id: string;
+  action: string;
+  subject_id: string;
   created_at: Generated<Date>;
 }

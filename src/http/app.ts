@@ -21,6 +21,7 @@ import { registerRecords } from './routes/records.ts';
 import { registerReservations } from './routes/reservations.ts';
 import { registerSagas } from './routes/sagas.ts';
 import { registerStaff } from './routes/staff.ts';
+import { registerTaskWork } from './routes/task-work.ts';
 import { registerTasks } from './routes/tasks.ts';
 import { registerVisits } from './routes/visits.ts';
 import { registerWebhooks } from './routes/webhooks.ts';
@@ -51,6 +52,8 @@ export function createApp(deps: AppDeps): App {
   registerPayments(register, services);
   registerCancellations(register, services);
   registerSagas(register, services);
+  // Before `/tasks/:id`, which would take its address for an id.
+  registerTaskWork(register, services);
   registerTasks(register, services);
   registerFinancial(register, services);
   registerIncomeDistribution(register, services);

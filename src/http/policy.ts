@@ -64,7 +64,12 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
 
   [`GET ${API}/tasks`]: open('tasks:read', 'ADMIN', 'AGENT'),
   [`POST ${API}/tasks`]: open('tasks:write', 'ADMIN', 'AGENT'),
-  [`GET ${API}/tasks/:id`]: open('tasks:read', 'ADMIN', 'AGENT'),
+  [`GET ${API}/tasks/statistics`]: open('tasks:read', 'ADMIN', 'AGENT', 'OPS'),
+  [`GET ${API}/tasks/:id`]: open('tasks:read', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
+  [`POST ${API}/tasks/:id/start`]: people('tasks:work', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
+  [`POST ${API}/tasks/:id/complete`]: people('tasks:work', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
+  [`PUT ${API}/tasks/:id/photos/:photoId`]: people('tasks:work', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
+  [`GET ${API}/tasks/:id/photos/:photoId`]: people('tasks:work', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
   [`PATCH ${API}/tasks/:id`]: open('tasks:write', 'ADMIN', 'AGENT'),
 
   [`GET ${API}/financial/summary`]: open('finance:read', 'ADMIN', 'AGENT', 'FINANCE', 'OWNER'),

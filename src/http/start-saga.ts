@@ -1,9 +1,8 @@
-import { RoomyError } from '../kernel/errors.ts';
-import { canonicalJson, sha256 } from '../kernel/json.ts';
 import { acceptedAnswer } from '../sagas/orchestrator/accept.ts';
-import type { AcceptedSaga, IdempotencyClaim, SagaAnswer, StartableSaga } from '../sagas/orchestrator/types.ts';
+import type { AcceptedSaga, SagaAnswer, StartableSaga } from '../sagas/orchestrator/types.ts';
 import { type AnyContext, type AppDeps, callerOf } from './context.ts';
 import { executionPath } from './errors.ts';
+import { idempotencyClaimOf } from './idempotent.ts';
 
 export interface SagaStart<Input> {
   readonly subjectId: string;
@@ -32,7 +31,7 @@ export async function startSaga<Input>(
     requester: { sub: callerOf(c).principal, requestId: c.get('requestId') },
     onBehalfOf: start.onBehalfOf ?? null,
     notes: start.notes ?? null,
-    idempotency: claimOf(c, start.body),
+    idempotency: idempotencyClaimOf(c, start.body),
   });
   return answerWithin(c, deps, saga, wanted);
 }
@@ -74,13 +73,6 @@ function retryAfterSeconds({ status, body }: SagaAnswer, now: Date): number | nu
 function stored(answer: SagaAnswer, headers: Headers): Response {
   headers.set('Content-Type', 'application/json; charset=utf-8');
   return new Response(new Uint8Array(answer.body), { status: answer.status, headers });
-}
-
-function claimOf(c: AnyContext, body: unknown): IdempotencyClaim | null {
-  const key = c.req.header('idempotency-key');
-  if (key === undefined) return null;
-  if (!/^[\x21-\x7e]{1,255}$/.test(key)) throw new RoomyError('INVALID_IDEMPOTENCY_KEY');
-  return { key, requestHash: sha256(c.req.method, c.req.path, canonicalJson(body)) };
 }
 
 interface Preference {

@@ -461,7 +461,11 @@ describe('a task', () => {
 
   it('that is over stays as it was', async () => {
     const id = await make();
-    await http.db.updateTable('task').set({ status: 'COMPLETED' }).where('id', '=', id).execute();
+    await http.db
+      .updateTable('task')
+      .set({ status: 'COMPLETED', completed_at: new Date() })
+      .where('id', '=', id)
+      .execute();
     const answer = await http.call('PATCH', `${API}/tasks/${id}`, { body: { title: 'x' } });
     expect([answer.status, answer.body.code]).toEqual([409, 'INVALID_STATE_TRANSITION']);
   });

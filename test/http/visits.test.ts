@@ -222,7 +222,7 @@ describe('the life of a stay', () => {
   it('has its report as a page to print, without a script', async () => {
     const id = await inHouse();
     await act(id, 'check-out');
-    const { app, headers } = await system.asBrowser({ accept: 'text/html,application/xhtml+xml' });
+    const { app, headers } = await system.as({ headers: { accept: 'text/html,application/xhtml+xml' } });
     const page = await app.request(`/api/production/reservations/${id}/check-out-report`, { headers });
     expect(page.headers.get('content-type')).toMatch(/^text\/html/);
     expect(page.headers.get('content-security-policy')).toMatch(/default-src 'none'; style-src 'sha256-/);

@@ -16,9 +16,7 @@ export interface System {
   readonly sandbox: Sandbox;
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
   /** For answers that are not JSON: the app itself, and an administrator's headers. */
-  asBrowser(
-    headers: Readonly<Record<string, string>>,
-  ): Promise<{ readonly app: App; readonly headers: Record<string, string> }>;
+  as(who: CallOptions): Promise<{ readonly app: App; readonly headers: Record<string, string> }>;
   close(): Promise<void>;
 }
 export interface CallOptions {
@@ -73,9 +71,9 @@ export async function startSystem(): Promise<System> {
       const answered = await response.text();
       return { status: response.status, text: answered, headers: response.headers, body: JSON.parse(answered) };
     },
-    asBrowser: async (headers) => ({
+    as: async ({ role = 'ADMIN', sub = 'admin-1', headers = {} }) => ({
       app,
-      headers: { authorization: `Bearer ${await tokenFor({ role: 'ADMIN' }, 'admin-1')}`, ...headers },
+      headers: { authorization: `Bearer ${await tokenFor({ role }, sub)}`, ...headers },
     }),
     async close() {
       await bed.drop();

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
+import type { TaskType } from '../../db/schema.ts';
 import { allocate, formatMajor } from '../../kernel/money.ts';
 import type { VariableName } from './templates.ts';
 
@@ -51,6 +52,8 @@ export function loadFacts(db: Db, notificationIds: readonly string[]) {
         'p.check_in_time as checkInTime',
         'p.check_out_time as checkOutTime',
         't.title as taskTitle',
+        't.id as taskId',
+        't.type as taskType',
         't.status as taskStatus',
         't.assignee_id as taskAssigneeId',
         't.scheduled_at as taskStartAt',
@@ -81,6 +84,8 @@ export function valuesOf(facts: Facts): Readonly<Record<VariableName, string | n
     checkOutTime: wallClock(facts.checkOutTime),
     ownerShare: ownerShare(facts),
     taskTitle: facts.taskTitle,
+    taskWork: facts.taskType === null ? null : WORK[facts.taskType],
+    taskId: facts.taskId,
     taskStart: moment(facts.taskStartAt),
     taskEnd: moment(facts.taskEndAt),
     amount: money(facts.params, 'amountMinor'),
@@ -96,6 +101,17 @@ export function valuesOf(facts: Facts): Readonly<Record<VariableName, string | n
     sagaId: code(facts.params, 'sagaId'),
   };
 }
+
+/** What a task is, without whose stay it is about. */
+const WORK: Readonly<Record<TaskType, string>> = {
+  CLEANING: 'cleaning',
+  CHECK_IN: 'check-in meeting',
+  CHECK_OUT: 'check-out meeting',
+  INSPECTION: 'inspection',
+  MAINTENANCE: 'maintenance',
+  EMERGENCY: 'emergency repair',
+  FINANCE: 'finance',
+};
 
 const code = (params: Facts['params'], name: string): string | null => {
   const value = Object.hasOwn(params, name) ? params[name] : null;

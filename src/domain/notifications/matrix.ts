@@ -143,6 +143,70 @@ export const amenitiesAlertMessage = (alert: SystemAlertParams): Delivery => ({
   params: { ...alert, step: alert.step ?? '' },
 });
 
+const toStaff = (
+  recipients: readonly string[],
+  event: NotificationEvent,
+  templates: { readonly staff: TemplateKey; readonly ops: TemplateKey },
+  taskId: string,
+): readonly Delivery[] => {
+  const message = { event, channel: 'EMAIL', taskId } as const;
+  if (recipients.length === 0) {
+    return [{ ...message, template: templates.ops, recipientType: 'OPS', recipientId: 'ops' }];
+  }
+  return recipients.map((recipientId) => ({
+    ...message,
+    template: templates.staff,
+    recipientType: 'STAFF',
+    recipientId,
+    occasion: recipientId,
+  }));
+};
+
+/** To the agents of the property, who supervise its work; without any, to operations. */
+export const taskCompletedMessages = (supervisors: readonly string[], taskId: string): readonly Delivery[] =>
+  toStaff(supervisors, 'TASK_COMPLETED', { staff: 'task-completed.staff@1', ops: 'task-completed.ops@1' }, taskId);
+
+/** A guest who comes early may be let in. To whoever meets the guest. */
+export const propertyReadyMessages = (assigneeId: string | null, taskId: string): readonly Delivery[] =>
+  toStaff(
+    assigneeId === null ? [] : [assigneeId],
+    'PROPERTY_READY',
+    { staff: 'property-ready.staff@1', ops: 'property-ready.ops@1' },
+    taskId,
+  );
+
+/** A meeting has taken place, and nobody has said so of the stay. */
+export const meetingPromptMessages = (
+  saga: 'checkIn' | 'checkOut',
+  agents: readonly string[],
+  taskId: string,
+): readonly Delivery[] =>
+  saga === 'checkIn'
+    ? toStaff(agents, 'CHECK_IN_PROMPT', { staff: 'check-in-prompt.staff@1', ops: 'check-in-prompt.ops@1' }, taskId)
+    : toStaff(agents, 'CHECK_OUT_PROMPT', { staff: 'check-out-prompt.staff@1', ops: 'check-out-prompt.ops@1' }, taskId);
+
+/** What was found at a property, to whom it belongs. */
+export const maintenanceRequiredMessage = (ownerId: string, taskId: string): Delivery => ({
+  ...toOwner(ownerId, 'MAINTENANCE_REQUIRED', 'maintenance-required.owner@1'),
+  taskId,
+});
+
+export const maintenanceAlertMessages = (taskId: string): readonly Delivery[] => [
+  {
+    event: 'MAINTENANCE_ALERT',
+    template: 'maintenance-alert-findings.ops@1',
+    channel: 'EMAIL',
+    recipientType: 'OPS',
+    recipientId: 'ops',
+    taskId,
+  },
+];
+
+export const maintenanceDoneMessage = (ownerId: string, taskId: string): Delivery => ({
+  ...toOwner(ownerId, 'MAINTENANCE_DONE', 'maintenance-done.owner@1'),
+  taskId,
+});
+
 /** To the one who is at work on it: the task is not taken away under their hands (features CAN-2). */
 export const taskStayCancelledMessage = (assigneeId: string, taskId: string): Delivery => ({
   event: 'TASK_STAY_CANCELLED',

@@ -30,6 +30,10 @@ describe('the catalogue', () => {
       'welcome.guest@1',
       'welcome-without-code.guest@1',
       'thank-you.guest@1',
+      'check-in-prompt.staff@1',
+      'check-in-prompt.ops@1',
+      'check-out-prompt.staff@1',
+      'check-out-prompt.ops@1',
     ]);
   });
 

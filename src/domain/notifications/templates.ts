@@ -18,6 +18,8 @@ export type VariableName =
   | 'checkOutTime'
   | 'ownerShare'
   | 'taskTitle'
+  | 'taskWork'
+  | 'taskId'
   | 'taskStart'
   | 'taskEnd'
   | 'amount'
@@ -51,7 +53,13 @@ export type NotificationEvent =
   | 'TASK_CHANGED'
   | 'WELCOME'
   | 'THANK_YOU'
-  | 'MAINTENANCE_ALERT';
+  | 'MAINTENANCE_ALERT'
+  | 'TASK_COMPLETED'
+  | 'PROPERTY_READY'
+  | 'CHECK_IN_PROMPT'
+  | 'CHECK_OUT_PROMPT'
+  | 'MAINTENANCE_REQUIRED'
+  | 'MAINTENANCE_DONE';
 
 export interface Template {
   readonly event: NotificationEvent;
@@ -87,7 +95,14 @@ export const VARIABLES = {
   TASK_CHANGED: ['recipientName', 'propertyName', 'taskTitle', 'taskStart', 'taskEnd', 'previousStart'],
   WELCOME: ['guestName', 'accessCode', ...STAY],
   THANK_YOU: ['guestName', ...STAY],
-  MAINTENANCE_ALERT: ['propertyName', 'reservationId', 'code', 'sagaId'],
+  MAINTENANCE_ALERT: ['propertyName', 'reservationId', 'code', 'sagaId', 'taskTitle', 'taskId'],
+  // Of a meeting the title has the guest's name, which is for those who meet.
+  TASK_COMPLETED: ['recipientName', 'propertyName', 'taskWork', 'taskId'],
+  PROPERTY_READY: ['recipientName', 'propertyName', 'taskStart'],
+  CHECK_IN_PROMPT: ['recipientName', 'propertyName', 'reservationId'],
+  CHECK_OUT_PROMPT: ['recipientName', 'propertyName', 'reservationId'],
+  MAINTENANCE_REQUIRED: ['recipientName', 'propertyName'],
+  MAINTENANCE_DONE: ['recipientName', 'propertyName'],
 } as const satisfies Record<NotificationEvent, readonly VariableName[]>;
 
 const HELD: readonly ReservationStatus[] = ['CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT'];
@@ -296,6 +311,67 @@ Reason: {code}
 Saga: {sagaId}
 
 See to the devices, then press Retry on the saga's job, or resolve it.`,
+  }),
+  'task-completed.staff@1': define('TASK_COMPLETED', 'STAFF', null, {
+    subject: 'Done: {taskWork} - {propertyName}',
+    message: `Dear {recipientName},
+
+A task at {propertyName} is done: {taskWork}.
+
+Task {taskId}`,
+  }),
+  'task-completed.ops@1': define('TASK_COMPLETED', 'OPS', null, {
+    subject: 'Done: {taskWork} - {propertyName}',
+    message: 'A task at {propertyName} is done: {taskWork}. No agent looks after the property. Task {taskId}',
+  }),
+  'property-ready.staff@1': define('PROPERTY_READY', 'STAFF', null, {
+    subject: 'Ready for the guest: {propertyName}',
+    message: `Dear {recipientName},
+
+{propertyName} is ready: a guest who comes early can be let in.
+
+Your meeting: {taskStart}`,
+  }),
+  'property-ready.ops@1': define('PROPERTY_READY', 'OPS', null, {
+    subject: 'Ready for the guest: {propertyName}',
+    message: '{propertyName} is ready. Nobody has been found yet who meets the guest at {taskStart}.',
+  }),
+  'check-in-prompt.staff@1': define('CHECK_IN_PROMPT', 'STAFF', ['CONFIRMED'], {
+    subject: 'Please check in: {reservationId} - {propertyName}',
+    message: `Dear {recipientName},
+
+The guest of {propertyName} has been met, but is not checked in yet. Please check the reservation in: {reservationId}.`,
+  }),
+  'check-in-prompt.ops@1': define('CHECK_IN_PROMPT', 'OPS', ['CONFIRMED'], {
+    subject: 'Please check in: {reservationId} - {propertyName}',
+    message: 'The guest of {propertyName} has been met, but is not checked in yet: {reservationId}.',
+  }),
+  'check-out-prompt.staff@1': define('CHECK_OUT_PROMPT', 'STAFF', ['CHECKED_IN'], {
+    subject: 'Please check out: {reservationId} - {propertyName}',
+    message: `Dear {recipientName},
+
+The guest of {propertyName} has left, but is not checked out yet. Please check the reservation out: {reservationId}.`,
+  }),
+  'check-out-prompt.ops@1': define('CHECK_OUT_PROMPT', 'OPS', ['CHECKED_IN'], {
+    subject: 'Please check out: {reservationId} - {propertyName}',
+    message: 'The guest of {propertyName} has left, but is not checked out yet: {reservationId}.',
+  }),
+  'maintenance-required.owner@1': define('MAINTENANCE_REQUIRED', 'OWNER', null, {
+    subject: 'Something must be repaired - {propertyName}',
+    message: `Dear {recipientName},
+
+Our staff found something at {propertyName} that must be repaired. We are seeing to it, and will tell you when it is done.`,
+  }),
+  'maintenance-done.owner@1': define('MAINTENANCE_DONE', 'OWNER', null, {
+    subject: 'Repaired - {propertyName}',
+    message: `Dear {recipientName},
+
+A repair at {propertyName} is done.`,
+  }),
+  'maintenance-alert-findings.ops@1': define('MAINTENANCE_ALERT', 'OPS', null, {
+    subject: 'Something must be repaired: {propertyName}',
+    message:
+      'Something was found at {propertyName} that must be repaired; tasks have been made of it. Found in task {taskId}.',
   }),
 } as const satisfies Record<string, Template>;
 

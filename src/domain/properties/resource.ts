@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import type { GeoPoint, PropertyTable } from '../../db/schema.ts';
+import type { Checklists, GeoPoint, PropertyTable, Readiness, StayCheck } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
@@ -20,6 +20,12 @@ export interface PropertyFields {
   /** The agents whose portfolio it is in. */
   readonly agentIds?: string[] | undefined;
   readonly amenityDevice?: string | null | undefined;
+  readonly readiness?: Readiness | undefined;
+  readonly inspectionRequired?: boolean | undefined;
+  readonly strictChecks?: StayCheck[] | undefined;
+  readonly autoCheckIn?: boolean | undefined;
+  readonly autoCheckOut?: boolean | undefined;
+  readonly checklists?: Checklists | undefined;
 }
 export type NewProperty = PropertyFields & { readonly id?: string | undefined };
 export type PropertyChange = { readonly [K in keyof PropertyFields]?: PropertyFields[K] | undefined };
@@ -42,6 +48,13 @@ export const propertyView = (row: Selectable<PropertyTable>) => ({
   cleaningMinutes: row.cleaning_minutes,
   agentIds: row.agent_ids,
   amenityDevice: row.amenity_device,
+  amenityStatus: row.amenity_status,
+  readiness: row.readiness,
+  inspectionRequired: row.inspection_required,
+  strictChecks: row.strict_checks,
+  autoCheckIn: row.auto_check_in,
+  autoCheckOut: row.auto_check_out,
+  checklists: row.checklists,
   version: row.version,
   createdAt: row.created_at.toISOString(),
 });
@@ -125,4 +138,10 @@ const columnsOf = (fields: PropertyChange) => ({
   cleaning_minutes: fields.cleaningMinutes,
   agent_ids: fields.agentIds,
   amenity_device: fields.amenityDevice,
+  readiness: fields.readiness,
+  inspection_required: fields.inspectionRequired,
+  strict_checks: fields.strictChecks,
+  auto_check_in: fields.autoCheckIn,
+  auto_check_out: fields.autoCheckOut,
+  checklists: fields.checklists && JSON.stringify(fields.checklists),
 });

@@ -1,4 +1,5 @@
 import { type QueryCreator, sql } from 'kysely';
+import type { Tx } from '../../db/client.ts';
 import type { FusedDatabase, ValueRefs } from '../../db/fused.ts';
 
 /** The only statements that write a reservation's status, each from one state to one other. */
@@ -130,3 +131,15 @@ export const undoCheckOut = (db: QueryCreator<FusedDatabase>, value: ValueRefs<U
       departure_date: sql<null>`NULL::date`,
     }))
     .returning(['reservation.id as subject_id', 'reservation.version']);
+
+/** A repair is done: its days are free with this commit. False when they were already. */
+export async function releaseBlock(tx: Tx, reservationId: string): Promise<boolean> {
+  const { numUpdatedRows } = await tx
+    .updateTable('reservation')
+    .set((eb) => ({ status: 'CANCELLED', version: eb('version', '+', 1), cancelled_at: sql<Date>`now()` }))
+    .where('id', '=', reservationId)
+    .where('kind', '=', 'MAINTENANCE_BLOCK')
+    .where('status', '=', 'CONFIRMED')
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
+}

@@ -36,7 +36,12 @@ export async function openFinanceTask(db: Db, task: FinanceTask): Promise<void> 
     .onConflict((conflict) =>
       conflict
         .column('effect_key')
-        .doUpdateSet((eb) => ({ status: 'UNASSIGNED', assignee_id: null, version: eb('task.version', '+', 1) }))
+        .doUpdateSet((eb) => ({
+          status: 'UNASSIGNED',
+          assignee_id: null,
+          completed_at: null,
+          version: eb('task.version', '+', 1),
+        }))
         .where('task.status', 'in', ['COMPLETED', 'CANCELLED']),
     )
     .execute();
@@ -46,7 +51,7 @@ export async function openFinanceTask(db: Db, task: FinanceTask): Promise<void> 
 export const closeFinanceTask = (db: Db, occasion: string) =>
   db
     .updateTable('task')
-    .set((eb) => ({ status: 'COMPLETED', version: eb('version', '+', 1) }))
+    .set((eb) => ({ status: 'COMPLETED', completed_at: sql<Date>`now()`, version: eb('version', '+', 1) }))
     .where('effect_key', '=', keyOf(occasion))
     .where('status', 'in', ['UNASSIGNED', 'ASSIGNED', 'IN_PROGRESS'])
     .execute();

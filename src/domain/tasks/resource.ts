@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import type { TaskPriority, TaskStatus, TaskType } from '../../db/schema.ts';
+import type { ChecklistItem, TaskPriority, TaskStatus, TaskType } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
@@ -23,6 +23,7 @@ export interface NewTask {
   readonly durationMinutes?: number | undefined;
   readonly priority?: TaskPriority | undefined;
   readonly description?: string | null | undefined;
+  readonly checklist?: readonly ChecklistItem[] | undefined;
 }
 export interface TaskChange {
   readonly title?: string | undefined;
@@ -57,6 +58,7 @@ export async function createTask(tx: Tx, task: NewTask, author: Author): Promise
       description: task.description,
       property_id: task.propertyId,
       priority: task.priority,
+      checklist: task.checklist && JSON.stringify(task.checklist),
       status: 'UNASSIGNED',
       scheduled_at: task.scheduledDate,
       ends_at: endOf(task.scheduledDate, minutes),
@@ -93,9 +95,16 @@ export async function listTasks(db: Db, filter: TaskFilter, page: PageRequest): 
 }
 
 export async function getTask(db: Db, id: string): Promise<TaskView> {
-  const row = await db.selectFrom('task').selectAll().where('id', '=', id).executeTakeFirst();
+  const row = await db
+    .selectFrom('task')
+    .innerJoin('property', 'property.id', 'task.property_id')
+    .selectAll('task')
+    .select('property.checklists')
+    .where('task.id', '=', id)
+    .executeTakeFirst();
   if (!row) throw new RoomyError('TASK_NOT_FOUND');
-  return taskView(row);
+  const { checklists, ...task } = row;
+  return { ...taskView(task), checklist: task.checklist ?? checklists[task.type] ?? null };
 }
 
 /** Tasks of one stay that an answer carries, at the most. */

@@ -24,4 +24,10 @@ export const taskView = (row: Selectable<TaskTable>) => ({
   deletedAt: row.deleted_at?.toISOString() ?? null,
   version: row.version,
   createdAt: row.created_at.toISOString(),
+  blockId: row.block_id,
+  checklist: row.checklist,
+  startedAt: row.started_at?.toISOString() ?? null,
+  completedAt: row.completed_at?.toISOString() ?? null,
+  completedBy: row.completed_by,
+  completion: row.completion,
 });

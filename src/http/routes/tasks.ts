@@ -1,7 +1,9 @@
 import { createRoute } from '@hono/zod-openapi';
 import { changeTask, createTask, getTask, listTasks } from '../../domain/tasks/resource.ts';
+import { assertOwnTask } from '../../domain/tasks/work.ts';
 import { created, expectedVersions, foundVersion, page } from '../answers.ts';
 import { authorOf, inTransaction, type Services } from '../context.ts';
+import { workScopeOf } from '../own-task.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { answer, bodyRefusals, ChangeHeaders, jsonOf, many, one, refusals } from '../schemas/envelope.ts';
@@ -67,7 +69,12 @@ export function registerTasks(register: Register, services: Services): void {
     const made = await inTransaction(services, (tx) => createTask(tx, wanted, authorOf(c)));
     return created(c, made, 'Task created');
   });
-  register(read, async (c) => foundVersion(c, await getTask(services.db, c.req.valid('param').id)));
+  register(read, async (c) => {
+    const { id } = c.req.valid('param');
+    const scope = workScopeOf(c);
+    if (scope.kind === 'OWN') await assertOwnTask(services.db, id, scope);
+    return foundVersion(c, await getTask(services.db, id));
+  });
   register(change, async (c) => {
     const { id } = c.req.valid('param');
     const changes = c.req.valid('json');

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { CHANGE_NOTHING, GeoPoint, Id, isChange, LocalTime, line, pageQuery, TimeZone } from './common.ts';
+import { Checklist, TaskType } from './tasks.ts';
 
 const fields = {
   name: line(200),
@@ -9,6 +10,16 @@ const fields = {
   checkOutTime: LocalTime,
   cleaningMinutes: z.int().min(1).max(1440),
   agentIds: z.array(Id).max(100),
+};
+const Readiness = z.enum(['DIRTY', 'CLEANING', 'CLEAN', 'INSPECTED', 'OUT_OF_ORDER']);
+const StayChecks = z.array(z.enum(['CHECK_IN_TOO_EARLY', 'BALANCE_DUE', 'PROPERTY_NOT_READY'])).max(3);
+const work = {
+  readiness: Readiness.optional(),
+  inspectionRequired: z.boolean().optional().openapi({ description: 'Clean is ready only once it was inspected' }),
+  strictChecks: StayChecks.optional().openapi({ description: 'These refuse a check-in or check-out; others warn' }),
+  autoCheckIn: z.boolean().optional().openapi({ description: 'A completed meeting checks in by itself' }),
+  autoCheckOut: z.boolean().optional(),
+  checklists: z.partialRecord(TaskType, Checklist).optional().openapi({ description: 'By type of task' }),
 };
 const options = { region: line(100), location: GeoPoint, amenityDevice: line(100) };
 
@@ -25,6 +36,7 @@ export const NewProperty = z
     cleaningMinutes: fields.cleaningMinutes.default(120),
     agentIds: fields.agentIds.optional().openapi({ description: 'The agents whose portfolio it is in' }),
     amenityDevice: options.amenityDevice.optional(),
+    ...work,
   })
   .openapi('NewProperty');
 export const PropertyChange = z
@@ -39,6 +51,7 @@ export const PropertyChange = z
     cleaningMinutes: fields.cleaningMinutes.optional(),
     agentIds: fields.agentIds.optional(),
     amenityDevice: options.amenityDevice.nullish(),
+    ...work,
   })
   .refine(isChange, CHANGE_NOTHING)
   .openapi('PropertyChange');
@@ -55,6 +68,13 @@ export const Property = z
     cleaningMinutes: z.int(),
     agentIds: z.array(z.string()),
     amenityDevice: z.string().nullable(),
+    amenityStatus: z.enum(['INACTIVE', 'ACTIVE']),
+    readiness: Readiness,
+    inspectionRequired: z.boolean(),
+    strictChecks: StayChecks,
+    autoCheckIn: z.boolean(),
+    autoCheckOut: z.boolean(),
+    checklists: z.partialRecord(TaskType, Checklist),
     version: z.int(),
     createdAt: z.iso.datetime(),
   })

@@ -1,0 +1,150 @@
+import { sql } from 'kysely';
+import type { Tx } from '../../db/client.ts';
+import type { Completion, TaskType } from '../../db/schema.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { type Author, recordAudit } from '../audit/record.ts';
+import { setReadiness } from '../properties/readiness.ts';
+import { assertChecked, checklistOf } from './checklist.ts';
+import { followUp, type NextAction, type StartVisit } from './next-actions.ts';
+import { assertPhotos } from './photos.ts';
+import { type TaskView, taskView } from './view.ts';
+import { lockWork, type WorkItem, type WorkScope } from './work.ts';
+
+export interface CompleteTask {
+  readonly taskId: string;
+  readonly scope: WorkScope;
+  readonly completion: Completion;
+  /** ISO instant; null: now. A phone that was offline tells when it really was. */
+  readonly completedAt: string | null;
+  readonly onBehalfOf: string | null;
+  readonly startVisit: StartVisit;
+}
+export type CompletedTask = TaskView & { readonly nextActions: readonly NextAction[] };
+
+/** Phones have clocks of their own. */
+const CLOCK_SKEW_MS = 5 * 60_000;
+
+/**
+ * Records that a task was done, and does what follows from it, in one commit. Throws `TASK_NOT_FOUND`,
+ * `TASK_ALREADY_COMPLETED`, `TASK_NOT_COMPLETABLE`, `CHECKLIST_INCOMPLETE`, `VALIDATION_FAILED`, `REFERENCE_NOT_FOUND`.
+ */
+export async function completeTask(tx: Tx, order: CompleteTask, author: Author): Promise<CompletedTask> {
+  const { completion } = order;
+  const work = await lockWork(tx, order.taskId, order.scope);
+  const { task, property } = work;
+  assertCompletable(work);
+  assertOutcome(task.type, completion);
+  assertChecked(checklistOf(task.checklist, property.checklists, task.type), completion.checklist ?? []);
+  await assertPhotos(tx, task.id, photosOf(completion));
+  const completedAt = await timeOf(tx, order.completedAt, task.created_at);
+  const assignee = task.assignee_id ?? (await staffIdOf(tx, author.actor));
+  const minutes = completion.minutes ?? minutesBetween(task.started_at, completedAt);
+  const row = await tx
+    .updateTable('task')
+    .set({
+      status: 'COMPLETED',
+      assignee_id: assignee,
+      completed_at: completedAt,
+      completed_by: author.actor,
+      completion: JSON.stringify({ ...completion, ...(minutes === null ? {} : { minutes }) }),
+      next_assign_at: null,
+      version: task.version + 1,
+    })
+    .where('id', '=', task.id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  const nextActions = await followUp(tx, { ...work, task: row, completion, completedAt, startVisit: order.startVisit });
+  await recordAudit(tx, {
+    streamId: `task:${task.id}`,
+    event: 'TASK_COMPLETED',
+    actor: author.actor,
+    requestId: author.requestId,
+    reservationId: task.reservation_id,
+    body: {
+      outcome: 'success',
+      reservationId: task.reservation_id,
+      onBehalfOf: order.onBehalfOf,
+      details: {
+        id: task.id,
+        type: task.type,
+        outcome: completion.outcome ?? null,
+        findings: completion.findings?.length ?? 0,
+        actions: nextActions.map(({ action }) => action),
+        version: row.version,
+      },
+    },
+  });
+  return { ...taskView(row), nextActions };
+}
+
+/** ASSIGNED to IN_PROGRESS. Throws `TASK_NOT_FOUND` and `INVALID_STATE_TRANSITION`; started twice is started once. */
+export async function startTask(tx: Tx, taskId: string, scope: WorkScope, author: Author): Promise<TaskView> {
+  const { task, property } = await lockWork(tx, taskId, scope);
+  if (task.status === 'IN_PROGRESS') return taskView(task);
+  if (task.status !== 'ASSIGNED') {
+    throw new RoomyError('INVALID_STATE_TRANSITION', { details: { currentStatus: task.status, action: 'start' } });
+  }
+  const row = await tx
+    .updateTable('task')
+    .set({ status: 'IN_PROGRESS', started_at: sql<Date>`now()`, version: task.version + 1 })
+    .where('id', '=', task.id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  if (task.type === 'CLEANING') await setReadiness(tx, property.id, 'CLEANING');
+  await recordAudit(tx, {
+    streamId: `task:${task.id}`,
+    event: 'TASK_STARTED',
+    actor: author.actor,
+    requestId: author.requestId,
+    reservationId: task.reservation_id,
+    body: { outcome: 'success', reservationId: task.reservation_id, details: { id: task.id, version: row.version } },
+  });
+  return taskView(row);
+}
+
+function assertCompletable({ task }: WorkItem): void {
+  if (task.status === 'COMPLETED') {
+    throw new RoomyError('TASK_ALREADY_COMPLETED', {
+      details: { completedAt: task.completed_at?.toISOString() ?? null, completedBy: task.completed_by },
+    });
+  }
+  // Money that a person must see to is settled where the money is.
+  if (task.status === 'CANCELLED' || task.status === 'MERGED' || task.type === 'FINANCE') {
+    throw new RoomyError('TASK_NOT_COMPLETABLE', {
+      details: { currentStatus: task.status, mergedIntoTaskId: task.merged_into_task_id },
+    });
+  }
+}
+
+/** An inspection ends in a yes or a no; nothing else does. */
+function assertOutcome(type: TaskType, { outcome }: Completion): void {
+  if ((type === 'INSPECTION') === (outcome !== undefined)) return;
+  const message = type === 'INSPECTION' ? 'is required for an inspection' : 'belongs to inspections only';
+  throw new RoomyError('VALIDATION_FAILED', { details: { issues: [{ path: 'outcome', message }] } });
+}
+
+const photosOf = ({ photos = [], checklist = [], findings = [] }: Completion): readonly string[] => [
+  ...photos,
+  ...checklist.flatMap((item) => item.photoIds ?? []),
+  ...findings.flatMap((finding) => finding.photoIds ?? []),
+];
+
+async function timeOf(tx: Tx, given: string | null, createdAt: Date): Promise<Date> {
+  const { rows } = await sql<{ now: Date }>`SELECT clock_timestamp() AS now`.execute(tx);
+  const now = rows[0]?.now ?? new Date();
+  if (given === null) return now;
+  const at = new Date(given);
+  const message = at.getTime() > now.getTime() + CLOCK_SKEW_MS ? 'must not be in the future' : null;
+  const tooEarly = at < createdAt ? 'must not be before the task was made' : null;
+  const problem = message ?? tooEarly;
+  if (problem === null) return at;
+  throw new RoomyError('VALIDATION_FAILED', { details: { issues: [{ path: 'completedAt', message: problem }] } });
+}
+
+async function staffIdOf(tx: Tx, actor: string): Promise<string | null> {
+  const row = await tx.selectFrom('staff').select('id').where('id', '=', actor).executeTakeFirst();
+  return row?.id ?? null;
+}
+
+const minutesBetween = (start: Date | null, end: Date): number | null =>
+  start === null ? null : Math.max(0, Math.round((end.getTime() - start.getTime()) / 60_000));

@@ -1,0 +1,238 @@
+import { sql } from 'kysely';
+import type { Tx } from '../../db/client.ts';
+import type { Completion } from '../../db/schema.ts';
+import { enqueueInTransaction } from '../notifications/enqueue.ts';
+import {
+  maintenanceAlertMessages,
+  maintenanceDoneMessage,
+  maintenanceRequiredMessage,
+  meetingPromptMessages,
+  propertyReadyMessages,
+  taskCompletedMessages,
+} from '../notifications/matrix.ts';
+import { setReadiness } from '../properties/readiness.ts';
+import { releaseBlock } from '../reservations/transition.ts';
+import { ensureFollowUp, ensureInspection } from './follow-ups.ts';
+import type { WorkItem } from './work.ts';
+
+/** What follows from a completed task (domain.md 14): each once, in the commit of the completion. */
+export type ActionName =
+  | 'PROPERTY_CLEAN'
+  | 'PROPERTY_INSPECTED'
+  | 'PROPERTY_OUT_OF_ORDER'
+  | 'PROPERTY_BACK_IN_ORDER'
+  | 'INSPECTION_CREATED'
+  | 'STAFF_TOLD_PROPERTY_READY'
+  | 'CHECK_IN_STARTED'
+  | 'CHECK_IN_PROMPTED'
+  | 'CHECK_OUT_STARTED'
+  | 'CHECK_OUT_PROMPTED'
+  | 'CLEANING_UNLOCKED'
+  | 'MERGED_CLEANING_SATISFIED'
+  | 'MAINTENANCE_CREATED'
+  | 'OWNER_TOLD'
+  | 'STAFF_ALERTED'
+  | 'DEPOSIT_HOLD_KEPT'
+  | 'CALENDAR_UNBLOCKED'
+  | 'OWNER_COST_RECORDED'
+  | 'SUPERVISOR_TOLD';
+export interface NextAction {
+  readonly action: ActionName;
+  /** Of the task, property, saga or person that it was done to. */
+  readonly subjectId: string;
+}
+
+/** Starts a saga in the same transaction; null when another one is at work on the stay. */
+export type StartVisit = (
+  tx: Tx,
+  saga: 'checkIn' | 'checkOut',
+  visit: { readonly reservationId: string; readonly actualTime: string; readonly key: string },
+) => Promise<string | null>;
+
+export interface Completed extends WorkItem {
+  readonly completion: Completion;
+  readonly completedAt: Date;
+  readonly startVisit: StartVisit;
+}
+
+export async function followUp(tx: Tx, done: Completed): Promise<readonly NextAction[]> {
+  const actions = [...(await ownActions(tx, done)), ...(await tellSupervisor(tx, done))];
+  if (actions.length > 0) {
+    await tx
+      .insertInto('task_action')
+      .values(actions.map(({ action, subjectId }) => ({ task_id: done.task.id, action, subject_id: subjectId })))
+      .execute();
+  }
+  return actions;
+}
+
+async function ownActions(tx: Tx, done: Completed): Promise<readonly NextAction[]> {
+  const { type, occurrence } = done.task;
+  switch (type) {
+    case 'CLEANING':
+      return [
+        ...(await propertyCleaned(tx, done)),
+        ...(occurrence === 'POST_DEPARTURE' ? await mergedSatisfied(tx, done) : []),
+        ...(await findingsReported(tx, done)),
+      ];
+    case 'CHECK_IN':
+      return [...(await visit(tx, done, 'checkIn')), ...(await findingsReported(tx, done))];
+    case 'CHECK_OUT':
+      return [
+        ...(await visit(tx, done, 'checkOut')),
+        ...(await unlockCleaning(tx, done)),
+        ...(await findingsReported(tx, done)),
+      ];
+    case 'INSPECTION':
+      return [...(await findingsReported(tx, done)), ...(await inspected(tx, done))];
+    case 'MAINTENANCE':
+    case 'EMERGENCY':
+      return [...(await findingsReported(tx, done)), ...(await repaired(tx, done))];
+    case 'FINANCE':
+      return [];
+  }
+}
+
+const keyOf = ({ task }: WorkItem, what: string): string => `${task.id}-${what}`;
+const about = ({ task }: WorkItem) => ({ sagaId: null, reservationId: task.reservation_id });
+/** Whom a message about a property goes to: the agents of its portfolio, else operations. */
+const agentsOf = ({ property }: WorkItem): readonly string[] => property.agent_ids;
+
+async function propertyCleaned(tx: Tx, done: Completed): Promise<readonly NextAction[]> {
+  const { property, task } = done;
+  const actions: NextAction[] = [];
+  if (await setReadiness(tx, property.id, 'CLEAN')) actions.push({ action: 'PROPERTY_CLEAN', subjectId: property.id });
+  if (property.inspection_required) {
+    const inspectionId = await ensureInspection(tx, done);
+    return inspectionId === null ? actions : [...actions, { action: 'INSPECTION_CREATED', subjectId: inspectionId }];
+  }
+  if (task.occurrence !== 'PRE_ARRIVAL' || property.readiness === 'OUT_OF_ORDER') return actions;
+  const told = await tx
+    .selectFrom('task')
+    .select(['id', 'assignee_id'])
+    .where('reservation_id', '=', task.reservation_id)
+    .where('occurrence', '=', 'ARRIVAL')
+    .where('status', 'in', ['UNASSIGNED', 'ASSIGNED'])
+    .executeTakeFirst();
+  if (!told) return actions;
+  const messages = propertyReadyMessages(told.assignee_id, told.id);
+  await enqueueInTransaction(tx, keyOf(done, 'ready'), messages, about(done));
+  return [...actions, { action: 'STAFF_TOLD_PROPERTY_READY', subjectId: told.assignee_id ?? 'ops' }];
+}
+
+async function mergedSatisfied(tx: Tx, { task }: Completed): Promise<readonly NextAction[]> {
+  const rows = await tx
+    .selectFrom('task')
+    .select('id')
+    .where('merged_into_task_id', '=', task.id)
+    .orderBy('id')
+    .execute();
+  return rows.map(({ id }) => ({ action: 'MERGED_CLEANING_SATISFIED', subjectId: id }));
+}
+
+async function visit(tx: Tx, done: Completed, saga: 'checkIn' | 'checkOut'): Promise<readonly NextAction[]> {
+  const { task, property, reservationStatus, completedAt } = done;
+  const due = saga === 'checkIn' ? 'CONFIRMED' : 'CHECKED_IN';
+  if (task.reservation_id === null || reservationStatus !== due) return [];
+  const isAutomatic = saga === 'checkIn' ? property.auto_check_in : property.auto_check_out;
+  const started = isAutomatic
+    ? await done.startVisit(tx, saga, {
+        reservationId: task.reservation_id,
+        actualTime: completedAt.toISOString(),
+        key: keyOf(done, saga),
+      })
+    : null;
+  if (started !== null) {
+    return [{ action: saga === 'checkIn' ? 'CHECK_IN_STARTED' : 'CHECK_OUT_STARTED', subjectId: started }];
+  }
+  const messages = meetingPromptMessages(saga, agentsOf(done), task.id);
+  await enqueueInTransaction(tx, keyOf(done, 'prompt'), messages, about(done));
+  return [{ action: saga === 'checkIn' ? 'CHECK_IN_PROMPTED' : 'CHECK_OUT_PROMPTED', subjectId: task.reservation_id }];
+}
+
+/** Whoever is to clean may be looked for now. */
+async function unlockCleaning(tx: Tx, { task }: Completed): Promise<readonly NextAction[]> {
+  if (task.reservation_id === null) return [];
+  const rows = await tx
+    .updateTable('task')
+    .set((eb) => ({ next_assign_at: sql<Date>`now()`, version: eb('version', '+', 1) }))
+    .where('reservation_id', '=', task.reservation_id)
+    .where('occurrence', '=', 'POST_DEPARTURE')
+    .where('status', '=', 'UNASSIGNED')
+    .returning('id')
+    .execute();
+  return rows.map(({ id }) => ({ action: 'CLEANING_UNLOCKED', subjectId: id }));
+}
+
+/** Damage and what else must be seen to: a task each, the owner and the staff are told, a deposit is kept. */
+async function findingsReported(tx: Tx, done: Completed): Promise<readonly NextAction[]> {
+  const findings = done.completion.findings ?? [];
+  if (findings.length === 0) return [];
+  const { property, task } = done;
+  const actions: NextAction[] = [];
+  for (const [n, finding] of findings.entries()) {
+    actions.push({ action: 'MAINTENANCE_CREATED', subjectId: await ensureFollowUp(tx, done, n, finding) });
+  }
+  if (findings.some(({ severity }) => severity === 'SEVERE') && (await setReadiness(tx, property.id, 'OUT_OF_ORDER'))) {
+    actions.push({ action: 'PROPERTY_OUT_OF_ORDER', subjectId: property.id });
+  }
+  const messages = [maintenanceRequiredMessage(property.owner_id, task.id), ...maintenanceAlertMessages(task.id)];
+  await enqueueInTransaction(tx, keyOf(done, 'findings'), messages, about(done));
+  actions.push({ action: 'OWNER_TOLD', subjectId: property.owner_id }, { action: 'STAFF_ALERTED', subjectId: 'ops' });
+  if (task.reservation_id !== null && task.occurrence === 'POST_DEPARTURE') {
+    actions.push({ action: 'DEPOSIT_HOLD_KEPT', subjectId: task.reservation_id });
+  }
+  return actions;
+}
+
+async function inspected(tx: Tx, { property, completion }: Completed): Promise<readonly NextAction[]> {
+  if (completion.outcome !== 'PASSED' || property.readiness === 'DIRTY' || property.readiness === 'CLEANING') return [];
+  return (await setReadiness(tx, property.id, 'INSPECTED'))
+    ? [{ action: 'PROPERTY_INSPECTED', subjectId: property.id }]
+    : [];
+}
+
+async function repaired(tx: Tx, done: Completed): Promise<readonly NextAction[]> {
+  const { task, property, completion } = done;
+  const actions: NextAction[] = [];
+  if (task.block_id !== null && (await releaseBlock(tx, task.block_id))) {
+    actions.push({ action: 'CALENDAR_UNBLOCKED', subjectId: task.block_id });
+  }
+  if (property.readiness === 'OUT_OF_ORDER' && !(await hasOtherRepairs(tx, done))) {
+    // What was repaired in is to be cleaned.
+    await setReadiness(tx, property.id, 'DIRTY', { endsOutOfOrder: true });
+    actions.push({ action: 'PROPERTY_BACK_IN_ORDER', subjectId: property.id });
+  }
+  if (completion.cost?.chargeOwner) actions.push({ action: 'OWNER_COST_RECORDED', subjectId: property.owner_id });
+  if ((completion.findings ?? []).length > 0) return actions;
+  await enqueueInTransaction(
+    tx,
+    keyOf(done, 'repaired'),
+    [maintenanceDoneMessage(property.owner_id, task.id)],
+    about(done),
+  );
+  return [...actions, { action: 'OWNER_TOLD', subjectId: property.owner_id }];
+}
+
+/** Severe ones, that keep it out of order. */
+async function hasOtherRepairs(tx: Tx, { task, property }: Completed): Promise<boolean> {
+  const other = await tx
+    .selectFrom('task')
+    .select('id')
+    .where('property_id', '=', property.id)
+    .where('id', '<>', task.id)
+    .where('status', 'in', ['UNASSIGNED', 'ASSIGNED', 'IN_PROGRESS'])
+    .where((eb) =>
+      eb.or([eb('type', '=', 'EMERGENCY'), eb.and([eb('type', '=', 'MAINTENANCE'), eb('priority', '=', 'URGENT')])]),
+    )
+    .limit(1)
+    .executeTakeFirst();
+  return other !== undefined;
+}
+
+async function tellSupervisor(tx: Tx, done: Completed): Promise<readonly NextAction[]> {
+  const supervisors = agentsOf(done);
+  const messages = taskCompletedMessages(supervisors, done.task.id);
+  await enqueueInTransaction(tx, keyOf(done, 'completed'), messages, about(done));
+  return messages.map(({ recipientId }) => ({ action: 'SUPERVISOR_TOLD', subjectId: recipientId }));
+}

@@ -1,0 +1,71 @@
+import { type RawBuilder, type Selectable, type SqlBool, sql } from 'kysely';
+import type { Db, Tx } from '../../db/client.ts';
+import type { PropertyTable, ReservationStatus, TaskTable } from '../../db/schema.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+
+/** Whose tasks somebody may see and do. It goes into the WHERE of every query, never after it (security.md Z1, Z5). */
+export type WorkScope =
+  | { readonly kind: 'ALL' }
+  /** An agent: the properties of its portfolio, and what it is to do itself. */
+  | { readonly kind: 'PORTFOLIO'; readonly agentId: string }
+  /** Who does the work: what is theirs to do. */
+  | { readonly kind: 'OWN'; readonly staffId: string };
+
+/** A task, named `t`, at a property, named `p`, that lies within the scope. */
+export function withinScope(scope: WorkScope): RawBuilder<SqlBool> {
+  switch (scope.kind) {
+    case 'ALL':
+      return sql`true`;
+    case 'PORTFOLIO':
+      return sql`(${scope.agentId}::text = ANY(p.agent_ids) OR t.assignee_id = ${scope.agentId})`;
+    case 'OWN':
+      return sql`t.assignee_id = ${scope.staffId}`;
+  }
+}
+
+export interface WorkItem {
+  readonly task: Selectable<TaskTable>;
+  readonly property: Selectable<PropertyTable>;
+  readonly reservationStatus: ReservationStatus | null;
+}
+
+/** Throws `TASK_NOT_FOUND` for a task that is absent or foreign: one refusal, so that nobody can tell them apart. */
+export async function assertOwnTask(db: Db, taskId: string, scope: WorkScope): Promise<void> {
+  const row = await db
+    .selectFrom('task as t')
+    .innerJoin('property as p', 'p.id', 't.property_id')
+    .select('t.id')
+    .where('t.id', '=', taskId)
+    .where(withinScope(scope))
+    .executeTakeFirst();
+  if (!row) throw new RoomyError('TASK_NOT_FOUND');
+}
+
+/** The task with what its completion touches, locked until the end of the transaction. Throws `TASK_NOT_FOUND`. */
+export async function lockWork(tx: Tx, taskId: string, scope: WorkScope): Promise<WorkItem> {
+  await assertOwnTask(tx, taskId, scope);
+  const task = await tx
+    .selectFrom('task')
+    .selectAll()
+    .where('id', '=', taskId)
+    .where('deleted_at', 'is', null)
+    .forUpdate()
+    .executeTakeFirst();
+  // Another hand may have given it to somebody else since.
+  if (!task || (scope.kind === 'OWN' && task.assignee_id !== scope.staffId)) throw new RoomyError('TASK_NOT_FOUND');
+  const property = await tx
+    .selectFrom('property')
+    .selectAll()
+    .where('id', '=', task.property_id)
+    .forNoKeyUpdate()
+    .executeTakeFirstOrThrow();
+  const stay =
+    task.reservation_id === null
+      ? null
+      : await tx
+          .selectFrom('reservation')
+          .select('status')
+          .where('id', '=', task.reservation_id)
+          .executeTakeFirstOrThrow();
+  return { task, property, reservationStatus: stay?.status ?? null };
+}

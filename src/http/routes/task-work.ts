@@ -1,0 +1,167 @@
+import { createRoute } from '@hono/zod-openapi';
+import type { z } from 'zod';
+import type { Completion } from '../../db/schema.ts';
+import { completeTask, startTask } from '../../domain/tasks/complete.ts';
+import { addPhoto, readPhoto } from '../../domain/tasks/photos.ts';
+import { taskStatistics } from '../../domain/tasks/statistics.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { parseMajor } from '../../kernel/money.ts';
+import { startVisitFor } from '../../sagas/start-visit.ts';
+import { found } from '../answers.ts';
+import { authorOf, inTransaction, type Services } from '../context.ts';
+import { answerOnce } from '../idempotent.ts';
+import { readPhotoBody } from '../middleware/photo-body.ts';
+import { workScopeOf } from '../own-task.ts';
+import type { Register } from '../route.ts';
+import { IdParam } from '../schemas/common.ts';
+import { answer, bodyRefusals, jsonOf, OnceHeaders, one, refusals } from '../schemas/envelope.ts';
+import {
+  COMPLETE_EXAMPLE,
+  CompleteBody,
+  CompletedTask,
+  Photo,
+  PhotoParams,
+  Statistics,
+  StatisticsQuery,
+} from '../schemas/task-work.ts';
+import { Task } from '../schemas/tasks.ts';
+
+const PATH = '/api/production/tasks';
+const tags = ['Tasks'];
+const IDEMPOTENCY = ['INVALID_IDEMPOTENCY_KEY', 'IDEMPOTENCY_KEY_REUSED'] as const;
+
+const statistics = createRoute({
+  method: 'get',
+  path: `${PATH}/statistics`,
+  tags,
+  summary: 'How much was done, by whom, and in time',
+  request: { query: StatisticsQuery },
+  responses: { 200: answer('The statistics', one(Statistics)), ...refusals('VALIDATION_FAILED') },
+});
+const start = createRoute({
+  method: 'post',
+  path: `${PATH}/{id}/start`,
+  tags,
+  summary: 'Begin a task, as its assignee',
+  request: { params: IdParam, headers: OnceHeaders },
+  responses: {
+    200: answer('Begun', one(Task)),
+    ...refusals('VALIDATION_FAILED', 'TASK_NOT_FOUND', 'INVALID_STATE_TRANSITION', ...IDEMPOTENCY),
+  },
+});
+const complete = createRoute({
+  method: 'post',
+  path: `${PATH}/{id}/complete`,
+  tags,
+  summary: 'Complete a task; the answer says what followed from it',
+  request: { params: IdParam, headers: OnceHeaders, body: jsonOf(CompleteBody, COMPLETE_EXAMPLE, false) },
+  responses: {
+    200: answer('Completed', one(CompletedTask)),
+    ...bodyRefusals(
+      'TASK_NOT_FOUND',
+      'TASK_ALREADY_COMPLETED',
+      'TASK_NOT_COMPLETABLE',
+      'CHECKLIST_INCOMPLETE',
+      'REFERENCE_NOT_FOUND',
+      'AMOUNT_PRECISION',
+      'CARD_DATA_FORBIDDEN',
+      ...IDEMPOTENCY,
+    ),
+  },
+});
+const picture = { schema: { type: 'string', format: 'binary' } } as const;
+const PICTURES = { 'image/jpeg': picture, 'image/png': picture, 'image/webp': picture };
+const putPhoto = createRoute({
+  method: 'put',
+  path: `${PATH}/{id}/photos/{photoId}`,
+  tags,
+  summary: 'Add a photo, 2 MiB at the most; the same again is stored once',
+  request: { params: PhotoParams, body: { required: true, content: PICTURES } },
+  responses: {
+    200: answer('There already', one(Photo)),
+    201: answer('Added', one(Photo)),
+    ...bodyRefusals('TASK_NOT_FOUND', 'ALREADY_EXISTS'),
+  },
+});
+const getPhoto = createRoute({
+  method: 'get',
+  path: `${PATH}/{id}/photos/{photoId}`,
+  tags,
+  summary: 'Get a photo of a task',
+  request: { params: PhotoParams },
+  responses: {
+    200: { description: 'The photo', content: PICTURES },
+    ...refusals('VALIDATION_FAILED', 'TASK_NOT_FOUND', 'NOT_FOUND'),
+  },
+});
+
+const DAY_MS = 24 * 60 * 60_000;
+const DEFAULT_DAYS = 30;
+
+export function registerTaskWork(register: Register, services: Services): void {
+  const { db, clock } = services;
+  register(statistics, async (c) => {
+    const { from, to, propertyId } = c.req.valid('query');
+    const end = to === undefined ? clock.now() : new Date(to);
+    const begin = from === undefined ? new Date(end.getTime() - DEFAULT_DAYS * DAY_MS) : new Date(from);
+    if (begin >= end) {
+      throw new RoomyError('VALIDATION_FAILED', {
+        details: { issues: [{ path: 'to', message: 'must be after from' }] },
+      });
+    }
+    const filter = { from: begin.toISOString(), to: end.toISOString(), propertyId };
+    return found(c, await taskStatistics(db, workScopeOf(c), filter));
+  });
+  register(start, (c) => {
+    const { id } = c.req.valid('param');
+    return answerOnce(c, services, {}, async (tx) => {
+      const data = await startTask(tx, id, workScopeOf(c), authorOf(c));
+      return { success: true, data, message: 'Task started' };
+    });
+  });
+  register(complete, (c) => {
+    const { id } = c.req.valid('param');
+    const body = c.req.valid('json');
+    const author = authorOf(c);
+    return answerOnce(c, services, body, async (tx) => {
+      const order = {
+        taskId: id,
+        scope: workScopeOf(c),
+        completion: completionOf(body),
+        completedAt: body.completedAt ?? null,
+        onBehalfOf: body.completedBy ?? null,
+        startVisit: startVisitFor({ sub: author.actor, requestId: author.requestId }),
+      };
+      return { success: true, data: await completeTask(tx, order, author), message: 'Task completed' };
+    });
+  });
+  register(putPhoto, async (c) => {
+    const { id, photoId } = c.req.valid('param');
+    const bytes = await readPhotoBody(c);
+    const added = await inTransaction(services, (tx) =>
+      addPhoto(tx, { taskId: id, photoId, bytes }, workScopeOf(c), authorOf(c).actor),
+    );
+    const href = `${PATH}/${id}/photos/${photoId}`;
+    const data = { id: photoId, taskId: id, href };
+    if (added) c.header('Location', href);
+    return c.json({ success: true, data }, added ? 201 : 200);
+  });
+  register(getPhoto, async (c) => {
+    const { id, photoId } = c.req.valid('param');
+    const photo = await readPhoto(db, id, photoId, workScopeOf(c));
+    const tag = `"${photo.tag}"`;
+    c.header('ETag', tag);
+    c.header('Cache-Control', 'private, max-age=86400, immutable');
+    if (c.req.header('if-none-match') === tag) return c.body(null, 304);
+    c.header('Content-Type', photo.contentType);
+    c.header('X-Content-Type-Options', 'nosniff');
+    c.header('Content-Security-Policy', "default-src 'none'");
+    return c.body(new Uint8Array(photo.bytes));
+  });
+}
+
+function completionOf({ completedBy, completedAt, cost, ...told }: z.output<typeof CompleteBody>): Completion {
+  if (cost === undefined) return told;
+  const { amountMinor, currency } = parseMajor(cost.amount, cost.currency);
+  return { ...told, cost: { amountMinor, currency, chargeOwner: cost.chargeOwner } };
+}

@@ -1,0 +1,71 @@
+import { z } from '@hono/zod-openapi';
+import { Amount, Currency, Id, Instant, InstantOrDate, prose } from './common.ts';
+import { Task } from './tasks.ts';
+
+const photoIds = z.array(Id).max(30);
+
+export const CompleteBody = z
+  .strictObject({
+    completedBy: Id.optional().openapi({ description: 'For whom; who acts is the token’s subject' }),
+    notes: prose(2000).optional(),
+    minutes: z.int().min(0).max(1440).optional().openapi({ description: 'Of work; without it, since the start' }),
+    completedAt: Instant.optional().openapi({
+      description: 'When it really was done, for a phone that was offline; not in the future',
+    }),
+    checklist: z
+      .array(z.strictObject({ id: Id, done: z.boolean(), note: prose(500).optional(), photoIds: photoIds.optional() }))
+      .max(100)
+      .optional(),
+    photos: photoIds.optional(),
+    outcome: z.enum(['PASSED', 'FAILED']).optional().openapi({ description: 'Of an inspection, and required there' }),
+    findings: z
+      .array(
+        z.strictObject({
+          description: prose(1000).min(1),
+          severity: z.enum(['MINOR', 'SEVERE']),
+          photoIds: photoIds.optional(),
+        }),
+      )
+      .max(20)
+      .optional()
+      .openapi({ description: 'Damage and what else must be repaired: a maintenance task each' }),
+    cost: z
+      .strictObject({ amount: Amount, currency: Currency, chargeOwner: z.boolean().default(false) })
+      .optional()
+      .openapi({ description: 'Of a repair' }),
+  })
+  .openapi('CompleteTask');
+export const COMPLETE_EXAMPLE = { notes: 'All clean', minutes: 95 };
+
+const NextAction = z.object({
+  action: z.string().openapi({ example: 'PROPERTY_CLEAN' }),
+  subjectId: z.string().openapi({ description: 'Of the task, property, saga or person that it was done to' }),
+});
+export const CompletedTask = Task.extend({ nextActions: z.array(NextAction) }).openapi('CompletedTask');
+
+export const PhotoParams = z.strictObject({ id: Id, photoId: Id });
+export const Photo = z.object({ id: z.string(), taskId: z.string(), href: z.string() }).openapi('TaskPhoto');
+
+export const StatisticsQuery = z.strictObject({
+  from: InstantOrDate.optional().openapi({ description: 'Had to be done at or after; default: 30 days ago' }),
+  to: InstantOrDate.optional().openapi({ description: 'Had to be done before; default: now' }),
+  propertyId: Id.optional(),
+});
+const counts = z.record(z.string(), z.int());
+export const Statistics = z
+  .object({
+    from: z.string(),
+    to: z.string(),
+    total: z.int(),
+    byStatus: counts,
+    byType: counts,
+    byAssignee: z.array(z.object({ assigneeId: z.string().nullable(), total: z.int(), completed: z.int() })),
+    overdue: z.int(),
+    averageMinutes: z.number().nullable(),
+    completionRate: z.object({
+      onTime: z.int(),
+      due: z.int(),
+      rate: z.number().nullable().openapi({ description: 'On time / due; CANCELLED and MERGED are not due' }),
+    }),
+  })
+  .openapi('TaskStatistics');

@@ -1,0 +1,22 @@
+import type { Tx } from '../db/client.ts';
+import { unlessRefused } from '../db/savepoint.ts';
+import type { StartVisit } from '../domain/tasks/next-actions.ts';
+import { checkIn } from './check-in.ts';
+import { checkOut } from './check-out.ts';
+import { acceptWithin } from './orchestrator/accept.ts';
+
+/** A completed meeting starts its saga in the same commit, in the name of whoever completed it (domain.md 14). */
+export const startVisitFor =
+  (requester: { readonly sub: string; readonly requestId: string | null }): StartVisit =>
+  async (tx: Tx, saga, { reservationId, actualTime, key }) => {
+    let sagaId: string | null = null;
+    await unlessRefused(tx, 'one_open_saga', async () => {
+      sagaId = await acceptWithin(tx, saga === 'checkIn' ? checkIn : checkOut, {
+        subjectId: reservationId,
+        input: { reservationId, actualTime, strict: false },
+        requester,
+        key,
+      });
+    });
+    return sagaId;
+  };

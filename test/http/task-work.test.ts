@@ -1,0 +1,585 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Json, TaskStatus, TaskType } from '../../src/db/schema.ts';
+import { prepareStays, seedStay } from '../sagas/confirmation.ts';
+import { restOf } from '../setup/engine.ts';
+import { type CallOptions, type System, startSystem } from '../setup/system.ts';
+
+/** Tasks are begun and completed over HTTP, and what follows happens once; on a real database and queue. */
+
+let system: System;
+beforeAll(async () => {
+  system = await startSystem();
+  await prepareStays(system.bed.db);
+  await system.bed.db
+    .insertInto('staff')
+    .values([
+      { id: 'cleaner-1', name: 'Nina', email: 'nina@example.com', role: 'CLEANER' },
+      { id: 'cleaner-2', name: 'Ravi', email: 'ravi@example.com', role: 'CLEANER' },
+      { id: 'agent-1', name: 'Sara', email: 'sara@example.com', role: 'AGENT' },
+    ])
+    .execute();
+});
+afterAll(() => system?.close());
+
+let made = 0;
+interface Wanted {
+  readonly type?: TaskType;
+  readonly occurrence?: string;
+  readonly status?: TaskStatus;
+  readonly assignee?: string | null;
+  readonly reservationId?: string | null;
+  readonly blockId?: string | null;
+  readonly property?: Readonly<Record<string, unknown>>;
+  readonly mustFinishBy?: string | null;
+}
+async function place(values: Readonly<Record<string, unknown>> = {}): Promise<string> {
+  made += 1;
+  const id = `flat-${made}`;
+  await system.bed.db
+    .insertInto('property')
+    .values({ id, name: 'Marina 12', owner_id: 'owner-1', agent_ids: ['agent-1'], ...values })
+    .execute();
+  return id;
+}
+/** Each at an hour of its own, so that one cleaner may have them all. */
+async function task(wanted: Wanted & { readonly propertyId?: string } = {}) {
+  made += 1;
+  const id = `task-${made}`;
+  const { status = 'ASSIGNED', assignee = 'cleaner-1', reservationId = null } = wanted;
+  const propertyId = wanted.propertyId ?? (await place(wanted.property));
+  const start = Date.UTC(2030, 0, 1, made);
+  await system.bed.db
+    .insertInto('task')
+    .values({
+      id,
+      type: wanted.type ?? 'CLEANING',
+      occurrence: wanted.occurrence ?? `MANUAL-${made}`,
+      title: 'A task',
+      property_id: propertyId,
+      reservation_id: reservationId,
+      status,
+      assignee_id: assignee,
+      scheduled_at: new Date(start),
+      ends_at: new Date(start + 3_600_000),
+      must_finish_by: wanted.mustFinishBy ?? null,
+      block_id: wanted.blockId ?? null,
+      next_assign_at: null,
+    })
+    .execute();
+  return { id, propertyId };
+}
+const cleaner: CallOptions = { role: 'CLEANER', sub: 'cleaner-1' };
+const post = (id: string, action: string, body?: object, as: CallOptions = cleaner) =>
+  system.call('POST', `/tasks/${id}/${action}`, { ...(body ? { body } : {}), ...as });
+const complete = (id: string, body: object = {}, as: CallOptions = cleaner) => post(id, 'complete', body, as);
+const readinessOf = async (id: string) =>
+  (await system.bed.db.selectFrom('property').select('readiness').where('id', '=', id).executeTakeFirstOrThrow())
+    .readiness;
+const actionsOf = async (id: string) => {
+  const rows = await system.bed.db
+    .selectFrom('task_action')
+    .select('action')
+    .where('task_id', '=', id)
+    .orderBy('action')
+    .execute();
+  return rows.map((row) => row.action);
+};
+const mailsAbout = async (id: string) => {
+  const rows = await system.bed.db
+    .selectFrom('notification')
+    .select(['event', 'recipient_id'])
+    .where('task_id', '=', id)
+    .orderBy('event')
+    .orderBy('recipient_id')
+    .execute();
+  return rows.map((row) => `${row.event} ${row.recipient_id}`);
+};
+const JPEG = Buffer.from([0xff, 0xd8, 0xff, 0xe0, 1, 2, 3]);
+async function photo(id: string, photoId: string, bytes: Buffer = JPEG, as: CallOptions = cleaner) {
+  const { app, headers } = await system.as(as);
+  return app.request(`/api/production/tasks/${id}/photos/${photoId}`, {
+    method: 'PUT',
+    headers: { ...headers, 'content-type': 'image/jpeg' },
+    body: new Uint8Array(bytes),
+  });
+}
+
+describe('beginning', () => {
+  it('says so of the task and of the property, however often', async () => {
+    const { id, propertyId } = await task();
+    const first = await post(id, 'start');
+    expect([first.status, first.body.data.status]).toEqual([200, 'IN_PROGRESS']);
+    expect(first.body.data.startedAt).not.toBeNull();
+    expect(await readinessOf(propertyId)).toBe('CLEANING');
+    expect((await post(id, 'start')).body.data).toEqual(first.body.data);
+  });
+
+  it.each(['UNASSIGNED', 'COMPLETED', 'CANCELLED'] as const)('is refused of a task that is %s', async (status) => {
+    const { id } = await task();
+    const { db } = system.bed;
+    const completed_at = status === 'COMPLETED' ? new Date() : null;
+    await db.updateTable('task').set({ status, completed_at }).where('id', '=', id).execute();
+    const { status: code, body } = await post(id, 'start');
+    expect([code, body.code]).toEqual([409, 'INVALID_STATE_TRANSITION']);
+  });
+});
+
+describe('completing', () => {
+  it('records who did it and how, and tells the supervisor once', async () => {
+    const { id } = await task();
+    await photo(id, 'photo-1');
+    const body = { completedBy: 'cleaner-2', notes: 'All clean', minutes: 95, photos: ['photo-1'] };
+    const { status, body: answer } = await complete(id, body);
+    expect(status).toBe(200);
+    expect(answer).toMatchObject({
+      success: true,
+      data: {
+        id,
+        status: 'COMPLETED',
+        completedBy: 'cleaner-1',
+        assigneeId: 'cleaner-1',
+        completion: { notes: 'All clean', minutes: 95, photos: ['photo-1'] },
+        nextActions: [
+          { action: 'PROPERTY_CLEAN', subjectId: expect.any(String) },
+          { action: 'SUPERVISOR_TOLD', subjectId: 'agent-1' },
+        ].slice(1),
+      },
+      message: 'Task completed',
+    });
+    expect(await mailsAbout(id)).toEqual(['TASK_COMPLETED agent-1']);
+    const audit = await system.bed.db
+      .selectFrom('audit_log')
+      .select('body')
+      .where('stream_id', '=', `task:${id}`)
+      .execute();
+    expect(audit).toHaveLength(1);
+    expect(JSON.parse(audit[0]?.body ?? '')).toMatchObject({ userId: 'cleaner-1', onBehalfOf: 'cleaner-2' });
+  });
+
+  it('works out the minutes from the start', async () => {
+    const { id } = await task();
+    await post(id, 'start');
+    await system.bed.db
+      .updateTable('task')
+      .set({ started_at: new Date(Date.now() - 90 * 60_000) })
+      .where('id', '=', id)
+      .execute();
+    expect((await complete(id)).body.data.completion.minutes).toBe(90);
+  });
+
+  it('is done once, by whoever is first', async () => {
+    const { id } = await task();
+    const answers = await Promise.all(Array.from({ length: 10 }, () => complete(id)));
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, ...Array(9).fill(409)]);
+    const refused = answers.find(({ status }) => status === 409);
+    expect(refused?.body).toMatchObject({ code: 'TASK_ALREADY_COMPLETED', details: { completedBy: 'cleaner-1' } });
+    expect(await mailsAbout(id)).toEqual(['TASK_COMPLETED agent-1']);
+  });
+
+  it('answers a repeat with the same key as it did the first time', async () => {
+    const { id } = await task();
+    const as = { ...cleaner, headers: { 'idempotency-key': `key-of-${id}` } };
+    const answers = await Promise.all(Array.from({ length: 5 }, () => complete(id, { notes: 'x' }, as)));
+    expect(new Set(answers.map(({ status, text }) => `${status} ${text}`)).size).toBe(1);
+    expect(answers[0]?.status).toBe(200);
+    expect(answers.filter(({ headers }) => headers.get('idempotency-replayed') === 'true')).toHaveLength(4);
+    const other = await complete(id, { notes: 'y' }, as);
+    expect([other.status, other.body.code]).toEqual([422, 'IDEMPOTENCY_KEY_REUSED']);
+    const bad = await complete(id, {}, { ...cleaner, headers: { 'idempotency-key': 'ä' } });
+    expect([bad.status, bad.body.code]).toEqual([400, 'INVALID_IDEMPOTENCY_KEY']);
+  });
+
+  it('keeps no refusal under a key', async () => {
+    const { id, propertyId } = await task();
+    const list = JSON.stringify({ CLEANING: [{ id: 'beds', label: 'Beds', required: true }] });
+    await system.bed.db.updateTable('property').set({ checklists: list }).where('id', '=', propertyId).execute();
+    const as = { ...cleaner, headers: { 'idempotency-key': `key-of-${id}` } };
+    expect((await complete(id, {}, as)).body.code).toBe('CHECKLIST_INCOMPLETE');
+    expect((await complete(id, { checklist: [{ id: 'beds', done: true }] }, as)).status).toBe(200);
+  });
+
+  it.each(['CANCELLED', 'MERGED'] as const)('is refused of a task that is %s', async (status) => {
+    const { id } = await task();
+    const other = await task();
+    const merged_into_task_id = status === 'MERGED' ? other.id : null;
+    await system.bed.db.updateTable('task').set({ status, merged_into_task_id }).where('id', '=', id).execute();
+    const { status: code, body } = await complete(id);
+    expect([code, body.code]).toEqual([409, 'TASK_NOT_COMPLETABLE']);
+  });
+
+  it('of a task that nobody has is the work of whoever does it', async () => {
+    const { id } = await task({ status: 'UNASSIGNED', assignee: null });
+    const { body } = await complete(id, {}, { role: 'AGENT', sub: 'agent-1' });
+    expect(body.data).toMatchObject({ status: 'COMPLETED', assigneeId: 'agent-1', completedBy: 'agent-1' });
+    const another = await task({ status: 'UNASSIGNED', assignee: null });
+    expect((await complete(another.id, {}, {})).body.data.assigneeId).toBeNull();
+  });
+
+  it('is for the assignee, agents of the portfolio and administrators; for others there is no such task', async () => {
+    const { id } = await task();
+    for (const as of [
+      { role: 'CLEANER', sub: 'cleaner-2' },
+      { role: 'MAINTENANCE_STAFF', sub: 'maintenance-9' },
+      { role: 'AGENT', sub: 'agent-9' },
+    ] as const) {
+      for (const answer of [await complete(id, {}, as), await post(id, 'start', undefined, as)]) {
+        expect([answer.status, answer.body.code]).toEqual([404, 'TASK_NOT_FOUND']);
+      }
+      expect((await photo(id, 'photo-1', JPEG, as)).status).toBe(404);
+    }
+    const read = await system.call('GET', `/tasks/${id}`, { role: 'CLEANER', sub: 'cleaner-2' });
+    expect([read.status, read.body.code]).toEqual([404, 'TASK_NOT_FOUND']);
+    expect((await system.call('GET', `/tasks/${id}`, cleaner)).status).toBe(200);
+    expect((await complete('nothing')).body.code).toBe('TASK_NOT_FOUND');
+    expect((await complete(id, {}, { role: 'FINANCE', sub: 'f-1' })).status).toBe(403);
+  });
+
+  it.each([
+    ['in the future', () => new Date(Date.now() + 3_600_000).toISOString()],
+    ['before the task was made', () => '2020-01-01T00:00:00Z'],
+  ])('cannot have been %s', async (_what, completedAt) => {
+    const { id } = await task();
+    const { status, body } = await complete(id, { completedAt: completedAt() });
+    expect([status, body.code]).toEqual([422, 'VALIDATION_FAILED']);
+    expect((await system.call('GET', `/tasks/${id}`)).body.data.status).toBe('ASSIGNED');
+  });
+
+  it.each([
+    ['an unknown field', { done: true }],
+    ['an outcome of what is no inspection', { outcome: 'PASSED' }],
+    ['an item that is not on the list', { checklist: [{ id: 'roof', done: true }] }],
+    ['a finding without a word', { findings: [{ description: '', severity: 'MINOR' }] }],
+  ])('with %s is not valid', async (_what, body) => {
+    const { id } = await task();
+    const refused = await complete(id, body);
+    expect([refused.status, refused.body.code]).toEqual([422, 'VALIDATION_FAILED']);
+  });
+
+  it('needs its photos to be there, and its money to be whole', async () => {
+    const { id } = await task();
+    const missing = await complete(id, { photos: ['photo-9'] });
+    expect([missing.status, missing.body.code]).toEqual([422, 'REFERENCE_NOT_FOUND']);
+    const cost = await complete(id, { cost: { amount: 1.001, currency: 'AED' } });
+    expect([cost.status, cost.body.code]).toEqual([422, 'AMOUNT_PRECISION']);
+  });
+
+  it('needs the required items of its checklist, its own before the property’s', async () => {
+    const propertyId = await place();
+    const change = await system.call('PATCH', `/properties/${propertyId}`, {
+      body: { checklists: { MAINTENANCE: [{ id: 'p', label: 'The property’s', required: true }] } },
+    });
+    expect(change.body.data.checklists).toEqual({
+      MAINTENANCE: [{ id: 'p', label: 'The property’s', required: true }],
+    });
+    const { body: created } = await system.call('POST', '/tasks', {
+      body: {
+        type: 'MAINTENANCE',
+        title: 'Filters',
+        propertyId,
+        scheduledDate: '2030-05-01T09:00:00Z',
+        checklist: [
+          { id: 'a', label: 'Filter changed', required: true },
+          { id: 'b', label: 'Floor swept' },
+        ],
+      },
+    });
+    const { id } = created.data;
+    const refused = await complete(id, { checklist: [{ id: 'b', done: true }] }, {});
+    expect(refused.status).toBe(422);
+    expect(refused.body).toMatchObject({
+      code: 'CHECKLIST_INCOMPLETE',
+      details: { open: [{ id: 'a', label: 'Filter changed' }] },
+    });
+    expect((await complete(id, { checklist: [{ id: 'a', done: true, note: 'new' }] }, {})).status).toBe(200);
+    const other = await task({ type: 'MAINTENANCE', propertyId });
+    expect((await system.call('GET', `/tasks/${other.id}`)).body.data.checklist).toHaveLength(1);
+  });
+});
+
+describe('photos', () => {
+  it('are stored once, and come back as they were', async () => {
+    const { id } = await task();
+    expect((await photo(id, 'photo-1')).status).toBe(201);
+    expect((await photo(id, 'photo-1')).status).toBe(200);
+    const other = await photo(id, 'photo-1', Buffer.from([0xff, 0xd8, 0xff, 9]));
+    expect([other.status, ((await other.json()) as { code: string }).code]).toEqual([409, 'ALREADY_EXISTS']);
+    const { app, headers } = await system.as(cleaner);
+    const got = await app.request(`/api/production/tasks/${id}/photos/photo-1`, { headers });
+    expect(got.headers.get('content-type')).toBe('image/jpeg');
+    expect(got.headers.get('x-content-type-options')).toBe('nosniff');
+    expect(Buffer.from(await got.arrayBuffer()).equals(JPEG)).toBe(true);
+    const again = await app.request(`/api/production/tasks/${id}/photos/photo-1`, {
+      headers: { ...headers, 'if-none-match': got.headers.get('etag') ?? '' },
+    });
+    expect(again.status).toBe(304);
+    expect((await app.request(`/api/production/tasks/${id}/photos/photo-2`, { headers })).status).toBe(404);
+  });
+
+  it.each([
+    ['a PNG', Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0]), 201],
+    ['a WebP', Buffer.from('RIFF0000WEBPVP8 ', 'latin1'), 201],
+    ['a page', Buffer.from('<html><script>alert(1)</script>'), 415],
+    ['nothing', Buffer.alloc(0), 400],
+    ['too much', Buffer.concat([JPEG, Buffer.alloc(2 * 1024 * 1024)]), 413],
+  ])('of %s', async (_what, bytes, status) => {
+    const { id } = await task();
+    expect((await photo(id, 'photo-1', bytes)).status).toBe(status);
+  });
+
+  it('are thirty at the most', async () => {
+    const { id } = await task();
+    for (let n = 0; n < 30; n += 1) expect((await photo(id, `photo-${n}`)).status).toBe(201);
+    expect((await photo(id, 'photo-30')).status).toBe(422);
+  });
+});
+
+describe('what follows', () => {
+  async function confirmedStay(property: Readonly<Record<string, Json>> = {}) {
+    const reservationId = await seedStay(system.bed.db);
+    const { property_id } = await system.bed.db
+      .selectFrom('reservation')
+      .select('property_id')
+      .where('id', '=', reservationId)
+      .executeTakeFirstOrThrow();
+    await system.bed.db
+      .updateTable('property')
+      .set({ agent_ids: ['agent-1'], ...property })
+      .where('id', '=', property_id)
+      .execute();
+    expect((await system.call('POST', `/reservations/${reservationId}/confirm`, { body: {} })).status).toBe(200);
+    const { body } = await system.call('GET', `/reservations/${reservationId}?include=tasks`);
+    const ids = Object.fromEntries(
+      body.data.tasks.map((one: { occurrence: string; id: string }) => [one.occurrence, one.id]),
+    ) as Record<'PRE_ARRIVAL' | 'ARRIVAL' | 'DEPARTURE' | 'POST_DEPARTURE', string>;
+    return { reservationId, propertyId: property_id, ids };
+  }
+  const admin: CallOptions = {};
+  const statusOf = async (id: string) => (await system.call('GET', `/reservations/${id}`)).body.data.status;
+
+  it('from the cleaning before an arrival: the property is clean, and whoever meets the guest is told', async () => {
+    const { propertyId, ids } = await confirmedStay();
+    await system.bed.db.updateTable('property').set({ readiness: 'DIRTY' }).where('id', '=', propertyId).execute();
+    await complete(ids.PRE_ARRIVAL, {}, admin);
+    expect(await readinessOf(propertyId)).toBe('CLEAN');
+    expect(await actionsOf(ids.PRE_ARRIVAL)).toEqual([
+      'PROPERTY_CLEAN',
+      'STAFF_TOLD_PROPERTY_READY',
+      'SUPERVISOR_TOLD',
+    ]);
+    expect(await mailsAbout(ids.ARRIVAL)).toContainEqual(expect.stringContaining('PROPERTY_READY'));
+  });
+
+  it('where a property must be inspected: an inspection, and only that makes it ready', async () => {
+    const { propertyId, ids } = await confirmedStay();
+    await system.call('PATCH', `/properties/${propertyId}`, { body: { inspectionRequired: true, readiness: 'DIRTY' } });
+    const { body } = await complete(ids.PRE_ARRIVAL, {}, admin);
+    const created = body.data.nextActions.find((one: { action: string }) => one.action === 'INSPECTION_CREATED');
+    expect(await readinessOf(propertyId)).toBe('CLEAN');
+    const refused = await complete(created.subjectId, {}, admin);
+    expect([refused.status, refused.body.code]).toEqual([422, 'VALIDATION_FAILED']);
+    await complete(created.subjectId, { outcome: 'PASSED' }, admin);
+    expect(await readinessOf(propertyId)).toBe('INSPECTED');
+  });
+
+  it('from the meeting with a guest: somebody is asked to check in, or it is done', async () => {
+    const asked = await confirmedStay();
+    await complete(asked.ids.ARRIVAL, {}, admin);
+    expect(await actionsOf(asked.ids.ARRIVAL)).toEqual(['CHECK_IN_PROMPTED', 'SUPERVISOR_TOLD']);
+    expect(await statusOf(asked.reservationId)).toBe('CONFIRMED');
+
+    const done = await confirmedStay({ auto_check_in: true, auto_check_out: true });
+    for (const [occurrence, action, status] of [
+      ['ARRIVAL', 'CHECK_IN_STARTED', 'CHECKED_IN'],
+      ['DEPARTURE', 'CHECK_OUT_STARTED', 'CHECKED_OUT'],
+    ] as const) {
+      const { body } = await complete(done.ids[occurrence], {}, admin);
+      const started = body.data.nextActions.find((one: { action: string }) => one.action === action);
+      expect(await restOf(system.bed.db, started.subjectId)).toBe('completed');
+      expect(await statusOf(done.reservationId)).toBe(status);
+    }
+  });
+
+  it('from the meeting at a departure, by hand: somebody is asked, and the cleaning is looked after', async () => {
+    const { reservationId, ids } = await confirmedStay();
+    await system.call('POST', `/reservations/${reservationId}/check-in`, { body: {} });
+    await system.bed.db
+      .updateTable('task')
+      .set({ status: 'UNASSIGNED', assignee_id: null, next_assign_at: new Date('2099-01-01') })
+      .where('id', '=', ids.POST_DEPARTURE)
+      .execute();
+    await complete(ids.DEPARTURE, {}, admin);
+    expect(await actionsOf(ids.DEPARTURE)).toEqual(['CHECK_OUT_PROMPTED', 'CLEANING_UNLOCKED', 'SUPERVISOR_TOLD']);
+  });
+
+  it('asks instead when another process is at work on the stay', async () => {
+    const { reservationId, ids } = await confirmedStay({ auto_check_in: true });
+    await system.bed.db
+      .updateTable('property')
+      .set({ amenity_device: 'device-refused-at-meeting' })
+      .where('id', 'in', system.bed.db.selectFrom('reservation').select('property_id').where('id', '=', reservationId))
+      .execute();
+    await system.bed.db
+      .insertInto('saga')
+      .values({
+        id: `busy-${reservationId}`,
+        name: 'processPayment',
+        definition_ver: 1,
+        subject_type: 'reservation',
+        subject_id: reservationId,
+        input: '{}',
+        input_hash: Buffer.alloc(32),
+        requested_by: 'tester',
+        total_steps: 8,
+        deadline_at: new Date('2099-01-01'),
+        next_check_at: new Date('2099-01-01'),
+        status: 'pending',
+      })
+      .execute();
+    await complete(ids.ARRIVAL, {}, admin);
+    expect(await actionsOf(ids.ARRIVAL)).toEqual(['CHECK_IN_PROMPTED', 'SUPERVISOR_TOLD']);
+  });
+
+  it('from damage after a departure: a repair each, owner and staff told, the deposit kept, the property out of order', async () => {
+    const { propertyId, ids } = await confirmedStay();
+    const { body } = await complete(
+      ids.POST_DEPARTURE,
+      {
+        findings: [
+          { description: 'Window broken', severity: 'SEVERE' },
+          { description: 'Lamp flickers', severity: 'MINOR' },
+        ],
+      },
+      admin,
+    );
+    const repairs = body.data.nextActions
+      .filter((one: { action: string }) => one.action === 'MAINTENANCE_CREATED')
+      .map((one: { subjectId: string }) => one.subjectId);
+    expect(await actionsOf(ids.POST_DEPARTURE)).toEqual([
+      'DEPOSIT_HOLD_KEPT',
+      'MAINTENANCE_CREATED',
+      'MAINTENANCE_CREATED',
+      'OWNER_TOLD',
+      'PROPERTY_OUT_OF_ORDER',
+      'STAFF_ALERTED',
+      'SUPERVISOR_TOLD',
+    ]);
+    expect(await readinessOf(propertyId)).toBe('OUT_OF_ORDER');
+    expect(await mailsAbout(ids.POST_DEPARTURE)).toEqual(
+      expect.arrayContaining(['MAINTENANCE_ALERT ops', 'MAINTENANCE_REQUIRED owner-1']),
+    );
+    const [severe, minor] = await Promise.all(
+      repairs.map(async (id: string) => (await system.call('GET', `/tasks/${id}`)).body.data),
+    );
+    expect([severe.title, severe.priority, minor.priority]).toEqual(['Window broken', 'URGENT', 'NORMAL']);
+    expect(new Date(minor.scheduledDate).toLocaleTimeString('en-GB', { timeZone: 'Asia/Dubai' })).toBe('10:00:00');
+
+    await complete(severe.id, {}, admin);
+    expect(await readinessOf(propertyId)).toBe('DIRTY');
+    expect(await actionsOf(severe.id)).toEqual(['OWNER_TOLD', 'PROPERTY_BACK_IN_ORDER', 'SUPERVISOR_TOLD']);
+  });
+
+  it('from a cleaning that another was merged into: both are done', async () => {
+    const into = await task({ occurrence: 'POST_DEPARTURE' });
+    const merged = await task({ occurrence: 'PRE_ARRIVAL', propertyId: into.propertyId });
+    await system.bed.db
+      .updateTable('task')
+      .set({ status: 'MERGED', assignee_id: null, merged_into_task_id: into.id })
+      .where('id', '=', merged.id)
+      .execute();
+    const { body } = await complete(into.id);
+    expect(body.data.nextActions).toContainEqual({ action: 'MERGED_CLEANING_SATISFIED', subjectId: merged.id });
+  });
+
+  it('from an inspection that fails: repairs, and out of order when one is severe', async () => {
+    const { id, propertyId } = await task({ type: 'INSPECTION', assignee: 'agent-1' });
+    const as: CallOptions = { role: 'AGENT', sub: 'agent-1' };
+    await complete(id, { outcome: 'FAILED', findings: [{ description: 'Gas leaks', severity: 'SEVERE' }] }, as);
+    expect(await readinessOf(propertyId)).toBe('OUT_OF_ORDER');
+    const other = await task({ type: 'INSPECTION', assignee: 'agent-1', property: { readiness: 'DIRTY' } });
+    await complete(other.id, { outcome: 'PASSED' }, as);
+    // Inspected or not, it is to be cleaned first.
+    expect(await readinessOf(other.propertyId)).toBe('DIRTY');
+  });
+
+  it('from a repair: the calendar is free, the property is to be cleaned, the owner knows and owes', async () => {
+    const propertyId = await place({ readiness: 'OUT_OF_ORDER' });
+    const block = `block-${propertyId}`;
+    await system.bed.db
+      .insertInto('reservation')
+      .values({
+        id: block,
+        kind: 'MAINTENANCE_BLOCK',
+        property_id: propertyId,
+        check_in_date: '2031-01-01',
+        check_out_date: '2031-01-05',
+        total_minor: 0,
+        currency: 'AED',
+        status: 'CONFIRMED',
+        created_by: 'tester',
+      })
+      .execute();
+    const { id } = await task({ type: 'EMERGENCY', propertyId, blockId: block });
+    const cost = { amount: 350, currency: 'AED', chargeOwner: true };
+    const { body } = await complete(id, { cost });
+    expect(body.data.completion.cost).toEqual({ amountMinor: 35_000, currency: 'AED', chargeOwner: true });
+    expect(await actionsOf(id)).toEqual([
+      'CALENDAR_UNBLOCKED',
+      'OWNER_COST_RECORDED',
+      'OWNER_TOLD',
+      'PROPERTY_BACK_IN_ORDER',
+      'SUPERVISOR_TOLD',
+    ]);
+    expect(await statusOf(block)).toBe('CANCELLED');
+    expect(await readinessOf(propertyId)).toBe('DIRTY');
+  });
+});
+
+describe('statistics', () => {
+  it('count what was due, and what of it was done in time', async () => {
+    const propertyId = await place();
+    const at = (hour: number): Date => new Date(Date.UTC(2029, 5, 1, hour));
+    const rows: { status: TaskStatus; deadline: number; done?: number; minutes?: number; type?: TaskType }[] = [
+      { status: 'COMPLETED', deadline: 10, done: 9, minutes: 60 },
+      { status: 'COMPLETED', deadline: 10, done: 10, minutes: 90, type: 'INSPECTION' },
+      { status: 'COMPLETED', deadline: 10, done: 11 },
+      { status: 'UNASSIGNED', deadline: 12 },
+      { status: 'CANCELLED', deadline: 12 },
+      // Due outside the time.
+      { status: 'UNASSIGNED', deadline: 23 },
+    ];
+    for (const row of rows) {
+      const { id } = await task({ propertyId, status: 'UNASSIGNED', assignee: null, type: row.type ?? 'CLEANING' });
+      await system.bed.db
+        .updateTable('task')
+        .set({
+          status: row.status,
+          must_finish_by: at(row.deadline),
+          completed_at: row.done === undefined ? null : at(row.done),
+          completion: row.minutes === undefined ? null : JSON.stringify({ minutes: row.minutes }),
+          assignee_id: row.status === 'COMPLETED' ? 'cleaner-1' : null,
+        })
+        .where('id', '=', id)
+        .execute();
+    }
+    const path = `/tasks/statistics?propertyId=${propertyId}&from=2029-06-01&to=2029-06-01T20:00:00Z`;
+    const { status, body } = await system.call('GET', path);
+    expect(status).toBe(200);
+    expect(body.data).toMatchObject({
+      total: 5,
+      byStatus: { COMPLETED: 3, UNASSIGNED: 1, CANCELLED: 1 },
+      byType: { CLEANING: 4, INSPECTION: 1 },
+      byAssignee: [
+        { assigneeId: 'cleaner-1', total: 3, completed: 3 },
+        { assigneeId: null, total: 1, completed: 0 },
+      ],
+      averageMinutes: 75,
+      completionRate: { onTime: 2, due: 4, rate: 0.5 },
+    });
+    const foreign = await system.call('GET', path, { role: 'AGENT', sub: 'agent-9' });
+    expect(foreign.body.data).toMatchObject({ total: 0, completionRate: { due: 0, rate: null } });
+    expect((await system.call('GET', path, { role: 'OPS', sub: 'ops-1' })).body.data.total).toBe(5);
+    expect((await system.call('GET', '/tasks/statistics')).status).toBe(200);
+    const wrong = await system.call('GET', '/tasks/statistics?from=2029-06-02&to=2029-06-01');
+    expect([wrong.status, wrong.body.code]).toEqual([422, 'VALIDATION_FAILED']);
+  });
+});
