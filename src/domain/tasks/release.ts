@@ -1,0 +1,91 @@
+import { sql } from 'kysely';
+import type { Tx } from '../../db/client.ts';
+import type { TaskType } from '../../db/schema.ts';
+import { newId } from '../../kernel/ids.ts';
+import { taskWithdrawnMessage } from '../notifications/matrix.ts';
+import { obstacleAt, standingObstacle } from './candidates.ts';
+import { OPEN_TASK, type OpenTask, wantedOf } from './open-task.ts';
+import { readRoster, spanAround } from './staffing.ts';
+
+/** Taking tasks from people again, so that somebody else is looked for at once. */
+export interface Released {
+  readonly id: string;
+  readonly type: TaskType;
+  readonly assigneeId: string;
+  readonly version: number;
+}
+
+/**
+ * ASSIGNED tasks among these go back to UNASSIGNED; what is under way or over stays. The agreed time goes with the
+ * person, unless a person had set it.
+ */
+export async function releaseTasks(tx: Tx, taskIds: readonly string[]): Promise<readonly Released[]> {
+  if (taskIds.length === 0) return [];
+  const { rows } = await sql<Released>`
+    UPDATE task t SET status = 'UNASSIGNED', assignee_id = NULL, accept_by = NULL, accepted_at = NULL, version = t.version + 1,
+           slot_start = CASE WHEN 'scheduledDate' = ANY(t.manual_fields) THEN t.slot_start END,
+           slot_end = CASE WHEN 'scheduledDate' = ANY(t.manual_fields) THEN t.slot_end END,
+           next_assign_at = now(), assign_attempts = 0
+      FROM task before WHERE before.id = t.id AND t.id = ANY(${taskIds}::text[]) AND t.status = 'ASSIGNED'
+    RETURNING t.id, t.type, before.assignee_id AS "assigneeId", t.version`.execute(tx);
+  return rows;
+}
+
+/** To those who need not come any more; keyed by the task's version, as a person may lose the same task more than once. */
+export async function tellReleased(tx: Tx, released: readonly Released[]): Promise<void> {
+  for (const { id, assigneeId, version } of released) {
+    const { event, template, channel, recipientType, recipientId } = taskWithdrawnMessage(assigneeId, id);
+    await tx
+      .insertInto('notification')
+      .columns([
+        'id',
+        'effect_key',
+        'reservation_id',
+        'task_id',
+        'event',
+        'template',
+        'channel',
+        'recipient_type',
+        'recipient_id',
+      ])
+      .expression(
+        sql`SELECT ${newId('notification')}, ${`${id}-withdrawn-${recipientId}-${version}`}, t.reservation_id, t.id,
+            ${event}, ${template}, ${channel}, ${recipientType}, ${recipientId} FROM task t WHERE t.id = ${id}`,
+      )
+      .onConflict((conflict) => conflict.column('effect_key').doNothing())
+      .execute();
+  }
+}
+
+/**
+ * For tasks whose time has changed: those whose people cannot come at the new time any more are released, and they are
+ * told. By the same filters as an assignment: shift, leave, other work with the way to it, the day's cap.
+ */
+export async function releaseUnlessFree(tx: Tx, taskIds: readonly string[]): Promise<readonly Released[]> {
+  const busy: string[] = [];
+  for (const id of taskIds) {
+    if (await cannotCome(tx, id)) busy.push(id);
+  }
+  const released = await releaseTasks(tx, busy);
+  await tellReleased(tx, released);
+  return released;
+}
+
+async function cannotCome(tx: Tx, taskId: string): Promise<boolean> {
+  const { rows } = await sql<OpenTask & { readonly assignee_id: string }>`
+    SELECT ${OPEN_TASK}, t.assignee_id FROM task t JOIN property p ON p.id = t.property_id WHERE t.id = ${taskId} AND t.status = 'ASSIGNED'`.execute(
+    tx,
+  );
+  const [task] = rows;
+  if (!task) return false;
+  const startMs = (task.slot_start ?? task.scheduled_at).getTime();
+  const endMs = (task.slot_end ?? task.ends_at).getTime();
+  // Whether they can come then, not whether it is too late: the window is the agreed time.
+  const wanted = { ...wantedOf(task, startMs, true) };
+  const asking = { ...wanted, window: { ...wanted.window, firstMs: startMs, durationMs: endMs - startMs } };
+  const span = spanAround(asking.place, startMs, startMs, endMs - startMs);
+  const roster = await readRoster(tx, { wanted: [asking], spans: [span], exceptTaskId: taskId });
+  const person = roster.people.find(({ id }) => id === task.assignee_id);
+  if (!person) return true;
+  return standingObstacle(person, asking) !== null || obstacleAt(person, asking, startMs, roster.rules) !== null;
+}
