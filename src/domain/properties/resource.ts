@@ -20,6 +20,10 @@ export interface PropertyFields {
   /** The agents whose portfolio it is in. */
   readonly agentIds?: string[] | undefined;
   readonly amenityDevice?: string | null | undefined;
+  /** Preferred for its tasks. */
+  readonly primaryStaffIds?: string[] | undefined;
+  /** An assignee is to accept within so many minutes; none: nobody is asked. */
+  readonly acceptMinutes?: number | null | undefined;
 }
 export type NewProperty = PropertyFields & { readonly id?: string | undefined };
 export type PropertyChange = { readonly [K in keyof PropertyFields]?: PropertyFields[K] | undefined };
@@ -42,6 +46,8 @@ export const propertyView = (row: Selectable<PropertyTable>) => ({
   cleaningMinutes: row.cleaning_minutes,
   agentIds: row.agent_ids,
   amenityDevice: row.amenity_device,
+  primaryStaffIds: row.primary_staff_ids,
+  acceptMinutes: row.accept_minutes,
   version: row.version,
   createdAt: row.created_at.toISOString(),
 });
@@ -125,4 +131,6 @@ const columnsOf = (fields: PropertyChange) => ({
   cleaning_minutes: fields.cleaningMinutes,
   agent_ids: fields.agentIds,
   amenity_device: fields.amenityDevice,
+  primary_staff_ids: fields.primaryStaffIds,
+  accept_minutes: fields.acceptMinutes,
 });

@@ -4,7 +4,7 @@ import { classifyDbError } from '../../db/errors.ts';
 import type { TaskStatus, TaskType } from '../../db/schema.ts';
 import { RoomyError, required } from '../../kernel/errors.ts';
 import { findAlternatives, noStaff } from './alternatives.ts';
-import { book } from './book.ts';
+import { type Booked, book } from './book.ts';
 import { type TaskValues, titleOf } from './ensure.ts';
 import { holdAlternatives, useHold } from './holds.ts';
 import { type OpenTask, wantedOf } from './open-task.ts';
@@ -21,13 +21,18 @@ export interface Insistence {
   readonly holdId: string | null;
 }
 
+interface Given {
+  readonly planned: Planned;
+  readonly booked: Booked;
+}
+
 const MAX_TRIES = 10;
 
 /**
  * Gives an UNASSIGNED task to the best of those who can do it at its own time, or refuses with the brief's body. In the
  * same transaction as the task itself, so that a refusal leaves nothing behind.
  */
-export async function assignNow(tx: Tx, task: OpenTask, { nowMs, holdId }: Insistence): Promise<Planned> {
+export async function assignNow(tx: Tx, task: OpenTask, { nowMs, holdId }: Insistence): Promise<Given> {
   const wanted = wantedOf(task, nowMs, true);
   const { window, place } = wanted;
   const span = spanAround(place, window.firstMs, window.lastMs, window.durationMs);
@@ -35,13 +40,13 @@ export async function assignNow(tx: Tx, task: OpenTask, { nowMs, holdId }: Insis
     const roster = await readRoster(tx, { wanted: [wanted], spans: [span], ownHold: holdId });
     const [planned] = planTasks([{ task, wanted, untilMs: window.lastMs }], roster).planned;
     if (!planned) break;
-    let isBooked = false;
+    let booked: Booked | undefined;
     const isFree = await assignUnlessTaken(tx, async () => {
-      isBooked = (await book(tx, [planned])).has(task.id);
+      booked = (await book(tx, [planned])).get(task.id);
     });
-    if (!isFree || !isBooked) continue;
+    if (!isFree || !booked) continue;
     if (holdId !== null) await useHold(tx, holdId, task.occurrence, task.id);
-    return planned;
+    return { planned, booked };
   }
   const { alternatives } = await findAlternatives(tx, task, { nowMs, ownHold: holdId });
   throw noStaff(task, alternatives);
@@ -79,8 +84,8 @@ export async function ensureAssignedTask(
   await insertStayTask(tx, made, saga, null);
   const task = await openTaskOf(tx, made);
   if (made.occurrence === 'POST_DEPARTURE') await absorbNextCleaning(tx, made.taskId, saga.subjectId);
-  const { staffId } = await assignNow(tx, task, insistence);
-  return { status: 'ASSIGNED', assignee: staffId };
+  const { planned } = await assignNow(tx, task, insistence);
+  return { status: 'ASSIGNED', assignee: planned.staffId };
 }
 
 /** The refusal of `ensureAssignedTask` with its times held; after that step was rolled back. */

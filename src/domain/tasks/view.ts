@@ -14,7 +14,9 @@ export const taskView = (row: Selectable<TaskTable>) => ({
   priority: row.priority,
   assigneeId: row.assignee_id,
   scheduledDate: row.scheduled_at.toISOString(),
-  endsAt: row.ends_at.toISOString(),
+  /** As agreed, where that differs from the rule, which `scheduledDate` stays. */
+  startsAt: (row.slot_start ?? row.scheduled_at).toISOString(),
+  endsAt: (row.slot_end ?? row.ends_at).toISOString(),
   mustFinishBy: row.must_finish_by?.toISOString() ?? null,
   mergedIntoTaskId: row.merged_into_task_id,
   reservationId: row.reservation_id,
@@ -24,4 +26,7 @@ export const taskView = (row: Selectable<TaskTable>) => ({
   deletedAt: row.deleted_at?.toISOString() ?? null,
   version: row.version,
   createdAt: row.created_at.toISOString(),
+  requiredSkills: row.required_skills,
+  acceptBy: row.accept_by?.toISOString() ?? null,
+  acceptedAt: row.accepted_at?.toISOString() ?? null,
 });

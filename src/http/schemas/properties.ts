@@ -10,6 +10,10 @@ const fields = {
   cleaningMinutes: z.int().min(1).max(1440),
   agentIds: z.array(Id).max(100),
 };
+const staffing = {
+  primaryStaffIds: z.array(Id).max(100).openapi({ description: 'Who knows it best: preferred for its tasks' }),
+  acceptMinutes: z.int().min(1).max(10_080).openapi({ description: 'An assignee is to accept within so many minutes' }),
+};
 const options = { region: line(100), location: GeoPoint, amenityDevice: line(100) };
 
 export const NewProperty = z
@@ -25,6 +29,8 @@ export const NewProperty = z
     cleaningMinutes: fields.cleaningMinutes.default(120),
     agentIds: fields.agentIds.optional().openapi({ description: 'The agents whose portfolio it is in' }),
     amenityDevice: options.amenityDevice.optional(),
+    primaryStaffIds: staffing.primaryStaffIds.optional(),
+    acceptMinutes: staffing.acceptMinutes.optional(),
   })
   .openapi('NewProperty');
 export const PropertyChange = z
@@ -39,6 +45,8 @@ export const PropertyChange = z
     cleaningMinutes: fields.cleaningMinutes.optional(),
     agentIds: fields.agentIds.optional(),
     amenityDevice: options.amenityDevice.nullish(),
+    primaryStaffIds: staffing.primaryStaffIds.optional(),
+    acceptMinutes: staffing.acceptMinutes.nullish(),
   })
   .refine(isChange, CHANGE_NOTHING)
   .openapi('PropertyChange');
@@ -55,6 +63,8 @@ export const Property = z
     cleaningMinutes: z.int(),
     agentIds: z.array(z.string()),
     amenityDevice: z.string().nullable(),
+    primaryStaffIds: z.array(z.string()),
+    acceptMinutes: z.int().nullable(),
     version: z.int(),
     createdAt: z.iso.datetime(),
   })

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { OBSTACLES } from '../../domain/tasks/candidates.ts';
 import { MANUAL_TASK_TYPES } from '../../domain/tasks/resource.ts';
 import { CHANGE_NOTHING, Flag, Id, Instant, InstantOrDate, isChange, line, pageQuery, prose } from './common.ts';
 
@@ -6,6 +7,28 @@ const TaskType = z.enum(['CLEANING', 'CHECK_IN', 'CHECK_OUT', 'INSPECTION', 'MAI
 const TaskStatus = z.enum(['UNASSIGNED', 'ASSIGNED', 'IN_PROGRESS', 'COMPLETED', 'CANCELLED', 'MERGED']);
 const Priority = z.enum(['LOW', 'NORMAL', 'HIGH', 'URGENT']);
 const Duration = z.int().min(1).max(1440);
+
+const Skills = z.array(line(64)).max(50);
+
+/** Of requests that insist on an assignee. */
+export const holds = {
+  holdAlternatives: z.boolean().optional().openapi({
+    description:
+      'A refusal keeps the times that it suggests free for some minutes, for whoever posts back its `holdId`',
+  }),
+  holdId: Id.optional().openapi({ description: 'Of an earlier refusal: its times are free for this request' }),
+};
+export const needsAssignment = {
+  check: (body: {
+    requireAssignment?: boolean | undefined;
+    holdAlternatives?: boolean | undefined;
+    holdId?: string | undefined;
+    taskTimes?: unknown;
+  }): boolean =>
+    body.requireAssignment === true ||
+    (body.holdAlternatives === undefined && body.holdId === undefined && body.taskTimes === undefined),
+  refusal: { path: ['requireAssignment'], message: 'must be true for taskTimes, holdAlternatives and holdId' },
+};
 
 export const NewTask = z
   .strictObject({
@@ -17,7 +40,11 @@ export const NewTask = z
     durationMinutes: Duration.default(60),
     priority: Priority.default('NORMAL'),
     description: prose(2000).optional(),
+    requiredSkills: Skills.optional(),
+    requireAssignment: z.boolean().optional().openapi({ description: 'Refuse when nobody can take it at that time' }),
+    ...holds,
   })
+  .refine(needsAssignment.check, needsAssignment.refusal)
   .openapi('NewTask');
 export const TaskChange = z
   .strictObject({
@@ -27,6 +54,7 @@ export const TaskChange = z
     scheduledDate: Instant.optional(),
     durationMinutes: Duration.optional(),
     assigneeId: Id.nullish(),
+    requiredSkills: Skills.optional(),
   })
   .refine(isChange, CHANGE_NOTHING)
   .openapi('TaskChange');
@@ -41,7 +69,8 @@ export const Task = z
     priority: Priority,
     assigneeId: z.string().nullable(),
     scheduledDate: z.iso.datetime(),
-    endsAt: z.iso.datetime(),
+    startsAt: z.iso.datetime().openapi({ description: 'As agreed with the assignee; `scheduledDate` is by rule' }),
+    endsAt: z.iso.datetime().openapi({ description: 'As agreed with the assignee' }),
     mustFinishBy: z.iso.datetime().nullable(),
     mergedIntoTaskId: z.string().nullable(),
     reservationId: z.string().nullable(),
@@ -51,6 +80,9 @@ export const Task = z
     deletedAt: z.iso.datetime().nullable(),
     version: z.int(),
     createdAt: z.iso.datetime(),
+    requiredSkills: z.array(z.string()),
+    acceptBy: z.iso.datetime().nullable().openapi({ description: 'The assignee is to accept by then; null: need not' }),
+    acceptedAt: z.iso.datetime().nullable(),
   })
   .openapi('Task');
 export const TaskQuery = z.strictObject({
@@ -64,3 +96,43 @@ export const TaskQuery = z.strictObject({
   includeDeleted: Flag.optional(),
   ...pageQuery,
 });
+
+export const Decline = z.strictObject({ reason: line(500) }).openapi('DeclineTask');
+export const Assignment = z
+  .object({
+    taskId: z.string(),
+    status: TaskStatus,
+    assigneeId: z.string().nullable(),
+    acceptBy: z.iso.datetime().nullable(),
+    acceptedAt: z.iso.datetime().nullable(),
+    explanation: z
+      .object({
+        decidedAt: z.iso.datetime(),
+        startsAt: z.iso.datetime(),
+        weights: z
+          .object({ workload: z.int(), proximity: z.int(), primary: z.int(), fairness: z.int() })
+          .openapi({ description: 'Percent' }),
+        chosen: z.string().nullable(),
+        candidates: z.array(
+          z.object({
+            staffId: z.string(),
+            workload: z.number(),
+            proximity: z.number(),
+            primary: z.number(),
+            fairness: z.number(),
+            total: z.number(),
+            travelKm: z.number().nullable(),
+            bookedMinutes: z.number(),
+            tasksThatDay: z.int(),
+          }),
+        ),
+        excluded: z.array(
+          z.object({ reason: z.enum(OBSTACLES), count: z.int(), staffIds: z.array(z.string()).nullable() }),
+        ),
+      })
+      .nullable(),
+    refusals: z.array(
+      z.object({ staffId: z.string(), reason: z.enum(['DECLINED', 'NO_ANSWER']), at: z.iso.datetime() }),
+    ),
+  })
+  .openapi('Assignment');
