@@ -95,7 +95,8 @@ ALTER TABLE task
 ALTER TABLE task ADD CONSTRAINT no_double_shift EXCLUDE USING gist
   (assignee_id WITH =, tstzrange(coalesce(slot_start, scheduled_at), coalesce(slot_end, ends_at), '[)') WITH &&)
   WHERE (status IN ('ASSIGNED','IN_PROGRESS'));
-CREATE INDEX task_at_work ON task ((coalesce(slot_start, scheduled_at))) WHERE status IN ('ASSIGNED','IN_PROGRESS');
+CREATE INDEX task_at_work ON task (assignee_id, (coalesce(slot_start, scheduled_at)), (coalesce(slot_end, ends_at)))
+  WHERE status IN ('ASSIGNED','IN_PROGRESS');
 CREATE INDEX task_offered ON task (accept_by) WHERE status = 'ASSIGNED' AND accept_by IS NOT NULL AND accepted_at IS NULL;
 
 CREATE TABLE task_refusal (

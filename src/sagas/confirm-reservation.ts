@@ -59,7 +59,7 @@ const assigned = <Name extends string>(task: keyof StayPlan, output: Name) => ({
   run: async (context: Context & { readonly tx: Tx }) => {
     const made = stayTaskOf(context, task);
     const ids = { [output]: made.taskId } as { readonly [K in Name]: string };
-    const insistence = { nowMs: context.requestedAt.getTime(), holdId: context.input.holdId ?? null };
+    const insistence = { nowMs: context.requestedAt.getTime(), holdId: context.input.holdId ?? null, tells: false };
     return { ...ids, ...(await ensureAssignedTask(context.tx, made, context, insistence)) };
   },
 });

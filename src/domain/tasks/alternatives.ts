@@ -42,7 +42,7 @@ export async function findAlternatives(
   const alternatives: Alternative[] = [];
   for (const startMs of alternativeSlots(window)) {
     if (alternatives.length === MAX_ALTERNATIVES) break;
-    const best = firstFeasible(roster.people, asking, { fromMs: startMs, toMs: startMs }, roster)?.ranked[0];
+    const best = firstFeasible(roster.people, asking, { fromMs: startMs, toMs: startMs }, roster).ranked[0];
     if (!best) continue;
     const endMs = startMs + window.durationMs;
     alternatives.push({

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { classifyDbError, retryContention } from '../../db/errors.ts';
-import { book, tellAssigned } from './book.ts';
+import { book } from './book.ts';
 import { localMoment } from './local-day.ts';
 import { OPEN_TASK, type OpenTask, wantedOf } from './open-task.ts';
 import { type Asked, planTasks, type Unplanned } from './plan.ts';
@@ -91,8 +91,7 @@ async function attempt(tx: Tx, open: readonly Open[], until: (one: Open) => numb
   );
   const roster = await readRoster(tx, { wanted: open.map(({ wanted }) => wanted), spans });
   const { planned, unplanned } = planTasks(asked, roster);
-  const booked = await book(tx, planned);
-  await tellAssigned(tx, planned, booked);
+  const booked = await book(tx, planned, { tells: true });
   // Whoever was to do these was given other work in between: the next sweep looks again.
   await postpone(
     tx,

@@ -164,24 +164,39 @@ export function scored(person: Person, wanted: Wanted, startMs: number, rules: R
 
 export interface Found {
   readonly startMs: number;
-  /** Best first; never empty. */
+  /** Who can then, best first; empty when nobody can at any start that was looked at. */
   readonly ranked: readonly Scored[];
+  /** What speaks against each of the others at that start. */
+  readonly obstacles: ReadonlyMap<string, Obstacle>;
 }
 
-/** The earliest slot from `fromMs` to `toMs` at which somebody can, and who can then. */
+/** The earliest slot from `fromMs` to `toMs` at which somebody can, and who can then; the first slot when nobody can. */
 export function firstFeasible(
   people: readonly Person[],
   wanted: Wanted,
   span: { readonly fromMs: number; readonly toMs: number },
   { rules, nowMs }: { readonly rules: Rules; readonly nowMs: number },
-): Found | null {
-  const able = people.filter((person) => standingObstacle(person, wanted) === null);
-  if (able.length === 0) return null;
-  for (const startMs of slotsBetween(span.fromMs, span.toMs)) {
-    const free = able.filter((person) => obstacleAt(person, wanted, startMs, rules) === null);
+): Found {
+  const standing = new Map<string, Obstacle>();
+  const able: Person[] = [];
+  for (const person of people) {
+    const obstacle = standingObstacle(person, wanted);
+    if (obstacle === null) able.push(person);
+    else standing.set(person.id, obstacle);
+  }
+  let first: ReadonlyMap<string, Obstacle> = standing;
+  for (const startMs of able.length === 0 ? [] : slotsBetween(span.fromMs, span.toMs)) {
+    const free: Person[] = [];
+    const obstacles = new Map(standing);
+    for (const person of able) {
+      const obstacle = obstacleAt(person, wanted, startMs, rules);
+      if (obstacle === null) free.push(person);
+      else obstacles.set(person.id, obstacle);
+    }
+    if (startMs === span.fromMs) first = obstacles;
     if (free.length === 0) continue;
     const ranked = free.map((person) => scored(person, wanted, startMs, rules, nowMs)).sort(compareScored);
-    return { startMs, ranked };
+    return { startMs, ranked, obstacles };
   }
-  return null;
+  return { startMs: span.fromMs, ranked: [], obstacles: first };
 }

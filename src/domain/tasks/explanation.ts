@@ -1,7 +1,7 @@
 import type { Db } from '../../db/client.ts';
-import type { Json } from '../../db/schema.ts';
+import type { Json, StaffRole } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
-import { OBSTACLES, type Obstacle, obstacleAt, ROLES, standingObstacle, type Wanted } from './candidates.ts';
+import { type Found, OBSTACLES, type Obstacle, ROLES, type Wanted } from './candidates.ts';
 import type { Scored } from './score.ts';
 import { MAX_EXPLAINED, type Roster } from './staffing.ts';
 
@@ -22,8 +22,8 @@ interface StoredExplanation {
   readonly excluded: Readonly<Partial<Record<Obstacle, number | readonly string[]>>>;
 }
 
-/** `ranked`: best first, those who can at `startMs`; the best of them is chosen. */
-export function explain(wanted: Wanted, roster: Roster, startMs: number, ranked: readonly Scored[]): Json {
+/** The best of those who can is chosen. */
+export function explain(wanted: Wanted, roster: Roster, { startMs, ranked, obstacles }: Found): Json {
   const { rules } = roster;
   const stored: StoredExplanation = {
     at: new Date(roster.nowMs).toISOString(),
@@ -31,7 +31,7 @@ export function explain(wanted: Wanted, roster: Roster, startMs: number, ranked:
     weights: [rules.workloadPercent, rules.proximityPercent, rules.primaryPercent, rules.fairnessPercent],
     chosen: ranked[0]?.staffId ?? null,
     candidates: ranked.slice(0, MAX_EXPLAINED).map(rowOf),
-    excluded: excludedFrom(wanted, roster, startMs),
+    excluded: excludedFrom(wanted, roster, obstacles),
   };
   return stored as unknown as Json;
 }
@@ -48,36 +48,31 @@ const rowOf = ({ staffId, score, travelKm, bookedMinutes, tasksThatDay }: Scored
   tasksThatDay,
 ];
 
-function excludedFrom(wanted: Wanted, roster: Roster, startMs: number): StoredExplanation['excluded'] {
-  const read = new Map<string, Obstacle | null>();
-  for (const person of roster.people) {
-    const obstacle = standingObstacle(person, wanted) ?? obstacleAt(person, wanted, startMs, roster.rules);
-    read.set(person.id, obstacle);
-  }
+function excludedFrom(
+  wanted: Wanted,
+  { people, census }: Roster,
+  obstacles: Found['obstacles'],
+): StoredExplanation['excluded'] {
   const roles = ROLES[wanted.type];
-  const { everybody, counts } = roster.census;
-  if (everybody) {
+  // Who was not even read is of another role, not active, or works elsewhere.
+  const unread = (role: StaffRole, active: boolean): Obstacle =>
+    !roles.includes(role) ? 'ROLE' : active ? 'PLACE' : 'INACTIVE';
+  if (census.everybody) {
+    const read = new Set(people.map(({ id }) => id));
     const named: Partial<Record<Obstacle, string[]>> = {};
-    for (const { id, role, active } of everybody) {
-      const unread = !roles.includes(role) ? 'ROLE' : active ? 'PLACE' : 'INACTIVE';
-      const obstacle = read.has(id) ? read.get(id) : unread;
+    for (const { id, role, active } of census.everybody.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
+      const obstacle = read.has(id) ? obstacles.get(id) : unread(role, active);
       if (obstacle) named[obstacle] = [...(named[obstacle] ?? []), id];
     }
     return named;
   }
-  const found: Partial<Record<Obstacle, number>> = {};
-  const add = (obstacle: Obstacle, n: number): void => {
-    if (n > 0) found[obstacle] = (found[obstacle] ?? 0) + n;
-  };
-  for (const obstacle of read.values()) {
-    // Those of other roles are read where other tasks of the same sweep want them; they are counted below.
-    if (obstacle && obstacle !== 'ROLE') add(obstacle, 1);
-  }
-  const ofRole = [...read.values()].filter((obstacle) => obstacle !== 'ROLE').length;
-  for (const { role, active, n } of counts) add(!roles.includes(role) ? 'ROLE' : active ? 'PLACE' : 'INACTIVE', n);
-  found.PLACE = (found.PLACE ?? 0) - ofRole;
-  if (found.PLACE <= 0) delete found.PLACE;
-  return found;
+  const counts = new Map<Obstacle, number>();
+  const add = (obstacle: Obstacle, n: number): void => void counts.set(obstacle, (counts.get(obstacle) ?? 0) + n);
+  for (const { role, active, n } of census.counts) add(unread(role, active), n);
+  // Those of other roles are read where other tasks of the same sweep want them, and are counted as such above.
+  add('PLACE', -people.filter(({ role }) => roles.includes(role)).length);
+  for (const obstacle of obstacles.values()) if (obstacle !== 'ROLE') add(obstacle, 1);
+  return Object.fromEntries([...counts].filter(([, n]) => n > 0));
 }
 
 export interface AssignmentView {

@@ -2,7 +2,6 @@ import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
-import { tellAssigned } from './book.ts';
 import { holdAlternatives } from './holds.ts';
 import { OPEN_TASK, type OpenTask } from './open-task.ts';
 import type { NewTask } from './resource.ts';
@@ -21,8 +20,7 @@ export async function assignMade(tx: Tx, taskId: string, holdId: string | null):
     SELECT ${OPEN_TASK} FROM task t JOIN property p ON p.id = t.property_id WHERE t.id = ${taskId}`.execute(tx);
   const [task] = rows;
   if (!task) throw new RoomyError('TASK_NOT_FOUND');
-  const { planned, booked } = await assignNow(tx, task, { nowMs: await nowMs(tx), holdId });
-  await tellAssigned(tx, [planned], new Map([[booked.id, booked]]));
+  await assignNow(tx, task, { nowMs: await nowMs(tx), holdId, tells: true });
 }
 
 /** The refusal with its times held, after the transaction that would have made the task was rolled back. */

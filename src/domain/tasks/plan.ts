@@ -1,4 +1,5 @@
 import type { Json } from '../../db/schema.ts';
+import { required } from '../../kernel/errors.ts';
 import { type Found, firstFeasible, type Wanted } from './candidates.ts';
 import { explain } from './explanation.ts';
 import type { OpenTask } from './open-task.ts';
@@ -49,16 +50,18 @@ export function planTasks(asked: readonly Asked[], roster: Roster): { planned: P
     const refusedBy = roster.refusals.get(task.id) ?? wanted.refusedBy;
     const asking = { ...wanted, refusedBy };
     const found = firstFeasible(roster.people, asking, span, roster);
-    if (found) planned.push(give(task, asking, found, roster));
-    else unplanned.push({ task, wanted: asking, explanation: explain(asking, roster, span.fromMs, []) });
+    const explanation = explain(asking, roster, found);
+    if (found.ranked.length === 0) unplanned.push({ task, wanted: asking, explanation });
+    else planned.push(give({ task, wanted: asking, explanation }, found, roster));
   }
   return { planned, unplanned };
 }
 
-function give(task: OpenTask, wanted: Wanted, { startMs, ranked }: Found, roster: Roster): Planned {
-  const explanation = explain(wanted, roster, startMs, ranked);
-  const person = roster.people.find(({ id }) => id === ranked[0]?.staffId);
-  if (!person) throw new Error('a candidate who is not in the roster');
+function give({ task, wanted, explanation }: Unplanned, { startMs, ranked }: Found, roster: Roster): Planned {
+  const person = required(
+    roster.people.find(({ id }) => id === ranked[0]?.staffId),
+    'the best candidate',
+  );
   const endMs = startMs + wanted.window.durationMs;
   person.bookings.push({ startMs, endMs, location: wanted.place.location });
   person.lastJobMs = roster.nowMs;

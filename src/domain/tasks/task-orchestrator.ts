@@ -4,7 +4,7 @@ import { classifyDbError } from '../../db/errors.ts';
 import type { TaskStatus, TaskType } from '../../db/schema.ts';
 import { RoomyError, required } from '../../kernel/errors.ts';
 import { findAlternatives, noStaff } from './alternatives.ts';
-import { type Booked, book } from './book.ts';
+import { book } from './book.ts';
 import { type TaskValues, titleOf } from './ensure.ts';
 import { holdAlternatives, useHold } from './holds.ts';
 import { type OpenTask, wantedOf } from './open-task.ts';
@@ -19,11 +19,8 @@ export interface Insistence {
   /** The clock that decides what is overdue: when the request was accepted. */
   readonly nowMs: number;
   readonly holdId: string | null;
-}
-
-interface Given {
-  readonly planned: Planned;
-  readonly booked: Booked;
+  /** Whether the assignee is told at once; a saga tells in a step of its own. */
+  readonly tells: boolean;
 }
 
 const MAX_TRIES = 10;
@@ -32,7 +29,7 @@ const MAX_TRIES = 10;
  * Gives an UNASSIGNED task to the best of those who can do it at its own time, or refuses with the brief's body. In the
  * same transaction as the task itself, so that a refusal leaves nothing behind.
  */
-export async function assignNow(tx: Tx, task: OpenTask, { nowMs, holdId }: Insistence): Promise<Given> {
+export async function assignNow(tx: Tx, task: OpenTask, { nowMs, holdId, tells }: Insistence): Promise<Planned> {
   const wanted = wantedOf(task, nowMs, true);
   const { window, place } = wanted;
   const span = spanAround(place, window.firstMs, window.lastMs, window.durationMs);
@@ -40,13 +37,13 @@ export async function assignNow(tx: Tx, task: OpenTask, { nowMs, holdId }: Insis
     const roster = await readRoster(tx, { wanted: [wanted], spans: [span], ownHold: holdId });
     const [planned] = planTasks([{ task, wanted, untilMs: window.lastMs }], roster).planned;
     if (!planned) break;
-    let booked: Booked | undefined;
+    let isBooked = false;
     const isFree = await assignUnlessTaken(tx, async () => {
-      booked = (await book(tx, [planned])).get(task.id);
+      isBooked = (await book(tx, [planned], { tells })).has(task.id);
     });
-    if (!isFree || !booked) continue;
+    if (!isFree || !isBooked) continue;
     if (holdId !== null) await useHold(tx, holdId, task.occurrence, task.id);
-    return { planned, booked };
+    return planned;
   }
   const { alternatives } = await findAlternatives(tx, task, { nowMs, ownHold: holdId });
   throw noStaff(task, alternatives);
@@ -84,8 +81,8 @@ export async function ensureAssignedTask(
   await insertStayTask(tx, made, saga, null);
   const task = await openTaskOf(tx, made);
   if (made.occurrence === 'POST_DEPARTURE') await absorbNextCleaning(tx, made.taskId, saga.subjectId);
-  const { planned } = await assignNow(tx, task, insistence);
-  return { status: 'ASSIGNED', assignee: planned.staffId };
+  const { staffId } = await assignNow(tx, task, insistence);
+  return { status: 'ASSIGNED', assignee: staffId };
 }
 
 /** The refusal of `ensureAssignedTask` with its times held; after that step was rolled back. */
