@@ -70,6 +70,8 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`GET ${API}/tasks/:id`]: open('tasks:read', 'ADMIN', 'AGENT'),
   [`PATCH ${API}/tasks/:id`]: open('tasks:write', 'ADMIN', 'AGENT'),
   [`GET ${API}/tasks/:id/assignment`]: open('tasks:read', 'ADMIN', 'AGENT'),
+  [`GET ${API}/assignment-rules`]: open('tasks:read', 'ADMIN', 'AGENT'),
+  [`PATCH ${API}/assignment-rules`]: people('tasks:configure', 'ADMIN'),
   // An answer to an offer is the assignee's own; an administrator may give it for them.
   [`POST ${API}/tasks/:id/accept`]: people('tasks:answer', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
   [`POST ${API}/tasks/:id/decline`]: people('tasks:answer', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),

@@ -365,3 +365,28 @@ describe('who works best at a property', () => {
     expect((await call('PATCH', `/properties/${made.id}`, { body: { acceptMinutes: 0 } })).status).toBe(422);
   });
 });
+
+describe('how candidates are weighed', () => {
+  it('can be read and changed, and holds from the next assignment on', async () => {
+    const before = await ok(call('GET', '/assignment-rules', { role: 'AGENT' }));
+    expect(before).toMatchObject({ workloadPercent: 45, proximityPercent: 35, primaryPercent: 15, fairnessPercent: 5 });
+    const primary = { workloadPercent: 0, proximityPercent: 0, primaryPercent: 100, fairnessPercent: 0, maxKm: 12.5 };
+    expect(await ok(call('PATCH', '/assignment-rules', { body: primary }))).toMatchObject(primary);
+    await staff('ann', 'MAINTENANCE_STAFF');
+    const own = await staff('zoe', 'MAINTENANCE_STAFF');
+    await ok(call('PATCH', `/properties/${flat()}`, { body: { primaryStaffIds: [own] } }));
+    const { id, assigneeId } = await ok(insist());
+    expect(assigneeId).toBe(own);
+    expect((await ok(call('GET', `/tasks/${id}/assignment`))).explanation.weights).toMatchObject({ primary: 100 });
+    await ok(call('PATCH', '/assignment-rules', { body: before }));
+  });
+
+  it('sums to a hundred, and is an administrator’s business', async () => {
+    for (const body of [{ workloadPercent: 46 }, { maxKm: 0 }, {}, { colour: 'blue' }]) {
+      const answer = await call('PATCH', '/assignment-rules', { body });
+      expect([answer.status, answer.body.code]).toEqual([422, 'VALIDATION_FAILED']);
+    }
+    const answer = await call('PATCH', '/assignment-rules', { body: { maxKm: 9 }, role: 'AGENT' });
+    expect([answer.status, answer.body.code]).toEqual([403, 'FORBIDDEN']);
+  });
+});

@@ -136,3 +136,23 @@ export const Assignment = z
     ),
   })
   .openapi('Assignment');
+
+const Percent = z.int().min(0).max(100);
+const rules = {
+  workloadPercent: Percent.openapi({ description: 'The four weights sum to 100' }),
+  proximityPercent: Percent,
+  primaryPercent: Percent,
+  fairnessPercent: Percent,
+  maxKm: z.number().positive().max(20_000).openapi({ description: 'From here on a way is as far as can be' }),
+  speedKmh: z.number().positive().max(1_000).openapi({ description: 'Between two tasks, as the crow flies' }),
+  dayMinutes: z.int().min(1).max(1440).openapi({ description: 'A full day of those who have no cap' }),
+  fairnessHours: z.int().min(1).max(8760).openapi({ description: 'Who was given nothing for so long comes first' }),
+  holdMinutes: z.int().min(1).max(60),
+  emergencyAcceptMinutes: z.int().min(1).max(1440),
+};
+export const AssignmentRules = z.object(rules).openapi('AssignmentRules');
+export const AssignmentRuleChange = z
+  .strictObject(rules)
+  .partial()
+  .refine(isChange, CHANGE_NOTHING)
+  .openapi('AssignmentRuleChange');
