@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { classifyDbError, retryContention } from '../../db/errors.ts';
 import { book } from './book.ts';
+import { movedTurnover } from './ensure.ts';
 import { localMoment } from './local-day.ts';
 import { OPEN_TASK, type OpenTask, wantedOf } from './open-task.ts';
 import { type Asked, planTasks, type Unplanned } from './plan.ts';
@@ -58,8 +59,10 @@ async function mergeTurnovers(tx: Tx, due: readonly OpenTask[]): Promise<Readonl
      WHERE t.id = ANY(${ids}::text[]) AND r.id = t.reservation_id AND p.status IN ('CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT')
     RETURNING t.id, post.id AS into`.execute(tx);
   if (rows.length > 0) {
+    const moved = movedTurnover('post', sql`(post.ends_at > t.must_finish_by)`);
     await sql`
-      UPDATE task post SET priority = 'HIGH', must_finish_by = t.must_finish_by, version = post.version + 1
+      UPDATE task post SET priority = 'HIGH', must_finish_by = t.must_finish_by, version = post.version + 1,
+             scheduled_at = ${moved.scheduled_at}, ends_at = ${moved.ends_at}, local_rule = ${moved.local_rule}
         FROM task t WHERE t.id = ANY(${rows.map((row) => row.id)}::text[]) AND post.id = t.merged_into_task_id`.execute(
       tx,
     );

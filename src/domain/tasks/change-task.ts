@@ -2,9 +2,9 @@ import { type Selectable, sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import type { TaskPriority, TaskStatus, TaskTable } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
-import { newId } from '../../kernel/ids.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
-import { taskAssignedMessage } from '../notifications/matrix.ts';
+import { enqueueInTransaction } from '../notifications/enqueue.ts';
+import { taskAssignedMessage, taskChangedMessage } from '../notifications/matrix.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
 import { isHeld } from './holds.ts';
 import { assignedTask, canCome, tellReleased } from './release.ts';
@@ -126,27 +126,21 @@ const askAgain = ({ property_id, type }: TaskRow) => ({
     FROM property p, assignment_rule r WHERE p.id = ${property_id})`,
 });
 
+/** Whoever gains it, loses it, or keeps it at another time. Keyed by the version, as all of it may happen again. */
 async function tell(tx: Tx, before: TaskRow, row: TaskRow): Promise<void> {
-  if (before.assignee_id === row.assignee_id) return;
-  const { id, type, version } = row;
-  if (before.status === 'ASSIGNED' && before.assignee_id !== null) {
-    await tellReleased(tx, [{ id, type, version, assigneeId: before.assignee_id }]);
+  const { id, type, version, reservation_id: reservationId } = row;
+  const about = { sagaId: null, reservationId };
+  const had = before.status === 'ASSIGNED' ? before.assignee_id : null;
+  if (had !== null && had === row.assignee_id) {
+    const wasAt = startOf(before);
+    if (wasAt.getTime() === startOf(row).getTime()) return;
+    await enqueueInTransaction(tx, `${id}-changed-${version}`, [taskChangedMessage(had, id, wasAt)], about);
+    return;
   }
+  if (had !== null) await tellReleased(tx, [{ id, type, version, reservationId, assigneeId: had }]);
   if (row.assignee_id === null) return;
-  const { event, template, channel, recipientType, recipientId } = taskAssignedMessage(row.assignee_id);
-  await tx
-    .insertInto('notification')
-    .values({
-      id: newId('notification'),
-      effect_key: `${id}-assigned-${recipientId}-${version}`,
-      reservation_id: row.reservation_id,
-      task_id: id,
-      event,
-      template,
-      channel,
-      recipient_type: recipientType,
-      recipient_id: recipientId,
-    })
-    .onConflict((conflict) => conflict.column('effect_key').doNothing())
-    .execute();
+  const gained = { ...taskAssignedMessage(row.assignee_id), taskId: id };
+  await enqueueInTransaction(tx, `${id}-assigned-${version}`, [gained], about);
 }
+
+const startOf = (task: TaskRow): Date => task.slot_start ?? task.scheduled_at;

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import type { TaskType } from '../../db/schema.ts';
-import { newId } from '../../kernel/ids.ts';
+import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import { taskWithdrawnMessage } from '../notifications/matrix.ts';
 import { obstacleAt, type Span, standingObstacle } from './candidates.ts';
 import { OPEN_TASK, type OpenTask, wantedOf } from './open-task.ts';
@@ -12,6 +12,7 @@ export interface Released {
   readonly id: string;
   readonly type: TaskType;
   readonly assigneeId: string;
+  readonly reservationId: string | null;
   readonly version: number;
 }
 
@@ -27,33 +28,17 @@ export async function releaseTasks(tx: Tx, taskIds: readonly string[]): Promise<
            slot_end = CASE WHEN 'scheduledDate' = ANY(t.manual_fields) THEN t.slot_end END,
            next_assign_at = CASE WHEN t.type <> 'FINANCE' THEN now() END, assign_attempts = 0
       FROM task before WHERE before.id = t.id AND t.id = ANY(${taskIds}::text[]) AND t.status = 'ASSIGNED'
-    RETURNING t.id, t.type, before.assignee_id AS "assigneeId", t.version`.execute(tx);
+    RETURNING t.id, t.type, before.assignee_id AS "assigneeId", t.reservation_id AS "reservationId", t.version`.execute(
+    tx,
+  );
   return rows;
 }
 
 /** To those who need not come any more; keyed by the task's version, as a person may lose the same task more than once. */
 export async function tellReleased(tx: Tx, released: readonly Released[]): Promise<void> {
-  for (const { id, assigneeId, version } of released) {
-    const { event, template, channel, recipientType, recipientId } = taskWithdrawnMessage(assigneeId, id);
-    await tx
-      .insertInto('notification')
-      .columns([
-        'id',
-        'effect_key',
-        'reservation_id',
-        'task_id',
-        'event',
-        'template',
-        'channel',
-        'recipient_type',
-        'recipient_id',
-      ])
-      .expression(
-        sql`SELECT ${newId('notification')}, ${`${id}-withdrawn-${recipientId}-${version}`}, t.reservation_id, t.id,
-            ${event}, ${template}, ${channel}, ${recipientType}, ${recipientId} FROM task t WHERE t.id = ${id}`,
-      )
-      .onConflict((conflict) => conflict.column('effect_key').doNothing())
-      .execute();
+  for (const { id, assigneeId, reservationId, version } of released) {
+    const told = [taskWithdrawnMessage(assigneeId, id)];
+    await enqueueInTransaction(tx, `${id}-withdrawn-${version}`, told, { sagaId: null, reservationId });
   }
 }
 

@@ -5,7 +5,7 @@ import type { TaskStatus, TaskType } from '../../db/schema.ts';
 import { RoomyError, required } from '../../kernel/errors.ts';
 import { findAlternatives, noStaff } from './alternatives.ts';
 import { book } from './book.ts';
-import { type TaskValues, titleOf } from './ensure.ts';
+import { movedTurnover, type TaskValues, titleOf } from './ensure.ts';
 import { holdAlternatives, useHold } from './holds.ts';
 import { type OpenTask, wantedOf } from './open-task.ts';
 import { type Planned, planTasks } from './plan.ts';
@@ -146,8 +146,10 @@ async function cleaningToMergeInto(tx: Tx, reservationId: string): Promise<strin
 
 /** The departing stay's cleaning now has to be ready for the next guest. */
 async function hurry(tx: Tx, taskId: string, mustFinishBy: string | null): Promise<void> {
+  const moved = movedTurnover('task', sql`(task.ends_at > ${mustFinishBy}::timestamptz)`);
   await sql`
     UPDATE task SET must_finish_by = ${mustFinishBy}::timestamptz, version = version + 1,
+           scheduled_at = ${moved.scheduled_at}, ends_at = ${moved.ends_at}, local_rule = ${moved.local_rule},
            priority = CASE WHEN 'priority' = ANY(manual_fields) THEN priority ELSE 'HIGH' END
      WHERE id = ${taskId}`.execute(tx);
 }
