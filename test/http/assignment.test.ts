@@ -287,6 +287,8 @@ describe('a change by hand', () => {
     const { id } = await ok(insist());
     const stays = await ok(call('PATCH', `/tasks/${id}`, { body: { durationMinutes: 90 } }));
     expect(stays).toMatchObject({ assigneeId: mary, endsAt: '2031-03-05T09:30:00.000Z' });
+    const kept = await ok(call('PATCH', `/tasks/${id}`, { body: { scheduledDate: '2031-03-05T06:00:00Z' } }));
+    expect(kept.assigneeId).toBe(mary);
     const moved = await ok(call('PATCH', `/tasks/${id}`, { body: { scheduledDate: '2031-03-05T11:30:00Z' } }));
     expect(moved).toMatchObject({ status: 'UNASSIGNED', assigneeId: null, startsAt: '2031-03-05T11:30:00.000Z' });
     const again = await ok(call('PATCH', `/tasks/${id}`, { body: { scheduledDate: NOON, requiredSkills: ['gas'] } }));
@@ -298,7 +300,7 @@ describe('a change by hand', () => {
       .where('task_id', '=', id)
       .orderBy('created_at')
       .execute();
-    expect(told.map(({ event }) => event)).toEqual(['TASK_ASSIGNED', 'TASK_WITHDRAWN', 'TASK_ASSIGNED']);
+    expect(told.map(({ event }) => event)).toEqual(['TASK_ASSIGNED', 'TASK_CHANGED', 'TASK_WITHDRAWN', 'TASK_ASSIGNED']);
   });
 
   it('of the length leaves an agreed start as it is', async () => {

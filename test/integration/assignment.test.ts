@@ -10,6 +10,7 @@ import { addLeave, listLeave, removeLeave } from '../../src/domain/tasks/leave.t
 import { acceptTask, declineTask, reassignUnanswered } from '../../src/domain/tasks/offers.ts';
 import { releaseUnlessFree } from '../../src/domain/tasks/release.ts';
 import { createTestDatabase, type TestDatabase } from '../setup/database.ts';
+import { seedStays } from '../setup/stays.ts';
 
 /** Who gets which task, and what makes a task change hands. */
 
@@ -32,7 +33,7 @@ afterAll(async () => {
 beforeEach(async () => {
   made += 1;
   region = `region-${made}`;
-  await db.updateTable('task').set({ status: 'CANCELLED' }).execute();
+  await db.updateTable('task').set({ status: 'CANCELLED', merged_into_task_id: null }).execute();
 });
 
 const HERE = JSON.stringify({ lat: 25.08, lng: 55.14 });
@@ -248,6 +249,40 @@ describe('a task that may start later', () => {
       expect(one?.slot_start?.getTime()).toBeGreaterThan(from - 60_000);
       expect(one?.slot_end?.getTime()).toBeLessThanOrEqual(from + 86_400_000 + 60_000);
     }
+  });
+});
+
+describe('a turnover that is found late', () => {
+  it('becomes one cleaning, which is assigned within its new window', async () => {
+    await property();
+    const only = await staff('a');
+    await seedStays(db, [
+      { id: name('leaves'), propertyId: name('flat'), checkInDate: '2031-03-01', checkOutDate: '2031-03-05' },
+      { id: name('arrives'), propertyId: name('flat'), checkInDate: '2031-03-05', checkOutDate: '2031-03-09' },
+    ]);
+    await db.updateTable('reservation').set({ status: 'CONFIRMED' }).where('property_id', '=', name('flat')).execute();
+    const last = await task({
+      reservation_id: name('leaves'),
+      occurrence: 'POST_DEPARTURE',
+      local_rule: '2031-03-05T11:00[Asia/Dubai]+PT7200S',
+      scheduled_at: '2031-03-05T09:00:00Z',
+    });
+    const first = await task({
+      reservation_id: name('arrives'),
+      occurrence: 'PRE_ARRIVAL',
+      scheduled_at: '2031-03-04T11:00:00Z',
+      must_finish_by: '2031-03-05T09:30:00Z',
+    });
+    await sweep();
+    expect(await row(first)).toMatchObject({ status: 'MERGED', merged_into_task_id: last, assignee_id: null });
+    expect(await row(last)).toMatchObject({
+      status: 'UNASSIGNED',
+      priority: 'HIGH',
+      must_finish_by: new Date('2031-03-05T09:30:00Z'),
+      scheduled_at: new Date('2031-03-05T07:00:00Z'),
+    });
+    expect(await assigneeOf(last)).toBe(only);
+    expect((await row(last)).slot_start).toBeNull();
   });
 });
 

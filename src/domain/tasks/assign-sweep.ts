@@ -29,9 +29,9 @@ function sweep(db: Db, limit: number): Promise<number> {
     const due = await takeDue(tx, limit);
     const [first] = due;
     if (!first) return 0;
-    const merged = await mergeTurnovers(tx, due);
+    const changed = await mergeTurnovers(tx, due);
     const nowMs = first.now_ms;
-    const open = due.filter(({ id }) => !merged.has(id)).map((task) => ({ task, wanted: wantedOf(task, nowMs) }));
+    const open = due.filter(({ id }) => !changed.has(id)).map((task) => ({ task, wanted: wantedOf(task, nowMs) }));
     await assign(tx, open);
     return due.length;
   });
@@ -48,7 +48,10 @@ async function takeDue(tx: Tx, limit: number): Promise<readonly DueTask[]> {
   return rows;
 }
 
-/** Two stays that were confirmed at the same moment did not see each other; here their turnover is found. */
+/**
+ * Two stays that were confirmed at the same moment did not see each other; here their turnover is found. Answers what is
+ * not as it was read: the cleanings that were merged, and those they went into, which the next sweep looks at.
+ */
 async function mergeTurnovers(tx: Tx, due: readonly OpenTask[]): Promise<ReadonlySet<string>> {
   const ids = due.filter(({ occurrence }) => occurrence === 'PRE_ARRIVAL').map(({ id }) => id);
   if (ids.length === 0) return new Set();
@@ -67,7 +70,7 @@ async function mergeTurnovers(tx: Tx, due: readonly OpenTask[]): Promise<Readonl
       tx,
     );
   }
-  return new Set(rows.map((row) => row.id));
+  return new Set(rows.flatMap((row) => [row.id, row.into]));
 }
 
 type Open = Pick<Asked, 'task' | 'wanted'>;

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { newId } from '../../kernel/ids.ts';
 import { raiseSystemAlert } from '../notifications/alerts.ts';
-import { systemAlertMessage } from '../notifications/matrix.ts';
+import { taskAlertMessage } from '../notifications/matrix.ts';
 import type { OpenTask } from './open-task.ts';
 import type { Unplanned } from './plan.ts';
 
@@ -69,7 +69,7 @@ export async function alertAbout(
   code: string,
   occasion = '',
 ): Promise<void> {
-  const { event, template, channel, recipientType, recipientId } = systemAlertMessage();
+  const { event, template, channel, recipientType, recipientId } = taskAlertMessage();
   await tx
     .insertInto('notification')
     .values({
