@@ -251,13 +251,13 @@ export interface HouseResult {
 }
 
 /** Each time one more task is made, outside of what is measured, and assigned; between them a task is read by its key. */
-export async function measureHouse(db: Db, times: number): Promise<HouseResult> {
+export async function measureHouse(db: Db, times: number, run = 'first'): Promise<HouseResult> {
   const assigned: number[] = [];
   const selected: number[] = [];
   for (let n = -5; n < times; n += 1) {
     await sql`
       INSERT INTO task (id, property_id, type, occurrence, title, status, scheduled_at, ends_at)
-      SELECT 'house-new-' || ${n}::int, 'house-' || 250 + ${n}::int, 'CLEANING', 'MANUAL', 'Clean', 'UNASSIGNED', slot.at, slot.at + interval '1 hour'
+      SELECT 'house-new-' || ${`${run}-${n}`}::text, 'house-' || 250 + ${n}::int, 'CLEANING', 'MANUAL', 'Clean', 'UNASSIGNED', slot.at, slot.at + interval '1 hour'
         FROM (SELECT timestamptz '2031-03-12 09:00+04' + ${n + 5}::int / 8 * interval '1 day' AS at) slot`.execute(db);
     const before = performance.now();
     const looked = await assignDueTasks(db, 50);

@@ -300,7 +300,12 @@ describe('a change by hand', () => {
       .where('task_id', '=', id)
       .orderBy('created_at')
       .execute();
-    expect(told.map(({ event }) => event)).toEqual(['TASK_ASSIGNED', 'TASK_CHANGED', 'TASK_WITHDRAWN', 'TASK_ASSIGNED']);
+    expect(told.map(({ event }) => event)).toEqual([
+      'TASK_ASSIGNED',
+      'TASK_CHANGED',
+      'TASK_WITHDRAWN',
+      'TASK_ASSIGNED',
+    ]);
   });
 
   it('of the length leaves an agreed start as it is', async () => {
