@@ -72,8 +72,12 @@ describe('a task that somebody must take at once', () => {
     expect(refusal.body.details).not.toHaveProperty('holdId');
     const listed = await call('GET', `/tasks?propertyId=${flat()}`);
     expect(listed.body.data).toHaveLength(1);
-    const [, , last] = refusal.body.details.suggestedAlternatives;
-    expect(await ok(insist({ durationMinutes: 90, scheduledDate: last }))).toMatchObject({ assigneeId: only });
+    for (const scheduledDate of refusal.body.details.suggestedAlternatives) {
+      const given = await ok(insist({ durationMinutes: 90, scheduledDate }));
+      expect(given).toMatchObject({ assigneeId: only, startsAt: scheduledDate });
+      // The next one is tried in a world in which this one was not taken.
+      await system.bed.db.updateTable('task').set({ status: 'CANCELLED' }).where('id', '=', given.id).execute();
+    }
     const told = await system.bed.db
       .selectFrom('notification')
       .select('recipient_id')
@@ -207,6 +211,45 @@ describe('a confirmation that insists on staff', () => {
     });
     expect(tasks.get('ARRIVAL')).toMatchObject({ startsAt: taskTimes['ARRIVAL'], assigneeId: agent });
     expect(tasks.get('POST_DEPARTURE')).toMatchObject({ status: 'ASSIGNED', manualFields: [] });
+  });
+
+  it('gets the held time although twenty others want the same person then', async () => {
+    const flats = Array.from({ length: 11 }, (_, n) => `${flat()}-${n}`);
+    const property = { name: 'Flat', owner_id: 'owner-1' };
+    await system.bed.db
+      .insertInto('property')
+      .values(flats.map((id) => ({ id, ...property })))
+      .execute();
+    const cleaner = await staff('clara', 'CLEANER', { propertyIds: flats });
+    const busy = await task({ scheduledDate: '2031-03-05T10:00:00Z', durationMinutes: 120 });
+    await ok(call('PATCH', `/tasks/${busy}`, { body: { assigneeId: cleaner } }));
+    await Promise.all(['sara', 'luc', 'ana'].map((id) => staff(id, 'AGENT', { propertyIds: flats.slice(0, 1) })));
+    const ids = flats.map((propertyId, n) => ({ id: name(`held-${n}`), propertyId }));
+    const dates = { checkInDate: '2031-03-06', checkOutDate: '2031-03-08' };
+    await seedStays(
+      system.bed.db,
+      ids.map((one) => ({ ...one, ...dates })),
+    );
+    const [mine = { id: '' }, ...rivals] = ids;
+    const refusal = await confirm(mine.id, { requireAssignment: true, holdAlternatives: true });
+    expect([refusal.status, refusal.body.details.occurrence]).toEqual([409, 'PRE_ARRIVAL']);
+    const { holdId, suggestedAlternatives } = refusal.body.details;
+    const taskTimes = { PRE_ARRIVAL: suggestedAlternatives[0] };
+    const wanted = await Promise.all(rivals.map(() => task({ scheduledDate: suggestedAlternatives[0] })));
+    const [answer, ...others] = await Promise.all([
+      confirm(mine.id, { requireAssignment: true, holdId, taskTimes }),
+      ...rivals.map(({ id }) => confirm(id, { requireAssignment: true, taskTimes })),
+      ...wanted.map((id) => call('PATCH', `/tasks/${id}`, { body: { assigneeId: cleaner } })),
+    ]);
+    expect(answer?.status, answer?.text).toBe(200);
+    expect(others).toHaveLength(20);
+    expect(new Set(others.map(({ status, body }) => `${status} ${body.code}`))).toEqual(
+      new Set(['409 NO_STAFF_AVAILABLE', '409 ASSIGNEE_BUSY']),
+    );
+    expect((await tasksOf(mine.id)).get('PRE_ARRIVAL')).toMatchObject({
+      assigneeId: cleaner,
+      startsAt: suggestedAlternatives[0],
+    });
   });
 
   it('does for a turnover what any confirmation does, whichever stay comes first', async () => {
