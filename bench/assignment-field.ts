@@ -244,6 +244,8 @@ export async function seedHouse(db: Db, staff: number, tasks: number): Promise<v
 }
 
 export interface HouseResult {
+  /** How many people may be given one of these tasks, by role and place: what an assignment costs goes with it. */
+  readonly people: number;
   /** Medians. */
   readonly assignMs: number;
   readonly selectMs: number;
@@ -275,5 +277,9 @@ export async function measureHouse(db: Db, times: number, run = 'first'): Promis
   }
   const assignMs = median(assigned) ?? 0;
   const selectMs = median(selected) ?? 1;
-  return { assignMs, selectMs, ratio: assignMs / selectMs };
+  const { rows } = await sql<{ n: number }>`
+    SELECT count(*) AS n FROM staff s WHERE s.role = 'CLEANER' AND (s.region IS NULL OR s.region = (SELECT region FROM property WHERE id = 'house-250'))`.execute(
+    db,
+  );
+  return { people: rows[0]?.n ?? 0, assignMs, selectMs, ratio: assignMs / selectMs };
 }

@@ -66,6 +66,6 @@ export function renderAssignment({ placed, equal, contended, house }: Assignment
     `With homes and places: ${safety(placed)}; ${placed.travelKm.toFixed(0)} km, ${(placed.travelKm / placed.randomTravelKm).toFixed(2)} of a random assignment's ${placed.randomTravelKm.toFixed(0)} km.`,
     `Of equal people: ${safety(equal)}; booked minutes of a day differ by ${equal.spreadMinutes} at the most.`,
     `Too many for their caps, ${SWEEPS} sweeps at once: ${safety(contended)}.`,
-    `One task among ${HOUSE.staff} people and ${HOUSE.tasks} tasks: ${house.assignMs.toFixed(2)} ms, ${house.ratio.toFixed(1)} times reading a task by its key (${house.selectMs.toFixed(2)} ms; below ${MAX_HOUSE_RATIO}).`,
+    `One task among ${HOUSE.staff} people (${house.people} of its role and place) and ${HOUSE.tasks} tasks: ${house.assignMs.toFixed(2)} ms, ${house.ratio.toFixed(1)} times reading a task by its key (${house.selectMs.toFixed(2)} ms; below ${MAX_HOUSE_RATIO}).`,
   ].join('\n');
 }

@@ -10,6 +10,7 @@ import { addLeave, listLeave, removeLeave } from '../../src/domain/tasks/leave.t
 import { acceptTask, declineTask, reassignUnanswered } from '../../src/domain/tasks/offers.ts';
 import { releaseUnlessFree } from '../../src/domain/tasks/release.ts';
 import { createTestDatabase, type TestDatabase } from '../setup/database.ts';
+import { until } from '../setup/engine.ts';
 import { seedStays } from '../setup/stays.ts';
 
 /** Who gets which task, and what makes a task change hands. */
@@ -310,14 +311,16 @@ describe('many sweeps at once', () => {
     await property();
     const only = await staff('a', { max_minutes_per_day: 60 });
     const id = await task();
+    let racing: Promise<unknown> = Promise.resolve();
     await db.transaction().execute(async (tx) => {
       await sql`UPDATE staff SET bookings = bookings WHERE id = ${only}`.execute(tx);
-      const racing = assignDueTasks(db, 50);
+      racing = assignDueTasks(db, 50);
+      racing.catch(() => undefined);
       // The sweep has planned with the person by now, and waits for the row.
-      for (let look = 0; look < 500; look += 1) {
+      await until('the sweep waits', async () => {
         const { rows } = await sql`SELECT 1 FROM pg_locks WHERE NOT granted`.execute(db);
-        if (rows.length > 0) break;
-      }
+        return rows.length > 0 || undefined;
+      });
       await tx
         .insertInto('task')
         .values({
@@ -332,8 +335,9 @@ describe('many sweeps at once', () => {
           ends_at: '2031-03-05T15:00:00Z',
         })
         .execute();
-      racing.catch(() => undefined);
     });
+    await racing;
+    expect((await row(id)).status).toBe('UNASSIGNED');
     await dueNow(id);
     await sweep();
     expect((await row(id)).status).toBe('UNASSIGNED');
