@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { keptByAssignment, measureAssignment, renderAssignment } from './assignment.ts';
 import { startBare } from './bare.ts';
 import { type LoadPlan, median, percentile } from './load.ts';
 import { createProfile } from './profile.ts';
@@ -242,6 +243,9 @@ async function main(): Promise<number> {
     const sweeps = await costOfSweeps(system, best.system.concurrency);
     await profile.end(system.databaseUrl, started.redis.url, path.join(started.directory, 'postgres', 'postgres.log'));
 
+    say('Assignment');
+    const assignment = await measureAssignment(started);
+
     const report = {
       at: new Date().toISOString(),
       node: process.version,
@@ -254,17 +258,19 @@ async function main(): Promise<number> {
       system: summary(results.system),
       bare: summary(results.bare),
       sweeps,
+      assignment,
       raw: results,
     };
     const ratio = (report.system.perSecond ?? 0) / (report.bare.perSecond ?? 1);
     const idleRatio = (report.system.idle.p50 ?? 0) / (report.bare.idle.p50 ?? 1);
     say(renderReport(report));
+    say(renderAssignment(assignment));
     const file = path.join(import.meta.dirname, 'results', `${report.at.replaceAll(/[:.]/g, '-')}.json`);
     fs.mkdirSync(path.dirname(file), { recursive: true });
     fs.writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
     say(`\nWritten to ${path.relative(process.cwd(), file)}`);
 
-    const kept = ratio >= MIN_THROUGHPUT_RATIO && idleRatio < MAX_IDLE_RATIO;
+    const kept = ratio >= MIN_THROUGHPUT_RATIO && idleRatio < MAX_IDLE_RATIO && keptByAssignment(assignment);
     const verdict = `${ratio.toFixed(2)} of the bare loop's sagas/s (at least ${MIN_THROUGHPUT_RATIO}), idle p50 ${idleRatio.toFixed(2)} times its (below ${MAX_IDLE_RATIO})`;
     say(`${kept ? 'Targets met' : 'Targets missed'}: ${verdict}`);
     return given.check && !kept ? 1 : 0;

@@ -32,6 +32,10 @@ export interface Database {
   check_out_report: CheckOutReportTable;
   task_photo: TaskPhotoTable;
   task_action: TaskActionTable;
+  assignment_rule: AssignmentRuleTable;
+  staff_leave: StaffLeaveTable;
+  staff_hold: StaffHoldTable;
+  task_refusal: TaskRefusalTable;
 }
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
@@ -158,6 +162,8 @@ export interface StaffTable extends Party {
   shifts: OptionalJsonColumn<readonly Shift[]>;
   max_minutes_per_day: Optional<number>;
   active: Generated<boolean>;
+  bookings: Generated<number>;
+  last_job_at: OptionalInstant;
 }
 export interface PropertyTable {
   id: string;
@@ -180,6 +186,8 @@ export interface PropertyTable {
   auto_check_in: Generated<boolean>;
   auto_check_out: Generated<boolean>;
   checklists: ColumnType<Checklists, string | undefined, string | undefined>;
+  primary_staff_ids: Generated<string[]>;
+  accept_minutes: Optional<number>;
 }
 export interface IncomeDistributionTable {
   version: GeneratedAlways<number>;
@@ -255,6 +263,12 @@ export interface TaskTable {
   completed_by: Optional<string>;
   completion: OptionalJsonColumn<Completion>;
   checklist: OptionalJsonColumn<readonly ChecklistItem[]>;
+  required_skills: Generated<string[]>;
+  slot_start: OptionalInstant;
+  slot_end: OptionalInstant;
+  accept_by: OptionalInstant;
+  accepted_at: OptionalInstant;
+  alert_level: Generated<number>;
 }
 export interface TransactionTable {
   id: string;
@@ -566,4 +580,44 @@ export interface TaskActionTable {
   action: string;
   subject_id: string;
   created_at: Generated<Date>;
+}
+export interface AssignmentRuleTable {
+  only_row: Generated<boolean>;
+  workload_percent: Generated<number>;
+  proximity_percent: Generated<number>;
+  primary_percent: Generated<number>;
+  fairness_percent: Generated<number>;
+  max_km: Generated<number>;
+  speed_kmh: Generated<number>;
+  day_minutes: Generated<number>;
+  fairness_hours: Generated<number>;
+  hold_minutes: Generated<number>;
+  emergency_accept_minutes: Generated<number>;
+}
+export interface StaffLeaveTable {
+  id: string;
+  staff_id: string;
+  starts_at: Instant;
+  ends_at: Instant;
+  reason: Optional<string>;
+  created_by: string;
+  created_at: Generated<Date>;
+}
+export interface StaffHoldTable {
+  id: string;
+  occasion: string;
+  staff_id: string;
+  property_id: string;
+  starts_at: Instant;
+  ends_at: Instant;
+  expires_at: Instant;
+  used_by: Optional<string>;
+}
+export type RefusalReason = 'DECLINED' | 'NO_ANSWER';
+export interface TaskRefusalTable {
+  task_id: string;
+  staff_id: string;
+  reason: RefusalReason;
+  note: Optional<string>;
+  at: Generated<Date>;
 }

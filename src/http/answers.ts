@@ -23,6 +23,12 @@ export function created(c: AnyContext, data: Versioned, message: string): Respon
   return json(c, 201, { success: true, data, message });
 }
 
+/** A record that never changes has no entity tag. */
+export function createdFixed(c: AnyContext, data: { readonly id: string }, message: string): Response {
+  c.header('Location', `${c.req.path}/${data.id}`);
+  return json(c, 201, { success: true, data, message });
+}
+
 const json = (c: AnyContext, status: 200 | 201, body: object): Response => {
   c.header('Content-Type', 'application/json; charset=utf-8');
   return c.body(JSON.stringify(body), status);

@@ -8,6 +8,7 @@ import { requestLog } from './middleware/request-log.ts';
 import { declareBearerToken } from './openapi.ts';
 import { assertPoliciesMatch, methodsAt } from './policy.ts';
 import { createRegister } from './route.ts';
+import { registerAssignmentRules } from './routes/assignment-rules.ts';
 import { registerCancellations } from './routes/cancellations.ts';
 import { registerFinancial } from './routes/financial.ts';
 import { registerGuests } from './routes/guests.ts';
@@ -55,6 +56,7 @@ export function createApp(deps: AppDeps): App {
   // Before `/tasks/:id`, which would take its address for an id.
   registerTaskWork(register, services);
   registerTasks(register, services);
+  registerAssignmentRules(register, services);
   registerFinancial(register, services);
   registerIncomeDistribution(register, services);
   registerReconciliations(register, services);

@@ -44,6 +44,9 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`POST ${API}/staff`]: people('staff:write', 'ADMIN'),
   [`GET ${API}/staff/:id`]: people('staff:read', 'ADMIN', 'AGENT'),
   [`PATCH ${API}/staff/:id`]: people('staff:write', 'ADMIN'),
+  [`GET ${API}/staff/:id/leave`]: people('staff:leave', 'ADMIN', 'AGENT'),
+  [`POST ${API}/staff/:id/leave`]: people('staff:leave', 'ADMIN', 'AGENT'),
+  [`DELETE ${API}/staff/:id/leave/:leaveId`]: people('staff:leave', 'ADMIN', 'AGENT'),
 
   [`GET ${API}/properties`]: open('properties:read', 'ADMIN', 'AGENT', 'FINANCE'),
   [`POST ${API}/properties`]: open('properties:write', 'ADMIN', 'AGENT'),
@@ -71,6 +74,12 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`PUT ${API}/tasks/:id/photos/:photoId`]: people('tasks:work', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
   [`GET ${API}/tasks/:id/photos/:photoId`]: people('tasks:work', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
   [`PATCH ${API}/tasks/:id`]: open('tasks:write', 'ADMIN', 'AGENT'),
+  [`GET ${API}/tasks/:id/assignment`]: open('tasks:read', 'ADMIN', 'AGENT'),
+  [`GET ${API}/assignment-rules`]: open('tasks:read', 'ADMIN', 'AGENT'),
+  [`PATCH ${API}/assignment-rules`]: people('tasks:configure', 'ADMIN'),
+  // An answer to an offer is the assignee's own; an administrator may give it for them.
+  [`POST ${API}/tasks/:id/accept`]: people('tasks:answer', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
+  [`POST ${API}/tasks/:id/decline`]: people('tasks:answer', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
 
   [`GET ${API}/financial/summary`]: open('finance:read', 'ADMIN', 'AGENT', 'FINANCE', 'OWNER'),
   [`GET ${API}/financial/income-distribution`]: open('finance:read', 'ADMIN', 'FINANCE', 'AGENT', 'OWNER'),

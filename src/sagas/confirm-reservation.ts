@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Tx } from '../db/client.ts';
+import type { Db, Tx } from '../db/client.ts';
 import { cancelAmountDue, createAmountDue } from '../domain/finance/amount-due.ts';
 import { enqueueMessages, orderMessages, tellRolledBack, withdrawMessages } from '../domain/notifications/enqueue.ts';
 import { confirmationMessages, countNotifications, taskAssignedMessage } from '../domain/notifications/matrix.ts';
@@ -16,16 +16,28 @@ import {
   type TaskValues,
   withdrawTask,
 } from '../domain/tasks/ensure.ts';
-import type { StayPlan } from '../domain/tasks/schedule.ts';
-import { ensureAssignedTask } from '../domain/tasks/task-orchestrator.ts';
-import { required } from '../kernel/errors.ts';
+import type { StayOccurrence, StayPlan } from '../domain/tasks/schedule.ts';
+import { ensureAssignedTask, holdForStay, type StayTask } from '../domain/tasks/task-orchestrator.ts';
+import { type RoomyError, required } from '../kernel/errors.ts';
 import { newId } from '../kernel/ids.ts';
-import { type StepContext, saga } from './orchestrator/definition.ts';
+import { type Failure, type StepContext, saga } from './orchestrator/definition.ts';
+
+const OCCURRENCES = [
+  'PRE_ARRIVAL',
+  'ARRIVAL',
+  'DEPARTURE',
+  'POST_DEPARTURE',
+] as const satisfies readonly StayOccurrence[];
 
 export const ConfirmReservation = z.strictObject({
   reservationId: z.string(),
   /** A task for which nobody can be found undoes the confirmation; otherwise it stays unassigned for a while. */
   requireAssignment: z.boolean().default(false),
+  /** Starts that a person has chosen, instead of the rules'; ISO instants. Only where staff is required. */
+  taskTimes: z.partialRecord(z.enum(OCCURRENCES), z.string()).optional(),
+  /** The times that a refusal suggests are kept free for whoever comes back with the hold's id. */
+  holdAlternatives: z.boolean().optional(),
+  holdId: z.string().optional(),
 });
 
 type Context = StepContext<z.output<typeof ConfirmReservation>, { readonly validateReservation: StayFacts }>;
@@ -35,15 +47,33 @@ const valuesOf = ({ done }: Context, task: keyof StayPlan): TaskValues => ({
   ...done.validateReservation.plan[task],
 });
 
+const stayTaskOf = (context: Context, task: keyof StayPlan): StayTask => ({
+  ...valuesOf(context, task),
+  propertyId: context.done.validateReservation.propertyId,
+  chosenStart: context.input.taskTimes?.[context.done.validateReservation.plan[task].occurrence] ?? null,
+});
+
 /** The step's form when staff is required: the person is found in the same transaction, or the step refuses. */
 const assigned = <Name extends string>(task: keyof StayPlan, output: Name) => ({
   when: ({ input }: Context) => input.requireAssignment,
   run: async (context: Context & { readonly tx: Tx }) => {
-    const made = { ...valuesOf(context, task), propertyId: context.done.validateReservation.propertyId };
+    const made = stayTaskOf(context, task);
     const ids = { [output]: made.taskId } as { readonly [K in Name]: string };
-    return { ...ids, ...(await ensureAssignedTask(context.tx, made, context)) };
+    const insistence = { nowMs: context.requestedAt.getTime(), holdId: context.input.holdId ?? null, tells: false };
+    return { ...ids, ...(await ensureAssignedTask(context.tx, made, context, insistence)) };
   },
 });
+
+/** Keeps the times free that the step's refusal suggests, if that was asked for. */
+const heldOn =
+  (task: keyof StayPlan) =>
+  async (context: Context & { readonly db: Db; readonly failure: Failure }): Promise<RoomyError | undefined> => {
+    const { db, failure, input, requestedAt, sagaId } = context;
+    if (!('refusal' in failure) || failure.refusal.code !== 'NO_STAFF_AVAILABLE' || !input.holdAlternatives)
+      return undefined;
+    const hold = { nowMs: requestedAt.getTime(), holdId: input.holdId ?? `hold-${sagaId}` };
+    return holdForStay(db, stayTaskOf(context, task), hold);
+  };
 
 /** Orchestrator.md, workflow 1. */
 export const confirmReservation = saga('confirmReservation', ConfirmReservation, {
@@ -72,6 +102,7 @@ export const confirmReservation = saga('confirmReservation', ConfirmReservation,
     also: hurryPreviousCleaning,
     onNoRow: 'STEP_FAILED',
     thinking: assigned('preArrivalCleaning', 'cleaningTaskId'),
+    explain: heldOn('preArrivalCleaning'),
     compensate: { run: withdrawTask, also: relaxPreviousCleaning },
   })
   .statement('createCheckInTask', {
@@ -79,6 +110,7 @@ export const confirmReservation = saga('confirmReservation', ConfirmReservation,
     run: ensureTask('checkInTaskId'),
     onNoRow: 'STEP_FAILED',
     thinking: assigned('checkIn', 'checkInTaskId'),
+    explain: heldOn('checkIn'),
     compensate: { run: withdrawTask },
   })
   .statement('createCheckOutTask', {
@@ -86,6 +118,7 @@ export const confirmReservation = saga('confirmReservation', ConfirmReservation,
     run: ensureTask('checkOutTaskId'),
     onNoRow: 'STEP_FAILED',
     thinking: assigned('checkOut', 'checkOutTaskId'),
+    explain: heldOn('checkOut'),
     compensate: { run: withdrawTask },
   })
   .statement('createPostCleaningTask', {
@@ -94,6 +127,7 @@ export const confirmReservation = saga('confirmReservation', ConfirmReservation,
     also: absorbNextCleaning,
     onNoRow: 'STEP_FAILED',
     thinking: assigned('postDepartureCleaning', 'postCleaningTaskId'),
+    explain: heldOn('postDepartureCleaning'),
     compensate: { run: withdrawTask, also: releaseMerged },
   })
   .statement('createFinancialTransaction', {

@@ -1,4 +1,5 @@
 import type { StayOutcome } from '../domain/reservations/outcome.ts';
+import type { StayOccurrence } from '../domain/tasks/schedule.ts';
 import { InvariantError, isErrorCode, RoomyError } from '../kernel/errors.ts';
 import { confirmReservation } from './confirm-reservation.ts';
 import type { SagaAnswer, SagaOrchestrator } from './orchestrator/types.ts';
@@ -14,6 +15,10 @@ export interface ServiceCall {
   /** The actor, as the audit trail will name it. */
   readonly by?: string;
   readonly requireAssignment?: boolean;
+  /** With `requireAssignment`: starts chosen over the rules' (ISO instants), and times held for a next call. */
+  readonly taskTimes?: Partial<Record<StayOccurrence, string>>;
+  readonly holdAlternatives?: boolean;
+  readonly holdId?: string;
 }
 
 /** The brief's ReservationService: one method a saga, for callers within the process. */
@@ -27,11 +32,11 @@ export interface ReservationService {
 
 export function createReservationService(orchestrator: SagaOrchestrator, waitMs: number): ReservationService {
   return {
-    confirmReservation: async (reservationId, call = {}) => {
+    confirmReservation: async (reservationId, { by = 'system', requireAssignment = false, ...call } = {}) => {
       const { sagaId, accepted } = await orchestrator.accept(confirmReservation, {
         subjectId: reservationId,
-        input: { reservationId, requireAssignment: call.requireAssignment ?? false },
-        requester: { sub: call.by ?? 'system', requestId: null },
+        input: { reservationId, requireAssignment, ...call },
+        requester: { sub: by, requestId: null },
       });
       return successOf((await orchestrator.waitForEnd(sagaId, waitMs)) ?? accepted);
     },

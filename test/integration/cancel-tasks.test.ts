@@ -103,7 +103,7 @@ async function turnover(): Promise<{ readonly leaves: string; readonly arrives: 
 describe('the tasks of a stay that is called off', () => {
   it('are cancelled as far as they are open, and still shown', async () => {
     const id = await stay('open', {
-      PRE_ARRIVAL: { status: 'COMPLETED', assignee_id: 'clara' },
+      PRE_ARRIVAL: { status: 'COMPLETED', completed_at: new Date(), assignee_id: 'clara' },
       ARRIVAL: { status: 'IN_PROGRESS', assignee_id: 'sara' },
       DEPARTURE: { status: 'ASSIGNED', assignee_id: 'sara' },
     });

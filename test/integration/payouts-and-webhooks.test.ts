@@ -107,7 +107,11 @@ describe('the payout sweep', () => {
     expect(await alertOldDebts(db)).toBe(1);
     const tasks = () => db.selectFrom('task').select(['status', 'title']).where('type', '=', 'FINANCE').execute();
     expect(await tasks()).toEqual([{ status: 'UNASSIGNED', title: 'Settle what an owner owes' }]);
-    await db.updateTable('task').set({ status: 'COMPLETED' }).where('type', '=', 'FINANCE').execute();
+    await db
+      .updateTable('task')
+      .set({ status: 'COMPLETED', completed_at: new Date() })
+      .where('type', '=', 'FINANCE')
+      .execute();
     await alertOldDebts(db);
     expect(await tasks()).toEqual([{ status: 'UNASSIGNED', title: 'Settle what an owner owes' }]);
   });

@@ -56,8 +56,9 @@ export function loadFacts(db: Db, notificationIds: readonly string[]) {
         't.type as taskType',
         't.status as taskStatus',
         't.assignee_id as taskAssigneeId',
-        't.scheduled_at as taskStartAt',
-        't.ends_at as taskEndAt',
+        // As agreed with the assignee, where that differs from the rule.
+        eb.fn.coalesce('t.slot_start', 't.scheduled_at').as('taskStartAt'),
+        eb.fn.coalesce('t.slot_end', 't.ends_at').as('taskEndAt'),
         'a.access_code as accessCode',
       ])
       .execute()

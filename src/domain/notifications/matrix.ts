@@ -246,6 +246,8 @@ export const systemAlertMessage = (): Delivery => ({
   recipientType: 'OPS',
   recipientId: 'ops',
 });
+/** The same about a task, whose id stands in `sagaId`. */
+export const taskAlertMessage = (): Delivery => ({ ...systemAlertMessage(), template: 'task-alert.ops@1' });
 export interface SystemAlertParams {
   readonly sagaName: string;
   readonly step: string | null;

@@ -263,6 +263,16 @@ The guest of {propertyName} from {checkInDate} was refunded. Your part of it, {a
 
 Reservation {reservationId}`,
   }),
+  /** About a task; of a saga there is more to say. */
+  'task-alert.ops@1': define('SYSTEM_ALERT', 'OPS', null, {
+    subject: 'Roomy needs a person: {step} task - {code}',
+    message: `A task needs attention: {sagaId}.
+
+Type: {step|not known}
+Reason: {code}
+
+GET /api/production/tasks/{sagaId}/assignment tells who was looked at, and why nobody has it.`,
+  }),
   'system-alert.ops@1': define('SYSTEM_ALERT', 'OPS', null, {
     subject: 'Roomy needs a person: {sagaName} - {code}',
     message: `{sagaName} stopped and cannot go on by itself.

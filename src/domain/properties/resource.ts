@@ -26,6 +26,10 @@ export interface PropertyFields {
   readonly autoCheckIn?: boolean | undefined;
   readonly autoCheckOut?: boolean | undefined;
   readonly checklists?: Checklists | undefined;
+  /** Preferred for its tasks. */
+  readonly primaryStaffIds?: string[] | undefined;
+  /** An assignee is to accept within so many minutes; none: nobody is asked. */
+  readonly acceptMinutes?: number | null | undefined;
 }
 export type NewProperty = PropertyFields & { readonly id?: string | undefined };
 export type PropertyChange = { readonly [K in keyof PropertyFields]?: PropertyFields[K] | undefined };
@@ -55,6 +59,8 @@ export const propertyView = (row: Selectable<PropertyTable>) => ({
   autoCheckIn: row.auto_check_in,
   autoCheckOut: row.auto_check_out,
   checklists: row.checklists,
+  primaryStaffIds: row.primary_staff_ids,
+  acceptMinutes: row.accept_minutes,
   version: row.version,
   createdAt: row.created_at.toISOString(),
 });
@@ -144,4 +150,6 @@ const columnsOf = (fields: PropertyChange) => ({
   auto_check_in: fields.autoCheckIn,
   auto_check_out: fields.autoCheckOut,
   checklists: fields.checklists && JSON.stringify(fields.checklists),
+  primary_staff_ids: fields.primaryStaffIds,
+  accept_minutes: fields.acceptMinutes,
 });

@@ -20,6 +20,8 @@ export interface StayOutcome {
     readonly title: string;
     readonly status: string;
     readonly scheduledDate: string;
+    /** As agreed with the assignee. */
+    readonly startsAt: string;
     readonly assigneeId: string | null;
     readonly mergedIntoTaskId: string | null;
   }[];
@@ -61,6 +63,7 @@ interface OutcomeRow {
         title: string;
         status: string;
         scheduled_at: string;
+        starts_at: string;
         assignee_id: string | null;
         merged: string | null;
       }[]
@@ -72,7 +75,7 @@ async function selectOutcomes(db: Db, ids: readonly string[]): Promise<(StayOutc
   const { rows } = await sql<OutcomeRow>`
     SELECT r.id, r.status, r.property_id, r.check_in_date, r.check_out_date,
       (SELECT jsonb_agg(jsonb_build_object('id', t.id, 'type', t.type, 'title', t.title, 'status', t.status, 'scheduled_at', t.scheduled_at,
-           'assignee_id', t.assignee_id, 'merged', t.merged_into_task_id)
+           'starts_at', coalesce(t.slot_start, t.scheduled_at), 'assignee_id', t.assignee_id, 'merged', t.merged_into_task_id)
            ORDER BY array_position(ARRAY['PRE_ARRIVAL','ARRIVAL','DEPARTURE','POST_DEPARTURE'], t.occurrence), t.id)
          FROM task t WHERE t.reservation_id = r.id AND t.status <> 'CANCELLED') AS tasks,
       (SELECT jsonb_build_object('id', x.id, 'type', x.type, 'status', x.status, 'amount_minor', x.amount_minor, 'currency', x.currency)
@@ -97,6 +100,7 @@ const outcomeOf = (row: OutcomeRow): StayOutcome => ({
     title: task.title,
     status: task.status,
     scheduledDate: new Date(task.scheduled_at).toISOString(),
+    startsAt: new Date(task.starts_at).toISOString(),
     assigneeId: task.assignee_id,
     mergedIntoTaskId: task.merged,
   })),

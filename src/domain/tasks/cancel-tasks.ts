@@ -1,10 +1,10 @@
 import { type SqlBool, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { unlessRefused } from '../../db/savepoint.ts';
 import type { TaskPriority, TaskStatus } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
 import { taskWithdrawnMessage } from '../notifications/matrix.ts';
 import { movedTurnover } from './ensure.ts';
-import { assignUnlessTaken } from './task-orchestrator.ts';
 
 /** What a cancellation did to the tasks of a stay, and around them; enough to undo it exactly. */
 export type CancelledTasks = {
@@ -171,7 +171,7 @@ async function asItWas(tx: Tx, task: CancelledTasks['cancelled'][number]): Promi
 
 /** False when the assignee has other work at that time by now; the transaction stays usable. */
 function reopen(tx: Tx, task: CancelledTasks['cancelled'][number], as: Reopened): Promise<boolean> {
-  return assignUnlessTaken(tx, () =>
+  return unlessRefused(tx, 'no_double_shift', () =>
     tx
       .updateTable('task')
       .set((eb) => ({ ...as, next_assign_at: sql<Date>`now()`, version: eb('version', '+', 1) }))

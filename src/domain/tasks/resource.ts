@@ -5,14 +5,11 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
-import { assertVersion, type ExpectedVersions } from '../versions.ts';
 import { type TaskView, taskView } from './view.ts';
 
 /** What people may plan by hand; the tasks of a stay are made by its sagas. */
 export const MANUAL_TASK_TYPES = ['INSPECTION', 'MAINTENANCE', 'EMERGENCY'] as const satisfies readonly TaskType[];
 const DEFAULT_MINUTES = 60;
-/** A task that is under way or over is history, and stays as it was. */
-const CHANGEABLE: ReadonlySet<TaskStatus> = new Set(['UNASSIGNED', 'ASSIGNED']);
 
 export interface NewTask {
   readonly id?: string | undefined;
@@ -24,14 +21,7 @@ export interface NewTask {
   readonly priority?: TaskPriority | undefined;
   readonly description?: string | null | undefined;
   readonly checklist?: readonly ChecklistItem[] | undefined;
-}
-export interface TaskChange {
-  readonly title?: string | undefined;
-  readonly description?: string | null | undefined;
-  readonly priority?: TaskPriority | undefined;
-  readonly scheduledDate?: string | undefined;
-  readonly durationMinutes?: number | undefined;
-  readonly assigneeId?: string | null | undefined;
+  readonly requiredSkills?: string[] | undefined;
 }
 export interface TaskFilter {
   readonly reservationId?: string | undefined;
@@ -59,6 +49,7 @@ export async function createTask(tx: Tx, task: NewTask, author: Author): Promise
       property_id: task.propertyId,
       priority: task.priority,
       checklist: task.checklist && JSON.stringify(task.checklist),
+      required_skills: task.requiredSkills,
       status: 'UNASSIGNED',
       scheduled_at: task.scheduledDate,
       ends_at: endOf(task.scheduledDate, minutes),
@@ -124,54 +115,5 @@ export async function tasksOfReservation(db: Db, reservationId: string): Promise
   return rows.map(taskView);
 }
 
-export async function changeTask(
-  tx: Tx,
-  id: string,
-  change: TaskChange,
-  expected: ExpectedVersions,
-  author: Author,
-): Promise<TaskView> {
-  const before = await tx.selectFrom('task').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
-  if (!before) throw new RoomyError('TASK_NOT_FOUND');
-  assertVersion(before.version, expected);
-  if (!CHANGEABLE.has(before.status)) {
-    throw new RoomyError('INVALID_STATE_TRANSITION', { details: { currentStatus: before.status, action: 'change' } });
-  }
-  const lengthMs = before.ends_at.getTime() - before.scheduled_at.getTime();
-  const start = change.scheduledDate ?? before.scheduled_at.toISOString();
-  const row = await tx
-    .updateTable('task')
-    .set({
-      title: change.title,
-      description: change.description,
-      priority: change.priority,
-      scheduled_at: start,
-      ends_at: endOf(start, change.durationMinutes ?? lengthMs / 60_000),
-      ...assignment(change.assigneeId),
-      // What a person has set is not re-timed by a later saga (domain.md 10).
-      manual_fields: [...new Set([...before.manual_fields, ...fieldsOf(change)])].sort(),
-      version: before.version + 1,
-    })
-    .where('id', '=', id)
-    .returningAll()
-    .executeTakeFirstOrThrow();
-  await recordChange(tx, author, {
-    noun: 'task',
-    id,
-    event: 'TASK_UPDATED',
-    fields: fieldsOf(change),
-    version: row.version,
-    reservationId: row.reservation_id,
-  });
-  return taskView(row);
-}
-
 const endOf = (start: string, minutes: number): string =>
   new Date(Date.parse(start) + Math.round(minutes * 60_000)).toISOString();
-
-function assignment(assigneeId: string | null | undefined) {
-  if (assigneeId === undefined) return {};
-  return assigneeId === null
-    ? { assignee_id: null, status: 'UNASSIGNED' as const }
-    : { assignee_id: assigneeId, status: 'ASSIGNED' as const };
-}

@@ -1,88 +1,230 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import type { StaffRole, TaskType } from '../../db/schema.ts';
-
-/** Who may do a task, and when somebody can: role, place, shift, and no other task at the time (domain.md 11). */
-
-export const ROLES: Readonly<Record<TaskType, readonly StaffRole[]>> = {
-  CLEANING: ['CLEANER'],
-  CHECK_IN: ['AGENT'],
-  CHECK_OUT: ['AGENT'],
-  INSPECTION: ['AGENT', 'MAINTENANCE_STAFF'],
-  MAINTENANCE: ['MAINTENANCE_STAFF'],
-  EMERGENCY: ['MAINTENANCE_STAFF'],
-  FINANCE: [],
-};
-
-export interface Slot {
-  readonly taskId: string;
-  readonly type: TaskType;
-  readonly propertyId: string;
-  /** ISO instants. */
-  readonly scheduledAt: string;
-  readonly endsAt: string;
-}
-
-const MAX_CANDIDATES = 3;
-
-/** Works here, is on shift for the whole of `span`, and has nothing else then. `s`: staff, `p`: property. */
-const feasible = (from: ReturnType<typeof sql>, to: ReturnType<typeof sql>) => sql`
-  s.active AND (s.property_ids IS NULL OR p.id = ANY(s.property_ids)) AND (s.region IS NULL OR s.region = p.region)
-  AND (s.shifts IS NULL OR EXISTS (
-    SELECT FROM jsonb_to_recordset(s.shifts) AS h(weekday int, "from" time, "to" time, zone text)
-     WHERE h.weekday = extract(isodow FROM ${from} AT TIME ZONE h.zone) AND (${from} AT TIME ZONE h.zone)::time >= h."from"
-       AND (${to} AT TIME ZONE h.zone)::date = (${from} AT TIME ZONE h.zone)::date AND (${to} AT TIME ZONE h.zone)::time <= h."to"))
-  AND NOT EXISTS (SELECT FROM task o WHERE o.assignee_id = s.id AND o.status IN ('ASSIGNED', 'IN_PROGRESS')
-    AND tstzrange(o.scheduled_at, o.ends_at, '[)') && tstzrange(${from}, ${to}, '[)'))`;
+import type { GeoPoint, Shift, StaffRole } from '../../db/schema.ts';
+import { required } from '../../kernel/errors.ts';
+import {
+  type Booking,
+  MAX_TRAVEL_MS,
+  type Person,
+  type Place,
+  ROLES,
+  type Rules,
+  type ShiftSpan,
+  type Span,
+  type Wanted,
+} from './candidates.ts';
+import { localMoment } from './local-day.ts';
 
 /**
- * For each slot some who can do it, in an order that differs from task to task but not from try to try, so that work
- * spreads without being counted; feasibility is looked at one person at a time, and only until enough are found.
+ * The people whom tasks may be given to and what they have to do then, in one statement and so of one moment: whoever
+ * is given anything afterwards has another count (`Person.counted`).
  */
-export async function candidatesFor(
-  db: Db | Tx,
-  slots: readonly Slot[],
-): Promise<ReadonlyMap<string, readonly string[]>> {
-  const asked = slots.map((slot) => ({ ...slot, roles: ROLES[slot.type] }));
-  const from = sql`(i ->> 'scheduledAt')::timestamptz`;
-  const to = sql`(i ->> 'endsAt')::timestamptz`;
-  const { rows } = await sql<{ task_id: string; candidates: readonly string[] }>`
-    SELECT i ->> 'taskId' AS task_id, ARRAY(
-      SELECT s.id FROM (SELECT * FROM staff WHERE active AND i -> 'roles' ? role
-                         ORDER BY hashtext(id || (i ->> 'taskId')), id OFFSET 0) s JOIN property p ON p.id = i ->> 'propertyId'
-       WHERE ${feasible(from, to)} LIMIT ${MAX_CANDIDATES}::int) AS candidates
-      FROM few_items(${JSON.stringify(asked)}::jsonb) AS i`.execute(db);
-  return new Map(rows.map((row) => [row.task_id, row.candidates]));
+export interface Roster {
+  readonly nowMs: number;
+  readonly rules: AssignmentRules;
+  /** Active, of the right role, and working at one of the places; in the order of their ids. */
+  readonly people: readonly Person[];
+  readonly census: Census;
+  /** For each task, who has refused it. */
+  readonly refusals: ReadonlyMap<string, ReadonlySet<string>>;
+}
+export interface AssignmentRules extends Rules {
+  readonly holdMinutes: number;
+  readonly emergencyAcceptMinutes: number;
+}
+/** Everybody, counted; by name as well while they are few. */
+export interface Census {
+  readonly counts: readonly { readonly role: StaffRole; readonly active: boolean; readonly n: number }[];
+  readonly everybody: readonly { readonly id: string; readonly role: StaffRole; readonly active: boolean }[] | null;
+}
+/** So many people are explained one by one. */
+export const MAX_EXPLAINED = 50;
+
+export interface RosterRequest {
+  readonly wanted: readonly Pick<Wanted, 'taskId' | 'type' | 'place'>[];
+  /** Outside of these, what people have to do is not known. */
+  readonly spans: readonly Span[];
+  /** The caller's own hold does not stand in the caller's way. */
+  readonly ownHold?: string | null | undefined;
+  /** This task's own booking does not stand in its way. */
+  readonly exceptTaskId?: string | undefined;
 }
 
-export interface Alternative {
-  readonly start: string;
-  readonly assigneeId: string;
-  /** Later than the task may be finished. */
-  readonly outsideWindow: boolean;
+/** `id, role, skills, home, propertyIds, region, shifts, cap, lastJobMs, bookings` */
+type PersonRow = readonly [
+  string,
+  StaffRole,
+  readonly string[],
+  GeoPoint | null,
+  readonly string[] | null,
+  string | null,
+  readonly Shift[] | null,
+  number | null,
+  number | null,
+  number,
+];
+/** `staffId, startMs, endMs, location` */
+type BookingRow = readonly [string, number, number, GeoPoint | null];
+
+interface RosterRow {
+  readonly now_ms: number;
+  readonly rules: Readonly<Record<string, number>>;
+  readonly people: readonly PersonRow[] | null;
+  readonly booked: string | null;
+  readonly held: readonly BookingRow[] | null;
+  readonly leave: readonly (readonly [string, number, number])[] | null;
+  readonly refused: readonly (readonly [string, string])[] | null;
+  readonly counts: readonly (readonly [StaffRole, boolean, number])[] | null;
+  readonly everybody: readonly (readonly [string, StaffRole, boolean])[] | null;
 }
 
-const SEARCH_DAYS = 7;
-const MAX_ALTERNATIVES = 3;
+/** Not `extract`, whose arithmetic is numeric and ten times as slow. */
+const ms = (column: string) => sql`(date_part('epoch', ${sql.ref(column)}) * 1000)::bigint`;
 
-/** Starts, half an hour apart, at which somebody could do the task; the legal window first because it comes first. */
-export async function alternativesFor(
-  db: Db | Tx,
-  slot: Slot,
-  mustFinishBy: string | null,
-): Promise<readonly Alternative[]> {
-  const duration = sql`(${slot.endsAt}::timestamptz - ${slot.scheduledAt}::timestamptz)`;
-  const { rows } = await sql<{ start: Date; assignee_id: string; outside: boolean }>`
-    SELECT slot.start, who.id AS assignee_id, coalesce(slot.start + ${duration} > ${mustFinishBy}::timestamptz, false) AS outside
-      FROM generate_series(${slot.scheduledAt}::timestamptz + interval '30 minutes',
-             ${slot.scheduledAt}::timestamptz + ${SEARCH_DAYS}::int * interval '1 day', interval '30 minutes') AS slot(start)
-      CROSS JOIN LATERAL (SELECT s.id FROM staff s JOIN property p ON p.id = ${slot.propertyId}
-        WHERE s.role = ANY(${[...ROLES[slot.type]]}::text[]) AND ${feasible(sql`slot.start`, sql`(slot.start + ${duration})`)}
-        ORDER BY s.id LIMIT 1) who
-     ORDER BY slot.start LIMIT ${MAX_ALTERNATIVES}::int`.execute(db);
-  return rows.map((row) => ({
-    start: row.start.toISOString(),
-    assigneeId: row.assignee_id,
-    outsideWindow: row.outside,
-  }));
+export async function readRoster(db: Db | Tx, request: RosterRequest): Promise<Roster> {
+  const { wanted, spans, ownHold = null, exceptTaskId = null } = request;
+  const roles = [...new Set(wanted.flatMap(({ type }) => ROLES[type]))];
+  const propertyIds = [...new Set(wanted.map(({ place }) => place.propertyId))];
+  const regions = [...new Set(wanted.flatMap(({ place }) => place.region ?? []))];
+  const windows = disjoint(spans).map(({ startMs, endMs }) => [iso(startMs), iso(endMs)]);
+  const { rows } = await sql<RosterRow>`
+    WITH person AS MATERIALIZED (
+      SELECT * FROM staff WHERE active AND role = ANY(${roles}::text[])
+         AND (property_ids IS NULL OR property_ids && ${propertyIds}::text[]) AND (region IS NULL OR region = ANY(${regions}::text[]))),
+    span AS MATERIALIZED (SELECT (w ->> 0)::timestamptz AS starts, (w ->> 1)::timestamptz AS ends FROM few_items(${JSON.stringify(windows)}::jsonb) w),
+    -- One look into an index for each person and span, whatever the planner thinks of their number.
+    booked AS MATERIALIZED (
+      SELECT person.id AS assignee_id, o.starts, o.ends, (SELECT p.location FROM property p WHERE p.id = o.property_id) AS location
+        FROM person CROSS JOIN span CROSS JOIN LATERAL (
+          SELECT t.property_id, coalesce(t.slot_start, t.scheduled_at) AS starts, coalesce(t.slot_end, t.ends_at) AS ends FROM task t
+           WHERE t.assignee_id = person.id AND t.status IN ('ASSIGNED', 'IN_PROGRESS') AND t.id IS DISTINCT FROM ${exceptTaskId}::text
+             AND coalesce(t.slot_start, t.scheduled_at) >= span.starts - interval '1 day' AND coalesce(t.slot_start, t.scheduled_at) < span.ends
+             AND coalesce(t.slot_end, t.ends_at) > span.starts
+          OFFSET 0) o)
+    SELECT (date_part('epoch', now()) * 1000)::bigint AS now_ms,
+      (SELECT to_json(r) FROM assignment_rule r) AS rules,
+      (SELECT json_agg(json_build_array(p.id, p.role, p.skills, p.home_location, p.property_ids, p.region, p.shifts, p.max_minutes_per_day,
+          ${ms('p.last_job_at')}, p.bookings) ORDER BY p.id) FROM person p) AS people,
+      (SELECT string_agg(b.assignee_id || ' ' || ${ms('b.starts')} || ' ' || ${ms('b.ends')}
+          || coalesce(' ' || (b.location ->> 'lat') || ' ' || (b.location ->> 'lng'), ''), ',') FROM booked b) AS booked,
+      (SELECT json_agg(json_build_array(h.staff_id, ${ms('h.starts_at')}, ${ms('h.ends_at')}, p.location))
+         FROM staff_hold h JOIN property p ON p.id = h.property_id
+        WHERE h.expires_at > now() AND h.id IS DISTINCT FROM ${ownHold}::text AND ${holdCounts}) AS held,
+      (SELECT json_agg(json_build_array(l.staff_id, ${ms('l.starts_at')}, ${ms('l.ends_at')}))
+         FROM span JOIN staff_leave l ON l.starts_at < span.ends AND l.ends_at > span.starts) AS leave,
+      (SELECT json_agg(json_build_array(f.task_id, f.staff_id)) FROM task_refusal f
+        WHERE f.task_id = ANY(${wanted.map(({ taskId }) => taskId)}::text[])) AS refused,
+      (SELECT json_agg(json_build_array(c.role, c.active, c.n)) FROM (SELECT role, active, count(*) AS n FROM staff GROUP BY 1, 2) c) AS counts,
+      (SELECT CASE WHEN count(*) <= ${MAX_EXPLAINED}::int THEN json_agg(json_build_array(few.id, few.role, few.active)) END
+         FROM (SELECT id, role, active FROM staff LIMIT ${MAX_EXPLAINED + 1}::int) few) AS everybody`.execute(db);
+  return rosterOf(required(rows[0], 'the roster'));
 }
+
+/** Unless the task that came of it lives: then its own booking stands for it. */
+export const holdCounts = sql`NOT EXISTS (SELECT FROM task u WHERE u.id = h.used_by AND u.status IN ('ASSIGNED', 'IN_PROGRESS'))`;
+
+function rosterOf(row: RosterRow): Roster {
+  const bookings = new Map<string, Booking[]>();
+  for (const [staffId, startMs, endMs, location] of [...bookedRows(row.booked), ...(row.held ?? [])]) {
+    listOf(bookings, staffId).push({ startMs, endMs, location });
+  }
+  const leave = new Map<string, Span[]>();
+  for (const [staffId, startMs, endMs] of row.leave ?? []) listOf(leave, staffId).push({ startMs, endMs });
+  const refusals = new Map<string, Set<string>>();
+  for (const [taskId, staffId] of row.refused ?? []) {
+    refusals.set(taskId, (refusals.get(taskId) ?? new Set()).add(staffId));
+  }
+  return {
+    nowMs: row.now_ms,
+    rules: rulesOf(row.rules),
+    refusals,
+    census: {
+      counts: (row.counts ?? []).map(([role, active, n]) => ({ role, active, n })),
+      everybody: row.everybody?.map(([id, role, active]) => ({ id, role, active })) ?? null,
+    },
+    people: (row.people ?? []).map(
+      ([id, role, skills, home, propertyIds, region, shifts, capMinutes, lastJobMs, counted]) => ({
+        id,
+        role,
+        skills,
+        home,
+        propertyIds,
+        region,
+        shifts: shifts && mergedShifts(shifts),
+        capMinutes,
+        lastJobMs,
+        counted,
+        bookings: bookings.get(id) ?? [],
+        leave: leave.get(id) ?? [],
+      }),
+    ),
+  };
+}
+
+/** Plain text: as JSON, the many bookings would take most of the time of the whole statement. */
+const bookedRows = (text: string | null): readonly BookingRow[] =>
+  (text === null ? [] : text.split(',')).map((line) => {
+    const [staffId = '', startMs, endMs, lat, lng] = line.split(' ');
+    const location = lat === undefined ? null : { lat: Number(lat), lng: Number(lng) };
+    return [staffId, Number(startMs), Number(endMs), location];
+  });
+
+function listOf<T>(lists: Map<string, T[]>, key: string): T[] {
+  const known = lists.get(key) ?? [];
+  lists.set(key, known);
+  return known;
+}
+
+const rulesOf = (row: Readonly<Record<string, number>>): AssignmentRules => {
+  const rule = (name: string): number => required(row[name], name);
+  return {
+    workloadPercent: rule('workload_percent'),
+    proximityPercent: rule('proximity_percent'),
+    primaryPercent: rule('primary_percent'),
+    fairnessPercent: rule('fairness_percent'),
+    maxKm: rule('max_km'),
+    speedKmh: rule('speed_kmh'),
+    dayMinutes: rule('day_minutes'),
+    fairnessHours: rule('fairness_hours'),
+    holdMinutes: rule('hold_minutes'),
+    emergencyAcceptMinutes: rule('emergency_accept_minutes'),
+  };
+};
+
+/** Work may go on from one shift into the next when nothing lies between. */
+export function mergedShifts(shifts: readonly Shift[]): readonly ShiftSpan[] {
+  const spans = shifts
+    .map(({ weekday, zone, from, to }) => ({ weekday, zone, fromMinute: minuteOf(from), toMinute: minuteOf(to) }))
+    .sort((a, b) => a.fromMinute - b.fromMinute);
+  const merged: { weekday: number; zone: string; fromMinute: number; toMinute: number }[] = [];
+  for (const span of spans) {
+    const before = merged.find(
+      ({ weekday, zone, toMinute }) => weekday === span.weekday && zone === span.zone && toMinute >= span.fromMinute,
+    );
+    if (before) before.toMinute = Math.max(before.toMinute, span.toMinute);
+    else merged.push(span);
+  }
+  return merged;
+}
+const minuteOf = (time: string): number => Number(time.slice(0, 2)) * 60 + Number(time.slice(3, 5));
+
+/** What must be known of people to judge starts between the two: whole days, for their caps, and the ways around them. */
+export function spanAround(place: Place, firstMs: number, lastMs: number, durationMs: number): Span {
+  return {
+    startMs: localMoment(firstMs, place.timeZone).dayStartMs - MAX_TRAVEL_MS,
+    endMs: localMoment(lastMs + durationMs, place.timeZone).dayEndMs + MAX_TRAVEL_MS,
+  };
+}
+
+/** The same moments, in order, none of them twice. */
+export function disjoint(spans: readonly Span[]): readonly Span[] {
+  const merged: { startMs: number; endMs: number }[] = [];
+  for (const { startMs, endMs } of spans.toSorted((a, b) => a.startMs - b.startMs)) {
+    const last = merged.at(-1);
+    if (last && startMs <= last.endMs) last.endMs = Math.max(last.endMs, endMs);
+    else merged.push({ startMs, endMs });
+  }
+  return merged;
+}
+
+const iso = (atMs: number): string => new Date(atMs).toISOString();

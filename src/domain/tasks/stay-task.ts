@@ -1,12 +1,13 @@
 import { type Selectable, sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
+import { unlessRefused } from '../../db/savepoint.ts';
 import type { TaskStatus, TaskTable } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
-import { taskChangedMessage, taskWithdrawnMessage } from '../notifications/matrix.ts';
+import { taskChangedMessage } from '../notifications/matrix.ts';
 import { titleOf } from './ensure.ts';
+import { releaseTasks, releaseUnlessFree, tellReleased } from './release.ts';
 import type { PlannedTask } from './schedule.ts';
-import { assignUnlessTaken } from './task-orchestrator.ts';
 
 /** The step that ensures the task, and the stay that it belongs to. */
 export interface StayStep {
@@ -70,30 +71,37 @@ async function moveTask(
   const moves =
     task.scheduled_at.toISOString() !== planned.scheduledAt || task.ends_at.toISOString() !== planned.endsAt;
   const kept = moves && task.manual_fields.includes('scheduledDate');
-  const times = {
-    must_finish_by: planned.mustFinishBy,
-    ...(moves && !kept
-      ? { scheduled_at: planned.scheduledAt, ends_at: planned.endsAt, local_rule: planned.localRule }
-      : {}),
-    version: task.version + 1,
-  };
-  const write = (more: { readonly status?: 'UNASSIGNED'; readonly assignee_id?: null } = {}) =>
+  const write = () =>
     tx
       .updateTable('task')
-      .set({ ...times, ...more, ...(more.status ? { next_assign_at: sql<Date>`now()` } : {}) })
+      .set((eb) => ({
+        must_finish_by: planned.mustFinishBy,
+        ...(moves && !kept
+          ? { scheduled_at: planned.scheduledAt, ends_at: planned.endsAt, local_rule: planned.localRule }
+          : {}),
+        version: eb('version', '+', 1),
+      }))
       .where('id', '=', task.id)
       .execute();
   if (!moves || kept || task.assignee_id === null || task.status !== 'ASSIGNED') {
     await write();
     return { ...asItIs, kept };
   }
-  const stays = await assignUnlessTaken(tx, () => write());
-  if (!stays) await write({ status: 'UNASSIGNED', assignee_id: null });
-  const told = stays
-    ? taskChangedMessage(task.assignee_id, task.id, task.scheduled_at)
-    : taskWithdrawnMessage(task.assignee_id, task.id);
-  await enqueueInTransaction(tx, `${step.key}-v${task.version}`, [told], step);
-  return stays ? asItIs : { taskId: task.id, status: 'UNASSIGNED', assignee: null, kept: false };
+  if (await keepsAssignee(tx, task.id, write)) {
+    const told = taskChangedMessage(task.assignee_id, task.id, task.scheduled_at);
+    await enqueueInTransaction(tx, `${step.key}-v${task.version}`, [told], step);
+    return asItIs;
+  }
+  return { taskId: task.id, status: 'UNASSIGNED', assignee: null, kept: false };
+}
+
+/** False when they cannot come at the new time: then they have been told so, and somebody else is looked for. */
+async function keepsAssignee(tx: Tx, taskId: string, move: () => Promise<unknown>): Promise<boolean> {
+  if (await unlessRefused(tx, 'no_double_shift', move)) return (await releaseUnlessFree(tx, [taskId])).length === 0;
+  const released = await releaseTasks(tx, [taskId]);
+  await move();
+  await tellReleased(tx, released);
+  return false;
 }
 
 async function insertStayTask(tx: Tx, step: StayStep, planned: PlannedTask): Promise<EnsuredTask> {

@@ -1,50 +1,130 @@
 import { sql } from 'kysely';
-import type { Tx } from '../../db/client.ts';
-import { classifyDbError } from '../../db/errors.ts';
+import type { Db, Tx } from '../../db/client.ts';
+import { unlessRefused } from '../../db/savepoint.ts';
 import type { TaskStatus, TaskType } from '../../db/schema.ts';
-import { RoomyError } from '../../kernel/errors.ts';
-import { type TaskValues, titleOf } from './ensure.ts';
-import { alternativesFor, candidatesFor, type Slot } from './staffing.ts';
+import { RoomyError, required } from '../../kernel/errors.ts';
+import { findAlternatives, noStaff } from './alternatives.ts';
+import { book } from './book.ts';
+import { movedTurnover, type TaskValues, titleOf } from './ensure.ts';
+import { holdAlternatives, useHold } from './holds.ts';
+import { type OpenTask, wantedOf } from './open-task.ts';
+import { type Planned, planTasks } from './plan.ts';
+import { releaseTasks, tellReleased } from './release.ts';
+import { readRoster, spanAround } from './staffing.ts';
 
-/** The brief's TaskOrchestrator: finds people for tasks, within the saga that makes them or, in `assign-sweep.ts`, after it. */
+/** The brief's TaskOrchestrator: finds people for tasks, within the request that makes them or, in `assign-sweep.ts`, after it. */
 
-/** A confirmation that requires staff: the task is assigned in its step, or the step refuses with the brief's body. */
+/** What whoever insists on an assignee may say besides. */
+export interface Insistence {
+  /** The clock that decides what is overdue: when the request was accepted. */
+  readonly nowMs: number;
+  readonly holdId: string | null;
+  /** Whether the assignee is told at once; a saga tells in a step of its own. */
+  readonly tells: boolean;
+}
+
+const MAX_TRIES = 10;
+
+/**
+ * Gives an UNASSIGNED task to the best of those who can do it at its own time, or refuses with the brief's body. In the
+ * same transaction as the task itself, so that a refusal leaves nothing behind.
+ */
+export async function assignNow(tx: Tx, task: OpenTask, { nowMs, holdId, tells }: Insistence): Promise<Planned> {
+  const wanted = wantedOf(task, nowMs, true);
+  const { window, place } = wanted;
+  const span = spanAround(place, window.firstMs, window.lastMs, window.durationMs);
+  for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
+    const roster = await readRoster(tx, { wanted: [wanted], spans: [span], ownHold: holdId });
+    const [planned] = planTasks([{ task, wanted, untilMs: window.lastMs }], roster).planned;
+    if (!planned) break;
+    let isBooked = false;
+    const isFree = await unlessRefused(tx, 'no_double_shift', async () => {
+      isBooked = (await book(tx, [planned], { tells })).has(task.id);
+    });
+    if (!isFree || !isBooked) continue;
+    if (holdId !== null) await useHold(tx, holdId, task.occurrence, task.id);
+    return planned;
+  }
+  const { alternatives } = await findAlternatives(tx, task, { nowMs, ownHold: holdId });
+  throw noStaff(task, alternatives);
+}
+
+export interface StayTask extends TaskValues {
+  readonly propertyId: string;
+  /** ISO instant: a person has chosen this start over the rule's. */
+  readonly chosenStart: string | null;
+}
+interface StaySaga {
+  readonly sagaId: string;
+  readonly subjectId: string;
+  readonly key: string;
+}
+
+/**
+ * A confirmation that requires staff: the task is assigned in its step, or the step refuses with the brief's body. Does
+ * for a same-day turnover what the statements of `ensure.ts` do.
+ */
 export async function ensureAssignedTask(
   tx: Tx,
-  made: { readonly propertyId: string } & TaskValues,
-  saga: { readonly sagaId: string; readonly subjectId: string; readonly key: string },
+  made: StayTask,
+  saga: StaySaga,
+  insistence: Insistence,
 ): Promise<{ status: TaskStatus; assignee: string | null }> {
-  const merged = made.occurrence === 'PRE_ARRIVAL' ? await cleaningToMergeInto(tx, saga.subjectId) : null;
-  const slot: Slot = {
-    taskId: made.taskId,
-    type: made.type as TaskType,
-    propertyId: made.propertyId,
-    scheduledAt: made.scheduledAt,
-    endsAt: made.endsAt,
-  };
-  if (merged) {
-    await insertStayTask(tx, made, saga, { status: 'MERGED', mergedInto: merged, assigneeId: null });
-    return { status: 'MERGED', assignee: null };
-  }
-  const candidates = await candidatesFor(tx, [slot]);
-  for (const assigneeId of candidates.get(slot.taskId) ?? []) {
-    if (
-      await assignUnlessTaken(tx, () =>
-        insertStayTask(tx, made, saga, { status: 'ASSIGNED', mergedInto: null, assigneeId }),
-      )
-    ) {
-      return { status: 'ASSIGNED', assignee: assigneeId };
+  if (made.occurrence === 'PRE_ARRIVAL') {
+    const cleaning = await cleaningToMergeInto(tx, saga.subjectId);
+    if (cleaning !== null) {
+      await insertStayTask(tx, made, saga, cleaning);
+      await hurry(tx, cleaning, made.mustFinishBy);
+      return { status: 'MERGED', assignee: null };
     }
   }
-  const alternatives = await alternativesFor(tx, slot, made.mustFinishBy);
-  throw new RoomyError('NO_STAFF_AVAILABLE', {
-    details: {
-      taskType: made.type,
-      scheduledDate: made.scheduledAt,
-      suggestedAlternatives: alternatives.map((alternative) => alternative.start),
-      alternatives,
-    },
-  });
+  await insertStayTask(tx, made, saga, null);
+  const task = await openTaskOf(tx, made);
+  if (made.occurrence === 'POST_DEPARTURE') await absorbNextCleaning(tx, made.taskId, saga.subjectId);
+  const { staffId } = await assignNow(tx, task, insistence);
+  return { status: 'ASSIGNED', assignee: staffId };
+}
+
+/** The refusal of `ensureAssignedTask` with its times held; after that step was rolled back. */
+export const holdForStay = async (
+  db: Db,
+  made: StayTask,
+  { nowMs, holdId }: { readonly nowMs: number; readonly holdId: string },
+): Promise<RoomyError> => holdAlternatives(db, await openTaskOf(db, made), { nowMs, holdId });
+
+async function openTaskOf(db: Db | Tx, made: StayTask): Promise<OpenTask> {
+  const place = await placeOf(db, made.propertyId);
+  const durationMs = Date.parse(made.endsAt) - Date.parse(made.scheduledAt);
+  const chosen = made.chosenStart === null ? null : new Date(made.chosenStart);
+  return {
+    id: made.taskId,
+    // The plan of a stay names no other.
+    type: made.type as TaskType,
+    reservation_id: null,
+    occurrence: made.occurrence,
+    scheduled_at: new Date(made.scheduledAt),
+    ends_at: new Date(made.endsAt),
+    must_finish_by: made.mustFinishBy === null ? null : new Date(made.mustFinishBy),
+    slot_start: chosen,
+    slot_end: chosen && new Date(chosen.getTime() + durationMs),
+    manual_fields: chosen ? ['scheduledDate'] : [],
+    required_skills: [],
+    priority: 'NORMAL',
+    assign_attempts: 0,
+    alert_level: 0,
+    ...place,
+  };
+}
+
+/** What a property says about its tasks. */
+export async function placeOf(db: Db | Tx, propertyId: string) {
+  const row = await db
+    .selectFrom('property')
+    .select(['id as property_id', 'region', 'time_zone', 'location', 'primary_staff_ids', 'accept_minutes'])
+    .where('id', '=', propertyId)
+    .executeTakeFirst();
+  if (!row) throw new RoomyError('REFERENCE_NOT_FOUND', { details: { field: 'propertyId' } });
+  return row;
 }
 
 async function cleaningToMergeInto(tx: Tx, reservationId: string): Promise<string | null> {
@@ -64,33 +144,51 @@ async function cleaningToMergeInto(tx: Tx, reservationId: string): Promise<strin
   return row?.id ?? null;
 }
 
-async function insertStayTask(
-  tx: Tx,
-  made: TaskValues & { readonly propertyId: string },
-  saga: { readonly sagaId: string; readonly subjectId: string; readonly key: string },
-  as: { readonly status: TaskStatus; readonly mergedInto: string | null; readonly assigneeId: string | null },
-): Promise<void> {
+/** The departing stay's cleaning now has to be ready for the next guest. */
+async function hurry(tx: Tx, taskId: string, mustFinishBy: string | null): Promise<void> {
+  const moved = movedTurnover('task', sql`(task.ends_at > ${mustFinishBy}::timestamptz)`);
   await sql`
-    INSERT INTO task (id, reservation_id, property_id, type, occurrence, title, status, assignee_id, scheduled_at, ends_at, must_finish_by,
-      local_rule, merged_into_task_id, created_by_saga, effect_key)
-    SELECT ${made.taskId}, r.id, r.property_id, ${made.type}, ${made.occurrence},
-      ${titleOf(sql`${made.occurrence}::text`)},
-      ${as.status}, ${as.assigneeId}, ${made.scheduledAt}::timestamptz, ${made.endsAt}::timestamptz, ${made.mustFinishBy}::timestamptz,
-      ${made.localRule}, ${as.mergedInto}, ${saga.sagaId}, ${saga.key}
-      FROM reservation r LEFT JOIN guest g ON g.id = r.guest_id WHERE r.id = ${saga.subjectId}`.execute(tx);
+    UPDATE task SET must_finish_by = ${mustFinishBy}::timestamptz, version = version + 1,
+           scheduled_at = ${moved.scheduled_at}, ends_at = ${moved.ends_at}, local_rule = ${moved.local_rule},
+           priority = CASE WHEN 'priority' = ANY(manual_fields) THEN priority ELSE 'HIGH' END
+     WHERE id = ${taskId}`.execute(tx);
 }
 
-/** False when somebody else was given the person's time meanwhile; the transaction stays usable. */
-export async function assignUnlessTaken(tx: Tx, write: () => Promise<unknown>): Promise<boolean> {
-  await sql`SAVEPOINT candidate`.execute(tx);
-  try {
-    await write();
-    await sql`RELEASE SAVEPOINT candidate`.execute(tx);
-    return true;
-  } catch (error) {
-    const failure = classifyDbError(error);
-    if (failure.kind !== 'constraint' || failure.constraint !== 'no_double_shift') throw error;
-    await sql`ROLLBACK TO SAVEPOINT candidate`.execute(tx);
-    return false;
-  }
+/** The next guest's pre-arrival cleaning, made earlier, goes into this one; whoever was to do it is told. */
+async function absorbNextCleaning(tx: Tx, into: string, reservationId: string): Promise<void> {
+  const { rows } = await sql<{ id: string }>`
+    SELECT t.id FROM reservation r JOIN reservation n ON n.property_id = r.property_id AND n.check_in_date = r.check_out_date
+      JOIN task t ON t.reservation_id = n.id
+     WHERE r.id = ${reservationId} AND n.status IN ('CONFIRMED', 'CHECKED_IN') AND t.type = 'CLEANING' AND t.occurrence = 'PRE_ARRIVAL'
+       AND t.status IN ('UNASSIGNED', 'ASSIGNED') ORDER BY t.id FOR UPDATE OF t`.execute(tx);
+  const ids = rows.map(({ id }) => id);
+  if (ids.length === 0) return;
+  await tellReleased(tx, await releaseTasks(tx, ids));
+  await tx
+    .updateTable('task')
+    .set((eb) => ({
+      status: 'MERGED',
+      assignee_id: null,
+      merged_into_task_id: into,
+      next_assign_at: null,
+      version: eb('version', '+', 1),
+    }))
+    .where('id', 'in', ids)
+    .execute();
+}
+
+async function insertStayTask(tx: Tx, made: StayTask, saga: StaySaga, mergedInto: string | null): Promise<void> {
+  const chosen = made.chosenStart;
+  await sql`
+    INSERT INTO task (id, reservation_id, property_id, type, occurrence, title, status, scheduled_at, ends_at, must_finish_by, local_rule,
+      priority, slot_start, slot_end, manual_fields, merged_into_task_id, created_by_saga, effect_key)
+    SELECT ${made.taskId}, r.id, r.property_id, ${made.type}, ${made.occurrence}, ${titleOf(sql`${made.occurrence}::text`)},
+      ${mergedInto === null ? 'UNASSIGNED' : 'MERGED'}, ${made.scheduledAt}::timestamptz, ${made.endsAt}::timestamptz,
+      ${made.mustFinishBy}::timestamptz, ${made.localRule},
+      CASE WHEN ${made.mustFinishBy}::timestamptz IS NOT NULL AND ${made.occurrence} = 'POST_DEPARTURE' THEN 'HIGH' ELSE 'NORMAL' END,
+      ${chosen}::timestamptz, ${chosen}::timestamptz + (${made.endsAt}::timestamptz - ${made.scheduledAt}::timestamptz),
+      ${chosen === null ? [] : ['scheduledDate']}::text[], ${mergedInto}, ${saga.sagaId}, ${saga.key}
+      FROM reservation r LEFT JOIN guest g ON g.id = r.guest_id WHERE r.id = ${required(saga.subjectId, 'the stay')}`.execute(
+    tx,
+  );
 }

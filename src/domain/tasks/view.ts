@@ -14,7 +14,9 @@ export const taskView = (row: Selectable<TaskTable>) => ({
   priority: row.priority,
   assigneeId: row.assignee_id,
   scheduledDate: row.scheduled_at.toISOString(),
-  endsAt: row.ends_at.toISOString(),
+  /** As agreed, where that differs from the rule, which `scheduledDate` stays. */
+  startsAt: (row.slot_start ?? row.scheduled_at).toISOString(),
+  endsAt: (row.slot_end ?? row.ends_at).toISOString(),
   mustFinishBy: row.must_finish_by?.toISOString() ?? null,
   mergedIntoTaskId: row.merged_into_task_id,
   reservationId: row.reservation_id,
@@ -30,4 +32,7 @@ export const taskView = (row: Selectable<TaskTable>) => ({
   completedAt: row.completed_at?.toISOString() ?? null,
   completedBy: row.completed_by,
   completion: row.completion,
+  requiredSkills: row.required_skills,
+  acceptBy: row.accept_by?.toISOString() ?? null,
+  acceptedAt: row.accepted_at?.toISOString() ?? null,
 });

@@ -151,7 +151,13 @@ export function registerReservations(register: Register, services: Services): vo
     const { id } = c.req.valid('param');
     const body = c.req.valid('json');
     await assertOwnStay(c, db, id);
-    const input = { reservationId: id, requireAssignment: body.requireAssignment ?? false };
+    const { requireAssignment = false, taskTimes, holdAlternatives, holdId } = body;
+    const insistence = {
+      ...(taskTimes ? { taskTimes: givenTimes(taskTimes) } : {}),
+      ...(holdAlternatives === undefined ? {} : { holdAlternatives }),
+      ...(holdId === undefined ? {} : { holdId }),
+    };
+    const input = { reservationId: id, requireAssignment, ...insistence };
     return startSaga(c, services, confirmReservation, {
       subjectId: id,
       input,
@@ -161,6 +167,9 @@ export function registerReservations(register: Register, services: Services): vo
     });
   });
 }
+
+const givenTimes = (times: Readonly<Record<string, string | undefined>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(times).flatMap(([name, at]) => (at === undefined ? [] : [[name, at]])));
 
 /** A wrong amount is told like any other wrong field. */
 function moneyOf(amount: number | string, currency: string): Money {

@@ -1,11 +1,21 @@
 import { createRoute } from '@hono/zod-openapi';
 import { changeStaff, createStaff, getStaff, listStaff } from '../../domain/people/staff.ts';
-import { created, expectedVersions, foundVersion, page } from '../answers.ts';
+import { addLeave, listLeave, removeLeave } from '../../domain/tasks/leave.ts';
+import { created, createdFixed, expectedVersions, found, foundVersion, page } from '../answers.ts';
 import { authorOf, inTransaction, type Services } from '../context.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { answer, bodyRefusals, ChangeHeaders, jsonOf, many, one, refusals } from '../schemas/envelope.ts';
-import { NewStaff, Staff, StaffChange, StaffQuery } from '../schemas/people.ts';
+import {
+  Leave,
+  LeaveParams,
+  NewLeave,
+  NewStaff,
+  PeopleQuery,
+  Staff,
+  StaffChange,
+  StaffQuery,
+} from '../schemas/people.ts';
 
 const PATH = '/api/production/staff';
 const tags = ['Staff'];
@@ -44,6 +54,37 @@ const change = createRoute({
   responses: { 200: answer('Changed', one(Staff)), ...bodyRefusals('NOT_FOUND', 'PRECONDITION_FAILED') },
 });
 
+const listOfLeave = createRoute({
+  method: 'get',
+  path: `${PATH}/{id}/leave`,
+  tags,
+  summary: 'List the leave of a staff member, newest first',
+  request: { params: IdParam, query: PeopleQuery },
+  responses: {
+    200: answer('A page of leave', many(Leave)),
+    ...refusals('VALIDATION_FAILED', 'INVALID_CURSOR', 'NOT_FOUND'),
+  },
+});
+const takeLeave = createRoute({
+  method: 'post',
+  path: `${PATH}/{id}/leave`,
+  tags,
+  summary: 'Add leave; the tasks that fall into it go to others',
+  request: {
+    params: IdParam,
+    body: jsonOf(NewLeave, { from: '2024-02-01T00:00:00+04:00', to: '2024-02-03T00:00:00+04:00' }),
+  },
+  responses: { 201: answer('Added', one(Leave)), ...bodyRefusals('NOT_FOUND') },
+});
+const cancelLeave = createRoute({
+  method: 'delete',
+  path: `${PATH}/{id}/leave/{leaveId}`,
+  tags,
+  summary: 'Remove leave; what has been given to others stays with them',
+  request: { params: LeaveParams },
+  responses: { 200: answer('Removed', one(Leave)), ...refusals('VALIDATION_FAILED', 'NOT_FOUND') },
+});
+
 export function registerStaff(register: Register, services: Services): void {
   register(list, (c) =>
     page(c, services, 'staff', c.req.valid('query'), (filter, at) => listStaff(services.db, filter, at)),
@@ -61,5 +102,19 @@ export function registerStaff(register: Register, services: Services): void {
       c,
       await inTransaction(services, (tx) => changeStaff(tx, id, changes, expectedVersions(c), authorOf(c))),
     );
+  });
+  register(listOfLeave, (c) => {
+    const { id } = c.req.valid('param');
+    return page(c, services, `leave of ${id}`, c.req.valid('query'), (_filter, at) => listLeave(services.db, id, at));
+  });
+  register(takeLeave, async (c) => {
+    const { id } = c.req.valid('param');
+    const wanted = c.req.valid('json');
+    const made = await inTransaction(services, (tx) => addLeave(tx, id, wanted, authorOf(c)));
+    return createdFixed(c, made, 'Leave added');
+  });
+  register(cancelLeave, async (c) => {
+    const { id, leaveId } = c.req.valid('param');
+    return found(c, await inTransaction(services, (tx) => removeLeave(tx, id, leaveId, authorOf(c))));
   });
 }

@@ -1,13 +1,18 @@
 import { createRoute } from '@hono/zod-openapi';
-import { changeTask, createTask, getTask, listTasks } from '../../domain/tasks/resource.ts';
+import { changeTask } from '../../domain/tasks/change-task.ts';
+import { readAssignment } from '../../domain/tasks/explanation.ts';
+import { assignMade, holdForTask } from '../../domain/tasks/insist.ts';
+import { acceptTask, declineTask } from '../../domain/tasks/offers.ts';
+import { createTask, getTask, listTasks } from '../../domain/tasks/resource.ts';
 import { assertOwnTask } from '../../domain/tasks/work.ts';
-import { created, expectedVersions, foundVersion, page } from '../answers.ts';
-import { authorOf, inTransaction, type Services } from '../context.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { created, expectedVersions, found, foundVersion, page } from '../answers.ts';
+import { type AnyContext, authorOf, callerOf, inTransaction, type Services } from '../context.ts';
 import { workScopeOf } from '../own-task.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { answer, bodyRefusals, ChangeHeaders, jsonOf, many, one, refusals } from '../schemas/envelope.ts';
-import { NewTask, Task, TaskChange, TaskQuery } from '../schemas/tasks.ts';
+import { Assignment, Decline, NewTask, Task, TaskChange, TaskQuery } from '../schemas/tasks.ts';
 
 const PATH = '/api/production/tasks';
 const tags = ['Tasks'];
@@ -32,7 +37,10 @@ const create = createRoute({
   tags,
   summary: 'Add a task',
   request: { body: jsonOf(NewTask, example) },
-  responses: { 201: answer('Added', one(Task)), ...bodyRefusals('ALREADY_EXISTS', 'REFERENCE_NOT_FOUND') },
+  responses: {
+    201: answer('Added', one(Task)),
+    ...bodyRefusals('ALREADY_EXISTS', 'REFERENCE_NOT_FOUND', 'NO_STAFF_AVAILABLE'),
+  },
 });
 const read = createRoute({
   method: 'get',
@@ -60,14 +68,62 @@ const change = createRoute({
   },
 });
 
+const assignment = createRoute({
+  method: 'get',
+  path: `${PATH}/{id}/assignment`,
+  tags,
+  summary: 'Why this assignee: the scoring table, what spoke against the others, who refused',
+  request: { params: IdParam },
+  responses: { 200: answer('The assignment', one(Assignment)), ...refusals('VALIDATION_FAILED', 'TASK_NOT_FOUND') },
+});
+const accept = createRoute({
+  method: 'post',
+  path: `${PATH}/{id}/accept`,
+  tags,
+  summary: 'Accept an offered task, as its assignee',
+  request: { params: IdParam },
+  responses: {
+    200: answer('Accepted', one(Task)),
+    ...refusals('VALIDATION_FAILED', 'TASK_NOT_FOUND', 'INVALID_STATE_TRANSITION'),
+  },
+});
+const decline = createRoute({
+  method: 'post',
+  path: `${PATH}/{id}/decline`,
+  tags,
+  summary: 'Decline a task, as its assignee; it goes to the next best',
+  request: { params: IdParam, body: jsonOf(Decline, { reason: 'My car broke down' }) },
+  responses: {
+    200: answer('Declined', one(Task)),
+    ...bodyRefusals('TASK_NOT_FOUND', 'INVALID_STATE_TRANSITION'),
+  },
+});
+
+/** An administrator answers for whoever it is; anybody else for themselves. */
+function answering(c: AnyContext, taskId: string) {
+  const caller = callerOf(c);
+  const isAdmin = caller.kind === 'person' && caller.role === 'ADMIN';
+  return { taskId, assigneeId: isAdmin ? null : caller.principal };
+}
+
 export function registerTasks(register: Register, services: Services): void {
   register(list, (c) =>
     page(c, services, 'tasks', c.req.valid('query'), (filter, at) => listTasks(services.db, filter, at)),
   );
   register(create, async (c) => {
-    const wanted = c.req.valid('json');
-    const made = await inTransaction(services, (tx) => createTask(tx, wanted, authorOf(c)));
-    return created(c, made, 'Task created');
+    const { requireAssignment, holdAlternatives, holdId, ...wanted } = c.req.valid('json');
+    try {
+      const made = await inTransaction(services, async (tx) => {
+        const task = await createTask(tx, wanted, authorOf(c));
+        if (!requireAssignment) return task;
+        await assignMade(tx, task.id, holdId ?? null);
+        return getTask(tx, task.id);
+      });
+      return created(c, made, 'Task created');
+    } catch (error) {
+      const isRefused = error instanceof RoomyError && error.code === 'NO_STAFF_AVAILABLE';
+      throw isRefused && holdAlternatives ? await holdForTask(services.db, wanted, holdId) : error;
+    }
   });
   register(read, async (c) => {
     const { id } = c.req.valid('param');
@@ -82,5 +138,15 @@ export function registerTasks(register: Register, services: Services): void {
       c,
       await inTransaction(services, (tx) => changeTask(tx, id, changes, expectedVersions(c), authorOf(c))),
     );
+  });
+  register(assignment, async (c) => found(c, await readAssignment(services.db, c.req.valid('param').id)));
+  register(accept, async (c) => {
+    const who = answering(c, c.req.valid('param').id);
+    return foundVersion(c, await inTransaction(services, (tx) => acceptTask(tx, who, authorOf(c))));
+  });
+  register(decline, async (c) => {
+    const who = answering(c, c.req.valid('param').id);
+    const { reason } = c.req.valid('json');
+    return foundVersion(c, await inTransaction(services, (tx) => declineTask(tx, who, reason, authorOf(c))));
   });
 }

@@ -5,6 +5,7 @@ import {
   Flag,
   GeoPoint,
   Id,
+  Instant,
   isChange,
   Locale,
   LocalTime,
@@ -157,6 +158,27 @@ export const Staff = z
     ...shown,
   })
   .openapi('Staff');
+
+export const NewLeave = z
+  .strictObject({ from: Instant, to: Instant, reason: line(500).optional() })
+  .refine(({ from, to }) => Date.parse(from) < Date.parse(to), { path: ['to'], message: 'must be after from' })
+  .openapi('NewLeave');
+export const Leave = z
+  .object({
+    id: Id,
+    staffId: Id,
+    from: z.iso.datetime(),
+    to: z.iso.datetime(),
+    reason: z.string().nullable(),
+    createdBy: z.string(),
+    createdAt: z.iso.datetime(),
+    releasedTaskIds: z
+      .array(z.string())
+      .optional()
+      .openapi({ description: 'For which somebody else is looked for now' }),
+  })
+  .openapi('Leave');
+export const LeaveParams = z.strictObject({ id: Id, leaveId: Id });
 
 export const PeopleQuery = z.strictObject(pageQuery);
 export const StaffQuery = z.strictObject({

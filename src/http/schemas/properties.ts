@@ -21,6 +21,10 @@ const work = {
   autoCheckOut: z.boolean().optional(),
   checklists: z.partialRecord(TaskType, Checklist).optional().openapi({ description: 'By type of task' }),
 };
+const staffing = {
+  primaryStaffIds: z.array(Id).max(100).openapi({ description: 'Who knows it best: preferred for its tasks' }),
+  acceptMinutes: z.int().min(1).max(10_080).openapi({ description: 'An assignee is to accept within so many minutes' }),
+};
 const options = { region: line(100), location: GeoPoint, amenityDevice: line(100) };
 
 export const NewProperty = z
@@ -37,6 +41,8 @@ export const NewProperty = z
     agentIds: fields.agentIds.optional().openapi({ description: 'The agents whose portfolio it is in' }),
     amenityDevice: options.amenityDevice.optional(),
     ...work,
+    primaryStaffIds: staffing.primaryStaffIds.optional(),
+    acceptMinutes: staffing.acceptMinutes.optional(),
   })
   .openapi('NewProperty');
 export const PropertyChange = z
@@ -52,6 +58,8 @@ export const PropertyChange = z
     agentIds: fields.agentIds.optional(),
     amenityDevice: options.amenityDevice.nullish(),
     ...work,
+    primaryStaffIds: staffing.primaryStaffIds.optional(),
+    acceptMinutes: staffing.acceptMinutes.nullish(),
   })
   .refine(isChange, CHANGE_NOTHING)
   .openapi('PropertyChange');
@@ -75,6 +83,8 @@ export const Property = z
     autoCheckIn: z.boolean(),
     autoCheckOut: z.boolean(),
     checklists: z.partialRecord(TaskType, Checklist),
+    primaryStaffIds: z.array(z.string()),
+    acceptMinutes: z.int().nullable(),
     version: z.int(),
     createdAt: z.iso.datetime(),
   })

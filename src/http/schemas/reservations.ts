@@ -6,6 +6,7 @@ import {
   CHANGE_NOTHING,
   Currency,
   Id,
+  Instant,
   isChange,
   LocalArrival,
   pageQuery,
@@ -13,7 +14,7 @@ import {
 } from './common.ts';
 import { Notification, Transaction } from './records.ts';
 import { Execution } from './sagas.ts';
-import { Task } from './tasks.ts';
+import { holds, needsAssignment, Task } from './tasks.ts';
 
 const ReservationStatus = z.enum(['PENDING', 'CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT', 'CANCELLED', 'NO_SHOW']);
 const PaymentStatus = z
@@ -143,7 +144,18 @@ export const ConfirmBody = z
     requireAssignment: z.boolean().optional().openapi({
       description: 'Refuse and undo when nobody can take a task; otherwise such tasks wait unassigned',
     }),
+    taskTimes: z
+      .strictObject({
+        PRE_ARRIVAL: Instant.optional(),
+        ARRIVAL: Instant.optional(),
+        DEPARTURE: Instant.optional(),
+        POST_DEPARTURE: Instant.optional(),
+      })
+      .optional()
+      .openapi({ description: 'Starts that were chosen, such as those that a refusal suggested' }),
+    ...holds,
   })
+  .refine(needsAssignment.check, needsAssignment.refusal)
   .openapi('ConfirmReservation');
 export const CONFIRM_EXAMPLE = { confirmedBy: 'agent-1', notes: 'Confirmed after availability check' };
 

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { OBSTACLES } from '../../domain/tasks/candidates.ts';
 import { MANUAL_TASK_TYPES } from '../../domain/tasks/resource.ts';
 import { CHANGE_NOTHING, Flag, Id, Instant, InstantOrDate, isChange, line, pageQuery, prose } from './common.ts';
 
@@ -21,6 +22,27 @@ export const Checklist = z
   .array(Item)
   .max(100)
   .refine((items) => new Set(items.map((item) => item.id)).size === items.length, 'must name each item once');
+const Skills = z.array(line(64)).max(50);
+
+/** Of requests that insist on an assignee. */
+export const holds = {
+  holdAlternatives: z.boolean().optional().openapi({
+    description:
+      'A refusal keeps the times that it suggests free for some minutes, for whoever posts back its `holdId`',
+  }),
+  holdId: Id.optional().openapi({ description: 'Of an earlier refusal: its times are free for this request' }),
+};
+export const needsAssignment = {
+  check: (body: {
+    requireAssignment?: boolean | undefined;
+    holdAlternatives?: boolean | undefined;
+    holdId?: string | undefined;
+    taskTimes?: unknown;
+  }): boolean =>
+    body.requireAssignment === true ||
+    (body.holdAlternatives === undefined && body.holdId === undefined && body.taskTimes === undefined),
+  refusal: { path: ['requireAssignment'], message: 'must be true for taskTimes, holdAlternatives and holdId' },
+};
 
 export const NewTask = z
   .strictObject({
@@ -33,7 +55,11 @@ export const NewTask = z
     priority: Priority.default('NORMAL'),
     description: prose(2000).optional(),
     checklist: Checklist.optional(),
+    requiredSkills: Skills.optional(),
+    requireAssignment: z.boolean().optional().openapi({ description: 'Refuse when nobody can take it at that time' }),
+    ...holds,
   })
+  .refine(needsAssignment.check, needsAssignment.refusal)
   .openapi('NewTask');
 export const TaskChange = z
   .strictObject({
@@ -43,6 +69,7 @@ export const TaskChange = z
     scheduledDate: Instant.optional(),
     durationMinutes: Duration.optional(),
     assigneeId: Id.nullish(),
+    requiredSkills: Skills.optional(),
   })
   .refine(isChange, CHANGE_NOTHING)
   .openapi('TaskChange');
@@ -57,7 +84,8 @@ export const Task = z
     priority: Priority,
     assigneeId: z.string().nullable(),
     scheduledDate: z.iso.datetime(),
-    endsAt: z.iso.datetime(),
+    startsAt: z.iso.datetime().openapi({ description: 'As agreed with the assignee; `scheduledDate` is by rule' }),
+    endsAt: z.iso.datetime().openapi({ description: 'As agreed with the assignee' }),
     mustFinishBy: z.iso.datetime().nullable(),
     mergedIntoTaskId: z.string().nullable(),
     reservationId: z.string().nullable(),
@@ -73,6 +101,9 @@ export const Task = z
     completedAt: z.iso.datetime().nullable(),
     completedBy: z.string().nullable(),
     completion: z.looseObject({}).nullable().openapi({ description: 'As it was told; its cost in minor units' }),
+    requiredSkills: z.array(z.string()),
+    acceptBy: z.iso.datetime().nullable().openapi({ description: 'The assignee is to accept by then; null: need not' }),
+    acceptedAt: z.iso.datetime().nullable(),
   })
   .openapi('Task');
 export const TaskQuery = z.strictObject({
@@ -86,3 +117,63 @@ export const TaskQuery = z.strictObject({
   includeDeleted: Flag.optional(),
   ...pageQuery,
 });
+
+export const Decline = z.strictObject({ reason: line(500) }).openapi('DeclineTask');
+export const Assignment = z
+  .object({
+    taskId: z.string(),
+    status: TaskStatus,
+    assigneeId: z.string().nullable(),
+    acceptBy: z.iso.datetime().nullable(),
+    acceptedAt: z.iso.datetime().nullable(),
+    explanation: z
+      .object({
+        decidedAt: z.iso.datetime(),
+        startsAt: z.iso.datetime(),
+        weights: z
+          .object({ workload: z.int(), proximity: z.int(), primary: z.int(), fairness: z.int() })
+          .openapi({ description: 'Percent' }),
+        chosen: z.string().nullable(),
+        candidates: z.array(
+          z.object({
+            staffId: z.string(),
+            workload: z.number(),
+            proximity: z.number(),
+            primary: z.number(),
+            fairness: z.number(),
+            total: z.number(),
+            travelKm: z.number().nullable(),
+            bookedMinutes: z.number(),
+            tasksThatDay: z.int(),
+          }),
+        ),
+        excluded: z.array(
+          z.object({ reason: z.enum(OBSTACLES), count: z.int(), staffIds: z.array(z.string()).nullable() }),
+        ),
+      })
+      .nullable(),
+    refusals: z.array(
+      z.object({ staffId: z.string(), reason: z.enum(['DECLINED', 'NO_ANSWER']), at: z.iso.datetime() }),
+    ),
+  })
+  .openapi('Assignment');
+
+const Percent = z.int().min(0).max(100);
+const rules = {
+  workloadPercent: Percent.openapi({ description: 'The four weights sum to 100' }),
+  proximityPercent: Percent,
+  primaryPercent: Percent,
+  fairnessPercent: Percent,
+  maxKm: z.number().positive().max(20_000).openapi({ description: 'From here on a way is as far as can be' }),
+  speedKmh: z.number().positive().max(1_000).openapi({ description: 'Between two tasks, as the crow flies' }),
+  dayMinutes: z.int().min(1).max(1440).openapi({ description: 'A full day of those who have no cap' }),
+  fairnessHours: z.int().min(1).max(8760).openapi({ description: 'Who was given nothing for so long comes first' }),
+  holdMinutes: z.int().min(1).max(60),
+  emergencyAcceptMinutes: z.int().min(1).max(1440),
+};
+export const AssignmentRules = z.object(rules).openapi('AssignmentRules');
+export const AssignmentRuleChange = z
+  .strictObject(rules)
+  .partial()
+  .refine(isChange, CHANGE_NOTHING)
+  .openapi('AssignmentRuleChange');

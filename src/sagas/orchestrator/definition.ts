@@ -67,14 +67,17 @@ export interface StepOptions<Input, Done> {
   readonly everyday?: readonly ErrorCode[];
   /** Of a call whose circuit is open and of which nothing can have come yet: wait (default), or refuse at once. */
   readonly whenOpen?: 'wait' | 'refuse';
-  /** Turns a broken constraint or an empty statement into the refusal that the caller understands. */
+  /**
+   * Turns a broken constraint or an empty statement into the refusal that the caller understands, or says more of one
+   * that the step threw. The step's transaction is rolled back by then; what is written here is no part of the saga.
+   */
   explain?(
     context: StepContext<Input, Done> & { readonly db: Db; readonly failure: Failure },
   ): Promise<RoomyError | undefined>;
   /** What else is written when the saga comes to wait for a person at this step, beside the System Alert. */
   whenParked?(context: StepContext<Input, Done> & { readonly tx: Tx; readonly code: string }): Promise<void>;
 }
-export type Failure = { readonly constraint: string } | { readonly code: ErrorCode };
+export type Failure = { readonly constraint: string } | { readonly code: ErrorCode } | { readonly refusal: RoomyError };
 
 export type Phase = 'before' | 'pivot' | 'after';
 /** Before the pivot an undo is required; after it there is none; the pivot's own settles what may have been sent. */

@@ -282,7 +282,7 @@ export function createExecutor(parts: ExecutorParts): ExecuteStep {
     );
   }
 
-  /** A broken constraint or an empty statement, as the refusal that the caller understands. */
+  /** A broken constraint, an empty statement or a refusal, as the refusal that the caller understands. */
   async function understood(
     state: SagaState,
     definition: SagaDefinition,
@@ -292,6 +292,7 @@ export function createExecutor(parts: ExecutorParts): ExecuteStep {
   ): Promise<unknown> {
     const cause = classifyDbError(error);
     let failure: Failure | null = null;
+    if (error instanceof RoomyError && error.kind === 'refusal') failure = { refusal: error };
     if (cause.kind === 'constraint') failure = { constraint: cause.constraint };
     if (cause.kind === 'refused' && isErrorCode(cause.code)) failure = { code: cause.code };
     if (!failure) return error;

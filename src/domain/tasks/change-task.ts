@@ -1,0 +1,146 @@
+import { type Selectable, sql } from 'kysely';
+import type { Tx } from '../../db/client.ts';
+import type { TaskPriority, TaskStatus, TaskTable } from '../../db/schema.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
+import { enqueueInTransaction } from '../notifications/enqueue.ts';
+import { taskAssignedMessage, taskChangedMessage } from '../notifications/matrix.ts';
+import { assertVersion, type ExpectedVersions } from '../versions.ts';
+import { isHeld } from './holds.ts';
+import { assignedTask, canCome, tellReleased } from './release.ts';
+import { type TaskView, taskView } from './view.ts';
+
+/** A task that is under way or over is history, and stays as it was. */
+const CHANGEABLE: ReadonlySet<TaskStatus> = new Set(['UNASSIGNED', 'ASSIGNED']);
+
+export interface TaskChange {
+  readonly title?: string | undefined;
+  readonly description?: string | null | undefined;
+  readonly priority?: TaskPriority | undefined;
+  readonly scheduledDate?: string | undefined;
+  readonly durationMinutes?: number | undefined;
+  readonly assigneeId?: string | null | undefined;
+  readonly requiredSkills?: string[] | undefined;
+}
+type TaskRow = Selectable<TaskTable>;
+
+/**
+ * What a person decides stands, whatever the rules would have chosen; but nobody is in two places at once, and a time that
+ * is held for somebody else is not given away (409 `ASSIGNEE_BUSY`). A task that is moved to when its assignee cannot
+ * come goes to another. Whoever gains or loses a task is told.
+ */
+export async function changeTask(
+  tx: Tx,
+  id: string,
+  change: TaskChange,
+  expected: ExpectedVersions,
+  author: Author,
+): Promise<TaskView> {
+  const before = await tx.selectFrom('task').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
+  if (!before) throw new RoomyError('TASK_NOT_FOUND');
+  assertVersion(before.version, expected);
+  if (!CHANGEABLE.has(before.status)) {
+    throw new RoomyError('INVALID_STATE_TRANSITION', { details: { currentStatus: before.status, action: 'change' } });
+  }
+  const times = timesAfter(before, change);
+  const isMoved = change.scheduledDate !== undefined || change.durationMinutes !== undefined;
+  const assignment = await assignmentAfter(tx, before, change, { ...times, isMoved });
+  const row = await tx
+    .updateTable('task')
+    .set({
+      title: change.title,
+      description: change.description,
+      priority: change.priority,
+      required_skills: change.requiredSkills,
+      ...(isMoved ? { ...times.rule, ...times.slot } : {}),
+      ...assignment,
+      // What a person has set is not re-timed by a later saga (domain.md 10).
+      manual_fields: [...new Set([...before.manual_fields, ...fieldsOf(change)])].sort(),
+      version: before.version + 1,
+    })
+    .where('id', '=', id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  await tell(tx, before, row);
+  await recordChange(tx, author, {
+    noun: 'task',
+    id,
+    event: 'TASK_UPDATED',
+    fields: fieldsOf(change),
+    version: row.version,
+    reservationId: row.reservation_id,
+  });
+  return taskView(row);
+}
+
+const after = (start: Date, minutes: number): Date => new Date(start.getTime() + Math.round(minutes * 60_000));
+
+/** A new start is the task's own, and agreed; a new length leaves an agreed start as it is. */
+function timesAfter(before: TaskRow, change: TaskChange) {
+  const minutes = change.durationMinutes ?? (before.ends_at.getTime() - before.scheduled_at.getTime()) / 60_000;
+  const ruleStart = change.scheduledDate === undefined ? before.scheduled_at : new Date(change.scheduledDate);
+  const slotStart = change.scheduledDate === undefined ? before.slot_start : null;
+  const start = slotStart ?? ruleStart;
+  return {
+    rule: { scheduled_at: ruleStart, ends_at: after(ruleStart, minutes) },
+    slot: { slot_start: slotStart, slot_end: slotStart && after(slotStart, minutes) },
+    start,
+    end: after(start, minutes),
+  };
+}
+
+interface NewTimes {
+  readonly start: Date;
+  readonly end: Date;
+  readonly isMoved: boolean;
+}
+
+async function assignmentAfter(tx: Tx, before: TaskRow, { assigneeId }: TaskChange, times: NewTimes) {
+  const { start, end, isMoved } = times;
+  if (assigneeId === null) return NOBODYS;
+  if (assigneeId !== undefined) {
+    // Holds are looked at under the lock of the person's row.
+    await sql`SELECT id FROM staff WHERE id = ${assigneeId} FOR NO KEY UPDATE`.execute(tx);
+    if (await isHeld(tx, assigneeId, { start: start.toISOString(), end: end.toISOString() })) {
+      throw new RoomyError('ASSIGNEE_BUSY', { details: { assigneeId } });
+    }
+    const asked = assigneeId !== before.assignee_id || isMoved ? askAgain(before) : {};
+    return { assignee_id: assigneeId, status: 'ASSIGNED' as const, ...asked };
+  }
+  // The office's own tasks are offered to nobody.
+  const dueAgain = before.next_assign_at === null ? {} : { next_assign_at: sql<Date>`now()`, assign_attempts: 0 };
+  if (!isMoved) return {};
+  if (before.status === 'UNASSIGNED') return dueAgain;
+  const task = await assignedTask(tx, before.id);
+  const stays = task && (await canCome(tx, task, { startMs: start.getTime(), endMs: end.getTime() }));
+  return stays ? askAgain(before) : { ...NOBODYS, ...dueAgain };
+}
+
+const NOBODYS = { assignee_id: null, status: 'UNASSIGNED', accept_by: null, accepted_at: null } as const;
+
+/** Who has accepted one thing has not accepted another. */
+const askAgain = ({ property_id, type }: TaskRow) => ({
+  accepted_at: null,
+  accept_by: sql<Date | null>`(SELECT now() + interval '1 minute' *
+    CASE WHEN ${type} = 'EMERGENCY' THEN r.emergency_accept_minutes ELSE p.accept_minutes END
+    FROM property p, assignment_rule r WHERE p.id = ${property_id})`,
+});
+
+/** Whoever gains it, loses it, or keeps it at another time. Keyed by the version, as all of it may happen again. */
+async function tell(tx: Tx, before: TaskRow, row: TaskRow): Promise<void> {
+  const { id, type, version, reservation_id: reservationId } = row;
+  const about = { sagaId: null, reservationId };
+  const had = before.status === 'ASSIGNED' ? before.assignee_id : null;
+  if (had !== null && had === row.assignee_id) {
+    const wasAt = startOf(before);
+    if (wasAt.getTime() === startOf(row).getTime()) return;
+    await enqueueInTransaction(tx, `${id}-changed-${version}`, [taskChangedMessage(had, id, wasAt)], about);
+    return;
+  }
+  if (had !== null) await tellReleased(tx, [{ id, type, version, reservationId, assigneeId: had }]);
+  if (row.assignee_id === null) return;
+  const gained = { ...taskAssignedMessage(row.assignee_id), taskId: id };
+  await enqueueInTransaction(tx, `${id}-assigned-${version}`, [gained], about);
+}
+
+const startOf = (task: TaskRow): Date => task.slot_start ?? task.scheduled_at;

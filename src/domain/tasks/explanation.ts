@@ -1,0 +1,143 @@
+import type { Db } from '../../db/client.ts';
+import type { Json, StaffRole } from '../../db/schema.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { type Found, OBSTACLES, type Obstacle, ROLES, type Wanted } from './candidates.ts';
+import type { Scored } from './score.ts';
+import { MAX_EXPLAINED, type Roster } from './staffing.ts';
+
+/**
+ * Why this person and nobody else: the scoring table of those who could, and what spoke against the others. Stored with
+ * every assignment, so it is kept short: rows are lists, and `explanationView` gives the numbers their names.
+ */
+
+/** `staffId, workload, proximity, primary, fairness, total, travelKm, bookedMinutes, tasksThatDay` */
+type CandidateRow = readonly [string, number, number, number, number, number, number | null, number, number];
+interface StoredExplanation {
+  readonly at: string;
+  readonly startsAt: string;
+  readonly weights: readonly [number, number, number, number];
+  readonly chosen: string | null;
+  readonly candidates: readonly CandidateRow[];
+  /** How many; with their ids where all staff is few. */
+  readonly excluded: Readonly<Partial<Record<Obstacle, number | readonly string[]>>>;
+}
+
+/** The best of those who can is chosen. */
+export function explain(wanted: Wanted, roster: Roster, { startMs, ranked, obstacles }: Found): Json {
+  const { rules } = roster;
+  const stored: StoredExplanation = {
+    at: new Date(roster.nowMs).toISOString(),
+    startsAt: new Date(startMs).toISOString(),
+    weights: [rules.workloadPercent, rules.proximityPercent, rules.primaryPercent, rules.fairnessPercent],
+    chosen: ranked[0]?.staffId ?? null,
+    candidates: ranked.slice(0, MAX_EXPLAINED).map(rowOf),
+    excluded: excludedFrom(wanted, roster, obstacles),
+  };
+  return stored as unknown as Json;
+}
+
+const rowOf = ({ staffId, score, travelKm, bookedMinutes, tasksThatDay }: Scored): CandidateRow => [
+  staffId,
+  score.workload,
+  score.proximity,
+  score.primary,
+  score.fairness,
+  score.total,
+  travelKm === null ? null : Math.round(travelKm * 100) / 100,
+  bookedMinutes,
+  tasksThatDay,
+];
+
+function excludedFrom(
+  wanted: Wanted,
+  { people, census }: Roster,
+  obstacles: Found['obstacles'],
+): StoredExplanation['excluded'] {
+  const roles = ROLES[wanted.type];
+  // Who was not even read is of another role, not active, or works elsewhere.
+  const unread = (role: StaffRole, active: boolean): Obstacle =>
+    !roles.includes(role) ? 'ROLE' : active ? 'PLACE' : 'INACTIVE';
+  if (census.everybody) {
+    const read = new Set(people.map(({ id }) => id));
+    const named: Partial<Record<Obstacle, string[]>> = {};
+    for (const { id, role, active } of census.everybody.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
+      const obstacle = read.has(id) ? obstacles.get(id) : unread(role, active);
+      if (obstacle) named[obstacle] = [...(named[obstacle] ?? []), id];
+    }
+    return named;
+  }
+  const counts = new Map<Obstacle, number>();
+  const add = (obstacle: Obstacle, n: number): void => void counts.set(obstacle, (counts.get(obstacle) ?? 0) + n);
+  for (const { role, active, n } of census.counts) add(unread(role, active), n);
+  // Those of other roles are read where other tasks of the same sweep want them, and are counted as such above.
+  add('PLACE', -people.filter(({ role }) => roles.includes(role)).length);
+  for (const obstacle of obstacles.values()) if (obstacle !== 'ROLE') add(obstacle, 1);
+  return Object.fromEntries([...counts].filter(([, n]) => n > 0));
+}
+
+export interface AssignmentView {
+  readonly taskId: string;
+  readonly status: string;
+  readonly assigneeId: string | null;
+  readonly acceptBy: string | null;
+  readonly acceptedAt: string | null;
+  /** Null: nobody has been looked for yet, or a person has decided. */
+  readonly explanation: ReturnType<typeof explanationView> | null;
+  readonly refusals: readonly { readonly staffId: string; readonly reason: string; readonly at: string }[];
+}
+
+export async function readAssignment(db: Db, taskId: string): Promise<AssignmentView> {
+  const task = await db
+    .selectFrom('task')
+    .select(['id', 'status', 'assignee_id', 'accept_by', 'accepted_at', 'assignment_explanation'])
+    .where('id', '=', taskId)
+    .executeTakeFirst();
+  if (!task) throw new RoomyError('TASK_NOT_FOUND');
+  const refusals = await db
+    .selectFrom('task_refusal')
+    .select(['staff_id', 'reason', 'at'])
+    .where('task_id', '=', taskId)
+    .orderBy('at')
+    .orderBy('staff_id')
+    .execute();
+  return {
+    taskId: task.id,
+    status: task.status,
+    assigneeId: task.assignee_id,
+    acceptBy: task.accept_by?.toISOString() ?? null,
+    acceptedAt: task.accepted_at?.toISOString() ?? null,
+    // Written by `explain` alone.
+    explanation:
+      task.assignment_explanation === null
+        ? null
+        : explanationView(task.assignment_explanation as unknown as StoredExplanation),
+    refusals: refusals.map(({ staff_id, reason, at }) => ({ staffId: staff_id, reason, at: at.toISOString() })),
+  };
+}
+
+const explanationView = (stored: StoredExplanation) => {
+  const [workload, proximity, primary, fairness] = stored.weights;
+  return {
+    decidedAt: stored.at,
+    startsAt: stored.startsAt,
+    weights: { workload, proximity, primary, fairness },
+    chosen: stored.chosen,
+    candidates: stored.candidates.map(([staffId, ...row]) => ({
+      staffId,
+      workload: row[0],
+      proximity: row[1],
+      primary: row[2],
+      fairness: row[3],
+      total: row[4],
+      travelKm: row[5],
+      bookedMinutes: row[6],
+      tasksThatDay: row[7],
+    })),
+    excluded: OBSTACLES.flatMap((reason) => {
+      const who = stored.excluded[reason];
+      if (who === undefined) return [];
+      const count = typeof who === 'number' ? who : who.length;
+      return [{ reason, count, staffIds: typeof who === 'number' ? null : who }];
+    }),
+  };
+};

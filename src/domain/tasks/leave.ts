@@ -1,0 +1,113 @@
+import { type Selectable, sql } from 'kysely';
+import type { Db, Tx } from '../../db/client.ts';
+import type { StaffLeaveTable } from '../../db/schema.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { newId } from '../../kernel/ids.ts';
+import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
+import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
+import { releaseTasks, tellReleased } from './release.ts';
+
+/** When somebody does not work, beside the shifts. */
+export interface NewLeave {
+  /** ISO instants; the end is not part of it. */
+  readonly from: string;
+  readonly to: string;
+  readonly reason?: string | undefined;
+}
+export type LeaveView = ReturnType<typeof leaveView>;
+
+const leaveView = (row: Selectable<StaffLeaveTable>) => ({
+  id: row.id,
+  staffId: row.staff_id,
+  from: row.starts_at.toISOString(),
+  to: row.ends_at.toISOString(),
+  reason: row.reason,
+  createdBy: row.created_by,
+  createdAt: row.created_at.toISOString(),
+});
+
+/**
+ * The tasks that fall into it go to others: back to UNASSIGNED, due at once, and the person is told. What is being worked
+ * on stays. Nobody is given anything in between: whoever planned with this person before, plans anew.
+ */
+export async function addLeave(
+  tx: Tx,
+  staffId: string,
+  leave: NewLeave,
+  author: Author,
+): Promise<LeaveView & { readonly releasedTaskIds: readonly string[] }> {
+  const counted = await tx
+    .updateTable('staff')
+    .set((eb) => ({ bookings: eb('bookings', '+', 1) }))
+    .where('id', '=', staffId)
+    .returning('version')
+    .executeTakeFirst();
+  if (!counted) throw noStaffMember();
+  const row = await tx
+    .insertInto('staff_leave')
+    .values({
+      id: newId('leave'),
+      staff_id: staffId,
+      starts_at: leave.from,
+      ends_at: leave.to,
+      reason: leave.reason,
+      created_by: author.actor,
+    })
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  const { rows } = await sql<{ id: string }>`
+    SELECT id FROM task WHERE assignee_id = ${staffId} AND status = 'ASSIGNED'
+       AND tstzrange(coalesce(slot_start, scheduled_at), coalesce(slot_end, ends_at), '[)') && tstzrange(${leave.from}::timestamptz, ${leave.to}::timestamptz, '[)')
+     ORDER BY id FOR UPDATE`.execute(tx);
+  const released = await releaseTasks(
+    tx,
+    rows.map(({ id }) => id),
+  );
+  await tellReleased(tx, released);
+  await recordLeave(tx, author, { staffId, event: 'STAFF_LEAVE_ADDED', version: counted.version }, fieldsOf(leave));
+  return { ...leaveView(row), releasedTaskIds: released.map(({ id }) => id) };
+}
+
+export async function listLeave(db: Db, staffId: string, page: PageRequest): Promise<Page<LeaveView>> {
+  const person = await db.selectFrom('staff').select('id').where('id', '=', staffId).executeTakeFirst();
+  if (!person) throw noStaffMember();
+  let query = db
+    .selectFrom('staff_leave')
+    .selectAll()
+    .select(exactInstant('created_at').as('position_at'))
+    .where('staff_id', '=', staffId);
+  if (page.after) query = query.where(isAfter('created_at', 'id', page.after));
+  const rows = await query
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(page.limit + 1)
+    .execute();
+  return cutPage(rows, page.limit, leaveView);
+}
+
+/** What had been given to others stays with them. */
+export async function removeLeave(tx: Tx, staffId: string, leaveId: string, author: Author): Promise<LeaveView> {
+  const row = await tx
+    .deleteFrom('staff_leave')
+    .where('id', '=', leaveId)
+    .where('staff_id', '=', staffId)
+    .returningAll()
+    .executeTakeFirst();
+  if (!row) throw new RoomyError('NOT_FOUND', { text: 'Leave not found' });
+  const { version } = await tx
+    .selectFrom('staff')
+    .select('version')
+    .where('id', '=', staffId)
+    .executeTakeFirstOrThrow();
+  await recordLeave(tx, author, { staffId, event: 'STAFF_LEAVE_REMOVED', version }, ['from', 'to']);
+  return leaveView(row);
+}
+
+const noStaffMember = (): RoomyError => new RoomyError('NOT_FOUND', { text: 'Staff member not found' });
+
+const recordLeave = (
+  tx: Tx,
+  author: Author,
+  { staffId, event, version }: { readonly staffId: string; readonly event: string; readonly version: number },
+  fields: readonly string[],
+): Promise<void> => recordChange(tx, author, { noun: 'staff', id: staffId, event, fields, version });

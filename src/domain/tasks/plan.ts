@@ -1,0 +1,70 @@
+import type { Json } from '../../db/schema.ts';
+import { required } from '../../kernel/errors.ts';
+import { type Found, firstFeasible, type Wanted } from './candidates.ts';
+import { explain } from './explanation.ts';
+import type { OpenTask } from './open-task.ts';
+import type { Roster } from './staffing.ts';
+
+/** Gives tasks to people on paper, one after the other; `book.ts` makes it true. Pure but for the roster, which it fills. */
+
+export interface Planned {
+  readonly task: OpenTask;
+  readonly wanted: Wanted;
+  readonly staffId: string;
+  /** The person's counter when this was planned. */
+  readonly counted: number;
+  readonly startMs: number;
+  readonly endMs: number;
+  /** Null: nobody is asked. */
+  readonly acceptMinutes: number | null;
+  readonly explanation: Json;
+}
+export interface Unplanned {
+  readonly task: OpenTask;
+  readonly wanted: Wanted;
+  /** What spoke against everybody at the first possible start. */
+  readonly explanation: Json;
+}
+export interface Asked {
+  readonly task: OpenTask;
+  readonly wanted: Wanted;
+  /** No later start is looked at. */
+  readonly untilMs: number;
+}
+
+/** Most urgent first, then in the order in which they begin. */
+export function inOrder(asked: readonly Asked[]): readonly Asked[] {
+  const urgency = ({ task, wanted }: Asked): number =>
+    task.type === 'EMERGENCY' ? 0 : wanted.window.isOverdue || task.priority === 'URGENT' ? 1 : 2;
+  return asked.toSorted(
+    (a, b) =>
+      urgency(a) - urgency(b) || a.wanted.window.firstMs - b.wanted.window.firstMs || (a.task.id < b.task.id ? -1 : 1),
+  );
+}
+
+export function planTasks(asked: readonly Asked[], roster: Roster): { planned: Planned[]; unplanned: Unplanned[] } {
+  const planned: Planned[] = [];
+  const unplanned: Unplanned[] = [];
+  for (const { task, wanted, untilMs } of inOrder(asked)) {
+    const span = { fromMs: wanted.window.firstMs, toMs: untilMs };
+    const refusedBy = roster.refusals.get(task.id) ?? wanted.refusedBy;
+    const asking = { ...wanted, refusedBy };
+    const found = firstFeasible(roster.people, asking, span, roster);
+    const explanation = explain(asking, roster, found);
+    if (found.ranked.length === 0) unplanned.push({ task, wanted: asking, explanation });
+    else planned.push(give({ task, wanted: asking, explanation }, found, roster));
+  }
+  return { planned, unplanned };
+}
+
+function give({ task, wanted, explanation }: Unplanned, { startMs, ranked }: Found, roster: Roster): Planned {
+  const person = required(
+    roster.people.find(({ id }) => id === ranked[0]?.staffId),
+    'the best candidate',
+  );
+  const endMs = startMs + wanted.window.durationMs;
+  person.bookings.push({ startMs, endMs, location: wanted.place.location });
+  person.lastJobMs = roster.nowMs;
+  const acceptMinutes = task.type === 'EMERGENCY' ? roster.rules.emergencyAcceptMinutes : task.accept_minutes;
+  return { task, wanted, staffId: person.id, counted: person.counted, startMs, endMs, acceptMinutes, explanation };
+}

@@ -1,0 +1,442 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { seedStays } from '../setup/stays.ts';
+import { type Answer, type System, startSystem } from '../setup/system.ts';
+
+/** Assignment as a client meets it: refusals whose suggestions hold, offers, leave, and changes by hand. */
+
+let system: System;
+let made = 0;
+const flat = (): string => `flat-${made}`;
+const name = (id: string): string => `${id}-${made}`;
+beforeAll(async () => {
+  system = await startSystem();
+});
+afterAll(() => system?.close());
+beforeEach(async () => {
+  made += 1;
+  await system.bed.db
+    .insertInto('owner')
+    .values({ id: 'owner-1', name: 'Olga', email: 'olga@example.com' })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  await system.bed.db.insertInto('property').values({ id: flat(), name: 'Flat', owner_id: 'owner-1' }).execute();
+});
+
+const call: System['call'] = (...request) => system.call(...request);
+const ok = async (answer: Promise<Answer>): Promise<Answer['body']> => {
+  const { status, body, text } = await answer;
+  expect([200, 201], text).toContain(status);
+  return body.data;
+};
+async function staff(id: string, role = 'CLEANER', values: object = {}): Promise<string> {
+  const body = { id: name(id), name: id, email: `${id}@example.com`, role, propertyIds: [flat()], ...values };
+  await ok(call('POST', '/staff', { body }));
+  return name(id);
+}
+const NOON = '2031-03-05T08:00:00.000Z';
+const taskBody = (values: object = {}) => ({
+  type: 'MAINTENANCE',
+  title: 'Tap drips',
+  propertyId: flat(),
+  scheduledDate: NOON,
+  ...values,
+});
+const insist = (values: object = {}) =>
+  call('POST', '/tasks', { body: taskBody({ requireAssignment: true, ...values }) });
+const task = async (values: object = {}): Promise<string> =>
+  (await ok(call('POST', '/tasks', { body: taskBody(values) }))).id;
+
+describe('a task that somebody must take at once', () => {
+  it('is assigned and told, or refused with times that can be posted back', async () => {
+    const only = await staff('mary', 'MAINTENANCE_STAFF');
+    const first = await ok(insist());
+    expect(first).toMatchObject({ status: 'ASSIGNED', assigneeId: only, startsAt: NOON });
+    const refusal = await insist({ durationMinutes: 90 });
+    expect(refusal.status).toBe(409);
+    expect(refusal.body).toMatchObject({
+      success: false,
+      error: 'No available staff for task assignment',
+      code: 'NO_STAFF_AVAILABLE',
+      details: {
+        taskType: 'MAINTENANCE',
+        occurrence: 'MANUAL',
+        scheduledDate: NOON,
+        suggestedAlternatives: ['2031-03-05T09:00:00.000Z', '2031-03-05T09:30:00.000Z', '2031-03-05T10:00:00.000Z'],
+      },
+    });
+    expect(refusal.body.details.alternatives[0]).toEqual({
+      start: '2031-03-05T09:00:00.000Z',
+      assigneeId: only,
+      outsideWindow: false,
+    });
+    expect(refusal.body.details).not.toHaveProperty('holdId');
+    const listed = await call('GET', `/tasks?propertyId=${flat()}`);
+    expect(listed.body.data).toHaveLength(1);
+    for (const scheduledDate of refusal.body.details.suggestedAlternatives) {
+      const given = await ok(insist({ durationMinutes: 90, scheduledDate }));
+      expect(given).toMatchObject({ assigneeId: only, startsAt: scheduledDate });
+      // The next one is tried in a world in which this one was not taken.
+      await system.bed.db.updateTable('task').set({ status: 'CANCELLED' }).where('id', '=', given.id).execute();
+    }
+    const told = await system.bed.db
+      .selectFrom('notification')
+      .select('recipient_id')
+      .where('task_id', '=', first.id)
+      .execute();
+    expect(told).toEqual([{ recipient_id: only }]);
+  });
+
+  it('has no suggestions when nobody ever can, and needs a property that exists', async () => {
+    const refusal = await insist();
+    expect(refusal.body.details).toMatchObject({ suggestedAlternatives: [], alternatives: [] });
+    const held = await insist({ holdAlternatives: true });
+    expect(held.body.details).not.toHaveProperty('holdId');
+    await staff('mary', 'MAINTENANCE_STAFF');
+    expect((await insist({ requiredSkills: ['gas'] })).body.details.suggestedAlternatives).toEqual([]);
+    const absent = await insist({ propertyId: 'absent', holdAlternatives: true });
+    expect([absent.status, absent.body.code]).toEqual([422, 'REFERENCE_NOT_FOUND']);
+  });
+
+  it('may not ask for holds without insisting', async () => {
+    for (const values of [
+      { holdAlternatives: true },
+      { holdId: 'hold-1' },
+      { requireAssignment: false, holdId: 'x' },
+    ]) {
+      const answer = await call('POST', '/tasks', { body: taskBody(values) });
+      expect([answer.status, answer.body.code]).toEqual([422, 'VALIDATION_FAILED']);
+    }
+    const confirm = { taskTimes: { ARRIVAL: NOON } };
+    expect((await call('POST', '/reservations/any/confirm', { body: confirm })).status).toBe(422);
+  });
+
+  it('gets the held time although twenty others want the same person then', async () => {
+    const only = await staff('mary', 'MAINTENANCE_STAFF', { homeLocation: { lat: 25, lng: 55 } });
+    await ok(insist());
+    const refusal = await insist({ holdAlternatives: true });
+    const { holdId, heldUntil, suggestedAlternatives } = refusal.body.details;
+    expect(Date.parse(heldUntil) - Date.now()).toBeGreaterThan(9 * 60_000);
+    for (const scheduledDate of suggestedAlternatives) {
+      const others = Array.from({ length: 20 }, async (_, n) => {
+        if (n % 2 === 0) return insist({ scheduledDate });
+        const id = await task({ scheduledDate });
+        const given = await call('PATCH', `/tasks/${id}`, { body: { assigneeId: only } });
+        await call('PATCH', `/tasks/${id}`, { body: { scheduledDate: '2031-06-01T00:00:00Z' } });
+        return given;
+      });
+      const [mine, ...theirs] = await Promise.all([
+        new Promise<Answer>((resolve) => setImmediate(() => resolve(insist({ scheduledDate, holdId })))),
+        ...others,
+      ]);
+      expect(mine?.status, mine?.text).toBe(201);
+      expect(mine?.body.data).toMatchObject({ assigneeId: only, startsAt: scheduledDate });
+      expect(new Set(theirs.map(({ status, body }) => `${status} ${body.code}`))).toEqual(
+        new Set(['409 NO_STAFF_AVAILABLE', '409 ASSIGNEE_BUSY']),
+      );
+      // The next suggestion is tried in a world in which this one was not taken.
+      await system.bed.db
+        .updateTable('task')
+        .set({ status: 'CANCELLED' })
+        .where('id', '=', mine?.body.data.id)
+        .execute();
+    }
+  });
+});
+
+describe('a confirmation that insists on staff', () => {
+  const stay = async (id: string, dates: { checkInDate?: string; checkOutDate?: string } = {}) => {
+    const checkInDate = dates.checkInDate ?? '2031-03-06';
+    const checkOutDate = dates.checkOutDate ?? '2031-03-08';
+    await seedStays(system.bed.db, [{ id: name(id), propertyId: flat(), checkInDate, checkOutDate }]);
+    return name(id);
+  };
+  const confirm = (id: string, body: object) => call('POST', `/reservations/${id}/confirm`, { body });
+  const tasksOf = async (id: string) =>
+    new Map(
+      (await ok(call('GET', `/reservations/${id}?include=tasks`))).tasks.map((one: { occurrence: string }) => [
+        one.occurrence,
+        one,
+      ]),
+    ) as Map<string, Answer['body']>;
+
+  it('takes the times that its refusals suggest, one after the other', async () => {
+    const cleaner = await staff('clara');
+    const agent = await staff('sara', 'AGENT');
+    const block = (type: string, assignee: string, at: string) =>
+      system.bed.db
+        .insertInto('task')
+        .values({
+          id: `${name(type)}-${at}`,
+          property_id: flat(),
+          type: 'CLEANING',
+          occurrence: 'MANUAL',
+          title: 'Other',
+          status: 'ASSIGNED',
+          assignee_id: assignee,
+          scheduled_at: at,
+          ends_at: new Date(Date.parse(at) + 3_600_000),
+        })
+        .execute();
+    await block('clean', cleaner, '2031-03-05T12:00:00Z');
+    await block('meet', agent, '2031-03-06T11:30:00Z');
+    const id = await stay('patient');
+    const taskTimes: Record<string, string> = {};
+    let holdId: string | undefined;
+    const refused: string[] = [];
+    for (let round = 0; round < 4; round += 1) {
+      const body = { requireAssignment: true, holdAlternatives: true, taskTimes, ...(holdId ? { holdId } : {}) };
+      const answer = await confirm(id, body);
+      if (answer.status === 200) break;
+      expect(answer.status, answer.text).toBe(409);
+      const { occurrence, suggestedAlternatives } = answer.body.details;
+      refused.push(occurrence);
+      holdId = answer.body.details.holdId;
+      taskTimes[occurrence] = suggestedAlternatives[1];
+      // What is held is nobody else's, also what was held for the step before.
+      for (const [held, at] of Object.entries(taskTimes)) {
+        const rival = held === 'PRE_ARRIVAL' ? cleaner : agent;
+        const other = await task({ scheduledDate: at });
+        const given = await call('PATCH', `/tasks/${other}`, { body: { assigneeId: rival } });
+        expect([given.status, given.body.code]).toEqual([409, 'ASSIGNEE_BUSY']);
+      }
+    }
+    expect(refused).toEqual(['PRE_ARRIVAL', 'ARRIVAL']);
+    const tasks = await tasksOf(id);
+    expect(tasks.get('PRE_ARRIVAL')).toMatchObject({
+      status: 'ASSIGNED',
+      assigneeId: cleaner,
+      scheduledDate: '2031-03-05T11:00:00.000Z',
+      startsAt: taskTimes['PRE_ARRIVAL'],
+      manualFields: ['scheduledDate'],
+    });
+    expect(tasks.get('ARRIVAL')).toMatchObject({ startsAt: taskTimes['ARRIVAL'], assigneeId: agent });
+    expect(tasks.get('POST_DEPARTURE')).toMatchObject({ status: 'ASSIGNED', manualFields: [] });
+  });
+
+  it('gets the held time although twenty others want the same person then', async () => {
+    const flats = Array.from({ length: 11 }, (_, n) => `${flat()}-${n}`);
+    const property = { name: 'Flat', owner_id: 'owner-1' };
+    await system.bed.db
+      .insertInto('property')
+      .values(flats.map((id) => ({ id, ...property })))
+      .execute();
+    const cleaner = await staff('clara', 'CLEANER', { propertyIds: flats });
+    const busy = await task({ scheduledDate: '2031-03-05T10:00:00Z', durationMinutes: 120 });
+    await ok(call('PATCH', `/tasks/${busy}`, { body: { assigneeId: cleaner } }));
+    await Promise.all(['sara', 'luc', 'ana'].map((id) => staff(id, 'AGENT', { propertyIds: flats.slice(0, 1) })));
+    const ids = flats.map((propertyId, n) => ({ id: name(`held-${n}`), propertyId }));
+    const dates = { checkInDate: '2031-03-06', checkOutDate: '2031-03-08' };
+    await seedStays(
+      system.bed.db,
+      ids.map((one) => ({ ...one, ...dates })),
+    );
+    const [mine = { id: '' }, ...rivals] = ids;
+    const refusal = await confirm(mine.id, { requireAssignment: true, holdAlternatives: true });
+    expect([refusal.status, refusal.body.details.occurrence]).toEqual([409, 'PRE_ARRIVAL']);
+    const { holdId, suggestedAlternatives } = refusal.body.details;
+    const taskTimes = { PRE_ARRIVAL: suggestedAlternatives[0] };
+    const wanted = await Promise.all(rivals.map(() => task({ scheduledDate: suggestedAlternatives[0] })));
+    const [answer, ...others] = await Promise.all([
+      confirm(mine.id, { requireAssignment: true, holdId, taskTimes }),
+      ...rivals.map(({ id }) => confirm(id, { requireAssignment: true, taskTimes })),
+      ...wanted.map((id) => call('PATCH', `/tasks/${id}`, { body: { assigneeId: cleaner } })),
+    ]);
+    expect(answer?.status, answer?.text).toBe(200);
+    expect(others).toHaveLength(20);
+    expect(new Set(others.map(({ status, body }) => `${status} ${body.code}`))).toEqual(
+      new Set(['409 NO_STAFF_AVAILABLE', '409 ASSIGNEE_BUSY']),
+    );
+    expect((await tasksOf(mine.id)).get('PRE_ARRIVAL')).toMatchObject({
+      assigneeId: cleaner,
+      startsAt: suggestedAlternatives[0],
+    });
+  });
+
+  it('does for a turnover what any confirmation does, whichever stay comes first', async () => {
+    const cleaner = await staff('clara');
+    await staff('sara', 'AGENT');
+    await staff('luc', 'AGENT');
+    const leaves = await stay('leaves');
+    const arrives = await stay('arrives', { checkInDate: '2031-03-08', checkOutDate: '2031-03-10' });
+    const third = await stay('third', { checkInDate: '2031-03-10', checkOutDate: '2031-03-12' });
+    for (const id of [leaves, third, arrives]) await ok(confirm(id, { requireAssignment: true }));
+    const [first, second, last] = await Promise.all([leaves, arrives, third].map(tasksOf));
+    expect(second?.get('PRE_ARRIVAL')).toMatchObject({
+      status: 'MERGED',
+      mergedIntoTaskId: first?.get('POST_DEPARTURE').id,
+    });
+    expect(first?.get('POST_DEPARTURE')).toMatchObject({
+      priority: 'HIGH',
+      mustFinishBy: '2031-03-08T11:00:00.000Z',
+      assigneeId: cleaner,
+    });
+    expect(last?.get('PRE_ARRIVAL')).toMatchObject({
+      status: 'MERGED',
+      assigneeId: null,
+      mergedIntoTaskId: second?.get('POST_DEPARTURE').id,
+    });
+    expect(second?.get('POST_DEPARTURE')).toMatchObject({ priority: 'HIGH', mustFinishBy: '2031-03-10T11:00:00.000Z' });
+    const withdrawn = await system.bed.db
+      .selectFrom('notification')
+      .select('recipient_id')
+      .where('task_id', '=', last?.get('PRE_ARRIVAL').id)
+      .where('event', '=', 'TASK_WITHDRAWN')
+      .execute();
+    expect(withdrawn).toEqual([{ recipient_id: cleaner }]);
+  });
+});
+
+describe('an answer to an offer', () => {
+  const offered = async () => {
+    await ok(call('PATCH', `/properties/${flat()}`, { body: { acceptMinutes: 30, primaryStaffIds: [name('mary')] } }));
+    const mary = await staff('mary', 'MAINTENANCE_STAFF');
+    const data = await ok(insist());
+    expect(data.acceptBy).not.toBeNull();
+    return { mary, id: data.id as string };
+  };
+
+  it('is the assignee’s own, or an administrator’s; to others the task is absent', async () => {
+    const { mary, id } = await offered();
+    const as = { role: 'MAINTENANCE_STAFF', sub: 'other' } as const;
+    for (const path of ['accept', 'decline']) {
+      const body = path === 'decline' ? { body: { reason: 'no' } } : {};
+      const answer = await call('POST', `/tasks/${id}/${path}`, { ...as, ...body });
+      expect([answer.status, answer.body.code]).toEqual([404, 'TASK_NOT_FOUND']);
+      expect((await call('POST', `/tasks/${id}/${path}`, { role: 'FINANCE', ...body })).status).toBe(403);
+    }
+    const accepted = await ok(call('POST', `/tasks/${id}/accept`, { ...as, sub: mary }));
+    expect(accepted.acceptedAt).not.toBeNull();
+    const declined = await ok(call('POST', `/tasks/${id}/decline`, { body: { reason: 'fell ill' } }));
+    expect(declined).toMatchObject({ status: 'UNASSIGNED', acceptedAt: null });
+    const late = await call('POST', `/tasks/${id}/accept`);
+    expect([late.status, late.body.code]).toEqual([409, 'INVALID_STATE_TRANSITION']);
+    expect((await call('POST', `/tasks/${id}/decline`, { body: {} })).status).toBe(422);
+  });
+
+  it('and why a person was chosen can be read', async () => {
+    const { mary, id } = await offered();
+    const why = await ok(call('GET', `/tasks/${id}/assignment`));
+    expect(why).toMatchObject({ taskId: id, assigneeId: mary, explanation: { chosen: mary }, refusals: [] });
+    expect(why.explanation.candidates[0]).toMatchObject({ staffId: mary, primary: 1 });
+    expect((await ok(call('GET', `/tasks/${await task()}/assignment`))).explanation).toBeNull();
+    expect((await call('GET', '/tasks/absent/assignment')).status).toBe(404);
+  });
+});
+
+describe('a change by hand', () => {
+  it('of the time hands the task on when its assignee cannot come then, and both are told', async () => {
+    const mary = await staff('mary', 'MAINTENANCE_STAFF');
+    await ok(insist({ scheduledDate: '2031-03-05T12:00:00Z' }));
+    const { id } = await ok(insist());
+    const stays = await ok(call('PATCH', `/tasks/${id}`, { body: { durationMinutes: 90 } }));
+    expect(stays).toMatchObject({ assigneeId: mary, endsAt: '2031-03-05T09:30:00.000Z' });
+    const kept = await ok(call('PATCH', `/tasks/${id}`, { body: { scheduledDate: '2031-03-05T06:00:00Z' } }));
+    expect(kept.assigneeId).toBe(mary);
+    const moved = await ok(call('PATCH', `/tasks/${id}`, { body: { scheduledDate: '2031-03-05T11:30:00Z' } }));
+    expect(moved).toMatchObject({ status: 'UNASSIGNED', assigneeId: null, startsAt: '2031-03-05T11:30:00.000Z' });
+    const again = await ok(call('PATCH', `/tasks/${id}`, { body: { scheduledDate: NOON, requiredSkills: ['gas'] } }));
+    expect(again).toMatchObject({ status: 'UNASSIGNED', requiredSkills: ['gas'] });
+    await ok(call('PATCH', `/tasks/${id}`, { body: { assigneeId: mary } }));
+    const told = await system.bed.db
+      .selectFrom('notification')
+      .select('event')
+      .where('task_id', '=', id)
+      .orderBy('created_at')
+      .execute();
+    expect(told.map(({ event }) => event)).toEqual([
+      'TASK_ASSIGNED',
+      'TASK_CHANGED',
+      'TASK_WITHDRAWN',
+      'TASK_ASSIGNED',
+    ]);
+  });
+
+  it('of the length leaves an agreed start as it is', async () => {
+    const mary = await staff('mary', 'MAINTENANCE_STAFF');
+    const { id } = await ok(insist());
+    await system.bed.db
+      .updateTable('task')
+      .set({ slot_start: '2031-03-05T10:00:00Z', slot_end: '2031-03-05T11:00:00Z' })
+      .where('id', '=', id)
+      .execute();
+    const longer = await ok(call('PATCH', `/tasks/${id}`, { body: { durationMinutes: 120 } }));
+    expect(longer).toMatchObject({
+      assigneeId: mary,
+      scheduledDate: NOON,
+      startsAt: '2031-03-05T10:00:00.000Z',
+      endsAt: '2031-03-05T12:00:00.000Z',
+    });
+  });
+});
+
+describe('leave', () => {
+  const body = { from: '2031-03-05T00:00:00Z', to: '2031-03-06T00:00:00Z', reason: 'family' };
+
+  it('is added, listed and removed, and frees the tasks that fall into it', async () => {
+    const mary = await staff('mary', 'MAINTENANCE_STAFF');
+    const { id } = await ok(insist());
+    const leave = await ok(call('POST', `/staff/${mary}/leave`, { body, role: 'AGENT', sub: 'agent-1' }));
+    expect(leave).toMatchObject({ staffId: mary, reason: 'family', createdBy: 'agent-1', releasedTaskIds: [id] });
+    expect(await ok(call('GET', `/tasks/${id}`))).toMatchObject({ status: 'UNASSIGNED', assigneeId: null });
+    const listed = await call('GET', `/staff/${mary}/leave?limit=1`);
+    expect([listed.body.data.length, listed.body.nextCursor]).toEqual([1, null]);
+    await ok(call('POST', `/staff/${mary}/leave`, { body }));
+    const page = await call('GET', `/staff/${mary}/leave?limit=1`);
+    const rest = await call('GET', `/staff/${mary}/leave?limit=1&cursor=${page.body.nextCursor}`);
+    expect(rest.body.data).toMatchObject([{ id: leave.id }]);
+    expect(await ok(call('DELETE', `/staff/${mary}/leave/${leave.id}`))).toMatchObject({ id: leave.id });
+    const gone = await call('DELETE', `/staff/${mary}/leave/${leave.id}`);
+    expect([gone.status, gone.body.code]).toEqual([404, 'NOT_FOUND']);
+  });
+
+  it('is of a person who exists, ends after it begins, and is nobody else’s business', async () => {
+    expect((await call('POST', '/staff/absent/leave', { body })).status).toBe(404);
+    expect((await call('GET', '/staff/absent/leave')).status).toBe(404);
+    const mary = await staff('mary', 'MAINTENANCE_STAFF');
+    for (const wrong of [{ from: body.to, to: body.from }, { from: body.from }, { ...body, kind: 'sick' }]) {
+      expect((await call('POST', `/staff/${mary}/leave`, { body: wrong })).status).toBe(422);
+    }
+    expect((await call('GET', `/staff/${mary}/leave`, { role: 'CLEANER' })).status).toBe(403);
+  });
+});
+
+describe('who works best at a property', () => {
+  it('and how soon they must answer, is the property’s own setting', async () => {
+    const made = await ok(
+      call('POST', '/properties', {
+        body: { name: 'Loft', ownerId: 'owner-1', primaryStaffIds: ['staff-9'], acceptMinutes: 20 },
+      }),
+    );
+    expect(made).toMatchObject({ primaryStaffIds: ['staff-9'], acceptMinutes: 20 });
+    const changed = await ok(
+      call('PATCH', `/properties/${made.id}`, { body: { acceptMinutes: null, primaryStaffIds: [] } }),
+    );
+    expect(changed).toMatchObject({ primaryStaffIds: [], acceptMinutes: null });
+    expect((await call('PATCH', `/properties/${made.id}`, { body: { acceptMinutes: 0 } })).status).toBe(422);
+  });
+});
+
+describe('how candidates are weighed', () => {
+  it('can be read and changed, and holds from the next assignment on', async () => {
+    const before = await ok(call('GET', '/assignment-rules', { role: 'AGENT' }));
+    expect(before).toMatchObject({ workloadPercent: 45, proximityPercent: 35, primaryPercent: 15, fairnessPercent: 5 });
+    const primary = { workloadPercent: 0, proximityPercent: 0, primaryPercent: 100, fairnessPercent: 0, maxKm: 12.5 };
+    expect(await ok(call('PATCH', '/assignment-rules', { body: primary }))).toMatchObject(primary);
+    await staff('ann', 'MAINTENANCE_STAFF');
+    const own = await staff('zoe', 'MAINTENANCE_STAFF');
+    await ok(call('PATCH', `/properties/${flat()}`, { body: { primaryStaffIds: [own] } }));
+    const { id, assigneeId } = await ok(insist());
+    expect(assigneeId).toBe(own);
+    expect((await ok(call('GET', `/tasks/${id}/assignment`))).explanation.weights).toMatchObject({ primary: 100 });
+    await ok(call('PATCH', '/assignment-rules', { body: before }));
+  });
+
+  it('sums to a hundred, and is an administrator’s business', async () => {
+    for (const body of [{ workloadPercent: 46 }, { maxKm: 0 }, {}, { colour: 'blue' }]) {
+      const answer = await call('PATCH', '/assignment-rules', { body });
+      expect([answer.status, answer.body.code]).toEqual([422, 'VALIDATION_FAILED']);
+    }
+    const answer = await call('PATCH', '/assignment-rules', { body: { maxKm: 9 }, role: 'AGENT' });
+    expect([answer.status, answer.body.code]).toEqual([403, 'FORBIDDEN']);
+  });
+});
