@@ -232,9 +232,10 @@ export async function seedHouse(db: Db, staff: number, tasks: number): Promise<v
   );
   // Each person has four tasks of one hour a day: half of them in the morning, half in the afternoon.
   await sql`
-    INSERT INTO task (id, property_id, type, occurrence, title, status, assignee_id, scheduled_at, ends_at, next_assign_at)
+    INSERT INTO task (id, property_id, type, occurrence, title, status, assignee_id, scheduled_at, ends_at, next_assign_at, completed_at)
     SELECT 'house-task-' || n, 'house-' || n % 500, 'CLEANING', 'MANUAL', 'Clean', CASE WHEN n / ${staff}::int / 4 < 8 THEN 'COMPLETED' ELSE 'ASSIGNED' END,
-           'house-staff-' || n % ${staff}::int, slot.at, slot.at + interval '1 hour', NULL
+           'house-staff-' || n % ${staff}::int, slot.at, slot.at + interval '1 hour', NULL,
+           CASE WHEN n / ${staff}::int / 4 < 8 THEN slot.at + interval '1 hour' END
       FROM generate_series(0, ${tasks - 1}::int) n,
            LATERAL (SELECT timestamptz '2031-03-01 08:00+04' + n / ${staff}::int / 4 * interval '1 day'
              + (n / ${staff}::int % 4 + n % 2 * 5) * interval '1 hour' AS at) slot`.execute(db);

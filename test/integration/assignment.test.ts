@@ -432,7 +432,7 @@ describe('an offer', () => {
     expect(await messagesOf(id, 'TASK_WITHDRAWN')).toEqual([first]);
     expect(await assigneeOf(id)).toBe(second);
     expect(await alertsAbout(id)).toEqual(['TASK_NOT_ANSWERED']);
-    await db.updateTable('task').set({ status: 'COMPLETED' }).where('id', '=', id).execute();
+    await db.updateTable('task').set({ status: 'COMPLETED', completed_at: new Date() }).where('id', '=', id).execute();
     await expect(inTx((tx) => declineTask(tx, { taskId: id, assigneeId: second }, 'x', AUTHOR))).rejects.toMatchObject({
       code: 'INVALID_STATE_TRANSITION',
     });

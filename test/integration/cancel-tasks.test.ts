@@ -31,7 +31,7 @@ afterAll(async () => {
 beforeEach(async () => {
   made += 1;
   // Nobody is held by the tests before.
-  await db.updateTable('task').set({ status: 'CANCELLED', merged_into_task_id: null }).execute();
+  await db.updateTable('task').set({ status: 'CANCELLED', completed_at: null, merged_into_task_id: null }).execute();
 });
 
 const SLOTS = {
