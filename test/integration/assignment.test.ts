@@ -34,7 +34,7 @@ afterAll(async () => {
 beforeEach(async () => {
   made += 1;
   region = `region-${made}`;
-  await db.updateTable('task').set({ status: 'CANCELLED', merged_into_task_id: null }).execute();
+  await db.updateTable('task').set({ status: 'CANCELLED', completed_at: null, merged_into_task_id: null }).execute();
 });
 
 const HERE = JSON.stringify({ lat: 25.08, lng: 55.14 });
