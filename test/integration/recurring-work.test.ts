@@ -1,9 +1,15 @@
+import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
 import type { RecurrenceEvery } from '../../src/db/schema.ts';
 import { escalateEmergencies, sweepRecurrences } from '../../src/domain/tasks/recurring.ts';
 import { localDate } from '../../src/domain/tasks/schedule.ts';
+import { createLogger } from '../../src/kernel/log.ts';
+import { connectQueues } from '../../src/queues/connection.ts';
+import { RECURRING_QUEUE } from '../../src/queues/names.ts';
+import { workerOptions } from '../../src/workers/options.ts';
+import { createRecurringWorker } from '../../src/workers/recurring.ts';
 import { createTestDatabase, type TestDatabase } from '../setup/database.ts';
 
 /** Recurring work against a real Postgres; time is what the sweep is told. */
@@ -234,5 +240,30 @@ describe('an emergency that nobody has begun', () => {
     const alerts: number[] = [];
     for (const minutes of [14, 15, 59, 60, 600]) alerts.push(await alertsAt(minutes));
     expect(alerts).toEqual([0, 1, 1, 2, 2]);
+  });
+});
+
+describe('the worker of recurring work', () => {
+  it('does what Postgres says is due whenever a job wakes it, and nothing twice', async () => {
+    const rule = await newRule({ anchor: '2027-02-10' });
+    const log = createLogger('test', 'silent');
+    const prefix = `recurring-${randomUUID()}`;
+    const queues = connectQueues(inject('redisUrl'), prefix, log);
+    const now = new Date('2027-02-01T01:00:00Z');
+    const worker = createRecurringWorker(db, () => now, log, workerOptions(inject('redisUrl'), prefix));
+    const results: unknown[] = [];
+    const done = new Promise<void>((resolve, reject) => {
+      worker.on('failed', (_job, error) => reject(error));
+      worker.on('completed', (_job, result) => {
+        if (results.push(result) === 2) resolve();
+      });
+    });
+    const queue = queues.queue(RECURRING_QUEUE);
+    await queue.addBulk([1, 2].map(() => ({ name: 'sweep', data: {} })));
+    await done;
+    await worker.close();
+    await queues.close();
+    expect(results[1]).toEqual({ looked: 0, escalated: 0 });
+    expect(await tasksOf(rule.property)).toHaveLength(1);
   });
 });
