@@ -57,6 +57,7 @@ async function newRule({
       property_id: property,
       type: more.type ?? 'INSPECTION',
       title: 'Inspection',
+      checklist: JSON.stringify(['Filters']),
       every: JSON.stringify(every),
       anchor_date: anchor,
       local_time: '11:00',
@@ -208,6 +209,13 @@ describe('maintenance by use', () => {
     await live('2027-01-05', '2027-01-08');
     await Promise.all([sweep('2027-03-01T02:00:00Z'), sweep('2027-03-01T02:00:00Z')]);
     expect(await counts()).toEqual([1, 1]);
+    const [task] = await tasksOf(byStays.property);
+    const mails = db
+      .selectFrom('notification')
+      .select('event')
+      .where('task_id', '=', task?.id ?? '');
+    expect(await mails.execute()).toEqual([{ event: 'MAINTENANCE_REQUIRED' }]);
+    expect(task?.checklist).toEqual([{ id: 'item-1', label: 'Filters', required: true }]);
     // Three more pairs while nobody looks: one task, the others on record as skipped.
     for (let n = 0; n < 6; n += 1) await live(day('2027-01-10', n * 5), day('2027-01-15', n * 5));
     await sweep('2027-03-02T02:00:00Z');
@@ -226,7 +234,7 @@ describe('an emergency that nobody has begun', () => {
       .insertInto('task')
       .values([
         { ...task, ...time, id: 'leak-1', status: 'UNASSIGNED' },
-        { ...task, ...time, id: 'leak-2', status: 'COMPLETED' },
+        { ...task, ...time, id: 'leak-2', status: 'CANCELLED' },
       ])
       .execute();
     const alertsAt = async (minutes: number): Promise<number> => {

@@ -207,9 +207,15 @@ export const maintenanceDoneMessage = (ownerId: string, taskId: string): Deliver
   taskId,
 });
 
-/** To the owner; again with `occasion` when it has moved. */
+/** To the owner; again when it has moved. */
 export const inspectionMessage = (ownerId: string, taskId: string): Delivery => ({
   ...toOwner(ownerId, 'PROPERTY_INSPECTION', 'property-inspection.owner@1'),
+  taskId,
+});
+
+/** Work that a rule asks for: nothing is broken. */
+export const maintenancePlannedMessage = (ownerId: string, taskId: string): Delivery => ({
+  ...toOwner(ownerId, 'MAINTENANCE_REQUIRED', 'maintenance-planned.owner@1'),
   taskId,
 });
 

@@ -102,7 +102,7 @@ export const VARIABLES = {
   PROPERTY_READY: ['recipientName', 'propertyName', 'taskStart'],
   CHECK_IN_PROMPT: ['recipientName', 'propertyName', 'reservationId'],
   CHECK_OUT_PROMPT: ['recipientName', 'propertyName', 'reservationId'],
-  MAINTENANCE_REQUIRED: ['recipientName', 'propertyName'],
+  MAINTENANCE_REQUIRED: ['recipientName', 'propertyName', 'taskTitle', 'taskStart'],
   MAINTENANCE_DONE: ['recipientName', 'propertyName'],
   PROPERTY_INSPECTION: ['recipientName', 'propertyName', 'taskTitle', 'taskStart', 'taskEnd'],
 } as const satisfies Record<NotificationEvent, readonly VariableName[]>;
@@ -399,6 +399,14 @@ Reason: {code}
 Start: {taskStart}
 
 Call somebody.`,
+  }),
+  'maintenance-planned.owner@1': define('MAINTENANCE_REQUIRED', 'OWNER', null, {
+    subject: 'Maintenance Required - {propertyName}',
+    message: `Dear {recipientName},
+
+Regular maintenance is due at {propertyName}: {taskTitle}.
+
+Start: {taskStart}`,
   }),
   'property-inspection.owner@1': define('PROPERTY_INSPECTION', 'OWNER', null, {
     subject: 'Property Inspection - {propertyName}',

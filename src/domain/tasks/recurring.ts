@@ -1,10 +1,15 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import type { RecurrenceEvery, TaskStatus } from '../../db/schema.ts';
+import type { ChecklistItem, RecurrenceEvery, TaskStatus } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
 import { raiseSystemAlert } from '../notifications/alerts.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
-import { emergencyAlertMessage, inspectionMessage, taskWithdrawnMessage } from '../notifications/matrix.ts';
+import {
+  emergencyAlertMessage,
+  inspectionMessage,
+  maintenancePlannedMessage,
+  taskWithdrawnMessage,
+} from '../notifications/matrix.ts';
 import {
   type DuePeriods,
   duePeriods,
@@ -25,6 +30,7 @@ interface Rule {
   readonly type: 'INSPECTION' | 'MAINTENANCE';
   readonly title: string;
   readonly description: string | null;
+  readonly checklist: readonly string[] | null;
   readonly every: RecurrenceEvery;
   readonly anchor_date: string;
   readonly local_time: string;
@@ -63,7 +69,7 @@ async function takeRules(tx: Tx, now: Date, limit: number): Promise<readonly Rul
       FROM (SELECT id FROM recurrence WHERE active AND next_look_at <= ${now}::timestamptz
              ORDER BY next_look_at LIMIT ${limit}::int FOR UPDATE SKIP LOCKED) AS due, property p
      WHERE r.id = due.id AND p.id = r.property_id
-    RETURNING r.id, r.property_id, p.owner_id, r.type, r.title, r.description, r.every, r.anchor_date, r.local_time,
+    RETURNING r.id, r.property_id, p.owner_id, r.type, r.title, r.description, r.checklist, r.every, r.anchor_date, r.local_time,
               r.duration_minutes, r.next_period, p.time_zone`.execute(tx);
   return rows;
 }
@@ -127,6 +133,7 @@ async function makeTask(
       occurrence: 'RECURRING',
       title: rule.title,
       description: rule.description,
+      checklist: rule.checklist && JSON.stringify(rule.checklist.map(itemOf)),
       property_id: rule.property_id,
       status: 'UNASSIGNED',
       scheduled_at: slot.scheduledAt,
@@ -145,6 +152,8 @@ async function makeTask(
   await tellOwner(tx, rule, made.id, 1);
 }
 
+const itemOf = (label: string, n: number): ChecklistItem => ({ id: `item-${n + 1}`, label, required: true });
+
 const columnsOf = (rule: Rule, { period, dueDate, lastDate }: Period) => ({
   recurrence_id: rule.id,
   period,
@@ -160,8 +169,9 @@ const recordSkipped = (tx: Tx, rule: Rule, periods: readonly Period[]) =>
     .execute();
 
 async function tellOwner(tx: Tx, rule: Rule, taskId: string, version: number): Promise<void> {
-  if (rule.type !== 'INSPECTION') return;
-  const message = inspectionMessage(rule.owner_id, taskId);
+  const { type, owner_id: ownerId } = rule;
+  const message =
+    type === 'INSPECTION' ? inspectionMessage(ownerId, taskId) : maintenancePlannedMessage(ownerId, taskId);
   await enqueueInTransaction(tx, `${taskId}-planned-${version}`, [message], { sagaId: null, reservationId: null });
 }
 
