@@ -208,6 +208,12 @@ async function moveOvertaken(tx: Tx, rule: Rule, slot: Slot, stays: readonly Occ
         local_rule: found.localRule,
         status: 'UNASSIGNED',
         assignee_id: null,
+        slot_start: null,
+        slot_end: null,
+        accept_by: null,
+        accepted_at: null,
+        alert_level: 0,
+        assign_attempts: 0,
         next_assign_at: sql<Date>`now()`,
         version,
       })
