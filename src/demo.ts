@@ -61,6 +61,7 @@ async function loadDemo(db: Db): Promise<void> {
         owner_id: 'owner-1',
         region: 'dubai-marina',
         agent_ids: ['agent-1'],
+        amenity_device: 'lock-1',
       },
       {
         id: 'property-2',
@@ -108,6 +109,22 @@ async function loadDemo(db: Db): Promise<void> {
         currency: 'EUR',
       },
     ])
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  await db
+    .insertInto('recurrence')
+    .values({
+      id: 'recurrence-1',
+      property_id: 'property-1',
+      type: 'INSPECTION',
+      title: 'Monthly inspection',
+      every: JSON.stringify('MONTHLY'),
+      anchor_date: '2027-01-31',
+      local_time: '12:00',
+      duration_minutes: 60,
+      next_period: 0,
+      created_by: 'demo',
+    })
     .onConflict((conflict) => conflict.doNothing())
     .execute();
 }

@@ -9,6 +9,7 @@ import { createAssignWorker } from './workers/assign.ts';
 import { createDeliveryWorker } from './workers/deliver.ts';
 import { createFinanceWorker } from './workers/finance.ts';
 import { workerOptions } from './workers/options.ts';
+import { createRecurringWorker } from './workers/recurring.ts';
 import { createStepWorker } from './workers/steps.ts';
 
 /** `npm run worker`, as many as wanted: executes steps, delivers messages, assigns tasks, relays, reconciles. */
@@ -30,6 +31,7 @@ function main(): void {
       worker: options,
     }),
     createAssignWorker(db, log, options),
+    createRecurringWorker(db, () => systemClock.now(), log, options),
     createFinanceWorker({ db, ports, orchestrator: engine.orchestrator, log }, () => systemClock.now(), options),
   ];
   engine.relay.start();

@@ -36,6 +36,8 @@ export interface Database {
   staff_leave: StaffLeaveTable;
   staff_hold: StaffHoldTable;
   task_refusal: TaskRefusalTable;
+  recurrence: RecurrenceTable;
+  recurrence_period: RecurrencePeriodTable;
 }
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
@@ -620,4 +622,38 @@ export interface TaskRefusalTable {
   reason: RefusalReason;
   note: Optional<string>;
   at: Generated<Date>;
+}
+/** "MONTHLY", "QUARTERLY", or by days, completed stays or completed nights. */
+export type RecurrenceEvery =
+  | 'MONTHLY'
+  | 'QUARTERLY'
+  | { readonly days: number }
+  | { readonly stays: number }
+  | { readonly nights: number };
+export interface RecurrenceTable {
+  id: string;
+  property_id: string;
+  type: 'INSPECTION' | 'MAINTENANCE';
+  title: string;
+  description: Optional<string>;
+  checklist: OptionalJsonColumn<readonly string[]>;
+  every: JsonColumn<RecurrenceEvery>;
+  anchor_date: string;
+  local_time: string;
+  duration_minutes: number;
+  active: Generated<boolean>;
+  next_period: number;
+  next_look_at: Generated<Date>;
+  created_by: string;
+  version: Generated<number>;
+  created_at: Generated<Date>;
+}
+export interface RecurrencePeriodTable {
+  recurrence_id: string;
+  period: number;
+  due_date: string;
+  last_date: string;
+  status: 'MADE' | 'SKIPPED';
+  task_id: Optional<string>;
+  recorded_at: Generated<Date>;
 }

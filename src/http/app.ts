@@ -19,6 +19,7 @@ import { registerPayments } from './routes/payments.ts';
 import { registerProperties } from './routes/properties.ts';
 import { registerReconciliations } from './routes/reconciliations.ts';
 import { registerRecords } from './routes/records.ts';
+import { registerRecurrences } from './routes/recurrences.ts';
 import { registerReservations } from './routes/reservations.ts';
 import { registerSagas } from './routes/sagas.ts';
 import { registerStaff } from './routes/staff.ts';
@@ -57,6 +58,7 @@ export function createApp(deps: AppDeps): App {
   registerTaskWork(register, services);
   registerTasks(register, services);
   registerAssignmentRules(register, services);
+  registerRecurrences(register, services);
   registerFinancial(register, services);
   registerIncomeDistribution(register, services);
   registerReconciliations(register, services);

@@ -81,6 +81,12 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`POST ${API}/tasks/:id/accept`]: people('tasks:answer', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
   [`POST ${API}/tasks/:id/decline`]: people('tasks:answer', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
 
+  [`GET ${API}/recurrences`]: open('recurrences:read', 'ADMIN', 'AGENT'),
+  [`POST ${API}/recurrences`]: open('recurrences:write', 'ADMIN', 'AGENT'),
+  [`GET ${API}/recurrences/:id`]: open('recurrences:read', 'ADMIN', 'AGENT'),
+  [`PATCH ${API}/recurrences/:id`]: open('recurrences:write', 'ADMIN', 'AGENT'),
+  [`DELETE ${API}/recurrences/:id`]: open('recurrences:write', 'ADMIN', 'AGENT'),
+
   [`GET ${API}/financial/summary`]: open('finance:read', 'ADMIN', 'AGENT', 'FINANCE', 'OWNER'),
   [`GET ${API}/financial/income-distribution`]: open('finance:read', 'ADMIN', 'FINANCE', 'AGENT', 'OWNER'),
   [`GET ${API}/financial/income-distribution/versions`]: open('finance:read', 'ADMIN', 'FINANCE', 'AGENT', 'OWNER'),

@@ -4,4 +4,12 @@ export const COMPENSATION_QUEUE = 'saga-compensation';
 export const NOTIFICATION_QUEUE = 'notifications';
 export const TASK_QUEUE = 'tasks';
 export const FINANCE_QUEUE = 'finance';
-export const QUEUE_NAMES = [FORWARD_QUEUE, COMPENSATION_QUEUE, NOTIFICATION_QUEUE, TASK_QUEUE, FINANCE_QUEUE] as const;
+export const RECURRING_QUEUE = 'recurring';
+export const QUEUE_NAMES = [
+  FORWARD_QUEUE,
+  COMPENSATION_QUEUE,
+  NOTIFICATION_QUEUE,
+  TASK_QUEUE,
+  FINANCE_QUEUE,
+  RECURRING_QUEUE,
+] as const;

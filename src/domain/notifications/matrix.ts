@@ -207,6 +207,29 @@ export const maintenanceDoneMessage = (ownerId: string, taskId: string): Deliver
   taskId,
 });
 
+/** To the owner; again when it has moved. */
+export const inspectionMessage = (ownerId: string, taskId: string): Delivery => ({
+  ...toOwner(ownerId, 'PROPERTY_INSPECTION', 'property-inspection.owner@1'),
+  taskId,
+});
+
+/** Work that a rule asks for: nothing is broken. */
+export const maintenancePlannedMessage = (ownerId: string, taskId: string): Delivery => ({
+  ...toOwner(ownerId, 'MAINTENANCE_REQUIRED', 'maintenance-planned.owner@1'),
+  taskId,
+});
+
+/** Ops hear of an emergency at once, and again while nobody has begun with it (features TSK-7). */
+export const emergencyAlertMessage = (taskId: string, waitedMinutes: number): Delivery => ({
+  event: 'MAINTENANCE_ALERT',
+  template: waitedMinutes === 0 ? 'maintenance-alert-emergency.ops@1' : 'maintenance-alert-waiting.ops@1',
+  channel: 'EMAIL',
+  recipientType: 'OPS',
+  recipientId: 'ops',
+  taskId,
+  params: { code: `NOT_BEGUN_AFTER_${waitedMinutes}_MINUTES` },
+});
+
 /** To the one who is at work on it: the task is not taken away under their hands (features CAN-2). */
 export const taskStayCancelledMessage = (assigneeId: string, taskId: string): Delivery => ({
   event: 'TASK_STAY_CANCELLED',

@@ -59,7 +59,8 @@ export type NotificationEvent =
   | 'CHECK_IN_PROMPT'
   | 'CHECK_OUT_PROMPT'
   | 'MAINTENANCE_REQUIRED'
-  | 'MAINTENANCE_DONE';
+  | 'MAINTENANCE_DONE'
+  | 'PROPERTY_INSPECTION';
 
 export interface Template {
   readonly event: NotificationEvent;
@@ -95,14 +96,15 @@ export const VARIABLES = {
   TASK_CHANGED: ['recipientName', 'propertyName', 'taskTitle', 'taskStart', 'taskEnd', 'previousStart'],
   WELCOME: ['guestName', 'accessCode', ...STAY],
   THANK_YOU: ['guestName', ...STAY],
-  MAINTENANCE_ALERT: ['propertyName', 'reservationId', 'code', 'sagaId', 'taskTitle', 'taskId'],
+  MAINTENANCE_ALERT: ['propertyName', 'reservationId', 'code', 'sagaId', 'taskTitle', 'taskId', 'taskStart'],
   // Of a meeting the title has the guest's name, which is for those who meet.
   TASK_COMPLETED: ['recipientName', 'propertyName', 'taskWork', 'taskId'],
   PROPERTY_READY: ['recipientName', 'propertyName', 'taskStart'],
   CHECK_IN_PROMPT: ['recipientName', 'propertyName', 'reservationId'],
   CHECK_OUT_PROMPT: ['recipientName', 'propertyName', 'reservationId'],
-  MAINTENANCE_REQUIRED: ['recipientName', 'propertyName'],
+  MAINTENANCE_REQUIRED: ['recipientName', 'propertyName', 'taskTitle', 'taskStart'],
   MAINTENANCE_DONE: ['recipientName', 'propertyName'],
+  PROPERTY_INSPECTION: ['recipientName', 'propertyName', 'taskTitle', 'taskStart', 'taskEnd'],
 } as const satisfies Record<NotificationEvent, readonly VariableName[]>;
 
 const HELD: readonly ReservationStatus[] = ['CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT'];
@@ -382,6 +384,38 @@ A repair at {propertyName} is done.`,
     subject: 'Something must be repaired: {propertyName}',
     message:
       'Something was found at {propertyName} that must be repaired; tasks have been made of it. Found in task {taskId}.',
+  }),
+  'maintenance-alert-emergency.ops@1': define('MAINTENANCE_ALERT', 'OPS', null, {
+    subject: 'Emergency at {propertyName}: {taskTitle}',
+    message: `An emergency at {propertyName} needs somebody now: {taskTitle}.
+
+Start: {taskStart}`,
+  }),
+  'maintenance-alert-waiting.ops@1': define('MAINTENANCE_ALERT', 'OPS', null, {
+    subject: 'Nobody has begun: {taskTitle} - {propertyName}',
+    message: `An emergency at {propertyName} still waits, and nobody has begun with it: {taskTitle}.
+
+Reason: {code}
+Start: {taskStart}
+
+Call somebody.`,
+  }),
+  'maintenance-planned.owner@1': define('MAINTENANCE_REQUIRED', 'OWNER', null, {
+    subject: 'Maintenance Required - {propertyName}',
+    message: `Dear {recipientName},
+
+Regular maintenance is due at {propertyName}: {taskTitle}.
+
+Start: {taskStart}`,
+  }),
+  'property-inspection.owner@1': define('PROPERTY_INSPECTION', 'OWNER', null, {
+    subject: 'Property Inspection - {propertyName}',
+    message: `Dear {recipientName},
+
+{propertyName} will be inspected: {taskTitle}.
+
+Start: {taskStart}
+End: {taskEnd}`,
   }),
 } as const satisfies Record<string, Template>;
 

@@ -5,6 +5,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
+import { alertOfEmergency, blockCalendar } from './emergency.ts';
 import { type TaskView, taskView } from './view.ts';
 
 /** What people may plan by hand; the tasks of a stay are made by its sagas. */
@@ -22,6 +23,8 @@ export interface NewTask {
   readonly description?: string | null | undefined;
   readonly checklist?: readonly ChecklistItem[] | undefined;
   readonly requiredSkills?: string[] | undefined;
+  /** Nights `[from, to)` that an emergency takes from the calendar. */
+  readonly blockCalendar?: { readonly from: string; readonly to: string } | undefined;
 }
 export interface TaskFilter {
   readonly reservationId?: string | undefined;
@@ -36,8 +39,11 @@ export interface TaskFilter {
   readonly includeDeleted?: boolean | undefined;
 }
 
+/** Throws `RESERVATION_CONFLICT` by the database's constraint when an emergency's nights are taken. */
 export async function createTask(tx: Tx, task: NewTask, author: Author): Promise<TaskView> {
   const minutes = task.durationMinutes ?? DEFAULT_MINUTES;
+  const urgent = task.type === 'EMERGENCY';
+  const blockId = task.blockCalendar ? await blockCalendar(tx, task.propertyId, task.blockCalendar, author) : null;
   const row = await tx
     .insertInto('task')
     .values({
@@ -47,15 +53,17 @@ export async function createTask(tx: Tx, task: NewTask, author: Author): Promise
       title: task.title,
       description: task.description,
       property_id: task.propertyId,
-      priority: task.priority,
       checklist: task.checklist && JSON.stringify(task.checklist),
       required_skills: task.requiredSkills,
+      priority: urgent ? 'URGENT' : task.priority,
+      block_id: blockId,
       status: 'UNASSIGNED',
       scheduled_at: task.scheduledDate,
       ends_at: endOf(task.scheduledDate, minutes),
     })
     .returningAll()
     .executeTakeFirstOrThrow();
+  if (urgent) await alertOfEmergency(tx, row.id);
   await recordChange(tx, author, {
     noun: 'task',
     id: row.id,

@@ -39,7 +39,7 @@ const create = createRoute({
   request: { body: jsonOf(NewTask, example) },
   responses: {
     201: answer('Added', one(Task)),
-    ...bodyRefusals('ALREADY_EXISTS', 'REFERENCE_NOT_FOUND', 'NO_STAFF_AVAILABLE'),
+    ...bodyRefusals('ALREADY_EXISTS', 'REFERENCE_NOT_FOUND', 'NO_STAFF_AVAILABLE', 'RESERVATION_CONFLICT'),
   },
 });
 const read = createRoute({

@@ -1,7 +1,18 @@
 import { z } from '@hono/zod-openapi';
 import { OBSTACLES } from '../../domain/tasks/candidates.ts';
 import { MANUAL_TASK_TYPES } from '../../domain/tasks/resource.ts';
-import { CHANGE_NOTHING, Flag, Id, Instant, InstantOrDate, isChange, line, pageQuery, prose } from './common.ts';
+import {
+  CalendarDate,
+  CHANGE_NOTHING,
+  Flag,
+  Id,
+  Instant,
+  InstantOrDate,
+  isChange,
+  line,
+  pageQuery,
+  prose,
+} from './common.ts';
 
 export const TaskType = z.enum([
   'CLEANING',
@@ -58,6 +69,15 @@ export const NewTask = z
     requiredSkills: Skills.optional(),
     requireAssignment: z.boolean().optional().openapi({ description: 'Refuse when nobody can take it at that time' }),
     ...holds,
+    blockCalendar: z
+      .strictObject({ from: CalendarDate, to: CalendarDate })
+      .refine(({ from, to }) => from < to, { path: ['to'], message: 'must be after from' })
+      .optional()
+      .openapi({ description: 'The nights that an emergency takes from the calendar; the property is out of order' }),
+  })
+  .refine((task) => task.blockCalendar === undefined || task.type === 'EMERGENCY', {
+    path: ['blockCalendar'],
+    message: 'is for emergencies only',
   })
   .refine(needsAssignment.check, needsAssignment.refusal)
   .openapi('NewTask');

@@ -1,0 +1,55 @@
+import type { Tx } from '../../db/client.ts';
+import { newId } from '../../kernel/ids.ts';
+import { type Author, recordChange } from '../audit/record.ts';
+import { enqueueInTransaction } from '../notifications/enqueue.ts';
+import { emergencyAlertMessage } from '../notifications/matrix.ts';
+
+/**
+ * Takes nights `[from, to)` from the calendar for a repair; answers the id of the block. The constraint that guards
+ * stays guards it as well: `no_double_booking` when a night is taken. Until the repair is done nobody is to move in.
+ */
+export async function blockCalendar(
+  tx: Tx,
+  propertyId: string,
+  { from, to }: { readonly from: string; readonly to: string },
+  author: Author,
+): Promise<string> {
+  const block = await tx
+    .insertInto('reservation')
+    .values({
+      id: newId('block'),
+      kind: 'MAINTENANCE_BLOCK',
+      property_id: propertyId,
+      guest_id: null,
+      check_in_date: from,
+      check_out_date: to,
+      total_minor: 0,
+      currency: 'AED',
+      status: 'CONFIRMED',
+      created_by: author.actor,
+    })
+    .returning(['id', 'version'])
+    .executeTakeFirstOrThrow();
+  await tx
+    .updateTable('property')
+    .set((eb) => ({ readiness: 'OUT_OF_ORDER', version: eb('version', '+', 1) }))
+    .where('id', '=', propertyId)
+    .where('readiness', '<>', 'OUT_OF_ORDER')
+    .execute();
+  await recordChange(tx, author, {
+    noun: 'reservation',
+    id: block.id,
+    event: 'CALENDAR_BLOCKED',
+    fields: ['from', 'to'],
+    version: block.version,
+    reservationId: block.id,
+  });
+  return block.id;
+}
+
+/** At once, whoever gets the task. */
+export const alertOfEmergency = (tx: Tx, taskId: string): Promise<void> =>
+  enqueueInTransaction(tx, `${taskId}-emergency`, [emergencyAlertMessage(taskId, 0)], {
+    sagaId: null,
+    reservationId: null,
+  });

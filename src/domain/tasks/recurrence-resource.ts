@@ -1,0 +1,164 @@
+import { type Selectable, sql } from 'kysely';
+import type { Db, Tx } from '../../db/client.ts';
+import type { RecurrenceEvery, RecurrenceTable } from '../../db/schema.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { newId } from '../../kernel/ids.ts';
+import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
+import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
+import { assertVersion, type ExpectedVersions } from '../versions.ts';
+import { currentPeriod, isByUse } from './recurrence.ts';
+import { localDate } from './schedule.ts';
+
+/** Rules of recurring work, as people set them. An agent sees and sets those of a portfolio; `agentId` null: all. */
+
+export interface NewRecurrence {
+  readonly id?: string | undefined;
+  readonly propertyId: string;
+  readonly type: 'INSPECTION' | 'MAINTENANCE';
+  readonly title: string;
+  readonly description?: string | undefined;
+  readonly checklist?: readonly string[] | undefined;
+  readonly every: RecurrenceEvery;
+  /** `YYYY-MM-DD`: the first due day; usage counts from here. */
+  readonly anchorDate: string;
+  /** `HH:MM` at the property. */
+  readonly localTime: string;
+  readonly durationMinutes: number;
+}
+/** How often, and from when, is what a rule is: another one is another rule. */
+export interface RecurrenceChange {
+  readonly title?: string | undefined;
+  readonly description?: string | null | undefined;
+  readonly checklist?: readonly string[] | null | undefined;
+  readonly localTime?: string | undefined;
+  readonly durationMinutes?: number | undefined;
+  readonly active?: boolean | undefined;
+}
+export interface RecurrenceFilter {
+  readonly propertyId?: string | undefined;
+  readonly type?: 'INSPECTION' | 'MAINTENANCE' | undefined;
+  readonly active?: boolean | undefined;
+}
+export type RecurrenceView = ReturnType<typeof recurrenceView>;
+
+const recurrenceView = (row: Selectable<RecurrenceTable>) => ({
+  id: row.id,
+  propertyId: row.property_id,
+  type: row.type,
+  title: row.title,
+  description: row.description,
+  checklist: row.checklist,
+  every: row.every,
+  anchorDate: row.anchor_date,
+  localTime: row.local_time,
+  durationMinutes: row.duration_minutes,
+  active: row.active,
+  nextPeriod: row.next_period,
+  version: row.version,
+  createdAt: row.created_at.toISOString(),
+});
+
+const inPortfolio = (agentId: string) =>
+  sql<boolean>`EXISTS (SELECT FROM property p WHERE p.id = recurrence.property_id AND ${agentId}::text = ANY(p.agent_ids))`;
+
+/** Periods that were over before the rule was made are nobody's. Throws `REFERENCE_NOT_FOUND`. */
+export async function createRecurrence(
+  tx: Tx,
+  rule: NewRecurrence,
+  agentId: string | null,
+  now: Date,
+  author: Author,
+): Promise<RecurrenceView> {
+  const property = await tx
+    .selectFrom('property')
+    .select('time_zone')
+    .where('id', '=', rule.propertyId)
+    .where(agentId === null ? sql<boolean>`true` : sql<boolean>`${agentId}::text = ANY(agent_ids)`)
+    .executeTakeFirst();
+  if (!property) throw new RoomyError('REFERENCE_NOT_FOUND', { details: { field: 'propertyId' } });
+  const today = localDate(now, property.time_zone);
+  const row = await tx
+    .insertInto('recurrence')
+    .values({
+      id: rule.id ?? newId('recurrence'),
+      property_id: rule.propertyId,
+      type: rule.type,
+      title: rule.title,
+      description: rule.description,
+      checklist: rule.checklist ? JSON.stringify(rule.checklist) : null,
+      every: JSON.stringify(rule.every),
+      anchor_date: rule.anchorDate,
+      local_time: rule.localTime,
+      duration_minutes: rule.durationMinutes,
+      next_period: isByUse(rule.every) ? 1 : currentPeriod(rule.every, rule.anchorDate, today),
+      created_by: author.actor,
+    })
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  await record(tx, author, row, 'RECURRENCE_CREATED', rule);
+  return recurrenceView(row);
+}
+
+export async function listRecurrences(
+  db: Db,
+  filter: RecurrenceFilter,
+  agentId: string | null,
+  page: PageRequest,
+): Promise<Page<RecurrenceView>> {
+  let query = db.selectFrom('recurrence').selectAll().select(exactInstant('created_at').as('position_at'));
+  if (filter.propertyId !== undefined) query = query.where('property_id', '=', filter.propertyId);
+  if (filter.type !== undefined) query = query.where('type', '=', filter.type);
+  if (filter.active !== undefined) query = query.where('active', '=', filter.active);
+  if (agentId !== null) query = query.where(inPortfolio(agentId));
+  if (page.after) query = query.where(isAfter('created_at', 'id', page.after));
+  const rows = await query
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(page.limit + 1)
+    .execute();
+  return cutPage(rows, page.limit, recurrenceView);
+}
+
+export async function getRecurrence(db: Db, id: string, agentId: string | null): Promise<RecurrenceView> {
+  let query = db.selectFrom('recurrence').selectAll().where('id', '=', id);
+  if (agentId !== null) query = query.where(inPortfolio(agentId));
+  const row = await query.executeTakeFirst();
+  if (!row) throw new RoomyError('NOT_FOUND');
+  return recurrenceView(row);
+}
+
+/** Tasks that were made already stay as they are. Throws `NOT_FOUND` and `PRECONDITION_FAILED`. */
+export async function changeRecurrence(
+  tx: Tx,
+  id: string,
+  change: RecurrenceChange,
+  agentId: string | null,
+  expected: ExpectedVersions,
+  author: Author,
+): Promise<RecurrenceView> {
+  let query = tx.selectFrom('recurrence').selectAll().where('id', '=', id).forUpdate();
+  if (agentId !== null) query = query.where(inPortfolio(agentId));
+  const before = await query.executeTakeFirst();
+  if (!before) throw new RoomyError('NOT_FOUND');
+  assertVersion(before.version, expected);
+  const { checklist } = change;
+  const row = await tx
+    .updateTable('recurrence')
+    .set({
+      title: change.title,
+      description: change.description,
+      checklist: checklist === undefined || checklist === null ? checklist : JSON.stringify(checklist),
+      local_time: change.localTime,
+      duration_minutes: change.durationMinutes,
+      active: change.active,
+      version: before.version + 1,
+    })
+    .where('id', '=', id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  await record(tx, author, row, change.active === false ? 'RECURRENCE_ENDED' : 'RECURRENCE_UPDATED', change);
+  return recurrenceView(row);
+}
+
+const record = (tx: Tx, author: Author, row: Selectable<RecurrenceTable>, event: string, fields: object) =>
+  recordChange(tx, author, { noun: 'recurrence', id: row.id, event, fields: fieldsOf(fields), version: row.version });
