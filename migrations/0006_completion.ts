@@ -10,7 +10,7 @@ export async function down(db: Kysely<unknown>): Promise<void> {
   await sql
     .raw(`
     DROP TABLE IF EXISTS task_action, task_photo CASCADE;
-    DROP INDEX IF EXISTS task_by_deadline;
+    DROP INDEX IF EXISTS task_by_deadline, task_too_late;
     ALTER TABLE property DROP COLUMN checklists;
     ALTER TABLE task DROP CONSTRAINT completed_when, DROP COLUMN started_at, DROP COLUMN completed_at, DROP COLUMN completed_by,
       DROP COLUMN completion, DROP COLUMN checklist;
@@ -28,6 +28,9 @@ UPDATE task SET completed_at = created_at WHERE status = 'COMPLETED';
 ALTER TABLE task ADD CONSTRAINT completed_when CHECK ((status = 'COMPLETED') = (completed_at IS NOT NULL));
 -- For what is due in a time (domain.md 15): by when it had to be done.
 CREATE INDEX task_by_deadline ON task ((coalesce(must_finish_by, ends_at))) WHERE deleted_at IS NULL;
+
+-- Cleanings that must be done before they would end; hardly ever any.
+CREATE INDEX task_too_late ON task (id) WHERE status = 'ASSIGNED' AND must_finish_by < ends_at;
 
 -- {CLEANING: [{id, label, required}], ...}
 ALTER TABLE property ADD COLUMN checklists jsonb NOT NULL DEFAULT '{}';

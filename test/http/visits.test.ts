@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { StayCheck } from '../../src/db/schema.ts';
+import { hurryLateTurnovers } from '../../src/domain/tasks/late-turnovers.ts';
 import { datesAreFree, prepareStays } from '../sagas/confirmation.ts';
 import { expectIntegrity, GATEWAY } from '../sagas/money.ts';
 import { restOf } from '../setup/engine.ts';
@@ -486,6 +487,58 @@ describe('a check-out', () => {
     const { body } = await act(id, 'check-out');
     expect(body.data.warnings).toContain('TASK_TIME_KEPT');
     expect((await tasksOf(id))['POST_DEPARTURE'].scheduledDate).toBe('2024-02-04T09:00:00.000Z');
+  });
+});
+
+describe('a turnover that leaves too little time', () => {
+  const turnover = async (assignee: string | null) => {
+    const propertyId = await property({ checkInTime: '12:00' });
+    const leaving = await confirmed({}, { propertyId, from: '2031-03-01', to: '2031-03-03' });
+    if (assignee !== null) {
+      await system.bed.db
+        .updateTable('task')
+        .set({ status: 'ASSIGNED', assignee_id: assignee })
+        .where('reservation_id', '=', leaving)
+        .where('occurrence', '=', 'POST_DEPARTURE')
+        .execute();
+    }
+    const arriving = await stay({}, { propertyId, from: '2031-03-03', to: '2031-03-05' });
+    const { body } = await act(arriving, 'confirm');
+    expect(body.data.warnings).toContain('TURNOVER_TOO_SHORT');
+    return { leaving, arriving };
+  };
+
+  it('has its cleaning begin with the departure, and two hours later again when the next guest does not come', async () => {
+    const { leaving, arriving } = await turnover(null);
+    expect((await tasksOf(leaving))['POST_DEPARTURE']).toMatchObject({
+      scheduledDate: '2031-03-03T07:00:00.000Z',
+      mustFinishBy: '2031-03-03T08:00:00.000Z',
+      priority: 'HIGH',
+    });
+    await act(arriving, 'cancel');
+    expect((await tasksOf(leaving))['POST_DEPARTURE']).toMatchObject({
+      scheduledDate: '2031-03-03T09:00:00.000Z',
+      mustFinishBy: null,
+    });
+  });
+
+  it('also of one who has it already, and is told', async () => {
+    await system.bed.db
+      .insertInto('staff')
+      .values({ id: 'cleaner-of-turnovers', name: 'Nina', email: 'nina@example.com', role: 'CLEANER' })
+      .execute();
+    const { leaving } = await turnover('cleaner-of-turnovers');
+    expect(await hurryLateTurnovers(system.bed.db, 10)).toBe(1);
+    expect(await hurryLateTurnovers(system.bed.db, 10)).toBe(0);
+    const { id, scheduledDate, assigneeId } = (await tasksOf(leaving))['POST_DEPARTURE'];
+    expect([scheduledDate, assigneeId]).toEqual(['2031-03-03T07:00:00.000Z', 'cleaner-of-turnovers']);
+    const told = await system.bed.db
+      .selectFrom('notification')
+      .select('event')
+      .where('task_id', '=', id)
+      .where('recipient_id', '=', assigneeId)
+      .execute();
+    expect(told).toEqual([{ event: 'TASK_CHANGED' }]);
   });
 });
 
