@@ -290,6 +290,7 @@ Tokens, good for an hour (more: npm run -s token -- --role ADMIN --sub admin-1):
   ADMIN  ${admin}
   AGENT  ${token('AGENT', 'agent-1')}
   OPS    ${token('OPS', 'ops-1')}
+  CLEANER ${token('CLEANER', 'cleaner-1')}   for the phone page: http://localhost:${PORT}/work
 
 A first request: confirm a reservation.
 

@@ -32,6 +32,7 @@ export interface Database {
   check_out_report: CheckOutReportTable;
   task_photo: TaskPhotoTable;
   task_action: TaskActionTable;
+  calendar_feed: CalendarFeedTable;
   assignment_rule: AssignmentRuleTable;
   staff_leave: StaffLeaveTable;
   staff_hold: StaffHoldTable;
@@ -656,4 +657,9 @@ export interface RecurrencePeriodTable {
   status: 'MADE' | 'SKIPPED';
   task_id: Optional<string>;
   recorded_at: Generated<Date>;
+}
+export interface CalendarFeedTable {
+  staff_id: string;
+  token_hash: Buffer;
+  created_at: Generated<Date>;
 }

@@ -14,6 +14,7 @@ import { registerFinancial } from './routes/financial.ts';
 import { registerGuests } from './routes/guests.ts';
 import { registerIncomeDistribution } from './routes/income-distribution.ts';
 import { registerMeta } from './routes/meta.ts';
+import { registerMyWork } from './routes/my-work.ts';
 import { registerOwners } from './routes/owners.ts';
 import { registerPayments } from './routes/payments.ts';
 import { registerProperties } from './routes/properties.ts';
@@ -27,6 +28,7 @@ import { registerTaskWork } from './routes/task-work.ts';
 import { registerTasks } from './routes/tasks.ts';
 import { registerVisits } from './routes/visits.ts';
 import { registerWebhooks } from './routes/webhooks.ts';
+import { registerWorkPage } from './routes/work-page.ts';
 import { validationFailed } from './validation.ts';
 
 /** The HTTP surface, without a port: tests call `app.request()`. Throws when a route has no policy. */
@@ -54,6 +56,7 @@ export function createApp(deps: AppDeps): App {
   registerPayments(register, services);
   registerCancellations(register, services);
   registerSagas(register, services);
+  registerMyWork(register, services);
   // Before `/tasks/:id`, which would take its address for an id.
   registerTaskWork(register, services);
   registerTasks(register, services);
@@ -68,6 +71,7 @@ export function createApp(deps: AppDeps): App {
   registerOwners(register, services);
   registerStaff(register, services);
   registerWebhooks(register, services);
+  registerWorkPage(register);
   registerMeta(register, app, services);
   assertPoliciesMatch(app.routes);
   return app;

@@ -27,6 +27,8 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   'GET /openapi.json': 'anonymous',
   'GET /docs': 'anonymous',
   'GET /docs/:file': 'anonymous',
+  'GET /work': 'anonymous',
+  'GET /work/:file': 'anonymous',
   // Whoever calls it is known by a signature over the body.
   [`POST ${API}/webhooks/stripe`]: 'anonymous',
 
@@ -67,6 +69,12 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
 
   [`GET ${API}/tasks`]: open('tasks:read', 'ADMIN', 'AGENT'),
   [`POST ${API}/tasks`]: open('tasks:write', 'ADMIN', 'AGENT'),
+  [`GET ${API}/me/tasks`]: people('tasks:work', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
+  [`POST ${API}/me/calendar`]: people('tasks:work', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
+  [`DELETE ${API}/me/calendar`]: people('tasks:work', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
+  // Whoever has the address may read it; it cannot be guessed, and can be taken back.
+  'GET /calendar/:file': 'anonymous',
+
   [`GET ${API}/tasks/statistics`]: open('tasks:read', 'ADMIN', 'AGENT', 'OPS'),
   [`GET ${API}/tasks/:id`]: open('tasks:read', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
   [`POST ${API}/tasks/:id/start`]: people('tasks:work', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),

@@ -12,3 +12,6 @@ export const newProcessId = (role: string): string => `${role}-${process.pid}-${
 /** Constant on every attempt, generation and deploy (guarantees.md 1.1). */
 export const effectKey = (sagaId: string, stepNo: number, direction: 'F' | 'C'): string =>
   `${sagaId}-${stepNo}-${direction}`;
+
+/** 256 random bits, for an address or a token that nobody can guess. */
+export const newSecret = (): string => randomBytes(32).toString('base64url');

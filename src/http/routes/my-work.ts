@@ -1,0 +1,81 @@
+import { createRoute } from '@hono/zod-openapi';
+import { closeFeed, openFeed, staffOfFeed } from '../../domain/tasks/calendar-feed.ts';
+import { calendarTasks, myTasks } from '../../domain/tasks/my-tasks.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { sha256OfBytes } from '../../kernel/json.ts';
+import { found, page } from '../answers.ts';
+import { calendarOf } from '../calendar.ts';
+import { type AnyContext, authorOf, callerOf, inTransaction, type Services } from '../context.ts';
+import type { Register } from '../route.ts';
+import { answer, many, one, refusals } from '../schemas/envelope.ts';
+import { Feed, FeedParams, MyTask, MyTaskQuery } from '../schemas/my-work.ts';
+
+const PATH = '/api/production/me';
+const tags = ['My work'];
+
+const list = createRoute({
+  method: 'get',
+  path: `${PATH}/tasks`,
+  tags,
+  summary: 'What I have to do, in the order of the work',
+  request: { query: MyTaskQuery },
+  responses: { 200: answer('A page of tasks', many(MyTask)), ...refusals('VALIDATION_FAILED', 'INVALID_CURSOR') },
+});
+const open = createRoute({
+  method: 'post',
+  path: `${PATH}/calendar`,
+  tags,
+  summary: 'An address by which a calendar program reads my tasks; it ends the one before',
+  responses: { 200: answer('The address, shown once', one(Feed)), ...refusals('NOT_FOUND') },
+});
+const close = createRoute({
+  method: 'delete',
+  path: `${PATH}/calendar`,
+  tags,
+  summary: 'Take the address of my calendar back',
+  responses: { 204: { description: 'Nobody reads it any more' }, ...refusals() },
+});
+const feed = createRoute({
+  method: 'get',
+  path: '/calendar/{file}',
+  tags,
+  summary: 'A calendar (iCalendar); whoever has the address may read it',
+  request: { params: FeedParams },
+  responses: {
+    200: { description: 'The calendar', content: { 'text/calendar': { schema: { type: 'string' as const } } } },
+    ...refusals('NOT_FOUND', 'VALIDATION_FAILED'),
+  },
+});
+
+export function registerMyWork(register: Register, services: Services): void {
+  const { db } = services;
+  register(list, (c) => {
+    const caller = callerOf(c);
+    const worker = { staffId: caller.principal, seesTitles: caller.kind === 'person' && caller.role === 'AGENT' };
+    return page(c, services, 'my-tasks', c.req.valid('query'), (filter, at) => myTasks(db, worker, filter, at));
+  });
+  register(open, async (c) => {
+    const { token } = await inTransaction(services, (tx) => openFeed(tx, callerOf(c).principal, authorOf(c)));
+    c.header('Cache-Control', 'no-store');
+    return found(c, { url: new URL(`/calendar/${token}.ics`, c.req.url).href });
+  });
+  register(close, async (c) => {
+    await inTransaction(services, (tx) => closeFeed(tx, callerOf(c).principal, authorOf(c)));
+    return c.body(null, 204);
+  });
+  register(feed, async (c) => {
+    const token = /^([\w-]{43})\.ics$/.exec(c.req.valid('param').file)?.[1];
+    if (token === undefined) throw new RoomyError('NOT_FOUND');
+    return calendarAnswer(c, calendarOf(await calendarTasks(db, await staffOfFeed(db, token))));
+  });
+}
+
+function calendarAnswer(c: AnyContext, text: string): Response {
+  const tag = `"${sha256OfBytes(Buffer.from(text)).toString('hex').slice(0, 32)}"`;
+  c.header('ETag', tag);
+  c.header('Cache-Control', 'private, max-age=300');
+  if (c.req.header('if-none-match') === tag) return c.body(null, 304);
+  c.header('Content-Type', 'text/calendar; charset=utf-8');
+  c.header('Content-Disposition', 'inline; filename="roomy-tasks.ics"');
+  return c.body(text);
+}

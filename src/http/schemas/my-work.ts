@@ -1,0 +1,43 @@
+import { z } from '@hono/zod-openapi';
+import { GeoPoint, InstantOrDate, pageQuery } from './common.ts';
+import { Checklist, TaskStatus, TaskType } from './tasks.ts';
+
+export const MyTaskQuery = z.strictObject({
+  from: InstantOrDate.optional().openapi({
+    description: 'Begins at or after. Without `from` and `to`: what is open and late, and a week from today',
+  }),
+  to: InstantOrDate.optional().openapi({ description: 'Begins before' }),
+  status: TaskStatus.optional(),
+  ...pageQuery,
+});
+const instant = z.iso.datetime().nullable();
+export const MyTask = z
+  .object({
+    id: z.string(),
+    type: TaskType,
+    title: z.string().openapi({ description: 'Of a meeting only agents see whom they meet' }),
+    description: z.string().nullable(),
+    status: TaskStatus,
+    priority: z.string(),
+    startsAt: z.iso.datetime(),
+    endsAt: z.iso.datetime(),
+    mustFinishBy: instant,
+    local: z
+      .object({ date: z.iso.date(), from: z.string(), to: z.string(), timeZone: z.string() })
+      .openapi({ description: 'At the property' }),
+    property: z.object({
+      id: z.string(),
+      name: z.string(),
+      region: z.string().nullable(),
+      location: GeoPoint.nullable(),
+    }),
+    checklist: Checklist,
+    acceptBy: instant,
+    acceptedAt: instant,
+    startedAt: instant,
+    completedAt: instant,
+    version: z.int(),
+  })
+  .openapi('MyTask');
+export const Feed = z.object({ url: z.url() }).openapi('CalendarFeed');
+export const FeedParams = z.strictObject({ file: z.string().max(100) });

@@ -1,0 +1,45 @@
+/** The API as the phone uses it. `offline` means that no answer came, whatever the reason. */
+
+const API = '/api/production';
+const TOKEN = 'roomy-token';
+const WITHIN_MS = 20_000;
+
+export const token = () => localStorage.getItem(TOKEN);
+export const signIn = (text) => localStorage.setItem(TOKEN, text);
+
+export const signOutToken = () => localStorage.removeItem(TOKEN);
+
+/** The subject of the token, which the API has checked. */
+export function whoAmI() {
+  try {
+    const [, payload = ''] = (token() ?? '').split('.');
+    return JSON.parse(atob(payload.replaceAll('-', '+').replaceAll('_', '/'))).sub ?? '';
+  } catch {
+    return '';
+  }
+}
+
+export async function call(method, path, { body, bytes, key } = {}) {
+  const headers = { authorization: `Bearer ${token()}` };
+  if (body !== undefined) headers['content-type'] = 'application/json';
+  if (bytes !== undefined) headers['content-type'] = bytes.type;
+  if (key !== undefined) headers['idempotency-key'] = key;
+  let response;
+  try {
+    response = await fetch(`${API}${path}`, {
+      method,
+      headers,
+      cache: 'no-store',
+      signal: AbortSignal.timeout(WITHIN_MS),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(bytes === undefined ? {} : { body: bytes }),
+    });
+    const answer = await response.json();
+    return { status: response.status, ok: response.ok, answer };
+  } catch {
+    return { status: 0, ok: false, offline: true };
+  }
+}
+
+/** The network may come back, or the service: nothing has been decided. */
+export const mayPass = ({ status, offline }) => offline === true || status >= 500 || status === 429;

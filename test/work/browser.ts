@@ -1,0 +1,90 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { type HttpBindings, serve } from '@hono/node-server';
+import { type BrowserContext, chromium } from 'playwright-core';
+import { findChromium } from '../../scripts/services/chromium.ts';
+import type { App } from '../../src/http/context.ts';
+
+/** A real Chromium that looks like a phone, and a real port that it talks to. */
+
+export interface Phone {
+  readonly context: BrowserContext;
+  close(): Promise<void>;
+}
+export const VIEWPORT = { width: 390, height: 844 };
+
+export async function openPhone(colorScheme: 'light' | 'dark' = 'light'): Promise<Phone> {
+  const { command, env } = findChromium((line) => process.stdout.write(`${line}\n`));
+  const profile = await mkdtemp(path.join(tmpdir(), 'roomy-phone-'));
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: command,
+    env: Object.fromEntries(
+      Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+    ),
+    headless: true,
+    viewport: VIEWPORT,
+    deviceScaleFactor: 2,
+    isMobile: true,
+    hasTouch: true,
+    colorScheme,
+    locale: 'en-GB',
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+  return {
+    context,
+    close: async () => {
+      await context.close();
+      await rm(profile, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}
+
+export interface Served {
+  readonly url: string;
+  /** The next answer to such a request is lost on its way, after the API has done its work. Counts what came. */
+  loseAnswerTo(pathEnd: string): { readonly came: () => number };
+  close(): Promise<void>;
+}
+
+/** On a free port of this machine: a service worker needs a real origin. */
+export function serveApp(app: App): Promise<Served> {
+  return new Promise((resolve) => {
+    let losing: { pathEnd: string; came: number } | null = null;
+    const fetch = async (request: Request, env: HttpBindings): Promise<Response> => {
+      const answer = await app.fetch(request, env);
+      if (losing !== null && new URL(request.url).pathname.endsWith(losing.pathEnd)) {
+        losing.came += 1;
+        if (losing.came === 1) env.incoming.socket.destroy();
+      }
+      return answer;
+    };
+    const server = serve(
+      { fetch: (request, env) => fetch(request, env as HttpBindings), port: 0, hostname: '127.0.0.1' },
+      (address) => {
+        resolve({
+          loseAnswerTo: (pathEnd) => {
+            const watched = { pathEnd, came: 0 };
+            losing = watched;
+            return { came: () => watched.came };
+          },
+          url: `http://127.0.0.1:${(address as AddressInfo).port}`,
+          close: () =>
+            new Promise((closed) => {
+              server.close(() => closed());
+              if ('closeAllConnections' in server) server.closeAllConnections();
+            }),
+        });
+      },
+    );
+  });
+}

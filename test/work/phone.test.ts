@@ -1,0 +1,281 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import axe from 'axe-core';
+import type { BrowserContext, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { tokenFor } from '../http/harness.ts';
+import { prepareStays } from '../sagas/confirmation.ts';
+import { until } from '../setup/engine.ts';
+import { type System, startSystem } from '../setup/system.ts';
+import { openPhone, type Phone, type Served, serveApp } from './browser.ts';
+
+/** The phone page in a real Chromium, against the real API: with a network, without one, and with a bad one. */
+
+const WITHIN_MS = 60_000;
+/** Set to write the pictures of the README anew. */
+const PICTURES = process.env['ROOMY_SCREENSHOTS'] ? path.join(import.meta.dirname, '../../docs') : null;
+
+let system: System;
+let served: Served;
+const phones: Phone[] = [];
+
+beforeAll(async () => {
+  system = await startSystem();
+  await prepareStays(system.bed.db);
+  await system.bed.db
+    .insertInto('staff')
+    .values({ id: 'cleaner-1', name: 'Nina', email: 'nina@example.com', role: 'CLEANER' })
+    .execute();
+  await system.bed.db
+    .insertInto('property')
+    .values({
+      id: 'marina',
+      name: 'Marina View 1204',
+      owner_id: 'owner-1',
+      region: 'Dubai Marina',
+      location: JSON.stringify({ lat: 25.08, lng: 55.14 }),
+      checklists: JSON.stringify({
+        CLEANING: [
+          { id: 'beds', label: 'Beds made', required: true },
+          { id: 'bath', label: 'Bathroom cleaned', required: true },
+          { id: 'plants', label: 'Plants watered', required: false },
+        ],
+      }),
+    })
+    .execute();
+  const { app } = await system.as({});
+  served = await serveApp(app);
+}, 240_000);
+afterAll(async () => {
+  await served?.close();
+  await system?.close();
+});
+afterEach(async () => {
+  for (const phone of phones.splice(0)) await phone.close();
+});
+
+let made = 0;
+/** Begins soon, so that it is today's wherever the clock stands: what is late counts as today's. */
+async function task(title = 'Pre-arrival cleaning', values: object = {}): Promise<string> {
+  made += 1;
+  const id = `phone-task-${made}`;
+  const start = Date.now() - 3_600_000 + made * 1_000;
+  await system.bed.db.updateTable('task').set({ assignee_id: null, status: 'CANCELLED', completed_at: null }).execute();
+  await system.bed.db
+    .insertInto('task')
+    .values({
+      id,
+      type: 'CLEANING',
+      occurrence: `PHONE-${made}`,
+      title,
+      property_id: 'marina',
+      status: 'ASSIGNED',
+      assignee_id: 'cleaner-1',
+      scheduled_at: new Date(start),
+      ends_at: new Date(start + 7_200_000),
+      next_assign_at: null,
+      ...values,
+    })
+    .execute();
+  return id;
+}
+/** More of a day's work, so that the list is one. */
+const alsoToday = () =>
+  system.bed.db
+    .insertInto('task')
+    .values(
+      [
+        ['Filters of the air conditioning', 'MAINTENANCE', 'URGENT', 3],
+        ['Quarterly inspection', 'INSPECTION', 'NORMAL', 27],
+      ].map(([title, type, priority, hours]) => ({
+        id: `phone-more-${made}-${hours}`,
+        type: type as 'MAINTENANCE' | 'INSPECTION',
+        occurrence: `PHONE-${made}`,
+        title: String(title),
+        property_id: 'marina',
+        status: 'ASSIGNED' as const,
+        priority: priority as 'URGENT' | 'NORMAL',
+        assignee_id: 'cleaner-1',
+        scheduled_at: new Date(Date.now() + Number(hours) * 3_600_000),
+        ends_at: new Date(Date.now() + (Number(hours) + 1) * 3_600_000),
+        next_assign_at: null,
+      })),
+    )
+    .execute();
+const rowOf = (id: string) =>
+  system.bed.db.selectFrom('task').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+const completed = (id: string) =>
+  until(`${id} is completed`, async () => ((await rowOf(id)).status === 'COMPLETED' ? true : undefined), 20_000);
+const mails = async (id: string) =>
+  (await system.bed.db.selectFrom('notification').select('event').where('task_id', '=', id).execute()).map(
+    ({ event }) => event,
+  );
+
+async function signedIn(colorScheme: 'light' | 'dark' = 'light'): Promise<{ page: Page; context: BrowserContext }> {
+  const phone = await openPhone(colorScheme);
+  phones.push(phone);
+  const page = phone.context.pages()[0] ?? (await phone.context.newPage());
+  await page.goto(`${served.url}/work`);
+  await page.getByLabel('Code').fill(await tokenFor({ role: 'CLEANER' }, 'cleaner-1'));
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('heading', { name: 'Today' }).waitFor();
+  return { page, context: phone.context };
+}
+/** The page answers from its own cache when there is no network. */
+const keptOffline = (page: Page) =>
+  page.evaluate(`(async () => {
+    await navigator.serviceWorker.ready;
+    while ((await (await caches.open('roomy-work-1')).keys()).length < 10) await new Promise(requestAnimationFrame);
+  })()`);
+async function picture(page: Page, name: string): Promise<void> {
+  if (PICTURES === null) return;
+  await mkdir(PICTURES, { recursive: true });
+  await page.screenshot({ path: path.join(PICTURES, name) });
+}
+async function violations(page: Page): Promise<string[]> {
+  // Evaluated by the browser's own debugger: the page's policy lets no foreign script in.
+  await page.evaluate(axe.source);
+  return page.evaluate<string[]>(`(async () => {
+    const { violations } = await axe.run(document);
+    return violations.map(({ id, nodes }) => id + ': ' + nodes.map((node) => node.html).join(' '));
+  })()`);
+}
+const ONE_PIXEL = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+  'base64',
+);
+
+describe('the phone page', () => {
+  it('shows what is to be done today, and finishes it with its checklist and a photo', {
+    timeout: WITHIN_MS,
+  }, async () => {
+    const id = await task();
+    await alsoToday();
+    const { page } = await signedIn();
+    await picture(page, 'phone-today.png');
+    await page.getByRole('link', { name: /Pre-arrival cleaning/ }).click();
+    await page.getByRole('heading', { name: 'Checklist' }).waitFor();
+    await page.getByRole('button', { name: 'Finish' }).click();
+    await page.getByRole('alert').getByText('Still open: Beds made, Bathroom cleaned.').waitFor();
+    await page.getByRole('checkbox', { name: /Beds made/ }).check();
+    await page.getByRole('checkbox', { name: /Bathroom cleaned/ }).check();
+    await page
+      .getByLabel('Photo of Beds made')
+      .setInputFiles({ name: 'beds.png', mimeType: 'image/png', buffer: ONE_PIXEL });
+    await page.getByRole('img', { name: 'Photo of Beds made' }).waitFor();
+    await page.getByLabel('Notes').fill('All clean');
+    await picture(page, 'phone-task.png');
+    await page.getByRole('button', { name: 'Finish' }).click();
+    await completed(id);
+    const row = await rowOf(id);
+    expect(row).toMatchObject({ completed_by: 'cleaner-1' });
+    const { checklist, notes } = row.completion ?? {};
+    const [beds] = checklist ?? [];
+    expect([notes, checklist?.map((item) => item.done)]).toEqual(['All clean', [true, true, false]]);
+    const photos = await system.bed.db
+      .selectFrom('task_photo')
+      .select(['id', 'content_type'])
+      .where('task_id', '=', id)
+      .execute();
+    expect(photos).toEqual([{ id: beds?.photoIds?.[0], content_type: 'image/jpeg' }]);
+    await page.getByRole('heading', { name: 'Done' }).waitFor();
+  });
+
+  it('works without a network, and sends once when it is back', { timeout: WITHIN_MS }, async () => {
+    const id = await task();
+    const { page, context } = await signedIn();
+    await keptOffline(page);
+    await context.setOffline(true);
+    await page.reload();
+    await page.getByText(/No network\. This is how it was at/).waitFor();
+    await page.getByRole('link', { name: /Pre-arrival cleaning/ }).click();
+    await page.getByRole('checkbox', { name: /Beds made/ }).check();
+    await page.getByRole('checkbox', { name: /Bathroom cleaned/ }).check();
+    await page.getByRole('button', { name: 'Finish' }).click();
+    await page.getByText(/Waiting to be sent \(1\)/).waitFor();
+    // It survives the phone being switched off.
+    await page.reload();
+    await page.getByText(/Waiting to be sent \(1\)/).waitFor();
+    expect((await rowOf(id)).status).toBe('ASSIGNED');
+    await context.setOffline(false);
+    await completed(id);
+    await page.getByText(/Waiting to be sent \(/).waitFor({ state: 'hidden' });
+    expect(await mails(id)).toEqual(['TASK_COMPLETED']);
+  });
+
+  it('counts once what was sent twice because the answer was lost', { timeout: WITHIN_MS }, async () => {
+    const id = await task();
+    const { page } = await signedIn();
+    const sent = served.loseAnswerTo(`${id}/complete`);
+    await page.getByRole('link', { name: /Pre-arrival cleaning/ }).click();
+    await page.getByRole('checkbox', { name: /Beds made/ }).check();
+    await page.getByRole('checkbox', { name: /Bathroom cleaned/ }).check();
+    await page.getByRole('button', { name: 'Finish' }).click();
+    await page.getByText(/Waiting to be sent \(1\)/).waitFor();
+    await completed(id);
+    await page.evaluate(`dispatchEvent(new Event('online'))`);
+    await page.getByText(/Waiting to be sent \(/).waitFor({ state: 'hidden' });
+    expect(sent.came()).toBe(2);
+    expect(await mails(id)).toEqual(['TASK_COMPLETED']);
+  });
+
+  it('says why something was not accepted, and keeps it until it was seen', { timeout: WITHIN_MS }, async () => {
+    const id = await task();
+    const { page, context } = await signedIn();
+    await page.getByRole('link', { name: /Pre-arrival cleaning/ }).click();
+    await page.getByRole('checkbox', { name: /Beds made/ }).check();
+    await page.getByRole('checkbox', { name: /Bathroom cleaned/ }).check();
+    await context.setOffline(true);
+    await page.getByRole('button', { name: 'Finish' }).click();
+    await page.getByText(/Waiting to be sent \(1\)/).waitFor();
+    await system.bed.db
+      .updateTable('task')
+      .set({ status: 'COMPLETED', completed_at: new Date() })
+      .where('id', '=', id)
+      .execute();
+    await context.setOffline(false);
+    await page
+      .getByRole('alert')
+      .getByText('Not accepted: Pre-arrival cleaning. The task has been completed already.')
+      .waitFor();
+    await page.getByRole('button', { name: 'I have seen it' }).click();
+    await page.getByRole('alert').waitFor({ state: 'hidden' });
+  });
+
+  it('begins a task, and forgets everything at the sign-out', { timeout: WITHIN_MS }, async () => {
+    const id = await task();
+    const { page } = await signedIn();
+    await page.getByRole('link', { name: /Pre-arrival cleaning/ }).click();
+    await page.getByRole('button', { name: 'I begin' }).click();
+    await until('it has begun', async () => ((await rowOf(id)).status === 'IN_PROGRESS' ? true : undefined));
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByLabel('Code').waitFor();
+    const left = await page.evaluate(
+      `(async () => [localStorage.length, (await indexedDB.databases()).length, (await caches.keys()).length])()`,
+    );
+    expect(left).toEqual([0, 0, 0]);
+  });
+
+  it('lets nobody in with a code that is not one', { timeout: WITHIN_MS }, async () => {
+    const phone = await openPhone();
+    phones.push(phone);
+    const page = phone.context.pages()[0] ?? (await phone.context.newPage());
+    await page.goto(`${served.url}/work`);
+    await page.getByLabel('Code').fill('nonsense');
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByRole('alert').getByText('This code is not valid, or has expired.').waitFor();
+  });
+
+  it.each(['light', 'dark'] as const)('is accessible in the %s', { timeout: WITHIN_MS }, async (scheme) => {
+    await task('Inspection of the balcony', { type: 'INSPECTION', priority: 'URGENT' });
+    const { page } = await signedIn(scheme);
+    expect(await violations(page)).toEqual([]);
+    await page.getByRole('link', { name: /Inspection/ }).click();
+    await page.getByRole('group', { name: 'Result of the inspection' }).waitFor();
+    await page.getByRole('button', { name: 'Finish' }).click();
+    expect(await violations(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByLabel('Code').waitFor();
+    expect(await violations(page)).toEqual([]);
+  });
+});
