@@ -162,13 +162,15 @@ function selectStays(db: Db, requests: readonly { readonly reservationId: string
             .select(sql`1`.as('one'))
             .whereRef('o.property_id', '=', 'r.property_id')
             .whereRef('o.check_in_date', '=', 'r.check_out_date')
+            // Nobody moves in with a repair.
+            .where('o.kind', '<>', 'MAINTENANCE_BLOCK')
             .where(sql<boolean>`o.status IN ('CONFIRMED', 'CHECKED_IN')`),
         )
         .$castTo<boolean>()
         .as('next_on_check_out'),
       // Of the stay that leaves on the day when this one arrives.
       sql<Date | null>`(SELECT t.ends_at FROM reservation o JOIN task t ON t.reservation_id = o.id
-         WHERE o.property_id = r.property_id AND o.check_out_date = r.check_in_date AND o.status IN ('CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT')
+         WHERE o.property_id = r.property_id AND coalesce(o.departure_date, o.check_out_date) = r.check_in_date AND o.status IN ('CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT')
            AND t.occurrence = 'POST_DEPARTURE' AND t.status IN ('UNASSIGNED', 'ASSIGNED') ORDER BY o.id LIMIT 1)`.as(
         'previous_cleaning_ends',
       ),

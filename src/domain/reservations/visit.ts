@@ -174,7 +174,7 @@ async function selectVisit(db: Db, reservationId: string): Promise<VisitRow | un
            (SELECT o.id FROM reservation o WHERE o.property_id = r.property_id AND o.id <> r.id AND o.status = 'CHECKED_IN'
              ORDER BY o.id LIMIT 1) AS occupied_by,
            (SELECT n.check_in_date FROM reservation n WHERE n.property_id = r.property_id AND n.id <> r.id
-             AND n.check_in_date = r.check_out_date AND n.status IN ('CONFIRMED', 'CHECKED_IN') LIMIT 1) AS next_arrival_date,
+             AND n.check_in_date = r.check_out_date AND n.kind <> 'MAINTENANCE_BLOCK' AND n.status IN ('CONFIRMED', 'CHECKED_IN') LIMIT 1) AS next_arrival_date,
            a.activation_key
       FROM reservation r JOIN property p ON p.id = r.property_id LEFT JOIN guest g ON g.id = r.guest_id
       LEFT JOIN amenity_grant a ON a.reservation_id = r.id AND a.status = 'ACTIVE'

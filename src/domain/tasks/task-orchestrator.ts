@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { type SqlBool, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { unlessRefused } from '../../db/savepoint.ts';
 import type { TaskStatus, TaskType } from '../../db/schema.ts';
@@ -131,7 +131,9 @@ async function cleaningToMergeInto(tx: Tx, reservationId: string): Promise<strin
   const row = await tx
     .selectFrom('reservation as r')
     .innerJoin('reservation as p', (join) =>
-      join.onRef('p.property_id', '=', 'r.property_id').onRef('p.check_out_date', '=', 'r.check_in_date'),
+      join
+        .onRef('p.property_id', '=', 'r.property_id')
+        .on(sql<SqlBool>`coalesce(p.departure_date, p.check_out_date) = r.check_in_date`),
     )
     .innerJoin('task as t', 't.reservation_id', 'p.id')
     .where('r.id', '=', reservationId)
