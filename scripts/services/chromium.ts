@@ -50,9 +50,8 @@ function fontsOf(root: string): string {
   fs.writeFileSync(
     file,
     `<?xml version="1.0"?><fontconfig><dir>/usr/share/fonts</dir><dir>${path.join(root, 'usr/share/fonts')}</dir>` +
-      ['sans-serif', 'system-ui']
-        .map((name) => `<alias><family>${name}</family><prefer><family>DejaVu Sans</family></prefer></alias>`)
-        .join('') +
+      // Whatever a page asks for and is not there.
+      '<match target="pattern"><edit name="family" mode="append_last" binding="strong"><string>DejaVu Sans</string></edit></match>' +
       `<cachedir>${path.join(root, 'font-cache')}</cachedir></fontconfig>`,
   );
   return file;
