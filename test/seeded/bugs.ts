@@ -201,10 +201,11 @@ export const BUGS: readonly SeededBug[] = [
     what: 'no constraint against double bookings',
     edits: [
       {
-        file: 'migrations/0001_foundation.ts',
-        find: `CONSTRAINT no_double_booking EXCLUDE USING gist (property_id WITH =, stay WITH &&)
-    WHERE (status IN ('CONFIRMED','CHECKED_IN'))`,
-        put: 'CONSTRAINT no_double_booking CHECK (true)',
+        file: 'migrations/0004_stays.ts',
+        find: `coalesce(departure_date, check_out_date), '[)')) STORED,
+  ADD CONSTRAINT no_double_booking EXCLUDE USING gist (property_id WITH =, stay WITH &&) WHERE (status IN ('CONFIRMED','CHECKED_IN'))`,
+        put: `coalesce(departure_date, check_out_date), '[)')) STORED,
+  ADD CONSTRAINT no_double_booking CHECK (true)`,
       },
     ],
     files: [CONFIRMATION],
