@@ -433,6 +433,19 @@ describe('a check-out', () => {
     expect(tasks['POST_DEPARTURE'].scheduledDate).toBe('2024-02-03T08:00:00.000Z');
   });
 
+  it('before the first night leaves its cleanings as two', async () => {
+    const id = await inHouse({}, { from: '2031-04-01', to: '2031-04-03' });
+    await act(id, 'check-out');
+    await system.bed.db
+      .updateTable('task')
+      .set({ next_assign_at: new Date(0) })
+      .where('reservation_id', '=', id)
+      .execute();
+    await assignDueTasks(system.bed.db, 100);
+    const tasks = await tasksOf(id);
+    expect([tasks['PRE_ARRIVAL'].mergedIntoTaskId, tasks['POST_DEPARTURE'].mustFinishBy]).toEqual([null, null]);
+  });
+
   it('frees the next guest’s cleaning when it leaves the night before free', async () => {
     const propertyId = await property();
     const first = await inHouse({}, { propertyId, from: '2024-02-01', to: '2024-02-08' }, '2024-02-01T12:00:00Z');

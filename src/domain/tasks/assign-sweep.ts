@@ -57,7 +57,7 @@ async function mergeTurnovers(tx: Tx, due: readonly OpenTask[]): Promise<Readonl
   if (ids.length === 0) return new Set();
   const { rows } = await sql<{ id: string; into: string }>`
     UPDATE task t SET status = 'MERGED', merged_into_task_id = post.id, version = t.version + 1
-      FROM reservation r JOIN reservation p ON p.property_id = r.property_id AND coalesce(p.departure_date, p.check_out_date) = r.check_in_date
+      FROM reservation r JOIN reservation p ON p.property_id = r.property_id AND p.id <> r.id AND coalesce(p.departure_date, p.check_out_date) = r.check_in_date
       JOIN task post ON post.reservation_id = p.id AND post.occurrence = 'POST_DEPARTURE' AND post.status IN ('UNASSIGNED', 'ASSIGNED')
      WHERE t.id = ANY(${ids}::text[]) AND r.id = t.reservation_id AND p.status IN ('CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT')
     RETURNING t.id, post.id AS into`.execute(tx);

@@ -121,7 +121,7 @@ export const titleOf = (occurrence: RawBuilder<string>) => sql<string>`CASE ${oc
 
 /** The live cleaning after the stay that leaves, or has left, on the day when `r` arrives. */
 const previousCleaning = sql<string | null>`(SELECT t.id FROM reservation p JOIN task t ON t.reservation_id = p.id
-  WHERE p.property_id = r.property_id AND coalesce(p.departure_date, p.check_out_date) = r.check_in_date AND p.status IN ('CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT')
+  WHERE p.property_id = r.property_id AND p.id <> r.id AND coalesce(p.departure_date, p.check_out_date) = r.check_in_date AND p.status IN ('CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT')
     AND t.type = 'CLEANING' AND t.occurrence = 'POST_DEPARTURE' AND t.status IN ${OPEN} ORDER BY p.id LIMIT 1)`;
 
 /**

@@ -133,6 +133,7 @@ async function cleaningToMergeInto(tx: Tx, reservationId: string): Promise<strin
     .innerJoin('reservation as p', (join) =>
       join
         .onRef('p.property_id', '=', 'r.property_id')
+        .onRef('p.id', '<>', 'r.id')
         .on(sql<SqlBool>`coalesce(p.departure_date, p.check_out_date) = r.check_in_date`),
     )
     .innerJoin('task as t', 't.reservation_id', 'p.id')
