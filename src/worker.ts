@@ -1,5 +1,6 @@
 import { deliverDue } from './domain/notifications/delivery.ts';
 import { storeDevMail } from './domain/notifications/delivery-mailbox.ts';
+import { planDueReminders } from './domain/notifications/reminders.ts';
 import { createDevMailbox } from './gateways/dev-mailbox.ts';
 import { createSmtp } from './gateways/smtp.ts';
 import { systemClock } from './kernel/clock.ts';
@@ -11,6 +12,9 @@ import { createFinanceWorker } from './workers/finance.ts';
 import { workerOptions } from './workers/options.ts';
 import { createRecurringWorker } from './workers/recurring.ts';
 import { createStepWorker } from './workers/steps.ts';
+
+/** Stays whose reminders are planned in one transaction. */
+const REMINDED_AT_ONCE = 100;
 
 /** `npm run worker`, as many as wanted: executes steps, delivers messages, assigns tasks, relays, reconciles. */
 function main(): void {
@@ -27,6 +31,7 @@ function main(): void {
     createDeliveryWorker({
       queue: NOTIFICATION_QUEUE,
       deliver: () => deliverDue(delivery),
+      plan: () => planDueReminders(db, REMINDED_AT_ONCE),
       log,
       worker: options,
     }),

@@ -39,6 +39,9 @@ export interface Database {
   task_refusal: TaskRefusalTable;
   recurrence: RecurrenceTable;
   recurrence_period: RecurrencePeriodTable;
+  message_rule: MessageRuleTable;
+  message_setting: MessageSettingTable;
+  message_opt_out: MessageOptOutTable;
 }
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
@@ -191,6 +194,9 @@ export interface PropertyTable {
   checklists: ColumnType<Checklists, string | undefined, string | undefined>;
   primary_staff_ids: Generated<string[]>;
   accept_minutes: Optional<number>;
+  check_in_reminder_time: Generated<string>;
+  check_out_reminder_time: Generated<string>;
+  payment_due_days: ColumnType<number | null, number | null | undefined, number | null | undefined>;
 }
 export interface IncomeDistributionTable {
   version: GeneratedAlways<number>;
@@ -234,6 +240,7 @@ export interface ReservationTable {
   actual_check_in_at: OptionalInstant;
   actual_check_out_at: OptionalInstant;
   departure_date: Optional<string>;
+  reminded_version: Optional<number>;
 }
 export interface TaskTable {
   id: string;
@@ -323,6 +330,10 @@ export interface NotificationTable {
   provider_id: Optional<string>;
   sent_at: OptionalInstant;
   created_at: Generated<Date>;
+  not_after: OptionalInstant;
+  waits: Generated<number>;
+  due_rule: Optional<string>;
+  resend_of: Optional<string>;
 }
 export interface DevMailTable {
   id: GeneratedAlways<number>;
@@ -661,5 +672,27 @@ export interface RecurrencePeriodTable {
 export interface CalendarFeedTable {
   staff_id: string;
   token_hash: Buffer;
+  created_at: Generated<Date>;
+}
+export interface MessageRuleTable {
+  only_row: Generated<boolean>;
+  quiet_from: Generated<string>;
+  quiet_to: Generated<string>;
+  last_call: Generated<string>;
+  quiet_channels: Generated<Channel[]>;
+  review_delay_hours: Generated<number>;
+  review_despite_incident: Generated<boolean>;
+}
+export interface MessageSettingTable {
+  event: string;
+  recipient_type: RecipientType;
+  channel: Channel;
+  enabled: boolean;
+}
+export interface MessageOptOutTable {
+  recipient_type: Exclude<RecipientType, 'OPS'>;
+  recipient_id: string;
+  event: string;
+  channel: Channel;
   created_at: Generated<Date>;
 }

@@ -4,6 +4,8 @@ import { FINANCE_QUEUE, NOTIFICATION_QUEUE, RECURRING_QUEUE, TASK_QUEUE } from '
 /** Job schedulers only wake a sweep; what is due stands in Postgres, so a missed or doubled tick is harmless. */
 const SCHEDULES = [
   { id: 'deliver-sweep', queue: NOTIFICATION_QUEUE, job: 'sweep', everyMs: 1_000 },
+  // Stays whose reminders are not as they should be; when a reminder is due is in its row, and `deliver-sweep` sends it.
+  { id: 'reminder-sweep', queue: NOTIFICATION_QUEUE, job: 'reminders', everyMs: 1_000 },
   { id: 'assign-sweep', queue: TASK_QUEUE, job: 'sweep', everyMs: 2_000 },
   { id: 'payout-sweep', queue: FINANCE_QUEUE, job: 'payouts', everyMs: 10_000 },
   // The night itself stands in Postgres; this only looks whether it has been done.

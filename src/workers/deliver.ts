@@ -8,6 +8,8 @@ export interface DeliveryWorkerOptions {
   readonly worker: WorkerOptionsBase;
   /** Sends what is due and returns how many messages it took: `deliverDue`. */
   readonly deliver: () => Promise<number>;
+  /** Plans reminders and returns of how many stays: `planDueReminders`. */
+  readonly plan: () => Promise<number>;
   readonly log: Logger;
 }
 
@@ -19,20 +21,21 @@ const MAX_ROUNDS = 100;
  * nothing. One job at a time per process; more processes share the rows.
  */
 export function createDeliveryWorker(options: DeliveryWorkerOptions): Worker {
-  const { deliver, log } = options;
+  const { deliver, plan, log } = options;
+  const untilDone = async (take: () => Promise<number>): Promise<number> => {
+    let all = 0;
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
+      const taken = await take();
+      all += taken;
+      // A closing worker waits for its job: finish this one early, the rest is still due.
+      if (taken === 0 || worker.closing) break;
+    }
+    return all;
+  };
   const worker = new Worker(
     options.queue,
-    async () => {
-      let messages = 0;
-      for (let round = 0; round < MAX_ROUNDS; round += 1) {
-        const taken = await deliver();
-        if (taken === 0) break;
-        messages += taken;
-        // A closing worker waits for its job: finish this one early, the rest is still due.
-        if (worker.closing) break;
-      }
-      return { messages };
-    },
+    async (job) =>
+      job.name === 'reminders' ? { stays: await untilDone(plan) } : { messages: await untilDone(deliver) },
     {
       ...options.worker,
       concurrency: 1,

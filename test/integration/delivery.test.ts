@@ -196,9 +196,10 @@ describe('delivery', () => {
     await db.updateTable('notification').set({ lease_until: sql<Date>`now() - interval '1 s'` }).execute();
     expect(await deliverDue(deps)).toBe(3);
 
-    const late = dead.map(({ id, attempts }) => ({
+    const late = dead.map(({ id, attempts, waits }) => ({
       id,
       attempts,
+      waits,
       verdict: { status: 'FAILED', reason: 'x' } as const,
     }));
     expect(await recordVerdicts(db, late)).toBe(0);
@@ -212,7 +213,12 @@ describe('delivery', () => {
     await db.updateTable('notification').set({ lease_until: sql<Date>`now() - interval '1 s'` }).execute();
     const owner = await claimDue(db, 100);
     const results = (claims: typeof slow, reason: string) =>
-      claims.map(({ id, attempts }) => ({ id, attempts, verdict: { status: 'FAILED', reason } as const }));
+      claims.map(({ id, attempts, waits }) => ({
+        id,
+        attempts,
+        waits,
+        verdict: { status: 'FAILED', reason } as const,
+      }));
     expect(await recordVerdicts(db, results(slow, 'slow'))).toBe(0);
     expect(await statuses()).toEqual(['SENDING', 'SENDING', 'SENDING']);
     expect(await recordVerdicts(db, results(owner, 'owner'))).toBe(3);
@@ -367,6 +373,7 @@ describe('the delivery worker', () => {
       queue: 'notifications',
       worker: { connection, prefix },
       deliver: () => deliverDue(deps, { limit: 4 }),
+      plan: async () => 0,
       log,
     });
     await queue.add('sweep', { forged: true });

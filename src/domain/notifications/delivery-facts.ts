@@ -60,6 +60,10 @@ export function loadFacts(db: Db, notificationIds: readonly string[]) {
         eb.fn.coalesce('t.slot_start', 't.scheduled_at').as('taskStartAt'),
         eb.fn.coalesce('t.slot_end', 't.ends_at').as('taskEndAt'),
         'a.access_code as accessCode',
+        // What is still to be paid now, for a message that was ordered weeks ago.
+        sql<number | null>`CASE WHEN n.event = 'PAYMENT_DUE' THEN (SELECT x.outstanding_minor FROM transaction x
+          WHERE x.reservation_id = n.reservation_id AND x.type = 'GUEST_PAYMENT' AND x.parent_id IS NULL
+            AND x.status NOT IN ('FAILED','CANCELLED','REVERSED')) END`.as('outstandingMinor'),
       ])
       .execute()
   );
@@ -90,7 +94,7 @@ export function valuesOf(facts: Facts): Readonly<Record<VariableName, string | n
     taskStart: moment(facts.taskStartAt),
     taskEnd: moment(facts.taskEndAt),
     amount: money(facts.params, 'amountMinor'),
-    outstanding: money(facts.params, 'outstandingMinor'),
+    outstanding: money(outstandingOf(facts), 'outstandingMinor'),
     refundPercent: code(facts.params, 'percent'),
     previousStart: moment(instant(facts.params, 'previousStart')),
     accessCode: facts.accessCode,
@@ -126,6 +130,9 @@ function money(params: Facts['params'], name: string): string | null {
   if (typeof amountMinor !== 'number' || currency === null) return null;
   return `${currency} ${formatMajor({ amountMinor, currency })}`;
 }
+
+const outstandingOf = ({ params, outstandingMinor, currency }: Facts): Facts['params'] =>
+  outstandingMinor === null || currency === null ? params : { outstandingMinor, currency };
 
 function instant(params: Facts['params'], name: string): Date | null {
   const text = code(params, name);

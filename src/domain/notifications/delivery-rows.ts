@@ -14,6 +14,8 @@ export interface ClaimedNotification {
   readonly recipientId: string;
   /** Fencing token: only the attempt that a row still names may record its outcome. */
   readonly attempts: number;
+  /** How many of the attempts were only put off. */
+  readonly waits: number;
 }
 
 export const MAX_ATTEMPTS = 6;
@@ -56,6 +58,7 @@ export async function claimDue(db: Db, limit: number): Promise<readonly ClaimedN
       'n.recipient_type as recipientType',
       'n.recipient_id as recipientId',
       'n.attempts',
+      'n.waits',
     ])
     .execute();
 }
@@ -64,7 +67,9 @@ export type Verdict =
   | { readonly status: 'SENT'; readonly providerId: string }
   | { readonly status: 'SKIPPED' | 'BLOCKED' | 'FAILED'; readonly reason: string }
   /** Try again later; FAILED once the attempts are used up. */
-  | { readonly status: 'RETRY'; readonly reason: string };
+  | { readonly status: 'RETRY'; readonly reason: string }
+  /** It may not go before `until`: no attempt is used up. */
+  | { readonly status: 'WAIT'; readonly until: Date; readonly reason: string };
 
 /**
  * Writes the outcomes of a claimed batch in one statement. Returns how many counted; the rest had been claimed by
@@ -72,30 +77,33 @@ export type Verdict =
  */
 export async function recordVerdicts(
   db: Db,
-  verdicts: readonly { readonly id: string; readonly attempts: number; readonly verdict: Verdict }[],
+  verdicts: readonly (Pick<ClaimedNotification, 'id' | 'attempts' | 'waits'> & { readonly verdict: Verdict })[],
 ): Promise<number> {
-  const rows = verdicts.map(({ id, attempts, verdict }) => ({
+  const rows = verdicts.map(({ id, attempts, waits, verdict }) => ({
     id,
     attempts,
-    status: settled(verdict, attempts),
+    status: settled(verdict, attempts - waits),
     reason: verdict.status === 'SENT' ? null : verdict.reason,
     provider_id: verdict.status === 'SENT' ? verdict.providerId : null,
+    until: verdict.status === 'WAIT' ? verdict.until : null,
   }));
   const { numAffectedRows } = await retryContention(() =>
     sql`
       UPDATE notification n
          SET status = v.status, reason = v.reason, provider_id = v.provider_id, lease_until = NULL,
              sent_at = CASE WHEN v.status = 'SENT' THEN now() END,
-             due_at = CASE WHEN v.status <> 'QUEUED' THEN n.due_at ELSE now() + make_interval(secs =>
-               ${FIRST_BACKOFF_SECONDS}::float8 * power(${BACKOFF_FACTOR}::float8, v.attempts - 1) * (0.8 + 0.4 * random())) END
+             waits = n.waits + (v.until IS NOT NULL)::int,
+             due_at = CASE WHEN v.status <> 'QUEUED' THEN n.due_at WHEN v.until IS NOT NULL THEN v.until ELSE now() + make_interval(secs =>
+               ${FIRST_BACKOFF_SECONDS}::float8 * power(${BACKOFF_FACTOR}::float8, v.attempts - n.waits - 1) * (0.8 + 0.4 * random())) END
         FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-             AS v(id text, attempts int, status text, reason text, provider_id text)
+             AS v(id text, attempts int, status text, reason text, provider_id text, until timestamptz)
        WHERE n.id = v.id AND n.status = 'SENDING' AND n.attempts = v.attempts`.execute(db),
   );
   return Number(numAffectedRows ?? 0n);
 }
 
 function settled(verdict: Verdict, attempts: number): 'SENT' | 'SKIPPED' | 'BLOCKED' | 'FAILED' | 'QUEUED' {
+  if (verdict.status === 'WAIT') return 'QUEUED';
   if (verdict.status !== 'RETRY') return verdict.status;
   return attempts >= MAX_ATTEMPTS ? 'FAILED' : 'QUEUED';
 }

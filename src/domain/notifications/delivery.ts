@@ -3,6 +3,7 @@ import type { Channel } from '../../db/schema.ts';
 import { messageOf } from '../../kernel/errors.ts';
 import type { Logger } from '../../kernel/log.ts';
 import type { Messenger, OutgoingMessage, SendOutcome } from '../ports.ts';
+import { type Conditions, heldBack, loadConditions } from './delivery-conditions.ts';
 import { type Facts, loadFacts, valuesOf } from './delivery-facts.ts';
 import { type ClaimedNotification, claimDue, MAX_ATTEMPTS, recordVerdicts, type Verdict } from './delivery-rows.ts';
 import { renderHtml, renderText } from './render.ts';
@@ -31,18 +32,14 @@ export async function deliverDue(deps: DeliveryDeps, options: { readonly limit?:
   const claimed = await claimDue(deps.db, limit);
   if (claimed.length === 0) return 0;
 
-  const facts = new Map(
-    (
-      await loadFacts(
-        deps.db,
-        claimed.map(({ id }) => id),
-      )
-    ).map((row) => [row.id, row]),
-  );
+  const ids = claimed.map(({ id }) => id);
+  const [factRows, conditionRows] = await Promise.all([loadFacts(deps.db, ids), loadConditions(deps.db, ids)]);
+  const facts = new Map(factRows.map((row) => [row.id, row]));
+  const conditions = new Map(conditionRows.map((row) => [row.id, row]));
   const verdicts = new Map<ClaimedNotification, Verdict>();
   const outgoing = new Map<Messenger, { readonly row: ClaimedNotification; readonly message: OutgoingMessage }[]>();
   for (const row of claimed) {
-    const prepared = prepare(row, facts.get(row.id), deps);
+    const prepared = prepare(row, facts.get(row.id), conditions.get(row.id), deps);
     if ('status' in prepared) {
       verdicts.set(row, prepared);
       continue;
@@ -61,19 +58,24 @@ export async function deliverDue(deps: DeliveryDeps, options: { readonly limit?:
     }),
   );
 
-  const results = [...verdicts].map(([{ id, attempts }, verdict]) => ({ id, attempts, verdict }));
+  const results = [...verdicts].map(([{ id, attempts, waits }, verdict]) => ({ id, attempts, waits, verdict }));
   const recorded = await recordVerdicts(deps.db, results);
   report(deps, results, recorded);
   return claimed.length;
 }
 
 /** The message to send, or why it is not sent. */
-function prepare(row: ClaimedNotification, facts: Facts | undefined, deps: DeliveryDeps): OutgoingMessage | Verdict {
+function prepare(
+  row: ClaimedNotification,
+  facts: Facts | undefined,
+  conditions: Conditions | undefined,
+  deps: DeliveryDeps,
+): OutgoingMessage | Verdict {
   // Only a crash in every attempt gets here: this row may be what kills the process.
-  if (row.attempts > MAX_ATTEMPTS) return { status: 'FAILED', reason: 'LEASE_EXPIRED' };
+  if (row.attempts - row.waits > MAX_ATTEMPTS) return { status: 'FAILED', reason: 'LEASE_EXPIRED' };
   const template = templateOf(row.template);
   // Perhaps of a newer build that is being rolled out.
-  if (!template || !facts) return { status: 'RETRY', reason: 'UNKNOWN_TEMPLATE' };
+  if (!template || !facts || !conditions) return { status: 'RETRY', reason: 'UNKNOWN_TEMPLATE' };
 
   const { validWhile } = template;
   if (validWhile && (facts.reservationStatus === null || !validWhile.includes(facts.reservationStatus))) {
@@ -82,6 +84,8 @@ function prepare(row: ClaimedNotification, facts: Facts | undefined, deps: Deliv
   if (template.event === 'TASK_ASSIGNED' && facts.taskStatus !== null && !stillAssigned(facts, row.recipientId)) {
     return { status: 'SKIPPED', reason: 'STALE' };
   }
+  const held = heldBack(conditions);
+  if (held) return held;
   const to = row.recipientType === 'OPS' ? deps.opsEmail : row.channel === 'SMS' ? facts.phone : facts.email;
   if (!to) return { status: 'SKIPPED', reason: 'NO_ADDRESS' };
 

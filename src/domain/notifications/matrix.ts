@@ -1,4 +1,5 @@
 import type { Channel, RecipientType } from '../../db/schema.ts';
+import type { ReminderEvent } from './reminder-plan.ts';
 import type { NotificationEvent, TemplateKey } from './templates.ts';
 
 /** Who gets what (domain.md 12). Pure: a saga turns the list into rows. */
@@ -128,6 +129,21 @@ export const taskChangedMessage = (assigneeId: string, taskId: string, wasAt: Da
 /** With the code that opens the door, where there is one; the message waits for it rather than go without. */
 export const welcomeMessages = (stay: StayParties, hasCode: boolean): readonly Delivery[] =>
   toGuest(stay, 'WELCOME', hasCode ? 'welcome.guest@1' : 'welcome-without-code.guest@1');
+
+const REMINDER_TEMPLATES: Readonly<Record<ReminderEvent, TemplateKey>> = {
+  CHECK_IN_REMINDER: 'check-in-reminder.guest@1',
+  CHECK_OUT_REMINDER: 'check-out-reminder.guest@1',
+  PAYMENT_DUE: 'payment-due.guest@1',
+  REVIEW_REQUEST: 'review-request.guest@1',
+};
+/** Of a stay; when it is due stands in its row. */
+export const reminderMessage = (event: ReminderEvent, channel: Channel, guestId: string): Delivery => ({
+  event,
+  template: REMINDER_TEMPLATES[event],
+  channel,
+  recipientType: 'GUEST',
+  recipientId: guestId,
+});
 
 /** E-mail only (orchestrator.md). */
 export const thankYouMessages = (stay: StayParties): readonly Delivery[] =>

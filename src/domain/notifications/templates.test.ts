@@ -34,6 +34,10 @@ describe('the catalogue', () => {
       'check-in-prompt.ops@1',
       'check-out-prompt.staff@1',
       'check-out-prompt.ops@1',
+      'check-in-reminder.guest@1',
+      'check-out-reminder.guest@1',
+      'payment-due.guest@1',
+      'review-request.guest@1',
     ]);
   });
 

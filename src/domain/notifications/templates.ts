@@ -60,7 +60,11 @@ export type NotificationEvent =
   | 'CHECK_OUT_PROMPT'
   | 'MAINTENANCE_REQUIRED'
   | 'MAINTENANCE_DONE'
-  | 'PROPERTY_INSPECTION';
+  | 'PROPERTY_INSPECTION'
+  | 'CHECK_IN_REMINDER'
+  | 'CHECK_OUT_REMINDER'
+  | 'PAYMENT_DUE'
+  | 'REVIEW_REQUEST';
 
 export interface Template {
   readonly event: NotificationEvent;
@@ -105,6 +109,10 @@ export const VARIABLES = {
   MAINTENANCE_REQUIRED: ['recipientName', 'propertyName', 'taskTitle', 'taskStart'],
   MAINTENANCE_DONE: ['recipientName', 'propertyName'],
   PROPERTY_INSPECTION: ['recipientName', 'propertyName', 'taskTitle', 'taskStart', 'taskEnd'],
+  CHECK_IN_REMINDER: ['guestName', ...STAY],
+  CHECK_OUT_REMINDER: ['guestName', ...STAY],
+  PAYMENT_DUE: ['guestName', 'outstanding', ...STAY],
+  REVIEW_REQUEST: ['guestName', ...STAY],
 } as const satisfies Record<NotificationEvent, readonly VariableName[]>;
 
 const HELD: readonly ReservationStatus[] = ['CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT'];
@@ -416,6 +424,33 @@ Start: {taskStart}`,
 
 Start: {taskStart}
 End: {taskEnd}`,
+  }),
+  'check-in-reminder.guest@1': define('CHECK_IN_REMINDER', 'GUEST', ['CONFIRMED'], {
+    subject: 'Your arrival at {propertyName}: {checkInDate}',
+    message:
+      'Dear {guestName}, your stay at {propertyName} begins on {checkInDate}. You can check in from {checkInTime}.',
+  }),
+  // Who arrives in the evening of the only night is not checked in yet when this goes.
+  'check-out-reminder.guest@1': define('CHECK_OUT_REMINDER', 'GUEST', ['CONFIRMED', 'CHECKED_IN'], {
+    subject: 'Your departure from {propertyName}: {checkOutDate}',
+    message:
+      'Dear {guestName}, your stay at {propertyName} ends on {checkOutDate}. Please check out by {checkOutTime}.',
+  }),
+  'payment-due.guest@1': define('PAYMENT_DUE', 'GUEST', ['CONFIRMED'], {
+    subject: 'Still to pay for {propertyName}: {outstanding}',
+    message: `Dear {guestName},
+
+your stay at {propertyName} begins on {checkInDate}. {outstanding} is still to be paid.
+
+Reservation {reservationId}`,
+  }),
+  'review-request.guest@1': define('REVIEW_REQUEST', 'GUEST', ['CHECKED_OUT'], {
+    subject: 'How was {propertyName}?',
+    message: `Dear {guestName},
+
+we hope that you liked {propertyName}. Would you tell us how it was? Just answer this message.
+
+Reservation {reservationId}`,
   }),
 } as const satisfies Record<string, Template>;
 

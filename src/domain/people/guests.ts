@@ -5,6 +5,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
+import { replanReminders } from '../reservations/reminded.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
 
 export interface GuestFields {
@@ -79,6 +80,7 @@ export async function changeGuest(
     .where('id', '=', id)
     .returningAll()
     .executeTakeFirstOrThrow();
+  if (change.phone !== undefined || change.timeZone !== undefined) await replanReminders(tx, { guestId: id });
   await recordChange(tx, author, {
     noun: 'guest',
     id,

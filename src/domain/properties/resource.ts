@@ -5,6 +5,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
+import { replanReminders } from '../reservations/reminded.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
 
 export interface PropertyFields {
@@ -30,6 +31,12 @@ export interface PropertyFields {
   readonly primaryStaffIds?: string[] | undefined;
   /** An assignee is to accept within so many minutes; none: nobody is asked. */
   readonly acceptMinutes?: number | null | undefined;
+  /** Local `HH:MM`, on the day before the arrival. */
+  readonly checkInReminderTime?: string | undefined;
+  /** Local `HH:MM`, on the eve of the departure. */
+  readonly checkOutReminderTime?: string | undefined;
+  /** A guest who still has to pay is reminded so many days before the arrival; null: never. */
+  readonly paymentDueDays?: number | null | undefined;
 }
 export type NewProperty = PropertyFields & { readonly id?: string | undefined };
 export type PropertyChange = { readonly [K in keyof PropertyFields]?: PropertyFields[K] | undefined };
@@ -61,6 +68,9 @@ export const propertyView = (row: Selectable<PropertyTable>) => ({
   checklists: row.checklists,
   primaryStaffIds: row.primary_staff_ids,
   acceptMinutes: row.accept_minutes,
+  checkInReminderTime: row.check_in_reminder_time,
+  checkOutReminderTime: row.check_out_reminder_time,
+  paymentDueDays: row.payment_due_days,
   version: row.version,
   createdAt: row.created_at.toISOString(),
 });
@@ -121,6 +131,7 @@ export async function changeProperty(
     .where('id', '=', id)
     .returningAll()
     .executeTakeFirstOrThrow();
+  if (MOVES_REMINDERS.some((field) => change[field] !== undefined)) await replanReminders(tx, { propertyId: id });
   await recordChange(tx, author, {
     noun: 'property',
     id,
@@ -130,6 +141,15 @@ export async function changeProperty(
   });
   return propertyView(row);
 }
+
+const MOVES_REMINDERS = [
+  'timeZone',
+  'checkInTime',
+  'checkOutTime',
+  'checkInReminderTime',
+  'checkOutReminderTime',
+  'paymentDueDays',
+] as const satisfies readonly (keyof PropertyFields)[];
 
 const notFound = (): RoomyError => new RoomyError('NOT_FOUND', { text: 'Property not found' });
 
@@ -152,4 +172,7 @@ const columnsOf = (fields: PropertyChange) => ({
   checklists: fields.checklists && JSON.stringify(fields.checklists),
   primary_staff_ids: fields.primaryStaffIds,
   accept_minutes: fields.acceptMinutes,
+  check_in_reminder_time: fields.checkInReminderTime,
+  check_out_reminder_time: fields.checkOutReminderTime,
+  payment_due_days: fields.paymentDueDays,
 });

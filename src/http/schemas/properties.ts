@@ -25,6 +25,16 @@ const staffing = {
   primaryStaffIds: z.array(Id).max(100).openapi({ description: 'Who knows it best: preferred for its tasks' }),
   acceptMinutes: z.int().min(1).max(10_080).openapi({ description: 'An assignee is to accept within so many minutes' }),
 };
+const reminders = {
+  checkInReminderTime: LocalTime.optional().openapi({ description: 'Local, on the day before the arrival' }),
+  checkOutReminderTime: LocalTime.optional().openapi({ description: 'Local, on the eve of the departure' }),
+  paymentDueDays: z
+    .int()
+    .min(1)
+    .max(365)
+    .nullish()
+    .openapi({ description: 'Who still has to pay is reminded so many days before; null: never' }),
+};
 const options = { region: line(100), location: GeoPoint, amenityDevice: line(100) };
 
 export const NewProperty = z
@@ -43,6 +53,7 @@ export const NewProperty = z
     ...work,
     primaryStaffIds: staffing.primaryStaffIds.optional(),
     acceptMinutes: staffing.acceptMinutes.optional(),
+    ...reminders,
   })
   .openapi('NewProperty');
 export const PropertyChange = z
@@ -60,6 +71,7 @@ export const PropertyChange = z
     ...work,
     primaryStaffIds: staffing.primaryStaffIds.optional(),
     acceptMinutes: staffing.acceptMinutes.nullish(),
+    ...reminders,
   })
   .refine(isChange, CHANGE_NOTHING)
   .openapi('PropertyChange');
@@ -85,6 +97,9 @@ export const Property = z
     checklists: z.partialRecord(TaskType, Checklist),
     primaryStaffIds: z.array(z.string()),
     acceptMinutes: z.int().nullable(),
+    checkInReminderTime: z.string(),
+    checkOutReminderTime: z.string(),
+    paymentDueDays: z.int().nullable(),
     version: z.int(),
     createdAt: z.iso.datetime(),
   })
