@@ -13,6 +13,7 @@ import { registerCancellations } from './routes/cancellations.ts';
 import { registerFinancial } from './routes/financial.ts';
 import { registerGuests } from './routes/guests.ts';
 import { registerIncomeDistribution } from './routes/income-distribution.ts';
+import { registerMessages } from './routes/messages.ts';
 import { registerMeta } from './routes/meta.ts';
 import { registerMyWork } from './routes/my-work.ts';
 import { registerOwners } from './routes/owners.ts';
@@ -66,6 +67,7 @@ export function createApp(deps: AppDeps): App {
   registerIncomeDistribution(register, services);
   registerReconciliations(register, services);
   registerRecords(register, services);
+  registerMessages(register, services);
   registerProperties(register, services);
   registerGuests(register, services);
   registerOwners(register, services);

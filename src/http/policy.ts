@@ -115,6 +115,15 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`GET ${API}/notifications`]: people('notifications:read', 'ADMIN', 'AGENT', 'OPS'),
   [`GET ${API}/notifications/:id`]: people('notifications:read', 'ADMIN', 'AGENT', 'OPS'),
 
+  [`POST ${API}/notifications/:id/resend`]: people('notifications:resend', 'ADMIN', 'AGENT', 'OPS'),
+  [`GET ${API}/notification-rules`]: people('notifications:read', 'ADMIN', 'AGENT', 'OPS'),
+  [`PATCH ${API}/notification-rules`]: people('notifications:configure', 'ADMIN'),
+  [`GET ${API}/notification-settings`]: people('notifications:read', 'ADMIN', 'AGENT', 'OPS'),
+  [`PUT ${API}/notification-settings`]: people('notifications:configure', 'ADMIN'),
+  [`GET ${API}/:party/:id/notification-preferences`]: people('notifications:read', 'ADMIN', 'AGENT', 'OPS'),
+  [`PUT ${API}/:party/:id/notification-preferences`]: people('notifications:configure', 'ADMIN'),
+  [`GET ${API}/reservations/:id/forecast`]: open('reservations:read', 'ADMIN', 'AGENT', 'FINANCE'),
+
   [`GET ${API}/audit`]: people('audit:read', 'ADMIN', 'OPS'),
   [`GET ${API}/audit/verify`]: people('audit:read', 'ADMIN', 'OPS'),
 

@@ -71,6 +71,7 @@ export const CATALOGUE = {
   PRECONDITION_FAILED: refusal(412, 'The record has changed since it was read'),
   TASK_ALREADY_COMPLETED: refusal(409, 'The task has been completed already'),
   TASK_NOT_COMPLETABLE: refusal(409, 'The task cannot be completed in its state'),
+  MESSAGE_REQUIRED: refusal(409, 'This message cannot be left out'),
   CHECKLIST_INCOMPLETE: refusal(422, 'Required items of the checklist are open'),
   CHECK_IN_TOO_EARLY: refusal(409, 'The stay begins on a later day'),
   BALANCE_DUE: refusal(409, 'The stay is not paid in full'),

@@ -6,7 +6,7 @@ import { createApp } from '../../src/http/app.ts';
 import type { Role } from '../../src/http/auth.ts';
 import type { App, AppDeps } from '../../src/http/context.ts';
 import { mintToken, type TokenRequest } from '../../src/http/mint.ts';
-import { systemClock } from '../../src/kernel/clock.ts';
+import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { RoomyError } from '../../src/kernel/errors.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import type {
@@ -29,8 +29,8 @@ export const JWT = {
   audience: 'roomy-api',
 } as const;
 
-export const tokenFor = (grant: TokenRequest['grant'], sub: string): Promise<string> =>
-  mintToken(JWT, systemClock, { sub, grant, lifetimeSeconds: 600 });
+export const tokenFor = (grant: TokenRequest['grant'], sub: string, clock: Clock = systemClock): Promise<string> =>
+  mintToken(JWT, clock, { sub, grant, lifetimeSeconds: 600 });
 
 /** Remembers what it was asked; answers what a test has set. */
 export interface FakeOrchestrator extends SagaOrchestrator {

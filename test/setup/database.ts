@@ -1,10 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { inject } from 'vitest';
+import { migrate } from '../../src/db/migrate.ts';
+import { type SimulatedClock, simulateTime } from './simulated-clock.ts';
 
 export interface TestDatabase {
   readonly url: string;
   drop(): Promise<void>;
+}
+export interface SimulatedDatabase extends TestDatabase {
+  readonly clock: SimulatedClock;
 }
 
 /** A migrated database of its own, copied from the run's template. */
@@ -16,6 +21,25 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   const url = new URL(server);
   url.pathname = `/${name}`;
   return { url: url.toString(), drop: () => administer(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
+}
+
+/** One whose time a test moves; migrated on its own, because its defaults go by that clock. */
+export async function createSimulatedDatabase(): Promise<SimulatedDatabase> {
+  const server = inject('postgresUrl');
+  const name = `${inject('templateDatabase').replace('template', 'file')}_${randomBytes(6).toString('hex')}`;
+  await administer(server, `CREATE DATABASE ${name}`);
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  const clock = await simulateTime(url.href);
+  await migrate(url.href);
+  return {
+    url: url.href,
+    clock,
+    drop: async () => {
+      await clock.close();
+      await administer(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+    },
+  };
 }
 
 const COPY_ATTEMPTS = 50;

@@ -20,7 +20,7 @@ import type { AcceptedSaga, StepOutcome, StepPointer } from '../../src/sagas/orc
 import { createEngine, type Engine } from '../../src/wiring.ts';
 import { workerOptions } from '../../src/workers/options.ts';
 import { createStepWorker } from '../../src/workers/steps.ts';
-import { createTestDatabase } from './database.ts';
+import { createTestDatabase, type TestDatabase } from './database.ts';
 
 /** Engines as the programs build them, in this process, on a database of their own; they can vanish like killed ones. */
 
@@ -113,8 +113,12 @@ const NO_PORTS: Ports = {
   },
 };
 
-export async function createTestbed(definitions: readonly SagaDefinition[], ports: Ports = NO_PORTS): Promise<Testbed> {
-  const database = await createTestDatabase();
+export async function createTestbed(
+  definitions: readonly SagaDefinition[],
+  ports: Ports = NO_PORTS,
+  own?: TestDatabase,
+): Promise<Testbed> {
+  const database = own ?? (await createTestDatabase());
   const redisUrl = inject('redisUrl');
   const db = createDb(createPool({ connectionString: database.url, max: 4, applicationName: 'onlooker' }));
   const registry = createRegistry(definitions);

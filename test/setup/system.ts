@@ -7,6 +7,7 @@ import { RoomyError } from '../../src/kernel/errors.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { API, JWT, tokenFor } from '../http/harness.ts';
 import { ALL_SAGAS, openSandbox, type Sandbox } from '../sagas/money.ts';
+import type { SimulatedDatabase } from './database.ts';
 import { createTestbed, type Testbed, type TestProcess } from './engine.ts';
 
 /** The API and a worker in this process, on a database and a sandbox gateway of their own: what a client would see. */
@@ -35,9 +36,11 @@ export interface Answer {
   readonly headers: Headers;
 }
 
-export async function startSystem(): Promise<System> {
+/** On a database whose time a test moves, if it gives one. */
+export async function startSystem(simulated?: SimulatedDatabase): Promise<System> {
+  const clock = simulated?.clock ?? systemClock;
   const sandbox = await openSandbox();
-  const bed = await createTestbed(ALL_SAGAS, sandbox.ports);
+  const bed = await createTestbed(ALL_SAGAS, sandbox.ports, simulated);
   const process = await bed.start({ prefix: bed.newPrefix() });
   const app = createApp({
     db: process.db,
@@ -46,7 +49,7 @@ export async function startSystem(): Promise<System> {
     jwt: JWT,
     sagaWaitMs: 20_000,
     log: createLogger('test', 'silent'),
-    clock: systemClock,
+    clock,
     readiness: async () => ({ ok: true, failing: [] }),
     verifyWebhook: (body, signature) => {
       if (signature !== 'good') throw new RoomyError('INVALID_SIGNATURE');
@@ -62,7 +65,7 @@ export async function startSystem(): Promise<System> {
       const response = await app.request(`${API}${path}`, {
         method,
         headers: {
-          authorization: `Bearer ${await tokenFor({ role }, sub)}`,
+          authorization: `Bearer ${await tokenFor({ role }, sub, clock)}`,
           ...(content === undefined ? {} : { 'content-type': 'application/json' }),
           ...headers,
         },
@@ -73,7 +76,7 @@ export async function startSystem(): Promise<System> {
     },
     as: async ({ role = 'ADMIN', sub = 'admin-1', headers = {} }) => ({
       app,
-      headers: { authorization: `Bearer ${await tokenFor({ role }, sub)}`, ...headers },
+      headers: { authorization: `Bearer ${await tokenFor({ role }, sub, clock)}`, ...headers },
     }),
     async close() {
       await bed.drop();

@@ -165,3 +165,9 @@ function instantsOf(stay: StayToRemind): { readonly arrival: Date; readonly depa
 }
 
 const dayBefore = (date: string, days: number): string => Temporal.PlainDate.from(date).subtract({ days }).toString();
+
+/** Of its message: the same for every look, and another one for another day. */
+export const reminderKeyOf = (
+  reservationId: string,
+  { event, about, channel }: Pick<PlannedReminder, 'event' | 'about' | 'channel'>,
+): string => `${reservationId}-${event}-${about}-${channel}`;

@@ -5,7 +5,7 @@ import type { ReservationStatus } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
 import { markReminded } from '../reservations/reminded.ts';
 import { reminderMessage } from './matrix.ts';
-import { type PlannedReminder, planReminders, REMINDERS, type StayToRemind } from './reminder-plan.ts';
+import { type PlannedReminder, planReminders, REMINDERS, reminderKeyOf, type StayToRemind } from './reminder-plan.ts';
 import { type MessageRules, readMessageRules } from './rules.ts';
 
 /**
@@ -167,7 +167,7 @@ function changesOf(stay: LockedStay, rules: MessageRules, known: readonly Planne
   const plan = facts === null ? [] : planReminders(facts, rules, facts.confirmedAt);
   const byKey = new Map(known.map((row) => [row.key, row]));
   const ordered = plan.map((reminder): OrderedReminder => {
-    const key = reminderKey(stay.id, reminder);
+    const key = reminderKeyOf(stay.id, reminder);
     const before = byKey.get(key);
     byKey.delete(key);
     // One that moves into the past is treated as one that was booked too late: it never goes off at once.
@@ -187,10 +187,6 @@ const replanned = (stay: StayToRemind, rules: MessageRules, asOf: Date, like: Pl
 
 /** `2027-05-31T10:00[Asia/Dubai]` of a rule. */
 const ruleTime = (rule: string): string => rule.slice(0, rule.indexOf(']') + 1);
-
-/** The same for every look, and another one for another day. */
-const reminderKey = (reservationId: string, { event, about, channel }: PlannedReminder): string =>
-  `${reservationId}-${event}-${about}-${channel}`;
 
 /** What has been tried once stays as it is. What was skipped before its time comes back when the stay does. */
 async function order(tx: Tx, reminders: readonly OrderedReminder[]): Promise<void> {

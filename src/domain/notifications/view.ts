@@ -18,6 +18,8 @@ export const notificationView = (row: Selectable<NotificationTable>) => ({
   taskId: row.task_id,
   sagaExecutionId: row.saga_id,
   dueAt: row.due_at.toISOString(),
+  dueRule: row.due_rule,
+  resendOf: row.resend_of,
   sentAt: row.sent_at?.toISOString() ?? null,
   createdAt: row.created_at.toISOString(),
 });

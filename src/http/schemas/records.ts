@@ -99,6 +99,8 @@ export const Notification = z
     taskId: z.string().nullable(),
     sagaExecutionId: z.string().nullable(),
     dueAt: z.iso.datetime(),
+    dueRule: z.string().nullable().openapi({ description: 'How `dueAt` came about' }),
+    resendOf: z.string().nullable(),
     sentAt: z.iso.datetime().nullable(),
     createdAt: z.iso.datetime(),
   })

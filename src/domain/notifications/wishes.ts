@@ -1,0 +1,136 @@
+import type { Db, Tx } from '../../db/client.ts';
+import type { Channel, RecipientType } from '../../db/schema.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { type Author, recordChange } from '../audit/record.ts';
+import { entryOf, MATRIX, mayDecline } from './matrix-table.ts';
+import type { NotificationEvent } from './templates.ts';
+
+/** What is not sent: switched off for everybody, or not wanted by one recipient. */
+
+export interface MessageSetting {
+  readonly event: NotificationEvent;
+  readonly recipientType: RecipientType;
+  readonly channel: Channel;
+  readonly enabled: boolean;
+  /** It cannot be switched off (orchestrator.md, Notification System). */
+  readonly required: boolean;
+}
+
+/** The whole matrix, in its own order. */
+export async function listMessageSettings(db: Db | Tx): Promise<readonly MessageSetting[]> {
+  const rows = await db.selectFrom('message_setting').selectAll().execute();
+  const off = new Set(
+    rows.filter(({ enabled }) => !enabled).map((row) => `${row.event} ${row.recipient_type} ${row.channel}`),
+  );
+  return MATRIX.flatMap(({ event, recipientType, channels, isBriefs }) =>
+    channels.map((channel) => ({
+      event,
+      recipientType,
+      channel,
+      enabled: !off.has(`${event} ${recipientType} ${channel}`),
+      required: isBriefs,
+    })),
+  );
+}
+
+export interface SettingChange {
+  readonly event: string;
+  readonly recipientType: RecipientType;
+  readonly channel: Channel;
+  readonly enabled: boolean;
+}
+
+/** Throws `VALIDATION_FAILED` for what the matrix does not have, and `MESSAGE_REQUIRED`. Holds from the next sending on. */
+export async function changeMessageSetting(
+  tx: Tx,
+  change: SettingChange,
+  author: Author,
+): Promise<readonly MessageSetting[]> {
+  const { event, recipientType, channel, enabled } = change;
+  const entry = entryOf(event, recipientType);
+  if (!entry?.channels.includes(channel)) {
+    const issues = [{ path: 'event', message: 'no such message: GET notification-settings lists them' }];
+    throw new RoomyError('VALIDATION_FAILED', { details: { issues } });
+  }
+  if (entry.isBriefs && !enabled)
+    throw new RoomyError('MESSAGE_REQUIRED', { details: { event, recipientType, channel } });
+  await tx
+    .insertInto('message_setting')
+    .values({ event, recipient_type: recipientType, channel, enabled })
+    .onConflict((conflict) => conflict.columns(['event', 'recipient_type', 'channel']).doUpdateSet({ enabled }))
+    .execute();
+  await recordChange(tx, author, {
+    noun: 'notification-settings',
+    id: `${event}-${recipientType}-${channel}`,
+    event: 'NOTIFICATION_SETTING_UPDATED',
+    fields: ['enabled'],
+    version: 1,
+  });
+  return listMessageSettings(tx);
+}
+
+export type Party = Exclude<RecipientType, 'OPS'>;
+export interface OptOut {
+  /** `*`: whatever may be declined. */
+  readonly event: string;
+  readonly channel: Channel;
+}
+export interface Preferences {
+  readonly optOuts: readonly OptOut[];
+}
+
+const TABLES = { GUEST: 'guest', OWNER: 'owner', STAFF: 'staff' } as const;
+
+/** Throws `NOT_FOUND`. */
+export async function readPreferences(db: Db | Tx, party: Party, id: string): Promise<Preferences> {
+  await assertKnown(db, party, id);
+  const optOuts = await db
+    .selectFrom('message_opt_out')
+    .select(['event', 'channel'])
+    .where('recipient_type', '=', party)
+    .where('recipient_id', '=', id)
+    .orderBy('channel')
+    .orderBy('event')
+    .execute();
+  return { optOuts };
+}
+
+/** Replaces them. Throws `NOT_FOUND`, `VALIDATION_FAILED` for what there is not, and `MESSAGE_REQUIRED` for what is owed. */
+export async function setPreferences(
+  tx: Tx,
+  party: Party,
+  id: string,
+  { optOuts }: Preferences,
+  author: Author,
+): Promise<Preferences> {
+  await assertKnown(tx, party, id);
+  for (const [index, { event, channel }] of optOuts.entries()) {
+    if (event === '*') continue;
+    if (!entryOf(event, party)?.channels.includes(channel)) {
+      const issues = [{ path: `optOuts.${index}`, message: 'nobody of this kind gets such a message' }];
+      throw new RoomyError('VALIDATION_FAILED', { details: { issues } });
+    }
+    if (!mayDecline(event, party, channel)) throw new RoomyError('MESSAGE_REQUIRED', { details: { event, channel } });
+  }
+  await tx.deleteFrom('message_opt_out').where('recipient_type', '=', party).where('recipient_id', '=', id).execute();
+  if (optOuts.length > 0) {
+    await tx
+      .insertInto('message_opt_out')
+      .values(optOuts.map(({ event, channel }) => ({ recipient_type: party, recipient_id: id, event, channel })))
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+  }
+  await recordChange(tx, author, {
+    noun: TABLES[party],
+    id,
+    event: 'NOTIFICATION_PREFERENCES_UPDATED',
+    fields: ['optOuts'],
+    version: 1,
+  });
+  return readPreferences(tx, party, id);
+}
+
+async function assertKnown(db: Db | Tx, party: Party, id: string): Promise<void> {
+  const known = await db.selectFrom(TABLES[party]).select('id').where('id', '=', id).executeTakeFirst();
+  if (!known) throw new RoomyError('NOT_FOUND');
+}

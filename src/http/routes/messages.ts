@@ -1,0 +1,151 @@
+import { createRoute } from '@hono/zod-openapi';
+import { forecastStay } from '../../domain/notifications/forecast.ts';
+import { resendNotification } from '../../domain/notifications/resend.ts';
+import { changeMessageRules, readMessageRuleView } from '../../domain/notifications/rules.ts';
+import {
+  changeMessageSetting,
+  listMessageSettings,
+  readPreferences,
+  setPreferences,
+} from '../../domain/notifications/wishes.ts';
+import { found } from '../answers.ts';
+import { authorOf, inTransaction, type Services } from '../context.ts';
+import { answerOnce } from '../idempotent.ts';
+import { assertOwnStay } from '../own-stay.ts';
+import type { Register } from '../route.ts';
+import { IdParam } from '../schemas/common.ts';
+import { answer, bodyRefusals, jsonOf, OnceHeaders, one, refusals } from '../schemas/envelope.ts';
+import {
+  Forecast,
+  NotificationPreferences,
+  NotificationRuleChange,
+  NotificationRules,
+  NotificationSetting,
+  NotificationSettingChange,
+  PreferenceParams,
+  Resend,
+} from '../schemas/messages.ts';
+import { Notification } from '../schemas/records.ts';
+
+const API = '/api/production';
+const tags = ['Notifications'];
+const PARTIES = { guests: 'GUEST', owners: 'OWNER', staff: 'STAFF' } as const;
+
+const forecast = createRoute({
+  method: 'get',
+  path: `${API}/reservations/{id}/forecast`,
+  tags,
+  summary: 'Every message and task that this booking has caused and will cause, and why',
+  request: { params: IdParam },
+  responses: { 200: answer('The forecast', one(Forecast)), ...refusals('VALIDATION_FAILED', 'RESERVATION_NOT_FOUND') },
+});
+const resend = createRoute({
+  method: 'post',
+  path: `${API}/notifications/{id}/resend`,
+  tags,
+  summary: 'Send a message once more, over the same channel or another',
+  request: { params: IdParam, headers: OnceHeaders, body: jsonOf(Resend, {}) },
+  responses: {
+    200: answer('The new message', one(Notification)),
+    ...bodyRefusals('NOT_FOUND', 'INVALID_STATE_TRANSITION', 'INVALID_IDEMPOTENCY_KEY', 'IDEMPOTENCY_KEY_REUSED'),
+  },
+});
+const readRules = createRoute({
+  method: 'get',
+  path: `${API}/notification-rules`,
+  tags,
+  summary: 'Quiet hours, and when guests are asked for a review',
+  responses: { 200: answer('The rules', one(NotificationRules)), ...refusals() },
+});
+const changeRules = createRoute({
+  method: 'patch',
+  path: `${API}/notification-rules`,
+  tags,
+  summary: 'Change the quiet hours; reminders that are planned move along',
+  request: { body: jsonOf(NotificationRuleChange, { quietFrom: '22:00' }) },
+  responses: { 200: answer('Changed', one(NotificationRules)), ...bodyRefusals() },
+});
+const settings = createRoute({
+  method: 'get',
+  path: `${API}/notification-settings`,
+  tags,
+  summary: 'Who gets what over which channel, and what of it is switched off',
+  responses: { 200: answer('The matrix', one(NotificationSetting.array())), ...refusals() },
+});
+const changeSetting = createRoute({
+  method: 'put',
+  path: `${API}/notification-settings`,
+  tags,
+  summary: 'Switch a message off or on for everybody',
+  request: {
+    body: jsonOf(NotificationSettingChange, {
+      event: 'REVIEW_REQUEST',
+      recipientType: 'GUEST',
+      channel: 'EMAIL',
+      enabled: false,
+    }),
+  },
+  responses: { 200: answer('The matrix', one(NotificationSetting.array())), ...bodyRefusals('MESSAGE_REQUIRED') },
+});
+const preferences = createRoute({
+  method: 'get',
+  path: `${API}/{party}/{id}/notification-preferences`,
+  tags,
+  summary: 'What a guest, an owner or a staff member does not want to get',
+  request: { params: PreferenceParams },
+  responses: {
+    200: answer('The preferences', one(NotificationPreferences)),
+    ...refusals('VALIDATION_FAILED', 'NOT_FOUND'),
+  },
+});
+const changePreferences = createRoute({
+  method: 'put',
+  path: `${API}/{party}/{id}/notification-preferences`,
+  tags,
+  summary: 'Say what a guest, an owner or a staff member does not want to get; replaces what was said before',
+  request: {
+    params: PreferenceParams,
+    body: jsonOf(NotificationPreferences, { optOuts: [{ event: '*', channel: 'SMS' }] }),
+  },
+  responses: {
+    200: answer('The preferences', one(NotificationPreferences)),
+    ...bodyRefusals('NOT_FOUND', 'MESSAGE_REQUIRED'),
+  },
+});
+
+export function registerMessages(register: Register, services: Services): void {
+  const { db } = services;
+  register(forecast, async (c) => {
+    const { id } = c.req.valid('param');
+    await assertOwnStay(c, db, id);
+    return found(c, await forecastStay(db, id));
+  });
+  register(resend, (c) => {
+    const { id } = c.req.valid('param');
+    const body = c.req.valid('json');
+    return answerOnce(c, services, body, async (tx) => ({
+      success: true,
+      data: await resendNotification(tx, id, body.channel, authorOf(c)),
+      message: 'The message is sent once more',
+    }));
+  });
+  register(readRules, async (c) => found(c, await readMessageRuleView(db)));
+  register(changeRules, async (c) => {
+    const change = c.req.valid('json');
+    return found(c, await inTransaction(services, (tx) => changeMessageRules(tx, change, authorOf(c))));
+  });
+  register(settings, async (c) => found(c, await listMessageSettings(db)));
+  register(changeSetting, async (c) => {
+    const change = c.req.valid('json');
+    return found(c, await inTransaction(services, (tx) => changeMessageSetting(tx, change, authorOf(c))));
+  });
+  register(preferences, async (c) => {
+    const { party, id } = c.req.valid('param');
+    return found(c, await readPreferences(db, PARTIES[party], id));
+  });
+  register(changePreferences, async (c) => {
+    const { party, id } = c.req.valid('param');
+    const wanted = c.req.valid('json');
+    return found(c, await inTransaction(services, (tx) => setPreferences(tx, PARTIES[party], id, wanted, authorOf(c))));
+  });
+}
