@@ -10,6 +10,7 @@ import { reverseStep } from '../domain/finance/ledger.ts';
 import { assertApproved, assertPayable, type PayableStay, referenceReused } from '../domain/finance/payable.ts';
 import { type BookedPayment, bookPayment, claimPayment, takeBackPayment } from '../domain/finance/payment.ts';
 import { paymentOutcome } from '../domain/finance/payment-outcome.ts';
+import { raiseSystemAlert } from '../domain/notifications/alerts.ts';
 import { enqueueInTransaction, enqueueMessages, orderMessages } from '../domain/notifications/enqueue.ts';
 import {
   paymentConfirmedMessages,
@@ -88,10 +89,19 @@ export const processPayment = saga('processPayment', ProcessPayment, {
           ? ports.gateway(input.gatewayId).undoCharge({ ...chargeOf(input), key, chargeKey: forwardKey }, signal)
           : { outcome: 'nothing' as const },
       book: async ({ tx, input, done, answer, ...step }) => {
-        const { reversed, code } = await takeBackPayment(tx, step, done.own);
+        const { reversed, code, isOutage } = await takeBackPayment(tx, step, done.own);
         const told = [paymentFailedMessage(done.validatePayment, { code, ...input })];
         const about = { sagaId: step.sagaId, reservationId: input.reservationId };
         await enqueueInTransaction(tx, step.key, told, about);
+        if (isOutage) {
+          const alert = {
+            sagaName: 'processPayment',
+            step: 'createGuestPaymentTransaction',
+            code,
+            sagaId: step.sagaId,
+          };
+          await raiseSystemAlert(tx, `gateway-outage-${input.gatewayId}`, alert);
+        }
         return { outcome: answer.outcome, reversed };
       },
     },

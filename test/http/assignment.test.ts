@@ -400,6 +400,17 @@ describe('leave', () => {
   });
 });
 
+describe('somebody who leaves', () => {
+  it('leaves the tasks to others, and is told', async () => {
+    const only = await staff('mary', 'MAINTENANCE_STAFF');
+    const { id } = await ok(insist());
+    await ok(call('PATCH', `/staff/${only}`, { body: { active: false } }));
+    expect(await ok(call('GET', `/tasks/${id}`))).toMatchObject({ status: 'UNASSIGNED', assigneeId: null });
+    const told = await call('GET', `/notifications?recipientId=${only}&event=TASK_WITHDRAWN`);
+    expect(told.body.data).toHaveLength(1);
+  });
+});
+
 describe('who works best at a property', () => {
   it('and how soon they must answer, is the property’s own setting', async () => {
     const made = await ok(

@@ -177,6 +177,12 @@ describe("the sandbox's references", () => {
     expect(refused.body.error).toBe('Payment gateway error');
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
     expect(await system.sandbox.netOf(gatewayReference)).toBe(0);
+    const alerts = await system.bed.db
+      .selectFrom('notification')
+      .select('params')
+      .where('effect_key', 'like', 'alert-gateway-outage-%')
+      .execute();
+    expect(alerts).toMatchObject([{ params: { sagaName: 'processPayment' } }]);
   });
 
   it.each(['ref-flaky', 'ref-timeout-before', 'ref-timeout-after', 'ref-late', 'ref-other'])(

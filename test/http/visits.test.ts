@@ -567,4 +567,17 @@ describe('a guest who comes or leaves at another time', () => {
     expect(tasks['DEPARTURE'].scheduledDate).toBe('2024-02-03T05:00:00.000Z');
     expect(tasks['POST_DEPARTURE'].scheduledDate).toBe('2024-02-03T07:00:00.000Z');
   });
+
+  it('as well when the clock of the property changes, except where a person has set a time', async () => {
+    const place = await property();
+    const id = await confirmed({}, { propertyId: place, from: '2031-02-01', to: '2031-02-03' });
+    const { DEPARTURE: departure } = await tasksOf(id);
+    await system.call('PATCH', `/tasks/${departure.id}`, { body: { scheduledDate: '2031-02-03T05:00:00Z' } });
+    await system.call('PATCH', `/properties/${place}`, { body: { timeZone: 'Europe/Paris', checkInTime: '16:00' } });
+    const moved = await tasksOf(id);
+    expect(moved['PRE_ARRIVAL'].scheduledDate).toBe('2031-01-31T15:00:00.000Z');
+    expect(moved['ARRIVAL'].scheduledDate).toBe('2031-02-01T15:00:00.000Z');
+    expect(moved['DEPARTURE'].scheduledDate).toBe('2031-02-03T05:00:00.000Z');
+    expect(moved['POST_DEPARTURE'].scheduledDate).toBe('2031-02-03T12:00:00.000Z');
+  });
 });

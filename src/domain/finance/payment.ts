@@ -197,13 +197,14 @@ export async function takeBackPayment(
   tx: Tx,
   step: PaymentStep,
   booked: BookedPayment | undefined,
-): Promise<{ readonly reversed: boolean; readonly code: string }> {
+): Promise<{ readonly reversed: boolean; readonly code: string; readonly isOutage: boolean }> {
   const failure = await tx
     .selectFrom('saga')
     .select(['error_code', sql<string | null>`error_detail -> 'details' ->> 'gatewayError'`.as('gateway_error')])
     .where('id', '=', step.sagaId)
     .executeTakeFirstOrThrow();
   const code = failure.gateway_error ?? failure.error_code ?? 'STEP_FAILED';
+  const isOutage = failure.error_code === 'GATEWAY_UNAVAILABLE' || failure.error_code === 'STEP_TIMEOUT';
   const payment = await tx
     .updateTable('payment')
     .set({ status: booked ? 'REVERSED' : 'FAILED', error_code: code })
@@ -232,11 +233,11 @@ export async function takeBackPayment(
         effect_key: step.forwardKey,
       })
       .execute();
-    return { reversed: false, code };
+    return { reversed: false, code, isOutage };
   }
   await reverseStep(tx, { ...step, postedBy: step.requestedBy });
   await restoreAmountDue(tx, booked);
-  return { reversed: true, code };
+  return { reversed: true, code, isOutage };
 }
 
 /** The row that was settled as a whole is owed again; of a part, the amount due grows by it. */

@@ -5,6 +5,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
+import { releaseTasks, tellReleased } from '../tasks/release.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
 
 export interface StaffFields {
@@ -105,6 +106,8 @@ export async function changeStaff(
     .where('id', '=', id)
     .returningAll()
     .executeTakeFirstOrThrow();
+  // Who does not work here any more does none of it: somebody else is looked for at once.
+  if (change.active === false) await releaseAll(tx, id);
   await recordChange(tx, author, {
     noun: 'staff',
     id,
@@ -113,6 +116,22 @@ export async function changeStaff(
     version: row.version,
   });
   return staffView(row);
+}
+
+async function releaseAll(tx: Tx, staffId: string): Promise<void> {
+  const tasks = await tx
+    .selectFrom('task')
+    .select('id')
+    .where('assignee_id', '=', staffId)
+    .where('status', '=', 'ASSIGNED')
+    .orderBy('id')
+    .forUpdate()
+    .execute();
+  const released = await releaseTasks(
+    tx,
+    tasks.map(({ id }) => id),
+  );
+  await tellReleased(tx, released);
 }
 
 const notFound = (): RoomyError => new RoomyError('NOT_FOUND', { text: 'Staff member not found' });

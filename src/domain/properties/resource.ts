@@ -6,6 +6,7 @@ import { newId } from '../../kernel/ids.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { replanReminders } from '../reservations/reminded.ts';
+import { retimeStaysOf } from '../reservations/retime.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
 
 export interface PropertyFields {
@@ -132,6 +133,7 @@ export async function changeProperty(
     .returningAll()
     .executeTakeFirstOrThrow();
   if (MOVES_REMINDERS.some((field) => change[field] !== undefined)) await replanReminders(tx, { propertyId: id });
+  if (MOVES_TASKS.some((field) => change[field] !== undefined)) await retimeStaysOf(tx, id);
   await recordChange(tx, author, {
     noun: 'property',
     id,
@@ -142,6 +144,7 @@ export async function changeProperty(
   return propertyView(row);
 }
 
+const MOVES_TASKS = ['timeZone', 'checkInTime', 'checkOutTime', 'cleaningMinutes'] as const;
 const MOVES_REMINDERS = [
   'timeZone',
   'checkInTime',

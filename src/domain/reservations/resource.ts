@@ -6,11 +6,10 @@ import { newId } from '../../kernel/ids.ts';
 import type { Money } from '../../kernel/money.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
-import { retimeStayTasks } from '../tasks/stay-task.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
+import { retimeMeetings } from './retime.ts';
 import { allowedActions } from './state-machine.ts';
 import { type ReservationView, reservationView } from './view.ts';
-import { readVisitTimes } from './visit.ts';
 
 export interface ReservationFields {
   readonly propertyId: string;
@@ -149,15 +148,6 @@ export async function changeReservation(
     reservationId: id,
   });
   return getReservation(tx, id);
-}
-
-/** Who comes or leaves at another time than the property's is met then (domain.md 10). */
-async function retimeMeetings(tx: Tx, id: string): Promise<void> {
-  const stay = await readVisitTimes(tx, id);
-  if (stay === null) return;
-  const { checkIn, checkOut, postDepartureCleaning } = stay.plan;
-  const ahead = stay.status === 'CONFIRMED' ? [checkIn, checkOut, postDepartureCleaning] : [];
-  await retimeStayTasks(tx, id, stay.status === 'CHECKED_IN' ? [checkOut, postDepartureCleaning] : ahead);
 }
 
 const dates = (row: { check_in_date: string; check_out_date: string }) => ({

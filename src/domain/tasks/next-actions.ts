@@ -106,19 +106,27 @@ async function propertyCleaned(tx: Tx, done: Completed): Promise<readonly NextAc
     const inspectionId = await ensureInspection(tx, done);
     return inspectionId === null ? actions : [...actions, { action: 'INSPECTION_CREATED', subjectId: inspectionId }];
   }
-  if (task.occurrence !== 'PRE_ARRIVAL' || property.readiness === 'OUT_OF_ORDER') return actions;
+  if (property.readiness === 'OUT_OF_ORDER') return actions;
   const told = await tx
-    .selectFrom('task')
-    .select(['id', 'assignee_id'])
-    .where('reservation_id', '=', task.reservation_id)
-    .where('occurrence', '=', 'ARRIVAL')
-    .where('status', 'in', ['UNASSIGNED', 'ASSIGNED'])
+    .selectFrom('task as meeting')
+    .select(['meeting.id', 'meeting.assignee_id'])
+    .where('meeting.reservation_id', 'in', nextStays(tx, task))
+    .where('meeting.occurrence', '=', 'ARRIVAL')
+    .where('meeting.status', 'in', ['UNASSIGNED', 'ASSIGNED'])
     .executeTakeFirst();
   if (!told) return actions;
   const messages = propertyReadyMessages(told.assignee_id, told.id);
   await enqueueInTransaction(tx, keyOf(done, 'ready'), messages, about(done));
   return [...actions, { action: 'STAFF_TOLD_PROPERTY_READY', subjectId: told.assignee_id ?? 'ops' }];
 }
+
+/** Whose arrival a cleaning was for: its own stay's, or that of the stay whose cleaning was merged into it. */
+const nextStays = (tx: Tx, task: Completed['task']) =>
+  tx
+    .selectFrom('task as cleaning')
+    .select('cleaning.reservation_id')
+    .where('cleaning.occurrence', '=', 'PRE_ARRIVAL')
+    .where((eb) => eb.or([eb('cleaning.id', '=', task.id), eb('cleaning.merged_into_task_id', '=', task.id)]));
 
 async function mergedSatisfied(tx: Tx, { task }: Completed): Promise<readonly NextAction[]> {
   const rows = await tx
