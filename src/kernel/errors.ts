@@ -60,6 +60,7 @@ export const CATALOGUE = {
   IDEMPOTENCY_KEY_REUSED: refusal(422, 'This Idempotency-Key was used with another request'),
   ALREADY_EXISTS: refusal(409, 'A record with this id exists already'),
   ASSIGNEE_BUSY: refusal(409, 'This person has another task at that time'),
+  ASSIGNEE_INACTIVE: refusal(422, 'This person does not work here any more'),
   IDEMPOTENCY_IN_PROGRESS: refusal(409, 'A request with this Idempotency-Key is still being accepted'),
   INVALID_STATE_TRANSITION: refusal(409, 'The current state does not allow this'),
   RESERVATION_CONFLICT: refusal(409, 'Property is not available for the selected dates'),

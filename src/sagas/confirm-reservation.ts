@@ -2,17 +2,25 @@ import { z } from 'zod';
 import type { Db, Tx } from '../db/client.ts';
 import { cancelAmountDue, createAmountDue } from '../domain/finance/amount-due.ts';
 import { enqueueMessages, orderMessages, tellRolledBack, withdrawMessages } from '../domain/notifications/enqueue.ts';
-import { confirmationMessages, countNotifications, taskAssignedMessage } from '../domain/notifications/matrix.ts';
+import {
+  confirmationMessages,
+  countNotifications,
+  taskAssignedMessage,
+  taskWithdrawnMessage,
+} from '../domain/notifications/matrix.ts';
 import { readOutcome } from '../domain/reservations/outcome.ts';
 import { assertConfirmable, conflictError, type StayFacts, transitionError } from '../domain/reservations/stay.ts';
 import { confirm, unconfirm } from '../domain/reservations/transition.ts';
+import { checkChosenTimes } from '../domain/tasks/chosen-times.ts';
 import {
   absorbNextCleaning,
+  ensurePostDepartureCleaning,
   ensurePreArrivalCleaning,
   ensureTask,
   hurryPreviousCleaning,
   relaxPreviousCleaning,
   releaseMerged,
+  settleTurnovers,
   type TaskValues,
   withdrawTask,
 } from '../domain/tasks/ensure.ts';
@@ -64,6 +72,12 @@ const assigned = <Name extends string>(task: keyof StayPlan, output: Name) => ({
   },
 });
 
+/** Whoever loses the next guest's cleaning to it has been told by then. */
+const assignedTurnover = (() => {
+  const { when, run } = assigned('postDepartureCleaning', 'postCleaningTaskId');
+  return { when, run: async (context: Context & { readonly tx: Tx }) => ({ ...(await run(context)), displaced: [] }) };
+})();
+
 /** Keeps the times free that the step's refusal suggests, if that was asked for. */
 const heldOn =
   (task: keyof StayPlan) =>
@@ -82,7 +96,11 @@ export const confirmReservation = saga('confirmReservation', ConfirmReservation,
   notFound: 'RESERVATION_NOT_FOUND',
 })
   .read('validateReservation', {
-    run: ({ db, subjectId, requestedAt }) => assertConfirmable({ db, reservationId: subjectId, requestedAt }),
+    run: async ({ db, subjectId, requestedAt, input }) => {
+      const stay = await assertConfirmable({ db, reservationId: subjectId, requestedAt });
+      const warnings = checkChosenTimes(stay.plan, input.taskTimes ?? {}, requestedAt);
+      return { ...stay, warnings: [...stay.warnings, ...warnings] };
+    },
   })
   .statement('updateReservationStatus', {
     values: ({ done }) => ({ distributionVersion: done.validateReservation.distributionVersion }),
@@ -123,10 +141,10 @@ export const confirmReservation = saga('confirmReservation', ConfirmReservation,
   })
   .statement('createPostCleaningTask', {
     values: (context) => valuesOf(context, 'postDepartureCleaning'),
-    run: ensureTask('postCleaningTaskId'),
+    run: ensurePostDepartureCleaning('postCleaningTaskId'),
     also: absorbNextCleaning,
     onNoRow: 'STEP_FAILED',
-    thinking: assigned('postDepartureCleaning', 'postCleaningTaskId'),
+    thinking: assignedTurnover,
     explain: heldOn('postDepartureCleaning'),
     compensate: { run: withdrawTask, also: releaseMerged },
   })
@@ -139,6 +157,7 @@ export const confirmReservation = saga('confirmReservation', ConfirmReservation,
       distributionVersion: stay.distributionVersion,
     }),
     run: createAmountDue,
+    also: settleTurnovers,
     onNoRow: 'STEP_FAILED',
     compensate: { run: cancelAmountDue },
   })
@@ -153,7 +172,10 @@ export const confirmReservation = saga('confirmReservation', ConfirmReservation,
       const told = tasks.flatMap(({ taskId, assignee }) =>
         assignee === null ? [] : [{ ...taskAssignedMessage(assignee), taskId }],
       );
-      return orderMessages(key, [...confirmationMessages(done.validateReservation), ...told]);
+      const displaced = (done.createPostCleaningTask.displaced ?? []).map(({ taskId, assigneeId }) =>
+        taskWithdrawnMessage(assigneeId, taskId),
+      );
+      return orderMessages(key, [...confirmationMessages(done.validateReservation), ...told, ...displaced]);
     },
     run: enqueueMessages,
     compensate: { run: withdrawMessages, also: tellRolledBack },

@@ -400,6 +400,91 @@ describe('leave', () => {
   });
 });
 
+describe('a person who is chosen by hand', () => {
+  it('works here', async () => {
+    const former = await staff('max', 'MAINTENANCE_STAFF', { active: false });
+    const id = await task();
+    const give = (assigneeId: string) => call('PATCH', `/tasks/${id}`, { body: { assigneeId } });
+    expect((await give(former)).body).toMatchObject({ code: 'ASSIGNEE_INACTIVE', details: { assigneeId: former } });
+    expect((await give('nobody')).body.code).toBe('REFERENCE_NOT_FOUND');
+    expect(await ok(call('GET', `/tasks/${id}`))).toMatchObject({ status: 'UNASSIGNED' });
+  });
+});
+
+describe('a shift', () => {
+  it('reaches to midnight, and goes on the day after', async () => {
+    const nights = [1, 2, 3, 4, 5, 6, 7].flatMap((weekday) => [
+      { weekday, from: '00:00', to: '06:00' },
+      { weekday, from: '22:00', to: '24:00' },
+    ]);
+    await staff('mary', 'MAINTENANCE_STAFF', { shifts: nights });
+    // 23:00, 23:30 and 05:30 in Dubai; the last one ends at half past six.
+    expect((await insist({ scheduledDate: '2031-03-05T19:00:00Z' })).status).toBe(201);
+    expect((await insist({ scheduledDate: '2031-03-06T19:30:00Z' })).status).toBe(201);
+    expect((await insist({ scheduledDate: '2031-03-08T01:30:00Z' })).status).toBe(409);
+  });
+});
+
+describe('an agent', () => {
+  it('finds and changes what is in the portfolio, and nothing else', async () => {
+    await staff('mary', 'MAINTENANCE_STAFF');
+    const id = await task();
+    await call('PATCH', `/properties/${flat()}`, { body: { agentIds: ['agent-own'] } });
+    const guest = await ok(call('POST', '/guests', { body: { name: 'John', email: 'john@example.com' } }));
+    const stay = {
+      propertyId: flat(),
+      guestId: guest.id,
+      checkInDate: '2031-05-01',
+      checkOutDate: '2031-05-03',
+      totalAmount: 1000,
+      currency: 'AED',
+    };
+    const { id: stayId } = await ok(call('POST', '/reservations', { body: stay }));
+    const as = (sub: string) => (method: string, path: string, body?: object) =>
+      call(method, path, { role: 'AGENT', sub, ...(body && { body }) });
+    const own = as('agent-own');
+    const stranger = as('agent-strange');
+    const codes = async (asked: typeof own) => [
+      (await asked('GET', `/tasks/${id}`)).status,
+      (await asked('PATCH', `/tasks/${id}`, { title: 'Taps drip' })).status,
+      (await asked('GET', `/tasks/${id}/assignment`)).status,
+      (await asked('POST', '/tasks', taskBody())).status,
+      (await asked('GET', `/reservations/${stayId}`)).status,
+      (await asked('PATCH', `/reservations/${stayId}`, { guestCount: 2 })).status,
+      (await asked('POST', '/reservations', { ...stay, checkInDate: '2031-05-02' })).status,
+      (await asked('PATCH', `/reservations/${stayId}`, { propertyId: flat() })).status,
+      (await asked('GET', `/tasks?propertyId=${flat()}`)).body.data.length,
+      (await asked('GET', `/reservations?propertyId=${flat()}`)).body.data.length,
+    ];
+    expect(await codes(stranger)).toEqual([404, 404, 404, 422, 404, 404, 422, 404, 0, 0]);
+    expect(await codes(own)).toEqual([200, 200, 200, 201, 200, 200, 201, 200, 2, 2]);
+    const { guestId } = (await own('GET', `/reservations/${stayId}`)).body.data;
+    const around = async (asked: typeof own) => [
+      (await asked('GET', `/properties/${flat()}`)).status,
+      (await asked('PATCH', `/properties/${flat()}`, { name: 'Flat 2' })).status,
+      (await asked('PATCH', `/properties/${flat()}`, { agentIds: ['agent-strange'] })).status,
+      (await asked('GET', `/guests/${guestId}`)).status,
+      (await asked('PATCH', `/guests/${guestId}`, { name: 'Jane' })).status,
+    ];
+    expect(await around(stranger)).toEqual([404, 404, 403, 404, 404]);
+    expect(await around(own)).toEqual([200, 200, 403, 200, 200]);
+    expect((await stranger('GET', '/guests')).body.data.map((one: { id: string }) => one.id)).not.toContain(guestId);
+    const mine = await ok(
+      stranger('POST', '/properties', { name: 'New', ownerId: 'owner-1', agentIds: ['agent-own'] }),
+    );
+    expect(mine.agentIds).toEqual(['agent-strange']);
+    expect((await stranger('GET', '/properties')).body.data).toHaveLength(1);
+    await ok(call('POST', `/reservations/${stayId}/confirm`, { body: {} }));
+    expect((await stranger('GET', '/sagas')).body.data).toEqual([]);
+    expect((await stranger('GET', '/sagas/confirmReservation/status')).status).toBe(404);
+    expect((await own('GET', '/sagas/confirmReservation/status')).status).toBe(200);
+    const told = await call('GET', '/notifications?limit=1');
+    expect((await stranger('GET', '/notifications')).body.data).toEqual([]);
+    expect((await stranger('GET', `/notifications/${told.body.data[0].id}`)).status).toBe(404);
+    expect((await stranger('POST', `/notifications/${told.body.data[0].id}/resend`, {})).status).toBe(404);
+  });
+});
+
 describe('somebody who leaves', () => {
   it('leaves the tasks to others, and is told', async () => {
     const only = await staff('mary', 'MAINTENANCE_STAFF');

@@ -248,6 +248,15 @@ describe('completing', () => {
     ['an unknown field', { done: true }],
     ['an outcome of what is no inspection', { outcome: 'PASSED' }],
     ['an item that is not on the list', { checklist: [{ id: 'roof', done: true }] }],
+    [
+      'an item twice',
+      {
+        checklist: [
+          { id: 'roof', done: true },
+          { id: 'roof', done: false },
+        ],
+      },
+    ],
     ['a finding without a word', { findings: [{ description: '', severity: 'MINOR' }] }],
   ])('with %s is not valid', async (_what, body) => {
     const { id } = await task();
@@ -377,6 +386,8 @@ describe('what follows', () => {
     expect(await readinessOf(propertyId)).toBe('CLEAN');
     const refused = await complete(created.subjectId, {}, admin);
     expect([refused.status, refused.body.code]).toEqual([422, 'VALIDATION_FAILED']);
+    const failed = await complete(created.subjectId, { outcome: 'FAILED' }, admin);
+    expect(failed.body.details.issues).toMatchObject([{ path: 'findings' }]);
     await complete(created.subjectId, { outcome: 'PASSED' }, admin);
     expect(await readinessOf(propertyId)).toBe('INSPECTED');
   });
@@ -441,6 +452,10 @@ describe('what follows', () => {
 
   it('from damage after a departure: a repair each, owner and staff told, the deposit kept, the property out of order', async () => {
     const { propertyId, ids } = await confirmedStay();
+    // The guest is still there, for all that anybody knows.
+    const locked = await complete(ids.POST_DEPARTURE, {}, admin);
+    expect([locked.status, locked.body.code]).toEqual([409, 'TASK_NOT_COMPLETABLE']);
+    expect((await complete(ids.DEPARTURE, {}, admin)).status).toBe(200);
     const { body } = await complete(
       ids.POST_DEPARTURE,
       {

@@ -6,6 +6,7 @@ import { datesAreFree, prepareStays } from '../sagas/confirmation.ts';
 import { expectIntegrity, GATEWAY } from '../sagas/money.ts';
 import { restOf } from '../setup/engine.ts';
 import { type Answer, type System, startSystem } from '../setup/system.ts';
+import { API } from './harness.ts';
 
 /** Arrivals and departures through HTTP, on a real database, queue, sandbox gateway and sandbox devices. */
 
@@ -83,7 +84,8 @@ const pay = (id: string, amount = 1000) =>
     gatewayId: GATEWAY,
     gatewayReference: `ref-${id}`,
   });
-const tasksOf = async (id: string) => {
+// biome-ignore lint/suspicious/noExplicitAny: a test asserts what it reads.
+const tasksOf = async (id: string): Promise<Record<string, any>> => {
   const { body } = await system.call('GET', `/reservations/${id}?include=tasks`);
   return Object.fromEntries(body.data.tasks.map((task: { occurrence: string }) => [task.occurrence, task]));
 };
@@ -240,6 +242,24 @@ describe('the life of a stay', () => {
     });
     const absent = await system.call('GET', '/reservations/nobody/check-out-report');
     expect([absent.status, absent.body.code]).toEqual([404, 'RESERVATION_NOT_FOUND']);
+  });
+});
+
+describe('the report’s page', () => {
+  it('is for who wants a page more than data', async () => {
+    const id = await inHouse({}, {}, '2024-02-01T12:00:00Z');
+    expect((await act(id, 'check-out')).status).toBe(200);
+    const { app, headers } = await system.as({});
+    const typeFor = async (accept: string) => {
+      const answer = await app.request(`${API}/reservations/${id}/check-out-report`, {
+        headers: { ...headers, accept },
+      });
+      return answer.headers.get('content-type')?.split(';')[0];
+    };
+    expect(await typeFor('text/html')).toBe('text/html');
+    expect(await typeFor('text/html;q=0.1, application/json')).toBe('application/json');
+    expect(await typeFor('text/html;q=0')).toBe('application/json');
+    expect(await typeFor('text/html, application/json;q=0.9, */*;q=0.8')).toBe('text/html');
   });
 });
 
@@ -506,6 +526,72 @@ describe('a check-out', () => {
   });
 });
 
+describe('a departure that is reported late', () => {
+  it('leaves its cleaning with somebody for a time that has not passed', async () => {
+    const id = await inHouse({}, {}, '2024-02-01T12:00:00Z');
+    const { propertyId } = (await system.call('GET', `/reservations/${id}`)).body.data;
+    const cleaner = { id: `late-cleaner-${made}`, name: 'Nina', email: 'nina@example.com', role: 'CLEANER' };
+    await system.call('POST', '/staff', { body: { ...cleaner, propertyIds: [propertyId] } });
+    await system.bed.db.updateTable('task').set({ next_assign_at: null }).where('reservation_id', '<>', id).execute();
+    await system.bed.db
+      .updateTable('task')
+      .set({ next_assign_at: new Date(0) })
+      .where('reservation_id', '=', id)
+      .execute();
+    await assignDueTasks(system.bed.db, 50);
+    expect((await tasksOf(id))['POST_DEPARTURE']).toMatchObject({ status: 'ASSIGNED', assigneeId: cleaner.id });
+    expect((await act(id, 'check-out', { actualTime: '2024-02-03T06:40:00Z' })).status).toBe(200);
+    const { POST_DEPARTURE: cleaning } = await tasksOf(id);
+    expect(cleaning.scheduledDate).toBe('2024-02-03T08:40:00.000Z');
+    expect(Date.parse(cleaning.startsAt)).toBeGreaterThan(Date.now() - 60_000);
+    expect(cleaning).toMatchObject({ status: 'ASSIGNED', assigneeId: cleaner.id });
+    // Of the arrival nobody has to do anything any more.
+    await assignDueTasks(system.bed.db, 50);
+    const { PRE_ARRIVAL, ARRIVAL } = await tasksOf(id);
+    expect([PRE_ARRIVAL.assigneeId, ARRIVAL.assigneeId]).toEqual([null, null]);
+  });
+
+  it('does not make a dirty property of one that was cleaned since the guest had left', async () => {
+    const id = await inHouse({}, {}, '2024-02-01T12:00:00Z');
+    const { DEPARTURE, POST_DEPARTURE } = await tasksOf(id);
+    for (const { id: task } of [DEPARTURE, POST_DEPARTURE]) {
+      expect((await system.call('POST', `/tasks/${task}/complete`, { body: {} })).status).toBe(200);
+    }
+    expect((await act(id, 'check-out')).body.data).toMatchObject({ property: { readiness: 'CLEAN' } });
+  });
+});
+
+describe('a stay that was over before its first night', () => {
+  it('is no neighbour of the next one', async () => {
+    const place = await property();
+    const nights = { propertyId: place, from: '2031-12-20', to: '2031-12-24' };
+    const first = await inHouse({}, nights);
+    expect((await act(first, 'check-out')).status).toBe(200);
+    const next = await confirmed({}, nights);
+    expect((await tasksOf(next))['PRE_ARRIVAL'].status).toBe('UNASSIGNED');
+  });
+});
+
+describe('stays that follow each other and are confirmed at once', () => {
+  it('share their cleanings, which are hurried, whichever comes first', async () => {
+    const place = await property();
+    const days = ['2031-01-01', '2031-01-02', '2031-01-03', '2031-01-04', '2031-01-05', '2031-01-06'];
+    const ids = await Promise.all(
+      days.slice(1).map((to, n) => stay({}, { propertyId: place, from: days[n] ?? '', to })),
+    );
+    const answers = await Promise.all(ids.map((id) => act(id, 'confirm')));
+    expect(answers.map(({ status }) => status)).toEqual(ids.map(() => 200));
+    for (const [n, id] of ids.entries()) {
+      const { PRE_ARRIVAL: before, POST_DEPARTURE: after } = await tasksOf(id);
+      expect(before.status).toBe(n === 0 ? 'UNASSIGNED' : 'MERGED');
+      const isLast = n === ids.length - 1;
+      expect([after.priority, after.mustFinishBy]).toEqual(
+        isLast ? ['NORMAL', null] : ['HIGH', `${days[n + 1]}T11:00:00.000Z`],
+      );
+    }
+  });
+});
+
 describe('a turnover that leaves too little time', () => {
   const turnover = async (assignee: string | null) => {
     const propertyId = await property({ checkInTime: '12:00' });
@@ -559,6 +645,16 @@ describe('a turnover that leaves too little time', () => {
 });
 
 describe('a guest who comes or leaves at another time', () => {
+  it('does so within the stay, and says so before it is over', async () => {
+    const id = await inHouse({}, { from: '2024-02-01', to: '2024-02-05' }, '2024-02-01T12:00:00Z');
+    const plan = (body: object) => system.call('PATCH', `/reservations/${id}`, { body });
+    expect((await plan({ plannedDeparture: '2024-01-20T14:00' })).status).toBe(422);
+    expect((await plan({ plannedDeparture: '2024-02-05T14:00' })).status).toBe(200);
+    expect((await act(id, 'check-out', { actualTime: '2024-02-05T10:00:00Z' })).status).toBe(200);
+    expect((await plan({ guestCount: 3 })).body.code).toBe('INVALID_STATE_TRANSITION');
+    expect((await plan({ notes: 'left an umbrella' })).status).toBe(200);
+  });
+
   it('is met then', async () => {
     const id = await confirmed();
     await system.call('PATCH', `/reservations/${id}`, { body: { plannedArrival: '18:30', plannedDeparture: '09:00' } });

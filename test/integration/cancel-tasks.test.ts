@@ -124,7 +124,7 @@ describe('the tasks of a stay that is called off', () => {
       ['CANCELLED', null],
       ['CANCELLED', null],
     ]);
-    const listed = await listTasks(db, { reservationId: id, status: 'CANCELLED' }, { limit: 10, after: null });
+    const listed = await listTasks(db, { reservationId: id, status: 'CANCELLED' }, null, { limit: 10, after: null });
     expect(listed.items).toHaveLength(2);
     expect((await openTasksOf(db, id)).map((open) => open.id)).toEqual([`${id}-ARRIVAL`]);
     const row = await task(`${id}-DEPARTURE`);

@@ -215,7 +215,7 @@ async function hasTurnover(db: Db, stay: Stay): Promise<boolean> {
     .innerJoin('task as t', 't.reservation_id', 'o.id')
     .whereRef('o.property_id', '=', 'r.property_id')
     .whereRef('o.id', '<>', 'r.id')
-    .where(sql<boolean>`coalesce(o.departure_date, o.check_out_date) = r.check_in_date`)
+    .where(sql<boolean>`coalesce(o.departure_date, o.check_out_date) = r.check_in_date AND NOT isempty(o.stay)`)
     .where('o.status', 'in', ['CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT'])
     .where('t.occurrence', '=', 'POST_DEPARTURE')
     .where('t.status', 'in', ['UNASSIGNED', 'ASSIGNED'])

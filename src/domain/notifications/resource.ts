@@ -1,4 +1,5 @@
-import type { Db } from '../../db/client.ts';
+import { sql } from 'kysely';
+import type { Db, Tx } from '../../db/client.ts';
 import type { NotificationStatus } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
@@ -11,12 +12,18 @@ export interface NotificationFilter {
   readonly status?: NotificationStatus | undefined;
 }
 
+/** An agent sees what is about the stays and the tasks of a portfolio. */
 export async function listNotifications(
   db: Db,
   filter: NotificationFilter,
+  agentId: string | null,
   page: PageRequest,
 ): Promise<Page<NotificationView>> {
-  let query = db.selectFrom('notification').selectAll().select(exactInstant('created_at').as('position_at'));
+  let query = db
+    .selectFrom('notification')
+    .selectAll()
+    .select(exactInstant('created_at').as('position_at'))
+    .where(isAbout(agentId));
   if (filter.reservationId !== undefined) query = query.where('reservation_id', '=', filter.reservationId);
   if (filter.recipientId !== undefined) query = query.where('recipient_id', '=', filter.recipientId);
   if (filter.event !== undefined) query = query.where('event', '=', filter.event);
@@ -30,8 +37,20 @@ export async function listNotifications(
   return cutPage(rows, page.limit, notificationView);
 }
 
-export async function getNotification(db: Db, id: string): Promise<NotificationView> {
-  const row = await db.selectFrom('notification').selectAll().where('id', '=', id).executeTakeFirst();
+const isAbout = (agentId: string | null) =>
+  agentId === null
+    ? sql<boolean>`true`
+    : sql<boolean>`EXISTS (SELECT FROM property p WHERE ${agentId}::text = ANY(p.agent_ids) AND (
+        p.id = (SELECT r.property_id FROM reservation r WHERE r.id = notification.reservation_id)
+        OR p.id = (SELECT t.property_id FROM task t WHERE t.id = notification.task_id)))`;
+
+export async function getNotification(db: Db | Tx, id: string, agentId: string | null): Promise<NotificationView> {
+  const row = await db
+    .selectFrom('notification')
+    .selectAll()
+    .where('id', '=', id)
+    .where(isAbout(agentId))
+    .executeTakeFirst();
   if (!row) throw new RoomyError('NOT_FOUND', { text: 'Notification not found' });
   return notificationView(row);
 }

@@ -1,10 +1,11 @@
-import type { Selectable } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import type { GuestTable } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
+import { inPortfolio } from '../properties/portfolio.ts';
 import { replanReminders } from '../reservations/reminded.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
 
@@ -47,8 +48,13 @@ export async function createGuest(tx: Tx, guest: NewGuest, author: Author): Prom
   return guestView(row);
 }
 
-export async function listGuests(db: Db, page: PageRequest): Promise<Page<GuestView>> {
-  let query = db.selectFrom('guest').selectAll().select(exactInstant('created_at').as('position_at'));
+/** An agent sees the guests of a portfolio, and those who have not booked yet; `agentId` null: all. */
+export async function listGuests(db: Db, agentId: string | null, page: PageRequest): Promise<Page<GuestView>> {
+  let query = db
+    .selectFrom('guest')
+    .selectAll()
+    .select(exactInstant('created_at').as('position_at'))
+    .where(isKnownTo(agentId));
   if (page.after) query = query.where(isAfter('created_at', 'id', page.after));
   const rows = await query
     .orderBy('created_at', 'desc')
@@ -58,8 +64,19 @@ export async function listGuests(db: Db, page: PageRequest): Promise<Page<GuestV
   return cutPage(rows, page.limit, guestView);
 }
 
-export async function getGuest(db: Db, id: string): Promise<GuestView> {
-  const row = await db.selectFrom('guest').selectAll().where('id', '=', id).executeTakeFirst();
+const isKnownTo = (agentId: string | null) =>
+  agentId === null
+    ? sql<boolean>`true`
+    : sql<boolean>`(NOT EXISTS (SELECT FROM reservation r WHERE r.guest_id = guest.id)
+        OR EXISTS (SELECT FROM reservation r WHERE r.guest_id = guest.id AND ${inPortfolio(sql.ref('r.property_id'), agentId)}))`;
+
+export async function getGuest(db: Db | Tx, id: string, agentId: string | null): Promise<GuestView> {
+  const row = await db
+    .selectFrom('guest')
+    .selectAll()
+    .where('id', '=', id)
+    .where(isKnownTo(agentId))
+    .executeTakeFirst();
   if (!row) throw notFound();
   return guestView(row);
 }

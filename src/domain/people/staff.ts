@@ -97,7 +97,12 @@ export async function changeStaff(
   expected: ExpectedVersions,
   author: Author,
 ): Promise<StaffView> {
-  const before = await tx.selectFrom('staff').select('version').where('id', '=', id).forUpdate().executeTakeFirst();
+  const before = await tx
+    .selectFrom('staff')
+    .select(['version', 'role'])
+    .where('id', '=', id)
+    .forUpdate()
+    .executeTakeFirst();
   if (!before) throw notFound();
   assertVersion(before.version, expected);
   const row = await tx
@@ -106,8 +111,8 @@ export async function changeStaff(
     .where('id', '=', id)
     .returningAll()
     .executeTakeFirstOrThrow();
-  // Who does not work here any more does none of it: somebody else is looked for at once.
-  if (change.active === false) await releaseAll(tx, id);
+  // Who does not work here any more, or does other work, does none of it: somebody else is looked for at once.
+  if (change.active === false || (change.role !== undefined && change.role !== before.role)) await releaseAll(tx, id);
   await recordChange(tx, author, {
     noun: 'staff',
     id,

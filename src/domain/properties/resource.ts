@@ -1,4 +1,4 @@
-import type { Selectable } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import type { Checklists, GeoPoint, PropertyTable, Readiness, StayCheck } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
@@ -8,6 +8,7 @@ import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../
 import { replanReminders } from '../reservations/reminded.ts';
 import { retimeStaysOf } from '../reservations/retime.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
+import { inPortfolio } from './portfolio.ts';
 
 export interface PropertyFields {
   readonly name: string;
@@ -97,8 +98,18 @@ export async function createProperty(tx: Tx, property: NewProperty, author: Auth
   return propertyView(row);
 }
 
-export async function listProperties(db: Db, filter: PropertyFilter, page: PageRequest): Promise<Page<PropertyView>> {
-  let query = db.selectFrom('property').selectAll().select(exactInstant('created_at').as('position_at'));
+/** An agent sees a portfolio; `agentId` null: all. */
+export async function listProperties(
+  db: Db,
+  filter: PropertyFilter,
+  agentId: string | null,
+  page: PageRequest,
+): Promise<Page<PropertyView>> {
+  let query = db
+    .selectFrom('property')
+    .selectAll()
+    .select(exactInstant('created_at').as('position_at'))
+    .where(inPortfolio(sql.ref('property.id'), agentId));
   if (filter.ownerId !== undefined) query = query.where('owner_id', '=', filter.ownerId);
   if (filter.region !== undefined) query = query.where('region', '=', filter.region);
   if (page.after) query = query.where(isAfter('created_at', 'id', page.after));
@@ -110,8 +121,13 @@ export async function listProperties(db: Db, filter: PropertyFilter, page: PageR
   return cutPage(rows, page.limit, propertyView);
 }
 
-export async function getProperty(db: Db, id: string): Promise<PropertyView> {
-  const row = await db.selectFrom('property').selectAll().where('id', '=', id).executeTakeFirst();
+export async function getProperty(db: Db | Tx, id: string, agentId: string | null): Promise<PropertyView> {
+  const row = await db
+    .selectFrom('property')
+    .selectAll()
+    .where('id', '=', id)
+    .where(inPortfolio(sql.ref('property.id'), agentId))
+    .executeTakeFirst();
   if (!row) throw notFound();
   return propertyView(row);
 }

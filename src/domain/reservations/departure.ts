@@ -1,5 +1,6 @@
 import type { Tx } from '../../db/client.ts';
-import { releaseFrom } from '../tasks/cancel-tasks.ts';
+import { setReadiness } from '../properties/readiness.ts';
+import { endArrivalTasks, releaseFrom } from '../tasks/cancel-tasks.ts';
 import { type EnsuredTask, ensureStayTask, meetNow } from '../tasks/stay-task.ts';
 import type { DepartureFacts } from './visit.ts';
 
@@ -10,13 +11,11 @@ export async function leaveProperty(
   stay: DepartureFacts,
 ): Promise<EnsuredTask & { readonly warnings: readonly string[] }> {
   const { reservationId } = stay;
-  await tx
-    .updateTable('property')
-    .set((eb) => ({ readiness: 'DIRTY', version: eb('version', '+', 1) }))
-    .where('id', '=', stay.propertyId)
-    .where('readiness', 'not in', ['DIRTY', 'OUT_OF_ORDER'])
-    .execute();
+  // First, as whoever was to do them may be the one who cleans.
+  await endArrivalTasks(tx, reservationId);
   const cleaning = await ensureStayTask(tx, { ...step, reservationId }, stay.postDepartureCleaning);
+  // Cleaned between the guest's departure and the moment somebody reported it.
+  if (cleaning.status !== 'COMPLETED') await setReadiness(tx, stay.propertyId, 'DIRTY');
   if (stay.releasesNext) await releaseFrom(tx, [cleaning.taskId]);
   await meetNow(tx, reservationId, 'DEPARTURE', stay.actualAt);
   return { ...cleaning, warnings: [...stay.warnings, ...(cleaning.kept ? ['TASK_TIME_KEPT'] : [])] };

@@ -1,4 +1,4 @@
-import type { SelectQueryBuilder } from 'kysely';
+import { type SelectQueryBuilder, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import type { Database, ReservationStatus } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
@@ -6,6 +6,7 @@ import { newId } from '../../kernel/ids.ts';
 import type { Money } from '../../kernel/money.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
+import { inPortfolio } from '../properties/portfolio.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
 import { retimeMeetings } from './retime.ts';
 import { allowedActions } from './state-machine.ts';
@@ -52,6 +53,7 @@ const FIXED_BY_CONFIRMATION = [
 ] as const;
 
 export async function createReservation(tx: Tx, stay: NewReservation, author: Author): Promise<ReservationDetail> {
+  assertPlannedWithin(stay, stay.checkInDate, stay.checkOutDate);
   await assertAgent(tx, stay.referringAgentId);
   const row = await tx
     .insertInto('reservation')
@@ -79,12 +81,16 @@ export async function createReservation(tx: Tx, stay: NewReservation, author: Au
   return { ...reservationView(row), activeSagaId: null };
 }
 
+/** An agent sees the stays of a portfolio; null: the caller is none. */
 export async function listReservations(
   db: Db,
   filter: ReservationFilter,
+  agentId: string | null,
   page: PageRequest,
 ): Promise<Page<ReservationDetail>> {
-  let query = selectDetails(db).select(exactInstant('reservation.created_at').as('position_at'));
+  let query = selectDetails(db)
+    .select(exactInstant('reservation.created_at').as('position_at'))
+    .where(inPortfolio(sql.ref('reservation.property_id'), agentId));
   if (filter.status !== undefined) query = query.where('status', '=', filter.status);
   if (filter.propertyId !== undefined) query = query.where('property_id', '=', filter.propertyId);
   if (filter.guestId !== undefined) query = query.where('guest_id', '=', filter.guestId);
@@ -105,7 +111,10 @@ export async function getReservation(db: Db, id: string): Promise<ReservationDet
   return detailOf(row);
 }
 
-/** Refused while a saga is at work on the stay; dates, price and parties only before it is confirmed or paid. */
+/**
+ * Refused while a saga is at work on the stay; dates, price and parties only before it is confirmed or paid; of a stay that
+ * is over only the notes.
+ */
 export async function changeReservation(
   tx: Tx,
   id: string,
@@ -114,10 +123,15 @@ export async function changeReservation(
   author: Author,
 ): Promise<ReservationDetail> {
   const before = await tx.selectFrom('reservation').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
-  if (!before) throw new RoomyError('RESERVATION_NOT_FOUND', { details: { id } });
+  // A repair's block in the calendar is its task's.
+  if (!before || before.kind === 'MAINTENANCE_BLOCK')
+    throw new RoomyError('RESERVATION_NOT_FOUND', { details: { id } });
   await assertNoOpenSaga(tx, id);
   assertVersion(before.version, expected);
-  const fixed = FIXED_BY_CONFIRMATION.filter((field) => change[field] !== undefined);
+  const isOver = !['PENDING', 'CONFIRMED', 'CHECKED_IN'].includes(before.status);
+  const fixed = fieldsOf(change).filter((field) =>
+    isOver ? field !== 'notes' : FIXED_BY_CONFIRMATION.some((known) => known === field),
+  );
   const isHeld = before.status !== 'PENDING' || before.payment_status !== 'UNPAID';
   if (isHeld && fixed.length > 0) {
     throw new RoomyError('INVALID_STATE_TRANSITION', {
@@ -131,7 +145,9 @@ export async function changeReservation(
     });
   }
   const stay = { ...dates(before), ...(change.checkInDate && { checkInDate: change.checkInDate }) };
-  assertStayOrder(stay.checkInDate, change.checkOutDate ?? stay.checkOutDate);
+  const until = change.checkOutDate ?? stay.checkOutDate;
+  assertStayOrder(stay.checkInDate, until);
+  assertPlannedWithin(change, stay.checkInDate, until);
   await assertAgent(tx, change.referringAgentId);
   await tx
     .updateTable('reservation')
@@ -161,6 +177,18 @@ function assertStayOrder(checkInDate: string, checkOutDate: string): void {
   throw new RoomyError('VALIDATION_FAILED', {
     details: { issues: [{ path: 'checkOutDate', message: 'must be after checkInDate' }] },
   });
+}
+
+/** A guest comes and leaves on a day of the stay; a time without a day is one of the first or of the last. */
+function assertPlannedWithin(stay: ReservationChange, from: string, to: string): void {
+  for (const field of ['plannedArrival', 'plannedDeparture'] as const) {
+    const planned = stay[field];
+    if (!planned?.includes('T')) continue;
+    const day = planned.slice(0, 10);
+    if (day >= from && day <= to) continue;
+    const issues = [{ path: field, message: `must be on a day from ${from} to ${to}` }];
+    throw new RoomyError('VALIDATION_FAILED', { details: { issues } });
+  }
 }
 
 async function assertNoOpenSaga(tx: Tx, reservationId: string): Promise<void> {

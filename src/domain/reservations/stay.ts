@@ -170,7 +170,7 @@ function selectStays(db: Db, requests: readonly { readonly reservationId: string
         .as('next_on_check_out'),
       // Of the stay that leaves on the day when this one arrives.
       sql<Date | null>`(SELECT t.ends_at FROM reservation o JOIN task t ON t.reservation_id = o.id
-         WHERE o.property_id = r.property_id AND o.id <> r.id AND coalesce(o.departure_date, o.check_out_date) = r.check_in_date AND o.status IN ('CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT')
+         WHERE o.property_id = r.property_id AND o.id <> r.id AND coalesce(o.departure_date, o.check_out_date) = r.check_in_date AND NOT isempty(o.stay) AND o.status IN ('CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT')
            AND t.occurrence = 'POST_DEPARTURE' AND t.status IN ('UNASSIGNED', 'ASSIGNED') ORDER BY o.id LIMIT 1)`.as(
         'previous_cleaning_ends',
       ),

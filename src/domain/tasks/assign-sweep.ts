@@ -59,7 +59,7 @@ async function mergeTurnovers(tx: Tx, due: readonly OpenTask[]): Promise<Readonl
     UPDATE task t SET status = 'MERGED', merged_into_task_id = post.id, version = t.version + 1
       FROM reservation r JOIN reservation p ON p.property_id = r.property_id AND p.id <> r.id AND coalesce(p.departure_date, p.check_out_date) = r.check_in_date
       JOIN task post ON post.reservation_id = p.id AND post.occurrence = 'POST_DEPARTURE' AND post.status IN ('UNASSIGNED', 'ASSIGNED')
-     WHERE t.id = ANY(${ids}::text[]) AND r.id = t.reservation_id AND p.status IN ('CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT')
+     WHERE t.id = ANY(${ids}::text[]) AND r.id = t.reservation_id AND NOT isempty(p.stay) AND p.status IN ('CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT')
     RETURNING t.id, post.id AS into`.execute(tx);
   if (rows.length > 0) {
     const moved = movedTurnover('post', sql`(post.ends_at > t.must_finish_by)`);

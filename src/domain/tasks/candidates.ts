@@ -105,15 +105,18 @@ export function obstacleAt(person: Person, wanted: Wanted, startMs: number, rule
   return wanted.refusedBy.has(person.id) ? 'REFUSED' : null;
 }
 
-function onShift({ shifts }: Person, startMs: number, endMs: number): boolean {
-  if (shifts === null) return true;
-  return shifts.some(({ weekday, zone, fromMinute, toMinute }) => {
+/** One shift after the other, where one ends with its day and the next begins with the day after. */
+function onShift(person: Person, startMs: number, endMs: number): boolean {
+  if (person.shifts === null) return true;
+  return person.shifts.some(({ weekday, zone, fromMinute, toMinute }) => {
     const from = localMoment(startMs, zone);
-    if (from.weekday !== weekday || from.minute < fromMinute) return false;
+    if (from.weekday !== weekday || from.minute < fromMinute || from.minute >= toMinute) return false;
+    if (toMinute >= DAY_MINUTES) return endMs <= from.dayEndMs || onShift(person, from.dayEndMs, endMs);
     const to = localMoment(endMs, zone);
     return to.date === from.date && to.minute <= toMinute;
   });
 }
+const DAY_MINUTES = 1_440;
 
 /** Overlaps, or leaves too little time for the way between the two. */
 function collides(booking: Booking, place: Place, startMs: number, endMs: number, rules: Rules): boolean {

@@ -26,7 +26,7 @@ type TaskRow = Selectable<TaskTable>;
 
 /**
  * What a person decides stands, whatever the rules would have chosen; but nobody is in two places at once, and a time that
- * is held for somebody else is not given away (409 `ASSIGNEE_BUSY`). A task that is moved to when its assignee cannot
+ * is held for somebody else is not given away (409 `ASSIGNEE_BUSY`), nor anything to who has left (`ASSIGNEE_INACTIVE`). A task that is moved to when its assignee cannot
  * come goes to another. Whoever gains or loses a task is told.
  */
 export async function changeTask(
@@ -100,7 +100,7 @@ async function assignmentAfter(tx: Tx, before: TaskRow, { assigneeId }: TaskChan
   if (assigneeId === null) return NOBODYS;
   if (assigneeId !== undefined) {
     // Holds are looked at under the lock of the person's row.
-    await sql`SELECT id FROM staff WHERE id = ${assigneeId} FOR NO KEY UPDATE`.execute(tx);
+    await assertActive(tx, assigneeId);
     if (await isHeld(tx, assigneeId, { start: start.toISOString(), end: end.toISOString() })) {
       throw new RoomyError('ASSIGNEE_BUSY', { details: { assigneeId } });
     }
@@ -114,6 +114,18 @@ async function assignmentAfter(tx: Tx, before: TaskRow, { assigneeId }: TaskChan
   const task = await assignedTask(tx, before.id);
   const stays = task && (await canCome(tx, task, { startMs: start.getTime(), endMs: end.getTime() }));
   return stays ? askAgain(before) : { ...NOBODYS, ...dueAgain };
+}
+
+/** What somebody can do is for a person to decide, but not that they still work here. */
+async function assertActive(tx: Tx, assigneeId: string): Promise<void> {
+  const person = await tx
+    .selectFrom('staff')
+    .select('active')
+    .where('id', '=', assigneeId)
+    .forNoKeyUpdate()
+    .executeTakeFirst();
+  if (!person) throw new RoomyError('REFERENCE_NOT_FOUND', { details: { field: 'assigneeId' } });
+  if (!person.active) throw new RoomyError('ASSIGNEE_INACTIVE', { details: { assigneeId } });
 }
 
 const NOBODYS = { assignee_id: null, status: 'UNASSIGNED', accept_by: null, accepted_at: null } as const;

@@ -33,6 +33,7 @@ export async function completeTask(tx: Tx, order: CompleteTask, author: Author):
   const work = await lockWork(tx, order.taskId, order.scope);
   const { task, property } = work;
   assertCompletable(work);
+  await assertVacated(tx, work);
   assertOutcome(task.type, completion);
   assertChecked(checklistOf(task.checklist, property.checklists, task.type), completion.checklist ?? []);
   await assertPhotos(tx, task.id, photosOf(completion));
@@ -77,13 +78,15 @@ export async function completeTask(tx: Tx, order: CompleteTask, author: Author):
   return { ...taskView(row), nextActions };
 }
 
-/** ASSIGNED to IN_PROGRESS. Throws `TASK_NOT_FOUND` and `INVALID_STATE_TRANSITION`; started twice is started once. */
+/** ASSIGNED to IN_PROGRESS. Throws `TASK_NOT_FOUND`, `TASK_NOT_COMPLETABLE` and `INVALID_STATE_TRANSITION`; started twice is started once. */
 export async function startTask(tx: Tx, taskId: string, scope: WorkScope, author: Author): Promise<TaskView> {
-  const { task, property } = await lockWork(tx, taskId, scope);
+  const work = await lockWork(tx, taskId, scope);
+  const { task, property } = work;
   if (task.status === 'IN_PROGRESS') return taskView(task);
   if (task.status !== 'ASSIGNED') {
     throw new RoomyError('INVALID_STATE_TRANSITION', { details: { currentStatus: task.status, action: 'start' } });
   }
+  await assertVacated(tx, work);
   const row = await tx
     .updateTable('task')
     .set({ status: 'IN_PROGRESS', started_at: sql<Date>`now()`, version: task.version + 1 })
@@ -116,8 +119,30 @@ function assertCompletable({ task }: WorkItem): void {
   }
 }
 
+/**
+ * The cleaning after a departure is locked until the guest has left: the check-out says so, or the meeting before it
+ * (domain.md 14). Throws `TASK_NOT_COMPLETABLE`.
+ */
+async function assertVacated(tx: Tx, { task, reservationStatus }: WorkItem): Promise<void> {
+  if (task.occurrence !== 'POST_DEPARTURE') return;
+  if (reservationStatus !== 'CONFIRMED' && reservationStatus !== 'CHECKED_IN') return;
+  const met = await tx
+    .selectFrom('task')
+    .select('id')
+    .where('reservation_id', '=', task.reservation_id)
+    .where('occurrence', '=', 'DEPARTURE')
+    .where('status', '=', 'COMPLETED')
+    .executeTakeFirst();
+  if (met) return;
+  throw new RoomyError('TASK_NOT_COMPLETABLE', { details: { currentStatus: task.status, reservationStatus } });
+}
+
 /** An inspection ends in a yes or a no; nothing else does. */
-function assertOutcome(type: TaskType, { outcome }: Completion): void {
+function assertOutcome(type: TaskType, { outcome, findings = [] }: Completion): void {
+  if (outcome === 'FAILED' && findings.length === 0) {
+    const issues = [{ path: 'findings', message: 'say what failed: each becomes a maintenance task' }];
+    throw new RoomyError('VALIDATION_FAILED', { details: { issues } });
+  }
   if ((type === 'INSPECTION') === (outcome !== undefined)) return;
   const message = type === 'INSPECTION' ? 'is required for an inspection' : 'belongs to inspections only';
   throw new RoomyError('VALIDATION_FAILED', { details: { issues: [{ path: 'outcome', message }] } });

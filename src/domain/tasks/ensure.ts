@@ -43,6 +43,12 @@ export const ensureTask =
   (db: QueryCreator<FusedDatabase>, value: ValueRefs<TaskValues>) =>
     insertTask(db, value, output, false);
 
+/** With those whose cleaning for the next guest goes into this one, so that they can be told: `absorbNextCleaning`. */
+export const ensurePostDepartureCleaning =
+  <Name extends string>(output: Name) =>
+  (db: QueryCreator<FusedDatabase>, value: ValueRefs<TaskValues>) =>
+    insertTask(db, value, output, false).returning(displaced.as('displaced'));
+
 /**
  * On a same-day turnover the night before is occupied: the cleaning is merged into the departing stay's, which it
  * must not outlast (domain.md 10).
@@ -121,7 +127,7 @@ export const titleOf = (occurrence: RawBuilder<string>) => sql<string>`CASE ${oc
 
 /** The live cleaning after the stay that leaves, or has left, on the day when `r` arrives. */
 const previousCleaning = sql<string | null>`(SELECT t.id FROM reservation p JOIN task t ON t.reservation_id = p.id
-  WHERE p.property_id = r.property_id AND p.id <> r.id AND coalesce(p.departure_date, p.check_out_date) = r.check_in_date AND p.status IN ('CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT')
+  WHERE p.property_id = r.property_id AND p.id <> r.id AND coalesce(p.departure_date, p.check_out_date) = r.check_in_date AND NOT isempty(p.stay) AND p.status IN ('CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT')
     AND t.type = 'CLEANING' AND t.occurrence = 'POST_DEPARTURE' AND t.status IN ${OPEN} ORDER BY p.id LIMIT 1)`;
 
 /**
@@ -160,6 +166,14 @@ export const hurryPreviousCleaning = (db: QueryCreator<FusedDatabase>, value: Va
     }))
     .returning(['task.id']);
 
+/** As the statement finds them: its own updates are not seen yet. */
+const displaced = sql<readonly { readonly taskId: string; readonly assigneeId: string }[]>`(SELECT
+    coalesce(jsonb_agg(jsonb_build_object('taskId', t.id, 'assigneeId', t.assignee_id) ORDER BY t.id), '[]')
+  FROM reservation o JOIN reservation n ON n.property_id = o.property_id AND n.check_in_date = o.check_out_date
+  JOIN task t ON t.reservation_id = n.id
+  WHERE o.id = task.reservation_id AND n.status IN ('CONFIRMED', 'CHECKED_IN') AND t.type = 'CLEANING' AND t.occurrence = 'PRE_ARRIVAL'
+    AND t.status = 'ASSIGNED')`;
+
 /** The next guest's pre-arrival cleaning, made earlier, goes into this one. */
 export const absorbNextCleaning = (db: QueryCreator<FusedDatabase>, value: ValueRefs<TaskValues>) =>
   db
@@ -183,6 +197,48 @@ export const absorbNextCleaning = (db: QueryCreator<FusedDatabase>, value: Value
       version: eb('task.version', '+', 1),
     }))
     .returning(['task.id']);
+
+/**
+ * Two stays that follow each other on one day may be confirmed at once, and neither sees the other's cleaning while it
+ * makes its own. A later step of both, when each has committed its cleanings, brings them together: whichever comes
+ * second finds them.
+ */
+export const settleTurnovers = (db: QueryCreator<FusedDatabase>) => {
+  const moved = movedTurnover('task', sql`(task.ends_at > pair.must_finish_by)`);
+  const isNext = sql<boolean>`(task.id = pair.next_id)`;
+  return db
+    .updateTable('task')
+    .from(
+      sql<Pair>`(SELECT before.id AS previous_id, after.id AS next_id, after.must_finish_by
+        FROM "guard" AS guard JOIN reservation r ON r.id = guard.subject_id
+        JOIN reservation o ON o.property_id = r.property_id AND o.id <> r.id
+         AND (coalesce(o.departure_date, o.check_out_date) = r.check_in_date OR o.check_in_date = coalesce(r.departure_date, r.check_out_date))
+        JOIN task before ON before.reservation_id = CASE WHEN o.check_in_date < r.check_in_date THEN o.id ELSE r.id END
+         AND before.occurrence = 'POST_DEPARTURE' AND before.status IN ${OPEN}
+        JOIN task after ON after.reservation_id = CASE WHEN o.check_in_date < r.check_in_date THEN r.id ELSE o.id END
+         AND after.occurrence = 'PRE_ARRIVAL'
+       WHERE o.status IN ('CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT') AND NOT isempty(o.stay) AND NOT isempty(r.stay)
+         AND (after.status = 'UNASSIGNED' OR after.merged_into_task_id = before.id AND before.must_finish_by IS NULL))`.as(
+        'pair',
+      ),
+    )
+    .where(sql<SqlBool>`task.id IN (pair.previous_id, pair.next_id)`)
+    .set((eb) => ({
+      status: sql`CASE WHEN ${isNext} THEN 'MERGED' ELSE task.status END`,
+      merged_into_task_id: sql`CASE WHEN ${isNext} THEN pair.previous_id ELSE task.merged_into_task_id END`,
+      next_assign_at: sql`CASE WHEN ${isNext} THEN NULL ELSE task.next_assign_at END`,
+      must_finish_by: sql`pair.must_finish_by`,
+      ...moved,
+      priority: sql`CASE WHEN ${isNext} OR 'priority' = ANY(task.manual_fields) THEN task.priority ELSE 'HIGH' END`,
+      version: eb('task.version', '+', 1),
+    }))
+    .returning(['task.id']);
+};
+interface Pair {
+  readonly previous_id: string;
+  readonly next_id: string;
+  readonly must_finish_by: Date | null;
+}
 
 /** Takes back what the step made: a tombstone, hidden from default lists (domain.md T12). */
 export const withdrawTask = (db: QueryCreator<FusedDatabase>) =>

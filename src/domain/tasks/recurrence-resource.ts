@@ -5,6 +5,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
+import { inPortfolio } from '../properties/portfolio.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
 import { currentPeriod, isByUse } from './recurrence.ts';
 import { localDate } from './schedule.ts';
@@ -58,9 +59,6 @@ const recurrenceView = (row: Selectable<RecurrenceTable>) => ({
   createdAt: row.created_at.toISOString(),
 });
 
-const inPortfolio = (agentId: string) =>
-  sql<boolean>`EXISTS (SELECT FROM property p WHERE p.id = recurrence.property_id AND ${agentId}::text = ANY(p.agent_ids))`;
-
 /** Periods that were over before the rule was made are nobody's. Throws `REFERENCE_NOT_FOUND`. */
 export async function createRecurrence(
   tx: Tx,
@@ -73,7 +71,7 @@ export async function createRecurrence(
     .selectFrom('property')
     .select('time_zone')
     .where('id', '=', rule.propertyId)
-    .where(agentId === null ? sql<boolean>`true` : sql<boolean>`${agentId}::text = ANY(agent_ids)`)
+    .where(inPortfolio(sql.ref('property.id'), agentId))
     .executeTakeFirst();
   if (!property) throw new RoomyError('REFERENCE_NOT_FOUND', { details: { field: 'propertyId' } });
   const today = localDate(now, property.time_zone);
@@ -109,7 +107,7 @@ export async function listRecurrences(
   if (filter.propertyId !== undefined) query = query.where('property_id', '=', filter.propertyId);
   if (filter.type !== undefined) query = query.where('type', '=', filter.type);
   if (filter.active !== undefined) query = query.where('active', '=', filter.active);
-  if (agentId !== null) query = query.where(inPortfolio(agentId));
+  query = query.where(inPortfolio(sql.ref('recurrence.property_id'), agentId));
   if (page.after) query = query.where(isAfter('created_at', 'id', page.after));
   const rows = await query
     .orderBy('created_at', 'desc')
@@ -121,7 +119,7 @@ export async function listRecurrences(
 
 export async function getRecurrence(db: Db, id: string, agentId: string | null): Promise<RecurrenceView> {
   let query = db.selectFrom('recurrence').selectAll().where('id', '=', id);
-  if (agentId !== null) query = query.where(inPortfolio(agentId));
+  query = query.where(inPortfolio(sql.ref('recurrence.property_id'), agentId));
   const row = await query.executeTakeFirst();
   if (!row) throw new RoomyError('NOT_FOUND');
   return recurrenceView(row);
@@ -137,7 +135,7 @@ export async function changeRecurrence(
   author: Author,
 ): Promise<RecurrenceView> {
   let query = tx.selectFrom('recurrence').selectAll().where('id', '=', id).forUpdate();
-  if (agentId !== null) query = query.where(inPortfolio(agentId));
+  query = query.where(inPortfolio(sql.ref('recurrence.property_id'), agentId));
   const before = await query.executeTakeFirst();
   if (!before) throw new RoomyError('NOT_FOUND');
   assertVersion(before.version, expected);

@@ -5,6 +5,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
+import { inPortfolio } from '../properties/portfolio.ts';
 import { alertOfEmergency, blockCalendar } from './emergency.ts';
 import { type TaskView, taskView } from './view.ts';
 
@@ -74,8 +75,19 @@ export async function createTask(tx: Tx, task: NewTask, author: Author): Promise
   return taskView(row);
 }
 
-export async function listTasks(db: Db, filter: TaskFilter, page: PageRequest): Promise<Page<TaskView>> {
+/** An agent sees the tasks of a portfolio, and its own wherever they are. */
+export async function listTasks(
+  db: Db,
+  filter: TaskFilter,
+  agentId: string | null,
+  page: PageRequest,
+): Promise<Page<TaskView>> {
   let query = db.selectFrom('task').selectAll().select(exactInstant('created_at').as('position_at'));
+  if (agentId !== null) {
+    query = query.where((eb) =>
+      eb.or([eb('assignee_id', '=', agentId), inPortfolio(sql.ref('task.property_id'), agentId)]),
+    );
+  }
   if (!filter.includeDeleted) query = query.where('deleted_at', 'is', null);
   if (filter.reservationId !== undefined) query = query.where('reservation_id', '=', filter.reservationId);
   if (filter.propertyId !== undefined) query = query.where('property_id', '=', filter.propertyId);

@@ -77,7 +77,12 @@ async function moveTask(
       .set((eb) => ({
         must_finish_by: planned.mustFinishBy,
         ...(moves && !kept
-          ? { scheduled_at: planned.scheduledAt, ends_at: planned.endsAt, local_rule: planned.localRule }
+          ? {
+              scheduled_at: planned.scheduledAt,
+              ends_at: planned.endsAt,
+              local_rule: planned.localRule,
+              ...(task.status === 'ASSIGNED' && agreedFrom(planned)),
+            }
           : {}),
         version: eb('version', '+', 1),
       }))
@@ -93,6 +98,16 @@ async function moveTask(
     return asItIs;
   }
   return { taskId: task.id, status: 'UNASSIGNED', assignee: null, kept: false };
+}
+
+/** Nobody works in the past: what was due before now is done from the next half hour on (domain.md 10, effectiveStart). */
+function agreedFrom({ scheduledAt, endsAt }: PlannedTask) {
+  const start = sql<Date | null>`CASE WHEN ${scheduledAt}::timestamptz < now() THEN ${scheduledAt}::timestamptz
+    + ceil(extract(epoch FROM now() - ${scheduledAt}::timestamptz) / 1800) * interval '30 minutes' END`;
+  return {
+    slot_start: start,
+    slot_end: sql<Date | null>`${start} + (${endsAt}::timestamptz - ${scheduledAt}::timestamptz)`,
+  };
 }
 
 /** False when they cannot come at the new time: then they have been told so, and somebody else is looked for. */

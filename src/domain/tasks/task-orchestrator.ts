@@ -134,7 +134,7 @@ async function cleaningToMergeInto(tx: Tx, reservationId: string): Promise<strin
       join
         .onRef('p.property_id', '=', 'r.property_id')
         .onRef('p.id', '<>', 'r.id')
-        .on(sql<SqlBool>`coalesce(p.departure_date, p.check_out_date) = r.check_in_date`),
+        .on(sql<SqlBool>`coalesce(p.departure_date, p.check_out_date) = r.check_in_date AND NOT isempty(p.stay)`),
     )
     .innerJoin('task as t', 't.reservation_id', 'p.id')
     .where('r.id', '=', reservationId)
@@ -159,8 +159,8 @@ async function hurry(tx: Tx, taskId: string, mustFinishBy: string | null): Promi
 
 /** The next guest's pre-arrival cleaning, made earlier, goes into this one; whoever was to do it is told. */
 async function absorbNextCleaning(tx: Tx, into: string, reservationId: string): Promise<void> {
-  const { rows } = await sql<{ id: string }>`
-    SELECT t.id FROM reservation r JOIN reservation n ON n.property_id = r.property_id AND n.check_in_date = r.check_out_date
+  const { rows } = await sql<{ id: string; must_finish_by: Date | null }>`
+    SELECT t.id, t.must_finish_by FROM reservation r JOIN reservation n ON n.property_id = r.property_id AND n.check_in_date = r.check_out_date
       JOIN task t ON t.reservation_id = n.id
      WHERE r.id = ${reservationId} AND n.status IN ('CONFIRMED', 'CHECKED_IN') AND t.type = 'CLEANING' AND t.occurrence = 'PRE_ARRIVAL'
        AND t.status IN ('UNASSIGNED', 'ASSIGNED') ORDER BY t.id FOR UPDATE OF t`.execute(tx);
@@ -178,6 +178,7 @@ async function absorbNextCleaning(tx: Tx, into: string, reservationId: string): 
     }))
     .where('id', 'in', ids)
     .execute();
+  await hurry(tx, into, rows[0]?.must_finish_by?.toISOString() ?? null);
 }
 
 async function insertStayTask(tx: Tx, made: StayTask, saga: StaySaga, mergedInto: string | null): Promise<void> {

@@ -30,7 +30,7 @@ export interface WorkItem {
 }
 
 /** Throws `TASK_NOT_FOUND` for a task that is absent or foreign: one refusal, so that nobody can tell them apart. */
-export async function assertOwnTask(db: Db, taskId: string, scope: WorkScope): Promise<void> {
+export async function assertOwnTask(db: Db | Tx, taskId: string, scope: WorkScope): Promise<void> {
   const row = await db
     .selectFrom('task as t')
     .innerJoin('property as p', 'p.id', 't.property_id')

@@ -2,6 +2,7 @@ import { createRoute } from '@hono/zod-openapi';
 import { changeGuest, createGuest, getGuest, listGuests } from '../../domain/people/guests.ts';
 import { created, expectedVersions, foundVersion, page } from '../answers.ts';
 import { authorOf, inTransaction, type Services } from '../context.ts';
+import { agentOf } from '../portfolio.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { answer, bodyRefusals, ChangeHeaders, jsonOf, many, one, refusals } from '../schemas/envelope.ts';
@@ -46,20 +47,23 @@ const change = createRoute({
 
 export function registerGuests(register: Register, services: Services): void {
   register(list, (c) =>
-    page(c, services, 'guests', c.req.valid('query'), (_filter, at) => listGuests(services.db, at)),
+    page(c, services, 'guests', c.req.valid('query'), (_filter, at) => listGuests(services.db, agentOf(c), at)),
   );
   register(create, async (c) => {
     const wanted = c.req.valid('json');
     const made = await inTransaction(services, (tx) => createGuest(tx, wanted, authorOf(c)));
     return created(c, made, 'Guest created');
   });
-  register(read, async (c) => foundVersion(c, await getGuest(services.db, c.req.valid('param').id)));
+  register(read, async (c) => foundVersion(c, await getGuest(services.db, c.req.valid('param').id, agentOf(c))));
   register(change, async (c) => {
     const { id } = c.req.valid('param');
     const changes = c.req.valid('json');
     return foundVersion(
       c,
-      await inTransaction(services, (tx) => changeGuest(tx, id, changes, expectedVersions(c), authorOf(c))),
+      await inTransaction(services, async (tx) => {
+        await getGuest(tx, id, agentOf(c));
+        return changeGuest(tx, id, changes, expectedVersions(c), authorOf(c));
+      }),
     );
   });
 }

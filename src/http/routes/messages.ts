@@ -1,6 +1,7 @@
 import { createRoute } from '@hono/zod-openapi';
 import { forecastStay } from '../../domain/notifications/forecast.ts';
 import { resendNotification } from '../../domain/notifications/resend.ts';
+import { getNotification } from '../../domain/notifications/resource.ts';
 import { changeMessageRules, readMessageRuleView } from '../../domain/notifications/rules.ts';
 import {
   changeMessageSetting,
@@ -12,6 +13,7 @@ import { found } from '../answers.ts';
 import { authorOf, inTransaction, type Services } from '../context.ts';
 import { answerOnce } from '../idempotent.ts';
 import { assertOwnStay } from '../own-stay.ts';
+import { agentOf } from '../portfolio.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { answer, bodyRefusals, jsonOf, OnceHeaders, one, refusals } from '../schemas/envelope.ts';
@@ -123,11 +125,11 @@ export function registerMessages(register: Register, services: Services): void {
   register(resend, (c) => {
     const { id } = c.req.valid('param');
     const body = c.req.valid('json');
-    return answerOnce(c, services, body, async (tx) => ({
-      success: true,
-      data: await resendNotification(tx, id, body.channel, authorOf(c)),
-      message: 'The message is sent once more',
-    }));
+    return answerOnce(c, services, body, async (tx) => {
+      await getNotification(tx, id, agentOf(c));
+      const data = await resendNotification(tx, id, body.channel, authorOf(c));
+      return { success: true, data, message: 'The message is sent once more' };
+    });
   });
   register(readRules, async (c) => found(c, await readMessageRuleView(db)));
   register(changeRules, async (c) => {

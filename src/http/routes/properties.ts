@@ -1,7 +1,9 @@
 import { createRoute } from '@hono/zod-openapi';
 import { changeProperty, createProperty, getProperty, listProperties } from '../../domain/properties/resource.ts';
+import { RoomyError } from '../../kernel/errors.ts';
 import { created, expectedVersions, foundVersion, page } from '../answers.ts';
 import { authorOf, inTransaction, type Services } from '../context.ts';
+import { agentOf } from '../portfolio.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { answer, bodyRefusals, ChangeHeaders, jsonOf, many, one, refusals } from '../schemas/envelope.ts';
@@ -58,20 +60,31 @@ const change = createRoute({
 
 export function registerProperties(register: Register, services: Services): void {
   register(list, (c) =>
-    page(c, services, 'properties', c.req.valid('query'), (filter, at) => listProperties(services.db, filter, at)),
+    page(c, services, 'properties', c.req.valid('query'), (filter, at) =>
+      listProperties(services.db, filter, agentOf(c), at),
+    ),
   );
   register(create, async (c) => {
-    const wanted = c.req.valid('json');
+    const agentId = agentOf(c);
+    // What an agent adds is in that agent's portfolio.
+    const wanted = { ...c.req.valid('json'), ...(agentId !== null && { agentIds: [agentId] }) };
     const made = await inTransaction(services, (tx) => createProperty(tx, wanted, authorOf(c)));
     return created(c, made, 'Property created');
   });
-  register(read, async (c) => foundVersion(c, await getProperty(services.db, c.req.valid('param').id)));
+  register(read, async (c) => foundVersion(c, await getProperty(services.db, c.req.valid('param').id, agentOf(c))));
   register(change, async (c) => {
     const { id } = c.req.valid('param');
     const changes = c.req.valid('json');
+    // Whose it is, and who looks after it, is not for those who look after it.
+    if (agentOf(c) !== null && (changes.agentIds !== undefined || changes.ownerId !== undefined)) {
+      throw new RoomyError('FORBIDDEN');
+    }
     return foundVersion(
       c,
-      await inTransaction(services, (tx) => changeProperty(tx, id, changes, expectedVersions(c), authorOf(c))),
+      await inTransaction(services, async (tx) => {
+        await getProperty(tx, id, agentOf(c));
+        return changeProperty(tx, id, changes, expectedVersions(c), authorOf(c));
+      }),
     );
   });
 }

@@ -5,6 +5,7 @@ import { getTransaction } from '../../domain/finance/transaction-detail.ts';
 import { getNotification, listNotifications } from '../../domain/notifications/resource.ts';
 import { found, page } from '../answers.ts';
 import type { Services } from '../context.ts';
+import { agentOf } from '../portfolio.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { answer, many, one, refusals } from '../schemas/envelope.ts';
@@ -91,9 +92,11 @@ export function registerRecords(register: Register, services: Services): void {
   );
   register(transaction, async (c) => found(c, await getTransaction(db, scopeOf(c), c.req.valid('param').id)));
   register(notifications, (c) =>
-    page(c, services, 'notifications', c.req.valid('query'), (filter, at) => listNotifications(db, filter, at)),
+    page(c, services, 'notifications', c.req.valid('query'), (filter, at) =>
+      listNotifications(db, filter, agentOf(c), at),
+    ),
   );
-  register(notification, async (c) => found(c, await getNotification(db, c.req.valid('param').id)));
+  register(notification, async (c) => found(c, await getNotification(db, c.req.valid('param').id, agentOf(c))));
   register(audit, (c) => page(c, services, 'audit', c.req.valid('query'), (filter, at) => listAudit(db, filter, at)));
   register(verify, async (c) =>
     found(c, await verifyAudit(db, c.req.valid('query').afterStream ?? null, MAX_VERIFY_MS)),

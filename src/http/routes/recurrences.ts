@@ -6,7 +6,8 @@ import {
   listRecurrences,
 } from '../../domain/tasks/recurrence-resource.ts';
 import { created, expectedVersions, foundVersion, page } from '../answers.ts';
-import { type AnyContext, authorOf, callerOf, inTransaction, type Services } from '../context.ts';
+import { authorOf, inTransaction, type Services } from '../context.ts';
+import { agentOf } from '../portfolio.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { answer, bodyRefusals, ChangeHeaders, jsonOf, many, one, refusals } from '../schemas/envelope.ts';
@@ -65,12 +66,6 @@ const end = createRoute({
     ...refusals('VALIDATION_FAILED', 'NOT_FOUND', 'PRECONDITION_FAILED'),
   },
 });
-
-/** An agent's rules are those of a portfolio (security.md Z4). */
-function agentOf(c: AnyContext): string | null {
-  const caller = callerOf(c);
-  return caller.kind === 'person' && caller.role === 'AGENT' ? caller.principal : null;
-}
 
 export function registerRecurrences(register: Register, services: Services): void {
   register(list, (c) =>

@@ -15,6 +15,7 @@ import { executionsOfReservation } from '../../sagas/orchestrator/views.ts';
 import { created, expectedVersions, foundVersion, page } from '../answers.ts';
 import { authorOf, inTransaction, type Services } from '../context.ts';
 import { assertOwnStay } from '../own-stay.ts';
+import { agentOf, assertOwnProperty } from '../portfolio.ts';
 import { readerOf } from '../reader.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
@@ -114,17 +115,23 @@ const confirm = createRoute({
 export function registerReservations(register: Register, services: Services): void {
   const { db } = services;
   register(list, (c) =>
-    page(c, services, 'reservations', c.req.valid('query'), (filter, at) => listReservations(db, filter, at)),
+    page(c, services, 'reservations', c.req.valid('query'), (filter, at) =>
+      listReservations(db, filter, agentOf(c), at),
+    ),
   );
   register(create, async (c) => {
     const { totalAmount, currency, ...stay } = c.req.valid('json');
     const total = moneyOf(totalAmount, currency);
-    const made = await inTransaction(services, (tx) => createReservation(tx, { ...stay, total }, authorOf(c)));
+    const made = await inTransaction(services, async (tx) => {
+      await assertOwnProperty(c, tx, stay.propertyId);
+      return createReservation(tx, { ...stay, total }, authorOf(c));
+    });
     return created(c, made, 'Reservation created');
   });
   register(read, async (c) => {
     const { id } = c.req.valid('param');
     const include = new Set(c.req.valid('query').include);
+    await assertOwnStay(c, db, id);
     const stay = await getReservation(db, id);
     return foundVersion(c, {
       ...stay,
@@ -137,7 +144,9 @@ export function registerReservations(register: Register, services: Services): vo
   register(change, async (c) => {
     const { id } = c.req.valid('param');
     const { totalAmount, currency, ...changes } = c.req.valid('json');
+    await assertOwnStay(c, db, id);
     const changed = await inTransaction(services, async (tx) => {
+      await assertOwnProperty(c, tx, changes.propertyId);
       // A new amount without a currency is in the currency that the stay has.
       const total =
         totalAmount === undefined

@@ -85,13 +85,14 @@ export function registerSagas(register: Register, services: Services): void {
   register(list, async (c) => {
     const { limit: _limit, cursor: _cursor, ...filter } = c.req.valid('query');
     const reader = readerOf(c);
-    const counts = await countSagas(db, { ...filter, startedBy: reader.startedBy });
+    const { startedBy, agentId } = reader;
+    const counts = await countSagas(db, { ...filter, startedBy, agentId });
     return page(
       c,
       services,
       'sagas',
       c.req.valid('query'),
-      (asked, at) => listSagas(db, { ...asked, startedBy: reader.startedBy }, at, reader),
+      (asked, at) => listSagas(db, { ...asked, startedBy, agentId }, at, reader),
       { counts },
     );
   });
@@ -115,7 +116,7 @@ export function registerSagas(register: Register, services: Services): void {
   register(status, async (c) => {
     const { name } = c.req.valid('param');
     const reader = readerOf(c);
-    const filter = { name, ...c.req.valid('query'), startedBy: reader.startedBy };
+    const filter = { name, ...c.req.valid('query'), startedBy: reader.startedBy, agentId: reader.agentId };
     return found(c, statusView(await newestExecution(db, filter, reader)));
   });
 }

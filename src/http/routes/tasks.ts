@@ -9,6 +9,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { created, expectedVersions, found, foundVersion, page } from '../answers.ts';
 import { type AnyContext, authorOf, callerOf, inTransaction, type Services } from '../context.ts';
 import { workScopeOf } from '../own-task.ts';
+import { agentOf, assertOwnProperty } from '../portfolio.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { answer, bodyRefusals, ChangeHeaders, jsonOf, many, one, refusals } from '../schemas/envelope.ts';
@@ -64,6 +65,7 @@ const change = createRoute({
       'REFERENCE_NOT_FOUND',
       'INVALID_STATE_TRANSITION',
       'ASSIGNEE_BUSY',
+      'ASSIGNEE_INACTIVE',
     ),
   },
 });
@@ -108,12 +110,13 @@ function answering(c: AnyContext, taskId: string) {
 
 export function registerTasks(register: Register, services: Services): void {
   register(list, (c) =>
-    page(c, services, 'tasks', c.req.valid('query'), (filter, at) => listTasks(services.db, filter, at)),
+    page(c, services, 'tasks', c.req.valid('query'), (filter, at) => listTasks(services.db, filter, agentOf(c), at)),
   );
   register(create, async (c) => {
     const { requireAssignment, holdAlternatives, holdId, ...wanted } = c.req.valid('json');
     try {
       const made = await inTransaction(services, async (tx) => {
+        await assertOwnProperty(c, tx, wanted.propertyId);
         const task = await createTask(tx, wanted, authorOf(c));
         if (!requireAssignment) return task;
         await assignMade(tx, task.id, holdId ?? null);
@@ -127,8 +130,7 @@ export function registerTasks(register: Register, services: Services): void {
   });
   register(read, async (c) => {
     const { id } = c.req.valid('param');
-    const scope = workScopeOf(c);
-    if (scope.kind === 'OWN') await assertOwnTask(services.db, id, scope);
+    await assertOwnTask(services.db, id, workScopeOf(c));
     return foundVersion(c, await getTask(services.db, id));
   });
   register(change, async (c) => {
@@ -136,10 +138,17 @@ export function registerTasks(register: Register, services: Services): void {
     const changes = c.req.valid('json');
     return foundVersion(
       c,
-      await inTransaction(services, (tx) => changeTask(tx, id, changes, expectedVersions(c), authorOf(c))),
+      await inTransaction(services, async (tx) => {
+        await assertOwnTask(tx, id, workScopeOf(c));
+        return changeTask(tx, id, changes, expectedVersions(c), authorOf(c));
+      }),
     );
   });
-  register(assignment, async (c) => found(c, await readAssignment(services.db, c.req.valid('param').id)));
+  register(assignment, async (c) => {
+    const { id } = c.req.valid('param');
+    await assertOwnTask(services.db, id, workScopeOf(c));
+    return found(c, await readAssignment(services.db, id));
+  });
   register(accept, async (c) => {
     const who = answering(c, c.req.valid('param').id);
     return foundVersion(c, await inTransaction(services, (tx) => acceptTask(tx, who, authorOf(c))));

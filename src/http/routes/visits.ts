@@ -1,8 +1,9 @@
 import { createRoute } from '@hono/zod-openapi';
+import { accepts } from 'hono/accepts';
 import { readCheckOutReport } from '../../domain/reservations/report.ts';
 import { checkIn, checkOut } from '../../sagas/index.ts';
 import { found } from '../answers.ts';
-import type { Services } from '../context.ts';
+import type { AnyContext, Services } from '../context.ts';
 import { assertOwnStay } from '../own-stay.ts';
 import { reportPage } from '../report-page.ts';
 import type { Register } from '../route.ts';
@@ -97,13 +98,19 @@ export function registerVisits(register: Register, services: Services): void {
     await assertOwnStay(c, db, id);
     const stored = await readCheckOutReport(db, id);
     c.header('Vary', 'Accept');
-    return prefersPage(c.req.header('accept')) ? reportPage(c, db, stored) : found(c, stored);
+    return prefersPage(c) ? reportPage(c, db, stored) : found(c, stored);
   });
 }
 
-const prefersPage = (accept: string | undefined): boolean => {
-  const types = (accept ?? '').split(',').map((type) => type.trim().split(';')[0]?.toLowerCase());
-  const html = types.indexOf('text/html');
-  const json = types.indexOf('application/json');
-  return html >= 0 && (json < 0 || html < json);
-};
+/** By the weights of RFC 9110 12.5.1; a type of weight zero is not wanted at all. */
+const prefersPage = (c: AnyContext): boolean =>
+  accepts(c, {
+    header: 'Accept',
+    supports: ['application/json', 'text/html'],
+    default: 'application/json',
+    match: (types, { supports, default: otherwise }) =>
+      types
+        .filter(({ type, q }) => q > 0 && supports.includes(type))
+        .toSorted((a, b) => b.q - a.q)
+        .at(0)?.type ?? otherwise,
+  }) === 'text/html';

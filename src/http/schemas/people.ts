@@ -92,7 +92,7 @@ const Shift = z
   .strictObject({
     weekday: z.int().min(1).max(7).openapi({ description: 'ISO: 1 is Monday' }),
     from: LocalTime,
-    to: LocalTime,
+    to: z.union([LocalTime, z.literal('24:00')]).openapi({ description: '24:00: to the end of the day' }),
     zone: TimeZone.default('Asia/Dubai'),
   })
   .refine((shift) => shift.from < shift.to, { path: ['to'], message: 'must be after from' });

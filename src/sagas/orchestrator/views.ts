@@ -21,6 +21,8 @@ export interface SagaFilter {
   readonly to?: string | undefined;
   /** Only what this principal started; null: all. */
   readonly startedBy: string | null;
+  /** Only what is about the stays of this agent's portfolio, or was started by them; null: all. */
+  readonly agentId?: string | null;
 }
 
 export interface SagaPage {
@@ -91,12 +93,12 @@ export async function newestExecution(db: Db, filter: SagaFilter, reader: Reader
 export async function getExecution(
   db: Db,
   id: string,
-  reader: Reader & { readonly startedBy: string | null },
+  reader: Reader & Pick<SagaFilter, 'startedBy' | 'agentId'>,
 ): Promise<ExecutionView & { readonly steps: readonly StepView[] }> {
   const row = await db
     .selectFrom('saga')
     .selectAll()
-    .where(matches({ executionId: id, startedBy: reader.startedBy }))
+    .where(matches({ executionId: id, startedBy: reader.startedBy, agentId: reader.agentId ?? null }))
     .executeTakeFirst();
   if (!row) throw new RoomyError('SAGA_NOT_FOUND');
   const steps = (await stepsByExecution(db, [row])).get(id) ?? [];
@@ -119,6 +121,11 @@ function matches(filter: SagaFilter) {
     if (filter.name !== undefined) all.push(eb('name', '=', filter.name));
     if (filter.reservationId !== undefined) {
       all.push(eb('subject_type', '=', 'reservation'), eb('subject_id', '=', filter.reservationId));
+    }
+    if (filter.agentId) {
+      all.push(sql<SqlBool>`(requested_by = ${filter.agentId} OR EXISTS (SELECT FROM reservation r JOIN property p ON p.id = r.property_id
+        WHERE ${filter.agentId}::text = ANY(p.agent_ids) AND r.id = CASE subject_type WHEN 'reservation' THEN subject_id
+          ELSE (SELECT x.reservation_id FROM transaction x WHERE x.id = subject_id) END))`);
     }
     if (filter.executionId !== undefined) all.push(eb('id', '=', filter.executionId));
     if (filter.from !== undefined) all.push(eb('requested_at', '>=', sql<Date>`${filter.from}::timestamptz`));
