@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { type ServerType, serve } from '@hono/node-server';
 import { type Config, ConfigError } from './config.ts';
 import { recordAudit } from './domain/audit/record.ts';
+import { createWebhookSender } from './gateways/webhooks.ts';
 import { createApp } from './http/app.ts';
 import { createTokenVerifier } from './http/auth.ts';
 import { systemClock } from './kernel/clock.ts';
@@ -14,6 +15,7 @@ async function main(): Promise<void> {
   const { config, log, db, ports, engine } = assemble('api');
   const { orchestrator, queues, relay } = engine;
   const readiness = createReadiness(db, queues.producer, relay);
+  const closing = new AbortController();
   const app = createApp({
     db,
     orchestrator,
@@ -24,6 +26,8 @@ async function main(): Promise<void> {
     log,
     clock: systemClock,
     readiness,
+    webhooks: createWebhookSender({ clock: systemClock, allowed: config.webhooks.allowed }),
+    closing: closing.signal,
   });
   const verify = createTokenVerifier(config.jwt, systemClock);
   const ops = createOpsApp({
@@ -41,6 +45,7 @@ async function main(): Promise<void> {
   if (config.ops) servers.push(await listen('OPS_PORT', config.ops, ops.fetch));
   relay.start();
   endInOrder(log, async () => {
+    closing.abort();
     await Promise.all(servers.map(closeServer));
     await engine.close();
     await ports.close();

@@ -94,6 +94,8 @@ const Environment = z.object({
   STRIPE_API_URL: apiUrl.optional(),
   AMENITIES_SIGNING_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
   AMENITIES_HOSTS: z.string().default(''),
+  WEBHOOK_ALLOWED_HOSTS: z.string().default(''),
+  EVENT_RETENTION_DAYS: z.coerce.number().int().min(1).max(36_500).default(400),
   SANDBOX_FEE_BP: z.coerce.number().int().min(0).max(10_000).default(290),
 });
 
@@ -114,6 +116,8 @@ export interface Config {
   readonly workerConcurrency: number;
   readonly mail: { readonly smtpUrl: string | null; readonly from: string; readonly opsEmail: string };
   readonly payments: PaymentConfig;
+  /** Webhook consumers that may be called although they are not public, as `host:port`; and how long events are kept. */
+  readonly webhooks: { readonly allowed: readonly string[]; readonly retentionDays: number };
   /** Devices that speak HTTP: which hosts may be called, and how the requests are signed. */
   readonly amenities: { readonly hosts: readonly string[]; readonly signingSecret: string | null };
 }
@@ -190,6 +194,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     workerConcurrency: env.WORKER_CONCURRENCY,
     mail: { smtpUrl: env.SMTP_URL ?? null, from: env.MAIL_FROM, opsEmail: env.OPS_EMAIL },
     payments: paymentsOf(env, dataDir),
+    webhooks: { allowed: parts(env.WEBHOOK_ALLOWED_HOSTS), retentionDays: env.EVENT_RETENTION_DAYS },
     amenities: { hosts: parts(env.AMENITIES_HOSTS), signingSecret: env.AMENITIES_SIGNING_SECRET ?? null },
   });
 }

@@ -3,6 +3,8 @@ import { storeDevMail } from './domain/notifications/delivery-mailbox.ts';
 import { planDueReminders } from './domain/notifications/reminders.ts';
 import { createDevMailbox } from './gateways/dev-mailbox.ts';
 import { createSmtp } from './gateways/smtp.ts';
+import { createWebhookSender } from './gateways/webhooks.ts';
+import { randomBetween } from './kernel/backoff.ts';
 import { systemClock } from './kernel/clock.ts';
 import { assemble, endInOrder, fail } from './programs.ts';
 import { COMPENSATION_QUEUE, FORWARD_QUEUE, NOTIFICATION_QUEUE } from './queues/names.ts';
@@ -12,6 +14,7 @@ import { createFinanceWorker } from './workers/finance.ts';
 import { workerOptions } from './workers/options.ts';
 import { createRecurringWorker } from './workers/recurring.ts';
 import { createStepWorker } from './workers/steps.ts';
+import { createWebhookWorker } from './workers/webhooks.ts';
 
 /** Stays whose reminders are planned in one transaction. */
 const REMINDED_AT_ONCE = 100;
@@ -24,6 +27,7 @@ function main(): void {
   const mailbox = createDevMailbox((messages) => storeDevMail(db, messages));
   const mail =
     config.mail.smtpUrl === null ? mailbox : createSmtp({ url: config.mail.smtpUrl, from: config.mail.from });
+  const sender = createWebhookSender({ clock: systemClock, allowed: config.webhooks.allowed });
   const delivery = { db, messengers: { EMAIL: mail, SMS: mailbox }, opsEmail: config.mail.opsEmail, log };
   const workers = [
     createStepWorker({ ...steps, queueName: FORWARD_QUEUE }),
@@ -37,6 +41,7 @@ function main(): void {
     }),
     createAssignWorker(db, log, options),
     createRecurringWorker(db, () => systemClock.now(), log, options),
+    createWebhookWorker({ db, sender, random: () => randomBetween(0, 1), log }, config.webhooks.retentionDays, options),
     createFinanceWorker({ db, ports, orchestrator: engine.orchestrator, log }, () => systemClock.now(), options),
   ];
   engine.relay.start();

@@ -42,6 +42,10 @@ export interface Database {
   message_rule: MessageRuleTable;
   message_setting: MessageSettingTable;
   message_opt_out: MessageOptOutTable;
+  domain_event: DomainEventTable;
+  event_feed: EventFeedTable;
+  webhook_endpoint: WebhookEndpointTable;
+  webhook_attempt: WebhookAttemptTable;
 }
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
@@ -695,4 +699,48 @@ export interface MessageOptOutTable {
   event: string;
   channel: Channel;
   created_at: Generated<Date>;
+}
+export interface DomainEventTable {
+  id: GeneratedAlways<number>;
+  seq: Optional<number>;
+  at: Generated<Date>;
+  type: string;
+  resource: string;
+  resource_id: string;
+  reservation_id: Optional<string>;
+  data: JsonColumn<Record<string, Json>>;
+}
+export interface EventFeedTable {
+  only_row: Generated<boolean>;
+  last_seq: Generated<number>;
+}
+export interface WebhookEndpointTable {
+  id: string;
+  url: string;
+  description: Optional<string>;
+  types: Generated<string[]>;
+  status: Generated<'ACTIVE' | 'DISABLED'>;
+  disabled_reason: Optional<string>;
+  secret: string;
+  previous_secret: Optional<string>;
+  previous_until: OptionalInstant;
+  next_seq: number;
+  attempt: Generated<number>;
+  next_attempt_at: Generated<Date>;
+  lease_until: OptionalInstant;
+  fence: Generated<number>;
+  created_by: string;
+  version: Generated<number>;
+  created_at: Generated<Date>;
+}
+export interface WebhookAttemptTable {
+  id: GeneratedAlways<number>;
+  endpoint_id: string;
+  seq: number;
+  type: string;
+  attempt: number;
+  at: Generated<Date>;
+  status_code: Optional<number>;
+  reason: Optional<string>;
+  ms: number;
 }

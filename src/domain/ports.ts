@@ -193,3 +193,28 @@ export interface ReceivedEvent {
 }
 /** Of the body as it came, byte by byte. Throws `INVALID_SIGNATURE`, and `MALFORMED_REQUEST` for a body that no gateway would send. */
 export type VerifyWebhook = (rawBody: Buffer, signature: string) => ReceivedEvent;
+
+export interface WebhookRequest {
+  readonly url: string;
+  /** The same on every attempt, so that a consumer can tell a repeat. */
+  readonly id: string;
+  /** JSON. */
+  readonly body: string;
+  /** Each signs; the newest first. */
+  readonly secrets: readonly string[];
+}
+export interface WebhookOutcome {
+  /** A 2xx. */
+  readonly taken: boolean;
+  /** Null: there was no answer. */
+  readonly statusCode: number | null;
+  /** A code; null where the answer says enough. */
+  readonly reason: string | null;
+  readonly ms: number;
+}
+/** Calls addresses that customers name. It never throws, follows no redirect, and calls nothing that is not public. */
+export interface WebhookSender {
+  send(request: WebhookRequest): Promise<WebhookOutcome>;
+  /** Why the address may not be called, found out without calling it; null: it may. */
+  refusalOf(url: string): Promise<string | null>;
+}

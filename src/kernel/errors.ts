@@ -72,6 +72,8 @@ export const CATALOGUE = {
   PRECONDITION_FAILED: refusal(412, 'The record has changed since it was read'),
   TASK_ALREADY_COMPLETED: refusal(409, 'The task has been completed already'),
   TASK_NOT_COMPLETABLE: refusal(409, 'The task cannot be completed in its state'),
+  WEBHOOK_URL_REFUSED: refusal(422, 'This address cannot be called'),
+  EVENTS_EXPIRED: refusal(410, 'What came next has been deleted by its age'),
   MESSAGE_REQUIRED: refusal(409, 'This message cannot be left out'),
   CHECKLIST_INCOMPLETE: refusal(422, 'Required items of the checklist are open'),
   CHECK_IN_TOO_EARLY: refusal(409, 'The stay begins on a later day'),

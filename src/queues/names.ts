@@ -5,6 +5,7 @@ export const NOTIFICATION_QUEUE = 'notifications';
 export const TASK_QUEUE = 'tasks';
 export const FINANCE_QUEUE = 'finance';
 export const RECURRING_QUEUE = 'recurring';
+export const WEBHOOK_QUEUE = 'webhooks';
 export const QUEUE_NAMES = [
   FORWARD_QUEUE,
   COMPENSATION_QUEUE,
@@ -12,4 +13,5 @@ export const QUEUE_NAMES = [
   TASK_QUEUE,
   FINANCE_QUEUE,
   RECURRING_QUEUE,
+  WEBHOOK_QUEUE,
 ] as const;

@@ -1,5 +1,5 @@
 import type { Queue } from 'bullmq';
-import { FINANCE_QUEUE, NOTIFICATION_QUEUE, RECURRING_QUEUE, TASK_QUEUE } from './names.ts';
+import { FINANCE_QUEUE, NOTIFICATION_QUEUE, RECURRING_QUEUE, TASK_QUEUE, WEBHOOK_QUEUE } from './names.ts';
 
 /** Job schedulers only wake a sweep; what is due stands in Postgres, so a missed or doubled tick is harmless. */
 const SCHEDULES = [
@@ -10,6 +10,9 @@ const SCHEDULES = [
   { id: 'payout-sweep', queue: FINANCE_QUEUE, job: 'payouts', everyMs: 10_000 },
   // The night itself stands in Postgres; this only looks whether it has been done.
   { id: 'nightly-look', queue: FINANCE_QUEUE, job: 'night', everyMs: 10 * 60_000 },
+  // Which endpoint is due stands in Postgres, as does the event that it gets next.
+  { id: 'webhook-sweep', queue: WEBHOOK_QUEUE, job: 'sweep', everyMs: 1_000 },
+  { id: 'event-retention', queue: WEBHOOK_QUEUE, job: 'retention', everyMs: 60 * 60_000 },
   // Which rule is due stands in Postgres: each is looked at every ten minutes.
   { id: 'recurring-sweep', queue: RECURRING_QUEUE, job: 'sweep', everyMs: 30_000 },
 ] as const;

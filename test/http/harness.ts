@@ -2,6 +2,7 @@ import type { z } from '@hono/zod-openapi';
 import { sql } from 'kysely';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
 import type { GatewayMovement, PaymentGateway, Ports } from '../../src/domain/ports.ts';
+import { createWebhookSender } from '../../src/gateways/webhooks.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { Role } from '../../src/http/auth.ts';
 import type { App, AppDeps } from '../../src/http/context.ts';
@@ -148,6 +149,7 @@ export async function startHttp(overrides: Partial<AppDeps> = {}): Promise<Http>
     clock: systemClock,
     ports: recordKeeper([]),
     verifyWebhook: null,
+    webhooks: createWebhookSender({ clock: systemClock, allowed: [] }),
     readiness: async () => ({ ok: true, failing: [] }),
     ...overrides,
   });

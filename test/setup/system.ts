@@ -1,7 +1,8 @@
 import type { ReceivedEvent } from '../../src/domain/ports.ts';
+import { createWebhookSender } from '../../src/gateways/webhooks.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { Role } from '../../src/http/auth.ts';
-import type { App } from '../../src/http/context.ts';
+import type { App, AppDeps } from '../../src/http/context.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { RoomyError } from '../../src/kernel/errors.ts';
 import { createLogger } from '../../src/kernel/log.ts';
@@ -37,7 +38,7 @@ export interface Answer {
 }
 
 /** On a database whose time a test moves, if it gives one. */
-export async function startSystem(simulated?: SimulatedDatabase): Promise<System> {
+export async function startSystem(simulated?: SimulatedDatabase, overrides: Partial<AppDeps> = {}): Promise<System> {
   const clock = simulated?.clock ?? systemClock;
   const sandbox = await openSandbox();
   const bed = await createTestbed(ALL_SAGAS, sandbox.ports, simulated);
@@ -50,11 +51,13 @@ export async function startSystem(simulated?: SimulatedDatabase): Promise<System
     sagaWaitMs: 20_000,
     log: createLogger('test', 'silent'),
     clock,
+    webhooks: createWebhookSender({ clock, allowed: [] }),
     readiness: async () => ({ ok: true, failing: [] }),
     verifyWebhook: (body, signature) => {
       if (signature !== 'good') throw new RoomyError('INVALID_SIGNATURE');
       return JSON.parse(body.toString()) as ReceivedEvent;
     },
+    ...overrides,
   });
   return {
     bed,

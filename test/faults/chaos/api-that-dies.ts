@@ -2,6 +2,7 @@ import { serve } from '@hono/node-server';
 import { readConfig } from '../../../src/config.ts';
 import { createDb, createPool } from '../../../src/db/client.ts';
 import { createPorts } from '../../../src/gateways/index.ts';
+import { createWebhookSender } from '../../../src/gateways/webhooks.ts';
 import { createApp } from '../../../src/http/app.ts';
 import { systemClock } from '../../../src/kernel/clock.ts';
 import { newProcessId } from '../../../src/kernel/ids.ts';
@@ -48,6 +49,7 @@ const app = createApp({
   sagaWaitMs: config.sagaWaitMs,
   log,
   clock: systemClock,
+  webhooks: createWebhookSender({ clock: systemClock, allowed: [] }),
   readiness: () => Promise.resolve({ ok: true, failing: [] }),
 });
 serve({ fetch: app.fetch, hostname: config.http.host, port: config.http.port }, () => log.info('ready'));

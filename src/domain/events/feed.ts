@@ -1,0 +1,111 @@
+import { type Selectable, sql } from 'kysely';
+import type { Db } from '../../db/client.ts';
+import { retryContention } from '../../db/errors.ts';
+import type { DomainEventTable } from '../../db/schema.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+
+/**
+ * The feed of what happened: dense, in one order for everybody, and without gaps. Triggers write events in the
+ * transaction of the change (migration 0010); here the committed ones get their place. A later change of a record is
+ * made by a later id and commits later, so the order of one record's events is that of its changes.
+ */
+
+export type EventView = ReturnType<typeof eventView>;
+export const eventView = (row: Selectable<DomainEventTable>) => ({
+  seq: row.seq ?? 0,
+  id: eventId(row.id),
+  type: row.type,
+  at: row.at.toISOString(),
+  resource: { type: row.resource, id: row.resource_id },
+  reservationId: row.reservation_id,
+  data: row.data,
+});
+/** The same on every delivery. */
+export const eventId = (id: number): string => `event-${id}`;
+
+export interface EventFilter {
+  /** `task.assigned`, or `task.*`. */
+  readonly types?: readonly string[] | undefined;
+  readonly reservationId?: string | undefined;
+}
+export interface FeedPage {
+  readonly events: readonly EventView[];
+  /** Where to go on: everything up to there has been looked at. */
+  readonly last: number;
+}
+
+const NUMBERED_AT_ONCE = 5_000;
+
+/** Gives committed events their places, and answers the last one given. One at a time; the others wait for it. */
+export async function numberEvents(db: Db): Promise<number> {
+  const { rows: waiting } = await sql<{ last: number; some: boolean }>`
+    SELECT last_seq AS last, EXISTS (SELECT FROM domain_event WHERE seq IS NULL) AS some FROM event_feed`.execute(db);
+  if (!waiting[0]?.some) return waiting[0]?.last ?? 0;
+  return retryContention(() =>
+    db.transaction().execute(async (tx) => {
+      const feed = await tx.selectFrom('event_feed').select('last_seq').forUpdate().executeTakeFirstOrThrow();
+      // A statement of its own, so that it sees what was committed while this one waited for the row.
+      const { rows } = await sql<{ seq: number }>`
+        WITH next AS (SELECT id, ${feed.last_seq}::bigint + row_number() OVER (ORDER BY id) AS seq
+          FROM (SELECT id FROM domain_event WHERE seq IS NULL ORDER BY id LIMIT ${NUMBERED_AT_ONCE}) AS few),
+        numbered AS (UPDATE domain_event e SET seq = next.seq FROM next WHERE e.id = next.id RETURNING e.seq)
+        SELECT coalesce(max(seq), ${feed.last_seq})::bigint AS seq FROM numbered`.execute(tx);
+      const last = rows[0]?.seq ?? feed.last_seq;
+      await tx.updateTable('event_feed').set({ last_seq: last }).execute();
+      return last;
+    }),
+  );
+}
+
+/** Events after `after`, at most `limit`. Throws `EVENTS_EXPIRED` where the next one has been deleted by its age. */
+export async function readEvents(db: Db, after: number, limit: number, filter: EventFilter = {}): Promise<FeedPage> {
+  const newest = await numberEvents(db);
+  if (after >= newest) return { events: [], last: after };
+  await assertKept(db, after);
+  const rows = await matching(db, filter)
+    .where('seq', '>', after)
+    .where('seq', '<=', newest)
+    .orderBy('seq')
+    .limit(limit)
+    .execute();
+  const last = rows.length < limit ? newest : (rows.at(-1)?.seq ?? newest);
+  return { events: rows.map(eventView), last };
+}
+
+export function matching(db: Db, { types = [], reservationId }: EventFilter) {
+  let query = db.selectFrom('domain_event').selectAll().where('seq', 'is not', null);
+  if (types.length > 0) {
+    query = query.where(
+      sql<boolean>`(type = ANY(${types}::text[]) OR split_part(type, '.', 1) || '.*' = ANY(${types}::text[]))`,
+    );
+  }
+  if (reservationId !== undefined) query = query.where('reservation_id', '=', reservationId);
+  return query;
+}
+
+async function assertKept(db: Db, after: number): Promise<void> {
+  const next = await db
+    .selectFrom('domain_event')
+    .select('seq')
+    .where('seq', '=', after + 1)
+    .executeTakeFirst();
+  if (next) return;
+  const oldest = await db
+    .selectFrom('domain_event')
+    .select('seq')
+    .where('seq', '>', after)
+    .orderBy('seq')
+    .limit(1)
+    .executeTakeFirst();
+  throw new RoomyError('EVENTS_EXPIRED', { details: { oldest: oldest?.seq ?? null } });
+}
+
+/** Deletes events that are older than so many days and that every endpoint has got; answers how many. */
+export async function forgetEvents(db: Db, days: number): Promise<number> {
+  const { numAffectedRows } = await sql`
+    DELETE FROM domain_event WHERE at < now() - make_interval(days => ${days}::int) AND seq IS NOT NULL
+       AND seq < coalesce((SELECT min(next_seq) FROM webhook_endpoint WHERE status = 'ACTIVE'), 9223372036854775807)`.execute(
+    db,
+  );
+  return Number(numAffectedRows ?? 0n);
+}

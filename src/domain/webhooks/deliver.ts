@@ -1,0 +1,174 @@
+import { type Selectable, sql } from 'kysely';
+import type { Db } from '../../db/client.ts';
+import type { WebhookEndpointTable } from '../../db/schema.ts';
+import type { Logger } from '../../kernel/log.ts';
+import { eventView, matching, numberEvents } from '../events/feed.ts';
+import { raiseSystemAlert } from '../notifications/alerts.ts';
+import type { WebhookOutcome, WebhookSender } from '../ports.ts';
+import { retryDelayMs } from './retries.ts';
+
+/**
+ * Sends the feed to webhook endpoints (features WEB-7): to each in order, one event at a time, each until it is taken. An
+ * endpoint is held under a lease, and what came of an event counts only for the fence that holds it; after a crash
+ * between a request and its record the event is sent again under the same id.
+ */
+export interface WebhookDeps {
+  readonly db: Db;
+  readonly sender: WebhookSender;
+  readonly random: () => number;
+  readonly log: Logger;
+}
+
+type Endpoint = Selectable<WebhookEndpointTable>;
+
+const ENDPOINTS_AT_ONCE = 20;
+const EVENTS_AT_ONCE = 50;
+const LEASE_SECONDS = 60;
+/** No new request is begun so late in a lease that it could outlast it. */
+const WORK_MS = 40_000;
+
+/** Serves the endpoints that are due and answers how many there were. Safe in any number of workers at once. */
+export async function deliverWebhooks(deps: WebhookDeps): Promise<number> {
+  const { db } = deps;
+  if (!(await hasActive(db))) return 0;
+  const newest = await numberEvents(db);
+  const endpoints = await claim(db, newest);
+  await Promise.all(endpoints.map((endpoint) => serve(deps, endpoint, newest)));
+  return endpoints.length;
+}
+
+async function hasActive(db: Db): Promise<boolean> {
+  const some = await db.selectFrom('webhook_endpoint').select('id').where('status', '=', 'ACTIVE').limit(1).execute();
+  return some.length > 0;
+}
+
+async function claim(db: Db, newest: number): Promise<readonly Endpoint[]> {
+  const due = db
+    .selectFrom('webhook_endpoint')
+    .select('id')
+    .where('status', '=', 'ACTIVE')
+    .where('next_seq', '<=', newest)
+    .where('next_attempt_at', '<=', sql<Date>`now()`)
+    .where((eb) => eb.or([eb('lease_until', 'is', null), eb('lease_until', '<=', sql<Date>`now()`)]))
+    .orderBy('next_attempt_at')
+    .limit(ENDPOINTS_AT_ONCE)
+    .forUpdate()
+    .skipLocked();
+  return await db
+    .updateTable('webhook_endpoint')
+    .set((eb) => ({
+      lease_until: sql<Date>`now() + make_interval(secs => ${LEASE_SECONDS})`,
+      fence: eb('fence', '+', 1),
+    }))
+    .where('id', 'in', due)
+    .returningAll()
+    .execute();
+}
+
+async function serve(deps: WebhookDeps, claimed: Endpoint, newest: number): Promise<void> {
+  const { db, sender } = deps;
+  const deadline = performance.now() + WORK_MS;
+  let endpoint: Endpoint | null = claimed;
+  while (endpoint !== null && endpoint.next_seq <= newest) {
+    const events = await matching(db, { types: endpoint.types })
+      .where('seq', '>=', endpoint.next_seq)
+      .where('seq', '<=', newest)
+      .orderBy('seq')
+      .limit(EVENTS_AT_ONCE)
+      .execute();
+    for (const row of events) {
+      if (endpoint === null || performance.now() > deadline) break;
+      const { seq, id, type, at, ...event } = eventView(row);
+      const body = JSON.stringify({ type, timestamp: at, data: { seq, id, ...event } });
+      const outcome = await sender.send({ url: endpoint.url, id, body, secrets: secretsOf(endpoint) });
+      endpoint = await record(deps, endpoint, { seq, type }, outcome);
+      if (!outcome.taken) return;
+    }
+    if (endpoint === null || performance.now() > deadline) break;
+    if (events.length < EVENTS_AT_ONCE) endpoint = await advance(db, endpoint, newest + 1);
+  }
+  if (endpoint !== null) await release(db, endpoint);
+}
+
+/** During a change of the secret both sign. */
+export const secretsOf = ({ secret, previous_secret, previous_until }: Endpoint): readonly string[] =>
+  previous_secret !== null && previous_until !== null && previous_until > new Date()
+    ? [secret, previous_secret]
+    : [secret];
+
+/** The endpoint as it is now; null when it is somebody else's, or disabled. */
+async function record(
+  deps: WebhookDeps,
+  endpoint: Endpoint,
+  event: { readonly seq: number; readonly type: string },
+  outcome: WebhookOutcome,
+): Promise<Endpoint | null> {
+  const attempt = endpoint.attempt + 1;
+  const delayMs = outcome.taken ? 0 : retryDelayMs(attempt, deps.random());
+  const gone = !outcome.taken && (outcome.statusCode === 410 || delayMs === null);
+  const reason = outcome.statusCode === 410 ? 'GONE' : 'EVENT_NOT_TAKEN';
+  const row = await deps.db.transaction().execute(async (tx) => {
+    const held = await tx
+      .updateTable('webhook_endpoint')
+      .set(
+        outcome.taken
+          ? { next_seq: event.seq + 1, attempt: 0, next_attempt_at: sql<Date>`now()` }
+          : {
+              attempt,
+              lease_until: null,
+              next_attempt_at: sql<Date>`now() + make_interval(secs => ${(delayMs ?? 0) / 1_000}::float8)`,
+              ...(gone && { status: 'DISABLED' as const, disabled_reason: reason }),
+            },
+      )
+      .where('id', '=', endpoint.id)
+      .where('fence', '=', endpoint.fence)
+      .where('status', '=', 'ACTIVE')
+      .returningAll()
+      .executeTakeFirst();
+    if (!held) return null;
+    await tx
+      .insertInto('webhook_attempt')
+      .values({
+        endpoint_id: endpoint.id,
+        seq: event.seq,
+        type: event.type,
+        attempt,
+        status_code: outcome.statusCode,
+        reason: outcome.reason,
+        ms: outcome.ms,
+      })
+      .execute();
+    if (gone) {
+      await raiseSystemAlert(tx, `webhook-${endpoint.id}`, {
+        sagaName: 'webhooks',
+        step: event.type,
+        code: `WEBHOOK_DISABLED_${reason}`,
+        sagaId: endpoint.id,
+      });
+    }
+    return held;
+  });
+  if (!outcome.taken)
+    deps.log.warn({ endpointId: endpoint.id, ...event, attempt, ...outcome }, 'a webhook was not taken');
+  return row;
+}
+
+/** Nothing up to there is for this endpoint. */
+async function advance(db: Db, endpoint: Endpoint, nextSeq: number): Promise<Endpoint | null> {
+  const row = await db
+    .updateTable('webhook_endpoint')
+    .set({ next_seq: nextSeq, attempt: 0 })
+    .where('id', '=', endpoint.id)
+    .where('fence', '=', endpoint.fence)
+    .returningAll()
+    .executeTakeFirst();
+  return row ?? null;
+}
+
+const release = (db: Db, { id, fence }: Endpoint) =>
+  db
+    .updateTable('webhook_endpoint')
+    .set({ lease_until: null })
+    .where('id', '=', id)
+    .where('fence', '=', fence)
+    .execute();

@@ -1,0 +1,215 @@
+import { type Selectable, sql } from 'kysely';
+import type { Db, Tx } from '../../db/client.ts';
+import type { WebhookEndpointTable } from '../../db/schema.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { newId, newSecret } from '../../kernel/ids.ts';
+import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
+import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
+import { assertVersion, type ExpectedVersions } from '../versions.ts';
+
+/** Who is called when something happens. The secret is shown once, when it is made. */
+
+export interface EndpointFields {
+  readonly url: string;
+  readonly description?: string | null | undefined;
+  /** `task.assigned`, `task.*`; none: all. */
+  readonly types?: string[] | undefined;
+}
+export type EndpointView = ReturnType<typeof endpointView>;
+const endpointView = (row: Selectable<WebhookEndpointTable>) => ({
+  id: row.id,
+  url: row.url,
+  description: row.description,
+  types: row.types,
+  status: row.status,
+  disabledReason: row.disabled_reason,
+  /** The next event that it gets. */
+  nextSeq: row.next_seq,
+  failedAttempts: row.attempt,
+  nextAttemptAt: row.next_attempt_at.toISOString(),
+  version: row.version,
+  createdAt: row.created_at.toISOString(),
+});
+export type EndpointWithSecret = EndpointView & { readonly secret: string };
+
+/** Standard Webhooks: `whsec_` and base64. */
+const makeSecret = (): string => `whsec_${Buffer.from(newSecret(), 'base64url').toString('base64')}`;
+/** How long the old secret signs as well. */
+const OVERLAP = sql<Date>`now() + interval '24 hours'`;
+
+/** It gets what happens from now on. */
+export async function createEndpoint(tx: Tx, endpoint: EndpointFields, author: Author): Promise<EndpointWithSecret> {
+  const secret = makeSecret();
+  const row = await tx
+    .insertInto('webhook_endpoint')
+    .values({
+      id: newId('webhook'),
+      url: endpoint.url,
+      description: endpoint.description ?? null,
+      types: endpoint.types ?? [],
+      secret,
+      next_seq: sql<number>`(SELECT last_seq + 1 FROM event_feed)`,
+      created_by: author.actor,
+    })
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  await note(tx, row, 'WEBHOOK_ENDPOINT_CREATED', fieldsOf(endpoint), author);
+  return { ...endpointView(row), secret };
+}
+
+export async function listEndpoints(db: Db, page: PageRequest): Promise<Page<EndpointView>> {
+  let query = db.selectFrom('webhook_endpoint').selectAll().select(exactInstant('created_at').as('position_at'));
+  if (page.after) query = query.where(isAfter('created_at', 'id', page.after));
+  const rows = await query
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(page.limit + 1)
+    .execute();
+  return cutPage(rows, page.limit, endpointView);
+}
+
+export const getEndpoint = async (db: Db | Tx, id: string): Promise<EndpointView> =>
+  endpointView(await readEndpoint(db, id));
+
+export async function readEndpoint(db: Db | Tx, id: string): Promise<Selectable<WebhookEndpointTable>> {
+  const row = await db.selectFrom('webhook_endpoint').selectAll().where('id', '=', id).executeTakeFirst();
+  if (!row) throw new RoomyError('NOT_FOUND', { text: 'Webhook endpoint not found' });
+  return row;
+}
+
+export type EndpointChange = { readonly [K in keyof EndpointFields]?: EndpointFields[K] | undefined };
+
+export const changeEndpoint = (
+  tx: Tx,
+  id: string,
+  change: EndpointChange,
+  expected: ExpectedVersions,
+  author: Author,
+): Promise<EndpointView> =>
+  write(tx, id, 'WEBHOOK_ENDPOINT_UPDATED', author, expected, {
+    values: { url: change.url, description: change.description, types: change.types },
+    fields: fieldsOf(change),
+  });
+
+/** Goes on where it stopped, at once. */
+export const enableEndpoint = (tx: Tx, id: string, author: Author): Promise<EndpointView> =>
+  write(tx, id, 'WEBHOOK_ENDPOINT_ENABLED', author, null, {
+    values: { status: 'ACTIVE', disabled_reason: null, attempt: 0, next_attempt_at: sql<Date>`now()` },
+    fields: ['status'],
+  });
+
+/** Both secrets sign for a day. */
+export async function rotateSecret(tx: Tx, id: string, author: Author): Promise<EndpointWithSecret> {
+  const { secret: previous } = await readEndpoint(tx, id);
+  const secret = makeSecret();
+  const endpoint = await write(tx, id, 'WEBHOOK_SECRET_ROTATED', author, null, {
+    values: { secret, previous_secret: previous, previous_until: OVERLAP },
+    fields: ['secret'],
+  });
+  return { ...endpoint, secret };
+}
+
+/**
+ * Sends what came after `afterSeq`, or from an instant on, once more, under the same ids. What is under way does not count
+ * any more. Throws `VALIDATION_FAILED` for what has not happened yet.
+ */
+export async function replay(
+  tx: Tx,
+  id: string,
+  from: { readonly afterSeq?: number | undefined; readonly since?: string | undefined },
+  author: Author,
+): Promise<EndpointView> {
+  const { rows } = await sql<{ next: number; newest: number }>`
+    SELECT last_seq AS newest, CASE WHEN ${from.since ?? null}::timestamptz IS NULL THEN ${from.afterSeq ?? 0}::bigint + 1
+      ELSE coalesce((SELECT min(seq) FROM domain_event WHERE at >= ${from.since ?? null}::timestamptz AND seq IS NOT NULL), last_seq + 1) END AS next
+      FROM event_feed`.execute(tx);
+  const { next = 1, newest = 0 } = rows[0] ?? {};
+  if (next > newest + 1) {
+    const issues = [{ path: 'afterSeq', message: `the feed ends at ${newest}` }];
+    throw new RoomyError('VALIDATION_FAILED', { details: { issues } });
+  }
+  return write(tx, id, 'WEBHOOK_REPLAYED', author, null, {
+    values: {
+      next_seq: next,
+      attempt: 0,
+      next_attempt_at: sql<Date>`now()`,
+      lease_until: null,
+      fence: sql<number>`fence + 1`,
+    },
+    fields: ['nextSeq'],
+  });
+}
+
+export async function deleteEndpoint(tx: Tx, id: string, author: Author): Promise<void> {
+  const row = await readEndpoint(tx, id);
+  await tx.deleteFrom('webhook_endpoint').where('id', '=', id).execute();
+  await note(tx, row, 'WEBHOOK_ENDPOINT_DELETED', [], author);
+}
+
+export interface AttemptView {
+  readonly id: number;
+  readonly seq: number;
+  readonly type: string;
+  readonly attempt: number;
+  readonly at: string;
+  /** Null: there was no answer; `reason` says why. */
+  readonly statusCode: number | null;
+  readonly reason: string | null;
+  readonly ms: number;
+}
+
+/** Newest first; `before` is the id of the last one on the page before. Throws `NOT_FOUND`. */
+export async function listAttempts(
+  db: Db,
+  id: string,
+  limit: number,
+  before: number | null,
+): Promise<readonly AttemptView[]> {
+  await readEndpoint(db, id);
+  const rows = await db
+    .selectFrom('webhook_attempt')
+    .selectAll()
+    .where('endpoint_id', '=', id)
+    .$if(before !== null, (query) => query.where('id', '<', before))
+    .orderBy('id', 'desc')
+    .limit(limit)
+    .execute();
+  return rows.map(({ id: attemptId, seq, type, attempt, at, status_code, reason, ms }) => ({
+    id: attemptId,
+    seq,
+    type,
+    attempt,
+    at: at.toISOString(),
+    statusCode: status_code,
+    reason,
+    ms,
+  }));
+}
+
+async function write(
+  tx: Tx,
+  id: string,
+  event: string,
+  author: Author,
+  expected: ExpectedVersions,
+  change: { readonly values: object; readonly fields: readonly string[] },
+): Promise<EndpointView> {
+  const before = await readEndpoint(tx, id);
+  assertVersion(before.version, expected);
+  const row = await tx
+    .updateTable('webhook_endpoint')
+    .set((eb) => ({ ...change.values, version: eb('version', '+', 1) }))
+    .where('id', '=', id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  await note(tx, row, event, change.fields, author);
+  return endpointView(row);
+}
+
+const note = (
+  tx: Tx,
+  row: Selectable<WebhookEndpointTable>,
+  event: string,
+  fields: readonly string[],
+  author: Author,
+) => recordChange(tx, author, { noun: 'webhook-endpoint', id: row.id, event, fields, version: row.version });

@@ -1,0 +1,102 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { streamSSE } from 'hono/streaming';
+import { type EventFilter, numberEvents, readEvents } from '../../domain/events/feed.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import type { Services } from '../context.ts';
+import { createEventTail } from '../event-tail.ts';
+import type { Register } from '../route.ts';
+import { answer, many, refusals } from '../schemas/envelope.ts';
+import { DomainEvent, EventQuery, StreamQuery } from '../schemas/events.ts';
+
+const PATH = '/api/production/events';
+const tags = ['Events'];
+/** Streams that one process keeps open. */
+const MAX_STREAMS = 200;
+const EVENTS_AT_ONCE = 200;
+const HEARTBEAT_MS = 15_000;
+
+const feed = createRoute({
+  method: 'get',
+  path: PATH,
+  tags,
+  summary: 'What happened after a place in the feed, in order and without gaps',
+  request: { query: EventQuery },
+  responses: {
+    200: answer('Events; go on after `nextAfter`', many(DomainEvent, { nextAfter: z.int() })),
+    ...refusals('VALIDATION_FAILED', 'EVENTS_EXPIRED'),
+  },
+});
+const stream = createRoute({
+  method: 'get',
+  path: `${PATH}/stream`,
+  tags,
+  summary: 'The same as server-sent events; goes on after `Last-Event-ID`, else from now on',
+  request: {
+    query: StreamQuery,
+    headers: z.object({ 'Last-Event-ID': z.string().optional().openapi({ description: 'The last `id` that came' }) }),
+  },
+  responses: {
+    200: { description: 'Events', content: { 'text/event-stream': { schema: z.string() } } },
+    ...refusals('VALIDATION_FAILED', 'EVENTS_EXPIRED'),
+  },
+});
+
+export function registerEvents(register: Register, services: Services): void {
+  const { db, closing } = services;
+  const tail = createEventTail(db);
+  let streams = 0;
+
+  register(feed, async (c) => {
+    const { after, limit, type, reservationId } = c.req.valid('query');
+    const { events, last } = await readEvents(db, after, limit, filterOf(type, reservationId));
+    return c.json({ success: true, data: events, nextCursor: null, nextAfter: last }, 200);
+  });
+
+  register(stream, async (c) => {
+    const { after, type, reservationId } = c.req.valid('query');
+    if (streams >= MAX_STREAMS) throw new RoomyError('SERVICE_UNAVAILABLE');
+    const filter = filterOf(type, reservationId);
+    const start = lastEventId(c.req.header('last-event-id')) ?? after ?? (await numberEvents(db));
+    // What has been deleted is told before the stream begins.
+    await readEvents(db, start, 1, filter);
+    streams += 1;
+    c.header('X-Accel-Buffering', 'no');
+    return streamSSE(c, async (sse) => {
+      const ended = new AbortController();
+      const end = (): void => ended.abort();
+      sse.onAbort(end);
+      closing?.addEventListener('abort', end, { once: true });
+      try {
+        let position = start;
+        while (!ended.signal.aborted && closing?.aborted !== true) {
+          const { events, last } = await readEvents(db, position, EVENTS_AT_ONCE, filter);
+          for (const event of events) {
+            await sse.writeSSE({ id: String(event.seq), event: event.type, data: JSON.stringify(event) });
+          }
+          if (events.length === 0 && last === position) {
+            await tail.waitBeyond(position, HEARTBEAT_MS, ended.signal);
+            if (!ended.signal.aborted) await sse.write(': \n\n');
+          }
+          position = last;
+        }
+      } finally {
+        streams -= 1;
+        closing?.removeEventListener('abort', end);
+      }
+    });
+  });
+}
+
+const filterOf = (type: string | undefined, reservationId: string | undefined): EventFilter => ({
+  ...(type === undefined ? {} : { types: [type] }),
+  ...(reservationId === undefined ? {} : { reservationId }),
+});
+
+function lastEventId(header: string | undefined): number | null {
+  if (header === undefined || header === '') return null;
+  if (!/^\d{1,15}$/.test(header)) {
+    const issues = [{ path: 'Last-Event-ID', message: 'must be an id of this stream' }];
+    throw new RoomyError('VALIDATION_FAILED', { details: { issues } });
+  }
+  return Number(header);
+}

@@ -1,0 +1,93 @@
+import { z } from '@hono/zod-openapi';
+import { CHANGE_NOTHING, Id, Instant, isChange, line } from './common.ts';
+
+export const DomainEvent = z
+  .object({
+    seq: z.int().openapi({ description: 'Its place in the feed: dense, the same for everybody' }),
+    id: z.string(),
+    type: z.string().openapi({ example: 'reservation.confirmed' }),
+    at: z.iso.datetime(),
+    resource: z.object({ type: z.string(), id: z.string() }),
+    reservationId: z.string().nullable(),
+    data: z.record(z.string(), z.unknown()).openapi({ description: 'Ids, codes, times and amounts' }),
+  })
+  .openapi('DomainEvent');
+const EventType = z
+  .string()
+  .max(64)
+  .regex(/^[a-z]+\.(?:\*|[a-z_]+)$/, 'must be like task.assigned or task.*');
+const count = z
+  .string()
+  .regex(/^\d{1,15}$/, 'must be a whole number')
+  .transform(Number)
+  .openapi({ type: 'integer' });
+const position = { after: count.default(0), type: EventType.optional(), reservationId: Id.optional() };
+export const EventQuery = z.strictObject({
+  ...position,
+  limit: z
+    .string()
+    .regex(/^(?:[1-9]\d{0,2}|1000)$/, 'must be a whole number from 1 to 1000')
+    .default('100')
+    .transform(Number)
+    .openapi({ type: 'integer' }),
+});
+export const StreamQuery = z.strictObject({ ...position, after: count.optional() });
+
+const Url = z.string().min(1).max(2_000);
+const types = z.array(EventType).max(50);
+export const NewWebhookEndpoint = z
+  .strictObject({
+    url: Url.openapi({ example: 'https://example.com/hooks/roomy' }),
+    description: line(200).optional(),
+    types: types.optional().openapi({ description: 'None: all' }),
+  })
+  .openapi('NewWebhookEndpoint');
+export const WebhookEndpointChange = z
+  .strictObject({ url: Url.optional(), description: line(200).nullish(), types: types.optional() })
+  .refine(isChange, CHANGE_NOTHING)
+  .openapi('WebhookEndpointChange');
+const endpoint = {
+  id: z.string(),
+  url: z.string(),
+  description: z.string().nullable(),
+  types: z.array(z.string()),
+  status: z.enum(['ACTIVE', 'DISABLED']),
+  disabledReason: z.string().nullable(),
+  nextSeq: z.int().openapi({ description: 'The next event that it gets' }),
+  failedAttempts: z.int(),
+  nextAttemptAt: z.iso.datetime(),
+  version: z.int(),
+  createdAt: z.iso.datetime(),
+};
+export const WebhookEndpoint = z.object(endpoint).openapi('WebhookEndpoint');
+export const WebhookEndpointWithSecret = z
+  .object({ ...endpoint, secret: z.string().openapi({ description: 'Shown once', example: 'whsec_...' }) })
+  .openapi('WebhookEndpointWithSecret');
+export const Replay = z
+  .strictObject({ afterSeq: z.int().min(0).optional(), since: Instant.optional() })
+  .refine(({ afterSeq, since }) => (afterSeq === undefined) !== (since === undefined), 'must have afterSeq or since')
+  .openapi('Replay');
+export const AttemptQuery = z.strictObject({
+  before: count.optional(),
+  limit: z
+    .string()
+    .regex(/^(?:[1-9]\d?|100)$/, 'must be a whole number from 1 to 100')
+    .default('50')
+    .transform(Number)
+    .openapi({ type: 'integer' }),
+});
+export const WebhookAttempt = z
+  .object({
+    id: z.int(),
+    seq: z.int(),
+    type: z.string(),
+    attempt: z.int(),
+    at: z.iso.datetime(),
+    statusCode: z.int().nullable(),
+    reason: z.string().nullable(),
+    ms: z.int(),
+  })
+  .openapi('WebhookAttempt');
+export const PingOutcome = z
+  .object({ taken: z.boolean(), statusCode: z.int().nullable(), reason: z.string().nullable(), ms: z.int() })
+  .openapi('PingOutcome');
