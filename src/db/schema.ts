@@ -46,6 +46,8 @@ export interface Database {
   event_feed: EventFeedTable;
   webhook_endpoint: WebhookEndpointTable;
   webhook_attempt: WebhookAttemptTable;
+  message_template: MessageTemplateTable;
+  notification_content: NotificationContentTable;
 }
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
@@ -201,6 +203,7 @@ export interface PropertyTable {
   check_in_reminder_time: Generated<string>;
   check_out_reminder_time: Generated<string>;
   payment_due_days: ColumnType<number | null, number | null | undefined, number | null | undefined>;
+  require_translation: Generated<boolean>;
 }
 export interface IncomeDistributionTable {
   version: GeneratedAlways<number>;
@@ -338,6 +341,10 @@ export interface NotificationTable {
   waits: Generated<number>;
   due_rule: Optional<string>;
   resend_of: Optional<string>;
+  locale: Optional<string>;
+  wanted_locale: Optional<string>;
+  template_version: Optional<number>;
+  body_hash: Optional<Buffer>;
 }
 export interface DevMailTable {
   id: GeneratedAlways<number>;
@@ -743,4 +750,18 @@ export interface WebhookAttemptTable {
   status_code: Optional<number>;
   reason: Optional<string>;
   ms: number;
+}
+export interface MessageTemplateTable {
+  key: string;
+  locale: string;
+  version: number;
+  subject: Optional<string>;
+  message: string;
+  created_by: string;
+  created_at: Generated<Date>;
+}
+export interface NotificationContentTable {
+  notification_id: string;
+  subject: Optional<string>;
+  body: string;
 }

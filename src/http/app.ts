@@ -28,6 +28,7 @@ import { registerSagas } from './routes/sagas.ts';
 import { registerStaff } from './routes/staff.ts';
 import { registerTaskWork } from './routes/task-work.ts';
 import { registerTasks } from './routes/tasks.ts';
+import { registerTemplates } from './routes/templates.ts';
 import { registerVisits } from './routes/visits.ts';
 import { registerWebhookEndpoints } from './routes/webhook-endpoints.ts';
 import { registerWebhooks } from './routes/webhooks.ts';
@@ -70,6 +71,7 @@ export function createApp(deps: AppDeps): App {
   registerReconciliations(register, services);
   registerRecords(register, services);
   registerMessages(register, services);
+  registerTemplates(register, services);
   registerEvents(register, services);
   registerWebhookEndpoints(register, services);
   registerProperties(register, services);

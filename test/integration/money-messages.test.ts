@@ -109,7 +109,11 @@ async function sent(...messages: readonly Delivery[]): Promise<readonly Mail[]> 
   return mails.map(({ recipient, subject, body }) => ({
     recipient,
     subject,
-    text: body.replaceAll(/<br>/g, '\n').replaceAll(/<[^>]*>/g, ''),
+    text: body
+      .replace(/<style[\s\S]*<\/style>/, '')
+      .replaceAll('</th><td>', ': ')
+      .replaceAll(/<br>|<\/tr>/g, '\n')
+      .replaceAll(/<[^>]*>/g, ''),
   }));
 }
 async function onlySent(message: Delivery): Promise<Mail> {
@@ -224,13 +228,13 @@ describe('a message whose row lacks something', () => {
   ])('%s is blocked and not sent', async (_what, params, reason) => {
     const message = { ...payoutProcessedMessage('owner-1', { amountMinor: 1, currency: 'AED' }), params };
     expect(await sent(message)).toEqual([]);
-    expect(await rows()).toMatchObject([{ status: 'BLOCKED', reason }]);
+    expect(await rows()).toMatchObject([{ event: 'SYSTEM_ALERT' }, { status: 'BLOCKED', reason }]);
   });
 
   it('is blocked when its instant is none', async () => {
     const scheduled = { amountMinor: 1, currency: 'AED', scheduledFor: 'soon' };
     expect(await sent(payoutScheduledMessage('owner-1', scheduled))).toEqual([]);
-    expect(await rows()).toMatchObject([{ status: 'BLOCKED', reason: 'RENDER_FAILED' }]);
+    expect(await rows()).toMatchObject([{ event: 'SYSTEM_ALERT' }, { status: 'BLOCKED', reason: 'RENDER_FAILED' }]);
   });
 });
 

@@ -1,8 +1,9 @@
 import { sql } from 'kysely';
-import type { Db } from '../../db/client.ts';
-import type { TaskType } from '../../db/schema.ts';
-import { allocate, formatMajor } from '../../kernel/money.ts';
+import type { Db, Tx } from '../../db/client.ts';
+import { allocate, exponentOf, formatMajor, type Money } from '../../kernel/money.ts';
+import { formatLocaleOf, languageOf } from './locales.ts';
 import type { VariableName } from './templates.ts';
+import { ARABIC_WORDS, ENGLISH_WORDS, type Words } from './words.ts';
 
 /**
  * What a message needs to know, read when it is sent: its row holds only ids, so a name that has changed or a stay
@@ -11,7 +12,7 @@ import type { VariableName } from './templates.ts';
 export type Facts = Awaited<ReturnType<typeof loadFacts>>[number];
 
 /** One row per id that exists; everything that the notification does not point at is null. */
-export function loadFacts(db: Db, notificationIds: readonly string[]) {
+export function loadFacts(db: Db | Tx, notificationIds: readonly string[]) {
   return (
     db
       .selectFrom('notification as n')
@@ -48,6 +49,8 @@ export function loadFacts(db: Db, notificationIds: readonly string[]) {
         'd.agency_bp as agencyBp',
         'd.referrer_bp as referrerBp',
         'p.name as propertyName',
+        'p.require_translation as requireTranslation',
+        'n.created_at as orderedAt',
         'p.time_zone as timeZone',
         'p.check_in_time as checkInTime',
         'p.check_out_time as checkOutTime',
@@ -70,8 +73,9 @@ export function loadFacts(db: Db, notificationIds: readonly string[]) {
 }
 
 /** A value, or null where the notification has none; a template decides what it cannot do without. */
-export function valuesOf(facts: Facts): Readonly<Record<VariableName, string | null>> {
-  const locale = localeFor(facts.locale);
+export function valuesOf(facts: Facts, textLocale = 'en'): Readonly<Record<VariableName, string | null>> {
+  const locale = formatLocaleOf(textLocale, facts.locale);
+  const words = languageOf(textLocale) === 'ar' ? ARABIC_WORDS : ENGLISH_WORDS;
   const { timeZone } = facts;
   const day = (date: string | null) => (date === null ? null : formatDay(date, locale));
   // The wall clock at the property, with the name of its zone: a guest reads it far away.
@@ -87,19 +91,19 @@ export function valuesOf(facts: Facts): Readonly<Record<VariableName, string | n
     checkInTime: wallClock(facts.checkInTime),
     checkOutDate: day(facts.checkOutDate),
     checkOutTime: wallClock(facts.checkOutTime),
-    ownerShare: ownerShare(facts),
+    ownerShare: ownerShare(facts, locale),
     taskTitle: facts.taskTitle,
-    taskWork: facts.taskType === null ? null : WORK[facts.taskType],
+    taskWork: facts.taskType === null ? null : words.work[facts.taskType],
     taskId: facts.taskId,
     taskStart: moment(facts.taskStartAt),
     taskEnd: moment(facts.taskEndAt),
-    amount: money(facts.params, 'amountMinor'),
-    outstanding: money(outstandingOf(facts), 'outstandingMinor'),
+    amount: money(facts.params, 'amountMinor', locale),
+    outstanding: money(outstandingOf(facts), 'outstandingMinor', locale),
     refundPercent: code(facts.params, 'percent'),
     previousStart: moment(instant(facts.params, 'previousStart')),
     accessCode: facts.accessCode,
     scheduledFor: moment(instant(facts.params, 'scheduledFor')),
-    failureReason: failureReason(code(facts.params, 'code')),
+    failureReason: failureReason(code(facts.params, 'code'), words),
     sagaName: code(facts.params, 'sagaName'),
     step: code(facts.params, 'step'),
     code: code(facts.params, 'code'),
@@ -107,29 +111,32 @@ export function valuesOf(facts: Facts): Readonly<Record<VariableName, string | n
   };
 }
 
-/** What a task is, without whose stay it is about. */
-const WORK: Readonly<Record<TaskType, string>> = {
-  CLEANING: 'cleaning',
-  CHECK_IN: 'check-in meeting',
-  CHECK_OUT: 'check-out meeting',
-  INSPECTION: 'inspection',
-  MAINTENANCE: 'maintenance',
-  EMERGENCY: 'emergency repair',
-  FINANCE: 'finance',
-};
-
 const code = (params: Facts['params'], name: string): string | null => {
   const value = Object.hasOwn(params, name) ? params[name] : null;
   return typeof value === 'string' || typeof value === 'number' ? String(value) : null;
 };
 
-/** By our own ISO exponents: `AED 1000.00`. */
-function money(params: Facts['params'], name: string): string | null {
+function money(params: Facts['params'], name: string, locale: string): string | null {
   const amountMinor = Object.hasOwn(params, name) ? params[name] : null;
   const currency = code(params, 'currency');
   if (typeof amountMinor !== 'number' || currency === null) return null;
-  return `${currency} ${formatMajor({ amountMinor, currency })}`;
+  return formatMoney({ amountMinor, currency }, locale);
 }
+
+/** `AED 1000.00` by our own ISO exponents; with the digits and the order of another language in that. */
+function formatMoney({ amountMinor, currency }: Money, locale: string): string {
+  const amount = formatMajor({ amountMinor, currency });
+  if (languageOf(locale) === 'en') return `${currency} ${amount}`;
+  const digits = exponentOf(currency);
+  const known = `${locale} ${digits}`;
+  const format =
+    amounts.get(known) ??
+    new Intl.NumberFormat(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: false });
+  amounts.set(known, format);
+  // As decimal text: nothing goes through floating point.
+  return `${format.format(amount as Intl.StringNumericLiteral)} ${currency}`;
+}
+const amounts = new Map<string, Intl.NumberFormat>();
 
 const outstandingOf = ({ params, outstandingMinor, currency }: Facts): Facts['params'] =>
   outstandingMinor === null || currency === null ? params : { outstandingMinor, currency };
@@ -140,32 +147,15 @@ function instant(params: Facts['params'], name: string): Date | null {
 }
 
 /** A gateway's codes in plain words; one that we have no words for says nothing of itself. */
-const REASONS: ReadonlyMap<string, string> = new Map([
-  ['INSUFFICIENT_FUNDS', 'there was not enough money on the card'],
-  ['CARD_DECLINED', 'the card was declined'],
-  ['EXPIRED_CARD', 'the card has expired'],
-  ['INCORRECT_CVC', 'the security code of the card was wrong'],
-  ['AUTHENTICATION_REQUIRED', 'your bank asks you to confirm the payment'],
-  ['GATEWAY_DOWN', 'the payment service could not be reached'],
-  ['GATEWAY_UNAVAILABLE', 'the payment service could not be reached'],
-  ['CIRCUIT_OPEN', 'the payment service could not be reached'],
-  ['STEP_TIMEOUT', 'the payment service did not answer in time'],
-]);
-const failureReason = (known: string | null): string | null =>
-  known === null ? null : (REASONS.get(known) ?? 'the payment could not be completed');
+const failureReason = (known: string | null, { reasons, otherReason }: Words): string | null =>
+  known === null ? null : (reasons.get(known) ?? otherReason);
 
-function ownerShare({ totalMinor, currency, ownerBp, agencyBp, referrerBp }: Facts): string | null {
+function ownerShare({ totalMinor, currency, ownerBp, agencyBp, referrerBp }: Facts, locale: string): string | null {
   if (totalMinor === null || currency === null || ownerBp === null || agencyBp === null || referrerBp === null)
     return null;
   const [amountMinor = 0] = allocate(totalMinor, [ownerBp, agencyBp, referrerBp]);
-  return `${currency} ${formatMajor({ amountMinor, currency })}`;
+  return formatMoney({ amountMinor, currency }, locale);
 }
-
-/** The templates are English, so another language's date in them would mix two; of English the recipient's own kind. */
-const TEMPLATE_LANGUAGE = /^en(-[A-Za-z]{2})?$/;
-const DEFAULT_LOCALE = 'en-GB';
-const localeFor = (locale: string | null): string =>
-  locale !== null && TEMPLATE_LANGUAGE.test(locale) ? locale : DEFAULT_LOCALE;
 
 /** Building a formatter costs a hundred times its use. Bounded by the zones and English locales that exist. */
 const formatters = new Map<string, Intl.DateTimeFormat>();

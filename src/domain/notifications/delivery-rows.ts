@@ -63,8 +63,21 @@ export async function claimDue(db: Db, limit: number): Promise<readonly ClaimedN
     .execute();
 }
 
+/** What a message said when it was sent, in which text. */
+export interface SentContent {
+  readonly locale: string;
+  /** What the recipient reads; null: not known. */
+  readonly wantedLocale: string | null;
+  readonly version: number;
+  readonly subject: string | null;
+  /** Plain text, without what opens doors. */
+  readonly body: string;
+  /** SHA-256 of what was really sent, in hex. */
+  readonly hash: string;
+}
+
 export type Verdict =
-  | { readonly status: 'SENT'; readonly providerId: string }
+  | { readonly status: 'SENT'; readonly providerId: string; readonly rendered: SentContent }
   | { readonly status: 'SKIPPED' | 'BLOCKED' | 'FAILED'; readonly reason: string }
   /** Try again later; FAILED once the attempts are used up. */
   | { readonly status: 'RETRY'; readonly reason: string }
@@ -86,20 +99,26 @@ export async function recordVerdicts(
     reason: verdict.status === 'SENT' ? null : verdict.reason,
     provider_id: verdict.status === 'SENT' ? verdict.providerId : null,
     until: verdict.status === 'WAIT' ? verdict.until : null,
+    ...(verdict.status === 'SENT' && verdict.rendered),
   }));
-  const { numAffectedRows } = await retryContention(() =>
+  const { rows: settledRows } = await retryContention(() =>
     sql`
-      UPDATE notification n
+      WITH v AS (SELECT * FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+             AS v(id text, attempts int, status text, reason text, provider_id text, until timestamptz, locale text, "wantedLocale" text,
+                  version int, subject text, body text, hash text)),
+      settled AS (UPDATE notification n
          SET status = v.status, reason = v.reason, provider_id = v.provider_id, lease_until = NULL,
              sent_at = CASE WHEN v.status = 'SENT' THEN now() END,
+             locale = v.locale, wanted_locale = v."wantedLocale", template_version = v.version, body_hash = decode(v.hash, 'hex'),
              waits = n.waits + (v.until IS NOT NULL)::int,
              due_at = CASE WHEN v.status <> 'QUEUED' THEN n.due_at WHEN v.until IS NOT NULL THEN v.until ELSE now() + make_interval(secs =>
                ${FIRST_BACKOFF_SECONDS}::float8 * power(${BACKOFF_FACTOR}::float8, v.attempts - n.waits - 1) * (0.8 + 0.4 * random())) END
-        FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-             AS v(id text, attempts int, status text, reason text, provider_id text, until timestamptz)
-       WHERE n.id = v.id AND n.status = 'SENDING' AND n.attempts = v.attempts`.execute(db),
+        FROM v WHERE n.id = v.id AND n.status = 'SENDING' AND n.attempts = v.attempts RETURNING n.id),
+      said AS (INSERT INTO notification_content (notification_id, subject, body)
+        SELECT v.id, v.subject, v.body FROM v JOIN settled USING (id) WHERE v.body IS NOT NULL ON CONFLICT DO NOTHING)
+      SELECT id FROM settled`.execute(db),
   );
-  return Number(numAffectedRows ?? 0n);
+  return settledRows.length;
 }
 
 function settled(verdict: Verdict, attempts: number): 'SENT' | 'SKIPPED' | 'BLOCKED' | 'FAILED' | 'QUEUED' {

@@ -1,13 +1,24 @@
 import type { Db } from '../../db/client.ts';
 import type { Channel } from '../../db/schema.ts';
 import { messageOf } from '../../kernel/errors.ts';
+import { sha256OfBytes } from '../../kernel/json.ts';
 import type { Logger } from '../../kernel/log.ts';
 import type { Messenger, OutgoingMessage, SendOutcome } from '../ports.ts';
+import { raiseSystemAlert } from './alerts.ts';
 import { type Conditions, heldBack, loadConditions } from './delivery-conditions.ts';
 import { type Facts, loadFacts, valuesOf } from './delivery-facts.ts';
-import { type ClaimedNotification, claimDue, MAX_ATTEMPTS, recordVerdicts, type Verdict } from './delivery-rows.ts';
-import { renderHtml, renderText } from './render.ts';
+import {
+  type ClaimedNotification,
+  claimDue,
+  MAX_ATTEMPTS,
+  recordVerdicts,
+  type SentContent,
+  type Verdict,
+} from './delivery-rows.ts';
+import { renderMessage } from './render.ts';
+import { MAX_SEGMENTS, segmentsOf } from './segments.ts';
 import { templateOf } from './templates.ts';
+import { isForeign, loadSavedTexts, type SavedTexts, textFor } from './texts.ts';
 
 export interface DeliveryDeps {
   readonly db: Db;
@@ -33,19 +44,26 @@ export async function deliverDue(deps: DeliveryDeps, options: { readonly limit?:
   if (claimed.length === 0) return 0;
 
   const ids = claimed.map(({ id }) => id);
-  const [factRows, conditionRows] = await Promise.all([loadFacts(deps.db, ids), loadConditions(deps.db, ids)]);
+  const [factRows, conditionRows, texts] = await Promise.all([
+    loadFacts(deps.db, ids),
+    loadConditions(deps.db, ids),
+    loadSavedTexts(
+      deps.db,
+      claimed.map(({ template }) => template),
+    ),
+  ]);
   const facts = new Map(factRows.map((row) => [row.id, row]));
   const conditions = new Map(conditionRows.map((row) => [row.id, row]));
   const verdicts = new Map<ClaimedNotification, Verdict>();
-  const outgoing = new Map<Messenger, { readonly row: ClaimedNotification; readonly message: OutgoingMessage }[]>();
+  const outgoing = new Map<Messenger, Prepared[]>();
   for (const row of claimed) {
-    const prepared = prepare(row, facts.get(row.id), conditions.get(row.id), deps);
+    const prepared = prepare(row, { facts: facts.get(row.id), conditions: conditions.get(row.id), texts }, deps);
     if ('status' in prepared) {
       verdicts.set(row, prepared);
       continue;
     }
     const messenger = deps.messengers[row.channel];
-    const entry = { row, message: prepared };
+    const entry = prepared;
     const batch = outgoing.get(messenger);
     if (batch) batch.push(entry);
     else outgoing.set(messenger, [entry]);
@@ -54,23 +72,34 @@ export async function deliverDue(deps: DeliveryDeps, options: { readonly limit?:
   await Promise.all(
     [...outgoing].map(async ([messenger, batch]) => {
       const outcomes = await attemptSend(deps, messenger, batch);
-      for (const [index, { row }] of batch.entries()) verdicts.set(row, verdictOf(outcomes[index]));
+      for (const [index, { row, rendered }] of batch.entries()) verdicts.set(row, verdictOf(outcomes[index], rendered));
     }),
   );
 
-  const results = [...verdicts].map(([{ id, attempts, waits }, verdict]) => ({ id, attempts, waits, verdict }));
+  const results = [...verdicts].map(([row, verdict]) => ({ ...row, verdict }));
   const recorded = await recordVerdicts(deps.db, results);
+  await tellBlocked(deps.db, results);
   report(deps, results, recorded);
   return claimed.length;
+}
+
+interface Prepared {
+  readonly row: ClaimedNotification;
+  readonly message: OutgoingMessage;
+  readonly rendered: SentContent;
+}
+interface Known {
+  readonly facts: Facts | undefined;
+  readonly conditions: Conditions | undefined;
+  readonly texts: SavedTexts;
 }
 
 /** The message to send, or why it is not sent. */
 function prepare(
   row: ClaimedNotification,
-  facts: Facts | undefined,
-  conditions: Conditions | undefined,
+  { facts, conditions, texts }: Known,
   deps: DeliveryDeps,
-): OutgoingMessage | Verdict {
+): Prepared | Verdict {
   // Only a crash in every attempt gets here: this row may be what kills the process.
   if (row.attempts - row.waits > MAX_ATTEMPTS) return { status: 'FAILED', reason: 'LEASE_EXPIRED' };
   const template = templateOf(row.template);
@@ -90,19 +119,27 @@ function prepare(
   if (!to) return { status: 'SKIPPED', reason: 'NO_ADDRESS' };
 
   try {
-    const values = valuesOf(facts);
-    const subject = row.channel === 'EMAIL' ? renderText(template.subject, values) : null;
-    const text = renderText(template.message, values);
-    const html = row.channel === 'EMAIL' ? renderHtml(template.message, values) : null;
-    const missing = [subject, text, html].flatMap((part) => (part && !part.ok ? part.missing : []));
-    if (missing.length > 0) return { status: 'BLOCKED', reason: `MISSING ${[...new Set(missing)].join(', ')}` };
+    const text = textFor(row.template, facts.locale, texts);
+    if (!text) return { status: 'RETRY', reason: 'UNKNOWN_TEMPLATE' };
+    if (facts.requireTranslation === true && isForeign(text, facts.locale)) {
+      return { status: 'BLOCKED', reason: `MISSING_TRANSLATION ${facts.locale}` };
+    }
+    const rendered = renderMessage(text, row.channel, valuesOf(facts, text.locale));
+    if ('missing' in rendered) return withoutValues(rendered.missing, facts.orderedAt, conditions.now);
+    if (row.channel === 'SMS' && segmentsOf(rendered.text).segments > MAX_SEGMENTS) {
+      return { status: 'BLOCKED', reason: 'SMS_TOO_LONG' };
+    }
     return {
-      messageId: `<${row.effectKey}@roomy>`,
-      channel: row.channel,
-      to,
-      subject: subject?.ok ? subject.text : null,
-      text: text.ok ? text.text : '',
-      html: html?.ok ? html.text : null,
+      row,
+      message: { messageId: `<${row.effectKey}@roomy>`, channel: row.channel, to, ...rendered },
+      rendered: {
+        locale: text.locale,
+        wantedLocale: facts.locale,
+        version: text.version,
+        subject: rendered.subject,
+        body: withoutSecrets(rendered.text, facts.accessCode),
+        hash: sha256OfBytes(Buffer.from(rendered.html ?? rendered.text)).toString('hex'),
+      },
     };
   } catch (error) {
     // Such as a zone that this system does not know: only this message waits for a person.
@@ -111,13 +148,32 @@ function prepare(
   }
 }
 
+/** What comes late is waited for; after that nothing goes out with a blank in it. */
+const LATE_VALUES: ReadonlySet<string> = new Set(['accessCode']);
+const MAX_WAIT_MS = 15 * 60_000;
+const LOOK_AGAIN_MS = 60_000;
+function withoutValues(missing: readonly string[], orderedAt: Date, now: Date): Verdict {
+  const mayCome = missing.every((name) => LATE_VALUES.has(name));
+  if (mayCome && now.getTime() - orderedAt.getTime() < MAX_WAIT_MS) {
+    return {
+      status: 'WAIT',
+      until: new Date(now.getTime() + LOOK_AGAIN_MS),
+      reason: `WAITING_FOR ${missing.join(', ')}`,
+    };
+  }
+  return { status: 'BLOCKED', reason: `MISSING ${missing.join(', ')}` };
+}
+
+const withoutSecrets = (body: string, secret: string | null): string =>
+  secret === null || secret === '' ? body : body.replaceAll(secret, '••••');
+
 const stillAssigned = (facts: Facts, recipientId: string): boolean =>
   facts.taskAssigneeId === recipientId && (facts.taskStatus === 'ASSIGNED' || facts.taskStatus === 'IN_PROGRESS');
 
 async function attemptSend(
   deps: DeliveryDeps,
   messenger: Messenger,
-  batch: readonly { readonly message: OutgoingMessage }[],
+  batch: readonly Pick<Prepared, 'message'>[],
 ): Promise<readonly SendOutcome[]> {
   try {
     return await messenger.send(batch.map(({ message }) => message));
@@ -127,10 +183,22 @@ async function attemptSend(
   }
 }
 
-function verdictOf(outcome: SendOutcome | undefined): Verdict {
+function verdictOf(outcome: SendOutcome | undefined, rendered: SentContent): Verdict {
   if (!outcome) return { status: 'RETRY', reason: 'SEND_FAILED' };
-  if (outcome.sent) return { status: 'SENT', providerId: outcome.providerId };
+  if (outcome.sent) return { status: 'SENT', providerId: outcome.providerId, rendered };
   return { status: outcome.permanent ? 'FAILED' : 'RETRY', reason: outcome.reason };
+}
+
+/** Somebody must see to what is blocked; of each kind there is one alert an hour, and none about an alert. */
+async function tellBlocked(
+  db: Db,
+  results: readonly (Pick<ClaimedNotification, 'id' | 'template' | 'recipientType'> & { readonly verdict: Verdict })[],
+): Promise<void> {
+  for (const { id, template, recipientType, verdict } of results) {
+    if (verdict.status !== 'BLOCKED' || recipientType === 'OPS') continue;
+    const params = { sagaName: 'notifications', step: template, code: verdict.reason, sagaId: id };
+    await raiseSystemAlert(db, `blocked-${template}`, params);
+  }
 }
 
 function report(deps: DeliveryDeps, results: readonly { id: string; verdict: Verdict }[], recorded: number): void {

@@ -1,3 +1,6 @@
+import { directionOf } from './locales.ts';
+import { LAYOUTS } from './mail-layout.ts';
+
 /**
  * Templates (domain.md 13): `{name}`, `{name|Default}`, `{{` and `}}` for literal braces. One pass, so a value that
  * looks like a placeholder is printed as it is; own keys only, so `{constructor}` names nothing. A template's text is
@@ -65,27 +68,79 @@ const HTML_ENTITIES: Readonly<Record<string, string>> = {
 };
 export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (char) => HTML_ENTITIES[char] ?? char);
 
-/** For subjects, SMS and the text part of a mail. */
-export const renderText = (template: TemplateText, values: TemplateValues): Rendered =>
-  render(template, values, (text) => text);
+/** For subjects, SMS and the text part of a mail. Where the text runs the other way, a value keeps its own direction. */
+export const renderText = (template: TemplateText, values: TemplateValues, locale = 'en'): Rendered =>
+  render(template, values, (text) => text, directionOf(locale) === 'rtl' ? isolated : unchanged);
 
-/** A whole HTML document: paragraphs where the template has empty lines. */
-export function renderHtml(template: TemplateText, values: TemplateValues): Rendered {
-  const body = render(template, values, escapeHtml);
+const unchanged = (value: string): string => value;
+/** First strong isolate and its end (UAX 9). */
+const isolated = (value: string): string => `\u2068${value}\u2069`;
+const isolatedHtml = (value: string): string => `<bdi>${value}</bdi>`;
+
+/** A whole HTML document: paragraphs where the template has empty lines, a table where every line names a fact. */
+export function renderHtml(
+  template: TemplateText,
+  values: TemplateValues,
+  { locale = 'en', title = '' }: { readonly locale?: string; readonly title?: string } = {},
+): Rendered {
+  const direction = directionOf(locale);
+  const body = render(template, values, escapeHtml, direction === 'rtl' ? isolatedHtml : unchanged);
   if (!body.ok) return body;
-  const paragraphs = body.text
-    .split(/\n{2,}/)
-    .map((paragraph) => `<p style="margin:0 0 16px">${paragraph.replaceAll('\n', '<br>')}</p>`);
-  return { ok: true, text: LAYOUT.replace('<!--content-->', () => paragraphs.join('')) };
+  const paragraphs = body.text.split(/\n{2,}/);
+  const [preheader = ''] = paragraphs.filter((text) => text.length > 40);
+  const parts: Readonly<Record<string, string>> = {
+    '<!--title-->': escapeHtml(title),
+    '<!--preheader-->': preheader.replaceAll('\n', ' '),
+    '<!--content-->': paragraphs.map(paragraphOf).join(''),
+    '<!--foot-->': direction === 'rtl' ? 'روومي لإدارة العقارات' : 'Roomy property management',
+    '@lang': escapeHtml(locale),
+  };
+  // One pass: what a value holds is not looked at again.
+  return { ok: true, text: LAYOUTS[direction].replace(/<!--\w+-->|@lang/g, (place) => parts[place] ?? place) };
 }
 
-/** Inline styles only: mail programs drop style sheets. */
-const LAYOUT = `<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"></head>
-<body style="margin:0;padding:24px 12px;background:#f4f5f7"><div style="max-width:560px;margin:0 auto;padding:28px 32px;background:#fff;border-radius:12px;font:16px/1.55 system-ui,-apple-system,'Segoe UI',sans-serif;color:#1f2933">
-<p style="margin:0 0 20px;font-weight:700;color:#0b5f59">Roomy</p><!--content-->
-<p style="margin:24px 0 0;font-size:13px;color:#5c6773">Roomy property management</p></div></body></html>`;
+export interface RenderedMessage {
+  /** Null for SMS. */
+  readonly subject: string | null;
+  readonly text: string;
+  /** Null for SMS. */
+  readonly html: string | null;
+}
 
-function render(template: TemplateText, values: TemplateValues, encode: (text: string) => string): Rendered {
+/** What goes out over a channel, or the names of the values that it cannot do without. */
+export function renderMessage(
+  {
+    locale,
+    subject,
+    message,
+  }: { readonly locale: string; readonly subject: TemplateText; readonly message: TemplateText },
+  channel: 'EMAIL' | 'SMS',
+  values: TemplateValues,
+): RenderedMessage | { readonly missing: readonly string[] } {
+  const text = renderText(message, values, locale);
+  if (channel === 'SMS') return text.ok ? { subject: null, text: text.text, html: null } : text;
+  const title = renderText(subject, values, locale);
+  const html = renderHtml(message, values, { locale, title: title.ok ? title.text : '' });
+  if (title.ok && text.ok && html.ok) return { subject: title.text, text: text.text, html: html.text };
+  return { missing: [...new Set([title, text, html].flatMap((part) => (part.ok ? [] : part.missing)))] };
+}
+
+function paragraphOf(text: string): string {
+  const lines = text.split('\n');
+  const facts = lines.map((line) => FACT.exec(line));
+  if (lines.length < 2 || facts.some((fact) => fact === null)) return `<p>${lines.join('<br>')}</p>`;
+  const rows = facts.map((fact) => `<tr><th scope="row">${fact?.[1]}</th><td>${fact?.[2]}</td></tr>`);
+  return `<table class="facts">${rows.join('')}</table>`;
+}
+/** `Arrival: 1 June 2027`. */
+const FACT = /^([^:<&]{1,30}): (.+)$/;
+
+function render(
+  template: TemplateText,
+  values: TemplateValues,
+  encode: (text: string) => string,
+  isolate: (value: string) => string,
+): Rendered {
   const missing: string[] = [];
   let text = '';
   for (const part of template) {
@@ -97,7 +152,7 @@ function render(template: TemplateText, values: TemplateValues, encode: (text: s
     // An empty value counts as none: never `Dear ,`.
     const value = singleLine(given ?? '') || part.fallback;
     if (value === null) missing.push(part.name);
-    else text += encode(value);
+    else text += isolate(encode(value));
   }
   return missing.length > 0 ? { ok: false, missing } : { ok: true, text };
 }

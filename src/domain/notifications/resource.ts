@@ -55,6 +55,18 @@ export async function getNotification(db: Db | Tx, id: string, agentId: string |
   return notificationView(row);
 }
 
+/** What it said when it was sent. Throws `NOT_FOUND`, also for what has not been sent. */
+export async function notificationContent(db: Db, id: string) {
+  const row = await db
+    .selectFrom('notification_content as c')
+    .innerJoin('notification as n', 'n.id', 'c.notification_id')
+    .select(['c.subject', 'c.body', 'n.locale', 'n.template_version as templateVersion'])
+    .where('n.id', '=', id)
+    .executeTakeFirst();
+  if (!row) throw new RoomyError('NOT_FOUND', { text: 'Nothing was sent' });
+  return row;
+}
+
 /** Messages of one stay that an answer carries, at the most. */
 const MAX_OF_RESERVATION = 200;
 

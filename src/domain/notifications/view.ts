@@ -20,6 +20,9 @@ export const notificationView = (row: Selectable<NotificationTable>) => ({
   dueAt: row.due_at.toISOString(),
   dueRule: row.due_rule,
   resendOf: row.resend_of,
+  locale: row.locale,
+  wantedLocale: row.wanted_locale,
+  templateVersion: row.template_version,
   sentAt: row.sent_at?.toISOString() ?? null,
   createdAt: row.created_at.toISOString(),
 });

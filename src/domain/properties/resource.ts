@@ -39,6 +39,8 @@ export interface PropertyFields {
   readonly checkOutReminderTime?: string | undefined;
   /** A guest who still has to pay is reminded so many days before the arrival; null: never. */
   readonly paymentDueDays?: number | null | undefined;
+  /** A message that there is no text for in the recipient's language is not sent in another one. */
+  readonly requireTranslation?: boolean | undefined;
 }
 export type NewProperty = PropertyFields & { readonly id?: string | undefined };
 export type PropertyChange = { readonly [K in keyof PropertyFields]?: PropertyFields[K] | undefined };
@@ -73,6 +75,7 @@ export const propertyView = (row: Selectable<PropertyTable>) => ({
   checkInReminderTime: row.check_in_reminder_time,
   checkOutReminderTime: row.check_out_reminder_time,
   paymentDueDays: row.payment_due_days,
+  requireTranslation: row.require_translation,
   version: row.version,
   createdAt: row.created_at.toISOString(),
 });
@@ -194,4 +197,5 @@ const columnsOf = (fields: PropertyChange) => ({
   check_in_reminder_time: fields.checkInReminderTime,
   check_out_reminder_time: fields.checkOutReminderTime,
   payment_due_days: fields.paymentDueDays,
+  require_translation: fields.requireTranslation,
 });

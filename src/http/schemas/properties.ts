@@ -34,6 +34,7 @@ const reminders = {
     .max(365)
     .nullish()
     .openapi({ description: 'Who still has to pay is reminded so many days before; null: never' }),
+  requireTranslation: z.boolean().optional().openapi({ description: 'A message is not sent in another language' }),
 };
 const options = { region: line(100), location: GeoPoint, amenityDevice: line(100) };
 
@@ -100,6 +101,7 @@ export const Property = z
     checkInReminderTime: z.string(),
     checkOutReminderTime: z.string(),
     paymentDueDays: z.int().nullable(),
+    requireTranslation: z.boolean(),
     version: z.int(),
     createdAt: z.iso.datetime(),
   })

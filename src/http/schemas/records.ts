@@ -101,6 +101,9 @@ export const Notification = z
     dueAt: z.iso.datetime(),
     dueRule: z.string().nullable().openapi({ description: 'How `dueAt` came about' }),
     resendOf: z.string().nullable(),
+    locale: z.string().nullable().openapi({ description: 'What it was sent in' }),
+    wantedLocale: z.string().nullable().openapi({ description: 'What the recipient reads' }),
+    templateVersion: z.int().nullable(),
     sentAt: z.iso.datetime().nullable(),
     createdAt: z.iso.datetime(),
   })

@@ -1,0 +1,34 @@
+/** How many SMS a text is (domain.md 12): GSM 03.38 where its alphabet will do, else UCS-2. */
+
+export interface Segments {
+  readonly encoding: 'GSM-7' | 'UCS-2';
+  /** Septets, or UTF-16 code units. */
+  readonly units: number;
+  readonly segments: number;
+}
+
+/** What is longer is neither saved as a template nor sent. */
+export const MAX_SEGMENTS = 3;
+
+const BASIC = new Set(
+  '@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !"#¤%&\'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà',
+);
+/** Each takes an escape and itself. */
+const EXTENSION = new Set('^{}\\[~]|€\f');
+
+const LIMITS = { 'GSM-7': { single: 160, joined: 153 }, 'UCS-2': { single: 70, joined: 67 } } as const;
+
+export function segmentsOf(text: string): Segments {
+  let septets = 0;
+  for (const character of text) {
+    if (BASIC.has(character)) septets += 1;
+    else if (EXTENSION.has(character)) septets += 2;
+    else return counted('UCS-2', text.length);
+  }
+  return counted('GSM-7', septets);
+}
+
+function counted(encoding: Segments['encoding'], units: number): Segments {
+  const { single, joined } = LIMITS[encoding];
+  return { encoding, units, segments: units <= single ? 1 : Math.ceil(units / joined) };
+}

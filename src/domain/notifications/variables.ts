@@ -1,0 +1,40 @@
+import type { VariableName } from './templates.ts';
+
+/** The typed catalogue: what kind of thing each variable is, and what it may look like. */
+export interface Variable {
+  readonly type: 'text' | 'id' | 'date' | 'time' | 'instant' | 'money' | 'percent' | 'code' | 'secret';
+  readonly example: string;
+}
+const of = (type: Variable['type'], example: string): Variable => ({ type, example });
+
+export const CATALOGUE: Readonly<Record<VariableName, Variable>> = {
+  guestName: of('text', 'John Doe'),
+  recipientName: of('text', 'Aisha Rahman'),
+  reservationId: of('id', 'reservation-1'),
+  propertyName: of('text', 'Marina View 1204'),
+  checkInDate: of('date', '1 June 2027'),
+  checkInTime: of('time', '15:00 (Asia/Dubai)'),
+  checkOutDate: of('date', '4 June 2027'),
+  checkOutTime: of('time', '11:00 (Asia/Dubai)'),
+  ownerShare: of('money', 'AED 700.00'),
+  taskTitle: of('text', 'Pre-arrival cleaning'),
+  taskWork: of('text', 'cleaning'),
+  taskId: of('id', 'task-1'),
+  taskStart: of('instant', 'Monday 31 May 2027 at 15:00 (Asia/Dubai)'),
+  taskEnd: of('instant', 'Monday 31 May 2027 at 17:00 (Asia/Dubai)'),
+  amount: of('money', 'AED 1000.00'),
+  outstanding: of('money', 'AED 600.00'),
+  refundPercent: of('percent', '25'),
+  scheduledFor: of('instant', 'Tuesday 15 June 2027 at 00:00 (Asia/Dubai)'),
+  previousStart: of('instant', 'Monday 31 May 2027 at 13:00 (Asia/Dubai)'),
+  accessCode: of('secret', '4711'),
+  failureReason: of('text', 'the card was declined'),
+  sagaName: of('code', 'confirmReservation'),
+  step: of('code', 'updateReservationStatus'),
+  code: of('code', 'STEP_FAILED'),
+  sagaId: of('id', 'saga-1'),
+};
+
+export const EXAMPLES: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.entries(CATALOGUE).map(([name, { example }]) => [name, example]),
+);

@@ -1,0 +1,57 @@
+import type { TaskType } from '../../db/schema.ts';
+
+/** Words that are values in a text: what a task is, and why a payment failed. */
+export interface Words {
+  /** Without whose stay it is about. */
+  readonly work: Readonly<Record<TaskType, string>>;
+  readonly reasons: ReadonlyMap<string, string>;
+  readonly otherReason: string;
+}
+
+export const ENGLISH_WORDS: Words = {
+  work: {
+    CLEANING: 'cleaning',
+    CHECK_IN: 'check-in meeting',
+    CHECK_OUT: 'check-out meeting',
+    INSPECTION: 'inspection',
+    MAINTENANCE: 'maintenance',
+    EMERGENCY: 'emergency repair',
+    FINANCE: 'finance',
+  },
+  reasons: new Map([
+    ['INSUFFICIENT_FUNDS', 'there was not enough money on the card'],
+    ['CARD_DECLINED', 'the card was declined'],
+    ['EXPIRED_CARD', 'the card has expired'],
+    ['INCORRECT_CVC', 'the security code of the card was wrong'],
+    ['AUTHENTICATION_REQUIRED', 'your bank asks you to confirm the payment'],
+    ['GATEWAY_DOWN', 'the payment service could not be reached'],
+    ['GATEWAY_UNAVAILABLE', 'the payment service could not be reached'],
+    ['CIRCUIT_OPEN', 'the payment service could not be reached'],
+    ['STEP_TIMEOUT', 'the payment service did not answer in time'],
+  ]),
+  otherReason: 'the payment could not be completed',
+};
+
+export const ARABIC_WORDS: Words = {
+  work: {
+    CLEANING: 'تنظيف',
+    CHECK_IN: 'استقبال الضيف',
+    CHECK_OUT: 'تسليم المغادرة',
+    INSPECTION: 'فحص',
+    MAINTENANCE: 'صيانة',
+    EMERGENCY: 'إصلاح طارئ',
+    FINANCE: 'مالية',
+  },
+  reasons: new Map([
+    ['INSUFFICIENT_FUNDS', 'رصيد البطاقة غير كافٍ'],
+    ['CARD_DECLINED', 'رُفضت البطاقة'],
+    ['EXPIRED_CARD', 'انتهت صلاحية البطاقة'],
+    ['INCORRECT_CVC', 'رمز أمان البطاقة غير صحيح'],
+    ['AUTHENTICATION_REQUIRED', 'يطلب مصرفك تأكيد الدفع'],
+    ['GATEWAY_DOWN', 'تعذّر الوصول إلى خدمة الدفع'],
+    ['GATEWAY_UNAVAILABLE', 'تعذّر الوصول إلى خدمة الدفع'],
+    ['CIRCUIT_OPEN', 'تعذّر الوصول إلى خدمة الدفع'],
+    ['STEP_TIMEOUT', 'لم تُجب خدمة الدفع في الوقت المناسب'],
+  ]),
+  otherReason: 'تعذّر إتمام الدفع',
+};

@@ -1,0 +1,224 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { deliverDue } from '../../src/domain/notifications/delivery.ts';
+import { storeDevMail } from '../../src/domain/notifications/delivery-mailbox.ts';
+import { createDevMailbox } from '../../src/gateways/dev-mailbox.ts';
+import { createLogger } from '../../src/kernel/log.ts';
+import { createSimulatedDatabase, type SimulatedDatabase } from '../setup/database.ts';
+import { type System, startSystem } from '../setup/system.ts';
+
+/** Texts as people change them through HTTP, and what is sent then. */
+
+let simulated: SimulatedDatabase;
+let system: System;
+let made = 0;
+beforeAll(async () => {
+  simulated = await createSimulatedDatabase();
+  system = await startSystem(simulated);
+});
+afterAll(() => system?.close());
+beforeEach(() => simulated.clock.moveTo('2027-05-01T08:00:00Z'));
+
+const KEY = 'reservation-confirmed.guest@1';
+const call = (method: string, path: string, body?: object) =>
+  system.call(method, path, body === undefined ? {} : { body });
+const save = (draft: object, key = KEY) => call('POST', `/templates/${key}/versions`, draft);
+const preview = (request: object, key = KEY) => call('POST', `/templates/${key}/preview`, request);
+async function confirmed(guest: object = {}, property: object = {}): Promise<string> {
+  made += 1;
+  const n = made;
+  await call('POST', '/owners', { id: `owner-${n}`, name: 'Aisha', email: `owner${n}@example.com` });
+  await call('POST', '/guests', {
+    id: `guest-${n}`,
+    name: 'John Doe',
+    email: `guest${n}@example.com`,
+    phone: '+971500000001',
+    ...guest,
+  });
+  await call('POST', '/properties', { id: `home-${n}`, name: 'Marina 12', ownerId: `owner-${n}`, ...property });
+  const stay = {
+    id: `stay-${n}`,
+    propertyId: `home-${n}`,
+    guestId: `guest-${n}`,
+    checkInDate: '2027-06-01',
+    checkOutDate: '2027-06-03',
+  };
+  await call('POST', '/reservations', { ...stay, totalAmount: 1000, currency: 'AED' });
+  expect((await call('POST', `/reservations/stay-${n}/confirm`, {})).status).toBe(200);
+  return `stay-${n}`;
+}
+async function deliver(): Promise<void> {
+  const { db } = system.bed;
+  const mailbox = createDevMailbox((messages) => storeDevMail(db, messages));
+  const log = createLogger('test', 'silent');
+  while (
+    (await deliverDue({ db, messengers: { EMAIL: mailbox, SMS: mailbox }, opsEmail: 'ops@roomy.example', log })) > 0
+  );
+}
+async function messageOf(stay: string, event: string, channel = 'EMAIL') {
+  const { body } = await call('GET', `/notifications?reservationId=${stay}&event=${event}`);
+  const message = body.data.find((one: { channel: string }) => one.channel === channel);
+  const content = await call('GET', `/notifications/${message.id}/content`);
+  return { ...message, content: content.body.data };
+}
+
+describe('the catalogue', () => {
+  it('says what a message may say, in which languages', async () => {
+    const { body } = await call('GET', '/templates');
+    const confirmation = body.data.find(({ key }: { key: string }) => key === KEY);
+    expect(confirmation).toMatchObject({
+      event: 'RESERVATION_CONFIRMED',
+      recipientType: 'GUEST',
+      channels: ['EMAIL', 'SMS'],
+      missingTranslations: [],
+    });
+    expect(confirmation.variables).toContainEqual({ name: 'checkInDate', type: 'date', example: '1 June 2027' });
+    const detail = await call('GET', `/templates/${KEY}`);
+    expect(detail.body.data.builtIn).toContainEqual({
+      locale: 'en',
+      subject: 'Reservation Confirmed - {propertyName}',
+      message: 'Dear {guestName}, your reservation for {propertyName} is confirmed for {checkInDate}.',
+    });
+    expect((await call('GET', '/templates/nothing.guest@1')).status).toBe(404);
+    expect((await call('GET', '/templates/x')).status).toBe(422);
+    expect((await system.call('GET', '/templates', { role: 'AGENT' })).status).toBe(403);
+  });
+});
+
+describe('a text', () => {
+  it('that is saved counts from the next message on, and the message says which it was', async () => {
+    const before = await confirmed();
+    await deliver();
+    expect(await messageOf(before, 'RESERVATION_CONFIRMED')).toMatchObject({
+      locale: 'en',
+      templateVersion: 0,
+      wantedLocale: null,
+    });
+    const draft = {
+      locale: 'en',
+      subject: 'See you, {guestName}',
+      message: 'Hello {guestName}, come to {propertyName} on {checkInDate}. {{ok}}',
+    };
+    expect((await save(draft)).body.data).toMatchObject({ locale: 'en', version: 1, createdBy: 'admin-1' });
+    const after = await confirmed();
+    await deliver();
+    expect(await messageOf(after, 'RESERVATION_CONFIRMED')).toMatchObject({
+      locale: 'en',
+      templateVersion: 1,
+      content: {
+        subject: 'See you, John Doe',
+        body: 'Hello John Doe, come to Marina 12 on 1 June 2027. {ok}',
+        templateVersion: 1,
+      },
+    });
+    expect((await save({ ...draft, locale: 'en' })).body.data.version).toBe(2);
+    expect((await call('GET', `/templates/${KEY}`)).body.data.versions).toHaveLength(2);
+  });
+
+  it('is refused for what it cannot say', async () => {
+    const unknown = await save({ locale: 'en', subject: 'x', message: 'Dear {gestName}, {proprtyName} {zzz}' });
+    expect([unknown.status, unknown.body.code]).toEqual([422, 'TEMPLATE_UNKNOWN_VARIABLE']);
+    expect(unknown.body.details.unknown).toEqual([
+      { name: 'gestName', near: ['guestName'] },
+      { name: 'proprtyName', near: ['propertyName'] },
+      { name: 'zzz', near: [] },
+    ]);
+    const brace = await save({ locale: 'en', subject: 'x', message: 'Dear {guestName' });
+    expect([brace.status, brace.body.code]).toEqual([422, 'TEMPLATE_INVALID']);
+    expect((await save({ locale: 'en', message: 'Dear {guestName}' })).body.code).toBe('TEMPLATE_INVALID');
+    const long = await save({ locale: 'en', subject: 'x', message: `{guestName} ${'word '.repeat(100)}` });
+    expect([long.status, long.body.code, long.body.details.segments]).toEqual([422, 'TEMPLATE_TOO_LONG', 4]);
+    expect((await save({ locale: 'en', subject: 'a\r\nBcc: x@y', message: 'x' })).status).toBe(422);
+    // A mail alone may be long.
+    const owner = await save({ locale: 'en', subject: 'x', message: 'word '.repeat(400) }, 'payout-failed.owner@1');
+    expect(owner.status).toBe(201);
+    expect(
+      (await system.call('POST', `/templates/${KEY}/versions`, { role: 'OPS', body: { locale: 'en', message: 'x' } }))
+        .status,
+    ).toBe(403);
+  });
+
+  it('is seen as its recipient would, before it is saved', async () => {
+    const stay = await confirmed({ name: '<b>Ann</b> {x}', locale: 'ar-AE' });
+    const { body } = await preview({ locale: 'ar-AE', reservationId: stay });
+    expect(body.data).toMatchObject({ locale: 'ar', version: 0 });
+    expect(body.data.mail.html).toContain('dir="rtl"');
+    expect(body.data.mail.html).toContain('&lt;b&gt;Ann&lt;/b&gt; {x}');
+    expect(body.data.sms).toMatchObject({ encoding: 'UCS-2', segments: 2 });
+    const draft = await preview({ message: 'Bye {guestName}, {accessCode|no code}' }, 'welcome.guest@1');
+    expect(draft.body.data).toMatchObject({ version: null, mail: { text: 'Bye John Doe, 4711' } });
+    expect((await preview({ message: '{nobody}' })).body.code).toBe('TEMPLATE_UNKNOWN_VARIABLE');
+    expect((await preview({ reservationId: 'nothing' })).status).toBe(404);
+    const { rows } = {
+      rows: await system.bed.db.selectFrom('notification').select('id').where('id', 'like', 'preview-%').execute(),
+    };
+    expect(rows).toEqual([]);
+  });
+
+  it('comes in the language of its reader; where there is none, in English, or not at all', async () => {
+    const arabic = await confirmed({ locale: 'ar-AE' });
+    const french = await confirmed({ locale: 'fr-FR' });
+    const strict = await confirmed({ locale: 'fr-FR' }, { requireTranslation: true });
+    await deliver();
+    const { content, ...message } = await messageOf(arabic, 'RESERVATION_CONFIRMED', 'SMS');
+    expect(message).toMatchObject({ locale: 'ar', wantedLocale: 'ar-AE', status: 'SENT' });
+    expect(content.body).toContain('تم تأكيد حجزك');
+    expect(content.body).toContain('\u2068Marina 12\u2069');
+    expect(await messageOf(french, 'RESERVATION_CONFIRMED')).toMatchObject({
+      locale: 'en',
+      wantedLocale: 'fr-FR',
+      status: 'SENT',
+    });
+    expect(await messageOf(strict, 'RESERVATION_CONFIRMED')).toMatchObject({
+      status: 'BLOCKED',
+      reason: 'MISSING_TRANSLATION fr-FR',
+    });
+    await save({ locale: 'fr', subject: 'Confirmé', message: 'Bonjour {guestName}, le {checkInDate}.' });
+    const translated = await confirmed({ locale: 'fr-FR' }, { requireTranslation: true });
+    await deliver();
+    expect((await messageOf(translated, 'RESERVATION_CONFIRMED')).content.body).toBe(
+      'Bonjour John Doe, le 1 juin 2027.',
+    );
+  });
+
+  it('with the code of a door waits for it, hides it in the log, and is blocked in the end', async () => {
+    const stay = await confirmed({}, { amenityDevice: 'lock-1' });
+    await simulated.clock.moveTo('2027-06-01T12:00:00Z');
+    expect((await call('POST', `/reservations/${stay}/check-in`, {})).status).toBe(200);
+    const grants = system.bed.db.updateTable('amenity_grant').where('reservation_id', '=', stay);
+    const { access_code: code } = await system.bed.db
+      .selectFrom('amenity_grant')
+      .select('access_code')
+      .where('reservation_id', '=', stay)
+      .executeTakeFirstOrThrow();
+    await grants.set({ access_code: null }).execute();
+    await deliver();
+    expect(await messageOf(stay, 'WELCOME').catch(() => null)).toMatchObject({
+      status: 'QUEUED',
+      reason: 'WAITING_FOR accessCode',
+    });
+    await grants.set({ access_code: code }).execute();
+    await simulated.clock.moveTo('2027-06-01T12:05:00Z');
+    await deliver();
+    const sent = await messageOf(stay, 'WELCOME');
+    expect(sent).toMatchObject({ status: 'SENT', attempts: 2 });
+    expect(sent.content.body).toContain('••••');
+    expect(sent.content.body).not.toContain(code);
+    const late = await confirmed({}, { amenityDevice: 'lock-2' });
+    expect((await call('POST', `/reservations/${late}/check-in`, {})).status).toBe(200);
+    await system.bed.db
+      .updateTable('amenity_grant')
+      .set({ access_code: null })
+      .where('reservation_id', '=', late)
+      .execute();
+    await simulated.clock.moveTo('2027-06-01T12:30:00Z');
+    await deliver();
+    const { body } = await call('GET', `/notifications?reservationId=${late}&event=WELCOME`);
+    expect(body.data.map(({ status, reason }: { status: string; reason: string }) => `${status} ${reason}`)).toEqual([
+      'BLOCKED MISSING accessCode',
+      'BLOCKED MISSING accessCode',
+    ]);
+    expect((await call('GET', `/notifications/${body.data[0].id}/content`)).status).toBe(404);
+    const alerts = await call('GET', '/notifications?event=SYSTEM_ALERT');
+    expect(alerts.body.data.length).toBeGreaterThan(0);
+  });
+});
