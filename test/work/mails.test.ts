@@ -136,6 +136,8 @@ describe('a mail', () => {
     await page.setContent(html || '');
     const isWide = 'document.documentElement.scrollWidth > document.documentElement.clientWidth';
     expect(await page.evaluate<boolean>(isWide)).toBe(false);
+    const direction = await page.evaluate<string>("getComputedStyle(document.querySelector('p')).direction");
+    expect(direction).toBe(recipient.includes('-ar') ? 'rtl' : 'ltr');
     await page.evaluate(axe.source);
     // Rules of pages, such as landmarks, are those of the program that shows the mail.
     const violations = await page.evaluate<string[]>(`(async () => {
