@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { type ServerType, serve } from '@hono/node-server';
 import { type Config, ConfigError } from './config.ts';
 import { recordAudit } from './domain/audit/record.ts';
+import { createReceiptVerifier } from './gateways/twilio.ts';
 import { createWebhookSender } from './gateways/webhooks.ts';
 import { createApp } from './http/app.ts';
 import { createTokenVerifier } from './http/auth.ts';
@@ -26,6 +27,9 @@ async function main(): Promise<void> {
     log,
     clock: systemClock,
     readiness,
+    verifyReceipt: config.sms?.statusCallback
+      ? createReceiptVerifier(config.sms.authToken, config.sms.statusCallback)
+      : null,
     webhooks: createWebhookSender({ clock: systemClock, allowed: config.webhooks.allowed }),
     closing: closing.signal,
   });

@@ -94,6 +94,17 @@ const Environment = z.object({
   STRIPE_API_URL: apiUrl.optional(),
   AMENITIES_SIGNING_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
   AMENITIES_HOSTS: z.string().default(''),
+  TWILIO_ACCOUNT_SID: z
+    .string()
+    .regex(/^AC[0-9a-f]{32}$/i, 'must be AC and 32 hex digits')
+    .optional(),
+  TWILIO_AUTH_TOKEN: z.string().min(16).optional(),
+  TWILIO_FROM: z
+    .string()
+    .regex(/^(\+\d{6,15}|MG[0-9a-f]{32})$/i, 'must be a phone number like +15005550006, or MG and 32 hex digits')
+    .optional(),
+  TWILIO_API_URL: apiUrl.optional(),
+  PUBLIC_URL: url('http:', 'https:').optional(),
   WEBHOOK_ALLOWED_HOSTS: z.string().default(''),
   EVENT_RETENTION_DAYS: z.coerce.number().int().min(1).max(36_500).default(400),
   SANDBOX_FEE_BP: z.coerce.number().int().min(0).max(10_000).default(290),
@@ -115,6 +126,15 @@ export interface Config {
   readonly sagaWaitMs: number;
   readonly workerConcurrency: number;
   readonly mail: { readonly smtpUrl: string | null; readonly from: string; readonly opsEmail: string };
+  /** Null: SMS can be read in the mailbox of the ops port. */
+  readonly sms: {
+    readonly accountSid: string;
+    readonly authToken: string;
+    readonly from: string;
+    readonly apiUrl: string | null;
+    /** Where Twilio tells what became of a message; null: nowhere. */
+    readonly statusCallback: string | null;
+  } | null;
   readonly payments: PaymentConfig;
   /** Webhook consumers that may be called although they are not public, as `host:port`; and how long events are kept. */
   readonly webhooks: { readonly allowed: readonly string[]; readonly retentionDays: number };
@@ -174,6 +194,11 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   if (parts(given['PAYMENT_GATEWAYS'] ?? '').includes('stripe') && given['STRIPE_SECRET_KEY'] === undefined) {
     problems.push('  STRIPE_SECRET_KEY: is required when PAYMENT_GATEWAYS has stripe');
   }
+  const twilio = ['TWILIO_ACCOUNT_SID', 'TWILIO_AUTH_TOKEN', 'TWILIO_FROM'];
+  const missing = twilio.filter((name) => given[name] === undefined);
+  if (missing.length > 0 && missing.length < twilio.length) {
+    for (const name of missing) problems.push(`  ${name}: is required with the other settings of Twilio`);
+  }
   if (!parsed.success || problems.length > 0) {
     throw new ConfigError(`The environment is not complete:\n${problems.join('\n')}`);
   }
@@ -193,10 +218,22 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     sagaWaitMs: env.SAGA_WAIT_MS,
     workerConcurrency: env.WORKER_CONCURRENCY,
     mail: { smtpUrl: env.SMTP_URL ?? null, from: env.MAIL_FROM, opsEmail: env.OPS_EMAIL },
+    sms: smsOf(env),
     payments: paymentsOf(env, dataDir),
     webhooks: { allowed: parts(env.WEBHOOK_ALLOWED_HOSTS), retentionDays: env.EVENT_RETENTION_DAYS },
     amenities: { hosts: parts(env.AMENITIES_HOSTS), signingSecret: env.AMENITIES_SIGNING_SECRET ?? null },
   });
+}
+
+/** Where the API takes receipts for SMS. */
+export const SMS_RECEIPTS = '/api/production/webhooks/twilio';
+
+function smsOf(env: z.output<typeof Environment>): Config['sms'] {
+  const { TWILIO_ACCOUNT_SID: accountSid, TWILIO_AUTH_TOKEN: authToken, TWILIO_FROM: from } = env;
+  if (accountSid === undefined || authToken === undefined || from === undefined) return null;
+  const base = env.PUBLIC_URL?.replace(/\/+$/, '');
+  const statusCallback = base === undefined ? null : `${base}${SMS_RECEIPTS}`;
+  return { accountSid, authToken, from, apiUrl: env.TWILIO_API_URL ?? null, statusCallback };
 }
 
 function paymentsOf(env: z.output<typeof Environment>, dataDir: string): PaymentConfig {

@@ -1,8 +1,12 @@
 import { deliverDue } from './domain/notifications/delivery.ts';
 import { storeDevMail } from './domain/notifications/delivery-mailbox.ts';
 import { planDueReminders } from './domain/notifications/reminders.ts';
+import type { Messenger } from './domain/ports.ts';
+import { createBreakers } from './gateways/breaker.ts';
+import { withCircuit } from './gateways/channel-circuit.ts';
 import { createDevMailbox } from './gateways/dev-mailbox.ts';
 import { createSmtp } from './gateways/smtp.ts';
+import { createTwilio } from './gateways/twilio.ts';
 import { createWebhookSender } from './gateways/webhooks.ts';
 import { randomBetween } from './kernel/backoff.ts';
 import { systemClock } from './kernel/clock.ts';
@@ -27,8 +31,13 @@ function main(): void {
   const mailbox = createDevMailbox((messages) => storeDevMail(db, messages));
   const mail =
     config.mail.smtpUrl === null ? mailbox : createSmtp({ url: config.mail.smtpUrl, from: config.mail.from });
+  const breakers = createBreakers(log);
+  const sms = config.sms === null ? mailbox : createTwilio(config.sms);
+  const guarded = (messenger: Messenger, circuit: string): Messenger =>
+    messenger === mailbox ? mailbox : withCircuit(messenger, breakers, circuit);
+  const messengers = { EMAIL: guarded(mail, 'mail'), SMS: guarded(sms, 'sms') };
   const sender = createWebhookSender({ clock: systemClock, allowed: config.webhooks.allowed });
-  const delivery = { db, messengers: { EMAIL: mail, SMS: mailbox }, opsEmail: config.mail.opsEmail, log };
+  const delivery = { db, messengers, opsEmail: config.mail.opsEmail, log };
   const workers = [
     createStepWorker({ ...steps, queueName: FORWARD_QUEUE }),
     createStepWorker({ ...steps, queueName: COMPENSATION_QUEUE }),
@@ -49,7 +58,7 @@ function main(): void {
   endInOrder(log, async () => {
     await Promise.all(workers.map((worker) => worker.close()));
     await engine.close();
-    await Promise.all([mail.close(), mailbox.close(), ports.close()]);
+    await Promise.all([mail.close(), sms.close(), mailbox.close(), ports.close()]);
     await db.destroy();
   });
   void Promise.all(workers.map((worker) => worker.waitUntilReady())).then(() => log.info('ready'));

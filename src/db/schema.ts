@@ -146,7 +146,7 @@ export type Direction = 'F' | 'C';
 export type SubjectType = 'reservation' | 'transaction';
 export type Channel = 'EMAIL' | 'SMS';
 export type RecipientType = 'GUEST' | 'OWNER' | 'STAFF' | 'OPS';
-export type NotificationStatus = 'QUEUED' | 'SENDING' | 'SENT' | 'FAILED' | 'SKIPPED' | 'BLOCKED';
+export type NotificationStatus = 'QUEUED' | 'SENDING' | 'SENT' | 'DELIVERED' | 'FAILED' | 'SKIPPED' | 'BLOCKED';
 
 interface Party {
   id: string;
@@ -345,6 +345,8 @@ export interface NotificationTable {
   wanted_locale: Optional<string>;
   template_version: Optional<number>;
   body_hash: Optional<Buffer>;
+  delivered_at: OptionalInstant;
+  fallback_of: Optional<string>;
 }
 export interface DevMailTable {
   id: GeneratedAlways<number>;

@@ -19,11 +19,19 @@ export interface OutgoingMessage {
 export type SendOutcome =
   | { readonly sent: true; readonly providerId: string }
   /** `reason` is a code, never a provider's text: that may quote the recipient. */
-  | { readonly sent: false; readonly permanent: boolean; readonly reason: string };
+  | { readonly sent: false; readonly permanent: boolean; readonly reason: string }
+  /** It may have been sent, and sending it again may send it twice. */
+  | { readonly sent: false; readonly unknown: true; readonly reason: string }
+  /** It was not tried: ask again then. */
+  | { readonly sent: false; readonly waitUntil: Date; readonly reason: string };
 
 export interface Messenger {
   /** Messages that one call surely finishes within `SEND_BUDGET_MS`; a caller gives no more at once. */
   readonly maxBatch: number;
+  /** Whether sending a message again is harmless, as the receiver can tell, or costs money. Default: harmless. */
+  readonly repeats?: 'HARMLESS' | 'COST';
+  /** The provider's id of a message that was perhaps sent since then; null: it knows of none. Only where repeats cost. */
+  find?(message: OutgoingMessage, since: Date): Promise<string | null>;
   /** One outcome per message, in the same order. A throw means that none may be counted as sent. */
   send(messages: readonly OutgoingMessage[]): Promise<readonly SendOutcome[]>;
   close(): Promise<void>;
@@ -218,3 +226,13 @@ export interface WebhookSender {
   /** Why the address may not be called, found out without calling it; null: it may. */
   refusalOf(url: string): Promise<string | null>;
 }
+
+/** What a provider of SMS tells of a message that it took. */
+export interface Receipt {
+  readonly providerId: string;
+  /** `DELIVERED`, `FAILED`, or null for what is only on its way. */
+  readonly outcome: 'DELIVERED' | 'FAILED' | null;
+  readonly reason: string | null;
+}
+/** Of the form as it came. Null: it is not signed by the provider. */
+export type VerifyReceipt = (form: Readonly<Record<string, string>>, signature: string) => Receipt | null;

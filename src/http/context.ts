@@ -4,7 +4,7 @@ import type { JwtConfig } from '../config.ts';
 import type { Db, Tx } from '../db/client.ts';
 import { retryContention } from '../db/errors.ts';
 import type { Author } from '../domain/audit/record.ts';
-import type { Ports, VerifyWebhook, WebhookSender } from '../domain/ports.ts';
+import type { Ports, VerifyReceipt, VerifyWebhook, WebhookSender } from '../domain/ports.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { required } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
@@ -30,6 +30,8 @@ export interface AppDeps {
   readonly ports: Ports;
   /** Null: no gateway is to call us. Throws `INVALID_SIGNATURE`. */
   readonly verifyWebhook: VerifyWebhook | null;
+  /** Null: no provider of SMS is to call us. */
+  readonly verifyReceipt: VerifyReceipt | null;
   /** Calls the addresses of webhook endpoints, for a test of one. */
   readonly webhooks: WebhookSender;
   /** Aborted when the process ends: streams do not wait for their clients. */

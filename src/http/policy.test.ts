@@ -22,7 +22,11 @@ describe('the policy table', () => {
 
   it('leaves open only health, the description of the API, the phone page’s files, and what is signed or secret by its address', () => {
     const open = Object.keys(POLICIES).filter((name) => POLICIES[name] === 'anonymous');
-    const signed = new Set(['POST /api/production/webhooks/stripe', 'GET /calendar/:file']);
+    const signed = new Set([
+      'POST /api/production/webhooks/stripe',
+      'POST /api/production/webhooks/twilio',
+      'GET /calendar/:file',
+    ]);
     const rest = open.filter((name) => !signed.has(name));
     expect(rest.every((name) => /^GET \/(health|healthz|readyz|openapi\.json|docs|work)/.test(name))).toBe(true);
   });

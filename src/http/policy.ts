@@ -115,6 +115,8 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`GET ${API}/notifications`]: people('notifications:read', 'ADMIN', 'AGENT', 'OPS'),
   [`GET ${API}/notifications/:id`]: people('notifications:read', 'ADMIN', 'AGENT', 'OPS'),
 
+  // Signed by Twilio.
+  [`POST ${API}/webhooks/twilio`]: 'anonymous',
   [`GET ${API}/events`]: open('events:read', 'ADMIN', 'OPS'),
   [`GET ${API}/events/stream`]: open('events:read', 'ADMIN', 'OPS'),
   [`GET ${API}/webhook-endpoints`]: people('webhooks:read', 'ADMIN', 'OPS'),

@@ -5,7 +5,7 @@ import { type Answer, API, at, countRows, type Http, startHttp } from './harness
 
 let http: Http;
 beforeAll(async () => {
-  http = await startHttp();
+  http = await startHttp({ closing: AbortSignal.abort() });
 }, 60_000);
 afterAll(() => http?.stop());
 

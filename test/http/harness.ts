@@ -149,6 +149,7 @@ export async function startHttp(overrides: Partial<AppDeps> = {}): Promise<Http>
     clock: systemClock,
     ports: recordKeeper([]),
     verifyWebhook: null,
+    verifyReceipt: null,
     webhooks: createWebhookSender({ clock: systemClock, allowed: [] }),
     readiness: async () => ({ ok: true, failing: [] }),
     ...overrides,

@@ -51,6 +51,7 @@ export async function startSystem(simulated?: SimulatedDatabase, overrides: Part
     sagaWaitMs: 20_000,
     log: createLogger('test', 'silent'),
     clock,
+    verifyReceipt: null,
     webhooks: createWebhookSender({ clock, allowed: [] }),
     readiness: async () => ({ ok: true, failing: [] }),
     verifyWebhook: (body, signature) => {

@@ -51,6 +51,7 @@ export function loadFacts(db: Db | Tx, notificationIds: readonly string[]) {
         'p.name as propertyName',
         'p.require_translation as requireTranslation',
         'n.created_at as orderedAt',
+        'n.due_at as dueAt',
         'p.time_zone as timeZone',
         'p.check_in_time as checkInTime',
         'p.check_out_time as checkOutTime',

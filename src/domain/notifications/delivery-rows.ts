@@ -16,6 +16,8 @@ export interface ClaimedNotification {
   readonly attempts: number;
   /** How many of the attempts were only put off. */
   readonly waits: number;
+  /** Somebody had begun with it and has died: it was perhaps sent. */
+  readonly isTakenOver: boolean;
 }
 
 export const MAX_ATTEMPTS = 6;
@@ -28,7 +30,7 @@ const BACKOFF_FACTOR = 4;
 export async function claimDue(db: Db, limit: number): Promise<readonly ClaimedNotification[]> {
   const due = db
     .selectFrom('notification')
-    .select('id')
+    .select(['id', 'status'])
     .where('status', 'in', ['QUEUED', 'SENDING'])
     .where('due_at', '<=', sql<Date>`now()`)
     .where((eb) => eb.or([eb('status', '=', 'QUEUED'), eb('lease_until', '<=', sql<Date>`now()`)]))
@@ -59,6 +61,7 @@ export async function claimDue(db: Db, limit: number): Promise<readonly ClaimedN
       'n.recipient_id as recipientId',
       'n.attempts',
       'n.waits',
+      sql<boolean>`due.status = 'SENDING'`.as('isTakenOver'),
     ])
     .execute();
 }

@@ -15,6 +15,7 @@ import {
   type SentContent,
   type Verdict,
 } from './delivery-rows.ts';
+import { fallBack } from './fallback.ts';
 import { renderMessage } from './render.ts';
 import { MAX_SEGMENTS, segmentsOf } from './segments.ts';
 import { templateOf } from './templates.ts';
@@ -71,19 +72,39 @@ export async function deliverDue(deps: DeliveryDeps, options: { readonly limit?:
 
   await Promise.all(
     [...outgoing].map(async ([messenger, batch]) => {
-      const outcomes = await attemptSend(deps, messenger, batch);
-      for (const [index, { row, rendered }] of batch.entries()) verdicts.set(row, verdictOf(outcomes[index], rendered));
+      const { fresh, doubtful } = partition(messenger, batch);
+      const outcomes = fresh.length === 0 ? [] : await attemptSend(deps, messenger, fresh);
+      for (const [index, { row, rendered }] of fresh.entries()) verdicts.set(row, verdictOf(outcomes[index], rendered));
+      for (const { row, message, rendered, since } of doubtful) {
+        const found = await messenger.find?.(message, since).catch(() => null);
+        verdicts.set(row, verdictOf(found ? { sent: true, providerId: found } : UNKNOWN, rendered));
+      }
     }),
   );
 
   const results = [...verdicts].map(([row, verdict]) => ({ ...row, verdict }));
   const recorded = await recordVerdicts(deps.db, results);
   await tellBlocked(deps.db, results);
+  await tellChannelsDown(deps.db, results);
+  await fallBack(
+    deps.db,
+    results.filter(({ verdict }) => verdict.status === 'FAILED' || verdict.status === 'RETRY').map(({ id }) => id),
+  );
   report(deps, results, recorded);
   return claimed.length;
 }
 
+const UNKNOWN: SendOutcome = { sent: false, unknown: true, reason: 'SMS_OUTCOME_UNKNOWN' };
+
+/** Where a repeat costs money, what a dead worker had begun with is looked up, and not sent again. */
+function partition(messenger: Messenger, batch: readonly Prepared[]) {
+  const isDoubtful = ({ row }: Prepared): boolean => messenger.repeats === 'COST' && row.isTakenOver;
+  return { fresh: batch.filter((entry) => !isDoubtful(entry)), doubtful: batch.filter(isDoubtful) };
+}
+
 interface Prepared {
+  /** Since when it may have been sent. */
+  readonly since: Date;
   readonly row: ClaimedNotification;
   readonly message: OutgoingMessage;
   readonly rendered: SentContent;
@@ -131,6 +152,7 @@ function prepare(
     }
     return {
       row,
+      since: facts.dueAt,
       message: { messageId: `<${row.effectKey}@roomy>`, channel: row.channel, to, ...rendered },
       rendered: {
         locale: text.locale,
@@ -186,6 +208,8 @@ async function attemptSend(
 function verdictOf(outcome: SendOutcome | undefined, rendered: SentContent): Verdict {
   if (!outcome) return { status: 'RETRY', reason: 'SEND_FAILED' };
   if (outcome.sent) return { status: 'SENT', providerId: outcome.providerId, rendered };
+  if ('waitUntil' in outcome) return { status: 'WAIT', until: outcome.waitUntil, reason: outcome.reason };
+  if ('unknown' in outcome) return { status: 'BLOCKED', reason: outcome.reason };
   return { status: outcome.permanent ? 'FAILED' : 'RETRY', reason: outcome.reason };
 }
 
@@ -198,6 +222,18 @@ async function tellBlocked(
     if (verdict.status !== 'BLOCKED' || recipientType === 'OPS') continue;
     const params = { sagaName: 'notifications', step: template, code: verdict.reason, sagaId: id };
     await raiseSystemAlert(db, `blocked-${template}`, params);
+  }
+}
+
+/** One alert an hour and channel; it goes out when the channel is back, or over another. */
+async function tellChannelsDown(
+  db: Db,
+  results: readonly { readonly id: string; readonly channel: Channel; readonly verdict: Verdict }[],
+): Promise<void> {
+  const down = results.filter(({ verdict }) => verdict.status === 'WAIT' && verdict.reason === 'CIRCUIT_OPEN');
+  for (const channel of new Set(down.map((result) => result.channel))) {
+    const params = { sagaName: 'notifications', step: channel, code: 'CIRCUIT_OPEN', sagaId: channel };
+    await raiseSystemAlert(db, `circuit-${channel}`, params);
   }
 }
 

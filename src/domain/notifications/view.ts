@@ -24,5 +24,7 @@ export const notificationView = (row: Selectable<NotificationTable>) => ({
   wantedLocale: row.wanted_locale,
   templateVersion: row.template_version,
   sentAt: row.sent_at?.toISOString() ?? null,
+  deliveredAt: row.delivered_at?.toISOString() ?? null,
+  fallbackOf: row.fallback_of,
   createdAt: row.created_at.toISOString(),
 });

@@ -1,5 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { SMS_RECEIPTS } from '../../config.ts';
 import { markProcessed, receiveEvent } from '../../domain/finance/gateway-events.ts';
+import { noteReceipt } from '../../domain/notifications/receipts.ts';
 import type { ReceivedEvent } from '../../domain/ports.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { canonicalJson, sha256 } from '../../kernel/json.ts';
@@ -25,7 +27,32 @@ const stripe = createRoute({
   },
 });
 
+const sms = createRoute({
+  method: 'post',
+  path: SMS_RECEIPTS,
+  tags: ['Webhooks'],
+  summary: 'For Twilio: what became of an SMS',
+  request: { headers: z.object({ 'X-Twilio-Signature': z.string().optional() }) },
+  responses: {
+    200: answer('Taken note of', one(z.object({ outcome: z.string() }))),
+    ...refusals('INVALID_SIGNATURE', 'PAYLOAD_TOO_LARGE', 'ROUTE_NOT_FOUND'),
+  },
+});
+/** A receipt has some twenty short fields. */
+const MAX_RECEIPT_BYTES = 16 * 1024;
+
 export function registerWebhooks(register: Register, services: Services): void {
+  register(sms, async (c) => {
+    const { db, verifyReceipt } = services;
+    if (verifyReceipt === null) throw new RoomyError('ROUTE_NOT_FOUND');
+    if (Number(c.req.header('content-length') ?? 0) > MAX_RECEIPT_BYTES) throw new RoomyError('PAYLOAD_TOO_LARGE');
+    const body = Buffer.from(await c.req.raw.arrayBuffer());
+    if (body.length > MAX_RECEIPT_BYTES) throw new RoomyError('PAYLOAD_TOO_LARGE');
+    const form = Object.fromEntries(new URLSearchParams(body.toString('utf8')));
+    const receipt = verifyReceipt(form, c.req.header('x-twilio-signature') ?? '');
+    if (receipt === null) throw new RoomyError('INVALID_SIGNATURE');
+    return found(c, { outcome: (await noteReceipt(db, receipt)) ? 'noted' : 'nothing new' });
+  });
   register(stripe, async (c) => {
     const { verifyWebhook } = services;
     if (verifyWebhook === null) throw new RoomyError('ROUTE_NOT_FOUND');

@@ -83,7 +83,7 @@ export const TransactionQuery = z.strictObject({
   ...pageQuery,
 });
 
-const NotificationStatus = z.enum(['QUEUED', 'SENDING', 'SENT', 'FAILED', 'SKIPPED', 'BLOCKED']);
+const NotificationStatus = z.enum(['QUEUED', 'SENDING', 'SENT', 'DELIVERED', 'FAILED', 'SKIPPED', 'BLOCKED']);
 export const Notification = z
   .object({
     id: z.string(),
@@ -105,6 +105,11 @@ export const Notification = z
     wantedLocale: z.string().nullable().openapi({ description: 'What the recipient reads' }),
     templateVersion: z.int().nullable(),
     sentAt: z.iso.datetime().nullable(),
+    deliveredAt: z.iso.datetime().nullable(),
+    fallbackOf: z
+      .string()
+      .nullable()
+      .openapi({ description: 'The message over the other channel that could not be sent' }),
     createdAt: z.iso.datetime(),
   })
   .openapi('Notification');

@@ -49,6 +49,7 @@ const app = createApp({
   sagaWaitMs: config.sagaWaitMs,
   log,
   clock: systemClock,
+  verifyReceipt: null,
   webhooks: createWebhookSender({ clock: systemClock, allowed: [] }),
   readiness: () => Promise.resolve({ ok: true, failing: [] }),
 });
