@@ -8,7 +8,7 @@ export interface SmtpOptions {
   readonly from: string;
 }
 
-const CONNECTIONS = 5;
+export const SMTP_CONNECTIONS = 5;
 /** A message that takes longer counts as not sent. `maxBatch` messages over all connections fit `SEND_BUDGET_MS`. */
 const MESSAGE_TIMEOUT_MS = 4_500;
 const MAX_BATCH = 20;
@@ -26,7 +26,9 @@ export function createSmtp({ url, from }: SmtpOptions): Messenger {
     port: Number(port) || (secure ? 465 : 587),
     secure,
     ...(username && { auth: { user: decodeURIComponent(username), pass: decodeURIComponent(password) } }),
-    maxConnections: CONNECTIONS,
+    maxConnections: SMTP_CONNECTIONS,
+    // A connection that works is kept.
+    maxMessages: Number.POSITIVE_INFINITY,
     // The lease and the attempts of the notification decide about a retry, not the pool.
     maxRequeues: 0,
     connectionTimeout: MESSAGE_TIMEOUT_MS,
@@ -66,7 +68,7 @@ export function createSmtp({ url, from }: SmtpOptions): Messenger {
       const lane = async (): Promise<void> => {
         for (const [index, message] of queue) outcomes[index] = await send(message);
       };
-      await Promise.all(Array.from({ length: CONNECTIONS }, lane));
+      await Promise.all(Array.from({ length: SMTP_CONNECTIONS }, lane));
       return outcomes;
     },
     close: async () => transport.close(),

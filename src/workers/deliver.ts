@@ -13,8 +13,16 @@ export interface DeliveryWorkerOptions {
   readonly log: Logger;
 }
 
+/** While one batch is sent, others are claimed, rendered and recorded: the connections never wait for the database. */
+export const DELIVERY_LANES = 3;
+
+export const inLanes = <T>(lanes: number, work: () => Promise<T>): Promise<T[]> =>
+  Promise.all(Array.from({ length: lanes }, work));
+
 /** With 100 messages a round: far more than a second's worth; the next wake-up goes on. */
 const MAX_ROUNDS = 100;
+
+const sum = (counts: readonly number[]): number => counts.reduce((all, count) => all + count, 0);
 
 /**
  * Jobs of this queue are only wake-ups: what is due stands in Postgres, so a lost, doubled or edited job changes
@@ -35,7 +43,9 @@ export function createDeliveryWorker(options: DeliveryWorkerOptions): Worker {
   const worker = new Worker(
     options.queue,
     async (job) =>
-      job.name === 'reminders' ? { stays: await untilDone(plan) } : { messages: await untilDone(deliver) },
+      job.name === 'reminders'
+        ? { stays: await untilDone(plan) }
+        : { messages: sum(await inLanes(DELIVERY_LANES, () => untilDone(deliver))) },
     {
       ...options.worker,
       concurrency: 1,
