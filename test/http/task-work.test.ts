@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Json, TaskStatus, TaskType } from '../../src/db/schema.ts';
+import { loadFacts } from '../../src/domain/notifications/delivery-facts.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { restOf } from '../setup/engine.ts';
 import { type CallOptions, type System, startSystem } from '../setup/system.ts';
@@ -390,6 +391,9 @@ describe('what follows', () => {
     expect(failed.body.details.issues).toMatchObject([{ path: 'findings' }]);
     await complete(created.subjectId, { outcome: 'PASSED' }, admin);
     expect(await readinessOf(propertyId)).toBe('INSPECTED');
+    const told = await system.call('GET', '/notifications?event=PROPERTY_INSPECTION');
+    const results = told.body.data.filter(({ taskId }: { taskId: string }) => taskId === created.subjectId);
+    expect(results).toMatchObject([{ template: 'property-inspected.owner@1', recipientType: 'OWNER' }]);
   });
 
   it('from the meeting with a guest: somebody is asked to check in, or it is done', async () => {
@@ -510,6 +514,13 @@ describe('what follows', () => {
     const as: CallOptions = { role: 'AGENT', sub: 'agent-1' };
     await complete(id, { outcome: 'FAILED', findings: [{ description: 'Gas leaks', severity: 'SEVERE' }] }, as);
     expect(await readinessOf(propertyId)).toBe('OUT_OF_ORDER');
+    const result = await system.bed.db
+      .selectFrom('notification')
+      .select('id')
+      .where('task_id', '=', id)
+      .where('template', '=', 'property-inspection-failed.owner@1')
+      .executeTakeFirstOrThrow();
+    expect(await loadFacts(system.bed.db, [result.id])).toMatchObject([{ findings: 'Gas leaks' }]);
     const other = await task({ type: 'INSPECTION', assignee: 'agent-1', property: { readiness: 'DIRTY' } });
     await complete(other.id, { outcome: 'PASSED' }, as);
     // Inspected or not, it is to be cleaned first.

@@ -58,6 +58,9 @@ export function loadFacts(db: Db | Tx, notificationIds: readonly string[]) {
         't.title as taskTitle',
         't.id as taskId',
         't.type as taskType',
+        // What an inspection found, in the order in which it was written down.
+        sql<string | null>`(SELECT string_agg(f.value ->> 'description', '; ' ORDER BY f.ordinality)
+          FROM jsonb_array_elements(t.completion -> 'findings') WITH ORDINALITY AS f)`.as('findings'),
         't.status as taskStatus',
         't.assignee_id as taskAssigneeId',
         // As agreed with the assignee, where that differs from the rule.
@@ -98,6 +101,7 @@ export function valuesOf(facts: Facts, textLocale = 'en'): Readonly<Record<Varia
     taskId: facts.taskId,
     taskStart: moment(facts.taskStartAt),
     taskEnd: moment(facts.taskEndAt),
+    findings: facts.findings,
     amount: money(facts.params, 'amountMinor', locale),
     outstanding: money(outstandingOf(facts), 'outstandingMinor', locale),
     refundPercent: code(facts.params, 'percent'),

@@ -229,6 +229,16 @@ export const inspectionMessage = (ownerId: string, taskId: string): Delivery => 
   taskId,
 });
 
+/** What came of it; the same message is one event with the announcement, and another text. */
+export const inspectionResultMessage = (ownerId: string, taskId: string, outcome: 'PASSED' | 'FAILED'): Delivery => ({
+  ...toOwner(
+    ownerId,
+    'PROPERTY_INSPECTION',
+    outcome === 'PASSED' ? 'property-inspected.owner@1' : 'property-inspection-failed.owner@1',
+  ),
+  taskId,
+});
+
 /** Work that a rule asks for: nothing is broken. */
 export const maintenancePlannedMessage = (ownerId: string, taskId: string): Delivery => ({
   ...toOwner(ownerId, 'MAINTENANCE_REQUIRED', 'maintenance-planned.owner@1'),

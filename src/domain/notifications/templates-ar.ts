@@ -173,6 +173,20 @@ export const ARABIC: Readonly<Partial<Record<TemplateKey, { readonly subject: st
 
 البداية: {taskStart}`,
   },
+  'property-inspected.owner@1': {
+    subject: 'اجتاز العقار الفحص - {propertyName}',
+    message: `عزيزي {recipientName}،
+
+فُحص {propertyName} وكل شيء على ما يرام: {taskTitle}.`,
+  },
+  'property-inspection-failed.owner@1': {
+    subject: 'نتيجة فحص العقار تحتاج إلى متابعة - {propertyName}',
+    message: `عزيزي {recipientName}،
+
+فُحص {propertyName} ووُجد ما يلي: {findings}.
+
+نعمل على ذلك وسنخبرك عند الانتهاء.`,
+  },
   'property-inspection.owner@1': {
     subject: 'فحص العقار - {propertyName}',
     message: `عزيزي {recipientName}،

@@ -22,6 +22,7 @@ export type VariableName =
   | 'taskId'
   | 'taskStart'
   | 'taskEnd'
+  | 'findings'
   | 'amount'
   | 'outstanding'
   | 'refundPercent'
@@ -108,7 +109,7 @@ export const VARIABLES = {
   CHECK_OUT_PROMPT: ['recipientName', 'propertyName', 'reservationId'],
   MAINTENANCE_REQUIRED: ['recipientName', 'propertyName', 'taskTitle', 'taskStart'],
   MAINTENANCE_DONE: ['recipientName', 'propertyName'],
-  PROPERTY_INSPECTION: ['recipientName', 'propertyName', 'taskTitle', 'taskStart', 'taskEnd'],
+  PROPERTY_INSPECTION: ['recipientName', 'propertyName', 'taskTitle', 'taskStart', 'taskEnd', 'findings'],
   CHECK_IN_REMINDER: ['guestName', ...STAY],
   CHECK_OUT_REMINDER: ['guestName', ...STAY],
   PAYMENT_DUE: ['guestName', 'outstanding', ...STAY],
@@ -424,6 +425,20 @@ Start: {taskStart}`,
 
 Start: {taskStart}
 End: {taskEnd}`,
+  }),
+  'property-inspected.owner@1': define('PROPERTY_INSPECTION', 'OWNER', null, {
+    subject: 'Property Inspection passed - {propertyName}',
+    message: `Dear {recipientName},
+
+{propertyName} has been inspected, and all is well: {taskTitle}.`,
+  }),
+  'property-inspection-failed.owner@1': define('PROPERTY_INSPECTION', 'OWNER', null, {
+    subject: 'Property Inspection: something must be done - {propertyName}',
+    message: `Dear {recipientName},
+
+{propertyName} has been inspected, and this was found: {findings}.
+
+We are seeing to it, and will tell you when it is done.`,
   }),
   'check-in-reminder.guest@1': define('CHECK_IN_REMINDER', 'GUEST', ['CONFIRMED'], {
     subject: 'Your arrival at {propertyName}: {checkInDate}',

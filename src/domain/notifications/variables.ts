@@ -22,6 +22,7 @@ export const CATALOGUE: Readonly<Record<VariableName, Variable>> = {
   taskId: of('id', 'task-1'),
   taskStart: of('instant', 'Monday 31 May 2027 at 15:00 (Asia/Dubai)'),
   taskEnd: of('instant', 'Monday 31 May 2027 at 17:00 (Asia/Dubai)'),
+  findings: of('text', 'Window broken; Lamp flickers'),
   amount: of('money', 'AED 1000.00'),
   outstanding: of('money', 'AED 600.00'),
   refundPercent: of('percent', '25'),

@@ -3,6 +3,7 @@ import type { Tx } from '../../db/client.ts';
 import type { Completion } from '../../db/schema.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import {
+  inspectionResultMessage,
   maintenanceAlertMessages,
   maintenanceDoneMessage,
   maintenanceRequiredMessage,
@@ -193,7 +194,10 @@ async function findingsReported(tx: Tx, done: Completed): Promise<readonly NextA
   return actions;
 }
 
-async function inspected(tx: Tx, { property, completion }: Completed): Promise<readonly NextAction[]> {
+async function inspected(tx: Tx, done: Completed): Promise<readonly NextAction[]> {
+  const { property, completion, task } = done;
+  const result = inspectionResultMessage(property.owner_id, task.id, completion.outcome ?? 'PASSED');
+  await enqueueInTransaction(tx, keyOf(done, 'inspected'), [result], about(done));
   if (completion.outcome !== 'PASSED' || property.readiness === 'DIRTY' || property.readiness === 'CLEANING') return [];
   return (await setReadiness(tx, property.id, 'INSPECTED'))
     ? [{ action: 'PROPERTY_INSPECTED', subjectId: property.id }]
