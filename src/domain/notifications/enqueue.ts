@@ -113,7 +113,7 @@ export const skipWaitingMessages = (db: QueryCreator<FusedDatabase>) =>
     .whereRef('notification.reservation_id', '=', 'guard.subject_id')
     .where('notification.status', '=', 'QUEUED')
     .where('notification.due_at', '>', sql<Date>`now()`)
-    .where('notification.attempts', '=', 0)
+    .whereRef('notification.attempts', '=', 'notification.waits')
     .set({ status: 'SKIPPED', reason: 'RESERVATION_CANCELLED' })
     .returning(['notification.id']);
 
@@ -146,7 +146,7 @@ export const tellRolledBack = (db: QueryCreator<FusedDatabase>) =>
     .expression(
       sql`SELECT 'notification-' || gen_random_uuid(), guard.effect_key || '-' || n.channel || '-' || n.recipient_type, guard.saga_id, n.reservation_id,
           'RESERVATION_ROLLED_BACK', b.template, n.channel, n.recipient_type, n.recipient_id
-        FROM "guard" AS guard JOIN notification n ON n.saga_id = guard.saga_id AND n.status IN ('SENDING', 'SENT')
+        FROM "guard" AS guard JOIN notification n ON n.saga_id = guard.saga_id AND n.status IN ('SENDING', 'SENT', 'DELIVERED')
         JOIN ${ROLLBACK_TEMPLATES} AS b(recipient_type, template) ON b.recipient_type = n.recipient_type`,
     )
     .onConflict((conflict) => conflict.column('effect_key').doNothing())

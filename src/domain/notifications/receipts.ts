@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import type { Receipt } from '../ports.ts';
+import { fallBack } from './fallback.ts';
 
 /**
  * What a provider tells of a message after it took it. Receipts come late, twice and in any order: DELIVERED is the end,
@@ -9,12 +10,19 @@ import type { Receipt } from '../ports.ts';
 export async function noteReceipt(db: Db, receipt: Receipt): Promise<boolean> {
   const { providerId, outcome, reason } = receipt;
   if (outcome === null || providerId === '') return false;
-  const { numUpdatedRows } = await db
+  const told = await db
     .updateTable('notification')
     .set({ status: outcome, reason, ...(outcome === 'DELIVERED' && { delivered_at: sql<Date>`now()` }) })
     .where('channel', '=', 'SMS')
     .where('provider_id', '=', providerId)
     .where('status', 'in', outcome === 'DELIVERED' ? ['SENT', 'FAILED'] : ['SENT'])
-    .executeTakeFirst();
-  return numUpdatedRows > 0n;
+    .returning('id')
+    .execute();
+  if (outcome === 'FAILED') {
+    await fallBack(
+      db,
+      told.map(({ id }) => id),
+    );
+  }
+  return told.length > 0;
 }
