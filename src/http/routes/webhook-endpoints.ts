@@ -130,7 +130,9 @@ export function registerWebhookEndpoints(register: Register, services: Services)
   const { db, webhooks } = services;
   const assertCallable = async (url: string | undefined): Promise<void> => {
     const reason = url === undefined ? null : await webhooks.refusalOf(url);
-    if (reason !== null) throw new RoomyError('WEBHOOK_URL_REFUSED', { details: { reason } });
+    // A name that is not known yet may be so tomorrow; every call looks again.
+    if (reason !== null && reason !== 'NAME_UNKNOWN')
+      throw new RoomyError('WEBHOOK_URL_REFUSED', { details: { reason } });
   };
 
   register(list, (c) =>
