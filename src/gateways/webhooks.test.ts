@@ -114,6 +114,7 @@ describe('an address that is not public', () => {
     'https://[::]/',
     'https://[::ffff:10.0.0.1]/',
     'https://[::ffff:7f00:1]/',
+    'https://[::127.0.0.1]/',
     'https://[fd00::1]/',
     'https://[fe80::1]/',
     'https://[64:ff9b::a00:1]/',

@@ -116,7 +116,10 @@ const resolveAll = async (hostname: string): Promise<readonly string[]> =>
 function isPublic(address: string): boolean {
   if (!ipaddr.isValid(address)) return false;
   // An IPv4 address in IPv6 clothes is looked at as what it is.
-  return ipaddr.process(address).range() === 'unicast';
+  const parsed = ipaddr.process(address);
+  // Of IPv6 only what is handed out: 2000::/3.
+  const isHandedOut = parsed.kind() === 'ipv4' || parsed.match(ipaddr.IPv6.parse('2000::'), 3);
+  return isHandedOut && parsed.range() === 'unicast';
 }
 
 function reasonOf(error: unknown): string {

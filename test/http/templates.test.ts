@@ -128,6 +128,7 @@ describe('a text', () => {
     const long = await save({ locale: 'en', subject: 'x', message: `{guestName} ${'word '.repeat(100)}` });
     expect([long.status, long.body.code, long.body.details.segments]).toEqual([422, 'TEMPLATE_TOO_LONG', 4]);
     expect((await save({ locale: 'en', subject: 'a\r\nBcc: x@y', message: 'x' })).status).toBe(422);
+    expect((await save({ locale: 'en', subject: 'x', message: ' \n ' })).status).toBe(422);
     // A mail alone may be long.
     const owner = await save({ locale: 'en', subject: 'x', message: 'word '.repeat(400) }, 'payout-failed.owner@1');
     expect(owner.status).toBe(201);
@@ -135,6 +136,19 @@ describe('a text', () => {
       (await system.call('POST', `/templates/${KEY}/versions`, { role: 'OPS', body: { locale: 'en', message: 'x' } }))
         .status,
     ).toBe(403);
+  });
+
+  it('that several people save at once gets a version from each, in one spelling of its locale', async () => {
+    const key = 'maintenance-done.owner@1';
+    const drafts = ['PT-br', 'pt-BR', 'pt-br', 'PT-BR', 'pt-BR'].map((locale) => ({
+      locale,
+      subject: 'x',
+      message: 'y',
+    }));
+    const saved = await Promise.all(drafts.map((draft) => save(draft, key)));
+    expect(saved.map(({ body }) => `${body.data?.locale} ${body.data?.version}`).toSorted()).toEqual(
+      [1, 2, 3, 4, 5].map((version) => `pt-BR ${version}`),
+    );
   });
 
   it('is seen as its recipient would, before it is saved', async () => {

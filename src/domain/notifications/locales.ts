@@ -8,10 +8,21 @@ export const DEFAULT_LANGUAGE: Language = 'en';
 export type Direction = 'ltr' | 'rtl';
 const RIGHT_TO_LEFT: ReadonlySet<string> = new Set(['ar', 'fa', 'he', 'ur']);
 
+/** `AR-ae` is `ar-AE`; what is no tag stays as it is. */
+export function canonicalLocale(locale: string): string {
+  try {
+    return Intl.getCanonicalLocales(locale)[0] ?? locale;
+  } catch {
+    return locale;
+  }
+}
+
 /** `ar-AE`: `ar-AE`, `ar`, `en`. */
 export function localeChain(locale: string | null): readonly string[] {
   const chain: string[] = [];
-  const parts = (locale ?? '').split('-').filter((part) => part !== '');
+  const parts = canonicalLocale(locale ?? '')
+    .split('-')
+    .filter((part) => part !== '');
   for (let length = parts.length; length > 0; length -= 1) chain.push(parts.slice(0, length).join('-'));
   return [...new Set([...chain, DEFAULT_LANGUAGE])];
 }

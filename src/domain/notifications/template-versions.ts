@@ -1,11 +1,12 @@
 import { distance } from 'fastest-levenshtein';
+import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import type { Channel } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type Author, recordChange } from '../audit/record.ts';
 import { loadFacts, valuesOf } from './delivery-facts.ts';
-import { LANGUAGES } from './locales.ts';
+import { canonicalLocale, LANGUAGES } from './locales.ts';
 import { entryOf } from './matrix-table.ts';
 import { parseTemplate, renderMessage, TemplateError, type TemplateText, variablesOf } from './render.ts';
 import { MAX_SEGMENTS, type Segments, segmentsOf } from './segments.ts';
@@ -114,13 +115,15 @@ export interface TemplateDraft {
  */
 export async function saveVersion(tx: Tx, key: string, draft: TemplateDraft, author: Author): Promise<VersionView> {
   const template = knownTemplate(key);
+  const locale = canonicalLocale(draft.locale);
   checkDraft(template, draft);
-  // Two people who save at once get two versions.
+  // Two people who save at once get two versions, one after the other.
+  await sql`SELECT pg_advisory_xact_lock(hashtextextended(${`${key} ${locale}`}, 0))`.execute(tx);
   const last = await tx
     .selectFrom('message_template')
     .select('version')
     .where('key', '=', key)
-    .where('locale', '=', draft.locale)
+    .where('locale', '=', locale)
     .orderBy('version', 'desc')
     .limit(1)
     .executeTakeFirst();
@@ -128,7 +131,7 @@ export async function saveVersion(tx: Tx, key: string, draft: TemplateDraft, aut
     .insertInto('message_template')
     .values({
       key,
-      locale: draft.locale,
+      locale,
       version: (last?.version ?? 0) + 1,
       subject: draft.subject ?? null,
       message: draft.message,
@@ -138,12 +141,12 @@ export async function saveVersion(tx: Tx, key: string, draft: TemplateDraft, aut
     .executeTakeFirstOrThrow();
   await recordChange(tx, author, {
     noun: 'template',
-    id: `${key}:${draft.locale}`,
+    id: `${key}:${locale}`,
     event: 'TEMPLATE_SAVED',
     fields: ['message', ...(draft.subject === undefined ? [] : ['subject'])],
     version: row.version,
   });
-  const { locale, version, subject, message, created_at } = row;
+  const { version, subject, message, created_at } = row;
   return { locale, version, subject, message, createdBy: row.created_by, createdAt: created_at.toISOString() };
 }
 

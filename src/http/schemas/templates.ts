@@ -14,14 +14,15 @@ const subject = z
   .min(1)
   .max(300)
   .regex(/^[^\p{Cc}\u2028\u2029]*$/u, 'must not contain control characters');
+const message = prose(10_000).refine((text) => text.trim() !== '', 'must not be blank');
 export const TemplateDraft = z
-  .strictObject({ locale: Locale, subject: subject.optional(), message: prose(10_000).min(1) })
+  .strictObject({ locale: Locale, subject: subject.optional(), message })
   .openapi('TemplateDraft');
 export const PreviewRequest = z
   .strictObject({
     locale: Locale.default('en'),
     subject: subject.optional(),
-    message: prose(10_000).min(1).optional(),
+    message: message.optional(),
     reservationId: Id.optional(),
   })
   .openapi('PreviewRequest');
