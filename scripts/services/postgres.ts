@@ -165,11 +165,12 @@ async function launch(server: Server, port: number, settings: Readonly<Record<st
     const offset = fs.existsSync(server.log) ? fs.statSync(server.log).size : 0;
     const started = await launchOnce(server, port, settings);
     if (started) return started;
-    const said = tailOf(server.log, offset);
+    // All of it: what backends of a crashed server say at the same time must not hide what this one says.
+    const said = tailOf(server.log, offset, Number.POSITIVE_INFINITY);
     if (/could not bind|could not create any TCP/.test(said)) throw new PortTaken(`Port ${port} is taken.`);
     // Backends of a crashed server need a moment to notice that it is gone.
     const leftover = /is still in use|Is another postmaster/.test(said);
-    if (!leftover || Date.now() >= deadline) throw new Error(`Postgres did not start:\n${said}`);
+    if (!leftover || Date.now() >= deadline) throw new Error(`Postgres did not start:\n${tailOf(server.log, offset)}`);
     await sleep(100);
   }
 }
