@@ -66,10 +66,10 @@ export const processOwnerPayout = saga('processOwnerPayout', ProcessOwnerPayout,
     },
   })
   .statement('sendPayoutProcessedNotification', {
-    values: ({ key, done }) => {
+    values: ({ key, sagaId, done }) => {
       const { ownerId, currency } = done.validatePayout;
       const { amountMinor } = done.executePayout;
-      return orderMessages(key, [payoutProcessedMessage(ownerId, { amountMinor, currency })]);
+      return orderMessages(key, [payoutProcessedMessage(ownerId, { amountMinor, currency, sagaId })]);
     },
     run: enqueueMessagesAbout,
   })

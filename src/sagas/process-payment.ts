@@ -137,6 +137,7 @@ export const processPayment = saga('processPayment', ProcessPayment, {
           amountMinor: done.createGuestPaymentTransaction.amountMinor,
           currency: input.currency,
           outstandingMinor: done.createGuestPaymentTransaction.outstandingMinor,
+          receiptId: done.createGuestPaymentTransaction.guestPaymentId,
         }),
       ),
     run: enqueueMessages,

@@ -123,17 +123,19 @@ async function onlySent(message: Delivery): Promise<Mail> {
 }
 
 describe('what people read about money', () => {
-  it('a guest who paid: what, and what is still to pay', async () => {
-    const part = { amountMinor: 40_000, currency: 'AED', outstandingMinor: 60_000 };
+  it('a guest who paid: what, what is still to pay, and by mail under which receipt', async () => {
+    const part = { amountMinor: 40_000, currency: 'AED', outstandingMinor: 60_000, receiptId: 'transaction-9' };
     const [mail, sms] = await sent(...paymentConfirmedMessages(stay, part));
     const text = 'we received AED 400.00 for your stay at Marina 12 from 3 May 2027. Still to pay: AED 600.00.';
     expect(mail?.subject).toBe('Payment received - Marina 12');
-    expect(mail?.text).toContain(text);
+    for (const fact of ['Received: AED 400.00', 'Still to pay: AED 600.00', 'Receipt: transaction-9']) {
+      expect(mail?.text).toContain(fact);
+    }
     expect(sms).toMatchObject({ recipient: '+971501234567', subject: null, text: `Dear John Doe, ${text}` });
   });
 
   it('a guest who paid all: that it is paid in full', async () => {
-    const whole = { amountMinor: 100_000, currency: 'AED', outstandingMinor: 0 };
+    const whole = { amountMinor: 100_000, currency: 'AED', outstandingMinor: 0, receiptId: 'transaction-9' };
     const [, sms] = await sent(...paymentConfirmedMessages(stay, whole));
     expect(sms?.text).toMatch(/we received AED 1000\.00 .*It is paid in full\.$/);
   });
@@ -144,8 +146,35 @@ describe('what people read about money', () => {
     ['HUF', 5, 'HUF 0.05'],
     ['AED', 100_000_000_000, 'AED 1000000000.00'],
   ])('%s by its own exponent', async (currency, amountMinor, text) => {
-    const mail = await onlySent(payoutProcessedMessage('owner-1', { amountMinor, currency }));
+    const mail = await onlySent(payoutProcessedMessage('owner-1', { amountMinor, currency, sagaId }));
     expect(mail.subject).toBe(`Payout processed - ${text}`);
+  });
+
+  it('an owner who was paid: for which stays, and what was kept back', async () => {
+    const paid = { type: 'OWNER_PAYOUT', status: 'COMPLETED', owner_id: 'owner-1', currency: 'AED' } as const;
+    const amounts = { payout_saga: sagaId, outstanding_minor: 0 };
+    await db
+      .insertInto('transaction')
+      .values([
+        {
+          id: 'paid-1',
+          ...paid,
+          ...amounts,
+          reservation_id: 'called-off',
+          amount_minor: 70_000,
+          settled_minor: 65_000,
+        },
+        { id: 'paid-2', ...paid, ...amounts, reservation_id: null, amount_minor: 5_000, settled_minor: 5_000 },
+      ])
+      .execute();
+    const mail = await onlySent(payoutProcessedMessage('owner-1', { amountMinor: 70_000, currency: 'AED', sagaId }));
+    expect(mail.text).toMatch(/For: Marina 12, 3 May 2027 – \d+ May 2027: AED 700\.00; -: AED 50\.00/);
+    expect(mail.text).toContain('Kept back for what you owed: AED 50.00');
+    await db.deleteFrom('notification').execute();
+    await db.deleteFrom('dev_mail').execute();
+    const whole = { amountMinor: 1, currency: 'AED', sagaId: 'another' };
+    const other = await onlySent(payoutProcessedMessage('owner-1', whole));
+    expect(other.text).toContain('Kept back for what you owed: nothing');
   });
 
   it.each([
@@ -226,7 +255,7 @@ describe('a message whose row lacks something', () => {
     ['a currency', { amountMinor: 1 }, 'MISSING amount'],
     ['an amount that is a number', { amountMinor: '1', currency: 'AED' }, 'MISSING amount'],
   ])('%s is blocked and not sent', async (_what, params, reason) => {
-    const message = { ...payoutProcessedMessage('owner-1', { amountMinor: 1, currency: 'AED' }), params };
+    const message = { ...payoutProcessedMessage('owner-1', { amountMinor: 1, currency: 'AED', sagaId }), params };
     expect(await sent(message)).toEqual([]);
     expect(await rows()).toMatchObject([{ event: 'SYSTEM_ALERT' }, { status: 'BLOCKED', reason }]);
   });
@@ -286,7 +315,7 @@ describe('the rows that a step writes', () => {
   });
 
   it('are about no stay where a bank instruction is for several', async () => {
-    const message = payoutProcessedMessage('owner-1', { amountMinor: 70_000, currency: 'AED' });
+    const message = payoutProcessedMessage('owner-1', { amountMinor: 70_000, currency: 'AED', sagaId });
     await enqueue('saga-x-4-F', [message], null);
     await enqueueMessagesAbout(guardOf('payout-1'), refs(orderMessages('saga-x-5-F', [message]))).execute();
     expect((await rows()).map((row) => row.reservation_id)).toEqual([null, null]);

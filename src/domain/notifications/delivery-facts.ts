@@ -67,6 +67,9 @@ export function loadFacts(db: Db | Tx, notificationIds: readonly string[]) {
         eb.fn.coalesce('t.slot_start', 't.scheduled_at').as('taskStartAt'),
         eb.fn.coalesce('t.slot_end', 't.ends_at').as('taskEndAt'),
         'a.access_code as accessCode',
+        payoutStays.as('payoutStays'),
+        calendar.as('calendar'),
+        't.completion as completion',
         // What is still to be paid now, for a message that was ordered weeks ago.
         sql<number | null>`CASE WHEN n.event = 'PAYMENT_DUE' THEN (SELECT x.outstanding_minor FROM transaction x
           WHERE x.reservation_id = n.reservation_id AND x.type = 'GUEST_PAYMENT' AND x.parent_id IS NULL
@@ -75,6 +78,34 @@ export function loadFacts(db: Db | Tx, notificationIds: readonly string[]) {
       .execute()
   );
 }
+
+/** So many stays of a bank instruction are named. */
+const MAX_PAYOUT_LINES = 40;
+interface PayoutStay {
+  readonly property: string | null;
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly paid: number;
+  readonly kept: number;
+}
+const payoutStays = sql<readonly PayoutStay[] | null>`CASE WHEN n.event = 'PAYOUT_PROCESSED' THEN (
+  SELECT json_agg(json_build_object('property', sp.name, 'from', sr.check_in_date::text, 'to', sr.check_out_date::text,
+           'paid', x.settled_minor, 'kept', x.amount_minor - x.settled_minor) ORDER BY sr.check_in_date, x.id)
+    FROM transaction x LEFT JOIN reservation sr ON sr.id = x.reservation_id LEFT JOIN property sp ON sp.id = sr.property_id
+   WHERE x.payout_saga = n.params ->> 'sagaId' AND x.type = 'OWNER_PAYOUT' AND x.status = 'COMPLETED') END`;
+
+interface CalendarFacts {
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly nextArrival: string | null;
+}
+/** What an alert about a property means for its guests: nights that are taken, and who comes next. */
+const calendar = sql<CalendarFacts | null>`CASE WHEN n.event = 'MAINTENANCE_ALERT' AND t.id IS NOT NULL THEN (
+  SELECT json_build_object(
+    'from', (SELECT b.check_in_date::text FROM reservation b WHERE b.id = t.block_id),
+    'to', (SELECT b.check_out_date::text FROM reservation b WHERE b.id = t.block_id),
+    'nextArrival', (SELECT min(c.check_in_date)::text FROM reservation c WHERE c.property_id = p.id AND c.kind <> 'MAINTENANCE_BLOCK'
+       AND c.status = 'CONFIRMED' AND c.check_in_date >= (now() AT TIME ZONE p.time_zone)::date))) END`;
 
 /** A value, or null where the notification has none; a template decides what it cannot do without. */
 export function valuesOf(facts: Facts, textLocale = 'en'): Readonly<Record<VariableName, string | null>> {
@@ -113,6 +144,11 @@ export function valuesOf(facts: Facts, textLocale = 'en'): Readonly<Record<Varia
     step: code(facts.params, 'step'),
     code: code(facts.params, 'code'),
     sagaId: code(facts.params, 'sagaId'),
+    receiptId: code(facts.params, 'receiptId'),
+    payoutStays: stayLines(facts, locale),
+    payoutDeductions: deductions(facts, locale),
+    severity: severityOf(facts),
+    calendarImpact: calendarImpact(facts, locale),
   };
 }
 
@@ -154,6 +190,43 @@ function instant(params: Facts['params'], name: string): Date | null {
 /** A gateway's codes in plain words; one that we have no words for says nothing of itself. */
 const failureReason = (known: string | null, { reasons, otherReason }: Words): string | null =>
   known === null ? null : (reasons.get(known) ?? otherReason);
+
+function stayLines({ payoutStays, params }: Facts, locale: string): string | null {
+  const currency = code(params, 'currency');
+  if (!payoutStays || currency === null) return null;
+  const lines = payoutStays.slice(0, MAX_PAYOUT_LINES).map(({ property, from, to, paid, kept }) => {
+    const nights = from === null || to === null ? '' : `, ${formatDay(from, locale)} – ${formatDay(to, locale)}`;
+    return `${property ?? '-'}${nights}: ${formatMoney({ amountMinor: paid + kept, currency }, locale)}`;
+  });
+  const more = payoutStays.length - lines.length;
+  return [...lines, ...(more > 0 ? [`+${more}`] : [])].join('; ');
+}
+
+/** Null when nothing was kept back. */
+function deductions({ payoutStays, params }: Facts, locale: string): string | null {
+  const currency = code(params, 'currency');
+  const keptMinor = (payoutStays ?? []).reduce((sum, { kept }) => sum + kept, 0);
+  return keptMinor === 0 || currency === null ? null : formatMoney({ amountMinor: keptMinor, currency }, locale);
+}
+
+/** Only operations are told, in English. */
+function severityOf({ taskType, completion }: Facts): string | null {
+  if (taskType === 'EMERGENCY') return 'emergency';
+  const findings = completion?.findings ?? [];
+  if (findings.length === 0) return null;
+  return findings.some(({ severity }) => severity === 'SEVERE') ? 'severe' : 'minor';
+}
+
+function calendarImpact({ calendar }: Facts, locale: string): string | null {
+  if (calendar === null) return null;
+  const { from, to, nextArrival } = calendar;
+  return [
+    ...(from !== null && to !== null
+      ? [`nights are taken from ${formatDay(from, locale)} to ${formatDay(to, locale)}`]
+      : []),
+    nextArrival === null ? 'nobody is expected' : `the next guest arrives on ${formatDay(nextArrival, locale)}`,
+  ].join('; ');
+}
 
 function ownerShare({ totalMinor, currency, ownerBp, agencyBp, referrerBp }: Facts, locale: string): string | null {
   if (totalMinor === null || currency === null || ownerBp === null || agencyBp === null || referrerBp === null)

@@ -1,5 +1,5 @@
 import type { Channel, RecipientType } from '../../db/schema.ts';
-import type { NotificationEvent } from './templates.ts';
+import type { NotificationEvent, Template } from './templates.ts';
 
 /** The matrix of domain.md 12 as data: what can be sent to whom over which channel, and what of it may be left out. */
 
@@ -74,6 +74,10 @@ export const MATRIX: readonly MatrixEntry[] = [
 
 export const entryOf = (event: string, recipientType: RecipientType): MatrixEntry | undefined =>
   MATRIX.find((known) => known.event === event && known.recipientType === recipientType);
+
+/** Over what a message with this text may go. */
+export const channelsOf = ({ event, recipientType, mailOnly }: Template): readonly Channel[] =>
+  mailOnly ? MAIL : (entryOf(event, recipientType)?.channels ?? MAIL);
 
 /** Whether a recipient who does not want it is left alone. */
 export const mayDecline = (event: string, recipientType: RecipientType, channel: Channel): boolean =>

@@ -67,14 +67,18 @@ describe('who hears about money', () => {
   const paid = { amountMinor: 40_000, currency: 'AED' };
 
   it('confirms a payment to the guest by e-mail and SMS, with what is still to pay', () => {
-    const list = paymentConfirmedMessages(stay, { ...paid, outstandingMinor: 60_000 });
+    const list = paymentConfirmedMessages(stay, { ...paid, outstandingMinor: 60_000, receiptId: 'transaction-1' });
     expect(shape(list)).toEqual(['PAYMENT_CONFIRMED EMAIL GUEST guest-1', 'PAYMENT_CONFIRMED SMS GUEST guest-1']);
-    expect(list[0]).toMatchObject({
-      template: 'payment-confirmed.guest@1',
-      params: { amountMinor: 40_000, currency: 'AED', outstandingMinor: 60_000 },
-    });
-    const [whole] = paymentConfirmedMessages(stay, { ...paid, outstandingMinor: 0 });
-    expect(whole).toMatchObject({ template: 'payment-confirmed-in-full.guest@1', params: paid });
+    const params = { amountMinor: 40_000, currency: 'AED', outstandingMinor: 60_000, receiptId: 'transaction-1' };
+    expect(list).toMatchObject([
+      { template: 'payment-receipt.guest@1', params },
+      { template: 'payment-confirmed.guest@1', params },
+    ]);
+    const whole = paymentConfirmedMessages(stay, { ...paid, outstandingMinor: 0, receiptId: 'transaction-1' });
+    expect(whole.map(({ template }) => template)).toEqual([
+      'payment-receipt.guest@1',
+      'payment-confirmed-in-full.guest@1',
+    ]);
   });
 
   it('tells a failed payment by e-mail alone, with its code and no more', () => {
@@ -88,7 +92,8 @@ describe('who hears about money', () => {
 
   it('tells the owner of payouts, scheduled and processed being two events', () => {
     const scheduled = payoutScheduledMessage('owner-1', { ...paid, scheduledFor: '2027-05-03T11:00:00.000Z' });
-    const list = [scheduled, payoutProcessedMessage('owner-1', paid), payoutFailedMessage('owner-1', paid)];
+    const processed = payoutProcessedMessage('owner-1', { ...paid, sagaId: 'saga-1' });
+    const list = [scheduled, processed, payoutFailedMessage('owner-1', paid)];
     expect(shape(list)).toEqual([
       'PAYOUT_SCHEDULED EMAIL OWNER owner-1',
       'PAYOUT_PROCESSED EMAIL OWNER owner-1',
@@ -156,7 +161,7 @@ describe('what a row holds', () => {
   it('is amounts, codes and instants, and never a name', () => {
     const amount = { amountMinor: 1, currency: 'AED' };
     const list = [
-      ...paymentConfirmedMessages(stay, { ...amount, outstandingMinor: 2 }),
+      ...paymentConfirmedMessages(stay, { ...amount, outstandingMinor: 2, receiptId: 'transaction-1' }),
       ...cancelledMessages(stay, { amountMinor: 1, excessMinor: 0, percent: 100, currency: 'AED' }),
       paymentFailedMessage(stay, { ...amount, code: 'X' }),
       payoutScheduledMessage('owner-1', { ...amount, scheduledFor: '2027-05-03T11:00:00.000Z' }),
@@ -169,6 +174,7 @@ describe('what a row holds', () => {
       'currency',
       'outstandingMinor',
       'percent',
+      'receiptId',
       'scheduledFor',
     ]);
   });

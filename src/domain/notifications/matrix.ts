@@ -53,16 +53,17 @@ interface Amount {
 }
 const paramsOf = ({ amountMinor, currency }: Amount): MessageParams => ({ amountMinor, currency });
 
+/** A receipt by mail; an SMS has no room for one. `receiptId`: of the GUEST_PAYMENT. */
 export const paymentConfirmedMessages = (
   stay: StayParties,
-  paid: Amount & { readonly outstandingMinor: number },
-): readonly Delivery[] =>
-  paid.outstandingMinor === 0
-    ? toGuest(stay, 'PAYMENT_CONFIRMED', 'payment-confirmed-in-full.guest@1', paramsOf(paid))
-    : toGuest(stay, 'PAYMENT_CONFIRMED', 'payment-confirmed.guest@1', {
-        ...paramsOf(paid),
-        outstandingMinor: paid.outstandingMinor,
-      });
+  paid: Amount & { readonly outstandingMinor: number; readonly receiptId: string },
+): readonly Delivery[] => {
+  const { outstandingMinor, receiptId } = paid;
+  const short = outstandingMinor === 0 ? 'payment-confirmed-in-full.guest@1' : 'payment-confirmed.guest@1';
+  return toGuest(stay, 'PAYMENT_CONFIRMED', short, { ...paramsOf(paid), outstandingMinor, receiptId }).map(
+    (delivery) => (delivery.channel === 'EMAIL' ? { ...delivery, template: 'payment-receipt.guest@1' } : delivery),
+  );
+};
 
 export const payoutScheduledMessage = (ownerId: string, payout: Amount & { readonly scheduledFor: string }): Delivery =>
   toOwner(ownerId, 'PAYOUT_SCHEDULED', 'payout-scheduled.owner@1', {
@@ -281,8 +282,9 @@ export const refundAffectsPayoutMessage = (ownerId: string, refund: Amount): Del
   occasion: 'payout',
 });
 
-export const payoutProcessedMessage = (ownerId: string, payout: Amount): Delivery =>
-  toOwner(ownerId, 'PAYOUT_PROCESSED', 'payout-processed.owner@1', paramsOf(payout));
+/** `sagaId`: of the bank instruction, whose stays the message lists. */
+export const payoutProcessedMessage = (ownerId: string, payout: Amount & { readonly sagaId: string }): Delivery =>
+  toOwner(ownerId, 'PAYOUT_PROCESSED', 'payout-processed.owner@1', { ...paramsOf(payout), sagaId: payout.sagaId });
 
 export const payoutFailedMessage = (ownerId: string, payout: Amount): Delivery =>
   toOwner(ownerId, 'PAYOUT_FAILED', 'payout-failed.owner@1', paramsOf(payout));

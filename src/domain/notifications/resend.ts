@@ -4,7 +4,8 @@ import type { Channel } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type Author, recordChange } from '../audit/record.ts';
-import { entryOf } from './matrix-table.ts';
+import { channelsOf } from './matrix-table.ts';
+import { templateOf } from './templates.ts';
 import { type NotificationView, notificationView } from './view.ts';
 
 /**
@@ -24,7 +25,8 @@ export async function resendNotification(
     throw new RoomyError('INVALID_STATE_TRANSITION', { details: { currentStatus: before.status, action: 'resend' } });
   }
   const over = channel ?? before.channel;
-  if (over !== before.channel && !entryOf(before.event, before.recipient_type)?.channels.includes(over)) {
+  const template = templateOf(before.template);
+  if (over !== before.channel && !(template && channelsOf(template).includes(over))) {
     const issues = [{ path: 'channel', message: `this message does not go by ${over}` }];
     throw new RoomyError('VALIDATION_FAILED', { details: { issues } });
   }

@@ -7,7 +7,7 @@ import { newId } from '../../kernel/ids.ts';
 import { type Author, recordChange } from '../audit/record.ts';
 import { loadFacts, valuesOf } from './delivery-facts.ts';
 import { canonicalLocale, LANGUAGES } from './locales.ts';
-import { entryOf } from './matrix-table.ts';
+import { channelsOf } from './matrix-table.ts';
 import { parseTemplate, renderMessage, TemplateError, type TemplateText, variablesOf } from './render.ts';
 import { MAX_SEGMENTS, type Segments, segmentsOf } from './segments.ts';
 import { TEMPLATES, type Template, templateOf, VARIABLES } from './templates.ts';
@@ -27,9 +27,6 @@ export interface TemplateView {
   /** Languages that guests and owners would get in English. */
   readonly missingTranslations: readonly string[];
 }
-
-const channelsOf = ({ event, recipientType }: Template): readonly Channel[] =>
-  entryOf(event, recipientType)?.channels ?? ['EMAIL'];
 
 export async function listTemplates(db: Db): Promise<readonly TemplateView[]> {
   const keys = Object.keys(TEMPLATES);

@@ -42,6 +42,19 @@ export const ARABIC: Readonly<Partial<Record<TemplateKey, { readonly subject: st
     message:
       'عزيزي {guestName}، استلمنا {amount} عن إقامتك في {propertyName} ابتداءً من {checkInDate}. المبلغ مدفوع بالكامل.',
   },
+  'payment-receipt.guest@1': {
+    subject: 'تم استلام الدفعة - {propertyName}',
+    message: `عزيزي {guestName}،
+
+استلمنا دفعتك عن إقامتك في {propertyName}. شكراً لك.
+
+المبلغ المستلم: {amount}
+المبلغ المتبقي: {outstanding}
+الإقامة: {checkInDate} إلى {checkOutDate}
+رقم الإيصال: {receiptId}
+
+رقم الحجز {reservationId}`,
+  },
   'payment-failed.guest@1': {
     subject: 'لم تتم عملية الدفع - {propertyName}',
     message: `عزيزي {guestName}،
@@ -74,7 +87,10 @@ export const ARABIC: Readonly<Partial<Record<TemplateKey, { readonly subject: st
     subject: 'تم تحويل دفعتك - {amount}',
     message: `عزيزي {recipientName}،
 
-حوّلنا مبلغ {amount} إلى حسابك.`,
+حوّلنا مبلغ {amount} إلى حسابك.
+
+عن: {payoutStays|إقاماتك}
+المخصوم مما عليك: {payoutDeductions|لا شيء}`,
   },
   'payout-failed.owner@1': {
     subject: 'تعذّر تحويل دفعتك',

@@ -33,7 +33,12 @@ export type VariableName =
   | 'sagaName'
   | 'step'
   | 'code'
-  | 'sagaId';
+  | 'sagaId'
+  | 'receiptId'
+  | 'payoutStays'
+  | 'payoutDeductions'
+  | 'severity'
+  | 'calendarImpact';
 
 export type NotificationEvent =
   | 'RESERVATION_CONFIRMED'
@@ -76,6 +81,8 @@ export interface Template {
   readonly message: TemplateText;
   /** At any other state of the reservation the message is dropped as STALE; null: it is true whatever the state. */
   readonly validWhile: readonly ReservationStatus[] | null;
+  /** Too long for an SMS, whatever its event goes by. */
+  readonly mailOnly: boolean;
 }
 
 /** The typed catalogue: which variables an event has. */
@@ -86,11 +93,10 @@ export const VARIABLES = {
   NEW_RESERVATION: ['recipientName', 'ownerShare', ...STAY],
   TASK_ASSIGNED: ['recipientName', 'propertyName', 'taskTitle', 'taskStart', 'taskEnd'],
   RESERVATION_ROLLED_BACK: ['recipientName', ...STAY],
-  PAYMENT_CONFIRMED: ['guestName', 'amount', 'outstanding', ...STAY],
+  PAYMENT_CONFIRMED: ['guestName', 'amount', 'outstanding', 'receiptId', ...STAY],
   PAYMENT_FAILED: ['guestName', 'amount', 'failureReason', ...STAY],
   PAYOUT_SCHEDULED: ['recipientName', 'amount', 'scheduledFor', ...STAY],
-  // One bank instruction may be for several stays, so it names none.
-  PAYOUT_PROCESSED: ['recipientName', 'amount'],
+  PAYOUT_PROCESSED: ['recipientName', 'amount', 'payoutStays', 'payoutDeductions'],
   PAYOUT_FAILED: ['recipientName', 'amount'],
   RESERVATION_CANCELLED: ['guestName', 'recipientName', 'amount', 'refundPercent', ...STAY],
   TASK_WITHDRAWN: ['recipientName', 'propertyName', 'taskTitle', 'taskStart', 'taskEnd'],
@@ -101,7 +107,18 @@ export const VARIABLES = {
   TASK_CHANGED: ['recipientName', 'propertyName', 'taskTitle', 'taskStart', 'taskEnd', 'previousStart'],
   WELCOME: ['guestName', 'accessCode', ...STAY],
   THANK_YOU: ['guestName', ...STAY],
-  MAINTENANCE_ALERT: ['propertyName', 'reservationId', 'code', 'sagaId', 'taskTitle', 'taskId', 'taskStart'],
+  MAINTENANCE_ALERT: [
+    'propertyName',
+    'reservationId',
+    'code',
+    'sagaId',
+    'taskTitle',
+    'taskId',
+    'taskStart',
+    'findings',
+    'severity',
+    'calendarImpact',
+  ],
   // Of a meeting the title has the guest's name, which is for those who meet.
   TASK_COMPLETED: ['recipientName', 'propertyName', 'taskWork', 'taskId'],
   PROPERTY_READY: ['recipientName', 'propertyName', 'taskStart'],
@@ -124,13 +141,14 @@ const define = (
   event: NotificationEvent,
   recipientType: RecipientType,
   validWhile: Template['validWhile'],
-  source: { readonly subject: string; readonly message: string },
+  source: { readonly subject: string; readonly message: string; readonly mailOnly?: boolean },
 ): Template => ({
   event,
   recipientType,
   validWhile,
   subject: parseTemplate(source.subject),
   message: parseTemplate(source.message),
+  mailOnly: source.mailOnly ?? false,
 });
 
 export const TEMPLATES = {
@@ -185,6 +203,20 @@ Reservation {reservationId}`,
     message:
       'Dear {guestName}, we received {amount} for your stay at {propertyName} from {checkInDate}. It is paid in full.',
   }),
+  'payment-receipt.guest@1': define('PAYMENT_CONFIRMED', 'GUEST', null, {
+    mailOnly: true,
+    subject: 'Payment received - {propertyName}',
+    message: `Dear {guestName},
+
+We received your payment for {propertyName}. Thank you.
+
+Received: {amount}
+Still to pay: {outstanding}
+Stay: {checkInDate} to {checkOutDate}
+Receipt: {receiptId}
+
+Reservation {reservationId}`,
+  }),
   'payment-failed.guest@1': define('PAYMENT_FAILED', 'GUEST', null, {
     subject: 'Your payment did not go through - {propertyName}',
     message: `Dear {guestName},
@@ -209,7 +241,10 @@ Reservation {reservationId}`,
     subject: 'Payout processed - {amount}',
     message: `Dear {recipientName},
 
-We have paid {amount} to your account.`,
+We have paid {amount} to your account.
+
+For: {payoutStays|your stays}
+Kept back for what you owed: {payoutDeductions|nothing}`,
   }),
   'payout-failed.owner@1': define('PAYOUT_FAILED', 'OWNER', null, {
     subject: 'Your payout could not be made',
@@ -391,14 +426,20 @@ A repair at {propertyName} is done.`,
   }),
   'maintenance-alert-findings.ops@1': define('MAINTENANCE_ALERT', 'OPS', null, {
     subject: 'Something must be repaired: {propertyName}',
-    message:
-      'Something was found at {propertyName} that must be repaired; tasks have been made of it. Found in task {taskId}.',
+    message: `Something was found at {propertyName} that must be repaired; tasks have been made of it.
+
+What: {findings|see the task}
+Severity: {severity|not known}
+Calendar: {calendarImpact|not known}
+Found in task: {taskId}`,
   }),
   'maintenance-alert-emergency.ops@1': define('MAINTENANCE_ALERT', 'OPS', null, {
     subject: 'Emergency at {propertyName}: {taskTitle}',
     message: `An emergency at {propertyName} needs somebody now: {taskTitle}.
 
-Start: {taskStart}`,
+Severity: {severity|not known}
+Start: {taskStart}
+Calendar: {calendarImpact|not known}`,
   }),
   'maintenance-alert-waiting.ops@1': define('MAINTENANCE_ALERT', 'OPS', null, {
     subject: 'Nobody has begun: {taskTitle} - {propertyName}',
@@ -406,6 +447,7 @@ Start: {taskStart}`,
 
 Reason: {code}
 Start: {taskStart}
+Calendar: {calendarImpact|not known}
 
 Call somebody.`,
   }),

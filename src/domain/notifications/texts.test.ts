@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatLocaleOf, LANGUAGES, localeChain } from './locales.ts';
+import { channelsOf } from './matrix-table.ts';
 import { renderMessage, variablesOf } from './render.ts';
 import { MAX_SEGMENTS, segmentsOf } from './segments.ts';
 import { TEMPLATES, VARIABLES } from './templates.ts';
@@ -75,7 +76,7 @@ describe('every text', () => {
     ),
   )('of %s fits into three SMS', (event) => {
     for (const [key, template] of Object.entries(TEMPLATES)) {
-      if (template.event !== event || template.recipientType !== 'GUEST') continue;
+      if (template.event !== event || !channelsOf(template).includes('SMS')) continue;
       for (const language of LANGUAGES) {
         const text = builtInText(key, language);
         const sms = text && renderMessage(text, 'SMS', EXAMPLES);

@@ -34,6 +34,11 @@ export const CATALOGUE: Readonly<Record<VariableName, Variable>> = {
   step: of('code', 'updateReservationStatus'),
   code: of('code', 'STEP_FAILED'),
   sagaId: of('id', 'saga-1'),
+  receiptId: of('id', 'transaction-1'),
+  payoutStays: of('text', 'Marina View 1204, 1 June 2027 – 4 June 2027: AED 700.00'),
+  payoutDeductions: of('money', 'AED 50.00'),
+  severity: of('text', 'severe'),
+  calendarImpact: of('text', 'nights are taken from 1 June 2027 to 3 June 2027; the next guest arrives on 5 June 2027'),
 };
 
 export const EXAMPLES: Readonly<Record<string, string>> = Object.fromEntries(
