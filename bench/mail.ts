@@ -67,6 +67,7 @@ async function delivery(): Promise<number> {
     db,
     messengers: { EMAIL: smtp, SMS: smtp },
     opsEmail: 'ops@roomy.example',
+    publicUrl: 'https://roomy.example',
     log: createLogger('bench', 'silent'),
   };
   const began = performance.now();

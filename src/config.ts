@@ -135,6 +135,8 @@ export interface Config {
     /** Where Twilio tells what became of a message; null: nowhere. */
     readonly statusCallback: string | null;
   } | null;
+  /** Of the API, as people and providers reach it, without a slash at its end. */
+  readonly publicUrl: string;
   readonly payments: PaymentConfig;
   /** Webhook consumers that may be called although they are not public, as `host:port`; and how long events are kept. */
   readonly webhooks: { readonly allowed: readonly string[]; readonly retentionDays: number };
@@ -219,6 +221,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     workerConcurrency: env.WORKER_CONCURRENCY,
     mail: { smtpUrl: env.SMTP_URL ?? null, from: env.MAIL_FROM, opsEmail: env.OPS_EMAIL },
     sms: smsOf(env),
+    publicUrl: env.PUBLIC_URL?.replace(/\/+$/, '') ?? `http://localhost:${env.PORT}`,
     payments: paymentsOf(env, dataDir),
     webhooks: { allowed: parts(env.WEBHOOK_ALLOWED_HOSTS), retentionDays: env.EVENT_RETENTION_DAYS },
     amenities: { hosts: parts(env.AMENITIES_HOSTS), signingSecret: env.AMENITIES_SIGNING_SECRET ?? null },

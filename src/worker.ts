@@ -37,7 +37,7 @@ function main(): void {
     messenger === mailbox ? mailbox : withCircuit(messenger, breakers, circuit);
   const messengers = { EMAIL: guarded(mail, 'mail'), SMS: guarded(sms, 'sms') };
   const sender = createWebhookSender({ clock: systemClock, allowed: config.webhooks.allowed });
-  const delivery = { db, messengers, opsEmail: config.mail.opsEmail, log };
+  const delivery = { db, messengers, opsEmail: config.mail.opsEmail, publicUrl: config.publicUrl, log };
   const workers = [
     createStepWorker({ ...steps, queueName: FORWARD_QUEUE }),
     createStepWorker({ ...steps, queueName: COMPENSATION_QUEUE }),

@@ -31,6 +31,7 @@ export interface Database {
   amenity_grant: AmenityGrantTable;
   check_out_report: CheckOutReportTable;
   task_photo: TaskPhotoTable;
+  repair_approval: RepairApprovalTable;
   task_action: TaskActionTable;
   calendar_feed: CalendarFeedTable;
   assignment_rule: AssignmentRuleTable;
@@ -136,7 +137,9 @@ export type JournalKind =
   | 'SETTLEMENT'
   | 'ADJUSTMENT'
   | 'REVERSAL';
-export type JournalPurpose = 'RECEIPT' | 'DISTRIBUTION' | 'FEE' | 'PAYOUT' | 'SETTLEMENT';
+export type JournalPurpose = 'RECEIPT' | 'DISTRIBUTION' | 'FEE' | 'PAYOUT' | 'SETTLEMENT' | 'COST';
+/** What an owner says to a repair that costs more than the limit. */
+export type RepairApproval = 'PENDING' | 'APPROVED' | 'DECLINED';
 export type MovementKind = 'CHARGE' | 'REFUND' | 'PAYOUT';
 export type ReconciliationStatus = 'MATCHED' | 'AMOUNT_MISMATCH' | 'MISSING_IN_LEDGER' | 'MISSING_AT_GATEWAY';
 export type SagaStatus = 'pending' | 'running' | 'compensating' | 'parked' | 'completed' | 'compensated' | 'resolved';
@@ -204,6 +207,8 @@ export interface PropertyTable {
   check_out_reminder_time: Generated<string>;
   payment_due_days: ColumnType<number | null, number | null | undefined, number | null | undefined>;
   require_translation: Generated<boolean>;
+  repair_limit_minor: Optional<number>;
+  repair_limit_currency: Optional<string>;
 }
 export interface IncomeDistributionTable {
   version: GeneratedAlways<number>;
@@ -286,6 +291,9 @@ export interface TaskTable {
   accept_by: OptionalInstant;
   accepted_at: OptionalInstant;
   alert_level: Generated<number>;
+  estimate_minor: Optional<number>;
+  estimate_currency: Optional<string>;
+  approval: Optional<RepairApproval>;
 }
 export interface TransactionTable {
   id: string;
@@ -584,6 +592,8 @@ export type Completion = {
     | readonly {
         readonly description: string;
         readonly severity: 'MINOR' | 'SEVERE';
+        /** Minor units: what the repair is going to cost. */
+        readonly estimate?: { readonly amountMinor: number; readonly currency: string } | undefined;
         readonly photoIds?: readonly string[] | undefined;
       }[]
     | undefined;
@@ -600,6 +610,15 @@ export interface TaskPhotoTable {
   bytes: Buffer;
   sha256: Buffer;
   uploaded_by: string;
+  created_at: Generated<Date>;
+}
+export interface RepairApprovalTable {
+  task_id: string;
+  owner_id: string;
+  token: string;
+  decided_at: OptionalInstant;
+  decided_by: Optional<string>;
+  note: Optional<string>;
   created_at: Generated<Date>;
 }
 export interface TaskActionTable {

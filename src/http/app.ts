@@ -8,6 +8,7 @@ import { requestLog } from './middleware/request-log.ts';
 import { declareBearerToken } from './openapi.ts';
 import { assertPoliciesMatch, methodsAt } from './policy.ts';
 import { createRegister } from './route.ts';
+import { registerApprovals } from './routes/approvals.ts';
 import { registerAssignmentRules } from './routes/assignment-rules.ts';
 import { registerCancellations } from './routes/cancellations.ts';
 import { registerEvents } from './routes/events.ts';
@@ -64,6 +65,7 @@ export function createApp(deps: AppDeps): App {
   // Before `/tasks/:id`, which would take its address for an id.
   registerTaskWork(register, services);
   registerTasks(register, services);
+  registerApprovals(register, services);
   registerAssignmentRules(register, services);
   registerRecurrences(register, services);
   registerFinancial(register, services);

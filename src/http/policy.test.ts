@@ -26,6 +26,9 @@ describe('the policy table', () => {
       'POST /api/production/webhooks/stripe',
       'POST /api/production/webhooks/twilio',
       'GET /calendar/:file',
+      'GET /approvals/:token',
+      'POST /approvals/:token/approve',
+      'POST /approvals/:token/decline',
     ]);
     const rest = open.filter((name) => !signed.has(name));
     expect(rest.every((name) => /^GET \/(health|healthz|readyz|openapi\.json|docs|work)/.test(name))).toBe(true);

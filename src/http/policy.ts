@@ -89,6 +89,12 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`POST ${API}/tasks/:id/accept`]: people('tasks:answer', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
   [`POST ${API}/tasks/:id/decline`]: people('tasks:answer', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
 
+  // The owner's own, or what an agent was told by the owner; on the page it is whoever has the address of the mail.
+  [`POST ${API}/tasks/:id/approval`]: people('repairs:approve', 'ADMIN', 'AGENT', 'OWNER'),
+  'GET /approvals/:token': 'anonymous',
+  'POST /approvals/:token/approve': 'anonymous',
+  'POST /approvals/:token/decline': 'anonymous',
+
   [`GET ${API}/recurrences`]: open('recurrences:read', 'ADMIN', 'AGENT'),
   [`POST ${API}/recurrences`]: open('recurrences:write', 'ADMIN', 'AGENT'),
   [`GET ${API}/recurrences/:id`]: open('recurrences:read', 'ADMIN', 'AGENT'),

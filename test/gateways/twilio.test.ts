@@ -47,6 +47,7 @@ const deliver = (messenger: Messenger) => {
     db: system.bed.db,
     messengers: { EMAIL: mailbox, SMS: messenger },
     opsEmail: 'ops@roomy.example',
+    publicUrl: 'https://roomy.example',
     log,
   });
 };

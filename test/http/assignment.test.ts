@@ -82,6 +82,7 @@ describe('a task that somebody must take at once', () => {
       .selectFrom('notification')
       .select('recipient_id')
       .where('task_id', '=', first.id)
+      .where('event', '=', 'TASK_ASSIGNED')
       .execute();
     expect(told).toEqual([{ recipient_id: only }]);
   });
@@ -344,6 +345,7 @@ describe('a change by hand', () => {
       .orderBy('created_at')
       .execute();
     expect(told.map(({ event }) => event)).toEqual([
+      'MAINTENANCE_REQUIRED',
       'TASK_ASSIGNED',
       'TASK_CHANGED',
       'TASK_WITHDRAWN',

@@ -21,8 +21,16 @@ describe('an emergency', () => {
     const made = await call({ priority: 'LOW' });
     expect(made).toMatchObject({ status: 201, body: { data: { priority: 'URGENT', blockId: null } } });
     const id = String(at(made.body, 'data', 'id'));
-    const mails = await http.db.selectFrom('notification').selectAll().where('task_id', '=', id).execute();
-    expect(mails).toMatchObject([{ event: 'MAINTENANCE_ALERT', template: 'maintenance-alert-emergency.ops@1' }]);
+    const mails = await http.db
+      .selectFrom('notification')
+      .selectAll()
+      .where('task_id', '=', id)
+      .orderBy('id')
+      .execute();
+    expect(mails).toMatchObject([
+      { event: 'MAINTENANCE_ALERT', template: 'maintenance-alert-emergency.ops@1' },
+      { event: 'MAINTENANCE_REQUIRED', template: 'maintenance-ordered.owner@1' },
+    ]);
     const due = http.db
       .selectFrom('task')
       .select('id')

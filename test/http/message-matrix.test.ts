@@ -33,7 +33,13 @@ const call = async (method: string, path: string, body?: object) => {
 async function sweep(): Promise<void> {
   const { db } = system.bed;
   const mailbox = createDevMailbox((messages) => storeDevMail(db, messages));
-  const deps = { db, messengers: { EMAIL: mailbox, SMS: mailbox }, opsEmail: 'ops@roomy.example', log };
+  const deps = {
+    db,
+    messengers: { EMAIL: mailbox, SMS: mailbox },
+    opsEmail: 'ops@roomy.example',
+    publicUrl: 'https://roomy.example',
+    log,
+  };
   await assignDueTasks(db, 50);
   await releaseDuePayouts({ db, ports: system.sandbox.ports, orchestrator: system.process.engine.orchestrator, log });
   await expect

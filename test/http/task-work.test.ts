@@ -550,7 +550,7 @@ describe('what follows', () => {
     expect(body.data.completion.cost).toEqual({ amountMinor: 35_000, currency: 'AED', chargeOwner: true });
     expect(await actionsOf(id)).toEqual([
       'CALENDAR_UNBLOCKED',
-      'OWNER_COST_RECORDED',
+      'OWNER_CHARGED',
       'OWNER_TOLD',
       'PROPERTY_BACK_IN_ORDER',
       'SUPERVISOR_TOLD',

@@ -51,7 +51,13 @@ async function deliver(): Promise<void> {
   const mailbox = createDevMailbox((messages) => storeDevMail(db, messages));
   const log = createLogger('test', 'silent');
   while (
-    (await deliverDue({ db, messengers: { EMAIL: mailbox, SMS: mailbox }, opsEmail: 'ops@roomy.example', log })) > 0
+    (await deliverDue({
+      db,
+      messengers: { EMAIL: mailbox, SMS: mailbox },
+      opsEmail: 'ops@roomy.example',
+      publicUrl: 'https://roomy.example',
+      log,
+    })) > 0
   );
 }
 async function messageOf(stay: string, event: string, channel = 'EMAIL') {

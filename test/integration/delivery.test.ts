@@ -23,7 +23,13 @@ beforeAll(async () => {
   const pool = createPool({ connectionString: database.url, max: 8, applicationName: 'delivery-test' });
   db = createDb(pool);
   const mailbox = createDevMailbox((messages) => storeDevMail(db, messages));
-  deps = { db, messengers: { EMAIL: mailbox, SMS: mailbox }, opsEmail: 'ops@roomy.example', log };
+  deps = {
+    db,
+    messengers: { EMAIL: mailbox, SMS: mailbox },
+    opsEmail: 'ops@roomy.example',
+    publicUrl: 'https://roomy.example',
+    log,
+  };
   await db.insertInto('owner').values({ id: 'owner-1', name: 'Olga Owner', email: 'olga@example.com' }).execute();
   await db
     .insertInto('guest')

@@ -41,7 +41,13 @@ beforeAll(async () => {
   db = createDb(createPool({ connectionString: database.url, max: 4, applicationName: 'money-messages-test' }));
   const mailbox = createDevMailbox((messages) => storeDevMail(db, messages));
   const log = createLogger('test', 'silent');
-  deps = { db, messengers: { EMAIL: mailbox, SMS: mailbox }, opsEmail: 'ops@roomy.example', log };
+  deps = {
+    db,
+    messengers: { EMAIL: mailbox, SMS: mailbox },
+    opsEmail: 'ops@roomy.example',
+    publicUrl: 'https://roomy.example',
+    log,
+  };
   await db.insertInto('owner').values({ id: 'owner-1', name: 'Olga Owner', email: 'olga@example.com' }).execute();
   await db
     .insertInto('guest')

@@ -86,7 +86,15 @@ async function deliver(): Promise<void> {
   const smtp = createSmtp({ url: `smtp://127.0.0.1:${port}`, from: 'Roomy <no-reply@roomy.example>' });
   const mailbox = createDevMailbox((messages) => storeDevMail(db, messages));
   const log = createLogger('test', 'silent');
-  while ((await deliverDue({ db, messengers: { EMAIL: smtp, SMS: mailbox }, opsEmail: 'ops@roomy.example', log })) > 0);
+  while (
+    (await deliverDue({
+      db,
+      messengers: { EMAIL: smtp, SMS: mailbox },
+      opsEmail: 'ops@roomy.example',
+      publicUrl: 'https://roomy.example',
+      log,
+    })) > 0
+  );
   await smtp.close();
 }
 const mailTo = (recipient: string) => {

@@ -14,6 +14,8 @@ export interface OwnerBalance {
   readonly shares: number;
   /** What the owner bears of the gateways' fees. */
   readonly fees: number;
+  /** What was paid for the owner: repairs. */
+  readonly costs: number;
   readonly paid: number;
   /** Payouts that wait, are under way or have failed; together with the balance they say what is netted. */
   readonly openPayouts: number;
@@ -28,6 +30,7 @@ export async function ownerBalance(db: Db, scope: MoneyScope, ownerId: string): 
     balance: number;
     shares: number;
     fees: number;
+    costs: number;
     paid: number;
     open: number;
   }>`
@@ -35,6 +38,7 @@ export async function ownerBalance(db: Db, scope: MoneyScope, ownerId: string): 
       SELECT e.currency, -sum(e.amount) AS balance,
              coalesce(-sum(e.amount) FILTER (WHERE x.purpose = 'DISTRIBUTION'), 0) AS shares,
              coalesce(sum(e.amount) FILTER (WHERE x.purpose = 'FEE'), 0) AS fees,
+             coalesce(sum(e.amount) FILTER (WHERE x.purpose = 'COST'), 0) AS costs,
              coalesce(sum(e.amount) FILTER (WHERE x.purpose = 'PAYOUT'), 0) AS paid
         FROM ledger_account a JOIN ledger_entry e ON e.account_id = a.id JOIN ledger_tx x ON x.id = e.tx_id
        WHERE a.kind = 'OWNER_PAYABLE' AND a.party_id = ${ownerId} GROUP BY e.currency),
@@ -42,9 +46,9 @@ export async function ownerBalance(db: Db, scope: MoneyScope, ownerId: string): 
       SELECT currency, sum(amount_minor) AS open FROM transaction
        WHERE owner_id = ${ownerId} AND type = 'OWNER_PAYOUT' AND status IN ('PENDING', 'PROCESSING', 'FAILED') GROUP BY currency)
     SELECT currency, coalesce(own.balance, 0)::bigint AS balance, coalesce(own.shares, 0)::bigint AS shares,
-           coalesce(own.fees, 0)::bigint AS fees, coalesce(own.paid, 0)::bigint AS paid, coalesce(payouts.open, 0)::bigint AS open
+           coalesce(own.fees, 0)::bigint AS fees, coalesce(own.costs, 0)::bigint AS costs, coalesce(own.paid, 0)::bigint AS paid, coalesce(payouts.open, 0)::bigint AS open
       FROM own FULL JOIN payouts USING (currency) ORDER BY currency`.execute(db);
-  return rows.map(({ currency, balance, shares, fees, paid, open }) => {
+  return rows.map(({ currency, balance, shares, fees, costs, paid, open }) => {
     const major = (amountMinor: number): number => toMajor({ amountMinor, currency });
     return {
       currency,
@@ -52,6 +56,7 @@ export async function ownerBalance(db: Db, scope: MoneyScope, ownerId: string): 
       carriedForward: major(Math.min(0, balance)),
       shares: major(shares),
       fees: major(fees),
+      costs: major(costs),
       paid: major(paid),
       openPayouts: major(open),
       owedByOwner: major(Math.max(0, open - balance)),

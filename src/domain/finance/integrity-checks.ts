@@ -129,6 +129,7 @@ const MOVED = sql`CASE
   WHEN t.type = 'REFERRAL_FEE' AND x.kind = 'REFERRAL_FEE' AND a.kind IN ('AGENT_PAYABLE', 'REFERRAL_RETAINED') THEN -e.amount
   WHEN t.type = 'GATEWAY_FEE' AND x.kind = 'GATEWAY_FEE' AND a.kind = 'GATEWAY_CLEARING' THEN -e.amount
   WHEN t.type = 'REFUND' AND x.kind = 'REFUND_PAID' AND a.kind IN ('GATEWAY_CLEARING', 'BANK') THEN -e.amount
+  WHEN t.type = 'ADJUSTMENT' AND x.kind = 'ADJUSTMENT' AND a.kind = 'OWNER_PAYABLE' THEN -e.amount
   WHEN t.type = 'OWNER_PAYOUT' AND x.kind = 'OWNER_PAYOUT' AND a.kind = 'BANK' THEN -e.amount
   ELSE 0 END`;
 
@@ -140,7 +141,7 @@ const TRANSACTIONS: readonly IntegrityCheck[] = [
         SELECT t.id AS ref, coalesce(sum(${MOVED}), 0) AS actual,
                CASE WHEN t.status = 'REVERSED' OR (t.type = 'OWNER_PAYOUT' AND t.status = 'PROCESSING') THEN 0 ELSE t.settled_minor END AS expected
           FROM transaction t LEFT JOIN (${LIVE} x ${LINES}) ON x.transaction_id = t.id
-         WHERE t.type NOT IN ('ADJUSTMENT', 'REVERSAL') GROUP BY t.id) d
+         WHERE t.type <> 'REVERSAL' GROUP BY t.id) d
      WHERE expected <> actual`,
   ),
   check(
@@ -186,7 +187,7 @@ const BALANCES: readonly IntegrityCheck[] = [
     sql<Found>`SELECT ref, expected::text, actual::text FROM (
         SELECT b.id AS ref, b.balance AS actual, b.shares - coalesce(t.paid, 0) AS expected
           FROM (SELECT a.id, a.party_id, a.currency, -sum(e.amount) AS balance,
-                       coalesce(-sum(e.amount) FILTER (WHERE x.purpose IN ('DISTRIBUTION', 'FEE')), 0) AS shares
+                       coalesce(-sum(e.amount) FILTER (WHERE x.purpose IN ('DISTRIBUTION', 'FEE', 'COST')), 0) AS shares
                   FROM ledger_tx x ${LINES} WHERE a.kind = 'OWNER_PAYABLE' GROUP BY a.id) b
           LEFT JOIN (SELECT owner_id, currency, sum(settled_minor) AS paid FROM transaction
                       WHERE type = 'OWNER_PAYOUT' AND status = 'COMPLETED' GROUP BY 1, 2) t
@@ -200,7 +201,7 @@ const BALANCES: readonly IntegrityCheck[] = [
         SELECT coalesce(b.id, 'owner_payable:' || t.owner_id || ':' || t.currency) AS ref, coalesce(b.balance, 0) AS balance,
                coalesce(t.open, 0) AS open, coalesce(t.paid, 0) + coalesce(b.fees, 0) AS paid, coalesce(b.party_id, t.owner_id) AS owner_id
           FROM (SELECT a.id, a.party_id, a.currency, -sum(e.amount) AS balance,
-                       coalesce(sum(e.amount) FILTER (WHERE x.purpose = 'FEE'), 0) AS fees FROM ledger_tx x ${LINES}
+                       coalesce(sum(e.amount) FILTER (WHERE x.purpose IN ('FEE', 'COST')), 0) AS fees FROM ledger_tx x ${LINES}
                  WHERE a.kind = 'OWNER_PAYABLE' GROUP BY a.id) b
           FULL JOIN (SELECT owner_id, currency, coalesce(sum(amount_minor) FILTER (WHERE status IN ('PENDING', 'PROCESSING', 'FAILED')), 0) AS open,
                        coalesce(sum(settled_minor) FILTER (WHERE status = 'COMPLETED'), 0)

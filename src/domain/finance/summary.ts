@@ -15,6 +15,7 @@ interface Sums {
   readonly referralAgents: number;
   readonly referralRetained: number;
   readonly gatewayFees: number;
+  readonly ownerCosts: number;
   readonly guestCredit: number;
   readonly gatewayClearing: number;
   readonly bank: number;
@@ -28,7 +29,7 @@ export type OwnerSummary = Pick<FinancialSummary, 'currency' | 'ownerShare' | 'o
 /**
  * What was received, shared, paid and is still held, by currency. A reversal counts against what it reverses, so
  * `netReceived` = owner + agency + referral shares + guest credit, and clearing + bank = netReceived - gateway fees -
- * paid to owners. Throws `NOT_FOUND` for a property, owner or stay that is absent or foreign.
+ * paid to owners - repairs charged to them. Throws `NOT_FOUND` for a property, owner or stay that is absent or foreign.
  */
 export async function financialSummary(
   db: Db,
@@ -62,6 +63,7 @@ async function sumEntries(db: Db, scope: MoneyScope, filter: MoneyFilter): Promi
            coalesce(-sum(amount) FILTER (WHERE account = 'AGENT_PAYABLE' AND purpose = 'DISTRIBUTION'), 0)::bigint AS "referralAgents",
            coalesce(-sum(amount) FILTER (WHERE account = 'REFERRAL_RETAINED' AND purpose = 'DISTRIBUTION'), 0)::bigint AS "referralRetained",
            coalesce(-sum(amount) FILTER (WHERE account = 'GATEWAY_CLEARING' AND purpose = 'FEE'), 0)::bigint AS "gatewayFees",
+           coalesce(sum(amount) FILTER (WHERE account = 'OWNER_PAYABLE' AND purpose = 'COST'), 0)::bigint AS "ownerCosts",
            coalesce(-sum(amount) FILTER (WHERE account = 'GUEST_CREDIT'), 0)::bigint AS "guestCredit",
            coalesce(sum(amount) FILTER (WHERE account = 'GATEWAY_CLEARING'), 0)::bigint AS "gatewayClearing",
            coalesce(sum(amount) FILTER (WHERE account = 'BANK'), 0)::bigint AS bank
@@ -87,6 +89,7 @@ function summaryView(sums: Sums) {
     agencyFee: major(sums.agencyFee),
     referral: { agents: major(sums.referralAgents), retained: major(sums.referralRetained) },
     gatewayFees: major(sums.gatewayFees),
+    ownerCosts: major(sums.ownerCosts),
     guestCredit: major(sums.guestCredit),
     gatewayClearing: major(sums.gatewayClearing),
     bank: major(sums.bank),

@@ -23,6 +23,9 @@ export function loadFacts(db: Db | Tx, notificationIds: readonly string[]) {
       .leftJoin('guest as rg', 'rg.id', 'r.guest_id')
       .leftJoin('income_distribution as d', 'd.version', 'r.distribution_version')
       .leftJoin('task as t', 't.id', 'n.task_id')
+      .leftJoin('repair_approval as ra', (join) =>
+        join.onRef('ra.task_id', '=', 'n.task_id').on('n.recipient_type', '=', 'OWNER'),
+      )
       .leftJoin('amenity_grant as a', (join) =>
         join.onRef('a.reservation_id', '=', 'n.reservation_id').on('a.status', '=', 'ACTIVE'),
       )
@@ -67,6 +70,17 @@ export function loadFacts(db: Db | Tx, notificationIds: readonly string[]) {
         eb.fn.coalesce('t.slot_start', 't.scheduled_at').as('taskStartAt'),
         eb.fn.coalesce('t.slot_end', 't.ends_at').as('taskEndAt'),
         'a.access_code as accessCode',
+        // All findings of one visit; a repair's own otherwise.
+        sql<
+          number | null
+        >`coalesce(t.estimate_minor, (SELECT sum((f.value -> 'estimate' ->> 'amountMinor')::bigint)::bigint
+          FROM jsonb_array_elements(t.completion -> 'findings') AS f(value) HAVING count(DISTINCT f.value -> 'estimate' ->> 'currency') = 1))`.as(
+          'estimateMinor',
+        ),
+        sql<string | null>`coalesce(t.estimate_currency, (SELECT max(f.value -> 'estimate' ->> 'currency')
+          FROM jsonb_array_elements(t.completion -> 'findings') AS f(value)))`.as('estimateCurrency'),
+        't.approval as approval',
+        'ra.token as approvalToken',
         payoutStays.as('payoutStays'),
         calendar.as('calendar'),
         't.completion as completion',
@@ -108,7 +122,12 @@ const calendar = sql<CalendarFacts | null>`CASE WHEN n.event = 'MAINTENANCE_ALER
        AND c.status = 'CONFIRMED' AND c.check_in_date >= (now() AT TIME ZONE p.time_zone)::date))) END`;
 
 /** A value, or null where the notification has none; a template decides what it cannot do without. */
-export function valuesOf(facts: Facts, textLocale = 'en'): Readonly<Record<VariableName, string | null>> {
+export function valuesOf(
+  facts: Facts,
+  textLocale = 'en',
+  /** Of the API, as people reach it; null: links are not known. */
+  publicUrl: string | null = null,
+): Readonly<Record<VariableName, string | null>> {
   const locale = formatLocaleOf(textLocale, facts.locale);
   const words = languageOf(textLocale) === 'ar' ? ARABIC_WORDS : ENGLISH_WORDS;
   const { timeZone } = facts;
@@ -147,6 +166,9 @@ export function valuesOf(facts: Facts, textLocale = 'en'): Readonly<Record<Varia
     receiptId: code(facts.params, 'receiptId'),
     payoutStays: stayLines(facts, locale),
     payoutDeductions: deductions(facts, locale),
+    estimate: estimateOf(facts, locale),
+    approvalUrl:
+      publicUrl === null || facts.approvalToken === null ? null : `${publicUrl}/approvals/${facts.approvalToken}`,
     severity: severityOf(facts),
     calendarImpact: calendarImpact(facts, locale),
   };
@@ -209,11 +231,15 @@ function deductions({ payoutStays, params }: Facts, locale: string): string | nu
   return keptMinor === 0 || currency === null ? null : formatMoney({ amountMinor: keptMinor, currency }, locale);
 }
 
+const estimateOf = ({ estimateMinor, estimateCurrency }: Facts, locale: string): string | null =>
+  estimateMinor === null || estimateCurrency === null
+    ? null
+    : formatMoney({ amountMinor: estimateMinor, currency: estimateCurrency }, locale);
+
 /** Only operations are told, in English. */
 function severityOf({ taskType, completion }: Facts): string | null {
-  if (taskType === 'EMERGENCY') return 'emergency';
   const findings = completion?.findings ?? [];
-  if (findings.length === 0) return null;
+  if (findings.length === 0) return taskType === 'EMERGENCY' ? 'emergency' : null;
   return findings.some(({ severity }) => severity === 'SEVERE') ? 'severe' : 'minor';
 }
 

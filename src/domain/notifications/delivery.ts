@@ -27,6 +27,8 @@ export interface DeliveryDeps {
   readonly messengers: Readonly<Record<Channel, Messenger>>;
   /** Where System Alerts go. */
   readonly opsEmail: string;
+  /** Of the API, as people reach it, for links in mails. */
+  readonly publicUrl: string;
   readonly log: Logger;
 }
 
@@ -134,6 +136,9 @@ function prepare(
   if (template.event === 'TASK_ASSIGNED' && facts.taskStatus !== null && !stillAssigned(facts, row.recipientId)) {
     return { status: 'SKIPPED', reason: 'STALE' };
   }
+  // The owner has answered meanwhile, by telephone perhaps.
+  if (row.template === 'repair-approval.owner@1' && facts.approval !== 'PENDING')
+    return { status: 'SKIPPED', reason: 'STALE' };
   const held = heldBack(conditions);
   if (held) return held;
   const to = row.recipientType === 'OPS' ? deps.opsEmail : row.channel === 'SMS' ? facts.phone : facts.email;
@@ -145,7 +150,7 @@ function prepare(
     if (facts.requireTranslation === true && isForeign(text, facts.locale)) {
       return { status: 'BLOCKED', reason: `MISSING_TRANSLATION ${facts.locale}` };
     }
-    const rendered = renderMessage(text, row.channel, valuesOf(facts, text.locale));
+    const rendered = renderMessage(text, row.channel, valuesOf(facts, text.locale, deps.publicUrl));
     if ('missing' in rendered) return withoutValues(rendered.missing, facts.orderedAt, conditions.now);
     if (row.channel === 'SMS' && segmentsOf(rendered.text).segments > MAX_SEGMENTS) {
       return { status: 'BLOCKED', reason: 'SMS_TOO_LONG' };
@@ -159,7 +164,7 @@ function prepare(
         wantedLocale: facts.locale,
         version: text.version,
         subject: rendered.subject,
-        body: withoutSecrets(rendered.text, facts.accessCode),
+        body: withoutSecrets(rendered.text, [facts.accessCode, facts.approvalToken]),
         hash: sha256OfBytes(Buffer.from(rendered.html ?? rendered.text)).toString('hex'),
       },
     };
@@ -186,8 +191,11 @@ function withoutValues(missing: readonly string[], orderedAt: Date, now: Date): 
   return { status: 'BLOCKED', reason: `MISSING ${missing.join(', ')}` };
 }
 
-const withoutSecrets = (body: string, secret: string | null): string =>
-  secret === null || secret === '' ? body : body.replaceAll(secret, '••••');
+const withoutSecrets = (body: string, secrets: readonly (string | null)[]): string =>
+  secrets.reduce<string>(
+    (text, secret) => (secret === null || secret === '' ? text : text.replaceAll(secret, '••••')),
+    body,
+  );
 
 const stillAssigned = (facts: Facts, recipientId: string): boolean =>
   facts.taskAssigneeId === recipientId && (facts.taskStatus === 'ASSIGNED' || facts.taskStatus === 'IN_PROGRESS');

@@ -208,6 +208,27 @@ export const maintenanceRequiredMessage = (ownerId: string, taskId: string): Del
   taskId,
 });
 
+/** Asked for by hand, or an emergency: not found by anybody at work. */
+export const maintenanceOrderedMessage = (ownerId: string, taskId: string): Delivery => ({
+  ...toOwner(ownerId, 'MAINTENANCE_REQUIRED', 'maintenance-ordered.owner@1'),
+  taskId,
+});
+
+/** A repair that costs more than the limit: the owner is to say yes or no. */
+export const repairApprovalMessage = (ownerId: string, taskId: string): Delivery => ({
+  ...toOwner(ownerId, 'MAINTENANCE_REQUIRED', 'repair-approval.owner@1'),
+  taskId,
+});
+
+export const repairDecidedMessage = (taskId: string, decision: 'APPROVED' | 'DECLINED'): Delivery => ({
+  event: 'MAINTENANCE_ALERT',
+  template: decision === 'APPROVED' ? 'repair-approved.ops@1' : 'repair-declined.ops@1',
+  channel: 'EMAIL',
+  recipientType: 'OPS',
+  recipientId: 'ops',
+  taskId,
+});
+
 export const maintenanceAlertMessages = (taskId: string): readonly Delivery[] => [
   {
     event: 'MAINTENANCE_ALERT',

@@ -77,6 +77,22 @@ const unchanged = (value: string): string => value;
 const isolated = (value: string): string => `\u2068${value}\u2069`;
 const isolatedHtml = (value: string): string => `<bdi>${value}</bdi>`;
 
+/** A variable whose name ends so is an address. */
+const isAddress = (name: string): boolean => name.endsWith('Url');
+const THIS_MACHINE: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
+/** Percent-encoded, and https only, but for a stand-in on this machine (domain.md 13). Null: none that may be followed. */
+function addressOf(value: string): string | null {
+  const url = URL.canParse(value) ? new URL(value) : null;
+  if (!url || (url.protocol !== 'https:' && !(url.protocol === 'http:' && THIS_MACHINE.has(url.hostname)))) return null;
+  return url.href;
+}
+const BUTTON =
+  'display:inline-block;padding:12px 22px;border-radius:8px;background:#0b5f59;color:#ffffff;font-weight:600;text-decoration:none';
+const buttonIn =
+  (locale: string) =>
+  (address: string): string =>
+    `<a href="${escapeHtml(address)}" style="${BUTTON}">${directionOf(locale) === 'rtl' ? 'فتح الصفحة' : 'Open the page'}</a>`;
+
 /** A whole HTML document: paragraphs where the template has empty lines, a table where every line names a fact. */
 export function renderHtml(
   template: TemplateText,
@@ -84,7 +100,7 @@ export function renderHtml(
   { locale = 'en', title = '' }: { readonly locale?: string; readonly title?: string } = {},
 ): Rendered {
   const direction = directionOf(locale);
-  const body = render(template, values, escapeHtml, direction === 'rtl' ? isolatedHtml : unchanged);
+  const body = render(template, values, escapeHtml, direction === 'rtl' ? isolatedHtml : unchanged, buttonIn(locale));
   if (!body.ok) return body;
   const paragraphs = body.text.split(/\n{2,}/);
   const [preheader = ''] = paragraphs.filter((text) => text.length > 40);
@@ -140,6 +156,7 @@ function render(
   values: TemplateValues,
   encode: (text: string) => string,
   isolate: (value: string) => string,
+  link: (address: string) => string = unchanged,
 ): Rendered {
   const missing: string[] = [];
   let text = '';
@@ -150,8 +167,10 @@ function render(
     }
     const given = Object.hasOwn(values, part.name) ? values[part.name] : null;
     // An empty value counts as none: never `Dear ,`.
-    const value = singleLine(given ?? '') || part.fallback;
+    const line = singleLine(given ?? '') || part.fallback;
+    const value = line !== null && isAddress(part.name) ? addressOf(line) : line;
     if (value === null) missing.push(part.name);
+    else if (isAddress(part.name)) text += link(value);
     else text += isolate(encode(value));
   }
   return missing.length > 0 ? { ok: false, missing } : { ok: true, text };

@@ -173,7 +173,31 @@ export const ARABIC: Readonly<Partial<Record<TemplateKey, { readonly subject: st
     subject: 'عطل يحتاج إلى إصلاح - {propertyName}',
     message: `عزيزي {recipientName}،
 
-وجد فريقنا في {propertyName} ما يحتاج إلى إصلاح. نعمل على ذلك وسنخبرك عند الانتهاء.`,
+وجد فريقنا في {propertyName} ما يحتاج إلى إصلاح. نعمل على ذلك وسنخبرك عند الانتهاء.
+
+التكلفة المقدرة: {estimate|لم تُعرف بعد}`,
+  },
+  'maintenance-ordered.owner@1': {
+    subject: 'صيانة مطلوبة - {propertyName}',
+    message: `عزيزي {recipientName}،
+
+يلزم عمل في {propertyName}: {taskTitle}. نحن نتولى الأمر وسنبلغك عند الانتهاء.
+
+البداية: {taskStart}
+التكلفة المقدرة: {estimate|لم تُعرف بعد}`,
+  },
+  'repair-approval.owner@1': {
+    subject: 'نحتاج إلى موافقتك - {propertyName}',
+    message: `عزيزي {recipientName}،
+
+يكلّف إصلاح في {propertyName} أكثر مما تسمح لنا بإنفاقه دون سؤالك: {taskTitle}.
+
+التكلفة المقدرة: {estimate}
+الموعد المخطط: {taskStart}
+
+نرجو أن تخبرنا إن كنت توافق على إجرائه. لن نطلب شيئاً قبل ذلك.
+
+{approvalUrl}`,
   },
   'maintenance-done.owner@1': {
     subject: 'تم الإصلاح - {propertyName}',
@@ -187,7 +211,8 @@ export const ARABIC: Readonly<Partial<Record<TemplateKey, { readonly subject: st
 
 حان موعد الصيانة الدورية في {propertyName}: {taskTitle}.
 
-البداية: {taskStart}`,
+البداية: {taskStart}
+التكلفة المقدرة: {estimate|لم تُعرف بعد}`,
   },
   'property-inspected.owner@1': {
     subject: 'اجتاز العقار الفحص - {propertyName}',

@@ -38,7 +38,9 @@ export type VariableName =
   | 'payoutStays'
   | 'payoutDeductions'
   | 'severity'
-  | 'calendarImpact';
+  | 'calendarImpact'
+  | 'estimate'
+  | 'approvalUrl';
 
 export type NotificationEvent =
   | 'RESERVATION_CONFIRMED'
@@ -118,13 +120,14 @@ export const VARIABLES = {
     'findings',
     'severity',
     'calendarImpact',
+    'estimate',
   ],
   // Of a meeting the title has the guest's name, which is for those who meet.
   TASK_COMPLETED: ['recipientName', 'propertyName', 'taskWork', 'taskId'],
   PROPERTY_READY: ['recipientName', 'propertyName', 'taskStart'],
   CHECK_IN_PROMPT: ['recipientName', 'propertyName', 'reservationId'],
   CHECK_OUT_PROMPT: ['recipientName', 'propertyName', 'reservationId'],
-  MAINTENANCE_REQUIRED: ['recipientName', 'propertyName', 'taskTitle', 'taskStart'],
+  MAINTENANCE_REQUIRED: ['recipientName', 'propertyName', 'taskTitle', 'taskStart', 'estimate', 'approvalUrl'],
   MAINTENANCE_DONE: ['recipientName', 'propertyName'],
   PROPERTY_INSPECTION: ['recipientName', 'propertyName', 'taskTitle', 'taskStart', 'taskEnd', 'findings'],
   CHECK_IN_REMINDER: ['guestName', ...STAY],
@@ -416,7 +419,48 @@ The guest of {propertyName} has left, but is not checked out yet. Please check t
     subject: 'Something must be repaired - {propertyName}',
     message: `Dear {recipientName},
 
-Our staff found something at {propertyName} that must be repaired. We are seeing to it, and will tell you when it is done.`,
+Our staff found something at {propertyName} that must be repaired. We are seeing to it, and will tell you when it is done.
+
+Estimated cost: {estimate|not known yet}`,
+  }),
+  'maintenance-ordered.owner@1': define('MAINTENANCE_REQUIRED', 'OWNER', null, {
+    subject: 'Maintenance Required - {propertyName}',
+    message: `Dear {recipientName},
+
+Work is needed at {propertyName}: {taskTitle}. We are seeing to it, and will tell you when it is done.
+
+Start: {taskStart}
+Estimated cost: {estimate|not known yet}`,
+  }),
+  'repair-approval.owner@1': define('MAINTENANCE_REQUIRED', 'OWNER', null, {
+    subject: 'Your approval is needed - {propertyName}',
+    message: `Dear {recipientName},
+
+A repair at {propertyName} would cost more than you let us spend without asking: {taskTitle}.
+
+Estimated cost: {estimate}
+Planned for: {taskStart}
+
+Please say whether we may have it done. Nothing is ordered before.
+
+{approvalUrl}`,
+  }),
+  'repair-approved.ops@1': define('MAINTENANCE_ALERT', 'OPS', null, {
+    subject: 'The owner agrees: {taskTitle} - {propertyName}',
+    message: `The owner of {propertyName} has approved a repair: {taskTitle}. Somebody is being looked for.
+
+Estimated cost: {estimate|not known}
+Task: {taskId}`,
+  }),
+  'repair-declined.ops@1': define('MAINTENANCE_ALERT', 'OPS', null, {
+    subject: 'The owner declines: {taskTitle} - {propertyName}',
+    message: `The owner of {propertyName} has declined a repair, and the task is cancelled: {taskTitle}.
+
+Estimated cost: {estimate|not known}
+Calendar: {calendarImpact|not known}
+Task: {taskId}
+
+Talk to the owner if it cannot stay as it is.`,
   }),
   'maintenance-done.owner@1': define('MAINTENANCE_DONE', 'OWNER', null, {
     subject: 'Repaired - {propertyName}',
@@ -457,7 +501,8 @@ Call somebody.`,
 
 Regular maintenance is due at {propertyName}: {taskTitle}.
 
-Start: {taskStart}`,
+Start: {taskStart}
+Estimated cost: {estimate|not known yet}`,
   }),
   'property-inspection.owner@1': define('PROPERTY_INSPECTION', 'OWNER', null, {
     subject: 'Property Inspection - {propertyName}',

@@ -2,7 +2,7 @@ import type { VariableName } from './templates.ts';
 
 /** The typed catalogue: what kind of thing each variable is, and what it may look like. */
 export interface Variable {
-  readonly type: 'text' | 'id' | 'date' | 'time' | 'instant' | 'money' | 'percent' | 'code' | 'secret';
+  readonly type: 'url' | 'text' | 'id' | 'date' | 'time' | 'instant' | 'money' | 'percent' | 'code' | 'secret';
   readonly example: string;
 }
 const of = (type: Variable['type'], example: string): Variable => ({ type, example });
@@ -37,6 +37,8 @@ export const CATALOGUE: Readonly<Record<VariableName, Variable>> = {
   receiptId: of('id', 'transaction-1'),
   payoutStays: of('text', 'Marina View 1204, 1 June 2027 – 4 June 2027: AED 700.00'),
   payoutDeductions: of('money', 'AED 50.00'),
+  estimate: of('money', 'AED 750.00'),
+  approvalUrl: of('url', 'https://roomy.example/approvals/example'),
   severity: of('text', 'severe'),
   calendarImpact: of('text', 'nights are taken from 1 June 2027 to 3 June 2027; the next guest arrives on 5 June 2027'),
 };

@@ -3,6 +3,7 @@ import type { Db, Tx } from '../../db/client.ts';
 import type { Checklists, GeoPoint, PropertyTable, Readiness, StayCheck } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
+import { type Money, toMajor } from '../../kernel/money.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { replanReminders } from '../reservations/reminded.ts';
@@ -41,6 +42,8 @@ export interface PropertyFields {
   readonly paymentDueDays?: number | null | undefined;
   /** A message that there is no text for in the recipient's language is not sent in another one. */
   readonly requireTranslation?: boolean | undefined;
+  /** A repair that is estimated at more waits for the owner's word; null: none does. */
+  readonly repairApprovalLimit?: Money | null | undefined;
 }
 export type NewProperty = PropertyFields & { readonly id?: string | undefined };
 export type PropertyChange = { readonly [K in keyof PropertyFields]?: PropertyFields[K] | undefined };
@@ -76,6 +79,13 @@ export const propertyView = (row: Selectable<PropertyTable>) => ({
   checkOutReminderTime: row.check_out_reminder_time,
   paymentDueDays: row.payment_due_days,
   requireTranslation: row.require_translation,
+  repairApprovalLimit:
+    row.repair_limit_minor === null || row.repair_limit_currency === null
+      ? null
+      : {
+          amount: toMajor({ amountMinor: row.repair_limit_minor, currency: row.repair_limit_currency }),
+          currency: row.repair_limit_currency,
+        },
   version: row.version,
   createdAt: row.created_at.toISOString(),
 });
@@ -198,4 +208,8 @@ const columnsOf = (fields: PropertyChange) => ({
   check_out_reminder_time: fields.checkOutReminderTime,
   payment_due_days: fields.paymentDueDays,
   require_translation: fields.requireTranslation,
+  ...(fields.repairApprovalLimit !== undefined && {
+    repair_limit_minor: fields.repairApprovalLimit?.amountMinor ?? null,
+    repair_limit_currency: fields.repairApprovalLimit?.currency ?? null,
+  }),
 });

@@ -42,6 +42,9 @@ export async function changeTask(
   if (!CHANGEABLE.has(before.status)) {
     throw new RoomyError('INVALID_STATE_TRANSITION', { details: { currentStatus: before.status, action: 'change' } });
   }
+  if (before.approval === 'PENDING' && typeof change.assigneeId === 'string') {
+    throw new RoomyError('APPROVAL_REQUIRED', { details: { taskId: id } });
+  }
   const times = timesAfter(before, change);
   const isMoved = change.scheduledDate !== undefined || change.durationMinutes !== undefined;
   const assignment = await assignmentAfter(tx, before, change, { ...times, isMoved });

@@ -54,7 +54,14 @@ export async function completeTask(tx: Tx, order: CompleteTask, author: Author):
     .where('id', '=', task.id)
     .returningAll()
     .executeTakeFirstOrThrow();
-  const nextActions = await followUp(tx, { ...work, task: row, completion, completedAt, startVisit: order.startVisit });
+  const nextActions = await followUp(tx, {
+    ...work,
+    task: row,
+    completion,
+    completedAt,
+    startVisit: order.startVisit,
+    actor: author.actor,
+  });
   await recordAudit(tx, {
     streamId: `task:${task.id}`,
     event: 'TASK_COMPLETED',
@@ -111,10 +118,12 @@ function assertCompletable({ task }: WorkItem): void {
       details: { completedAt: task.completed_at?.toISOString() ?? null, completedBy: task.completed_by },
     });
   }
+  // The owner has not said yet whether it is to be done.
+  const isAsked = task.approval === 'PENDING';
   // Money that a person must see to is settled where the money is.
-  if (task.status === 'CANCELLED' || task.status === 'MERGED' || task.type === 'FINANCE') {
+  if (task.status === 'CANCELLED' || task.status === 'MERGED' || task.type === 'FINANCE' || isAsked) {
     throw new RoomyError('TASK_NOT_COMPLETABLE', {
-      details: { currentStatus: task.status, mergedIntoTaskId: task.merged_into_task_id },
+      details: { currentStatus: task.status, mergedIntoTaskId: task.merged_into_task_id, approval: task.approval },
     });
   }
 }

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import type { Completion } from '../../db/schema.ts';
+import { chargeOwner } from '../finance/owner-costs.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import {
   inspectionResultMessage,
@@ -13,6 +14,7 @@ import {
 } from '../notifications/matrix.ts';
 import { setReadiness } from '../properties/readiness.ts';
 import { releaseBlock } from '../reservations/transition.ts';
+import { needsApproval } from './approvals.ts';
 import { ensureFollowUp, ensureInspection } from './follow-ups.ts';
 import type { WorkItem } from './work.ts';
 
@@ -35,7 +37,8 @@ export type ActionName =
   | 'STAFF_ALERTED'
   | 'DEPOSIT_HOLD_KEPT'
   | 'CALENDAR_UNBLOCKED'
-  | 'OWNER_COST_RECORDED'
+  | 'OWNER_ASKED'
+  | 'OWNER_CHARGED'
   | 'SUPERVISOR_TOLD';
 export interface NextAction {
   readonly action: ActionName;
@@ -54,6 +57,8 @@ export interface Completed extends WorkItem {
   readonly completion: Completion;
   readonly completedAt: Date;
   readonly startVisit: StartVisit;
+  /** Who completed it. */
+  readonly actor: string;
 }
 
 export async function followUp(tx: Tx, done: Completed): Promise<readonly NextAction[]> {
@@ -180,7 +185,9 @@ async function findingsReported(tx: Tx, done: Completed): Promise<readonly NextA
   const { property, task } = done;
   const actions: NextAction[] = [];
   for (const [n, finding] of findings.entries()) {
-    actions.push({ action: 'MAINTENANCE_CREATED', subjectId: await ensureFollowUp(tx, done, n, finding) });
+    const subjectId = await ensureFollowUp(tx, done, n, finding);
+    actions.push({ action: 'MAINTENANCE_CREATED', subjectId });
+    if (needsApproval(property, finding.estimate ?? null)) actions.push({ action: 'OWNER_ASKED', subjectId });
   }
   if (findings.some(({ severity }) => severity === 'SEVERE') && (await setReadiness(tx, property.id, 'OUT_OF_ORDER'))) {
     actions.push({ action: 'PROPERTY_OUT_OF_ORDER', subjectId: property.id });
@@ -215,7 +222,10 @@ async function repaired(tx: Tx, done: Completed): Promise<readonly NextAction[]>
     await setReadiness(tx, property.id, 'DIRTY', { endsOutOfOrder: true });
     actions.push({ action: 'PROPERTY_BACK_IN_ORDER', subjectId: property.id });
   }
-  if (completion.cost?.chargeOwner) actions.push({ action: 'OWNER_COST_RECORDED', subjectId: property.owner_id });
+  if (completion.cost?.chargeOwner) {
+    const order = { ownerId: property.owner_id, taskId: task.id, postedBy: done.actor };
+    actions.push({ action: 'OWNER_CHARGED', subjectId: await chargeOwner(tx, completion.cost, order) });
+  }
   if ((completion.findings ?? []).length > 0) return actions;
   await enqueueInTransaction(
     tx,

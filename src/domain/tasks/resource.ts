@@ -3,9 +3,13 @@ import type { Db, Tx } from '../../db/client.ts';
 import type { ChecklistItem, TaskPriority, TaskStatus, TaskType } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
+import type { Money } from '../../kernel/money.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
+import { enqueueInTransaction } from '../notifications/enqueue.ts';
+import { inspectionMessage, maintenanceOrderedMessage } from '../notifications/matrix.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { inPortfolio } from '../properties/portfolio.ts';
+import { askOwner, needsApproval } from './approvals.ts';
 import { alertOfEmergency, blockCalendar } from './emergency.ts';
 import { type TaskView, taskView } from './view.ts';
 
@@ -26,6 +30,8 @@ export interface NewTask {
   readonly requiredSkills?: string[] | undefined;
   /** Nights `[from, to)` that an emergency takes from the calendar. */
   readonly blockCalendar?: { readonly from: string; readonly to: string } | undefined;
+  /** What a repair is going to cost. */
+  readonly estimate?: Money | undefined;
 }
 export interface TaskFilter {
   readonly reservationId?: string | undefined;
@@ -44,6 +50,7 @@ export interface TaskFilter {
 export async function createTask(tx: Tx, task: NewTask, author: Author): Promise<TaskView> {
   const minutes = task.durationMinutes ?? DEFAULT_MINUTES;
   const urgent = task.type === 'EMERGENCY';
+  const { property, isAsked } = await repairAt(tx, task);
   const blockId = task.blockCalendar ? await blockCalendar(tx, task.propertyId, task.blockCalendar, author) : null;
   const row = await tx
     .insertInto('task')
@@ -61,10 +68,15 @@ export async function createTask(tx: Tx, task: NewTask, author: Author): Promise
       status: 'UNASSIGNED',
       scheduled_at: task.scheduledDate,
       ends_at: endOf(task.scheduledDate, minutes),
+      estimate_minor: task.estimate?.amountMinor ?? null,
+      estimate_currency: task.estimate?.currency ?? null,
+      ...(isAsked && { approval: 'PENDING' as const, next_assign_at: null }),
     })
     .returningAll()
     .executeTakeFirstOrThrow();
   if (urgent) await alertOfEmergency(tx, row.id);
+  if (isAsked) await askOwner(tx, row.id, property.owner_id);
+  else await tellOwner(tx, row, property.owner_id);
   await recordChange(tx, author, {
     noun: 'task',
     id: row.id,
@@ -73,6 +85,22 @@ export async function createTask(tx: Tx, task: NewTask, author: Author): Promise
     version: row.version,
   });
   return taskView(row);
+}
+
+/** An emergency waits for nobody's word. */
+async function repairAt(tx: Tx, { propertyId, type, estimate }: NewTask) {
+  const property = await tx
+    .selectFrom('property')
+    .select(['owner_id', 'repair_limit_minor', 'repair_limit_currency'])
+    .where('id', '=', propertyId)
+    .executeTakeFirst();
+  if (!property) throw new RoomyError('REFERENCE_NOT_FOUND', { details: { field: 'propertyId' } });
+  return { property, isAsked: type === 'MAINTENANCE' && needsApproval(property, estimate ?? null) };
+}
+
+function tellOwner(tx: Tx, { id, type }: { readonly id: string; readonly type: TaskType }, ownerId: string) {
+  const told = type === 'INSPECTION' ? inspectionMessage(ownerId, id) : maintenanceOrderedMessage(ownerId, id);
+  return enqueueInTransaction(tx, `${id}-ordered`, [told], { sagaId: null, reservationId: null });
 }
 
 /** An agent sees the tasks of a portfolio, and its own wherever they are. */

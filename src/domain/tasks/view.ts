@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely';
 import type { TaskTable } from '../../db/schema.ts';
+import { toMajor } from '../../kernel/money.ts';
 
 export type TaskView = ReturnType<typeof taskView>;
 
@@ -35,4 +36,9 @@ export const taskView = (row: Selectable<TaskTable>) => ({
   requiredSkills: row.required_skills,
   acceptBy: row.accept_by?.toISOString() ?? null,
   acceptedAt: row.accepted_at?.toISOString() ?? null,
+  estimate: amountView(row.estimate_minor, row.estimate_currency),
+  approval: row.approval,
 });
+
+export const amountView = (amountMinor: number | null, currency: string | null) =>
+  amountMinor === null || currency === null ? null : { amount: toMajor({ amountMinor, currency }), currency };

@@ -1,6 +1,7 @@
 import { createRoute } from '@hono/zod-openapi';
 import type { z } from 'zod';
 import type { Completion } from '../../db/schema.ts';
+import { parsePayment } from '../../domain/finance/payment-amount.ts';
 import { completeTask, startTask } from '../../domain/tasks/complete.ts';
 import { addPhoto, readPhoto } from '../../domain/tasks/photos.ts';
 import { taskStatistics } from '../../domain/tasks/statistics.ts';
@@ -64,6 +65,9 @@ const complete = createRoute({
       'CHECKLIST_INCOMPLETE',
       'REFERENCE_NOT_FOUND',
       'AMOUNT_PRECISION',
+      'AMOUNT_INVALID',
+      'AMOUNT_NOT_POSITIVE',
+      'AMOUNT_TOO_LARGE',
       'CARD_DATA_FORBIDDEN',
       ...IDEMPOTENCY,
     ),
@@ -162,6 +166,8 @@ export function registerTaskWork(register: Register, services: Services): void {
 
 function completionOf({ completedBy, completedAt, cost, ...told }: z.output<typeof CompleteBody>): Completion {
   if (cost === undefined) return told;
-  const { amountMinor, currency } = parseMajor(cost.amount, cost.currency);
+  // What is charged goes into the ledger, whose entries are bounded and never zero.
+  const parse = cost.chargeOwner ? parsePayment : parseMajor;
+  const { amountMinor, currency } = parse(cost.amount, cost.currency);
   return { ...told, cost: { amountMinor, currency, chargeOwner: cost.chargeOwner } };
 }

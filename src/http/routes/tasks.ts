@@ -40,7 +40,14 @@ const create = createRoute({
   request: { body: jsonOf(NewTask, example) },
   responses: {
     201: answer('Added', one(Task)),
-    ...bodyRefusals('ALREADY_EXISTS', 'REFERENCE_NOT_FOUND', 'NO_STAFF_AVAILABLE', 'RESERVATION_CONFLICT'),
+    ...bodyRefusals(
+      'ALREADY_EXISTS',
+      'REFERENCE_NOT_FOUND',
+      'NO_STAFF_AVAILABLE',
+      'RESERVATION_CONFLICT',
+      'AMOUNT_PRECISION',
+      'APPROVAL_REQUIRED',
+    ),
   },
 });
 const read = createRoute({
@@ -66,6 +73,7 @@ const change = createRoute({
       'INVALID_STATE_TRANSITION',
       'ASSIGNEE_BUSY',
       'ASSIGNEE_INACTIVE',
+      'APPROVAL_REQUIRED',
     ),
   },
 });
@@ -119,6 +127,7 @@ export function registerTasks(register: Register, services: Services): void {
         await assertOwnProperty(c, tx, wanted.propertyId);
         const task = await createTask(tx, wanted, authorOf(c));
         if (!requireAssignment) return task;
+        if (task.approval === 'PENDING') throw new RoomyError('APPROVAL_REQUIRED', { details: { taskId: task.id } });
         await assignMade(tx, task.id, holdId ?? null);
         return getTask(tx, task.id);
       });

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { parsePayment } from '../../domain/finance/payment-amount.ts';
 import { ID_PATTERN } from '../../kernel/ids.ts';
 import { CURRENCY_PATTERN, isCurrency } from '../../kernel/money.ts';
 
@@ -40,6 +41,10 @@ export const Currency = z
   .openapi({ example: 'AED' });
 /** Major units; how many decimals are right depends on the currency. */
 export const Amount = z.union([z.number().nonnegative(), z.string().max(40)]).openapi({ example: 1000 });
+/** An amount that needs no record to say in which currency it is. More than zero, and bounded; its parsing throws the codes of amounts. */
+export const MoneyIn = z
+  .strictObject({ amount: Amount, currency: Currency })
+  .transform(({ amount, currency }) => parsePayment(amount, currency));
 
 const WALL_CLOCK = '(?:[01]\\d|2[0-3]):[0-5]\\d';
 export const LocalTime = z

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { CHANGE_NOTHING, GeoPoint, Id, isChange, LocalTime, line, pageQuery, TimeZone } from './common.ts';
+import { CHANGE_NOTHING, GeoPoint, Id, isChange, LocalTime, line, MoneyIn, pageQuery, TimeZone } from './common.ts';
 import { Checklist, TaskType } from './tasks.ts';
 
 const fields = {
@@ -36,6 +36,11 @@ const reminders = {
     .openapi({ description: 'Who still has to pay is reminded so many days before; null: never' }),
   requireTranslation: z.boolean().optional().openapi({ description: 'A message is not sent in another language' }),
 };
+const limits = {
+  repairApprovalLimit: MoneyIn.nullish().openapi({
+    description: 'A repair that is estimated at more waits for the owner’s word; null: none does',
+  }),
+};
 const options = { region: line(100), location: GeoPoint, amenityDevice: line(100) };
 
 export const NewProperty = z
@@ -55,6 +60,7 @@ export const NewProperty = z
     primaryStaffIds: staffing.primaryStaffIds.optional(),
     acceptMinutes: staffing.acceptMinutes.optional(),
     ...reminders,
+    ...limits,
   })
   .openapi('NewProperty');
 export const PropertyChange = z
@@ -73,6 +79,7 @@ export const PropertyChange = z
     primaryStaffIds: staffing.primaryStaffIds.optional(),
     acceptMinutes: staffing.acceptMinutes.nullish(),
     ...reminders,
+    ...limits,
   })
   .refine(isChange, CHANGE_NOTHING)
   .openapi('PropertyChange');
@@ -102,6 +109,7 @@ export const Property = z
     checkOutReminderTime: z.string(),
     paymentDueDays: z.int().nullable(),
     requireTranslation: z.boolean(),
+    repairApprovalLimit: z.object({ amount: z.number(), currency: z.string() }).nullable(),
     version: z.int(),
     createdAt: z.iso.datetime(),
   })

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { Amount, Currency, Id, Instant, InstantOrDate, prose } from './common.ts';
-import { Task } from './tasks.ts';
+import { Estimate, Task } from './tasks.ts';
 
 const photoIds = z.array(Id).max(30);
 
@@ -24,6 +24,7 @@ export const CompleteBody = z
           description: prose(1000).min(1),
           severity: z.enum(['MINOR', 'SEVERE']),
           photoIds: photoIds.optional(),
+          estimate: Estimate.optional(),
         }),
       )
       .max(20)

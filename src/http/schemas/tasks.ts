@@ -10,6 +10,7 @@ import {
   InstantOrDate,
   isChange,
   line,
+  MoneyIn,
   pageQuery,
   prose,
 } from './common.ts';
@@ -33,6 +34,10 @@ export const Checklist = z
   .array(Item)
   .max(100)
   .refine((items) => new Set(items.map((item) => item.id)).size === items.length, 'must name each item once');
+/** What a repair is going to cost; over the limit of its property the owner is asked. */
+export const Estimate = MoneyIn.openapi({
+  description: 'What it is going to cost; over the property’s `repairApprovalLimit` the owner is asked',
+});
 const Skills = z.array(line(64)).max(50);
 
 /** Of requests that insist on an assignee. */
@@ -69,6 +74,7 @@ export const NewTask = z
     requiredSkills: Skills.optional(),
     requireAssignment: z.boolean().optional().openapi({ description: 'Refuse when nobody can take it at that time' }),
     ...holds,
+    estimate: Estimate.optional(),
     blockCalendar: z
       .strictObject({ from: CalendarDate, to: CalendarDate })
       .refine(({ from, to }) => from < to, { path: ['to'], message: 'must be after from' })
@@ -78,6 +84,10 @@ export const NewTask = z
   .refine((task) => task.blockCalendar === undefined || task.type === 'EMERGENCY', {
     path: ['blockCalendar'],
     message: 'is for emergencies only',
+  })
+  .refine((task) => task.estimate === undefined || task.type !== 'INSPECTION', {
+    path: ['estimate'],
+    message: 'is for maintenance and emergencies',
   })
   .refine(needsAssignment.check, needsAssignment.refusal)
   .openapi('NewTask');
@@ -124,6 +134,11 @@ export const Task = z
     requiredSkills: z.array(z.string()),
     acceptBy: z.iso.datetime().nullable().openapi({ description: 'The assignee is to accept by then; null: need not' }),
     acceptedAt: z.iso.datetime().nullable(),
+    estimate: z.object({ amount: z.number(), currency: z.string() }).nullable(),
+    approval: z
+      .enum(['PENDING', 'APPROVED', 'DECLINED'])
+      .nullable()
+      .openapi({ description: 'The owner’s word about a repair that costs more than the limit' }),
   })
   .openapi('Task');
 export const TaskQuery = z.strictObject({
@@ -138,6 +153,9 @@ export const TaskQuery = z.strictObject({
   ...pageQuery,
 });
 
+export const ApprovalBody = z
+  .strictObject({ decision: z.enum(['APPROVED', 'DECLINED']), note: prose(500).optional() })
+  .openapi('RepairDecision');
 export const Decline = z.strictObject({ reason: line(500) }).openapi('DeclineTask');
 export const Assignment = z
   .object({

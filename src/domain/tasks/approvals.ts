@@ -1,0 +1,150 @@
+import { sql } from 'kysely';
+import type { Db, Tx } from '../../db/client.ts';
+import type { RepairApproval } from '../../db/schema.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { newSecret } from '../../kernel/ids.ts';
+import type { Money } from '../../kernel/money.ts';
+import { recordAudit } from '../audit/record.ts';
+import { enqueueInTransaction } from '../notifications/enqueue.ts';
+import { repairApprovalMessage, repairDecidedMessage } from '../notifications/matrix.ts';
+
+/** Repairs that cost more than a property's limit wait for its owner's word (features NTF-O3). */
+
+export interface RepairLimit {
+  readonly repair_limit_minor: number | null;
+  readonly repair_limit_currency: string | null;
+}
+
+/** An estimate in another currency cannot be compared, so somebody is asked. */
+export function needsApproval(limit: RepairLimit, estimate: Money | null): boolean {
+  const { repair_limit_minor: limitMinor, repair_limit_currency: currency } = limit;
+  if (estimate === null || limitMinor === null) return false;
+  return estimate.currency !== currency || estimate.amountMinor > limitMinor;
+}
+
+/** In the transaction that makes the task, which nobody is given before the owner has said yes. */
+export async function askOwner(tx: Tx, taskId: string, ownerId: string): Promise<void> {
+  await tx
+    .insertInto('repair_approval')
+    .values({ task_id: taskId, owner_id: ownerId, token: newSecret() })
+    .onConflict((conflict) => conflict.column('task_id').doNothing())
+    .execute();
+  const about = { sagaId: null, reservationId: null };
+  await enqueueInTransaction(tx, `${taskId}-approval`, [repairApprovalMessage(ownerId, taskId)], about);
+}
+
+export type Decision = 'APPROVED' | 'DECLINED';
+/** Whose decisions are taken: anybody's who has the address, an owner's own, an agent's for a portfolio, or all. */
+export type Decider =
+  | { readonly kind: 'TOKEN'; readonly token: string }
+  | { readonly kind: 'OWNER'; readonly taskId: string; readonly ownerId: string }
+  | { readonly kind: 'PORTFOLIO'; readonly taskId: string; readonly agentId: string }
+  | { readonly kind: 'ALL'; readonly taskId: string };
+
+export interface Repair {
+  readonly taskId: string;
+  readonly ownerId: string;
+  readonly ownerLocale: string | null;
+  readonly title: string;
+  readonly description: string | null;
+  readonly propertyName: string;
+  readonly estimate: Money | null;
+  readonly taskStatus: string;
+  readonly approval: RepairApproval;
+}
+
+/** Throws `TASK_NOT_FOUND` for what is absent, foreign, or needs nobody's word. */
+export async function findRepair(db: Db | Tx, decider: Decider): Promise<Repair> {
+  const row = await db
+    .selectFrom('repair_approval as a')
+    .innerJoin('task as t', 't.id', 'a.task_id')
+    .innerJoin('property as p', 'p.id', 't.property_id')
+    .innerJoin('owner as o', 'o.id', 'a.owner_id')
+    .select(['a.task_id', 'a.owner_id', 't.title', 't.description', 't.status', 't.approval', 'p.name', 'o.locale'])
+    .select(['t.estimate_minor', 't.estimate_currency'])
+    .where(within(decider))
+    .executeTakeFirst();
+  if (!row || row.approval === null) throw new RoomyError('TASK_NOT_FOUND');
+  return {
+    taskId: row.task_id,
+    ownerId: row.owner_id,
+    ownerLocale: row.locale,
+    title: row.title,
+    description: row.description,
+    propertyName: row.name,
+    estimate:
+      row.estimate_minor === null || row.estimate_currency === null
+        ? null
+        : { amountMinor: row.estimate_minor, currency: row.estimate_currency },
+    taskStatus: row.status,
+    approval: row.approval,
+  };
+}
+
+function within(decider: Decider) {
+  switch (decider.kind) {
+    case 'TOKEN':
+      return sql<boolean>`a.token = ${decider.token}`;
+    case 'OWNER':
+      return sql<boolean>`t.id = ${decider.taskId} AND a.owner_id = ${decider.ownerId}`;
+    case 'PORTFOLIO':
+      return sql<boolean>`t.id = ${decider.taskId} AND ${decider.agentId}::text = ANY(p.agent_ids)`;
+    case 'ALL':
+      return sql<boolean>`t.id = ${decider.taskId}`;
+  }
+}
+
+interface DecisionMade {
+  readonly decision: Decision;
+  readonly note: string | null;
+  /** Null: whoever has the address, that is the owner. */
+  readonly by: string | null;
+  readonly requestId: string | null;
+}
+
+/**
+ * Once: the same answer again changes nothing, another one is refused with `INVALID_STATE_TRANSITION`, as is an answer
+ * about a task that is over. A yes has somebody looked for at once; a no calls the task off, and operations hear of it.
+ * Throws `TASK_NOT_FOUND`.
+ */
+export async function decideRepair(tx: Tx, decider: Decider, made: DecisionMade): Promise<Repair> {
+  const { taskId, ownerId } = await findRepair(tx, decider);
+  const { decision, note, requestId } = made;
+  const actor = made.by ?? ownerId;
+  const task = await tx
+    .selectFrom('task')
+    .select(['status', 'approval', 'version'])
+    .where('id', '=', taskId)
+    .forUpdate()
+    .executeTakeFirstOrThrow();
+  if (task.approval === decision) return findRepair(tx, decider);
+  if (task.approval !== 'PENDING' || task.status !== 'UNASSIGNED') {
+    const currentStatus = task.approval === 'PENDING' ? task.status : (task.approval ?? task.status);
+    throw new RoomyError('INVALID_STATE_TRANSITION', { details: { currentStatus, action: decision } });
+  }
+  const isYes = decision === 'APPROVED';
+  await tx
+    .updateTable('task')
+    .set({
+      approval: decision,
+      ...(isYes ? { next_assign_at: sql<Date>`now()` } : { status: 'CANCELLED', next_assign_at: null }),
+      version: task.version + 1,
+    })
+    .where('id', '=', taskId)
+    .execute();
+  await tx
+    .updateTable('repair_approval')
+    .set({ decided_at: sql<Date>`now()`, decided_by: actor, note })
+    .where('task_id', '=', taskId)
+    .execute();
+  const about = { sagaId: null, reservationId: null };
+  await enqueueInTransaction(tx, `${taskId}-decided`, [repairDecidedMessage(taskId, decision)], about);
+  await recordAudit(tx, {
+    streamId: `task:${taskId}`,
+    event: isYes ? 'REPAIR_APPROVED' : 'REPAIR_DECLINED',
+    actor,
+    requestId,
+    body: { outcome: 'success', details: { id: taskId, ownerId, version: task.version + 1 } },
+  });
+  return findRepair(tx, decider);
+}

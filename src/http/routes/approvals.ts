@@ -1,0 +1,74 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { type Decider, decideRepair, findRepair } from '../../domain/tasks/approvals.ts';
+import { getTask } from '../../domain/tasks/resource.ts';
+import { foundVersion } from '../answers.ts';
+import { approvalPage } from '../approval-page.ts';
+import { type AnyContext, authorOf, callerOf, inTransaction, type Services } from '../context.ts';
+import type { Register } from '../route.ts';
+import { IdParam } from '../schemas/common.ts';
+import { answer, bodyRefusals, jsonOf, one, refusals } from '../schemas/envelope.ts';
+import { ApprovalBody, Task } from '../schemas/tasks.ts';
+
+const tags = ['Tasks'];
+const Token = z.strictObject({ token: z.string().regex(/^[\w-]{43}$/) });
+const page = { 200: { description: 'A page', content: { 'text/html': { schema: { type: 'string' as const } } } } };
+
+const decide = createRoute({
+  method: 'post',
+  path: '/api/production/tasks/{id}/approval',
+  tags,
+  summary: 'What the owner says to a repair that costs more than the limit; an agent may say it for the owner',
+  request: { params: IdParam, body: jsonOf(ApprovalBody, { decision: 'APPROVED', note: 'By telephone' }) },
+  responses: { 200: answer('Noted', one(Task)), ...bodyRefusals('TASK_NOT_FOUND', 'INVALID_STATE_TRANSITION') },
+});
+const show = createRoute({
+  method: 'get',
+  path: '/approvals/{token}',
+  tags,
+  summary: 'The question to an owner; whoever has the address of the mail may answer it',
+  request: { params: Token },
+  responses: { ...page, ...refusals('TASK_NOT_FOUND', 'VALIDATION_FAILED') },
+});
+const sayByPage = (path: '/approvals/{token}/approve' | '/approvals/{token}/decline', summary: string) =>
+  createRoute({
+    method: 'post',
+    path,
+    tags,
+    summary,
+    request: { params: Token },
+    responses: { ...page, ...refusals('TASK_NOT_FOUND', 'VALIDATION_FAILED', 'INVALID_STATE_TRANSITION') },
+  });
+const approve = sayByPage('/approvals/{token}/approve', 'Yes, from the page');
+const decline = sayByPage('/approvals/{token}/decline', 'No, from the page');
+
+function deciderOf(c: AnyContext, taskId: string): Decider {
+  const caller = callerOf(c);
+  if (caller.kind === 'service' || caller.role === 'ADMIN') return { kind: 'ALL', taskId };
+  return caller.role === 'AGENT'
+    ? { kind: 'PORTFOLIO', taskId, agentId: caller.principal }
+    : { kind: 'OWNER', taskId, ownerId: caller.principal };
+}
+
+export function registerApprovals(register: Register, services: Services): void {
+  register(decide, async (c) => {
+    const { decision, note = null } = c.req.valid('json');
+    const decider = deciderOf(c, c.req.valid('param').id);
+    const { actor, requestId } = authorOf(c);
+    const task = await inTransaction(services, async (tx) => {
+      const { taskId } = await decideRepair(tx, decider, { decision, note, by: actor, requestId });
+      return getTask(tx, taskId);
+    });
+    return foundVersion(c, task);
+  });
+  register(show, async (c) => {
+    const { token } = c.req.valid('param');
+    return approvalPage(c, token, await findRepair(services.db, { kind: 'TOKEN', token }));
+  });
+  const byPage = async (c: AnyContext, token: string, decision: 'APPROVED' | 'DECLINED') => {
+    const said = { decision, note: null, by: null, requestId: c.get('requestId') };
+    const repair = await inTransaction(services, (tx) => decideRepair(tx, { kind: 'TOKEN', token }, said));
+    return approvalPage(c, token, repair);
+  };
+  register(approve, (c) => byPage(c, c.req.valid('param').token, 'APPROVED'));
+  register(decline, (c) => byPage(c, c.req.valid('param').token, 'DECLINED'));
+}
