@@ -21,7 +21,13 @@ export type SendOutcome =
   /** `reason` is a code, never a provider's text: that may quote the recipient. */
   | { readonly sent: false; readonly permanent: boolean; readonly reason: string }
   /** It may have been sent, and sending it again may send it twice. */
-  | { readonly sent: false; readonly unknown: true; readonly reason: string }
+  | {
+      readonly sent: false;
+      readonly unknown: true;
+      readonly reason: string;
+      /** Ids of the provider's messages that it may be, oldest first; another message of ours may own some. */
+      readonly candidates?: readonly string[];
+    }
   /** It was not tried: ask again then. */
   | { readonly sent: false; readonly waitUntil: Date; readonly reason: string };
 
@@ -30,8 +36,8 @@ export interface Messenger {
   readonly maxBatch: number;
   /** Whether sending a message again is harmless, as the receiver can tell, or costs money. Default: harmless. */
   readonly repeats?: 'HARMLESS' | 'COST';
-  /** The provider's id of a message that was perhaps sent since then; null: it knows of none. Only where repeats cost. */
-  find?(message: OutgoingMessage, since: Date): Promise<string | null>;
+  /** The provider's ids of what may be this message, made since then, oldest first. Only where repeats cost. */
+  find?(message: OutgoingMessage, since: Date): Promise<readonly string[]>;
   /** One outcome per message, in the same order. A throw means that none may be counted as sent. */
   send(messages: readonly OutgoingMessage[]): Promise<readonly SendOutcome[]>;
   close(): Promise<void>;

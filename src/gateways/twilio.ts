@@ -19,7 +19,10 @@ export interface TwilioOptions {
 
 const API = 'https://api.twilio.com';
 const TIMEOUT_MS = 8_000;
+const MAX_REPLY_BYTES = 65_536;
 const MAX_BATCH = 20;
+/** So many of a recipient's last messages are looked through; they fit into one reply. */
+const LOOKED_THROUGH = 20;
 const AT_ONCE = 5;
 /** So long before the request a message that is found may have been made, by another clock. */
 const SKEW_MS = 120_000;
@@ -29,6 +32,7 @@ class Redirected extends twilio.RequestClient {
   readonly #origin: string;
   constructor(origin: string) {
     super({ timeout: TIMEOUT_MS, autoRetry: false });
+    this.axios.defaults.maxContentLength = MAX_REPLY_BYTES;
     this.#origin = origin;
   }
   override request<T>(options: Parameters<twilio.RequestClient['request']>[0]) {
@@ -47,11 +51,18 @@ export function createTwilio(options: TwilioOptions): Messenger {
   const client = twilio(accountSid, authToken, { httpClient });
   const sender = from.startsWith('MG') ? { messagingServiceSid: from } : { from };
 
-  async function find({ to, text }: OutgoingMessage, since: Date): Promise<string | null> {
+  async function find({ to, text }: OutgoingMessage, since: Date): Promise<readonly string[]> {
     const made = new Date(since.getTime() - SKEW_MS);
-    const known = await client.messages.list({ to, dateSentAfter: made, limit: 50 });
-    const same = known.find(({ body, dateCreated }) => body === text && dateCreated >= made);
-    return same?.sid ?? null;
+    const known = await client.messages.list({
+      to,
+      dateSentAfter: made,
+      limit: LOOKED_THROUGH,
+      pageSize: LOOKED_THROUGH,
+    });
+    return known
+      .filter(({ body, dateCreated }) => body === text && dateCreated >= made)
+      .toSorted((a, b) => a.dateCreated.getTime() - b.dateCreated.getTime())
+      .map(({ sid }) => sid);
   }
 
   async function send(message: OutgoingMessage): Promise<SendOutcome> {
@@ -67,10 +78,8 @@ export function createTwilio(options: TwilioOptions): Messenger {
     } catch (error) {
       const failure = failureOf(error);
       if (failure !== null) return { sent: false, ...failure };
-      const sid = await find(message, begun).catch(() => null);
-      return sid === null
-        ? { sent: false, unknown: true, reason: 'SMS_OUTCOME_UNKNOWN' }
-        : { sent: true, providerId: sid };
+      const candidates = await find(message, begun).catch(() => []);
+      return { sent: false, unknown: true, reason: 'SMS_OUTCOME_UNKNOWN', candidates };
     }
   }
 

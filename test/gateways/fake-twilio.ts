@@ -16,6 +16,8 @@ export type Fault =
   | { readonly status: number; readonly code: number; readonly retryAfter?: string }
   /** Takes the message, and the answer is lost. */
   | 'lost-after'
+  /** Takes the message, and answers with far more than anybody reads. */
+  | 'endless'
   /** The answer is lost before anything happened. */
   | 'lost-before';
 export interface FakeTwilio {
@@ -72,7 +74,7 @@ export async function startFakeTwilio(): Promise<FakeTwilio> {
       };
       messages.push(message);
       if (fault === 'lost-after') return void request.socket.destroy();
-      answer(201, resourceOf(message));
+      answer(201, { ...resourceOf(message), ...(fault === 'endless' && { padding: 'x'.repeat(1_000_000) }) });
     });
   });
   await new Promise<void>((resolve) => {

@@ -101,9 +101,9 @@ describe('what Twilio is asked', () => {
     ],
     [
       { status: 503, code: 20503 },
-      { sent: false, unknown: true, reason: 'SMS_OUTCOME_UNKNOWN' },
+      { sent: false, unknown: true, reason: 'SMS_OUTCOME_UNKNOWN', candidates: [] },
     ],
-    ['lost-before' as const, { sent: false, unknown: true, reason: 'SMS_OUTCOME_UNKNOWN' }],
+    ['lost-before' as const, { sent: false, unknown: true, reason: 'SMS_OUTCOME_UNKNOWN', candidates: [] }],
   ])('and answers with %j', async (fault, outcome) => {
     fake.faults.push(fault);
     expect(await adapter().send([sms()])).toEqual([outcome]);
@@ -112,8 +112,19 @@ describe('what Twilio is asked', () => {
 
   it('is found again when the answer was lost after it was taken', async () => {
     fake.faults.push('lost-after');
-    expect(await adapter().send([sms()])).toEqual([{ sent: true, providerId: fake.messages[0]?.sid }]);
-    expect(fake.messages).toHaveLength(1);
+    const [outcome] = await adapter().send([sms()]);
+    expect(outcome).toMatchObject({ sent: false, unknown: true, candidates: [fake.messages[0]?.sid] });
+    await confirmed();
+    fake.faults.push('lost-after');
+    await deliver(adapter());
+    expect(await texts()).toMatchObject([{ status: 'SENT', provider_id: fake.messages[1]?.sid }]);
+    expect(fake.messages).toHaveLength(2);
+  });
+
+  it('is answered in few bytes, or what the answer says is not believed', async () => {
+    fake.faults.push('endless');
+    const [outcome] = await adapter().send([sms()]);
+    expect(outcome).toMatchObject({ sent: false, unknown: true, candidates: [fake.messages[0]?.sid] });
   });
 
   it('is nothing when nobody is there: that may be tried again', async () => {
@@ -193,6 +204,18 @@ describe('an SMS', () => {
       .where('effect_key', 'like', 'alert-circuit-SMS-%')
       .execute();
     expect(alerts).toHaveLength(1);
+  });
+
+  it('that is sent again is not taken for the one before, which said the same', async () => {
+    await confirmed();
+    await deliver(adapter());
+    const [first] = await texts();
+    const again = await system.call('POST', `/notifications/${first?.id}/resend`, { body: {} });
+    expect(again.status).toBe(200);
+    fake.faults.push('lost-before');
+    await deliver(adapter());
+    expect(fake.messages).toHaveLength(1);
+    expect(await texts()).toMatchObject([{ status: 'SENT' }, { status: 'BLOCKED', reason: 'SMS_OUTCOME_UNKNOWN' }]);
   });
 
   it('that cannot be sent goes by mail, once, unless a mail went anyway', async () => {

@@ -128,6 +128,19 @@ describe('a text', () => {
       { name: 'proprtyName', near: ['propertyName'] },
       { name: 'zzz', near: [] },
     ]);
+    const spelled = await save({
+      locale: 'en',
+      subject: 'x',
+      message: '{guest_name} { propertyName } {{literal_one}}',
+    });
+    expect([spelled.status, spelled.body.code]).toEqual([422, 'TEMPLATE_UNKNOWN_VARIABLE']);
+    expect(spelled.body.details.unknown).toEqual([
+      { name: 'guest_name', near: ['guestName'] },
+      { name: ' propertyName ', near: ['propertyName'] },
+    ]);
+    for (const message of ['Dear {guestName|},', 'See http://example.com', 'See javascript:alert(1)']) {
+      expect((await save({ locale: 'en', subject: 'x', message })).body.code).toBe('TEMPLATE_INVALID');
+    }
     const brace = await save({ locale: 'en', subject: 'x', message: 'Dear {guestName' });
     expect([brace.status, brace.body.code]).toEqual([422, 'TEMPLATE_INVALID']);
     expect((await save({ locale: 'en', message: 'Dear {guestName}' })).body.code).toBe('TEMPLATE_INVALID');
@@ -142,6 +155,23 @@ describe('a text', () => {
       (await system.call('POST', `/templates/${KEY}/versions`, { role: 'OPS', body: { locale: 'en', message: 'x' } }))
         .status,
     ).toBe(403);
+  });
+
+  it('that is missing in a language which somebody reads is reported', async () => {
+    const key = 'thank-you.guest@1';
+    await system.bed.db
+      .insertInto('guest')
+      .values({ id: 'guest-nl', name: 'Fleur', email: 'fleur@example.com', locale: 'nl-NL' })
+      .execute();
+    expect((await call('GET', `/templates/${key}`)).body.data.missingTranslations).toContain('nl');
+    await save({ locale: 'nl', subject: 'x', message: 'y' }, key);
+    expect((await call('GET', `/templates/${key}`)).body.data.missingTranslations).not.toContain('nl');
+  });
+
+  it('shows examples as its own language prints them', async () => {
+    const arabic = (await preview({ locale: 'ar' }, 'payment-due.guest@1')).body.data;
+    expect(arabic.mail.text).toMatch(/\u2068600\.00 AED\u2069/);
+    expect(arabic.mail.text).toContain('يونيو');
   });
 
   it('that several people save at once gets a version from each, in one spelling of its locale', async () => {

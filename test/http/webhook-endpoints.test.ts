@@ -234,6 +234,12 @@ describe('an endpoint', () => {
     await deliver();
     expect(calls).toHaveLength(9);
     expect((await call('POST', `/${id}/replay`, { afterSeq: 1_000_000 })).status).toBe(422);
+    // What has not been delivered yet is not left out by a replay from a later place.
+    await happen(2);
+    const newest = await numberEvents(system.bed.db);
+    expect((await call('POST', `/${id}/replay`, { afterSeq: newest })).status).toBe(200);
+    await deliver();
+    expect(calls).toHaveLength(11);
     expect((await call('POST', `/${id}/replay`, {})).status).toBe(422);
   });
 

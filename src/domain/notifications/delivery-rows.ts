@@ -124,8 +124,20 @@ export async function recordVerdicts(
   return settledRows.length;
 }
 
-function settled(verdict: Verdict, attempts: number): 'SENT' | 'SKIPPED' | 'BLOCKED' | 'FAILED' | 'QUEUED' {
+/** What a row comes to; `attempts` without those that were only put off. */
+export function settled(verdict: Verdict, attempts: number): 'SENT' | 'SKIPPED' | 'BLOCKED' | 'FAILED' | 'QUEUED' {
   if (verdict.status === 'WAIT') return 'QUEUED';
   if (verdict.status !== 'RETRY') return verdict.status;
   return attempts >= MAX_ATTEMPTS ? 'FAILED' : 'QUEUED';
+}
+
+/** Which of a provider's ids are known to be messages of ours. */
+export async function ownedProviderIds(db: Db, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  const rows = await db
+    .selectFrom('notification')
+    .select('provider_id')
+    .where('channel', '=', 'SMS')
+    .where('provider_id', '=', sql<string>`ANY(${ids})`)
+    .execute();
+  return new Set(rows.flatMap(({ provider_id }) => provider_id ?? []));
 }

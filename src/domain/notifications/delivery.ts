@@ -11,8 +11,10 @@ import {
   type ClaimedNotification,
   claimDue,
   MAX_ATTEMPTS,
+  ownedProviderIds,
   recordVerdicts,
   type SentContent,
+  settled,
   type Verdict,
 } from './delivery-rows.ts';
 import { fallBack } from './fallback.ts';
@@ -72,21 +74,24 @@ export async function deliverDue(deps: DeliveryDeps, options: { readonly limit?:
     else outgoing.set(messenger, [entry]);
   }
 
+  const taken = new Set<string>();
   await Promise.all(
     [...outgoing].map(async ([messenger, batch]) => {
       const { fresh, doubtful } = partition(messenger, batch);
       const outcomes = fresh.length === 0 ? [] : await attemptSend(deps, messenger, fresh);
-      for (const [index, { row, rendered }] of fresh.entries()) verdicts.set(row, verdictOf(outcomes[index], rendered));
+      for (const [index, { row, rendered }] of fresh.entries()) {
+        verdicts.set(row, verdictOf(await settledBy(deps.db, outcomes[index], taken), rendered));
+      }
       for (const { row, message, rendered, since } of doubtful) {
-        const found = await messenger.find?.(message, since).catch(() => null);
-        verdicts.set(row, verdictOf(found ? { sent: true, providerId: found } : UNKNOWN, rendered));
+        const candidates = (await messenger.find?.(message, since).catch(() => [])) ?? [];
+        verdicts.set(row, verdictOf(await settledBy(deps.db, { ...UNKNOWN, candidates }, taken), rendered));
       }
     }),
   );
 
   const results = [...verdicts].map(([row, verdict]) => ({ ...row, verdict }));
   const recorded = await recordVerdicts(deps.db, results);
-  await tellBlocked(deps.db, results);
+  await tellUnsent(deps.db, results);
   await tellChannelsDown(deps.db, results);
   await fallBack(
     deps.db,
@@ -96,7 +101,21 @@ export async function deliverDue(deps: DeliveryDeps, options: { readonly limit?:
   return claimed.length;
 }
 
-const UNKNOWN: SendOutcome = { sent: false, unknown: true, reason: 'SMS_OUTCOME_UNKNOWN' };
+const UNKNOWN = { sent: false, unknown: true, reason: 'SMS_OUTCOME_UNKNOWN' } as const;
+
+/** The same words may have gone to the same number before, for another row: what that one was is not this one. */
+async function settledBy(
+  db: Db,
+  outcome: SendOutcome | undefined,
+  taken: Set<string>,
+): Promise<SendOutcome | undefined> {
+  if (!outcome || !('candidates' in outcome) || !outcome.candidates || outcome.candidates.length === 0) return outcome;
+  const owned = await ownedProviderIds(db, outcome.candidates);
+  const providerId = outcome.candidates.find((id) => !owned.has(id) && !taken.has(id));
+  if (providerId === undefined) return outcome;
+  taken.add(providerId);
+  return { sent: true, providerId };
+}
 
 /** Where a repeat costs money, what a dead worker had begun with is looked up, and not sent again. */
 function partition(messenger: Messenger, batch: readonly Prepared[]) {
@@ -221,15 +240,21 @@ function verdictOf(outcome: SendOutcome | undefined, rendered: SentContent): Ver
   return { status: outcome.permanent ? 'FAILED' : 'RETRY', reason: outcome.reason };
 }
 
-/** Somebody must see to what is blocked; of each kind there is one alert an hour, and none about an alert. */
-async function tellBlocked(
+/** Somebody must see to what is not sent; of each kind there is one alert an hour, and none about an alert. */
+async function tellUnsent(
   db: Db,
-  results: readonly (Pick<ClaimedNotification, 'id' | 'template' | 'recipientType'> & { readonly verdict: Verdict })[],
+  results: readonly (Pick<ClaimedNotification, 'id' | 'template' | 'recipientType' | 'attempts' | 'waits'> & {
+    readonly verdict: Verdict;
+  })[],
 ): Promise<void> {
-  for (const { id, template, recipientType, verdict } of results) {
-    if (verdict.status !== 'BLOCKED' || recipientType === 'OPS') continue;
+  for (const { id, template, recipientType, attempts, waits, verdict } of results) {
+    if (recipientType === 'OPS' || verdict.status === 'SENT') continue;
+    const status = settled(verdict, attempts - waits);
+    if (status !== 'BLOCKED' && status !== 'FAILED') continue;
     const params = { sagaName: 'notifications', step: template, code: verdict.reason, sagaId: id };
-    await raiseSystemAlert(db, `blocked-${template}`, params);
+    // What is wrong with a text is wrong with that text; an address or a provider is not.
+    const group = status === 'BLOCKED' ? `blocked-${template}` : 'failed';
+    await raiseSystemAlert(db, `${group}-${verdict.reason}`, params);
   }
 }
 

@@ -4,6 +4,7 @@ import type { Channel, RecipientType, ReservationStatus } from '../../db/schema.
 import { RoomyError } from '../../kernel/errors.ts';
 import { assertConfirmable } from '../reservations/stay.ts';
 import { type PlannedTask, planStay, type StayOccurrence } from '../tasks/schedule.ts';
+import { isAboutStay } from './about-stay.ts';
 import { confirmationMessages, type Delivery, thankYouMessages, welcomeMessages } from './matrix.ts';
 import { mayDecline } from './matrix-table.ts';
 import { type PlannedReminder, planReminders, REMINDERS, reminderKeyOf } from './reminder-plan.ts';
@@ -111,13 +112,16 @@ async function readStay(db: Db, id: string) {
       'p.inspection_required',
       'r.payment_status',
       eb
-        .selectFrom('transaction as x')
-        .select(sql<string>`x.status`.as('status'))
-        .whereRef('x.reservation_id', '=', 'r.id')
-        .where('x.type', '=', 'OWNER_PAYOUT')
-        .orderBy('x.created_at')
-        .limit(1)
-        .as('payout_status'),
+        .exists(
+          eb
+            .selectFrom('transaction as x')
+            .select('x.id')
+            .whereRef('x.reservation_id', '=', 'r.id')
+            .where('x.type', '=', 'OWNER_PAYOUT')
+            .where('x.status', 'in', ['PENDING', 'PROCESSING']),
+        )
+        .$castTo<boolean>()
+        .as('has_open_payout'),
     ])
     .executeTakeFirst();
   if (!row) throw new RoomyError('RESERVATION_NOT_FOUND', { details: { id } });
@@ -138,7 +142,7 @@ async function existingMessages(db: Db, reservationId: string) {
   const rows = await db
     .selectFrom('notification')
     .selectAll()
-    .where('reservation_id', '=', reservationId)
+    .where(isAboutStay(reservationId))
     .orderBy('due_at')
     .orderBy('id')
     .execute();
@@ -270,16 +274,18 @@ function onConfirmation(stay: Stay, tasks: readonly ForecastTask[]): readonly Ex
 const IS_AHEAD: ReadonlySet<ReservationStatus> = new Set(['PENDING', 'CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT']);
 
 function onPayment(stay: Stay): readonly Expected[] {
-  if (!IS_AHEAD.has(stay.status) || stay.guest_id === null) return [];
   const owner = { recipientType: 'OWNER', recipientId: stay.owner_id, channel: 'EMAIL' } as const;
+  if (!IS_AHEAD.has(stay.status) || stay.guest_id === null) {
+    // What a cancelled stay leaves to the owner is still paid out.
+    return stay.has_open_payout ? [expect('PAYOUT', { ...owner, event: 'PAYOUT_PROCESSED' })] : [];
+  }
   const isOpen = stay.payment_status === 'UNPAID' || stay.payment_status === 'PARTIALLY_PAID';
   const channels = stay.guest_has_phone ? (['EMAIL', 'SMS'] as const) : (['EMAIL'] as const);
   const guest = { event: 'PAYMENT_CONFIRMED', recipientType: 'GUEST', recipientId: stay.guest_id } as const;
-  const isPaidOut = stay.payout_status === 'COMPLETED';
   return [
     ...(isOpen ? channels.map((channel) => expect('PAYMENT', { ...guest, channel })) : []),
     ...(isOpen ? [expect('PAYMENT', { ...owner, event: 'PAYOUT_SCHEDULED' })] : []),
-    ...(isPaidOut ? [] : [expect('PAYOUT', { ...owner, event: 'PAYOUT_PROCESSED' })]),
+    ...(isOpen || stay.has_open_payout ? [expect('PAYOUT', { ...owner, event: 'PAYOUT_PROCESSED' })] : []),
   ];
 }
 

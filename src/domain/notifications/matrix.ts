@@ -318,6 +318,12 @@ export const systemAlertMessage = (): Delivery => ({
   recipientType: 'OPS',
   recipientId: 'ops',
 });
+/** What can be done about it is told by what it is about: a saga, a refund, a task, or something else of that name. */
+export const systemAlertAbout = ({ sagaId, code }: SystemAlertParams): Delivery => {
+  if (code === 'MANUAL_REQUIRED') return { ...systemAlertMessage(), template: 'refund-alert.ops@1' };
+  if (sagaId.startsWith('saga-')) return systemAlertMessage();
+  return sagaId.startsWith('task-') ? taskAlertMessage() : { ...systemAlertMessage(), template: 'notice-alert.ops@1' };
+};
 /** The same about a task, whose id stands in `sagaId`. */
 export const taskAlertMessage = (): Delivery => ({ ...systemAlertMessage(), template: 'task-alert.ops@1' });
 export interface SystemAlertParams {

@@ -15,7 +15,26 @@ describe('templates', () => {
     for (const guestName of [null, '', ' \n\t'])
       expect(text('Dear {guestName|Guest}', { guestName })).toEqual({ ok: true, text: 'Dear Guest' });
     expect(text('Dear {guestName|Guest}', { guestName: 'Ann' })).toEqual({ ok: true, text: 'Dear Ann' });
-    expect(text('Dear{name|}.', {})).toEqual({ ok: true, text: 'Dear.' });
+    // An empty default would print a blank.
+    expect(text('Dear {name|}.', {})).toEqual({ ok: false, missing: ['name'] });
+  });
+
+  it('encodes a value within an address of its own, and follows only addresses that are safe', () => {
+    const link = 'See https://roomy.example/stay/{name}?x={name} and {name}';
+    expect(text(link, { name: 'A b&c/../' })).toEqual({
+      ok: true,
+      text: 'See https://roomy.example/stay/A%20b%26c%2F..%2F?x=A%20b%26c%2F..%2F and A b&c/../',
+    });
+    expect(text('{pageUrl}', { pageUrl: 'https://roomy.example/a b' })).toEqual({
+      ok: true,
+      text: 'https://roomy.example/a%20b',
+    });
+    for (const pageUrl of ['http://roomy.example/', 'javascript:alert(1)', 'roomy.example', 'https://']) {
+      expect(text('{pageUrl}', { pageUrl })).toEqual({ ok: false, missing: ['pageUrl'] });
+    }
+    expect(renderHtml(parseTemplate('{pageUrl}'), { pageUrl: 'https://roomy.example/?a="&b' })).toMatchObject({
+      text: expect.stringContaining('<a href="https://roomy.example/?a=%22&amp;b"'),
+    });
   });
 
   it('names every value it cannot do without', () => {

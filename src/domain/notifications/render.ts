@@ -166,11 +166,13 @@ function render(
       continue;
     }
     const given = Object.hasOwn(values, part.name) ? values[part.name] : null;
-    // An empty value counts as none: never `Dear ,`.
-    const line = singleLine(given ?? '') || part.fallback;
+    // An empty value, or default, counts as none: never `Dear ,`.
+    const line = singleLine(given ?? '') || (part.fallback?.trim() ? part.fallback : null);
     const value = line !== null && isAddress(part.name) ? addressOf(line) : line;
     if (value === null) missing.push(part.name);
     else if (isAddress(part.name)) text += link(value);
+    // Within an address that the text itself has.
+    else if (/https:\/\/\S*$/i.test(text)) text += encodeURIComponent(value);
     else text += isolate(encode(value));
   }
   return missing.length > 0 ? { ok: false, missing } : { ok: true, text };

@@ -3,6 +3,7 @@ import type { Db, Tx } from '../../db/client.ts';
 import type { NotificationStatus } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
+import { isAboutStay } from './about-stay.ts';
 import { type NotificationView, notificationView } from './view.ts';
 
 export interface NotificationFilter {
@@ -24,7 +25,7 @@ export async function listNotifications(
     .selectAll()
     .select(exactInstant('created_at').as('position_at'))
     .where(isAbout(agentId));
-  if (filter.reservationId !== undefined) query = query.where('reservation_id', '=', filter.reservationId);
+  if (filter.reservationId !== undefined) query = query.where(isAboutStay(filter.reservationId));
   if (filter.recipientId !== undefined) query = query.where('recipient_id', '=', filter.recipientId);
   if (filter.event !== undefined) query = query.where('event', '=', filter.event);
   if (filter.status !== undefined) query = query.where('status', '=', filter.status);
@@ -74,7 +75,7 @@ export async function notificationsOfReservation(db: Db, reservationId: string):
   const rows = await db
     .selectFrom('notification')
     .selectAll()
-    .where('reservation_id', '=', reservationId)
+    .where(isAboutStay(reservationId))
     .orderBy('created_at')
     .orderBy('id')
     .limit(MAX_OF_RESERVATION)

@@ -14,6 +14,11 @@ describe('the segments of an SMS', () => {
     ['م'.repeat(202), 'UCS-2', 202, 4],
     ['😀'.repeat(35), 'UCS-2', 70, 1],
     ['', 'GSM-7', 0, 1],
+    // 153 septets hold 76 pairs, 67 units 33.
+    ['€'.repeat(228), 'GSM-7', 456, 3],
+    ['€'.repeat(229), 'GSM-7', 458, 4],
+    ['😀'.repeat(99), 'UCS-2', 198, 3],
+    ['😀'.repeat(100), 'UCS-2', 200, 4],
   ])('of %j', (text, encoding, units, segments) => {
     expect(segmentsOf(text)).toEqual({ encoding, units, segments });
   });

@@ -19,16 +19,32 @@ const EXTENSION = new Set('^{}\\[~]|€\f');
 const LIMITS = { 'GSM-7': { single: 160, joined: 153 }, 'UCS-2': { single: 70, joined: 67 } } as const;
 
 export function segmentsOf(text: string): Segments {
-  let septets = 0;
+  const septets: number[] = [];
   for (const character of text) {
-    if (BASIC.has(character)) septets += 1;
-    else if (EXTENSION.has(character)) septets += 2;
-    else return counted('UCS-2', text.length);
+    if (BASIC.has(character)) septets.push(1);
+    else if (EXTENSION.has(character)) septets.push(2);
+    else
+      return counted(
+        'UCS-2',
+        Array.from(text, ({ length }) => length),
+      );
   }
   return counted('GSM-7', septets);
 }
 
-function counted(encoding: Segments['encoding'], units: number): Segments {
+/** `sizes`: of each character. An escape and its character, or the halves of a pair, stay together in one part. */
+function counted(encoding: Segments['encoding'], sizes: readonly number[]): Segments {
   const { single, joined } = LIMITS[encoding];
-  return { encoding, units, segments: units <= single ? 1 : Math.ceil(units / joined) };
+  const units = sizes.reduce((sum, size) => sum + size, 0);
+  if (units <= single) return { encoding, units, segments: 1 };
+  let segments = 1;
+  let used = 0;
+  for (const size of sizes) {
+    if (used + size > joined) {
+      segments += 1;
+      used = 0;
+    }
+    used += size;
+  }
+  return { encoding, units, segments };
 }

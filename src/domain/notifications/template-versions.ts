@@ -6,13 +6,14 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type Author, recordChange } from '../audit/record.ts';
 import { loadFacts, valuesOf } from './delivery-facts.ts';
-import { canonicalLocale, LANGUAGES } from './locales.ts';
+import { examplesIn } from './examples.ts';
+import { canonicalLocale, LANGUAGES, languageOf } from './locales.ts';
 import { channelsOf } from './matrix-table.ts';
 import { parseTemplate, renderMessage, TemplateError, type TemplateText, variablesOf } from './render.ts';
 import { MAX_SEGMENTS, type Segments, segmentsOf } from './segments.ts';
 import { TEMPLATES, type Template, templateOf, VARIABLES } from './templates.ts';
 import { builtInText, loadSavedTexts, type SavedTexts, textFor } from './texts.ts';
-import { CATALOGUE, EXAMPLES } from './variables.ts';
+import { CATALOGUE } from './variables.ts';
 
 /** Texts as people see and change them (domain.md 13). A saved version counts from the next sending on. */
 
@@ -30,14 +31,23 @@ export interface TemplateView {
 
 export async function listTemplates(db: Db): Promise<readonly TemplateView[]> {
   const keys = Object.keys(TEMPLATES);
-  const saved = await loadSavedTexts(db, keys);
-  return keys.map((key) => viewOf(key, knownTemplate(key), saved));
+  const [saved, spoken] = await Promise.all([loadSavedTexts(db, keys), spokenLanguages(db)]);
+  return keys.map((key) => viewOf(key, knownTemplate(key), saved, spoken));
 }
 
-function viewOf(key: string, template: Template, saved: SavedTexts): TemplateView {
+/** What guests and owners read, besides the languages that all texts are in. */
+async function spokenLanguages(db: Db): Promise<readonly string[]> {
+  const { rows } = await sql<{ language: string }>`
+    SELECT DISTINCT lower(split_part(locale, '-', 1)) AS language FROM (SELECT locale FROM guest UNION SELECT locale FROM owner) l
+     WHERE locale IS NOT NULL ORDER BY 1`.execute(db);
+  return [...new Set([...LANGUAGES, ...rows.map(({ language }) => language)])];
+}
+
+function viewOf(key: string, template: Template, saved: SavedTexts, spoken: readonly string[]): TemplateView {
   const builtIn = LANGUAGES.flatMap((locale) => builtInText(key, locale) ?? []);
   const own = [...saved].flatMap(([name, text]) => (name.startsWith(`${key} `) ? [text] : []));
   const locales = new Map([...builtIn, ...own].map(({ locale, version }) => [locale, version]));
+  const has = (language: string) => [...locales.keys()].some((locale) => languageOf(locale) === language);
   const isForStrangers = template.recipientType === 'GUEST' || template.recipientType === 'OWNER';
   return {
     key,
@@ -46,7 +56,7 @@ function viewOf(key: string, template: Template, saved: SavedTexts): TemplateVie
     channels: channelsOf(template),
     variables: VARIABLES[template.event].map((name) => ({ name, ...CATALOGUE[name] })),
     locales: [...locales].map(([locale, version]) => ({ locale, version })),
-    missingTranslations: isForStrangers ? LANGUAGES.filter((language) => !locales.has(language)) : [],
+    missingTranslations: isForStrangers ? spoken.filter((language) => !has(language)) : [],
   };
 }
 
@@ -62,8 +72,9 @@ export interface VersionView {
 /** With every version that was saved, newest first, and the built-in texts as they are written. Throws `NOT_FOUND`. */
 export async function getTemplate(db: Db, key: string) {
   const template = knownTemplate(key);
-  const [saved, rows] = await Promise.all([
+  const [saved, spoken, rows] = await Promise.all([
     loadSavedTexts(db, [key]),
+    spokenLanguages(db),
     db
       .selectFrom('message_template')
       .selectAll()
@@ -87,7 +98,7 @@ export async function getTemplate(db: Db, key: string) {
       createdAt: row.created_at.toISOString(),
     }),
   );
-  return { ...viewOf(key, template, saved), builtIn, versions };
+  return { ...viewOf(key, template, saved, spoken), builtIn, versions };
 }
 
 /** A parsed template as it was written. */
@@ -151,8 +162,9 @@ function checkDraft(template: Template, draft: TemplateDraft) {
   const channels = channelsOf(template);
   if (draft.subject === undefined)
     throw new RoomyError('TEMPLATE_INVALID', { details: { field: 'subject', problem: 'is required' } });
-  const parts = { subject: parse('subject', draft.subject), message: parse('message', draft.message) };
   const known: readonly string[] = VARIABLES[template.event];
+  assertSpelling([draft.subject, draft.message], known);
+  const parts = { subject: parse('subject', draft.subject), message: parse('message', draft.message) };
   const unknown = [...new Set([...variablesOf(parts.subject), ...variablesOf(parts.message)])]
     .filter((name) => !known.includes(name))
     .map((name) => ({ name, near: nearest(name, known) }));
@@ -167,12 +179,29 @@ function checkDraft(template: Template, draft: TemplateDraft) {
 const segmentsOnly = ({ encoding, units, segments }: Segments): Segments => ({ encoding, units, segments });
 
 function parse(field: string, source: string): TemplateText {
+  if (/\b(?:http:\/\/|javascript:|data:)/i.test(source)) {
+    throw new RoomyError('TEMPLATE_INVALID', { details: { field, problem: 'addresses must be https' } });
+  }
   try {
-    return parseTemplate(source);
+    const parts = parseTemplate(source);
+    const blank = parts.find((part) => part.kind === 'variable' && part.fallback?.trim() === '');
+    if (blank) throw new TemplateError('a default must not be empty');
+    return parts;
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
     throw new RoomyError('TEMPLATE_INVALID', { details: { field, problem: error.message } });
   }
+}
+
+/** `{guest_name}` or `{ guestName }` is no variable, but somebody meant one. */
+function assertSpelling(sources: readonly string[], known: readonly string[]): void {
+  const names = sources.flatMap((source) =>
+    [...source.replaceAll(/\{\{|\}\}/g, '').matchAll(/\{([^{}|]{1,60})(?:\|[^{}]*)?\}/g)].map(([, name = '']) => name),
+  );
+  const unknown = [...new Set(names)]
+    .filter((name) => !/^[A-Za-z][A-Za-z0-9]*$/.test(name))
+    .map((name) => ({ name, near: nearest(name.replaceAll(/[^A-Za-z0-9]/g, ''), known) }));
+  if (unknown.length > 0) throw new RoomyError('TEMPLATE_UNKNOWN_VARIABLE', { details: { unknown, known } });
 }
 
 const nearest = (name: string, known: readonly string[]): readonly string[] =>
@@ -187,7 +216,7 @@ interface TextParts {
   readonly subject: TemplateText;
   readonly message: TemplateText;
 }
-function asSms(locale: string, parts: TextParts, values: Readonly<Record<string, string | null>> = EXAMPLES) {
+function asSms(locale: string, parts: TextParts, values: Readonly<Record<string, string | null>> = examplesIn(locale)) {
   const rendered = renderMessage({ locale, ...parts }, 'SMS', values);
   return 'missing' in rendered ? null : { text: rendered.text, ...segmentsOf(rendered.text) };
 }
@@ -216,7 +245,7 @@ export async function previewTemplate(db: Db, key: string, request: PreviewReque
         };
   if (!text) throw notFound();
   const facts = reservationId === undefined ? {} : await factsOfStay(db, key, template, reservationId, text.locale);
-  const values = { ...EXAMPLES, ...facts };
+  const values = { ...examplesIn(text.locale), ...facts };
   const mail = renderMessage(text, 'EMAIL', values);
   return {
     locale: text.locale,

@@ -308,7 +308,7 @@ The task stays yours: please complete it, or ask your supervisor.`,
     subject: 'A refund changes your payout - {propertyName}',
     message: `Dear {recipientName},
 
-The guest of {propertyName} from {checkInDate} was refunded. Your part of it, {amount}, is taken off this payout or the next ones.
+The guest of {propertyName} from {checkInDate} is given money back. Your part of it, {amount}, is taken off this payout or the next ones.
 
 Reservation {reservationId}`,
   }),
@@ -331,6 +331,25 @@ Reason: {code}
 Saga: {sagaId}
 
 Retry or resolve it through the API or on the ops port.`,
+  }),
+  'refund-alert.ops@1': define('SYSTEM_ALERT', 'OPS', null, {
+    subject: 'A refund must be sent by hand: {code}',
+    message: `A gateway refuses a refund for good. The money stays owed to the guest, and a task of type FINANCE waits.
+
+Saga: {sagaId}
+
+Send it another way, and record that with POST /api/production/transactions/<id of the refund>/settlement.`,
+  }),
+  /** About what is neither a saga nor a task: a message, a webhook endpoint, a channel, a rule. */
+  'notice-alert.ops@1': define('SYSTEM_ALERT', 'OPS', null, {
+    subject: 'Roomy needs a person: {sagaName} - {code}',
+    message: `Something about {sagaName} needs attention.
+
+What: {step|not known}
+Reason: {code}
+About: {sagaId|not known}
+
+Others of the same kind within the hour are not told again.`,
   }),
   'task-changed.staff@1': define('TASK_CHANGED', 'STAFF', null, {
     subject: 'New time: {taskTitle} - {propertyName}',

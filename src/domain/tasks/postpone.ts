@@ -51,7 +51,8 @@ export async function postponeForNobody(tx: Tx, nobody: readonly Unplanned[]): P
     UPDATE task t SET assign_attempts = t.assign_attempts + 1, next_assign_at = (i ->> 'next')::timestamptz,
            alert_level = (i ->> 'level')::int, assignment_explanation = i -> 'why'
       FROM few_items(${JSON.stringify(items)}::jsonb) AS i WHERE t.id = i ->> 'id'`.execute(tx);
-  const untold = looked.filter(({ task }) => task.alert_level < TOLD_ONCE);
+  // One alert about a task at a time.
+  const untold = looked.filter(({ task, escalation }) => task.alert_level < TOLD_ONCE && !escalation);
   for (const type of new Set(untold.map(({ task }) => task.type))) {
     const sagaId = untold.find(({ task }) => task.type === type)?.task.id ?? '';
     const params = { sagaName: 'TaskOrchestrator', step: type, code: 'NO_STAFF_AVAILABLE', sagaId };

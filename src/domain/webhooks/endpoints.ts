@@ -111,7 +111,7 @@ export async function rotateSecret(tx: Tx, id: string, author: Author): Promise<
 
 /**
  * Sends what came after `afterSeq`, or from an instant on, once more, under the same ids. What is under way does not count
- * any more. Throws `VALIDATION_FAILED` for what has not happened yet.
+ * any more, and what has not been delivered yet is not left out: a replay goes back, never forward. Throws `VALIDATION_FAILED` for what has not happened yet.
  */
 export async function replay(
   tx: Tx,
@@ -130,7 +130,7 @@ export async function replay(
   }
   return write(tx, id, 'WEBHOOK_REPLAYED', author, null, {
     values: {
-      next_seq: next,
+      next_seq: sql<number>`least(next_seq, ${next}::bigint)`,
       attempt: 0,
       next_attempt_at: sql<Date>`now()`,
       lease_until: null,

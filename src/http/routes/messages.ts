@@ -9,6 +9,7 @@ import {
   readPreferences,
   setPreferences,
 } from '../../domain/notifications/wishes.ts';
+import { getGuest } from '../../domain/people/guests.ts';
 import { found } from '../answers.ts';
 import { authorOf, inTransaction, type Services } from '../context.ts';
 import { answerOnce } from '../idempotent.ts';
@@ -143,6 +144,7 @@ export function registerMessages(register: Register, services: Services): void {
   });
   register(preferences, async (c) => {
     const { party, id } = c.req.valid('param');
+    if (PARTIES[party] === 'GUEST') await getGuest(db, id, agentOf(c));
     return found(c, await readPreferences(db, PARTIES[party], id));
   });
   register(changePreferences, async (c) => {

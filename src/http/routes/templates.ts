@@ -1,5 +1,5 @@
 import { createRoute } from '@hono/zod-openapi';
-import { notificationContent } from '../../domain/notifications/resource.ts';
+import { getNotification, notificationContent } from '../../domain/notifications/resource.ts';
 import {
   getTemplate,
   listTemplates,
@@ -8,6 +8,7 @@ import {
 } from '../../domain/notifications/template-versions.ts';
 import { createdFixed, found } from '../answers.ts';
 import { authorOf, inTransaction, type Services } from '../context.ts';
+import { agentOf } from '../portfolio.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { answer, bodyRefusals, jsonOf, one, refusals } from '../schemas/envelope.ts';
@@ -86,5 +87,9 @@ export function registerTemplates(register: Register, services: Services): void 
     return createdFixed(c, { id: `${saved.locale}-${saved.version}`, ...saved }, 'Template saved');
   });
   register(preview, async (c) => found(c, await previewTemplate(db, c.req.valid('param').key, c.req.valid('json'))));
-  register(content, async (c) => found(c, await notificationContent(db, c.req.valid('param').id)));
+  register(content, async (c) => {
+    const { id } = c.req.valid('param');
+    await getNotification(db, id, agentOf(c));
+    return found(c, await notificationContent(db, id));
+  });
 }

@@ -1,0 +1,65 @@
+import { type Facts, valuesOf } from './delivery-facts.ts';
+import { EXAMPLES } from './variables.ts';
+
+/** A stay as a text about it may be shown before there is one: the catalogue's examples, printed as a locale prints them. */
+const STAY: Facts = {
+  id: 'notification-1',
+  params: {
+    amountMinor: 100_000,
+    outstandingMinor: 60_000,
+    currency: 'AED',
+    percent: 25,
+    previousStart: '2027-05-31T09:00:00Z',
+    scheduledFor: '2027-06-14T20:00:00Z',
+    code: 'CARD_DECLINED',
+    receiptId: 'transaction-1',
+  },
+  recipientName: 'Aisha Rahman',
+  email: 'aisha@example.com',
+  phone: '+971501234567',
+  locale: null,
+  guestName: 'John Doe',
+  reservationId: 'reservation-1',
+  reservationStatus: 'CONFIRMED',
+  checkInDate: '2027-06-01',
+  checkOutDate: '2027-06-04',
+  totalMinor: 100_000,
+  currency: 'AED',
+  ownerBp: 7_000,
+  agencyBp: 2_500,
+  referrerBp: 500,
+  propertyName: 'Marina View 1204',
+  requireTranslation: false,
+  orderedAt: new Date('2027-05-01T00:00:00Z'),
+  dueAt: new Date('2027-05-01T00:00:00Z'),
+  timeZone: 'Asia/Dubai',
+  checkInTime: '15:00',
+  checkOutTime: '11:00',
+  taskTitle: 'Pre-arrival cleaning',
+  taskId: 'task-1',
+  taskType: 'CLEANING',
+  findings: 'Window broken; Lamp flickers',
+  taskStatus: 'ASSIGNED',
+  taskAssigneeId: 'cleaner-1',
+  taskStartAt: new Date('2027-05-31T11:00:00Z'),
+  taskEndAt: new Date('2027-05-31T13:00:00Z'),
+  accessCode: '4711',
+  outstandingMinor: null,
+  estimateMinor: 75_000,
+  estimateCurrency: 'AED',
+  approval: 'PENDING',
+  approvalToken: null,
+  payoutStays: [{ property: 'Marina View 1204', from: '2027-06-01', to: '2027-06-04', paid: 65_000, kept: 5_000 }],
+  calendar: { from: '2027-06-01', to: '2027-06-03', nextArrival: '2027-06-05' },
+  completion: { findings: [{ description: 'Window broken', severity: 'SEVERE' }] },
+};
+
+/** For every variable, whether or not a locale has a way of its own to print it. */
+export function examplesIn(locale: string): Readonly<Record<string, string>> {
+  const printed = Object.entries(valuesOf(STAY, locale)).flatMap(([name, value]) =>
+    value === null || CODES.has(name) ? [] : [[name, value]],
+  );
+  return { ...EXAMPLES, ...Object.fromEntries(printed) };
+}
+/** The same in every language. */
+const CODES: ReadonlySet<string> = new Set(['code', 'sagaName', 'step', 'sagaId']);
