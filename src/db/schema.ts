@@ -179,6 +179,7 @@ export interface StaffTable extends Party {
   active: Generated<boolean>;
   bookings: Generated<number>;
   last_job_at: OptionalInstant;
+  digest: Generated<boolean>;
 }
 export interface PropertyTable {
   id: string;
@@ -355,6 +356,7 @@ export interface NotificationTable {
   body_hash: Optional<Buffer>;
   delivered_at: OptionalInstant;
   fallback_of: Optional<string>;
+  digest_id: Optional<string>;
 }
 export interface DevMailTable {
   id: GeneratedAlways<number>;
@@ -714,6 +716,7 @@ export interface MessageRuleTable {
   quiet_channels: Generated<Channel[]>;
   review_delay_hours: Generated<number>;
   review_despite_incident: Generated<boolean>;
+  digest_time: Generated<string>;
 }
 export interface MessageSettingTable {
   event: string;

@@ -75,6 +75,27 @@ describe('the feed', () => {
     expect(JSON.stringify(events)).not.toMatch(/example\.com|John|\+971/);
   });
 
+  it('has one for what became of a message, and for people, and says nothing about them', async () => {
+    const id = await seedStay(system.bed.db);
+    await act(id, 'confirm');
+    const before = await newest();
+    const { db } = system.bed;
+    await db
+      .updateTable('notification')
+      .set({ status: 'SKIPPED', reason: 'STALE' })
+      .where('reservation_id', '=', id)
+      .execute();
+    const path = '/guests';
+    const made = await system.call('POST', path, { body: { name: 'Nora Nobody', email: 'nora@example.com' } });
+    await system.call('PATCH', `${path}/${made.body.data.id}`, { body: { locale: 'ar' } });
+    const { events } = await readEvents(db, before, 100);
+    const told = await db.selectFrom('notification').select('id').where('reservation_id', '=', id).execute();
+    expect(events.filter(({ type }) => type === 'notification.skipped')).toHaveLength(told.length);
+    const ofGuest = events.filter(({ resource }) => resource.id === made.body.data.id);
+    expect(ofGuest.map(({ type }) => type)).toEqual(['guest.created', 'guest.updated']);
+    expect(JSON.stringify(events)).not.toMatch(/Nora|example\.com/);
+  });
+
   it('counts what was undone as well, and nothing of what never was', async () => {
     const before = await newest();
     const id = await seedStay(system.bed.db);

@@ -281,6 +281,7 @@ describe('what is not sent', () => {
       quietChannels: ['SMS'],
       reviewDelayHours: 24,
       reviewDespiteIncident: false,
+      digestTime: '18:00',
     });
   });
 });

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import type { Verdict } from './delivery-rows.ts';
+import { DIGEST } from './digest.ts';
 import { mayDecline } from './matrix-table.ts';
 import { outsideQuietHours } from './quiet-hours.ts';
 import { REMINDERS } from './reminder-plan.ts';
@@ -19,6 +20,7 @@ export const loadConditions = (db: Db, notificationIds: readonly string[]) =>
       join.on((eb) => eb('p.id', '=', eb.fn.coalesce('r.property_id', 't.property_id'))),
     )
     .leftJoin('guest as g', (join) => join.onRef('g.id', '=', 'n.recipient_id').on('n.recipient_type', '=', 'GUEST'))
+    .leftJoin('staff as st', (join) => join.onRef('st.id', '=', 'n.recipient_id').on('n.recipient_type', '=', 'STAFF'))
     .leftJoin('message_setting as s', (join) =>
       join
         .onRef('s.event', '=', 'n.event')
@@ -33,6 +35,8 @@ export const loadConditions = (db: Db, notificationIds: readonly string[]) =>
       'n.recipient_type as recipientType',
       'n.not_after as notAfter',
       'n.resend_of as resendOf',
+      'n.template',
+      sql<boolean>`coalesce(st.digest, false)`.as('wantsDigest'),
       's.enabled',
       'rule.quiet_from as quietFrom',
       'rule.quiet_to as quietTo',
@@ -54,6 +58,8 @@ export const loadConditions = (db: Db, notificationIds: readonly string[]) =>
     ])
     .execute();
 
+/** Said with others, once a day. */
+export const IN_DIGEST = 'IN_DIGEST';
 const IS_REMINDER: ReadonlySet<string> = new Set(REMINDERS);
 /** They open a door, or say that somebody is needed now. */
 const AT_ANY_HOUR: ReadonlySet<string> = new Set(['WELCOME', 'SYSTEM_ALERT', 'MAINTENANCE_ALERT']);
@@ -63,6 +69,9 @@ const REPLANNED_WITHIN_MS = 2_000;
 export function heldBack(of: Conditions): Verdict | null {
   if (of.enabled === false) return skipped('SWITCHED_OFF');
   if (of.isUnwanted && mayDecline(of.event, of.recipientType, of.channel)) return skipped('OPTED_OUT');
+  if (of.event === 'TASK_COMPLETED' && of.wantsDigest && of.template !== DIGEST && of.resendOf === null) {
+    return skipped(IN_DIGEST);
+  }
   if (of.notAfter !== null && of.now > of.notAfter) return skipped('TOO_LATE');
   if (IS_REMINDER.has(of.event) && of.resendOf === null && !of.isPlanned) {
     return { status: 'WAIT', until: new Date(of.now.getTime() + REPLANNED_WITHIN_MS), reason: 'REPLANNING' };

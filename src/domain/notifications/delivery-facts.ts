@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import type { TaskType } from '../../db/schema.ts';
 import { allocate, exponentOf, formatMajor, type Money } from '../../kernel/money.ts';
 import { formatLocaleOf, languageOf } from './locales.ts';
 import type { VariableName } from './templates.ts';
@@ -81,6 +82,7 @@ export function loadFacts(db: Db | Tx, notificationIds: readonly string[]) {
           FROM jsonb_array_elements(t.completion -> 'findings') AS f(value)))`.as('estimateCurrency'),
         't.approval as approval',
         'ra.token as approvalToken',
+        doneTasks.as('doneTasks'),
         payoutStays.as('payoutStays'),
         calendar.as('calendar'),
         't.completion as completion',
@@ -92,6 +94,14 @@ export function loadFacts(db: Db | Tx, notificationIds: readonly string[]) {
       .execute()
   );
 }
+
+/** Of a digest, in the order in which they were completed. */
+const doneTasks = sql<
+  readonly { readonly property: string; readonly type: TaskType }[] | null
+>`CASE WHEN n.template = 'task-digest.staff@1' THEN (
+  SELECT json_agg(json_build_object('property', dp.name, 'type', d.type) ORDER BY d.completed_at, d.id)
+    FROM notification i JOIN task d ON d.id = i.task_id JOIN property dp ON dp.id = d.property_id WHERE i.digest_id = n.id) END`;
+const MAX_DIGEST_LINES = 100;
 
 /** So many stays of a bank instruction are named. */
 const MAX_PAYOUT_LINES = 40;
@@ -166,6 +176,8 @@ export function valuesOf(
     receiptId: code(facts.params, 'receiptId'),
     payoutStays: stayLines(facts, locale),
     payoutDeductions: deductions(facts, locale),
+    doneTasks: doneLines(facts, words),
+    doneCount: facts.doneTasks && String(facts.doneTasks.length),
     estimate: estimateOf(facts, locale),
     approvalUrl:
       publicUrl === null || facts.approvalToken === null ? null : `${publicUrl}/approvals/${facts.approvalToken}`,
@@ -229,6 +241,13 @@ function deductions({ payoutStays, params }: Facts, locale: string): string | nu
   const currency = code(params, 'currency');
   const keptMinor = (payoutStays ?? []).reduce((sum, { kept }) => sum + kept, 0);
   return keptMinor === 0 || currency === null ? null : formatMoney({ amountMinor: keptMinor, currency }, locale);
+}
+
+function doneLines({ doneTasks }: Facts, words: Words): string | null {
+  if (!doneTasks) return null;
+  const lines = doneTasks.slice(0, MAX_DIGEST_LINES).map(({ property, type }) => `${property}: ${words.work[type]}`);
+  const more = doneTasks.length - lines.length;
+  return [...lines, ...(more > 0 ? [`+${more}`] : [])].join('; ');
 }
 
 const estimateOf = ({ estimateMinor, estimateCurrency }: Facts, locale: string): string | null =>

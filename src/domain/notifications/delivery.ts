@@ -5,7 +5,7 @@ import { sha256OfBytes } from '../../kernel/json.ts';
 import type { Logger } from '../../kernel/log.ts';
 import type { Messenger, OutgoingMessage, SendOutcome } from '../ports.ts';
 import { raiseSystemAlert } from './alerts.ts';
-import { type Conditions, heldBack, loadConditions } from './delivery-conditions.ts';
+import { type Conditions, heldBack, IN_DIGEST, loadConditions } from './delivery-conditions.ts';
 import { type Facts, loadFacts, valuesOf } from './delivery-facts.ts';
 import {
   type ClaimedNotification,
@@ -17,6 +17,7 @@ import {
   settled,
   type Verdict,
 } from './delivery-rows.ts';
+import { DIGEST, putIntoDigests } from './digest.ts';
 import { fallBack } from './fallback.ts';
 import { renderMessage } from './render.ts';
 import { MAX_SEGMENTS, segmentsOf } from './segments.ts';
@@ -89,6 +90,12 @@ export async function deliverDue(deps: DeliveryDeps, options: { readonly limit?:
     }),
   );
 
+  await putIntoDigests(
+    deps.db,
+    [...verdicts].flatMap(([{ id }, verdict]) =>
+      verdict.status === 'SKIPPED' && verdict.reason === IN_DIGEST ? [id] : [],
+    ),
+  );
   const results = [...verdicts].map(([row, verdict]) => ({ ...row, verdict }));
   const recorded = await recordVerdicts(deps.db, results);
   await tellUnsent(deps.db, results);
@@ -158,6 +165,8 @@ function prepare(
   // The owner has answered meanwhile, by telephone perhaps.
   if (row.template === 'repair-approval.owner@1' && facts.approval !== 'PENDING')
     return { status: 'SKIPPED', reason: 'STALE' };
+  // Whatever was to be in it has been said otherwise.
+  if (row.template === DIGEST && facts.doneTasks === null) return { status: 'SKIPPED', reason: 'STALE' };
   const held = heldBack(conditions);
   if (held) return held;
   const to = row.recipientType === 'OPS' ? deps.opsEmail : row.channel === 'SMS' ? facts.phone : facts.email;

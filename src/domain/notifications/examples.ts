@@ -47,6 +47,10 @@ const STAY: Facts = {
   outstandingMinor: null,
   estimateMinor: 75_000,
   estimateCurrency: 'AED',
+  doneTasks: [
+    { property: 'Marina View 1204', type: 'CLEANING' },
+    { property: 'Palm 7', type: 'INSPECTION' },
+  ],
   approval: 'PENDING',
   approvalToken: null,
   payoutStays: [{ property: 'Marina View 1204', from: '2027-06-01', to: '2027-06-04', paid: 65_000, kept: 5_000 }],

@@ -346,26 +346,31 @@ function onCompletion(stay: Stay, tasks: readonly ForecastTask[]): readonly Expe
 interface Unwanted {
   readonly off: ReadonlySet<string>;
   readonly declined: ReadonlySet<string>;
+  /** Whoever gets what was completed in one mail a day. */
+  readonly digested: ReadonlySet<string>;
 }
 
 async function readUnwanted(db: Db): Promise<Unwanted> {
-  const [settings, optOuts] = await Promise.all([
+  const [settings, optOuts, digested] = await Promise.all([
     db.selectFrom('message_setting').selectAll().where('enabled', '=', false).execute(),
     db.selectFrom('message_opt_out').selectAll().execute(),
+    db.selectFrom('staff').select('id').where('digest', '=', true).execute(),
   ]);
   return {
     off: new Set(settings.map((row) => `${row.event} ${row.recipient_type} ${row.channel}`)),
+    digested: new Set(digested.map(({ id }) => id)),
     declined: new Set(optOuts.map((row) => `${row.event} ${row.recipient_type} ${row.recipient_id} ${row.channel}`)),
   };
 }
 
-function wished(message: Expected, { off, declined }: Unwanted): ForecastMessage {
+function wished(message: Expected, { off, declined, digested }: Unwanted): ForecastMessage {
   if (message.status !== 'EXPECTED') return message;
   const { event, recipientType, recipientId, channel } = message;
   const isOff = off.has(`${event} ${recipientType} ${channel}`);
   const isDeclined =
     mayDecline(event, recipientType, channel) &&
     [event, '*'].some((what) => declined.has(`${what} ${recipientType} ${recipientId} ${channel}`));
-  if (!isOff && !isDeclined) return message;
-  return { ...message, status: 'SKIPPED', reason: isOff ? 'SWITCHED_OFF' : 'OPTED_OUT' };
+  const isDigested = event === 'TASK_COMPLETED' && recipientId !== null && digested.has(recipientId);
+  if (!isOff && !isDeclined && !isDigested) return message;
+  return { ...message, status: 'SKIPPED', reason: isOff ? 'SWITCHED_OFF' : isDeclined ? 'OPTED_OUT' : 'IN_DIGEST' };
 }

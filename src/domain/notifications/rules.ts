@@ -22,6 +22,8 @@ export interface MessageRuleChange {
   readonly quietChannels?: Channel[] | undefined;
   readonly reviewDelayHours?: number | undefined;
   readonly reviewDespiteIncident?: boolean | undefined;
+  /** Local `HH:MM` at the property. */
+  readonly digestTime?: string | undefined;
 }
 
 const ruleView = (row: Selectable<MessageRuleTable>) => ({
@@ -31,6 +33,7 @@ const ruleView = (row: Selectable<MessageRuleTable>) => ({
   quietChannels: row.quiet_channels,
   reviewDelayHours: row.review_delay_hours,
   reviewDespiteIncident: row.review_despite_incident,
+  digestTime: row.digest_time,
 });
 export type MessageRuleView = ReturnType<typeof ruleView>;
 
@@ -38,7 +41,7 @@ export const readMessageRuleView = async (db: Db | Tx): Promise<MessageRuleView>
   ruleView(await db.selectFrom('message_rule').selectAll().executeTakeFirstOrThrow());
 
 export async function readMessageRules(db: Db | Tx): Promise<MessageRules> {
-  const { quietFrom, quietTo, lastCall, quietChannels, ...review } = await readMessageRuleView(db);
+  const { quietFrom, quietTo, lastCall, quietChannels, digestTime: _, ...review } = await readMessageRuleView(db);
   return { quiet: { from: quietFrom, to: quietTo, lastCall, channels: quietChannels }, ...review };
 }
 
@@ -53,6 +56,7 @@ export async function changeMessageRules(tx: Tx, change: MessageRuleChange, auth
       quiet_channels: change.quietChannels,
       review_delay_hours: change.reviewDelayHours,
       review_despite_incident: change.reviewDespiteIncident,
+      digest_time: change.digestTime,
     })
     .returningAll()
     .executeTakeFirstOrThrow();

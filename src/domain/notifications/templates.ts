@@ -40,7 +40,9 @@ export type VariableName =
   | 'severity'
   | 'calendarImpact'
   | 'estimate'
-  | 'approvalUrl';
+  | 'approvalUrl'
+  | 'doneTasks'
+  | 'doneCount';
 
 export type NotificationEvent =
   | 'RESERVATION_CONFIRMED'
@@ -123,7 +125,7 @@ export const VARIABLES = {
     'estimate',
   ],
   // Of a meeting the title has the guest's name, which is for those who meet.
-  TASK_COMPLETED: ['recipientName', 'propertyName', 'taskWork', 'taskId'],
+  TASK_COMPLETED: ['recipientName', 'propertyName', 'taskWork', 'taskId', 'doneTasks', 'doneCount'],
   PROPERTY_READY: ['recipientName', 'propertyName', 'taskStart'],
   CHECK_IN_PROMPT: ['recipientName', 'propertyName', 'reservationId'],
   CHECK_OUT_PROMPT: ['recipientName', 'propertyName', 'reservationId'],
@@ -397,6 +399,14 @@ See to the devices, then press Retry on the saga's job, or resolve it.`,
 A task at {propertyName} is done: {taskWork}.
 
 Task {taskId}`,
+  }),
+  'task-digest.staff@1': define('TASK_COMPLETED', 'STAFF', null, {
+    subject: 'Done since yesterday: {doneCount} tasks',
+    message: `Dear {recipientName},
+
+This was completed at the properties that you look after: {doneTasks}.
+
+Tasks: {doneCount}`,
   }),
   'task-completed.ops@1': define('TASK_COMPLETED', 'OPS', null, {
     subject: 'Done: {taskWork} - {propertyName}',

@@ -39,6 +39,8 @@ export const CATALOGUE: Readonly<Record<VariableName, Variable>> = {
   payoutDeductions: of('money', 'AED 50.00'),
   estimate: of('money', 'AED 750.00'),
   approvalUrl: of('url', 'https://roomy.example/approvals/example'),
+  doneTasks: of('text', 'Marina View 1204: cleaning; Palm 7: inspection'),
+  doneCount: of('text', '2'),
   severity: of('text', 'severe'),
   calendarImpact: of('text', 'nights are taken from 1 June 2027 to 3 June 2027; the next guest arrives on 5 June 2027'),
 };

@@ -77,6 +77,8 @@ export interface OptOut {
 }
 export interface Preferences {
   readonly optOuts: readonly OptOut[];
+  /** Of staff: what was completed comes together, once a day. */
+  readonly digest?: boolean | undefined;
 }
 
 const TABLES = { GUEST: 'guest', OWNER: 'owner', STAFF: 'staff' } as const;
@@ -84,6 +86,9 @@ const TABLES = { GUEST: 'guest', OWNER: 'owner', STAFF: 'staff' } as const;
 /** Throws `NOT_FOUND`. */
 export async function readPreferences(db: Db | Tx, party: Party, id: string): Promise<Preferences> {
   await assertKnown(db, party, id);
+  const digest =
+    party === 'STAFF' &&
+    (await db.selectFrom('staff').select('digest').where('id', '=', id).executeTakeFirst())?.digest;
   const optOuts = await db
     .selectFrom('message_opt_out')
     .select(['event', 'channel'])
@@ -92,7 +97,7 @@ export async function readPreferences(db: Db | Tx, party: Party, id: string): Pr
     .orderBy('channel')
     .orderBy('event')
     .execute();
-  return { optOuts };
+  return { optOuts, ...(party === 'STAFF' && { digest: digest === true }) };
 }
 
 /** Replaces them. Throws `NOT_FOUND`, `VALIDATION_FAILED` for what there is not, and `MESSAGE_REQUIRED` for what is owed. */
@@ -100,10 +105,17 @@ export async function setPreferences(
   tx: Tx,
   party: Party,
   id: string,
-  { optOuts }: Preferences,
+  { optOuts, digest }: Preferences,
   author: Author,
 ): Promise<Preferences> {
   await assertKnown(tx, party, id);
+  if (digest !== undefined) {
+    if (party !== 'STAFF') {
+      const issues = [{ path: 'digest', message: 'is for staff only' }];
+      throw new RoomyError('VALIDATION_FAILED', { details: { issues } });
+    }
+    await tx.updateTable('staff').set({ digest }).where('id', '=', id).execute();
+  }
   for (const [index, { event, channel }] of optOuts.entries()) {
     if (event === '*') continue;
     if (!entryOf(event, party)?.channels.includes(channel)) {
@@ -124,7 +136,7 @@ export async function setPreferences(
     noun: TABLES[party],
     id,
     event: 'NOTIFICATION_PREFERENCES_UPDATED',
-    fields: ['optOuts'],
+    fields: ['optOuts', ...(digest === undefined ? [] : ['digest'])],
     version: 1,
   });
   return readPreferences(tx, party, id);

@@ -11,6 +11,7 @@ const rules = {
   quietChannels: z.array(Channel).max(2),
   reviewDelayHours: z.int().min(24).max(720).openapi({ description: 'From a departure to the request for a review' }),
   reviewDespiteIncident: z.boolean().openapi({ description: 'Ask for a review although something is still broken' }),
+  digestTime: LocalTime.openapi({ description: 'Local time of the property, when completed tasks come in one mail' }),
 };
 export const NotificationRules = z.object(rules).openapi('NotificationRules');
 export const NotificationRuleChange = z
@@ -30,7 +31,15 @@ const optOuts = z
     z.strictObject({ event: line(64).openapi({ description: '`*`: whatever may be declined' }), channel: Channel }),
   )
   .max(100);
-export const NotificationPreferences = z.strictObject({ optOuts }).openapi('NotificationPreferences');
+export const NotificationPreferences = z
+  .strictObject({
+    optOuts,
+    digest: z
+      .boolean()
+      .optional()
+      .openapi({ description: 'Of staff: completed tasks come in one mail a day, at `digestTime`' }),
+  })
+  .openapi('NotificationPreferences');
 export const PreferenceParams = z.strictObject({ party: z.enum(['guests', 'owners', 'staff']), id: Id });
 
 export const Resend = z.strictObject({ channel: Channel.optional() }).openapi('Resend');

@@ -1,0 +1,25 @@
+import { type Kysely, sql } from 'kysely';
+
+/** Whoever supervises much work may hear of what was completed once a day, in one mail. */
+export async function up(db: Kysely<unknown>): Promise<void> {
+  await sql.raw(DIGESTS).execute(db);
+}
+
+/** Only for an empty database, like the ones before it. */
+export async function down(db: Kysely<unknown>): Promise<void> {
+  await sql
+    .raw(`
+    DROP INDEX IF EXISTS notification_in_digest;
+    ALTER TABLE notification DROP COLUMN digest_id;
+    ALTER TABLE staff DROP COLUMN digest;
+    ALTER TABLE message_rule DROP COLUMN digest_time;
+  `)
+    .execute(db);
+}
+
+const DIGESTS = `
+ALTER TABLE staff ADD COLUMN digest boolean NOT NULL DEFAULT false;                  -- completed tasks in one mail a day
+ALTER TABLE message_rule ADD COLUMN digest_time text NOT NULL DEFAULT '18:00';       -- local, at the property
+ALTER TABLE notification ADD COLUMN digest_id text REFERENCES notification(id);      -- the mail that says it instead
+CREATE INDEX notification_in_digest ON notification (digest_id) WHERE digest_id IS NOT NULL;
+`;
