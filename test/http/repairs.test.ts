@@ -159,7 +159,7 @@ describe('a repair that costs less, or nobody knows how much', () => {
     expect(made).toMatchObject({ approval: null });
     const mail = (await said(made['id'])).get('maintenance-ordered.owner@1');
     expect(mail?.subject).toBe(`Maintenance Required - ${(await propertyName()) ?? ''}`);
-    expect(mail?.body).toMatch(body.estimate ? /AED (500|9000)\.00/ : /not known yet/);
+    expect(mail?.body).toMatch(body.estimate ? /AED (500|9,000)\.00/ : /not known yet/);
   });
 
   it.each([
@@ -190,9 +190,9 @@ describe('what is found at work', () => {
     const asked = actions.filter(({ action }) => action === 'OWNER_ASKED').map(({ subjectId }) => subjectId);
     expect(made).toHaveLength(2);
     expect(asked).toEqual([made[0]]);
-    expect((await said(asked[0])).get('repair-approval.owner@1')?.body).toContain('AED 2000.00');
+    expect((await said(asked[0])).get('repair-approval.owner@1')?.body).toContain('AED 2,000.00');
     const told = await said(id);
-    expect(told.get('maintenance-required.owner@1')?.body).toContain('AED 2040.00');
+    expect(told.get('maintenance-required.owner@1')?.body).toContain('AED 2,040.00');
     const alert = told.get('maintenance-alert-findings.ops@1')?.body;
     for (const fact of ['Ceiling fell down; Lamp broken', 'severe', 'nobody is expected'])
       expect(alert).toContain(fact);

@@ -143,14 +143,14 @@ describe('what people read about money', () => {
   it('a guest who paid all: that it is paid in full', async () => {
     const whole = { amountMinor: 100_000, currency: 'AED', outstandingMinor: 0, receiptId: 'transaction-9' };
     const [, sms] = await sent(...paymentConfirmedMessages(stay, whole));
-    expect(sms?.text).toMatch(/we received AED 1000\.00 .*It is paid in full\.$/);
+    expect(sms?.text).toMatch(/we received AED 1,000\.00 .*It is paid in full\.$/);
   });
 
   it.each([
-    ['JPY', 1_234, 'JPY 1234'],
+    ['JPY', 1_234, 'JPY 1,234'],
     ['KWD', 1_234, 'KWD 1.234'],
     ['HUF', 5, 'HUF 0.05'],
-    ['AED', 100_000_000_000, 'AED 1000000000.00'],
+    ['AED', 100_000_000_000, 'AED 1,000,000,000.00'],
   ])('%s by its own exponent', async (currency, amountMinor, text) => {
     const mail = await onlySent(payoutProcessedMessage('owner-1', { amountMinor, currency, sagaId }));
     expect(mail.subject).toBe(`Payout processed - ${text}`);

@@ -198,18 +198,17 @@ function money(params: Facts['params'], name: string, locale: string): string | 
   return formatMoney({ amountMinor, currency }, locale);
 }
 
-/** `AED 1000.00` by our own ISO exponents; with the digits and the order of another language in that. */
+/** `AED 1,000.00` by our own ISO exponents; with the digits and the order of another language in that. */
 function formatMoney({ amountMinor, currency }: Money, locale: string): string {
-  const amount = formatMajor({ amountMinor, currency });
-  if (languageOf(locale) === 'en') return `${currency} ${amount}`;
   const digits = exponentOf(currency);
   const known = `${locale} ${digits}`;
   const format =
     amounts.get(known) ??
-    new Intl.NumberFormat(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits, useGrouping: false });
+    new Intl.NumberFormat(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits });
   amounts.set(known, format);
   // As decimal text: nothing goes through floating point.
-  return `${format.format(amount as Intl.StringNumericLiteral)} ${currency}`;
+  const amount = format.format(formatMajor({ amountMinor, currency }) as Intl.StringNumericLiteral);
+  return languageOf(locale) === 'en' ? `${currency} ${amount}` : `${amount} ${currency}`;
 }
 const amounts = new Map<string, Intl.NumberFormat>();
 

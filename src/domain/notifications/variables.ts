@@ -23,7 +23,7 @@ export const CATALOGUE: Readonly<Record<VariableName, Variable>> = {
   taskStart: of('instant', 'Monday 31 May 2027 at 15:00 (Asia/Dubai)'),
   taskEnd: of('instant', 'Monday 31 May 2027 at 17:00 (Asia/Dubai)'),
   findings: of('text', 'Window broken; Lamp flickers'),
-  amount: of('money', 'AED 1000.00'),
+  amount: of('money', 'AED 1,000.00'),
   outstanding: of('money', 'AED 600.00'),
   refundPercent: of('percent', '25'),
   scheduledFor: of('instant', 'Tuesday 15 June 2027 at 00:00 (Asia/Dubai)'),
