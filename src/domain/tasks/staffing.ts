@@ -50,7 +50,7 @@ export interface RosterRequest {
   readonly exceptTaskId?: string | undefined;
 }
 
-/** `id, role, skills, home, propertyIds, region, shifts, cap, lastJobMs, bookings` */
+/** `id, role, skills, home, propertyIds, region, which of the sets of shifts, cap, lastJobMs, bookings` */
 type PersonRow = readonly [
   string,
   StaffRole,
@@ -58,7 +58,7 @@ type PersonRow = readonly [
   GeoPoint | null,
   readonly string[] | null,
   string | null,
-  readonly Shift[] | null,
+  number | null,
   number | null,
   number | null,
   number,
@@ -70,7 +70,10 @@ interface RosterRow {
   readonly now_ms: number;
   readonly rules: Readonly<Record<string, number>>;
   readonly people: readonly PersonRow[] | null;
+  readonly shifts: readonly (readonly Shift[])[] | null;
+  /** `staffId startMs endMs propertyId`, separated by commas. */
   readonly booked: string | null;
+  readonly places: Readonly<Record<string, GeoPoint | null>> | null;
   readonly held: readonly BookingRow[] | null;
   readonly leave: readonly (readonly [string, number, number])[] | null;
   readonly refused: readonly (readonly [string, string])[] | null;
@@ -91,11 +94,12 @@ export async function readRoster(db: Db | Tx, request: RosterRequest): Promise<R
     WITH person AS MATERIALIZED (
       SELECT * FROM staff WHERE active AND role = ANY(${roles}::text[])
          AND (property_ids IS NULL OR property_ids && ${propertyIds}::text[]) AND (region IS NULL OR region = ANY(${regions}::text[]))),
+    -- Many have the same: each set is written out once.
+    shift_set AS MATERIALIZED (SELECT (row_number() OVER () - 1)::int AS n, shifts FROM (SELECT DISTINCT shifts FROM person WHERE shifts IS NOT NULL) s),
     span AS MATERIALIZED (SELECT (w ->> 0)::timestamptz AS starts, (w ->> 1)::timestamptz AS ends FROM few_items(${JSON.stringify(windows)}::jsonb) w),
     -- One look into an index for each person and span, whatever the planner thinks of their number.
     booked AS MATERIALIZED (
-      SELECT person.id AS assignee_id, o.starts, o.ends, (SELECT p.location FROM property p WHERE p.id = o.property_id) AS location
-        FROM person CROSS JOIN span CROSS JOIN LATERAL (
+      SELECT person.id AS assignee_id, o.starts, o.ends, o.property_id FROM person CROSS JOIN span CROSS JOIN LATERAL (
           SELECT t.property_id, coalesce(t.slot_start, t.scheduled_at) AS starts, coalesce(t.slot_end, t.ends_at) AS ends FROM task t
            WHERE t.assignee_id = person.id AND t.status IN ('ASSIGNED', 'IN_PROGRESS') AND t.id IS DISTINCT FROM ${exceptTaskId}::text
              AND coalesce(t.slot_start, t.scheduled_at) >= span.starts - interval '1 day' AND coalesce(t.slot_start, t.scheduled_at) < span.ends
@@ -103,10 +107,11 @@ export async function readRoster(db: Db | Tx, request: RosterRequest): Promise<R
           OFFSET 0) o)
     SELECT (date_part('epoch', now()) * 1000)::bigint AS now_ms,
       (SELECT to_json(r) FROM assignment_rule r) AS rules,
-      (SELECT json_agg(json_build_array(p.id, p.role, p.skills, p.home_location, p.property_ids, p.region, p.shifts, p.max_minutes_per_day,
-          ${ms('p.last_job_at')}, p.bookings) ORDER BY p.id) FROM person p) AS people,
-      (SELECT string_agg(b.assignee_id || ' ' || ${ms('b.starts')} || ' ' || ${ms('b.ends')}
-          || coalesce(' ' || (b.location ->> 'lat') || ' ' || (b.location ->> 'lng'), ''), ',') FROM booked b) AS booked,
+      (SELECT json_agg(json_build_array(p.id, p.role, p.skills, p.home_location, p.property_ids, p.region, s.n, p.max_minutes_per_day,
+          ${ms('p.last_job_at')}, p.bookings) ORDER BY p.id) FROM person p LEFT JOIN shift_set s ON s.shifts = p.shifts) AS people,
+      (SELECT json_agg(s.shifts ORDER BY s.n) FROM shift_set s) AS shifts,
+      (SELECT string_agg(b.assignee_id || ' ' || ${ms('b.starts')} || ' ' || ${ms('b.ends')} || ' ' || b.property_id, ',') FROM booked b) AS booked,
+      (SELECT json_object_agg(p.id, p.location) FROM property p WHERE p.id IN (SELECT DISTINCT property_id FROM booked)) AS places,
       (SELECT json_agg(json_build_array(h.staff_id, ${ms('h.starts_at')}, ${ms('h.ends_at')}, p.location))
          FROM staff_hold h JOIN property p ON p.id = h.property_id
         WHERE h.expires_at > now() AND h.id IS DISTINCT FROM ${ownHold}::text AND ${holdCounts}) AS held,
@@ -125,7 +130,8 @@ export const holdCounts = sql`NOT EXISTS (SELECT FROM task u WHERE u.id = h.used
 
 function rosterOf(row: RosterRow): Roster {
   const bookings = new Map<string, Booking[]>();
-  for (const [staffId, startMs, endMs, location] of [...bookedRows(row.booked), ...(row.held ?? [])]) {
+  const shiftSets = (row.shifts ?? []).map(mergedShifts);
+  for (const [staffId, startMs, endMs, location] of [...bookedRows(row), ...(row.held ?? [])]) {
     listOf(bookings, staffId).push({ startMs, endMs, location });
   }
   const leave = new Map<string, Span[]>();
@@ -143,14 +149,14 @@ function rosterOf(row: RosterRow): Roster {
       everybody: row.everybody?.map(([id, role, active]) => ({ id, role, active })) ?? null,
     },
     people: (row.people ?? []).map(
-      ([id, role, skills, home, propertyIds, region, shifts, capMinutes, lastJobMs, counted]) => ({
+      ([id, role, skills, home, propertyIds, region, shiftSet, capMinutes, lastJobMs, counted]) => ({
         id,
         role,
         skills,
         home,
         propertyIds,
         region,
-        shifts: shifts && mergedShifts(shifts),
+        shifts: shiftSet === null ? null : required(shiftSets[shiftSet], 'a set of shifts'),
         capMinutes,
         lastJobMs,
         counted,
@@ -162,11 +168,10 @@ function rosterOf(row: RosterRow): Roster {
 }
 
 /** Plain text: as JSON, the many bookings would take most of the time of the whole statement. */
-const bookedRows = (text: string | null): readonly BookingRow[] =>
-  (text === null ? [] : text.split(',')).map((line) => {
-    const [staffId = '', startMs, endMs, lat, lng] = line.split(' ');
-    const location = lat === undefined ? null : { lat: Number(lat), lng: Number(lng) };
-    return [staffId, Number(startMs), Number(endMs), location];
+const bookedRows = ({ booked, places }: RosterRow): readonly BookingRow[] =>
+  (booked === null ? [] : booked.split(',')).map((line) => {
+    const [staffId = '', startMs, endMs, propertyId = ''] = line.split(' ');
+    return [staffId, Number(startMs), Number(endMs), places?.[propertyId] ?? null];
   });
 
 function listOf<T>(lists: Map<string, T[]>, key: string): T[] {
