@@ -526,6 +526,66 @@ describe('a check-out', () => {
   });
 });
 
+describe('the meeting at a departure', () => {
+  const withMeeting = async (values: {
+    status: 'UNASSIGNED' | 'ASSIGNED' | 'IN_PROGRESS';
+    assignee_id: string | null;
+  }) => {
+    const id = await inHouse({}, { from: '2024-02-01', to: '2024-02-08' }, '2024-02-01T12:00:00Z');
+    const { DEPARTURE } = await tasksOf(id);
+    await system.bed.db
+      .updateTable('task')
+      .set({ ...values, next_assign_at: new Date(0) })
+      .where('id', '=', DEPARTURE.id)
+      .execute();
+    expect((await act(id, 'check-out', { actualTime: '2024-02-03T06:00:00Z' })).status).toBe(200);
+    return DEPARTURE.id;
+  };
+  const meets = async (id: string) =>
+    system.bed.db
+      .selectFrom('task')
+      .select(['status', 'assignee_id', 'next_assign_at'])
+      .where('id', '=', id)
+      .executeTakeFirstOrThrow();
+  const told = async (taskId: string) => {
+    const rows = await system.bed.db
+      .selectFrom('notification')
+      .select(['event', 'recipient_id'])
+      .where('task_id', '=', taskId)
+      .execute();
+    return rows.map(({ event, recipient_id }) => `${event} ${recipient_id}`);
+  };
+  beforeAll(async () => {
+    const agent = { id: 'agent-of-departures', name: 'Sara', email: 'sara@example.com', role: 'AGENT' };
+    expect((await system.call('POST', '/staff', { body: agent })).status).toBe(201);
+  });
+  afterAll(async () => {
+    await system.call('PATCH', '/staff/agent-of-departures', { body: { active: false } });
+  });
+
+  it('is over once the guest has left: who was to meet them is told, and nobody else is sent', async () => {
+    const id = await withMeeting({ status: 'ASSIGNED', assignee_id: 'agent-of-departures' });
+    expect(await meets(id)).toEqual({ status: 'UNASSIGNED', assignee_id: null, next_assign_at: null });
+    expect(await told(id)).toEqual(['TASK_WITHDRAWN agent-of-departures']);
+    const mine = await system.call('GET', '/me/tasks', { role: 'AGENT', sub: 'agent-of-departures' });
+    expect(mine.body.data).toEqual([]);
+    await assignDueTasks(system.bed.db, 100);
+    expect(await meets(id)).toMatchObject({ status: 'UNASSIGNED' });
+  });
+
+  it('is given to nobody afterwards that nobody had before', async () => {
+    const id = await withMeeting({ status: 'UNASSIGNED', assignee_id: null });
+    await assignDueTasks(system.bed.db, 100);
+    expect(await meets(id)).toEqual({ status: 'UNASSIGNED', assignee_id: null, next_assign_at: null });
+    expect(await told(id)).toEqual([]);
+  });
+
+  it('that is taking place stays with who is there', async () => {
+    const id = await withMeeting({ status: 'IN_PROGRESS', assignee_id: 'agent-of-departures' });
+    expect(await meets(id)).toMatchObject({ status: 'IN_PROGRESS', assignee_id: 'agent-of-departures' });
+  });
+});
+
 describe('a departure that is reported late', () => {
   it('leaves its cleaning with somebody for a time that has not passed', async () => {
     const id = await inHouse({}, {}, '2024-02-01T12:00:00Z');
