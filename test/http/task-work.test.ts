@@ -379,6 +379,21 @@ describe('what follows', () => {
     expect(await mailsAbout(ids.ARRIVAL)).toContainEqual(expect.stringContaining('PROPERTY_READY'));
   });
 
+  it('from severe damage before an arrival: nobody is told that the property is ready', async () => {
+    const { propertyId, ids } = await confirmedStay();
+    await system.bed.db.updateTable('property').set({ readiness: 'DIRTY' }).where('id', '=', propertyId).execute();
+    await complete(ids.PRE_ARRIVAL, { findings: [{ description: 'Gas leaks', severity: 'SEVERE' }] }, admin);
+    expect(await readinessOf(propertyId)).toBe('OUT_OF_ORDER');
+    expect(await actionsOf(ids.PRE_ARRIVAL)).toEqual([
+      'MAINTENANCE_CREATED',
+      'OWNER_TOLD',
+      'PROPERTY_OUT_OF_ORDER',
+      'STAFF_ALERTED',
+      'SUPERVISOR_TOLD',
+    ]);
+    expect(await mailsAbout(ids.ARRIVAL)).not.toContainEqual(expect.stringContaining('PROPERTY_READY'));
+  });
+
   it('where a property must be inspected: an inspection, and only that makes it ready', async () => {
     const { propertyId, ids } = await confirmedStay();
     await system.call('PATCH', `/properties/${propertyId}`, { body: { inspectionRequired: true, readiness: 'DIRTY' } });

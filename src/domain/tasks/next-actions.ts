@@ -77,9 +77,10 @@ async function ownActions(tx: Tx, done: Completed): Promise<readonly NextAction[
   switch (type) {
     case 'CLEANING':
       return [
+        // First: what is too bad to let a guest in is not called ready.
+        ...(await findingsReported(tx, done)),
         ...(await propertyCleaned(tx, done)),
         ...(occurrence === 'POST_DEPARTURE' ? await mergedSatisfied(tx, done) : []),
-        ...(await findingsReported(tx, done)),
       ];
     case 'CHECK_IN':
       return [...(await visit(tx, done, 'checkIn')), ...(await findingsReported(tx, done))];
@@ -99,6 +100,8 @@ async function ownActions(tx: Tx, done: Completed): Promise<readonly NextAction[
   }
 }
 
+const isSevere = ({ completion }: Completed): boolean =>
+  (completion.findings ?? []).some(({ severity }) => severity === 'SEVERE');
 const keyOf = ({ task }: WorkItem, what: string): string => `${task.id}-${what}`;
 const about = ({ task }: WorkItem) => ({ sagaId: null, reservationId: task.reservation_id });
 /** Whom a message about a property goes to: the agents of its portfolio, else operations. */
@@ -112,7 +115,7 @@ async function propertyCleaned(tx: Tx, done: Completed): Promise<readonly NextAc
     const inspectionId = await ensureInspection(tx, done);
     return inspectionId === null ? actions : [...actions, { action: 'INSPECTION_CREATED', subjectId: inspectionId }];
   }
-  if (property.readiness === 'OUT_OF_ORDER') return actions;
+  if (property.readiness === 'OUT_OF_ORDER' || isSevere(done)) return actions;
   const told = await tx
     .selectFrom('task as meeting')
     .select(['meeting.id', 'meeting.assignee_id'])
@@ -189,7 +192,7 @@ async function findingsReported(tx: Tx, done: Completed): Promise<readonly NextA
     actions.push({ action: 'MAINTENANCE_CREATED', subjectId });
     if (needsApproval(property, finding.estimate ?? null)) actions.push({ action: 'OWNER_ASKED', subjectId });
   }
-  if (findings.some(({ severity }) => severity === 'SEVERE') && (await setReadiness(tx, property.id, 'OUT_OF_ORDER'))) {
+  if (isSevere(done) && (await setReadiness(tx, property.id, 'OUT_OF_ORDER'))) {
     actions.push({ action: 'PROPERTY_OUT_OF_ORDER', subjectId: property.id });
   }
   const messages = [maintenanceRequiredMessage(property.owner_id, task.id), ...maintenanceAlertMessages(task.id)];
