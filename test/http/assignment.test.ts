@@ -214,6 +214,36 @@ describe('a confirmation that insists on staff', () => {
     expect(tasks.get('POST_DEPARTURE')).toMatchObject({ status: 'ASSIGNED', manualFields: [] });
   });
 
+  it('is refused with nothing that could not be chosen, also when it chose a late start itself', async () => {
+    const cleaner = await staff('clara');
+    await system.bed.db
+      .insertInto('task')
+      .values({
+        id: name('long'),
+        property_id: flat(),
+        type: 'CLEANING',
+        occurrence: 'MANUAL',
+        title: 'Other',
+        status: 'ASSIGNED',
+        assignee_id: cleaner,
+        scheduled_at: '2031-03-12T10:30:00Z',
+        ends_at: '2031-03-13T10:30:00Z',
+      })
+      .execute();
+    const id = await stay('late');
+    const asked = (start: string) => confirm(id, { requireAssignment: true, taskTimes: { PRE_ARRIVAL: start } });
+    const { status, body } = await asked('2031-03-12T11:00:00.000Z');
+    expect([status, body.details.occurrence]).toEqual([409, 'PRE_ARRIVAL']);
+    // By the rule it is on the 5th at 11:00.
+    const suggested = ['2031-03-13T10:30:00.000Z', '2031-03-13T11:00:00.000Z'];
+    expect(body.details.suggestedAlternatives).toEqual(suggested);
+    for (const start of suggested) {
+      const posted = await asked(start);
+      // The cleaner can; it is the meeting that nobody is there for.
+      expect([posted.status, posted.body.details.occurrence], posted.text).toEqual([409, 'ARRIVAL']);
+    }
+  });
+
   it('gets the held time although twenty others want the same person then', async () => {
     const flats = Array.from({ length: 11 }, (_, n) => `${flat()}-${n}`);
     const property = { name: 'Flat', owner_id: 'owner-1' };
