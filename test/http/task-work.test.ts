@@ -17,6 +17,7 @@ beforeAll(async () => {
       { id: 'cleaner-1', name: 'Nina', email: 'nina@example.com', role: 'CLEANER' },
       { id: 'cleaner-2', name: 'Ravi', email: 'ravi@example.com', role: 'CLEANER' },
       { id: 'agent-1', name: 'Sara', email: 'sara@example.com', role: 'AGENT' },
+      { id: 'fixer-1', name: 'Fay', email: 'fay@example.com', role: 'MAINTENANCE_STAFF' },
     ])
     .execute();
 });
@@ -70,6 +71,7 @@ async function task(wanted: Wanted & { readonly propertyId?: string } = {}) {
   return { id, propertyId };
 }
 const cleaner: CallOptions = { role: 'CLEANER', sub: 'cleaner-1' };
+const fixer: CallOptions = { role: 'MAINTENANCE_STAFF', sub: 'fixer-1' };
 const post = (id: string, action: string, body?: object, as: CallOptions = cleaner) =>
   system.call('POST', `/tasks/${id}/${action}`, { ...(body ? { body } : {}), ...as });
 const complete = (id: string, body: object = {}, as: CallOptions = cleaner) => post(id, 'complete', body, as);
@@ -233,6 +235,46 @@ describe('completing', () => {
     expect((await system.call('GET', `/tasks/${id}`, cleaner)).status).toBe(200);
     expect((await complete('nothing')).body.code).toBe('TASK_NOT_FOUND');
     expect((await complete(id, {}, { role: 'FINANCE', sub: 'f-1' })).status).toBe(403);
+  });
+
+  it.each([
+    ['CLEANING', cleaner, 200],
+    ['CHECK_IN', cleaner, 404],
+    ['CHECK_OUT', cleaner, 404],
+    ['INSPECTION', cleaner, 404],
+    ['MAINTENANCE', cleaner, 404],
+    ['MAINTENANCE', fixer, 200],
+    ['EMERGENCY', fixer, 200],
+    ['INSPECTION', fixer, 200],
+    ['CLEANING', fixer, 404],
+    ['CHECK_IN', fixer, 404],
+  ] as const)('a %s is %o’s own work or nobody’s: %i', async (type, as, expected) => {
+    const { id } = await task({ type, assignee: as.sub ?? '' });
+    const answers = [
+      await post(id, 'start', undefined, as),
+      await complete(id, type === 'INSPECTION' ? { outcome: 'PASSED' } : {}, as),
+    ];
+    for (const { status, body } of answers) {
+      expect(status).toBe(expected);
+      if (expected === 404) expect(body.code).toBe('TASK_NOT_FOUND');
+    }
+  });
+
+  it('and whoever only cleans or repairs reads no guest’s name', async () => {
+    const titled = { title: 'Check-in for John Doe' };
+    for (const as of [cleaner, fixer]) {
+      const { id } = await task({ type: 'CHECK_IN', assignee: as.sub ?? '' });
+      await system.bed.db.updateTable('task').set(titled).where('id', '=', id).execute();
+      for (const [method, path] of [
+        ['GET', ''],
+        ['POST', '/accept'],
+      ] as const) {
+        const { status, body, text } = await system.call(method, `/tasks/${id}${path}`, as);
+        expect([status, body.data.title]).toEqual([200, 'Check-in meeting']);
+        expect(text).not.toContain('John Doe');
+      }
+      expect((await system.call('GET', `/tasks/${id}`)).body.data).toMatchObject(titled);
+    }
   });
 
   it.each([
@@ -559,9 +601,9 @@ describe('what follows', () => {
         created_by: 'tester',
       })
       .execute();
-    const { id } = await task({ type: 'EMERGENCY', propertyId, blockId: block });
+    const { id } = await task({ type: 'EMERGENCY', propertyId, blockId: block, assignee: 'fixer-1' });
     const cost = { amount: 350, currency: 'AED', chargeOwner: true };
-    const { body } = await complete(id, { cost });
+    const { body } = await complete(id, { cost }, fixer);
     expect(body.data.completion.cost).toEqual({ amountMinor: 35_000, currency: 'AED', chargeOwner: true });
     expect(await actionsOf(id)).toEqual([
       'CALENDAR_UNBLOCKED',
