@@ -607,6 +607,7 @@ describe('what follows', () => {
     expect(body.data.completion.cost).toEqual({ amountMinor: 35_000, currency: 'AED', chargeOwner: true });
     expect(await actionsOf(id)).toEqual([
       'CALENDAR_UNBLOCKED',
+      'CLEANING_CREATED',
       'OWNER_CHARGED',
       'OWNER_TOLD',
       'PROPERTY_BACK_IN_ORDER',
@@ -614,6 +615,137 @@ describe('what follows', () => {
     ]);
     expect(await statusOf(block)).toBe('CANCELLED');
     expect(await readinessOf(propertyId)).toBe('DIRTY');
+  });
+});
+
+describe('after a repair', () => {
+  const agent: CallOptions = { role: 'AGENT', sub: 'agent-1' };
+  const found = (body: { data: { nextActions: { action: string; subjectId: string }[] } }, action: string) =>
+    body.data.nextActions.filter((one) => one.action === action).map(({ subjectId }) => subjectId);
+  const broken = (description: string, severity: 'MINOR' | 'SEVERE' = 'MINOR') => ({ description, severity });
+  async function failedInspection(propertyId: string, findings: readonly ReturnType<typeof broken>[]) {
+    const { id } = await task({ type: 'INSPECTION', assignee: 'agent-1', propertyId });
+    const { body } = await complete(id, { outcome: 'FAILED', findings }, agent);
+    return found(body, 'MAINTENANCE_CREATED');
+  }
+  const taskOf = (id: string) =>
+    system.bed.db.selectFrom('task').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+  const openOf = async (propertyId: string, type: TaskType) => {
+    const rows = await system.bed.db
+      .selectFrom('task')
+      .select('id')
+      .where('property_id', '=', propertyId)
+      .where('type', '=', type)
+      .where('status', 'in', ['UNASSIGNED', 'ASSIGNED'])
+      .execute();
+    return rows.map(({ id }) => id);
+  };
+  async function arrival(propertyId: string, from = '2031-02-01'): Promise<string> {
+    const id = await seedStay(system.bed.db);
+    const stay = { property_id: propertyId, check_in_date: from, check_out_date: '2031-12-31' };
+    await system.bed.db
+      .updateTable('reservation')
+      .set({ ...stay, status: 'CONFIRMED' })
+      .where('id', '=', id)
+      .execute();
+    return id;
+  }
+
+  it('of the last thing that an inspection has found, it is inspected again, once', async () => {
+    const propertyId = await place({ readiness: 'CLEAN', inspection_required: true });
+    await arrival(propertyId);
+    const [lamp = '', tap = ''] = await failedInspection(propertyId, [broken('Lamp flickers'), broken('Tap drips')]);
+    expect(found((await complete(lamp, {}, agent)).body, 'INSPECTION_CREATED')).toEqual([]);
+    // What is found in repairing is repaired first.
+    const { body } = await complete(tap, { findings: [broken('Pipe rusts')] }, agent);
+    expect(found(body, 'INSPECTION_CREATED')).toEqual([]);
+    const [pipe = ''] = found(body, 'MAINTENANCE_CREATED');
+    const [again = ''] = found((await complete(pipe, {}, agent)).body, 'INSPECTION_CREATED');
+    expect(await taskOf(again)).toMatchObject({
+      type: 'INSPECTION',
+      occurrence: 'AFTER_REPAIR',
+      status: 'UNASSIGNED',
+      must_finish_by: new Date('2031-02-01T11:00:00Z'),
+    });
+    expect(await openOf(propertyId, 'INSPECTION')).toEqual([again]);
+    expect((await complete(again, { outcome: 'PASSED' }, agent)).status).toBe(200);
+    expect(await readinessOf(propertyId)).toBe('INSPECTED');
+  });
+
+  it('of two things at once, it is inspected again once', async () => {
+    const propertyId = await place({ readiness: 'CLEAN', inspection_required: true });
+    const repairs = await failedInspection(propertyId, [broken('Lamp flickers'), broken('Tap drips')]);
+    await Promise.all(repairs.map((id) => complete(id, {}, agent)));
+    expect(await openOf(propertyId, 'INSPECTION')).toHaveLength(1);
+  });
+
+  it('nothing is inspected that need not be, that no inspection had found, or that is to be cleaned first', async () => {
+    const careless = await place({ readiness: 'CLEAN' });
+    const careful = await place({ readiness: 'CLEAN', inspection_required: true });
+    const dirty = await place({ readiness: 'DIRTY', inspection_required: true });
+    const [first = ''] = await failedInspection(careless, [broken('Lamp flickers')]);
+    const { id: second } = await task({ type: 'MAINTENANCE', assignee: 'agent-1', propertyId: careful });
+    const [third = ''] = await failedInspection(dirty, [broken('Lamp flickers')]);
+    for (const id of [first, second, third]) expect((await complete(id, {}, agent)).status).toBe(200);
+    for (const id of [careless, careful, dirty]) expect(await openOf(id, 'INSPECTION')).toEqual([]);
+  });
+
+  it('that had put it out of order it is cleaned, and then inspected where it must be', async () => {
+    const propertyId = await place({ readiness: 'CLEAN', inspection_required: true, cleaning_minutes: 90 });
+    await arrival(propertyId);
+    const [repair = ''] = await failedInspection(propertyId, [broken('Gas leaks', 'SEVERE')]);
+    const [cleaning = ''] = found((await complete(repair, {}, agent)).body, 'CLEANING_CREATED');
+    expect(await readinessOf(propertyId)).toBe('DIRTY');
+    const row = await taskOf(cleaning);
+    expect(row).toMatchObject({
+      type: 'CLEANING',
+      occurrence: 'AFTER_REPAIR',
+      reservation_id: null,
+      status: 'UNASSIGNED',
+      priority: 'HIGH',
+      must_finish_by: new Date('2031-02-01T11:00:00Z'),
+    });
+    expect(row.ends_at.getTime() - row.scheduled_at.getTime()).toBe(90 * 60_000);
+    const { body } = await complete(cleaning, {}, agent);
+    expect(await readinessOf(propertyId)).toBe('CLEAN');
+    expect(found(body, 'INSPECTION_CREATED')).toHaveLength(1);
+  });
+
+  it('no other cleaning is made where one is to come before the next guest', async () => {
+    for (const [occurrence, stayIs, expected] of [
+      ['POST_DEPARTURE', 'CHECKED_OUT', 0],
+      ['PRE_ARRIVAL', 'CONFIRMED', 0],
+      // For an arrival that has been: nobody does it any more.
+      ['PRE_ARRIVAL', 'CHECKED_OUT', 1],
+    ] as const) {
+      const propertyId = await place({ readiness: 'OUT_OF_ORDER' });
+      const reservationId = await arrival(propertyId);
+      await task({ occurrence, propertyId, reservationId, status: 'UNASSIGNED', assignee: null });
+      await system.bed.db.updateTable('reservation').set({ status: stayIs }).where('id', '=', reservationId).execute();
+      const { id } = await task({ type: 'EMERGENCY', propertyId, assignee: 'fixer-1' });
+      const { body } = await complete(id, {}, fixer);
+      expect(found(body, 'CLEANING_CREATED'), `${occurrence} ${stayIs}`).toHaveLength(expected);
+    }
+    // It begins at the beginning of 2030.
+    const propertyId = await place({ readiness: 'OUT_OF_ORDER' });
+    await task({ occurrence: 'MANUAL', propertyId, status: 'UNASSIGNED', assignee: null });
+    await arrival(propertyId, '2029-12-30');
+    const { id } = await task({ type: 'EMERGENCY', propertyId, assignee: 'fixer-1' });
+    expect(found((await complete(id, {}, fixer)).body, 'CLEANING_CREATED')).toHaveLength(1);
+  });
+
+  it.each([
+    ['LOW', 'MAINTENANCE', 'OUT_OF_ORDER'],
+    ['NORMAL', 'MAINTENANCE', 'OUT_OF_ORDER'],
+    ['HIGH', 'MAINTENANCE', 'OUT_OF_ORDER'],
+    ['URGENT', 'MAINTENANCE', 'DIRTY'],
+    ['NORMAL', 'EMERGENCY', 'DIRTY'],
+  ] as const)('of priority %s, that is %s, an out-of-order property is %s', async (priority, type, readiness) => {
+    const { id, propertyId } = await task({ type, assignee: 'fixer-1', property: { readiness: 'OUT_OF_ORDER' } });
+    await system.bed.db.updateTable('task').set({ priority }).where('id', '=', id).execute();
+    const { body } = await complete(id, {}, fixer);
+    expect(await readinessOf(propertyId)).toBe(readiness);
+    expect(found(body, 'PROPERTY_BACK_IN_ORDER')).toHaveLength(readiness === 'DIRTY' ? 1 : 0);
   });
 });
 

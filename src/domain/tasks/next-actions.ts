@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
-import type { Completion } from '../../db/schema.ts';
+import type { Completion, Readiness } from '../../db/schema.ts';
 import { chargeOwner } from '../finance/owner-costs.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import {
@@ -15,7 +15,7 @@ import {
 import { setReadiness } from '../properties/readiness.ts';
 import { releaseBlock } from '../reservations/transition.ts';
 import { needsApproval } from './approvals.ts';
-import { ensureFollowUp, ensureInspection } from './follow-ups.ts';
+import { ensureCleaningAfter, ensureFollowUp, ensureInspection, ensureInspectionAgain } from './follow-ups.ts';
 import type { WorkItem } from './work.ts';
 
 /** What follows from a completed task (domain.md 14): each once, in the commit of the completion. */
@@ -25,6 +25,7 @@ export type ActionName =
   | 'PROPERTY_OUT_OF_ORDER'
   | 'PROPERTY_BACK_IN_ORDER'
   | 'INSPECTION_CREATED'
+  | 'CLEANING_CREATED'
   | 'STAFF_TOLD_PROPERTY_READY'
   | 'CHECK_IN_STARTED'
   | 'CHECK_IN_PROMPTED'
@@ -220,10 +221,16 @@ async function repaired(tx: Tx, done: Completed): Promise<readonly NextAction[]>
   if (task.block_id !== null && (await releaseBlock(tx, task.block_id))) {
     actions.push({ action: 'CALENDAR_UNBLOCKED', subjectId: task.block_id });
   }
-  if (property.readiness === 'OUT_OF_ORDER' && !(await hasOtherRepairs(tx, done))) {
+  if (property.readiness === 'OUT_OF_ORDER' && keepsOutOfOrder(task) && !(await hasOtherRepairs(tx, done))) {
     // What was repaired in is to be cleaned.
     await setReadiness(tx, property.id, 'DIRTY', { endsOutOfOrder: true });
     actions.push({ action: 'PROPERTY_BACK_IN_ORDER', subjectId: property.id });
+    const cleaningId = await ensureCleaningAfter(tx, done);
+    if (cleaningId !== null) actions.push({ action: 'CLEANING_CREATED', subjectId: cleaningId });
+  } else if (property.inspection_required && isClean(property.readiness)) {
+    // Where it is to be cleaned first, the cleaning asks for the inspection.
+    const inspectionId = await ensureInspectionAgain(tx, done);
+    if (inspectionId !== null) actions.push({ action: 'INSPECTION_CREATED', subjectId: inspectionId });
   }
   if (completion.cost?.chargeOwner) {
     const order = { ownerId: property.owner_id, taskId: task.id, postedBy: done.actor };
@@ -239,7 +246,12 @@ async function repaired(tx: Tx, done: Completed): Promise<readonly NextAction[]>
   return [...actions, { action: 'OWNER_TOLD', subjectId: property.owner_id }];
 }
 
-/** Severe ones, that keep it out of order. */
+const isClean = (readiness: Readiness): boolean => readiness === 'CLEAN' || readiness === 'INSPECTED';
+
+/** What is routine has not put the property out of order, and does not end that either. */
+const keepsOutOfOrder = ({ type, priority, block_id }: Completed['task']): boolean =>
+  type === 'EMERGENCY' || priority === 'URGENT' || block_id !== null;
+
 async function hasOtherRepairs(tx: Tx, { task, property }: Completed): Promise<boolean> {
   const other = await tx
     .selectFrom('task')
@@ -248,7 +260,13 @@ async function hasOtherRepairs(tx: Tx, { task, property }: Completed): Promise<b
     .where('id', '<>', task.id)
     .where('status', 'in', ['UNASSIGNED', 'ASSIGNED', 'IN_PROGRESS'])
     .where((eb) =>
-      eb.or([eb('type', '=', 'EMERGENCY'), eb.and([eb('type', '=', 'MAINTENANCE'), eb('priority', '=', 'URGENT')])]),
+      eb.or([
+        eb('type', '=', 'EMERGENCY'),
+        eb.and([
+          eb('type', '=', 'MAINTENANCE'),
+          eb.or([eb('priority', '=', 'URGENT'), eb('block_id', 'is not', null)]),
+        ]),
+      ]),
     )
     .limit(1)
     .executeTakeFirst();
