@@ -223,6 +223,30 @@ describe('the life of a stay', () => {
     await expectIntegrity(system.bed.db);
   });
 
+  it('tells in its report what happened, and not what is due by the calendar', async () => {
+    const id = await inHouse();
+    const { property_id } = await rowOf(id);
+    const repair = { title: 'Filters', property_id, status: 'UNASSIGNED', next_assign_at: null } as const;
+    const time = { scheduled_at: '2031-01-01T08:00:00Z', ends_at: '2031-01-01T09:00:00Z' };
+    for (const [occurrence, type] of [
+      ['RECURRING', 'MAINTENANCE'],
+      ['FINDING', 'MAINTENANCE'],
+      ['MANUAL', 'MAINTENANCE'],
+      ['MANUAL', 'EMERGENCY'],
+    ] as const) {
+      const taskId = `${id}-${occurrence}-${type}`;
+      await system.bed.db
+        .insertInto('task')
+        .values({ ...repair, ...time, id: taskId, occurrence, type })
+        .execute();
+    }
+    const { body } = await act(id, 'check-out');
+    const incidents: { id: string }[] = body.data.report.report.incidents;
+    expect(incidents.map((one) => one.id).toSorted()).toEqual(
+      ['FINDING-MAINTENANCE', 'MANUAL-EMERGENCY', 'MANUAL-MAINTENANCE'].map((kind) => `${id}-${kind}`),
+    );
+  });
+
   it('has its report as a page to print, without a script', async () => {
     const id = await inHouse();
     await act(id, 'check-out');
