@@ -483,6 +483,22 @@ describe('what follows', () => {
     expect(await actionsOf(ids.DEPARTURE)).toEqual(['CHECK_OUT_PROMPTED', 'CLEANING_UNLOCKED', 'SUPERVISOR_TOLD']);
   });
 
+  it('from the meeting at a departure: also the cleaning that somebody has already is unlocked, and stays as it is', async () => {
+    const { reservationId, ids } = await confirmedStay();
+    await system.call('POST', `/reservations/${reservationId}/check-in`, { body: {} });
+    const cleaning = () =>
+      system.bed.db.selectFrom('task').selectAll().where('id', '=', ids.POST_DEPARTURE).executeTakeFirstOrThrow();
+    await system.bed.db
+      .updateTable('task')
+      .set({ status: 'ASSIGNED', assignee_id: 'cleaner-1' })
+      .where('id', '=', ids.POST_DEPARTURE)
+      .execute();
+    const before = await cleaning();
+    const { body } = await complete(ids.DEPARTURE, {}, admin);
+    expect(body.data.nextActions).toContainEqual({ action: 'CLEANING_UNLOCKED', subjectId: ids.POST_DEPARTURE });
+    expect(await cleaning()).toEqual(before);
+  });
+
   it('asks instead when another process is at work on the stay', async () => {
     const { reservationId, ids } = await confirmedStay({ auto_check_in: true });
     await system.bed.db

@@ -168,16 +168,22 @@ async function visit(tx: Tx, done: Completed, saga: 'checkIn' | 'checkOut'): Pro
   return [{ action: saga === 'checkIn' ? 'CHECK_IN_PROMPTED' : 'CHECK_OUT_PROMPTED', subjectId: task.reservation_id }];
 }
 
-/** Whoever is to clean may be looked for now. */
+/** Whoever is to clean may be looked for now; who has it already may begin. */
 async function unlockCleaning(tx: Tx, { task }: Completed): Promise<readonly NextAction[]> {
   if (task.reservation_id === null) return [];
-  const rows = await tx
+  await tx
     .updateTable('task')
     .set((eb) => ({ next_assign_at: sql<Date>`now()`, version: eb('version', '+', 1) }))
     .where('reservation_id', '=', task.reservation_id)
     .where('occurrence', '=', 'POST_DEPARTURE')
     .where('status', '=', 'UNASSIGNED')
-    .returning('id')
+    .execute();
+  const rows = await tx
+    .selectFrom('task')
+    .select('id')
+    .where('reservation_id', '=', task.reservation_id)
+    .where('occurrence', '=', 'POST_DEPARTURE')
+    .where('status', 'in', ['UNASSIGNED', 'ASSIGNED'])
     .execute();
   return rows.map(({ id }) => ({ action: 'CLEANING_UNLOCKED', subjectId: id }));
 }
