@@ -1,11 +1,33 @@
+import type { TaskType } from '../db/schema.ts';
+import { workOf } from '../domain/tasks/candidates.ts';
+import { neutralTitle, type Titled } from '../domain/tasks/view.ts';
 import type { WorkScope } from '../domain/tasks/work.ts';
 import { type AnyContext, callerOf } from './context.ts';
 
-/** Who does the work sees their own tasks, an agent those of a portfolio (security.md Z4, Z5). */
+/** Who does the work sees their own tasks, an agent those of a portfolio, an owner those of the owner's properties (security.md Z4, Z5). */
 export function workScopeOf(c: AnyContext): WorkScope {
   const caller = callerOf(c);
   if (caller.kind === 'service' || caller.role === 'ADMIN' || caller.role === 'OPS') return { kind: 'ALL' };
-  return caller.role === 'AGENT'
-    ? { kind: 'PORTFOLIO', agentId: caller.principal }
-    : { kind: 'OWN', staffId: caller.principal };
+  if (caller.role === 'AGENT') return { kind: 'PORTFOLIO', agentId: caller.principal };
+  if (caller.role === 'OWNER') return { kind: 'OWNER', ownerId: caller.principal };
+  return { kind: 'OWN', staffId: caller.principal, types: null };
+}
+
+/** What the caller may begin and complete: of who cleans and who repairs, only that (security.md Z5). */
+export function doingScopeOf(c: AnyContext): WorkScope {
+  const scope = workScopeOf(c);
+  return scope.kind === 'OWN' ? { ...scope, types: typesOf(c) } : scope;
+}
+
+function typesOf(c: AnyContext): readonly TaskType[] {
+  const caller = callerOf(c);
+  const role = caller.kind === 'person' ? caller.role : null;
+  return role === 'CLEANER' || role === 'MAINTENANCE_STAFF' ? workOf(role) : [];
+}
+
+/** Titles of meetings name the guest: whoever only cleans or repairs reads what kind of work it is. */
+export function titledFor<T extends Titled>(c: AnyContext, task: T): T {
+  const caller = callerOf(c);
+  const isWorker = caller.kind === 'person' && (caller.role === 'CLEANER' || caller.role === 'MAINTENANCE_STAFF');
+  return isWorker ? { ...task, title: neutralTitle(task) } : task;
 }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { newId } from '../../src/kernel/ids.ts';
 import { seedStays } from '../setup/stays.ts';
 import { type Answer, type System, startSystem } from '../setup/system.ts';
 
@@ -45,6 +46,26 @@ const insist = (values: object = {}) =>
   call('POST', '/tasks', { body: taskBody({ requireAssignment: true, ...values }) });
 const task = async (values: object = {}): Promise<string> =>
   (await ok(call('POST', '/tasks', { body: taskBody(values) }))).id;
+
+/** Of no stay, for nobody yet. */
+async function cleaning(scheduledAt: string, minutes = 60): Promise<string> {
+  const { id } = await system.bed.db
+    .insertInto('task')
+    .values({
+      id: newId('task'),
+      property_id: flat(),
+      type: 'CLEANING',
+      occurrence: 'MANUAL',
+      title: 'Other',
+      status: 'UNASSIGNED',
+      scheduled_at: scheduledAt,
+      ends_at: new Date(Date.parse(scheduledAt) + minutes * 60_000),
+      next_assign_at: null,
+    })
+    .returning('id')
+    .executeTakeFirstOrThrow();
+  return id;
+}
 
 describe('a task that somebody must take at once', () => {
   it('is assigned and told, or refused with times that can be posted back', async () => {
@@ -196,7 +217,7 @@ describe('a confirmation that insists on staff', () => {
       // What is held is nobody else's, also what was held for the step before.
       for (const [held, at] of Object.entries(taskTimes)) {
         const rival = held === 'PRE_ARRIVAL' ? cleaner : agent;
-        const other = await task({ scheduledDate: at });
+        const other = rival === cleaner ? await cleaning(at) : await task({ scheduledDate: at, type: 'INSPECTION' });
         const given = await call('PATCH', `/tasks/${other}`, { body: { assigneeId: rival } });
         expect([given.status, given.body.code]).toEqual([409, 'ASSIGNEE_BUSY']);
       }
@@ -214,6 +235,36 @@ describe('a confirmation that insists on staff', () => {
     expect(tasks.get('POST_DEPARTURE')).toMatchObject({ status: 'ASSIGNED', manualFields: [] });
   });
 
+  it('is refused with nothing that could not be chosen, also when it chose a late start itself', async () => {
+    const cleaner = await staff('clara');
+    await system.bed.db
+      .insertInto('task')
+      .values({
+        id: name('long'),
+        property_id: flat(),
+        type: 'CLEANING',
+        occurrence: 'MANUAL',
+        title: 'Other',
+        status: 'ASSIGNED',
+        assignee_id: cleaner,
+        scheduled_at: '2031-03-12T10:30:00Z',
+        ends_at: '2031-03-13T10:30:00Z',
+      })
+      .execute();
+    const id = await stay('late');
+    const asked = (start: string) => confirm(id, { requireAssignment: true, taskTimes: { PRE_ARRIVAL: start } });
+    const { status, body } = await asked('2031-03-12T11:00:00.000Z');
+    expect([status, body.details.occurrence]).toEqual([409, 'PRE_ARRIVAL']);
+    // By the rule it is on the 5th at 11:00.
+    const suggested = ['2031-03-13T10:30:00.000Z', '2031-03-13T11:00:00.000Z'];
+    expect(body.details.suggestedAlternatives).toEqual(suggested);
+    for (const start of suggested) {
+      const posted = await asked(start);
+      // The cleaner can; it is the meeting that nobody is there for.
+      expect([posted.status, posted.body.details.occurrence], posted.text).toEqual([409, 'ARRIVAL']);
+    }
+  });
+
   it('gets the held time although twenty others want the same person then', async () => {
     const flats = Array.from({ length: 11 }, (_, n) => `${flat()}-${n}`);
     const property = { name: 'Flat', owner_id: 'owner-1' };
@@ -222,7 +273,7 @@ describe('a confirmation that insists on staff', () => {
       .values(flats.map((id) => ({ id, ...property })))
       .execute();
     const cleaner = await staff('clara', 'CLEANER', { propertyIds: flats });
-    const busy = await task({ scheduledDate: '2031-03-05T10:00:00Z', durationMinutes: 120 });
+    const busy = await cleaning('2031-03-05T10:00:00Z', 120);
     await ok(call('PATCH', `/tasks/${busy}`, { body: { assigneeId: cleaner } }));
     await Promise.all(['sara', 'luc', 'ana'].map((id) => staff(id, 'AGENT', { propertyIds: flats.slice(0, 1) })));
     const ids = flats.map((propertyId, n) => ({ id: name(`held-${n}`), propertyId }));
@@ -236,7 +287,7 @@ describe('a confirmation that insists on staff', () => {
     expect([refusal.status, refusal.body.details.occurrence]).toEqual([409, 'PRE_ARRIVAL']);
     const { holdId, suggestedAlternatives } = refusal.body.details;
     const taskTimes = { PRE_ARRIVAL: suggestedAlternatives[0] };
-    const wanted = await Promise.all(rivals.map(() => task({ scheduledDate: suggestedAlternatives[0] })));
+    const wanted = await Promise.all(rivals.map(() => cleaning(suggestedAlternatives[0])));
     const [answer, ...others] = await Promise.all([
       confirm(mine.id, { requireAssignment: true, holdId, taskTimes }),
       ...rivals.map(({ id }) => confirm(id, { requireAssignment: true, taskTimes })),
@@ -410,6 +461,24 @@ describe('a person who is chosen by hand', () => {
     expect((await give(former)).body).toMatchObject({ code: 'ASSIGNEE_INACTIVE', details: { assigneeId: former } });
     expect((await give('nobody')).body.code).toBe('REFERENCE_NOT_FOUND');
     expect(await ok(call('GET', `/tasks/${id}`))).toMatchObject({ status: 'UNASSIGNED' });
+  });
+
+  it.each([
+    ['MAINTENANCE', 'CLEANER', 'MAINTENANCE_STAFF'],
+    ['EMERGENCY', 'AGENT', 'MAINTENANCE_STAFF'],
+    ['INSPECTION', 'CLEANER', 'AGENT or MAINTENANCE_STAFF'],
+    ['CLEANING', 'AGENT', 'CLEANER'],
+    ['CHECK_IN', 'CLEANER', 'AGENT'],
+    ['CHECK_OUT', 'MAINTENANCE_STAFF', 'AGENT'],
+    ['FINANCE', 'CLEANER', null],
+  ] as const)('works as what %s needs: not a %s', async (type, role, needed) => {
+    const id = await cleaning(NOON);
+    await system.bed.db.updateTable('task').set({ type }).where('id', '=', id).execute();
+    const given = await call('PATCH', `/tasks/${id}`, { body: { assigneeId: await staff('other', role) } });
+    if (needed === null) return expect(given.body.data).toMatchObject({ status: 'ASSIGNED' });
+    expect([given.status, given.body.code]).toEqual([422, 'VALIDATION_FAILED']);
+    expect(given.body.details.issues).toEqual([{ path: 'assigneeId', message: `must have the role ${needed}` }]);
+    expect(await ok(call('GET', `/tasks/${id}`))).toMatchObject({ status: 'UNASSIGNED', assigneeId: null });
   });
 });
 

@@ -432,13 +432,16 @@ describe('a task', () => {
 
   it('is given to a person, and taken back', async () => {
     const id = await make();
-    const given = await http.call('PATCH', `${API}/tasks/${id}`, { body: { assigneeId: 'cleaner-1' } });
+    const give = { body: { assigneeId: 'inspector-1' } };
+    const inspector = { id: 'inspector-1', name: 'Ines', email: 'ines@example.com', role: 'MAINTENANCE_STAFF' };
+    expect((await http.call('POST', `${API}/staff`, { body: inspector })).status).toBe(201);
+    const given = await http.call('PATCH', `${API}/tasks/${id}`, give);
     expect(at(given.body, 'data')).toMatchObject({
       status: 'ASSIGNED',
-      assigneeId: 'cleaner-1',
+      assigneeId: 'inspector-1',
       manualFields: ['assigneeId'],
     });
-    const busy = await http.call('PATCH', `${API}/tasks/${await make()}`, { body: { assigneeId: 'cleaner-1' } });
+    const busy = await http.call('PATCH', `${API}/tasks/${await make()}`, give);
     expect([busy.status, busy.body.code]).toEqual([409, 'ASSIGNEE_BUSY']);
     const back = await http.call('PATCH', `${API}/tasks/${id}`, { body: { assigneeId: null } });
     expect(at(back.body, 'data')).toMatchObject({ status: 'UNASSIGNED', assigneeId: null });

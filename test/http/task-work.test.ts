@@ -17,6 +17,7 @@ beforeAll(async () => {
       { id: 'cleaner-1', name: 'Nina', email: 'nina@example.com', role: 'CLEANER' },
       { id: 'cleaner-2', name: 'Ravi', email: 'ravi@example.com', role: 'CLEANER' },
       { id: 'agent-1', name: 'Sara', email: 'sara@example.com', role: 'AGENT' },
+      { id: 'fixer-1', name: 'Fay', email: 'fay@example.com', role: 'MAINTENANCE_STAFF' },
     ])
     .execute();
 });
@@ -70,6 +71,7 @@ async function task(wanted: Wanted & { readonly propertyId?: string } = {}) {
   return { id, propertyId };
 }
 const cleaner: CallOptions = { role: 'CLEANER', sub: 'cleaner-1' };
+const fixer: CallOptions = { role: 'MAINTENANCE_STAFF', sub: 'fixer-1' };
 const post = (id: string, action: string, body?: object, as: CallOptions = cleaner) =>
   system.call('POST', `/tasks/${id}/${action}`, { ...(body ? { body } : {}), ...as });
 const complete = (id: string, body: object = {}, as: CallOptions = cleaner) => post(id, 'complete', body, as);
@@ -236,6 +238,46 @@ describe('completing', () => {
   });
 
   it.each([
+    ['CLEANING', cleaner, 200],
+    ['CHECK_IN', cleaner, 404],
+    ['CHECK_OUT', cleaner, 404],
+    ['INSPECTION', cleaner, 404],
+    ['MAINTENANCE', cleaner, 404],
+    ['MAINTENANCE', fixer, 200],
+    ['EMERGENCY', fixer, 200],
+    ['INSPECTION', fixer, 200],
+    ['CLEANING', fixer, 404],
+    ['CHECK_IN', fixer, 404],
+  ] as const)('a %s is %o’s own work or nobody’s: %i', async (type, as, expected) => {
+    const { id } = await task({ type, assignee: as.sub ?? '' });
+    const answers = [
+      await post(id, 'start', undefined, as),
+      await complete(id, type === 'INSPECTION' ? { outcome: 'PASSED' } : {}, as),
+    ];
+    for (const { status, body } of answers) {
+      expect(status).toBe(expected);
+      if (expected === 404) expect(body.code).toBe('TASK_NOT_FOUND');
+    }
+  });
+
+  it('and whoever only cleans or repairs reads no guest’s name', async () => {
+    const titled = { title: 'Check-in for John Doe' };
+    for (const as of [cleaner, fixer]) {
+      const { id } = await task({ type: 'CHECK_IN', assignee: as.sub ?? '' });
+      await system.bed.db.updateTable('task').set(titled).where('id', '=', id).execute();
+      for (const [method, path] of [
+        ['GET', ''],
+        ['POST', '/accept'],
+      ] as const) {
+        const { status, body, text } = await system.call(method, `/tasks/${id}${path}`, as);
+        expect([status, body.data.title]).toEqual([200, 'Check-in meeting']);
+        expect(text).not.toContain('John Doe');
+      }
+      expect((await system.call('GET', `/tasks/${id}`)).body.data).toMatchObject(titled);
+    }
+  });
+
+  it.each([
     ['in the future', () => new Date(Date.now() + 3_600_000).toISOString()],
     ['before the task was made', () => '2020-01-01T00:00:00Z'],
   ])('cannot have been %s', async (_what, completedAt) => {
@@ -379,6 +421,21 @@ describe('what follows', () => {
     expect(await mailsAbout(ids.ARRIVAL)).toContainEqual(expect.stringContaining('PROPERTY_READY'));
   });
 
+  it('from severe damage before an arrival: nobody is told that the property is ready', async () => {
+    const { propertyId, ids } = await confirmedStay();
+    await system.bed.db.updateTable('property').set({ readiness: 'DIRTY' }).where('id', '=', propertyId).execute();
+    await complete(ids.PRE_ARRIVAL, { findings: [{ description: 'Gas leaks', severity: 'SEVERE' }] }, admin);
+    expect(await readinessOf(propertyId)).toBe('OUT_OF_ORDER');
+    expect(await actionsOf(ids.PRE_ARRIVAL)).toEqual([
+      'MAINTENANCE_CREATED',
+      'OWNER_TOLD',
+      'PROPERTY_OUT_OF_ORDER',
+      'STAFF_ALERTED',
+      'SUPERVISOR_TOLD',
+    ]);
+    expect(await mailsAbout(ids.ARRIVAL)).not.toContainEqual(expect.stringContaining('PROPERTY_READY'));
+  });
+
   it('where a property must be inspected: an inspection, and only that makes it ready', async () => {
     const { propertyId, ids } = await confirmedStay();
     await system.call('PATCH', `/properties/${propertyId}`, { body: { inspectionRequired: true, readiness: 'DIRTY' } });
@@ -424,6 +481,22 @@ describe('what follows', () => {
       .execute();
     await complete(ids.DEPARTURE, {}, admin);
     expect(await actionsOf(ids.DEPARTURE)).toEqual(['CHECK_OUT_PROMPTED', 'CLEANING_UNLOCKED', 'SUPERVISOR_TOLD']);
+  });
+
+  it('from the meeting at a departure: also the cleaning that somebody has already is unlocked, and stays as it is', async () => {
+    const { reservationId, ids } = await confirmedStay();
+    await system.call('POST', `/reservations/${reservationId}/check-in`, { body: {} });
+    const cleaning = () =>
+      system.bed.db.selectFrom('task').selectAll().where('id', '=', ids.POST_DEPARTURE).executeTakeFirstOrThrow();
+    await system.bed.db
+      .updateTable('task')
+      .set({ status: 'ASSIGNED', assignee_id: 'cleaner-1' })
+      .where('id', '=', ids.POST_DEPARTURE)
+      .execute();
+    const before = await cleaning();
+    const { body } = await complete(ids.DEPARTURE, {}, admin);
+    expect(body.data.nextActions).toContainEqual({ action: 'CLEANING_UNLOCKED', subjectId: ids.POST_DEPARTURE });
+    expect(await cleaning()).toEqual(before);
   });
 
   it('asks instead when another process is at work on the stay', async () => {
@@ -544,12 +617,13 @@ describe('what follows', () => {
         created_by: 'tester',
       })
       .execute();
-    const { id } = await task({ type: 'EMERGENCY', propertyId, blockId: block });
+    const { id } = await task({ type: 'EMERGENCY', propertyId, blockId: block, assignee: 'fixer-1' });
     const cost = { amount: 350, currency: 'AED', chargeOwner: true };
-    const { body } = await complete(id, { cost });
+    const { body } = await complete(id, { cost }, fixer);
     expect(body.data.completion.cost).toEqual({ amountMinor: 35_000, currency: 'AED', chargeOwner: true });
     expect(await actionsOf(id)).toEqual([
       'CALENDAR_UNBLOCKED',
+      'CLEANING_CREATED',
       'OWNER_CHARGED',
       'OWNER_TOLD',
       'PROPERTY_BACK_IN_ORDER',
@@ -557,6 +631,137 @@ describe('what follows', () => {
     ]);
     expect(await statusOf(block)).toBe('CANCELLED');
     expect(await readinessOf(propertyId)).toBe('DIRTY');
+  });
+});
+
+describe('after a repair', () => {
+  const agent: CallOptions = { role: 'AGENT', sub: 'agent-1' };
+  const found = (body: { data: { nextActions: { action: string; subjectId: string }[] } }, action: string) =>
+    body.data.nextActions.filter((one) => one.action === action).map(({ subjectId }) => subjectId);
+  const broken = (description: string, severity: 'MINOR' | 'SEVERE' = 'MINOR') => ({ description, severity });
+  async function failedInspection(propertyId: string, findings: readonly ReturnType<typeof broken>[]) {
+    const { id } = await task({ type: 'INSPECTION', assignee: 'agent-1', propertyId });
+    const { body } = await complete(id, { outcome: 'FAILED', findings }, agent);
+    return found(body, 'MAINTENANCE_CREATED');
+  }
+  const taskOf = (id: string) =>
+    system.bed.db.selectFrom('task').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+  const openOf = async (propertyId: string, type: TaskType) => {
+    const rows = await system.bed.db
+      .selectFrom('task')
+      .select('id')
+      .where('property_id', '=', propertyId)
+      .where('type', '=', type)
+      .where('status', 'in', ['UNASSIGNED', 'ASSIGNED'])
+      .execute();
+    return rows.map(({ id }) => id);
+  };
+  async function arrival(propertyId: string, from = '2031-02-01'): Promise<string> {
+    const id = await seedStay(system.bed.db);
+    const stay = { property_id: propertyId, check_in_date: from, check_out_date: '2031-12-31' };
+    await system.bed.db
+      .updateTable('reservation')
+      .set({ ...stay, status: 'CONFIRMED' })
+      .where('id', '=', id)
+      .execute();
+    return id;
+  }
+
+  it('of the last thing that an inspection has found, it is inspected again, once', async () => {
+    const propertyId = await place({ readiness: 'CLEAN', inspection_required: true });
+    await arrival(propertyId);
+    const [lamp = '', tap = ''] = await failedInspection(propertyId, [broken('Lamp flickers'), broken('Tap drips')]);
+    expect(found((await complete(lamp, {}, agent)).body, 'INSPECTION_CREATED')).toEqual([]);
+    // What is found in repairing is repaired first.
+    const { body } = await complete(tap, { findings: [broken('Pipe rusts')] }, agent);
+    expect(found(body, 'INSPECTION_CREATED')).toEqual([]);
+    const [pipe = ''] = found(body, 'MAINTENANCE_CREATED');
+    const [again = ''] = found((await complete(pipe, {}, agent)).body, 'INSPECTION_CREATED');
+    expect(await taskOf(again)).toMatchObject({
+      type: 'INSPECTION',
+      occurrence: 'AFTER_REPAIR',
+      status: 'UNASSIGNED',
+      must_finish_by: new Date('2031-02-01T11:00:00Z'),
+    });
+    expect(await openOf(propertyId, 'INSPECTION')).toEqual([again]);
+    expect((await complete(again, { outcome: 'PASSED' }, agent)).status).toBe(200);
+    expect(await readinessOf(propertyId)).toBe('INSPECTED');
+  });
+
+  it('of two things at once, it is inspected again once', async () => {
+    const propertyId = await place({ readiness: 'CLEAN', inspection_required: true });
+    const repairs = await failedInspection(propertyId, [broken('Lamp flickers'), broken('Tap drips')]);
+    await Promise.all(repairs.map((id) => complete(id, {}, agent)));
+    expect(await openOf(propertyId, 'INSPECTION')).toHaveLength(1);
+  });
+
+  it('nothing is inspected that need not be, that no inspection had found, or that is to be cleaned first', async () => {
+    const careless = await place({ readiness: 'CLEAN' });
+    const careful = await place({ readiness: 'CLEAN', inspection_required: true });
+    const dirty = await place({ readiness: 'DIRTY', inspection_required: true });
+    const [first = ''] = await failedInspection(careless, [broken('Lamp flickers')]);
+    const { id: second } = await task({ type: 'MAINTENANCE', assignee: 'agent-1', propertyId: careful });
+    const [third = ''] = await failedInspection(dirty, [broken('Lamp flickers')]);
+    for (const id of [first, second, third]) expect((await complete(id, {}, agent)).status).toBe(200);
+    for (const id of [careless, careful, dirty]) expect(await openOf(id, 'INSPECTION')).toEqual([]);
+  });
+
+  it('that had put it out of order it is cleaned, and then inspected where it must be', async () => {
+    const propertyId = await place({ readiness: 'CLEAN', inspection_required: true, cleaning_minutes: 90 });
+    await arrival(propertyId);
+    const [repair = ''] = await failedInspection(propertyId, [broken('Gas leaks', 'SEVERE')]);
+    const [cleaning = ''] = found((await complete(repair, {}, agent)).body, 'CLEANING_CREATED');
+    expect(await readinessOf(propertyId)).toBe('DIRTY');
+    const row = await taskOf(cleaning);
+    expect(row).toMatchObject({
+      type: 'CLEANING',
+      occurrence: 'AFTER_REPAIR',
+      reservation_id: null,
+      status: 'UNASSIGNED',
+      priority: 'HIGH',
+      must_finish_by: new Date('2031-02-01T11:00:00Z'),
+    });
+    expect(row.ends_at.getTime() - row.scheduled_at.getTime()).toBe(90 * 60_000);
+    const { body } = await complete(cleaning, {}, agent);
+    expect(await readinessOf(propertyId)).toBe('CLEAN');
+    expect(found(body, 'INSPECTION_CREATED')).toHaveLength(1);
+  });
+
+  it('no other cleaning is made where one is to come before the next guest', async () => {
+    for (const [occurrence, stayIs, expected] of [
+      ['POST_DEPARTURE', 'CHECKED_OUT', 0],
+      ['PRE_ARRIVAL', 'CONFIRMED', 0],
+      // For an arrival that has been: nobody does it any more.
+      ['PRE_ARRIVAL', 'CHECKED_OUT', 1],
+    ] as const) {
+      const propertyId = await place({ readiness: 'OUT_OF_ORDER' });
+      const reservationId = await arrival(propertyId);
+      await task({ occurrence, propertyId, reservationId, status: 'UNASSIGNED', assignee: null });
+      await system.bed.db.updateTable('reservation').set({ status: stayIs }).where('id', '=', reservationId).execute();
+      const { id } = await task({ type: 'EMERGENCY', propertyId, assignee: 'fixer-1' });
+      const { body } = await complete(id, {}, fixer);
+      expect(found(body, 'CLEANING_CREATED'), `${occurrence} ${stayIs}`).toHaveLength(expected);
+    }
+    // It begins at the beginning of 2030.
+    const propertyId = await place({ readiness: 'OUT_OF_ORDER' });
+    await task({ occurrence: 'MANUAL', propertyId, status: 'UNASSIGNED', assignee: null });
+    await arrival(propertyId, '2029-12-30');
+    const { id } = await task({ type: 'EMERGENCY', propertyId, assignee: 'fixer-1' });
+    expect(found((await complete(id, {}, fixer)).body, 'CLEANING_CREATED')).toHaveLength(1);
+  });
+
+  it.each([
+    ['LOW', 'MAINTENANCE', 'OUT_OF_ORDER'],
+    ['NORMAL', 'MAINTENANCE', 'OUT_OF_ORDER'],
+    ['HIGH', 'MAINTENANCE', 'OUT_OF_ORDER'],
+    ['URGENT', 'MAINTENANCE', 'DIRTY'],
+    ['NORMAL', 'EMERGENCY', 'DIRTY'],
+  ] as const)('of priority %s, that is %s, an out-of-order property is %s', async (priority, type, readiness) => {
+    const { id, propertyId } = await task({ type, assignee: 'fixer-1', property: { readiness: 'OUT_OF_ORDER' } });
+    await system.bed.db.updateTable('task').set({ priority }).where('id', '=', id).execute();
+    const { body } = await complete(id, {}, fixer);
+    expect(await readinessOf(propertyId)).toBe(readiness);
+    expect(found(body, 'PROPERTY_BACK_IN_ORDER')).toHaveLength(readiness === 'DIRTY' ? 1 : 0);
   });
 });
 
@@ -605,6 +810,14 @@ describe('statistics', () => {
     expect(foreign.body.data).toMatchObject({ total: 0, completionRate: { due: 0, rate: null } });
     expect((await system.call('GET', path, { role: 'OPS', sub: 'ops-1' })).body.data.total).toBe(5);
     expect((await system.call('GET', '/tasks/statistics')).status).toBe(200);
+    const totalFor = async (role: 'OWNER' | 'CLEANER' | 'MAINTENANCE_STAFF', sub: string) =>
+      (await system.call('GET', path, { role, sub })).body.data?.total;
+    // An owner's are those of the owner's properties, a worker's are their own.
+    expect([await totalFor('OWNER', 'owner-1'), await totalFor('OWNER', 'owner-9')]).toEqual([5, 0]);
+    expect([await totalFor('CLEANER', 'cleaner-1'), await totalFor('CLEANER', 'cleaner-2')]).toEqual([3, 0]);
+    expect(await totalFor('MAINTENANCE_STAFF', 'fixer-1')).toBe(0);
+    const guest = await system.call('GET', path, { role: 'GUEST', sub: 'guest-1' });
+    expect([guest.status, guest.body.code]).toEqual([403, 'FORBIDDEN']);
     const wrong = await system.call('GET', '/tasks/statistics?from=2029-06-02&to=2029-06-01');
     expect([wrong.status, wrong.body.code]).toEqual([422, 'VALIDATION_FAILED']);
   });

@@ -223,6 +223,30 @@ describe('the life of a stay', () => {
     await expectIntegrity(system.bed.db);
   });
 
+  it('tells in its report what happened, and not what is due by the calendar', async () => {
+    const id = await inHouse();
+    const { property_id } = await rowOf(id);
+    const repair = { title: 'Filters', property_id, status: 'UNASSIGNED', next_assign_at: null } as const;
+    const time = { scheduled_at: '2031-01-01T08:00:00Z', ends_at: '2031-01-01T09:00:00Z' };
+    for (const [occurrence, type] of [
+      ['RECURRING', 'MAINTENANCE'],
+      ['FINDING', 'MAINTENANCE'],
+      ['MANUAL', 'MAINTENANCE'],
+      ['MANUAL', 'EMERGENCY'],
+    ] as const) {
+      const taskId = `${id}-${occurrence}-${type}`;
+      await system.bed.db
+        .insertInto('task')
+        .values({ ...repair, ...time, id: taskId, occurrence, type })
+        .execute();
+    }
+    const { body } = await act(id, 'check-out');
+    const incidents: { id: string }[] = body.data.report.report.incidents;
+    expect(incidents.map((one) => one.id).toSorted()).toEqual(
+      ['FINDING-MAINTENANCE', 'MANUAL-EMERGENCY', 'MANUAL-MAINTENANCE'].map((kind) => `${id}-${kind}`),
+    );
+  });
+
   it('has its report as a page to print, without a script', async () => {
     const id = await inHouse();
     await act(id, 'check-out');
@@ -523,6 +547,66 @@ describe('a check-out', () => {
     const { body } = await act(id, 'check-out');
     expect(body.data.warnings).toContain('TASK_TIME_KEPT');
     expect((await tasksOf(id))['POST_DEPARTURE'].scheduledDate).toBe('2024-02-04T09:00:00.000Z');
+  });
+});
+
+describe('the meeting at a departure', () => {
+  const withMeeting = async (values: {
+    status: 'UNASSIGNED' | 'ASSIGNED' | 'IN_PROGRESS';
+    assignee_id: string | null;
+  }) => {
+    const id = await inHouse({}, { from: '2024-02-01', to: '2024-02-08' }, '2024-02-01T12:00:00Z');
+    const { DEPARTURE } = await tasksOf(id);
+    await system.bed.db
+      .updateTable('task')
+      .set({ ...values, next_assign_at: new Date(0) })
+      .where('id', '=', DEPARTURE.id)
+      .execute();
+    expect((await act(id, 'check-out', { actualTime: '2024-02-03T06:00:00Z' })).status).toBe(200);
+    return DEPARTURE.id;
+  };
+  const meets = async (id: string) =>
+    system.bed.db
+      .selectFrom('task')
+      .select(['status', 'assignee_id', 'next_assign_at'])
+      .where('id', '=', id)
+      .executeTakeFirstOrThrow();
+  const told = async (taskId: string) => {
+    const rows = await system.bed.db
+      .selectFrom('notification')
+      .select(['event', 'recipient_id'])
+      .where('task_id', '=', taskId)
+      .execute();
+    return rows.map(({ event, recipient_id }) => `${event} ${recipient_id}`);
+  };
+  beforeAll(async () => {
+    const agent = { id: 'agent-of-departures', name: 'Sara', email: 'sara@example.com', role: 'AGENT' };
+    expect((await system.call('POST', '/staff', { body: agent })).status).toBe(201);
+  });
+  afterAll(async () => {
+    await system.call('PATCH', '/staff/agent-of-departures', { body: { active: false } });
+  });
+
+  it('is over once the guest has left: who was to meet them is told, and nobody else is sent', async () => {
+    const id = await withMeeting({ status: 'ASSIGNED', assignee_id: 'agent-of-departures' });
+    expect(await meets(id)).toEqual({ status: 'UNASSIGNED', assignee_id: null, next_assign_at: null });
+    expect(await told(id)).toEqual(['TASK_WITHDRAWN agent-of-departures']);
+    const mine = await system.call('GET', '/me/tasks', { role: 'AGENT', sub: 'agent-of-departures' });
+    expect(mine.body.data).toEqual([]);
+    await assignDueTasks(system.bed.db, 100);
+    expect(await meets(id)).toMatchObject({ status: 'UNASSIGNED' });
+  });
+
+  it('is given to nobody afterwards that nobody had before', async () => {
+    const id = await withMeeting({ status: 'UNASSIGNED', assignee_id: null });
+    await assignDueTasks(system.bed.db, 100);
+    expect(await meets(id)).toEqual({ status: 'UNASSIGNED', assignee_id: null, next_assign_at: null });
+    expect(await told(id)).toEqual([]);
+  });
+
+  it('that is taking place stays with who is there', async () => {
+    const id = await withMeeting({ status: 'IN_PROGRESS', assignee_id: 'agent-of-departures' });
+    expect(await meets(id)).toMatchObject({ status: 'IN_PROGRESS', assignee_id: 'agent-of-departures' });
   });
 });
 

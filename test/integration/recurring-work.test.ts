@@ -192,6 +192,67 @@ describe('a planned inspection', () => {
   });
 });
 
+describe('daily maintenance', () => {
+  const standing = async (property: string) =>
+    (await tasksOf(property))
+      .filter(({ status }) => status !== 'CANCELLED')
+      .map(({ scheduled_at }) => localDate(scheduled_at, 'Asia/Dubai'));
+  const fortnight = Array.from({ length: 15 }, (_, n) => day('2027-03-01', n));
+  const nights = ['2027-03-04', '2027-03-05', '2027-03-06'];
+  const free = fortnight.filter((date) => !nights.includes(date));
+  const daily = { every: { days: 1 }, anchor: '2027-03-01', type: 'MAINTENANCE' } as const;
+
+  it('does not pile up on the morning after a stay: what was due meanwhile is skipped', async () => {
+    const rule = await newRule(daily);
+    await addStay(rule.property, '2027-03-04', '2027-03-07');
+    await sweep('2027-03-01T01:00:00Z');
+    await sweep('2027-03-01T02:00:00Z');
+    expect(await standing(rule.property)).toEqual(free);
+    const periods = await periodsOf(rule.id);
+    expect(periods.map(({ period }) => period)).toEqual(fortnight.map((_date, n) => n));
+    const skipped = periods.filter(({ status }) => status === 'SKIPPED').map(({ due_date }) => due_date);
+    expect(skipped).toEqual(nights);
+  });
+
+  it('that was planned before the stay is called off, and whoever had it is told', async () => {
+    const rule = await newRule(daily);
+    await db
+      .insertInto('staff')
+      .values({ id: 'fixer-1', name: 'Fay', email: 'fay@example.com', role: 'MAINTENANCE_STAFF' })
+      .execute();
+    await sweep('2027-03-01T01:00:00Z');
+    expect(await standing(rule.property)).toEqual(fortnight);
+    await db
+      .updateTable('task')
+      .set({ status: 'ASSIGNED', assignee_id: 'fixer-1' })
+      .where('property_id', '=', rule.property)
+      .execute();
+    await addStay(rule.property, '2027-03-04', '2027-03-07');
+    await sweep('2027-03-01T02:00:00Z');
+    await sweep('2027-03-01T03:00:00Z');
+    expect(await standing(rule.property)).toEqual(free);
+    const skipped = (await periodsOf(rule.id)).filter(({ status }) => status === 'SKIPPED');
+    expect(skipped.map(({ due_date, task_id }) => [due_date, task_id])).toEqual(nights.map((date) => [date, null]));
+    const told = await db
+      .selectFrom('notification as n')
+      .innerJoin('task as t', 't.id', 'n.task_id')
+      .select('t.status')
+      .where('n.event', '=', 'TASK_WITHDRAWN')
+      .where('n.recipient_id', '=', 'fixer-1')
+      .execute();
+    expect(told).toEqual(nights.map(() => ({ status: 'CANCELLED' })));
+  });
+
+  it('on every third day gives way only where the next one is due', async () => {
+    const rule = await newRule({ ...daily, every: { days: 3 } });
+    // Of the 4th only the day after is left; of the 7th and its days none.
+    await addStay(rule.property, '2027-03-04', '2027-03-05');
+    await addStay(rule.property, '2027-03-07', '2027-03-10');
+    await sweep('2027-03-01T01:00:00Z');
+    expect(await standing(rule.property)).toEqual(['2027-03-01', '2027-03-05', '2027-03-10', '2027-03-13']);
+  });
+});
+
 describe('maintenance by use', () => {
   it('is one task after every so many stays, and after nights', async () => {
     const byStays = await newRule({ every: { stays: 2 }, anchor: '2027-01-01', nextPeriod: 1, type: 'MAINTENANCE' });

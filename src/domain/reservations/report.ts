@@ -34,7 +34,7 @@ export interface CheckOutReport {
     readonly completedAt: string | null;
   }[];
   readonly tasks: readonly ReportedTask[];
-  /** Repairs and emergencies at the property while the guest was there. */
+  /** Repairs and emergencies that came up at the property while the guest was there; what is due by the calendar is none. */
   readonly incidents: readonly ReportedTask[];
   readonly deposit: { readonly held: number; readonly state: 'NONE' | 'HELD' };
   readonly amenities: { readonly status: 'NONE' | 'ACTIVE' | 'REVOKED' };
@@ -150,7 +150,7 @@ async function buildReport(tx: Tx, reservationId: string, warnings: readonly str
     tasks: await tasksWhere(tx, sql`t.reservation_id = ${reservationId}`),
     incidents: await tasksWhere(
       tx,
-      sql`t.property_id = ${stay.property_id} AND t.type IN ('MAINTENANCE', 'EMERGENCY')
+      sql`t.property_id = ${stay.property_id} AND t.type IN ('MAINTENANCE', 'EMERGENCY') AND t.occurrence <> 'RECURRING'
         AND t.created_at >= ${stay.actual_check_in_at}::timestamptz`,
     ),
     deposit: { held: major(held), state: held > 0 ? 'HELD' : 'NONE' },

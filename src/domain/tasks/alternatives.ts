@@ -3,7 +3,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { firstFeasible } from './candidates.ts';
 import { type OpenTask, wantedOf } from './open-task.ts';
 import { type Roster, readRoster, spanAround } from './staffing.ts';
-import { alternativeSlots, SEARCH_DAYS } from './window.ts';
+import { alternativeSlots, lastChoice, SEARCH_DAYS } from './window.ts';
 
 /** When else a task could be done, for whoever insists on an assignee (domain.md 11, features ERR-8). */
 export interface Alternative {
@@ -27,7 +27,8 @@ export interface Search {
 
 /**
  * At the most three starts, ascending: the legal window's first because they come first, then up to a week on. Each is
- * feasible for somebody by the same filters as an assignment.
+ * feasible for somebody by the same filters as an assignment, and may be chosen (`chosen-times.ts`): a search that begins
+ * at a chosen start ends where the choice from the rule's own does.
  */
 export async function findAlternatives(
   db: Db | Tx,
@@ -40,7 +41,7 @@ export async function findAlternatives(
   const roster = await readRoster(db, { wanted: [wanted], spans: [span], ownHold });
   const asking = { ...wanted, refusedBy: roster.refusals.get(task.id) ?? wanted.refusedBy };
   const alternatives: Alternative[] = [];
-  for (const startMs of alternativeSlots(window)) {
+  for (const startMs of alternativeSlots(window, lastChoice(task.scheduled_at.getTime(), nowMs))) {
     if (alternatives.length === MAX_ALTERNATIVES) break;
     const best = firstFeasible(roster.people, asking, { fromMs: startMs, toMs: startMs }, roster).ranked[0];
     if (!best) continue;

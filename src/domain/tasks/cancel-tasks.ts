@@ -85,15 +85,16 @@ export async function cancelTasksOf(tx: Tx, reservationId: string): Promise<Canc
 }
 
 /**
- * A guest who has left is neither met nor cleaned for any more: what was open of the arrival takes nobody's time from now
- * on, and people are told. The rows stay as they are, so that it can be seen that nobody reported them.
+ * A guest who has left is neither cleaned for nor met any more: what was open of the arrival, and the meeting at the
+ * departure, take nobody's time from now on, and people are told. The rows stay as they are, so that it can be seen that
+ * nobody reported them.
  */
-export async function endArrivalTasks(tx: Tx, reservationId: string): Promise<void> {
+export async function endTasksAtDeparture(tx: Tx, reservationId: string): Promise<void> {
   const open = await tx
     .selectFrom('task')
     .select('id')
     .where('reservation_id', '=', reservationId)
-    .where('occurrence', 'in', ['PRE_ARRIVAL', 'ARRIVAL'])
+    .where('occurrence', 'in', ['PRE_ARRIVAL', 'ARRIVAL', 'DEPARTURE'])
     .where('status', 'in', ['UNASSIGNED', 'ASSIGNED'])
     .orderBy('id')
     .forUpdate()

@@ -218,7 +218,8 @@ describe('when a task may start', () => {
     expect(late.lastMs).toBeLessThanOrEqual(at('10:40') + 23 * 60 * MINUTE);
     const far = windowOf({ ...times, mustFinishByMs: at('10:40') + 3 * 1_440 * MINUTE }, at('10:40'), false);
     expect(far.deadlineMs).toBe(at('10:40') + 3 * 1_440 * MINUTE);
-    expect([...alternativeSlots(late)]).toHaveLength(336);
+    expect([...alternativeSlots(late, Number.POSITIVE_INFINITY)]).toHaveLength(336);
+    expect([...alternativeSlots(late, late.firstMs + 60 * MINUTE)]).toHaveLength(2);
   });
 
   it('at the earliest slot at which anybody can', () => {

@@ -15,6 +15,14 @@ export const ROLES: Readonly<Record<TaskType, readonly StaffRole[]>> = {
   EMERGENCY: ['MAINTENANCE_STAFF'],
   FINANCE: [],
 };
+const TASK_TYPES = Object.keys(ROLES) as readonly TaskType[];
+
+/** Nobody is looked for where there is none: the office's own tasks are anybody's whom a person names. */
+export const mayDo = (type: TaskType, role: StaffRole): boolean =>
+  ROLES[type].length === 0 || ROLES[type].includes(role);
+
+/** What a role is for. */
+export const workOf = (role: StaffRole): readonly TaskType[] => TASK_TYPES.filter((type) => ROLES[type].includes(role));
 
 /** Why somebody cannot; in the order in which it is looked at. */
 export const OBSTACLES = [

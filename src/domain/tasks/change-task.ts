@@ -1,11 +1,12 @@
 import { type Selectable, sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
-import type { TaskPriority, TaskStatus, TaskTable } from '../../db/schema.ts';
+import type { TaskPriority, TaskStatus, TaskTable, TaskType } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import { taskAssignedMessage, taskChangedMessage } from '../notifications/matrix.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
+import { mayDo, ROLES } from './candidates.ts';
 import { isHeld } from './holds.ts';
 import { assignedTask, canCome, tellReleased } from './release.ts';
 import { type TaskView, taskView } from './view.ts';
@@ -26,8 +27,8 @@ type TaskRow = Selectable<TaskTable>;
 
 /**
  * What a person decides stands, whatever the rules would have chosen; but nobody is in two places at once, and a time that
- * is held for somebody else is not given away (409 `ASSIGNEE_BUSY`), nor anything to who has left (`ASSIGNEE_INACTIVE`). A task that is moved to when its assignee cannot
- * come goes to another. Whoever gains or loses a task is told.
+ * is held for somebody else is not given away (409 `ASSIGNEE_BUSY`), nor anything to who has left (`ASSIGNEE_INACTIVE`),
+ * nor work to another role than it is of. A task that is moved to when its assignee cannot come goes to another. Whoever gains or loses a task is told.
  */
 export async function changeTask(
   tx: Tx,
@@ -103,7 +104,7 @@ async function assignmentAfter(tx: Tx, before: TaskRow, { assigneeId }: TaskChan
   if (assigneeId === null) return NOBODYS;
   if (assigneeId !== undefined) {
     // Holds are looked at under the lock of the person's row.
-    await assertActive(tx, assigneeId);
+    await assertMayDo(tx, assigneeId, before.type);
     if (await isHeld(tx, assigneeId, { start: start.toISOString(), end: end.toISOString() })) {
       throw new RoomyError('ASSIGNEE_BUSY', { details: { assigneeId } });
     }
@@ -119,15 +120,19 @@ async function assignmentAfter(tx: Tx, before: TaskRow, { assigneeId }: TaskChan
   return stays ? askAgain(before) : { ...NOBODYS, ...dueAgain };
 }
 
-/** What somebody can do is for a person to decide, but not that they still work here. */
-async function assertActive(tx: Tx, assigneeId: string): Promise<void> {
+/** How well somebody can do it is for a person to decide, but not that they still work here, nor what they work as. */
+async function assertMayDo(tx: Tx, assigneeId: string, type: TaskType): Promise<void> {
   const person = await tx
     .selectFrom('staff')
-    .select('active')
+    .select(['active', 'role'])
     .where('id', '=', assigneeId)
     .forNoKeyUpdate()
     .executeTakeFirst();
   if (!person) throw new RoomyError('REFERENCE_NOT_FOUND', { details: { field: 'assigneeId' } });
+  if (!mayDo(type, person.role)) {
+    const issues = [{ path: 'assigneeId', message: `must have the role ${ROLES[type].join(' or ')}` }];
+    throw new RoomyError('VALIDATION_FAILED', { details: { issues } });
+  }
   if (!person.active) throw new RoomyError('ASSIGNEE_INACTIVE', { details: { assigneeId } });
 }
 

@@ -1,8 +1,6 @@
 import { RoomyError } from '../../kernel/errors.ts';
 import type { PlannedTask, StayOccurrence } from './schedule.ts';
-import { SEARCH_DAYS } from './window.ts';
-
-const DAY_MS = 86_400_000;
+import { lastChoice } from './window.ts';
 
 /**
  * Starts that a person has chosen for a stay's tasks: not before their own time, nor later than a refusal would suggest
@@ -18,7 +16,7 @@ export function checkChosenTimes(
     const start = chosen[occurrence];
     if (start === undefined) continue;
     const own = Date.parse(scheduledAt);
-    const last = Math.max(own, now.getTime()) + (SEARCH_DAYS + 1) * DAY_MS;
+    const last = lastChoice(own, now.getTime());
     if (Date.parse(start) < own || Date.parse(start) > last) {
       const message = `must be from ${scheduledAt} to ${new Date(last).toISOString()}`;
       const issues = [{ path: `taskTimes.${occurrence}`, message }];

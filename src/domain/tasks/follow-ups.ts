@@ -1,9 +1,11 @@
-import { sql } from 'kysely';
+import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
+import type { TaskPriority, TaskStatus, TaskType } from '../../db/schema.ts';
 import { required } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import type { Money } from '../../kernel/money.ts';
 import { askOwner, needsApproval } from './approvals.ts';
+import { localInstant } from './schedule.ts';
 import type { WorkItem } from './work.ts';
 
 /** Tasks that come out of another one, under keys of its own, so that each is made once. */
@@ -13,6 +15,10 @@ const INSPECTION_MINUTES = 30;
 /** What is not severe is seen to on the next day at this time of the property. */
 const MORNING = '10:00';
 const TITLE_LENGTH = 120;
+
+/** So many findings a completion has at the most, and so far is looked back from a repair to what found it. */
+const MAX_FINDINGS = 20;
+const MAX_ORIGINS = 20;
 
 export interface Finding {
   readonly description: string;
@@ -47,15 +53,133 @@ export async function ensureFollowUp(
   return id;
 }
 
+/** A cleaned property that must be inspected before its guest comes. Null when that was asked for already. */
+export const ensureInspection = (tx: Tx, { task, property }: WorkItem): Promise<string | null> =>
+  insertOnce(tx, property.id, {
+    type: 'INSPECTION',
+    occurrence: 'AFTER_CLEANING',
+    title: 'Inspection after cleaning',
+    priority: 'HIGH',
+    start: sql`now()`,
+    minutes: INSPECTION_MINUTES,
+    mustFinishBy: task.must_finish_by?.toISOString() ?? null,
+    key: `${task.id}-inspection`,
+  });
+
 /**
- * A cleaned property that must be inspected before its guest comes. Null when nobody is to come whose arrival it could
- * be inspected for: then the next cleaning asks for it.
+ * The last open repair of what a failed inspection had found is done: it is inspected again. Null when this was none, or
+ * not the last, or an inspection is to come anyway.
  */
-export async function ensureInspection(tx: Tx, { task, property }: WorkItem): Promise<string | null> {
+export async function ensureInspectionAgain(tx: Tx, { task, property }: WorkItem): Promise<string | null> {
+  const inspectionId = await failedInspectionBehind(tx, task.id);
+  if (inspectionId === null || (await isRepairOpen(tx, inspectionId))) return null;
+  const planned = await tx
+    .selectFrom('task')
+    .select('id')
+    .where('property_id', '=', property.id)
+    .where('type', '=', 'INSPECTION')
+    .where('occurrence', 'in', ['AFTER_CLEANING', 'AFTER_REPAIR'])
+    .where('status', 'in', OPEN)
+    .limit(1)
+    .executeTakeFirst();
+  if (planned) return null;
+  return insertOnce(tx, property.id, {
+    type: 'INSPECTION',
+    occurrence: 'AFTER_REPAIR',
+    title: 'Inspection after repairs',
+    priority: 'HIGH',
+    start: sql`now()`,
+    minutes: INSPECTION_MINUTES,
+    mustFinishBy: await nextArrival(tx, property),
+    key: `${inspectionId}-again`,
+  });
+}
+
+/** A repair may find more to repair, so the inspection may be some repairs back. */
+async function failedInspectionBehind(tx: Tx, repairId: string): Promise<string | null> {
+  const { rows } = await sql<{ id: string }>`
+    WITH RECURSIVE origin AS (
+      SELECT t.id, t.type, t.effect_key, t.completion, 0 AS back FROM task t WHERE t.id = ${repairId}
+      UNION ALL
+      SELECT t.id, t.type, t.effect_key, t.completion, o.back + 1 FROM origin o
+        JOIN task t ON t.id = substring(o.effect_key FROM '^(.+)-finding-[0-9]+$') WHERE o.back < ${MAX_ORIGINS}::int)
+    SELECT id FROM origin WHERE type = 'INSPECTION' AND completion ->> 'outcome' = 'FAILED' ORDER BY back LIMIT 1`.execute(
+    tx,
+  );
+  return rows[0]?.id ?? null;
+}
+
+/** Of what the task has found, and what was found in repairing that. */
+async function isRepairOpen(tx: Tx, taskId: string): Promise<boolean> {
+  const { rows } = await sql<{ open: boolean }>`
+    WITH RECURSIVE found AS (
+      SELECT ${taskId}::text AS id, 'COMPLETED' AS status, 0 AS back
+      UNION ALL
+      SELECT t.id, t.status, f.back + 1 FROM found f CROSS JOIN generate_series(0, ${MAX_FINDINGS - 1}::int) AS n
+        JOIN task t ON t.effect_key = f.id || '-finding-' || n WHERE f.back < ${MAX_ORIGINS}::int)
+    SELECT bool_or(status = ANY(${OPEN}::text[])) AS open FROM found`.execute(tx);
+  return rows[0]?.open === true;
+}
+
+/**
+ * What was repaired in is cleaned, before the next guest comes if one does. Null when a cleaning before that is to come
+ * anyway. One for an arrival that has been is not: nobody does that any more.
+ */
+export async function ensureCleaningAfter(tx: Tx, { task, property }: WorkItem): Promise<string | null> {
+  const arrival = await nextArrival(tx, property);
+  const { rows } = await sql<{ id: string }>`
+    SELECT t.id FROM task t LEFT JOIN reservation r ON r.id = t.reservation_id
+     WHERE t.property_id = ${property.id} AND t.type = 'CLEANING' AND t.status = ANY(${OPEN}::text[])
+       AND (${arrival}::timestamptz IS NULL OR coalesce(t.slot_start, t.scheduled_at) < ${arrival}::timestamptz)
+       AND (t.status = 'IN_PROGRESS' OR t.occurrence <> 'PRE_ARRIVAL' OR r.status = 'CONFIRMED') LIMIT 1`.execute(tx);
+  if (rows.length > 0) return null;
+  return insertOnce(tx, property.id, {
+    type: 'CLEANING',
+    occurrence: 'AFTER_REPAIR',
+    title: 'Cleaning after a repair',
+    priority: arrival === null ? 'NORMAL' : 'HIGH',
+    // The next half hour: what is past by the time that somebody is looked for would be urgent.
+    start: sql`to_timestamp(ceil(extract(epoch FROM now()) / 1800) * 1800)`,
+    minutes: property.cleaning_minutes,
+    mustFinishBy: arrival,
+    key: `${task.id}-cleaning`,
+  });
+}
+
+const OPEN: readonly TaskStatus[] = ['UNASSIGNED', 'ASSIGNED', 'IN_PROGRESS'];
+
+/** When the next confirmed guest is to arrive, an ISO instant; null: nobody is. */
+async function nextArrival(tx: Tx, property: WorkItem['property']): Promise<string | null> {
+  const { id, check_in_time, time_zone } = property;
+  const next = await tx
+    .selectFrom('reservation')
+    .select('check_in_date')
+    .where('property_id', '=', id)
+    .where('kind', '<>', 'MAINTENANCE_BLOCK')
+    .where('status', '=', 'CONFIRMED')
+    .where(sql<SqlBool>`(check_in_date + ${check_in_time}::time) AT TIME ZONE ${time_zone} > now()`)
+    .orderBy('check_in_date')
+    .limit(1)
+    .executeTakeFirst();
+  return next ? localInstant(next.check_in_date, check_in_time, time_zone) : null;
+}
+
+interface FollowUpTask {
+  readonly type: TaskType;
+  readonly occurrence: string;
+  readonly title: string;
+  readonly priority: TaskPriority;
+  readonly start: RawBuilder<unknown>;
+  readonly minutes: number;
+  readonly mustFinishBy: string | null;
+  readonly key: string;
+}
+async function insertOnce(tx: Tx, propertyId: string, made: FollowUpTask): Promise<string | null> {
   const { rows } = await sql<{ id: string }>`
     INSERT INTO task (id, property_id, type, occurrence, title, status, priority, scheduled_at, ends_at, must_finish_by, effect_key)
-    SELECT ${newId('task')}, ${property.id}, 'INSPECTION', 'AFTER_CLEANING', 'Inspection after cleaning', 'UNASSIGNED', 'HIGH', now(),
-           now() + ${INSPECTION_MINUTES}::int * interval '1 minute', ${task.must_finish_by}::timestamptz, ${`${task.id}-inspection`}
+    SELECT ${newId('task')}, ${propertyId}, ${made.type}, ${made.occurrence}, ${made.title}, 'UNASSIGNED', ${made.priority}, s.at,
+           s.at + ${made.minutes}::int * interval '1 minute', ${made.mustFinishBy}::timestamptz, ${made.key}
+      FROM (SELECT ${made.start} AS at) s
     ON CONFLICT (effect_key) DO NOTHING RETURNING id`.execute(tx);
   return rows[0]?.id ?? null;
 }

@@ -3,6 +3,7 @@ import type { Db } from '../../db/client.ts';
 import type { ChecklistItem, Checklists, GeoPoint, TaskPriority, TaskStatus, TaskType } from '../../db/schema.ts';
 import { cutPage, type Page, type PageRequest } from '../paging.ts';
 import { checklistOf } from './checklist.ts';
+import { neutralTitle } from './view.ts';
 
 /**
  * What somebody has to do, for the one who does it. Nothing about guests and no money (security.md Z5): the title of a
@@ -85,28 +86,11 @@ export async function calendarTasks(db: Db, staffId: string): Promise<readonly M
 }
 const MAX_EVENTS = 2_000;
 
-const WORK: Readonly<Record<TaskType, string>> = {
-  CLEANING: 'Cleaning',
-  CHECK_IN: 'Check-in meeting',
-  CHECK_OUT: 'Check-out meeting',
-  INSPECTION: 'Inspection',
-  MAINTENANCE: 'Maintenance',
-  EMERGENCY: 'Emergency repair',
-  FINANCE: 'Finance',
-};
-const OCCASIONS: Readonly<Record<string, string>> = {
-  PRE_ARRIVAL: 'Pre-arrival cleaning',
-  POST_DEPARTURE: 'Post-departure cleaning',
-};
-/** Of what is no stay's, people wrote the title, for those who do it. */
-const OF_STAYS: ReadonlySet<TaskType> = new Set(['CHECK_IN', 'CHECK_OUT', 'FINANCE']);
-
 function viewOf(row: Row, { seesTitles }: Worker) {
-  const own = OCCASIONS[row.occurrence] ?? (OF_STAYS.has(row.type) ? WORK[row.type] : row.title);
   return {
     id: row.id,
     type: row.type,
-    title: seesTitles ? row.title : own,
+    title: seesTitles ? row.title : neutralTitle(row),
     description: row.description,
     status: row.status,
     priority: row.priority,

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
-import type { Completion } from '../../db/schema.ts';
+import type { Completion, Readiness } from '../../db/schema.ts';
 import { chargeOwner } from '../finance/owner-costs.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import {
@@ -15,7 +15,7 @@ import {
 import { setReadiness } from '../properties/readiness.ts';
 import { releaseBlock } from '../reservations/transition.ts';
 import { needsApproval } from './approvals.ts';
-import { ensureFollowUp, ensureInspection } from './follow-ups.ts';
+import { ensureCleaningAfter, ensureFollowUp, ensureInspection, ensureInspectionAgain } from './follow-ups.ts';
 import type { WorkItem } from './work.ts';
 
 /** What follows from a completed task (domain.md 14): each once, in the commit of the completion. */
@@ -25,6 +25,7 @@ export type ActionName =
   | 'PROPERTY_OUT_OF_ORDER'
   | 'PROPERTY_BACK_IN_ORDER'
   | 'INSPECTION_CREATED'
+  | 'CLEANING_CREATED'
   | 'STAFF_TOLD_PROPERTY_READY'
   | 'CHECK_IN_STARTED'
   | 'CHECK_IN_PROMPTED'
@@ -77,9 +78,10 @@ async function ownActions(tx: Tx, done: Completed): Promise<readonly NextAction[
   switch (type) {
     case 'CLEANING':
       return [
+        // First: what is too bad to let a guest in is not called ready.
+        ...(await findingsReported(tx, done)),
         ...(await propertyCleaned(tx, done)),
         ...(occurrence === 'POST_DEPARTURE' ? await mergedSatisfied(tx, done) : []),
-        ...(await findingsReported(tx, done)),
       ];
     case 'CHECK_IN':
       return [...(await visit(tx, done, 'checkIn')), ...(await findingsReported(tx, done))];
@@ -99,6 +101,8 @@ async function ownActions(tx: Tx, done: Completed): Promise<readonly NextAction[
   }
 }
 
+const isSevere = ({ completion }: Completed): boolean =>
+  (completion.findings ?? []).some(({ severity }) => severity === 'SEVERE');
 const keyOf = ({ task }: WorkItem, what: string): string => `${task.id}-${what}`;
 const about = ({ task }: WorkItem) => ({ sagaId: null, reservationId: task.reservation_id });
 /** Whom a message about a property goes to: the agents of its portfolio, else operations. */
@@ -112,7 +116,7 @@ async function propertyCleaned(tx: Tx, done: Completed): Promise<readonly NextAc
     const inspectionId = await ensureInspection(tx, done);
     return inspectionId === null ? actions : [...actions, { action: 'INSPECTION_CREATED', subjectId: inspectionId }];
   }
-  if (property.readiness === 'OUT_OF_ORDER') return actions;
+  if (property.readiness === 'OUT_OF_ORDER' || isSevere(done)) return actions;
   const told = await tx
     .selectFrom('task as meeting')
     .select(['meeting.id', 'meeting.assignee_id'])
@@ -164,16 +168,22 @@ async function visit(tx: Tx, done: Completed, saga: 'checkIn' | 'checkOut'): Pro
   return [{ action: saga === 'checkIn' ? 'CHECK_IN_PROMPTED' : 'CHECK_OUT_PROMPTED', subjectId: task.reservation_id }];
 }
 
-/** Whoever is to clean may be looked for now. */
+/** Whoever is to clean may be looked for now; who has it already may begin. */
 async function unlockCleaning(tx: Tx, { task }: Completed): Promise<readonly NextAction[]> {
   if (task.reservation_id === null) return [];
-  const rows = await tx
+  await tx
     .updateTable('task')
     .set((eb) => ({ next_assign_at: sql<Date>`now()`, version: eb('version', '+', 1) }))
     .where('reservation_id', '=', task.reservation_id)
     .where('occurrence', '=', 'POST_DEPARTURE')
     .where('status', '=', 'UNASSIGNED')
-    .returning('id')
+    .execute();
+  const rows = await tx
+    .selectFrom('task')
+    .select('id')
+    .where('reservation_id', '=', task.reservation_id)
+    .where('occurrence', '=', 'POST_DEPARTURE')
+    .where('status', 'in', ['UNASSIGNED', 'ASSIGNED'])
     .execute();
   return rows.map(({ id }) => ({ action: 'CLEANING_UNLOCKED', subjectId: id }));
 }
@@ -189,7 +199,7 @@ async function findingsReported(tx: Tx, done: Completed): Promise<readonly NextA
     actions.push({ action: 'MAINTENANCE_CREATED', subjectId });
     if (needsApproval(property, finding.estimate ?? null)) actions.push({ action: 'OWNER_ASKED', subjectId });
   }
-  if (findings.some(({ severity }) => severity === 'SEVERE') && (await setReadiness(tx, property.id, 'OUT_OF_ORDER'))) {
+  if (isSevere(done) && (await setReadiness(tx, property.id, 'OUT_OF_ORDER'))) {
     actions.push({ action: 'PROPERTY_OUT_OF_ORDER', subjectId: property.id });
   }
   const messages = [maintenanceRequiredMessage(property.owner_id, task.id), ...maintenanceAlertMessages(task.id)];
@@ -217,10 +227,16 @@ async function repaired(tx: Tx, done: Completed): Promise<readonly NextAction[]>
   if (task.block_id !== null && (await releaseBlock(tx, task.block_id))) {
     actions.push({ action: 'CALENDAR_UNBLOCKED', subjectId: task.block_id });
   }
-  if (property.readiness === 'OUT_OF_ORDER' && !(await hasOtherRepairs(tx, done))) {
+  if (property.readiness === 'OUT_OF_ORDER' && keepsOutOfOrder(task) && !(await hasOtherRepairs(tx, done))) {
     // What was repaired in is to be cleaned.
     await setReadiness(tx, property.id, 'DIRTY', { endsOutOfOrder: true });
     actions.push({ action: 'PROPERTY_BACK_IN_ORDER', subjectId: property.id });
+    const cleaningId = await ensureCleaningAfter(tx, done);
+    if (cleaningId !== null) actions.push({ action: 'CLEANING_CREATED', subjectId: cleaningId });
+  } else if (property.inspection_required && isClean(property.readiness)) {
+    // Where it is to be cleaned first, the cleaning asks for the inspection.
+    const inspectionId = await ensureInspectionAgain(tx, done);
+    if (inspectionId !== null) actions.push({ action: 'INSPECTION_CREATED', subjectId: inspectionId });
   }
   if (completion.cost?.chargeOwner) {
     const order = { ownerId: property.owner_id, taskId: task.id, postedBy: done.actor };
@@ -236,7 +252,12 @@ async function repaired(tx: Tx, done: Completed): Promise<readonly NextAction[]>
   return [...actions, { action: 'OWNER_TOLD', subjectId: property.owner_id }];
 }
 
-/** Severe ones, that keep it out of order. */
+const isClean = (readiness: Readiness): boolean => readiness === 'CLEAN' || readiness === 'INSPECTED';
+
+/** What is routine has not put the property out of order, and does not end that either. */
+const keepsOutOfOrder = ({ type, priority, block_id }: Completed['task']): boolean =>
+  type === 'EMERGENCY' || priority === 'URGENT' || block_id !== null;
+
 async function hasOtherRepairs(tx: Tx, { task, property }: Completed): Promise<boolean> {
   const other = await tx
     .selectFrom('task')
@@ -245,7 +266,13 @@ async function hasOtherRepairs(tx: Tx, { task, property }: Completed): Promise<b
     .where('id', '<>', task.id)
     .where('status', 'in', ['UNASSIGNED', 'ASSIGNED', 'IN_PROGRESS'])
     .where((eb) =>
-      eb.or([eb('type', '=', 'EMERGENCY'), eb.and([eb('type', '=', 'MAINTENANCE'), eb('priority', '=', 'URGENT')])]),
+      eb.or([
+        eb('type', '=', 'EMERGENCY'),
+        eb.and([
+          eb('type', '=', 'MAINTENANCE'),
+          eb.or([eb('priority', '=', 'URGENT'), eb('block_id', 'is not', null)]),
+        ]),
+      ]),
     )
     .limit(1)
     .executeTakeFirst();

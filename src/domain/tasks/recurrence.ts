@@ -61,6 +61,13 @@ export function currentPeriod(every: Every, anchor: string, today: string): numb
   return period;
 }
 
+/** Whose due day it is; null: no period's, as of a rule by use. */
+export function periodDueOn(every: Every, anchor: string, date: string): number | null {
+  if (isByUse(every)) return null;
+  const period = currentPeriod(every, anchor, date);
+  return dueDateOf(every, anchor, period) === date ? period : null;
+}
+
 /** What a calendar rule asks for on a day: whatever begins within the horizon and is not over. */
 export function duePeriods(every: Every, anchor: string, nextPeriod: number, today: string): DuePeriods {
   const horizon = plus(today, { days: HORIZON_DAYS });

@@ -19,6 +19,7 @@ import {
   isFree,
   type Occupied,
   type Period,
+  periodDueOn,
   type Slot,
 } from './recurrence.ts';
 import { localDate } from './schedule.ts';
@@ -40,6 +41,7 @@ interface Rule {
 }
 interface MadeTask {
   readonly id: string;
+  readonly period: number;
   readonly status: TaskStatus;
   readonly assignee_id: string | null;
   readonly version: number;
@@ -78,7 +80,8 @@ async function lookAt(tx: Tx, rule: Rule, now: Date): Promise<void> {
   const today = localDate(now, rule.time_zone);
   const slot: Slot = { localTime: rule.local_time, minutes: rule.duration_minutes, timeZone: rule.time_zone };
   const stays = await staysFrom(tx, rule.property_id, today);
-  await moveOvertaken(tx, rule, slot, stays, now);
+  const days = await daysOf(tx, rule, today);
+  await moveOvertaken(tx, rule, { slot, stays, now, days });
   const { make, skip } = await dueOf(tx, rule, today);
   if (skip.length > 0) await recordSkipped(tx, rule, skip);
   let next = Math.max(rule.next_period, (skip.at(-1)?.period ?? -1) + 1);
@@ -88,12 +91,35 @@ async function lookAt(tx: Tx, rule: Rule, now: Date): Promise<void> {
       await alertNoFreeDay(tx, rule);
       break;
     }
-    await makeTask(tx, rule, period, found);
+    if (isAnothers(rule, period.period, found.date, days)) await recordSkipped(tx, rule, [period]);
+    else days.set(await makeTask(tx, rule, period, found), found.date);
     next = period.period + 1;
   }
   if (next > rule.next_period) {
     await tx.updateTable('recurrence').set({ next_period: next }).where('id', '=', rule.id).execute();
   }
+}
+
+/** The days on which tasks of the rule stand, from yesterday on, by task. */
+async function daysOf(tx: Tx, rule: Rule, today: string): Promise<Map<string, string>> {
+  const rows = await tx
+    .selectFrom('recurrence_period as p')
+    .innerJoin('task as t', 't.id', 'p.task_id')
+    .select(['t.id', 't.scheduled_at'])
+    .where('p.recurrence_id', '=', rule.id)
+    .where('t.status', '<>', 'CANCELLED')
+    .where('t.scheduled_at', '>=', sql<Date>`${today}::timestamptz - interval '1 day'`)
+    .execute();
+  return new Map(rows.map(({ id, scheduled_at }) => [id, localDate(scheduled_at, rule.time_zone)]));
+}
+
+/**
+ * Nobody does the same work twice on one day: a period that stays have pushed onto the day of another one is as good as
+ * done with it. The day when a later one is due is that one's, made or not.
+ */
+function isAnothers(rule: Rule, period: number, date: string, days: ReadonlyMap<string, string>): boolean {
+  const dueThen = periodDueOn(rule.every, rule.anchor_date, date);
+  return (dueThen !== null && dueThen > period) || [...days.values()].includes(date);
 }
 
 async function dueOf(tx: Tx, rule: Rule, today: string): Promise<DuePeriods> {
@@ -124,11 +150,12 @@ async function makeTask(
   rule: Rule,
   period: Period,
   slot: { readonly scheduledAt: string; readonly endsAt: string; readonly localRule: string },
-): Promise<void> {
+): Promise<string> {
+  const id = newId('task');
   const made = await tx
     .insertInto('task')
     .values({
-      id: newId('task'),
+      id,
       type: rule.type,
       occurrence: 'RECURRING',
       title: rule.title,
@@ -144,12 +171,13 @@ async function makeTask(
     .onConflict((conflict) => conflict.column('effect_key').doNothing())
     .returning('id')
     .executeTakeFirst();
-  if (!made) return;
+  if (!made) return id;
   await tx
     .insertInto('recurrence_period')
     .values({ ...columnsOf(rule, period), status: 'MADE', task_id: made.id })
     .execute();
   await tellOwner(tx, rule, made.id, 1);
+  return id;
 }
 
 const itemOf = (label: string, n: number): ChecklistItem => ({ id: `item-${n + 1}`, label, required: true });
@@ -183,22 +211,40 @@ const alertNoFreeDay = (tx: Tx, rule: Rule) =>
     sagaId: rule.id,
   });
 
-/** What has not begun and was not timed by a person gives way to a stay that was confirmed later. The row is the same. */
-async function moveOvertaken(tx: Tx, rule: Rule, slot: Slot, stays: readonly Occupied[], now: Date): Promise<void> {
+interface Calendar {
+  readonly slot: Slot;
+  readonly stays: readonly Occupied[];
+  readonly now: Date;
+  /** `daysOf`; kept true while tasks move. */
+  readonly days: Map<string, string>;
+}
+
+/**
+ * What has not begun and was not timed by a person gives way to a stay that was confirmed later. The row is the same;
+ * where another of the rule stands on the day that is left, it is called off.
+ */
+async function moveOvertaken(tx: Tx, rule: Rule, { slot, stays, now, days }: Calendar): Promise<void> {
   const { rows } = await sql<MadeTask>`
-    SELECT t.id, t.status, t.assignee_id, t.version, t.scheduled_at, p.last_date
+    SELECT t.id, p.period, t.status, t.assignee_id, t.version, t.scheduled_at, p.last_date
       FROM recurrence_period p JOIN task t ON t.id = p.task_id
      WHERE p.recurrence_id = ${rule.id} AND t.status IN ('UNASSIGNED', 'ASSIGNED') AND t.scheduled_at >= ${now}::timestamptz
        AND NOT 'scheduledDate' = ANY(t.manual_fields)
-       FOR UPDATE OF t`.execute(tx);
-  for (const task of rows) {
-    const date = localDate(task.scheduled_at, rule.time_zone);
-    if (isFree(date, slot, stays)) continue;
+     ORDER BY t.scheduled_at, p.period FOR UPDATE OF t`.execute(tx);
+  const overtaken = rows
+    .map((task) => ({ ...task, date: localDate(task.scheduled_at, rule.time_zone) }))
+    .filter(({ date }) => !isFree(date, slot, stays));
+  for (const { date, ...task } of overtaken) {
     const found = firstFreeSlot(date, task.last_date, slot, stays, now);
     if (!found) {
       await alertNoFreeDay(tx, rule);
       continue;
     }
+    if (isAnothers(rule, task.period, found.date, days)) {
+      await callOff(tx, rule, task);
+      days.delete(task.id);
+      continue;
+    }
+    days.set(task.id, found.date);
     const version = task.version + 1;
     await tx
       .updateTable('task')
@@ -220,16 +266,29 @@ async function moveOvertaken(tx: Tx, rule: Rule, slot: Slot, stays: readonly Occ
       .where('id', '=', task.id)
       .execute();
     await tellOwner(tx, rule, task.id, version);
-    if (task.assignee_id !== null) {
-      const about = { sagaId: null, reservationId: null };
-      await enqueueInTransaction(
-        tx,
-        `${task.id}-moved-${version}`,
-        [taskWithdrawnMessage(task.assignee_id, task.id)],
-        about,
-      );
-    }
+    await tellWithdrawn(tx, task, `${task.id}-moved-${version}`);
   }
+}
+
+async function callOff(tx: Tx, rule: Rule, task: MadeTask): Promise<void> {
+  const version = task.version + 1;
+  await tx
+    .updateTable('task')
+    .set({ status: 'CANCELLED', next_assign_at: null, version })
+    .where('id', '=', task.id)
+    .execute();
+  await tx
+    .updateTable('recurrence_period')
+    .set({ status: 'SKIPPED', task_id: null })
+    .where('recurrence_id', '=', rule.id)
+    .where('period', '=', task.period)
+    .execute();
+  await tellWithdrawn(tx, task, `${task.id}-skipped-${version}`);
+}
+
+async function tellWithdrawn(tx: Tx, { id, assignee_id }: MadeTask, key: string): Promise<void> {
+  if (assignee_id === null) return;
+  await enqueueInTransaction(tx, key, [taskWithdrawnMessage(assignee_id, id)], { sagaId: null, reservationId: null });
 }
 
 const ESCALATE_AFTER_MINUTES = [15, 60] as const;

@@ -147,7 +147,7 @@ export const withdrawStayTask = (tx: Tx, forwardKey: string) =>
     .where('status', 'not in', ['CANCELLED', 'COMPLETED'])
     .execute();
 
-/** A meeting that was planned for later takes place now. */
+/** A meeting that was planned for later would have been now. */
 export const meetNow = (tx: Tx, reservationId: string, occurrence: 'ARRIVAL' | 'DEPARTURE', at: string) =>
   sql`UPDATE task SET scheduled_at = ${at}::timestamptz, ends_at = ${at}::timestamptz + (ends_at - scheduled_at), version = version + 1
        WHERE reservation_id = ${reservationId} AND occurrence = ${occurrence} AND status = 'UNASSIGNED' AND scheduled_at > ${at}::timestamptz

@@ -1,5 +1,5 @@
 import type { Selectable } from 'kysely';
-import type { TaskTable } from '../../db/schema.ts';
+import type { TaskTable, TaskType } from '../../db/schema.ts';
 import { toMajor } from '../../kernel/money.ts';
 
 export type TaskView = ReturnType<typeof taskView>;
@@ -39,6 +39,31 @@ export const taskView = (row: Selectable<TaskTable>) => ({
   estimate: amountView(row.estimate_minor, row.estimate_currency),
   approval: row.approval,
 });
+
+const WORK: Readonly<Record<TaskType, string>> = {
+  CLEANING: 'Cleaning',
+  CHECK_IN: 'Check-in meeting',
+  CHECK_OUT: 'Check-out meeting',
+  INSPECTION: 'Inspection',
+  MAINTENANCE: 'Maintenance',
+  EMERGENCY: 'Emergency repair',
+  FINANCE: 'Finance',
+};
+const OCCASIONS: Readonly<Record<string, string>> = {
+  PRE_ARRIVAL: 'Pre-arrival cleaning',
+  POST_DEPARTURE: 'Post-departure cleaning',
+};
+/** Of what is no stay's, people wrote the title, for those who do it. */
+const OF_STAYS: ReadonlySet<TaskType> = new Set(['CHECK_IN', 'CHECK_OUT', 'FINANCE']);
+
+export interface Titled {
+  readonly type: TaskType;
+  readonly occurrence: string;
+  readonly title: string;
+}
+/** For those who do the work and need not know for whom: a title without a guest's name. */
+export const neutralTitle = ({ type, occurrence, title }: Titled): string =>
+  OCCASIONS[occurrence] ?? (OF_STAYS.has(type) ? WORK[type] : title);
 
 export const amountView = (amountMinor: number | null, currency: string | null) =>
   amountMinor === null || currency === null ? null : { amount: toMajor({ amountMinor, currency }), currency };

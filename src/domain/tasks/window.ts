@@ -50,6 +50,10 @@ export function* slotsBetween(fromMs: number, toMs: number): Generator<number> {
   for (let at = fromMs; at <= toMs; at += SLOT_MS) yield at;
 }
 
-/** Where to look when the task's own time will not do: the rest of the legal window, and a week beyond. */
-export const alternativeSlots = (window: StartWindow): Generator<number> =>
-  slotsBetween(window.firstMs + SLOT_MS, window.firstMs + SEARCH_DAYS * DAY_MS);
+/** The last start that a person may choose for a task whose rule says `ruleMs`, and so the last that may be suggested. */
+export const lastChoice = (ruleMs: number, nowMs: number): number =>
+  Math.max(ruleMs, nowMs) + (SEARCH_DAYS + 1) * DAY_MS;
+
+/** Where to look when the task's own time will not do: the rest of the legal window, and a week beyond, until `lastMs`. */
+export const alternativeSlots = (window: StartWindow, lastMs: number): Generator<number> =>
+  slotsBetween(window.firstMs + SLOT_MS, Math.min(window.firstMs + SEARCH_DAYS * DAY_MS, lastMs));

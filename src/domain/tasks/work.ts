@@ -1,6 +1,6 @@
 import { type RawBuilder, type Selectable, type SqlBool, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import type { PropertyTable, ReservationStatus, TaskTable } from '../../db/schema.ts';
+import type { PropertyTable, ReservationStatus, TaskTable, TaskType } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 
 /** Whose tasks somebody may see and do. It goes into the WHERE of every query, never after it (security.md Z1, Z5). */
@@ -8,8 +8,10 @@ export type WorkScope =
   | { readonly kind: 'ALL' }
   /** An agent: the properties of its portfolio, and what it is to do itself. */
   | { readonly kind: 'PORTFOLIO'; readonly agentId: string }
-  /** Who does the work: what is theirs to do. */
-  | { readonly kind: 'OWN'; readonly staffId: string };
+  /** An owner: the owner's properties. */
+  | { readonly kind: 'OWNER'; readonly ownerId: string }
+  /** Who does the work: what is theirs to do; where types are named, of those alone. */
+  | { readonly kind: 'OWN'; readonly staffId: string; readonly types: readonly TaskType[] | null };
 
 /** A task, named `t`, at a property, named `p`, that lies within the scope. */
 export function withinScope(scope: WorkScope): RawBuilder<SqlBool> {
@@ -18,8 +20,12 @@ export function withinScope(scope: WorkScope): RawBuilder<SqlBool> {
       return sql`true`;
     case 'PORTFOLIO':
       return sql`(${scope.agentId}::text = ANY(p.agent_ids) OR t.assignee_id = ${scope.agentId})`;
+    case 'OWNER':
+      return sql`p.owner_id = ${scope.ownerId}`;
     case 'OWN':
-      return sql`t.assignee_id = ${scope.staffId}`;
+      return scope.types === null
+        ? sql`t.assignee_id = ${scope.staffId}`
+        : sql`(t.assignee_id = ${scope.staffId} AND t.type = ANY(${scope.types}::text[]))`;
   }
 }
 

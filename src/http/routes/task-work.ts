@@ -12,7 +12,7 @@ import { found } from '../answers.ts';
 import { authorOf, inTransaction, type Services } from '../context.ts';
 import { answerOnce } from '../idempotent.ts';
 import { readPhotoBody } from '../middleware/photo-body.ts';
-import { workScopeOf } from '../own-task.ts';
+import { doingScopeOf, workScopeOf } from '../own-task.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { answer, bodyRefusals, jsonOf, OnceHeaders, one, refusals } from '../schemas/envelope.ts';
@@ -119,7 +119,7 @@ export function registerTaskWork(register: Register, services: Services): void {
   register(start, (c) => {
     const { id } = c.req.valid('param');
     return answerOnce(c, services, {}, async (tx) => {
-      const data = await startTask(tx, id, workScopeOf(c), authorOf(c));
+      const data = await startTask(tx, id, doingScopeOf(c), authorOf(c));
       return { success: true, data, message: 'Task started' };
     });
   });
@@ -130,7 +130,7 @@ export function registerTaskWork(register: Register, services: Services): void {
     return answerOnce(c, services, body, async (tx) => {
       const order = {
         taskId: id,
-        scope: workScopeOf(c),
+        scope: doingScopeOf(c),
         completion: completionOf(body),
         completedAt: body.completedAt ?? null,
         onBehalfOf: body.completedBy ?? null,

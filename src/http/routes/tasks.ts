@@ -8,7 +8,7 @@ import { assertOwnTask } from '../../domain/tasks/work.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { created, expectedVersions, found, foundVersion, page } from '../answers.ts';
 import { type AnyContext, authorOf, callerOf, inTransaction, type Services } from '../context.ts';
-import { workScopeOf } from '../own-task.ts';
+import { titledFor, workScopeOf } from '../own-task.ts';
 import { agentOf, assertOwnProperty } from '../portfolio.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
@@ -140,7 +140,7 @@ export function registerTasks(register: Register, services: Services): void {
   register(read, async (c) => {
     const { id } = c.req.valid('param');
     await assertOwnTask(services.db, id, workScopeOf(c));
-    return foundVersion(c, await getTask(services.db, id));
+    return foundVersion(c, titledFor(c, await getTask(services.db, id)));
   });
   register(change, async (c) => {
     const { id } = c.req.valid('param');
@@ -160,11 +160,13 @@ export function registerTasks(register: Register, services: Services): void {
   });
   register(accept, async (c) => {
     const who = answering(c, c.req.valid('param').id);
-    return foundVersion(c, await inTransaction(services, (tx) => acceptTask(tx, who, authorOf(c))));
+    const task = await inTransaction(services, (tx) => acceptTask(tx, who, authorOf(c)));
+    return foundVersion(c, titledFor(c, task));
   });
   register(decline, async (c) => {
     const who = answering(c, c.req.valid('param').id);
     const { reason } = c.req.valid('json');
-    return foundVersion(c, await inTransaction(services, (tx) => declineTask(tx, who, reason, authorOf(c))));
+    const task = await inTransaction(services, (tx) => declineTask(tx, who, reason, authorOf(c)));
+    return foundVersion(c, titledFor(c, task));
   });
 }
