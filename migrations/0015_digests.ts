@@ -9,7 +9,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 export async function down(db: Kysely<unknown>): Promise<void> {
   await sql
     .raw(`
-    DROP INDEX IF EXISTS notification_in_digest;
+    DROP INDEX IF EXISTS notification_in_digest, notification_by_task;
     ALTER TABLE notification DROP COLUMN digest_id;
     ALTER TABLE staff DROP COLUMN digest;
     ALTER TABLE message_rule DROP COLUMN digest_time;
@@ -21,5 +21,6 @@ const DIGESTS = `
 ALTER TABLE staff ADD COLUMN digest boolean NOT NULL DEFAULT false;                  -- completed tasks in one mail a day
 ALTER TABLE message_rule ADD COLUMN digest_time text NOT NULL DEFAULT '18:00';       -- local, at the property
 ALTER TABLE notification ADD COLUMN digest_id text REFERENCES notification(id);      -- the mail that says it instead
+CREATE INDEX notification_by_task ON notification (task_id) WHERE task_id IS NOT NULL;             -- what somebody was told of it before
 CREATE INDEX notification_in_digest ON notification (digest_id) WHERE digest_id IS NOT NULL;
 `;

@@ -373,3 +373,28 @@ describe('the forecast', () => {
     ).toEqual(['PRE_ARRIVAL MERGED', 'ARRIVAL EXPECTED', 'DEPARTURE EXPECTED', 'POST_DEPARTURE EXPECTED']);
   });
 });
+
+describe('a task that is taken away', () => {
+  it('is remembered by the time at which its assignee was told that it begins', async () => {
+    const { home } = await confirmed();
+    const { db } = system.bed;
+    const fixer = { id: `fixer-${made}`, name: 'Fay', email: 'fay@example.com', role: 'MAINTENANCE_STAFF' };
+    expect((await system.call('POST', '/staff', { body: { ...fixer, propertyIds: [home] } })).status).toBe(201);
+    const task = { type: 'MAINTENANCE', title: 'Drip', propertyId: home, scheduledDate: '2031-03-05T08:00:00Z' };
+    const { body } = await system.call('POST', '/tasks', { body: { ...task, requireAssignment: true } });
+    expect(body.data.assigneeId).toBe(fixer.id);
+    await deliver();
+    const moved = { scheduledDate: '2031-03-06T10:00:00Z', assigneeId: null };
+    expect((await system.call('PATCH', `/tasks/${body.data.id}`, { body: moved })).status).toBe(200);
+    await deliver();
+    const said = await db
+      .selectFrom('notification as n')
+      .innerJoin('notification_content as c', 'c.notification_id', 'n.id')
+      .select('c.body')
+      .where('n.task_id', '=', body.data.id)
+      .where('n.event', '=', 'TASK_WITHDRAWN')
+      .execute();
+    expect(said).toHaveLength(1);
+    expect(said[0]?.body).toMatch(/It was to start: Wednesday,? 5 March 2031 at 12:00/);
+  });
+});

@@ -82,6 +82,7 @@ export function loadFacts(db: Db | Tx, notificationIds: readonly string[]) {
           FROM jsonb_array_elements(t.completion -> 'findings') AS f(value)))`.as('estimateCurrency'),
         't.approval as approval',
         'ra.token as approvalToken',
+        toldStart.as('toldStart'),
         doneTasks.as('doneTasks'),
         payoutStays.as('payoutStays'),
         calendar.as('calendar'),
@@ -94,6 +95,11 @@ export function loadFacts(db: Db | Tx, notificationIds: readonly string[]) {
       .execute()
   );
 }
+
+/** When the recipient believed that the task was to begin: what it was moved to before it was taken away was not theirs. */
+const toldStart = sql<string | null>`CASE WHEN n.event = 'TASK_WITHDRAWN' THEN (
+  SELECT b.params ->> 'toldStart' FROM notification b WHERE b.task_id = n.task_id AND b.recipient_id = n.recipient_id AND b.status = 'SENT'
+     AND b.event IN ('TASK_ASSIGNED', 'TASK_CHANGED') AND b.created_at <= n.created_at ORDER BY b.created_at DESC LIMIT 1) END`;
 
 /** Of a digest, in the order in which they were completed. */
 const doneTasks = sql<
@@ -165,7 +171,7 @@ export function valuesOf(
     amount: money(facts.params, 'amountMinor', locale),
     outstanding: money(outstandingOf(facts), 'outstandingMinor', locale),
     refundPercent: code(facts.params, 'percent'),
-    previousStart: moment(instant(facts.params, 'previousStart')),
+    previousStart: moment(previousStart(facts)),
     accessCode: facts.accessCode,
     scheduledFor: moment(instant(facts.params, 'scheduledFor')),
     failureReason: failureReason(code(facts.params, 'code'), words),
@@ -185,6 +191,9 @@ export function valuesOf(
     calendarImpact: calendarImpact(facts, locale),
   };
 }
+
+const previousStart = ({ params, toldStart, taskStartAt }: Facts): Date | null =>
+  instant(params, 'previousStart') ?? (toldStart === null ? taskStartAt : new Date(toldStart));
 
 const code = (params: Facts['params'], name: string): string | null => {
   const value = Object.hasOwn(params, name) ? params[name] : null;

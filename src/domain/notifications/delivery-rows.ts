@@ -75,6 +75,8 @@ export interface SentContent {
   readonly subject: string | null;
   /** Plain text, without what opens doors. */
   readonly body: string;
+  /** Of a task: the start that the recipient was told, an ISO instant. */
+  readonly toldStart: string | null;
   /** SHA-256 of what was really sent, in hex. */
   readonly hash: string;
 }
@@ -108,11 +110,12 @@ export async function recordVerdicts(
     sql`
       WITH v AS (SELECT * FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
              AS v(id text, attempts int, status text, reason text, provider_id text, until timestamptz, locale text, "wantedLocale" text,
-                  version int, subject text, body text, hash text)),
+                  version int, subject text, body text, hash text, "toldStart" text)),
       settled AS (UPDATE notification n
          SET status = v.status, reason = v.reason, provider_id = v.provider_id, lease_until = NULL,
              sent_at = CASE WHEN v.status = 'SENT' THEN now() END,
              locale = v.locale, wanted_locale = v."wantedLocale", template_version = v.version, body_hash = decode(v.hash, 'hex'),
+             params = n.params || CASE WHEN v."toldStart" IS NULL THEN '{}' ELSE jsonb_build_object('toldStart', v."toldStart") END,
              waits = n.waits + (v.until IS NOT NULL)::int,
              due_at = CASE WHEN v.status <> 'QUEUED' THEN n.due_at WHEN v.until IS NOT NULL THEN v.until ELSE now() + make_interval(secs =>
                ${FIRST_BACKOFF_SECONDS}::float8 * power(${BACKOFF_FACTOR}::float8, v.attempts - n.waits - 1) * (0.8 + 0.4 * random())) END

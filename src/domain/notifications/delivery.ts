@@ -192,6 +192,7 @@ function prepare(
         wantedLocale: facts.locale,
         version: text.version,
         subject: rendered.subject,
+        toldStart: TELLS_START.has(template.event) ? (facts.taskStartAt?.toISOString() ?? null) : null,
         body: withoutSecrets(rendered.text, [facts.accessCode, facts.approvalToken]),
         hash: sha256OfBytes(Buffer.from(rendered.html ?? rendered.text)).toString('hex'),
       },
@@ -202,6 +203,9 @@ function prepare(
     return { status: 'BLOCKED', reason: 'RENDER_FAILED' };
   }
 }
+
+/** Whoever is told later that a task is not theirs any more is reminded of the time that they knew. */
+const TELLS_START: ReadonlySet<string> = new Set(['TASK_ASSIGNED', 'TASK_CHANGED']);
 
 /** What comes late is waited for; after that nothing goes out with a blank in it. */
 const LATE_VALUES: ReadonlySet<string> = new Set(['accessCode']);

@@ -47,6 +47,7 @@ const STAY: Facts = {
   outstandingMinor: null,
   estimateMinor: 75_000,
   estimateCurrency: 'AED',
+  toldStart: null,
   doneTasks: [
     { property: 'Marina View 1204', type: 'CLEANING' },
     { property: 'Palm 7', type: 'INSPECTION' },

@@ -103,7 +103,7 @@ export const VARIABLES = {
   PAYOUT_PROCESSED: ['recipientName', 'amount', 'payoutStays', 'payoutDeductions'],
   PAYOUT_FAILED: ['recipientName', 'amount'],
   RESERVATION_CANCELLED: ['guestName', 'recipientName', 'amount', 'refundPercent', ...STAY],
-  TASK_WITHDRAWN: ['recipientName', 'propertyName', 'taskTitle', 'taskStart', 'taskEnd'],
+  TASK_WITHDRAWN: ['recipientName', 'propertyName', 'taskTitle', 'taskStart', 'taskEnd', 'previousStart'],
   TASK_STAY_CANCELLED: ['recipientName', 'propertyName', 'taskTitle', 'taskStart', 'taskEnd'],
   REFUND_PROCESSED: ['guestName', 'amount', ...STAY],
   REFUND_AFFECTS_PAYOUT: ['recipientName', 'amount', ...STAY],
@@ -289,7 +289,7 @@ Reservation {reservationId}`,
 You need not do this task any more: {taskTitle}.
 
 Where: {propertyName}
-It was to start: {taskStart}`,
+It was to start: {previousStart}`,
   }),
   'task-stay-cancelled.staff@1': define('TASK_STAY_CANCELLED', 'STAFF', null, {
     subject: 'Reservation cancelled during your task: {taskTitle} - {propertyName}',
