@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { StayCheck } from '../../src/db/schema.ts';
 import { assignDueTasks } from '../../src/domain/tasks/assign-sweep.ts';
@@ -641,6 +642,129 @@ describe('a turnover that leaves too little time', () => {
       .where('recipient_id', '=', assigneeId)
       .execute();
     expect(told).toEqual([{ event: 'TASK_CHANGED' }]);
+  });
+});
+
+describe('a turnover whose cleaning would come too late', () => {
+  const cleanerOf = async (propertyId: string) => {
+    made += 1;
+    const body = { id: `cleaner-${made}`, name: 'Nina', email: 'nina@example.com', role: 'CLEANER' };
+    await system.call('POST', '/staff', { body: { ...body, propertyIds: [propertyId] } });
+    return body.id;
+  };
+  const booked = (propertyId: string, assignee: string, from: string, to: string) =>
+    system.bed.db
+      .insertInto('task')
+      .values({
+        id: `booked-${assignee}-${from}`,
+        property_id: propertyId,
+        type: 'CLEANING',
+        occurrence: 'MANUAL',
+        title: 'Other',
+        status: 'ASSIGNED',
+        assignee_id: assignee,
+        scheduled_at: from,
+        ends_at: to,
+      })
+      .execute();
+  /** Confirmed, with its cleaning given to somebody who was busy until 16:00Z and so agreed to come then. */
+  const agreedLate = async () => {
+    const propertyId = await property();
+    const cleaner = await cleanerOf(propertyId);
+    const leaving = await confirmed({}, { propertyId, from: '2031-05-01', to: '2031-05-03' });
+    const { id } = (await tasksOf(leaving))['POST_DEPARTURE'];
+    const slot = { slot_start: '2031-05-03T16:00:00Z', slot_end: '2031-05-03T18:00:00Z' };
+    await system.bed.db
+      .updateTable('task')
+      .set({ status: 'ASSIGNED', assignee_id: cleaner, ...slot })
+      .where('id', '=', id)
+      .execute();
+    const arrive = async () => {
+      const arriving = await stay({}, { propertyId, from: '2031-05-03', to: '2031-05-05' });
+      const { body } = await act(arriving, 'confirm');
+      expect(body.data.warnings).toEqual([]);
+      expect((await tasksOf(arriving))['PRE_ARRIVAL']).toMatchObject({ status: 'MERGED', mergedIntoTaskId: id });
+    };
+    const told = async () => {
+      const { rows } = await sql<{ event: string }>`
+        SELECT event FROM notification WHERE task_id = ${id} AND recipient_id = ${cleaner} ORDER BY created_at`.execute(
+        system.bed.db,
+      );
+      return rows.map(({ event }) => event);
+    };
+    return { propertyId, cleaner, leaving, arrive, told };
+  };
+  const sweep = () => hurryLateTurnovers(system.bed.db, 10);
+
+  it('by a person’s wish is not theirs who come next', async () => {
+    const propertyId = await property();
+    const leaving = await confirmed({}, { propertyId, from: '2031-05-01', to: '2031-05-03' });
+    const { POST_DEPARTURE: cleaning } = await tasksOf(leaving);
+    await system.call('PATCH', `/tasks/${cleaning.id}`, { body: { scheduledDate: '2031-05-06T05:00:00Z' } });
+    const arriving = await stay({}, { propertyId, from: '2031-05-03', to: '2031-05-05' });
+    const { body: forecast } = await system.call('GET', `/reservations/${arriving}/forecast`);
+    expect(forecast.data.tasks[0]).toMatchObject({ occurrence: 'PRE_ARRIVAL', status: 'EXPECTED' });
+    const { body } = await act(arriving, 'confirm');
+    expect(body.data.warnings).toEqual(['TURNOVER_TOO_SHORT']);
+    const own = (await tasksOf(arriving))['PRE_ARRIVAL'];
+    expect(own).toMatchObject({ status: 'UNASSIGNED', scheduledDate: '2031-05-02T11:00:00.000Z' });
+    // Also when the sweep looks at it, which has it done between the two.
+    const cleaner = await cleanerOf(propertyId);
+    await system.bed.db
+      .updateTable('task')
+      .set({ next_assign_at: new Date(0) })
+      .where('id', '=', own.id)
+      .execute();
+    await assignDueTasks(system.bed.db, 100);
+    expect((await tasksOf(arriving))['PRE_ARRIVAL']).toMatchObject({
+      assigneeId: cleaner,
+      startsAt: '2031-05-03T09:00:00.000Z',
+    });
+    expect((await tasksOf(leaving))['POST_DEPARTURE']).toMatchObject({
+      scheduledDate: '2031-05-06T05:00:00.000Z',
+      mustFinishBy: null,
+      priority: 'NORMAL',
+    });
+  });
+
+  it('by a person’s wish is not theirs any more', async () => {
+    const propertyId = await property();
+    const leaving = await confirmed({}, { propertyId, from: '2031-05-01', to: '2031-05-03' });
+    const arriving = await confirmed({}, { propertyId, from: '2031-05-03', to: '2031-05-05' });
+    const { POST_DEPARTURE: cleaning } = await tasksOf(leaving);
+    const move = async (scheduledDate: string) => {
+      const { body } = await system.call('PATCH', `/tasks/${cleaning.id}`, { body: { scheduledDate } });
+      return [body.data.mustFinishBy, (await tasksOf(arriving))['PRE_ARRIVAL'].status];
+    };
+    expect(await move('2031-05-03T08:30:00Z')).toEqual(['2031-05-03T11:00:00.000Z', 'MERGED']);
+    expect(await move('2031-05-03T09:30:00Z')).toEqual([null, 'UNASSIGNED']);
+  });
+
+  it('is agreed anew with who has it', async () => {
+    const { leaving, cleaner, arrive, told } = await agreedLate();
+    await arrive();
+    await sweep();
+    expect((await tasksOf(leaving))['POST_DEPARTURE']).toMatchObject({
+      assigneeId: cleaner,
+      startsAt: '2031-05-03T09:00:00.000Z',
+      endsAt: '2031-05-03T11:00:00.000Z',
+    });
+    expect(await sweep()).toBe(0);
+    expect(await told()).toEqual(['TASK_CHANGED']);
+  });
+
+  it('is given to another when who has it cannot come sooner', async () => {
+    const { propertyId, leaving, cleaner, arrive, told } = await agreedLate();
+    await booked(propertyId, cleaner, '2031-05-03T10:00:00Z', '2031-05-03T16:00:00Z');
+    await arrive();
+    await sweep();
+    expect((await tasksOf(leaving))['POST_DEPARTURE']).toMatchObject({
+      status: 'UNASSIGNED',
+      startsAt: '2031-05-03T09:00:00.000Z',
+      mustFinishBy: '2031-05-03T11:00:00.000Z',
+    });
+    expect(await sweep()).toBe(0);
+    expect(await told()).toEqual(['TASK_WITHDRAWN']);
   });
 });
 

@@ -4,6 +4,7 @@ import { isUnreachable } from '../../db/errors.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { createLane } from '../../kernel/lane.ts';
 import { localDate, localInstant, planStay, planTurnover, type StayPlan, turnoverTooShort } from '../tasks/schedule.ts';
+import { isTimedByHand, leavesBefore } from '../tasks/turnover.ts';
 import { findConflict } from './availability.ts';
 import { refusalDetails, targetOf } from './state-machine.ts';
 
@@ -169,8 +170,8 @@ function selectStays(db: Db, requests: readonly { readonly reservationId: string
         .$castTo<boolean>()
         .as('next_on_check_out'),
       // Of the stay that leaves on the day when this one arrives.
-      sql<Date | null>`(SELECT t.ends_at FROM reservation o JOIN task t ON t.reservation_id = o.id
-         WHERE o.property_id = r.property_id AND o.id <> r.id AND coalesce(o.departure_date, o.check_out_date) = r.check_in_date AND NOT isempty(o.stay) AND o.status IN ('CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT')
+      sql<Date | null>`(SELECT CASE WHEN ${isTimedByHand('t')} THEN coalesce(t.slot_end, t.ends_at) ELSE t.ends_at END
+         FROM reservation o JOIN task t ON t.reservation_id = o.id WHERE ${leavesBefore('o', 'r')}
            AND t.occurrence = 'POST_DEPARTURE' AND t.status IN ('UNASSIGNED', 'ASSIGNED') ORDER BY o.id LIMIT 1)`.as(
         'previous_cleaning_ends',
       ),

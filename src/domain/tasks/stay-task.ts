@@ -5,9 +5,11 @@ import type { TaskStatus, TaskTable } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import { taskChangedMessage } from '../notifications/matrix.ts';
+import { partTurnover } from './cancel-tasks.ts';
 import { titleOf } from './ensure.ts';
 import { releaseTasks, releaseUnlessFree, tellReleased } from './release.ts';
 import type { PlannedTask } from './schedule.ts';
+import { isHeldTooLate } from './turnover.ts';
 
 /** The step that ensures the task, and the stay that it belongs to. */
 export interface StayStep {
@@ -71,11 +73,12 @@ async function moveTask(
   const moves =
     task.scheduled_at.toISOString() !== planned.scheduledAt || task.ends_at.toISOString() !== planned.endsAt;
   const kept = moves && task.manual_fields.includes('scheduledDate');
+  const isApart = isHeldTooLate(task, planned.mustFinishBy === null ? null : new Date(planned.mustFinishBy));
   const write = () =>
     tx
       .updateTable('task')
       .set((eb) => ({
-        must_finish_by: planned.mustFinishBy,
+        must_finish_by: isApart ? null : planned.mustFinishBy,
         ...(moves && !kept
           ? {
               scheduled_at: planned.scheduledAt,
@@ -90,6 +93,7 @@ async function moveTask(
       .execute();
   if (!moves || kept || task.assignee_id === null || task.status !== 'ASSIGNED') {
     await write();
+    if (isApart) await partTurnover(tx, task.id);
     return { ...asItIs, kept };
   }
   if (await keepsAssignee(tx, task.id, write)) {
