@@ -788,6 +788,73 @@ describe('a guest who comes or leaves at another time', () => {
     expect(tasks['POST_DEPARTURE'].scheduledDate).toBe('2024-02-03T07:00:00.000Z');
   });
 
+  const plan = (id: string, body: object) => system.call('PATCH', `/reservations/${id}`, { body });
+  const neighbours = async () => {
+    const propertyId = await property();
+    const leaving = await confirmed({}, { propertyId, from: '2031-06-01', to: '2031-06-03' });
+    const arriving = await confirmed({}, { propertyId, from: '2031-06-03', to: '2031-06-05' });
+    return { leaving, arriving };
+  };
+
+  it('finds it clean then, also where somebody leaves that day', async () => {
+    const propertyId = await property();
+    const arriving = await stay({}, { propertyId, from: '2031-06-03', to: '2031-06-05' });
+    await plan(arriving, { plannedArrival: '13:30' });
+    await act(arriving, 'confirm');
+    expect((await tasksOf(arriving))['PRE_ARRIVAL']).toMatchObject({
+      scheduledDate: '2031-06-02T11:00:00.000Z',
+      mustFinishBy: '2031-06-03T09:30:00.000Z',
+    });
+    const leaving = await stay({}, { propertyId, from: '2031-06-01', to: '2031-06-03' });
+    expect((await act(leaving, 'confirm')).body.data.warnings).toEqual(['TURNOVER_TOO_SHORT']);
+    const cleaning = async () => {
+      const { scheduledDate, mustFinishBy } = (await tasksOf(leaving))['POST_DEPARTURE'];
+      return [scheduledDate, mustFinishBy];
+    };
+    expect(await cleaning()).toEqual(['2031-06-03T07:00:00.000Z', '2031-06-03T09:30:00.000Z']);
+    const steps = [
+      ['14:00', ['TURNOVER_TOO_SHORT'], '07:00', '10:00'],
+      ['16:00', [], '09:00', '12:00'],
+      ['12:30', ['TURNOVER_TOO_SHORT'], '07:00', '08:30'],
+      [null, [], '09:00', '11:00'],
+    ] as const;
+    for (const [plannedArrival, warnings, start, by] of steps) {
+      expect((await plan(arriving, { plannedArrival })).body.data.warnings).toEqual(warnings);
+      expect(await cleaning()).toEqual([`2031-06-03T${start}:00.000Z`, `2031-06-03T${by}:00.000Z`]);
+      expect((await tasksOf(arriving))['PRE_ARRIVAL'].mustFinishBy).toBe(`2031-06-03T${by}:00.000Z`);
+    }
+  });
+
+  it('has a cleaning of their own when a person’s time for the one before has become too late', async () => {
+    const { leaving, arriving } = await neighbours();
+    const { POST_DEPARTURE: cleaning } = await tasksOf(leaving);
+    await system.call('PATCH', `/tasks/${cleaning.id}`, { body: { scheduledDate: '2031-06-03T08:30:00Z' } });
+    const { body } = await plan(arriving, { plannedArrival: '14:00' });
+    expect(body.data.warnings).toEqual(['TURNOVER_TOO_SHORT']);
+    expect((await tasksOf(arriving))['PRE_ARRIVAL'].status).toBe('UNASSIGNED');
+    expect((await tasksOf(leaving))['POST_DEPARTURE']).toMatchObject({
+      scheduledDate: '2031-06-03T08:30:00.000Z',
+      mustFinishBy: null,
+    });
+  });
+
+  it('is told what that leaves to be seen to', async () => {
+    const { leaving, arriving } = await neighbours();
+    const warned = async (id: string, body: object) => (await plan(id, body)).body.data.warnings;
+    expect(await warned(leaving, { plannedDeparture: '10:30' })).toEqual([]);
+    expect(await warned(leaving, { plannedDeparture: '14:30' })).toEqual(['TURNOVER_TOO_SHORT']);
+    expect(await warned(leaving, { guestCount: 2 })).toEqual([]);
+    const { PRE_ARRIVAL: before, POST_DEPARTURE: after } = await tasksOf(leaving);
+    await system.call('PATCH', `/tasks/${after.id}`, { body: { scheduledDate: '2031-06-03T09:00:00Z' } });
+    expect(await warned(leaving, { plannedDeparture: '10:00' })).toEqual(['TASK_TIME_KEPT']);
+    // In the way of nobody who comes later than it ends.
+    await system.call('PATCH', `/tasks/${before.id}`, { body: { scheduledDate: '2031-06-01T07:00:00Z' } });
+    expect(await warned(leaving, { plannedArrival: '14:00' })).toEqual([]);
+    expect(await warned(leaving, { plannedArrival: '12:00' })).toEqual(['TASK_TIME_KEPT']);
+    await system.call('PATCH', `/tasks/${after.id}`, { body: { scheduledDate: '2031-06-03T10:00:00Z' } });
+    expect((await tasksOf(arriving))['PRE_ARRIVAL'].status).toBe('UNASSIGNED');
+  });
+
   it('as well when the clock of the property changes, except where a person has set a time', async () => {
     const place = await property();
     const id = await confirmed({}, { propertyId: place, from: '2031-02-01', to: '2031-02-03' });

@@ -41,6 +41,11 @@ export interface ReservationDetail extends ReservationView {
   readonly activeSagaId: string | null;
 }
 
+/** With what the change leaves for a person to see to. */
+export interface ChangedReservation extends ReservationDetail {
+  readonly warnings: readonly string[];
+}
+
 export const OPEN_SAGA = ['pending', 'running', 'compensating', 'parked'] as const;
 /** Once confirmed, dates, price and parties are amended by a saga, which moves tasks and money along. */
 const FIXED_BY_CONFIRMATION = [
@@ -121,7 +126,7 @@ export async function changeReservation(
   change: ReservationChange,
   expected: ExpectedVersions,
   author: Author,
-): Promise<ReservationDetail> {
+): Promise<ChangedReservation> {
   const before = await tx.selectFrom('reservation').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
   // A repair's block in the calendar is its task's.
   if (!before || before.kind === 'MAINTENANCE_BLOCK')
@@ -154,7 +159,10 @@ export async function changeReservation(
     .set({ ...columnsOf(change), version: before.version + 1 })
     .where('id', '=', id)
     .execute();
-  if (change.plannedArrival !== undefined || change.plannedDeparture !== undefined) await retimeMeetings(tx, id);
+  const warnings = await retimeMeetings(tx, id, {
+    arrival: change.plannedArrival !== undefined,
+    departure: change.plannedDeparture !== undefined,
+  });
   await recordChange(tx, author, {
     noun: 'reservation',
     id,
@@ -163,7 +171,7 @@ export async function changeReservation(
     version: before.version + 1,
     reservationId: id,
   });
-  return getReservation(tx, id);
+  return { ...(await getReservation(tx, id)), warnings };
 }
 
 const dates = (row: { check_in_date: string; check_out_date: string }) => ({

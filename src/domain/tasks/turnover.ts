@@ -27,19 +27,18 @@ export const mayTakeTurnover = (cleaning: string, arrival: RawBuilder<unknown>):
 };
 
 /** The same of a row that was read. */
-export const isHeldTooLate = (
-  task: {
-    readonly occurrence: string;
-    readonly manual_fields: readonly string[];
-    readonly slot_end: Date | null;
-    readonly ends_at: Date;
-  },
-  arrival: Date | null,
-): boolean =>
-  task.occurrence === 'POST_DEPARTURE' &&
-  task.manual_fields.includes('scheduledDate') &&
-  arrival !== null &&
-  (task.slot_end ?? task.ends_at) > arrival;
+export const isHeldTooLate = (task: Timed & { readonly occurrence: string }, arrival: Date | null): boolean =>
+  task.occurrence === 'POST_DEPARTURE' && endsTooLateByHand(task, arrival);
+
+/** A person wants it at a time that ends after `by`. */
+export const endsTooLateByHand = ({ manual_fields, slot_end, ends_at }: Timed, by: Date | null): boolean =>
+  manual_fields.includes('scheduledDate') && by !== null && (slot_end ?? ends_at) > by;
+
+interface Timed {
+  readonly manual_fields: readonly string[];
+  readonly slot_end: Date | null;
+  readonly ends_at: Date;
+}
 
 export const isTimedByHand = (task: string): RawBuilder<boolean> =>
   sql<boolean>`('scheduledDate' = ANY(${columnsOf(task)('manual_fields')}))`;
