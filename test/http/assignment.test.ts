@@ -99,6 +99,21 @@ describe('a task that somebody must take at once', () => {
     expect([absent.status, absent.body.code]).toEqual([422, 'REFERENCE_NOT_FOUND']);
   });
 
+  it('is urgent when it should have begun already, unless a priority was given', async () => {
+    await staff('mary', 'MAINTENANCE_STAFF');
+    const past = '2024-03-05T08:00:00Z';
+    const priorityOf = async (values: object) => {
+      const { id, priority } = await ok(call('POST', '/tasks', { body: taskBody(values) }));
+      await assignDueTasks(system.bed.db, 100);
+      const given = await ok(call('GET', `/tasks/${id}`));
+      expect(given.status).toBe('ASSIGNED');
+      return [priority, given.priority];
+    };
+    expect(await priorityOf({})).toEqual(['NORMAL', 'NORMAL']);
+    expect(await priorityOf({ scheduledDate: past })).toEqual(['URGENT', 'URGENT']);
+    expect(await priorityOf({ scheduledDate: past, priority: 'LOW' })).toEqual(['LOW', 'LOW']);
+  });
+
   it('may not ask for holds without insisting', async () => {
     for (const values of [
       { holdAlternatives: true },

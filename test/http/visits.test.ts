@@ -769,6 +769,8 @@ describe('a turnover whose cleaning would come too late', () => {
 });
 
 describe('a guest who comes or leaves at another time', () => {
+  const plan = (id: string, body: object) => system.call('PATCH', `/reservations/${id}`, { body });
+
   it('does so within the stay, and says so before it is over', async () => {
     const id = await inHouse({}, { from: '2024-02-01', to: '2024-02-05' }, '2024-02-01T12:00:00Z');
     const plan = (body: object) => system.call('PATCH', `/reservations/${id}`, { body });
@@ -777,6 +779,24 @@ describe('a guest who comes or leaves at another time', () => {
     expect((await act(id, 'check-out', { actualTime: '2024-02-05T10:00:00Z' })).status).toBe(200);
     expect((await plan({ guestCount: 3 })).body.code).toBe('INVALID_STATE_TRANSITION');
     expect((await plan({ notes: 'left an umbrella' })).status).toBe(200);
+  });
+
+  it('comes before leaving', async () => {
+    const id = await confirmed({}, { from: '2031-02-01', to: '2031-02-06' });
+    const refused = async (body: object) => {
+      const answer = await plan(id, body);
+      expect([answer.status, answer.body.details.issues[0].path]).toEqual([422, 'plannedDeparture']);
+    };
+    await refused({ plannedArrival: '2031-02-04T10:00', plannedDeparture: '2031-02-03T10:00' });
+    await refused({ plannedArrival: '2031-02-06T10:00', plannedDeparture: '10:00' });
+    expect((await plan(id, { plannedArrival: '2031-02-04T10:00' })).status).toBe(200);
+    await refused({ plannedDeparture: '2031-02-04T09:00' });
+    expect((await plan(id, { plannedArrival: '18:00', plannedDeparture: '09:00' })).status).toBe(200);
+    const { propertyId } = (await system.call('GET', `/reservations/${id}`)).body.data;
+    const nights = { checkInDate: '2031-03-01', checkOutDate: '2031-03-06' };
+    const times = { plannedArrival: '2031-03-04T10:00', plannedDeparture: '2031-03-04T10:00' };
+    const made = { propertyId, guestId: 'guest-1', totalAmount: 100, ...nights, ...times };
+    expect((await system.call('POST', '/reservations', { body: made })).status).toBe(422);
   });
 
   it('is met then', async () => {
@@ -788,7 +808,6 @@ describe('a guest who comes or leaves at another time', () => {
     expect(tasks['POST_DEPARTURE'].scheduledDate).toBe('2024-02-03T07:00:00.000Z');
   });
 
-  const plan = (id: string, body: object) => system.call('PATCH', `/reservations/${id}`, { body });
   const neighbours = async () => {
     const propertyId = await property();
     const leaving = await confirmed({}, { propertyId, from: '2031-06-01', to: '2031-06-03' });

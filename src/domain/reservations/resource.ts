@@ -59,6 +59,7 @@ const FIXED_BY_CONFIRMATION = [
 
 export async function createReservation(tx: Tx, stay: NewReservation, author: Author): Promise<ReservationDetail> {
   assertPlannedWithin(stay, stay.checkInDate, stay.checkOutDate);
+  assertPlannedInOrder(stay, stay.checkInDate, stay.checkOutDate);
   await assertAgent(tx, stay.referringAgentId);
   const row = await tx
     .insertInto('reservation')
@@ -153,6 +154,10 @@ export async function changeReservation(
   const until = change.checkOutDate ?? stay.checkOutDate;
   assertStayOrder(stay.checkInDate, until);
   assertPlannedWithin(change, stay.checkInDate, until);
+  if (change.plannedArrival !== undefined || change.plannedDeparture !== undefined) {
+    const { plannedArrival = before.planned_arrival, plannedDeparture = before.planned_departure } = change;
+    assertPlannedInOrder({ plannedArrival, plannedDeparture }, stay.checkInDate, until);
+  }
   await assertAgent(tx, change.referringAgentId);
   await tx
     .updateTable('reservation')
@@ -197,6 +202,15 @@ function assertPlannedWithin(stay: ReservationChange, from: string, to: string):
     const issues = [{ path: field, message: `must be on a day from ${from} to ${to}` }];
     throw new RoomyError('VALIDATION_FAILED', { details: { issues } });
   }
+}
+
+/** Only times with a day can be out of order, as a stay has a night: local times of one clock compare as text. */
+function assertPlannedInOrder(stay: ReservationChange, from: string, to: string): void {
+  if (!stay.plannedArrival || !stay.plannedDeparture) return;
+  const on = (day: string, planned: string): string => (planned.includes('T') ? planned : `${day}T${planned}`);
+  if (on(from, stay.plannedArrival) < on(to, stay.plannedDeparture)) return;
+  const issues = [{ path: 'plannedDeparture', message: 'must be after plannedArrival' }];
+  throw new RoomyError('VALIDATION_FAILED', { details: { issues } });
 }
 
 async function assertNoOpenSaga(tx: Tx, reservationId: string): Promise<void> {
