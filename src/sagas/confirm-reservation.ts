@@ -82,10 +82,10 @@ const assignedTurnover = (() => {
 const heldOn =
   (task: keyof StayPlan) =>
   async (context: Context & { readonly db: Db; readonly failure: Failure }): Promise<RoomyError | undefined> => {
-    const { db, failure, input, requestedAt, sagaId } = context;
+    const { db, failure, input, requestedAt, sagaId, subjectId } = context;
     if (!('refusal' in failure) || failure.refusal.code !== 'NO_STAFF_AVAILABLE' || !input.holdAlternatives)
       return undefined;
-    const hold = { nowMs: requestedAt.getTime(), holdId: input.holdId ?? `hold-${sagaId}` };
+    const hold = { nowMs: requestedAt.getTime(), holdId: input.holdId ?? `hold-${sagaId}`, reservationId: subjectId };
     return holdForStay(db, stayTaskOf(context, task), hold);
   };
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { assignDueTasks } from '../../src/domain/tasks/assign-sweep.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { seedStays } from '../setup/stays.ts';
 import { type Answer, type System, startSystem } from '../setup/system.ts';
@@ -117,6 +118,21 @@ describe('a task that somebody must take at once', () => {
     expect((await insist({ requiredSkills: ['gas'] })).body.details.suggestedAlternatives).toEqual([]);
     const absent = await insist({ propertyId: 'absent', holdAlternatives: true });
     expect([absent.status, absent.body.code]).toEqual([422, 'REFERENCE_NOT_FOUND']);
+  });
+
+  it('is urgent when it should have begun already, unless a priority was given', async () => {
+    await staff('mary', 'MAINTENANCE_STAFF');
+    const past = '2024-03-05T08:00:00Z';
+    const priorityOf = async (values: object) => {
+      const { id, priority } = await ok(call('POST', '/tasks', { body: taskBody(values) }));
+      await assignDueTasks(system.bed.db, 100);
+      const given = await ok(call('GET', `/tasks/${id}`));
+      expect(given.status).toBe('ASSIGNED');
+      return [priority, given.priority];
+    };
+    expect(await priorityOf({})).toEqual(['NORMAL', 'NORMAL']);
+    expect(await priorityOf({ scheduledDate: past })).toEqual(['URGENT', 'URGENT']);
+    expect(await priorityOf({ scheduledDate: past, priority: 'LOW' })).toEqual(['LOW', 'LOW']);
   });
 
   it('may not ask for holds without insisting', async () => {
@@ -335,6 +351,37 @@ describe('a confirmation that insists on staff', () => {
       .where('event', '=', 'TASK_WITHDRAWN')
       .execute();
     expect(withdrawn).toEqual([{ recipient_id: cleaner }]);
+  });
+
+  it('leaves the next guest a cleaning of their own when a person wants the one before too late, whichever stay comes first', async () => {
+    const cleaner = await staff('clara');
+    await Promise.all(['sara', 'luc'].map((id) => staff(id, 'AGENT')));
+    const leaves = await stay('leaves');
+    const arrives = await stay('arrives', { checkInDate: '2031-03-08', checkOutDate: '2031-03-10' });
+    const last = await stay('last', { checkInDate: '2031-03-10', checkOutDate: '2031-03-12' });
+    await ok(confirm(last, { requireAssignment: true }));
+    const late = (POST_DEPARTURE: string) => ({ requireAssignment: true, taskTimes: { POST_DEPARTURE } });
+    expect((await ok(confirm(leaves, late('2031-03-11T05:00:00Z')))).warnings).toEqual([]);
+    const second = await ok(confirm(arrives, late('2031-03-13T05:00:00Z')));
+    expect(second.warnings).toEqual(['TURNOVER_TOO_SHORT', 'TASK_OUTSIDE_WINDOW']);
+    const [first, own, next] = await Promise.all([leaves, arrives, last].map(tasksOf));
+    expect(first?.get('POST_DEPARTURE')).toMatchObject({ startsAt: '2031-03-11T05:00:00.000Z', mustFinishBy: null });
+    // Once the guests are gone, and before the next ones come.
+    expect(own?.get('PRE_ARRIVAL')).toMatchObject({
+      status: 'ASSIGNED',
+      assigneeId: cleaner,
+      scheduledDate: '2031-03-07T11:00:00.000Z',
+      startsAt: '2031-03-08T09:00:00.000Z',
+      endsAt: '2031-03-08T11:00:00.000Z',
+    });
+    expect(own?.get('POST_DEPARTURE')).toMatchObject({ mustFinishBy: null, priority: 'NORMAL' });
+    // It had been agreed for the day before, when nobody was known to be there.
+    expect(next?.get('PRE_ARRIVAL')).toMatchObject({ status: 'UNASSIGNED', mergedIntoTaskId: null });
+    await assignDueTasks(system.bed.db, 100);
+    expect((await tasksOf(last)).get('PRE_ARRIVAL')).toMatchObject({
+      status: 'ASSIGNED',
+      startsAt: '2031-03-10T09:00:00.000Z',
+    });
   });
 });
 

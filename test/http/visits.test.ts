@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { StayCheck } from '../../src/db/schema.ts';
 import { assignDueTasks } from '../../src/domain/tasks/assign-sweep.ts';
@@ -728,7 +729,132 @@ describe('a turnover that leaves too little time', () => {
   });
 });
 
+describe('a turnover whose cleaning would come too late', () => {
+  const cleanerOf = async (propertyId: string) => {
+    made += 1;
+    const body = { id: `cleaner-${made}`, name: 'Nina', email: 'nina@example.com', role: 'CLEANER' };
+    await system.call('POST', '/staff', { body: { ...body, propertyIds: [propertyId] } });
+    return body.id;
+  };
+  const booked = (propertyId: string, assignee: string, from: string, to: string) =>
+    system.bed.db
+      .insertInto('task')
+      .values({
+        id: `booked-${assignee}-${from}`,
+        property_id: propertyId,
+        type: 'CLEANING',
+        occurrence: 'MANUAL',
+        title: 'Other',
+        status: 'ASSIGNED',
+        assignee_id: assignee,
+        scheduled_at: from,
+        ends_at: to,
+      })
+      .execute();
+  /** Confirmed, with its cleaning given to somebody who was busy until 16:00Z and so agreed to come then. */
+  const agreedLate = async () => {
+    const propertyId = await property();
+    const cleaner = await cleanerOf(propertyId);
+    const leaving = await confirmed({}, { propertyId, from: '2031-05-01', to: '2031-05-03' });
+    const { id } = (await tasksOf(leaving))['POST_DEPARTURE'];
+    const slot = { slot_start: '2031-05-03T16:00:00Z', slot_end: '2031-05-03T18:00:00Z' };
+    await system.bed.db
+      .updateTable('task')
+      .set({ status: 'ASSIGNED', assignee_id: cleaner, ...slot })
+      .where('id', '=', id)
+      .execute();
+    const arrive = async () => {
+      const arriving = await stay({}, { propertyId, from: '2031-05-03', to: '2031-05-05' });
+      const { body } = await act(arriving, 'confirm');
+      expect(body.data.warnings).toEqual([]);
+      expect((await tasksOf(arriving))['PRE_ARRIVAL']).toMatchObject({ status: 'MERGED', mergedIntoTaskId: id });
+    };
+    const told = async () => {
+      const { rows } = await sql<{ event: string }>`
+        SELECT event FROM notification WHERE task_id = ${id} AND recipient_id = ${cleaner} ORDER BY created_at`.execute(
+        system.bed.db,
+      );
+      return rows.map(({ event }) => event);
+    };
+    return { propertyId, cleaner, leaving, arrive, told };
+  };
+  const sweep = () => hurryLateTurnovers(system.bed.db, 10);
+
+  it('by a person’s wish is not theirs who come next', async () => {
+    const propertyId = await property();
+    const leaving = await confirmed({}, { propertyId, from: '2031-05-01', to: '2031-05-03' });
+    const { POST_DEPARTURE: cleaning } = await tasksOf(leaving);
+    await system.call('PATCH', `/tasks/${cleaning.id}`, { body: { scheduledDate: '2031-05-06T05:00:00Z' } });
+    const arriving = await stay({}, { propertyId, from: '2031-05-03', to: '2031-05-05' });
+    const { body: forecast } = await system.call('GET', `/reservations/${arriving}/forecast`);
+    expect(forecast.data.tasks[0]).toMatchObject({ occurrence: 'PRE_ARRIVAL', status: 'EXPECTED' });
+    const { body } = await act(arriving, 'confirm');
+    expect(body.data.warnings).toEqual(['TURNOVER_TOO_SHORT']);
+    const own = (await tasksOf(arriving))['PRE_ARRIVAL'];
+    expect(own).toMatchObject({ status: 'UNASSIGNED', scheduledDate: '2031-05-02T11:00:00.000Z' });
+    // Also when the sweep looks at it, which has it done between the two.
+    const cleaner = await cleanerOf(propertyId);
+    await system.bed.db
+      .updateTable('task')
+      .set({ next_assign_at: new Date(0) })
+      .where('id', '=', own.id)
+      .execute();
+    await assignDueTasks(system.bed.db, 100);
+    expect((await tasksOf(arriving))['PRE_ARRIVAL']).toMatchObject({
+      assigneeId: cleaner,
+      startsAt: '2031-05-03T09:00:00.000Z',
+    });
+    expect((await tasksOf(leaving))['POST_DEPARTURE']).toMatchObject({
+      scheduledDate: '2031-05-06T05:00:00.000Z',
+      mustFinishBy: null,
+      priority: 'NORMAL',
+    });
+  });
+
+  it('by a person’s wish is not theirs any more', async () => {
+    const propertyId = await property();
+    const leaving = await confirmed({}, { propertyId, from: '2031-05-01', to: '2031-05-03' });
+    const arriving = await confirmed({}, { propertyId, from: '2031-05-03', to: '2031-05-05' });
+    const { POST_DEPARTURE: cleaning } = await tasksOf(leaving);
+    const move = async (scheduledDate: string) => {
+      const { body } = await system.call('PATCH', `/tasks/${cleaning.id}`, { body: { scheduledDate } });
+      return [body.data.mustFinishBy, (await tasksOf(arriving))['PRE_ARRIVAL'].status];
+    };
+    expect(await move('2031-05-03T08:30:00Z')).toEqual(['2031-05-03T11:00:00.000Z', 'MERGED']);
+    expect(await move('2031-05-03T09:30:00Z')).toEqual([null, 'UNASSIGNED']);
+  });
+
+  it('is agreed anew with who has it', async () => {
+    const { leaving, cleaner, arrive, told } = await agreedLate();
+    await arrive();
+    await sweep();
+    expect((await tasksOf(leaving))['POST_DEPARTURE']).toMatchObject({
+      assigneeId: cleaner,
+      startsAt: '2031-05-03T09:00:00.000Z',
+      endsAt: '2031-05-03T11:00:00.000Z',
+    });
+    expect(await sweep()).toBe(0);
+    expect(await told()).toEqual(['TASK_CHANGED']);
+  });
+
+  it('is given to another when who has it cannot come sooner', async () => {
+    const { propertyId, leaving, cleaner, arrive, told } = await agreedLate();
+    await booked(propertyId, cleaner, '2031-05-03T10:00:00Z', '2031-05-03T16:00:00Z');
+    await arrive();
+    await sweep();
+    expect((await tasksOf(leaving))['POST_DEPARTURE']).toMatchObject({
+      status: 'UNASSIGNED',
+      startsAt: '2031-05-03T09:00:00.000Z',
+      mustFinishBy: '2031-05-03T11:00:00.000Z',
+    });
+    expect(await sweep()).toBe(0);
+    expect(await told()).toEqual(['TASK_WITHDRAWN']);
+  });
+});
+
 describe('a guest who comes or leaves at another time', () => {
+  const plan = (id: string, body: object) => system.call('PATCH', `/reservations/${id}`, { body });
+
   it('does so within the stay, and says so before it is over', async () => {
     const id = await inHouse({}, { from: '2024-02-01', to: '2024-02-05' }, '2024-02-01T12:00:00Z');
     const plan = (body: object) => system.call('PATCH', `/reservations/${id}`, { body });
@@ -739,6 +865,24 @@ describe('a guest who comes or leaves at another time', () => {
     expect((await plan({ notes: 'left an umbrella' })).status).toBe(200);
   });
 
+  it('comes before leaving', async () => {
+    const id = await confirmed({}, { from: '2031-02-01', to: '2031-02-06' });
+    const refused = async (body: object) => {
+      const answer = await plan(id, body);
+      expect([answer.status, answer.body.details.issues[0].path]).toEqual([422, 'plannedDeparture']);
+    };
+    await refused({ plannedArrival: '2031-02-04T10:00', plannedDeparture: '2031-02-03T10:00' });
+    await refused({ plannedArrival: '2031-02-06T10:00', plannedDeparture: '10:00' });
+    expect((await plan(id, { plannedArrival: '2031-02-04T10:00' })).status).toBe(200);
+    await refused({ plannedDeparture: '2031-02-04T09:00' });
+    expect((await plan(id, { plannedArrival: '18:00', plannedDeparture: '09:00' })).status).toBe(200);
+    const { propertyId } = (await system.call('GET', `/reservations/${id}`)).body.data;
+    const nights = { checkInDate: '2031-03-01', checkOutDate: '2031-03-06' };
+    const times = { plannedArrival: '2031-03-04T10:00', plannedDeparture: '2031-03-04T10:00' };
+    const made = { propertyId, guestId: 'guest-1', totalAmount: 100, ...nights, ...times };
+    expect((await system.call('POST', '/reservations', { body: made })).status).toBe(422);
+  });
+
   it('is met then', async () => {
     const id = await confirmed();
     await system.call('PATCH', `/reservations/${id}`, { body: { plannedArrival: '18:30', plannedDeparture: '09:00' } });
@@ -746,6 +890,72 @@ describe('a guest who comes or leaves at another time', () => {
     expect(tasks['ARRIVAL'].scheduledDate).toBe('2024-02-01T14:30:00.000Z');
     expect(tasks['DEPARTURE'].scheduledDate).toBe('2024-02-03T05:00:00.000Z');
     expect(tasks['POST_DEPARTURE'].scheduledDate).toBe('2024-02-03T07:00:00.000Z');
+  });
+
+  const neighbours = async () => {
+    const propertyId = await property();
+    const leaving = await confirmed({}, { propertyId, from: '2031-06-01', to: '2031-06-03' });
+    const arriving = await confirmed({}, { propertyId, from: '2031-06-03', to: '2031-06-05' });
+    return { leaving, arriving };
+  };
+
+  it('finds it clean then, also where somebody leaves that day', async () => {
+    const propertyId = await property();
+    const arriving = await stay({}, { propertyId, from: '2031-06-03', to: '2031-06-05' });
+    await plan(arriving, { plannedArrival: '13:30' });
+    await act(arriving, 'confirm');
+    expect((await tasksOf(arriving))['PRE_ARRIVAL']).toMatchObject({
+      scheduledDate: '2031-06-02T11:00:00.000Z',
+      mustFinishBy: '2031-06-03T09:30:00.000Z',
+    });
+    const leaving = await stay({}, { propertyId, from: '2031-06-01', to: '2031-06-03' });
+    expect((await act(leaving, 'confirm')).body.data.warnings).toEqual(['TURNOVER_TOO_SHORT']);
+    const cleaning = async () => {
+      const { scheduledDate, mustFinishBy } = (await tasksOf(leaving))['POST_DEPARTURE'];
+      return [scheduledDate, mustFinishBy];
+    };
+    expect(await cleaning()).toEqual(['2031-06-03T07:00:00.000Z', '2031-06-03T09:30:00.000Z']);
+    const steps = [
+      ['14:00', ['TURNOVER_TOO_SHORT'], '07:00', '10:00'],
+      ['16:00', [], '09:00', '12:00'],
+      ['12:30', ['TURNOVER_TOO_SHORT'], '07:00', '08:30'],
+      [null, [], '09:00', '11:00'],
+    ] as const;
+    for (const [plannedArrival, warnings, start, by] of steps) {
+      expect((await plan(arriving, { plannedArrival })).body.data.warnings).toEqual(warnings);
+      expect(await cleaning()).toEqual([`2031-06-03T${start}:00.000Z`, `2031-06-03T${by}:00.000Z`]);
+      expect((await tasksOf(arriving))['PRE_ARRIVAL'].mustFinishBy).toBe(`2031-06-03T${by}:00.000Z`);
+    }
+  });
+
+  it('has a cleaning of their own when a person’s time for the one before has become too late', async () => {
+    const { leaving, arriving } = await neighbours();
+    const { POST_DEPARTURE: cleaning } = await tasksOf(leaving);
+    await system.call('PATCH', `/tasks/${cleaning.id}`, { body: { scheduledDate: '2031-06-03T08:30:00Z' } });
+    const { body } = await plan(arriving, { plannedArrival: '14:00' });
+    expect(body.data.warnings).toEqual(['TURNOVER_TOO_SHORT']);
+    expect((await tasksOf(arriving))['PRE_ARRIVAL'].status).toBe('UNASSIGNED');
+    expect((await tasksOf(leaving))['POST_DEPARTURE']).toMatchObject({
+      scheduledDate: '2031-06-03T08:30:00.000Z',
+      mustFinishBy: null,
+    });
+  });
+
+  it('is told what that leaves to be seen to', async () => {
+    const { leaving, arriving } = await neighbours();
+    const warned = async (id: string, body: object) => (await plan(id, body)).body.data.warnings;
+    expect(await warned(leaving, { plannedDeparture: '10:30' })).toEqual([]);
+    expect(await warned(leaving, { plannedDeparture: '14:30' })).toEqual(['TURNOVER_TOO_SHORT']);
+    expect(await warned(leaving, { guestCount: 2 })).toEqual([]);
+    const { PRE_ARRIVAL: before, POST_DEPARTURE: after } = await tasksOf(leaving);
+    await system.call('PATCH', `/tasks/${after.id}`, { body: { scheduledDate: '2031-06-03T09:00:00Z' } });
+    expect(await warned(leaving, { plannedDeparture: '10:00' })).toEqual(['TASK_TIME_KEPT']);
+    // In the way of nobody who comes later than it ends.
+    await system.call('PATCH', `/tasks/${before.id}`, { body: { scheduledDate: '2031-06-01T07:00:00Z' } });
+    expect(await warned(leaving, { plannedArrival: '14:00' })).toEqual([]);
+    expect(await warned(leaving, { plannedArrival: '12:00' })).toEqual(['TASK_TIME_KEPT']);
+    await system.call('PATCH', `/tasks/${after.id}`, { body: { scheduledDate: '2031-06-03T10:00:00Z' } });
+    expect((await tasksOf(arriving))['PRE_ARRIVAL'].status).toBe('UNASSIGNED');
   });
 
   it('as well when the clock of the property changes, except where a person has set a time', async () => {

@@ -180,6 +180,13 @@ describe('a cleaning that two stays share', () => {
     expect(last).toMatchObject({ status: 'UNASSIGNED', must_finish_by: null, priority: 'NORMAL' });
   });
 
+  it('stays urgent when it should have begun already', async () => {
+    const { leaves, arrives } = await turnover();
+    await db.updateTable('task').set({ priority: 'URGENT' }).where('id', '=', `${leaves}-POST_DEPARTURE`).execute();
+    await cancel(arrives);
+    expect(await task(`${leaves}-POST_DEPARTURE`)).toMatchObject({ must_finish_by: null, priority: 'URGENT' });
+  });
+
   it('keeps the priority that a person gave it', async () => {
     const { leaves, arrives } = await turnover();
     await db

@@ -4,6 +4,7 @@ import type { Channel, RecipientType, ReservationStatus } from '../../db/schema.
 import { RoomyError } from '../../kernel/errors.ts';
 import { assertConfirmable } from '../reservations/stay.ts';
 import { type PlannedTask, planStay, type StayOccurrence } from '../tasks/schedule.ts';
+import { leavesBefore, mayTakeTurnover } from '../tasks/turnover.ts';
 import { isAboutStay } from './about-stay.ts';
 import { confirmationMessages, type Delivery, thankYouMessages, welcomeMessages } from './matrix.ts';
 import { mayDecline } from './matrix-table.ts';
@@ -195,7 +196,7 @@ const OCCURRENCES = {
 async function plannedTasks(db: Db, stay: Stay): Promise<readonly ForecastTask[]> {
   const { clock, ...dates } = remindable(stay, 'CONFIRMED');
   const plan = planStay(dates, clock);
-  const merged = await hasTurnover(db, stay);
+  const merged = await hasTurnover(db, stay, plan.preArrivalCleaning.mustFinishBy);
   const taskOf = (planned: PlannedTask, status: string): ForecastTask => ({
     type: planned.type,
     occurrence: planned.occurrence,
@@ -212,15 +213,13 @@ async function plannedTasks(db: Db, stay: Stay): Promise<readonly ForecastTask[]
   );
 }
 
-async function hasTurnover(db: Db, stay: Stay): Promise<boolean> {
+async function hasTurnover(db: Db, stay: Stay, arrival: string | null): Promise<boolean> {
   const found = await db
     .selectFrom('reservation as o')
     .innerJoin('reservation as r', (join) => join.on('r.id', '=', stay.id))
     .innerJoin('task as t', 't.reservation_id', 'o.id')
-    .whereRef('o.property_id', '=', 'r.property_id')
-    .whereRef('o.id', '<>', 'r.id')
-    .where(sql<boolean>`coalesce(o.departure_date, o.check_out_date) = r.check_in_date AND NOT isempty(o.stay)`)
-    .where('o.status', 'in', ['CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT'])
+    .where(leavesBefore('o', 'r'))
+    .where(mayTakeTurnover('t', sql`${arrival}::timestamptz`))
     .where('t.occurrence', '=', 'POST_DEPARTURE')
     .where('t.status', 'in', ['UNASSIGNED', 'ASSIGNED'])
     .select('t.id')

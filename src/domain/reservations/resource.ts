@@ -41,6 +41,11 @@ export interface ReservationDetail extends ReservationView {
   readonly activeSagaId: string | null;
 }
 
+/** With what the change leaves for a person to see to. */
+export interface ChangedReservation extends ReservationDetail {
+  readonly warnings: readonly string[];
+}
+
 export const OPEN_SAGA = ['pending', 'running', 'compensating', 'parked'] as const;
 /** Once confirmed, dates, price and parties are amended by a saga, which moves tasks and money along. */
 const FIXED_BY_CONFIRMATION = [
@@ -54,6 +59,7 @@ const FIXED_BY_CONFIRMATION = [
 
 export async function createReservation(tx: Tx, stay: NewReservation, author: Author): Promise<ReservationDetail> {
   assertPlannedWithin(stay, stay.checkInDate, stay.checkOutDate);
+  assertPlannedInOrder(stay, stay.checkInDate, stay.checkOutDate);
   await assertAgent(tx, stay.referringAgentId);
   const row = await tx
     .insertInto('reservation')
@@ -121,7 +127,7 @@ export async function changeReservation(
   change: ReservationChange,
   expected: ExpectedVersions,
   author: Author,
-): Promise<ReservationDetail> {
+): Promise<ChangedReservation> {
   const before = await tx.selectFrom('reservation').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
   // A repair's block in the calendar is its task's.
   if (!before || before.kind === 'MAINTENANCE_BLOCK')
@@ -148,13 +154,20 @@ export async function changeReservation(
   const until = change.checkOutDate ?? stay.checkOutDate;
   assertStayOrder(stay.checkInDate, until);
   assertPlannedWithin(change, stay.checkInDate, until);
+  if (change.plannedArrival !== undefined || change.plannedDeparture !== undefined) {
+    const { plannedArrival = before.planned_arrival, plannedDeparture = before.planned_departure } = change;
+    assertPlannedInOrder({ plannedArrival, plannedDeparture }, stay.checkInDate, until);
+  }
   await assertAgent(tx, change.referringAgentId);
   await tx
     .updateTable('reservation')
     .set({ ...columnsOf(change), version: before.version + 1 })
     .where('id', '=', id)
     .execute();
-  if (change.plannedArrival !== undefined || change.plannedDeparture !== undefined) await retimeMeetings(tx, id);
+  const warnings = await retimeMeetings(tx, id, {
+    arrival: change.plannedArrival !== undefined,
+    departure: change.plannedDeparture !== undefined,
+  });
   await recordChange(tx, author, {
     noun: 'reservation',
     id,
@@ -163,7 +176,7 @@ export async function changeReservation(
     version: before.version + 1,
     reservationId: id,
   });
-  return getReservation(tx, id);
+  return { ...(await getReservation(tx, id)), warnings };
 }
 
 const dates = (row: { check_in_date: string; check_out_date: string }) => ({
@@ -189,6 +202,15 @@ function assertPlannedWithin(stay: ReservationChange, from: string, to: string):
     const issues = [{ path: field, message: `must be on a day from ${from} to ${to}` }];
     throw new RoomyError('VALIDATION_FAILED', { details: { issues } });
   }
+}
+
+/** Only times with a day can be out of order, as a stay has a night: local times of one clock compare as text. */
+function assertPlannedInOrder(stay: ReservationChange, from: string, to: string): void {
+  if (!stay.plannedArrival || !stay.plannedDeparture) return;
+  const on = (day: string, planned: string): string => (planned.includes('T') ? planned : `${day}T${planned}`);
+  if (on(from, stay.plannedArrival) < on(to, stay.plannedDeparture)) return;
+  const issues = [{ path: 'plannedDeparture', message: 'must be after plannedArrival' }];
+  throw new RoomyError('VALIDATION_FAILED', { details: { issues } });
 }
 
 async function assertNoOpenSaga(tx: Tx, reservationId: string): Promise<void> {

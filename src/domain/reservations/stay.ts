@@ -3,7 +3,15 @@ import type { Db } from '../../db/client.ts';
 import { isUnreachable } from '../../db/errors.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { createLane } from '../../kernel/lane.ts';
-import { localDate, localInstant, planStay, planTurnover, type StayPlan, turnoverTooShort } from '../tasks/schedule.ts';
+import {
+  localDate,
+  meetingInstant,
+  planStay,
+  planTurnover,
+  type StayPlan,
+  turnoverTooShort,
+} from '../tasks/schedule.ts';
+import { isTimedByHand, leavesBefore } from '../tasks/turnover.ts';
 import { findConflict } from './availability.ts';
 import { refusalDetails, targetOf } from './state-machine.ts';
 
@@ -56,7 +64,8 @@ export async function assertConfirmable({ db, reservationId, requestedAt }: Stay
     clock,
   );
   // The next guest's arrival, if another confirmed stay begins on the day this one ends.
-  const nextArrival = row.next_on_check_out ? localInstant(row.check_out_date, row.check_in_time, row.time_zone) : null;
+  const nextArrival =
+    row.next_arrival === null ? null : meetingInstant(row.check_out_date, row.next_arrival, row.time_zone);
   return {
     propertyId: row.property_id,
     ownerId: row.owner_id,
@@ -156,21 +165,18 @@ function selectStays(db: Db, requests: readonly { readonly reservationId: string
         .$castTo<boolean>()
         .as('taken'),
       eb
-        .exists(
-          eb
-            .selectFrom('reservation as o')
-            .select(sql`1`.as('one'))
-            .whereRef('o.property_id', '=', 'r.property_id')
-            .whereRef('o.check_in_date', '=', 'r.check_out_date')
-            // Nobody moves in with a repair.
-            .where('o.kind', '<>', 'MAINTENANCE_BLOCK')
-            .where(sql<boolean>`o.status IN ('CONFIRMED', 'CHECKED_IN')`),
-        )
-        .$castTo<boolean>()
-        .as('next_on_check_out'),
+        .selectFrom('reservation as o')
+        .select(sql<string>`coalesce(o.planned_arrival, p.check_in_time)`.as('at'))
+        .whereRef('o.property_id', '=', 'r.property_id')
+        .whereRef('o.check_in_date', '=', 'r.check_out_date')
+        // Nobody moves in with a repair.
+        .where('o.kind', '<>', 'MAINTENANCE_BLOCK')
+        .where(sql<boolean>`o.status IN ('CONFIRMED', 'CHECKED_IN')`)
+        .limit(1)
+        .as('next_arrival'),
       // Of the stay that leaves on the day when this one arrives.
-      sql<Date | null>`(SELECT t.ends_at FROM reservation o JOIN task t ON t.reservation_id = o.id
-         WHERE o.property_id = r.property_id AND o.id <> r.id AND coalesce(o.departure_date, o.check_out_date) = r.check_in_date AND NOT isempty(o.stay) AND o.status IN ('CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT')
+      sql<Date | null>`(SELECT CASE WHEN ${isTimedByHand('t')} THEN coalesce(t.slot_end, t.ends_at) ELSE t.ends_at END
+         FROM reservation o JOIN task t ON t.reservation_id = o.id WHERE ${leavesBefore('o', 'r')}
            AND t.occurrence = 'POST_DEPARTURE' AND t.status IN ('UNASSIGNED', 'ASSIGNED') ORDER BY o.id LIMIT 1)`.as(
         'previous_cleaning_ends',
       ),

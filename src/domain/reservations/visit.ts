@@ -5,7 +5,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { toMajor } from '../../kernel/money.ts';
 import {
   localDate,
-  localInstant,
+  meetingInstant,
   type PlannedTask,
   type PropertyClock,
   planCleaningAfter,
@@ -142,6 +142,8 @@ interface VisitRow {
   readonly strict_checks: readonly StayCheck[];
   readonly occupied_by: string | null;
   readonly next_arrival_date: string | null;
+  /** Local, as planned or else the property's. */
+  readonly next_arrival: string | null;
   readonly activation_key: string | null;
 }
 
@@ -161,7 +163,8 @@ async function readVisit(
 /** When a stay's tasks are due, as it stands now. Null when there is no such stay. */
 export async function readVisitTimes(db: Db, reservationId: string) {
   const row = await selectVisit(db, reservationId);
-  return row ? { status: row.status, plan: plannedTasks(row) } : null;
+  if (!row) return null;
+  return { status: row.status, plan: plannedTasks(row), isTurnoverTooShort: leavesTooLittleTime(row) };
 }
 
 async function selectVisit(db: Db, reservationId: string): Promise<VisitRow | undefined> {
@@ -173,11 +176,12 @@ async function selectVisit(db: Db, reservationId: string): Promise<VisitRow | un
              AND x.parent_id IS NULL AND x.status NOT IN ('FAILED', 'CANCELLED', 'REVERSED')), r.total_minor) AS outstanding_minor,
            (SELECT o.id FROM reservation o WHERE o.property_id = r.property_id AND o.id <> r.id AND o.status = 'CHECKED_IN'
              ORDER BY o.id LIMIT 1) AS occupied_by,
-           (SELECT n.check_in_date FROM reservation n WHERE n.property_id = r.property_id AND n.id <> r.id
-             AND n.check_in_date = r.check_out_date AND n.kind <> 'MAINTENANCE_BLOCK' AND n.status IN ('CONFIRMED', 'CHECKED_IN') LIMIT 1) AS next_arrival_date,
+           next.check_in_date AS next_arrival_date, coalesce(next.planned_arrival, p.check_in_time) AS next_arrival,
            a.activation_key
       FROM reservation r JOIN property p ON p.id = r.property_id LEFT JOIN guest g ON g.id = r.guest_id
       LEFT JOIN amenity_grant a ON a.reservation_id = r.id AND a.status = 'ACTIVE'
+      LEFT JOIN LATERAL (SELECT n.check_in_date, n.planned_arrival FROM reservation n WHERE n.property_id = r.property_id AND n.id <> r.id
+         AND n.check_in_date = r.check_out_date AND n.kind <> 'MAINTENANCE_BLOCK' AND n.status IN ('CONFIRMED', 'CHECKED_IN') LIMIT 1) next ON true
      WHERE r.id = ${reservationId}`.execute(db);
   return rows[0];
 }
@@ -241,7 +245,16 @@ const partiesOf = (
 });
 
 function plannedTasks(stay: VisitRow) {
-  const plan = planStay(
+  const plan = ownPlan(stay);
+  return { ...plan, postDepartureCleaning: planTurnover(plan.postDepartureCleaning, arrivalAfter(stay)) };
+}
+
+const leavesTooLittleTime = (stay: VisitRow): boolean =>
+  turnoverTooShort(ownPlan(stay).postDepartureCleaning, arrivalAfter(stay));
+
+/** As if nobody came after it. */
+const ownPlan = (stay: VisitRow) =>
+  planStay(
     {
       checkInDate: stay.check_in_date,
       checkOutDate: stay.check_out_date,
@@ -250,8 +263,6 @@ function plannedTasks(stay: VisitRow) {
     },
     clockOf(stay),
   );
-  return { ...plan, postDepartureCleaning: planTurnover(plan.postDepartureCleaning, arrivalAfter(stay)) };
-}
 
 const clockOf = (stay: VisitRow): PropertyClock => ({
   timeZone: stay.time_zone,
@@ -262,4 +273,6 @@ const clockOf = (stay: VisitRow): PropertyClock => ({
 
 /** When the guest arrives who comes on the day when this one is to leave. */
 const arrivalAfter = (stay: VisitRow): string | null =>
-  stay.next_arrival_date === null ? null : localInstant(stay.next_arrival_date, stay.check_in_time, stay.time_zone);
+  stay.next_arrival_date === null
+    ? null
+    : meetingInstant(stay.next_arrival_date, stay.next_arrival ?? stay.check_in_time, stay.time_zone);

@@ -2,12 +2,12 @@ import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { classifyDbError, retryContention } from '../../db/errors.ts';
 import { book } from './book.ts';
-import { movedTurnover } from './ensure.ts';
 import { localMoment } from './local-day.ts';
 import { OPEN_TASK, type OpenTask, wantedOf } from './open-task.ts';
 import { type Asked, planTasks, type Unplanned } from './plan.ts';
 import { postpone, postponeForNobody } from './postpone.ts';
 import { readRoster, spanAround } from './staffing.ts';
+import { leavesBefore, mayTakeTurnover, movedTurnover, priorityUnlessSet } from './turnover.ts';
 
 /**
  * Assigns what is due to be assigned; answers how many tasks it looked at. Tasks of a saga that has not completed are
@@ -57,14 +57,14 @@ async function mergeTurnovers(tx: Tx, due: readonly OpenTask[]): Promise<Readonl
   if (ids.length === 0) return new Set();
   const { rows } = await sql<{ id: string; into: string }>`
     UPDATE task t SET status = 'MERGED', merged_into_task_id = post.id, version = t.version + 1
-      FROM reservation r JOIN reservation p ON p.property_id = r.property_id AND p.id <> r.id AND coalesce(p.departure_date, p.check_out_date) = r.check_in_date
+      FROM reservation r JOIN reservation p ON ${leavesBefore('p', 'r')}
       JOIN task post ON post.reservation_id = p.id AND post.occurrence = 'POST_DEPARTURE' AND post.status IN ('UNASSIGNED', 'ASSIGNED')
-     WHERE t.id = ANY(${ids}::text[]) AND r.id = t.reservation_id AND NOT isempty(p.stay) AND p.status IN ('CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT')
+     WHERE t.id = ANY(${ids}::text[]) AND r.id = t.reservation_id AND ${mayTakeTurnover('post', sql`t.must_finish_by`)}
     RETURNING t.id, post.id AS into`.execute(tx);
   if (rows.length > 0) {
-    const moved = movedTurnover('post', sql`(post.ends_at > t.must_finish_by)`);
+    const moved = movedTurnover('post', sql`t.must_finish_by`);
     await sql`
-      UPDATE task post SET priority = 'HIGH', must_finish_by = t.must_finish_by, version = post.version + 1,
+      UPDATE task post SET priority = ${priorityUnlessSet('post', 'HIGH')}, must_finish_by = t.must_finish_by, version = post.version + 1,
              scheduled_at = ${moved.scheduled_at}, ends_at = ${moved.ends_at}, local_rule = ${moved.local_rule}
         FROM task t WHERE t.id = ANY(${rows.map((row) => row.id)}::text[]) AND post.id = t.merged_into_task_id`.execute(
       tx,

@@ -4,8 +4,8 @@ import { unlessRefused } from '../../db/savepoint.ts';
 import type { TaskPriority, TaskStatus } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
 import { taskWithdrawnMessage } from '../notifications/matrix.ts';
-import { movedTurnover } from './ensure.ts';
 import { releaseTasks, tellReleased } from './release.ts';
+import { mayTakeTurnover, movedTurnover, priorityUnlessSet } from './turnover.ts';
 
 /** What a cancellation did to the tasks of a stay, and around them; enough to undo it exactly. */
 export type CancelledTasks = {
@@ -128,14 +128,20 @@ export async function releaseFrom(tx: Tx, taskIds: readonly string[]): Promise<C
   return rows;
 }
 
-/** A departing stay's cleaning need not be ready for this guest any more; a priority that a person has set stays. */
+/** The departing stay's cleaning will not be done when the next guest comes: theirs stands on its own again. */
+export async function partTurnover(tx: Tx, cleaningId: string): Promise<void> {
+  await releaseFrom(tx, [cleaningId]);
+  await relax(tx, [cleaningId]);
+}
+
+/** A departing stay's cleaning need not be ready for this guest any more. */
 async function relax(tx: Tx, taskIds: readonly string[]): Promise<CancelledTasks['relaxed']> {
   if (taskIds.length === 0) return [];
-  const usual = movedTurnover('t', sql`false`);
+  const usual = movedTurnover('t', null);
   const { rows } = await sql<{ id: string; must_finish_by: Date | null; priority: TaskPriority }>`
     UPDATE task t SET must_finish_by = NULL, version = t.version + 1,
            scheduled_at = ${usual.scheduled_at}, ends_at = ${usual.ends_at}, local_rule = ${usual.local_rule},
-           priority = CASE WHEN 'priority' = ANY(t.manual_fields) THEN t.priority ELSE 'NORMAL' END
+           priority = ${priorityUnlessSet('t', 'NORMAL')}
       FROM task before WHERE before.id = t.id AND t.id = ANY(${taskIds}::text[]) AND t.status IN ('UNASSIGNED', 'ASSIGNED')
     RETURNING t.id, before.must_finish_by, before.priority`.execute(tx);
   return rows.map((row) => ({
@@ -163,7 +169,7 @@ export async function reopenTasks(tx: Tx, { cancelled, released, relaxed }: Canc
   }
   for (const { taskId, mergedInto } of released) await mergeAgain(tx, taskId, mergedInto);
   for (const { taskId, mustFinishBy, priority } of relaxed) {
-    const hurried = movedTurnover('task', sql`(task.ends_at > ${mustFinishBy}::timestamptz)`);
+    const hurried = movedTurnover('task', sql`${mustFinishBy}::timestamptz`);
     await sql`
       UPDATE task SET scheduled_at = ${hurried.scheduled_at}, ends_at = ${hurried.ends_at}, local_rule = ${hurried.local_rule}, must_finish_by = ${mustFinishBy}::timestamptz, version = version + 1,
              priority = CASE WHEN 'priority' = ANY(manual_fields) THEN priority ELSE ${priority} END
@@ -218,7 +224,7 @@ async function mergeAgain(tx: Tx, taskId: string, into: string): Promise<void> {
     UPDATE task t SET status = 'MERGED', assignee_id = NULL, merged_into_task_id = post.id, version = t.version + 1
       FROM task before, task post
      WHERE t.id = ${taskId} AND before.id = t.id AND t.status IN ('UNASSIGNED', 'ASSIGNED')
-       AND post.id = ${into} AND post.status IN ('UNASSIGNED', 'ASSIGNED')
+       AND post.id = ${into} AND post.status IN ('UNASSIGNED', 'ASSIGNED') AND ${mayTakeTurnover('post', sql`t.must_finish_by`)}
     RETURNING before.assignee_id`.execute(tx);
   const displaced = rows[0]?.assignee_id ?? null;
   if (displaced !== null) await tellWithdrawn(tx, taskId, displaced);

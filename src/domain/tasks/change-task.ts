@@ -6,9 +6,11 @@ import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import { taskAssignedMessage, taskChangedMessage } from '../notifications/matrix.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
+import { partTurnover } from './cancel-tasks.ts';
 import { mayDo, ROLES } from './candidates.ts';
 import { isHeld } from './holds.ts';
 import { assignedTask, canCome, tellReleased } from './release.ts';
+import { isHeldTooLate } from './turnover.ts';
 import { type TaskView, taskView } from './view.ts';
 
 /** A task that is under way or over is history, and stays as it was. */
@@ -49,7 +51,7 @@ export async function changeTask(
   const times = timesAfter(before, change);
   const isMoved = change.scheduledDate !== undefined || change.durationMinutes !== undefined;
   const assignment = await assignmentAfter(tx, before, change, { ...times, isMoved });
-  const row = await tx
+  const changed = await tx
     .updateTable('task')
     .set({
       title: change.title,
@@ -65,6 +67,7 @@ export async function changeTask(
     .where('id', '=', id)
     .returningAll()
     .executeTakeFirstOrThrow();
+  const row = isHeldTooLate(changed, changed.must_finish_by) ? await parted(tx, id) : changed;
   await tell(tx, before, row);
   await recordChange(tx, author, {
     noun: 'task',
@@ -75,6 +78,12 @@ export async function changeTask(
     reservationId: row.reservation_id,
   });
   return taskView(row);
+}
+
+/** The next guest does not wait for it: theirs is cleaned for as if nobody had left that day. */
+async function parted(tx: Tx, id: string): Promise<TaskRow> {
+  await partTurnover(tx, id);
+  return tx.selectFrom('task').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
 }
 
 const after = (start: Date, minutes: number): Date => new Date(start.getTime() + Math.round(minutes * 60_000));

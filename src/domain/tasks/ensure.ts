@@ -1,6 +1,6 @@
 import { type QueryCreator, type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { FusedDatabase, ValueRefs } from '../../db/fused.ts';
-import { AFTER_CHECK_OUT, AFTER_CHECK_OUT_SECONDS } from './schedule.ts';
+import { leavesBefore, mayTakeTurnover, movedTurnover, priorityUnlessSet } from './turnover.ts';
 
 /**
  * The tasks of a stay are ensured by `(reservation, type, occurrence)`: whichever saga comes first makes the row, a
@@ -64,7 +64,7 @@ function insertTask<Name extends string>(
   output: Name,
   mayMerge: boolean,
 ) {
-  const turnover = mayMerge ? previousCleaning : sql<string | null>`NULL::text`;
+  const turnover = mayMerge ? previousCleaning(value.instant('mustFinishBy')) : sql<string | null>`NULL::text`;
   return db
     .insertInto('task')
     .columns([...COLUMNS])
@@ -125,31 +125,11 @@ export const titleOf = (occurrence: RawBuilder<string>) => sql<string>`CASE ${oc
   WHEN 'PRE_ARRIVAL' THEN 'Pre-arrival cleaning' WHEN 'POST_DEPARTURE' THEN 'Post-departure cleaning'
   WHEN 'ARRIVAL' THEN 'Check-in for ' || coalesce(g.name, 'guest') ELSE 'Check-out for ' || coalesce(g.name, 'guest') END`;
 
-/** The live cleaning after the stay that leaves, or has left, on the day when `r` arrives. */
-const previousCleaning = sql<string | null>`(SELECT t.id FROM reservation p JOIN task t ON t.reservation_id = p.id
-  WHERE p.property_id = r.property_id AND p.id <> r.id AND coalesce(p.departure_date, p.check_out_date) = r.check_in_date AND NOT isempty(p.stay) AND p.status IN ('CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT')
-    AND t.type = 'CLEANING' AND t.occurrence = 'POST_DEPARTURE' AND t.status IN ${OPEN} ORDER BY p.id LIMIT 1)`;
-
-/**
- * A cleaning that nobody has been given yet may be moved freely: to the departure itself when two hours after it would be
- * too late, and back (`planTurnover`). `t` is the task, `late` says which way.
- */
-export const movedTurnover = (t: string, late: RawBuilder<unknown>) => {
-  const col = (name: string) => sql.ref(`${t}.${name}`);
-  const early = sql`(${col('local_rule')} NOT LIKE ${`%${AFTER_CHECK_OUT}`})`;
-  const free = sql`${col('status')} = 'UNASSIGNED' AND ${col('occurrence')} = 'POST_DEPARTURE' AND NOT 'scheduledDate' = ANY(${col('manual_fields')})`;
-  const offset = sql`${AFTER_CHECK_OUT_SECONDS}::int * interval '1 second'`;
-  const time = (name: string) => sql<Date>`CASE WHEN ${free} AND ${late} AND NOT ${early} THEN ${col(name)} - ${offset}
-    WHEN ${free} AND NOT ${late} AND ${early} THEN ${col(name)} + ${offset} ELSE ${col(name)} END`;
-  return {
-    scheduled_at: time('scheduled_at'),
-    ends_at: time('ends_at'),
-    local_rule: sql<
-      string | null
-    >`CASE WHEN ${free} AND ${late} AND NOT ${early} THEN replace(${col('local_rule')}, ${AFTER_CHECK_OUT}, '')
-      WHEN ${free} AND NOT ${late} AND ${early} THEN ${col('local_rule')} || ${AFTER_CHECK_OUT} ELSE ${col('local_rule')} END`,
-  };
-};
+/** The live cleaning after the stay that leaves, or has left, on the day when `r` arrives; if it will be done by then. */
+const previousCleaning = (arrival: RawBuilder<unknown>) => sql<string | null>`(SELECT t.id
+  FROM reservation p JOIN task t ON t.reservation_id = p.id WHERE ${leavesBefore('p', 'r')}
+    AND t.type = 'CLEANING' AND t.occurrence = 'POST_DEPARTURE' AND t.status IN ${OPEN} AND ${mayTakeTurnover('t', arrival)}
+  ORDER BY p.id LIMIT 1)`;
 
 /** The departing stay's cleaning now has to be ready for the next guest. */
 export const hurryPreviousCleaning = (db: QueryCreator<FusedDatabase>, value: ValueRefs<TaskValues>) =>
@@ -157,11 +137,11 @@ export const hurryPreviousCleaning = (db: QueryCreator<FusedDatabase>, value: Va
     .updateTable('task')
     .from('guard')
     .innerJoin('reservation as r', 'r.id', 'guard.subject_id')
-    .where('task.id', '=', previousCleaning)
+    .where('task.id', '=', previousCleaning(value.instant('mustFinishBy')))
     .set((eb) => ({
       must_finish_by: value.instant('mustFinishBy'),
-      ...movedTurnover('task', sql`(task.ends_at > ${value.instant('mustFinishBy')})`),
-      priority: 'HIGH',
+      ...movedTurnover('task', value.instant('mustFinishBy')),
+      priority: priorityUnlessSet('task', 'HIGH'),
       version: eb('task.version', '+', 1),
     }))
     .returning(['task.id']);
@@ -204,7 +184,7 @@ export const absorbNextCleaning = (db: QueryCreator<FusedDatabase>, value: Value
  * second finds them.
  */
 export const settleTurnovers = (db: QueryCreator<FusedDatabase>) => {
-  const moved = movedTurnover('task', sql`(task.ends_at > pair.must_finish_by)`);
+  const moved = movedTurnover('task', sql`pair.must_finish_by`);
   const isNext = sql<boolean>`(task.id = pair.next_id)`;
   return db
     .updateTable('task')
@@ -218,6 +198,7 @@ export const settleTurnovers = (db: QueryCreator<FusedDatabase>) => {
         JOIN task after ON after.reservation_id = CASE WHEN o.check_in_date < r.check_in_date THEN r.id ELSE o.id END
          AND after.occurrence = 'PRE_ARRIVAL'
        WHERE o.status IN ('CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT') AND NOT isempty(o.stay) AND NOT isempty(r.stay)
+         AND ${mayTakeTurnover('before', sql`after.must_finish_by`)}
          AND (after.status = 'UNASSIGNED' OR after.merged_into_task_id = before.id AND before.must_finish_by IS NULL))`.as(
         'pair',
       ),
@@ -229,7 +210,7 @@ export const settleTurnovers = (db: QueryCreator<FusedDatabase>) => {
       next_assign_at: sql`CASE WHEN ${isNext} THEN NULL ELSE task.next_assign_at END`,
       must_finish_by: sql`pair.must_finish_by`,
       ...moved,
-      priority: sql`CASE WHEN ${isNext} OR 'priority' = ANY(task.manual_fields) THEN task.priority ELSE 'HIGH' END`,
+      priority: sql`CASE WHEN ${isNext} THEN task.priority ELSE ${priorityUnlessSet('task', 'HIGH')} END`,
       version: eb('task.version', '+', 1),
     }))
     .returning(['task.id']);
@@ -280,8 +261,8 @@ export const relaxPreviousCleaning = (db: QueryCreator<FusedDatabase>) =>
     .whereRef('task.id', '=', 'own.merged_into_task_id')
     .set((eb) => ({
       must_finish_by: sql<null>`NULL::timestamptz`,
-      ...movedTurnover('task', sql`false`),
-      priority: 'NORMAL',
+      ...movedTurnover('task', null),
+      priority: priorityUnlessSet('task', 'NORMAL'),
       version: eb('task.version', '+', 1),
     }))
     .returning(['task.id']);

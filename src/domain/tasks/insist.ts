@@ -35,6 +35,7 @@ export async function holdForTask(db: Db, task: NewTask, holdId: string | undefi
     scheduled_at: start,
     ends_at: new Date(start.getTime() + (task.durationMinutes ?? 60) * 60_000),
     must_finish_by: null,
+    not_before: null,
     slot_start: null,
     slot_end: null,
     manual_fields: [],

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { GeoPoint, TaskPriority, TaskType } from '../../db/schema.ts';
 import type { Wanted } from './candidates.ts';
+import { afterDeparture } from './turnover.ts';
 import { type TaskTimes, windowOf } from './window.ts';
 
 /** A task that somebody is looked for, with what its property says about it. */
@@ -13,6 +14,8 @@ export interface OpenTask {
   readonly scheduled_at: Date;
   readonly ends_at: Date;
   readonly must_finish_by: Date | null;
+  /** When the guests who leave that day are gone; null: there are none. */
+  readonly not_before: Date | null;
   readonly slot_start: Date | null;
   readonly slot_end: Date | null;
   readonly manual_fields: readonly string[];
@@ -30,6 +33,7 @@ export interface OpenTask {
 /** Of `task t JOIN property p`. */
 export const OPEN_TASK = sql`t.id, t.type, t.property_id, t.reservation_id, t.occurrence, t.scheduled_at, t.ends_at, t.must_finish_by,
   t.slot_start, t.slot_end, t.manual_fields, t.required_skills, t.priority, t.assign_attempts, t.alert_level,
+  CASE WHEN t.occurrence = 'PRE_ARRIVAL' THEN ${afterDeparture(sql`t.reservation_id`, { mustFinishBy: sql`t.must_finish_by`, duration: sql`(t.ends_at - t.scheduled_at)` })} END AS not_before,
   p.region, p.time_zone, p.location, p.primary_staff_ids, p.accept_minutes`;
 
 /** `exact`: at the task's own time or not at all, unless that has passed. */
@@ -55,7 +59,7 @@ function timesOf(task: OpenTask): TaskTimes {
   const start = agreed && task.slot_start ? task.slot_start : task.scheduled_at;
   const end = agreed && task.slot_end ? task.slot_end : task.ends_at;
   return {
-    startMs: start.getTime(),
+    startMs: Math.max(start.getTime(), isManual ? 0 : (task.not_before?.getTime() ?? 0)),
     durationMs: end.getTime() - start.getTime(),
     mustFinishByMs: task.must_finish_by?.getTime() ?? null,
     isManual,

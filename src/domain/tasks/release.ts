@@ -57,7 +57,7 @@ export async function releaseUnlessFree(tx: Tx, taskIds: readonly string[]): Pro
   return released;
 }
 
-type AssignedTask = OpenTask & { readonly assignee_id: string };
+export type AssignedTask = OpenTask & { readonly assignee_id: string };
 
 const agreedSpan = (task: OpenTask): Span => ({
   startMs: (task.slot_start ?? task.scheduled_at).getTime(),

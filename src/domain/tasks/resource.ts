@@ -63,7 +63,9 @@ export async function createTask(tx: Tx, task: NewTask, author: Author): Promise
       property_id: task.propertyId,
       checklist: task.checklist && JSON.stringify(task.checklist),
       required_skills: task.requiredSkills,
-      priority: urgent ? 'URGENT' : task.priority,
+      priority: urgent ? 'URGENT' : (task.priority ?? usualPriority(task.scheduledDate)),
+      // What a person has chosen stays, also when nobody comes in time.
+      manual_fields: task.priority === undefined || urgent ? [] : ['priority'],
       block_id: blockId,
       status: 'UNASSIGNED',
       scheduled_at: task.scheduledDate,
@@ -86,6 +88,10 @@ export async function createTask(tx: Tx, task: NewTask, author: Author): Promise
   });
   return taskView(row);
 }
+
+/** What should have begun already is urgent (domain.md 10). */
+const usualPriority = (start: string) =>
+  sql<TaskPriority>`CASE WHEN ${start}::timestamptz < now() THEN 'URGENT' ELSE 'NORMAL' END`;
 
 /** An emergency waits for nobody's word. */
 async function repairAt(tx: Tx, { propertyId, type, estimate }: NewTask) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { localDate, planCleaningAfter, planStay, planTurnover, turnoverTooShort } from './schedule.ts';
+import { localDate, meetingInstant, planCleaningAfter, planStay, planTurnover, turnoverTooShort } from './schedule.ts';
 
 const clock = { timeZone: 'Asia/Dubai', checkInTime: '15:00', checkOutTime: '11:00', cleaningMinutes: 120 };
 const stay = { checkInDate: '2024-02-01', checkOutDate: '2024-02-03', plannedArrival: null, plannedDeparture: null };
@@ -48,6 +48,17 @@ describe('the four tasks of a stay', () => {
     expect(plan.checkOut.scheduledAt).toBe('2024-02-03T05:00:00.000Z');
     expect(plan.postDepartureCleaning.scheduledAt).toBe('2024-02-03T07:00:00.000Z');
     expect(plan.preArrivalCleaning.scheduledAt).toBe('2024-01-31T11:00:00.000Z');
+    expect(plan.preArrivalCleaning.mustFinishBy).toBe(plan.checkIn.scheduledAt);
+  });
+
+  it('has been cleaned when the guest comes sooner than usual', () => {
+    const { preArrivalCleaning } = planStay({ ...stay, plannedArrival: '12:00' }, clock);
+    expect(preArrivalCleaning).toMatchObject({
+      scheduledAt: '2024-01-31T11:00:00.000Z',
+      mustFinishBy: '2024-02-01T08:00:00.000Z',
+    });
+    expect(meetingInstant('2024-02-01', '12:00', 'Asia/Dubai')).toBe(preArrivalCleaning.mustFinishBy);
+    expect(meetingInstant('2024-02-01', '2024-02-02T01:15', 'Asia/Dubai')).toBe('2024-02-01T21:15:00.000Z');
   });
 });
 

@@ -46,11 +46,9 @@ export const AFTER_CHECK_OUT = `+PT${AFTER_CHECK_OUT_SECONDS}S`;
 
 export function planStay(stay: StayDates, clock: PropertyClock): StayPlan {
   const arrival = localTime(stay.checkInDate, clock.checkInTime);
-  const meetArrival = planned(stay.plannedArrival, stay.checkInDate) ?? arrival;
-  const departure =
-    planned(stay.plannedDeparture, stay.checkOutDate) ?? localTime(stay.checkOutDate, clock.checkOutTime);
+  const meetArrival = planned(stay.plannedArrival ?? clock.checkInTime, stay.checkInDate);
+  const departure = planned(stay.plannedDeparture ?? clock.checkOutTime, stay.checkOutDate);
   const cleanFrom = arrival.subtract({ days: 1 });
-  const checkInAt = toInstant(arrival, clock);
   const checkOutAt = toInstant(departure, clock);
   const rule = (local: Temporal.PlainDateTime, note = ''): string =>
     `${local.toString({ smallestUnit: 'minute' })}[${clock.timeZone}]${note}`;
@@ -59,7 +57,8 @@ export function planStay(stay: StayDates, clock: PropertyClock): StayPlan {
       type: 'CLEANING',
       occurrence: 'PRE_ARRIVAL',
       ...span(toInstant(cleanFrom, clock), clock.cleaningMinutes),
-      mustFinishBy: iso(checkInAt),
+      // Whoever comes sooner than usual, or later, is met then, and finds it clean.
+      mustFinishBy: iso(toInstant(meetArrival, clock)),
       localRule: rule(cleanFrom),
     },
     checkIn: {
@@ -136,6 +135,10 @@ export const preArrivalCleaningAt = (checkInDate: string, { checkInTime, timeZon
 export const localInstant = (date: string, time: string, timeZone: string): string =>
   iso(localTime(date, time).toZonedDateTime(timeZone, { disambiguation: 'compatible' }).toInstant());
 
+/** When a guest is met: the planned time, `HH:MM` of that day or with a day of its own, or else the property's. */
+export const meetingInstant = (date: string, time: string, timeZone: string): string =>
+  iso(planned(time, date).toZonedDateTime(timeZone, { disambiguation: 'compatible' }).toInstant());
+
 /** The calendar day at the property when `at` happens. */
 export const localDate = (at: Date, timeZone: string): string =>
   Temporal.Instant.fromEpochMilliseconds(at.getTime()).toZonedDateTimeISO(timeZone).toPlainDate().toString();
@@ -143,10 +146,8 @@ export const localDate = (at: Date, timeZone: string): string =>
 const localTime = (date: string, time: string): Temporal.PlainDateTime =>
   Temporal.PlainDate.from(date).toPlainDateTime(Temporal.PlainTime.from(time));
 
-function planned(text: string | null, date: string): Temporal.PlainDateTime | null {
-  if (text === null) return null;
-  return text.includes('T') ? Temporal.PlainDateTime.from(text) : localTime(date, text);
-}
+const planned = (text: string, date: string): Temporal.PlainDateTime =>
+  text.includes('T') ? Temporal.PlainDateTime.from(text) : localTime(date, text);
 
 const toInstant = (local: Temporal.PlainDateTime, { timeZone }: PropertyClock): Temporal.Instant =>
   local.toZonedDateTime(timeZone, { disambiguation: 'compatible' }).toInstant();

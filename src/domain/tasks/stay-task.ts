@@ -5,9 +5,11 @@ import type { TaskStatus, TaskTable } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import { taskChangedMessage } from '../notifications/matrix.ts';
+import { partTurnover } from './cancel-tasks.ts';
 import { titleOf } from './ensure.ts';
 import { releaseTasks, releaseUnlessFree, tellReleased } from './release.ts';
 import type { PlannedTask } from './schedule.ts';
+import { endsTooLateByHand, hurry, isHeldTooLate, isTurnoverTooShort } from './turnover.ts';
 
 /** The step that ensures the task, and the stay that it belongs to. */
 export interface StayStep {
@@ -33,21 +35,46 @@ export async function ensureStayTask(tx: Tx, step: StayStep, planned: PlannedTas
   return task ? moveTask(tx, step, task, planned) : insertStayTask(tx, step, planned);
 }
 
-/** The same for tasks that must be there already; one that was taken away stays away. True when a person's time was kept. */
+/**
+ * The same for tasks that must be there already; one that was taken away stays away. `kept`: a person's time was; `late`:
+ * and it ends after the work had to be done.
+ */
 export async function retimeStayTasks(
   tx: Tx,
   reservationId: string,
   plan: readonly PlannedTask[],
-): Promise<{ readonly kept: boolean }> {
+): Promise<{ readonly kept: boolean; readonly late: boolean }> {
   let kept = false;
+  let late = false;
   for (const planned of plan) {
     const task = await lockStayTask(tx, reservationId, planned);
     if (!task) continue;
     const moved = await moveTask(tx, { reservationId, sagaId: null, key: `${task.id}-moved` }, task, planned);
     kept ||= moved.kept;
+    late ||= ['UNASSIGNED', 'ASSIGNED'].includes(task.status) && endsTooLateByHand(task, dateOf(planned.mustFinishBy));
   }
-  return { kept };
+  return { kept, late };
 }
+
+/**
+ * The guest comes at another time: the departing stay's cleaning, if theirs was merged into it, must be done by then. True when
+ * that leaves it too little time.
+ */
+export async function retimeTurnoverBefore(tx: Tx, arriving: string): Promise<boolean> {
+  const { rows } = await sql<Selectable<TaskTable> & { arrival: Date | null; too_short: boolean }>`
+    SELECT post.*, pre.must_finish_by AS arrival, ${isTurnoverTooShort('post', sql`pre.must_finish_by`)} AS too_short
+      FROM task pre JOIN task post ON post.id = pre.merged_into_task_id
+     WHERE pre.reservation_id = ${arriving} AND pre.occurrence = 'PRE_ARRIVAL' AND pre.status = 'MERGED'
+       AND post.status IN ('UNASSIGNED', 'ASSIGNED') FOR UPDATE OF post`.execute(tx);
+  const [cleaning] = rows;
+  if (!cleaning) return false;
+  const isApart = isHeldTooLate(cleaning, cleaning.arrival);
+  if (isApart) await partTurnover(tx, cleaning.id);
+  else await hurry(tx, cleaning.id, cleaning.arrival);
+  return isApart || cleaning.too_short;
+}
+
+const dateOf = (instant: string | null): Date | null => (instant === null ? null : new Date(instant));
 
 const lockStayTask = (tx: Tx, reservationId: string, { type, occurrence }: PlannedTask) =>
   tx
@@ -71,11 +98,12 @@ async function moveTask(
   const moves =
     task.scheduled_at.toISOString() !== planned.scheduledAt || task.ends_at.toISOString() !== planned.endsAt;
   const kept = moves && task.manual_fields.includes('scheduledDate');
+  const isApart = isHeldTooLate(task, dateOf(planned.mustFinishBy));
   const write = () =>
     tx
       .updateTable('task')
       .set((eb) => ({
-        must_finish_by: planned.mustFinishBy,
+        must_finish_by: isApart ? null : planned.mustFinishBy,
         ...(moves && !kept
           ? {
               scheduled_at: planned.scheduledAt,
@@ -90,6 +118,7 @@ async function moveTask(
       .execute();
   if (!moves || kept || task.assignee_id === null || task.status !== 'ASSIGNED') {
     await write();
+    if (isApart) await partTurnover(tx, task.id);
     return { ...asItIs, kept };
   }
   if (await keepsAssignee(tx, task.id, write)) {

@@ -1,16 +1,17 @@
-import { type SqlBool, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { unlessRefused } from '../../db/savepoint.ts';
 import type { TaskStatus, TaskType } from '../../db/schema.ts';
 import { RoomyError, required } from '../../kernel/errors.ts';
 import { findAlternatives, noStaff } from './alternatives.ts';
 import { book } from './book.ts';
-import { movedTurnover, type TaskValues, titleOf } from './ensure.ts';
+import { type TaskValues, titleOf } from './ensure.ts';
 import { holdAlternatives, useHold } from './holds.ts';
 import { type OpenTask, wantedOf } from './open-task.ts';
 import { type Planned, planTasks } from './plan.ts';
 import { releaseTasks, tellReleased } from './release.ts';
 import { readRoster, spanAround } from './staffing.ts';
+import { afterDeparture, hurry, isHeldTooLate, leavesBefore, mayTakeTurnover } from './turnover.ts';
 
 /** The brief's TaskOrchestrator: finds people for tasks, within the request that makes them or, in `assign-sweep.ts`, after it. */
 
@@ -71,16 +72,19 @@ export async function ensureAssignedTask(
   insistence: Insistence,
 ): Promise<{ status: TaskStatus; assignee: string | null }> {
   if (made.occurrence === 'PRE_ARRIVAL') {
-    const cleaning = await cleaningToMergeInto(tx, saga.subjectId);
+    const cleaning = await cleaningToMergeInto(tx, saga.subjectId, made.mustFinishBy);
     if (cleaning !== null) {
       await insertStayTask(tx, made, saga, cleaning);
       await hurry(tx, cleaning, made.mustFinishBy);
       return { status: 'MERGED', assignee: null };
     }
   }
-  await insertStayTask(tx, made, saga, null);
-  const task = await openTaskOf(tx, made);
-  if (made.occurrence === 'POST_DEPARTURE') await absorbNextCleaning(tx, made.taskId, saga.subjectId);
+  const own = await openTaskOf(tx, made, saga.subjectId);
+  const isApart = isHeldTooLate(own, own.must_finish_by);
+  const task = isApart ? { ...own, must_finish_by: null } : own;
+  await insertStayTask(tx, isApart ? { ...made, mustFinishBy: null } : made, saga, null);
+  if (isApart) await releaseNextCleaning(tx, saga.subjectId);
+  else if (made.occurrence === 'POST_DEPARTURE') await absorbNextCleaning(tx, made.taskId, saga.subjectId);
   const { staffId } = await assignNow(tx, task, insistence);
   return { status: 'ASSIGNED', assignee: staffId };
 }
@@ -89,11 +93,12 @@ export async function ensureAssignedTask(
 export const holdForStay = async (
   db: Db,
   made: StayTask,
-  { nowMs, holdId }: { readonly nowMs: number; readonly holdId: string },
-): Promise<RoomyError> => holdAlternatives(db, await openTaskOf(db, made), { nowMs, holdId });
+  { nowMs, holdId, reservationId }: { readonly nowMs: number; readonly holdId: string; readonly reservationId: string },
+): Promise<RoomyError> => holdAlternatives(db, await openTaskOf(db, made, reservationId), { nowMs, holdId });
 
-async function openTaskOf(db: Db | Tx, made: StayTask): Promise<OpenTask> {
+async function openTaskOf(db: Db | Tx, made: StayTask, reservationId: string): Promise<OpenTask> {
   const place = await placeOf(db, made.propertyId);
+  const notBefore = made.occurrence === 'PRE_ARRIVAL' ? await departureBefore(db, made, reservationId) : null;
   const durationMs = Date.parse(made.endsAt) - Date.parse(made.scheduledAt);
   const chosen = made.chosenStart === null ? null : new Date(made.chosenStart);
   return {
@@ -105,6 +110,7 @@ async function openTaskOf(db: Db | Tx, made: StayTask): Promise<OpenTask> {
     scheduled_at: new Date(made.scheduledAt),
     ends_at: new Date(made.endsAt),
     must_finish_by: made.mustFinishBy === null ? null : new Date(made.mustFinishBy),
+    not_before: notBefore,
     slot_start: chosen,
     slot_end: chosen && new Date(chosen.getTime() + durationMs),
     manual_fields: chosen ? ['scheduledDate'] : [],
@@ -114,6 +120,15 @@ async function openTaskOf(db: Db | Tx, made: StayTask): Promise<OpenTask> {
     alert_level: 0,
     ...place,
   };
+}
+
+async function departureBefore(db: Db | Tx, made: StayTask, reservationId: string): Promise<Date | null> {
+  const at = afterDeparture(sql`${reservationId}::text`, {
+    mustFinishBy: sql`${made.mustFinishBy}::timestamptz`,
+    duration: sql`(${made.endsAt}::timestamptz - ${made.scheduledAt}::timestamptz)`,
+  });
+  const { rows } = await sql<{ at: Date | null }>`SELECT ${at} AS at`.execute(db);
+  return rows[0]?.at ?? null;
 }
 
 /** What a property says about its tasks. */
@@ -127,46 +142,25 @@ export async function placeOf(db: Db | Tx, propertyId: string) {
   return row;
 }
 
-async function cleaningToMergeInto(tx: Tx, reservationId: string): Promise<string | null> {
+async function cleaningToMergeInto(tx: Tx, reservationId: string, arrival: string | null): Promise<string | null> {
   const row = await tx
     .selectFrom('reservation as r')
-    .innerJoin('reservation as p', (join) =>
-      join
-        .onRef('p.property_id', '=', 'r.property_id')
-        .onRef('p.id', '<>', 'r.id')
-        .on(sql<SqlBool>`coalesce(p.departure_date, p.check_out_date) = r.check_in_date AND NOT isempty(p.stay)`),
-    )
+    .innerJoin('reservation as p', (join) => join.on(leavesBefore('p', 'r')))
     .innerJoin('task as t', 't.reservation_id', 'p.id')
     .where('r.id', '=', reservationId)
-    .where('p.status', 'in', ['CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT'])
     .where('t.occurrence', '=', 'POST_DEPARTURE')
     .where('t.status', 'in', ['UNASSIGNED', 'ASSIGNED'])
+    .where(mayTakeTurnover('t', sql`${arrival}::timestamptz`))
     .select('t.id')
     .orderBy('p.id')
     .executeTakeFirst();
   return row?.id ?? null;
 }
 
-/** The departing stay's cleaning now has to be ready for the next guest. */
-async function hurry(tx: Tx, taskId: string, mustFinishBy: string | null): Promise<void> {
-  const moved = movedTurnover('task', sql`(task.ends_at > ${mustFinishBy}::timestamptz)`);
-  await sql`
-    UPDATE task SET must_finish_by = ${mustFinishBy}::timestamptz, version = version + 1,
-           scheduled_at = ${moved.scheduled_at}, ends_at = ${moved.ends_at}, local_rule = ${moved.local_rule},
-           priority = CASE WHEN 'priority' = ANY(manual_fields) THEN priority ELSE 'HIGH' END
-     WHERE id = ${taskId}`.execute(tx);
-}
-
 /** The next guest's pre-arrival cleaning, made earlier, goes into this one; whoever was to do it is told. */
 async function absorbNextCleaning(tx: Tx, into: string, reservationId: string): Promise<void> {
-  const { rows } = await sql<{ id: string; must_finish_by: Date | null }>`
-    SELECT t.id, t.must_finish_by FROM reservation r JOIN reservation n ON n.property_id = r.property_id AND n.check_in_date = r.check_out_date
-      JOIN task t ON t.reservation_id = n.id
-     WHERE r.id = ${reservationId} AND n.status IN ('CONFIRMED', 'CHECKED_IN') AND t.type = 'CLEANING' AND t.occurrence = 'PRE_ARRIVAL'
-       AND t.status IN ('UNASSIGNED', 'ASSIGNED') ORDER BY t.id FOR UPDATE OF t`.execute(tx);
-  const ids = rows.map(({ id }) => id);
-  if (ids.length === 0) return;
-  await tellReleased(tx, await releaseTasks(tx, ids));
+  const next = await releaseNextCleaning(tx, reservationId);
+  if (next.length === 0) return;
   await tx
     .updateTable('task')
     .set((eb) => ({
@@ -176,9 +170,28 @@ async function absorbNextCleaning(tx: Tx, into: string, reservationId: string): 
       next_assign_at: null,
       version: eb('version', '+', 1),
     }))
-    .where('id', 'in', ids)
+    .where(
+      'id',
+      'in',
+      next.map(({ id }) => id),
+    )
     .execute();
-  await hurry(tx, into, rows[0]?.must_finish_by?.toISOString() ?? null);
+  await hurry(tx, into, next[0]?.must_finish_by ?? null);
+}
+
+/** Whoever was to clean before the next guest would find this one there; they are told. */
+async function releaseNextCleaning(tx: Tx, reservationId: string) {
+  const { rows } = await sql<{ id: string; must_finish_by: Date | null }>`
+    SELECT t.id, t.must_finish_by FROM reservation r JOIN reservation n ON n.property_id = r.property_id AND n.check_in_date = r.check_out_date
+      JOIN task t ON t.reservation_id = n.id
+     WHERE r.id = ${reservationId} AND n.status IN ('CONFIRMED', 'CHECKED_IN') AND t.type = 'CLEANING' AND t.occurrence = 'PRE_ARRIVAL'
+       AND t.status IN ('UNASSIGNED', 'ASSIGNED') ORDER BY t.id FOR UPDATE OF t`.execute(tx);
+  const released = await releaseTasks(
+    tx,
+    rows.map(({ id }) => id),
+  );
+  await tellReleased(tx, released);
+  return rows;
 }
 
 async function insertStayTask(tx: Tx, made: StayTask, saga: StaySaga, mergedInto: string | null): Promise<void> {

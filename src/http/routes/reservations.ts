@@ -21,6 +21,7 @@ import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { answer, bodyRefusals, ChangeHeaders, jsonOf, many, one, refusals, StartHeaders } from '../schemas/envelope.ts';
 import {
+  ChangedReservation,
   CONFIRM_EXAMPLE,
   CONFIRMED_EXAMPLE,
   ConfirmBody,
@@ -79,7 +80,7 @@ const change = createRoute({
   summary: 'Change a reservation; honours If-Match. Dates, price and parties only while it is PENDING',
   request: { params: IdParam, headers: ChangeHeaders, body: jsonOf(ReservationChange, { guestCount: 3 }) },
   responses: {
-    200: answer('Changed', one(Reservation)),
+    200: answer('Changed', one(ChangedReservation)),
     ...bodyRefusals(
       'RESERVATION_NOT_FOUND',
       'PRECONDITION_FAILED',

@@ -112,6 +112,9 @@ export const Reservation = z
     activeSagaId: z.string().nullable(),
   })
   .openapi('Reservation');
+export const ChangedReservation = Reservation.extend({
+  warnings: z.array(z.string()).openapi({ example: ['TASK_TIME_KEPT'] }),
+}).openapi('ChangedReservation');
 export const INCLUDES = ['tasks', 'transactions', 'notifications', 'sagas'] as const;
 export const ReservationWithIncludes = Reservation.extend({
   tasks: z.array(Task).optional(),

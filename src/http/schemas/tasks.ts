@@ -68,7 +68,7 @@ export const NewTask = z
     propertyId: Id,
     scheduledDate: Instant,
     durationMinutes: Duration.default(60),
-    priority: Priority.default('NORMAL'),
+    priority: Priority.optional().openapi({ description: 'Else NORMAL, or URGENT when it should have begun already' }),
     description: prose(2000).optional(),
     checklist: Checklist.optional(),
     requiredSkills: Skills.optional(),
