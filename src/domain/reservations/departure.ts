@@ -1,6 +1,7 @@
 import type { Tx } from '../../db/client.ts';
 import { setReadiness } from '../properties/readiness.ts';
-import { endTasksAtDeparture, releaseFrom } from '../tasks/cancel-tasks.ts';
+import { releaseFrom } from '../tasks/cancel-tasks.ts';
+import { endTasksAtDeparture } from '../tasks/end-tasks.ts';
 import { type EnsuredTask, ensureStayTask, meetNow } from '../tasks/stay-task.ts';
 import type { DepartureFacts } from './visit.ts';
 
