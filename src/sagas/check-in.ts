@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { enqueueMessages, orderMessages, withdrawMessages } from '../domain/notifications/enqueue.ts';
-import { countNotifications, welcomeMessages } from '../domain/notifications/matrix.ts';
+import { countNotifications, taskWithdrawnMessage, welcomeMessages } from '../domain/notifications/matrix.ts';
 import { recordActivation, recordDeactivation } from '../domain/properties/amenities.ts';
+import { arriveAtProperty, undoArrival } from '../domain/reservations/arrival.ts';
 import { checkIn as arrive, undoCheckIn } from '../domain/reservations/transition.ts';
 import { assertMayCheckIn, visitTransitionError } from '../domain/reservations/visit.ts';
 import { readVisitOutcome } from '../domain/reservations/visit-outcome.ts';
@@ -48,11 +49,8 @@ export const checkIn = saga('checkIn', CheckIn, {
     },
   })
   .tx('createPostCheckOutCleaningTask', {
-    run: ({ tx, done, ...step }) =>
-      ensureStayTask(tx, { ...step, reservationId: step.subjectId }, done.validateCheckIn.postDepartureCleaning),
-    compensate: async ({ tx, forwardKey }) => {
-      await withdrawStayTask(tx, forwardKey);
-    },
+    run: ({ tx, done, ...step }) => arriveAtProperty(tx, step, done.validateCheckIn),
+    compensate: ({ tx, forwardKey, done }) => undoArrival(tx, forwardKey, done.own),
   })
   .call('activatePropertyAmenities', {
     retry: DEVICE_RETRY,
@@ -85,8 +83,14 @@ export const checkIn = saga('checkIn', CheckIn, {
     },
   })
   .statement('sendWelcomeNotification', {
-    values: ({ key, done }) =>
-      orderMessages(key, welcomeMessages(done.validateCheckIn, done.activatePropertyAmenities.hasCode)),
+    values: ({ key, done }) => {
+      const welcome = welcomeMessages(done.validateCheckIn, done.activatePropertyAmenities.hasCode);
+      // Not before it is sure that the guest is in.
+      const withdrawn = (done.createPostCheckOutCleaningTask.ended ?? []).flatMap(({ taskId, assigneeId }) =>
+        assigneeId === null ? [] : [taskWithdrawnMessage(assigneeId, taskId)],
+      );
+      return orderMessages(key, [...welcome, ...withdrawn]);
+    },
     run: enqueueMessages,
     compensate: { run: withdrawMessages },
   })

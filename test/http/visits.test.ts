@@ -402,6 +402,101 @@ describe('a check-in', () => {
   });
 });
 
+describe('the tasks of an arrival', () => {
+  type Given = Record<string, { status: 'UNASSIGNED' | 'ASSIGNED' | 'IN_PROGRESS'; at?: Date }>;
+  /** Of a stay that is confirmed; who is assigned is a person of its own. */
+  async function arriving(given: Given, place: Place = {}) {
+    const id = await confirmed(place, { from: '2031-06-01', to: '2031-06-03' });
+    const { db } = system.bed;
+    const who = `of-${id}`;
+    const { property_id } = await rowOf(id);
+    await db
+      .insertInto('staff')
+      .values({ id: who, name: 'Nina', email: 'nina@example.com', role: 'CLEANER', property_ids: [property_id] })
+      .execute();
+    for (const [occurrence, { status, at }] of Object.entries(given)) {
+      await db
+        .updateTable('task')
+        .set({
+          status,
+          assignee_id: status === 'UNASSIGNED' ? null : who,
+          next_assign_at: new Date(0),
+          ...(at && { slot_start: at, slot_end: new Date(at.getTime() + 3_600_000) }),
+        })
+        .where('reservation_id', '=', id)
+        .where('occurrence', '=', occurrence)
+        .execute();
+    }
+    return { id, who };
+  }
+  const states = async (id: string) => {
+    const rows = await system.bed.db
+      .selectFrom('task')
+      .select(['occurrence', 'status', 'assignee_id', 'slot_start', 'next_assign_at'])
+      .where('reservation_id', '=', id)
+      .execute();
+    return Object.fromEntries(rows.map(({ occurrence, ...row }) => [occurrence, row]));
+  };
+  const told = async (id: string, who: string) => {
+    const rows = await system.bed.db
+      .selectFrom('notification as n')
+      .innerJoin('task as t', 't.id', 'n.task_id')
+      .select('n.event')
+      .where('n.recipient_id', '=', who)
+      .where('t.reservation_id', '=', id)
+      .where('t.occurrence', 'in', ['PRE_ARRIVAL', 'ARRIVAL'])
+      .execute();
+    return rows.map(({ event }) => event);
+  };
+  const over = { status: 'UNASSIGNED', assignee_id: null, next_assign_at: null };
+  const hours = (n: number): Date => new Date(Date.now() + n * 3_600_000);
+
+  it('are over with it: nobody is sent to clean where a guest is, and who was is told once', async () => {
+    const { id, who } = await arriving({ PRE_ARRIVAL: { status: 'ASSIGNED' }, ARRIVAL: { status: 'UNASSIGNED' } });
+    const { status, body } = await act(id, 'check-in');
+    expect(status).toBe(200);
+    expect(body.data.tasks).toContainEqual(
+      expect.objectContaining({ title: 'Pre-arrival cleaning', status: 'UNASSIGNED', assigneeId: null }),
+    );
+    await assignDueTasks(system.bed.db, 100);
+    expect(await states(id)).toMatchObject({ PRE_ARRIVAL: over, ARRIVAL: over });
+    expect(await told(id, who)).toEqual(['TASK_WITHDRAWN']);
+    expect(Object.keys(await tasksOf(id))).toHaveLength(4);
+  });
+
+  it.each([-11, 11])('but the meeting of %i hours from now is taking place, and is completed afterwards', async (n) => {
+    const { id, who } = await arriving({ ARRIVAL: { status: 'ASSIGNED', at: hours(n) } });
+    await act(id, 'check-in');
+    const { ARRIVAL } = await tasksOf(id);
+    expect(ARRIVAL).toMatchObject({ status: 'ASSIGNED', assigneeId: who });
+    expect((await system.call('POST', `/tasks/${ARRIVAL.id}/complete`, { body: {} })).status).toBe(200);
+    expect(await told(id, who)).toEqual([]);
+  });
+
+  it.each([-13, 13])('and the meeting of %i hours from now is not', async (n) => {
+    const { id, who } = await arriving({ ARRIVAL: { status: 'ASSIGNED', at: hours(n) } });
+    await act(id, 'check-in');
+    expect((await states(id))['ARRIVAL']).toMatchObject(over);
+    expect(await told(id, who)).toEqual(['TASK_WITHDRAWN']);
+  });
+
+  it('that are being done are left', async () => {
+    const { id, who } = await arriving({ PRE_ARRIVAL: { status: 'IN_PROGRESS' } });
+    await act(id, 'check-in');
+    expect((await states(id))['PRE_ARRIVAL']).toMatchObject({ status: 'IN_PROGRESS', assignee_id: who });
+    expect(await told(id, who)).toEqual([]);
+  });
+
+  it('are as they were when the check-in is taken back, and nobody has heard of it', async () => {
+    const given: Given = { PRE_ARRIVAL: { status: 'ASSIGNED', at: hours(100) }, ARRIVAL: { status: 'UNASSIGNED' } };
+    const { id, who } = await arriving(given, { device: 'device-refused-3' });
+    const before = await states(id);
+    expect((await act(id, 'check-in')).body.code).toBe('AMENITIES_REFUSED');
+    expect(await states(id)).toEqual(before);
+    expect(await told(id, who)).toEqual([]);
+  });
+});
+
 describe('devices that fail', () => {
   it('by being down at a check-in: tried again, then all is undone and nothing is on', async () => {
     const device = 'device-down-at-arrival';

@@ -4,6 +4,7 @@ import { createDb, createPool, type Db } from '../../src/db/client.ts';
 import type { TaskTable } from '../../src/db/schema.ts';
 import { assignDueTasks } from '../../src/domain/tasks/assign-sweep.ts';
 import { type CancelledTasks, cancelTasksOf, openTasksOf, reopenTasks } from '../../src/domain/tasks/cancel-tasks.ts';
+import { type EndedTask, endTasksAtArrival, resumeTasks } from '../../src/domain/tasks/end-tasks.ts';
 import { listTasks, tasksOfReservation } from '../../src/domain/tasks/resource.ts';
 import { createTestDatabase } from '../setup/database.ts';
 import { until } from '../setup/engine.ts';
@@ -330,6 +331,72 @@ describe('a cancellation that is taken back', () => {
       merged_into_task_id: null,
     });
     expect((await task(`${again.leaves}-POST_DEPARTURE`)).status).toBe('CANCELLED');
+  });
+});
+
+describe('an arrival that is taken back', () => {
+  const NOON = new Date('2027-05-04T12:00:00Z');
+  const arrive = (id: string) => db.transaction().execute((tx) => endTasksAtArrival(tx, id, NOON));
+  const resume = (ended: readonly EndedTask[]): Promise<void> =>
+    db.transaction().execute((tx) => resumeTasks(tx, JSON.parse(JSON.stringify(ended)) as EndedTask[]));
+  const whole = async (id: string) => {
+    const { rows } = await sql<{ row: Record<string, unknown> }>`
+      SELECT to_jsonb(t) - 'version' AS row FROM task t WHERE reservation_id = ${id} ORDER BY id`.execute(db);
+    return rows;
+  };
+
+  it('leaves every task as it was to the microsecond, and the second time finds nothing to do', async () => {
+    const id = await stay('back', {
+      PRE_ARRIVAL: {
+        status: 'ASSIGNED',
+        assignee_id: 'clara',
+        slot_start: '2027-05-02T12:00:00Z',
+        slot_end: '2027-05-02T14:00:00Z',
+        accept_by: '2027-05-01T10:00:00.123456Z',
+        accepted_at: '2027-05-01T09:00:00.654321Z',
+        assign_attempts: 2,
+      },
+    });
+    const before = await whole(id);
+    const ended = await arrive(id);
+    expect(ended.map(({ taskId }) => taskId)).toEqual([`${id}-ARRIVAL`, `${id}-PRE_ARRIVAL`]);
+    expect(await task(`${id}-PRE_ARRIVAL`)).toMatchObject({
+      status: 'UNASSIGNED',
+      assignee_id: null,
+      slot_start: null,
+      next_assign_at: null,
+    });
+    await resume(ended);
+    expect(await whole(id)).toEqual(before);
+    const { version } = await task(`${id}-PRE_ARRIVAL`);
+    await resume(ended);
+    expect((await task(`${id}-PRE_ARRIVAL`)).version).toBe(version);
+    expect(await withdrawnOf(`${id}-PRE_ARRIVAL`)).toEqual([]);
+  });
+
+  it('does not give work back to one who has other work then, nor what another hand has touched', async () => {
+    const id = await stay('taken', {
+      PRE_ARRIVAL: { status: 'ASSIGNED', assignee_id: 'clara' },
+      ARRIVAL: { status: 'ASSIGNED', assignee_id: 'sara' },
+    });
+    const ended = await arrive(id);
+    await stay('rival', { PRE_ARRIVAL: { status: 'ASSIGNED', assignee_id: 'clara' } });
+    await db
+      .updateTable('task')
+      .set((eb) => ({ title: 'by hand', version: eb('version', '+', 1) }))
+      .where('id', '=', `${id}-ARRIVAL`)
+      .execute();
+    await resume(ended);
+    await resume(ended);
+    expect(await task(`${id}-PRE_ARRIVAL`)).toMatchObject({
+      status: 'UNASSIGNED',
+      assignee_id: null,
+      next_assign_at: expect.any(Date),
+    });
+    expect(await task(`${id}-ARRIVAL`)).toMatchObject({ status: 'UNASSIGNED', assignee_id: null });
+    expect(await withdrawnOf(`${id}-PRE_ARRIVAL`)).toEqual([
+      { recipient_id: 'clara', template: 'task-withdrawn.staff@1' },
+    ]);
   });
 });
 

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { expect } from 'vitest';
 import type { Db } from '../../src/db/client.ts';
 import { checkIn, confirmReservation } from '../../src/sagas/index.ts';
@@ -27,6 +28,46 @@ const stayOf = (db: Db, id: string) =>
 const propertyOf = async (db: Db, reservationId: string) => {
   const { property_id } = await stayOf(db, reservationId);
   return db.selectFrom('property').selectAll().where('id', '=', property_id).executeTakeFirstOrThrow();
+};
+
+/** Somebody of its own is to clean before the arrival, and has said so. */
+async function givePreArrivalCleaning(db: Db, reservationId: string): Promise<void> {
+  const id = cleanerOf(reservationId);
+  await db.insertInto('staff').values({ id, name: 'Nina', email: 'nina@example.com', role: 'CLEANER' }).execute();
+  await db
+    .updateTable('task')
+    .set({
+      status: 'ASSIGNED',
+      assignee_id: id,
+      slot_start: '2031-01-31T12:00:00Z',
+      slot_end: '2031-01-31T14:00:00Z',
+      accept_by: sql<Date>`now() + interval '1 hour'`,
+      accepted_at: sql<Date>`now()`,
+      assign_attempts: 3,
+    })
+    .where('reservation_id', '=', reservationId)
+    .where('occurrence', '=', 'PRE_ARRIVAL')
+    .execute();
+}
+const cleanerOf = (reservationId: string): string => `cleaner-of-${reservationId}`;
+/** Of the arrival, all that matters of who does them and when. */
+async function arrivalTasksOf(db: Db, reservationId: string) {
+  const { rows } = await sql<object>`
+    SELECT occurrence, status, assignee_id, slot_start::text, slot_end::text, accept_by::text, accepted_at::text,
+           next_assign_at::text, assign_attempts
+      FROM task WHERE reservation_id = ${reservationId} AND occurrence IN ('PRE_ARRIVAL', 'ARRIVAL') AND status <> 'CANCELLED'
+     ORDER BY occurrence`.execute(db);
+  return rows;
+}
+const arrivalTasksBefore = new Map<string, readonly object[]>();
+const withdrawalsOf = async (db: Db, sagaId: string) => {
+  const rows = await db
+    .selectFrom('notification')
+    .select(['recipient_id', 'status'])
+    .where('saga_id', '=', sagaId)
+    .where('event', '=', 'TASK_WITHDRAWN')
+    .execute();
+  return rows.map(({ recipient_id, status }) => `${recipient_id} ${status}`);
 };
 
 /** How many grants the lock itself has on. */
@@ -61,9 +102,14 @@ export const arrival = fixtureOf({
   companions: [confirmReservation],
   seed: async (world, db) => {
     const subjectId = await confirmedStay(world, db);
+    await givePreArrivalCleaning(db, subjectId);
+    arrivalTasksBefore.set(subjectId, await arrivalTasksOf(db, subjectId));
     return { subjectId, input: visitInput(subjectId) };
   },
   completed: async (world, db, { sagaId, subjectId }) => {
+    const over = { status: 'UNASSIGNED', assignee_id: null, next_assign_at: null };
+    expect(await arrivalTasksOf(db, subjectId)).toMatchObject([over, over]);
+    expect(await withdrawalsOf(db, sagaId)).toEqual([`${cleanerOf(subjectId)} QUEUED`]);
     expect(await stayOf(db, subjectId)).toMatchObject({ status: 'CHECKED_IN', actual_check_in_at: expect.any(Date) });
     expect(await switchedOn(world, subjectId)).toBe(1);
     expect(await propertyOf(db, subjectId)).toMatchObject({ amenity_status: 'ACTIVE' });
@@ -73,6 +119,8 @@ export const arrival = fixtureOf({
   },
   compensated: async (world, db, { sagaId, subjectId }) => {
     expect(await stayOf(db, subjectId)).toMatchObject({ status: 'CONFIRMED', actual_check_in_at: null });
+    expect(await arrivalTasksOf(db, subjectId)).toEqual(arrivalTasksBefore.get(subjectId));
+    expect((await withdrawalsOf(db, sagaId)).filter((told) => !told.endsWith('SKIPPED'))).toEqual([]);
     expect(await switchedOn(world, subjectId)).toBe(0);
     expect(await propertyOf(db, subjectId)).toMatchObject({ amenity_status: 'INACTIVE' });
     await expectFourTasks(db, subjectId);

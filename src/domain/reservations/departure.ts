@@ -1,6 +1,7 @@
 import type { Tx } from '../../db/client.ts';
 import { setReadiness } from '../properties/readiness.ts';
-import { endTasksAtDeparture, releaseFrom } from '../tasks/cancel-tasks.ts';
+import { releaseFrom } from '../tasks/cancel-tasks.ts';
+import { endTasksAtDeparture } from '../tasks/end-tasks.ts';
 import { type EnsuredTask, ensureStayTask, meetNow } from '../tasks/stay-task.ts';
 import type { DepartureFacts } from './visit.ts';
 
@@ -12,7 +13,7 @@ export async function leaveProperty(
 ): Promise<EnsuredTask & { readonly warnings: readonly string[] }> {
   const { reservationId } = stay;
   // First, as whoever was to do them may be the one who cleans.
-  await endTasksAtDeparture(tx, reservationId);
+  await endTasksAtDeparture(tx, reservationId, new Date(stay.actualAt));
   const cleaning = await ensureStayTask(tx, { ...step, reservationId }, stay.postDepartureCleaning);
   // Cleaned between the guest's departure and the moment somebody reported it.
   if (cleaning.status !== 'COMPLETED') await setReadiness(tx, stay.propertyId, 'DIRTY');

@@ -4,7 +4,6 @@ import { unlessRefused } from '../../db/savepoint.ts';
 import type { TaskPriority, TaskStatus } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
 import { taskWithdrawnMessage } from '../notifications/matrix.ts';
-import { releaseTasks, tellReleased } from './release.ts';
 import { mayTakeTurnover, movedTurnover, priorityUnlessSet } from './turnover.ts';
 
 /** What a cancellation did to the tasks of a stay, and around them; enough to undo it exactly. */
@@ -82,31 +81,6 @@ export async function cancelTasksOf(tx: Tx, reservationId: string): Promise<Canc
     .where('id', 'in', ids)
     .execute();
   return { cancelled, ...left, released, relaxed };
-}
-
-/**
- * A guest who has left is neither cleaned for nor met any more: what was open of the arrival, and the meeting at the
- * departure, take nobody's time from now on, and people are told. The rows stay as they are, so that it can be seen that
- * nobody reported them.
- */
-export async function endTasksAtDeparture(tx: Tx, reservationId: string): Promise<void> {
-  const open = await tx
-    .selectFrom('task')
-    .select('id')
-    .where('reservation_id', '=', reservationId)
-    .where('occurrence', 'in', ['PRE_ARRIVAL', 'ARRIVAL', 'DEPARTURE'])
-    .where('status', 'in', ['UNASSIGNED', 'ASSIGNED'])
-    .orderBy('id')
-    .forUpdate()
-    .execute();
-  const ids = open.map(({ id }) => id);
-  if (ids.length === 0) return;
-  await tellReleased(tx, await releaseTasks(tx, ids));
-  await tx
-    .updateTable('task')
-    .set((eb) => ({ next_assign_at: null, version: eb('version', '+', 1) }))
-    .where('id', 'in', ids)
-    .execute();
 }
 
 /** The stay's tasks and those that share a cleaning with them, in one order, so that two neighbours do not deadlock. */
