@@ -480,6 +480,12 @@ describe('the tasks of an arrival', () => {
     expect(await told(id, who)).toEqual(['TASK_WITHDRAWN']);
   });
 
+  it('nobody is looked for any more to hold a meeting that nobody had', async () => {
+    const { id } = await arriving({ ARRIVAL: { status: 'UNASSIGNED', at: hours(1) } });
+    await act(id, 'check-in');
+    expect((await states(id))['ARRIVAL']).toMatchObject(over);
+  });
+
   it('that are being done are left', async () => {
     const { id, who } = await arriving({ PRE_ARRIVAL: { status: 'IN_PROGRESS' } });
     await act(id, 'check-in');
@@ -647,9 +653,12 @@ describe('a check-out', () => {
 });
 
 describe('the meeting at a departure', () => {
+  const LEFT = '2024-02-03T06:00:00Z';
   const withMeeting = async (values: {
     status: 'UNASSIGNED' | 'ASSIGNED' | 'IN_PROGRESS';
     assignee_id: string | null;
+    slot_start?: Date;
+    slot_end?: Date;
   }) => {
     const id = await inHouse({}, { from: '2024-02-01', to: '2024-02-08' }, '2024-02-01T12:00:00Z');
     const { DEPARTURE } = await tasksOf(id);
@@ -658,7 +667,7 @@ describe('the meeting at a departure', () => {
       .set({ ...values, next_assign_at: new Date(0) })
       .where('id', '=', DEPARTURE.id)
       .execute();
-    expect((await act(id, 'check-out', { actualTime: '2024-02-03T06:00:00Z' })).status).toBe(200);
+    expect((await act(id, 'check-out', { actualTime: LEFT })).status).toBe(200);
     return DEPARTURE.id;
   };
   const meets = async (id: string) =>
@@ -698,6 +707,22 @@ describe('the meeting at a departure', () => {
     await assignDueTasks(system.bed.db, 100);
     expect(await meets(id)).toEqual({ status: 'UNASSIGNED', assignee_id: null, next_assign_at: null });
     expect(await told(id)).toEqual([]);
+  });
+
+  it.each([
+    ['half a day before they left', -12, 'ASSIGNED'],
+    ['when they left', 0, 'ASSIGNED'],
+    ['an hour later', 1, 'ASSIGNED'],
+    ['longer before', -12.5, 'UNASSIGNED'],
+    ['later still', 1.5, 'UNASSIGNED'],
+  ] as const)('that was to begin %s (%o h) is %s afterwards', async (_when, hours, status) => {
+    const start = Date.parse(LEFT) + hours * 3_600_000;
+    const slot = { slot_start: new Date(start), slot_end: new Date(start + 3_600_000) };
+    const id = await withMeeting({ status: 'ASSIGNED', assignee_id: 'agent-of-departures', ...slot });
+    expect((await meets(id)).status).toBe(status);
+    expect(await told(id)).toEqual(status === 'ASSIGNED' ? [] : ['TASK_WITHDRAWN agent-of-departures']);
+    // Free for the next of these.
+    expect((await system.call('POST', `/tasks/${id}/complete`, { body: {} })).status).toBe(200);
   });
 
   it('that is taking place stays with who is there', async () => {

@@ -13,7 +13,7 @@ export async function leaveProperty(
 ): Promise<EnsuredTask & { readonly warnings: readonly string[] }> {
   const { reservationId } = stay;
   // First, as whoever was to do them may be the one who cleans.
-  await endTasksAtDeparture(tx, reservationId, new Date(stay.actualAt));
+  await endTasksAtDeparture(tx, reservationId, stay.actualAt);
   const cleaning = await ensureStayTask(tx, { ...step, reservationId }, stay.postDepartureCleaning);
   // Cleaned between the guest's departure and the moment somebody reported it.
   if (cleaning.status !== 'COMPLETED') await setReadiness(tx, stay.propertyId, 'DIRTY');

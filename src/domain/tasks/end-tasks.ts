@@ -23,34 +23,46 @@ export type EndedTask = {
   readonly version: number;
 };
 
-/** Somebody may be with the guest while another one reports the arrival, or the departure. */
-const MEETING_HOURS = 12;
-const isNear = (at: Date) => {
-  const hours = sql`${MEETING_HOURS}::int * interval '1 hour'`;
-  return sql`coalesce(slot_start, scheduled_at) BETWEEN ${at}::timestamptz - ${hours} AND ${at}::timestamptz + ${hours}`;
-};
-
 /**
  * A guest who has left is neither cleaned for nor met any more: what was open of the arrival, and the meeting at the
- * departure, take nobody's time from now on, and people are told. A meeting that somebody holds just now is left to them:
- * it is completed afterwards.
+ * departure, take nobody's time from now on, and people are told. The meeting at which the guest left is its agent's to
+ * complete, who has perhaps reported the departure.
  */
-export async function endTasksAtDeparture(tx: Tx, reservationId: string, at: Date): Promise<void> {
-  const overtaken = sql<SqlBool>`(occurrence IN ('PRE_ARRIVAL', 'ARRIVAL')
-    OR occurrence = 'DEPARTURE' AND NOT (status = 'ASSIGNED' AND ${isNear(at)}))`;
-  const { released } = await endTasks(tx, reservationId, overtaken);
+export async function endTasksAtDeparture(tx: Tx, reservationId: string, leftAt: string): Promise<void> {
+  const { released } = await endTasks(
+    tx,
+    reservationId,
+    sql`(occurrence IN ('PRE_ARRIVAL', 'ARRIVAL')
+      OR occurrence = 'DEPARTURE' AND NOT ${takesPlace({ from: -12, to: 1, around: leftAt })})`,
+  );
   await tellReleased(tx, released);
 }
 
 /**
- * Nobody is sent to clean where a guest has moved in. The meeting is left to who holds it while its time is near: it is
+ * Nobody is sent to clean where a guest has moved in. The meeting is left to who has it while its time is near: it is
  * taking place, and is completed afterwards. People are not told here, as an arrival may still be taken back.
  */
 export async function endTasksAtArrival(tx: Tx, reservationId: string, at: Date): Promise<readonly EndedTask[]> {
-  const overtaken = sql<SqlBool>`(occurrence = 'PRE_ARRIVAL' OR occurrence = 'ARRIVAL' AND NOT ${isNear(at)})`;
-  const { ended } = await endTasks(tx, reservationId, overtaken);
+  const { ended } = await endTasks(
+    tx,
+    reservationId,
+    sql`(occurrence = 'PRE_ARRIVAL' OR occurrence = 'ARRIVAL' AND NOT ${takesPlace({ from: -12, to: 12, around: at })})`,
+  );
   return ended;
 }
+
+/** Whether somebody has the meeting and it begins so many hours before or after an instant. */
+const takesPlace = ({
+  from,
+  to,
+  around,
+}: {
+  readonly from: number;
+  readonly to: number;
+  readonly around: Date | string;
+}) =>
+  sql`(status = 'ASSIGNED' AND coalesce(slot_start, scheduled_at)
+    BETWEEN ${around}::timestamptz + ${from}::int * interval '1 hour' AND ${around}::timestamptz + ${to}::int * interval '1 hour')`;
 
 async function endTasks(
   tx: Tx,
