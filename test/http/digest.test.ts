@@ -1,9 +1,7 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { deliverDue } from '../../src/domain/notifications/delivery.ts';
-import { storeDevMail } from '../../src/domain/notifications/delivery-mailbox.ts';
-import { createDevMailbox } from '../../src/gateways/dev-mailbox.ts';
-import { createLogger } from '../../src/kernel/log.ts';
+import { deliverAll } from '../setup/deliver.ts';
+
 import { API, at, type Http, seed, startHttp } from './harness.ts';
 
 /** Whoever supervises much work hears of it once a day (features NTF-S2). */
@@ -34,13 +32,7 @@ async function completed(type: 'INSPECTION' | 'MAINTENANCE'): Promise<void> {
   const done = await http.call('POST', `${API}/tasks/${at(made.body, 'data', 'id')}/complete`, { body });
   expect(done.status).toBe(200);
 }
-async function deliver(): Promise<void> {
-  const mailbox = createDevMailbox((messages) => storeDevMail(http.db, messages));
-  const messengers = { EMAIL: mailbox, SMS: mailbox };
-  const publicUrl = 'https://roomy.example';
-  const deps = { db: http.db, messengers, opsEmail: 'ops@roomy.example', publicUrl, log: createLogger('t', 'silent') };
-  while ((await deliverDue(deps)) > 0);
-}
+const deliver = (): Promise<void> => deliverAll(http.db);
 const told = () =>
   http.db
     .selectFrom('notification')

@@ -1,14 +1,12 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { deliverDue } from '../../src/domain/notifications/delivery.ts';
-import { storeDevMail } from '../../src/domain/notifications/delivery-mailbox.ts';
 import { planDueReminders } from '../../src/domain/notifications/reminders.ts';
 import { assignDueTasks } from '../../src/domain/tasks/assign-sweep.ts';
-import { createDevMailbox } from '../../src/gateways/dev-mailbox.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { releaseDuePayouts } from '../../src/workers/finance.ts';
 import { GATEWAY } from '../sagas/money.ts';
 import { createSimulatedDatabase, type SimulatedDatabase } from '../setup/database.ts';
+import { deliverAll } from '../setup/deliver.ts';
 import { type System, startSystem } from '../setup/system.ts';
 
 /** Whole lives of stays through HTTP on a clock that the test moves: who is told what, when, and nothing else. */
@@ -32,21 +30,13 @@ const call = async (method: string, path: string, body?: object) => {
 /** What the schedules wake, until nothing is due. */
 async function sweep(): Promise<void> {
   const { db } = system.bed;
-  const mailbox = createDevMailbox((messages) => storeDevMail(db, messages));
-  const deps = {
-    db,
-    messengers: { EMAIL: mailbox, SMS: mailbox },
-    opsEmail: 'ops@roomy.example',
-    publicUrl: 'https://roomy.example',
-    log,
-  };
   await assignDueTasks(db, 50);
   await releaseDuePayouts({ db, ports: system.sandbox.ports, orchestrator: system.process.engine.orchestrator, log });
   await expect
     .poll(() => db.selectFrom('saga').select('id').where('finished_at', 'is', null).execute(), { timeout: 20_000 })
     .toEqual([]);
   while ((await planDueReminders(db, 50)) > 0);
-  while ((await deliverDue(deps)) > 0);
+  await deliverAll(db);
 }
 
 /** Lets the time until `until` pass: stops wherever something is due. */

@@ -1,11 +1,8 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { deliverDue } from '../../src/domain/notifications/delivery.ts';
-import { storeDevMail } from '../../src/domain/notifications/delivery-mailbox.ts';
 import { planDueReminders } from '../../src/domain/notifications/reminders.ts';
-import { createDevMailbox } from '../../src/gateways/dev-mailbox.ts';
-import { createLogger } from '../../src/kernel/log.ts';
 import { createSimulatedDatabase, type SimulatedDatabase } from '../setup/database.ts';
+import { deliverAll } from '../setup/deliver.ts';
 import { type Answer, type System, startSystem } from '../setup/system.ts';
 
 /** What may be said about messages through HTTP: rules, switches, wishes, once more; and reminders that move. */
@@ -54,20 +51,7 @@ const act = (id: string, action: string, body: object = {}): Promise<Answer> =>
 async function plan(): Promise<void> {
   while ((await planDueReminders(system.bed.db, 20)) > 0);
 }
-async function deliver(): Promise<void> {
-  const { db } = system.bed;
-  const mailbox = createDevMailbox((messages) => storeDevMail(db, messages));
-  const log = createLogger('test', 'silent');
-  while (
-    (await deliverDue({
-      db,
-      messengers: { EMAIL: mailbox, SMS: mailbox },
-      opsEmail: 'ops@roomy.example',
-      publicUrl: 'https://roomy.example',
-      log,
-    })) > 0
-  );
-}
+const deliver = (): Promise<void> => deliverAll(system.bed.db);
 const rowsOf = (stay: string, event: string) =>
   system.bed.db
     .selectFrom('notification')

@@ -1,10 +1,8 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { deliverDue } from '../../src/domain/notifications/delivery.ts';
-import { storeDevMail } from '../../src/domain/notifications/delivery-mailbox.ts';
 import { assignDueTasks } from '../../src/domain/tasks/assign-sweep.ts';
-import { createDevMailbox } from '../../src/gateways/dev-mailbox.ts';
-import { createLogger } from '../../src/kernel/log.ts';
+import { deliverAll } from '../setup/deliver.ts';
+
 import { API, at, type Http, seed, startHttp } from './harness.ts';
 
 /** What a repair costs: the owner is asked where that is much, and charged where the agency says so. */
@@ -46,15 +44,7 @@ const ownerId = async () =>
 
 /** Sends what is queued; what was said about a task, by its template. */
 async function said(taskId: unknown): Promise<Map<string, { readonly subject: string | null; readonly body: string }>> {
-  const mailbox = createDevMailbox((messages) => storeDevMail(http.db, messages));
-  const deps = {
-    db: http.db,
-    messengers: { EMAIL: mailbox, SMS: mailbox },
-    opsEmail: 'ops@roomy.example',
-    publicUrl: 'https://roomy.example',
-    log: createLogger('test', 'silent'),
-  };
-  while ((await deliverDue(deps)) > 0);
+  await deliverAll(http.db);
   const rows = await http.db
     .selectFrom('notification as n')
     .innerJoin('dev_mail as m', (join) => join.on(sql<boolean>`m.message_id = '<' || n.effect_key || '@roomy>'`))

@@ -1,9 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { deliverDue } from '../../src/domain/notifications/delivery.ts';
-import { storeDevMail } from '../../src/domain/notifications/delivery-mailbox.ts';
-import { createDevMailbox } from '../../src/gateways/dev-mailbox.ts';
-import { createLogger } from '../../src/kernel/log.ts';
 import { createSimulatedDatabase, type SimulatedDatabase } from '../setup/database.ts';
+import { deliverAll } from '../setup/deliver.ts';
 import { type System, startSystem } from '../setup/system.ts';
 
 /** Texts as people change them through HTTP, and what is sent then. */
@@ -46,20 +43,7 @@ async function confirmed(guest: object = {}, property: object = {}): Promise<str
   expect((await call('POST', `/reservations/stay-${n}/confirm`, {})).status).toBe(200);
   return `stay-${n}`;
 }
-async function deliver(): Promise<void> {
-  const { db } = system.bed;
-  const mailbox = createDevMailbox((messages) => storeDevMail(db, messages));
-  const log = createLogger('test', 'silent');
-  while (
-    (await deliverDue({
-      db,
-      messengers: { EMAIL: mailbox, SMS: mailbox },
-      opsEmail: 'ops@roomy.example',
-      publicUrl: 'https://roomy.example',
-      log,
-    })) > 0
-  );
-}
+const deliver = (): Promise<void> => deliverAll(system.bed.db);
 async function messageOf(stay: string, event: string, channel = 'EMAIL') {
   const { body } = await call('GET', `/notifications?reservationId=${stay}&event=${event}`);
   const message = body.data.find((one: { channel: string }) => one.channel === channel);

@@ -4,14 +4,14 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, i
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
 import type { NotificationStatus, ReservationStatus } from '../../src/db/schema.ts';
 import { type DeliveryDeps, deliverDue } from '../../src/domain/notifications/delivery.ts';
-import { listDevMail, readDevMail, storeDevMail } from '../../src/domain/notifications/delivery-mailbox.ts';
+import { listDevMail, readDevMail } from '../../src/domain/notifications/delivery-mailbox.ts';
 import { claimDue, MAX_ATTEMPTS, recordVerdicts } from '../../src/domain/notifications/delivery-rows.ts';
 import { confirmationMessages, deliveryKey, systemAlertMessage } from '../../src/domain/notifications/matrix.ts';
 import type { Messenger, OutgoingMessage, SendOutcome } from '../../src/domain/ports.ts';
-import { createDevMailbox } from '../../src/gateways/dev-mailbox.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { createDeliveryWorker } from '../../src/workers/deliver.ts';
 import { createTestDatabase } from '../setup/database.ts';
+import { mailboxDeps } from '../setup/deliver.ts';
 
 const log = createLogger('test', 'silent');
 let database: Awaited<ReturnType<typeof createTestDatabase>>;
@@ -22,14 +22,7 @@ beforeAll(async () => {
   database = await createTestDatabase();
   const pool = createPool({ connectionString: database.url, max: 8, applicationName: 'delivery-test' });
   db = createDb(pool);
-  const mailbox = createDevMailbox((messages) => storeDevMail(db, messages));
-  deps = {
-    db,
-    messengers: { EMAIL: mailbox, SMS: mailbox },
-    opsEmail: 'ops@roomy.example',
-    publicUrl: 'https://roomy.example',
-    log,
-  };
+  deps = mailboxDeps(db);
   await db.insertInto('owner').values({ id: 'owner-1', name: 'Olga Owner', email: 'olga@example.com' }).execute();
   await db
     .insertInto('guest')

@@ -4,7 +4,6 @@ import { createDb, createPool, type Db } from '../../src/db/client.ts';
 import type { ValueRefs } from '../../src/db/fused.ts';
 import type { Json } from '../../src/db/schema.ts';
 import { type DeliveryDeps, deliverDue } from '../../src/domain/notifications/delivery.ts';
-import { storeDevMail } from '../../src/domain/notifications/delivery-mailbox.ts';
 import {
   enqueueInTransaction,
   enqueueMessages,
@@ -26,9 +25,8 @@ import {
   taskStayCancelledMessage,
   taskWithdrawnMessage,
 } from '../../src/domain/notifications/matrix.ts';
-import { createDevMailbox } from '../../src/gateways/dev-mailbox.ts';
-import { createLogger } from '../../src/kernel/log.ts';
 import { createTestDatabase } from '../setup/database.ts';
+import { mailboxDeps } from '../setup/deliver.ts';
 import { addSaga } from '../setup/ledger.ts';
 
 let database: Awaited<ReturnType<typeof createTestDatabase>>;
@@ -39,15 +37,7 @@ let sagaId: string;
 beforeAll(async () => {
   database = await createTestDatabase();
   db = createDb(createPool({ connectionString: database.url, max: 4, applicationName: 'money-messages-test' }));
-  const mailbox = createDevMailbox((messages) => storeDevMail(db, messages));
-  const log = createLogger('test', 'silent');
-  deps = {
-    db,
-    messengers: { EMAIL: mailbox, SMS: mailbox },
-    opsEmail: 'ops@roomy.example',
-    publicUrl: 'https://roomy.example',
-    log,
-  };
+  deps = mailboxDeps(db);
   await db.insertInto('owner').values({ id: 'owner-1', name: 'Olga Owner', email: 'olga@example.com' }).execute();
   await db
     .insertInto('guest')

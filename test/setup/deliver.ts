@@ -1,0 +1,22 @@
+import type { Db } from '../../src/db/client.ts';
+import { type DeliveryDeps, deliverDue } from '../../src/domain/notifications/delivery.ts';
+import { storeDevMail } from '../../src/domain/notifications/delivery-mailbox.ts';
+import { createDevMailbox } from '../../src/gateways/dev-mailbox.ts';
+import { createLogger } from '../../src/kernel/log.ts';
+
+/** Of a delivery into the mailbox for developers, which a test reads. */
+export function mailboxDeps(db: Db): DeliveryDeps {
+  const mailbox = createDevMailbox((messages) => storeDevMail(db, messages));
+  return {
+    db,
+    messengers: { EMAIL: mailbox, SMS: mailbox },
+    opsEmail: 'ops@roomy.example',
+    publicUrl: 'https://roomy.example',
+    log: createLogger('test', 'silent'),
+  };
+}
+
+/** Sends what is due, and what comes of that. */
+export async function deliverAll(db: Db): Promise<void> {
+  while ((await deliverDue(mailboxDeps(db))) > 0);
+}
