@@ -46,7 +46,12 @@ const ARABIC: typeof ENGLISH = {
   over: 'هذا السؤال قد حُسم.',
 };
 
-export function approvalPage(c: AnyContext, token: string, repair: Repair): Response | Promise<Response> {
+export function approvalPage(
+  c: AnyContext,
+  token: string,
+  repair: Repair,
+  status: 200 | 409 = 200,
+): Response | Promise<Response> {
   c.header('Content-Security-Policy', CSP);
   c.header('Cache-Control', 'private, no-store');
   c.header('Referrer-Policy', 'no-referrer');
@@ -54,7 +59,8 @@ export function approvalPage(c: AnyContext, token: string, repair: Repair): Resp
   const isArabic = languageOf(repair.ownerLocale ?? 'en') === 'ar';
   const words = isArabic ? ARABIC : ENGLISH;
   const { estimate, description } = repair;
-  return c.html(html`<!doctype html>
+  return c.html(
+    html`<!doctype html>
 <html lang="${isArabic ? 'ar' : 'en'}" dir="${isArabic ? 'rtl' : 'ltr'}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">
 <title>${words.title}</title><style>${raw(CSS)}</style></head><body><main>
 <h1>${words.title}</h1><p class="soft"><bdi>${repair.propertyName}</bdi></p>
@@ -62,12 +68,15 @@ export function approvalPage(c: AnyContext, token: string, repair: Repair): Resp
 ${description === null || description === repair.title ? '' : html`<dt>${words.details}</dt><dd><bdi>${description}</bdi></dd>`}
 ${estimate === null ? '' : html`<dt>${words.estimate}</dt><dd><bdi>${estimate.currency} ${formatMajor(estimate)}</bdi></dd>`}</dl>
 ${answerOf(words, token, repair)}
-</main></body></html>`);
+</main></body></html>`,
+    status,
+  );
 }
 
 function answerOf(words: typeof ENGLISH, token: string, { approval, taskStatus }: Repair) {
   if (approval !== 'PENDING') return html`<p role="status">${words[approval]}</p>`;
   if (taskStatus !== 'UNASSIGNED') return html`<p role="status">${words.over}</p>`;
-  return html`<form method="post" action="/approvals/${token}/approve"><button>${words.yes}</button></form>
-<form method="post" action="/approvals/${token}/decline"><button class="no">${words.no}</button></form>`;
+  // Relative, as the API may be served under a path of its own.
+  return html`<form method="post" action="${token}/approve"><button>${words.yes}</button></form>
+<form method="post" action="${token}/decline"><button class="no">${words.no}</button></form>`;
 }

@@ -5,7 +5,7 @@ import { required } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import type { Money } from '../../kernel/money.ts';
 import { askOwner, needsApproval } from './approvals.ts';
-import { localInstant } from './schedule.ts';
+import { meetingInstant } from './schedule.ts';
 import type { WorkItem } from './work.ts';
 
 /** Tasks that come out of another one, under keys of its own, so that each is made once. */
@@ -148,12 +148,12 @@ export async function ensureCleaningAfter(tx: Tx, { task, property }: WorkItem):
 
 const OPEN: readonly TaskStatus[] = ['UNASSIGNED', 'ASSIGNED', 'IN_PROGRESS'];
 
-/** When the next confirmed guest is to arrive, an ISO instant; null: nobody is. */
+/** When the next confirmed guest is met, an ISO instant; null: nobody is expected. */
 async function nextArrival(tx: Tx, property: WorkItem['property']): Promise<string | null> {
   const { id, check_in_time, time_zone } = property;
   const next = await tx
     .selectFrom('reservation')
-    .select('check_in_date')
+    .select(['check_in_date', 'planned_arrival'])
     .where('property_id', '=', id)
     .where('kind', '<>', 'MAINTENANCE_BLOCK')
     .where('status', '=', 'CONFIRMED')
@@ -161,7 +161,7 @@ async function nextArrival(tx: Tx, property: WorkItem['property']): Promise<stri
     .orderBy('check_in_date')
     .limit(1)
     .executeTakeFirst();
-  return next ? localInstant(next.check_in_date, check_in_time, time_zone) : null;
+  return next ? meetingInstant(next.check_in_date, next.planned_arrival ?? check_in_time, time_zone) : null;
 }
 
 interface FollowUpTask {

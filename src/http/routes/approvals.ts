@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { type Decider, decideRepair, findRepair } from '../../domain/tasks/approvals.ts';
 import { getTask } from '../../domain/tasks/resource.ts';
+import { RoomyError } from '../../kernel/errors.ts';
 import { foundVersion } from '../answers.ts';
 import { approvalPage } from '../approval-page.ts';
 import { type AnyContext, authorOf, callerOf, inTransaction, type Services } from '../context.ts';
@@ -66,8 +67,14 @@ export function registerApprovals(register: Register, services: Services): void 
   });
   const byPage = async (c: AnyContext, token: string, decision: 'APPROVED' | 'DECLINED') => {
     const said = { decision, note: null, by: null, requestId: c.get('requestId') };
-    const repair = await inTransaction(services, (tx) => decideRepair(tx, { kind: 'TOKEN', token }, said));
-    return approvalPage(c, token, repair);
+    const decider = { kind: 'TOKEN', token } as const;
+    try {
+      return approvalPage(c, token, await inTransaction(services, (tx) => decideRepair(tx, decider, said)));
+    } catch (error) {
+      if (!(error instanceof RoomyError && error.code === 'INVALID_STATE_TRANSITION')) throw error;
+      // A person reads this: what has been decided, and not a code.
+      return approvalPage(c, token, await findRepair(services.db, decider), 409);
+    }
   };
   register(approve, (c) => byPage(c, c.req.valid('param').token, 'APPROVED'));
   register(decline, (c) => byPage(c, c.req.valid('param').token, 'DECLINED'));
