@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { html, raw } from 'hono/html';
-import { languageOf } from '../domain/notifications/locales.ts';
+import { formatMoney } from '../domain/notifications/delivery-facts.ts';
+import { formatLocaleOf, languageOf } from '../domain/notifications/locales.ts';
 import type { Repair } from '../domain/tasks/approvals.ts';
-import { formatMajor } from '../kernel/money.ts';
 import type { AnyContext } from './context.ts';
 
 /** Where an owner says yes or no to a repair. It works without scripts, and looking at it decides nothing. */
@@ -66,7 +66,7 @@ export function approvalPage(
 <h1>${words.title}</h1><p class="soft"><bdi>${repair.propertyName}</bdi></p>
 <dl><dt>${words.what}</dt><dd><bdi>${repair.title}</bdi></dd>
 ${description === null || description === repair.title ? '' : html`<dt>${words.details}</dt><dd><bdi>${description}</bdi></dd>`}
-${estimate === null ? '' : html`<dt>${words.estimate}</dt><dd><bdi>${estimate.currency} ${formatMajor(estimate)}</bdi></dd>`}</dl>
+${estimate === null ? '' : html`<dt>${words.estimate}</dt><dd><bdi>${formatMoney(estimate, formatLocaleOf(isArabic ? 'ar' : 'en', repair.ownerLocale))}</bdi></dd>`}</dl>
 ${answerOf(words, token, repair)}
 </main></body></html>`,
     status,

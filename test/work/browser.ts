@@ -3,7 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type HttpBindings, serve } from '@hono/node-server';
-import { type BrowserContext, chromium } from 'playwright-core';
+import axe from 'axe-core';
+import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { findChromium } from '../../scripts/services/chromium.ts';
 import type { App } from '../../src/http/context.ts';
 
@@ -47,6 +48,16 @@ export async function openPhone(colorScheme: 'light' | 'dark' = 'light'): Promis
       await rm(profile, { recursive: true, force: true, maxRetries: 5 });
     },
   };
+}
+
+/** What makes a page hard to use for somebody, by axe; none is wanted. */
+export async function violations(page: Page): Promise<string[]> {
+  // Evaluated by the browser's own debugger: the page's policy lets no foreign script in.
+  await page.evaluate(axe.source);
+  return page.evaluate<string[]>(`(async () => {
+    const { violations } = await axe.run(document);
+    return violations.map(({ id, nodes }) => id + ': ' + nodes.map((node) => node.html).join(' '));
+  })()`);
 }
 
 export interface Served {

@@ -1,13 +1,12 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import axe from 'axe-core';
 import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { tokenFor } from '../http/harness.ts';
 import { prepareStays } from '../sagas/confirmation.ts';
 import { until } from '../setup/engine.ts';
 import { type System, startSystem } from '../setup/system.ts';
-import { openPhone, type Phone, type Served, serveApp } from './browser.ts';
+import { openPhone, type Phone, type Served, serveApp, violations } from './browser.ts';
 
 /** The phone page in a real Chromium, against the real API: with a network, without one, and with a bad one. */
 
@@ -131,14 +130,6 @@ async function picture(page: Page, name: string): Promise<void> {
   if (PICTURES === null) return;
   await mkdir(PICTURES, { recursive: true });
   await page.screenshot({ path: path.join(PICTURES, name) });
-}
-async function violations(page: Page): Promise<string[]> {
-  // Evaluated by the browser's own debugger: the page's policy lets no foreign script in.
-  await page.evaluate(axe.source);
-  return page.evaluate<string[]>(`(async () => {
-    const { violations } = await axe.run(document);
-    return violations.map(({ id, nodes }) => id + ': ' + nodes.map((node) => node.html).join(' '));
-  })()`);
 }
 const ONE_PIXEL = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',

@@ -208,7 +208,7 @@ function money(params: Facts['params'], name: string, locale: string): string | 
 }
 
 /** `AED 1,000.00` by our own ISO exponents; with the digits and the order of another language in that. */
-function formatMoney({ amountMinor, currency }: Money, locale: string): string {
+export function formatMoney({ amountMinor, currency }: Money, locale: string): string {
   const digits = exponentOf(currency);
   const known = `${locale} ${digits}`;
   const format =
