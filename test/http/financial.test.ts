@@ -128,7 +128,9 @@ describe('the financial summary', () => {
 
   it('shows an owner its own money, under few names', async () => {
     const answer = await get(SUMMARY, asOwner('owner-1'));
-    expect(currencies(answer)).toEqual([{ currency: 'AED', ownerShare: 466.67, ownerDue: -233.33, ownerPaid: 700 }]);
+    expect(currencies(answer)).toEqual([
+      { currency: 'AED', ownerShare: 466.67, ownerDue: -233.33, ownerPaid: 700, ownerCosts: 0 },
+    ]);
     expect(answer.text).not.toMatch(/agency|received|gateway|referral|guest|bank/i);
     const { rows } = await sql<{ due: number }>`
       SELECT -sum(e.amount)::bigint AS due FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id

@@ -133,6 +133,56 @@ describe('a repair that costs more than the limit', () => {
     expect((await said(made['id'])).has('repair-approval.owner@1')).toBe(false);
   });
 
+  it('is the new owner’s to decide when the property is sold meanwhile', async () => {
+    const made = await make({ estimate: { amount: 900, currency: 'AED' } });
+    const seller = await ownerId();
+    const old = addressIn((await said(made['id'])).get('repair-approval.owner@1')?.body);
+    await http.call('POST', `${API}/owners`, { body: { id: 'buyer', name: 'Bea', email: 'bea@example.com' } });
+    const sell = (ownerId: string) => http.call('PATCH', `${API}/properties/property-1`, { body: { ownerId } });
+    expect((await sell('buyer')).status).toBe(200);
+    await said(made['id']);
+    const mail = await http.db
+      .selectFrom('dev_mail')
+      .select('body')
+      .where('recipient', '=', 'bea@example.com')
+      .executeTakeFirst();
+    const address = addressIn(mail?.body);
+    expect((await http.call('GET', old, { as: null })).status).toBe(404);
+    const body = { decision: 'APPROVED' };
+    const decide = (sub: string) =>
+      http.call('POST', `${API}/tasks/${made['id']}/approval`, { as: 'OWNER', sub, body });
+    expect((await decide(seller)).status).toBe(404);
+    expect((await http.call('POST', `${address}/approve`, { as: null })).status).toBe(200);
+    expect((await sell(seller)).status).toBe(200);
+  });
+
+  it('that is declined and was to end an out-of-order is looked at instead', async () => {
+    await http.db
+      .updateTable('task')
+      .set({ status: 'CANCELLED', assignee_id: null })
+      .where('status', 'in', ['UNASSIGNED', 'ASSIGNED'])
+      .execute();
+    const { id } = await make({ type: 'EMERGENCY', title: 'Water' });
+    const findings = [{ description: 'Beam', severity: 'SEVERE', estimate: { amount: 9_000, currency: 'AED' } }];
+    const done = await http.call('POST', `${API}/tasks/${id}/complete`, { body: { findings } });
+    const actions = at(done.body, 'data', 'nextActions') as { action: string; subjectId: string }[];
+    const repair = actions.find(({ action }) => action === 'OWNER_ASKED')?.subjectId;
+    // Who is asked about all of it is not told that it is being seen to.
+    expect(actions.map(({ action }) => action)).not.toContain('OWNER_TOLD');
+    const body = { decision: 'DECLINED' };
+    expect((await http.call('POST', `${API}/tasks/${repair}/approval`, { body })).status).toBe(200);
+    const open = await http.db
+      .selectFrom('task')
+      .select(['id', 'type', 'occurrence'])
+      .where('status', '=', 'UNASSIGNED')
+      .execute();
+    expect(open).toMatchObject([{ type: 'INSPECTION', occurrence: 'AFTER_REPAIR' }]);
+    const passed = await http.call('POST', `${API}/tasks/${open[0]?.id}/complete`, { body: { outcome: 'PASSED' } });
+    expect(passed.status).toBe(200);
+    const property = await http.call('GET', `${API}/properties/property-1`);
+    expect(property.body).toMatchObject({ data: { readiness: 'INSPECTED' } });
+  });
+
   it('has an address that cannot be guessed', async () => {
     for (const path of [`/approvals/${'a'.repeat(43)}`, '/approvals/x']) {
       expect([404, 422]).toContain((await http.call('GET', path, { as: null })).status);
@@ -207,6 +257,9 @@ describe('a cost that is charged to the owner', () => {
     expect(statement.body).toMatchObject({ data: [{ kind: 'ADJUSTMENT', amount: -120.5, balance: -120.5 }] });
     const summary = await http.call('GET', `${API}/financial/summary`);
     expect(at(summary.body, 'data', 'currencies', 0)).toMatchObject({ ownerCosts: 120.5, bank: -120.5 });
+    const own = await http.call('GET', `${API}/financial/summary`, { as: 'OWNER', sub: owner });
+    expect(at(own.body, 'data', 'currencies', 0)).toMatchObject({ ownerCosts: 120.5, ownerDue: -120.5 });
+    expect((await said(id)).get('maintenance-done.owner@1')?.body).toContain('AED 120.50');
     expect(await http.call('GET', `${API}/financial/integrity`)).toMatchObject({ body: { data: { ok: true } } });
     const again = await http.call('POST', `${API}/tasks/${id}/complete`, { body: { cost } });
     expect(again.status).toBe(409);

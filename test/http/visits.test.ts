@@ -764,6 +764,18 @@ describe('a departure that is reported late', () => {
     }
     expect((await act(id, 'check-out')).body.data).toMatchObject({ property: { readiness: 'CLEAN' } });
   });
+
+  it('is not cleaned by what was to be done before the guest came, and is reported now', async () => {
+    const id = await inHouse({}, {}, '2024-02-01T12:00:00Z');
+    expect((await act(id, 'check-out')).body.data).toMatchObject({ property: { readiness: 'DIRTY' } });
+    const { PRE_ARRIVAL } = await tasksOf(id);
+    const done = await system.call('POST', `/tasks/${PRE_ARRIVAL.id}/complete`, { body: {} });
+    expect(done.status).toBe(200);
+    const actions: readonly { readonly action: string }[] = done.body.data.nextActions;
+    expect(actions.map(({ action }) => action)).toEqual(['SUPERVISOR_TOLD']);
+    const { body } = await system.call('GET', `/properties/${PRE_ARRIVAL.propertyId}`);
+    expect(body.data.readiness).toBe('DIRTY');
+  });
 });
 
 describe('a stay that was over before its first night', () => {

@@ -24,7 +24,7 @@ interface Sums {
 /** Major units of one currency; currencies are never added to each other (features MNY-15). */
 export type FinancialSummary = ReturnType<typeof summaryView>;
 /** What an owner sees of its money: nothing from which an agency's totals could be told (security.md Z2). */
-export type OwnerSummary = Pick<FinancialSummary, 'currency' | 'ownerShare' | 'ownerDue' | 'ownerPaid'>;
+export type OwnerSummary = Pick<FinancialSummary, 'currency' | 'ownerShare' | 'ownerDue' | 'ownerPaid' | 'ownerCosts'>;
 
 /**
  * What was received, shared, paid and is still held, by currency. A reversal counts against what it reverses, so
@@ -104,5 +104,6 @@ function ownerView(sums: Sums): OwnerSummary {
     ownerShare: major(sums.ownerShare),
     ownerDue: major(sums.ownerDue),
     ownerPaid: major(sums.ownerPaid),
+    ownerCosts: major(sums.ownerCosts),
   };
 }

@@ -25,7 +25,10 @@ export function loadFacts(db: Db | Tx, notificationIds: readonly string[]) {
       .leftJoin('income_distribution as d', 'd.version', 'r.distribution_version')
       .leftJoin('task as t', 't.id', 'n.task_id')
       .leftJoin('repair_approval as ra', (join) =>
-        join.onRef('ra.task_id', '=', 'n.task_id').on('n.recipient_type', '=', 'OWNER'),
+        join
+          .onRef('ra.task_id', '=', 'n.task_id')
+          .onRef('ra.owner_id', '=', 'n.recipient_id')
+          .on('n.recipient_type', '=', 'OWNER'),
       )
       .leftJoin('amenity_grant as a', (join) =>
         join.onRef('a.reservation_id', '=', 'n.reservation_id').on('a.status', '=', 'ACTIVE'),
@@ -182,6 +185,7 @@ export function valuesOf(
     receiptId: code(facts.params, 'receiptId'),
     payoutStays: stayLines(facts, locale),
     payoutDeductions: deductions(facts, locale),
+    charged: chargedOf(facts, locale),
     doneTasks: doneLines(facts, words),
     doneCount: facts.doneTasks && String(facts.doneTasks.length),
     estimate: estimateOf(facts, locale),
@@ -249,6 +253,11 @@ function deductions({ payoutStays, params }: Facts, locale: string): string | nu
   const currency = code(params, 'currency');
   const keptMinor = (payoutStays ?? []).reduce((sum, { kept }) => sum + kept, 0);
   return keptMinor === 0 || currency === null ? null : formatMoney({ amountMinor: keptMinor, currency }, locale);
+}
+
+function chargedOf({ completion }: Facts, locale: string): string | null {
+  const cost = completion?.cost;
+  return cost?.chargeOwner && cost.amountMinor > 0 ? formatMoney(cost, locale) : null;
 }
 
 function doneLines({ doneTasks }: Facts, words: Words): string | null {

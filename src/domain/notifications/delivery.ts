@@ -162,8 +162,8 @@ function prepare(
   if (template.event === 'TASK_ASSIGNED' && facts.taskStatus !== null && !stillAssigned(facts, row.recipientId)) {
     return { status: 'SKIPPED', reason: 'STALE' };
   }
-  // The owner has answered meanwhile, by telephone perhaps.
-  if (row.template === 'repair-approval.owner@1' && facts.approval !== 'PENDING')
+  // The owner has answered meanwhile, by telephone perhaps, or has sold the property.
+  if (row.template === 'repair-approval.owner@1' && (facts.approval !== 'PENDING' || facts.approvalToken === null))
     return { status: 'SKIPPED', reason: 'STALE' };
   // Whatever was to be in it has been said otherwise.
   if (row.template === DIGEST && facts.doneTasks === null) return { status: 'SKIPPED', reason: 'STALE' };

@@ -56,7 +56,10 @@ const STAY: Facts = {
   approvalToken: null,
   payoutStays: [{ property: 'Marina View 1204', from: '2027-06-01', to: '2027-06-04', paid: 65_000, kept: 5_000 }],
   calendar: { from: '2027-06-01', to: '2027-06-03', nextArrival: '2027-06-05' },
-  completion: { findings: [{ description: 'Window broken', severity: 'SEVERE' }] },
+  completion: {
+    findings: [{ description: 'Window broken', severity: 'SEVERE' }],
+    cost: { amountMinor: 12_050, currency: 'AED', chargeOwner: true },
+  },
 };
 
 /** For every variable, whether or not a locale has a way of its own to print it. */

@@ -203,7 +203,9 @@ export const ARABIC: Readonly<Partial<Record<TemplateKey, { readonly subject: st
     subject: 'تم الإصلاح - {propertyName}',
     message: `عزيزي {recipientName}،
 
-انتهى إصلاح في {propertyName}.`,
+انتهى إصلاح في {propertyName}.
+
+المحتسب عليك: {charged|لا شيء}`,
   },
   'maintenance-planned.owner@1': {
     subject: 'صيانة مطلوبة - {propertyName}',
@@ -226,7 +228,7 @@ export const ARABIC: Readonly<Partial<Record<TemplateKey, { readonly subject: st
 
 فُحص {propertyName} ووُجد ما يلي: {findings}.
 
-نعمل على ذلك وسنخبرك عند الانتهاء.`,
+وما سنفعله بشأنه يأتيك في رسالة منفصلة.`,
   },
   'property-inspection.owner@1': {
     subject: 'فحص العقار - {propertyName}',

@@ -42,7 +42,8 @@ export type VariableName =
   | 'estimate'
   | 'approvalUrl'
   | 'doneTasks'
-  | 'doneCount';
+  | 'doneCount'
+  | 'charged';
 
 export type NotificationEvent =
   | 'RESERVATION_CONFIRMED'
@@ -130,7 +131,7 @@ export const VARIABLES = {
   CHECK_IN_PROMPT: ['recipientName', 'propertyName', 'reservationId'],
   CHECK_OUT_PROMPT: ['recipientName', 'propertyName', 'reservationId'],
   MAINTENANCE_REQUIRED: ['recipientName', 'propertyName', 'taskTitle', 'taskStart', 'estimate', 'approvalUrl'],
-  MAINTENANCE_DONE: ['recipientName', 'propertyName'],
+  MAINTENANCE_DONE: ['recipientName', 'propertyName', 'charged'],
   PROPERTY_INSPECTION: ['recipientName', 'propertyName', 'taskTitle', 'taskStart', 'taskEnd', 'findings'],
   CHECK_IN_REMINDER: ['guestName', ...STAY],
   CHECK_OUT_REMINDER: ['guestName', ...STAY],
@@ -495,7 +496,9 @@ Talk to the owner if it cannot stay as it is.`,
     subject: 'Repaired - {propertyName}',
     message: `Dear {recipientName},
 
-A repair at {propertyName} is done.`,
+A repair at {propertyName} is done.
+
+Charged to you: {charged|nothing}`,
   }),
   'maintenance-alert-findings.ops@1': define('MAINTENANCE_ALERT', 'OPS', null, {
     subject: 'Something must be repaired: {propertyName}',
@@ -554,7 +557,7 @@ End: {taskEnd}`,
 
 {propertyName} has been inspected, and this was found: {findings}.
 
-We are seeing to it, and will tell you when it is done.`,
+What we do about it comes in a message of its own.`,
   }),
   'check-in-reminder.guest@1': define('CHECK_IN_REMINDER', 'GUEST', ['CONFIRMED'], {
     subject: 'Your arrival at {propertyName}: {checkInDate}',

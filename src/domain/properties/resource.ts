@@ -8,6 +8,7 @@ import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { replanReminders } from '../reservations/reminded.ts';
 import { retimeStaysOf } from '../reservations/retime.ts';
+import { moveQuestions } from '../tasks/approvals.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
 import { inPortfolio } from './portfolio.ts';
 
@@ -162,6 +163,7 @@ export async function changeProperty(
     .returningAll()
     .executeTakeFirstOrThrow();
   if (MOVES_REMINDERS.some((field) => change[field] !== undefined)) await replanReminders(tx, { propertyId: id });
+  if (change.ownerId !== undefined) await moveQuestions(tx, id, change.ownerId);
   if (MOVES_TASKS.some((field) => change[field] !== undefined)) await retimeStaysOf(tx, id);
   await recordChange(tx, author, {
     noun: 'property',

@@ -4,9 +4,8 @@ import type { RepairApproval } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newSecret } from '../../kernel/ids.ts';
 import type { Money } from '../../kernel/money.ts';
-import { recordAudit } from '../audit/record.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
-import { repairApprovalMessage, repairDecidedMessage } from '../notifications/matrix.ts';
+import { repairApprovalMessage } from '../notifications/matrix.ts';
 
 /** Repairs that cost more than a property's limit wait for its owner's word (features NTF-O3). */
 
@@ -31,6 +30,29 @@ export async function askOwner(tx: Tx, taskId: string, ownerId: string): Promise
     .execute();
   const about = { sagaId: null, reservationId: null };
   await enqueueInTransaction(tx, `${taskId}-approval`, [repairApprovalMessage(ownerId, taskId)], about);
+}
+
+/** Whoever pays is asked: with the property an open question goes to its new owner, and the old address ends. */
+export async function moveQuestions(tx: Tx, propertyId: string, ownerId: string): Promise<void> {
+  const open = await tx
+    .selectFrom('task as t')
+    .innerJoin('repair_approval as a', 'a.task_id', 't.id')
+    .select('t.id')
+    .where('t.property_id', '=', propertyId)
+    .where('t.approval', '=', 'PENDING')
+    .where('a.owner_id', '<>', ownerId)
+    .orderBy('t.id')
+    .forUpdate('t')
+    .execute();
+  for (const { id } of open) {
+    await tx
+      .updateTable('repair_approval')
+      .set({ owner_id: ownerId, token: newSecret() })
+      .where('task_id', '=', id)
+      .execute();
+    const told = [repairApprovalMessage(ownerId, id)];
+    await enqueueInTransaction(tx, `${id}-approval-${ownerId}`, told, { sagaId: null, reservationId: null });
+  }
 }
 
 export type Decision = 'APPROVED' | 'DECLINED';
@@ -92,59 +114,4 @@ function within(decider: Decider) {
     case 'ALL':
       return sql<boolean>`t.id = ${decider.taskId}`;
   }
-}
-
-interface DecisionMade {
-  readonly decision: Decision;
-  readonly note: string | null;
-  /** Null: whoever has the address, that is the owner. */
-  readonly by: string | null;
-  readonly requestId: string | null;
-}
-
-/**
- * Once: the same answer again changes nothing, another one is refused with `INVALID_STATE_TRANSITION`, as is an answer
- * about a task that is over. A yes has somebody looked for at once; a no calls the task off, and operations hear of it.
- * Throws `TASK_NOT_FOUND`.
- */
-export async function decideRepair(tx: Tx, decider: Decider, made: DecisionMade): Promise<Repair> {
-  const { taskId, ownerId } = await findRepair(tx, decider);
-  const { decision, note, requestId } = made;
-  const actor = made.by ?? ownerId;
-  const task = await tx
-    .selectFrom('task')
-    .select(['status', 'approval', 'version'])
-    .where('id', '=', taskId)
-    .forUpdate()
-    .executeTakeFirstOrThrow();
-  if (task.approval === decision) return findRepair(tx, decider);
-  if (task.approval !== 'PENDING' || task.status !== 'UNASSIGNED') {
-    const currentStatus = task.approval === 'PENDING' ? task.status : (task.approval ?? task.status);
-    throw new RoomyError('INVALID_STATE_TRANSITION', { details: { currentStatus, action: decision } });
-  }
-  const isYes = decision === 'APPROVED';
-  await tx
-    .updateTable('task')
-    .set({
-      approval: decision,
-      ...(isYes ? { next_assign_at: sql<Date>`now()` } : { status: 'CANCELLED', next_assign_at: null }),
-      version: task.version + 1,
-    })
-    .where('id', '=', taskId)
-    .execute();
-  await tx
-    .updateTable('repair_approval')
-    .set({ decided_at: sql<Date>`now()`, decided_by: actor, note })
-    .where('task_id', '=', taskId)
-    .execute();
-  const about = { sagaId: null, reservationId: null };
-  await enqueueInTransaction(tx, `${taskId}-decided`, [repairDecidedMessage(taskId, decision)], about);
-  await recordAudit(tx, {
-    streamId: `task:${taskId}`,
-    event: isYes ? 'REPAIR_APPROVED' : 'REPAIR_DECLINED',
-    actor,
-    requestId,
-    body: { outcome: 'success', details: { id: taskId, ownerId, version: task.version + 1 } },
-  });
-  return findRepair(tx, decider);
 }

@@ -95,6 +95,44 @@ export async function ensureInspectionAgain(tx: Tx, { task, property }: WorkItem
   });
 }
 
+/**
+ * A repair is not done after all. Where it keeps a property from being ready, and no other repair is to come, somebody looks
+ * whether it can be let as it is: a passed inspection makes it ready.
+ */
+export async function inspectInstead(tx: Tx, taskId: string): Promise<void> {
+  const property = await tx
+    .selectFrom('property')
+    .innerJoin('task', 'task.property_id', 'property.id')
+    .selectAll('property')
+    .where('task.id', '=', taskId)
+    .executeTakeFirstOrThrow();
+  if (property.readiness !== 'OUT_OF_ORDER' && !property.inspection_required) return;
+  const planned = await tx
+    .selectFrom('task')
+    .select('id')
+    .where('property_id', '=', property.id)
+    .where('status', 'in', OPEN)
+    .where((eb) =>
+      eb.or([
+        eb('type', 'in', ['MAINTENANCE', 'EMERGENCY']),
+        eb.and([eb('type', '=', 'INSPECTION'), eb('occurrence', 'in', ['AFTER_CLEANING', 'AFTER_REPAIR'])]),
+      ]),
+    )
+    .limit(1)
+    .executeTakeFirst();
+  if (planned) return;
+  await insertOnce(tx, property.id, {
+    type: 'INSPECTION',
+    occurrence: 'AFTER_REPAIR',
+    title: 'Inspection without the repair',
+    priority: 'HIGH',
+    start: sql`now()`,
+    minutes: INSPECTION_MINUTES,
+    mustFinishBy: await nextArrival(tx, property),
+    key: `${taskId}-declined`,
+  });
+}
+
 /** A repair may find more to repair, so the inspection may be some repairs back. */
 async function failedInspectionBehind(tx: Tx, repairId: string): Promise<string | null> {
   const { rows } = await sql<{ id: string }>`

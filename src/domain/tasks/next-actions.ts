@@ -110,6 +110,7 @@ const agentsOf = ({ property }: WorkItem): readonly string[] => property.agent_i
 
 async function propertyCleaned(tx: Tx, done: Completed): Promise<readonly NextAction[]> {
   const { property, task } = done;
+  if (isOvertaken(done)) return [];
   const actions: NextAction[] = [];
   if (await setReadiness(tx, property.id, 'CLEAN')) actions.push({ action: 'PROPERTY_CLEAN', subjectId: property.id });
   if (property.inspection_required) {
@@ -119,6 +120,8 @@ async function propertyCleaned(tx: Tx, done: Completed): Promise<readonly NextAc
   if (property.readiness === 'OUT_OF_ORDER' || isSevere(done)) return actions;
   const told = await tx
     .selectFrom('task as meeting')
+    .innerJoin('reservation as stay', 'stay.id', 'meeting.reservation_id')
+    .where('stay.status', '=', 'CONFIRMED')
     .select(['meeting.id', 'meeting.assignee_id'])
     .where('meeting.reservation_id', 'in', nextStays(tx, task))
     .where('meeting.occurrence', '=', 'ARRIVAL')
@@ -129,6 +132,11 @@ async function propertyCleaned(tx: Tx, done: Completed): Promise<readonly NextAc
   await enqueueInTransaction(tx, keyOf(done, 'ready'), messages, about(done));
   return [...actions, { action: 'STAFF_TOLD_PROPERTY_READY', subjectId: told.assignee_id ?? 'ops' }];
 }
+
+/** The guest for whom it was to be clean has moved in since, or left: it says nothing about how the rooms are now. */
+const isOvertaken = ({ task, reservationStatus }: Completed): boolean =>
+  task.occurrence === 'PRE_ARRIVAL' &&
+  (reservationStatus === 'CHECKED_OUT' || (reservationStatus === 'CHECKED_IN' && task.started_at === null));
 
 /** Whose arrival a cleaning was for: its own stay's, or that of the stay whose cleaning was merged into it. */
 const nextStays = (tx: Tx, task: Completed['task']) =>
@@ -194,17 +202,23 @@ async function findingsReported(tx: Tx, done: Completed): Promise<readonly NextA
   if (findings.length === 0) return [];
   const { property, task } = done;
   const actions: NextAction[] = [];
+  let isBegun = false;
   for (const [n, finding] of findings.entries()) {
     const subjectId = await ensureFollowUp(tx, done, n, finding);
     actions.push({ action: 'MAINTENANCE_CREATED', subjectId });
-    if (needsApproval(property, finding.estimate ?? null)) actions.push({ action: 'OWNER_ASKED', subjectId });
+    const isAsked = needsApproval(property, finding.estimate ?? null);
+    if (isAsked) actions.push({ action: 'OWNER_ASKED', subjectId });
+    isBegun ||= !isAsked;
   }
   if (isSevere(done) && (await setReadiness(tx, property.id, 'OUT_OF_ORDER'))) {
     actions.push({ action: 'PROPERTY_OUT_OF_ORDER', subjectId: property.id });
   }
-  const messages = [maintenanceRequiredMessage(property.owner_id, task.id), ...maintenanceAlertMessages(task.id)];
+  // Who is asked about all of it is not told that it is being seen to.
+  const toOwner = isBegun ? [maintenanceRequiredMessage(property.owner_id, task.id)] : [];
+  const messages = [...toOwner, ...maintenanceAlertMessages(task.id)];
   await enqueueInTransaction(tx, keyOf(done, 'findings'), messages, about(done));
-  actions.push({ action: 'OWNER_TOLD', subjectId: property.owner_id }, { action: 'STAFF_ALERTED', subjectId: 'ops' });
+  if (isBegun) actions.push({ action: 'OWNER_TOLD', subjectId: property.owner_id });
+  actions.push({ action: 'STAFF_ALERTED', subjectId: 'ops' });
   if (task.reservation_id !== null && task.occurrence === 'POST_DEPARTURE') {
     actions.push({ action: 'DEPOSIT_HOLD_KEPT', subjectId: task.reservation_id });
   }
@@ -216,7 +230,9 @@ async function inspected(tx: Tx, done: Completed): Promise<readonly NextAction[]
   const result = inspectionResultMessage(property.owner_id, task.id, completion.outcome ?? 'PASSED');
   await enqueueInTransaction(tx, keyOf(done, 'inspected'), [result], about(done));
   if (completion.outcome !== 'PASSED' || property.readiness === 'DIRTY' || property.readiness === 'CLEANING') return [];
-  return (await setReadiness(tx, property.id, 'INSPECTED'))
+  // Somebody has looked, and all is well: it is out of order no longer, unless a repair is still to come.
+  const endsOutOfOrder = property.readiness === 'OUT_OF_ORDER' && !(await hasOtherRepairs(tx, done));
+  return (await setReadiness(tx, property.id, 'INSPECTED', { endsOutOfOrder }))
     ? [{ action: 'PROPERTY_INSPECTED', subjectId: property.id }]
     : [];
 }

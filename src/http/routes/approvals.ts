@@ -1,5 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { type Decider, decideRepair, findRepair } from '../../domain/tasks/approvals.ts';
+import { type Decider, findRepair } from '../../domain/tasks/approvals.ts';
+import { decideRepair } from '../../domain/tasks/decide-repair.ts';
 import { getTask } from '../../domain/tasks/resource.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { foundVersion } from '../answers.ts';

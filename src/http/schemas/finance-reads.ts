@@ -20,6 +20,7 @@ const ownMoney = {
   ownerShare: major('What owners were given of what guests paid'),
   ownerDue: major('What owners are owed now; below zero, what they owe'),
   ownerPaid: major('What was paid out to owners'),
+  ownerCosts: major('Repairs that were charged to owners'),
 };
 const OwnerSummary = z.strictObject(ownMoney).openapi('OwnerSummary');
 const CurrencySummary = z
@@ -31,7 +32,6 @@ const CurrencySummary = z
     agencyFee: major('The agency’s share'),
     referral: z.object({ agents: major('To agents'), retained: major('Kept by the agency, without an agent') }),
     gatewayFees: major('Kept by gateways, whoever bears it'),
-    ownerCosts: major('Repairs that were charged to owners'),
     guestCredit: major('Owed to guests: refunds on their way and overpayments'),
     gatewayClearing: major('Held by gateways'),
     bank: major('Settled into the bank less what was paid out of it'),

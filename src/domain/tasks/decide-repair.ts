@@ -1,0 +1,66 @@
+import { sql } from 'kysely';
+import type { Tx } from '../../db/client.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { recordAudit } from '../audit/record.ts';
+import { enqueueInTransaction } from '../notifications/enqueue.ts';
+import { repairDecidedMessage } from '../notifications/matrix.ts';
+import { type Decider, type Decision, findRepair, type Repair } from './approvals.ts';
+import { inspectInstead } from './follow-ups.ts';
+
+/** What an owner says to a repair, and what follows from it. */
+
+interface DecisionMade {
+  readonly decision: Decision;
+  readonly note: string | null;
+  /** Null: whoever has the address, that is the owner. */
+  readonly by: string | null;
+  readonly requestId: string | null;
+}
+
+/**
+ * Once: the same answer again changes nothing, another one is refused with `INVALID_STATE_TRANSITION`, as is an answer
+ * about a task that is over. A yes has somebody looked for at once; a no calls the task off, and operations hear of it.
+ * Throws `TASK_NOT_FOUND`.
+ */
+export async function decideRepair(tx: Tx, decider: Decider, made: DecisionMade): Promise<Repair> {
+  const { taskId, ownerId } = await findRepair(tx, decider);
+  const { decision, note, requestId } = made;
+  const actor = made.by ?? ownerId;
+  const task = await tx
+    .selectFrom('task')
+    .select(['status', 'approval', 'version'])
+    .where('id', '=', taskId)
+    .forUpdate()
+    .executeTakeFirstOrThrow();
+  if (task.approval === decision) return findRepair(tx, decider);
+  if (task.approval !== 'PENDING' || task.status !== 'UNASSIGNED') {
+    const currentStatus = task.approval === 'PENDING' ? task.status : (task.approval ?? task.status);
+    throw new RoomyError('INVALID_STATE_TRANSITION', { details: { currentStatus, action: decision } });
+  }
+  const isYes = decision === 'APPROVED';
+  await tx
+    .updateTable('task')
+    .set({
+      approval: decision,
+      ...(isYes ? { next_assign_at: sql<Date>`now()` } : { status: 'CANCELLED', next_assign_at: null }),
+      version: task.version + 1,
+    })
+    .where('id', '=', taskId)
+    .execute();
+  await tx
+    .updateTable('repair_approval')
+    .set({ decided_at: sql<Date>`now()`, decided_by: actor, note })
+    .where('task_id', '=', taskId)
+    .execute();
+  if (!isYes) await inspectInstead(tx, taskId);
+  const about = { sagaId: null, reservationId: null };
+  await enqueueInTransaction(tx, `${taskId}-decided`, [repairDecidedMessage(taskId, decision)], about);
+  await recordAudit(tx, {
+    streamId: `task:${taskId}`,
+    event: isYes ? 'REPAIR_APPROVED' : 'REPAIR_DECLINED',
+    actor,
+    requestId,
+    body: { outcome: 'success', details: { id: taskId, ownerId, version: task.version + 1 } },
+  });
+  return findRepair(tx, decider);
+}
