@@ -30,7 +30,8 @@ type TaskRow = Selectable<TaskTable>;
 /**
  * What a person decides stands, whatever the rules would have chosen; but nobody is in two places at once, and a time that
  * is held for somebody else is not given away (409 `ASSIGNEE_BUSY`), nor anything to who has left (`ASSIGNEE_INACTIVE`),
- * nor work to another role than it is of. A task that is moved to when its assignee cannot come goes to another. Whoever gains or loses a task is told.
+ * nor work to another role than it is of. A task that is moved to when its assignee cannot come goes to another. Whoever
+ * gains or loses a task is told.
  */
 export async function changeTask(
   tx: Tx,

@@ -73,6 +73,15 @@ export const ensureInspection = (tx: Tx, { task, property }: WorkItem): Promise<
 export async function ensureInspectionAgain(tx: Tx, { task, property }: WorkItem): Promise<string | null> {
   const inspectionId = await failedInspectionBehind(tx, task.id);
   if (inspectionId === null || (await isRepairOpen(tx, inspectionId))) return null;
+  return inspectOnce(tx, property, { title: 'Inspection after repairs', key: `${inspectionId}-again` });
+}
+
+/** Unless an inspection is to come anyway. */
+async function inspectOnce(
+  tx: Tx,
+  property: WorkItem['property'],
+  { title, key }: Pick<FollowUpTask, 'title' | 'key'>,
+): Promise<string | null> {
   const planned = await tx
     .selectFrom('task')
     .select('id')
@@ -86,12 +95,12 @@ export async function ensureInspectionAgain(tx: Tx, { task, property }: WorkItem
   return insertOnce(tx, property.id, {
     type: 'INSPECTION',
     occurrence: 'AFTER_REPAIR',
-    title: 'Inspection after repairs',
+    title,
     priority: 'HIGH',
     start: sql`now()`,
     minutes: INSPECTION_MINUTES,
     mustFinishBy: await nextArrival(tx, property),
-    key: `${inspectionId}-again`,
+    key,
   });
 }
 
@@ -107,30 +116,16 @@ export async function inspectInstead(tx: Tx, taskId: string): Promise<void> {
     .where('task.id', '=', taskId)
     .executeTakeFirstOrThrow();
   if (property.readiness !== 'OUT_OF_ORDER' && !property.inspection_required) return;
-  const planned = await tx
+  const repair = await tx
     .selectFrom('task')
     .select('id')
     .where('property_id', '=', property.id)
+    .where('type', 'in', ['MAINTENANCE', 'EMERGENCY'])
     .where('status', 'in', OPEN)
-    .where((eb) =>
-      eb.or([
-        eb('type', 'in', ['MAINTENANCE', 'EMERGENCY']),
-        eb.and([eb('type', '=', 'INSPECTION'), eb('occurrence', 'in', ['AFTER_CLEANING', 'AFTER_REPAIR'])]),
-      ]),
-    )
     .limit(1)
     .executeTakeFirst();
-  if (planned) return;
-  await insertOnce(tx, property.id, {
-    type: 'INSPECTION',
-    occurrence: 'AFTER_REPAIR',
-    title: 'Inspection without the repair',
-    priority: 'HIGH',
-    start: sql`now()`,
-    minutes: INSPECTION_MINUTES,
-    mustFinishBy: await nextArrival(tx, property),
-    key: `${taskId}-declined`,
-  });
+  if (repair) return;
+  await inspectOnce(tx, property, { title: 'Inspection without the repair', key: `${taskId}-declined` });
 }
 
 /** A repair may find more to repair, so the inspection may be some repairs back. */
