@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { DoesNotStart, startFirst } from './look-up.ts';
 import { freePort, type GuardedProcess, isAlive, runsWith, spawnGuarded, tailOf, waitUntil } from './process.ts';
 import { fetchRedis, type RedisProgram } from './redis-package.ts';
 
@@ -24,6 +25,8 @@ export interface RunningRedis {
   /** With the password of the default user. Stays the same across `restart`. */
   readonly url: string;
   readonly port: number;
+  /** The one that was found. */
+  readonly program: RedisProgram;
   readonly pid: number;
   readonly running: () => boolean;
   /** Resolves when the present server process ends for whatever reason, with how. */
@@ -38,13 +41,23 @@ export interface RunningRedis {
 const OLDEST_VERSION = [6, 2];
 const START_WITHIN_MS = 30_000;
 const STOP_WITHIN_MS = 10_000;
+const VERSION_WITHIN_MS = 10_000;
 const PING_WITHIN_MS = 1_000;
 const PORT_ATTEMPTS = 5;
 
-/** Starts Redis or Valkey on loopback: the one on the PATH, else the distribution's package fetched into the project. */
+/**
+ * Starts Redis or Valkey on loopback: the first one on the PATH that is new enough and starts, else the distribution's
+ * package fetched into the project.
+ */
 export async function startRedis(options: RedisOptions): Promise<RunningRedis> {
-  const program = findOnPath() ?? fetchRedis(options.say ?? (() => {}));
-  requireVersion(program);
+  return startFirst(
+    { names: ['redis-server', 'valkey-server'], faultOf, fetch: fetchRedis },
+    (program) => startProgram(program, options),
+    options.say ?? (() => {}),
+  );
+}
+
+async function startProgram(program: RedisProgram, options: RedisOptions): Promise<RunningRedis> {
   const dir = path.resolve(options.dir);
   const data = path.join(dir, 'data');
   fs.mkdirSync(data, { recursive: true, mode: 0o700 });
@@ -67,6 +80,7 @@ export async function startRedis(options: RedisOptions): Promise<RunningRedis> {
   return {
     url: `redis://:${password}@127.0.0.1:${port}`,
     port,
+    program,
     get pid() {
       return current.pid;
     },
@@ -131,7 +145,7 @@ async function launch({ program, dir, data, port, password, appendonly, takeOver
   fs.rmSync(pidFile, { force: true });
   const said = tailOf(logFile, offset);
   if (/address already in use|could not create server tcp/i.test(said)) throw new PortTaken(`Port ${port} is taken.`);
-  throw new Error(`Redis did not start:\n${said}`);
+  throw new DoesNotStart(`Redis did not start:\n${said}`);
 }
 
 /** Two servers appending to one file would spoil it. A left one is being stopped by its watchdog, when its starter died. */
@@ -159,31 +173,18 @@ function workingDirectory(pid: number, dir: string): boolean {
   }
 }
 
-function findOnPath(): RedisProgram | undefined {
-  for (const name of ['redis-server', 'valkey-server']) {
-    for (const directory of (process.env['PATH'] ?? '').split(path.delimiter)) {
-      const command = path.join(directory, name);
-      if (directory !== '' && isExecutable(command)) return { command, env: { PATH: process.env['PATH'] } };
-    }
-  }
-  return undefined;
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    fs.accessSync(file, fs.constants.X_OK);
-    return fs.statSync(file).isFile();
-  } catch {
-    return false;
-  }
-}
-
-function requireVersion({ command, env }: RedisProgram): void {
-  const said = spawnSync(command, ['--version'], { argv0: 'redis-server', env, encoding: 'utf8' }).stdout ?? '';
-  const [, major, minor] = /v=(\d+)\.(\d+)/.exec(said) ?? [];
+function faultOf({ command, env }: RedisProgram): string | undefined {
+  const asked = spawnSync(command, ['--version'], {
+    argv0: 'redis-server',
+    env,
+    encoding: 'utf8',
+    timeout: VERSION_WITHIN_MS,
+  });
+  const [, major, minor] = /v=(\d+)\.(\d+)/.exec(asked.stdout ?? '') ?? [];
+  if (asked.status !== 0 || major === undefined) return 'does not run';
   const [oldestMajor = 0, oldestMinor = 0] = OLDEST_VERSION;
-  if (Number(major) > oldestMajor || (Number(major) === oldestMajor && Number(minor) >= oldestMinor)) return;
-  throw new Error(`${command} is older than Redis ${OLDEST_VERSION.join('.')}. Install a newer one, or set REDIS_URL.`);
+  if (Number(major) > oldestMajor || (Number(major) === oldestMajor && Number(minor) >= oldestMinor)) return undefined;
+  return `is version ${major}.${minor}, and ${OLDEST_VERSION.join('.')} or newer is needed`;
 }
 
 function keptPassword(file: string): string {

@@ -17,7 +17,7 @@ export interface Phone {
 export const VIEWPORT = { width: 390, height: 844 };
 
 export async function openPhone(colorScheme: 'light' | 'dark' = 'light'): Promise<Phone> {
-  const { command, env } = findChromium((line) => process.stdout.write(`${line}\n`));
+  const { command, env } = await findChromium((line) => process.stdout.write(`${line}\n`));
   const profile = await mkdtemp(path.join(tmpdir(), 'roomy-phone-'));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: command,
