@@ -12,7 +12,7 @@ import { createReconciliation } from './sagas/orchestrator/intervene.ts';
 import { createOrchestrator } from './sagas/orchestrator/orchestrator.ts';
 import { createStateLoader } from './sagas/orchestrator/state.ts';
 import type { SagaOrchestrator } from './sagas/orchestrator/types.ts';
-import { createEndNotifier, createEndWatcher } from './sagas/orchestrator/waiter.ts';
+import { createAnswerNotifier, createAnswerWatcher } from './sagas/orchestrator/waiter.ts';
 
 /** How the parts that both the API and the workers need fit together. The programs and the test harness call this. */
 
@@ -45,8 +45,8 @@ export function createEngine(options: EngineOptions): Engine {
   const { db, log, definitionOf } = options;
   const failpoint = options.failpoint ?? noFailpoint;
   const queues = connectQueues(options.redisUrl, options.queuePrefix, log);
-  const onEnded = createEndNotifier(db, log);
-  const watcher = createEndWatcher(db, options.databaseUrl, log);
+  const onAnswer = createAnswerNotifier(db, log);
+  const watcher = createAnswerWatcher(db, options.databaseUrl, log);
   const relay = createRelay({
     db,
     flows: queues.flows,
@@ -65,7 +65,7 @@ export function createEngine(options: EngineOptions): Engine {
     isReady: queues.isReady,
     prefix: queues.prefix,
     queue: queues.queue,
-    reconciliation: createReconciliation(db, createStateLoader(db), definitionOf, onEnded),
+    reconciliation: createReconciliation(db, createStateLoader(db), definitionOf, onAnswer),
     publish,
     upsertSchedules: upsert,
     log,
@@ -73,14 +73,14 @@ export function createEngine(options: EngineOptions): Engine {
   return {
     queues,
     relay,
-    orchestrator: createOrchestrator({ db, watcher, publish, onEnded, definitionOf }),
+    orchestrator: createOrchestrator({ db, watcher, publish, onAnswer, definitionOf }),
     execute: createExecutor({
       db,
       log,
       workerId: options.processId,
       definitionOf,
       publish,
-      onEnded,
+      onAnswer,
       failpoint,
       ports: options.ports,
     }),

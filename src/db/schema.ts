@@ -394,6 +394,7 @@ export interface SagaTable {
   deadline_at: Instant;
   response_status: Optional<number>;
   response_body: Optional<Buffer>;
+  parked_body: Optional<Buffer>;
   finished_at: OptionalInstant;
 }
 export interface SagaStepTable {

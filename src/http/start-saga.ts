@@ -15,8 +15,8 @@ export interface SagaStart<Input> {
 }
 
 /**
- * Accepts a saga and answers with its end, or with 202 when it does not end in time (domain.md T5). Both answers are the
- * stored bytes, so a repeat with the same Idempotency-Key reads the same.
+ * Accepts a saga and answers with its end, or with 202 as soon as it waits for a person, or when it does not end in time
+ * (domain.md T5). All answers are stored bytes, so a repeat with the same Idempotency-Key reads the same.
  */
 export async function startSaga<Input>(
   c: AnyContext,
@@ -46,18 +46,24 @@ async function answerWithin(c: AnyContext, deps: AppDeps, saga: AcceptedSaga, wa
   const headers = new Headers(saga.replayed ? { 'Idempotency-Replayed': 'true' } : undefined);
   // A fresh saga cannot have ended yet; a repeated one may have, and then its end is the answer.
   const wait = wanted.waitMs > 0 || saga.replayed;
-  const end = wait ? await deps.orchestrator.waitForEnd(saga.sagaId, wanted.waitMs, c.req.raw.signal) : null;
-  const applied = [...(wanted.wait ? [wanted.wait] : []), ...(wanted.async && !end ? ['respond-async'] : [])];
+  const told = wait ? await deps.orchestrator.waitForAnswer(saga.sagaId, wanted.waitMs, c.req.raw.signal) : null;
+  const answer = told ?? saga.accepted;
+  const open = answer.status === 202;
+  const applied = [...(wanted.wait ? [wanted.wait] : []), ...(wanted.async && open ? ['respond-async'] : [])];
   if (applied.length > 0) headers.set('Preference-Applied', applied.join(', '));
-  if (end) {
-    const seconds = retryAfterSeconds(end, deps.clock.now());
-    if (seconds !== null) headers.set('Retry-After', String(seconds));
-    return stored(end, headers);
+  if (open) {
+    headers.set('Location', executionPath(saga.sagaId));
+    headers.set('Retry-After', String(told ? PERSON_RETRY_SECONDS : PENDING_RETRY_SECONDS));
+    return stored(answer, headers);
   }
-  headers.set('Location', executionPath(saga.sagaId));
-  headers.set('Retry-After', '1');
-  return stored(saga.accepted, headers);
+  const seconds = retryAfterSeconds(answer, deps.clock.now());
+  if (seconds !== null) headers.set('Retry-After', String(seconds));
+  return stored(answer, headers);
 }
+
+const PENDING_RETRY_SECONDS = 1;
+/** A parked saga goes on when a person has looked at it. */
+const PERSON_RETRY_SECONDS = 60;
 
 const DEFAULT_RETRY_SECONDS = 5;
 

@@ -24,7 +24,7 @@ export interface ServiceCall {
 /** The brief's ReservationService: one method a saga, for callers within the process. */
 export interface ReservationService {
   /**
-   * Resolves when the saga has completed, or has been accepted and takes longer. Throws the refusal's `RoomyError`
+   * Resolves when the saga has completed, or has been accepted and takes longer or waits for a person. Throws the refusal's `RoomyError`
    * (`RESERVATION_NOT_FOUND`, `RESERVATION_CONFLICT`, `INVALID_STATE_TRANSITION`, `SAGA_IN_PROGRESS`, ...).
    */
   confirmReservation(reservationId: string, call?: ServiceCall): Promise<ConfirmationResult>;
@@ -38,7 +38,7 @@ export function createReservationService(orchestrator: SagaOrchestrator, waitMs:
         input: { reservationId, requireAssignment, ...call },
         requester: { sub: by, requestId: null },
       });
-      return successOf((await orchestrator.waitForEnd(sagaId, waitMs)) ?? accepted);
+      return successOf((await orchestrator.waitForAnswer(sagaId, waitMs)) ?? accepted);
     },
   };
 }

@@ -90,9 +90,9 @@ export const INVARIANTS = {
     SELECT min(saga_id) AS ref FROM chaos.client_op WHERE idem_key IS NOT NULL GROUP BY principal, idem_key HAVING count(DISTINCT saga_id) > 1
     UNION SELECT id FROM saga s WHERE NOT EXISTS (SELECT FROM idempotency_key k WHERE k.saga_id = s.id)
       AND NOT EXISTS (SELECT FROM chaos.client_op o WHERE o.saga_id = s.id AND o.idem_key IS NULL)`,
-  'I25 one final answer per key, one 202 per key, byte for byte': `
+  'I25 one final answer per key, one 202 per key and status, byte for byte': `
     SELECT min(saga_id) AS ref FROM chaos.client_op WHERE idem_key IS NOT NULL AND saga_id IS NOT NULL
-     GROUP BY principal, idem_key, http_status = 202 HAVING count(DISTINCT (http_status, body_sha256)) > 1`,
+     GROUP BY principal, idem_key, http_status = 202, saga_status HAVING count(DISTINCT (http_status, body_sha256)) > 1`,
   'I26 nothing was executed for a refused reuse': `
     SELECT op_id AS ref FROM chaos.client_op WHERE error_code = 'IDEMPOTENCY_KEY_REUSED' AND saga_id IS NOT NULL`,
   'I27 the audit chain is intact': `

@@ -17,7 +17,7 @@ import {
   until,
 } from '../setup/engine.ts';
 import { stage } from './stages.ts';
-import { expectEnded } from './verify.ts';
+import { expectEnded, expectParkedAnswer } from './verify.ts';
 import { closeGate, type Fault, type Gate, PLANT, withFault } from './with-fault.ts';
 
 /** How to try a saga: what it needs to be able to succeed, and what must be true of the world when it has ended. */
@@ -158,6 +158,7 @@ async function begin(
   const rests = async (status: Rest): Promise<void> => {
     stage(`comes to rest as ${status}`);
     expect(await restOf(bed.db, saga.id), await storyOf(bed.db, saga.id)).toBe(status);
+    if (status === 'parked') await expectParkedAnswer(saga, lab.racers[1]);
   };
   return {
     id: saga.id,

@@ -50,12 +50,39 @@ export async function expectEnded(saga: Ended, process: TestProcess, byJobs: boo
   // The same request again: the same saga, the same bytes.
   const again = await bed.accept(process, saga.definition, subject, saga.asked.key);
   expect(again).toMatchObject({ sagaId: id, replayed: true });
-  const answer = await process.engine.orchestrator.waitForEnd(id, 5_000);
+  const answer = await process.engine.orchestrator.waitForAnswer(id, 5_000);
   if (!answer) throw new Error('an ended saga has no answer');
   await noteAnswer(bed.db, saga.asked.key, id, answer);
   expect(answer.status).toBe(row.response_status);
   stage('is held against the invariants');
   await expectInvariants(bed.db, [id, subject.subjectId]);
+}
+
+/** Far longer than a scenario may take: who waits this long was not told. */
+const LONG_WAIT_MS = 600_000;
+
+/** The same request again while the saga is parked: its 202 at once, the same bytes however often it parks. */
+export async function expectParkedAnswer(saga: Omit<Ended, 'fixture'>, process: TestProcess): Promise<void> {
+  const { bed, id, asked } = saga;
+  stage('is asked again while it is parked');
+  await bed.accept(process, saga.definition, saga.subject, asked.key);
+  const answer = await process.engine.orchestrator.waitForAnswer(id, LONG_WAIT_MS);
+  if (!answer) throw new Error('a parked saga has no answer');
+  await noteAnswer(bed.db, asked.key, id, answer);
+  expect(answer.status).toBe(202);
+  const { data } = JSON.parse(answer.body.toString()) as { readonly data: Readonly<Record<string, unknown>> };
+  const names = saga.definition.steps.map(({ name }) => name);
+  expect(data).toEqual({
+    sagaExecutionId: id,
+    status: 'parked',
+    links: { self: `/api/production/sagas/executions/${id}` },
+    waitsFor: {
+      step: expect.toBeOneOf(names),
+      direction: expect.toBeOneOf(['forward', 'compensation']),
+      code: expect.stringMatching(/^[A-Z_]+$/),
+      message: expect.any(String),
+    },
+  });
 }
 
 /** Numbers of the undone steps, in the order in which they were undone. */

@@ -70,7 +70,7 @@ function createFakeOrchestrator(): FakeOrchestrator {
       fake.accepts.push({ name: definition.name, request });
       return fake.accepted;
     },
-    waitForEnd: async (_sagaId, waitMs) => {
+    waitForAnswer: async (_sagaId, waitMs) => {
       fake.waits.push(waitMs);
       return fake.end;
     },

@@ -106,8 +106,9 @@ describe('a payment', () => {
     const id = await newStay();
     const { db } = system.bed;
     for (let n = 0; n < 6; n += 1) await pay(id, { gatewayReference: newReference('ref-declined') });
-    const held = await pay(id, {}, { prefer: 'wait=1' });
-    expect(held.status).toBe(202);
+    const held = await pay(id);
+    expect([held.status, held.body.data.status]).toEqual([202, 'parked']);
+    expect(held.body.data.waitsFor).toMatchObject({ step: 'validatePayment', code: 'APPROVAL_REQUIRED' });
     const saga = held.body.data.sagaExecutionId as string;
     const parked = await until('the payment is held', async () => {
       const row = await db.selectFrom('saga').selectAll().where('id', '=', saga).executeTakeFirstOrThrow();

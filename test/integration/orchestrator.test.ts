@@ -268,6 +268,36 @@ describe('a person', () => {
     await expectInvariants(bed.db, [sagaId]);
   });
 
+  it('is waited for no longer than until the saga parks, and every process is told by a notification', async () => {
+    const client = await bed.client();
+    const told = new Set<string>();
+    client.on('notification', ({ payload }) => {
+      for (const id of (payload ?? '').split(',')) told.add(id);
+    });
+    await client.query('LISTEN roomy_saga_ended');
+    const planned = await withFault(bed, runErrand, [{ step: 8, direction: 'F', mode: 'refuses' }]);
+    const subject = await errand.seed(bed.db);
+    const { sagaId, key } = await bed.accept(worker, planned.definition, subject);
+    const answer = await worker.engine.orchestrator.waitForAnswer(sagaId, 600_000);
+    expect(answer?.status).toBe(202);
+    expect(JSON.parse(answer?.body.toString() ?? '')).toMatchObject({
+      data: { sagaExecutionId: sagaId, status: 'parked', waitsFor: { direction: 'forward' } },
+    });
+    await until('the notification has come', async () => told.has(sagaId) || undefined);
+    // Parked a second time, it says the same; retried to its end, the end.
+    await worker.engine.orchestrator.retry({ sagaId, ...person });
+    const parkedAgain = await until('it parks again', async () => {
+      const row = await rowOf(sagaId);
+      return (row.status === 'parked' && row.generation === 2) || undefined;
+    });
+    expect(parkedAgain).toBe(true);
+    await bed.accept(desk, planned.definition, subject, key);
+    expect(await desk.engine.orchestrator.waitForAnswer(sagaId, 0)).toEqual(answer);
+    planned.cure();
+    await worker.engine.orchestrator.retry({ sagaId, ...person });
+    expect((await desk.engine.orchestrator.waitForAnswer(sagaId, 600_000))?.status).toBe(200);
+  });
+
   it('changes nothing by retrying what is not parked, and it is on record', async () => {
     const sagaId = await standing(3);
     expect(await desk.engine.orchestrator.retry({ sagaId, ...person })).toBe('stale');
@@ -292,7 +322,7 @@ describe('a person', () => {
       details: { reason: 'settled by hand', resolvedBy: 'olivia' },
     });
     expect(await bed.accept(desk, definition, subject, key)).toMatchObject({ sagaId, replayed: true });
-    expect(await desk.engine.orchestrator.waitForEnd(sagaId, 5_000)).toEqual(answer);
+    expect(await desk.engine.orchestrator.waitForAnswer(sagaId, 5_000)).toEqual(answer);
     await expect(desk.engine.orchestrator.resolve({ sagaId, reason: 'again', ...person })).rejects.toEqual(
       expect.objectContaining({ code: 'SAGA_NOT_PARKED' }),
     );

@@ -189,7 +189,7 @@ ALTER TABLE outbox ADD COLUMN installation text DEFAULT current_setting('chaos.i
 ALTER TABLE outbox ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_orders ON outbox USING (installation IS NOT DISTINCT FROM current_setting('chaos.installation', true));
 CREATE TABLE chaos.client_op (op_id text PRIMARY KEY DEFAULT gen_random_uuid()::text, principal text NOT NULL, idem_key text,
-  http_status int NOT NULL, error_code text, saga_id text, body_sha256 bytea);
+  http_status int NOT NULL, saga_status text, error_code text, saga_id text, body_sha256 bytea);
 CREATE FUNCTION chaos.impatient() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   NEW.max_attempts := least(NEW.max_attempts, ${COMPENSATION_ATTEMPTS});
@@ -200,6 +200,13 @@ CREATE TRIGGER impatient BEFORE INSERT ON saga_step FOR EACH ROW WHEN (NEW.direc
 
 export const sha256 = (bytes: string | Uint8Array): Buffer => createHash('sha256').update(bytes).digest();
 
+/** `pending` or `parked` of a 202; null of a final answer. */
+function acceptedStatus({ status, body }: { readonly status: number; readonly body: Uint8Array }): string | null {
+  if (status !== 202) return null;
+  const { data } = JSON.parse(Buffer.from(body).toString()) as { readonly data: { readonly status: string } };
+  return data.status;
+}
+
 /** What a client was answered, for I01 and I24 to I26. */
 export async function noteAnswer(
   db: Db,
@@ -207,8 +214,10 @@ export async function noteAnswer(
   sagaId: string,
   answer: { readonly status: number; readonly body: Uint8Array },
 ): Promise<void> {
-  await sql`INSERT INTO chaos.client_op (principal, idem_key, http_status, saga_id, body_sha256)
-    VALUES (${PRINCIPAL}, ${key}, ${answer.status}, ${sagaId}, ${sha256(answer.body)})`.execute(db);
+  await sql`INSERT INTO chaos.client_op (principal, idem_key, http_status, saga_status, saga_id, body_sha256)
+    VALUES (${PRINCIPAL}, ${key}, ${answer.status}, ${acceptedStatus(answer)}, ${sagaId}, ${sha256(answer.body)})`.execute(
+    db,
+  );
 }
 
 interface StartOptions extends ProcessOptions {

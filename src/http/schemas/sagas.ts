@@ -92,12 +92,23 @@ const reason = prose(500).refine((text) => text.trim() !== '', 'must not be blan
 export const RetryBody = z.strictObject({ reason: reason.optional() }).openapi('RetrySaga');
 export const ResolveBody = z.strictObject({ reason }).openapi('ResolveSaga');
 
-/** What a saga answers while it goes on. */
+/** What a saga answers while it is open. The bytes are the same for each key and status. */
 export const Accepted = z
   .object({
     sagaExecutionId: z.string(),
-    status: z.string(),
-    links: z.object({ self: z.string() }),
+    status: z
+      .enum(['pending', 'parked', 'waiting'])
+      .openapi({ description: '`pending`: it goes on by itself. `parked`, `waiting`: a person must act first' }),
+    links: z.object({ self: z.string().openapi({ description: 'The execution, as it is now' }) }),
+    waitsFor: z
+      .object({
+        step: z.string(),
+        direction: z.enum(['forward', 'compensation']),
+        code: z.string().openapi({ description: 'The error code that stopped the step' }),
+        message: z.string(),
+      })
+      .optional()
+      .openapi({ description: 'What stopped it first; only with `parked` and `waiting`' }),
   })
   .openapi('AcceptedSaga');
 export const ACCEPTED_EXAMPLE = {

@@ -5,7 +5,7 @@ import { InvariantError, RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { canonicalJson, sha256 } from '../../kernel/json.ts';
 import type { SagaDefinition } from './definition.ts';
-import { auditNote } from './ending.ts';
+import { auditNote, pendingBody } from './ending.ts';
 import { type FlowOrder, flowDedupeKey, RELAY_GRACE_SECONDS } from './outbox.ts';
 import type { AcceptedSaga, IdempotencyClaim, SagaAnswer, SagaRequest } from './types.ts';
 
@@ -24,7 +24,7 @@ export async function acceptSaga<Input>(
     if (earlier) return { ...earlier, flow: null };
   }
   const sagaId = newId('saga');
-  const accepted = acceptedBody(sagaId);
+  const accepted = pendingBody(sagaId);
   try {
     const outcome = await retryContention(() =>
       insertSaga(db, definition, request, sagaId, accepted, RELAY_GRACE_SECONDS),
@@ -71,7 +71,7 @@ export async function acceptWithin<Input>(
     definition,
     { ...request, idempotency: { key: request.key, requestHash } },
     sagaId,
-    acceptedBody(sagaId),
+    pendingBody(sagaId),
     // Nobody publishes it after the commit: it is the relay's from the start.
     0,
   );
@@ -79,21 +79,11 @@ export async function acceptWithin<Input>(
   return sagaId;
 }
 
-/** The 202 answer of a saga: the same bytes on every repeat. */
+/** The 202 answer of a saga that is under way: the same bytes on every repeat. */
 export const acceptedAnswer = (sagaId: string): SagaAnswer => ({
   status: 202,
-  body: Buffer.from(acceptedBody(sagaId)),
+  body: Buffer.from(pendingBody(sagaId)),
 });
-
-/** Constant for a saga, so that every 202 of one key is the same bytes. */
-function acceptedBody(sagaId: string): string {
-  const self = `/api/production/sagas/executions/${sagaId}`;
-  return JSON.stringify({
-    success: true,
-    data: { sagaExecutionId: sagaId, status: 'pending', links: { self } },
-    message: 'Accepted',
-  });
-}
 
 async function findClaim(db: Db, principal: string, claim: IdempotencyClaim): Promise<AcceptedSaga | null> {
   const row = await db

@@ -1,4 +1,4 @@
-import type { Json } from '../../db/schema.ts';
+import type { Direction, Json } from '../../db/schema.ts';
 import { CATALOGUE, type ErrorCode, isErrorCode, kindOfError, RoomyError } from '../../kernel/errors.ts';
 import { effectKey } from '../../kernel/ids.ts';
 import { canonicalJson } from '../../kernel/json.ts';
@@ -66,6 +66,37 @@ export function compensatedEnd(state: SagaState, error: RecordedError): Prepared
     }),
   };
 }
+
+const selfOf = (sagaId: string) => ({ self: `/api/production/sagas/executions/${sagaId}` });
+
+/** The 202 of a saga that is under way: constant for a saga, so that every such answer of one key is the same bytes. */
+export const pendingBody = (sagaId: string): string =>
+  JSON.stringify({
+    success: true,
+    data: { sagaExecutionId: sagaId, status: 'pending', links: selfOf(sagaId) },
+    message: 'Accepted',
+  });
+
+/**
+ * The 202 of a saga that waits for a person, and for what: the step, and its error's public code and text; never its
+ * details or cause. Stored when the saga first parks and kept from then on (guarantees.md 2.6); the link tells the rest.
+ */
+export const parkedBody = (sagaId: string, step: StepDefinition, direction: Direction, error: RecordedError): string =>
+  JSON.stringify({
+    success: true,
+    data: {
+      sagaExecutionId: sagaId,
+      status: 'parked',
+      links: selfOf(sagaId),
+      waitsFor: {
+        step: step.name,
+        direction: direction === 'F' ? 'forward' : 'compensation',
+        code: error.code,
+        message: error.text,
+      },
+    },
+    message: 'Accepted; waits for a person',
+  });
 
 /** The error that a saga carries while it is undone. */
 export function errorOf(state: SagaState): RecordedError {

@@ -28,8 +28,8 @@ export interface ExecutorParts {
   readonly workerId: string;
   readonly definitionOf: (name: string, version: number) => SagaDefinition | undefined;
   readonly publish: Publish;
-  /** Told after the commit that ended a saga. */
-  readonly onEnded: (sagaId: string) => void;
+  /** Told after the commit that ended or parked a saga: those who wait for it can be answered. */
+  readonly onAnswer: (sagaId: string) => void;
   readonly failpoint: Failpoint;
   readonly ports: Ports;
 }
@@ -135,7 +135,7 @@ export function createExecutor(parts: ExecutorParts): ExecuteStep {
       if (!advanced) break;
       steps += 1;
       remember(state, direction, advanced.nextStep);
-      if (advanced.nextStep === null) parts.onEnded(state.id);
+      if (advanced.nextStep === null) parts.onAnswer(state.id);
       const done = direction === 'F' ? { ...current.done, [step.name]: advanced.output } : current.done;
       current = { ...current, done, status: direction === 'F' ? 'running' : 'compensating' };
       step = advanced.nextStep === null ? undefined : definition.steps[advanced.nextStep - 1];
@@ -195,7 +195,7 @@ export function createExecutor(parts: ExecutorParts): ExecuteStep {
       'step failed',
     );
     if (outcome.kind === 'compensating') parts.publish(outcome.flow);
-    if (outcome.kind === 'compensated') parts.onEnded(state.id);
+    if (outcome.kind === 'compensated' || outcome.kind === 'parked') parts.onAnswer(state.id);
     return { outcome: 'ended', code: failure.error.code };
   }
 
@@ -231,7 +231,7 @@ export function createExecutor(parts: ExecutorParts): ExecuteStep {
     await parts.failpoint('after-commit', place);
     if (!advanced) return { outcome: 'skipped', reason: 'not-due' };
     remember(state, direction, advanced.nextStep);
-    if (advanced.nextStep === null) parts.onEnded(state.id);
+    if (advanced.nextStep === null) parts.onAnswer(state.id);
     return { outcome: 'done', steps: 1 };
   }
 

@@ -4,7 +4,7 @@ import { retryContention } from '../../db/errors.ts';
 import type { Direction } from '../../db/schema.ts';
 import { effectKey } from '../../kernel/ids.ts';
 import { COMPENSATION_RETRY, type SagaDefinition, type StepDefinition } from './definition.ts';
-import { type AuditSubject, auditNote, compensatedEnd, type RecordedError } from './ending.ts';
+import { type AuditSubject, auditNote, compensatedEnd, parkedBody, type RecordedError } from './ending.ts';
 import type { AuditNote } from './fused.ts';
 import { type FlowOrder, orderAlert, orderFlow } from './outbox.ts';
 import { contextOf, directionOf, type SagaState } from './state.ts';
@@ -130,6 +130,8 @@ async function parkSaga(
       status: 'parked',
       error_code: state.errorCode ?? error.code,
       error_detail: JSON.stringify(state.errorDetail ?? error),
+      // Parked again, it says what it said first: a caller's repeats read the same bytes.
+      parked_body: sql`coalesce(parked_body, ${Buffer.from(parkedBody(state.id, step, direction, error))}::bytea)`,
     })
     .where('id', '=', state.id)
     .execute();

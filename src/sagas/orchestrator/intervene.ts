@@ -140,7 +140,7 @@ export function createReconciliation(
   db: Db,
   load: LoadState,
   definitionOf: (name: string, version: number) => SagaDefinition | undefined,
-  onEnded: (sagaId: string) => void,
+  onAnswer: (sagaId: string) => void,
 ): Reconciliation {
   return {
     redispatch: (sagaId) =>
@@ -202,7 +202,7 @@ export function createReconciliation(
         refused: false,
         attempt: null,
       });
-      if (outcome.kind === 'compensated') onEnded(sagaId);
+      if (outcome.kind === 'compensated' || outcome.kind === 'parked') onAnswer(sagaId);
       return outcome.kind === 'compensating' ? outcome.flow : null;
     },
   };

@@ -6,29 +6,29 @@ import { resolveSaga, resumeSaga } from './intervene.ts';
 import type { Publish } from './outbox.ts';
 import { createStateLoader } from './state.ts';
 import type { SagaOrchestrator } from './types.ts';
-import type { EndWatcher } from './waiter.ts';
+import type { AnswerWatcher } from './waiter.ts';
 
 export interface OrchestratorParts {
   readonly db: Db;
-  readonly watcher: EndWatcher;
+  readonly watcher: AnswerWatcher;
   /** Hands a committed order to the relay; must not throw. */
   readonly publish: Publish;
-  readonly onEnded: (sagaId: string) => void;
+  readonly onAnswer: (sagaId: string) => void;
   readonly definitionOf: (name: string, version: number) => SagaDefinition | undefined;
 }
 
 const MAX_FRESH = 10_000;
 
-/** The brief's SagaOrchestrator: accepts sagas, waits for their end, and lets people intervene. Workers execute them. */
+/** The brief's SagaOrchestrator: accepts sagas, waits for their answer, and lets people intervene. Workers execute them. */
 export function createOrchestrator({
   db,
   watcher,
   publish,
-  onEnded,
+  onAnswer,
   definitionOf,
 }: OrchestratorParts): SagaOrchestrator {
   const load = createStateLoader(db);
-  /** Accepted here and not waited for yet: their end is still to be told, so the first wait need not look for it. */
+  /** Accepted here and not waited for yet: their answer is still to be told, so the first wait need not look for it. */
   const fresh = new Set<string>();
   return {
     async accept(startable, request) {
@@ -41,7 +41,7 @@ export function createOrchestrator({
       publish(flow);
       return accepted;
     },
-    waitForEnd: (sagaId, waitMs, signal) => watcher.wait(sagaId, waitMs, !fresh.delete(sagaId), signal),
+    waitForAnswer: (sagaId, waitMs, signal) => watcher.wait(sagaId, waitMs, !fresh.delete(sagaId), signal),
     async retry(intervention) {
       const { outcome, flow } = await resumeSaga(db, load, intervention);
       if (flow) publish(flow);
@@ -49,7 +49,7 @@ export function createOrchestrator({
     },
     async resolve(intervention) {
       const answer = await resolveSaga(db, load, intervention);
-      onEnded(intervention.sagaId);
+      onAnswer(intervention.sagaId);
       return answer;
     },
   };

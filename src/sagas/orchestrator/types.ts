@@ -119,8 +119,11 @@ export interface SagaOrchestrator {
    * `IDEMPOTENCY_IN_PROGRESS`; a database failure is thrown as it came.
    */
   accept<Input>(definition: StartableSaga<Input>, request: SagaRequest<Input>): Promise<AcceptedSaga>;
-  /** The stored answer as soon as the saga ends, null when it has not ended within `waitMs`. */
-  waitForEnd(sagaId: string, waitMs: number, signal?: AbortSignal): Promise<SagaAnswer | null>;
+  /**
+   * The stored answer as soon as the saga ends, or its 202 as soon as it is parked; null when it has done neither
+   * within `waitMs`.
+   */
+  waitForAnswer(sagaId: string, waitMs: number, signal?: AbortSignal): Promise<SagaAnswer | null>;
   /** Resumes a parked saga where it stopped; `stale` (audited as STALE_RETRY) when it is not parked. Throws `SAGA_NOT_FOUND`. */
   retry(intervention: Intervention): Promise<RetryOutcome>;
   /** Closes a parked saga with a reason. Throws `SAGA_NOT_FOUND`, `SAGA_NOT_PARKED`. */

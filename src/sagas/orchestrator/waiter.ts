@@ -5,11 +5,12 @@ import type { Logger } from '../../kernel/log.ts';
 import type { SagaAnswer } from './types.ts';
 
 /**
- * Lets requests wait for the end of their saga: one LISTEN connection a process, one look-up for all sagas that ended
- * in a tick, and a slow poll besides, because a notification is a hint like any other.
+ * Lets requests wait for the answer of their saga, which is there when it has ended or is parked: one LISTEN connection
+ * a process, one look-up for all sagas that were told of in a tick, and a slow poll besides, because a notification is
+ * a hint like any other.
  */
-export interface EndWatcher {
-  /** `look`: it may have ended already. A saga that was accepted a moment ago has not. */
+export interface AnswerWatcher {
+  /** `look`: its answer may be there already. That of a saga that was accepted a moment ago is not. */
   wait(sagaId: string, waitMs: number, look: boolean, signal?: AbortSignal): Promise<SagaAnswer | null>;
   close(): Promise<void>;
 }
@@ -22,9 +23,9 @@ const MAX_IDS = 100;
 
 type Waiter = (answer: SagaAnswer) => void;
 
-export function createEndWatcher(db: Db, databaseUrl: string, log: Logger): EndWatcher {
+export function createAnswerWatcher(db: Db, databaseUrl: string, log: Logger): AnswerWatcher {
   const waiting = new Map<string, Set<Waiter>>();
-  const ended = new Set<string>();
+  const told = new Set<string>();
   let client: pg.Client | null = null;
   let closed = false;
   let looking = false;
@@ -34,13 +35,16 @@ export function createEndWatcher(db: Db, databaseUrl: string, log: Logger): EndW
   ): Promise<readonly { readonly id: string; readonly answer: SagaAnswer }[]> {
     const rows = await db
       .selectFrom('saga')
-      .select(['id', 'response_status', 'response_body'])
+      .select(['id', 'status', 'response_status', 'response_body', 'parked_body'])
       .where(sql<boolean>`id = ANY(${ids}::text[])`)
-      .where('finished_at', 'is not', null)
+      .where(sql<boolean>`(finished_at IS NOT NULL OR status = 'parked')`)
       .execute();
-    return rows.flatMap(({ id, response_status: status, response_body: body }) =>
-      status === null || body === null ? [] : [{ id, answer: { status, body } }],
-    );
+    return rows.flatMap((row) => {
+      // A person's retry may have ended it meanwhile; then its end is the answer.
+      const status = row.status === 'parked' ? 202 : row.response_status;
+      const body = row.status === 'parked' ? row.parked_body : row.response_body;
+      return status === null || body === null ? [] : [{ id: row.id, answer: { status, body } }];
+    });
   }
 
   async function tell(ids: readonly string[]): Promise<void> {
@@ -48,14 +52,14 @@ export function createEndWatcher(db: Db, databaseUrl: string, log: Logger): EndW
     for (const { id, answer } of await read(ids)) for (const finish of waiting.get(id) ?? []) finish(answer);
   }
 
-  /** One look-up at a time; ends that are told meanwhile go into the next. */
-  async function lookAtEnded(): Promise<void> {
+  /** One look-up at a time; what is told meanwhile goes into the next. */
+  async function lookAtTold(): Promise<void> {
     if (looking) return;
     looking = true;
     try {
-      while (ended.size > 0) {
-        const ids = [...ended];
-        ended.clear();
+      while (told.size > 0) {
+        const ids = [...told];
+        told.clear();
         await tell(ids);
       }
     } catch (error) {
@@ -66,8 +70,8 @@ export function createEndWatcher(db: Db, databaseUrl: string, log: Logger): EndW
   }
 
   const poll = setInterval(() => {
-    for (const id of waiting.keys()) ended.add(id);
-    void lookAtEnded();
+    for (const id of waiting.keys()) told.add(id);
+    void lookAtTold();
   }, POLL_MS);
 
   async function listen(): Promise<void> {
@@ -85,8 +89,8 @@ export function createEndWatcher(db: Db, databaseUrl: string, log: Logger): EndW
     fresh.on('error', () => undefined);
     fresh.once('end', again);
     fresh.on('notification', ({ payload }) => {
-      for (const id of (payload ?? '').split(',')) if (waiting.has(id)) ended.add(id);
-      void lookAtEnded();
+      for (const id of (payload ?? '').split(',')) if (waiting.has(id)) told.add(id);
+      void lookAtTold();
     });
     try {
       await fresh.connect();
@@ -116,8 +120,8 @@ export function createEndWatcher(db: Db, databaseUrl: string, log: Logger): EndW
         signal?.addEventListener('abort', onAbort, { once: true });
         waiters.add(finish);
         if (!look) return;
-        ended.add(sagaId);
-        void lookAtEnded();
+        told.add(sagaId);
+        void lookAtTold();
       });
     },
     close: async () => {
@@ -128,8 +132,8 @@ export function createEndWatcher(db: Db, databaseUrl: string, log: Logger): EndW
   };
 }
 
-/** Tells every process about the sagas that ended in this tick, by one notification after their commits. */
-export function createEndNotifier(db: Db, log: Logger): (sagaId: string) => void {
+/** Tells every process about the sagas that ended or were parked in this tick, by one notification after their commits. */
+export function createAnswerNotifier(db: Db, log: Logger): (sagaId: string) => void {
   let ids: string[] = [];
   async function send(): Promise<void> {
     const batch = ids;
@@ -137,7 +141,7 @@ export function createEndNotifier(db: Db, log: Logger): (sagaId: string) => void
     for (let from = 0; from < batch.length; from += MAX_IDS) {
       const payload = batch.slice(from, from + MAX_IDS).join(',');
       await sql`SELECT pg_notify(${CHANNEL}, ${payload})`.execute(db).catch((error: unknown) => {
-        log.debug({ err: error }, 'ends were not told; waiters poll');
+        log.debug({ err: error }, 'answers were not told; waiters poll');
       });
     }
   }

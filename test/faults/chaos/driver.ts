@@ -30,6 +30,8 @@ interface Attempt {
   readonly status: number | null;
   readonly code: string | null;
   readonly sagaId: string | null;
+  /** `pending`, `parked` or `waiting` of a 202. */
+  readonly sagaStatus: string | null;
   readonly bodyHash: Buffer | null;
   readonly phase: string;
   readonly ms: number;
@@ -67,7 +69,7 @@ export function createDriver(apis: readonly string[], token: string): Driver {
   async function attempt(operation: Operation, opId: string, count: number, api: string): Promise<Answer | null> {
     const { key, reservationId, action, body, prefer } = operation;
     const began = performance.now();
-    const note = (rest: Pick<Attempt, 'status' | 'code' | 'sagaId' | 'bodyHash' | 'problem'>): void => {
+    const note = (rest: Pick<Attempt, 'status' | 'code' | 'sagaId' | 'sagaStatus' | 'bodyHash' | 'problem'>): void => {
       const ms = Math.round(performance.now() - began);
       attempts.push({ opId, key, reservationId, action, phase: driver.phase, ms, ...rest });
     };
@@ -84,14 +86,22 @@ export function createDriver(apis: readonly string[], token: string): Driver {
         signal: AbortSignal.timeout(ATTEMPT_TIMEOUT_MS),
       });
       const text = await response.text();
-      const { code, sagaId } = readBody(text);
+      const { code, sagaId, sagaStatus } = readBody(text);
       const bodyHash = createHash('sha256').update(text).digest();
-      note({ status: response.status, code, sagaId, bodyHash, problem: null });
+      note({
+        status: response.status,
+        code,
+        sagaId,
+        sagaStatus: response.status === 202 ? sagaStatus : null,
+        bodyHash,
+        problem: null,
+      });
       const ms = performance.now() - began;
       return { status: response.status, code, sagaId, body: text, attempts: count, ms };
     } catch (error) {
       const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-      note({ status: null, code: null, sagaId: null, bodyHash: null, problem: String(cause).slice(0, 200) });
+      const nothing = { status: null, code: null, sagaId: null, sagaStatus: null, bodyHash: null };
+      note({ ...nothing, problem: String(cause).slice(0, 200) });
       return null;
     }
   }
@@ -130,9 +140,9 @@ export function createDriver(apis: readonly string[], token: string): Driver {
       const rows = attempts.slice(saved);
       saved = attempts.length;
       await db.query(
-        `INSERT INTO chaos.client_op (op_id, principal, idem_key, http_status, error_code, saga_id, body_sha256, reservation_id, phase, ms, problem)
-         SELECT op, $1, key, status, code, saga, decode(hash, 'hex'), stay, phase, ms, problem
-           FROM jsonb_to_recordset($2::jsonb) r(op text, key text, status int, code text, saga text, hash text, stay text, phase text, ms int, problem text)`,
+        `INSERT INTO chaos.client_op (op_id, principal, idem_key, http_status, saga_status, error_code, saga_id, body_sha256, reservation_id, phase, ms, problem)
+         SELECT op, $1, key, status, saga_status, code, saga, decode(hash, 'hex'), stay, phase, ms, problem
+           FROM jsonb_to_recordset($2::jsonb) r(op text, key text, status int, saga_status text, code text, saga text, hash text, stay text, phase text, ms int, problem text)`,
         [
           PRINCIPAL,
           JSON.stringify(
@@ -140,6 +150,7 @@ export function createDriver(apis: readonly string[], token: string): Driver {
               op: row.opId,
               key: row.key,
               status: row.status,
+              saga_status: row.sagaStatus,
               code: row.code,
               saga: row.sagaId,
               hash: row.bodyHash?.toString('hex') ?? null,
@@ -161,19 +172,20 @@ const isDecided = ({ status, code, sagaId }: Answer): boolean =>
   sagaId !== null || !(UNDECIDED.has(status) || code === 'IDEMPOTENCY_IN_PROGRESS');
 
 /** A refusal that only mentions another saga in its details started none. */
-function readBody(text: string): { readonly code: string | null; readonly sagaId: string | null } {
+function readBody(text: string): Pick<Attempt, 'code' | 'sagaId' | 'sagaStatus'> {
   try {
     const body = JSON.parse(text) as {
       code?: unknown;
       sagaExecutionId?: unknown;
-      data?: { sagaExecutionId?: unknown };
+      data?: { sagaExecutionId?: unknown; status?: unknown };
     };
     const sagaId = body.sagaExecutionId ?? body.data?.sagaExecutionId;
     return {
       code: typeof body.code === 'string' ? body.code : null,
       sagaId: typeof sagaId === 'string' ? sagaId : null,
+      sagaStatus: typeof body.data?.status === 'string' ? body.data.status : null,
     };
   } catch {
-    return { code: 'NOT_JSON', sagaId: null };
+    return { code: 'NOT_JSON', sagaId: null, sagaStatus: null };
   }
 }

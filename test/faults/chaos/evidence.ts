@@ -1,7 +1,7 @@
 /** What the harness writes down itself. */
 export const CHAOS_SCHEMA = `
   CREATE SCHEMA chaos;
-  CREATE TABLE chaos.client_op (op_id text, principal text, idem_key text, http_status int, error_code text, saga_id text, body_sha256 bytea,
+  CREATE TABLE chaos.client_op (op_id text, principal text, idem_key text, http_status int, saga_status text, error_code text, saga_id text, body_sha256 bytea,
     reservation_id text, phase text, ms int, problem text);
   CREATE TABLE chaos.expected (idem_key text PRIMARY KEY, ending text NOT NULL CHECK (ending IN ('completed', 'compensated', 'either')));
   CREATE TABLE chaos.fault_event (kind text, healed_at timestamptz);`;
