@@ -3,12 +3,14 @@ import { createDb, createPool, type Db } from './db/client.ts';
 import { createPorts, type OpenPorts } from './gateways/index.ts';
 import { newProcessId } from './kernel/ids.ts';
 import { createLogger, type Logger } from './kernel/log.ts';
+import { createOutages, type Outages } from './kernel/outages.ts';
 import { definitionOf } from './sagas/index.ts';
 import { createEngine, type Engine } from './wiring.ts';
 
 export interface Program {
   readonly config: Config;
   readonly log: Logger;
+  readonly outages: Outages;
   readonly db: Db;
   readonly ports: OpenPorts;
   readonly engine: Engine;
@@ -18,11 +20,12 @@ export interface Program {
 export function assemble(role: 'api' | 'worker'): Program {
   const config = readConfig();
   const log = createLogger(role, config.logLevel);
+  const outages = createOutages(log);
   const pool = createPool({
     connectionString: config.databaseUrl,
     max: config.databasePool,
     applicationName: `roomy-${role}`,
-    onIdleError: (error) => log.debug({ err: error }, 'idle connection lost'),
+    outages,
   });
   const db = createDb(pool);
   const ports = createPorts({ ...config.payments, amenities: config.amenities }, log);
@@ -33,11 +36,12 @@ export function assemble(role: 'api' | 'worker'): Program {
     redisUrl: config.redisUrl,
     queuePrefix: config.queuePrefix,
     log,
+    outages,
     processId: newProcessId(role),
     definitionOf,
     ports,
   });
-  return { config, log, db, ports, engine };
+  return { config, log, outages, db, ports, engine };
 }
 
 /** A program that cannot start says why in a line, when it is the operator's to mend, and ends. */

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { sql } from 'kysely';
 import type { Db } from './db/client.ts';
 import { migrationsPending } from './db/migrate.ts';
+import { withTimeout } from './kernel/time-limit.ts';
 import type { Relay } from './queues/relay.ts';
 
 /** A process whose relay has not come through for this long should get no traffic. */
@@ -34,15 +35,10 @@ export function createReadiness(db: Db, redis: Redis, relay: Relay): () => Promi
 }
 
 async function withinLimit(check: () => Promise<boolean>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), CHECK_TIMEOUT_MS);
-  });
+  const tooLate = (cause: unknown): Error => new Error('no answer in time', { cause });
   try {
-    return await Promise.race([check(), tooLate]);
+    return await withTimeout({ timeoutMs: CHECK_TIMEOUT_MS, error: tooLate }, check);
   } catch {
     return false;
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,6 +1,7 @@
 import type { Db } from './db/client.ts';
 import type { Ports } from './domain/ports.ts';
 import type { Logger } from './kernel/log.ts';
+import { createOutages, type Outages } from './kernel/outages.ts';
 import { connectQueues, type QueueConnection } from './queues/connection.ts';
 import { createReconciler, type Reconciler } from './queues/reconciler.ts';
 import { createRelay, type Relay } from './queues/relay.ts';
@@ -22,6 +23,8 @@ export interface EngineOptions {
   readonly redisUrl: string;
   readonly queuePrefix: string;
   readonly log: Logger;
+  /** Shared with the database pool. Default: its own. */
+  readonly outages?: Outages;
   readonly processId: string;
   readonly definitionOf: (name: string, version?: number) => SagaDefinition | undefined;
   /** What `call` steps speak to. */
@@ -44,15 +47,12 @@ export interface Engine {
 export function createEngine(options: EngineOptions): Engine {
   const { db, log, definitionOf } = options;
   const failpoint = options.failpoint ?? noFailpoint;
-  const queues = connectQueues(options.redisUrl, options.queuePrefix, log);
+  const queues = connectQueues(options.redisUrl, options.queuePrefix, options.outages ?? createOutages(log));
   const onAnswer = createAnswerNotifier(db, log);
   const watcher = createAnswerWatcher(db, options.databaseUrl, log);
   const relay = createRelay({
     db,
-    flows: queues.flows,
-    queue: queues.queue,
-    isReady: queues.isReady,
-    reconnect: () => queues.producer.disconnect(true),
+    queues,
     log,
     definitionOf,
     failpoint,
@@ -61,10 +61,7 @@ export function createEngine(options: EngineOptions): Engine {
   const upsert = () => upsertSchedules(queues.queue);
   const reconciler = createReconciler({
     db,
-    redis: queues.producer,
-    isReady: queues.isReady,
-    prefix: queues.prefix,
-    queue: queues.queue,
+    queues,
     reconciliation: createReconciliation(db, createStateLoader(db), definitionOf, onAnswer),
     publish,
     upsertSchedules: upsert,

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { Kysely, PostgresDialect, type Transaction } from 'kysely';
 import pg from 'pg';
+import { noOutages, type Outages } from '../kernel/outages.ts';
+import { isUnreachable } from './errors.ts';
 import type { Database } from './schema.ts';
 
 export type Db = Kysely<Database>;
@@ -10,8 +12,8 @@ export interface PoolOptions {
   readonly connectionString: string;
   readonly max: number;
   readonly applicationName: string;
-  /** Told of errors on idle connections, which the pool replaces by itself. */
-  readonly onIdleError?: (error: Error) => void;
+  /** Told when the server goes away and when it answers again; connections that are cut are replaced by the pool. */
+  readonly outages?: Outages;
 }
 
 /** bigint columns are bounded by 2^53-1 in the schema, so a number holds them. */
@@ -23,6 +25,10 @@ types.setTypeParser(pg.types.builtins.INT8, (text) => {
 });
 /** A date is a local calendar day and must not become an instant. */
 types.setTypeParser(pg.types.builtins.DATE, (text) => text);
+
+/** Its name in the log. */
+export const POSTGRES = 'postgres';
+const watchers = new WeakMap<pg.Pool, Outages>();
 
 export function createPool(options: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
@@ -40,7 +46,8 @@ export function createPool(options: PoolOptions): pg.Pool {
     idle_in_transaction_session_timeout: 10_000,
     query_timeout: 15_000,
   });
-  pool.on('error', (error) => options.onIdleError?.(error));
+  if (options.outages) watchers.set(pool, options.outages);
+  pool.on('error', (error) => options.outages?.failed(POSTGRES, error));
   // The pool listens on idle clients only. One that is in use when its connection is cut would end the process by an
   // unheard `error` event; the query that it was running has been told already.
   pool.on('connect', (client) => client.on('error', () => undefined));
@@ -72,8 +79,15 @@ function namingPool(pool: pg.Pool): pg.Pool {
   const wrapped = new WeakSet<pg.PoolClient>();
   /** Connections that did not answer in time: half open, perhaps for a quarter of an hour, so they are not used again. */
   const silent = new WeakSet<pg.PoolClient>();
+  const outages = watchers.get(pool) ?? noOutages;
+  const failed = (error: unknown): void => {
+    if (isUnreachable(error)) outages.failed(POSTGRES, error);
+  };
   const connect = async (): Promise<pg.PoolClient> => {
-    const client = await pool.connect();
+    const client = await pool.connect().catch((error: unknown) => {
+      failed(error);
+      throw error;
+    });
     // The pool puts a fresh `release` on a client each time it hands it out.
     const release = client.release.bind(client);
     client.release = (error) => release(error || silent.has(client));
@@ -83,9 +97,13 @@ function namingPool(pool: pg.Pool): pg.Pool {
       const send = (...args: readonly unknown[]): unknown => {
         const sent = query(...args);
         if (sent instanceof Promise) {
-          sent.catch((error: unknown) => {
-            if (error instanceof Error && error.message === 'Query read timeout') silent.add(client);
-          });
+          sent.then(
+            () => outages.answered(POSTGRES),
+            (error: unknown) => {
+              failed(error);
+              if (error instanceof Error && error.message === 'Query read timeout') silent.add(client);
+            },
+          );
         }
         return sent;
       };

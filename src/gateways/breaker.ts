@@ -10,6 +10,8 @@ import {
 import { type Amenities, PAYOUT_BANK, type PaymentGateway } from '../domain/ports.ts';
 import { CircuitOpenError, RoomyError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
+import { createOutages } from '../kernel/outages.ts';
+import { withTimeout } from '../kernel/time-limit.ts';
 import { NotYetError } from './failures.ts';
 
 /**
@@ -53,6 +55,7 @@ export function createBreakers(
 ): Breakers {
   const { failures, firstPauseMs, longestPauseMs, maxCircuits } = { ...DEFAULTS, ...settings };
   const circuits = new Map<string, Circuit>();
+  const outages = createOutages(log);
 
   function circuitOf(name: string): Circuit {
     const circuit = circuits.get(name) ?? create(name);
@@ -70,8 +73,9 @@ export function createBreakers(
     });
     const breaker = new ConsecutiveBreaker(failures);
     const circuit = { policy: circuitBreaker(handleAll, { halfOpenAfter: pauses, breaker }), until: 0 };
-    circuit.policy.onBreak(() => log.warn({ circuit: name, until: new Date(circuit.until) }, 'circuit open'));
-    circuit.policy.onReset(() => log.info({ circuit: name }, 'circuit closed'));
+    // Each probe that fails opens the circuit anew; that is still the same outage.
+    circuit.policy.onBreak((why) => outages.failed(name, 'error' in why ? why.error : new Error('isolated')));
+    circuit.policy.onReset(() => outages.recovered(name));
     return circuit;
   }
 
@@ -100,21 +104,14 @@ export function createBreakers(
 /** As a value, so that a refusal counts as a success and ends a row of failures; and never longer than the caller waits. */
 async function answerOf<T>(signal: AbortSignal | null, work: () => Promise<T>): Promise<Answer<T>> {
   try {
-    return { value: await (signal === null ? work() : untilAborted(signal, work)) };
+    return {
+      value: await (signal === null
+        ? work()
+        : withTimeout({ signal, error: (cause) => new RoomyError('STEP_TIMEOUT', { cause }) }, work)),
+    };
   } catch (error) {
     if (isAnswer(error)) return { refusal: error };
     throw error;
-  }
-}
-
-async function untilAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = (): void => reject(new RoomyError('STEP_TIMEOUT', { cause: signal.reason }));
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([work(), aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }
 

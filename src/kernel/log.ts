@@ -1,5 +1,5 @@
 import { type Logger, pino } from 'pino';
-import { describeError } from './errors.ts';
+import { describeFailure } from './outages.ts';
 
 export type { Logger };
 
@@ -13,6 +13,6 @@ export function createLogger(role: string, level: string): Logger {
       paths: ['authorization', 'token', 'password', '*.authorization', '*.token', '*.password'],
       censor: '[redacted]',
     },
-    serializers: { err: describeError },
+    serializers: { err: describeFailure },
   });
 }

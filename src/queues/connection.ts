@@ -1,6 +1,6 @@
 import { type ConnectionOptions, FlowProducer, Queue } from 'bullmq';
 import { Redis } from 'ioredis';
-import type { Logger } from '../kernel/log.ts';
+import type { Outages } from '../kernel/outages.ts';
 import { QUEUE_NAMES } from './names.ts';
 
 export interface QueueConnection {
@@ -11,6 +11,10 @@ export interface QueueConnection {
   queue(name: string): Queue;
   /** False while Redis is away: what is sent then would wait, or be refused. */
   isReady(): boolean;
+  /** To be asked about every error of a command: whether Redis is away, or refuses everything. */
+  noteFailure(error: unknown): void;
+  /** A command came through. */
+  noteAnswer(): void;
   readonly prefix: string;
   close(): Promise<void>;
 }
@@ -22,7 +26,7 @@ const COMMAND_TIMEOUT_MS = 5_000;
 /** Small, because nobody reads BullMQ's event streams here. */
 const MAX_EVENTS = 100;
 
-export function connectQueues(redisUrl: string, prefix: string, log: Logger): QueueConnection {
+export function connectQueues(redisUrl: string, prefix: string, outages: Outages): QueueConnection {
   const producer = new Redis(redisUrl, {
     enableOfflineQueue: false,
     maxRetriesPerRequest: 1,
@@ -30,7 +34,8 @@ export function connectQueues(redisUrl: string, prefix: string, log: Logger): Qu
     retryStrategy: reconnectDelay,
     connectionName: 'roomy-producer',
   });
-  logOutages(producer, log);
+  producer.on('error', (error) => outages.failed(REDIS, error));
+  producer.on('ready', () => outages.recovered(REDIS));
   const options = { connection: producer as ConnectionOptions, prefix: keyPrefix(prefix) };
   const flows = new FlowProducer(options);
   flows.on('error', () => undefined);
@@ -52,6 +57,10 @@ export function connectQueues(redisUrl: string, prefix: string, log: Logger): Qu
       return found;
     },
     isReady: () => producer.status === 'ready',
+    noteFailure: (error) => {
+      if (isRedisAway(error)) outages.failed(REDIS, error);
+    },
+    noteAnswer: () => outages.answered(REDIS),
     prefix: keyPrefix(prefix),
     close: async () => {
       await Promise.allSettled([flows.close(), ...queues.map((queue) => queue.close())]);
@@ -72,15 +81,15 @@ function reconnectDelay(attempt: number): number {
   return Math.min(50 * 2 ** Math.min(attempt, 6), MAX_RECONNECT_MS);
 }
 
-/** One line when Redis goes and one when it comes back, whatever the number of failed commands between. */
-function logOutages(redis: Redis, log: Logger): void {
-  let away = false;
-  redis.on('error', (error: Error) => {
-    if (!away) log.warn({ err: error }, 'redis is away');
-    away = true;
-  });
-  redis.on('ready', () => {
-    if (away) log.info('redis is back');
-    away = false;
-  });
+/** Its name in the log. */
+const REDIS = 'redis';
+/** What ioredis says while it has no connection, and what a server says that answers nothing else for the time being. */
+const AWAY =
+  /^(?:Connection is closed|Stream isn't writeable|Command timed out|Reached the max retries|LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|OOM|MISCONF|NOAUTH|WRONGPASS)|connect E|ECONNRE|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN/;
+
+export class RedisAwayError extends Error {
+  override readonly name = 'RedisAwayError';
 }
+
+export const isRedisAway = (error: unknown): boolean =>
+  error instanceof RedisAwayError || (error instanceof Error && AWAY.test(error.message));

@@ -1,5 +1,4 @@
 import type { Queue } from 'bullmq';
-import type { Redis } from 'ioredis';
 import { sql } from 'kysely';
 import type { Db } from '../db/client.ts';
 import { retryContention } from '../db/errors.ts';
@@ -7,8 +6,10 @@ import type { Direction } from '../db/schema.ts';
 import { pause } from '../kernel/clock.ts';
 import { newId } from '../kernel/ids.ts';
 import type { Logger } from '../kernel/log.ts';
+import { logFailure } from '../kernel/outages.ts';
 import type { Reconciliation } from '../sagas/orchestrator/intervene.ts';
 import type { Publish } from '../sagas/orchestrator/outbox.ts';
+import type { QueueConnection } from './connection.ts';
 import { settleJobId, stepJobId } from './jobs.ts';
 import { COMPENSATION_QUEUE, FORWARD_QUEUE } from './names.ts';
 
@@ -18,10 +19,7 @@ import { COMPENSATION_QUEUE, FORWARD_QUEUE } from './names.ts';
  */
 export interface ReconcilerParts {
   readonly db: Db;
-  readonly redis: Redis;
-  readonly isReady: () => boolean;
-  readonly prefix: string;
-  readonly queue: (name: string) => Queue;
+  readonly queues: Pick<QueueConnection, 'producer' | 'isReady' | 'prefix' | 'queue' | 'noteFailure' | 'noteAnswer'>;
   readonly reconciliation: Reconciliation;
   readonly publish: Publish;
   /** Puts the job schedulers back; they live in Redis only. */
@@ -58,7 +56,7 @@ interface IdleSaga {
 }
 
 export function createReconciler(parts: ReconcilerParts): Reconciler {
-  const { db, log } = parts;
+  const { db, log, queues } = parts;
   const stopping = new AbortController();
   let loop: Promise<void> = Promise.resolve();
   let nextTickAt = 0;
@@ -80,7 +78,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
 
   /** Between ticks: an emptied Redis is noticed, and followed up. */
   async function look(): Promise<void> {
-    if ((await parts.redis.exists(generationKey(parts.prefix))) === 0) return tick();
+    if ((await queues.producer.exists(generationKey(queues.prefix))) === 0) return tick();
     if (followUps === 0) return;
     followUps -= 1;
     await checkAllOpen(db);
@@ -92,15 +90,19 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     start: () => {
       loop = (async () => {
         while (!stopping.signal.aborted) {
-          if (!parts.isReady()) {
+          if (!queues.isReady()) {
             await pause(AWAIT_REDIS_MS, stopping.signal);
             continue;
           }
           const due = performance.now() >= nextTickAt;
           if (due) nextTickAt = performance.now() + TICK_MS;
-          await (due ? tick() : look()).catch((error: unknown) => {
-            log.warn({ err: error }, 'reconciliation was cut short');
-          });
+          try {
+            await (due ? tick() : look());
+            queues.noteAnswer();
+          } catch (error) {
+            queues.noteFailure(error);
+            logFailure(log, error, 'reconciliation was cut short');
+          }
           await pause(LOOK_MS, stopping.signal);
         }
       })();
@@ -112,7 +114,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   };
 }
 
-async function reconcile({ reconciliation, publish, queue, log }: ReconcilerParts, saga: IdleSaga): Promise<void> {
+async function reconcile({ reconciliation, publish, queues, log }: ReconcilerParts, saga: IdleSaga): Promise<void> {
   try {
     if (saga.expired) {
       const undo = await reconciliation.expire(saga.id);
@@ -121,13 +123,14 @@ async function reconcile({ reconciliation, publish, queue, log }: ReconcilerPart
       return;
     }
     // A long queue is not a lost job.
-    if (await hasLiveJob(queue, saga)) return;
+    if (await hasLiveJob(queues.queue, saga)) return;
     const order = await reconciliation.redispatch(saga.id);
     if (!order) return;
     log.warn({ sagaId: saga.id, generation: order.generation, step: saga.current_step }, 'saga dispatched anew');
     publish(order);
   } catch (error) {
-    log.warn({ sagaId: saga.id, err: error }, 'saga could not be reconciled');
+    queues.noteFailure(error);
+    logFailure(log, error, 'saga could not be reconciled', { sagaId: saga.id });
   }
 }
 
@@ -174,7 +177,8 @@ async function hasLiveJob(queueOf: (name: string) => Queue, saga: IdleSaga): Pro
  * A key that only we set. When it is gone, or is another one than Postgres's open sagas were last checked under, Redis
  * came back empty: every open saga is due for a check now.
  */
-async function noticeLostRedis({ db, redis, prefix, log }: ReconcilerParts): Promise<boolean> {
+async function noticeLostRedis({ db, queues, log }: ReconcilerParts): Promise<boolean> {
+  const { producer: redis, prefix } = queues;
   const key = generationKey(prefix);
   if ((await redis.get(key)) !== null) return false;
   // First the sagas, then the key: a crash between the two only checks them once more.

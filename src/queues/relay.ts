@@ -5,9 +5,11 @@ import { raiseSystemAlert } from '../domain/notifications/alerts.ts';
 import { pause } from '../kernel/clock.ts';
 import { messageOf } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
+import { logFailure } from '../kernel/outages.ts';
 import type { SagaDefinition } from '../sagas/orchestrator/definition.ts';
 import type { Failpoint } from '../sagas/orchestrator/failpoint.ts';
 import type { AlertPayload, FlowOrder, Publish } from '../sagas/orchestrator/outbox.ts';
+import { type QueueConnection, RedisAwayError } from './connection.ts';
 import { flowOf } from './flow.ts';
 import { stepJobId } from './jobs.ts';
 import { COMPENSATION_QUEUE } from './names.ts';
@@ -27,11 +29,7 @@ export interface Relay {
 
 export interface RelayParts {
   readonly db: Db;
-  readonly flows: FlowProducer;
-  readonly queue: (name: string) => Queue;
-  readonly isReady: () => boolean;
-  /** Opens a new connection for `flows`. */
-  readonly reconnect: () => void;
+  readonly queues: Pick<QueueConnection, 'flows' | 'producer' | 'queue' | 'isReady' | 'noteFailure' | 'noteAnswer'>;
   readonly log: Logger;
   readonly definitionOf: (name: string, version: number) => SagaDefinition | undefined;
   readonly failpoint: Failpoint;
@@ -44,7 +42,7 @@ const MARK_AFTER_MS = 20;
 const MAX_UNPUBLISHED = 10_000;
 
 export function createRelay(parts: RelayParts): Relay {
-  const { db, flows, log, definitionOf } = parts;
+  const { db, queues, log, definitionOf } = parts;
   const stopping = new AbortController();
   let published: number[] = [];
   let marking: Promise<void> | null = null;
@@ -55,11 +53,18 @@ export function createRelay(parts: RelayParts): Relay {
   async function add(order: FlowOrder): Promise<void> {
     const definition = definitionOf(order.name, order.version);
     if (!definition) throw new Error(`saga ${order.name} version ${order.version} is not known to this build`);
-    if (!parts.isReady()) throw new Error('redis is away');
+    if (!queues.isReady()) throw new RedisAwayError('redis is away');
     const place = { sagaId: order.sagaId, step: 'relay', direction: order.direction };
     await parts.failpoint('before-publish', place);
-    await addFlow(flows, flowOf(order, definition), parts.reconnect);
-    if (order.again && order.direction === 'C') await drainEarlier(parts.queue(COMPENSATION_QUEUE), order, definition);
+    try {
+      await addFlow(queues.flows, flowOf(order, definition), () => queues.producer.disconnect(true));
+      if (order.again && order.direction === 'C')
+        await drainEarlier(queues.queue(COMPENSATION_QUEUE), order, definition);
+    } catch (error) {
+      queues.noteFailure(error);
+      throw error;
+    }
+    queues.noteAnswer();
     await parts.failpoint('after-publish', place);
   }
 
@@ -75,7 +80,7 @@ export function createRelay(parts: RelayParts): Relay {
       .where(sql<boolean>`id = ANY(${ids}::bigint[])`)
       .where('published_at', 'is', null)
       .execute()
-      .catch((error: unknown) => log.warn({ err: error }, 'published orders could not be marked'));
+      .catch((error: unknown) => logFailure(log, error, 'published orders could not be marked'));
   }
 
   const publish: Publish = (order) => {
@@ -99,7 +104,7 @@ export function createRelay(parts: RelayParts): Relay {
         drainedAt = performance.now();
         if (carried === BATCH) continue;
       } catch (error) {
-        log.warn({ err: error }, 'the outbox could not be drained');
+        logFailure(log, error, 'the outbox could not be drained');
       }
       await pause(POLL_MS, stopping.signal);
     }
@@ -133,18 +138,16 @@ interface DueRow {
 }
 
 /** One batch: leased first, so that no transaction is open while Redis is spoken to. Answers how many rows it took. */
-async function drain({ db, log, isReady }: RelayParts, add: (order: FlowOrder) => Promise<void>): Promise<number> {
-  const rows = await leaseDue(db, isReady());
+async function drain({ db, log, queues }: RelayParts, add: (order: FlowOrder) => Promise<void>): Promise<number> {
+  const rows = await leaseDue(db, queues.isReady());
   const done: number[] = [];
   for (const row of rows) {
     try {
       await carry(db, row, add);
       done.push(row.id);
     } catch (error) {
-      log.warn(
-        { sagaId: row.saga_id, outboxId: row.id, attempts: row.attempts, err: error },
-        'order could not be published',
-      );
+      const { saga_id: sagaId, id: outboxId, attempts } = row;
+      logFailure(log, error, 'order could not be published', { sagaId, outboxId, attempts });
       await postpone(db, row.id, error);
     }
   }

@@ -6,6 +6,7 @@ import type { RecurrenceEvery } from '../../src/db/schema.ts';
 import { escalateEmergencies, sweepRecurrences } from '../../src/domain/tasks/recurring.ts';
 import { localDate } from '../../src/domain/tasks/schedule.ts';
 import { createLogger } from '../../src/kernel/log.ts';
+import { noOutages } from '../../src/kernel/outages.ts';
 import { connectQueues } from '../../src/queues/connection.ts';
 import { RECURRING_QUEUE } from '../../src/queues/names.ts';
 import { workerOptions } from '../../src/workers/options.ts';
@@ -317,7 +318,7 @@ describe('the worker of recurring work', () => {
     const rule = await newRule({ anchor: '2027-02-10' });
     const log = createLogger('test', 'silent');
     const prefix = `recurring-${randomUUID()}`;
-    const queues = connectQueues(inject('redisUrl'), prefix, log);
+    const queues = connectQueues(inject('redisUrl'), prefix, noOutages);
     const now = new Date('2027-02-01T01:00:00Z');
     const worker = createRecurringWorker(db, () => now, log, workerOptions(inject('redisUrl'), prefix));
     const results: unknown[] = [];

@@ -1,8 +1,9 @@
 import type { MiddlewareHandler } from 'hono';
 import { classifyDbError } from '../../db/errors.ts';
 import { holdsCardNumber } from '../../kernel/card-data.ts';
-import { describeError, RoomyError } from '../../kernel/errors.ts';
+import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
+import { describeFailure } from '../../kernel/outages.ts';
 import type { AppDeps, AppEnv } from '../context.ts';
 import { refusalOf } from '../errors.ts';
 
@@ -57,5 +58,5 @@ function describe(failure: unknown, status: number): object {
   if (code === 'UNAUTHENTICATED') return { code, reason: typeof cause === 'string' ? cause : null };
   if (status < 500) return { code };
   const origin = failure instanceof RoomyError ? failure.cause : failure;
-  return { code, db: classifyDbError(origin), cause: describeError(origin) };
+  return { code, db: classifyDbError(origin), cause: describeFailure(origin) };
 }

@@ -5,6 +5,7 @@ import type { Direction } from '../../db/schema.ts';
 import type { Ports } from '../../domain/ports.ts';
 import { InvariantError, RoomyError } from '../../kernel/errors.ts';
 import { effectKey } from '../../kernel/ids.ts';
+import { withTimeout } from '../../kernel/time-limit.ts';
 import {
   COMPENSATION_RETRY,
   type ErasedCall,
@@ -170,17 +171,15 @@ export async function sendCall(
   signal: AbortSignal,
 ): Promise<unknown> {
   const context = contextFor(claimed);
-  const timeout = AbortSignal.timeout(claimed.step.timeoutMs);
-  const bounded = AbortSignal.any([signal, timeout]);
-  // An abort that came before this line raises no event any more, and would leave the call without a bound.
-  if (bounded.aborted) throw new RoomyError('STEP_TIMEOUT', { cause: bounded.reason });
-  const aborted = new Promise<never>((_, reject) => {
-    bounded.addEventListener('abort', () => reject(new RoomyError('STEP_TIMEOUT', { cause: bounded.reason })), {
-      once: true,
-    });
-  });
-  const answer = workOf(claimed).run({ ...context, ports, signal: bounded, inDoubt, prepared });
-  return (await Promise.race([answer, aborted])) ?? {};
+  const limit = {
+    timeoutMs: claimed.step.timeoutMs,
+    signal,
+    error: (cause: unknown) => new RoomyError('STEP_TIMEOUT', { cause }),
+  };
+  const answer = await withTimeout(limit, (bounded) =>
+    workOf(claimed).run({ ...context, ports, signal: bounded, inDoubt, prepared }),
+  );
+  return answer ?? {};
 }
 
 /** TR: null when another attempt owns the step by now; the result is thrown away and the attempt marked as fenced. */

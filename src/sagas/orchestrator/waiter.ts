@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import pg from 'pg';
 import type { Db } from '../../db/client.ts';
 import type { Logger } from '../../kernel/log.ts';
+import { logFailure } from '../../kernel/outages.ts';
 import type { SagaAnswer } from './types.ts';
 
 /**
@@ -63,7 +64,7 @@ export function createAnswerWatcher(db: Db, databaseUrl: string, log: Logger): A
         await tell(ids);
       }
     } catch (error) {
-      log.warn({ err: error }, 'saga answers could not be read');
+      logFailure(log, error, 'saga answers could not be read');
     } finally {
       looking = false;
     }
