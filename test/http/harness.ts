@@ -232,13 +232,13 @@ export async function seed(db: Db): Promise<void> {
 }
 
 let stays = 0;
-export async function addReservation(db: Db, id?: string): Promise<string> {
+export async function addReservation(db: Db, id?: string, propertyId = 'property-1'): Promise<string> {
   stays += 1;
   const row = await db
     .insertInto('reservation')
     .values({
       id: id ?? `stay-${stays}`,
-      property_id: 'property-1',
+      property_id: propertyId,
       guest_id: 'guest-1',
       check_in_date: '2024-02-01',
       check_out_date: '2024-02-03',

@@ -1,9 +1,9 @@
-import { distance } from 'fastest-levenshtein';
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import type { Channel } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
+import { nearest } from '../../kernel/nearest.ts';
 import { type Author, recordChange } from '../audit/record.ts';
 import { loadFacts, valuesOf } from './delivery-facts.ts';
 import { examplesIn } from './examples.ts';
@@ -203,14 +203,6 @@ function assertSpelling(sources: readonly string[], known: readonly string[]): v
     .map((name) => ({ name, near: nearest(name.replaceAll(/[^A-Za-z0-9]/g, ''), known) }));
   if (unknown.length > 0) throw new RoomyError('TEMPLATE_UNKNOWN_VARIABLE', { details: { unknown, known } });
 }
-
-const nearest = (name: string, known: readonly string[]): readonly string[] =>
-  known
-    .map((candidate) => ({ candidate, far: distance(name.toLowerCase(), candidate.toLowerCase()) }))
-    .filter(({ candidate, far }) => far <= Math.max(2, candidate.length / 3))
-    .toSorted((a, b) => a.far - b.far)
-    .slice(0, 3)
-    .map(({ candidate }) => candidate);
 
 interface TextParts {
   readonly subject: TemplateText;

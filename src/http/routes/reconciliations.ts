@@ -105,6 +105,8 @@ type StartContext = RouteContext<typeof start>;
 
 async function withGateway(c: StartContext, { db, ports }: Services): Promise<ReconciledView> {
   const parsed = ReconciliationBody.parse(c.req.valid('json'));
+  const [stray] = Object.keys(c.req.query());
+  if (stray !== undefined) throw invalid(stray, 'belongs to a file: with JSON it stands in the body');
   const { principal } = callerOf(c);
   // Asked again without a key, it is done again: what was missing may have come.
   const key = c.req.header('idempotency-key') ?? c.get('requestId');
@@ -120,7 +122,7 @@ async function withGateway(c: StartContext, { db, ports }: Services): Promise<Re
 
 async function withFile(c: StartContext, { db, ports }: Services): Promise<ReconciledView> {
   const { gatewayId, from, to } = c.req.valid('query');
-  if (gatewayId === undefined) throw missing('gatewayId');
+  if (gatewayId === undefined) throw invalid('gatewayId', 'is required with a file');
   ports.gateway(gatewayId);
   const { body } = c.req.raw;
   if (!body) throw new RoomyError('MALFORMED_REQUEST', { text: 'The body is empty' });
@@ -144,8 +146,8 @@ async function withFile(c: StartContext, { db, ports }: Services): Promise<Recon
   });
 }
 
-const missing = (field: string): RoomyError =>
-  new RoomyError('VALIDATION_FAILED', { details: { issues: [{ path: field, message: 'is required with a file' }] } });
+const invalid = (field: string, message: string): RoomyError =>
+  new RoomyError('VALIDATION_FAILED', { details: { issues: [{ path: field, message }] } });
 
 const EXPORT_PAGE = 1_000;
 const MAX_EXPORT_PAGES = 101;
