@@ -11,14 +11,13 @@ import { createWebhookSender } from './gateways/webhooks.ts';
 import { randomBetween } from './kernel/backoff.ts';
 import { systemClock } from './kernel/clock.ts';
 import { assemble, endInOrder, fail } from './programs.ts';
-import { COMPENSATION_QUEUE, FORWARD_QUEUE, NOTIFICATION_QUEUE } from './queues/names.ts';
-import { createAssignWorker } from './workers/assign.ts';
-import { createDeliveryWorker } from './workers/deliver.ts';
-import { createFinanceWorker } from './workers/finance.ts';
+import { taskJobs } from './workers/assign.ts';
+import { deliveryJobs } from './workers/deliver.ts';
+import { financeJobs } from './workers/finance.ts';
+import { alertFailingSweep, createWorkers, workOf } from './workers/jobs.ts';
 import { workerOptions } from './workers/options.ts';
-import { createRecurringWorker } from './workers/recurring.ts';
-import { createStepWorker } from './workers/steps.ts';
-import { createWebhookWorker } from './workers/webhooks.ts';
+import { recurringJobs } from './workers/recurring.ts';
+import { webhookJobs } from './workers/webhooks.ts';
 
 /** Stays whose reminders are planned in one transaction. */
 const REMINDED_AT_ONCE = 100;
@@ -26,8 +25,6 @@ const REMINDED_AT_ONCE = 100;
 /** `npm run worker`, as many as wanted: executes steps, delivers messages, assigns tasks, relays, reconciles. */
 function main(): void {
   const { config, log, db, ports, engine } = assemble('worker');
-  const options = workerOptions(config.redisUrl, config.queuePrefix);
-  const steps = { concurrency: config.workerConcurrency, execute: engine.execute, log, options };
   const mailbox = createDevMailbox((messages) => storeDevMail(db, messages));
   const mail =
     config.mail.smtpUrl === null ? mailbox : createSmtp({ url: config.mail.smtpUrl, from: config.mail.from });
@@ -38,30 +35,31 @@ function main(): void {
   const messengers = { EMAIL: guarded(mail, 'mail'), SMS: guarded(sms, 'sms') };
   const sender = createWebhookSender({ clock: systemClock, allowed: config.webhooks.allowed });
   const delivery = { db, messengers, opsEmail: config.mail.opsEmail, publicUrl: config.publicUrl, log };
-  const workers = [
-    createStepWorker({ ...steps, queueName: FORWARD_QUEUE }),
-    createStepWorker({ ...steps, queueName: COMPENSATION_QUEUE }),
-    createDeliveryWorker({
-      queue: NOTIFICATION_QUEUE,
+  const steps = { concurrency: config.workerConcurrency, execute: engine.execute };
+  const jobs = {
+    notifications: deliveryJobs({
       deliver: () => deliverDue(delivery),
       plan: () => planDueReminders(db, REMINDED_AT_ONCE),
-      log,
-      worker: options,
     }),
-    createAssignWorker(db, log, options),
-    createRecurringWorker(db, () => systemClock.now(), log, options),
-    createWebhookWorker({ db, sender, random: () => randomBetween(0, 1), log }, config.webhooks.retentionDays, options),
-    createFinanceWorker({ db, ports, orchestrator: engine.orchestrator, log }, () => systemClock.now(), options),
-  ];
+    tasks: taskJobs(db),
+    recurring: recurringJobs(db, () => systemClock.now()),
+    webhooks: webhookJobs({ db, sender, random: () => randomBetween(0, 1), log }, config.webhooks.retentionDays),
+    finance: financeJobs({ db, ports, orchestrator: engine.orchestrator, log }, () => systemClock.now()),
+  };
+  const crew = createWorkers(workOf(jobs, steps), {
+    options: workerOptions(config.redisUrl, config.queuePrefix),
+    log,
+    alert: (sweep) => alertFailingSweep(db, sweep),
+  });
   engine.relay.start();
   engine.reconciler.start();
   endInOrder(log, async () => {
-    await Promise.all(workers.map((worker) => worker.close()));
+    await crew.close();
     await engine.close();
     await Promise.all([mail.close(), sms.close(), mailbox.close(), ports.close()]);
     await db.destroy();
   });
-  void Promise.all(workers.map((worker) => worker.waitUntilReady())).then(() => log.info('ready'));
+  void crew.ready().then(() => log.info('ready'));
 }
 
 try {

@@ -12,6 +12,10 @@ export const StepJob = z.strictObject({
 });
 export type StepJob = z.output<typeof StepJob>;
 
+/** `confirmReservation.createCleaningTask`, `confirmReservation.settle`: the names that `flowOf` gives, and no others. */
+const STEP_JOB_NAME = /^[A-Za-z][\w-]{0,63}\.[\w-]{1,64}$/;
+export const isStepJobName = (name: string): boolean => STEP_JOB_NAME.test(name);
+
 export const stepJobId = (sagaId: string, generation: number, direction: 'F' | 'C', step: number): string =>
   `${sagaId}.g${generation}.${direction.toLowerCase()}.${step}`;
 export const settleJobId = (sagaId: string, generation: number): string => `${sagaId}.g${generation}.settle`;

@@ -15,3 +15,4 @@ export const QUEUE_NAMES = [
   RECURRING_QUEUE,
   WEBHOOK_QUEUE,
 ] as const;
+export type QueueName = (typeof QUEUE_NAMES)[number];

@@ -4,12 +4,14 @@ import type { Db } from '../db/client.ts';
 import { retryContention } from '../db/errors.ts';
 import type { Direction } from '../db/schema.ts';
 import { pause } from '../kernel/clock.ts';
+import { createFailuresInARow } from '../kernel/failures.ts';
 import { newId } from '../kernel/ids.ts';
 import type { Logger } from '../kernel/log.ts';
 import { logFailure } from '../kernel/outages.ts';
 import type { Reconciliation } from '../sagas/orchestrator/intervene.ts';
 import type { Publish } from '../sagas/orchestrator/outbox.ts';
 import type { QueueConnection } from './connection.ts';
+import { alertAboutLoop } from './failing-loop.ts';
 import { settleJobId, stepJobId } from './jobs.ts';
 import { COMPENSATION_QUEUE, FORWARD_QUEUE } from './names.ts';
 
@@ -59,6 +61,11 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   const { db, log, queues } = parts;
   const stopping = new AbortController();
   let loop: Promise<void> = Promise.resolve();
+  const failures = createFailuresInARow(log, {
+    begins: 'reconciliation was cut short',
+    ends: 'reconciliation works again',
+    level: 'warn',
+  });
   let nextTickAt = 0;
   let followUps = 0;
 
@@ -99,9 +106,11 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
           try {
             await (due ? tick() : look());
             queues.noteAnswer();
+            failures.succeeded();
           } catch (error) {
             queues.noteFailure(error);
-            logFailure(log, error, 'reconciliation was cut short');
+            failures.failed(error);
+            await alertAboutLoop(db, 'reconciler', failures.current());
           }
           await pause(LOOK_MS, stopping.signal);
         }

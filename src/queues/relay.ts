@@ -4,12 +4,14 @@ import type { Db } from '../db/client.ts';
 import { raiseSystemAlert } from '../domain/notifications/alerts.ts';
 import { pause } from '../kernel/clock.ts';
 import { messageOf } from '../kernel/errors.ts';
+import { createFailuresInARow } from '../kernel/failures.ts';
 import type { Logger } from '../kernel/log.ts';
 import { logFailure } from '../kernel/outages.ts';
 import type { SagaDefinition } from '../sagas/orchestrator/definition.ts';
 import type { Failpoint } from '../sagas/orchestrator/failpoint.ts';
 import type { AlertPayload, FlowOrder, Publish } from '../sagas/orchestrator/outbox.ts';
 import { type QueueConnection, RedisAwayError } from './connection.ts';
+import { alertAboutLoop } from './failing-loop.ts';
 import { flowOf } from './flow.ts';
 import { stepJobId } from './jobs.ts';
 import { COMPENSATION_QUEUE } from './names.ts';
@@ -48,6 +50,11 @@ export function createRelay(parts: RelayParts): Relay {
   let marking: Promise<void> | null = null;
   let inFlight = 0;
   let drainedAt = performance.now();
+  const failures = createFailuresInARow(log, {
+    begins: 'the outbox could not be drained',
+    ends: 'the outbox is drained again',
+    level: 'warn',
+  });
   let loop: Promise<void> = Promise.resolve();
 
   async function add(order: FlowOrder): Promise<void> {
@@ -102,9 +109,11 @@ export function createRelay(parts: RelayParts): Relay {
       try {
         const carried = await drain(parts, add);
         drainedAt = performance.now();
+        failures.succeeded();
         if (carried === BATCH) continue;
       } catch (error) {
-        logFailure(log, error, 'the outbox could not be drained');
+        failures.failed(error);
+        await alertAboutLoop(db, 'relay', failures.current());
       }
       await pause(POLL_MS, stopping.signal);
     }

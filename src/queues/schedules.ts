@@ -1,29 +1,51 @@
 import type { Queue } from 'bullmq';
-import { FINANCE_QUEUE, NOTIFICATION_QUEUE, RECURRING_QUEUE, TASK_QUEUE, WEBHOOK_QUEUE } from './names.ts';
+import type { QueueName } from './names.ts';
 
-/** Job schedulers only wake a sweep; what is due stands in Postgres, so a missed or doubled tick is harmless. */
-const SCHEDULES = [
-  { id: 'deliver-sweep', queue: NOTIFICATION_QUEUE, job: 'sweep', everyMs: 1_000 },
-  // Stays whose reminders are not as they should be; when a reminder is due is in its row, and `deliver-sweep` sends it.
-  { id: 'reminder-sweep', queue: NOTIFICATION_QUEUE, job: 'reminders', everyMs: 1_000 },
-  { id: 'assign-sweep', queue: TASK_QUEUE, job: 'sweep', everyMs: 2_000 },
-  { id: 'payout-sweep', queue: FINANCE_QUEUE, job: 'payouts', everyMs: 10_000 },
-  // The night itself stands in Postgres; this only looks whether it has been done.
-  { id: 'nightly-look', queue: FINANCE_QUEUE, job: 'night', everyMs: 10 * 60_000 },
-  // Which endpoint is due stands in Postgres, as does the event that it gets next.
-  { id: 'webhook-sweep', queue: WEBHOOK_QUEUE, job: 'sweep', everyMs: 1_000 },
-  { id: 'event-retention', queue: WEBHOOK_QUEUE, job: 'retention', everyMs: 60 * 60_000 },
-  // Which rule is due stands in Postgres: each is looked at every ten minutes.
-  { id: 'recurring-sweep', queue: RECURRING_QUEUE, job: 'sweep', everyMs: 30_000 },
-] as const;
+/** One kind of job that is made by the clock. */
+interface Schedule {
+  /** The id of its job scheduler in Redis. */
+  readonly scheduler: string;
+  readonly everyMs: number;
+}
+
+/**
+ * Queue x job name x interval of everything that the clock wakes; `workers/jobs.ts` has a handler for each, which the
+ * compiler checks. What is due stands in Postgres, so a missed or doubled tick is harmless.
+ */
+export const SCHEDULES = {
+  notifications: {
+    sweep: { scheduler: 'deliver-sweep', everyMs: 1_000 },
+    // Stays whose reminders are not as they should be; when a reminder is due is in its row, and `sweep` sends it.
+    reminders: { scheduler: 'reminder-sweep', everyMs: 1_000 },
+  },
+  tasks: {
+    sweep: { scheduler: 'assign-sweep', everyMs: 2_000 },
+  },
+  finance: {
+    payouts: { scheduler: 'payout-sweep', everyMs: 10_000 },
+    // The night itself stands in Postgres; this only looks whether it has been done.
+    night: { scheduler: 'nightly-look', everyMs: 10 * 60_000 },
+  },
+  webhooks: {
+    // Which endpoint is due stands in Postgres, as does the event that it gets next.
+    sweep: { scheduler: 'webhook-sweep', everyMs: 1_000 },
+    retention: { scheduler: 'event-retention', everyMs: 60 * 60_000 },
+  },
+  recurring: {
+    // Which rule is due stands in Postgres: each is looked at every ten minutes.
+    sweep: { scheduler: 'recurring-sweep', everyMs: 30_000 },
+  },
+} as const satisfies Partial<Record<QueueName, Readonly<Record<string, Schedule>>>>;
 
 /** Idempotent; called at boot and by the reconciler, because schedulers are lost with Redis. */
 export async function upsertSchedules(queue: (name: string) => Queue): Promise<void> {
-  for (const { id, queue: name, job, everyMs } of SCHEDULES) {
-    await queue(name).upsertJobScheduler(
-      id,
-      { every: everyMs },
-      { name: job, data: {}, opts: { removeOnComplete: { count: 20 }, removeOnFail: { count: 100 } } },
-    );
+  for (const [name, jobs] of Object.entries<Readonly<Record<string, Schedule>>>(SCHEDULES)) {
+    for (const [job, { scheduler, everyMs }] of Object.entries(jobs)) {
+      await queue(name).upsertJobScheduler(
+        scheduler,
+        { every: everyMs },
+        { name: job, data: {}, opts: { removeOnComplete: { count: 20 }, removeOnFail: { count: 100 } } },
+      );
+    }
   }
 }

@@ -1,4 +1,3 @@
-import { Worker } from 'bullmq';
 import type { Db } from '../db/client.ts';
 import { alertOldDebts } from '../domain/finance/owner-debts.ts';
 import { type DueBatch, dueBatches } from '../domain/finance/payout-batches.ts';
@@ -8,10 +7,9 @@ import { RoomyError } from '../kernel/errors.ts';
 import { newId } from '../kernel/ids.ts';
 import { canonicalJson, sha256 } from '../kernel/json.ts';
 import type { Logger } from '../kernel/log.ts';
-import { FINANCE_QUEUE } from '../queues/names.ts';
 import { processOwnerPayout } from '../sagas/index.ts';
 import type { SagaOrchestrator } from '../sagas/orchestrator/types.ts';
-import type { WorkerOptionsBase } from './options.ts';
+import type { JobsOf } from './jobs.ts';
 
 export interface FinanceWork {
   readonly db: Db;
@@ -64,14 +62,13 @@ export async function doNight({ db, ports, log }: FinanceWork, now: Date): Promi
 }
 const DAY_MS = 24 * 60 * 60_000;
 
-/** Each job is only a wake-up: what is due stands in Postgres. */
-export function createFinanceWorker(work: FinanceWork, now: () => Date, options: WorkerOptionsBase): Worker {
-  const worker = new Worker(
-    FINANCE_QUEUE,
-    async (job) => (job.name === 'night' ? doNight(work, now()) : { released: await releaseDuePayouts(work) }),
-    { ...options, concurrency: 1 },
-  );
-  worker.on('error', (error) => work.log.debug({ queue: FINANCE_QUEUE, err: error }, 'worker'));
-  worker.on('failed', (_job, error) => work.log.error({ err: error }, 'a finance sweep failed'));
-  return worker;
-}
+/** Jobs are only wake-ups: what is due stands in Postgres. */
+export const financeJobs = (work: FinanceWork, now: () => Date): JobsOf<'finance'> => ({
+  payouts: {
+    kind: 'sweep',
+    limitMs: 120_000,
+    run: async () => ({ released: await releaseDuePayouts(work) }),
+  },
+  // A gateway's record of a day may be long.
+  night: { kind: 'sweep', limitMs: 30 * 60_000, run: () => doNight(work, now()) },
+});

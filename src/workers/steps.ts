@@ -1,53 +1,51 @@
-import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq';
+import { DelayedError, type Job, UnrecoverableError } from 'bullmq';
 import { backoffMs, randomBetween } from '../kernel/backoff.ts';
-import type { Logger } from '../kernel/log.ts';
-import { StepJob } from '../queues/jobs.ts';
+import { isStepJobName, StepJob } from '../queues/jobs.ts';
+import type { COMPENSATION_QUEUE, FORWARD_QUEUE } from '../queues/names.ts';
 import type { RetryPolicy } from '../sagas/orchestrator/definition.ts';
 import { type ExecuteStep, StepDeferred, StepRetry } from '../sagas/orchestrator/execute.ts';
-import type { WorkerOptionsBase } from './options.ts';
+import type { JobHandler, JobRun, QueueWork } from './worker.ts';
 
 /** Thin adapter: a saga job becomes a call of the executor, and its outcome what BullMQ is told. */
-export interface StepWorkerParts {
-  readonly queueName: string;
+export interface StepWork {
+  readonly queue: typeof FORWARD_QUEUE | typeof COMPENSATION_QUEUE;
   readonly concurrency: number;
   readonly execute: ExecuteStep;
-  readonly log: Logger;
-  readonly options: WorkerOptionsBase;
 }
 
-export function createStepWorker({ queueName, concurrency, execute, log, options }: StepWorkerParts): Worker {
-  const worker = new Worker(
-    queueName,
-    async (job: Job, token?: string, signal?: AbortSignal) => {
-      const parsed = StepJob.safeParse(job.data);
-      if (!parsed.success) return { skipped: 'not-one-of-ours' };
-      const pointer = parsed.data;
-      try {
-        const outcome = await execute(pointer, signal ?? new AbortController().signal);
-        if (outcome.outcome === 'later') return await delay(job, outcome.at.getTime(), token);
-        // Red in Bull Board; the step's failure is in Postgres already.
-        if (outcome.outcome === 'ended') throw new UnrecoverableError(outcome.code);
-        return outcome;
-      } catch (error) {
-        if (error instanceof StepDeferred)
-          return await delay(job, Date.now() + randomBetween(DEFER_MIN_MS, DEFER_MAX_MS), token);
-        throw error;
-      }
-    },
-    {
-      ...options,
-      concurrency,
+/** Each call has a limit of its own, and a run of steps ends at the first one that comes after this. */
+const STEP_LIMIT_MS = 120_000;
+
+/** One handler for the jobs of all sagas: the name says what a job is about to who looks at it, the pointer what is done. */
+export function stepWork({ queue, concurrency, execute }: StepWork): QueueWork {
+  const handler: JobHandler = { kind: 'step', limitMs: STEP_LIMIT_MS, run: (run) => runStep(execute, run) };
+  return {
+    queue,
+    concurrency,
+    handlerOf: (name) => (isStepJobName(name) ? handler : undefined),
+    settings: {
       settings: {
         backoffStrategy: (attempt, _type, error) =>
           error instanceof StepRetry ? backoffMs(error.policy, attempt) : backoffMs(DEFAULT_POLICY, attempt),
       },
     },
-  );
-  worker.on('error', (error) => log.debug({ queue: queueName, err: error }, 'worker'));
-  worker.on('failed', (job, error) => {
-    log.info({ queue: queueName, jobId: job?.id, attempt: job?.attemptsMade, reason: error.message }, 'job failed');
-  });
-  return worker;
+  };
+}
+
+async function runStep(execute: ExecuteStep, { job, token, signal }: JobRun): Promise<unknown> {
+  const parsed = StepJob.safeParse(job.data);
+  if (!parsed.success) return { skipped: 'not-one-of-ours' };
+  try {
+    const outcome = await execute(parsed.data, signal);
+    if (outcome.outcome === 'later') return await delay(job, outcome.at.getTime(), token);
+    // Red in Bull Board; the step's failure is in Postgres already.
+    if (outcome.outcome === 'ended') throw new UnrecoverableError(outcome.code);
+    return outcome;
+  } catch (error) {
+    if (error instanceof StepDeferred)
+      return await delay(job, Date.now() + randomBetween(DEFER_MIN_MS, DEFER_MAX_MS), token);
+    throw error;
+  }
 }
 
 const DEFAULT_POLICY: RetryPolicy = { attempts: 25, baseMs: 200, maxMs: 30_000 };

@@ -1,4 +1,4 @@
-import { Queue, type Worker } from 'bullmq';
+import { Queue } from 'bullmq';
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
@@ -9,7 +9,8 @@ import { claimDue, MAX_ATTEMPTS, recordVerdicts } from '../../src/domain/notific
 import { confirmationMessages, deliveryKey, systemAlertMessage } from '../../src/domain/notifications/matrix.ts';
 import type { Messenger, OutgoingMessage, SendOutcome } from '../../src/domain/ports.ts';
 import { createLogger } from '../../src/kernel/log.ts';
-import { createDeliveryWorker } from '../../src/workers/deliver.ts';
+import { deliveryJobs } from '../../src/workers/deliver.ts';
+import { type Crew, createWorkers, sweepWork } from '../../src/workers/jobs.ts';
 import { createTestDatabase } from '../setup/database.ts';
 import { mailboxDeps } from '../setup/deliver.ts';
 
@@ -364,7 +365,7 @@ describe('delivery', () => {
 describe('the delivery worker', () => {
   const prefix = `t${Date.now()}`;
   const connection = { url: inject('redisUrl'), maxRetriesPerRequest: null };
-  let worker: Worker | undefined;
+  let worker: Crew | undefined;
   let queue: Queue | undefined;
   afterEach(async () => {
     await worker?.close();
@@ -375,12 +376,11 @@ describe('the delivery worker', () => {
   it('sweeps until nothing is due when it is woken, whatever the job holds', async () => {
     for (let n = 0; n < 5; n += 1) await confirmed();
     queue = new Queue('notifications', { connection, prefix });
-    worker = createDeliveryWorker({
-      queue: 'notifications',
-      worker: { connection, prefix },
-      deliver: () => deliverDue(deps, { limit: 4 }),
-      plan: async () => 0,
+    const jobs = deliveryJobs({ deliver: () => deliverDue(deps, { limit: 4 }), plan: async () => 0 });
+    worker = createWorkers([sweepWork('notifications', jobs)], {
+      options: { connection, prefix },
       log,
+      alert: async () => undefined,
     });
     await queue.add('sweep', { forged: true });
     await expect.poll(statuses, { timeout: 10_000 }).toEqual(Array(15).fill('SENT'));

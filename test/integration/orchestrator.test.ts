@@ -165,14 +165,17 @@ describe('a job', () => {
       { ...due, guest: 'John' },
       ...lies,
     ];
-    const jobs = await Promise.all(shapeless.map((data) => queue.add('forged', data)));
+    const jobs = await Promise.all(shapeless.map((data) => queue.add('runErrand.forged', data)));
     await until('the forged jobs are through', async () => {
       const states = await Promise.all(jobs.map((job) => job.getState()));
       return states.every((state) => state === 'completed') ? true : undefined;
     });
+    // A name that no saga has is refused, even with the true pointer.
+    const nameless = await queue.add('true', due);
+    await until('it is refused', async () => ((await nameless.getState()) === 'failed' ? true : undefined));
     expect([await rowOf(sagaId), await stepsOf(sagaId)]).toEqual(before);
-    // The control: the true pointer, however it came, is worked on.
-    await queue.add('true', due);
+    // The control: the true pointer, whoever sent it, is worked on.
+    await queue.add('runErrand.true', due);
     await until('the due step is done', async () => ((await rowOf(sagaId)).current_step > 4 ? true : undefined));
   });
 

@@ -5,12 +5,15 @@ import { createDb, createPool, type Db } from '../../src/db/client.ts';
 import type { RecurrenceEvery } from '../../src/db/schema.ts';
 import { escalateEmergencies, sweepRecurrences } from '../../src/domain/tasks/recurring.ts';
 import { localDate } from '../../src/domain/tasks/schedule.ts';
+import { createCounters } from '../../src/kernel/counters.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { noOutages } from '../../src/kernel/outages.ts';
 import { connectQueues } from '../../src/queues/connection.ts';
 import { RECURRING_QUEUE } from '../../src/queues/names.ts';
+import { sweepWork } from '../../src/workers/jobs.ts';
 import { workerOptions } from '../../src/workers/options.ts';
-import { createRecurringWorker } from '../../src/workers/recurring.ts';
+import { recurringJobs } from '../../src/workers/recurring.ts';
+import { createWorker } from '../../src/workers/worker.ts';
 import { createTestDatabase, type TestDatabase } from '../setup/database.ts';
 
 /** Recurring work against a real Postgres; time is what the sweep is told. */
@@ -320,7 +323,18 @@ describe('the worker of recurring work', () => {
     const prefix = `recurring-${randomUUID()}`;
     const queues = connectQueues(inject('redisUrl'), prefix, noOutages);
     const now = new Date('2027-02-01T01:00:00Z');
-    const worker = createRecurringWorker(db, () => now, log, workerOptions(inject('redisUrl'), prefix));
+    const worker = createWorker(
+      sweepWork(
+        'recurring',
+        recurringJobs(db, () => now),
+      ),
+      {
+        options: workerOptions(inject('redisUrl'), prefix),
+        log,
+        counters: createCounters(),
+        alert: async () => undefined,
+      },
+    );
     const results: unknown[] = [];
     const done = new Promise<void>((resolve, reject) => {
       worker.on('failed', (_job, error) => reject(error));

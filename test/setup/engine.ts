@@ -8,6 +8,7 @@ import { createDb, createPool, type Db } from '../../src/db/client.ts';
 import type { Direction, SagaStatus } from '../../src/db/schema.ts';
 import type { Amenities, Ports } from '../../src/domain/ports.ts';
 import { pause } from '../../src/kernel/clock.ts';
+import { createCounters } from '../../src/kernel/counters.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { keyPrefix } from '../../src/queues/connection.ts';
 import { stepJobId } from '../../src/queues/jobs.ts';
@@ -19,7 +20,8 @@ import { type Failpoint, noFailpoint } from '../../src/sagas/orchestrator/failpo
 import type { AcceptedSaga, StepOutcome, StepPointer } from '../../src/sagas/orchestrator/types.ts';
 import { createEngine, type Engine } from '../../src/wiring.ts';
 import { workerOptions } from '../../src/workers/options.ts';
-import { createStepWorker } from '../../src/workers/steps.ts';
+import { stepWork } from '../../src/workers/steps.ts';
+import { createWorker } from '../../src/workers/worker.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 
 /** Engines as the programs build them, in this process, on a database of their own; they can vanish like killed ones. */
@@ -292,8 +294,9 @@ async function startProcess(options: StartOptions): Promise<TestProcess> {
       ...(options.stalledIntervalMs === undefined ? {} : { stalledInterval: options.stalledIntervalMs }),
       ...(options.maxStalledCount === undefined ? {} : { maxStalledCount: options.maxStalledCount }),
     };
-    for (const queueName of [FORWARD_QUEUE, COMPENSATION_QUEUE])
-      workers.push(createStepWorker({ queueName, concurrency: 16, execute, log, options: base }));
+    const runtime = { options: base, log, counters: createCounters(), alert: async () => undefined };
+    for (const queue of [FORWARD_QUEUE, COMPENSATION_QUEUE] as const)
+      workers.push(createWorker(stepWork({ queue, concurrency: 16, execute }), runtime));
   }
   if (options.relay ?? true) engine.relay.start();
   await Promise.all(workers.map((worker) => worker.waitUntilReady()));

@@ -1,0 +1,147 @@
+import { type Job, UnrecoverableError, Worker, type WorkerOptions } from 'bullmq';
+import type { Counters } from '../kernel/counters.ts';
+import { createFailuresInARow, type Failing, type FailuresInARow } from '../kernel/failures.ts';
+import type { Logger } from '../kernel/log.ts';
+import { withTimeout } from '../kernel/time-limit.ts';
+import { isRedisAway } from '../queues/connection.ts';
+import type { WorkerOptionsBase } from './options.ts';
+
+/** The one place that makes workers: listeners, time limits and counters come with every one of them. */
+
+export interface JobRun {
+  readonly job: Job;
+  readonly token: string | undefined;
+  /** Aborted at the job's time limit, and when its lock is lost: finish, or begin nothing new. */
+  readonly signal: AbortSignal;
+  /** A closing worker waits for its jobs: finish this one early, the rest is still due. */
+  readonly isClosing: () => boolean;
+}
+
+export interface JobHandler {
+  /** What it answers is kept as the job's return value. Safe to run twice at once. */
+  readonly run: (run: JobRun) => Promise<unknown>;
+  /** After this the job has failed and its signal is aborted; what still runs is not waited for. */
+  readonly limitMs: number;
+  /**
+   * `sweep`: the same work again and again, so that failures in a row are one outage with one log line, and with an
+   * alert when it lasts. `step`: each job is work of its own, and so is its failure.
+   */
+  readonly kind: 'sweep' | 'step';
+}
+
+/** What one queue's worker does. */
+export interface QueueWork {
+  readonly queue: string;
+  readonly concurrency: number;
+  /** Undefined: there is no such job, and it is refused. */
+  readonly handlerOf: (jobName: string) => JobHandler | undefined;
+  readonly settings?: Pick<WorkerOptions, 'settings' | 'removeOnComplete' | 'removeOnFail'>;
+}
+
+/** What all workers of a process share. */
+export interface WorkerRuntime {
+  readonly options: WorkerOptionsBase;
+  readonly log: Logger;
+  /** `<queue>.<job>.completed`, `.failed`, `.refused`, `.timed-out`; `<queue>.stalled`, `<queue>.error`. */
+  readonly counters: Counters;
+  /** Calls a person about a sweep that has failed for a while. Alerts about the same sweep share one message an hour. */
+  readonly alert: (sweep: FailingSweep) => Promise<void>;
+  /** A sweep that fails for this long, and more than once, is a person's business. Default: a minute. */
+  readonly alertAfterMs?: number;
+}
+export interface FailingSweep extends Failing {
+  readonly queue: string;
+  readonly job: string;
+}
+
+const ALERT_AFTER_MS = 60_000;
+const MIN_FAILURES = 2;
+
+/** The job took longer than its limit. */
+export class JobTimeoutError extends Error {
+  override readonly name = 'JobTimeoutError';
+}
+
+export function createWorker({ queue, concurrency, handlerOf, settings }: QueueWork, runtime: WorkerRuntime): Worker {
+  const { log, counters } = runtime;
+  const count = (job: string, what: string): void => counters.add(`${queue}.${job}.${what}`);
+  const streaks = new Map<string, FailuresInARow>();
+  const streakOf = (job: string): FailuresInARow => {
+    const fields = { queue, job };
+    const streak =
+      streaks.get(job) ?? createFailuresInARow(log, { begins: 'a sweep fails', ends: 'a sweep works again', fields });
+    streaks.set(job, streak);
+    return streak;
+  };
+
+  const worker: Worker = new Worker(
+    queue,
+    async (job: Job, token?: string, signal?: AbortSignal) => {
+      const handler = handlerOf(job.name);
+      if (!handler) throw new UnrecoverableError(`no handler for this job on the queue ${queue}`);
+      return await withinLimit(handler, { job, token, isClosing: () => worker.closing !== undefined }, signal);
+    },
+    { ...runtime.options, ...settings, concurrency },
+  );
+
+  const trouble = createFailuresInARow(log, {
+    begins: 'a worker has trouble with its queue',
+    ends: 'a worker is well again',
+    fields: { queue },
+    level: 'warn',
+  });
+  worker.on('error', (error) => {
+    counters.add(`${queue}.error`);
+    // That Redis is away is said once for all queues (`connectQueues`).
+    if (isRedisAway(error)) log.debug({ queue, err: error }, 'worker');
+    else trouble.failed(error);
+  });
+  worker.on('ready', () => trouble.succeeded());
+  worker.on('stalled', (jobId) => {
+    counters.add(`${queue}.stalled`);
+    log.warn({ queue, jobId }, 'a job was taken from a worker that has died');
+  });
+  worker.on('completed', ({ name }) => {
+    count(name, 'completed');
+    trouble.succeeded();
+    streaks.get(name)?.succeeded();
+  });
+  worker.on('failed', (job, error) => {
+    const handler = job && handlerOf(job.name);
+    if (!job || !handler) {
+      counters.add(`${queue}.refused`);
+      log.error(
+        { queue, job: job?.name.slice(0, MAX_NAME), jobId: job?.id, reason: error.message },
+        'a job was refused',
+      );
+      return;
+    }
+    count(job.name, 'failed');
+    if (error instanceof JobTimeoutError) count(job.name, 'timed-out');
+    if (handler.kind === 'step') {
+      log.info({ queue, jobId: job.id, attempt: job.attemptsMade, reason: error.message }, 'job failed');
+      return;
+    }
+    const streak = streakOf(job.name);
+    streak.failed(error);
+    const failing = streak.current();
+    const lastsMs = runtime.alertAfterMs ?? ALERT_AFTER_MS;
+    if (!failing || failing.lastedMs < lastsMs || failing.failures < MIN_FAILURES) return;
+    runtime.alert({ queue, job: job.name, ...failing }).catch((cause: unknown) => {
+      log.debug({ queue, job: job.name, err: cause }, 'an alert could not be raised');
+    });
+  });
+  return worker;
+}
+
+const MAX_NAME = 100;
+
+const withinLimit = (
+  { run, limitMs }: JobHandler,
+  job: Omit<JobRun, 'signal'>,
+  lost: AbortSignal | undefined,
+): Promise<unknown> =>
+  withTimeout(
+    { timeoutMs: limitMs, error: (reason) => new JobTimeoutError(`took longer than ${limitMs} ms`, { cause: reason }) },
+    (limit) => run({ ...job, signal: lost ? AbortSignal.any([lost, limit]) : limit }),
+  );
