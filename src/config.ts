@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { z } from 'zod';
+import { ID_PATTERN } from './kernel/ids.ts';
 
 /** The only reader of the environment. All problems are reported at once, by name, never with a value. */
 
@@ -51,6 +52,15 @@ const gatewayNames = z.string().transform((text, context): readonly GatewayName[
   context.addIssue({ code: 'custom', message: `must be some of ${GATEWAYS.join(', ')}, separated by commas` });
   return z.NEVER;
 });
+/** Ids that mean something else, however they are written. */
+const RESERVED_GATEWAYS = new Set(['stripe', 'bank']);
+const sandboxGateways = z
+  .string()
+  .transform(parts)
+  .refine(
+    (ids) => ids.every((id) => ID_PATTERN.test(id) && !RESERVED_GATEWAYS.has(id.toLowerCase())),
+    'must be ids of 1 to 64 letters, digits, _ or -, separated by commas, and none of them stripe or bank',
+  );
 const webhookSecrets = z
   .string()
   .transform(parts)
@@ -86,6 +96,7 @@ const Environment = z.object({
   MAIL_FROM: z.string().default('Roomy <no-reply@roomy.example>'),
   OPS_EMAIL: z.email().default('ops@roomy.example'),
   PAYMENT_GATEWAYS: gatewayNames.optional(),
+  SANDBOX_GATEWAYS: sandboxGateways.default([]),
   STRIPE_SECRET_KEY: z
     .string()
     .regex(/^(?:sk|rk)_(?:test|live)_\w{8,}$/, 'must be sk_test_..., sk_live_... or a restricted rk_... key')
@@ -149,6 +160,8 @@ export interface PaymentConfig {
   readonly sandboxDir: string;
   /** What the sandbox keeps of a charge, in basis points. */
   readonly sandboxFeeBp: number;
+  /** Ids at which the sandbox takes payments, besides the one of the brief's examples. */
+  readonly sandboxGateways: readonly string[];
   /** Null unless `gateways` has it. */
   readonly stripe: {
     readonly secretKey: string;
@@ -195,6 +208,10 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   });
   if (parts(given['PAYMENT_GATEWAYS'] ?? '').includes('stripe') && given['STRIPE_SECRET_KEY'] === undefined) {
     problems.push('  STRIPE_SECRET_KEY: is required when PAYMENT_GATEWAYS has stripe');
+  }
+  if (parsed.data && parsed.data.SANDBOX_GATEWAYS.length > 0) {
+    const { gateways } = paymentsOf(parsed.data, '');
+    if (!gateways.includes('sandbox')) problems.push('  SANDBOX_GATEWAYS: needs PAYMENT_GATEWAYS to have sandbox');
   }
   const twilio = ['TWILIO_ACCOUNT_SID', 'TWILIO_AUTH_TOKEN', 'TWILIO_FROM'];
   const missing = twilio.filter((name) => given[name] === undefined);
@@ -246,6 +263,7 @@ function paymentsOf(env: z.output<typeof Environment>, dataDir: string): Payment
     gateways,
     sandboxDir: dataDir,
     sandboxFeeBp: env.SANDBOX_FEE_BP,
+    sandboxGateways: [...new Set(env.SANDBOX_GATEWAYS)],
     stripe:
       gateways.includes('stripe') && secretKey !== undefined
         ? { secretKey, webhookSecrets: env.STRIPE_WEBHOOK_SECRET, apiUrl: env.STRIPE_API_URL ?? null }

@@ -1,4 +1,6 @@
 import type { Channel, MovementKind } from '../db/schema.ts';
+import { RoomyError } from '../kernel/errors.ts';
+import { nearest } from '../kernel/nearest.ts';
 
 /** What the domain needs of the outside. Adapters are in `gateways`; the programs wire them. */
 
@@ -175,14 +177,27 @@ export interface Amenities {
 /** What `call` steps speak to. */
 export interface Ports {
   readonly amenities: Amenities;
-  /** Throws `GATEWAY_UNKNOWN`. */
+  /** Of every gateway that takes payments. No id falls to a default one: money would go, or seem to go, elsewhere. */
+  readonly gatewayIds: readonly string[];
+  /** One of those, or `PAYOUT_BANK`. Throws `GATEWAY_UNKNOWN`. */
   gateway(gatewayId: string): PaymentGateway;
-  /** The provider that pays owners out. */
+  /** The provider that pays owners out. Throws `GATEWAY_UNKNOWN` for an account that no provider here has. */
   payouts(account: string): PaymentGateway;
 }
 
 /** Under this gateway id stand the payouts in a record of movements: they leave from the bank. */
 export const PAYOUT_BANK = 'bank';
+
+/** 422, with the ids there are and those that may have been meant. */
+export function gatewayUnknown(gatewayId: string, known: readonly string[]): RoomyError {
+  const near = nearest(gatewayId, known);
+  const hint = near.length > 0 ? `did you mean ${near.join(' or ')}?` : `there is ${known.join(', ') || 'none'}`;
+  return new RoomyError('GATEWAY_UNKNOWN', {
+    text: `There is no payment gateway ${gatewayId}: ${hint}`,
+    details: { gatewayId, known, near },
+    unsent: true,
+  });
+}
 
 /** What a gateway tells us unasked, as far as we act on it. */
 export type GatewayEvent =

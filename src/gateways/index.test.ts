@@ -11,7 +11,7 @@ const STRIPE = { secretKey: 'sk_test_0123456789', apiUrl: 'http://127.0.0.1:9', 
 let sandboxDir: string;
 const opened: OpenPorts[] = [];
 const open = (settings: Partial<PortSettings> = {}): OpenPorts => {
-  const sandbox = { gateways: ['sandbox' as const], sandboxDir, sandboxFeeBp: 290, stripe: null };
+  const sandbox = { gateways: ['sandbox' as const], sandboxDir, sandboxFeeBp: 290, sandboxGateways: [], stripe: null };
   const ports = createPorts({ ...sandbox, ...settings }, createLogger('test', 'silent'));
   opened.push(ports);
   return ports;
@@ -35,10 +35,12 @@ const payOut = (ports: OpenPorts, account: string, key: string) =>
 const unknown = expect.objectContaining({ code: 'GATEWAY_UNKNOWN' });
 
 describe('the payment ports', () => {
-  it('know Stripe only when it is on, and any other gateway only as the sandbox', () => {
-    const sandbox = open();
+  it('know Stripe only when it is on, and the sandbox only by its ids', () => {
+    const sandbox = open({ sandboxGateways: ['any'] });
     expect(() => sandbox.gateway('stripe')).toThrow(unknown);
     expect(sandbox.payouts('acct_1')).toBe(sandbox.gateway('any'));
+    expect(sandbox.gateway('gateway-123')).toBe(sandbox.gateway('any'));
+    expect(sandbox.gatewayIds).toEqual(['gateway-123', 'any']);
     const stripe = open({ gateways: ['stripe'], stripe: STRIPE });
     expect(() => stripe.gateway('gateway-123')).toThrow(unknown);
     expect(() => stripe.payouts('acct-1')).toThrow(unknown);
@@ -46,6 +48,35 @@ describe('the payment ports', () => {
     const both = open({ gateways: ['sandbox', 'stripe'], stripe: STRIPE });
     expect(both.payouts('acct_1')).toBe(both.gateway('stripe'));
     expect(both.payouts('acct-1')).toBe(both.gateway('gateway-123'));
+    expect(both.gatewayIds).toEqual(['gateway-123', 'stripe']);
+  });
+
+  it.each([
+    ['Stripe', ['stripe']],
+    ['strip', ['stripe']],
+    ['STRIPE', ['stripe']],
+    ['gateway-132', ['gateway-123']],
+    ['gateway-nope', []],
+    ['sandbox', []],
+    ['', []],
+    ['__proto__', []],
+  ])('take %j for no gateway, and say which may have been meant', (gatewayId, near) => {
+    const both = open({ gateways: ['sandbox', 'stripe'], stripe: STRIPE });
+    const known = ['gateway-123', 'stripe'];
+    expect(() => both.gateway(gatewayId)).toThrow(
+      expect.objectContaining({ code: 'GATEWAY_UNKNOWN', unsent: true, details: { gatewayId, known, near } }),
+    );
+  });
+
+  it('pretend beside real providers only for what the sandbox has', async () => {
+    const both = open({ gateways: ['sandbox', 'stripe'], stripe: STRIPE });
+    for (const account of ['Acct_1', 'acct 1', 'AE070331234567890123456', ''])
+      expect(() => both.payouts(account)).toThrow(unknown);
+    const request = { key: 'k', propertyId: 'property-1', reservationId: 'stay', from: '', until: '' };
+    const activate = (ports: OpenPorts, device: string) => ports.amenities.activate({ ...request, device }, never);
+    for (const device of ['htps://lock.example/1', 'lock.example/1'])
+      await expect(activate(both, device)).rejects.toMatchObject({ code: 'AMENITIES_REFUSED' });
+    await expect(activate(both, 'lock-1')).resolves.toMatchObject({});
   });
 
   it('verify webhooks when there is a secret', () => {

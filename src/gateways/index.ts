@@ -1,6 +1,7 @@
 import {
   type Amenities,
   type GatewayMovement,
+  gatewayUnknown,
   PAYOUT_BANK,
   type PaymentGateway,
   type Ports,
@@ -28,6 +29,8 @@ export interface PortSettings {
   /** Where the sandbox keeps its record; programs that work together share it. */
   readonly sandboxDir: string;
   readonly sandboxFeeBp: number;
+  /** Ids at which the sandbox takes payments, besides `SANDBOX_GATEWAY`. */
+  readonly sandboxGateways: readonly string[];
   readonly amenities?: AmenitySettings;
   /** Null unless `gateways` has it. */
   readonly stripe: (StripeSettings & { readonly webhookSecrets: readonly string[] }) | null;
@@ -40,10 +43,15 @@ export interface OpenPorts extends Ports {
   close(): Promise<void>;
 }
 
-/** The gateway id of Stripe; every other one is the sandbox's, where that is on. */
+/** The gateway id of Stripe. */
 const STRIPE = 'stripe';
+/** The sandbox's, where that is on: the one of the brief's examples. */
+export const SANDBOX_GATEWAY = 'gateway-123';
 /** Stripe's ids of connected accounts. */
 const STRIPE_ACCOUNT = 'acct_';
+/** What the sandbox pretends to be beside real providers; where nothing is real it is everybody's bank and every lock. */
+const SANDBOX_ACCOUNT = /^acct-/;
+const SANDBOX_DEVICE = /^(?:lock|device)-/;
 
 export function createPorts(
   settings: PortSettings,
@@ -67,17 +75,28 @@ export function createPorts(
   const devices = sandboxed ? createSandboxDevices({ dir: settings.sandboxDir }) : null;
   const buildings = createHttpAmenities(settings.amenities ?? { hosts: [], signingSecret: null }, clock);
   const switches = createBreakers(log, breaker, 'AMENITIES_UNAVAILABLE');
-  const known = (gateway: PaymentGateway | null, gatewayId: string): PaymentGateway => {
-    if (gateway) return gateway;
-    throw new RoomyError('GATEWAY_UNKNOWN', { details: { gatewayId } });
-  };
+  const known = new Map<string, PaymentGateway>();
+  if (sandbox) for (const id of [SANDBOX_GATEWAY, ...settings.sandboxGateways]) known.set(id, sandbox);
+  if (stripe) known.set(STRIPE, stripe);
+  const gatewayIds = [...known.keys()];
+  const realDevices = stripe !== null || (settings.amenities?.hosts.length ?? 0) > 0;
   return {
+    gatewayIds,
     gateway(gatewayId) {
-      if (gatewayId === PAYOUT_BANK) return bank;
-      return known(gatewayId === STRIPE ? stripe : sandbox, gatewayId);
+      const gateway = gatewayId === PAYOUT_BANK ? bank : known.get(gatewayId);
+      if (gateway) return gateway;
+      throw gatewayUnknown(gatewayId, gatewayIds);
     },
-    payouts: (account) => known(account.startsWith(STRIPE_ACCOUNT) && stripe ? stripe : sandbox, PAYOUT_BANK),
-    amenities: devicesWithBreakers(byAddress(buildings, devices), switches),
+    payouts(account) {
+      if (stripe && account.startsWith(STRIPE_ACCOUNT)) return stripe;
+      if (sandbox && (!stripe || SANDBOX_ACCOUNT.test(account))) return sandbox;
+      throw new RoomyError('GATEWAY_UNKNOWN', {
+        text: 'No payment provider has an account like this',
+        details: { gatewayId: PAYOUT_BANK },
+        unsent: true,
+      });
+    },
+    amenities: devicesWithBreakers(byAddress(buildings, devices, realDevices), switches),
     circuits: () => new Map([...breakers.states(), ...switches.states()]),
     verifyWebhook:
       stripeSettings && stripeSettings.webhookSecrets.length > 0
@@ -90,11 +109,11 @@ export function createPorts(
   };
 }
 
-/** An address is called; any other name is a device of the sandbox. */
-function byAddress(buildings: Amenities, sandbox: Amenities | null): Amenities {
+/** An address is called; other names are devices of the sandbox, beside real ones only such as it has. */
+function byAddress(buildings: Amenities, sandbox: Amenities | null, besideReal: boolean): Amenities {
   const of = (device: string): Amenities => {
     if (isHttpDevice(device)) return buildings;
-    if (sandbox) return sandbox;
+    if (sandbox && (!besideReal || SANDBOX_DEVICE.test(device))) return sandbox;
     throw new RoomyError('AMENITIES_REFUSED', { details: { amenityError: 'DEVICE_UNKNOWN' }, unsent: true });
   };
   return {

@@ -125,6 +125,7 @@ async function run(): Promise<boolean> {
     LOG_LEVEL: 'info',
     ROOMY_DATA_DIR: path.join(directory, 'data'),
     PAYMENT_GATEWAYS: 'sandbox',
+    SANDBOX_GATEWAYS: CHAOS_GATEWAY,
   };
   const ports = [await freePort(), await freePort(), await freePort()] as const;
   const urlOf = (port: number): string => `http://127.0.0.1:${port}`;
@@ -260,6 +261,7 @@ async function checkMoney(databaseUrl: string, problems: string[]): Promise<void
     gateways: ['sandbox'],
     sandboxDir: path.join(directory, 'data'),
     sandboxFeeBp: 290,
+    sandboxGateways: [CHAOS_GATEWAY],
     stripe: null,
   } as const;
   const ports = createPorts(settings, createLogger('chaos', 'silent'));

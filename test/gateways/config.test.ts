@@ -14,7 +14,13 @@ const payments = (environment: Readonly<Record<string, string>> = {}) =>
 
 describe('the configuration of payments', () => {
   it('is the sandbox, until Stripe has a key', () => {
-    const sandbox = { gateways: ['sandbox'], sandboxDir: path.resolve('/var/roomy'), sandboxFeeBp: 290, stripe: null };
+    const sandbox = {
+      gateways: ['sandbox'],
+      sandboxDir: path.resolve('/var/roomy'),
+      sandboxFeeBp: 290,
+      sandboxGateways: [],
+      stripe: null,
+    };
     expect(payments()).toEqual(sandbox);
     expect(payments({ STRIPE_SECRET_KEY: KEY })).toEqual({
       ...sandbox,
@@ -31,10 +37,12 @@ describe('the configuration of payments', () => {
       STRIPE_WEBHOOK_SECRET: 'whsec_0123456789abcdef,whsec_fedcba9876543210',
       STRIPE_API_URL: 'http://127.0.0.1:12111',
       SANDBOX_FEE_BP: '0',
+      SANDBOX_GATEWAYS: 'gateway-eu, gateway-us,gateway-eu',
     });
     expect(config).toMatchObject({
       gateways: ['sandbox', 'stripe'],
       sandboxFeeBp: 0,
+      sandboxGateways: ['gateway-eu', 'gateway-us'],
       stripe: {
         webhookSecrets: ['whsec_0123456789abcdef', 'whsec_fedcba9876543210'],
         apiUrl: 'http://127.0.0.1:12111',
@@ -51,9 +59,17 @@ describe('the configuration of payments', () => {
     ['STRIPE_API_URL', 'http://stripe.example.com'],
     ['STRIPE_API_URL', 'ftp://127.0.0.1'],
     ['SANDBOX_FEE_BP', '-1'],
+    ['SANDBOX_GATEWAYS', 'gateway 1'],
+    ['SANDBOX_GATEWAYS', 'gateway-eu,Stripe'],
+    ['SANDBOX_GATEWAYS', 'gateway-eu,Bank'],
   ])('refuses %s=%s, by name and without the value', (name, value) => {
     expect(() => payments({ [name]: value })).toThrow(new RegExp(`  ${name}: `));
     if (value.length > 1 && !value.includes('sandbox')) expect(() => payments({ [name]: value })).not.toThrow(value);
+  });
+
+  it('refuses ids of the sandbox where it is off', () => {
+    const attempt = () => payments({ STRIPE_SECRET_KEY: KEY, SANDBOX_GATEWAYS: 'gateway-eu' });
+    expect(attempt).toThrow(/SANDBOX_GATEWAYS: needs PAYMENT_GATEWAYS to have sandbox/);
   });
 
   it('says that Stripe has no key together with all else that is wrong', () => {

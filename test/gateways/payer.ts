@@ -3,7 +3,7 @@ import { createLogger } from '../../src/kernel/log.ts';
 
 /** Another process on the same sandbox: charges under the keys that it is given, and prints what came of each. */
 const [sandboxDir = '', ...keys] = process.argv.slice(2);
-const settings = { gateways: ['sandbox' as const], sandboxDir, sandboxFeeBp: 290, stripe: null };
+const settings = { gateways: ['sandbox' as const], sandboxDir, sandboxFeeBp: 290, sandboxGateways: [], stripe: null };
 const ports = createPorts(settings, createLogger('payer', 'silent'));
 for (const key of keys) {
   const request = {

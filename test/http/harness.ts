@@ -1,14 +1,13 @@
 import type { z } from '@hono/zod-openapi';
 import { sql } from 'kysely';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
-import type { GatewayMovement, PaymentGateway, Ports } from '../../src/domain/ports.ts';
+import { type GatewayMovement, gatewayUnknown, type PaymentGateway, type Ports } from '../../src/domain/ports.ts';
 import { createWebhookSender } from '../../src/gateways/webhooks.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { Role } from '../../src/http/auth.ts';
 import type { App, AppDeps } from '../../src/http/context.ts';
 import { mintToken, type TokenRequest } from '../../src/http/mint.ts';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
-import { RoomyError } from '../../src/kernel/errors.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import type {
   AcceptedSaga,
@@ -103,8 +102,9 @@ export function recordKeeper(movements: readonly GatewayMovement[]): Ports {
   };
   return {
     amenities: NO_DEVICES,
+    gatewayIds: ['sandbox'],
     gateway: (gatewayId) => {
-      if (gatewayId !== 'sandbox') throw new RoomyError('GATEWAY_UNKNOWN', { details: { gatewayId } });
+      if (gatewayId !== 'sandbox') throw gatewayUnknown(gatewayId, ['sandbox']);
       return gateway;
     },
     payouts: () => gateway,

@@ -299,9 +299,26 @@ describe('money that is not money', () => {
     expect(await moneyRows()).toEqual(before);
   });
 
-  it('an unknown gateway is refused when the sandbox does not answer for it', async () => {
-    const refused = await pay(await newStay(), { gatewayId: 'stripe' });
+  it.each([
+    ['stripe', []],
+    ['Stripe', []],
+    ['gateway-nope', []],
+    ['GATEWAY-123', ['gateway-123']],
+    ['gateway123', ['gateway-123']],
+  ])('the unknown gateway %s is refused before anything begins', async (gatewayId, near) => {
+    const id = await newStay();
+    const [before, moved] = [await moneyRows(), await system.sandbox.movements()];
+    const refused = await pay(id, { gatewayId });
     expect([refused.status, refused.body.code]).toEqual([422, 'GATEWAY_UNKNOWN']);
+    expect(refused.body.details).toEqual({ gatewayId, known: ['gateway-123'], near });
+    const day = { from: '2024-01-01', to: '2024-01-02' };
+    const compared = await system.call('POST', '/financial/reconciliations', { body: { gatewayId, ...day } });
+    expect([compared.status, compared.body.details]).toEqual([422, refused.body.details]);
+    expect(await moneyRows()).toEqual(before);
+    expect(await system.sandbox.movements()).toEqual(moved);
+    const sagas = await system.bed.db.selectFrom('saga').select('id').where('subject_id', '=', id).execute();
+    expect(sagas).toEqual([]);
+    expect((await system.call('GET', `/reservations/${id}`)).body.data.paymentStatus).toBe('UNPAID');
   });
 });
 

@@ -235,6 +235,7 @@ describe('asking gateways', () => {
     answer: (gatewayId: string, from: Date, to: Date, limit: number) => readonly GatewayMovement[],
   ): Ports => ({
     amenities: NO_DEVICES,
+    gatewayIds: [],
     gateway: (id) => {
       if (!id.startsWith('gateway-') && id !== 'bank') throw new RoomyError('GATEWAY_UNKNOWN');
       const movements = async (gatewayId: string, from: Date, to: Date, limit: number) =>

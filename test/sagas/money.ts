@@ -39,7 +39,7 @@ export interface Sandbox {
 
 export async function openSandbox(): Promise<Sandbox> {
   const sandboxDir = await mkdtemp(path.join(tmpdir(), 'roomy-sandbox-'));
-  const settings = { gateways: ['sandbox'], sandboxDir, sandboxFeeBp: 290, stripe: null } as const;
+  const settings = { gateways: ['sandbox'], sandboxDir, sandboxFeeBp: 290, sandboxGateways: [], stripe: null } as const;
   const ports = createPorts(settings, createLogger('test', 'silent'));
   const everything = (gatewayId: string) =>
     ports.gateway(gatewayId).movements(gatewayId, new Date(0), new Date(4e12), 100_000);

@@ -107,6 +107,7 @@ export const NO_DEVICES: Amenities = {
 /** For sagas that speak to nobody. */
 const NO_PORTS: Ports = {
   amenities: NO_DEVICES,
+  gatewayIds: [],
   gateway: () => {
     throw new Error('no gateway in this test');
   },

@@ -4,7 +4,7 @@ import { settleRefund } from '../../domain/finance/manual-refund.ts';
 import { findPayment, type PaymentOrder } from '../../domain/finance/payable.ts';
 import { parsePayment } from '../../domain/finance/payment-amount.ts';
 import { getTransaction } from '../../domain/finance/transaction-detail.ts';
-import { PAYOUT_BANK } from '../../domain/ports.ts';
+import { gatewayUnknown } from '../../domain/ports.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { processOwnerPayout, processPayment } from '../../sagas/index.ts';
 import { found } from '../answers.ts';
@@ -107,9 +107,8 @@ export function registerPayments(register: Register, services: Services): void {
     await assertOwnStay(c, services.db, id);
     const { amountMinor, currency } = parsePayment(body.amount, body.currency);
     // An unknown gateway is the caller's mistake, told before anything begins.
-    if (body.gatewayId === PAYOUT_BANK)
-      throw new RoomyError('GATEWAY_UNKNOWN', { details: { gatewayId: PAYOUT_BANK } });
-    services.ports.gateway(body.gatewayId);
+    const { gatewayIds } = services.ports;
+    if (!gatewayIds.includes(body.gatewayId)) throw gatewayUnknown(body.gatewayId, gatewayIds);
     const order = {
       reservationId: id,
       amountMinor,

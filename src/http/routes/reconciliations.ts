@@ -29,7 +29,7 @@ import {
 
 const PATH = '/api/production/financial/reconciliations';
 const tags = ['Finance'];
-const example = { gatewayId: 'sandbox', from: '2024-02-01', to: '2024-02-02' };
+const example = { gatewayId: 'gateway-123', from: '2024-02-01', to: '2024-02-02' };
 
 const start = createRoute({
   method: 'post',
