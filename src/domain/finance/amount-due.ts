@@ -1,5 +1,6 @@
 import { type QueryCreator, type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { FusedDatabase, ValueRefs } from '../../db/fused.ts';
+import { literal } from '../../db/literal.ts';
 
 export interface AmountDueValues {
   readonly transactionId: string;
@@ -72,7 +73,7 @@ export const cancelAmountDue = (db: QueryCreator<FusedDatabase>) =>
     .updateTable('transaction')
     .from('guard')
     .whereRef('transaction.effect_key', '=', 'guard.forward_key')
-    .where('transaction.status', '=', 'PENDING')
+    .where('transaction.status', '=', literal('PENDING'))
     .set((eb) => ({
       status: 'CANCELLED',
       outstanding_minor: 0,

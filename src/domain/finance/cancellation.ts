@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
 import type { ReservationStatus } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
@@ -166,7 +167,7 @@ export async function bookRefunds(
     .selectFrom('payment')
     .selectAll()
     .where('reservation_id', '=', stay.reservationId)
-    .where('status', '=', 'COMPLETED')
+    .where('status', '=', literal('COMPLETED'))
     .orderBy('created_at', 'desc')
     .orderBy('id', 'desc')
     .forUpdate()
@@ -276,6 +277,6 @@ const cancelAmountDueOf = (tx: Tx, reservationId: string) =>
       version: eb('version', '+', 1),
     }))
     .where('reservation_id', '=', reservationId)
-    .where('type', '=', 'GUEST_PAYMENT')
-    .where('status', '=', 'PENDING')
+    .where('type', '=', literal('GUEST_PAYMENT'))
+    .where('status', '=', literal('PENDING'))
     .execute();

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { literal, literals } from '../../db/literal.ts';
 import type { TransactionType } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
@@ -211,7 +212,7 @@ export async function undoOwnerShare(
       version: eb('version', '+', 1),
     }))
     .where('id', '=', booked.transactionId)
-    .where('status', '=', 'PENDING')
+    .where('status', '=', literal('PENDING'))
     .executeTakeFirst();
   if (cancelled.numUpdatedRows === 0n) throw new RoomyError('SUPERSEDED', { details: { id: booked.transactionId } });
 }
@@ -222,9 +223,9 @@ export async function reducePayouts(tx: Tx, reservationId: string, amountMinor: 
     .selectFrom('transaction')
     .select(['id', 'amount_minor'])
     .where('reservation_id', '=', reservationId)
-    .where('type', '=', 'OWNER_PAYOUT')
+    .where('type', '=', literal('OWNER_PAYOUT'))
     // One that failed waits for a person, and is owed like the others (domain.md 8).
-    .where('status', 'in', ['PENDING', 'FAILED'])
+    .where('status', 'in', literals(['PENDING', 'FAILED']))
     .orderBy('created_at', 'desc')
     .orderBy('id', 'desc')
     .forUpdate()

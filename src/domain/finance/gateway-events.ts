@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { literal, literals } from '../../db/literal.ts';
 import { raiseSystemAlert } from '../notifications/alerts.ts';
 import type { GatewayEvent, ReceivedEvent } from '../ports.ts';
 import { reverseJournal } from './ledger.ts';
@@ -79,7 +80,7 @@ const paymentBy = (tx: Tx, gatewayId: string, reference: string) =>
     .select(['id', 'saga_id', 'refunded_minor'])
     .where('gateway_id', '=', gatewayId)
     .where('gateway_reference', '=', reference)
-    .where('status', 'in', ['PROCESSING', 'COMPLETED'])
+    .where('status', 'in', literals(['PROCESSING', 'COMPLETED']))
     .executeTakeFirst();
 
 async function isBookable(tx: Tx, reservationId: string, currency: string): Promise<boolean> {
@@ -113,7 +114,7 @@ async function takeBack(tx: Tx, { type, status, providerId, reason, key }: Failu
     }))
     .where('type', '=', type)
     .where('provider_id', '=', providerId)
-    .where('status', '=', 'COMPLETED')
+    .where('status', '=', literal('COMPLETED'))
     .returning(['id'])
     .execute();
   for (const { id } of rows) {

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
 import type { AccountKind, JournalKind, JournalPurpose } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
@@ -201,7 +202,7 @@ export async function reverseStep(tx: Tx, step: StepKeys & { readonly postedBy: 
       .updateTable('transaction')
       .set((eb) => ({ status: 'REVERSED', outstanding_minor: 0, version: eb('version', '+', 1) }))
       .where('id', '=', journal.transaction_id)
-      .where('status', '=', 'COMPLETED')
+      .where('status', '=', literal('COMPLETED'))
       .execute();
   }
 }

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { type Author, recordAudit } from '../audit/record.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
@@ -44,7 +45,7 @@ export async function settleRefund(
       version: eb('version', '+', 1),
     }))
     .where('id', '=', refundId)
-    .where('status', '=', 'MANUAL_REQUIRED')
+    .where('status', '=', literal('MANUAL_REQUIRED'))
     .returning(['version'])
     .executeTakeFirst();
   if (!settled) throw await refusal(tx, refundId);

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
+import { literals } from '../../db/literal.ts';
 import type { PaymentStatus, ReservationStatus } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { toMajor } from '../../kernel/money.ts';
@@ -135,7 +136,7 @@ export function findPayment(
     .select(['saga_id', 'reservation_id', 'amount_minor', 'currency', 'status'])
     .where('gateway_id', '=', gatewayId)
     .where('gateway_reference', '=', gatewayReference)
-    .where('status', 'not in', ['FAILED', 'CANCELLED', 'REVERSED'])
+    .where('status', 'not in', literals(['FAILED', 'CANCELLED', 'REVERSED']))
     .executeTakeFirst();
 }
 

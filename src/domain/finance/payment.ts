@@ -1,5 +1,6 @@
 import { type SqlBool, sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
+import { literal, literals } from '../../db/literal.ts';
 import { newId } from '../../kernel/ids.ts';
 import { raiseSystemAlert } from '../notifications/alerts.ts';
 import type { Charge } from '../ports.ts';
@@ -68,7 +69,7 @@ export async function claimPayment(
         )
         // The price of a stay may change until it is confirmed.
         .doUpdateSet({ amount_minor: stay.totalMinor, outstanding_minor: stay.outstandingMinor })
-        .where('transaction.status', '=', 'PENDING'),
+        .where('transaction.status', '=', literal('PENDING')),
     )
     .execute();
 }
@@ -172,9 +173,9 @@ const lockAmountDue = (tx: Tx, reservationId: string) =>
     .selectFrom('transaction')
     .select(['id', 'status', 'amount_minor', 'outstanding_minor'])
     .where('reservation_id', '=', reservationId)
-    .where('type', '=', 'GUEST_PAYMENT')
+    .where('type', '=', literal('GUEST_PAYMENT'))
     .where('parent_id', 'is', null)
-    .where('status', 'in', ['PENDING', 'COMPLETED', 'CANCELLED'])
+    .where('status', 'in', literals(['PENDING', 'COMPLETED', 'CANCELLED']))
     // A cancelled stay owes nothing any more, but late money still finds its place.
     .orderBy(sql`status = 'CANCELLED'`)
     .orderBy('created_at', 'desc')

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { literal, literals } from '../../db/literal.ts';
 import type { TransactionStatus } from '../../db/schema.ts';
 import { RoomyError, required } from '../../kernel/errors.ts';
 import { toMajor } from '../../kernel/money.ts';
@@ -90,7 +91,7 @@ async function assertCovered(db: Db, order: PayoutOrder, rules: PayoutRules): Pr
     .selectFrom('transaction')
     .select('amount_minor')
     .where('id', 'in', order.payoutIds)
-    .where('status', 'in', ['PENDING', 'FAILED'])
+    .where('status', 'in', literals(['PENDING', 'FAILED']))
     .execute();
   const grossMinor = rows.reduce((sum, row) => sum + row.amount_minor, 0);
   if (grossMinor === 0) return;
@@ -163,7 +164,7 @@ export async function claimPayouts(
     .selectFrom('transaction')
     .select(['id', 'amount_minor'])
     .where('id', 'in', order.payoutIds)
-    .where('status', 'in', ['PENDING', 'FAILED'])
+    .where('status', 'in', literals(['PENDING', 'FAILED']))
     .where('amount_minor', '>', 0)
     .orderBy('created_at')
     .orderBy('id')
@@ -198,7 +199,7 @@ async function claimed(tx: Tx, sagaId: string): Promise<PayoutClaim> {
     .selectFrom('transaction')
     .select(['id', 'settled_minor'])
     .where('payout_saga', '=', sagaId)
-    .where('status', '=', 'PROCESSING')
+    .where('status', '=', literal('PROCESSING'))
     .orderBy('created_at')
     .orderBy('id')
     .execute();
@@ -226,7 +227,7 @@ export async function recordPayouts(tx: Tx, step: PayoutStep, order: PayoutOrder
       version: eb('version', '+', 1),
     }))
     .where('payout_saga', '=', step.sagaId)
-    .where('status', '=', 'PROCESSING')
+    .where('status', '=', literal('PROCESSING'))
     .returning(['id', 'settled_minor', 'reservation_id', 'payment_id'])
     .execute();
   for (const row of rows) {
@@ -258,7 +259,7 @@ export async function failPayouts(tx: Tx, sagaId: string, errorCode: string): Pr
     .updateTable('transaction')
     .set((eb) => ({ status: 'FAILED', settled_minor: 0, error_code: errorCode, version: eb('version', '+', 1) }))
     .where('payout_saga', '=', sagaId)
-    .where('status', '=', 'PROCESSING')
+    .where('status', '=', literal('PROCESSING'))
     .execute();
   return amountMinor;
 }

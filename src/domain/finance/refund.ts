@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { literals } from '../../db/literal.ts';
 import { pause } from '../../kernel/clock.ts';
 import { RoomyError, required } from '../../kernel/errors.ts';
 import { raiseSystemAlert } from '../notifications/alerts.ts';
@@ -68,7 +69,7 @@ export const markRefund = (tx: Tx, refundId: string, inDoubt: boolean) =>
     .updateTable('transaction')
     .set((eb) => ({ status: inDoubt ? 'PROCESSING' : 'PENDING', version: eb('version', '+', 1) }))
     .where('id', '=', refundId)
-    .where('status', 'in', ['PENDING', 'PROCESSING', 'MANUAL_REQUIRED'])
+    .where('status', 'in', literals(['PENDING', 'PROCESSING', 'MANUAL_REQUIRED']))
     .execute();
 
 export type RefundAnswer = {

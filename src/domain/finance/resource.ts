@@ -1,5 +1,6 @@
 import { type SqlBool, sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
 import type { TransactionStatus, TransactionType } from '../../db/schema.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { type MoneyScope, ownTransaction } from './scope.ts';
@@ -41,8 +42,8 @@ export async function listTransactions(
     .where(ownTransaction(scope));
   if (filter.reservationId !== undefined) query = query.where('t.reservation_id', '=', filter.reservationId);
   if (filter.ownerId !== undefined) query = query.where('t.owner_id', '=', filter.ownerId);
-  if (filter.type !== undefined) query = query.where('t.type', '=', filter.type);
-  if (filter.status !== undefined) query = query.where('t.status', '=', filter.status);
+  if (filter.type !== undefined) query = query.where('t.type', '=', literal(filter.type));
+  if (filter.status !== undefined) query = query.where('t.status', '=', literal(filter.status));
   if (filter.gatewayReference !== undefined) query = query.where(bearsReference(filter.gatewayReference));
   if (page.after) query = query.where(isAfter('t.created_at', 't.id', page.after));
   const rows = await query

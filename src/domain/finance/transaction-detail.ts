@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
 import type { JournalKind, JournalPurpose } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { toMajor } from '../../kernel/money.ts';
@@ -49,7 +50,7 @@ export async function getTransaction(db: Db, scope: MoneyScope, id: string): Pro
     .selectFrom('transaction')
     .select('id')
     .where('parent_id', '=', id)
-    .where('type', '=', 'REVERSAL')
+    .where('type', '=', literal('REVERSAL'))
     .orderBy('created_at')
     .orderBy('id')
     .limit(MAX_ENTRIES)

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
 import type { TaskType } from '../../db/schema.ts';
 import { allocate, exponentOf, formatMajor, type Money } from '../../kernel/money.ts';
 import { formatLocaleOf, languageOf } from './locales.ts';
@@ -31,7 +32,7 @@ export function loadFacts(db: Db | Tx, notificationIds: readonly string[]) {
           .on('n.recipient_type', '=', 'OWNER'),
       )
       .leftJoin('amenity_grant as a', (join) =>
-        join.onRef('a.reservation_id', '=', 'n.reservation_id').on('a.status', '=', 'ACTIVE'),
+        join.onRef('a.reservation_id', '=', 'n.reservation_id').on('a.status', '=', literal('ACTIVE')),
       )
       .leftJoin('property as p', (join) =>
         join.on((eb) => eb('p.id', '=', eb.fn.coalesce('r.property_id', 't.property_id'))),

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import { retryContention } from '../../db/errors.ts';
+import { literal, literals } from '../../db/literal.ts';
 import type { Channel, RecipientType } from '../../db/schema.ts';
 
 /** The `notification` table as a durable queue: claim under a lease, record under a fence. */
@@ -31,9 +32,9 @@ export async function claimDue(db: Db, limit: number): Promise<readonly ClaimedN
   const due = db
     .selectFrom('notification')
     .select(['id', 'status'])
-    .where('status', 'in', ['QUEUED', 'SENDING'])
+    .where('status', 'in', literals(['QUEUED', 'SENDING']))
     .where('due_at', '<=', sql<Date>`now()`)
-    .where((eb) => eb.or([eb('status', '=', 'QUEUED'), eb('lease_until', '<=', sql<Date>`now()`)]))
+    .where((eb) => eb.or([eb('status', '=', literal('QUEUED')), eb('lease_until', '<=', sql<Date>`now()`)]))
     .orderBy('due_at')
     .limit(limit)
     .forUpdate()
@@ -139,7 +140,7 @@ export async function ownedProviderIds(db: Db, ids: readonly string[]): Promise<
   const rows = await db
     .selectFrom('notification')
     .select('provider_id')
-    .where('channel', '=', 'SMS')
+    .where('channel', '=', literal('SMS'))
     .where('provider_id', '=', sql<string>`ANY(${ids})`)
     .execute();
   return new Set(rows.flatMap(({ provider_id }) => provider_id ?? []));

@@ -1,6 +1,7 @@
 import { type QueryCreator, sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import type { FusedDatabase, ValueRefs } from '../../db/fused.ts';
+import { literal } from '../../db/literal.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type Delivery, deliveryKey, type MessageParams } from './matrix.ts';
 
@@ -111,7 +112,7 @@ export const skipWaitingMessages = (db: QueryCreator<FusedDatabase>) =>
     .updateTable('notification')
     .from('guard')
     .whereRef('notification.reservation_id', '=', 'guard.subject_id')
-    .where('notification.status', '=', 'QUEUED')
+    .where('notification.status', '=', literal('QUEUED'))
     .where('notification.due_at', '>', sql<Date>`now()`)
     .whereRef('notification.attempts', '=', 'notification.waits')
     .set({ status: 'SKIPPED', reason: 'RESERVATION_CANCELLED' })
@@ -123,7 +124,7 @@ export const withdrawMessages = (db: QueryCreator<FusedDatabase>) =>
     .updateTable('notification')
     .from('guard')
     .whereRef('notification.saga_id', '=', 'guard.saga_id')
-    .where('notification.status', '=', 'QUEUED')
+    .where('notification.status', '=', literal('QUEUED'))
     .set({ status: 'SKIPPED', reason: 'ROLLED_BACK' })
     .returning([sql<string>`notification.reservation_id`.as('subject_id')]);
 

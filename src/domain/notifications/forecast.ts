@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
+import { literal, literals } from '../../db/literal.ts';
 import type { Channel, RecipientType, ReservationStatus } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { assertConfirmable } from '../reservations/stay.ts';
@@ -118,8 +119,8 @@ async function readStay(db: Db, id: string) {
             .selectFrom('transaction as x')
             .select('x.id')
             .whereRef('x.reservation_id', '=', 'r.id')
-            .where('x.type', '=', 'OWNER_PAYOUT')
-            .where('x.status', 'in', ['PENDING', 'PROCESSING']),
+            .where('x.type', '=', literal('OWNER_PAYOUT'))
+            .where('x.status', 'in', literals(['PENDING', 'PROCESSING'])),
         )
         .$castTo<boolean>()
         .as('has_open_payout'),
@@ -221,7 +222,7 @@ async function hasTurnover(db: Db, stay: Stay, arrival: string | null): Promise<
     .where(leavesBefore('o', 'r'))
     .where(mayTakeTurnover('t', sql`${arrival}::timestamptz`))
     .where('t.occurrence', '=', 'POST_DEPARTURE')
-    .where('t.status', 'in', ['UNASSIGNED', 'ASSIGNED'])
+    .where('t.status', 'in', literals(['UNASSIGNED', 'ASSIGNED']))
     .select('t.id')
     .limit(1)
     .executeTakeFirst();

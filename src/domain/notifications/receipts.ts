@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
 import type { Receipt } from '../ports.ts';
 import { fallBack } from './fallback.ts';
 
@@ -13,7 +14,7 @@ export async function noteReceipt(db: Db, receipt: Receipt): Promise<boolean> {
   const told = await db
     .updateTable('notification')
     .set({ status: outcome, reason, ...(outcome === 'DELIVERED' && { delivered_at: sql<Date>`now()` }) })
-    .where('channel', '=', 'SMS')
+    .where('channel', '=', literal('SMS'))
     .where('provider_id', '=', providerId)
     .where('status', 'in', outcome === 'DELIVERED' ? ['SENT', 'FAILED'] : ['SENT'])
     .returning('id')

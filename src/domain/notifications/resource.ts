@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
 import type { NotificationStatus } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
@@ -28,7 +29,7 @@ export async function listNotifications(
   if (filter.reservationId !== undefined) query = query.where(isAboutStay(filter.reservationId));
   if (filter.recipientId !== undefined) query = query.where('recipient_id', '=', filter.recipientId);
   if (filter.event !== undefined) query = query.where('event', '=', filter.event);
-  if (filter.status !== undefined) query = query.where('status', '=', filter.status);
+  if (filter.status !== undefined) query = query.where('status', '=', literal(filter.status));
   if (page.after) query = query.where(isAfter('created_at', 'id', page.after));
   const rows = await query
     .orderBy('created_at', 'desc')

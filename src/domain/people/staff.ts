@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
 import type { GeoPoint, Shift, StaffRole, StaffTable } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
@@ -74,7 +75,7 @@ export async function createStaff(tx: Tx, staff: NewStaff, author: Author): Prom
 export async function listStaff(db: Db, filter: StaffFilter, page: PageRequest): Promise<Page<StaffView>> {
   let query = db.selectFrom('staff').selectAll().select(exactInstant('created_at').as('position_at'));
   if (filter.role !== undefined) query = query.where('role', '=', filter.role);
-  if (filter.active !== undefined) query = query.where('active', '=', filter.active);
+  if (filter.active !== undefined) query = query.where('active', '=', literal(filter.active));
   if (page.after) query = query.where(isAfter('created_at', 'id', page.after));
   const rows = await query
     .orderBy('created_at', 'desc')
@@ -128,7 +129,7 @@ async function releaseAll(tx: Tx, staffId: string): Promise<void> {
     .selectFrom('task')
     .select('id')
     .where('assignee_id', '=', staffId)
-    .where('status', '=', 'ASSIGNED')
+    .where('status', '=', literal('ASSIGNED'))
     .orderBy('id')
     .forUpdate()
     .execute();

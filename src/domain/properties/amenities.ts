@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
 import type { Activation } from '../ports.ts';
 
 /** What a property's devices were told for a stay; what they themselves say is in their own record. */
@@ -51,13 +52,13 @@ export async function recordDeactivation(tx: Tx, reservationId: string, property
     .updateTable('amenity_grant')
     .set({ status: 'REVOKED', access_code: null, revoked_at: sql<Date>`now()` })
     .where('reservation_id', '=', reservationId)
-    .where('status', '=', 'ACTIVE')
+    .where('status', '=', literal('ACTIVE'))
     .execute();
   const others = await tx
     .selectFrom('amenity_grant')
     .select('reservation_id')
     .where('property_id', '=', propertyId)
-    .where('status', '=', 'ACTIVE')
+    .where('status', '=', literal('ACTIVE'))
     .limit(1)
     .executeTakeFirst();
   if (!others) await setAmenityStatus(tx, propertyId, 'INACTIVE');

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
+import { literals } from '../../db/literal.ts';
 
 /** Details of the brief's conflict body, and the free stays of the same length that begin nearest. */
 export interface ConflictDetails {
@@ -22,7 +23,7 @@ export async function findConflict(db: Db, reservationId: string): Promise<Confl
       join.onRef('o.property_id', '=', 'r.property_id').onRef('o.id', '<>', 'r.id'),
     )
     .where('r.id', '=', reservationId)
-    .where('o.status', 'in', ['CONFIRMED', 'CHECKED_IN'])
+    .where('o.status', 'in', literals(['CONFIRMED', 'CHECKED_IN']))
     .where(sql<boolean>`o.stay && r.stay`)
     .orderBy('o.check_in_date')
     .select([

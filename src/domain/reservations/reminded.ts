@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
+import { literals } from '../../db/literal.ts';
 
 /** For which version of a stay its reminders are planned; the plan itself is in `notifications/reminders.ts`. */
 
@@ -15,7 +16,7 @@ export async function replanReminders(
   let stays = tx
     .updateTable('reservation')
     .set({ reminded_version: null })
-    .where('status', 'in', ['CONFIRMED', 'CHECKED_IN']);
+    .where('status', 'in', literals(['CONFIRMED', 'CHECKED_IN']));
   if (of.propertyId !== undefined) stays = stays.where('property_id', '=', of.propertyId);
   if (of.guestId !== undefined) stays = stays.where('guest_id', '=', of.guestId);
   await stays.execute();

@@ -1,5 +1,6 @@
 import { type SqlBool, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
 import { RoomyError, required } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { canonicalJson } from '../../kernel/json.ts';
@@ -173,7 +174,7 @@ async function paymentsOf(tx: Tx, reservationId: string, major: (amountMinor: nu
     .selectFrom('transaction')
     .select(['id', 'settled_minor', 'status', 'completed_at'])
     .where('reservation_id', '=', reservationId)
-    .where('type', '=', 'GUEST_PAYMENT')
+    .where('type', '=', literal('GUEST_PAYMENT'))
     .where('payment_id', 'is not', null)
     .orderBy('completed_at')
     .orderBy('id')

@@ -1,5 +1,6 @@
 import { type SelectQueryBuilder, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { literal, literals } from '../../db/literal.ts';
 import type { Database, ReservationStatus } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
@@ -46,7 +47,6 @@ export interface ChangedReservation extends ReservationDetail {
   readonly warnings: readonly string[];
 }
 
-export const OPEN_SAGA = ['pending', 'running', 'compensating', 'parked'] as const;
 /** Once confirmed, dates, price and parties are amended by a saga, which moves tasks and money along. */
 const FIXED_BY_CONFIRMATION = [
   'propertyId',
@@ -97,7 +97,7 @@ export async function listReservations(
   let query = selectDetails(db)
     .select(exactInstant('reservation.created_at').as('position_at'))
     .where(inPortfolio(sql.ref('reservation.property_id'), agentId));
-  if (filter.status !== undefined) query = query.where('status', '=', filter.status);
+  if (filter.status !== undefined) query = query.where('status', '=', literal(filter.status));
   if (filter.propertyId !== undefined) query = query.where('property_id', '=', filter.propertyId);
   if (filter.guestId !== undefined) query = query.where('guest_id', '=', filter.guestId);
   if (filter.from !== undefined) query = query.where('check_out_date', '>=', filter.from);
@@ -219,7 +219,7 @@ async function assertNoOpenSaga(tx: Tx, reservationId: string): Promise<void> {
     .select('id')
     .where('subject_type', '=', 'reservation')
     .where('subject_id', '=', reservationId)
-    .where('status', 'in', OPEN_SAGA)
+    .where('finished_at', 'is', null)
     .executeTakeFirst();
   if (open) throw new RoomyError('SAGA_IN_PROGRESS', { details: { sagaExecutionId: open.id } });
 }
@@ -246,7 +246,7 @@ function selectDetails(db: Db) {
         .select('saga.id')
         .where('saga.subject_type', '=', 'reservation')
         .whereRef('saga.subject_id', '=', 'reservation.id')
-        .where('saga.status', 'in', OPEN_SAGA)
+        .where('saga.finished_at', 'is', null)
         .limit(1)
         .as('active_saga_id'),
     ]);

@@ -1,4 +1,5 @@
 import type { Tx } from '../../db/client.ts';
+import { literals } from '../../db/literal.ts';
 import { retimeStayTasks, retimeTurnoverBefore } from '../tasks/stay-task.ts';
 import { readVisitTimes } from './visit.ts';
 
@@ -38,7 +39,7 @@ export async function retimeStaysOf(tx: Tx, propertyId: string): Promise<void> {
     .selectFrom('reservation')
     .select('id')
     .where('property_id', '=', propertyId)
-    .where('status', 'in', ['CONFIRMED', 'CHECKED_IN'])
+    .where('status', 'in', literals(['CONFIRMED', 'CHECKED_IN']))
     .where('kind', '<>', 'MAINTENANCE_BLOCK')
     .orderBy('id')
     .execute();

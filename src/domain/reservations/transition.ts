@@ -1,6 +1,7 @@
 import { type QueryCreator, sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import type { FusedDatabase, ValueRefs } from '../../db/fused.ts';
+import { literal, literals } from '../../db/literal.ts';
 
 /** The only statements that write a reservation's status, each from one state to one other. */
 
@@ -14,7 +15,7 @@ export const confirm = (db: QueryCreator<FusedDatabase>, value: ValueRefs<Confir
     .updateTable('reservation')
     .from('guard')
     .whereRef('reservation.id', '=', 'guard.subject_id')
-    .where('reservation.status', '=', 'PENDING')
+    .where('reservation.status', '=', literal('PENDING'))
     .set((eb) => ({
       status: 'CONFIRMED',
       version: eb('reservation.version', '+', 1),
@@ -33,7 +34,7 @@ export const unconfirm = (db: QueryCreator<FusedDatabase>, value: ValueRefs<Unco
     .updateTable('reservation')
     .from('guard')
     .whereRef('reservation.id', '=', 'guard.subject_id')
-    .where('reservation.status', '=', 'CONFIRMED')
+    .where('reservation.status', '=', literal('CONFIRMED'))
     .where('reservation.version', '=', value.number('version'))
     .set((eb) => ({
       status: 'PENDING',
@@ -53,7 +54,7 @@ export const cancel = (db: QueryCreator<FusedDatabase>, value: ValueRefs<CancelV
     .updateTable('reservation')
     .from('guard')
     .whereRef('reservation.id', '=', 'guard.subject_id')
-    .where('reservation.status', 'in', ['PENDING', 'CONFIRMED'])
+    .where('reservation.status', 'in', literals(['PENDING', 'CONFIRMED']))
     .set((eb) => ({
       status: 'CANCELLED',
       version: eb('reservation.version', '+', 1),
@@ -73,7 +74,7 @@ export const checkIn = (db: QueryCreator<FusedDatabase>, value: ValueRefs<VisitV
     .updateTable('reservation')
     .from('guard')
     .whereRef('reservation.id', '=', 'guard.subject_id')
-    .where('reservation.status', '=', 'CONFIRMED')
+    .where('reservation.status', '=', literal('CONFIRMED'))
     .set((eb) => ({
       status: 'CHECKED_IN',
       version: eb('reservation.version', '+', 1),
@@ -87,7 +88,7 @@ export const undoCheckIn = (db: QueryCreator<FusedDatabase>, value: ValueRefs<Un
     .updateTable('reservation')
     .from('guard')
     .whereRef('reservation.id', '=', 'guard.subject_id')
-    .where('reservation.status', '=', 'CHECKED_IN')
+    .where('reservation.status', '=', literal('CHECKED_IN'))
     .where('reservation.version', '=', value.number('version'))
     .set((eb) => ({
       status: 'CONFIRMED',
@@ -107,7 +108,7 @@ export const checkOut = (db: QueryCreator<FusedDatabase>, value: ValueRefs<Check
     .updateTable('reservation')
     .from('guard')
     .whereRef('reservation.id', '=', 'guard.subject_id')
-    .where('reservation.status', '=', 'CHECKED_IN')
+    .where('reservation.status', '=', literal('CHECKED_IN'))
     .set((eb) => ({
       status: 'CHECKED_OUT',
       version: eb('reservation.version', '+', 1),
@@ -122,7 +123,7 @@ export const undoCheckOut = (db: QueryCreator<FusedDatabase>, value: ValueRefs<U
     .updateTable('reservation')
     .from('guard')
     .whereRef('reservation.id', '=', 'guard.subject_id')
-    .where('reservation.status', '=', 'CHECKED_OUT')
+    .where('reservation.status', '=', literal('CHECKED_OUT'))
     .where('reservation.version', '=', value.number('version'))
     .set((eb) => ({
       status: 'CHECKED_IN',
@@ -139,7 +140,7 @@ export async function releaseBlock(tx: Tx, reservationId: string): Promise<boole
     .set((eb) => ({ status: 'CANCELLED', version: eb('version', '+', 1), cancelled_at: sql<Date>`now()` }))
     .where('id', '=', reservationId)
     .where('kind', '=', 'MAINTENANCE_BLOCK')
-    .where('status', '=', 'CONFIRMED')
+    .where('status', '=', literal('CONFIRMED'))
     .executeTakeFirst();
   return numUpdatedRows > 0n;
 }

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newSecret } from '../../kernel/ids.ts';
 import { sha256OfBytes } from '../../kernel/json.ts';
@@ -37,7 +38,7 @@ export async function staffOfFeed(db: Db, token: string): Promise<string> {
     .innerJoin('staff as s', 's.id', 'f.staff_id')
     .select('f.staff_id')
     .where('f.token_hash', '=', digestOf(token))
-    .where('s.active', '=', true)
+    .where('s.active', '=', literal(true))
     .executeTakeFirst();
   if (!row) throw new RoomyError('NOT_FOUND');
   return row.staff_id;

@@ -1,5 +1,6 @@
 import { type SqlBool, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
 import { unlessRefused } from '../../db/savepoint.ts';
 import type { TaskPriority, TaskStatus } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
@@ -182,7 +183,7 @@ function reopen(tx: Tx, task: CancelledTasks['cancelled'][number], as: Reopened)
       .updateTable('task')
       .set((eb) => ({ ...as, next_assign_at: sql<Date>`now()`, version: eb('version', '+', 1) }))
       .where('id', '=', task.taskId)
-      .where('status', '=', 'CANCELLED')
+      .where('status', '=', literal('CANCELLED'))
       .where('version', '=', task.version)
       .where(
         sql<SqlBool>`NOT EXISTS (SELECT FROM task o WHERE o.reservation_id = task.reservation_id AND o.type = task.type

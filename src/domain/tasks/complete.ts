@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
 import type { Completion, TaskType } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { type Author, recordAudit } from '../audit/record.ts';
@@ -140,7 +141,7 @@ async function assertVacated(tx: Tx, { task, reservationStatus }: WorkItem): Pro
     .select('id')
     .where('reservation_id', '=', task.reservation_id)
     .where('occurrence', '=', 'DEPARTURE')
-    .where('status', '=', 'COMPLETED')
+    .where('status', '=', literal('COMPLETED'))
     .executeTakeFirst();
   if (met) return;
   throw new RoomyError('TASK_NOT_COMPLETABLE', { details: { currentStatus: task.status, reservationStatus } });

@@ -1,5 +1,6 @@
 import { type QueryCreator, type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { FusedDatabase, ValueRefs } from '../../db/fused.ts';
+import { literal, literals } from '../../db/literal.ts';
 import { leavesBefore, mayTakeTurnover, movedTurnover, priorityUnlessSet } from './turnover.ts';
 
 /**
@@ -163,9 +164,9 @@ export const absorbNextCleaning = (db: QueryCreator<FusedDatabase>, value: Value
     .innerJoin('reservation as n', (join) =>
       join.onRef('n.property_id', '=', 'r.property_id').onRef('n.check_in_date', '=', 'r.check_out_date'),
     )
-    .where('n.status', 'in', ['CONFIRMED', 'CHECKED_IN'])
+    .where('n.status', 'in', literals(['CONFIRMED', 'CHECKED_IN']))
     .whereRef('task.reservation_id', '=', 'n.id')
-    .where('task.type', '=', 'CLEANING')
+    .where('task.type', '=', literal('CLEANING'))
     .where('task.occurrence', '=', 'PRE_ARRIVAL')
     .where(sql<SqlBool>`task.status IN ${OPEN}`)
     .where(sql<SqlBool>`NOT EXISTS (SELECT FROM task own WHERE own.reservation_id = r.id AND own.type = 'CLEANING'
@@ -227,7 +228,7 @@ export const withdrawTask = (db: QueryCreator<FusedDatabase>) =>
     .updateTable('task')
     .from('guard')
     .whereRef('task.effect_key', '=', 'guard.forward_key')
-    .where('task.status', 'not in', ['CANCELLED', 'COMPLETED'])
+    .where('task.status', 'not in', literals(['CANCELLED', 'COMPLETED']))
     .set((eb) => ({
       status: 'CANCELLED',
       merged_into_task_id: sql<null>`NULL::text`,
@@ -243,7 +244,7 @@ export const releaseMerged = (db: QueryCreator<FusedDatabase>) =>
     .from('guard')
     .innerJoin('task as own', 'own.effect_key', 'guard.forward_key')
     .whereRef('task.merged_into_task_id', '=', 'own.id')
-    .where('task.status', '=', 'MERGED')
+    .where('task.status', '=', literal('MERGED'))
     .set((eb) => ({
       status: 'UNASSIGNED',
       merged_into_task_id: sql<null>`NULL::text`,

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
+import { literals } from '../../db/literal.ts';
 import { newId } from '../../kernel/ids.ts';
 
 /** Work for the office: nobody in the field is offered it, so the assignment sweep never sees it. */
@@ -42,7 +43,7 @@ export async function openFinanceTask(db: Db, task: FinanceTask): Promise<void> 
           completed_at: null,
           version: eb('task.version', '+', 1),
         }))
-        .where('task.status', 'in', ['COMPLETED', 'CANCELLED']),
+        .where('task.status', 'in', literals(['COMPLETED', 'CANCELLED'])),
     )
     .execute();
 }
@@ -53,5 +54,5 @@ export const closeFinanceTask = (db: Db, occasion: string) =>
     .updateTable('task')
     .set((eb) => ({ status: 'COMPLETED', completed_at: sql<Date>`now()`, version: eb('version', '+', 1) }))
     .where('effect_key', '=', keyOf(occasion))
-    .where('status', 'in', ['UNASSIGNED', 'ASSIGNED', 'IN_PROGRESS'])
+    .where('status', 'in', literals(['UNASSIGNED', 'ASSIGNED', 'IN_PROGRESS']))
     .execute();

@@ -1,5 +1,6 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
+import { literal, literals } from '../../db/literal.ts';
 import type { TaskPriority, TaskStatus, TaskType } from '../../db/schema.ts';
 import { required } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
@@ -86,9 +87,9 @@ async function inspectOnce(
     .selectFrom('task')
     .select('id')
     .where('property_id', '=', property.id)
-    .where('type', '=', 'INSPECTION')
+    .where('type', '=', literal('INSPECTION'))
     .where('occurrence', 'in', ['AFTER_CLEANING', 'AFTER_REPAIR'])
-    .where('status', 'in', OPEN)
+    .where('status', 'in', literals(OPEN))
     .limit(1)
     .executeTakeFirst();
   if (planned) return null;
@@ -120,8 +121,8 @@ export async function inspectInstead(tx: Tx, taskId: string): Promise<void> {
     .selectFrom('task')
     .select('id')
     .where('property_id', '=', property.id)
-    .where('type', 'in', ['MAINTENANCE', 'EMERGENCY'])
-    .where('status', 'in', OPEN)
+    .where('type', 'in', literals(['MAINTENANCE', 'EMERGENCY']))
+    .where('status', 'in', literals(OPEN))
     .limit(1)
     .executeTakeFirst();
   if (repair) return;
@@ -162,7 +163,7 @@ export async function ensureCleaningAfter(tx: Tx, { task, property }: WorkItem):
   const arrival = await nextArrival(tx, property);
   const { rows } = await sql<{ id: string }>`
     SELECT t.id FROM task t LEFT JOIN reservation r ON r.id = t.reservation_id
-     WHERE t.property_id = ${property.id} AND t.type = 'CLEANING' AND t.status = ANY(${OPEN}::text[])
+     WHERE t.property_id = ${property.id} AND t.type = 'CLEANING' AND t.status IN (${sql.join(literals(OPEN))})
        AND (${arrival}::timestamptz IS NULL OR coalesce(t.slot_start, t.scheduled_at) < ${arrival}::timestamptz)
        AND (t.status = 'IN_PROGRESS' OR t.occurrence <> 'PRE_ARRIVAL' OR r.status = 'CONFIRMED') LIMIT 1`.execute(tx);
   if (rows.length > 0) return null;
@@ -189,7 +190,7 @@ async function nextArrival(tx: Tx, property: WorkItem['property']): Promise<stri
     .select(['check_in_date', 'planned_arrival'])
     .where('property_id', '=', id)
     .where('kind', '<>', 'MAINTENANCE_BLOCK')
-    .where('status', '=', 'CONFIRMED')
+    .where('status', '=', literal('CONFIRMED'))
     .where(sql<SqlBool>`(check_in_date + ${check_in_time}::time) AT TIME ZONE ${time_zone} > now()`)
     .orderBy('check_in_date')
     .limit(1)

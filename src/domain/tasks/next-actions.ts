@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
+import { literal, literals } from '../../db/literal.ts';
 import type { Completion, Readiness } from '../../db/schema.ts';
 import { chargeOwner } from '../finance/owner-costs.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
@@ -121,11 +122,11 @@ async function propertyCleaned(tx: Tx, done: Completed): Promise<readonly NextAc
   const told = await tx
     .selectFrom('task as meeting')
     .innerJoin('reservation as stay', 'stay.id', 'meeting.reservation_id')
-    .where('stay.status', '=', 'CONFIRMED')
+    .where('stay.status', '=', literal('CONFIRMED'))
     .select(['meeting.id', 'meeting.assignee_id'])
     .where('meeting.reservation_id', 'in', nextStays(tx, task))
     .where('meeting.occurrence', '=', 'ARRIVAL')
-    .where('meeting.status', 'in', ['UNASSIGNED', 'ASSIGNED'])
+    .where('meeting.status', 'in', literals(['UNASSIGNED', 'ASSIGNED']))
     .executeTakeFirst();
   if (!told) return actions;
   const messages = propertyReadyMessages(told.assignee_id, told.id);
@@ -184,14 +185,14 @@ async function unlockCleaning(tx: Tx, { task }: Completed): Promise<readonly Nex
     .set((eb) => ({ next_assign_at: sql<Date>`now()`, version: eb('version', '+', 1) }))
     .where('reservation_id', '=', task.reservation_id)
     .where('occurrence', '=', 'POST_DEPARTURE')
-    .where('status', '=', 'UNASSIGNED')
+    .where('status', '=', literal('UNASSIGNED'))
     .execute();
   const rows = await tx
     .selectFrom('task')
     .select('id')
     .where('reservation_id', '=', task.reservation_id)
     .where('occurrence', '=', 'POST_DEPARTURE')
-    .where('status', 'in', ['UNASSIGNED', 'ASSIGNED'])
+    .where('status', 'in', literals(['UNASSIGNED', 'ASSIGNED']))
     .execute();
   return rows.map(({ id }) => ({ action: 'CLEANING_UNLOCKED', subjectId: id }));
 }
@@ -280,12 +281,12 @@ async function hasOtherRepairs(tx: Tx, { task, property }: Completed): Promise<b
     .select('id')
     .where('property_id', '=', property.id)
     .where('id', '<>', task.id)
-    .where('status', 'in', ['UNASSIGNED', 'ASSIGNED', 'IN_PROGRESS'])
+    .where('status', 'in', literals(['UNASSIGNED', 'ASSIGNED', 'IN_PROGRESS']))
     .where((eb) =>
       eb.or([
-        eb('type', '=', 'EMERGENCY'),
+        eb('type', '=', literal('EMERGENCY')),
         eb.and([
-          eb('type', '=', 'MAINTENANCE'),
+          eb('type', '=', literal('MAINTENANCE')),
           eb.or([eb('priority', '=', 'URGENT'), eb('block_id', 'is not', null)]),
         ]),
       ]),

@@ -1,5 +1,6 @@
 import { type Selectable, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
 import type { RecurrenceEvery, RecurrenceTable } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
@@ -105,8 +106,8 @@ export async function listRecurrences(
 ): Promise<Page<RecurrenceView>> {
   let query = db.selectFrom('recurrence').selectAll().select(exactInstant('created_at').as('position_at'));
   if (filter.propertyId !== undefined) query = query.where('property_id', '=', filter.propertyId);
-  if (filter.type !== undefined) query = query.where('type', '=', filter.type);
-  if (filter.active !== undefined) query = query.where('active', '=', filter.active);
+  if (filter.type !== undefined) query = query.where('type', '=', literal(filter.type));
+  if (filter.active !== undefined) query = query.where('active', '=', literal(filter.active));
   query = query.where(inPortfolio(sql.ref('recurrence.property_id'), agentId));
   if (page.after) query = query.where(isAfter('created_at', 'id', page.after));
   const rows = await query

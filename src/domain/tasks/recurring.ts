@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
 import type { ChecklistItem, RecurrenceEvery, TaskStatus } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
 import { raiseSystemAlert } from '../notifications/alerts.ts';
@@ -107,7 +108,7 @@ async function daysOf(tx: Tx, rule: Rule, today: string): Promise<Map<string, st
     .innerJoin('task as t', 't.id', 'p.task_id')
     .select(['t.id', 't.scheduled_at'])
     .where('p.recurrence_id', '=', rule.id)
-    .where('t.status', '<>', 'CANCELLED')
+    .where('t.status', '<>', literal('CANCELLED'))
     .where('t.scheduled_at', '>=', sql<Date>`${today}::timestamptz - interval '1 day'`)
     .execute();
   return new Map(rows.map(({ id, scheduled_at }) => [id, localDate(scheduled_at, rule.time_zone)]));

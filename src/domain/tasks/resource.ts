@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
 import type { ChecklistItem, TaskPriority, TaskStatus, TaskType } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
@@ -126,8 +127,8 @@ export async function listTasks(
   if (filter.reservationId !== undefined) query = query.where('reservation_id', '=', filter.reservationId);
   if (filter.propertyId !== undefined) query = query.where('property_id', '=', filter.propertyId);
   if (filter.assigneeId !== undefined) query = query.where('assignee_id', '=', filter.assigneeId);
-  if (filter.status !== undefined) query = query.where('status', '=', filter.status);
-  if (filter.type !== undefined) query = query.where('type', '=', filter.type);
+  if (filter.status !== undefined) query = query.where('status', '=', literal(filter.status));
+  if (filter.type !== undefined) query = query.where('type', '=', literal(filter.type));
   if (filter.from !== undefined) query = query.where('scheduled_at', '>=', sql<Date>`${filter.from}::timestamptz`);
   if (filter.to !== undefined) query = query.where('scheduled_at', '<', sql<Date>`${filter.to}::timestamptz`);
   if (page.after) query = query.where(isAfter('created_at', 'id', page.after));

@@ -1,5 +1,6 @@
 import { type Selectable, sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
+import { literal, literals } from '../../db/literal.ts';
 import { unlessRefused } from '../../db/savepoint.ts';
 import type { TaskStatus, TaskTable } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
@@ -83,7 +84,7 @@ const lockStayTask = (tx: Tx, reservationId: string, { type, occurrence }: Plann
     .where('reservation_id', '=', reservationId)
     .where('type', '=', type)
     .where('occurrence', '=', occurrence)
-    .where('status', '<>', 'CANCELLED')
+    .where('status', '<>', literal('CANCELLED'))
     .forUpdate()
     .executeTakeFirst();
 
@@ -173,7 +174,7 @@ export const withdrawStayTask = (tx: Tx, forwardKey: string) =>
       version: eb('version', '+', 1),
     }))
     .where('effect_key', '=', forwardKey)
-    .where('status', 'not in', ['CANCELLED', 'COMPLETED'])
+    .where('status', 'not in', literals(['CANCELLED', 'COMPLETED']))
     .execute();
 
 /** A meeting that was planned for later would have been now. */

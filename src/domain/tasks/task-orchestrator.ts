@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { literals } from '../../db/literal.ts';
 import { unlessRefused } from '../../db/savepoint.ts';
 import type { TaskStatus, TaskType } from '../../db/schema.ts';
 import { RoomyError, required } from '../../kernel/errors.ts';
@@ -149,7 +150,7 @@ async function cleaningToMergeInto(tx: Tx, reservationId: string, arrival: strin
     .innerJoin('task as t', 't.reservation_id', 'p.id')
     .where('r.id', '=', reservationId)
     .where('t.occurrence', '=', 'POST_DEPARTURE')
-    .where('t.status', 'in', ['UNASSIGNED', 'ASSIGNED'])
+    .where('t.status', 'in', literals(['UNASSIGNED', 'ASSIGNED']))
     .where(mayTakeTurnover('t', sql`${arrival}::timestamptz`))
     .select('t.id')
     .orderBy('p.id')

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
 import type { TaskPriority } from '../../db/schema.ts';
 import { AFTER_CHECK_OUT, AFTER_CHECK_OUT_SECONDS } from './schedule.ts';
 
@@ -47,7 +48,7 @@ export const isTimedByHand = (task: string): RawBuilder<boolean> =>
 export const priorityUnlessSet = (task: string, usual: 'HIGH' | 'NORMAL'): RawBuilder<TaskPriority> => {
   const t = columnsOf(task);
   return sql<TaskPriority>`CASE WHEN 'priority' = ANY(${t('manual_fields')}) OR ${t('priority')} = 'URGENT' THEN ${t('priority')}
-    ELSE ${sql.lit(usual)} END`;
+    ELSE ${literal(usual)} END`;
 };
 
 /** Whether the usual two hours after the departure would end after `arrival`, also of a cleaning that was moved up already. */

@@ -1,5 +1,6 @@
 import { type Selectable, sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
 import type { WebhookEndpointTable } from '../../db/schema.ts';
 import type { Logger } from '../../kernel/log.ts';
 import { eventView, matching, numberEvents } from '../events/feed.ts';
@@ -38,7 +39,12 @@ export async function deliverWebhooks(deps: WebhookDeps): Promise<number> {
 }
 
 async function hasActive(db: Db): Promise<boolean> {
-  const some = await db.selectFrom('webhook_endpoint').select('id').where('status', '=', 'ACTIVE').limit(1).execute();
+  const some = await db
+    .selectFrom('webhook_endpoint')
+    .select('id')
+    .where('status', '=', literal('ACTIVE'))
+    .limit(1)
+    .execute();
   return some.length > 0;
 }
 
@@ -46,7 +52,7 @@ async function claim(db: Db, newest: number): Promise<readonly Endpoint[]> {
   const due = db
     .selectFrom('webhook_endpoint')
     .select('id')
-    .where('status', '=', 'ACTIVE')
+    .where('status', '=', literal('ACTIVE'))
     .where('next_seq', '<=', newest)
     .where('next_attempt_at', '<=', sql<Date>`now()`)
     .where((eb) => eb.or([eb('lease_until', 'is', null), eb('lease_until', '<=', sql<Date>`now()`)]))
@@ -122,7 +128,7 @@ async function record(
       )
       .where('id', '=', endpoint.id)
       .where('fence', '=', endpoint.fence)
-      .where('status', '=', 'ACTIVE')
+      .where('status', '=', literal('ACTIVE'))
       .returningAll()
       .executeTakeFirst();
     if (!held) return null;

@@ -1,0 +1,25 @@
+import { type RawBuilder, sql } from 'kysely';
+
+/**
+ * Constants of the code as literals of a statement. Statements are planned once, without their parameters (`client.ts`),
+ * so the planner cannot see that `status = $1` implies the predicate of an index that is partial on `status`, and reads
+ * the whole table. A constant that is compared with such a column therefore belongs into the statement's text.
+ *
+ * Only constants: the type parameter refuses `string` and `number`, so no value that came from outside as one can be
+ * passed. A member of a closed union may be a filter that was validated against it: as many statements as members.
+ */
+type Constant<T> = string extends T ? never : number extends T ? never : unknown;
+type Primitive = string | number | boolean;
+
+/** What a constant of this code looks like: a name, a flag or a number. */
+const HARMLESS = /^[A-Za-z0-9_.:-]+$/;
+
+/** Throws a `TypeError` for what no constant looks like, should a cast have passed the types by. */
+export function literal<const T extends Primitive>(value: T & Constant<T>): RawBuilder<T> {
+  if (!HARMLESS.test(String(value))) throw new TypeError('not a constant of the code');
+  return sql.lit<T>(value);
+}
+
+/** For `in` and `not in`. */
+export const literals = <const T extends Primitive>(values: readonly (T & Constant<T>)[]): RawBuilder<T>[] =>
+  values.map((value) => literal<T>(value));
