@@ -1,6 +1,6 @@
 import { type SelectQueryBuilder, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import { literal, literals } from '../../db/literal.ts';
+import { literal } from '../../db/literal.ts';
 import type { Database, ReservationStatus } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
