@@ -121,6 +121,12 @@ describe('the rules of the house', () => {
     expect(offenders(/\bfetch\(/, (file) => !file.startsWith('http/'))).toEqual([]);
   });
 
+  it('writes values into the text of statements only by the helper that is typed to constants', () => {
+    expect(offenders(/\bsql\s*\.\s*(?:lit|literal|raw)\b|createImmediate/, (file) => file === 'db/literal.ts')).toEqual(
+      [],
+    );
+  });
+
   it('draws random numbers only where ids and waits are made', () => {
     const allowed = new Set(['kernel/backoff.ts', 'kernel/ids.ts']);
     expect(
