@@ -1,6 +1,6 @@
-import { literal } from '../../db/literal.ts';
 import { type RawBuilder, sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
 import type { ChecklistItem, Checklists, GeoPoint, TaskPriority, TaskStatus, TaskType } from '../../db/schema.ts';
 import { cutPage, type Page, type PageRequest } from '../paging.ts';
 import { checklistOf } from './checklist.ts';
@@ -59,7 +59,9 @@ export async function myTasks(db: Db, worker: Worker, filter: MyTaskFilter, page
     ? sql`(${START}, t.id) > (${page.after.at}::timestamptz, ${page.after.id}::text)`
     : sql`true`;
   const status =
-    filter.status === undefined ? sql`t.status NOT IN ('CANCELLED', 'MERGED')` : sql`t.status = ${literal(filter.status)}`;
+    filter.status === undefined
+      ? sql`t.status NOT IN ('CANCELLED', 'MERGED')`
+      : sql`t.status = ${literal(filter.status)}`;
   const { rows } = await sql<Row>`
     SELECT ${COLUMNS} FROM task t JOIN property p ON p.id = t.property_id
      WHERE t.assignee_id = ${worker.staffId} AND t.deleted_at IS NULL AND ${status} AND ${within(filter)} AND ${after}
