@@ -23,6 +23,7 @@ async function main(): Promise<void> {
     ports,
     verifyWebhook: ports.verifyWebhook,
     jwt: config.jwt,
+    agencyTimeZone: config.agencyTimeZone,
     sagaWaitMs: config.sagaWaitMs,
     log,
     clock: systemClock,

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { ID_PATTERN } from './kernel/ids.ts';
+import { isTimeZone } from './kernel/time-zone.ts';
 
 /** The only reader of the environment. All problems are reported at once, by name, never with a value. */
 
@@ -118,6 +119,10 @@ const Environment = z.object({
   PUBLIC_URL: url('http:', 'https:').optional(),
   WEBHOOK_ALLOWED_HOSTS: z.string().default(''),
   EVENT_RETENTION_DAYS: z.coerce.number().int().min(1).max(36_500).default(400),
+  AGENCY_TIME_ZONE: z
+    .string()
+    .default('Asia/Dubai')
+    .refine((zone) => isTimeZone(zone), 'must be an IANA time zone'),
   SANDBOX_FEE_BP: z.coerce.number().int().min(0).max(10_000).default(290),
 });
 
@@ -148,6 +153,8 @@ export interface Config {
   } | null;
   /** Of the API, as people and providers reach it, without a slash at its end. */
   readonly publicUrl: string;
+  /** On whose clock bare dates in requests are days, where no property says so. */
+  readonly agencyTimeZone: string;
   readonly payments: PaymentConfig;
   /** Webhook consumers that may be called although they are not public, as `host:port`; and how long events are kept. */
   readonly webhooks: { readonly allowed: readonly string[]; readonly retentionDays: number };
@@ -239,6 +246,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     mail: { smtpUrl: env.SMTP_URL ?? null, from: env.MAIL_FROM, opsEmail: env.OPS_EMAIL },
     sms: smsOf(env),
     publicUrl: env.PUBLIC_URL?.replace(/\/+$/, '') ?? `http://localhost:${env.PORT}`,
+    agencyTimeZone: env.AGENCY_TIME_ZONE,
     payments: paymentsOf(env, dataDir),
     webhooks: { allowed: parts(env.WEBHOOK_ALLOWED_HOSTS), retentionDays: env.EVENT_RETENTION_DAYS },
     amenities: { hosts: parts(env.AMENITIES_HOSTS), signingSecret: env.AMENITIES_SIGNING_SECRET ?? null },

@@ -22,6 +22,8 @@ export interface AppDeps {
   readonly db: Db;
   readonly orchestrator: SagaOrchestrator;
   readonly jwt: JwtConfig;
+  /** On whose clock bare dates are days, where neither a property nor the request says so. */
+  readonly agencyTimeZone: string;
   /** How long a request waits for its saga to end, at the most. */
   readonly sagaWaitMs: number;
   readonly log: Logger;

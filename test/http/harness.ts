@@ -144,6 +144,7 @@ export async function startHttp(overrides: Partial<AppDeps> = {}): Promise<Http>
     db,
     orchestrator,
     jwt: JWT,
+    agencyTimeZone: 'Asia/Dubai',
     sagaWaitMs: 2_000,
     log: createLogger('test', 'silent'),
     clock: systemClock,

@@ -70,7 +70,9 @@ describe('reconciling with a gateway’s own record', () => {
 
   it.each([
     [{ ...body, gatewayId: 'nobody' }, 'GATEWAY_UNKNOWN'],
-    [{ ...body, to: body.from }, 'VALIDATION_FAILED'],
+    [{ ...body, to: '2024-02-29' }, 'VALIDATION_FAILED'],
+    [{ ...body, from: '2024-03-01T00:00:00Z', to: '2024-03-01T00:00:00Z' }, 'VALIDATION_FAILED'],
+    [{ ...body, zone: 'IST' }, 'VALIDATION_FAILED'],
     [{ ...body, to: '2025-03-01' }, 'VALIDATION_FAILED'],
     [{ ...body, extra: 1 }, 'VALIDATION_FAILED'],
     [{}, 'VALIDATION_FAILED'],

@@ -48,6 +48,7 @@ export async function startSystem(simulated?: SimulatedDatabase, overrides: Part
     orchestrator: process.engine.orchestrator,
     ports: sandbox.ports,
     jwt: JWT,
+    agencyTimeZone: 'Asia/Dubai',
     sagaWaitMs: 20_000,
     log: createLogger('test', 'silent'),
     clock,

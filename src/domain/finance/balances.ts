@@ -87,7 +87,7 @@ export async function statementTotals(
 ): Promise<readonly StatementTotal[]> {
   await assertVisible(db, scope, { ownerId });
   const before = (moment: string | undefined, otherwise: boolean) =>
-    moment === undefined ? sql`${otherwise}::boolean` : sql`x.created_at < ${new Date(moment)}`;
+    moment === undefined ? sql`${otherwise}::boolean` : sql`x.created_at < ${moment}::timestamptz`;
   const { rows } = await sql<{ currency: string; opening: number; closing: number }>`
     SELECT e.currency, coalesce(-sum(e.amount) FILTER (WHERE ${before(from, false)}), 0)::bigint AS opening,
            coalesce(-sum(e.amount) FILTER (WHERE ${before(to, true)}), 0)::bigint AS closing
@@ -128,8 +128,8 @@ export async function statementLines(
   page: PageRequest,
 ): Promise<Page<StatementLine>> {
   const shown = [
-    ...(from === undefined ? [] : [sql`at >= ${new Date(from)}`]),
-    ...(to === undefined ? [] : [sql`at < ${new Date(to)}`]),
+    ...(from === undefined ? [] : [sql`at >= ${from}::timestamptz`]),
+    ...(to === undefined ? [] : [sql`at < ${to}::timestamptz`]),
     ...(page.after ? [sql`(at, id) > (${page.after.at}::timestamptz, ${page.after.id}::text)`] : []),
   ];
   const { rows } = await sql<LineRow>`

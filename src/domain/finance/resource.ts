@@ -13,6 +13,9 @@ export interface TransactionFilter {
   readonly status?: TransactionStatus | undefined;
   /** A gateway's reference, or its own id, as it stands on a bank's statement. */
   readonly gatewayReference?: string | undefined;
+  /** ISO instants, by when it was made: from inclusive, to exclusive. */
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
 }
 
 /** With who asked for the saga that made each. */
@@ -45,6 +48,8 @@ export async function listTransactions(
   if (filter.type !== undefined) query = query.where('t.type', '=', literal(filter.type));
   if (filter.status !== undefined) query = query.where('t.status', '=', literal(filter.status));
   if (filter.gatewayReference !== undefined) query = query.where(bearsReference(filter.gatewayReference));
+  if (filter.from !== undefined) query = query.where('t.created_at', '>=', sql<Date>`${filter.from}::timestamptz`);
+  if (filter.to !== undefined) query = query.where('t.created_at', '<', sql<Date>`${filter.to}::timestamptz`);
   if (page.after) query = query.where(isAfter('t.created_at', 't.id', page.after));
   const rows = await query
     .orderBy('t.created_at', 'desc')

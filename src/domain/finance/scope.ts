@@ -11,7 +11,7 @@ export type MoneyScope =
   | { readonly kind: 'OWNER'; readonly ownerId: string };
 
 export interface MoneyFilter {
-  /** Instants or dates; a date is its first moment in UTC. From inclusive, to exclusive, asOf inclusive. */
+  /** ISO instants. From inclusive, to exclusive, asOf inclusive. */
   readonly from?: string | undefined;
   readonly to?: string | undefined;
   readonly asOf?: string | undefined;
@@ -83,9 +83,9 @@ export function ownTransaction(scope: MoneyScope): RawBuilder<SqlBool> {
 export function journalConditions(scope: MoneyScope, filter: MoneyFilter): Condition {
   const conditions: Condition[] = [];
   if (scope.kind === 'PORTFOLIO') conditions.push(ownProperty(scope));
-  if (filter.from !== undefined) conditions.push(sql`x.created_at >= ${new Date(filter.from)}`);
-  if (filter.to !== undefined) conditions.push(sql`x.created_at < ${new Date(filter.to)}`);
-  if (filter.asOf !== undefined) conditions.push(sql`x.created_at <= ${new Date(filter.asOf)}`);
+  if (filter.from !== undefined) conditions.push(sql`x.created_at >= ${filter.from}::timestamptz`);
+  if (filter.to !== undefined) conditions.push(sql`x.created_at < ${filter.to}::timestamptz`);
+  if (filter.asOf !== undefined) conditions.push(sql`x.created_at <= ${filter.asOf}::timestamptz`);
   if (filter.currency !== undefined) conditions.push(sql`x.currency = ${filter.currency}`);
   if (filter.propertyId !== undefined) conditions.push(sql`p.id = ${filter.propertyId}`);
   if (filter.reservationId !== undefined) conditions.push(sql`r.id = ${filter.reservationId}`);

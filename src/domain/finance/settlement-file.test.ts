@@ -9,9 +9,9 @@ async function* pieces(text: string | Uint8Array, size = 7): AsyncGenerator<Uint
   const bytes = typeof text === 'string' ? new TextEncoder().encode(text) : text;
   for (let from = 0; from < bytes.length; from += size) yield bytes.subarray(from, from + size);
 }
-const read = (...lines: readonly string[]) => readSettlementFile(pieces(lines.join('\r\n')));
+const read = (...lines: readonly string[]) => readSettlementFile(pieces(lines.join('\r\n')), 'UTC');
 async function refusal(text: string | Uint8Array): Promise<unknown> {
-  const error = await readSettlementFile(pieces(text, 4_096)).catch((thrown: unknown) => thrown);
+  const error = await readSettlementFile(pieces(text, 4_096), 'UTC').catch((thrown: unknown) => thrown);
   if (!(error instanceof RoomyError)) throw error;
   return error.code === 'SETTLEMENT_FILE_INVALID' ? error.details : error.code;
 }
@@ -23,6 +23,7 @@ describe('a settlement file', () => {
         '\uFEFFSettled,TYPE,reference,provider_id,amount,currency,fee,date\n\nno,Refund,ref-2,re-1,1.005,KWD,,2024-02-03\n',
         1,
       ),
+      'Asia/Dubai',
     );
     expect(file.movements).toEqual([
       {
@@ -32,7 +33,8 @@ describe('a settlement file', () => {
         amountMinor: 1_005,
         feeMinor: null,
         currency: 'KWD',
-        at: new Date('2024-02-03T00:00:00Z'),
+        // A bare date is the whole day, in Dubai from eight in the evening before.
+        at: new Date('2024-02-02T20:00:00Z'),
         settled: false,
       },
     ]);

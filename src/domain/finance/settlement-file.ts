@@ -5,6 +5,7 @@ import type { MovementKind } from '../../db/schema.ts';
 import { holdsCardNumber } from '../../kernel/card-data.ts';
 import { type ErrorDetails, RoomyError } from '../../kernel/errors.ts';
 import { CURRENCY_PATTERN, parseMajor } from '../../kernel/money.ts';
+import { endOfDay, isBareDate, startOfDay } from '../../kernel/period.ts';
 import type { SettledMovement } from './reconciliation-match.ts';
 
 /** A gateway's settlement file: CSV in UTF-8 with a header of these columns, in any order. */
@@ -34,10 +35,10 @@ export interface SettlementFile {
 }
 
 /**
- * Reads a file as it arrives, within its bounds. Throws `PAYLOAD_TOO_LARGE`, and `SETTLEMENT_FILE_INVALID` or
+ * Reads a file as it arrives, within its bounds; bare dates are days in the zone. Throws `PAYLOAD_TOO_LARGE`, and `SETTLEMENT_FILE_INVALID` or
  * `CARD_DATA_FORBIDDEN` that name the line and why, and never what the line says.
  */
-export async function readSettlementFile(chunks: AsyncIterable<Uint8Array>): Promise<SettlementFile> {
+export async function readSettlementFile(chunks: AsyncIterable<Uint8Array>, zone: string): Promise<SettlementFile> {
   const hash = createHash('sha256');
   const movements: SettledMovement[] = [];
   const seen = new Set<string>();
@@ -56,7 +57,7 @@ export async function readSettlementFile(chunks: AsyncIterable<Uint8Array>): Pro
       async (records: AsyncIterable<{ info: { lines: number }; record: Record<Column, string> }>) => {
         for await (const { info, record } of records) {
           if (movements.length === MAX_SETTLEMENT_LINES) throw invalid({ line: info.lines, reason: 'TOO_MANY_LINES' });
-          const { movement, until } = movementOf(record, info.lines);
+          const { movement, until } = movementOf(record, info.lines, zone);
           const key = `${movement.kind} ${movement.providerId}`;
           if (seen.has(key)) throw invalid({ line: info.lines, column: 'provider_id', reason: 'DUPLICATE' });
           seen.add(key);
@@ -117,9 +118,15 @@ const isCalendarDay = (text: string): boolean =>
 const KINDS: readonly MovementKind[] = ['CHARGE', 'REFUND', 'PAYOUT'];
 const VISIBLE = /^[\x21-\x7e]{1,200}$/;
 const MOMENT = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?(?:Z|[+-]\d{2}:\d{2}))?$/;
-const DAY_MS = 24 * 60 * 60 * 1000;
+/** With a day to spare, for days on the clocks of all zones. */
+const MIN_MS = Date.UTC(1999, 11, 31);
+const MAX_MS = Date.UTC(2101, 0, 2);
 
-function movementOf(record: Record<Column, string>, line: number): { movement: SettledMovement; until: number } {
+function movementOf(
+  record: Record<Column, string>,
+  line: number,
+  zone: string,
+): { movement: SettledMovement; until: number } {
   const wrong = (column: Column, reason = 'INVALID'): RoomyError => invalid({ line, column, reason });
   const kind = KINDS.find((known) => known === record.type.toUpperCase());
   if (!kind) throw wrong('type');
@@ -137,8 +144,11 @@ function movementOf(record: Record<Column, string>, line: number): { movement: S
   };
   const amountMinor = money('amount');
   if (amountMinor === 0) throw wrong('amount', 'AMOUNT_NOT_POSITIVE');
-  const at = MOMENT.test(record.date) && isCalendarDay(record.date.slice(0, 10)) ? Date.parse(record.date) : Number.NaN;
-  if (!(at >= Date.UTC(2000) && at < Date.UTC(2101))) throw wrong('date');
+  if (!MOMENT.test(record.date) || !isCalendarDay(record.date.slice(0, 10))) throw wrong('date');
+  // A date without a time is the whole day.
+  const isDay = isBareDate(record.date);
+  const at = isDay ? startOfDay(record.date, zone).epochMilliseconds : Date.parse(record.date);
+  if (!(at >= MIN_MS && at < MAX_MS)) throw wrong('date');
   const settled = record.settled.toLowerCase();
   if (settled !== 'yes' && settled !== 'no') throw wrong('settled');
   return {
@@ -153,8 +163,7 @@ function movementOf(record: Record<Column, string>, line: number): { movement: S
       at: new Date(at),
       settled: settled === 'yes',
     },
-    // A date without a time is the whole day.
-    until: record.date.length === 10 ? at + DAY_MS : at + 1,
+    until: isDay ? endOfDay(record.date, zone).epochMilliseconds : at + 1,
   };
 }
 

@@ -12,6 +12,9 @@ export interface NotificationFilter {
   readonly recipientId?: string | undefined;
   readonly event?: string | undefined;
   readonly status?: NotificationStatus | undefined;
+  /** ISO instants, by when it was made: from inclusive, to exclusive. */
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
 }
 
 /** An agent sees what is about the stays and the tasks of a portfolio. */
@@ -30,6 +33,8 @@ export async function listNotifications(
   if (filter.recipientId !== undefined) query = query.where('recipient_id', '=', filter.recipientId);
   if (filter.event !== undefined) query = query.where('event', '=', filter.event);
   if (filter.status !== undefined) query = query.where('status', '=', literal(filter.status));
+  if (filter.from !== undefined) query = query.where('created_at', '>=', sql<Date>`${filter.from}::timestamptz`);
+  if (filter.to !== undefined) query = query.where('created_at', '<', sql<Date>`${filter.to}::timestamptz`);
   if (page.after) query = query.where(isAfter('created_at', 'id', page.after));
   const rows = await query
     .orderBy('created_at', 'desc')

@@ -5,6 +5,7 @@ import type { Database, ReservationStatus } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import type { Money } from '../../kernel/money.ts';
+import { isBareDate } from '../../kernel/period.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { inPortfolio } from '../properties/portfolio.ts';
@@ -32,7 +33,7 @@ export interface ReservationFilter {
   readonly status?: ReservationStatus | undefined;
   readonly propertyId?: string | undefined;
   readonly guestId?: string | undefined;
-  /** Stays with a day in `from` to `to`, both included. */
+  /** Stays with a day in `from` to `to`: dates, both included; or ISO instants, `to` not included, which stand for their day at the property. */
   readonly from?: string | undefined;
   readonly to?: string | undefined;
 }
@@ -87,6 +88,13 @@ export async function createReservation(tx: Tx, stay: NewReservation, author: Au
   return { ...reservationView(row), activeSagaId: null };
 }
 
+/** The date, or the day at the stay's property on which the instant, less a little, falls. */
+const dayAt = (text: string, less: string) =>
+  isBareDate(text)
+    ? sql<string>`${text}::date`
+    : sql<string>`(SELECT ((${text}::timestamptz - ${less}::interval) AT TIME ZONE p.time_zone)::date
+        FROM property p WHERE p.id = reservation.property_id)`;
+
 /** An agent sees the stays of a portfolio; null: the caller is none. */
 export async function listReservations(
   db: Db,
@@ -100,8 +108,8 @@ export async function listReservations(
   if (filter.status !== undefined) query = query.where('status', '=', literal(filter.status));
   if (filter.propertyId !== undefined) query = query.where('property_id', '=', filter.propertyId);
   if (filter.guestId !== undefined) query = query.where('guest_id', '=', filter.guestId);
-  if (filter.from !== undefined) query = query.where('check_out_date', '>=', filter.from);
-  if (filter.to !== undefined) query = query.where('check_in_date', '<=', filter.to);
+  if (filter.from !== undefined) query = query.where('check_out_date', '>=', dayAt(filter.from, '0'));
+  if (filter.to !== undefined) query = query.where('check_in_date', '<=', dayAt(filter.to, '1 microsecond'));
   if (page.after) query = query.where(isAfter('reservation.created_at', 'reservation.id', page.after));
   const rows = await query
     .orderBy('reservation.created_at', 'desc')

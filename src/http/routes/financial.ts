@@ -5,6 +5,7 @@ import type { MoneyScope } from '../../domain/finance/scope.ts';
 import { financialSummary } from '../../domain/finance/summary.ts';
 import { found, page } from '../answers.ts';
 import { type AnyContext, callerOf, type Services } from '../context.ts';
+import { withPeriod } from '../period.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { answer, many, one, refusals } from '../schemas/envelope.ts';
@@ -63,7 +64,9 @@ const statement = createRoute({
 export function registerFinancial(register: Register, services: Services): void {
   const { db } = services;
   register(summary, async (c) =>
-    found(c, { currencies: await financialSummary(db, scopeOf(c), c.req.valid('query')) }),
+    found(c, {
+      currencies: await financialSummary(db, scopeOf(c), await withPeriod(services, c.req.valid('query'))),
+    }),
   );
   register(integrity, async (c) => found(c, await checkIntegrity(db)));
   register(balance, async (c) => {
@@ -72,7 +75,7 @@ export function registerFinancial(register: Register, services: Services): void 
   });
   register(statement, async (c) => {
     const { id } = c.req.valid('param');
-    const query = c.req.valid('query');
+    const query = await withPeriod(services, c.req.valid('query'));
     const balances = await statementTotals(db, scopeOf(c), id, query);
     const list = `statement ${id}`;
     return page(c, services, list, query, (filter, at) => statementLines(db, id, filter, at), { balances });

@@ -6,6 +6,7 @@ import { sha256OfBytes } from '../../kernel/json.ts';
 import { found, page } from '../answers.ts';
 import { calendarOf } from '../calendar.ts';
 import { type AnyContext, authorOf, callerOf, inTransaction, type Services } from '../context.ts';
+import { withPeriod } from '../period.ts';
 import type { Register } from '../route.ts';
 import { answer, many, one, refusals } from '../schemas/envelope.ts';
 import { Feed, FeedParams, MyTask, MyTaskQuery } from '../schemas/my-work.ts';
@@ -49,10 +50,11 @@ const feed = createRoute({
 
 export function registerMyWork(register: Register, services: Services): void {
   const { db } = services;
-  register(list, (c) => {
+  register(list, async (c) => {
     const caller = callerOf(c);
     const worker = { staffId: caller.principal, seesTitles: caller.kind === 'person' && caller.role === 'AGENT' };
-    return page(c, services, 'my-tasks', c.req.valid('query'), (filter, at) => myTasks(db, worker, filter, at));
+    const query = await withPeriod(services, c.req.valid('query'));
+    return page(c, services, 'my-tasks', query, (filter, at) => myTasks(db, worker, filter, at));
   });
   register(open, async (c) => {
     const { token } = await inTransaction(services, (tx) => openFeed(tx, callerOf(c).principal, authorOf(c)));

@@ -13,6 +13,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { found, page } from '../answers.ts';
 import { type AnyContext, callerOf, type Services } from '../context.ts';
 import { isCsv } from '../middleware/csv-body.ts';
+import { periodOf } from '../period.ts';
 import type { Register, RouteContext } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { answer, bodyRefusals, many, one, refusals, StartHeaders } from '../schemas/envelope.ts';
@@ -29,7 +30,7 @@ import {
 
 const PATH = '/api/production/financial/reconciliations';
 const tags = ['Finance'];
-const example = { gatewayId: 'gateway-123', from: '2024-02-01', to: '2024-02-02' };
+const example = { gatewayId: 'gateway-123', from: '2024-02-01', to: '2024-02-01' };
 
 const start = createRoute({
   method: 'post',
@@ -101,32 +102,44 @@ export function registerReconciliations(register: Register, services: Services):
   });
 }
 
+/** 31 days, and the hour by which the clock may be put back in them. */
+const MAX_PERIOD_MS = (31 * 24 + 1) * 3_600_000;
+
 type StartContext = RouteContext<typeof start>;
 
-async function withGateway(c: StartContext, { db, ports }: Services): Promise<ReconciledView> {
+async function withGateway(c: StartContext, services: Services): Promise<ReconciledView> {
+  const { db, ports } = services;
   const parsed = ReconciliationBody.parse(c.req.valid('json'));
   const [stray] = Object.keys(c.req.query());
   if (stray !== undefined) throw invalid(stray, 'belongs to a file: with JSON it stands in the body');
+  const period = await periodOf(services, parsed, 'refused');
+  const [from, to] = [new Date(period.from ?? ''), new Date(period.to ?? '')];
+  if (to.getTime() - from.getTime() > MAX_PERIOD_MS) {
+    throw invalid('to', 'must be within 31 days of from');
+  }
   const { principal } = callerOf(c);
   // Asked again without a key, it is done again: what was missing may have come.
   const key = c.req.header('idempotency-key') ?? c.get('requestId');
   return reconcileWithGateway(db, ports, {
     gatewayId: parsed.gatewayId,
-    from: new Date(parsed.from),
-    to: new Date(parsed.to),
+    from,
+    to,
     occasion: `asked-${principal}-${parsed.gatewayId}-${key}`,
     startedBy: principal,
     requestId: c.get('requestId'),
   });
 }
 
-async function withFile(c: StartContext, { db, ports }: Services): Promise<ReconciledView> {
-  const { gatewayId, from, to } = c.req.valid('query');
+async function withFile(c: StartContext, services: Services): Promise<ReconciledView> {
+  const { db, ports } = services;
+  const query = c.req.valid('query');
+  const { gatewayId } = query;
   if (gatewayId === undefined) throw invalid('gatewayId', 'is required with a file');
   ports.gateway(gatewayId);
   const { body } = c.req.raw;
   if (!body) throw new RoomyError('MALFORMED_REQUEST', { text: 'The body is empty' });
-  const file = await readSettlementFile(body);
+  const { from, to } = await periodOf(services, query);
+  const file = await readSettlementFile(body, query.zone ?? services.agencyTimeZone);
   const order = {
     from: from === undefined ? file.from : new Date(from),
     to: to === undefined ? file.to : new Date(to),

@@ -5,6 +5,7 @@ import { getTransaction } from '../../domain/finance/transaction-detail.ts';
 import { getNotification, listNotifications } from '../../domain/notifications/resource.ts';
 import { found, page } from '../answers.ts';
 import type { Services } from '../context.ts';
+import { withPeriod } from '../period.ts';
 import { agentOf } from '../portfolio.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
@@ -85,19 +86,23 @@ const verify = createRoute({
 
 export function registerRecords(register: Register, services: Services): void {
   const { db } = services;
-  register(transactions, (c) =>
-    page(c, services, 'transactions', c.req.valid('query'), (filter, at) =>
+  register(transactions, async (c) =>
+    page(c, services, 'transactions', await withPeriod(services, c.req.valid('query')), (filter, at) =>
       listTransactions(db, scopeOf(c), filter, at),
     ),
   );
   register(transaction, async (c) => found(c, await getTransaction(db, scopeOf(c), c.req.valid('param').id)));
-  register(notifications, (c) =>
-    page(c, services, 'notifications', c.req.valid('query'), (filter, at) =>
+  register(notifications, async (c) =>
+    page(c, services, 'notifications', await withPeriod(services, c.req.valid('query')), (filter, at) =>
       listNotifications(db, filter, agentOf(c), at),
     ),
   );
   register(notification, async (c) => found(c, await getNotification(db, c.req.valid('param').id, agentOf(c))));
-  register(audit, (c) => page(c, services, 'audit', c.req.valid('query'), (filter, at) => listAudit(db, filter, at)));
+  register(audit, async (c) =>
+    page(c, services, 'audit', await withPeriod(services, c.req.valid('query')), (filter, at) =>
+      listAudit(db, filter, at),
+    ),
+  );
   register(verify, async (c) =>
     found(c, await verifyAudit(db, c.req.valid('query').afterStream ?? null, MAX_VERIFY_MS)),
   );

@@ -15,6 +15,7 @@ import { executionsOfReservation } from '../../sagas/orchestrator/views.ts';
 import { created, expectedVersions, foundVersion, page } from '../answers.ts';
 import { authorOf, inTransaction, type Services } from '../context.ts';
 import { assertOwnStay } from '../own-stay.ts';
+import { withDays } from '../period.ts';
 import { agentOf, assertOwnProperty } from '../portfolio.ts';
 import { readerOf } from '../reader.ts';
 import type { Register } from '../route.ts';
@@ -115,8 +116,8 @@ const confirm = createRoute({
 
 export function registerReservations(register: Register, services: Services): void {
   const { db } = services;
-  register(list, (c) =>
-    page(c, services, 'reservations', c.req.valid('query'), (filter, at) =>
+  register(list, async (c) =>
+    page(c, services, 'reservations', await withDays(services, c.req.valid('query')), (filter, at) =>
       listReservations(db, filter, agentOf(c), at),
     ),
   );

@@ -4,6 +4,7 @@ import type { ExecutionView } from '../../sagas/orchestrator/types.ts';
 import { countSagas, getExecution, listSagas, newestExecution } from '../../sagas/orchestrator/views.ts';
 import { found, page } from '../answers.ts';
 import { type AnyContext, callerOf, type Services } from '../context.ts';
+import { withPeriod } from '../period.ts';
 import { readerOf } from '../reader.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
@@ -83,7 +84,8 @@ const status = createRoute({
 export function registerSagas(register: Register, services: Services): void {
   const { db, orchestrator } = services;
   register(list, async (c) => {
-    const { limit: _limit, cursor: _cursor, ...filter } = c.req.valid('query');
+    const query = await withPeriod(services, c.req.valid('query'));
+    const { limit: _limit, cursor: _cursor, ...filter } = query;
     const reader = readerOf(c);
     const { startedBy, agentId } = reader;
     const counts = await countSagas(db, { ...filter, startedBy, agentId });
@@ -91,7 +93,7 @@ export function registerSagas(register: Register, services: Services): void {
       c,
       services,
       'sagas',
-      c.req.valid('query'),
+      query,
       (asked, at) => listSagas(db, { ...asked, startedBy, agentId }, at, reader),
       { counts },
     );

@@ -3,6 +3,7 @@ import { changeStaff, createStaff, getStaff, listStaff } from '../../domain/peop
 import { addLeave, listLeave, removeLeave } from '../../domain/tasks/leave.ts';
 import { created, createdFixed, expectedVersions, found, foundVersion, page } from '../answers.ts';
 import { authorOf, inTransaction, type Services } from '../context.ts';
+import { periodOf } from '../period.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { answer, bodyRefusals, ChangeHeaders, jsonOf, many, one, refusals } from '../schemas/envelope.ts';
@@ -72,7 +73,7 @@ const takeLeave = createRoute({
   summary: 'Add leave; the tasks that fall into it go to others',
   request: {
     params: IdParam,
-    body: jsonOf(NewLeave, { from: '2024-02-01T00:00:00+04:00', to: '2024-02-03T00:00:00+04:00' }),
+    body: jsonOf(NewLeave, { from: '2024-02-01', to: '2024-02-02' }),
   },
   responses: { 201: answer('Added', one(Leave)), ...bodyRefusals('NOT_FOUND') },
 });
@@ -109,8 +110,9 @@ export function registerStaff(register: Register, services: Services): void {
   });
   register(takeLeave, async (c) => {
     const { id } = c.req.valid('param');
-    const wanted = c.req.valid('json');
-    const made = await inTransaction(services, (tx) => addLeave(tx, id, wanted, authorOf(c)));
+    const { reason, ...asked } = c.req.valid('json');
+    const { from = '', to = '' } = await periodOf(services, asked, 'refused');
+    const made = await inTransaction(services, (tx) => addLeave(tx, id, { from, to, reason }, authorOf(c)));
     return createdFixed(c, made, 'Leave added');
   });
   register(cancelLeave, async (c) => {

@@ -13,6 +13,7 @@ import { authorOf, inTransaction, type Services } from '../context.ts';
 import { answerOnce } from '../idempotent.ts';
 import { readPhotoBody } from '../middleware/photo-body.ts';
 import { doingScopeOf, workScopeOf } from '../own-task.ts';
+import { periodOf } from '../period.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { answer, bodyRefusals, jsonOf, OnceHeaders, one, refusals } from '../schemas/envelope.ts';
@@ -105,13 +106,14 @@ const DEFAULT_DAYS = 30;
 export function registerTaskWork(register: Register, services: Services): void {
   const { db, clock } = services;
   register(statistics, async (c) => {
-    const { from, to, propertyId } = c.req.valid('query');
+    const query = c.req.valid('query');
+    const { propertyId } = query;
+    const { from, to } = await periodOf(services, query);
     const end = to === undefined ? clock.now() : new Date(to);
     const begin = from === undefined ? new Date(end.getTime() - DEFAULT_DAYS * DAY_MS) : new Date(from);
-    if (begin >= end) {
-      throw new RoomyError('VALIDATION_FAILED', {
-        details: { issues: [{ path: 'to', message: 'must be after from' }] },
-      });
+    if (begin > end) {
+      const issues = [{ path: 'from', message: 'must not be after now, where `to` is not given' }];
+      throw new RoomyError('VALIDATION_FAILED', { details: { issues } });
     }
     const filter = { from: begin.toISOString(), to: end.toISOString(), propertyId };
     return found(c, await taskStatistics(db, workScopeOf(c), filter));

@@ -9,6 +9,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { created, expectedVersions, found, foundVersion, page } from '../answers.ts';
 import { type AnyContext, authorOf, callerOf, inTransaction, type Services } from '../context.ts';
 import { titledFor, workScopeOf } from '../own-task.ts';
+import { withPeriod } from '../period.ts';
 import { agentOf, assertOwnProperty } from '../portfolio.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
@@ -117,8 +118,10 @@ function answering(c: AnyContext, taskId: string) {
 }
 
 export function registerTasks(register: Register, services: Services): void {
-  register(list, (c) =>
-    page(c, services, 'tasks', c.req.valid('query'), (filter, at) => listTasks(services.db, filter, agentOf(c), at)),
+  register(list, async (c) =>
+    page(c, services, 'tasks', await withPeriod(services, c.req.valid('query')), (filter, at) =>
+      listTasks(services.db, filter, agentOf(c), at),
+    ),
   );
   register(create, async (c) => {
     const { requireAssignment, holdAlternatives, holdId, ...wanted } = c.req.valid('json');

@@ -17,6 +17,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { created, expectedVersions, found, foundVersion, page } from '../answers.ts';
 import { authorOf, inTransaction, type Services } from '../context.ts';
+import { periodOf } from '../period.ts';
 import type { Register } from '../route.ts';
 import { IdParam, pageQuery } from '../schemas/common.ts';
 import { answer, bodyRefusals, ChangeHeaders, jsonOf, many, one, refusals } from '../schemas/envelope.ts';
@@ -173,8 +174,12 @@ export function registerWebhookEndpoints(register: Register, services: Services)
   });
   register(again, async (c) => {
     const { id } = c.req.valid('param');
-    const from = c.req.valid('json');
-    return foundVersion(c, await inTransaction(services, (tx) => replay(tx, id, from, authorOf(c))));
+    const { afterSeq, since, zone } = c.req.valid('json');
+    const { from } = await periodOf(services, { from: since, zone });
+    return foundVersion(
+      c,
+      await inTransaction(services, (tx) => replay(tx, id, { afterSeq, since: from }, authorOf(c))),
+    );
   });
   register(ping, async (c) => {
     const endpoint = await readEndpoint(db, c.req.valid('param').id);

@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { parsePayment } from '../../domain/finance/payment-amount.ts';
 import { ID_PATTERN } from '../../kernel/ids.ts';
 import { CURRENCY_PATTERN, isCurrency } from '../../kernel/money.ts';
+import { isTimeZone } from '../../kernel/time-zone.ts';
 
 /** Fields that several resources share. Every text is bounded, every pattern linear. */
 
@@ -65,7 +66,7 @@ export const Instant = z.iso
   .datetime({ offset: true, error: 'must be an ISO 8601 instant with an offset' })
   .refine((text) => isInRange(text), 'must be between 2000 and 2100')
   .openapi({ example: '2024-02-01T09:00:00Z' });
-/** In filters a date stands for its first moment in UTC. */
+/** An end of a period; `schemas/period.ts` has the fields, `http/period.ts` the rule. */
 export const InstantOrDate = z.union([Instant, CalendarDate]);
 
 /** `true` or `false` in a query. */
@@ -91,15 +92,6 @@ export const CHANGE_NOTHING = 'must change at least one field';
 function isLocale(tag: string): boolean {
   try {
     return Intl.getCanonicalLocales(tag).length === 1;
-  } catch {
-    return false;
-  }
-}
-
-/** By name: an offset such as +04:00 knows no summer time. */
-function isTimeZone(zone: string): boolean {
-  try {
-    return /^[A-Za-z]/.test(zone) && new Intl.DateTimeFormat('en', { timeZone: zone }) !== undefined;
   } catch {
     return false;
   }

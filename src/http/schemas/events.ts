@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
-import { CHANGE_NOTHING, Id, Instant, isChange, line } from './common.ts';
+import { CHANGE_NOTHING, Id, isChange, line } from './common.ts';
+import { sinceFields } from './period.ts';
 
 export const DomainEvent = z
   .object({
@@ -64,7 +65,7 @@ export const WebhookEndpointWithSecret = z
   .object({ ...endpoint, secret: z.string().openapi({ description: 'Shown once', example: 'whsec_...' }) })
   .openapi('WebhookEndpointWithSecret');
 export const Replay = z
-  .strictObject({ afterSeq: z.int().min(0).optional(), since: Instant.optional() })
+  .strictObject({ afterSeq: z.int().min(0).optional(), ...sinceFields })
   .refine(({ afterSeq, since }) => (afterSeq === undefined) !== (since === undefined), 'must have afterSeq or since')
   .openapi('Replay');
 export const AttemptQuery = z.strictObject({

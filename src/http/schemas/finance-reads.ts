@@ -1,15 +1,16 @@
 import { z } from '@hono/zod-openapi';
 import { SETTLEMENT_COLUMNS } from '../../domain/finance/settlement-file.ts';
-import { Currency, Id, InstantOrDate, line, pageQuery } from './common.ts';
+import { Currency, Id, line, pageQuery } from './common.ts';
+import { asOfField, periodFields, requiredPeriod } from './period.ts';
 
 /** What can be read of the money as a whole, and how it is compared with the gateways' records. */
 
 const major = (description: string) => z.number().openapi({ description: `${description}; major units` });
-const period = { from: InstantOrDate.optional(), to: InstantOrDate.optional() };
+const period = periodFields('Booked');
 
 export const SummaryQuery = z.strictObject({
   ...period,
-  asOf: InstantOrDate.optional().openapi({ description: 'Balances at this moment; a date is its first moment in UTC' }),
+  asOf: asOfField,
   propertyId: Id.optional(),
   ownerId: Id.optional(),
   reservationId: Id.optional(),
@@ -120,25 +121,17 @@ export const StatementTotals = z.array(
   z.object({ currency: z.string(), opening: z.number(), closing: z.number(), carriedForward: z.number() }),
 );
 
-export const ReconciliationBody = z
-  .strictObject({ gatewayId: Id, from: InstantOrDate, to: InstantOrDate })
-  .refine(({ from, to }) => new Date(from) < new Date(to), { path: ['to'], message: 'must be after from' })
-  .refine(({ from, to }) => Date.parse(to) - Date.parse(from) <= 31 * 24 * 3_600_000, {
-    path: ['to'],
-    message: 'must be within 31 days of from',
-  })
-  .openapi('ReconciliationBody');
+export const ReconciliationBody = z.strictObject({ gatewayId: Id, ...requiredPeriod }).openapi('ReconciliationBody');
 export const SettlementCsv = z.string().openapi({
   description: `UTF-8 CSV of 5 MiB and 50 000 lines at the most, with a header of ${SETTLEMENT_COLUMNS.join(', ')} in any order.
-type is charge, refund or payout; amount and fee are major units (an empty fee is taken as booked); date is an instant or a date;
+type is charge, refund or payout; amount and fee are major units (an empty fee is taken as booked); date is an instant or a date, a day in the zone of the query;
 settled is yes or no: what has reached the bank is booked once.`,
   example: `${SETTLEMENT_COLUMNS.join(',')}\r\ncharge,ref-1,ch-1,1000.00,AED,29.00,2024-02-01,yes\r\n`,
 });
-/** Only with a file. */
+/** Only with a file, whose own first and last dates are the default. */
 export const ReconcileQuery = z.strictObject({
   gatewayId: Id.optional(),
-  from: InstantOrDate.optional().openapi({ description: 'Default: the first date of the file' }),
-  to: InstantOrDate.optional(),
+  ...periodFields('Lines'),
 });
 export const ReconciliationQuery = z.strictObject({ gatewayId: Id.optional(), ...pageQuery });
 const LineStatus = z.enum(['MATCHED', 'AMOUNT_MISMATCH', 'MISSING_IN_LEDGER', 'MISSING_AT_GATEWAY']);

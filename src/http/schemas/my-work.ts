@@ -1,12 +1,11 @@
 import { z } from '@hono/zod-openapi';
-import { GeoPoint, InstantOrDate, pageQuery } from './common.ts';
+import { GeoPoint, pageQuery } from './common.ts';
+import { periodFields } from './period.ts';
 import { Checklist, TaskStatus, TaskType } from './tasks.ts';
 
 export const MyTaskQuery = z.strictObject({
-  from: InstantOrDate.optional().openapi({
-    description: 'Begins at or after. Without `from` and `to`: what is open and late, and a week from today',
-  }),
-  to: InstantOrDate.optional().openapi({ description: 'Begins before' }),
+  /** Default: what is open and late, and a week from today. */
+  ...periodFields('Begins'),
   status: TaskStatus.optional(),
   ...pageQuery,
 });

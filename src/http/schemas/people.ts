@@ -5,7 +5,6 @@ import {
   Flag,
   GeoPoint,
   Id,
-  Instant,
   isChange,
   Locale,
   LocalTime,
@@ -15,6 +14,7 @@ import {
   TimeZone,
 } from './common.ts';
 import { OwnerPayoutTerms, ShownPayoutTerms } from './finance-terms.ts';
+import { requiredPeriod } from './period.ts';
 
 const shown = { version: z.int(), createdAt: z.iso.datetime() };
 
@@ -159,10 +159,7 @@ export const Staff = z
   })
   .openapi('Staff');
 
-export const NewLeave = z
-  .strictObject({ from: Instant, to: Instant, reason: line(500).optional() })
-  .refine(({ from, to }) => Date.parse(from) < Date.parse(to), { path: ['to'], message: 'must be after from' })
-  .openapi('NewLeave');
+export const NewLeave = z.strictObject({ ...requiredPeriod, reason: line(500).optional() }).openapi('NewLeave');
 export const Leave = z
   .object({
     id: Id,

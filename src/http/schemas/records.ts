@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
-import { Id, InstantOrDate, line, pageQuery } from './common.ts';
+import { Id, line, pageQuery } from './common.ts';
+import { periodFields } from './period.ts';
 
 /** What only sagas and the trail write: transactions, notifications, audit rows. */
 
@@ -80,6 +81,7 @@ export const TransactionQuery = z.strictObject({
   gatewayReference: line(200)
     .optional()
     .openapi({ description: 'A gateway’s reference or id, as on a bank’s statement' }),
+  ...periodFields('Made'),
   ...pageQuery,
 });
 
@@ -118,6 +120,7 @@ export const NotificationQuery = z.strictObject({
   recipientId: Id.optional(),
   event: line(64).optional(),
   status: NotificationStatus.optional(),
+  ...periodFields('Made'),
   ...pageQuery,
 });
 
@@ -163,8 +166,7 @@ export const AuditQuery = z.strictObject({
   sagaExecutionId: Id.optional(),
   event: line(64).optional(),
   actor: line(160).optional(),
-  from: InstantOrDate.optional(),
-  to: InstantOrDate.optional(),
+  ...periodFields('Written'),
   ...pageQuery,
 });
 export const AuditVerifyQuery = z.strictObject({

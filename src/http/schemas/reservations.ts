@@ -7,6 +7,7 @@ import {
   Currency,
   Id,
   Instant,
+  InstantOrDate,
   isChange,
   LocalArrival,
   pageQuery,
@@ -135,8 +136,10 @@ export const ReservationQuery = z.strictObject({
   status: ReservationStatus.optional(),
   propertyId: Id.optional(),
   guestId: Id.optional(),
-  from: CalendarDate.optional().openapi({ description: 'Stays with a day on or after it' }),
-  to: CalendarDate.optional().openapi({ description: 'Stays with a day on or before it' }),
+  from: InstantOrDate.optional().openapi({
+    description: 'Stays with a day on or after it; of an instant, the day at the property',
+  }),
+  to: InstantOrDate.optional().openapi({ description: 'Stays with a day on or before it, or before the instant' }),
   ...pageQuery,
 });
 

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
-import { Id, InstantOrDate, line, pageQuery, prose } from './common.ts';
+import { Id, line, pageQuery, prose } from './common.ts';
+import { periodFields } from './period.ts';
 
 const SagaStatus = z.enum(['pending', 'running', 'compensating', 'parked', 'completed', 'compensated', 'resolved']);
 
@@ -82,8 +83,7 @@ export const SagaQuery = z.strictObject({
   status: SagaStatus.optional(),
   name: line(64).optional(),
   reservationId: Id.optional(),
-  from: InstantOrDate.optional(),
-  to: InstantOrDate.optional(),
+  ...periodFields('Accepted'),
   ...pageQuery,
 });
 export const SagaNameParam = z.strictObject({ name: z.string().regex(/^[A-Za-z][A-Za-z0-9]{0,63}$/) });

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
-import { Amount, Currency, Id, Instant, InstantOrDate, prose } from './common.ts';
+import { Amount, Currency, Id, Instant, prose } from './common.ts';
+import { periodFields } from './period.ts';
 import { Estimate, Task } from './tasks.ts';
 
 const photoIds = z.array(Id).max(30);
@@ -48,8 +49,8 @@ export const PhotoParams = z.strictObject({ id: Id, photoId: Id });
 export const Photo = z.object({ id: z.string(), taskId: z.string(), href: z.string() }).openapi('TaskPhoto');
 
 export const StatisticsQuery = z.strictObject({
-  from: InstantOrDate.optional().openapi({ description: 'Had to be done at or after; default: 30 days ago' }),
-  to: InstantOrDate.optional().openapi({ description: 'Had to be done before; default: now' }),
+  /** Default: the last 30 days. */
+  ...periodFields('Had to be done'),
   propertyId: Id.optional(),
 });
 const counts = z.record(z.string(), z.int());

@@ -7,13 +7,13 @@ import {
   Flag,
   Id,
   Instant,
-  InstantOrDate,
   isChange,
   line,
   MoneyIn,
   pageQuery,
   prose,
 } from './common.ts';
+import { periodFields } from './period.ts';
 
 export const TaskType = z.enum([
   'CLEANING',
@@ -147,8 +147,7 @@ export const TaskQuery = z.strictObject({
   assigneeId: Id.optional(),
   status: TaskStatus.optional(),
   type: TaskType.optional(),
-  from: InstantOrDate.optional(),
-  to: InstantOrDate.optional(),
+  ...periodFields('Planned to begin'),
   includeDeleted: Flag.optional(),
   ...pageQuery,
 });

@@ -46,6 +46,7 @@ const app = createApp({
   ports,
   verifyWebhook: null,
   jwt: config.jwt,
+  agencyTimeZone: config.agencyTimeZone,
   sagaWaitMs: config.sagaWaitMs,
   log,
   clock: systemClock,

@@ -1,0 +1,85 @@
+import { RoomyError } from '../kernel/errors.ts';
+import { type AskedPeriod, isBareDate, isReversed, type Period, resolveAsOf, resolvePeriod } from '../kernel/period.ts';
+import type { Services } from './context.ts';
+
+/**
+ * What the ends of a period come to in this request (`kernel/period.ts`): days are those of the property that the
+ * request names, by itself or by its stay; else of its `zone`; else of the agency.
+ */
+export interface PeriodQuery extends AskedPeriod {
+  readonly asOf?: string | undefined;
+  readonly zone?: string | undefined;
+  readonly propertyId?: string | undefined;
+  readonly reservationId?: string | undefined;
+}
+
+/** Throws `VALIDATION_FAILED` when `from` is after `to`, or, with `empty: 'refused'`, not before it. */
+export async function periodOf(
+  services: Services,
+  asked: PeriodQuery,
+  empty: 'allowed' | 'refused' = 'allowed',
+): Promise<Period & { readonly asOf?: string }> {
+  const zone = await zoneOf(services, asked);
+  const period = known(() => resolvePeriod(asked, zone));
+  const isEmpty = period.from !== undefined && period.from === period.to;
+  if (isReversed(asked, period)) throw wrong('to', 'must not be before from');
+  if (empty === 'refused' && isEmpty) throw wrong('to', 'must be after from');
+  const { asOf } = asked;
+  return { ...period, ...(asOf === undefined ? {} : { asOf: known(() => resolveAsOf(asOf, zone)) }) };
+}
+
+/** The query with instants for its ends and without its zone: what a list filters by, and what its cursors are sealed with. */
+export async function withPeriod<Query extends PeriodQuery>(
+  services: Services,
+  query: Query,
+): Promise<Omit<Query, 'zone'>> {
+  const { zone: _zone, ...rest } = query;
+  return { ...rest, ...(await periodOf(services, query)) };
+}
+
+/** For what lies on days of its own property: dates stay dates, to be compared with those. */
+export async function withDays<Query extends PeriodQuery>(services: Services, query: Query): Promise<Query> {
+  const period = await periodOf(services, query);
+  return {
+    ...query,
+    ...(query.from === undefined || isBareDate(query.from) ? {} : { from: period.from }),
+    ...(query.to === undefined || isBareDate(query.to) ? {} : { to: period.to }),
+  };
+}
+
+/** The zone whose days a request means. */
+async function zoneOf(
+  { db, agencyTimeZone }: Services,
+  { from, to, asOf, zone, propertyId, reservationId }: PeriodQuery,
+): Promise<string> {
+  if (![from, to, asOf].some(isBareDate)) return zone ?? agencyTimeZone;
+  const property = propertyId !== undefined || reservationId !== undefined;
+  const named = property
+    ? await db
+        .selectFrom('property')
+        .select('time_zone')
+        .where('id', '=', (eb) =>
+          propertyId === undefined
+            ? eb
+                .selectFrom('reservation')
+                .select('property_id')
+                .where('id', '=', reservationId ?? '')
+            : eb.val(propertyId),
+        )
+        .executeTakeFirst()
+    : undefined;
+  return named?.time_zone ?? zone ?? agencyTimeZone;
+}
+
+/** The schemas know most of what is no moment; what they let through is the caller's mistake all the same. */
+function known<T>(resolve: () => T): T {
+  try {
+    return resolve();
+  } catch (error) {
+    if (error instanceof RangeError) throw wrong('from', 'must be an instant or a date');
+    throw error;
+  }
+}
+
+const wrong = (path: string, message: string): RoomyError =>
+  new RoomyError('VALIDATION_FAILED', { details: { issues: [{ path, message }] } });
