@@ -27,6 +27,7 @@ async function main(): Promise<void> {
     sagaWaitMs: config.sagaWaitMs,
     log,
     clock: systemClock,
+    publicUrl: config.publicUrl,
     readiness,
     verifyReceipt: config.sms?.statusCallback
       ? createReceiptVerifier(config.sms.authToken, config.sms.statusCallback)

@@ -6,6 +6,7 @@ import ipaddr from 'ipaddr.js';
 import { Webhook } from 'standardwebhooks';
 import type { WebhookOutcome, WebhookRequest, WebhookSender } from '../domain/ports.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { VERSION } from '../kernel/version.ts';
 
 /**
  * Standard Webhooks over HTTPS to addresses that customers name. An address is looked at when it is given and again at
@@ -72,7 +73,7 @@ export function createWebhookSender({ clock, allowed, resolve = resolveAll }: We
 function headersOf({ id, body, secrets }: WebhookRequest, at: Date): Readonly<Record<string, string>> {
   return {
     'content-type': 'application/json',
-    'user-agent': 'Roomy-Webhooks/1',
+    'user-agent': `Roomy-Webhooks/${VERSION}`,
     'webhook-id': id,
     'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
     'webhook-signature': secrets.map((secret) => new Webhook(secret).sign(id, at, body)).join(' '),

@@ -5,7 +5,6 @@ import type { App, AppDeps, AppEnv, Services } from './context.ts';
 import { createCursorSeal } from './cursor.ts';
 import { answerFailure } from './errors.ts';
 import { requestLog } from './middleware/request-log.ts';
-import { declareBearerToken } from './openapi.ts';
 import { assertPoliciesMatch, methodsAt } from './policy.ts';
 import { createRegister } from './route.ts';
 import { registerApprovals } from './routes/approvals.ts';
@@ -54,7 +53,6 @@ export function createApp(deps: AppDeps): App {
   });
 
   const register = createRegister(app, services, createTokenVerifier(deps.jwt, deps.clock));
-  declareBearerToken(app);
   // In the order in which the docs page shows them.
   registerReservations(register, services);
   registerVisits(register, services);

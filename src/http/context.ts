@@ -28,6 +28,8 @@ export interface AppDeps {
   readonly sagaWaitMs: number;
   readonly log: Logger;
   readonly clock: Clock;
+  /** Where this installation is reached from outside, path prefix included, without a slash at its end. */
+  readonly publicUrl: string;
   /** Asked for their records, and whether they exist at all; money moves in sagas alone. */
   readonly ports: Ports;
   /** Null: no gateway is to call us. Throws `INVALID_SIGNATURE`. */

@@ -7,6 +7,7 @@ import { createApp } from '../../src/http/app.ts';
 import type { Role } from '../../src/http/auth.ts';
 import type { App, AppDeps } from '../../src/http/context.ts';
 import { mintToken, type TokenRequest } from '../../src/http/mint.ts';
+import { describeApi } from '../../src/http/openapi/document.ts';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import type {
@@ -16,10 +17,12 @@ import type {
   SagaAnswer,
   SagaOrchestrator,
 } from '../../src/sagas/orchestrator/types.ts';
+import { type Contract, createContract } from '../openapi/contract.ts';
 import { createTestDatabase } from '../setup/database.ts';
 import { NO_DEVICES } from '../setup/engine.ts';
 
 export const API = '/api/production';
+export const PUBLIC_URL = 'https://roomy.example';
 export const JWT = {
   keys: [
     { kid: 'new', secret: new TextEncoder().encode('a-new-secret-of-forty-characters-0123456') },
@@ -148,6 +151,7 @@ export async function startHttp(overrides: Partial<AppDeps> = {}): Promise<Http>
     sagaWaitMs: 2_000,
     log: createLogger('test', 'silent'),
     clock: systemClock,
+    publicUrl: PUBLIC_URL,
     ports: recordKeeper([]),
     verifyWebhook: null,
     verifyReceipt: null,
@@ -186,6 +190,13 @@ async function send(app: App, method: string, path: string, call: Call): Promise
   return { status: response.status, headers: response.headers, text, body: parsed };
 }
 
+const contracts = new WeakMap<App, Contract>();
+function contractOf(app: App): Contract {
+  const known = contracts.get(app) ?? createContract(describeApi(app, { publicUrl: PUBLIC_URL }));
+  contracts.set(app, known);
+  return known;
+}
+
 /** The contract: what is answered fits the schema that the OpenAPI document declares for it. */
 function assertDeclared(app: App, method: string, path: string, status: number, body: unknown): void {
   if (status === 404 || status === 405) return;
@@ -197,6 +208,11 @@ function assertDeclared(app: App, method: string, path: string, status: number, 
     if (schema === undefined) throw new Error(`${method} ${path} answered ${status}, which is not declared`);
     const fits = schema.safeParse(body);
     if (!fits.success) throw new Error(`${method} ${path} ${status}: ${fits.error.message}\n${JSON.stringify(body)}`);
+    const contract = contractOf(app);
+    const operation = contract.operationAt(method, pathname);
+    const problem = operation && contract.problemOfAnswer(operation, status, 'application/json', body);
+    if (problem)
+      throw new Error(`${method} ${path} ${status} is not as documented: ${problem}\n${JSON.stringify(body)}`);
     return;
   }
 }

@@ -6,7 +6,7 @@ import type { App, AppDeps } from '../../src/http/context.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { RoomyError } from '../../src/kernel/errors.ts';
 import { createLogger } from '../../src/kernel/log.ts';
-import { API, JWT, tokenFor } from '../http/harness.ts';
+import { API, JWT, PUBLIC_URL, tokenFor } from '../http/harness.ts';
 import { ALL_SAGAS, openSandbox, type Sandbox } from '../sagas/money.ts';
 import type { SimulatedDatabase } from './database.ts';
 import { createTestbed, type Testbed, type TestProcess } from './engine.ts';
@@ -52,6 +52,7 @@ export async function startSystem(simulated?: SimulatedDatabase, overrides: Part
     sagaWaitMs: 20_000,
     log: createLogger('test', 'silent'),
     clock,
+    publicUrl: PUBLIC_URL,
     verifyReceipt: null,
     webhooks: createWebhookSender({ clock, allowed: [] }),
     readiness: async () => ({ ok: true, failing: [] }),

@@ -2,6 +2,7 @@ import Stripe from 'stripe';
 import type { z } from 'zod';
 import type { Clock } from '../../kernel/clock.ts';
 import { RoomyError } from '../../kernel/errors.ts';
+import { VERSION } from '../../kernel/version.ts';
 import { failureOf, MalformedReply } from './errors.ts';
 
 /** How we speak to Stripe: the official SDK, one try each, bounded in time and size, no redirects (guarantees.md 2.5). */
@@ -31,7 +32,7 @@ export function createClient(
     maxNetworkRetries: 0,
     timeout: timeoutMs,
     telemetry: false,
-    appInfo: { name: 'roomy-orchestrator' },
+    appInfo: { name: 'roomy-orchestrator', version: VERSION },
     ...(address && {
       protocol: address.protocol === 'http:' ? ('http' as const) : ('https' as const),
       host: address.hostname,

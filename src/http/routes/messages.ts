@@ -21,6 +21,7 @@ import { answer, bodyRefusals, jsonOf, OnceHeaders, one, refusals } from '../sch
 import {
   Forecast,
   NotificationPreferences,
+  NotificationPreferencesChange,
   NotificationRuleChange,
   NotificationRules,
   NotificationSetting,
@@ -108,7 +109,7 @@ const changePreferences = createRoute({
   summary: 'Say what a guest, an owner or a staff member does not want to get; replaces what was said before',
   request: {
     params: PreferenceParams,
-    body: jsonOf(NotificationPreferences, { optOuts: [{ event: '*', channel: 'SMS' }] }),
+    body: jsonOf(NotificationPreferencesChange, { optOuts: [{ event: '*', channel: 'SMS' }] }),
   },
   responses: {
     200: answer('The preferences', one(NotificationPreferences)),

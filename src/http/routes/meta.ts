@@ -4,7 +4,7 @@ import path from 'node:path';
 import { createRoute, z } from '@hono/zod-openapi';
 import { RoomyError } from '../../kernel/errors.ts';
 import type { App, Services } from '../context.ts';
-import { describeApi } from '../openapi.ts';
+import { describeApi } from '../openapi/document.ts';
 import type { Register } from '../route.ts';
 
 /** Health, the machine-readable description, and the page that shows it to people. All of it is open. */
@@ -93,7 +93,7 @@ export function registerMeta(register: Register, app: App, services: Services): 
   }
   let document: string | undefined;
   register(hidden('/openapi.json', 'application/json'), (c) => {
-    document ??= JSON.stringify(describeApi(app));
+    document ??= JSON.stringify(describeApi(app, services));
     c.header('Content-Type', 'application/json; charset=utf-8');
     return c.body(document);
   });

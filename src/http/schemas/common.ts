@@ -18,7 +18,7 @@ export const line = (maxLength: number) =>
     .min(1)
     .max(maxLength)
     .regex(/^[^\p{Cc}\u2028\u2029]*$/u, 'must not contain control characters')
-    .refine((text) => text.trim() !== '', 'must not be blank');
+    .regex(/\S/u, 'must not be blank');
 /** Any text of several lines. */
 export const prose = (maxLength: number) => z.string().max(maxLength);
 
@@ -41,7 +41,10 @@ export const Currency = z
   .refine((code) => isCurrency(code), 'must be an ISO 4217 currency')
   .openapi({ example: 'AED' });
 /** Major units; how many decimals are right depends on the currency. */
-export const Amount = z.union([z.number().nonnegative(), z.string().max(40)]).openapi({ example: 1000 });
+const DECIMAL = '^(?:0|[1-9]\\d{0,15})(?:\\.\\d{1,20})?$';
+export const Amount = z
+  .union([z.number().nonnegative(), z.string().max(40).openapi({ pattern: DECIMAL })])
+  .openapi({ example: 1000 });
 /** An amount that needs no record to say in which currency it is. More than zero, and bounded; its parsing throws the codes of amounts. */
 export const MoneyIn = z
   .strictObject({ amount: Amount, currency: Currency })

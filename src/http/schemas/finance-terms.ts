@@ -15,10 +15,18 @@ export const paymentMoney = <Shape extends z.core.$ZodLooseShape>(shape: Shape) 
     .strictObject({
       amount: z.unknown().openapi({
         type: ['number', 'string'],
+        exclusiveMinimum: 0,
+        pattern: '^(?:0|[1-9]\\d*)(?:\\.\\d+)?$',
+        maxLength: 60,
         description: 'Major units, more than zero, no more decimals than the currency has',
         example: 1000,
       }),
-      currency: z.unknown().openapi({ type: 'string', description: 'The reservation’s', example: 'AED' }),
+      currency: z.unknown().openapi({
+        type: 'string',
+        pattern: '^[A-Z]{3}$',
+        description: 'The reservation’s',
+        example: 'AED',
+      }),
       ...shape,
     })
     .superRefine(

@@ -31,15 +31,15 @@ const optOuts = z
     z.strictObject({ event: line(64).openapi({ description: '`*`: whatever may be declined' }), channel: Channel }),
   )
   .max(100);
-export const NotificationPreferences = z
-  .strictObject({
-    optOuts,
-    digest: z
-      .boolean()
-      .optional()
-      .openapi({ description: 'Of staff: completed tasks come in one mail a day, at `digestTime`' }),
-  })
-  .openapi('NotificationPreferences');
+const preferences = {
+  optOuts,
+  digest: z
+    .boolean()
+    .optional()
+    .openapi({ description: 'Of staff: completed tasks come in one mail a day, at `digestTime`' }),
+};
+export const NotificationPreferences = z.object(preferences).openapi('NotificationPreferences');
+export const NotificationPreferencesChange = z.strictObject(preferences).openapi('NotificationPreferencesChange');
 export const PreferenceParams = z.strictObject({ party: z.enum(['guests', 'owners', 'staff']), id: Id });
 
 export const Resend = z.strictObject({ channel: Channel.optional() }).openapi('Resend');

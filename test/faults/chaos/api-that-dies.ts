@@ -50,6 +50,7 @@ const app = createApp({
   sagaWaitMs: config.sagaWaitMs,
   log,
   clock: systemClock,
+  publicUrl: `http://localhost:${config.http.port}`,
   verifyReceipt: null,
   webhooks: createWebhookSender({ clock: systemClock, allowed: [] }),
   readiness: () => Promise.resolve({ ok: true, failing: [] }),

@@ -1,0 +1,234 @@
+import type { RouteConfig } from '@hono/zod-openapi';
+import { z } from '@hono/zod-openapi';
+import { CATALOGUE, type ErrorCode, isErrorCode } from '../../kernel/errors.ts';
+import { VERSION } from '../../kernel/version.ts';
+import type { App } from '../context.ts';
+import { endpointName, POLICIES } from '../policy.ts';
+import { Failure, Problem } from '../schemas/envelope.ts';
+import { createExamples, type Examples } from './examples.ts';
+import { ABOUT, TAGS, TOKENS } from './introduction.ts';
+import { createSchemaBook, type JsonObject, type SchemaBook } from './json-schema.ts';
+import { OPERATIONS } from './operations/index.ts';
+import { describeParameter } from './parameters.ts';
+
+/** The OpenAPI 3.1 document, from the schemas that the routes check requests by and the tables beside this file. */
+
+export interface DocumentOptions {
+  /** Where the API is reached, without a slash at its end. */
+  readonly publicUrl: string;
+}
+interface Workshop {
+  readonly book: SchemaBook;
+  readonly examples: Examples;
+  /** Answers that many operations give alike, by their code. */
+  readonly failures: Record<string, JsonObject>;
+}
+
+export function describeApi(app: App, { publicUrl }: DocumentOptions): JsonObject {
+  const book = createSchemaBook();
+  const workshop: Workshop = { book, examples: createExamples(book.components), failures: {} };
+  const paths: Record<string, JsonObject> = {};
+  const webhooks: Record<string, JsonObject> = {};
+  for (const definition of app.openAPIRegistry.definitions) {
+    if (definition.type !== 'route' && definition.type !== 'webhook') continue;
+    const isRoute = definition.type === 'route';
+    const route = isRoute ? definition.route : definition.webhook;
+    const operation = isRoute ? operationOf(route, workshop) : webhookOf(route, workshop);
+    const into = isRoute ? paths : webhooks;
+    into[route.path] = { ...into[route.path], [route.method]: operation };
+  }
+  const used = JSON.stringify([paths, webhooks]);
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Roomy business process orchestrator',
+      version: VERSION,
+      summary: 'Runs the business processes of a property manager as sagas.',
+      description: ABOUT,
+      contact: { name: 'Roomy operations', url: publicUrl },
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: publicUrl, description: 'This installation' }],
+    tags: TAGS.filter(({ name }) => used.includes(`"tags":["${name}"]`)),
+    paths,
+    ...(Object.keys(webhooks).length === 0 ? {} : { webhooks }),
+    components: {
+      securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: TOKENS } },
+      responses: sorted(workshop.failures),
+      schemas: sorted(book.components),
+    },
+  };
+}
+
+const sorted = (named: Readonly<Record<string, JsonObject>>): JsonObject =>
+  Object.fromEntries(Object.entries(named).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+
+function operationOf(route: RouteConfig, workshop: Workshop): JsonObject {
+  const pattern = route.path.replaceAll(/\{(.+?)\}/g, ':$1');
+  const name = endpointName(route.method, pattern);
+  const { id, text, answer } = OPERATIONS[name] ?? {};
+  return {
+    ...(id === undefined ? {} : { operationId: id }),
+    tags: route.tags ?? [],
+    summary: route.summary,
+    description: [text, callersOf(name)].filter((part) => part !== undefined).join('\n\n'),
+    security: route.security ?? [],
+    ...requestOf(route, workshop),
+    responses: responsesOf(route, workshop, answer),
+  };
+}
+
+function webhookOf(route: RouteConfig, workshop: Workshop): JsonObject {
+  const { method, path, request, responses, middleware, ...rest } = route;
+  return { ...rest, ...requestOf(route, workshop), responses: responsesOf(route, workshop, undefined) };
+}
+
+/** From the table that decides about it. */
+function callersOf(name: string): string | undefined {
+  const policy = Object.hasOwn(POLICIES, name) ? POLICIES[name] : undefined;
+  if (policy === undefined) return undefined;
+  if (policy === 'anonymous') return '**Who may call:** anybody; no token is needed.';
+  const service = policy.service ? `, and service clients with the scope \`${policy.permission}\`` : '';
+  return `**Who may call:** ${policy.roles.map((role) => `\`${role}\``).join(', ')}${service}.`;
+}
+
+const PLACES = { params: 'path', query: 'query', headers: 'header', cookies: 'cookie' } as const;
+
+function requestOf(route: RouteConfig, { book, examples }: Workshop): JsonObject {
+  const { request } = route;
+  if (request === undefined) return {};
+  const parameters = Object.entries(PLACES).flatMap(([part, place]) => {
+    const declared: unknown = Reflect.get(request, part);
+    if (!(declared instanceof z.ZodObject)) return [];
+    return Object.entries(declared.shape).map(([name, schema]) => {
+      if (!(schema instanceof z.ZodType)) throw new Error(`the parameter ${name} has no schema`);
+      const { description, ...rest } = book.schemaOf(schema, 'input');
+      return {
+        name,
+        in: place,
+        required: place === 'path' || !schema.safeParse(undefined).success,
+        description: typeof description === 'string' ? description : describeParameter(name, place, route.path),
+        schema: rest,
+      };
+    });
+  });
+  const body = request.body;
+  return {
+    ...(parameters.length === 0 ? {} : { parameters }),
+    ...(body === undefined
+      ? {}
+      : {
+          requestBody: {
+            ...(body.description === undefined ? {} : { description: body.description }),
+            required: body.required === true,
+            content: contentOf(body.content, book, 'input', examples),
+          },
+        }),
+  };
+}
+
+function contentOf(
+  content: Readonly<Record<string, unknown>>,
+  book: SchemaBook,
+  direction: 'input' | 'output',
+  examples: Examples,
+  given?: unknown,
+): JsonObject {
+  return Object.fromEntries(
+    Object.entries(content).map(([type, media]) => {
+      if (typeof media !== 'object' || media === null) throw new Error('a media type is an object');
+      const { schema, ...rest }: { schema?: unknown } = media;
+      const printed = schema instanceof z.ZodType ? book.schemaOf(schema, direction) : schema;
+      const isOpen = !('example' in rest) && !('examples' in rest);
+      const example = isOpen && type === 'application/json' ? (given ?? examples.of(printed)) : undefined;
+      return [type, { schema: printed, ...rest, ...(example === undefined ? {} : { example }) }];
+    }),
+  );
+}
+
+type Declared = RouteConfig['responses'][string];
+
+function responsesOf(route: RouteConfig, workshop: Workshop, given: unknown): JsonObject {
+  const responses: JsonObject = {};
+  for (const [status, response] of Object.entries(route.responses)) {
+    const codes = codesOf(response);
+    responses[status] = codes === null ? answerOf(response, status, workshop, given) : failureOf(codes, workshop);
+  }
+  // Anything else that went wrong, by the same shape.
+  if (Object.keys(responses).some((status) => status.startsWith('4'))) {
+    workshop.failures['Failure'] ??= failureAnswer('Any other failure', ['INTERNAL_ERROR'], workshop);
+    responses['default'] = { $ref: '#/components/responses/Failure' };
+  }
+  return responses;
+}
+
+function answerOf(response: Declared, status: string, { book, examples }: Workshop, given: unknown): JsonObject {
+  if ('$ref' in response) return { ...response };
+  const { content, headers, ...rest } = response;
+  const declared = headers instanceof z.ZodObject ? undefined : headers;
+  const all = { ...(HEADERS[status] ?? {}), ...declared };
+  return {
+    ...rest,
+    ...(Object.keys(all).length === 0 ? {} : { headers: all }),
+    ...(content === undefined
+      ? {}
+      : { content: contentOf(content, book, 'output', examples, status === '202' ? undefined : given) }),
+  };
+}
+
+const text = (description: string) => ({ description, schema: { type: 'string' } });
+const HEADERS: Readonly<Record<string, JsonObject>> = {
+  '201': { Location: text('The address of what was added') },
+  '202': {
+    Location: text('The address at which the saga can be followed'),
+    'Retry-After': text('Seconds to wait before asking there'),
+  },
+};
+
+/** `refusals()` names the codes of an answer in its description. */
+function codesOf(response: Declared): readonly ErrorCode[] | null {
+  if ('$ref' in response) return null;
+  const codes = (response.description ?? '').split(', ');
+  return codes.every(isErrorCode) ? codes : null;
+}
+
+/** What is refused with one code alone is the same everywhere; several are told apart by their codes. */
+function failureOf(codes: readonly ErrorCode[], workshop: Workshop): JsonObject {
+  const [only] = codes;
+  const printed = failureAnswer(
+    codes.map((code) => `- \`${code}\`: ${CATALOGUE[code].text}`).join('\n'),
+    codes,
+    workshop,
+  );
+  if (codes.length > 1 || only === undefined) return printed;
+  workshop.failures[only] = printed;
+  return { $ref: `#/components/responses/${only}` };
+}
+
+/** In the brief's envelope, or as RFC 9457 for those who ask for that. */
+function failureAnswer(description: string, codes: readonly ErrorCode[], { book }: Workshop): JsonObject {
+  const examplesBy = (media: (code: ErrorCode) => JsonObject) =>
+    Object.fromEntries(codes.map((code) => [code, { summary: CATALOGUE[code].text, value: media(code) }]));
+  return {
+    description,
+    content: {
+      'application/json': { schema: book.schemaOf(Failure, 'output'), examples: examplesBy(envelopeExample) },
+      'application/problem+json': { schema: book.schemaOf(Problem, 'output'), examples: examplesBy(problemExample) },
+    },
+  };
+}
+
+const envelopeExample = (code: ErrorCode): JsonObject => ({
+  success: false,
+  error: CATALOGUE[code].text,
+  code,
+  requestId: 'request-1',
+});
+const problemExample = (code: ErrorCode): JsonObject => ({
+  type: 'about:blank',
+  title: CATALOGUE[code].text,
+  status: CATALOGUE[code].status,
+  detail: CATALOGUE[code].text,
+  code,
+  requestId: 'request-1',
+});

@@ -1,0 +1,99 @@
+import { API, type OperationTexts, PAGED, PORTFOLIO, VERSIONED } from './kinds.ts';
+
+const ENDPOINTS = `${API}/webhook-endpoints`;
+const SAGAS = `${API}/sagas`;
+
+export const EVENTS: OperationTexts = {
+  [`GET ${API}/events`]: {
+    id: 'listEvents',
+    text: 'What has happened after a place in the feed (`after`, 0 for the beginning), in order, without gaps and the same for everybody. Go on with `after` set to `nextAfter`. Events are kept for a time that the installation sets; what came next and is gone is 410 `EVENTS_EXPIRED`.',
+  },
+  [`GET ${API}/events/stream`]: {
+    id: 'streamEvents',
+    text: 'The same feed as server-sent events, for as long as the connection lasts. It goes on after `Last-Event-ID`, which browsers send by themselves, or after `after`; without either it begins now.',
+  },
+  [`GET ${ENDPOINTS}`]: {
+    id: 'listWebhookEndpoints',
+    text: `Addresses that are called when something happens. ${PAGED}`,
+  },
+  [`POST ${ENDPOINTS}`]: {
+    id: 'createWebhookEndpoint',
+    text: 'Has an address called for each event of the named types (all without any) from now on, after Standard Webhooks. The `secret` that verifies `webhook-signature` is answered once and never again. Addresses must be public and https; others are `WEBHOOK_URL_REFUSED`.',
+  },
+  [`GET ${ENDPOINTS}/:id`]: {
+    id: 'getWebhookEndpoint',
+    text: 'The endpoint without its secret: which event comes next, and whether and why it was switched off.',
+  },
+  [`PATCH ${ENDPOINTS}/:id`]: {
+    id: 'updateWebhookEndpoint',
+    text: `Changes address, description or types. ${VERSIONED}`,
+  },
+  [`DELETE ${ENDPOINTS}/:id`]: {
+    id: 'deleteWebhookEndpoint',
+    text: 'Removes the endpoint. It is not called again; events that it has not taken are not kept for it.',
+  },
+  [`POST ${ENDPOINTS}/:id/rotate-secret`]: {
+    id: 'rotateWebhookSecret',
+    text: 'Makes a new secret and answers it once. For a day every call carries signatures of both, so that the consumer can change over without losing one.',
+  },
+  [`POST ${ENDPOINTS}/:id/enable`]: {
+    id: 'enableWebhookEndpoint',
+    text: 'Calls an endpoint again that was switched off after three days of failures or an answer 410; it goes on with the event at which it stopped.',
+  },
+  [`POST ${ENDPOINTS}/:id/replay`]: {
+    id: 'replayWebhookEvents',
+    text: 'Sends events again, from a place in the feed (`afterSeq`) or from an instant on (`since`); give one of the two. `webhook-id` stays the same, so that a consumer recognises what it has had.',
+  },
+  [`POST ${ENDPOINTS}/:id/test`]: {
+    id: 'testWebhookEndpoint',
+    text: 'Calls the address once, now, with the event `webhook.ping`, and answers what came back. It counts for nothing and is not repeated.',
+  },
+  [`GET ${ENDPOINTS}/:id/deliveries`]: {
+    id: 'listWebhookDeliveries',
+    text: 'Calls that were tried, newest first, each with the status or the reason of its failure. Go on with `before` set to the last `id`.',
+  },
+  [`POST ${API}/webhooks/stripe`]: {
+    id: 'receiveStripeEvent',
+    text: 'Called by Stripe with signed events (`Stripe-Signature`), each counted once; not for other clients. 404 where Stripe is not in use.',
+  },
+  [`POST ${API}/webhooks/twilio`]: {
+    id: 'receiveTwilioReceipt',
+    text: 'Called by Twilio with the state of an SMS, as a signed form (`X-Twilio-Signature`); not for other clients. 404 where Twilio is not in use.',
+  },
+  [`GET ${SAGAS}`]: {
+    id: 'listSagas',
+    text: `Executions of business processes by status, name, reservation or time, with counts by status for the same filter. \`parked\` are those that wait for a person. ${PAGED} ${PORTFOLIO} A service client sees those that it started.`,
+  },
+  [`GET ${SAGAS}/executions/:id`]: {
+    id: 'getSagaExecution',
+    text: 'One execution with every step, its attempts, outputs and errors; compensations come last. This is what `Location` of a 202 leads to: ask again until the status is `completed`, `compensated` or `resolved`.',
+  },
+  [`POST ${SAGAS}/executions/:id/retry`]: {
+    id: 'retrySaga',
+    text: 'Resumes a `parked` execution at the step at which it stopped, with what earlier steps put out. Anything else is `SAGA_NOT_PARKED`.',
+  },
+  [`POST ${SAGAS}/executions/:id/resolve`]: {
+    id: 'resolveSaga',
+    text: 'Closes a `parked` execution that a person has settled in another way, with the reason, which is kept. Nothing more is done or undone.',
+  },
+  [`GET ${SAGAS}/:name/status`]: {
+    id: 'getSagaStatus',
+    text: 'How far the newest execution of a saga has come, for example `confirmReservation`; with `reservationId` or `executionId`, of that one. Never one that the caller may not see (404 `SAGA_NOT_FOUND`).',
+  },
+  [`GET ${API}/audit`]: {
+    id: 'listAuditRows',
+    text: `Who did what, for whom, in which request, and how it ended. ${PAGED} Each row carries the hash of the one before it.`,
+  },
+  [`GET ${API}/audit/verify`]: {
+    id: 'verifyAudit',
+    text: 'Recomputes the hash chains of the audit trail and names every row that does not fit. When it takes too long, `complete` is false: go on with `afterStream` set to `nextStream`.',
+  },
+  'GET /health/live': {
+    id: 'checkLiveness',
+    text: 'The process answers `ok` as long as it runs. For a supervisor that restarts it.',
+  },
+  'GET /health/ready': {
+    id: 'checkReadiness',
+    text: '`ok` when Postgres, its migrations, Redis and the relay are well; else 503 `fail`. For a load balancer.',
+  },
+};

@@ -1,0 +1,21 @@
+/** What an integrator is told about one operation, beside what the schemas, the policy and the refusals say already. */
+export interface OperationText {
+  /** Stable: generated clients call a function by this name. A verb and a noun. */
+  readonly id: string;
+  /** What it does, in which units, what it needs, what follows from it, and which refusals mean what. */
+  readonly text: string;
+  /** An example of the answer, where the one made from its schema does not tell enough. */
+  readonly answer?: unknown;
+}
+export type OperationTexts = Readonly<Record<string, OperationText>>;
+
+export const API = '/api/production';
+/** A saga answers in one of two ways. */
+export const SAGA =
+  'This starts a saga: every step takes effect, or all are undone. The request waits for its end and answers 200, or answers 202 with a `Location` to follow when it takes longer or the caller asks for it (`Prefer: respond-async`). Send an `Idempotency-Key`, so that a repeat after a lost connection does nothing twice.';
+export const VERSIONED =
+  'Send the `ETag` that was read as `If-Match`, and a change that somebody else made in between is refused with 412 `PRECONDITION_FAILED` instead of being overwritten.';
+export const PAGED =
+  'Newest first, one page at a time: pass `nextCursor` as `cursor` with the same filter until it is null.';
+export const PORTFOLIO =
+  'An agent sees the properties of its portfolio only; everything else does not exist for it (404).';

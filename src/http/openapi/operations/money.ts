@@ -1,0 +1,63 @@
+import { API, type OperationTexts, PAGED, SAGA } from './kinds.ts';
+
+const MAJOR =
+  'Amounts are in major units (1000 is AED 1,000.00), one sum for each currency: currencies are never added up.';
+
+export const MONEY: OperationTexts = {
+  [`GET ${API}/transactions`]: {
+    id: 'listTransactions',
+    text: `Payments, payouts, fees, refunds and corrections, by reservation, owner, type, status or gateway reference. ${PAGED} ${MAJOR}`,
+  },
+  [`GET ${API}/transactions/:id`]: {
+    id: 'getTransaction',
+    text: `One transaction with the saga that made it, its entries in the ledger (debit and credit by account) and what reverses it. ${MAJOR}`,
+  },
+  [`POST ${API}/transactions/:id/payout`]: {
+    id: 'processOwnerPayout',
+    text: `Pays an \`OWNER_PAYOUT\` out now instead of waiting for its schedule. Refused with \`PAYOUT_EXCEEDS_BALANCE\` when the owner is owed less than that (with \`netting\` the rest is paid), with \`PAYOUT_BEFORE_SCHEDULE\` when it is not due and \`strict\` is set, and with \`NOT_A_PAYOUT\` for a transaction of another type. ${SAGA}`,
+  },
+  [`POST ${API}/transactions/:id/settlement`]: {
+    id: 'settleRefund',
+    text: 'For a refund in status `MANUAL_REQUIRED`, which the gateway would not send back: records by which transfer a person has sent the money. The refund is then `COMPLETED`, and its task of type `FINANCE` is done. A second settlement is `ALREADY_PAID`.',
+  },
+  [`GET ${API}/financial/summary`]: {
+    id: 'getFinancialSummary',
+    text: `Sums of the ledger: what guests paid, what was refunded, and whose it is. A period restricts what was moved in it; \`asOf\` gives the balances at that moment. Owners get their own money alone, agents that of their portfolio. ${MAJOR}`,
+  },
+  [`GET ${API}/financial/integrity`]: {
+    id: 'checkFinancialIntegrity',
+    text: 'Recomputes every balance, split and total from the rows of the ledger and names what does not agree. `ok` is true and `differences` is empty unless something is wrong; amounts in differences are in minor units. Stays with a running saga are left out (`inFlight`).',
+  },
+  [`GET ${API}/owners/:id/balance`]: {
+    id: 'getOwnerBalance',
+    text: `What the owner is owed now, and how it comes about: shares, fees, costs of repairs, payouts. An owner reads its own balance only. ${MAJOR}`,
+  },
+  [`GET ${API}/owners/:id/statement`]: {
+    id: 'getOwnerStatement',
+    text: `The lines of the owner’s account, oldest first, each with the balance after it, and opening and closing balances of the period (\`balances\`). An owner reads its own statement only. Go on with \`nextCursor\`. ${MAJOR}`,
+  },
+  [`GET ${API}/financial/income-distribution`]: {
+    id: 'getIncomeDistribution',
+    text: 'The terms in force: shares in percent, who bears gateway fees, when owners are paid out, what is refunded when. With `version` an earlier version. The `ETag` is what a change must send as `If-Match`.',
+  },
+  [`PUT ${API}/financial/income-distribution`]: {
+    id: 'setIncomeDistribution',
+    text: 'Sets a new version of the terms, for stays that are confirmed from `effectiveFrom` on; stays that are confirmed already keep theirs. The three shares must sum to exactly 100 (`DISTRIBUTION_SUM_INVALID`) and have at most two decimals. `If-Match` is required (428 without it, 412 when somebody else has changed the terms).',
+  },
+  [`GET ${API}/financial/income-distribution/versions`]: {
+    id: 'listIncomeDistributionVersions',
+    text: `Every version of the terms with who set it and from when it holds. ${PAGED}`,
+  },
+  [`POST ${API}/financial/reconciliations`]: {
+    id: 'createReconciliation',
+    text: 'Compares the ledger with what a payment gateway has on record for a period of at most 31 days: its own record when the body is JSON, or its settlement file when the body is `text/csv` (then `gatewayId` is a query parameter). Answers 201 with counts, or 200 when the same was compared before. Lines that say so are booked as settled into the bank, once.',
+  },
+  [`GET ${API}/financial/reconciliations`]: {
+    id: 'listReconciliations',
+    text: `Comparisons that were made, by a schedule or by hand. ${PAGED}`,
+  },
+  [`GET ${API}/financial/reconciliations/:id`]: {
+    id: 'getReconciliation',
+    text: 'One comparison with a page of its lines; `status` shows, for example, only what is missing in the ledger. With `format=csv` every line comes as a file that is safe to open in a spreadsheet.',
+  },
+};

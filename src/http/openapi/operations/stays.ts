@@ -1,0 +1,54 @@
+import { API, type OperationTexts, PAGED, PORTFOLIO, SAGA, VERSIONED } from './kinds.ts';
+
+const PATH = `${API}/reservations`;
+
+export const STAYS: OperationTexts = {
+  [`GET ${PATH}`]: {
+    id: 'listReservations',
+    text: `Finds reservations by status, property, guest, or the days that they cover. ${PAGED} ${PORTFOLIO}`,
+  },
+  [`POST ${PATH}`]: {
+    id: 'createReservation',
+    text: 'Adds a reservation in status `PENDING`. It does not take the dates yet: that is what confirming does, so two pending reservations may overlap. `totalAmount` is in major units (1000 is AED 1,000.00) with no more decimals than the currency has (`AMOUNT_PRECISION`). Property and guest must exist (`REFERENCE_NOT_FOUND`). Without an `id` one is made.',
+  },
+  [`GET ${PATH}/:id`]: {
+    id: 'getReservation',
+    text: `Answers the reservation, which actions its state allows, and with \`include\` its tasks, transactions, messages and sagas. The \`ETag\` is what a change sends as \`If-Match\`. ${PORTFOLIO}`,
+  },
+  [`PATCH ${PATH}/:id`]: {
+    id: 'updateReservation',
+    text: `Changes the fields that are sent and no others. Dates, price, property and guest can be changed only while the reservation is \`PENDING\` (else \`INVALID_STATE_TRANSITION\`) and never while a saga runs on it (\`SAGA_IN_PROGRESS\`). A planned arrival or departure moves the tasks that hang on it; what could not be moved is named in \`warnings\`. ${VERSIONED}`,
+  },
+  [`POST ${PATH}/:id/confirm`]: {
+    id: 'confirmReservation',
+    text: `Takes the dates, plans the four tasks of a stay (cleaning before, check-in, check-out, cleaning after), records the amount due, and writes to guest, owner and staff. Refused with \`RESERVATION_CONFLICT\` when another confirmed stay or a block covers a night, with \`INVALID_STATE_TRANSITION\` when it is not \`PENDING\`, and, with \`requireAssignment\`, with \`NO_STAFF_AVAILABLE\` and other times when nobody can take a task. ${SAGA}`,
+  },
+  [`POST ${PATH}/:id/check-in`]: {
+    id: 'checkInReservation',
+    text: `Records that the guest has arrived: the stay becomes \`CHECKED_IN\`, the door and other devices of the property are switched on, and the guest is sent the access code. A guest who is early, owes money or finds the rooms not ready is a warning in the answer; with \`strict\`, or where the property demands it, it is a refusal (\`CHECK_IN_TOO_EARLY\`, \`BALANCE_DUE\`, \`PROPERTY_NOT_READY\`). ${SAGA}`,
+  },
+  [`POST ${PATH}/:id/check-out`]: {
+    id: 'checkOutReservation',
+    text: `Records that the guest has left: the stay becomes \`CHECKED_OUT\`, devices are switched off, a cleaning is planned two hours after the real departure, nights that were not used are free again, and the report of the stay is written. With \`strict\` an open balance refuses it (\`BALANCE_DUE\`). ${SAGA}`,
+  },
+  [`GET ${PATH}/:id/check-out-report`]: {
+    id: 'getCheckOutReport',
+    text: 'The report as it was written at the departure; it never changes, and `sha256` proves that. Amounts are in major units. With `Accept: text/html` it comes as a page to print. 404 `NOT_FOUND` until the guest has checked out.',
+  },
+  [`POST ${PATH}/:id/payment`]: {
+    id: 'processPayment',
+    text: `Books a payment that the gateway holds or is to capture, and divides it between owner, agency and referring agent by the terms of the stay. \`amount\` is in major units and may be a number or a decimal text; the currency is the reservation’s. \`gatewayReference\` is the gateway’s token for the payment, never a card number (\`CARD_DATA_FORBIDDEN\`). A payment that the gateway declines is 402 \`PAYMENT_DECLINED\` with its reason in \`details.gatewayError\`; nothing stays booked. More than what is outstanding is \`PAYMENT_EXCEEDS_BALANCE\`. A guest pays for its own stays only. ${SAGA}`,
+  },
+  [`POST ${PATH}/:id/cancel`]: {
+    id: 'cancelReservation',
+    text: `Cancels the stay, frees its dates, cancels open tasks and refunds by the policy that held when it was confirmed: by default all of it 7 days before check-in, half of it 3 days before, a quarter the day before, then nothing. \`initiator\` AGENCY or OWNER refunds everything; \`refundPercentOverride\` is for ADMIN and FINANCE and needs a \`reason\`. With \`dryRun=true\` nothing is written and the answer says what would happen. A guest who has checked in must check out instead (\`RESERVATION_IN_HOUSE\`). ${SAGA}`,
+  },
+  [`GET ${PATH}/:id/cancellation-quote`]: {
+    id: 'getCancellationQuote',
+    text: 'What the guest would get back now (`today`) and until which instant each percentage holds (`schedule`), in major units and on the property’s clock. Nothing is changed.',
+  },
+  [`GET ${PATH}/:id/forecast`]: {
+    id: 'getReservationForecast',
+    text: 'Every message and task that this booking has caused and will cause, with its time and the rule behind it. For a pending reservation it is what a confirmation would do, and `wouldBeRefused` is the code with which it would be refused now.',
+  },
+};

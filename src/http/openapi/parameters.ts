@@ -1,0 +1,73 @@
+/** What parameters mean whose schemas do not say it themselves. */
+
+const IN_PATH: Readonly<Record<string, string>> = {
+  file: 'The secret token of the calendar and `.ics`, as `createMyCalendar` answered it',
+  key: 'The message, its recipient and the version of its variables, such as `reservation-confirmed.guest@1`',
+  leaveId: 'Id of the leave',
+  name: 'Name of the saga, such as `confirmReservation`, `processPayment` or `cancelReservation`',
+  party: 'Whose preferences they are',
+  photoId: 'Id of the photo, chosen by the client: the same for every repeat of the same upload',
+  token: 'The secret token of the mail',
+};
+
+/** `id` is of what the path names before it. */
+const NOUNS: readonly (readonly [RegExp, string])[] = [
+  [/\/reservations\/\{id\}/, 'reservation'],
+  [/\/transactions\/\{id\}/, 'transaction'],
+  [/\/executions\/\{id\}/, 'saga execution'],
+  [/\/tasks\/\{id\}/, 'task'],
+  [/\/recurrences\/\{id\}/, 'rule'],
+  [/\/owners\/\{id\}/, 'owner'],
+  [/\/reconciliations\/\{id\}/, 'reconciliation'],
+  [/\/notifications\/\{id\}/, 'message'],
+  [/\/webhook-endpoints\/\{id\}/, 'webhook endpoint'],
+  [/\/properties\/\{id\}/, 'property'],
+  [/\/guests\/\{id\}/, 'guest'],
+  [/\/staff\/\{id\}/, 'staff member'],
+  [/\/\{party\}\/\{id\}/, 'guest, owner or staff member'],
+];
+
+const IN_QUERY: Readonly<Record<string, string>> = {
+  active: '`true` or `false`: only those that are, or are not',
+  actor: 'Only what this person or service has done: the subject of its token',
+  after: 'Events after this place in the feed (`seq`); 0 is the beginning',
+  assigneeId: 'Only tasks of this staff member',
+  before: 'Calls before this one: the last `id` of the page before',
+  currency: 'Only this currency, as an ISO 4217 code',
+  event: 'Only of this event, such as `RESERVATION_CONFIRMED`',
+  executionId: 'This execution instead of the newest',
+  from: 'From this instant or day on',
+  gatewayId: 'Only of this payment gateway',
+  guestId: 'Only stays of this guest',
+  includeDeleted: '`true`: also tasks that were withdrawn because their stay was undone or cancelled',
+  limit: 'How many at the most',
+  name: 'Only sagas of this name, such as `processPayment`',
+  ownerId: 'Only what belongs to this owner',
+  propertyId: 'Only what belongs to this property',
+  recipientId: 'Only messages to this guest, owner or staff member',
+  region: 'Only properties of this region, exactly as it is written there',
+  reservationId: 'Only what belongs to this reservation',
+  role: 'Only staff of this role',
+  sagaExecutionId: 'Only what this saga execution has done',
+  status: 'Only those in this status',
+  to: 'Up to this instant or day',
+  type: 'Only those of this type',
+};
+
+const IN_HEADER: Readonly<Record<string, string>> = {
+  'Stripe-Signature': 'Made by Stripe with the secret of the endpoint',
+  'X-Twilio-Signature': 'Made by Twilio with the account’s token',
+};
+
+/** Undefined for a parameter that nothing is known of, which a test refuses. */
+export function describeParameter(name: string, place: string, path: string): string | undefined {
+  if (place === 'header') return IN_HEADER[name];
+  if (place === 'query') {
+    const isFeed = name === 'type' && path.includes('/events');
+    return isFeed
+      ? 'Only events of this type, such as `reservation.confirmed`, or of this noun, such as `task.*`'
+      : IN_QUERY[name];
+  }
+  const noun = NOUNS.find(([pattern]) => name === 'id' && pattern.test(path))?.[1];
+  return noun === undefined ? IN_PATH[name] : `Id of the ${noun}`;
+}
