@@ -1,8 +1,31 @@
-/** By its IANA name, as `Temporal` knows it, which works with it: `Intl` also takes abbreviations. An offset knows no summer time. */
-export function isTimeZone(zone: string): boolean {
+/**
+ * Names of time zones, judged by `Temporal`, which computes with them, and by `Intl`, which writes them out. `Intl` alone
+ * takes more: `IST` and `ACT`, of which Postgres thinks differently and Temporal nothing at all. What both take, Postgres
+ * knows too (test/integration/shared-values.test.ts).
+ */
+
+/** An offset such as `+04:00` is no name: it knows no summer time. */
+const NAME = /^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/;
+
+const known = new Map<string, string | null>();
+const MAX_KNOWN = 2_000;
+
+/** `asia/dubai` is `Asia/Dubai`; null for what is no IANA zone. */
+export function canonicalTimeZone(name: string): string | null {
+  const found = known.get(name);
+  if (found !== undefined) return found;
+  const canonical = NAME.test(name) ? lookUp(name) : null;
+  if (known.size < MAX_KNOWN) known.set(name, canonical);
+  return canonical;
+}
+
+export const isTimeZone = (name: string): boolean => canonicalTimeZone(name) !== null;
+
+function lookUp(name: string): string | null {
   try {
-    return /^[A-Za-z]/.test(zone) && Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(zone) !== undefined;
+    const { timeZoneId } = Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(name);
+    return new Intl.DateTimeFormat('en', { timeZone: timeZoneId }) && timeZoneId;
   } catch {
-    return false;
+    return null;
   }
 }

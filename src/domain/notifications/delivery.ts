@@ -3,6 +3,7 @@ import type { Channel } from '../../db/schema.ts';
 import { messageOf } from '../../kernel/errors.ts';
 import { sha256OfBytes } from '../../kernel/json.ts';
 import type { Logger } from '../../kernel/log.ts';
+import { canonicalPhone } from '../../kernel/phone.ts';
 import type { Messenger, OutgoingMessage, SendOutcome } from '../ports.ts';
 import { raiseSystemAlert } from './alerts.ts';
 import { type Conditions, heldBack, IN_DIGEST, loadConditions } from './delivery-conditions.ts';
@@ -169,8 +170,10 @@ function prepare(
   if (row.template === DIGEST && facts.doneTasks === null) return { status: 'SKIPPED', reason: 'STALE' };
   const held = heldBack(conditions);
   if (held) return held;
-  const to = row.recipientType === 'OPS' ? deps.opsEmail : row.channel === 'SMS' ? facts.phone : facts.email;
-  if (!to) return { status: 'SKIPPED', reason: 'NO_ADDRESS' };
+  const address = row.recipientType === 'OPS' ? deps.opsEmail : row.channel === 'SMS' ? facts.phone : facts.email;
+  if (!address) return { status: 'SKIPPED', reason: 'NO_ADDRESS' };
+  const to = row.channel === 'SMS' ? canonicalPhone(address) : address;
+  if (to === null) return { status: 'FAILED', reason: 'INVALID_PHONE' };
 
   try {
     const text = textFor(row.template, facts.locale, texts);

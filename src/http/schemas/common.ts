@@ -2,7 +2,8 @@ import { z } from '@hono/zod-openapi';
 import { parsePayment } from '../../domain/finance/payment-amount.ts';
 import { ID_PATTERN } from '../../kernel/ids.ts';
 import { CURRENCY_PATTERN, isCurrency } from '../../kernel/money.ts';
-import { isTimeZone } from '../../kernel/time-zone.ts';
+import { canonicalPhone } from '../../kernel/phone.ts';
+import { canonicalTimeZone, isTimeZone } from '../../kernel/time-zone.ts';
 
 /** Fields that several resources share. Every text is bounded, every pattern linear. */
 
@@ -23,7 +24,12 @@ export const line = (maxLength: number) =>
 export const prose = (maxLength: number) => z.string().max(maxLength);
 
 export const Email = z.email().max(254);
-export const Phone = z.string().regex(/^\+?[0-9][0-9 ().-]{3,30}$/, 'must be a phone number');
+/** Kept as it was written; messages go to its canonical form (`kernel/phone.ts`). */
+export const Phone = z
+  .string()
+  .max(40)
+  .refine((text) => canonicalPhone(text) !== null, 'must be an international phone number, such as +971500000001')
+  .openapi({ example: '+971500000001' });
 export const Locale = z
   .string()
   .max(35)
@@ -31,7 +37,8 @@ export const Locale = z
 export const TimeZone = z
   .string()
   .max(64)
-  .refine((zone) => isTimeZone(zone), 'must be an IANA time zone')
+  .refine((zone) => isTimeZone(zone), 'must be an IANA time zone, such as Asia/Dubai')
+  .overwrite((zone) => canonicalTimeZone(zone) ?? zone)
   .openapi({ example: 'Asia/Dubai' });
 export const GeoPoint = z.strictObject({ lat: z.number().min(-90).max(90), lng: z.number().min(-180).max(180) });
 
@@ -65,8 +72,11 @@ export const LocalArrival = z
   .string()
   .regex(new RegExp(`^(?:\\d{4}-\\d{2}-\\d{2}T)?${WALL_CLOCK}$`), 'must be HH:MM or YYYY-MM-DDTHH:MM')
   .refine((text) => !text.includes('T') || isCalendarDate(text.slice(0, 10)), 'must be a real date');
+/** Postgres takes no offset beyond 16 hours and no place on earth has one beyond 14; Temporal takes nine decimals. */
+const STORED_INSTANT = /T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-](?:0\d|1[0-3]):[0-5]\d|[+-]14:00)$/;
 export const Instant = z.iso
   .datetime({ offset: true, error: 'must be an ISO 8601 instant with an offset' })
+  .regex(STORED_INSTANT, 'must have an offset between -14:00 and +14:00, and nine decimals of a second at the most')
   .refine((text) => isInRange(text), 'must be between 2000 and 2100')
   .openapi({ example: '2024-02-01T09:00:00Z' });
 /** An end of a period; `schemas/period.ts` has the fields, `http/period.ts` the rule. */
