@@ -19,7 +19,8 @@ export function createEventTail(db: Db): EventTail {
     watching = true;
     while (listeners > 0) {
       // An outage of the database is not the streams' to tell; they see it when they read.
-      last = Math.max(last, await numberEvents(db).catch(() => last));
+      // It may go back: a database that was restored has a shorter feed.
+      last = await numberEvents(db).catch(() => last);
       await pause(LOOK_EVERY_MS);
     }
     watching = false;

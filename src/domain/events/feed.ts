@@ -32,6 +32,8 @@ export interface FeedPage {
   readonly events: readonly EventView[];
   /** Where to go on: everything up to there has been looked at. */
   readonly last: number;
+  /** There is more by now. */
+  readonly more: boolean;
 }
 
 const NUMBERED_AT_ONCE = 5_000;
@@ -57,19 +59,29 @@ export async function numberEvents(db: Db): Promise<number> {
   );
 }
 
-/** Events after `after`, at most `limit`. Throws `EVENTS_EXPIRED` where the next one has been deleted by its age. */
+/**
+ * Events after `after`, at most `limit`. Throws `EVENTS_EXPIRED` where the next one has been deleted by its age, and
+ * `EVENTS_NOT_REACHED` for a place that the feed has never given: as of a consumer that is ahead of a restored database.
+ */
 export async function readEvents(db: Db, after: number, limit: number, filter: EventFilter = {}): Promise<FeedPage> {
   const newest = await numberEvents(db);
-  if (after >= newest) return { events: [], last: after };
+  assertReached(after, newest);
+  if (after === newest) return { events: [], last: after, more: false };
   await assertKept(db, after);
   const rows = await matching(db, filter)
     .where('seq', '>', after)
     .where('seq', '<=', newest)
     .orderBy('seq')
-    .limit(limit)
+    .limit(limit + 1)
     .execute();
-  const last = rows.length < limit ? newest : (rows.at(-1)?.seq ?? newest);
-  return { events: rows.map(eventView), last };
+  const kept = rows.slice(0, limit);
+  const more = rows.length > limit;
+  return { events: kept.map(eventView), last: more ? (kept.at(-1)?.seq ?? after) : newest, more };
+}
+
+/** Throws `EVENTS_NOT_REACHED` with the last place that there is. */
+export function assertReached(place: number, last: number): void {
+  if (place > last) throw new RoomyError('EVENTS_NOT_REACHED', { details: { asked: place, last } });
 }
 
 export function matching(db: Db, { types = [], reservationId }: EventFilter) {

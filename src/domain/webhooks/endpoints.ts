@@ -4,6 +4,7 @@ import type { WebhookEndpointTable } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId, newSecret } from '../../kernel/ids.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
+import { assertReached } from '../events/feed.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
 
@@ -124,10 +125,7 @@ export async function replay(
       ELSE coalesce((SELECT min(seq) FROM domain_event WHERE at >= ${from.since ?? null}::timestamptz AND seq IS NOT NULL), last_seq + 1) END AS next
       FROM event_feed`.execute(tx);
   const { next = 1, newest = 0 } = rows[0] ?? {};
-  if (next > newest + 1) {
-    const issues = [{ path: 'afterSeq', message: `the feed ends at ${newest}` }];
-    throw new RoomyError('VALIDATION_FAILED', { details: { issues } });
-  }
+  assertReached(next - 1, newest);
   return write(tx, id, 'WEBHOOK_REPLAYED', author, null, {
     values: {
       next_seq: sql<number>`least(next_seq, ${next}::bigint)`,
@@ -158,13 +156,13 @@ export interface AttemptView {
   readonly ms: number;
 }
 
-/** Newest first; `before` is the id of the last one on the page before. Throws `NOT_FOUND`. */
+/** Newest first, those before an id. Throws `NOT_FOUND`. */
 export async function listAttempts(
   db: Db,
   id: string,
   limit: number,
   before: number | null,
-): Promise<readonly AttemptView[]> {
+): Promise<{ readonly items: readonly AttemptView[]; readonly more: boolean }> {
   await readEndpoint(db, id);
   const rows = await db
     .selectFrom('webhook_attempt')
@@ -172,9 +170,9 @@ export async function listAttempts(
     .where('endpoint_id', '=', id)
     .$if(before !== null, (query) => query.where('id', '<', before))
     .orderBy('id', 'desc')
-    .limit(limit)
+    .limit(limit + 1)
     .execute();
-  return rows.map(({ id: attemptId, seq, type, attempt, at, status_code, reason, ms }) => ({
+  const items = rows.slice(0, limit).map(({ id: attemptId, seq, type, attempt, at, status_code, reason, ms }) => ({
     id: attemptId,
     seq,
     type,
@@ -184,6 +182,7 @@ export async function listAttempts(
     reason,
     ms,
   }));
+  return { items, more: rows.length > limit };
 }
 
 async function write(

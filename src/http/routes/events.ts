@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { streamSSE } from 'hono/streaming';
 import { type EventFilter, numberEvents, readEvents } from '../../domain/events/feed.ts';
+import type { Position } from '../../domain/paging.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import type { Services } from '../context.ts';
 import { createEventTail } from '../event-tail.ts';
@@ -22,8 +23,11 @@ const feed = createRoute({
   summary: 'What happened after a place in the feed, in order and without gaps',
   request: { query: EventQuery },
   responses: {
-    200: answer('Events; go on after `nextAfter`', many(DomainEvent, { nextAfter: z.int() })),
-    ...refusals('VALIDATION_FAILED', 'EVENTS_EXPIRED'),
+    200: answer(
+      'Events. With `nextCursor` there are more by now; a later look goes on after `nextAfter`',
+      many(DomainEvent, { nextAfter: z.int() }),
+    ),
+    ...refusals('VALIDATION_FAILED', 'INVALID_CURSOR', 'EVENTS_EXPIRED', 'EVENTS_NOT_REACHED'),
   },
 });
 const stream = createRoute({
@@ -37,19 +41,22 @@ const stream = createRoute({
   },
   responses: {
     200: { description: 'Events', content: { 'text/event-stream': { schema: z.string() } } },
-    ...refusals('VALIDATION_FAILED', 'EVENTS_EXPIRED'),
+    ...refusals('VALIDATION_FAILED', 'EVENTS_EXPIRED', 'EVENTS_NOT_REACHED'),
   },
 });
 
 export function registerEvents(register: Register, services: Services): void {
-  const { db, closing } = services;
+  const { db, closing, log } = services;
   const tail = createEventTail(db);
   let streams = 0;
 
   register(feed, async (c) => {
-    const { after, limit, type, reservationId } = c.req.valid('query');
-    const { events, last } = await readEvents(db, after, limit, filterOf(type, reservationId));
-    return c.json({ success: true, data: events, nextCursor: null, nextAfter: last }, 200);
+    const { limit, cursor, ...asked } = c.req.valid('query');
+    const { cursors } = services;
+    const after = cursor === undefined ? asked.after : placeOf(cursors.open('events', asked, cursor));
+    const { events, last, more } = await readEvents(db, after, limit, filterOf(asked.type, asked.reservationId));
+    const nextCursor = more ? cursors.seal('events', asked, { at: '', id: String(last) }) : null;
+    return c.json({ success: true, data: events, nextCursor, nextAfter: last }, 200);
   });
 
   register(stream, async (c) => {
@@ -79,6 +86,9 @@ export function registerEvents(register: Register, services: Services): void {
           }
           position = last;
         }
+      } catch (error) {
+        // The client comes again with its place, and is told then what is wrong with it.
+        log.warn({ err: error }, 'a stream of events ended early');
       } finally {
         streams -= 1;
         closing?.removeEventListener('abort', end);
@@ -86,6 +96,9 @@ export function registerEvents(register: Register, services: Services): void {
     });
   });
 }
+
+/** A cursor of the feed holds a place in it. */
+const placeOf = ({ id }: Position): number => Number(id);
 
 const filterOf = (type: string | undefined, reservationId: string | undefined): EventFilter => ({
   ...(type === undefined ? {} : { types: [type] }),

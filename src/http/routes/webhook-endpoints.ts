@@ -108,7 +108,10 @@ const again = createRoute({
   tags,
   summary: 'Send again what came after a place in the feed, or from an instant on; ids stay the same',
   request: { ...request, body: jsonOf(Replay, { afterSeq: 0 }) },
-  responses: { 200: answer('It goes on from there', one(WebhookEndpoint)), ...bodyRefusals('NOT_FOUND') },
+  responses: {
+    200: answer('It goes on from there', one(WebhookEndpoint)),
+    ...bodyRefusals('NOT_FOUND', 'EVENTS_NOT_REACHED'),
+  },
 });
 const ping = createRoute({
   method: 'post',
@@ -122,9 +125,13 @@ const attempts = createRoute({
   method: 'get',
   path: `${PATH}/{id}/deliveries`,
   tags,
-  summary: 'What was tried, newest first; go on with `before`',
+  summary: 'What was tried, newest first',
   request: { ...request, query: AttemptQuery },
-  responses: { 200: answer('Attempts', one(WebhookAttempt.array())), ...ABSENT },
+  responses: {
+    200: answer('A page of attempts', many(WebhookAttempt)),
+    ...ABSENT,
+    ...refusals('VALIDATION_FAILED', 'INVALID_CURSOR', 'NOT_FOUND'),
+  },
 });
 
 export function registerWebhookEndpoints(register: Register, services: Services): void {
@@ -188,7 +195,13 @@ export function registerWebhookEndpoints(register: Register, services: Services)
     return found(c, await webhooks.send({ url: endpoint.url, id: newId('ping'), body, secrets: secretsOf(endpoint) }));
   });
   register(attempts, async (c) => {
-    const { before = null, limit } = c.req.valid('query');
-    return found(c, await listAttempts(db, c.req.valid('param').id, limit, before));
+    const { id } = c.req.valid('param');
+    const { limit, cursor, ...asked } = c.req.valid('query');
+    const list = `deliveries of ${id}`;
+    const before = cursor === undefined ? asked.before : Number(services.cursors.open(list, asked, cursor).id);
+    const { items, more } = await listAttempts(db, id, limit, before ?? null);
+    const last = items.at(-1);
+    const nextCursor = more && last ? services.cursors.seal(list, asked, { at: '', id: String(last.id) }) : null;
+    return c.json({ success: true, data: items, nextCursor }, 200);
   });
 }

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { CHANGE_NOTHING, Id, isChange, line } from './common.ts';
+import { CHANGE_NOTHING, Id, isChange, line, pageQuery } from './common.ts';
 import { sinceFields } from './period.ts';
 
 export const DomainEvent = z
@@ -31,6 +31,7 @@ export const EventQuery = z.strictObject({
     .default('100')
     .transform(Number)
     .openapi({ type: 'integer' }),
+  cursor: pageQuery.cursor,
 });
 export const StreamQuery = z.strictObject({ ...position, after: count.optional() });
 
@@ -76,6 +77,7 @@ export const AttemptQuery = z.strictObject({
     .default('50')
     .transform(Number)
     .openapi({ type: 'integer' }),
+  cursor: pageQuery.cursor,
 });
 export const WebhookAttempt = z
   .object({
