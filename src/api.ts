@@ -1,12 +1,10 @@
-import type { ServerResponse } from 'node:http';
-import { type ServerType, serve } from '@hono/node-server';
-import { type Config, ConfigError } from './config.ts';
 import { recordAudit } from './domain/audit/record.ts';
 import { createReceiptVerifier } from './gateways/twilio.ts';
 import { createWebhookSender } from './gateways/webhooks.ts';
 import { createApp } from './http/app.ts';
 import { createTokenVerifier } from './http/auth.ts';
 import { systemClock } from './kernel/clock.ts';
+import { closeServer, listen } from './listen.ts';
 import { createOpsApp } from './ops/app.ts';
 import { assemble, endInOrder, fail } from './programs.ts';
 import { createReadiness } from './readiness.ts';
@@ -58,50 +56,6 @@ async function main(): Promise<void> {
     await db.destroy();
   });
   log.info({ port: config.http.port, opsPort: config.ops?.port ?? null }, 'ready');
-}
-
-type Address = Config['http'];
-
-/** Rejects with `ConfigError` when the port is taken. */
-function listen(
-  name: string,
-  { host, port }: Address,
-  fetch: Parameters<typeof serve>[0]['fetch'],
-): Promise<ServerType> {
-  return new Promise((resolve, reject) => {
-    const server = serve(
-      {
-        fetch,
-        hostname: host,
-        port,
-        serverOptions: { headersTimeout: 10_000, requestTimeout: 30_000, maxHeaderSize: 16_384 },
-      },
-      () => resolve(server),
-    );
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      reject(
-        error.code === 'EADDRINUSE'
-          ? new ConfigError(
-              `${name} ${port} is already in use: stop what listens there, or set ${name} to another port`,
-            )
-          : error,
-      );
-    });
-  });
-}
-
-/**
- * Lets requests under way finish, and closes connections that only wait. A client that always has a next request for
- * its connection would keep the server open, so it is told to close it.
- */
-function closeServer(server: ServerType): Promise<void> {
-  server.prependListener('request', (_request: unknown, response: ServerResponse) => {
-    response.setHeader('Connection', 'close');
-  });
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    if ('closeIdleConnections' in server) server.closeIdleConnections();
-  });
 }
 
 main().catch(fail);

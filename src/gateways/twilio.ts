@@ -1,5 +1,6 @@
 import twilio from 'twilio';
 import type { Messenger, OutgoingMessage, SendOutcome, VerifyReceipt } from '../domain/ports.ts';
+import { mayBeSignature } from './signature.ts';
 
 /**
  * SMS by Twilio's REST API (Messages resource, 2010-04-01) through its own client. It knows no idempotency key and every
@@ -116,7 +117,7 @@ const UNSENT: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_A
 export const createReceiptVerifier =
   (authToken: string, url: string): VerifyReceipt =>
   (form, signature) => {
-    if (!twilio.validateRequest(authToken, signature, url, { ...form })) return null;
+    if (!mayBeSignature(signature) || !twilio.validateRequest(authToken, signature, url, { ...form })) return null;
     const status = form['MessageStatus'] ?? '';
     const failed = status === 'undelivered' || status === 'failed';
     return {

@@ -1,15 +1,15 @@
 import type { Queue } from 'bullmq';
-import { Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
+import { Hono, type MiddlewareHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { Db } from '../db/client.ts';
+import { readBounded } from '../kernel/bounded.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
 import { CATALOGUE } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
 import type { SagaOrchestrator } from '../sagas/orchestrator/types.ts';
 import { opsAudit, type RecordOpsAudit } from './audit.ts';
 import { BOARD_PATH, createBoard } from './board.ts';
-import { gate, LOGIN_PATH, type OpsEnv, refuse, securityHeaders } from './guard.ts';
+import { gate, LOGIN_PATH, type OpsEnv, refuse, SAFE_METHODS, securityHeaders } from './guard.ts';
 import { createMailbox } from './mailbox.ts';
 import { loginPage, logoutPage } from './pages.ts';
 import { closeSession, openSession, type VerifyToken, verifyOperator } from './session.ts';
@@ -30,7 +30,7 @@ export function createOpsApp(deps: OpsDeps): Hono<OpsEnv> {
   app.use('*', securityHeaders);
   app.use('*', gate(deps));
   // Nothing that is allowed here carries more than a token.
-  app.use('*', bodyLimit({ maxSize: 16 * 1024 }));
+  app.use('*', boundedBody);
 
   addLogin(app, deps);
   app.get('/', (c) => c.redirect(BOARD_PATH, 302));
@@ -43,6 +43,8 @@ export function createOpsApp(deps: OpsDeps): Hono<OpsEnv> {
     if (error instanceof HTTPException) {
       const [status, code] =
         error.status === 413 ? ([413, 'PAYLOAD_TOO_LARGE'] as const) : ([400, 'MALFORMED_REQUEST'] as const);
+      // The rest of the body will not be read, so the connection cannot be used again.
+      if (status === 413) c.header('connection', 'close');
       return c.json({ success: false, error: CATALOGUE[code].text, code }, status);
     }
     deps.log.error({ err: error, requestId: c.get('requestId'), path: c.req.path }, 'ops request failed');
@@ -50,6 +52,22 @@ export function createOpsApp(deps: OpsDeps): Hono<OpsEnv> {
   });
   return app;
 }
+
+const MAX_BODY_BYTES = 16 * 1024;
+
+/** Reads a body before anything else does, and no further than its bound. */
+const boundedBody: MiddlewareHandler<OpsEnv> = async (c, next) => {
+  const tooLarge = (): HTTPException => new HTTPException(413);
+  if (Number(c.req.header('content-length') ?? 0) > MAX_BODY_BYTES) throw tooLarge();
+  if (!SAFE_METHODS.has(c.req.method) && c.req.raw.body) {
+    const body = await readBounded(c.req.raw.body, MAX_BODY_BYTES, tooLarge).catch((cause: unknown) => {
+      throw cause instanceof HTTPException ? cause : new HTTPException(400, { cause });
+    });
+    const { method, headers, signal } = c.req.raw;
+    c.req.raw = new Request(c.req.url, { method, headers, body, signal });
+  }
+  await next();
+};
 
 function addLogin(app: Hono<OpsEnv>, deps: OpsDeps): void {
   const clock = deps.clock ?? systemClock;

@@ -16,7 +16,7 @@ interface GuardDeps {
 
 const REQUEST_ID = /^[A-Za-z0-9_-]{1,64}$/;
 export const LOGIN_PATH = '/login';
-const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
+export const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
 /** Of every answer. The board and a mail set their own policy instead of the pages' one. */
 export const securityHeaders: MiddlewareHandler<OpsEnv> = async (c, next) => {

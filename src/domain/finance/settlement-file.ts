@@ -35,8 +35,8 @@ export interface SettlementFile {
 }
 
 /**
- * Reads a file as it arrives, within its bounds; bare dates are days in the zone. Throws `PAYLOAD_TOO_LARGE`, and `SETTLEMENT_FILE_INVALID` or
- * `CARD_DATA_FORBIDDEN` that name the line and why, and never what the line says.
+ * Reads a file as it arrives; its reader counts the bytes, and bare dates are days in the zone. Throws
+ * `SETTLEMENT_FILE_INVALID` or `CARD_DATA_FORBIDDEN` that name the line and why, and never what the line says.
  */
 export async function readSettlementFile(chunks: AsyncIterable<Uint8Array>, zone: string): Promise<SettlementFile> {
   const hash = createHash('sha256');
@@ -78,15 +78,10 @@ export async function readSettlementFile(chunks: AsyncIterable<Uint8Array>, zone
 const invalid = (details: ErrorDetails): RoomyError => new RoomyError('SETTLEMENT_FILE_INVALID', { details });
 const lineOf = (error: CsvError): number => (typeof error['lines'] === 'number' ? error['lines'] : 1);
 
-/** Text of at most so many bytes. A multi-byte character may be cut between two chunks. */
+/** A multi-byte character may be cut between two chunks. */
 async function* decoded(chunks: AsyncIterable<Uint8Array>, note: (bytes: Uint8Array) => void): AsyncGenerator<string> {
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-  let size = 0;
   for await (const bytes of chunks) {
-    size += bytes.byteLength;
-    if (size > MAX_SETTLEMENT_BYTES) {
-      throw new RoomyError('PAYLOAD_TOO_LARGE', { text: 'The file is larger than 5 MiB' });
-    }
     note(bytes);
     yield text(() => decoder.decode(bytes, { stream: true }));
   }

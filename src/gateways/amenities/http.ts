@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { z } from 'zod';
 import type { ActivateRequest, Activation, Amenities, DeactivateRequest, DeviceGrant } from '../../domain/ports.ts';
+import { readBounded } from '../../kernel/bounded.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 
@@ -75,7 +76,7 @@ export function createHttpAmenities({ hosts, signingSecret }: AmenitySettings, c
     }).catch((error: unknown) => {
       throw failureOf(error, signal);
     });
-    const text = await readBounded(response, signal);
+    const text = await replyOf(response, signal);
     if (response.ok || response.status === 404) return { status: response.status, text };
     if (response.status >= 500 || response.status === 429 || response.status === 408) {
       throw unavailable(`HTTP_${response.status}`);
@@ -122,20 +123,13 @@ function failureOf(error: unknown, signal: AbortSignal): RoomyError {
   });
 }
 
-async function readBounded(response: Response, signal: AbortSignal): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
+async function replyOf(response: Response, signal: AbortSignal): Promise<string> {
   try {
-    for await (const chunk of response.body ?? []) {
-      bytes += chunk.byteLength;
-      if (bytes > REPLY_BYTES) break;
-      chunks.push(chunk);
-    }
+    const bytes = await readBounded(response.body, REPLY_BYTES, () => unavailable('REPLY_TOO_LONG'));
+    return bytes.toString('utf8');
   } catch (error) {
-    throw failureOf(error, signal);
+    throw error instanceof RoomyError ? error : failureOf(error, signal);
   }
-  if (bytes > REPLY_BYTES) throw unavailable('REPLY_TOO_LONG');
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 /** What a device answers is checked like anybody's input. */

@@ -4,6 +4,7 @@ import type { GatewayEvent, VerifyWebhook } from '../../domain/ports.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { ID_PATTERN } from '../../kernel/ids.ts';
+import { mayBeSignature } from '../signature.ts';
 import { upperSnake } from './errors.ts';
 import { Intent, Refund, StripeCharge, Transfer } from './replies.ts';
 import { fromStripe } from './units.ts';
@@ -34,6 +35,7 @@ export function createWebhookVerifier(secrets: readonly string[], clock: Clock):
 }
 
 function isSigned(rawBody: Buffer, signature: string, secret: string, clock: Clock): boolean {
+  if (!mayBeSignature(signature)) return false;
   const now = clock.now().getTime();
   try {
     Stripe.webhooks.constructEvent(rawBody, signature, secret, TOLERANCE_SECONDS, undefined, now);

@@ -1,7 +1,8 @@
 import type { MiddlewareHandler } from 'hono';
 import { containsCardData } from '../../kernel/card-data.ts';
 import { RoomyError } from '../../kernel/errors.ts';
-import type { AnyContext, AppEnv } from '../context.ts';
+import type { AppEnv } from '../context.ts';
+import { readBody } from './body.ts';
 
 const MAX_BYTES = 64 * 1024;
 const MAX_DEPTH = 20;
@@ -17,7 +18,7 @@ export function jsonBody(options: {
   readonly mayHoldPhones?: boolean;
 }): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
-    const bytes = await readBounded(c);
+    const bytes = await readBody(c, MAX_BYTES);
     const type = c.req.header('content-type');
     if (bytes.length > 0 || type !== undefined) assertJsonType(type);
     if (bytes.length === 0 && options.required) throw malformed('The body is empty');
@@ -43,27 +44,6 @@ function asJson(headers: Headers): Headers {
   copy.set('content-type', 'application/json');
   copy.delete('content-length');
   return copy;
-}
-
-/** Counts what arrives, because a chunked body announces no length. */
-async function readBounded(c: AnyContext): Promise<Buffer> {
-  if (Number(c.req.header('content-length') ?? 0) > MAX_BYTES) throw new RoomyError('PAYLOAD_TOO_LARGE');
-  const reader = c.req.raw.body?.getReader();
-  if (!reader) return Buffer.alloc(0);
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for (;;) {
-    const { done, value } = await reader.read().catch((cause: unknown) => {
-      throw new RoomyError('MALFORMED_REQUEST', { text: 'The body did not arrive whole', cause });
-    });
-    if (done) return Buffer.concat(chunks);
-    size += value.byteLength;
-    if (size > MAX_BYTES) {
-      void reader.cancel().catch(() => undefined);
-      throw new RoomyError('PAYLOAD_TOO_LARGE');
-    }
-    chunks.push(value);
-  }
 }
 
 function decode(bytes: Buffer): string {

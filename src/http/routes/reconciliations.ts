@@ -8,10 +8,11 @@ import {
   reconcileWithGateway,
   reconciliationLines,
 } from '../../domain/finance/reconciliation.ts';
-import { csvLine, readSettlementFile } from '../../domain/finance/settlement-file.ts';
+import { csvLine, MAX_SETTLEMENT_BYTES, readSettlementFile } from '../../domain/finance/settlement-file.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { found, page } from '../answers.ts';
 import { type AnyContext, callerOf, type Services } from '../context.ts';
+import { bodyChunks } from '../middleware/body.ts';
 import { isCsv } from '../middleware/csv-body.ts';
 import { periodOf } from '../period.ts';
 import type { Register, RouteContext } from '../route.ts';
@@ -136,10 +137,10 @@ async function withFile(c: StartContext, services: Services): Promise<Reconciled
   const { gatewayId } = query;
   if (gatewayId === undefined) throw invalid('gatewayId', 'is required with a file');
   ports.gateway(gatewayId);
-  const { body } = c.req.raw;
-  if (!body) throw new RoomyError('MALFORMED_REQUEST', { text: 'The body is empty' });
+  if (!c.req.raw.body) throw new RoomyError('MALFORMED_REQUEST', { text: 'The body is empty' });
   const { from, to } = await periodOf(services, query);
-  const file = await readSettlementFile(body, query.zone ?? services.agencyTimeZone);
+  const chunks = bodyChunks(c, MAX_SETTLEMENT_BYTES, 'The file is larger than 5 MiB');
+  const file = await readSettlementFile(chunks, query.zone ?? services.agencyTimeZone);
   const order = {
     from: from === undefined ? file.from : new Date(from),
     to: to === undefined ? file.to : new Date(to),

@@ -8,6 +8,7 @@ import { canonicalJson, sha256 } from '../../kernel/json.ts';
 import { processPayment } from '../../sagas/index.ts';
 import { found } from '../answers.ts';
 import { inTransaction, type Services } from '../context.ts';
+import { readBody } from '../middleware/body.ts';
 import type { Register } from '../route.ts';
 import { answer, one, refusals } from '../schemas/envelope.ts';
 
@@ -45,9 +46,7 @@ export function registerWebhooks(register: Register, services: Services): void {
   register(sms, async (c) => {
     const { db, verifyReceipt } = services;
     if (verifyReceipt === null) throw new RoomyError('ROUTE_NOT_FOUND');
-    if (Number(c.req.header('content-length') ?? 0) > MAX_RECEIPT_BYTES) throw new RoomyError('PAYLOAD_TOO_LARGE');
-    const body = Buffer.from(await c.req.raw.arrayBuffer());
-    if (body.length > MAX_RECEIPT_BYTES) throw new RoomyError('PAYLOAD_TOO_LARGE');
+    const body = await readBody(c, MAX_RECEIPT_BYTES, 'A receipt has 16 KiB at the most');
     const form = Object.fromEntries(new URLSearchParams(body.toString('utf8')));
     const receipt = verifyReceipt(form, c.req.header('x-twilio-signature') ?? '');
     if (receipt === null) throw new RoomyError('INVALID_SIGNATURE');
@@ -56,9 +55,7 @@ export function registerWebhooks(register: Register, services: Services): void {
   register(stripe, async (c) => {
     const { verifyWebhook } = services;
     if (verifyWebhook === null) throw new RoomyError('ROUTE_NOT_FOUND');
-    if (Number(c.req.header('content-length') ?? 0) > MAX_BYTES) throw new RoomyError('PAYLOAD_TOO_LARGE');
-    const body = Buffer.from(await c.req.raw.arrayBuffer());
-    if (body.length > MAX_BYTES) throw new RoomyError('PAYLOAD_TOO_LARGE');
+    const body = await readBody(c, MAX_BYTES, 'An event has 256 KiB at the most');
     const received = verifyWebhook(body, c.req.header('stripe-signature') ?? '');
     const outcome = await inTransaction(services, (tx) => receiveEvent(tx, received));
     if (outcome === 'start-payment') await startPayment(services, received, c.get('requestId'));
