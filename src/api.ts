@@ -45,6 +45,8 @@ async function main(): Promise<void> {
     audit: (entry) => recordAudit(db, entry),
     log,
   });
+  // Making the description takes longer than a request should hold up others.
+  for (const at of ['/openapi.json', '/docs']) await app.request(at, { headers: { 'Accept-Encoding': 'br' } });
   const servers = [await listen('PORT', config.http, app.fetch)];
   if (config.ops) servers.push(await listen('OPS_PORT', config.ops, ops.fetch));
   relay.start();

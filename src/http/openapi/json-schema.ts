@@ -29,16 +29,21 @@ export function createSchemaBook(): SchemaBook {
     }
     components[name] = schema;
   };
+  const printed = { input: new Map<z.ZodType, JsonObject>(), output: new Map<z.ZodType, JsonObject>() };
   return {
     components,
     schemaOf: (schema, direction) => {
+      const known = printed[direction].get(schema);
+      if (known !== undefined) return known;
       const { $schema, $defs, ...root }: JsonObject = z.toJSONSchema(schema, {
         io: direction,
         metadata: METADATA,
         override: ({ zodSchema, jsonSchema }) => amend(zodSchema, jsonSchema, direction),
       });
       for (const [name, definition] of Object.entries($defs ?? {})) keep(name, tidy(definition, name));
-      return tidy(root);
+      const made = tidy(root);
+      printed[direction].set(schema, made);
+      return made;
     },
   };
 }

@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { createRoute, z } from '@hono/zod-openapi';
 import { RoomyError } from '../../kernel/errors.ts';
+import { cachedText } from '../cached.ts';
 import type { App, Services } from '../context.ts';
+import { docsPage } from '../docs/page.ts';
+import { PAGE_POLICY } from '../docs/style.ts';
 import { describeApi } from '../openapi/document.ts';
 import type { Register } from '../route.ts';
 
@@ -36,43 +38,8 @@ const hidden = (at: string, contentType: string) =>
     responses: { 200: { description: 'Found', content: { [contentType]: { schema: z.string() } } } },
   });
 
-/** Everything that the page may do: run our own scripts and ask this server. Swagger UI sets inline styles. */
-const PAGE_POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
-
-const PAGE = `<!doctype html>
-<html lang="en">
-<head>
-  <meta charset="utf-8">
-  <meta name="viewport" content="width=device-width, initial-scale=1">
-  <title>Roomy orchestrator API</title>
-  <link rel="icon" href="data:,">
-  <link rel="stylesheet" href="/docs/swagger-ui.css">
-</head>
-<body>
-  <main id="swagger-ui"></main>
-  <script src="/docs/swagger-ui-bundle.js"></script>
-  <script src="/docs/start.js"></script>
-</body>
-</html>
-`;
-const START = `window.ui = SwaggerUIBundle({
-  url: '/openapi.json', dom_id: '#swagger-ui', deepLinking: true, validatorUrl: null, persistAuthorization: false,
-});
-`;
-/** Every file that the page loads; nothing else of the package is served. */
-const FILES: Readonly<Record<string, string>> = {
-  'swagger-ui.css': 'text/css; charset=utf-8',
-  'swagger-ui-bundle.js': 'text/javascript; charset=utf-8',
-};
+/** Every file that the page loads. */
+const SCRIPT = 'try.js';
 
 export function registerMeta(register: Register, app: App, services: Services): void {
   for (const [at, hide] of [
@@ -91,36 +58,18 @@ export function registerMeta(register: Register, app: App, services: Services): 
       return ok ? c.text('ok') : c.text('fail', 503);
     });
   }
-  let document: string | undefined;
-  register(hidden('/openapi.json', 'application/json'), (c) => {
-    document ??= JSON.stringify(describeApi(app, services));
-    c.header('Content-Type', 'application/json; charset=utf-8');
-    return c.body(document);
-  });
+  const document = cachedText('application/json; charset=utf-8', () => JSON.stringify(describeApi(app, services)));
+  const page = cachedText('text/html; charset=utf-8', async () => String(await docsPage(describeApi(app, services))));
+  const script = cachedText('text/javascript; charset=utf-8', () =>
+    readFile(path.join(import.meta.dirname, '../docs', SCRIPT), 'utf8'),
+  );
+  register(hidden('/openapi.json', 'application/json'), (c) => document.answer(c));
   register(hidden('/docs', 'text/html'), (c) => {
     c.header('Content-Security-Policy', PAGE_POLICY);
-    return c.html(PAGE);
+    return page.answer(c);
   });
-  register(hidden('/docs/{file}', 'text/javascript'), async (c) => {
-    const file = c.req.param('file') ?? '';
-    const type = file === 'start.js' ? 'text/javascript; charset=utf-8' : ownValue(FILES, file);
-    if (type === undefined) throw new RoomyError('ROUTE_NOT_FOUND');
-    c.header('Content-Type', type);
-    if (file === 'start.js') return c.body(START);
-    c.header('Cache-Control', 'public, max-age=86400');
-    return c.body(await swaggerFile(file));
+  register(hidden('/docs/{file}', 'text/javascript'), (c) => {
+    if (c.req.param('file') !== SCRIPT) throw new RoomyError('ROUTE_NOT_FOUND');
+    return script.answer(c);
   });
-}
-
-const ownValue = (record: Readonly<Record<string, string>>, key: string): string | undefined =>
-  Object.hasOwn(record, key) ? record[key] : undefined;
-
-const loaded = new Map<string, Promise<string>>();
-function swaggerFile(name: string): Promise<string> {
-  const known = loaded.get(name);
-  if (known) return known;
-  const folder = path.dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
-  const text = readFile(path.join(folder, name), 'utf8');
-  loaded.set(name, text);
-  return text;
 }

@@ -1,0 +1,80 @@
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Http, startHttp } from '../http/harness.ts';
+
+/** How the document and the page that shows it are served. */
+
+let http: Http;
+beforeAll(async () => {
+  http = await startHttp();
+}, 60_000);
+afterAll(() => http?.stop());
+
+const get = (path: string, headers: Record<string, string> = {}) => http.app.request(path, { headers });
+
+describe.each(['/openapi.json', '/docs', '/docs/try.js'])('%s', (path) => {
+  it('may be kept, and is not sent again to those who have it', async () => {
+    const first = await get(path);
+    const tag = first.headers.get('etag') ?? '';
+    expect([first.status, first.headers.get('cache-control')]).toEqual([200, 'public, max-age=300']);
+    expect(tag).toMatch(/^"[0-9a-f]{32}"$/);
+    for (const known of [tag, `W/${tag}`, `"other", ${tag}`, '*']) {
+      const again = await get(path, { 'If-None-Match': known });
+      expect([again.status, again.headers.get('etag'), await again.text()], known).toEqual([304, tag, '']);
+    }
+    expect((await get(path, { 'If-None-Match': '"other"' })).status).toBe(200);
+  });
+
+  it('comes packed as the client asks, with a tag of the bytes that are sent', async () => {
+    const plain = Buffer.from(await (await get(path)).arrayBuffer());
+    const unpack = { br: brotliDecompressSync, gzip: gunzipSync };
+    const tags = new Set<string | null>();
+    for (const [asked, encoding] of [
+      ['gzip, deflate, br', 'br'],
+      ['gzip', 'gzip'],
+      ['br;q=0.5, gzip;q=0.9', 'gzip'],
+      ['*', 'br'],
+    ] as const) {
+      const packed = await get(path, { 'Accept-Encoding': asked });
+      expect([packed.headers.get('content-encoding'), packed.headers.get('vary')], asked).toEqual([
+        encoding,
+        'Accept-Encoding',
+      ]);
+      const bytes = Buffer.from(await packed.arrayBuffer());
+      expect(unpack[encoding](bytes).equals(plain), asked).toBe(true);
+      tags.add(packed.headers.get('etag'));
+    }
+    expect(tags.size).toBe(2);
+    for (const asked of ['identity', 'br;q=0, gzip;q=0', 'deflate', '']) {
+      expect((await get(path, { 'Accept-Encoding': asked })).headers.get('content-encoding'), asked).toBeNull();
+    }
+  });
+});
+
+describe('the page that shows the document', () => {
+  it('loads nothing from elsewhere, and may not; all its addresses are relative', async () => {
+    const page = await get('/docs');
+    const text = await page.text();
+    expect(page.headers.get('content-security-policy')).toContain("default-src 'none'; script-src 'self'");
+    expect([...text.matchAll(/(?:src|href)="([^"#]+)"/g)].map(([, at]) => at)).toEqual([
+      'data:,',
+      'openapi.json',
+      'docs/try.js',
+    ]);
+  });
+
+  it('shows every operation and every schema once', async () => {
+    const text = await (await get('/docs')).text();
+    const ids = [...text.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const link of text.matchAll(/href="#([^"]+)"/g)) expect(ids, link[0]).toContain(link[1]);
+    expect(ids).toContain('confirmReservation');
+    expect(ids).toContain('schema-Reservation');
+  });
+
+  it('serves its own files and no others', async () => {
+    for (const file of ['package.json', 'page.ts', '__proto__', 'constructor', '..%2fpackage.json']) {
+      expect((await get(`/docs/${file}`)).status, file).toBe(404);
+    }
+  });
+});
