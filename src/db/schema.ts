@@ -449,6 +449,9 @@ export interface IdempotencyKeyTable {
   saga_id: Optional<string>;
   accepted_status: number;
   accepted_body: Buffer;
+  answer_headers: OptionalJsonColumn<Readonly<Record<string, string>>>;
+  sealed_by: Optional<string>;
+  lease_until: OptionalInstant;
   created_at: Generated<Date>;
 }
 export interface AuditLogTable {

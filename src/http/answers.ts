@@ -9,7 +9,8 @@ interface Versioned {
   readonly version: number;
 }
 
-export const found = (c: AnyContext, data: unknown): Response => json(c, 200, { success: true, data });
+export const found = (c: AnyContext, data: unknown, message?: string): Response =>
+  json(c, 200, { success: true, data, ...(message === undefined ? {} : { message }) });
 
 /** A record that can be changed: its version is its entity tag. */
 export function foundVersion(c: AnyContext, data: Versioned): Response {

@@ -1,5 +1,6 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { RoomyError } from '../kernel/errors.ts';
+import { createAnswerSeal } from './answer-seal.ts';
 import { createTokenVerifier } from './auth.ts';
 import type { App, AppDeps, AppEnv, Services } from './context.ts';
 import { createCursorSeal } from './cursor.ts';
@@ -37,7 +38,11 @@ import { validationFailed } from './validation.ts';
 
 /** The HTTP surface, without a port: tests call `app.request()`. Throws when a route has no policy. */
 export function createApp(deps: AppDeps): App {
-  const services: Services = { ...deps, cursors: createCursorSeal(deps.jwt.keys) };
+  const services: Services = {
+    ...deps,
+    cursors: createCursorSeal(deps.jwt.keys),
+    answers: createAnswerSeal(deps.jwt.keys),
+  };
   const app: App = new OpenAPIHono<AppEnv>({
     defaultHook: (result) => {
       if (!result.success) throw validationFailed(result.error);

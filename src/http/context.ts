@@ -9,6 +9,7 @@ import type { Clock } from '../kernel/clock.ts';
 import { required } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
 import type { SagaOrchestrator } from '../sagas/orchestrator/types.ts';
+import type { AnswerSeal } from './answer-seal.ts';
 import type { Caller } from './auth.ts';
 import type { CursorSeal } from './cursor.ts';
 
@@ -45,6 +46,7 @@ export interface AppDeps {
 /** With what `createApp` makes itself. */
 export interface Services extends AppDeps {
   readonly cursors: CursorSeal;
+  readonly answers: AnswerSeal;
 }
 
 export interface AppEnv {

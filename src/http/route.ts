@@ -1,13 +1,17 @@
 import type { RouteConfig, RouteHandler } from '@hono/zod-openapi';
 import type { MiddlewareHandler } from 'hono';
+import { InvariantError } from '../kernel/errors.ts';
 import type { TokenVerifier } from './auth.ts';
-import type { App, AppEnv, Services } from './context.ts';
-import { withRefusals } from './declare.ts';
-import { csvOrJsonBody } from './middleware/csv-body.ts';
+import type { AnyContext, App, AppEnv, Services } from './context.ts';
+import { MUTATION_REFUSALS, schemasOf, withKeyHeader, withRefusals } from './declare.ts';
+import { type Kept, keyOf, type Once, serveOnce } from './idempotent.ts';
+import { csvOrJsonBody, isCsv } from './middleware/csv-body.ts';
+import { emptyBody } from './middleware/empty-body.ts';
 import { guard } from './middleware/guard.ts';
 import { jsonBody, refuseCardDataAround } from './middleware/json-body.ts';
 import { NO_QUERY, parametersOf, strictQuery } from './middleware/strict-query.ts';
 import { endpointName, policyOf } from './policy.ts';
+import { holdsSecret } from './secrets.ts';
 import { isPageForPeople } from './tracking.ts';
 
 /** A route's context, with `valid()` typed by its schemas. */
@@ -16,46 +20,110 @@ export type RouteContext<R extends RouteConfig> = Parameters<RouteHandler<R, App
 /** Where a phone number is a legitimate field, and may look like a card's. */
 const isAboutPeople = (pattern: string): boolean => /\/(?:guests|owners|staff)(?:\/|$)/.test(pattern);
 
-/** Registers a route behind its policy. Throws when it has none, and when its query would let unknown parameters pass. */
-export type Register = <R extends RouteConfig>(
-  route: R,
-  serve: (c: RouteContext<R>) => Response | Promise<Response>,
-) => void;
+/** Registers routes behind their policies. Throws for one without, and for one whose query would let unknown parameters pass. */
+export interface Register {
+  /** What only reads. */
+  <R extends RouteConfig & { readonly method: 'get' }>(
+    route: R,
+    serve: (c: RouteContext<R>) => Response | Promise<Response>,
+  ): void;
+  /** What changes something, once for each Idempotency-Key: `Once` is the only way to an answer. */
+  mutation<R extends RouteConfig & { readonly method: MutationMethod }>(
+    route: R,
+    serve: (c: RouteContext<R>, once: Once) => Promise<Kept>,
+  ): void;
+  /**
+   * What changes something for a caller whom nobody has named, so that there is nobody to whom a key could belong: signed
+   * webhooks, which know their events by id, and the forms of pages, whose second answer changes nothing.
+   */
+  unkeyed<R extends RouteConfig & { readonly method: MutationMethod }>(
+    route: R,
+    serve: (c: RouteContext<R>) => Response | Promise<Response>,
+  ): void;
+}
+type MutationMethod = 'post' | 'put' | 'patch' | 'delete';
 
 export function createRegister(app: App, services: Services, verify: TokenVerifier): Register {
-  return (route, serve) => {
+  const register = (route: RouteConfig, kind: RouteKind, serve: Serve) => {
     const pattern = route.path.replaceAll(/\{(.+?)\}/g, ':$1');
+    const endpoint = endpointName(route.method, pattern);
     const policy = policyOf(route.method, pattern);
-    // A route that says nothing about its query takes none.
-    const query = route.request?.query ?? NO_QUERY;
-    const parameters = parametersOf(query, endpointName(route.method, pattern));
-    const page = isPageForPeople(route.method, policy === 'anonymous', contentTypesOf(route));
-    const middleware: MiddlewareHandler<AppEnv>[] = [guard(services, verify, pattern, policy)];
-    const body = route.request?.body;
-    // A picture is left in the stream for its own route to read.
-    const read = body !== undefined && !('image/jpeg' in body.content);
-    // Before anything that might name in a refusal what was sent.
-    if (read) middleware.push(refuseCardDataAround());
-    middleware.push(strictQuery(parameters, page));
-    if (read) {
-      const takesFiles = 'text/csv' in body.content;
-      const json = { required: body.required === true, mayHoldPhones: isAboutPeople(pattern) };
-      middleware.push(takesFiles ? csvOrJsonBody() : jsonBody(json));
-    }
+    assertKind(endpoint, kind, policy === 'anonymous');
+    const middleware = middlewareOf(route, kind, guard(services, verify, pattern, policy));
     // Answers are checked against their schemas by the tests, so a handler may answer with stored bytes.
     app.openapi(
       {
         ...route,
         ...(policy === 'anonymous' ? {} : { security: [{ bearer: [] }] }),
-        responses: withRefusals(route.responses, ['VALIDATION_FAILED']),
+        ...(kind === 'mutation' ? { request: withKeyHeader(route.request) } : {}),
+        responses: withRefusals(route.responses, kind === 'mutation' ? MUTATION_REFUSALS : ['VALIDATION_FAILED']),
         middleware,
       },
       serve as never,
     );
   };
+  // The interface has checked each handler against its route; the framework's own types cannot say so once more.
+  return Object.assign((route: RouteConfig, serve: unknown) => register(route, 'read', serve as Serve), {
+    mutation: (route: RouteConfig, serve: unknown) => {
+      const answer = serve as (c: AnyContext, once: Once) => Promise<Kept>;
+      const secret = Object.entries(route.responses).some(
+        ([status, response]) => status.startsWith('2') && schemasOf(response).some(holdsSecret),
+      );
+      register(route, 'mutation', (c) =>
+        serveOnce(c, services, { secret, body: bodyOf(c, route) }, (once) => answer(c, once)),
+      );
+    },
+    unkeyed: (route: RouteConfig, serve: unknown) => register(route, 'unkeyed', serve as Serve),
+  });
 }
 
-const contentTypesOf = (route: RouteConfig): readonly string[] =>
-  Object.values(route.responses).flatMap((response) =>
-    'content' in response && response.content !== undefined ? Object.keys(response.content) : [],
-  );
+type Serve = (c: AnyContext) => Response | Promise<Response>;
+type RouteKind = 'read' | 'mutation' | 'unkeyed';
+
+/** A change cannot slip by as a read, nor around its key: only where nobody is known can there be none. */
+function assertKind(endpoint: string, kind: RouteKind, anonymous: boolean): void {
+  const reads = endpoint.startsWith('GET ');
+  if (reads !== (kind === 'read')) throw new InvariantError(`${endpoint} is registered as what it is not: ${kind}`);
+  if (!reads && anonymous !== (kind === 'unkeyed')) {
+    throw new InvariantError(`${endpoint} must honour Idempotency-Key, unless its callers are anonymous`);
+  }
+}
+
+function middlewareOf(
+  route: RouteConfig,
+  kind: RouteKind,
+  guarded: MiddlewareHandler<AppEnv>,
+): MiddlewareHandler<AppEnv>[] {
+  const pattern = route.path.replaceAll(/\{(.+?)\}/g, ':$1');
+  // A route that says nothing about its query takes none.
+  const parameters = parametersOf(route.request?.query ?? NO_QUERY, endpointName(route.method, pattern));
+  const page = kind === 'read' && isPageForPeople(route);
+  const middleware = [guarded];
+  const body = route.request?.body;
+  // A picture is left in the stream for its own route to read.
+  const read = body !== undefined && !('image/jpeg' in body.content);
+  // Before anything that might name in a refusal what was sent.
+  if (read) middleware.push(refuseCardDataAround());
+  if (kind === 'mutation') middleware.push(wellFormedKey);
+  middleware.push(strictQuery(parameters, page));
+  if (read) {
+    const takesFiles = 'text/csv' in body.content;
+    const json = { required: body.required === true, mayHoldPhones: isAboutPeople(pattern) };
+    middleware.push(takesFiles ? csvOrJsonBody() : jsonBody(json));
+  } else if (kind === 'mutation' && body === undefined) middleware.push(emptyBody());
+  return middleware;
+}
+
+/** Before anything runs: a key that cannot be honoured must not be ignored. */
+const wellFormedKey: MiddlewareHandler<AppEnv> = async (c, next) => {
+  keyOf(c);
+  await next();
+};
+
+/** The body as validated; undefined where the route reads it itself. */
+function bodyOf(c: AnyContext, { request }: RouteConfig): unknown {
+  const content = request?.body?.content;
+  if (content === undefined) return {};
+  if ('image/jpeg' in content || ('text/csv' in content && isCsv(c))) return undefined;
+  return c.req.valid('json' as never);
+}

@@ -1,8 +1,7 @@
 import { acceptedAnswer } from '../sagas/orchestrator/accept.ts';
-import type { AcceptedSaga, SagaAnswer, StartableSaga } from '../sagas/orchestrator/types.ts';
+import type { AcceptedSaga, IdempotencyClaim, SagaAnswer, StartableSaga } from '../sagas/orchestrator/types.ts';
 import { type AnyContext, type AppDeps, callerOf } from './context.ts';
 import { executionPath } from './errors.ts';
-import { idempotencyClaimOf } from './idempotent.ts';
 
 export interface SagaStart<Input> {
   readonly subjectId: string;
@@ -10,8 +9,6 @@ export interface SagaStart<Input> {
   /** Whom the body names as the one who acts; the one who acts is the caller (domain.md T14). */
   readonly onBehalfOf: string | undefined;
   readonly notes?: string | undefined;
-  /** As validated: what the idempotency key stands for. */
-  readonly body: unknown;
 }
 
 /**
@@ -23,6 +20,7 @@ export async function startSaga<Input>(
   deps: AppDeps,
   definition: StartableSaga<Input>,
   start: SagaStart<Input>,
+  idempotency: IdempotencyClaim | null,
 ): Promise<Response> {
   const wanted = preferred(c.req.header('prefer'), deps.sagaWaitMs);
   const saga = await deps.orchestrator.accept(definition, {
@@ -31,7 +29,7 @@ export async function startSaga<Input>(
     requester: { sub: callerOf(c).principal, requestId: c.get('requestId') },
     onBehalfOf: start.onBehalfOf ?? null,
     notes: start.notes ?? null,
-    idempotency: idempotencyClaimOf(c, start.body),
+    idempotency,
   });
   return answerWithin(c, deps, saga, wanted);
 }

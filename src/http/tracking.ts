@@ -1,3 +1,6 @@
+import type { RouteConfig } from '@hono/zod-openapi';
+import { policyOf } from './policy.ts';
+
 /**
  * Query parameters that mail programmes, advertising and link checkers add to the links that people follow. The owner who
  * opens the page of a repair from a mail did not write them, and must get the page, not a refusal. So GETs of pages that
@@ -38,8 +41,15 @@ export const isTrackingParameter = (name: string): boolean => {
 };
 
 /** What an anonymous GET answers to people: pages, and a calendar whose address is pasted into other programmes. */
-const FOR_PEOPLE: ReadonlySet<string> = new Set(['text/html', 'text/calendar']);
+const FOR_PEOPLE = ['text/html', 'text/calendar'];
 
-export function isPageForPeople(method: string, anonymous: boolean, contentTypes: readonly string[]): PageForPeople {
-  return method.toLowerCase() === 'get' && anonymous && contentTypes.some((type) => FOR_PEOPLE.has(type));
+export function isPageForPeople(route: RouteConfig): PageForPeople {
+  const isAnonymous = policyOf(route.method, route.path.replaceAll(/\{(.+?)\}/g, ':$1')) === 'anonymous';
+  return (
+    isAnonymous &&
+    Object.values(route.responses).some((response) => {
+      const types = 'content' in response ? Object.keys(response.content ?? {}) : [];
+      return types.some((type) => FOR_PEOPLE.includes(type));
+    })
+  );
 }

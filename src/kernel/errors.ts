@@ -62,6 +62,10 @@ export const CATALOGUE = {
   ASSIGNEE_BUSY: refusal(409, 'This person has another task at that time'),
   ASSIGNEE_INACTIVE: refusal(422, 'This person does not work here any more'),
   IDEMPOTENCY_IN_PROGRESS: refusal(409, 'A request with this Idempotency-Key is still being accepted'),
+  IDEMPOTENT_ANSWER_LOST: refusal(
+    409,
+    'A request with this Idempotency-Key was carried out, but its answer held a secret and can no longer be opened',
+  ),
   INVALID_STATE_TRANSITION: refusal(409, 'The current state does not allow this'),
   RESERVATION_CONFLICT: refusal(409, 'Property is not available for the selected dates'),
   NO_STAFF_AVAILABLE: refusal(409, 'No available staff for task assignment'),

@@ -15,3 +15,6 @@ export const effectKey = (sagaId: string, stepNo: number, direction: 'F' | 'C'):
 
 /** 256 random bits, for an address or a token that nobody can guess. */
 export const newSecret = (): string => randomBytes(32).toString('base64url');
+
+/** Random bytes for a cipher, never used twice with one key. */
+export const newNonce = (bytes: number): Buffer => randomBytes(bytes);

@@ -1,4 +1,5 @@
 import { forgetEvents } from '../domain/events/feed.ts';
+import { pruneKeys } from '../domain/idempotency/prune.ts';
 import { deliverWebhooks, type WebhookDeps } from '../domain/webhooks/deliver.ts';
 import type { JobsOf } from './jobs.ts';
 import { untilNothing } from './rounds.ts';
@@ -17,6 +18,9 @@ export const webhookJobs = (deps: WebhookDeps, retentionDays: number): JobsOf<'w
   retention: {
     kind: 'sweep',
     limitMs: 10 * 60_000,
-    run: async () => ({ forgotten: await forgetEvents(deps.db, retentionDays) }),
+    run: async () => ({
+      forgotten: await forgetEvents(deps.db, retentionDays),
+      keys: await pruneKeys(deps.db),
+    }),
   },
 });

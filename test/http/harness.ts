@@ -81,6 +81,16 @@ function createFakeOrchestrator(): FakeOrchestrator {
       fake.interventions.push(intervention);
       return fake.retryOutcome;
     },
+    retryWithin: async (_tx, intervention) => {
+      if (fake.refusal) throw fake.refusal;
+      fake.interventions.push(intervention);
+      return { outcome: fake.retryOutcome, announce: () => undefined };
+    },
+    resolveWithin: async (_tx, intervention) => {
+      if (fake.refusal) throw fake.refusal;
+      fake.interventions.push(intervention);
+      return () => undefined;
+    },
     resolve: async (intervention) => {
       if (fake.refusal) throw fake.refusal;
       fake.interventions.push(intervention);
@@ -138,7 +148,11 @@ export interface Http {
   stop(): Promise<void>;
 }
 
-export async function startHttp(overrides: Partial<AppDeps> = {}): Promise<Http> {
+/** `more` may need the database. */
+export async function startHttp(
+  overrides: Partial<AppDeps> = {},
+  more: (db: Db) => Partial<AppDeps> = () => ({}),
+): Promise<Http> {
   const database = await createTestDatabase();
   const pool = createPool({ connectionString: database.url, max: 6, applicationName: 'http-test' });
   const db = createDb(pool);
@@ -158,6 +172,7 @@ export async function startHttp(overrides: Partial<AppDeps> = {}): Promise<Http>
     webhooks: createWebhookSender({ clock: systemClock, allowed: [] }),
     readiness: async () => ({ ok: true, failing: [] }),
     ...overrides,
+    ...more(db),
   });
   return {
     app,

@@ -35,35 +35,36 @@ export interface Reconciled extends ReconciliationView {
   readonly settlementsPosted: number;
 }
 
+export const reconcile = (db: Db, order: ReconcileOrder): Promise<Reconciled> =>
+  db.transaction().execute((tx) => reconcileWithin(tx, order));
+
 /** Compares, keeps the result, books what has been settled, and calls a person when anything does not match. */
-export function reconcile(db: Db, order: ReconcileOrder): Promise<Reconciled> {
-  return db.transaction().execute(async (tx) => {
-    const done = await findByOccasion(tx, order.occasion);
-    if (done) return { ...done, replayed: true, settlementsPosted: 0 };
-    const booked = await bookedItems(tx, order, order.movements);
-    const within = ({ at }: SettledMovement): boolean => at >= order.from && at < order.to;
-    const lines = matchMovements(order.movements, booked, within);
-    const row = await insertReconciliation(tx, order, lines);
-    // Another one came first on the same occasion, between the look and here.
-    if (!row) {
-      const first = required(await findByOccasion(tx, order.occasion), 'the reconciliation that came first');
-      return { ...first, replayed: true, settlementsPosted: 0 };
-    }
-    await insertLines(tx, row.id, lines);
-    const settlementsPosted = await postSettlements(tx, order.gatewayId, lines, order.startedBy);
-    const view = reconciliationView(row);
-    await auditReconciliation(tx, order, view, settlementsPosted);
-    const worst = WORST_FIRST.find((status) => lines.some((line) => line.status === status));
-    if (worst !== undefined) {
-      await raiseSystemAlert(tx, `reconciliation-${order.gatewayId}-${row.id}`, {
-        sagaName: 'reconciliation',
-        step: order.gatewayId,
-        code: worst,
-        sagaId: row.id,
-      });
-    }
-    return { ...view, replayed: false, settlementsPosted };
-  });
+export async function reconcileWithin(tx: Tx, order: ReconcileOrder): Promise<Reconciled> {
+  const done = await findByOccasion(tx, order.occasion);
+  if (done) return { ...done, replayed: true, settlementsPosted: 0 };
+  const booked = await bookedItems(tx, order, order.movements);
+  const within = ({ at }: SettledMovement): boolean => at >= order.from && at < order.to;
+  const lines = matchMovements(order.movements, booked, within);
+  const row = await insertReconciliation(tx, order, lines);
+  // Another one came first on the same occasion, between the look and here.
+  if (!row) {
+    const first = required(await findByOccasion(tx, order.occasion), 'the reconciliation that came first');
+    return { ...first, replayed: true, settlementsPosted: 0 };
+  }
+  await insertLines(tx, row.id, lines);
+  const settlementsPosted = await postSettlements(tx, order.gatewayId, lines, order.startedBy);
+  const view = reconciliationView(row);
+  await auditReconciliation(tx, order, view, settlementsPosted);
+  const worst = WORST_FIRST.find((status) => lines.some((line) => line.status === status));
+  if (worst !== undefined) {
+    await raiseSystemAlert(tx, `reconciliation-${order.gatewayId}-${row.id}`, {
+      sagaName: 'reconciliation',
+      step: order.gatewayId,
+      code: worst,
+      sagaId: row.id,
+    });
+  }
+  return { ...view, replayed: false, settlementsPosted };
 }
 
 const auditReconciliation = (tx: Tx, order: ReconcileOrder, view: ReconciliationView, settlementsPosted: number) =>
@@ -145,14 +146,15 @@ const MAX_MOVEMENTS = 100_000;
 /** By how much the gateway's clock and ours may put one movement apart. */
 const MARGIN_MS = 60 * 60 * 1000;
 
+type GatewayQuestion = Omit<ReconcileOrder, 'movements' | 'source'>;
+
 /** Asks a gateway for its record of `[from, to)`, outside any transaction, and compares. */
-export async function reconcileWithGateway(
-  db: Db,
-  ports: Ports,
-  order: Omit<ReconcileOrder, 'movements' | 'source'>,
-): Promise<Reconciled> {
-  const movements = await gatewayMovements(ports, order);
-  return reconcile(db, { ...order, source: 'GATEWAY', movements });
+export const reconcileWithGateway = async (db: Db, ports: Ports, question: GatewayQuestion): Promise<Reconciled> =>
+  reconcile(db, await orderByGateway(ports, question));
+
+/** A gateway's record of `[from, to)`, to be compared; asked for outside any transaction. */
+export async function orderByGateway(ports: Ports, question: GatewayQuestion): Promise<ReconcileOrder> {
+  return { ...question, source: 'GATEWAY', movements: await gatewayMovements(ports, question) };
 }
 
 /** Throws `GATEWAY_UNKNOWN`, and `VALIDATION_FAILED` for more movements than can be compared at once. */

@@ -19,10 +19,25 @@ const MAX_TRIES = 10;
 export async function holdAlternatives(
   db: Db,
   task: OpenTask,
+  options: { readonly nowMs: number; readonly holdId: string },
+) {
+  return holdBy((work) => retryContention(() => db.transaction().execute(work)), task, options);
+}
+
+/** The same in the caller's transaction, which has the times held or not with whatever else it does. */
+export const holdAlternativesWithin = (
+  tx: Tx,
+  task: OpenTask,
+  options: { readonly nowMs: number; readonly holdId: string },
+) => holdBy((work) => work(tx), task, options);
+
+async function holdBy(
+  run: <T>(work: (tx: Tx) => Promise<T>) => Promise<T>,
+  task: OpenTask,
   { nowMs, holdId }: { readonly nowMs: number; readonly holdId: string },
 ) {
   for (let attempt = 1; ; attempt += 1) {
-    const held = await retryContention(() => db.transaction().execute((tx) => tryHold(tx, task, { nowMs, holdId })));
+    const held = await run((tx) => tryHold(tx, task, { nowMs, holdId }));
     if (held.until !== null || held.alternatives.length === 0 || attempt === MAX_TRIES) {
       const times: HeldTimes | undefined = held.until === null ? undefined : { holdId, heldUntil: held.until };
       return noStaff(task, held.alternatives, times);

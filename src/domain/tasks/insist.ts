@@ -1,15 +1,15 @@
 import { sql } from 'kysely';
-import type { Db, Tx } from '../../db/client.ts';
+import type { Tx } from '../../db/client.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
-import { holdAlternatives } from './holds.ts';
+import { holdAlternativesWithin } from './holds.ts';
 import { OPEN_TASK, type OpenTask } from './open-task.ts';
 import type { NewTask } from './resource.ts';
 import { assignNow, placeOf } from './task-orchestrator.ts';
 
 /** Tasks made by hand for which somebody must be found at once. */
 
-const nowMs = async (db: Db | Tx): Promise<number> => {
+const nowMs = async (db: Tx): Promise<number> => {
   const { rows } = await sql<{ at: number }>`SELECT (extract(epoch FROM now()) * 1000)::bigint AS at`.execute(db);
   return rows[0]?.at ?? 0;
 };
@@ -23,8 +23,8 @@ export async function assignMade(tx: Tx, taskId: string, holdId: string | null):
   await assignNow(tx, task, { nowMs: await nowMs(tx), holdId, tells: true });
 }
 
-/** The refusal with its times held, after the transaction that would have made the task was rolled back. */
-export async function holdForTask(db: Db, task: NewTask, holdId: string | undefined): Promise<RoomyError> {
+/** The refusal with its times held, in a transaction after the one that would have made the task and was rolled back. */
+export async function holdForTask(db: Tx, task: NewTask, holdId: string | undefined): Promise<RoomyError> {
   const place = await placeOf(db, task.propertyId);
   const start = new Date(task.scheduledDate);
   const open: OpenTask = {
@@ -45,5 +45,5 @@ export async function holdForTask(db: Db, task: NewTask, holdId: string | undefi
     alert_level: 0,
     ...place,
   };
-  return holdAlternatives(db, open, { nowMs: await nowMs(db), holdId: holdId ?? newId('hold') });
+  return holdAlternativesWithin(db, open, { nowMs: await nowMs(db), holdId: holdId ?? newId('hold') });
 }

@@ -52,15 +52,14 @@ function deciderOf(c: AnyContext, taskId: string): Decider {
 }
 
 export function registerApprovals(register: Register, services: Services): void {
-  register(decide, async (c) => {
+  register.mutation(decide, (c, once) => {
     const { decision, note = null } = c.req.valid('json');
     const decider = deciderOf(c, c.req.valid('param').id);
     const { actor, requestId } = authorOf(c);
-    const task = await inTransaction(services, async (tx) => {
+    return once.change(async (tx) => {
       const { taskId } = await decideRepair(tx, decider, { decision, note, by: actor, requestId });
-      return getTask(tx, taskId);
+      return foundVersion(c, await getTask(tx, taskId));
     });
-    return foundVersion(c, task);
   });
   register(show, async (c) => {
     const { token } = c.req.valid('param');
@@ -77,6 +76,6 @@ export function registerApprovals(register: Register, services: Services): void 
       return approvalPage(c, token, await findRepair(services.db, decider), 409);
     }
   };
-  register(approve, (c) => byPage(c, c.req.valid('param').token, 'APPROVED'));
-  register(decline, (c) => byPage(c, c.req.valid('param').token, 'DECLINED'));
+  register.unkeyed(approve, (c) => byPage(c, c.req.valid('param').token, 'APPROVED'));
+  register.unkeyed(decline, (c) => byPage(c, c.req.valid('param').token, 'DECLINED'));
 }

@@ -1,7 +1,7 @@
 import { createRoute } from '@hono/zod-openapi';
 import { changeRules, readRules } from '../../domain/tasks/rules.ts';
 import { found } from '../answers.ts';
-import { authorOf, inTransaction, type Services } from '../context.ts';
+import { authorOf, type Services } from '../context.ts';
 import type { Register } from '../route.ts';
 import { answer, bodyRefusals, jsonOf, one, refusals } from '../schemas/envelope.ts';
 import { AssignmentRuleChange, AssignmentRules } from '../schemas/tasks.ts';
@@ -27,8 +27,8 @@ const change = createRoute({
 
 export function registerAssignmentRules(register: Register, services: Services): void {
   register(read, async (c) => found(c, await readRules(services.db)));
-  register(change, async (c) => {
+  register.mutation(change, (c, once) => {
     const changes = c.req.valid('json');
-    return found(c, await inTransaction(services, (tx) => changeRules(tx, changes, authorOf(c))));
+    return once.change(async (tx) => found(c, await changeRules(tx, changes, authorOf(c))));
   });
 }

@@ -27,7 +27,6 @@ import {
   CancelQuery,
 } from '../schemas/payments.ts';
 import { ACCEPTED_EXAMPLE, Accepted } from '../schemas/sagas.ts';
-import { startSaga } from '../start-saga.ts';
 
 const PATH = '/api/production/reservations/{id}';
 const tags = ['Reservations'];
@@ -72,15 +71,17 @@ const quote = createRoute({
 
 export function registerCancellations(register: Register, services: Services): void {
   const { db, clock } = services;
-  register(cancel, async (c) => {
+  register.mutation(cancel, async (c, once) => {
     const { id } = c.req.valid('param');
     const body = c.req.valid('json');
     await assertOwnStay(c, db, id);
     const order = orderOf(c, body);
-    if (c.req.valid('query').dryRun === true) return found(c, await rehearse(services, id, order));
+    if (c.req.valid('query').dryRun === true) {
+      return once.change(async (tx) => found(c, await rehearse({ db: tx, clock }, id, order)));
+    }
     const { cancelledBy, notes, reason } = body;
     const input = { reservationId: id, reason: reason ?? null, ...order };
-    return startSaga(c, services, cancelReservation, { subjectId: id, input, onBehalfOf: cancelledBy, notes, body });
+    return once.saga(cancelReservation, { subjectId: id, input, onBehalfOf: cancelledBy, notes });
   });
   register(quote, async (c) => {
     const { id } = c.req.valid('param');
@@ -128,7 +129,7 @@ const refundView = (stay: CancellableStay, refund: RefundDecision) => ({
 });
 
 /** What the saga would do, by the same rules; nothing is written (features WEB-9). */
-async function rehearse({ db, clock }: Services, id: string, order: CancellationOrder) {
+async function rehearse({ db, clock }: Pick<Services, 'db' | 'clock'>, id: string, order: CancellationOrder) {
   const now = clock.now();
   const stay = await assertCancellable(db, id, now);
   const refund = await decideRefund(db, stay, order, now);

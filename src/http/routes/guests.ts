@@ -1,7 +1,7 @@
 import { createRoute } from '@hono/zod-openapi';
 import { changeGuest, createGuest, getGuest, listGuests } from '../../domain/people/guests.ts';
 import { created, expectedVersions, foundVersion, page } from '../answers.ts';
-import { authorOf, inTransaction, type Services } from '../context.ts';
+import { authorOf, type Services } from '../context.ts';
 import { agentOf } from '../portfolio.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
@@ -49,21 +49,17 @@ export function registerGuests(register: Register, services: Services): void {
   register(list, (c) =>
     page(c, services, 'guests', c.req.valid('query'), (_filter, at) => listGuests(services.db, agentOf(c), at)),
   );
-  register(create, async (c) => {
+  register.mutation(create, (c, once) => {
     const wanted = c.req.valid('json');
-    const made = await inTransaction(services, (tx) => createGuest(tx, wanted, authorOf(c)));
-    return created(c, made, 'Guest created');
+    return once.change(async (tx) => created(c, await createGuest(tx, wanted, authorOf(c)), 'Guest created'));
   });
   register(read, async (c) => foundVersion(c, await getGuest(services.db, c.req.valid('param').id, agentOf(c))));
-  register(change, async (c) => {
+  register.mutation(change, (c, once) => {
     const { id } = c.req.valid('param');
     const changes = c.req.valid('json');
-    return foundVersion(
-      c,
-      await inTransaction(services, async (tx) => {
-        await getGuest(tx, id, agentOf(c));
-        return changeGuest(tx, id, changes, expectedVersions(c), authorOf(c));
-      }),
-    );
+    return once.change(async (tx) => {
+      await getGuest(tx, id, agentOf(c));
+      return foundVersion(c, await changeGuest(tx, id, changes, expectedVersions(c), authorOf(c)));
+    });
   });
 }

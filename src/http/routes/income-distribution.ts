@@ -10,7 +10,7 @@ import {
 } from '../../domain/finance/terms.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { expectedVersions, found, page } from '../answers.ts';
-import { type AnyContext, authorOf, inTransaction, type Services } from '../context.ts';
+import { type AnyContext, authorOf, type Services } from '../context.ts';
 import type { Register } from '../route.ts';
 import { answer, bodyRefusals, ChangeHeaders, jsonOf, many, one, refusals } from '../schemas/envelope.ts';
 import {
@@ -74,15 +74,17 @@ export function registerIncomeDistribution(register: Register, services: Service
       return { items: items.map(termsView), next };
     }),
   );
-  register(set, async (c) => {
+  register.mutation(set, (c, once) => {
     const change = changeOf(c.req.valid('json'));
     if (c.req.header('if-match') === undefined) {
       throw new RoomyError('PRECONDITION_REQUIRED', {
         text: `If-Match is required: send the ETag of GET ${PATH}`,
       });
     }
-    const terms = await inTransaction(services, (tx) => setTerms(tx, change, expectedVersions(c), authorOf(c)));
-    return versioned(c, terms.version, termsView(terms));
+    return once.change(async (tx) => {
+      const terms = await setTerms(tx, change, expectedVersions(c), authorOf(c));
+      return versioned(c, terms.version, termsView(terms));
+    });
   });
 }
 

@@ -11,13 +11,12 @@ import {
 } from '../../domain/notifications/wishes.ts';
 import { getGuest } from '../../domain/people/guests.ts';
 import { found } from '../answers.ts';
-import { authorOf, inTransaction, type Services } from '../context.ts';
-import { answerOnce } from '../idempotent.ts';
+import { authorOf, type Services } from '../context.ts';
 import { assertOwnStay } from '../own-stay.ts';
 import { agentOf } from '../portfolio.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
-import { answer, bodyRefusals, jsonOf, OnceHeaders, one, refusals } from '../schemas/envelope.ts';
+import { answer, bodyRefusals, jsonOf, one, refusals } from '../schemas/envelope.ts';
 import {
   Forecast,
   NotificationPreferences,
@@ -48,10 +47,10 @@ const resend = createRoute({
   path: `${API}/notifications/{id}/resend`,
   tags,
   summary: 'Send a message once more, over the same channel or another',
-  request: { params: IdParam, headers: OnceHeaders, body: jsonOf(Resend, {}) },
+  request: { params: IdParam, body: jsonOf(Resend, {}) },
   responses: {
     200: answer('The new message', one(Notification)),
-    ...bodyRefusals('NOT_FOUND', 'INVALID_STATE_TRANSITION', 'INVALID_IDEMPOTENCY_KEY', 'IDEMPOTENCY_KEY_REUSED'),
+    ...bodyRefusals('NOT_FOUND', 'INVALID_STATE_TRANSITION'),
   },
 });
 const readRules = createRoute({
@@ -124,33 +123,32 @@ export function registerMessages(register: Register, services: Services): void {
     await assertOwnStay(c, db, id);
     return found(c, await forecastStay(db, id));
   });
-  register(resend, (c) => {
+  register.mutation(resend, (c, once) => {
     const { id } = c.req.valid('param');
     const body = c.req.valid('json');
-    return answerOnce(c, services, body, async (tx) => {
+    return once.change(async (tx) => {
       await getNotification(tx, id, agentOf(c));
-      const data = await resendNotification(tx, id, body.channel, authorOf(c));
-      return { success: true, data, message: 'The message is sent once more' };
+      return found(c, await resendNotification(tx, id, body.channel, authorOf(c)), 'The message is sent once more');
     });
   });
   register(readRules, async (c) => found(c, await readMessageRuleView(db)));
-  register(changeRules, async (c) => {
+  register.mutation(changeRules, (c, once) => {
     const change = c.req.valid('json');
-    return found(c, await inTransaction(services, (tx) => changeMessageRules(tx, change, authorOf(c))));
+    return once.change(async (tx) => found(c, await changeMessageRules(tx, change, authorOf(c))));
   });
   register(settings, async (c) => found(c, await listMessageSettings(db)));
-  register(changeSetting, async (c) => {
+  register.mutation(changeSetting, (c, once) => {
     const change = c.req.valid('json');
-    return found(c, await inTransaction(services, (tx) => changeMessageSetting(tx, change, authorOf(c))));
+    return once.change(async (tx) => found(c, await changeMessageSetting(tx, change, authorOf(c))));
   });
   register(preferences, async (c) => {
     const { party, id } = c.req.valid('param');
     if (PARTIES[party] === 'GUEST') await getGuest(db, id, agentOf(c));
     return found(c, await readPreferences(db, PARTIES[party], id));
   });
-  register(changePreferences, async (c) => {
+  register.mutation(changePreferences, (c, once) => {
     const { party, id } = c.req.valid('param');
     const wanted = c.req.valid('json');
-    return found(c, await inTransaction(services, (tx) => setPreferences(tx, PARTIES[party], id, wanted, authorOf(c))));
+    return once.change(async (tx) => found(c, await setPreferences(tx, PARTIES[party], id, wanted, authorOf(c))));
   });
 }

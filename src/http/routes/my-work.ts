@@ -5,7 +5,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { sha256OfBytes } from '../../kernel/json.ts';
 import { found, page } from '../answers.ts';
 import { calendarOf } from '../calendar.ts';
-import { type AnyContext, authorOf, callerOf, inTransaction, type Services } from '../context.ts';
+import { type AnyContext, authorOf, callerOf, type Services } from '../context.ts';
 import { withPeriod } from '../period.ts';
 import type { Register } from '../route.ts';
 import { answer, many, one, refusals } from '../schemas/envelope.ts';
@@ -56,15 +56,19 @@ export function registerMyWork(register: Register, services: Services): void {
     const query = await withPeriod(services, c.req.valid('query'));
     return page(c, services, 'my-tasks', query, (filter, at) => myTasks(db, worker, filter, at));
   });
-  register(open, async (c) => {
-    const { token } = await inTransaction(services, (tx) => openFeed(tx, callerOf(c).principal, authorOf(c)));
-    c.header('Cache-Control', 'no-store');
-    return found(c, { url: new URL(`/calendar/${token}.ics`, c.req.url).href });
-  });
-  register(close, async (c) => {
-    await inTransaction(services, (tx) => closeFeed(tx, callerOf(c).principal, authorOf(c)));
-    return c.body(null, 204);
-  });
+  register.mutation(open, (c, once) =>
+    once.change(async (tx) => {
+      const { token } = await openFeed(tx, callerOf(c).principal, authorOf(c));
+      c.header('Cache-Control', 'no-store');
+      return found(c, { url: new URL(`/calendar/${token}.ics`, c.req.url).href });
+    }),
+  );
+  register.mutation(close, (c, once) =>
+    once.change(async (tx) => {
+      await closeFeed(tx, callerOf(c).principal, authorOf(c));
+      return c.body(null, 204);
+    }),
+  );
   register(feed, async (c) => {
     const token = /^([\w-]{43})\.ics$/.exec(c.req.valid('param').file)?.[1];
     if (token === undefined) throw new RoomyError('NOT_FOUND');

@@ -1,7 +1,7 @@
 import { createRoute } from '@hono/zod-openapi';
 import { changeOwner, createOwner, getOwner, listOwners, type OwnerView } from '../../domain/people/owners.ts';
 import { created, expectedVersions, foundVersion, page } from '../answers.ts';
-import { type AnyContext, authorOf, callerOf, inTransaction, type Services } from '../context.ts';
+import { type AnyContext, authorOf, callerOf, type Services } from '../context.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { answer, bodyRefusals, ChangeHeaders, jsonOf, many, one, refusals } from '../schemas/envelope.ts';
@@ -51,17 +51,17 @@ export function registerOwners(register: Register, services: Services): void {
       return { items: items.map((owner) => seenBy(c, owner)), next };
     }),
   );
-  register(create, async (c) => {
+  register.mutation(create, (c, once) => {
     const owner = c.req.valid('json');
-    const made = await inTransaction(services, (tx) => createOwner(tx, owner, authorOf(c)));
-    return created(c, seenBy(c, made), 'Owner created');
+    return once.change(async (tx) => created(c, seenBy(c, await createOwner(tx, owner, authorOf(c))), 'Owner created'));
   });
   register(read, async (c) => foundVersion(c, seenBy(c, await getOwner(services.db, c.req.valid('param').id))));
-  register(change, async (c) => {
+  register.mutation(change, (c, once) => {
     const { id } = c.req.valid('param');
     const changes = c.req.valid('json');
-    const owner = await inTransaction(services, (tx) => changeOwner(tx, id, changes, expectedVersions(c), authorOf(c)));
-    return foundVersion(c, seenBy(c, owner));
+    return once.change(async (tx) =>
+      foundVersion(c, seenBy(c, await changeOwner(tx, id, changes, expectedVersions(c), authorOf(c)))),
+    );
   });
 }
 

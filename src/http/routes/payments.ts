@@ -8,7 +8,7 @@ import { gatewayUnknown } from '../../domain/ports.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { processOwnerPayout, processPayment } from '../../sagas/index.ts';
 import { found } from '../answers.ts';
-import { type AnyContext, authorOf, callerOf, inTransaction, type Services } from '../context.ts';
+import { type AnyContext, authorOf, callerOf, type Services } from '../context.ts';
 import { assertOwnStay } from '../own-stay.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
@@ -24,7 +24,6 @@ import {
 } from '../schemas/payments.ts';
 import { TransactionDetail } from '../schemas/records.ts';
 import { ACCEPTED_EXAMPLE, Accepted } from '../schemas/sagas.ts';
-import { answerOfSaga, startSaga } from '../start-saga.ts';
 import { scopeOf } from './financial.ts';
 
 const API = '/api/production';
@@ -101,7 +100,7 @@ const settle = createRoute({
 });
 
 export function registerPayments(register: Register, services: Services): void {
-  register(pay, async (c) => {
+  register.mutation(pay, async (c, once) => {
     const { id } = c.req.valid('param');
     const body = c.req.valid('json');
     await assertOwnStay(c, services.db, id);
@@ -118,40 +117,41 @@ export function registerPayments(register: Register, services: Services): void {
       captured: false,
     };
     const earlier = await replayOf(c, services, order);
-    if (earlier) return earlier;
+    if (earlier !== null) return once.answerOf(earlier);
     const input = {
       ...order,
       paymentMethod: body.paymentMethod ?? null,
       review: await reviewOf(c, services, order),
     };
     const { processedBy, notes } = body;
-    return startSaga(c, services, processPayment, { subjectId: id, input, onBehalfOf: processedBy, notes, body });
+    return once.saga(processPayment, { subjectId: id, input, onBehalfOf: processedBy, notes });
   });
-  register(payOut, (c) => {
+  register.mutation(payOut, (c, once) => {
     const { id } = c.req.valid('param');
     const body = c.req.valid('json');
     const { netting = false, strict = false } = body;
-    return startSaga(c, services, processOwnerPayout, {
+    return once.saga(processOwnerPayout, {
       subjectId: id,
       input: { payoutId: id, also: [], netting, strict },
       onBehalfOf: body.releasedBy,
       notes: body.notes,
-      body,
     });
   });
-  register(settle, async (c) => {
+  register.mutation(settle, (c, once) => {
     const { id } = c.req.valid('param');
     const { reference, method, notes = null } = c.req.valid('json');
-    await inTransaction(services, (tx) => settleRefund(tx, id, { reference, method, notes }, authorOf(c)));
-    return found(c, await getTransaction(services.db, scopeOf(c), id));
+    return once.change(async (tx) => {
+      await settleRefund(tx, id, { reference, method, notes }, authorOf(c));
+      return found(c, await getTransaction(tx, scopeOf(c), id));
+    });
   });
 }
 
 /**
- * Without a key of its own, a payment is known by its gateway's reference: the same again gets the first one's answer,
+ * The saga of an earlier request. Without a key of its own, a payment is known by its gateway's reference: the same again gets the first one's answer,
  * another amount under it is refused (domain.md 7).
  */
-async function replayOf(c: AnyContext, services: Services, order: PaymentOrder): Promise<Response | null> {
+async function replayOf(c: AnyContext, services: Services, order: PaymentOrder): Promise<string | null> {
   if (c.req.header('idempotency-key') !== undefined) return null;
   const known = await findPayment(services.db, order);
   if (!known) return null;
@@ -163,7 +163,7 @@ async function replayOf(c: AnyContext, services: Services, order: PaymentOrder):
     const { gatewayId, gatewayReference } = order;
     throw new RoomyError('GATEWAY_REFERENCE_REUSED', { details: { gatewayId, gatewayReference } });
   }
-  return answerOfSaga(c, services, known.saga_id);
+  return known.saga_id;
 }
 
 /** What the fraud rules say now, frozen for the saga. Throws `PAYMENT_BLOCKED`. */

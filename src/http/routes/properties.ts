@@ -2,7 +2,7 @@ import { createRoute } from '@hono/zod-openapi';
 import { changeProperty, createProperty, getProperty, listProperties } from '../../domain/properties/resource.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { created, expectedVersions, foundVersion, page } from '../answers.ts';
-import { authorOf, inTransaction, type Services } from '../context.ts';
+import { authorOf, type Services } from '../context.ts';
 import { agentOf } from '../portfolio.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
@@ -64,27 +64,23 @@ export function registerProperties(register: Register, services: Services): void
       listProperties(services.db, filter, agentOf(c), at),
     ),
   );
-  register(create, async (c) => {
+  register.mutation(create, (c, once) => {
     const agentId = agentOf(c);
     // What an agent adds is in that agent's portfolio.
     const wanted = { ...c.req.valid('json'), ...(agentId !== null && { agentIds: [agentId] }) };
-    const made = await inTransaction(services, (tx) => createProperty(tx, wanted, authorOf(c)));
-    return created(c, made, 'Property created');
+    return once.change(async (tx) => created(c, await createProperty(tx, wanted, authorOf(c)), 'Property created'));
   });
   register(read, async (c) => foundVersion(c, await getProperty(services.db, c.req.valid('param').id, agentOf(c))));
-  register(change, async (c) => {
+  register.mutation(change, (c, once) => {
     const { id } = c.req.valid('param');
     const changes = c.req.valid('json');
     // Whose it is, and who looks after it, is not for those who look after it.
     if (agentOf(c) !== null && (changes.agentIds !== undefined || changes.ownerId !== undefined)) {
       throw new RoomyError('FORBIDDEN');
     }
-    return foundVersion(
-      c,
-      await inTransaction(services, async (tx) => {
-        await getProperty(tx, id, agentOf(c));
-        return changeProperty(tx, id, changes, expectedVersions(c), authorOf(c));
-      }),
-    );
+    return once.change(async (tx) => {
+      await getProperty(tx, id, agentOf(c));
+      return foundVersion(c, await changeProperty(tx, id, changes, expectedVersions(c), authorOf(c)));
+    });
   });
 }

@@ -1,11 +1,12 @@
 import { createRoute } from '@hono/zod-openapi';
+import type { Tx } from '../../db/client.ts';
 import {
   getReconciliation,
   listReconciliations,
-  type Reconciled as ReconciledView,
+  orderByGateway,
+  type ReconcileOrder,
   type ReconciliationLineView,
-  reconcile,
-  reconcileWithGateway,
+  reconcileWithin,
   reconciliationLines,
 } from '../../domain/finance/reconciliation.ts';
 import { csvLine, MAX_SETTLEMENT_BYTES, readSettlementFile } from '../../domain/finance/settlement-file.ts';
@@ -17,7 +18,7 @@ import { isCsv } from '../middleware/csv-body.ts';
 import { periodOf } from '../period.ts';
 import type { Register, RouteContext } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
-import { answer, bodyRefusals, many, one, refusals, StartHeaders } from '../schemas/envelope.ts';
+import { answer, bodyRefusals, many, one, refusals } from '../schemas/envelope.ts';
 import {
   Reconciled,
   ReconcileQuery,
@@ -40,7 +41,6 @@ const start = createRoute({
   summary: 'Compare the ledger with a gateway’s own record, or with its settlement file',
   request: {
     query: ReconcileQuery,
-    headers: StartHeaders.pick({ 'Idempotency-Key': true }),
     body: {
       // Which of the two it is, and that it is there, is seen to where the body is read.
       required: false,
@@ -81,11 +81,15 @@ const read = createRoute({
 
 export function registerReconciliations(register: Register, services: Services): void {
   const { db } = services;
-  register(start, async (c) => {
-    const done = isCsv(c) ? await withFile(c, services) : await withGateway(c, services);
-    if (!done.replayed) c.header('Location', `${PATH}/${done.id}`);
-    c.header('Content-Type', 'application/json; charset=utf-8');
-    return c.body(JSON.stringify({ success: true, data: done }), done.replayed ? 200 : 201);
+  register.mutation(start, async (c, once) => {
+    const { digest, order } = isCsv(c) ? await fileOrder(c, services) : await gatewayOrder(c, services);
+    const compare = async (tx: Tx): Promise<Response> => {
+      const done = await reconcileWithin(tx, order);
+      if (!done.replayed) c.header('Location', `${PATH}/${done.id}`);
+      c.header('Content-Type', 'application/json; charset=utf-8');
+      return c.body(JSON.stringify({ success: true, data: done }), done.replayed ? 200 : 201);
+    };
+    return digest === null ? once.change(compare) : once.changeBy(digest, compare);
   });
   register(list, (c) =>
     page(c, services, 'reconciliations', c.req.valid('query'), (filter, at) => listReconciliations(db, filter, at)),
@@ -108,8 +112,14 @@ const MAX_PERIOD_MS = (31 * 24 + 1) * 3_600_000;
 
 type StartContext = RouteContext<typeof start>;
 
-async function withGateway(c: StartContext, services: Services): Promise<ReconciledView> {
-  const { db, ports } = services;
+/** What is to be compared; the digest stands for a file in the key's hash. */
+interface Asked {
+  readonly digest: string | null;
+  readonly order: ReconcileOrder;
+}
+
+async function gatewayOrder(c: StartContext, services: Services): Promise<Asked> {
+  const { ports } = services;
   const parsed = ReconciliationBody.parse(c.req.valid('json'));
   const [stray] = Object.keys(c.req.query());
   if (stray !== undefined) throw invalid(stray, 'belongs to a file: with JSON it stands in the body');
@@ -121,7 +131,7 @@ async function withGateway(c: StartContext, services: Services): Promise<Reconci
   const { principal } = callerOf(c);
   // Asked again without a key, it is done again: what was missing may have come.
   const key = c.req.header('idempotency-key') ?? c.get('requestId');
-  return reconcileWithGateway(db, ports, {
+  const order = await orderByGateway(ports, {
     gatewayId: parsed.gatewayId,
     from,
     to,
@@ -129,10 +139,11 @@ async function withGateway(c: StartContext, services: Services): Promise<Reconci
     startedBy: principal,
     requestId: c.get('requestId'),
   });
+  return { digest: null, order };
 }
 
-async function withFile(c: StartContext, services: Services): Promise<ReconciledView> {
-  const { db, ports } = services;
+async function fileOrder(c: StartContext, services: Services): Promise<Asked> {
+  const { ports } = services;
   const query = c.req.valid('query');
   const { gatewayId } = query;
   if (gatewayId === undefined) throw invalid('gatewayId', 'is required with a file');
@@ -141,23 +152,24 @@ async function withFile(c: StartContext, services: Services): Promise<Reconciled
   const { from, to } = await periodOf(services, query);
   const chunks = bodyChunks(c, MAX_SETTLEMENT_BYTES, 'The file is larger than 5 MiB');
   const file = await readSettlementFile(chunks, query.zone ?? services.agencyTimeZone);
-  const order = {
+  const period = {
     from: from === undefined ? file.from : new Date(from),
     to: to === undefined ? file.to : new Date(to),
   };
   // Nothing compared would look like nothing wrong.
-  if (!file.movements.some(({ at }) => at >= order.from && at < order.to)) {
+  if (!file.movements.some(({ at }) => at >= period.from && at < period.to)) {
     throw new RoomyError('VALIDATION_FAILED', { text: 'No line of the file lies between from and to' });
   }
-  return reconcile(db, {
-    ...order,
+  const order = {
+    ...period,
     gatewayId,
-    source: 'CSV',
+    source: 'CSV' as const,
     movements: file.movements,
     occasion: `file-${gatewayId}-${file.sha256}`,
     startedBy: callerOf(c).principal,
     requestId: c.get('requestId'),
-  });
+  };
+  return { digest: file.sha256, order };
 }
 
 const invalid = (field: string, message: string): RoomyError =>

@@ -6,7 +6,7 @@ import {
   listRecurrences,
 } from '../../domain/tasks/recurrence-resource.ts';
 import { created, expectedVersions, foundVersion, page } from '../answers.ts';
-import { authorOf, inTransaction, type Services } from '../context.ts';
+import { authorOf, type Services } from '../context.ts';
 import { agentOf } from '../portfolio.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
@@ -73,30 +73,26 @@ export function registerRecurrences(register: Register, services: Services): voi
       listRecurrences(services.db, filter, agentOf(c), at),
     ),
   );
-  register(create, async (c) => {
+  register.mutation(create, (c, once) => {
     const wanted = c.req.valid('json');
     const now = services.clock.now();
-    const made = await inTransaction(services, (tx) => createRecurrence(tx, wanted, agentOf(c), now, authorOf(c)));
-    return created(c, made, 'Recurrence created');
-  });
-  register(read, async (c) => foundVersion(c, await getRecurrence(services.db, c.req.valid('param').id, agentOf(c))));
-  register(change, async (c) => {
-    const { id } = c.req.valid('param');
-    const changes = c.req.valid('json');
-    return foundVersion(
-      c,
-      await inTransaction(services, (tx) =>
-        changeRecurrence(tx, id, changes, agentOf(c), expectedVersions(c), authorOf(c)),
-      ),
+    return once.change(async (tx) =>
+      created(c, await createRecurrence(tx, wanted, agentOf(c), now, authorOf(c)), 'Recurrence created'),
     );
   });
-  register(end, async (c) => {
+  register(read, async (c) => foundVersion(c, await getRecurrence(services.db, c.req.valid('param').id, agentOf(c))));
+  register.mutation(change, (c, once) => {
     const { id } = c.req.valid('param');
-    return foundVersion(
-      c,
-      await inTransaction(services, (tx) =>
-        changeRecurrence(tx, id, { active: false }, agentOf(c), expectedVersions(c), authorOf(c)),
-      ),
+    const changes = c.req.valid('json');
+    return once.change(async (tx) =>
+      foundVersion(c, await changeRecurrence(tx, id, changes, agentOf(c), expectedVersions(c), authorOf(c))),
+    );
+  });
+  register.mutation(end, (c, once) => {
+    const { id } = c.req.valid('param');
+    const ended = { active: false };
+    return once.change(async (tx) =>
+      foundVersion(c, await changeRecurrence(tx, id, ended, agentOf(c), expectedVersions(c), authorOf(c))),
     );
   });
 }

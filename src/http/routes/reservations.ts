@@ -13,7 +13,7 @@ import { type Money, parseMajor } from '../../kernel/money.ts';
 import { confirmReservation } from '../../sagas/index.ts';
 import { executionsOfReservation } from '../../sagas/orchestrator/views.ts';
 import { created, expectedVersions, foundVersion, page } from '../answers.ts';
-import { authorOf, inTransaction, type Services } from '../context.ts';
+import { authorOf, type Services } from '../context.ts';
 import { assertOwnStay } from '../own-stay.ts';
 import { withDays } from '../period.ts';
 import { agentOf, assertOwnProperty } from '../portfolio.ts';
@@ -36,7 +36,6 @@ import {
   ReservationWithIncludes,
 } from '../schemas/reservations.ts';
 import { ACCEPTED_EXAMPLE, Accepted } from '../schemas/sagas.ts';
-import { startSaga } from '../start-saga.ts';
 
 const PATH = '/api/production/reservations';
 const tags = ['Reservations'];
@@ -121,14 +120,13 @@ export function registerReservations(register: Register, services: Services): vo
       listReservations(db, filter, agentOf(c), at),
     ),
   );
-  register(create, async (c) => {
+  register.mutation(create, (c, once) => {
     const { totalAmount, currency, ...stay } = c.req.valid('json');
     const total = moneyOf(totalAmount, currency);
-    const made = await inTransaction(services, async (tx) => {
+    return once.change(async (tx) => {
       await assertOwnProperty(c, tx, stay.propertyId);
-      return createReservation(tx, { ...stay, total }, authorOf(c));
+      return created(c, await createReservation(tx, { ...stay, total }, authorOf(c)), 'Reservation created');
     });
-    return created(c, made, 'Reservation created');
   });
   register(read, async (c) => {
     const { id } = c.req.valid('param');
@@ -143,22 +141,22 @@ export function registerReservations(register: Register, services: Services): vo
       ...(include.has('sagas') ? { sagas: await executionsOfReservation(db, id, readerOf(c)) } : {}),
     });
   });
-  register(change, async (c) => {
+  register.mutation(change, async (c, once) => {
     const { id } = c.req.valid('param');
     const { totalAmount, currency, ...changes } = c.req.valid('json');
     await assertOwnStay(c, db, id);
-    const changed = await inTransaction(services, async (tx) => {
+    return once.change(async (tx) => {
       await assertOwnProperty(c, tx, changes.propertyId);
       // A new amount without a currency is in the currency that the stay has.
       const total =
         totalAmount === undefined
           ? undefined
           : moneyOf(totalAmount, currency ?? (await getReservation(tx, id)).currency);
-      return changeReservation(tx, id, { ...changes, total }, expectedVersions(c), authorOf(c));
+      const changed = await changeReservation(tx, id, { ...changes, total }, expectedVersions(c), authorOf(c));
+      return foundVersion(c, changed);
     });
-    return foundVersion(c, changed);
   });
-  register(confirm, async (c) => {
+  register.mutation(confirm, async (c, once) => {
     const { id } = c.req.valid('param');
     const body = c.req.valid('json');
     await assertOwnStay(c, db, id);
@@ -169,12 +167,11 @@ export function registerReservations(register: Register, services: Services): vo
       ...(holdId === undefined ? {} : { holdId }),
     };
     const input = { reservationId: id, requireAssignment, ...insistence };
-    return startSaga(c, services, confirmReservation, {
+    return once.saga(confirmReservation, {
       subjectId: id,
       input,
       onBehalfOf: body.confirmedBy,
       notes: body.notes,
-      body,
     });
   });
 }

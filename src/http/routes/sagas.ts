@@ -4,6 +4,7 @@ import type { ExecutionView } from '../../sagas/orchestrator/types.ts';
 import { countSagas, getExecution, listSagas, newestExecution } from '../../sagas/orchestrator/views.ts';
 import { found, page } from '../answers.ts';
 import { type AnyContext, callerOf, type Services } from '../context.ts';
+import { answerFailure } from '../errors.ts';
 import { withPeriod } from '../period.ts';
 import { readerOf } from '../reader.ts';
 import type { Register } from '../route.ts';
@@ -100,20 +101,25 @@ export function registerSagas(register: Register, services: Services): void {
   });
   // Before `:name/status`, which would take `executions` for a name.
   register(read, async (c) => found(c, await getExecution(db, c.req.valid('param').id, readerOf(c))));
-  register(retry, async (c) => {
+  register.mutation(retry, (c, once) => {
     const sagaId = c.req.valid('param').id;
     const { reason } = c.req.valid('json');
-    const outcome = await orchestrator.retry({
-      ...intervention(c, sagaId),
-      ...(reason === undefined ? {} : { reason }),
+    const asked = { ...intervention(c, sagaId), ...(reason === undefined ? {} : { reason }) };
+    return once.change(async (tx, afterCommit) => {
+      const { outcome, announce } = await orchestrator.retryWithin(tx, asked);
+      // That somebody tried is in the audit trail, which stays.
+      if (outcome === 'stale') return answerFailure(c, new RoomyError('SAGA_NOT_PARKED'));
+      afterCommit(announce);
+      return found(c, await getExecution(tx, sagaId, readerOf(c)));
     });
-    if (outcome === 'stale') throw new RoomyError('SAGA_NOT_PARKED');
-    return found(c, await getExecution(db, sagaId, readerOf(c)));
   });
-  register(resolve, async (c) => {
+  register.mutation(resolve, (c, once) => {
     const sagaId = c.req.valid('param').id;
-    await orchestrator.resolve({ ...intervention(c, sagaId), reason: c.req.valid('json').reason });
-    return found(c, await getExecution(db, sagaId, readerOf(c)));
+    const asked = { ...intervention(c, sagaId), reason: c.req.valid('json').reason };
+    return once.change(async (tx, afterCommit) => {
+      afterCommit(await orchestrator.resolveWithin(tx, asked));
+      return found(c, await getExecution(tx, sagaId, readerOf(c)));
+    });
   });
   register(status, async (c) => {
     const { name } = c.req.valid('param');

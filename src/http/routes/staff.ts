@@ -2,7 +2,7 @@ import { createRoute } from '@hono/zod-openapi';
 import { changeStaff, createStaff, getStaff, listStaff } from '../../domain/people/staff.ts';
 import { addLeave, listLeave, removeLeave } from '../../domain/tasks/leave.ts';
 import { created, createdFixed, expectedVersions, found, foundVersion, page } from '../answers.ts';
-import { authorOf, inTransaction, type Services } from '../context.ts';
+import { authorOf, type Services } from '../context.ts';
 import { periodOf } from '../period.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
@@ -90,33 +90,32 @@ export function registerStaff(register: Register, services: Services): void {
   register(list, (c) =>
     page(c, services, 'staff', c.req.valid('query'), (filter, at) => listStaff(services.db, filter, at)),
   );
-  register(create, async (c) => {
+  register.mutation(create, (c, once) => {
     const wanted = c.req.valid('json');
-    const made = await inTransaction(services, (tx) => createStaff(tx, wanted, authorOf(c)));
-    return created(c, made, 'Staff member created');
+    return once.change(async (tx) => created(c, await createStaff(tx, wanted, authorOf(c)), 'Staff member created'));
   });
   register(read, async (c) => foundVersion(c, await getStaff(services.db, c.req.valid('param').id)));
-  register(change, async (c) => {
+  register.mutation(change, (c, once) => {
     const { id } = c.req.valid('param');
     const changes = c.req.valid('json');
-    return foundVersion(
-      c,
-      await inTransaction(services, (tx) => changeStaff(tx, id, changes, expectedVersions(c), authorOf(c))),
+    return once.change(async (tx) =>
+      foundVersion(c, await changeStaff(tx, id, changes, expectedVersions(c), authorOf(c))),
     );
   });
   register(listOfLeave, (c) => {
     const { id } = c.req.valid('param');
     return page(c, services, `leave of ${id}`, c.req.valid('query'), (_filter, at) => listLeave(services.db, id, at));
   });
-  register(takeLeave, async (c) => {
+  register.mutation(takeLeave, async (c, once) => {
     const { id } = c.req.valid('param');
     const { reason, ...asked } = c.req.valid('json');
     const { from = '', to = '' } = await periodOf(services, asked, 'refused');
-    const made = await inTransaction(services, (tx) => addLeave(tx, id, { from, to, reason }, authorOf(c)));
-    return createdFixed(c, made, 'Leave added');
+    return once.change(async (tx) =>
+      createdFixed(c, await addLeave(tx, id, { from, to, reason }, authorOf(c)), 'Leave added'),
+    );
   });
-  register(cancelLeave, async (c) => {
+  register.mutation(cancelLeave, (c, once) => {
     const { id, leaveId } = c.req.valid('param');
-    return found(c, await inTransaction(services, (tx) => removeLeave(tx, id, leaveId, authorOf(c))));
+    return once.change(async (tx) => found(c, await removeLeave(tx, id, leaveId, authorOf(c))));
   });
 }

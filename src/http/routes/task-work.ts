@@ -6,17 +6,17 @@ import { completeTask, startTask } from '../../domain/tasks/complete.ts';
 import { addPhoto, readPhoto } from '../../domain/tasks/photos.ts';
 import { taskStatistics } from '../../domain/tasks/statistics.ts';
 import { RoomyError } from '../../kernel/errors.ts';
+import { sha256OfBytes } from '../../kernel/json.ts';
 import { parseMajor } from '../../kernel/money.ts';
 import { startVisitFor } from '../../sagas/start-visit.ts';
 import { found } from '../answers.ts';
-import { authorOf, inTransaction, type Services } from '../context.ts';
-import { answerOnce } from '../idempotent.ts';
+import { authorOf, type Services } from '../context.ts';
 import { readPhotoBody } from '../middleware/photo-body.ts';
 import { doingScopeOf, workScopeOf } from '../own-task.ts';
 import { periodOf } from '../period.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
-import { answer, bodyRefusals, jsonOf, OnceHeaders, one, refusals } from '../schemas/envelope.ts';
+import { answer, bodyRefusals, jsonOf, one, refusals } from '../schemas/envelope.ts';
 import {
   COMPLETE_EXAMPLE,
   CompleteBody,
@@ -30,7 +30,6 @@ import { Task } from '../schemas/tasks.ts';
 
 const PATH = '/api/production/tasks';
 const tags = ['Tasks'];
-const IDEMPOTENCY = ['INVALID_IDEMPOTENCY_KEY', 'IDEMPOTENCY_KEY_REUSED'] as const;
 
 const statistics = createRoute({
   method: 'get',
@@ -45,10 +44,10 @@ const start = createRoute({
   path: `${PATH}/{id}/start`,
   tags,
   summary: 'Begin a task, as its assignee',
-  request: { params: IdParam, headers: OnceHeaders },
+  request: { params: IdParam },
   responses: {
     200: answer('Begun', one(Task)),
-    ...refusals('VALIDATION_FAILED', 'TASK_NOT_FOUND', 'INVALID_STATE_TRANSITION', ...IDEMPOTENCY),
+    ...refusals('VALIDATION_FAILED', 'TASK_NOT_FOUND', 'INVALID_STATE_TRANSITION'),
   },
 });
 const complete = createRoute({
@@ -56,7 +55,7 @@ const complete = createRoute({
   path: `${PATH}/{id}/complete`,
   tags,
   summary: 'Complete a task; the answer says what followed from it',
-  request: { params: IdParam, headers: OnceHeaders, body: jsonOf(CompleteBody, COMPLETE_EXAMPLE, false) },
+  request: { params: IdParam, body: jsonOf(CompleteBody, COMPLETE_EXAMPLE, false) },
   responses: {
     200: answer('Completed', one(CompletedTask)),
     ...bodyRefusals(
@@ -70,7 +69,6 @@ const complete = createRoute({
       'AMOUNT_NOT_POSITIVE',
       'AMOUNT_TOO_LARGE',
       'CARD_DATA_FORBIDDEN',
-      ...IDEMPOTENCY,
     ),
   },
 });
@@ -118,18 +116,15 @@ export function registerTaskWork(register: Register, services: Services): void {
     const filter = { from: begin.toISOString(), to: end.toISOString(), propertyId };
     return found(c, await taskStatistics(db, workScopeOf(c), filter));
   });
-  register(start, (c) => {
+  register.mutation(start, (c, once) => {
     const { id } = c.req.valid('param');
-    return answerOnce(c, services, {}, async (tx) => {
-      const data = await startTask(tx, id, doingScopeOf(c), authorOf(c));
-      return { success: true, data, message: 'Task started' };
-    });
+    return once.change(async (tx) => found(c, await startTask(tx, id, doingScopeOf(c), authorOf(c)), 'Task started'));
   });
-  register(complete, (c) => {
+  register.mutation(complete, (c, once) => {
     const { id } = c.req.valid('param');
     const body = c.req.valid('json');
     const author = authorOf(c);
-    return answerOnce(c, services, body, async (tx) => {
+    return once.change(async (tx) => {
       const order = {
         taskId: id,
         scope: doingScopeOf(c),
@@ -138,19 +133,19 @@ export function registerTaskWork(register: Register, services: Services): void {
         onBehalfOf: body.completedBy ?? null,
         startVisit: startVisitFor({ sub: author.actor, requestId: author.requestId }),
       };
-      return { success: true, data: await completeTask(tx, order, author), message: 'Task completed' };
+      return found(c, await completeTask(tx, order, author), 'Task completed');
     });
   });
-  register(putPhoto, async (c) => {
+  register.mutation(putPhoto, async (c, once) => {
     const { id, photoId } = c.req.valid('param');
     const bytes = await readPhotoBody(c);
-    const added = await inTransaction(services, (tx) =>
-      addPhoto(tx, { taskId: id, photoId, bytes }, workScopeOf(c), authorOf(c).actor),
-    );
-    const href = `${PATH}/${id}/photos/${photoId}`;
-    const data = { id: photoId, taskId: id, href };
-    if (added) c.header('Location', href);
-    return c.json({ success: true, data }, added ? 201 : 200);
+    return once.changeBy(sha256OfBytes(bytes).toString('hex'), async (tx) => {
+      const added = await addPhoto(tx, { taskId: id, photoId, bytes }, workScopeOf(c), authorOf(c).actor);
+      const href = `${PATH}/${id}/photos/${photoId}`;
+      const data = { id: photoId, taskId: id, href };
+      if (added) c.header('Location', href);
+      return c.json({ success: true, data }, added ? 201 : 200);
+    });
   });
   register(getPhoto, async (c) => {
     const { id, photoId } = c.req.valid('param');

@@ -7,7 +7,8 @@ import { createTask, getTask, listTasks } from '../../domain/tasks/resource.ts';
 import { assertOwnTask } from '../../domain/tasks/work.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { created, expectedVersions, found, foundVersion, page } from '../answers.ts';
-import { type AnyContext, authorOf, callerOf, inTransaction, type Services } from '../context.ts';
+import { type AnyContext, authorOf, callerOf, type Services } from '../context.ts';
+import { answerFailure } from '../errors.ts';
 import { titledFor, workScopeOf } from '../own-task.ts';
 import { withPeriod } from '../period.ts';
 import { agentOf, assertOwnProperty } from '../portfolio.ts';
@@ -123,21 +124,22 @@ export function registerTasks(register: Register, services: Services): void {
       listTasks(services.db, filter, agentOf(c), at),
     ),
   );
-  register(create, async (c) => {
+  register.mutation(create, async (c, once) => {
     const { requireAssignment, holdAlternatives, holdId, ...wanted } = c.req.valid('json');
     try {
-      const made = await inTransaction(services, async (tx) => {
+      return await once.change(async (tx) => {
         await assertOwnProperty(c, tx, wanted.propertyId);
         const task = await createTask(tx, wanted, authorOf(c));
-        if (!requireAssignment) return task;
+        if (!requireAssignment) return created(c, task, 'Task created');
         if (task.approval === 'PENDING') throw new RoomyError('APPROVAL_REQUIRED', { details: { taskId: task.id } });
         await assignMade(tx, task.id, holdId ?? null);
-        return getTask(tx, task.id);
+        return created(c, await getTask(tx, task.id), 'Task created');
       });
-      return created(c, made, 'Task created');
     } catch (error) {
       const isRefused = error instanceof RoomyError && error.code === 'NO_STAFF_AVAILABLE';
-      throw isRefused && holdAlternatives ? await holdForTask(services.db, wanted, holdId) : error;
+      if (!isRefused || !holdAlternatives) throw error;
+      // The times that it holds are an effect too: a repeat gets them again, and holds no others.
+      return once.change(async (tx) => answerFailure(c, await holdForTask(tx, wanted, holdId)));
     }
   });
   register(read, async (c) => {
@@ -145,31 +147,26 @@ export function registerTasks(register: Register, services: Services): void {
     await assertOwnTask(services.db, id, workScopeOf(c));
     return foundVersion(c, titledFor(c, await getTask(services.db, id)));
   });
-  register(change, async (c) => {
+  register.mutation(change, (c, once) => {
     const { id } = c.req.valid('param');
     const changes = c.req.valid('json');
-    return foundVersion(
-      c,
-      await inTransaction(services, async (tx) => {
-        await assertOwnTask(tx, id, workScopeOf(c));
-        return changeTask(tx, id, changes, expectedVersions(c), authorOf(c));
-      }),
-    );
+    return once.change(async (tx) => {
+      await assertOwnTask(tx, id, workScopeOf(c));
+      return foundVersion(c, await changeTask(tx, id, changes, expectedVersions(c), authorOf(c)));
+    });
   });
   register(assignment, async (c) => {
     const { id } = c.req.valid('param');
     await assertOwnTask(services.db, id, workScopeOf(c));
     return found(c, await readAssignment(services.db, id));
   });
-  register(accept, async (c) => {
+  register.mutation(accept, (c, once) => {
     const who = answering(c, c.req.valid('param').id);
-    const task = await inTransaction(services, (tx) => acceptTask(tx, who, authorOf(c)));
-    return foundVersion(c, titledFor(c, task));
+    return once.change(async (tx) => foundVersion(c, titledFor(c, await acceptTask(tx, who, authorOf(c)))));
   });
-  register(decline, async (c) => {
+  register.mutation(decline, (c, once) => {
     const who = answering(c, c.req.valid('param').id);
     const { reason } = c.req.valid('json');
-    const task = await inTransaction(services, (tx) => declineTask(tx, who, reason, authorOf(c)));
-    return foundVersion(c, titledFor(c, task));
+    return once.change(async (tx) => foundVersion(c, titledFor(c, await declineTask(tx, who, reason, authorOf(c)))));
   });
 }

@@ -7,7 +7,7 @@ import {
   saveVersion,
 } from '../../domain/notifications/template-versions.ts';
 import { createdFixed, found } from '../answers.ts';
-import { authorOf, inTransaction, type Services } from '../context.ts';
+import { authorOf, type Services } from '../context.ts';
 import { agentOf } from '../portfolio.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
@@ -80,13 +80,19 @@ export function registerTemplates(register: Register, services: Services): void 
   const { db } = services;
   register(list, async (c) => found(c, await listTemplates(db)));
   register(read, async (c) => found(c, await getTemplate(db, c.req.valid('param').key)));
-  register(save, async (c) => {
+  register.mutation(save, (c, once) => {
     const { key } = c.req.valid('param');
     const draft = c.req.valid('json');
-    const saved = await inTransaction(services, (tx) => saveVersion(tx, key, draft, authorOf(c)));
-    return createdFixed(c, { id: `${saved.locale}-${saved.version}`, ...saved }, 'Template saved');
+    return once.change(async (tx) => {
+      const saved = await saveVersion(tx, key, draft, authorOf(c));
+      return createdFixed(c, { id: `${saved.locale}-${saved.version}`, ...saved }, 'Template saved');
+    });
   });
-  register(preview, async (c) => found(c, await previewTemplate(db, c.req.valid('param').key, c.req.valid('json'))));
+  // It changes nothing; a key is honoured all the same, as by every POST.
+  register.mutation(preview, async (c, once) => {
+    const shown = await previewTemplate(db, c.req.valid('param').key, c.req.valid('json'));
+    return once.change(async () => found(c, shown));
+  });
   register(content, async (c) => {
     const { id } = c.req.valid('param');
     await getNotification(db, id, agentOf(c));

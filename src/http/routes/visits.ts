@@ -19,7 +19,6 @@ import {
   CheckOutBody,
   CheckOutReport,
 } from '../schemas/visits.ts';
-import { startSaga } from '../start-saga.ts';
 
 const PATH = '/api/production/reservations/{id}';
 const tags = ['Reservations'];
@@ -77,21 +76,21 @@ const report = createRoute({
 
 export function registerVisits(register: Register, services: Services): void {
   const { db } = services;
-  register(arrive, async (c) => {
+  register.mutation(arrive, async (c, once) => {
     const { id } = c.req.valid('param');
     const body = c.req.valid('json');
     await assertOwnStay(c, db, id);
     const { checkedInBy, actualTime = null, notes, strict = false } = body;
     const input = { reservationId: id, actualTime, strict };
-    return startSaga(c, services, checkIn, { subjectId: id, input, onBehalfOf: checkedInBy, notes, body });
+    return once.saga(checkIn, { subjectId: id, input, onBehalfOf: checkedInBy, notes });
   });
-  register(depart, async (c) => {
+  register.mutation(depart, async (c, once) => {
     const { id } = c.req.valid('param');
     const body = c.req.valid('json');
     await assertOwnStay(c, db, id);
     const { checkedOutBy, actualTime = null, notes, strict = false } = body;
     const input = { reservationId: id, actualTime, strict };
-    return startSaga(c, services, checkOut, { subjectId: id, input, onBehalfOf: checkedOutBy, notes, body });
+    return once.saga(checkOut, { subjectId: id, input, onBehalfOf: checkedOutBy, notes });
   });
   register(report, async (c) => {
     const { id } = c.req.valid('param');

@@ -14,9 +14,8 @@ import {
   rotateSecret,
 } from '../../domain/webhooks/endpoints.ts';
 import { RoomyError } from '../../kernel/errors.ts';
-import { newId } from '../../kernel/ids.ts';
 import { created, expectedVersions, found, foundVersion, page } from '../answers.ts';
-import { authorOf, inTransaction, type Services } from '../context.ts';
+import { authorOf, type Services } from '../context.ts';
 import { periodOf } from '../period.ts';
 import type { Register } from '../route.ts';
 import { IdParam, pageQuery } from '../schemas/common.ts';
@@ -146,54 +145,59 @@ export function registerWebhookEndpoints(register: Register, services: Services)
   register(list, (c) =>
     page(c, services, 'webhook-endpoints', c.req.valid('query'), (_filter, at) => listEndpoints(db, at)),
   );
-  register(create, async (c) => {
+  register.mutation(create, async (c, once) => {
     const wanted = c.req.valid('json');
     await assertCallable(wanted.url);
     // What has happened by now, and has no place yet, is not for it.
     await numberEvents(db);
-    const made = await inTransaction(services, (tx) => createEndpoint(tx, wanted, authorOf(c)));
-    c.header('Cache-Control', 'no-store');
-    return created(c, made, 'Webhook endpoint created');
+    return once.change(async (tx) => {
+      c.header('Cache-Control', 'no-store');
+      return created(c, await createEndpoint(tx, wanted, authorOf(c)), 'Webhook endpoint created');
+    });
   });
   register(read, async (c) => foundVersion(c, await getEndpoint(db, c.req.valid('param').id)));
-  register(change, async (c) => {
+  register.mutation(change, async (c, once) => {
     const { id } = c.req.valid('param');
     const changes = c.req.valid('json');
     await assertCallable(changes.url);
-    return foundVersion(
-      c,
-      await inTransaction(services, (tx) => changeEndpoint(tx, id, changes, expectedVersions(c), authorOf(c))),
+    return once.change(async (tx) =>
+      foundVersion(c, await changeEndpoint(tx, id, changes, expectedVersions(c), authorOf(c))),
     );
   });
-  register(remove, async (c) => {
+  register.mutation(remove, (c, once) => {
     const { id } = c.req.valid('param');
-    await inTransaction(services, (tx) => deleteEndpoint(tx, id, authorOf(c)));
-    return c.body(null, 204);
+    return once.change(async (tx) => {
+      await deleteEndpoint(tx, id, authorOf(c));
+      return c.body(null, 204);
+    });
   });
-  register(rotate, async (c) => {
+  register.mutation(rotate, (c, once) => {
     const { id } = c.req.valid('param');
-    c.header('Cache-Control', 'no-store');
-    return foundVersion(c, await inTransaction(services, (tx) => rotateSecret(tx, id, authorOf(c))));
+    return once.change(async (tx) => {
+      c.header('Cache-Control', 'no-store');
+      return foundVersion(c, await rotateSecret(tx, id, authorOf(c)));
+    });
   });
-  register(enable, async (c) => {
+  register.mutation(enable, (c, once) => {
     const { id } = c.req.valid('param');
-    return foundVersion(c, await inTransaction(services, (tx) => enableEndpoint(tx, id, authorOf(c))));
+    return once.change(async (tx) => foundVersion(c, await enableEndpoint(tx, id, authorOf(c))));
   });
-  register(again, async (c) => {
+  register.mutation(again, async (c, once) => {
     const { id } = c.req.valid('param');
     const { afterSeq, since, zone } = c.req.valid('json');
     const { from } = await periodOf(services, { from: since, zone });
-    return foundVersion(
-      c,
-      await inTransaction(services, (tx) => replay(tx, id, { afterSeq, since: from }, authorOf(c))),
-    );
+    return once.change(async (tx) => foundVersion(c, await replay(tx, id, { afterSeq, since: from }, authorOf(c))));
   });
-  register(ping, async (c) => {
-    const endpoint = await readEndpoint(db, c.req.valid('param').id);
-    const timestamp = services.clock.now().toISOString();
-    const body = JSON.stringify({ type: 'webhook.ping', timestamp, data: { endpointId: endpoint.id } });
-    return found(c, await webhooks.send({ url: endpoint.url, id: newId('ping'), body, secrets: secretsOf(endpoint) }));
-  });
+  register.mutation(ping, (c, once) =>
+    once.outside(async (occasion) => {
+      const endpoint = await readEndpoint(db, c.req.valid('param').id);
+      const timestamp = services.clock.now().toISOString();
+      const body = JSON.stringify({ type: 'webhook.ping', timestamp, data: { endpointId: endpoint.id } });
+      // Should it be sent again after a crash, its receiver knows it by its id.
+      const id = `ping-${occasion}`;
+      return found(c, await webhooks.send({ url: endpoint.url, id, body, secrets: secretsOf(endpoint) }));
+    }),
+  );
   register(attempts, async (c) => {
     const { id } = c.req.valid('param');
     const { limit, cursor, ...asked } = c.req.valid('query');

@@ -43,7 +43,7 @@ const sms = createRoute({
 const MAX_RECEIPT_BYTES = 16 * 1024;
 
 export function registerWebhooks(register: Register, services: Services): void {
-  register(sms, async (c) => {
+  register.unkeyed(sms, async (c) => {
     const { db, verifyReceipt } = services;
     if (verifyReceipt === null) throw new RoomyError('ROUTE_NOT_FOUND');
     const body = await readBody(c, MAX_RECEIPT_BYTES, 'A receipt has 16 KiB at the most');
@@ -52,7 +52,7 @@ export function registerWebhooks(register: Register, services: Services): void {
     if (receipt === null) throw new RoomyError('INVALID_SIGNATURE');
     return found(c, { outcome: (await noteReceipt(db, receipt)) ? 'noted' : 'nothing new' });
   });
-  register(stripe, async (c) => {
+  register.unkeyed(stripe, async (c) => {
     const { verifyWebhook } = services;
     if (verifyWebhook === null) throw new RoomyError('ROUTE_NOT_FOUND');
     const body = await readBody(c, MAX_BYTES, 'An event has 256 KiB at the most');

@@ -75,11 +75,11 @@ export const jsonOf = <Schema extends z.ZodType>(schema: Schema, example?: unkno
 /** Read by the edge itself, which gives its own refusals for them; declared here so that people can find and send them. */
 const header = (description: string) => z.string().optional().openapi({ description });
 export const ChangeHeaders = z.object({ 'If-Match': header('Refuse with 412 unless this is the ETag that was read') });
-/** For what is no saga and done once a key all the same. */
-export const OnceHeaders = z.object({
-  'Idempotency-Key': header('1 to 255 visible characters; a repeat with the same key and body gets the same answer'),
-});
+/** Declared for every mutation by its registration. */
+export const IdempotencyKeyHeader = header(
+  '1 to 255 visible ASCII characters. A repeat with the same key and the same request changes nothing and gets the first answer, ' +
+    'with `Idempotency-Replayed: true`; the key with another request is refused. Kept for 30 days',
+);
 export const StartHeaders = z.object({
-  'Idempotency-Key': header('1 to 255 visible characters; a repeat with the same key and body gets the same answer'),
   Prefer: header('`respond-async` answers 202 at once; `wait=n` waits n seconds at the most'),
 });

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { secret } from '../secrets.ts';
 import { CHANGE_NOTHING, Id, isChange, line, pageQuery } from './common.ts';
 import { sinceFields } from './period.ts';
 
@@ -63,7 +64,7 @@ const endpoint = {
 };
 export const WebhookEndpoint = z.object(endpoint).openapi('WebhookEndpoint');
 export const WebhookEndpointWithSecret = z
-  .object({ ...endpoint, secret: z.string().openapi({ description: 'Shown once', example: 'whsec_...' }) })
+  .object({ ...endpoint, secret: secret(z.string().openapi({ description: 'Shown once', example: 'whsec_...' })) })
   .openapi('WebhookEndpointWithSecret');
 export const Replay = z
   .strictObject({ afterSeq: z.int().min(0).optional(), ...sinceFields })

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { secret } from '../secrets.ts';
 import { GeoPoint, pageQuery } from './common.ts';
 import { periodFields } from './period.ts';
 import { Checklist, TaskStatus, TaskType } from './tasks.ts';
@@ -38,5 +39,5 @@ export const MyTask = z
     version: z.int(),
   })
   .openapi('MyTask');
-export const Feed = z.object({ url: z.url() }).openapi('CalendarFeed');
+export const Feed = z.object({ url: secret(z.url()) }).openapi('CalendarFeed');
 export const FeedParams = z.strictObject({ file: z.string().max(100) });

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { secret } from '../secrets.ts';
 import { Id, Locale, prose } from './common.ts';
 import { Channel, RecipientType } from './messages.ts';
 
@@ -58,10 +59,13 @@ export const Preview = z
   .object({
     locale: z.string(),
     version: z.int().nullable().openapi({ description: 'null: the draft' }),
-    mail: z
-      .object({ subject: z.string().nullable(), text: z.string(), html: z.string().nullable() })
-      .nullable()
-      .openapi({ description: 'null: a value is missing' }),
+    // With a stay's facts it names a guest, and may hold a link that opens something.
+    mail: secret(
+      z
+        .object({ subject: z.string().nullable(), text: z.string(), html: z.string().nullable() })
+        .nullable()
+        .openapi({ description: 'null: a value is missing' }),
+    ),
     sms: z
       .object({ text: z.string(), encoding: z.enum(['GSM-7', 'UCS-2']), units: z.int(), segments: z.int() })
       .nullable(),

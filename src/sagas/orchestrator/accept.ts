@@ -19,7 +19,7 @@ export async function acceptSaga<Input>(
   request: SagaRequest<Input>,
 ): Promise<AcceptedSaga & { readonly flow: FlowOrder | null }> {
   const claim = request.idempotency ?? null;
-  if (claim) {
+  if (claim && claim.lookedUp !== true) {
     const earlier = await findClaim(db, request.requester.sub, claim);
     if (earlier) return { ...earlier, flow: null };
   }

@@ -6,114 +6,116 @@ import type { SagaDefinition, StepDefinition } from './definition.ts';
 import { auditNote } from './ending.ts';
 import { failStep, writeAudit } from './fail.ts';
 import { type FlowOrder, orderAlert, orderFlow } from './outbox.ts';
-import { directionOf, type LoadState, type SagaState } from './state.ts';
+import { createStateLoader, directionOf, type LoadState, type SagaState } from './state.ts';
 import type { Intervention, RetryOutcome, SagaAnswer } from './types.ts';
 
 /** Attempts that a person's retry grants to the step that had used up its own. */
 const GRANTED_ATTEMPTS = 8;
 
 /** TU of guarantees.md 2.4: a parked saga goes on where it stopped, in the direction in which it stopped. */
-export function resumeSaga(
-  db: Db,
-  load: LoadState,
-  intervention: Intervention,
-): Promise<{ readonly outcome: RetryOutcome; readonly flow: FlowOrder | null }> {
-  return retryContention(async () => {
-    const state = await load(intervention.sagaId);
-    if (!state) throw new RoomyError('SAGA_NOT_FOUND');
-    return db.transaction().execute(async (tx) => {
-      const saga = await tx
-        .selectFrom('saga')
-        .select(['status', 'current_step', 'generation'])
-        .where('id', '=', state.id)
-        .forUpdate()
-        .executeTakeFirstOrThrow();
-      const by = `${intervention.via}:${intervention.by}`;
-      if (saga.status !== 'parked') {
-        await writeAudit(tx, state, operatorNote(state, intervention, 'STALE_RETRY', { by, status: saga.status }));
-        return { outcome: 'stale' as const, flow: null };
-      }
-      const undo = await pendingCompensations(tx, state.id);
-      const direction = undo.length > 0 ? 'C' : 'F';
-      await tx
-        .updateTable('saga_step')
-        .set({
-          status: 'pending',
-          finished_at: null,
-          lease_until: null,
-          max_attempts: sql`attempt + ${GRANTED_ATTEMPTS}`,
-        })
-        .where('saga_id', '=', state.id)
-        .where('step_no', '=', saga.current_step)
-        .where('direction', '=', direction)
-        .where('status', 'in', ['failed', 'pending', 'running'])
-        .execute();
-      const generation = saga.generation + 1;
-      await tx
-        .updateTable('saga')
-        .set({
-          status: direction === 'C' ? 'compensating' : 'running',
-          generation,
-          redispatches: 0,
-          next_check_at: sql`now() + interval '15 seconds'`,
-          deadline_at: sql`greatest(deadline_at, now() + interval '15 minutes')`,
-          ...(direction === 'F' ? { error_code: null, error_detail: null } : {}),
-        })
-        .where('id', '=', state.id)
-        .execute();
-      await writeAudit(tx, state, operatorNote(state, intervention, 'SAGA_RESUMED', { by, step: saga.current_step }));
-      const steps = direction === 'C' ? undo : remainingForward(saga.current_step, state.totalSteps);
-      return {
-        outcome: 'resumed' as const,
-        flow: await orderFlow(tx, state, {
-          direction,
-          generation,
-          steps,
-          // Bull Board retries the job of the old chain itself, and would find that somebody was faster.
-          again: intervention.via !== 'bull-board',
-        }),
-      };
-    });
-  });
+export const resumeSaga = (db: Db, intervention: Intervention): Promise<Resumed> =>
+  retryContention(() => db.transaction().execute((tx) => resumeWithin(tx, intervention)));
+
+export interface Resumed {
+  readonly outcome: RetryOutcome;
+  /** To be published once the transaction is committed. */
+  readonly flow: FlowOrder | null;
+}
+
+export async function resumeWithin(tx: Tx, intervention: Intervention): Promise<Resumed> {
+  const state = await stateWithin(tx, intervention.sagaId);
+  const saga = await tx
+    .selectFrom('saga')
+    .select(['status', 'current_step', 'generation'])
+    .where('id', '=', state.id)
+    .forUpdate()
+    .executeTakeFirstOrThrow();
+  const by = `${intervention.via}:${intervention.by}`;
+  if (saga.status !== 'parked') {
+    await writeAudit(tx, state, operatorNote(state, intervention, 'STALE_RETRY', { by, status: saga.status }));
+    return { outcome: 'stale' as const, flow: null };
+  }
+  const undo = await pendingCompensations(tx, state.id);
+  const direction = undo.length > 0 ? 'C' : 'F';
+  await tx
+    .updateTable('saga_step')
+    .set({
+      status: 'pending',
+      finished_at: null,
+      lease_until: null,
+      max_attempts: sql`attempt + ${GRANTED_ATTEMPTS}`,
+    })
+    .where('saga_id', '=', state.id)
+    .where('step_no', '=', saga.current_step)
+    .where('direction', '=', direction)
+    .where('status', 'in', ['failed', 'pending', 'running'])
+    .execute();
+  const generation = saga.generation + 1;
+  await tx
+    .updateTable('saga')
+    .set({
+      status: direction === 'C' ? 'compensating' : 'running',
+      generation,
+      redispatches: 0,
+      next_check_at: sql`now() + interval '15 seconds'`,
+      deadline_at: sql`greatest(deadline_at, now() + interval '15 minutes')`,
+      ...(direction === 'F' ? { error_code: null, error_detail: null } : {}),
+    })
+    .where('id', '=', state.id)
+    .execute();
+  await writeAudit(tx, state, operatorNote(state, intervention, 'SAGA_RESUMED', { by, step: saga.current_step }));
+  const steps = direction === 'C' ? undo : remainingForward(saga.current_step, state.totalSteps);
+  return {
+    outcome: 'resumed' as const,
+    flow: await orderFlow(tx, state, {
+      direction,
+      generation,
+      steps,
+      // Bull Board retries the job of the old chain itself, and would find that somebody was faster.
+      again: intervention.via !== 'bull-board',
+    }),
+  };
 }
 
 /** A person closes a parked saga, having settled by hand what it left. Its repeats then answer with that reason. */
-export function resolveSaga(
-  db: Db,
-  load: LoadState,
-  intervention: Intervention & { readonly reason: string },
-): Promise<SagaAnswer> {
-  return retryContention(async () => {
-    const state = await load(intervention.sagaId);
-    if (!state) throw new RoomyError('SAGA_NOT_FOUND');
-    return db.transaction().execute(async (tx) => {
-      const body = JSON.stringify({
-        success: false,
-        error: CATALOGUE.SAGA_RESOLVED.text,
-        code: 'SAGA_RESOLVED',
-        requestId: state.requestId,
-        details: { reason: intervention.reason, resolvedBy: intervention.by },
-        sagaExecutionId: state.id,
-      });
-      const answer = { status: CATALOGUE.SAGA_RESOLVED.status, body: Buffer.from(body) };
-      const closed = await tx
-        .updateTable('saga')
-        .set({
-          status: 'resolved',
-          finished_at: sql`clock_timestamp()`,
-          response_status: answer.status,
-          response_body: answer.body,
-        })
-        .where('id', '=', state.id)
-        .where('status', '=', 'parked')
-        .executeTakeFirst();
-      if (closed.numUpdatedRows === 0n) throw new RoomyError('SAGA_NOT_PARKED', { details: { status: state.status } });
-      await writeAudit(tx, state, operatorNote(state, intervention, 'SAGA_RESOLVED', { reason: intervention.reason }), {
-        ends: true,
-      });
-      return answer;
-    });
+export const resolveSaga = (db: Db, intervention: Resolution): Promise<SagaAnswer> =>
+  retryContention(() => db.transaction().execute((tx) => resolveWithin(tx, intervention)));
+
+type Resolution = Intervention & { readonly reason: string };
+
+export async function resolveWithin(tx: Tx, intervention: Resolution): Promise<SagaAnswer> {
+  const state = await stateWithin(tx, intervention.sagaId);
+  const body = JSON.stringify({
+    success: false,
+    error: CATALOGUE.SAGA_RESOLVED.text,
+    code: 'SAGA_RESOLVED',
+    requestId: state.requestId,
+    details: { reason: intervention.reason, resolvedBy: intervention.by },
+    sagaExecutionId: state.id,
   });
+  const answer = { status: CATALOGUE.SAGA_RESOLVED.status, body: Buffer.from(body) };
+  const closed = await tx
+    .updateTable('saga')
+    .set({
+      status: 'resolved',
+      finished_at: sql`clock_timestamp()`,
+      response_status: answer.status,
+      response_body: answer.body,
+    })
+    .where('id', '=', state.id)
+    .where('status', '=', 'parked')
+    .executeTakeFirst();
+  if (closed.numUpdatedRows === 0n) throw new RoomyError('SAGA_NOT_PARKED', { details: { status: state.status } });
+  await writeAudit(tx, state, operatorNote(state, intervention, 'SAGA_RESOLVED', { reason: intervention.reason }), {
+    ends: true,
+  });
+  return answer;
+}
+
+async function stateWithin(tx: Tx, sagaId: string): Promise<SagaState> {
+  const state = await createStateLoader(tx)(sagaId);
+  if (!state) throw new RoomyError('SAGA_NOT_FOUND');
+  return state;
 }
 
 function operatorNote(

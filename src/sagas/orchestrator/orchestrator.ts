@@ -2,9 +2,8 @@ import type { Db } from '../../db/client.ts';
 import { InvariantError } from '../../kernel/errors.ts';
 import { acceptSaga } from './accept.ts';
 import type { SagaDefinition } from './definition.ts';
-import { resolveSaga, resumeSaga } from './intervene.ts';
+import { resolveSaga, resolveWithin, resumeSaga, resumeWithin } from './intervene.ts';
 import type { Publish } from './outbox.ts';
-import { createStateLoader } from './state.ts';
 import type { SagaOrchestrator } from './types.ts';
 import type { AnswerWatcher } from './waiter.ts';
 
@@ -27,7 +26,6 @@ export function createOrchestrator({
   onAnswer,
   definitionOf,
 }: OrchestratorParts): SagaOrchestrator {
-  const load = createStateLoader(db);
   /** Accepted here and not waited for yet: their answer is still to be told, so the first wait need not look for it. */
   const fresh = new Set<string>();
   return {
@@ -43,12 +41,20 @@ export function createOrchestrator({
     },
     waitForAnswer: (sagaId, waitMs, signal) => watcher.wait(sagaId, waitMs, !fresh.delete(sagaId), signal),
     async retry(intervention) {
-      const { outcome, flow } = await resumeSaga(db, load, intervention);
+      const { outcome, flow } = await resumeSaga(db, intervention);
       if (flow) publish(flow);
       return outcome;
     },
+    async retryWithin(tx, intervention) {
+      const { outcome, flow } = await resumeWithin(tx, intervention);
+      return { outcome, announce: () => void (flow && publish(flow)) };
+    },
+    async resolveWithin(tx, intervention) {
+      await resolveWithin(tx, intervention);
+      return () => onAnswer(intervention.sagaId);
+    },
     async resolve(intervention) {
-      const answer = await resolveSaga(db, load, intervention);
+      const answer = await resolveSaga(db, intervention);
       onAnswer(intervention.sagaId);
       return answer;
     },

@@ -1,3 +1,4 @@
+import type { Tx } from '../../db/client.ts';
 import type { Direction, SagaStatus, StepClass, StepStatus } from '../../db/schema.ts';
 import type { ErrorCode } from '../../kernel/errors.ts';
 
@@ -9,6 +10,8 @@ export interface Requester {
 }
 
 export interface IdempotencyClaim {
+  /** The caller has looked already, and found no earlier request with the key. */
+  readonly lookedUp?: boolean;
   readonly key: string;
   /** sha256 over method, path and canonical body. */
   readonly requestHash: Buffer;
@@ -126,6 +129,10 @@ export interface SagaOrchestrator {
   waitForAnswer(sagaId: string, waitMs: number, signal?: AbortSignal): Promise<SagaAnswer | null>;
   /** Resumes a parked saga where it stopped; `stale` (audited as STALE_RETRY) when it is not parked. Throws `SAGA_NOT_FOUND`. */
   retry(intervention: Intervention): Promise<RetryOutcome>;
+  /** `retry` in the caller's transaction; `announce` is to be called once that is committed. */
+  retryWithin(tx: Tx, intervention: Intervention): Promise<{ readonly outcome: RetryOutcome; announce(): void }>;
+  /** `resolve` in the caller's transaction; what it answers is to be called once that is committed. */
+  resolveWithin(tx: Tx, intervention: Intervention & { readonly reason: string }): Promise<() => void>;
   /** Closes a parked saga with a reason. Throws `SAGA_NOT_FOUND`, `SAGA_NOT_PARKED`. */
   resolve(intervention: Intervention & { readonly reason: string }): Promise<SagaAnswer>;
 }
