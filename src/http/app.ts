@@ -6,6 +6,7 @@ import type { App, AppDeps, AppEnv, Services } from './context.ts';
 import { createCursorSeal } from './cursor.ts';
 import { answerFailure } from './errors.ts';
 import { requestLog } from './middleware/request-log.ts';
+import { declareEvents } from './openapi/webhooks.ts';
 import { assertPoliciesMatch, methodsAt } from './policy.ts';
 import { createRegister } from './route.ts';
 import { registerApprovals } from './routes/approvals.ts';
@@ -86,6 +87,7 @@ export function createApp(deps: AppDeps): App {
   registerWebhooks(register, services);
   registerWorkPage(register);
   registerMeta(register, app, services);
+  declareEvents(app);
   assertPoliciesMatch(app.routes);
   return app;
 }

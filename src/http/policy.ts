@@ -124,6 +124,7 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   // Signed by Twilio.
   [`POST ${API}/webhooks/twilio`]: 'anonymous',
   [`GET ${API}/events`]: open('events:read', 'ADMIN', 'OPS'),
+  [`GET ${API}/event-types`]: open('events:read', 'ADMIN', 'OPS'),
   [`GET ${API}/events/stream`]: open('events:read', 'ADMIN', 'OPS'),
   [`GET ${API}/webhook-endpoints`]: people('webhooks:read', 'ADMIN', 'OPS'),
   [`POST ${API}/webhook-endpoints`]: people('webhooks:configure', 'ADMIN'),

@@ -78,6 +78,7 @@ export const CATALOGUE = {
   TASK_NOT_COMPLETABLE: refusal(409, 'The task cannot be completed in its state'),
   WEBHOOK_URL_REFUSED: refusal(422, 'This address cannot be called'),
   EVENTS_EXPIRED: refusal(410, 'What came next has been deleted by its age'),
+  EVENT_TYPE_UNKNOWN: refusal(422, 'There are no events of this type'),
   EVENTS_NOT_REACHED: refusal(409, 'The feed does not reach this place: it ends before it'),
   TEMPLATE_INVALID: refusal(422, 'The template cannot be read'),
   TEMPLATE_UNKNOWN_VARIABLE: refusal(422, 'The template names a variable that this message does not have'),

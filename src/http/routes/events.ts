@@ -1,13 +1,15 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { streamSSE } from 'hono/streaming';
+import { assertEventPatterns, EVENT_CATALOGUE } from '../../domain/events/catalogue.ts';
 import { type EventFilter, numberEvents, readEvents } from '../../domain/events/feed.ts';
 import type { Position } from '../../domain/paging.ts';
 import { RoomyError } from '../../kernel/errors.ts';
+import { found } from '../answers.ts';
 import type { Services } from '../context.ts';
 import { createEventTail } from '../event-tail.ts';
 import type { Register } from '../route.ts';
-import { answer, many, refusals } from '../schemas/envelope.ts';
-import { DomainEvent, EventQuery, StreamQuery } from '../schemas/events.ts';
+import { answer, many, one, refusals } from '../schemas/envelope.ts';
+import { DomainEvent, EventKind, EventQuery, StreamQuery } from '../schemas/events.ts';
 
 const PATH = '/api/production/events';
 const tags = ['Events'];
@@ -27,8 +29,15 @@ const feed = createRoute({
       'Events. With `nextCursor` there are more by now; a later look goes on after `nextAfter`',
       many(DomainEvent, { nextAfter: z.int() }),
     ),
-    ...refusals('VALIDATION_FAILED', 'INVALID_CURSOR', 'EVENTS_EXPIRED', 'EVENTS_NOT_REACHED'),
+    ...refusals('VALIDATION_FAILED', 'INVALID_CURSOR', 'EVENT_TYPE_UNKNOWN', 'EVENTS_EXPIRED', 'EVENTS_NOT_REACHED'),
   },
+});
+const types = createRoute({
+  method: 'get',
+  path: '/api/production/event-types',
+  tags,
+  summary: 'List every type of event, with an example of what a webhook gets',
+  responses: { 200: answer('All types', one(EventKind.array())), ...refusals() },
 });
 const stream = createRoute({
   method: 'get',
@@ -41,7 +50,7 @@ const stream = createRoute({
   },
   responses: {
     200: { description: 'Events', content: { 'text/event-stream': { schema: z.string() } } },
-    ...refusals('VALIDATION_FAILED', 'EVENTS_EXPIRED', 'EVENTS_NOT_REACHED'),
+    ...refusals('VALIDATION_FAILED', 'EVENT_TYPE_UNKNOWN', 'EVENTS_EXPIRED', 'EVENTS_NOT_REACHED'),
   },
 });
 
@@ -59,6 +68,7 @@ export function registerEvents(register: Register, services: Services): void {
     return c.json({ success: true, data: events, nextCursor, nextAfter: last }, 200);
   });
 
+  register(types, (c) => found(c, EVENT_CATALOGUE));
   register(stream, async (c) => {
     const { after, type, reservationId } = c.req.valid('query');
     if (streams >= MAX_STREAMS) throw new RoomyError('SERVICE_UNAVAILABLE');
@@ -100,10 +110,14 @@ export function registerEvents(register: Register, services: Services): void {
 /** A cursor of the feed holds a place in it. */
 const placeOf = ({ id }: Position): number => Number(id);
 
-const filterOf = (type: string | undefined, reservationId: string | undefined): EventFilter => ({
-  ...(type === undefined ? {} : { types: [type] }),
-  ...(reservationId === undefined ? {} : { reservationId }),
-});
+/** Throws `EVENT_TYPE_UNKNOWN`. */
+function filterOf(type: string | undefined, reservationId: string | undefined): EventFilter {
+  if (type !== undefined) assertEventPatterns([type]);
+  return {
+    ...(type === undefined ? {} : { types: [type] }),
+    ...(reservationId === undefined ? {} : { reservationId }),
+  };
+}
 
 function lastEventId(header: string | undefined): number | null {
   if (header === undefined || header === '') return null;

@@ -55,7 +55,7 @@ const create = createRoute({
   request: { body: jsonOf(NewWebhookEndpoint, { url: 'https://example.com/hooks/roomy', types: ['reservation.*'] }) },
   responses: {
     201: answer('Added; the secret is shown once', one(WebhookEndpointWithSecret)),
-    ...bodyRefusals('WEBHOOK_URL_REFUSED'),
+    ...bodyRefusals('WEBHOOK_URL_REFUSED', 'EVENT_TYPE_UNKNOWN'),
   },
 });
 const read = createRoute({
@@ -74,7 +74,7 @@ const change = createRoute({
   request: { ...request, headers: ChangeHeaders, body: jsonOf(WebhookEndpointChange, { types: ['task.*'] }) },
   responses: {
     200: answer('Changed', one(WebhookEndpoint)),
-    ...bodyRefusals('NOT_FOUND', 'PRECONDITION_FAILED', 'WEBHOOK_URL_REFUSED'),
+    ...bodyRefusals('NOT_FOUND', 'PRECONDITION_FAILED', 'WEBHOOK_URL_REFUSED', 'EVENT_TYPE_UNKNOWN'),
   },
 });
 const remove = createRoute({

@@ -54,6 +54,7 @@ const endpoint = {
   url: z.string(),
   description: z.string().nullable(),
   types: z.array(z.string()),
+  unknownTypes: z.array(z.string()).openapi({ description: 'Those of `types` that no event matches' }),
   status: z.enum(['ACTIVE', 'DISABLED']),
   disabledReason: z.string().nullable(),
   nextSeq: z.int().openapi({ description: 'The next event that it gets' }),
@@ -66,6 +67,29 @@ export const WebhookEndpoint = z.object(endpoint).openapi('WebhookEndpoint');
 export const WebhookEndpointWithSecret = z
   .object({ ...endpoint, secret: secret(z.string().openapi({ description: 'Shown once', example: 'whsec_...' })) })
   .openapi('WebhookEndpointWithSecret');
+/** As it is sent to webhooks. */
+const payload = { timestamp: z.iso.datetime(), id: z.string() };
+const resourceOf = (resource: z.ZodType) => z.object({ type: resource, id: z.string() });
+export const deliveryOf = (type: z.ZodType, resource: z.ZodType, data: z.ZodType) =>
+  z.object({
+    type,
+    timestamp: payload.timestamp,
+    data: z.object({
+      seq: z.int(),
+      id: payload.id,
+      resource: resourceOf(resource),
+      reservationId: z.string().nullable(),
+      data,
+    }),
+  });
+export const EventKind = z
+  .object({
+    type: z.string().openapi({ example: 'reservation.confirmed' }),
+    resource: z.string().openapi({ description: 'The kind of record that it is about', example: 'reservation' }),
+    description: z.string(),
+    example: deliveryOf(z.string(), z.string(), z.record(z.string(), z.unknown())),
+  })
+  .openapi('EventKind');
 export const Replay = z
   .strictObject({ afterSeq: z.int().min(0).optional(), ...sinceFields })
   .refine(({ afterSeq, since }) => (afterSeq === undefined) !== (since === undefined), 'must have afterSeq or since')

@@ -8,6 +8,10 @@ export const EVENTS: OperationTexts = {
     id: 'listEvents',
     text: 'What has happened after a place in the feed (`after`, 0 for the beginning), in order, without gaps and the same for everybody. Go on with `after` set to `nextAfter`. Events are kept for a time that the installation sets; what came next and is gone is 410 `EVENTS_EXPIRED`.',
   },
+  [`GET ${API}/event-types`]: {
+    id: 'listEventTypes',
+    text: 'The closed list of event types, each with what it means and an example as a webhook gets it. `types` of an endpoint and `type` of the feed take these, and `task.*` for all of one kind of record.',
+  },
   [`GET ${API}/events/stream`]: {
     id: 'streamEvents',
     text: 'The same feed as server-sent events, for as long as the connection lasts. It goes on after `Last-Event-ID`, which browsers send by themselves, or after `after`; without either it begins now.',
