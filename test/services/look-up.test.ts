@@ -26,11 +26,13 @@ function folder(programs: Readonly<Record<string, string>>, mode = 0o755): strin
 const onPath = (...directories: string[]): string => directories.join(path.delimiter);
 
 const BROKEN = 'echo "error while loading shared libraries" >&2; exit 127';
-/** Runs a program from a PATH that has nothing else. */
+/** Runs a program as from a clean environment, whatever the PATH of the test. */
 const running = ({ command, env }: Program): string => {
-  const variables = Object.entries(env).filter(([name]) => /^(LD_LIBRARY_PATH|FONTCONFIG_FILE|HOME)$/.test(name));
-  const assignments = variables.map(([name, value]) => `${name}='${value}'`).join(' ');
-  return `exec /usr/bin/env PATH='/usr/local/bin:/usr/bin:/bin' ${assignments} '${command}' "$@"`;
+  const kept = { ...env, HOME: env['HOME'] ?? root, PATH: '/usr/local/bin:/usr/bin:/bin' };
+  const assignments = Object.entries(kept)
+    .filter(([name]) => /^(LD_LIBRARY_PATH|FONTCONFIG_FILE|HOME|PATH)$/.test(name))
+    .map(([name, value]) => `${name}='${value}'`);
+  return `exec /usr/bin/env -i ${assignments.join(' ')} '${command}' "$@"`;
 };
 const SNAP_STUB = 'echo "Command requires the snap to be installed." >&2; exit 1';
 
