@@ -1,10 +1,10 @@
 import { type ChildProcess, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
-import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { watchLifeline } from './lifeline.ts';
+import { choosePort } from './services/ports.ts';
 import { type RunningPostgres, startPostgres } from './services/postgres.ts';
 import { codeOf, type GuardedProcess, runsWith, spawnGuarded } from './services/process.ts';
 import { type RunningRedis, startRedis } from './services/redis.ts';
@@ -15,14 +15,13 @@ const ROOT = path.resolve(import.meta.dirname, '..');
 const DATA_DIR = path.resolve(ROOT, process.env['ROOMY_DATA_DIR'] ?? '.roomy');
 const RUNTIME_FILE = path.join(DATA_DIR, 'runtime.json');
 const SECRETS_FILE = path.join(DATA_DIR, 'secrets.json');
-const PORT = Number(process.env['PORT'] ?? 3000);
-const OPS_PORT = Number(process.env['OPS_PORT'] ?? 3001);
 const READY_WITHIN_MS = 60_000;
 const MAX_RESTARTS = 20;
 const LOCK_ATTEMPTS = 3;
 /** Of each log, looked at when it is opened; one older file is kept. */
 const LOG_LIMIT_BYTES = 20_000_000;
 
+const say = (line: string): void => console.log(line);
 const stops: (() => Promise<void> | void)[] = [];
 let stopping: Promise<void> | null = null;
 
@@ -60,7 +59,12 @@ try {
 
 async function main(fresh: boolean): Promise<void> {
   takeDataDir();
-  await Promise.all([refuseTaken('PORT', PORT, '0.0.0.0'), refuseTaken('OPS_PORT', OPS_PORT, '127.0.0.1')]);
+  const port = await choosePort({ name: 'PORT', standard: 3000, host: process.env['HOST'] ?? '0.0.0.0' }, say);
+  const opsHost = process.env['OPS_HOST'] ?? '127.0.0.1';
+  const opsPort =
+    process.env['OPS_PORT'] === 'off'
+      ? 'off'
+      : await choosePort({ name: 'OPS_PORT', standard: 3001, host: opsHost }, say);
   if (fresh) wipe();
   const databaseUrl = process.env['DATABASE_URL'] ?? (await embeddedPostgres()).url;
   const redisUrl = process.env['REDIS_URL'] ?? (await embeddedRedis()).url;
@@ -71,8 +75,8 @@ async function main(fresh: boolean): Promise<void> {
     REDIS_URL: redisUrl,
     JWT_KEYS: jwtKeys,
     ROOMY_DATA_DIR: DATA_DIR,
-    PORT: String(PORT),
-    OPS_PORT: String(OPS_PORT),
+    PORT: String(port),
+    OPS_PORT: String(opsPort),
   };
   recordRuntime({ DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, JWT_KEYS: jwtKeys });
 
@@ -81,27 +85,9 @@ async function main(fresh: boolean): Promise<void> {
   once('src/demo.ts', env);
   console.log('Starting the API and a worker ...');
   await Promise.all([keepRunning('api', 'src/api.ts', env), keepRunning('worker', 'src/worker.ts', env)]);
-  await untilReady();
+  await untilReady(port);
   if (stopping) return;
-  printWelcome(env);
-}
-
-/** Throws a message that names the variable when somebody listens there already. */
-async function refuseTaken(name: string, port: number, host: string): Promise<void> {
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`${name} must be a port number.`);
-  await new Promise<void>((resolve, reject) => {
-    const probe = net.createServer();
-    probe.once('error', (error: NodeJS.ErrnoException) => {
-      reject(
-        error.code === 'EADDRINUSE'
-          ? new Error(
-              `Port ${port} is already in use. Stop what listens there, or choose another: ${name}=${port + 100} npm start`,
-            )
-          : error,
-      );
-    });
-    probe.listen(port, host, () => probe.close(() => resolve()));
-  });
+  printWelcome(env, port, opsPort);
 }
 
 /** The record of a running start is its lock as well, made in one step: two that begin together must not share data. */
@@ -156,7 +142,7 @@ async function embeddedRedis(): Promise<RunningRedis> {
   const redis = await startRedis({
     dir: path.join(DATA_DIR, 'redis'),
     takeOver: true,
-    say: (line) => console.log(line),
+    say,
   });
   stops.push(redis.stop);
   watchService('Redis', redis);
@@ -250,10 +236,10 @@ function follow(name: string, child: ChildProcess, file: fs.WriteStream): void {
   }
 }
 
-async function untilReady(): Promise<void> {
+async function untilReady(port: number): Promise<void> {
   const deadline = Date.now() + READY_WITHIN_MS;
   while (Date.now() < deadline && !stopping) {
-    const answer = await fetch(`http://127.0.0.1:${PORT}/health/ready`).catch(() => null);
+    const answer = await fetch(`http://127.0.0.1:${port}/health/ready`).catch(() => null);
     if (answer?.ok) return;
     await sleep(100);
   }
@@ -261,7 +247,7 @@ async function untilReady(): Promise<void> {
     throw new Error(`The API was not ready within ${READY_WITHIN_MS / 1000} s. See ${path.join(DATA_DIR, 'logs')}.`);
 }
 
-function printWelcome(env: NodeJS.ProcessEnv): void {
+function printWelcome(env: NodeJS.ProcessEnv, port: number, opsPort: number | 'off'): void {
   const token = (role: string, sub: string): string => {
     const { status, stdout, stderr } = spawnSync(process.execPath, ['src/token.ts', '--role', role, '--sub', sub], {
       cwd: ROOT,
@@ -272,7 +258,9 @@ function printWelcome(env: NodeJS.ProcessEnv): void {
     return stdout.trim();
   };
   const admin = token('ADMIN', 'admin-1');
-  const api = `http://localhost:${PORT}`;
+  const api = `http://localhost:${port}`;
+  const ops = `http://localhost:${opsPort}`;
+  const operators = opsPort === 'off' ? 'off (OPS_PORT)' : `${ops}/queues          mailbox ${ops}/mailbox`;
   const confirm = (
     reservation: string,
   ): string => `  curl -s -X POST ${api}/api/production/reservations/${reservation}/confirm \\
@@ -282,7 +270,7 @@ function printWelcome(env: NodeJS.ProcessEnv): void {
 Roomy is ready.
 
   API          ${api}/api/production        docs ${api}/docs        OpenAPI ${api}/openapi.json
-  Operators    http://localhost:${OPS_PORT}/queues          mailbox http://localhost:${OPS_PORT}/mailbox
+  Operators    ${operators}
   Logs         ${path.join(DATA_DIR, 'logs')}
 
 Tokens, good for an hour (more: npm run -s token -- --role ADMIN --sub admin-1):
@@ -290,7 +278,7 @@ Tokens, good for an hour (more: npm run -s token -- --role ADMIN --sub admin-1):
   ADMIN  ${admin}
   AGENT  ${token('AGENT', 'agent-1')}
   OPS    ${token('OPS', 'ops-1')}
-  CLEANER ${token('CLEANER', 'cleaner-1')}   for the phone page: http://localhost:${PORT}/work
+  CLEANER ${token('CLEANER', 'cleaner-1')}   for the phone page: ${api}/work
 
 A first request: confirm a reservation.
 
