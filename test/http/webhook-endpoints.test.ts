@@ -11,6 +11,7 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { createSimulatedDatabase, type SimulatedDatabase } from '../setup/database.ts';
+import { NEXT_YEAR } from '../setup/dates.ts';
 import { type System, startSystem } from '../setup/system.ts';
 
 /** Endpoints through HTTP, and a real consumer that keeps an inbox; days pass on a clock that the test moves. */
@@ -25,7 +26,7 @@ let answers: number[];
 let calls: { readonly id: string; readonly seq: number; readonly type: string }[];
 let inbox: Map<string, number>;
 let secrets: string[];
-let now = Date.parse('2028-01-01T00:00:00Z');
+let now = Date.parse(`${NEXT_YEAR + 1}-01-01T00:00:00Z`);
 
 beforeAll(async () => {
   server = createServer((request, response) => {

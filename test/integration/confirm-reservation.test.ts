@@ -3,6 +3,7 @@ import { assignDueTasks } from '../../src/domain/tasks/assign-sweep.ts';
 import { RoomyError } from '../../src/kernel/errors.ts';
 import { confirmReservation } from '../../src/sagas/index.ts';
 import { createReservationService, type ReservationService } from '../../src/sagas/reservation-service.ts';
+import { NEXT_YEAR } from '../setup/dates.ts';
 import { createTestbed, type Testbed, type TestProcess, until } from '../setup/engine.ts';
 import { type StaySeed, seedStays } from '../setup/stays.ts';
 
@@ -112,8 +113,8 @@ describe('two reservations of one property', () => {
 
   it('that follow one another on the same day are both confirmed, and their cleanings become one', async () => {
     await seedStays(bed.db, [
-      { id: 'leaves', propertyId: 'turnover', checkInDate: '2027-05-01', checkOutDate: '2027-05-03' },
-      { id: 'arrives', propertyId: 'turnover', checkInDate: '2027-05-03', checkOutDate: '2027-05-05' },
+      { id: 'leaves', propertyId: 'turnover', checkInDate: `${NEXT_YEAR}-05-01`, checkOutDate: `${NEXT_YEAR}-05-03` },
+      { id: 'arrives', propertyId: 'turnover', checkInDate: `${NEXT_YEAR}-05-03`, checkOutDate: `${NEXT_YEAR}-05-05` },
     ]);
     await reservations.confirmReservation('leaves');
     await reservations.confirmReservation('arrives');
@@ -123,14 +124,24 @@ describe('two reservations of one property', () => {
     expect(departing).toMatchObject({
       occurrence: 'POST_DEPARTURE',
       priority: 'HIGH',
-      must_finish_by: new Date('2027-05-03T11:00:00Z'),
+      must_finish_by: new Date(`${NEXT_YEAR}-05-03T11:00:00Z`),
     });
   });
 
   it('merge their cleanings whichever of them is confirmed first', async () => {
     await seedStays(bed.db, [
-      { id: 'leaves-2', propertyId: 'turnover-2', checkInDate: '2027-05-01', checkOutDate: '2027-05-03' },
-      { id: 'arrives-2', propertyId: 'turnover-2', checkInDate: '2027-05-03', checkOutDate: '2027-05-05' },
+      {
+        id: 'leaves-2',
+        propertyId: 'turnover-2',
+        checkInDate: `${NEXT_YEAR}-05-01`,
+        checkOutDate: `${NEXT_YEAR}-05-03`,
+      },
+      {
+        id: 'arrives-2',
+        propertyId: 'turnover-2',
+        checkInDate: `${NEXT_YEAR}-05-03`,
+        checkOutDate: `${NEXT_YEAR}-05-05`,
+      },
     ]);
     await reservations.confirmReservation('arrives-2');
     await reservations.confirmReservation('leaves-2');
@@ -143,12 +154,14 @@ describe('two reservations of one property', () => {
 
 describe('staff', () => {
   it("that is required and not there undoes the confirmation with the brief's body, and leaves the dates free", async () => {
-    await seedStays(bed.db, [{ id: 'unstaffed', checkInDate: '2027-06-01', checkOutDate: '2027-06-03' }]);
+    await seedStays(bed.db, [
+      { id: 'unstaffed', checkInDate: `${NEXT_YEAR}-06-01`, checkOutDate: `${NEXT_YEAR}-06-03` },
+    ]);
     const refusal = await refusalOf(reservations.confirmReservation('unstaffed', { requireAssignment: true }));
     expect(refusal).toMatchObject({ code: 'NO_STAFF_AVAILABLE', message: 'No available staff for task assignment' });
     expect(refusal.details).toMatchObject({
       taskType: 'CLEANING',
-      scheduledDate: '2027-05-31T11:00:00.000Z',
+      scheduledDate: `${NEXT_YEAR}-05-31T11:00:00.000Z`,
       suggestedAlternatives: [],
     });
     const { status } = await bed.db
@@ -170,8 +183,8 @@ describe('staff', () => {
       ])
       .execute();
     await seedStays(bed.db, [
-      { id: 'staffed-1', propertyId: 'staffed', checkInDate: '2027-06-02', checkOutDate: '2027-06-04' },
-      { id: 'staffed-2', propertyId: 'staffed', checkInDate: '2027-07-02', checkOutDate: '2027-07-04' },
+      { id: 'staffed-1', propertyId: 'staffed', checkInDate: `${NEXT_YEAR}-06-02`, checkOutDate: `${NEXT_YEAR}-06-04` },
+      { id: 'staffed-2', propertyId: 'staffed', checkInDate: `${NEXT_YEAR}-07-02`, checkOutDate: `${NEXT_YEAR}-07-04` },
     ]);
     await bed.db
       .insertInto('task')
@@ -183,15 +196,15 @@ describe('staff', () => {
         title: 'Other work',
         status: 'ASSIGNED',
         assignee_id: 'cleaner-1',
-        scheduled_at: '2027-06-01T10:00:00Z',
-        ends_at: '2027-06-01T12:00:00Z',
+        scheduled_at: `${NEXT_YEAR}-06-01T10:00:00Z`,
+        ends_at: `${NEXT_YEAR}-06-01T12:00:00Z`,
       })
       .execute();
     const refusal = await refusalOf(reservations.confirmReservation('staffed-1', { requireAssignment: true }));
     expect(refusal.details?.['suggestedAlternatives']).toEqual([
-      '2027-06-01T12:00:00.000Z',
-      '2027-06-01T12:30:00.000Z',
-      '2027-06-01T13:00:00.000Z',
+      `${NEXT_YEAR}-06-01T12:00:00.000Z`,
+      `${NEXT_YEAR}-06-01T12:30:00.000Z`,
+      `${NEXT_YEAR}-06-01T13:00:00.000Z`,
     ]);
 
     const { data } = await reservations.confirmReservation('staffed-2', { requireAssignment: true });
@@ -211,7 +224,7 @@ describe('staff', () => {
       .values({ id: 'cleaner-2', name: 'Ravi', email: 'ravi@staff.example', role: 'CLEANER', property_ids: ['later'] })
       .execute();
     await seedStays(bed.db, [
-      { id: 'later-1', propertyId: 'later', checkInDate: '2027-08-02', checkOutDate: '2027-08-04' },
+      { id: 'later-1', propertyId: 'later', checkInDate: `${NEXT_YEAR}-08-02`, checkOutDate: `${NEXT_YEAR}-08-04` },
     ]);
     await reservations.confirmReservation('later-1');
     await until('its cleanings are assigned', async () => {

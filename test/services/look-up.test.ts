@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { findChromium } from '../../scripts/services/chromium.ts';
 import { DoesNotStart, executablesOnPath, namedExecutable, startFirst } from '../../scripts/services/look-up.ts';
 import type { Program } from '../../scripts/services/package.ts';
@@ -176,7 +176,7 @@ describe('Redis', () => {
 
 describe('a browser', () => {
   it('is an absolute path, although there are only names and stubs on the PATH', async () => {
-    const real = await findChromium(() => {});
+    const real = inject('chromium') ?? (await findChromium(() => {}));
     expect(path.isAbsolute(real.command)).toBe(true);
 
     const { findChromium: findAgain } = await freshModule();

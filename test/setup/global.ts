@@ -4,6 +4,8 @@ import os from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
 import type { TestProject } from 'vitest/node';
+import { findChromium } from '../../scripts/services/chromium.ts';
+import type { Program } from '../../scripts/services/package.ts';
 import { startPostgres } from '../../scripts/services/postgres.ts';
 import { isAlive } from '../../scripts/services/process.ts';
 import { startRedis } from '../../scripts/services/redis.ts';
@@ -16,11 +18,14 @@ declare module 'vitest' {
     redisUrl: string;
     /** A migrated database to copy; nobody connects to it. */
     templateDatabase: string;
+    /** Null when no test of this run needs one. */
+    chromium: Program | null;
   }
 }
 
 /** One Postgres and one Redis for the whole run, unless DATABASE_URL and REDIS_URL name others. */
-export default async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const { provide } = project;
   const stops: (() => unknown)[] = [];
   removeLeftovers();
   const home = fs.mkdtempSync(path.join(os.tmpdir(), `roomy-test-${process.pid}-`));
@@ -37,11 +42,19 @@ export default async function setup({ provide }: TestProject): Promise<() => Pro
     provide('postgresUrl', postgresUrl);
     provide('redisUrl', redisUrl);
     provide('templateDatabase', template);
+    provide('chromium', (await needsBrowser(project)) ? await findChromium((line) => console.log(line)) : null);
     return teardown;
   } catch (error) {
     await teardown();
     throw error;
   }
+}
+
+/** It is looked for, and the first time downloaded, before the tests, whose time is limited. */
+async function needsBrowser(project: TestProject): Promise<boolean> {
+  const chosen = process.argv.slice(2).filter((word) => word !== 'run' && !word.startsWith('-'));
+  const { testFiles } = await project.globTestFiles(chosen);
+  return testFiles.some((file) => /browser\.ts'|chromium\.ts'/.test(fs.readFileSync(file, 'utf8')));
 }
 
 /** Of runs that were killed; their servers have ended with them. Those of other users are left alone. */

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { type HttpBindings, serve } from '@hono/node-server';
 import axe from 'axe-core';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import { inject } from 'vitest';
 import { findChromium } from '../../scripts/services/chromium.ts';
 import type { App } from '../../src/http/context.ts';
 
@@ -17,7 +18,7 @@ export interface Phone {
 export const VIEWPORT = { width: 390, height: 844 };
 
 export async function openPhone(colorScheme: 'light' | 'dark' = 'light'): Promise<Phone> {
-  const { command, env } = await findChromium((line) => process.stdout.write(`${line}\n`));
+  const { command, env } = inject('chromium') ?? (await findChromium(() => {}));
   const profile = await mkdtemp(path.join(tmpdir(), 'roomy-phone-'));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: command,
@@ -41,6 +42,7 @@ export async function openPhone(colorScheme: 'light' | 'dark' = 'light'): Promis
       '--disable-sync',
     ],
   });
+  await agreeOnTime(context);
   return {
     context,
     close: async () => {
@@ -48,6 +50,15 @@ export async function openPhone(colorScheme: 'light' | 'dark' = 'light'): Promis
       await rm(profile, { recursive: true, force: true, maxRetries: 5 });
     },
   };
+}
+
+const AGREED_MS = 60_000;
+
+/** The library that moves the clock of the tests (`npm run test:machines -- clocks`) does not reach into a browser. */
+async function agreeOnTime(context: BrowserContext): Promise<void> {
+  const page = context.pages()[0] ?? (await context.newPage());
+  const there = await page.evaluate<number>('Date.now()');
+  if (Math.abs(there - Date.now()) > AGREED_MS) await context.clock.install({ time: Date.now() });
 }
 
 /** What makes a page hard to use for somebody, by axe; none is wanted. */
