@@ -8,6 +8,7 @@ import { answerFailure } from './errors.ts';
 import { requestLog } from './middleware/request-log.ts';
 import { declareEvents } from './openapi/webhooks.ts';
 import { assertPoliciesMatch, methodsAt } from './policy.ts';
+import { problemJson } from './problem.ts';
 import { createRegister } from './route.ts';
 import { registerApprovals } from './routes/approvals.ts';
 import { registerAssignmentRules } from './routes/assignment-rules.ts';
@@ -21,6 +22,7 @@ import { registerMeta } from './routes/meta.ts';
 import { registerMyWork } from './routes/my-work.ts';
 import { registerOwners } from './routes/owners.ts';
 import { registerPayments } from './routes/payments.ts';
+import { registerProblems } from './routes/problems.ts';
 import { registerProperties } from './routes/properties.ts';
 import { registerReconciliations } from './routes/reconciliations.ts';
 import { registerRecords } from './routes/records.ts';
@@ -45,11 +47,13 @@ export function createApp(deps: AppDeps): App {
     answers: createAnswerSeal(deps.jwt.keys),
   };
   const app: App = new OpenAPIHono<AppEnv>({
-    defaultHook: (result) => {
-      if (!result.success) throw validationFailed(result.error);
+    defaultHook: (result, c) => {
+      if (!result.success)
+        throw validationFailed(result.error, result.target === 'json' ? c.get('bodySchema') : undefined);
     },
   });
   app.use('*', requestLog(services));
+  app.use('*', problemJson(deps.publicUrl));
   app.onError((error, c) => answerFailure(c, error));
   app.notFound((c) => {
     const methods = methodsAt(c.req.path);
@@ -85,6 +89,7 @@ export function createApp(deps: AppDeps): App {
   registerOwners(register, services);
   registerStaff(register, services);
   registerWebhooks(register, services);
+  registerProblems(register);
   registerWorkPage(register);
   registerMeta(register, app, services);
   declareEvents(app);

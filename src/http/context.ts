@@ -55,6 +55,8 @@ export interface AppEnv {
     /** The matched pattern, never the path: a path holds ids. */
     route?: string;
     caller?: Caller;
+    /** Of the route's JSON body: unknown fields are told the nearest known one. */
+    bodySchema?: unknown;
     /** What was thrown, for the request's log line. */
     failure?: unknown;
   };

@@ -27,6 +27,8 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   'GET /openapi.json': 'anonymous',
   'GET /docs': 'anonymous',
   'GET /docs/:file': 'anonymous',
+  'GET /problems': 'anonymous',
+  'GET /problems/:code': 'anonymous',
   'GET /work': 'anonymous',
   'GET /work/:file': 'anonymous',
   // Whoever calls it is known by a signature over the body.

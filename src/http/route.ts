@@ -109,7 +109,12 @@ function middlewareOf(
   if (read) {
     const takesFiles = 'text/csv' in body.content;
     const json = { required: body.required === true, mayHoldPhones: isAboutPeople(pattern) };
-    middleware.push(takesFiles ? csvOrJsonBody() : jsonBody(json));
+    const media = body.content['application/json'];
+    const schema: unknown = media && 'schema' in media ? media.schema : undefined;
+    middleware.push(takesFiles ? csvOrJsonBody() : jsonBody(json), async (c, next) => {
+      c.set('bodySchema', schema);
+      await next();
+    });
   } else if (kind === 'mutation' && body === undefined) middleware.push(emptyBody());
   return middleware;
 }

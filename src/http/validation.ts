@@ -1,16 +1,26 @@
 import type { ZodError } from 'zod';
 import { type ErrorCode, isErrorCode, RoomyError } from '../kernel/errors.ts';
+import { knownFields, speakPlainly, unknownField } from './plain-messages.ts';
 
 /** Bounds, because a caller decides how many things are wrong and how long their names are. */
 const MAX_ISSUES = 20;
-const MAX_TEXT = 200;
+const MAX_TEXT = 400;
 
-/** Which fields are wrong and why; never the values that were sent. */
-export function validationFailed(error: ZodError): RoomyError {
-  const issues = error.issues.slice(0, MAX_ISSUES).map((issue) => ({
-    path: issue.path.map(String).join('.').slice(0, MAX_TEXT),
-    message: issue.message.slice(0, MAX_TEXT),
-  }));
+speakPlainly();
+
+/** Which fields are wrong and why; never the values that were sent. With the schema, unknown fields get the nearest known one. */
+export function validationFailed(error: ZodError, schema?: unknown): RoomyError {
+  const issues = error.issues
+    .flatMap((issue) => {
+      if (issue.code !== 'unrecognized_keys') return [{ path: issue.path, message: issue.message }];
+      const known = knownFields(schema, issue.path);
+      return issue.keys.map((key) => ({ path: [...issue.path, key], message: unknownField(key, known) }));
+    })
+    .slice(0, MAX_ISSUES)
+    .map(({ path, message }) => ({
+      path: path.map(String).join('.').slice(0, MAX_TEXT),
+      message: message.slice(0, MAX_TEXT),
+    }));
   return new RoomyError(ownCode(error) ?? 'VALIDATION_FAILED', { details: { issues } });
 }
 

@@ -105,7 +105,7 @@ function assertPlain(root: unknown): void {
 
 function assertKey(key: string): void {
   assertText(key);
-  if (key === '__proto__') throw invalid('Unrecognized key: "__proto__"');
+  if (key === '__proto__') throw invalid('is not a known field', '__proto__');
 }
 
 /** Postgres stores neither NUL nor half a character. */
@@ -113,8 +113,8 @@ function assertText(text: string): void {
   if (text.includes('\u0000') || !text.isWellFormed()) throw invalid('Text must be well-formed Unicode without NUL');
 }
 
-const invalid = (message: string): RoomyError =>
-  new RoomyError('VALIDATION_FAILED', { details: { issues: [{ path: '', message }] } });
+const invalid = (message: string, path = ''): RoomyError =>
+  new RoomyError('VALIDATION_FAILED', { details: { issues: [{ path, message }] } });
 
 /** What a caller chooses besides the body, and what we would store or log: path, query and these headers. */
 const CHOSEN_HEADERS = ['idempotency-key', 'x-request-id', 'prefer'];

@@ -4,6 +4,7 @@ import { CATALOGUE, type ErrorCode, isErrorCode } from '../../kernel/errors.ts';
 import { VERSION } from '../../kernel/version.ts';
 import type { App } from '../context.ts';
 import { endpointName, POLICIES } from '../policy.ts';
+import { problemAddress } from '../problem.ts';
 import { Failure, Problem } from '../schemas/envelope.ts';
 import { createExamples, type Examples } from './examples.ts';
 import { ABOUT, TAGS, TOKENS } from './introduction.ts';
@@ -20,13 +21,14 @@ export interface DocumentOptions {
 interface Workshop {
   readonly book: SchemaBook;
   readonly examples: Examples;
+  readonly publicUrl: string;
   /** Answers that many operations give alike, by their code. */
   readonly failures: Record<string, JsonObject>;
 }
 
 export function describeApi(app: App, { publicUrl }: DocumentOptions): JsonObject {
   const book = createSchemaBook();
-  const workshop: Workshop = { book, examples: createExamples(book.components), failures: {} };
+  const workshop: Workshop = { book, examples: createExamples(book.components), publicUrl, failures: {} };
   const paths: Record<string, JsonObject> = {};
   const webhooks: Record<string, JsonObject> = {};
   for (const definition of app.openAPIRegistry.definitions) {
@@ -206,14 +208,17 @@ function failureOf(codes: readonly ErrorCode[], workshop: Workshop): JsonObject 
 }
 
 /** In the brief's envelope, or as RFC 9457 for those who ask for that. */
-function failureAnswer(description: string, codes: readonly ErrorCode[], { book }: Workshop): JsonObject {
+function failureAnswer(description: string, codes: readonly ErrorCode[], { book, publicUrl }: Workshop): JsonObject {
   const examplesBy = (media: (code: ErrorCode) => JsonObject) =>
     Object.fromEntries(codes.map((code) => [code, { summary: CATALOGUE[code].text, value: media(code) }]));
   return {
     description,
     content: {
       'application/json': { schema: book.schemaOf(Failure, 'output'), examples: examplesBy(envelopeExample) },
-      'application/problem+json': { schema: book.schemaOf(Problem, 'output'), examples: examplesBy(problemExample) },
+      'application/problem+json': {
+        schema: book.schemaOf(Problem, 'output'),
+        examples: examplesBy((code) => problemExample(code, publicUrl)),
+      },
     },
   };
 }
@@ -224,8 +229,8 @@ const envelopeExample = (code: ErrorCode): JsonObject => ({
   code,
   requestId: 'request-1',
 });
-const problemExample = (code: ErrorCode): JsonObject => ({
-  type: 'about:blank',
+const problemExample = (code: ErrorCode, publicUrl: string): JsonObject => ({
+  type: problemAddress(publicUrl, code),
   title: CATALOGUE[code].text,
   status: CATALOGUE[code].status,
   detail: CATALOGUE[code].text,

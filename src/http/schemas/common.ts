@@ -75,7 +75,11 @@ export const LocalArrival = z
 /** Postgres takes no offset beyond 16 hours and no place on earth has one beyond 14; Temporal takes nine decimals. */
 const STORED_INSTANT = /T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-](?:0\d|1[0-3]):[0-5]\d|[+-]14:00)$/;
 export const Instant = z.iso
-  .datetime({ offset: true, error: 'must be an ISO 8601 instant with an offset' })
+  .datetime({
+    offset: true,
+    // What is missing is told like any other missing field.
+    error: ({ input }) => (input === undefined ? undefined : 'must be an ISO 8601 instant with an offset'),
+  })
   .regex(STORED_INSTANT, 'must have an offset between -14:00 and +14:00, and nine decimals of a second at the most')
   .refine((text) => isInRange(text), 'must be between 2000 and 2100')
   .openapi({ example: '2024-02-01T09:00:00Z' });

@@ -27,6 +27,13 @@ export const Problem = z
     code: z.string(),
     requestId: z.string().nullable(),
     details: z.record(z.string(), z.unknown()).optional(),
+    errors: z
+      .array(z.object({ detail: z.string(), pointer: z.string() }))
+      .optional()
+      .openapi({ description: 'The fields that are wrong, each with its JSON Pointer' }),
+    sagaExecutionId: z.string().optional(),
+    failedStep: z.string().optional(),
+    compensated: z.boolean().optional(),
   })
   .openapi('Problem');
 
