@@ -49,6 +49,7 @@ export interface Database {
   webhook_attempt: WebhookAttemptTable;
   message_template: MessageTemplateTable;
   notification_content: NotificationContentTable;
+  sweep_failure: SweepFailureTable;
 }
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
@@ -792,4 +793,16 @@ export interface NotificationContentTable {
   notification_id: string;
   subject: Optional<string>;
   body: string;
+}
+
+/** Rows that a sweep could not work on. */
+export interface SweepFailureTable {
+  sweep: string;
+  row_id: string;
+  reason: string;
+  attempts: Generated<number>;
+  first_at: Generated<Date>;
+  last_at: Generated<Date>;
+  /** The sweep leaves the row alone until then. */
+  next_try_at: Instant;
 }

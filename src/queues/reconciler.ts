@@ -3,6 +3,8 @@ import { sql } from 'kysely';
 import type { Db } from '../db/client.ts';
 import { retryContention } from '../db/errors.ts';
 import type { Direction } from '../db/schema.ts';
+import { forgetFailures, isNotSetAside, recordFailures } from '../domain/sweeps/failures.ts';
+import { byHalves, inScope, isOfRow, type Scope, sweepBatch } from '../domain/sweeps/isolate.ts';
 import { pause } from '../kernel/clock.ts';
 import { createFailuresInARow } from '../kernel/failures.ts';
 import { newId } from '../kernel/ids.ts';
@@ -10,7 +12,7 @@ import type { Logger } from '../kernel/log.ts';
 import { logFailure } from '../kernel/outages.ts';
 import type { Reconciliation } from '../sagas/orchestrator/intervene.ts';
 import type { Publish } from '../sagas/orchestrator/outbox.ts';
-import type { QueueConnection } from './connection.ts';
+import { isRedisAway, type QueueConnection } from './connection.ts';
 import { alertAboutLoop } from './failing-loop.ts';
 import { settleJobId, stepJobId } from './jobs.ts';
 import { COMPENSATION_QUEUE, FORWARD_QUEUE } from './names.ts';
@@ -123,12 +125,13 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   };
 }
 
-async function reconcile({ reconciliation, publish, queues, log }: ReconcilerParts, saga: IdleSaga): Promise<void> {
+async function reconcile({ db, reconciliation, publish, queues, log }: ReconcilerParts, saga: IdleSaga): Promise<void> {
   try {
     if (saga.expired) {
       const undo = await reconciliation.expire(saga.id);
       log.warn({ sagaId: saga.id, step: saga.current_step }, 'saga is past its deadline');
       if (undo) publish(undo);
+      await forgetFailures(db, 'sagas', [saga.id]);
       return;
     }
     // A long queue is not a lost job.
@@ -137,25 +140,55 @@ async function reconcile({ reconciliation, publish, queues, log }: ReconcilerPar
     if (!order) return;
     log.warn({ sagaId: saga.id, generation: order.generation, step: saga.current_step }, 'saga dispatched anew');
     publish(order);
+    await forgetFailures(db, 'sagas', [saga.id]);
   } catch (error) {
     queues.noteFailure(error);
     logFailure(log, error, 'saga could not be reconciled', { sagaId: saga.id });
+    if (!isRedisAway(error) && isOfRow(error)) await recordFailures(db, 'sagas', [{ id: saga.id, error }]);
   }
 }
 
+const isDue = sql<boolean>`x.finished_at IS NULL AND x.status <> 'parked' AND x.next_check_at <= now()
+  AND ${isNotSetAside('sagas', sql`x.id`)}`;
+
+type LookedAt = IdleSaga & { readonly busy: boolean };
+
 /** What is claimed by a call under a live lease, and what the relay has yet to publish, is left alone. */
 async function takeIdle(db: Db): Promise<{ readonly idle: readonly IdleSaga[]; readonly full: boolean }> {
-  const { rows } = await sql<IdleSaga & { readonly busy: boolean }>`
+  const taken: LookedAt[] = [];
+  const looked = await sweepBatch({
+    db,
+    sweep: 'sagas',
+    limit: BATCH,
+    run: async (scope) => {
+      const some = await takeDue(db, scope);
+      taken.push(...some);
+      return [];
+    },
+    due: async (limit) => {
+      const { rows } = await sql<{ id: string }>`
+        SELECT x.id FROM saga x WHERE ${isDue} ORDER BY x.next_check_at LIMIT ${limit}::int`.execute(db);
+      return rows.map(({ id }) => id);
+    },
+  });
+  return {
+    idle: taken.filter((row) => row.expired || !row.busy),
+    full: taken.length === BATCH || looked === BATCH,
+  };
+}
+
+async function takeDue(db: Db, scope: Scope): Promise<readonly LookedAt[]> {
+  const { rows } = await sql<LookedAt>`
     UPDATE saga s SET next_check_at = now() + interval '5 seconds'
-     WHERE s.id IN (SELECT id FROM saga WHERE finished_at IS NULL AND status <> 'parked' AND next_check_at <= now()
-                     ORDER BY next_check_at LIMIT ${BATCH}::int FOR UPDATE SKIP LOCKED)
+     WHERE s.id IN (SELECT x.id FROM saga x WHERE ${isDue} AND ${inScope(scope, sql`x.id`)}
+                     ORDER BY x.next_check_at LIMIT ${scope.limit}::int FOR UPDATE SKIP LOCKED)
     RETURNING s.id, CASE WHEN s.status = 'compensating' THEN 'C' ELSE 'F' END AS direction, s.generation, s.current_step, s.total_steps,
       s.status <> 'compensating' AND s.deadline_at < now() AS expired,
       EXISTS (SELECT FROM saga_step t WHERE t.saga_id = s.id AND t.status = 'running' AND t.lease_until > now())
         OR EXISTS (SELECT FROM outbox o WHERE o.saga_id = s.id AND o.kind <> 'ALERT' AND o.published_at IS NULL) AS busy`.execute(
     db,
   );
-  return { idle: rows.filter((row) => row.expired || !row.busy), full: rows.length === BATCH };
+  return rows;
 }
 
 /** A few at a time, each lane one after the other. */
@@ -199,12 +232,38 @@ async function noticeLostRedis({ db, queues, log }: ReconcilerParts): Promise<bo
 
 /** Brings every open saga's check forward, but for those that are being moved at this moment. Answers how many. */
 async function checkAllOpen(db: Db): Promise<number> {
+  try {
+    return await checkOpen(db, null);
+  } catch (error) {
+    if (!isOfRow(error)) throw error;
+  }
+  const { rows } = await sql<{ id: string }>`
+    SELECT x.id FROM saga x WHERE x.finished_at IS NULL AND x.status <> 'parked' AND x.next_check_at > now()`.execute(
+    db,
+  );
+  let checked = 0;
+  const failures = await byHalves(
+    rows.map(({ id }) => id),
+    async (ids) => {
+      checked += await checkOpen(db, ids);
+    },
+  );
+  await recordFailures(
+    db,
+    'sagas',
+    failures.map(({ item, error }) => ({ id: item, error })),
+  );
+  return checked;
+}
+
+async function checkOpen(db: Db, ids: readonly string[] | null): Promise<number> {
+  const scope = { limit: 0, ids };
   const { numAffectedRows } = await retryContention(() =>
     sql`
     UPDATE saga s SET next_check_at = now() + (o.n / ${SPREAD_PER_SECOND}::int) * interval '1 second'
       FROM (SELECT id, row_number() OVER (ORDER BY requested_at) - 1 AS n
-              FROM (SELECT id, requested_at FROM saga WHERE finished_at IS NULL AND status <> 'parked' AND next_check_at > now()
-                     ORDER BY requested_at FOR UPDATE SKIP LOCKED) open) o
+              FROM (SELECT x.id, x.requested_at FROM saga x WHERE x.finished_at IS NULL AND x.status <> 'parked' AND x.next_check_at > now()
+                       AND ${inScope(scope, sql`x.id`)} ORDER BY x.requested_at FOR UPDATE SKIP LOCKED) open) o
      WHERE s.id = o.id`.execute(db),
   );
   return Number(numAffectedRows ?? 0);

@@ -2,6 +2,8 @@ import type { FlowProducer, Queue } from 'bullmq';
 import { sql } from 'kysely';
 import type { Db } from '../db/client.ts';
 import { raiseSystemAlert } from '../domain/notifications/alerts.ts';
+import { isNotSetAside, recordFailures } from '../domain/sweeps/failures.ts';
+import { byHalves, inScope, isOfRow, type Scope, sweepBatch } from '../domain/sweeps/isolate.ts';
 import { pause } from '../kernel/clock.ts';
 import { messageOf } from '../kernel/errors.ts';
 import { createFailuresInARow } from '../kernel/failures.ts';
@@ -10,7 +12,7 @@ import { logFailure } from '../kernel/outages.ts';
 import type { SagaDefinition } from '../sagas/orchestrator/definition.ts';
 import type { Failpoint } from '../sagas/orchestrator/failpoint.ts';
 import type { AlertPayload, FlowOrder, Publish } from '../sagas/orchestrator/outbox.ts';
-import { type QueueConnection, RedisAwayError } from './connection.ts';
+import { isRedisAway, type QueueConnection, RedisAwayError } from './connection.ts';
 import { alertAboutLoop } from './failing-loop.ts';
 import { flowOf } from './flow.ts';
 import { stepJobId } from './jobs.ts';
@@ -80,14 +82,9 @@ export function createRelay(parts: RelayParts): Relay {
     const ids = published;
     published = [];
     marking = null;
-    // Unmarked rows are only published again by the loop.
-    await db
-      .updateTable('outbox')
-      .set({ published_at: sql`now()` })
-      .where(sql<boolean>`id = ANY(${ids}::bigint[])`)
-      .where('published_at', 'is', null)
-      .execute()
-      .catch((error: unknown) => logFailure(log, error, 'published orders could not be marked'));
+    await markPublished(db, ids.map(String)).catch((error: unknown) =>
+      logFailure(log, error, 'published orders could not be marked'),
+    );
   }
 
   const publish: Publish = (order) => {
@@ -134,7 +131,7 @@ export function createRelay(parts: RelayParts): Relay {
 }
 
 interface DueRow {
-  readonly id: number;
+  readonly id: string;
   readonly kind: string;
   readonly saga_id: string | null;
   readonly payload: unknown;
@@ -148,8 +145,19 @@ interface DueRow {
 
 /** One batch: leased first, so that no transaction is open while Redis is spoken to. Answers how many rows it took. */
 async function drain({ db, log, queues }: RelayParts, add: (order: FlowOrder) => Promise<void>): Promise<number> {
-  const rows = await leaseDue(db, queues.isReady());
-  const done: number[] = [];
+  const rows: DueRow[] = [];
+  const withOrders = queues.isReady();
+  await sweepBatch({
+    db,
+    sweep: 'orders',
+    limit: BATCH,
+    run: async (scope) => {
+      rows.push(...(await leaseDue(db, withOrders, scope)));
+      return [];
+    },
+    due: (limit) => dueIds(db, withOrders, limit),
+  });
+  const done: string[] = [];
   for (const row of rows) {
     try {
       await carry(db, row, add);
@@ -158,31 +166,58 @@ async function drain({ db, log, queues }: RelayParts, add: (order: FlowOrder) =>
       const { saga_id: sagaId, id: outboxId, attempts } = row;
       logFailure(log, error, 'order could not be published', { sagaId, outboxId, attempts });
       await postpone(db, row.id, error);
+      // Redis is away for all of them, and a newer build may know a saga that this one does not.
+      const isOwnFault = !isRedisAway(error) && isOfRow(error) && attempts >= MAX_QUIET_ATTEMPTS;
+      if (isOwnFault) await recordFailures(db, 'orders', [{ id: row.id, error }]);
     }
   }
-  if (done.length > 0) {
+  await markPublished(db, done);
+  return rows.length;
+}
+
+/** After so many attempts an order that Redis or Postgres refuses is set aside for longer and longer, and a person is called. */
+const MAX_QUIET_ATTEMPTS = 5;
+
+/** Unmarked orders are only published again, so one that cannot be marked keeps none of the others back. */
+async function markPublished(db: Db, ids: readonly string[]): Promise<void> {
+  const failures = await byHalves(ids, async (some) => {
     await db
       .updateTable('outbox')
       .set({ published_at: sql`now()` })
-      .where('id', 'in', done)
+      .where(sql<boolean>`id = ANY(${some}::bigint[])`)
       .where('published_at', 'is', null)
       .execute();
-  }
-  return rows.length;
+  });
+  await recordFailures(
+    db,
+    'orders',
+    failures.map(({ item, error }) => ({ id: item, error })),
+  );
 }
 
 /** A relay that dies with a batch loses it to the others after this. */
 const LEASE_SECONDS = 5;
 
 /** While Redis is away only alerts can go anywhere; the orders stay due for the moment when it is back. */
-async function leaseDue(db: Db, withOrders: boolean): Promise<readonly DueRow[]> {
+const isDue = (withOrders: boolean) =>
+  sql<boolean>`x.published_at IS NULL AND x.available_at <= now() AND (${withOrders}::boolean OR x.kind = 'ALERT')
+    AND ${isNotSetAside('orders', sql`x.id::text`)}`;
+
+async function dueIds(db: Db, withOrders: boolean, limit: number): Promise<readonly string[]> {
+  const { rows } = await sql<{ id: string }>`
+    SELECT x.id::text AS id FROM outbox x WHERE ${isDue(withOrders)} ORDER BY x.available_at, x.id LIMIT ${limit}::int`.execute(
+    db,
+  );
+  return rows.map(({ id }) => id);
+}
+
+async function leaseDue(db: Db, withOrders: boolean, scope: Scope): Promise<readonly DueRow[]> {
   const { rows } = await sql<DueRow>`
     WITH due AS (
       UPDATE outbox SET available_at = now() + ${LEASE_SECONDS}::int * interval '1 second', attempts = attempts + 1
-       WHERE id IN (SELECT id FROM outbox WHERE published_at IS NULL AND available_at <= now()
-                       AND (${withOrders}::boolean OR kind = 'ALERT')
-                     ORDER BY available_at, id LIMIT ${BATCH}::int FOR UPDATE SKIP LOCKED) RETURNING *)
-    SELECT due.id, due.kind, due.saga_id, due.payload, due.attempts, due.dedupe_key, s.name, s.definition_ver,
+       WHERE id IN (SELECT x.id FROM outbox x WHERE ${isDue(withOrders)} AND ${inScope(scope, sql`x.id::text`)}
+                     ORDER BY x.available_at, x.id LIMIT ${scope.limit}::int FOR UPDATE SKIP LOCKED) RETURNING *)
+    SELECT due.id::text AS id, due.kind, due.saga_id, due.payload, due.attempts, due.dedupe_key, s.name, s.definition_ver,
       -- An order of an earlier generation asks for nothing any more.
       due.dedupe_key LIKE '%-' || s.generation AND s.status IN ('pending', 'running', 'compensating') AS current,
       CASE due.kind
@@ -197,7 +232,7 @@ async function carry(db: Db, row: DueRow, add: (order: FlowOrder) => Promise<voi
   if (row.kind === 'ALERT') return raiseAlert(db, row);
   if (!row.current || !row.steps || row.saga_id === null || row.name === null || row.definition_ver === null) return;
   await add({
-    outboxId: row.id,
+    outboxId: Number(row.id),
     sagaId: row.saga_id,
     name: row.name,
     version: row.definition_ver,
@@ -210,14 +245,14 @@ async function carry(db: Db, row: DueRow, add: (order: FlowOrder) => Promise<voi
 
 const MAX_BACKOFF_SECONDS = 5;
 
-async function postpone(db: Db, id: number, error: unknown): Promise<void> {
+async function postpone(db: Db, id: string, error: unknown): Promise<void> {
   await db
     .updateTable('outbox')
     .set({
       available_at: sql`now() + least(${MAX_BACKOFF_SECONDS}::float8, 0.25 * 2 ^ least(attempts, 8)) * interval '1 second'`,
       last_error: messageOf(error),
     })
-    .where('id', '=', id)
+    .where('id', '=', Number(id))
     .execute();
 }
 

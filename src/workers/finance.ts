@@ -1,8 +1,9 @@
 import type { Db } from '../db/client.ts';
 import { alertOldDebts } from '../domain/finance/owner-debts.ts';
-import { type DueBatch, dueBatches } from '../domain/finance/payout-batches.ts';
+import { batchOf, type DueBatch, dueBatches } from '../domain/finance/payout-batches.ts';
 import { reconcileNight } from '../domain/finance/reconciliation.ts';
 import type { Ports } from '../domain/ports.ts';
+import { attemptEach } from '../domain/sweeps/isolate.ts';
 import { RoomyError } from '../kernel/errors.ts';
 import { newId } from '../kernel/ids.ts';
 import { canonicalJson, sha256 } from '../kernel/json.ts';
@@ -25,11 +26,14 @@ const SCHEDULER = { sub: 'system:payouts', requestId: null };
 
 /** Releases what is due, one bank instruction per owner and currency; what the owner owes is netted (domain.md 8). */
 export async function releaseDuePayouts({ db, orchestrator, log }: FinanceWork): Promise<number> {
-  const batches = await dueBatches(db, MAX_BATCHES);
   let released = 0;
-  for (const batch of batches) {
-    if (await release(orchestrator, batch)) released += 1;
-  }
+  await attemptEach(db, 'payouts', await dueBatches(db, MAX_BATCHES), {
+    id: ({ owner_id, currency }) => `${owner_id} ${currency}`,
+    work: async (due) => {
+      const batch = await batchOf(db, due);
+      if (batch && (await release(orchestrator, batch))) released += 1;
+    },
+  });
   if (released > 0) log.info({ released }, 'due payouts released');
   return released;
 }
@@ -55,10 +59,13 @@ async function release(orchestrator: SagaOrchestrator, { payoutIds: [payoutId, .
 /** The night's reconciliation of every gateway that was used, and owners who have owed for long; once per night. */
 export async function doNight({ db, ports, log }: FinanceWork, now: Date): Promise<void> {
   const night = new Date(now.getTime() - DAY_MS).toISOString().slice(0, 10);
-  const done = await reconcileNight(db, ports, night);
-  if (done.length === 0) return;
-  await alertOldDebts(db);
-  log.info({ night, reconciled: done.length }, 'night done');
+  const { done, failures } = await reconcileNight(db, ports, night);
+  if (done.length > 0) {
+    await alertOldDebts(db);
+    log.info({ night, reconciled: done.length }, 'night done');
+  }
+  // Said to the job, which looks again in ten minutes; each has its reason recorded.
+  if (failures.length > 0) throw new AggregateError(failures, `${failures.length} gateways were not reconciled`);
 }
 const DAY_MS = 24 * 60 * 60_000;
 

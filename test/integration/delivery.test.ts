@@ -193,7 +193,7 @@ describe('delivery', () => {
 
   it('takes over from a worker that died, shows the message once, and lets the dead one record nothing', async () => {
     await confirmed();
-    const dead = await claimDue(db, 100);
+    const dead = await claimDue(db, 'together', { limit: 100, ids: null });
     expect(await deliverDue(deps)).toBe(0);
     await db.updateTable('notification').set({ lease_until: sql<Date>`now() - interval '1 s'` }).execute();
     expect(await deliverDue(deps)).toBe(3);
@@ -211,9 +211,9 @@ describe('delivery', () => {
 
   it('lets a worker that lost its lease record nothing while another one is at it', async () => {
     await confirmed();
-    const slow = await claimDue(db, 100);
+    const slow = await claimDue(db, 'together', { limit: 100, ids: null });
     await db.updateTable('notification').set({ lease_until: sql<Date>`now() - interval '1 s'` }).execute();
-    const owner = await claimDue(db, 100);
+    const owner = await claimDue(db, 'together', { limit: 100, ids: null });
     const results = (claims: typeof slow, reason: string) =>
       claims.map(({ id, attempts, waits }) => ({
         id,

@@ -125,8 +125,8 @@ export const BUGS: readonly SeededBug[] = [
     edits: [
       {
         file: 'src/queues/relay.ts',
-        find: 'WHERE published_at IS NULL AND available_at <= now()',
-        put: 'WHERE id > (SELECT coalesce(max(id), 0) FROM outbox WHERE published_at IS NOT NULL) AND available_at <= now()',
+        find: 'x.published_at IS NULL AND x.available_at <= now()',
+        put: 'x.id > (SELECT coalesce(max(id), 0) FROM outbox WHERE published_at IS NOT NULL) AND x.available_at <= now()',
       },
     ],
     files: [RECOVERY],

@@ -1,8 +1,9 @@
 import { type Selectable, sql } from 'kysely';
-import type { Db } from '../../db/client.ts';
-import { retryContention } from '../../db/errors.ts';
+import type { Db, Tx } from '../../db/client.ts';
 import type { DomainEventTable } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
+import { isNotSetAside } from '../sweeps/failures.ts';
+import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
 
 /**
  * The feed of what happened: dense, in one order for everybody, and without gaps. Triggers write events in the
@@ -43,20 +44,43 @@ export async function numberEvents(db: Db): Promise<number> {
   const { rows: waiting } = await sql<{ last: number; some: boolean }>`
     SELECT last_seq AS last, EXISTS (SELECT FROM domain_event WHERE seq IS NULL) AS some FROM event_feed`.execute(db);
   if (!waiting[0]?.some) return waiting[0]?.last ?? 0;
-  return retryContention(() =>
-    db.transaction().execute(async (tx) => {
-      const feed = await tx.selectFrom('event_feed').select('last_seq').forUpdate().executeTakeFirstOrThrow();
-      // A statement of its own, so that it sees what was committed while this one waited for the row.
-      const { rows } = await sql<{ seq: number }>`
-        WITH next AS (SELECT id, ${feed.last_seq}::bigint + row_number() OVER (ORDER BY id) AS seq
-          FROM (SELECT id FROM domain_event WHERE seq IS NULL ORDER BY id LIMIT ${NUMBERED_AT_ONCE}) AS few),
-        numbered AS (UPDATE domain_event e SET seq = next.seq FROM next WHERE e.id = next.id RETURNING e.seq)
-        SELECT coalesce(max(seq), ${feed.last_seq})::bigint AS seq FROM numbered`.execute(tx);
-      const last = rows[0]?.seq ?? feed.last_seq;
-      await tx.updateTable('event_feed').set({ last_seq: last }).execute();
-      return last;
-    }),
+  let last = waiting[0].last;
+  await sweepBatch({
+    db,
+    sweep: 'events',
+    limit: NUMBERED_AT_ONCE,
+    run: (scope) =>
+      db.transaction().execute(async (tx) => {
+        const numbered = await numberSome(tx, scope);
+        last = numbered.last;
+        return numbered.ids;
+      }),
+    due: async (limit) => {
+      const { rows } = await sql<{ id: string }>`
+        SELECT e.id::text AS id FROM domain_event e WHERE ${isUnnumbered} ORDER BY e.id LIMIT ${limit}::int`.execute(
+        db,
+      );
+      return rows.map(({ id }) => id);
+    },
+  });
+  return last;
+}
+
+const isUnnumbered = sql<boolean>`e.seq IS NULL AND ${isNotSetAside('events', sql`e.id::text`)}`;
+
+async function numberSome(tx: Tx, scope: Scope): Promise<{ readonly last: number; readonly ids: readonly string[] }> {
+  const feed = await tx.selectFrom('event_feed').select('last_seq').forUpdate().executeTakeFirstOrThrow();
+  // A statement of its own, so that it sees what was committed while this one waited for the row.
+  const { rows } = await sql<{ seq: number; id: string }>`
+    WITH next AS (SELECT id, ${feed.last_seq}::bigint + row_number() OVER (ORDER BY id) AS seq
+      FROM (SELECT e.id FROM domain_event e WHERE ${isUnnumbered} AND ${inScope(scope, sql`e.id::text`)}
+             ORDER BY e.id LIMIT ${scope.limit}::int) AS few)
+    UPDATE domain_event e SET seq = next.seq FROM next WHERE e.id = next.id RETURNING e.seq, e.id::text AS id`.execute(
+    tx,
   );
+  const last = Math.max(feed.last_seq, ...rows.map(({ seq }) => seq));
+  if (rows.length > 0) await tx.updateTable('event_feed').set({ last_seq: last }).execute();
+  return { last, ids: rows.map(({ id }) => id) };
 }
 
 /**
@@ -112,12 +136,31 @@ async function assertKept(db: Db, after: number): Promise<void> {
   throw new RoomyError('EVENTS_EXPIRED', { details: { oldest: oldest?.seq ?? null } });
 }
 
+const FORGOTTEN_AT_ONCE = 5_000;
+/** Of one call; the next one goes on. */
+const MAX_ROUNDS = 100;
+
 /** Deletes events that are older than so many days and that every endpoint has got; answers how many. */
 export async function forgetEvents(db: Db, days: number): Promise<number> {
-  const { numAffectedRows } = await sql`
-    DELETE FROM domain_event WHERE at < now() - make_interval(days => ${days}::int) AND seq IS NOT NULL
-       AND seq < coalesce((SELECT min(next_seq) FROM webhook_endpoint WHERE status = 'ACTIVE'), 9223372036854775807)`.execute(
-    db,
-  );
-  return Number(numAffectedRows ?? 0n);
+  const isOld = sql<boolean>`e.at < now() - make_interval(days => ${days}::int) AND e.seq IS NOT NULL
+    AND e.seq < coalesce((SELECT min(next_seq) FROM webhook_endpoint WHERE status = 'ACTIVE'), 9223372036854775807)
+    AND ${isNotSetAside('event-retention', sql`e.id::text`)}`;
+  const few = (limit: number) => sql`SELECT e.id FROM domain_event e WHERE ${isOld} ORDER BY e.seq LIMIT ${limit}::int`;
+  let forgotten = 0;
+  const round = () =>
+    sweepBatch({
+      db,
+      sweep: 'event-retention',
+      limit: FORGOTTEN_AT_ONCE,
+      run: async ({ limit, ids }) => {
+        const chosen = ids === null ? few(limit) : sql`SELECT unnest(${ids}::bigint[])`;
+        const { rows } = await sql<{ id: string }>`
+          DELETE FROM domain_event WHERE id IN (${chosen}) RETURNING id::text AS id`.execute(db);
+        forgotten += rows.length;
+        return rows.map(({ id }) => id);
+      },
+      due: async (limit) => (await sql<{ id: number }>`${few(limit)}`.execute(db)).rows.map(({ id }) => String(id)),
+    });
+  for (let n = 0; n < MAX_ROUNDS && (await round()) === FORGOTTEN_AT_ONCE; n += 1);
+  return forgotten;
 }

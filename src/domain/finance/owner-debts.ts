@@ -1,6 +1,8 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import { raiseSystemAlert } from '../notifications/alerts.ts';
+import { isNotSetAside } from '../sweeps/failures.ts';
+import { attemptEach } from '../sweeps/isolate.ts';
 import { openFinanceTask } from '../tasks/finance-task.ts';
 
 /** An owner who owes and has had no payout to net it against for this long is a person's business (domain.md 9.2). */
@@ -9,28 +11,40 @@ const MAX_ALERTS = 100;
 
 /** Tells staff of owners whose balance has been negative for long; the task is opened anew every night until it is not. */
 export async function alertOldDebts(db: Db): Promise<number> {
-  const { rows } = await sql<{ party_id: string; currency: string; property_id: string | null }>`
+  const { rows } = await sql<Debt>`
     SELECT a.party_id, a.currency, (SELECT min(p.id) FROM property p WHERE p.owner_id = a.party_id) AS property_id
       FROM ledger_account a JOIN ledger_entry e ON e.account_id = a.id JOIN ledger_tx x ON x.id = e.tx_id
      WHERE a.kind = 'OWNER_PAYABLE'
      GROUP BY a.party_id, a.currency
     HAVING sum(e.amount) > 0 AND max(x.created_at) FILTER (WHERE x.kind IN ('REFUND', 'OWNER_PAYOUT')) < now() - ${PATIENCE_DAYS}::int * interval '1 day'
+       AND ${isNotSetAside('debts', sql`(a.party_id || ' ' || a.currency)`)}
      ORDER BY a.party_id, a.currency LIMIT ${MAX_ALERTS}`.execute(db);
-  for (const { party_id, currency, property_id } of rows) {
-    await raiseSystemAlert(db, `owner-debt-${party_id}-${currency}`, {
-      sagaName: 'processOwnerPayout',
-      step: null,
-      code: 'OWNER_OWES',
-      sagaId: `${party_id} ${currency}`,
-    });
-    if (property_id === null) continue;
-    await openFinanceTask(db, {
-      occasion: `owner-debt-${party_id}-${currency}`,
-      propertyId: property_id,
-      reservationId: null,
-      title: 'Settle what an owner owes',
-      description: `Owner ${party_id} has owed ${currency} for more than ${PATIENCE_DAYS} days, and no payout to net it against is in sight.`,
-    });
-  }
-  return rows.length;
+  const told = await attemptEach(db, 'debts', rows, {
+    id: ({ party_id, currency }) => `${party_id} ${currency}`,
+    work: (debt) => tellDebt(db, debt),
+  });
+  return told.length;
+}
+
+interface Debt {
+  readonly party_id: string;
+  readonly currency: string;
+  readonly property_id: string | null;
+}
+
+async function tellDebt(db: Db, { party_id, currency, property_id }: Debt): Promise<void> {
+  await raiseSystemAlert(db, `owner-debt-${party_id}-${currency}`, {
+    sagaName: 'processOwnerPayout',
+    step: null,
+    code: 'OWNER_OWES',
+    sagaId: `${party_id} ${currency}`,
+  });
+  if (property_id === null) return;
+  await openFinanceTask(db, {
+    occasion: `owner-debt-${party_id}-${currency}`,
+    propertyId: property_id,
+    reservationId: null,
+    title: 'Settle what an owner owes',
+    description: `Owner ${party_id} has owed ${currency} for more than ${PATIENCE_DAYS} days, and no payout to net it against is in sight.`,
+  });
 }

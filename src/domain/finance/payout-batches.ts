@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import type { PayoutTerms } from '../../db/schema.ts';
+import { isNotSetAside } from '../sweeps/failures.ts';
 import { type Position, positionOf } from './payout.ts';
 
 /** Due payouts of one owner and currency, to be paid by one instruction. */
@@ -15,29 +16,35 @@ const MAX_IN_BATCH = 50;
  * What the sweep is to pay: held owners, amounts below an owner's minimum, and what the working capital must keep are
  * left for another time (features MNY-11); so is an owner who owes more than is due, until there is more.
  */
-export async function dueBatches(db: Db, limit: number): Promise<readonly DueBatch[]> {
-  const { rows } = await sql<{
-    owner_id: string;
-    currency: string;
-    payouts: readonly { id: string; amount: number }[];
-    payout_terms: PayoutTerms | null;
-  }>`
+export async function dueBatches(db: Db, limit: number): Promise<readonly DuePayouts[]> {
+  const { rows } = await sql<DuePayouts>`
     SELECT t.owner_id, t.currency, o.payout_terms, jsonb_agg(jsonb_build_object('id', t.id, 'amount', t.amount_minor) ORDER BY t.created_at, t.id) AS payouts
       FROM transaction t JOIN owner o ON o.id = t.owner_id LEFT JOIN saga s ON s.id = t.created_by_saga
      WHERE t.type = 'OWNER_PAYOUT' AND t.status = 'PENDING' AND t.scheduled_for <= now() AND t.amount_minor > 0
        AND o.payout_account IS NOT NULL AND coalesce(o.payout_terms ->> 'hold', 'false') <> 'true'
        AND (s.id IS NULL OR s.finished_at IS NOT NULL)
        AND NOT EXISTS (SELECT FROM saga w WHERE w.subject_type = 'transaction' AND w.subject_id = t.id AND w.finished_at IS NULL)
+       AND ${isNotSetAside('payouts', sql`(t.owner_id || ' ' || t.currency)`)}
      GROUP BY t.owner_id, t.currency, o.payout_terms ORDER BY min(t.scheduled_for), t.owner_id, t.currency LIMIT ${limit}`.execute(
     db,
   );
-  const batches: DueBatch[] = [];
-  for (const row of rows) {
-    const position = await positionOf(db, { ownerId: row.owner_id, currency: row.currency });
-    const chosen = affordable(row.payouts.slice(0, MAX_IN_BATCH), position, row.payout_terms, row.currency);
-    if (chosen.length > 0) batches.push({ ownerId: row.owner_id, currency: row.currency, payoutIds: chosen });
-  }
-  return batches;
+  return rows;
+}
+
+/** What is due to one owner in one currency. */
+export interface DuePayouts {
+  readonly owner_id: string;
+  readonly currency: string;
+  readonly payouts: readonly { readonly id: string; readonly amount: number }[];
+  readonly payout_terms: PayoutTerms | null;
+}
+
+/** Null: nothing of it can be paid now. */
+export async function batchOf(db: Db, due: DuePayouts): Promise<DueBatch | null> {
+  const { owner_id: ownerId, currency } = due;
+  const position = await positionOf(db, { ownerId, currency });
+  const payoutIds = affordable(due.payouts.slice(0, MAX_IN_BATCH), position, due.payout_terms, currency);
+  return payoutIds.length > 0 ? { ownerId, currency, payoutIds } : null;
 }
 
 function affordable(

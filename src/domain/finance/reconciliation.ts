@@ -9,6 +9,7 @@ import { raiseSystemAlert } from '../notifications/alerts.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import type { Ports } from '../ports.ts';
 import { PAYOUT_BANK } from '../ports.ts';
+import { attemptEach } from '../sweeps/isolate.ts';
 import { bookedItems } from './booked-items.ts';
 import { type MatchedLine, matchMovements, type SettledMovement } from './reconciliation-match.ts';
 import { postSettlements } from './settlement.ts';
@@ -175,25 +176,36 @@ async function gatewayMovements(
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
+/** Of one night. */
+export interface NightReconciled {
+  readonly done: readonly Reconciled[];
+  /** Of gateways that could not be asked, or whose record could not be kept. */
+  readonly failures: readonly unknown[];
+}
+
 /**
  * Reconciles one day, in UTC, with every gateway that we have booked with; each once, however often it is asked. A
- * gateway that cannot be asked does not keep the others waiting; it is thrown at the end, so that a job tries again.
+ * gateway that fails does not keep the others waiting: its reason is recorded, and the next look tries it again.
  */
-export async function reconcileNight(db: Db, ports: Ports, night: string): Promise<readonly Reconciled[]> {
+export async function reconcileNight(db: Db, ports: Ports, night: string): Promise<NightReconciled> {
   const from = new Date(`${night}T00:00:00.000Z`);
   const to = new Date(from.getTime() + DAY_MS);
   const done: Reconciled[] = [];
   const failures: unknown[] = [];
-  for (const gatewayId of await gatewaysInUse(db, from, to)) {
-    const occasion = `night-${gatewayId}-${night}`;
-    try {
-      done.push(await reconcileWithGateway(db, ports, { gatewayId, from, to, occasion, startedBy: 'schedule' }));
-    } catch (error) {
-      failures.push(error);
-    }
-  }
-  if (failures.length > 0) throw new AggregateError(failures, `${failures.length} gateways were not reconciled`);
-  return done;
+  const gateways = await gatewaysInUse(db, from, to);
+  await attemptEach(db, 'reconciliations', gateways, {
+    id: (gatewayId) => `${gatewayId} ${night}`,
+    work: async (gatewayId) => {
+      const occasion = `night-${gatewayId}-${night}`;
+      try {
+        done.push(await reconcileWithGateway(db, ports, { gatewayId, from, to, occasion, startedBy: 'schedule' }));
+      } catch (error) {
+        failures.push(error);
+        throw error;
+      }
+    },
+  });
+  return { done, failures };
 }
 
 /** Of payments ever, from index entry to index entry: few gateways, many payments. Of payouts within the time. */

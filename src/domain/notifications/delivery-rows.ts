@@ -3,6 +3,8 @@ import type { Db } from '../../db/client.ts';
 import { retryContention } from '../../db/errors.ts';
 import { literal, literals } from '../../db/literal.ts';
 import type { Channel, RecipientType } from '../../db/schema.ts';
+import { isNotSetAside } from '../sweeps/failures.ts';
+import { inScope, type Scope } from '../sweeps/isolate.ts';
 
 /** The `notification` table as a durable queue: claim under a lease, record under a fence. */
 
@@ -27,18 +29,40 @@ const LEASE_SECONDS = 30;
 const FIRST_BACKOFF_SECONDS = 30;
 const BACKOFF_FACTOR = 4;
 
+/** A row that was being sent when so many of its workers died is claimed alone from then on: it may be what kills them. */
+const SUSPECT_AFTER = 2;
+
+/**
+ * Which rows a claim may take: `together` all but suspects, so that none of them costs its neighbours their attempts;
+ * `alone` one suspect at a time.
+ */
+export type ClaimMode = 'together' | 'alone';
+
+const dueRows = (db: Db, mode: ClaimMode, scope: Scope) =>
+  db
+    .selectFrom('notification as q')
+    .select(['q.id', 'q.status'])
+    .where('q.status', 'in', literals(['QUEUED', 'SENDING']))
+    .where('q.due_at', '<=', sql<Date>`now()`)
+    .where((eb) => eb.or([eb('q.status', '=', literal('QUEUED')), eb('q.lease_until', '<=', sql<Date>`now()`)]))
+    .where(isNotSetAside('messages', sql`q.id`))
+    .where(
+      mode === 'together'
+        ? sql<boolean>`(q.status = 'QUEUED' OR q.attempts - q.waits < ${SUSPECT_AFTER}::int)`
+        : sql<boolean>`q.status = 'SENDING'`,
+    )
+    .where(inScope(scope, sql`q.id`))
+    .orderBy('q.due_at')
+    .limit(scope.limit);
+
+/** The ids of what `claimDue` would take. */
+export async function dueIds(db: Db, mode: ClaimMode, limit: number): Promise<readonly string[]> {
+  return (await dueRows(db, mode, { limit, ids: null }).execute()).map(({ id }) => id);
+}
+
 /** Takes what is due, and what another worker took and did not finish within its lease. */
-export async function claimDue(db: Db, limit: number): Promise<readonly ClaimedNotification[]> {
-  const due = db
-    .selectFrom('notification')
-    .select(['id', 'status'])
-    .where('status', 'in', literals(['QUEUED', 'SENDING']))
-    .where('due_at', '<=', sql<Date>`now()`)
-    .where((eb) => eb.or([eb('status', '=', literal('QUEUED')), eb('lease_until', '<=', sql<Date>`now()`)]))
-    .orderBy('due_at')
-    .limit(limit)
-    .forUpdate()
-    .skipLocked();
+export async function claimDue(db: Db, mode: ClaimMode, scope: Scope): Promise<readonly ClaimedNotification[]> {
+  const due = dueRows(db, mode, scope).forUpdate().skipLocked();
   return await db
     // Materialised, so that the limit is applied once and not once per row joined to it.
     .with(

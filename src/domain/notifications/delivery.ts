@@ -5,25 +5,26 @@ import { sha256OfBytes } from '../../kernel/json.ts';
 import type { Logger } from '../../kernel/log.ts';
 import { canonicalPhone } from '../../kernel/phone.ts';
 import type { Messenger, OutgoingMessage, SendOutcome } from '../ports.ts';
+import type { RowFailure } from '../sweeps/failures.ts';
+import { byHalves } from '../sweeps/isolate.ts';
 import { raiseSystemAlert } from './alerts.ts';
-import { type Conditions, heldBack, IN_DIGEST, loadConditions } from './delivery-conditions.ts';
-import { type Facts, loadFacts, valuesOf } from './delivery-facts.ts';
+import { heldBack, IN_DIGEST } from './delivery-conditions.ts';
+import { type Facts, valuesOf } from './delivery-facts.ts';
+import { claim, digest, handBack, type Known, loadKnown, noteFailures, record } from './delivery-isolated.ts';
 import {
   type ClaimedNotification,
-  claimDue,
   MAX_ATTEMPTS,
   ownedProviderIds,
-  recordVerdicts,
   type SentContent,
   settled,
   type Verdict,
 } from './delivery-rows.ts';
-import { DIGEST, putIntoDigests } from './digest.ts';
+import { DIGEST } from './digest.ts';
 import { fallBack } from './fallback.ts';
 import { renderMessage } from './render.ts';
 import { MAX_SEGMENTS, segmentsOf } from './segments.ts';
 import { templateOf } from './templates.ts';
-import { isForeign, loadSavedTexts, type SavedTexts, textFor } from './texts.ts';
+import { isForeign, textFor } from './texts.ts';
 
 export interface DeliveryDeps {
   readonly db: Db;
@@ -47,35 +48,82 @@ export const MAX_CLAIM = 100;
 export async function deliverDue(deps: DeliveryDeps, options: { readonly limit?: number } = {}): Promise<number> {
   const { EMAIL, SMS } = deps.messengers;
   const limit = Math.min(options.limit ?? MAX_CLAIM, MAX_CLAIM, EMAIL.maxBatch, SMS.maxBatch);
-  const claimed = await claimDue(deps.db, limit);
+  const claimed = await claim(deps.db, limit);
   if (claimed.length === 0) return 0;
-
-  const ids = claimed.map(({ id }) => id);
-  const [factRows, conditionRows, texts] = await Promise.all([
-    loadFacts(deps.db, ids),
-    loadConditions(deps.db, ids),
-    loadSavedTexts(
-      deps.db,
-      claimed.map(({ template }) => template),
-    ),
-  ]);
-  const facts = new Map(factRows.map((row) => [row.id, row]));
-  const conditions = new Map(conditionRows.map((row) => [row.id, row]));
   const verdicts = new Map<ClaimedNotification, Verdict>();
+  try {
+    await deliver(deps, claimed, verdicts);
+  } catch (error) {
+    // The database went away, or busy: no message's fault. What was sent keeps its lease, so that it is not sent twice at once.
+    const unsent = claimed.filter((row) => verdicts.get(row)?.status !== 'SENT');
+    await handBack(deps.db, unsent).catch(() => undefined);
+    throw error;
+  }
+  return claimed.length;
+}
+
+async function deliver(
+  deps: DeliveryDeps,
+  claimed: readonly ClaimedNotification[],
+  verdicts: Map<ClaimedNotification, Verdict>,
+): Promise<void> {
+  const { db } = deps;
+  const known = await loadKnown(db, claimed);
+  const unread = new Set(known.failures.map(({ id }) => id));
+  const failures = [...known.failures];
   const outgoing = new Map<Messenger, Prepared[]>();
   for (const row of claimed) {
-    const prepared = prepare(row, { facts: facts.get(row.id), conditions: conditions.get(row.id), texts }, deps);
+    const prepared = unread.has(row.id) ? NOT_READ : prepareSafely(row, known, deps, failures);
     if ('status' in prepared) {
       verdicts.set(row, prepared);
       continue;
     }
     const messenger = deps.messengers[row.channel];
-    const entry = prepared;
     const batch = outgoing.get(messenger);
-    if (batch) batch.push(entry);
-    else outgoing.set(messenger, [entry]);
+    if (batch) batch.push(prepared);
+    else outgoing.set(messenger, [prepared]);
   }
 
+  await send(deps, outgoing, verdicts);
+  const toDigest = [...verdicts].filter(
+    ([, { status, ...rest }]) => status === 'SKIPPED' && 'reason' in rest && rest.reason === IN_DIGEST,
+  );
+  const undigested = await digest(
+    db,
+    toDigest.map(([{ id }]) => id),
+  );
+  for (const [row] of toDigest) if (undigested.some(({ id }) => id === row.id)) verdicts.set(row, NOT_DIGESTED);
+
+  const results = [...verdicts].map(([row, verdict]) => ({ ...row, verdict }));
+  const { recorded, failures: unrecorded } = await record(db, results);
+  const untold = await byHalves(results, (some) => tellUnsent(db, some));
+  await tellChannelsDown(db, results);
+  const failed = results.filter(({ verdict }) => verdict.status === 'FAILED' || verdict.status === 'RETRY');
+  const stuck = await byHalves(
+    failed.map(({ id }) => id),
+    async (some) => {
+      await fallBack(db, some);
+    },
+  );
+  await noteFailures(db, results, [
+    ...failures,
+    ...undigested,
+    ...unrecorded,
+    ...untold.map(({ item, error }) => ({ id: item.id, error })),
+    ...stuck.map(({ item, error }) => ({ id: item, error })),
+  ]);
+  report(deps, results, recorded);
+}
+
+/** What could not even be read about a message waits for a person, with the reason in `sweep_failure`. */
+const NOT_READ: Verdict = { status: 'BLOCKED', reason: 'FACTS_FAILED' };
+const NOT_DIGESTED: Verdict = { status: 'BLOCKED', reason: 'DIGEST_FAILED' };
+
+async function send(
+  deps: DeliveryDeps,
+  outgoing: ReadonlyMap<Messenger, readonly Prepared[]>,
+  verdicts: Map<ClaimedNotification, Verdict>,
+): Promise<void> {
   const taken = new Set<string>();
   await Promise.all(
     [...outgoing].map(async ([messenger, batch]) => {
@@ -90,23 +138,6 @@ export async function deliverDue(deps: DeliveryDeps, options: { readonly limit?:
       }
     }),
   );
-
-  await putIntoDigests(
-    deps.db,
-    [...verdicts].flatMap(([{ id }, verdict]) =>
-      verdict.status === 'SKIPPED' && verdict.reason === IN_DIGEST ? [id] : [],
-    ),
-  );
-  const results = [...verdicts].map(([row, verdict]) => ({ ...row, verdict }));
-  const recorded = await recordVerdicts(deps.db, results);
-  await tellUnsent(deps.db, results);
-  await tellChannelsDown(deps.db, results);
-  await fallBack(
-    deps.db,
-    results.filter(({ verdict }) => verdict.status === 'FAILED' || verdict.status === 'RETRY').map(({ id }) => id),
-  );
-  report(deps, results, recorded);
-  return claimed.length;
 }
 
 const UNKNOWN = { sent: false, unknown: true, reason: 'SMS_OUTCOME_UNKNOWN' } as const;
@@ -138,18 +169,27 @@ interface Prepared {
   readonly message: OutgoingMessage;
   readonly rendered: SentContent;
 }
-interface Known {
-  readonly facts: Facts | undefined;
-  readonly conditions: Conditions | undefined;
-  readonly texts: SavedTexts;
+/** Such as a zone that this system does not know: only this message waits for a person. */
+function prepareSafely(
+  row: ClaimedNotification,
+  known: Known,
+  deps: DeliveryDeps,
+  failures: RowFailure[],
+): Prepared | Verdict {
+  try {
+    return prepare(row, known, deps);
+  } catch (error) {
+    deps.log.error({ err: error, notificationId: row.id }, 'a message could not be rendered');
+    failures.push({ id: row.id, error });
+    return { status: 'BLOCKED', reason: 'RENDER_FAILED' };
+  }
 }
 
 /** The message to send, or why it is not sent. */
-function prepare(
-  row: ClaimedNotification,
-  { facts, conditions, texts }: Known,
-  deps: DeliveryDeps,
-): Prepared | Verdict {
+function prepare(row: ClaimedNotification, known: Known, deps: DeliveryDeps): Prepared | Verdict {
+  const facts = known.facts.get(row.id);
+  const conditions = known.conditions.get(row.id);
+  const { texts } = known;
   // Only a crash in every attempt gets here: this row may be what kills the process.
   if (row.attempts - row.waits > MAX_ATTEMPTS) return { status: 'FAILED', reason: 'LEASE_EXPIRED' };
   const template = templateOf(row.template);
@@ -175,36 +215,30 @@ function prepare(
   const to = row.channel === 'SMS' ? canonicalPhone(address) : address;
   if (to === null) return { status: 'FAILED', reason: 'INVALID_PHONE' };
 
-  try {
-    const text = textFor(row.template, facts.locale, texts);
-    if (!text) return { status: 'RETRY', reason: 'UNKNOWN_TEMPLATE' };
-    if (facts.requireTranslation === true && isForeign(text, facts.locale)) {
-      return { status: 'BLOCKED', reason: `MISSING_TRANSLATION ${facts.locale}` };
-    }
-    const rendered = renderMessage(text, row.channel, valuesOf(facts, text.locale, deps.publicUrl));
-    if ('missing' in rendered) return withoutValues(rendered.missing, facts.orderedAt, conditions.now);
-    if (row.channel === 'SMS' && segmentsOf(rendered.text).segments > MAX_SEGMENTS) {
-      return { status: 'BLOCKED', reason: 'SMS_TOO_LONG' };
-    }
-    return {
-      row,
-      since: facts.dueAt,
-      message: { messageId: `<${row.effectKey}@roomy>`, channel: row.channel, to, ...rendered },
-      rendered: {
-        locale: text.locale,
-        wantedLocale: facts.locale,
-        version: text.version,
-        subject: rendered.subject,
-        toldStart: TELLS_START.has(template.event) ? (facts.taskStartAt?.toISOString() ?? null) : null,
-        body: withoutSecrets(rendered.text, [facts.accessCode, facts.approvalToken]),
-        hash: sha256OfBytes(Buffer.from(rendered.html ?? rendered.text)).toString('hex'),
-      },
-    };
-  } catch (error) {
-    // Such as a zone that this system does not know: only this message waits for a person.
-    deps.log.error({ err: error, notificationId: row.id }, 'a message could not be rendered');
-    return { status: 'BLOCKED', reason: 'RENDER_FAILED' };
+  const text = textFor(row.template, facts.locale, texts);
+  if (!text) return { status: 'RETRY', reason: 'UNKNOWN_TEMPLATE' };
+  if (facts.requireTranslation === true && isForeign(text, facts.locale)) {
+    return { status: 'BLOCKED', reason: `MISSING_TRANSLATION ${facts.locale}` };
   }
+  const rendered = renderMessage(text, row.channel, valuesOf(facts, text.locale, deps.publicUrl));
+  if ('missing' in rendered) return withoutValues(rendered.missing, facts.orderedAt, conditions.now);
+  if (row.channel === 'SMS' && segmentsOf(rendered.text).segments > MAX_SEGMENTS) {
+    return { status: 'BLOCKED', reason: 'SMS_TOO_LONG' };
+  }
+  return {
+    row,
+    since: facts.dueAt,
+    message: { messageId: `<${row.effectKey}@roomy>`, channel: row.channel, to, ...rendered },
+    rendered: {
+      locale: text.locale,
+      wantedLocale: facts.locale,
+      version: text.version,
+      subject: rendered.subject,
+      toldStart: TELLS_START.has(template.event) ? (facts.taskStartAt?.toISOString() ?? null) : null,
+      body: withoutSecrets(rendered.text, [facts.accessCode, facts.approvalToken]),
+      hash: sha256OfBytes(Buffer.from(rendered.html ?? rendered.text)).toString('hex'),
+    },
+  };
 }
 
 /** Whoever is told later that a task is not theirs any more is reminded of the time that they knew. */

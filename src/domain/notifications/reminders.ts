@@ -1,9 +1,10 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import { retryContention } from '../../db/errors.ts';
 import type { ReservationStatus } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
 import { markReminded } from '../reservations/reminded.ts';
+import { isNotSetAside } from '../sweeps/failures.ts';
+import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
 import { reminderMessage } from './matrix.ts';
 import { type PlannedReminder, planReminders, REMINDERS, reminderKeyOf, type StayToRemind } from './reminder-plan.ts';
 import { type MessageRules, readMessageRules } from './rules.ts';
@@ -15,44 +16,50 @@ import { type MessageRules, readMessageRules } from './rules.ts';
  */
 
 /** Plans for at most `limit` stays and answers how many; zero: none is left. Safe in any number of workers at once. */
-export function planDueReminders(db: Db, limit: number): Promise<number> {
-  return retryContention(() =>
-    db.transaction().execute(async (tx) => {
-      const stays = await lockStays(tx, limit);
-      if (stays.length === 0) return 0;
-      const rules = await readMessageRules(tx);
-      const planned = await plannedAlready(
-        tx,
-        stays.map(({ id }) => id),
-      );
-      const changes = stays.map((stay) => changesOf(stay, rules, planned.get(stay.id) ?? []));
-      await order(
-        tx,
-        changes.flatMap(({ ordered }) => ordered),
-      );
-      await drop(
-        tx,
-        changes.flatMap(({ dropped }) => dropped),
-      );
-      await markReminded(
-        tx,
-        stays.map(({ id }) => id),
-      );
-      return stays.length;
-    }),
+export const planDueReminders = (db: Db, limit: number): Promise<number> =>
+  sweepBatch({
+    db,
+    sweep: 'reminders',
+    limit,
+    run: (scope) => db.transaction().execute((tx) => plan(tx, scope)),
+    due: async (some) => {
+      const { rows } = await sql<{ id: string }>`
+        SELECT r.id FROM reservation r WHERE ${isUnplanned} ORDER BY r.id LIMIT ${some}::int`.execute(db);
+      return rows.map(({ id }) => id);
+    },
+  });
+
+const isUnplanned = sql<boolean>`r.reminded_version IS DISTINCT FROM r.version
+  AND (r.status <> 'PENDING' OR r.reminded_version IS NOT NULL) AND ${isNotSetAside('reminders', sql`r.id`)}`;
+
+async function plan(tx: Tx, scope: Scope): Promise<readonly string[]> {
+  const stays = await lockStays(tx, scope);
+  if (stays.length === 0) return [];
+  const rules = await readMessageRules(tx);
+  const ids = stays.map(({ id }) => id);
+  const planned = await plannedAlready(tx, ids);
+  const changes = stays.map((stay) => changesOf(stay, rules, planned.get(stay.id) ?? []));
+  await order(
+    tx,
+    changes.flatMap(({ ordered }) => ordered),
   );
+  await drop(
+    tx,
+    changes.flatMap(({ dropped }) => dropped),
+  );
+  await markReminded(tx, ids);
+  return ids;
 }
 
 type LockedStay = Awaited<ReturnType<typeof lockStays>>[number];
 
 /** Those that somebody else is at work on are left for the next look, so this never waits. */
-const lockStays = (tx: Tx, limit: number) =>
+const lockStays = (tx: Tx, scope: Scope) =>
   selectStays(tx)
-    .where(
-      sql<boolean>`r.reminded_version IS DISTINCT FROM r.version AND (r.status <> 'PENDING' OR r.reminded_version IS NOT NULL)`,
-    )
+    .where(isUnplanned)
+    .where(inScope(scope, sql`r.id`))
     .orderBy('r.id')
-    .limit(limit)
+    .limit(scope.limit)
     .forUpdate('r')
     .skipLocked()
     .execute();

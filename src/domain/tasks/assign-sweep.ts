@@ -1,6 +1,8 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import { classifyDbError, retryContention } from '../../db/errors.ts';
+import { classifyDbError } from '../../db/errors.ts';
+import { isNotSetAside } from '../sweeps/failures.ts';
+import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
 import { book } from './book.ts';
 import { localMoment } from './local-day.ts';
 import { OPEN_TASK, type OpenTask, wantedOf } from './open-task.ts';
@@ -14,37 +16,46 @@ import { leavesBefore, mayTakeTurnover, movedTurnover, priorityUnlessSet } from 
  * left alone, so that nobody is told of work that may be taken back. Any number of sweeps may run at once: who has been
  * given something since a sweep looked gets nothing from it, and those tasks are looked at again.
  */
-export async function assignDueTasks(db: Db, limit: number): Promise<number> {
+export const assignDueTasks = (db: Db, limit: number): Promise<number> =>
+  sweepBatch({ db, sweep: 'assignment', limit, run: (scope) => sweep(db, scope), due: (some) => dueIds(db, some) });
+
+async function sweep(db: Db, scope: Scope): Promise<readonly string[]> {
   try {
-    return await retryContention(() => sweep(db, limit));
+    return await db.transaction().execute(async (tx) => {
+      const due = await takeDue(tx, scope);
+      const [first] = due;
+      if (!first) return [];
+      const changed = await mergeTurnovers(tx, due);
+      const nowMs = first.now_ms;
+      const open = due.filter(({ id }) => !changed.has(id)).map((task) => ({ task, wanted: wantedOf(task, nowMs) }));
+      await assign(tx, open);
+      return due.map(({ id }) => id);
+    });
   } catch (error) {
     const failure = classifyDbError(error);
-    if (failure.kind !== 'constraint' || failure.constraint !== 'no_double_shift' || limit === 1) throw error;
-    return sweep(db, 1);
+    const isTaken = failure.kind === 'constraint' && failure.constraint === 'no_double_shift';
+    // Somebody was given other work meanwhile: no fault of the task's, which the next sweep looks at again.
+    if (isTaken && scope.ids?.length === 1) return [];
+    throw error;
   }
 }
 
-function sweep(db: Db, limit: number): Promise<number> {
-  return db.transaction().execute(async (tx) => {
-    const due = await takeDue(tx, limit);
-    const [first] = due;
-    if (!first) return 0;
-    const changed = await mergeTurnovers(tx, due);
-    const nowMs = first.now_ms;
-    const open = due.filter(({ id }) => !changed.has(id)).map((task) => ({ task, wanted: wantedOf(task, nowMs) }));
-    await assign(tx, open);
-    return due.length;
-  });
+const isDue = sql<boolean>`t.status = 'UNASSIGNED' AND t.next_assign_at <= now() AND ${isNotSetAside('assignment', sql`t.id`)}
+  AND coalesce((SELECT s.status FROM saga s WHERE s.id = t.created_by_saga), 'completed') = 'completed'`;
+
+async function dueIds(db: Db, limit: number): Promise<readonly string[]> {
+  const { rows } = await sql<{ id: string }>`
+    SELECT t.id FROM task t WHERE ${isDue} ORDER BY t.next_assign_at LIMIT ${limit}::int`.execute(db);
+  return rows.map(({ id }) => id);
 }
 
 type DueTask = OpenTask & { readonly now_ms: number };
 
-async function takeDue(tx: Tx, limit: number): Promise<readonly DueTask[]> {
+async function takeDue(tx: Tx, scope: Scope): Promise<readonly DueTask[]> {
   const { rows } = await sql<DueTask>`
     SELECT ${OPEN_TASK}, (extract(epoch FROM now()) * 1000)::bigint AS now_ms FROM task t JOIN property p ON p.id = t.property_id
-     WHERE t.status = 'UNASSIGNED' AND t.next_assign_at <= now()
-       AND coalesce((SELECT s.status FROM saga s WHERE s.id = t.created_by_saga), 'completed') = 'completed'
-     ORDER BY t.next_assign_at LIMIT ${limit}::int FOR UPDATE OF t SKIP LOCKED`.execute(tx);
+     WHERE ${isDue} AND ${inScope(scope, sql`t.id`)}
+     ORDER BY t.next_assign_at LIMIT ${scope.limit}::int FOR UPDATE OF t SKIP LOCKED`.execute(tx);
   return rows;
 }
 

@@ -1,6 +1,8 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { retryContention } from '../../db/errors.ts';
+import { isNotSetAside } from '../sweeps/failures.ts';
+import { inScope, sweepBatch } from '../sweeps/isolate.ts';
 import { type Alternative, findAlternatives, type HeldTimes, noStaff } from './alternatives.ts';
 import type { OpenTask } from './open-task.ts';
 import { holdCounts } from './staffing.ts';
@@ -106,7 +108,27 @@ export async function isHeld(
   return rows.length > 0;
 }
 
-/** Holds are nothing once they have run out; this only keeps the table small. */
-export async function forgetHolds(db: Db): Promise<void> {
-  await db.deleteFrom('staff_hold').where('expires_at', '<', sql<Date>`now() - interval '1 hour'`).execute();
-}
+const HOLD_ID = sql`concat_ws(' ', h.id, h.occasion, h.staff_id, extract(epoch FROM h.starts_at)::bigint)`;
+const isOver = sql<boolean>`h.expires_at < now() - interval '1 hour' AND ${isNotSetAside('holds', HOLD_ID)}`;
+
+const MAX_FORGOTTEN = 1_000;
+
+/** Holds are nothing once they have run out; this only keeps the table small. Answers how many of `limit` were deleted. */
+export const forgetHolds = (db: Db, limit = MAX_FORGOTTEN): Promise<number> =>
+  sweepBatch({
+    db,
+    sweep: 'holds',
+    limit,
+    run: async (scope) => {
+      const { rows } = await sql<{ id: string }>`
+        WITH over AS (SELECT h.ctid FROM staff_hold h WHERE ${isOver} AND ${inScope(scope, HOLD_ID)}
+          ORDER BY h.expires_at LIMIT ${scope.limit}::int FOR UPDATE SKIP LOCKED)
+        DELETE FROM staff_hold h USING over WHERE h.ctid = over.ctid RETURNING ${HOLD_ID} AS id`.execute(db);
+      return rows.map(({ id }) => id);
+    },
+    due: async (some) => {
+      const { rows } = await sql<{ id: string }>`
+        SELECT ${HOLD_ID} AS id FROM staff_hold h WHERE ${isOver} ORDER BY h.expires_at LIMIT ${some}::int`.execute(db);
+      return rows.map(({ id }) => id);
+    },
+  });

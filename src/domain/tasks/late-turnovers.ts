@@ -1,8 +1,9 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import { retryContention } from '../../db/errors.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import { taskChangedMessage } from '../notifications/matrix.ts';
+import { isNotSetAside } from '../sweeps/failures.ts';
+import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
 import { firstFeasible } from './candidates.ts';
 import { wantedOf } from './open-task.ts';
 import { type AssignedTask, assignedTask, releaseTasks, tellReleased } from './release.ts';
@@ -29,24 +30,37 @@ interface LateCleaning {
  * need have been. Whoever has them keeps them if they can come in time, and is told either way. Answers how many were looked
  * at. What nobody could begin in time any more stays as it was agreed.
  */
-export function hurryLateTurnovers(db: Db, limit: number): Promise<number> {
-  return retryContention(() =>
-    db.transaction().execute(async (tx) => {
-      const { rows } = await sql<LateCleaning>`
-        SELECT t.id, t.reservation_id, t.occurrence, t.scheduled_at, t.ends_at, t.must_finish_by, t.local_rule,
-               (extract(epoch FROM now()) * 1000)::bigint AS now_ms FROM task t
-         WHERE t.status = 'ASSIGNED' AND t.must_finish_by < coalesce(t.slot_end, t.ends_at) AND t.type = 'CLEANING' AND t.reservation_id IS NOT NULL
-           AND CASE WHEN t.must_finish_by < t.ends_at THEN t.occurrence = 'POST_DEPARTURE' AND t.local_rule LIKE ${`%${AFTER_CHECK_OUT}`}
-                    ELSE t.must_finish_by - (t.ends_at - t.scheduled_at) >= now() END
-           AND NOT ${isTimedByHand('t')}
-         ORDER BY t.id LIMIT ${limit}::int FOR UPDATE SKIP LOCKED`.execute(tx);
-      for (const row of rows) {
-        if (row.must_finish_by < row.ends_at) await beginWithDeparture(tx, row);
-        else await agreeInTime(tx, row);
-      }
-      return rows.length;
-    }),
+export const hurryLateTurnovers = (db: Db, limit: number): Promise<number> =>
+  sweepBatch({
+    db,
+    sweep: 'turnovers',
+    limit,
+    run: (scope) => db.transaction().execute((tx) => hurry(tx, scope)),
+    due: async (some) => {
+      const { rows } = await sql<{ id: string }>`
+        SELECT t.id FROM task t WHERE ${isLate} ORDER BY t.id LIMIT ${some}::int`.execute(db);
+      return rows.map(({ id }) => id);
+    },
+  });
+
+const isLate = sql<boolean>`t.status = 'ASSIGNED' AND t.must_finish_by < coalesce(t.slot_end, t.ends_at) AND t.type = 'CLEANING'
+  AND t.reservation_id IS NOT NULL
+  AND CASE WHEN t.must_finish_by < t.ends_at THEN t.occurrence = 'POST_DEPARTURE' AND t.local_rule LIKE ${`%${AFTER_CHECK_OUT}`}
+           ELSE t.must_finish_by - (t.ends_at - t.scheduled_at) >= now() END
+  AND NOT ${isTimedByHand('t')} AND ${isNotSetAside('turnovers', sql`t.id`)}`;
+
+async function hurry(tx: Tx, scope: Scope): Promise<readonly string[]> {
+  const { rows } = await sql<LateCleaning>`
+    SELECT t.id, t.reservation_id, t.occurrence, t.scheduled_at, t.ends_at, t.must_finish_by, t.local_rule,
+           (extract(epoch FROM now()) * 1000)::bigint AS now_ms FROM task t
+     WHERE ${isLate} AND ${inScope(scope, sql`t.id`)} ORDER BY t.id LIMIT ${scope.limit}::int FOR UPDATE SKIP LOCKED`.execute(
+    tx,
   );
+  for (const row of rows) {
+    if (row.must_finish_by < row.ends_at) await beginWithDeparture(tx, row);
+    else await agreeInTime(tx, row);
+  }
+  return rows.map(({ id }) => id);
 }
 
 async function beginWithDeparture(tx: Tx, row: LateCleaning): Promise<void> {

@@ -1,9 +1,10 @@
 import { type Selectable, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import { retryContention } from '../../db/errors.ts';
 import type { RefusalReason, TaskTable } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { type Author, recordChange } from '../audit/record.ts';
+import { isNotSetAside } from '../sweeps/failures.ts';
+import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
 import { alertAbout } from './postpone.ts';
 import { type Released, releaseTasks, tellReleased } from './release.ts';
 import { type TaskView, taskView } from './view.ts';
@@ -80,22 +81,33 @@ async function noteRefusals(
 }
 
 /** Takes tasks from those who did not answer in time; answers how many. Safe to run at once in any number of workers. */
-export function reassignUnanswered(db: Db, limit: number): Promise<number> {
-  return retryContention(() =>
-    db.transaction().execute(async (tx) => {
+export const reassignUnanswered = (db: Db, limit: number): Promise<number> =>
+  sweepBatch({
+    db,
+    sweep: 'offers',
+    limit,
+    run: (scope) => db.transaction().execute((tx) => reassign(tx, scope)),
+    due: async (some) => {
       const { rows } = await sql<{ id: string }>`
-        SELECT t.id FROM task t WHERE t.status = 'ASSIGNED' AND t.accept_by IS NOT NULL AND t.accepted_at IS NULL AND t.accept_by <= now()
-           AND coalesce((SELECT s.status FROM saga s WHERE s.id = t.created_by_saga), 'completed') = 'completed'
-         ORDER BY t.accept_by LIMIT ${limit}::int FOR UPDATE OF t SKIP LOCKED`.execute(tx);
-      const released = await releaseTasks(
-        tx,
-        rows.map(({ id }) => id),
-      );
-      if (released.length === 0) return 0;
-      await noteRefusals(tx, released, 'NO_ANSWER', null);
-      await tellReleased(tx, released);
-      for (const task of released) await alertAbout(tx, task, 'TASK_NOT_ANSWERED', `-${task.assigneeId}`);
-      return released.length;
-    }),
+        SELECT t.id FROM task t WHERE ${isUnanswered} ORDER BY t.accept_by LIMIT ${some}::int`.execute(db);
+      return rows.map(({ id }) => id);
+    },
+  });
+
+const isUnanswered = sql<boolean>`t.status = 'ASSIGNED' AND t.accept_by IS NOT NULL AND t.accepted_at IS NULL AND t.accept_by <= now()
+  AND ${isNotSetAside('offers', sql`t.id`)} AND coalesce((SELECT s.status FROM saga s WHERE s.id = t.created_by_saga), 'completed') = 'completed'`;
+
+async function reassign(tx: Tx, scope: Scope): Promise<readonly string[]> {
+  const { rows } = await sql<{ id: string }>`
+    SELECT t.id FROM task t WHERE ${isUnanswered} AND ${inScope(scope, sql`t.id`)}
+     ORDER BY t.accept_by LIMIT ${scope.limit}::int FOR UPDATE OF t SKIP LOCKED`.execute(tx);
+  const released = await releaseTasks(
+    tx,
+    rows.map(({ id }) => id),
   );
+  if (released.length === 0) return [];
+  await noteRefusals(tx, released, 'NO_ANSWER', null);
+  await tellReleased(tx, released);
+  for (const task of released) await alertAbout(tx, task, 'TASK_NOT_ANSWERED', `-${task.assigneeId}`);
+  return released.map(({ id }) => id);
 }

@@ -11,6 +11,8 @@ import {
   maintenancePlannedMessage,
   taskWithdrawnMessage,
 } from '../notifications/matrix.ts';
+import { isNotSetAside } from '../sweeps/failures.ts';
+import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
 import {
   type DuePeriods,
   duePeriods,
@@ -58,19 +60,32 @@ const MAX_STAYS = 1_000;
  * Makes what recurring rules ask for by `now`, and moves what a stay has overtaken; answers how many rules it looked
  * at. Any number of sweeps may run at once: a rule is looked at by one of them, and a task is one row by its key.
  */
-export function sweepRecurrences(db: Db, now: Date, limit: number): Promise<number> {
-  return db.transaction().execute(async (tx) => {
-    const rules = await takeRules(tx, now, limit);
-    for (const rule of rules) await lookAt(tx, rule, now);
-    return rules.length;
+export const sweepRecurrences = (db: Db, now: Date, limit: number): Promise<number> =>
+  sweepBatch({
+    db,
+    sweep: 'recurrences',
+    limit,
+    run: (scope) =>
+      db.transaction().execute(async (tx) => {
+        const rules = await takeRules(tx, now, scope);
+        for (const rule of rules) await lookAt(tx, rule, now);
+        return rules.map(({ id }) => id);
+      }),
+    due: async (some) => {
+      const { rows } = await sql<{ id: string }>`
+        SELECT r.id FROM recurrence r WHERE ${isDue(now)} ORDER BY r.next_look_at LIMIT ${some}::int`.execute(db);
+      return rows.map(({ id }) => id);
+    },
   });
-}
 
-async function takeRules(tx: Tx, now: Date, limit: number): Promise<readonly Rule[]> {
+const isDue = (now: Date) =>
+  sql<boolean>`r.active AND r.next_look_at <= ${now}::timestamptz AND ${isNotSetAside('recurrences', sql`r.id`)}`;
+
+async function takeRules(tx: Tx, now: Date, scope: Scope): Promise<readonly Rule[]> {
   const { rows } = await sql<Rule>`
     UPDATE recurrence r SET next_look_at = ${now}::timestamptz + ${LOOK_EVERY_MINUTES}::int * interval '1 minute'
-      FROM (SELECT id FROM recurrence WHERE active AND next_look_at <= ${now}::timestamptz
-             ORDER BY next_look_at LIMIT ${limit}::int FOR UPDATE SKIP LOCKED) AS due, property p
+      FROM (SELECT r.id FROM recurrence r WHERE ${isDue(now)} AND ${inScope(scope, sql`r.id`)}
+             ORDER BY r.next_look_at LIMIT ${scope.limit}::int FOR UPDATE SKIP LOCKED) AS due, property p
      WHERE r.id = due.id AND p.id = r.property_id
     RETURNING r.id, r.property_id, p.owner_id, r.type, r.title, r.description, r.checklist, r.every, r.anchor_date, r.local_time,
               r.duration_minutes, r.next_period, p.time_zone`.execute(tx);
@@ -299,19 +314,31 @@ const MAX_ESCALATIONS = 100;
 export async function escalateEmergencies(db: Db, now: Date): Promise<number> {
   let told = 0;
   for (const minutes of ESCALATE_AFTER_MINUTES) {
-    const { rows } = await sql<{ id: string }>`
-      SELECT t.id FROM task t
-       WHERE t.type = 'EMERGENCY' AND t.status IN ('UNASSIGNED', 'ASSIGNED')
-         AND t.created_at <= ${now}::timestamptz - ${minutes}::int * interval '1 minute'
-         AND NOT EXISTS (SELECT FROM notification n WHERE n.effect_key = t.id || '-waits-' || ${minutes}::int || '-EMAIL-OPS-' || t.id)
-       ORDER BY t.created_at LIMIT ${MAX_ESCALATIONS}::int`.execute(db);
-    await db.transaction().execute(async (tx) => {
-      for (const { id } of rows) {
-        const message = emergencyAlertMessage(id, minutes);
-        await enqueueInTransaction(tx, `${id}-waits-${minutes}`, [message], { sagaId: null, reservationId: null });
-      }
+    told += await sweepBatch({
+      db,
+      sweep: 'emergencies',
+      limit: MAX_ESCALATIONS,
+      run: (scope) =>
+        db.transaction().execute(async (tx) => {
+          const ids = await waiting(tx, now, minutes, scope);
+          for (const id of ids) {
+            const message = emergencyAlertMessage(id, minutes);
+            await enqueueInTransaction(tx, `${id}-waits-${minutes}`, [message], { sagaId: null, reservationId: null });
+          }
+          return ids;
+        }),
+      due: (limit) => waiting(db, now, minutes, { limit, ids: null }),
     });
-    told += rows.length;
   }
   return told;
+}
+
+async function waiting(db: Db | Tx, now: Date, minutes: number, scope: Scope): Promise<readonly string[]> {
+  const { rows } = await sql<{ id: string }>`
+    SELECT t.id FROM task t
+     WHERE t.type = 'EMERGENCY' AND t.status IN ('UNASSIGNED', 'ASSIGNED') AND ${inScope(scope, sql`t.id`)}
+       AND t.created_at <= ${now}::timestamptz - ${minutes}::int * interval '1 minute' AND ${isNotSetAside('emergencies', sql`t.id`)}
+       AND NOT EXISTS (SELECT FROM notification n WHERE n.effect_key = t.id || '-waits-' || ${minutes}::int || '-EMAIL-OPS-' || t.id)
+     ORDER BY t.created_at LIMIT ${scope.limit}::int`.execute(db);
+  return rows.map(({ id }) => id);
 }

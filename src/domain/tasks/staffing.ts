@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import type { GeoPoint, Shift, StaffRole } from '../../db/schema.ts';
 import { required } from '../../kernel/errors.ts';
+import { isTimeZone } from '../../kernel/time-zone.ts';
 import {
   type Booking,
   MAX_TRAVEL_MS,
@@ -199,6 +200,8 @@ const rulesOf = (row: Readonly<Record<string, number>>): AssignmentRules => {
 /** Work may go on from one shift into the next when nothing lies between. */
 export function mergedShifts(shifts: readonly Shift[]): readonly ShiftSpan[] {
   const spans = shifts
+    // A zone that nobody can compute with is no time of work, and no reason for anybody else to get none.
+    .filter(({ zone }) => isTimeZone(zone))
     .map(({ weekday, zone, from, to }) => ({ weekday, zone, fromMinute: minuteOf(from), toMinute: minuteOf(to) }))
     .sort((a, b) => a.fromMinute - b.fromMinute);
   const merged: { weekday: number; zone: string; fromMinute: number; toMinute: number }[] = [];

@@ -6,6 +6,8 @@ import type { Logger } from '../../kernel/log.ts';
 import { eventView, matching, numberEvents } from '../events/feed.ts';
 import { raiseSystemAlert } from '../notifications/alerts.ts';
 import type { WebhookOutcome, WebhookSender } from '../ports.ts';
+import { forgetFailures, isNotSetAside } from '../sweeps/failures.ts';
+import { attemptRow, inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
 import { retryDelayMs } from './retries.ts';
 
 /**
@@ -33,8 +35,25 @@ export async function deliverWebhooks(deps: WebhookDeps): Promise<number> {
   const { db } = deps;
   if (!(await hasActive(db))) return 0;
   const newest = await numberEvents(db);
-  const endpoints = await claim(db, newest);
-  await Promise.all(endpoints.map((endpoint) => serve(deps, endpoint, newest)));
+  const endpoints: Endpoint[] = [];
+  // Each is claimed and served by itself where one of them cannot be.
+  await sweepBatch({
+    db,
+    sweep: 'webhooks',
+    limit: ENDPOINTS_AT_ONCE,
+    run: async (scope) => {
+      const claimed = await claim(db, newest, scope);
+      endpoints.push(...claimed);
+      return [];
+    },
+    due: async (limit) => (await dueEndpoints(db, newest, { limit, ids: null }).execute()).map(({ id }) => id),
+  });
+  const served = await Promise.all(
+    endpoints.map(async (endpoint) =>
+      (await attemptRow(db, 'webhooks', endpoint.id, () => serve(deps, endpoint, newest))) ? [endpoint.id] : [],
+    ),
+  );
+  await forgetFailures(db, 'webhooks', served.flat());
   return endpoints.length;
 }
 
@@ -48,28 +67,29 @@ async function hasActive(db: Db): Promise<boolean> {
   return some.length > 0;
 }
 
-async function claim(db: Db, newest: number): Promise<readonly Endpoint[]> {
-  const due = db
-    .selectFrom('webhook_endpoint')
-    .select('id')
-    .where('status', '=', literal('ACTIVE'))
-    .where('next_seq', '<=', newest)
-    .where('next_attempt_at', '<=', sql<Date>`now()`)
-    .where((eb) => eb.or([eb('lease_until', 'is', null), eb('lease_until', '<=', sql<Date>`now()`)]))
-    .orderBy('next_attempt_at')
-    .limit(ENDPOINTS_AT_ONCE)
-    .forUpdate()
-    .skipLocked();
-  return await db
+const dueEndpoints = (db: Db, newest: number, scope: Scope) =>
+  db
+    .selectFrom('webhook_endpoint as w')
+    .select('w.id')
+    .where('w.status', '=', literal('ACTIVE'))
+    .where('w.next_seq', '<=', newest)
+    .where('w.next_attempt_at', '<=', sql<Date>`now()`)
+    .where((eb) => eb.or([eb('w.lease_until', 'is', null), eb('w.lease_until', '<=', sql<Date>`now()`)]))
+    .where(isNotSetAside('webhooks', sql`w.id`))
+    .where(inScope(scope, sql`w.id`))
+    .orderBy('w.next_attempt_at')
+    .limit(scope.limit);
+
+const claim = (db: Db, newest: number, scope: Scope): Promise<readonly Endpoint[]> =>
+  db
     .updateTable('webhook_endpoint')
     .set((eb) => ({
       lease_until: sql<Date>`now() + make_interval(secs => ${LEASE_SECONDS})`,
       fence: eb('fence', '+', 1),
     }))
-    .where('id', 'in', due)
+    .where('id', 'in', dueEndpoints(db, newest, scope).forUpdate().skipLocked())
     .returningAll()
     .execute();
-}
 
 async function serve(deps: WebhookDeps, claimed: Endpoint, newest: number): Promise<void> {
   const { db, sender } = deps;

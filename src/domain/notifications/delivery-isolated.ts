@@ -1,0 +1,114 @@
+import { sql } from 'kysely';
+import type { Db } from '../../db/client.ts';
+import { forgetFailures, type RowFailure, recordFailures } from '../sweeps/failures.ts';
+import { byHalves, sweepBatch } from '../sweeps/isolate.ts';
+import { type Conditions, loadConditions } from './delivery-conditions.ts';
+import { type Facts, loadFacts } from './delivery-facts.ts';
+import {
+  type ClaimedNotification,
+  type ClaimMode,
+  claimDue,
+  dueIds,
+  recordVerdicts,
+  type Verdict,
+} from './delivery-rows.ts';
+import { putIntoDigests } from './digest.ts';
+import { loadSavedTexts, type SavedTexts } from './texts.ts';
+
+/** The statements of a delivery, each of which one message can spoil: then it costs that message only. */
+
+/** Suspects one by one, once nothing else is due. */
+export async function claim(db: Db, limit: number): Promise<readonly ClaimedNotification[]> {
+  const together = await claimSome(db, 'together', limit);
+  return together.length > 0 ? together : await claimSome(db, 'alone', 1);
+}
+
+async function claimSome(db: Db, mode: ClaimMode, limit: number): Promise<readonly ClaimedNotification[]> {
+  const claimed: ClaimedNotification[] = [];
+  await sweepBatch({
+    db,
+    sweep: 'messages',
+    limit,
+    run: async (scope) => {
+      claimed.push(...(await claimDue(db, mode, scope)));
+      return [];
+    },
+    due: (some) => dueIds(db, mode, some),
+  });
+  return claimed;
+}
+
+export interface Known {
+  readonly facts: ReadonlyMap<string, Facts>;
+  readonly conditions: ReadonlyMap<string, Conditions>;
+  readonly texts: SavedTexts;
+  /** Of these nothing could be read. */
+  readonly failures: readonly RowFailure[];
+}
+
+export async function loadKnown(db: Db, claimed: readonly ClaimedNotification[]): Promise<Known> {
+  const ids = claimed.map(({ id }) => id);
+  const facts = new Map<string, Facts>();
+  const conditions = new Map<string, Conditions>();
+  const keep = <T extends { readonly id: string }>(into: Map<string, T>, rows: readonly T[]): void => {
+    for (const row of rows) into.set(row.id, row);
+  };
+  const [texts, ...failures] = await Promise.all([
+    loadSavedTexts(
+      db,
+      claimed.map(({ template }) => template),
+    ),
+    byHalves(ids, async (some) => keep(facts, await loadFacts(db, some))),
+    byHalves(ids, async (some) => keep(conditions, await loadConditions(db, some))),
+  ]);
+  return { facts, conditions, texts, failures: failures.flat().map(({ item, error }) => ({ id: item, error })) };
+}
+
+type Result = ClaimedNotification & { readonly verdict: Verdict };
+
+/** Puts messages into the next digest of their recipients; answers those that could not be. */
+export async function digest(db: Db, ids: readonly string[]): Promise<readonly RowFailure[]> {
+  const failures = await byHalves(ids, (some) => putIntoDigests(db, some));
+  return failures.map(({ item, error }) => ({ id: item, error }));
+}
+
+/** Writes the outcomes. One that cannot be kept with what was said is kept without; answers how many counted, and the rest. */
+export async function record(
+  db: Db,
+  results: readonly Result[],
+): Promise<{ readonly recorded: number; readonly failures: readonly RowFailure[] }> {
+  let recorded = 0;
+  const keep = async (some: readonly Result[]): Promise<void> => {
+    recorded += await recordVerdicts(db, some);
+  };
+  const unkept = await byHalves(results, keep);
+  const bare = unkept.map(({ item }) => ({ ...item, verdict: withoutContent(item.verdict) }));
+  const failures = await byHalves(bare, keep);
+  return { recorded, failures: failures.map(({ item, error }) => ({ id: item.id, error })) };
+}
+
+const withoutContent = (verdict: Verdict): Verdict =>
+  verdict.status === 'SENT' ? { ...verdict, rendered: { ...verdict.rendered, subject: null, body: '' } } : verdict;
+
+/** What fails is noted; what was tried before and is through is not a failure any more. */
+export async function noteFailures(db: Db, results: readonly Result[], failures: readonly RowFailure[]): Promise<void> {
+  const failed = new Set(failures.map(({ id }) => id));
+  const through = results.filter(({ id, attempts }) => attempts > 1 && !failed.has(id));
+  await forgetFailures(
+    db,
+    'messages',
+    through.map(({ id }) => id),
+  );
+  await recordFailures(db, 'messages', failures);
+}
+
+const AGAIN_SECONDS = 5;
+
+/** Gives claimed rows back, with the attempt that they have not used. */
+export async function handBack(db: Db, claimed: readonly ClaimedNotification[]): Promise<void> {
+  const rows = claimed.map(({ id, attempts }) => ({ id, attempts }));
+  await sql`
+    UPDATE notification n SET status = 'QUEUED', lease_until = NULL, waits = n.waits + 1, due_at = now() + ${AGAIN_SECONDS}::int * interval '1 second'
+      FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS v(id text, attempts int)
+     WHERE n.id = v.id AND n.status = 'SENDING' AND n.attempts = v.attempts`.execute(db);
+}

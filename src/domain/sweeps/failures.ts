@@ -1,0 +1,81 @@
+import { type RawBuilder, sql } from 'kysely';
+import type { Db, Tx } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
+import { kindOfError } from '../../kernel/errors.ts';
+import { raiseSystemAlert } from '../notifications/alerts.ts';
+import type { SweepName } from './names.ts';
+
+/**
+ * Rows that a sweep could not work on: why, how often, and when it tries again. Such a row costs itself only; the rest of
+ * its batch goes on.
+ */
+export interface RowFailure {
+  readonly id: string;
+  readonly error: unknown;
+}
+
+/** 1, 4, 16 and 64 minutes, about four hours, then every six. */
+const FIRST_MINUTES = 1;
+const FACTOR = 4;
+const MAX_MINUTES = 360;
+/** The power of a large number of attempts would be no interval any more. */
+const MAX_POWER = 6;
+const MAX_ID = 300;
+const MAX_REASON = 500;
+
+/** Notes the failures, and calls a person: one alert an hour for each sweep and kind of reason. */
+export async function recordFailures(db: Db | Tx, sweep: SweepName, failures: readonly RowFailure[]): Promise<void> {
+  if (failures.length === 0) return;
+  const rows = failures.map(({ id, error }) => ({ id: id.slice(0, MAX_ID), reason: reasonOf(error) }));
+  await sql`
+    INSERT INTO sweep_failure AS f (sweep, row_id, reason, next_try_at)
+    SELECT ${sweep}, r ->> 'id', r ->> 'reason', now() + ${FIRST_MINUTES}::int * interval '1 minute'
+      FROM jsonb_array_elements(${JSON.stringify(rows)}::jsonb) AS r
+    ON CONFLICT (sweep, row_id) DO UPDATE
+       SET reason = excluded.reason, attempts = f.attempts + 1, last_at = now(),
+           next_try_at = now() + least(${MAX_MINUTES}::int, ${FIRST_MINUTES}::int * power(${FACTOR}::int, least(f.attempts, ${MAX_POWER}::int)))
+             * interval '1 minute'`.execute(db);
+  const [first] = rows;
+  const params = { sagaName: `sweep ${sweep}`, step: null, code: 'ROW_FAILED', sagaId: first?.id ?? '' };
+  await raiseSystemAlert(db, `sweep-row-${sweep}`, params);
+}
+
+/** They are worked on again, or are gone. */
+export async function forgetFailures(db: Db | Tx, sweep: SweepName, ids: readonly string[]): Promise<void> {
+  if (ids.length === 0) return;
+  await sql`DELETE FROM sweep_failure WHERE sweep = ${sweep} AND row_id = ANY(${ids}::text[])`.execute(db);
+}
+
+/** Whether the row is not set aside; `rowId` is text. For a sweep's own statement. */
+export const isNotSetAside = (sweep: SweepName, rowId: RawBuilder<unknown>): RawBuilder<boolean> =>
+  sql<boolean>`NOT EXISTS (SELECT FROM sweep_failure f WHERE f.sweep = ${literal(sweep)} AND f.row_id = ${rowId} AND f.next_try_at > now())`;
+
+const SQLSTATE = /^[0-9A-Z]{5}$/;
+/** Errors about values, whose messages name the value; a constraint's message names the constraint only. */
+const WITHOUT_ROW = /^(?:22|23|P0001|57014)/;
+const UNSTORABLE = /[\p{Cc}\p{Cs}]+/gu;
+
+/** For operators, who see it with the row's id: what it was, and what the one who refused it said. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return kindOfError(error);
+  const { code } = error as { readonly code?: unknown };
+  const isOfPostgres = typeof code === 'string' && SQLSTATE.test(code);
+  const says = !isOfPostgres || WITHOUT_ROW.test(code) ? `: ${error.message}` : '';
+  return `${kindOfError(error)}${says}`.replaceAll(UNSTORABLE, ' ').slice(0, MAX_REASON);
+}
+
+/** Sets rows that are set aside free, at most `limit`; answers how many. The next look of each sweep works on them again. */
+export async function retryFailures(
+  db: Db | Tx,
+  filter: { readonly sweep?: SweepName | undefined; readonly ids?: readonly string[] | undefined },
+  limit: number,
+): Promise<number> {
+  const { numAffectedRows } = await sql`
+    UPDATE sweep_failure f SET next_try_at = now()
+      FROM (SELECT sweep, row_id FROM sweep_failure WHERE next_try_at > now()
+               AND ${filter.sweep === undefined ? sql`true` : sql`sweep = ${filter.sweep}`}
+               AND ${filter.ids === undefined ? sql`true` : sql`row_id = ANY(${filter.ids}::text[])`}
+             ORDER BY last_at DESC, sweep, row_id LIMIT ${limit}::int FOR UPDATE SKIP LOCKED) AS chosen
+     WHERE f.sweep = chosen.sweep AND f.row_id = chosen.row_id`.execute(db);
+  return Number(numAffectedRows ?? 0n);
+}

@@ -1,0 +1,41 @@
+/**
+ * Everything that works on many rows by the clock, and whose rows they are. `workers/jobs.ts` says which job or loop does
+ * it; a test poisons one row of twenty in each of them.
+ */
+export const SWEEPS = {
+  messages: 'notification',
+  reminders: 'reservation',
+  assignment: 'task',
+  offers: 'task',
+  turnovers: 'task',
+  holds: 'staff hold',
+  emergencies: 'task',
+  recurrences: 'recurrence',
+  payouts: 'owner and currency',
+  reconciliations: 'gateway and night',
+  debts: 'owner and currency',
+  events: 'event',
+  'event-retention': 'event',
+  webhooks: 'webhook endpoint',
+  orders: 'outbox order',
+  sagas: 'saga',
+} as const;
+export type SweepName = keyof typeof SWEEPS;
+export const SWEEP_NAMES = [
+  'messages',
+  'reminders',
+  'assignment',
+  'offers',
+  'turnovers',
+  'holds',
+  'emergencies',
+  'recurrences',
+  'payouts',
+  'reconciliations',
+  'debts',
+  'events',
+  'event-retention',
+  'webhooks',
+  'orders',
+  'sagas',
+] as const satisfies readonly SweepName[];

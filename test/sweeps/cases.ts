@@ -1,0 +1,347 @@
+import { sql } from 'kysely';
+import type { Db } from '../../src/db/client.ts';
+import { forgetEvents, numberEvents } from '../../src/domain/events/feed.ts';
+import { alertOldDebts } from '../../src/domain/finance/owner-debts.ts';
+import { reconcileNight } from '../../src/domain/finance/reconciliation.ts';
+import { deliverDue } from '../../src/domain/notifications/delivery.ts';
+import { planDueReminders } from '../../src/domain/notifications/reminders.ts';
+import type { SweepName } from '../../src/domain/sweeps/names.ts';
+import { assignDueTasks } from '../../src/domain/tasks/assign-sweep.ts';
+import { forgetHolds } from '../../src/domain/tasks/holds.ts';
+import { hurryLateTurnovers } from '../../src/domain/tasks/late-turnovers.ts';
+import { reassignUnanswered } from '../../src/domain/tasks/offers.ts';
+import { escalateEmergencies, sweepRecurrences } from '../../src/domain/tasks/recurring.ts';
+import { deliverWebhooks } from '../../src/domain/webhooks/deliver.ts';
+import { createLogger } from '../../src/kernel/log.ts';
+import { mailboxDeps } from '../setup/deliver.ts';
+import { breakZoneOf, insertRaw, NUMBERS, numberOf, POISONED, raiseOn } from './harness.ts';
+
+/** How a sweep's rows are made, poisoned, worked on and told to be done. */
+export interface SweepCase {
+  readonly seed: (db: Db) => Promise<void>;
+  readonly poisons: Readonly<Record<string, (db: Db) => Promise<void>>>;
+  readonly sweep: (db: Db) => Promise<unknown>;
+  /** The numbers of the rows that ended well. */
+  readonly done: (db: Db) => Promise<readonly number[]>;
+}
+
+const numbers = async (db: Db, query: string): Promise<readonly number[]> => {
+  const { rows } = await sql.raw<{ id: string }>(query).execute(db);
+  return rows.map(({ id }) => numberOf(id));
+};
+const log = createLogger('test', 'silent');
+
+const seedStays = (db: Db): Promise<void> =>
+  insertAll(
+    db,
+    'reservation',
+    NUMBERS.map((n) => ({
+      id: `reservation-${n}`,
+      property_id: `property-${n}`,
+      guest_id: `guest-${n}`,
+      check_in_date: '2090-03-01',
+      check_out_date: '2090-03-03',
+      status: 'CONFIRMED',
+      confirmed_at: '2026-01-01T00:00:00Z',
+      total_minor: 100_000,
+      currency: 'AED',
+      created_by: 'test',
+    })),
+  );
+
+/** As JSON, so that each case writes its rows as they are. */
+async function insertAll(db: Db, table: string, rows: readonly Record<string, unknown>[]): Promise<void> {
+  const columns = Object.keys(rows[0] ?? {})
+    .map((name) => `"${name}"`)
+    .join(', ');
+  await sql`
+    INSERT INTO ${sql.raw(table)} (${sql.raw(columns)})
+    SELECT ${sql.raw(columns)} FROM jsonb_populate_recordset(NULL::${sql.raw(table)}, ${JSON.stringify(rows)}::jsonb)`.execute(
+    db,
+  );
+}
+
+const seedTasks = (db: Db, more: (n: number) => Record<string, unknown>): Promise<void> =>
+  insertAll(
+    db,
+    'task',
+    NUMBERS.map((n) => ({
+      id: `task-${n}`,
+      property_id: `property-${n}`,
+      type: 'CLEANING',
+      occurrence: 'MANUAL',
+      title: `Task ${n}`,
+      status: 'UNASSIGNED',
+      scheduled_at: '2090-03-01T08:00:00Z',
+      ends_at: '2090-03-01T10:00:00Z',
+      manual_fields: [],
+      required_skills: [],
+      assign_attempts: 0,
+      alert_level: 0,
+      version: 1,
+      created_at: '2026-01-01T00:00:00Z',
+      ...more(n),
+    })),
+  );
+
+const raises = (table: string, event: 'INSERT' | 'UPDATE' | 'DELETE', when: string) => (db: Db) =>
+  raiseOn(db, table, event, when);
+const NIGHT = '2026-01-05';
+
+export const CASES = {
+  messages: {
+    seed: async (db) => {
+      await seedStays(db);
+      // No hour is quiet, but the recipient's clock is asked.
+      await sql`UPDATE message_rule SET quiet_channels = '{EMAIL,SMS}', quiet_from = '21:00', quiet_to = '21:00'`.execute(
+        db,
+      );
+      await db
+        .insertInto('notification')
+        .values(
+          NUMBERS.map((n) => ({
+            id: `message-${n}`,
+            effect_key: `message-${n}`,
+            reservation_id: `reservation-${n}`,
+            event: 'RESERVATION_CONFIRMED',
+            template: 'reservation-confirmed.guest@1',
+            channel: 'EMAIL' as const,
+            recipient_type: 'GUEST' as const,
+            recipient_id: `guest-${n}`,
+          })),
+        )
+        .execute();
+    },
+    poisons: {
+      'a zone of the guest': breakZoneOf('guest'),
+      'its claim': raises('notification', 'UPDATE', `OLD.id = 'message-${POISONED}'`),
+      'its outcome': raises('notification', 'UPDATE', `OLD.id = 'message-${POISONED}' AND NEW.status = 'SENT'`),
+    },
+    sweep: (db) => deliverDue(mailboxDeps(db)),
+    done: (db) =>
+      numbers(db, "SELECT id FROM notification WHERE status = 'SENT' AND recipient_type = 'GUEST' AND attempts = 1"),
+  },
+  reminders: {
+    seed: seedStays,
+    poisons: {
+      'a zone of the guest': async (db) => {
+        await sql`UPDATE message_rule SET quiet_channels = '{EMAIL,SMS}'`.execute(db);
+        await breakZoneOf('guest')(db);
+      },
+      'a zone of the property': breakZoneOf('property'),
+      'a write to it': raises('reservation', 'UPDATE', `OLD.id = 'reservation-${POISONED}'`),
+    },
+    sweep: (db) => planDueReminders(db, 100),
+    done: (db) => numbers(db, 'SELECT id FROM reservation WHERE reminded_version = version'),
+  },
+  assignment: {
+    seed: (db) => seedTasks(db, () => ({ next_assign_at: '2026-01-01T00:00:00Z' })),
+    poisons: {
+      'a zone of the property': breakZoneOf('property'),
+      'a write to it': raises('task', 'UPDATE', `OLD.id = 'task-${POISONED}'`),
+    },
+    sweep: (db) => assignDueTasks(db, 50),
+    done: (db) => numbers(db, "SELECT id FROM task WHERE status = 'ASSIGNED'"),
+  },
+  offers: {
+    seed: (db) =>
+      seedTasks(db, (n) => ({ status: 'ASSIGNED', assignee_id: `staff-${n}`, accept_by: '2026-01-01T00:00:00Z' })),
+    poisons: {
+      'a write to it': raises('task', 'UPDATE', `OLD.id = 'task-${POISONED}'`),
+      'what is said of it': raises('notification', 'INSERT', `NEW.effect_key LIKE 'alert-task-${POISONED}-%'`),
+    },
+    sweep: (db) => reassignUnanswered(db, 50),
+    done: (db) => numbers(db, "SELECT id FROM task WHERE status = 'UNASSIGNED'"),
+  },
+  turnovers: {
+    seed: async (db) => {
+      await seedStays(db);
+      await seedTasks(db, (n) => ({
+        reservation_id: `reservation-${n}`,
+        occurrence: 'PRE_ARRIVAL',
+        status: 'ASSIGNED',
+        assignee_id: `staff-${n}`,
+        slot_start: '2090-03-01T12:00:00Z',
+        slot_end: '2090-03-01T14:00:00Z',
+        must_finish_by: '2090-03-01T11:00:00Z',
+      }));
+    },
+    poisons: {
+      'a zone of the property': breakZoneOf('property'),
+      'a write to it': raises('task', 'UPDATE', `OLD.id = 'task-${POISONED}'`),
+    },
+    sweep: (db) => hurryLateTurnovers(db, 50),
+    done: (db) => numbers(db, 'SELECT id FROM task WHERE slot_end IS NULL OR slot_end <= must_finish_by'),
+  },
+  holds: {
+    seed: (db) =>
+      insertAll(
+        db,
+        'staff_hold',
+        NUMBERS.map((n) => ({
+          id: `hold-${n}`,
+          occasion: 'o',
+          staff_id: `staff-${n}`,
+          property_id: `property-${n}`,
+          starts_at: '2026-01-01T08:00:00Z',
+          ends_at: '2026-01-01T09:00:00Z',
+          expires_at: '2026-01-01T00:00:00Z',
+        })),
+      ),
+    poisons: { 'its deletion': raises('staff_hold', 'DELETE', `OLD.id = 'hold-${POISONED}'`) },
+    sweep: (db) => forgetHolds(db),
+    done: async (db) => {
+      const left = await numbers(db, 'SELECT id FROM staff_hold');
+      return NUMBERS.filter((n) => !left.includes(n));
+    },
+  },
+  emergencies: {
+    seed: (db) => seedTasks(db, () => ({ type: 'EMERGENCY' })),
+    poisons: {
+      'what is said of it': raises('notification', 'INSERT', `NEW.effect_key LIKE 'task-${POISONED}-waits-%'`),
+    },
+    sweep: (db) => escalateEmergencies(db, new Date('2026-01-01T00:30:00Z')),
+    done: (db) => numbers(db, "SELECT task_id AS id FROM notification WHERE event = 'MAINTENANCE_ALERT'"),
+  },
+  recurrences: {
+    seed: (db) =>
+      insertAll(
+        db,
+        'recurrence',
+        NUMBERS.map((n) => ({
+          id: `rule-${n}`,
+          property_id: `property-${n}`,
+          type: 'INSPECTION',
+          title: 'Inspection',
+          every: n % 2 === 0 ? 'MONTHLY' : { days: 20 },
+          anchor_date: '2027-02-01',
+          local_time: '11:00',
+          duration_minutes: 60,
+          next_period: 0,
+          active: true,
+          next_look_at: '2026-01-01T00:00:00Z',
+          version: 1,
+          created_at: '2026-01-01T00:00:00Z',
+          created_by: 'test',
+        })),
+      ),
+    poisons: {
+      'a zone of the property': breakZoneOf('property'),
+      'a write to it': raises('recurrence', 'UPDATE', `OLD.id = 'rule-${POISONED}'`),
+      'the task that comes of it': raises('task', 'INSERT', `NEW.property_id = 'property-${POISONED}'`),
+    },
+    sweep: (db) => sweepRecurrences(db, new Date('2027-01-25T00:00:00Z'), 20),
+    done: (db) => numbers(db, "SELECT DISTINCT property_id AS id FROM task WHERE occurrence = 'RECURRING'"),
+  },
+  reconciliations: {
+    seed: (db) =>
+      insertRaw(
+        db,
+        `INSERT INTO transaction (id, type, status, owner_id, amount_minor, settled_minor, outstanding_minor, currency, gateway_id, completed_at)
+         SELECT 'transaction-' || n, 'OWNER_PAYOUT', 'COMPLETED', 'owner-' || n, 100, 100, 0, 'AED', 'gateway-' || n, '${NIGHT}T10:00:00Z'
+           FROM generate_series(0, 19) n`,
+      ),
+    poisons: {
+      'the record of it': raises('reconciliation', 'INSERT', `NEW.gateway_id = 'gateway-${POISONED}'`),
+      'the answer of the gateway': async (db) => {
+        await sql`UPDATE owner SET name = 'no answer' WHERE id = ${`owner-${POISONED}`}`.execute(db);
+      },
+    },
+    sweep: async (db) => {
+      const silent = await numbers(db, "SELECT id FROM owner WHERE name = 'no answer'");
+      return reconcileNight(db, portsOf(silent), NIGHT);
+    },
+    done: (db) => numbers(db, 'SELECT gateway_id AS id FROM reconciliation'),
+  },
+  debts: {
+    seed: (db) =>
+      insertRaw(
+        db,
+        `INSERT INTO ledger_account (id, kind, party_id, currency) SELECT 'account-' || n, 'OWNER_PAYABLE', 'owner-' || n, 'AED' FROM generate_series(0, 19) n;
+         INSERT INTO ledger_tx (id, kind, effect_key, purpose, currency, posted_by, made_in, created_at) SELECT 'tx-' || n, 'REFUND', 'tx-' || n, 'RECEIPT', 'AED', 'test', '1', now() - interval '40 days' FROM generate_series(0, 19) n;
+         INSERT INTO ledger_entry (tx_id, line, account_id, amount, currency) SELECT 'tx-' || n, 1, 'account-' || n, 100, 'AED' FROM generate_series(0, 19) n;`,
+      ),
+    poisons: {
+      'what is said of it': raises(
+        'notification',
+        'INSERT',
+        `NEW.effect_key LIKE 'alert-owner-debt-owner-${POISONED}-%'`,
+      ),
+    },
+    sweep: (db) => alertOldDebts(db),
+    done: (db) =>
+      numbers(
+        db,
+        "SELECT split_part(params ->> 'sagaId', ' ', 1) AS id FROM notification WHERE params ->> 'code' = 'OWNER_OWES'",
+      ),
+  },
+  events: {
+    seed: seedStays,
+    poisons: {
+      'its number': raises('domain_event', 'UPDATE', `OLD.resource_id = 'reservation-${POISONED}'`),
+    },
+    sweep: (db) => numberEvents(db),
+    done: (db) =>
+      numbers(db, "SELECT resource_id AS id FROM domain_event WHERE seq IS NOT NULL AND resource = 'reservation'"),
+  },
+  'event-retention': {
+    seed: async (db) => {
+      await seedStays(db);
+      await numberEvents(db);
+      await sql`UPDATE domain_event SET at = now() - interval '100 days'`.execute(db);
+    },
+    poisons: { 'its deletion': raises('domain_event', 'DELETE', `OLD.resource_id = 'reservation-${POISONED}'`) },
+    sweep: (db) => forgetEvents(db, 30),
+    done: async (db) => {
+      const left = await numbers(db, "SELECT resource_id AS id FROM domain_event WHERE resource = 'reservation'");
+      return NUMBERS.filter((n) => !left.includes(n));
+    },
+  },
+  webhooks: {
+    seed: async (db) => {
+      await insertAll(
+        db,
+        'webhook_endpoint',
+        NUMBERS.map((n) => ({
+          id: `endpoint-${n}`,
+          url: `https://example.com/${n}`,
+          types: [],
+          status: 'ACTIVE',
+          secret: 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD',
+          next_seq: 1,
+          attempt: 0,
+          next_attempt_at: '2026-01-01T00:00:00Z',
+          fence: 0,
+          created_by: 'test',
+          version: 1,
+          created_at: '2026-01-01T00:00:00Z',
+        })),
+      );
+      await seedStays(db);
+    },
+    poisons: {
+      'its claim': raises('webhook_endpoint', 'UPDATE', `OLD.id = 'endpoint-${POISONED}'`),
+      'what came of it': raises('webhook_attempt', 'INSERT', `NEW.endpoint_id = 'endpoint-${POISONED}'`),
+    },
+    sweep: (db) =>
+      deliverWebhooks({
+        db,
+        random: () => 0.5,
+        log,
+        sender: {
+          send: async () => ({ taken: true, statusCode: 204, reason: null, ms: 1 }),
+          refusalOf: async () => null,
+        },
+      }),
+    done: (db) => numbers(db, 'SELECT id FROM webhook_endpoint WHERE next_seq > 1'),
+  },
+} satisfies Partial<Record<SweepName, SweepCase>>;
+
+/** Gateways with nothing to say; some do not answer. */
+function portsOf(silent: readonly number[]): Parameters<typeof reconcileNight>[1] {
+  const movements = async (gatewayId: string) => {
+    if (silent.includes(numberOf(gatewayId))) throw new Error('no answer');
+    return [];
+  };
+  return { gateway: () => ({ movements }) } as unknown as Parameters<typeof reconcileNight>[1];
+}

@@ -1,0 +1,80 @@
+import { sql } from 'kysely';
+import { createDb, createPool, type Db } from '../../src/db/client.ts';
+import { createTestDatabase, type TestDatabase } from '../setup/database.ts';
+
+/** Twenty rows of which one cannot be worked on: what the sweeps of this system are tried with. */
+export const ROWS = 20;
+/** The row that is poisoned. */
+export const POISONED = 7;
+export const NUMBERS = Array.from({ length: ROWS }, (_, n) => n);
+
+export interface Bench {
+  readonly database: TestDatabase;
+  readonly db: Db;
+}
+
+export async function openBench(): Promise<Bench> {
+  const database = await createTestDatabase();
+  const db = createDb(createPool({ connectionString: database.url, max: 6, applicationName: 'sweeps' }));
+  await db
+    .insertInto('owner')
+    .values(NUMBERS.map((n) => ({ id: `owner-${n}`, name: `Owner ${n}`, email: `o${n}@x.example` })))
+    .execute();
+  await db
+    .insertInto('guest')
+    .values(NUMBERS.map((n) => ({ id: `guest-${n}`, name: `Guest ${n}`, email: `g${n}@x.example` })))
+    .execute();
+  await db
+    .insertInto('property')
+    .values(NUMBERS.map((n) => ({ id: `property-${n}`, name: `Home ${n}`, owner_id: `owner-${n}` })))
+    .execute();
+  await db
+    .insertInto('staff')
+    .values(
+      NUMBERS.map((n) => ({
+        id: `staff-${n}`,
+        name: `Staff ${n}`,
+        email: `s${n}@x.example`,
+        role: 'CLEANER' as const,
+      })),
+    )
+    .execute();
+  return { database, db };
+}
+
+export async function closeBench({ database, db }: Bench): Promise<void> {
+  await db.destroy();
+  await database.drop();
+}
+
+/** Any write of that kind to the row raises, as a check, a trigger or an overflow of one row would. */
+export async function raiseOn(
+  db: Db,
+  table: string,
+  event: 'INSERT' | 'UPDATE' | 'DELETE',
+  when: string,
+): Promise<void> {
+  await sql
+    .raw(`
+    CREATE OR REPLACE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'this row is poisoned'; END $$;
+    CREATE TRIGGER poison BEFORE ${event} ON ${table} FOR EACH ROW WHEN (${when}) EXECUTE FUNCTION poison();`)
+    .execute(db);
+}
+
+/** Without triggers and foreign keys: rows that only a long history would have. */
+export async function insertRaw(db: Db, statement: string): Promise<void> {
+  await db.connection().execute(async (connection) => {
+    await sql.raw("SET session_replication_role = 'replica'").execute(connection);
+    await sql.raw(statement).execute(connection);
+    await sql.raw("SET session_replication_role = 'origin'").execute(connection);
+  });
+}
+
+export const breakZoneOf =
+  (table: 'guest' | 'property', n = POISONED) =>
+  async (db: Db): Promise<void> => {
+    await sql.raw(`UPDATE ${table} SET time_zone = 'IST' WHERE id = '${table}-${n}'`).execute(db);
+  };
+
+/** The number of a row by the last number of its id. */
+export const numberOf = (id: string): number => Number(/(\d+)$/.exec(id)?.[1]);
