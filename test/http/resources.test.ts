@@ -371,7 +371,7 @@ describe('a reservation', () => {
       status: 'PENDING',
       paymentStatus: 'UNPAID',
       activeSagaId: null,
-      allowedActions: ['confirm', 'cancel', 'payment', 'amend'],
+      allowedActions: ['confirm', 'cancel', 'payment'],
       totalAmount: 1000,
     });
   });

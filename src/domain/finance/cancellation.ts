@@ -39,11 +39,13 @@ export async function assertCancellable(db: Db, reservationId: string, requested
   const stay = await readPayableStay(db, reservationId, requestedAt);
   if (stay.status === 'CHECKED_IN') {
     throw new RoomyError('RESERVATION_IN_HOUSE', {
-      details: { ...refusalDetails(stay.status, 'cancel'), hint: 'check-out' },
+      details: { ...refusalDetails(stay.status, 'cancel', stay.outstandingMinor === 0), hint: 'check-out' },
     });
   }
   if (targetOf(stay.status, 'cancel') === null) {
-    throw new RoomyError('INVALID_STATE_TRANSITION', { details: refusalDetails(stay.status, 'cancel') });
+    throw new RoomyError('INVALID_STATE_TRANSITION', {
+      details: refusalDetails(stay.status, 'cancel', stay.outstandingMinor === 0),
+    });
   }
   const { check_in_date, time_zone } = await db
     .selectFrom('reservation as r')

@@ -105,7 +105,9 @@ export async function assertPayable(
   await assertReferenceIsFree(db, order, sagaId);
   if (order.captured) return stay;
   if (targetOf(status, 'payment') === null) {
-    throw new RoomyError('RESERVATION_NOT_PAYABLE', { details: refusalDetails(status, 'payment') });
+    throw new RoomyError('RESERVATION_NOT_PAYABLE', {
+      details: refusalDetails(status, 'payment', stay.outstandingMinor === 0),
+    });
   }
   if (stay.outstandingMinor === 0) {
     throw new RoomyError('ALREADY_PAID', { details: { outstanding: 0, currency: stay.currency } });

@@ -1,6 +1,14 @@
 import { type QueryCreator, sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import type { FusedDatabase, ValueRefs } from '../../db/fused.ts';
+import type { PaymentStatus } from '../../db/schema.ts';
+
+/** What gateways have captured of a stay's balance, in minor units; what went over it is not counted. */
+export const capturedOf = (reservationId: string) =>
+  sql<number>`(SELECT coalesce(sum(y.amount_minor - y.excess_minor), 0)::bigint FROM payment y
+    WHERE y.reservation_id = ${sql.ref(reservationId)} AND y.status = 'COMPLETED')`;
+/** Nothing is left to pay, where only the status is known. */
+export const isPaidStatus = (status: PaymentStatus): boolean => status === 'PAID' || status === 'OVERPAID';
 
 /** The stay's payment status as its payments make it (features PAY-3). */
 export const derivePaymentStatus = (db: QueryCreator<FusedDatabase>) =>

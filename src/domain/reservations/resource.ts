@@ -10,8 +10,9 @@ import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { inPortfolio } from '../properties/portfolio.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
+import { capturedOf, isPaidStatus } from './payment-status.ts';
 import { retimeMeetings } from './retime.ts';
-import { allowedActions } from './state-machine.ts';
+import { refusalDetails } from './state-machine.ts';
 import { type ReservationView, reservationView } from './view.ts';
 
 export interface ReservationFields {
@@ -39,9 +40,7 @@ export interface ReservationFilter {
 }
 
 /** With the saga that is at work on it. */
-export interface ReservationDetail extends ReservationView {
-  readonly activeSagaId: string | null;
-}
+export type ReservationDetail = ReservationView;
 
 /** With what the change leaves for a person to see to. */
 export interface ChangedReservation extends ReservationDetail {
@@ -85,7 +84,7 @@ export async function createReservation(tx: Tx, stay: NewReservation, author: Au
     version: row.version,
     reservationId: row.id,
   });
-  return { ...reservationView(row), activeSagaId: null };
+  return reservationView(row, { activeSagaId: null, paidMinor: 0 });
 }
 
 /** The date, or the day at the stay's property on which the instant, less a little, falls. */
@@ -150,11 +149,9 @@ export async function changeReservation(
   if (isHeld && fixed.length > 0) {
     throw new RoomyError('INVALID_STATE_TRANSITION', {
       details: {
-        currentStatus: before.status,
+        ...refusalDetails(before.status, 'change', isPaidStatus(before.payment_status)),
         paymentStatus: before.payment_status,
-        action: 'change',
         fields: fixed.map((field) => (field === 'total' ? 'totalAmount' : field)),
-        allowedActions: allowedActions(before.status),
       },
     });
   }
@@ -257,15 +254,14 @@ function selectDetails(db: Db) {
         .where('saga.finished_at', 'is', null)
         .limit(1)
         .as('active_saga_id'),
+      capturedOf('reservation.id').as('paid_minor'),
     ]);
 }
 type DetailRow =
   ReturnType<typeof selectDetails> extends SelectQueryBuilder<Database, 'reservation', infer Row> ? Row : never;
 
-const detailOf = (row: DetailRow): ReservationDetail => ({
-  ...reservationView(row),
-  activeSagaId: row.active_saga_id,
-});
+const detailOf = (row: DetailRow): ReservationDetail =>
+  reservationView(row, { activeSagaId: row.active_saga_id, paidMinor: row.paid_minor });
 
 const columnsOf = (fields: ReservationChange) => ({
   property_id: fields.propertyId,

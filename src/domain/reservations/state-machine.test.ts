@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ReservationStatus } from '../../db/schema.ts';
-import { allowedActions, RESERVATION_ACTIONS, refusalDetails, targetOf } from './state-machine.ts';
+import { actionsOf, allowedOf, RESERVATION_ACTIONS, refusalDetails, targetOf } from './state-machine.ts';
 
 /** domain.md 2, as a table of targets; a dash is a refusal. */
 const TABLE: Readonly<Record<ReservationStatus, readonly string[]>> = {
@@ -21,15 +21,23 @@ describe('the reservation state machine', () => {
   });
 
   it('lists what is allowed in the order of the actions', () => {
-    expect(allowedActions('PENDING')).toEqual(['confirm', 'cancel', 'payment', 'amend']);
-    expect(allowedActions('CANCELLED')).toEqual([]);
+    const free = { isBusy: false, isPaid: false, isBlock: false };
+    expect(allowedOf(actionsOf({ ...free, status: 'PENDING' }))).toEqual(['confirm', 'cancel', 'payment']);
+    expect(allowedOf(actionsOf({ ...free, status: 'CANCELLED' }))).toEqual([]);
   });
 
   it('says in a refusal what would have been allowed', () => {
-    expect(refusalDetails('CHECKED_IN', 'cancel')).toEqual({
+    expect(refusalDetails('CHECKED_IN', 'cancel', false)).toMatchObject({
       currentStatus: 'CHECKED_IN',
       action: 'cancel',
-      allowedActions: ['check-out', 'payment', 'amend'],
+      allowedActions: ['check-out', 'payment'],
+      actions: [
+        { action: 'confirm', reason: { code: 'INVALID_STATE_TRANSITION' } },
+        { action: 'check-in', reason: { code: 'INVALID_STATE_TRANSITION' } },
+        { action: 'check-out', allowed: true, reason: null },
+        { action: 'cancel', allowed: false, reason: { code: 'RESERVATION_IN_HOUSE', message: expect.any(String) } },
+        { action: 'payment', allowed: true, reason: null },
+      ],
     });
   });
 });

@@ -13,6 +13,7 @@ import {
 } from '../tasks/schedule.ts';
 import { isTimedByHand, leavesBefore } from '../tasks/turnover.ts';
 import { findConflict } from './availability.ts';
+import { isPaidStatus } from './payment-status.ts';
 import { refusalDetails, targetOf } from './state-machine.ts';
 
 /** What the confirmation needs to know of a stay: ids, dates and flags, never a name or an address. */
@@ -45,7 +46,9 @@ export async function assertConfirmable({ db, reservationId, requestedAt }: Stay
   const row = await loaderOf(db)({ reservationId, requestedAt: requestedAt.toISOString() });
   if (!row || row.guest_id === null) throw new RoomyError('RESERVATION_NOT_FOUND', { details: { id: reservationId } });
   if (targetOf(row.status, 'confirm') === null) {
-    throw new RoomyError('INVALID_STATE_TRANSITION', { details: refusalDetails(row.status, 'confirm') });
+    throw new RoomyError('INVALID_STATE_TRANSITION', {
+      details: refusalDetails(row.status, 'confirm', isPaidStatus(row.payment_status)),
+    });
   }
   if (row.taken) throw await conflictError(db, reservationId);
   const clock = {
@@ -99,9 +102,15 @@ export async function conflictError(db: Db, reservationId: string): Promise<Room
 }
 
 export async function transitionError(db: Db, reservationId: string): Promise<RoomyError> {
-  const row = await db.selectFrom('reservation').select('status').where('id', '=', reservationId).executeTakeFirst();
+  const row = await db
+    .selectFrom('reservation')
+    .select(['status', 'payment_status'])
+    .where('id', '=', reservationId)
+    .executeTakeFirst();
   if (!row) return new RoomyError('RESERVATION_NOT_FOUND', { details: { id: reservationId } });
-  return new RoomyError('INVALID_STATE_TRANSITION', { details: refusalDetails(row.status, 'confirm') });
+  return new RoomyError('INVALID_STATE_TRANSITION', {
+    details: refusalDetails(row.status, 'confirm', isPaidStatus(row.payment_status)),
+  });
 }
 
 type StayLoader = ReturnType<typeof createStayLoader>;
@@ -144,6 +153,7 @@ function selectStays(db: Db, requests: readonly { readonly reservationId: string
       'r.planned_departure',
       'r.currency',
       'r.total_minor',
+      'r.payment_status',
       'p.owner_id',
       'p.time_zone',
       'p.check_in_time',

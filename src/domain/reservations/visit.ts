@@ -14,6 +14,7 @@ import {
   preArrivalCleaningAt,
   turnoverTooShort,
 } from '../tasks/schedule.ts';
+import { isPaidStatus } from './payment-status.ts';
 import { type ReservationAction, refusalDetails, targetOf } from './state-machine.ts';
 
 /**
@@ -114,9 +115,15 @@ export async function assertMayCheckOut(db: Db, request: VisitRequest, requested
 
 /** How an action that has just lost a race is refused. */
 export async function visitTransitionError(db: Db, reservationId: string, action: ReservationAction) {
-  const row = await db.selectFrom('reservation').select('status').where('id', '=', reservationId).executeTakeFirst();
+  const row = await db
+    .selectFrom('reservation')
+    .select(['status', 'payment_status'])
+    .where('id', '=', reservationId)
+    .executeTakeFirst();
   if (!row) return new RoomyError('RESERVATION_NOT_FOUND', { details: { id: reservationId } });
-  return new RoomyError('INVALID_STATE_TRANSITION', { details: refusalDetails(row.status, action) });
+  return new RoomyError('INVALID_STATE_TRANSITION', {
+    details: refusalDetails(row.status, action, isPaidStatus(row.payment_status)),
+  });
 }
 
 interface VisitRow {
@@ -155,7 +162,9 @@ async function readVisit(
   const row = await selectVisit(db, reservationId);
   if (!row || row.guest_id === null) throw new RoomyError('RESERVATION_NOT_FOUND', { details: { id: reservationId } });
   if (targetOf(row.status, action) === null) {
-    throw new RoomyError('INVALID_STATE_TRANSITION', { details: refusalDetails(row.status, action) });
+    throw new RoomyError('INVALID_STATE_TRANSITION', {
+      details: refusalDetails(row.status, action, row.outstanding_minor <= 0),
+    });
   }
   return { ...row, guest_id: row.guest_id };
 }

@@ -161,8 +161,12 @@ export const FIELD_EXAMPLES: Readonly<Record<string, string | number | boolean>>
 
 /** Over what is made from the schema of that name. */
 export const COMPONENT_EXAMPLES: Readonly<Record<string, unknown>> = {
-  Reservation: { id: 'reservation-1', status: 'CONFIRMED', allowedActions: ['check-in', 'cancel'] },
-  ReservationWithIncludes: { id: 'reservation-1', status: 'CONFIRMED', allowedActions: ['check-in', 'cancel'] },
+  Reservation: { id: 'reservation-1', status: 'CONFIRMED', allowedActions: ['check-in', 'cancel', 'payment'] },
+  ReservationWithIncludes: {
+    id: 'reservation-1',
+    status: 'CONFIRMED',
+    allowedActions: ['check-in', 'cancel', 'payment'],
+  },
   ChangedReservation: { id: 'reservation-1', guestCount: 3, warnings: [] },
   Transaction: { id: 'transaction-1', status: 'COMPLETED', amountSettled: 1000, amountOutstanding: 0 },
   TransactionDetail: {

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { RESERVATION_ACTIONS } from '../../domain/reservations/state-machine.ts';
+import { OFFERED_ACTIONS } from '../../domain/reservations/state-machine.ts';
 import {
   Amount,
   CalendarDate,
@@ -92,7 +92,16 @@ const stay = {
   plannedDeparture: z.string().nullable(),
   notes: z.string().nullable(),
   status: ReservationStatus,
-  allowedActions: z.array(z.enum(RESERVATION_ACTIONS)),
+  allowedActions: z.array(z.enum(OFFERED_ACTIONS)).openapi({ description: 'Those of `actions` that are allowed' }),
+  actions: z
+    .array(
+      z.object({
+        action: z.enum(OFFERED_ACTIONS),
+        allowed: z.boolean(),
+        reason: z.object({ code: z.string(), message: z.string() }).nullable(),
+      }),
+    )
+    .openapi({ description: 'What can be done with it, and with which code what cannot would be refused now' }),
   paymentStatus: PaymentStatus,
   confirmedAt: z.iso.datetime().nullable(),
   actualCheckInAt: z.iso.datetime().nullable(),
