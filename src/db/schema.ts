@@ -25,6 +25,8 @@ export interface Database {
   ledger_account: LedgerAccountTable;
   ledger_tx: LedgerTxTable;
   ledger_entry: LedgerEntryTable;
+  ledger_total: LedgerTotalTable;
+  ledger_part: LedgerPartTable;
   gateway_event: GatewayEventTable;
   reconciliation: ReconciliationTable;
   reconciliation_line: ReconciliationLineTable;
@@ -397,6 +399,8 @@ export interface SagaTable {
   response_body: Optional<Buffer>;
   parked_body: Optional<Buffer>;
   finished_at: OptionalInstant;
+  /** The status once it is one of the ends; null while the saga is open. */
+  ended_as: GeneratedAlways<'completed' | 'compensated' | 'resolved' | null>;
 }
 export interface SagaStepTable {
   saga_id: string;
@@ -516,6 +520,19 @@ export interface LedgerEntryTable {
   currency: string;
   /** Minor units, debit positive. */
   amount: number;
+}
+/** Sums of entries; of parties, owners alone have rows of their own, the others ''. */
+export interface LedgerTotalTable {
+  account_kind: AccountKind;
+  party_id: string;
+  currency: string;
+  purpose: JournalPurpose;
+  kind: JournalKind;
+  amount: number;
+}
+/** What has been posted since the totals were added up. */
+export interface LedgerPartTable extends LedgerTotalTable {
+  id: GeneratedAlways<number>;
 }
 export interface GatewayEventTable {
   gateway_id: string;

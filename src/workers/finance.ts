@@ -2,6 +2,7 @@ import type { Db } from '../db/client.ts';
 import { alertOldDebts } from '../domain/finance/owner-debts.ts';
 import { batchOf, type DueBatch, dueBatches } from '../domain/finance/payout-batches.ts';
 import { reconcileNight } from '../domain/finance/reconciliation.ts';
+import { addUpLedger } from '../domain/finance/totals.ts';
 import type { Ports } from '../domain/ports.ts';
 import { attemptEach } from '../domain/sweeps/isolate.ts';
 import { RoomyError } from '../kernel/errors.ts';
@@ -11,6 +12,7 @@ import type { Logger } from '../kernel/log.ts';
 import { processOwnerPayout } from '../sagas/index.ts';
 import type { SagaOrchestrator } from '../sagas/orchestrator/types.ts';
 import type { JobsOf } from './jobs.ts';
+import { untilNothing } from './rounds.ts';
 
 export interface FinanceWork {
   readonly db: Db;
@@ -21,6 +23,8 @@ export interface FinanceWork {
 
 /** Owners paid by one wake-up, at the most; the next tick goes on. */
 const MAX_BATCHES = 100;
+/** Of adding up what was posted; the next tick goes on. */
+const MAX_ROUNDS = 100;
 /** In whose name the schedule acts. */
 const SCHEDULER = { sub: 'system:payouts', requestId: null };
 
@@ -75,6 +79,11 @@ export const financeJobs = (work: FinanceWork, now: () => Date): JobsOf<'finance
     kind: 'sweep',
     limitMs: 120_000,
     run: async () => ({ released: await releaseDuePayouts(work) }),
+  },
+  totals: {
+    kind: 'sweep',
+    limitMs: 60_000,
+    run: async (run) => ({ added: await untilNothing(MAX_ROUNDS, run, () => addUpLedger(work.db)) }),
   },
   // A gateway's record of a day may be long.
   night: { kind: 'sweep', limitMs: 30 * 60_000, run: () => doNight(work, now()) },

@@ -56,8 +56,9 @@ export interface ChainReport {
   readonly nextStream: string | null;
 }
 
-const STREAMS_PER_BATCH = 500;
-const MAX_BATCHES = 400;
+const STREAMS_PER_BATCH = 250;
+/** With `STREAMS_PER_BATCH`, what one request looks at: it takes as long after years as it does today. */
+const MAX_BATCHES = 4;
 const MAX_BROKEN = 100;
 
 /**
@@ -98,7 +99,7 @@ async function verifyBatch(db: Db, after: string): Promise<Batch> {
       SELECT a.stream_id, a.seq, a.hash = audit_hash(a)
           AND a.prev_hash = coalesce(lag(a.hash) OVER chain, sha256(convert_to('genesis:' || a.stream_id, 'UTF8')))
           AND a.seq = coalesce(lag(a.seq) OVER chain, 0) + 1 AS whole
-        FROM audit_log a JOIN streams USING (stream_id)
+        FROM audit_log a WHERE a.stream_id > ${after}::text AND a.stream_id <= (SELECT max(stream_id) FROM streams)
       WINDOW chain AS (PARTITION BY a.stream_id ORDER BY a.seq))
     SELECT count(*) FILTER (WHERE whole) AS verified, (SELECT max(stream_id) FROM streams) AS last_stream,
       jsonb_path_query_array(

@@ -4,6 +4,7 @@ import type { JournalKind } from '../../db/schema.ts';
 import { toMajor } from '../../kernel/money.ts';
 import { cutPage, type Page, type PageRequest } from '../paging.ts';
 import { allOf, assertVisible, type MoneyScope } from './scope.ts';
+import { LEDGER_TOTALS } from './totals.ts';
 
 /** What an owner is owed, from the entries of its own account; amounts in major units, in the owner's favour. */
 export interface OwnerBalance {
@@ -35,13 +36,12 @@ export async function ownerBalance(db: Db, scope: MoneyScope, ownerId: string): 
     open: number;
   }>`
     WITH own AS (
-      SELECT e.currency, -sum(e.amount) AS balance,
-             coalesce(-sum(e.amount) FILTER (WHERE x.purpose = 'DISTRIBUTION'), 0) AS shares,
-             coalesce(sum(e.amount) FILTER (WHERE x.purpose = 'FEE'), 0) AS fees,
-             coalesce(sum(e.amount) FILTER (WHERE x.purpose = 'COST'), 0) AS costs,
-             coalesce(sum(e.amount) FILTER (WHERE x.purpose = 'PAYOUT'), 0) AS paid
-        FROM ledger_account a JOIN ledger_entry e ON e.account_id = a.id JOIN ledger_tx x ON x.id = e.tx_id
-       WHERE a.kind = 'OWNER_PAYABLE' AND a.party_id = ${ownerId} GROUP BY e.currency),
+      SELECT currency, -sum(amount) AS balance,
+             coalesce(-sum(amount) FILTER (WHERE purpose = 'DISTRIBUTION'), 0) AS shares,
+             coalesce(sum(amount) FILTER (WHERE purpose = 'FEE'), 0) AS fees,
+             coalesce(sum(amount) FILTER (WHERE purpose = 'COST'), 0) AS costs,
+             coalesce(sum(amount) FILTER (WHERE purpose = 'PAYOUT'), 0) AS paid
+        FROM ${LEDGER_TOTALS} t WHERE account_kind = 'OWNER_PAYABLE' AND party_id = ${ownerId} GROUP BY currency),
     payouts AS (
       SELECT currency, sum(amount_minor) AS open FROM transaction
        WHERE owner_id = ${ownerId} AND type = 'OWNER_PAYOUT' AND status IN ('PENDING', 'PROCESSING', 'FAILED') GROUP BY currency)

@@ -4,6 +4,7 @@ import { raiseSystemAlert } from '../notifications/alerts.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
 import { attemptEach } from '../sweeps/isolate.ts';
 import { openFinanceTask } from '../tasks/finance-task.ts';
+import { LEDGER_TOTALS } from './totals.ts';
 
 /** An owner who owes and has had no payout to net it against for this long is a person's business (domain.md 9.2). */
 const PATIENCE_DAYS = 30;
@@ -12,11 +13,13 @@ const MAX_ALERTS = 100;
 /** Tells staff of owners whose balance has been negative for long; the task is opened anew every night until it is not. */
 export async function alertOldDebts(db: Db): Promise<number> {
   const { rows } = await sql<Debt>`
+    WITH owing AS MATERIALIZED (
+      SELECT party_id, currency FROM ${LEDGER_TOTALS} t WHERE account_kind = 'OWNER_PAYABLE' GROUP BY party_id, currency HAVING sum(amount) > 0)
     SELECT a.party_id, a.currency, (SELECT min(p.id) FROM property p WHERE p.owner_id = a.party_id) AS property_id
-      FROM ledger_account a JOIN ledger_entry e ON e.account_id = a.id JOIN ledger_tx x ON x.id = e.tx_id
-     WHERE a.kind = 'OWNER_PAYABLE'
+      FROM owing JOIN ledger_account a ON a.kind = 'OWNER_PAYABLE' AND a.party_id = owing.party_id AND a.currency = owing.currency
+      JOIN ledger_entry e ON e.account_id = a.id JOIN ledger_tx x ON x.id = e.tx_id
      GROUP BY a.party_id, a.currency
-    HAVING sum(e.amount) > 0 AND max(x.created_at) FILTER (WHERE x.kind IN ('REFUND', 'OWNER_PAYOUT')) < now() - ${PATIENCE_DAYS}::int * interval '1 day'
+    HAVING max(x.created_at) FILTER (WHERE x.kind IN ('REFUND', 'OWNER_PAYOUT')) < now() - ${PATIENCE_DAYS}::int * interval '1 day'
        AND ${isNotSetAside('debts', sql`(a.party_id || ' ' || a.currency)`)}
      ORDER BY a.party_id, a.currency LIMIT ${MAX_ALERTS}`.execute(db);
   const told = await attemptEach(db, 'debts', rows, {

@@ -5,6 +5,7 @@ import type { TransactionStatus } from '../../db/schema.ts';
 import { RoomyError, required } from '../../kernel/errors.ts';
 import { toMajor } from '../../kernel/money.ts';
 import { accounts, credit, debit, post } from './ledger.ts';
+import { LEDGER_TOTALS } from './totals.ts';
 
 /** One bank instruction to an owner: a payout, and the others that are due to the same owner in the same currency. */
 export type PayoutOrder = {
@@ -112,7 +113,7 @@ export async function positionOf(
   { ownerId, currency }: Pick<PayoutOrder, 'ownerId' | 'currency'>,
 ): Promise<Position> {
   const { rows } = await sql<{ owed: number; open: number; reserved: number; netted: number }>`
-    SELECT (SELECT coalesce(-sum(amount), 0) FROM ledger_entry WHERE account_id = ${accounts.ownerPayable(ownerId, currency).id})::bigint AS owed,
+    SELECT (SELECT coalesce(-sum(amount), 0) FROM ${LEDGER_TOTALS} t WHERE account_kind = 'OWNER_PAYABLE' AND party_id = ${ownerId} AND t.currency = ${currency})::bigint AS owed,
            coalesce(sum(amount_minor), 0)::bigint AS open,
            coalesce(sum(settled_minor) FILTER (WHERE status = 'PROCESSING'), 0)::bigint AS reserved,
            coalesce(sum(amount_minor - settled_minor) FILTER (WHERE status = 'PROCESSING'), 0)::bigint AS netted

@@ -31,8 +31,12 @@ export const selectTransactions = (db: Db) =>
  * that came of it and to who asked for it (features FSE-5).
  */
 const bearsReference = (reference: string) =>
-  sql<SqlBool>`(t.gateway_reference = ${reference} OR t.provider_id = ${reference} OR t.payment_id IN (
-    SELECT y.id FROM payment y WHERE y.gateway_reference = ${reference} OR y.provider_id = ${reference}))`;
+  // By ids, each found by an index of its own; what a payment paid is of the same stay.
+  sql<SqlBool>`t.id = ANY(ARRAY(
+    SELECT o.id FROM transaction o WHERE o.gateway_reference = ${reference}
+    UNION SELECT o.id FROM transaction o WHERE o.provider_id = ${reference}
+    UNION SELECT o.id FROM payment y JOIN transaction o ON o.reservation_id = y.reservation_id AND o.payment_id = y.id WHERE y.gateway_reference = ${reference}
+    UNION SELECT o.id FROM payment y JOIN transaction o ON o.reservation_id = y.reservation_id AND o.payment_id = y.id WHERE y.provider_id = ${reference}))`;
 
 export async function listTransactions(
   db: Db,

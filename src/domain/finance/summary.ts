@@ -1,7 +1,8 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import { toMajor } from '../../kernel/money.ts';
 import { assertVisible, journalConditions, type MoneyFilter, type MoneyScope } from './scope.ts';
+import { LEDGER_TOTALS } from './totals.ts';
 
 /** Minor units; every sum is of ledger entries and of nothing else. */
 interface Sums {
@@ -42,17 +43,9 @@ export async function financialSummary(
 }
 
 async function sumEntries(db: Db, scope: MoneyScope, filter: MoneyFilter): Promise<readonly Sums[]> {
-  // An owner's sums are over its own account alone: no other row is read.
-  const account = scope.kind === 'OWNER' ? sql`a.kind = 'OWNER_PAYABLE' AND a.party_id = ${scope.ownerId}` : sql`true`;
+  const lines = isTotal(filter) ? totals(scope, filter) : journals(scope, filter);
   const { rows } = await sql<Sums>`
-    WITH line AS (
-      SELECT e.currency, e.amount, a.kind AS account, x.purpose, coalesce(o.kind, x.kind) AS kind
-        FROM ledger_tx x JOIN ledger_entry e ON e.tx_id = x.id JOIN ledger_account a ON a.id = e.account_id
-        LEFT JOIN ledger_tx o ON o.id = x.reverses
-        LEFT JOIN transaction t ON t.id = x.transaction_id
-        LEFT JOIN reservation r ON r.id = coalesce(x.reservation_id, t.reservation_id)
-        LEFT JOIN property p ON p.id = r.property_id
-       WHERE ${account} AND ${journalConditions(scope, filter)})
+    WITH line AS (${lines})
     SELECT currency,
            coalesce(sum(amount) FILTER (WHERE account = 'GATEWAY_CLEARING' AND kind = 'GUEST_PAYMENT'), 0)::bigint AS received,
            coalesce(-sum(amount) FILTER (WHERE account IN ('GATEWAY_CLEARING', 'BANK') AND kind = 'REFUND_PAID'), 0)::bigint AS refunded,
@@ -69,6 +62,40 @@ async function sumEntries(db: Db, scope: MoneyScope, filter: MoneyFilter): Promi
            coalesce(sum(amount) FILTER (WHERE account = 'BANK'), 0)::bigint AS bank
       FROM line GROUP BY currency ORDER BY currency`.execute(db);
   return rows;
+}
+
+/** Of all time and of every property: what is kept as sums. */
+const isTotal = ({ from, to, asOf, propertyId, ownerId, reservationId }: MoneyFilter): boolean =>
+  [from, to, asOf, propertyId, ownerId, reservationId].every((value) => value === undefined);
+
+function totals(scope: MoneyScope, { currency }: MoneyFilter): RawBuilder<unknown> {
+  if (scope.kind === 'PORTFOLIO') return journals(scope, { currency });
+  const own = scope.kind === 'OWNER' ? sql`account_kind = 'OWNER_PAYABLE' AND party_id = ${scope.ownerId}` : sql`true`;
+  const inCurrency = currency === undefined ? sql`true` : sql`currency = ${currency}`;
+  return sql`SELECT currency, amount, account_kind AS account, purpose, kind FROM ${LEDGER_TOTALS} t WHERE ${own} AND ${inCurrency}`;
+}
+
+/** Of a stay, by the journals of its own: no other is read. */
+function journals(scope: MoneyScope, filter: MoneyFilter): RawBuilder<unknown> {
+  // An owner's sums are over its own account alone: no other row is read.
+  const account = scope.kind === 'OWNER' ? sql`a.kind = 'OWNER_PAYABLE' AND a.party_id = ${scope.ownerId}` : sql`true`;
+  const ofStays = (stays: RawBuilder<unknown>) =>
+    sql`x.id IN (SELECT j.id FROM ledger_tx j WHERE j.reservation_id IN (${stays})
+      UNION SELECT j.id FROM transaction y JOIN ledger_tx j ON j.transaction_id = y.id AND j.reservation_id IS NULL WHERE y.reservation_id IN (${stays}))`;
+  const few =
+    filter.reservationId !== undefined
+      ? ofStays(sql`${filter.reservationId}::text`)
+      : filter.propertyId !== undefined
+        ? ofStays(sql`SELECT id FROM reservation WHERE property_id = ${filter.propertyId}`)
+        : sql`true`;
+  return sql`
+    SELECT e.currency, e.amount, a.kind AS account, x.purpose, coalesce(o.kind, x.kind) AS kind
+      FROM ledger_tx x JOIN ledger_entry e ON e.tx_id = x.id JOIN ledger_account a ON a.id = e.account_id
+      LEFT JOIN ledger_tx o ON o.id = x.reverses
+      LEFT JOIN transaction t ON t.id = x.transaction_id
+      LEFT JOIN reservation r ON r.id = coalesce(x.reservation_id, t.reservation_id)
+      LEFT JOIN property p ON p.id = r.property_id
+     WHERE ${few} AND ${account} AND ${journalConditions(scope, filter)}`;
 }
 
 const inMajor =

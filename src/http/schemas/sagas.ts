@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { COUNTED_AT_MOST } from '../../sagas/orchestrator/views.ts';
 import { Id, line, pageQuery, prose } from './common.ts';
 import { periodFields } from './period.ts';
 
@@ -75,7 +76,7 @@ const Step = z
 export const ExecutionWithSteps = Execution.extend({ steps: z.array(Step) }).openapi('SagaExecutionWithSteps');
 
 export const SagaCounts = z.record(z.string(), z.int()).openapi({
-  description: 'Executions by status, for the same filter without its status',
+  description: `Executions by status, for the same filter without its status; ${COUNTED_AT_MOST} stands for so many or more`,
   example: { pending: 0, running: 1, compensating: 0, parked: 0, completed: 7, compensated: 1, resolved: 0 },
 });
 

@@ -1,5 +1,6 @@
 import { type Expression, type ExpressionBuilder, type Selectable, type SqlBool, sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
 import type { Database, Json, SagaStatus, SagaStepTable, SagaTable } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { effectKey } from '../../kernel/ids.ts';
@@ -68,18 +69,46 @@ export async function listSagas(
   };
 }
 
-/** How many executions are in each status, whatever status the filter asks for. */
+/** What has ended is counted up to here: the count of all that ever ran would be read from all that ever ran. */
+export const COUNTED_AT_MOST = 1_000;
+
+/** How many executions are in each status, whatever status the filter asks for. At most `COUNTED_AT_MOST` of each. */
 export async function countSagas(db: Db, filter: SagaFilter): Promise<Record<SagaStatus, number>> {
-  const rows = await db
-    .selectFrom('saga')
+  const asked = { ...filter, status: undefined };
+  const ofEnd = (status: (typeof ENDS)[number]) =>
+    db
+      .selectFrom((eb) =>
+        eb
+          .selectFrom('saga')
+          .select('id')
+          .where('ended_as', '=', literal(status))
+          .where(matches(asked))
+          .orderBy('requested_at', 'desc')
+          .limit(COUNTED_AT_MOST)
+          .as('some'),
+      )
+      .select([sql<SagaStatus>`${status}::text`.as('status'), (eb) => eb.fn.countAll<number>().as('count')]);
+  const open = db
+    .selectFrom((eb) =>
+      eb
+        .selectFrom('saga')
+        .select('status')
+        .where('finished_at', 'is', null)
+        .where(matches(asked))
+        .limit(COUNTED_AT_MOST * OPEN_STATUSES)
+        .as('some'),
+    )
     .select(['status', (eb) => eb.fn.countAll<number>().as('count')])
-    .where(matches({ ...filter, status: undefined }))
-    .groupBy('status')
-    .execute();
+    .groupBy('status');
   const counts = { pending: 0, running: 0, compensating: 0, parked: 0, completed: 0, compensated: 0, resolved: 0 };
-  for (const row of rows) counts[row.status] = row.count;
+  const found = await Promise.all([open.execute(), ...ENDS.map((status) => ofEnd(status).execute())]);
+  for (const { status, count } of found.flat()) counts[status] = Math.min(count, COUNTED_AT_MOST);
   return counts;
 }
+const ENDS = ['completed', 'compensated', 'resolved'] as const;
+const OPEN_STATUSES = 4;
+
+const isEnd = (status: SagaStatus): status is (typeof ENDS)[number] => ENDS.some((end) => end === status);
 
 /** The newest execution that fits (domain.md T6). */
 export async function newestExecution(db: Db, filter: SagaFilter, reader: Reader): Promise<ExecutionView> {
@@ -117,7 +146,11 @@ export async function executionsOfReservation(
 function matches(filter: SagaFilter) {
   return (eb: ExpressionBuilder<Database, 'saga'>): Expression<SqlBool> => {
     const all: Expression<SqlBool>[] = [];
-    if (filter.status !== undefined) all.push(eb('status', '=', filter.status));
+    // Each by an index of its own: of what is open there is little, and so is of what was undone.
+    if (filter.status !== undefined) {
+      if (isEnd(filter.status)) all.push(eb('ended_as', '=', literal(filter.status)));
+      else all.push(eb('finished_at', 'is', null), eb('status', '=', literal(filter.status)));
+    }
     if (filter.name !== undefined) all.push(eb('name', '=', filter.name));
     if (filter.reservationId !== undefined) {
       all.push(eb('subject_type', '=', 'reservation'), eb('subject_id', '=', filter.reservationId));

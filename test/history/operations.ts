@@ -1,0 +1,97 @@
+import { deliverDue } from '../../src/domain/notifications/delivery.ts';
+import { planDueReminders } from '../../src/domain/notifications/reminders.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { createLogger } from '../../src/kernel/log.ts';
+import { taskJobs } from '../../src/workers/assign.ts';
+import { deliveryJobs } from '../../src/workers/deliver.ts';
+import { financeJobs } from '../../src/workers/finance.ts';
+import type { JobTable } from '../../src/workers/jobs.ts';
+import { recurringJobs } from '../../src/workers/recurring.ts';
+import { webhookJobs } from '../../src/workers/webhooks.ts';
+import type { JobHandler, JobRun } from '../../src/workers/worker.ts';
+import { mailboxDeps } from '../setup/deliver.ts';
+import { book, PEOPLE, payment, WEBHOOKS } from './life.ts';
+import type { QuietSystem } from './system.ts';
+
+/** Longer than any history here is old: a look for what is to be deleted that finds nothing. */
+const RETENTION_DAYS = 36_500;
+
+/** What the workers do by themselves: every job that the clock makes, and what runs beside the queues. */
+export function sweepsOf(system: QuietSystem): Readonly<Record<string, () => Promise<unknown>>> {
+  const { engine } = system;
+  const jobs = Object.entries<Readonly<Record<string, JobHandler>>>(jobsOf(system)).flatMap(([queue, handlers]) =>
+    Object.entries(handlers).map(([job, { run }]) => [`${queue}.${job}`, () => run(RUN)] as const),
+  );
+  return {
+    ...Object.fromEntries(jobs),
+    reconciler: () => engine.reconciler.tick(),
+    relay: async () => {
+      engine.relay.start();
+      await engine.relay.stop();
+    },
+  };
+}
+
+/** As a worker is given it. A job that is added to the schedules and not here does not compile. */
+function jobsOf({ db, engine, sandbox }: QuietSystem): JobTable {
+  const log = createLogger('test', 'silent');
+  const now = () => systemClock.now();
+  return {
+    notifications: deliveryJobs({ deliver: () => deliverDue(mailboxDeps(db)), plan: () => planDueReminders(db, 100) }),
+    tasks: taskJobs(db),
+    recurring: recurringJobs(db, now),
+    webhooks: webhookJobs(WEBHOOKS(db), RETENTION_DAYS),
+    finance: financeJobs({ db, ports: sandbox.ports, orchestrator: engine.orchestrator, log }, now),
+  };
+}
+const RUN: JobRun = {
+  signal: new AbortController().signal,
+  isClosing: () => false,
+  name: 'measured',
+  data: {},
+  id: 'measured',
+} as never;
+
+/** The sagas that everybody waits for, on stays of today. */
+export function pathsOf(system: QuietSystem, which: string): Readonly<Record<string, () => Promise<unknown>>> {
+  const { db } = system;
+  const stay = `stay-${which}-a`;
+  const cancelled = `stay-${which}-b`;
+  return {
+    confirm: async () => {
+      await book(system, stay, 0, 2, `property-h${which.length}`);
+      await system.run(`/reservations/${stay}/confirm`);
+    },
+    payment: () => system.run(`/reservations/${stay}/payment`, payment(`ref-${which}-a`)),
+    'check-in': () => system.run(`/reservations/${stay}/check-in`),
+    'check-out': () => system.run(`/reservations/${stay}/check-out`),
+    payout: async () => {
+      const payout = await db
+        .selectFrom('transaction')
+        .select('id')
+        .where('reservation_id', '=', stay)
+        .where('type', '=', 'OWNER_PAYOUT')
+        .executeTakeFirstOrThrow();
+      await system.run(`/transactions/${payout.id}/payout`);
+    },
+    cancel: async () => {
+      await book(system, cancelled, 30, 32, PEOPLE.property);
+      await system.run(`/reservations/${cancelled}/confirm`);
+      await system.run(`/reservations/${cancelled}/payment`, payment(`ref-${which}-b`));
+      await system.run(`/reservations/${cancelled}/cancel`);
+      const open = await db.selectFrom('saga').select('id').where('finished_at', 'is', null).execute();
+      for (const { id } of open) await system.finish(id);
+    },
+    'a task': async () => {
+      const made = await system.call('POST', '/tasks', {
+        body: {
+          propertyId: 'property-h2',
+          type: 'INSPECTION',
+          title: 'Look',
+          scheduledDate: systemClock.now().toISOString(),
+        },
+      });
+      if (made.status !== 201) throw new Error(made.text);
+    },
+  };
+}

@@ -1,0 +1,125 @@
+import type { App } from '../../src/http/context.ts';
+import type { QuietSystem } from './system.ts';
+
+/** Every GET of the application with every filter of its query, from the routes that it has registered itself. */
+
+export interface Request {
+  /** `GET /api/production/tasks ?status=UNASSIGNED`, with the names of path parameters: the same for every history. */
+  readonly name: string;
+  readonly path: string;
+}
+
+/** Values for what a route's path and query ask for, by name; a list is tried one by one. */
+export type Values = Readonly<Record<string, readonly string[]>>;
+
+interface Parameter {
+  readonly name: string;
+  readonly in: string;
+  readonly required?: boolean;
+  readonly schema: { readonly enum?: readonly string[]; readonly type?: string };
+}
+
+/** Not measured, and why. */
+const LEFT_OUT: Readonly<Record<string, string>> = {
+  '/api/production/events/stream': 'does not end; it reads as /events does',
+  '/openapi.json': 'reads nothing',
+  '/docs': 'reads nothing',
+  '/docs/{file}': 'reads nothing',
+  '/work': 'a page',
+  '/work/{file}': 'a page',
+  '/health/live': 'reads nothing',
+  '/healthz': 'reads nothing',
+  '/health/ready': 'reads no table',
+  '/readyz': 'reads no table',
+};
+/** How a page is cut, not what is on it. */
+const NOT_FILTERS = new Set(['limit', 'cursor', 'before', 'format', 'zone', 'dryRun']);
+
+/** Throws for a route or a filter that there is no value for. */
+export function requestsOf(app: App, values: Values): readonly Request[] {
+  const described = new Map<string, readonly Parameter[]>();
+  for (const definition of app.openAPIRegistry.definitions) {
+    if (definition.type === 'route') described.set(definition.route.path, []);
+  }
+  const document = app.getOpenAPI31Document({ openapi: '3.1.0', info: { title: 'x', version: '1' } });
+  const paths = document.paths ?? {};
+  const all: Request[] = [];
+  const missing: string[] = [];
+  const seen = new Set<string>();
+  const valuesOf = (path: string, parameter: Parameter): readonly string[] => {
+    const own = values[`${path}?${parameter.name}`] ?? values[parameter.name];
+    const found = own ?? parameter.schema.enum ?? (parameter.schema.type === 'boolean' ? ['true', 'false'] : undefined);
+    if (!found) missing.push(`${path} ${parameter.in} ${parameter.name}`);
+    return found ?? [];
+  };
+  for (const [path, item] of Object.entries(paths)) {
+    const operation = item.get;
+    if (!operation || Object.hasOwn(LEFT_OUT, path)) continue;
+    seen.add(path);
+    const parameters = (operation.parameters ?? []) as readonly Parameter[];
+    const address = (index: number): string =>
+      path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
+        const found = values[`${path}/${name}`] ?? values[`/${name}`];
+        if (!found) missing.push(`${path} path ${name}`);
+        return found?.[index % found.length] ?? '';
+      });
+    const many = Math.max(
+      1,
+      ...[...path.matchAll(/\{(\w+)\}/g)].map(
+        ([, name = '']) => (values[`${path}/${name}`] ?? values[`/${name}`])?.length ?? 1,
+      ),
+    );
+    const filters = parameters.filter((parameter) => parameter.in === 'query' && !NOT_FILTERS.has(parameter.name));
+    const required = filters
+      .filter((parameter) => parameter.required)
+      .map((parameter) => `${parameter.name}=${encodeURIComponent(valuesOf(path, parameter)[0] ?? '')}`);
+    for (let index = 0; index < many; index += 1) {
+      const at = many === 1 ? '' : ` #${index}`;
+      const add = (query: readonly string[]): void => {
+        const text = [...new Set([...required, ...query])].join('&');
+        all.push({
+          name: `GET ${path}${at}${text && ` ?${query.join('&')}`}`,
+          path: `${address(index)}${text && `?${text}`}`,
+        });
+      };
+      add([]);
+      for (const filter of filters)
+        for (const value of valuesOf(path, filter)) add([`${filter.name}=${encodeURIComponent(value)}`]);
+      // Two at a time: one value each.
+      for (const [place, one] of filters.entries())
+        for (const other of filters.slice(place + 1)) {
+          const [a, b] = [valuesOf(path, one).at(-1), valuesOf(path, other).at(-1)];
+          if (a !== undefined && b !== undefined)
+            add([`${one.name}=${encodeURIComponent(a)}`, `${other.name}=${encodeURIComponent(b)}`]);
+        }
+    }
+  }
+  for (const route of app.routes) {
+    const path = route.path.replaceAll(/:(\w+)/g, '{$1}');
+    if (route.method === 'GET' && !seen.has(path) && !Object.hasOwn(LEFT_OUT, path))
+      missing.push(`${path} is not described`);
+  }
+  if (missing.length > 0) throw new Error(`no values for: ${[...new Set(missing)].join(', ')}`);
+  return all;
+}
+
+/** One request, and the next page of it where there is one. Answers what it refused with, if it did. */
+export async function ask(
+  system: QuietSystem,
+  { path }: Request,
+  role: 'ADMIN' | 'CLEANER' | 'AGENT' | 'OWNER',
+  sub: string,
+): Promise<string | null> {
+  const answered = await system.call('GET', path, { role, sub });
+  if (answered.status >= 400) return `${answered.status} ${answered.text.slice(0, 200)}`;
+  const next: unknown = answered.body?.data?.nextCursor ?? answered.body?.nextCursor;
+  if (typeof next === 'string') {
+    const second = await system.call(
+      'GET',
+      `${path}${path.includes('?') ? '&' : '?'}cursor=${encodeURIComponent(next)}`,
+      { role, sub },
+    );
+    if (second.status >= 400) return `next page: ${second.status} ${second.text.slice(0, 200)}`;
+  }
+  return null;
+}

@@ -1,0 +1,81 @@
+import type { Db } from '../../src/db/client.ts';
+import { GATEWAY } from '../sagas/money.ts';
+import type { Pattern } from './copies.ts';
+import { day, LIVES, PEOPLE } from './life.ts';
+import type { Values } from './requests.ts';
+
+/** A copy that has rows in every table, also in those that only every tenth stay is in. */
+const COPY = 50;
+const ofCopy = (id: string): string => `${id}-${COPY}`;
+
+/** Values for every path parameter and every filter, about a stay of the history and about one of today. */
+export async function valuesOf(db: Db, pattern: Pattern): Promise<Values> {
+  const rowOf = (table: string, where: (row: Readonly<Record<string, string | null>>) => boolean = () => true) => {
+    const row = pattern.samples.find((sample) => sample.table === table)?.rows.find(where);
+    return ofCopy(row?.['id'] ?? `no ${table}`);
+  };
+  const sent = (row: Readonly<Record<string, string | null>>): boolean => row['status'] === 'SENT';
+  const stays = [ofCopy(LIVES[0]), 'stay-now-a'];
+  const [reconciliation] = await db.selectFrom('reconciliation').select('id').limit(1).execute();
+  const api = '/api/production';
+  const [first, second] = [day(-70), day(-63)];
+  const instants = { from: `${first}T00:00:00Z`, to: `${second}T00:00:00Z` };
+  const dated = (path: string): Values => ({ [`${path}?from`]: [first], [`${path}?to`]: [second] });
+  return {
+    from: [instants.from],
+    to: [instants.to],
+    ...dated(`${api}/reservations`),
+    ...dated(`${api}/financial/summary`),
+    ...dated(`${api}/owners/{id}/statement`),
+    asOf: [second],
+    zone: ['Asia/Dubai'],
+    propertyId: ['property-h0', 'property-none'],
+    guestId: [ofCopy('guest-life')],
+    ownerId: ['owner-h0', 'owner-none'],
+    assigneeId: ['cleaner-h0', 'cleaner-none'],
+    recipientId: ['cleaner-h0', ofCopy('guest-life'), 'nobody'],
+    reservationId: stays,
+    executionId: [rowOf('saga')],
+    sagaExecutionId: [rowOf('saga')],
+    name: ['confirmReservation', 'executeRefund'],
+    include: ['tasks', 'transactions', 'notifications', 'sagas', 'tasks,transactions,notifications,sagas'],
+    event: ['NEW_RESERVATION', 'NOTHING_SUCH'],
+    actor: ['admin-1', 'nobody'],
+    currency: ['AED', 'USD'],
+    gatewayId: [GATEWAY, 'none'],
+    gatewayReference: [ofCopy('ref-life-a'), 'none'],
+    region: ['Marina', 'none'],
+    version: ['1'],
+    after: ['0'],
+    afterStream: ['0'],
+    [`${api}/events?after`]: ['0', '300'],
+    [`${api}/events?type`]: ['task.assigned', 'task.*', 'saga.parked'],
+    [`${api}/audit?event`]: ['RESERVATION_CONFIRMED', 'MESSAGE_RULES_CHANGED'],
+    '/id': stays,
+    [`${api}/tasks/{id}/id`]: [rowOf('task')],
+    [`${api}/tasks/{id}/assignment/id`]: [rowOf('task')],
+    [`${api}/tasks/{id}/photos/{photoId}/id`]: [rowOf('task')],
+    '/photoId': ['none'],
+    '/token': ['none'],
+    '/file': ['none.ics'],
+    '/name': ['confirmReservation'],
+    '/key': ['TASK_ASSIGNED'],
+    '/party': ['guests'],
+    [`${api}/{party}/{id}/notification-preferences/id`]: [ofCopy('guest-life')],
+    [`${api}/sagas/executions/{id}/id`]: [rowOf('saga')],
+    [`${api}/recurrences/{id}/id`]: ['none'],
+    [`${api}/owners/{id}/id`]: [PEOPLE.owner],
+    [`${api}/owners/{id}/balance/id`]: [PEOPLE.owner],
+    [`${api}/owners/{id}/statement/id`]: [PEOPLE.owner],
+    [`${api}/financial/reconciliations/{id}/id`]: [reconciliation?.id ?? 'none'],
+    [`${api}/transactions/{id}/id`]: [rowOf('transaction')],
+    [`${api}/notifications/{id}/id`]: [rowOf('notification', sent)],
+    [`${api}/notifications/{id}/content/id`]: [rowOf('notification', sent)],
+    [`${api}/webhook-endpoints/{id}/id`]: ['webhook-h'],
+    [`${api}/webhook-endpoints/{id}/deliveries/id`]: ['webhook-h'],
+    [`${api}/properties/{id}/id`]: [PEOPLE.property],
+    [`${api}/guests/{id}/id`]: [ofCopy('guest-life')],
+    [`${api}/staff/{id}/id`]: [PEOPLE.cleaner],
+    [`${api}/staff/{id}/leave/id`]: [PEOPLE.cleaner],
+  };
+}
