@@ -54,12 +54,12 @@ export interface Pattern {
   readonly ids: readonly string[];
 }
 
-/** What the product has left in a database: the pattern of a history. `fresh` is the same database before it was used. */
-export async function patternOf(databaseUrl: string, fresh: ReadonlySet<string>): Promise<Pattern> {
+/** What the product has left in a database: the pattern of a history. */
+export async function patternOf(databaseUrl: string): Promise<Pattern> {
   return withClient(databaseUrl, async (client) => {
     const samples: Sample[] = [];
     for (const [table, columns] of await columnsOf(client)) {
-      if (Object.hasOwn(NOT_COPIED, table) || fresh.has(table)) continue;
+      if (Object.hasOwn(NOT_COPIED, table)) continue;
       const list = columns.map(({ name }) => `"${name}"::text`).join(', ');
       const { rows } = await client.query<Record<string, string | null>>(
         `SELECT ${list} FROM "${table}" ORDER BY ctid`,
@@ -140,7 +140,7 @@ function insertOf({ table, columns, rows }: Sample, pattern: Pattern, stays: num
   const names = columns.map(({ name }) => `"${name}"`).join(', ');
   const maxima = new Map(columns.map(({ name }) => [name, Math.max(...rows.map((row) => Number(row[name] ?? 0)))]));
   const selects = rows.map((row) => {
-    const values = columns.map((column) => valueOf(table, column, row, maxima, pattern));
+    const values = columns.map((column) => expressionOf(table, column, row, maxima, pattern));
     return `SELECT ${values.join(', ')}`;
   });
   const target = table === 'audit_log' ? 'audit_copy' : table;
@@ -159,7 +159,7 @@ function insertOf({ table, columns, rows }: Sample, pattern: Pattern, stays: num
 /** A copy holds as many stays as the pattern does. */
 const copiesOf = (stays: number): number => Math.ceil(stays / LIVES.length);
 
-function valueOf(
+function expressionOf(
   table: string,
   { name, type, unique }: Column,
   row: Sample['rows'][number],

@@ -1,3 +1,4 @@
+import { literal } from '../../src/db/literal.ts';
 import { deliverDue } from '../../src/domain/notifications/delivery.ts';
 import { planDueReminders } from '../../src/domain/notifications/reminders.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
@@ -70,7 +71,7 @@ export function pathsOf(system: QuietSystem, which: string): Readonly<Record<str
         .selectFrom('transaction')
         .select('id')
         .where('reservation_id', '=', stay)
-        .where('type', '=', 'OWNER_PAYOUT')
+        .where('type', '=', literal('OWNER_PAYOUT'))
         .executeTakeFirstOrThrow();
       await system.run(`/transactions/${payout.id}/payout`);
     },

@@ -59,7 +59,7 @@ export async function valuesOf(db: Db, pattern: Pattern): Promise<Values> {
     '/token': ['none'],
     '/file': ['none.ics'],
     '/name': ['confirmReservation'],
-    '/key': ['TASK_ASSIGNED'],
+    '/key': ['task-assigned.staff'],
     '/party': ['guests'],
     [`${api}/{party}/{id}/notification-preferences/id`]: [ofCopy('guest-life')],
     [`${api}/sagas/executions/{id}/id`]: [rowOf('saga')],

@@ -83,6 +83,8 @@ async function numberSome(tx: Tx, scope: Scope): Promise<{ readonly last: number
   return { last, ids: rows.map(({ id }) => id) };
 }
 
+const LOOKED_AT_ONCE = 5_000;
+
 /**
  * Events after `after`, at most `limit`. Throws `EVENTS_EXPIRED` where the next one has been deleted by its age, and
  * `EVENTS_NOT_REACHED` for a place that the feed has never given: as of a consumer that is ahead of a restored database.
@@ -92,15 +94,21 @@ export async function readEvents(db: Db, after: number, limit: number, filter: E
   assertReached(after, newest);
   if (after === newest) return { events: [], last: after, more: false };
   await assertKept(db, after);
+  // Where types are chosen, few may fit: a consumer is told how far was looked, and nobody reads years in one request.
+  const until = filter.types?.length ? Math.min(newest, after + LOOKED_AT_ONCE) : newest;
   const rows = await matching(db, filter)
     .where('seq', '>', after)
-    .where('seq', '<=', newest)
+    .where('seq', '<=', until)
     .orderBy('seq')
     .limit(limit + 1)
     .execute();
   const kept = rows.slice(0, limit);
-  const more = rows.length > limit;
-  return { events: kept.map(eventView), last: more ? (kept.at(-1)?.seq ?? after) : newest, more };
+  const full = rows.length > limit;
+  return {
+    events: kept.map(eventView),
+    last: full ? (kept.at(-1)?.seq ?? after) : until,
+    more: full || until < newest,
+  };
 }
 
 /** Throws `EVENTS_NOT_REACHED` with the last place that there is. */

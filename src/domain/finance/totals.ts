@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 
 /**
- * Sums of all ledger entries, by kind of account, owner, currency, purpose and kind of journal (migration 0019). They are
+ * Sums of all ledger entries, by kind of account, owner, currency, purpose and kind of journal (migration 0020). They are
  * kept by a trigger in the transaction that posts, so they equal the ledger in every snapshot, and cost the same after
  * years; `ledger_part` is what has been posted since the last sweep.
  */

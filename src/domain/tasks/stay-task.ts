@@ -82,7 +82,7 @@ const lockStayTask = (tx: Tx, reservationId: string, { type, occurrence }: Plann
     .selectFrom('task')
     .selectAll()
     .where('reservation_id', '=', reservationId)
-    .where('type', '=', type)
+    .where('type', '=', literal(type))
     .where('occurrence', '=', occurrence)
     .where('status', '<>', literal('CANCELLED'))
     .forUpdate()

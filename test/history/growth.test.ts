@@ -1,0 +1,44 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type Compared, compare } from './history.ts';
+
+/**
+ * Ten times the history must not make a statement read more: every GET with every filter, every job of the clock and every
+ * saga, over 2 000 finished stays and over 20 000. `npm run test:long` does it with 200 000.
+ */
+let compared: Compared;
+beforeAll(async () => {
+  compared = await compare(2_000, 20_000);
+}, 600_000);
+
+describe('after ten times as many finished stays', () => {
+  it('no statement reads more than half as many blocks again', () => {
+    expect(
+      compared.growths.map(({ operation, before, after, text, plan }) => ({ operation, before, after, text, plan })),
+    ).toEqual([]);
+  });
+
+  it('no statement compares a column of a partial index’s predicate with a parameter', () => {
+    expect(compared.parameters).toEqual([]);
+  });
+
+  it('every request was answered: with what there is, or that there is nothing', () => {
+    expect(compared.refused.filter((line) => !/: (?:404|409) /.test(line))).toEqual([]);
+  });
+
+  it('every table that grows has rows in the history', () => {
+    expect(compared.empty.toSorted()).toEqual([...EMPTY].toSorted());
+  });
+});
+
+/** Of what few stays have, if any. */
+const EMPTY = [
+  'calendar_feed',
+  'gateway_event',
+  'recurrence',
+  'recurrence_period',
+  'repair_approval',
+  'staff_hold',
+  'staff_leave',
+  'task_photo',
+  'task_refusal',
+];
