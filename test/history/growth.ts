@@ -35,15 +35,16 @@ export interface Growth {
   readonly plan: string;
 }
 
-/** What reads a history on purpose, by how its name begins, and why. */
-const READS_HISTORY: Readonly<Record<string, string>> = {
-  'GET /api/production/financial/integrity': 'compares every row of money with every other: that is its work',
-  'GET /api/production/financial/summary ?propertyId=': 'adds up what was booked at the stays of one property',
-  'GET /api/production/owners/{id}/statement': 'carries the balance of one owner through all of its entries',
-};
-const isOnPurpose = (operation: string): boolean =>
-  Object.keys(READS_HISTORY).some((name) => operation.startsWith(name)) ||
-  (operation.startsWith('GET /api/production/financial/summary ') && operation.includes('propertyId='));
+/** What reads a history on purpose, and why; everything else must not grow. */
+const READS_HISTORY: readonly { readonly operation: RegExp; readonly why: string }[] = [
+  { operation: /\/financial\/integrity$/, why: 'compares every row of money with every other, in ranges of ids' },
+  { operation: /\/owners\/\{id\}\/statement/, why: 'carries the balance of one owner through all of its entries' },
+  {
+    operation: /\/financial\/summary \?(?!.*reservationId).*(?:from|to|asOf|ownerId|propertyId)=/,
+    why: 'adds up what was booked in a period, or for an owner or a property',
+  },
+];
+const isOnPurpose = (name: string): boolean => READS_HISTORY.some(({ operation }) => operation.test(name));
 
 export function grown(small: Readings, large: Readings): readonly Growth[] {
   const found: Growth[] = [];

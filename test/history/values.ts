@@ -59,7 +59,7 @@ export async function valuesOf(db: Db, pattern: Pattern): Promise<Values> {
     '/token': ['none'],
     '/file': ['none.ics'],
     '/name': ['confirmReservation'],
-    '/key': ['task-assigned.staff'],
+    '/key': ['task-assigned.staff@1'],
     '/party': ['guests'],
     [`${api}/{party}/{id}/notification-preferences/id`]: [ofCopy('guest-life')],
     [`${api}/sagas/executions/{id}/id`]: [rowOf('saga')],

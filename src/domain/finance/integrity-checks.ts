@@ -13,8 +13,14 @@ export interface Found {
 export interface IntegrityCheck {
   readonly name: string;
   readonly differences: RawBuilder<Found>;
+  /** The table whose ids its `ref` are, where it can be asked for a range of them: years of history in one statement take too long. */
+  readonly inRangesOf: 'ledger_tx' | 'transaction' | 'reservation' | null;
 }
-const check = (name: string, differences: RawBuilder<Found>): IntegrityCheck => ({ name, differences });
+const check = (
+  name: string,
+  differences: RawBuilder<Found>,
+  inRangesOf: IntegrityCheck['inRangesOf'] = null,
+): IntegrityCheck => ({ name, differences, inRangesOf });
 
 /** While a saga works on a stay, its payment may be booked and not yet shared: such stays are looked at another time. */
 export const IN_FLIGHT = sql`(SELECT s.subject_id FROM saga s WHERE s.subject_type = 'reservation' AND s.finished_at IS NULL)`;
@@ -30,6 +36,7 @@ const LEDGER: readonly IntegrityCheck[] = [
         format('sum %s of %s lines', coalesce(sum(e.amount), 0), count(e.line)) AS actual
       FROM ledger_tx x LEFT JOIN ledger_entry e ON e.tx_id = x.id
      GROUP BY x.id HAVING coalesce(sum(e.amount), 0) <> 0 OR count(e.line) < 2`,
+    'ledger_tx',
   ),
   check(
     'currency-balanced',
@@ -40,6 +47,7 @@ const LEDGER: readonly IntegrityCheck[] = [
     'journal-currency',
     sql<Found>`SELECT x.id AS ref, x.currency::text AS expected, format('%s on %s', e.currency, a.id) AS actual
       FROM ledger_tx x ${LINES} WHERE e.currency <> x.currency OR a.currency <> x.currency`,
+    'ledger_tx',
   ),
   check(
     'reversal-mirrored',
@@ -56,6 +64,7 @@ const LEDGER: readonly IntegrityCheck[] = [
      WHERE (a.kind = 'OWNER_PAYABLE' AND a.party_id IS DISTINCT FROM t.owner_id AND t.owner_id IS NOT NULL)
         OR (a.kind = 'AGENT_PAYABLE' AND a.party_id IS DISTINCT FROM t.beneficiary_id AND t.beneficiary_id IS NOT NULL)
         OR (a.kind = 'GUEST_CREDIT' AND a.party_id IS DISTINCT FROM r.guest_id AND r.guest_id IS NOT NULL)`,
+    'ledger_tx',
   ),
 ];
 
@@ -119,6 +128,7 @@ const PAYMENTS: readonly IntegrityCheck[] = [
          WHERE (r.payment_status <> 'UNPAID' OR EXISTS (SELECT FROM payment y WHERE y.reservation_id = r.id))
            AND r.id NOT IN ${IN_FLIGHT}) d
      WHERE expected <> actual`,
+    'reservation',
   ),
 ];
 
@@ -143,6 +153,7 @@ const TRANSACTIONS: readonly IntegrityCheck[] = [
           FROM transaction t LEFT JOIN (${LIVE} x ${LINES}) ON x.transaction_id = t.id
          WHERE t.type <> 'REVERSAL' GROUP BY t.id) d
      WHERE expected <> actual`,
+    'transaction',
   ),
   check(
     'transaction-reversal',

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import { type Found, IN_FLIGHT, INTEGRITY_CHECKS } from './integrity-checks.ts';
+import { type Found, IN_FLIGHT, INTEGRITY_CHECKS, type IntegrityCheck } from './integrity-checks.ts';
 import { targetShares } from './shares.ts';
 import { readTerms } from './terms.ts';
 
@@ -49,18 +49,55 @@ export function checkIntegrity(db: Db): Promise<IntegrityReport> {
           ...named.slice(0, room).map(({ ref, expected, actual }) => ({ check, ref, expected, actual })),
         );
       };
-      for (const { name, differences: query } of INTEGRITY_CHECKS) {
-        const { rows } = await sql<Found & { total: number }>`
-          SELECT ref, expected, actual, count(*) OVER ()::int AS total FROM (${query}) found ORDER BY ref LIMIT ${MAX_NAMED}`.execute(
-          tx,
-        );
-        note(name, rows[0]?.total ?? 0, rows);
+      for (const check of INTEGRITY_CHECKS) {
+        const { total, named } = await ask(tx, check);
+        note(check.name, total, named);
       }
       const shares = await checkShares(tx);
       note('shares', shares.count, shares.named);
       const differenceCount = Object.values(counts).reduce((sum, count) => sum + count, 0);
       return { ...(await scopeOf(tx)), ok: differenceCount === 0, differenceCount, counts, differences };
     });
+}
+
+const IDS_AT_ONCE = 20_000;
+
+/** What a check finds, in as many statements as its table has ranges of ids. */
+async function ask(tx: Tx, { differences, inRangesOf }: IntegrityCheck) {
+  const named: Found[] = [];
+  let total = 0;
+  let after: string | null = inRangesOf === null ? null : '';
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+    const until: string | null = inRangesOf === null || after === null ? null : await idBeyond(tx, inRangesOf, after);
+    const range =
+      after === null ? sql`true` : until === null ? sql`ref > ${after}` : sql`ref > ${after} AND ref <= ${until}`;
+    const { rows } = await sql<Found & { total: number }>`
+      SELECT ref, expected, actual, count(*) OVER ()::int AS total FROM (${differences}) found WHERE ${range} ORDER BY ref LIMIT ${MAX_NAMED}`.execute(
+      tx,
+    );
+    total += rows[0]?.total ?? 0;
+    named.push(...rows.slice(0, MAX_NAMED - named.length));
+    if (until === null) break;
+    after = until;
+  }
+  return { total, named };
+}
+
+/** The id that ends a range; null: fewer are left than a range holds. */
+async function idBeyond(
+  tx: Tx,
+  table: 'ledger_tx' | 'transaction' | 'reservation',
+  after: string,
+): Promise<string | null> {
+  const row = await tx
+    .selectFrom(table)
+    .select('id')
+    .where('id', '>', after)
+    .orderBy('id')
+    .offset(IDS_AT_ONCE)
+    .limit(1)
+    .executeTakeFirst();
+  return row?.id ?? null;
 }
 
 async function scopeOf(tx: Tx): Promise<Pick<IntegrityReport, 'at' | 'checked' | 'inFlight'>> {
