@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { compare } from './history.ts';
 
-/** The same as `growth.test.ts` with ten times as many stays, and a table of what read most. */
+/** The same as `short.ts` with ten times as many stays, and a table of what read most. */
 const FEW = 20_000;
 const MANY = 200_000;
 const SHOWN = 40;
