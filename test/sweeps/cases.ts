@@ -3,6 +3,7 @@ import type { Db } from '../../src/db/client.ts';
 import { forgetEvents, numberEvents } from '../../src/domain/events/feed.ts';
 import { alertOldDebts } from '../../src/domain/finance/owner-debts.ts';
 import { reconcileNight } from '../../src/domain/finance/reconciliation.ts';
+import { pruneKeys } from '../../src/domain/idempotency/prune.ts';
 import { deliverDue } from '../../src/domain/notifications/delivery.ts';
 import { planDueReminders } from '../../src/domain/notifications/reminders.ts';
 import type { SweepName } from '../../src/domain/sweeps/names.ts';
@@ -335,7 +336,24 @@ export const CASES = {
       }),
     done: (db) => numbers(db, 'SELECT id FROM webhook_endpoint WHERE next_seq > 1'),
   },
-} satisfies Partial<Record<SweepName, SweepCase>>;
+  'idempotency-keys': {
+    seed: (db) =>
+      insertRaw(
+        db,
+        `INSERT INTO idempotency_key (principal, key, request_hash, accepted_status, accepted_body, created_at)
+         SELECT 'tester', 'key-' || n, '', 200, '', now() - interval '40 days' FROM generate_series(0, 19) n`,
+      ),
+    poisons: { 'its deletion': raises('idempotency_key', 'DELETE', `OLD.key = 'key-${POISONED}'`) },
+    sweep: (db) => pruneKeys(db),
+    done: async (db) => {
+      const left = await numbers(db, 'SELECT key AS id FROM idempotency_key');
+      return NUMBERS.filter((n) => !left.includes(n));
+    },
+  },
+} satisfies Record<Exclude<SweepName, NotTriedYet>, SweepCase>;
+
+/** These need a gateway or Redis and are not tried yet; any other sweep without a case does not compile. */
+type NotTriedYet = 'payouts' | 'orders' | 'sagas';
 
 /** Gateways with nothing to say; some do not answer. */
 function portsOf(silent: readonly number[]): Parameters<typeof reconcileNight>[1] {

@@ -17,6 +17,7 @@ export const SWEEPS = {
   events: 'event',
   'event-retention': 'event',
   webhooks: 'webhook endpoint',
+  'idempotency-keys': 'idempotency key',
   orders: 'outbox order',
   sagas: 'saga',
 } as const;
@@ -36,6 +37,7 @@ export const SWEEP_NAMES = [
   'events',
   'event-retention',
   'webhooks',
+  'idempotency-keys',
   'orders',
   'sagas',
 ] as const satisfies readonly SweepName[];
