@@ -260,7 +260,8 @@ export const CASES = {
         db,
         `INSERT INTO ledger_account (id, kind, party_id, currency) SELECT 'account-' || n, 'OWNER_PAYABLE', 'owner-' || n, 'AED' FROM generate_series(0, 19) n;
          INSERT INTO ledger_tx (id, kind, effect_key, purpose, currency, posted_by, made_in, created_at) SELECT 'tx-' || n, 'REFUND', 'tx-' || n, 'RECEIPT', 'AED', 'test', '1', now() - interval '40 days' FROM generate_series(0, 19) n;
-         INSERT INTO ledger_entry (tx_id, line, account_id, amount, currency) SELECT 'tx-' || n, 1, 'account-' || n, 100, 'AED' FROM generate_series(0, 19) n;`,
+         INSERT INTO ledger_entry (tx_id, line, account_id, amount, currency) SELECT 'tx-' || n, 1, 'account-' || n, 100, 'AED' FROM generate_series(0, 19) n;
+         SELECT ledger_totals_anew();`,
       ),
     poisons: {
       'what is said of it': raises(
