@@ -9,6 +9,7 @@ import { requestLog } from './middleware/request-log.ts';
 import { declareEvents } from './openapi/webhooks.ts';
 import { assertPoliciesMatch, methodsAt } from './policy.ts';
 import { problemJson } from './problem.ts';
+import { pathWithout, prefixLocation, prefixOf } from './prefix.ts';
 import { createRegister } from './route.ts';
 import { registerApprovals } from './routes/approvals.ts';
 import { registerAssignmentRules } from './routes/assignment-rules.ts';
@@ -46,6 +47,7 @@ export function createApp(deps: AppDeps): App {
     cursors: createCursorSeal(deps.jwt.keys),
     answers: createAnswerSeal(deps.jwt.keys),
   };
+  const prefix = prefixOf(deps.publicUrl);
   const app: App = new OpenAPIHono<AppEnv>({
     defaultHook: (result, c) => {
       if (!result.success)
@@ -54,6 +56,13 @@ export function createApp(deps: AppDeps): App {
   });
   app.use('*', requestLog(services));
   app.use('*', problemJson(deps.publicUrl));
+    getPath: pathWithout(prefix),
+    defaultHook: (result) => {
+      if (!result.success) throw validationFailed(result.error);
+    },
+  });
+  app.use('*', requestLog(services));
+  app.use('*', prefixLocation(prefix));
   app.onError((error, c) => answerFailure(c, error));
   app.notFound((c) => {
     const methods = methodsAt(c.req.path);

@@ -2,6 +2,7 @@ import { acceptedAnswer } from '../sagas/orchestrator/accept.ts';
 import type { AcceptedSaga, IdempotencyClaim, SagaAnswer, StartableSaga } from '../sagas/orchestrator/types.ts';
 import { type AnyContext, type AppDeps, callerOf } from './context.ts';
 import { executionPath } from './errors.ts';
+import { prefixOf, withPrefixedLinks } from './prefix.ts';
 
 export interface SagaStart<Input> {
   readonly subjectId: string;
@@ -52,7 +53,8 @@ async function answerWithin(c: AnyContext, deps: AppDeps, saga: AcceptedSaga, wa
   if (open) {
     headers.set('Location', executionPath(saga.sagaId));
     headers.set('Retry-After', String(told ? PERSON_RETRY_SECONDS : PENDING_RETRY_SECONDS));
-    return stored(answer, headers);
+    const text = withPrefixedLinks(prefixOf(deps.publicUrl), answer.body.toString());
+    return stored({ ...answer, body: Buffer.from(text) }, headers);
   }
   const seconds = retryAfterSeconds(answer, deps.clock.now());
   if (seconds !== null) headers.set('Retry-After', String(seconds));

@@ -60,7 +60,7 @@ export function registerMyWork(register: Register, services: Services): void {
     once.change(async (tx) => {
       const { token } = await openFeed(tx, callerOf(c).principal, authorOf(c));
       c.header('Cache-Control', 'no-store');
-      return found(c, { url: new URL(`/calendar/${token}.ics`, c.req.url).href });
+      return found(c, { url: `${services.publicUrl}/calendar/${token}.ics` });
     }),
   );
   register.mutation(close, (c, once) =>

@@ -14,6 +14,7 @@ import { authorOf, type Services } from '../context.ts';
 import { readPhotoBody } from '../middleware/photo-body.ts';
 import { doingScopeOf, workScopeOf } from '../own-task.ts';
 import { periodOf } from '../period.ts';
+import { prefixOf } from '../prefix.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { answer, bodyRefusals, jsonOf, one, refusals } from '../schemas/envelope.ts';
@@ -142,7 +143,7 @@ export function registerTaskWork(register: Register, services: Services): void {
     return once.changeBy(sha256OfBytes(bytes).toString('hex'), async (tx) => {
       const added = await addPhoto(tx, { taskId: id, photoId, bytes }, workScopeOf(c), authorOf(c).actor);
       const href = `${PATH}/${id}/photos/${photoId}`;
-      const data = { id: photoId, taskId: id, href };
+      const data = { id: photoId, taskId: id, href: `${prefixOf(services.publicUrl)}${href}` };
       if (added) c.header('Location', href);
       return c.json({ success: true, data }, added ? 201 : 200);
     });

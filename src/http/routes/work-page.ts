@@ -59,6 +59,6 @@ async function serve(c: AnyContext, file: string): Promise<Response> {
   c.header('Referrer-Policy', 'no-referrer');
   // Its own service worker keeps it; a browser's cache would keep an old version beside a new one.
   c.header('Cache-Control', 'no-cache');
-  if (file === 'sw.js') c.header('Service-Worker-Allowed', '/work');
+  if (file === 'sw.js') c.header('Service-Worker-Allowed', '../work');
   return c.body(await readFile(path.join(FOLDER, file)));
 }

@@ -1,6 +1,7 @@
 /** The API as the phone uses it. `offline` means that no answer came, whatever the reason. */
 
-const API = '/api/production';
+/** With the prefix under which the page was found. */
+const API = new URL('../api/production', import.meta.url).pathname;
 const TOKEN = 'roomy-token';
 const WITHIN_MS = 20_000;
 

@@ -368,6 +368,8 @@ setInterval(async () => {
   if ((await entries()).some((entry) => entry.state === 'waiting')) await exchange();
 }, AGAIN_MS);
 
-navigator.serviceWorker?.register('/work/sw.js', { scope: '/work' });
+navigator.serviceWorker?.register(new URL('sw.js', import.meta.url), {
+  scope: new URL('../work', import.meta.url).pathname,
+});
 await show();
 await exchange();

@@ -1,7 +1,9 @@
 /** Keeps the page itself, so that it opens without a network; what the API answers is kept by the page. */
 const CACHE = 'roomy-work-1';
+/** With the prefix under which the page was found. */
+const HOME = new URL('../work', location.href).pathname;
 const SHELL = [
-  '/work',
+  HOME,
   ...[
     'app.js',
     'api.js',
@@ -12,7 +14,7 @@ const SHELL = [
     'style.css',
     'icon.svg',
     'manifest.webmanifest',
-  ].map((file) => `/work/${file}`),
+  ].map((file) => `${HOME}/${file}`),
 ];
 
 self.addEventListener('install', (event) => {
