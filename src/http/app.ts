@@ -8,8 +8,8 @@ import { answerFailure } from './errors.ts';
 import { requestLog } from './middleware/request-log.ts';
 import { declareEvents } from './openapi/webhooks.ts';
 import { assertPoliciesMatch, methodsAt } from './policy.ts';
-import { problemJson } from './problem.ts';
 import { pathWithout, prefixLocation, prefixOf } from './prefix.ts';
+import { problemJson } from './problem.ts';
 import { createRegister } from './route.ts';
 import { registerApprovals } from './routes/approvals.ts';
 import { registerAssignmentRules } from './routes/assignment-rules.ts';
@@ -49,6 +49,7 @@ export function createApp(deps: AppDeps): App {
   };
   const prefix = prefixOf(deps.publicUrl);
   const app: App = new OpenAPIHono<AppEnv>({
+    getPath: pathWithout(prefix),
     defaultHook: (result, c) => {
       if (!result.success)
         throw validationFailed(result.error, result.target === 'json' ? c.get('bodySchema') : undefined);
@@ -56,12 +57,6 @@ export function createApp(deps: AppDeps): App {
   });
   app.use('*', requestLog(services));
   app.use('*', problemJson(deps.publicUrl));
-    getPath: pathWithout(prefix),
-    defaultHook: (result) => {
-      if (!result.success) throw validationFailed(result.error);
-    },
-  });
-  app.use('*', requestLog(services));
   app.use('*', prefixLocation(prefix));
   app.onError((error, c) => answerFailure(c, error));
   app.notFound((c) => {
