@@ -3,12 +3,13 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { findChromium } from '../services/chromium.ts';
+import { waitUntil } from '../services/process.ts';
 import { startRedis } from '../services/redis.ts';
 import { CLOCKS, playClock } from './clocks.ts';
 import { MACHINES } from './list.ts';
 import type { Machine, Play, RealPrograms } from './machine.ts';
 import { play, type Stage } from './play.ts';
-import { killProcesses } from './processes.ts';
+import { killProcesses, startCommand } from './processes.ts';
 import { makeStage, makeWorkshop, type Workshop } from './stage.ts';
 import { printTable, type Row } from './table.ts';
 
@@ -39,6 +40,12 @@ async function main(words: readonly string[]): Promise<number> {
   if (machines.length + clocks.length === 0) throw new Error(`No machine is called ${words.join(' or ')}; see --list.`);
   const base = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'roomy-machines-')));
   fs.chmodSync(base, 0o755);
+  // What it has started leads sessions of its own, and would stay.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => {
+      killProcesses(base);
+      process.exit(1);
+    });
   const workshop = makeWorkshop(base, path.join(ROOT, '.roomy/machines'), await realPrograms(base));
   const rows: Row[] = [];
   const note = (row: Row): void => {
@@ -73,7 +80,7 @@ async function playMachine(machine: Machine, number: number, workshop: Workshop)
     for (const taken of machine.taken ?? []) others.push(await listenAt(taken));
     for (const [index, each] of machine.plays.entries()) {
       const playBegan = Date.now();
-      const missing = each.offline ? playOffline(machine, index, stage) : await play(each, stage);
+      const missing = each.offline ? await playOffline(machine, index, stage) : await play(each, stage);
       done.push(`${nameOf(each)} ${missing ?? `${Math.round((Date.now() - playBegan) / 1000)} s`}`);
     }
     if (stage.folder !== stage.checkout) fs.rmSync(stage.folder, { recursive: true, force: true });
@@ -105,7 +112,7 @@ async function listenAt({ port, host }: { readonly port: number; readonly host: 
 }
 
 /** In a network namespace with nothing but loopback. Returns why it could not be played here, if so. */
-function playOffline(machine: Machine, index: number, stage: Stage): string | undefined {
+async function playOffline(machine: Machine, index: number, stage: Stage): Promise<string | undefined> {
   const ways = [['-n'], ['-rn']].filter(
     (way) => spawnSync('unshare', [...way, 'ip', 'link', 'set', 'lo', 'up']).status === 0,
   );
@@ -115,12 +122,9 @@ function playOffline(machine: Machine, index: number, stage: Stage): string | un
   fs.writeFileSync(file, JSON.stringify(stage));
   const script = 'ip link set lo up && exec "$@"';
   const args = [...way, 'sh', '-c', script, 'sh', process.execPath, import.meta.filename, '--play', machine.name];
-  const { status, stderr } = spawnSync('unshare', [...args, String(index), file], {
-    encoding: 'utf8',
-    timeout: OFFLINE_WITHIN_MS,
-    killSignal: 'SIGKILL',
-  });
-  if (status !== 0) throw new Error(stderr.trim().split('\n').at(-1) ?? `ended with ${status}`);
+  const run = startCommand(['unshare', ...args, String(index), file], { cwd: stage.folder, env: process.env });
+  if (!(await waitUntil(() => run.code() !== undefined, OFFLINE_WITHIN_MS, 100))) throw new Error('it does not end');
+  if (run.code() !== 0) throw new Error(run.output().trim().split('\n').at(-1) ?? `ended with ${run.code()}`);
   return undefined;
 }
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Json, TaskStatus, TaskType } from '../../src/db/schema.ts';
 import { loadFacts } from '../../src/domain/notifications/delivery-facts.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
+import { NEXT_YEAR } from '../setup/dates.ts';
 import { restOf } from '../setup/engine.ts';
 import { type CallOptions, type System, startSystem } from '../setup/system.ts';
 
@@ -49,7 +50,7 @@ async function task(wanted: Wanted & { readonly propertyId?: string } = {}) {
   const id = `task-${made}`;
   const { status = 'ASSIGNED', assignee = 'cleaner-1', reservationId = null } = wanted;
   const propertyId = wanted.propertyId ?? (await place(wanted.property));
-  const start = Date.UTC(2030, 0, 1, made);
+  const start = Date.UTC(NEXT_YEAR + 3, 0, 1, made);
   await system.bed.db
     .insertInto('task')
     .values({
@@ -657,9 +658,9 @@ describe('after a repair', () => {
       .execute();
     return rows.map(({ id }) => id);
   };
-  async function arrival(propertyId: string, from = '2031-02-01'): Promise<string> {
+  async function arrival(propertyId: string, from = `${NEXT_YEAR + 4}-02-01`): Promise<string> {
     const id = await seedStay(system.bed.db);
-    const stay = { property_id: propertyId, check_in_date: from, check_out_date: '2031-12-31' };
+    const stay = { property_id: propertyId, check_in_date: from, check_out_date: `${NEXT_YEAR + 4}-12-31` };
     await system.bed.db
       .updateTable('reservation')
       .set({ ...stay, status: 'CONFIRMED' })
@@ -682,7 +683,7 @@ describe('after a repair', () => {
       type: 'INSPECTION',
       occurrence: 'AFTER_REPAIR',
       status: 'UNASSIGNED',
-      must_finish_by: new Date('2031-02-01T11:00:00Z'),
+      must_finish_by: new Date(`${NEXT_YEAR + 4}-02-01T11:00:00Z`),
     });
     expect(await openOf(propertyId, 'INSPECTION')).toEqual([again]);
     expect((await complete(again, { outcome: 'PASSED' }, agent)).status).toBe(200);
@@ -720,7 +721,7 @@ describe('after a repair', () => {
       reservation_id: null,
       status: 'UNASSIGNED',
       priority: 'HIGH',
-      must_finish_by: new Date('2031-02-01T11:00:00Z'),
+      must_finish_by: new Date(`${NEXT_YEAR + 4}-02-01T11:00:00Z`),
     });
     expect(row.ends_at.getTime() - row.scheduled_at.getTime()).toBe(90 * 60_000);
     const { body } = await complete(cleaning, {}, agent);
@@ -743,10 +744,10 @@ describe('after a repair', () => {
       const { body } = await complete(id, {}, fixer);
       expect(found(body, 'CLEANING_CREATED'), `${occurrence} ${stayIs}`).toHaveLength(expected);
     }
-    // It begins at the beginning of 2030.
+    // It begins at the beginning of the year after that.
     const propertyId = await place({ readiness: 'OUT_OF_ORDER' });
     await task({ occurrence: 'MANUAL', propertyId, status: 'UNASSIGNED', assignee: null });
-    await arrival(propertyId, '2029-12-30');
+    await arrival(propertyId, `${NEXT_YEAR + 2}-12-30`);
     const { id } = await task({ type: 'EMERGENCY', propertyId, assignee: 'fixer-1' });
     expect(found((await complete(id, {}, fixer)).body, 'CLEANING_CREATED')).toHaveLength(1);
   });
