@@ -2,9 +2,10 @@ import { z } from 'zod';
 import { enqueueMessages, orderMessages, withdrawMessages } from '../domain/notifications/enqueue.ts';
 import { countNotifications, taskWithdrawnMessage, welcomeMessages } from '../domain/notifications/matrix.ts';
 import { recordActivation, recordDeactivation } from '../domain/properties/amenities.ts';
+import { transitionError } from '../domain/reservations/actions.ts';
 import { arriveAtProperty, undoArrival } from '../domain/reservations/arrival.ts';
 import { checkIn as arrive, undoCheckIn } from '../domain/reservations/transition.ts';
-import { assertMayCheckIn, visitTransitionError } from '../domain/reservations/visit.ts';
+import { assertMayCheckIn } from '../domain/reservations/visit.ts';
 import { readVisitOutcome } from '../domain/reservations/visit-outcome.ts';
 import { ensureStayTask, withdrawStayTask } from '../domain/tasks/stay-task.ts';
 import { required } from '../kernel/errors.ts';
@@ -34,7 +35,7 @@ export const checkIn = saga('checkIn', CheckIn, {
     values: ({ done }) => ({ actualAt: done.validateCheckIn.actualAt }),
     run: arrive,
     onNoRow: 'INVALID_STATE_TRANSITION',
-    explain: ({ db, subjectId }) => visitTransitionError(db, subjectId, 'check-in'),
+    explain: ({ db, subjectId }) => transitionError(db, subjectId, 'check-in'),
     compensate: {
       values: ({ done }) => ({ version: required(done.own, 'the version of the stay at its check-in').version }),
       run: undoCheckIn,

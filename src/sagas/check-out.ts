@@ -2,10 +2,11 @@ import { z } from 'zod';
 import { enqueueInTransaction, enqueueMessages, orderMessages } from '../domain/notifications/enqueue.ts';
 import { amenitiesAlertMessage, countNotifications, thankYouMessages } from '../domain/notifications/matrix.ts';
 import { readDevices, recordDeactivation } from '../domain/properties/amenities.ts';
+import { transitionError } from '../domain/reservations/actions.ts';
 import { leaveProperty } from '../domain/reservations/departure.ts';
 import { readCheckOutReport, writeCheckOutReport } from '../domain/reservations/report.ts';
 import { checkOut as depart, undoCheckOut } from '../domain/reservations/transition.ts';
-import { assertMayCheckOut, visitTransitionError } from '../domain/reservations/visit.ts';
+import { assertMayCheckOut } from '../domain/reservations/visit.ts';
 import { readVisitOutcome } from '../domain/reservations/visit-outcome.ts';
 import { required } from '../kernel/errors.ts';
 import { saga } from './orchestrator/definition.ts';
@@ -37,7 +38,7 @@ export const checkOut = saga('checkOut', CheckOut, {
     }),
     run: depart,
     onNoRow: 'INVALID_STATE_TRANSITION',
-    explain: ({ db, subjectId }) => visitTransitionError(db, subjectId, 'check-out'),
+    explain: ({ db, subjectId }) => transitionError(db, subjectId, 'check-out'),
     compensate: {
       values: ({ done }) => ({ version: required(done.own, 'the version of the stay at its check-out').version }),
       run: undoCheckOut,

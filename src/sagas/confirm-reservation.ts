@@ -8,8 +8,9 @@ import {
   taskAssignedMessage,
   taskWithdrawnMessage,
 } from '../domain/notifications/matrix.ts';
+import { transitionError } from '../domain/reservations/actions.ts';
 import { readOutcome } from '../domain/reservations/outcome.ts';
-import { assertConfirmable, conflictError, type StayFacts, transitionError } from '../domain/reservations/stay.ts';
+import { assertConfirmable, conflictError, type StayFacts } from '../domain/reservations/stay.ts';
 import { confirm, unconfirm } from '../domain/reservations/transition.ts';
 import { checkChosenTimes } from '../domain/tasks/chosen-times.ts';
 import {
@@ -107,7 +108,7 @@ export const confirmReservation = saga('confirmReservation', ConfirmReservation,
     run: confirm,
     onNoRow: 'INVALID_STATE_TRANSITION',
     explain: ({ db, subjectId, failure }) =>
-      'constraint' in failure ? conflictError(db, subjectId) : transitionError(db, subjectId),
+      'constraint' in failure ? conflictError(db, subjectId) : transitionError(db, subjectId, 'confirm'),
     compensate: {
       values: ({ done }) => ({ version: required(done.own, 'the confirmed version').version }),
       run: unconfirm,

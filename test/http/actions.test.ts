@@ -1,8 +1,9 @@
+import { sql, type Updateable } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ReservationStatus, SagaStatus } from '../../src/db/schema.ts';
+import type { PropertyTable, ReservationStatus, SagaStatus, StayCheck } from '../../src/db/schema.ts';
 import { OFFERED_ACTIONS, type OfferedAction } from '../../src/domain/reservations/state-machine.ts';
 import { POLICIES } from '../../src/http/policy.ts';
-import { prepareStays, seedStay } from '../sagas/confirmation.ts';
+import { prepareStays, seedRivals, seedStay } from '../sagas/confirmation.ts';
 import { GATEWAY } from '../sagas/money.ts';
 import { addSaga } from '../setup/ledger.ts';
 import { type Answer, type System, startSystem } from '../setup/system.ts';
@@ -64,36 +65,196 @@ interface Offer {
   readonly reason: { readonly code: string; readonly message: string } | null;
 }
 
+/** Tries the actions of a stay, each on one like it, against what the stay offers; `make` brings about another like it. */
+async function expectOffersKept(
+  make: () => Promise<string>,
+  tried: readonly OfferedAction[] = OFFERED_ACTIONS,
+): Promise<readonly Offer[]> {
+  const first = await make();
+  const { data } = (await system.call('GET', `/reservations/${first}`)).body;
+  const offers: readonly Offer[] = data.actions;
+  expect(offers.map(({ action }) => action)).toEqual(OFFERED_ACTIONS);
+  expect(data.allowedActions).toEqual(offers.filter(({ allowed }) => allowed).map(({ action }) => action));
+  const listed = (await system.call('GET', `/reservations?propertyId=${data.propertyId}`)).body.data;
+  expect(listed.find(({ id }: { id: string }) => id === first)?.actions).toEqual(offers);
+  for (const { action, allowed, reason } of offers) {
+    if (!tried.includes(action)) continue;
+    // What is accepted changes the stay, so each has one of its own.
+    const id = allowed && tried.length > 1 ? await make() : first;
+    const answer = await perform(id, action);
+    if (allowed) {
+      expect([action, answer.status, reason], answer.text).toEqual([action, 200, null]);
+      continue;
+    }
+    expect([action, answer.body.code], answer.text).toEqual([action, reason?.code]);
+    expect(reason?.message.length).toBeGreaterThan(0);
+    if ('actions' in (answer.body.details ?? {})) {
+      expect(answer.body.details.allowedActions).toEqual(data.allowedActions);
+      expect(answer.body.details.actions).toEqual(offers);
+    }
+  }
+  return offers;
+}
+const reasonOf = (offers: readonly Offer[], action: OfferedAction): string | null =>
+  offers.find((offer) => offer.action === action)?.reason?.code ?? null;
+
 describe.each(STATES)('a stay that is %s', (status) => {
   const around = SAGAS.flatMap((saga) => [false, true].map((isPaid) => ({ saga, isPaid })));
   it.each(around)(
     'offers what is accepted: saga $saga, paid $isPaid',
     { timeout: 60_000 },
     async ({ saga, isPaid }) => {
-      const first = await stayIn(status, saga, isPaid);
-      const { data } = (await system.call('GET', `/reservations/${first}`)).body;
-      const offers: readonly Offer[] = data.actions;
-      expect(offers.map(({ action }) => action)).toEqual(OFFERED_ACTIONS);
-      expect(data.allowedActions).toEqual(offers.filter(({ allowed }) => allowed).map(({ action }) => action));
-      const listed = (await system.call('GET', '/reservations?limit=1')).body.data[0];
-      expect(listed.id === first ? listed.actions : offers).toEqual(offers);
-      for (const { action, allowed, reason } of offers) {
-        // What is accepted changes the stay, so each has one of its own.
-        const id = allowed ? await stayIn(status, saga, isPaid) : first;
-        const answer = await perform(id, action);
-        if (allowed) {
-          expect([action, answer.status, reason], answer.text).toEqual([action, 200, null]);
-          continue;
-        }
-        expect([action, answer.body.code]).toEqual([action, reason?.code]);
-        expect(reason?.message.length).toBeGreaterThan(0);
-        if (answer.body.code === 'INVALID_STATE_TRANSITION') {
-          expect(answer.body.details.allowedActions).toEqual(data.allowedActions);
-          expect(answer.body.details.actions).toEqual(offers);
-        }
-      }
+      await expectOffersKept(() => stayIn(status, saga, isPaid));
     },
   );
+});
+
+/** On the property of the stay. */
+async function changeProperty(id: string, change: Updateable<PropertyTable>): Promise<string> {
+  const { db } = system.bed;
+  const { property_id } = await db
+    .selectFrom('reservation')
+    .select('property_id')
+    .where('id', '=', id)
+    .executeTakeFirstOrThrow();
+  await db.updateTable('property').set(change).where('id', '=', property_id).execute();
+  return property_id;
+}
+const CHECKS: readonly StayCheck[] = ['CHECK_IN_TOO_EARLY', 'BALANCE_DUE', 'PROPERTY_NOT_READY'];
+
+/** By SQL, where how it came to be confirmed is beside the point. */
+async function confirmedStay(isPaid: boolean): Promise<string> {
+  const id = await stayIn('PENDING', null, isPaid);
+  await system.bed.db.updateTable('reservation').set({ status: 'CONFIRMED' }).where('id', '=', id).execute();
+  return id;
+}
+
+describe('a stay at a strict property', () => {
+  const ready = { readiness: 'CLEAN', inspection_required: false } as const;
+  const places: readonly {
+    readonly place: string;
+    readonly state: Updateable<PropertyTable>;
+    readonly hasGuest?: true;
+  }[] = [
+    { place: 'clean', state: ready },
+    { place: 'dirty', state: { ...ready, readiness: 'DIRTY' } },
+    { place: 'clean, and an inspection is asked for', state: { ...ready, inspection_required: true } },
+    { place: 'inspected', state: { readiness: 'INSPECTED', inspection_required: true } },
+    { place: 'occupied', state: ready, hasGuest: true },
+  ];
+  const EITHER = [true, false];
+  const arrivals = [
+    ...[[], CHECKS].flatMap((strict) =>
+      EITHER.flatMap((isPaid) => EITHER.flatMap((isToday) => places.map((at) => ({ strict, isPaid, isToday, ...at })))),
+    ),
+    // Each by itself, where it passes and where all fail.
+    ...CHECKS.flatMap((check) =>
+      EITHER.flatMap((passes) =>
+        places
+          .slice(passes ? 0 : 1, passes ? 1 : 2)
+          .map((at) => ({ strict: [check], isPaid: passes, isToday: passes, ...at })),
+      ),
+    ),
+  ];
+  it.each(arrivals)(
+    'offers the check-in that is accepted: $strict, paid $isPaid, arrives today $isToday, $place',
+    { timeout: 60_000 },
+    async ({ strict, isPaid, isToday, state, hasGuest }) => {
+      const { db } = system.bed;
+      const offers = await expectOffersKept(async () => {
+        const id = await confirmedStay(isPaid);
+        const property_id = await changeProperty(id, { ...state, strict_checks: [...strict] });
+        if (isToday) {
+          const until = sql<string>`(now() AT TIME ZONE 'Asia/Dubai')::date + 2`;
+          const from = sql<string>`(now() AT TIME ZONE 'Asia/Dubai')::date`;
+          await db
+            .updateTable('reservation')
+            .set({ check_in_date: from, check_out_date: until })
+            .where('id', '=', id)
+            .execute();
+        }
+        if (hasGuest) {
+          const other = await seedStay(db);
+          const moved = {
+            property_id,
+            status: 'CHECKED_IN',
+            check_in_date: '2030-01-01',
+            check_out_date: '2030-01-02',
+          } as const;
+          await db.updateTable('reservation').set(moved).where('id', '=', other).execute();
+        }
+        return id;
+      }, ['check-in']);
+      const isReady =
+        !hasGuest && (state.readiness === 'INSPECTED' || (state.readiness === 'CLEAN' && !state.inspection_required));
+      const failed = { CHECK_IN_TOO_EARLY: !isToday, BALANCE_DUE: !isPaid, PROPERTY_NOT_READY: !isReady };
+      expect(reasonOf(offers, 'check-in')).toBe(strict.find((check) => failed[check]) ?? null);
+    },
+  );
+
+  const departures = [[], ['BALANCE_DUE'] as const, CHECKS].flatMap((strict) =>
+    [true, false].map((isPaid) => ({ strict, isPaid })),
+  );
+  it.each(departures)(
+    'offers the check-out that is accepted: $strict, paid $isPaid',
+    { timeout: 60_000 },
+    async ({ strict, isPaid }) => {
+      const offers = await expectOffersKept(async () => {
+        const id = await stayIn('CHECKED_IN', null, isPaid);
+        await changeProperty(id, { strict_checks: [...strict] });
+        return id;
+      }, ['check-out']);
+      expect(reasonOf(offers, 'check-out')).toBe(strict.length > 0 && !isPaid ? 'BALANCE_DUE' : null);
+    },
+  );
+
+  it("offers no check-out before the guest has come by the front desk's clock", async () => {
+    const offers = await expectOffersKept(async () => {
+      const id = await stayIn('CONFIRMED', null, true);
+      const actualTime = new Date(Date.now() + 4 * 60_000).toISOString();
+      expect((await act(id, 'check-in', { actualTime })).status).toBe(200);
+      return id;
+    });
+    expect(reasonOf(offers, 'check-out')).toBe('VALIDATION_FAILED');
+  });
+});
+
+describe('a stay on nights that are', () => {
+  const others = ['PENDING', 'CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT', 'CANCELLED'] as const;
+  it.each(others.flatMap((status) => (['STAY', 'MAINTENANCE_BLOCK'] as const).map((kind) => ({ status, kind }))))(
+    'those of a $kind that is $status',
+    { timeout: 60_000 },
+    async ({ status, kind }) => {
+      const { db } = system.bed;
+      const offers = await expectOffersKept(async () => {
+        const [id = '', other = ''] = await seedRivals(db, 2);
+        const guest = kind === 'STAY' ? {} : { guest_id: null };
+        await db
+          .updateTable('reservation')
+          .set({ status, kind, ...guest })
+          .where('id', '=', other)
+          .execute();
+        return id;
+      });
+      const isTaken = status === 'CONFIRMED' || status === 'CHECKED_IN';
+      expect(reasonOf(offers, 'confirm')).toBe(isTaken ? 'RESERVATION_CONFLICT' : null);
+    },
+  );
+});
+
+it('counts what is left to pay by the payments, whatever the status says of it', async () => {
+  const { db } = system.bed;
+  for (const [isPaid, payment_status] of [
+    [true, 'PARTIALLY_PAID'],
+    [false, 'PAID'],
+  ] as const) {
+    const offers = await expectOffersKept(async () => {
+      const id = await stayIn('CONFIRMED', null, isPaid);
+      await db.updateTable('reservation').set({ payment_status }).where('id', '=', id).execute();
+      return id;
+    });
+    expect(reasonOf(offers, 'payment')).toBe(isPaid ? 'ALREADY_PAID' : null);
+  }
 });
 
 describe('an action', () => {

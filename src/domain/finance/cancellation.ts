@@ -5,8 +5,9 @@ import type { ReservationStatus } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { exponentOf } from '../../kernel/money.ts';
+import { refusalDetails } from '../reservations/actions.ts';
 import { rederivePaymentStatus } from '../reservations/payment-status.ts';
-import { refusalDetails, targetOf } from '../reservations/state-machine.ts';
+import { refusalOfCancel } from '../reservations/refusals.ts';
 import { receiptsOf, reducePayouts } from './distribution.ts';
 import { accounts, credit, debit, post, postedShares } from './ledger.ts';
 import { readPayableStay } from './payable.ts';
@@ -37,15 +38,11 @@ export type CancellableStay = {
 /** Throws `RESERVATION_NOT_FOUND`, `RESERVATION_IN_HOUSE`, `INVALID_STATE_TRANSITION`. */
 export async function assertCancellable(db: Db, reservationId: string, requestedAt: Date): Promise<CancellableStay> {
   const stay = await readPayableStay(db, reservationId, requestedAt);
-  if (stay.status === 'CHECKED_IN') {
-    throw new RoomyError('RESERVATION_IN_HOUSE', {
-      details: { ...refusalDetails(stay.status, 'cancel', stay.outstandingMinor === 0), hint: 'check-out' },
-    });
-  }
-  if (targetOf(stay.status, 'cancel') === null) {
-    throw new RoomyError('INVALID_STATE_TRANSITION', {
-      details: refusalDetails(stay.status, 'cancel', stay.outstandingMinor === 0),
-    });
+  const refusal = refusalOfCancel(stay);
+  if (refusal !== null) {
+    const details = await refusalDetails(db, reservationId, 'cancel');
+    const hint = refusal === 'RESERVATION_IN_HOUSE' ? { hint: 'check-out' } : {};
+    throw new RoomyError(refusal, { details: { ...details, ...hint } });
   }
   const { check_in_date, time_zone } = await db
     .selectFrom('reservation as r')

@@ -4,7 +4,8 @@ import { literals } from '../../db/literal.ts';
 import type { PaymentStatus, ReservationStatus } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { toMajor } from '../../kernel/money.ts';
-import { refusalDetails, targetOf } from '../reservations/state-machine.ts';
+import { refusalDetails } from '../reservations/actions.ts';
+import { refusalOfPayment } from '../reservations/refusals.ts';
 
 /** What a payment needs to know of a stay: ids, amounts and pinned terms, never a name. */
 export type PayableStay = {
@@ -104,13 +105,12 @@ export async function assertPayable(
   }
   await assertReferenceIsFree(db, order, sagaId);
   if (order.captured) return stay;
-  if (targetOf(status, 'payment') === null) {
-    throw new RoomyError('RESERVATION_NOT_PAYABLE', {
-      details: refusalDetails(status, 'payment', stay.outstandingMinor === 0),
-    });
+  const refusal = refusalOfPayment({ status, outstandingMinor: stay.outstandingMinor });
+  if (refusal === 'ALREADY_PAID') {
+    throw new RoomyError(refusal, { details: { outstanding: 0, currency: stay.currency } });
   }
-  if (stay.outstandingMinor === 0) {
-    throw new RoomyError('ALREADY_PAID', { details: { outstanding: 0, currency: stay.currency } });
+  if (refusal !== null) {
+    throw new RoomyError(refusal, { details: await refusalDetails(db, order.reservationId, 'payment') });
   }
   if (order.amountMinor > stay.outstandingMinor) {
     const outstanding = toMajor({ amountMinor: stay.outstandingMinor, currency: stay.currency });

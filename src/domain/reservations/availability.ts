@@ -15,6 +15,18 @@ export interface ConflictDetails {
 const SEARCH_DAYS = 60;
 const MAX_SUGGESTIONS = 3;
 
+/** Whether another stay, or a block, has a night of this one. `stay`: a table of reservations, or its alias. */
+export const areNightsTaken = (stay: string) =>
+  sql<boolean>`EXISTS (SELECT FROM reservation o WHERE o.property_id = ${sql.ref(`${stay}.property_id`)} AND o.id <> ${sql.ref(`${stay}.id`)}
+    AND o.status IN ('CONFIRMED', 'CHECKED_IN') AND o.stay && ${sql.ref(`${stay}.stay`)})`;
+
+/** Another stay whose guest is in the property now; null: none. */
+export const occupiedBy = (stay: string) =>
+  sql<
+    string | null
+  >`(SELECT o.id FROM reservation o WHERE o.property_id = ${sql.ref(`${stay}.property_id`)} AND o.id <> ${sql.ref(`${stay}.id`)}
+    AND o.status = 'CHECKED_IN' ORDER BY o.id LIMIT 1)`;
+
 /** Null when nothing conflicts any more. */
 export async function findConflict(db: Db, reservationId: string): Promise<ConflictDetails | null> {
   const row = await db

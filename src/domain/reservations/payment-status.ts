@@ -1,14 +1,15 @@
 import { type QueryCreator, sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import type { FusedDatabase, ValueRefs } from '../../db/fused.ts';
-import type { PaymentStatus } from '../../db/schema.ts';
 
 /** What gateways have captured of a stay's balance, in minor units; what went over it is not counted. */
 export const capturedOf = (reservationId: string) =>
   sql<number>`(SELECT coalesce(sum(y.amount_minor - y.excess_minor), 0)::bigint FROM payment y
     WHERE y.reservation_id = ${sql.ref(reservationId)} AND y.status = 'COMPLETED')`;
-/** Nothing is left to pay, where only the status is known. */
-export const isPaidStatus = (status: PaymentStatus): boolean => status === 'PAID' || status === 'OVERPAID';
+/** What the amount due of a stay still lacks, in minor units; all of it while nothing has been asked for. `stay`: a table of reservations, or its alias. */
+export const amountOutstandingOf = (stay: string) =>
+  sql<number>`coalesce((SELECT x.outstanding_minor FROM transaction x WHERE x.reservation_id = ${sql.ref(`${stay}.id`)}
+    AND x.type = 'GUEST_PAYMENT' AND x.parent_id IS NULL AND x.status NOT IN ('FAILED', 'CANCELLED', 'REVERSED')), ${sql.ref(`${stay}.total_minor`)})`;
 
 /** The stay's payment status as its payments make it (features PAY-3). */
 export const derivePaymentStatus = (db: QueryCreator<FusedDatabase>) =>

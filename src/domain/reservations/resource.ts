@@ -1,7 +1,7 @@
-import { type SelectQueryBuilder, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
-import type { Database, ReservationStatus } from '../../db/schema.ts';
+import type { ReservationStatus } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import type { Money } from '../../kernel/money.ts';
@@ -10,9 +10,8 @@ import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { inPortfolio } from '../properties/portfolio.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
-import { capturedOf, isPaidStatus } from './payment-status.ts';
+import { actionsOf, factsOf, refusalDetails, type StayRow, selectStays } from './actions.ts';
 import { retimeMeetings } from './retime.ts';
-import { refusalDetails } from './state-machine.ts';
 import { type ReservationView, reservationView } from './view.ts';
 
 export interface ReservationFields {
@@ -84,7 +83,7 @@ export async function createReservation(tx: Tx, stay: NewReservation, author: Au
     version: row.version,
     reservationId: row.id,
   });
-  return reservationView(row, { activeSagaId: null, paidMinor: 0 });
+  return getReservation(tx, row.id);
 }
 
 /** The date, or the day at the stay's property on which the instant, less a little, falls. */
@@ -101,7 +100,7 @@ export async function listReservations(
   agentId: string | null,
   page: PageRequest,
 ): Promise<Page<ReservationDetail>> {
-  let query = selectDetails(db)
+  let query = selectStays(db)
     .select(exactInstant('reservation.created_at').as('position_at'))
     .where(inPortfolio(sql.ref('reservation.property_id'), agentId));
   if (filter.status !== undefined) query = query.where('status', '=', literal(filter.status));
@@ -119,7 +118,7 @@ export async function listReservations(
 }
 
 export async function getReservation(db: Db, id: string): Promise<ReservationDetail> {
-  const row = await selectDetails(db).where('reservation.id', '=', id).executeTakeFirst();
+  const row = await selectStays(db).where('reservation.id', '=', id).executeTakeFirst();
   if (!row) throw new RoomyError('RESERVATION_NOT_FOUND', { details: { id } });
   return detailOf(row);
 }
@@ -149,7 +148,7 @@ export async function changeReservation(
   if (isHeld && fixed.length > 0) {
     throw new RoomyError('INVALID_STATE_TRANSITION', {
       details: {
-        ...refusalDetails(before.status, 'change', isPaidStatus(before.payment_status)),
+        ...(await refusalDetails(tx, id, 'change')),
         paymentStatus: before.payment_status,
         fields: fixed.map((field) => (field === 'total' ? 'totalAmount' : field)),
       },
@@ -241,27 +240,8 @@ async function assertAgent(tx: Tx, staffId: string | null | undefined): Promise<
   if (!agent) throw new RoomyError('REFERENCE_NOT_FOUND', { details: { field: 'referringAgentId' } });
 }
 
-function selectDetails(db: Db) {
-  return db
-    .selectFrom('reservation')
-    .selectAll('reservation')
-    .select((eb) => [
-      eb
-        .selectFrom('saga')
-        .select('saga.id')
-        .where('saga.subject_type', '=', 'reservation')
-        .whereRef('saga.subject_id', '=', 'reservation.id')
-        .where('saga.finished_at', 'is', null)
-        .limit(1)
-        .as('active_saga_id'),
-      capturedOf('reservation.id').as('paid_minor'),
-    ]);
-}
-type DetailRow =
-  ReturnType<typeof selectDetails> extends SelectQueryBuilder<Database, 'reservation', infer Row> ? Row : never;
-
-const detailOf = (row: DetailRow): ReservationDetail =>
-  reservationView(row, { activeSagaId: row.active_saga_id, paidMinor: row.paid_minor });
+const detailOf = (row: StayRow): ReservationDetail =>
+  reservationView(row, { activeSagaId: row.active_saga_id, actions: actionsOf(factsOf(row)) });
 
 const columnsOf = (fields: ReservationChange) => ({
   property_id: fields.propertyId,

@@ -12,9 +12,9 @@ import {
   turnoverTooShort,
 } from '../tasks/schedule.ts';
 import { isTimedByHand, leavesBefore } from '../tasks/turnover.ts';
-import { findConflict } from './availability.ts';
-import { isPaidStatus } from './payment-status.ts';
-import { refusalDetails, targetOf } from './state-machine.ts';
+import { transitionError } from './actions.ts';
+import { areNightsTaken, findConflict } from './availability.ts';
+import { refusalOfConfirm } from './refusals.ts';
 
 /** What the confirmation needs to know of a stay: ids, dates and flags, never a name or an address. */
 export type StayFacts = {
@@ -45,12 +45,9 @@ interface StayRequest {
 export async function assertConfirmable({ db, reservationId, requestedAt }: StayRequest): Promise<StayFacts> {
   const row = await loaderOf(db)({ reservationId, requestedAt: requestedAt.toISOString() });
   if (!row || row.guest_id === null) throw new RoomyError('RESERVATION_NOT_FOUND', { details: { id: reservationId } });
-  if (targetOf(row.status, 'confirm') === null) {
-    throw new RoomyError('INVALID_STATE_TRANSITION', {
-      details: refusalDetails(row.status, 'confirm', isPaidStatus(row.payment_status)),
-    });
-  }
-  if (row.taken) throw await conflictError(db, reservationId);
+  const refusal = refusalOfConfirm(row);
+  if (refusal === 'RESERVATION_CONFLICT') throw await conflictError(db, reservationId);
+  if (refusal !== null) throw await transitionError(db, reservationId, 'confirm');
   const clock = {
     timeZone: row.time_zone,
     checkInTime: row.check_in_time,
@@ -101,18 +98,6 @@ export async function conflictError(db: Db, reservationId: string): Promise<Room
   return new RoomyError('RESERVATION_CONFLICT', conflict ? { details: conflict } : {});
 }
 
-export async function transitionError(db: Db, reservationId: string): Promise<RoomyError> {
-  const row = await db
-    .selectFrom('reservation')
-    .select(['status', 'payment_status'])
-    .where('id', '=', reservationId)
-    .executeTakeFirst();
-  if (!row) return new RoomyError('RESERVATION_NOT_FOUND', { details: { id: reservationId } });
-  return new RoomyError('INVALID_STATE_TRANSITION', {
-    details: refusalDetails(row.status, 'confirm', isPaidStatus(row.payment_status)),
-  });
-}
-
 type StayLoader = ReturnType<typeof createStayLoader>;
 const loaders = new WeakMap<Db, StayLoader>();
 
@@ -153,7 +138,6 @@ function selectStays(db: Db, requests: readonly { readonly reservationId: string
       'r.planned_departure',
       'r.currency',
       'r.total_minor',
-      'r.payment_status',
       'p.owner_id',
       'p.time_zone',
       'p.check_in_time',
@@ -162,18 +146,7 @@ function selectStays(db: Db, requests: readonly { readonly reservationId: string
     ])
     .select((eb) => [
       sql<boolean>`coalesce(g.phone, '') <> ''`.as('guest_has_phone'),
-      eb
-        .exists(
-          eb
-            .selectFrom('reservation as o')
-            .select(sql`1`.as('one'))
-            .whereRef('o.property_id', '=', 'r.property_id')
-            .whereRef('o.id', '<>', 'r.id')
-            .where(sql<boolean>`o.status IN ('CONFIRMED', 'CHECKED_IN')`)
-            .where(sql<boolean>`o.stay && r.stay`),
-        )
-        .$castTo<boolean>()
-        .as('taken'),
+      areNightsTaken('r').as('taken'),
       eb
         .selectFrom('reservation as o')
         .select(sql<string>`coalesce(o.planned_arrival, p.check_in_time)`.as('at'))

@@ -1,28 +1,18 @@
 import type { Selectable } from 'kysely';
 import type { ReservationTable } from '../../db/schema.ts';
 import { toMajor } from '../../kernel/money.ts';
-import { actionsOf, allowedOf } from './state-machine.ts';
+import { type ActionView, allowedOf } from './actions.ts';
 
 export type ReservationView = ReturnType<typeof reservationView>;
 
 interface Around {
   /** The saga that is at work on it, or parked. */
   readonly activeSagaId: string | null;
-  /** What was captured of the balance, in minor units. */
-  readonly paidMinor: number;
+  readonly actions: readonly ActionView[];
 }
 
 /** A stay as the API shows it. */
-export const reservationView = (
-  row: Omit<Selectable<ReservationTable>, 'stay'>,
-  { activeSagaId, paidMinor }: Around,
-) => {
-  const actions = actionsOf({
-    status: row.status,
-    isBusy: activeSagaId !== null,
-    isPaid: paidMinor >= row.total_minor,
-    isBlock: row.guest_id === null,
-  });
+export const reservationView = (row: Omit<Selectable<ReservationTable>, 'stay'>, { activeSagaId, actions }: Around) => {
   return {
     id: row.id,
     kind: row.kind,

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
-import type { Readiness, ReservationStatus, StayCheck } from '../../db/schema.ts';
+import type { ReservationStatus, StayCheck } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { toMajor } from '../../kernel/money.ts';
 import {
@@ -14,8 +14,11 @@ import {
   preArrivalCleaningAt,
   turnoverTooShort,
 } from '../tasks/schedule.ts';
-import { isPaidStatus } from './payment-status.ts';
-import { type ReservationAction, refusalDetails, targetOf } from './state-machine.ts';
+import { transitionError } from './actions.ts';
+import { occupiedBy } from './availability.ts';
+import { amountOutstandingOf } from './payment-status.ts';
+import { failedChecks, leavesBeforeArrival, refusedChecks, type VisitState } from './refusals.ts';
+import { type OfferedAction, refusalOfStatus } from './state-machine.ts';
 
 /**
  * What an arrival or a departure needs to know of a stay, and whether it may happen (domain.md 2). Early, late, unpaid
@@ -63,7 +66,7 @@ export async function assertMayCheckIn(db: Db, request: VisitRequest, requestedA
   const stay = await readVisit(db, request.reservationId, 'check-in');
   const actualAt = actualTime(request, requestedAt);
   const today = localDate(new Date(actualAt), stay.time_zone);
-  const checks = failedChecks(stay, { early: today < stay.check_in_date, due: true, ready: true });
+  const checks = failedChecks(stay, 'check-in', new Date(actualAt));
   assertLenient(stay, checks, request.strict);
   const late = today > stay.check_in_date ? ['CHECK_IN_LATE'] : [];
   const { checkOut, postDepartureCleaning } = plannedTasks(stay);
@@ -82,11 +85,9 @@ export async function assertMayCheckIn(db: Db, request: VisitRequest, requestedA
 export async function assertMayCheckOut(db: Db, request: VisitRequest, requestedAt: Date): Promise<DepartureFacts> {
   const stay = await readVisit(db, request.reservationId, 'check-out');
   const actualAt = actualTime(request, requestedAt);
-  if (stay.actual_check_in_at !== null && new Date(actualAt) < stay.actual_check_in_at) {
-    throw invalid('must not be before the check-in');
-  }
+  if (leavesBeforeArrival(stay, new Date(actualAt))) throw invalid('must not be before the check-in');
   const today = localDate(new Date(actualAt), stay.time_zone);
-  const checks = failedChecks(stay, { early: false, due: true, ready: false });
+  const checks = failedChecks(stay, 'check-out', new Date(actualAt));
   assertLenient(stay, checks, request.strict);
   const early = today < stay.check_out_date;
   // A guest who comes and goes before the first night still had the day of arrival.
@@ -113,41 +114,20 @@ export async function assertMayCheckOut(db: Db, request: VisitRequest, requested
   };
 }
 
-/** How an action that has just lost a race is refused. */
-export async function visitTransitionError(db: Db, reservationId: string, action: ReservationAction) {
-  const row = await db
-    .selectFrom('reservation')
-    .select(['status', 'payment_status'])
-    .where('id', '=', reservationId)
-    .executeTakeFirst();
-  if (!row) return new RoomyError('RESERVATION_NOT_FOUND', { details: { id: reservationId } });
-  return new RoomyError('INVALID_STATE_TRANSITION', {
-    details: refusalDetails(row.status, action, isPaidStatus(row.payment_status)),
-  });
-}
-
-interface VisitRow {
+interface VisitRow extends VisitState {
   readonly status: ReservationStatus;
   readonly property_id: string;
   readonly owner_id: string;
   readonly guest_id: string | null;
   readonly guest_has_phone: boolean;
-  readonly check_in_date: string;
   readonly check_out_date: string;
   readonly planned_arrival: string | null;
   readonly planned_departure: string | null;
-  readonly actual_check_in_at: Date | null;
   readonly currency: string;
-  readonly outstanding_minor: number;
-  readonly time_zone: string;
   readonly check_in_time: string;
   readonly check_out_time: string;
   readonly cleaning_minutes: number;
   readonly amenity_device: string | null;
-  readonly readiness: Readiness;
-  readonly inspection_required: boolean;
-  readonly strict_checks: readonly StayCheck[];
-  readonly occupied_by: string | null;
   readonly next_arrival_date: string | null;
   /** Local, as planned or else the property's. */
   readonly next_arrival: string | null;
@@ -157,15 +137,11 @@ interface VisitRow {
 async function readVisit(
   db: Db,
   reservationId: string,
-  action: ReservationAction,
+  action: OfferedAction,
 ): Promise<VisitRow & { readonly guest_id: string }> {
   const row = await selectVisit(db, reservationId);
   if (!row || row.guest_id === null) throw new RoomyError('RESERVATION_NOT_FOUND', { details: { id: reservationId } });
-  if (targetOf(row.status, action) === null) {
-    throw new RoomyError('INVALID_STATE_TRANSITION', {
-      details: refusalDetails(row.status, action, row.outstanding_minor <= 0),
-    });
-  }
+  if (refusalOfStatus(row.status, action) !== null) throw await transitionError(db, reservationId, action);
   return { ...row, guest_id: row.guest_id };
 }
 
@@ -181,10 +157,7 @@ async function selectVisit(db: Db, reservationId: string): Promise<VisitRow | un
     SELECT r.status, r.property_id, p.owner_id, r.guest_id, coalesce(g.phone, '') <> '' AS guest_has_phone, r.check_in_date, r.check_out_date,
            r.planned_arrival, r.planned_departure, r.actual_check_in_at, r.currency, p.time_zone, p.check_in_time, p.check_out_time,
            p.cleaning_minutes, p.amenity_device, p.readiness, p.inspection_required, p.strict_checks,
-           coalesce((SELECT x.outstanding_minor FROM transaction x WHERE x.reservation_id = r.id AND x.type = 'GUEST_PAYMENT'
-             AND x.parent_id IS NULL AND x.status NOT IN ('FAILED', 'CANCELLED', 'REVERSED')), r.total_minor) AS outstanding_minor,
-           (SELECT o.id FROM reservation o WHERE o.property_id = r.property_id AND o.id <> r.id AND o.status = 'CHECKED_IN'
-             ORDER BY o.id LIMIT 1) AS occupied_by,
+           ${amountOutstandingOf('r')} AS outstanding_minor, ${occupiedBy('r')} AS occupied_by,
            next.check_in_date AS next_arrival_date, coalesce(next.planned_arrival, p.check_in_time) AS next_arrival,
            a.activation_key
       FROM reservation r JOIN property p ON p.id = r.property_id LEFT JOIN guest g ON g.id = r.guest_id
@@ -208,23 +181,8 @@ const DAY_MS = 24 * 60 * 60_000;
 const invalid = (message: string): RoomyError =>
   new RoomyError('VALIDATION_FAILED', { details: { issues: [{ path: 'actualTime', message }] } });
 
-/** In the order in which they refuse. */
-function failedChecks(
-  stay: VisitRow,
-  looksAt: { readonly early: boolean; readonly due: boolean; readonly ready: boolean },
-): readonly StayCheck[] {
-  const isReady =
-    stay.occupied_by === null &&
-    (stay.readiness === 'INSPECTED' || (stay.readiness === 'CLEAN' && !stay.inspection_required));
-  return [
-    ...(looksAt.early ? (['CHECK_IN_TOO_EARLY'] as const) : []),
-    ...(looksAt.due && stay.outstanding_minor > 0 ? (['BALANCE_DUE'] as const) : []),
-    ...(looksAt.ready && !isReady ? (['PROPERTY_NOT_READY'] as const) : []),
-  ];
-}
-
 function assertLenient(stay: VisitRow, failed: readonly StayCheck[], strict: boolean): void {
-  const refused = failed.filter((check) => strict || stay.strict_checks.includes(check));
+  const refused = refusedChecks(stay, failed, strict);
   const [first] = refused;
   if (first === undefined) return;
   const balance = toMajor({ amountMinor: stay.outstanding_minor, currency: stay.currency });

@@ -101,7 +101,10 @@ const stay = {
         reason: z.object({ code: z.string(), message: z.string() }).nullable(),
       }),
     )
-    .openapi({ description: 'What can be done with it, and with which code what cannot would be refused now' }),
+    .openapi({
+      description:
+        'What can be done with it now, asked without options, and with which code the rest would be refused: by its status, the saga at work on it, taken nights, the strict checks of its property or what is left to pay',
+    }),
   paymentStatus: PaymentStatus,
   confirmedAt: z.iso.datetime().nullable(),
   actualCheckInAt: z.iso.datetime().nullable(),
