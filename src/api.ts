@@ -6,7 +6,7 @@ import { createTokenVerifier } from './http/auth.ts';
 import { systemClock } from './kernel/clock.ts';
 import { closeServer, listen } from './listen.ts';
 import { createOpsApp } from './ops/app.ts';
-import { assemble, endInOrder, fail } from './programs.ts';
+import { assemble, endInOrder, fail, untilReady } from './programs.ts';
 import { createReadiness } from './readiness.ts';
 
 /** `npm run api`: accepts requests on PORT, and serves operators on OPS_PORT. It executes no steps. */
@@ -49,7 +49,6 @@ async function main(): Promise<void> {
   for (const at of ['/openapi.json', '/docs']) await app.request(at, { headers: { 'Accept-Encoding': 'br' } });
   const servers = [await listen('PORT', config.http, app.fetch)];
   if (config.ops) servers.push(await listen('OPS_PORT', config.ops, ops.fetch));
-  relay.start();
   endInOrder(log, async () => {
     closing.abort();
     await Promise.all(servers.map(closeServer));
@@ -57,7 +56,12 @@ async function main(): Promise<void> {
     await ports.close();
     await db.destroy();
   });
+  log.info({ port: config.http.port, opsPort: config.ops?.port ?? null }, 'listening');
+  // The relay waits for Redis by itself; without the schema everything that it does would fail.
+  if (!(await untilReady(log, () => readiness(['postgres', 'migrations']), closing.signal))) return;
+  relay.start();
+  if (!(await untilReady(log, readiness, closing.signal))) return;
   log.info({ port: config.http.port, opsPort: config.ops?.port ?? null }, 'ready');
 }
 
-main().catch(fail);
+main().catch((error: unknown) => fail('api', error));

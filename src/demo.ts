@@ -1,5 +1,6 @@
 import { readDatabaseUrl } from './config.ts';
 import { createDb, createPool, type Db } from './db/client.ts';
+import { fail } from './programs.ts';
 
 /**
  * `npm start` loads this: records with the ids of the brief's examples, so that each of them runs as printed. What
@@ -133,8 +134,7 @@ const db = createDb(createPool({ connectionString: readDatabaseUrl(), max: 1, ap
 try {
   await loadDemo(db);
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
+  fail('demo', error);
 } finally {
   await db.destroy();
 }

@@ -1,6 +1,8 @@
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { createDb, createPool, type Db } from './db/client.ts';
 import { createPorts, type OpenPorts } from './gateways/index.ts';
+import { pause } from './kernel/clock.ts';
+import { consoleToLog } from './kernel/console.ts';
 import { newProcessId } from './kernel/ids.ts';
 import { createLogger, type Logger } from './kernel/log.ts';
 import { createOutages, type Outages } from './kernel/outages.ts';
@@ -20,6 +22,7 @@ export interface Program {
 export function assemble(role: 'api' | 'worker'): Program {
   const config = readConfig();
   const log = createLogger(role, config.logLevel);
+  consoleToLog(log);
   const outages = createOutages(log);
   const pool = createPool({
     connectionString: config.databaseUrl,
@@ -44,41 +47,75 @@ export function assemble(role: 'api' | 'worker'): Program {
   return { config, log, outages, db, ports, engine };
 }
 
-/** A program that cannot start says why in a line, when it is the operator's to mend, and ends. */
-export function fail(error: unknown): never {
-  console.error(error instanceof ConfigError ? error.message : error);
+/** A program that cannot start says why in one line, with all that is the operator's to mend, and ends with code 1. */
+export function fail(role: string, error: unknown): never {
+  const log = createLogger(role, 'info');
+  if (error instanceof ConfigError) {
+    const problems = error.message.split('\n').map((line) => line.trim());
+    log.fatal({ problems }, 'the configuration is not complete');
+  } else {
+    log.fatal({ err: error }, 'could not start');
+  }
   process.exit(1);
 }
 
 const SHUTDOWN_LIMIT_MS = 15_000;
+/** Nobody knows what still works. */
+const AFTER_A_BUG_LIMIT_MS = 5_000;
 
 /**
- * Ends a program in order on SIGTERM and SIGINT, and at once, after a log line, on an error that nobody caught: the
- * supervisor restarts it, and Postgres has all that matters.
+ * Ends a program in order: on SIGTERM and SIGINT with code 0; on an error that nobody caught, after a log line with its
+ * cause, with code 1, so that the supervisor starts it again. Postgres has all that matters.
  */
 export function endInOrder(log: Logger, close: () => Promise<void>): void {
   let ending = false;
-  const end = (signal: string): void => {
+  const end = (code: number, limitMs: number): void => {
     if (ending) return;
     ending = true;
-    log.info({ signal }, 'stopping');
-    setTimeout(() => process.exit(1), SHUTDOWN_LIMIT_MS).unref();
+    setTimeout(() => process.exit(1), limitMs).unref();
     close().then(
-      () => process.exit(0),
+      () => process.exit(code),
       (error: unknown) => {
         log.error({ err: error }, 'stopping failed');
         process.exit(1);
       },
     );
   };
-  process.on('SIGTERM', end);
-  process.on('SIGINT', end);
-  process.on('uncaughtException', (error) => {
-    log.fatal({ err: error }, 'uncaught error');
-    process.exit(1);
-  });
-  process.on('unhandledRejection', (error) => {
-    log.fatal({ err: error }, 'unhandled rejection');
-    process.exit(1);
-  });
+  const onSignal = (signal: string): void => {
+    if (!ending) log.info({ signal }, 'stopping');
+    end(0, SHUTDOWN_LIMIT_MS);
+  };
+  const onBug = (error: unknown, message: string): void => {
+    log.fatal({ err: error }, message);
+    end(1, AFTER_A_BUG_LIMIT_MS);
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+  process.on('uncaughtException', (error) => onBug(error, 'uncaught error'));
+  process.on('unhandledRejection', (error) => onBug(error, 'unhandled rejection'));
 }
+
+const LOOK_EVERY_MS = 500;
+
+/**
+ * Says `ready` when everything is, and until then once for each new set of what is missing; `/health/ready` says the
+ * same. Resolves with true once nothing is failing, or false when the signal was aborted before.
+ */
+export async function untilReady(
+  log: Logger,
+  readiness: () => Promise<{ readonly failing: readonly string[] }>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  let told = '';
+  while (!signal.aborted) {
+    const { failing } = await readiness();
+    if (failing.length === 0) return true;
+    if (told !== failing.join()) log.warn({ failing, ...hintsOf(failing) }, 'not ready');
+    told = failing.join();
+    await pause(LOOK_EVERY_MS, signal);
+  }
+  return false;
+}
+
+const hintsOf = (failing: readonly string[]): object =>
+  failing.includes('migrations') ? { hint: 'the database has no schema of this version: npm run migrate' } : {};

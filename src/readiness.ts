@@ -9,8 +9,10 @@ import type { Relay } from './queues/relay.ts';
 const RELAY_STALLED_MS = 30_000;
 const CHECK_TIMEOUT_MS = 2_000;
 
-/** Names what is failing: `postgres`, `migrations`, `redis`, `relay`. */
-export function createReadiness(db: Db, redis: Redis, relay: Relay): () => Promise<{ ok: boolean; failing: string[] }> {
+/** Names what is failing: `postgres`, `migrations`, `redis`, `relay`; of those that are asked about, or of all. */
+export type Readiness = (of?: readonly string[]) => Promise<{ ok: boolean; failing: string[] }>;
+
+export function createReadiness(db: Db, redis: Redis, relay: Relay): Readiness {
   /** Once this build's migrations are there they stay. */
   let migrated = false;
   const checks: Readonly<Record<string, () => Promise<boolean>>> = {
@@ -25,9 +27,11 @@ export function createReadiness(db: Db, redis: Redis, relay: Relay): () => Promi
     redis: async () => (await redis.ping()) === 'PONG',
     relay: () => Promise.resolve(performance.now() - relay.lastDrainedAt() < RELAY_STALLED_MS),
   };
-  return async () => {
+  return async (of = Object.keys(checks)) => {
     const results = await Promise.all(
-      Object.entries(checks).map(async ([name, check]) => [name, await withinLimit(check)] as const),
+      Object.entries(checks)
+        .filter(([name]) => of.includes(name))
+        .map(async ([name, check]) => [name, await withinLimit(check)] as const),
     );
     const failing = results.filter(([, ok]) => !ok).map(([name]) => name);
     return { ok: failing.length === 0, failing };

@@ -10,7 +10,8 @@ import { createTwilio } from './gateways/twilio.ts';
 import { createWebhookSender } from './gateways/webhooks.ts';
 import { randomBetween } from './kernel/backoff.ts';
 import { systemClock } from './kernel/clock.ts';
-import { assemble, endInOrder, fail } from './programs.ts';
+import { assemble, endInOrder, fail, untilReady } from './programs.ts';
+import { createReadiness } from './readiness.ts';
 import { taskJobs } from './workers/assign.ts';
 import { deliveryJobs } from './workers/deliver.ts';
 import { financeJobs } from './workers/finance.ts';
@@ -23,7 +24,7 @@ import { webhookJobs } from './workers/webhooks.ts';
 const REMINDED_AT_ONCE = 100;
 
 /** `npm run worker`, as many as wanted: executes steps, delivers messages, assigns tasks, relays, reconciles. */
-function main(): void {
+async function main(): Promise<void> {
   const { config, log, db, ports, engine } = assemble('worker');
   const mailbox = createDevMailbox((messages) => storeDevMail(db, messages));
   const mail =
@@ -46,24 +47,27 @@ function main(): void {
     webhooks: webhookJobs({ db, sender, random: () => randomBetween(0, 1), log }, config.webhooks.retentionDays),
     finance: financeJobs({ db, ports, orchestrator: engine.orchestrator, log }, () => systemClock.now()),
   };
-  const crew = createWorkers(workOf(jobs, steps), {
+  const closing = new AbortController();
+  let crew: ReturnType<typeof createWorkers> | null = null;
+  endInOrder(log, async () => {
+    closing.abort();
+    await crew?.close();
+    await engine.close();
+    await Promise.all([mail.close(), sms.close(), mailbox.close(), ports.close()]);
+    await db.destroy();
+  });
+  const readiness = createReadiness(db, engine.queues.producer, engine.relay);
+  // Without Redis a worker waits by itself; without the schema everything that it does would fail.
+  if (!(await untilReady(log, () => readiness(['postgres', 'migrations']), closing.signal))) return;
+  crew = createWorkers(workOf(jobs, steps), {
     options: workerOptions(config.redisUrl, config.queuePrefix),
     log,
     alert: (sweep) => alertFailingSweep(db, sweep),
   });
   engine.relay.start();
   engine.reconciler.start();
-  endInOrder(log, async () => {
-    await crew.close();
-    await engine.close();
-    await Promise.all([mail.close(), sms.close(), mailbox.close(), ports.close()]);
-    await db.destroy();
-  });
-  void crew.ready().then(() => log.info('ready'));
+  await crew.ready();
+  log.info('ready');
 }
 
-try {
-  main();
-} catch (error) {
-  fail(error);
-}
+main().catch((error: unknown) => fail('worker', error));

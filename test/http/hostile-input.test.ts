@@ -147,7 +147,7 @@ describe('hostile input', () => {
     expect(failures).toEqual([]);
   }, 120_000);
 
-  it.each(['é', `t=${Math.floor(Date.now() / 1000)},v1=${'é'.repeat(64)}`, 't=é,v1=é', '', 'v1=' + 'a'.repeat(10_000)])(
+  it.each(['é', `t=${Math.floor(Date.now() / 1000)},v1=${'é'.repeat(64)}`, 't=é,v1=é', '', `v1=${'a'.repeat(10_000)}`])(
     'is no signature: %j is 401 for every provider',
     async (signature) => {
       for (const [provider, name] of [

@@ -23,6 +23,16 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   return { url: url.toString(), drop: () => administer(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
 }
 
+/** One without a schema. */
+export async function createEmptyDatabase(): Promise<TestDatabase> {
+  const server = inject('postgresUrl');
+  const name = `${inject('templateDatabase').replace('template', 'file')}_${randomBytes(6).toString('hex')}`;
+  await administer(server, `CREATE DATABASE ${name}`);
+  const url = new URL(server);
+  url.pathname = `/${name}`;
+  return { url: url.href, drop: () => administer(server, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`) };
+}
+
 /** One whose time a test moves; migrated on its own, because its defaults go by that clock. */
 export async function createSimulatedDatabase(): Promise<SimulatedDatabase> {
   const server = inject('postgresUrl');
