@@ -80,7 +80,15 @@ async function tried(reservationId: string, times: number, how: Tried = {}): Pro
   }
 }
 const assess = (reservationId: string, more: Partial<PaymentAttempt> = {}) =>
-  assessPayment(db, { reservationId, amountMinor: 10_000, currency: 'AED', requestedBy: 'caller', at: NOW, ...more });
+  assessPayment(db, {
+    reservationId,
+    amountMinor: 10_000,
+    currency: 'AED',
+    requestedBy: 'caller',
+    isGuest: false,
+    at: NOW,
+    ...more,
+  });
 
 describe('the fraud rules', () => {
   it('let an ordinary payment pass', async () => {
@@ -119,14 +127,42 @@ describe('the fraud rules', () => {
     });
   });
 
-  it('count declines of a caller over all stays', async () => {
+  it('count declines of a guest who calls, over all stays', async () => {
     for (let n = 0; n < 4; n += 1) await tried(await newStay(), 5, { by: 'tester', at: ago(20) });
     const stay = await newStay();
     expect(await assess(stay)).toMatchObject({ verdict: 'PASS' });
-    expect(await assess(stay, { requestedBy: 'tester' })).toMatchObject({
+    expect(await assess(stay, { requestedBy: 'tester', isGuest: true })).toMatchObject({
       verdict: 'REVIEW',
       signals: [{ rule: 'DECLINES_OF_PRINCIPAL', observed: 20, threshold: 20 }],
     });
+  });
+
+  it('hold nothing against a service client or staff for the declines of many guests', async () => {
+    for (let n = 0; n < 100; n += 1) await tried(await newStay(), 2, { by: 'service:crm', at: ago(20) });
+    expect(await assess(await newStay(), { requestedBy: 'service:crm' })).toEqual({
+      score: 0,
+      verdict: 'PASS',
+      signals: [],
+    });
+  });
+
+  it('count declines of the other stays of a guest, whoever called', async () => {
+    const [first, second, third] = [await newStay(), await newStay(), await newStay()];
+    await db
+      .updateTable('reservation')
+      .set({ guest_id: `guest-of-${first}` })
+      .where('id', 'in', [second, third])
+      .execute();
+    await tried(first, 5, { by: 'service:crm', at: ago(30) });
+    await tried(second, 4, { by: 'agent-1', at: ago(30) });
+    await tried(second, 9, { by: 'agent-1', at: ago(61) });
+    expect((await assess(third)).verdict).toBe('PASS');
+    await tried(second, 1, { by: 'agent-1', at: ago(30) });
+    expect(await assess(third)).toMatchObject({
+      verdict: 'REVIEW',
+      signals: [{ rule: 'DECLINES_OF_GUEST', points: 50, observed: 10, threshold: 10 }],
+    });
+    expect((await assess(await newStay())).verdict).toBe('PASS');
   });
 
   it('see the fifth tiny amount in an hour, of one that is tiny itself', async () => {
@@ -172,13 +208,21 @@ describe('judging', () => {
   const CALM: Observations = {
     attempts: 0,
     declinesOfStay: 0,
+    declinesOfGuest: 0,
     declinesOfCaller: 0,
     tinyAmounts: 0,
     samples: 0,
     meanMinor: 0,
     refundedStays: 0,
   };
-  const attempt: PaymentAttempt = { reservationId: 'r', amountMinor: 1, currency: 'KWD', requestedBy: 'x', at: NOW };
+  const attempt: PaymentAttempt = {
+    reservationId: 'r',
+    amountMinor: 1,
+    currency: 'KWD',
+    requestedBy: 'x',
+    isGuest: true,
+    at: NOW,
+  };
 
   it('adds up what it sees, and goes by the thresholds that it is given', () => {
     const seen = { ...CALM, attempts: 9, declinesOfStay: 6, refundedStays: 3 };

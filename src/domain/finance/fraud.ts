@@ -19,7 +19,9 @@ export interface FraudRules {
     readonly manyAtLeast: number;
     readonly manyPoints: number;
   };
-  /** Declines that one caller has met, whatever it tried to pay. */
+  /** Declines of the guest's other stays: those of this one have their own rule, and count once. */
+  readonly declinesOfGuest: { readonly minutes: number; readonly atLeast: number; readonly points: number };
+  /** Declines that one guest who calls by themselves has met, whatever they tried to pay. */
   readonly declinesOfCaller: { readonly minutes: number; readonly atLeast: number; readonly points: number };
   /** Card testing: tiny amounts on one stay, this one included. */
   readonly tinyAmounts: {
@@ -38,6 +40,7 @@ export const FRAUD_RULES: FraudRules = Object.freeze({
   blockFrom: 100,
   velocity: Object.freeze({ minutes: 10, atLeast: 10, points: 50 }),
   declinesOfStay: Object.freeze({ minutes: 60, atLeast: 6, points: 50, manyAtLeast: 12, manyPoints: 100 }),
+  declinesOfGuest: Object.freeze({ minutes: 60, atLeast: 10, points: 50 }),
   declinesOfCaller: Object.freeze({ minutes: 60, atLeast: 20, points: 50 }),
   tinyAmounts: Object.freeze({ minutes: 60, majorUnits: 1, atLeast: 5, points: 50 }),
   oddAmount: Object.freeze({ timesMean: 10, minSamples: 10, points: 30 }),
@@ -50,6 +53,8 @@ export interface PaymentAttempt {
   readonly currency: string;
   /** The caller's principal. */
   readonly requestedBy: string;
+  /** A guest pays alone. Staff and service clients pay for many: their volume says nothing about one payment. */
+  readonly isGuest: boolean;
   /** When it is accepted: what the rules look at begins so long before. */
   readonly at: Date;
 }
@@ -81,6 +86,8 @@ export interface Observations {
   /** Earlier attempts on the stay. */
   readonly attempts: number;
   readonly declinesOfStay: number;
+  readonly declinesOfGuest: number;
+  /** Zero for callers who are not guests. */
   readonly declinesOfCaller: number;
   /** Earlier ones on the stay. */
   readonly tinyAmounts: number;
@@ -97,7 +104,7 @@ export function judge(attempt: PaymentAttempt, seen: Observations, rules: FraudR
   const many = seen.declinesOfStay >= rules.declinesOfStay.manyAtLeast;
   const tiny = attempt.amountMinor <= tinyUpTo(attempt, rules);
   const timesMean = seen.meanMinor > 0 ? Math.floor(attempt.amountMinor / seen.meanMinor) : 0;
-  const { velocity, declinesOfStay, declinesOfCaller, tinyAmounts, oddAmount, refunds } = rules;
+  const { velocity, declinesOfStay, declinesOfGuest, declinesOfCaller, tinyAmounts, oddAmount, refunds } = rules;
   const possible: readonly FraudSignal[] = [
     { rule: 'VELOCITY', points: velocity.points, observed: seen.attempts + 1, threshold: velocity.atLeast },
     {
@@ -105,6 +112,12 @@ export function judge(attempt: PaymentAttempt, seen: Observations, rules: FraudR
       points: many ? declinesOfStay.manyPoints : declinesOfStay.points,
       observed: seen.declinesOfStay,
       threshold: many ? declinesOfStay.manyAtLeast : declinesOfStay.atLeast,
+    },
+    {
+      rule: 'DECLINES_OF_GUEST',
+      points: declinesOfGuest.points,
+      observed: seen.declinesOfGuest,
+      threshold: declinesOfGuest.atLeast,
     },
     {
       rule: 'DECLINES_OF_PRINCIPAL',
@@ -134,14 +147,17 @@ const USUAL_STAYS = 100;
 
 /** One statement of few indexed reads: it stands between a guest and the payment. */
 async function observe(db: Db | Tx, attempt: PaymentAttempt, rules: FraudRules): Promise<Observations> {
-  const { reservationId, requestedBy, currency, at } = attempt;
+  const { reservationId, requestedBy, isGuest, currency, at } = attempt;
   const since = (minutes: number): Date => new Date(at.getTime() - minutes * 60_000);
   const { rows } = await sql<Observations>`
     SELECT (SELECT count(*) FROM saga s WHERE s.subject_id = ${reservationId} AND s.name = 'processPayment'
                AND s.requested_at > ${since(rules.velocity.minutes)}) AS attempts,
            (SELECT count(*) FROM saga s WHERE s.subject_id = ${reservationId} AND s.name = 'processPayment' AND s.error_code = 'PAYMENT_DECLINED'
                AND s.requested_at > ${since(rules.declinesOfStay.minutes)}) AS "declinesOfStay",
-           (SELECT count(*) FROM payment y JOIN saga s ON s.id = y.saga_id WHERE y.requested_by = ${requestedBy} AND y.status = 'FAILED'
+           (SELECT count(*) FROM reservation r JOIN reservation o ON o.guest_id = r.guest_id AND o.id <> r.id JOIN payment y ON y.reservation_id = o.id
+               JOIN saga s ON s.id = y.saga_id WHERE r.id = ${reservationId} AND y.status = 'FAILED'
+               AND y.created_at > ${since(rules.declinesOfGuest.minutes)} AND s.error_code = 'PAYMENT_DECLINED') AS "declinesOfGuest",
+           (SELECT count(*) FROM payment y JOIN saga s ON s.id = y.saga_id WHERE ${isGuest}::boolean AND y.requested_by = ${requestedBy} AND y.status = 'FAILED'
                AND y.created_at > ${since(rules.declinesOfCaller.minutes)} AND s.error_code = 'PAYMENT_DECLINED') AS "declinesOfCaller",
            (SELECT count(*) FROM payment y WHERE y.reservation_id = ${reservationId} AND y.created_at > ${since(rules.tinyAmounts.minutes)}
                AND y.amount_minor <= ${tinyUpTo(attempt, rules)}) AS "tinyAmounts",
@@ -160,6 +176,7 @@ async function observe(db: Db | Tx, attempt: PaymentAttempt, rules: FraudRules):
     return {
       attempts: 0,
       declinesOfStay: 0,
+      declinesOfGuest: 0,
       declinesOfCaller: 0,
       tinyAmounts: 0,
       samples: 0,

@@ -168,11 +168,13 @@ async function replayOf(c: AnyContext, services: Services, order: PaymentOrder):
 
 /** What the fraud rules say now, frozen for the saga. Throws `PAYMENT_BLOCKED`. */
 async function reviewOf(c: AnyContext, services: Services, order: PaymentOrder) {
+  const caller = callerOf(c);
   const { score, verdict, signals } = await assessPayment(services.db, {
     reservationId: order.reservationId,
     amountMinor: order.amountMinor,
     currency: order.currency,
-    requestedBy: callerOf(c).principal,
+    requestedBy: caller.principal,
+    isGuest: caller.kind === 'person' && caller.role === 'GUEST',
     at: services.clock.now(),
   });
   if (verdict === 'BLOCK') throw new RoomyError('PAYMENT_BLOCKED', { details: { score, signals } });
