@@ -480,6 +480,8 @@ export interface PaymentTable {
   gateway_id: string;
   gateway_reference: string;
   payment_method: Optional<string>;
+  /** The provider's own of the card; only the fraud rules read it. */
+  card_fingerprint: Optional<string>;
   amount_minor: number;
   currency: string;
   fee_minor: Generated<number>;

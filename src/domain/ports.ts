@@ -80,6 +80,10 @@ export interface RefundRequest {
   readonly amountMinor: number;
   readonly currency: string;
 }
+export interface CardRequest {
+  readonly gatewayId: string;
+  readonly reference: string;
+}
 export interface PayoutRequest {
   readonly key: string;
   /** The owner's account at the gateway or bank. */
@@ -122,6 +126,11 @@ export interface PaymentGateway {
   ): Promise<{ readonly outcome: 'nothing' | 'voided' | 'refunded' }>;
   refund(request: RefundRequest, signal: AbortSignal): Promise<MoneyOutcome>;
   payOut(request: PayoutRequest, signal: AbortSignal): Promise<MoneyOutcome>;
+  /**
+   * The provider's own fingerprint of the card behind a reference: the same for the same card, whatever reference and
+   * guest it comes with. It is no card number, and tells nothing of one. Null: the provider knows no card behind it.
+   */
+  cardOf(request: CardRequest, signal: AbortSignal): Promise<string | null>;
   /** The gateway's record of one gateway id in `[from, to)`; at most `limit` movements, oldest first. */
   movements(gatewayId: string, from: Date, to: Date, limit: number): Promise<readonly GatewayMovement[]>;
 }

@@ -124,6 +124,7 @@ describe('a gateway behind breakers', () => {
       undoCharge: fail,
       refund: fail,
       payOut: fail,
+      cardOf: fail,
       movements: async () => [],
     };
     const breakers = createBreakers(log, { failures: 2 });
@@ -146,5 +147,11 @@ describe('a gateway behind breakers', () => {
       ['bank', 'closed'],
       ['g', 'closed'],
     ]);
+    const look = () => gateway.cardOf({ gatewayId: 'g', reference: 'ref-1' }, never);
+    await expect(look()).rejects.not.toBeInstanceOf(CircuitOpenError);
+    await expect(look()).rejects.not.toBeInstanceOf(CircuitOpenError);
+    await expect(look()).rejects.toBeInstanceOf(CircuitOpenError);
+    // Cards that cannot be looked up stop no payment.
+    expect(await gateway.charge({ ...request, reference: 'ref-1' }, never)).toBe(charge);
   });
 });

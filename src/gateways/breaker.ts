@@ -137,6 +137,11 @@ export function withBreakers(
     refund: (request, signal) => guard(request, signal, () => gateway.refund(request, signal)),
     payOut: (request, signal) =>
       guard({ gatewayId: PAYOUT_BANK, reference: request.account }, signal, () => gateway.payOut(request, signal)),
+    // Apart from payments: who may not look cards up, or gets no answer, may still be paid.
+    cardOf: (request, signal) =>
+      breakers.run(`${circuitOf(request.gatewayId, request.reference)} (cards)`, signal, () =>
+        gateway.cardOf(request, signal),
+      ),
     movements: (gatewayId, ...range) =>
       breakers.run(circuitOf(gatewayId, ''), null, () => gateway.movements(gatewayId, ...range)),
   };

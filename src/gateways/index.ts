@@ -133,6 +133,7 @@ function bankOf(gateways: readonly PaymentGateway[]): PaymentGateway {
     undoCharge: unknown,
     refund: unknown,
     payOut: unknown,
+    cardOf: unknown,
     async movements(...range) {
       const records = await Promise.all(gateways.map((gateway) => gateway.movements(...range)));
       const byTime = (a: GatewayMovement, b: GatewayMovement): number => a.at.getTime() - b.at.getTime();

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { cardFingerprintOf } from '../domain/finance/card.ts';
 import {
   bookFees,
   bookOwnerShare,
@@ -6,6 +7,7 @@ import {
   planDistribution,
   undoOwnerShare,
 } from '../domain/finance/distribution.ts';
+import { assessCard } from '../domain/finance/fraud.ts';
 import { reverseStep } from '../domain/finance/ledger.ts';
 import { assertApproved, assertPayable, type PayableStay, referenceReused } from '../domain/finance/payable.ts';
 import { type BookedPayment, bookPayment, claimPayment, takeBackPayment } from '../domain/finance/payment.ts';
@@ -43,6 +45,8 @@ export const ProcessPayment = z.strictObject({
 });
 type Input = z.output<typeof ProcessPayment>;
 
+/** A saga that passed the step before there were fingerprints has none. */
+type Payable = PayableStay & { readonly cardFingerprint?: string | null };
 type Booked = { readonly validatePayment: PayableStay; readonly createGuestPaymentTransaction: BookedPayment };
 const booked = (context: StepContext<Input, Booked>): DistributionContext => ({
   step: context,
@@ -68,17 +72,27 @@ export const processPayment = saga('processPayment', ProcessPayment, {
 })
   .read('validatePayment', {
     parksOn: ['APPROVAL_REQUIRED'],
-    run: async ({ db, input, sagaId, requestedAt, requestedBy }) => {
-      const stay = await assertPayable(db, input, requestedAt, sagaId);
-      await assertApproved(db, sagaId, requestedBy, input.review);
-      return stay;
+    conceals: ['cardFingerprint'],
+    run: async ({ db, ports, input, sagaId, requestedAt, requestedBy }) => {
+      const stay: Payable = await assertPayable(db, input, requestedAt, sagaId);
+      // Money that the gateway holds already is booked, whatever the card.
+      if (input.captured) return stay;
+      const { gatewayId, gatewayReference: reference } = input;
+      const fingerprint = await cardFingerprintOf(ports, { gatewayId, reference });
+      const card = { gatewayId, fingerprint, at: requestedAt };
+      const { score, verdict, signals } = await assessCard(db, card, input.review?.signals ?? []);
+      const review = verdict === 'PASS' ? null : { score, signals };
+      const refusal = verdict === 'BLOCK' ? 'PAYMENT_BLOCKED' : 'APPROVAL_REQUIRED';
+      await assertApproved(db, sagaId, requestedBy, review, refusal);
+      return { ...stay, cardFingerprint: fingerprint };
     },
   })
   .call('createGuestPaymentTransaction', {
     retry: RETRY,
     everyday: ['PAYMENT_DECLINED', 'GATEWAY_REFERENCE_REUSED'],
     whenOpen: 'refuse',
-    prepare: ({ tx, input, done, ...step }) => claimPayment(tx, step, done.validatePayment, input),
+    prepare: ({ tx, input, done: { validatePayment: stay }, ...step }) =>
+      claimPayment(tx, step, stay, { ...input, cardFingerprint: stay.cardFingerprint ?? null }),
     run: ({ ports, input, key, signal }) => ports.gateway(input.gatewayId).charge({ ...chargeOf(input), key }, signal),
     book: ({ tx, done, answer, ...step }) => bookPayment(tx, step, done.validatePayment, answer),
     explain: async ({ input, failure }) =>

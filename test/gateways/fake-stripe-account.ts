@@ -24,6 +24,8 @@ export interface FakeIntent {
   charge: FakeCharge | null;
   /** Of the last try. */
   failure: { code: string; decline_code: string } | null;
+  /** Of the last try: a decline takes the method off. */
+  failedMethod?: string;
   /** Looks for which the fee is not known yet. */
   feeLooks: number;
 }
@@ -80,6 +82,14 @@ export function createAccount(nowSeconds: () => number) {
     n += 1;
     return `${prefix}_${String(n).padStart(6, '0')}`;
   };
+  /** Fingerprints by PaymentMethod; null: it is no card. Each has one of its own unless it is said here. */
+  const cards = new Map<string, string | null>();
+  const methodView = (of: string): object => {
+    const fingerprint = cards.has(of) ? cards.get(of) : `fp_${of}`;
+    return fingerprint === null
+      ? { object: 'payment_method', id: of, type: 'us_bank_account' }
+      : { object: 'payment_method', id: of, type: 'card', card: { brand: 'visa', last4: '4242', fingerprint } };
+  };
   const settings = {
     settlementCurrency: null as string | null,
     exchange: 1,
@@ -133,8 +143,14 @@ export function createAccount(nowSeconds: () => number) {
         (expand.includes('latest_charge.balance_transaction')
           ? chargeView(intent, intent.charge, true)
           : intent.charge.id),
-      last_payment_error: intent.failure,
-      payment_method: intent.paymentMethod,
+      last_payment_error: intent.failure && {
+        ...intent.failure,
+        ...(intent.failedMethod === undefined ? {} : { payment_method: methodView(intent.failedMethod) }),
+      },
+      payment_method:
+        intent.paymentMethod !== null && expand.includes('payment_method')
+          ? methodView(intent.paymentMethod)
+          : intent.paymentMethod,
     };
   }
   function capture(intent: FakeIntent): void {
@@ -156,7 +172,8 @@ export function createAccount(nowSeconds: () => number) {
     if (intent.status !== 'requires_confirmation') throw invalid('payment_intent_unexpected_state');
     const failure = DECLINES[intent.paymentMethod ?? ''];
     if (failure) {
-      Object.assign(intent, { status: 'requires_payment_method', failure });
+      const failedMethod = intent.paymentMethod;
+      Object.assign(intent, { status: 'requires_payment_method', failure, failedMethod, paymentMethod: null });
       throw new StripeRefusal(402, { type: 'card_error', message: 'Your card was declined.', ...failure });
     }
     if (intent.paymentMethod === 'pm_3ds') intent.status = 'requires_action';
@@ -182,6 +199,7 @@ export function createAccount(nowSeconds: () => number) {
 
   const account = {
     intents,
+    cards,
     refunds,
     transfers,
     lines,
@@ -218,6 +236,10 @@ export function createAccount(nowSeconds: () => number) {
         captureMethod: form.get('capture_method') ?? 'automatic_async',
       });
       return intentView(intent, expandOf(form));
+    },
+    getMethod(of: string): object {
+      if (of === 'pm_missing') throw invalid('resource_missing', 404);
+      return methodView(of);
     },
     getIntent: (of: string, form: Form): object => intentView(intentBy(of), expandOf(form)),
     updateIntent(of: string, form: Form): object {

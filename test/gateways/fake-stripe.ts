@@ -58,6 +58,12 @@ const ROUTES: readonly Route[] = [
     act: (account, form, [id = '']) => account.getIntent(id, form),
   },
   {
+    method: 'GET',
+    path: /^\/v1\/payment_methods\/(pm_\w+)$/,
+    allowed: /^$/,
+    act: (account, _form, [id = '']) => account.getMethod(id),
+  },
+  {
     method: 'POST',
     path: new RegExp(`^${INTENT}/(pi_\\w+)$`),
     allowed: /^(metadata\[\w{1,40}\]|expand\[\d\])$/,

@@ -70,6 +70,39 @@ const held = (): number =>
     0,
   );
 
+describe('the card behind a reference', () => {
+  const cardOf = (reference: string) => gateway.cardOf({ gatewayId: 'stripe', reference }, never);
+
+  it('is Stripe’s fingerprint of a PaymentMethod, as it is', async () => {
+    stripe.account.cards.set('pm_other', 'Xt5EWLLDS7FJjR1c');
+    expect(await cardOf('pm_other')).toBe('Xt5EWLLDS7FJjR1c');
+    expect(paths()).toEqual(['GET payment_methods/pm_other']);
+  });
+
+  it('is that of the method on a PaymentIntent, also after it was declined', async () => {
+    stripe.account.seed({ id: 'pi_new', paymentMethod: 'pm_declined' });
+    expect(await cardOf('pi_new')).toBe('fp_pm_declined');
+    await failure(charge('pi_new'));
+    expect(stripe.account.intents.get('pi_new')).toMatchObject({ paymentMethod: null });
+    expect(await cardOf('pi_new')).toBe('fp_pm_declined');
+    stripe.account.seed({ id: 'pi_empty', paymentMethod: null });
+    expect(await cardOf('pi_empty')).toBeNull();
+  });
+
+  it('is none where there is no card, or no such reference; that is no failure of Stripe', async () => {
+    stripe.account.cards.set('pm_bank', null);
+    for (const reference of ['pm_bank', 'pm_missing', 'pi_missing', 'ref-456']) {
+      expect(await cardOf(reference)).toBeNull();
+    }
+    expect(paths()).toHaveLength(3);
+  });
+
+  it('is not known while Stripe is away', async () => {
+    stripe.faults.push({ on: /payment_methods/, answer: 503 });
+    expect(await failure(cardOf('pm_card'))).toMatchObject({ code: 'GATEWAY_UNAVAILABLE', unsent: true });
+  });
+});
+
 describe('a PaymentMethod', () => {
   it('is charged under the key: first made, then confirmed', async () => {
     expect(await charge('pm_card')).toEqual({

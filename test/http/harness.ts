@@ -110,6 +110,7 @@ export function recordKeeper(movements: readonly GatewayMovement[]): Ports {
     undoCharge: refuse,
     refund: refuse,
     payOut: refuse,
+    cardOf: refuse,
     movements: async (_gatewayId, from, to, limit) =>
       movements.filter(({ at }) => at >= from && at < to).slice(0, limit),
   };

@@ -3,10 +3,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
 import type { PaymentRowStatus } from '../../src/db/schema.ts';
 import {
+  assessCard,
   assessPayment,
+  cardDeclines,
   FRAUD_RULES,
   judge,
   type Observations,
+  observations,
   type PaymentAttempt,
 } from '../../src/domain/finance/fraud.ts';
 import { newId } from '../../src/kernel/ids.ts';
@@ -27,6 +30,14 @@ afterAll(async () => {
 
 const NOW = new Date();
 const ago = (minutes: number): Date => new Date(NOW.getTime() - minutes * 60_000);
+interface Plan {
+  readonly 'Node Type': string;
+  readonly 'Relation Name'?: string;
+  readonly 'Index Name'?: string;
+  readonly 'Index Cond'?: string;
+  readonly Plans?: readonly Plan[];
+}
+const nodesOf = (plan: Plan): readonly Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
 let stays = 0;
 /** A stay whose property and guest nobody else has. */
 async function newStay(): Promise<string> {
@@ -50,10 +61,13 @@ interface Tried {
   readonly by?: string;
   readonly at?: Date;
   readonly errorCode?: string;
+  readonly card?: string;
+  readonly gatewayId?: string;
 }
 /** Earlier attempts on a stay. */
 async function tried(reservationId: string, times: number, how: Tried = {}): Promise<void> {
   const { status = 'FAILED', amountMinor = 10_000, by = 'caller', at = ago(5), errorCode = 'PAYMENT_DECLINED' } = how;
+  const { card = null, gatewayId = 'sandbox' } = how;
   for (let n = 0; n < times; n += 1) {
     const failed = status === 'FAILED';
     const saga = await addSaga(db, {
@@ -64,11 +78,12 @@ async function tried(reservationId: string, times: number, how: Tried = {}): Pro
       ...(failed ? { errorCode } : {}),
     });
     const id = newId('payment');
-    const what = { id, reservation_id: reservationId, saga_id: saga, gateway_id: 'sandbox', gateway_reference: id };
+    const what = { id, reservation_id: reservationId, saga_id: saga, gateway_id: gatewayId, gateway_reference: id };
     await db
       .insertInto('payment')
       .values({
         ...what,
+        card_fingerprint: card,
         amount_minor: amountMinor,
         currency: 'AED',
         status,
@@ -163,6 +178,54 @@ describe('the fraud rules', () => {
       signals: [{ rule: 'DECLINES_OF_GUEST', points: 50, observed: 10, threshold: 10 }],
     });
     expect((await assess(await newStay())).verdict).toBe('PASS');
+  });
+
+  it('count declines of one card at its provider, whichever stays and guests they are of', async () => {
+    const card = { gatewayId: 'stripe', fingerprint: 'card-1', at: NOW };
+    const of = { gatewayId: 'stripe', card: 'card-1', at: ago(30) };
+    for (let n = 0; n < 9; n += 1) await tried(await newStay(), 1, { ...of, by: `service:${n}` });
+    const stay = await newStay();
+    await tried(stay, 4, { ...of, at: ago(61) });
+    await tried(stay, 4, { ...of, card: 'card-2' });
+    await tried(stay, 4, { ...of, gatewayId: 'another' });
+    await tried(stay, 4, { ...of, errorCode: 'GATEWAY_UNAVAILABLE' });
+    await tried(stay, 4, { ...of, status: 'COMPLETED' });
+    expect(await assessCard(db, card, [])).toEqual({ score: 0, verdict: 'PASS', signals: [] });
+    await tried(stay, 1, of);
+    const signal = { rule: 'DECLINES_OF_CARD', points: 50, observed: 10, threshold: 10 };
+    expect(await assessCard(db, card, [])).toEqual({ score: 50, verdict: 'REVIEW', signals: [signal] });
+    expect(await assessCard(db, { ...card, fingerprint: null }, [])).toMatchObject({ verdict: 'PASS' });
+    const velocity = { rule: 'VELOCITY', points: 50, observed: 10, threshold: 10 };
+    expect(await assessCard(db, card, [velocity])).toEqual({
+      score: 100,
+      verdict: 'BLOCK',
+      signals: [velocity, signal],
+    });
+  });
+
+  it('read by indexes only', async () => {
+    const attempt = { reservationId: 'r', amountMinor: 1, currency: 'AED', requestedBy: 'c', isGuest: true, at: NOW };
+    const card = { gatewayId: 'stripe', fingerprint: 'card-1', at: NOW };
+    const plans = await db.transaction().execute(async (tx) => {
+      // A table that nobody has filled is read as a whole, whatever its indexes are.
+      await sql`SET LOCAL enable_seqscan = off`.execute(tx);
+      const explain = async (statement: ReturnType<typeof observations> | ReturnType<typeof cardDeclines>) => {
+        const { rows } = await sql<{
+          'QUERY PLAN': readonly { Plan: Plan }[];
+        }>`EXPLAIN (FORMAT JSON) ${statement}`.execute(tx);
+        return rows.flatMap((row) => row['QUERY PLAN'].flatMap(({ Plan: plan }) => nodesOf(plan)));
+      };
+      return { payment: await explain(observations(attempt)), card: await explain(cardDeclines(card)) };
+    });
+    for (const nodes of [plans.payment, plans.card]) {
+      const scans = nodes.filter((node) => node['Node Type'].includes('Scan') && node['Relation Name'] !== undefined);
+      expect(scans.length).toBeGreaterThan(1);
+      for (const scan of scans) {
+        expect(scan['Node Type'], JSON.stringify(scan)).not.toBe('Seq Scan');
+        if (scan['Node Type'] === 'Index Scan') expect(scan['Index Cond'], JSON.stringify(scan)).toBeDefined();
+      }
+    }
+    expect(plans.card.map((node) => node['Index Name'])).toContain('payment_failed_by_card');
   });
 
   it('see the fifth tiny amount in an hour, of one that is tiny itself', async () => {

@@ -5,7 +5,7 @@ import { expect } from 'vitest';
 import type { Db } from '../../src/db/client.ts';
 import { checkIntegrity } from '../../src/domain/finance/integrity.ts';
 import type { GatewayMovement, Ports } from '../../src/domain/ports.ts';
-import { createPorts } from '../../src/gateways/index.ts';
+import { createPorts, type PortSettings } from '../../src/gateways/index.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import {
   cancelReservation,
@@ -37,9 +37,10 @@ export interface Sandbox {
   close(): Promise<void>;
 }
 
-export async function openSandbox(): Promise<Sandbox> {
+export async function openSandbox(stripe: PortSettings['stripe'] = null): Promise<Sandbox> {
   const sandboxDir = await mkdtemp(path.join(tmpdir(), 'roomy-sandbox-'));
-  const settings = { gateways: ['sandbox'], sandboxDir, sandboxFeeBp: 290, sandboxGateways: [], stripe: null } as const;
+  const gateways = stripe === null ? (['sandbox'] as const) : (['sandbox', 'stripe'] as const);
+  const settings = { gateways, sandboxDir, sandboxFeeBp: 290, sandboxGateways: [], stripe };
   const ports = createPorts(settings, createLogger('test', 'silent'));
   const everything = (gatewayId: string) =>
     ports.gateway(gatewayId).movements(gatewayId, new Date(0), new Date(4e12), 100_000);

@@ -1,4 +1,5 @@
 import type { ReceivedEvent } from '../../src/domain/ports.ts';
+import type { PortSettings } from '../../src/gateways/index.ts';
 import { createWebhookSender } from '../../src/gateways/webhooks.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { Role } from '../../src/http/auth.ts';
@@ -26,6 +27,8 @@ export interface CallOptions {
   /** Instead of `body`: sent as it is. */
   readonly text?: string;
   readonly role?: Role;
+  /** A service client's token instead of a person's. */
+  readonly scope?: string;
   readonly sub?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -37,10 +40,14 @@ export interface Answer {
   readonly headers: Headers;
 }
 
-/** On a database whose time a test moves, if it gives one. */
-export async function startSystem(simulated?: SimulatedDatabase, overrides: Partial<AppDeps> = {}): Promise<System> {
+/** On a database whose time a test moves, if it gives one, and with a Stripe beside the sandbox, if it gives that. */
+export async function startSystem(
+  simulated?: SimulatedDatabase,
+  overrides: Partial<AppDeps> = {},
+  stripe: PortSettings['stripe'] = null,
+): Promise<System> {
   const clock = simulated?.clock ?? systemClock;
-  const sandbox = await openSandbox();
+  const sandbox = await openSandbox(stripe);
   const bed = await createTestbed(ALL_SAGAS, sandbox.ports, simulated);
   const process = await bed.start({ prefix: bed.newPrefix() });
   const app = createApp({
@@ -66,12 +73,12 @@ export async function startSystem(simulated?: SimulatedDatabase, overrides: Part
     bed,
     process,
     sandbox,
-    async call(method, path, { body, text, role = 'ADMIN', sub = 'admin-1', headers = {} } = {}) {
+    async call(method, path, { body, text, role = 'ADMIN', scope, sub = 'admin-1', headers = {} } = {}) {
       const content = text ?? (body === undefined ? undefined : JSON.stringify(body));
       const response = await app.request(`${API}${path}`, {
         method,
         headers: {
-          authorization: `Bearer ${await tokenFor({ role }, sub, clock)}`,
+          authorization: `Bearer ${await tokenFor(scope === undefined ? { role } : { scope }, sub, clock)}`,
           ...(content === undefined ? {} : { 'content-type': 'application/json' }),
           ...headers,
         },

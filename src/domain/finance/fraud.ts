@@ -23,6 +23,8 @@ export interface FraudRules {
   readonly declinesOfGuest: { readonly minutes: number; readonly atLeast: number; readonly points: number };
   /** Declines that one guest who calls by themselves has met, whatever they tried to pay. */
   readonly declinesOfCaller: { readonly minutes: number; readonly atLeast: number; readonly points: number };
+  /** Declines of one card, whichever stays and guests it was to pay for. */
+  readonly declinesOfCard: { readonly minutes: number; readonly atLeast: number; readonly points: number };
   /** Card testing: tiny amounts on one stay, this one included. */
   readonly tinyAmounts: {
     readonly minutes: number;
@@ -42,6 +44,7 @@ export const FRAUD_RULES: FraudRules = Object.freeze({
   declinesOfStay: Object.freeze({ minutes: 60, atLeast: 6, points: 50, manyAtLeast: 12, manyPoints: 100 }),
   declinesOfGuest: Object.freeze({ minutes: 60, atLeast: 10, points: 50 }),
   declinesOfCaller: Object.freeze({ minutes: 60, atLeast: 20, points: 50 }),
+  declinesOfCard: Object.freeze({ minutes: 60, atLeast: 10, points: 50 }),
   tinyAmounts: Object.freeze({ minutes: 60, majorUnits: 1, atLeast: 5, points: 50 }),
   oddAmount: Object.freeze({ timesMean: 10, minSamples: 10, points: 30 }),
   refunds: Object.freeze({ days: 30, atLeast: 3, points: 30 }),
@@ -76,11 +79,52 @@ export async function assessPayment(
   attempt: PaymentAttempt,
   rules: FraudRules = FRAUD_RULES,
 ): Promise<FraudAssessment> {
-  const signals = judge(attempt, await observe(db, attempt, rules), rules);
+  return assessmentOf(judge(attempt, await observe(db, attempt, rules), rules), rules);
+}
+
+function assessmentOf(signals: readonly FraudSignal[], rules: FraudRules): FraudAssessment {
   const score = signals.reduce((sum, signal) => sum + signal.points, 0);
   const verdict = score >= rules.blockFrom ? 'BLOCK' : score >= rules.reviewFrom ? 'REVIEW' : 'PASS';
   return { score, verdict, signals };
 }
+
+export interface PresentedCard {
+  readonly gatewayId: string;
+  /** Null: the provider has none, or could not be asked; then nothing is held against it. */
+  readonly fingerprint: string | null;
+  /** When the payment was accepted. */
+  readonly at: Date;
+}
+/**
+ * What was found when the payment was accepted, and what its card adds to it. The provider must be asked for the card,
+ * so that this is for a step of the saga, where a request would wait for the provider. Changes nothing.
+ */
+export async function assessCard(
+  db: Db | Tx,
+  card: PresentedCard,
+  found: readonly FraudSignal[],
+  rules: FraudRules = FRAUD_RULES,
+): Promise<FraudAssessment> {
+  const { atLeast, points } = rules.declinesOfCard;
+  const observed =
+    card.fingerprint === null ? 0 : await declinesOfCard(db, { ...card, fingerprint: card.fingerprint }, rules);
+  const signal = { rule: 'DECLINES_OF_CARD', points, observed, threshold: atLeast };
+  return assessmentOf(observed >= atLeast ? [...found, signal] : found, rules);
+}
+
+async function declinesOfCard(db: Db | Tx, card: KnownCard, rules: FraudRules): Promise<number> {
+  const { rows } = await cardDeclines(card, rules).execute(db);
+  return rows[0]?.declines ?? 0;
+}
+
+type KnownCard = PresentedCard & { readonly fingerprint: string };
+/** Fingerprints of two providers are not comparable. */
+export const cardDeclines = ({ gatewayId, fingerprint, at }: KnownCard, rules: FraudRules = FRAUD_RULES) => sql<{
+  readonly declines: number;
+}>`
+    SELECT count(*) AS declines FROM payment y JOIN saga s ON s.id = y.saga_id
+     WHERE y.gateway_id = ${gatewayId} AND y.card_fingerprint = ${fingerprint} AND y.status = 'FAILED'
+       AND y.created_at > ${minutesBefore(at, rules.declinesOfCard.minutes)} AND s.error_code = 'PAYMENT_DECLINED'`;
 
 export interface Observations {
   /** Earlier attempts on the stay. */
@@ -145,11 +189,13 @@ export function judge(attempt: PaymentAttempt, seen: Observations, rules: FraudR
 /** Stays of a property that say what is usual there: as many as one short read shows. */
 const USUAL_STAYS = 100;
 
+const minutesBefore = (at: Date, minutes: number): Date => new Date(at.getTime() - minutes * 60_000);
+
 /** One statement of few indexed reads: it stands between a guest and the payment. */
-async function observe(db: Db | Tx, attempt: PaymentAttempt, rules: FraudRules): Promise<Observations> {
+export function observations(attempt: PaymentAttempt, rules: FraudRules = FRAUD_RULES) {
   const { reservationId, requestedBy, isGuest, currency, at } = attempt;
-  const since = (minutes: number): Date => new Date(at.getTime() - minutes * 60_000);
-  const { rows } = await sql<Observations>`
+  const since = (minutes: number): Date => minutesBefore(at, minutes);
+  return sql<Observations>`
     SELECT (SELECT count(*) FROM saga s WHERE s.subject_id = ${reservationId} AND s.name = 'processPayment'
                AND s.requested_at > ${since(rules.velocity.minutes)}) AS attempts,
            (SELECT count(*) FROM saga s WHERE s.subject_id = ${reservationId} AND s.name = 'processPayment' AND s.error_code = 'PAYMENT_DECLINED'
@@ -168,9 +214,11 @@ async function observe(db: Db | Tx, attempt: PaymentAttempt, rules: FraudRules):
       FROM (SELECT count(*) AS samples, avg(y.amount_minor) AS mean
               FROM (SELECT o.id FROM reservation o WHERE o.property_id = (SELECT property_id FROM reservation WHERE id = ${reservationId})
                      ORDER BY o.check_in_date DESC LIMIT ${USUAL_STAYS}) o
-              JOIN payment y ON y.reservation_id = o.id WHERE y.status = 'COMPLETED' AND y.currency = ${currency}) usual`.execute(
-    db,
-  );
+              JOIN payment y ON y.reservation_id = o.id WHERE y.status = 'COMPLETED' AND y.currency = ${currency}) usual`;
+}
+
+async function observe(db: Db | Tx, attempt: PaymentAttempt, rules: FraudRules): Promise<Observations> {
+  const { rows } = await observations(attempt, rules).execute(db);
   const [seen] = rows;
   if (!seen)
     return {

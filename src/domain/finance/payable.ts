@@ -155,19 +155,23 @@ async function isApproved(db: Db, sagaId: string, requestedBy: string): Promise<
   return row !== undefined;
 }
 
-/** What the fraud rules said when the payment was accepted; frozen in the saga's input. */
+/** Why a person is asked: what the fraud rules said, or another rule. */
 export interface Review {
   readonly score: number;
   readonly signals: readonly { readonly rule: string; readonly points: number }[];
 }
 
-/** A payment under review goes on only when somebody other than its requester has let it (features FSE-3). */
+/**
+ * What is under review goes on only when somebody other than its requester has let it (features FSE-3). Else it throws
+ * `refusal`: with `PAYMENT_BLOCKED` nobody is asked.
+ */
 export async function assertApproved(
   db: Db,
   sagaId: string,
   requestedBy: string,
   review: Review | null,
+  refusal: 'APPROVAL_REQUIRED' | 'PAYMENT_BLOCKED' = 'APPROVAL_REQUIRED',
 ): Promise<void> {
   if (review === null || (await isApproved(db, sagaId, requestedBy))) return;
-  throw new RoomyError('APPROVAL_REQUIRED', { details: { ...review } });
+  throw new RoomyError(refusal, { details: { ...review } });
 }

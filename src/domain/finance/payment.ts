@@ -25,7 +25,7 @@ export async function claimPayment(
   tx: Tx,
   step: PaymentStep,
   stay: PayableStay,
-  order: PaymentOrder & { readonly paymentMethod: string | null },
+  order: PaymentOrder & { readonly paymentMethod: string | null; readonly cardFingerprint: string | null },
 ): Promise<void> {
   await tx
     .insertInto('payment')
@@ -36,6 +36,7 @@ export async function claimPayment(
       gateway_id: order.gatewayId,
       gateway_reference: order.gatewayReference,
       payment_method: order.paymentMethod,
+      card_fingerprint: order.cardFingerprint,
       amount_minor: order.amountMinor,
       currency: order.currency,
       status: 'PROCESSING',

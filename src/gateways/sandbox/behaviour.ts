@@ -34,6 +34,12 @@ export const refundFaultOf = (reference: string): RefundFault | null => starting
 export const payoutFaultOf = (account: string): PayoutFault | null => startingWith(PAYOUT_FAULTS, 'acct-', account);
 export const deviceFaultOf = (device: string): DeviceFault | null => startingWith(DEVICE_FAULTS, 'device-', device);
 
+/**
+ * The fingerprint of the card behind a reference: `card-42` of `ref-declined-7-card-42`; without such an end the
+ * reference stands for a card of its own.
+ */
+export const cardOf = (reference: string): string => /-(card-[A-Za-z0-9]+)$/.exec(reference)?.[1] ?? reference;
+
 /** Whether it stands for a provider of its own: one that is shown to be down must not stop all others. */
 export const isProviderOfItsOwn = (reference: string): boolean =>
   /^(?:ref-(?:down|flaky|late|timeout-|refund-down)|acct-)/.test(reference);

@@ -336,6 +336,22 @@ describe('a payout in the sandbox', () => {
   });
 });
 
+describe('a card in the sandbox', () => {
+  it.each([
+    ['ref-1', 'ref-1'],
+    ['ref-declined-7-card-42', 'card-42'],
+    ['ref-8-card-42', 'card-42'],
+    ['ref-card-42-x', 'ref-card-42-x'],
+  ])('behind %s is %s', async (reference, card) => {
+    expect(await openGateway().cardOf({ gatewayId: GATEWAY, reference }, never)).toBe(card);
+  });
+
+  it('cannot be looked up while its provider is down', async () => {
+    const look = openGateway().cardOf({ gatewayId: GATEWAY, reference: 'ref-down-1' }, never);
+    expect(await failure(look)).toMatchObject({ code: 'GATEWAY_UNAVAILABLE' });
+  });
+});
+
 describe('the record of the sandbox', () => {
   it('tells movements of a time, oldest first, and no more than asked', async () => {
     const gateway = openGateway();

@@ -14,7 +14,7 @@ import { type Clock, pause } from '../../kernel/clock.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { declined, notVerified } from '../failures.ts';
-import { chargeFaultOf, declineOf, payoutFaultOf, refundFaultOf } from './behaviour.ts';
+import { cardOf, chargeFaultOf, declineOf, payoutFaultOf, refundFaultOf } from './behaviour.ts';
 import type { Effect, RecordedEffect, RecordedRequest, SandboxRecord } from './record.ts';
 import { openSandboxStore } from './store.ts';
 
@@ -147,6 +147,10 @@ export function createSandboxGateway({ dir, feeBp, clock }: SandboxOptions): San
         const outcome = actOnce(record, asked, payoutEffect(request), fault === 'refused' ? 'ACCOUNT_REFUSED' : null);
         return fault === 'timeout-after' && asked.calls === 1 ? 'lost' : { answer: outcome };
       }),
+    cardOf: async ({ reference }) => {
+      if (chargeFaultOf(reference) === 'down') throw outage(true);
+      return cardOf(reference);
+    },
     movements: async (gatewayId, from, to, limit) =>
       store.alone((record) => record.effectsOf(gatewayId, from, to, limit).map(movementOf)),
     close: () => store.close(),

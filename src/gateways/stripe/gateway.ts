@@ -2,6 +2,7 @@ import type { PaymentGateway } from '../../domain/ports.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Logger } from '../../kernel/log.ts';
 import { notVerified } from '../failures.ts';
+import { cardOf } from './card.ts';
 import { type Charging, charge } from './charge.ts';
 import { type ClientSettings, createClient, LIST_REPLY_BYTES, openExchange, REPLY_BYTES } from './client.ts';
 import { declineOf } from './errors.ts';
@@ -42,6 +43,7 @@ export function createStripeGateway(
     },
     refund: (request, signal) => refund(open(signal), request),
     payOut: (request, signal) => payOut(open(signal), request),
+    cardOf: ({ reference }, signal) => cardOf(open(signal).exchange, reference),
     movements: (gatewayId, from, to, limit) => movements(open(null).listing, { gatewayId, from, to, limit }),
   };
 }

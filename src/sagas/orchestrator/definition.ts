@@ -9,7 +9,7 @@ import type { ErrorCode, RoomyError } from '../../kernel/errors.ts';
 /**
  * A saga as data. Steps are declared in the order in which they run, each with its undo beside it:
  *
- * - `read`       looks, and changes nothing;
+ * - `read`       looks, and changes nothing; it may ask the outside, for no transaction is open;
  * - `statement`  changes the database by one set-based statement, which the orchestrator fuses with its guard and record;
  * - `tx`         changes the database by free TypeScript in a transaction, where a step must look and think;
  * - `call`       speaks to the outside with an idempotency key, and no transaction.
@@ -59,6 +59,8 @@ export interface RetryPolicy {
 export interface StepOptions<Input, Done> {
   readonly retry?: Partial<RetryPolicy>;
   readonly timeoutMs?: number;
+  /** Fields of the output that later steps need and that no answer shows. */
+  readonly conceals?: readonly string[];
   /** What to do when retries are used up: undo (default), or wait for a person. Refusals always undo. */
   readonly onExhausted?: 'compensate' | 'park';
   /** Refusals that are not final: a person decides, by a retry or by closing the saga. */
@@ -88,7 +90,12 @@ type WithUndo<P extends Phase, Undo> = P extends 'before'
     : { readonly compensate?: never };
 
 interface ReadSpec<Input, Done, Out> extends StepOptions<Input, Done> {
-  run(context: StepContext<Input, Done> & { readonly db: Db }): Promise<Out>;
+  run(context: StepContext<Input, Done> & Looking): Promise<Out>;
+}
+/** What a read is given besides. It bounds what it asks of the outside in time by itself. */
+interface Looking {
+  readonly db: Db;
+  readonly ports: Ports;
 }
 type TxWork<Input, Done, Out> = (context: StepContext<Input, Done> & { readonly tx: Tx }) => Promise<Out>;
 /** What a call is given besides: the outside, and how long it may take. */
@@ -155,6 +162,7 @@ export interface StepDefinition {
   readonly maxAttempts: number;
   readonly retry: RetryPolicy;
   readonly timeoutMs: number;
+  readonly conceals: readonly string[];
   readonly onExhausted: 'compensate' | 'park';
   readonly parksOn: readonly ErrorCode[];
   readonly everyday: readonly ErrorCode[];
@@ -168,7 +176,7 @@ export interface StepDefinition {
 export type ErasedContext = StepContext<unknown, Readonly<Record<string, unknown>>>;
 // Declared as methods: a step's own, narrower context is sound because the orchestrator builds it from the same definition.
 export type Work =
-  | { readonly kind: 'read'; run(context: ErasedContext & { readonly db: Db }): Promise<unknown> }
+  | { readonly kind: 'read'; run(context: ErasedContext & Looking): Promise<unknown> }
   | ({ readonly kind: 'statement' } & ErasedFused)
   | { readonly kind: 'tx'; run(context: ErasedContext & { readonly tx: Tx }): Promise<unknown> }
   | ({ readonly kind: 'call' } & ErasedCall);
@@ -266,6 +274,7 @@ export function saga<Schema extends z.ZodType>(
       maxAttempts: retry.attempts,
       retry,
       timeoutMs: spec.timeoutMs ?? (kind === 'call' ? CALL_TIMEOUT_MS : LOCAL_TIMEOUT_MS),
+      conceals: spec.conceals ?? [],
       onExhausted: spec.onExhausted ?? 'compensate',
       parksOn: spec.parksOn ?? [],
       everyday: spec.everyday ?? [],

@@ -62,7 +62,7 @@ const MEMO_SIZE = 20_000;
  */
 export function createExecutor(parts: ExecutorParts): ExecuteStep {
   const load = createStateLoader(parts.db);
-  const local = createLocalRunner(parts.db);
+  const local = createLocalRunner(parts.db, parts.ports);
   const memo = new Map<
     string,
     { readonly generation: number; readonly direction: Direction; readonly dueStep: number | null }

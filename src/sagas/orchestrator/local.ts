@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { retryContention } from '../../db/errors.ts';
 import type { Direction, Json } from '../../db/schema.ts';
+import type { Ports } from '../../domain/ports.ts';
 import type { SagaDefinition, StepDefinition } from './definition.ts';
 import { compensatedEnd, compensationNote, completedEnd, errorOf } from './ending.ts';
 import { writeAudit } from './fail.ts';
@@ -19,7 +20,7 @@ export interface LocalRunner {
   ): Promise<Advanced | null>;
 }
 
-export function createLocalRunner(db: Db): LocalRunner {
+export function createLocalRunner(db: Db, ports: Ports): LocalRunner {
   const fused = new Map<string, RunFused>();
 
   /** The statement of one step in one direction, compiled on first use. */
@@ -52,7 +53,7 @@ export function createLocalRunner(db: Db): LocalRunner {
         return inTransaction(db, state, definition, step, direction, (tx) => work.run({ ...own, tx }));
       const vals =
         work?.kind === 'read'
-          ? await work.run({ ...context, db })
+          ? await work.run({ ...context, db, ports })
           : work?.kind === 'statement'
             ? work.values?.(own)
             : {};

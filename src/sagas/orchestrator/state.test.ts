@@ -14,6 +14,7 @@ const step = (no: number): StepDefinition => ({
   maxAttempts: 2,
   retry: { attempts: 2, baseMs: 1, maxMs: 1 },
   timeoutMs: 1_000,
+  conceals: [],
   onExhausted: 'compensate',
   parksOn: [],
   everyday: [],

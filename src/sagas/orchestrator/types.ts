@@ -149,4 +149,5 @@ export interface StepSummary {
   readonly kind: 'read' | 'statement' | 'tx' | 'call';
   readonly class: StepClass;
   readonly maxAttempts: number;
+  readonly conceals: readonly string[];
 }

@@ -272,13 +272,19 @@ function stepView(row: StepRow, definition: StepSummary | undefined, reader: Rea
     attempts: row.attempt,
     maxAttempts: row.max_attempts,
     effectKey: row.effect_key,
-    output: row.result,
+    output: shown(row.result, definition),
     error: publicError(row.error, reader),
     startedAt: row.started_at?.toISOString() ?? null,
     endedAt: row.finished_at?.toISOString() ?? null,
     durationMs:
       row.started_at && row.finished_at ? Math.max(0, row.finished_at.getTime() - row.started_at.getTime()) : null,
   };
+}
+
+/** A step that this build does not know may have something to conceal. */
+function shown(output: Json, definition: StepSummary | undefined): Json {
+  if (!definition || !isObject(output)) return definition ? output : null;
+  return Object.fromEntries(Object.entries(output).filter(([field]) => !definition.conceals.includes(field)));
 }
 
 function publicError(error: Json, reader: Reader): Json {
