@@ -131,6 +131,9 @@ describe('a payment', () => {
 
   it('is refused when a stay has been tried often, and card after card', async () => {
     const id = await newStay();
+    const { db } = system.bed;
+    await db.insertInto('guest').values({ id: 'guest-m', name: 'Mallory', email: 'm@example.com' }).execute();
+    await db.updateTable('reservation').set({ guest_id: 'guest-m' }).where('id', '=', id).execute();
     for (let n = 0; n < 3; n += 1) expect((await pay(id, { amount: 2 })).status).toBe(200);
     for (let n = 0; n < 6; n += 1) await pay(id, { amount: 900, gatewayReference: newReference('ref-declined') });
     const blocked = await pay(id, { amount: 900 });
