@@ -221,7 +221,7 @@ describe('the number of a card', () => {
       headers: { 'idempotency-key': uuid, 'x-request-id': uuid },
     });
     expect([paid.status, paid.headers.get('x-request-id')]).toEqual([202, uuid]);
-    const guest = { name: 'Mei', email: 'mei@example.com', phone: '+4111111111111111' };
+    const guest = { name: 'Mei', email: 'mei@example.com', phone: '+411111111111116' };
     expect((await http.call('POST', `${API}/guests`, { body: guest })).status).toBe(201);
   });
 });
