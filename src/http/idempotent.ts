@@ -14,6 +14,7 @@ import {
   leaseKey,
 } from './idempotency-store.ts';
 import { answerOfSaga, type SagaStart, startSaga } from './start-saga.ts';
+import { assertStillOwn } from './still-own.ts';
 
 /**
  * The one way in which a request changes anything (guarantees.md 2.6). Registration gives each mutation a `Once`, and takes
@@ -163,6 +164,7 @@ function onceOf(
 }
 
 async function replay(c: AnyContext, services: Services, earlier: Earlier): Promise<Kept> {
+  await assertStillOwn(c, services, earlier.kind === 'answer' ? earlier.headers['location'] : undefined);
   if (earlier.kind === 'saga') return kept(await answerOfSaga(c, services, earlier.sagaId));
   return kept(responseOf(earlier, true));
 }

@@ -1,10 +1,13 @@
+import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import { RoomyError } from '../kernel/errors.ts';
 import { type AskedPeriod, isBareDate, isReversed, type Period, resolveAsOf, resolvePeriod } from '../kernel/period.ts';
-import type { Services } from './context.ts';
+import { type AnyContext, callerOf, type Services } from './context.ts';
+import { workScopeOf } from './own-task.ts';
 
 /**
  * What the ends of a period come to in this request (`kernel/period.ts`): days are those of the property that the
- * request names, by itself or by its stay; else of its `zone`; else of the agency.
+ * request names, by itself or by its stay; else of its `zone`; else of the agency. A property that the caller may not see
+ * counts as none: an answer with its days would tell that it exists, and where.
  */
 export interface PeriodQuery extends AskedPeriod {
   readonly asOf?: string | undefined;
@@ -15,11 +18,12 @@ export interface PeriodQuery extends AskedPeriod {
 
 /** Throws `VALIDATION_FAILED` when `from` is after `to`, or, with `empty: 'refused'`, not before it. */
 export async function periodOf(
+  c: AnyContext,
   services: Services,
   asked: PeriodQuery,
   empty: 'allowed' | 'refused' = 'allowed',
 ): Promise<Period & { readonly asOf?: string }> {
-  const zone = await zoneOf(services, asked);
+  const zone = await zoneOf(c, services, asked);
   const period = known(() => resolvePeriod(asked, zone));
   const isEmpty = period.from !== undefined && period.from === period.to;
   if (isReversed(asked, period)) throw wrong('to', 'must not be before from');
@@ -30,16 +34,21 @@ export async function periodOf(
 
 /** The query with instants for its ends and without its zone: what a list filters by, and what its cursors are sealed with. */
 export async function withPeriod<Query extends PeriodQuery>(
+  c: AnyContext,
   services: Services,
   query: Query,
 ): Promise<Omit<Query, 'zone'>> {
   const { zone: _zone, ...rest } = query;
-  return { ...rest, ...(await periodOf(services, query)) };
+  return { ...rest, ...(await periodOf(c, services, query)) };
 }
 
 /** For what lies on days of its own property: dates stay dates, to be compared with those. */
-export async function withDays<Query extends PeriodQuery>(services: Services, query: Query): Promise<Query> {
-  const period = await periodOf(services, query);
+export async function withDays<Query extends PeriodQuery>(
+  c: AnyContext,
+  services: Services,
+  query: Query,
+): Promise<Query> {
+  const period = await periodOf(c, services, query);
   return {
     ...query,
     ...(query.from === undefined || isBareDate(query.from) ? {} : { from: period.from }),
@@ -49,6 +58,7 @@ export async function withDays<Query extends PeriodQuery>(services: Services, qu
 
 /** The zone whose days a request means. */
 async function zoneOf(
+  c: AnyContext,
   { db, agencyTimeZone }: Services,
   { from, to, asOf, zone, propertyId, reservationId }: PeriodQuery,
 ): Promise<string> {
@@ -66,9 +76,22 @@ async function zoneOf(
                 .where('id', '=', reservationId ?? '')
             : eb.val(propertyId),
         )
+        .where(isSeenBy(c))
         .executeTakeFirst()
     : undefined;
   return named?.time_zone ?? zone ?? agencyTimeZone;
+}
+
+/** Whether the caller may know of a `property` (security.md Z1, Z4): an agent and who does the work also of one where they have a task. */
+function isSeenBy(c: AnyContext): RawBuilder<SqlBool> {
+  const caller = callerOf(c);
+  if (caller.kind === 'person' && caller.role === 'FINANCE') return sql`true`;
+  const scope = workScopeOf(c);
+  if (scope.kind === 'ALL') return sql`true`;
+  if (scope.kind === 'OWNER') return sql`property.owner_id = ${scope.ownerId}`;
+  const staffId = scope.kind === 'OWN' ? scope.staffId : scope.agentId;
+  const works = sql<SqlBool>`EXISTS (SELECT FROM task t WHERE t.property_id = property.id AND t.assignee_id = ${staffId})`;
+  return scope.kind === 'OWN' ? works : sql`(${staffId}::text = ANY(property.agent_ids) OR ${works})`;
 }
 
 /** The schemas know most of what is no moment; what they let through is the caller's mistake all the same. */

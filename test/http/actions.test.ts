@@ -257,6 +257,32 @@ it('counts what is left to pay by the payments, whatever the status says of it',
   }
 });
 
+describe('the offer', () => {
+  it.each(['FINANCE', 'AGENT', 'ADMIN'] as const)('is the caller’s own: %s', async (role) => {
+    const { db } = system.bed;
+    const sub = `${role.toLowerCase()}-of-offer`;
+    const stay = async (): Promise<string> => {
+      const id = await seedStay(db);
+      await changeProperty(id, { agent_ids: [sub] });
+      return id;
+    };
+    const id = await stay();
+    const { data } = (await system.call('GET', `/reservations/${id}`, { role, sub })).body;
+    const listed = (await system.call('GET', '/reservations?limit=100', { role, sub })).body.data;
+    expect(listed.find((each: { id: string }) => each.id === id).actions).toEqual(data.actions);
+    const offers: readonly Offer[] = data.actions;
+    for (const { action, allowed, reason } of offers) {
+      made += 1;
+      const body =
+        action === 'payment'
+          ? { amount: 1000, currency: 'AED', gatewayId: GATEWAY, gatewayReference: `ref-offer-${made}` }
+          : {};
+      const answer = await system.call('POST', `/reservations/${await stay()}/${action}`, { role, sub, body });
+      expect([action, answer.status === 200, answer.body.code], answer.text).toEqual([action, allowed, reason?.code]);
+    }
+  });
+});
+
 describe('an action', () => {
   it.each(OFFERED_ACTIONS)('that is offered has an endpoint: %s', (action) => {
     expect(POLICIES).toHaveProperty([`POST ${API}/reservations/:id/${action}`]);

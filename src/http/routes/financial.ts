@@ -65,7 +65,7 @@ export function registerFinancial(register: Register, services: Services): void 
   const { db } = services;
   register(summary, async (c) =>
     found(c, {
-      currencies: await financialSummary(db, scopeOf(c), await withPeriod(services, c.req.valid('query'))),
+      currencies: await financialSummary(db, scopeOf(c), await withPeriod(c, services, c.req.valid('query'))),
     }),
   );
   register(integrity, async (c) => found(c, await checkIntegrity(db)));
@@ -75,7 +75,7 @@ export function registerFinancial(register: Register, services: Services): void 
   });
   register(statement, async (c) => {
     const { id } = c.req.valid('param');
-    const query = await withPeriod(services, c.req.valid('query'));
+    const query = await withPeriod(c, services, c.req.valid('query'));
     const balances = await statementTotals(db, scopeOf(c), id, query);
     const list = `statement ${id}`;
     return page(c, services, list, query, (filter, at) => statementLines(db, id, filter, at), { balances });

@@ -53,7 +53,7 @@ export function registerMyWork(register: Register, services: Services): void {
   register(list, async (c) => {
     const caller = callerOf(c);
     const worker = { staffId: caller.principal, seesTitles: caller.kind === 'person' && caller.role === 'AGENT' };
-    const query = await withPeriod(services, c.req.valid('query'));
+    const query = await withPeriod(c, services, c.req.valid('query'));
     return page(c, services, 'my-tasks', query, (filter, at) => myTasks(db, worker, filter, at));
   });
   register.mutation(open, (c, once) =>

@@ -123,7 +123,7 @@ async function gatewayOrder(c: StartContext, services: Services): Promise<Asked>
   const parsed = ReconciliationBody.parse(c.req.valid('json'));
   const [stray] = Object.keys(c.req.query());
   if (stray !== undefined) throw invalid(stray, 'belongs to a file: with JSON it stands in the body');
-  const period = await periodOf(services, parsed, 'refused');
+  const period = await periodOf(c, services, parsed, 'refused');
   const [from, to] = [new Date(period.from ?? ''), new Date(period.to ?? '')];
   if (to.getTime() - from.getTime() > MAX_PERIOD_MS) {
     throw invalid('to', 'must be within 31 days of from');
@@ -149,7 +149,7 @@ async function fileOrder(c: StartContext, services: Services): Promise<Asked> {
   if (gatewayId === undefined) throw invalid('gatewayId', 'is required with a file');
   ports.gateway(gatewayId);
   if (!c.req.raw.body) throw new RoomyError('MALFORMED_REQUEST', { text: 'The body is empty' });
-  const { from, to } = await periodOf(services, query);
+  const { from, to } = await periodOf(c, services, query);
   const chunks = bodyChunks(c, MAX_SETTLEMENT_BYTES, 'The file is larger than 5 MiB');
   const file = await readSettlementFile(chunks, query.zone ?? services.agencyTimeZone);
   const period = {

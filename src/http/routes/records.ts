@@ -87,19 +87,19 @@ const verify = createRoute({
 export function registerRecords(register: Register, services: Services): void {
   const { db } = services;
   register(transactions, async (c) =>
-    page(c, services, 'transactions', await withPeriod(services, c.req.valid('query')), (filter, at) =>
+    page(c, services, 'transactions', await withPeriod(c, services, c.req.valid('query')), (filter, at) =>
       listTransactions(db, scopeOf(c), filter, at),
     ),
   );
   register(transaction, async (c) => found(c, await getTransaction(db, scopeOf(c), c.req.valid('param').id)));
   register(notifications, async (c) =>
-    page(c, services, 'notifications', await withPeriod(services, c.req.valid('query')), (filter, at) =>
+    page(c, services, 'notifications', await withPeriod(c, services, c.req.valid('query')), (filter, at) =>
       listNotifications(db, filter, agentOf(c), at),
     ),
   );
   register(notification, async (c) => found(c, await getNotification(db, c.req.valid('param').id, agentOf(c))));
   register(audit, async (c) =>
-    page(c, services, 'audit', await withPeriod(services, c.req.valid('query')), (filter, at) =>
+    page(c, services, 'audit', await withPeriod(c, services, c.req.valid('query')), (filter, at) =>
       listAudit(db, filter, at),
     ),
   );

@@ -14,6 +14,7 @@ import { confirmReservation } from '../../sagas/index.ts';
 import { executionsOfReservation } from '../../sagas/orchestrator/views.ts';
 import { created, expectedVersions, foundVersion, page } from '../answers.ts';
 import { authorOf, type Services } from '../context.ts';
+import { offeredTo } from '../offered.ts';
 import { assertOwnStay } from '../own-stay.ts';
 import { withDays } from '../period.ts';
 import { agentOf, assertOwnProperty } from '../portfolio.ts';
@@ -116,16 +117,21 @@ const confirm = createRoute({
 export function registerReservations(register: Register, services: Services): void {
   const { db } = services;
   register(list, async (c) =>
-    page(c, services, 'reservations', await withDays(services, c.req.valid('query')), (filter, at) =>
-      listReservations(db, filter, agentOf(c), at),
-    ),
+    page(c, services, 'reservations', await withDays(c, services, c.req.valid('query')), async (filter, at) => {
+      const { items, ...rest } = await listReservations(db, filter, agentOf(c), at);
+      return { ...rest, items: items.map((stay) => offeredTo(c, stay)) };
+    }),
   );
   register.mutation(create, (c, once) => {
     const { totalAmount, currency, ...stay } = c.req.valid('json');
     const total = moneyOf(totalAmount, currency);
     return once.change(async (tx) => {
       await assertOwnProperty(c, tx, stay.propertyId);
-      return created(c, await createReservation(tx, { ...stay, total }, authorOf(c)), 'Reservation created');
+      return created(
+        c,
+        offeredTo(c, await createReservation(tx, { ...stay, total }, authorOf(c))),
+        'Reservation created',
+      );
     });
   });
   register(read, async (c) => {
@@ -134,7 +140,7 @@ export function registerReservations(register: Register, services: Services): vo
     await assertOwnStay(c, db, id);
     const stay = await getReservation(db, id);
     return foundVersion(c, {
-      ...stay,
+      ...offeredTo(c, stay),
       ...(include.has('tasks') ? { tasks: await tasksOfReservation(db, id) } : {}),
       ...(include.has('transactions') ? { transactions: await transactionsOfReservation(db, id) } : {}),
       ...(include.has('notifications') ? { notifications: await notificationsOfReservation(db, id) } : {}),
@@ -153,7 +159,7 @@ export function registerReservations(register: Register, services: Services): vo
           ? undefined
           : moneyOf(totalAmount, currency ?? (await getReservation(tx, id)).currency);
       const changed = await changeReservation(tx, id, { ...changes, total }, expectedVersions(c), authorOf(c));
-      return foundVersion(c, changed);
+      return foundVersion(c, offeredTo(c, changed));
     });
   });
   register.mutation(confirm, async (c, once) => {

@@ -85,7 +85,7 @@ const status = createRoute({
 export function registerSagas(register: Register, services: Services): void {
   const { db, orchestrator } = services;
   register(list, async (c) => {
-    const query = await withPeriod(services, c.req.valid('query'));
+    const query = await withPeriod(c, services, c.req.valid('query'));
     const { limit: _limit, cursor: _cursor, ...filter } = query;
     const reader = readerOf(c);
     const { startedBy, agentId } = reader;

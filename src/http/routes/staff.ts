@@ -109,7 +109,7 @@ export function registerStaff(register: Register, services: Services): void {
   register.mutation(takeLeave, async (c, once) => {
     const { id } = c.req.valid('param');
     const { reason, ...asked } = c.req.valid('json');
-    const { from = '', to = '' } = await periodOf(services, asked, 'refused');
+    const { from = '', to = '' } = await periodOf(c, services, asked, 'refused');
     return once.change(async (tx) =>
       createdFixed(c, await addLeave(tx, id, { from, to, reason }, authorOf(c)), 'Leave added'),
     );

@@ -107,7 +107,7 @@ export function registerTaskWork(register: Register, services: Services): void {
   register(statistics, async (c) => {
     const query = c.req.valid('query');
     const { propertyId } = query;
-    const { from, to } = await periodOf(services, query);
+    const { from, to } = await periodOf(c, services, query);
     const end = to === undefined ? clock.now() : new Date(to);
     const begin = from === undefined ? new Date(end.getTime() - DEFAULT_DAYS * DAY_MS) : new Date(from);
     if (begin > end) {

@@ -120,7 +120,7 @@ function answering(c: AnyContext, taskId: string) {
 
 export function registerTasks(register: Register, services: Services): void {
   register(list, async (c) =>
-    page(c, services, 'tasks', await withPeriod(services, c.req.valid('query')), (filter, at) =>
+    page(c, services, 'tasks', await withPeriod(c, services, c.req.valid('query')), (filter, at) =>
       listTasks(services.db, filter, agentOf(c), at),
     ),
   );

@@ -185,7 +185,7 @@ export function registerWebhookEndpoints(register: Register, services: Services)
   register.mutation(again, async (c, once) => {
     const { id } = c.req.valid('param');
     const { afterSeq, since, zone } = c.req.valid('json');
-    const { from } = await periodOf(services, { from: since, zone });
+    const { from } = await periodOf(c, services, { from: since, zone });
     return once.change(async (tx) => foundVersion(c, await replay(tx, id, { afterSeq, since: from }, authorOf(c))));
   });
   register.mutation(ping, (c, once) =>
