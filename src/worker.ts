@@ -25,7 +25,7 @@ const REMINDED_AT_ONCE = 100;
 
 /** `npm run worker`, as many as wanted: executes steps, delivers messages, assigns tasks, relays, reconciles. */
 async function main(): Promise<void> {
-  const { config, log, db, ports, engine } = assemble('worker');
+  const { config, log, outages, db, ports, engine } = assemble('worker');
   const mailbox = createDevMailbox((messages) => storeDevMail(db, messages));
   const mail =
     config.mail.smtpUrl === null ? mailbox : createSmtp({ url: config.mail.smtpUrl, from: config.mail.from });
@@ -44,7 +44,7 @@ async function main(): Promise<void> {
     }),
     tasks: taskJobs(db),
     recurring: recurringJobs(db, () => systemClock.now()),
-    webhooks: webhookJobs({ db, sender, random: () => randomBetween(0, 1), log }, config.webhooks.retentionDays),
+    webhooks: webhookJobs({ db, sender, random: () => randomBetween(0, 1), outages }, config.webhooks.retentionDays),
     finance: financeJobs({ db, ports, orchestrator: engine.orchestrator, log }, () => systemClock.now()),
   };
   const closing = new AbortController();

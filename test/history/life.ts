@@ -5,7 +5,7 @@ import { planDueReminders } from '../../src/domain/notifications/reminders.ts';
 import { assignDueTasks } from '../../src/domain/tasks/assign-sweep.ts';
 import { deliverWebhooks, type WebhookDeps } from '../../src/domain/webhooks/deliver.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { createLogger } from '../../src/kernel/log.ts';
+import { noOutages } from '../../src/kernel/outages.ts';
 import { GATEWAY } from '../sagas/money.ts';
 import { deliverAll } from '../setup/deliver.ts';
 import type { QuietSystem } from './system.ts';
@@ -93,7 +93,7 @@ export const WEBHOOKS = (db: Db): WebhookDeps => ({
   db,
   sender: { send: async () => ({ taken: true, statusCode: 200, reason: null, ms: 12 }), refusalOf: async () => null },
   random: () => 0.5,
-  log: createLogger('test', 'silent'),
+  outages: noOutages,
 });
 
 /** Confirmed, paid, arrived, cleaned, departed, paid out. */

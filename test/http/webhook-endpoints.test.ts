@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { pino } from 'pino';
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { numberEvents } from '../../src/domain/events/feed.ts';
@@ -8,7 +9,7 @@ import { deliverWebhooks } from '../../src/domain/webhooks/deliver.ts';
 import { retryDelayMs } from '../../src/domain/webhooks/retries.ts';
 import { createWebhookSender } from '../../src/gateways/webhooks.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { createLogger } from '../../src/kernel/log.ts';
+import { createOutages, describeFailure } from '../../src/kernel/outages.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { createSimulatedDatabase, type SimulatedDatabase } from '../setup/database.ts';
 import { NEXT_YEAR } from '../setup/dates.ts';
@@ -67,6 +68,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   answers = [];
+  told.length = 0;
   calls = [];
   inbox = new Map();
   secrets = [];
@@ -86,11 +88,18 @@ async function subscribe(types: readonly string[] = []): Promise<string> {
   secrets.push(body.data.secret);
   return body.data.id;
 }
+/** What a worker's log says of endpoints. */
+const told: Record<string, unknown>[] = [];
+const log = pino(
+  { base: null, timestamp: false, serializers: { err: describeFailure } },
+  { write: (line) => told.push(JSON.parse(line)) },
+);
+const outages = createOutages(log);
 const deps = (of: WebhookSender = sender) => ({
   db: system.bed.db,
   sender: of,
   random: () => 0.5,
-  log: createLogger('test', 'silent'),
+  outages,
 });
 const deliver = async (of?: WebhookSender): Promise<void> => {
   while ((await deliverWebhooks(deps(of))) > 0);
@@ -151,6 +160,11 @@ describe('an endpoint', () => {
     expect(taken).toEqual(taken.toSorted((a, b) => a - b));
     expect([...inbox.values()]).toEqual(down.map(() => 1));
     expect(await stateOf(id)).toMatchObject({ status: 'ACTIVE', failedAttempts: 0 });
+    const dependency = `webhook endpoint ${id}`;
+    expect(told).toMatchObject([
+      { level: 40, dependency, msg: 'a dependency is away', err: { message: 'HTTP 503' } },
+      { level: 30, dependency, msg: 'a dependency is back', failures: down.length },
+    ]);
   });
 
   it('that takes nothing for three days is disabled, and somebody is told; nothing is lost', async () => {

@@ -10,7 +10,7 @@ import { numberEvents } from '../../src/domain/events/feed.ts';
 import { deliverWebhooks } from '../../src/domain/webhooks/deliver.ts';
 import { createWebhookSender } from '../../src/gateways/webhooks.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { createLogger } from '../../src/kernel/log.ts';
+import { noOutages } from '../../src/kernel/outages.ts';
 import { tokenFor } from '../http/harness.ts';
 import { prepareStays, seedRivals } from '../sagas/confirmation.ts';
 import { type System, startSystem } from '../setup/system.ts';
@@ -108,7 +108,7 @@ it('compiles and does the brief’s requests, a declined payment, a page of a li
     db,
     sender: createWebhookSender({ clock: systemClock, allowed: [`127.0.0.1:${port}`] }),
     random: () => 0.5,
-    log: createLogger('test', 'silent'),
+    outages: noOutages,
   });
   const contract = createContract(document);
   const types = received.map(({ body, headers }) => {

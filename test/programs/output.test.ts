@@ -25,7 +25,8 @@ interface Run {
   readonly raw: readonly string[];
   readonly ended: Promise<number | null>;
   said(msg: string): readonly Line[];
-  stop(): Promise<number | null>;
+  /** SIGTERM unless it is said. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
 let database: TestDatabase;
@@ -48,8 +49,8 @@ afterAll(async () => {
   await rm(dataDir, { recursive: true, force: true });
 });
 
-function run(program: string, env: Readonly<Record<string, string>> = {}): Run {
-  const child = spawn(process.execPath, [`src/${program}.ts`], {
+function run(program: string, env: Readonly<Record<string, string>> = {}, nodeOptions: readonly string[] = []): Run {
+  const child = spawn(process.execPath, [...nodeOptions, `src/${program}.ts`], {
     cwd: ROOT,
     env: {
       PATH: process.env['PATH'],
@@ -86,8 +87,8 @@ function run(program: string, env: Readonly<Record<string, string>> = {}): Run {
     raw,
     ended,
     said: (msg) => lines.filter((line) => line.msg === msg),
-    stop: () => {
-      child.kill('SIGTERM');
+    stop: (signal = 'SIGTERM') => {
+      child.kill(signal);
       return ended;
     },
   };
@@ -159,6 +160,22 @@ describe.each(['api', 'worker'])('the program %s', (program) => {
     } finally {
       await way.close();
     }
+  });
+
+  it.each([
+    ['uncaught error', 'setImmediate(() => { throw new Error("nobody catches this") })'],
+    ['unhandled rejection', 'Promise.reject(new Error("nobody catches this"))'],
+  ])('ends in order and with code 1 after an %s, and says what it was', async (msg, bug) => {
+    const planted = `data:text/javascript,${encodeURIComponent(`process.on('SIGUSR2', () => { ${bug} })`)}`;
+    const faulty = run(program, {}, [`--import=${planted}`]);
+    await spoken(faulty, 'ready');
+    expect(await faulty.stop('SIGUSR2')).toBe(1);
+    expectJson(faulty);
+    expect(faulty.lines.filter((line) => line.level >= 50)).toMatchObject([
+      { level: 60, msg, err: { message: expect.stringContaining('nobody catches this') } },
+    ]);
+    // Cut short after five seconds, it would have nothing to say either; in order it is quicker.
+    expect(faulty.said('stopping failed')).toEqual([]);
   });
 
   it('says once that Redis may throw jobs away, and what to set', async () => {

@@ -13,7 +13,7 @@ import { hurryLateTurnovers } from '../../src/domain/tasks/late-turnovers.ts';
 import { reassignUnanswered } from '../../src/domain/tasks/offers.ts';
 import { escalateEmergencies, sweepRecurrences } from '../../src/domain/tasks/recurring.ts';
 import { deliverWebhooks } from '../../src/domain/webhooks/deliver.ts';
-import { createLogger } from '../../src/kernel/log.ts';
+import { noOutages } from '../../src/kernel/outages.ts';
 import { mailboxDeps } from '../setup/deliver.ts';
 import { breakZoneOf, insertRaw, NUMBERS, numberOf, POISONED, raiseOn } from './harness.ts';
 
@@ -30,7 +30,6 @@ const numbers = async (db: Db, query: string): Promise<readonly number[]> => {
   const { rows } = await sql.raw<{ id: string }>(query).execute(db);
   return rows.map(({ id }) => numberOf(id));
 };
-const log = createLogger('test', 'silent');
 
 const seedStays = (db: Db): Promise<void> =>
   insertAll(
@@ -329,7 +328,7 @@ export const CASES = {
       deliverWebhooks({
         db,
         random: () => 0.5,
-        log,
+        outages: noOutages,
         sender: {
           send: async () => ({ taken: true, statusCode: 204, reason: null, ms: 1 }),
           refusalOf: async () => null,

@@ -2,7 +2,7 @@ import { type Selectable, sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { WebhookEndpointTable } from '../../db/schema.ts';
-import type { Logger } from '../../kernel/log.ts';
+import type { Outages } from '../../kernel/outages.ts';
 import { eventView, matching, numberEvents } from '../events/feed.ts';
 import { raiseSystemAlert } from '../notifications/alerts.ts';
 import type { WebhookOutcome, WebhookSender } from '../ports.ts';
@@ -19,7 +19,8 @@ export interface WebhookDeps {
   readonly db: Db;
   readonly sender: WebhookSender;
   readonly random: () => number;
-  readonly log: Logger;
+  /** Of the process: an endpoint that takes nothing is one line, and one more when it takes again. */
+  readonly outages: Outages;
 }
 
 type Endpoint = Selectable<WebhookEndpointTable>;
@@ -122,6 +123,13 @@ export const secretsOf = ({ secret, previous_secret, previous_until }: Endpoint)
     ? [secret, previous_secret]
     : [secret];
 
+/** Each attempt is on record by itself; its address stays out of the log, for it may hold a secret. */
+function tellOutage(outages: Outages, { id }: Endpoint, { taken, statusCode, reason }: WebhookOutcome): void {
+  const dependency = `webhook endpoint ${id}`;
+  if (taken) outages.recovered(dependency);
+  else outages.failed(dependency, new Error(reason ?? `HTTP ${statusCode}`));
+}
+
 /** The endpoint as it is now; null when it is somebody else's, or disabled. */
 async function record(
   deps: WebhookDeps,
@@ -174,8 +182,7 @@ async function record(
     }
     return held;
   });
-  if (!outcome.taken)
-    deps.log.warn({ endpointId: endpoint.id, ...event, attempt, ...outcome }, 'a webhook was not taken');
+  tellOutage(deps.outages, endpoint, outcome);
   return row;
 }
 
