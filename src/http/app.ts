@@ -31,6 +31,7 @@ import { registerRecurrences } from './routes/recurrences.ts';
 import { registerReservations } from './routes/reservations.ts';
 import { registerSagas } from './routes/sagas.ts';
 import { registerStaff } from './routes/staff.ts';
+import { registerSweepFailures } from './routes/sweep-failures.ts';
 import { registerTaskWork } from './routes/task-work.ts';
 import { registerTasks } from './routes/tasks.ts';
 import { registerTemplates } from './routes/templates.ts';
@@ -85,6 +86,7 @@ export function createApp(deps: AppDeps): App {
   registerReconciliations(register, services);
   registerRecords(register, services);
   registerMessages(register, services);
+  registerSweepFailures(register, services);
   registerTemplates(register, services);
   registerEvents(register, services);
   registerWebhookEndpoints(register, services);

@@ -37,6 +37,7 @@ export async function valuesOf(db: Db, pattern: Pattern): Promise<Values> {
     reservationId: stays,
     executionId: [rowOf('saga')],
     sagaExecutionId: [rowOf('saga')],
+    sweep: ['messages', 'offers'],
     name: ['confirmReservation', 'executeRefund'],
     include: ['tasks', 'transactions', 'notifications', 'sagas', 'tasks,transactions,notifications,sagas'],
     event: ['NEW_RESERVATION', 'NOTHING_SUCH'],

@@ -97,6 +97,10 @@ async function prepare(day: Day): Promise<void> {
         created_at: new Date(moment),
       })
       .execute();
+    await db
+      .insertInto('sweep_failure')
+      .values({ sweep: 'offers', row_id: id, reason: 'x', last_at: new Date(moment), next_try_at: new Date(moment) })
+      .execute();
     const { sagaId } = await payStay(db, { stay, at: new Date(moment) });
     await db.transaction().execute(async (tx) => {
       // What is booked is never changed; in this test it is booked earlier.
@@ -153,6 +157,7 @@ const LISTS: Readonly<Record<string, Probe>> = {
   'GET /sagas': { path: () => '/sagas?limit=100', seen: byField('requestedBy') },
   'GET /audit': { path: () => '/audit?limit=100', seen: byField('userId') },
   'GET /notifications': { path: () => '/notifications?limit=100', seen: byField('id') },
+  'GET /sweep-failures': { path: () => '/sweep-failures?limit=100', seen: byField('rowId') },
   'GET /transactions': { path: () => '/transactions?limit=100', seen: byField('reservationId') },
   'GET /financial/summary': {
     path: (day) => `/financial/summary?ownerId=${ownerOf(day)}`,
@@ -187,6 +192,9 @@ const MADE: Readonly<Record<string, Made>> = {
           'idempotency-key': JSON.stringify([day.date, ends]).replaceAll(' ', ''),
         },
       }),
+  },
+  'POST /notifications/resend': {
+    make: (_day, ends) => http.call('POST', `${API}/notifications/resend`, { body: { ...ends, reason: 'x' } }),
   },
   'POST /staff/{id}/leave': { make: (_day, ends) => http.call('POST', `${API}/staff/worker/leave`, { body: ends }) },
 };

@@ -330,6 +330,22 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
     { afterSeq: 1 },
   ),
   'POST webhook-endpoints/:id/test': on((id) => `webhook-endpoints/${id}/test`, addEndpoint),
+  'POST sweep-failures/retry': {
+    prepare: async (http) => {
+      const id = next('task');
+      const next_try_at = new Date(Date.UTC(2090, 0, 1));
+      await http.db
+        .insertInto('sweep_failure')
+        .values({ sweep: 'offers', row_id: id, reason: 'x', next_try_at })
+        .execute();
+      return { path: `${API}/sweep-failures/retry`, body: { ids: [`offers:${id}`] } };
+    },
+    other: withBody({ sweep: 'holds' }),
+  },
+  'POST notifications/resend': {
+    prepare: async (http) => ({ path: `${API}/notifications/resend`, body: { ids: [await addSent(http)] } }),
+    other: withBody({ reason: 'LEASE_EXPIRED' }),
+  },
   'POST notifications/:id/resend': on((id) => `notifications/${id}/resend`, addSent, {}, { channel: 'EMAIL' }),
   'POST templates/:key/versions': create(
     'templates/reservation-confirmed.guest@1/versions',

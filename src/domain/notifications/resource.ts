@@ -44,7 +44,8 @@ export async function listNotifications(
   return cutPage(rows, page.limit, notificationView);
 }
 
-const isAbout = (agentId: string | null) =>
+/** Whether it is about the stays and the tasks of an agent’s portfolio; null: of anybody. */
+export const isAbout = (agentId: string | null) =>
   agentId === null
     ? sql<boolean>`true`
     : sql<boolean>`EXISTS (SELECT FROM property p WHERE ${agentId}::text = ANY(p.agent_ids) AND (

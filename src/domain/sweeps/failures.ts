@@ -63,19 +63,3 @@ function reasonOf(error: unknown): string {
   const says = !isOfPostgres || WITHOUT_ROW.test(code) ? `: ${error.message}` : '';
   return `${kindOfError(error)}${says}`.replaceAll(UNSTORABLE, ' ').slice(0, MAX_REASON);
 }
-
-/** Sets rows that are set aside free, at most `limit`; answers how many. The next look of each sweep works on them again. */
-export async function retryFailures(
-  db: Db | Tx,
-  filter: { readonly sweep?: SweepName | undefined; readonly ids?: readonly string[] | undefined },
-  limit: number,
-): Promise<number> {
-  const { numAffectedRows } = await sql`
-    UPDATE sweep_failure f SET next_try_at = now()
-      FROM (SELECT sweep, row_id FROM sweep_failure WHERE next_try_at > now()
-               AND ${filter.sweep === undefined ? sql`true` : sql`sweep = ${filter.sweep}`}
-               AND ${filter.ids === undefined ? sql`true` : sql`row_id = ANY(${filter.ids}::text[])`}
-             ORDER BY last_at DESC, sweep, row_id LIMIT ${limit}::int FOR UPDATE SKIP LOCKED) AS chosen
-     WHERE f.sweep = chosen.sweep AND f.row_id = chosen.row_id`.execute(db);
-  return Number(numAffectedRows ?? 0n);
-}

@@ -41,3 +41,6 @@ export const SWEEP_NAMES = [
   'orders',
   'sagas',
 ] as const satisfies readonly SweepName[];
+
+const KNOWN: ReadonlySet<string> = new Set(SWEEP_NAMES);
+export const isSweepName = (name: string): name is SweepName => KNOWN.has(name);

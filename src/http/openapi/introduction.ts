@@ -40,6 +40,11 @@ export const TAGS: readonly { readonly name: string; readonly description: strin
     description: 'Cleaning, meetings, inspections and repairs, who does them, and what comes back regularly.',
   },
   {
+    name: 'Operations',
+    description:
+      'What work by the clock could not do because of a row itself: found, and tried again once it is mended.',
+  },
+  {
     name: 'Notifications',
     description: 'Mails and SMS: what was sent and why, what it says, and who does not want it.',
   },

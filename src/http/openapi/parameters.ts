@@ -50,6 +50,7 @@ const IN_QUERY: Readonly<Record<string, string>> = {
   role: 'Only staff of this role',
   sagaExecutionId: 'Only what this saga execution has done',
   status: 'Only those in this status',
+  sweep: 'Only of this sweep, such as `messages` or `payouts`',
   to: 'Up to this instant or day',
   type: 'Only those of this type',
 };

@@ -13,6 +13,37 @@ export const MESSAGES: OperationTexts = {
     id: 'getNotificationContent',
     text: 'The text as it was sent, or as it would be sent now. Access codes and other secrets are left out.',
   },
+  [`GET ${API}/sweep-failures`]: {
+    id: 'listSweepFailures',
+    text: `Rows that work by the clock could not do because of the row itself, such as a message to a guest whose saved time zone does not exist: why, how often, and when it is tried again (after 1, 4, 16 and 64 minutes, about 4 hours, then every 6). The rest of their batch went on. ${PAGED}`,
+    answer: {
+      success: true,
+      data: [
+        {
+          id: 'messages:notification-1',
+          sweep: 'messages',
+          kind: 'notification',
+          rowId: 'notification-1',
+          reason: 'RangeError: Invalid time zone specified: IST',
+          attempts: 2,
+          firstAt: '2024-02-01T09:00:00.000Z',
+          lastAt: '2024-02-01T09:01:00.000Z',
+          nextTryAt: '2024-02-01T09:05:00.000Z',
+        },
+      ],
+      nextCursor: null,
+    },
+  },
+  [`POST ${API}/sweep-failures/retry`]: {
+    id: 'retrySweepFailures',
+    text: 'Has rows that were set aside tried again at once instead of at `nextTryAt`, once their cause is mended: all of them, those of one `sweep`, or `ids`; 500 a call, `more` says whether to call again. Messages that had ended because of it are sent once more as messages of their own.',
+    answer: { success: true, data: { released: 1, resent: 1, more: false } },
+  },
+  [`POST ${API}/notifications/resend`]: {
+    id: 'resendLostNotifications',
+    text: 'Sends messages once more that ended as `FAILED` or `BLOCKED`, over their own channel, once what kept them back is mended; without `from` and `ids` those of the last 30 days. Each goes once: not what was sent again before, nor what was told over the other channel instead. What has become untrue, or comes too late, is skipped. Oldest first, 500 a call; `more` says whether to call again. An agent sends what is about its portfolio only.',
+    answer: { success: true, data: { resent: 15, more: false, from: '2024-01-31T20:00:00.000Z', to: null } },
+  },
   [`POST ${API}/notifications/:id/resend`]: {
     id: 'resendNotification',
     text: 'Sends the message once more as a new one, over the same channel or the one that is named. Refused with `INVALID_STATE_TRANSITION` while the first is still on its way.',
