@@ -153,7 +153,7 @@ export async function forgetEvents(db: Db, days: number): Promise<number> {
   const isOld = sql<boolean>`e.at < now() - make_interval(days => ${days}::int) AND e.seq IS NOT NULL
     AND e.seq < coalesce((SELECT min(next_seq) FROM webhook_endpoint WHERE status = 'ACTIVE'), 9223372036854775807)
     AND ${isNotSetAside('event-retention', sql`e.id::text`)}`;
-  const few = (limit: number) => sql`SELECT e.id FROM domain_event e WHERE ${isOld} ORDER BY e.seq LIMIT ${limit}::int`;
+  const few = (limit: number) => sql`SELECT e.id FROM domain_event e WHERE ${isOld} ORDER BY e.at LIMIT ${limit}::int`;
   let forgotten = 0;
   const round = () =>
     sweepBatch({

@@ -6,21 +6,25 @@ export interface Found {
   readonly expected: string;
   readonly actual: string;
 }
+/** The tables whose ids cut the work into pieces. */
+export type RangedTable = 'ledger_tx' | 'transaction' | 'reservation' | 'saga';
+/** Makes a condition that a column, which holds an id of the check's table, lies in the range that is being looked at. */
+export type InRange = (column: string) => RawBuilder<unknown>;
 /**
- * One query that returns no row when all is well. Sums are made for all at once and then joined: asked row by row, a plan
- * that was made from old statistics is quadratic.
+ * A query that returns no row when all is well. It is asked range by range, so that no statement reads more after years
+ * than after a month; every table in it has a condition on the range and an index for that. Sums are made for a range
+ * and then joined: asked row by row, a plan that was made from old statistics is quadratic.
  */
 export interface IntegrityCheck {
   readonly name: string;
-  readonly differences: RawBuilder<Found>;
-  /** The table whose ids its `ref` are, where it can be asked for a range of them: years of history in one statement take too long. */
-  readonly inRangesOf: 'ledger_tx' | 'transaction' | 'reservation' | null;
+  readonly inRangesOf: RangedTable;
+  readonly differences: (inRange: InRange) => RawBuilder<Found>;
 }
-const check = (
-  name: string,
-  differences: RawBuilder<Found>,
-  inRangesOf: IntegrityCheck['inRangesOf'] = null,
-): IntegrityCheck => ({ name, differences, inRangesOf });
+const check = (name: string, inRangesOf: RangedTable, differences: IntegrityCheck['differences']): IntegrityCheck => ({
+  name,
+  inRangesOf,
+  differences,
+});
 
 /** While a saga works on a stay, its payment may be booked and not yet shared: such stays are looked at another time. */
 export const IN_FLIGHT = sql`(SELECT s.subject_id FROM saga s WHERE s.subject_type = 'reservation' AND s.finished_at IS NULL)`;
@@ -32,103 +36,111 @@ const LINES = sql`JOIN ledger_entry e ON e.tx_id = x.id JOIN ledger_account a ON
 const LEDGER: readonly IntegrityCheck[] = [
   check(
     'journal-balanced',
-    sql<Found>`SELECT x.id AS ref, 'sum 0 of 2 lines or more' AS expected,
-        format('sum %s of %s lines', coalesce(sum(e.amount), 0), count(e.line)) AS actual
-      FROM ledger_tx x LEFT JOIN ledger_entry e ON e.tx_id = x.id
-     GROUP BY x.id HAVING coalesce(sum(e.amount), 0) <> 0 OR count(e.line) < 2`,
     'ledger_tx',
-  ),
-  check(
-    'currency-balanced',
-    sql<Found>`SELECT currency::text AS ref, '0' AS expected, sum(amount)::text AS actual
-      FROM ledger_entry GROUP BY currency HAVING sum(amount) <> 0`,
+    (inRange) => sql`SELECT x.id AS ref, 'sum 0 of 2 lines or more' AS expected,
+        format('sum %s of %s lines', coalesce(sum(e.amount), 0), count(e.line)) AS actual
+      FROM ledger_tx x LEFT JOIN ledger_entry e ON e.tx_id = x.id WHERE ${inRange('x.id')}
+     GROUP BY x.id HAVING coalesce(sum(e.amount), 0) <> 0 OR count(e.line) < 2`,
   ),
   check(
     'journal-currency',
-    sql<Found>`SELECT x.id AS ref, x.currency::text AS expected, format('%s on %s', e.currency, a.id) AS actual
-      FROM ledger_tx x ${LINES} WHERE e.currency <> x.currency OR a.currency <> x.currency`,
     'ledger_tx',
+    (inRange) => sql`SELECT x.id AS ref, x.currency::text AS expected, format('%s on %s', e.currency, a.id) AS actual
+      FROM ledger_tx x ${LINES} WHERE ${inRange('x.id')} AND (e.currency <> x.currency OR a.currency <> x.currency)`,
   ),
   check(
     'reversal-mirrored',
-    sql<Found>`SELECT x.id AS ref, '0' AS expected, format('%s on %s', sum(e.amount), e.account_id) AS actual
-      FROM ledger_tx x JOIN ledger_entry e ON e.tx_id IN (x.id, x.reverses) WHERE x.reverses IS NOT NULL
+    'ledger_tx',
+    (inRange) => sql`SELECT x.id AS ref, '0' AS expected, format('%s on %s', sum(e.amount), e.account_id) AS actual
+      FROM ledger_tx x JOIN ledger_entry e ON e.tx_id = ANY (ARRAY[x.id, x.reverses]) WHERE x.reverses IS NOT NULL AND ${inRange('x.id')}
      GROUP BY x.id, e.account_id HAVING sum(e.amount) <> 0`,
   ),
   check(
     'entry-party',
-    sql<Found>`SELECT x.id AS ref,
+    'ledger_tx',
+    (inRange) => sql`SELECT x.id AS ref,
         CASE a.kind WHEN 'OWNER_PAYABLE' THEN t.owner_id WHEN 'AGENT_PAYABLE' THEN t.beneficiary_id ELSE r.guest_id END AS expected,
         coalesce(a.party_id, 'nobody') AS actual
       FROM ledger_tx x ${LINES} LEFT JOIN transaction t ON t.id = x.transaction_id LEFT JOIN reservation r ON r.id = x.reservation_id
-     WHERE (a.kind = 'OWNER_PAYABLE' AND a.party_id IS DISTINCT FROM t.owner_id AND t.owner_id IS NOT NULL)
+     WHERE ${inRange('x.id')} AND ((a.kind = 'OWNER_PAYABLE' AND a.party_id IS DISTINCT FROM t.owner_id AND t.owner_id IS NOT NULL)
         OR (a.kind = 'AGENT_PAYABLE' AND a.party_id IS DISTINCT FROM t.beneficiary_id AND t.beneficiary_id IS NOT NULL)
-        OR (a.kind = 'GUEST_CREDIT' AND a.party_id IS DISTINCT FROM r.guest_id AND r.guest_id IS NOT NULL)`,
-    'ledger_tx',
+        OR (a.kind = 'GUEST_CREDIT' AND a.party_id IS DISTINCT FROM r.guest_id AND r.guest_id IS NOT NULL))`,
   ),
 ];
 
+/** A payment's journals are its stay's, and are found by it. */
 const PAYMENTS: readonly IntegrityCheck[] = [
   check(
     'payment-receipt',
-    sql<Found>`SELECT y.id AS ref, (CASE WHEN y.status = 'COMPLETED' THEN y.amount_minor ELSE 0 END)::text AS expected,
+    'reservation',
+    (
+      inRange,
+    ) => sql`SELECT y.id AS ref, (CASE WHEN y.status = 'COMPLETED' THEN y.amount_minor ELSE 0 END)::text AS expected,
         coalesce(b.booked, 0)::text AS actual
       FROM payment y LEFT JOIN (
         SELECT x.payment_id, a.party_id AS gateway_id, sum(e.amount) AS booked FROM ${LIVE} x ${LINES}
-         WHERE x.kind = 'GUEST_PAYMENT' AND x.purpose = 'RECEIPT' AND a.kind = 'GATEWAY_CLEARING' GROUP BY 1, 2
+         WHERE ${inRange('x.reservation_id')} AND x.kind = 'GUEST_PAYMENT' AND x.purpose = 'RECEIPT' AND a.kind = 'GATEWAY_CLEARING' GROUP BY 1, 2
       ) b ON b.payment_id = y.id AND b.gateway_id = y.gateway_id
-     WHERE coalesce(b.booked, 0) <> CASE WHEN y.status = 'COMPLETED' THEN y.amount_minor ELSE 0 END`,
+     WHERE ${inRange('y.reservation_id')} AND coalesce(b.booked, 0) <> CASE WHEN y.status = 'COMPLETED' THEN y.amount_minor ELSE 0 END`,
   ),
   check(
     'receipt-payment',
-    sql<Found>`SELECT x.id AS ref, 'a completed payment' AS expected, coalesce(y.status, 'none') AS actual
+    'ledger_tx',
+    (inRange) => sql`SELECT x.id AS ref, 'a completed payment' AS expected, coalesce(y.status, 'none') AS actual
       FROM ${LIVE} x LEFT JOIN payment y ON y.id = x.payment_id
-     WHERE x.kind = 'GUEST_PAYMENT' AND y.status IS DISTINCT FROM 'COMPLETED'`,
+     WHERE ${inRange('x.id')} AND x.kind = 'GUEST_PAYMENT' AND y.status IS DISTINCT FROM 'COMPLETED'`,
   ),
   check(
     'payment-fee',
-    sql<Found>`SELECT y.id AS ref, y.fee_minor::text AS expected, coalesce(b.booked, 0)::text AS actual
+    'reservation',
+    (inRange) => sql`SELECT y.id AS ref, y.fee_minor::text AS expected, coalesce(b.booked, 0)::text AS actual
       FROM payment y LEFT JOIN (
         SELECT x.payment_id, -sum(e.amount) AS booked FROM ${LIVE} x ${LINES}
-         WHERE x.kind = 'GATEWAY_FEE' AND a.kind = 'GATEWAY_CLEARING' GROUP BY 1
+         WHERE ${inRange('x.reservation_id')} AND x.kind = 'GATEWAY_FEE' AND a.kind = 'GATEWAY_CLEARING' GROUP BY 1
       ) b ON b.payment_id = y.id
-     WHERE y.status = 'COMPLETED' AND coalesce(b.booked, 0) <> y.fee_minor AND y.reservation_id NOT IN ${IN_FLIGHT}`,
+     WHERE ${inRange('y.reservation_id')} AND y.status = 'COMPLETED' AND coalesce(b.booked, 0) <> y.fee_minor
+       AND y.reservation_id NOT IN ${IN_FLIGHT}`,
   ),
   check(
     'payment-refunded',
-    sql<Found>`SELECT y.id AS ref, coalesce(b.refunds, 0)::text AS expected, y.refunded_minor::text AS actual
+    'reservation',
+    (inRange) => sql`SELECT y.id AS ref, coalesce(b.refunds, 0)::text AS expected, y.refunded_minor::text AS actual
       FROM payment y LEFT JOIN (
         SELECT payment_id, sum(amount_minor) AS refunds FROM transaction
-         WHERE type = 'REFUND' AND status NOT IN ('FAILED', 'CANCELLED', 'REVERSED') GROUP BY 1
+         WHERE ${inRange('reservation_id')} AND type = 'REFUND' AND status NOT IN ('FAILED', 'CANCELLED', 'REVERSED') GROUP BY 1
       ) b ON b.payment_id = y.id
-     WHERE coalesce(b.refunds, 0) <> y.refunded_minor`,
+     WHERE ${inRange('y.reservation_id')} AND coalesce(b.refunds, 0) <> y.refunded_minor`,
   ),
   check(
     'refunded-at-most-captured',
-    sql<Found>`SELECT id AS ref, format('at most %s', amount_minor) AS expected, refunded_minor::text AS actual
-      FROM payment WHERE refunded_minor > CASE WHEN status = 'COMPLETED' THEN amount_minor ELSE 0 END`,
+    'reservation',
+    (inRange) => sql`SELECT id AS ref, format('at most %s', amount_minor) AS expected, refunded_minor::text AS actual
+      FROM payment WHERE ${inRange('reservation_id')} AND refunded_minor > CASE WHEN status = 'COMPLETED' THEN amount_minor ELSE 0 END`,
   ),
   check(
     'payment-saga',
-    sql<Found>`SELECT y.id AS ref,
+    'reservation',
+    (inRange) => sql`SELECT y.id AS ref,
         CASE WHEN s.status = 'completed' THEN 'COMPLETED' ELSE 'not COMPLETED' END || ' after a saga that is ' || s.status AS expected, y.status AS actual
       FROM payment y JOIN saga s ON s.id = y.saga_id
-     WHERE (y.status = 'COMPLETED' AND s.status = 'compensated') OR (y.status <> 'COMPLETED' AND s.status = 'completed')`,
+     WHERE ${inRange('y.reservation_id')}
+       AND ((y.status = 'COMPLETED' AND s.status = 'compensated') OR (y.status <> 'COMPLETED' AND s.status = 'completed'))`,
   ),
   check(
     'saga-compensated',
-    sql<Found>`SELECT s.id AS ref, '0' AS expected, format('%s on %s', sum(e.amount), e.account_id) AS actual
+    'saga',
+    (inRange) => sql`SELECT s.id AS ref, '0' AS expected, format('%s on %s', sum(e.amount), e.account_id) AS actual
       FROM saga s JOIN ledger_tx x ON x.saga_id = s.id JOIN ledger_entry e ON e.tx_id = x.id
-     WHERE s.status = 'compensated' GROUP BY s.id, e.account_id HAVING sum(e.amount) <> 0`,
+     WHERE ${inRange('s.id')} AND s.status = 'compensated' GROUP BY s.id, e.account_id HAVING sum(e.amount) <> 0`,
   ),
   check(
     'payment-status',
-    sql<Found>`SELECT ref, expected, actual FROM (
+    'reservation',
+    (inRange) => sql`SELECT ref, expected, actual FROM (
         SELECT r.id AS ref, payment_status_of(r.id) AS expected, r.payment_status AS actual FROM reservation r
-         WHERE (r.payment_status <> 'UNPAID' OR EXISTS (SELECT FROM payment y WHERE y.reservation_id = r.id))
+         WHERE ${inRange('r.id')} AND (r.payment_status <> 'UNPAID' OR EXISTS (SELECT FROM payment y WHERE y.reservation_id = r.id))
            AND r.id NOT IN ${IN_FLIGHT}) d
      WHERE expected <> actual`,
-    'reservation',
   ),
 ];
 
@@ -146,26 +158,30 @@ const MOVED = sql`CASE
 const TRANSACTIONS: readonly IntegrityCheck[] = [
   check(
     'transaction-settled',
+    'transaction',
     // A reversed row keeps what it had moved; a payout that is under way says what is going to be paid.
-    sql<Found>`SELECT ref, expected::text, actual::text FROM (
+    (inRange) => sql`SELECT ref, expected::text, actual::text FROM (
         SELECT t.id AS ref, coalesce(sum(${MOVED}), 0) AS actual,
                CASE WHEN t.status = 'REVERSED' OR (t.type = 'OWNER_PAYOUT' AND t.status = 'PROCESSING') THEN 0 ELSE t.settled_minor END AS expected
-          FROM transaction t LEFT JOIN (${LIVE} x ${LINES}) ON x.transaction_id = t.id
-         WHERE t.type <> 'REVERSAL' GROUP BY t.id) d
+          FROM transaction t LEFT JOIN (${LIVE} x ${LINES}) ON x.transaction_id = t.id AND ${inRange('x.transaction_id')}
+         WHERE ${inRange('t.id')} AND t.type <> 'REVERSAL' GROUP BY t.id) d
      WHERE expected <> actual`,
-    'transaction',
   ),
   check(
     'transaction-reversal',
-    sql<Found>`SELECT t.id AS ref, (-coalesce(sum(e.amount), 0))::text AS expected, t.settled_minor::text AS actual
+    'transaction',
+    (
+      inRange,
+    ) => sql`SELECT t.id AS ref, (-coalesce(sum(e.amount), 0))::text AS expected, t.settled_minor::text AS actual
       FROM transaction t LEFT JOIN ledger_tx x ON x.transaction_id = t.id AND x.kind = 'REVERSAL'
       LEFT JOIN ledger_entry e ON e.tx_id = x.id AND e.amount > 0
-     WHERE t.type = 'REVERSAL' GROUP BY t.id HAVING abs(t.settled_minor) <> coalesce(sum(e.amount), 0)`,
+     WHERE ${inRange('t.id')} AND t.type = 'REVERSAL' GROUP BY t.id HAVING abs(t.settled_minor) <> coalesce(sum(e.amount), 0)`,
   ),
   check(
     'transaction-amount',
-    sql<Found>`SELECT id AS ref, amount_minor::text AS expected, settled_minor::text AS actual FROM transaction
-     WHERE status = 'COMPLETED' AND CASE
+    'transaction',
+    (inRange) => sql`SELECT id AS ref, amount_minor::text AS expected, settled_minor::text AS actual FROM transaction
+     WHERE ${inRange('id')} AND status = 'COMPLETED' AND CASE
        WHEN type IN ('AGENCY_FEE', 'REFERRAL_FEE', 'GATEWAY_FEE', 'REFUND', 'REVERSAL') THEN settled_minor <> amount_minor
        WHEN type = 'GUEST_PAYMENT' AND parent_id IS NOT NULL THEN settled_minor <> amount_minor
        WHEN type = 'OWNER_PAYOUT' THEN settled_minor NOT BETWEEN 0 AND amount_minor
@@ -173,71 +189,51 @@ const TRANSACTIONS: readonly IntegrityCheck[] = [
   ),
   check(
     'amount-due',
-    sql<Found>`SELECT ref, expected::text, actual::text FROM (
+    'transaction',
+    (inRange) => sql`SELECT ref, expected::text, actual::text FROM (
         SELECT t.id AS ref, t.outstanding_minor AS actual,
                greatest(0, t.amount_minor - coalesce((SELECT sum(y.amount_minor - y.excess_minor) FROM payment y
                   WHERE y.reservation_id = t.reservation_id AND y.status = 'COMPLETED'), 0)) AS expected
-          FROM transaction t WHERE t.type = 'GUEST_PAYMENT' AND t.parent_id IS NULL AND t.status IN ('PENDING', 'COMPLETED')) d
+          FROM transaction t WHERE ${inRange('t.id')} AND t.type = 'GUEST_PAYMENT' AND t.parent_id IS NULL AND t.status IN ('PENDING', 'COMPLETED')) d
      WHERE expected <> actual`,
   ),
   check(
     'amount-due-total',
-    sql<Found>`SELECT t.id AS ref, r.total_minor::text AS expected, t.amount_minor::text AS actual
+    'transaction',
+    (inRange) => sql`SELECT t.id AS ref, r.total_minor::text AS expected, t.amount_minor::text AS actual
       FROM transaction t JOIN reservation r ON r.id = t.reservation_id
-     WHERE t.type = 'GUEST_PAYMENT' AND t.parent_id IS NULL AND t.status = 'PENDING' AND t.amount_minor <> r.total_minor
+     WHERE ${inRange('t.id')} AND t.type = 'GUEST_PAYMENT' AND t.parent_id IS NULL AND t.status = 'PENDING' AND t.amount_minor <> r.total_minor
        AND r.status <> 'PENDING' AND r.id NOT IN ${IN_FLIGHT}`,
   ),
 ];
 
-/** Owners of whom something is in flight. */
-const OWNERS_IN_FLIGHT = sql`(SELECT p.owner_id FROM reservation r JOIN property p ON p.id = r.property_id WHERE r.id IN ${IN_FLIGHT})`;
-
-const BALANCES: readonly IntegrityCheck[] = [
-  check(
-    'owner-balance',
-    sql<Found>`SELECT ref, expected::text, actual::text FROM (
-        SELECT b.id AS ref, b.balance AS actual, b.shares - coalesce(t.paid, 0) AS expected
-          FROM (SELECT a.id, a.party_id, a.currency, -sum(e.amount) AS balance,
-                       coalesce(-sum(e.amount) FILTER (WHERE x.purpose IN ('DISTRIBUTION', 'FEE', 'COST')), 0) AS shares
-                  FROM ledger_tx x ${LINES} WHERE a.kind = 'OWNER_PAYABLE' GROUP BY a.id) b
-          LEFT JOIN (SELECT owner_id, currency, sum(settled_minor) AS paid FROM transaction
-                      WHERE type = 'OWNER_PAYOUT' AND status = 'COMPLETED' GROUP BY 1, 2) t
-            ON t.owner_id = b.party_id AND t.currency = b.currency) d
-     WHERE expected <> actual`,
-  ),
-  check(
-    'open-payouts',
-    // What is open above the balance is what the owner owes; nobody owes more than it was, or is being, paid or charged.
-    sql<Found>`SELECT ref, format('%s to %s', balance, balance + paid) AS expected, open::text AS actual FROM (
-        SELECT coalesce(b.id, 'owner_payable:' || t.owner_id || ':' || t.currency) AS ref, coalesce(b.balance, 0) AS balance,
-               coalesce(t.open, 0) AS open, coalesce(t.paid, 0) + coalesce(b.fees, 0) AS paid, coalesce(b.party_id, t.owner_id) AS owner_id
-          FROM (SELECT a.id, a.party_id, a.currency, -sum(e.amount) AS balance,
-                       coalesce(sum(e.amount) FILTER (WHERE x.purpose IN ('FEE', 'COST')), 0) AS fees FROM ledger_tx x ${LINES}
-                 WHERE a.kind = 'OWNER_PAYABLE' GROUP BY a.id) b
-          FULL JOIN (SELECT owner_id, currency, coalesce(sum(amount_minor) FILTER (WHERE status IN ('PENDING', 'PROCESSING', 'FAILED')), 0) AS open,
-                       coalesce(sum(settled_minor) FILTER (WHERE status = 'COMPLETED'), 0)
-                       + coalesce(sum(amount_minor) FILTER (WHERE status IN ('PROCESSING', 'FAILED')), 0) AS paid
-                       FROM transaction WHERE type = 'OWNER_PAYOUT' GROUP BY owner_id, currency) t
-            ON t.owner_id = b.party_id AND t.currency = b.currency) d
-     WHERE open NOT BETWEEN balance AND balance + paid AND owner_id NOT IN ${OWNERS_IN_FLIGHT}`,
-  ),
+const STAYS: readonly IntegrityCheck[] = [
   check(
     'guest-credit',
-    sql<Found>`SELECT ref, expected::text, actual::text FROM (
+    'reservation',
+    (inRange) => sql`SELECT ref, expected::text, actual::text FROM (
         SELECT r.id AS ref, c.credit AS actual,
                coalesce(m.captured - m.distributed, 0) - coalesce(t.paid, 0) AS expected
           FROM reservation r
           JOIN (SELECT x.reservation_id, coalesce(-sum(e.amount) FILTER (WHERE a.kind = 'GUEST_CREDIT'), 0) AS credit
-                  FROM ledger_tx x ${LINES} WHERE x.reservation_id IS NOT NULL GROUP BY 1) c ON c.reservation_id = r.id
+                  FROM ledger_tx x ${LINES} WHERE ${inRange('x.reservation_id')} GROUP BY 1) c ON c.reservation_id = r.id
           LEFT JOIN (SELECT reservation_id, sum(amount_minor) AS captured,
                             sum(amount_minor - excess_minor - greatest(0, refunded_minor - excess_minor)) AS distributed
-                       FROM payment WHERE status = 'COMPLETED' GROUP BY 1) m ON m.reservation_id = r.id
+                       FROM payment WHERE ${inRange('reservation_id')} AND status = 'COMPLETED' GROUP BY 1) m ON m.reservation_id = r.id
           LEFT JOIN (SELECT reservation_id, sum(amount_minor) AS paid FROM transaction
-                      WHERE type = 'REFUND' AND status = 'COMPLETED' GROUP BY 1) t ON t.reservation_id = r.id
-         WHERE r.id NOT IN ${IN_FLIGHT}) d
+                      WHERE ${inRange('reservation_id')} AND type = 'REFUND' AND status = 'COMPLETED' GROUP BY 1) t ON t.reservation_id = r.id
+         WHERE ${inRange('r.id')} AND r.id NOT IN ${IN_FLIGHT}) d
      WHERE expected <> actual`,
   ),
 ];
 
+/** Of single rows, in the order in which they are reported. */
+export const ROW_CHECKS: readonly IntegrityCheck[] = [...LEDGER, ...PAYMENTS, ...TRANSACTIONS, ...STAYS];
+/** Of sums over all rows (`integrity-sums.ts`). */
+export const SUM_CHECKS = ['currency-balanced', 'ledger-total', 'owner-balance', 'open-payouts'] as const;
+export type SumCheck = (typeof SUM_CHECKS)[number];
 /** In the order in which they are reported. */
-export const INTEGRITY_CHECKS: readonly IntegrityCheck[] = [...LEDGER, ...PAYMENTS, ...TRANSACTIONS, ...BALANCES];
+export const INTEGRITY_CHECKS: readonly { readonly name: string }[] = [
+  ...ROW_CHECKS,
+  ...SUM_CHECKS.map((name) => ({ name })),
+];

@@ -1,6 +1,15 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import { type Found, IN_FLIGHT, INTEGRITY_CHECKS, type IntegrityCheck } from './integrity-checks.ts';
+import {
+  type Found,
+  IN_FLIGHT,
+  type IntegrityCheck,
+  type RangedTable,
+  ROW_CHECKS,
+  SUM_CHECKS,
+} from './integrity-checks.ts';
+import { type Range, rangesOf } from './integrity-ranges.ts';
+import { checkSums } from './integrity-sums.ts';
 import { targetShares } from './shares.ts';
 import { readTerms } from './terms.ts';
 
@@ -26,13 +35,11 @@ export interface IntegrityReport {
 }
 
 const MAX_NAMED = 1_000;
-const STAYS_AT_ONCE = 2_000;
-/** Four million stays; then the report would have to be made another way. */
-const MAX_ROUNDS = 2_000;
 
 /**
  * Recomputes all of the money from its rows, and names whatever does not agree (features MNY-17). One snapshot: what
- * is booked meanwhile is neither seen nor held up.
+ * is booked meanwhile is neither seen nor held up. It reads everything, in statements that are the same size however much
+ * there is.
  */
 export function checkIntegrity(db: Db): Promise<IntegrityReport> {
   return db
@@ -49,73 +56,68 @@ export function checkIntegrity(db: Db): Promise<IntegrityReport> {
           ...named.slice(0, room).map(({ ref, expected, actual }) => ({ check, ref, expected, actual })),
         );
       };
-      for (const check of INTEGRITY_CHECKS) {
-        const { total, named } = await ask(tx, check);
+      const ranges: Ranges = {
+        ledger_tx: await rangesOf(tx, 'ledger_tx'),
+        transaction: await rangesOf(tx, 'transaction'),
+        reservation: await rangesOf(tx, 'reservation'),
+        saga: await rangesOf(tx, 'saga'),
+      };
+      for (const check of ROW_CHECKS) {
+        const { total, named } = await ask(tx, check, ranges[check.inRangesOf]);
         note(check.name, total, named);
       }
-      const shares = await checkShares(tx);
+      const sums = await checkSums(tx, ranges.ledger_tx, ranges.transaction);
+      for (const name of SUM_CHECKS) note(name, sums[name].length, sums[name]);
+      const shares = await checkShares(tx, ranges.reservation);
       note('shares', shares.count, shares.named);
       const differenceCount = Object.values(counts).reduce((sum, count) => sum + count, 0);
-      return { ...(await scopeOf(tx)), ok: differenceCount === 0, differenceCount, counts, differences };
+      return { ...(await scopeOf(tx, ranges)), ok: differenceCount === 0, differenceCount, counts, differences };
     });
 }
 
-const IDS_AT_ONCE = 20_000;
+type Ranges = Readonly<Record<RangedTable, readonly Range[]>>;
 
 /** What a check finds, in as many statements as its table has ranges of ids. */
-async function ask(tx: Tx, { differences, inRangesOf }: IntegrityCheck) {
+async function ask(tx: Tx, { differences }: IntegrityCheck, ranges: readonly Range[]) {
   const named: Found[] = [];
   let total = 0;
-  let after: string | null = inRangesOf === null ? null : '';
-  for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    const until: string | null = inRangesOf === null || after === null ? null : await idBeyond(tx, inRangesOf, after);
-    const range =
-      after === null ? sql`true` : until === null ? sql`ref > ${after}` : sql`ref > ${after} AND ref <= ${until}`;
+  for (const { after, until } of ranges) {
+    const inRange = (column: string) => sql`(${sql.ref(column)} > ${after} AND ${sql.ref(column)} <= ${until})`;
     const { rows } = await sql<Found & { total: number }>`
-      SELECT ref, expected, actual, count(*) OVER ()::int AS total FROM (${differences}) found WHERE ${range} ORDER BY ref LIMIT ${MAX_NAMED}`.execute(
+      SELECT ref, expected, actual, count(*) OVER ()::int AS total FROM (${differences(inRange)}) found ORDER BY ref LIMIT ${MAX_NAMED}`.execute(
       tx,
     );
     total += rows[0]?.total ?? 0;
     named.push(...rows.slice(0, MAX_NAMED - named.length));
-    if (until === null) break;
-    after = until;
   }
   return { total, named };
 }
 
-/** The id that ends a range; null: fewer are left than a range holds. */
-async function idBeyond(
-  tx: Tx,
-  table: 'ledger_tx' | 'transaction' | 'reservation',
-  after: string,
-): Promise<string | null> {
-  const row = await tx
-    .selectFrom(table)
-    .select('id')
-    .where('id', '>', after)
-    .orderBy('id')
-    .offset(IDS_AT_ONCE)
-    .limit(1)
-    .executeTakeFirst();
-  return row?.id ?? null;
-}
-
-async function scopeOf(tx: Tx): Promise<Pick<IntegrityReport, 'at' | 'checked' | 'inFlight'>> {
-  const { rows } = await sql<{
-    at: Date;
-    journals: number;
-    payments: number;
-    transactions: number;
-    stays: number;
-    in_flight: number;
-  }>`
-    SELECT now() AS at, (SELECT count(*) FROM ledger_tx) AS journals, (SELECT count(*) FROM payment) AS payments,
-           (SELECT count(*) FROM transaction) AS transactions, (SELECT count(DISTINCT reservation_id) FROM payment) AS stays,
-           (SELECT count(*) FROM ${IN_FLIGHT} open) AS in_flight`.execute(tx);
-  const { at, journals = 0, payments = 0, transactions = 0, stays = 0, in_flight = 0 } = rows[0] ?? {};
+/** What there is, counted range by range too. */
+async function scopeOf(tx: Tx, ranges: Ranges): Promise<Pick<IntegrityReport, 'at' | 'checked' | 'inFlight'>> {
+  const count = async (table: RangedTable | 'payment', column: string, of: readonly Range[]) => {
+    let [all, different] = [0, 0];
+    for (const { after, until } of of) {
+      const { rows } = await sql<{ all: number; different: number }>`
+        SELECT count(*)::int AS all, count(DISTINCT ${sql.ref(column)})::int AS different
+          FROM ${sql.table(table)} WHERE ${sql.ref(column)} > ${after} AND ${sql.ref(column)} <= ${until}`.execute(tx);
+      all += rows[0]?.all ?? 0;
+      different += rows[0]?.different ?? 0;
+    }
+    return { all, different };
+  };
+  const { rows } = await sql<{ at: Date; in_flight: number }>`
+    SELECT now() AS at, (SELECT count(*) FROM ${IN_FLIGHT} open)::int AS in_flight`.execute(tx);
+  const { at, in_flight = 0 } = rows[0] ?? {};
+  const payments = await count('payment', 'reservation_id', ranges.reservation);
   return {
     at: (at ?? new Date(0)).toISOString(),
-    checked: { journals, payments, transactions, stays },
+    checked: {
+      journals: (await count('ledger_tx', 'id', ranges.ledger_tx)).all,
+      payments: payments.all,
+      transactions: (await count('transaction', 'id', ranges.transaction)).all,
+      stays: payments.different,
+    },
     inFlight: in_flight,
   };
 }
@@ -132,23 +134,21 @@ interface SharedStay {
 }
 
 /** What each party has been given of a stay, against what its pinned terms say of all that the stay has received. */
-async function checkShares(tx: Tx): Promise<{ readonly count: number; readonly named: readonly Found[] }> {
+async function checkShares(
+  tx: Tx,
+  ranges: readonly Range[],
+): Promise<{ readonly count: number; readonly named: readonly Found[] }> {
   const named: Found[] = [];
   let count = 0;
   const termsOf = new Map<number, Awaited<ReturnType<typeof readTerms>>>();
-  let after = '';
-  for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    const stays = await sharedStays(tx, after);
-    for (const stay of stays) {
+  for (const range of ranges) {
+    for (const stay of await sharedStays(tx, range)) {
       const expected = await sharesDue(tx, stay, termsOf);
       const actual = sharesText(stay.owner, stay.agency, stay.referral);
       if (expected === actual) continue;
       count += 1;
       if (named.length < MAX_NAMED) named.push({ ref: stay.id, expected, actual });
     }
-    const last = stays.at(-1);
-    if (last === undefined || stays.length < STAYS_AT_ONCE) break;
-    after = last.id;
   }
   return { count, named };
 }
@@ -174,8 +174,8 @@ async function sharesDue(
   return sharesText(due.ownerMinor, due.agencyMinor, due.referralMinor);
 }
 
-/** By id, in bounded rounds. What was paid over the balance is the guest's own and is given back first. */
-async function sharedStays(tx: Tx, after: string): Promise<readonly SharedStay[]> {
+/** By id. What was paid over the balance is the guest's own and is given back first. */
+async function sharedStays(tx: Tx, { after, until }: Range): Promise<readonly SharedStay[]> {
   const { rows } = await sql<SharedStay>`
     SELECT r.id, coalesce(r.distribution_version, (SELECT t.distribution_version FROM transaction t
              WHERE t.reservation_id = r.id AND t.distribution_version IS NOT NULL ORDER BY t.created_at DESC, t.id DESC LIMIT 1)) AS version,
@@ -191,8 +191,8 @@ async function sharedStays(tx: Tx, after: string): Promise<readonly SharedStay[]
                -sum(e.amount) FILTER (WHERE a.kind IN ('AGENT_PAYABLE', 'REFERRAL_RETAINED')) AS referral
           FROM ledger_tx x JOIN ledger_entry e ON e.tx_id = x.id JOIN ledger_account a ON a.id = e.account_id
          WHERE x.reservation_id = r.id AND x.purpose = 'DISTRIBUTION') d ON true
-     WHERE r.id > ${after} AND (m.captured IS NOT NULL OR d.owner IS NOT NULL OR d.agency IS NOT NULL OR d.referral IS NOT NULL)
+     WHERE r.id > ${after} AND r.id <= ${until} AND (m.captured IS NOT NULL OR d.owner IS NOT NULL OR d.agency IS NOT NULL OR d.referral IS NOT NULL)
        AND r.id NOT IN ${IN_FLIGHT}
-     ORDER BY r.id LIMIT ${STAYS_AT_ONCE}`.execute(tx);
+     ORDER BY r.id`.execute(tx);
   return rows;
 }

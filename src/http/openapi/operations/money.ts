@@ -26,7 +26,7 @@ export const MONEY: OperationTexts = {
   },
   [`GET ${API}/financial/integrity`]: {
     id: 'checkFinancialIntegrity',
-    text: 'Recomputes every balance, split and total from the rows of the ledger and names what does not agree. `ok` is true and `differences` is empty unless something is wrong; amounts in differences are in minor units. Stays with a running saga are left out (`inFlight`).',
+    text: 'Recomputes every balance, split and total from the rows of the ledger, compares the sums that are kept with them, and names what does not agree. It reads all of the money, so it takes longer the more there is. `ok` is true and `differences` is empty unless something is wrong; amounts in differences are in minor units. Stays with a running saga are left out (`inFlight`).',
   },
   [`GET ${API}/owners/:id/balance`]: {
     id: 'getOwnerBalance',

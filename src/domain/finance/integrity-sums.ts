@@ -1,0 +1,176 @@
+import { sql } from 'kysely';
+import type { Tx } from '../../db/client.ts';
+import { type Found, IN_FLIGHT, type SumCheck } from './integrity-checks.ts';
+import type { Range } from './integrity-ranges.ts';
+import { LEDGER_TOTALS } from './totals.ts';
+
+/** One group of entries: of the parties, owners alone are told apart, as in `ledger_total`. Minor units; + debit, - credit. */
+interface Line {
+  readonly account_kind: string;
+  readonly party_id: string;
+  readonly currency: string;
+  readonly purpose: string;
+  readonly kind: string;
+  readonly amount: number;
+}
+/** An owner's payouts in one currency, minor units. */
+interface Payouts {
+  readonly owner_id: string;
+  readonly currency: string;
+  readonly open: number;
+  readonly settled: number;
+  readonly released: number;
+}
+
+/** What the sums over all entries and all payouts do not agree with. Added up range by range, in one snapshot. */
+export async function checkSums(
+  tx: Tx,
+  journals: readonly Range[],
+  transactions: readonly Range[],
+): Promise<Readonly<Record<SumCheck, readonly Found[]>>> {
+  const entries = new Map<string, Line>();
+  for (const { after, until } of journals) {
+    const { rows } = await sql<Line>`
+      SELECT a.kind AS account_kind, CASE a.kind WHEN 'OWNER_PAYABLE' THEN coalesce(a.party_id, '') ELSE '' END AS party_id,
+             e.currency::text AS currency, x.purpose, coalesce(o.kind, x.kind) AS kind, sum(e.amount)::bigint AS amount
+        FROM ledger_tx x JOIN ledger_entry e ON e.tx_id = x.id JOIN ledger_account a ON a.id = e.account_id LEFT JOIN ledger_tx o ON o.id = x.reverses
+       WHERE x.id > ${after} AND x.id <= ${until} GROUP BY 1, 2, 3, 4, 5`.execute(tx);
+    for (const line of rows) addLine(entries, line);
+  }
+  const payouts = new Map<string, Payouts>();
+  for (const range of transactions) for (const row of await payoutsIn(tx, range)) addPayouts(payouts, row);
+  const accounts = ownerAccounts(entries.values());
+  return {
+    'currency-balanced': unbalanced(entries.values()),
+    'ledger-total': await totalsThatDiffer(tx, entries),
+    'owner-balance': ownerBalances(accounts, payouts),
+    'open-payouts': openPayouts(accounts, payouts, await ownersInFlight(tx)),
+  };
+}
+
+const keyOf = ({ account_kind, party_id, currency, purpose, kind }: Line): string =>
+  [account_kind, party_id, currency, purpose, kind].filter((part) => part !== '').join(' ');
+const accountOf = (ownerId: string, currency: string): string => `owner_payable:${ownerId}:${currency}`;
+
+function addLine(sums: Map<string, Line>, line: Line): void {
+  const key = keyOf(line);
+  sums.set(key, { ...line, amount: line.amount + (sums.get(key)?.amount ?? 0) });
+}
+
+async function payoutsIn(tx: Tx, { after, until }: Range): Promise<readonly Payouts[]> {
+  const { rows } = await sql<Payouts>`
+    SELECT owner_id, currency::text AS currency,
+           coalesce(sum(amount_minor) FILTER (WHERE status IN ('PENDING', 'PROCESSING', 'FAILED')), 0)::bigint AS open,
+           coalesce(sum(settled_minor) FILTER (WHERE status = 'COMPLETED'), 0)::bigint AS settled,
+           coalesce(sum(amount_minor) FILTER (WHERE status IN ('PROCESSING', 'FAILED')), 0)::bigint AS released
+      FROM transaction WHERE id > ${after} AND id <= ${until} AND type = 'OWNER_PAYOUT' AND owner_id IS NOT NULL GROUP BY 1, 2`.execute(
+    tx,
+  );
+  return rows;
+}
+
+function addPayouts(sums: Map<string, Payouts>, row: Payouts): void {
+  const key = accountOf(row.owner_id, row.currency);
+  const before = sums.get(key) ?? { open: 0, settled: 0, released: 0 };
+  sums.set(key, {
+    ...row,
+    open: row.open + before.open,
+    settled: row.settled + before.settled,
+    released: row.released + before.released,
+  });
+}
+
+function unbalanced(lines: Iterable<Line>): readonly Found[] {
+  const byCurrency = new Map<string, number>();
+  for (const { currency, amount } of lines) byCurrency.set(currency, (byCurrency.get(currency) ?? 0) + amount);
+  return [...byCurrency]
+    .filter(([, sum]) => sum !== 0)
+    .map(([ref, sum]) => ({ ref, expected: '0', actual: String(sum) }))
+    .toSorted(byRef);
+}
+
+/** What is kept as sums, and read by summaries and balances, against the entries themselves. */
+async function totalsThatDiffer(tx: Tx, entries: ReadonlyMap<string, Line>): Promise<readonly Found[]> {
+  const { rows } = await sql<Line>`
+    SELECT account_kind, party_id, currency::text AS currency, purpose, kind, sum(amount)::bigint AS amount
+      FROM ${LEDGER_TOTALS} t GROUP BY account_kind, party_id, currency, purpose, kind`.execute(tx);
+  const kept = new Map(rows.map((line) => [keyOf(line), line.amount]));
+  return [...new Set([...kept.keys(), ...entries.keys()])]
+    .map((ref) => ({ ref, expected: entries.get(ref)?.amount ?? 0, actual: kept.get(ref) ?? 0 }))
+    .filter(({ expected, actual }) => expected !== actual)
+    .map(({ ref, expected, actual }) => ({ ref, expected: String(expected), actual: String(actual) }))
+    .toSorted(byRef);
+}
+
+/** In the owner's favour, minor units. */
+interface OwnerAccount {
+  readonly ownerId: string;
+  readonly balance: number;
+  /** Shares, less fees and costs. */
+  readonly shares: number;
+  readonly charged: number;
+}
+
+function ownerAccounts(lines: Iterable<Line>): ReadonlyMap<string, OwnerAccount> {
+  const accounts = new Map<string, OwnerAccount>();
+  for (const { account_kind, party_id, currency, purpose, amount } of lines) {
+    if (account_kind !== 'OWNER_PAYABLE') continue;
+    const id = accountOf(party_id, currency);
+    const { balance, shares, charged } = accounts.get(id) ?? { balance: 0, shares: 0, charged: 0 };
+    const isCharge = purpose === 'FEE' || purpose === 'COST';
+    accounts.set(id, {
+      ownerId: party_id,
+      balance: balance - amount,
+      shares: shares - (isCharge || purpose === 'DISTRIBUTION' ? amount : 0),
+      charged: charged + (isCharge ? amount : 0),
+    });
+  }
+  return accounts;
+}
+
+function ownerBalances(
+  accounts: ReadonlyMap<string, OwnerAccount>,
+  payouts: ReadonlyMap<string, Payouts>,
+): readonly Found[] {
+  return [...accounts]
+    .map(([ref, { balance, shares }]) => ({
+      ref,
+      expected: shares - (payouts.get(ref)?.settled ?? 0),
+      actual: balance,
+    }))
+    .filter(({ expected, actual }) => expected !== actual)
+    .map(({ ref, expected, actual }) => ({ ref, expected: String(expected), actual: String(actual) }))
+    .toSorted(byRef);
+}
+
+/**
+ * What is open above the balance is what the owner owes; nobody owes more than it was, or is being, paid or charged. Owners
+ * of whom something is in flight are looked at another time.
+ */
+function openPayouts(
+  accounts: ReadonlyMap<string, OwnerAccount>,
+  payouts: ReadonlyMap<string, Payouts>,
+  inFlight: ReadonlySet<string>,
+): readonly Found[] {
+  const found: Found[] = [];
+  for (const ref of new Set([...accounts.keys(), ...payouts.keys()])) {
+    const account = accounts.get(ref);
+    const paid = payouts.get(ref);
+    if (inFlight.has(account?.ownerId ?? paid?.owner_id ?? '')) continue;
+    const balance = account?.balance ?? 0;
+    const most = balance + (paid?.settled ?? 0) + (paid?.released ?? 0) + (account?.charged ?? 0);
+    const open = paid?.open ?? 0;
+    if (open < balance || open > most) found.push({ ref, expected: `${balance} to ${most}`, actual: String(open) });
+  }
+  return found.toSorted(byRef);
+}
+
+async function ownersInFlight(tx: Tx): Promise<ReadonlySet<string>> {
+  const { rows } = await sql<{ owner_id: string }>`
+    SELECT DISTINCT p.owner_id FROM reservation r JOIN property p ON p.id = r.property_id WHERE r.id IN ${IN_FLIGHT}`.execute(
+    tx,
+  );
+  return new Set(rows.map(({ owner_id }) => owner_id));
+}
+
+const byRef = (a: Found, b: Found): number => (a.ref < b.ref ? -1 : a.ref > b.ref ? 1 : 0);
