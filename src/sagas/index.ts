@@ -20,6 +20,8 @@ const DEFINITIONS: readonly SagaDefinition[] = [
   processOwnerPayout,
 ];
 
+export const SAGA_NAMES: readonly string[] = [...new Set(DEFINITIONS.map(({ name }) => name))];
+
 /** Definitions by name and version. Throws for one that is not sound, so that a program with it does not start. */
 export function createRegistry(definitions: readonly SagaDefinition[]) {
   const byVersion = new Map<string, SagaDefinition>();

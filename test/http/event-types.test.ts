@@ -216,3 +216,14 @@ describe('a pattern', () => {
     expect(cured.body.data.unknownTypes).toEqual([]);
   });
 });
+
+describe('a filter by a name of a closed catalogue', () => {
+  it.each([
+    ['/sagas?name=confirmReservatoin', 'name', 'confirmReservation'],
+    ['/notifications?event=CHECKIN_REMINDER', 'event', 'CHECK_IN_REMINDER'],
+  ])('refuses one that is misspelt, as it would select nothing: %s', async (address, field, meant) => {
+    const answer = await system.call('GET', address);
+    expect([answer.status, answer.body.code]).toEqual([422, 'VALIDATION_FAILED']);
+    expect(answer.body.details.issues).toEqual([{ path: field, message: expect.stringContaining(`"${meant}"`) }]);
+  });
+});

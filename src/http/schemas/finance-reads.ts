@@ -19,7 +19,7 @@ export const SummaryQuery = z.strictObject({
 const ownMoney = {
   currency: z.string(),
   ownerShare: major('What owners were given of what guests paid'),
-  ownerDue: major('What owners are owed now; below zero, what they owe'),
+  ownerDue: major('What owners are owed; below zero, what they owe. In a period: by how much that changed'),
   ownerPaid: major('What was paid out to owners'),
   ownerCosts: major('Repairs that were charged to owners'),
 };

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { VARIABLES } from '../../domain/notifications/templates.ts';
 import { Id, line, pageQuery } from './common.ts';
 import { periodFields } from './period.ts';
 
@@ -115,10 +116,12 @@ export const Notification = z
     createdAt: z.iso.datetime(),
   })
   .openapi('Notification');
+/** The catalogue of the templates: a name that is misspelt would select nothing, for ever. */
+const NotificationEventName = z.enum(Object.keys(VARIABLES));
 export const NotificationQuery = z.strictObject({
   reservationId: Id.optional(),
   recipientId: Id.optional(),
-  event: line(64).optional(),
+  event: NotificationEventName.optional(),
   status: NotificationStatus.optional(),
   ...periodFields('Made'),
   ...pageQuery,

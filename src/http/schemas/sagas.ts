@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
+import { SAGA_NAMES } from '../../sagas/index.ts';
 import { COUNTED_AT_MOST } from '../../sagas/orchestrator/views.ts';
-import { Id, line, pageQuery, prose } from './common.ts';
+import { Id, pageQuery, prose } from './common.ts';
 import { periodFields } from './period.ts';
 
 const SagaStatus = z.enum(['pending', 'running', 'compensating', 'parked', 'completed', 'compensated', 'resolved']);
@@ -82,7 +83,7 @@ export const SagaCounts = z.record(z.string(), z.int()).openapi({
 
 export const SagaQuery = z.strictObject({
   status: SagaStatus.optional(),
-  name: line(64).optional(),
+  name: z.enum(SAGA_NAMES).optional(),
   reservationId: Id.optional(),
   ...periodFields('Accepted'),
   ...pageQuery,

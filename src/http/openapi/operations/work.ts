@@ -15,7 +15,7 @@ export const WORK: OperationTexts = {
   },
   [`GET ${TASKS}/statistics`]: {
     id: 'getTaskStatistics',
-    text: 'Counts of tasks by status, type and assignee, how many are overdue, the average minutes of work, and the share that was done in time. Without a period it is the last 30 days. Staff get their own figures, owners those of their properties, agents those of their portfolio.',
+    text: 'Counts of tasks by status, type and assignee, how many are overdue, the average minutes of work, and the share that was done in time. A task counts in the period by when it must be done, which a list’s `from` and `to` compare with when it begins. Without a period it is the last 30 days. Staff get their own figures, owners those of their properties, agents those of their portfolio.',
   },
   [`GET ${TASKS}/:id`]: {
     id: 'getTask',
