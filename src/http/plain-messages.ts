@@ -62,16 +62,17 @@ export function plainMessage(issue: RawIssue): string {
 
 const typeOf = (expected: string): string => TYPES[expected] ?? 'of another type';
 
-/** Beyond so many, the list is in the documentation. */
-const MAX_CHOICES = 30;
+/** Beyond so many characters the list is in the documentation: a message is cut, and what was probably meant comes last. */
+const MAX_CHOICES_CHARS = 300;
 
 function mustBeOneOf(values: readonly unknown[], input: unknown): string {
   const choices = values.map(String);
   const [only] = choices;
   if (choices.length === 1 && only !== undefined) return `must be ${only}`;
   const near = typeof input === 'string' ? didYouMean(input, choices) : '';
-  const more = choices.length > MAX_CHOICES ? ' and others' : '';
-  return `must be one of ${choices.slice(0, MAX_CHOICES).join(', ')}${more}${near}`;
+  const listed = choices.filter((_, n) => choices.slice(0, n + 1).join(', ').length <= MAX_CHOICES_CHARS);
+  const more = listed.length < choices.length ? ' and others' : '';
+  return `must be one of ${listed.join(', ')}${more}${near}`;
 }
 
 function sizeMessage(origin: string, compared: string, limit: number | bigint): string {
