@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -54,4 +54,11 @@ describe('the table types', () => {
     for (const [table, columns] of declaredColumns())
       expect({ table, columns }).toEqual({ table, columns: actual.get(table) });
   });
+});
+
+it('numbers migrations without a gap and without a double', () => {
+  const numbers = readdirSync(path.join(import.meta.dirname, '../../migrations')).map((name) =>
+    Number(name.slice(0, 4)),
+  );
+  expect(numbers.toSorted((a, b) => a - b)).toEqual(numbers.map((_number, index) => index + 1));
 });

@@ -51,7 +51,7 @@ const resend = createRoute({
 export function registerSweepFailures(register: Register, services: Services): void {
   const { db } = services;
   register(list, async (c) =>
-    page(c, services, 'sweep-failures', await withPeriod(services, c.req.valid('query')), (filter, at) =>
+    page(c, services, 'sweep-failures', await withPeriod(c, services, c.req.valid('query')), (filter, at) =>
       listSweepFailures(db, filter, at),
     ),
   );
@@ -67,7 +67,7 @@ export function registerSweepFailures(register: Register, services: Services): v
   register.mutation(resend, (c, once) => {
     const asked = c.req.valid('json');
     return once.change(async (tx) => {
-      const { from, to, ...filter } = await withPeriod(services, asked);
+      const { from, to, ...filter } = await withPeriod(c, services, asked);
       const done = await resendLost(tx, { ...filter, from, to }, agentOf(c), authorOf(c));
       return found(c, { ...done, from: canonical(from), to: canonical(to) });
     });
