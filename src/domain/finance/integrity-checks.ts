@@ -31,6 +31,10 @@ export const IN_FLIGHT = sql`(SELECT s.subject_id FROM saga s WHERE s.subject_ty
 
 /** Journals that count: neither a reversal nor reversed. */
 const LIVE = sql`(SELECT x.* FROM ledger_tx x LEFT JOIN ledger_tx back ON back.reverses = x.id WHERE x.reverses IS NULL AND back.id IS NULL)`;
+/** Those of a range of stays, found by the range first: by the account of a line they would be as many as all. */
+const liveOfStays = (inRange: InRange): RawBuilder<unknown> =>
+  sql`(SELECT x.* FROM ledger_tx x LEFT JOIN ledger_tx back ON back.reverses = x.id
+    WHERE ${inRange('x.reservation_id')} AND x.reverses IS NULL AND back.id IS NULL OFFSET 0)`;
 const LINES = sql`JOIN ledger_entry e ON e.tx_id = x.id JOIN ledger_account a ON a.id = e.account_id`;
 
 const LEDGER: readonly IntegrityCheck[] = [
@@ -78,8 +82,8 @@ const PAYMENTS: readonly IntegrityCheck[] = [
     ) => sql`SELECT y.id AS ref, (CASE WHEN y.status = 'COMPLETED' THEN y.amount_minor ELSE 0 END)::text AS expected,
         coalesce(b.booked, 0)::text AS actual
       FROM payment y LEFT JOIN (
-        SELECT x.payment_id, a.party_id AS gateway_id, sum(e.amount) AS booked FROM ${LIVE} x ${LINES}
-         WHERE ${inRange('x.reservation_id')} AND x.kind = 'GUEST_PAYMENT' AND x.purpose = 'RECEIPT' AND a.kind = 'GATEWAY_CLEARING' GROUP BY 1, 2
+        SELECT x.payment_id, a.party_id AS gateway_id, sum(e.amount) AS booked FROM ${liveOfStays(inRange)} x ${LINES}
+         WHERE x.kind = 'GUEST_PAYMENT' AND x.purpose = 'RECEIPT' AND a.kind = 'GATEWAY_CLEARING' GROUP BY 1, 2
       ) b ON b.payment_id = y.id AND b.gateway_id = y.gateway_id
      WHERE ${inRange('y.reservation_id')} AND coalesce(b.booked, 0) <> CASE WHEN y.status = 'COMPLETED' THEN y.amount_minor ELSE 0 END`,
   ),
@@ -95,8 +99,8 @@ const PAYMENTS: readonly IntegrityCheck[] = [
     'reservation',
     (inRange) => sql`SELECT y.id AS ref, y.fee_minor::text AS expected, coalesce(b.booked, 0)::text AS actual
       FROM payment y LEFT JOIN (
-        SELECT x.payment_id, -sum(e.amount) AS booked FROM ${LIVE} x ${LINES}
-         WHERE ${inRange('x.reservation_id')} AND x.kind = 'GATEWAY_FEE' AND a.kind = 'GATEWAY_CLEARING' GROUP BY 1
+        SELECT x.payment_id, -sum(e.amount) AS booked FROM ${liveOfStays(inRange)} x ${LINES}
+         WHERE x.kind = 'GATEWAY_FEE' AND a.kind = 'GATEWAY_CLEARING' GROUP BY 1
       ) b ON b.payment_id = y.id
      WHERE ${inRange('y.reservation_id')} AND y.status = 'COMPLETED' AND coalesce(b.booked, 0) <> y.fee_minor
        AND y.reservation_id NOT IN ${IN_FLIGHT}`,
