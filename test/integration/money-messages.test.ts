@@ -259,7 +259,11 @@ describe('a message whose row lacks something', () => {
   it('is blocked when its instant is none', async () => {
     const scheduled = { amountMinor: 1, currency: 'AED', scheduledFor: 'soon' };
     expect(await sent(payoutScheduledMessage('owner-1', scheduled))).toEqual([]);
-    expect(await rows()).toMatchObject([{ event: 'SYSTEM_ALERT' }, { status: 'BLOCKED', reason: 'RENDER_FAILED' }]);
+    expect(await rows()).toMatchObject([
+      { event: 'SYSTEM_ALERT', params: { code: 'RENDER_FAILED' } },
+      { event: 'SYSTEM_ALERT', params: { code: 'ROW_FAILED' } },
+      { status: 'BLOCKED', reason: 'RENDER_FAILED' },
+    ]);
   });
 });
 
