@@ -14,6 +14,8 @@ import { fileURLToPath } from 'node:url';
 const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const MODULES = path.join(ROOT, 'node_modules');
 const NODE = path.join(MODULES, 'node/bin/node');
+/** For npm where its usual one cannot be written; deleted after the installation. */
+const OWN_CACHE = path.join(ROOT, '.roomy/npm-cache');
 const PARENT_POLL_MS = 500;
 const OTHER_INSTALL_WAIT_MS = 300_000;
 
@@ -44,6 +46,7 @@ async function install() {
     const remaining = reasonToInstall();
     if (remaining !== null) fail(`The dependencies are installed, but not usable: ${remaining}.`);
   } finally {
+    fs.rmSync(OWN_CACHE, { recursive: true, force: true });
     unlock();
   }
 }
@@ -135,7 +138,22 @@ function npm(args) {
 
 function environmentWithoutBin() {
   const entries = (process.env.PATH ?? '').split(path.delimiter).filter((entry) => !entry.startsWith(MODULES));
-  return { ...process.env, PATH: entries.join(path.delimiter) };
+  const cache = npmCacheIsWritable() ? {} : { npm_config_cache: OWN_CACHE };
+  return { ...process.env, ...cache, PATH: entries.join(path.delimiter) };
+}
+
+/** It is not where the home folder is read-only, or belongs to another account. npm installs nothing without one. */
+function npmCacheIsWritable() {
+  const cache = process.env.npm_config_cache ?? path.join(os.homedir(), '.npm');
+  try {
+    for (const folder of [cache, path.join(cache, '_cacache')]) {
+      fs.mkdirSync(folder, { recursive: true });
+      fs.accessSync(folder, fs.constants.W_OK);
+    }
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**

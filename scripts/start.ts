@@ -59,12 +59,8 @@ try {
 
 async function main(fresh: boolean): Promise<void> {
   takeDataDir();
-  const port = await choosePort({ name: 'PORT', standard: 3000, host: process.env['HOST'] ?? '0.0.0.0' }, say);
-  const opsHost = process.env['OPS_HOST'] ?? '127.0.0.1';
-  const opsPort =
-    process.env['OPS_PORT'] === 'off'
-      ? 'off'
-      : await choosePort({ name: 'OPS_PORT', standard: 3001, host: opsHost }, say);
+  // Only to refuse a named one at once: what is free now may be taken when the API is started.
+  await choosePorts(() => {});
   if (fresh) wipe();
   const databaseUrl = process.env['DATABASE_URL'] ?? (await embeddedPostgres()).url;
   const redisUrl = process.env['REDIS_URL'] ?? (await embeddedRedis()).url;
@@ -75,8 +71,6 @@ async function main(fresh: boolean): Promise<void> {
     REDIS_URL: redisUrl,
     JWT_KEYS: jwtKeys,
     ROOMY_DATA_DIR: DATA_DIR,
-    PORT: String(port),
-    OPS_PORT: String(opsPort),
   };
   recordRuntime({ DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, JWT_KEYS: jwtKeys });
 
@@ -84,10 +78,57 @@ async function main(fresh: boolean): Promise<void> {
   once('src/migrate.ts', env);
   once('src/demo.ts', env);
   console.log('Starting the API and a worker ...');
-  await Promise.all([keepRunning('api', 'src/api.ts', env), keepRunning('worker', 'src/worker.ts', env)]);
-  await untilReady(port);
-  if (stopping) return;
-  printWelcome(env, port, opsPort);
+  const [ports] = await Promise.all([startApi(env), keepRunning('worker', 'src/worker.ts', async () => env)]);
+  if (ports === undefined || stopping) return;
+  printWelcome(env, ports);
+}
+
+interface Ports {
+  readonly api: number;
+  readonly ops: number | 'off';
+}
+
+async function choosePorts(tell: (line: string) => void): Promise<Ports> {
+  const api = await choosePort({ name: 'PORT', standard: 3000, host: process.env['HOST'] ?? '0.0.0.0' }, tell);
+  if (process.env['OPS_PORT'] === 'off') return { api, ops: 'off' };
+  const host = process.env['OPS_HOST'] ?? '127.0.0.1';
+  return { api, ops: await choosePort({ name: 'OPS_PORT', standard: 3001, host }, tell) };
+}
+
+/**
+ * Resolves with its ports when the API is ready; with nothing when it is stopped before. They are chosen again at each
+ * start until then, because another program may have taken one in between, and kept afterwards.
+ */
+async function startApi(env: NodeJS.ProcessEnv): Promise<Ports | undefined> {
+  let ports: Ports | undefined;
+  let listens = false;
+  let ready = false;
+  const environment = async (): Promise<NodeJS.ProcessEnv> => {
+    if (!ready || ports === undefined) {
+      listens = false;
+      ports = await choosePorts(say);
+    }
+    return { ...env, PORT: String(ports.api), OPS_PORT: String(ports.ops) };
+  };
+  await keepRunning('api', 'src/api.ts', environment, (line) => {
+    listens ||= /"msg":"ready"/.test(line);
+  });
+  const deadline = Date.now() + READY_WITHIN_MS;
+  while (Date.now() < deadline && !stopping) {
+    // Only when it says itself that it listens: another program might answer at its port.
+    if (listens && ports !== undefined && (await isReady(ports.api))) {
+      ready = true;
+      return ports;
+    }
+    await sleep(100);
+  }
+  if (stopping) return undefined;
+  throw new Error(`The API was not ready within ${READY_WITHIN_MS / 1000} s. See ${path.join(DATA_DIR, 'logs')}.`);
+}
+
+async function isReady(port: number): Promise<boolean> {
+  const answer = await fetch(`http://127.0.0.1:${port}/health/ready`).catch(() => null);
+  return answer?.ok ?? false;
 }
 
 /** The record of a running start is its lock as well, made in one step: two that begin together must not share data. */
@@ -187,8 +228,13 @@ function once(program: string, env: NodeJS.ProcessEnv): void {
   if (status !== 0) throw new Error(`${program} failed:\n${stderr}`);
 }
 
-/** Runs a program, and runs it again with a growing pause when it ends by itself. */
-async function keepRunning(name: string, program: string, env: NodeJS.ProcessEnv): Promise<void> {
+/** Runs a program, and runs it again with a growing pause when it ends by itself; each time in a new environment. */
+async function keepRunning(
+  name: string,
+  program: string,
+  environment: () => Promise<NodeJS.ProcessEnv>,
+  onLine: (line: string) => void = () => {},
+): Promise<void> {
   const logs = path.join(DATA_DIR, 'logs');
   fs.mkdirSync(logs, { recursive: true });
   const logFile = path.join(logs, `${name}.log`);
@@ -199,9 +245,9 @@ async function keepRunning(name: string, program: string, env: NodeJS.ProcessEnv
     const started = await spawnGuarded(process.execPath, [program], {
       stopSignal: 'SIGTERM',
       graceMs: 15_000,
-      spawn: { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] },
+      spawn: { cwd: ROOT, env: await environment(), stdio: ['ignore', 'pipe', 'pipe'] },
     });
-    follow(name, started.child, file);
+    follow(name, started.child, file, onLine);
     return started;
   };
   let current = await launch();
@@ -223,31 +269,22 @@ async function keepRunning(name: string, program: string, env: NodeJS.ProcessEnv
 }
 
 /** Everything goes into the log file; what is an error is said here too. */
-function follow(name: string, child: ChildProcess, file: fs.WriteStream): void {
+function follow(name: string, child: ChildProcess, file: fs.WriteStream, onLine: (line: string) => void): void {
   for (const stream of [child.stdout, child.stderr]) {
     let rest = '';
     stream?.setEncoding('utf8').on('data', (text: string) => {
       file.write(text);
       const lines = (rest + text).split('\n');
       rest = lines.pop() ?? '';
-      for (const line of lines)
+      for (const line of lines) {
+        onLine(line);
         if (!line.startsWith('{') || /"level":(50|60)/.test(line)) console.error(`[${name}] ${line}`);
+      }
     });
   }
 }
 
-async function untilReady(port: number): Promise<void> {
-  const deadline = Date.now() + READY_WITHIN_MS;
-  while (Date.now() < deadline && !stopping) {
-    const answer = await fetch(`http://127.0.0.1:${port}/health/ready`).catch(() => null);
-    if (answer?.ok) return;
-    await sleep(100);
-  }
-  if (!stopping)
-    throw new Error(`The API was not ready within ${READY_WITHIN_MS / 1000} s. See ${path.join(DATA_DIR, 'logs')}.`);
-}
-
-function printWelcome(env: NodeJS.ProcessEnv, port: number, opsPort: number | 'off'): void {
+function printWelcome(env: NodeJS.ProcessEnv, ports: Ports): void {
   const token = (role: string, sub: string): string => {
     const { status, stdout, stderr } = spawnSync(process.execPath, ['src/token.ts', '--role', role, '--sub', sub], {
       cwd: ROOT,
@@ -258,9 +295,9 @@ function printWelcome(env: NodeJS.ProcessEnv, port: number, opsPort: number | 'o
     return stdout.trim();
   };
   const admin = token('ADMIN', 'admin-1');
-  const api = `http://localhost:${port}`;
-  const ops = `http://localhost:${opsPort}`;
-  const operators = opsPort === 'off' ? 'off (OPS_PORT)' : `${ops}/queues          mailbox ${ops}/mailbox`;
+  const api = `http://localhost:${ports.api}`;
+  const ops = `http://localhost:${ports.ops}`;
+  const operators = ports.ops === 'off' ? 'off (OPS_PORT)' : `${ops}/queues          mailbox ${ops}/mailbox`;
   const confirm = (
     reservation: string,
   ): string => `  curl -s -X POST ${api}/api/production/reservations/${reservation}/confirm \\

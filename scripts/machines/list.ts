@@ -23,19 +23,21 @@ const snapStub = script('echo "Command requires the snap to be installed." >&2; 
 
 const START = { what: 'start' } as const;
 const TEST = { what: 'test' } as const;
+const TEST_BROWSER = { what: 'test', files: ['test/work/approval.test.ts'] } as const;
 /** What plays machines within a test must itself not depend on this one. */
-const TEST_ALL = { what: 'test', files: ['test/services', 'test/work/mails.test.ts'] } as const;
+const TEST_LOOK_UP = { what: 'test', files: ['test/services'] } as const;
+const TEST_ALL = { what: 'test', files: [...TEST_LOOK_UP.files, ...TEST_BROWSER.files] } as const;
 const NO_APT = ['apt-get', 'apt-cache', 'dpkg', 'dpkg-deb'];
 
 const PROGRAMS: readonly Omit<Machine, 'group'>[] = [
   { name: 'nothing installed', fresh: true, plays: [{ what: 'start', says: /fetching the package/ }, TEST_ALL] },
-  { name: 'redis-server', programs: { 'redis-server': redis }, plays: [START, TEST] },
+  { name: 'redis-server', programs: { 'redis-server': redis }, plays: [START, TEST_LOOK_UP] },
   { name: 'valkey-server', programs: { 'valkey-server': redis }, plays: [START] },
   { name: 'redis-server, a link', programs: { 'redis-server': linkTo('redis-7'), 'redis-7': redis }, plays: [START] },
   {
     name: 'redis-server, broken',
     programs: { 'redis-server': broken },
-    plays: [{ what: 'start', says: /redis-server does not run/ }, TEST_ALL],
+    plays: [{ what: 'start', says: /redis-server does not run/ }, TEST_LOOK_UP],
   },
   {
     name: 'redis-server, broken, and valkey-server',
@@ -59,17 +61,17 @@ const PROGRAMS: readonly Omit<Machine, 'group'>[] = [
     lacks: NO_APT,
     plays: [{ what: 'start', refused: /No Redis: this system has no apt-get.*set REDIS_URL/ }],
   },
-  { name: 'chromium', programs: { chromium }, plays: [TEST] },
+  { name: 'chromium', programs: { chromium }, plays: [TEST_BROWSER] },
   {
     name: 'chromium-browser, a link',
     programs: { 'chromium-browser': linkTo('chrome-1'), 'chrome-1': chromium },
-    plays: [TEST],
+    plays: [TEST_BROWSER],
   },
-  { name: 'google-chrome', programs: { 'google-chrome': chromium }, plays: [TEST] },
+  { name: 'google-chrome', programs: { 'google-chrome': chromium }, plays: [TEST_BROWSER] },
   {
     name: 'chromium-browser of no snap, google-chrome-stable',
     programs: { 'chromium-browser': snapStub, 'google-chrome-stable': chromium },
-    plays: [TEST],
+    plays: [TEST_BROWSER],
   },
   {
     name: 'chromium broken, google-chrome knows only its version',
@@ -114,20 +116,26 @@ const NODES: readonly Omit<Machine, 'group'>[] = [
 
 const ACCOUNTS: readonly Omit<Machine, 'group'>[] = [
   { name: 'this account', plays: [START, TEST] },
-  { name: 'another account, not root', account: 'other', fresh: true, plays: [START, TEST] },
-  { name: 'not root, read-only HOME', account: 'other', home: 'read-only', fresh: true, plays: [START, TEST] },
-  { name: 'HOME unset', home: 'unset', plays: [START, TEST] },
+  { name: 'another account, not root', account: 'other', fresh: true, plays: [START, TEST_BROWSER] },
+  { name: 'not root, read-only HOME', account: 'other', home: 'read-only', fresh: true, plays: [START, TEST_BROWSER] },
+  { name: 'HOME unset', home: 'unset', plays: [START, TEST_BROWSER] },
 ];
 
 const PLACES: readonly Omit<Machine, 'group'>[] = [
   {
     name: 'a path with spaces, quotes and more',
-    folder: "Über uns' (2) 客房 $HOME",
+    folder: "Über uns' (2) 客房 & {%} #;",
     fresh: true,
-    plays: [START, TEST],
+    plays: [START, TEST_BROWSER],
+  },
+  {
+    name: 'a path that a shell would change',
+    folder: 'costs $5',
+    fresh: true,
+    plays: [{ what: 'start', refused: /Postgres cannot run below a folder with .*Move the checkout/ }],
   },
   { name: 'a folder closed to others', folder: 'closed', closed: true, fresh: true, plays: [START, TEST] },
-  { name: 'a TMPDIR with spaces', tmpdir: 'temporary files ü', plays: [START, TEST] },
+  { name: 'a TMPDIR with spaces', tmpdir: 'temporary files ü', plays: [START, TEST_BROWSER] },
 ];
 
 const LOCALES: readonly Omit<Machine, 'group'>[] = [
@@ -169,7 +177,7 @@ const NETWORK: readonly Omit<Machine, 'group'>[] = [
   {
     name: 'no network from the second start on',
     fresh: true,
-    plays: [START, TEST, { what: 'start', offline: true }, { what: 'test', offline: true }],
+    plays: [START, TEST_BROWSER, { what: 'start', offline: true }, { ...TEST_BROWSER, offline: true }],
   },
 ];
 

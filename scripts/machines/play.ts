@@ -20,8 +20,8 @@ const READY_WITHIN_MS = 480_000;
 const TESTED_WITHIN_MS = 600_000;
 const STOPPED_WITHIN_MS = 60_000;
 const ANSWER_WITHIN_MS = 20_000;
-/** One of each kind: without services, with Postgres and Redis, and with a browser. */
-const FILES = ['src/kernel/money.test.ts', 'test/integration/brief.test.ts', 'test/work/approval.test.ts'];
+/** Without services, and with Postgres and Redis. */
+const FILES = ['src/kernel/money.test.ts', 'test/integration/brief.test.ts'];
 
 /** Throws what was wrong. */
 export async function play({ what, refused, says, files = [] }: Play, stage: Stage): Promise<void> {
