@@ -1,11 +1,11 @@
 import pg from 'pg';
 import { createTestDatabase, type TestDatabase } from '../setup/database.ts';
+import { type Growth, grown } from './blocks.ts';
 import { type Pattern, patternOf, vacuum, writeHistory } from './copies.ts';
-import { type Growth, grown } from './growth.ts';
 import { live } from './life.ts';
 import { comparedWithParameters, predicateColumns } from './literals.ts';
 import { openSystem } from './system.ts';
-import { type Walk, walk } from './walk.ts';
+import { INTEGRITY, type Walk, walk } from './walk.ts';
 
 export interface Compared {
   readonly growths: readonly Growth[];
@@ -57,3 +57,9 @@ async function walked(pattern: Pattern, stays: number): Promise<Walk & { readonl
     await database.drop();
   }
 }
+
+/** A stay has some thirteen journals and thirty lines, each found through a tree of three levels. */
+export const BLOCKS_OF_AN_ID = 150;
+/** Blocks that the largest statement of the check of integrity has read. */
+export const largestOfIntegrity = ({ large }: Compared): number =>
+  Math.max(...[...(large.readings.get(INTEGRITY)?.values() ?? [])].map(({ blocks }) => blocks));

@@ -78,7 +78,17 @@ function parse(message: string): Explained | undefined {
   const [, json] = /^duration: \S+ ms {2}plan:\n([\s\S]+)$/.exec(message) ?? [];
   if (json === undefined) return undefined;
   const { 'Query Text': text, Plan: plan }: { 'Query Text': string; Plan: PlanNode } = JSON.parse(json);
-  return { text, plan, blocks: (plan['Shared Hit Blocks'] ?? 0) + (plan['Shared Read Blocks'] ?? 0) };
+  const findingRoom = nodesOf(plan)
+    .filter(isInsert)
+    .reduce((sum, node) => sum + ownBlocksOf(node), 0);
+  return { text, plan, blocks: blocksOf(plan) - findingRoom };
 }
+
+const blocksOf = (node: PlanNode): number => (node['Shared Hit Blocks'] ?? 0) + (node['Shared Read Blocks'] ?? 0);
+/** What a node reads itself, and not by those below it. */
+export const ownBlocksOf = (node: PlanNode): number =>
+  blocksOf(node) - (node.Plans ?? []).reduce((sum, child) => sum + blocksOf(child), 0);
+/** Where a row goes is asked of the map of free space, which after a vacuum sends it to hundreds of pages, once. */
+const isInsert = (node: PlanNode): boolean => node['Node Type'] === 'ModifyTable' && node['Operation'] === 'Insert';
 
 export const nodesOf = (plan: PlanNode): readonly PlanNode[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];

@@ -11,7 +11,7 @@ import { recurringJobs } from '../../src/workers/recurring.ts';
 import { webhookJobs } from '../../src/workers/webhooks.ts';
 import type { JobHandler, JobRun } from '../../src/workers/worker.ts';
 import { mailboxDeps } from '../setup/deliver.ts';
-import { book, PEOPLE, payment, WEBHOOKS } from './life.ts';
+import { book, MANY, payment, WEBHOOKS } from './life.ts';
 import type { QuietSystem } from './system.ts';
 
 /** Longer than any history here is old: a look for what is to be deleted that finds nothing. */
@@ -60,7 +60,7 @@ export function pathsOf(system: QuietSystem, which: string): Readonly<Record<str
   const cancelled = `stay-${which}-b`;
   return {
     confirm: async () => {
-      await book(system, stay, 0, 2, `property-h${which.length}`);
+      await book(system, stay, 0, 2, which === 'now' ? MANY.property : 'property-h6');
       await system.run(`/reservations/${stay}/confirm`);
     },
     payment: () => system.run(`/reservations/${stay}/payment`, payment(`ref-${which}-a`)),
@@ -76,7 +76,7 @@ export function pathsOf(system: QuietSystem, which: string): Readonly<Record<str
       await system.run(`/transactions/${payout.id}/payout`);
     },
     cancel: async () => {
-      await book(system, cancelled, 30, 32, PEOPLE.property);
+      await book(system, cancelled, 30, 32, MANY.property);
       await system.run(`/reservations/${cancelled}/confirm`);
       await system.run(`/reservations/${cancelled}/payment`, payment(`ref-${which}-b`));
       await system.run(`/reservations/${cancelled}/cancel`);

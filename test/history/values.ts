@@ -1,11 +1,11 @@
 import type { Db } from '../../src/db/client.ts';
 import { GATEWAY } from '../sagas/money.ts';
 import type { Pattern } from './copies.ts';
-import { day, LIVES, PEOPLE } from './life.ts';
+import { day, LIVES, MANY, PEOPLE } from './life.ts';
 import type { Values } from './requests.ts';
 
-/** A copy that has rows in every table, also in those that only every tenth stay is in. */
-const COPY = 50;
+/** A copy that has rows in every table, also in those that only every fiftieth stay is in. */
+const COPY = 200;
 const ofCopy = (id: string): string => `${id}-${COPY}`;
 
 /** Values for every path parameter and every filter, about a stay of the history and about one of today. */
@@ -29,18 +29,21 @@ export async function valuesOf(db: Db, pattern: Pattern): Promise<Values> {
     ...dated(`${api}/owners/{id}/statement`),
     asOf: [second],
     zone: ['Asia/Dubai'],
-    propertyId: ['property-h0', 'property-none'],
+    propertyId: [MANY.property, 'property-none'],
     guestId: [ofCopy('guest-life')],
-    ownerId: ['owner-h0', 'owner-none'],
-    assigneeId: ['cleaner-h0', 'cleaner-none'],
-    recipientId: ['cleaner-h0', ofCopy('guest-life'), 'nobody'],
+    ownerId: [MANY.owner, 'owner-none'],
+    // Of an owner or a place with as many stays in both histories: these cost by its own.
+    [`${api}/financial/summary?propertyId`]: [PEOPLE.property],
+    [`${api}/financial/summary?ownerId`]: [PEOPLE.owner],
+    assigneeId: [MANY.cleaner, 'cleaner-none'],
+    recipientId: [MANY.cleaner, ofCopy('guest-life'), 'nobody'],
     reservationId: stays,
     executionId: [rowOf('saga')],
     sagaExecutionId: [rowOf('saga')],
     sweep: ['messages', 'offers'],
     name: ['confirmReservation', 'executeRefund'],
     include: ['tasks', 'transactions', 'notifications', 'sagas', 'tasks,transactions,notifications,sagas'],
-    event: ['NEW_RESERVATION', 'NOTHING_SUCH'],
+    event: ['NEW_RESERVATION', 'PAYOUT_FAILED'],
     actor: ['admin-1', 'nobody'],
     currency: ['AED', 'USD'],
     gatewayId: [GATEWAY, 'none'],
@@ -66,7 +69,7 @@ export async function valuesOf(db: Db, pattern: Pattern): Promise<Values> {
     [`${api}/sagas/executions/{id}/id`]: [rowOf('saga')],
     [`${api}/recurrences/{id}/id`]: ['none'],
     [`${api}/owners/{id}/id`]: [PEOPLE.owner],
-    [`${api}/owners/{id}/balance/id`]: [PEOPLE.owner],
+    [`${api}/owners/{id}/balance/id`]: [MANY.owner],
     [`${api}/owners/{id}/statement/id`]: [PEOPLE.owner],
     [`${api}/financial/reconciliations/{id}/id`]: [reconciliation?.id ?? 'none'],
     [`${api}/transactions/{id}/id`]: [rowOf('transaction')],
@@ -74,9 +77,9 @@ export async function valuesOf(db: Db, pattern: Pattern): Promise<Values> {
     [`${api}/notifications/{id}/content/id`]: [rowOf('notification', sent)],
     [`${api}/webhook-endpoints/{id}/id`]: ['webhook-h'],
     [`${api}/webhook-endpoints/{id}/deliveries/id`]: ['webhook-h'],
-    [`${api}/properties/{id}/id`]: [PEOPLE.property],
+    [`${api}/properties/{id}/id`]: [MANY.property],
     [`${api}/guests/{id}/id`]: [ofCopy('guest-life')],
-    [`${api}/staff/{id}/id`]: [PEOPLE.cleaner],
-    [`${api}/staff/{id}/leave/id`]: [PEOPLE.cleaner],
+    [`${api}/staff/{id}/id`]: [MANY.cleaner],
+    [`${api}/staff/{id}/leave/id`]: [MANY.cleaner],
   };
 }

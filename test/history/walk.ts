@@ -1,6 +1,8 @@
+import { createDb, createPool } from '../../src/db/client.ts';
+import { checkIntegrity } from '../../src/domain/finance/integrity.ts';
+import { largestOf, type Reading, type Readings, readingOf } from './blocks.ts';
 import type { Pattern } from './copies.ts';
-import { type Reading, type Readings, readingOf } from './growth.ts';
-import { PEOPLE } from './life.ts';
+import { MANY } from './life.ts';
 import { createRecorder, type Explained, explainAll } from './measure.ts';
 import { pathsOf, sweepsOf } from './operations.ts';
 import { ask, type Request, requestsOf, type Values } from './requests.ts';
@@ -35,10 +37,11 @@ export async function walk(databaseUrl: string, pattern: Pattern): Promise<Walk>
     const requests = requestsOf(system.app, values);
     for (const request of requests) {
       await measure(request.name, async () => {
-        const no = await ask(system, request, ...as(request));
+        const no = await ask(system, request, ...readerOf(request));
         if (no !== null) refused.push(`${request.name}: ${no}`);
       });
     }
+    readings.set(INTEGRITY, await readIntegrity(databaseUrl));
   } finally {
     await system.close();
   }
@@ -46,5 +49,29 @@ export async function walk(databaseUrl: string, pattern: Pattern): Promise<Walk>
 }
 
 /** Who works has a list of their own; all else is an administrator's. */
-const as = ({ path }: Request): readonly ['ADMIN' | 'CLEANER', string] =>
-  path.includes('/me/') ? ['CLEANER', PEOPLE.cleaner] : ['ADMIN', 'admin-1'];
+const readerOf = ({ path }: Request): readonly ['ADMIN' | 'CLEANER', string] =>
+  path.includes('/me/') ? ['CLEANER', MANY.cleaner] : ['ADMIN', 'admin-1'];
+
+/**
+ * It reads all of the money, which grows; what must not grow is each of its statements. Those within functions, one for
+ * each stay, are part of the statement that calls them.
+ */
+async function readIntegrity(databaseUrl: string): Promise<ReadonlyMap<string, Reading>> {
+  const recorder = createRecorder();
+  const url = new URL(databaseUrl);
+  url.searchParams.set('options', '-c auto_explain.log_nested_statements=off');
+  const pool = createPool({ connectionString: url.href, max: 1, applicationName: 'history-integrity' });
+  recorder.attach(pool);
+  const db = createDb(pool);
+  try {
+    const heard = await recorder.during(async () => {
+      const { differences } = await checkIntegrity(db);
+      if (differences.length > 0)
+        throw new Error(`the history is not in order: ${JSON.stringify(differences.slice(0, 5))}`);
+    });
+    return largestOf(heard);
+  } finally {
+    await db.destroy();
+  }
+}
+export const INTEGRITY = 'GET /api/production/financial/integrity, its largest statement';

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type Compared, compare } from './history.ts';
+import { IDS_AT_ONCE } from '../../src/domain/finance/integrity-ranges.ts';
+import { BLOCKS_OF_AN_ID, type Compared, compare, largestOfIntegrity } from './history.ts';
 
 /**
  * Ten times the history must not make a statement read more: every GET with every filter, every job of the clock and every
@@ -15,6 +16,10 @@ describe('after ten times as many finished stays', () => {
     expect(
       compared.growths.map(({ operation, before, after, text, plan }) => ({ operation, before, after, text, plan })),
     ).toEqual([]);
+  });
+
+  it('no statement of the check of integrity reads more than its range of ids calls for', () => {
+    expect(largestOfIntegrity(compared)).toBeLessThan(IDS_AT_ONCE * BLOCKS_OF_AN_ID);
   });
 
   it('no statement compares a column of a partial index’s predicate with a parameter', () => {
