@@ -49,10 +49,17 @@ function headersOf(error: RoomyError): Record<string, string> {
 
 export const executionPath = (sagaId: string): string => `/api/production/sagas/executions/${sagaId}`;
 
+/** Postgres computes with the zone of a property in some lists: `invalid_parameter_value`, which it uses for other things too. */
+const isUnknownZone = (thrown: unknown): boolean =>
+  thrown instanceof Error &&
+  Reflect.get(thrown, 'code') === '22023' &&
+  /^time zone .* not recognized/.test(thrown.message);
+
 /** What a caller is told. Whatever is not known to be safe becomes `INTERNAL_ERROR`, whose cause stays in the log. */
 export function refusalOf(thrown: unknown): RoomyError {
   if (thrown instanceof RoomyError) return thrown;
   if (thrown instanceof HTTPException) return new RoomyError(codeOfStatus(thrown.status), { cause: thrown });
+  if (isUnknownZone(thrown)) return new RoomyError('TIME_ZONE_UNKNOWN', { cause: thrown });
   const failure = classifyDbError(thrown);
   switch (failure.kind) {
     case 'unreachable':

@@ -56,7 +56,10 @@ export function createRegister(app: App, services: Services, verify: TokenVerifi
         ...route,
         ...(policy === 'anonymous' ? {} : { security: [{ bearer: [] }] }),
         ...(kind === 'mutation' ? { request: withKeyHeader(route.request) } : {}),
-        responses: withRefusals(route.responses, kind === 'mutation' ? MUTATION_REFUSALS : ['VALIDATION_FAILED']),
+        responses: withRefusals(route.responses, [
+          ...(kind === 'mutation' ? MUTATION_REFUSALS : ['VALIDATION_FAILED' as const]),
+          ...(ON_LOCAL_CLOCKS.test(pattern) ? ['TIME_ZONE_UNKNOWN' as const] : []),
+        ]),
         middleware,
       },
       serve as never,
@@ -76,6 +79,10 @@ export function createRegister(app: App, services: Services, verify: TokenVerifi
     unkeyed: (route: RouteConfig, serve: unknown) => register(route, 'unkeyed', serve as Serve),
   });
 }
+
+/** What computes with the clock of a property, a guest or a shift, or takes days of a property. */
+const ON_LOCAL_CLOCKS =
+  /^\/api\/production\/(?:reservations|tasks|me|recurrences|properties|guests|staff|owners|transactions|notifications|notification-rules|sagas|audit|financial|sweep-failures)(?:\/|$)/;
 
 type Serve = (c: AnyContext) => Response | Promise<Response>;
 type RouteKind = 'read' | 'mutation' | 'unkeyed';

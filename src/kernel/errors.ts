@@ -66,6 +66,7 @@ export const CATALOGUE = {
     409,
     'A request with this Idempotency-Key was carried out, but its answer held a secret and can no longer be opened',
   ),
+  TIME_ZONE_UNKNOWN: refusal(409, 'The time zone of the guest, the property or a shift does not exist'),
   INVALID_STATE_TRANSITION: refusal(409, 'The current state does not allow this'),
   RESERVATION_CONFLICT: refusal(409, 'Property is not available for the selected dates'),
   NO_STAFF_AVAILABLE: refusal(409, 'No available staff for task assignment'),

@@ -1,3 +1,5 @@
+import { savedZone } from './time-zone.ts';
+
 /**
  * The one rule for the ends of a period that people name: an instant is an instant; a bare date is the whole day on a
  * zone's clock, 23 to 25 hours of it, whichever end it stands at.
@@ -18,7 +20,7 @@ export const isBareDate = (text: string | undefined): text is string => text !==
 
 /** The first moment of a day; where the clock springs over midnight, the first that there is. */
 export const startOfDay = (date: string, zone: string): Temporal.Instant =>
-  Temporal.PlainDate.from(date).toZonedDateTime(zone).toInstant();
+  Temporal.PlainDate.from(date).toZonedDateTime(savedZone(zone)).toInstant();
 
 /** The first moment that is not part of the day any more. */
 export const endOfDay = (date: string, zone: string): Temporal.Instant =>

@@ -1,3 +1,5 @@
+import { RoomyError } from './errors.ts';
+
 /**
  * Names of time zones, judged by `Temporal`, which computes with them, and by `Intl`, which writes them out. `Intl` alone
  * takes more: `IST` and `ACT`, of which Postgres thinks differently and Temporal nothing at all. What both take, Postgres
@@ -29,3 +31,22 @@ function lookUp(name: string): string | null {
     return null;
   }
 }
+
+const usable = new Map<string, boolean>();
+
+/**
+ * A zone that was saved, as `Temporal` needs it. Rows from before zones were judged as they are now may hold one that does
+ * not exist: what is asked of such a row is refused in so many words, and nothing else is. Throws `TIME_ZONE_UNKNOWN`.
+ */
+export function savedZone(name: string): string {
+  const found = usable.get(name);
+  const isUsable = found ?? lookUp(name) !== null;
+  if (found === undefined && usable.size < MAX_KNOWN) usable.set(name, isUsable);
+  if (isUsable) return name;
+  const shown = name.slice(0, MAX_SHOWN);
+  throw new RoomyError('TIME_ZONE_UNKNOWN', {
+    text: `The time zone that is saved does not exist: ${shown}`,
+    details: { timeZone: shown },
+  });
+}
+const MAX_SHOWN = 64;

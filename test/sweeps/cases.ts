@@ -15,21 +15,18 @@ import { escalateEmergencies, sweepRecurrences } from '../../src/domain/tasks/re
 import { deliverWebhooks } from '../../src/domain/webhooks/deliver.ts';
 import { noOutages } from '../../src/kernel/outages.ts';
 import { mailboxDeps } from '../setup/deliver.ts';
-import { breakZoneOf, insertRaw, NUMBERS, numberOf, POISONED, raiseOn } from './harness.ts';
-
-/** How a sweep's rows are made, poisoned, worked on and told to be done. */
-export interface SweepCase {
-  readonly seed: (db: Db) => Promise<void>;
-  readonly poisons: Readonly<Record<string, (db: Db) => Promise<void>>>;
-  readonly sweep: (db: Db) => Promise<unknown>;
-  /** The numbers of the rows that ended well. */
-  readonly done: (db: Db) => Promise<readonly number[]>;
-}
-
-const numbers = async (db: Db, query: string): Promise<readonly number[]> => {
-  const { rows } = await sql.raw<{ id: string }>(query).execute(db);
-  return rows.map(({ id }) => numberOf(id));
-};
+import { ENGINE_CASES } from './engine-cases.ts';
+import {
+  breakZoneOf,
+  insertAll,
+  insertRaw,
+  NUMBERS,
+  numberOf,
+  numbersOf,
+  POISONED,
+  raiseOn,
+  type SweepCase,
+} from './harness.ts';
 
 const seedStays = (db: Db): Promise<void> =>
   insertAll(
@@ -48,18 +45,6 @@ const seedStays = (db: Db): Promise<void> =>
       created_by: 'test',
     })),
   );
-
-/** As JSON, so that each case writes its rows as they are. */
-async function insertAll(db: Db, table: string, rows: readonly Record<string, unknown>[]): Promise<void> {
-  const columns = Object.keys(rows[0] ?? {})
-    .map((name) => `"${name}"`)
-    .join(', ');
-  await sql`
-    INSERT INTO ${sql.raw(table)} (${sql.raw(columns)})
-    SELECT ${sql.raw(columns)} FROM jsonb_populate_recordset(NULL::${sql.raw(table)}, ${JSON.stringify(rows)}::jsonb)`.execute(
-    db,
-  );
-}
 
 const seedTasks = (db: Db, more: (n: number) => Record<string, unknown>): Promise<void> =>
   insertAll(
@@ -89,6 +74,7 @@ const raises = (table: string, event: 'INSERT' | 'UPDATE' | 'DELETE', when: stri
 const NIGHT = '2026-01-05';
 
 export const CASES = {
+  ...ENGINE_CASES,
   messages: {
     seed: async (db) => {
       await seedStays(db);
@@ -119,7 +105,7 @@ export const CASES = {
     },
     sweep: (db) => deliverDue(mailboxDeps(db)),
     done: (db) =>
-      numbers(db, "SELECT id FROM notification WHERE status = 'SENT' AND recipient_type = 'GUEST' AND attempts = 1"),
+      numbersOf(db, "SELECT id FROM notification WHERE status = 'SENT' AND recipient_type = 'GUEST' AND attempts = 1"),
   },
   reminders: {
     seed: seedStays,
@@ -132,7 +118,7 @@ export const CASES = {
       'a write to it': raises('reservation', 'UPDATE', `OLD.id = 'reservation-${POISONED}'`),
     },
     sweep: (db) => planDueReminders(db, 100),
-    done: (db) => numbers(db, 'SELECT id FROM reservation WHERE reminded_version = version'),
+    done: (db) => numbersOf(db, 'SELECT id FROM reservation WHERE reminded_version = version'),
   },
   assignment: {
     seed: (db) => seedTasks(db, () => ({ next_assign_at: '2026-01-01T00:00:00Z' })),
@@ -141,7 +127,7 @@ export const CASES = {
       'a write to it': raises('task', 'UPDATE', `OLD.id = 'task-${POISONED}'`),
     },
     sweep: (db) => assignDueTasks(db, 50),
-    done: (db) => numbers(db, "SELECT id FROM task WHERE status = 'ASSIGNED'"),
+    done: (db) => numbersOf(db, "SELECT id FROM task WHERE status = 'ASSIGNED'"),
   },
   offers: {
     seed: (db) =>
@@ -151,7 +137,7 @@ export const CASES = {
       'what is said of it': raises('notification', 'INSERT', `NEW.effect_key LIKE 'alert-task-${POISONED}-%'`),
     },
     sweep: (db) => reassignUnanswered(db, 50),
-    done: (db) => numbers(db, "SELECT id FROM task WHERE status = 'UNASSIGNED'"),
+    done: (db) => numbersOf(db, "SELECT id FROM task WHERE status = 'UNASSIGNED'"),
   },
   turnovers: {
     seed: async (db) => {
@@ -171,7 +157,7 @@ export const CASES = {
       'a write to it': raises('task', 'UPDATE', `OLD.id = 'task-${POISONED}'`),
     },
     sweep: (db) => hurryLateTurnovers(db, 50),
-    done: (db) => numbers(db, 'SELECT id FROM task WHERE slot_end IS NULL OR slot_end <= must_finish_by'),
+    done: (db) => numbersOf(db, 'SELECT id FROM task WHERE slot_end IS NULL OR slot_end <= must_finish_by'),
   },
   holds: {
     seed: (db) =>
@@ -191,7 +177,7 @@ export const CASES = {
     poisons: { 'its deletion': raises('staff_hold', 'DELETE', `OLD.id = 'hold-${POISONED}'`) },
     sweep: (db) => forgetHolds(db),
     done: async (db) => {
-      const left = await numbers(db, 'SELECT id FROM staff_hold');
+      const left = await numbersOf(db, 'SELECT id FROM staff_hold');
       return NUMBERS.filter((n) => !left.includes(n));
     },
   },
@@ -201,7 +187,7 @@ export const CASES = {
       'what is said of it': raises('notification', 'INSERT', `NEW.effect_key LIKE 'task-${POISONED}-waits-%'`),
     },
     sweep: (db) => escalateEmergencies(db, new Date('2026-01-01T00:30:00Z')),
-    done: (db) => numbers(db, "SELECT task_id AS id FROM notification WHERE event = 'MAINTENANCE_ALERT'"),
+    done: (db) => numbersOf(db, "SELECT task_id AS id FROM notification WHERE event = 'MAINTENANCE_ALERT'"),
   },
   recurrences: {
     seed: (db) =>
@@ -231,7 +217,7 @@ export const CASES = {
       'the task that comes of it': raises('task', 'INSERT', `NEW.property_id = 'property-${POISONED}'`),
     },
     sweep: (db) => sweepRecurrences(db, new Date('2027-01-25T00:00:00Z'), 20),
-    done: (db) => numbers(db, "SELECT DISTINCT property_id AS id FROM task WHERE occurrence = 'RECURRING'"),
+    done: (db) => numbersOf(db, "SELECT DISTINCT property_id AS id FROM task WHERE occurrence = 'RECURRING'"),
   },
   reconciliations: {
     seed: (db) =>
@@ -248,10 +234,10 @@ export const CASES = {
       },
     },
     sweep: async (db) => {
-      const silent = await numbers(db, "SELECT id FROM owner WHERE name = 'no answer'");
+      const silent = await numbersOf(db, "SELECT id FROM owner WHERE name = 'no answer'");
       return reconcileNight(db, portsOf(silent), NIGHT);
     },
-    done: (db) => numbers(db, 'SELECT gateway_id AS id FROM reconciliation'),
+    done: (db) => numbersOf(db, 'SELECT gateway_id AS id FROM reconciliation'),
   },
   debts: {
     seed: (db) =>
@@ -271,7 +257,7 @@ export const CASES = {
     },
     sweep: (db) => alertOldDebts(db),
     done: (db) =>
-      numbers(
+      numbersOf(
         db,
         "SELECT split_part(params ->> 'sagaId', ' ', 1) AS id FROM notification WHERE params ->> 'code' = 'OWNER_OWES'",
       ),
@@ -283,7 +269,7 @@ export const CASES = {
     },
     sweep: (db) => numberEvents(db),
     done: (db) =>
-      numbers(db, "SELECT resource_id AS id FROM domain_event WHERE seq IS NOT NULL AND resource = 'reservation'"),
+      numbersOf(db, "SELECT resource_id AS id FROM domain_event WHERE seq IS NOT NULL AND resource = 'reservation'"),
   },
   'event-retention': {
     seed: async (db) => {
@@ -294,7 +280,7 @@ export const CASES = {
     poisons: { 'its deletion': raises('domain_event', 'DELETE', `OLD.resource_id = 'reservation-${POISONED}'`) },
     sweep: (db) => forgetEvents(db, 30),
     done: async (db) => {
-      const left = await numbers(db, "SELECT resource_id AS id FROM domain_event WHERE resource = 'reservation'");
+      const left = await numbersOf(db, "SELECT resource_id AS id FROM domain_event WHERE resource = 'reservation'");
       return NUMBERS.filter((n) => !left.includes(n));
     },
   },
@@ -334,7 +320,7 @@ export const CASES = {
           refusalOf: async () => null,
         },
       }),
-    done: (db) => numbers(db, 'SELECT id FROM webhook_endpoint WHERE next_seq > 1'),
+    done: (db) => numbersOf(db, 'SELECT id FROM webhook_endpoint WHERE next_seq > 1'),
   },
   'idempotency-keys': {
     seed: (db) =>
@@ -346,14 +332,11 @@ export const CASES = {
     poisons: { 'its deletion': raises('idempotency_key', 'DELETE', `OLD.key = 'key-${POISONED}'`) },
     sweep: (db) => pruneKeys(db),
     done: async (db) => {
-      const left = await numbers(db, 'SELECT key AS id FROM idempotency_key');
+      const left = await numbersOf(db, 'SELECT key AS id FROM idempotency_key');
       return NUMBERS.filter((n) => !left.includes(n));
     },
   },
-} satisfies Record<Exclude<SweepName, NotTriedYet>, SweepCase>;
-
-/** These need a gateway or Redis and are not tried yet; any other sweep without a case does not compile. */
-type NotTriedYet = 'payouts' | 'orders' | 'sagas';
+} satisfies Record<SweepName, SweepCase>;
 
 /** Gateways with nothing to say; some do not answer. */
 function portsOf(silent: readonly number[]): Parameters<typeof reconcileNight>[1] {

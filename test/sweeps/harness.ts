@@ -78,3 +78,30 @@ export const breakZoneOf =
 
 /** The number of a row by the last number of its id. */
 export const numberOf = (id: string): number => Number(/(\d+)$/.exec(id)?.[1]);
+
+/** As JSON, so that each case writes its rows as they are. */
+export async function insertAll(db: Db, table: string, rows: readonly Record<string, unknown>[]): Promise<void> {
+  const columns = Object.keys(rows[0] ?? {})
+    .map((name) => `"${name}"`)
+    .join(', ');
+  await sql`
+    INSERT INTO ${sql.raw(table)} (${sql.raw(columns)})
+    SELECT ${sql.raw(columns)} FROM jsonb_populate_recordset(NULL::${sql.raw(table)}, ${JSON.stringify(rows)}::jsonb)`.execute(
+    db,
+  );
+}
+
+/** The numbers of rows by their ids. */
+export async function numbersOf(db: Db, query: string): Promise<readonly number[]> {
+  const { rows } = await sql.raw<{ id: string }>(query).execute(db);
+  return rows.map(({ id }) => numberOf(id));
+}
+
+/** How a sweep's rows are made, poisoned, worked on and told to be done. */
+export interface SweepCase {
+  readonly seed: (db: Db) => Promise<void>;
+  readonly poisons: Readonly<Record<string, (db: Db) => Promise<void>>>;
+  readonly sweep: (db: Db, bench: Bench) => Promise<unknown>;
+  /** The numbers of the rows that ended well. */
+  readonly done: (db: Db) => Promise<readonly number[]>;
+}

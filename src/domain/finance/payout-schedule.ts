@@ -1,3 +1,5 @@
+import { savedZone } from '../../kernel/time-zone.ts';
+
 const DAY_MS = 24 * 60 * 60_000;
 
 export interface PayoutMoments {
@@ -28,10 +30,12 @@ export function payoutDueAt(policy: string, { paidAt, checkInAt, checkOutAt, tim
 }
 
 function nextDayOfMonth(day: number, after: Date, timeZone: string): Date {
-  const from = Temporal.Instant.fromEpochMilliseconds(after.getTime()).toZonedDateTimeISO(timeZone);
+  const from = Temporal.Instant.fromEpochMilliseconds(after.getTime()).toZonedDateTimeISO(savedZone(timeZone));
   const at = (month: Temporal.PlainDate): Date =>
     new Date(
-      month.with({ day }).toZonedDateTime({ timeZone, plainTime: Temporal.PlainTime.from(MONTHLY_AT) })
+      month
+        .with({ day })
+        .toZonedDateTime({ timeZone: savedZone(timeZone), plainTime: Temporal.PlainTime.from(MONTHLY_AT) })
         .epochMilliseconds,
     );
   const thisMonth = at(from.toPlainDate());

@@ -1,4 +1,5 @@
 import type { RefundBase, RefundTier } from '../../db/schema.ts';
+import { savedZone } from '../../kernel/time-zone.ts';
 
 /** Refund rules, exact (domain.md 4). Pure: what is decided depends on the frozen time of the request alone. */
 
@@ -8,7 +9,7 @@ import type { RefundBase, RefundTier } from '../../db/schema.ts';
  */
 export function daysBeforeCheckIn(requestedAt: Date, checkInDate: string, timeZone: string): number {
   const today = Temporal.Instant.fromEpochMilliseconds(requestedAt.getTime())
-    .toZonedDateTimeISO(timeZone)
+    .toZonedDateTimeISO(savedZone(timeZone))
     .toPlainDate();
   return today.until(Temporal.PlainDate.from(checkInDate), { largestUnit: 'day' }).days;
 }
@@ -102,5 +103,5 @@ export function refundSchedule(
 /** The end of the local day that is `days` before check-in. */
 function lastMoment(checkInDate: string, days: number, timeZone: string): Date {
   const next = Temporal.PlainDate.from(checkInDate).subtract({ days }).add({ days: 1 });
-  return new Date(next.toZonedDateTime({ timeZone }).epochMilliseconds - 1);
+  return new Date(next.toZonedDateTime({ timeZone: savedZone(timeZone) }).epochMilliseconds - 1);
 }

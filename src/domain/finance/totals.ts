@@ -1,5 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
+import { isNotSetAside } from '../sweeps/failures.ts';
+import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
 
 /**
  * Sums of all ledger entries, by kind of account, owner, currency, purpose and kind of journal (migration 0020). They are
@@ -12,14 +14,31 @@ export const LEDGER_TOTALS: RawBuilder<unknown> = sql`(SELECT account_kind, part
 const PARTS_AT_ONCE = 5_000;
 
 /** Adds parts to their totals and answers how many they were. Safe in any number of workers at once. */
-export async function addUpLedger(db: Db): Promise<number> {
-  const { rows } = await sql<{ parts: number }>`
-    WITH taken AS (DELETE FROM ledger_part WHERE id IN (SELECT id FROM ledger_part ORDER BY id LIMIT ${PARTS_AT_ONCE}::int FOR UPDATE SKIP LOCKED)
-      RETURNING account_kind, party_id, currency, purpose, kind, amount),
+export const addUpLedger = (db: Db): Promise<number> =>
+  sweepBatch({
+    db,
+    sweep: 'totals',
+    limit: PARTS_AT_ONCE,
+    run: (scope) => addUp(db, scope),
+    due: async (limit) => {
+      const { rows } = await sql<{ id: string }>`
+        SELECT x.id::text AS id FROM ledger_part x WHERE ${isDue} ORDER BY x.id LIMIT ${limit}::int`.execute(db);
+      return rows.map(({ id }) => id);
+    },
+  });
+
+/** A part that cannot be added stays one, and counts all the same. */
+const isDue = isNotSetAside('totals', sql`x.id::text`);
+
+async function addUp(db: Db, scope: Scope): Promise<readonly string[]> {
+  const { rows } = await sql<{ id: string }>`
+    WITH taken AS (DELETE FROM ledger_part WHERE id IN (SELECT x.id FROM ledger_part x WHERE ${isDue} AND ${inScope(scope, sql`x.id::text`)}
+        ORDER BY x.id LIMIT ${scope.limit}::int FOR UPDATE SKIP LOCKED)
+      RETURNING id, account_kind, party_id, currency, purpose, kind, amount),
     added AS (INSERT INTO ledger_total AS t (account_kind, party_id, currency, purpose, kind, amount)
       SELECT account_kind, party_id, currency, purpose, kind, sum(amount) FROM taken
        GROUP BY account_kind, party_id, currency, purpose, kind ORDER BY account_kind, party_id, currency, purpose, kind
       ON CONFLICT (account_kind, party_id, currency, purpose, kind) DO UPDATE SET amount = t.amount + excluded.amount)
-    SELECT count(*)::int AS parts FROM taken`.execute(db);
-  return rows[0]?.parts ?? 0;
+    SELECT id::text AS id FROM taken`.execute(db);
+  return rows.map(({ id }) => id);
 }

@@ -3,6 +3,7 @@ import type { Db, Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { TaskType } from '../../db/schema.ts';
 import { allocate, exponentOf, formatMajor, type Money } from '../../kernel/money.ts';
+import { savedZone } from '../../kernel/time-zone.ts';
 import { formatLocaleOf, languageOf } from './locales.ts';
 import type { VariableName } from './templates.ts';
 import { ARABIC_WORDS, ENGLISH_WORDS, type Words } from './words.ts';
@@ -304,7 +305,7 @@ function formatter(locale: string, timeZone: string, options: Intl.DateTimeForma
   const key = `${locale} ${timeZone} ${options.timeStyle ?? ''}`;
   const known = formatters.get(key);
   if (known) return known;
-  const made = new Intl.DateTimeFormat(locale, { ...options, timeZone });
+  const made = new Intl.DateTimeFormat(locale, { ...options, timeZone: savedZone(timeZone) });
   if (formatters.size < 2_000) formatters.set(key, made);
   return made;
 }

@@ -1,4 +1,5 @@
 import type { Channel } from '../../db/schema.ts';
+import { savedZone } from '../../kernel/time-zone.ts';
 
 /**
  * When nobody is to be woken (domain.md 12): 21:00 to 09:00 on the recipient's own clock, SMS only unless the rules say
@@ -30,7 +31,7 @@ export interface Waking {
  */
 export function outsideQuietHours(due: Date, quiet: QuietHours, waking: Waking): Date | null {
   if (!quiet.channels.includes(waking.channel)) return due;
-  const local = Temporal.Instant.fromEpochMilliseconds(due.getTime()).toZonedDateTimeISO(waking.timeZone);
+  const local = Temporal.Instant.fromEpochMilliseconds(due.getTime()).toZonedDateTimeISO(savedZone(waking.timeZone));
   const time = local.toPlainTime();
   const from = Temporal.PlainTime.from(quiet.from);
   const to = Temporal.PlainTime.from(quiet.to);
@@ -56,4 +57,6 @@ function isWithin(time: Temporal.PlainTime, from: Temporal.PlainTime, to: Tempor
 
 /** A time that does not exist on that night moves forward by the gap, one that comes twice is the earlier. */
 const instantOf = (day: Temporal.PlainDate, time: Temporal.PlainTime, timeZone: string): Date =>
-  new Date(day.toPlainDateTime(time).toZonedDateTime(timeZone, { disambiguation: 'compatible' }).epochMilliseconds);
+  new Date(
+    day.toPlainDateTime(time).toZonedDateTime(savedZone(timeZone), { disambiguation: 'compatible' }).epochMilliseconds,
+  );

@@ -1,4 +1,5 @@
 import type { Channel, ReservationStatus } from '../../db/schema.ts';
+import { savedZone } from '../../kernel/time-zone.ts';
 import { localInstant, type PropertyClock, planStay, type StayDates } from '../tasks/schedule.ts';
 import { outsideQuietHours, type QuietHours } from './quiet-hours.ts';
 
@@ -143,7 +144,7 @@ function paymentDue(stay: StayToRemind, days: number, arrival: Date, asOf: Date)
 function reviewRequest(stay: StayToRemind, left: Date, { reviewDelayHours }: ReminderRules): PlannedReminder {
   const { timeZone } = stay.clock;
   const earliest = Temporal.Instant.fromEpochMilliseconds(left.getTime() + reviewDelayHours * 3_600_000);
-  const local = earliest.toZonedDateTimeISO(timeZone);
+  const local = earliest.toZonedDateTimeISO(savedZone(timeZone));
   const time = Temporal.PlainTime.from(REVIEW_TIME);
   const isLater = Temporal.PlainTime.compare(local.toPlainTime(), time) > 0;
   const day = (isLater ? local.toPlainDate().add({ days: 1 }) : local.toPlainDate()).toString();

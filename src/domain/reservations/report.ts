@@ -5,6 +5,7 @@ import { RoomyError, required } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { canonicalJson } from '../../kernel/json.ts';
 import { toMajor } from '../../kernel/money.ts';
+import { savedZone } from '../../kernel/time-zone.ts';
 import { type FinancialSummary, financialSummary } from '../finance/summary.ts';
 
 /**
@@ -226,6 +227,6 @@ const nightsBetween = (from: string, to: string): number =>
 
 const wallClock = (at: Date, timeZone: string): string =>
   Temporal.Instant.fromEpochMilliseconds(at.getTime())
-    .toZonedDateTimeISO(timeZone)
+    .toZonedDateTimeISO(savedZone(timeZone))
     .toPlainDateTime()
     .toString({ smallestUnit: 'minute' });

@@ -1,3 +1,5 @@
+import { savedZone } from '../../kernel/time-zone.ts';
+
 /** The wall clock of a zone at an instant, as shifts and daily caps need it. */
 export interface LocalMoment {
   /** ISO, 1 = Monday. */
@@ -18,7 +20,7 @@ export function localMoment(atMs: number, timeZone: string): LocalMoment {
   const key = `${timeZone} ${atMs}`;
   const found = known.get(key);
   if (found) return found;
-  const at = Temporal.Instant.fromEpochMilliseconds(atMs).toZonedDateTimeISO(timeZone);
+  const at = Temporal.Instant.fromEpochMilliseconds(atMs).toZonedDateTimeISO(savedZone(timeZone));
   const start = at.startOfDay();
   const moment: LocalMoment = {
     weekday: at.dayOfWeek,

@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { ChecklistItem, Checklists, GeoPoint, TaskPriority, TaskStatus, TaskType } from '../../db/schema.ts';
+import { savedZone } from '../../kernel/time-zone.ts';
 import { cutPage, type Page, type PageRequest } from '../paging.ts';
 import { checklistOf } from './checklist.ts';
 import { neutralTitle } from './view.ts';
@@ -124,6 +125,6 @@ function viewOf(row: Row, { seesTitles }: Worker) {
 /** `YYYY-MM-DDTHH:MM` at the property. */
 const wallClock = (at: Date, timeZone: string): string =>
   Temporal.Instant.fromEpochMilliseconds(at.getTime())
-    .toZonedDateTimeISO(timeZone)
+    .toZonedDateTimeISO(savedZone(timeZone))
     .toPlainDateTime()
     .toString({ smallestUnit: 'minute' });

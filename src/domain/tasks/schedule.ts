@@ -1,4 +1,5 @@
 import type { TaskType } from '../../db/schema.ts';
+import { savedZone } from '../../kernel/time-zone.ts';
 
 /**
  * When a stay's four tasks are due (domain.md 10). Pure functions of the stay and its property's wall clock; local
@@ -89,7 +90,7 @@ export function planStay(stay: StayDates, clock: PropertyClock): StayPlan {
 /** The cleaning after a departure as it really was, two hours later. */
 export function planCleaningAfter(departedAt: string, clock: PropertyClock): PlannedTask {
   const left = Temporal.Instant.from(departedAt);
-  const local = left.toZonedDateTimeISO(clock.timeZone).toPlainDateTime();
+  const local = left.toZonedDateTimeISO(savedZone(clock.timeZone)).toPlainDateTime();
   return {
     type: 'CLEANING',
     occurrence: 'POST_DEPARTURE',
@@ -127,21 +128,21 @@ export const preArrivalCleaningAt = (checkInDate: string, { checkInTime, timeZon
   iso(
     localTime(checkInDate, checkInTime)
       .subtract({ days: 1 })
-      .toZonedDateTime(timeZone, { disambiguation: 'compatible' })
+      .toZonedDateTime(savedZone(timeZone), { disambiguation: 'compatible' })
       .toInstant(),
   );
 
 /** The instant at which the property's day has this wall-clock time. */
 export const localInstant = (date: string, time: string, timeZone: string): string =>
-  iso(localTime(date, time).toZonedDateTime(timeZone, { disambiguation: 'compatible' }).toInstant());
+  iso(localTime(date, time).toZonedDateTime(savedZone(timeZone), { disambiguation: 'compatible' }).toInstant());
 
 /** When a guest is met: the planned time, `HH:MM` of that day or with a day of its own, or else the property's. */
 export const meetingInstant = (date: string, time: string, timeZone: string): string =>
-  iso(planned(time, date).toZonedDateTime(timeZone, { disambiguation: 'compatible' }).toInstant());
+  iso(planned(time, date).toZonedDateTime(savedZone(timeZone), { disambiguation: 'compatible' }).toInstant());
 
 /** The calendar day at the property when `at` happens. */
 export const localDate = (at: Date, timeZone: string): string =>
-  Temporal.Instant.fromEpochMilliseconds(at.getTime()).toZonedDateTimeISO(timeZone).toPlainDate().toString();
+  Temporal.Instant.fromEpochMilliseconds(at.getTime()).toZonedDateTimeISO(savedZone(timeZone)).toPlainDate().toString();
 
 const localTime = (date: string, time: string): Temporal.PlainDateTime =>
   Temporal.PlainDate.from(date).toPlainDateTime(Temporal.PlainTime.from(time));
@@ -150,7 +151,7 @@ const planned = (text: string, date: string): Temporal.PlainDateTime =>
   text.includes('T') ? Temporal.PlainDateTime.from(text) : localTime(date, text);
 
 const toInstant = (local: Temporal.PlainDateTime, { timeZone }: PropertyClock): Temporal.Instant =>
-  local.toZonedDateTime(timeZone, { disambiguation: 'compatible' }).toInstant();
+  local.toZonedDateTime(savedZone(timeZone), { disambiguation: 'compatible' }).toInstant();
 
 const iso = (instant: Temporal.Instant): string => instant.toString({ smallestUnit: 'millisecond' });
 
