@@ -17,7 +17,7 @@ import type {
   SagaAnswer,
   SagaOrchestrator,
 } from '../../src/sagas/orchestrator/types.ts';
-import { type Contract, createContract } from '../openapi/contract.ts';
+import { type Contract, createContract, objectAt } from '../openapi/contract.ts';
 import { createTestDatabase } from '../setup/database.ts';
 import { NO_DEVICES } from '../setup/engine.ts';
 
@@ -200,7 +200,9 @@ async function send(app: App, method: string, path: string, call: Call): Promise
     ...(body === undefined ? {} : { body, duplex: 'half' }),
   } as RequestInit);
   const text = await response.text();
-  const isJson = response.headers.get('content-type')?.startsWith('application/json') ?? false;
+  const type = response.headers.get('content-type') ?? '';
+  const isJson = type.startsWith('application/json');
+  if (type.startsWith('application/problem+json')) assertProblem(app, `${method} ${path}`, JSON.parse(text));
   const parsed: Record<string, unknown> = isJson && text !== '' ? JSON.parse(text) : {};
   if (isJson && text !== '') assertDeclared(app, method, path, response.status, parsed);
   return { status: response.status, headers: response.headers, text, body: parsed };
@@ -231,6 +233,17 @@ function assertDeclared(app: App, method: string, path: string, status: number, 
       throw new Error(`${method} ${path} ${status} is not as documented: ${problem}\n${JSON.stringify(body)}`);
     return;
   }
+}
+
+const PROBLEM = { $ref: '#/components/schemas/Problem' };
+
+/** Each failure as RFC 9457 is the one that the document declares, and has no member that it does not. */
+function assertProblem(app: App, call: string, body: object): void {
+  const contract = contractOf(app);
+  const declared = Object.keys(objectAt(contract.resolve(PROBLEM), 'properties'));
+  const problem = contract.problem(PROBLEM, body) ?? Object.keys(body).find((key) => !declared.includes(key));
+  if (problem !== undefined)
+    throw new Error(`${call}: the problem is not as documented: ${problem}\n${JSON.stringify(body)}`);
 }
 
 export const declaredRoutes = (app: App) =>
