@@ -33,7 +33,9 @@ const BY_PROPERTY = MUTATIONS.filter((endpoint) => {
   if (policy === undefined || policy === 'anonymous' || !policy.roles.includes('AGENT')) return false;
   return (
     /\/(?:reservations|tasks|properties|recurrences|notifications)(?:\/|$)/.test(endpoint) &&
-    !/\/tasks\/:id\/(?:start|complete|accept|decline|photos)/.test(endpoint)
+    !/\/tasks\/:id\/(?:start|complete|accept|decline|photos)/.test(endpoint) &&
+    // Its answer counts messages, and is about no record.
+    !endpoint.endsWith('/notifications/resend')
   );
 });
 

@@ -141,6 +141,19 @@ async function prepare(): Promise<void> {
     .insertInto('webhook_attempt')
     .values(five((n) => ({ endpoint_id: 'hook-1', seq: n, type: 'task.created', attempt: 1, ms: 1 })))
     .execute();
+  await db
+    .insertInto('sweep_failure')
+    .values(
+      five((n) => ({
+        sweep: 'holds',
+        row_id: `hold-${n}`,
+        reason: 'x',
+        first_at: made,
+        last_at: made,
+        next_try_at: made,
+      })),
+    )
+    .execute();
 }
 
 /** What stands for the parameters of a path. */
