@@ -1,7 +1,9 @@
+import type { Db } from './db/client.ts';
 import { deliverDue } from './domain/notifications/delivery.ts';
 import { storeDevMail } from './domain/notifications/delivery-mailbox.ts';
 import { planDueReminders } from './domain/notifications/reminders.ts';
 import type { Messenger } from './domain/ports.ts';
+import { findUnusableValues } from './domain/saved-values.ts';
 import { createBreakers } from './gateways/breaker.ts';
 import { withCircuit } from './gateways/channel-circuit.ts';
 import { createDevMailbox } from './gateways/dev-mailbox.ts';
@@ -10,6 +12,8 @@ import { createTwilio } from './gateways/twilio.ts';
 import { createWebhookSender } from './gateways/webhooks.ts';
 import { randomBetween } from './kernel/backoff.ts';
 import { systemClock } from './kernel/clock.ts';
+import type { Logger } from './kernel/log.ts';
+import { logFailure } from './kernel/outages.ts';
 import { assemble, endInOrder, fail, untilReady } from './programs.ts';
 import { createReadiness } from './readiness.ts';
 import { taskJobs } from './workers/assign.ts';
@@ -68,6 +72,16 @@ async function main(): Promise<void> {
   engine.reconciler.start();
   await crew.ready();
   log.info('ready');
+  await reportUnusable(db, log);
+}
+
+/** Once a start: names rows whose saved values cannot be used, one line for each column; no start fails for it. */
+async function reportUnusable(db: Db, log: Logger): Promise<void> {
+  try {
+    for (const values of await findUnusableValues(db)) log.warn(values, 'saved values that cannot be used');
+  } catch (error) {
+    logFailure(log, error, 'saved values could not be looked at');
+  }
 }
 
 main().catch((error: unknown) => fail('worker', error));

@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { parsePayment } from '../../domain/finance/payment-amount.ts';
 import { ID_PATTERN } from '../../kernel/ids.ts';
+import { isLocale } from '../../kernel/locale.ts';
 import { CURRENCY_PATTERN, isCurrency } from '../../kernel/money.ts';
 import { canonicalPhone } from '../../kernel/phone.ts';
 import { canonicalTimeZone, isTimeZone } from '../../kernel/time-zone.ts';
@@ -105,14 +106,6 @@ export const pageQuery = {
 /** Every field may be left out, but not all of them. */
 export const isChange = (change: object): boolean => Object.values(change).some((value) => value !== undefined);
 export const CHANGE_NOTHING = 'must change at least one field';
-
-function isLocale(tag: string): boolean {
-  try {
-    return Intl.getCanonicalLocales(tag).length === 1;
-  } catch {
-    return false;
-  }
-}
 
 /** A fixed range, so that an answer never depends on today (domain.md T9). */
 function isCalendarDate(date: string): boolean {
