@@ -22,6 +22,11 @@ function recorded(name: string): Record<string, string> {
 }
 
 const [program = '', ...args] = process.argv.slice(2);
-const env = { ...recorded('secrets.json'), ...recorded('runtime.json'), ...process.env };
+const runtime = recorded('runtime.json');
+// PGSSLMODE and its like are for another server than the one that was started.
+const ofOthers =
+  runtime['DATABASE_URL'] !== undefined && process.env['DATABASE_URL'] === undefined ? /^PG[A-Z]+$/ : /^$/;
+const own = Object.entries(process.env).filter(([name]) => !ofOthers.test(name));
+const env = { ...recorded('secrets.json'), ...runtime, ...Object.fromEntries(own) };
 const { status } = spawnSync(process.execPath, [path.resolve(root, program), ...args], { env, stdio: 'inherit' });
 process.exitCode = status ?? 1;

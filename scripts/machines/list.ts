@@ -124,7 +124,7 @@ const ACCOUNTS: readonly Omit<Machine, 'group'>[] = [
 const PLACES: readonly Omit<Machine, 'group'>[] = [
   {
     name: 'a path with spaces, quotes and more',
-    folder: "Über uns' (2) 客房 & {%} #;",
+    folder: "Über uns' (2) 客房 & {%} #",
     fresh: true,
     plays: [START, TEST_BROWSER],
   },

@@ -52,6 +52,7 @@ const SETTINGS = {
 /** Starts the Postgres 18 that comes as an npm package, on loopback with password login. Creates the cluster if there is none. */
 export async function startPostgres(options: PostgresOptions): Promise<RunningPostgres> {
   const server = locate(options.dataDir);
+  forgetOtherServers();
   fs.mkdirSync(server.dataDir, { recursive: true });
   if (!fs.existsSync(server.cluster)) createCluster(server);
   const password = fs.readFileSync(server.password, 'utf8').trim();
@@ -233,6 +234,14 @@ async function ensureDatabase(url: string, name: string): Promise<void> {
   } finally {
     await client.end();
   }
+}
+
+/**
+ * PGSSLMODE, PGOPTIONS and their like tell clients of this process, and of those it starts, how to talk to another server.
+ * A DATABASE_URL that is set keeps them: this is called only when a server is started.
+ */
+function forgetOtherServers(): void {
+  for (const name of Object.keys(process.env)) if (/^PG[A-Z]+$/.test(name)) delete process.env[name];
 }
 
 const CLOCK = /^(LD_PRELOAD|FAKETIME\w*|DONT_FAKE_MONOTONIC)$/;
