@@ -44,6 +44,7 @@ async function main(): Promise<void> {
     },
     audit: (entry) => recordAudit(db, entry),
     log,
+    publicUrl: config.opsPublicUrl,
   });
   // Making the description takes longer than a request should hold up others.
   for (const at of ['/openapi.json', '/docs']) await app.request(at, { headers: { 'Accept-Encoding': 'br' } });

@@ -117,6 +117,7 @@ const Environment = z.object({
     .optional(),
   TWILIO_API_URL: apiUrl.optional(),
   PUBLIC_URL: url('http:', 'https:').optional(),
+  OPS_PUBLIC_URL: url('http:', 'https:').optional(),
   WEBHOOK_ALLOWED_HOSTS: z.string().default(''),
   EVENT_RETENTION_DAYS: z.coerce.number().int().min(1).max(36_500).default(400),
   AGENCY_TIME_ZONE: z
@@ -132,6 +133,8 @@ export interface Config {
   readonly http: { readonly host: string; readonly port: number };
   /** Null: this process serves no ops port. */
   readonly ops: { readonly host: string; readonly port: number } | null;
+  /** Of the ops port, as operators reach it through a proxy, without a slash at its end; null: as it is. */
+  readonly opsPublicUrl: string | null;
   readonly databaseUrl: string;
   readonly databasePool: number;
   readonly redisUrl: string;
@@ -235,6 +238,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     logLevel: env.LOG_LEVEL,
     http: { host: env.HOST, port: env.PORT },
     ops: env.OPS_PORT === 'off' ? null : { host: env.OPS_HOST, port: env.OPS_PORT },
+    opsPublicUrl: env.OPS_PUBLIC_URL?.replace(/\/+$/, '') ?? null,
     databaseUrl: env.DATABASE_URL,
     databasePool: env.DATABASE_POOL,
     redisUrl: env.REDIS_URL,

@@ -1,5 +1,6 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { RoomyError } from '../kernel/errors.ts';
+import { pathWithout, prefixLocation, prefixOf } from '../kernel/path-prefix.ts';
 import { createAnswerSeal } from './answer-seal.ts';
 import { createTokenVerifier } from './auth.ts';
 import type { App, AppDeps, AppEnv, Services } from './context.ts';
@@ -8,7 +9,6 @@ import { answerFailure } from './errors.ts';
 import { requestLog } from './middleware/request-log.ts';
 import { declareEvents } from './openapi/webhooks.ts';
 import { assertPoliciesMatch, methodsAt } from './policy.ts';
-import { pathWithout, prefixLocation, prefixOf } from './prefix.ts';
 import { problemJson } from './problem.ts';
 import { createRegister } from './route.ts';
 import { registerApprovals } from './routes/approvals.ts';

@@ -1,8 +1,9 @@
+import { prefixOf } from '../kernel/path-prefix.ts';
 import { acceptedAnswer } from '../sagas/orchestrator/accept.ts';
 import type { AcceptedSaga, IdempotencyClaim, SagaAnswer, StartableSaga } from '../sagas/orchestrator/types.ts';
 import { type AnyContext, type AppDeps, callerOf } from './context.ts';
 import { executionPath } from './errors.ts';
-import { prefixOf, withPrefixedLinks } from './prefix.ts';
+import { withPrefixedLinks } from './prefix.ts';
 
 export interface SagaStart<Input> {
   readonly subjectId: string;

@@ -6,13 +6,14 @@ import { readBounded } from '../kernel/bounded.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
 import { CATALOGUE } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
+import { pathWithout, prefixLocation, prefixOf } from '../kernel/path-prefix.ts';
 import type { SagaOrchestrator } from '../sagas/orchestrator/types.ts';
 import { opsAudit, type RecordOpsAudit } from './audit.ts';
 import { BOARD_PATH, createBoard } from './board.ts';
 import { gate, LOGIN_PATH, type OpsEnv, refuse, SAFE_METHODS, securityHeaders } from './guard.ts';
 import { createMailbox } from './mailbox.ts';
 import { loginPage, logoutPage } from './pages.ts';
-import { closeSession, openSession, type VerifyToken, verifyOperator } from './session.ts';
+import { type CookiePlace, closeSession, openSession, type VerifyToken, verifyOperator } from './session.ts';
 
 export interface OpsDeps {
   readonly db: Db;
@@ -22,20 +23,25 @@ export interface OpsDeps {
   readonly audit: RecordOpsAudit;
   readonly log: Logger;
   readonly clock?: Clock;
+  /** Where operators reach it through a proxy, path prefix included; null or absent: at the root of this port. */
+  readonly publicUrl?: string | null;
 }
 
 /** The operators' own port: queues and mailbox behind a login. It is never part of the public API's port. */
 export function createOpsApp(deps: OpsDeps): Hono<OpsEnv> {
-  const app = new Hono<OpsEnv>();
-  app.use('*', securityHeaders);
-  app.use('*', gate(deps));
+  const publicUrl = deps.publicUrl ?? null;
+  const prefix = publicUrl === null ? '' : prefixOf(publicUrl);
+  const app = new Hono<OpsEnv>({ getPath: pathWithout(prefix) });
+  app.use('*', securityHeaders(prefix));
+  app.use('*', prefixLocation(prefix));
+  app.use('*', gate({ ...deps, publicUrl }));
   // Nothing that is allowed here carries more than a token.
   app.use('*', boundedBody);
 
-  addLogin(app, deps);
+  addLogin(app, deps, { prefix, isHttps: publicUrl?.startsWith('https:') ?? false });
   app.get('/', (c) => c.redirect(BOARD_PATH, 302));
   app.get(`${BOARD_PATH}/`, (c) => c.redirect(BOARD_PATH, 302));
-  app.route(BOARD_PATH, createBoard(deps));
+  app.route(BOARD_PATH, createBoard({ ...deps, prefix }));
   app.route('/mailbox', createMailbox(deps.db));
 
   app.notFound((c) => refuse(c, deps, 404, 'There is nothing at this address.'));
@@ -69,12 +75,12 @@ const boundedBody: MiddlewareHandler<OpsEnv> = async (c, next) => {
   await next();
 };
 
-function addLogin(app: Hono<OpsEnv>, deps: OpsDeps): void {
+function addLogin(app: Hono<OpsEnv>, deps: OpsDeps, { prefix, isHttps }: CookiePlace): void {
   const clock = deps.clock ?? systemClock;
 
   app.get(LOGIN_PATH, (c) => {
     const next = ownPath(c.req.query('next'));
-    return c.get('operator')?.allowed ? c.redirect(next, 303) : c.html(loginPage(next, null));
+    return c.get('operator')?.allowed ? c.redirect(next, 303) : c.html(loginPage(prefix, next, null));
   });
 
   app.post(LOGIN_PATH, async (c) => {
@@ -85,24 +91,25 @@ function addLogin(app: Hono<OpsEnv>, deps: OpsDeps): void {
     const next = ownPath(form.next);
     const token = typeof form.token === 'string' ? form.token.trim().replace(/^Bearer\s+/i, '') : '';
     const operator = await verifyOperator(deps.verifyToken, token);
-    if (!operator) return c.html(loginPage(next, 'This token is not valid, or has expired.'), 401);
+    if (!operator) return c.html(loginPage(prefix, next, 'This token is not valid, or has expired.'), 401);
     const allowed = operator.allowed;
     await deps.audit(opsAudit({ event: 'OPS_LOGIN', operator, requestId: c.get('requestId'), allowed }));
-    if (!allowed) return c.html(loginPage(next, 'This token’s role is neither OPS nor ADMIN.'), 403);
-    if (!openSession(c, token, clock)) return c.html(loginPage(next, 'This token has expired.'), 401);
+    if (!allowed) return c.html(loginPage(prefix, next, 'This token’s role is neither OPS nor ADMIN.'), 403);
+    if (!openSession(c, token, { clock, prefix, isHttps }))
+      return c.html(loginPage(prefix, next, 'This token has expired.'), 401);
     return c.redirect(next, 303);
   });
 
   app.get('/logout', (c) => {
     const operator = c.get('operator');
-    return operator ? c.html(logoutPage(operator)) : c.redirect(LOGIN_PATH, 303);
+    return operator ? c.html(logoutPage(prefix, operator)) : c.redirect(LOGIN_PATH, 303);
   });
 
   app.post('/logout', async (c) => {
     const operator = c.get('operator');
     const requestId = c.get('requestId');
     if (operator) await deps.audit(opsAudit({ event: 'OPS_LOGOUT', operator, requestId, allowed: true }));
-    closeSession(c);
+    closeSession(c, { prefix, isHttps });
     return c.redirect(LOGIN_PATH, 303);
   });
 }

@@ -33,7 +33,9 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
 };
 const SYSTEM_FONT = "system-ui, -apple-system, 'Segoe UI', sans-serif";
 
-export function createBoard(deps: BoardPolicyDeps & { readonly queues: readonly Queue[] }): Hono {
+export function createBoard(
+  deps: BoardPolicyDeps & { readonly queues: readonly Queue[]; readonly prefix: string },
+): Hono {
   const adapter = new HonoAdapter(serveStatic).setBasePath(BOARD_PATH);
   createBullBoard({
     queues: deps.queues.map((queue) => inertAdapter(queue)),
@@ -45,8 +47,8 @@ export function createBoard(deps: BoardPolicyDeps & { readonly queues: readonly 
         hideRedisDetails: true,
         hideDocsLink: true,
         miscLinks: [
-          { text: 'Mailbox', url: '/mailbox' },
-          { text: 'Log out', url: '/logout' },
+          { text: 'Mailbox', url: `${deps.prefix}/mailbox` },
+          { text: 'Log out', url: `${deps.prefix}/logout` },
         ],
         theme: {
           light: { 'font-sans': SYSTEM_FONT, 'font-mono': 'ui-monospace, Consolas, monospace' },
@@ -67,12 +69,17 @@ export function createBoard(deps: BoardPolicyDeps & { readonly queues: readonly 
     c.res.headers.set('content-security-policy', BOARD_CSP);
     if (!(c.res.headers.get('content-type') ?? '').startsWith('text/html')) return;
     const html = await c.res.text();
-    c.res = new Response(html.replace(REMOTE_FONTS, ''), c.res);
+    c.res = new Response(
+      html.replace(REMOTE_FONTS, '').replace(BASE, `<base href="${deps.prefix}${BOARD_PATH}/"`),
+      c.res,
+    );
   });
   app.route('/', plugin);
   return app;
 }
 
+/** The adapter finds its files by the path without the prefix; its page is read at the path with it. */
+const BASE = /<base href="[^"]*"/;
 /** The page asks Google for a font, which our policy refuses: spare the operator the error. */
 const REMOTE_FONTS = /<link href="https:\/\/fonts\.[^>]*>/;
 

@@ -6,12 +6,14 @@ import { messagePage, PAGE_CSP } from './pages.ts';
 import { type Operator, operatorOf, type VerifyToken } from './session.ts';
 
 export interface OpsEnv {
-  Variables: { requestId: string; operator: Operator | null };
+  Variables: { requestId: string; operator: Operator | null; prefix: string };
 }
 type OpsContext = Context<OpsEnv>;
 interface GuardDeps {
   readonly verifyToken: VerifyToken;
   readonly audit: RecordOpsAudit;
+  /** Where operators reach this port, if that is not its own address. */
+  readonly publicUrl: string | null;
 }
 
 const REQUEST_ID = /^[A-Za-z0-9_-]{1,64}$/;
@@ -19,24 +21,27 @@ export const LOGIN_PATH = '/login';
 export const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
 /** Of every answer. The board and a mail set their own policy instead of the pages' one. */
-export const securityHeaders: MiddlewareHandler<OpsEnv> = async (c, next) => {
-  const given = c.req.header('x-request-id');
-  const requestId = given !== undefined && REQUEST_ID.test(given) ? given : randomUUID();
-  c.set('requestId', requestId);
-  // Bull Board's hook sees the headers and nothing else of a request.
-  c.req.raw.headers.set('x-request-id', requestId);
-  await next();
-  const { headers } = c.res;
-  if (!headers.has('content-security-policy')) headers.set('content-security-policy', PAGE_CSP);
-  headers.set('x-request-id', requestId);
-  headers.set('cache-control', 'no-store');
-  headers.set('x-content-type-options', 'nosniff');
-  headers.set('x-frame-options', 'DENY');
-  headers.set('cross-origin-resource-policy', 'same-origin');
-  headers.set('cross-origin-opener-policy', 'same-origin');
-  // Not `no-referrer`: with it a browser sends `Origin: null` with our own forms.
-  headers.set('referrer-policy', 'same-origin');
-};
+export const securityHeaders =
+  (prefix: string): MiddlewareHandler<OpsEnv> =>
+  async (c, next) => {
+    c.set('prefix', prefix);
+    const given = c.req.header('x-request-id');
+    const requestId = given !== undefined && REQUEST_ID.test(given) ? given : randomUUID();
+    c.set('requestId', requestId);
+    // Bull Board's hook sees the headers and nothing else of a request.
+    c.req.raw.headers.set('x-request-id', requestId);
+    await next();
+    const { headers } = c.res;
+    if (!headers.has('content-security-policy')) headers.set('content-security-policy', PAGE_CSP);
+    headers.set('x-request-id', requestId);
+    headers.set('cache-control', 'no-store');
+    headers.set('x-content-type-options', 'nosniff');
+    headers.set('x-frame-options', 'DENY');
+    headers.set('cross-origin-resource-policy', 'same-origin');
+    headers.set('cross-origin-opener-policy', 'same-origin');
+    // Not `no-referrer`: with it a browser sends `Origin: null` with our own forms.
+    headers.set('referrer-policy', 'same-origin');
+  };
 
 /**
  * The first thing after the headers, for every path there is or is not: no operator, no answer. Only the login page
@@ -51,24 +56,27 @@ export const gate = (deps: GuardDeps): MiddlewareHandler<OpsEnv> => {
       if (!operator) return unauthenticated(c);
       if (!operator.allowed) return refuse(c, deps, 403, 'This needs a token of role OPS or ADMIN.');
     }
-    if (unsafe && !fromOurPages(c)) return refuse(c, deps, 403, 'This call did not come from a page of this port.');
+    if (unsafe && !fromOurPages(c, deps.publicUrl))
+      return refuse(c, deps, 403, 'This call did not come from a page of this port.');
     return next();
   };
 };
 
 /** Browsers say where a request comes from; no page elsewhere can make them say otherwise. Silence is a refusal. */
-function fromOurPages(c: OpsContext): boolean {
+function fromOurPages(c: OpsContext, publicUrl: string | null): boolean {
   const site = c.req.header('sec-fetch-site');
   if (site !== undefined) return site === 'same-origin';
   const origin = c.req.header('origin');
   // The host only: a proxy that ends TLS makes our own scheme differ from the browser's.
-  return origin !== undefined && URL.canParse(origin) && new URL(origin).host === new URL(c.req.url).host;
+  const hosts = [c.req.url, ...(publicUrl === null ? [] : [publicUrl])].map((url) => new URL(url).host);
+  return origin !== undefined && URL.canParse(origin) && hosts.includes(new URL(origin).host);
 }
 
 function unauthenticated(c: OpsContext): Response | Promise<Response> {
   if (!wantsPage(c)) return c.json({ success: false, error: 'Log in first', code: 'UNAUTHENTICATED' }, 401);
-  const { pathname, search } = new URL(c.req.url);
-  return c.redirect(`${LOGIN_PATH}?next=${encodeURIComponent(pathname + search)}`, 303);
+  // Without the prefix, which every redirect gets by itself.
+  const next = c.req.path + new URL(c.req.url).search;
+  return c.redirect(`${LOGIN_PATH}?next=${encodeURIComponent(next)}`, 303);
 }
 
 /** Answers a refusal and, where it was an unsafe call of someone known, writes it down. */
@@ -83,7 +91,11 @@ export async function refuse(
     const details = { method: c.req.method, path: c.req.path.slice(0, 300), reason: message };
     await deps.audit(opsAudit({ event: 'OPS_CALL', operator, requestId: c.get('requestId'), allowed: false, details }));
   }
-  if (wantsPage(c)) return c.html(messagePage(status === 404 ? 'Not found' : 'Not allowed', message, operator), status);
+  if (wantsPage(c))
+    return c.html(
+      messagePage(c.get('prefix'), status === 404 ? 'Not found' : 'Not allowed', message, operator),
+      status,
+    );
   return c.json({ success: false, error: message, code: status === 404 ? 'NOT_FOUND' : 'FORBIDDEN' }, status);
 }
 

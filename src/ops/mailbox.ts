@@ -19,6 +19,7 @@ export function createMailbox(db: Db): Hono<OpsEnv> {
   const app = new Hono<OpsEnv>();
 
   app.get('/', async (c) => {
+    const prefix = c.get('prefix');
     const asked = c.req.query('before') ?? '';
     const before = ID.test(asked) ? Number(asked) : null;
     const mails = await listDevMail(db, { before, limit: PAGE_SIZE + 1 });
@@ -26,24 +27,25 @@ export function createMailbox(db: Db): Hono<OpsEnv> {
     const older = mails.length > PAGE_SIZE ? (shown.at(-1)?.id ?? null) : null;
     return c.html(
       page(
-        { title: 'Mailbox', operator: c.get('operator'), current: 'mailbox' },
+        { prefix, title: 'Mailbox', operator: c.get('operator'), current: 'mailbox' },
         html`<h1>Mailbox</h1><p class="soft">Messages that no provider is configured for, newest first. None of them left this system.</p>
-${shown.length === 0 ? html`<p class="card">No messages yet. Confirm a reservation, and its messages appear here within seconds.</p>` : html`<ol class="mails">${shown.map(row)}</ol>`}
-<p class="pages"><span>${before === null ? '' : html`<a href="/mailbox">Newest</a>`}</span><span>${older === null ? '' : html`<a href="/mailbox?before=${older}" rel="next">Older</a>`}</span></p>`,
+${shown.length === 0 ? html`<p class="card">No messages yet. Confirm a reservation, and its messages appear here within seconds.</p>` : html`<ol class="mails">${shown.map((mail) => row(prefix, mail))}</ol>`}
+<p class="pages"><span>${before === null ? '' : html`<a href="${prefix}/mailbox">Newest</a>`}</span><span>${older === null ? '' : html`<a href="${prefix}/mailbox?before=${older}" rel="next">Older</a>`}</span></p>`,
       ),
     );
   });
 
   app.get('/:id', async (c) => {
+    const prefix = c.get('prefix');
     const id = c.req.param('id');
     const mail = ID.test(id) ? await readDevMail(db, Number(id)) : null;
-    if (!mail) return c.html(messagePage('Not found', 'There is no such message.', c.get('operator')), 404);
+    if (!mail) return c.html(messagePage(prefix, 'Not found', 'There is no such message.', c.get('operator')), 404);
     const title = mail.subject ?? `SMS to ${mail.recipient}`;
     c.header('content-security-policy', MAIL_CSP);
     return c.html(
       page(
-        { title, operator: c.get('operator'), current: 'mailbox' },
-        html`<p><a href="/mailbox">Back to the mailbox</a></p><h1>${title}</h1>
+        { prefix, title, operator: c.get('operator'), current: 'mailbox' },
+        html`<p><a href="${prefix}/mailbox">Back to the mailbox</a></p><h1>${title}</h1>
 <dl><dt>To</dt><dd>${mail.recipient}</dd><dt>Sent</dt><dd>${time(mail.receivedAt)}</dd><dt>Message-ID</dt><dd><code>${mail.messageId}</code></dd></dl>${body(mail)}`,
       ),
     );
@@ -51,8 +53,8 @@ ${shown.length === 0 ? html`<p class="card">No messages yet. Confirm a reservati
   return app;
 }
 
-const row = (mail: DevMailSummary) =>
-  html`<li><a href="/mailbox/${mail.id}"><span class="tag">${
+const row = (prefix: string, mail: DevMailSummary) =>
+  html`<li><a href="${prefix}/mailbox/${mail.id}"><span class="tag">${
     mail.channel === 'SMS' ? 'SMS' : 'E-mail'
   }</span><span class="what">${mail.subject ?? mail.excerpt ?? ''}</span>${time(mail.receivedAt)}<span class="who">to ${mail.recipient}</span></a></li>`;
 

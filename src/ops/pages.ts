@@ -56,6 +56,8 @@ export const PAGE_CSP = policy(`'sha256-${STYLE_HASH}'`);
 export const MAIL_CSP = policy("'unsafe-inline'");
 
 interface PageOptions {
+  /** The path under which operators reach this port: `/operations`, or nothing. */
+  readonly prefix: string;
   readonly title: string;
   /** Null before the login. */
   readonly operator: { readonly sub: string } | null;
@@ -63,24 +65,27 @@ interface PageOptions {
   readonly narrow?: boolean;
 }
 
-export const page = ({ title, operator, current, narrow }: PageOptions, content: Html): Html => html`<!doctype html>
+export const page = (
+  { prefix, title, operator, current, narrow }: PageOptions,
+  content: Html,
+): Html => html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="robots" content="noindex"><link rel="icon" href="data:,"><title>${title} - Roomy operations</title><style>${raw(CSS)}</style></head>
 <body><a class="skip" href="#main">Skip to the content</a>
 <header><strong>Roomy operations</strong>${
   operator === null
     ? ''
-    : html`<nav aria-label="Main"><a href="/queues">Queues</a><a href="/mailbox" ${current === 'mailbox' ? raw('aria-current="page"') : ''}>Mailbox</a>
-<form method="post" action="/logout"><button class="plain">Log out ${operator.sub}</button></form></nav>`
+    : html`<nav aria-label="Main"><a href="${prefix}/queues">Queues</a><a href="${prefix}/mailbox" ${current === 'mailbox' ? raw('aria-current="page"') : ''}>Mailbox</a>
+<form method="post" action="${prefix}/logout"><button class="plain">Log out ${operator.sub}</button></form></nav>`
 }</header>
 <main id="main" class="${narrow ? 'narrow' : ''}">${content}</main></body></html>`;
 
-export const loginPage = (next: string, error: string | null): Html =>
+export const loginPage = (prefix: string, next: string, error: string | null): Html =>
   page(
-    { title: 'Log in', operator: null, narrow: true },
+    { prefix, title: 'Log in', operator: null, narrow: true },
     html`<div class="card"><h1>Log in</h1>
 <p class="soft">Queues and mailbox are open to the roles OPS and ADMIN.</p>
-<form method="post" action="/login">
+<form method="post" action="${prefix}/login">
 <label for="token">Token</label>
 <input id="token" name="token" type="password" required autofocus autocomplete="off" spellcheck="false" aria-describedby="hint${error === null ? '' : ' problem'}" ${error === null ? '' : raw('aria-invalid="true"')}>
 <input type="hidden" name="next" value="${next}">
@@ -90,12 +95,17 @@ ${error === null ? '' : html`<p id="problem" class="error" role="alert">${error}
 <p id="hint" class="soft">Print one with <code>npm run -s token -- --role OPS --sub your-name</code>. The session ends with the token.</p></div>`,
   );
 
-export const logoutPage = (operator: { readonly sub: string }): Html =>
+export const logoutPage = (prefix: string, operator: { readonly sub: string }): Html =>
   page(
-    { title: 'Log out', operator, narrow: true },
+    { prefix, title: 'Log out', operator, narrow: true },
     html`<div class="card"><h1>Log out?</h1><p class="soft">You are logged in as ${operator.sub}.</p>
-<form method="post" action="/logout"><button>Log out</button></form></div>`,
+<form method="post" action="${prefix}/logout"><button>Log out</button></form></div>`,
   );
 
-export const messagePage = (title: string, message: string, operator: { readonly sub: string } | null): Html =>
-  page({ title, operator, narrow: true }, html`<div class="card"><h1>${title}</h1><p>${message}</p></div>`);
+export const messagePage = (
+  prefix: string,
+  title: string,
+  message: string,
+  operator: { readonly sub: string } | null,
+): Html =>
+  page({ prefix, title, operator, narrow: true }, html`<div class="card"><h1>${title}</h1><p>${message}</p></div>`);

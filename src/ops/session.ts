@@ -33,26 +33,35 @@ export async function verifyOperator(verify: VerifyToken, token: string | undefi
 export const operatorOf = (verify: VerifyToken, cookieHeader: string | undefined): Promise<Operator | null> =>
   verifyOperator(verify, cookieHeader === undefined ? undefined : parse(cookieHeader, COOKIE)[COOKIE]);
 
+/** Where the cookie goes to: the path under which operators reach this port, and whether they reach it by https. */
+export interface CookiePlace {
+  /** Such as `/operations`, or nothing. */
+  readonly prefix: string;
+  /** By the configured address. */
+  readonly isHttps: boolean;
+}
+
 /** False when the token names no end, or a past one: such a session is not opened. */
-export function openSession(c: Context, token: string, clock: Clock): boolean {
+export function openSession(c: Context, token: string, { clock, ...place }: CookiePlace & { clock: Clock }): boolean {
   const { exp } = decodeJwt(token);
   const seconds = Math.floor((exp ?? 0) - clock.now().getTime() / 1000);
   if (seconds <= 0) return false;
   setCookie(c, COOKIE, token, {
     httpOnly: true,
     sameSite: 'Strict',
-    path: '/',
-    secure: isHttps(c),
+    path: place.prefix || '/',
+    secure: place.isHttps || cameByHttps(c),
     maxAge: seconds,
     expires: new Date((exp ?? 0) * 1000),
   });
   return true;
 }
 
-export const closeSession = (c: Context): void => {
-  deleteCookie(c, COOKIE, { path: '/', httpOnly: true, sameSite: 'Strict', secure: isHttps(c) });
+export const closeSession = (c: Context, { prefix, isHttps }: CookiePlace): void => {
+  const secure = isHttps || cameByHttps(c);
+  deleteCookie(c, COOKIE, { path: prefix || '/', httpOnly: true, sameSite: 'Strict', secure });
 };
 
 /** Behind a proxy that ends TLS this program sees http; the browser's `Origin` still says how it came. */
-const isHttps = (c: Context): boolean =>
+const cameByHttps = (c: Context): boolean =>
   new URL(c.req.url).protocol === 'https:' || (c.req.header('origin') ?? '').startsWith('https://');

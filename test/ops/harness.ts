@@ -22,7 +22,7 @@ const jwt = {
 export type Harness = Awaited<ReturnType<typeof startHarness>>;
 
 /** The ops app on a real Postgres and Redis, with an orchestrator that says what it was asked. */
-export async function startHarness(redisUrl: string) {
+export async function startHarness(redisUrl: string, publicUrl: string | null = null) {
   const database = await createTestDatabase();
   const db: Db = createDb(createPool({ connectionString: database.url, max: 4, applicationName: 'ops-test' }));
   const prefix = `ops-${randomUUID().slice(0, 8)}`;
@@ -52,6 +52,7 @@ export async function startHarness(redisUrl: string) {
     },
     audit: (entry) => recordAudit(db, entry),
     log: createLogger('test', 'silent'),
+    publicUrl,
   });
 
   const token = (sub: string, role: Role, lifetimeSeconds = 600): Promise<string> =>
