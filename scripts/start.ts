@@ -224,8 +224,8 @@ function readSecrets(): string {
 }
 
 function once(program: string, env: NodeJS.ProcessEnv): void {
-  const { status, stderr } = spawnSync(process.execPath, [program], { cwd: ROOT, env, encoding: 'utf8' });
-  if (status !== 0) throw new Error(`${program} failed:\n${stderr}`);
+  const { status, stdout, stderr } = spawnSync(process.execPath, [program], { cwd: ROOT, env, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${program} failed:\n${stderr}${stdout}`);
 }
 
 /** Runs a program, and runs it again with a growing pause when it ends by itself; each time in a new environment. */

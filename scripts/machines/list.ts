@@ -124,10 +124,12 @@ const ACCOUNTS: readonly Omit<Machine, 'group'>[] = [
 const PLACES: readonly Omit<Machine, 'group'>[] = [
   {
     name: 'a path with spaces, quotes and more',
-    folder: "Über uns' (2) 客房 & {%} #",
+    folder: "Über uns' (2) 客房 & Co",
     fresh: true,
     plays: [START, TEST_BROWSER],
   },
+  // Vite, which runs the tests, says itself that it does not work there.
+  { name: 'a path with # and %', folder: 'no # 5, 100% {new}', fresh: true, plays: [START] },
   {
     name: 'a path that a shell would change',
     folder: 'costs $5',

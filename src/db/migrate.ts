@@ -1,5 +1,6 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { FileMigrationProvider, Migrator, NO_MIGRATIONS } from 'kysely/migration';
 import pg from 'pg';
@@ -33,7 +34,10 @@ export async function migrationsPending(db: Kysely<Database>): Promise<boolean> 
 }
 
 function createMigrator(db: Kysely<unknown> | Kysely<Database>): Migrator {
-  return new Migrator({ db, provider: new FileMigrationProvider({ fs, path, migrationFolder: FOLDER }) });
+  // A path with # or % in it is not an address as it is.
+  const load = (file: string): Promise<unknown> => import(pathToFileURL(file).href);
+  const provider = new FileMigrationProvider({ fs, path, migrationFolder: FOLDER, import: load });
+  return new Migrator({ db, provider });
 }
 
 async function refuseUnlessEmpty(db: Kysely<unknown>): Promise<void> {
