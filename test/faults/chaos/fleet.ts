@@ -8,7 +8,8 @@ export interface Fleet {
   /** The members whose name begins so and that run now. */
   running(prefix: string): readonly string[];
   /** Resolves once the member has said that it is ready since its last start. */
-  ready(name: string, withinMs?: number): Promise<void>;
+  /** Waits until the present process of the member has logged the word, `ready` by default. */
+  ready(name: string, withinMs?: number, word?: 'ready' | 'listening'): Promise<void>;
   kill(name: string): Promise<void>;
   /** SIGSTOP or SIGCONT. */
   signal(name: string, signal: 'SIGSTOP' | 'SIGCONT'): void;
@@ -103,10 +104,10 @@ export function createFleet(root: string, directory: string): Fleet {
       [...members.values()]
         .filter((one) => one.name.startsWith(prefix) && one.process.running())
         .map((one) => one.name),
-    ready: async (name, withinMs = READY_WITHIN_MS) => {
+    ready: async (name, withinMs = READY_WITHIN_MS, word = 'ready') => {
       const member = get(name);
-      if (!(await waitUntil(() => member.process.running() && said(member, 'ready'), withinMs, 50)))
-        throw new Error(`${name} was not ready within ${withinMs} ms, see ${member.log}`);
+      if (!(await waitUntil(() => member.process.running() && said(member, word), withinMs, 50)))
+        throw new Error(`${name} was not ${word} within ${withinMs} ms, see ${member.log}`);
     },
     kill: async (name) => {
       const member = get(name);

@@ -145,13 +145,15 @@ export async function loseRedis(stage: Stage, redis: RunningRedis, client: Redis
   await fault(stage, 'SIGKILL worker');
   await fleet.kill('api-2');
   await fault(stage, 'SIGKILL API');
-  await fleet.ready('api-2', 20_000);
+  // It says that it is ready when all is well (as /health/ready does), and accepts before that.
+  await fleet.ready('api-2', 20_000, 'listening');
   const late = await driver.attempt({ ...anyOperation(stage), prefer: 'respond-async' });
   if (late?.status !== 202) stage.problems.push(`an API started without Redis answered ${late?.status ?? 'nothing'}`);
   await sleep(3_000);
   await redis.restart({ empty: true });
   await fault(stage, 'Redis away, then back');
   await mustSettle(stage, 'Redis was back');
+  await fleet.ready('api-2');
   await fleet.ready('worker-1');
 }
 
