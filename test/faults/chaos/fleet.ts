@@ -7,8 +7,7 @@ export interface Fleet {
   launch(name: string, plan: LaunchPlan): Promise<void>;
   /** The members whose name begins so and that run now. */
   running(prefix: string): readonly string[];
-  /** Resolves once the member has said that it is ready since its last start. */
-  /** Waits until the present process of the member has logged the word, `ready` by default. */
+  /** Resolves once the member has logged the word, `ready` by default, since its last start. */
   ready(name: string, withinMs?: number, word?: 'ready' | 'listening'): Promise<void>;
   kill(name: string): Promise<void>;
   /** SIGSTOP or SIGCONT. */
