@@ -180,7 +180,7 @@ WITH house AS (
 ), number AS (
   SELECT n FROM generate_series(1, $1::int) AS n
 ), guest AS (
-  INSERT INTO guest (id, name, email, phone) SELECT 'guest-' || n, 'Guest ' || n, 'guest' || n || '@guests.example', '+9715' || n FROM number
+  INSERT INTO guest (id, name, email, phone) SELECT 'guest-' || n, 'Guest ' || n, 'guest' || n || '@guests.example', '+9715' || lpad(n::text, 8, '0') FROM number
 ), property AS (
   INSERT INTO property (id, name, owner_id, time_zone, check_in_reminder_time, check_out_reminder_time, payment_due_days)
   SELECT 'property-' || n, 'Marina ' || n, 'owner-1', 'UTC', '00:00', '23:59', NULL FROM number
