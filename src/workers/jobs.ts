@@ -1,4 +1,3 @@
-import type { Worker } from 'bullmq';
 import type { Db } from '../db/client.ts';
 import { raiseSystemAlert } from '../domain/notifications/alerts.ts';
 import { type Counters, createCounters } from '../kernel/counters.ts';
@@ -55,14 +54,14 @@ const REPORT_EVERY_MS = 60 * 60_000;
 
 export function createWorkers(work: readonly QueueWork[], runtime: Omit<WorkerRuntime, 'counters'>): Crew {
   const counters = createCounters();
-  const workers: readonly Worker[] = work.map((one) => createWorker(one, { ...runtime, counters }));
+  const workers = work.map((one) => createWorker(one, { ...runtime, counters }));
   const report = (): void => runtime.log.info({ counts: counters.all() }, 'jobs since the start');
   const reporting = setInterval(report, REPORT_EVERY_MS);
   reporting.unref();
   return {
     counters,
     ready: async () => {
-      await Promise.all(workers.map((worker) => worker.waitUntilReady()));
+      await Promise.all(workers.map(({ bullmq }) => bullmq.waitUntilReady()));
     },
     close: async () => {
       clearInterval(reporting);

@@ -3,7 +3,7 @@ import type { Counters } from '../kernel/counters.ts';
 import { createFailuresInARow, type Failing, type FailuresInARow } from '../kernel/failures.ts';
 import type { Logger } from '../kernel/log.ts';
 import { withTimeout } from '../kernel/time-limit.ts';
-import { isRedisAway } from '../queues/connection.ts';
+import { isRedisAway, RedisAwayError } from '../queues/connection.ts';
 import type { WorkerOptionsBase } from './options.ts';
 
 /** The one place that makes workers: listeners, time limits and counters come with every one of them. */
@@ -57,12 +57,27 @@ export interface FailingSweep extends Failing {
 const ALERT_AFTER_MS = 60_000;
 const MIN_FAILURES = 2;
 
+/** One queue's worker. */
+export interface QueueWorker {
+  readonly bullmq: Worker;
+  /**
+   * Takes no more jobs and waits for those at hand; then for BullMQ to take leave of Redis, but not for long: while a
+   * connection is being made again BullMQ would wait for ever. What it could not tell Redis, another worker finds out.
+   */
+  close(): Promise<void>;
+}
+
+const TAKE_LEAVE_MS = 2_000;
+
 /** The job took longer than its limit. */
 export class JobTimeoutError extends Error {
   override readonly name = 'JobTimeoutError';
 }
 
-export function createWorker({ queue, concurrency, handlerOf, settings }: QueueWork, runtime: WorkerRuntime): Worker {
+export function createWorker(
+  { queue, concurrency, handlerOf, settings }: QueueWork,
+  runtime: WorkerRuntime,
+): QueueWorker {
   const { log, counters } = runtime;
   const count = (job: string, what: string): void => counters.add(`${queue}.${job}.${what}`);
   const streaks = new Map<string, FailuresInARow>();
@@ -74,12 +89,19 @@ export function createWorker({ queue, concurrency, handlerOf, settings }: QueueW
     return streak;
   };
 
+  const atHand = new Set<Promise<unknown>>();
   const worker: Worker = new Worker(
     queue,
     async (job: Job, token?: string, signal?: AbortSignal) => {
       const handler = handlerOf(job.name);
       if (!handler) throw new UnrecoverableError(`no handler for this job on the queue ${queue}`);
-      return await withinLimit(handler, { job, token, isClosing: () => worker.closing !== undefined }, signal);
+      const result = withinLimit(handler, { job, token, isClosing: () => worker.closing !== undefined }, signal);
+      atHand.add(result);
+      try {
+        return await result;
+      } finally {
+        atHand.delete(result);
+      }
     },
     { ...runtime.options, ...settings, concurrency },
   );
@@ -131,7 +153,18 @@ export function createWorker({ queue, concurrency, handlerOf, settings }: QueueW
       log.debug({ queue, job: job.name, err: cause }, 'an alert could not be raised');
     });
   });
-  return worker;
+  return {
+    bullmq: worker,
+    close: async () => {
+      const closed = worker.close();
+      while (atHand.size > 0) await Promise.allSettled(atHand);
+      const error = (): Error => new RedisAwayError(`no leave within ${TAKE_LEAVE_MS} ms`);
+      await withTimeout({ timeoutMs: TAKE_LEAVE_MS, error }, () => closed).catch((cause: unknown) => {
+        log.debug({ queue, err: cause }, 'a worker ends without leave of redis');
+        worker.disconnect().catch(() => undefined);
+      });
+    },
+  };
 }
 
 const MAX_NAME = 100;

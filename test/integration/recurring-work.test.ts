@@ -337,8 +337,8 @@ describe('the worker of recurring work', () => {
     );
     const results: unknown[] = [];
     const done = new Promise<void>((resolve, reject) => {
-      worker.on('failed', (_job, error) => reject(error));
-      worker.on('completed', (_job, result) => {
+      worker.bullmq.on('failed', (_job, error) => reject(error));
+      worker.bullmq.on('completed', (_job, result) => {
         if (results.push(result) === 2) resolve();
       });
     });

@@ -13,6 +13,7 @@ import { SCHEDULES, upsertSchedules } from '../../src/queues/schedules.ts';
 import { alertFailingSweep, type JobTable, workOf } from '../../src/workers/jobs.ts';
 import { workerOptions } from '../../src/workers/options.ts';
 import { createWorker, type QueueWork, type WorkerRuntime } from '../../src/workers/worker.ts';
+import { cuttable } from '../faults/cuttable.ts';
 import { createTestDatabase, type TestDatabase } from '../setup/database.ts';
 import { until } from '../setup/engine.ts';
 
@@ -94,7 +95,7 @@ async function working(work: readonly QueueWork[], more: Partial<WorkerRuntime> 
     ...more,
   };
   const workers = work.map((one) => createWorker(one, runtime));
-  await Promise.all(workers.map((worker) => worker.waitUntilReady()));
+  await Promise.all(workers.map(({ bullmq }) => bullmq.waitUntilReady()));
   return {
     lines,
     counters,
@@ -202,11 +203,12 @@ describe('the workers', () => {
       { queue: 'finance', concurrency: 1, handlerOf: () => undefined },
       { options: workerOptions(inject('redisUrl'), prefix), log, counters, alert: async () => undefined },
     );
-    await once(worker, 'ready');
-    worker.emit('stalled', 'job-7', 'active');
-    worker.emit('error', new Error('Missing lock for job 7. moveToFinished'));
-    worker.emit('error', new Error('Missing lock for job 7. moveToFinished'));
-    worker.emit('ready');
+    const { bullmq } = worker;
+    await once(bullmq, 'ready');
+    bullmq.emit('stalled', 'job-7', 'active');
+    bullmq.emit('error', new Error('Missing lock for job 7. moveToFinished'));
+    bullmq.emit('error', new Error('Missing lock for job 7. moveToFinished'));
+    bullmq.emit('ready');
     await worker.close();
     expect(counters.all()).toMatchObject({ 'finance.stalled': 1, 'finance.error': 2 });
     expect(lines.map(({ message }) => message)).toEqual([
@@ -214,6 +216,43 @@ describe('the workers', () => {
       'a worker has trouble with its queue',
       'a worker is well again',
     ]);
+  });
+
+  it.each(['away', 'away and back'])('end while redis is %s, once the job at hand is done', async (state) => {
+    const way = await cuttable(inject('redisUrl'));
+    const { log } = listeningLog();
+    const begun = Promise.withResolvers<void>();
+    const mayEnd = Promise.withResolvers<void>();
+    let isDone = false;
+    const worker = createWorker(
+      {
+        queue: 'finance',
+        concurrency: 1,
+        handlerOf: () => ({
+          kind: 'sweep',
+          limitMs: 30_000,
+          run: async () => {
+            begun.resolve();
+            await mayEnd.promise;
+            isDone = true;
+          },
+        }),
+      },
+      { options: workerOptions(way.url, prefix), log, counters: createCounters(), alert: async () => undefined },
+    );
+    try {
+      await queues.queue('finance').add('sweep', {});
+      await begun.promise;
+      await way.cut();
+      if (state === 'away and back') await way.mend();
+      const closed = worker.close();
+      mayEnd.resolve();
+      await closed;
+      expect(isDone).toBe(true);
+    } finally {
+      mayEnd.resolve();
+      await way.close();
+    }
   });
 
   it('are woken by exactly the schedules of the table', async () => {

@@ -162,6 +162,21 @@ describe.each(['api', 'worker'])('the program %s', (program) => {
     }
   });
 
+  it.each(['postgres', 'redis'])('ends in order while %s is away', async (dependency) => {
+    const isPostgres = dependency === 'postgres';
+    const way: Cuttable = await cuttable(isPostgres ? database.url : inject('redisUrl'));
+    try {
+      const cut = run(program, { [isPostgres ? 'DATABASE_URL' : 'REDIS_URL']: way.url });
+      await spoken(cut, 'ready');
+      await way.cut();
+      await spoken(cut, 'a dependency is away');
+      expect(await cut.stop()).toBe(0);
+      expectJson(cut);
+    } finally {
+      await way.close();
+    }
+  });
+
   it.each([
     ['uncaught error', 'setImmediate(() => { throw new Error("nobody catches this") })'],
     ['unhandled rejection', 'Promise.reject(new Error("nobody catches this"))'],

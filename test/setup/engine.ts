@@ -1,5 +1,4 @@
 import { createHash, randomUUID } from 'node:crypto';
-import type { Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 import { sql } from 'kysely';
 import pg from 'pg';
@@ -21,7 +20,7 @@ import type { AcceptedSaga, StepOutcome, StepPointer } from '../../src/sagas/orc
 import { createEngine, type Engine } from '../../src/wiring.ts';
 import { workerOptions } from '../../src/workers/options.ts';
 import { stepWork } from '../../src/workers/steps.ts';
-import { createWorker } from '../../src/workers/worker.ts';
+import { createWorker, type QueueWorker } from '../../src/workers/worker.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 
 /** Engines as the programs build them, in this process, on a database of their own; they can vanish like killed ones. */
@@ -288,7 +287,7 @@ async function startProcess(options: StartOptions): Promise<TestProcess> {
     }
   }
 
-  const workers: Worker[] = [];
+  const workers: QueueWorker[] = [];
   if (options.works ?? true) {
     const base = {
       ...workerOptions(redisUrl, prefix),
@@ -300,7 +299,7 @@ async function startProcess(options: StartOptions): Promise<TestProcess> {
       workers.push(createWorker(stepWork({ queue, concurrency: 16, execute }), runtime));
   }
   if (options.relay ?? true) engine.relay.start();
-  await Promise.all(workers.map((worker) => worker.waitUntilReady()));
+  await Promise.all(workers.map(({ bullmq }) => bullmq.waitUntilReady()));
   if (engine.queues.producer.status !== 'ready') {
     await new Promise<void>((resolve) => {
       engine.queues.producer.once('ready', resolve);
@@ -320,7 +319,7 @@ async function startProcess(options: StartOptions): Promise<TestProcess> {
       void pool.end().catch(() => undefined);
       death.reject(new Error('this process is dead'));
       engine.queues.producer.disconnect();
-      await Promise.all(workers.map((worker) => worker.close(true)));
+      await Promise.all(workers.map(({ bullmq }) => bullmq.close(true)));
       await engine.close();
     },
     async stop() {
