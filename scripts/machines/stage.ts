@@ -19,7 +19,7 @@ const OTHER_ACCOUNT = { uid: 65534, gid: 65534 };
 export interface Workshop {
   /** Everything that is made for a run is below it; readable for every account. */
   readonly base: string;
-  /** What was installed to play machines with; kept for the next run. */
+  /** The Node and npm versions installed for machines; kept for the next run. */
   readonly installed: string;
   readonly real: RealPrograms;
   /** A checkout with its dependencies, for machines that differ in other things. Made when first asked for. */

@@ -532,7 +532,7 @@ export interface LedgerTotalTable {
   kind: JournalKind;
   amount: number;
 }
-/** What has been posted since the totals were added up. */
+/** Amounts posted after the totals were last added up. */
 export interface LedgerPartTable extends LedgerTotalTable {
   id: GeneratedAlways<number>;
 }

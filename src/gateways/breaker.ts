@@ -26,7 +26,7 @@ export interface BreakerSettings {
   readonly maxCircuits: number;
 }
 const DEFAULTS: BreakerSettings = { failures: 5, firstPauseMs: 2_000, longestPauseMs: 30_000, maxCircuits: 1_000 };
-/** Whoever comes while a probe is under way asks again this soon. */
+/** A call that comes while a probe is under way is to be tried again this soon. */
 const PROBE_WAIT_MS = 500;
 
 export type CircuitStatus = 'closed' | 'open' | 'half-open';

@@ -31,7 +31,7 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   'GET /problems/:code': 'anonymous',
   'GET /work': 'anonymous',
   'GET /work/:file': 'anonymous',
-  // Whoever calls it is known by a signature over the body.
+  // The caller proves itself with a signature over the body.
   [`POST ${API}/webhooks/stripe`]: 'anonymous',
 
   [`GET ${API}/owners`]: people('owners:read', 'ADMIN', 'AGENT', 'FINANCE'),
@@ -74,7 +74,7 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`GET ${API}/me/tasks`]: people('tasks:work', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
   [`POST ${API}/me/calendar`]: people('tasks:work', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
   [`DELETE ${API}/me/calendar`]: people('tasks:work', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
-  // Whoever has the address may read it; it cannot be guessed, and can be taken back.
+  // The address itself is the permission: it cannot be guessed, and can be revoked.
   'GET /calendar/:file': 'anonymous',
 
   [`GET ${API}/tasks/statistics`]: open('tasks:read', 'ADMIN', 'AGENT', 'OPS', 'OWNER', 'CLEANER', 'MAINTENANCE_STAFF'),

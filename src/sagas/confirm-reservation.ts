@@ -73,7 +73,7 @@ const assigned = <Name extends string>(task: keyof StayPlan, output: Name) => ({
   },
 });
 
-/** Whoever loses the next guest's cleaning to it has been told by then. */
+/** A person who loses the next guest's cleaning to it has been told by then. */
 const assignedTurnover = (() => {
   const { when, run } = assigned('postDepartureCleaning', 'postCleaningTaskId');
   return { when, run: async (context: Context & { readonly tx: Tx }) => ({ ...(await run(context)), displaced: [] }) };

@@ -96,7 +96,7 @@ export interface PresentedCard {
   readonly at: Date;
 }
 /**
- * What was found when the payment was accepted, and what its card adds to it. The provider must be asked for the card,
+ * The findings of the payment's acceptance, with those that its card adds. The provider must be asked for the card,
  * so that this is for a step of the saga, where a request would wait for the provider. Changes nothing.
  */
 export async function assessCard(

@@ -89,7 +89,7 @@ function unbalanced(lines: Iterable<Line>): readonly Found[] {
     .toSorted(byRef);
 }
 
-/** What is kept as sums, and read by summaries and balances, against the entries themselves. */
+/** Compares the stored totals, which summaries and balances read, with the entries themselves. */
 async function totalsThatDiffer(tx: Tx, entries: ReadonlyMap<string, Line>): Promise<readonly Found[]> {
   const { rows } = await sql<Line>`
     SELECT account_kind, party_id, currency::text AS currency, purpose, kind, sum(amount)::bigint AS amount
@@ -144,8 +144,8 @@ function ownerBalances(
 }
 
 /**
- * What is open above the balance is what the owner owes; nobody owes more than it was, or is being, paid or charged. Owners
- * of whom something is in flight are looked at another time.
+ * Open payouts above the balance are the owner's debt, which cannot exceed what was, or is being, paid out or charged.
+ * Owners with a payout or charge in flight are checked another time.
  */
 function openPayouts(
   accounts: ReadonlyMap<string, OwnerAccount>,

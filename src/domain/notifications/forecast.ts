@@ -336,7 +336,7 @@ function onCompletion(stay: Stay, tasks: readonly ForecastTask[]): readonly Expe
   };
   return open.flatMap((task) => [
     ...told('TASK_COMPLETED', task.taskId, stay.agent_ids),
-    // Whoever meets the guest hears that the place is ready.
+    // The agent who meets the guest hears that the place is ready.
     ...(task.occurrence === 'PRE_ARRIVAL' && !stay.inspection_required
       ? told('PROPERTY_READY', task.taskId, [null])
       : []),
@@ -346,7 +346,7 @@ function onCompletion(stay: Stay, tasks: readonly ForecastTask[]): readonly Expe
 interface Unwanted {
   readonly off: ReadonlySet<string>;
   readonly declined: ReadonlySet<string>;
-  /** Whoever gets what was completed in one mail a day. */
+  /** Recipients who get completed tasks in one mail a day. */
   readonly digested: ReadonlySet<string>;
 }
 

@@ -30,12 +30,12 @@ export interface Resent {
 }
 
 export const MAX_RESENT = 500;
-/** What is older says nothing useful any more. */
+/** Older messages are of no use any more. */
 const DEFAULT_DAYS = 30;
 
 /**
- * Oldest first, each over its own channel, and each once: not what has been sent again before, nor what its stand-in over
- * the other channel has told. What has become untrue, or would come too late, is skipped when it is to be sent.
+ * Oldest first, each over its own channel, and each once: not those that were sent again before, nor those that a message
+ * over the other channel has replaced. A message that is no longer true, or would come too late, is skipped when it is due.
  */
 export async function resendLost(
   tx: Tx,

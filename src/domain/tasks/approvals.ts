@@ -32,7 +32,7 @@ export async function askOwner(tx: Tx, taskId: string, ownerId: string): Promise
   await enqueueInTransaction(tx, `${taskId}-approval`, [repairApprovalMessage(ownerId, taskId)], about);
 }
 
-/** Whoever pays is asked: with the property an open question goes to its new owner, and the old address ends. */
+/** The owner who pays is asked: when a property is sold, an open question goes to the new owner and the old link ends. */
 export async function moveQuestions(tx: Tx, propertyId: string, ownerId: string): Promise<void> {
   const open = await tx
     .selectFrom('task as t')

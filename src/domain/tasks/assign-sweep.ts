@@ -109,7 +109,7 @@ async function attempt(tx: Tx, open: readonly Open[], until: (one: Open) => numb
   const roster = await readRoster(tx, { wanted: open.map(({ wanted }) => wanted), spans });
   const { planned, unplanned } = planTasks(asked, roster);
   const booked = await book(tx, planned, { tells: true });
-  // Whoever was to do these was given other work in between: the next sweep looks again.
+  // The people planned for these were given other work in between: the next sweep looks again.
   await postpone(
     tx,
     planned.filter(({ task }) => !booked.has(task.id)).map(({ task }) => task),

@@ -156,7 +156,7 @@ const askAgain = ({ property_id, type }: TaskRow) => ({
     FROM property p, assignment_rule r WHERE p.id = ${property_id})`,
 });
 
-/** Whoever gains it, loses it, or keeps it at another time. Keyed by the version, as all of it may happen again. */
+/** Tells the people who gain it, lose it, or keep it at another time. Keyed by the version, as all of it may happen again. */
 async function tell(tx: Tx, before: TaskRow, row: TaskRow): Promise<void> {
   const { id, type, version, reservation_id: reservationId } = row;
   const about = { sagaId: null, reservationId };

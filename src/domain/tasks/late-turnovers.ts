@@ -27,7 +27,7 @@ interface LateCleaning {
 /**
  * Cleanings that somebody has already, and that a guest who comes sooner than was known wants done earlier. Two hours after
  * the departure may leave no time for them: then they begin with it (domain.md 10). Or they were agreed for later than they
- * need have been. Whoever has them keeps them if they can come in time, and is told either way. Answers how many were looked
+ * need have been. Assignees keep them if they can come in time, and are told either way. Answers how many were looked
  * at. What nobody could begin in time any more stays as it was agreed.
  */
 export const hurryLateTurnovers = (db: Db, limit: number): Promise<number> =>

@@ -177,7 +177,7 @@ async function visit(tx: Tx, done: Completed, saga: 'checkIn' | 'checkOut'): Pro
   return [{ action: saga === 'checkIn' ? 'CHECK_IN_PROMPTED' : 'CHECK_OUT_PROMPTED', subjectId: task.reservation_id }];
 }
 
-/** Whoever is to clean may be looked for now; who has it already may begin. */
+/** A cleaner may be looked for now; one who has the task already may begin. */
 async function unlockCleaning(tx: Tx, { task }: Completed): Promise<readonly NextAction[]> {
   if (task.reservation_id === null) return [];
   await tx

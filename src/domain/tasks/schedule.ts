@@ -58,7 +58,7 @@ export function planStay(stay: StayDates, clock: PropertyClock): StayPlan {
       type: 'CLEANING',
       occurrence: 'PRE_ARRIVAL',
       ...span(toInstant(cleanFrom, clock), clock.cleaningMinutes),
-      // Whoever comes sooner than usual, or later, is met then, and finds it clean.
+      // A guest who comes sooner than usual, or later, is met then, and finds it clean.
       mustFinishBy: iso(toInstant(meetArrival, clock)),
       localRule: rule(cleanFrom),
     },

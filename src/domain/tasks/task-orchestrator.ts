@@ -180,7 +180,7 @@ async function absorbNextCleaning(tx: Tx, into: string, reservationId: string): 
   await hurry(tx, into, next[0]?.must_finish_by ?? null);
 }
 
-/** Whoever was to clean before the next guest would find this one there; they are told. */
+/** A cleaner who comes before the next guest would find this guest still there; the cleaner is told. */
 async function releaseNextCleaning(tx: Tx, reservationId: string) {
   const { rows } = await sql<{ id: string; must_finish_by: Date | null }>`
     SELECT t.id, t.must_finish_by FROM reservation r JOIN reservation n ON n.property_id = r.property_id AND n.check_in_date = r.check_out_date

@@ -41,7 +41,7 @@ export const MESSAGES: OperationTexts = {
   },
   [`POST ${API}/notifications/resend`]: {
     id: 'resendLostNotifications',
-    text: 'Sends messages once more that ended as `FAILED` or `BLOCKED`, over their own channel, once what kept them back is mended; without `from` and `ids` those of the last 30 days. Each goes once: not what was sent again before, nor what was told over the other channel instead. What has become untrue, or comes too late, is skipped. Oldest first, 500 a call; `more` says whether to call again. An agent sends what is about its portfolio only.',
+    text: 'Sends messages once more that ended as `FAILED` or `BLOCKED`, over their own channel, once what kept them back is mended; without `from` and `ids` those of the last 30 days. Each goes once: not what was sent again before, nor what was told over the other channel instead. A message that is no longer true, or would come too late, is skipped. Oldest first, 500 a call; `more` says whether to call again. An agent sends what is about its portfolio only.',
     answer: { success: true, data: { resent: 15, more: false, from: '2024-01-31T20:00:00.000Z', to: null } },
   },
   [`POST ${API}/notifications/:id/resend`]: {
