@@ -200,9 +200,9 @@ export const PAYOUT_BANK = 'bank';
 /** 422, with the ids there are and those that may have been meant. */
 export function gatewayUnknown(gatewayId: string, known: readonly string[]): RoomyError {
   const near = nearest(gatewayId, known);
-  const hint = near.length > 0 ? `did you mean ${near.join(' or ')}?` : `there is ${known.join(', ') || 'none'}`;
+  const hint = near.length > 0 ? `did you mean ${near.join(' or ')}? ` : '';
   return new RoomyError('GATEWAY_UNKNOWN', {
-    text: `There is no payment gateway ${gatewayId}: ${hint}`,
+    text: `There is no payment gateway ${gatewayId}: ${hint}${known.length > 0 ? `There is ${known.join(', ')}` : 'There is none'}`,
     details: { gatewayId, known, near },
     unsent: true,
   });

@@ -70,7 +70,6 @@ export function createPorts(
   const stripeSettings = settings.gateways.includes('stripe') ? settings.stripe : null;
   const stripe =
     stripeSettings && withBreakers(createStripeGateway(stripeSettings, { clock, log }), breakers, () => STRIPE);
-  const bank = bankOf([sandbox, stripe].filter((gateway) => gateway !== null));
   // A device that only pretends has no place where money is real.
   const devices = sandboxed ? createSandboxDevices({ dir: settings.sandboxDir }) : null;
   const buildings = createHttpAmenities(settings.amenities ?? { hosts: [], signingSecret: null }, clock);
@@ -79,6 +78,10 @@ export function createPorts(
   if (sandbox) for (const id of [SANDBOX_GATEWAY, ...settings.sandboxGateways]) known.set(id, sandbox);
   if (stripe) known.set(STRIPE, stripe);
   const gatewayIds = [...known.keys()];
+  const bank = bankOf(
+    [sandbox, stripe].filter((gateway) => gateway !== null),
+    gatewayIds,
+  );
   const realDevices = stripe !== null || (settings.amenities?.hosts.length ?? 0) > 0;
   return {
     gatewayIds,
@@ -124,9 +127,9 @@ function byAddress(buildings: Amenities, sandbox: Amenities | null, besideReal: 
 }
 
 /** The record of all payouts, whoever carried them out. It takes no payments. */
-function bankOf(gateways: readonly PaymentGateway[]): PaymentGateway {
+function bankOf(gateways: readonly PaymentGateway[], gatewayIds: readonly string[]): PaymentGateway {
   const unknown = async (): Promise<never> => {
-    throw new RoomyError('GATEWAY_UNKNOWN', { details: { gatewayId: PAYOUT_BANK } });
+    throw gatewayUnknown(PAYOUT_BANK, gatewayIds);
   };
   return {
     charge: unknown,

@@ -7,6 +7,7 @@ import type { App, AppDeps, AppEnv, Services } from './context.ts';
 import { createCursorSeal } from './cursor.ts';
 import { answerFailure } from './errors.ts';
 import { requestLog } from './middleware/request-log.ts';
+import { ownOffersInRefusals } from './offered.ts';
 import { declareEvents } from './openapi/webhooks.ts';
 import { assertPoliciesMatch, methodsAt } from './policy.ts';
 import { problemJson } from './problem.ts';
@@ -59,6 +60,7 @@ export function createApp(deps: AppDeps): App {
   app.use('*', requestLog(services));
   app.use('*', problemJson(deps.publicUrl));
   app.use('*', prefixLocation(prefix));
+  app.use('*', ownOffersInRefusals);
   app.onError((error, c) => answerFailure(c, error));
   app.notFound((c) => {
     const methods = methodsAt(c.req.path);

@@ -1,8 +1,7 @@
-import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import { RoomyError } from '../kernel/errors.ts';
 import { type AskedPeriod, isBareDate, isReversed, type Period, resolveAsOf, resolvePeriod } from '../kernel/period.ts';
-import { type AnyContext, callerOf, type Services } from './context.ts';
-import { workScopeOf } from './own-task.ts';
+import type { AnyContext, Services } from './context.ts';
+import { isSeenBy } from './named.ts';
 
 /**
  * What the ends of a period come to in this request (`kernel/period.ts`): days are those of the property that the
@@ -16,13 +15,19 @@ export interface PeriodQuery extends AskedPeriod {
   readonly reservationId?: string | undefined;
 }
 
-/** Throws `VALIDATION_FAILED` when `from` is after `to`, or, with `empty: 'refused'`, not before it. */
+/**
+ * Throws `VALIDATION_FAILED` when `from` is after `to`, or, with `empty: 'refused'`, not before it, and for a moment beside a
+ * period: what stood at `asOf` and what was moved between `from` and `to` are two questions.
+ */
 export async function periodOf(
   c: AnyContext,
   services: Services,
   asked: PeriodQuery,
   empty: 'allowed' | 'refused' = 'allowed',
 ): Promise<Period & { readonly asOf?: string }> {
+  if (asked.asOf !== undefined && (asked.from !== undefined || asked.to !== undefined)) {
+    throw wrong('asOf', 'cannot be asked together with from and to: send a moment, or a period');
+  }
   const zone = await zoneOf(c, services, asked);
   const period = known(() => resolvePeriod(asked, zone));
   const isEmpty = period.from !== undefined && period.from === period.to;
@@ -80,18 +85,6 @@ async function zoneOf(
         .executeTakeFirst()
     : undefined;
   return named?.time_zone ?? zone ?? agencyTimeZone;
-}
-
-/** Whether the caller may know of a `property` (security.md Z1, Z4): an agent and who does the work also of one where they have a task. */
-function isSeenBy(c: AnyContext): RawBuilder<SqlBool> {
-  const caller = callerOf(c);
-  if (caller.kind === 'person' && caller.role === 'FINANCE') return sql`true`;
-  const scope = workScopeOf(c);
-  if (scope.kind === 'ALL') return sql`true`;
-  if (scope.kind === 'OWNER') return sql`property.owner_id = ${scope.ownerId}`;
-  const staffId = scope.kind === 'OWN' ? scope.staffId : scope.agentId;
-  const works = sql<SqlBool>`EXISTS (SELECT FROM task t WHERE t.property_id = property.id AND t.assignee_id = ${staffId})`;
-  return scope.kind === 'OWN' ? works : sql`(${staffId}::text = ANY(property.agent_ids) OR ${works})`;
 }
 
 /** The schemas know most of what is no moment; what they let through is the caller's mistake all the same. */

@@ -1,6 +1,7 @@
 import { definitionOf } from '../sagas/index.ts';
 import type { Reader } from '../sagas/orchestrator/views.ts';
 import { type AnyContext, callerOf } from './context.ts';
+import { ownOffers } from './offered.ts';
 import { agentOf } from './portfolio.ts';
 
 /** What the caller may see of sagas: a service only what it started, an agent what is about a portfolio, technical causes only operators. */
@@ -11,6 +12,7 @@ export function readerOf(
   return {
     stepsOf: (name, version) => definitionOf(name, version)?.steps ?? null,
     operator: caller.kind === 'person' && (caller.role === 'ADMIN' || caller.role === 'OPS'),
+    detailsFor: (details) => ownOffers(caller, details),
     startedBy: caller.kind === 'service' ? caller.principal : null,
     agentId: agentOf(c),
   };

@@ -33,6 +33,7 @@ export async function valuesOf(db: Db, pattern: Pattern): Promise<Values> {
     guestId: [ofCopy('guest-life')],
     ownerId: [MANY.owner, 'owner-none'],
     // Of an owner or a place with as many stays in both histories: these cost by its own.
+    [`${api}/tasks/statistics?propertyId`]: [MANY.property],
     [`${api}/financial/summary?propertyId`]: [PEOPLE.property],
     [`${api}/financial/summary?ownerId`]: [PEOPLE.owner],
     assigneeId: [MANY.cleaner, 'cleaner-none'],
@@ -46,7 +47,7 @@ export async function valuesOf(db: Db, pattern: Pattern): Promise<Values> {
     event: ['NEW_RESERVATION', 'PAYOUT_FAILED'],
     actor: ['admin-1', 'nobody'],
     currency: ['AED', 'USD'],
-    gatewayId: [GATEWAY, 'none'],
+    gatewayId: [GATEWAY, 'bank'],
     gatewayReference: [ofCopy('ref-life-a'), 'none'],
     region: ['Marina', 'none'],
     version: ['1'],

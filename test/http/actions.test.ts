@@ -283,6 +283,56 @@ describe('the offer', () => {
   });
 });
 
+/** How they are offered to whom in a refusal: thrown before a saga begins, stored as a saga's end, and kept with the saga. */
+describe.each(['FINANCE', 'AGENT', 'ADMIN'] as const)('what a refusal offers to %s', (role) => {
+  const sub = `${role.toLowerCase()}-of-refusal`;
+  it.each(['CHECKED_IN', 'CHECKED_OUT', 'CANCELLED', 'NO_SHOW'] as const)(
+    'is their own: a stay that is %s',
+    async (status) => {
+      const { db } = system.bed;
+      const id = await seedStay(db);
+      await changeProperty(id, { agent_ids: [sub] });
+      await db.updateTable('reservation').set({ status }).where('id', '=', id).execute();
+      const { data } = (await system.call('GET', `/reservations/${id}`, { role, sub })).body;
+      const own = { actions: data.actions, allowedActions: data.allowedActions };
+      let tried = 0;
+      for (const { action, allowed, reason } of data.actions as readonly Offer[]) {
+        if (allowed || reason?.code === 'FORBIDDEN') continue;
+        made += 1;
+        const paid = { amount: 1000, currency: 'AED', gatewayId: GATEWAY, gatewayReference: `ref-refusal-${made}` };
+        const body = action === 'payment' ? paid : {};
+        for (const accept of ['application/json', 'application/problem+json']) {
+          const answer = await system.call('POST', `/reservations/${id}/${action}`, {
+            role,
+            sub,
+            body,
+            headers: { accept },
+          });
+          expect([action, answer.status >= 400, answer.body.details], answer.text).toMatchObject([action, true, own]);
+          tried += 1;
+        }
+      }
+      const change = await system.call('PATCH', `/reservations/${id}`, {
+        role,
+        sub,
+        body: { checkOutDate: '2031-01-01' },
+      });
+      if (change.status !== 403) {
+        expect(change.body.details, change.text).toMatchObject(own);
+        tried += 1;
+      }
+      const sagas = await db.selectFrom('saga').select('id').where('subject_id', '=', id).execute();
+      for (const saga of sagas) {
+        const kept = await system.call('GET', `/sagas/executions/${saga.id}`, { role, sub });
+        if (kept.status === 403) continue;
+        expect(kept.body.data.error.details.details, kept.text).toMatchObject(own);
+        expect(kept.body.data.steps.find((step: { error: unknown }) => step.error).error.details).toMatchObject(own);
+      }
+      expect(tried).toBeGreaterThan(0);
+    },
+  );
+});
+
 describe('an action', () => {
   it.each(OFFERED_ACTIONS)('that is offered has an endpoint: %s', (action) => {
     expect(POLICIES).toHaveProperty([`POST ${API}/reservations/:id/${action}`]);

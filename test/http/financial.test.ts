@@ -122,7 +122,8 @@ describe('the financial summary', () => {
     expect(currencies(await get(`${SUMMARY}?to=2024-01-01`))).toEqual([]);
     const tomorrow = new Date(Date.now() + 86_400_000).toISOString();
     expect(currencies(await get(`${SUMMARY}?from=${tomorrow}`))).toEqual([]);
-    expect(sums(await get(`${SUMMARY}?from=2024-01-01&asOf=${tomorrow}`))).toMatchObject({ received: 2333.35 });
+    expect(sums(await get(`${SUMMARY}?from=2024-01-01&to=${tomorrow}`))).toMatchObject({ received: 2333.35 });
+    expect(sums(await get(`${SUMMARY}?asOf=${tomorrow}`))).toMatchObject({ received: 2333.35 });
     expect((await get(`${SUMMARY}?ownerID=x`)).status).toBe(422);
   });
 

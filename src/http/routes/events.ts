@@ -9,7 +9,7 @@ import type { Services } from '../context.ts';
 import { createEventTail } from '../event-tail.ts';
 import type { Register } from '../route.ts';
 import { answer, many, one, refusals } from '../schemas/envelope.ts';
-import { DomainEvent, EventKind, EventQuery, StreamQuery } from '../schemas/events.ts';
+import { DomainEvent, EventKind, EventQuery, PLACE, StreamQuery } from '../schemas/events.ts';
 
 const PATH = '/api/production/events';
 const tags = ['Events'];
@@ -121,7 +121,7 @@ function filterOf(type: string | undefined, reservationId: string | undefined): 
 
 function lastEventId(header: string | undefined): number | null {
   if (header === undefined || header === '') return null;
-  if (!/^\d{1,15}$/.test(header)) {
+  if (!PLACE.test(header)) {
     const issues = [{ path: 'Last-Event-ID', message: 'must be an id of this stream' }];
     throw new RoomyError('VALIDATION_FAILED', { details: { issues } });
   }

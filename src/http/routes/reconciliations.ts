@@ -64,7 +64,7 @@ const list = createRoute({
   request: { query: ReconciliationQuery },
   responses: {
     200: answer('A page of reconciliations', many(Reconciliation)),
-    ...refusals('VALIDATION_FAILED', 'INVALID_CURSOR'),
+    ...refusals('VALIDATION_FAILED', 'INVALID_CURSOR', 'GATEWAY_UNKNOWN'),
   },
 });
 const read = createRoute({
@@ -92,7 +92,12 @@ export function registerReconciliations(register: Register, services: Services):
     return digest === null ? once.change(compare) : once.changeBy(digest, compare);
   });
   register(list, (c) =>
-    page(c, services, 'reconciliations', c.req.valid('query'), (filter, at) => listReconciliations(db, filter, at)),
+    page(c, services, 'reconciliations', c.req.valid('query'), async (filter, at) => {
+      const listed = await listReconciliations(db, filter, at);
+      // Of a gateway that was taken out of service there may be some: only what names nothing at all is refused.
+      if (filter.gatewayId !== undefined && listed.items.length === 0) services.ports.gateway(filter.gatewayId);
+      return listed;
+    }),
   );
   register(read, async (c) => {
     const { id } = c.req.valid('param');

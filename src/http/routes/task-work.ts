@@ -13,6 +13,7 @@ import { startVisitFor } from '../../sagas/start-visit.ts';
 import { found } from '../answers.ts';
 import { authorOf, type Services } from '../context.ts';
 import { readPhotoBody } from '../middleware/photo-body.ts';
+import { assertSeenProperty } from '../named.ts';
 import { doingScopeOf, workScopeOf } from '../own-task.ts';
 import { periodOf } from '../period.ts';
 import type { Register } from '../route.ts';
@@ -38,7 +39,7 @@ const statistics = createRoute({
   tags,
   summary: 'How much was done, by whom, and in time',
   request: { query: StatisticsQuery },
-  responses: { 200: answer('The statistics', one(Statistics)), ...refusals('VALIDATION_FAILED') },
+  responses: { 200: answer('The statistics', one(Statistics)), ...refusals('VALIDATION_FAILED', 'NOT_FOUND') },
 });
 const start = createRoute({
   method: 'post',
@@ -107,6 +108,7 @@ export function registerTaskWork(register: Register, services: Services): void {
   register(statistics, async (c) => {
     const query = c.req.valid('query');
     const { propertyId } = query;
+    await assertSeenProperty(c, db, propertyId);
     const { from, to } = await periodOf(c, services, query);
     const end = to === undefined ? clock.now() : new Date(to);
     const begin = from === undefined ? new Date(end.getTime() - DEFAULT_DAYS * DAY_MS) : new Date(from);

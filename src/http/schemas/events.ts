@@ -18,9 +18,11 @@ const EventType = z
   .string()
   .max(64)
   .regex(/^[a-z]+\.(?:\*|[a-z_]+)$/, 'must be like task.assigned or task.*');
+/** A place in the feed as it is written there: `01` is no place, and is not taken for 1 (`Last-Event-ID` goes by the same). */
+export const PLACE = /^(?:0|[1-9]\d{0,14})$/;
 const count = z
   .string()
-  .regex(/^\d{1,15}$/, 'must be a whole number')
+  .regex(PLACE, 'must be a whole number without leading zeros')
   .transform(Number)
   .openapi({ type: 'integer' });
 const position = { after: count.default(0), type: EventType.optional(), reservationId: Id.optional() };

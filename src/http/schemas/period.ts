@@ -14,7 +14,7 @@ export const periodFields = (what: string) => ({
   zone,
 });
 export const asOfField = InstantOrDate.optional().openapi({
-  description: 'As it stood at this instant, or at the end of this date',
+  description: 'As it stood at this instant, or at the end of this date; instead of `from` and `to`',
 });
 /** For what is made with a period of its own. */
 export const requiredPeriod = {

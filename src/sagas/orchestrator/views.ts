@@ -35,6 +35,8 @@ export interface SagaPage {
 export interface Reader {
   readonly stepsOf: StepsOf;
   readonly operator: boolean;
+  /** A refusal's details as far as they are about what this reader may do. */
+  readonly detailsFor: (details: Json | undefined) => Json | undefined;
 }
 
 type SagaRow = Selectable<SagaTable>;
@@ -288,9 +290,13 @@ function shown(output: Json, definition: StepSummary | undefined): Json {
 }
 
 function publicError(error: Json, reader: Reader): Json {
-  if (!isObject(error) || reader.operator) return error;
-  const { cause: _cause, ...rest } = error;
-  return rest;
+  if (!isObject(error)) return error;
+  const { cause, details, ...rest } = error;
+  return {
+    ...rest,
+    ...(details === undefined ? {} : { details: reader.detailsFor(details) }),
+    ...(cause === undefined || !reader.operator ? {} : { cause }),
+  };
 }
 
 const CLASSES = { READ: 'read', COMPENSABLE: 'compensable', PIVOT: 'pivot', RETRIABLE: 'retriable' } as const;
