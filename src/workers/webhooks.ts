@@ -1,5 +1,6 @@
 import { forgetEvents } from '../domain/events/feed.ts';
 import { pruneKeys } from '../domain/idempotency/prune.ts';
+import { pruneFailures } from '../domain/sweeps/prune.ts';
 import { deliverWebhooks, type WebhookDeps } from '../domain/webhooks/deliver.ts';
 import type { JobsOf } from './jobs.ts';
 import { untilNothing } from './rounds.ts';
@@ -21,6 +22,7 @@ export const webhookJobs = (deps: WebhookDeps, retentionDays: number): JobsOf<'w
     run: async () => ({
       forgotten: await forgetEvents(deps.db, retentionDays),
       keys: await pruneKeys(deps.db),
+      failures: await pruneFailures(deps.db),
     }),
   },
 });

@@ -7,6 +7,7 @@ import { pruneKeys } from '../../src/domain/idempotency/prune.ts';
 import { deliverDue } from '../../src/domain/notifications/delivery.ts';
 import { planDueReminders } from '../../src/domain/notifications/reminders.ts';
 import type { SweepName } from '../../src/domain/sweeps/names.ts';
+import { pruneFailures } from '../../src/domain/sweeps/prune.ts';
 import { assignDueTasks } from '../../src/domain/tasks/assign-sweep.ts';
 import { forgetHolds } from '../../src/domain/tasks/holds.ts';
 import { hurryLateTurnovers } from '../../src/domain/tasks/late-turnovers.ts';
@@ -333,6 +334,20 @@ export const CASES = {
     sweep: (db) => pruneKeys(db),
     done: async (db) => {
       const left = await numbersOf(db, 'SELECT key AS id FROM idempotency_key');
+      return NUMBERS.filter((n) => !left.includes(n));
+    },
+  },
+  failures: {
+    seed: (db) =>
+      insertRaw(
+        db,
+        `INSERT INTO sweep_failure (sweep, row_id, reason, last_at, next_try_at)
+         SELECT 'offers', 'task-' || n, 'x', now() - interval '3 days', now() - interval '3 days' FROM generate_series(0, 19) n`,
+      ),
+    poisons: { 'its deletion': raises('sweep_failure', 'DELETE', `OLD.row_id = 'task-${POISONED}'`) },
+    sweep: (db) => pruneFailures(db),
+    done: async (db) => {
+      const left = await numbersOf(db, "SELECT row_id AS id FROM sweep_failure WHERE sweep = 'offers'");
       return NUMBERS.filter((n) => !left.includes(n));
     },
   },

@@ -46,9 +46,9 @@ export async function forgetFailures(db: Db | Tx, sweep: SweepName, ids: readonl
   await sql`DELETE FROM sweep_failure WHERE sweep = ${sweep} AND row_id = ANY(${ids}::text[])`.execute(db);
 }
 
-/** Whether the row is not set aside; `rowId` is text. For a sweep's own statement. */
+/** Whether the row is not set aside; `rowId` is text. For a sweep's own statement, which calls nothing `aside`. */
 export const isNotSetAside = (sweep: SweepName, rowId: RawBuilder<unknown>): RawBuilder<boolean> =>
-  sql<boolean>`NOT EXISTS (SELECT FROM sweep_failure f WHERE f.sweep = ${literal(sweep)} AND f.row_id = ${rowId} AND f.next_try_at > now())`;
+  sql<boolean>`NOT EXISTS (SELECT FROM sweep_failure aside WHERE aside.sweep = ${literal(sweep)} AND aside.row_id = ${rowId} AND aside.next_try_at > now())`;
 
 const SQLSTATE = /^[0-9A-Z]{5}$/;
 /** Errors about values, whose messages name the value; a constraint's message names the constraint only. */

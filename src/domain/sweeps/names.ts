@@ -19,6 +19,7 @@ export const SWEEPS = {
   'event-retention': 'event',
   webhooks: 'webhook endpoint',
   'idempotency-keys': 'idempotency key',
+  failures: 'row that was set aside',
   orders: 'outbox order',
   sagas: 'saga',
 } as const;
@@ -40,6 +41,7 @@ export const SWEEP_NAMES = [
   'event-retention',
   'webhooks',
   'idempotency-keys',
+  'failures',
   'orders',
   'sagas',
 ] as const satisfies readonly SweepName[];
