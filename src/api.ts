@@ -26,6 +26,7 @@ async function main(): Promise<void> {
     log,
     clock: systemClock,
     publicUrl: config.publicUrl,
+    proxyTrust: config.proxyTrust,
     readiness,
     verifyReceipt: config.sms?.statusCallback
       ? createReceiptVerifier(config.sms.authToken, config.sms.statusCallback)
@@ -45,6 +46,7 @@ async function main(): Promise<void> {
     audit: (entry) => recordAudit(db, entry),
     log,
     publicUrl: config.opsPublicUrl,
+    proxyTrust: config.proxyTrust,
   });
   // Making the description takes longer than a request should hold up others.
   for (const at of ['/openapi.json', '/docs']) await app.request(at, { headers: { 'Accept-Encoding': 'br' } });

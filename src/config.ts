@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { z } from 'zod';
+import { FORWARDING_HEADERS, isProxyRange, type ProxyTrust } from './kernel/client-address.ts';
 import { ID_PATTERN } from './kernel/ids.ts';
 import { isTimeZone } from './kernel/time-zone.ts';
 
@@ -66,6 +67,13 @@ const webhookSecrets = z
   .string()
   .transform(parts)
   .refine((secrets) => secrets.every((secret) => /^whsec_\S{16,}$/.test(secret)), 'must be whsec_...[,whsec_...]');
+const trustedProxies = z
+  .string()
+  .transform(parts)
+  .refine(
+    (ranges) => ranges.every(isProxyRange),
+    'must be IP addresses or CIDR ranges that leave somebody out, such as 10.0.0.0/8, separated by commas',
+  );
 /** A key must not travel in the clear, except to a stand-in on this machine. */
 const LOCAL = new Set(['localhost', '127.0.0.1', '[::1]']);
 const apiUrl = url('http:', 'https:').refine(
@@ -118,6 +126,8 @@ const Environment = z.object({
   TWILIO_API_URL: apiUrl.optional(),
   PUBLIC_URL: url('http:', 'https:').optional(),
   OPS_PUBLIC_URL: url('http:', 'https:').optional(),
+  TRUSTED_PROXIES: trustedProxies.default([]),
+  TRUSTED_PROXY_HEADER: z.string().toLowerCase().pipe(z.enum(FORWARDING_HEADERS)).default('x-forwarded-for'),
   WEBHOOK_ALLOWED_HOSTS: z.string().default(''),
   EVENT_RETENTION_DAYS: z.coerce.number().int().min(1).max(36_500).default(400),
   AGENCY_TIME_ZONE: z
@@ -156,6 +166,8 @@ export interface Config {
   } | null;
   /** Of the API, as people and providers reach it, without a slash at its end. */
   readonly publicUrl: string;
+  /** Whose word on a client's address is taken, and in which header. */
+  readonly proxyTrust: ProxyTrust;
   /** On whose clock bare dates in requests are days, where no property says so. */
   readonly agencyTimeZone: string;
   readonly payments: PaymentConfig;
@@ -250,6 +262,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     mail: { smtpUrl: env.SMTP_URL ?? null, from: env.MAIL_FROM, opsEmail: env.OPS_EMAIL },
     sms: smsOf(env),
     publicUrl: env.PUBLIC_URL?.replace(/\/+$/, '') ?? `http://localhost:${env.PORT}`,
+    proxyTrust: { proxies: env.TRUSTED_PROXIES, header: env.TRUSTED_PROXY_HEADER },
     agencyTimeZone: env.AGENCY_TIME_ZONE,
     payments: paymentsOf(env, dataDir),
     webhooks: { allowed: parts(env.WEBHOOK_ALLOWED_HOSTS), retentionDays: env.EVENT_RETENTION_DAYS },

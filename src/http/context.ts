@@ -5,6 +5,7 @@ import type { Db, Tx } from '../db/client.ts';
 import { retryContention } from '../db/errors.ts';
 import type { Author } from '../domain/audit/record.ts';
 import type { Ports, VerifyReceipt, VerifyWebhook, WebhookSender } from '../domain/ports.ts';
+import type { ProxyTrust } from '../kernel/client-address.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { required } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
@@ -31,6 +32,8 @@ export interface AppDeps {
   readonly clock: Clock;
   /** Where this installation is reached from outside, path prefix included, without a slash at its end. */
   readonly publicUrl: string;
+  /** Whose word on a client's address is taken; absent: nobody's. */
+  readonly proxyTrust?: ProxyTrust;
   /** Asked for their records, and whether they exist at all; money moves in sagas alone. */
   readonly ports: Ports;
   /** Null: no gateway is to call us. Throws `INVALID_SIGNATURE`. */
@@ -52,6 +55,8 @@ export interface Services extends AppDeps {
 export interface AppEnv {
   Variables: {
     requestId: string;
+    /** The client's address, as far as it can be believed (`kernel/client-address.ts`). */
+    ip: string | null;
     /** The matched pattern, never the path: a path holds ids. */
     route?: string;
     caller?: Caller;
@@ -70,6 +75,7 @@ export const callerOf = (c: AnyContext): Caller => required(c.get('caller'), 'th
 export const authorOf = (c: AnyContext): Author => ({
   actor: callerOf(c).principal,
   requestId: c.get('requestId'),
+  ip: c.get('ip'),
 });
 
 /** A change and its audit row in one transaction; run again when it lost a deadlock. */

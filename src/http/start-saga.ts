@@ -28,7 +28,7 @@ export async function startSaga<Input>(
   const saga = await deps.orchestrator.accept(definition, {
     subjectId: start.subjectId,
     input: start.input,
-    requester: { sub: callerOf(c).principal, requestId: c.get('requestId') },
+    requester: { sub: callerOf(c).principal, requestId: c.get('requestId'), ip: c.get('ip') },
     onBehalfOf: start.onBehalfOf ?? null,
     notes: start.notes ?? null,
     idempotency,

@@ -3,6 +3,7 @@ import { Hono, type MiddlewareHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { Db } from '../db/client.ts';
 import { readBounded } from '../kernel/bounded.ts';
+import { NO_PROXY, type ProxyTrust } from '../kernel/client-address.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
 import { CATALOGUE } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
@@ -10,7 +11,7 @@ import { pathWithout, prefixLocation, prefixOf } from '../kernel/path-prefix.ts'
 import type { SagaOrchestrator } from '../sagas/orchestrator/types.ts';
 import { opsAudit, type RecordOpsAudit } from './audit.ts';
 import { BOARD_PATH, createBoard } from './board.ts';
-import { gate, LOGIN_PATH, type OpsEnv, refuse, SAFE_METHODS, securityHeaders } from './guard.ts';
+import { gate, LOGIN_PATH, type OpsEnv, refuse, requestOf, SAFE_METHODS, securityHeaders } from './guard.ts';
 import { createMailbox } from './mailbox.ts';
 import { loginPage, logoutPage } from './pages.ts';
 import { type CookiePlace, closeSession, openSession, type VerifyToken, verifyOperator } from './session.ts';
@@ -25,6 +26,8 @@ export interface OpsDeps {
   readonly clock?: Clock;
   /** Where operators reach it through a proxy, path prefix included; null or absent: at the root of this port. */
   readonly publicUrl?: string | null;
+  /** Whose word on a client's address is taken; absent: nobody's. */
+  readonly proxyTrust?: ProxyTrust;
 }
 
 /** The operators' own port: queues and mailbox behind a login. It is never part of the public API's port. */
@@ -32,7 +35,7 @@ export function createOpsApp(deps: OpsDeps): Hono<OpsEnv> {
   const publicUrl = deps.publicUrl ?? null;
   const prefix = publicUrl === null ? '' : prefixOf(publicUrl);
   const app = new Hono<OpsEnv>({ getPath: pathWithout(prefix) });
-  app.use('*', securityHeaders(prefix));
+  app.use('*', securityHeaders(prefix, deps.proxyTrust ?? NO_PROXY));
   app.use('*', prefixLocation(prefix));
   app.use('*', gate({ ...deps, publicUrl }));
   // Nothing that is allowed here carries more than a token.
@@ -93,7 +96,7 @@ function addLogin(app: Hono<OpsEnv>, deps: OpsDeps, { prefix, isHttps }: CookieP
     const operator = await verifyOperator(deps.verifyToken, token);
     if (!operator) return c.html(loginPage(prefix, next, 'This token is not valid, or has expired.'), 401);
     const allowed = operator.allowed;
-    await deps.audit(opsAudit({ event: 'OPS_LOGIN', operator, requestId: c.get('requestId'), allowed }));
+    await deps.audit(opsAudit({ event: 'OPS_LOGIN', operator, ...requestOf(c), allowed }));
     if (!allowed) return c.html(loginPage(prefix, next, 'This token’s role is neither OPS nor ADMIN.'), 403);
     if (!openSession(c, token, { clock, prefix, isHttps }))
       return c.html(loginPage(prefix, next, 'This token has expired.'), 401);
@@ -107,8 +110,7 @@ function addLogin(app: Hono<OpsEnv>, deps: OpsDeps, { prefix, isHttps }: CookieP
 
   app.post('/logout', async (c) => {
     const operator = c.get('operator');
-    const requestId = c.get('requestId');
-    if (operator) await deps.audit(opsAudit({ event: 'OPS_LOGOUT', operator, requestId, allowed: true }));
+    if (operator) await deps.audit(opsAudit({ event: 'OPS_LOGOUT', operator, ...requestOf(c), allowed: true }));
     closeSession(c, { prefix, isHttps });
     return c.redirect(LOGIN_PATH, 303);
   });

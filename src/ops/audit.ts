@@ -1,6 +1,9 @@
 import type { Json } from '../db/schema.ts';
 import type { AuditEntry } from '../domain/audit/record.ts';
 
+/** For Bull Board's hook, which sees the headers and nothing else of a request; whatever a caller sends in it is dropped. */
+export const ADDRESS_HEADER = 'x-roomy-client-address';
+
 /** Writes one row. A call whose row cannot be written is not carried out. */
 export type RecordOpsAudit = (entry: AuditEntry) => Promise<void>;
 
@@ -8,17 +11,19 @@ export interface OpsCall {
   readonly event: 'OPS_CALL' | 'OPS_LOGIN' | 'OPS_LOGOUT';
   readonly operator: { readonly sub: string };
   readonly requestId: string | null;
+  readonly ip: string | null;
   readonly allowed: boolean;
   readonly sagaId?: string | null;
   readonly details?: Readonly<Record<string, Json>>;
 }
 
 /** The row of an unsafe call on the ops port, allowed or refused, in the operator's own stream. */
-export const opsAudit = ({ event, operator, requestId, allowed, sagaId, details }: OpsCall): AuditEntry => ({
+export const opsAudit = ({ event, operator, requestId, ip, allowed, sagaId, details }: OpsCall): AuditEntry => ({
   streamId: `ops:${operator.sub}`,
   event,
   actor: operator.sub,
   sagaId: sagaId ?? null,
   requestId,
+  ip,
   body: { outcome: allowed ? 'allowed' : 'refused', details: details ?? {} },
 });

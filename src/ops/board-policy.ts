@@ -3,7 +3,7 @@ import type { BeforeHook, BeforeHookResult, HookContext, QueueJob } from '@bull-
 import { RoomyError } from '../kernel/errors.ts';
 import { ID_PATTERN } from '../kernel/ids.ts';
 import type { RetryOutcome, SagaOrchestrator } from '../sagas/orchestrator/types.ts';
-import { opsAudit, type RecordOpsAudit } from './audit.ts';
+import { ADDRESS_HEADER, type OpsCall, opsAudit, type RecordOpsAudit } from './audit.ts';
 import { type Operator, operatorOf, type VerifyToken } from './session.ts';
 
 export interface BoardPolicyDeps {
@@ -42,6 +42,7 @@ const READS: ReadonlySet<string> = new Set([
 const REFUSAL =
   'Refused. This board allows reading, retrying and pausing; what a saga does next is decided in the database, and its jobs come from there.';
 
+type Origin = Pick<OpsCall, 'requestId' | 'ip'>;
 interface Decision {
   readonly result: Exclude<BeforeHookResult, void>;
   readonly sagaId: string | null;
@@ -67,9 +68,12 @@ export function createBoardPolicy(deps: BoardPolicyDeps): BeforeHook {
     // The gate let this request through; who it is comes from the same cookie, so nothing has to be carried along.
     const operator = await operatorOf(deps.verifyToken, request.headers.cookie);
     if (!operator?.allowed) return deny(403, 'Log in first.').result;
-    const requestId = request.headers['x-request-id'] ?? null;
+    const origin = {
+      requestId: request.headers['x-request-id'] ?? null,
+      ip: request.headers[ADDRESS_HEADER] || null,
+    };
 
-    const decision = await decide(deps, context, operator, requestId);
+    const decision = await decide(deps, context, operator, origin);
     const { result, sagaId } = decision;
     const details = {
       method: method.toUpperCase(),
@@ -79,7 +83,7 @@ export function createBoardPolicy(deps: BoardPolicyDeps): BeforeHook {
       ...(result.message !== undefined && { reason: result.message }),
       ...(decision.sagas && { sagas: decision.sagas }),
     };
-    await deps.audit(opsAudit({ event: 'OPS_CALL', operator, requestId, allowed: result.allow, sagaId, details }));
+    await deps.audit(opsAudit({ event: 'OPS_CALL', operator, ...origin, allowed: result.allow, sagaId, details }));
     return result;
   };
 }
@@ -88,7 +92,7 @@ async function decide(
   deps: BoardPolicyDeps,
   { method, route, request }: HookContext,
   operator: Operator,
-  requestId: string | null,
+  origin: Origin,
 ): Promise<Decision> {
   if (method !== 'put') return deny(403, REFUSAL);
   if (PAUSING.has(route)) return allow();
@@ -99,14 +103,14 @@ async function decide(
     const sagaId = job ? sagaOf(job) : null;
     // A wake-up of another queue: running it again is what it is for.
     if (sagaId === null) return allow();
-    const outcome = await retrySaga(deps, sagaId, operator, requestId);
+    const outcome = await retrySaga(deps, sagaId, operator, origin);
     if (outcome === 'unknown') return deny(404, 'This job names a saga that does not exist.', sagaId);
     return allow(sagaId, { [outcome]: 1 });
   }
   if (route === RETRY_ALL) {
     // Completed jobs may be a whole day's: running them all again would be load and nothing else.
     if (request.params.queueStatus !== 'failed') return deny(403, 'Only failed jobs can be retried all at once.');
-    return retryAll(deps, queue, operator, requestId);
+    return retryAll(deps, queue, operator, origin);
   }
   return deny(403, REFUSAL);
 }
@@ -123,7 +127,7 @@ async function retryAll(
   deps: BoardPolicyDeps,
   queue: BaseAdapter,
   operator: Operator,
-  requestId: string | null,
+  origin: Origin,
 ): Promise<Decision> {
   const failed = (await queue.getJobCounts()).failed ?? 0;
   const jobs = await queue.getJobs(['failed'], 0, MAX_RETRY_ALL - 1);
@@ -131,7 +135,7 @@ async function retryAll(
   const sagas: Record<RetryOutcome | 'unknown', number> = { resumed: 0, stale: 0, unknown: 0 };
   for (let start = 0; start < sagaIds.length; start += RETRIES_AT_ONCE) {
     const part = sagaIds.slice(start, start + RETRIES_AT_ONCE);
-    const outcomes = await Promise.all(part.map((sagaId) => retrySaga(deps, sagaId, operator, requestId)));
+    const outcomes = await Promise.all(part.map((sagaId) => retrySaga(deps, sagaId, operator, origin)));
     for (const outcome of outcomes) sagas[outcome] += 1;
   }
   if (failed <= MAX_RETRY_ALL) return allow(null, sagas);
@@ -144,10 +148,10 @@ async function retrySaga(
   deps: BoardPolicyDeps,
   sagaId: string,
   operator: Operator,
-  requestId: string | null,
+  origin: Origin,
 ): Promise<RetryOutcome | 'unknown'> {
   try {
-    return await deps.orchestrator.retry({ sagaId, by: operator.sub, requestId, via: 'bull-board' });
+    return await deps.orchestrator.retry({ sagaId, by: operator.sub, ...origin, via: 'bull-board' });
   } catch (error) {
     // A forged or edited job; anything else is our failure, and then the job must not be retried either.
     if (error instanceof RoomyError && error.code === 'SAGA_NOT_FOUND') return 'unknown';

@@ -1,12 +1,14 @@
-import { randomUUID } from 'node:crypto';
 import type { Context, MiddlewareHandler } from 'hono';
-import { opsAudit, type RecordOpsAudit } from './audit.ts';
+import { createClientAddress, type ProxyTrust } from '../kernel/client-address.ts';
+import { peerOf } from '../kernel/peer.ts';
+import { requestIdOf } from '../kernel/request-id.ts';
+import { ADDRESS_HEADER, opsAudit, type RecordOpsAudit } from './audit.ts';
 import { BOARD_PATH } from './board.ts';
 import { messagePage, PAGE_CSP } from './pages.ts';
 import { type Operator, operatorOf, type VerifyToken } from './session.ts';
 
 export interface OpsEnv {
-  Variables: { requestId: string; operator: Operator | null; prefix: string };
+  Variables: { requestId: string; ip: string | null; operator: Operator | null; prefix: string };
 }
 type OpsContext = Context<OpsEnv>;
 interface GuardDeps {
@@ -16,20 +18,21 @@ interface GuardDeps {
   readonly publicUrl: string | null;
 }
 
-const REQUEST_ID = /^[A-Za-z0-9_-]{1,64}$/;
 export const LOGIN_PATH = '/login';
 export const SAFE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
 /** Of every answer. The board and a mail set their own policy instead of the pages' one. */
-export const securityHeaders =
-  (prefix: string): MiddlewareHandler<OpsEnv> =>
-  async (c, next) => {
+export const securityHeaders = (prefix: string, trust: ProxyTrust): MiddlewareHandler<OpsEnv> => {
+  const addressOf = createClientAddress(trust);
+  return async (c, next) => {
     c.set('prefix', prefix);
-    const given = c.req.header('x-request-id');
-    const requestId = given !== undefined && REQUEST_ID.test(given) ? given : randomUUID();
+    const requestId = requestIdOf(c.req.header('x-request-id'));
+    const ip = addressOf(peerOf(c), c.req.raw.headers);
     c.set('requestId', requestId);
+    c.set('ip', ip);
     // Bull Board's hook sees the headers and nothing else of a request.
     c.req.raw.headers.set('x-request-id', requestId);
+    c.req.raw.headers.set(ADDRESS_HEADER, ip ?? '');
     await next();
     const { headers } = c.res;
     if (!headers.has('content-security-policy')) headers.set('content-security-policy', PAGE_CSP);
@@ -42,6 +45,7 @@ export const securityHeaders =
     // Not `no-referrer`: with it a browser sends `Origin: null` with our own forms.
     headers.set('referrer-policy', 'same-origin');
   };
+};
 
 /**
  * The first thing after the headers, for every path there is or is not: no operator, no answer. Only the login page
@@ -79,6 +83,9 @@ function unauthenticated(c: OpsContext): Response | Promise<Response> {
   return c.redirect(`${LOGIN_PATH}?next=${encodeURIComponent(next)}`, 303);
 }
 
+/** Which request it was, for the audit trail. */
+export const requestOf = (c: OpsContext) => ({ requestId: c.get('requestId'), ip: c.get('ip') });
+
 /** Answers a refusal and, where it was an unsafe call of someone known, writes it down. */
 export async function refuse(
   c: OpsContext,
@@ -89,7 +96,7 @@ export async function refuse(
   const operator = c.get('operator');
   if (operator && !SAFE_METHODS.has(c.req.method)) {
     const details = { method: c.req.method, path: c.req.path.slice(0, 300), reason: message };
-    await deps.audit(opsAudit({ event: 'OPS_CALL', operator, requestId: c.get('requestId'), allowed: false, details }));
+    await deps.audit(opsAudit({ event: 'OPS_CALL', operator, ...requestOf(c), allowed: false, details }));
   }
   if (wantsPage(c))
     return c.html(

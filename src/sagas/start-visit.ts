@@ -4,10 +4,11 @@ import type { StartVisit } from '../domain/tasks/next-actions.ts';
 import { checkIn } from './check-in.ts';
 import { checkOut } from './check-out.ts';
 import { acceptWithin } from './orchestrator/accept.ts';
+import type { Requester } from './orchestrator/types.ts';
 
 /** A completed meeting starts its saga in the same commit, in the name of whoever completed it (domain.md 14). */
 export const startVisitFor =
-  (requester: { readonly sub: string; readonly requestId: string | null }): StartVisit =>
+  (requester: Requester): StartVisit =>
   async (tx: Tx, saga, { reservationId, actualTime, key }) => {
     let sagaId: string | null = null;
     await unlessRefused(tx, 'one_open_saga', async () => {

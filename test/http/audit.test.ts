@@ -52,6 +52,7 @@ describe('the audit trail', () => {
       details: { stepsCompleted: 8 },
       actor: { type: 'PERSON', id: 'agent-1' },
       onBehalfOf: 'agent-2',
+      ip: null,
       requestId: 'request-1',
       sagaExecutionId: null,
       outcome: 'completed',

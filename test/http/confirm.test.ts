@@ -58,7 +58,7 @@ describe('confirming', () => {
       request: {
         subjectId: 'reservation-1',
         input: { reservationId: 'reservation-1', requireAssignment: false },
-        requester: { sub: 'agent-7', requestId: 'trace-9' },
+        requester: { sub: 'agent-7', requestId: 'trace-9', ip: null },
         onBehalfOf: 'admin-1',
         notes: null,
         idempotency: null,

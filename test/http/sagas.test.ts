@@ -265,6 +265,7 @@ describe('an operator', () => {
         sagaId: 'saga-parked',
         by: 'ops-1',
         requestId: answer.headers.get('x-request-id'),
+        ip: null,
         via: 'api',
         reason: 'fixed',
       },

@@ -1,7 +1,7 @@
 import { appRoutes } from '@bull-board/api/dist/routes.js';
 import { Worker } from 'bullmq';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
-import { type Harness, startHarness } from './harness.ts';
+import { type Harness, OPERATOR_IP, startHarness } from './harness.ts';
 
 let ops: Harness;
 let cookie: string;
@@ -77,10 +77,12 @@ describe('retry', () => {
     const answer = await ops.call(`/queues/api/queues/saga-forward/${id}/retry`, {
       method: 'PUT',
       cookie,
-      headers: { 'x-request-id': 'req-77' },
+      headers: { 'x-request-id': 'req-77', 'x-roomy-client-address': '6.6.6.6', 'x-forwarded-for': '6.6.6.6' },
     });
     expect(answer.status).toBe(204);
-    expect(ops.retries).toEqual([{ sagaId: 'saga-1', by: 'olivia', requestId: 'req-77', via: 'bull-board' }]);
+    expect(ops.retries).toEqual([
+      { sagaId: 'saga-1', by: 'olivia', requestId: 'req-77', ip: OPERATOR_IP, via: 'bull-board' },
+    ]);
     expect(await state('saga-forward', id)).toBe('waiting');
     const audit = (await ops.audits('olivia')).at(-1);
     expect(audit).toMatchObject({
@@ -89,7 +91,11 @@ describe('retry', () => {
       saga_id: 'saga-1',
       request_id: 'req-77',
     });
-    expect(body(audit)).toMatchObject({ outcome: 'allowed', details: { jobId: id, sagas: { resumed: 1 } } });
+    expect(body(audit)).toMatchObject({
+      outcome: 'allowed',
+      ip: OPERATOR_IP,
+      details: { jobId: id, sagas: { resumed: 1 } },
+    });
     await ops.queue('saga-forward').drain();
   });
 

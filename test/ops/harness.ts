@@ -11,6 +11,9 @@ import { createOpsApp } from '../../src/ops/app.ts';
 import type { Intervention, RetryOutcome } from '../../src/sagas/orchestrator/types.ts';
 import { createTestDatabase } from '../setup/database.ts';
 
+/** Where the operator's browser is. */
+export const OPERATOR_IP = '198.51.100.4';
+const PEER = { incoming: { socket: { remoteAddress: OPERATOR_IP } } };
 export const ORIGIN = 'http://ops.test:3001';
 export const QUEUES = ['saga-forward', 'saga-compensation', 'notifications', 'tasks'] as const;
 const jwt = {
@@ -63,7 +66,7 @@ export async function startHarness(redisUrl: string, publicUrl: string | null = 
     const { cookie, headers, ...rest } = init;
     const sent = new Headers({ 'sec-fetch-site': 'same-origin', ...Object.fromEntries(new Headers(headers)) });
     if (cookie) sent.set('cookie', cookie);
-    return Promise.resolve(app.request(`${ORIGIN}${path}`, { redirect: 'manual', ...rest, headers: sent }));
+    return Promise.resolve(app.request(`${ORIGIN}${path}`, { redirect: 'manual', ...rest, headers: sent }, PEER));
   };
   const login = async (sub: string, role: Role): Promise<string> => {
     const body = new URLSearchParams({ token: await token(sub, role) });

@@ -7,6 +7,8 @@ export interface Author {
   /** A person's token `sub`, or `service:<sub>`. */
   readonly actor: string;
   readonly requestId: string | null;
+  /** Of the client that sent it; null where there is none. */
+  readonly ip?: string | null;
 }
 
 export interface AuditBody {
@@ -25,6 +27,7 @@ export interface AuditEntry {
   readonly sagaId?: string | null;
   readonly reservationId?: string | null;
   readonly requestId?: string | null;
+  readonly ip?: string | null;
   readonly body: AuditBody;
 }
 
@@ -39,7 +42,7 @@ export async function recordAudit(tx: Db, entry: AuditEntry): Promise<void> {
       saga_id: entry.sagaId ?? null,
       reservation_id: entry.reservationId ?? null,
       request_id: entry.requestId ?? null,
-      body: canonicalJson({ userId: entry.actor, ...entry.body }),
+      body: canonicalJson({ userId: entry.actor, ...(entry.ip ? { ip: entry.ip } : {}), ...entry.body }),
     })
     .execute();
 }
@@ -62,6 +65,7 @@ export async function recordChange(tx: Db, author: Author, change: ChangedRecord
     event: change.event,
     actor: author.actor,
     requestId: author.requestId,
+    ip: author.ip ?? null,
     reservationId,
     body: {
       outcome: 'success',

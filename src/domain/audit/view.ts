@@ -12,6 +12,7 @@ export interface AuditView {
   readonly details: Json;
   readonly actor: { readonly type: 'PERSON' | 'SERVICE' | 'SYSTEM'; readonly id: string };
   readonly onBehalfOf: string | null;
+  readonly ip: string | null;
   readonly requestId: string | null;
   readonly sagaExecutionId: string | null;
   readonly outcome: string | null;
@@ -37,6 +38,7 @@ export function auditView(row: Selectable<AuditLogTable>): AuditView {
     details: body.details ?? {},
     actor: actorOf(row.actor),
     onBehalfOf: text('onBehalfOf'),
+    ip: text('ip'),
     requestId: row.request_id,
     sagaExecutionId: row.saga_id,
     outcome: text('outcome'),

@@ -73,6 +73,7 @@ export async function settleRefund(
     event: 'REFUND_SETTLED_BY_HAND',
     actor: author.actor,
     requestId: author.requestId,
+    ip: author.ip ?? null,
     reservationId: refund.reservationId,
     body: { outcome: 'success', details: { id: refundId, reference, method, notes } },
   });

@@ -27,6 +27,7 @@ export interface ReconcileOrder {
   readonly occasion: string;
   readonly startedBy: string;
   readonly requestId?: string;
+  readonly ip?: string | null;
 }
 export type ReconciliationView = ReturnType<typeof reconciliationView>;
 export interface Reconciled extends ReconciliationView {
@@ -74,6 +75,7 @@ const auditReconciliation = (tx: Tx, order: ReconcileOrder, view: Reconciliation
     event: 'RECONCILED',
     actor: order.startedBy,
     requestId: order.requestId ?? null,
+    ip: order.ip ?? null,
     body: {
       outcome: view.ok ? 'matched' : 'differs',
       details: {

@@ -176,6 +176,7 @@ async function recordTerms(tx: Tx, author: Author, change: TermsChange, terms: T
     event: 'INCOME_DISTRIBUTION_SET',
     actor: author.actor,
     requestId: author.requestId,
+    ip: author.ip ?? null,
     body: {
       outcome: 'success',
       details: {

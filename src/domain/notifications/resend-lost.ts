@@ -111,6 +111,7 @@ async function sendAgain(tx: Tx, lost: readonly Selectable<NotificationTable>[],
       event: 'NOTIFICATION_RESENT',
       actor: author.actor,
       requestId: author.requestId,
+      ip: author.ip ?? null,
       reservationId,
       body: { outcome: 'success', reservationId, details: { id, fields: ['channel'], version: 1 } },
     });

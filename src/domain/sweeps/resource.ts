@@ -114,6 +114,7 @@ export async function retrySweepFailures(
     event: 'SWEEP_FAILURES_RETRIED',
     actor: author.actor,
     requestId: author.requestId,
+    ip: author.ip ?? null,
     body: { outcome: 'success', details: { counts, ...(reason === undefined ? {} : { reason }) } },
   });
   return {

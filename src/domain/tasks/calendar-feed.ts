@@ -44,11 +44,12 @@ export async function staffOfFeed(db: Db, token: string): Promise<string> {
   return row.staff_id;
 }
 
-const noteFeed = (tx: Tx, staffId: string, event: string, { actor, requestId }: Author) =>
+const noteFeed = (tx: Tx, staffId: string, event: string, { actor, requestId, ip = null }: Author) =>
   recordAudit(tx, {
     streamId: `staff:${staffId}`,
     event,
     actor,
     requestId,
+    ip,
     body: { outcome: 'success', details: { id: staffId } },
   });

@@ -68,6 +68,7 @@ export async function completeTask(tx: Tx, order: CompleteTask, author: Author):
     event: 'TASK_COMPLETED',
     actor: author.actor,
     requestId: author.requestId,
+    ip: author.ip ?? null,
     reservationId: task.reservation_id,
     body: {
       outcome: 'success',
@@ -107,6 +108,7 @@ export async function startTask(tx: Tx, taskId: string, scope: WorkScope, author
     event: 'TASK_STARTED',
     actor: author.actor,
     requestId: author.requestId,
+    ip: author.ip ?? null,
     reservationId: task.reservation_id,
     body: { outcome: 'success', reservationId: task.reservation_id, details: { id: task.id, version: row.version } },
   });

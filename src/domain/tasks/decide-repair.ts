@@ -15,6 +15,7 @@ interface DecisionMade {
   /** Null: whoever has the address, that is the owner. */
   readonly by: string | null;
   readonly requestId: string | null;
+  readonly ip?: string | null;
 }
 
 /**
@@ -24,7 +25,7 @@ interface DecisionMade {
  */
 export async function decideRepair(tx: Tx, decider: Decider, made: DecisionMade): Promise<Repair> {
   const { taskId, ownerId } = await findRepair(tx, decider);
-  const { decision, note, requestId } = made;
+  const { decision, note, requestId, ip = null } = made;
   const actor = made.by ?? ownerId;
   const task = await tx
     .selectFrom('task')
@@ -60,6 +61,7 @@ export async function decideRepair(tx: Tx, decider: Decider, made: DecisionMade)
     event: isYes ? 'REPAIR_APPROVED' : 'REPAIR_DECLINED',
     actor,
     requestId,
+    ip,
     body: { outcome: 'success', details: { id: taskId, ownerId, version: task.version + 1 } },
   });
   return findRepair(tx, decider);

@@ -43,6 +43,7 @@ async function auditDenial(
       event: 'ACCESS_DENIED',
       actor: caller.principal,
       requestId: c.get('requestId'),
+      ip: c.get('ip'),
       body: { outcome: 'denied', details: { permission: policy.permission, method: c.req.method, route: pattern } },
     });
   } catch (error) {

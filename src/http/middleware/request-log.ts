@@ -1,14 +1,12 @@
 import type { MiddlewareHandler } from 'hono';
 import { classifyDbError } from '../../db/errors.ts';
-import { holdsCardNumber } from '../../kernel/card-data.ts';
+import { createClientAddress, NO_PROXY } from '../../kernel/client-address.ts';
 import { RoomyError } from '../../kernel/errors.ts';
-import { newId } from '../../kernel/ids.ts';
 import { describeFailure } from '../../kernel/outages.ts';
+import { peerOf } from '../../kernel/peer.ts';
+import { requestIdOf } from '../../kernel/request-id.ts';
 import type { AppDeps, AppEnv } from '../context.ts';
 import { refusalOf } from '../errors.ts';
-
-/** A caller's id that is safe in headers, logs and the audit trail; any other is replaced. */
-const REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
 const PROBES = new Set(['/health/live', '/health/ready', '/healthz', '/readyz']);
 
@@ -22,14 +20,15 @@ const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'Strict-Transport-Security': 'max-age=31536000',
 };
 
-/** Gives each request an id, each answer its headers, and the log one line per request. */
+/** Gives each request an id and its client's address, each answer its headers, and the log one line per request. */
 export function requestLog(deps: AppDeps): MiddlewareHandler<AppEnv> {
+  const addressOf = createClientAddress(deps.proxyTrust ?? NO_PROXY);
   return async (c, next) => {
     const startedMs = performance.now();
-    const given = c.req.header('x-request-id');
-    const isSafe = given !== undefined && REQUEST_ID.test(given) && !holdsCardNumber(given);
-    const requestId = isSafe ? given : newId('request');
+    const requestId = requestIdOf(c.req.header('x-request-id'));
+    const ip = addressOf(peerOf(c), c.req.raw.headers);
     c.set('requestId', requestId);
+    c.set('ip', ip);
     await next();
     c.res.headers.set('X-Request-Id', requestId);
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) {
@@ -42,6 +41,7 @@ export function requestLog(deps: AppDeps): MiddlewareHandler<AppEnv> {
       status: c.res.status,
       ms: Math.round((performance.now() - startedMs) * 10) / 10,
       requestId,
+      ip,
       sub: c.get('caller')?.principal ?? null,
       ...(failure === undefined ? {} : describe(failure, c.res.status)),
     };

@@ -55,9 +55,9 @@ export function registerApprovals(register: Register, services: Services): void 
   register.mutation(decide, (c, once) => {
     const { decision, note = null } = c.req.valid('json');
     const decider = deciderOf(c, c.req.valid('param').id);
-    const { actor, requestId } = authorOf(c);
+    const { actor, ...request } = authorOf(c);
     return once.change(async (tx) => {
-      const { taskId } = await decideRepair(tx, decider, { decision, note, by: actor, requestId });
+      const { taskId } = await decideRepair(tx, decider, { decision, note, by: actor, ...request });
       return foundVersion(c, await getTask(tx, taskId));
     });
   });
@@ -66,7 +66,7 @@ export function registerApprovals(register: Register, services: Services): void 
     return approvalPage(c, token, await findRepair(services.db, { kind: 'TOKEN', token }));
   });
   const byPage = async (c: AnyContext, token: string, decision: 'APPROVED' | 'DECLINED') => {
-    const said = { decision, note: null, by: null, requestId: c.get('requestId') };
+    const said = { decision, note: null, by: null, requestId: c.get('requestId'), ip: c.get('ip') };
     const decider = { kind: 'TOKEN', token } as const;
     try {
       return approvalPage(c, token, await inTransaction(services, (tx) => decideRepair(tx, decider, said)));

@@ -143,6 +143,7 @@ async function gatewayOrder(c: StartContext, services: Services): Promise<Asked>
     occasion: `asked-${principal}-${parsed.gatewayId}-${key}`,
     startedBy: principal,
     requestId: c.get('requestId'),
+    ip: c.get('ip'),
   });
   return { digest: null, order };
 }
@@ -173,6 +174,7 @@ async function fileOrder(c: StartContext, services: Services): Promise<Asked> {
     occasion: `file-${gatewayId}-${file.sha256}`,
     startedBy: callerOf(c).principal,
     requestId: c.get('requestId'),
+    ip: c.get('ip'),
   };
   return { digest: file.sha256, order };
 }

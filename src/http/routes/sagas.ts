@@ -133,6 +133,7 @@ const intervention = (c: AnyContext, sagaId: string) => ({
   sagaId,
   by: callerOf(c).principal,
   requestId: c.get('requestId'),
+  ip: c.get('ip'),
   via: 'api' as const,
 });
 

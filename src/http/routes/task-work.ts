@@ -134,7 +134,7 @@ export function registerTaskWork(register: Register, services: Services): void {
         completion: completionOf(body),
         completedAt: body.completedAt ?? null,
         onBehalfOf: body.completedBy ?? null,
-        startVisit: startVisitFor({ sub: author.actor, requestId: author.requestId }),
+        startVisit: startVisitFor({ sub: author.actor, requestId: author.requestId, ip: author.ip ?? null }),
       };
       return found(c, await completeTask(tx, order, author), 'Task completed');
     });

@@ -6,6 +6,7 @@ import type { ReceivedEvent } from '../../domain/ports.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { canonicalJson, sha256 } from '../../kernel/json.ts';
 import { processPayment } from '../../sagas/index.ts';
+import type { Requester } from '../../sagas/orchestrator/types.ts';
 import { found } from '../answers.ts';
 import { inTransaction, type Services } from '../context.ts';
 import { readBody } from '../middleware/body.ts';
@@ -58,13 +59,14 @@ export function registerWebhooks(register: Register, services: Services): void {
     const body = await readBody(c, MAX_BYTES, 'An event has 256 KiB at the most');
     const received = verifyWebhook(body, c.req.header('stripe-signature') ?? '');
     const outcome = await inTransaction(services, (tx) => receiveEvent(tx, received));
-    if (outcome === 'start-payment') await startPayment(services, received, c.get('requestId'));
+    if (outcome === 'start-payment')
+      await startPayment(services, received, { sub: GATEWAY, requestId: c.get('requestId'), ip: c.get('ip') });
     return found(c, { outcome });
   });
 }
 
 /** Money that the gateway holds and nobody has booked: never lost, whatever the stay's state (domain.md 7). */
-async function startPayment(services: Services, received: ReceivedEvent, requestId: string): Promise<void> {
+async function startPayment(services: Services, received: ReceivedEvent, requester: Requester): Promise<void> {
   const { event, gatewayId } = received;
   if (event.kind !== 'charge-succeeded' || event.reservationId === null) return;
   const input = {
@@ -80,7 +82,7 @@ async function startPayment(services: Services, received: ReceivedEvent, request
   await services.orchestrator.accept(processPayment, {
     subjectId: event.reservationId,
     input,
-    requester: { sub: GATEWAY, requestId },
+    requester,
     // A repeated delivery finds the saga that the first one started.
     idempotency: { key: `${gatewayId}-${received.eventId}`, requestHash: sha256(canonicalJson(input)) },
   });

@@ -113,7 +113,7 @@ async function insertSaga<Input>(
   graceSeconds: number,
 ): Promise<Inserted> {
   const input = canonicalJson(definition.input.parse(request.input));
-  const { sub, requestId } = request.requester;
+  const { sub, requestId, ip } = request.requester;
   const subject = {
     name: definition.name,
     subjectType: definition.subjectType,
@@ -122,7 +122,11 @@ async function insertSaga<Input>(
     onBehalfOf: request.onBehalfOf ?? null,
     requestId,
   };
-  const note = auditNote(subject, 'SAGA_ACCEPTED', { outcome: 'accepted', details: { sagaExecutionId: sagaId } });
+  const note = auditNote(subject, 'SAGA_ACCEPTED', {
+    outcome: 'accepted',
+    ...(ip ? { ip } : {}),
+    details: { sagaExecutionId: sagaId },
+  });
   const claim = request.idempotency ?? null;
   // Without a key every subject passes; with one, only the request that inserted it.
   const claimed = claim

@@ -116,6 +116,7 @@ export function compensationNote(state: SagaState, step: StepDefinition): AuditN
 interface NoteBody {
   readonly outcome: string;
   readonly effectKey?: string;
+  readonly ip?: string;
   readonly details: Readonly<Record<string, Json | undefined>>;
 }
 

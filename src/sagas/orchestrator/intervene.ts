@@ -120,11 +120,16 @@ async function stateWithin(tx: Tx, sagaId: string): Promise<SagaState> {
 
 function operatorNote(
   state: SagaState,
-  { by, requestId }: Intervention,
+  { by, requestId, ip }: Intervention,
   event: string,
   details: Readonly<Record<string, string | number>>,
 ) {
-  return auditNote({ ...state, requestId }, event, { outcome: event.toLowerCase(), details }, by);
+  return auditNote(
+    { ...state, requestId },
+    event,
+    { outcome: event.toLowerCase(), ...(ip ? { ip } : {}), details },
+    by,
+  );
 }
 
 /** What the reconciler asks of the sagas that it finds idle. */

@@ -7,6 +7,8 @@ export interface Requester {
   /** The token's `sub`; namespace of idempotency keys. */
   readonly sub: string;
   readonly requestId: string | null;
+  /** Of the client that sent the request; absent where no request did. */
+  readonly ip?: string | null;
 }
 
 export interface IdempotencyClaim {
@@ -93,6 +95,7 @@ export interface Intervention {
   /** Name of the person, as the audit trail will have it. */
   readonly by: string;
   readonly requestId: string | null;
+  readonly ip?: string | null;
   /** Through which door: the API, or Bull Board's retry. */
   readonly via: 'api' | 'bull-board';
   readonly reason?: string;
