@@ -67,6 +67,11 @@ const webhookSecrets = z
   .string()
   .transform(parts)
   .refine((secrets) => secrets.every((secret) => /^whsec_\S{16,}$/.test(secret)), 'must be whsec_...[,whsec_...]');
+/** Paths are appended to it. */
+const publicUrl = url('http:', 'https:').refine((text) => {
+  const { search, hash, username, password } = URL.parse(text) ?? {};
+  return !(search || hash || username || password) && !/[?#]$/.test(text);
+}, 'must have no query, no fragment and no credentials');
 const trustedProxies = z
   .string()
   .transform(parts)
@@ -124,8 +129,8 @@ const Environment = z.object({
     .regex(/^(\+\d{6,15}|MG[0-9a-f]{32})$/i, 'must be a phone number like +15005550006, or MG and 32 hex digits')
     .optional(),
   TWILIO_API_URL: apiUrl.optional(),
-  PUBLIC_URL: url('http:', 'https:').optional(),
-  OPS_PUBLIC_URL: url('http:', 'https:').optional(),
+  PUBLIC_URL: publicUrl.optional(),
+  OPS_PUBLIC_URL: publicUrl.optional(),
   TRUSTED_PROXIES: trustedProxies.default([]),
   TRUSTED_PROXY_HEADER: z.string().toLowerCase().pipe(z.enum(FORWARDING_HEADERS)).default('x-forwarded-for'),
   WEBHOOK_ALLOWED_HOSTS: z.string().default(''),

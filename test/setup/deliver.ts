@@ -5,18 +5,18 @@ import { createDevMailbox } from '../../src/gateways/dev-mailbox.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 
 /** Of a delivery into the mailbox for developers, which a test reads. */
-export function mailboxDeps(db: Db): DeliveryDeps {
+export function mailboxDeps(db: Db, publicUrl = 'https://roomy.example'): DeliveryDeps {
   const mailbox = createDevMailbox((messages) => storeDevMail(db, messages));
   return {
     db,
     messengers: { EMAIL: mailbox, SMS: mailbox },
     opsEmail: 'ops@roomy.example',
-    publicUrl: 'https://roomy.example',
+    publicUrl,
     log: createLogger('test', 'silent'),
   };
 }
 
 /** Sends what is due, and what comes of that. */
-export async function deliverAll(db: Db): Promise<void> {
-  while ((await deliverDue(mailboxDeps(db))) > 0);
+export async function deliverAll(db: Db, publicUrl?: string): Promise<void> {
+  while ((await deliverDue(mailboxDeps(db, publicUrl))) > 0);
 }

@@ -2,7 +2,7 @@ import { type Facts, valuesOf } from './delivery-facts.ts';
 import { EXAMPLES } from './variables.ts';
 
 /** A stay as a text about it may be shown before there is one: the catalogue's examples, printed as a locale prints them. */
-const STAY: Facts = {
+export const EXAMPLE_STAY: Facts = {
   id: 'notification-1',
   params: {
     amountMinor: 100_000,
@@ -64,7 +64,7 @@ const STAY: Facts = {
 
 /** For every variable, whether or not a locale has a way of its own to print it. */
 export function examplesIn(locale: string): Readonly<Record<string, string>> {
-  const printed = Object.entries(valuesOf(STAY, locale)).flatMap(([name, value]) =>
+  const printed = Object.entries(valuesOf(EXAMPLE_STAY, locale)).flatMap(([name, value]) =>
     value === null || CODES.has(name) ? [] : [[name, value]],
   );
   return { ...EXAMPLES, ...Object.fromEntries(printed) };
