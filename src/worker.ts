@@ -1,8 +1,9 @@
 import type { Db } from './db/client.ts';
+import { findUnknownGateways } from './domain/finance/booked-gateways.ts';
 import { deliverDue } from './domain/notifications/delivery.ts';
 import { storeDevMail } from './domain/notifications/delivery-mailbox.ts';
 import { planDueReminders } from './domain/notifications/reminders.ts';
-import type { Messenger } from './domain/ports.ts';
+import type { Messenger, Ports } from './domain/ports.ts';
 import { findUnusableValues } from './domain/saved-values.ts';
 import { createBreakers } from './gateways/breaker.ts';
 import { withCircuit } from './gateways/channel-circuit.ts';
@@ -72,13 +73,18 @@ async function main(): Promise<void> {
   engine.reconciler.start();
   await crew.ready();
   log.info('ready');
-  await reportUnusable(db, log);
+  await reportUnusable(db, ports, log);
 }
 
-/** Once a start: names rows whose saved values cannot be used, one line for each column; no start fails for it. */
-async function reportUnusable(db: Db, log: Logger): Promise<void> {
+/**
+ * Once a start: names rows whose saved values cannot be used, one line for each column, and gateways on which money is open
+ * and that this process does not know, one line for each. No start fails because of it.
+ */
+async function reportUnusable(db: Db, ports: Ports, log: Logger): Promise<void> {
   try {
     for (const values of await findUnusableValues(db)) log.warn(values, 'saved values that cannot be used');
+    for (const gateway of await findUnknownGateways(db, ports))
+      log.warn(gateway, 'money is open on an unknown gateway');
   } catch (error) {
     logFailure(log, error, 'saved values could not be looked at');
   }

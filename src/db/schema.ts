@@ -360,6 +360,8 @@ export interface NotificationTable {
   delivered_at: OptionalInstant;
   fallback_of: Optional<string>;
   digest_id: Optional<string>;
+  /** Sent again with others, and not because somebody waits for it. */
+  in_bulk: Generated<boolean>;
 }
 export interface DevMailTable {
   id: GeneratedAlways<number>;

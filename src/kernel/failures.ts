@@ -6,7 +6,8 @@ import { outageOf } from './outages.ts';
  * `outages.ts`, which says so of what we depend on; a failure because of that is counted here, and told there.
  */
 export interface FailuresInARow {
-  failed(error: unknown): void;
+  /** `fields` are of this failure, and told if it is the one that is. */
+  failed(error: unknown, fields?: Readonly<Record<string, unknown>>): void;
   succeeded(): void;
   /** Null while all is well. */
   current(): Failing | null;
@@ -32,12 +33,12 @@ export function createFailuresInARow(log: Logger, lines: FailureLines): Failures
   let isTold = false;
   const lastedMs = (): number => Math.round(performance.now() - sinceMs);
   return {
-    failed(error) {
+    failed(error, own = {}) {
       if (failures === 0) sinceMs = performance.now();
       failures += 1;
       if (isTold) return;
       isTold = outageOf(error) === null;
-      log[isTold ? level : 'debug']({ ...fields, err: error }, begins);
+      log[isTold ? level : 'debug']({ ...fields, ...own, err: error }, begins);
     },
     succeeded() {
       if (isTold) log.info({ ...fields, failures, lastedMs: lastedMs() }, ends);

@@ -3,6 +3,7 @@ import { raiseSystemAlert } from '../domain/notifications/alerts.ts';
 import { type Counters, createCounters } from '../kernel/counters.ts';
 import { COMPENSATION_QUEUE, FORWARD_QUEUE } from '../queues/names.ts';
 import type { SCHEDULES } from '../queues/schedules.ts';
+import { createQueueTrouble } from './queue-trouble.ts';
 import { type StepWork, stepWork } from './steps.ts';
 import { createWorker, type FailingSweep, type JobHandler, type QueueWork, type WorkerRuntime } from './worker.ts';
 
@@ -52,9 +53,10 @@ export interface Crew {
 /** How often a process logs what its workers have done. */
 const REPORT_EVERY_MS = 60 * 60_000;
 
-export function createWorkers(work: readonly QueueWork[], runtime: Omit<WorkerRuntime, 'counters'>): Crew {
+export function createWorkers(work: readonly QueueWork[], runtime: Omit<WorkerRuntime, 'counters' | 'trouble'>): Crew {
   const counters = createCounters();
-  const workers = work.map((one) => createWorker(one, { ...runtime, counters }));
+  const trouble = createQueueTrouble(runtime.log);
+  const workers = work.map((one) => createWorker(one, { ...runtime, counters, trouble }));
   const report = (): void => runtime.log.info({ counts: counters.all() }, 'jobs since the start');
   const reporting = setInterval(report, REPORT_EVERY_MS);
   reporting.unref();

@@ -5,6 +5,7 @@ import type { Logger } from '../kernel/log.ts';
 import { withTimeout } from '../kernel/time-limit.ts';
 import { isRedisAway, RedisAwayError } from '../queues/connection.ts';
 import type { WorkerOptionsBase } from './options.ts';
+import { createQueueTrouble, type QueueTrouble } from './queue-trouble.ts';
 
 /** The one place that makes workers: listeners, time limits and counters come with every one of them. */
 
@@ -46,6 +47,8 @@ export interface WorkerRuntime {
   readonly counters: Counters;
   /** Calls a person about a sweep that has failed for a while. Alerts about the same sweep share one message an hour. */
   readonly alert: (sweep: FailingSweep) => Promise<void>;
+  /** Of all queues of the process, so that they tell of one trouble once. Default: this queue's own. */
+  readonly trouble?: QueueTrouble;
   /** A sweep that fails for this long, and more than once, is a person's business. Default: a minute. */
   readonly alertAfterMs?: number;
 }
@@ -89,43 +92,40 @@ export function createWorker(
     return streak;
   };
 
+  const trouble = runtime.trouble ?? createQueueTrouble(log);
   const atHand = new Set<Promise<unknown>>();
   const worker: Worker = new Worker(
     queue,
     async (job: Job, token?: string, signal?: AbortSignal) => {
       const handler = handlerOf(job.name);
       if (!handler) throw new UnrecoverableError(`no handler for this job on the queue ${queue}`);
+      const ended = trouble.takes();
       const result = withinLimit(handler, { job, token, isClosing: () => worker.closing !== undefined }, signal);
       atHand.add(result);
       try {
         return await result;
       } finally {
         atHand.delete(result);
+        ended();
       }
     },
     { ...runtime.options, ...settings, concurrency },
   );
 
-  const trouble = createFailuresInARow(log, {
-    begins: 'a worker has trouble with its queue',
-    ends: 'a worker is well again',
-    fields: { queue },
-    level: 'warn',
-  });
   worker.on('error', (error) => {
     counters.add(`${queue}.error`);
     // That Redis is away is said once for all queues (`connectQueues`).
     if (isRedisAway(error)) log.debug({ queue, err: error }, 'worker');
-    else trouble.failed(error);
+    else trouble.failed(queue, error);
   });
-  worker.on('ready', () => trouble.succeeded());
+  worker.on('ready', () => trouble.connected(queue));
   worker.on('stalled', (jobId) => {
     counters.add(`${queue}.stalled`);
     log.warn({ queue, jobId }, 'a job was taken from a worker that has died');
   });
   worker.on('completed', ({ name }) => {
     count(name, 'completed');
-    trouble.succeeded();
+    trouble.works();
     streaks.get(name)?.succeeded();
   });
   worker.on('failed', (job, error) => {

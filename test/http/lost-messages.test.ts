@@ -188,6 +188,36 @@ describe('messages that were lost before', () => {
     expect(rows.map((row) => [row.resend_of, row.status, row.reason])).toEqual([['message-2', 'SKIPPED', 'STALE']]);
   });
 
+  it('keep quiet hours as first sends do, by whichever call they are sent again', async () => {
+    // Quiet since ten minutes ago, for the next half day.
+    const clock = (minutes: number): string => new Date(Date.now() + minutes * 60_000).toISOString().slice(11, 16);
+    await sql`UPDATE message_rule SET quiet_from = ${clock(-10)}, quiet_to = ${clock(720)}`.execute(http.db);
+    await sql`UPDATE guest SET time_zone = 'UTC'`.execute(http.db);
+    await addMessages(LOST, [1, 2]);
+    await addMessages({ ...LOST, event: 'WELCOME', template: 'welcome.guest@1' }, [3]);
+    await sql`UPDATE reservation SET status = 'CHECKED_IN' WHERE id = 'stay-3'`.execute(http.db);
+    await recordFailures(http.db, 'messages', [{ id: 'message-2', error: new Error('x') }]);
+    const retried = await http.call('POST', `${API}/sweep-failures/retry`, { body: {} });
+    expect(retried.body['data']).toMatchObject({ resent: 1 });
+    expect((await resend({})).body['data']).toMatchObject({ resent: 2 });
+    const one = await http.call('POST', `${API}/notifications/message-1/resend`, { body: {} });
+    expect(one.status, one.text).toBeLessThan(300);
+    await deliverAll(http.db);
+    const rows = await http.db
+      .selectFrom('notification')
+      .select(['resend_of', 'in_bulk', 'status', 'reason'])
+      .where('resend_of', 'is not', null)
+      .orderBy('resend_of')
+      .orderBy('in_bulk')
+      .execute();
+    expect(rows.map((row) => Object.values(row).join(' '))).toEqual([
+      'message-1 false SENT ',
+      'message-1 true QUEUED QUIET_HOURS',
+      'message-2 true QUEUED QUIET_HOURS',
+      expect.stringMatching(/^message-3 true (?!.*QUIET_HOURS)/),
+    ]);
+  });
+
   it('are those of an agent’s portfolio for an agent', async () => {
     await addMessages(LOST);
     const asAgent = (sub: string) => resend({}, { as: 'AGENT', sub });

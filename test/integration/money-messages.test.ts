@@ -260,7 +260,6 @@ describe('a message whose row lacks something', () => {
     const scheduled = { amountMinor: 1, currency: 'AED', scheduledFor: 'soon' };
     expect(await sent(payoutScheduledMessage('owner-1', scheduled))).toEqual([]);
     expect(await rows()).toMatchObject([
-      { event: 'SYSTEM_ALERT', params: { code: 'RENDER_FAILED' } },
       { event: 'SYSTEM_ALERT', params: { code: 'ROW_FAILED' } },
       { status: 'BLOCKED', reason: 'RENDER_FAILED' },
     ]);

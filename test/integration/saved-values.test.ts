@@ -1,7 +1,13 @@
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
+import { findUnknownGateways } from '../../src/domain/finance/booked-gateways.ts';
+import { gatewayUnknown, type Ports } from '../../src/domain/ports.ts';
 import { findUnusableValues } from '../../src/domain/saved-values.ts';
+import { RoomyError } from '../../src/kernel/errors.ts';
+import { recordKeeper } from '../http/harness.ts';
 import { createTestDatabase } from '../setup/database.ts';
+import { payStay, refundStay, seedMoneyStay } from '../setup/ledger.ts';
 
 let db: Db;
 let drop: () => Promise<void>;
@@ -83,5 +89,48 @@ describe('values that were saved before they were judged by what uses them', () 
       one('staff.phone', 'staff-bad'),
       one('reservation.currency', 'stay-bad'),
     ]);
+  });
+});
+
+describe('gateways on which money is open', () => {
+  const ports = (gatewayIds: readonly string[], accounts: RegExp): Ports => {
+    const keeper = recordKeeper([]);
+    return {
+      ...keeper,
+      gatewayIds,
+      gateway: (id) => {
+        if (!gatewayIds.includes(id)) throw gatewayUnknown(id, gatewayIds);
+        return keeper.gateway('sandbox');
+      },
+      payouts: (account) => {
+        if (!accounts.test(account)) throw new RoomyError('GATEWAY_UNKNOWN');
+        return keeper.payouts(account);
+      },
+    };
+  };
+
+  it('are named when this process does not know them, one by one, with what is open', async () => {
+    for (const id of ['stay-open', 'stay-refunded', 'stay-over']) {
+      await seedMoneyStay(db, { id, propertyId: `property-of-${id}` });
+    }
+    await payStay(db, { stay: { id: 'stay-open' }, reference: 'ref-open' });
+    const back = await payStay(db, { stay: { id: 'stay-refunded' }, reference: 'ref-back' });
+    await payStay(db, { stay: { id: 'stay-over' }, reference: 'ref-over' });
+    await refundStay(db, { id: 'stay-refunded' }, back, { paid: false });
+    await sql`UPDATE reservation SET status = 'CHECKED_OUT' WHERE id = 'stay-over'`.execute(db);
+    await sql`UPDATE reservation SET status = 'CANCELLED' WHERE id = 'stay-refunded'`.execute(db);
+    await sql`UPDATE owner SET payout_account = 'acct_old'`.execute(db);
+    const { rows } = await sql<{ id: string }>`SELECT DISTINCT gateway_id AS id FROM payment`.execute(db);
+    const known = rows.map(({ id }) => id);
+    expect(known).toHaveLength(1);
+    expect(await findUnknownGateways(db, ports(known, /^acct_/))).toEqual([]);
+    expect(await findUnknownGateways(db, ports(['stripe'], /^acct_/))).toEqual([
+      { gatewayId: known[0], payments: 1, refunds: 1, payouts: 0, ids: ['stay-open', 'stay-refunded'] },
+    ]);
+    const [bank, ...others] = await findUnknownGateways(db, ports(known, /^AE/));
+    expect(others).toEqual([]);
+    expect(bank).toMatchObject({ gatewayId: 'bank', payments: 0, refunds: 0 });
+    expect(bank?.payouts).toBeGreaterThan(0);
+    expect(JSON.stringify(bank)).not.toContain('acct_old');
   });
 });

@@ -4,16 +4,23 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Redis } from 'ioredis';
+import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { startRedis } from '../../scripts/services/redis.ts';
+import { readJwtConfig } from '../../src/config.ts';
+import { createDb, createPool } from '../../src/db/client.ts';
 import { migrate } from '../../src/db/migrate.ts';
+import { mintToken } from '../../src/http/mint.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
 import { type Cuttable, cuttable } from '../faults/cuttable.ts';
+import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../setup/database.ts';
 import { until } from '../setup/engine.ts';
 
 /** What the programs write, whatever goes wrong: JSON, line by line, and one line for each outage. */
 
 const ROOT = path.join(import.meta.dirname, '../..');
+const JWT_KEYS = 'k1:programs-0123456789-abcdefghijklmnopqrstuv';
 interface Line {
   readonly level: number;
   readonly msg: string;
@@ -57,7 +64,7 @@ function run(program: string, env: Readonly<Record<string, string>> = {}, nodeOp
       NODE_ENV: 'test',
       DATABASE_URL: database.url,
       REDIS_URL: inject('redisUrl'),
-      JWT_KEYS: 'k1:programs-0123456789-abcdefghijklmnopqrstuv',
+      JWT_KEYS,
       ROOMY_DATA_DIR: dataDir,
       QUEUE_PREFIX: `programs-${process.pid}`,
       HOST: '127.0.0.1',
@@ -95,6 +102,13 @@ function run(program: string, env: Readonly<Record<string, string>> = {}, nodeOp
 }
 const spoken = (program: Run, msg: string, times = 1, withinMs = 30_000): Promise<true> =>
   until(`${msg} is said`, async () => (program.said(msg).length >= times ? true : undefined), withinMs);
+async function freePort(): Promise<number> {
+  const server = net.createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as net.AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
 const expectJson = (program: Run): void => expect(program.raw.filter((line) => !line.startsWith('{'))).toEqual([]);
 
 describe.each(['api', 'worker'])('the program %s', (program) => {
@@ -214,6 +228,73 @@ describe.each(['api', 'worker'])('the program %s', (program) => {
     }
   });
 });
+
+it('says once that Redis was emptied while fifty jobs were at hand, and once that all is well again', async () => {
+  const dir = await mkdtemp(path.join(tmpdir(), 'roomy-emptied-'));
+  const redis = await startRedis({ dir, appendonly: false });
+  const own = await createTestDatabase();
+  const db = createDb(createPool({ connectionString: own.url, max: 3, applicationName: 'emptied-test' }));
+  const admin = new Redis(redis.url);
+  try {
+    await prepareStays(db);
+    const stays: string[] = [];
+    for (let n = 0; n < 50; n += 1) stays.push(await seedStay(db));
+    const env = { DATABASE_URL: own.url, REDIS_URL: redis.url, WORKER_CONCURRENCY: '64' };
+    const port = await freePort();
+    const api = run('api', { ...env, PORT: String(port) });
+    await spoken(api, 'ready');
+    const token = await mintToken(readJwtConfig({ JWT_KEYS }), systemClock, {
+      sub: 'admin-1',
+      grant: { role: 'ADMIN' },
+      lifetimeSeconds: 600,
+    });
+    for (const stay of stays) {
+      const accepted = await fetch(`http://127.0.0.1:${port}/api/production/reservations/${stay}/confirm`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, prefer: 'respond-async' },
+      });
+      expect([accepted.status, stay], await accepted.text()).toEqual([202, stay]);
+    }
+    // Each waits for its stay, as long as the test holds it.
+    let worker: Run | undefined;
+    await db.transaction().execute(async (tx) => {
+      await sql`SET LOCAL idle_in_transaction_session_timeout = 0`.execute(tx);
+      await sql`SELECT FROM reservation ORDER BY id FOR UPDATE`.execute(tx);
+      worker = run('worker', env);
+      await until('fifty jobs are at hand', async () => {
+        let active = 0;
+        for (const key of await admin.keys('*:active')) active += await admin.llen(key);
+        return active >= 50 ? true : undefined;
+      });
+      await admin.flushall();
+    });
+    if (!worker) throw new Error('there is no worker');
+    await until(
+      'every stay is confirmed',
+      async () => {
+        const { rows } = await sql<{ n: number }>`
+          SELECT count(*)::int AS n FROM saga WHERE status = 'completed'`.execute(db);
+        return rows[0]?.n === 50 ? true : undefined;
+      },
+      60_000,
+    );
+    await spoken(worker, 'a worker is well again');
+    expect(await worker.stop()).toBe(0);
+    expect(await api.stop()).toBe(0);
+    for (const program of [api, worker]) expectJson(program);
+    expect(worker.said('a worker has trouble with its queue')).toHaveLength(1);
+    expect(worker.said('a worker is well again')).toHaveLength(1);
+    expect(Number(worker.said('a worker is well again')[0]?.['failures'])).toBeGreaterThanOrEqual(50);
+    const loud = [...api.lines, ...worker.lines].filter((line) => line.level >= 40 && !/sandbox/.test(line.msg));
+    expect(loud.length, JSON.stringify(loud)).toBeLessThanOrEqual(3);
+  } finally {
+    admin.disconnect();
+    await db.destroy();
+    await own.drop();
+    await redis.stop();
+    await rm(dir, { recursive: true, force: true });
+  }
+}, 120_000);
 
 it('a port that is taken is one line, and what to do', async () => {
   const holder = net.createServer();

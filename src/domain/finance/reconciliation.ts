@@ -10,6 +10,7 @@ import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../
 import type { Ports } from '../ports.ts';
 import { PAYOUT_BANK } from '../ports.ts';
 import { attemptEach } from '../sweeps/isolate.ts';
+import { BOOKED_GATEWAYS } from './booked-gateways.ts';
 import { bookedItems } from './booked-items.ts';
 import { type MatchedLine, matchMovements, type SettledMovement } from './reconciliation-match.ts';
 import { postSettlements } from './settlement.ts';
@@ -213,12 +214,7 @@ export async function reconcileNight(db: Db, ports: Ports, night: string): Promi
 /** Of payments ever, from index entry to index entry: few gateways, many payments. Of payouts within the time. */
 async function gatewaysInUse(db: Db, from: Date, to: Date): Promise<readonly string[]> {
   const { rows } = await sql<{ id: string }>`
-    WITH RECURSIVE known AS (
-      SELECT min(gateway_id) AS id FROM payment WHERE status NOT IN ('FAILED', 'CANCELLED', 'REVERSED')
-      UNION ALL
-      SELECT (SELECT min(y.gateway_id) FROM payment y WHERE y.gateway_id > known.id AND y.status NOT IN ('FAILED', 'CANCELLED', 'REVERSED'))
-        FROM known WHERE known.id IS NOT NULL)
-    SELECT id FROM known WHERE id IS NOT NULL
+    ${BOOKED_GATEWAYS}
     UNION SELECT coalesce(gateway_id, ${PAYOUT_BANK}) FROM transaction
      WHERE type = 'OWNER_PAYOUT' AND status = 'COMPLETED' AND settled_minor > 0 AND completed_at >= ${from} AND completed_at < ${to}
      ORDER BY id LIMIT 100`.execute(db);

@@ -35,6 +35,7 @@ export const loadConditions = (db: Db, notificationIds: readonly string[]) =>
       'n.recipient_type as recipientType',
       'n.not_after as notAfter',
       'n.resend_of as resendOf',
+      'n.in_bulk as inBulk',
       'n.template',
       sql<boolean>`coalesce(st.digest, false)`.as('wantsDigest'),
       's.enabled',
@@ -69,7 +70,9 @@ const REPLANNED_WITHIN_MS = 2_000;
 export function heldBack(of: Conditions): Verdict | null {
   if (of.enabled === false) return skipped('SWITCHED_OFF');
   if (of.isUnwanted && mayDecline(of.event, of.recipientType, of.channel)) return skipped('OPTED_OUT');
-  if (of.event === 'TASK_COMPLETED' && of.wantsDigest && of.template !== DIGEST && of.resendOf === null) {
+  // A person asked for this one just now.
+  const isWaitedFor = of.resendOf !== null && !of.inBulk;
+  if (of.event === 'TASK_COMPLETED' && of.wantsDigest && of.template !== DIGEST && !isWaitedFor) {
     return skipped(IN_DIGEST);
   }
   if (of.notAfter !== null && of.now > of.notAfter) return skipped('TOO_LATE');
@@ -79,7 +82,7 @@ export function heldBack(of: Conditions): Verdict | null {
   if (of.isPaid) return skipped('PAID');
   if (of.hasIncident && !of.reviewDespiteIncident) return skipped('OPEN_INCIDENT');
   // Somebody asked for it again just now.
-  if (AT_ANY_HOUR.has(of.event) || of.resendOf !== null) return null;
+  if (AT_ANY_HOUR.has(of.event) || isWaitedFor) return null;
   const quiet = { from: of.quietFrom, to: of.quietTo, lastCall: of.lastCall, channels: of.quietChannels };
   const goes = outsideQuietHours(of.now, quiet, { ...of, notBefore: of.now });
   if (goes === null) return skipped('QUIET_HOURS');

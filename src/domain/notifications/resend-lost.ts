@@ -35,7 +35,8 @@ const DEFAULT_DAYS = 30;
 
 /**
  * Oldest first, each over its own channel, and each once: not those that were sent again before, nor those that a message
- * over the other channel has replaced. A message that is no longer true, or would come too late, is skipped when it is due.
+ * over the other channel has replaced. They go when first sends of their event would: outside quiet hours, and in a digest
+ * where the recipient wants one. A message that is no longer true, or would come too late, is skipped when it is due.
  */
 export async function resendLost(
   tx: Tx,
@@ -99,6 +100,7 @@ async function sendAgain(tx: Tx, lost: readonly Selectable<NotificationTable>[],
         params: JSON.stringify(row.params),
         not_after: row.not_after,
         resend_of: row.id,
+        in_bulk: true,
       })),
     )
     // Somebody was faster.
