@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { isRedisAway } from '../queues/connection.ts';
 import { RoomyError } from './errors.ts';
 import { createOutages, describeFailure, logFailure, outageOf } from './outages.ts';
 
@@ -55,6 +56,18 @@ describe('outages', () => {
       ['redis', 'a dependency is away'],
       ['redis', 'a dependency is back'],
     ]);
+  });
+
+  it("does not take one dependency's error for another's, whose driver uses the same words", () => {
+    const away = outages();
+    const error = refused();
+    away.failed('postgres', error);
+    away.failed('redis', error);
+    away.failed('redis', new Error('the tick failed', { cause: error }));
+    expect(lines.map((line) => line['dependency'])).toEqual(['postgres']);
+    expect(outageOf(error)).toBe('postgres');
+    expect(isRedisAway(error)).toBe(false);
+    expect(isRedisAway(refused())).toBe(true);
   });
 
   it('knows an error of an outage again, also as the cause of another', () => {

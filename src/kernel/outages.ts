@@ -6,7 +6,10 @@ import type { Logger } from './log.ts';
  * loops, jobs and requests that meet its absence between.
  */
 export interface Outages {
-  /** Begins an outage, or counts one more failure of it. Errors given here are known to `outageOf` from then on. */
+  /**
+   * Begins an outage, or counts one more failure of it. Errors given here are known to `outageOf` from then on; one that is
+   * another dependency's already is not counted: `connect ECONNREFUSED` reads the same whoever is away.
+   */
   failed(dependency: string, error: unknown): void;
   /** It answered. Ends an outage once nothing has failed for a second: while a server goes down, some still get through. */
   answered(dependency: string): void;
@@ -39,6 +42,7 @@ export function createOutages(log: Logger, now: () => number = () => performance
   return {
     failed(dependency, error) {
       const cause = error instanceof Error ? error : new Error(String(error));
+      if ((outageOf(cause) ?? dependency) !== dependency) return;
       dependencies.set(cause, dependency);
       const known = outages.get(dependency);
       if (known) {

@@ -1,6 +1,6 @@
 import { type ConnectionOptions, FlowProducer, Queue } from 'bullmq';
 import { Redis } from 'ioredis';
-import type { Outages } from '../kernel/outages.ts';
+import { type Outages, outageOf } from '../kernel/outages.ts';
 import { QUEUE_NAMES } from './names.ts';
 
 export interface QueueConnection {
@@ -91,5 +91,7 @@ export class RedisAwayError extends Error {
   override readonly name = 'RedisAwayError';
 }
 
+/** Not what another dependency, whose drivers use the same words, is known to have said. */
 export const isRedisAway = (error: unknown): boolean =>
-  error instanceof RedisAwayError || (error instanceof Error && AWAY.test(error.message));
+  error instanceof RedisAwayError ||
+  (error instanceof Error && AWAY.test(error.message) && (outageOf(error) ?? REDIS) === REDIS);

@@ -3,8 +3,8 @@ import { sql } from 'kysely';
 import type { Db } from '../db/client.ts';
 import { retryContention } from '../db/errors.ts';
 import type { Direction } from '../db/schema.ts';
-import { forgetFailures, isNotSetAside, recordFailures } from '../domain/sweeps/failures.ts';
-import { byHalves, inScope, isOfRow, type Scope, sweepBatch } from '../domain/sweeps/isolate.ts';
+import { isNotSetAside, recordFailures } from '../domain/sweeps/failures.ts';
+import { attemptEach, byHalves, canBeOfRow, inScope, type Scope, sweepBatch } from '../domain/sweeps/isolate.ts';
 import { pause } from '../kernel/clock.ts';
 import { createFailuresInARow } from '../kernel/failures.ts';
 import { newId } from '../kernel/ids.ts';
@@ -80,7 +80,11 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   async function sweep(): Promise<void> {
     for (let round = 0; round < MAX_ROUNDS && !stopping.signal.aborted; round += 1) {
       const { idle, full } = await takeIdle(db);
-      await inLanes(idle, (saga) => reconcile(parts, saga));
+      await attemptEach(db, 'sagas', idle, {
+        id: ({ id }) => id,
+        work: (saga) => reconcile(parts, saga),
+        lanes: LANES,
+      });
       if (!full) break;
     }
   }
@@ -125,13 +129,12 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   };
 }
 
-async function reconcile({ db, reconciliation, publish, queues, log }: ReconcilerParts, saga: IdleSaga): Promise<void> {
+async function reconcile({ reconciliation, publish, queues, log }: ReconcilerParts, saga: IdleSaga): Promise<void> {
   try {
     if (saga.expired) {
       const undo = await reconciliation.expire(saga.id);
       log.warn({ sagaId: saga.id, step: saga.current_step }, 'saga is past its deadline');
       if (undo) publish(undo);
-      await forgetFailures(db, 'sagas', [saga.id]);
       return;
     }
     // A long queue is not a lost job.
@@ -140,11 +143,11 @@ async function reconcile({ db, reconciliation, publish, queues, log }: Reconcile
     if (!order) return;
     log.warn({ sagaId: saga.id, generation: order.generation, step: saga.current_step }, 'saga dispatched anew');
     publish(order);
-    await forgetFailures(db, 'sagas', [saga.id]);
   } catch (error) {
     queues.noteFailure(error);
     logFailure(log, error, 'saga could not be reconciled', { sagaId: saga.id });
-    if (!isRedisAway(error) && isOfRow(error)) await recordFailures(db, 'sagas', [{ id: saga.id, error }]);
+    // Redis is away for all of them.
+    if (!isRedisAway(error)) throw error;
   }
 }
 
@@ -191,15 +194,6 @@ async function takeDue(db: Db, scope: Scope): Promise<readonly LookedAt[]> {
   return rows;
 }
 
-/** A few at a time, each lane one after the other. */
-async function inLanes<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const left = items.values();
-  const lane = async (): Promise<void> => {
-    for (const item of left) await work(item);
-  };
-  await Promise.all(Array.from({ length: LANES }, lane));
-}
-
 const LIVE = new Set(['waiting', 'active', 'delayed', 'prioritized']);
 
 const generationKey = (prefix: string): string => `${prefix}:generation`;
@@ -235,7 +229,7 @@ async function checkAllOpen(db: Db): Promise<number> {
   try {
     return await checkOpen(db, null);
   } catch (error) {
-    if (!isOfRow(error)) throw error;
+    if (!canBeOfRow(error)) throw error;
   }
   const { rows } = await sql<{ id: string }>`
     SELECT x.id FROM saga x WHERE x.finished_at IS NULL AND x.status <> 'parked' AND x.next_check_at > now()`.execute(

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { assertPayable } from '../../src/domain/finance/payable.ts';
 import { API, addReservation, at, type Http, startHttp } from './harness.ts';
 
 /** A stay whose guest or property has a time zone that does not exist: refused in so many words, and no other stay is. */
@@ -60,6 +61,26 @@ it('a forecast and a quote name the zone of the property', async () => {
     ]);
     expect((await http.call('GET', `${API}/reservations/stay-good/${what}`)).status).toBe(200);
   }
+});
+
+it('a payment is refused before anything is charged', async () => {
+  const pay = (stay: string) =>
+    assertPayable(
+      http.db,
+      {
+        reservationId: `stay-${stay}`,
+        amountMinor: 100,
+        currency: 'AED',
+        gatewayId: 'gateway-123',
+        gatewayReference: `ref-${stay}`,
+        captured: false,
+      },
+      new Date('2026-01-01T00:00:00Z'),
+      'saga-1',
+    );
+  for (const stay of BAD) await expect(pay(stay), stay).rejects.toMatchObject({ code: 'TIME_ZONE_UNKNOWN' });
+  await expect(pay('good')).resolves.toMatchObject({ reservationId: 'stay-good' });
+  await expect(pay('bad-guest')).resolves.toMatchObject({ reservationId: 'stay-bad-guest' });
 });
 
 it('every use of a time zone in the product asks for it in the same way', () => {

@@ -25,7 +25,7 @@ import {
   numberOf,
   numbersOf,
   POISONED,
-  raiseOn,
+  raises,
   type SweepCase,
 } from './harness.ts';
 
@@ -70,8 +70,6 @@ const seedTasks = (db: Db, more: (n: number) => Record<string, unknown>): Promis
     })),
   );
 
-const raises = (table: string, event: 'INSERT' | 'UPDATE' | 'DELETE', when: string) => (db: Db) =>
-  raiseOn(db, table, event, when);
 const NIGHT = '2026-01-05';
 
 export const CASES = {

@@ -9,13 +9,11 @@ import { confirmReservation, definitionOf } from '../../src/sagas/index.ts';
 import { createEngine, type Engine } from '../../src/wiring.ts';
 import { releaseDuePayouts } from '../../src/workers/finance.ts';
 import { NO_DEVICES } from '../setup/engine.ts';
-import { type Bench, insertAll, insertRaw, NUMBERS, numbersOf, POISONED, raiseOn, type SweepCase } from './harness.ts';
+import { type Bench, insertAll, insertRaw, NUMBERS, numbersOf, POISONED, raises, type SweepCase } from './harness.ts';
 
 /** The sweeps that need the saga engine, with a real Redis. */
 
 const log = createLogger('test', 'silent');
-const raises = (table: string, event: 'INSERT' | 'UPDATE' | 'DELETE', when: string) => (db: Db) =>
-  raiseOn(db, table, event, when);
 const NO_PORTS: Ports = {
   amenities: NO_DEVICES,
   gatewayIds: [],

@@ -47,19 +47,25 @@ export async function closeBench({ database, db }: Bench): Promise<void> {
   await database.drop();
 }
 
-/** Any write of that kind to the row raises, as a check, a trigger or an overflow of one row would. */
-export async function raiseOn(
-  db: Db,
-  table: string,
-  event: 'INSERT' | 'UPDATE' | 'DELETE',
-  when: string,
-): Promise<void> {
-  await sql
-    .raw(`
-    CREATE OR REPLACE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'this row is poisoned'; END $$;
-    CREATE TRIGGER poison BEFORE ${event} ON ${table} FOR EACH ROW WHEN (${when}) EXECUTE FUNCTION poison();`)
-    .execute(db);
+/** What makes a row fail; `byTrigger` when it is an error of Postgres, of any kind that is asked for. */
+export interface Poison {
+  (db: Db, sqlState?: string): Promise<void>;
+  readonly byTrigger?: true;
 }
+
+/** Any write of that kind to the row raises, as a check, a trigger, an overflow or a damaged page of one row would. */
+export const raises = (table: string, event: 'INSERT' | 'UPDATE' | 'DELETE', when: string): Poison =>
+  Object.assign(
+    async (db: Db, sqlState = 'P0001') => {
+      await sql
+        .raw(`
+    CREATE OR REPLACE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+      RAISE EXCEPTION 'this row is poisoned' USING ERRCODE = '${sqlState}'; END $$;
+    CREATE TRIGGER poison BEFORE ${event} ON ${table} FOR EACH ROW WHEN (${when}) EXECUTE FUNCTION poison();`)
+        .execute(db);
+    },
+    { byTrigger: true as const },
+  );
 
 /** Without triggers and foreign keys: rows that only a long history would have. */
 export async function insertRaw(db: Db, statement: string): Promise<void> {
@@ -100,7 +106,7 @@ export async function numbersOf(db: Db, query: string): Promise<readonly number[
 /** How a sweep's rows are made, poisoned, worked on and told to be done. */
 export interface SweepCase {
   readonly seed: (db: Db) => Promise<void>;
-  readonly poisons: Readonly<Record<string, (db: Db) => Promise<void>>>;
+  readonly poisons: Readonly<Record<string, Poison>>;
   readonly sweep: (db: Db, bench: Bench) => Promise<unknown>;
   /** The numbers of the rows that ended well. */
   readonly done: (db: Db) => Promise<readonly number[]>;

@@ -4,6 +4,7 @@ import { literals } from '../../db/literal.ts';
 import type { PaymentStatus, ReservationStatus } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { toMajor } from '../../kernel/money.ts';
+import { savedZone } from '../../kernel/time-zone.ts';
 import { refusalDetails } from '../reservations/actions.ts';
 import { refusalOfPayment } from '../reservations/refusals.ts';
 
@@ -38,6 +39,7 @@ interface Row {
   readonly status: ReservationStatus;
   readonly payment_status: PaymentStatus;
   readonly property_id: string;
+  readonly time_zone: string;
   readonly owner_id: string;
   readonly guest_id: string | null;
   readonly guest_has_phone: boolean;
@@ -57,9 +59,9 @@ export async function readPayableStay(
   db: Db,
   reservationId: string,
   requestedAt: Date,
-): Promise<PayableStay & { readonly status: ReservationStatus }> {
+): Promise<PayableStay & { readonly status: ReservationStatus; readonly timeZone: string }> {
   const { rows } = await sql<Row>`
-    SELECT r.status, r.payment_status, r.property_id, coalesce(${CREDITED_OWNER}, p.owner_id) AS owner_id, r.guest_id, coalesce(g.phone, '') <> '' AS guest_has_phone,
+    SELECT r.status, r.payment_status, r.property_id, p.time_zone, coalesce(${CREDITED_OWNER}, p.owner_id) AS owner_id, r.guest_id, coalesce(g.phone, '') <> '' AS guest_has_phone,
       r.referring_agent_id, r.currency, r.total_minor, m.paid_minor, m.excess_minor,
       coalesce(r.distribution_version,
         (SELECT x.distribution_version FROM transaction x WHERE x.reservation_id = r.id AND x.type = 'GUEST_PAYMENT' AND x.parent_id IS NULL
@@ -75,6 +77,7 @@ export async function readPayableStay(
   return {
     reservationId,
     status: row.status,
+    timeZone: row.time_zone,
     propertyId: row.property_id,
     ownerId: row.owner_id,
     guestId: row.guest_id,
@@ -99,7 +102,7 @@ export async function assertPayable(
   requestedAt: Date,
   sagaId: string,
 ): Promise<PayableStay> {
-  const { status, ...stay } = await readPayableStay(db, order.reservationId, requestedAt);
+  const { status, timeZone, ...stay } = await readPayableStay(db, order.reservationId, requestedAt);
   if (order.currency !== stay.currency) {
     throw new RoomyError('CURRENCY_MISMATCH', { details: { currency: stay.currency } });
   }
@@ -112,6 +115,8 @@ export async function assertPayable(
   if (refusal !== null) {
     throw new RoomyError(refusal, { details: await refusalDetails(db, order.reservationId, 'payment') });
   }
+  // The payout is planned on the property's clock: what cannot be planned is not charged either.
+  savedZone(timeZone);
   if (order.amountMinor > stay.outstandingMinor) {
     const outstanding = toMajor({ amountMinor: stay.outstandingMinor, currency: stay.currency });
     throw new RoomyError('PAYMENT_EXCEEDS_BALANCE', { details: { outstanding, currency: stay.currency } });

@@ -83,7 +83,7 @@ export async function record(
   };
   const unkept = await byHalves(results, keep);
   const bare = unkept.map(({ item }) => ({ ...item, verdict: withoutContent(item.verdict) }));
-  const failures = await byHalves(bare, keep);
+  const failures = await byHalves(bare, keep, results.length);
   return { recorded, failures: failures.map(({ item, error }) => ({ id: item.id, error })) };
 }
 

@@ -6,8 +6,8 @@ import type { Outages } from '../../kernel/outages.ts';
 import { eventView, matching, numberEvents } from '../events/feed.ts';
 import { raiseSystemAlert } from '../notifications/alerts.ts';
 import type { WebhookOutcome, WebhookSender } from '../ports.ts';
-import { forgetFailures, isNotSetAside } from '../sweeps/failures.ts';
-import { attemptRow, inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
+import { isNotSetAside } from '../sweeps/failures.ts';
+import { attemptEach, inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
 import { retryDelayMs } from './retries.ts';
 
 /**
@@ -49,12 +49,11 @@ export async function deliverWebhooks(deps: WebhookDeps): Promise<number> {
     },
     due: async (limit) => (await dueEndpoints(db, newest, { limit, ids: null }).execute()).map(({ id }) => id),
   });
-  const served = await Promise.all(
-    endpoints.map(async (endpoint) =>
-      (await attemptRow(db, 'webhooks', endpoint.id, () => serve(deps, endpoint, newest))) ? [endpoint.id] : [],
-    ),
-  );
-  await forgetFailures(db, 'webhooks', served.flat());
+  await attemptEach(db, 'webhooks', endpoints, {
+    id: ({ id }) => id,
+    work: (endpoint) => serve(deps, endpoint, newest),
+    lanes: ENDPOINTS_AT_ONCE,
+  });
   return endpoints.length;
 }
 
