@@ -54,7 +54,18 @@ export function parseMajor(amount: number | string, currency: string): Money {
   return { amountMinor: Number(minor), currency };
 }
 
-/** Minor units to the number that JSON answers carry. Exact to 15 digits, which the limit of `parseMajor` keeps. */
+/**
+ * The same for what answers carry as a number again: an amount whose number would be read back as another one (some of 16
+ * digits and more) is refused like one that is too large, and never rounded.
+ */
+export function parseAnswerable(amount: number | string, currency: string): Money {
+  const money = parseMajor(amount, currency);
+  const back = parseMajor(toMajor(money), currency);
+  if (back.amountMinor === money.amountMinor) return money;
+  throw new RoomyError('VALIDATION_FAILED', { text: 'The amount is too large' });
+}
+
+/** Minor units to the number that JSON answers carry. Exact to 15 digits; `parseAnswerable` refuses what is not. */
 export const toMajor = ({ amountMinor, currency }: Money): number => Number(formatMajor({ amountMinor, currency }));
 
 /** `1234.50`: every decimal of the currency, no grouping. */

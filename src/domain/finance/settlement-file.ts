@@ -4,7 +4,7 @@ import { CsvError, parse } from 'csv-parse';
 import type { MovementKind } from '../../db/schema.ts';
 import { holdsCardNumber } from '../../kernel/card-data.ts';
 import { type ErrorDetails, RoomyError } from '../../kernel/errors.ts';
-import { CURRENCY_PATTERN, parseMajor } from '../../kernel/money.ts';
+import { CURRENCY_PATTERN, parseAnswerable } from '../../kernel/money.ts';
 import { endOfDay, isBareDate, startOfDay } from '../../kernel/period.ts';
 import type { SettledMovement } from './reconciliation-match.ts';
 
@@ -132,7 +132,7 @@ function movementOf(
   if (!CURRENCY_PATTERN.test(record.currency)) throw wrong('currency');
   const money = (column: 'amount' | 'fee'): number => {
     try {
-      return parseMajor(record[column], record.currency).amountMinor;
+      return parseAnswerable(record[column], record.currency).amountMinor;
     } catch (error) {
       throw wrong(column, error instanceof RoomyError ? error.code : 'INVALID');
     }

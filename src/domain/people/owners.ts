@@ -3,7 +3,7 @@ import type { Db, Tx } from '../../db/client.ts';
 import type { OwnerTable, PayoutTerms } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
-import { parseMajor, toMajor } from '../../kernel/money.ts';
+import { parseAnswerable, toMajor } from '../../kernel/money.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
@@ -127,7 +127,7 @@ const storedTerms = ({ policy, hold, minimums, workingCapital }: PayoutTermsFiel
 });
 
 const minorByCurrency = (amounts: readonly MajorAmount[]): Readonly<Record<string, number>> =>
-  Object.fromEntries(amounts.map(({ currency, amount }) => [currency, parseMajor(amount, currency).amountMinor]));
+  Object.fromEntries(amounts.map(({ currency, amount }) => [currency, parseAnswerable(amount, currency).amountMinor]));
 
 const payoutTermsView = ({ policy, hold, minimumMinor, workingCapitalMinor }: PayoutTerms) => ({
   ...(policy === undefined ? {} : { policy }),

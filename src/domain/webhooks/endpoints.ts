@@ -127,15 +127,16 @@ export async function replay(
   from: { readonly afterSeq?: number | undefined; readonly since?: string | undefined },
   author: Author,
 ): Promise<EndpointView> {
-  const { rows } = await sql<{ next: number; newest: number }>`
-    SELECT last_seq AS newest, CASE WHEN ${from.since ?? null}::timestamptz IS NULL THEN ${from.afterSeq ?? 0}::bigint + 1
-      ELSE coalesce((SELECT min(seq) FROM domain_event WHERE at >= ${from.since ?? null}::timestamptz AND seq IS NOT NULL), last_seq + 1) END AS next
+  // The place before the first event that is sent: one more than the largest integer would be none.
+  const { rows } = await sql<{ after: number; newest: number }>`
+    SELECT last_seq AS newest, CASE WHEN ${from.since ?? null}::timestamptz IS NULL THEN ${from.afterSeq ?? 0}::bigint
+      ELSE coalesce((SELECT min(seq) FROM domain_event WHERE at >= ${from.since ?? null}::timestamptz AND seq IS NOT NULL) - 1, last_seq) END AS after
       FROM event_feed`.execute(tx);
-  const { next = 1, newest = 0 } = rows[0] ?? {};
-  assertReached(next - 1, newest);
+  const { after = 0, newest = 0 } = rows[0] ?? {};
+  assertReached(after, newest);
   return write(tx, id, 'WEBHOOK_REPLAYED', author, null, {
     values: {
-      next_seq: sql<number>`least(next_seq, ${next}::bigint)`,
+      next_seq: sql<number>`least(next_seq, ${after + 1}::bigint)`,
       attempt: 0,
       next_attempt_at: sql<Date>`now()`,
       lease_until: null,

@@ -9,7 +9,7 @@ import {
 } from '../../domain/reservations/resource.ts';
 import { tasksOfReservation } from '../../domain/tasks/resource.ts';
 import { RoomyError } from '../../kernel/errors.ts';
-import { type Money, parseMajor } from '../../kernel/money.ts';
+import { type Money, parseAnswerable } from '../../kernel/money.ts';
 import { confirmReservation } from '../../sagas/index.ts';
 import { executionsOfReservation } from '../../sagas/orchestrator/views.ts';
 import { created, expectedVersions, foundVersion, page } from '../answers.ts';
@@ -188,7 +188,7 @@ const givenTimes = (times: Readonly<Record<string, string | undefined>>): Record
 /** A wrong amount is told like any other wrong field. */
 function moneyOf(amount: number | string, currency: string): Money {
   try {
-    return parseMajor(amount, currency);
+    return parseAnswerable(amount, currency);
   } catch (error) {
     if (!(error instanceof RoomyError) || error.code !== 'VALIDATION_FAILED') throw error;
     throw new RoomyError('VALIDATION_FAILED', {

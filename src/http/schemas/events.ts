@@ -38,7 +38,15 @@ export const EventQuery = z.strictObject({
 });
 export const StreamQuery = z.strictObject({ ...position, after: count.optional() });
 
-const Url = z.string().min(1).max(2_000);
+/** Read back as it was sent, and nothing that a parser of addresses would leave out or read otherwise. */
+const Url = z
+  .string()
+  .min(1)
+  .max(2_000)
+  .refine(
+    (text) => !/[\s\p{Cc}\p{Cf}\\]/u.test(text),
+    'must be an address without spaces, backslashes and invisible characters',
+  );
 const types = z.array(EventType).max(50);
 export const NewWebhookEndpoint = z
   .strictObject({

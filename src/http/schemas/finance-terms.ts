@@ -3,7 +3,7 @@ import { parsePayment } from '../../domain/finance/payment-amount.ts';
 import { PAYOUT_POLICY } from '../../domain/finance/payout-schedule.ts';
 import { basisPointsOf } from '../../domain/finance/shares.ts';
 import { RoomyError } from '../../kernel/errors.ts';
-import { parseMajor } from '../../kernel/money.ts';
+import { parseAnswerable } from '../../kernel/money.ts';
 import { Amount, Currency, Instant, pageQuery } from './common.ts';
 
 /**
@@ -145,7 +145,7 @@ const amounts = z
       if (seen.has(currency)) context.addIssue({ code: 'custom', path: [at, 'currency'], message: 'must stand once' });
       seen.add(currency);
       try {
-        parseMajor(amount, currency);
+        parseAnswerable(amount, currency);
       } catch (error) {
         if (!(error instanceof RoomyError)) throw error;
         const params = { code: error.code };

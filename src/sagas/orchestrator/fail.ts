@@ -188,6 +188,7 @@ async function turnRound(
       .where('id', '=', state.id)
       .execute();
     await writeAudit(tx, state, end.audit, { ends: true });
+    if (ABOUT_SAVED_DATA.has(error.code)) await alertRolledBack(tx, state, saga.version, step, error);
     return { kind: 'compensated' };
   }
   const generation = saga.generation + 1;
@@ -200,16 +201,20 @@ async function turnRound(
     .insertInto('saga_step')
     .values(undo.map((no) => compensationRow(state.id, definition, no)))
     .execute();
-  if (!step.everyday.includes(error.code)) {
-    await orderAlert(tx, state.id, saga.version, {
-      saga: state.name,
-      step: step.name,
-      code: error.code,
-      what: 'rolled-back',
-    });
-  }
+  if (!step.everyday.includes(error.code)) await alertRolledBack(tx, state, saga.version, step, error);
   return { kind: 'compensating', flow: await orderFlow(tx, state, { direction: 'C', generation, steps: undo }) };
 }
+
+/** Refusals because of what is saved here: no caller can mend that, so a person is told although nothing had to be undone. */
+const ABOUT_SAVED_DATA: ReadonlySet<string> = new Set(['TIME_ZONE_UNKNOWN']);
+
+const alertRolledBack = (
+  tx: Tx,
+  { id, name }: SagaState,
+  version: number,
+  step: StepDefinition,
+  { code }: RecordedError,
+): Promise<void> => orderAlert(tx, id, version, { saga: name, step: step.name, code, what: 'rolled-back' });
 
 function compensationRow(sagaId: string, definition: SagaDefinition, no: number) {
   const step = definition.steps[no - 1];

@@ -1,0 +1,344 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createWebhookSender } from '../../src/gateways/webhooks.ts';
+import { describeApi } from '../../src/http/openapi/document.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { createLogger } from '../../src/kernel/log.ts';
+import { type Contract, createContract, isObject, objectAt } from '../openapi/contract.ts';
+import {
+  type Answer,
+  API,
+  at,
+  type Call,
+  declaredRoutes,
+  type Http,
+  PUBLIC_URL,
+  recordKeeper,
+  startHttp,
+} from './harness.ts';
+import { fixtureOf, MUTATIONS, methodOf, prepareWorld, type ValidRequest } from './valid-requests.ts';
+
+/**
+ * Odd values in every field of every body, every query parameter and every part of a path: refused or taken, never a fault
+ * of ours, never a stack in the log, and what is taken is read back as it was sent.
+ */
+
+let http: Http;
+let contract: Contract;
+const logged: { readonly level: string; readonly line: unknown }[] = [];
+beforeAll(async () => {
+  const log = createLogger('test', 'silent');
+  const keep = (level: string) => (line: unknown, message: unknown) =>
+    void logged.push({ level, line: [line, message] });
+  const listening = Object.assign(Object.create(log), {
+    info: keep('info'),
+    warn: keep('warn'),
+    error: keep('error'),
+  });
+  http = await startHttp({
+    log: listening,
+    closing: AbortSignal.abort(),
+    ports: recordKeeper([]),
+    webhooks: createWebhookSender({ clock: systemClock, allowed: [], resolve: async () => [] }),
+  });
+  await prepareWorld(http.db);
+  contract = createContract(describeApi(http.app, { publicUrl: PUBLIC_URL }));
+}, 60_000);
+afterAll(() => http?.stop());
+beforeEach(() => {
+  logged.length = 0;
+});
+
+const TEXTS: readonly unknown[] = [
+  '',
+  ' ',
+  '\u0000',
+  'a\u0000b',
+  '\ud800',
+  'x\udc00',
+  '\uffff',
+  '\u202e\u2028',
+  '👩🏽‍💻',
+  'x'.repeat(10_000),
+  '__proto__',
+  '2024-02-30',
+  '2024-02-01T25:61:00Z',
+  '+999999-01-01T00:00:00Z',
+  'IST',
+  null,
+  true,
+  [],
+  {},
+  [[[]]],
+  -1,
+  0.5,
+];
+const LONG_ADDRESS = `https://93.184.216.34/${'a'.repeat(2_001)}`;
+const ADDRESSES: readonly string[] = [
+  'javascript:alert(1)',
+  'data:text/html,x',
+  'file:///etc/passwd',
+  'https://user:pass@93.184.216.34/',
+  'https://user@93.184.216.34/',
+  'https://[fe80::1%25eth0]/',
+  'https://[fe80::1%eth0]/',
+  'https://[::1]/',
+  'https://[::ffff:10.0.0.1]/',
+  'https://bücher.example/',
+  'https://xn--bcher-kva.example/ü',
+  'https://xn--/',
+  'https://93.184.216.34/a b',
+  ' https://93.184.216.34/',
+  'https://93.184.216.34/\r\nhost:x',
+  'https://93.184.216.34/\t',
+  'https:93.184.216.34',
+  'https:\\\\93.184.216.34\\x',
+  '//93.184.216.34/',
+  'https://93.184.216.34:99999/',
+  'https://93.184.216.34:0/',
+  'https://1.2.3.4.5/',
+  'https://0x7f.1/',
+  'https://2130706433/',
+  'https://',
+  'https://%00/',
+  'https://\u202e/',
+  'https://93.184.216.34/%zz?%#%',
+  LONG_ADDRESS,
+];
+/** As they stand in JSON: most are no JavaScript numbers. */
+const NUMBERS: readonly string[] = [
+  '9007199254740991',
+  '9007199254740992',
+  '9007199254740993',
+  '90071992547409.91',
+  '90071992547409.92',
+  '70368744177664.01',
+  '9999999999999.99',
+  '9223372036854775807',
+  '9223372036854775808',
+  '92233720368547758.07',
+  '-9223372036854775808',
+  '1e308',
+  '1e400',
+  '-0',
+  '1e-400',
+  '1000000000',
+  '1000000000.01',
+  '999999999.99',
+  '4.35',
+  '0.07',
+  '1.005',
+];
+
+type Path = readonly (string | number)[];
+/** Every field of a body schema, nested ones too. */
+function fieldsOf(schema: unknown, path: Path = []): readonly Path[] {
+  const here = contract.resolve(schema);
+  const parts = ['anyOf', 'oneOf', 'allOf'].flatMap((kind) => (Array.isArray(here[kind]) ? here[kind] : []));
+  const own = Object.entries(objectAt(here, 'properties')).flatMap(([name, member]) => [
+    [...path, name],
+    ...fieldsOf(member, [...path, name]),
+  ]);
+  const items = isObject(here['items']) ? fieldsOf(here['items'], [...path, 0]) : [];
+  return path.length > 5 ? [] : [...own, ...items, ...parts.flatMap((part) => fieldsOf(part, path))];
+}
+/** What stands beside a field, so that it is the field that is judged. */
+const BESIDE = { amount: 1, currency: 'AED', description: 'x', severity: 'MINOR', id: 'a', done: true };
+/** The body with the value there; containers that it lacks are made, with what their members may need. */
+function withValue(body: unknown, [key, ...rest]: Path, value: unknown, schema: unknown): unknown {
+  if (key === undefined) return value;
+  const here = contract.resolve(schema);
+  if (typeof key === 'number') return [withValue(undefined, rest, value, here['items'])];
+  const properties = objectAt(here, 'properties');
+  const known = Object.fromEntries(Object.entries(BESIDE).filter(([name]) => Object.hasOwn(properties, name)));
+  const base = isObject(body) ? body : known;
+  return { ...base, [key]: withValue(base[key], rest, value, properties[key]) };
+}
+
+interface Field {
+  readonly endpoint: string;
+  readonly path: Path;
+  readonly schema: unknown;
+}
+const endpointFields = (endpoint: string): readonly Field[] => {
+  const [method = '', pattern = ''] = endpoint.split(' ');
+  const found = contract.operationAt(method.toLowerCase(), pattern.replaceAll(/:[^/]+/g, 'x'));
+  const body = contract.resolve(found?.operation['requestBody']);
+  const schema = objectAt(body, 'content', 'application/json', 'schema');
+  const unique = new Map(fieldsOf(schema).map((path) => [JSON.stringify(path), path]));
+  return [...unique.values()].map((path) => ({ endpoint, path, schema }));
+};
+
+const PLACE = '"\u2603 here"';
+/** Sends the body with a text of JSON in its field. */
+function sendRaw(endpoint: string, request: ValidRequest, { path, schema }: Field, raw: string): Promise<Answer> {
+  const { path: address, body, ...call } = request;
+  const text = JSON.stringify(withValue(body ?? {}, path, JSON.parse(PLACE), schema)).replace(PLACE, () => raw);
+  const headers = { ...call.headers, 'content-type': 'application/json' };
+  return http.call(methodOf(endpoint), address, { ...call, raw: text, headers });
+}
+const last = ({ path }: Field): string => String(path.findLast((part) => typeof part === 'string'));
+function valuesFor(field: Field): readonly string[] {
+  const texts = TEXTS.map((text) => JSON.stringify(text));
+  const name = last(field);
+  if (/url|device|account/i.test(name)) return [...texts, ...ADDRESSES.map((text) => JSON.stringify(text))];
+  if (/amount|minor|minutes|percent|days|count|version|seq|limit/i.test(name)) {
+    return [...texts, ...NUMBERS, ...NUMBERS.map((number) => `"${number}"`)];
+  }
+  return texts;
+}
+
+/** What a request log may say of a refusal: its code. Warnings, errors and stacks are of faults. */
+function expectNoFault(): void {
+  const faults = logged.filter(({ level, line }) => level !== 'info' || /\\n\s+at |"stack"/.test(JSON.stringify(line)));
+  expect(faults).toEqual([]);
+}
+
+describe('an odd value', () => {
+  it.each(MUTATIONS)('in any field of %s is no fault of ours', { timeout: 120_000 }, async (endpoint) => {
+    const fields = endpointFields(endpoint);
+    if (fields.length === 0) return;
+    const request = await fixtureOf(endpoint).prepare(http);
+    for (const field of fields) {
+      for (const value of valuesFor(field)) {
+        const answer = await sendRaw(endpoint, request, field, value);
+        expect(answer.status, `${field.path.join('.')}: ${value.slice(0, 80)} ${answer.text}`).toBeLessThan(500);
+      }
+    }
+    expectNoFault();
+  });
+
+  it('that nobody thought of is none either, in any field of any body', { timeout: 120_000 }, async () => {
+    const requests = new Map<string, ValidRequest>();
+    for (const endpoint of MUTATIONS) requests.set(endpoint, await fixtureOf(endpoint).prepare(http));
+    const fields = MUTATIONS.flatMap((endpoint) => endpointFields(endpoint));
+    expect(fields.length).toBeGreaterThan(150);
+    const text = fc.string({ unit: 'binary', maxLength: 200 }).map((value) => JSON.stringify(value));
+    const number = fc.oneof(
+      fc.bigInt({ min: -(2n ** 64n), max: 2n ** 64n }).map(String),
+      fc.double({ noNaN: true, noDefaultInfinity: true }).map(String),
+    );
+    const other = fc.jsonValue({ maxDepth: 3 }).map((value) => JSON.stringify(value));
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...fields), fc.oneof(text, number, other), async (field, value) => {
+        const request = requests.get(field.endpoint);
+        if (!request) throw new Error(field.endpoint);
+        const answer = await sendRaw(field.endpoint, request, field, value);
+        expect(answer.status, answer.text).toBeLessThan(500);
+      }),
+      { numRuns: 1_000 },
+    );
+    expectNoFault();
+  });
+
+  it('in a path or a query of any route is no fault of ours', { timeout: 240_000 }, async () => {
+    // As bytes: NUL, half a surrogate pair, an overlong NUL, what is no UTF-8, and what is no character.
+    const bytes = ['%00', 'a%00b', '%ED%A0%80', '%ED%B0%80x', '%C0%80', '%FF', '%EF%BF%BF', '%', '%u0000', 'é'];
+    for (const { route } of declaredRoutes(http.app)) {
+      const query: unknown = route.request?.query;
+      const names = typeof query === 'object' && query !== null ? Object.keys(objectAt(query, 'shape')) : [];
+      const parts = [...route.path.matchAll(/\{(.+?)\}/g)].map(([part]) => part);
+      const plain = (path: string): string => path.replaceAll(/\{.+?\}/g, 'stay-1');
+      const addresses = bytes.flatMap((value) => [
+        ...parts.map((part) => plain(route.path.replace(part, value))),
+        ...names.map((name) => `${plain(route.path)}?${name}=${value}`),
+        `${plain(route.path)}?${value}=1`,
+      ]);
+      for (const address of addresses) {
+        const call: Call = route.method === 'get' ? {} : { body: {} };
+        const answer = await http.call(route.method.toUpperCase(), address, call);
+        expect(answer.status, `${route.method} ${address} ${answer.text.slice(0, 300)}`).toBeLessThan(500);
+      }
+    }
+    expectNoFault();
+  });
+});
+
+describe('an amount that is taken is read back as it was sent', () => {
+  const property = { name: 'New', ownerId: 'owner-1' };
+  const task = { type: 'MAINTENANCE', title: 'Drips', propertyId: 'property-1', scheduledDate: '2031-03-01T09:00:00Z' };
+  const PLACES: Readonly<
+    Record<string, { readonly write: (raw: string) => Promise<Answer>; readonly read: readonly (string | number)[] }>
+  > = {
+    'the total of a stay': {
+      write: (raw) => post('reservations', { ...STAY, totalAmount: '@' }, raw),
+      read: ['data', 'totalAmount'],
+    },
+    'a new total of a stay': {
+      write: async (raw) => {
+        const made = await post('reservations', { ...STAY, totalAmount: '@' }, '1');
+        return post(`reservations/${String(at(made.body, 'data', 'id'))}`, { totalAmount: '@' }, raw, 'PATCH');
+      },
+      read: ['data', 'totalAmount'],
+    },
+    'the limit of repairs': {
+      write: (raw) => post('properties', { ...property, repairApprovalLimit: { amount: '@', currency: 'AED' } }, raw),
+      read: ['data', 'repairApprovalLimit', 'amount'],
+    },
+    'the estimate of a repair': {
+      write: (raw) => post('tasks', { ...task, estimate: { amount: '@', currency: 'AED' } }, raw),
+      read: ['data', 'estimate', 'amount'],
+    },
+  };
+  const STAY = {
+    propertyId: 'property-1',
+    guestId: 'guest-1',
+    checkInDate: '2031-02-01',
+    checkOutDate: '2031-02-03',
+    currency: 'AED',
+  };
+  const post = (path: string, body: object, raw: string, method = 'POST'): Promise<Answer> =>
+    http.call(method, `${API}/${path}`, {
+      raw: JSON.stringify(body).replace('"@"', () => raw),
+      headers: { 'content-type': 'application/json' },
+    });
+  /** Minor units of a decimal text, without a double. */
+  const minorOf = (text: string): bigint => {
+    const [whole = '0', fraction = ''] = text.split('.');
+    return BigInt(whole) * 100n + BigInt(fraction.padEnd(2, '0'));
+  };
+  const plain = fc
+    .tuple(fc.bigInt({ min: 1n, max: 2n ** 64n }), fc.integer({ min: 0, max: 64 }))
+    .map(([minor, shift]) => minor >> BigInt(shift) || 1n)
+    .map((minor) => `${minor / 100n}.${String(minor % 100n).padStart(2, '0')}`);
+  const near = [2n ** 53n, 10n ** 15n, 10n ** 11n, 2n ** 63n].flatMap((middle) =>
+    [-2n, -1n, 0n, 1n, 2n].map((off) => `${(middle + off) / 100n}.${String((middle + off) % 100n).padStart(2, '0')}`),
+  );
+
+  it.each(Object.keys(PLACES))('%s', { timeout: 60_000 }, async (name) => {
+    const place = PLACES[name];
+    if (!place) return;
+    let taken = 0;
+    const tryOne = async (text: string): Promise<void> => {
+      for (const raw of [text, `"${text}"`]) {
+        const answer = await place.write(raw);
+        if (answer.status >= 300) {
+          expect([422, 400], `${raw} ${answer.text}`).toContain(answer.status);
+          continue;
+        }
+        taken += 1;
+        expect(minorOf(String(at(answer.body, ...place.read))), `${raw} ${answer.text}`).toBe(minorOf(text));
+      }
+    };
+    for (const text of near) await tryOne(text);
+    await fc.assert(fc.asyncProperty(plain, tryOne), { numRuns: 60 });
+    expect(taken).toBeGreaterThan(20);
+    expectNoFault();
+  });
+});
+
+describe('an address of a webhook', () => {
+  it.each(ADDRESSES)('%j is refused, or read back as it was sent', async (url) => {
+    const made = await http.call('POST', `${API}/webhook-endpoints`, { body: { url } });
+    if (made.status === 422) {
+      expect(['VALIDATION_FAILED', 'WEBHOOK_URL_REFUSED']).toContain(made.body.code);
+      return;
+    }
+    expect(made.status, made.text).toBe(201);
+    const read = await http.call('GET', `${API}/webhook-endpoints/${String(at(made.body, 'data', 'id'))}`);
+    expect(at(read.body, 'data', 'url')).toBe(url);
+    // What is taken goes to a public address, or to a name that has none yet.
+    expect(new URL(url).protocol).toBe('https:');
+    expect(url).not.toMatch(/[\s\\]|@/);
+  });
+});
