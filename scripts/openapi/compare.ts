@@ -7,12 +7,13 @@ import {
   type Json,
 } from './compare-schemas.ts';
 
-export type { Change, Json } from './compare-schemas.ts';
+export { type Change, isObject, type Json } from './compare-schemas.ts';
 
 /**
  * What a change of the OpenAPI document breaks for the clients of a released one: programs that send what they sent and
- * read what they read, and that were generated from it (so names of operations and schemas count). New operations, new
- * optional fields of requests, new fields of answers and new refusals break nobody. Texts and examples are not compared.
+ * read what they read, that act on the codes of refusals (`x-error-codes`), and that were generated from it (so names of
+ * operations and schemas count). New operations, new optional fields of requests, new fields of answers and new refusals
+ * break nobody. Texts and examples are not compared.
  */
 export function breakingChanges(released: Json, current: Json): readonly Change[] {
   const context: Comparison = { released, current, compare: createSchemaComparison(released, current) };
@@ -22,6 +23,17 @@ export function breakingChanges(released: Json, current: Json): readonly Change[
     ...compareNames(context),
   ];
   return [...new Map(changes.map((change) => [change.id, change])).values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** Refusals that operations of the released document did not have: allowed, and worth a line to clients. By place and code. */
+export function newRefusals(released: Json, current: Json): readonly string[] {
+  return operationsOf('paths', released, current).flatMap(({ at, before, after }) => {
+    if (!isObject(after)) return [];
+    const known = statusesByCode(before, released);
+    return [...statusesByCode(after, current)].flatMap(([code, statuses]) =>
+      known.has(code) ? [] : [`${at} ${statuses.join(', ')} ${code}`],
+    );
+  });
 }
 
 interface Comparison {
@@ -54,20 +66,25 @@ function resolve(value: unknown, document: Json): Json {
   );
 }
 
-function compareOperations(part: 'paths' | 'webhooks', context: Comparison): Change[] {
-  const changes: Change[] = [];
-  for (const [path, item] of Object.entries(objectOf(context.released[part]))) {
-    const now = objectOf(objectOf(context.current[part])[path]);
-    for (const method of METHODS) {
+type Part = 'paths' | 'webhooks';
+/** Each operation of the released document, with what has its place now. */
+function operationsOf(part: Part, released: Json, current: Json) {
+  return Object.entries(objectOf(released[part])).flatMap(([path, item]) => {
+    const now = objectOf(objectOf(current[part])[path]);
+    return METHODS.flatMap((method) => {
       const before = objectOf(item)[method];
-      if (!isObject(before)) continue;
       const at = part === 'paths' ? `${method.toUpperCase()} ${path}` : `webhook ${path}`;
-      const after = now[method];
-      if (!isObject(after)) changes.push(change(at, 'removed', 'is gone'));
-      else changes.push(...compareOperation({ at, before, after }, part === 'webhooks', context));
-    }
-  }
-  return changes;
+      return isObject(before) ? [{ at, before, after: now[method] }] : [];
+    });
+  });
+}
+
+function compareOperations(part: Part, context: Comparison): Change[] {
+  return operationsOf(part, context.released, context.current).flatMap(({ at, before, after }) =>
+    isObject(after)
+      ? compareOperation({ at, before, after }, part === 'webhooks', context)
+      : [change(at, 'removed', 'is gone')],
+  );
 }
 
 /** Of a webhook the request is what clients receive, and the answer what they send. */
@@ -83,6 +100,7 @@ function compareOperation(pair: Pair, isWebhook: boolean, context: Comparison): 
     ...compareParameters(pair, isWebhook ? 'received' : 'sent', context),
     ...compareRequest(pair, isWebhook ? 'received' : 'sent', context),
     ...compareAnswers(pair, isWebhook ? 'sent' : 'received', context),
+    ...compareCodes(pair, context),
   ];
 }
 
@@ -189,6 +207,29 @@ function compareAnswers({ at, before, after }: Pair, direction: Direction, conte
     changes.push(change(`${at} ${status}`, 'added', 'is a success that clients do not know'));
   }
   return changes;
+}
+
+/** The codes that an operation refuses with, each with its statuses: clients act on the one or the other. */
+function statusesByCode(operation: Json, document: Json): ReadonlyMap<string, readonly string[]> {
+  const found = new Map<string, string[]>();
+  for (const [status, response] of Object.entries(objectOf(operation['responses']))) {
+    for (const code of listOf(resolve(response, document)['x-error-codes']).map(String)) {
+      found.set(code, [...(found.get(code) ?? []), status].toSorted());
+    }
+  }
+  return found;
+}
+
+function compareCodes({ at, before, after }: Pair, { released, current }: Comparison): Change[] {
+  const now = statusesByCode(after, current);
+  return [...statusesByCode(before, released)].flatMap(([code, statuses]) => {
+    const present = now.get(code);
+    const where = `${at} code ${code}`;
+    if (present === undefined) return [change(where, 'removed', 'is no longer refused with')];
+    return present.join() === statuses.join()
+      ? []
+      : [change(where, 'status changed', `comes with ${present.join(', ')} instead of ${statuses.join(', ')}`)];
+  });
 }
 
 function compareContent({ at, before, after }: Pair, direction: Direction, context: Comparison): Change[] {

@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { breakingChanges } from './compare.ts';
+import { breakingChanges, newRefusals } from './compare.ts';
 import { contractOf } from './contract.ts';
 import { describeSource } from './describe.ts';
 import { ACCEPTED, RELEASED, readObject, textOf } from './files.ts';
@@ -28,6 +28,9 @@ async function release(): Promise<void> {
   console.log('docs/openapi/released.json is the contract of this source now.');
   if (breaks.length > 0) console.log('For the changelog, what it breaks:');
   for (const { id } of breaks) console.log(`  ${id}: ${String(accepted[id])}`);
+  const refusals = newRefusals(released, contract);
+  if (refusals.length > 0) console.log('For the changelog, refusals that are new:');
+  for (const refusal of refusals) console.log(`  ${refusal}`);
 }
 
 await release();

@@ -58,6 +58,9 @@ export function createRegister(app: App, services: Services, verify: TokenVerifi
         ...(kind === 'mutation' ? { request: withKeyHeader(route.request) } : {}),
         responses: withRefusals(route.responses, [
           ...(kind === 'mutation' ? MUTATION_REFUSALS : ['VALIDATION_FAILED' as const]),
+          ...(kind === 'mutation' && answersSecret(route) ? ['IDEMPOTENT_ANSWER_LOST' as const] : []),
+          ...(isReadAsBody(route) ? ['CARD_DATA_FORBIDDEN' as const] : []),
+          ...(route.responses[202] === undefined ? [] : SAGA_REFUSALS),
           ...(ON_LOCAL_CLOCKS.test(pattern) ? ['TIME_ZONE_UNKNOWN' as const] : []),
         ]),
         middleware,
@@ -69,9 +72,7 @@ export function createRegister(app: App, services: Services, verify: TokenVerifi
   return Object.assign((route: RouteConfig, serve: unknown) => register(route, 'read', serve as Serve), {
     mutation: (route: RouteConfig, serve: unknown) => {
       const answer = serve as (c: AnyContext, once: Once) => Promise<Kept>;
-      const secret = Object.entries(route.responses).some(
-        ([status, response]) => status.startsWith('2') && schemasOf(response).some(holdsSecret),
-      );
+      const secret = answersSecret(route);
       register(route, 'mutation', (c) =>
         serveOnce(c, services, { secret, body: bodyOf(c, route) }, (once) => answer(c, once)),
       );
@@ -79,6 +80,16 @@ export function createRegister(app: App, services: Services, verify: TokenVerifi
     unkeyed: (route: RouteConfig, serve: unknown) => register(route, 'unkeyed', serve as Serve),
   });
 }
+
+const answersSecret = ({ responses }: RouteConfig): boolean =>
+  Object.entries(responses).some(
+    ([status, response]) => status.startsWith('2') && schemasOf(response).some(holdsSecret),
+  );
+/** A picture is left in the stream for its own route to read. */
+const isReadAsBody = ({ request }: RouteConfig): boolean =>
+  request?.body !== undefined && !('image/jpeg' in request.body.content);
+/** How a saga of any kind may end besides the ways of its own steps; what starts one may answer 202. */
+const SAGA_REFUSALS = ['STEP_FAILED', 'STEP_TIMEOUT'] as const;
 
 /** What computes with the clock of a property, a guest or a shift, or takes days of a property. */
 const ON_LOCAL_CLOCKS =
@@ -107,13 +118,12 @@ function middlewareOf(
   const page = kind === 'read' && isPageForPeople(route);
   const middleware = [guarded];
   const body = route.request?.body;
-  // A picture is left in the stream for its own route to read.
-  const read = body !== undefined && !('image/jpeg' in body.content);
+  const read = isReadAsBody(route);
   // Before anything that might name in a refusal what was sent.
   if (read) middleware.push(refuseCardDataAround());
   if (kind === 'mutation') middleware.push(wellFormedKey);
   middleware.push(strictQuery(parameters, page));
-  if (read) {
+  if (read && body !== undefined) {
     const takesFiles = 'text/csv' in body.content;
     const json = { required: body.required === true, mayHoldPhones: isAboutPeople(pattern) };
     const media = body.content['application/json'];

@@ -90,7 +90,10 @@ export function createContract(document: Json): Contract {
     problemOfAnswer: ({ operation }, status, contentType, body) => {
       const responses = objectAt(operation, 'responses');
       if (responses[String(status)] === undefined) return `answers ${status}, which is not declared`;
-      const content = objectAt(resolve(responses[String(status)]), 'content');
+      const { content: declared, 'x-error-codes': codes } = resolve(responses[String(status)]);
+      const content = objectAt(declared);
+      const code = isObject(body) ? body['code'] : undefined;
+      if (Array.isArray(codes) && !codes.includes(code)) return `refuses with ${String(code)}, which is not declared`;
       const type = contentType.split(';')[0]?.trim() ?? '';
       const media = content[type];
       if (!isObject(media)) return `answers ${status} as ${type}, which is not declared`;

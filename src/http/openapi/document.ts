@@ -197,11 +197,11 @@ function codesOf(response: Declared): readonly ErrorCode[] | null {
 /** What is refused with one code alone is the same everywhere; several are told apart by their codes. */
 function failureOf(codes: readonly ErrorCode[], workshop: Workshop): JsonObject {
   const [only] = codes;
-  const printed = failureAnswer(
-    codes.map((code) => `- \`${code}\`: ${CATALOGUE[code].text}`).join('\n'),
-    codes,
-    workshop,
-  );
+  const printed = {
+    ...failureAnswer(codes.map((code) => `- \`${code}\`: ${CATALOGUE[code].text}`).join('\n'), codes, workshop),
+    // For programs, which cannot read descriptions: scripts/openapi compares them with those of the last release.
+    'x-error-codes': codes.toSorted(),
+  };
   if (codes.length > 1 || only === undefined) return printed;
   workshop.failures[only] = printed;
   return { $ref: `#/components/responses/${only}` };

@@ -4,7 +4,16 @@ import { created, expectedVersions, foundVersion, page } from '../answers.ts';
 import { type AnyContext, authorOf, callerOf, type Services } from '../context.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
-import { answer, bodyRefusals, ChangeHeaders, jsonOf, many, one, refusals } from '../schemas/envelope.ts';
+import {
+  answer,
+  bodyRefusals,
+  ChangeHeaders,
+  jsonOf,
+  MONEY_REFUSALS,
+  many,
+  one,
+  refusals,
+} from '../schemas/envelope.ts';
 import { NewOwner, Owner, OwnerChange, PeopleQuery } from '../schemas/people.ts';
 
 const PATH = '/api/production/owners';
@@ -25,7 +34,7 @@ const create = createRoute({
   tags,
   summary: 'Add an owner',
   request: { body: jsonOf(NewOwner, example) },
-  responses: { 201: answer('Added', one(Owner)), ...bodyRefusals('ALREADY_EXISTS') },
+  responses: { 201: answer('Added', one(Owner)), ...bodyRefusals('ALREADY_EXISTS', ...MONEY_REFUSALS) },
 });
 const read = createRoute({
   method: 'get',
@@ -41,7 +50,10 @@ const change = createRoute({
   tags,
   summary: 'Change an owner; honours If-Match',
   request: { params: IdParam, headers: ChangeHeaders, body: jsonOf(OwnerChange, { phone: '+971501234567' }) },
-  responses: { 200: answer('Changed', one(Owner)), ...bodyRefusals('NOT_FOUND', 'PRECONDITION_FAILED') },
+  responses: {
+    200: answer('Changed', one(Owner)),
+    ...bodyRefusals('NOT_FOUND', 'PRECONDITION_FAILED', ...MONEY_REFUSALS),
+  },
 });
 
 export function registerOwners(register: Register, services: Services): void {

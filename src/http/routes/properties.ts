@@ -6,7 +6,16 @@ import { authorOf, type Services } from '../context.ts';
 import { agentOf } from '../portfolio.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
-import { answer, bodyRefusals, ChangeHeaders, jsonOf, many, one, refusals } from '../schemas/envelope.ts';
+import {
+  answer,
+  bodyRefusals,
+  ChangeHeaders,
+  jsonOf,
+  MONEY_REFUSALS,
+  many,
+  one,
+  refusals,
+} from '../schemas/envelope.ts';
 import { NewProperty, Property, PropertyChange, PropertyQuery } from '../schemas/properties.ts';
 
 const PATH = '/api/production/properties';
@@ -36,7 +45,10 @@ const create = createRoute({
   tags,
   summary: 'Add a property',
   request: { body: jsonOf(NewProperty, example) },
-  responses: { 201: answer('Added', one(Property)), ...bodyRefusals('ALREADY_EXISTS', 'REFERENCE_NOT_FOUND') },
+  responses: {
+    201: answer('Added', one(Property)),
+    ...bodyRefusals('ALREADY_EXISTS', 'REFERENCE_NOT_FOUND', ...MONEY_REFUSALS),
+  },
 });
 const read = createRoute({
   method: 'get',
@@ -54,7 +66,7 @@ const change = createRoute({
   request: { params: IdParam, headers: ChangeHeaders, body: jsonOf(PropertyChange, { cleaningMinutes: 90 }) },
   responses: {
     200: answer('Changed', one(Property)),
-    ...bodyRefusals('NOT_FOUND', 'PRECONDITION_FAILED', 'REFERENCE_NOT_FOUND'),
+    ...bodyRefusals('NOT_FOUND', 'PRECONDITION_FAILED', 'REFERENCE_NOT_FOUND', ...MONEY_REFUSALS),
   },
 });
 

@@ -21,7 +21,17 @@ import { agentOf, assertOwnProperty } from '../portfolio.ts';
 import { readerOf } from '../reader.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
-import { answer, bodyRefusals, ChangeHeaders, jsonOf, many, one, refusals, StartHeaders } from '../schemas/envelope.ts';
+import {
+  answer,
+  bodyRefusals,
+  ChangeHeaders,
+  jsonOf,
+  MONEY_REFUSALS,
+  many,
+  one,
+  refusals,
+  StartHeaders,
+} from '../schemas/envelope.ts';
 import {
   ChangedReservation,
   CONFIRM_EXAMPLE,
@@ -60,7 +70,7 @@ const create = createRoute({
   request: { body: jsonOf(NewReservation, NEW_RESERVATION_EXAMPLE) },
   responses: {
     201: answer('Added', one(Reservation)),
-    ...bodyRefusals('ALREADY_EXISTS', 'REFERENCE_NOT_FOUND', 'AMOUNT_PRECISION'),
+    ...bodyRefusals('ALREADY_EXISTS', 'REFERENCE_NOT_FOUND', ...MONEY_REFUSALS),
   },
 });
 const read = createRoute({
@@ -88,7 +98,7 @@ const change = createRoute({
       'SAGA_IN_PROGRESS',
       'INVALID_STATE_TRANSITION',
       'REFERENCE_NOT_FOUND',
-      'AMOUNT_PRECISION',
+      ...MONEY_REFUSALS,
     ),
   },
 });

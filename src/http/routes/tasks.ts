@@ -14,7 +14,16 @@ import { withPeriod } from '../period.ts';
 import { agentOf, assertOwnProperty } from '../portfolio.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
-import { answer, bodyRefusals, ChangeHeaders, jsonOf, many, one, refusals } from '../schemas/envelope.ts';
+import {
+  answer,
+  bodyRefusals,
+  ChangeHeaders,
+  jsonOf,
+  MONEY_REFUSALS,
+  many,
+  one,
+  refusals,
+} from '../schemas/envelope.ts';
 import { Assignment, Decline, NewTask, Task, TaskChange, TaskQuery } from '../schemas/tasks.ts';
 
 const PATH = '/api/production/tasks';
@@ -47,7 +56,7 @@ const create = createRoute({
       'REFERENCE_NOT_FOUND',
       'NO_STAFF_AVAILABLE',
       'RESERVATION_CONFLICT',
-      'AMOUNT_PRECISION',
+      ...MONEY_REFUSALS,
       'APPROVAL_REQUIRED',
     ),
   },

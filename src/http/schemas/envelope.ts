@@ -71,6 +71,13 @@ export function refusals(...codes: readonly ErrorCode[]) {
     }),
   );
 }
+/** Of a body that may hold an amount of money. */
+export const MONEY_REFUSALS: readonly ErrorCode[] = [
+  'AMOUNT_PRECISION',
+  'AMOUNT_INVALID',
+  'AMOUNT_NOT_POSITIVE',
+  'AMOUNT_TOO_LARGE',
+];
 export const bodyRefusals = (...codes: readonly ErrorCode[]) => refusals(...WITH_BODY, 'VALIDATION_FAILED', ...codes);
 
 /** A request's body, typed by its schema. */
