@@ -7,6 +7,7 @@ import type { ColumnType, Generated, GeneratedAlways } from 'kysely';
 export interface Database {
   owner: OwnerTable;
   guest: GuestTable;
+  guest_place: GuestPlaceTable;
   staff: StaffTable;
   property: PropertyTable;
   income_distribution: IncomeDistributionTable;
@@ -171,6 +172,13 @@ export interface GuestTable extends Party {
   locale: Optional<string>;
   time_zone: Optional<string>;
 }
+/** Written by triggers alone. */
+export interface GuestPlaceTable {
+  /** Empty: of a guest without a stay. */
+  property_id: string;
+  guest_created_at: Date;
+  guest_id: string;
+}
 export interface StaffTable extends Party {
   role: StaffRole;
   skills: Generated<string[]>;
@@ -328,6 +336,8 @@ export interface TransactionTable {
   provider_id: Optional<string>;
   error_code: Optional<string>;
   details: OptionalJsonColumn<Json>;
+  /** Of its stay; kept by a trigger, for the lists of agents. */
+  property_id: Generated<string | null>;
 }
 export interface NotificationTable {
   id: string;
@@ -362,6 +372,8 @@ export interface NotificationTable {
   digest_id: Optional<string>;
   /** Sent again with others, and not because somebody waits for it. */
   in_bulk: Generated<boolean>;
+  /** Of its stay or task; kept by a trigger, for the lists of agents. */
+  property_id: Generated<string | null>;
 }
 export interface DevMailTable {
   id: GeneratedAlways<number>;
@@ -373,6 +385,8 @@ export interface DevMailTable {
   received_at: Generated<Date>;
 }
 export interface SagaTable {
+  /** Of its stay, or of that of its transaction; kept by a trigger, for the lists of agents. */
+  property_id: Generated<string | null>;
   id: string;
   name: string;
   definition_ver: number;

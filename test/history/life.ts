@@ -15,7 +15,7 @@ import type { QuietSystem } from './system.ts';
 /** Ids that end in `0` stand for many: copies are spread over `owner-h0`, `owner-h1` ... */
 export const PEOPLE = { owner: 'owner-h0', cleaner: 'cleaner-h0', agent: 'agent-h0', property: 'property-h0' } as const;
 /** Those who have half of a long history. */
-export const MANY = { owner: 'owner-h1', property: 'property-h1', cleaner: 'cleaner-h1' } as const;
+export const MANY = { owner: 'owner-h1', property: 'property-h1', cleaner: 'cleaner-h1', agent: 'agent-h1' } as const;
 /** Each copy has one of its own. */
 export const LIVES = ['stay-life-a', 'stay-life-b'] as const;
 const GUEST = 'guest-life';

@@ -1,4 +1,6 @@
+import type { Role } from '../../src/http/auth.ts';
 import type { App } from '../../src/http/context.ts';
+import { policyOf } from '../../src/http/policy.ts';
 import type { QuietSystem } from './system.ts';
 
 /** Every GET of the application with every filter of its query, from the routes that it has registered itself. */
@@ -7,6 +9,10 @@ export interface Request {
   /** `GET /api/production/tasks ?status=UNASSIGNED`, with the names of path parameters: the same for every history. */
   readonly name: string;
   readonly path: string;
+  /** Who may ask, by the policy of the route; null: everybody, without a token. */
+  readonly roles: readonly Role[] | null;
+  /** With one filter at the most, and not about one thing that the path names. */
+  readonly isList: boolean;
 }
 
 /** Values for what a route's path and query ask for, by name; a list is tried one by one. */
@@ -38,6 +44,10 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
 /** How a page is cut, not what is on it. */
 const NOT_FILTERS = new Set(['limit', 'cursor', 'before', 'format', 'zone', 'dryRun']);
 
+/** The API refuses them together. */
+const isExclusive = (one: string, other: string): boolean =>
+  [one, other].includes('asOf') && [one, other].some((name) => name === 'from' || name === 'to');
+
 /** Throws for a route or a filter that there is no value for. */
 export function requestsOf(app: App, values: Values): readonly Request[] {
   const described = new Map<string, readonly Parameter[]>();
@@ -58,6 +68,8 @@ export function requestsOf(app: App, values: Values): readonly Request[] {
   for (const [path, item] of Object.entries(paths)) {
     const operation = item.get;
     if (!operation || Object.hasOwn(LEFT_OUT, path)) continue;
+    const policy = policyOf('GET', path.replaceAll(/\{(\w+)\}/g, ':$1'));
+    const roles = policy === 'anonymous' ? null : policy.roles;
     seen.add(path);
     const parameters = (operation.parameters ?? []) as readonly Parameter[];
     const address = (index: number): string =>
@@ -83,6 +95,8 @@ export function requestsOf(app: App, values: Values): readonly Request[] {
         all.push({
           name: `GET ${path}${at}${text && ` ?${query.join('&')}`}`,
           path: `${address(index)}${text && `?${text}`}`,
+          roles,
+          isList: !path.includes('{') && query.length <= 1,
         });
       };
       add([]);
@@ -91,6 +105,7 @@ export function requestsOf(app: App, values: Values): readonly Request[] {
       // Two at a time: one value each.
       for (const [place, one] of filters.entries())
         for (const other of filters.slice(place + 1)) {
+          if (isExclusive(one.name, other.name)) continue;
           const [a, b] = [valuesOf(path, one).at(-1), valuesOf(path, other).at(-1)];
           if (a !== undefined && b !== undefined)
             add([`${one.name}=${encodeURIComponent(a)}`, `${other.name}=${encodeURIComponent(b)}`]);
@@ -106,22 +121,20 @@ export function requestsOf(app: App, values: Values): readonly Request[] {
   return all;
 }
 
+/** Who asks. */
+export interface Asker {
+  readonly role: Role;
+  readonly sub: string;
+}
+
 /** One request, and the next page of it where there is one. Answers what it refused with, if it did. */
-export async function ask(
-  system: QuietSystem,
-  { path }: Request,
-  role: 'ADMIN' | 'CLEANER',
-  sub: string,
-): Promise<string | null> {
-  const answered = await system.call('GET', path, { role, sub });
+export async function ask(system: QuietSystem, { path }: Request, asker: Asker): Promise<string | null> {
+  const answered = await system.call('GET', path, asker);
   if (answered.status >= 400) return `${answered.status} ${answered.text.slice(0, 200)}`;
   const next: unknown = answered.body?.data?.nextCursor ?? answered.body?.nextCursor;
   if (typeof next === 'string') {
-    const second = await system.call(
-      'GET',
-      `${path}${path.includes('?') ? '&' : '?'}cursor=${encodeURIComponent(next)}`,
-      { role, sub },
-    );
+    const after = `${path}${path.includes('?') ? '&' : '?'}cursor=${encodeURIComponent(next)}`;
+    const second = await system.call('GET', after, asker);
     if (second.status >= 400) return `next page: ${second.status} ${second.text.slice(0, 200)}`;
   }
   return null;

@@ -1,8 +1,9 @@
-import { type SqlBool, sql } from 'kysely';
+import { type RawBuilder, type SelectQueryBuilder, type SqlBool, sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { TransactionStatus, TransactionType } from '../../db/schema.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
+import { newestInPortfolio } from '../properties/portfolio.ts';
 import { type MoneyScope, ownTransaction } from './scope.ts';
 import { type TransactionView, transactionView } from './view.ts';
 
@@ -44,23 +45,46 @@ export async function listTransactions(
   filter: TransactionFilter,
   page: PageRequest,
 ): Promise<Page<TransactionView>> {
-  let query = selectTransactions(db)
+  const limit = page.limit + 1;
+  const listed = (propertyId: RawBuilder<string>) =>
+    matching(db.selectFrom('transaction as t'), filter, page)
+      .select(['t.id', 't.created_at as at'])
+      .where('t.property_id', '=', propertyId)
+      .orderBy('t.created_at', 'desc')
+      .orderBy('t.id', 'desc')
+      .limit(limit);
+  const rows = await (scope.kind === 'PORTFOLIO'
+    ? selectTransactions(db).where(
+        't.id',
+        '=',
+        sql<string>`ANY(${newestInPortfolio({ agentId: scope.agentId, at: listed, limit })})`,
+      )
+    : matching(selectTransactions(db), filter, page).where(ownTransaction(scope))
+  )
     .select(exactInstant('t.created_at').as('position_at'))
-    .where(ownTransaction(scope));
-  if (filter.reservationId !== undefined) query = query.where('t.reservation_id', '=', filter.reservationId);
-  if (filter.ownerId !== undefined) query = query.where('t.owner_id', '=', filter.ownerId);
-  if (filter.type !== undefined) query = query.where('t.type', '=', literal(filter.type));
-  if (filter.status !== undefined) query = query.where('t.status', '=', literal(filter.status));
-  if (filter.gatewayReference !== undefined) query = query.where(bearsReference(filter.gatewayReference));
-  if (filter.from !== undefined) query = query.where('t.created_at', '>=', sql<Date>`${filter.from}::timestamptz`);
-  if (filter.to !== undefined) query = query.where('t.created_at', '<', sql<Date>`${filter.to}::timestamptz`);
-  if (page.after) query = query.where(isAfter('t.created_at', 't.id', page.after));
-  const rows = await query
     .orderBy('t.created_at', 'desc')
     .orderBy('t.id', 'desc')
-    .limit(page.limit + 1)
+    .limit(limit)
     .execute();
   return cutPage(rows, page.limit, transactionView);
+}
+
+/** Of a query whose transaction is named `t`. */
+function matching<DB, TB extends keyof DB, O>(
+  all: SelectQueryBuilder<DB, TB, O>,
+  filter: TransactionFilter,
+  page: PageRequest,
+): SelectQueryBuilder<DB, TB, O> {
+  const conditions: RawBuilder<SqlBool>[] = [];
+  if (filter.reservationId !== undefined) conditions.push(sql`t.reservation_id = ${filter.reservationId}`);
+  if (filter.ownerId !== undefined) conditions.push(sql`t.owner_id = ${filter.ownerId}`);
+  if (filter.type !== undefined) conditions.push(sql`t.type = ${literal(filter.type)}`);
+  if (filter.status !== undefined) conditions.push(sql`t.status = ${literal(filter.status)}`);
+  if (filter.gatewayReference !== undefined) conditions.push(bearsReference(filter.gatewayReference));
+  if (filter.from !== undefined) conditions.push(sql`t.created_at >= ${filter.from}::timestamptz`);
+  if (filter.to !== undefined) conditions.push(sql`t.created_at < ${filter.to}::timestamptz`);
+  if (page.after) conditions.push(isAfter('t.created_at', 't.id', page.after));
+  return conditions.reduce((query, condition) => query.where(condition), all);
 }
 
 /** Rows of one stay, or of one reference, that an answer carries, at the most. */

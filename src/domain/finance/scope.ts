@@ -69,8 +69,7 @@ export function ownTransaction(scope: MoneyScope): RawBuilder<SqlBool> {
     case 'ALL':
       return sql`true`;
     case 'PORTFOLIO':
-      return sql`EXISTS (SELECT FROM reservation r JOIN property p ON p.id = r.property_id
-        WHERE r.id = t.reservation_id AND ${ownProperty(scope)})`;
+      return sql`EXISTS (SELECT FROM property p WHERE p.id = t.property_id AND ${ownProperty(scope)})`;
     case 'OWNER':
       return sql`t.owner_id = ${scope.ownerId}`;
   }

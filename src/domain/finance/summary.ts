@@ -94,10 +94,15 @@ function journals(
   within: RawBuilder<unknown> = sql`true`,
 ): RawBuilder<unknown> {
   // An owner's sums are over its own account alone: no other row is read.
+  // Found by their journal: by the account they would be those of all years.
+  const entries =
+    scope.kind === 'OWNER'
+      ? sql`LATERAL (SELECT * FROM ledger_entry l WHERE l.tx_id = x.id OFFSET 0)`
+      : sql`ledger_entry`;
   const account = scope.kind === 'OWNER' ? sql`a.kind = 'OWNER_PAYABLE' AND a.party_id = ${scope.ownerId}` : sql`true`;
   return sql`
     SELECT e.currency, e.amount, a.kind AS account, x.purpose, coalesce((SELECT o.kind FROM ledger_tx o WHERE o.id = x.reverses), x.kind) AS kind
-      FROM ${found(scope, filter)} x JOIN ledger_entry e ON e.tx_id = x.id JOIN ledger_account a ON a.id = e.account_id
+      FROM ${found(scope, filter)} x JOIN ${entries} e ON e.tx_id = x.id JOIN ledger_account a ON a.id = e.account_id
       LEFT JOIN transaction t ON t.id = x.transaction_id
       LEFT JOIN reservation r ON r.id = coalesce(x.reservation_id, t.reservation_id)
       LEFT JOIN property p ON p.id = r.property_id

@@ -1,9 +1,10 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { NotificationStatus } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
+import { inPortfolio, newestInPortfolio } from '../properties/portfolio.ts';
 import { isAboutStay } from './about-stay.ts';
 import { type NotificationView, notificationView } from './view.ts';
 
@@ -24,11 +25,31 @@ export async function listNotifications(
   agentId: string | null,
   page: PageRequest,
 ): Promise<Page<NotificationView>> {
-  let query = db
-    .selectFrom('notification')
+  const limit = page.limit + 1;
+  const listed = (propertyId: RawBuilder<string>) =>
+    matching(db, filter, page)
+      .select(['id', 'created_at as at'])
+      .where('property_id', '=', propertyId)
+      .orderBy('created_at', 'desc')
+      .orderBy('id', 'desc')
+      .limit(limit);
+  const rows = await (agentId === null
+    ? matching(db, filter, page)
+    : db
+        .selectFrom('notification')
+        .where('id', '=', sql<string>`ANY(${newestInPortfolio({ agentId, at: listed, limit })})`)
+  )
     .selectAll()
     .select(exactInstant('created_at').as('position_at'))
-    .where(isAbout(agentId));
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(limit)
+    .execute();
+  return cutPage(rows, page.limit, notificationView);
+}
+
+function matching(db: Db, filter: NotificationFilter, page: PageRequest) {
+  let query = db.selectFrom('notification');
   if (filter.reservationId !== undefined) query = query.where(isAboutStay(filter.reservationId));
   if (filter.recipientId !== undefined) query = query.where('recipient_id', '=', filter.recipientId);
   if (filter.event !== undefined) query = query.where('event', '=', filter.event);
@@ -36,21 +57,11 @@ export async function listNotifications(
   if (filter.from !== undefined) query = query.where('created_at', '>=', sql<Date>`${filter.from}::timestamptz`);
   if (filter.to !== undefined) query = query.where('created_at', '<', sql<Date>`${filter.to}::timestamptz`);
   if (page.after) query = query.where(isAfter('created_at', 'id', page.after));
-  const rows = await query
-    .orderBy('created_at', 'desc')
-    .orderBy('id', 'desc')
-    .limit(page.limit + 1)
-    .execute();
-  return cutPage(rows, page.limit, notificationView);
+  return query;
 }
 
 /** Whether it is about the stays and the tasks of an agent’s portfolio; null: of anybody. */
-export const isAbout = (agentId: string | null) =>
-  agentId === null
-    ? sql<boolean>`true`
-    : sql<boolean>`EXISTS (SELECT FROM property p WHERE ${agentId}::text = ANY(p.agent_ids) AND (
-        p.id = (SELECT r.property_id FROM reservation r WHERE r.id = notification.reservation_id)
-        OR p.id = (SELECT t.property_id FROM task t WHERE t.id = notification.task_id)))`;
+export const isAbout = (agentId: string | null) => inPortfolio(sql.ref('notification.property_id'), agentId);
 
 export async function getNotification(db: Db | Tx, id: string, agentId: string | null): Promise<NotificationView> {
   const row = await db

@@ -1,11 +1,11 @@
-import { type Selectable, sql } from 'kysely';
+import { type RawBuilder, type Selectable, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import type { GuestTable } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
-import { inPortfolio } from '../properties/portfolio.ts';
+import { inPortfolio, newestInPortfolio } from '../properties/portfolio.ts';
 import { replanReminders } from '../reservations/reminded.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
 
@@ -50,19 +50,27 @@ export async function createGuest(tx: Tx, guest: NewGuest, author: Author): Prom
 
 /** An agent sees the guests of a portfolio, and those who have not booked yet; `agentId` null: all. */
 export async function listGuests(db: Db, agentId: string | null, page: PageRequest): Promise<Page<GuestView>> {
-  let query = db
-    .selectFrom('guest')
-    .selectAll()
-    .select(exactInstant('created_at').as('position_at'))
-    .where(isKnownTo(agentId));
-  if (page.after) query = query.where(isAfter('created_at', 'id', page.after));
-  const rows = await query
-    .orderBy('created_at', 'desc')
-    .orderBy('id', 'desc')
-    .limit(page.limit + 1)
-    .execute();
+  const limit = page.limit + 1;
+  const listed = (propertyId: RawBuilder<string>) =>
+    db
+      .selectFrom('guest_place')
+      .select(['guest_id as id', 'guest_created_at as at'])
+      .where('property_id', '=', propertyId)
+      .where(page.after ? isAfter('guest_created_at', 'guest_id', page.after) : sql<boolean>`true`)
+      .orderBy('guest_created_at', 'desc')
+      .orderBy('guest_id', 'desc')
+      .limit(limit);
+  let query = db.selectFrom('guest').selectAll().select(exactInstant('created_at').as('position_at'));
+  if (agentId !== null) {
+    const newest = newestInPortfolio({ agentId, at: listed, own: listed(WITHOUT_STAY), limit });
+    query = query.where('id', '=', sql<string>`ANY(${newest})`);
+  } else if (page.after) query = query.where(isAfter('created_at', 'id', page.after));
+  const rows = await query.orderBy('created_at', 'desc').orderBy('id', 'desc').limit(limit).execute();
   return cutPage(rows, page.limit, guestView);
 }
+
+/** The place of guests who have not booked yet. */
+const WITHOUT_STAY = sql<string>`''`;
 
 const isKnownTo = (agentId: string | null) =>
   agentId === null

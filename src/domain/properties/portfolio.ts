@@ -1,4 +1,4 @@
-import { type RawBuilder, type SqlBool, sql } from 'kysely';
+import { type Expression, type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 
@@ -7,6 +7,29 @@ export const inPortfolio = (propertyId: RawBuilder<unknown>, agentId: string | n
   agentId === null
     ? sql`true`
     : sql`EXISTS (SELECT FROM property x WHERE x.id = ${propertyId} AND ${agentId}::text = ANY(x.agent_ids))`;
+
+/** Rows of a list with the instant that it is ordered by. */
+type Listed = Expression<{ readonly id: string; readonly at: Date }>;
+
+export interface PortfolioPage {
+  readonly agentId: string;
+  /** The rows of one property that fit, newest first, `limit` at the most. */
+  readonly at: (propertyId: RawBuilder<string>) => Listed;
+  /** Rows that the agent sees wherever they are: the same of them. */
+  readonly own?: Listed;
+  readonly limit: number;
+}
+
+/**
+ * The ids of the newest rows of a portfolio, as an array: the newest of each of its properties, by an index of the
+ * property, and of these the newest. A condition on each row of a list would read everybody's history to find the
+ * few that are an agent's.
+ */
+export const newestInPortfolio = ({ agentId, at, own, limit }: PortfolioPage): RawBuilder<string[]> =>
+  sql`ARRAY(SELECT newest.id FROM (
+      SELECT few.id, few.at FROM property place CROSS JOIN LATERAL ${at(sql`place.id`)} few WHERE ${agentId}::text = ANY(place.agent_ids)
+      UNION ${own ?? sql`SELECT NULL::text, NULL::timestamptz WHERE false`}) newest
+    ORDER BY newest.at DESC, newest.id DESC LIMIT ${limit}::int)`;
 
 /** Throws `REFERENCE_NOT_FOUND` as for a property that does not exist. */
 export async function assertInPortfolio(db: Db | Tx, propertyId: string, agentId: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { ReservationStatus } from '../../db/schema.ts';
@@ -8,7 +8,7 @@ import type { Money } from '../../kernel/money.ts';
 import { isBareDate } from '../../kernel/period.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
-import { inPortfolio } from '../properties/portfolio.ts';
+import { newestInPortfolio } from '../properties/portfolio.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
 import { actionsOf, factsOf, refusalDetails, type StayRow, selectStays } from './actions.ts';
 import { retimeMeetings } from './retime.ts';
@@ -100,21 +100,39 @@ export async function listReservations(
   agentId: string | null,
   page: PageRequest,
 ): Promise<Page<ReservationDetail>> {
-  let query = selectStays(db)
+  const limit = page.limit + 1;
+  const listed = (propertyId: RawBuilder<string>) =>
+    db
+      .selectFrom('reservation')
+      .select(['id', 'created_at as at'])
+      .where('property_id', '=', propertyId)
+      .where(matching(filter, page))
+      .orderBy('created_at', 'desc')
+      .orderBy('id', 'desc')
+      .limit(limit);
+  const rows = await selectStays(db)
     .select(exactInstant('reservation.created_at').as('position_at'))
-    .where(inPortfolio(sql.ref('reservation.property_id'), agentId));
-  if (filter.status !== undefined) query = query.where('status', '=', literal(filter.status));
-  if (filter.propertyId !== undefined) query = query.where('property_id', '=', filter.propertyId);
-  if (filter.guestId !== undefined) query = query.where('guest_id', '=', filter.guestId);
-  if (filter.from !== undefined) query = query.where('check_out_date', '>=', dayAt(filter.from, '0'));
-  if (filter.to !== undefined) query = query.where('check_in_date', '<=', dayAt(filter.to, '1 microsecond'));
-  if (page.after) query = query.where(isAfter('reservation.created_at', 'reservation.id', page.after));
-  const rows = await query
+    .where(
+      agentId === null
+        ? matching(filter, page)
+        : sql<SqlBool>`reservation.id = ANY(${newestInPortfolio({ agentId, at: listed, limit })})`,
+    )
     .orderBy('reservation.created_at', 'desc')
     .orderBy('reservation.id', 'desc')
-    .limit(page.limit + 1)
+    .limit(limit)
     .execute();
   return cutPage(rows, page.limit, detailOf);
+}
+
+function matching(filter: ReservationFilter, page: PageRequest): RawBuilder<SqlBool> {
+  const conditions: RawBuilder<SqlBool>[] = [sql`true`];
+  if (filter.status !== undefined) conditions.push(sql`reservation.status = ${literal(filter.status)}`);
+  if (filter.propertyId !== undefined) conditions.push(sql`reservation.property_id = ${filter.propertyId}`);
+  if (filter.guestId !== undefined) conditions.push(sql`reservation.guest_id = ${filter.guestId}`);
+  if (filter.from !== undefined) conditions.push(sql`reservation.check_out_date >= ${dayAt(filter.from, '0')}`);
+  if (filter.to !== undefined) conditions.push(sql`reservation.check_in_date <= ${dayAt(filter.to, '1 microsecond')}`);
+  if (page.after) conditions.push(isAfter('reservation.created_at', 'reservation.id', page.after));
+  return sql.join(conditions, sql` AND `);
 }
 
 export async function getReservation(db: Db, id: string): Promise<ReservationDetail> {

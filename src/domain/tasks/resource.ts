@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { ChecklistItem, TaskPriority, TaskStatus, TaskType } from '../../db/schema.ts';
@@ -9,7 +9,7 @@ import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import { inspectionMessage, maintenanceOrderedMessage } from '../notifications/matrix.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
-import { inPortfolio } from '../properties/portfolio.ts';
+import { newestInPortfolio } from '../properties/portfolio.ts';
 import { askOwner, needsApproval } from './approvals.ts';
 import { alertOfEmergency, blockCalendar } from './emergency.ts';
 import { type TaskView, taskView } from './view.ts';
@@ -117,12 +117,38 @@ export async function listTasks(
   agentId: string | null,
   page: PageRequest,
 ): Promise<Page<TaskView>> {
-  let query = db.selectFrom('task').selectAll().select(exactInstant('created_at').as('position_at'));
-  if (agentId !== null) {
-    query = query.where((eb) =>
-      eb.or([eb('assignee_id', '=', agentId), inPortfolio(sql.ref('task.property_id'), agentId)]),
-    );
-  }
+  const limit = page.limit + 1;
+  const listed = (own: RawBuilder<SqlBool>) =>
+    matching(db, filter, page)
+      .select(['id', 'created_at as at'])
+      .where(own)
+      .orderBy('created_at', 'desc')
+      .orderBy('id', 'desc')
+      .limit(limit);
+  const rows = await (agentId === null
+    ? matching(db, filter, page)
+    : db.selectFrom('task').where(
+        'id',
+        '=',
+        sql<string>`ANY(${newestInPortfolio({
+          agentId,
+          at: (propertyId) => listed(sql`task.property_id = ${propertyId}`),
+          own: listed(sql`task.assignee_id = ${agentId}`),
+          limit,
+        })})`,
+      )
+  )
+    .selectAll()
+    .select(exactInstant('created_at').as('position_at'))
+    .orderBy('created_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(limit)
+    .execute();
+  return cutPage(rows, page.limit, taskView);
+}
+
+function matching(db: Db, filter: TaskFilter, page: PageRequest) {
+  let query = db.selectFrom('task');
   if (!filter.includeDeleted) query = query.where('deleted_at', 'is', null);
   if (filter.reservationId !== undefined) query = query.where('reservation_id', '=', filter.reservationId);
   if (filter.propertyId !== undefined) query = query.where('property_id', '=', filter.propertyId);
@@ -132,12 +158,7 @@ export async function listTasks(
   if (filter.from !== undefined) query = query.where('scheduled_at', '>=', sql<Date>`${filter.from}::timestamptz`);
   if (filter.to !== undefined) query = query.where('scheduled_at', '<', sql<Date>`${filter.to}::timestamptz`);
   if (page.after) query = query.where(isAfter('created_at', 'id', page.after));
-  const rows = await query
-    .orderBy('created_at', 'desc')
-    .orderBy('id', 'desc')
-    .limit(page.limit + 1)
-    .execute();
-  return cutPage(rows, page.limit, taskView);
+  return query;
 }
 
 export async function getTask(db: Db, id: string): Promise<TaskView> {

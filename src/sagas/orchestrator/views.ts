@@ -1,7 +1,16 @@
-import { type Expression, type ExpressionBuilder, type Selectable, type SqlBool, sql } from 'kysely';
+import {
+  type Expression,
+  type ExpressionBuilder,
+  type RawBuilder,
+  type Selectable,
+  type SelectQueryBuilder,
+  type SqlBool,
+  sql,
+} from 'kysely';
 import type { Db } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { Database, Json, SagaStatus, SagaStepTable, SagaTable } from '../../db/schema.ts';
+import { inPortfolio, newestInPortfolio } from '../../domain/properties/portfolio.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { effectKey } from '../../kernel/ids.ts';
 import type { ExecutionView, StepSummary, StepView } from './types.ts';
@@ -50,17 +59,42 @@ export async function listSagas(
   reader: Reader,
 ): Promise<SagaPage> {
   const { after } = page;
-  const rows = await db
+  const limit = page.limit + 1;
+  const { agentId, ...others } = filter;
+  const matching = db
     .selectFrom('saga')
-    .selectAll()
-    .select(sql<string>`requested_at::text`.as('position_at'))
-    .where(matches(filter))
+    .where(matches(others))
     .$if(after !== null, (query) =>
       query.where(sql<boolean>`(requested_at, id) < (${after?.at}::timestamptz, ${after?.id}::text)`),
-    )
+    );
+  const listed = matching
+    .select(['id', 'requested_at as at'])
     .orderBy('requested_at', 'desc')
     .orderBy('id', 'desc')
-    .limit(page.limit + 1)
+    .limit(limit);
+  const rows = await (agentId
+    ? db.selectFrom('saga').where(
+        'id',
+        '=',
+        sql<string>`ANY(${newestInPortfolio({
+          agentId,
+          at: (propertyId) => listed.where('property_id', '=', propertyId),
+          own: listed
+            .where(startedBy(agentId))
+            .clearOrderBy()
+            .orderBy('requested_by', 'desc')
+            .orderBy('requested_at', 'desc')
+            .orderBy('id', 'desc'),
+          limit,
+        })})`,
+      )
+    : matching
+  )
+    .selectAll()
+    .select(sql<string>`requested_at::text`.as('position_at'))
+    .orderBy('requested_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(limit)
     .execute();
   const kept = rows.slice(0, page.limit);
   const last = rows.length > page.limit ? kept.at(-1) : undefined;
@@ -71,42 +105,65 @@ export async function listSagas(
   };
 }
 
+/**
+ * As a range, and listed by it first, so that the index by requester is the only one that fits: where one client asks for
+ * most sagas, a plan for anybody would look for an agent's own among those of all years.
+ */
+const startedBy = (principal: string): RawBuilder<SqlBool> =>
+  sql`saga.requested_by >= ${principal} AND saga.requested_by <= ${principal}`;
+
 /** What has ended is counted up to here: the count of all that ever ran would be read from all that ever ran. */
 export const COUNTED_AT_MOST = 1_000;
 
 /** How many executions are in each status, whatever status the filter asks for. At most `COUNTED_AT_MOST` of each. */
 export async function countSagas(db: Db, filter: SagaFilter): Promise<Record<SagaStatus, number>> {
-  const asked = { ...filter, status: undefined };
+  const { agentId, ...others } = filter;
+  const all = db.selectFrom('saga').where(matches({ ...others, status: undefined }));
   const ofEnd = (status: (typeof ENDS)[number]) =>
-    db
-      .selectFrom((eb) =>
-        eb
-          .selectFrom('saga')
-          .select('id')
+    counted(
+      db,
+      agentId ?? null,
+      (own) =>
+        all
+          .select(['id', sql<SagaStatus>`ended_as`.as('status')])
           .where('ended_as', '=', literal(status))
-          .where(matches(asked))
-          .orderBy('requested_at', 'desc')
-          .limit(COUNTED_AT_MOST)
-          .as('some'),
-      )
-      .select([sql<SagaStatus>`${status}::text`.as('status'), (eb) => eb.fn.countAll<number>().as('count')]);
-  const open = db
-    .selectFrom((eb) =>
-      eb
-        .selectFrom('saga')
-        .select('status')
-        .where('finished_at', 'is', null)
-        .where(matches(asked))
-        .limit(COUNTED_AT_MOST * OPEN_STATUSES)
-        .as('some'),
-    )
-    .select(['status', (eb) => eb.fn.countAll<number>().as('count')])
-    .groupBy('status');
+          .where(own)
+          .orderBy('requested_at', 'desc'),
+      COUNTED_AT_MOST,
+    );
+  const open = counted(
+    db,
+    agentId ?? null,
+    (own) => all.select(['id', 'status']).where('finished_at', 'is', null).where(own),
+    COUNTED_AT_MOST * OPEN_STATUSES,
+  );
   const counts = { pending: 0, running: 0, compensating: 0, parked: 0, completed: 0, compensated: 0, resolved: 0 };
-  const found = await Promise.all([open.execute(), ...ENDS.map((status) => ofEnd(status).execute())]);
+  const found = await Promise.all([open, ...ENDS.map(ofEnd)]);
   for (const { status, count } of found.flat()) counts[status] = Math.min(count, COUNTED_AT_MOST);
   return counts;
 }
+
+type Counted = { readonly status: SagaStatus; readonly count: number };
+
+/** By status, of `limit` rows at the most; of an agent's, property by property and those that the agent started. */
+async function counted(
+  db: Db,
+  agentId: string | null,
+  rowsOf: (own: RawBuilder<SqlBool>) => SelectQueryBuilder<Database, 'saga', { id: string; status: SagaStatus }>,
+  limit: number,
+): Promise<readonly Counted[]> {
+  const few = (own: RawBuilder<SqlBool>) => rowsOf(own).limit(limit);
+  const some =
+    agentId === null
+      ? sql`${few(sql`true`)}`
+      : sql`(SELECT * FROM (SELECT few.* FROM property place CROSS JOIN LATERAL ${few(sql`saga.property_id = place.id`)} few
+            WHERE ${agentId}::text = ANY(place.agent_ids) LIMIT ${limit}::int) own_places
+          UNION ${few(startedBy(agentId)).clearOrderBy().orderBy('requested_by', 'desc').orderBy('requested_at', 'desc')} LIMIT ${limit}::int)`;
+  const { rows } =
+    await sql<Counted>`SELECT status, count(*)::int AS count FROM ${some} picked GROUP BY status`.execute(db);
+  return rows;
+}
+
 const ENDS = ['completed', 'compensated', 'resolved'] as const;
 const OPEN_STATUSES = 4;
 
@@ -158,9 +215,9 @@ function matches(filter: SagaFilter) {
       all.push(eb('subject_type', '=', 'reservation'), eb('subject_id', '=', filter.reservationId));
     }
     if (filter.agentId) {
-      all.push(sql<SqlBool>`(requested_by = ${filter.agentId} OR EXISTS (SELECT FROM reservation r JOIN property p ON p.id = r.property_id
-        WHERE ${filter.agentId}::text = ANY(p.agent_ids) AND r.id = CASE subject_type WHEN 'reservation' THEN subject_id
-          ELSE (SELECT x.reservation_id FROM transaction x WHERE x.id = subject_id) END))`);
+      all.push(
+        sql<SqlBool>`(requested_by = ${filter.agentId} OR ${inPortfolio(sql.ref('saga.property_id'), filter.agentId)})`,
+      );
     }
     if (filter.executionId !== undefined) all.push(eb('id', '=', filter.executionId));
     if (filter.from !== undefined) all.push(eb('requested_at', '>=', sql<Date>`${filter.from}::timestamptz`));
