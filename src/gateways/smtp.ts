@@ -12,6 +12,8 @@ export const SMTP_CONNECTIONS = 5;
 /** A message that takes longer counts as not sent. `maxBatch` messages over all connections fit `SEND_BUDGET_MS`. */
 const MESSAGE_TIMEOUT_MS = 4_500;
 const MAX_BATCH = 20;
+/** Of one reply, whole or not: RFC 5321 has 512 bytes to a line. */
+const MAX_REPLY_BYTES = 64 * 1024;
 
 /**
  * Pooled SMTP. A time-out or a crash after the server took the message leads to a second send; the Message-ID stays
@@ -34,6 +36,7 @@ export function createSmtp({ url, from }: SmtpOptions): Messenger {
     connectionTimeout: MESSAGE_TIMEOUT_MS,
     greetingTimeout: MESSAGE_TIMEOUT_MS,
     socketTimeout: MESSAGE_TIMEOUT_MS,
+    maxResponseSize: MAX_REPLY_BYTES,
     // A message is made of our own text: nothing in it may make this process read a file or fetch a URL.
     disableFileAccess: true,
     disableUrlAccess: true,
