@@ -809,15 +809,20 @@ describe('statistics', () => {
       completionRate: { onTime: 2, due: 4, rate: 0.5 },
     });
     const foreign = await system.call('GET', path, { role: 'AGENT', sub: 'agent-9' });
-    expect(foreign.body.data).toMatchObject({ total: 0, completionRate: { due: 0, rate: null } });
+    expect([foreign.status, foreign.body.code]).toEqual([404, 'NOT_FOUND']);
+    const without = path.replace(/propertyId=[^&]+&/, '');
+    const nothing = await system.call('GET', without, { role: 'AGENT', sub: 'agent-9' });
+    expect(nothing.body.data).toMatchObject({ total: 0, completionRate: { due: 0, rate: null } });
     expect((await system.call('GET', path, { role: 'OPS', sub: 'ops-1' })).body.data.total).toBe(5);
     expect((await system.call('GET', '/tasks/statistics')).status).toBe(200);
-    const totalFor = async (role: 'OWNER' | 'CLEANER' | 'MAINTENANCE_STAFF', sub: string) =>
-      (await system.call('GET', path, { role, sub })).body.data?.total;
-    // An owner's are those of the owner's properties, a worker's are their own.
-    expect([await totalFor('OWNER', 'owner-1'), await totalFor('OWNER', 'owner-9')]).toEqual([5, 0]);
-    expect([await totalFor('CLEANER', 'cleaner-1'), await totalFor('CLEANER', 'cleaner-2')]).toEqual([3, 0]);
-    expect(await totalFor('MAINTENANCE_STAFF', 'fixer-1')).toBe(0);
+    const totalFor = async (role: 'OWNER' | 'CLEANER' | 'MAINTENANCE_STAFF', sub: string) => {
+      const answer = await system.call('GET', path, { role, sub });
+      return answer.status === 200 ? answer.body.data.total : answer.status;
+    };
+    // An owner's are those of the owner's properties, a worker's are their own; to the others the property is not there.
+    expect([await totalFor('OWNER', 'owner-1'), await totalFor('OWNER', 'owner-9')]).toEqual([5, 404]);
+    expect([await totalFor('CLEANER', 'cleaner-1'), await totalFor('CLEANER', 'cleaner-2')]).toEqual([3, 404]);
+    expect(await totalFor('MAINTENANCE_STAFF', 'fixer-1')).toBe(404);
     const guest = await system.call('GET', path, { role: 'GUEST', sub: 'guest-1' });
     expect([guest.status, guest.body.code]).toEqual([403, 'FORBIDDEN']);
     const wrong = await system.call('GET', '/tasks/statistics?from=2029-06-02&to=2029-06-01');
