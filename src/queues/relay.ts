@@ -2,7 +2,7 @@ import type { FlowProducer, Queue } from 'bullmq';
 import { sql } from 'kysely';
 import type { Db } from '../db/client.ts';
 import { raiseSystemAlert } from '../domain/notifications/alerts.ts';
-import { isNotSetAside, recordFailures } from '../domain/sweeps/failures.ts';
+import { forgetFailures, isNotSetAside, recordFailures, wasSetAside } from '../domain/sweeps/failures.ts';
 import { byHalves, inScope, isOfRow, type Scope, sweepBatch } from '../domain/sweeps/isolate.ts';
 import { pause } from '../kernel/clock.ts';
 import { messageOf } from '../kernel/errors.ts';
@@ -141,6 +141,7 @@ interface DueRow {
   readonly dedupe_key: string;
   readonly steps: readonly number[] | null;
   readonly current: boolean | null;
+  readonly was_set_aside: boolean;
 }
 
 /** One batch: leased first, so that no transaction is open while Redis is spoken to. Answers how many rows it took. */
@@ -158,10 +159,12 @@ async function drain({ db, log, queues }: RelayParts, add: (order: FlowOrder) =>
     due: (limit) => dueIds(db, withOrders, limit),
   });
   const done: string[] = [];
+  const mended: string[] = [];
   for (const row of rows) {
     try {
       await carry(db, row, add);
       done.push(row.id);
+      if (row.was_set_aside) mended.push(row.id);
     } catch (error) {
       const { saga_id: sagaId, id: outboxId, attempts } = row;
       logFailure(log, error, 'order could not be published', { sagaId, outboxId, attempts });
@@ -171,6 +174,7 @@ async function drain({ db, log, queues }: RelayParts, add: (order: FlowOrder) =>
       if (isOwnFault) await recordFailures(db, 'orders', [{ id: row.id, error }]);
     }
   }
+  await forgetFailures(db, 'orders', mended);
   await markPublished(db, done);
   return rows.length;
 }
@@ -220,6 +224,7 @@ async function leaseDue(db: Db, withOrders: boolean, scope: Scope): Promise<read
     SELECT due.id::text AS id, due.kind, due.saga_id, due.payload, due.attempts, due.dedupe_key, s.name, s.definition_ver,
       -- An order of an earlier generation asks for nothing any more.
       due.dedupe_key LIKE '%-' || s.generation AND s.status IN ('pending', 'running', 'compensating') AS current,
+      ${wasSetAside('orders', sql`due.id::text`)} AS was_set_aside,
       CASE due.kind
         WHEN 'FLOW_F' THEN (SELECT array_agg(n ORDER BY n) FROM generate_series(s.current_step, s.total_steps) n)
         WHEN 'FLOW_C' THEN (SELECT array_agg(t.step_no ORDER BY t.step_no DESC) FROM saga_step t

@@ -271,4 +271,20 @@ describe('health', () => {
       expect(logged).toContainEqual({ failing: ['redis'] });
     }
   });
+
+  it('says what fails once, however often it is asked', async () => {
+    const ask = async (...failing: string[]): Promise<void> => {
+      ready = { ok: failing.length === 0, failing };
+      for (let n = 0; n < 3; n += 1) await http.call('GET', '/health/ready', { as: null });
+    };
+    await ask();
+    const before = logged.length;
+    await ask('postgres');
+    await ask('postgres', 'redis');
+    await ask();
+    expect(logged.slice(before).filter((line) => 'failing' in line)).toEqual([
+      { failing: ['postgres'] },
+      { failing: ['postgres', 'redis'] },
+    ]);
+  });
 });

@@ -76,6 +76,18 @@ export async function insertRaw(db: Db, statement: string): Promise<void> {
   });
 }
 
+/** As if time had gone by: leases have run out, and what was put off is due. */
+export async function letLeasesRunOut(db: Db): Promise<void> {
+  for (const statement of [
+    "UPDATE notification SET lease_until = now() - interval '1 second' WHERE status = 'SENDING'",
+    'UPDATE webhook_endpoint SET lease_until = NULL, next_attempt_at = now()',
+    'UPDATE saga SET next_check_at = now() WHERE finished_at IS NULL',
+    'UPDATE outbox SET available_at = now() WHERE published_at IS NULL',
+  ]) {
+    await insertRaw(db, statement);
+  }
+}
+
 export const breakZoneOf =
   (table: 'guest' | 'property', n = POISONED) =>
   async (db: Db): Promise<void> => {

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CASES } from './cases.ts';
-import { type Bench, closeBench, NUMBERS, openBench, POISONED, type SweepCase } from './harness.ts';
+import { type Bench, closeBench, letLeasesRunOut, NUMBERS, openBench, POISONED, type SweepCase } from './harness.ts';
 
 /** For each sweep, one row of twenty that cannot be worked on, in more than one way: nineteen end well. */
 
@@ -45,6 +45,25 @@ describe('one row that cannot be worked on', () => {
       SELECT params ->> 'code' AS code, params ->> 'sagaName' AS saga FROM notification
        WHERE event = 'SYSTEM_ALERT' AND params ->> 'code' = 'ROW_FAILED'`.execute(db);
       expect(alerts).toEqual([{ code: 'ROW_FAILED', saga: `sweep ${name}` }]);
+    },
+  );
+
+  it.each(ALL.filter(({ sqlState }) => sqlState === 'P0001'))(
+    'is worked on once its cause is gone, and is no failure any more: $name, $what',
+    async ({ name, one: { seed, sweep, done }, poison }) => {
+      const { db } = bench;
+      await seed(db);
+      await poison(db);
+      for (let round = 0; round < 3; round += 1) await sweep(db, bench);
+      await sql`DROP FUNCTION poison() CASCADE`.execute(db);
+      await db.updateTable('sweep_failure').set({ next_try_at: sql<Date>`now()` }).execute();
+      for (let round = 0; round < 3; round += 1) {
+        await letLeasesRunOut(db);
+        await sweep(db, bench);
+        if ((await failures()).every((row) => row.sweep !== name)) break;
+      }
+      expect(sorted(await done(db))).toEqual(NUMBERS);
+      expect((await failures()).filter((row) => row.sweep === name)).toEqual([]);
     },
   );
 });

@@ -90,10 +90,10 @@ export async function record(
 const withoutContent = (verdict: Verdict): Verdict =>
   verdict.status === 'SENT' ? { ...verdict, rendered: { ...verdict.rendered, subject: null, body: '' } } : verdict;
 
-/** What fails is noted; what was tried before and is through is not a failure any more. */
+/** What fails is noted; what was set aside and is through is not a failure any more. */
 export async function noteFailures(db: Db, results: readonly Result[], failures: readonly RowFailure[]): Promise<void> {
   const failed = new Set(failures.map(({ id }) => id));
-  const through = results.filter(({ id, attempts }) => attempts > 1 && !failed.has(id));
+  const through = results.filter(({ id, wasSetAside }) => wasSetAside && !failed.has(id));
   await forgetFailures(
     db,
     'messages',

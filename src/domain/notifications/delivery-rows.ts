@@ -3,7 +3,7 @@ import type { Db } from '../../db/client.ts';
 import { retryContention } from '../../db/errors.ts';
 import { literal, literals } from '../../db/literal.ts';
 import type { Channel, RecipientType } from '../../db/schema.ts';
-import { isNotSetAside } from '../sweeps/failures.ts';
+import { isNotSetAside, wasSetAside } from '../sweeps/failures.ts';
 import { inScope, type Scope } from '../sweeps/isolate.ts';
 
 /** The `notification` table as a durable queue: claim under a lease, record under a fence. */
@@ -21,6 +21,8 @@ export interface ClaimedNotification {
   readonly waits: number;
   /** Somebody had begun with it and has died: it was perhaps sent. */
   readonly isTakenOver: boolean;
+  /** It stands in `sweep_failure`. */
+  readonly wasSetAside: boolean;
 }
 
 export const MAX_ATTEMPTS = 6;
@@ -87,6 +89,7 @@ export async function claimDue(db: Db, mode: ClaimMode, scope: Scope): Promise<r
       'n.attempts',
       'n.waits',
       sql<boolean>`due.status = 'SENDING'`.as('isTakenOver'),
+      wasSetAside('messages', sql`n.id`).as('wasSetAside'),
     ])
     .execute();
 }

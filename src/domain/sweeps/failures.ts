@@ -50,6 +50,10 @@ export async function forgetFailures(db: Db | Tx, sweep: SweepName, ids: readonl
 export const isNotSetAside = (sweep: SweepName, rowId: RawBuilder<unknown>): RawBuilder<boolean> =>
   sql<boolean>`NOT EXISTS (SELECT FROM sweep_failure aside WHERE aside.sweep = ${literal(sweep)} AND aside.row_id = ${rowId} AND aside.next_try_at > now())`;
 
+/** Whether a failure of the row is noted, set aside still or due again: done now, it is to be forgotten. */
+export const wasSetAside = (sweep: SweepName, rowId: RawBuilder<unknown>): RawBuilder<boolean> =>
+  sql<boolean>`EXISTS (SELECT FROM sweep_failure f WHERE f.sweep = ${literal(sweep)} AND f.row_id = ${rowId})`;
+
 const SQLSTATE = /^[0-9A-Z]{5}$/;
 /** Errors about values, whose messages name the value; a constraint's message names the constraint only. */
 const WITHOUT_ROW = /^(?:22|23|P0001|57014)/;

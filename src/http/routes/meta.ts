@@ -48,13 +48,14 @@ export function registerMeta(register: Register, app: App, services: Services): 
   ] as const) {
     register(live(at, hide), (c) => c.text('ok'));
   }
+  const tell = createReadinessLog(services.log);
   for (const [at, hide] of [
     ['/health/ready', false],
     ['/readyz', true],
   ] as const) {
     register(ready(at, hide), async (c) => {
       const { ok, failing } = await services.readiness().catch(() => ({ ok: false, failing: ['readiness'] }));
-      if (!ok) services.log.warn({ failing }, 'not ready');
+      tell(ok ? [] : failing);
       return ok ? c.text('ok') : c.text('fail', 503);
     });
   }
@@ -72,4 +73,16 @@ export function registerMeta(register: Register, app: App, services: Services): 
     if (c.req.param('file') !== SCRIPT) throw new RoomyError('ROUTE_NOT_FOUND');
     return script.answer(c);
   });
+}
+
+/** One line when what fails changes, and one when nothing does any more: probes ask every few seconds. */
+function createReadinessLog(log: Services['log']): (failing: readonly string[]) => void {
+  let told = '';
+  return (failing) => {
+    const now = failing.toSorted().join();
+    if (now === told) return;
+    told = now;
+    if (failing.length > 0) log.warn({ failing }, 'not ready');
+    else log.info('ready again');
+  };
 }
