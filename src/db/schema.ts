@@ -53,6 +53,8 @@ export interface Database {
   message_template: MessageTemplateTable;
   notification_content: NotificationContentTable;
   sweep_failure: SweepFailureTable;
+  integrity_mark: IntegrityMarkTable;
+  integrity_pass: IntegrityPassTable;
 }
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
@@ -171,6 +173,19 @@ export interface OwnerTable extends Party {
 export interface GuestTable extends Party {
   locale: Optional<string>;
   time_zone: Optional<string>;
+}
+/** Written by triggers, and for what was found not to agree. */
+export interface IntegrityMarkTable {
+  id: GeneratedAlways<string>;
+  kind: 'reservation' | 'payment' | 'transaction' | 'ledger_tx' | 'saga' | 'all';
+  ref: string;
+}
+export interface IntegrityPassTable {
+  id: GeneratedAlways<string>;
+  at: Instant;
+  finished_at: Generated<Date>;
+  difference_count: number;
+  sums: JsonColumn<Record<string, Json>>;
 }
 /** Written by triggers alone. */
 export interface GuestPlaceTable {

@@ -25,6 +25,8 @@ export const SCHEDULES = {
     payouts: { scheduler: 'payout-sweep', everyMs: 10_000 },
     // What was posted stands in Postgres and is in every sum; this only keeps it from being added anew each time.
     totals: { scheduler: 'ledger-totals', everyMs: 10_000 },
+    // What has changed is marked in Postgres; this looks at it, and once a day at all of the money.
+    integrity: { scheduler: 'integrity-look', everyMs: 60_000 },
     // The night itself stands in Postgres; this only looks whether it has been done.
     night: { scheduler: 'nightly-look', everyMs: 10 * 60_000 },
   },

@@ -1,4 +1,5 @@
 import type { Db } from '../db/client.ts';
+import { passNightly, verifyMarked } from '../domain/finance/integrity-now.ts';
 import { alertOldDebts } from '../domain/finance/owner-debts.ts';
 import { batchOf, type DueBatch, dueBatches } from '../domain/finance/payout-batches.ts';
 import { reconcileNight } from '../domain/finance/reconciliation.ts';
@@ -13,6 +14,7 @@ import { processOwnerPayout } from '../sagas/index.ts';
 import type { SagaOrchestrator } from '../sagas/orchestrator/types.ts';
 import type { JobsOf } from './jobs.ts';
 import { untilNothing } from './rounds.ts';
+import type { JobRun } from './worker.ts';
 
 export interface FinanceWork {
   readonly db: Db;
@@ -71,6 +73,14 @@ export async function doNight({ db, ports, log }: FinanceWork, now: Date): Promi
   // Said to the job, which looks again in ten minutes; each has its reason recorded.
   if (failures.length > 0) throw new AggregateError(failures, `${failures.length} gateways were not reconciled`);
 }
+/** Takes off what has changed and is in order, then looks at everything when that has not been done today. */
+async function lookAtIntegrity({ db, log }: FinanceWork, run: Pick<JobRun, 'signal' | 'isClosing'>) {
+  const place = { after: '' };
+  const looked = await untilNothing(MAX_ROUNDS, run, () => verifyMarked(db, place));
+  const full = await passNightly(db);
+  if (full) log.info({ looked }, 'all of the money was looked at');
+  return { looked, full };
+}
 const DAY_MS = 24 * 60 * 60_000;
 
 /** Jobs are only wake-ups: what is due stands in Postgres. */
@@ -85,6 +95,8 @@ export const financeJobs = (work: FinanceWork, now: () => Date): JobsOf<'finance
     limitMs: 60_000,
     run: async (run) => ({ added: await untilNothing(MAX_ROUNDS, run, () => addUpLedger(work.db)) }),
   },
+  // All of the money, once a day, may be years of it.
+  integrity: { kind: 'sweep', limitMs: 30 * 60_000, run: (run) => lookAtIntegrity(work, run) },
   // A gateway's record of a day may be long.
   night: { kind: 'sweep', limitMs: 30 * 60_000, run: () => doNight(work, now()) },
 });

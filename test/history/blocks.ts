@@ -51,8 +51,8 @@ const READS_MORE: readonly { readonly operation: RegExp; readonly why: string }[
     why: 'of an agent with half of all stays, of whose own rows few fit: the portfolio’s are read, and nobody else’s',
   },
   {
-    operation: /\/financial\/integrity/,
-    why: 'reads all of the money; each of its statements has a bound of its own (`growth.test.ts`)',
+    operation: /\/financial\/integrity, full/,
+    why: 'was asked for all of the money; each of its statements has a bound of its own (`growth.test.ts`)',
   },
 ];
 

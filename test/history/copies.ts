@@ -17,6 +17,8 @@ const NOT_COPIED: Readonly<Record<string, string>> = {
   event_feed: 'one row',
   idempotency_key: 'kept for 30 days',
   sweep_failure: 'what is wrong now',
+  integrity_mark: 'what has changed since it was looked at',
+  integrity_pass: 'made before each walk',
   ledger_total: 'made anew from the entries',
   ledger_part: 'made anew from the entries',
 };
@@ -128,6 +130,8 @@ export async function writeHistory(databaseUrl: string, pattern: Pattern, stays:
     await chainAudit(client);
     for (const definition of rebuild) await client.query(definition);
     await client.query('SELECT ledger_totals_anew()');
+    // A history has been looked at long ago: the walk begins with a look at all of it.
+    await client.query('TRUNCATE integrity_mark');
     await restartSequences(client);
   });
 }

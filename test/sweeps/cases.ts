@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Db } from '../../src/db/client.ts';
 import { forgetEvents, numberEvents } from '../../src/domain/events/feed.ts';
+import { verifyMarked } from '../../src/domain/finance/integrity-now.ts';
 import { alertOldDebts } from '../../src/domain/finance/owner-debts.ts';
 import { reconcileNight } from '../../src/domain/finance/reconciliation.ts';
 import { pruneKeys } from '../../src/domain/idempotency/prune.ts';
@@ -336,6 +337,18 @@ export const CASES = {
     sweep: (db) => pruneKeys(db),
     done: async (db) => {
       const left = await numbersOf(db, 'SELECT key AS id FROM idempotency_key');
+      return NUMBERS.filter((n) => !left.includes(n));
+    },
+  },
+  integrity: {
+    seed: async (db) => {
+      await seedStays(db);
+      await sql`UPDATE reservation SET status = 'CHECKED_IN'`.execute(db);
+    },
+    poisons: { 'its deletion': raises('integrity_mark', 'DELETE', `OLD.ref = 'reservation-${POISONED}'`) },
+    sweep: (db) => verifyMarked(db, { after: '' }),
+    done: async (db) => {
+      const left = await numbersOf(db, 'SELECT ref AS id FROM integrity_mark');
       return NUMBERS.filter((n) => !left.includes(n));
     },
   },

@@ -3,6 +3,7 @@ import type { Db, Tx } from '../../db/client.ts';
 import {
   type Found,
   IN_FLIGHT,
+  type InRange,
   type IntegrityCheck,
   type RangedTable,
   ROW_CHECKS,
@@ -47,42 +48,65 @@ export function checkIntegrity(db: Db): Promise<IntegrityReport> {
     .setIsolationLevel('repeatable read')
     .setAccessMode('read only')
     .execute(async (tx) => {
-      const counts: Record<string, number> = {};
-      const differences: Difference[] = [];
-      const note = (check: string, count: number, named: readonly Found[]): void => {
-        counts[check] = count;
-        const room = MAX_NAMED - differences.length;
-        differences.push(
-          ...named.slice(0, room).map(({ ref, expected, actual }) => ({ check, ref, expected, actual })),
-        );
+      const journals = await rangesOf(tx, 'ledger_tx');
+      const transactions = await rangesOf(tx, 'transaction');
+      const parts: Parts = {
+        ledger_tx: journals.map(within),
+        transaction: transactions.map(within),
+        reservation: (await rangesOf(tx, 'reservation')).map(within),
+        saga: (await rangesOf(tx, 'saga')).map(within),
       };
-      const ranges: Ranges = {
-        ledger_tx: await rangesOf(tx, 'ledger_tx'),
-        transaction: await rangesOf(tx, 'transaction'),
-        reservation: await rangesOf(tx, 'reservation'),
-        saga: await rangesOf(tx, 'saga'),
-      };
-      for (const check of ROW_CHECKS) {
-        const { total, named } = await ask(tx, check, ranges[check.inRangesOf]);
-        note(check.name, total, named);
-      }
-      const sums = await checkSums(tx, ranges.ledger_tx, ranges.transaction);
-      for (const name of SUM_CHECKS) note(name, sums[name].length, sums[name]);
-      const shares = await checkShares(tx, ranges.reservation);
-      note('shares', shares.count, shares.named);
-      const differenceCount = Object.values(counts).reduce((sum, count) => sum + count, 0);
-      return { ...(await scopeOf(tx, ranges)), ok: differenceCount === 0, differenceCount, counts, differences };
+      const book = createBook();
+      await checkRows(tx, parts, book);
+      const sums = await checkSums(tx, journals, transactions);
+      for (const name of SUM_CHECKS) book.note(name, sums[name].length, sums[name]);
+      await checkShares(tx, parts.reservation, book);
+      return { ...(await scopeOf(tx, parts)), ...book.result() };
     });
 }
 
-type Ranges = Readonly<Record<RangedTable, readonly Range[]>>;
+/** What is found, by check. */
+export interface Book {
+  note(check: string, count: number, named: readonly Found[]): void;
+  result(): Pick<IntegrityReport, 'ok' | 'differenceCount' | 'counts' | 'differences'>;
+}
+
+export function createBook(): Book {
+  const counts: Record<string, number> = {};
+  const differences: Difference[] = [];
+  return {
+    note(check, count, named) {
+      counts[check] = (counts[check] ?? 0) + count;
+      const room = MAX_NAMED - differences.length;
+      differences.push(...named.slice(0, room).map(({ ref, expected, actual }) => ({ check, ref, expected, actual })));
+    },
+    result() {
+      const differenceCount = Object.values(counts).reduce((sum, count) => sum + count, 0);
+      return { ok: differenceCount === 0, differenceCount, counts, differences };
+    },
+  };
+}
+
+/** The pieces in which each table is looked at, as conditions on a column that holds its ids. */
+export type Parts = Readonly<Record<RangedTable, readonly InRange[]>>;
+const within =
+  ({ after, until }: Range): InRange =>
+  (column) =>
+    sql`(${sql.ref(column)} > ${after} AND ${sql.ref(column)} <= ${until})`;
+
+/** Every check of single rows. */
+export async function checkRows(tx: Tx, parts: Parts, book: Book): Promise<void> {
+  for (const check of ROW_CHECKS) {
+    const { total, named } = await ask(tx, check, parts[check.inRangesOf]);
+    book.note(check.name, total, named);
+  }
+}
 
 /** What a check finds, in as many statements as its table has ranges of ids. */
-async function ask(tx: Tx, { differences }: IntegrityCheck, ranges: readonly Range[]) {
+async function ask(tx: Tx, { differences }: IntegrityCheck, parts: readonly InRange[]) {
   const named: Found[] = [];
   let total = 0;
-  for (const { after, until } of ranges) {
-    const inRange = (column: string) => sql`(${sql.ref(column)} > ${after} AND ${sql.ref(column)} <= ${until})`;
+  for (const inRange of parts) {
     const { rows } = await sql<Found & { total: number }>`
       SELECT ref, expected, actual, count(*) OVER ()::int AS total FROM (${differences(inRange)}) found ORDER BY ref LIMIT ${MAX_NAMED}`.execute(
       tx,
@@ -94,13 +118,13 @@ async function ask(tx: Tx, { differences }: IntegrityCheck, ranges: readonly Ran
 }
 
 /** What there is, counted range by range too. */
-async function scopeOf(tx: Tx, ranges: Ranges): Promise<Pick<IntegrityReport, 'at' | 'checked' | 'inFlight'>> {
-  const count = async (table: RangedTable | 'payment', column: string, of: readonly Range[]) => {
+export async function scopeOf(tx: Tx, parts: Parts): Promise<Pick<IntegrityReport, 'at' | 'checked' | 'inFlight'>> {
+  const count = async (table: RangedTable | 'payment', column: string, of: readonly InRange[]) => {
     let [all, different] = [0, 0];
-    for (const { after, until } of of) {
+    for (const inRange of of) {
       const { rows } = await sql<{ all: number; different: number }>`
         SELECT count(*)::int AS all, count(DISTINCT ${sql.ref(column)})::int AS different
-          FROM ${sql.table(table)} WHERE ${sql.ref(column)} > ${after} AND ${sql.ref(column)} <= ${until}`.execute(tx);
+          FROM ${sql.table(table)} WHERE ${inRange(column)}`.execute(tx);
       all += rows[0]?.all ?? 0;
       different += rows[0]?.different ?? 0;
     }
@@ -109,13 +133,13 @@ async function scopeOf(tx: Tx, ranges: Ranges): Promise<Pick<IntegrityReport, 'a
   const { rows } = await sql<{ at: Date; in_flight: number }>`
     SELECT now() AS at, (SELECT count(*) FROM ${IN_FLIGHT} open)::int AS in_flight`.execute(tx);
   const { at, in_flight = 0 } = rows[0] ?? {};
-  const payments = await count('payment', 'reservation_id', ranges.reservation);
+  const payments = await count('payment', 'reservation_id', parts.reservation);
   return {
     at: (at ?? new Date(0)).toISOString(),
     checked: {
-      journals: (await count('ledger_tx', 'id', ranges.ledger_tx)).all,
+      journals: (await count('ledger_tx', 'id', parts.ledger_tx)).all,
       payments: payments.all,
-      transactions: (await count('transaction', 'id', ranges.transaction)).all,
+      transactions: (await count('transaction', 'id', parts.transaction)).all,
       stays: payments.different,
     },
     inFlight: in_flight,
@@ -134,15 +158,12 @@ interface SharedStay {
 }
 
 /** What each party has been given of a stay, against what its pinned terms say of all that the stay has received. */
-async function checkShares(
-  tx: Tx,
-  ranges: readonly Range[],
-): Promise<{ readonly count: number; readonly named: readonly Found[] }> {
+export async function checkShares(tx: Tx, parts: readonly InRange[], book: Book): Promise<void> {
   const named: Found[] = [];
   let count = 0;
   const termsOf = new Map<number, Awaited<ReturnType<typeof readTerms>>>();
-  for (const range of ranges) {
-    for (const stay of await sharedStays(tx, range)) {
+  for (const inRange of parts) {
+    for (const stay of await sharedStays(tx, inRange)) {
       const expected = await sharesDue(tx, stay, termsOf);
       const actual = sharesText(stay.owner, stay.agency, stay.referral);
       if (expected === actual) continue;
@@ -150,7 +171,7 @@ async function checkShares(
       if (named.length < MAX_NAMED) named.push({ ref: stay.id, expected, actual });
     }
   }
-  return { count, named };
+  book.note('shares', count, named);
 }
 
 const sharesText = (owner: number, agency: number, referral: number): string =>
@@ -175,7 +196,7 @@ async function sharesDue(
 }
 
 /** By id. What was paid over the balance is the guest's own and is given back first. */
-async function sharedStays(tx: Tx, { after, until }: Range): Promise<readonly SharedStay[]> {
+async function sharedStays(tx: Tx, inRange: InRange): Promise<readonly SharedStay[]> {
   const { rows } = await sql<SharedStay>`
     SELECT r.id, coalesce(r.distribution_version, (SELECT t.distribution_version FROM transaction t
              WHERE t.reservation_id = r.id AND t.distribution_version IS NOT NULL ORDER BY t.created_at DESC, t.id DESC LIMIT 1)) AS version,
@@ -191,7 +212,7 @@ async function sharedStays(tx: Tx, { after, until }: Range): Promise<readonly Sh
                -sum(e.amount) FILTER (WHERE a.kind IN ('AGENT_PAYABLE', 'REFERRAL_RETAINED')) AS referral
           FROM ledger_tx x JOIN ledger_entry e ON e.tx_id = x.id JOIN ledger_account a ON a.id = e.account_id
          WHERE x.reservation_id = r.id AND x.purpose = 'DISTRIBUTION') d ON true
-     WHERE r.id > ${after} AND r.id <= ${until} AND (m.captured IS NOT NULL OR d.owner IS NOT NULL OR d.agency IS NOT NULL OR d.referral IS NOT NULL)
+     WHERE ${inRange('r.id')} AND (m.captured IS NOT NULL OR d.owner IS NOT NULL OR d.agency IS NOT NULL OR d.referral IS NOT NULL)
        AND r.id NOT IN ${IN_FLIGHT}
      ORDER BY r.id`.execute(tx);
   return rows;

@@ -20,6 +20,7 @@ export const SWEEPS = {
   webhooks: 'webhook endpoint',
   'idempotency-keys': 'idempotency key',
   failures: 'row that was set aside',
+  integrity: 'change of money',
   orders: 'outbox order',
   sagas: 'saga',
 } as const;
@@ -42,6 +43,7 @@ export const SWEEP_NAMES = [
   'webhooks',
   'idempotency-keys',
   'failures',
+  'integrity',
   'orders',
   'sagas',
 ] as const satisfies readonly SweepName[];

@@ -1,6 +1,6 @@
 import { createRoute } from '@hono/zod-openapi';
 import { ownerBalance, statementLines, statementTotals } from '../../domain/finance/balances.ts';
-import { checkIntegrity } from '../../domain/finance/integrity.ts';
+import { integrityNow } from '../../domain/finance/integrity-now.ts';
 import type { MoneyScope } from '../../domain/finance/scope.ts';
 import { financialSummary } from '../../domain/finance/summary.ts';
 import { found, page } from '../answers.ts';
@@ -11,6 +11,7 @@ import { IdParam } from '../schemas/common.ts';
 import { answer, many, one, refusals } from '../schemas/envelope.ts';
 import {
   FinancialSummary,
+  IntegrityQuery,
   IntegrityReport,
   OwnerBalance,
   StatementLine,
@@ -38,8 +39,9 @@ const integrity = createRoute({
   method: 'get',
   path: `${API}/financial/integrity`,
   tags,
-  summary: 'Recompute all of the money from its rows and name what does not agree',
-  responses: { 200: answer('The report', one(IntegrityReport)), ...refusals() },
+  summary: 'Recompute what has changed of the money, or all of it, from its rows and name what does not agree',
+  request: { query: IntegrityQuery },
+  responses: { 200: answer('The report', one(IntegrityReport)), ...refusals('VALIDATION_FAILED') },
 });
 const balance = createRoute({
   method: 'get',
@@ -68,7 +70,7 @@ export function registerFinancial(register: Register, services: Services): void 
       currencies: await financialSummary(db, scopeOf(c), await withPeriod(c, services, c.req.valid('query'))),
     }),
   );
-  register(integrity, async (c) => found(c, await checkIntegrity(db)));
+  register(integrity, async (c) => found(c, await integrityNow(db, c.req.valid('query').full === true)));
   register(balance, async (c) => {
     const { id } = c.req.valid('param');
     return found(c, { ownerId: id, currencies: await ownerBalance(db, scopeOf(c), id) });

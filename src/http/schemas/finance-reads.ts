@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { SETTLEMENT_COLUMNS } from '../../domain/finance/settlement-file.ts';
-import { Currency, Id, line, pageQuery } from './common.ts';
+import { Currency, Flag, Id, line, pageQuery } from './common.ts';
 import { asOfField, periodFields, requiredPeriod } from './period.ts';
 
 /** What can be read of the money as a whole, and how it is compared with the gateways' records. */
@@ -65,10 +65,20 @@ export const SUMMARY_EXAMPLE = {
   },
 };
 
+export const IntegrityQuery = z.strictObject({
+  full: Flag.optional().openapi({ description: 'Look at all of the money, and not only at what has changed' }),
+});
 export const IntegrityReport = z
   .object({
     ok: z.boolean(),
     at: z.iso.datetime(),
+    full: z.boolean().openapi({ description: 'Whether all of the money was looked at now' }),
+    lastFullAt: z.iso.datetime().openapi({ description: 'When all of it was looked at last' }),
+    lookedAt: z
+      .array(z.string())
+      .nullable()
+      .openapi({ description: 'The stays that were looked at now, 1000 at the most; null: all of them' }),
+    waiting: z.int().openapi({ description: 'Changes left for the next minute, should there be more than 10 000' }),
     checked: z.object({ journals: z.int(), payments: z.int(), transactions: z.int(), stays: z.int() }),
     inFlight: z.int().openapi({ description: 'Stays with an open saga: some checks leave them for another time' }),
     differenceCount: z.int().openapi({ description: 'Exact; at most 1000 are named' }),

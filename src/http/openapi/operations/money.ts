@@ -26,7 +26,7 @@ export const MONEY: OperationTexts = {
   },
   [`GET ${API}/financial/integrity`]: {
     id: 'checkFinancialIntegrity',
-    text: 'Recomputes every balance, split and total from the rows of the ledger, compares the sums that are kept with them, and names what does not agree. It reads all of the money, so it takes longer the more there is. `ok` is true and `differences` is empty unless something is wrong; amounts in differences are in minor units. Stays with a running saga are left out (`inFlight`).',
+    text: 'Recomputes balances, splits and totals from the rows of the ledger and names what does not agree. Looked at is what has changed since it was last found in order, whoever changed it: a row that is written in the database, past this API, is marked too and found at once. Sums over all rows (`currency-balanced`, `ledger-total`, `owner-balance`, `open-payouts`), and a change made with the marks turned off, are found when all of it is looked at: every night (`lastFullAt`), or now with `full=true`, which takes longer the more there is. `ok` is true and `differences` is empty unless something is wrong; amounts in differences are in minor units. Stays with a running saga are left out (`inFlight`).',
   },
   [`GET ${API}/owners/:id/balance`]: {
     id: 'getOwnerBalance',

@@ -1,0 +1,204 @@
+import { sql } from 'kysely';
+import type { Db, Tx } from '../../db/client.ts';
+import { raiseSystemAlert } from '../notifications/alerts.ts';
+import { isNotSetAside } from '../sweeps/failures.ts';
+import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
+import {
+  checkIntegrity,
+  checkRows,
+  checkShares,
+  createBook,
+  type Difference,
+  type IntegrityReport,
+  scopeOf,
+} from './integrity.ts';
+import { SUM_CHECKS } from './integrity-checks.ts';
+import { belongingsOf, IS_AT_REST, type Mark, markOf } from './integrity-marks.ts';
+
+/**
+ * The check of integrity at the cost of what has changed: triggers mark what a change is about, and only that is looked
+ * at; the night, and whoever asks for it, looks at everything. A mark goes once what it is about has been found in order
+ * with no saga at work on it, so what does not agree is named until it does.
+ */
+
+export interface IntegrityNow extends IntegrityReport {
+  /** Whether everything was looked at now. */
+  readonly full: boolean;
+  /** When everything was last looked at; ISO. */
+  readonly lastFullAt: string;
+  /** The stays that were looked at now, a thousand at the most; null: all of them. */
+  readonly lookedAt: readonly string[] | null;
+  /** Marks that were left for the sweep, should very many have come since its last round. */
+  readonly waiting: number;
+}
+
+const AT_ONCE = 500;
+/** Marks that one request looks at; the sweep takes them off every minute. */
+const MAX_MARKS = 10_000;
+const MAX_NAMED_STAYS = 1_000;
+
+/** Looks at what has changed, or at all of it when that is asked for or has never been done. */
+export async function integrityNow(db: Db, full: boolean): Promise<IntegrityNow> {
+  const last = await lastPass(db);
+  if (full || last === null || (await isAllMarked(db))) {
+    const report = await passFully(db);
+    return { ...report, full: true, lastFullAt: report.at, lookedAt: null, waiting: 0 };
+  }
+  return reading(db, async (tx) => {
+    const { rows } = await sql<Mark & { n: number }>`
+      SELECT kind, ref, count(*) OVER ()::int AS n FROM (SELECT DISTINCT kind, ref FROM integrity_mark WHERE kind <> 'all') m
+       ORDER BY kind, ref LIMIT ${MAX_MARKS}::int`.execute(tx);
+    const book = createBook();
+    const checked = { journals: 0, payments: 0, transactions: 0, stays: 0 };
+    const stays = new Set<string>();
+    let scope = await scopeOf(tx, NOTHING);
+    for (let from = 0; from < rows.length; from += AT_ONCE) {
+      const { stays: some, parts } = await belongingsOf(tx, rows.slice(from, from + AT_ONCE));
+      for (const id of some) stays.add(id);
+      await checkRows(tx, parts, book);
+      await checkShares(tx, parts.reservation, book);
+      scope = await scopeOf(tx, parts);
+      for (const noun of COUNTED) checked[noun] += scope.checked[noun];
+    }
+    for (const name of SUM_CHECKS) book.note(name, last.sums[name]?.length ?? 0, last.sums[name] ?? []);
+    return {
+      ...scope,
+      ...unique(book.result()),
+      checked,
+      full: false,
+      lastFullAt: last.at.toISOString(),
+      lookedAt: [...stays].toSorted().slice(0, MAX_NAMED_STAYS),
+      waiting: Math.max(0, (rows[0]?.n ?? 0) - rows.length),
+    };
+  });
+}
+const NOTHING = { reservation: [], transaction: [], ledger_tx: [], saga: [] };
+const COUNTED = ['journals', 'payments', 'transactions', 'stays'] as const;
+
+type Findings = Pick<IntegrityReport, 'ok' | 'differenceCount' | 'counts' | 'differences'>;
+
+/** Two marks may lead to the same row, in two pieces. */
+function unique({ differences, counts, ...found }: Findings): Findings {
+  const once = [...new Map(differences.map((one) => [`${one.check} ${one.ref}`, one])).values()];
+  if (once.length === differences.length) return { ...found, differences, counts };
+  const fewer = { ...counts };
+  for (const name of Object.keys(counts)) {
+    const double =
+      differences.filter(({ check }) => check === name).length - once.filter(({ check }) => check === name).length;
+    fewer[name] = (counts[name] ?? 0) - double;
+  }
+  return {
+    ...found,
+    differences: once,
+    counts: fewer,
+    differenceCount: Object.values(fewer).reduce((a, b) => a + b, 0),
+  };
+}
+
+const reading = <T>(db: Db, work: (tx: Tx) => Promise<T>): Promise<T> =>
+  db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(work);
+
+interface Pass {
+  readonly at: Date;
+  readonly sums: Readonly<Record<string, readonly Difference[]>>;
+}
+async function lastPass(db: Db): Promise<Pass | null> {
+  const { rows } = await sql<Pass>`SELECT at, sums FROM integrity_pass ORDER BY id DESC LIMIT 1`.execute(db);
+  return rows[0] ?? null;
+}
+
+/** Something was changed that so much hangs on that all is to be looked at. */
+async function isAllMarked(db: Db): Promise<boolean> {
+  const { rows } = await sql<{ marked: boolean }>`
+    SELECT EXISTS (SELECT FROM integrity_mark WHERE kind = 'all') AS marked`.execute(db);
+  return rows[0]?.marked === true;
+}
+
+/** Passes that are kept. */
+const KEPT = 100;
+
+/** Looks at everything, and notes that and what it found, so that it is looked at again until it agrees. */
+export async function passFully(db: Db): Promise<IntegrityReport> {
+  const { rows: all } = await sql<{ id: string }>`SELECT id::text AS id FROM integrity_mark WHERE kind = 'all'`.execute(
+    db,
+  );
+  const report = await checkIntegrity(db);
+  const sums: Record<string, Difference[]> = {};
+  for (const one of report.differences)
+    if (SUM_CHECKS.some((name) => name === one.check)) sums[one.check] = [...(sums[one.check] ?? []), one];
+  const marks = report.differences.flatMap(({ check, ref }) => markOf(check, ref) ?? []);
+  await db.transaction().execute(async (tx) => {
+    await sql`INSERT INTO integrity_pass (at, difference_count, sums)
+      VALUES (${report.at}::timestamptz, ${report.differenceCount}, ${JSON.stringify(sums)}::jsonb)`.execute(tx);
+    await sql`DELETE FROM integrity_pass WHERE id <= (SELECT max(id) - ${KEPT}::int FROM integrity_pass)`.execute(tx);
+    await sql`DELETE FROM integrity_mark WHERE id = ANY(${all.map(({ id }) => id)}::bigint[])`.execute(tx);
+    await sql`INSERT INTO integrity_mark (kind, ref)
+      SELECT DISTINCT m.kind, m.ref FROM jsonb_to_recordset(${JSON.stringify(marks)}::jsonb) AS m(kind text, ref text)
+       WHERE NOT EXISTS (SELECT FROM integrity_mark x WHERE x.kind = m.kind AND x.ref = m.ref)`.execute(tx);
+  });
+  return report;
+}
+
+/** Whether everything has been looked at since this day began, in UTC; once a night, and at once after what touches all. */
+export async function passNightly(db: Db): Promise<boolean> {
+  const { rows } = await sql<{ done: boolean }>`
+    SELECT coalesce((SELECT at FROM integrity_pass ORDER BY id DESC LIMIT 1) >= date_trunc('day', now(), 'UTC'), false) AS done`.execute(
+    db,
+  );
+  if (rows[0]?.done === true && !(await isAllMarked(db))) return false;
+  const { differenceCount, differences } = await passFully(db);
+  if (differenceCount > 0) {
+    const params = { sagaName: 'integrity', step: null, code: 'MONEY_DIFFERS', sagaId: differences[0]?.ref ?? '' };
+    await raiseSystemAlert(db, 'integrity', params);
+  }
+  return true;
+}
+
+const ROW_ID = sql`m.kind || ' ' || m.ref`;
+
+/** Takes off the marks of what is in order; answers how many things it has looked at. Goes on after `after`, a mark. */
+export async function verifyMarked(db: Db, place: { after: string }): Promise<number> {
+  const due = (scope: Scope) => sql<Mark & { id: string }>`
+    SELECT DISTINCT m.kind, m.ref, ${ROW_ID} AS id FROM integrity_mark m
+     WHERE m.kind <> 'all' AND ${ROW_ID} > ${place.after} AND ${IS_AT_REST} AND ${inScope(scope, ROW_ID)}
+       AND ${isNotSetAside('integrity', ROW_ID)} ORDER BY id LIMIT ${scope.limit}::int`;
+  const looked = await sweepBatch({
+    db,
+    sweep: 'integrity',
+    limit: AT_ONCE,
+    run: async (scope) => {
+      const { rows } = await due(scope).execute(db);
+      await settle(db, rows);
+      place.after = rows.at(-1)?.id ?? place.after;
+      return rows.map(({ id }) => id);
+    },
+    due: async (limit) => (await due({ limit, ids: null }).execute(db)).rows.map(({ id }) => id),
+  });
+  return looked;
+}
+
+/** By halves, until what does not agree stands alone and keeps its mark. */
+async function settle(db: Db, marks: readonly Mark[]): Promise<void> {
+  if ((await takeOff(db, marks)) || marks.length <= 1) return;
+  const middle = Math.ceil(marks.length / 2);
+  await settle(db, marks.slice(0, middle));
+  await settle(db, marks.slice(middle));
+}
+
+/** False, and nothing done, when something about them does not agree. What is marked meanwhile has marks of its own. */
+async function takeOff(db: Db, marks: readonly Mark[]): Promise<boolean> {
+  if (marks.length === 0) return true;
+  const wanted = sql`SELECT m.id FROM integrity_mark m JOIN jsonb_to_recordset(${JSON.stringify(marks)}::jsonb) AS w(kind text, ref text)
+    ON w.kind = m.kind AND w.ref = m.ref WHERE ${IS_AT_REST}`;
+  const seen = await reading(db, async (tx) => {
+    const { rows } = await sql<{ id: string }>`${wanted}`.execute(tx);
+    const { parts } = await belongingsOf(tx, marks);
+    const book = createBook();
+    await checkRows(tx, parts, book);
+    await checkShares(tx, parts.reservation, book);
+    return book.result().ok ? rows.map(({ id }) => id) : null;
+  });
+  if (seen === null) return false;
+  await sql`DELETE FROM integrity_mark WHERE id = ANY(${seen}::bigint[])`.execute(db);
+  return true;
+}
