@@ -4,7 +4,7 @@ import { literal, literals } from '../../db/literal.ts';
 import type { TransactionType } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
-import { localInstant } from '../tasks/schedule.ts';
+import { propertyTimesOf, stayDatesOf, stayTimes } from '../tasks/schedule.ts';
 import { accounts, credit, debit, type JournalLine, post, postedShares, reverseStep } from './ledger.ts';
 import type { PayableStay } from './payable.ts';
 import type { BookedPayment, PaymentStep } from './payment.ts';
@@ -86,6 +86,8 @@ async function payoutMoments(db: Db, reservationId: string) {
     .select([
       'r.check_in_date',
       'r.check_out_date',
+      'r.planned_arrival',
+      'r.planned_departure',
       'p.time_zone',
       'p.check_in_time',
       'p.check_out_time',
@@ -93,11 +95,12 @@ async function payoutMoments(db: Db, reservationId: string) {
     ])
     .where('r.id', '=', reservationId)
     .executeTakeFirstOrThrow();
+  const { arrival, departure } = stayTimes(stayDatesOf(row), propertyTimesOf(row));
   return {
     policy: row.policy,
     timeZone: row.time_zone,
-    checkInAt: new Date(localInstant(row.check_in_date, row.check_in_time, row.time_zone)),
-    checkOutAt: new Date(localInstant(row.check_out_date, row.check_out_time, row.time_zone)),
+    checkInAt: new Date(arrival.instant),
+    checkOutAt: new Date(departure.instant),
   };
 }
 

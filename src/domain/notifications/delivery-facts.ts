@@ -4,6 +4,7 @@ import { literal } from '../../db/literal.ts';
 import type { TaskType } from '../../db/schema.ts';
 import { allocate, exponentOf, formatMajor, type Money } from '../../kernel/money.ts';
 import { savedZone } from '../../kernel/time-zone.ts';
+import { type LocalMoment, stayTimes } from '../tasks/schedule.ts';
 import { formatLocaleOf, languageOf } from './locales.ts';
 import type { VariableName } from './templates.ts';
 import { ARABIC_WORDS, ENGLISH_WORDS, type Words } from './words.ts';
@@ -52,6 +53,8 @@ export function loadFacts(db: Db | Tx, notificationIds: readonly string[]) {
         'r.status as reservationStatus',
         'r.check_in_date as checkInDate',
         'r.check_out_date as checkOutDate',
+        'r.planned_arrival as plannedArrival',
+        'r.planned_departure as plannedDeparture',
         'r.total_minor as totalMinor',
         'r.currency',
         'd.owner_bp as ownerBp',
@@ -153,8 +156,11 @@ export function valuesOf(
   const words = languageOf(textLocale) === 'ar' ? ARABIC_WORDS : ENGLISH_WORDS;
   const { timeZone } = facts;
   const day = (date: string | null) => (date === null ? null : formatDay(date, locale));
-  // The wall clock at the property, with the name of its zone: a guest reads it far away.
-  const wallClock = (time: string | null) => (time === null || timeZone === null ? null : `${time} (${timeZone})`);
+  const times = timesOf(facts);
+  // The wall clock at the property, with the name of its zone: a guest reads it far away. With its day where that is not
+  // the one that the text names beside it.
+  const wallClock = (at: LocalMoment | undefined, beside: string | null) =>
+    at && `${at.date === beside ? '' : `${day(at.date)}, `}${at.time} (${timeZone})`;
   const moment = (at: Date | null) =>
     at === null || timeZone === null ? null : `${formatMoment(at, locale, timeZone)} (${timeZone})`;
   return {
@@ -163,9 +169,9 @@ export function valuesOf(
     reservationId: facts.reservationId,
     propertyName: facts.propertyName,
     checkInDate: day(facts.checkInDate),
-    checkInTime: wallClock(facts.checkInTime),
+    checkInTime: wallClock(times?.arrival, facts.checkInDate) ?? null,
     checkOutDate: day(facts.checkOutDate),
-    checkOutTime: wallClock(facts.checkOutTime),
+    checkOutTime: wallClock(times?.departure, facts.checkOutDate) ?? null,
     ownerShare: ownerShare(facts, locale),
     taskTitle: facts.taskTitle,
     taskWork: facts.taskType === null ? null : words.work[facts.taskType],
@@ -196,6 +202,14 @@ export function valuesOf(
     severity: severityOf(facts),
     calendarImpact: calendarImpact(facts, locale),
   };
+}
+
+/** As agreed with the guest. Null: it is about no stay. */
+function timesOf(facts: Facts): ReturnType<typeof stayTimes> | null {
+  const { checkInDate, checkOutDate, timeZone, checkInTime, checkOutTime } = facts;
+  if (checkInDate === null || checkOutDate === null) return null;
+  if (timeZone === null || checkInTime === null || checkOutTime === null) return null;
+  return stayTimes({ ...facts, checkInDate, checkOutDate }, { timeZone, checkInTime, checkOutTime });
 }
 
 const previousStart = ({ params, toldStart, taskStartAt }: Facts): Date | null =>

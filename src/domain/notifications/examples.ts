@@ -23,6 +23,8 @@ export const EXAMPLE_STAY: Facts = {
   reservationStatus: 'CONFIRMED',
   checkInDate: '2027-06-01',
   checkOutDate: '2027-06-04',
+  plannedArrival: null,
+  plannedDeparture: null,
   totalMinor: 100_000,
   currency: 'AED',
   ownerBp: 7_000,

@@ -4,6 +4,7 @@ import { literal, literals } from '../../db/literal.ts';
 import type { Channel, RecipientType, ReservationStatus } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { assertConfirmable } from '../reservations/stay.ts';
+import { readVisitTimes } from '../reservations/visit.ts';
 import { type PlannedTask, planStay, type StayOccurrence } from '../tasks/schedule.ts';
 import { leavesBefore, mayTakeTurnover } from '../tasks/turnover.ts';
 import { isAboutStay } from './about-stay.ts';
@@ -195,8 +196,9 @@ const OCCURRENCES = {
 
 /** As the confirmation would make them; a cleaning that another stay's does as well is merged into that. */
 async function plannedTasks(db: Db, stay: Stay): Promise<readonly ForecastTask[]> {
-  const { clock, ...dates } = remindable(stay, 'CONFIRMED');
-  const plan = planStay(dates, clock);
+  const times = await readVisitTimes(db, stay.id);
+  if (times === null) return [];
+  const { plan } = times;
   const merged = await hasTurnover(db, stay, plan.preArrivalCleaning.mustFinishBy);
   const taskOf = (planned: PlannedTask, status: string): ForecastTask => ({
     type: planned.type,

@@ -5,6 +5,7 @@ import { newId } from '../../kernel/ids.ts';
 import { markReminded } from '../reservations/reminded.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
 import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
+import { propertyClockOf, stayDatesOf } from '../tasks/schedule.ts';
 import { reminderMessage } from './matrix.ts';
 import { type PlannedReminder, planReminders, REMINDERS, reminderKeyOf, type StayToRemind } from './reminder-plan.ts';
 import { type MessageRules, readMessageRules } from './rules.ts';
@@ -98,16 +99,8 @@ export const stayToRemind = (
   as: { readonly status: ReservationStatus; readonly confirmedAt: Date; readonly checkedOutAt: Date | null },
 ): StayToRemind => ({
   ...as,
-  checkInDate: row.check_in_date,
-  checkOutDate: row.check_out_date,
-  plannedArrival: row.planned_arrival,
-  plannedDeparture: row.planned_departure,
-  clock: {
-    timeZone: row.time_zone,
-    checkInTime: row.check_in_time,
-    checkOutTime: row.check_out_time,
-    cleaningMinutes: row.cleaning_minutes,
-  },
+  ...stayDatesOf(row),
+  clock: propertyClockOf(row),
   checkInReminderTime: row.check_in_reminder_time,
   checkOutReminderTime: row.check_out_reminder_time,
   paymentDueDays: row.payment_due_days,

@@ -36,6 +36,17 @@ export async function recordActivation(tx: Tx, grant: Grant, { providerId, acces
   await setAmenityStatus(tx, grant.propertyId, 'ACTIVE');
 }
 
+/** ISO instant until which the devices serve a guest who is in the house; null: they serve nobody for the stay. */
+export async function readAccessEnd(tx: Tx, reservationId: string): Promise<string | null> {
+  const row = await tx
+    .selectFrom('amenity_grant')
+    .select('valid_until')
+    .where('reservation_id', '=', reservationId)
+    .where('status', '=', literal('ACTIVE'))
+    .executeTakeFirst();
+  return row?.valid_until?.toISOString() ?? null;
+}
+
 /** Where something may still be on for a stay: the device that was asked, and the one that the property has by now. */
 export async function readDevices(tx: Tx, reservationId: string): Promise<{ readonly devices: readonly string[] }> {
   const { rows } = await sql<{ device: string }>`

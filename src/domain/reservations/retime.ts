@@ -1,5 +1,6 @@
 import type { Tx } from '../../db/client.ts';
 import { literals } from '../../db/literal.ts';
+import { readAccessEnd } from '../properties/amenities.ts';
 import { retimeStayTasks, retimeTurnoverBefore } from '../tasks/stay-task.ts';
 import { readVisitTimes } from './visit.ts';
 
@@ -18,6 +19,7 @@ export async function retimeMeetings(tx: Tx, reservationId: string, moved: Moved
   const { preArrivalCleaning, checkIn, checkOut, postDepartureCleaning } = stay.plan;
   let isKept = false;
   let isTooShort = false;
+  let isLockedOut = false;
   if (moved.arrival && stay.status === 'CONFIRMED') {
     // Only by when it must be done has changed: a person's time is in the way if it ends later.
     const cleaning = await retimeStayTasks(tx, reservationId, [preArrivalCleaning]);
@@ -29,8 +31,14 @@ export async function retimeMeetings(tx: Tx, reservationId: string, moved: Moved
     const { kept, late } = await retimeStayTasks(tx, reservationId, [checkOut, postDepartureCleaning]);
     isKept ||= kept;
     isTooShort ||= late || stay.isTurnoverTooShort;
+    const accessEnd = await readAccessEnd(tx, reservationId);
+    isLockedOut = accessEnd !== null && accessEnd < checkOut.scheduledAt;
   }
-  return [...(isKept ? ['TASK_TIME_KEPT'] : []), ...(isTooShort ? ['TURNOVER_TOO_SHORT'] : [])];
+  return [
+    ...(isKept ? ['TASK_TIME_KEPT'] : []),
+    ...(isTooShort ? ['TURNOVER_TOO_SHORT'] : []),
+    ...(isLockedOut ? ['ACCESS_ENDS_BEFORE_DEPARTURE'] : []),
+  ];
 }
 
 /** The clock of a property has changed, or how long it takes to clean: all that is ahead there moves along. */

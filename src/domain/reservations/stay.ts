@@ -8,7 +8,9 @@ import {
   meetingInstant,
   planStay,
   planTurnover,
+  propertyClockOf,
   type StayPlan,
+  stayDatesOf,
   turnoverTooShort,
 } from '../tasks/schedule.ts';
 import { isTimedByHand, leavesBefore } from '../tasks/turnover.ts';
@@ -48,21 +50,7 @@ export async function assertConfirmable({ db, reservationId, requestedAt }: Stay
   const refusal = refusalOfConfirm(row);
   if (refusal === 'RESERVATION_CONFLICT') throw await conflictError(db, reservationId);
   if (refusal !== null) throw await transitionError(db, reservationId, 'confirm');
-  const clock = {
-    timeZone: row.time_zone,
-    checkInTime: row.check_in_time,
-    checkOutTime: row.check_out_time,
-    cleaningMinutes: row.cleaning_minutes,
-  };
-  const plan = planStay(
-    {
-      checkInDate: row.check_in_date,
-      checkOutDate: row.check_out_date,
-      plannedArrival: row.planned_arrival,
-      plannedDeparture: row.planned_departure,
-    },
-    clock,
-  );
+  const plan = planStay(stayDatesOf(row), propertyClockOf(row));
   // The next guest's arrival, if another confirmed stay begins on the day this one ends.
   const nextArrival =
     row.next_arrival === null ? null : meetingInstant(row.check_out_date, row.next_arrival, row.time_zone);

@@ -7,11 +7,12 @@ import {
   localDate,
   meetingInstant,
   type PlannedTask,
-  type PropertyClock,
   planCleaningAfter,
   planStay,
   planTurnover,
   preArrivalCleaningAt,
+  propertyClockOf,
+  stayDatesOf,
   turnoverTooShort,
 } from '../tasks/schedule.ts';
 import { transitionError } from './actions.ts';
@@ -95,9 +96,9 @@ export async function assertMayCheckOut(db: Db, request: VisitRequest, requested
   const leftOn = beforeArrival ? stay.check_in_date : today;
   // A guest who leaves early leaves the next one's cleaning its own time, unless that has passed by now.
   const next = stay.next_arrival_date;
-  const releasesNext = early && next !== null && actualAt <= preArrivalCleaningAt(next, clockOf(stay));
+  const releasesNext = early && next !== null && actualAt <= preArrivalCleaningAt(next, propertyClockOf(stay));
   const nextArrival = releasesNext ? null : arrivalAfter(stay);
-  const cleaning = planCleaningAfter(actualAt, clockOf(stay));
+  const cleaning = planCleaningAfter(actualAt, propertyClockOf(stay));
   return {
     ...partiesOf(stay, request, actualAt),
     checkOut: plannedTasks(stay).checkOut,
@@ -220,23 +221,7 @@ const leavesTooLittleTime = (stay: VisitRow): boolean =>
   turnoverTooShort(ownPlan(stay).postDepartureCleaning, arrivalAfter(stay));
 
 /** As if nobody came after it. */
-const ownPlan = (stay: VisitRow) =>
-  planStay(
-    {
-      checkInDate: stay.check_in_date,
-      checkOutDate: stay.check_out_date,
-      plannedArrival: stay.planned_arrival,
-      plannedDeparture: stay.planned_departure,
-    },
-    clockOf(stay),
-  );
-
-const clockOf = (stay: VisitRow): PropertyClock => ({
-  timeZone: stay.time_zone,
-  checkInTime: stay.check_in_time,
-  checkOutTime: stay.check_out_time,
-  cleaningMinutes: stay.cleaning_minutes,
-});
+const ownPlan = (stay: VisitRow) => planStay(stayDatesOf(stay), propertyClockOf(stay));
 
 /** When the guest arrives who comes on the day when this one is to leave. */
 const arrivalAfter = (stay: VisitRow): string | null =>

@@ -6,7 +6,7 @@ import { required } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import type { Money } from '../../kernel/money.ts';
 import { askOwner, needsApproval } from './approvals.ts';
-import { meetingInstant } from './schedule.ts';
+import { propertyTimesOf, stayDatesOf, stayTimes } from './schedule.ts';
 import type { WorkItem } from './work.ts';
 
 /** Tasks that come out of another one, under keys of its own, so that each is made once. */
@@ -180,22 +180,30 @@ export async function ensureCleaningAfter(tx: Tx, { task, property }: WorkItem):
   });
 }
 
+/** Of stays that do not overlap, no more than two are of today or before. */
+const MAX_ARRIVALS = 4;
 const OPEN: readonly TaskStatus[] = ['UNASSIGNED', 'ASSIGNED', 'IN_PROGRESS'];
 
 /** When the next confirmed guest is met, an ISO instant; null: nobody is expected. */
 async function nextArrival(tx: Tx, property: WorkItem['property']): Promise<string | null> {
-  const { id, check_in_time, time_zone } = property;
-  const next = await tx
+  const stays = await tx
     .selectFrom('reservation')
-    .select(['check_in_date', 'planned_arrival'])
-    .where('property_id', '=', id)
+    .select(['check_in_date', 'check_out_date', 'planned_arrival', 'planned_departure', sql<Date>`now()`.as('now')])
+    .where('property_id', '=', property.id)
     .where('kind', '<>', 'MAINTENANCE_BLOCK')
     .where('status', '=', literal('CONFIRMED'))
-    .where(sql<SqlBool>`(check_in_date + ${check_in_time}::time) AT TIME ZONE ${time_zone} > now()`)
+    .where(sql<SqlBool>`check_out_date >= (now() AT TIME ZONE ${property.time_zone})::date`)
     .orderBy('check_in_date')
-    .limit(1)
-    .executeTakeFirst();
-  return next ? meetingInstant(next.check_in_date, next.planned_arrival ?? check_in_time, time_zone) : null;
+    .limit(MAX_ARRIVALS)
+    .execute();
+  const arrivals = stays.map((stay) => {
+    const { instant } = stayTimes(
+      stayDatesOf({ ...property, ...stay }),
+      propertyTimesOf({ ...property, ...stay }),
+    ).arrival;
+    return { instant, isAhead: Date.parse(instant) > stay.now.getTime() };
+  });
+  return arrivals.find(({ isAhead }) => isAhead)?.instant ?? null;
 }
 
 interface FollowUpTask {

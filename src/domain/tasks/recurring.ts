@@ -25,7 +25,7 @@ import {
   periodDueOn,
   type Slot,
 } from './recurrence.ts';
-import { localDate } from './schedule.ts';
+import { localDate, propertyTimesOf, type StayTimeRow, stayDatesOf, stayTimes } from './schedule.ts';
 
 interface Rule {
   readonly id: string;
@@ -149,16 +149,19 @@ async function dueOf(tx: Tx, rule: Rule, today: string): Promise<DuePeriods> {
   return duePeriodsByUse(every, used ?? 0, rule.next_period, today);
 }
 
-/** A planned departure may be later than the property's own time. */
+/** An agreed departure may be later than the property's own time. */
 async function staysFrom(tx: Tx, propertyId: string, today: string): Promise<readonly Occupied[]> {
-  const { rows } = await sql<Occupied>`
-    SELECT r.check_in_date AS "from", coalesce(r.departure_date, r.check_out_date) AS "to",
-           coalesce(right(r.planned_departure, 5), p.check_out_time) AS "leavesAt"
+  const { rows } = await sql<StayTimeRow>`
+    SELECT r.check_in_date, coalesce(r.departure_date, r.check_out_date) AS check_out_date, r.planned_arrival, r.planned_departure,
+           p.time_zone, p.check_in_time, p.check_out_time
       FROM reservation r JOIN property p ON p.id = r.property_id
      WHERE r.property_id = ${propertyId} AND r.status IN ('CONFIRMED', 'CHECKED_IN')
        AND coalesce(r.departure_date, r.check_out_date) >= ${today}::date
      ORDER BY r.check_in_date LIMIT ${MAX_STAYS}::int`.execute(tx);
-  return rows;
+  return rows.map((row) => {
+    const { departure } = stayTimes(stayDatesOf(row), propertyTimesOf(row));
+    return { from: row.check_in_date, to: departure.date, leavesAt: departure.time };
+  });
 }
 
 async function makeTask(

@@ -13,11 +13,13 @@ export interface StayDates {
   readonly plannedArrival: string | null;
   readonly plannedDeparture: string | null;
 }
-export interface PropertyClock {
+export interface PropertyTimes {
   readonly timeZone: string;
   /** Local `HH:MM`. */
   readonly checkInTime: string;
   readonly checkOutTime: string;
+}
+export interface PropertyClock extends PropertyTimes {
   readonly cleaningMinutes: number;
 }
 
@@ -40,6 +42,61 @@ export interface StayPlan {
   readonly postDepartureCleaning: PlannedTask;
 }
 
+/** A stay with its property's clock, by the names of their columns. */
+export interface StayTimeRow {
+  readonly check_in_date: string;
+  readonly check_out_date: string;
+  readonly planned_arrival: string | null;
+  readonly planned_departure: string | null;
+  readonly time_zone: string;
+  readonly check_in_time: string;
+  readonly check_out_time: string;
+}
+export const stayDatesOf = (row: StayTimeRow): StayDates => ({
+  checkInDate: row.check_in_date,
+  checkOutDate: row.check_out_date,
+  plannedArrival: row.planned_arrival,
+  plannedDeparture: row.planned_departure,
+});
+export const propertyTimesOf = (row: StayTimeRow): PropertyTimes => ({
+  timeZone: row.time_zone,
+  checkInTime: row.check_in_time,
+  checkOutTime: row.check_out_time,
+});
+export const propertyClockOf = (row: StayTimeRow & { readonly cleaning_minutes: number }): PropertyClock => ({
+  ...propertyTimesOf(row),
+  cleaningMinutes: row.cleaning_minutes,
+});
+
+/** A moment as the clock at the property shows it: `date` is `YYYY-MM-DD`, `time` is `HH:MM`, `instant` ISO 8601 in UTC. */
+export interface LocalMoment {
+  readonly date: string;
+  readonly time: string;
+  readonly instant: string;
+}
+
+/**
+ * When a guest arrives and leaves: as agreed, or else at the property's own times. Tasks, door codes, texts, forecasts and
+ * the days on which owners are paid all take it from here, so that nobody is told another time than the one that holds.
+ */
+export function stayTimes(
+  stay: StayDates,
+  clock: PropertyTimes,
+): { readonly arrival: LocalMoment; readonly departure: LocalMoment } {
+  const { arrival, departure } = agreedTimes(stay, clock);
+  const moment = (local: Temporal.PlainDateTime): LocalMoment => {
+    const at = local.toZonedDateTime(savedZone(clock.timeZone), { disambiguation: 'compatible' });
+    const [date = '', time = ''] = at.toPlainDateTime().toString({ smallestUnit: 'minute' }).split('T');
+    return { date, time, instant: iso(at.toInstant()) };
+  };
+  return { arrival: moment(arrival), departure: moment(departure) };
+}
+
+const agreedTimes = (stay: StayDates, clock: PropertyTimes) => ({
+  arrival: planned(stay.plannedArrival ?? clock.checkInTime, stay.checkInDate),
+  departure: planned(stay.plannedDeparture ?? clock.checkOutTime, stay.checkOutDate),
+});
+
 const MEETING_MINUTES = 60;
 export const AFTER_CHECK_OUT_SECONDS = 7_200;
 /** How the local rule of a task says that it is due so long after the departure. */
@@ -47,8 +104,7 @@ export const AFTER_CHECK_OUT = `+PT${AFTER_CHECK_OUT_SECONDS}S`;
 
 export function planStay(stay: StayDates, clock: PropertyClock): StayPlan {
   const arrival = localTime(stay.checkInDate, clock.checkInTime);
-  const meetArrival = planned(stay.plannedArrival ?? clock.checkInTime, stay.checkInDate);
-  const departure = planned(stay.plannedDeparture ?? clock.checkOutTime, stay.checkOutDate);
+  const { arrival: meetArrival, departure } = agreedTimes(stay, clock);
   const cleanFrom = arrival.subtract({ days: 1 });
   const checkOutAt = toInstant(departure, clock);
   const rule = (local: Temporal.PlainDateTime, note = ''): string =>
