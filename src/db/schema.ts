@@ -81,7 +81,7 @@ export interface Shift {
 export type StaffRole = 'CLEANER' | 'AGENT' | 'MAINTENANCE_STAFF';
 export type ReservationStatus = 'PENDING' | 'CONFIRMED' | 'CHECKED_IN' | 'CHECKED_OUT' | 'CANCELLED' | 'NO_SHOW';
 export type TaskType = 'CLEANING' | 'CHECK_IN' | 'CHECK_OUT' | 'INSPECTION' | 'MAINTENANCE' | 'EMERGENCY' | 'FINANCE';
-export type TaskStatus = 'UNASSIGNED' | 'ASSIGNED' | 'IN_PROGRESS' | 'COMPLETED' | 'CANCELLED' | 'MERGED';
+export type TaskStatus = 'UNASSIGNED' | 'ASSIGNED' | 'IN_PROGRESS' | 'COMPLETED' | 'CANCELLED' | 'MERGED' | 'OVERTAKEN';
 export type TaskPriority = 'LOW' | 'NORMAL' | 'HIGH' | 'URGENT';
 /** How a property stands for the next guest (features PMS-9). */
 export type Readiness = 'DIRTY' | 'CLEANING' | 'CLEAN' | 'INSPECTED' | 'OUT_OF_ORDER';

@@ -770,7 +770,7 @@ describe('after a repair', () => {
 describe('statistics', () => {
   it('count what was due, and what of it was done in time', async () => {
     const propertyId = await place();
-    const at = (hour: number): Date => new Date(Date.UTC(2029, 5, 1, hour));
+    const at = (hour: number): Date => new Date(Date.UTC(2025, 5, 1, hour));
     const rows: { status: TaskStatus; deadline: number; done?: number; minutes?: number; type?: TaskType }[] = [
       { status: 'COMPLETED', deadline: 10, done: 9, minutes: 60 },
       { status: 'COMPLETED', deadline: 10, done: 10, minutes: 90, type: 'INSPECTION' },
@@ -794,7 +794,7 @@ describe('statistics', () => {
         .where('id', '=', id)
         .execute();
     }
-    const path = `/tasks/statistics?propertyId=${propertyId}&from=2029-06-01&to=2029-06-01T20:00:00Z`;
+    const path = `/tasks/statistics?propertyId=${propertyId}&from=2025-06-01&to=2025-06-01T20:00:00Z`;
     const { status, body } = await system.call('GET', path);
     expect(status).toBe(200);
     expect(body.data).toMatchObject({
@@ -810,6 +810,23 @@ describe('statistics', () => {
     });
     const foreign = await system.call('GET', path, { role: 'AGENT', sub: 'agent-9' });
     expect([foreign.status, foreign.body.code]).toEqual([404, 'NOT_FOUND']);
+    // What is due later is not late yet; what is done before its time is done in time.
+    const later = await place();
+    for (const status of ['UNASSIGNED', 'ASSIGNED', 'IN_PROGRESS', 'COMPLETED'] as const) {
+      const { id } = await task({ propertyId: later });
+      const assignee = status === 'UNASSIGNED' ? null : 'cleaner-1';
+      const done = status === 'COMPLETED' ? new Date() : null;
+      const values = {
+        status,
+        assignee_id: assignee,
+        completed_at: done,
+        must_finish_by: new Date(Date.now() + 60_000),
+      };
+      await system.bed.db.updateTable('task').set(values).where('id', '=', id).execute();
+    }
+    const soon = new Date(Date.now() + 3_600_000).toISOString();
+    const ahead = await system.call('GET', `/tasks/statistics?propertyId=${later}&from=2026-01-01&to=${soon}`);
+    expect(ahead.body.data).toMatchObject({ total: 4, overdue: 0, completionRate: { onTime: 1, due: 1, rate: 1 } });
     const without = path.replace(/propertyId=[^&]+&/, '');
     const nothing = await system.call('GET', without, { role: 'AGENT', sub: 'agent-9' });
     expect(nothing.body.data).toMatchObject({ total: 0, completionRate: { due: 0, rate: null } });

@@ -448,7 +448,7 @@ describe('the tasks of an arrival', () => {
       .execute();
     return rows.map(({ event }) => event);
   };
-  const over = { status: 'UNASSIGNED', assignee_id: null, next_assign_at: null };
+  const over = { status: 'OVERTAKEN', assignee_id: null, next_assign_at: null };
   const hours = (n: number): Date => new Date(Date.now() + n * 3_600_000);
 
   it('are over with it: nobody is sent to clean where a guest is, and who was is told once', async () => {
@@ -456,7 +456,7 @@ describe('the tasks of an arrival', () => {
     const { status, body } = await act(id, 'check-in');
     expect(status).toBe(200);
     expect(body.data.tasks).toContainEqual(
-      expect.objectContaining({ title: 'Pre-arrival cleaning', status: 'UNASSIGNED', assigneeId: null }),
+      expect.objectContaining({ title: 'Pre-arrival cleaning', status: 'OVERTAKEN', assigneeId: null }),
     );
     await assignDueTasks(system.bed.db, 100);
     expect(await states(id)).toMatchObject({ PRE_ARRIVAL: over, ARRIVAL: over });
@@ -500,6 +500,77 @@ describe('the tasks of an arrival', () => {
     expect((await act(id, 'check-in')).body.code).toBe('AMENITIES_REFUSED');
     expect(await states(id)).toEqual(before);
     expect(await told(id, who)).toEqual([]);
+  });
+});
+
+describe('tasks that life has overtaken', () => {
+  const stateOf = async (id: string): Promise<Record<string, string>> =>
+    Object.fromEntries(Object.entries(await tasksOf(id)).map(([occurrence, { status }]) => [occurrence, status]));
+  const listed = async (query: string): Promise<string[]> => {
+    const { body } = await system.call('GET', `/tasks?limit=100&${query}`);
+    return body.data.map(({ occurrence }: { occurrence: string }) => occurrence);
+  };
+  const unassignedDue = (id: string) =>
+    system.bed.db
+      .updateTable('task')
+      .set({ status: 'UNASSIGNED', assignee_id: null, next_assign_at: new Date(0) })
+      .where('reservation_id', '=', id)
+      .execute();
+
+  it('are out of the lists, the sweep and the rates, but not out of the record of their stay', async () => {
+    const id = await inHouse({}, { from: '2024-02-01', to: '2024-02-08' }, '2024-02-01T12:00:00Z');
+    expect((await act(id, 'check-out', { actualTime: '2024-02-08T05:00:00Z' })).status).toBe(200);
+    const gone = { PRE_ARRIVAL: 'OVERTAKEN', ARRIVAL: 'OVERTAKEN', DEPARTURE: 'OVERTAKEN' };
+    expect(await stateOf(id)).toEqual({ ...gone, POST_DEPARTURE: 'UNASSIGNED' });
+    const { property_id } = await rowOf(id);
+    const at = `propertyId=${property_id}`;
+    expect(await listed(at)).toEqual(['POST_DEPARTURE']);
+    expect((await listed(`${at}&status=OVERTAKEN`)).toSorted()).toEqual(['ARRIVAL', 'DEPARTURE', 'PRE_ARRIVAL']);
+    expect(await listed(`reservationId=${id}`)).toHaveLength(4);
+    await assignDueTasks(system.bed.db, 100);
+    expect(await stateOf(id)).toMatchObject(gone);
+    const { body } = await system.call('GET', `/tasks/statistics?${at}&from=2024-01-01&to=2024-03-01`);
+    expect(body.data).toMatchObject({ overdue: 1, completionRate: { onTime: 0, due: 1 }, byStatus: { OVERTAKEN: 3 } });
+    const { DEPARTURE: meeting } = await tasksOf(id);
+    const change = await system.call('PATCH', `/tasks/${meeting.id}`, { body: { priority: 'LOW' } });
+    expect([change.status, change.body.code]).toEqual([409, 'INVALID_STATE_TRANSITION']);
+    const alerts = await system.bed.db
+      .selectFrom('notification')
+      .select('effect_key')
+      .where('effect_key', 'like', `alert-${meeting.id}-%`)
+      .execute();
+    expect(alerts).toEqual([]);
+    // It was done after all, and is reported late.
+    expect((await system.call('POST', `/tasks/${meeting.id}/complete`, { body: {} })).status).toBe(200);
+  });
+
+  it('are the cleaning after a stay as well, once the next guest has moved in', async () => {
+    const house = await property({ device: null });
+    const first = await inHouse(
+      {},
+      { propertyId: house, from: '2024-02-01', to: '2024-02-03' },
+      '2024-02-01T12:00:00Z',
+    );
+    await act(first, 'check-out', { actualTime: '2024-02-03T05:00:00Z' });
+    expect(await stateOf(first)).toMatchObject({ POST_DEPARTURE: 'UNASSIGNED' });
+    const next = await confirmed({}, { propertyId: house, from: '2024-02-05', to: '2024-02-07' });
+    await act(next, 'check-in', { actualTime: '2024-02-05T12:00:00Z' });
+    expect(await stateOf(first)).toMatchObject({ POST_DEPARTURE: 'OVERTAKEN' });
+    expect(await stateOf(next)).toMatchObject({ POST_DEPARTURE: 'UNASSIGNED' });
+  });
+
+  it.each([
+    ['while the guest is there', false, { PRE_ARRIVAL: 'OVERTAKEN', ARRIVAL: 'OVERTAKEN' }],
+    ['after the departure', true, { PRE_ARRIVAL: 'OVERTAKEN', ARRIVAL: 'OVERTAKEN', DEPARTURE: 'OVERTAKEN' }],
+  ] as const)('are found when they become nobody’s %s, before anybody is looked for', async (_when, left, over) => {
+    const id = await inHouse({}, { from: '2024-02-01', to: '2024-02-08' }, '2024-02-01T12:00:00Z');
+    if (left) await act(id, 'check-out', { actualTime: '2024-02-08T05:00:00Z' });
+    await unassignedDue(id);
+    await assignDueTasks(system.bed.db, 100);
+    const rest = left ? ['POST_DEPARTURE'] : ['DEPARTURE', 'POST_DEPARTURE'];
+    const states = await stateOf(id);
+    expect(states).toMatchObject(over);
+    for (const occurrence of rest) expect(states[occurrence], occurrence).not.toBe('OVERTAKEN');
   });
 });
 
@@ -694,18 +765,18 @@ describe('the meeting at a departure', () => {
 
   it('is over once the guest has left: who was to meet them is told, and nobody else is sent', async () => {
     const id = await withMeeting({ status: 'ASSIGNED', assignee_id: 'agent-of-departures' });
-    expect(await meets(id)).toEqual({ status: 'UNASSIGNED', assignee_id: null, next_assign_at: null });
+    expect(await meets(id)).toEqual({ status: 'OVERTAKEN', assignee_id: null, next_assign_at: null });
     expect(await told(id)).toEqual(['TASK_WITHDRAWN agent-of-departures']);
     const mine = await system.call('GET', '/me/tasks', { role: 'AGENT', sub: 'agent-of-departures' });
     expect(mine.body.data).toEqual([]);
     await assignDueTasks(system.bed.db, 100);
-    expect(await meets(id)).toMatchObject({ status: 'UNASSIGNED' });
+    expect(await meets(id)).toMatchObject({ status: 'OVERTAKEN' });
   });
 
   it('is given to nobody afterwards that nobody had before', async () => {
     const id = await withMeeting({ status: 'UNASSIGNED', assignee_id: null });
     await assignDueTasks(system.bed.db, 100);
-    expect(await meets(id)).toEqual({ status: 'UNASSIGNED', assignee_id: null, next_assign_at: null });
+    expect(await meets(id)).toEqual({ status: 'OVERTAKEN', assignee_id: null, next_assign_at: null });
     expect(await told(id)).toEqual([]);
   });
 
@@ -713,8 +784,8 @@ describe('the meeting at a departure', () => {
     ['half a day before they left', -12, 'ASSIGNED'],
     ['when they left', 0, 'ASSIGNED'],
     ['an hour later', 1, 'ASSIGNED'],
-    ['longer before', -12.5, 'UNASSIGNED'],
-    ['later still', 1.5, 'UNASSIGNED'],
+    ['longer before', -12.5, 'OVERTAKEN'],
+    ['later still', 1.5, 'OVERTAKEN'],
   ] as const)('that was to begin %s (%o h) is %s afterwards', async (_when, hours, status) => {
     const start = Date.parse(LEFT) + hours * 3_600_000;
     const slot = { slot_start: new Date(start), slot_end: new Date(start + 3_600_000) };

@@ -361,7 +361,7 @@ describe('an arrival that is taken back', () => {
     const ended = await arrive(id);
     expect(ended.map(({ taskId }) => taskId)).toEqual([`${id}-ARRIVAL`, `${id}-PRE_ARRIVAL`]);
     expect(await task(`${id}-PRE_ARRIVAL`)).toMatchObject({
-      status: 'UNASSIGNED',
+      status: 'OVERTAKEN',
       assignee_id: null,
       slot_start: null,
       next_assign_at: null,
@@ -393,7 +393,7 @@ describe('an arrival that is taken back', () => {
       assignee_id: null,
       next_assign_at: expect.any(Date),
     });
-    expect(await task(`${id}-ARRIVAL`)).toMatchObject({ status: 'UNASSIGNED', assignee_id: null });
+    expect(await task(`${id}-ARRIVAL`)).toMatchObject({ status: 'OVERTAKEN', assignee_id: null });
     expect(await withdrawnOf(`${id}-PRE_ARRIVAL`)).toEqual([
       { recipient_id: 'clara', template: 'task-withdrawn.staff@1' },
     ]);

@@ -23,6 +23,7 @@ const DESCRIPTIONS = {
   'task.completed': 'A task is done',
   'task.cancelled': 'A task was cancelled',
   'task.merged': 'A task has become part of another one',
+  'task.overtaken': 'A task has lost its purpose: its guest has arrived, or left, without it',
   'task.rescheduled': 'A task was moved to another time',
   'task.updated': 'Something else about a task has changed',
   'transaction.created': 'A transaction was booked',

@@ -18,7 +18,7 @@ export const EVENT_DATA = {
     version,
   }),
   task: z.strictObject({
-    status: z.enum(['UNASSIGNED', 'ASSIGNED', 'IN_PROGRESS', 'COMPLETED', 'CANCELLED', 'MERGED']),
+    status: z.enum(['UNASSIGNED', 'ASSIGNED', 'IN_PROGRESS', 'COMPLETED', 'CANCELLED', 'MERGED', 'OVERTAKEN']),
     type: z.string(),
     occurrence: z.string(),
     propertyId: id,

@@ -38,7 +38,7 @@ export const openTasksOf = (db: Db | Tx, reservationId: string) =>
     .select(['id', 'status', 'assignee_id', 'merged_into_task_id', 'version'])
     .where('reservation_id', '=', reservationId)
     // As constants: by parameters Postgres could not tell that the index of live tasks holds all of them.
-    .where(sql<SqlBool>`status <> 'CANCELLED' AND status <> 'COMPLETED'`)
+    .where(sql<SqlBool>`status <> 'CANCELLED' AND status <> 'COMPLETED' AND status <> 'OVERTAKEN'`)
     .orderBy('scheduled_at')
     .orderBy('id')
     .execute();

@@ -1,12 +1,12 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { unlessRefused } from '../../db/savepoint.ts';
-import { required } from '../../kernel/errors.ts';
-import { type Released, releaseTasks, tellReleased } from './release.ts';
+import type { OpenTask } from './open-task.ts';
+import { type Released, tellReleased } from './release.ts';
 
 /**
- * Tasks of a stay that have been overtaken: nobody has them from now on, and nobody is looked for. The rows stay, so that
- * it can be seen that nobody reported them.
+ * Tasks that life has overtaken: OVERTAKEN, so that nobody has them from now on, nobody is looked for, and no list, alert or
+ * rate counts them. The rows stay, so that it can be seen that nobody reported them, and may still be completed.
  */
 
 /** A task as it was; times are Postgres's own text, which loses nothing. */
@@ -31,25 +31,32 @@ export type EndedTask = {
 export async function endTasksAtDeparture(tx: Tx, reservationId: string, leftAt: string): Promise<void> {
   const { released } = await endTasks(
     tx,
-    reservationId,
-    sql`(occurrence IN ('PRE_ARRIVAL', 'ARRIVAL')
-      OR occurrence = 'DEPARTURE' AND NOT ${takesPlace({ from: -12, to: 1, around: leftAt })})`,
+    sql`(reservation_id = ${reservationId} AND (occurrence IN ('PRE_ARRIVAL', 'ARRIVAL')
+      OR occurrence = 'DEPARTURE' AND NOT ${takesPlace({ from: -12, to: 1, around: leftAt })}))`,
   );
   await tellReleased(tx, released);
 }
 
 /**
- * Nobody is sent to clean where a guest has moved in. The meeting is left to who has it while its time is near: it is
- * taking place, and is completed afterwards. People are not told here, as an arrival may still be taken back.
+ * Nobody is sent to clean where a guest has moved in, whether before this stay or after the one that left. The meeting is
+ * left to who has it while its time is near: it is taking place, and is completed afterwards; and so is the cleaning after
+ * the stay before that was to begin earlier: it may be done, and not reported yet. People are not told here, as an arrival
+ * may still be taken back.
  */
 export async function endTasksAtArrival(tx: Tx, reservationId: string, at: Date): Promise<readonly EndedTask[]> {
   const { ended } = await endTasks(
     tx,
-    reservationId,
-    sql`(occurrence = 'PRE_ARRIVAL' OR occurrence = 'ARRIVAL' AND NOT ${takesPlace({ from: -12, to: 12, around: at })})`,
+    sql`(reservation_id = ${reservationId}
+       AND (occurrence = 'PRE_ARRIVAL' OR occurrence = 'ARRIVAL' AND NOT ${takesPlace({ from: -12, to: 12, around: at })})
+      OR property_id = (SELECT property_id FROM reservation WHERE id = ${reservationId}) AND occurrence = 'POST_DEPARTURE'
+       AND scheduled_at >= (SELECT check_in_date - ${LOOK_BACK_DAYS}::int FROM reservation WHERE id = ${reservationId})::timestamptz
+       AND (status = 'UNASSIGNED' OR coalesce(slot_start, scheduled_at) > ${at}::timestamptz)
+       AND EXISTS (SELECT FROM reservation o WHERE o.id = task.reservation_id AND o.id <> ${reservationId} AND o.status = 'CHECKED_OUT'))`,
   );
   return ended;
 }
+/** Older ones are found when somebody would be looked for. */
+const LOOK_BACK_DAYS = 90;
 
 /** Whether somebody has the meeting and it begins so many hours before or after an instant. */
 const takesPlace = ({
@@ -66,28 +73,56 @@ const takesPlace = ({
 
 async function endTasks(
   tx: Tx,
-  reservationId: string,
   which: RawBuilder<SqlBool>,
 ): Promise<{ readonly ended: readonly EndedTask[]; readonly released: readonly Released[] }> {
-  const { rows } = await sql<Omit<EndedTask, 'version'>>`
-    SELECT id AS "taskId", assignee_id AS "assigneeId", slot_start::text AS "slotStart", slot_end::text AS "slotEnd",
-           accept_by::text AS "acceptBy", accepted_at::text AS "acceptedAt", next_assign_at::text AS "nextAssignAt",
-           assign_attempts AS "assignAttempts"
-      FROM task WHERE reservation_id = ${reservationId} AND status IN ('UNASSIGNED', 'ASSIGNED') AND ${which}
-     ORDER BY id FOR UPDATE`.execute(tx);
-  const ids = rows.map(({ taskId }) => taskId);
-  if (ids.length === 0) return { ended: [], released: [] };
-  const released = await releaseTasks(tx, ids);
-  const now = await tx
-    .updateTable('task')
-    .set((eb) => ({ next_assign_at: null, version: eb('version', '+', 1) }))
-    .where('id', 'in', ids)
-    .returning(['id', 'version'])
-    .execute();
-  const versions = new Map(now.map(({ id, version }) => [id, version]));
-  const ended = rows.map((row) => ({ ...row, version: required(versions.get(row.taskId), 'an ended task') }));
-  return { ended, released };
+  const { rows } = await sql<EndedTask & Pick<Released, 'type' | 'reservationId'>>`
+    WITH before AS MATERIALIZED (
+      SELECT * FROM task WHERE status IN ('UNASSIGNED', 'ASSIGNED') AND ${which} ORDER BY id FOR UPDATE)
+    UPDATE task t SET status = 'OVERTAKEN', assignee_id = NULL, accept_by = NULL, accepted_at = NULL, next_assign_at = NULL,
+           slot_start = CASE WHEN 'scheduledDate' = ANY(t.manual_fields) THEN t.slot_start END,
+           slot_end = CASE WHEN 'scheduledDate' = ANY(t.manual_fields) THEN t.slot_end END, version = t.version + 1
+      FROM before WHERE before.id = t.id
+    RETURNING t.id AS "taskId", before.assignee_id AS "assigneeId", before.slot_start::text AS "slotStart", before.slot_end::text AS "slotEnd",
+           before.accept_by::text AS "acceptBy", before.accepted_at::text AS "acceptedAt", before.next_assign_at::text AS "nextAssignAt",
+           before.assign_attempts AS "assignAttempts", t.version, t.type, t.reservation_id AS "reservationId"`.execute(
+    tx,
+  );
+  const inOrder = rows.toSorted((a, b) => (a.taskId < b.taskId ? -1 : 1));
+  return {
+    ended: inOrder.map(({ type: _, reservationId: __, ...task }) => task),
+    released: inOrder.flatMap(({ taskId: id, assigneeId, type, reservationId, version }) =>
+      assigneeId === null ? [] : [{ id, type, assigneeId, reservationId, version }],
+    ),
+  };
 }
+
+/**
+ * Of tasks that somebody is about to be looked for, those that life has overtaken meanwhile, by whichever way they came to
+ * be nobody's (declined, released, parted from another cleaning). Not while a process of the stay may still be undone.
+ * Answers their ids.
+ */
+export async function overtake(tx: Tx, due: readonly OpenTask[]): Promise<ReadonlySet<string>> {
+  const ids = due.flatMap(({ id, reservation_id }) => (reservation_id === null ? [] : [id]));
+  if (ids.length === 0) return new Set();
+  const { rows } = await sql<{ id: string }>`
+    UPDATE task t SET status = 'OVERTAKEN', next_assign_at = NULL, version = t.version + 1 FROM reservation r
+     WHERE t.id = ANY(${ids}::text[]) AND t.status = 'UNASSIGNED' AND r.id = t.reservation_id
+       AND CASE t.occurrence
+         WHEN 'PRE_ARRIVAL' THEN r.status IN ('CHECKED_IN', 'CHECKED_OUT')
+         WHEN 'ARRIVAL' THEN r.status IN ('CHECKED_IN', 'CHECKED_OUT')
+         WHEN 'DEPARTURE' THEN r.status = 'CHECKED_OUT'
+         WHEN 'POST_DEPARTURE' THEN r.status = 'CHECKED_OUT' AND EXISTS (
+           SELECT FROM reservation n WHERE n.property_id = r.property_id AND n.check_in_date >= coalesce(r.departure_date, r.check_out_date)
+              AND n.status IN ('CHECKED_IN', 'CHECKED_OUT') AND n.id <> r.id AND ${isSettled('n')})
+         ELSE false END
+       AND ${isSettled('r')}
+    RETURNING t.id`.execute(tx);
+  return new Set(rows.map(({ id }) => id));
+}
+
+const isSettled = (stay: 'r' | 'n') =>
+  sql<boolean>`NOT EXISTS (SELECT FROM saga s WHERE s.subject_type = 'reservation' AND s.subject_id = ${sql.ref(`${stay}.id`)}
+    AND s.status NOT IN ('completed', 'compensated', 'resolved'))`;
 
 /**
  * Each as it was. Who has found other work at that time meanwhile does not get it back, hears so, and somebody else is
@@ -97,8 +132,8 @@ export async function resumeTasks(tx: Tx, ended: readonly EndedTask[]): Promise<
   for (const task of ended.toSorted((a, b) => (a.taskId < b.taskId ? -1 : 1))) {
     if (await unlessRefused(tx, 'no_double_shift', () => resume(tx, task))) continue;
     const { rows } = await sql<Released>`
-      UPDATE task SET next_assign_at = now(), version = version + 1
-       WHERE id = ${task.taskId} AND status = 'UNASSIGNED' AND version = ${task.version}
+      UPDATE task SET status = 'UNASSIGNED', next_assign_at = now(), version = version + 1
+       WHERE id = ${task.taskId} AND ${isEnded} AND version = ${task.version}
       RETURNING id, type, ${task.assigneeId}::text AS "assigneeId", reservation_id AS "reservationId", version`.execute(
       tx,
     );
@@ -112,4 +147,7 @@ const resume = (tx: Tx, task: EndedTask) =>
            assignee_id = ${task.assigneeId}, slot_start = ${task.slotStart}::timestamptz, slot_end = ${task.slotEnd}::timestamptz,
            accept_by = ${task.acceptBy}::timestamptz, accepted_at = ${task.acceptedAt}::timestamptz,
            next_assign_at = ${task.nextAssignAt}::timestamptz, assign_attempts = ${task.assignAttempts}, version = version + 1
-     WHERE id = ${task.taskId} AND status = 'UNASSIGNED' AND version = ${task.version}`.execute(tx);
+     WHERE id = ${task.taskId} AND ${isEnded} AND version = ${task.version}`.execute(tx);
+
+/** UNASSIGNED: by a check-in that began before there was this state. */
+const isEnded = sql<boolean>`status IN ('OVERTAKEN', 'UNASSIGNED')`;

@@ -61,7 +61,7 @@ export async function myTasks(db: Db, worker: Worker, filter: MyTaskFilter, page
     : sql`true`;
   const status =
     filter.status === undefined
-      ? sql`t.status NOT IN ('CANCELLED', 'MERGED')`
+      ? sql`t.status NOT IN ('CANCELLED', 'MERGED') AND t.status <> 'OVERTAKEN'`
       : sql`t.status = ${literal(filter.status)}`;
   const { rows } = await sql<Row>`
     SELECT ${COLUMNS} FROM task t JOIN property p ON p.id = t.property_id

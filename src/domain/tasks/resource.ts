@@ -154,6 +154,8 @@ function matching(db: Db, filter: TaskFilter, page: PageRequest) {
   if (filter.propertyId !== undefined) query = query.where('property_id', '=', filter.propertyId);
   if (filter.assigneeId !== undefined) query = query.where('assignee_id', '=', filter.assigneeId);
   if (filter.status !== undefined) query = query.where('status', '=', literal(filter.status));
+  // Nobody's to do any more. The tasks of one stay are its whole record.
+  else if (filter.reservationId === undefined) query = query.where('status', '<>', literal('OVERTAKEN'));
   if (filter.type !== undefined) query = query.where('type', '=', literal(filter.type));
   if (filter.from !== undefined) query = query.where('scheduled_at', '>=', sql<Date>`${filter.from}::timestamptz`);
   if (filter.to !== undefined) query = query.where('scheduled_at', '<', sql<Date>`${filter.to}::timestamptz`);

@@ -24,7 +24,10 @@ export interface TaskStatistics {
   readonly overdue: number;
   /** Of the completed ones that have them; null: none has. */
   readonly averageMinutes: number | null;
-  /** On time / due, where due are all but CANCELLED and MERGED; null: nothing was due. */
+  /**
+   * On time / due: due is what is completed, or past its deadline by now, as what may still be done in time is not late.
+   * CANCELLED, MERGED and OVERTAKEN tasks are nobody's to do. Null: nothing was due.
+   */
   readonly completionRate: { readonly onTime: number; readonly due: number; readonly rate: number | null };
 }
 
@@ -51,7 +54,7 @@ export async function taskStatistics(db: Db, scope: WorkScope, filter: Statistic
         FROM (SELECT * FROM task t WHERE ${DEADLINE} >= ${filter.from}::timestamptz AND ${DEADLINE} < ${filter.to}::timestamptz
                  AND t.deleted_at IS NULL OFFSET 0) t JOIN property p ON p.id = t.property_id
        WHERE ${at} AND ${withinScope(scope)}),
-    live AS (SELECT * FROM due WHERE status NOT IN ('CANCELLED', 'MERGED'))
+    live AS (SELECT * FROM due WHERE status NOT IN ('CANCELLED', 'MERGED', 'OVERTAKEN'))
     SELECT (SELECT jsonb_object_agg(status, n) FROM (SELECT status, count(*) AS n FROM due GROUP BY status) s) AS by_status,
            (SELECT jsonb_object_agg(type, n) FROM (SELECT type, count(*) AS n FROM due GROUP BY type) s) AS by_type,
            (SELECT jsonb_agg(jsonb_build_object('assigneeId', assignee_id, 'total', n, 'completed', completed) ORDER BY n DESC, assignee_id)
@@ -61,7 +64,7 @@ export async function taskStatistics(db: Db, scope: WorkScope, filter: Statistic
            (SELECT count(*) FROM live WHERE status <> 'COMPLETED' AND deadline < now())::int AS overdue,
            (SELECT round(avg(minutes), 1) FROM live WHERE status = 'COMPLETED')::float8 AS minutes,
            (SELECT count(*) FROM live WHERE status = 'COMPLETED' AND completed_at <= deadline)::int AS on_time,
-           (SELECT count(*) FROM live)::int AS due`.execute(db);
+           (SELECT count(*) FROM live WHERE status = 'COMPLETED' OR deadline < now())::int AS due`.execute(db);
   const row = rows[0];
   const onTime = row?.on_time ?? 0;
   const due = row?.due ?? 0;

@@ -180,5 +180,5 @@ export const withdrawStayTask = (tx: Tx, forwardKey: string) =>
 /** A meeting that was planned for later would have been now. */
 export const meetNow = (tx: Tx, reservationId: string, occurrence: 'ARRIVAL' | 'DEPARTURE', at: string) =>
   sql`UPDATE task SET scheduled_at = ${at}::timestamptz, ends_at = ${at}::timestamptz + (ends_at - scheduled_at), version = version + 1
-       WHERE reservation_id = ${reservationId} AND occurrence = ${occurrence} AND status = 'UNASSIGNED' AND scheduled_at > ${at}::timestamptz
+       WHERE reservation_id = ${reservationId} AND occurrence = ${occurrence} AND status IN ('UNASSIGNED','OVERTAKEN') AND scheduled_at > ${at}::timestamptz
          AND NOT 'scheduledDate' = ANY(manual_fields)`.execute(tx);

@@ -67,7 +67,10 @@ export const Statistics = z
     completionRate: z.object({
       onTime: z.int(),
       due: z.int(),
-      rate: z.number().nullable().openapi({ description: 'On time / due; CANCELLED and MERGED are not due' }),
+      rate: z.number().nullable().openapi({
+        description:
+          'On time / due: what is completed, or past its deadline by now; CANCELLED, MERGED and OVERTAKEN are not due',
+      }),
     }),
   })
   .openapi('TaskStatistics');

@@ -24,7 +24,15 @@ export const TaskType = z.enum([
   'EMERGENCY',
   'FINANCE',
 ]);
-export const TaskStatus = z.enum(['UNASSIGNED', 'ASSIGNED', 'IN_PROGRESS', 'COMPLETED', 'CANCELLED', 'MERGED']);
+export const TaskStatus = z.enum([
+  'UNASSIGNED',
+  'ASSIGNED',
+  'IN_PROGRESS',
+  'COMPLETED',
+  'CANCELLED',
+  'MERGED',
+  'OVERTAKEN',
+]);
 const Priority = z.enum(['LOW', 'NORMAL', 'HIGH', 'URGENT']);
 const Duration = z.int().min(1).max(1440);
 

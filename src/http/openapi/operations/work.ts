@@ -7,7 +7,7 @@ const BY_LINK = 'The address stands in a mail to the owner and holds a secret to
 export const WORK: OperationTexts = {
   [`GET ${TASKS}`]: {
     id: 'listTasks',
-    text: `Finds tasks by reservation, property, assignee, status, type or scheduled time. ${PAGED} ${PORTFOLIO}`,
+    text: `Finds tasks by reservation, property, assignee, status, type or scheduled time. What life has overtaken (\`OVERTAKEN\`: the guest has arrived, or left, without it) is found by that status or by its reservation. ${PAGED} ${PORTFOLIO}`,
   },
   [`POST ${TASKS}`]: {
     id: 'createTask',
@@ -15,7 +15,7 @@ export const WORK: OperationTexts = {
   },
   [`GET ${TASKS}/statistics`]: {
     id: 'getTaskStatistics',
-    text: 'Counts of tasks by status, type and assignee, how many are overdue, the average minutes of work, and the share that was done in time. A task counts in the period by when it must be done, which a list’s `from` and `to` compare with when it begins. Without a period it is the last 30 days. Staff get their own figures, owners those of their properties, agents those of their portfolio.',
+    text: 'Counts of tasks by status, type and assignee, how many are overdue, the average minutes of work, and the share that was done in time (of what is done, or should be by now). A task counts in the period by when it must be done, which a list’s `from` and `to` compare with when it begins. Without a period it is the last 30 days. Staff get their own figures, owners those of their properties, agents those of their portfolio.',
   },
   [`GET ${TASKS}/:id`]: {
     id: 'getTask',
