@@ -192,7 +192,14 @@ export interface Ports {
   gateway(gatewayId: string): PaymentGateway;
   /** The provider that pays owners out. Throws `GATEWAY_UNKNOWN` for an account that no provider here has. */
   payouts(account: string): PaymentGateway;
+  /**
+   * The least part of an amount, in minor units, that a gateway or an owner's account takes: every amount sent there is
+   * a multiple of it. 1 where no provider here has the gateway or account: the call to it says so.
+   */
+  amountStep(at: MoneyPlace, currency: string): number;
 }
+/** Where an amount is to be sent. */
+export type MoneyPlace = { readonly gatewayId: string } | { readonly account: string };
 
 /** Under this gateway id stand the payouts in a record of movements: they leave from the bank. */
 export const PAYOUT_BANK = 'bank';

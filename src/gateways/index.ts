@@ -22,6 +22,7 @@ import { isProviderOfItsOwn } from './sandbox/behaviour.ts';
 import { createSandboxDevices } from './sandbox/devices.ts';
 import { createSandboxGateway } from './sandbox/gateway.ts';
 import { createStripeGateway, type StripeSettings } from './stripe/gateway.ts';
+import { stepOf } from './stripe/units.ts';
 import { createWebhookVerifier } from './stripe/webhook.ts';
 
 export interface PortSettings {
@@ -98,6 +99,10 @@ export function createPorts(
         details: { gatewayId: PAYOUT_BANK },
         unsent: true,
       });
+    },
+    amountStep: (at, currency) => {
+      const isStripe = 'account' in at ? at.account.startsWith(STRIPE_ACCOUNT) : at.gatewayId === STRIPE;
+      return stripe && isStripe ? stepOf(currency) : 1;
     },
     amenities: devicesWithBreakers(byAddress(buildings, devices, realDevices), switches),
     circuits: () => new Map([...breakers.states(), ...switches.states()]),

@@ -42,9 +42,9 @@ export const cancelReservation = saga('cancelReservation', CancelReservation, {
   .read('validateCancellation', {
     // A second person is asked before anything has changed, so that a no leaves nothing behind.
     parksOn: ['APPROVAL_REQUIRED'],
-    run: async ({ db, subjectId, input, requestedAt, requestedBy, sagaId }) => {
+    run: async ({ db, ports, subjectId, input, requestedAt, requestedBy, sagaId }) => {
       const stay = await assertCancellable(db, subjectId, requestedAt);
-      const refund = await decideRefund(db, stay, input, requestedAt);
+      const refund = await decideRefund(db, ports, stay, input, requestedAt);
       const review = { score: 100, signals: [{ rule: 'REFUND_OVERRIDE', points: 100 }] };
       await assertApproved(db, sagaId, requestedBy, needsSecondPerson(stay, input, refund) ? review : null);
       return stay;
@@ -57,7 +57,8 @@ export const cancelReservation = saga('cancelReservation', CancelReservation, {
     },
   })
   .read('calculateRefundAmount', {
-    run: ({ db, done, input, requestedAt }) => decideRefund(db, done.validateCancellation, input, requestedAt),
+    run: ({ db, ports, done, input, requestedAt }) =>
+      decideRefund(db, ports, done.validateCancellation, input, requestedAt),
   })
   .pivot()
   .tx('createRefundTransaction', {

@@ -18,6 +18,8 @@ export const ProcessOwnerPayout = z.strictObject({
   also: z.array(z.string()).max(100).default([]),
   netting: z.boolean().default(false),
   strict: z.boolean().default(false),
+  /** Of the owner's balance, minor units: not paid out, whatever is asked. */
+  keepMinor: z.int().min(0).optional(),
 });
 
 /** A bank may be away for hours; nothing is lost by waiting for it. */
@@ -32,7 +34,7 @@ export const processOwnerPayout = saga('processOwnerPayout', ProcessOwnerPayout,
   deadlineMs: DEADLINE_MS,
 })
   .read('validatePayout', {
-    run: ({ db, input, ...saga }): Promise<PayoutOrder> => assertPayable(db, input, saga),
+    run: ({ db, ports, input, ...saga }): Promise<PayoutOrder> => assertPayable(db, ports, input, saga),
   })
   .pivot()
   .call('executePayout', {

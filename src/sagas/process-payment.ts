@@ -11,6 +11,7 @@ import { assessCard } from '../domain/finance/fraud.ts';
 import { reverseStep } from '../domain/finance/ledger.ts';
 import { assertApproved, assertPayable, type PayableStay, referenceReused } from '../domain/finance/payable.ts';
 import { type BookedPayment, bookPayment, claimPayment, takeBackPayment } from '../domain/finance/payment.ts';
+import { assertTaken } from '../domain/finance/payment-amount.ts';
 import { paymentOutcome } from '../domain/finance/payment-outcome.ts';
 import { raiseSystemAlert } from '../domain/notifications/alerts.ts';
 import { enqueueInTransaction, enqueueMessages, orderMessages } from '../domain/notifications/enqueue.ts';
@@ -77,6 +78,7 @@ export const processPayment = saga('processPayment', ProcessPayment, {
       const stay: Payable = await assertPayable(db, input, requestedAt, sagaId);
       // Money that the gateway holds already is booked, whatever the card.
       if (input.captured) return stay;
+      assertTaken(ports, input);
       const { gatewayId, gatewayReference: reference } = input;
       const fingerprint = await cardFingerprintOf(ports, { gatewayId, reference });
       const card = { gatewayId, fingerprint, at: requestedAt };

@@ -31,12 +31,12 @@ const MAX_ROUNDS = 100;
 const SCHEDULER = { sub: 'system:payouts', requestId: null };
 
 /** Releases what is due, one bank instruction per owner and currency; what the owner owes is netted (domain.md 8). */
-export async function releaseDuePayouts({ db, orchestrator, log }: FinanceWork): Promise<number> {
+export async function releaseDuePayouts({ db, ports, orchestrator, log }: FinanceWork): Promise<number> {
   let released = 0;
   await attemptEach(db, 'payouts', await dueBatches(db, MAX_BATCHES), {
     id: ({ owner_id, currency }) => `${owner_id} ${currency}`,
     work: async (due) => {
-      const batch = await batchOf(db, due);
+      const batch = await batchOf(db, ports, due);
       if (batch && (await release(orchestrator, batch))) released += 1;
     },
   });
@@ -45,9 +45,12 @@ export async function releaseDuePayouts({ db, orchestrator, log }: FinanceWork):
 }
 
 /** False when somebody was faster: a person who released it, or another worker's sweep. */
-async function release(orchestrator: SagaOrchestrator, { payoutIds: [payoutId, ...also] }: DueBatch): Promise<boolean> {
+async function release(
+  orchestrator: SagaOrchestrator,
+  { payoutIds: [payoutId, ...also], keepMinor }: DueBatch,
+): Promise<boolean> {
   if (payoutId === undefined) return false;
-  const input = { payoutId, also, netting: true, strict: false };
+  const input = { payoutId, also, netting: true, strict: false, keepMinor };
   try {
     await orchestrator.accept(processOwnerPayout, {
       subjectId: payoutId,

@@ -329,6 +329,15 @@ describe('undoing', () => {
     expect(failed).toMatchObject({ code: 'STEP_FAILED', details: { gatewayError: 'REFUND_FAILED' } });
   });
 
+  it('of an amount that Stripe does not take is nothing: it was never made', async () => {
+    const odd = { amountMinor: 10_005, currency: 'KWD' };
+    for (const reference of ['pm_card', 'pi_none']) {
+      const request = { ...chargeOf(reference, odd), key: KEY.replace(/F$/, 'C'), chargeKey: KEY };
+      expect(await gateway.undoCharge(request, never)).toEqual({ outcome: 'nothing' });
+    }
+    expect(stripe.account.intents.size).toBe(0);
+  });
+
   it('of a key that was used for another amount is a bug, like its charge', async () => {
     await charge('pm_card');
     const again = charge('pm_card', { amountMinor: 1 });

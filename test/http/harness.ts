@@ -122,6 +122,7 @@ export function recordKeeper(movements: readonly GatewayMovement[]): Ports {
       return gateway;
     },
     payouts: () => gateway,
+    amountStep: () => 1,
   };
 }
 

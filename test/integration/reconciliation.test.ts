@@ -245,6 +245,7 @@ describe('asking gateways', () => {
     payouts: () => {
       throw new Error('not asked');
     },
+    amountStep: () => 1,
   });
   const charge = (n: number, at: Date): GatewayMovement => ({
     kind: 'CHARGE',

@@ -113,6 +113,7 @@ const NO_PORTS: Ports = {
   payouts: () => {
     throw new Error('no gateway in this test');
   },
+  amountStep: () => 1,
 };
 
 export async function createTestbed(

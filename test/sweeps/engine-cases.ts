@@ -23,6 +23,7 @@ const NO_PORTS: Ports = {
   payouts: () => {
     throw new Error('no gateway in this test');
   },
+  amountStep: () => 1,
 };
 
 /** The engine as a worker has it, connected, for as long as `work` takes. */

@@ -5,6 +5,7 @@ import type { ReservationStatus } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { exponentOf } from '../../kernel/money.ts';
+import type { Ports } from '../ports.ts';
 import { refusalDetails } from '../reservations/actions.ts';
 import { rederivePaymentStatus } from '../reservations/payment-status.ts';
 import { refusalOfCancel } from '../reservations/refusals.ts';
@@ -83,6 +84,7 @@ export type RefundDecision = {
 /** A pure function of the stay, its receipts, its pinned terms and the frozen time of the request (domain.md 4). */
 export async function decideRefund(
   db: Db | Tx,
+  ports: Pick<Ports, 'amountStep'>,
   stay: CancellableStay,
   order: CancellationOrder,
   requestedAt: Date,
@@ -98,6 +100,7 @@ export async function decideRefund(
     totalMinor: stay.totalMinor,
     capturedMinor: receipts.capturedMinor,
     refundedMinor: receipts.refundedMinor,
+    stepMinor: await refundStep(db, ports, stay),
     days,
     ...(percentOverride === undefined ? {} : { percentOverride }),
   });
@@ -108,6 +111,22 @@ export async function decideRefund(
     rule: order.percentOverride === null ? (whole ?? decided.rule) : decided.rule,
     daysBeforeCheckIn: days,
   };
+}
+
+/** The largest of the steps in which the gateways of a stay's payments send money back. */
+async function refundStep(
+  db: Db | Tx,
+  ports: Pick<Ports, 'amountStep'>,
+  { reservationId, currency }: CancellableStay,
+): Promise<number> {
+  const paidAt = await db
+    .selectFrom('payment')
+    .select('gateway_id')
+    .distinct()
+    .where('reservation_id', '=', reservationId)
+    .where('status', '=', literal('COMPLETED'))
+    .execute();
+  return Math.max(1, ...paidAt.map((row) => ports.amountStep({ gatewayId: row.gateway_id }, currency)));
 }
 
 function wholeRefundRule(stay: CancellableStay, { initiator }: CancellationOrder): string | null {
@@ -121,7 +140,12 @@ export const needsSecondPerson = (stay: CancellableStay, order: CancellationOrde
   order.percentOverride !== null && refund.amountMinor > OVERRIDE_LIMIT_MAJOR * 10 ** exponentOf(stay.currency);
 
 /** What a guest would get back at each moment from now on. */
-export async function quoteSchedule(db: Db, stay: CancellableStay, requestedAt: Date) {
+export async function quoteSchedule(
+  db: Db,
+  ports: Pick<Ports, 'amountStep'>,
+  stay: CancellableStay,
+  requestedAt: Date,
+) {
   const terms = await readTerms(db, stay.termsVersion);
   const receipts = await receiptsOf(db, stay.reservationId);
   // Nothing has been promised yet: until it is confirmed, everything comes back at any time.
@@ -134,6 +158,7 @@ export async function quoteSchedule(db: Db, stay: CancellableStay, requestedAt: 
     totalMinor: stay.totalMinor,
     capturedMinor: receipts.capturedMinor,
     refundedMinor: receipts.refundedMinor,
+    stepMinor: await refundStep(db, ports, stay),
     checkInDate: stay.checkInDate,
     timeZone: stay.timeZone,
     from: requestedAt,

@@ -1,5 +1,6 @@
 import { RoomyError } from '../../kernel/errors.ts';
 import { exponentOf, isCurrency, type Money } from '../../kernel/money.ts';
+import type { Ports } from '../ports.ts';
 
 /** The largest payment and the largest ledger entry, in minor units of any currency (security.md M1). */
 export const MAX_PAYMENT_MINOR = 100_000_000_000;
@@ -25,6 +26,20 @@ export function parsePayment(amount: unknown, currency: unknown): Money {
   const minor = BigInt(whole) * 10n ** BigInt(exponent) + BigInt(significant.padEnd(exponent, '0') || '0');
   if (minor > BigInt(MAX_PAYMENT_MINOR)) throw new RoomyError('AMOUNT_TOO_LARGE');
   return { amountMinor: Number(minor), currency };
+}
+
+/** Throws `AMOUNT_PRECISION` for what the gateway cannot be told, before it is asked: Stripe takes KWD with two decimals. */
+export function assertTaken(
+  ports: Pick<Ports, 'amountStep'>,
+  { amountMinor, currency, gatewayId }: Money & { readonly gatewayId: string },
+): void {
+  const step = ports.amountStep({ gatewayId }, currency);
+  if (amountMinor % step === 0) return;
+  const decimals = Math.max(0, exponentOf(currency) - Math.round(Math.log10(step)));
+  throw new RoomyError('AMOUNT_PRECISION', {
+    text: `The gateway takes ${currency} with ${decimals} decimals`,
+    details: { currency, gatewayId, decimals },
+  });
 }
 
 function textOf(amount: unknown): string {

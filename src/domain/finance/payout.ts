@@ -4,8 +4,9 @@ import { literal, literals } from '../../db/literal.ts';
 import type { TransactionStatus } from '../../db/schema.ts';
 import { RoomyError, required } from '../../kernel/errors.ts';
 import { toMajor } from '../../kernel/money.ts';
+import type { Ports } from '../ports.ts';
 import { accounts, credit, debit, post } from './ledger.ts';
-import { LEDGER_TOTALS } from './totals.ts';
+import { carryOver, payableOf, positionOf } from './payout-amount.ts';
 
 /** One bank instruction to an owner: a payout, and the others that are due to the same owner in the same currency. */
 export type PayoutOrder = {
@@ -14,14 +15,18 @@ export type PayoutOrder = {
   readonly account: string;
   readonly currency: string;
   readonly warnings: readonly string[];
+  /** The provider pays multiples of this, in minor units. A saga that passed the step before there was one has none. */
+  readonly stepMinor?: number;
 };
 export interface PayoutRules {
   /** The payout that the saga is about. */
   readonly payoutId: string;
   /** Others that go out with it. */
   readonly also: readonly string[];
-  /** Pay what is left after what the owner owes, instead of refusing (domain.md 8). */
+  /** Pay what is available, as the owner owes the rest, instead of refusing (domain.md 8). */
   readonly netting: boolean;
+  /** Of the owner's balance, minor units: not paid out. */
+  readonly keepMinor?: number | undefined;
   /** Refuse what is not due yet, instead of warning. */
   readonly strict: boolean;
 }
@@ -32,6 +37,7 @@ export interface PayoutRules {
  */
 export async function assertPayable(
   db: Db,
+  ports: Pick<Ports, 'amountStep'>,
   rules: PayoutRules,
   { requestedAt, sagaId }: { readonly requestedAt: Date; readonly sagaId: string },
 ): Promise<PayoutOrder> {
@@ -54,6 +60,7 @@ export async function assertPayable(
     account: row.payout_account,
     currency: row.currency,
     warnings: early ? ['BEFORE_SCHEDULE'] : [],
+    stepMinor: ports.amountStep({ account: row.payout_account }, row.currency),
   };
   await assertCovered(db, order, rules);
   return order;
@@ -96,61 +103,20 @@ async function assertCovered(db: Db, order: PayoutOrder, rules: PayoutRules): Pr
     .execute();
   const grossMinor = rows.reduce((sum, row) => sum + row.amount_minor, 0);
   if (grossMinor === 0) return;
-  payableOf(await positionOf(db, order), grossMinor, rules, order.currency);
-}
-
-/** What an owner is owed, and what of it is spoken for. */
-export interface Position {
-  /** By the ledger, less what other instructions are about to pay. */
-  readonly availableMinor: number;
-  /** What refunds after a payout left the owner to give back, less what other instructions net already. */
-  readonly debtMinor: number;
-}
-
-/** One statement, and so one snapshot: a share that is booked between two would look like a debt. */
-export async function positionOf(
-  db: Db | Tx,
-  { ownerId, currency }: Pick<PayoutOrder, 'ownerId' | 'currency'>,
-): Promise<Position> {
-  const { rows } = await sql<{ owed: number; open: number; reserved: number; netted: number }>`
-    SELECT (SELECT coalesce(-sum(amount), 0) FROM ${LEDGER_TOTALS} t WHERE account_kind = 'OWNER_PAYABLE' AND party_id = ${ownerId} AND t.currency = ${currency})::bigint AS owed,
-           coalesce(sum(amount_minor), 0)::bigint AS open,
-           coalesce(sum(settled_minor) FILTER (WHERE status = 'PROCESSING'), 0)::bigint AS reserved,
-           coalesce(sum(amount_minor - settled_minor) FILTER (WHERE status = 'PROCESSING'), 0)::bigint AS netted
-      FROM transaction
-     WHERE owner_id = ${ownerId} AND currency = ${currency} AND type = 'OWNER_PAYOUT' AND status IN ('PENDING', 'PROCESSING', 'FAILED')`.execute(
-    db,
-  );
-  const { owed: owedMinor, open, reserved, netted } = required(rows[0], 'the sums of a position');
-  return { availableMinor: owedMinor - reserved, debtMinor: Math.max(0, open - owedMinor - netted) };
-}
-
-/** How much goes out for a gross amount. Throws `PAYOUT_EXCEEDS_BALANCE`. */
-function payableOf(
-  { availableMinor, debtMinor }: Position,
-  grossMinor: number,
-  { netting }: Pick<PayoutRules, 'netting'>,
-  currency: string,
-): number {
-  const netMinor = netting ? grossMinor - Math.min(debtMinor, grossMinor) : grossMinor;
-  if (netMinor > 0 && netMinor <= availableMinor) return netMinor;
-  const major = (amountMinor: number) => toMajor({ amountMinor, currency });
-  throw new RoomyError('PAYOUT_EXCEEDS_BALANCE', {
-    details: { amount: major(grossMinor), available: major(Math.max(0, availableMinor)), currency },
-  });
+  payableOf(await positionOf(db, order), grossMinor, rules, order);
 }
 
 export type PayoutClaim = { readonly amountMinor: number; readonly payoutIds: readonly string[] };
 
 /**
  * Takes the payouts that can still be taken and fixes how much is paid: on every attempt the same, because it goes out
- * under one key. What the owner owes is netted, oldest payout first.
+ * under one key. What the owner owes is netted, oldest payout first; what the provider cannot pay is carried, newest first.
  */
 export async function claimPayouts(
   tx: Tx,
   sagaId: string,
   order: PayoutOrder,
-  rules: Pick<PayoutRules, 'payoutId' | 'netting'>,
+  rules: Pick<PayoutRules, 'payoutId' | 'netting' | 'keepMinor'>,
 ): Promise<PayoutClaim> {
   const mine = await claimed(tx, sagaId);
   if (mine.payoutIds.length > 0) return mine;
@@ -175,15 +141,18 @@ export async function claimPayouts(
     throw new RoomyError('PAYOUT_NOT_PAYABLE', { details: { reason: 'CHANGED_MEANWHILE' } });
   }
   const grossMinor = rows.reduce((sum, row) => sum + row.amount_minor, 0);
-  const amountMinor = payableOf(await positionOf(tx, order), grossMinor, rules, order.currency);
-  let nettedMinor = grossMinor - amountMinor;
-  for (const row of rows) {
+  const { paidMinor, carriedMinor } = payableOf(await positionOf(tx, order), grossMinor, rules, order);
+  const taken = await carryOver(tx, sagaId, rows, carriedMinor);
+  let nettedMinor = grossMinor - carriedMinor - paidMinor;
+  for (const row of taken) {
     const takenMinor = Math.min(nettedMinor, row.amount_minor);
     nettedMinor -= takenMinor;
     await tx
       .updateTable('transaction')
       .set((eb) => ({
         status: 'PROCESSING',
+        amount_minor: row.amount_minor,
+        outstanding_minor: row.amount_minor,
         settled_minor: row.amount_minor - takenMinor,
         payout_saga: sagaId,
         error_code: null,
@@ -192,7 +161,7 @@ export async function claimPayouts(
       .where('id', '=', row.id)
       .execute();
   }
-  return { amountMinor, payoutIds: rows.map((row) => row.id) };
+  return { amountMinor: paidMinor, payoutIds: taken.map((row) => row.id) };
 }
 
 async function claimed(tx: Tx, sagaId: string): Promise<PayoutClaim> {

@@ -32,6 +32,8 @@ export interface RefundBasis extends RefundTerms {
   readonly totalMinor: number;
   readonly capturedMinor: number;
   readonly refundedMinor: number;
+  /** The gateway sends back multiples of this, in minor units; default 1. */
+  readonly stepMinor?: number;
 }
 export interface RefundAmount {
   readonly percent: number;
@@ -39,7 +41,10 @@ export interface RefundAmount {
   readonly rule: string;
 }
 
-/** How much comes back for a number of days; half up in minor units, in the guest's favour, never above what is held. */
+/**
+ * How much comes back for a number of days; half up in minor units and up to what the gateway can send, in the guest's
+ * favour, never above what is held.
+ */
 export function refundOf(
   basis: RefundBasis & { readonly days: number; readonly percentOverride?: number },
 ): RefundAmount {
@@ -52,12 +57,15 @@ export function refundOf(
   return { percent, amountMinor: amountFor(basis, percent), rule: ruleName(basis.tiers, tier) };
 }
 
-function amountFor({ base, totalMinor, capturedMinor, refundedMinor }: RefundBasis, percent: number): number {
+function amountFor(basis: RefundBasis, percent: number): number {
+  const { base, totalMinor, capturedMinor, refundedMinor, stepMinor = 1 } = basis;
   const refundable = capturedMinor - refundedMinor;
-  if (base === 'PAID') return Math.min(refundable, halfUp(refundable, percent));
   // What is kept of the price is what halfUp leaves, so that half a minor unit falls to the guest under both bases.
-  const keptMinor = totalMinor - halfUp(totalMinor, percent);
-  return Math.max(0, refundable - keptMinor);
+  const exactMinor =
+    base === 'PAID'
+      ? halfUp(refundable, percent)
+      : Math.max(0, refundable - (totalMinor - halfUp(totalMinor, percent)));
+  return Math.min(refundable, Math.ceil(exactMinor / stepMinor) * stepMinor);
 }
 
 /** Through bigint: a product of two safe integers need not be one. */

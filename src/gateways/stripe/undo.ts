@@ -5,6 +5,7 @@ import { isClaimedBy, undoneMark } from './claim.ts';
 import type { Exchange } from './client.ts';
 import { RequestRefused } from './errors.ts';
 import { EXPAND, Intent, Refund } from './replies.ts';
+import { isTaken } from './units.ts';
 
 type Outcome = 'nothing' | 'voided' | 'refunded';
 export interface Undoing {
@@ -33,6 +34,8 @@ async function intentsUnder(undoing: Undoing, request: UndoChargeRequest): Promi
     return intent && isClaimedBy(intent, chargeKey) ? [intent] : [];
   }
   if (!isPaymentMethod(reference)) return [];
+  // Such an amount was refused before anything was made under the key.
+  if (!isTaken(request.amountMinor, request.currency)) return [];
   // The repeat finds what was made under the key today, the search what is older than that.
   const older = await intentsOf(undoing.searching, { key: chargeKey, reference });
   const made = await unlessRefused(createIntent(undoing.exchange, { ...request, key: chargeKey }));

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { feeFromStripe, fromStripe, toStripe } from './units.ts';
+import { feeFromStripe, fromStripe, isTaken, stepOf, toStripe } from './units.ts';
 
 describe('Stripe’s minor units', () => {
   it.each([
@@ -23,6 +23,18 @@ describe('Stripe’s minor units', () => {
     ['ISK', Number.MAX_SAFE_INTEGER],
   ])('%s %i cannot be said to Stripe', (currency, amountMinor) => {
     expect(() => toStripe(amountMinor, currency)).toThrow(expect.objectContaining({ code: 'AMOUNT_PRECISION' }));
+  });
+
+  it('takes every multiple of its step and nothing else', () => {
+    const currencies = fc.constantFrom('AED', 'JPY', 'ISK', 'UGX', 'MGA', 'KWD', 'BHD', 'OMR', 'JOD', 'TND', 'USD');
+    fc.assert(
+      fc.property(currencies, fc.integer({ min: 1, max: 1_000_000_000 }), (currency, amountMinor) => {
+        expect(isTaken(amountMinor, currency)).toBe(amountMinor % stepOf(currency) === 0);
+        if (isTaken(amountMinor, currency))
+          expect(fromStripe(toStripe(amountMinor, currency), currency)).toBe(amountMinor);
+        else expect(() => toStripe(amountMinor, currency)).toThrow();
+      }),
+    );
   });
 
   it('is null for an amount that is no whole number of ours', () => {

@@ -9,12 +9,23 @@ const STRIPE_EXPONENTS: Readonly<Record<string, number>> = { ISK: 2, UGX: 2, MGA
 const shiftOf = (currency: string): number =>
   (STRIPE_EXPONENTS[currency] ?? exponentOf(currency)) - exponentOf(currency);
 
-/** Throws `AMOUNT_PRECISION`: of three decimals Stripe takes the last only as 0. */
-export function toStripe(amountMinor: number, currency: string): number {
+/**
+ * The least part of an amount, in our minor units, that Stripe takes: of three decimals the last only as 0, of MGA whole
+ * ones (docs.stripe.com/currencies).
+ */
+export function stepOf(currency: string): number {
   const shift = shiftOf(currency);
-  const amount = shift >= 0 ? amountMinor * 10 ** shift : amountMinor / 10 ** -shift;
-  const step = exponentOf(currency) === 3 ? 10 : 1;
-  if (Number.isSafeInteger(amount) && amount % step === 0) return amount;
+  if (shift < 0) return 10 ** -shift;
+  return exponentOf(currency) === 3 ? 10 : 1;
+}
+
+/** Whether Stripe can be told the amount at all. */
+export const isTaken = (amountMinor: number, currency: string): boolean =>
+  amountMinor % stepOf(currency) === 0 && Number.isSafeInteger(amountMinor * 10 ** Math.max(0, shiftOf(currency)));
+
+/** Throws `AMOUNT_PRECISION` for what is not taken. */
+export function toStripe(amountMinor: number, currency: string): number {
+  if (isTaken(amountMinor, currency)) return Math.round(amountMinor * 10 ** shiftOf(currency));
   throw new RoomyError('AMOUNT_PRECISION', {
     details: { currency, gatewayId: 'stripe' },
     text: 'The gateway does not take so many decimals of this currency',

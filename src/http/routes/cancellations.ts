@@ -70,14 +70,14 @@ const quote = createRoute({
 });
 
 export function registerCancellations(register: Register, services: Services): void {
-  const { db, clock } = services;
+  const { db, clock, ports } = services;
   register.mutation(cancel, async (c, once) => {
     const { id } = c.req.valid('param');
     const body = c.req.valid('json');
     await assertOwnStay(c, db, id);
     const order = orderOf(c, body);
     if (c.req.valid('query').dryRun === true) {
-      return once.change(async (tx) => found(c, await rehearse({ db: tx, clock }, id, order)));
+      return once.change(async (tx) => found(c, await rehearse({ db: tx, clock, ports }, id, order)));
     }
     const { cancelledBy, notes, reason } = body;
     const input = { reservationId: id, reason: reason ?? null, ...order };
@@ -90,7 +90,7 @@ export function registerCancellations(register: Register, services: Services): v
     const stay = await assertCancellable(db, id, now);
     const major = (amountMinor: number) => toMajor({ amountMinor, currency: stay.currency });
     const { capturedMinor, excessMinor, refundedMinor } = await receiptsOf(db, id);
-    const schedule = await quoteSchedule(db, stay, now);
+    const schedule = await quoteSchedule(db, ports, stay, now);
     return found(c, {
       reservationId: id,
       status: stay.status,
@@ -98,7 +98,7 @@ export function registerCancellations(register: Register, services: Services): v
       timeZone: stay.timeZone,
       paid: major(capturedMinor + excessMinor - refundedMinor),
       currency: stay.currency,
-      today: refundView(stay, await decideRefund(db, stay, { initiator: 'GUEST', percentOverride: null }, now)),
+      today: refundView(stay, await decideRefund(db, ports, stay, { initiator: 'GUEST', percentOverride: null }, now)),
       schedule: schedule.map(({ percent, amountMinor, until }) => ({
         percent,
         amount: major(amountMinor + excessMinor),
@@ -129,10 +129,14 @@ const refundView = (stay: CancellableStay, refund: RefundDecision) => ({
 });
 
 /** What the saga would do, by the same rules; nothing is written (features WEB-9). */
-async function rehearse({ db, clock }: Pick<Services, 'db' | 'clock'>, id: string, order: CancellationOrder) {
+async function rehearse(
+  { db, clock, ports }: Pick<Services, 'db' | 'clock' | 'ports'>,
+  id: string,
+  order: CancellationOrder,
+) {
   const now = clock.now();
   const stay = await assertCancellable(db, id, now);
-  const refund = await decideRefund(db, stay, order, now);
+  const refund = await decideRefund(db, ports, stay, order, now);
   const tasks = await openTasksOf(db, id);
   const open = tasks.filter((task) => task.status !== 'IN_PROGRESS');
   const inProgress = tasks.filter((task) => task.status === 'IN_PROGRESS').map((task) => task.id);

@@ -2,7 +2,7 @@ import { createRoute } from '@hono/zod-openapi';
 import { assessPayment } from '../../domain/finance/fraud.ts';
 import { settleRefund } from '../../domain/finance/manual-refund.ts';
 import { findPayment, type PaymentOrder } from '../../domain/finance/payable.ts';
-import { parsePayment } from '../../domain/finance/payment-amount.ts';
+import { assertTaken, parsePayment } from '../../domain/finance/payment-amount.ts';
 import { getTransaction } from '../../domain/finance/transaction-detail.ts';
 import { gatewayUnknown } from '../../domain/ports.ts';
 import { RoomyError } from '../../kernel/errors.ts';
@@ -108,6 +108,7 @@ export function registerPayments(register: Register, services: Services): void {
     // An unknown gateway is the caller's mistake, told before anything begins.
     const { gatewayIds } = services.ports;
     if (!gatewayIds.includes(body.gatewayId)) throw gatewayUnknown(body.gatewayId, gatewayIds);
+    assertTaken(services.ports, { amountMinor, currency, gatewayId: body.gatewayId });
     const order = {
       reservationId: id,
       amountMinor,

@@ -143,7 +143,7 @@ export const PayoutBody = z
     netting: z
       .boolean()
       .optional()
-      .openapi({ description: 'Pay what is left after what the owner owes, instead of refusing' }),
+      .openapi({ description: 'Pay what is available, as the owner owes the rest, instead of refusing' }),
     strict: z.boolean().optional().openapi({ description: 'Refuse a payout that is not due yet, instead of warning' }),
     notes: prose(2000).optional(),
   })

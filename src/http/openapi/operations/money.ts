@@ -14,7 +14,7 @@ export const MONEY: OperationTexts = {
   },
   [`POST ${API}/transactions/:id/payout`]: {
     id: 'processOwnerPayout',
-    text: `Pays an \`OWNER_PAYOUT\` out now instead of waiting for its schedule. Refused with \`PAYOUT_EXCEEDS_BALANCE\` when the owner is owed less than that (with \`netting\` the rest is paid), with \`PAYOUT_BEFORE_SCHEDULE\` when it is not due and \`strict\` is set, and with \`NOT_A_PAYOUT\` for a transaction of another type. ${SAGA}`,
+    text: `Pays an \`OWNER_PAYOUT\` out now instead of waiting for its schedule. Refused with \`PAYOUT_EXCEEDS_BALANCE\` when the owner is owed less than that (with \`netting\` what is available is paid), with \`PAYOUT_BEFORE_SCHEDULE\` when it is not due and \`strict\` is set, and with \`NOT_A_PAYOUT\` for a transaction of another type. ${SAGA}`,
   },
   [`POST ${API}/transactions/:id/settlement`]: {
     id: 'settleRefund',
