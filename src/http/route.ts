@@ -17,9 +17,6 @@ import { isPageForPeople } from './tracking.ts';
 /** A route's context, with `valid()` typed by its schemas. */
 export type RouteContext<R extends RouteConfig> = Parameters<RouteHandler<R, AppEnv>>[0];
 
-/** Where a phone number is a legitimate field, and may look like a card's. */
-const isAboutPeople = (pattern: string): boolean => /\/(?:guests|owners|staff)(?:\/|$)/.test(pattern);
-
 /** Registers routes behind their policies. Throws for one without, and for one whose query would let unknown parameters pass. */
 export interface Register {
   /** What only reads. */
@@ -125,7 +122,7 @@ function middlewareOf(
   middleware.push(strictQuery(parameters, page));
   if (read && body !== undefined) {
     const takesFiles = 'text/csv' in body.content;
-    const json = { required: body.required === true, mayHoldPhones: isAboutPeople(pattern) };
+    const json = { required: body.required === true };
     const media = body.content['application/json'];
     const schema: unknown = media && 'schema' in media ? media.schema : undefined;
     middleware.push(takesFiles ? csvOrJsonBody() : jsonBody(json), async (c, next) => {

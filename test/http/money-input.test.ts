@@ -171,7 +171,8 @@ describe('the number of a card', () => {
     { paymentMethod: '4111111111111111' },
     { gatewayReference: '4111-1111-1111-1111' },
     { gatewayId: '4111111111111111' },
-    { processedBy: 'x4111111111111111' },
+    { processedBy: '4111111111111111' },
+    { notes: 'visa4111111111111111' },
     { nonsense: [{ deep: 4111111111111111 }] },
     { '4111111111111111': true },
     { cvv: '123' },
@@ -183,7 +184,48 @@ describe('the number of a card', () => {
 
   it('of nineteen digits is seen in a number that no double holds', async () => {
     await expectForgotten(await payRaw('{"notes":6304000000000000000,"x":6304000000000000018}'));
-    await expectRefusal(await payAs('4111111111111111'), 'CARD_DATA_FORBIDDEN');
+  });
+
+  it.each(['4111111111111111', '"5555555555554444.00"'])('is not suspected in an amount: %s', async (amount) => {
+    const { body } = await payAs(amount);
+    expect(body.code).not.toBe('CARD_DATA_FORBIDDEN');
+  });
+
+  it('is not suspected in 9007199254740990 JPY: too large for a payment, but the price of a stay', async () => {
+    const amount = 9007199254740990;
+    await expectRefusal(await pay({ amount, currency: 'JPY' }), 'AMOUNT_TOO_LARGE');
+    const stay = {
+      propertyId: 'property-1',
+      guestId: 'guest-1',
+      checkInDate: '2024-03-01',
+      checkOutDate: '2024-03-02',
+    };
+    const body = { ...stay, totalAmount: amount, currency: 'JPY' };
+    const made = await http.call('POST', `${API}/reservations`, { body });
+    expect([made.status, at(made.body, 'data', 'totalAmount')]).toEqual([201, amount]);
+    await http.db
+      .deleteFrom('reservation')
+      .where('id', '=', String(at(made.body, 'data', 'id')))
+      .execute();
+  });
+
+  it.each([
+    ['1767225600007', 'a clock in milliseconds'],
+    ['order-20261128-123456', 'a day and a number'],
+    ['ref-4111111111111111', 'a part of a reference'],
+  ])('is not suspected in the reference and the key %s (%s)', async (value) => {
+    const body = { ...PAYMENT, gatewayReference: value, notes: 'stays 30.11.2026-05.12.2026' };
+    const paid = await http.call('POST', PATH, { body, headers: { 'idempotency-key': value, 'x-request-id': value } });
+    expect([paid.status, paid.headers.get('x-request-id')]).toEqual([202, value]);
+  });
+
+  it('is refused in whatever a guest, an owner or a member of staff is called', async () => {
+    const person = { name: `Mei ${NUMBER}`, email: 'mei@example.com', role: 'CLEANER' };
+    for (const path of ['guests', 'owners', 'staff']) {
+      for (const body of [person, { ...person, name: 'Mei', phone: NUMBER }]) {
+        expect((await http.call('POST', `${API}/${path}`, { body })).body.code, path).toBe('CARD_DATA_FORBIDDEN');
+      }
+    }
   });
 
   it('is refused in the path, the query and the headers that we keep', async () => {
@@ -221,7 +263,7 @@ describe('the number of a card', () => {
       headers: { 'idempotency-key': uuid, 'x-request-id': uuid },
     });
     expect([paid.status, paid.headers.get('x-request-id')]).toEqual([202, uuid]);
-    const guest = { name: 'Mei', email: 'mei@example.com', phone: '+411111111111116' };
+    const guest = { name: 'Mei', email: 'mei@example.com', phone: '+39 3911 2345 6789' };
     expect((await http.call('POST', `${API}/guests`, { body: guest })).status).toBe(201);
   });
 });

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
 import { CsvError, parse } from 'csv-parse';
 import type { MovementKind } from '../../db/schema.ts';
-import { holdsCardNumber } from '../../kernel/card-data.ts';
+import { isCardNumber } from '../../kernel/card-number.ts';
 import { type ErrorDetails, RoomyError } from '../../kernel/errors.ts';
 import { CURRENCY_PATTERN, parseAnswerable } from '../../kernel/money.ts';
 import { endOfDay, isBareDate, startOfDay } from '../../kernel/period.ts';
@@ -127,7 +127,7 @@ function movementOf(
   if (!kind) throw wrong('type');
   for (const column of ['reference', 'provider_id'] as const) {
     if (!VISIBLE.test(record[column])) throw wrong(column);
-    if (holdsCardNumber(record[column])) throw new RoomyError('CARD_DATA_FORBIDDEN', { details: { line, column } });
+    if (isCardNumber(record[column])) throw new RoomyError('CARD_DATA_FORBIDDEN', { details: { line, column } });
   }
   if (!CURRENCY_PATTERN.test(record.currency)) throw wrong('currency');
   const money = (column: 'amount' | 'fee'): number => {

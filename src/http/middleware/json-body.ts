@@ -1,5 +1,5 @@
 import type { MiddlewareHandler } from 'hono';
-import { containsCardData } from '../../kernel/card-data.ts';
+import { AMOUNT_KEYS, containsCardData } from '../../kernel/card-data.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import type { AppEnv } from '../context.ts';
 import { readBody } from './body.ts';
@@ -12,11 +12,7 @@ const JSON_TYPE = /^application\/json\s*(?:;\s*charset\s*=\s*"?utf-8"?\s*)?$/i;
  * Reads a JSON body within bounds, before anything parses it, and refuses what JSON permits but Postgres or a careless
  * reader would trip over. The route's schema comes after.
  */
-export function jsonBody(options: {
-  readonly required: boolean;
-  /** A phone number may look like a card's; everywhere else such digits are refused (features FSE-2). */
-  readonly mayHoldPhones?: boolean;
-}): MiddlewareHandler<AppEnv> {
+export function jsonBody(options: { readonly required: boolean }): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     const bytes = await readBody(c, MAX_BYTES);
     const type = c.req.header('content-type');
@@ -25,7 +21,7 @@ export function jsonBody(options: {
     const text = bytes.length === 0 ? '{}' : decode(bytes);
     const value = parse(text);
     assertPlain(value);
-    if (!options.mayHoldPhones && containsCardData(value)) throw new RoomyError('CARD_DATA_FORBIDDEN');
+    if (containsCardData(value)) throw new RoomyError('CARD_DATA_FORBIDDEN');
     // The validators behind read the request again: give them what was checked.
     const { method, headers, signal } = c.req.raw;
     c.req.raw = new Request(c.req.url, { method, headers: asJson(headers), body: JSON.stringify(value), signal });
@@ -54,8 +50,6 @@ function decode(bytes: Buffer): string {
   }
 }
 
-/** Numbers that are money stay as they were written (`1.50`, `1e3`, `-0`): what they mean is for their own rules to say. */
-const MONEY_KEYS = new Set(['amount', 'totalAmount']);
 /** Shares are numbers and nothing else, so only those stay text that a double would round. */
 const SHARE_KEYS = new Set(['ownerIncome', 'roomyAgencyFee', 'referringAgent']);
 const MAX_SHARE_TEXT = 20;
@@ -80,7 +74,8 @@ function parse(text: string): unknown {
 function isFaithful(key: string, value: number, source: string): boolean {
   // Written again, infinity would be null and a long number another one.
   if (Math.abs(value) > Number.MAX_SAFE_INTEGER) return false;
-  if (MONEY_KEYS.has(key)) return source === String(value);
+  // Numbers that are money stay as they were written (`1.50`, `1e3`, `-0`): what they mean is for their own rules to say.
+  if (AMOUNT_KEYS.has(key)) return source === String(value);
   if (!SHARE_KEYS.has(key)) return true;
   return source.length <= MAX_SHARE_TEXT && source.replace(/(?:\.0*|(\.\d*?)0+)$/, '$1') === String(value);
 }
@@ -121,7 +116,11 @@ const CHOSEN_HEADERS = ['idempotency-key', 'x-request-id', 'prefer'];
 
 export function refuseCardDataAround(): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
-    const chosen = [c.req.param(), c.req.queries(), CHOSEN_HEADERS.map((name) => c.req.header(name) ?? '')];
+    const chosen = [
+      c.req.param(),
+      c.req.queries(),
+      Object.fromEntries(CHOSEN_HEADERS.map((name) => [name, c.req.header(name) ?? ''])),
+    ];
     if (containsCardData(chosen)) throw new RoomyError('CARD_DATA_FORBIDDEN');
     await next();
   };
