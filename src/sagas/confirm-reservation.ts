@@ -157,9 +157,9 @@ export const confirmReservation = saga('confirmReservation', ConfirmReservation,
       currency: stay.currency,
       distributionVersion: stay.distributionVersion,
     }),
+    // No row where nothing is owed.
     run: createAmountDue,
     also: settleTurnovers,
-    onNoRow: 'STEP_FAILED',
     compensate: { run: cancelAmountDue },
   })
   .statement('sendConfirmationNotification', {
@@ -191,7 +191,7 @@ export const confirmReservation = saga('confirmReservation', ConfirmReservation,
       data: { ...stay, warnings },
       details: {
         tasksCreated: stay.tasks.length,
-        transactionsCreated: 1,
+        transactionsCreated: stay.transaction === null ? 0 : 1,
         notificationsSent: countNotifications(messages),
         deliveries: messages.length,
       },

@@ -1,4 +1,5 @@
 import { type QueryCreator, type RawBuilder, type SqlBool, sql } from 'kysely';
+import type { Tx } from '../../db/client.ts';
 import type { FusedDatabase, ValueRefs } from '../../db/fused.ts';
 import { literal } from '../../db/literal.ts';
 
@@ -12,7 +13,7 @@ export interface AmountDueValues {
 
 /**
  * The one PENDING GUEST_PAYMENT that stands for what a guest owes for a stay (domain.md T3). A stay that was paid before
- * it is confirmed has it already; then it only follows the price.
+ * it is confirmed has it already; then it only follows the price. A stay that costs nothing has none.
  */
 export const createAmountDue = (db: QueryCreator<FusedDatabase>, value: ValueRefs<AmountDueValues>) =>
   db
@@ -45,7 +46,8 @@ export const createAmountDue = (db: QueryCreator<FusedDatabase>, value: ValueRef
           value.number('distributionVersion').as('distribution_version'),
           'guard.saga_id',
           'guard.effect_key',
-        ]),
+        ])
+        .where(value.number('amountMinor'), '>', 0),
     )
     .onConflict((conflict) =>
       conflict
@@ -66,6 +68,21 @@ export const createAmountDue = (db: QueryCreator<FusedDatabase>, value: ValueRef
 
 const whilePending = (column: 'amount_minor' | 'outstanding_minor', value: RawBuilder<unknown>) =>
   sql<number>`CASE WHEN transaction.status = 'PENDING' THEN ${value} ELSE transaction.${sql.ref(column)} END`;
+
+/** Nothing is owed any more: the stay is called off, or its price has become 0. */
+export const dropAmountDue = (tx: Tx, reservationId: string) =>
+  tx
+    .updateTable('transaction')
+    .set((eb) => ({
+      status: 'CANCELLED',
+      outstanding_minor: 0,
+      cancelled_at: sql<Date>`now()`,
+      version: eb('version', '+', 1),
+    }))
+    .where('reservation_id', '=', reservationId)
+    .where('type', '=', literal('GUEST_PAYMENT'))
+    .where('status', '=', literal('PENDING'))
+    .execute();
 
 /** Nothing has been paid on it yet, so it is cancelled; money that moved is reversed elsewhere, never here. */
 export const cancelAmountDue = (db: QueryCreator<FusedDatabase>) =>

@@ -1,4 +1,3 @@
-import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { ReservationStatus } from '../../db/schema.ts';
@@ -9,6 +8,7 @@ import type { Ports } from '../ports.ts';
 import { refusalDetails } from '../reservations/actions.ts';
 import { rederivePaymentStatus } from '../reservations/payment-status.ts';
 import { refusalOfCancel } from '../reservations/refusals.ts';
+import { dropAmountDue } from './amount-due.ts';
 import { receiptsOf, reducePayouts } from './distribution.ts';
 import { accounts, credit, debit, post, postedShares } from './ledger.ts';
 import { readPayableStay } from './payable.ts';
@@ -212,7 +212,8 @@ export async function bookRefunds(
       await bookRefund(tx, step, stay, refund, { charge, amountMinor, distributedMinor, no: refundIds.length + 1 }),
     );
   }
-  await cancelAmountDueOf(tx, stay.reservationId);
+  // A stay that is called off owes nothing any more (domain.md 4: unpaid).
+  await dropAmountDue(tx, stay.reservationId);
   const after = await postedShares(tx, stay.reservationId);
   const ownerMinor = before.ownerMinor - after.ownerMinor;
   const owedByOwnerMinor = ownerMinor > 0 ? await reducePayouts(tx, stay.reservationId, ownerMinor) : 0;
@@ -289,18 +290,3 @@ async function bookRefund(
   });
   return id;
 }
-
-/** A stay that is called off owes nothing any more (domain.md 4: unpaid). */
-const cancelAmountDueOf = (tx: Tx, reservationId: string) =>
-  tx
-    .updateTable('transaction')
-    .set((eb) => ({
-      status: 'CANCELLED',
-      outstanding_minor: 0,
-      cancelled_at: sql<Date>`now()`,
-      version: eb('version', '+', 1),
-    }))
-    .where('reservation_id', '=', reservationId)
-    .where('type', '=', literal('GUEST_PAYMENT'))
-    .where('status', '=', literal('PENDING'))
-    .execute();

@@ -108,8 +108,8 @@ export async function assertPayable(
   }
   await assertReferenceIsFree(db, order, sagaId);
   if (order.captured) return stay;
-  const refusal = refusalOfPayment({ status, outstandingMinor: stay.outstandingMinor });
-  if (refusal === 'ALREADY_PAID') {
+  const refusal = refusalOfPayment({ status, ...stay });
+  if (refusal === 'ALREADY_PAID' || refusal === 'PAYMENT_EXCEEDS_BALANCE') {
     throw new RoomyError(refusal, { details: { outstanding: 0, currency: stay.currency } });
   }
   if (refusal !== null) {

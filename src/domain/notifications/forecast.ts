@@ -281,7 +281,7 @@ function onPayment(stay: Stay): readonly Expected[] {
     // What a cancelled stay leaves to the owner is still paid out.
     return stay.has_open_payout ? [expect('PAYOUT', { ...owner, event: 'PAYOUT_PROCESSED' })] : [];
   }
-  const isOpen = stay.payment_status === 'UNPAID' || stay.payment_status === 'PARTIALLY_PAID';
+  const isOpen = stay.total_minor > 0 && (stay.payment_status === 'UNPAID' || stay.payment_status === 'PARTIALLY_PAID');
   const channels = stay.guest_has_phone ? (['EMAIL', 'SMS'] as const) : (['EMAIL'] as const);
   const guest = { event: 'PAYMENT_CONFIRMED', recipientType: 'GUEST', recipientId: stay.guest_id } as const;
   return [

@@ -79,6 +79,7 @@ export const selectStays = (db: Db | Tx) =>
       'r.check_out_date',
       'r.planned_arrival',
       'r.planned_departure',
+      'r.total_minor',
       'r.confirmed_at',
       'r.actual_check_out_at',
       'p.time_zone',
@@ -103,7 +104,8 @@ export const stayToRemind = (
   clock: propertyClockOf(row),
   checkInReminderTime: row.check_in_reminder_time,
   checkOutReminderTime: row.check_out_reminder_time,
-  paymentDueDays: row.payment_due_days,
+  // Nobody is asked to pay nothing.
+  paymentDueDays: row.total_minor === 0 ? null : row.payment_due_days,
   guest: { hasPhone: row.guest_has_phone, timeZone: row.guest_time_zone },
 });
 

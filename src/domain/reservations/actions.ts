@@ -66,6 +66,7 @@ export const factsOf = (row: StayRow): ActionFacts => ({
   ...row.place,
   isBusy: row.active_saga_id !== null,
   isBlock: row.guest_id === null,
+  totalMinor: row.total_minor,
   outstandingMinor: row.total_minor - row.paid_minor,
 });
 

@@ -8,6 +8,7 @@ const FREE: ActionFacts = {
   isBusy: false,
   isBlock: false,
   taken: false,
+  totalMinor: 100,
   outstandingMinor: 100,
   check_in_date: '2031-03-30',
   actual_check_in_at: null,
@@ -37,6 +38,13 @@ describe('what a stay offers', () => {
       cancel: 'RESERVATION_IN_HOUSE',
       payment: null,
     });
+  });
+
+  it('takes no money for what costs nothing, and calls only what is confirmed paid', () => {
+    const free = { totalMinor: 0, outstandingMinor: 0 };
+    expect(reasons(free)['payment']).toBe('PAYMENT_EXCEEDS_BALANCE');
+    expect(reasons({ ...free, status: 'CONFIRMED' })['payment']).toBe('ALREADY_PAID');
+    expect(reasons({ outstandingMinor: 0 })['payment']).toBe('ALREADY_PAID');
   });
 
   it('names the first check that refuses, of those that the property is strict about', () => {

@@ -14,9 +14,16 @@ export const refusalOfConfirm = (stay: { readonly status: ReservationStatus; rea
 
 export const refusalOfCancel = (stay: { readonly status: ReservationStatus }) => refusalOfStatus(stay.status, 'cancel');
 
-/** `outstandingMinor`: what is left to pay, by the sum of the payments. */
-export const refusalOfPayment = (stay: { readonly status: ReservationStatus; readonly outstandingMinor: number }) =>
-  refusalOfStatus(stay.status, 'payment') ?? (stay.outstandingMinor <= 0 ? 'ALREADY_PAID' : null);
+/** `outstandingMinor`: what is left to pay, by the sum of the payments. What costs nothing is paid with its confirmation. */
+export function refusalOfPayment(stay: {
+  readonly status: ReservationStatus;
+  readonly totalMinor: number;
+  readonly outstandingMinor: number;
+}) {
+  const byStatus = refusalOfStatus(stay.status, 'payment');
+  if (byStatus !== null || stay.outstandingMinor > 0) return byStatus;
+  return stay.status === 'PENDING' && stay.totalMinor === 0 ? 'PAYMENT_EXCEEDS_BALANCE' : 'ALREADY_PAID';
+}
 
 /** What an arrival or a departure is checked against. */
 export interface VisitState {
@@ -73,6 +80,7 @@ export interface ActionFacts extends VisitState {
   /** A repair's block in the calendar: no guest's stay, and changed by its task alone. */
   readonly isBlock: boolean;
   readonly taken: boolean;
+  readonly totalMinor: number;
   readonly outstandingMinor: number;
   readonly now: Date;
 }

@@ -7,6 +7,7 @@ import { newId } from '../../kernel/ids.ts';
 import type { Money } from '../../kernel/money.ts';
 import { isBareDate } from '../../kernel/period.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
+import { dropAmountDue } from '../finance/amount-due.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { newestInPortfolio } from '../properties/portfolio.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
@@ -186,6 +187,7 @@ export async function changeReservation(
     .set({ ...columnsOf(change), version: before.version + 1 })
     .where('id', '=', id)
     .execute();
+  if (change.total?.amountMinor === 0) await dropAmountDue(tx, id);
   const warnings = await retimeMeetings(tx, id, {
     arrival: change.plannedArrival !== undefined,
     departure: change.plannedDeparture !== undefined,

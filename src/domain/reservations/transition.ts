@@ -21,6 +21,8 @@ export const confirm = (db: QueryCreator<FusedDatabase>, value: ValueRefs<Confir
       version: eb('reservation.version', '+', 1),
       confirmed_at: eb.ref('guard.requested_at'),
       distribution_version: value.number('distributionVersion'),
+      // What costs nothing is paid with that, as `payment_status_of` says of a confirmed stay.
+      payment_status: sql`CASE WHEN reservation.total_minor = 0 AND reservation.payment_status = 'UNPAID' THEN 'PAID' ELSE reservation.payment_status END`,
     }))
     .returning(['reservation.id as subject_id', 'reservation.status', 'reservation.version']);
 
@@ -41,6 +43,7 @@ export const unconfirm = (db: QueryCreator<FusedDatabase>, value: ValueRefs<Unco
       version: eb('reservation.version', '+', 1),
       confirmed_at: sql<null>`NULL::timestamptz`,
       distribution_version: sql<null>`NULL::int`,
+      payment_status: sql`CASE WHEN reservation.total_minor = 0 AND reservation.payment_status = 'PAID' THEN 'UNPAID' ELSE reservation.payment_status END`,
     }))
     .returning(['reservation.id as subject_id', 'reservation.version']);
 

@@ -182,7 +182,10 @@ export const ConfirmedReservation = z
   .object({
     reservation: z.looseObject({ ...z.object(stay).partial().shape, id: Id, status: ReservationStatus }),
     tasks: z.array(Task.partial().required({ id: true, type: true, title: true })),
-    transaction: Transaction.partial().required({ id: true, type: true }),
+    transaction: Transaction.partial()
+      .required({ id: true, type: true })
+      .nullable()
+      .openapi({ description: 'What the guest owes; null: the stay costs nothing' }),
     warnings: z.array(z.string()).optional(),
   })
   .loose()
