@@ -160,6 +160,55 @@ describe('completing', () => {
     expect(JSON.parse(audit[0]?.body ?? '')).toMatchObject({ userId: 'cleaner-1', onBehalfOf: 'cleaner-2' });
   });
 
+  describe('of work that an offline phone began earlier', () => {
+    const minutesAgo = (minutes: number): Date => new Date(Date.now() - minutes * 60_000);
+    const of = (id: string, values: { created_at?: Date; scheduled_at?: Date; ends_at?: Date; occurrence?: string }) =>
+      system.bed.db.updateTable('task').set(values).where('id', '=', id).execute();
+    const began = async (id: string, startedAt: Date): Promise<Date> => {
+      const answer = await post(id, 'start', { startedAt: startedAt.toISOString() });
+      expect(answer.status).toBe(200);
+      return new Date(answer.body.data.startedAt);
+    };
+
+    it('counts from when the phone says, though start and end arrive together', async () => {
+      const { id } = await task();
+      await of(id, { created_at: minutesAgo(600), scheduled_at: minutesAgo(200), ends_at: minutesAgo(80) });
+      const start = minutesAgo(150);
+      expect(await began(id, start)).toEqual(start);
+      const end = new Date(start.getTime() + 95 * 60_000).toISOString();
+      expect((await complete(id, { completedAt: end })).body.data.completion.minutes).toBe(95);
+    });
+
+    it.each([
+      ['the clock of the phone is ahead', -90, 0, 600],
+      ['it is before the task was made', 700, 600, 600],
+      ['it is before the guest had left', 400, 300, 600],
+      ['it is more than half a day before the agreed time', 1_200, 920, 10_000],
+    ] as const)('from the nearest time that can be, when %s', async (why, said, expected, made) => {
+      const { id, propertyId } = await task({ occurrence: why.includes('guest') ? 'POST_DEPARTURE' : 'MANUAL' });
+      await of(id, { created_at: minutesAgo(made), scheduled_at: minutesAgo(200), ends_at: minutesAgo(80) });
+      if (why.includes('guest')) {
+        const { db } = system.bed;
+        const reservation_id = await seedStay(db);
+        const left = { property_id: propertyId, status: 'CHECKED_OUT' as const, actual_check_out_at: minutesAgo(300) };
+        await db.updateTable('reservation').set(left).where('id', '=', reservation_id).execute();
+        await db.updateTable('task').set({ reservation_id }).where('id', '=', id).execute();
+      }
+      const start = await began(id, minutesAgo(said));
+      expect(Math.abs(start.getTime() - minutesAgo(expected).getTime())).toBeLessThan(30_000);
+      // Free for the next of these.
+      expect((await complete(id)).status).toBe(200);
+    });
+
+    it('is of unknown length, not none, when only its end says when it was', async () => {
+      const { id } = await task();
+      await of(id, { created_at: minutesAgo(600) });
+      await post(id, 'start');
+      const { body } = await complete(id, { completedAt: minutesAgo(30).toISOString() });
+      expect(body.data.completion).not.toHaveProperty('minutes');
+    });
+  });
+
   it('works out the minutes from the start', async () => {
     const { id } = await task();
     await post(id, 'start');

@@ -180,16 +180,21 @@ describe('the phone page', () => {
     await page.reload();
     await page.getByText(/No network\. This is how it was at/).waitFor();
     await page.getByRole('link', { name: /Pre-arrival cleaning/ }).click();
+    await page.getByRole('button', { name: 'I begin' }).click();
+    await page.getByText(/Waiting to be sent \(1\)/).waitFor();
     await page.getByRole('checkbox', { name: /Beds made/ }).check();
     await page.getByRole('checkbox', { name: /Bathroom cleaned/ }).check();
     await page.getByRole('button', { name: 'Finish' }).click();
-    await page.getByText(/Waiting to be sent \(1\)/).waitFor();
+    await page.getByText(/Waiting to be sent \(2\)/).waitFor();
     // It survives the phone being switched off.
     await page.reload();
-    await page.getByText(/Waiting to be sent \(1\)/).waitFor();
+    await page.getByText(/Waiting to be sent \(2\)/).waitFor();
     expect((await rowOf(id)).status).toBe('ASSIGNED');
+    const online = Date.now();
     await context.setOffline(false);
     await completed(id);
+    // Begun when the phone says, and not when it could tell.
+    expect((await rowOf(id)).started_at?.getTime()).toBeLessThanOrEqual(online);
     await page.getByText(/Waiting to be sent \(/).waitFor({ state: 'hidden' });
     expect(await mails(id)).toEqual(['TASK_COMPLETED']);
   });

@@ -87,8 +87,15 @@ export async function completeTask(tx: Tx, order: CompleteTask, author: Author):
   return { ...taskView(row), nextActions };
 }
 
+export interface StartTask {
+  readonly taskId: string;
+  readonly scope: WorkScope;
+  /** ISO instant; null: now. A phone that was offline tells when it really was. */
+  readonly startedAt: string | null;
+}
+
 /** ASSIGNED to IN_PROGRESS. Throws `TASK_NOT_FOUND`, `TASK_NOT_COMPLETABLE` and `INVALID_STATE_TRANSITION`; started twice is started once. */
-export async function startTask(tx: Tx, taskId: string, scope: WorkScope, author: Author): Promise<TaskView> {
+export async function startTask(tx: Tx, { taskId, scope, startedAt }: StartTask, author: Author): Promise<TaskView> {
   const work = await lockWork(tx, taskId, scope);
   const { task, property } = work;
   if (task.status === 'IN_PROGRESS') return taskView(task);
@@ -98,7 +105,7 @@ export async function startTask(tx: Tx, taskId: string, scope: WorkScope, author
   await assertVacated(tx, work);
   const row = await tx
     .updateTable('task')
-    .set({ status: 'IN_PROGRESS', started_at: sql<Date>`now()`, version: task.version + 1 })
+    .set({ status: 'IN_PROGRESS', started_at: possibleStart(work, startedAt), version: task.version + 1 })
     .where('id', '=', task.id)
     .returningAll()
     .executeTakeFirstOrThrow();
@@ -110,10 +117,30 @@ export async function startTask(tx: Tx, taskId: string, scope: WorkScope, author
     requestId: author.requestId,
     ip: author.ip ?? null,
     reservationId: task.reservation_id,
-    body: { outcome: 'success', reservationId: task.reservation_id, details: { id: task.id, version: row.version } },
+    body: {
+      outcome: 'success',
+      reservationId: task.reservation_id,
+      // What was said beside what was taken for true.
+      details: { id: task.id, version: row.version, ...(startedAt !== null && { reportedStart: startedAt }) },
+    },
   });
   return taskView(row);
 }
+
+/**
+ * What the phone says, brought to the nearest time that can be: phones have clocks of their own, and who worked is not
+ * refused for that. Nobody begins what is not made yet, cleans after guests who are still there, or begins half a day
+ * before the agreed time.
+ */
+const possibleStart = ({ task }: WorkItem, said: string | null) =>
+  said === null
+    ? sql<Date>`now()`
+    : sql<Date>`least(now(), greatest(${said}::timestamptz, created_at,
+        coalesce(slot_start, scheduled_at) - ${EARLY_HOURS}::int * interval '1 hour', CASE WHEN occurrence = 'POST_DEPARTURE' THEN
+          coalesce((SELECT r.actual_check_out_at FROM reservation r WHERE r.id = ${task.reservation_id}),
+            (SELECT m.completed_at FROM task m WHERE m.reservation_id = ${task.reservation_id} AND m.occurrence = 'DEPARTURE'
+                AND m.status = 'COMPLETED')) END))`;
+const EARLY_HOURS = 12;
 
 function assertCompletable({ task }: WorkItem): void {
   if (task.status === 'COMPLETED') {
@@ -183,5 +210,6 @@ async function staffIdOf(tx: Tx, actor: string): Promise<string | null> {
   return row?.id ?? null;
 }
 
+/** Null where the work was over before its start was reported: how long it took is not known then, and not nothing. */
 const minutesBetween = (start: Date | null, end: Date): number | null =>
-  start === null ? null : Math.max(0, Math.round((end.getTime() - start.getTime()) / 60_000));
+  start === null || end < start ? null : Math.round((end.getTime() - start.getTime()) / 60_000);

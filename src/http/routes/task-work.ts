@@ -25,6 +25,8 @@ import {
   CompletedTask,
   Photo,
   PhotoParams,
+  START_EXAMPLE,
+  StartBody,
   Statistics,
   StatisticsQuery,
 } from '../schemas/task-work.ts';
@@ -46,10 +48,10 @@ const start = createRoute({
   path: `${PATH}/{id}/start`,
   tags,
   summary: 'Begin a task, as its assignee',
-  request: { params: IdParam },
+  request: { params: IdParam, body: jsonOf(StartBody, START_EXAMPLE, false) },
   responses: {
     200: answer('Begun', one(Task)),
-    ...refusals('VALIDATION_FAILED', 'TASK_NOT_FOUND', 'INVALID_STATE_TRANSITION'),
+    ...bodyRefusals('TASK_NOT_FOUND', 'TASK_NOT_COMPLETABLE', 'INVALID_STATE_TRANSITION'),
   },
 });
 const complete = createRoute({
@@ -120,8 +122,12 @@ export function registerTaskWork(register: Register, services: Services): void {
     return found(c, await taskStatistics(db, workScopeOf(c), filter));
   });
   register.mutation(start, (c, once) => {
-    const { id } = c.req.valid('param');
-    return once.change(async (tx) => found(c, await startTask(tx, id, doingScopeOf(c), authorOf(c)), 'Task started'));
+    const order = {
+      taskId: c.req.valid('param').id,
+      scope: doingScopeOf(c),
+      startedAt: c.req.valid('json').startedAt ?? null,
+    };
+    return once.change(async (tx) => found(c, await startTask(tx, order, authorOf(c)), 'Task started'));
   });
   register.mutation(complete, (c, once) => {
     const { id } = c.req.valid('param');

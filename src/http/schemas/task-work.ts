@@ -5,6 +5,16 @@ import { Estimate, Task } from './tasks.ts';
 
 const photoIds = z.array(Id).max(30);
 
+export const StartBody = z
+  .strictObject({
+    startedAt: Instant.optional().openapi({
+      description:
+        'When it really was begun, for a phone that was offline. What cannot be is brought to the nearest time that can: not after now, nor before the task was made, its guest had left, or half a day before it was agreed for',
+    }),
+  })
+  .openapi('StartTask');
+export const START_EXAMPLE = {};
+
 export const CompleteBody = z
   .strictObject({
     completedBy: Id.optional().openapi({ description: 'For whom; who acts is the token’s subject' }),

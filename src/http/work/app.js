@@ -314,7 +314,7 @@ function problem(text) {
 }
 
 async function begin(task) {
-  await queue('start', task);
+  await queue('start', task, { startedAt: new Date().toISOString() });
   task.status = 'IN_PROGRESS';
   await put('lists', list);
   await exchange();

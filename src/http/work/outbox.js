@@ -44,7 +44,7 @@ async function deliver({ kind, taskId, key, body, photos }) {
     const stored = await call('PUT', `/tasks/${taskId}/photos/${id}`, { bytes: blob });
     if (!stored.ok) return stored;
   }
-  return call('POST', `/tasks/${taskId}/${kind}`, { key, ...(kind === 'complete' ? { body } : {}) });
+  return call('POST', `/tasks/${taskId}/${kind}`, { key, ...(body ? { body } : {}) });
 }
 
 function reasonOf(answer) {

@@ -27,7 +27,7 @@ export const WORK: OperationTexts = {
   },
   [`POST ${TASKS}/:id/start`]: {
     id: 'startTask',
-    text: 'The assignee begins: status `IN_PROGRESS`, and the time counts from now. Refused with `INVALID_STATE_TRANSITION` for a task that is not `ASSIGNED`, or a cleaning whose guest has not left.',
+    text: 'The assignee begins: status `IN_PROGRESS`, and the time counts from now, or from `startedAt`, which a phone that was offline sends. Refused with `INVALID_STATE_TRANSITION` for a task that is not `ASSIGNED`, or a cleaning whose guest has not left.',
   },
   [`POST ${TASKS}/:id/complete`]: {
     id: 'completeTask',
