@@ -110,7 +110,7 @@ export const cancelReservation = saga('cancelReservation', CancelReservation, {
     const { percent, amountMinor, excessMinor, rule, daysBeforeCheckIn } = done.calculateRefundAmount;
     const { refundIds } = done.createRefundTransaction;
     const { cancelled, inProgress } = done.cancelRelatedTasks;
-    const status = await awaitRefunds(db, refundIds, REFUND_BUDGET_MS);
+    const status = refundIds.length === 0 ? 'NONE' : await awaitRefunds(db, subjectId, REFUND_BUDGET_MS);
     const amount = toMajor({ amountMinor: amountMinor + excessMinor, currency: stay.currency });
     const refund = {
       percent,

@@ -201,6 +201,8 @@ describe("the sandbox's references", () => {
       refund: { percent: 100, amount: 1000, status: 'MANUAL_REQUIRED' },
     });
     expect(await system.sandbox.netOf(gatewayReference)).toBe(100_000);
+    const read = async () => (await system.call('GET', `/reservations/${id}`)).body.data;
+    expect(await read()).toMatchObject({ paymentStatus: 'PAID', refundStatus: 'MANUAL_REQUIRED' });
     const tasks = () => system.call('GET', `/tasks?reservationId=${id}&type=FINANCE`);
     expect((await tasks()).body.data).toMatchObject([{ title: 'Refund a guest by hand', status: 'UNASSIGNED' }]);
 
@@ -221,6 +223,7 @@ describe("the sandbox's references", () => {
       errorCode: null,
     });
     expect((await settle({ reference: 'FT-2' })).body.code).toBe('ALREADY_PAID');
+    expect(await read()).toMatchObject({ paymentStatus: 'REFUNDED', refundStatus: 'COMPLETED' });
     const summary = await system.call('GET', `/financial/summary?reservationId=${id}`);
     expect(summary.body.data.currencies).toMatchObject([
       { received: 1000, refunded: 1000, netReceived: 0, bank: -1000 },

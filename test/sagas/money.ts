@@ -244,7 +244,6 @@ export const refund = fixtureOf({
         })
         .execute();
       await tx.updateTable('payment').set({ refunded_minor: TOTAL }).where('id', '=', id).execute();
-      await tx.updateTable('reservation').set({ payment_status: 'REFUNDED' }).where('id', '=', reservationId).execute();
     });
     return { subjectId, input: { refundId: subjectId } };
   },

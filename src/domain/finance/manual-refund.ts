@@ -5,6 +5,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { type Author, recordAudit } from '../audit/record.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import { refundProcessedMessage } from '../notifications/matrix.ts';
+import { rederivePaymentStatus } from '../reservations/payment-status.ts';
 import { accounts, credit, debit, post } from './ledger.ts';
 import { readRefund } from './refund.ts';
 import { refundSeenTo } from './refund-task.ts';
@@ -65,6 +66,7 @@ export async function settleRefund(
       credit(accounts.bank(refund.currency), refund.amountMinor),
     ],
   });
+  await rederivePaymentStatus(tx, refund.reservationId);
   await refundSeenTo(tx, refundId);
   const told = [refundProcessedMessage(refund, refund)];
   await enqueueInTransaction(tx, effectKey, told, { sagaId: null, reservationId: refund.reservationId });

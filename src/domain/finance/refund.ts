@@ -5,6 +5,7 @@ import { pause } from '../../kernel/clock.ts';
 import { RoomyError, required } from '../../kernel/errors.ts';
 import { raiseSystemAlert } from '../notifications/alerts.ts';
 import type { MoneyOutcome } from '../ports.ts';
+import { type RefundStatus, rederivePaymentStatus, refundStatusOf } from '../reservations/payment-status.ts';
 import { accounts, credit, debit, post } from './ledger.ts';
 import { askForManualRefund } from './refund-task.ts';
 
@@ -136,23 +137,23 @@ export async function recordRefund(
       credit(accounts.gatewayClearing(refund.gatewayId, refund.currency), refund.amountMinor),
     ],
   });
+  await rederivePaymentStatus(tx, refund.reservationId);
 }
 
-const REFUND_ORDER = ['MANUAL_REQUIRED', 'PROCESSING', 'PENDING', 'COMPLETED'] as const;
-export type RefundStatus = (typeof REFUND_ORDER)[number] | 'NONE';
 const LOOK_EVERY_MS = 25;
 
 /**
- * How far the refunds of a cancellation have come: the worst of them, looked at until all have an end or the budget is
- * used up (domain.md 9.5: the gateway is tried inside a short budget; the rest goes on by itself).
+ * How far the refunds of a stay have come, looked at until all have an end or the budget is used up (domain.md 9.5: the
+ * gateway is tried inside a short budget; the rest goes on by itself).
  */
-export async function awaitRefunds(db: Db | Tx, refundIds: readonly string[], budgetMs: number): Promise<RefundStatus> {
-  if (refundIds.length === 0) return 'NONE';
+export async function awaitRefunds(db: Db | Tx, reservationId: string, budgetMs: number): Promise<RefundStatus> {
   for (let waitedMs = 0; ; waitedMs += LOOK_EVERY_MS) {
-    const rows = await db.selectFrom('transaction').select('status').where('id', 'in', refundIds).execute();
-    const worst = REFUND_ORDER.find((status) => rows.some((row) => row.status === status)) ?? 'PENDING';
-    const open = rows.some((row) => row.status === 'PENDING' || row.status === 'PROCESSING');
-    if (!open || waitedMs >= budgetMs) return worst;
+    const { status } = await db
+      .selectFrom('reservation as r')
+      .select(refundStatusOf('r.id').as('status'))
+      .where('r.id', '=', reservationId)
+      .executeTakeFirstOrThrow();
+    if (status !== 'PENDING' || waitedMs >= budgetMs) return status;
     await pause(LOOK_EVERY_MS);
   }
 }

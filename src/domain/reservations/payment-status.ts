@@ -11,6 +11,15 @@ export const amountOutstandingOf = (stay: string) =>
   sql<number>`coalesce((SELECT x.outstanding_minor FROM transaction x WHERE x.reservation_id = ${sql.ref(`${stay}.id`)}
     AND x.type = 'GUEST_PAYMENT' AND x.parent_id IS NULL AND x.status NOT IN ('FAILED', 'CANCELLED', 'REVERSED')), ${sql.ref(`${stay}.total_minor`)})`;
 
+export const REFUND_STATUSES = ['NONE', 'PENDING', 'MANUAL_REQUIRED', 'COMPLETED'] as const;
+export type RefundStatus = (typeof REFUND_STATUSES)[number];
+/** How far the refunds of a stay have come, all of them together: what waits for a person counts first, then what is on its way. */
+export const refundStatusOf = (reservationId: string) =>
+  sql<RefundStatus>`(SELECT CASE WHEN bool_or(x.status = 'MANUAL_REQUIRED') THEN 'MANUAL_REQUIRED'
+      WHEN bool_or(x.status IN ('PENDING', 'PROCESSING')) THEN 'PENDING' WHEN count(*) > 0 THEN 'COMPLETED' ELSE 'NONE' END
+    FROM transaction x WHERE x.reservation_id = ${sql.ref(reservationId)} AND x.type = 'REFUND'
+     AND x.status IN ('PENDING', 'PROCESSING', 'MANUAL_REQUIRED', 'COMPLETED'))`;
+
 /** The stay's payment status as its payments make it (features PAY-3). */
 export const derivePaymentStatus = (db: QueryCreator<FusedDatabase>) =>
   db

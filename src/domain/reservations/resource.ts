@@ -261,7 +261,11 @@ async function assertAgent(tx: Tx, staffId: string | null | undefined): Promise<
 }
 
 const detailOf = (row: StayRow): ReservationDetail =>
-  reservationView(row, { activeSagaId: row.active_saga_id, actions: actionsOf(factsOf(row)) });
+  reservationView(row, {
+    activeSagaId: row.active_saga_id,
+    actions: actionsOf(factsOf(row)),
+    refundStatus: row.refund_status,
+  });
 
 const columnsOf = (fields: ReservationChange) => ({
   property_id: fields.propertyId,

@@ -2,6 +2,7 @@ import type { Selectable } from 'kysely';
 import type { ReservationTable } from '../../db/schema.ts';
 import { toMajor } from '../../kernel/money.ts';
 import { type ActionView, allowedOf } from './actions.ts';
+import type { RefundStatus } from './payment-status.ts';
 
 export type ReservationView = ReturnType<typeof reservationView>;
 
@@ -9,10 +10,14 @@ interface Around {
   /** The saga that is at work on it, or parked. */
   readonly activeSagaId: string | null;
   readonly actions: readonly ActionView[];
+  readonly refundStatus: RefundStatus;
 }
 
 /** A stay as the API shows it. */
-export const reservationView = (row: Omit<Selectable<ReservationTable>, 'stay'>, { activeSagaId, actions }: Around) => {
+export const reservationView = (
+  row: Omit<Selectable<ReservationTable>, 'stay'>,
+  { activeSagaId, actions, refundStatus }: Around,
+) => {
   return {
     id: row.id,
     kind: row.kind,
@@ -29,6 +34,7 @@ export const reservationView = (row: Omit<Selectable<ReservationTable>, 'stay'>,
     notes: row.notes,
     status: row.status,
     paymentStatus: row.payment_status,
+    refundStatus,
     allowedActions: allowedOf(actions),
     actions,
     activeSagaId,

@@ -52,6 +52,7 @@ export const FIELD_EXAMPLES: Readonly<Record<string, string | number | boolean>>
   referringAgent: 5,
   payoutPolicy: 'AFTER_CHECK_IN',
   paymentStatus: 'PAID',
+  refundStatus: 'NONE',
   paymentMethod: 'Credit Card',
   checkInDate: '2024-02-01',
   checkOutDate: '2024-02-03',

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { INITIATORS } from '../../domain/finance/cancellation.ts';
+import { REFUND_STATUSES } from '../../domain/reservations/payment-status.ts';
 import { Flag, Id, line, prose } from './common.ts';
 import { paymentMoney } from './finance-terms.ts';
 
@@ -100,7 +101,7 @@ export const CancelledReservation = z
   .object({
     reservation: z.object({ id: Id, status: z.string() }),
     refund: RefundDecision.extend({
-      status: z.enum(['NONE', 'COMPLETED', 'PENDING', 'PROCESSING', 'MANUAL_REQUIRED']).optional(),
+      status: z.enum(REFUND_STATUSES).optional(),
       transactionIds: z.array(z.string()).optional(),
     }),
     tasks: z.array(z.object({ id: z.string(), status: z.string() })),

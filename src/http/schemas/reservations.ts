@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { REFUND_STATUSES } from '../../domain/reservations/payment-status.ts';
 import { OFFERED_ACTIONS } from '../../domain/reservations/state-machine.ts';
 import {
   Amount,
@@ -20,7 +21,10 @@ import { holds, needsAssignment, Task } from './tasks.ts';
 const ReservationStatus = z.enum(['PENDING', 'CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT', 'CANCELLED', 'NO_SHOW']);
 const PaymentStatus = z
   .enum(['UNPAID', 'PARTIALLY_PAID', 'PAID', 'OVERPAID', 'PARTIALLY_REFUNDED', 'REFUNDED'])
-  .openapi({ description: 'Derived from the payments, never set' });
+  .openapi({
+    description:
+      'Derived from the payments, never set: refunds count when they have gone back, `refundStatus` says how far they are',
+  });
 const GuestCount = z.int().min(1).max(1000);
 
 const stayInOrder = {
@@ -106,6 +110,10 @@ const stay = {
         'What can be done with it now, asked without options, and with which code the rest would be refused: by its status, the saga at work on it, taken nights, the strict checks of its property or what is left to pay',
     }),
   paymentStatus: PaymentStatus,
+  refundStatus: z.enum(REFUND_STATUSES).openapi({
+    description:
+      'Of all refunds of the stay: `PENDING` is on its way, `MANUAL_REQUIRED` waits for a person to send the money',
+  }),
   confirmedAt: z.iso.datetime().nullable(),
   actualCheckInAt: z.iso.datetime().nullable(),
   actualCheckOutAt: z.iso.datetime().nullable(),
