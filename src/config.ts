@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { FORWARDING_HEADERS, isProxyRange, type ProxyTrust } from './kernel/client-address.ts';
+import { canonicalEmail } from './kernel/email.ts';
 import { ID_PATTERN } from './kernel/ids.ts';
 import { isTimeZone } from './kernel/time-zone.ts';
 
@@ -108,7 +109,10 @@ const Environment = z.object({
   WORKER_CONCURRENCY: z.coerce.number().int().min(1).max(512).default(64),
   SMTP_URL: url('smtp:', 'smtps:').optional(),
   MAIL_FROM: z.string().default('Roomy <no-reply@roomy.example>'),
-  OPS_EMAIL: z.email().default('ops@roomy.example'),
+  OPS_EMAIL: z
+    .string()
+    .refine((text) => canonicalEmail(text) !== null, 'must be an e-mail address')
+    .default('ops@roomy.example'),
   PAYMENT_GATEWAYS: gatewayNames.optional(),
   SANDBOX_GATEWAYS: sandboxGateways.default([]),
   STRIPE_SECRET_KEY: z

@@ -313,7 +313,7 @@ describe('fields', () => {
     ['guests', { name: 'A', email, timeZone: 'IST' }],
     ['properties', { name: 'A', ownerId: 'owner-1', timeZone: 'IST' }],
     ['staff', { name: 'A', email, role: 'AGENT', shifts: [{ weekday: 1, from: '09:00', to: '10:00', zone: 'IST' }] }],
-    ['guests', { name: 'A', email, phone: '0501234567' }],
+    ['guests', { name: 'A', email, phone: '0701234567' }],
     ['guests', { name: 'A', email, locale: 'not a locale' }],
     ['guests', { name: 'A', email, phone: 'call me' }],
     ['staff', { name: 'A', email, role: 'ADMIN' }],

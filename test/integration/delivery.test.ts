@@ -31,6 +31,7 @@ beforeAll(async () => {
       { id: 'guest-1', name: 'John <b>Doe</b>', email: 'john@example.com', phone: '+971501234567', locale: 'en-GB' },
       { id: 'guest-2', name: '{ownerEmail}', email: 'two@example.com', locale: 'en-US' },
       { id: 'guest-3', name: ' \u0001 ', email: 'three@example.com' },
+      { id: 'guest-4', name: 'Анна', email: 'Anna&co@пример.рф', phone: '+44 (0)20 7946 0958' },
     ])
     .execute();
   await db
@@ -121,6 +122,14 @@ function provider(answer: (message: OutgoingMessage) => Promise<SendOutcome>, ma
 const accepts = async ({ messageId }: OutgoingMessage): Promise<SendOutcome> => ({ sent: true, providerId: messageId });
 
 describe('delivery', () => {
+  it('goes to the ASCII form of an address, and to the number as it is called from abroad', async () => {
+    await confirmed({ guestId: 'guest-4' });
+    const { got, deps: told } = provider(accepts);
+    await deliverDue(told);
+    const sentTo = got.map(({ to }) => to).toSorted();
+    expect(sentTo).toEqual(['+442079460958', 'Anna&co@xn--e1afmkfd.xn--p1ai', 'olga@example.com']);
+  });
+
   it('sends a confirmation to guest and owner, and a person can read it in the mailbox', async () => {
     const reservationId = await confirmed();
     expect(await deliverDue(deps)).toBe(3);

@@ -8,6 +8,7 @@ import { type Facts, formatMoney, valuesOf } from '../../src/domain/notification
 import { formatLocaleOf, localeChain } from '../../src/domain/notifications/locales.ts';
 import { dueDateOf } from '../../src/domain/tasks/recurrence.ts';
 import { localInstant } from '../../src/domain/tasks/schedule.ts';
+import { isOneAddress } from '../../src/gateways/smtp.ts';
 import {
   CalendarDate,
   Currency,
@@ -20,6 +21,8 @@ import {
   Phone,
   TimeZone,
 } from '../../src/http/schemas/common.ts';
+import { GuestChange, NewGuest, NewOwner, OwnerChange } from '../../src/http/schemas/people.ts';
+import { canonicalEmail } from '../../src/kernel/email.ts';
 import { exponentOf } from '../../src/kernel/money.ts';
 import { canonicalPhone } from '../../src/kernel/phone.ts';
 import { createTestDatabase, type TestDatabase } from '../setup/database.ts';
@@ -99,7 +102,14 @@ describe('a locale that the edge accepts', () => {
         expect(() => valuesOf(factsIn(locale), text)).not.toThrow();
       }
     }
-    expect(isRefused(Locale, 'en_GB')).toBe(true);
+    expect(accepted(Locale, ['en_GB', 'en_us.UTF-8', 'zh_Hans_CN', 'pt-br', 'iw'])).toEqual([
+      'en-GB',
+      'en-US',
+      'zh-Hans-CN',
+      'pt-BR',
+      'he',
+    ]);
+    for (const text of ['', 'C', 'en_', 'x', 'de_DE@euro', 'en US']) expect(isRefused(Locale, text)).toBe(true);
   });
 
   /** Everything that a message may be about, absent but for a date and an amount. */
@@ -147,7 +157,34 @@ describe('a telephone number that the edge accepts', () => {
     expect(canonicalPhone(Phone.parse('+971 (50) 000-0001'))).toBe('+971500000001');
     expect(canonicalPhone(Phone.parse('00971500000001'))).toBe('+971500000001');
   });
-  it.each(['0501234567', '12345', '+0123456789', '+1234567890123456', 'call me'])('is not %j', (text) => {
+  it.each([
+    ['(415) 555-2671', 'en_US', '+14155552671'],
+    ['(415) 555-2671', undefined, '+14155552671'],
+    ['415-555-2671', 'es-US', '+14155552671'],
+    ['050 123 4567', undefined, '+971501234567'],
+    ['0501234567', 'ar', '+971501234567'],
+    ['020 7946 0958', 'en-GB', '+442079460958'],
+    ['+44 (0)20 7946 0958', 'en-US', '+44 (0)20 7946 0958'],
+    ['0044 20 7946 0958', undefined, '0044 20 7946 0958'],
+  ])('%j with the locale %s is kept as %j', (phone, locale, kept) => {
+    const person = { name: 'Mei', email: 'mei@example.com', phone, ...(locale === undefined ? {} : { locale }) };
+    for (const schema of [NewGuest, NewOwner, GuestChange, OwnerChange]) {
+      const saved = schema.parse(person).phone ?? '';
+      expect(saved).toBe(kept);
+      expect(canonicalPhone(saved)).toMatch(E164);
+    }
+    if (locale === undefined) expect(Phone.parse(phone)).toBe(kept);
+  });
+  it('is called without the zero that stands for the way from within the country', () => {
+    expect(canonicalPhone('+44 (0)20 7946 0958')).toBe('+442079460958');
+  });
+  it('is not another country’s without its code', () => {
+    for (const schema of [NewGuest, NewOwner, GuestChange, OwnerChange]) {
+      const result = schema.safeParse({ name: 'M', email: 'm@example.com', phone: '020 7946 0958', locale: 'en-US' });
+      expect(result.error?.issues.map(({ path }) => path)).toEqual([['phone']]);
+    }
+  });
+  it.each(['0701234567', '12345', '+0123456789', '+1234567890123456', 'call me'])('is not %j', (text) => {
     expect(isRefused(Phone, text)).toBe(true);
   });
 });
@@ -239,9 +276,23 @@ describe('text that the edge accepts', () => {
       'a+b@x.io',
       'ü@x.io',
       'a@xn--bcher-kva.example',
+      'a&b@bücher.example',
+      'post@пример.рф',
+      'a@xn--80ak6aa92e.xn--p1ai',
+      'a@ex\u200bample.com',
     ];
     for (const address of accepted(Email, [...odd, ...fc.sample(fc.emailAddress(), 200)])) {
       expect(addressparser(address)).toEqual([{ address, name: '' }]);
+      const sent = canonicalEmail(address) ?? '';
+      expect(sent).toMatch(/^[!-~]+@[a-z0-9.-]+$/i);
+      expect(addressparser(sent)).toEqual([{ address: sent, name: '' }]);
+      expect(isOneAddress(sent)).toBe(true);
+      // Kept as it was typed.
+      expect(Email.parse(address)).toBe(address);
     }
+    for (const address of odd.slice(4, 10)) expect(isRefused(Email, address)).toBe(address === 'ü@x.io');
+    expect(isRefused(Email, 'a@ex\u200bample.com')).toBe(true);
+    expect(canonicalEmail('post@пример.рф')).toBe('post@xn--e1afmkfd.xn--p1ai');
+    expect(canonicalEmail('a&b@xn--80ak6aa92e.xn--p1ai')).toBe('a&b@xn--80ak6aa92e.xn--p1ai');
   });
 });

@@ -1,5 +1,6 @@
 import type { Db } from '../../db/client.ts';
 import type { Channel } from '../../db/schema.ts';
+import { canonicalEmail } from '../../kernel/email.ts';
 import { messageOf } from '../../kernel/errors.ts';
 import { sha256OfBytes } from '../../kernel/json.ts';
 import type { Logger } from '../../kernel/log.ts';
@@ -215,7 +216,7 @@ function prepare(row: ClaimedNotification, known: Known, deps: DeliveryDeps): Pr
   if (held) return held;
   const address = row.recipientType === 'OPS' ? deps.opsEmail : row.channel === 'SMS' ? facts.phone : facts.email;
   if (!address) return { status: 'SKIPPED', reason: 'NO_ADDRESS' };
-  const to = row.channel === 'SMS' ? canonicalPhone(address) : address;
+  const to = row.channel === 'SMS' ? canonicalPhone(address) : (canonicalEmail(address) ?? address);
   if (to === null) return { status: 'FAILED', reason: 'INVALID_PHONE' };
 
   const text = textFor(row.template, facts.locale, texts);

@@ -1,3 +1,5 @@
+import { canonicalLocale as canonicalTag } from '../../kernel/locale.ts';
+
 /** In which language somebody is written to (features PMS-12). */
 
 /** What the built-in texts are in; the last one is what everybody falls back to. */
@@ -9,13 +11,7 @@ export type Direction = 'ltr' | 'rtl';
 const RIGHT_TO_LEFT: ReadonlySet<string> = new Set(['ar', 'fa', 'he', 'ur']);
 
 /** `AR-ae` is `ar-AE`; what is no tag stays as it is. */
-export function canonicalLocale(locale: string): string {
-  try {
-    return Intl.getCanonicalLocales(locale)[0] ?? locale;
-  } catch {
-    return locale;
-  }
-}
+export const canonicalLocale = (locale: string): string => canonicalTag(locale) ?? locale;
 
 /** `ar-AE`: `ar-AE`, `ar`, `en`. */
 export function localeChain(locale: string | null): readonly string[] {

@@ -1,9 +1,10 @@
 import { z } from '@hono/zod-openapi';
 import { parsePayment } from '../../domain/finance/payment-amount.ts';
+import { canonicalEmail } from '../../kernel/email.ts';
 import { ID_PATTERN } from '../../kernel/ids.ts';
-import { isLocale } from '../../kernel/locale.ts';
+import { canonicalLocale } from '../../kernel/locale.ts';
 import { CURRENCY_PATTERN, isCurrency } from '../../kernel/money.ts';
-import { canonicalPhone } from '../../kernel/phone.ts';
+import { savedPhone } from '../../kernel/phone.ts';
 import { canonicalTimeZone, isTimeZone } from '../../kernel/time-zone.ts';
 
 /** Fields that several resources share. Every text is bounded, every pattern linear. */
@@ -24,17 +25,41 @@ export const line = (maxLength: number) =>
 /** Any text of several lines. */
 export const prose = (maxLength: number) => z.string().max(maxLength);
 
-export const Email = z.email().max(254);
-/** Kept as it was written; messages go to its canonical form (`kernel/phone.ts`). */
+/** Kept as it was written; mails go to its ASCII form (`kernel/email.ts`). */
+export const Email = z
+  .string()
+  .max(254)
+  .refine((text) => canonicalEmail(text) !== null, 'must be an e-mail address')
+  .openapi({ example: 'john.doe@example.com' });
+const NO_PHONE = 'must be a phone number with its country, such as +971500000001, or one of the region of locale';
+/** Kept as it was written when it has its country, else as E.164; messages go to its canonical form (`kernel/phone.ts`). */
 export const Phone = z
   .string()
   .max(40)
-  .refine((text) => canonicalPhone(text) !== null, 'must be an international phone number, such as +971500000001')
+  .refine((text) => savedPhone(text) !== null, NO_PHONE)
+  .overwrite((text) => savedPhone(text) ?? text)
   .openapi({ example: '+971500000001' });
 export const Locale = z
   .string()
   .max(35)
-  .refine((tag) => isLocale(tag), 'must be a BCP 47 language tag');
+  .refine((tag) => canonicalLocale(tag) !== null, 'must be a BCP 47 language tag')
+  .overwrite((tag) => canonicalLocale(tag) ?? tag);
+/** The phone of somebody with a locale, whose region says where a number without a country is from: see `phoneOf`. */
+export const PhoneOfLocale = z.string().max(40).openapi({ example: '+971500000001' });
+interface WithPhone {
+  readonly phone?: string | null | undefined;
+  readonly locale?: string | null | undefined;
+}
+/** The two checks of a record with a `PhoneOfLocale`: `schema.refine(...hasPhone).overwrite(withSavedPhone)`. */
+export const hasPhone = [
+  ({ phone, locale }: WithPhone): boolean =>
+    typeof phone !== 'string' || savedPhone(phone, canonicalLocale(locale ?? '')) !== null,
+  { path: ['phone'], message: NO_PHONE },
+] satisfies [unknown, unknown];
+export const withSavedPhone = <T extends WithPhone>(record: T): T =>
+  typeof record.phone === 'string'
+    ? { ...record, phone: savedPhone(record.phone, canonicalLocale(record.locale ?? '')) ?? record.phone }
+    : record;
 export const TimeZone = z
   .string()
   .max(64)

@@ -4,14 +4,17 @@ import {
   Email,
   Flag,
   GeoPoint,
+  hasPhone,
   Id,
   isChange,
   Locale,
   LocalTime,
   line,
   Phone,
+  PhoneOfLocale,
   pageQuery,
   TimeZone,
+  withSavedPhone,
 } from './common.ts';
 import { OwnerPayoutTerms, ShownPayoutTerms } from './finance-terms.ts';
 import { requiredPeriod } from './period.ts';
@@ -23,22 +26,26 @@ export const NewOwner = z
     id: Id.optional(),
     name: line(200),
     email: Email,
-    phone: Phone.optional(),
+    phone: PhoneOfLocale.optional(),
     locale: Locale.optional(),
     payoutAccount: line(100).optional(),
     payoutTerms: OwnerPayoutTerms.optional(),
   })
+  .refine(...hasPhone)
+  .overwrite(withSavedPhone)
   .openapi('NewOwner');
 export const OwnerChange = z
   .strictObject({
     name: line(200).optional(),
     email: Email.optional(),
-    phone: Phone.nullish(),
+    phone: PhoneOfLocale.nullish(),
     locale: Locale.nullish(),
     payoutAccount: line(100).nullish(),
     payoutTerms: OwnerPayoutTerms.nullish().openapi({ description: 'As a whole; null: like everybody’s' }),
   })
   .refine(isChange, CHANGE_NOTHING)
+  .refine(...hasPhone)
+  .overwrite(withSavedPhone)
   .openapi('OwnerChange');
 export const Owner = z
   .object({
@@ -60,20 +67,24 @@ export const NewGuest = z
     id: Id.optional(),
     name: line(200),
     email: Email,
-    phone: Phone.optional(),
+    phone: PhoneOfLocale.optional(),
     locale: Locale.optional(),
     timeZone: TimeZone.optional(),
   })
+  .refine(...hasPhone)
+  .overwrite(withSavedPhone)
   .openapi('NewGuest');
 export const GuestChange = z
   .strictObject({
     name: line(200).optional(),
     email: Email.optional(),
-    phone: Phone.nullish(),
+    phone: PhoneOfLocale.nullish(),
     locale: Locale.nullish(),
     timeZone: TimeZone.nullish(),
   })
   .refine(isChange, CHANGE_NOTHING)
+  .refine(...hasPhone)
+  .overwrite(withSavedPhone)
   .openapi('GuestChange');
 export const Guest = z
   .object({
