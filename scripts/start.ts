@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readConfig } from '../src/config.ts';
 import { watchLifeline } from './lifeline.ts';
 import { choosePort } from './services/ports.ts';
 import { type RunningPostgres, startPostgres } from './services/postgres.ts';
@@ -57,7 +58,19 @@ try {
   }
 }
 
+/** What the programs would refuse at every start, told before anything is started. Throws `ConfigError`. */
+function assertConfigured(): void {
+  readConfig({
+    DATABASE_URL: 'postgres://127.0.0.1/embedded',
+    REDIS_URL: 'redis://127.0.0.1',
+    JWT_KEYS: 'local:made-by-npm-start-0123456789-abcdefghijkl',
+    NODE_ENV: 'development',
+    ...process.env,
+  });
+}
+
 async function main(fresh: boolean): Promise<void> {
+  assertConfigured();
   takeDataDir();
   // Only to refuse a named one at once: what is free now may be taken when the API is started.
   await choosePorts(() => {});

@@ -1,4 +1,5 @@
 import { RoomyError } from '../kernel/errors.ts';
+import { toMajor } from '../kernel/money.ts';
 
 /** The provider is well, but cannot do this yet: to be tried again, and no reason to open its circuit. */
 export class NotYetError extends RoomyError {
@@ -38,3 +39,21 @@ export const notVerified = (
   new RoomyError('PAYMENT_NOT_VERIFIED', {
     details: { gatewayError, gatewayId, gatewayReference: reference, ...details },
   });
+
+/** Amounts in major units, as in every body that clients see; null for what is no amount of ours. */
+export const amountMismatch = (
+  request: {
+    readonly gatewayId: string;
+    readonly reference: string;
+    readonly amountMinor: number;
+    readonly currency: string;
+  },
+  reportedMinor: number | null,
+): RoomyError => {
+  const { amountMinor, currency } = request;
+  return notVerified(request, 'AMOUNT_MISMATCH', {
+    asked: toMajor({ amountMinor, currency }),
+    reported: reportedMinor === null ? null : toMajor({ amountMinor: reportedMinor, currency }),
+    currency,
+  });
+};

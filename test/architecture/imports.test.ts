@@ -127,6 +127,20 @@ describe('the rules of the house', () => {
     );
   });
 
+  it('puts no amount in minor units into the details of a refusal', () => {
+    const named = [...sources].flatMap(([file, text]) =>
+      [
+        ...text
+          .replaceAll(/\b(?:toMajor|major)\((?:\{[^}]*\}|[^)]*)\)/g, 'major')
+          .matchAll(/(?:\bnew \w*Error|\bnotVerified|\bdeclined)\([^;]*?;/g),
+      ]
+        // As a key, or as a value that is its own key.
+        .filter(([refusal]) => /[{,]\s*\w+Minor\s*[,:}]/.test(refusal))
+        .map(([refusal]) => `${file}: ${refusal}`),
+    );
+    expect(named).toEqual([]);
+  });
+
   it('draws random numbers only where ids and waits are made', () => {
     const allowed = new Set(['kernel/backoff.ts', 'kernel/ids.ts']);
     expect(

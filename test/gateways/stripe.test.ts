@@ -151,6 +151,15 @@ describe('a PaymentMethod', () => {
     },
   );
 
+  it.each(['pm_card_visa', 'pm_card_mastercard', 'pm_card_visa_debit', 'pm_1PgafTB7WZ01zgkW6tl5p2GQ'])(
+    'is charged by each name that Stripe gives one: %s',
+    async (reference) => {
+      expect(await charge(reference)).toMatchObject({ amountMinor: 100_000 });
+      expect(await gateway.cardOf({ gatewayId: 'stripe', reference }, never)).not.toBeNull();
+      expect(await undo(reference)).toEqual({ outcome: 'refunded' });
+    },
+  );
+
   it('that Stripe does not know is not verified', async () => {
     const error = await failure(charge('pm_missing'));
     expect(error).toMatchObject({ code: 'PAYMENT_NOT_VERIFIED', details: { gatewayError: 'RESOURCE_MISSING' } });

@@ -303,6 +303,13 @@ describe('a transaction', () => {
     expect((await ask('ch-ref-stay-1')).sort()).toEqual(all.map((type) => `${type} agent-1`));
     expect(await ask(`re-${refundId}`)).toEqual(['REFUND agent-1']);
     expect(await ask('ref-nobody')).toEqual([]);
+    const knownAs = async (providerId: string) =>
+      (at((await get(`${API}/transactions?providerId=${providerId}`)).body, 'data') as readonly unknown[]).map((row) =>
+        at(row, 'type'),
+      );
+    expect((await knownAs('ch-ref-stay-1')).sort()).toEqual(all);
+    expect(await knownAs(`re-${refundId}`)).toEqual(['REFUND']);
+    expect(await knownAs('ref-stay-1')).toEqual([]);
     const found = await findByGatewayReference(http.db, `re-${refundId}`);
     expect(found).toMatchObject([{ id: refundId, type: 'REFUND', actor: 'agent-1' }]);
   });

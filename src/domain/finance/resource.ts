@@ -14,6 +14,8 @@ export interface TransactionFilter {
   readonly status?: TransactionStatus | undefined;
   /** A gateway's reference, or its own id, as it stands on a bank's statement. */
   readonly gatewayReference?: string | undefined;
+  /** A gateway's or bank's own id alone: of a charge, a refund or a payout. */
+  readonly providerId?: string | undefined;
   /** ISO instants, by when it was made: from inclusive, to exclusive. */
   readonly from?: string | undefined;
   readonly to?: string | undefined;
@@ -38,6 +40,12 @@ const bearsReference = (reference: string) =>
     UNION SELECT o.id FROM transaction o WHERE o.provider_id = ${reference}
     UNION SELECT o.id FROM payment y JOIN transaction o ON o.reservation_id = y.reservation_id AND o.payment_id = y.id WHERE y.gateway_reference = ${reference}
     UNION SELECT o.id FROM payment y JOIN transaction o ON o.reservation_id = y.reservation_id AND o.payment_id = y.id WHERE y.provider_id = ${reference}))`;
+
+/** A transaction of that id at its gateway or bank, or of the charge with it. */
+const isKnownAs = (providerId: string) =>
+  sql<SqlBool>`t.id = ANY(ARRAY(
+    SELECT o.id FROM transaction o WHERE o.provider_id = ${providerId}
+    UNION SELECT o.id FROM payment y JOIN transaction o ON o.reservation_id = y.reservation_id AND o.payment_id = y.id WHERE y.provider_id = ${providerId}))`;
 
 export async function listTransactions(
   db: Db,
@@ -81,6 +89,7 @@ function matching<DB, TB extends keyof DB, O>(
   if (filter.type !== undefined) conditions.push(sql`t.type = ${literal(filter.type)}`);
   if (filter.status !== undefined) conditions.push(sql`t.status = ${literal(filter.status)}`);
   if (filter.gatewayReference !== undefined) conditions.push(bearsReference(filter.gatewayReference));
+  if (filter.providerId !== undefined) conditions.push(isKnownAs(filter.providerId));
   if (filter.from !== undefined) conditions.push(sql`t.created_at >= ${filter.from}::timestamptz`);
   if (filter.to !== undefined) conditions.push(sql`t.created_at < ${filter.to}::timestamptz`);
   if (page.after) conditions.push(isAfter('t.created_at', 't.id', page.after));

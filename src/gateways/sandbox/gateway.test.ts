@@ -183,7 +183,7 @@ describe('a charge in the sandbox', () => {
     const error = await failure(charge(gateway, 'ref-wrong-amount'));
     expect(error).toMatchObject({
       code: 'PAYMENT_NOT_VERIFIED',
-      details: { gatewayError: 'AMOUNT_MISMATCH', reportedMinor: 1_001 },
+      details: { gatewayError: 'AMOUNT_MISMATCH', asked: 10, reported: 10.01, currency: 'AED' },
     });
     expect(await undo(gateway, 'ref-wrong-amount')).toEqual({ outcome: 'voided' });
     expect(await net(gateway, 'ref-wrong-amount')).toBe(0);

@@ -13,7 +13,7 @@ import { PAYOUT_BANK } from '../../domain/ports.ts';
 import { type Clock, pause } from '../../kernel/clock.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
-import { declined, notVerified } from '../failures.ts';
+import { amountMismatch, declined, notVerified } from '../failures.ts';
 import { cardOf, chargeFaultOf, declineOf, payoutFaultOf, refundFaultOf } from './behaviour.ts';
 import type { Effect, RecordedEffect, RecordedRequest, SandboxRecord } from './record.ts';
 import { openSandboxStore } from './store.ts';
@@ -223,10 +223,10 @@ function verified(request: ChargeRequest, effect: RecordedEffect): Charge {
   const reply = ChargeReply.safeParse(effect);
   if (!reply.success || reply.data.reference !== request.reference) throw notVerified(request, 'MALFORMED_REPLY');
   const { providerId, amountMinor, currency, feeMinor } = reply.data;
-  const differs = currency !== request.currency ? 'CURRENCY_MISMATCH' : 'AMOUNT_MISMATCH';
-  if (currency !== request.currency || amountMinor !== request.amountMinor) {
-    throw notVerified(request, differs, { askedMinor: request.amountMinor, reportedMinor: amountMinor, currency });
+  if (currency !== request.currency) {
+    throw notVerified(request, 'CURRENCY_MISMATCH', { asked: request.currency, reported: currency });
   }
+  if (amountMinor !== request.amountMinor) throw amountMismatch(request, amountMinor);
   return { providerId, amountMinor, currency, feeMinor };
 }
 

@@ -1,7 +1,7 @@
 import type Stripe from 'stripe';
 import type { Charge, ChargeRequest } from '../../domain/ports.ts';
 import { pause } from '../../kernel/clock.ts';
-import { NotYetError, notVerified } from '../failures.ts';
+import { amountMismatch, NotYetError, notVerified } from '../failures.ts';
 import { claimOf, isAnothers, isClaimedBy, isUndone } from './claim.ts';
 import type { Exchange } from './client.ts';
 import { MalformedReply, RequestRefused } from './errors.ts';
@@ -44,7 +44,8 @@ async function intentFor(charging: Charging, request: ChargeRequest): Promise<In
 }
 
 export const isIntent = (reference: string): boolean => /^pi_[A-Za-z0-9]{1,200}$/.test(reference);
-export const isPaymentMethod = (reference: string): boolean => /^pm_[A-Za-z0-9]{1,200}$/.test(reference);
+/** With underscores: Stripe's test cards are `pm_card_visa` and the like (docs.stripe.com/testing). */
+export const isPaymentMethod = (reference: string): boolean => /^pm_[A-Za-z0-9_]{1,200}$/.test(reference);
 
 /** Stripe keeps idempotency keys for at least 24 h. */
 const KEY_KEPT_MS = 20 * 60 * 60 * 1000;
@@ -118,8 +119,7 @@ function assertAsked(intent: Intent, request: ChargeRequest): void {
   }
   const amount = intent.status === 'succeeded' ? intent.amount_received : intent.amount;
   if (amount !== toStripe(request.amountMinor, currency)) {
-    const reportedMinor = fromStripe(amount, currency);
-    throw notVerified(request, 'AMOUNT_MISMATCH', { askedMinor: request.amountMinor, reportedMinor, currency });
+    throw amountMismatch(request, fromStripe(amount, currency));
   }
   const stay = intent.metadata['reservationId'];
   if (stay !== undefined && stay !== reservationId) throw notVerified(request, 'RESERVATION_MISMATCH');

@@ -82,6 +82,9 @@ export const TransactionQuery = z.strictObject({
   gatewayReference: line(200)
     .optional()
     .openapi({ description: 'A gateway’s reference or id, as on a bank’s statement' }),
+  providerId: line(200).optional().openapi({
+    description: 'The gateway’s or bank’s own id of a charge, with all that came of it, of a refund or of a payout',
+  }),
   ...periodFields('Made'),
   ...pageQuery,
 });
