@@ -614,6 +614,67 @@ describe('somebody who leaves', () => {
   });
 });
 
+describe('somebody who can do less than before', () => {
+  const every = (from: string, to: string) =>
+    [1, 2, 3, 4, 5, 6, 7].map((weekday) => ({ weekday, from, to, zone: 'UTC' }));
+  const mine = async (id: string): Promise<boolean> => (await ok(call('GET', `/tasks/${id}`))).assigneeId !== null;
+  const withdrawn = async (who: string): Promise<number> =>
+    (await call('GET', `/notifications?recipientId=${who}&event=TASK_WITHDRAWN`)).body.data.length;
+
+  it.each([
+    ['properties', { propertyIds: ['elsewhere'] }],
+    ['region', { propertyIds: null, region: 'elsewhere' }],
+    ['shifts', { shifts: every('10:00', '18:00') }],
+    ['skills', { skills: ['paint'] }],
+    ['daily cap', { maxMinutesPerDay: 30 }],
+  ] as const)('by another set of %s gives up what that rules out, and is told', async (_what, change) => {
+    const who = await staff('mary', 'MAINTENANCE_STAFF', { skills: ['gas'] });
+    const { id } = await ok(insist({ requiredSkills: ['gas'] }));
+    expect((await ok(call('GET', `/tasks/${id}/assignment`))).explanation.chosen).toBe(who);
+    await ok(call('PATCH', `/staff/${who}`, { body: change }));
+    expect(await ok(call('GET', `/tasks/${id}`))).toMatchObject({ status: 'UNASSIGNED', assigneeId: null });
+    expect(await withdrawn(who)).toBe(1);
+    // Nobody has it, so nobody is chosen.
+    expect((await ok(call('GET', `/tasks/${id}/assignment`))).explanation).toMatchObject({ chosen: null });
+  });
+
+  it.each([
+    ['more properties', { propertyIds: null }],
+    ['longer shifts', { shifts: every('06:00', '18:00') }],
+    ['more skills', { skills: ['gas', 'paint'] }],
+    ['a cap that leaves room', { maxMinutesPerDay: 300 }],
+    ['another name', { name: 'Maria' }],
+  ] as const)('but keeps all with %s', async (_what, change) => {
+    const who = await staff('mary', 'MAINTENANCE_STAFF', { skills: ['gas'] });
+    const { id } = await ok(insist({ requiredSkills: ['gas'] }));
+    await ok(call('PATCH', `/staff/${who}`, { body: change }));
+    expect(await mine(id)).toBe(true);
+    expect(await withdrawn(who)).toBe(0);
+    // Not there for the next of these.
+    await ok(call('PATCH', `/staff/${who}`, { body: { active: false } }));
+  });
+
+  it('keeps the first tasks of a day that has become too full, and another takes the rest', async () => {
+    const who = await staff('mary', 'MAINTENANCE_STAFF');
+    const first = await ok(insist({ durationMinutes: 60 }));
+    const second = await ok(insist({ durationMinutes: 60, scheduledDate: '2031-03-05T10:00:00.000Z' }));
+    const later = await ok(insist({ durationMinutes: 60, scheduledDate: '2031-03-06T10:00:00.000Z' }));
+    await ok(call('PATCH', `/staff/${who}`, { body: { maxMinutesPerDay: 90 } }));
+    expect([await mine(first.id), await mine(second.id), await mine(later.id)]).toEqual([true, false, true]);
+    const other = await staff('tom', 'MAINTENANCE_STAFF');
+    await assignDueTasks(system.bed.db, 100);
+    expect((await ok(call('GET', `/tasks/${second.id}`))).assigneeId).toBe(other);
+  });
+
+  it('keeps what a person had given them against the rules, as that is no worse now', async () => {
+    const who = await staff('mary', 'MAINTENANCE_STAFF', { shifts: every('20:00', '22:00') });
+    const id = await task();
+    await ok(call('PATCH', `/tasks/${id}`, { body: { assigneeId: who } }));
+    await ok(call('PATCH', `/staff/${who}`, { body: { shifts: every('21:00', '22:00') } }));
+    expect(await mine(id)).toBe(true);
+  });
+});
+
 describe('who works best at a property', () => {
   it('and how soon they must answer, is the property’s own setting', async () => {
     const made = await ok(

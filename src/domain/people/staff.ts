@@ -6,6 +6,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
+import { readHeldTasks, releaseLostTasks } from '../tasks/lost-tasks.ts';
 import { releaseTasks, tellReleased } from '../tasks/release.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
 
@@ -91,6 +92,9 @@ export async function getStaff(db: Db, id: string): Promise<StaffView> {
   return staffView(row);
 }
 
+/** What decides which tasks somebody can do. */
+const ABILITIES = ['skills', 'propertyIds', 'region', 'shifts', 'maxMinutesPerDay'] as const;
+
 export async function changeStaff(
   tx: Tx,
   id: string,
@@ -106,14 +110,21 @@ export async function changeStaff(
     .executeTakeFirst();
   if (!before) throw notFound();
   assertVersion(before.version, expected);
+  const held = ABILITIES.some((field) => change[field] !== undefined) ? await readHeldTasks(tx, id) : null;
   const row = await tx
     .updateTable('staff')
-    .set({ ...columnsOf(change), version: before.version + 1 })
+    .set((eb) => ({
+      ...columnsOf(change),
+      version: before.version + 1,
+      // Whoever planned with this person before, plans anew.
+      bookings: eb('bookings', '+', 1),
+    }))
     .where('id', '=', id)
     .returningAll()
     .executeTakeFirstOrThrow();
   // Who does not work here any more, or does other work, does none of it: somebody else is looked for at once.
   if (change.active === false || (change.role !== undefined && change.role !== before.role)) await releaseAll(tx, id);
+  else if (held !== null) await releaseLostTasks(tx, held, row);
   await recordChange(tx, author, {
     noun: 'staff',
     id,

@@ -110,18 +110,19 @@ export async function readAssignment(db: Db, taskId: string): Promise<Assignment
     explanation:
       task.assignment_explanation === null
         ? null
-        : explanationView(task.assignment_explanation as unknown as StoredExplanation),
+        : explanationView(task.assignment_explanation as unknown as StoredExplanation, task.assignee_id),
     refusals: refusals.map(({ staff_id, reason, at }) => ({ staffId: staff_id, reason, at: at.toISOString() })),
   };
 }
 
-const explanationView = (stored: StoredExplanation) => {
+/** It is kept after the person it chose has lost the task: it still says who could do it, but nobody is chosen by it any more. */
+const explanationView = (stored: StoredExplanation, assigneeId: string | null) => {
   const [workload, proximity, primary, fairness] = stored.weights;
   return {
     decidedAt: stored.at,
     startsAt: stored.startsAt,
     weights: { workload, proximity, primary, fairness },
-    chosen: stored.chosen,
+    chosen: stored.chosen === assigneeId ? stored.chosen : null,
     candidates: stored.candidates.map(([staffId, ...row]) => ({
       staffId,
       workload: row[0],
