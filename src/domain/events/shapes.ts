@@ -31,6 +31,8 @@ export const EVENT_DATA = {
     status: z.enum(['PENDING', 'PROCESSING', 'COMPLETED', 'FAILED', 'CANCELLED', 'REVERSED', 'MANUAL_REQUIRED']),
     type: z.string(),
     amountMinor: z.int(),
+    // Events of before have none.
+    amountDueMinor: z.int().nullable().optional(),
     outstandingMinor: z.int(),
     currency: z.string(),
     version,
@@ -110,6 +112,7 @@ export const EXAMPLE_DATA: {
       status: 'PENDING',
       type: 'GUEST_PAYMENT',
       amountMinor: 100_000,
+      amountDueMinor: 100_000,
       outstandingMinor: 100_000,
       currency: 'AED',
       version: 1,

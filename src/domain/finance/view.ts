@@ -8,12 +8,25 @@ export interface TransactionRow extends Selectable<TransactionTable> {
 }
 export type TransactionView = ReturnType<typeof transactionView>;
 
+/**
+ * What a transaction is about, in minor units: of a completed payment what it received, so that the completed payments of
+ * a stay add up; of every other row its own amount. The last of several payments settles the row of the whole amount due.
+ */
+export const amountOf = (row: Pick<TransactionRow, 'type' | 'status' | 'amount_minor' | 'settled_minor'>): number =>
+  row.type === 'GUEST_PAYMENT' && row.status === 'COMPLETED' ? row.settled_minor : row.amount_minor;
+/** What a guest was asked for, in minor units; null: it is no payment of a guest. */
+export const amountDueOf = (row: Pick<TransactionRow, 'type' | 'amount_minor'>): number | null =>
+  row.type === 'GUEST_PAYMENT' ? row.amount_minor : null;
+const majorOrNull = (amountMinor: number | null, currency: string): number | null =>
+  amountMinor === null ? null : toMajor({ amountMinor, currency });
+
 /** A transaction as the API shows it: money in major units. */
 export const transactionView = (row: TransactionRow) => ({
   id: row.id,
   type: row.type,
   status: row.status,
-  amount: toMajor({ amountMinor: row.amount_minor, currency: row.currency }),
+  amount: toMajor({ amountMinor: amountOf(row), currency: row.currency }),
+  amountDue: majorOrNull(amountDueOf(row), row.currency),
   amountOutstanding: toMajor({ amountMinor: row.outstanding_minor, currency: row.currency }),
   amountSettled: toMajor({ amountMinor: row.settled_minor, currency: row.currency }),
   currency: row.currency,

@@ -1,9 +1,11 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import { isUnreachable } from '../../db/errors.ts';
+import type { TransactionStatus } from '../../db/schema.ts';
 import { required } from '../../kernel/errors.ts';
 import { createLane } from '../../kernel/lane.ts';
 import { toMajor } from '../../kernel/money.ts';
+import { amountOf } from '../finance/view.ts';
 
 /** What a saga that worked on a stay answers with: the stay, its live tasks in the order of the work, its amount due. */
 export interface StayOutcome {
@@ -29,7 +31,9 @@ export interface StayOutcome {
     readonly id: string;
     readonly type: string;
     readonly status: string;
+    /** Major units: what a completed payment received, or else what is asked. */
     readonly amount: number;
+    readonly amountDue: number;
     readonly currency: string;
   } | null;
 }
@@ -68,7 +72,14 @@ interface OutcomeRow {
         merged: string | null;
       }[]
     | null;
-  readonly due: { id: string; type: string; status: string; amount_minor: number; currency: string } | null;
+  readonly due: {
+    id: string;
+    type: 'GUEST_PAYMENT';
+    status: TransactionStatus;
+    amount_minor: number;
+    settled_minor: number;
+    currency: string;
+  } | null;
 }
 
 async function selectOutcomes(db: Db, ids: readonly string[]): Promise<(StayOutcome | null)[]> {
@@ -78,7 +89,8 @@ async function selectOutcomes(db: Db, ids: readonly string[]): Promise<(StayOutc
            'starts_at', coalesce(t.slot_start, t.scheduled_at), 'assignee_id', t.assignee_id, 'merged', t.merged_into_task_id)
            ORDER BY array_position(ARRAY['PRE_ARRIVAL','ARRIVAL','DEPARTURE','POST_DEPARTURE'], t.occurrence), t.id)
          FROM task t WHERE t.reservation_id = r.id AND t.status <> 'CANCELLED') AS tasks,
-      (SELECT jsonb_build_object('id', x.id, 'type', x.type, 'status', x.status, 'amount_minor', x.amount_minor, 'currency', x.currency)
+      (SELECT jsonb_build_object('id', x.id, 'type', x.type, 'status', x.status, 'amount_minor', x.amount_minor,
+           'settled_minor', x.settled_minor, 'currency', x.currency)
          FROM transaction x WHERE x.reservation_id = r.id AND x.type = 'GUEST_PAYMENT' AND x.parent_id IS NULL
           AND x.status NOT IN ('FAILED', 'CANCELLED', 'REVERSED')) AS due
       FROM reservation r WHERE r.id = ANY(${[...new Set(ids)]}::text[])`.execute(db);
@@ -108,7 +120,8 @@ const outcomeOf = (row: OutcomeRow): StayOutcome => ({
     id: row.due.id,
     type: row.due.type,
     status: row.due.status,
-    amount: toMajor({ amountMinor: row.due.amount_minor, currency: row.due.currency }),
+    amount: toMajor({ amountMinor: amountOf(row.due), currency: row.due.currency }),
+    amountDue: toMajor({ amountMinor: row.due.amount_minor, currency: row.due.currency }),
     currency: row.due.currency,
   },
 });

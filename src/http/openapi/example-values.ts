@@ -169,7 +169,7 @@ export const COMPONENT_EXAMPLES: Readonly<Record<string, unknown>> = {
     allowedActions: ['check-in', 'cancel', 'payment'],
   },
   ChangedReservation: { id: 'reservation-1', guestCount: 3, warnings: [] },
-  Transaction: { id: 'transaction-1', status: 'COMPLETED', amountSettled: 1000, amountOutstanding: 0 },
+  Transaction: { id: 'transaction-1', status: 'COMPLETED', amountDue: 1000, amountSettled: 1000, amountOutstanding: 0 },
   TransactionDetail: {
     id: 'transaction-1',
     status: 'COMPLETED',

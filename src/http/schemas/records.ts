@@ -29,7 +29,14 @@ export const Transaction = z
     id: z.string(),
     type: TransactionType,
     status: TransactionStatus,
-    amount: z.number().openapi({ description: 'Major units' }),
+    amount: z.number().openapi({
+      description:
+        'Major units; of a completed payment what it received, so that the completed payments of a stay add up',
+    }),
+    amountDue: z
+      .number()
+      .nullable()
+      .openapi({ description: 'What the guest was asked for; null: no payment of a guest' }),
     amountOutstanding: z.number(),
     amountSettled: z.number().openapi({ description: 'What this row itself moved' }),
     currency: z.string(),
