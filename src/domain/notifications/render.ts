@@ -1,5 +1,6 @@
 import { directionOf } from './locales.ts';
 import { LAYOUTS } from './mail-layout.ts';
+import { asGsm } from './segments.ts';
 
 /**
  * Templates (domain.md 13): `{name}`, `{name|Default}`, `{{` and `}}` for literal braces. One pass, so a value that
@@ -134,7 +135,7 @@ export function renderMessage(
   values: TemplateValues,
 ): RenderedMessage | { readonly missing: readonly string[] } {
   const text = renderText(message, values, locale);
-  if (channel === 'SMS') return text.ok ? { subject: null, text: text.text, html: null } : text;
+  if (channel === 'SMS') return text.ok ? { subject: null, text: asGsm(text.text), html: null } : text;
   const title = renderText(subject, values, locale);
   const html = renderHtml(message, values, { locale, title: title.ok ? title.text : '' });
   if (title.ok && text.ok && html.ok) return { subject: title.text, text: text.text, html: html.text };

@@ -18,6 +18,30 @@ const EXTENSION = new Set('^{}\\[~]|€\f');
 
 const LIMITS = { 'GSM-7': { single: 160, joined: 153 }, 'UCS-2': { single: 70, joined: 67 } } as const;
 
+/** Characters that look or mean the same as one of the alphabet: spaces, quotes, dashes, dots, and what nobody sees. */
+const TWINS: readonly (readonly [pattern: RegExp, twin: string])[] = [
+  [/[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000\t]/g, ' '],
+  [/[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]/g, ''],
+  [/[\u2018-\u201b\u2032\u2039\u203a\u02b9-\u02bc`\u00b4]/g, "'"],
+  [/[\u201c-\u201f\u2033\u00ab\u00bb]/g, '"'],
+  [/[\u2010-\u2015\u2043\u2212\ufe58\uff0d]/g, '-'],
+  [/\u2026/g, '...'],
+  [/[\u2022\u00b7\u2219\u25cf]/g, '*'],
+  [/\u00d7/g, 'x'],
+  [/[\u2044\u2215]/g, '/'],
+  [/[\u2028\u2029]/g, '\n'],
+];
+
+/**
+ * The text of an SMS in GSM 03.38 where plain twins of its characters are enough for that, else as it is: a single no-break
+ * space of a number would make the whole of it UCS-2, and cost double. No letter loses its accent, as names are spelt with them.
+ */
+export function asGsm(text: string): string {
+  let plain = text.normalize('NFC');
+  for (const [pattern, twin] of TWINS) plain = plain.replaceAll(pattern, twin);
+  return segmentsOf(plain).encoding === 'GSM-7' ? plain : text;
+}
+
 export function segmentsOf(text: string): Segments {
   const septets: number[] = [];
   for (const character of text) {
