@@ -141,7 +141,8 @@ async function reconcile({ reconciliation, publish, queues, log }: ReconcilerPar
     if (await hasLiveJob(queues.queue, saga)) return;
     const order = await reconciliation.redispatch(saga.id);
     if (!order) return;
-    log.warn({ sagaId: saga.id, generation: order.generation, step: saga.current_step }, 'saga dispatched anew');
+    // After a loss of Redis this is so for all open sagas, and that is one warning (`noticeLostRedis`).
+    log.info({ sagaId: saga.id, generation: order.generation, step: saga.current_step }, 'saga dispatched anew');
     publish(order);
   } catch (error) {
     queues.noteFailure(error);
