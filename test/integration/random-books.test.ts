@@ -28,6 +28,7 @@ const MAX_LOOKS = 200;
 
 /** Whom properties are sold to while their stays are being paid. */
 const BUYER = 'owner-2';
+const AGENT = 'agent-of-stays';
 
 let bed: Testbed;
 let sandbox: Sandbox;
@@ -40,6 +41,10 @@ beforeAll(async () => {
   bed = await createTestbed(ALL_SAGAS, sandbox.ports);
   await prepareStays(bed.db);
   await bed.db.insertInto('owner').values({ id: BUYER, name: 'Bea', email: 'bea@example.com' }).execute();
+  await bed.db
+    .insertInto('staff')
+    .values({ id: AGENT, name: 'Ann', email: 'ann@example.com', role: 'AGENT' })
+    .execute();
   await bed.db.updateTable('owner').set({ payout_account: 'acct-owner' }).execute();
   // Nobody takes jobs here, so nobody need be told of them.
   const nowhere = 'redis://127.0.0.1:1';
@@ -71,7 +76,44 @@ interface Death {
   readonly name: FailpointName;
   readonly after: number;
 }
-type Act = { readonly death: Death | null } & (
+/** All that the law of the agency may say: the shares, in basis points, and what becomes of special cases. */
+const terms = fc
+  .record({
+    cuts: fc.tuple(
+      fc.constantFrom(0, 1, 999, 3_333, 7_000, 9_999, 10_000),
+      fc.constantFrom(0, 1, 999, 5_000, 9_000, 9_999, 10_000),
+    ),
+    unassigned_referral: fc.constantFrom(
+      'RETAIN' as const,
+      'TO_AGENCY' as const,
+      'TO_OWNER' as const,
+      'PRO_RATA' as const,
+    ),
+    gateway_fee_bearer: fc.constantFrom('AGENCY' as const, 'OWNER' as const, 'PRO_RATA' as const),
+    agency_fee_refundable: fc.boolean(),
+    payout_policy: fc.constantFrom('ON_PAYMENT', 'AFTER_CHECK_IN', 'AFTER_CHECK_OUT', 'MONTHLY:15'),
+    refund_base: fc.constantFrom('PAID' as const, 'TOTAL' as const),
+    tiers: fc.constantFrom(
+      [],
+      [{ days: 0, percent: 100 }],
+      [
+        { days: 7, percent: 33 },
+        { days: 1, percent: 1 },
+      ],
+    ),
+  })
+  .map(({ cuts: [one, other], tiers, ...more }) => ({
+    owner_bp: Math.min(one, other),
+    agency_bp: Math.max(one, other) - Math.min(one, other),
+    referrer_bp: 10_000 - Math.max(one, other),
+    refund_tiers: JSON.stringify(tiers),
+    ...more,
+  }));
+type NewTerms = typeof terms extends fc.Arbitrary<infer T> ? T : never;
+
+type Act = { readonly death: Death | null } /** What is confirmed or paid from now on is bound to new terms. */ & (
+  | { readonly kind: 'terms'; readonly terms: NewTerms }
+  | { readonly kind: 'refer' }
   | { readonly kind: 'confirm' }
   | { readonly kind: 'sell' }
   | { readonly kind: 'payout'; readonly netting: boolean; readonly pick: number }
@@ -96,6 +138,8 @@ const WELL_BEHAVED = ['ref', 'ref', 'ref', 'ref-refund-refused'];
 const ODD = ['ref-declined', 'ref-flaky', 'ref-timeout-before', 'ref-timeout-after', 'ref-wrong-amount'];
 const act: fc.Arbitrary<Act> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('confirm' as const), death }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('terms' as const), terms, death: fc.constant(null) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('refer' as const), death: fc.constant(null) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('sell' as const), death: fc.constant(null) }) },
   {
     weight: 6,
@@ -122,10 +166,25 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   },
 );
 
+const ownerAlone = (stayId: string): string => `owner-of-${stayId}`;
+
 async function perform(stayId: string, one: Act, no: number): Promise<void> {
   if (one.kind === 'confirm') {
     const input = { reservationId: stayId };
     await run(confirmReservation, { subjectId: stayId, input }, one.death);
+  } else if (one.kind === 'terms') {
+    await bed.db
+      .insertInto('income_distribution')
+      .values({ ...one.terms, set_by: 'tester' })
+      .execute();
+  } else if (one.kind === 'refer') {
+    // Who has referred a stay is known before there is any money of it.
+    await bed.db
+      .updateTable('reservation')
+      .set({ referring_agent_id: AGENT })
+      .where('id', '=', stayId)
+      .where((eb) => eb.not(eb.exists(eb.selectFrom('payment').select('id').where('reservation_id', '=', stayId))))
+      .execute();
   } else if (one.kind === 'sell') {
     const property = bed.db.selectFrom('reservation').select('property_id').where('id', '=', stayId);
     await bed.db.updateTable('property').set({ owner_id: BUYER }).where('id', '=', property).execute();
@@ -141,7 +200,7 @@ async function perform(stayId: string, one: Act, no: number): Promise<void> {
       .select('id')
       .where('type', '=', 'OWNER_PAYOUT')
       .where('status', '=', 'PENDING')
-      .where('owner_id', '=', one.pick % 4 === 0 ? BUYER : 'owner-1')
+      .where('owner_id', '=', [BUYER, 'owner-1', 'owner-1', ownerAlone(stayId)][one.pick % 4] ?? BUYER)
       .orderBy('created_at')
       .limit(8)
       .execute();
@@ -234,15 +293,28 @@ async function carryRefunds(death: Death | null): Promise<void> {
   }
 }
 
-async function live(acts: readonly Act[]): Promise<void> {
+interface Life {
+  readonly acts: readonly Act[];
+  /** Its owner has no other stay, so that no other's payouts can hide what does not agree. */
+  readonly alone: boolean;
+}
+
+async function live({ acts, alone }: Life): Promise<void> {
   const stayId = await seedStay(bed.db);
+  if (alone) {
+    const id = ownerAlone(stayId);
+    const person = { id, name: 'Olga', email: 'olga@example.com', payout_account: 'acct-owner' };
+    await bed.db.insertInto('owner').values(person).execute();
+    const property = bed.db.selectFrom('reservation').select('property_id').where('id', '=', stayId);
+    await bed.db.updateTable('property').set({ owner_id: id }).where('id', '=', property).execute();
+  }
   for (const [no, one] of acts.entries()) await perform(stayId, one, no);
 }
 
 it(`the books agree after ${CASES} stays of payments, declines, payouts, cancellations and crashes`, {
   timeout: 60_000 + CASES * 100,
 }, async () => {
-  const life = fc.array(act, { minLength: 1, maxLength: 5 });
+  const life = fc.record({ acts: fc.array(act, { minLength: 1, maxLength: 7 }), alone: fc.boolean() });
   await fc.assert(
     fc.asyncProperty(fc.array(life, { minLength: CASES_A_LOOK, maxLength: CASES_A_LOOK }), async (lives) => {
       const waiting = [...lives];

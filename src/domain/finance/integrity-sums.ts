@@ -27,6 +27,7 @@ export async function checkSums(
   tx: Tx,
   journals: readonly Range[],
   transactions: readonly Range[],
+  stays: readonly Range[],
 ): Promise<Readonly<Record<SumCheck, readonly Found[]>>> {
   const entries = new Map<string, Line>();
   for (const { after, until } of journals) {
@@ -40,11 +41,18 @@ export async function checkSums(
   const payouts = new Map<string, Payouts>();
   for (const range of transactions) for (const row of await payoutsIn(tx, range)) addPayouts(payouts, row);
   const accounts = ownerAccounts(entries.values());
+  const given = new Map<string, number>();
+  for (const range of stays) {
+    for (const { owner_id, currency, amount } of await sharesBelowZero(tx, range)) {
+      const ref = accountOf(owner_id, currency);
+      given.set(ref, (given.get(ref) ?? 0) + amount);
+    }
+  }
   return {
     'currency-balanced': unbalanced(entries.values()),
     'ledger-total': await totalsThatDiffer(tx, entries),
     'owner-balance': ownerBalances(accounts, payouts),
-    'open-payouts': openPayouts(accounts, payouts, await ownersInFlight(tx)),
+    'open-payouts': openPayouts(accounts, payouts, given, await ownersInFlight(tx)),
   };
 }
 
@@ -66,6 +74,21 @@ async function payoutsIn(tx: Tx, { after, until }: Range): Promise<readonly Payo
       FROM transaction WHERE id > ${after} AND id <= ${until} AND type = 'OWNER_PAYOUT' AND owner_id IS NOT NULL GROUP BY 1, 2`.execute(
     tx,
   );
+  return rows;
+}
+
+/**
+ * What the shares of stays took from their owners, minor units: of a stay that is refunded as a whole the agency may keep
+ * its fee, and the owner bears it (`agencyFeeRefundable`), whether or not anything was paid out.
+ */
+async function sharesBelowZero(tx: Tx, { after, until }: Range) {
+  const { rows } = await sql<{ owner_id: string; currency: string; amount: number }>`
+    SELECT owner_id, currency, sum(amount)::bigint AS amount FROM (
+      SELECT a.party_id AS owner_id, e.currency::text AS currency, sum(e.amount) AS amount
+        FROM ledger_tx x JOIN ledger_entry e ON e.tx_id = x.id JOIN ledger_account a ON a.id = e.account_id
+       WHERE x.reservation_id > ${after} AND x.reservation_id <= ${until} AND x.purpose = 'DISTRIBUTION' AND a.kind = 'OWNER_PAYABLE'
+       GROUP BY x.reservation_id, 1, 2 HAVING sum(e.amount) > 0) s
+     GROUP BY 1, 2`.execute(tx);
   return rows;
 }
 
@@ -144,12 +167,14 @@ function ownerBalances(
 }
 
 /**
- * Open payouts above the balance are the owner's debt, which cannot exceed what was, or is being, paid out or charged.
+ * Open payouts above the balance are the owner's debt, which cannot exceed what was, or is being, paid out or charged, and
+ * what stays took from the owner (`given`, by account).
  * Owners with a payout or charge in flight are checked another time.
  */
 function openPayouts(
   accounts: ReadonlyMap<string, OwnerAccount>,
   payouts: ReadonlyMap<string, Payouts>,
+  given: ReadonlyMap<string, number>,
   inFlight: ReadonlySet<string>,
 ): readonly Found[] {
   const found: Found[] = [];
@@ -158,7 +183,8 @@ function openPayouts(
     const paid = payouts.get(ref);
     if (inFlight.has(account?.ownerId ?? paid?.owner_id ?? '')) continue;
     const balance = account?.balance ?? 0;
-    const most = balance + (paid?.settled ?? 0) + (paid?.released ?? 0) + (account?.charged ?? 0);
+    const out = (paid?.settled ?? 0) + (paid?.released ?? 0);
+    const most = balance + out + (account?.charged ?? 0) + (given.get(ref) ?? 0);
     const open = paid?.open ?? 0;
     if (open < balance || open > most) found.push({ ref, expected: `${balance} to ${most}`, actual: String(open) });
   }

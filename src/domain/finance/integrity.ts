@@ -50,15 +50,16 @@ export function checkIntegrity(db: Db): Promise<IntegrityReport> {
     .execute(async (tx) => {
       const journals = await rangesOf(tx, 'ledger_tx');
       const transactions = await rangesOf(tx, 'transaction');
+      const stays = await rangesOf(tx, 'reservation');
       const parts: Parts = {
         ledger_tx: journals.map(within),
         transaction: transactions.map(within),
-        reservation: (await rangesOf(tx, 'reservation')).map(within),
+        reservation: stays.map(within),
         saga: (await rangesOf(tx, 'saga')).map(within),
       };
       const book = createBook();
       await checkRows(tx, parts, book);
-      const sums = await checkSums(tx, journals, transactions);
+      const sums = await checkSums(tx, journals, transactions, stays);
       for (const name of SUM_CHECKS) book.note(name, sums[name].length, sums[name]);
       await checkShares(tx, parts.reservation, book);
       return { ...(await scopeOf(tx, parts)), ...book.result() };
