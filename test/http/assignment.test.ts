@@ -666,6 +666,28 @@ describe('somebody who can do less than before', () => {
     expect((await ok(call('GET', `/tasks/${second.id}`))).assigneeId).toBe(other);
   });
 
+  it('is told of the new time alone where they get the same task again', async () => {
+    const who = await staff('mary', 'MAINTENANCE_STAFF');
+    const { id } = await ok(insist());
+    const { db } = system.bed;
+    await db.updateTable('task').set({ must_finish_by: '2031-03-05T20:00:00Z' }).where('id', '=', id).execute();
+    await ok(call('PATCH', `/staff/${who}`, { body: { shifts: every('10:00', '18:00') } }));
+    await assignDueTasks(db, 100);
+    const again = await ok(call('GET', `/tasks/${id}`));
+    expect(again).toMatchObject({ assigneeId: who, startsAt: '2031-03-05T10:00:00.000Z' });
+    const rows = await db
+      .selectFrom('notification')
+      .select(['event', 'status', 'reason'])
+      .where('recipient_id', '=', who)
+      .where('event', '<>', 'TASK_ASSIGNED')
+      .orderBy('event')
+      .execute();
+    expect(rows).toEqual([
+      { event: 'TASK_CHANGED', status: 'QUEUED', reason: null },
+      { event: 'TASK_WITHDRAWN', status: 'SKIPPED', reason: 'RESCHEDULED' },
+    ]);
+  });
+
   it('keeps what a person had given them against the rules, as that is no worse now', async () => {
     const who = await staff('mary', 'MAINTENANCE_STAFF', { shifts: every('20:00', '22:00') });
     const id = await task();

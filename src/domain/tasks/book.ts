@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { newId } from '../../kernel/ids.ts';
-import { taskAssignedMessage } from '../notifications/matrix.ts';
+import { taskAssignedMessage, taskChangedMessage } from '../notifications/matrix.ts';
 import type { Planned } from './plan.ts';
 
 /** The statement that makes a plan true, and tells of it. */
@@ -35,10 +35,18 @@ export async function book(
     message: newId('notification'),
   }));
   const { event, template, channel, recipientType } = taskAssignedMessage('');
-  const told = sql`, told AS (
+  const moved = taskChangedMessage('', '', new Date(0));
+  // Released and given to the same person again before that was told: one message about the new time, not two that disagree.
+  const told = sql`, again AS (
+      UPDATE notification n SET status = 'SKIPPED', reason = 'RESCHEDULED' FROM given
+       WHERE n.effect_key = given.id || '-withdrawn-' || (given.version - 1) || '-' || ${channel}::text || '-' || ${recipientType}::text || '-' || given.id
+         AND n.recipient_id = given.who AND n.status = 'QUEUED'
+      RETURNING n.task_id AS id),
+    told AS (
       INSERT INTO notification (id, effect_key, reservation_id, task_id, event, template, channel, recipient_type, recipient_id)
       SELECT given.message, given.id || '-assigned-' || given.who || '-' || given.version, given.reservation_id, given.id,
-             ${event}::text, ${template}::text, ${channel}::text, ${recipientType}::text, given.who FROM given
+             CASE WHEN again.id IS NULL THEN ${event}::text ELSE ${moved.event}::text END,
+             CASE WHEN again.id IS NULL THEN ${template}::text ELSE ${moved.template}::text END, ${channel}::text, ${recipientType}::text, given.who FROM given LEFT JOIN again ON again.id = given.id
       ON CONFLICT (effect_key) DO NOTHING)`;
   const { rows } = await sql<{ id: string }>`
     WITH item AS (SELECT i ->> 'id' AS id, i ->> 'who' AS who, (i ->> 'from')::timestamptz AS starts, (i ->> 'to')::timestamptz AS ends,

@@ -40,7 +40,16 @@ export async function tellReleased(tx: Tx, released: readonly Released[]): Promi
     const told = [taskWithdrawnMessage(assigneeId, id)];
     await enqueueInTransaction(tx, `${id}-withdrawn-${version}`, told, { sagaId: null, reservationId });
   }
+  // Whoever gets it again at another time is told of that alone (`book`); that is known by then.
+  await sql`
+    UPDATE notification n SET due_at = now() + ${WITHHELD_SECONDS}::int * interval '1 second'
+     WHERE n.effect_key = ANY(${released.map(({ id, version }) => `${id}-withdrawn-${version}-EMAIL-STAFF-${id}`)}::text[])
+       AND EXISTS (SELECT FROM task t WHERE t.id = n.task_id AND t.status = 'UNASSIGNED' AND t.next_assign_at <= now())`.execute(
+    tx,
+  );
 }
+
+const WITHHELD_SECONDS = 10;
 
 /**
  * For tasks whose time has changed: those whose people cannot come at the new time any more are released, and they are
