@@ -2,7 +2,8 @@ import ical, { ICalCalendarMethod, ICalEventStatus } from 'ical-generator';
 import type { MyTask } from '../domain/tasks/my-tasks.ts';
 
 /** Somebody's tasks as a calendar (RFC 5545). It is read by anybody who has its address: no guest is in it. */
-export function calendarOf(tasks: readonly MyTask[]): string {
+/** `madeAt`: of this very text, for DTSTAMP (RFC 5545, 3.8.7.2). */
+export function calendarOf(tasks: readonly MyTask[], madeAt: Date): string {
   const calendar = ical({
     name: 'Roomy tasks',
     prodId: { company: 'Roomy', product: 'Orchestrator', language: 'EN' },
@@ -16,13 +17,14 @@ export function calendarOf(tasks: readonly MyTask[]): string {
       sequence: task.version,
       start: new Date(task.startsAt),
       end: new Date(task.endsAt),
-      stamp: new Date(task.startsAt),
+      stamp: madeAt,
       summary: `${task.title} - ${name}`,
       location: region === null ? name : `${name}, ${region}`,
       status: task.status === 'CANCELLED' ? ICalEventStatus.CANCELLED : ICalEventStatus.CONFIRMED,
       ...(task.description === null ? {} : { description: task.description }),
     });
   }
-  return calendar.toString();
+  // Each line ends so, the last one too (RFC 5545, 3.1).
+  return `${calendar.toString().trimEnd()}\r\n`;
 }
 const REFRESH_SECONDS = 900;

@@ -130,10 +130,13 @@ describe('a calendar', () => {
   it('has my tasks, under names that stay, and no guest', async () => {
     const done = await task(30);
     const gone = await task(31, { status: 'CANCELLED' });
+    const askedAt = Date.now();
     const answer = await read(await open());
     expect(answer.headers.get('content-type')).toBe('text/calendar; charset=utf-8');
     const text = await answer.text();
     expect(text).not.toContain('John Doe');
+    expect(text.endsWith('END:VCALENDAR\r\n')).toBe(true);
+    expect(text.replaceAll('\r\n', '')).not.toMatch(/[\r\n]/);
     const calendar = new ICAL.Component(ICAL.parse(text));
     expect(calendar.getFirstPropertyValue('version')).toBe('2.0');
     const events = calendar.getAllSubcomponents('vevent').map((one) => new ICAL.Event(one));
@@ -144,6 +147,14 @@ describe('a calendar', () => {
       .executeTakeFirstOrThrow();
     const event = events.find(({ uid }) => uid === `${done}@roomy`);
     expect(event?.startDate.toJSDate().getTime()).toBe(Math.floor(known.scheduled_at.getTime() / 1000) * 1000);
+    const stamps = new Set(
+      calendar.getAllSubcomponents('vevent').map((one) => String(one.getFirstPropertyValue('dtstamp'))),
+    );
+    // When it was made, which is not when a task begins.
+    expect(stamps.size).toBe(1);
+    const madeAt = Date.parse([...stamps][0] ?? '');
+    expect(madeAt).toBeGreaterThanOrEqual(askedAt - 1000);
+    expect(madeAt).toBeLessThanOrEqual(Date.now());
     expect([event?.sequence, event?.location]).toEqual([known.version, 'Canal Loft, paris']);
     const cancelled = events.find(({ uid }) => uid === `${gone}@roomy`);
     expect(cancelled?.component.getFirstPropertyValue('status')).toBe('CANCELLED');
