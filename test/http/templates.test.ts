@@ -141,6 +141,27 @@ describe('a text', () => {
     ).toBe(403);
   });
 
+  it.each([
+    '{{guestName}}',
+    '{{ guest_name }}',
+    '{{{guestName}}}',
+    `\${guestName}`,
+    '%guestName%',
+    '[guest name]',
+    '<GuestName>',
+  ])('that names a guest as other systems do, %s, is saved and seen with a hint', async (written) => {
+    const hint = { field: 'message', suggested: '{guestName}' };
+    const draft = { locale: 'en', subject: 'At {propertyName}', message: `Dear ${written}, welcome` };
+    const shown = await preview(draft);
+    expect(shown.body.data.hints).toMatchObject([hint]);
+    const saved = await save(draft);
+    expect([saved.status, saved.body.data.hints]).toEqual([201, [{ ...hint, written }]]);
+    // What is saved is what is seen from now on, and warned about likewise.
+    expect((await preview({ locale: 'en' })).body.data.hints).toMatchObject([hint]);
+    const right = await save({ ...draft, message: 'Dear {guestName}, [sic] {{ and }} 5%, a <b>' });
+    expect(right.body.data.hints).toEqual([]);
+  });
+
   it('that is missing in a language which somebody reads is reported', async () => {
     const key = 'thank-you.guest@1';
     await system.bed.db

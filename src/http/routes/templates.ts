@@ -16,11 +16,11 @@ import {
   NotificationContent,
   Preview,
   PreviewRequest,
+  SavedTemplate,
   TemplateDetail,
   TemplateDraft,
   TemplateParams,
   TemplateSummary,
-  TemplateVersion,
 } from '../schemas/templates.ts';
 
 const API = '/api/production';
@@ -57,7 +57,7 @@ const save = createRoute({
       message: 'Dear {guestName}, your reservation for {propertyName} is confirmed for {checkInDate}.',
     }),
   },
-  responses: { 201: answer('Saved', one(TemplateVersion)), ...bodyRefusals(...BAD_TEXT) },
+  responses: { 201: answer('Saved', one(SavedTemplate)), ...bodyRefusals(...BAD_TEXT) },
 });
 const preview = createRoute({
   method: 'post',

@@ -48,6 +48,13 @@ export const TemplateVersion = z
     createdAt: z.iso.datetime(),
   })
   .openapi('TemplateVersion');
+const hints = z
+  .array(z.object({ field: z.enum(['subject', 'message']), written: z.string(), suggested: z.string() }))
+  .openapi({
+    description:
+      'What is written as a variable of another system, such as `{{guestName}}`, and is printed as it stands',
+  });
+export const SavedTemplate = TemplateVersion.extend({ hints }).openapi('SavedTemplate');
 export const TemplateDetail = z
   .object({
     ...template,
@@ -59,6 +66,7 @@ export const Preview = z
   .object({
     locale: z.string(),
     version: z.int().nullable().openapi({ description: 'null: the draft' }),
+    hints,
     // With a stay's facts it names a guest, and may hold a link that opens something.
     mail: secret(
       z
