@@ -4,7 +4,16 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { freePort, type GuardedProcess, isAlive, runsWith, spawnGuarded, tailOf, waitUntil } from './process.ts';
+import {
+  clockOfThisProcess,
+  freePort,
+  type GuardedProcess,
+  isAlive,
+  runsWith,
+  spawnGuarded,
+  tailOf,
+  waitUntil,
+} from './process.ts';
 import { type Account, inAccount, unprivilegedAccount } from './unprivileged.ts';
 
 export interface PostgresOptions {
@@ -244,15 +253,11 @@ function forgetOtherServers(): void {
   for (const name of Object.keys(process.env)) if (/^PG[A-Z]+$/.test(name)) delete process.env[name];
 }
 
-const CLOCK = /^(LD_PRELOAD|FAKETIME\w*|DONT_FAKE_MONOTONIC)$/;
-
 /**
- * Nothing of ours: PGDATA, PGPORT or a locale of the user's must not change what the server does. Except for a clock that
- * is moved by a library (`npm run test:machines -- clocks`): server and clients would disagree on what the time is.
+ * Nothing of ours: PGDATA, PGPORT or a locale of the user's must not change what the server does. Except for a moved clock.
  */
 function environment(): NodeJS.ProcessEnv {
-  const clock = Object.fromEntries(Object.entries(process.env).filter(([name]) => CLOCK.test(name)));
-  return { ...clock, PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' };
+  return { ...clockOfThisProcess(), PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' };
 }
 
 function readLines(file: string): readonly string[] {

@@ -147,3 +147,12 @@ export function tailOf(file: string, offset: number, lines = 8): string {
     return '';
   }
 }
+
+const MOVED_CLOCK = /^(LD_PRELOAD|FAKETIME\w*|DONT_FAKE_MONOTONIC)$/;
+
+/**
+ * For a program that is given variables of its own: what moves the clock of this process, if a library does (`npm run
+ * test:machines -- clocks`). The two would disagree on what the time is.
+ */
+export const clockOfThisProcess = (): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(process.env).filter(([name]) => MOVED_CLOCK.test(name)));

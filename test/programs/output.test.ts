@@ -6,6 +6,7 @@ import path from 'node:path';
 import { Redis } from 'ioredis';
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { clockOfThisProcess } from '../../scripts/services/process.ts';
 import { startRedis } from '../../scripts/services/redis.ts';
 import { readJwtConfig } from '../../src/config.ts';
 import { createDb, createPool } from '../../src/db/client.ts';
@@ -60,6 +61,7 @@ function run(program: string, env: Readonly<Record<string, string>> = {}, nodeOp
   const child = spawn(process.execPath, [...nodeOptions, `src/${program}.ts`], {
     cwd: ROOT,
     env: {
+      ...clockOfThisProcess(),
       PATH: process.env['PATH'],
       NODE_ENV: 'test',
       DATABASE_URL: database.url,

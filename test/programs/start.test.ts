@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { clockOfThisProcess } from '../../scripts/services/process.ts';
 
 /** `npm start` with a setting that its programs would refuse at every start. */
 
@@ -18,7 +19,13 @@ function start(
 ): Promise<{ readonly code: number | null; readonly text: string }> {
   const child = spawn(process.execPath, ['scripts/start.ts'], {
     cwd: ROOT,
-    env: { PATH: process.env['PATH'] ?? '', HOME: dataDir, ROOMY_DATA_DIR: dataDir, ...settings },
+    env: {
+      ...clockOfThisProcess(),
+      PATH: process.env['PATH'] ?? '',
+      HOME: dataDir,
+      ROOMY_DATA_DIR: dataDir,
+      ...settings,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let text = '';

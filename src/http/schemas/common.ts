@@ -29,7 +29,7 @@ export const prose = (maxLength: number) => z.string().max(maxLength);
 export const Email = z
   .string()
   .max(254)
-  .refine((text) => canonicalEmail(text) !== null, 'must be an e-mail address')
+  .refine((text) => canonicalEmail(text) !== null, 'must be an email address, such as name@example.com')
   .openapi({ example: 'john.doe@example.com' });
 const NO_PHONE = 'must be a phone number with its country, such as +971500000001, or one of the region of locale';
 /** Kept as it was written when it has its country, else as E.164; messages go to its canonical form (`kernel/phone.ts`). */

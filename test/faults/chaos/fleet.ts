@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import path from 'node:path';
-import { type GuardedProcess, spawnGuarded, waitUntil } from '../../../scripts/services/process.ts';
+import { clockOfThisProcess, type GuardedProcess, spawnGuarded, waitUntil } from '../../../scripts/services/process.ts';
 
 /** The supervisor of the product's processes: whatever dies is started again, as a real one would. */
 export interface Fleet {
@@ -62,7 +62,11 @@ export function createFleet(root: string, directory: string): Fleet {
     return spawnGuarded(process.execPath, [path.join(root, plan.program)], {
       stopSignal: 'SIGTERM',
       graceMs: 5_000,
-      spawn: { cwd: root, env: { PATH: process.env.PATH, ...plan.env }, stdio: ['ignore', output, output] },
+      spawn: {
+        cwd: root,
+        env: { ...clockOfThisProcess(), PATH: process.env.PATH, ...plan.env },
+        stdio: ['ignore', output, output],
+      },
     }).finally(() => fs.closeSync(output));
   }
 
