@@ -14,6 +14,12 @@ export async function valuesOf(db: Db, pattern: Pattern): Promise<Values> {
     const row = pattern.samples.find((sample) => sample.table === table)?.rows.find(where);
     return ofCopy(row?.['id'] ?? `no ${table}`);
   };
+  const providersOf = (table: string): string => {
+    const row = pattern.samples
+      .find((sample) => sample.table === table)
+      ?.rows.find(({ provider_id: id }) => id !== null);
+    return ofCopy(row?.['provider_id'] ?? `no ${table}`);
+  };
   const sent = (row: Readonly<Record<string, string | null>>): boolean => row['status'] === 'SENT';
   const stays = [ofCopy(LIVES[0]), 'stay-now-a'];
   const [reconciliation] = await db.selectFrom('reconciliation').select('id').limit(1).execute();
@@ -48,6 +54,7 @@ export async function valuesOf(db: Db, pattern: Pattern): Promise<Values> {
     actor: ['admin-1', 'nobody'],
     currency: ['AED', 'USD'],
     gatewayId: [GATEWAY, 'bank'],
+    providerId: [providersOf('payment'), providersOf('transaction'), 'none'],
     gatewayReference: [ofCopy('ref-life-a'), 'none'],
     region: ['Marina', 'none'],
     version: ['1'],

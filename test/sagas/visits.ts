@@ -107,7 +107,7 @@ export const arrival = fixtureOf({
     return { subjectId, input: visitInput(subjectId) };
   },
   completed: async (world, db, { sagaId, subjectId }) => {
-    const over = { status: 'UNASSIGNED', assignee_id: null, next_assign_at: null };
+    const over = { status: 'OVERTAKEN', assignee_id: null, next_assign_at: null };
     expect(await arrivalTasksOf(db, subjectId)).toMatchObject([over, over]);
     expect(await withdrawalsOf(db, sagaId)).toEqual([`${cleanerOf(subjectId)} QUEUED`]);
     expect(await stayOf(db, subjectId)).toMatchObject({ status: 'CHECKED_IN', actual_check_in_at: expect.any(Date) });
