@@ -79,15 +79,18 @@ async function payoutsIn(tx: Tx, { after, until }: Range): Promise<readonly Payo
 
 /**
  * What the shares of stays took from their owners, minor units: of a stay that is refunded as a whole the agency may keep
- * its fee, and the owner bears it (`agencyFeeRefundable`), whether or not anything was paid out.
+ * its fee, and the owner bears it (`agencyFeeRefundable`), whether or not anything was paid out. At its deepest: should the
+ * guest's money come after all, the owner's part of it is a payout of its own, and the debt stays until it is netted.
  */
 async function sharesBelowZero(tx: Tx, { after, until }: Range) {
   const { rows } = await sql<{ owner_id: string; currency: string; amount: number }>`
-    SELECT owner_id, currency, sum(amount)::bigint AS amount FROM (
-      SELECT a.party_id AS owner_id, e.currency::text AS currency, sum(e.amount) AS amount
-        FROM ledger_tx x JOIN ledger_entry e ON e.tx_id = x.id JOIN ledger_account a ON a.id = e.account_id
-       WHERE x.reservation_id > ${after} AND x.reservation_id <= ${until} AND x.purpose = 'DISTRIBUTION' AND a.kind = 'OWNER_PAYABLE'
-       GROUP BY x.reservation_id, 1, 2 HAVING sum(e.amount) > 0) s
+    SELECT owner_id, currency, sum(deepest)::bigint AS amount FROM (
+      SELECT owner_id, currency, max(taken) AS deepest FROM (
+        SELECT x.reservation_id, a.party_id AS owner_id, e.currency::text AS currency,
+               sum(e.amount) OVER (PARTITION BY x.reservation_id, a.party_id, e.currency ORDER BY x.created_at) AS taken
+          FROM ledger_tx x JOIN ledger_entry e ON e.tx_id = x.id JOIN ledger_account a ON a.id = e.account_id
+         WHERE x.reservation_id > ${after} AND x.reservation_id <= ${until} AND x.purpose = 'DISTRIBUTION' AND a.kind = 'OWNER_PAYABLE') t
+       GROUP BY reservation_id, owner_id, currency HAVING max(taken) > 0) s
      GROUP BY 1, 2`.execute(tx);
   return rows;
 }
