@@ -61,6 +61,8 @@ const EVENTS_TO_SEND = 20;
 /** How many events there are by then is chance: the more, the longer all before has taken. As many in both histories. */
 async function leaveEvents(db: Db, sendAll: () => Promise<unknown>): Promise<void> {
   await sendAll();
+  // Every event has left a dead version of the endpoint's row.
+  await sql`VACUUM (FULL) webhook_endpoint`.execute(db);
   await sql`UPDATE webhook_endpoint SET next_seq = (SELECT last_seq + 1 - ${EVENTS_TO_SEND}::int FROM event_feed)`.execute(
     db,
   );
