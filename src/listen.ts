@@ -54,19 +54,34 @@ export function listen(
   });
 }
 
+/** So long a client whose body was not read may take to read its answer. */
+const LINGER_MS = 500;
+
 /**
  * A body that is refused, or that its route does not take, is not read to its end: the connection is cut after the
- * answer. Kept alive, it would be read for as long as the client sends.
+ * answer. Kept alive, it would be read for as long as the client sends. It is cut a moment later, with nothing more being
+ * read: a client that is still sending would be told of the cut first, and never see the answer.
  */
 function cutUnread(server: Server): void {
   // Before the app's own listener, which may answer at once.
   server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
     const { 'content-length': length, 'transfer-encoding': encoding } = request.headers;
     if (encoding === undefined && (length === undefined || length === '0')) return;
+    const { socket } = request;
     const mayKeep = response.shouldKeepAlive;
     response.shouldKeepAlive = false;
     request.once('end', () => {
       response.shouldKeepAlive = mayKeep;
+    });
+    // Before Node's own listener, which reads on and destroys the socket.
+    response.prependOnceListener('finish', () => {
+      if (request.complete) return;
+      socket.destroySoon = () => {
+        socket.end();
+        // Node's reading on has begun by then; it would go on for as long as the client sends.
+        setImmediate(() => socket.pause());
+        setTimeout(() => socket.destroy(), LINGER_MS).unref();
+      };
     });
   });
 }
