@@ -5,7 +5,12 @@ import { pause } from '../../kernel/clock.ts';
 import { RoomyError, required } from '../../kernel/errors.ts';
 import { raiseSystemAlert } from '../notifications/alerts.ts';
 import type { MoneyOutcome } from '../ports.ts';
-import { type RefundStatus, rederivePaymentStatus, refundStatusOf } from '../reservations/payment-status.ts';
+import {
+  hasOpenRefund,
+  type RefundStatus,
+  rederivePaymentStatus,
+  refundStatusOf,
+} from '../reservations/payment-status.ts';
 import { accounts, credit, debit, post } from './ledger.ts';
 import { askForManualRefund } from './refund-task.ts';
 
@@ -148,12 +153,13 @@ const LOOK_EVERY_MS = 25;
  */
 export async function awaitRefunds(db: Db | Tx, reservationId: string, budgetMs: number): Promise<RefundStatus> {
   for (let waitedMs = 0; ; waitedMs += LOOK_EVERY_MS) {
-    const { status } = await db
+    const { status, open } = await db
       .selectFrom('reservation as r')
-      .select(refundStatusOf('r.id').as('status'))
+      // Not only the status: one that waits for a person says nothing of the others.
+      .select([refundStatusOf('r.id').as('status'), hasOpenRefund('r.id').as('open')])
       .where('r.id', '=', reservationId)
       .executeTakeFirstOrThrow();
-    if (status !== 'PENDING' || waitedMs >= budgetMs) return status;
+    if (!open || waitedMs >= budgetMs) return status;
     await pause(LOOK_EVERY_MS);
   }
 }

@@ -19,6 +19,10 @@ export const refundStatusOf = (reservationId: string) =>
       WHEN bool_or(x.status IN ('PENDING', 'PROCESSING')) THEN 'PENDING' WHEN count(*) > 0 THEN 'COMPLETED' ELSE 'NONE' END
     FROM transaction x WHERE x.reservation_id = ${sql.ref(reservationId)} AND x.type = 'REFUND'
      AND x.status IN ('PENDING', 'PROCESSING', 'MANUAL_REQUIRED', 'COMPLETED'))`;
+/** Whether a refund of the stay is still on its way. */
+export const hasOpenRefund = (reservationId: string) =>
+  sql<boolean>`EXISTS (SELECT FROM transaction x WHERE x.reservation_id = ${sql.ref(reservationId)} AND x.type = 'REFUND'
+    AND x.status IN ('PENDING', 'PROCESSING'))`;
 
 /** The stay's payment status as its payments make it (features PAY-3). */
 export const derivePaymentStatus = (db: QueryCreator<FusedDatabase>) =>
