@@ -3,7 +3,7 @@ import type { Tx } from '../../db/client.ts';
 import type { Parts } from './integrity.ts';
 import type { InRange } from './integrity-checks.ts';
 
-/** What has changed since it was looked at: `kind` names a table, `ref` a row of it. Written by triggers (migration 0027). */
+/** A row that was changed after the last check: `kind` is its table, `ref` its id. Triggers write these (migration 0027). */
 export interface Mark {
   readonly kind: string;
   readonly ref: string;

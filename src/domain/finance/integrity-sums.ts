@@ -79,8 +79,8 @@ async function payoutsIn(tx: Tx, { after, until }: Range): Promise<readonly Payo
 
 /**
  * What the shares of stays took from their owners, minor units: of a stay that is refunded as a whole the agency may keep
- * its fee, and the owner bears it (`agencyFeeRefundable`), whether or not anything was paid out. At its deepest: should the
- * guest's money come after all, the owner's part of it is a payout of its own, and the debt stays until it is netted.
+ * its fee, and the owner bears it (`agencyFeeRefundable`), whether or not anything was paid out. At its deepest: a
+ * later split of the same stay may give some of it back as a payout of its own, and the debt stays until it is netted.
  */
 async function sharesBelowZero(tx: Tx, { after, until }: Range) {
   const { rows } = await sql<{ owner_id: string; currency: string; amount: number }>`

@@ -66,7 +66,7 @@ export function checkIntegrity(db: Db): Promise<IntegrityReport> {
     });
 }
 
-/** What is found, by check. */
+/** Collects the differences that the checks find: counts by check, and the first of them by name. */
 export interface Book {
   note(check: string, count: number, named: readonly Found[]): void;
   result(): Pick<IntegrityReport, 'ok' | 'differenceCount' | 'counts' | 'differences'>;

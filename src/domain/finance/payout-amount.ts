@@ -53,7 +53,7 @@ export function payableOf(
 ): Payable {
   const spendableMinor = availableMinor - keepMinor;
   const netMinor = netting ? Math.min(grossMinor, spendableMinor) : grossMinor;
-  // What is netted is no more than what is owed: the rest would be lost to the owner.
+  // Netting takes no more than the owner's debt: anything above it would be lost to the owner.
   if (netMinor <= 0 || netMinor > spendableMinor || grossMinor - netMinor > debtMinor) {
     const major = (amountMinor: number) => toMajor({ amountMinor, currency });
     throw new RoomyError('PAYOUT_EXCEEDS_BALANCE', {

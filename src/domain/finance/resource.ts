@@ -30,22 +30,20 @@ export const selectTransactions = (db: Db) =>
     .select('s.requested_by as actor');
 
 /**
- * A transaction that bears the reference itself, or whose charge does: so one query leads from a bank's line to all
- * that came of it and to who asked for it (features FSE-5).
+ * A transaction that has the value itself, or whose charge does: so one query leads from a bank's line to all that came of
+ * it and to who asked for it (features FSE-5).
  */
-const bearsReference = (reference: string) =>
+const isNamed = (columns: readonly ('gateway_reference' | 'provider_id')[], value: string) =>
   // By ids, each found by an index of its own; what a payment paid is of the same stay.
-  sql<SqlBool>`t.id = ANY(ARRAY(
-    SELECT o.id FROM transaction o WHERE o.gateway_reference = ${reference}
-    UNION SELECT o.id FROM transaction o WHERE o.provider_id = ${reference}
-    UNION SELECT o.id FROM payment y JOIN transaction o ON o.reservation_id = y.reservation_id AND o.payment_id = y.id WHERE y.gateway_reference = ${reference}
-    UNION SELECT o.id FROM payment y JOIN transaction o ON o.reservation_id = y.reservation_id AND o.payment_id = y.id WHERE y.provider_id = ${reference}))`;
+  sql<SqlBool>`t.id = ANY(ARRAY(${sql.join(
+    columns.flatMap((column) => [
+      sql`SELECT o.id FROM transaction o WHERE ${sql.ref(`o.${column}`)} = ${value}`,
+      sql`SELECT o.id FROM payment y JOIN transaction o ON o.reservation_id = y.reservation_id AND o.payment_id = y.id WHERE ${sql.ref(`y.${column}`)} = ${value}`,
+    ]),
+    sql` UNION `,
+  )}))`;
 
-/** A transaction of that id at its gateway or bank, or of the charge with it. */
-const isKnownAs = (providerId: string) =>
-  sql<SqlBool>`t.id = ANY(ARRAY(
-    SELECT o.id FROM transaction o WHERE o.provider_id = ${providerId}
-    UNION SELECT o.id FROM payment y JOIN transaction o ON o.reservation_id = y.reservation_id AND o.payment_id = y.id WHERE y.provider_id = ${providerId}))`;
+const bearsReference = (reference: string) => isNamed(['gateway_reference', 'provider_id'], reference);
 
 export async function listTransactions(
   db: Db,
@@ -89,7 +87,7 @@ function matching<DB, TB extends keyof DB, O>(
   if (filter.type !== undefined) conditions.push(sql`t.type = ${literal(filter.type)}`);
   if (filter.status !== undefined) conditions.push(sql`t.status = ${literal(filter.status)}`);
   if (filter.gatewayReference !== undefined) conditions.push(bearsReference(filter.gatewayReference));
-  if (filter.providerId !== undefined) conditions.push(isKnownAs(filter.providerId));
+  if (filter.providerId !== undefined) conditions.push(isNamed(['provider_id'], filter.providerId));
   if (filter.from !== undefined) conditions.push(sql`t.created_at >= ${filter.from}::timestamptz`);
   if (filter.to !== undefined) conditions.push(sql`t.created_at < ${filter.to}::timestamptz`);
   if (page.after) conditions.push(isAfter('t.created_at', 't.id', page.after));

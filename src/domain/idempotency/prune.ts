@@ -1,7 +1,8 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
+import { sweepDelete } from '../sweeps/delete.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
-import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
+import { inScope } from '../sweeps/isolate.ts';
 
 const PRUNED_AT_ONCE = 5_000;
 
@@ -12,29 +13,17 @@ const ROW_ID = sql`md5(k.principal || ' ' || k.key)`;
  * Deletes Idempotency-Keys that are 30 days old, those of sagas 30 days after their end and never before (guarantees.md
  * 2.6); answers how many. A bounded number at a time: the next run goes on.
  */
-export async function pruneKeys(db: Db): Promise<number> {
-  const old = (scope: Scope) => sql`
-    SELECT k.principal, k.key, ${ROW_ID} AS id FROM idempotency_key k LEFT JOIN saga s ON s.id = k.saga_id
-     WHERE k.created_at < now() - interval '30 days'
-       AND (k.saga_id IS NULL OR s.finished_at < now() - interval '30 days')
-       AND ${isNotSetAside('idempotency-keys', ROW_ID)} AND ${inScope(scope, ROW_ID)}
-     ORDER BY k.created_at LIMIT ${scope.limit}::int`;
-  let pruned = 0;
-  await sweepBatch({
+export const pruneKeys = (db: Db): Promise<number> =>
+  sweepDelete({
     db,
     sweep: 'idempotency-keys',
     limit: PRUNED_AT_ONCE,
-    run: async (scope) => {
-      const { rows } = await sql<{ id: string }>`
-        DELETE FROM idempotency_key k USING (${old(scope)}) o WHERE k.principal = o.principal AND k.key = o.key
-        RETURNING o.id`.execute(db);
-      pruned += rows.length;
-      return rows.map(({ id }) => id);
-    },
-    due: async (limit) => {
-      const { rows } = await sql<{ id: string }>`${old({ limit, ids: null })}`.execute(db);
-      return rows.map(({ id }) => id);
-    },
+    old: (scope) => sql`
+      SELECT k.principal, k.key, ${ROW_ID} AS id FROM idempotency_key k LEFT JOIN saga s ON s.id = k.saga_id
+       WHERE k.created_at < now() - interval '30 days'
+         AND (k.saga_id IS NULL OR s.finished_at < now() - interval '30 days')
+         AND ${isNotSetAside('idempotency-keys', ROW_ID)} AND ${inScope(scope, ROW_ID)}
+       ORDER BY k.created_at LIMIT ${scope.limit}::int`,
+    remove: (old) =>
+      sql`DELETE FROM idempotency_key k USING ${old} o WHERE k.principal = o.principal AND k.key = o.key RETURNING o.id`,
   });
-  return pruned;
-}

@@ -11,6 +11,7 @@ import { canonicalLocale, LANGUAGES, languageOf } from './locales.ts';
 import { channelsOf } from './matrix-table.ts';
 import { parseTemplate, renderMessage, TemplateError, type TemplateText, variablesOf } from './render.ts';
 import { MAX_SEGMENTS, type Segments, segmentsOf } from './segments.ts';
+import { hintsIn, type TemplateHint } from './template-hints.ts';
 import { TEMPLATES, type Template, templateOf, VARIABLES } from './templates.ts';
 import { builtInText, loadSavedTexts, type SavedTexts, textFor } from './texts.ts';
 import { CATALOGUE } from './variables.ts';
@@ -160,7 +161,7 @@ export async function saveVersion(
     version: row.version,
   });
   const { version, subject, message, created_at } = row;
-  const hints = hintsIn(template, draft);
+  const hints = hintsIn(template.event, draft);
   return { locale, version, subject, message, createdBy: row.created_by, createdAt: created_at.toISOString(), hints };
 }
 
@@ -197,36 +198,6 @@ function parse(field: string, source: string): TemplateText {
     if (!(error instanceof TemplateError)) throw error;
     throw new RoomyError('TEMPLATE_INVALID', { details: { field, problem: error.message } });
   }
-}
-
-export interface TemplateHint {
-  readonly field: 'subject' | 'message';
-  /** As it stands in the text, and as it will be printed but for its value. */
-  readonly written: string;
-  readonly suggested: string;
-}
-/** How other systems write a variable; here each of them prints its marks. */
-const FOREIGN = [
-  /\{\{\{?\s*([A-Za-z][\w .-]{0,58})\s*\}?\}\}/g,
-  /\$\{\s*([A-Za-z]\w{0,58})\s*\}/g,
-  /%([A-Za-z]\w{0,58})%/g,
-  /\[\[?([A-Za-z][\w -]{0,58})\]\]?/g,
-  /<([A-Za-z]\w{0,58})>/g,
-];
-
-/** Marks of other systems around the name of a variable of this message, or of one that is nearly it. Nothing is refused for them. */
-function hintsIn(template: Template, draft: Pick<TemplateDraft, 'subject' | 'message'>): readonly TemplateHint[] {
-  const known: readonly string[] = VARIABLES[template.event];
-  const bySpelling = new Map(known.map((name) => [name.toLowerCase(), name]));
-  return (['subject', 'message'] as const).flatMap((field) =>
-    FOREIGN.flatMap((pattern) =>
-      [...(draft[field] ?? '').matchAll(pattern)].flatMap(([written, name = '']) => {
-        const spelling = name.replaceAll(/[^A-Za-z0-9]/g, '');
-        const variable = bySpelling.get(spelling.toLowerCase());
-        return variable === undefined ? [] : [{ field, written, suggested: `{${variable}}` }];
-      }),
-    ),
-  );
 }
 
 /** `{guest_name}` or `{ guestName }` is no variable, but somebody meant one. */
@@ -278,7 +249,7 @@ export async function previewTemplate(db: Db, key: string, request: PreviewReque
   return {
     locale: text.locale,
     version: text.version,
-    hints: hintsIn(template, { subject: sourceOf(text.subject), message: sourceOf(text.message) }),
+    hints: hintsIn(template.event, { subject: sourceOf(text.subject), message: sourceOf(text.message) }),
     mail: 'missing' in mail ? null : mail,
     sms: channelsOf(template).includes('SMS') ? asSms(text.locale, text, values) : null,
   };

@@ -116,7 +116,7 @@ export async function changeStaff(
     .set((eb) => ({
       ...columnsOf(change),
       version: before.version + 1,
-      // Whoever planned with this person before, plans anew.
+      // An assignment that was planned with the old fields is refused by this counter, and planned again (`book`).
       bookings: eb('bookings', '+', 1),
     }))
     .where('id', '=', id)

@@ -5,8 +5,8 @@ import { RoomyError, required } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { canonicalJson } from '../../kernel/json.ts';
 import { toMajor } from '../../kernel/money.ts';
-import { savedZone } from '../../kernel/time-zone.ts';
 import { type FinancialSummary, financialSummary } from '../finance/summary.ts';
+import { wallClock } from '../tasks/schedule.ts';
 
 /**
  * The summary of a departure (features COU-5): written once, in canonical JSON under its own hash, and never changed.
@@ -224,9 +224,3 @@ async function depositHeld(tx: Tx, reservationId: string): Promise<number> {
 
 const nightsBetween = (from: string, to: string): number =>
   Temporal.PlainDate.from(from).until(Temporal.PlainDate.from(to), { largestUnit: 'days' }).days;
-
-const wallClock = (at: Date, timeZone: string): string =>
-  Temporal.Instant.fromEpochMilliseconds(at.getTime())
-    .toZonedDateTimeISO(savedZone(timeZone))
-    .toPlainDateTime()
-    .toString({ smallestUnit: 'minute' });

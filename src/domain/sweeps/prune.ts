@@ -1,8 +1,9 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
+import { sweepDelete } from './delete.ts';
 import { isNotSetAside } from './failures.ts';
-import { inScope, type Scope, sweepBatch } from './isolate.ts';
+import { inScope } from './isolate.ts';
 
 const PRUNED_AT_ONCE = 1_000;
 /** A row that is still due is tried again every six hours at the latest, which moves `last_at`. */
@@ -20,28 +21,16 @@ const IS_LOST_MESSAGE = sql`(f.sweep = ${literal('messages')} AND f.last_at > no
  * Forgets rows that their sweep has not come back to: they are gone, or done in another way. Should the sweep itself have
  * stood still, a row that fails again is noted anew. Answers how many; a bounded number at a time: the next run goes on.
  */
-export async function pruneFailures(db: Db): Promise<number> {
-  const old = ({ limit, ids }: Scope) => sql`
-    SELECT f.sweep, f.row_id, ${ROW_ID} AS id FROM sweep_failure f
-     WHERE f.last_at < now() - ${UNTRIED_DAYS}::int * interval '1 day' AND NOT ${IS_LOST_MESSAGE}
-       AND ${isNotSetAside('failures', ROW_ID)} AND ${inScope({ limit, ids }, ROW_ID)}
-     ORDER BY f.last_at, f.sweep, f.row_id LIMIT ${limit}::int`;
-  let pruned = 0;
-  await sweepBatch({
+export const pruneFailures = (db: Db): Promise<number> =>
+  sweepDelete({
     db,
     sweep: 'failures',
     limit: PRUNED_AT_ONCE,
-    run: async (scope) => {
-      const { rows } = await sql<{ id: string }>`
-        DELETE FROM sweep_failure f USING (${old(scope)}) o WHERE f.sweep = o.sweep AND f.row_id = o.row_id
-        RETURNING o.id`.execute(db);
-      pruned += rows.length;
-      return rows.map(({ id }) => id);
-    },
-    due: async (limit) => {
-      const { rows } = await sql<{ id: string }>`${old({ limit, ids: null })}`.execute(db);
-      return rows.map(({ id }) => id);
-    },
+    old: (scope) => sql`
+      SELECT f.sweep, f.row_id, ${ROW_ID} AS id FROM sweep_failure f
+       WHERE f.last_at < now() - ${UNTRIED_DAYS}::int * interval '1 day' AND NOT ${IS_LOST_MESSAGE}
+         AND ${isNotSetAside('failures', ROW_ID)} AND ${inScope(scope, ROW_ID)}
+       ORDER BY f.last_at, f.sweep, f.row_id LIMIT ${scope.limit}::int`,
+    remove: (old) =>
+      sql`DELETE FROM sweep_failure f USING ${old} o WHERE f.sweep = o.sweep AND f.row_id = o.row_id RETURNING o.id`,
   });
-  return pruned;
-}

@@ -3,6 +3,7 @@ import type { Tx } from '../../db/client.ts';
 import { newId } from '../../kernel/ids.ts';
 import { taskAssignedMessage, taskChangedMessage } from '../notifications/matrix.ts';
 import type { Planned } from './plan.ts';
+import { WITHDRAWN } from './release.ts';
 
 /** The statement that makes a plan true, and tells of it. */
 
@@ -39,7 +40,7 @@ export async function book(
   // Released and given to the same person again before that was told: one message about the new time, not two that disagree.
   const told = sql`, again AS (
       UPDATE notification n SET status = 'SKIPPED', reason = 'RESCHEDULED' FROM given
-       WHERE n.effect_key = given.id || '-withdrawn-' || (given.version - 1) || '-' || ${channel}::text || '-' || ${recipientType}::text || '-' || given.id
+       WHERE n.effect_key = given.id || ${WITHDRAWN}::text || (given.version - 1) || '-' || ${channel}::text || '-' || ${recipientType}::text || '-' || given.id
          AND n.recipient_id = given.who AND n.status = 'QUEUED'
       RETURNING n.task_id AS id),
     told AS (

@@ -120,7 +120,7 @@ export async function startTask(tx: Tx, { taskId, scope, startedAt }: StartTask,
     body: {
       outcome: 'success',
       reservationId: task.reservation_id,
-      // What was said beside what was taken for true.
+      // The start that the phone reported; `started_at` may be another, bounded one.
       details: { id: task.id, version: row.version, ...(startedAt !== null && { reportedStart: startedAt }) },
     },
   });

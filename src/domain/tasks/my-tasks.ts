@@ -2,9 +2,9 @@ import { type RawBuilder, sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { ChecklistItem, Checklists, GeoPoint, TaskPriority, TaskStatus, TaskType } from '../../db/schema.ts';
-import { savedZone } from '../../kernel/time-zone.ts';
 import { cutPage, type Page, type PageRequest } from '../paging.ts';
 import { checklistOf } from './checklist.ts';
+import { wallClock } from './schedule.ts';
 import { neutralTitle } from './view.ts';
 
 /**
@@ -121,10 +121,3 @@ function viewOf(row: Row, { seesTitles }: Worker) {
     version: row.version,
   };
 }
-
-/** `YYYY-MM-DDTHH:MM` at the property. */
-const wallClock = (at: Date, timeZone: string): string =>
-  Temporal.Instant.fromEpochMilliseconds(at.getTime())
-    .toZonedDateTimeISO(savedZone(timeZone))
-    .toPlainDateTime()
-    .toString({ smallestUnit: 'minute' });

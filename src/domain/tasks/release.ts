@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import type { TaskType } from '../../db/schema.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
-import { taskWithdrawnMessage } from '../notifications/matrix.ts';
+import { deliveryKey, taskWithdrawnMessage } from '../notifications/matrix.ts';
 import { obstacleAt, type Span, standingObstacle } from './candidates.ts';
 import { OPEN_TASK, type OpenTask, wantedOf } from './open-task.ts';
 import { readRoster, spanAround } from './staffing.ts';
@@ -38,18 +38,20 @@ export async function releaseTasks(tx: Tx, taskIds: readonly string[]): Promise<
 export async function tellReleased(tx: Tx, released: readonly Released[]): Promise<void> {
   for (const { id, assigneeId, reservationId, version } of released) {
     const told = [taskWithdrawnMessage(assigneeId, id)];
-    await enqueueInTransaction(tx, `${id}-withdrawn-${version}`, told, { sagaId: null, reservationId });
+    await enqueueInTransaction(tx, `${id}${WITHDRAWN}${version}`, told, { sagaId: null, reservationId });
   }
-  // Whoever gets it again at another time is told of that alone (`book`); that is known by then.
+  // Held back for a moment: a person who gets the task again at another time is told only of the new time (`book`).
   await sql`
     UPDATE notification n SET due_at = now() + ${WITHHELD_SECONDS}::int * interval '1 second'
-     WHERE n.effect_key = ANY(${released.map(({ id, version }) => `${id}-withdrawn-${version}-EMAIL-STAFF-${id}`)}::text[])
+     WHERE n.effect_key = ANY(${released.map(({ id, version, assigneeId }) => deliveryKey(`${id}${WITHDRAWN}${version}`, taskWithdrawnMessage(assigneeId, id)))}::text[])
        AND EXISTS (SELECT FROM task t WHERE t.id = n.task_id AND t.status = 'UNASSIGNED' AND t.next_assign_at <= now())`.execute(
     tx,
   );
 }
 
 const WITHHELD_SECONDS = 10;
+/** Between the id and the version of a task in the effect key of such a message. */
+export const WITHDRAWN = '-withdrawn-';
 
 /**
  * For tasks whose time has changed: those whose people cannot come at the new time any more are released, and they are

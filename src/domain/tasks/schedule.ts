@@ -200,6 +200,13 @@ export const meetingInstant = (date: string, time: string, timeZone: string): st
 export const localDate = (at: Date, timeZone: string): string =>
   Temporal.Instant.fromEpochMilliseconds(at.getTime()).toZonedDateTimeISO(savedZone(timeZone)).toPlainDate().toString();
 
+/** `at` as the clock at the property shows it, `YYYY-MM-DDTHH:MM`. */
+export const wallClock = (at: Date, timeZone: string): string =>
+  Temporal.Instant.fromEpochMilliseconds(at.getTime())
+    .toZonedDateTimeISO(savedZone(timeZone))
+    .toPlainDateTime()
+    .toString({ smallestUnit: 'minute' });
+
 const localTime = (date: string, time: string): Temporal.PlainDateTime =>
   Temporal.PlainDate.from(date).toPlainDateTime(Temporal.PlainTime.from(time));
 
