@@ -14,7 +14,7 @@ import { OPEN_TASK, type OpenTask, wantedOf } from '../src/domain/tasks/open-tas
 import { getTask } from '../src/domain/tasks/resource.ts';
 import { type Roster, readRoster } from '../src/domain/tasks/staffing.ts';
 import { distanceKm } from '../src/domain/tasks/travel.ts';
-import { percentile } from './load.ts';
+import { median } from './load.ts';
 
 /** Made-up staff and work, and what came of assigning it. The bench prints it; test/integration/assignment.test.ts asserts it. */
 
@@ -252,12 +252,10 @@ async function seedHouseTasks(db: Db, staff: number, first: number, end: number)
              + (n / ${staff}::int % 4 + n % 2 * 5) * interval '1 hour' AS at) slot`.execute(db);
 }
 
-const QUARTILE = 25;
-
 export interface HouseResult {
   /** How many people may be given one of these tasks, by role and place: what an assignment costs goes with it. */
   readonly people: number;
-  /** Lower quartiles: what else runs on this machine slows the longer of the two more often, and is not measured. */
+  /** Medians. */
   readonly assignMs: number;
   readonly selectMs: number;
   readonly ratio: number;
@@ -286,8 +284,8 @@ export async function measureHouse(db: Db, times: number, run = 'first'): Promis
     assigned.push(took);
     selected.push(look);
   }
-  const assignMs = percentile(assigned, QUARTILE) ?? 0;
-  const selectMs = percentile(selected, QUARTILE) ?? 1;
+  const assignMs = median(assigned) ?? 0;
+  const selectMs = median(selected) ?? 1;
   const { rows } = await sql<{ n: number }>`
     SELECT count(*) AS n FROM staff s WHERE s.role = 'CLEANER' AND (s.region IS NULL OR s.region = (SELECT region FROM property WHERE id = 'house-250'))`.execute(
     db,
