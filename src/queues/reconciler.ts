@@ -47,6 +47,9 @@ const BATCH = 200;
 /** One tick goes on while batches are full: after a loss of Redis all open sagas are due. */
 const MAX_ROUNDS = 50;
 const LANES = 8;
+/** What a loss of Redis has stopped is dispatched within this; named by so many ids at the most. */
+const AFTERMATH_MS = 60_000;
+const MAX_IDS = 20;
 /** All open sagas become due for a check within this after Redis was lost, so that they do not come at once. */
 const SPREAD_PER_SECOND = 500;
 
@@ -70,9 +73,13 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   });
   let nextTickAt = 0;
   let followUps = 0;
+  let lostAt = Number.NEGATIVE_INFINITY;
 
   async function tick(): Promise<void> {
-    if (await noticeLostRedis(parts)) followUps = FOLLOW_UPS;
+    if (await noticeLostRedis(parts)) {
+      followUps = FOLLOW_UPS;
+      lostAt = performance.now();
+    }
     await parts.upsertSchedules();
     await sweep();
   }
@@ -80,13 +87,24 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   async function sweep(): Promise<void> {
     for (let round = 0; round < MAX_ROUNDS && !stopping.signal.aborted; round += 1) {
       const { idle, full } = await takeIdle(db);
+      const dispatched: string[] = [];
       await attemptEach(db, 'sagas', idle, {
         id: ({ id }) => id,
-        work: (saga) => reconcile(parts, saga),
+        work: async (saga) => {
+          if (await reconcile(parts, saga)) dispatched.push(saga.id);
+        },
         lanes: LANES,
       });
+      tell(dispatched);
       if (!full) break;
     }
+  }
+
+  /** One line for a round, and no warning where the loss of Redis, of which it comes, has been warned of. */
+  function tell(dispatched: readonly string[]): void {
+    if (dispatched.length === 0) return;
+    const level = performance.now() - lostAt < AFTERMATH_MS ? 'info' : 'warn';
+    log[level]({ sagas: dispatched.length, ids: dispatched.slice(0, MAX_IDS) }, 'sagas dispatched anew');
   }
 
   /** Between ticks: an emptied Redis is noticed, and followed up. */
@@ -129,26 +147,28 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   };
 }
 
-async function reconcile({ reconciliation, publish, queues, log }: ReconcilerParts, saga: IdleSaga): Promise<void> {
+/** Whether it was dispatched anew. */
+async function reconcile({ reconciliation, publish, queues, log }: ReconcilerParts, saga: IdleSaga): Promise<boolean> {
   try {
     if (saga.expired) {
       const undo = await reconciliation.expire(saga.id);
       log.warn({ sagaId: saga.id, step: saga.current_step }, 'saga is past its deadline');
       if (undo) publish(undo);
-      return;
+      return false;
     }
     // A long queue is not a lost job.
-    if (await hasLiveJob(queues.queue, saga)) return;
+    if (await hasLiveJob(queues.queue, saga)) return false;
     const order = await reconciliation.redispatch(saga.id);
-    if (!order) return;
-    // After a loss of Redis this is so for all open sagas, and that is one warning (`noticeLostRedis`).
+    if (!order) return false;
     log.info({ sagaId: saga.id, generation: order.generation, step: saga.current_step }, 'saga dispatched anew');
     publish(order);
+    return true;
   } catch (error) {
     queues.noteFailure(error);
     logFailure(log, error, 'saga could not be reconciled', { sagaId: saga.id });
     // Redis is away for all of them.
     if (!isRedisAway(error)) throw error;
+    return false;
   }
 }
 
