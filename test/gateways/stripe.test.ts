@@ -15,7 +15,7 @@ const clock = { now: () => now };
 const log = createLogger('test', 'silent');
 const never = new AbortController().signal;
 const open = (): PaymentGateway =>
-  createStripeGateway({ secretKey: SECRET_KEY, apiUrl: stripe.url, timeoutMs: 400 }, { clock, log });
+  createStripeGateway({ secretKey: SECRET_KEY, apiUrl: stripe.url, timeoutMs: 1_500 }, { clock, log });
 
 beforeEach(async () => {
   now = new Date(Math.floor(Date.now() / 1000) * 1000);

@@ -13,7 +13,7 @@ let system: System;
 let stripe: FakeStripe;
 beforeAll(async () => {
   stripe = await startFakeStripe(() => Math.floor(Date.now() / 1000));
-  const settings = { secretKey: SECRET_KEY, apiUrl: stripe.url, timeoutMs: 400, webhookSecrets: [] };
+  const settings = { secretKey: SECRET_KEY, apiUrl: stripe.url, timeoutMs: 3_000, webhookSecrets: [] };
   system = await startSystem(undefined, {}, settings);
   await prepareStays(system.bed.db);
 }, 60_000);
