@@ -137,16 +137,21 @@ export async function writeHistory(databaseUrl: string, pattern: Pattern, stays:
 }
 
 /**
- * Statistics and visibility as autovacuum keeps them; from then on without it: while it looks at a large table, dead rows
- * of the small ones stay, and a measurement reads them.
+ * For an empty database whose blocks are to be counted: while autovacuum looks at a large table, dead rows of the small
+ * ones stay, and a measurement reads them.
  */
+export const stopAutovacuum = (databaseUrl: string): Promise<unknown> =>
+  withClient(databaseUrl, (client) =>
+    client.query(`DO $$ DECLARE t regclass; BEGIN
+      FOR t IN SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace LOOP
+        EXECUTE format('ALTER TABLE %s SET (autovacuum_enabled = off)', t);
+      END LOOP; END $$`),
+  );
+
+/** Statistics and visibility as autovacuum keeps them. */
 export const vacuum = (databaseUrl: string): Promise<unknown> =>
   withClient(databaseUrl, async (client) => {
     await client.query('SET statement_timeout = 0');
-    await client.query(`DO $$ DECLARE t regclass; BEGIN
-      FOR t IN SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace LOOP
-        EXECUTE format('ALTER TABLE %s SET (autovacuum_enabled = off)', t);
-      END LOOP; END $$`);
     await client.query('VACUUM (ANALYZE, INDEX_CLEANUP OFF, TRUNCATE OFF)');
   });
 

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { createTestDatabase, type TestDatabase } from '../setup/database.ts';
 import { type Growth, grown } from './blocks.ts';
-import { type Pattern, patternOf, vacuum, writeHistory } from './copies.ts';
+import { type Pattern, patternOf, stopAutovacuum, vacuum, writeHistory } from './copies.ts';
 import { live } from './life.ts';
 import { comparedWithParameters, predicateColumns } from './literals.ts';
 import { openSystem } from './system.ts';
@@ -46,6 +46,7 @@ async function pastOf(): Promise<Pattern> {
 async function walked(pattern: Pattern, stays: number): Promise<Walk & { readonly parameters: readonly string[] }> {
   const database: TestDatabase = await createTestDatabase();
   try {
+    await stopAutovacuum(database.url);
     await writeHistory(database.url, pattern, stays);
     await vacuum(database.url);
     const done = await walk(database.url, pattern);
