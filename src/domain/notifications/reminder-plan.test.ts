@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { planReminders, type ReminderRules, type StayToRemind } from './reminder-plan.ts';
+import { planCorrection, planReminders, type ReminderRules, type StayToRemind } from './reminder-plan.ts';
 
 const RULES: ReminderRules = {
   quiet: { from: '21:00', to: '09:00', lastCall: '20:30', channels: ['SMS'] },
@@ -125,5 +125,22 @@ describe('the reminders of a stay', () => {
     expect(left('2027-06-04T07:00:00Z')).toEqual(['REVIEW_REQUEST EMAIL 2027-06-06T06:00:00.000Z']);
     expect(left('2027-06-04T06:00:00Z')).toEqual(['REVIEW_REQUEST EMAIL 2027-06-05T06:00:00.000Z']);
     expect(planOf({ status: 'CHECKED_OUT' })).toEqual([]);
+  });
+
+  it('that told another time go again at once, and wake nobody', () => {
+    const correctedAt = (asOf: string) =>
+      planReminders(DUBAI, RULES, DUBAI.confirmedAt)
+        .filter(({ event }) => event === 'CHECK_OUT_REMINDER')
+        .map((reminder) => planCorrection(DUBAI, RULES, new Date(asOf), reminder))
+        .map(({ channel, dueAt, skipped }) => `${channel} ${skipped ?? dueAt.toISOString()}`);
+    expect(correctedAt('2027-06-03T15:00:00Z')).toEqual([
+      'EMAIL 2027-06-03T15:00:00.000Z',
+      'SMS 2027-06-03T15:00:00.000Z',
+    ]);
+    // 22:00 in Dubai: the morning is still early enough for a departure at 11:00.
+    expect(correctedAt('2027-06-03T18:00:00Z')).toEqual([
+      'EMAIL 2027-06-03T18:00:00.000Z',
+      'SMS 2027-06-04T05:00:00.000Z',
+    ]);
   });
 });

@@ -167,8 +167,34 @@ function instantsOf(stay: StayToRemind): { readonly arrival: Date; readonly depa
 
 const dayBefore = (date: string, days: number): string => Temporal.PlainDate.from(date).subtract({ days }).toString();
 
-/** Of its message: the same for every look, and another one for another day. */
+/** These tell a guest a time, which is their `notAfter`. */
+export const TELLS_A_TIME: ReadonlySet<ReminderEvent> = new Set(['CHECK_IN_REMINDER', 'CHECK_OUT_REMINDER']);
+
+/**
+ * Another time was agreed after the guest had been told one: told again at once, but for the quiet hours (domain.md 12:
+ * only what has changed is said again).
+ */
+export function planCorrection(
+  { clock, guest }: StayToRemind,
+  { quiet }: ReminderRules,
+  asOf: Date,
+  reminder: PlannedReminder,
+): PlannedReminder {
+  const { channel, notAfter } = reminder;
+  const timeZone = guest.timeZone ?? clock.timeZone;
+  const dueAt = outsideQuietHours(asOf, quiet, { channel, timeZone, notBefore: asOf, notAfter });
+  const rule = `${reminder.rule}; another time was told before`;
+  return dueAt === null
+    ? { ...reminder, rule, dueAt: asOf, skipped: 'QUIET_HOURS' }
+    : { ...reminder, rule, dueAt, skipped: null };
+}
+
+/**
+ * Of its message: the same for every look, and another one for another day. `occurrence`: which one of those that tell
+ * of that day, from 1 on.
+ */
 export const reminderKeyOf = (
   reservationId: string,
   { event, about, channel }: Pick<PlannedReminder, 'event' | 'about' | 'channel'>,
-): string => `${reservationId}-${event}-${about}-${channel}`;
+  occurrence = 1,
+): string => `${reservationId}-${event}-${about}-${channel}${occurrence === 1 ? '' : `-${occurrence}`}`;

@@ -1,13 +1,21 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import type { ReservationStatus } from '../../db/schema.ts';
+import type { NotificationStatus, ReservationStatus } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
 import { markReminded } from '../reservations/reminded.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
 import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
 import { propertyClockOf, stayDatesOf } from '../tasks/schedule.ts';
 import { reminderMessage } from './matrix.ts';
-import { type PlannedReminder, planReminders, REMINDERS, reminderKeyOf, type StayToRemind } from './reminder-plan.ts';
+import {
+  type PlannedReminder,
+  planCorrection,
+  planReminders,
+  REMINDERS,
+  reminderKeyOf,
+  type StayToRemind,
+  TELLS_A_TIME,
+} from './reminder-plan.ts';
 import { type MessageRules, readMessageRules } from './rules.ts';
 
 /**
@@ -116,7 +124,12 @@ interface PlannedRow {
   /** The time of the rule, without what moved it. */
   readonly rule: string;
   readonly waiting: boolean;
+  /** The time that the recipient was told; null: nothing was sent yet. */
+  readonly told: Date | null;
 }
+
+/** Also what is being sent now: its text is made already. */
+const WAS_SENT: ReadonlySet<NotificationStatus> = new Set(['SENDING', 'SENT', 'DELIVERED']);
 
 async function plannedAlready(
   tx: Tx,
@@ -127,7 +140,7 @@ async function plannedAlready(
     .where('reservation_id', '=', sql<string>`ANY(${reservationIds})`)
     .where('event', 'in', REMINDERS)
     .where('resend_of', 'is', null)
-    .select(['id', 'reservation_id', 'effect_key', 'due_at', 'due_rule', 'status'])
+    .select(['id', 'reservation_id', 'effect_key', 'due_at', 'due_rule', 'not_after', 'status'])
     .execute();
   const byStay = new Map<string, PlannedRow[]>();
   for (const row of rows) {
@@ -138,6 +151,7 @@ async function plannedAlready(
       dueAt: row.due_at,
       rule: row.due_rule ?? '',
       waiting: row.status === 'QUEUED',
+      told: WAS_SENT.has(row.status) ? row.not_after : null,
     });
     byStay.set(row.reservation_id ?? '', known);
   }
@@ -169,18 +183,45 @@ function changesOf(stay: LockedStay, rules: MessageRules, known: readonly Planne
   const plan = facts === null ? [] : planReminders(facts, rules, facts.confirmedAt);
   const byKey = new Map(known.map((row) => [row.key, row]));
   const ordered = plan.map((reminder): OrderedReminder => {
-    const key = reminderKeyOf(stay.id, reminder);
+    const occurrence = occurrenceOf(stay, reminder, byKey);
+    const key = reminderKeyOf(stay.id, reminder, occurrence);
     const before = byKey.get(key);
     byKey.delete(key);
-    // One that moves into the past is treated as one that was booked too late: it never goes off at once.
-    const moved = before !== undefined && facts !== null && !reminder.rule.startsWith(ruleTime(before.rule));
-    const again = moved && reminder.dueAt < stay.now ? replanned(facts, rules, stay.now, reminder) : reminder;
+    const again = facts === null ? reminder : planAgain(facts, rules, stay.now, { reminder, occurrence, before });
     const isOver = again.skipped === null && again.notAfter <= stay.now;
     return { ...again, ...(isOver && { skipped: 'TOO_LATE' }), reservationId: stay.id, guestId: guestId ?? '', key };
   });
   const reason = DROPPED[stay.status] ?? 'NOT_DUE_ANY_MORE';
   const dropped = [...byKey.values()].filter(({ waiting }) => waiting).map(({ id }) => ({ id, reason }));
   return { ordered, dropped };
+}
+
+/** The next one where the last that was sent told another time; else the last, which stays as it is once it was sent. */
+function occurrenceOf(stay: LockedStay, reminder: PlannedReminder, known: ReadonlyMap<string, PlannedRow>): number {
+  if (!TELLS_A_TIME.has(reminder.event)) return 1;
+  for (let occurrence = 1; ; occurrence += 1) {
+    const told = known.get(reminderKeyOf(stay.id, reminder, occurrence))?.told ?? null;
+    const next = known.get(reminderKeyOf(stay.id, reminder, occurrence + 1))?.told ?? null;
+    if (told === null) return occurrence;
+    if (next === null) return told.getTime() === reminder.notAfter.getTime() ? occurrence : occurrence + 1;
+  }
+}
+
+interface Known {
+  readonly reminder: PlannedReminder;
+  readonly occurrence: number;
+  readonly before: PlannedRow | undefined;
+}
+function planAgain(
+  stay: StayToRemind,
+  rules: MessageRules,
+  now: Date,
+  { reminder, occurrence, before }: Known,
+): PlannedReminder {
+  if (occurrence > 1) return planCorrection(stay, rules, now, reminder);
+  // One that moves into the past is treated as one that was booked too late: it never goes off at once.
+  const moved = before !== undefined && !reminder.rule.startsWith(ruleTime(before.rule));
+  return moved && reminder.dueAt < now ? replanned(stay, rules, now, reminder) : reminder;
 }
 
 const replanned = (stay: StayToRemind, rules: MessageRules, asOf: Date, like: PlannedReminder): PlannedReminder =>
