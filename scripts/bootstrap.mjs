@@ -19,6 +19,9 @@ const OWN_CACHE = path.join(ROOT, '.roomy/npm-cache');
 const PARENT_POLL_MS = 500;
 const OTHER_INSTALL_WAIT_MS = 300_000;
 
+if (process.platform === 'win32') {
+  fail('On Windows, Roomy runs within WSL: run "winget install Microsoft.WSL" and "wsl --install", then npm there.');
+}
 if (Number.parseInt(process.versions.node, 10) < 20) fail(`Node 20 or newer is needed, this is ${process.version}.`);
 
 await install();

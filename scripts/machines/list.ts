@@ -27,6 +27,7 @@ const TEST_BROWSER = { what: 'test', files: ['test/work/approval.test.ts'] } as 
 /** What plays machines within a test must itself not depend on this one. */
 const TEST_LOOK_UP = { what: 'test', files: ['test/services'] } as const;
 const TEST_ALL = { what: 'test', files: [...TEST_LOOK_UP.files, ...TEST_BROWSER.files] } as const;
+const COMPILERS = ['cc', 'gcc', 'clang'];
 const NO_APT = ['apt-get', 'apt-cache', 'dpkg', 'dpkg-deb'];
 
 const PROGRAMS: readonly Omit<Machine, 'group'>[] = [
@@ -56,10 +57,32 @@ const PROGRAMS: readonly Omit<Machine, 'group'>[] = [
   },
   { name: 'redis-server, no apt', programs: { 'redis-server': redis }, lacks: NO_APT, plays: [START] },
   {
-    name: 'nothing installed, no apt',
-    fresh: true,
+    name: 'no Redis, no apt',
+    fresh: 'installed',
     lacks: NO_APT,
-    plays: [{ what: 'start', refused: /No Redis: this system has no apt-get.*set REDIS_URL/ }],
+    plays: [
+      { what: 'start', says: /Building Redis \d/ },
+      { what: 'start', offline: true },
+    ],
+  },
+  {
+    name: 'no Redis, apt reaches nothing',
+    fresh: 'installed',
+    programs: { 'apt-get': script('[ "$1" = --version ]'), 'apt-cache': script('exit 1') },
+    plays: [{ what: 'start', says: /Building Redis \d/ }],
+  },
+  {
+    name: 'no Redis, no apt, no compiler',
+    fresh: 'installed',
+    lacks: [...NO_APT, ...COMPILERS],
+    plays: [{ what: 'start', refused: /No Redis: this system has no apt-get.*, and no C compiler.*set REDIS_URL/ }],
+  },
+  {
+    name: 'no Redis, dnf, no compiler',
+    fresh: 'installed',
+    lacks: [...NO_APT, ...COMPILERS],
+    programs: { dnf: script('exit 0') },
+    plays: [{ what: 'start', refused: /No Redis: .*Run "sudo dnf install [^"]+", or set REDIS_URL/ }],
   },
   { name: 'chromium', programs: { chromium }, plays: [TEST_BROWSER] },
   {
@@ -110,6 +133,13 @@ const NODES: readonly Omit<Machine, 'group'>[] = [
   { name: 'Node 22', node: '22.23.3', fresh: true, plays: [START, TEST] },
   { name: 'Node 24', node: '24.21.0', fresh: true, plays: [START, TEST] },
   { name: 'Node 26, npm 12', node: '26.10.0', npm: '12.2.2', fresh: true, plays: [START, TEST] },
+  ...['20.20.2', '22.23.3', '24.21.0'].map((node) => ({
+    name: `production, Node ${node.slice(0, 2)}`,
+    node,
+    fresh: true,
+    plays: [{ what: 'production', refused: /^Node 26 or newer is needed/ } as const],
+  })),
+  { name: 'production, Node 26', node: '26.10.0', fresh: true, plays: [{ what: 'production' }] },
   { name: 'no install scripts', env: { npm_config_ignore_scripts: 'true' }, fresh: true, plays: [START, TEST] },
   { name: 'NODE_ENV=production', env: { NODE_ENV: 'production' }, fresh: true, plays: [START] },
 ];

@@ -12,8 +12,8 @@ export interface Machine {
   readonly node?: string;
   /** A version of npm; default: this machine's. */
   readonly npm?: string;
-  /** A checkout of its own, with nothing installed or fetched; default: one that many machines share. */
-  readonly fresh?: boolean;
+  /** A checkout of its own with nothing fetched, and nothing installed either unless said; default: one that many machines share. */
+  readonly fresh?: boolean | 'installed';
   /** Name of the folder that its checkout is in. */
   readonly folder?: string;
   readonly account?: 'other';
@@ -36,7 +36,8 @@ export interface RealPrograms {
 }
 
 export interface Play {
-  readonly what: 'start' | 'test';
+  /** `production`: the programs without development dependencies. */
+  readonly what: 'start' | 'test' | 'production';
   /** Test files beside those that are always run. */
   readonly files?: readonly string[];
   /** It must end by itself, not be well, and say this. */

@@ -24,7 +24,9 @@ const ANSWER_WITHIN_MS = 20_000;
 const FILES = ['src/kernel/money.test.ts', 'test/integration/brief.test.ts'];
 
 /** Throws what was wrong. */
-export async function play({ what, refused, says, files = [] }: Play, stage: Stage): Promise<void> {
+export async function play(each: Play, stage: Stage): Promise<void> {
+  if (each.what === 'production') return playProduction(each, stage);
+  const { what, refused, says, files = [] } = each;
   const log = path.join(stage.folder, `${what}-${Date.now()}.log`);
   const command = what === 'start' ? ['npm', 'start'] : ['npm', 'test', '--', ...FILES, ...files];
   const run = startCommand(command, { ...stage, cwd: stage.checkout });
@@ -37,6 +39,34 @@ export async function play({ what, refused, says, files = [] }: Play, stage: Sta
   } finally {
     run.signal('SIGKILL');
     fs.writeFileSync(log, run.output());
+  }
+}
+
+/** What people run where nothing for development is installed; each ends by itself, for want of a setting or of Node. */
+const PROGRAMS = ['api', 'worker', 'migrate', 'token'];
+const SECRET = 'local:0123456789-abcdefghijklmnopqrstuvwxyz';
+
+/** Every program is refused in one line, or the one that needs no service does its work. */
+async function playProduction({ refused }: Play, stage: Stage): Promise<void> {
+  const run = async (command: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Started> => {
+    const started = startCommand(command, { ...stage, env: { ...stage.env, ...env }, cwd: stage.checkout });
+    await within(started, TESTED_WITHIN_MS, () => false);
+    return started;
+  };
+  const installed = await run(['npm', 'ci', '--omit=dev', '--no-audit', '--no-fund', '--loglevel=error']);
+  if (installed.code() !== 0) throw new Error(`npm ci --omit=dev: ${installed.output()}`);
+  if (refused)
+    for (const program of PROGRAMS) {
+      const tried = await run(['npm', 'run', '--silent', program]);
+      const lines = tried.output().trim().split('\n');
+      if (tried.code() === 0 || lines.length !== 1 || !refused.test(tried.output()))
+        throw new Error(`npm run ${program} ended with ${tried.code()} and said: ${tried.output()}`);
+    }
+  else {
+    const token = await run(['npm', 'run', '--silent', 'token', '--', '--role', 'ADMIN', '--sub', 'admin-1'], {
+      JWT_KEYS: SECRET,
+    });
+    if (token.code() !== 0 || !/^ey\S+$/.test(token.output().trim())) throw new Error(`no token: ${token.output()}`);
   }
 }
 

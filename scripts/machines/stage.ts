@@ -52,6 +52,7 @@ export function makeStage(machine: Machine, number: number, workshop: Workshop):
   const place = path.join(folder, machine.folder ?? 'place');
   const checkout = machine.fresh ? path.join(place, 'roomy') : workshop.shared();
   if (machine.fresh) makeCheckout(checkout);
+  if (machine.fresh === 'installed') copyModules(checkout);
   if (machine.closed) fs.chmodSync(place, 0o700);
   const PATH = makePath(folder, machine, workshop.real, workshop.installed);
   if (account) for (const owned of [tmp, home, place]) give(owned, account.uid, account.gid);

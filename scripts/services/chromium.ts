@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { installCommand, type PackageNames } from './install-command.ts';
 import { namedExecutable, startFirst } from './look-up.ts';
 import { fetchProgram, libraryDirectories, type Program } from './package.ts';
 
@@ -10,6 +11,14 @@ const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-s
 const OLDEST_MAJOR = 115;
 const VERSION_WITHIN_MS = 15_000;
 const PAGE_WITHIN_MS = 60_000;
+
+const PACKAGE_NAMES: PackageNames = {
+  apt: 'chromium',
+  dnf: 'chromium',
+  zypper: 'chromium',
+  pacman: 'chromium',
+  apk: 'chromium',
+};
 
 let known: Promise<Program> | undefined;
 
@@ -42,8 +51,11 @@ const fetchChromium = (say: (line: string) => void): Program =>
     say,
   );
 
-const advice = (problem: string): string =>
-  `No Chromium: ${problem}. Install chromium so that it is on the PATH, or set CHROMIUM_PATH.`;
+const advice = (problem: string): string => {
+  const command = installCommand(PACKAGE_NAMES);
+  const how = command === undefined ? 'Install chromium so that it is on the PATH' : `Run "${command}"`;
+  return `No Chromium: ${problem}. ${how}, or set CHROMIUM_PATH.`;
+};
 
 /** Why this is no browser to test with; undefined when it is one. A version alone does not tell: stubs print one too. */
 function faultOf({ command, env }: Program): string | undefined {

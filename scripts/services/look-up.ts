@@ -8,7 +8,7 @@ export interface LookUp {
   /** Why a program is not good enough, as the end of a sentence about it; undefined when it is. */
   faultOf(program: Program): string | undefined;
   /** Gets one where no other will do; throws with the other ways to have one. */
-  fetch(say: (line: string) => void): Program;
+  fetch(say: (line: string) => void): Program | Promise<Program>;
 }
 
 /** Thrown by the start of a program that is there and answers, and still does not work: the next one is tried. */
@@ -43,7 +43,7 @@ export async function startFirst<T>(
     }
   }
   try {
-    return await start(fetch(say));
+    return await start(await fetch(say));
   } catch (error) {
     throw new Error([...passedOver, error instanceof Error ? error.message : String(error)].join('\n'));
   }

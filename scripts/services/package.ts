@@ -18,7 +18,8 @@ export interface Program {
   readonly env: NodeJS.ProcessEnv;
 }
 
-const PROGRAMS = path.join(import.meta.dirname, '../../.roomy/programs');
+/** What was fetched or built for this checkout; each program in a folder of its own. */
+export const PROGRAMS = path.join(import.meta.dirname, '../../.roomy/programs');
 const STEP_WITHIN_MS = 300_000;
 
 /** Needs no root and changes nothing outside the project. Throws with the other ways to get the program. */
@@ -36,7 +37,7 @@ export function fetchProgram(wanted: PackagedProgram, say: (line: string) => voi
     unpack(wanted, workshop);
     if (!wanted.find(workshop)) throw new Error(wanted.advice('the package of this distribution does not run here'));
     fs.rmSync(path.join(workshop, 'apt'), { recursive: true, force: true });
-    placeAt(wanted, home, workshop);
+    placeAt(wanted.find, home, workshop);
   } finally {
     fs.rmSync(workshop, { recursive: true, force: true });
   }
@@ -85,7 +86,7 @@ function unpack({ packages, advice }: PackagedProgram, workshop: string): void {
 }
 
 /** Another process may have been quicker, or an older one no longer runs since the system was upgraded. */
-function placeAt({ find }: PackagedProgram, home: string, workshop: string): void {
+export function placeAt(find: (root: string) => Program | undefined, home: string, workshop: string): void {
   if (fs.existsSync(home)) {
     if (find(home)) return;
     fs.rmSync(home, { recursive: true, force: true });
