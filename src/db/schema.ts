@@ -107,6 +107,8 @@ export type TransactionStatus =
 export type PaymentRowStatus = 'PROCESSING' | 'COMPLETED' | 'FAILED' | 'CANCELLED' | 'REVERSED';
 export type PaymentStatus = 'UNPAID' | 'PARTIALLY_PAID' | 'PAID' | 'OVERPAID' | 'PARTIALLY_REFUNDED' | 'REFUNDED';
 export type UnassignedReferral = 'RETAIN' | 'TO_AGENCY' | 'TO_OWNER' | 'PRO_RATA';
+/** By the split of the stay, as in a cancellation, or one party alone. */
+export type RefundBearer = 'SPLIT' | 'AGENCY' | 'OWNER';
 export type GatewayFeeBearer = 'AGENCY' | 'OWNER' | 'PRO_RATA';
 export type RefundBase = 'PAID' | 'TOTAL';
 /** Whoever cancels at least so many calendar days before arrival gets so many percent; descending by days. */
@@ -351,6 +353,9 @@ export interface TransactionTable {
   provider_id: Optional<string>;
   error_code: Optional<string>;
   details: OptionalJsonColumn<Json>;
+  /** Of a refund that a person decided: who bears what of it had been divided, and how much that was, in minor units. */
+  borne_by: Optional<RefundBearer>;
+  borne_minor: Generated<number>;
   /** Of its stay; kept by a trigger, for the lists of agents. */
   property_id: Generated<string | null>;
 }

@@ -29,6 +29,7 @@ import { registerProperties } from './routes/properties.ts';
 import { registerReconciliations } from './routes/reconciliations.ts';
 import { registerRecords } from './routes/records.ts';
 import { registerRecurrences } from './routes/recurrences.ts';
+import { registerRefunds } from './routes/refunds.ts';
 import { registerReservations } from './routes/reservations.ts';
 import { registerSagas } from './routes/sagas.ts';
 import { registerStaff } from './routes/staff.ts';
@@ -75,6 +76,7 @@ export function createApp(deps: AppDeps): App {
   registerVisits(register, services);
   registerPayments(register, services);
   registerCancellations(register, services);
+  registerRefunds(register, services);
   registerSagas(register, services);
   registerMyWork(register, services);
   // Before `/tasks/:id`, which would take its address for an id.

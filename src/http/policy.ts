@@ -67,6 +67,8 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`GET ${API}/reservations/:id/check-out-report`]: open('reservations:read', 'ADMIN', 'AGENT', 'FINANCE'),
   [`POST ${API}/reservations/:id/payment`]: open('payments:write', 'ADMIN', 'AGENT', 'FINANCE', 'GUEST'),
   [`POST ${API}/reservations/:id/cancel`]: open('reservations:cancel', 'ADMIN', 'AGENT', 'FINANCE', 'GUEST'),
+  // Who may set the policy of a cancellation aside: only whoever answers for the money.
+  [`POST ${API}/reservations/:id/refunds`]: people('refunds:override', 'ADMIN', 'FINANCE'),
   [`GET ${API}/reservations/:id/cancellation-quote`]: open('reservations:cancel', 'ADMIN', 'AGENT', 'FINANCE', 'GUEST'),
 
   [`GET ${API}/tasks`]: open('tasks:read', 'ADMIN', 'AGENT'),

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import {
   assertCancellable,
-  bookRefunds,
+  bookCancellation,
   decideRefund,
   INITIATORS,
   needsSecondPerson,
+  REFUND_REVIEW,
 } from '../domain/finance/cancellation.ts';
 import { assertApproved } from '../domain/finance/payable.ts';
 import { awaitRefunds } from '../domain/finance/refund.ts';
@@ -19,8 +20,7 @@ import {
 import { cancel } from '../domain/reservations/transition.ts';
 import { cancelTasksOf, reopenTasks } from '../domain/tasks/cancel-tasks.ts';
 import { toMajor } from '../kernel/money.ts';
-import { executeRefund } from './execute-refund.ts';
-import { acceptWithin } from './orchestrator/accept.ts';
+import { REFUND_BUDGET_MS, startRefunds } from './execute-refund.ts';
 import { saga } from './orchestrator/definition.ts';
 
 export const CancelReservation = z.strictObject({
@@ -29,9 +29,6 @@ export const CancelReservation = z.strictObject({
   reason: z.string().nullable().default(null),
   percentOverride: z.int().min(0).max(100).nullable().default(null),
 });
-
-/** How long the answer waits for the gateway; the refund goes on by itself after that (domain.md 9.5). */
-const REFUND_BUDGET_MS = 1_500;
 
 /** Orchestrator.md, workflow 4. */
 export const cancelReservation = saga('cancelReservation', CancelReservation, {
@@ -45,8 +42,7 @@ export const cancelReservation = saga('cancelReservation', CancelReservation, {
     run: async ({ db, ports, subjectId, input, requestedAt, requestedBy, sagaId }) => {
       const stay = await assertCancellable(db, subjectId, requestedAt);
       const refund = await decideRefund(db, ports, stay, input, requestedAt);
-      const review = { score: 100, signals: [{ rule: 'REFUND_OVERRIDE', points: 100 }] };
-      await assertApproved(db, sagaId, requestedBy, needsSecondPerson(stay, input, refund) ? review : null);
+      await assertApproved(db, sagaId, requestedBy, needsSecondPerson(stay, input, refund) ? REFUND_REVIEW : null);
       return stay;
     },
   })
@@ -63,20 +59,13 @@ export const cancelReservation = saga('cancelReservation', CancelReservation, {
   .pivot()
   .tx('createRefundTransaction', {
     run: async ({ tx, done, requestedBy, ...step }) => {
-      const refunds = await bookRefunds(
+      const refunds = await bookCancellation(
         tx,
         { ...step, requestedBy },
         done.validateCancellation,
         done.calculateRefundAmount,
       );
-      for (const refundId of refunds.refundIds) {
-        await acceptWithin(tx, executeRefund, {
-          subjectId: refundId,
-          input: { refundId },
-          requester: { sub: requestedBy, requestId: null },
-          key: `refund-${refundId}`,
-        });
-      }
+      await startRefunds(tx, refunds.refundIds, requestedBy);
       return refunds;
     },
   })
@@ -110,7 +99,7 @@ export const cancelReservation = saga('cancelReservation', CancelReservation, {
     const { percent, amountMinor, excessMinor, rule, daysBeforeCheckIn } = done.calculateRefundAmount;
     const { refundIds } = done.createRefundTransaction;
     const { cancelled, inProgress } = done.cancelRelatedTasks;
-    const status = refundIds.length === 0 ? 'NONE' : await awaitRefunds(db, subjectId, REFUND_BUDGET_MS);
+    const status = await awaitRefunds(db, refundIds, REFUND_BUDGET_MS);
     const amount = toMajor({ amountMinor: amountMinor + excessMinor, currency: stay.currency });
     const refund = {
       percent,

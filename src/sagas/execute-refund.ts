@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import type { Tx } from '../db/client.ts';
 import { markRefund, noteRefundAnswer, readRefund, recordRefund } from '../domain/finance/refund.ts';
 import { enqueueMessagesAbout, orderMessages } from '../domain/notifications/enqueue.ts';
 import { refundProcessedMessage } from '../domain/notifications/matrix.ts';
+import { acceptWithin } from './orchestrator/accept.ts';
 import { saga } from './orchestrator/definition.ts';
 
 export const ExecuteRefund = z.strictObject({ refundId: z.string() });
@@ -68,3 +70,18 @@ export const executeRefund = saga('executeRefund', ExecuteRefund, {
     },
     details: { refundId: input.refundId, reservationId: refund.reservationId },
   }));
+
+/** How long an answer waits for the gateway; the refund goes on by itself after that (domain.md 9.5). */
+export const REFUND_BUDGET_MS = 1_500;
+
+/** A saga for each refund that has just been booked, in the same commit. */
+export async function startRefunds(tx: Tx, refundIds: readonly string[], requestedBy: string): Promise<void> {
+  for (const refundId of refundIds) {
+    await acceptWithin(tx, executeRefund, {
+      subjectId: refundId,
+      input: { refundId },
+      requester: { sub: requestedBy, requestId: null },
+      key: `refund-${refundId}`,
+    });
+  }
+}

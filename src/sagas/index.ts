@@ -6,8 +6,18 @@ import { executeRefund } from './execute-refund.ts';
 import { checkDefinition, type SagaDefinition } from './orchestrator/definition.ts';
 import { processOwnerPayout } from './process-owner-payout.ts';
 import { processPayment } from './process-payment.ts';
+import { refundReservation } from './refund-reservation.ts';
 
-export { cancelReservation, checkIn, checkOut, confirmReservation, executeRefund, processOwnerPayout, processPayment };
+export {
+  cancelReservation,
+  checkIn,
+  checkOut,
+  confirmReservation,
+  executeRefund,
+  processOwnerPayout,
+  processPayment,
+  refundReservation,
+};
 
 /** Every definition that a saga in flight may still be pinned to; the newest version of a name comes last. */
 const DEFINITIONS: readonly SagaDefinition[] = [
@@ -16,6 +26,7 @@ const DEFINITIONS: readonly SagaDefinition[] = [
   checkOut,
   processPayment,
   cancelReservation,
+  refundReservation,
   executeRefund,
   processOwnerPayout,
 ];

@@ -80,7 +80,7 @@ export const INVARIANTS = {
      GROUP BY reservation_id, type, occurrence HAVING count(*) > 1`,
   'I22 the reservation agrees with the last saga that took effect': `
     SELECT r.id AS ref FROM reservation r LEFT JOIN LATERAL (SELECT name, status FROM saga WHERE subject_type = 'reservation'
-        AND subject_id = r.id AND status <> 'compensated' AND name <> 'processPayment' ORDER BY finished_at DESC LIMIT 1) s ON true
+        AND subject_id = r.id AND status <> 'compensated' AND name NOT IN ('processPayment', 'refundReservation') ORDER BY finished_at DESC LIMIT 1) s ON true
      WHERE coalesce(s.status, 'completed') = 'completed'
        AND r.status <> CASE s.name WHEN 'confirmReservation' THEN 'CONFIRMED' WHEN 'checkIn' THEN 'CHECKED_IN'
              WHEN 'checkOut' THEN 'CHECKED_OUT' WHEN 'cancelReservation' THEN 'CANCELLED' ELSE 'PENDING' END`,

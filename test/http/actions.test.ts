@@ -30,14 +30,16 @@ const SAGAS: readonly (SagaStatus | null)[] = [null, 'running', 'parked'];
 
 const act = (id: string, action: string, body: object = {}): Promise<Answer> =>
   system.call('POST', `/reservations/${id}/${action}`, { body });
-async function pay(id: string): Promise<Answer> {
-  made += 1;
-  const gatewayReference = `ref-${id}-${made}`;
-  return act(id, 'payment', { amount: 1000, currency: 'AED', gatewayId: GATEWAY, gatewayReference });
-}
+const pay = (id: string): Promise<Answer> => act(id, 'payment', bodyOf('payment'));
 let made = 0;
-const perform = (id: string, action: OfferedAction): Promise<Answer> =>
-  action === 'payment' ? pay(id) : act(id, action);
+/** What an action cannot do without. */
+function bodyOf(action: OfferedAction): object {
+  made += 1;
+  const gatewayReference = `ref-of-action-${made}`;
+  if (action === 'payment') return { amount: 1000, currency: 'AED', gatewayId: GATEWAY, gatewayReference };
+  return action === 'refunds' ? { amount: 1, reason: 'No hot water' } : {};
+}
+const perform = (id: string, action: OfferedAction): Promise<Answer> => act(id, action, bodyOf(action));
 
 /** A stay of its own, brought to its state by its own endpoints where there are any. */
 async function stayIn(status: ReservationStatus, saga: SagaStatus | null, isPaid: boolean): Promise<string> {
@@ -272,11 +274,7 @@ describe('the offer', () => {
     expect(listed.find((each: { id: string }) => each.id === id).actions).toEqual(data.actions);
     const offers: readonly Offer[] = data.actions;
     for (const { action, allowed, reason } of offers) {
-      made += 1;
-      const body =
-        action === 'payment'
-          ? { amount: 1000, currency: 'AED', gatewayId: GATEWAY, gatewayReference: `ref-offer-${made}` }
-          : {};
+      const body = bodyOf(action);
       const answer = await system.call('POST', `/reservations/${await stay()}/${action}`, { role, sub, body });
       expect([action, answer.status === 200, answer.body.code], answer.text).toEqual([action, allowed, reason?.code]);
     }
@@ -298,9 +296,7 @@ describe.each(['FINANCE', 'AGENT', 'ADMIN'] as const)('what a refusal offers to 
       let tried = 0;
       for (const { action, allowed, reason } of data.actions as readonly Offer[]) {
         if (allowed || reason?.code === 'FORBIDDEN') continue;
-        made += 1;
-        const paid = { amount: 1000, currency: 'AED', gatewayId: GATEWAY, gatewayReference: `ref-refusal-${made}` };
-        const body = action === 'payment' ? paid : {};
+        const body = bodyOf(action);
         for (const accept of ['application/json', 'application/problem+json']) {
           const answer = await system.call('POST', `/reservations/${id}/${action}`, {
             role,

@@ -244,6 +244,12 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
     { amount: 1000, currency: 'AED', gatewayId: 'sandbox', gatewayReference: 'ref-456' },
     { amount: 900, currency: 'AED', gatewayId: 'sandbox', gatewayReference: 'ref-456' },
   ),
+  'POST reservations/:id/refunds': on(
+    (id) => `reservations/${id}/refunds`,
+    async (http) => (await addPaidStay(http)).id,
+    { amount: 100, reason: 'No hot water', bearer: 'AGENCY' },
+    { amount: 90, reason: 'No hot water', bearer: 'AGENCY' },
+  ),
   'POST reservations/:id/cancel': on((id) => `reservations/${id}/cancel`, addStay, { notes: 'a' }, { notes: 'b' }),
   'POST tasks': create('tasks', newTask, { ...newTask, title: 'Other' }),
   'PATCH tasks/:id': on((id) => `tasks/${id}`, addTask(), { priority: 'URGENT' }, { priority: 'LOW' }),

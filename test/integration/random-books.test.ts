@@ -1,5 +1,8 @@
 import fc from 'fast-check';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { RefundBearer } from '../../src/db/schema.ts';
+import { REFUND_BEARERS } from '../../src/domain/finance/goodwill.ts';
 import { required } from '../../src/kernel/errors.ts';
 import {
   cancelReservation,
@@ -7,6 +10,7 @@ import {
   executeRefund,
   processOwnerPayout,
   processPayment,
+  refundReservation,
 } from '../../src/sagas/index.ts';
 import type { SagaDefinition } from '../../src/sagas/orchestrator/definition.ts';
 import type { FailpointName } from '../../src/sagas/orchestrator/failpoint.ts';
@@ -118,6 +122,7 @@ type Act = { readonly death: Death | null } /** What is confirmed or paid from n
   | { readonly kind: 'sell' }
   | { readonly kind: 'payout'; readonly netting: boolean; readonly pick: number }
   | { readonly kind: 'cancel'; readonly percent: number | null; readonly refundsAtOnce: boolean }
+  | { readonly kind: 'refund'; readonly minor: number | 'all'; readonly bearer: RefundBearer; readonly atOnce: boolean }
   | { readonly kind: 'pay'; readonly minor: number | 'rest'; readonly prefix: string; readonly captured: boolean }
 );
 const death: fc.Arbitrary<Death | null> = fc.option(
@@ -154,6 +159,16 @@ const act: fc.Arbitrary<Act> = fc.oneof(
   {
     weight: 3,
     arbitrary: fc.record({ kind: fc.constant('payout' as const), netting: fc.boolean(), pick: fc.nat(), death }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('refund' as const),
+      minor: fc.oneof(fc.constant('all' as const), fc.integer({ min: 1, max: 110_000 })),
+      bearer: fc.constantFrom(...REFUND_BEARERS),
+      atOnce: fc.boolean(),
+      death,
+    }),
   },
   {
     weight: 2,
@@ -194,6 +209,9 @@ async function perform(stayId: string, one: Act, no: number): Promise<void> {
     const input = { reservationId: stayId, initiator: 'GUEST', reason: null, percentOverride: one.percent };
     await run(cancelReservation, { subjectId: stayId, input }, one.death);
     if (one.refundsAtOnce) await carryRefunds(one.death);
+  } else if (one.kind === 'refund') {
+    await run(refundReservation, { subjectId: stayId, input: await refundOf(stayId, one) }, one.death);
+    if (one.atOnce) await carryRefunds(one.death);
   } else {
     const open = await bed.db
       .selectFrom('transaction')
@@ -212,6 +230,18 @@ async function perform(stayId: string, one: Act, no: number): Promise<void> {
       one.death,
     );
   }
+}
+
+/** Within what is left, and sometimes beyond it, which is refused. */
+async function refundOf(stayId: string, { minor, bearer }: Extract<Act, { kind: 'refund' }>) {
+  const { left } = await bed.db
+    .selectFrom('payment')
+    .select(sql<number>`coalesce(sum(amount_minor - refunded_minor), 0)::bigint`.as('left'))
+    .where('reservation_id', '=', stayId)
+    .where('status', '=', 'COMPLETED')
+    .executeTakeFirstOrThrow();
+  const amountMinor = Math.max(1, minor === 'all' ? left : minor);
+  return { reservationId: stayId, amountMinor, currency: 'AED', reason: 'No hot water', bearer };
 }
 
 async function paymentOf(stayId: string, { minor, prefix, captured }: Extract<Act, { kind: 'pay' }>, no: number) {

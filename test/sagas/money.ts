@@ -15,6 +15,7 @@ import {
   executeRefund,
   processOwnerPayout,
   processPayment,
+  refundReservation,
 } from '../../src/sagas/index.ts';
 import type { SagaDefinition } from '../../src/sagas/orchestrator/definition.ts';
 import type { Ran, SagaFixture } from '../faults/lab.ts';
@@ -217,6 +218,35 @@ export const cancellation = fixtureOf({
   },
 });
 
+/** A paid stay, of which 100 go back as goodwill of the agency. */
+export const goodwill = fixtureOf({
+  companions: [executeRefund, processPayment],
+  seed: async (world, db) => {
+    const subjectId = await seedStay(db);
+    await ranTo(world, processPayment, { subjectId, input: paymentInput(subjectId, referenceOf(subjectId)) });
+    const decided = { amountMinor: 10_000, currency: 'AED', reason: 'No hot water', bearer: 'AGENCY' };
+    return { subjectId, input: { reservationId: subjectId, ...decided } };
+  },
+  follows: async (db, { subjectId }) => {
+    const ids = (await refundsOf(db, subjectId)).map(({ id }) => id);
+    if (ids.length === 0) return [];
+    const sagas = await db.selectFrom('saga').select('id').where('subject_id', 'in', ids).execute();
+    return sagas.map((saga) => saga.id);
+  },
+  completed: async (world, db, { sagaId, subjectId }) => {
+    expect(await statusOf(db, subjectId)).toEqual({ status: 'PENDING', payment_status: 'PARTIALLY_REFUNDED' });
+    expect(await refundsOf(db, subjectId)).toMatchObject([{ status: 'COMPLETED', amount_minor: 10_000 }]);
+    expect(await netByAccount(db, sagaId)).toEqual({ 'agency_fee:AED': 10_000, 'guest_credit:guest-1:AED': -10_000 });
+    expect(await world.sandbox.netOf(referenceOf(subjectId))).toBe(TOTAL - 10_000);
+    expect(await endings(db, sagaId)).toEqual(['RESERVATION_REFUNDED']);
+  },
+  compensated: async (world, db, { subjectId }) => {
+    expect(await statusOf(db, subjectId)).toEqual({ status: 'PENDING', payment_status: 'PAID' });
+    expect(await refundsOf(db, subjectId)).toEqual([]);
+    expect(await world.sandbox.netOf(referenceOf(subjectId))).toBe(TOTAL);
+  },
+});
+
 /** A refund that a cancellation has booked, and whose own saga was held back. */
 export const refund = fixtureOf({
   companions: [cancelReservation, processPayment],
@@ -326,6 +356,7 @@ export const ALL_SAGAS = [
   checkOut,
   processPayment,
   cancelReservation,
+  refundReservation,
   executeRefund,
   processOwnerPayout,
 ];

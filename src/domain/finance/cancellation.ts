@@ -2,18 +2,15 @@ import type { Db, Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { ReservationStatus } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
-import { newId } from '../../kernel/ids.ts';
 import { exponentOf } from '../../kernel/money.ts';
 import type { Ports } from '../ports.ts';
 import { refusalDetails } from '../reservations/actions.ts';
-import { rederivePaymentStatus } from '../reservations/payment-status.ts';
 import { refusalOfCancel } from '../reservations/refusals.ts';
 import { dropAmountDue } from './amount-due.ts';
-import { receiptsOf, reducePayouts } from './distribution.ts';
-import { accounts, credit, debit, post, postedShares } from './ledger.ts';
-import { readPayableStay } from './payable.ts';
+import { receiptsOf } from './distribution.ts';
+import { type Review, readPayableStay } from './payable.ts';
+import { type BookedRefunds, type BookingStep, bookRefunds } from './refund-booking.ts';
 import { daysBeforeCheckIn, refundOf, refundSchedule } from './refund-policy.ts';
-import { targetShares } from './shares.ts';
 import { readTerms } from './terms.ts';
 
 /** Who calls a stay off; anybody but the guest gives everything back (domain.md 4). */
@@ -134,10 +131,13 @@ function wholeRefundRule(stay: CancellableStay, { initiator }: CancellationOrder
   return initiator === 'GUEST' ? null : `${initiator}_INITIATED`;
 }
 
-/** An override that gives back more than this needs a second person (domain.md 4). */
+/** What a person gives back beyond the policy, and is more than this, needs a second person (domain.md 4). */
 const OVERRIDE_LIMIT_MAJOR = 5_000;
+export const isOverLimit = (amountMinor: number, currency: string): boolean =>
+  amountMinor > OVERRIDE_LIMIT_MAJOR * 10 ** exponentOf(currency);
+export const REFUND_REVIEW: Review = { score: 100, signals: [{ rule: 'REFUND_OVERRIDE', points: 100 }] };
 export const needsSecondPerson = (stay: CancellableStay, order: CancellationOrder, refund: RefundDecision): boolean =>
-  order.percentOverride !== null && refund.amountMinor > OVERRIDE_LIMIT_MAJOR * 10 ** exponentOf(stay.currency);
+  order.percentOverride !== null && isOverLimit(refund.amountMinor, stay.currency);
 
 /** What a guest would get back at each moment from now on. */
 export async function quoteSchedule(
@@ -165,128 +165,20 @@ export async function quoteSchedule(
   });
 }
 
-interface CancelStep {
-  readonly sagaId: string;
-  readonly key: string;
-  readonly requestedBy: string;
-}
-export type BookedRefunds = {
-  readonly refundIds: readonly string[];
-  /** What the owner gives back: taken off payouts that are on their way, or owed from now on. */
-  readonly ownerMinor: number;
-  readonly owedByOwnerMinor: number;
-};
-
 /**
- * The point of no return: the refund is owed to the guest. One REFUND for each charge that it is to go back to, the
- * newest first, each with its own journal; what the owner was to get is taken off (domain.md 9).
+ * The point of no return: the refund is owed to the guest, and what the owner was to get is taken off (domain.md 9). A
+ * stay that is called off owes nothing any more (domain.md 4: unpaid).
  */
-export async function bookRefunds(
+export async function bookCancellation(
   tx: Tx,
-  step: CancelStep,
+  step: BookingStep,
   stay: CancellableStay,
-  refund: RefundDecision,
+  { amountMinor, excessMinor, percent, rule, daysBeforeCheckIn }: RefundDecision,
 ): Promise<BookedRefunds> {
-  const charges = await tx
-    .selectFrom('payment')
-    .selectAll()
-    .where('reservation_id', '=', stay.reservationId)
-    .where('status', '=', literal('COMPLETED'))
-    .orderBy('created_at', 'desc')
-    .orderBy('id', 'desc')
-    .forUpdate()
-    .execute();
-  const before = await postedShares(tx, stay.reservationId);
-  let leftMinor = refund.amountMinor + refund.excessMinor;
-  let excessLeftMinor = refund.excessMinor;
-  const refundIds: string[] = [];
-  for (const charge of charges) {
-    const amountMinor = Math.min(leftMinor, charge.amount_minor - charge.refunded_minor);
-    if (amountMinor === 0) continue;
-    leftMinor -= amountMinor;
-    // The guest's own excess, which was never distributed, goes back first: so counts `receiptsOf`.
-    const excessMinor = Math.min(excessLeftMinor, amountMinor);
-    excessLeftMinor -= excessMinor;
-    const distributedMinor = amountMinor - excessMinor;
-    refundIds.push(
-      await bookRefund(tx, step, stay, refund, { charge, amountMinor, distributedMinor, no: refundIds.length + 1 }),
-    );
-  }
-  // A stay that is called off owes nothing any more (domain.md 4: unpaid).
   await dropAmountDue(tx, stay.reservationId);
-  const after = await postedShares(tx, stay.reservationId);
-  const ownerMinor = before.ownerMinor - after.ownerMinor;
-  const owedByOwnerMinor = ownerMinor > 0 ? await reducePayouts(tx, stay.reservationId, ownerMinor) : 0;
-  await rederivePaymentStatus(tx, stay.reservationId);
-  return { refundIds, ownerMinor, owedByOwnerMinor };
-}
-
-interface ChargeToRefund {
-  readonly charge: { readonly id: string; readonly gateway_id: string; readonly gateway_reference: string };
-  readonly amountMinor: number;
-  readonly distributedMinor: number;
-  readonly no: number;
-}
-
-async function bookRefund(
-  tx: Tx,
-  step: CancelStep,
-  stay: CancellableStay,
-  refund: RefundDecision,
-  { charge, amountMinor, distributedMinor, no }: ChargeToRefund,
-): Promise<string> {
-  const id = newId('transaction');
-  const effectKey = `${step.key}-${no}`;
-  await tx
-    .updateTable('payment')
-    .set((eb) => ({ refunded_minor: eb('refunded_minor', '+', amountMinor) }))
-    .where('id', '=', charge.id)
-    .execute();
-  await tx
-    .insertInto('transaction')
-    .values({
-      id,
-      type: 'REFUND',
-      status: 'PENDING',
-      reservation_id: stay.reservationId,
-      owner_id: stay.ownerId,
-      amount_minor: amountMinor,
-      outstanding_minor: amountMinor,
-      currency: stay.currency,
-      payment_id: charge.id,
-      gateway_id: charge.gateway_id,
-      gateway_reference: charge.gateway_reference,
-      distribution_version: stay.termsVersion,
-      created_by_saga: step.sagaId,
-      effect_key: effectKey,
-      details: JSON.stringify({
-        percent: refund.percent,
-        rule: refund.rule,
-        daysBeforeCheckIn: refund.daysBeforeCheckIn,
-      }),
-    })
-    .execute();
-  // Cumulative, like every payment: what each should have now, less what each has.
-  const terms = await readTerms(tx, stay.termsVersion);
-  const receipts = await receiptsOf(tx, stay.reservationId);
-  const target = targetShares(terms, { ...receipts, hasAgent: stay.referringAgentId !== null });
-  const posted = await postedShares(tx, stay.reservationId);
-  await post(tx, {
-    sagaId: step.sagaId,
-    postedBy: step.requestedBy,
-    effectKey,
-    kind: 'REFUND',
-    purpose: 'DISTRIBUTION',
-    currency: stay.currency,
-    transactionId: id,
-    reservationId: stay.reservationId,
-    paymentId: charge.id,
-    lines: [
-      debit(accounts.ownerPayable(stay.ownerId, stay.currency), posted.ownerMinor - target.ownerMinor),
-      debit(accounts.agencyFee(stay.currency), posted.agencyMinor - target.agencyMinor),
-      debit(accounts.referral(stay.referringAgentId, stay.currency), posted.referralMinor - target.referralMinor),
-      credit(accounts.guestCredit(stay.guestId, stay.currency), distributedMinor),
-    ],
+  return bookRefunds(tx, step, stay, {
+    amountMinor: amountMinor + excessMinor,
+    bearer: null,
+    details: { percent, rule, daysBeforeCheckIn },
   });
-  return id;
 }

@@ -36,20 +36,46 @@ export type Distribution = {
 export interface Receipts {
   readonly capturedMinor: number;
   readonly refundedMinor: number;
+  /** Of what was refunded, what one party bears alone. */
+  readonly borneByAgencyMinor: number;
+  readonly borneByOwnerMinor: number;
 }
 export async function receiptsOf(
   db: Db | Tx,
   reservationId: string,
 ): Promise<Receipts & { readonly excessMinor: number }> {
   // The excess is the guest's own money: of its charge it is given back first, and it is no part of the split.
-  const { rows } = await sql<{ captured: number; refunded: number; excess: number }>`
-    SELECT coalesce(sum(amount_minor - excess_minor), 0)::bigint AS captured,
-           coalesce(sum(greatest(0, refunded_minor - excess_minor)), 0)::bigint AS refunded,
-           coalesce(sum(greatest(0, excess_minor - refunded_minor)), 0)::bigint AS excess
-      FROM payment WHERE reservation_id = ${reservationId} AND status = 'COMPLETED'`.execute(db);
-  const { captured, refunded, excess } = rows[0] ?? { captured: 0, refunded: 0, excess: 0 };
-  return { capturedMinor: captured, refundedMinor: refunded, excessMinor: excess };
+  const { rows } = await sql<ReceiptsRow>`
+    SELECT m.captured, m.refunded, m.excess, b.agency, b.owner
+      FROM (SELECT coalesce(sum(amount_minor - excess_minor), 0)::bigint AS captured,
+                   coalesce(sum(greatest(0, refunded_minor - excess_minor)), 0)::bigint AS refunded,
+                   coalesce(sum(greatest(0, excess_minor - refunded_minor)), 0)::bigint AS excess
+              FROM payment WHERE reservation_id = ${reservationId} AND status = 'COMPLETED') m,
+           (SELECT ${borneBy('AGENCY')} AS agency, ${borneBy('OWNER')} AS owner
+              FROM transaction t WHERE t.reservation_id = ${reservationId} AND ${IS_LIVE_REFUND}) b`.execute(db);
+  const { captured, refunded, excess, agency, owner } = rows[0] ?? NOTHING;
+  return {
+    capturedMinor: captured,
+    refundedMinor: refunded,
+    excessMinor: excess,
+    borneByAgencyMinor: agency,
+    borneByOwnerMinor: owner,
+  };
 }
+interface ReceiptsRow {
+  readonly captured: number;
+  readonly refunded: number;
+  readonly excess: number;
+  readonly agency: number;
+  readonly owner: number;
+}
+const NOTHING: ReceiptsRow = { captured: 0, refunded: 0, excess: 0, agency: 0, owner: 0 };
+
+/** Of refunds `t`: what a party bears alone, in minor units. */
+export const borneBy = (bearer: 'AGENCY' | 'OWNER') =>
+  sql<number>`coalesce(sum(t.borne_minor) FILTER (WHERE t.borne_by = ${literal(bearer)}), 0)::bigint`;
+/** Transactions `t` that are refunds and owed or paid. */
+export const IS_LIVE_REFUND = sql<boolean>`t.type = 'REFUND' AND t.status NOT IN ('FAILED', 'CANCELLED', 'REVERSED')`;
 
 export async function planDistribution(
   db: Db,

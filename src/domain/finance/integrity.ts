@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { borneBy, IS_LIVE_REFUND } from './distribution.ts';
 import {
   type Found,
   IN_FLIGHT,
@@ -153,6 +154,8 @@ interface SharedStay {
   readonly has_agent: boolean;
   readonly captured: number;
   readonly refunded: number;
+  readonly borne_by_agency: number;
+  readonly borne_by_owner: number;
   readonly owner: number;
   readonly agency: number;
   readonly referral: number;
@@ -191,6 +194,8 @@ async function sharesDue(
   const due = targetShares(terms, {
     capturedMinor: stay.captured,
     refundedMinor: stay.refunded,
+    borneByAgencyMinor: stay.borne_by_agency,
+    borneByOwnerMinor: stay.borne_by_owner,
     hasAgent: stay.has_agent,
   });
   return sharesText(due.ownerMinor, due.agencyMinor, due.referralMinor);
@@ -203,11 +208,14 @@ async function sharedStays(tx: Tx, inRange: InRange): Promise<readonly SharedSta
              WHERE t.reservation_id = r.id AND t.distribution_version IS NOT NULL ORDER BY t.created_at DESC, t.id DESC LIMIT 1)) AS version,
            r.referring_agent_id IS NOT NULL AS has_agent,
            coalesce(m.captured, 0)::bigint AS captured, coalesce(m.refunded, 0)::bigint AS refunded,
+           b.agency AS borne_by_agency, b.owner AS borne_by_owner,
            coalesce(d.owner, 0)::bigint AS owner, coalesce(d.agency, 0)::bigint AS agency, coalesce(d.referral, 0)::bigint AS referral
       FROM reservation r
       LEFT JOIN LATERAL (
         SELECT sum(y.amount_minor - y.excess_minor) AS captured, sum(greatest(0, y.refunded_minor - y.excess_minor)) AS refunded
           FROM payment y WHERE y.reservation_id = r.id AND y.status = 'COMPLETED') m ON true
+      LEFT JOIN LATERAL (
+        SELECT ${borneBy('AGENCY')} AS agency, ${borneBy('OWNER')} AS owner FROM transaction t WHERE t.reservation_id = r.id AND ${IS_LIVE_REFUND}) b ON true
       LEFT JOIN LATERAL (
         SELECT -sum(e.amount) FILTER (WHERE a.kind = 'OWNER_PAYABLE') AS owner, -sum(e.amount) FILTER (WHERE a.kind = 'AGENCY_FEE') AS agency,
                -sum(e.amount) FILTER (WHERE a.kind IN ('AGENT_PAYABLE', 'REFERRAL_RETAINED')) AS referral

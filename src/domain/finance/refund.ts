@@ -5,12 +5,7 @@ import { pause } from '../../kernel/clock.ts';
 import { RoomyError, required } from '../../kernel/errors.ts';
 import { raiseSystemAlert } from '../notifications/alerts.ts';
 import type { MoneyOutcome } from '../ports.ts';
-import {
-  hasOpenRefund,
-  type RefundStatus,
-  rederivePaymentStatus,
-  refundStatusOf,
-} from '../reservations/payment-status.ts';
+import { type RefundStatus, rederivePaymentStatus, STATUS_OF_REFUNDS } from '../reservations/payment-status.ts';
 import { accounts, credit, debit, post } from './ledger.ts';
 import { askForManualRefund } from './refund-task.ts';
 
@@ -148,16 +143,17 @@ export async function recordRefund(
 const LOOK_EVERY_MS = 25;
 
 /**
- * How far the refunds of a stay have come, looked at until all have an end or the budget is used up (domain.md 9.5: the
- * gateway is tried inside a short budget; the rest goes on by itself).
+ * How far refunds have come, looked at until all have an end or the budget is used up (domain.md 9.5: the gateway is
+ * tried inside a short budget; the rest goes on by itself).
  */
-export async function awaitRefunds(db: Db | Tx, reservationId: string, budgetMs: number): Promise<RefundStatus> {
+export async function awaitRefunds(db: Db | Tx, refundIds: readonly string[], budgetMs: number): Promise<RefundStatus> {
+  if (refundIds.length === 0) return 'NONE';
   for (let waitedMs = 0; ; waitedMs += LOOK_EVERY_MS) {
     const { status, open } = await db
-      .selectFrom('reservation as r')
+      .selectFrom('transaction as x')
       // Not only the status: one that waits for a person says nothing of the others.
-      .select([refundStatusOf('r.id').as('status'), hasOpenRefund('r.id').as('open')])
-      .where('r.id', '=', reservationId)
+      .select([STATUS_OF_REFUNDS.as('status'), sql<boolean>`bool_or(x.status IN ('PENDING', 'PROCESSING'))`.as('open')])
+      .where('x.id', 'in', refundIds)
       .executeTakeFirstOrThrow();
     if (!open || waitedMs >= budgetMs) return status;
     await pause(LOOK_EVERY_MS);

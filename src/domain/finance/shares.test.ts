@@ -36,6 +36,8 @@ const paid = (capturedMinor: number, hasAgent = true, refundedMinor = 0) => ({
   capturedMinor,
   refundedMinor,
   hasAgent,
+  borneByAgencyMinor: 0,
+  borneByOwnerMinor: 0,
 });
 
 /** By hand, as domain.md 6 tells it: the weights of owner, agency and referral. */
@@ -88,6 +90,17 @@ describe('the shares of a stay', () => {
     expect(parts(targetShares(policy, paid(100_000, true, 75_000)))).toEqual([0, 25_000, 0]);
     expect(parts(targetShares(policy, paid(100_000)))).toEqual([70_000, 25_000, 5_000]);
     expect(parts(targetShares(BRIEF, paid(100_000, true, 50_000)))).toEqual([35_000, 12_500, 2_500]);
+  });
+
+  it('leave the others what they had when one party alone bears a refund', () => {
+    const borne = (agencyMinor: number, ownerMinor: number) => ({
+      ...paid(100_000, true, 10_000),
+      borneByAgencyMinor: agencyMinor,
+      borneByOwnerMinor: ownerMinor,
+    });
+    expect(parts(targetShares(BRIEF, borne(10_000, 0)))).toEqual([70_000, 15_000, 5_000]);
+    expect(parts(targetShares(BRIEF, borne(0, 10_000)))).toEqual([60_000, 25_000, 5_000]);
+    expect(parts(targetShares(BRIEF, borne(4_000, 4_000)))).toEqual([64_600, 20_500, 4_900]);
   });
 
   it('give a fee back that nobody else could bear', () => {

@@ -24,13 +24,31 @@ export interface Received {
   readonly capturedMinor: number;
   readonly refundedMinor: number;
   readonly hasAgent: boolean;
+  /** Of what was refunded, what one party bears alone; the rest is shared. Minor units. */
+  readonly borneByAgencyMinor: number;
+  readonly borneByOwnerMinor: number;
 }
 
 /**
  * What each party should have of a stay's net receipts, by largest remainder over the whole, so that the order and the
  * number of payments cannot change it (domain.md 6). Pure.
  */
-export function targetShares(terms: ShareTerms, { capturedMinor, refundedMinor, hasAgent }: Received): Shares {
+export function targetShares(terms: ShareTerms, received: Received): Shares {
+  const { borneByAgencyMinor, borneByOwnerMinor } = received;
+  // To the others it is as if this part had not been refunded.
+  const refundedMinor = received.refundedMinor - borneByAgencyMinor - borneByOwnerMinor;
+  const shares = sharesOf(terms, { ...received, refundedMinor });
+  return {
+    ownerMinor: shares.ownerMinor - borneByOwnerMinor,
+    agencyMinor: shares.agencyMinor - borneByAgencyMinor,
+    referralMinor: shares.referralMinor,
+  };
+}
+
+function sharesOf(
+  terms: ShareTerms,
+  { capturedMinor, refundedMinor, hasAgent }: Pick<Received, 'capturedMinor' | 'refundedMinor' | 'hasAgent'>,
+): Shares {
   const weights = weightsOf(terms, hasAgent);
   const others = withoutAgency(weights);
   const netMinor = capturedMinor - refundedMinor;

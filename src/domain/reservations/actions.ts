@@ -4,7 +4,7 @@ import type { Db } from '../../db/client.ts';
 import type { Database } from '../../db/schema.ts';
 import { CATALOGUE, type ErrorCode, RoomyError } from '../../kernel/errors.ts';
 import { areNightsTaken, occupiedBy } from './availability.ts';
-import { amountOutstandingOf, capturedOf, refundStatusOf } from './payment-status.ts';
+import { amountOutstandingOf, capturedOf, refundableOfStay, refundStatusOf } from './payment-status.ts';
 import { type ActionFacts, refusalOfAction } from './refusals.ts';
 import { OFFERED_ACTIONS, type OfferedAction } from './state-machine.ts';
 
@@ -39,6 +39,7 @@ export function selectStays(db: Db) {
         .limit(1)
         .as('active_saga_id'),
       capturedOf('reservation.id').as('paid_minor'),
+      refundableOfStay('reservation.id').as('refundable_minor'),
       refundStatusOf('reservation.id').as('refund_status'),
       sql<number>`CASE WHEN reservation.status IN ('CONFIRMED', 'CHECKED_IN') THEN ${amountOutstandingOf('reservation')} ELSE 0 END`.as(
         'outstanding_minor',
@@ -69,6 +70,7 @@ export const factsOf = (row: StayRow): ActionFacts => ({
   isBlock: row.guest_id === null,
   totalMinor: row.total_minor,
   outstandingMinor: row.total_minor - row.paid_minor,
+  refundableMinor: row.refundable_minor,
 });
 
 /**

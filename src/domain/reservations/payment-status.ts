@@ -13,16 +13,18 @@ export const amountOutstandingOf = (stay: string) =>
 
 export const REFUND_STATUSES = ['NONE', 'PENDING', 'MANUAL_REQUIRED', 'COMPLETED'] as const;
 export type RefundStatus = (typeof REFUND_STATUSES)[number];
+/** Of refunds `x`, all of them together. */
+export const STATUS_OF_REFUNDS = sql<RefundStatus>`CASE WHEN bool_or(x.status = 'MANUAL_REQUIRED') THEN 'MANUAL_REQUIRED'
+  WHEN bool_or(x.status IN ('PENDING', 'PROCESSING')) THEN 'PENDING' WHEN count(*) > 0 THEN 'COMPLETED' ELSE 'NONE' END`;
 /** How far the refunds of a stay have come, all of them together: what waits for a person counts first, then what is on its way. */
 export const refundStatusOf = (reservationId: string) =>
-  sql<RefundStatus>`(SELECT CASE WHEN bool_or(x.status = 'MANUAL_REQUIRED') THEN 'MANUAL_REQUIRED'
-      WHEN bool_or(x.status IN ('PENDING', 'PROCESSING')) THEN 'PENDING' WHEN count(*) > 0 THEN 'COMPLETED' ELSE 'NONE' END
+  sql<RefundStatus>`(SELECT ${STATUS_OF_REFUNDS}
     FROM transaction x WHERE x.reservation_id = ${sql.ref(reservationId)} AND x.type = 'REFUND'
      AND x.status IN ('PENDING', 'PROCESSING', 'MANUAL_REQUIRED', 'COMPLETED'))`;
-/** Whether a refund of the stay is still on its way. */
-export const hasOpenRefund = (reservationId: string) =>
-  sql<boolean>`EXISTS (SELECT FROM transaction x WHERE x.reservation_id = ${sql.ref(reservationId)} AND x.type = 'REFUND'
-    AND x.status IN ('PENDING', 'PROCESSING'))`;
+/** What was captured of a stay and has not been refunded, with what went over the balance; minor units. */
+export const refundableOfStay = (reservationId: string) =>
+  sql<number>`(SELECT coalesce(sum(y.amount_minor - y.refunded_minor), 0)::bigint FROM payment y
+    WHERE y.reservation_id = ${sql.ref(reservationId)} AND y.status = 'COMPLETED')`;
 
 /** The stay's payment status as its payments make it (features PAY-3). */
 export const derivePaymentStatus = (db: QueryCreator<FusedDatabase>) =>

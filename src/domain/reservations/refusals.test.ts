@@ -9,6 +9,7 @@ const FREE: ActionFacts = {
   isBlock: false,
   taken: false,
   totalMinor: 100,
+  refundableMinor: 0,
   outstandingMinor: 100,
   check_in_date: '2031-03-30',
   actual_check_in_at: null,
@@ -37,7 +38,16 @@ describe('what a stay offers', () => {
       'check-out': null,
       cancel: 'RESERVATION_IN_HOUSE',
       payment: null,
+      refunds: 'NOTHING_TO_REFUND',
     });
+  });
+
+  it('gives back in every state what was captured and is not refunded', () => {
+    for (const status of ['PENDING', 'CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT', 'CANCELLED', 'NO_SHOW'] as const) {
+      expect(reasons({ status, refundableMinor: 1 })['refunds']).toBeNull();
+      expect(reasons({ status })['refunds']).toBe('NOTHING_TO_REFUND');
+    }
+    expect(reasons({ refundableMinor: 1, isBusy: true })['refunds']).toBe('SAGA_IN_PROGRESS');
   });
 
   it('takes no money for what costs nothing, and calls only what is confirmed paid', () => {

@@ -25,6 +25,9 @@ export function refusalOfPayment(stay: {
   return stay.status === 'PENDING' && stay.totalMinor === 0 ? 'PAYMENT_EXCEEDS_BALANCE' : 'ALREADY_PAID';
 }
 
+export const refusalOfRefund = (stay: { readonly refundableMinor: number }) =>
+  stay.refundableMinor > 0 ? null : 'NOTHING_TO_REFUND';
+
 /** What an arrival or a departure is checked against. */
 export interface VisitState {
   readonly check_in_date: string;
@@ -82,6 +85,8 @@ export interface ActionFacts extends VisitState {
   readonly taken: boolean;
   readonly totalMinor: number;
   readonly outstandingMinor: number;
+  /** Captured and not refunded, credit included. */
+  readonly refundableMinor: number;
   readonly now: Date;
 }
 
@@ -96,6 +101,8 @@ export function refusalOfAction(action: OfferedAction, facts: ActionFacts): Erro
       return refusalOfCancel(facts);
     case 'payment':
       return refusalOfPayment(facts);
+    case 'refunds':
+      return refusalOfRefund(facts);
     default:
       return refusalOfVisit(facts, action, facts.now);
   }

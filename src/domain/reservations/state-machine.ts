@@ -10,6 +10,8 @@ export const RESERVATION_ACTIONS = [
   'payment',
   'amend',
   'no-show',
+  // Of a person's decision; whether there is anything to refund is the money's to say.
+  'refunds',
 ] as const;
 export type ReservationAction = (typeof RESERVATION_ACTIONS)[number];
 
@@ -17,18 +19,19 @@ export type ReservationAction = (typeof RESERVATION_ACTIONS)[number];
 export const TRANSITIONS: Readonly<
   Record<ReservationStatus, Readonly<Partial<Record<ReservationAction, ReservationStatus>>>>
 > = {
-  PENDING: { confirm: 'CONFIRMED', cancel: 'CANCELLED', payment: 'PENDING', amend: 'PENDING' },
+  PENDING: { confirm: 'CONFIRMED', cancel: 'CANCELLED', payment: 'PENDING', amend: 'PENDING', refunds: 'PENDING' },
   CONFIRMED: {
     'check-in': 'CHECKED_IN',
     cancel: 'CANCELLED',
     payment: 'CONFIRMED',
     amend: 'CONFIRMED',
     'no-show': 'NO_SHOW',
+    refunds: 'CONFIRMED',
   },
-  CHECKED_IN: { 'check-out': 'CHECKED_OUT', payment: 'CHECKED_IN', amend: 'CHECKED_IN' },
-  CHECKED_OUT: { payment: 'CHECKED_OUT' },
-  CANCELLED: {},
-  NO_SHOW: { payment: 'NO_SHOW' },
+  CHECKED_IN: { 'check-out': 'CHECKED_OUT', payment: 'CHECKED_IN', amend: 'CHECKED_IN', refunds: 'CHECKED_IN' },
+  CHECKED_OUT: { payment: 'CHECKED_OUT', refunds: 'CHECKED_OUT' },
+  CANCELLED: { refunds: 'CANCELLED' },
+  NO_SHOW: { payment: 'NO_SHOW', refunds: 'NO_SHOW' },
 };
 
 /** Those that have an endpoint, and so can be offered; `amend` and `no-show` have none yet. */
@@ -38,6 +41,7 @@ export const OFFERED_ACTIONS = [
   'check-out',
   'cancel',
   'payment',
+  'refunds',
 ] as const satisfies readonly ReservationAction[];
 export type OfferedAction = (typeof OFFERED_ACTIONS)[number];
 

@@ -51,7 +51,10 @@ export const Transaction = z
     paymentMethod: z.string().nullable(),
     providerId: z.string().nullable().openapi({ description: 'The gateway’s or bank’s own id' }),
     errorCode: z.string().nullable(),
-    details: z.unknown().openapi({ description: 'Of a refund: percent, rule, daysBeforeCheckIn' }),
+    details: z.unknown().openapi({
+      description:
+        'Of a refund: percent, rule and daysBeforeCheckIn of a cancellation, or the reason and the bearer that a person gave',
+    }),
     scheduledFor: z.iso.datetime().nullable(),
     createdBySaga: z.string().nullable(),
     payoutSaga: z.string().nullable(),

@@ -43,6 +43,10 @@ export const STAYS: OperationTexts = {
     id: 'cancelReservation',
     text: `Cancels the stay, frees its dates, cancels open tasks and refunds by the policy that held when it was confirmed: by default all of it 7 days before check-in, half of it 3 days before, a quarter the day before, then nothing. \`initiator\` AGENCY or OWNER refunds everything; \`refundPercentOverride\` is for ADMIN and FINANCE and needs a \`reason\`. With \`dryRun=true\` nothing is written and the answer says what would happen. A guest who has checked in must check out instead (\`RESERVATION_IN_HOUSE\`). ${SAGA}`,
   },
+  [`POST ${PATH}/:id/refunds`]: {
+    id: 'refundReservation',
+    text: `Gives a guest money back without a cancellation: credit (what was paid over the balance, or captured for a stay that was called off), or goodwill, whatever the state of the stay. No more than what has been captured and not refunded (\`REFUND_EXCEEDS_CAPTURED\`, \`NOTHING_TO_REFUND\`). Credit goes back first and nobody bears it; of the rest \`bearer\` says who does: SPLIT (default) everybody as in a cancellation, AGENCY or OWNER that party alone. For whoever may override the percentage of a cancellation; goodwill that comes to more than 5 000 for a stay, of any currency, waits for a second person. The money goes back to the charges by which it came, through a saga executeRefund for each; \`refund.status\` says how far they are. ${SAGA}`,
+  },
   [`GET ${PATH}/:id/cancellation-quote`]: {
     id: 'getCancellationQuote',
     text: 'What the guest would get back now (`today`) and until which instant each percentage holds (`schedule`), in major units and on the property’s clock. Nothing is changed.',

@@ -1,0 +1,94 @@
+import { sql } from 'kysely';
+import type { Db } from '../../db/client.ts';
+import type { RefundBearer } from '../../db/schema.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { toMajor } from '../../kernel/money.ts';
+import type { Ports } from '../ports.ts';
+import { refusalDetails } from '../reservations/actions.ts';
+import { refusalOfRefund } from '../reservations/refusals.ts';
+import { isOverLimit, REFUND_REVIEW } from './cancellation.ts';
+import { IS_LIVE_REFUND } from './distribution.ts';
+import { assertApproved, readPayableStay } from './payable.ts';
+import { assertTaken } from './payment-amount.ts';
+import { chargesOf, planRefund, type RefundedStay, refundableOf } from './refund-booking.ts';
+
+/** A refund that a person decides, beside any cancellation: of a guest's credit, or as goodwill. */
+
+export const REFUND_BEARERS = ['SPLIT', 'AGENCY', 'OWNER'] as const satisfies readonly RefundBearer[];
+
+export interface RefundOrder {
+  readonly amountMinor: number;
+  readonly currency: string;
+}
+export type RefundPlan = RefundedStay & {
+  /** Of the amount, minor units: what had been divided, and so is borne by somebody. The rest is the guest's credit. */
+  readonly distributedMinor: number;
+};
+
+/**
+ * Refuses what cannot be refunded, before anything is booked. Throws `RESERVATION_NOT_FOUND`, `CURRENCY_MISMATCH`,
+ * `NOTHING_TO_REFUND`, `REFUND_EXCEEDS_CAPTURED`, `AMOUNT_PRECISION` for a part that its gateway cannot be told, and
+ * `APPROVAL_REQUIRED` when the refunds of this kind come to more than one person may decide (domain.md 4).
+ */
+export async function assertRefundable(
+  db: Db,
+  ports: Pick<Ports, 'amountStep'>,
+  { amountMinor, currency }: RefundOrder,
+  saga: {
+    readonly sagaId: string;
+    readonly subjectId: string;
+    readonly requestedBy: string;
+    readonly requestedAt: Date;
+  },
+): Promise<RefundPlan> {
+  const stay = await readPayableStay(db, saga.subjectId, saga.requestedAt);
+  if (currency !== stay.currency) throw new RoomyError('CURRENCY_MISMATCH', { details: { currency: stay.currency } });
+  const charges = await chargesOf(db, saga.subjectId).execute();
+  const refundableMinor = refundableOf(charges);
+  const refusal = refusalOfRefund({ refundableMinor });
+  if (refusal !== null) {
+    throw new RoomyError(refusal, { details: await refusalDetails(db, saga.subjectId, 'refunds') });
+  }
+  if (amountMinor > refundableMinor) {
+    const refundable = toMajor({ amountMinor: refundableMinor, currency });
+    throw new RoomyError('REFUND_EXCEEDS_CAPTURED', { details: { refundable, currency } });
+  }
+  const parts = planRefund(charges, amountMinor);
+  for (const part of parts) {
+    assertTaken(ports, { amountMinor: part.amountMinor, currency, gatewayId: part.charge.gateway_id });
+  }
+  const distributedMinor = parts.reduce((sum, part) => sum + part.distributedMinor, 0);
+  // Together with earlier ones: a large refund is not made small by asking for it in parts.
+  const decidedMinor = distributedMinor === 0 ? 0 : distributedMinor + (await decidedBefore(db, saga.subjectId));
+  const review = isOverLimit(decidedMinor, currency) ? REFUND_REVIEW : null;
+  await assertApproved(db, saga.sagaId, saga.requestedBy, review);
+  return {
+    reservationId: stay.reservationId,
+    ownerId: stay.ownerId,
+    guestId: stay.guestId,
+    referringAgentId: stay.referringAgentId,
+    currency: stay.currency,
+    termsVersion: stay.termsVersion,
+    distributedMinor,
+  };
+}
+
+/** What persons have decided to give back of a stay, without the guest's own credit. */
+async function decidedBefore(db: Db, reservationId: string): Promise<number> {
+  const { rows } = await sql<{ minor: number }>`
+    SELECT coalesce(sum(t.borne_minor), 0)::bigint AS minor FROM transaction t
+     WHERE t.reservation_id = ${reservationId} AND ${IS_LIVE_REFUND}`.execute(db);
+  return rows[0]?.minor ?? 0;
+}
+
+/** Throws `RESERVATION_NOT_FOUND`; a repair's block in the calendar has no money. */
+export async function currencyOfStay(db: Db, reservationId: string): Promise<string> {
+  const stay = await db
+    .selectFrom('reservation')
+    .select(['currency'])
+    .where('id', '=', reservationId)
+    .where('guest_id', 'is not', null)
+    .executeTakeFirst();
+  if (!stay) throw new RoomyError('RESERVATION_NOT_FOUND', { details: { id: reservationId } });
+  return stay.currency;
+}
