@@ -6,6 +6,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { toMajor } from '../../kernel/money.ts';
 import { savedZone } from '../../kernel/time-zone.ts';
 import { refusalDetails } from '../reservations/actions.ts';
+import { boundTermsOf } from '../reservations/bound-terms.ts';
 import { refusalOfPayment } from '../reservations/refusals.ts';
 
 /** What a payment needs to know of a stay: ids, amounts and pinned terms, never a name. */
@@ -63,11 +64,7 @@ export async function readPayableStay(
   const { rows } = await sql<Row>`
     SELECT r.status, r.payment_status, r.property_id, p.time_zone, coalesce(${CREDITED_OWNER}, p.owner_id) AS owner_id, r.guest_id, coalesce(g.phone, '') <> '' AS guest_has_phone,
       r.referring_agent_id, r.currency, r.total_minor, m.paid_minor, m.excess_minor,
-      coalesce(r.distribution_version,
-        (SELECT x.distribution_version FROM transaction x WHERE x.reservation_id = r.id AND x.type = 'GUEST_PAYMENT' AND x.parent_id IS NULL
-            AND x.status NOT IN ('FAILED', 'CANCELLED', 'REVERSED')),
-        (SELECT d.version FROM income_distribution d WHERE d.effective_from <= ${requestedAt} OR d.version = 1
-          ORDER BY d.effective_from DESC, d.version DESC LIMIT 1)) AS terms_version
+      ${boundTermsOf(sql`${requestedAt}::timestamptz`)} AS terms_version
       FROM reservation r JOIN property p ON p.id = r.property_id LEFT JOIN guest g ON g.id = r.guest_id,
       LATERAL (SELECT coalesce(sum(y.amount_minor - y.excess_minor), 0)::bigint AS paid_minor, coalesce(sum(y.excess_minor), 0)::bigint AS excess_minor
                  FROM payment y WHERE y.reservation_id = r.id AND y.status = 'COMPLETED') m

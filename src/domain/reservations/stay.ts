@@ -16,6 +16,7 @@ import {
 import { isTimedByHand, leavesBefore } from '../tasks/turnover.ts';
 import { transitionError } from './actions.ts';
 import { areNightsTaken, findConflict } from './availability.ts';
+import { boundTermsOf } from './bound-terms.ts';
 import { refusalOfConfirm } from './refusals.ts';
 
 /** What the confirmation needs to know of a stay: ids, dates and flags, never a name or an address. */
@@ -151,12 +152,7 @@ function selectStays(db: Db, requests: readonly { readonly reservationId: string
            AND t.occurrence = 'POST_DEPARTURE' AND t.status IN ('UNASSIGNED', 'ASSIGNED') ORDER BY o.id LIMIT 1)`.as(
         'previous_cleaning_ends',
       ),
-      // A stay that was paid before keeps the terms that its money was shared under (domain.md 6).
-      sql<number>`coalesce(
-        (SELECT x.distribution_version FROM transaction x WHERE x.reservation_id = r.id AND x.type = 'GUEST_PAYMENT' AND x.parent_id IS NULL
-            AND x.status NOT IN ('FAILED', 'CANCELLED', 'REVERSED')),
-        (SELECT d.version FROM income_distribution d WHERE d.effective_from <= asked.requested_at OR d.version = 1
-          ORDER BY d.effective_from DESC, d.version DESC LIMIT 1))`.as('distribution_version'),
+      boundTermsOf(sql`asked.requested_at`).as('distribution_version'),
     ])
     .execute();
 }
