@@ -323,6 +323,8 @@ export interface TaskTable {
   estimate_minor: Optional<number>;
   estimate_currency: Optional<string>;
   approval: Optional<RepairApproval>;
+  /** The emergency that it had to give way to. */
+  displaced_by: Optional<string>;
 }
 export interface TransactionTable {
   id: string;

@@ -92,6 +92,7 @@ export function loadFacts(db: Db | Tx, notificationIds: readonly string[]) {
         'ra.token as approvalToken',
         toldStart.as('toldStart'),
         doneTasks.as('doneTasks'),
+        displacedTasks.as('displacedTasks'),
         payoutStays.as('payoutStays'),
         calendar.as('calendar'),
         't.completion as completion',
@@ -115,6 +116,21 @@ const doneTasks = sql<
 >`CASE WHEN n.template = 'task-digest.staff@1' THEN (
   SELECT json_agg(json_build_object('property', dp.name, 'type', d.type) ORDER BY d.completed_at, d.id)
     FROM notification i JOIN task d ON d.id = i.task_id JOIN property dp ON dp.id = d.property_id WHERE i.digest_id = n.id) END`;
+/** What gave way to an emergency: when it is to begin now, if it is the recipient's still. */
+interface DisplacedTask {
+  readonly title: string;
+  readonly property: string;
+  readonly timeZone: string;
+  /** ISO instant; null: somebody else is to do it, or nobody yet. */
+  readonly startsAt: string | null;
+}
+const displacedTasks = sql<
+  readonly DisplacedTask[] | null
+>`CASE WHEN n.template = 'task-assigned-instead.staff@1' THEN (
+  SELECT json_agg(json_build_object('title', d.title, 'property', dp.name, 'timeZone', dp.time_zone,
+           'startsAt', CASE WHEN d.assignee_id = n.recipient_id AND d.status IN ('ASSIGNED','IN_PROGRESS') THEN coalesce(d.slot_start, d.scheduled_at) END)
+           ORDER BY d.scheduled_at, d.id)
+    FROM task d JOIN property dp ON dp.id = d.property_id WHERE d.displaced_by = n.task_id) END`;
 const MAX_DIGEST_LINES = 100;
 
 /** So many stays of a bank instruction are named. */
@@ -196,6 +212,7 @@ export function valuesOf(
     charged: chargedOf(facts, locale),
     doneTasks: doneLines(facts, words),
     doneCount: facts.doneTasks && String(facts.doneTasks.length),
+    displacedTasks: displacedLines(facts, words, locale),
     estimate: estimateOf(facts, locale),
     approvalUrl:
       publicUrl === null || facts.approvalToken === null ? null : `${publicUrl}/approvals/${facts.approvalToken}`,
@@ -210,6 +227,14 @@ function timesOf(facts: Facts): ReturnType<typeof stayTimes> | null {
   if (checkInDate === null || checkOutDate === null) return null;
   if (timeZone === null || checkInTime === null || checkOutTime === null) return null;
   return stayTimes({ ...facts, checkInDate, checkOutDate }, { timeZone, checkInTime, checkOutTime });
+}
+
+function displacedLines({ displacedTasks }: Facts, { newTime, notYours }: Words, locale: string): string | null {
+  const lines = displacedTasks?.map(({ title, property, timeZone, startsAt }) => {
+    const at = startsAt && `${newTime} ${formatMoment(new Date(startsAt), locale, timeZone)} (${timeZone})`;
+    return `${title}, ${property}: ${at ?? notYours}`;
+  });
+  return lines === undefined || lines.length === 0 ? null : lines.join('; ');
 }
 
 const previousStart = ({ params, toldStart, taskStartAt }: Facts): Date | null =>

@@ -54,6 +54,7 @@ export const EXAMPLE_STAY: Facts = {
     { property: 'Marina View 1204', type: 'CLEANING' },
     { property: 'Palm 7', type: 'INSPECTION' },
   ],
+  displacedTasks: [{ title: 'Filter check', property: 'Palm 7', timeZone: 'Asia/Dubai', startsAt: null }],
   approval: 'PENDING',
   approvalToken: null,
   payoutStays: [{ property: 'Marina View 1204', from: '2027-06-01', to: '2027-06-04', paid: 65_000, kept: 5_000 }],

@@ -39,9 +39,10 @@ export const rollbackMessages = (stay: StayParties): readonly Delivery[] => [
 ];
 
 /** The row needs `task_id`; it is dropped when the task is no longer this person's. */
-export const taskAssignedMessage = (assigneeId: string): Delivery => ({
+/** `displaces`: it is an emergency, for which other work of the same person had to go; one message tells of both. */
+export const taskAssignedMessage = (assigneeId: string, { displaces = false } = {}): Delivery => ({
   event: 'TASK_ASSIGNED',
-  template: 'task-assigned.staff@1',
+  template: displaces ? 'task-assigned-instead.staff@1' : 'task-assigned.staff@1',
   channel: 'EMAIL',
   recipientType: 'STAFF',
   recipientId: assigneeId,

@@ -43,6 +43,7 @@ export type VariableName =
   | 'approvalUrl'
   | 'doneTasks'
   | 'doneCount'
+  | 'displacedTasks'
   | 'charged';
 
 export type NotificationEvent =
@@ -96,7 +97,7 @@ export const VARIABLES = {
   RESERVATION_CONFIRMED: ['guestName', ...STAY],
   // An owner learns nothing about the guest.
   NEW_RESERVATION: ['recipientName', 'ownerShare', ...STAY],
-  TASK_ASSIGNED: ['recipientName', 'propertyName', 'taskTitle', 'taskStart', 'taskEnd'],
+  TASK_ASSIGNED: ['recipientName', 'propertyName', 'taskTitle', 'taskStart', 'taskEnd', 'displacedTasks'],
   RESERVATION_ROLLED_BACK: ['recipientName', ...STAY],
   PAYMENT_CONFIRMED: ['guestName', 'amount', 'outstanding', 'receiptId', ...STAY],
   PAYMENT_FAILED: ['guestName', 'amount', 'failureReason', ...STAY],
@@ -184,6 +185,18 @@ A task has been assigned to you: {taskTitle}.
 Where: {propertyName}
 Start: {taskStart}
 End: {taskEnd}`,
+  }),
+  'task-assigned-instead.staff@1': define('TASK_ASSIGNED', 'STAFF', null, {
+    subject: 'Emergency, instead of other work: {taskTitle} - {propertyName}',
+    message: `Dear {recipientName},
+
+An emergency has been assigned to you, and other work of yours gives way to it: {taskTitle}.
+
+Where: {propertyName}
+Start: {taskStart}
+End: {taskEnd}
+
+What gives way: {displacedTasks}`,
   }),
   'reservation-rolled-back.guest@1': define('RESERVATION_ROLLED_BACK', 'GUEST', NOT_HELD, {
     subject: 'Your reservation is not confirmed - {propertyName}',

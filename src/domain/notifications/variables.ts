@@ -41,6 +41,7 @@ export const CATALOGUE: Readonly<Record<VariableName, Variable>> = {
   approvalUrl: of('url', 'https://roomy.example/approvals/example'),
   doneTasks: of('text', 'Marina View 1204: cleaning; Palm 7: inspection'),
   doneCount: of('text', '2'),
+  displacedTasks: of('text', 'Filter check, Palm 7: it is no longer yours'),
   charged: of('money', 'AED 120.50'),
   severity: of('text', 'severe'),
   calendarImpact: of('text', 'nights are taken from 1 June 2027 to 3 June 2027; the next guest arrives on 5 June 2027'),

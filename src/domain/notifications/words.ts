@@ -6,6 +6,9 @@ export interface Words {
   readonly work: Readonly<Record<TaskType, string>>;
   readonly reasons: ReadonlyMap<string, string>;
   readonly otherReason: string;
+  /** Of work that had to give way to an emergency: at its new time, which ends the text, or for somebody else to do. */
+  readonly newTime: string;
+  readonly notYours: string;
 }
 
 export const ENGLISH_WORDS: Words = {
@@ -30,6 +33,8 @@ export const ENGLISH_WORDS: Words = {
     ['STEP_TIMEOUT', 'the payment service did not answer in time'],
   ]),
   otherReason: 'the payment could not be completed',
+  newTime: 'its new time is',
+  notYours: 'it is no longer yours',
 };
 
 export const ARABIC_WORDS: Words = {
@@ -54,4 +59,6 @@ export const ARABIC_WORDS: Words = {
     ['STEP_TIMEOUT', 'لم تُجب خدمة الدفع في الوقت المناسب'],
   ]),
   otherReason: 'تعذّر إتمام الدفع',
+  newTime: 'موعدها الجديد',
+  notYours: 'لم تعد من مهامك',
 };

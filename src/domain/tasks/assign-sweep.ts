@@ -4,6 +4,7 @@ import { classifyDbError } from '../../db/errors.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
 import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
 import { book } from './book.ts';
+import { displaceFor, mayDisplace } from './displace.ts';
 import { overtake } from './end-tasks.ts';
 import { localMoment } from './local-day.ts';
 import { OPEN_TASK, type OpenTask, wantedOf } from './open-task.ts';
@@ -91,9 +92,16 @@ type Open = Pick<Asked, 'task' | 'wanted'>;
 
 /** On the day of the first possible start, which nearly always will do; only what is left is looked at in its whole window. */
 async function assign(tx: Tx, open: readonly Open[]): Promise<void> {
-  const left = await attempt(tx, open, ({ wanted: { window, place } }) =>
-    Math.min(window.lastMs, localMoment(window.firstMs, place.timeZone).dayEndMs - 1),
-  );
+  const left: Unplanned[] = [];
+  const emergencies = open.filter(({ task }) => mayDisplace(task));
+  // One after the other: each sees whose time the one before has taken.
+  for (const one of emergencies) {
+    const displacement = await displaceFor(tx, { ...one, untilMs: firstDay(one) }, { tells: true });
+    if (displacement.kind === 'busy') await postpone(tx, [one.task]);
+    else if (displacement.kind === 'free') left.push(...(await attempt(tx, [one], firstDay)));
+  }
+  const rest = open.filter((one) => !emergencies.includes(one));
+  left.push(...(await attempt(tx, rest, firstDay)));
   const later = left.filter(
     ({ wanted: { window, place } }) => window.lastMs >= localMoment(window.firstMs, place.timeZone).dayEndMs,
   );
@@ -101,6 +109,9 @@ async function assign(tx: Tx, open: readonly Open[]): Promise<void> {
   const nobody = [...never, ...(await attempt(tx, later, ({ wanted }) => wanted.window.lastMs))];
   await postponeForNobody(tx, nobody);
 }
+
+const firstDay = ({ wanted: { window, place } }: Open): number =>
+  Math.min(window.lastMs, localMoment(window.firstMs, place.timeZone).dayEndMs - 1);
 
 /** Those whom nobody can take until `until`. */
 async function attempt(tx: Tx, open: readonly Open[], until: (one: Open) => number): Promise<readonly Unplanned[]> {

@@ -25,8 +25,11 @@ export async function book(
 ): Promise<ReadonlySet<string>> {
   if (planned.length === 0) return new Set();
   const counted = Object.fromEntries(planned.map(({ staffId, counted }) => [staffId, counted]));
-  const items = planned.map(({ task, staffId, startMs, endMs, wanted, acceptMinutes, explanation }) => ({
+  const { event, template, channel, recipientType } = taskAssignedMessage('');
+  const items = planned.map(({ task, staffId, startMs, endMs, wanted, acceptMinutes, explanation, ...one }) => ({
     id: task.id,
+    instead: one.displaces ?? false,
+    quiet: one.isToldWithOther ?? false,
     who: staffId,
     from: new Date(startMs).toISOString(),
     to: new Date(endMs).toISOString(),
@@ -35,7 +38,7 @@ export async function book(
     why: explanation,
     message: newId('notification'),
   }));
-  const { event, template, channel, recipientType } = taskAssignedMessage('');
+  const instead = taskAssignedMessage('', { displaces: true });
   const moved = taskChangedMessage('', '', new Date(0));
   // Released and given to the same person again before that was told: one message about the new time, not two that disagree.
   const told = sql`, again AS (
@@ -46,12 +49,12 @@ export async function book(
     told AS (
       INSERT INTO notification (id, effect_key, reservation_id, task_id, event, template, channel, recipient_type, recipient_id)
       SELECT given.message, given.id || '-assigned-' || given.who || '-' || given.version, given.reservation_id, given.id,
-             CASE WHEN again.id IS NULL THEN ${event}::text ELSE ${moved.event}::text END,
-             CASE WHEN again.id IS NULL THEN ${template}::text ELSE ${moved.template}::text END, ${channel}::text, ${recipientType}::text, given.who FROM given LEFT JOIN again ON again.id = given.id
+             CASE WHEN given.instead OR again.id IS NULL THEN ${event}::text ELSE ${moved.event}::text END,
+             CASE WHEN given.instead THEN ${instead.template}::text WHEN again.id IS NULL THEN ${template}::text ELSE ${moved.template}::text END, ${channel}::text, ${recipientType}::text, given.who FROM given LEFT JOIN again ON again.id = given.id WHERE NOT given.quiet
       ON CONFLICT (effect_key) DO NOTHING)`;
   const { rows } = await sql<{ id: string }>`
     WITH item AS (SELECT i ->> 'id' AS id, i ->> 'who' AS who, (i ->> 'from')::timestamptz AS starts, (i ->> 'to')::timestamptz AS ends,
-        (i ->> 'overdue')::boolean AS overdue, (i ->> 'minutes')::int AS minutes, i -> 'why' AS why, i ->> 'message' AS message
+        (i ->> 'overdue')::boolean AS overdue, (i ->> 'instead')::boolean AS instead, (i ->> 'quiet')::boolean AS quiet, (i ->> 'minutes')::int AS minutes, i -> 'why' AS why, i ->> 'message' AS message
       FROM few_items(${JSON.stringify(items)}::jsonb) AS i),
     mine AS MATERIALIZED (
       SELECT s.id FROM staff s WHERE s.id = ANY(${Object.keys(counted)}::text[]) AND s.active
@@ -65,7 +68,7 @@ export async function book(
           accept_by = now() + item.minutes * interval '1 minute', accepted_at = NULL, assignment_explanation = item.why
         FROM item JOIN mine ON mine.id = item.who
        WHERE t.id = item.id AND t.status = 'UNASSIGNED'
-      RETURNING t.id, t.version, t.reservation_id, item.who, item.message)${tells ? told : sql``}
+      RETURNING t.id, t.version, t.reservation_id, item.who, item.message, item.instead, item.quiet)${tells ? told : sql``}
     SELECT id FROM given`.execute(tx);
   return new Set(rows.map(({ id }) => id));
 }

@@ -83,13 +83,17 @@ export interface AssignmentView {
   readonly acceptedAt: string | null;
   /** Null: nobody has been looked for yet, or a person has decided. */
   readonly explanation: ReturnType<typeof explanationView> | null;
+  /** Emergencies: whose time was taken for it. */
+  readonly displacedTaskIds: readonly string[];
+  /** The emergency that this had to give way to, whoever has it now. */
+  readonly displacedByTaskId: string | null;
   readonly refusals: readonly { readonly staffId: string; readonly reason: string; readonly at: string }[];
 }
 
 export async function readAssignment(db: Db, taskId: string): Promise<AssignmentView> {
   const task = await db
     .selectFrom('task')
-    .select(['id', 'status', 'assignee_id', 'accept_by', 'accepted_at', 'assignment_explanation'])
+    .select(['id', 'status', 'assignee_id', 'accept_by', 'accepted_at', 'assignment_explanation', 'displaced_by'])
     .where('id', '=', taskId)
     .executeTakeFirst();
   if (!task) throw new RoomyError('TASK_NOT_FOUND');
@@ -100,6 +104,7 @@ export async function readAssignment(db: Db, taskId: string): Promise<Assignment
     .orderBy('at')
     .orderBy('staff_id')
     .execute();
+  const displaced = await db.selectFrom('task').select('id').where('displaced_by', '=', taskId).orderBy('id').execute();
   return {
     taskId: task.id,
     status: task.status,
@@ -111,6 +116,8 @@ export async function readAssignment(db: Db, taskId: string): Promise<Assignment
       task.assignment_explanation === null
         ? null
         : explanationView(task.assignment_explanation as unknown as StoredExplanation, task.assignee_id),
+    displacedTaskIds: displaced.map(({ id }) => id),
+    displacedByTaskId: task.displaced_by,
     refusals: refusals.map(({ staff_id, reason, at }) => ({ staffId: staff_id, reason, at: at.toISOString() })),
   };
 }

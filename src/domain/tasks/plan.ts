@@ -18,6 +18,10 @@ export interface Planned {
   /** Null: nobody is asked. */
   readonly acceptMinutes: number | null;
   readonly explanation: Json;
+  /** Other work of this person had to go for it, which the message names (`displace.ts`). */
+  readonly displaces?: boolean;
+  /** The message about another task says what has become of this one. */
+  readonly isToldWithOther?: boolean;
 }
 export interface Unplanned {
   readonly task: OpenTask;

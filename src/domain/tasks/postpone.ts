@@ -15,7 +15,7 @@ const ESCALATIONS = [
   { hours: 4, level: 3, code: 'TASK_UNASSIGNED_4H' },
   { hours: 24, level: 2, code: 'TASK_UNASSIGNED_24H' },
 ] as const;
-const TOLD_ONCE = 1;
+export const TOLD_ONCE = 1;
 const HOUR_MS = 3_600_000;
 
 /** It was not these tasks' fault: they are due again in a second. */

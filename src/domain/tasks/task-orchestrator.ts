@@ -6,10 +6,11 @@ import type { TaskStatus, TaskType } from '../../db/schema.ts';
 import { RoomyError, required } from '../../kernel/errors.ts';
 import { findAlternatives, noStaff } from './alternatives.ts';
 import { book } from './book.ts';
+import { displaceFor } from './displace.ts';
 import { type TaskValues, titleOf } from './ensure.ts';
 import { holdAlternatives, useHold } from './holds.ts';
 import { type OpenTask, wantedOf } from './open-task.ts';
-import { type Planned, planTasks } from './plan.ts';
+import { type Asked, type Planned, planTasks } from './plan.ts';
 import { releaseTasks, tellReleased } from './release.ts';
 import { readRoster, spanAround } from './staffing.ts';
 import { afterDeparture, hurry, isHeldTooLate, leavesBefore, mayTakeTurnover } from './turnover.ts';
@@ -47,8 +48,24 @@ export async function assignNow(tx: Tx, task: OpenTask, { nowMs, holdId, tells }
     if (holdId !== null) await useHold(tx, holdId, task.occurrence, task.id);
     return planned;
   }
+  const planned = await instead(tx, { task, wanted, untilMs: window.lastMs }, { tells, ownHold: holdId });
+  if (planned) return planned;
   const { alternatives } = await findAlternatives(tx, task, { nowMs, ownHold: holdId });
   throw noStaff(task, alternatives);
+}
+
+/** An emergency takes the time of routine work before it is refused. */
+async function instead(
+  tx: Tx,
+  asked: Asked,
+  options: { readonly tells: boolean; readonly ownHold: string | null },
+): Promise<Planned | null> {
+  for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
+    const displacement = await displaceFor(tx, asked, options);
+    if (displacement.kind === 'booked') return displacement.planned;
+    if (displacement.kind === 'free') return null;
+  }
+  return null;
 }
 
 export interface StayTask extends TaskValues {

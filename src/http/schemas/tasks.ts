@@ -197,6 +197,13 @@ export const Assignment = z
         ),
       })
       .nullable(),
+    displacedTaskIds: z
+      .array(z.string())
+      .openapi({ description: 'Of an emergency: the routine tasks whose time was taken for it' }),
+    displacedByTaskId: z
+      .string()
+      .nullable()
+      .openapi({ description: 'The emergency that this task had to give way to; it gives way once' }),
     refusals: z.array(
       z.object({ staffId: z.string(), reason: z.enum(['DECLINED', 'NO_ANSWER']), at: z.iso.datetime() }),
     ),
