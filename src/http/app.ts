@@ -6,6 +6,8 @@ import { createTokenVerifier } from './auth.ts';
 import type { App, AppDeps, AppEnv, Services } from './context.ts';
 import { createCursorSeal } from './cursor.ts';
 import { answerFailure } from './errors.ts';
+import { failurePages } from './failure-page.ts';
+import { createLinkSeal } from './link-seal.ts';
 import { requestLog } from './middleware/request-log.ts';
 import { ownOffersInRefusals } from './offered.ts';
 import { declareEvents } from './openapi/webhooks.ts';
@@ -49,6 +51,7 @@ export function createApp(deps: AppDeps): App {
     ...deps,
     cursors: createCursorSeal(deps.jwt.keys),
     answers: createAnswerSeal(deps.jwt.keys),
+    links: createLinkSeal(deps.jwt.keys, deps.clock),
   };
   const prefix = prefixOf(deps.publicUrl);
   const app: App = new OpenAPIHono<AppEnv>({
@@ -60,6 +63,7 @@ export function createApp(deps: AppDeps): App {
   });
   app.use('*', requestLog(services));
   app.use('*', problemJson(deps.publicUrl));
+  app.use('*', failurePages(prefix));
   app.use('*', prefixLocation(prefix));
   app.use('*', ownOffersInRefusals);
   app.onError((error, c) => answerFailure(c, error));

@@ -13,6 +13,7 @@ import type { SagaOrchestrator } from '../sagas/orchestrator/types.ts';
 import type { AnswerSeal } from './answer-seal.ts';
 import type { Caller } from './auth.ts';
 import type { CursorSeal } from './cursor.ts';
+import type { LinkSeal } from './link-seal.ts';
 
 /** Readiness names what fails for the log; callers only hear `ok` or `fail`. */
 export interface Readiness {
@@ -50,6 +51,7 @@ export interface AppDeps {
 export interface Services extends AppDeps {
   readonly cursors: CursorSeal;
   readonly answers: AnswerSeal;
+  readonly links: LinkSeal;
 }
 
 export interface AppEnv {

@@ -20,6 +20,7 @@ const open = (permission: string, ...roles: readonly Role[]): Policy => ({ permi
 const API = '/api/production';
 
 export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
+  'GET /': 'anonymous',
   'GET /health/live': 'anonymous',
   'GET /health/ready': 'anonymous',
   'GET /healthz': 'anonymous',
@@ -65,6 +66,9 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`POST ${API}/reservations/:id/check-in`]: open('reservations:check-in', 'ADMIN', 'AGENT'),
   [`POST ${API}/reservations/:id/check-out`]: open('reservations:check-out', 'ADMIN', 'AGENT'),
   [`GET ${API}/reservations/:id/check-out-report`]: open('reservations:read', 'ADMIN', 'AGENT', 'FINANCE'),
+  [`GET ${API}/reservations/:id/check-out-report/link`]: open('reservations:read', 'ADMIN', 'AGENT', 'FINANCE'),
+  // The address itself is the permission, for ten minutes.
+  'GET /reports/:token': 'anonymous',
   [`POST ${API}/reservations/:id/payment`]: open('payments:write', 'ADMIN', 'AGENT', 'FINANCE', 'GUEST'),
   [`POST ${API}/reservations/:id/cancel`]: open('reservations:cancel', 'ADMIN', 'AGENT', 'FINANCE', 'GUEST'),
   // Who may set the policy of a cancellation aside: only whoever answers for the money.

@@ -34,6 +34,7 @@ export async function reportPage(c: AnyContext, db: Db, stored: StoredReport): P
     .executeTakeFirst();
   c.header('Content-Security-Policy', CSP);
   c.header('Cache-Control', 'private, no-store');
+  c.header('Referrer-Policy', 'no-referrer');
   return c.html(render(stored, names?.property ?? report.propertyId, names?.guest ?? report.guestId));
 }
 

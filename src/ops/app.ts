@@ -1,5 +1,5 @@
 import type { Queue } from 'bullmq';
-import { Hono, type MiddlewareHandler } from 'hono';
+import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { Db } from '../db/client.ts';
 import { readBounded } from '../kernel/bounded.ts';
@@ -11,9 +11,9 @@ import { pathWithout, prefixLocation, prefixOf } from '../kernel/path-prefix.ts'
 import type { SagaOrchestrator } from '../sagas/orchestrator/types.ts';
 import { opsAudit, type RecordOpsAudit } from './audit.ts';
 import { BOARD_PATH, createBoard } from './board.ts';
-import { gate, LOGIN_PATH, type OpsEnv, refuse, requestOf, SAFE_METHODS, securityHeaders } from './guard.ts';
+import { gate, LOGIN_PATH, type OpsEnv, refuse, requestOf, SAFE_METHODS, securityHeaders, wantsPage } from './guard.ts';
 import { createMailbox } from './mailbox.ts';
-import { loginPage, logoutPage } from './pages.ts';
+import { loginPage, logoutPage, messagePage } from './pages.ts';
 import { type CookiePlace, closeSession, openSession, type VerifyToken, verifyOperator } from './session.ts';
 
 export interface OpsDeps {
@@ -54,13 +54,18 @@ export function createOpsApp(deps: OpsDeps): Hono<OpsEnv> {
         error.status === 413 ? ([413, 'PAYLOAD_TOO_LARGE'] as const) : ([400, 'MALFORMED_REQUEST'] as const);
       // The rest of the body will not be read, so the connection cannot be used again.
       if (status === 413) c.header('connection', 'close');
-      return c.json({ success: false, error: CATALOGUE[code].text, code }, status);
+      return failed(c, status, CATALOGUE[code].text, code);
     }
     deps.log.error({ err: error, requestId: c.get('requestId'), path: c.req.path }, 'ops request failed');
-    return c.json({ success: false, error: 'Something went wrong on our side', code: 'INTERNAL_ERROR' }, 500);
+    return failed(c, 500, 'Something went wrong on our side', 'INTERNAL_ERROR');
   });
   return app;
 }
+
+const failed = (c: Context<OpsEnv>, status: 400 | 413 | 500, error: string, code: string) =>
+  wantsPage(c)
+    ? c.html(messagePage(c.get('prefix'), 'This did not work', `${error}.`, c.get('operator') ?? null), status)
+    : c.json({ success: false, error, code }, status);
 
 const MAX_BODY_BYTES = 16 * 1024;
 

@@ -78,6 +78,8 @@ function fromOurPages(c: OpsContext, publicUrl: string | null): boolean {
 
 function unauthenticated(c: OpsContext): Response | Promise<Response> {
   if (!wantsPage(c)) return c.json({ success: false, error: 'Log in first', code: 'UNAUTHENTICATED' }, 401);
+  // A form that is sent after the session has ended: there is nothing to come back to.
+  if (!SAFE_METHODS.has(c.req.method)) return c.redirect(LOGIN_PATH, 303);
   // Without the prefix, which every redirect gets by itself.
   const next = c.req.path + new URL(c.req.url).search;
   return c.redirect(`${LOGIN_PATH}?next=${encodeURIComponent(next)}`, 303);
@@ -107,8 +109,7 @@ export async function refuse(
 }
 
 /** A person in a browser, rather than the board's own script or an asset of a page. */
-const wantsPage = (c: OpsContext): boolean =>
-  c.req.method === 'GET' &&
+export const wantsPage = (c: OpsContext): boolean =>
   (c.req.header('accept') ?? '').includes('text/html') &&
   !c.req.path.startsWith(`${BOARD_PATH}/api/`) &&
   !c.req.path.startsWith(`${BOARD_PATH}/static/`);

@@ -260,6 +260,21 @@ describe('the life of a stay', () => {
     expect(text).not.toContain('<script');
   });
 
+  it('opens its report in a browser by a link that somebody who may read it has made, without a token', async () => {
+    const id = await inHouse();
+    expect((await system.call('GET', `/reservations/${id}/check-out-report/link`)).body.code).toBe('NOT_FOUND');
+    await act(id, 'check-out');
+    const { status, body } = await system.call('GET', `/reservations/${id}/check-out-report/link`);
+    expect(status).toBe(200);
+    expect(Date.parse(body.data.expiresAt) - Date.now()).toBeLessThanOrEqual(600_000);
+    const { app } = await system.as({});
+    const page = await app.request(new URL(body.data.url).pathname, { headers: { accept: 'text/html' } });
+    expect([page.status, page.headers.get('referrer-policy')]).toEqual([200, 'no-referrer']);
+    expect(await page.text()).toContain('John Doe');
+    const absent = await system.call('GET', '/reservations/nobody/check-out-report/link');
+    expect([absent.status, absent.body.code]).toEqual([404, 'RESERVATION_NOT_FOUND']);
+  });
+
   it('has no report before the departure, and none of a stay that does not exist', async () => {
     const id = await inHouse();
     expect((await system.call('GET', `/reservations/${id}/check-out-report`)).body).toMatchObject({

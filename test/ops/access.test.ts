@@ -67,6 +67,34 @@ describe('without a login', () => {
   });
 });
 
+describe('a person in a browser', () => {
+  const headers = { accept: 'text/html,*/*', origin: ORIGIN };
+  it('reads a page or is led to one, whatever is wrong', async () => {
+    const big = new URLSearchParams({ token: 'x'.repeat(20_000) });
+    const calls: readonly (readonly [number, string, RequestInit & { cookie?: string }])[] = [
+      [303, '/', {}],
+      [303, '/nothing', {}],
+      [303, '/logout', { method: 'POST' }],
+      [200, '/login', {}],
+      [401, '/login', { method: 'POST', body: new URLSearchParams({ token: 'x' }) }],
+      [413, '/login', { method: 'POST', body: big }],
+      [403, '/login', { method: 'POST', headers: { ...headers, origin: 'https://evil.test' } }],
+      [404, '/nothing', { cookie }],
+      [404, '/mailbox/999999', { cookie }],
+      [404, '/mailbox/x', { cookie }],
+      [200, '/mailbox', { cookie }],
+      [302, '/', { cookie }],
+    ];
+    for (const [status, path, call] of calls) {
+      const answer = await ops.call(path, { headers, ...call });
+      const text = await answer.text();
+      expect([path, answer.status, text.includes('"success"')]).toEqual([path, status, false]);
+      if (status === 303) expect(answer.headers.get('location')).toMatch(/^\/login/);
+      else if (status !== 302) expect(answer.headers.get('content-type'), path).toMatch(/^text\/html/);
+    }
+  });
+});
+
 describe('with a token of another role', () => {
   it.each(['AGENT', 'FINANCE', 'OWNER', 'CLEANER', 'MAINTENANCE_STAFF', 'GUEST'] as const)(
     '%s gets 403 everywhere',

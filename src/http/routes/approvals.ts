@@ -38,7 +38,10 @@ const sayByPage = (path: '/approvals/{token}/approve' | '/approvals/{token}/decl
     tags,
     summary,
     request: { params: Token },
-    responses: { ...page, ...refusals('TASK_NOT_FOUND', 'VALIDATION_FAILED', 'INVALID_STATE_TRANSITION') },
+    responses: {
+      303: { description: 'Taken, or settled before: `Location` is the page, which says which' },
+      ...refusals('TASK_NOT_FOUND', 'VALIDATION_FAILED'),
+    },
   });
 const approve = sayByPage('/approvals/{token}/approve', 'Yes, from the page');
 const decline = sayByPage('/approvals/{token}/decline', 'No, from the page');
@@ -65,16 +68,15 @@ export function registerApprovals(register: Register, services: Services): void 
     const { token } = c.req.valid('param');
     return approvalPage(c, token, await findRepair(services.db, { kind: 'TOKEN', token }));
   });
+  // Always back to the page, which says what was decided: loading that again sends nothing again.
   const byPage = async (c: AnyContext, token: string, decision: 'APPROVED' | 'DECLINED') => {
     const said = { decision, note: null, by: null, requestId: c.get('requestId'), ip: c.get('ip') };
-    const decider = { kind: 'TOKEN', token } as const;
     try {
-      return approvalPage(c, token, await inTransaction(services, (tx) => decideRepair(tx, decider, said)));
+      await inTransaction(services, (tx) => decideRepair(tx, { kind: 'TOKEN', token }, said));
     } catch (error) {
       if (!(error instanceof RoomyError && error.code === 'INVALID_STATE_TRANSITION')) throw error;
-      // A person reads this: what has been decided, and not a code.
-      return approvalPage(c, token, await findRepair(services.db, decider), 409);
     }
+    return c.redirect(`/approvals/${token}`, 303);
   };
   register.unkeyed(approve, (c) => byPage(c, c.req.valid('param').token, 'APPROVED'));
   register.unkeyed(decline, (c) => byPage(c, c.req.valid('param').token, 'DECLINED'));

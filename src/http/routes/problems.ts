@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { html } from 'hono/html';
 import { CATALOGUE, type ErrorCode, isErrorCode, RoomyError } from '../../kernel/errors.ts';
+import { answerPage } from '../page-layout.ts';
 import type { Register } from '../route.ts';
 
 /** What the `type` of a problem leads to (RFC 9457 3.1.1): each code of the catalogue, for the person who met it. */
@@ -24,24 +25,19 @@ const AGAIN = {
 export function registerProblems(register: Register): void {
   register(list, (c) => {
     const codes = Object.keys(CATALOGUE).filter(isErrorCode).toSorted();
-    return c.html(
-      frame(
-        'Problems',
-        html`<p>Every code that this API answers, with its status.</p>
+    return answerPage(c, {
+      title: 'Problems',
+      wide: true,
+      content: html`<p>Every code that this API answers, with its status.</p>
 <ul>${codes.map((code) => html`<li><a href="problems/${code}">${code}</a> (${CATALOGUE[code].status}): ${CATALOGUE[code].text}</li>`)}</ul>`,
-      ),
-    );
+    });
   });
   register(read, (c) => {
     const { code } = c.req.valid('param');
     if (!isErrorCode(code)) throw new RoomyError('ROUTE_NOT_FOUND');
-    return c.html(frame(code, about(code)));
+    return answerPage(c, { title: code, content: about(code) });
   });
 }
 
 const about = (code: ErrorCode) => html`<p>${CATALOGUE[code].text}.</p>
 <dl><dt>Status</dt><dd>${CATALOGUE[code].status}</dd><dt>Sending it again</dt><dd>${AGAIN[CATALOGUE[code].kind]}</dd></dl>`;
-
-const frame = (title: string, body: ReturnType<typeof about>) => html`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${title} - Roomy orchestrator</title></head><body><main><h1>${title}</h1>${body}</main></body></html>`;

@@ -1,10 +1,10 @@
-import { createRoute } from '@hono/zod-openapi';
-import { accepts } from 'hono/accepts';
+import { createRoute, z } from '@hono/zod-openapi';
 import { readCheckOutReport } from '../../domain/reservations/report.ts';
 import { checkIn, checkOut } from '../../sagas/index.ts';
 import { found } from '../answers.ts';
-import type { AnyContext, Services } from '../context.ts';
+import type { Services } from '../context.ts';
 import { assertOwnStay } from '../own-stay.ts';
+import { prefersPage } from '../page-layout.ts';
 import { reportPage } from '../report-page.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
@@ -18,6 +18,7 @@ import {
   CheckInBody,
   CheckOutBody,
   CheckOutReport,
+  ReportLink,
 } from '../schemas/visits.ts';
 
 const PATH = '/api/production/reservations/{id}';
@@ -74,6 +75,31 @@ const report = createRoute({
   },
 });
 
+const link = createRoute({
+  method: 'get',
+  path: `${PATH}/check-out-report/link`,
+  tags,
+  summary: 'An address that opens the report as a page to print for ten minutes, in any browser and without a token',
+  request: { params: IdParam },
+  responses: {
+    200: answer('The address', one(ReportLink)),
+    ...refusals('VALIDATION_FAILED', 'RESERVATION_NOT_FOUND', 'NOT_FOUND'),
+  },
+});
+const printed = createRoute({
+  method: 'get',
+  path: '/reports/{token}',
+  tags,
+  summary: 'A report to print; whoever has the address may read it until it ends',
+  request: { params: z.strictObject({ token: z.string().max(300) }) },
+  responses: {
+    200: { description: 'A page', content: { 'text/html': { schema: { type: 'string' as const } } } },
+    ...refusals('NOT_FOUND', 'RESERVATION_NOT_FOUND', 'VALIDATION_FAILED'),
+  },
+});
+const LINK_KIND = 'check-out-report';
+const LINK_LIFETIME_SECONDS = 600;
+
 export function registerVisits(register: Register, services: Services): void {
   const { db } = services;
   register.mutation(arrive, async (c, once) => {
@@ -99,17 +125,14 @@ export function registerVisits(register: Register, services: Services): void {
     c.header('Vary', 'Accept');
     return prefersPage(c) ? reportPage(c, db, stored) : found(c, stored);
   });
+  register(link, async (c) => {
+    const { id } = c.req.valid('param');
+    await assertOwnStay(c, db, id);
+    await readCheckOutReport(db, id);
+    const { token, expiresAt } = services.links.seal(LINK_KIND, id, LINK_LIFETIME_SECONDS);
+    return found(c, { url: `${services.publicUrl}/reports/${token}`, expiresAt: expiresAt.toISOString() });
+  });
+  register(printed, async (c) =>
+    reportPage(c, db, await readCheckOutReport(db, services.links.open(LINK_KIND, c.req.valid('param').token))),
+  );
 }
-
-/** By the weights of RFC 9110 12.5.1; a type of weight zero is not wanted at all. */
-const prefersPage = (c: AnyContext): boolean =>
-  accepts(c, {
-    header: 'Accept',
-    supports: ['application/json', 'text/html'],
-    default: 'application/json',
-    match: (types, { supports, default: otherwise }) =>
-      types
-        .filter(({ type, q }) => q > 0 && supports.includes(type))
-        .toSorted((a, b) => b.q - a.q)
-        .at(0)?.type ?? otherwise,
-  }) === 'text/html';

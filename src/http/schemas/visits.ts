@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { secret } from '../secrets.ts';
 import { Id, Instant, prose } from './common.ts';
 import { Task } from './tasks.ts';
 
@@ -61,6 +62,7 @@ const ReportedTask = z.object({
   scheduledDate: z.iso.datetime(),
 });
 const major = z.number().openapi({ description: 'Major units' });
+export const ReportLink = z.object({ url: secret(z.url()), expiresAt: z.iso.datetime() }).openapi('CheckOutReportLink');
 export const CheckOutReport = z
   .object({
     id: z.string(),
