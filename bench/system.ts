@@ -40,6 +40,8 @@ export async function startSystem(
   const port = await freePort();
   const jwtKeys = `k1:${randomBytes(36).toString('base64url')}`;
   const env = {
+    NODE_ENV: 'production',
+    PAYMENT_GATEWAYS: 'sandbox',
     DATABASE_URL: databaseUrl,
     REDIS_URL: started.redis.url,
     QUEUE_PREFIX: PREFIX,

@@ -64,8 +64,8 @@ function assertConfigured(): void {
     DATABASE_URL: 'postgres://127.0.0.1/embedded',
     REDIS_URL: 'redis://127.0.0.1',
     JWT_KEYS: 'local:made-by-npm-start-0123456789-abcdefghijkl',
-    NODE_ENV: 'development',
     ...process.env,
+    NODE_ENV: 'development',
   });
 }
 
@@ -80,6 +80,8 @@ async function main(fresh: boolean): Promise<void> {
   const jwtKeys = process.env['JWT_KEYS'] ?? readSecrets();
   const env = {
     ...process.env,
+    // It is for a trial on this machine, whatever the shell says.
+    NODE_ENV: 'development',
     DATABASE_URL: databaseUrl,
     REDIS_URL: redisUrl,
     JWT_KEYS: jwtKeys,

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { z } from 'zod';
+import { databaseProblems, gatewayProblems, isProduction, redisProblems } from './config-safety.ts';
 import { FORWARDING_HEADERS, isProxyRange, type ProxyTrust } from './kernel/client-address.ts';
 import { canonicalEmail } from './kernel/email.ts';
 import { ID_PATTERN } from './kernel/ids.ts';
@@ -89,6 +90,10 @@ const apiUrl = url('http:', 'https:').refine(
 
 const Environment = z.object({
   NODE_ENV: z.string().default('production'),
+  ALLOW_PLAINTEXT: z
+    .enum(['0', '1'], 'must be 1 or 0')
+    .default('0')
+    .transform((text) => text === '1'),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   PORT: port.default(3000),
   HOST: z.string().default('0.0.0.0'),
@@ -210,11 +215,28 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
-/** For the migration program, which needs nothing else. */
+/** An empty setting is none: that is how docker compose passes on what is not set. */
+const givenIn = (
+  environment: Readonly<Record<string, string | undefined>>,
+): Readonly<Record<string, string | undefined>> =>
+  Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''));
+
+const issuesOf = (error: z.ZodError, given: Readonly<Record<string, string | undefined>>): string[] =>
+  error.issues.map((issue) => {
+    const name = issue.path.join('.');
+    return `${name}: ${given[name] === undefined ? 'is required' : issue.message}`;
+  });
+
+const incomplete = (problems: readonly string[]): ConfigError =>
+  new ConfigError(`The environment is not complete:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
+
+/** For the programs that need nothing else: migrations and demo data. Throws `ConfigError`. */
 export function readDatabaseUrl(environment: Readonly<Record<string, string | undefined>> = process.env): string {
-  const parsed = Environment.shape.DATABASE_URL.safeParse(environment.DATABASE_URL);
-  if (!parsed.success) throw new ConfigError('DATABASE_URL must be a postgres: or postgresql: URL');
-  return parsed.data;
+  const given = givenIn(environment);
+  const parsed = Environment.pick({ DATABASE_URL: true, NODE_ENV: true, ALLOW_PLAINTEXT: true }).safeParse(given);
+  const problems = parsed.success ? databaseProblems(parsed.data) : issuesOf(parsed.error, given);
+  if (!parsed.success || problems.length > 0) throw incomplete(problems);
+  return parsed.data.DATABASE_URL;
 }
 
 /** For the token program. */
@@ -229,33 +251,30 @@ export function readJwtConfig(environment: Readonly<Record<string, string | unde
 
 /** Throws `ConfigError` whose message names every wrong variable and what it must be. */
 export function readConfig(environment: Readonly<Record<string, string | undefined>> = process.env): Config {
-  const given = Object.fromEntries(
-    Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''),
-  );
+  const given = givenIn(environment);
   const parsed = Environment.safeParse(given);
-  const problems = (parsed.error?.issues ?? []).map((issue) => {
-    const name = issue.path.join('.');
-    return `  ${name}: ${given[name] === undefined ? 'is required' : issue.message}`;
-  });
+  const problems = parsed.success
+    ? [...gatewayProblems(parsed.data), ...databaseProblems(parsed.data), ...redisProblems(parsed.data)]
+    : issuesOf(parsed.error, given);
   if (parts(given['PAYMENT_GATEWAYS'] ?? '').includes('stripe') && given['STRIPE_SECRET_KEY'] === undefined) {
-    problems.push('  STRIPE_SECRET_KEY: is required when PAYMENT_GATEWAYS has stripe');
+    problems.push('STRIPE_SECRET_KEY: is required when PAYMENT_GATEWAYS has stripe');
   }
   if (parsed.data && parsed.data.SANDBOX_GATEWAYS.length > 0) {
     const { gateways } = paymentsOf(parsed.data, '');
-    if (!gateways.includes('sandbox')) problems.push('  SANDBOX_GATEWAYS: needs PAYMENT_GATEWAYS to have sandbox');
+    if (!gateways.includes('sandbox')) problems.push('SANDBOX_GATEWAYS: needs PAYMENT_GATEWAYS to have sandbox');
   }
   const twilio = ['TWILIO_ACCOUNT_SID', 'TWILIO_AUTH_TOKEN', 'TWILIO_FROM'];
   const missing = twilio.filter((name) => given[name] === undefined);
   if (missing.length > 0 && missing.length < twilio.length) {
-    for (const name of missing) problems.push(`  ${name}: is required with the other settings of Twilio`);
+    for (const name of missing) problems.push(`${name}: is required with the other settings of Twilio`);
   }
   if (!parsed.success || problems.length > 0) {
-    throw new ConfigError(`The environment is not complete:\n${problems.join('\n')}`);
+    throw incomplete(problems);
   }
   const env = parsed.data;
   const dataDir = path.resolve(env.ROOMY_DATA_DIR);
   return Object.freeze({
-    production: env.NODE_ENV === 'production',
+    production: isProduction(env.NODE_ENV),
     logLevel: env.LOG_LEVEL,
     http: { host: env.HOST, port: env.PORT },
     ops: env.OPS_PORT === 'off' ? null : { host: env.OPS_HOST, port: env.OPS_PORT },

@@ -130,11 +130,12 @@ async function loadDemo(db: Db): Promise<void> {
     .execute();
 }
 
-const db = createDb(createPool({ connectionString: readDatabaseUrl(), max: 1, applicationName: 'roomy-demo' }));
+let db: Db | undefined;
 try {
+  db = createDb(createPool({ connectionString: readDatabaseUrl(), max: 1, applicationName: 'roomy-demo' }));
   await loadDemo(db);
 } catch (error) {
   fail('demo', error);
 } finally {
-  await db.destroy();
+  await db?.destroy();
 }

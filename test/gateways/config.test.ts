@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 
 const BASE = {
+  NODE_ENV: 'test',
   DATABASE_URL: 'postgres://x',
   REDIS_URL: 'redis://x',
   JWT_KEYS: 'k1:0123456789abcdef0123456789abcdef',

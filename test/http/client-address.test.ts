@@ -130,6 +130,7 @@ describe('behind a proxy', () => {
 describe('TRUSTED_PROXIES', () => {
   const read = (environment: Readonly<Record<string, string>>) =>
     readConfig({
+      NODE_ENV: 'test',
       DATABASE_URL: 'postgres://x',
       REDIS_URL: 'redis://x',
       JWT_KEYS: 'k1:0123456789abcdef0123456789abcdef',

@@ -25,6 +25,7 @@ const PREFIX = '/roomy';
 const PUBLIC = `https://host.example${PREFIX}`;
 const SECRET = 'whsec_0123456789abcdef';
 const CONFIG = readConfig({
+  NODE_ENV: 'test',
   DATABASE_URL: 'postgres://x',
   REDIS_URL: 'redis://x',
   JWT_KEYS: 'k1:0123456789abcdef0123456789abcdef',

@@ -1,0 +1,50 @@
+import { isPlaintextToElsewhere, isThisMachine } from './db/transport.ts';
+
+/**
+ * What must not happen in production by an oversight: money that goes to a sandbox, data that crosses a network in the clear.
+ * Either is allowed to who says so by name. One line for each problem, never with a value.
+ */
+
+export interface SafetySettings {
+  readonly NODE_ENV: string;
+  readonly ALLOW_PLAINTEXT: boolean;
+  readonly DATABASE_URL: string;
+}
+
+/** Everything that does not say what else it is: a setting that is missing or misspelled must not make a system careless. */
+export const isProduction = (nodeEnv: string): boolean => nodeEnv !== 'development' && nodeEnv !== 'test';
+
+const ALLOW = 'or set ALLOW_PLAINTEXT=1 where the network between them is your own';
+
+export function databaseProblems({ NODE_ENV, ALLOW_PLAINTEXT, DATABASE_URL }: SafetySettings): string[] {
+  if (!isProduction(NODE_ENV) || ALLOW_PLAINTEXT) return [];
+  try {
+    if (!isPlaintextToElsewhere(DATABASE_URL)) return [];
+  } catch {
+    return ['DATABASE_URL: names a certificate or an option that the driver cannot use'];
+  }
+  return [`DATABASE_URL: goes to another host in the clear: add sslmode=verify-full, ${ALLOW}`];
+}
+
+export function redisProblems(
+  settings: Omit<SafetySettings, 'DATABASE_URL'> & { readonly REDIS_URL: string },
+): string[] {
+  if (!isProduction(settings.NODE_ENV) || settings.ALLOW_PLAINTEXT) return [];
+  const { protocol, hostname } = new URL(settings.REDIS_URL);
+  // Without a host ioredis connects to this machine.
+  if (protocol === 'rediss:' || hostname === '' || isThisMachine(hostname)) return [];
+  return [`REDIS_URL: goes to another host in the clear: use rediss:, ${ALLOW}`];
+}
+
+/** A key of Stripe names Stripe. */
+export function gatewayProblems(settings: {
+  readonly NODE_ENV: string;
+  readonly PAYMENT_GATEWAYS?: readonly string[] | undefined;
+  readonly STRIPE_SECRET_KEY?: string | undefined;
+}): string[] {
+  const isNamed = settings.PAYMENT_GATEWAYS !== undefined || settings.STRIPE_SECRET_KEY !== undefined;
+  if (!isProduction(settings.NODE_ENV) || isNamed) return [];
+  return [
+    'PAYMENT_GATEWAYS: is required in production: stripe (with STRIPE_SECRET_KEY), or sandbox, which moves no money',
+  ];
+}
