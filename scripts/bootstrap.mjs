@@ -18,6 +18,9 @@ const NODE = path.join(MODULES, 'node/bin/node');
 const OWN_CACHE = path.join(ROOT, '.roomy/npm-cache');
 const PARENT_POLL_MS = 500;
 const OTHER_INSTALL_WAIT_MS = 300_000;
+/** How often a long installation says that it is still at it. */
+const STILL_AT_IT_MS = 5_000;
+const BEGAN_AT_MS = Date.now();
 
 if (process.platform === 'win32') {
   fail('On Windows, Roomy runs within WSL: run "winget install Microsoft.WSL" and "wsl --install", then npm there.');
@@ -35,6 +38,7 @@ async function install() {
     const reason = reasonToInstall();
     if (reason !== null) {
       console.log(`Installing dependencies (${reason}) ...`);
+      const tellTheEnd = keepTelling();
       const code = await npm([
         'ci',
         '--include=dev',
@@ -43,6 +47,7 @@ async function install() {
         '--no-fund',
         '--loglevel=error',
       ]);
+      tellTheEnd(code === 0);
       if (code !== 0) fail('npm ci failed; its own message is above.');
     }
     await completeInstall();
@@ -52,6 +57,17 @@ async function install() {
     fs.rmSync(OWN_CACHE, { recursive: true, force: true });
     unlock();
   }
+}
+
+/** npm shows nothing for as long as it works, where its output is no terminal. */
+function keepTelling() {
+  const beganMs = Date.now();
+  const seconds = () => Math.round((Date.now() - beganMs) / 1000);
+  const timer = setInterval(() => console.log(`  still installing (${seconds()} s)`), STILL_AT_IT_MS);
+  return (isDone) => {
+    clearInterval(timer);
+    if (isDone) console.log(`  done in ${seconds()} s`);
+  };
 }
 
 /** Null when node_modules holds what package-lock.json asks for. npm writes its hidden lockfile last, so a broken install shows. */
@@ -169,7 +185,10 @@ function run(command, args, lifeline, options = {}) {
       cwd: ROOT,
       stdio: lifeline ? ['inherit', 'inherit', 'inherit', 'pipe'] : 'inherit',
       ...options,
-      env: { ...(options.env ?? process.env), ...(lifeline ? { ROOMY_LIFELINE_FD: '3' } : {}) },
+      env: {
+        ...(options.env ?? process.env),
+        ...(lifeline ? { ROOMY_LIFELINE_FD: '3', ROOMY_BEGAN_AT_MS: String(BEGAN_AT_MS) } : {}),
+      },
     });
     child.stdio[3]?.on('error', () => {});
     const forward = (signal) => child.kill(signal);

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readConfig } from '../src/config.ts';
 import { watchLifeline } from './lifeline.ts';
+import { createStages, logLineFor, secondsOf } from './progress.ts';
 import { choosePort } from './services/ports.ts';
 import { type RunningPostgres, startPostgres } from './services/postgres.ts';
 import { codeOf, type GuardedProcess, runsWith, spawnGuarded } from './services/process.ts';
@@ -23,6 +24,10 @@ const LOCK_ATTEMPTS = 3;
 const LOG_LIMIT_BYTES = 20_000_000;
 
 const say = (line: string): void => console.log(line);
+const stage = createStages(say);
+/** When the person pressed Enter: the installation of the dependencies counts too. */
+const BEGAN_AT_MS = Number(process.env['ROOMY_BEGAN_AT_MS'] ?? Date.now());
+const shown = logLineFor(process.stderr, process.env['NO_COLOR'] === undefined);
 const stops: (() => Promise<void> | void)[] = [];
 let stopping: Promise<void> | null = null;
 
@@ -89,11 +94,11 @@ async function main(fresh: boolean): Promise<void> {
   };
   recordRuntime({ DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, JWT_KEYS: jwtKeys });
 
-  console.log('Preparing the database and the demo data ...');
-  once('src/migrate.ts', env);
-  once('src/demo.ts', env);
-  console.log('Starting the API and a worker ...');
-  const [ports] = await Promise.all([startApi(env), keepRunning('worker', 'src/worker.ts', async () => env)]);
+  await stage('Preparing the database', () => once('src/migrate.ts', env));
+  await stage('Loading the demo data', () => once('src/demo.ts', env));
+  const [ports] = await stage('Starting the API and a worker', () =>
+    Promise.all([startApi(env), keepRunning('worker', 'src/worker.ts', async () => env)]),
+  );
   if (ports === undefined || stopping) return;
   printWelcome(env, ports);
 }
@@ -186,20 +191,22 @@ function wipe(): void {
 }
 
 async function embeddedPostgres(): Promise<RunningPostgres> {
-  console.log('Starting Postgres ...');
-  const postgres = await startPostgres({ dataDir: path.join(DATA_DIR, 'postgres'), takeOver: true });
+  const postgres = await stage('Starting Postgres', () =>
+    startPostgres({ dataDir: path.join(DATA_DIR, 'postgres'), takeOver: true }),
+  );
   stops.push(postgres.stop);
   watchService('Postgres', postgres);
   return postgres;
 }
 
 async function embeddedRedis(): Promise<RunningRedis> {
-  console.log('Starting Redis ...');
-  const redis = await startRedis({
-    dir: path.join(DATA_DIR, 'redis'),
-    takeOver: true,
-    say,
-  });
+  const redis = await stage('Starting Redis', () =>
+    startRedis({
+      dir: path.join(DATA_DIR, 'redis'),
+      takeOver: true,
+      say,
+    }),
+  );
   stops.push(redis.stop);
   watchService('Redis', redis);
   return redis;
@@ -293,7 +300,7 @@ function follow(name: string, child: ChildProcess, file: fs.WriteStream, onLine:
       rest = lines.pop() ?? '';
       for (const line of lines) {
         onLine(line);
-        if (!line.startsWith('{') || /"level":(50|60)/.test(line)) console.error(`[${name}] ${line}`);
+        if (!line.startsWith('{') || /"level":(50|60)/.test(line)) console.error(`[${name}] ${shown(line)}`);
       }
     });
   }
@@ -341,7 +348,9 @@ And its failing twin, which overlaps it:
 
 ${confirm('reservation-2')}
 
-Ctrl-C stops everything; the data stays.`);
+Ctrl-C stops everything; the data stays.
+
+Ready in ${secondsOf(Date.now() - BEGAN_AT_MS)}.`);
 }
 
 function readJson<T>(file: string): T | undefined {
