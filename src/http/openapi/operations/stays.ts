@@ -35,6 +35,14 @@ export const STAYS: OperationTexts = {
     id: 'getCheckOutReport',
     text: 'The report as it was written at the departure; it never changes, and `sha256` proves that. Amounts are in major units. With `Accept: text/html` it comes as a page to print. 404 `NOT_FOUND` until the guest has checked out.',
   },
+  [`GET ${PATH}/:id/check-out-report/link`]: {
+    id: 'getCheckOutReportLink',
+    text: 'An address that opens the report as a page to print, in any browser and without a token, until `expiresAt`, ten minutes later. Whoever has it may read the report, and it cannot be taken back. 404 `NOT_FOUND` until the guest has checked out.',
+  },
+  [`GET /reports/:token`]: {
+    id: 'showCheckOutReport',
+    text: 'The report of a departure as a page to print. The address itself is the permission: `getCheckOutReportLink` gives one that ends after ten minutes. An ended or wrong one is 404 `NOT_FOUND`, in a browser a page that says so.',
+  },
   [`POST ${PATH}/:id/payment`]: {
     id: 'processPayment',
     text: `Books a payment that the gateway holds or is to capture, and divides it between owner, agency and referring agent by the terms of the stay. \`amount\` is in major units and may be a number or a decimal text; the currency is the reservation’s. \`gatewayReference\` is the gateway’s token for the payment, never a card number (\`CARD_DATA_FORBIDDEN\`). A payment that the gateway declines is 402 \`PAYMENT_DECLINED\` with its reason in \`details.gatewayError\`; nothing stays booked. More than what is outstanding is \`PAYMENT_EXCEEDS_BALANCE\`. A guest pays for its own stays only. ${SAGA}`,

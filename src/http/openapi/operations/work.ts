@@ -63,11 +63,11 @@ export const WORK: OperationTexts = {
   },
   [`POST /approvals/:token/approve`]: {
     id: 'approveRepairByLink',
-    text: `The owner’s yes, from the page. 409 with the same page when it has been decided before. ${BY_LINK}`,
+    text: `The owner’s yes, from the page. It leads back to the page with 303, which says what is decided, also when that was something else before. ${BY_LINK}`,
   },
   [`POST /approvals/:token/decline`]: {
     id: 'declineRepairByLink',
-    text: `The owner’s no, from the page. 409 with the same page when it has been decided before. ${BY_LINK}`,
+    text: `The owner’s no, from the page. It leads back to the page with 303, which says what is decided, also when that was something else before. ${BY_LINK}`,
   },
   [`GET ${API}/assignment-rules`]: {
     id: 'getAssignmentRules',
