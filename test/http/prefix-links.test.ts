@@ -137,7 +137,7 @@ describe.each([
       expect(actions).toHaveLength(2);
       const action = actions.find((to) => to.endsWith(`/${button}`)) ?? expect.fail(`no button to ${button}`);
       const answered = await follow(action, { method: 'POST' });
-      expect(answered.status, action).toBe(200);
+      expect(answered.status, action).toBe(303);
       expect(at((await http.call('GET', `${API}/tasks/${id}`)).body, 'data', 'approval')).toBe(decision);
     }
   });

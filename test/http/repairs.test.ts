@@ -153,7 +153,7 @@ describe('a repair that costs more than the limit', () => {
     const decide = (sub: string) =>
       http.call('POST', `${API}/tasks/${made['id']}/approval`, { as: 'OWNER', sub, body });
     expect((await decide(seller)).status).toBe(404);
-    expect((await http.call('POST', `${address}/approve`, { as: null })).status).toBe(200);
+    expect((await http.call('POST', `${address}/approve`, { as: null })).status).toBe(303);
     expect((await sell(seller)).status).toBe(200);
   });
 

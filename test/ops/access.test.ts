@@ -78,7 +78,7 @@ describe('a person in a browser', () => {
       [200, '/login', {}],
       [401, '/login', { method: 'POST', body: new URLSearchParams({ token: 'x' }) }],
       [413, '/login', { method: 'POST', body: big }],
-      [403, '/login', { method: 'POST', headers: { ...headers, origin: 'https://evil.test' } }],
+      [403, '/login', { method: 'POST', headers: { ...headers, 'sec-fetch-site': 'cross-site' } }],
       [404, '/nothing', { cookie }],
       [404, '/mailbox/999999', { cookie }],
       [404, '/mailbox/x', { cookie }],

@@ -109,7 +109,7 @@ describe('what goes over a network in the clear', () => {
     ['postgres://u:p@127.example/roomy', true],
     ['postgres://u:p@localhost/roomy?host=db.example', true],
     [`${at}?sslmode=disable`, true],
-    [`${at}?ssl=false`, true],
+    [`${at}?ssl=0`, true],
     [`${at}?sslmode=require`, false],
     [`${at}?sslmode=verify-ca`, false],
     [`${at}?sslmode=verify-full`, false],
