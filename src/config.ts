@@ -99,6 +99,7 @@ const Environment = z.object({
   HOST: z.string().default('0.0.0.0'),
   OPS_PORT: z.union([z.literal('off'), port]).default(3001),
   OPS_HOST: z.string().default('127.0.0.1'),
+  KEEP_ALIVE_MS: z.coerce.number().int().min(1_000).max(3_600_000).default(75_000),
   DATABASE_URL: url('postgres:', 'postgresql:'),
   DATABASE_POOL: z.coerce.number().int().min(2).max(100).default(10),
   REDIS_URL: url('redis:', 'rediss:'),
@@ -154,9 +155,10 @@ const Environment = z.object({
 export interface Config {
   readonly production: boolean;
   readonly logLevel: string;
-  readonly http: { readonly host: string; readonly port: number };
+  /** `keepAliveMs`: how long a connection may wait for its next request. */
+  readonly http: { readonly host: string; readonly port: number; readonly keepAliveMs: number };
   /** Null: this process serves no ops port. */
-  readonly ops: { readonly host: string; readonly port: number } | null;
+  readonly ops: Config['http'] | null;
   /** Of the ops port, as operators reach it through a proxy, without a slash at its end; null: as it is. */
   readonly opsPublicUrl: string | null;
   readonly databaseUrl: string;
@@ -276,8 +278,8 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   return Object.freeze({
     production: isProduction(env.NODE_ENV),
     logLevel: env.LOG_LEVEL,
-    http: { host: env.HOST, port: env.PORT },
-    ops: env.OPS_PORT === 'off' ? null : { host: env.OPS_HOST, port: env.OPS_PORT },
+    http: { host: env.HOST, port: env.PORT, keepAliveMs: env.KEEP_ALIVE_MS },
+    ops: env.OPS_PORT === 'off' ? null : { host: env.OPS_HOST, port: env.OPS_PORT, keepAliveMs: env.KEEP_ALIVE_MS },
     opsPublicUrl: env.OPS_PUBLIC_URL?.replace(/\/+$/, '') ?? null,
     databaseUrl: env.DATABASE_URL,
     databasePool: env.DATABASE_POOL,

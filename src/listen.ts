@@ -20,7 +20,7 @@ const MAX_HEADER_BYTES = 16_384;
 /** Listens with limits on everything that a client can draw out. Rejects with `ConfigError` when the port is taken. */
 export function listen(
   name: string,
-  { host, port }: Config['http'],
+  { host, port, keepAliveMs }: Config['http'],
   fetch: Parameters<typeof serve>[0]['fetch'],
   limits: ServerLimits = LIMITS,
 ): Promise<ServerType> {
@@ -35,6 +35,8 @@ export function listen(
         serverOptions: {
           headersTimeout: limits.headersTimeoutMs,
           requestTimeout: limits.requestTimeoutMs,
+          // Whoever closes first may do so under a request of the other: that has to be the proxy.
+          keepAliveTimeout: keepAliveMs,
           connectionsCheckingInterval: limits.checkMs,
           maxHeaderSize: MAX_HEADER_BYTES,
         },

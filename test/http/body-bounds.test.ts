@@ -24,8 +24,10 @@ let opsPort = 0;
 let token = '';
 let cookie = '';
 
+const KEEP_ALIVE_MS = 75_000;
 async function open(fetch: Parameters<typeof listen>[2], limits?: Parameters<typeof listen>[3]): Promise<number> {
-  const server = (await listen('PORT', { host: '127.0.0.1', port: 0 }, fetch, limits)) as Server;
+  const at = { host: '127.0.0.1', port: 0, keepAliveMs: KEEP_ALIVE_MS };
+  const server = (await listen('PORT', at, fetch, limits)) as Server;
   servers.push(server);
   const address = server.address();
   return typeof address === 'object' && address !== null ? address.port : 0;
@@ -171,6 +173,15 @@ describe('an endless body', () => {
       body: '{}',
     });
     expect([answer.status, answer.headers.get('connection')]).toEqual([422, 'keep-alive']);
+  });
+});
+
+describe('a proxy that keeps connections for a minute', () => {
+  it('is not told that they end before', async () => {
+    for (const target of ['/health/live', '/api/production/owners', '/no-such-place']) {
+      const { headers } = await fetch(`http://127.0.0.1:${publicPort}${target}`);
+      expect([headers.get('connection'), headers.get('keep-alive')]).toEqual(['keep-alive', 'timeout=75']);
+    }
   });
 });
 
