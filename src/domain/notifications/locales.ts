@@ -8,23 +8,50 @@ export type Language = (typeof LANGUAGES)[number];
 export const DEFAULT_LANGUAGE: Language = 'en';
 
 export type Direction = 'ltr' | 'rtl';
-const RIGHT_TO_LEFT: ReadonlySet<string> = new Set(['ar', 'fa', 'he', 'ur']);
 
 /** `AR-ae` is `ar-AE`; what is no tag stays as it is. */
 export const canonicalLocale = (locale: string): string => canonicalTag(locale) ?? locale;
 
-/** `ar-AE`: `ar-AE`, `ar`, `en`. */
+/** Norwegian in general, and the form of it that nearly all Norwegian texts are in, are each other's (CLDR). */
+const SAME: Readonly<Record<string, string>> = { no: 'nb', nb: 'no', nn: 'no' };
+
+/** `ar-AE`: `ar-AE`, `ar`, `en`. Between come the script that the region writes in (`zh-TW`: `zh-Hant`), and what the language also goes by. */
 export function localeChain(locale: string | null): readonly string[] {
-  const chain: string[] = [];
   const parts = canonicalLocale(locale ?? '')
     .split('-')
     .filter((part) => part !== '');
-  for (let length = parts.length; length > 0; length -= 1) chain.push(parts.slice(0, length).join('-'));
-  return [...new Set([...chain, DEFAULT_LANGUAGE])];
+  const chain = parts.map((_, index) => parts.slice(0, parts.length - index).join('-'));
+  const language = chain.pop();
+  if (language === undefined) return [DEFAULT_LANGUAGE];
+  const script = scriptOf(chain[0] ?? language);
+  const also = SAME[language];
+  const ends = [script === null ? null : `${language}-${script}`, language, also, also && SAME[also], DEFAULT_LANGUAGE];
+  return [...new Set([...chain, ...ends.filter((end) => typeof end === 'string')])];
+}
+
+/** The script of a language in a region, where it is not the one that the language is taken to be in: `Hant` of `zh-TW`. */
+function scriptOf(tag: string): string | null {
+  try {
+    const { language, script } = new Intl.Locale(tag).maximize();
+    return script === undefined || script === new Intl.Locale(language).maximize().script ? null : script;
+  } catch {
+    return null;
+  }
 }
 
 export const languageOf = (locale: string): string => locale.split('-')[0]?.toLowerCase() ?? '';
-export const directionOf = (locale: string): Direction => (RIGHT_TO_LEFT.has(languageOf(locale)) ? 'rtl' : 'ltr');
+/** Whether who reads one reads the other. */
+export const isSameLanguage = (one: string, other: string): boolean =>
+  languageOf(one) === languageOf(other) || (languageOf(one) in SAME && languageOf(other) in SAME);
+/** Scripts that are written from right to left (Unicode), as far as people use them today. */
+const RIGHT_TO_LEFT: ReadonlySet<string> = new Set(['Adlm', 'Arab', 'Hebr', 'Nkoo', 'Rohg', 'Syrc', 'Thaa']);
+export function directionOf(locale: string): Direction {
+  try {
+    return RIGHT_TO_LEFT.has(new Intl.Locale(locale).maximize().script ?? '') ? 'rtl' : 'ltr';
+  } catch {
+    return 'ltr';
+  }
+}
 
 /** How dates and amounts look in a text of that locale, for somebody who asked for `wanted`. */
 export function formatLocaleOf(textLocale: string, wanted: string | null): string {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { formatLocaleOf, LANGUAGES, localeChain } from './locales.ts';
+import { directionOf, formatLocaleOf, isSameLanguage, LANGUAGES, localeChain } from './locales.ts';
 import { channelsOf } from './matrix-table.ts';
 import { renderMessage, variablesOf } from './render.ts';
 import { MAX_SEGMENTS, segmentsOf } from './segments.ts';
@@ -17,9 +17,32 @@ describe('the language of a message', () => {
     ['ar-AE', ['ar-AE', 'ar', 'en']],
     ['en-GB', ['en-GB', 'en']],
     ['zh-Hant-TW', ['zh-Hant-TW', 'zh-Hant', 'zh', 'en']],
+    ['zh-TW', ['zh-TW', 'zh-Hant', 'zh', 'en']],
+    ['zh-HK', ['zh-HK', 'zh-Hant', 'zh', 'en']],
+    ['zh-CN', ['zh-CN', 'zh', 'en']],
+    ['sr-ME', ['sr-ME', 'sr-Latn', 'sr', 'en']],
+    ['no', ['no', 'nb', 'en']],
+    ['nb-NO', ['nb-NO', 'nb', 'no', 'en']],
+    ['nn', ['nn', 'no', 'nb', 'en']],
     [null, ['en']],
   ])('of %s is looked for along its chain', (locale, chain) => {
     expect(localeChain(locale)).toEqual(chain);
+  });
+
+  it('runs as its script does', () => {
+    for (const tag of ['ar', 'fa', 'he', 'ur', 'ps', 'ckb', 'sd', 'ug', 'yi', 'dv', 'pa-PK', 'az-Arab']) {
+      expect([tag, directionOf(tag)]).toEqual([tag, 'rtl']);
+    }
+    for (const tag of ['en', 'zh-TW', 'az', 'pa', 'ks-Deva', 'en-AE', 'und', '']) expect(directionOf(tag)).toBe('ltr');
+  });
+
+  it('is the reader’s own also by its other name', () => {
+    expect([isSameLanguage('nb', 'no-NO'), isSameLanguage('nn', 'nb'), isSameLanguage('ar', 'ar-AE')]).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    expect([isSameLanguage('nb', 'da'), isSameLanguage('en', 'no')]).toEqual([false, false]);
   });
 
   it('is the nearest there is, and a saved text comes before a built-in one', () => {

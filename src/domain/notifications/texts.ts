@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import { languageOf, localeChain } from './locales.ts';
+import { isSameLanguage, localeChain } from './locales.ts';
 import { parseTemplate, type TemplateText } from './render.ts';
 import { type TemplateKey, templateOf } from './templates.ts';
 import { ARABIC } from './templates-ar.ts';
@@ -68,4 +68,4 @@ export function textFor(key: string, locale: string | null, saved: SavedTexts): 
 
 /** Whether somebody who reads `wanted` gets another language. */
 export const isForeign = (text: Text, wanted: string | null): boolean =>
-  wanted !== null && languageOf(text.locale) !== languageOf(wanted);
+  wanted !== null && !isSameLanguage(text.locale, wanted);
