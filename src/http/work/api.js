@@ -8,7 +8,10 @@ const WITHIN_MS = 20_000;
 export const token = () => localStorage.getItem(TOKEN);
 export const signIn = (text) => localStorage.setItem(TOKEN, text);
 
-export const signOutToken = () => localStorage.removeItem(TOKEN);
+export function signOutToken() {
+  localStorage.removeItem(TOKEN);
+  localStorage.removeItem(BEHIND);
+}
 
 /** The subject of the token, which the API has checked. */
 export function whoAmI() {
@@ -18,6 +21,21 @@ export function whoAmI() {
   } catch {
     return '';
   }
+}
+
+/** What this phone's clock is behind that of the service, in milliseconds, as of the last answer. */
+const BEHIND = 'roomy-clock-behind';
+/** Less is the age of an answer, and of its whole seconds. */
+const NOTABLE_MS = 30_000;
+
+/** Now, by the clock of the service: a phone that is fast would report work that lies in the future, which is refused. */
+export const now = () => new Date(Date.now() + Number(localStorage.getItem(BEHIND) ?? 0));
+
+function compareClocks(headers) {
+  const there = Date.parse(headers.get('date') ?? '');
+  if (token() === null || Number.isNaN(there)) return;
+  const behind = there - Date.now();
+  localStorage.setItem(BEHIND, String(Math.abs(behind) < NOTABLE_MS ? 0 : behind));
 }
 
 export async function call(method, path, { body, bytes, key } = {}) {
@@ -35,6 +53,7 @@ export async function call(method, path, { body, bytes, key } = {}) {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       ...(bytes === undefined ? {} : { body: bytes }),
     });
+    compareClocks(response.headers);
     const answer = await response.json();
     return { status: response.status, ok: response.ok, answer };
   } catch {

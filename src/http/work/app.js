@@ -1,4 +1,4 @@
-import { call, signIn, signOutToken, token } from './api.js';
+import { call, now, signIn, signOutToken, token } from './api.js';
 import { dismiss, entries, queue, send } from './outbox.js';
 import { shrink } from './photo.js';
 import { forgetAll, get, put, remove } from './store.js';
@@ -314,7 +314,7 @@ function problem(text) {
 }
 
 async function begin(task) {
-  await queue('start', task, { startedAt: new Date().toISOString() });
+  await queue('start', task, { startedAt: now().toISOString() });
   task.status = 'IN_PROGRESS';
   await put('lists', list);
   await exchange();
@@ -326,7 +326,7 @@ async function finish(task, draft) {
   if (task.type === 'INSPECTION' && draft.outcome === '') return problem('Please choose the result of the inspection.');
   const photos = Object.values(draft.photos);
   const body = {
-    completedAt: new Date().toISOString(),
+    completedAt: now().toISOString(),
     ...(draft.notes.trim() === '' ? {} : { notes: draft.notes.trim() }),
     ...(draft.outcome === '' ? {} : { outcome: draft.outcome }),
     checklist: task.checklist.map(({ id }) => ({
