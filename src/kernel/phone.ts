@@ -1,4 +1,5 @@
 import { type CountryCode, isSupportedCountry, parsePhoneNumberFromString } from 'libphonenumber-js/max';
+import { withoutUnseen, withoutUnseenEnds } from './pasted.ts';
 
 /**
  * Telephone numbers as ITU-T E.164 has them, which is what Twilio takes: `+`, the country, and 15 digits at the most. What
@@ -18,7 +19,8 @@ const NORTH_AMERICAN = /^\s*\([2-9]\d{2}\)\s*[2-9]\d{2}[-. ]\d{4}\s*$/;
  * the locale (`en-US`), else of what its form says, else of the United Arab Emirates, and must be in the numbering plan
  * there (libphonenumber), so that nobody is called by a guess.
  */
-export function canonicalPhone(text: string, locale: string | null = null): string | null {
+export function canonicalPhone(written: string, locale: string | null = null): string | null {
+  const text = asTyped(written);
   if (!INTERNATIONAL.test(text)) return validNumber(text, regionOf(text, locale));
   const international = text.replace(/^\s*00/, '+');
   const digits = international.replaceAll(SEPARATORS, '');
@@ -29,11 +31,15 @@ export function canonicalPhone(text: string, locale: string | null = null): stri
 /** What is kept: with its country as it was written, else as E.164, as the locale may change later. Null: no number. */
 export function savedPhone(text: string, locale: string | null = null): string | null {
   const number = canonicalPhone(text, locale);
-  return number !== null && INTERNATIONAL.test(text) ? text : number;
+  return number !== null && INTERNATIONAL.test(asTyped(text)) ? withoutUnseenEnds(withoutUnseen(text)) : number;
 }
 
+/** Contacts of phones put marks of direction around a number, links `tel:` before it; East Asian keyboards type it wide. */
+const asTyped = (text: string): string =>
+  withoutUnseenEnds(withoutUnseen(text)).replace(/^tel:/i, '').normalize('NFKC');
+
 /** Whether the number is one of its country's numbering plan (libphonenumber), and not only as long as one. */
-export const isPhoneNumber = (text: string): boolean => validNumber(text) !== null;
+export const isPhoneNumber = (text: string): boolean => validNumber(asTyped(text)) !== null;
 
 function validNumber(text: string, defaultCountry?: CountryCode): string | null {
   const parsed = parsePhoneNumberFromString(text, { extract: false, ...(defaultCountry ? { defaultCountry } : {}) });

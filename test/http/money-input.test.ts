@@ -267,3 +267,17 @@ describe('the number of a card', () => {
     expect((await http.call('POST', `${API}/guests`, { body: guest })).status).toBe(201);
   });
 });
+
+describe('a reference', () => {
+  it.each([['ref-456'], ['ref-456 '], ['\u00a0ref-456'], ['\u202aref-456\u202c'], ['ref-456\u200b']])(
+    'is the one that it is however it was pasted: %j',
+    async (gatewayReference) => {
+      const answer = await pay({ gatewayReference });
+      expect(answer.status).toBeLessThan(300);
+      expect(at(http.orchestrator.accepts, 0, 'request', 'input', 'gatewayReference')).toBe('ref-456');
+    },
+  );
+  it('with an invisible character in it is refused: it would be charged as another one', async () => {
+    await expectRefusal(await pay({ gatewayReference: 'ref\u200b-456' }), 'VALIDATION_FAILED');
+  });
+});

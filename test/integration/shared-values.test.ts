@@ -17,8 +17,10 @@ import {
   Instant,
   Locale,
   LocalTime,
+  label,
   line,
   Phone,
+  reference,
   TimeZone,
 } from '../../src/http/schemas/common.ts';
 import { GuestChange, NewGuest, NewOwner, OwnerChange } from '../../src/http/schemas/people.ts';
@@ -166,6 +168,16 @@ describe('a telephone number that the edge accepts', () => {
     ['020 7946 0958', 'en-GB', '+442079460958'],
     ['+44 (0)20 7946 0958', 'en-US', '+44 (0)20 7946 0958'],
     ['0044 20 7946 0958', undefined, '0044 20 7946 0958'],
+    // As contacts, links and East Asian keyboards have them.
+    ['\u202a+971501234567\u202c', undefined, '+971501234567'],
+    ['\u200e+44 (0)20 7946\u200b 0958\u00a0', undefined, '+44 (0)20 7946 0958'],
+    ['\u202a050 123 4567\u202c', undefined, '+971501234567'],
+    ['tel:+1-415-555-2671', undefined, 'tel:+1-415-555-2671'],
+    [
+      '\uff0b\uff19\uff17\uff11\uff15\uff10\uff11\uff12\uff13\uff14\uff15\uff16\uff17',
+      undefined,
+      '\uff0b\uff19\uff17\uff11\uff15\uff10\uff11\uff12\uff13\uff14\uff15\uff16\uff17',
+    ],
   ])('%j with the locale %s is kept as %j', (phone, locale, kept) => {
     const person = { name: 'Mei', email: 'mei@example.com', phone, ...(locale === undefined ? {} : { locale }) };
     for (const schema of [NewGuest, NewOwner, GuestChange, OwnerChange]) {
@@ -186,6 +198,50 @@ describe('a telephone number that the edge accepts', () => {
   });
   it.each(['0701234567', '12345', '+0123456789', '+1234567890123456', 'call me'])('is not %j', (text) => {
     expect(isRefused(Phone, text)).toBe(true);
+  });
+});
+
+describe('an instant without seconds', () => {
+  it.each(['2027-02-01T00:00Z', '2027-02-01T04:00+04:00'])('is one: %s', async (text) => {
+    expect(Instant.parse(text)).toBe(text);
+    const { rows } = await sql<{ at: Date }>`SELECT ${text}::timestamptz AS at`.execute(db);
+    expect([rows[0]?.at.getTime(), Date.parse(text), Temporal.Instant.from(text).epochMilliseconds]).toEqual(
+      Array(3).fill(Date.UTC(2027, 1, 1)),
+    );
+  });
+  it.each(['2027-02-30T00:00Z', '2027-02-01T24:00Z', '2027-02-01T00:60Z', '2027-02-01T00:00', '2027-02-01 00:00Z'])(
+    'is not %j',
+    (text) => {
+      expect(Instant.safeParse(text).error?.issues.map(({ message }) => message)).toEqual([
+        'must be an ISO 8601 instant with an offset',
+      ]);
+    },
+  );
+});
+
+describe('a text that is compared with others', () => {
+  it('is the same however it was pasted', () => {
+    for (const schema of [label(64), reference(64)]) {
+      for (const pasted of [
+        'ref-1',
+        ' ref-1',
+        'ref-1 ',
+        '\u00a0ref-1\u3000',
+        '\ufeffref-1',
+        'ref-1\u200b',
+        '\u202aref-1\u202c',
+      ]) {
+        expect(schema.parse(pasted)).toBe('ref-1');
+      }
+      expect(schema.parse('cafe\u0301')).toBe('caf\u00e9');
+      for (const none of ['', ' ', '\u200b', '\u00a0\ufeff', 'a\nb', 'a\n', 'x'.repeat(65)]) {
+        expect(isRefused(schema, none)).toBe(true);
+      }
+    }
+  });
+  it('as a reference has no character that nobody sees; a word may have one', () => {
+    expect(isRefused(reference(64), 'ref\u200b-1')).toBe(true);
+    expect(label(64).parse('\u0645\u06cc\u200c\u0634\u0648\u062f')).toContain('\u200c');
   });
 });
 

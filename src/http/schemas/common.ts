@@ -4,6 +4,7 @@ import { canonicalEmail } from '../../kernel/email.ts';
 import { ID_PATTERN } from '../../kernel/ids.ts';
 import { canonicalLocale } from '../../kernel/locale.ts';
 import { CURRENCY_PATTERN, isCurrency } from '../../kernel/money.ts';
+import { UNSEEN, withoutUnseenEnds } from '../../kernel/pasted.ts';
 import { savedPhone } from '../../kernel/phone.ts';
 import { canonicalTimeZone, isTimeZone } from '../../kernel/time-zone.ts';
 
@@ -15,13 +16,25 @@ export const Id = z
 export const IdParam = z.strictObject({ id: Id });
 
 /** One line that a person typed: no control characters, which could forge a mail header or a log line. */
-export const line = (maxLength: number) =>
-  z
-    .string()
+export const line = (maxLength: number) => asLine(z.string(), maxLength);
+const asLine = (text: z.ZodString, maxLength: number) =>
+  text
     .min(1)
     .max(maxLength)
     .regex(/^[^\p{Cc}\u2028\u2029]*$/u, 'must not contain control characters')
     .regex(/\S/u, 'must not be blank');
+/** A line that is compared with others: what was pasted with a space after it, or in another form of Unicode, is the same. */
+export const label = (maxLength: number) =>
+  asLine(
+    z.string().overwrite((text) => withoutUnseenEnds(text).normalize('NFC')),
+    maxLength,
+  );
+/**
+ * The id or reference of somebody else's record. An invisible character would make another one of it, and a second
+ * charge of a payment that was made.
+ */
+export const reference = (maxLength: number) =>
+  label(maxLength).refine((text) => !UNSEEN.test(text), 'must not contain invisible characters');
 /** Any text of several lines. */
 export const prose = (maxLength: number) => z.string().max(maxLength);
 
@@ -100,15 +113,21 @@ export const LocalArrival = z
   .refine((text) => !text.includes('T') || isCalendarDate(text.slice(0, 10)), 'must be a real date');
 /** Postgres takes no offset beyond 16 hours and no place on earth has one beyond 14; Temporal takes nine decimals. */
 const STORED_INSTANT = /T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-](?:0\d|1[0-3]):[0-5]\d|[+-]14:00)$/;
-export const Instant = z.iso
-  .datetime({
-    offset: true,
-    // What is missing is told like any other missing field.
-    error: ({ input }) => (input === undefined ? undefined : 'must be an ISO 8601 instant with an offset'),
+/** Seconds that are none are left out by many programs (`OffsetDateTime` of Java, for one), as ISO 8601 allows. */
+const ANY_INSTANT = new RegExp(
+  `^\\d{4}-\\d{2}-\\d{2}T${WALL_CLOCK}(?::[0-5]\\d(?:\\.\\d+)?)?(?:Z|[+-](?:[01]\\d|2[0-3]):[0-5]\\d)$`,
+);
+const NO_INSTANT = 'must be an ISO 8601 instant with an offset';
+export const Instant = z
+  // What is missing is told like any other missing field.
+  .string({ error: ({ input }) => (input === undefined ? undefined : NO_INSTANT) })
+  .refine((text) => ANY_INSTANT.test(text) && isDayOfMonth(text.slice(0, 10)), {
+    message: NO_INSTANT,
+    abort: true,
   })
   .regex(STORED_INSTANT, 'must have an offset between -14:00 and +14:00, and nine decimals of a second at the most')
   .refine((text) => isInRange(text), 'must be between 2000 and 2100')
-  .openapi({ example: '2024-02-01T09:00:00Z' });
+  .openapi({ format: 'date-time', example: '2024-02-01T09:00:00Z' });
 /** An end of a period; `schemas/period.ts` has the fields, `http/period.ts` the rule. */
 export const InstantOrDate = z.union([Instant, CalendarDate]);
 
@@ -133,11 +152,11 @@ export const isChange = (change: object): boolean => Object.values(change).some(
 export const CHANGE_NOTHING = 'must change at least one field';
 
 /** A fixed range, so that an answer never depends on today (domain.md T9). */
-function isCalendarDate(date: string): boolean {
+const isCalendarDate = (date: string): boolean => isDayOfMonth(date) && isInRange(`${date}T00:00:00Z`);
+
+function isDayOfMonth(date: string): boolean {
   const parsed = new Date(`${date}T00:00:00Z`);
-  return (
-    !Number.isNaN(parsed.getTime()) && parsed.toISOString().slice(0, 10) === date && isInRange(`${date}T00:00:00Z`)
-  );
+  return !Number.isNaN(parsed.getTime()) && parsed.toISOString().slice(0, 10) === date;
 }
 
 function isInRange(instant: string): boolean {

@@ -1,11 +1,11 @@
 import { z } from '@hono/zod-openapi';
 import { INITIATORS } from '../../domain/finance/cancellation.ts';
 import { REFUND_STATUSES } from '../../domain/reservations/payment-status.ts';
-import { Flag, Id, line, prose } from './common.ts';
+import { Flag, Id, line, prose, reference } from './common.ts';
 import { paymentMoney } from './finance-terms.ts';
 
 /** A gateway's token or reference; a card number is refused wherever it stands. */
-const Reference = line(255);
+const Reference = reference(255);
 
 export const PaymentBody = paymentMoney({
   paymentMethod: line(64).optional(),
@@ -133,7 +133,7 @@ export const CancellationQuote = z
 
 export const SettlementBody = z
   .strictObject({
-    reference: line(200).openapi({ description: 'Of the bank transfer or the like by which the money went' }),
+    reference: reference(200).openapi({ description: 'Of the bank transfer or the like by which the money went' }),
     method: line(100).default('Bank transfer'),
     notes: prose(2000).optional(),
   })

@@ -9,10 +9,12 @@ import {
   isChange,
   Locale,
   LocalTime,
+  label,
   line,
   Phone,
   PhoneOfLocale,
   pageQuery,
+  reference,
   TimeZone,
   withSavedPhone,
 } from './common.ts';
@@ -28,7 +30,7 @@ export const NewOwner = z
     email: Email,
     phone: PhoneOfLocale.optional(),
     locale: Locale.optional(),
-    payoutAccount: line(100).optional(),
+    payoutAccount: reference(100).optional(),
     payoutTerms: OwnerPayoutTerms.optional(),
   })
   .refine(...hasPhone)
@@ -40,7 +42,7 @@ export const OwnerChange = z
     email: Email.optional(),
     phone: PhoneOfLocale.nullish(),
     locale: Locale.nullish(),
-    payoutAccount: line(100).nullish(),
+    payoutAccount: reference(100).nullish(),
     payoutTerms: OwnerPayoutTerms.nullish().openapi({ description: 'As a whole; null: like everybody’s' }),
   })
   .refine(isChange, CHANGE_NOTHING)
@@ -111,14 +113,14 @@ const staffFields = {
   name: line(200),
   email: Email,
   role: StaffRole,
-  skills: z.array(line(64)).max(50),
+  skills: z.array(label(64)).max(50),
   active: z.boolean(),
 };
 const staffOptions = {
   phone: Phone,
   homeLocation: GeoPoint,
   propertyIds: z.array(Id).max(500),
-  region: line(100),
+  region: label(100),
   shifts: z.array(Shift).max(50),
   maxMinutesPerDay: z.int().min(1).max(1440),
 };

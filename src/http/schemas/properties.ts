@@ -1,5 +1,17 @@
 import { z } from '@hono/zod-openapi';
-import { CHANGE_NOTHING, GeoPoint, Id, isChange, LocalTime, line, MoneyIn, pageQuery, TimeZone } from './common.ts';
+import {
+  CHANGE_NOTHING,
+  GeoPoint,
+  Id,
+  isChange,
+  LocalTime,
+  label,
+  line,
+  MoneyIn,
+  pageQuery,
+  reference,
+  TimeZone,
+} from './common.ts';
 import { Checklist, TaskType } from './tasks.ts';
 
 const fields = {
@@ -41,7 +53,7 @@ const limits = {
     description: 'A repair that is estimated at more waits for the owner’s word; null: none does',
   }),
 };
-const options = { region: line(100), location: GeoPoint, amenityDevice: line(100) };
+const options = { region: label(100), location: GeoPoint, amenityDevice: reference(100) };
 
 export const NewProperty = z
   .strictObject({
@@ -115,4 +127,4 @@ export const Property = z
   })
   .openapi('Property');
 
-export const PropertyQuery = z.strictObject({ ownerId: Id.optional(), region: line(100).optional(), ...pageQuery });
+export const PropertyQuery = z.strictObject({ ownerId: Id.optional(), region: label(100).optional(), ...pageQuery });

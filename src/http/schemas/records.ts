@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { VARIABLES } from '../../domain/notifications/templates.ts';
-import { Id, line, pageQuery } from './common.ts';
+import { Id, line, pageQuery, reference } from './common.ts';
 import { periodFields } from './period.ts';
 
 /** What only sagas and the trail write: transactions, notifications, audit rows. */
@@ -89,10 +89,10 @@ export const TransactionQuery = z.strictObject({
   ownerId: Id.optional(),
   type: TransactionType.optional(),
   status: TransactionStatus.optional(),
-  gatewayReference: line(200)
+  gatewayReference: reference(255)
     .optional()
     .openapi({ description: 'A gateway’s reference or id, as on a bank’s statement' }),
-  providerId: line(200).optional().openapi({
+  providerId: reference(200).optional().openapi({
     description: 'The gateway’s or bank’s own id of a charge, with all that came of it, of a refund or of a payout',
   }),
   ...periodFields('Made'),

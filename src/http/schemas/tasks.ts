@@ -8,6 +8,7 @@ import {
   Id,
   Instant,
   isChange,
+  label,
   line,
   MoneyIn,
   pageQuery,
@@ -46,7 +47,7 @@ export const Checklist = z
 export const Estimate = MoneyIn.openapi({
   description: 'What it is going to cost; over the property’s `repairApprovalLimit` the owner is asked',
 });
-const Skills = z.array(line(64)).max(50);
+const Skills = z.array(label(64)).max(50);
 
 /** Of requests that insist on an assignee. */
 export const holds = {
