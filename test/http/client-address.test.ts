@@ -70,7 +70,7 @@ describe('behind a proxy', () => {
 
   it('knows it of a real connection, over IPv4 and IPv6', async () => {
     for (const host of ['127.0.0.1', '::1', '::']) {
-      const server = await listen('PORT', { host, port: 0 }, http.app.fetch);
+      const server = await listen('PORT', { host, port: 0, keepAliveMs: 5_000 }, http.app.fetch);
       const address = server.address();
       const port = typeof address === 'object' && address !== null ? address.port : 0;
       const id = `real-${host.replaceAll(':', '-')}0`;

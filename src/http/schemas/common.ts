@@ -127,7 +127,7 @@ export const Instant = z
   })
   .regex(STORED_INSTANT, 'must have an offset between -14:00 and +14:00, and nine decimals of a second at the most')
   .refine((text) => isInRange(text), 'must be between 2000 and 2100')
-  .openapi({ format: 'date-time', example: '2024-02-01T09:00:00Z' });
+  .openapi({ example: '2024-02-01T09:00:00Z' });
 /** An end of a period; `schemas/period.ts` has the fields, `http/period.ts` the rule. */
 export const InstantOrDate = z.union([Instant, CalendarDate]);
 
