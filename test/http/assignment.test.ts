@@ -654,6 +654,44 @@ describe('somebody who can do less than before', () => {
     await ok(call('PATCH', `/staff/${who}`, { body: { active: false } }));
   });
 
+  it.each([
+    [
+      'a task of theirs asks for another skill',
+      (id: string) => call('PATCH', `/tasks/${id}`, { body: { requiredSkills: ['gas', 'paint'] } }),
+    ],
+    [
+      'their property goes to another region',
+      () => call('PATCH', `/properties/${flat()}`, { body: { region: 'elsewhere' } }),
+    ],
+  ] as const)('because %s gives it up as well, and another takes it', async (_what, change) => {
+    await ok(call('PATCH', `/properties/${flat()}`, { body: { region: 'here' } }));
+    const who = await staff('mary', 'MAINTENANCE_STAFF', { skills: ['gas'], propertyIds: null, region: 'here' });
+    const other = await staff('tom', 'MAINTENANCE_STAFF', { skills: ['gas', 'paint'], active: false });
+    const { id } = await ok(insist({ requiredSkills: ['gas'] }));
+    await ok(change(id));
+    expect(await ok(call('GET', `/tasks/${id}`))).toMatchObject({ status: 'UNASSIGNED', assigneeId: null });
+    expect(await withdrawn(who)).toBe(1);
+    await ok(call('PATCH', `/staff/${other}`, { body: { active: true } }));
+    await assignDueTasks(system.bed.db, 100);
+    expect((await ok(call('GET', `/tasks/${id}`))).assigneeId).toBe(other);
+    await ok(call('PATCH', `/staff/${other}`, { body: { active: false } }));
+  });
+
+  it('keeps a task that asks for less, or whose property gets its first region', async () => {
+    const who = await staff('mary', 'MAINTENANCE_STAFF', { skills: ['gas'] });
+    const { id } = await ok(insist({ requiredSkills: ['gas'] }));
+    await ok(call('PATCH', `/tasks/${id}`, { body: { requiredSkills: [] } }));
+    await ok(call('PATCH', `/properties/${flat()}`, { body: { region: 'here' } }));
+    expect(await mine(id)).toBe(true);
+    // Who was given it against the rules keeps it, as it is no worse now.
+    const given = await task({ requiredSkills: ['roofs'] });
+    await ok(
+      call('PATCH', `/tasks/${given}`, { body: { assigneeId: who, scheduledDate: '2031-03-07T08:00:00.000Z' } }),
+    );
+    await ok(call('PATCH', `/tasks/${given}`, { body: { requiredSkills: ['roofs', 'paint'] } }));
+    expect(await mine(given)).toBe(true);
+  });
+
   it('keeps the first tasks of a day that has become too full, and another takes the rest', async () => {
     const who = await staff('mary', 'MAINTENANCE_STAFF');
     const first = await ok(insist({ durationMinutes: 60 }));

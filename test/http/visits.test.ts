@@ -495,6 +495,15 @@ describe('the tasks of an arrival', () => {
     expect(await told(id, who)).toEqual(['TASK_WITHDRAWN']);
   });
 
+  it.each([
+    [-30, 'ASSIGNED'],
+    [1, 'OVERTAKEN'],
+  ])('go by when the guest came, reported later: a meeting of %i hours from now is %s', async (n, status) => {
+    const { id } = await arriving({ ARRIVAL: { status: 'ASSIGNED', at: hours(n) } });
+    expect((await act(id, 'check-in', { actualTime: hours(-31).toISOString() })).status).toBe(200);
+    expect((await states(id))['ARRIVAL']).toMatchObject({ status });
+  });
+
   it('nobody is looked for any more to hold a meeting that nobody had', async () => {
     const { id } = await arriving({ ARRIVAL: { status: 'UNASSIGNED', at: hours(1) } });
     await act(id, 'check-in');

@@ -9,6 +9,7 @@ import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../
 import { replanReminders } from '../reservations/reminded.ts';
 import { retimeStaysOf } from '../reservations/retime.ts';
 import { moveQuestions } from '../tasks/approvals.ts';
+import { releaseTasksElsewhere } from '../tasks/lost-tasks.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
 import { inPortfolio } from './portfolio.ts';
 
@@ -153,7 +154,12 @@ export async function changeProperty(
   expected: ExpectedVersions,
   author: Author,
 ): Promise<PropertyView> {
-  const before = await tx.selectFrom('property').select('version').where('id', '=', id).forUpdate().executeTakeFirst();
+  const before = await tx
+    .selectFrom('property')
+    .select(['version', 'region'])
+    .where('id', '=', id)
+    .forUpdate()
+    .executeTakeFirst();
   if (!before) throw notFound();
   assertVersion(before.version, expected);
   const row = await tx
@@ -165,6 +171,7 @@ export async function changeProperty(
   if (MOVES_REMINDERS.some((field) => change[field] !== undefined)) await replanReminders(tx, { propertyId: id });
   if (change.ownerId !== undefined) await moveQuestions(tx, id, change.ownerId);
   if (MOVES_TASKS.some((field) => change[field] !== undefined)) await retimeStaysOf(tx, id);
+  if (before.region !== null && before.region !== row.region) await releaseTasksElsewhere(tx, id, before.region);
   await recordChange(tx, author, {
     noun: 'property',
     id,

@@ -16,7 +16,7 @@ export async function arriveAtProperty(
 ): Promise<Arrival> {
   const { reservationId } = stay;
   // First, as whoever was to do it may be the one who cleans afterwards.
-  const ended = await endTasksAtArrival(tx, reservationId, step.requestedAt);
+  const ended = await endTasksAtArrival(tx, reservationId, new Date(stay.actualAt));
   const cleaning = await ensureStayTask(tx, { ...step, reservationId }, stay.postDepartureCleaning);
   return { ...cleaning, ended };
 }

@@ -9,7 +9,7 @@ import { assertVersion, type ExpectedVersions } from '../versions.ts';
 import { partTurnover } from './cancel-tasks.ts';
 import { mayDo, ROLES } from './candidates.ts';
 import { isHeld } from './holds.ts';
-import { assignedTask, canCome, tellReleased } from './release.ts';
+import { assignedTask, canCome, releaseTasks, tellReleased } from './release.ts';
 import { isHeldTooLate } from './turnover.ts';
 import { type TaskView, taskView } from './view.ts';
 
@@ -30,8 +30,8 @@ type TaskRow = Selectable<TaskTable>;
 /**
  * What a person decides stands, whatever the rules would have chosen; but nobody is in two places at once, and a time that
  * is held for somebody else is not given away (409 `ASSIGNEE_BUSY`), nor anything to who has left (`ASSIGNEE_INACTIVE`),
- * nor work to another role than it is of. A task that is moved to when its assignee cannot come goes to another. Whoever
- * gains or loses a task is told.
+ * nor work to another role than it is of. A task that is moved to when its assignee cannot come, or that now asks for a skill
+ * that its assignee does not have, goes to another. Whoever gains or loses a task is told.
  */
 export async function changeTask(
   tx: Tx,
@@ -68,7 +68,10 @@ export async function changeTask(
     .where('id', '=', id)
     .returningAll()
     .executeTakeFirstOrThrow();
-  const row = isHeldTooLate(changed, changed.must_finish_by) ? await parted(tx, id) : changed;
+  if (await losesSkill(tx, before, change)) await releaseTasks(tx, [id]);
+  // The next guest does not wait for it: theirs is cleaned for as if nobody had left that day.
+  if (isHeldTooLate(changed, changed.must_finish_by)) await partTurnover(tx, id);
+  const row = await tx.selectFrom('task').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
   await tell(tx, before, row);
   await recordChange(tx, author, {
     noun: 'task',
@@ -81,10 +84,12 @@ export async function changeTask(
   return taskView(row);
 }
 
-/** The next guest does not wait for it: theirs is cleaned for as if nobody had left that day. */
-async function parted(tx: Tx, id: string): Promise<TaskRow> {
-  await partTurnover(tx, id);
-  return tx.selectFrom('task').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
+/** Whether it now asks for what its assignee does not have, who had all that it asked for until now (as for staff who lose a skill). */
+async function losesSkill(tx: Tx, before: TaskRow, { requiredSkills, assigneeId }: TaskChange): Promise<boolean> {
+  if (requiredSkills === undefined || assigneeId !== undefined || before.assignee_id === null) return false;
+  const person = await tx.selectFrom('staff').select('skills').where('id', '=', before.assignee_id).executeTakeFirst();
+  const has = (skill: string): boolean => person?.skills.includes(skill) ?? false;
+  return before.required_skills.every(has) && !requiredSkills.every(has);
 }
 
 const after = (start: Date, minutes: number): Date => new Date(start.getTime() + Math.round(minutes * 60_000));
@@ -109,7 +114,7 @@ interface NewTimes {
   readonly isMoved: boolean;
 }
 
-async function assignmentAfter(tx: Tx, before: TaskRow, { assigneeId }: TaskChange, times: NewTimes) {
+async function assignmentAfter(tx: Tx, before: TaskRow, { assigneeId, requiredSkills }: TaskChange, times: NewTimes) {
   const { start, end, isMoved } = times;
   if (assigneeId === null) return NOBODYS;
   if (assigneeId !== undefined) {
@@ -123,8 +128,8 @@ async function assignmentAfter(tx: Tx, before: TaskRow, { assigneeId }: TaskChan
   }
   // The office's own tasks are offered to nobody.
   const dueAgain = before.next_assign_at === null ? {} : { next_assign_at: sql<Date>`now()`, assign_attempts: 0 };
+  if (before.status === 'UNASSIGNED') return isMoved || requiredSkills !== undefined ? dueAgain : {};
   if (!isMoved) return {};
-  if (before.status === 'UNASSIGNED') return dueAgain;
   const task = await assignedTask(tx, before.id);
   const stays = task && (await canCome(tx, task, { startMs: start.getTime(), endMs: end.getTime() }));
   return stays ? askAgain(before) : { ...NOBODYS, ...dueAgain };

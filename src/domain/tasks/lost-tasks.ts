@@ -72,6 +72,22 @@ export async function releaseLostTasks(tx: Tx, held: HeldTasks, now: Abilities):
   await tellReleased(tx, await releaseTasks(tx, lost));
 }
 
+/**
+ * After a change of a property's region: the tasks there of those who work in its former region go to others, and they are
+ * told.
+ */
+export async function releaseTasksElsewhere(tx: Tx, propertyId: string, formerRegion: string): Promise<void> {
+  const { rows } = await sql<{ id: string }>`
+    SELECT t.id FROM task t JOIN staff s ON s.id = t.assignee_id
+     WHERE t.property_id = ${propertyId} AND t.status = 'ASSIGNED' AND t.type <> 'FINANCE' AND s.region = ${formerRegion}
+     ORDER BY t.id FOR UPDATE OF t`.execute(tx);
+  const released = await releaseTasks(
+    tx,
+    rows.map(({ id }) => id),
+  );
+  await tellReleased(tx, released);
+}
+
 /** One after the other, so that a task is judged beside those that are kept. What is over by the clock may be done already. */
 function doable({ tasks, roster }: HeldTasks, person: Person): ReadonlySet<string> {
   const bookings = [...person.bookings];
