@@ -665,7 +665,7 @@ describe('somebody who can do less than before', () => {
     ],
   ] as const)('because %s gives it up as well, and another takes it', async (_what, change) => {
     await ok(call('PATCH', `/properties/${flat()}`, { body: { region: 'here' } }));
-    const who = await staff('mary', 'MAINTENANCE_STAFF', { skills: ['gas'], propertyIds: null, region: 'here' });
+    const who = await staff('mary', 'MAINTENANCE_STAFF', { skills: ['gas'], propertyIds: undefined, region: 'here' });
     const other = await staff('tom', 'MAINTENANCE_STAFF', { skills: ['gas', 'paint'], active: false });
     const { id } = await ok(insist({ requiredSkills: ['gas'] }));
     await ok(change(id));
