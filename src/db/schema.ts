@@ -41,6 +41,7 @@ export interface Database {
   staff_leave: StaffLeaveTable;
   staff_hold: StaffHoldTable;
   task_refusal: TaskRefusalTable;
+  task_offer: TaskOfferTable;
   recurrence: RecurrenceTable;
   recurrence_period: RecurrencePeriodTable;
   message_rule: MessageRuleTable;
@@ -703,6 +704,8 @@ export interface AssignmentRuleTable {
   fairness_hours: Generated<number>;
   hold_minutes: Generated<number>;
   emergency_accept_minutes: Generated<number>;
+  accept_quiet_from: Generated<string>;
+  accept_quiet_to: Generated<string>;
 }
 export interface StaffLeaveTable {
   id: string;
@@ -730,6 +733,15 @@ export interface TaskRefusalTable {
   reason: RefusalReason;
   note: Optional<string>;
   at: Generated<Date>;
+  times: Generated<number>;
+}
+/** Written by a trigger of `task`. */
+export interface TaskOfferTable {
+  token: string;
+  task_id: string;
+  staff_id: string;
+  accept_by: Instant;
+  asked_at: Generated<Date>;
 }
 /** "MONTHLY", "QUARTERLY", or by days, completed stays or completed nights. */
 export type RecurrenceEvery =

@@ -24,6 +24,7 @@ import { registerIncomeDistribution } from './routes/income-distribution.ts';
 import { registerMessages } from './routes/messages.ts';
 import { registerMeta } from './routes/meta.ts';
 import { registerMyWork } from './routes/my-work.ts';
+import { registerOffers } from './routes/offers.ts';
 import { registerOwners } from './routes/owners.ts';
 import { registerPayments } from './routes/payments.ts';
 import { registerProblems } from './routes/problems.ts';
@@ -87,6 +88,7 @@ export function createApp(deps: AppDeps): App {
   registerTaskWork(register, services);
   registerTasks(register, services);
   registerApprovals(register, services);
+  registerOffers(register, services);
   registerAssignmentRules(register, services);
   registerRecurrences(register, services);
   registerFinancial(register, services);

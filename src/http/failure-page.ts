@@ -10,7 +10,7 @@ import { type Html, PAGE_HEADERS, pageOf, prefersPage } from './page-layout.ts';
 
 const FOR_PROGRAMS = /^\/(?:api|health)(?:\/|$)|^\/(?:healthz|readyz|openapi\.json)$/;
 /** Addresses that somebody was sent: the visitor can do nothing about them but ask for another. */
-const LINKS = /^\/(?:approvals|reports|calendar)(?:\/|$)/;
+const LINKS = /^\/(?:approvals|offers|reports|calendar)(?:\/|$)/;
 
 type Words = Readonly<Record<'link' | 'absent' | 'busy' | 'ours' | 'refused', readonly [title: string, text: string]>>;
 const ENGLISH: Words = {

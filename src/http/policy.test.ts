@@ -29,6 +29,9 @@ describe('the policy table', () => {
       'GET /approvals/:token',
       'POST /approvals/:token/approve',
       'POST /approvals/:token/decline',
+      'GET /offers/:token',
+      'POST /offers/:token/accept',
+      'POST /offers/:token/decline',
     ]);
     const rest = open.filter((name) => !signed.has(name));
     expect(rest.every((name) => /^GET \/(health|healthz|readyz|openapi\.json|docs|problems|work)/.test(name))).toBe(

@@ -102,6 +102,10 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   'GET /approvals/:token': 'anonymous',
   'POST /approvals/:token/approve': 'anonymous',
   'POST /approvals/:token/decline': 'anonymous',
+  // Whoever has the address of the mail is the person who is asked.
+  'GET /offers/:token': 'anonymous',
+  'POST /offers/:token/accept': 'anonymous',
+  'POST /offers/:token/decline': 'anonymous',
 
   [`GET ${API}/recurrences`]: open('recurrences:read', 'ADMIN', 'AGENT'),
   [`POST ${API}/recurrences`]: open('recurrences:write', 'ADMIN', 'AGENT'),

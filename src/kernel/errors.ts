@@ -70,6 +70,7 @@ export const CATALOGUE = {
   ),
   TIME_ZONE_UNKNOWN: refusal(409, 'The time zone of the guest, the property or a shift does not exist'),
   INVALID_STATE_TRANSITION: refusal(409, 'The current state does not allow this'),
+  OFFER_EXPIRED: refusal(409, 'The time to answer is over'),
   RESERVATION_CONFLICT: refusal(409, 'Property is not available for the selected dates'),
   NO_STAFF_AVAILABLE: refusal(409, 'No available staff for task assignment'),
   SAGA_IN_PROGRESS: refusal(409, 'Another process is running on this record'),

@@ -45,5 +45,6 @@ const EMPTY = [
   'staff_hold',
   'staff_leave',
   'task_photo',
+  'task_offer',
   'task_refusal',
 ];

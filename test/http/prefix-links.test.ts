@@ -65,7 +65,7 @@ describe('PUBLIC_URL', () => {
 
 describe('every text of a message', () => {
   it('has no address but of variables, and each of those is made from the configured one', () => {
-    const stay = { ...EXAMPLE_STAY, approvalToken: 'a-token' };
+    const stay = { ...EXAMPLE_STAY, approvalToken: 'a-token', offerToken: 'b'.repeat(64) };
     const addresses = Object.entries(CATALOGUE).flatMap(([name, { type }]) => (type === 'url' ? [name] : []));
     expect(addresses.length).toBeGreaterThan(0);
     let links = 0;
@@ -94,6 +94,7 @@ describe('every text of a message', () => {
   });
 });
 
+let made = 0;
 describe.each([
   ['takes it off', (path: string) => path.slice(PREFIX.length)],
   ['leaves it on', (path: string) => path],
@@ -140,6 +141,41 @@ describe.each([
       expect(answered.status, action).toBe(303);
       expect(at((await http.call('GET', `${API}/tasks/${id}`)).body, 'data', 'approval')).toBe(decision);
     }
+  });
+
+  it('who is asked about a task opens the link of the mail, and answers by the button of the page', async () => {
+    const start = '2031-03-01T09:00:00Z';
+    const id = `asked-${made++}`;
+    await http.db
+      .insertInto('task')
+      .values({
+        id,
+        property_id: 'property-1',
+        type: 'CLEANING',
+        occurrence: 'MANUAL',
+        title: 'Clean',
+        status: 'UNASSIGNED',
+        scheduled_at: start,
+        ends_at: '2031-03-01T10:00:00Z',
+      })
+      .execute();
+    await http.db.updateTable('property').set({ accept_minutes: 30 }).where('id', '=', 'property-1').execute();
+    const given = await http.call('PATCH', `${API}/tasks/${id}`, { body: { assigneeId: 'cleaner-1' } });
+    expect(given.status).toBe(200);
+    await deliverAll(http.db, CONFIG.publicUrl);
+    const mail = await http.db
+      .selectFrom('dev_mail')
+      .select('body')
+      .where('body', 'like', '%/offers/%')
+      .orderBy('id', 'desc')
+      .executeTakeFirstOrThrow();
+    const link = /<a href="([^"]+)"/.exec(mail.body)?.[1] ?? expect.fail('no link in the mail');
+    const page = await follow(link);
+    const [yes] = [...(await page.text()).matchAll(/ action="([^"]+)"/g)].map(([, to]) => new URL(to ?? '', link).href);
+    expect((await follow(yes ?? '', { method: 'POST' })).status, yes).toBe(200);
+    const task = await http.call('GET', `${API}/tasks/${id}`);
+    expect(at(task.body, 'data', 'acceptedAt')).not.toBeNull();
+    await http.call('PATCH', `${API}/tasks/${id}`, { body: { assigneeId: null } });
   });
 
   it('Twilio is told an address at which its receipts are taken, signed for that address only', async () => {

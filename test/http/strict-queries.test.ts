@@ -173,10 +173,12 @@ describe('a parameter that a route knows', () => {
 
 describe('a page that people open from a mail', () => {
   const token = 'a'.repeat(43);
+  const offer = 'a'.repeat(64);
   it('ignores what mail programmes add to links', async () => {
     for (const query of ['utm_source=mail&utm_medium=email', 'fbclid=x', 'mc_cid=1', '_hsenc=p2', 'mkt_tok=3']) {
       // There is no such question; the query is not why.
       expect((await http.call('GET', `/approvals/${token}?${query}`, { as: null })).body.code).toBe('TASK_NOT_FOUND');
+      expect((await http.call('GET', `/offers/${offer}?${query}`, { as: null })).body.code).toBe('TASK_NOT_FOUND');
       expect((await http.call('GET', `/work?${query}`, { as: null })).status).toBe(200);
       expect((await http.call('GET', `/docs?${query}`, { as: null })).status).toBe(200);
     }
@@ -185,6 +187,7 @@ describe('a page that people open from a mail', () => {
   it('decides nothing by a link that has them: its forms, the API and webhooks refuse them like any other', async () => {
     for (const [method, path] of [
       ['POST', `/approvals/${token}/approve`],
+      ['POST', `/offers/${offer}/accept`],
       ['POST', `${API}/webhooks/stripe`],
       ['POST', `${API}/webhooks/twilio`],
       ['GET', `${API}/owners`],

@@ -172,6 +172,41 @@ describe('the phone page', () => {
     await page.getByRole('heading', { name: 'Done' }).waitFor();
   });
 
+  const asked = (minutes: number) => ({ accept_by: new Date(Date.now() + minutes * 60_000) });
+
+  it('asks whether one takes a task, says until when, and sends the yes', { timeout: WITHIN_MS }, async () => {
+    const id = await task('Pre-arrival cleaning', asked(125));
+    const { page } = await signedIn();
+    await page.getByText(/Please answer: 2 h [0-5] min left/).waitFor();
+    await page.getByRole('link', { name: /Pre-arrival cleaning/ }).click();
+    await page.getByText(/Please answer by .+ \(Asia\/Dubai\): 2 h [0-5] min left\./).waitFor();
+    expect(await violations(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Yes, I take it' }).click();
+    await page.getByRole('button', { name: 'Yes, I take it' }).waitFor({ state: 'detached' });
+    await until(`${id} is accepted`, async () => (await rowOf(id)).accepted_at ?? undefined, 20_000);
+    await page.getByRole('button', { name: 'I begin' }).waitFor();
+    expect((await rowOf(id)).assignee_id).toBe('cleaner-1');
+  });
+
+  it('sends a no with its reason, once there is a network', { timeout: WITHIN_MS }, async () => {
+    const id = await task('Pre-arrival cleaning', asked(20));
+    const { page, context } = await signedIn();
+    await keptOffline(page);
+    await page.getByRole('link', { name: /Pre-arrival cleaning/ }).click();
+    await context.setOffline(true);
+    await page.getByLabel(/If not, why/).fill('My car broke down');
+    await page.getByRole('button', { name: 'No, I cannot' }).click();
+    await page.getByText(/Waiting to be sent \(1\)/).waitFor();
+    expect((await rowOf(id)).assignee_id).toBe('cleaner-1');
+    await context.setOffline(false);
+    const refused = () =>
+      system.bed.db.selectFrom('task_refusal').select(['reason', 'note']).where('task_id', '=', id).executeTakeFirst();
+    expect(await until(`${id} is declined`, refused, 20_000)).toEqual({
+      reason: 'DECLINED',
+      note: 'My car broke down',
+    });
+  });
+
   it('works without a network, and sends once when it is back', { timeout: WITHIN_MS }, async () => {
     const id = await task();
     const { page, context } = await signedIn();

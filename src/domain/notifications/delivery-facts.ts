@@ -33,6 +33,14 @@ export function loadFacts(db: Db | Tx, notificationIds: readonly string[]) {
           .onRef('ra.owner_id', '=', 'n.recipient_id')
           .on('n.recipient_type', '=', 'OWNER'),
       )
+      .leftJoin('task_offer as f', (join) =>
+        join
+          .onRef('f.task_id', '=', 'n.task_id')
+          .onRef('f.staff_id', '=', 'n.recipient_id')
+          .onRef('f.staff_id', '=', 't.assignee_id')
+          .onRef('f.accept_by', '=', 't.accept_by')
+          .on('n.recipient_type', '=', 'STAFF'),
+      )
       .leftJoin('amenity_grant as a', (join) =>
         join.onRef('a.reservation_id', '=', 'n.reservation_id').on('a.status', '=', literal('ACTIVE')),
       )
@@ -90,6 +98,11 @@ export function loadFacts(db: Db | Tx, notificationIds: readonly string[]) {
           FROM jsonb_array_elements(t.completion -> 'findings') AS f(value)))`.as('estimateCurrency'),
         't.approval as approval',
         'ra.token as approvalToken',
+        't.accept_by as acceptBy',
+        't.accepted_at as acceptedAt',
+        'f.token as offerToken',
+        sql<boolean>`EXISTS (SELECT FROM task_refusal u WHERE u.task_id = n.task_id AND u.staff_id = n.recipient_id
+          AND u.reason = 'NO_ANSWER')`.as('askedBefore'),
         toldStart.as('toldStart'),
         doneTasks.as('doneTasks'),
         displacedTasks.as('displacedTasks'),
@@ -216,6 +229,8 @@ export function valuesOf(
     estimate: estimateOf(facts, locale),
     approvalUrl:
       publicUrl === null || facts.approvalToken === null ? null : `${publicUrl}/approvals/${facts.approvalToken}`,
+    acceptBy: moment(facts.acceptBy),
+    answerUrl: publicUrl === null || facts.offerToken === null ? null : `${publicUrl}/offers/${facts.offerToken}`,
     severity: severityOf(facts),
     calendarImpact: calendarImpact(facts, locale),
   };

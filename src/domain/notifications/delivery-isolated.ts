@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import { forgetFailures, type RowFailure, recordFailures } from '../sweeps/failures.ts';
 import { byHalves, sweepBatch } from '../sweeps/isolate.ts';
+import { askingTextsOf } from './asking.ts';
 import { type Conditions, loadConditions } from './delivery-conditions.ts';
 import { type Facts, loadFacts } from './delivery-facts.ts';
 import {
@@ -56,7 +57,7 @@ export async function loadKnown(db: Db, claimed: readonly ClaimedNotification[])
   const [texts, ...failures] = await Promise.all([
     loadSavedTexts(
       db,
-      claimed.map(({ template }) => template),
+      claimed.flatMap(({ template }) => [template, ...askingTextsOf(template)]),
     ),
     byHalves(ids, async (some) => keep(facts, await loadFacts(db, some))),
     byHalves(ids, async (some) => keep(conditions, await loadConditions(db, some))),

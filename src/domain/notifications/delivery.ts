@@ -9,6 +9,7 @@ import type { Messenger, OutgoingMessage, SendOutcome } from '../ports.ts';
 import type { RowFailure } from '../sweeps/failures.ts';
 import { byHalves } from '../sweeps/isolate.ts';
 import { raiseSystemAlert } from './alerts.ts';
+import { askingText } from './asking.ts';
 import { heldBack, IN_DIGEST } from './delivery-conditions.ts';
 import { type Facts, valuesOf } from './delivery-facts.ts';
 import { claim, digest, handBack, type Known, loadKnown, noteFailures, record } from './delivery-isolated.ts';
@@ -219,7 +220,7 @@ function prepare(row: ClaimedNotification, known: Known, deps: DeliveryDeps): Pr
   const to = row.channel === 'SMS' ? canonicalPhone(address) : (canonicalEmail(address) ?? address);
   if (to === null) return { status: 'FAILED', reason: 'INVALID_PHONE' };
 
-  const text = textFor(row.template, facts.locale, texts);
+  const text = textFor(askingText(row.template, facts), facts.locale, texts);
   if (!text) return { status: 'RETRY', reason: 'UNKNOWN_TEMPLATE' };
   if (facts.requireTranslation === true && isForeign(text, facts.locale)) {
     return { status: 'BLOCKED', reason: `MISSING_TRANSLATION ${facts.locale}` };
@@ -239,7 +240,7 @@ function prepare(row: ClaimedNotification, known: Known, deps: DeliveryDeps): Pr
       version: text.version,
       subject: rendered.subject,
       toldStart: TELLS_START.has(template.event) ? (facts.taskStartAt?.toISOString() ?? null) : null,
-      body: withoutSecrets(rendered.text, [facts.accessCode, facts.approvalToken]),
+      body: withoutSecrets(rendered.text, [facts.accessCode, facts.approvalToken, facts.offerToken]),
       hash: sha256OfBytes(Buffer.from(rendered.html ?? rendered.text)).toString('hex'),
     },
   };

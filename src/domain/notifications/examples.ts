@@ -57,6 +57,10 @@ export const EXAMPLE_STAY: Facts = {
   displacedTasks: [{ title: 'Filter check', property: 'Palm 7', timeZone: 'Asia/Dubai', startsAt: null }],
   approval: 'PENDING',
   approvalToken: null,
+  acceptBy: new Date('2027-05-31T05:30:00Z'),
+  acceptedAt: null,
+  offerToken: null,
+  askedBefore: false,
   payoutStays: [{ property: 'Marina View 1204', from: '2027-06-01', to: '2027-06-04', paid: 65_000, kept: 5_000 }],
   calendar: { from: '2027-06-01', to: '2027-06-03', nextArrival: '2027-06-05' },
   completion: {

@@ -55,6 +55,38 @@ function isWithin(time: Temporal.PlainTime, from: Temporal.PlainTime, to: Tempor
   return compare(time, from) >= 0 || compare(time, to) < 0;
 }
 
+/** Local `HH:MM` of one clock; the same twice: no hours are quiet. */
+export type QuietSpan = Pick<QuietHours, 'from' | 'to'>;
+
+/**
+ * The instant until which so many minutes have passed since `start`, of which those in the quiet hours of `timeZone` do
+ * not count. It never falls into them: what would end as they begin, ends then. Nights on which the clock is changed
+ * are as long as they are.
+ */
+export function afterMinutesAwake(start: Date, minutes: number, { from, to }: QuietSpan, timeZone: string): Date {
+  let leftMs = minutes * 60_000;
+  if (from === to) return new Date(start.getTime() + leftMs);
+  const [begins, ends] = [Temporal.PlainTime.from(from), Temporal.PlainTime.from(to)];
+  const overnight = Temporal.PlainTime.compare(begins, ends) > 0;
+  let at = start.getTime();
+  // The day before: its night may not be over.
+  let day = Temporal.Instant.fromEpochMilliseconds(at)
+    .toZonedDateTimeISO(savedZone(timeZone))
+    .toPlainDate()
+    .subtract({ days: 1 });
+  for (;;) {
+    const quietMs = instantOf(day, begins, timeZone).getTime();
+    const awakeMs = instantOf(overnight ? day.add({ days: 1 }) : day, ends, timeZone).getTime();
+    if (leftMs <= quietMs - at) return new Date(at + leftMs);
+    // Nothing is left of hours that the clock leaps over.
+    if (at < awakeMs && quietMs < awakeMs) {
+      leftMs -= Math.max(0, quietMs - at);
+      at = awakeMs;
+    }
+    day = day.add({ days: 1 });
+  }
+}
+
 /** A time that does not exist on that night moves forward by the gap, one that comes twice is the earlier. */
 const instantOf = (day: Temporal.PlainDate, time: Temporal.PlainTime, timeZone: string): Date =>
   new Date(

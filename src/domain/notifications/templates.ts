@@ -41,6 +41,8 @@ export type VariableName =
   | 'calendarImpact'
   | 'estimate'
   | 'approvalUrl'
+  | 'acceptBy'
+  | 'answerUrl'
   | 'doneTasks'
   | 'doneCount'
   | 'displacedTasks'
@@ -97,7 +99,16 @@ export const VARIABLES = {
   RESERVATION_CONFIRMED: ['guestName', ...STAY],
   // An owner learns nothing about the guest.
   NEW_RESERVATION: ['recipientName', 'ownerShare', ...STAY],
-  TASK_ASSIGNED: ['recipientName', 'propertyName', 'taskTitle', 'taskStart', 'taskEnd', 'displacedTasks'],
+  TASK_ASSIGNED: [
+    'recipientName',
+    'propertyName',
+    'taskTitle',
+    'taskStart',
+    'taskEnd',
+    'displacedTasks',
+    'acceptBy',
+    'answerUrl',
+  ],
   RESERVATION_ROLLED_BACK: ['recipientName', ...STAY],
   PAYMENT_CONFIRMED: ['guestName', 'amount', 'outstanding', 'receiptId', ...STAY],
   PAYMENT_FAILED: ['guestName', 'amount', 'failureReason', ...STAY],
@@ -110,7 +121,16 @@ export const VARIABLES = {
   REFUND_PROCESSED: ['guestName', 'amount', ...STAY],
   REFUND_AFFECTS_PAYOUT: ['recipientName', 'amount', ...STAY],
   SYSTEM_ALERT: ['sagaName', 'step', 'code', 'sagaId'],
-  TASK_CHANGED: ['recipientName', 'propertyName', 'taskTitle', 'taskStart', 'taskEnd', 'previousStart'],
+  TASK_CHANGED: [
+    'recipientName',
+    'propertyName',
+    'taskTitle',
+    'taskStart',
+    'taskEnd',
+    'previousStart',
+    'acceptBy',
+    'answerUrl',
+  ],
   WELCOME: ['guestName', 'accessCode', ...STAY],
   THANK_YOU: ['guestName', ...STAY],
   MAINTENANCE_ALERT: [
@@ -197,6 +217,50 @@ Start: {taskStart}
 End: {taskEnd}
 
 What gives way: {displacedTasks}`,
+  }),
+  'task-offered-instead.staff@1': define('TASK_ASSIGNED', 'STAFF', null, {
+    subject: 'Emergency, instead of other work: do you take it? {taskTitle} - {propertyName}',
+    message: `Dear {recipientName},
+
+An emergency has been assigned to you, and other work of yours gives way to it: {taskTitle}.
+
+Where: {propertyName}
+Start: {taskStart}
+End: {taskEnd}
+
+What gives way: {displacedTasks}
+
+Please answer by {acceptBy}, or somebody else is asked. Say yes or no here:
+
+{answerUrl}`,
+  }),
+  'task-offered.staff@1': define('TASK_ASSIGNED', 'STAFF', null, {
+    subject: 'Do you take this task? {taskTitle} - {propertyName}',
+    message: `Dear {recipientName},
+
+A task has been assigned to you: {taskTitle}.
+
+Where: {propertyName}
+Start: {taskStart}
+End: {taskEnd}
+
+Please answer by {acceptBy}, or somebody else is asked. Say yes or no here:
+
+{answerUrl}`,
+  }),
+  'task-offered-again.staff@1': define('TASK_ASSIGNED', 'STAFF', null, {
+    subject: 'We still need your answer: {taskTitle} - {propertyName}',
+    message: `Dear {recipientName},
+
+We asked you about this task before, and have found nobody else: {taskTitle}.
+
+Where: {propertyName}
+Start: {taskStart}
+End: {taskEnd}
+
+Please answer by {acceptBy}; we do not ask you again. Say yes or no here:
+
+{answerUrl}`,
   }),
   'reservation-rolled-back.guest@1': define('RESERVATION_ROLLED_BACK', 'GUEST', NOT_HELD, {
     subject: 'Your reservation is not confirmed - {propertyName}',
@@ -377,6 +441,21 @@ Where: {propertyName}
 It was to start: {previousStart}
 Start: {taskStart}
 End: {taskEnd}`,
+  }),
+  'task-changed-offer.staff@1': define('TASK_CHANGED', 'STAFF', null, {
+    subject: 'New time, do you take it? {taskTitle} - {propertyName}',
+    message: `Dear {recipientName},
+
+A task of yours has a new time: {taskTitle}.
+
+Where: {propertyName}
+It was to start: {previousStart}
+Start: {taskStart}
+End: {taskEnd}
+
+Please answer by {acceptBy}, or somebody else is asked. Say yes or no here:
+
+{answerUrl}`,
   }),
   'welcome.guest@1': define('WELCOME', 'GUEST', ['CHECKED_IN'], {
     subject: 'Welcome to {propertyName}',

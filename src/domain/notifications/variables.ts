@@ -39,6 +39,8 @@ export const CATALOGUE: Readonly<Record<VariableName, Variable>> = {
   payoutDeductions: of('money', 'AED 50.00'),
   estimate: of('money', 'AED 750.00'),
   approvalUrl: of('url', 'https://roomy.example/approvals/example'),
+  acceptBy: of('instant', 'Monday 31 May 2027 at 09:30 (Asia/Dubai)'),
+  answerUrl: of('url', 'https://roomy.example/offers/example'),
   doneTasks: of('text', 'Marina View 1204: cleaning; Palm 7: inspection'),
   doneCount: of('text', '2'),
   displacedTasks: of('text', 'Filter check, Palm 7: it is no longer yours'),

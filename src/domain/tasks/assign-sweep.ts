@@ -90,7 +90,10 @@ async function mergeTurnovers(tx: Tx, due: readonly OpenTask[]): Promise<Readonl
 
 type Open = Pick<Asked, 'task' | 'wanted'>;
 
-/** On the day of the first possible start, which nearly always will do; only what is left is looked at in its whole window. */
+/**
+ * On the day of the first possible start, which nearly always will do; only what is left is looked at in its whole window,
+ * and only for what is left then are those asked once more who have not answered.
+ */
 async function assign(tx: Tx, open: readonly Open[]): Promise<void> {
   const left: Unplanned[] = [];
   const emergencies = open.filter(({ task }) => mayDisplace(task));
@@ -107,16 +110,23 @@ async function assign(tx: Tx, open: readonly Open[]): Promise<void> {
   );
   const never = left.filter((one) => !later.includes(one));
   const nobody = [...never, ...(await attempt(tx, later, ({ wanted }) => wanted.window.lastMs))];
-  await postponeForNobody(tx, nobody);
+  const silent = nobody.filter(({ mayAskAgain }) => mayAskAgain);
+  const asked = await attempt(tx, silent, ({ wanted }) => wanted.window.lastMs, true);
+  await postponeForNobody(tx, [...nobody.filter((one) => !silent.includes(one)), ...asked]);
 }
 
 const firstDay = ({ wanted: { window, place } }: Open): number =>
   Math.min(window.lastMs, localMoment(window.firstMs, place.timeZone).dayEndMs - 1);
 
 /** Those whom nobody can take until `until`. */
-async function attempt(tx: Tx, open: readonly Open[], until: (one: Open) => number): Promise<readonly Unplanned[]> {
+async function attempt(
+  tx: Tx,
+  open: readonly Open[],
+  until: (one: Open) => number,
+  again = false,
+): Promise<readonly Unplanned[]> {
   if (open.length === 0) return [];
-  const asked = open.map((one) => ({ ...one, untilMs: until(one) }));
+  const asked = open.map((one) => ({ ...one, untilMs: until(one), again }));
   const spans = asked.map(({ wanted: { place, window }, untilMs }) =>
     spanAround(place, window.firstMs, untilMs, window.durationMs),
   );

@@ -26,7 +26,7 @@ export async function book(
   if (planned.length === 0) return new Set();
   const counted = Object.fromEntries(planned.map(({ staffId, counted }) => [staffId, counted]));
   const { event, template, channel, recipientType } = taskAssignedMessage('');
-  const items = planned.map(({ task, staffId, startMs, endMs, wanted, acceptMinutes, explanation, ...one }) => ({
+  const items = planned.map(({ task, staffId, startMs, endMs, wanted, acceptBy, explanation, ...one }) => ({
     id: task.id,
     instead: one.displaces ?? false,
     quiet: one.isToldWithOther ?? false,
@@ -34,27 +34,28 @@ export async function book(
     from: new Date(startMs).toISOString(),
     to: new Date(endMs).toISOString(),
     overdue: wanted.window.isOverdue,
-    minutes: acceptMinutes,
+    replyBy: acceptBy,
     why: explanation,
     message: newId('notification'),
   }));
   const instead = taskAssignedMessage('', { displaces: true });
   const moved = taskChangedMessage('', '', new Date(0));
-  // Released and given to the same person again before that was told: one message about the new time, not two that disagree.
+  // Released and given to the same person again before that was told: one message about the new time, not two that
+  // disagree. Who did not answer is asked again, and not told of a new time.
   const told = sql`, again AS (
       UPDATE notification n SET status = 'SKIPPED', reason = 'RESCHEDULED' FROM given
        WHERE n.effect_key = given.id || ${WITHDRAWN}::text || (given.version - 1) || '-' || ${channel}::text || '-' || ${recipientType}::text || '-' || given.id
          AND n.recipient_id = given.who AND n.status = 'QUEUED'
-      RETURNING n.task_id AS id),
+      RETURNING n.task_id AS id, EXISTS (SELECT FROM task_refusal f WHERE f.task_id = given.id AND f.staff_id = given.who) AS silent),
     told AS (
       INSERT INTO notification (id, effect_key, reservation_id, task_id, event, template, channel, recipient_type, recipient_id)
       SELECT given.message, given.id || '-assigned-' || given.who || '-' || given.version, given.reservation_id, given.id,
-             CASE WHEN given.instead OR again.id IS NULL THEN ${event}::text ELSE ${moved.event}::text END,
-             CASE WHEN given.instead THEN ${instead.template}::text WHEN again.id IS NULL THEN ${template}::text ELSE ${moved.template}::text END, ${channel}::text, ${recipientType}::text, given.who FROM given LEFT JOIN again ON again.id = given.id WHERE NOT given.quiet
+             CASE WHEN given.instead OR again.id IS NULL OR again.silent THEN ${event}::text ELSE ${moved.event}::text END,
+             CASE WHEN given.instead THEN ${instead.template}::text WHEN again.id IS NULL OR again.silent THEN ${template}::text ELSE ${moved.template}::text END, ${channel}::text, ${recipientType}::text, given.who FROM given LEFT JOIN again ON again.id = given.id WHERE NOT given.quiet
       ON CONFLICT (effect_key) DO NOTHING)`;
   const { rows } = await sql<{ id: string }>`
     WITH item AS (SELECT i ->> 'id' AS id, i ->> 'who' AS who, (i ->> 'from')::timestamptz AS starts, (i ->> 'to')::timestamptz AS ends,
-        (i ->> 'overdue')::boolean AS overdue, (i ->> 'instead')::boolean AS instead, (i ->> 'quiet')::boolean AS quiet, (i ->> 'minutes')::int AS minutes, i -> 'why' AS why, i ->> 'message' AS message
+        (i ->> 'overdue')::boolean AS overdue, (i ->> 'instead')::boolean AS instead, (i ->> 'quiet')::boolean AS quiet, (i ->> 'replyBy')::timestamptz AS reply_by, i -> 'why' AS why, i ->> 'message' AS message
       FROM few_items(${JSON.stringify(items)}::jsonb) AS i),
     mine AS MATERIALIZED (
       SELECT s.id FROM staff s WHERE s.id = ANY(${Object.keys(counted)}::text[]) AND s.active
@@ -65,7 +66,7 @@ export async function book(
           slot_start = CASE WHEN item.starts <> t.scheduled_at OR item.ends <> t.ends_at THEN item.starts END,
           slot_end = CASE WHEN item.starts <> t.scheduled_at OR item.ends <> t.ends_at THEN item.ends END,
           priority = CASE WHEN item.overdue AND NOT 'priority' = ANY(t.manual_fields) THEN 'URGENT' ELSE t.priority END,
-          accept_by = now() + item.minutes * interval '1 minute', accepted_at = NULL, assignment_explanation = item.why
+          accept_by = item.reply_by, accepted_at = NULL, assignment_explanation = item.why
         FROM item JOIN mine ON mine.id = item.who
        WHERE t.id = item.id AND t.status = 'UNASSIGNED'
       RETURNING t.id, t.version, t.reservation_id, item.who, item.message, item.instead, item.quiet)${tells ? told : sql``}

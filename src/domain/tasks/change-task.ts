@@ -1,11 +1,12 @@
 import { type Selectable, sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import type { TaskPriority, TaskStatus, TaskTable, TaskType } from '../../db/schema.ts';
-import { RoomyError } from '../../kernel/errors.ts';
+import { RoomyError, required } from '../../kernel/errors.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import { taskAssignedMessage, taskChangedMessage } from '../notifications/matrix.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
+import { answerDeadline } from './answer-deadline.ts';
 import { partTurnover } from './cancel-tasks.ts';
 import { mayDo, ROLES } from './candidates.ts';
 import { isHeld } from './holds.ts';
@@ -123,7 +124,7 @@ async function assignmentAfter(tx: Tx, before: TaskRow, { assigneeId, requiredSk
     if (await isHeld(tx, assigneeId, { start: start.toISOString(), end: end.toISOString() })) {
       throw new RoomyError('ASSIGNEE_BUSY', { details: { assigneeId } });
     }
-    const asked = assigneeId !== before.assignee_id || isMoved ? askAgain(before) : {};
+    const asked = assigneeId !== before.assignee_id || isMoved ? await askAgain(tx, before, start) : {};
     return { assignee_id: assigneeId, status: 'ASSIGNED' as const, ...asked };
   }
   // The office's own tasks are offered to nobody.
@@ -132,7 +133,7 @@ async function assignmentAfter(tx: Tx, before: TaskRow, { assigneeId, requiredSk
   if (!isMoved) return {};
   const task = await assignedTask(tx, before.id);
   const stays = task && (await canCome(tx, task, { startMs: start.getTime(), endMs: end.getTime() }));
-  return stays ? askAgain(before) : { ...NOBODYS, ...dueAgain };
+  return stays ? await askAgain(tx, before, start) : { ...NOBODYS, ...dueAgain };
 }
 
 /** How well somebody can do it is for a person to decide, but not that they still work here, nor what they work as. */
@@ -154,12 +155,32 @@ async function assertMayDo(tx: Tx, assigneeId: string, type: TaskType): Promise<
 const NOBODYS = { assignee_id: null, status: 'UNASSIGNED', accept_by: null, accepted_at: null } as const;
 
 /** Who has accepted one thing has not accepted another. */
-const askAgain = ({ property_id, type }: TaskRow) => ({
-  accepted_at: null,
-  accept_by: sql<Date | null>`(SELECT now() + interval '1 minute' *
-    CASE WHEN ${type} = 'EMERGENCY' THEN r.emergency_accept_minutes ELSE p.accept_minutes END
-    FROM property p, assignment_rule r WHERE p.id = ${property_id})`,
-});
+async function askAgain(tx: Tx, { property_id, type }: TaskRow, start: Date) {
+  const { rows } = await sql<Asking>`
+    SELECT (extract(epoch FROM now()) * 1000)::bigint AS now_ms, p.time_zone, p.accept_minutes, r.emergency_accept_minutes,
+           r.accept_quiet_from, r.accept_quiet_to FROM property p, assignment_rule r WHERE p.id = ${property_id}`.execute(
+    tx,
+  );
+  const asking = required(rows[0], 'the property of a task');
+  const acceptBy = answerDeadline({
+    askedMs: asking.now_ms,
+    type,
+    startMs: start.getTime(),
+    timeZone: asking.time_zone,
+    acceptMinutes: asking.accept_minutes,
+    emergencyAcceptMinutes: asking.emergency_accept_minutes,
+    quiet: { from: asking.accept_quiet_from, to: asking.accept_quiet_to },
+  });
+  return { accepted_at: null, accept_by: acceptBy };
+}
+interface Asking {
+  readonly now_ms: number;
+  readonly time_zone: string;
+  readonly accept_minutes: number | null;
+  readonly emergency_accept_minutes: number;
+  readonly accept_quiet_from: string;
+  readonly accept_quiet_to: string;
+}
 
 /** Tells the people who gain it, lose it, or keep it at another time. Keyed by the version, as all of it may happen again. */
 async function tell(tx: Tx, before: TaskRow, row: TaskRow): Promise<void> {

@@ -15,6 +15,8 @@ type CandidateRow = readonly [string, number, number, number, number, number, nu
 interface StoredExplanation {
   readonly at: string;
   readonly startsAt: string;
+  /** 2: those who had not answered were asked again. Absent: 1. */
+  readonly round?: 2;
   readonly weights: readonly [number, number, number, number];
   readonly chosen: string | null;
   readonly candidates: readonly CandidateRow[];
@@ -23,11 +25,12 @@ interface StoredExplanation {
 }
 
 /** The best of those who can is chosen. */
-export function explain(wanted: Wanted, roster: Roster, { startMs, ranked, obstacles }: Found): Json {
+export function explain(wanted: Wanted, roster: Roster, { startMs, ranked, obstacles }: Found, round: 1 | 2): Json {
   const { rules } = roster;
   const stored: StoredExplanation = {
     at: new Date(roster.nowMs).toISOString(),
     startsAt: new Date(startMs).toISOString(),
+    ...(round === 2 && { round }),
     weights: [rules.workloadPercent, rules.proximityPercent, rules.primaryPercent, rules.fairnessPercent],
     chosen: ranked[0]?.staffId ?? null,
     candidates: ranked.slice(0, MAX_EXPLAINED).map(rowOf),
@@ -87,7 +90,12 @@ export interface AssignmentView {
   readonly displacedTaskIds: readonly string[];
   /** The emergency that this had to give way to, whoever has it now. */
   readonly displacedByTaskId: string | null;
-  readonly refusals: readonly { readonly staffId: string; readonly reason: string; readonly at: string }[];
+  readonly refusals: readonly {
+    readonly staffId: string;
+    readonly reason: string;
+    readonly times: number;
+    readonly at: string;
+  }[];
 }
 
 export async function readAssignment(db: Db, taskId: string): Promise<AssignmentView> {
@@ -99,7 +107,7 @@ export async function readAssignment(db: Db, taskId: string): Promise<Assignment
   if (!task) throw new RoomyError('TASK_NOT_FOUND');
   const refusals = await db
     .selectFrom('task_refusal')
-    .select(['staff_id', 'reason', 'at'])
+    .select(['staff_id', 'reason', 'times', 'at'])
     .where('task_id', '=', taskId)
     .orderBy('at')
     .orderBy('staff_id')
@@ -118,7 +126,7 @@ export async function readAssignment(db: Db, taskId: string): Promise<Assignment
         : explanationView(task.assignment_explanation as unknown as StoredExplanation, task.assignee_id),
     displacedTaskIds: displaced.map(({ id }) => id),
     displacedByTaskId: task.displaced_by,
-    refusals: refusals.map(({ staff_id, reason, at }) => ({ staffId: staff_id, reason, at: at.toISOString() })),
+    refusals: refusals.map(({ staff_id, at, ...refusal }) => ({ staffId: staff_id, ...refusal, at: at.toISOString() })),
   };
 }
 
@@ -128,6 +136,7 @@ const explanationView = (stored: StoredExplanation, assigneeId: string | null) =
   return {
     decidedAt: stored.at,
     startsAt: stored.startsAt,
+    round: stored.round ?? 1,
     weights: { workload, proximity, primary, fairness },
     chosen: stored.chosen === assigneeId ? stored.chosen : null,
     candidates: stored.candidates.map(([staffId, ...row]) => ({

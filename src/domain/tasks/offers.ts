@@ -11,7 +11,8 @@ import { type TaskView, taskView } from './view.ts';
 
 /**
  * An assignment is an offer where the property asks for an answer within some minutes, and of emergencies always
- * (features PMS-10). Who says no, or nothing, is never offered that task again; the next best is.
+ * (features PMS-10). Who says no is never offered that task again; the next best is. Who says nothing is asked once more
+ * when nobody else is left.
  */
 
 /** `assigneeId` null: an administrator answers for whoever it is. To anybody else the task is absent (security.md Z5). */
@@ -20,10 +21,16 @@ export interface Answering {
   readonly assigneeId: string | null;
 }
 
-/** A second time changes nothing. */
+/**
+ * A second time changes nothing. Throws `OFFER_EXPIRED` for an answer of the assignee's own that comes too late; an
+ * administrator may still note what was said by telephone.
+ */
 export async function acceptTask(tx: Tx, answering: Answering, author: Author): Promise<TaskView> {
   const before = await lockOffered(tx, answering, 'accept');
   if (before.accepted_at !== null) return taskView(before);
+  if (answering.assigneeId !== null && before.is_late) {
+    throw new RoomyError('OFFER_EXPIRED', { details: { acceptBy: before.accept_by?.toISOString() ?? null } });
+  }
   const row = await tx
     .updateTable('task')
     .set({ accepted_at: sql<Date>`now()`, version: before.version + 1 })
@@ -46,8 +53,14 @@ export async function declineTask(tx: Tx, answering: Answering, note: string, au
   return taskView(row);
 }
 
-async function lockOffered(tx: Tx, { taskId, assigneeId }: Answering, action: string): Promise<Selectable<TaskTable>> {
-  const row = await tx.selectFrom('task').selectAll().where('id', '=', taskId).forUpdate().executeTakeFirst();
+async function lockOffered(tx: Tx, { taskId, assigneeId }: Answering, action: string) {
+  const row = await tx
+    .selectFrom('task')
+    .selectAll()
+    .select(sql<boolean>`coalesce(accept_by <= now(), false)`.as('is_late'))
+    .where('id', '=', taskId)
+    .forUpdate()
+    .executeTakeFirst();
   if (!row || (assigneeId !== null && row.assignee_id !== assigneeId)) throw new RoomyError('TASK_NOT_FOUND');
   if (row.status !== 'ASSIGNED') {
     throw new RoomyError('INVALID_STATE_TRANSITION', { details: { currentStatus: row.status, action } });
@@ -75,7 +88,9 @@ async function noteRefusals(
     .insertInto('task_refusal')
     .values(released.map(({ id, assigneeId }) => ({ task_id: id, staff_id: assigneeId, reason, note })))
     .onConflict((conflict) =>
-      conflict.columns(['task_id', 'staff_id']).doUpdateSet({ reason, note, at: sql<Date>`now()` }),
+      conflict
+        .columns(['task_id', 'staff_id'])
+        .doUpdateSet({ reason, note, at: sql<Date>`now()`, times: sql<number>`task_refusal.times + 1` }),
     )
     .execute();
 }

@@ -1,5 +1,6 @@
 import type { Json } from '../../db/schema.ts';
 import { required } from '../../kernel/errors.ts';
+import { answerDeadline } from './answer-deadline.ts';
 import { type Found, firstFeasible, type Wanted } from './candidates.ts';
 import { explain } from './explanation.ts';
 import type { OpenTask } from './open-task.ts';
@@ -15,8 +16,8 @@ export interface Planned {
   readonly counted: number;
   readonly startMs: number;
   readonly endMs: number;
-  /** Null: nobody is asked. */
-  readonly acceptMinutes: number | null;
+  /** ISO instant; null: nobody is asked. */
+  readonly acceptBy: string | null;
   readonly explanation: Json;
   /** Other work of this person had to go for it, which the message names (`displace.ts`). */
   readonly displaces?: boolean;
@@ -28,12 +29,18 @@ export interface Unplanned {
   readonly wanted: Wanted;
   /** What spoke against everybody at the first possible start. */
   readonly explanation: Json;
+  /** Somebody was asked and has not answered. */
+  readonly isSilence: boolean;
+  /** And may be asked once more. */
+  readonly mayAskAgain: boolean;
 }
 export interface Asked {
   readonly task: OpenTask;
   readonly wanted: Wanted;
   /** No later start is looked at. */
   readonly untilMs: number;
+  /** Those who have not answered are asked once more. */
+  readonly again?: boolean;
 }
 
 /** Most urgent first, then in the order in which they begin. */
@@ -49,19 +56,35 @@ export function inOrder(asked: readonly Asked[]): readonly Asked[] {
 export function planTasks(asked: readonly Asked[], roster: Roster): { planned: Planned[]; unplanned: Unplanned[] } {
   const planned: Planned[] = [];
   const unplanned: Unplanned[] = [];
-  for (const { task, wanted, untilMs } of inOrder(asked)) {
+  for (const { task, wanted, untilMs, again = false } of inOrder(asked)) {
     const span = { fromMs: wanted.window.firstMs, toMs: untilMs };
-    const refusedBy = roster.refusals.get(task.id) ?? wanted.refusedBy;
+    const refusedBy = (again ? roster.lastRefusals : roster.refusals).get(task.id) ?? NOBODY;
     const asking = { ...wanted, refusedBy };
     const found = firstFeasible(roster.people, asking, span, roster);
-    const explanation = explain(asking, roster, found);
-    if (found.ranked.length === 0) unplanned.push({ task, wanted: asking, explanation });
-    else planned.push(give({ task, wanted: asking, explanation }, found, roster));
+    const explanation = explain(asking, roster, found, again ? 2 : 1);
+    if (found.ranked.length > 0) {
+      planned.push(give({ task, wanted: asking, explanation }, found, roster));
+      continue;
+    }
+    const sizeOf = (refusals: Roster['refusals']): number => refusals.get(task.id)?.size ?? 0;
+    unplanned.push({
+      task,
+      wanted: asking,
+      explanation,
+      isSilence: roster.unanswered.has(task.id),
+      mayAskAgain: sizeOf(roster.refusals) > sizeOf(roster.lastRefusals),
+    });
   }
   return { planned, unplanned };
 }
 
-function give({ task, wanted, explanation }: Unplanned, { startMs, ranked }: Found, roster: Roster): Planned {
+const NOBODY: ReadonlySet<string> = new Set();
+
+function give(
+  { task, wanted, explanation }: Pick<Unplanned, 'task' | 'wanted' | 'explanation'>,
+  { startMs, ranked }: Found,
+  roster: Roster,
+): Planned {
   const person = required(
     roster.people.find(({ id }) => id === ranked[0]?.staffId),
     'the best candidate',
@@ -69,6 +92,14 @@ function give({ task, wanted, explanation }: Unplanned, { startMs, ranked }: Fou
   const endMs = startMs + wanted.window.durationMs;
   person.bookings.push({ startMs, endMs, location: wanted.place.location });
   person.lastJobMs = roster.nowMs;
-  const acceptMinutes = task.type === 'EMERGENCY' ? roster.rules.emergencyAcceptMinutes : task.accept_minutes;
-  return { task, wanted, staffId: person.id, counted: person.counted, startMs, endMs, acceptMinutes, explanation };
+  const acceptBy = answerDeadline({
+    askedMs: roster.nowMs,
+    type: task.type,
+    startMs,
+    timeZone: task.time_zone,
+    acceptMinutes: task.accept_minutes,
+    emergencyAcceptMinutes: roster.rules.emergencyAcceptMinutes,
+    quiet: roster.rules.acceptQuiet,
+  });
+  return { task, wanted, staffId: person.id, counted: person.counted, startMs, endMs, acceptBy, explanation };
 }

@@ -34,12 +34,12 @@ export async function postponeForNobody(tx: Tx, nobody: readonly Unplanned[]): P
     tx,
   );
   const nowMs = rows[0]?.now_ms ?? 0;
-  const looked = nobody.map(({ task, wanted, explanation }) => {
+  const looked = nobody.map(({ task, wanted, explanation, isSilence }) => {
     const startMs = wanted.window.firstMs;
     const escalation = ESCALATIONS.find(({ hours }) => startMs - nowMs <= hours * HOUR_MS);
     const retryMs = nowMs + (RETRY_MINUTES[task.assign_attempts] ?? 60) * 60_000;
     const nextMs = ESCALATIONS.map(({ hours }) => startMs - hours * HOUR_MS).filter((at) => at > nowMs);
-    return { task, explanation, escalation, next: new Date(Math.min(retryMs, ...nextMs)).toISOString() };
+    return { task, explanation, escalation, isSilence, next: new Date(Math.min(retryMs, ...nextMs)).toISOString() };
   });
   const items = looked.map(({ task, explanation, escalation, next }) => ({
     id: task.id,
@@ -51,8 +51,11 @@ export async function postponeForNobody(tx: Tx, nobody: readonly Unplanned[]): P
     UPDATE task t SET assign_attempts = t.assign_attempts + 1, next_assign_at = (i ->> 'next')::timestamptz,
            alert_level = (i ->> 'level')::int, assignment_explanation = i -> 'why'
       FROM few_items(${JSON.stringify(items)}::jsonb) AS i WHERE t.id = i ->> 'id'`.execute(tx);
-  // One alert about a task at a time.
-  const untold = looked.filter(({ task, escalation }) => task.alert_level < TOLD_ONCE && !escalation);
+  // One alert about a task at a time; that of all who were asked nobody has answered, twice, is told once.
+  for (const { task } of looked.filter(({ isSilence }) => isSilence)) await alertAbout(tx, task, 'NOBODY_ANSWERED');
+  const untold = looked.filter(
+    ({ task, escalation, isSilence }) => task.alert_level < TOLD_ONCE && !escalation && !isSilence,
+  );
   for (const type of new Set(untold.map(({ task }) => task.type))) {
     const sagaId = untold.find(({ task }) => task.type === type)?.task.id ?? '';
     const params = { sagaName: 'TaskOrchestrator', step: type, code: 'NO_STAFF_AVAILABLE', sagaId };

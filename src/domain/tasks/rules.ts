@@ -17,6 +17,9 @@ export interface RuleChange {
   readonly fairnessHours?: number | undefined;
   readonly holdMinutes?: number | undefined;
   readonly emergencyAcceptMinutes?: number | undefined;
+  /** Local `HH:MM` at the property: minutes in between do not count for `acceptMinutes`. */
+  readonly acceptQuietFrom?: string | undefined;
+  readonly acceptQuietTo?: string | undefined;
 }
 
 const ruleView = (row: Selectable<AssignmentRuleTable>) => ({
@@ -30,13 +33,15 @@ const ruleView = (row: Selectable<AssignmentRuleTable>) => ({
   fairnessHours: row.fairness_hours,
   holdMinutes: row.hold_minutes,
   emergencyAcceptMinutes: row.emergency_accept_minutes,
+  acceptQuietFrom: row.accept_quiet_from,
+  acceptQuietTo: row.accept_quiet_to,
 });
 export type RuleView = ReturnType<typeof ruleView>;
 
 export const readRules = async (db: Db | Tx): Promise<RuleView> =>
   ruleView(await db.selectFrom('assignment_rule').selectAll().executeTakeFirstOrThrow());
 
-/** Throws `VALIDATION_FAILED` when the weights would not sum to 100. */
+/** Throws `VALIDATION_FAILED` when the weights would not sum to 100, and for a night that leaves less than an hour of the day. */
 export async function changeRules(tx: Tx, change: RuleChange, author: Author): Promise<RuleView> {
   const before = ruleView(await tx.selectFrom('assignment_rule').selectAll().forUpdate().executeTakeFirstOrThrow());
   const sum =
@@ -46,6 +51,12 @@ export async function changeRules(tx: Tx, change: RuleChange, author: Author): P
     (change.fairnessPercent ?? before.fairnessPercent);
   if (sum !== 100) {
     const issues = [{ path: 'workloadPercent', message: `the four weights must sum to 100, not to ${sum}` }];
+    throw new RoomyError('VALIDATION_FAILED', { details: { issues } });
+  }
+  const quietFrom = change.acceptQuietFrom ?? before.acceptQuietFrom;
+  const quietTo = change.acceptQuietTo ?? before.acceptQuietTo;
+  if (minutesBetween(quietFrom, quietTo) > MAX_QUIET_MINUTES) {
+    const issues = [{ path: 'acceptQuietTo', message: 'must leave an hour of the day in which people can answer' }];
     throw new RoomyError('VALIDATION_FAILED', { details: { issues } });
   }
   const row = await tx
@@ -61,6 +72,8 @@ export async function changeRules(tx: Tx, change: RuleChange, author: Author): P
       fairness_hours: change.fairnessHours,
       hold_minutes: change.holdMinutes,
       emergency_accept_minutes: change.emergencyAcceptMinutes,
+      accept_quiet_from: change.acceptQuietFrom,
+      accept_quiet_to: change.acceptQuietTo,
     })
     .returningAll()
     .executeTakeFirstOrThrow();
@@ -73,3 +86,8 @@ export async function changeRules(tx: Tx, change: RuleChange, author: Author): P
   });
   return ruleView(row);
 }
+
+const MAX_QUIET_MINUTES = 23 * 60;
+const minuteOf = (time: string): number => Number(time.slice(0, 2)) * 60 + Number(time.slice(3, 5));
+/** Over midnight where `to` is the earlier; the same twice: none. */
+const minutesBetween = (from: string, to: string): number => (minuteOf(to) - minuteOf(from) + 1440) % 1440;

@@ -1,8 +1,9 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import type { GeoPoint, Shift, StaffRole } from '../../db/schema.ts';
+import type { GeoPoint, RefusalReason, Shift, StaffRole } from '../../db/schema.ts';
 import { required } from '../../kernel/errors.ts';
 import { isTimeZone } from '../../kernel/time-zone.ts';
+import type { QuietSpan } from '../notifications/quiet-hours.ts';
 import {
   type Booking,
   MAX_TRAVEL_MS,
@@ -28,16 +29,23 @@ export interface Roster {
   readonly census: Census;
   /** For each task, who has refused it. */
   readonly refusals: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Of these, who has declined, or has not answered twice, and is not asked again. */
+  readonly lastRefusals: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Tasks of which somebody was asked and has not answered. */
+  readonly unanswered: ReadonlySet<string>;
 }
 export interface AssignmentRules extends Rules {
   readonly holdMinutes: number;
   readonly emergencyAcceptMinutes: number;
+  readonly acceptQuiet: QuietSpan;
 }
 /** Everybody, counted; by name as well while they are few. */
 export interface Census {
   readonly counts: readonly { readonly role: StaffRole; readonly active: boolean; readonly n: number }[];
   readonly everybody: readonly { readonly id: string; readonly role: StaffRole; readonly active: boolean }[] | null;
 }
+/** So often a person is asked whether they take a task, without an answer. */
+const MAX_ASKED = 2;
 /** So many people are explained one by one. */
 export const MAX_EXPLAINED = 50;
 
@@ -69,7 +77,7 @@ type BookingRow = readonly [string, number, number, GeoPoint | null];
 
 interface RosterRow {
   readonly now_ms: number;
-  readonly rules: Readonly<Record<string, number>>;
+  readonly rules: Readonly<Record<string, number | string>>;
   readonly people: readonly PersonRow[] | null;
   readonly shifts: readonly (readonly Shift[])[] | null;
   /** `staffId startMs endMs propertyId`, separated by commas. */
@@ -77,7 +85,7 @@ interface RosterRow {
   readonly places: Readonly<Record<string, GeoPoint | null>> | null;
   readonly held: readonly BookingRow[] | null;
   readonly leave: readonly (readonly [string, number, number])[] | null;
-  readonly refused: readonly (readonly [string, string])[] | null;
+  readonly refused: readonly (readonly [string, string, RefusalReason, number])[] | null;
   readonly counts: readonly (readonly [StaffRole, boolean, number])[] | null;
   readonly everybody: readonly (readonly [string, StaffRole, boolean])[] | null;
 }
@@ -118,7 +126,7 @@ export async function readRoster(db: Db | Tx, request: RosterRequest): Promise<R
         WHERE h.expires_at > now() AND h.id IS DISTINCT FROM ${ownHold}::text AND ${holdCounts}) AS held,
       (SELECT json_agg(json_build_array(l.staff_id, ${ms('l.starts_at')}, ${ms('l.ends_at')}))
          FROM span JOIN staff_leave l ON l.starts_at < span.ends AND l.ends_at > span.starts) AS leave,
-      (SELECT json_agg(json_build_array(f.task_id, f.staff_id)) FROM task_refusal f
+      (SELECT json_agg(json_build_array(f.task_id, f.staff_id, f.reason, f.times)) FROM task_refusal f
         WHERE f.task_id = ANY(${wanted.map(({ taskId }) => taskId)}::text[])) AS refused,
       (SELECT json_agg(json_build_array(c.role, c.active, c.n)) FROM (SELECT role, active, count(*) AS n FROM staff GROUP BY 1, 2) c) AS counts,
       (SELECT CASE WHEN count(*) <= ${MAX_EXPLAINED}::int THEN json_agg(json_build_array(few.id, few.role, few.active)) END
@@ -137,14 +145,13 @@ function rosterOf(row: RosterRow): Roster {
   }
   const leave = new Map<string, Span[]>();
   for (const [staffId, startMs, endMs] of row.leave ?? []) listOf(leave, staffId).push({ startMs, endMs });
-  const refusals = new Map<string, Set<string>>();
-  for (const [taskId, staffId] of row.refused ?? []) {
-    refusals.set(taskId, (refusals.get(taskId) ?? new Set()).add(staffId));
-  }
+  const refused = row.refused ?? [];
   return {
     nowMs: row.now_ms,
     rules: rulesOf(row.rules),
-    refusals,
+    refusals: refusalsOf(refused),
+    lastRefusals: refusalsOf(refused.filter(([, , reason, times]) => reason === 'DECLINED' || times >= MAX_ASKED)),
+    unanswered: new Set(refused.flatMap(([taskId, , reason]) => (reason === 'NO_ANSWER' ? [taskId] : []))),
     census: {
       counts: (row.counts ?? []).map(([role, active, n]) => ({ role, active, n })),
       everybody: row.everybody?.map(([id, role, active]) => ({ id, role, active })) ?? null,
@@ -175,14 +182,23 @@ const bookedRows = ({ booked, places }: RosterRow): readonly BookingRow[] =>
     return [staffId, Number(startMs), Number(endMs), places?.[propertyId] ?? null];
   });
 
+function refusalsOf(refused: NonNullable<RosterRow['refused']>): ReadonlyMap<string, ReadonlySet<string>> {
+  const refusals = new Map<string, Set<string>>();
+  for (const [taskId, staffId] of refused) {
+    refusals.set(taskId, (refusals.get(taskId) ?? new Set()).add(staffId));
+  }
+  return refusals;
+}
+
 function listOf<T>(lists: Map<string, T[]>, key: string): T[] {
   const known = lists.get(key) ?? [];
   lists.set(key, known);
   return known;
 }
 
-const rulesOf = (row: Readonly<Record<string, number>>): AssignmentRules => {
-  const rule = (name: string): number => required(row[name], name);
+const rulesOf = (row: RosterRow['rules']): AssignmentRules => {
+  const rule = (name: string): number => Number(required(row[name], name));
+  const time = (name: string): string => String(required(row[name], name));
   return {
     workloadPercent: rule('workload_percent'),
     proximityPercent: rule('proximity_percent'),
@@ -194,6 +210,7 @@ const rulesOf = (row: Readonly<Record<string, number>>): AssignmentRules => {
     fairnessHours: rule('fairness_hours'),
     holdMinutes: rule('hold_minutes'),
     emergencyAcceptMinutes: rule('emergency_accept_minutes'),
+    acceptQuiet: { from: time('accept_quiet_from'), to: time('accept_quiet_to') },
   };
 };
 

@@ -105,7 +105,7 @@ const accept = createRoute({
   request: { params: IdParam },
   responses: {
     200: answer('Accepted', one(Task)),
-    ...refusals('VALIDATION_FAILED', 'TASK_NOT_FOUND', 'INVALID_STATE_TRANSITION'),
+    ...refusals('VALIDATION_FAILED', 'TASK_NOT_FOUND', 'INVALID_STATE_TRANSITION', 'OFFER_EXPIRED'),
   },
 });
 const decline = createRoute({

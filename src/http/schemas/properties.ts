@@ -35,7 +35,9 @@ const work = {
 };
 const staffing = {
   primaryStaffIds: z.array(Id).max(100).openapi({ description: 'Who knows it best: preferred for its tasks' }),
-  acceptMinutes: z.int().min(1).max(10_080).openapi({ description: 'An assignee is to accept within so many minutes' }),
+  acceptMinutes: z.int().min(1).max(10_080).openapi({
+    description: 'An assignee is to accept within so many minutes, those of the night not counted (`acceptQuietFrom`)',
+  }),
 };
 const reminders = {
   checkInReminderTime: LocalTime.optional().openapi({ description: 'Local, on the day before the arrival' }),

@@ -8,6 +8,7 @@ import {
   Id,
   Instant,
   isChange,
+  LocalTime,
   label,
   line,
   MoneyIn,
@@ -141,7 +142,9 @@ export const Task = z
     completedBy: z.string().nullable(),
     completion: z.looseObject({}).nullable().openapi({ description: 'As it was told; its cost in minor units' }),
     requiredSkills: z.array(z.string()),
-    acceptBy: z.iso.datetime().nullable().openapi({ description: 'The assignee is to accept by then; null: need not' }),
+    acceptBy: z.iso.datetime().nullable().openapi({
+      description: 'The assignee is to accept by then, nights at the property not counted; null: need not',
+    }),
     acceptedAt: z.iso.datetime().nullable(),
     estimate: z.object({ amount: z.number(), currency: z.string() }).nullable(),
     approval: z
@@ -176,6 +179,9 @@ export const Assignment = z
       .object({
         decidedAt: z.iso.datetime(),
         startsAt: z.iso.datetime(),
+        round: z
+          .int()
+          .openapi({ description: '2: nobody else was left, so those who had not answered were asked again' }),
         weights: z
           .object({ workload: z.int(), proximity: z.int(), primary: z.int(), fairness: z.int() })
           .openapi({ description: 'Percent' }),
@@ -206,7 +212,12 @@ export const Assignment = z
       .nullable()
       .openapi({ description: 'The emergency that this task had to give way to; it gives way once' }),
     refusals: z.array(
-      z.object({ staffId: z.string(), reason: z.enum(['DECLINED', 'NO_ANSWER']), at: z.iso.datetime() }),
+      z.object({
+        staffId: z.string(),
+        reason: z.enum(['DECLINED', 'NO_ANSWER']),
+        times: z.int().openapi({ description: 'After no answer a person is asked once more, and then no more' }),
+        at: z.iso.datetime(),
+      }),
     ),
   })
   .openapi('Assignment');
@@ -222,7 +233,15 @@ const rules = {
   dayMinutes: z.int().min(1).max(1440).openapi({ description: 'A full day of those who have no cap' }),
   fairnessHours: z.int().min(1).max(8760).openapi({ description: 'Who was given nothing for so long comes first' }),
   holdMinutes: z.int().min(1).max(60),
-  emergencyAcceptMinutes: z.int().min(1).max(1440),
+  emergencyAcceptMinutes: z.int().min(1).max(1440).openapi({ description: 'By day and by night' }),
+  acceptQuietFrom: LocalTime.openapi({
+    description: 'Local time of the property: from then to `acceptQuietTo` minutes do not count for `acceptMinutes`',
+    example: '21:00',
+  }),
+  acceptQuietTo: LocalTime.openapi({
+    description: 'The same as `acceptQuietFrom`: all minutes count',
+    example: '07:00',
+  }),
 };
 export const AssignmentRules = z.object(rules).openapi('AssignmentRules');
 export const AssignmentRuleChange = z

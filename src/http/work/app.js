@@ -2,7 +2,7 @@ import { call, now, signIn, signOutToken, token } from './api.js';
 import { dismiss, entries, queue, send } from './outbox.js';
 import { shrink } from './photo.js';
 import { forgetAll, get, put, remove } from './store.js';
-import { dayOf, el, tagsOf, todayAt } from './view.js';
+import { dayOf, el, isAsked, momentAt, tagsOf, tellTimeLeft, timeLeftOf, todayAt } from './view.js';
 
 /** A cleaner's day on a phone: what is to be done, ticked off and finished, with a network or without one. */
 
@@ -200,6 +200,7 @@ async function taskView(task, waiting) {
       ),
     ].filter(Boolean);
   }
+  if (isAsked(task)) parts.push(await questionView(task, waiting));
   if (task.status === 'ASSIGNED')
     parts.push(el('button', { class: 'second wide', onclick: () => begin(task) }, 'I begin'));
   if (task.checklist.length > 0) {
@@ -217,6 +218,41 @@ async function taskView(task, waiting) {
   );
   return parts.filter(Boolean);
 }
+
+/** Whether they take it, with the time that is left. */
+async function questionView(task, waiting) {
+  const said = waiting.find((one) => one.taskId === task.id && ANSWERS.has(one.kind) && one.state === 'waiting');
+  if (said)
+    return el(
+      'p',
+      { class: 'soft' },
+      `Your ${said.kind === 'accept' ? 'yes' : 'no'} is sent as soon as there is a network.`,
+    );
+  const answer = async (kind, body) => {
+    await queue(kind, task, body);
+    if (kind === 'decline') location.hash = '';
+    await exchange();
+  };
+  const decline = () => answer('decline', { reason: document.getElementById('reason').value.trim() || NO_REASON });
+  return el(
+    'section',
+    { class: 'card', 'aria-label': 'Do you take this task?' },
+    el('h2', {}, 'Do you take this task?'),
+    el(
+      'p',
+      {},
+      `Please answer by ${momentAt(task.acceptBy, task.local.timeZone)} (${task.local.timeZone}): `,
+      timeLeftOf(task),
+      '.',
+    ),
+    el('button', { class: 'wide', onclick: () => answer('accept') }, 'Yes, I take it'),
+    el('label', { class: 'field', for: 'reason' }, 'If not, why (the office reads it)'),
+    el('input', { id: 'reason', maxlength: '500', autocomplete: 'off' }),
+    el('p', {}, el('button', { class: 'second wide', onclick: decline }, 'No, I cannot')),
+  );
+}
+const ANSWERS = new Set(['accept', 'decline']);
+const NO_REASON = 'By the phone page, without a reason';
 
 function itemView(item, draft, save) {
   const tick = (event) => {
@@ -364,6 +400,7 @@ addEventListener('online', () => void exchange());
 addEventListener('visibilitychange', () => {
   if (document.visibilityState === 'visible') void exchange();
 });
+setInterval(tellTimeLeft, AGAIN_MS);
 setInterval(async () => {
   if ((await entries()).some((entry) => entry.state === 'waiting')) await exchange();
 }, AGAIN_MS);

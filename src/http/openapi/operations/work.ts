@@ -2,6 +2,8 @@ import { API, type OperationTexts, PAGED, PORTFOLIO, VERSIONED } from './kinds.t
 
 const TASKS = `${API}/tasks`;
 const OWN = 'Staff see their own tasks, agents those of their portfolio; any other task does not exist for them (404).';
+const BY_STAFF_LINK =
+  'The address stands in a mail to the person who is asked and holds a secret token; it is meant for a browser.';
 const BY_LINK = 'The address stands in a mail to the owner and holds a secret token; it is meant for a browser.';
 
 export const WORK: OperationTexts = {
@@ -43,11 +45,11 @@ export const WORK: OperationTexts = {
   },
   [`GET ${TASKS}/:id/assignment`]: {
     id: 'getTaskAssignment',
-    text: `Who was looked at for this task, with scores by workload, way, familiarity and fairness, what ruled the others out, and who has declined. ${OWN}`,
+    text: `Who was looked at for this task, with scores by workload, way, familiarity and fairness, what ruled the others out, and who has declined or not answered, and how often. After no answer a person is asked again once nobody else is left (\`round\` 2). ${OWN}`,
   },
   [`POST ${TASKS}/:id/accept`]: {
     id: 'acceptTask',
-    text: 'The assignee accepts a task that must be accepted by a certain time (`acceptBy`). An administrator may do it in the assignee’s place. Refused with `INVALID_STATE_TRANSITION` when nothing is waiting for an answer.',
+    text: 'The assignee accepts a task that must be accepted by a certain time (`acceptBy`), after which it is `OFFER_EXPIRED`. An administrator may do it in the assignee’s place, also later, while the task is still that person’s. Refused with `INVALID_STATE_TRANSITION` when nothing is waiting for an answer.',
   },
   [`POST ${TASKS}/:id/decline`]: {
     id: 'declineTask',
@@ -69,9 +71,21 @@ export const WORK: OperationTexts = {
     id: 'declineRepairByLink',
     text: `The owner’s no, from the page. It leads back to the page with 303, which says what is decided, also when that was something else before. ${BY_LINK}`,
   },
+  [`GET /offers/:token`]: {
+    id: 'showTaskOffer',
+    text: `The page on which somebody says whether they take a task, with the time that is left. Looking at it decides nothing. Once the question is answered, too late, or somebody else’s, it says so. ${BY_STAFF_LINK}`,
+  },
+  [`POST /offers/:token/accept`]: {
+    id: 'acceptTaskByLink',
+    text: `A yes, from the page; the same answer again changes nothing. 409 with the same page when another answer came before, when it is too late, or when the task is not that person’s any more. ${BY_STAFF_LINK}`,
+  },
+  [`POST /offers/:token/decline`]: {
+    id: 'declineTaskByLink',
+    text: `A no, from the page: the task goes to the next best person. The same answer again changes nothing; 409 as for a yes. ${BY_STAFF_LINK}`,
+  },
   [`GET ${API}/assignment-rules`]: {
     id: 'getAssignmentRules',
-    text: 'How candidates for a task are weighed (four percentages that sum to 100), how fast and how far they travel, and how long offers and held times last.',
+    text: 'How candidates for a task are weighed (four percentages that sum to 100), how fast and how far they travel, how long offers and held times last, and at what hours nobody is expected to answer.',
   },
   [`PATCH ${API}/assignment-rules`]: {
     id: 'updateAssignmentRules',

@@ -1,0 +1,30 @@
+import type { Facts } from './delivery-facts.ts';
+import type { TemplateKey } from './templates.ts';
+
+/**
+ * What is told of a task whose assignee is to answer also says until when, and where. Decided when a message is sent, for
+ * all of them, whoever ordered it: the question may have been answered meanwhile.
+ */
+const ASKING: Readonly<Partial<Record<TemplateKey, { readonly first: TemplateKey; readonly again: TemplateKey }>>> = {
+  'task-assigned.staff@1': { first: 'task-offered.staff@1', again: 'task-offered-again.staff@1' },
+  'task-assigned-instead.staff@1': { first: 'task-offered-instead.staff@1', again: 'task-offered-instead.staff@1' },
+  'task-changed.staff@1': { first: 'task-changed-offer.staff@1', again: 'task-changed-offer.staff@1' },
+};
+
+const askingOf = (template: string) => (Object.hasOwn(ASKING, template) ? ASKING[template as TemplateKey] : undefined);
+
+/** The text to send in the place of `template`; that itself where nobody waits for an answer. */
+export function askingText(
+  template: string,
+  facts: Pick<Facts, 'taskStatus' | 'offerToken' | 'acceptedAt' | 'askedBefore'>,
+): string {
+  const asking = askingOf(template);
+  const isAsked = facts.taskStatus === 'ASSIGNED' && facts.offerToken !== null && facts.acceptedAt === null;
+  if (!asking || !isAsked) return template;
+  return facts.askedBefore ? asking.again : asking.first;
+}
+
+export function askingTextsOf(template: string): readonly TemplateKey[] {
+  const asking = askingOf(template);
+  return asking ? [asking.first, asking.again] : [];
+}
