@@ -172,7 +172,9 @@ describe.each([
     const link = /<a href="([^"]+)"/.exec(mail.body)?.[1] ?? expect.fail('no link in the mail');
     const page = await follow(link);
     const [yes] = [...(await page.text()).matchAll(/ action="([^"]+)"/g)].map(([, to]) => new URL(to ?? '', link).href);
-    expect((await follow(yes ?? '', { method: 'POST' })).status, yes).toBe(200);
+    const answered = await follow(yes ?? '', { method: 'POST' });
+    expect(answered.status, yes).toBe(303);
+    expect(new URL(answered.headers.get('location') ?? '', yes).href).toBe(link);
     const task = await http.call('GET', `${API}/tasks/${id}`);
     expect(at(task.body, 'data', 'acceptedAt')).not.toBeNull();
     await http.call('PATCH', `${API}/tasks/${id}`, { body: { assigneeId: null } });
