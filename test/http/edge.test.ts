@@ -123,16 +123,7 @@ describe('a body', () => {
 
 describe('a request', () => {
   it('to nowhere is told so in the envelope', async () => {
-    for (const path of [
-      '/',
-      '/nope',
-      `${API}/nope`,
-      `${API}/owners/a/b`,
-      '/debug',
-      '/.env',
-      '/metrics',
-      '/admin/queues',
-    ]) {
+    for (const path of ['/nope', `${API}/nope`, `${API}/owners/a/b`, '/debug', '/.env', '/metrics', '/admin/queues']) {
       const answer = await http.call('GET', path);
       expect([answer.status, answer.body.code], path).toEqual([404, 'ROUTE_NOT_FOUND']);
       expect(answer.headers.get('content-security-policy')).toContain("default-src 'none'");
