@@ -125,8 +125,8 @@ const PLACES: Readonly<Record<string, Place>> = {
   ...terms('minimums'),
   ...terms('workingCapital'),
 };
-/** `money-input.test.ts` has it: what a payment captures is a saga's input. */
-const ELSEWHERE = ['POST reservations/:id/payment amount'];
+/** `money-input.test.ts` has them: what a payment captures and a refund gives back is a saga's input. */
+const ELSEWHERE = ['POST reservations/:id/payment amount', 'POST reservations/:id/refunds amount'];
 
 it('is tried for every amount that the document declares', () => {
   const contract = createContract(describeApi(http.app, { publicUrl: PUBLIC_URL }));

@@ -108,6 +108,25 @@ describe('an amount', () => {
     for (const raw of ['[]', 'null', '"x"', '7']) expect((await payRaw(raw)).body.code).toBe('VALIDATION_FAILED');
   });
 
+  it('of a refund follows the same rules', async () => {
+    const order = { amount: '@', currency: 'AED', reason: 'Goodwill', bearer: 'AGENCY' };
+    const giveBack = (amount: string) => {
+      http.orchestrator.reset();
+      const raw = JSON.stringify(order).replace('"@"', amount);
+      return http.call('POST', `${API}/reservations/${STAY}/refunds`, { raw, headers: json });
+    };
+    for (const [amount, amountMinor] of [
+      ['4.35', 435],
+      ['"99.99"', 9_999],
+      ['1000', 100_000],
+    ] as const) {
+      expect((await giveBack(amount)).status, amount).toBe(202);
+      expect(accepted(), amount).toBe(amountMinor);
+    }
+    for (const amount of ['1e3', '-0', '0', '10.005', '1000.0000000000000001', '9007199254740993', 'null', '[1]'])
+      await expectRefusal(await giveBack(amount), at((await payAs(amount)).body, 'code') as string);
+  });
+
   it('of a reservation follows the same rules', async () => {
     const stay =
       '{"propertyId":"property-1","guestId":"guest-1","checkInDate":"2024-03-01","checkOutDate":"2024-03-02","totalAmount":@}';
