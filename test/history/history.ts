@@ -1,5 +1,10 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import pg from 'pg';
-import { createTestDatabase, type TestDatabase } from '../setup/database.ts';
+import { startPostgres } from '../../scripts/services/postgres.ts';
+import { createTestDatabase, type DatabaseSource, sharedSource, type TestDatabase } from '../setup/database.ts';
+import { createTemplate } from '../setup/template.ts';
 import { type Growth, grown } from './blocks.ts';
 import { type Pattern, patternOf, stopAutovacuum, vacuum, writeHistory } from './copies.ts';
 import { live } from './life.ts';
@@ -18,10 +23,13 @@ export interface Compared {
 }
 
 /** Does everything over a history of so many stays and over one of so many more. */
-export async function compare(few: number, many: number): Promise<Compared> {
-  const pattern = await pastOf();
-  const small = await walked(pattern, few);
-  const large = await walked(pattern, many);
+export const compare = (few: number, many: number): Promise<Compared> =>
+  onOwnServer((source) => compareOn(source, few, many));
+
+async function compareOn(source: DatabaseSource, few: number, many: number): Promise<Compared> {
+  const pattern = await pastOf(source);
+  const small = await walked(source, pattern, few);
+  const large = await walked(source, pattern, many);
   return {
     growths: grown(small.readings, large.readings),
     parameters: large.parameters,
@@ -31,9 +39,32 @@ export async function compare(few: number, many: number): Promise<Compared> {
   };
 }
 
+/**
+ * A write transaction of another test, in whatever database of a server, keeps dead rows from being pruned, and a
+ * measurement reads them: there is no other test on this server, unless DATABASE_URL names one.
+ */
+async function onOwnServer<T>(work: (source: DatabaseSource) => Promise<T>): Promise<T> {
+  if (process.env['DATABASE_URL']) return await work(sharedSource());
+  const home = fs.mkdtempSync(path.join(os.tmpdir(), `roomy-test-${process.pid}-`));
+  // The server may run as another account, which must be able to walk here.
+  fs.chmodSync(home, 0o755);
+  try {
+    const postgres = await startPostgres({ dataDir: path.join(home, 'postgres') });
+    try {
+      const template = 'roomy_template_history';
+      await createTemplate(postgres.url, template);
+      return await work({ server: postgres.url, template });
+    } finally {
+      await postgres.stop();
+    }
+  } finally {
+    fs.rmSync(home, { recursive: true, force: true });
+  }
+}
+
 /** What the product itself makes of a few stays. */
-async function pastOf(): Promise<Pattern> {
-  const database = await createTestDatabase();
+async function pastOf(source: DatabaseSource): Promise<Pattern> {
+  const database = await createTestDatabase(source);
   try {
     const system = await openSystem(database.url);
     await live(system).finally(() => system.close());
@@ -43,8 +74,12 @@ async function pastOf(): Promise<Pattern> {
   }
 }
 
-async function walked(pattern: Pattern, stays: number): Promise<Walk & { readonly parameters: readonly string[] }> {
-  const database: TestDatabase = await createTestDatabase();
+async function walked(
+  source: DatabaseSource,
+  pattern: Pattern,
+  stays: number,
+): Promise<Walk & { readonly parameters: readonly string[] }> {
+  const database: TestDatabase = await createTestDatabase(source);
   try {
     await stopAutovacuum(database.url);
     await writeHistory(database.url, pattern, stays);

@@ -2,7 +2,6 @@ import { sql } from 'kysely';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
 import { passFully } from '../../src/domain/finance/integrity-now.ts';
 import { ROLES, type Role } from '../../src/http/auth.ts';
-import { until } from '../setup/engine.ts';
 import { largestOf, type Reading, type Readings, readingOf } from './blocks.ts';
 import type { Pattern } from './copies.ts';
 import { MANY, PEOPLE } from './life.ts';
@@ -57,21 +56,12 @@ export async function walk(databaseUrl: string, pattern: Pattern): Promise<Walk>
   return { readings, explained, refused };
 }
 
-/** Few: what they leave behind while a transaction of another test is open, in whatever database, cannot be pruned. */
-const EVENTS_TO_SEND = 5;
-const NOBODY_WITHIN_MS = 120_000;
+const EVENTS_TO_SEND = 20;
 
 /** How many events there are by then is chance: the more, the longer all before has taken. As many in both histories. */
 async function leaveEvents(db: Db, sendAll: () => Promise<unknown>): Promise<void> {
   await sendAll();
-  // Every event has left a dead version of the endpoint's row, which stays for as long as an older transaction is open.
-  const { rows } = await sql<{ xid: string }>`SELECT pg_current_xact_id()::text AS xid`.execute(db);
-  const isOldest = async (): Promise<true | undefined> => {
-    const { rows: seen } = await sql<{ is: boolean }>`
-      SELECT pg_snapshot_xmin(pg_current_snapshot()) > ${rows[0]?.xid}::xid8 AS is`.execute(db);
-    return seen[0]?.is === true || undefined;
-  };
-  await until('older transactions to end', isOldest, NOBODY_WITHIN_MS);
+  // Every event has left a dead version of the endpoint's row.
   await sql`VACUUM (FULL) webhook_endpoint`.execute(db);
   await sql`UPDATE webhook_endpoint SET next_seq = (SELECT last_seq + 1 - ${EVENTS_TO_SEND}::int FROM event_feed)`.execute(
     db,

@@ -12,10 +12,20 @@ export interface SimulatedDatabase extends TestDatabase {
   readonly clock: SimulatedClock;
 }
 
+/** Where databases are copied, and from which. */
+export interface DatabaseSource {
+  readonly server: string;
+  readonly template: string;
+}
+/** The run's own. */
+export const sharedSource = (): DatabaseSource => ({
+  server: inject('postgresUrl'),
+  template: inject('templateDatabase'),
+});
+
 /** A migrated database of its own, copied from the run's template. */
-export async function createTestDatabase(): Promise<TestDatabase> {
-  const server = inject('postgresUrl');
-  const template = inject('templateDatabase');
+export async function createTestDatabase(source = sharedSource()): Promise<TestDatabase> {
+  const { server, template } = source;
   const name = `${template.replace('template', 'file')}_${randomBytes(6).toString('hex')}`;
   await administer(server, `CREATE DATABASE ${name} TEMPLATE ${template}`);
   const url = new URL(server);

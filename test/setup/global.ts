@@ -2,14 +2,13 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import pg from 'pg';
 import type { TestProject } from 'vitest/node';
 import { findChromium } from '../../scripts/services/chromium.ts';
 import type { Program } from '../../scripts/services/package.ts';
 import { startPostgres } from '../../scripts/services/postgres.ts';
 import { isAlive } from '../../scripts/services/process.ts';
 import { startRedis } from '../../scripts/services/redis.ts';
-import { migrate } from '../../src/db/migrate.ts';
+import { createTemplate, withClient } from './template.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -82,15 +81,6 @@ async function ownRedis(home: string, stops: (() => unknown)[]): Promise<string>
   return redis.url;
 }
 
-async function createTemplate(server: string, name: string): Promise<void> {
-  await withClient(server, (client) => client.query(`CREATE DATABASE ${name}`));
-  const url = new URL(server);
-  url.pathname = `/${name}`;
-  await migrate(url.toString());
-  // A test must not depend on the hour at which it runs; those of the quiet hours set them.
-  await withClient(url.toString(), (client) => client.query("UPDATE message_rule SET quiet_channels = '{}'"));
-}
-
 /** The template, and what a file that was cut short has left of its copies. */
 async function dropRun(server: string, template: string): Promise<void> {
   await withClient(server, async (client) => {
@@ -100,14 +90,4 @@ async function dropRun(server: string, template: string): Promise<void> {
     );
     for (const { datname } of rows) await client.query(`DROP DATABASE IF EXISTS ${datname} WITH (FORCE)`);
   });
-}
-
-async function withClient(server: string, work: (client: pg.Client) => Promise<unknown>): Promise<void> {
-  const client = new pg.Client({ connectionString: server });
-  await client.connect();
-  try {
-    await work(client);
-  } finally {
-    await client.end();
-  }
 }
