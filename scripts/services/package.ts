@@ -18,7 +18,7 @@ export interface Program {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** What was fetched or built for this checkout; each program in a folder of its own. */
+/** The folder of the programs that were downloaded or built for this checkout, one subfolder for each. */
 export const PROGRAMS = path.join(import.meta.dirname, '../../.roomy/programs');
 const STEP_WITHIN_MS = 300_000;
 

@@ -15,23 +15,29 @@ export interface RedisSource {
   readonly sha256: string;
 }
 
-/**
- * Tried in this order. The digest of the first is that of the project's own list (redis/redis-hashes), and 7.2 is its
- * newest line under the BSD licence. The second is what Debian 12 builds its package from, for networks that reach the
- * mirrors of a distribution only.
- */
+/** The digest is that of the Redis project's own list (redis/redis-hashes); 7.2 is its newest line under the BSD licence. */
 export const SOURCES: readonly RedisSource[] = [
   {
     version: '7.2.11',
     url: 'https://download.redis.io/releases/redis-7.2.11.tar.gz',
     sha256: '2f9886eca68d30114ad6a01da65631f8007d802fd3e6c9fac711251e6390323d',
   },
-  {
-    version: '7.0.15',
-    url: 'https://deb.debian.org/debian/pool/main/r/redis/redis_7.0.15.orig.tar.gz',
-    sha256: '4b1dc4ee6d622a09fff9c6777191209750fb5e5a725ef78ea012d6eef4c22982',
-  },
 ];
+
+/**
+ * For networks that reach a mirror of their own only: `REDIS_SOURCE_URL` names a release as `.tar.gz`, `REDIS_SOURCE_SHA256`
+ * its digest. It is tried first. Throws the end of the sentence `No Redis:` when one of them is missing or malformed.
+ */
+export function sourcesOf(env: NodeJS.ProcessEnv): readonly RedisSource[] {
+  const { REDIS_SOURCE_URL: url, REDIS_SOURCE_SHA256: sha256 } = env;
+  if (!url && !sha256) return SOURCES;
+  if (!url || !URL.canParse(url) || !sha256 || !/^[0-9a-f]{64}$/.test(sha256))
+    throw new Error('REDIS_SOURCE_URL needs an address, and REDIS_SOURCE_SHA256 the 64 hexadecimal digits of its file');
+  return [
+    { version: /\d+(?:\.\d+)+/.exec(path.basename(new URL(url).pathname))?.[0] ?? 'of REDIS_SOURCE_URL', url, sha256 },
+    ...SOURCES,
+  ];
+}
 
 const DOWNLOADED_WITHIN_MS = 120_000;
 const BUILT_WITHIN_MS = 900_000;
@@ -51,7 +57,7 @@ export function builtRedis(home: string = path.join(PROGRAMS, 'redis-built')): P
  */
 export async function buildRedis(
   say: (line: string) => void,
-  { home = path.join(PROGRAMS, 'redis-built'), sources = SOURCES } = {},
+  { home = path.join(PROGRAMS, 'redis-built'), sources = sourcesOf(process.env) } = {},
 ): Promise<Program> {
   const tools = toolsToBuild();
   if (typeof tools === 'string') throw new Error(tools);
@@ -83,7 +89,7 @@ interface Tools {
   readonly make: string;
 }
 
-/** What is missing, as the end of a sentence, where something is. */
+/** The tools; or, when one is missing, the end of the sentence `No Redis:` that says which. */
 function toolsToBuild(): Tools | string {
   // On a Mac without its command line tools the compiler is a stub that opens a window.
   const stub = process.platform === 'darwin' && spawnSync('xcode-select', ['-p'], { stdio: 'ignore' }).status !== 0;

@@ -7,7 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { installCommand } from '../../scripts/services/install-command.ts';
-import { buildRedis, builtRedis, type RedisSource, SOURCES } from '../../scripts/services/redis-source.ts';
+import { buildRedis, builtRedis, type RedisSource, SOURCES, sourcesOf } from '../../scripts/services/redis-source.ts';
 
 /** Redis without a package of the system: a small source that is served here, and the real tools of this machine. */
 
@@ -93,6 +93,23 @@ describe('Redis from its source', () => {
     await expect(buildRedis(silent, { home: place(), sources: [] })).rejects.toThrow(
       'no C compiler with make to build one with',
     );
+  });
+
+  it('comes from a mirror that is named with its digest first, and from nowhere when only half is named', () => {
+    const sha256 = 'a'.repeat(64);
+    const url = 'https://mirror.example.com/redis_7.0.15.orig.tar.gz';
+    expect(sourcesOf({})).toEqual(SOURCES);
+    expect(sourcesOf({ REDIS_SOURCE_URL: url, REDIS_SOURCE_SHA256: sha256 })).toEqual([
+      { version: '7.0.15', url, sha256 },
+      ...SOURCES,
+    ]);
+    for (const half of [
+      { REDIS_SOURCE_URL: url },
+      { REDIS_SOURCE_SHA256: sha256 },
+      { REDIS_SOURCE_URL: 'mirror', REDIS_SOURCE_SHA256: sha256 },
+      { REDIS_SOURCE_URL: url, REDIS_SOURCE_SHA256: 'x' },
+    ])
+      expect(() => sourcesOf(half)).toThrow('REDIS_SOURCE_SHA256');
   });
 
   it('has a pinned digest and an encrypted address for every source', () => {

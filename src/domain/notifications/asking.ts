@@ -2,8 +2,8 @@ import type { Facts } from './delivery-facts.ts';
 import type { TemplateKey } from './templates.ts';
 
 /**
- * What is told of a task whose assignee is to answer also says until when, and where. Decided when a message is sent, for
- * all of them, whoever ordered it: the question may have been answered meanwhile.
+ * A message about a task that its assignee has to accept or decline carries the deadline and a link to answer. The text is
+ * chosen when the message is sent, because the assignee may have answered since it was queued.
  */
 const ASKING: Readonly<Partial<Record<TemplateKey, { readonly first: TemplateKey; readonly again: TemplateKey }>>> = {
   'task-assigned.staff@1': { first: 'task-offered.staff@1', again: 'task-offered-again.staff@1' },

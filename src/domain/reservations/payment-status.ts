@@ -21,7 +21,7 @@ export const refundStatusOf = (reservationId: string) =>
   sql<RefundStatus>`(SELECT ${STATUS_OF_REFUNDS}
     FROM transaction x WHERE x.reservation_id = ${sql.ref(reservationId)} AND x.type = 'REFUND'
      AND x.status IN ('PENDING', 'PROCESSING', 'MANUAL_REQUIRED', 'COMPLETED'))`;
-/** What was captured of a stay and has not been refunded, with what went over the balance; minor units. */
+/** SQL: the money captured for a stay less its refunds, in minor units. Overpaid money is included. */
 export const refundableOfStay = (reservationId: string) =>
   sql<number>`(SELECT coalesce(sum(y.amount_minor - y.refunded_minor), 0)::bigint FROM payment y
     WHERE y.reservation_id = ${sql.ref(reservationId)} AND y.status = 'COMPLETED')`;

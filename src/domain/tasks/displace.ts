@@ -178,7 +178,7 @@ function wayOf(person: Person, asked: Asked, startMs: number, displaced: readonl
   return {
     planned: { ...planned, displaces: true },
     displaced,
-    // Whoever keeps it is told of its new time together with the emergency.
+    // A person who keeps the displaced task gets one mail about both: the emergency, and the task's new time.
     replanned: replanned.map((one) => ({ ...one, isToldWithOther: one.staffId === person.id })),
     nobody: unplanned,
   };

@@ -2,18 +2,17 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { type Decider, findRepair } from '../../domain/tasks/approvals.ts';
 import { decideRepair } from '../../domain/tasks/decide-repair.ts';
 import { getTask } from '../../domain/tasks/resource.ts';
-import { RoomyError } from '../../kernel/errors.ts';
 import { foundVersion } from '../answers.ts';
 import { approvalPage } from '../approval-page.ts';
 import { type AnyContext, authorOf, callerOf, inTransaction, type Services } from '../context.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
-import { answer, bodyRefusals, jsonOf, one, refusals } from '../schemas/envelope.ts';
+import { answer, bodyRefusals, jsonOf, one } from '../schemas/envelope.ts';
 import { ApprovalBody, Task } from '../schemas/tasks.ts';
+import { backToPage, FORM_ANSWERS, PAGE_ANSWERS } from './link-page.ts';
 
 const tags = ['Tasks'];
 const Token = z.strictObject({ token: z.string().regex(/^[\w-]{43}$/) });
-const page = { 200: { description: 'A page', content: { 'text/html': { schema: { type: 'string' as const } } } } };
 
 const decide = createRoute({
   method: 'post',
@@ -29,7 +28,7 @@ const show = createRoute({
   tags,
   summary: 'The question to an owner; whoever has the address of the mail may answer it',
   request: { params: Token },
-  responses: { ...page, ...refusals('TASK_NOT_FOUND', 'VALIDATION_FAILED') },
+  responses: PAGE_ANSWERS,
 });
 const sayByPage = (path: '/approvals/{token}/approve' | '/approvals/{token}/decline', summary: string) =>
   createRoute({
@@ -38,10 +37,7 @@ const sayByPage = (path: '/approvals/{token}/approve' | '/approvals/{token}/decl
     tags,
     summary,
     request: { params: Token },
-    responses: {
-      303: { description: 'Taken, or settled before: `Location` is the page, which says which' },
-      ...refusals('TASK_NOT_FOUND', 'VALIDATION_FAILED'),
-    },
+    responses: FORM_ANSWERS,
   });
 const approve = sayByPage('/approvals/{token}/approve', 'Yes, from the page');
 const decline = sayByPage('/approvals/{token}/decline', 'No, from the page');
@@ -68,15 +64,11 @@ export function registerApprovals(register: Register, services: Services): void 
     const { token } = c.req.valid('param');
     return approvalPage(c, token, await findRepair(services.db, { kind: 'TOKEN', token }));
   });
-  // Always back to the page, which says what was decided: loading that again sends nothing again.
-  const byPage = async (c: AnyContext, token: string, decision: 'APPROVED' | 'DECLINED') => {
+  const byPage = (c: AnyContext, token: string, decision: 'APPROVED' | 'DECLINED') => {
     const said = { decision, note: null, by: null, requestId: c.get('requestId'), ip: c.get('ip') };
-    try {
-      await inTransaction(services, (tx) => decideRepair(tx, { kind: 'TOKEN', token }, said));
-    } catch (error) {
-      if (!(error instanceof RoomyError && error.code === 'INVALID_STATE_TRANSITION')) throw error;
-    }
-    return c.redirect(`/approvals/${token}`, 303);
+    return backToPage(c, `/approvals/${token}`, () =>
+      inTransaction(services, (tx) => decideRepair(tx, { kind: 'TOKEN', token }, said)),
+    );
   };
   register.unkeyed(approve, (c) => byPage(c, c.req.valid('param').token, 'APPROVED'));
   register.unkeyed(decline, (c) => byPage(c, c.req.valid('param').token, 'DECLINED'));

@@ -6,6 +6,17 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { parseAnswerable } from '../../kernel/money.ts';
 import { Amount, Currency, Instant, pageQuery } from './common.ts';
 
+/** An amount as it was written: what is wrong with it is told by the codes of money, by rules of its currency. */
+export const unparsedAmount = (description: string, example: number) =>
+  z.unknown().openapi({
+    type: ['number', 'string'],
+    exclusiveMinimum: 0,
+    pattern: '^(?:0|[1-9]\\d*)(?:\\.\\d+)?$',
+    maxLength: 60,
+    description,
+    example,
+  });
+
 /**
  * A strict body with the money of a payment in it. What is wrong with the money is told by a code of its own, which
  * `validation.ts` takes from the issue, whatever else is wrong.
@@ -13,14 +24,7 @@ import { Amount, Currency, Instant, pageQuery } from './common.ts';
 export const paymentMoney = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>
   z
     .strictObject({
-      amount: z.unknown().openapi({
-        type: ['number', 'string'],
-        exclusiveMinimum: 0,
-        pattern: '^(?:0|[1-9]\\d*)(?:\\.\\d+)?$',
-        maxLength: 60,
-        description: 'Major units, more than zero, no more decimals than the currency has',
-        example: 1000,
-      }),
+      amount: unparsedAmount('Major units, more than zero, no more decimals than the currency has', 1000),
       currency: z.unknown().openapi({
         type: 'string',
         pattern: '^[A-Z]{3}$',

@@ -2,20 +2,13 @@ import { z } from '@hono/zod-openapi';
 import { REFUND_BEARERS } from '../../domain/finance/goodwill.ts';
 import { REFUND_STATUSES } from '../../domain/reservations/payment-status.ts';
 import { Id, line, prose } from './common.ts';
+import { unparsedAmount } from './finance-terms.ts';
 
 const bearer = z.enum(REFUND_BEARERS);
 
 export const RefundBody = z
   .strictObject({
-    // Told apart by the codes of money, whose rules depend on the currency of the stay.
-    amount: z.unknown().openapi({
-      type: ['number', 'string'],
-      exclusiveMinimum: 0,
-      pattern: '^(?:0|[1-9]\\d*)(?:\\.\\d+)?$',
-      maxLength: 60,
-      description: 'Major units, more than zero, no more than has been captured and not refunded',
-      example: 100,
-    }),
+    amount: unparsedAmount('Major units, more than zero, no more than has been captured and not refunded', 100),
     currency: z.string().optional().openapi({ description: 'The reservation’s, if it is given', example: 'AED' }),
     reason: line(200).openapi({ description: 'Kept with the refund and in the audit log', example: 'No hot water' }),
     bearer: bearer.optional().openapi({
