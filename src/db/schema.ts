@@ -583,6 +583,10 @@ export interface GatewayEventTable {
   received_at: Generated<Date>;
   processed_at: OptionalInstant;
   outcome: Optional<string>;
+  /** What is to be taken up of it: a `GatewayEvent`. */
+  event: OptionalJsonColumn<Json>;
+  payment_id: Optional<string>;
+  reservation_id: Optional<string>;
 }
 export interface ReconciliationTable {
   id: string;

@@ -80,6 +80,25 @@ export interface RefundRequest {
   readonly amountMinor: number;
   readonly currency: string;
 }
+export interface RecordRequest {
+  readonly gatewayId: string;
+  readonly reference: string;
+  /** `Charge.providerId`. */
+  readonly chargeId: string;
+}
+/** One refund of a charge, whoever has made it: this system, or a person in the provider's own dashboard. */
+export interface RecordedRefund {
+  readonly providerId: string;
+  readonly amountMinor: number;
+  readonly currency: string;
+  /** Why the money is with the provider again, as an upper-snake code: it failed, or was withdrawn. Null: it has left. */
+  readonly cameBack: string | null;
+}
+/** What has become of one charge by its provider's own record. */
+export interface ChargeRecord {
+  /** Oldest first. */
+  readonly refunds: readonly RecordedRefund[];
+}
 export interface CardRequest {
   readonly gatewayId: string;
   readonly reference: string;
@@ -106,6 +125,8 @@ export interface GatewayMovement {
   readonly feeMinor: number;
   readonly currency: string;
   readonly at: Date;
+  /** `Charge.providerId` of the charge that it is of, where the record says it. */
+  readonly chargeId?: string;
 }
 
 /**
@@ -131,6 +152,8 @@ export interface PaymentGateway {
    * guest it comes with. It is no card number, and tells nothing of one. Null: the provider knows no card behind it.
    */
   cardOf(request: CardRequest, signal: AbortSignal): Promise<string | null>;
+  /** What has become of a charge since, as it stands now. */
+  recordOf(request: RecordRequest, signal: AbortSignal): Promise<ChargeRecord>;
   /** The gateway's record of one gateway id in `[from, to)`; at most `limit` movements, oldest first. */
   movements(gatewayId: string, from: Date, to: Date, limit: number): Promise<readonly GatewayMovement[]>;
 }
@@ -225,8 +248,8 @@ export type GatewayEvent =
       readonly amountMinor: number;
       readonly currency: string;
     }
-  | { readonly kind: 'charge-refunded'; readonly reference: string; readonly refundedMinor: number }
-  | { readonly kind: 'refund-failed'; readonly providerId: string; readonly reason: string }
+  /** Money of a charge has gone back, or has come again: what exactly, the gateway's record says. */
+  | { readonly kind: 'charge-changed'; readonly reference: string; readonly chargeId: string | null }
   | { readonly kind: 'payout-failed'; readonly providerId: string; readonly reason: string }
   | { readonly kind: 'ignored' };
 export interface ReceivedEvent {

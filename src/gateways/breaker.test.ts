@@ -125,6 +125,7 @@ describe('a gateway behind breakers', () => {
       refund: fail,
       payOut: fail,
       cardOf: fail,
+      recordOf: fail,
       movements: async () => [],
     };
     const breakers = createBreakers(log, { failures: 2 });

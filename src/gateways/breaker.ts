@@ -142,6 +142,7 @@ export function withBreakers(
       breakers.run(`${circuitOf(request.gatewayId, request.reference)} (cards)`, signal, () =>
         gateway.cardOf(request, signal),
       ),
+    recordOf: (request, signal) => guard(request, signal, () => gateway.recordOf(request, signal)),
     movements: (gatewayId, ...range) =>
       breakers.run(circuitOf(gatewayId, ''), null, () => gateway.movements(gatewayId, ...range)),
   };

@@ -142,6 +142,7 @@ function bankOf(gateways: readonly PaymentGateway[], gatewayIds: readonly string
     refund: unknown,
     payOut: unknown,
     cardOf: unknown,
+    recordOf: unknown,
     async movements(...range) {
       const records = await Promise.all(gateways.map((gateway) => gateway.movements(...range)));
       const byTime = (a: GatewayMovement, b: GatewayMovement): number => a.at.getTime() - b.at.getTime();

@@ -23,6 +23,8 @@ export const SCHEDULES = {
   },
   finance: {
     payouts: { scheduler: 'payout-sweep', everyMs: 10_000 },
+    // What a gateway has told stands in Postgres, and waits there until its stay is at rest.
+    news: { scheduler: 'gateway-news-sweep', everyMs: 2_000 },
     // What was posted stands in Postgres and is in every sum; this only keeps it from being added anew each time.
     totals: { scheduler: 'ledger-totals', everyMs: 10_000 },
     // What has changed is marked in Postgres; this looks at it, and once a day at all of the money.

@@ -1,6 +1,13 @@
 import { z } from 'zod';
 import type { Tx } from '../db/client.ts';
-import { markRefund, noteRefundAnswer, readRefund, recordRefund } from '../domain/finance/refund.ts';
+import { goneOf } from '../domain/finance/charge-record.ts';
+import {
+  type GatewayAnswer,
+  markRefund,
+  noteRefundAnswer,
+  readRefund,
+  recordRefund,
+} from '../domain/finance/refund.ts';
 import { enqueueMessagesAbout, orderMessages } from '../domain/notifications/enqueue.ts';
 import { refundProcessedMessage } from '../domain/notifications/matrix.ts';
 import { acceptWithin } from './orchestrator/accept.ts';
@@ -32,10 +39,13 @@ export const executeRefund = saga('executeRefund', ExecuteRefund, {
     retry: RETRY,
     onExhausted: 'park',
     prepare: ({ tx, input, inDoubt }) => markRefund(tx, input.refundId, inDoubt),
-    run: ({ ports, done: { validateRefund: refund }, key, signal }) => {
-      const { gatewayId, gatewayReference, chargeId, amountMinor, currency } = refund;
-      const request = { key, gatewayId, reference: gatewayReference, chargeId, amountMinor, currency };
-      return ports.gateway(gatewayId).refund(request, signal);
+    run: async ({ ports, done: { validateRefund: refund }, key, signal }): Promise<GatewayAnswer> => {
+      const { gatewayId, gatewayReference: reference, chargeId, amountMinor, currency } = refund;
+      const gateway = ports.gateway(gatewayId);
+      const answer = await gateway.refund({ key, gatewayId, reference, chargeId, amountMinor, currency }, signal);
+      if (answer.done) return answer;
+      // It may be refused because a person has refunded the charge at the gateway itself.
+      return { ...answer, goneMinor: goneOf(await gateway.recordOf({ gatewayId, reference, chargeId }, signal)) };
     },
     book: ({ tx, sagaId, done, answer }) => noteRefundAnswer(tx, { sagaId, refund: done.validateRefund }, answer),
     compensate: {

@@ -1,4 +1,5 @@
 import type { Db } from '../db/client.ts';
+import { dueNews, takeUpNews } from '../domain/finance/gateway-news.ts';
 import { passNightly, verifyMarked } from '../domain/finance/integrity-now.ts';
 import { alertOldDebts } from '../domain/finance/owner-debts.ts';
 import { batchOf, type DueBatch, dueBatches } from '../domain/finance/payout-batches.ts';
@@ -12,8 +13,9 @@ import { canonicalJson, sha256 } from '../kernel/json.ts';
 import type { Logger } from '../kernel/log.ts';
 import { processOwnerPayout } from '../sagas/index.ts';
 import type { SagaOrchestrator } from '../sagas/orchestrator/types.ts';
+import { startCapturedPayment } from '../sagas/start-captured-payment.ts';
 import type { JobsOf } from './jobs.ts';
-import { untilNothing } from './rounds.ts';
+import { untilFewer, untilNothing } from './rounds.ts';
 import type { JobRun } from './worker.ts';
 
 export interface FinanceWork {
@@ -65,6 +67,25 @@ async function release(
   }
 }
 
+/** Events of gateways taken up by one round, at the most, and how many at once: each asks its gateway. */
+const NEWS_AT_ONCE = 50;
+const NEWS_LANES = 4;
+
+/** Takes up what gateways have told of stays that are at rest by now; answers how many looks it had. */
+export async function takeUpGatewayNews(work: Pick<FinanceWork, 'db' | 'ports' | 'orchestrator'>): Promise<number> {
+  const { db, ports } = work;
+  const due = await dueNews(db, NEWS_AT_ONCE);
+  await attemptEach(db, 'gateway-events', due, {
+    id: ({ id }) => id,
+    lanes: NEWS_LANES,
+    work: async (news) => {
+      if ((await takeUpNews(db, ports, news)) === 'done') return;
+      for (const eventId of news.eventIds) await startCapturedPayment(work, { ...news, eventId });
+    },
+  });
+  return due.length;
+}
+
 /** The night's reconciliation of every gateway that was used, and owners who have owed for long; once per night. */
 export async function doNight({ db, ports, log }: FinanceWork, now: Date): Promise<void> {
   const night = new Date(now.getTime() - DAY_MS).toISOString().slice(0, 10);
@@ -92,6 +113,11 @@ export const financeJobs = (work: FinanceWork, now: () => Date): JobsOf<'finance
     kind: 'sweep',
     limitMs: 120_000,
     run: async () => ({ released: await releaseDuePayouts(work) }),
+  },
+  news: {
+    kind: 'sweep',
+    limitMs: 120_000,
+    run: async (run) => ({ looks: await untilFewer(NEWS_AT_ONCE, MAX_ROUNDS, run, () => takeUpGatewayNews(work)) }),
   },
   totals: {
     kind: 'sweep',

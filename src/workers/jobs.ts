@@ -20,7 +20,8 @@ export type JobsOf<Queue extends keyof typeof SCHEDULES> = {
 const CONCURRENCY: { readonly [Queue in keyof JobTable]: number } = {
   notifications: 1,
   tasks: 1,
-  finance: 1,
+  // One may wait for a gateway, or be at all of the money.
+  finance: 2,
   recurring: 1,
   webhooks: 2,
 };

@@ -111,6 +111,7 @@ export function recordKeeper(movements: readonly GatewayMovement[]): Ports {
     refund: refuse,
     payOut: refuse,
     cardOf: refuse,
+    recordOf: async () => ({ refunds: [] }),
     movements: async (_gatewayId, from, to, limit) =>
       movements.filter(({ at }) => at >= from && at < to).slice(0, limit),
   };

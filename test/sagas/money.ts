@@ -6,6 +6,9 @@ import type { Db } from '../../src/db/client.ts';
 import { checkIntegrity } from '../../src/domain/finance/integrity.ts';
 import type { GatewayMovement, Ports } from '../../src/domain/ports.ts';
 import { createPorts, type PortSettings } from '../../src/gateways/index.ts';
+import type { SandboxDashboard } from '../../src/gateways/sandbox/dashboard.ts';
+import { createSandboxGateway } from '../../src/gateways/sandbox/gateway.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import {
   cancelReservation,
@@ -29,6 +32,8 @@ const TOTAL = 100_000;
 
 export interface Sandbox {
   readonly ports: Ports;
+  /** What a person does at the provider itself. */
+  readonly dashboard: SandboxDashboard;
   /** What the gateway holds of a reference: charges less what went back, in minor units. */
   netOf(reference: string): Promise<number>;
   /** All that the gateway has done. */
@@ -43,6 +48,8 @@ export async function openSandbox(stripe: PortSettings['stripe'] = null): Promis
   const gateways = stripe === null ? (['sandbox'] as const) : (['sandbox', 'stripe'] as const);
   const settings = { gateways, sandboxDir, sandboxFeeBp: 290, sandboxGateways: [], stripe };
   const ports = createPorts(settings, createLogger('test', 'silent'));
+  // Another program on the same record, as the provider's own pages would be.
+  const provider = createSandboxGateway({ dir: sandboxDir, feeBp: 290, clock: systemClock });
   const everything = (gatewayId: string) =>
     ports.gateway(gatewayId).movements(gatewayId, new Date(0), new Date(4e12), 100_000);
   const sum = async (gatewayId: string, reference: string): Promise<number> => {
@@ -53,11 +60,13 @@ export async function openSandbox(stripe: PortSettings['stripe'] = null): Promis
   };
   return {
     ports,
+    dashboard: provider.dashboard,
     netOf: (reference) => sum(GATEWAY, reference),
     movements: () => everything(GATEWAY),
     paidAs: async (providerId) => (providerId === null ? 0 : -(await sum('bank', providerId))),
     close: async () => {
       await ports.close();
+      provider.close();
       await rm(sandboxDir, { recursive: true, force: true });
     },
   };

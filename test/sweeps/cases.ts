@@ -16,6 +16,7 @@ import { reassignUnanswered } from '../../src/domain/tasks/offers.ts';
 import { escalateEmergencies, sweepRecurrences } from '../../src/domain/tasks/recurring.ts';
 import { deliverWebhooks } from '../../src/domain/webhooks/deliver.ts';
 import { noOutages } from '../../src/kernel/outages.ts';
+import { takeUpGatewayNews } from '../../src/workers/finance.ts';
 import { mailboxDeps } from '../setup/deliver.ts';
 import { ENGINE_CASES } from './engine-cases.ts';
 import {
@@ -243,6 +244,19 @@ export const CASES = {
     },
     done: (db) => numbersOf(db, 'SELECT gateway_id AS id FROM reconciliation'),
   },
+  'gateway-events': {
+    seed: (db) =>
+      insertRaw(
+        db,
+        `INSERT INTO payment (id, reservation_id, saga_id, gateway_id, gateway_reference, amount_minor, currency, status, requested_by, provider_id)
+         SELECT 'payment-' || n, 'reservation-' || n, 'saga-' || n, 'gateway-' || n, 'ref-' || n, 100, 'AED', 'REVERSED', 'test', 'charge-' || n FROM generate_series(0, 19) n;
+         INSERT INTO gateway_event (gateway_id, event_id, type, event, payment_id, reservation_id)
+         SELECT 'gateway-' || n, 'event-' || n, 'look', '{"kind":"charge-changed","reference":"r","chargeId":null}', 'payment-' || n, 'reservation-' || n FROM generate_series(0, 19) n`,
+      ),
+    poisons: { 'what came of it': raises('gateway_event', 'UPDATE', `OLD.event_id = 'event-${POISONED}'`) },
+    sweep: (db) => takeUpGatewayNews({ db, ports: portsOf([]), orchestrator: NO_SAGAS }),
+    done: (db) => numbersOf(db, 'SELECT event_id AS id FROM gateway_event WHERE processed_at IS NOT NULL'),
+  },
   debts: {
     seed: (db) =>
       insertRaw(
@@ -367,6 +381,8 @@ export const CASES = {
     },
   },
 } satisfies Record<SweepName, SweepCase>;
+
+const NO_SAGAS = {} as Parameters<typeof takeUpGatewayNews>[0]['orchestrator'];
 
 /** Gateways with nothing to say; some do not answer. */
 function portsOf(silent: readonly number[]): Parameters<typeof reconcileNight>[1] {

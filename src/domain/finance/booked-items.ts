@@ -31,16 +31,19 @@ export async function bookedItems(
        AND (y.gateway_reference = ANY(${named('CHARGE', 'reference')}::text[]) OR y.provider_id = ANY(${named('CHARGE', 'providerId')}::text[])
             OR (y.completed_at >= ${from} AND y.completed_at < ${to}))
      ORDER BY y.created_at, y.id`.execute(tx);
+  // One refund at a gateway may settle several that were owed: what went back is their sum.
   const { rows: refunds } = await sql<BookedItem>`
-    SELECT 'REFUND' AS kind, t.gateway_reference AS reference, t.provider_id AS "providerId", t.amount_minor AS "amountMinor",
+    SELECT 'REFUND' AS kind, t.gateway_reference AS reference, t.provider_id AS "providerId", sum(t.amount_minor)::bigint AS "amountMinor",
            0 AS "feeMinor", t.currency, CASE WHEN t.status = 'COMPLETED' THEN 'BOOKED' ELSE 'OPEN' END AS state,
-           t.status = 'COMPLETED' AND t.completed_at >= ${from} AND t.completed_at < ${to} AS expected,
-           t.id AS "transactionId", t.reservation_id AS "reservationId", t.payment_id AS "paymentId"
+           bool_or(t.status = 'COMPLETED' AND t.completed_at >= ${from} AND t.completed_at < ${to}) AS expected,
+           min(t.id) AS "transactionId", t.reservation_id AS "reservationId", t.payment_id AS "paymentId"
       FROM transaction t
      WHERE t.type = 'REFUND' AND t.gateway_id = ${gatewayId}
        AND (t.provider_id = ANY(${named('REFUND', 'providerId')}::text[]) OR t.gateway_reference = ANY(${named('REFUND', 'reference')}::text[])
             OR (t.completed_at >= ${from} AND t.completed_at < ${to}))
-     ORDER BY t.created_at, t.id`.execute(tx);
+     GROUP BY t.gateway_reference, t.provider_id, t.currency, t.status, t.reservation_id, t.payment_id,
+              CASE WHEN t.status = 'COMPLETED' AND t.provider_id IS NOT NULL THEN '' ELSE t.id END
+     ORDER BY min(t.created_at), min(t.id)`.execute(tx);
   // One instruction to a bank pays several payouts: what left is their sum.
   const { rows: payouts } = await sql<BookedItem>`
     SELECT 'PAYOUT' AS kind, t.provider_id AS reference, t.provider_id AS "providerId", sum(t.settled_minor)::bigint AS "amountMinor",

@@ -4,22 +4,39 @@ import { literal, literals } from '../../db/literal.ts';
 import { raiseSystemAlert } from '../notifications/alerts.ts';
 import type { GatewayEvent, ReceivedEvent } from '../ports.ts';
 import { reverseJournal } from './ledger.ts';
-import { askForManualRefund } from './refund-task.ts';
 
 /**
  * An event counts once, and order does not matter: each is read against what stands in Postgres, and money is booked
- * only by a saga that asks the gateway how things are now.
+ * only after the gateway was asked how things are now. What cannot be booked yet waits here (`gateway-news.ts`).
  */
 
-/** What came of it. `start-payment`: the money is captured, and nobody has booked it yet. */
-export type EventOutcome = 'repeated' | 'ignored' | 'known' | 'noted' | 'reversed' | 'start-payment';
+/**
+ * What came of it. `start-payment`: the money is captured, and nobody has booked it yet. `waiting`: it is taken up as soon
+ * as nothing else is at work on the stay.
+ */
+export type EventOutcome =
+  | 'repeated'
+  | 'ignored'
+  | 'known'
+  | 'noted'
+  | 'reversed'
+  | 'booked'
+  | 'waiting'
+  | 'start-payment';
 
 /** Decides and writes in one transaction; a repeat, also after a crash half way, finds what is left to do. */
 export async function receiveEvent(tx: Tx, received: ReceivedEvent): Promise<EventOutcome> {
   const { gatewayId, eventId, type, event } = received;
   await tx
     .insertInto('gateway_event')
-    .values({ gateway_id: gatewayId, event_id: eventId, type, object_id: objectOf(event) })
+    .values({
+      gateway_id: gatewayId,
+      event_id: eventId,
+      type,
+      object_id: objectOf(event),
+      event: JSON.stringify(event),
+      ...(await aboutOf(tx, gatewayId, event)),
+    })
     .onConflict((conflict) => conflict.columns(['gateway_id', 'event_id']).doNothing())
     .execute();
   const row = await tx
@@ -32,11 +49,15 @@ export async function receiveEvent(tx: Tx, received: ReceivedEvent): Promise<Eve
   if (row.processed_at !== null) return 'repeated';
   const outcome = await consider(tx, received);
   // A payment that is to be started is processed when its saga is accepted.
-  if (outcome !== 'start-payment') await markProcessed(tx, received, outcome);
+  if (outcome !== 'start-payment' && outcome !== 'waiting') await markProcessed(tx, received, outcome);
   return outcome;
 }
 
-export const markProcessed = (db: Db | Tx, { gatewayId, eventId }: ReceivedEvent, outcome: string) =>
+export const markProcessed = (
+  db: Db | Tx,
+  { gatewayId, eventId }: Pick<ReceivedEvent, 'gatewayId' | 'eventId'>,
+  outcome: EventOutcome,
+) =>
   db
     .updateTable('gateway_event')
     .set({ processed_at: sql<Date>`now()`, outcome })
@@ -44,12 +65,28 @@ export const markProcessed = (db: Db | Tx, { gatewayId, eventId }: ReceivedEvent
     .where('event_id', '=', eventId)
     .execute();
 
+/** Which payment of ours it is about, and which stay. */
+async function aboutOf(
+  tx: Tx,
+  gatewayId: string,
+  event: GatewayEvent,
+): Promise<{ readonly payment_id: string | null; readonly reservation_id: string | null }> {
+  if (event.kind === 'charge-succeeded') return { payment_id: null, reservation_id: event.reservationId };
+  if (event.kind !== 'charge-changed') return { payment_id: null, reservation_id: null };
+  const payment = await paymentOf(tx, gatewayId, event);
+  return { payment_id: payment?.id ?? null, reservation_id: payment?.reservation_id ?? null };
+}
+
 function objectOf(event: GatewayEvent): string | null {
   if (event.kind === 'ignored') return null;
   return 'reference' in event ? event.reference : event.providerId;
 }
 
-async function consider(tx: Tx, { gatewayId, eventId, event }: ReceivedEvent): Promise<EventOutcome> {
+/** What is to be done about an event now; a payout that came back is taken back here. Safe to ask again. */
+export async function consider(
+  tx: Tx,
+  { gatewayId, eventId, event }: Omit<ReceivedEvent, 'type'>,
+): Promise<EventOutcome> {
   switch (event.kind) {
     case 'ignored':
       return 'ignored';
@@ -58,30 +95,40 @@ async function consider(tx: Tx, { gatewayId, eventId, event }: ReceivedEvent): P
       if (await paymentBy(tx, gatewayId, event.reference)) return 'known';
       if (await isBookable(tx, event.reservationId, event.currency)) return 'start-payment';
       // Captured for a stay that is not there, or in another currency: a person must find whose money it is.
-      await alert(tx, event.reference, 'CAPTURED_NOT_BOOKABLE', null);
+      await alertGateway(tx, event.reference, 'CAPTURED_NOT_BOOKABLE', null);
       return 'noted';
-    case 'charge-refunded': {
-      const payment = await paymentBy(tx, gatewayId, event.reference);
-      if (!payment || event.refundedMinor <= payment.refunded_minor) return 'known';
-      // Somebody refunded at the gateway itself: a person must say why, the reconciliation will name it too.
-      await alert(tx, payment.id, 'REFUNDED_AT_GATEWAY', payment.saga_id);
-      return 'noted';
-    }
-    case 'refund-failed':
-      return takeBack(tx, { type: 'REFUND', status: 'MANUAL_REQUIRED', ...event, key: `${gatewayId}-${eventId}` });
+    case 'charge-changed':
+      // A charge of somebody else at the same provider is none of ours.
+      return (await paymentOf(tx, gatewayId, event)) ? 'waiting' : 'ignored';
     case 'payout-failed':
-      return takeBack(tx, { type: 'OWNER_PAYOUT', status: 'FAILED', ...event, key: `${gatewayId}-${eventId}` });
+      return payoutCameBack(tx, event, `${gatewayId}-${eventId}`);
   }
 }
 
 const paymentBy = (tx: Tx, gatewayId: string, reference: string) =>
   tx
     .selectFrom('payment')
-    .select(['id', 'saga_id', 'refunded_minor'])
+    .select(['id', 'reservation_id'])
     .where('gateway_id', '=', gatewayId)
     .where('gateway_reference', '=', reference)
     .where('status', 'in', literals(['PROCESSING', 'COMPLETED']))
     .executeTakeFirst();
+
+/** By the charge's own id, which is known once it is captured, or by what it was asked for under. */
+async function paymentOf(
+  tx: Tx,
+  gatewayId: string,
+  { reference, chargeId }: Extract<GatewayEvent, { readonly kind: 'charge-changed' }>,
+) {
+  const byCharge = await tx
+    .selectFrom('payment')
+    .select(['id', 'reservation_id'])
+    .where('gateway_id', '=', gatewayId)
+    .where('provider_id', '=', chargeId ?? '')
+    .where('status', 'in', literals(['PROCESSING', 'COMPLETED']))
+    .executeTakeFirst();
+  return byCharge ?? paymentBy(tx, gatewayId, reference);
+}
 
 async function isBookable(tx: Tx, reservationId: string, currency: string): Promise<boolean> {
   const stay = await tx
@@ -92,16 +139,39 @@ async function isBookable(tx: Tx, reservationId: string, currency: string): Prom
   return stay !== undefined && stay.guest_id !== null && stay.currency === currency;
 }
 
-interface Failure {
+type PayoutFailure = Extract<GatewayEvent, { readonly kind: 'payout-failed' }>;
+
+/** Money that had left for an owner is back: its journals are reversed, and a person is called (domain.md 8). */
+async function payoutCameBack(tx: Tx, { providerId, reason }: PayoutFailure, key: string): Promise<EventOutcome> {
+  const taken = await takeBack(tx, { type: 'OWNER_PAYOUT', status: 'FAILED', providerId, reason, key });
+  if (taken.length > 0) return 'reversed';
+  const known = await tx
+    .selectFrom('transaction')
+    .select('id')
+    .where('type', '=', literal('OWNER_PAYOUT'))
+    .where('provider_id', '=', providerId)
+    .executeTakeFirst();
+  if (known) return 'known';
+  // Such as an owner's own bank that sends back what a connected account paid out: a person must find whose it is.
+  await alertGateway(tx, providerId, 'OWNER_PAYOUT_FAILED', null);
+  return 'noted';
+}
+
+export interface CameBack {
   readonly type: 'REFUND' | 'OWNER_PAYOUT';
   readonly status: 'MANUAL_REQUIRED' | 'FAILED';
   readonly providerId: string;
+  /** An upper-snake code. */
   readonly reason: string;
+  /** Of what it is booked by; each row gets a key of its own from it. */
   readonly key: string;
 }
 
-/** Money that we thought had gone out came back: its journal is reversed, and a person is called (domain.md 8). */
-async function takeBack(tx: Tx, { type, status, providerId, reason, key }: Failure): Promise<EventOutcome> {
+/** Money that we thought had gone out came back: its journal is reversed, and a person is called. Answers the rows' ids. */
+export async function takeBack(
+  tx: Tx,
+  { type, status, providerId, reason, key }: CameBack,
+): Promise<readonly string[]> {
   const rows = await tx
     .updateTable('transaction')
     .set((eb) => ({
@@ -128,22 +198,40 @@ async function takeBack(tx: Tx, { type, status, providerId, reason, key }: Failu
       )
       .executeTakeFirst();
     if (!journal) continue;
-    await reverseJournal(tx, journal.id, { sagaId: null, postedBy: 'system:gateway', effectKey: `${key}-${id}` });
-    await alert(tx, id, `${type}_FAILED`, journal.saga_id);
-    if (type === 'REFUND') await askForManualRefund(tx, id);
+    await reverseJournal(tx, journal.id, { sagaId: null, postedBy: GATEWAY, effectKey: `${key}-${id}` });
+    await alertGateway(tx, id, `${type}_FAILED`, journal.saga_id);
   }
-  if (rows.length > 0) return 'reversed';
-  const known = await tx
-    .selectFrom('transaction')
-    .select('id')
-    .where('type', '=', type)
-    .where('provider_id', '=', providerId)
-    .executeTakeFirst();
-  if (known) return 'known';
-  // Such as an owner's own bank that sends back what a connected account paid out: a person must find whose it is.
-  await alert(tx, providerId, `${type}_FAILED`, null);
-  return 'noted';
+  return rows.map(({ id }) => id);
 }
 
-const alert = (tx: Tx, group: string, code: string, sagaId: string | null) =>
+/** Has a charge's record looked at, once for each occasion, without an event of its gateway. */
+export const askForLook = (
+  tx: Db | Tx,
+  look: {
+    readonly gatewayId: string;
+    readonly gatewayReference: string;
+    readonly chargeId: string;
+    readonly paymentId: string;
+    readonly reservationId: string;
+    readonly occasion: string;
+  },
+) =>
+  tx
+    .insertInto('gateway_event')
+    .values({
+      gateway_id: look.gatewayId,
+      event_id: look.occasion,
+      type: 'look',
+      object_id: look.gatewayReference,
+      event: JSON.stringify({ kind: 'charge-changed', reference: look.gatewayReference, chargeId: look.chargeId }),
+      payment_id: look.paymentId,
+      reservation_id: look.reservationId,
+    })
+    .onConflict((conflict) => conflict.columns(['gateway_id', 'event_id']).doNothing())
+    .execute();
+
+/** In whose name the gateway's news is booked. */
+export const GATEWAY = 'system:gateway';
+
+export const alertGateway = (tx: Tx, group: string, code: string, sagaId: string | null) =>
   raiseSystemAlert(tx, `gateway-${group}`, { sagaName: 'gateway', step: null, code, sagaId: sagaId ?? group });

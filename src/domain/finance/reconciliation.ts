@@ -12,6 +12,7 @@ import { PAYOUT_BANK } from '../ports.ts';
 import { attemptEach } from '../sweeps/isolate.ts';
 import { BOOKED_GATEWAYS } from './booked-gateways.ts';
 import { bookedItems } from './booked-items.ts';
+import { newsOfMovements, takeUpNews } from './gateway-news.ts';
 import { type MatchedLine, matchMovements, type SettledMovement } from './reconciliation-match.ts';
 import { postSettlements } from './settlement.ts';
 
@@ -154,11 +155,17 @@ type GatewayQuestion = Omit<ReconcileOrder, 'movements' | 'source'>;
 
 /** Asks a gateway for its record of `[from, to)`, outside any transaction, and compares. */
 export const reconcileWithGateway = async (db: Db, ports: Ports, question: GatewayQuestion): Promise<Reconciled> =>
-  reconcile(db, await orderByGateway(ports, question));
+  reconcile(db, await orderByGateway(db, ports, question));
 
-/** A gateway's record of `[from, to)`, to be compared; asked for outside any transaction. */
-export async function orderByGateway(ports: Ports, question: GatewayQuestion): Promise<ReconcileOrder> {
-  return { ...question, source: 'GATEWAY', movements: await gatewayMovements(ports, question) };
+/**
+ * A gateway's record of `[from, to)`, to be compared; asked for outside any transaction. What it shows of charges of ours,
+ * and no event has told, is booked first.
+ */
+export async function orderByGateway(db: Db, ports: Ports, question: GatewayQuestion): Promise<ReconcileOrder> {
+  const movements = await gatewayMovements(ports, question);
+  const news = await newsOfMovements(db, { ...question, movements });
+  await attemptEach(db, 'gateway-events', news, { id: ({ id }) => id, work: (one) => takeUpNews(db, ports, one) });
+  return { ...question, source: 'GATEWAY', movements };
 }
 
 /** Throws `GATEWAY_UNKNOWN`, and `VALIDATION_FAILED` for more movements than can be compared at once. */

@@ -58,7 +58,8 @@ export const chargesOf = (db: Db | Tx, reservationId: string) =>
     .orderBy('id', 'desc');
 
 export interface BookingStep {
-  readonly sagaId: string;
+  /** Null: no saga books it, but what a gateway tells. */
+  readonly sagaId: string | null;
   readonly key: string;
   readonly requestedBy: string;
 }
@@ -72,6 +73,8 @@ export interface RefundToBook {
   /** Null: by the terms of a cancellation, which is the split. */
   readonly bearer: RefundBearer | null;
   readonly details: Readonly<Record<string, Json>>;
+  /** Of this charge alone; default: of all charges of the stay. */
+  readonly paymentId?: string;
 }
 export type BookedRefunds = {
   readonly refundIds: readonly string[];
@@ -82,7 +85,7 @@ export type BookedRefunds = {
 
 /**
  * One REFUND for each charge that it is to go back to, each with its own journal; what the owner was to get is taken off
- * (domain.md 9). Only within a saga of the stay, which keeps every other out.
+ * (domain.md 9). Only within a saga of the stay, or under the lock of a stay that has none open: either keeps every other out.
  */
 export async function bookRefunds(
   tx: Tx,
@@ -90,7 +93,8 @@ export async function bookRefunds(
   stay: RefundedStay,
   refund: RefundToBook,
 ): Promise<BookedRefunds> {
-  const charges = await chargesOf(tx, stay.reservationId).forUpdate().execute();
+  const all = await chargesOf(tx, stay.reservationId).forUpdate().execute();
+  const charges = all.filter(({ id }) => refund.paymentId === undefined || refund.paymentId === id);
   const before = await postedShares(tx, stay.reservationId);
   const refundIds: string[] = [];
   for (const part of planRefund(charges, refund.amountMinor)) {

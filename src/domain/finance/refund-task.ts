@@ -1,4 +1,7 @@
-import type { Db } from '../../db/client.ts';
+import { sql } from 'kysely';
+import type { Db, Tx } from '../../db/client.ts';
+import { literal, literals } from '../../db/literal.ts';
+import { raiseSystemAlert } from '../notifications/alerts.ts';
 import { closeFinanceTask, openFinanceTask } from '../tasks/finance-task.ts';
 
 const occasionOf = (refundId: string): string => `refund-${refundId}`;
@@ -21,3 +24,41 @@ export async function askForManualRefund(db: Db, refundId: string): Promise<void
 }
 
 export const refundSeenTo = (db: Db, refundId: string) => closeFinanceTask(db, occasionOf(refundId));
+
+/** Calls a person for a refund that its gateway has refused for good. */
+export async function callForManualRefund(tx: Tx, refundId: string, sagaId: string): Promise<void> {
+  await raiseSystemAlert(tx, `refund-${refundId}`, {
+    sagaName: 'executeRefund',
+    step: 'refundAtGateway',
+    code: 'MANUAL_REQUIRED',
+    sagaId,
+  });
+  await askForManualRefund(tx, refundId);
+}
+
+/** For each refund of a charge that a person has to send and is not asked for yet, now that it is known that nobody has. */
+export async function callForManualRefunds(tx: Tx, paymentId: string): Promise<void> {
+  const refunds = await tx
+    .selectFrom('transaction as t')
+    .innerJoin('payment as y', (join) => join.onRef('y.reservation_id', '=', 't.reservation_id'))
+    .select(['t.id', 't.created_by_saga'])
+    .where('y.id', '=', paymentId)
+    .whereRef('t.payment_id', '=', 'y.id')
+    .where('t.type', '=', literal('REFUND'))
+    .where('t.status', '=', literal('MANUAL_REQUIRED'))
+    .where((eb) =>
+      eb.not(
+        eb.exists(
+          eb
+            .selectFrom('task as k')
+            .select('k.id')
+            .where('k.effect_key', '=', sql<string>`'finance-refund-' || t.id`)
+            .where('k.status', 'not in', literals(['COMPLETED', 'CANCELLED'])),
+        ),
+      ),
+    )
+    .orderBy('t.created_at')
+    .orderBy('t.id')
+    .execute();
+  for (const { id, created_by_saga } of refunds) await callForManualRefund(tx, id, created_by_saga ?? id);
+}

@@ -1,13 +1,13 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import { literals } from '../../db/literal.ts';
+import { literal, literals } from '../../db/literal.ts';
 import { pause } from '../../kernel/clock.ts';
 import { RoomyError, required } from '../../kernel/errors.ts';
-import { raiseSystemAlert } from '../notifications/alerts.ts';
 import type { MoneyOutcome } from '../ports.ts';
 import { type RefundStatus, rederivePaymentStatus, STATUS_OF_REFUNDS } from '../reservations/payment-status.ts';
+import { askForLook } from './gateway-events.ts';
 import { accounts, credit, debit, post } from './ledger.ts';
-import { askForManualRefund } from './refund-task.ts';
+import { callForManualRefund } from './refund-task.ts';
 
 /** What sends a refund back: the charge that it goes to, and whom to tell. */
 export type RefundOrder = {
@@ -79,11 +79,17 @@ export type RefundAnswer = {
   readonly reason: string | null;
 };
 
-/** What the gateway said. A refund that it refuses for good stays owed to the guest, and a person is called. */
+/** What the gateway said. `goneMinor`: what of the charge has gone back by its own record, asked after a refusal. */
+export type GatewayAnswer = MoneyOutcome & { readonly goneMinor?: number };
+
+/**
+ * A refund that the gateway refuses for good stays owed to the guest, and a person is called; unless more has gone back
+ * there than we have booked: then a person has sent it in the gateway's own dashboard, and it is booked as that.
+ */
 export async function noteRefundAnswer(
   tx: Tx,
   { sagaId, refund }: { readonly sagaId: string; readonly refund: RefundOrder },
-  answer: MoneyOutcome,
+  answer: GatewayAnswer,
 ): Promise<RefundAnswer> {
   if (answer.done) return { done: true, providerId: answer.providerId, reason: null };
   await tx
@@ -91,14 +97,26 @@ export async function noteRefundAnswer(
     .set((eb) => ({ status: 'MANUAL_REQUIRED', error_code: answer.reason, version: eb('version', '+', 1) }))
     .where('id', '=', refund.refundId)
     .execute();
-  await raiseSystemAlert(tx, `refund-${refund.refundId}`, {
-    sagaName: 'executeRefund',
-    step: 'refundAtGateway',
-    code: 'MANUAL_REQUIRED',
-    sagaId,
-  });
-  await askForManualRefund(tx, refund.refundId);
+  if ((answer.goneMinor ?? 0) > (await bookedAsGone(tx, refund))) {
+    await askForLook(tx, { ...refund, occasion: `refused-${refund.refundId}-${sagaId}` });
+  } else {
+    await callForManualRefund(tx, refund.refundId, sagaId);
+  }
   return { done: false, providerId: null, reason: answer.reason };
+}
+
+/** What has gone back of a charge through its gateway, by our books. */
+async function bookedAsGone(tx: Tx, { reservationId, paymentId, gatewayId }: RefundOrder): Promise<number> {
+  const { minor } = await tx
+    .selectFrom('transaction')
+    .select(sql<number>`coalesce(sum(settled_minor), 0)::bigint`.as('minor'))
+    .where('reservation_id', '=', reservationId)
+    .where('payment_id', '=', paymentId)
+    .where('gateway_id', '=', gatewayId)
+    .where('type', '=', literal('REFUND'))
+    .where('status', '=', literal('COMPLETED'))
+    .executeTakeFirstOrThrow();
+  return minor;
 }
 
 /** The money has gone back: the debt to the guest is settled. */

@@ -20,6 +20,8 @@ interface FileOptions {
   readonly name: string;
   readonly version: number;
   readonly schema: string;
+  /** Run at every opening: what a file of an earlier version may lack. */
+  readonly added?: string;
   /** What a file that is held for too long looks like from outside: an outage like any other. */
   busy(cause: unknown): Error;
 }
@@ -28,7 +30,7 @@ interface FileOptions {
 const LOCK_WAIT_MS = 500;
 const SQLITE_BUSY = 5;
 
-export function openSandboxFile(dir: string, { name, version, schema, busy }: FileOptions): SandboxFile {
+export function openSandboxFile(dir: string, { name, version, schema, added = '', busy }: FileOptions): SandboxFile {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const db = new DatabaseSync(path.join(dir, name), { timeout: LOCK_WAIT_MS });
   const begin = (): void => {
@@ -53,10 +55,9 @@ export function openSandboxFile(dir: string, { name, version, schema, busy }: Fi
   // Several programs may start on a new file at once.
   transaction(() => {
     const found = Number(db.prepare('PRAGMA user_version').get()?.['user_version']);
-    if (found === version) return;
-    if (found !== 0) throw new Error(`${name} has version ${found}, not ${version}`);
-    db.exec(schema);
-    db.exec(`PRAGMA user_version = ${version}`);
+    if (found !== version && found !== 0) throw new Error(`${name} has version ${found}, not ${version}`);
+    if (found === 0) db.exec(`${schema} PRAGMA user_version = ${version};`);
+    db.exec(added);
   });
   return {
     query: (text) => {

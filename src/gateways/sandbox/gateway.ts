@@ -15,6 +15,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { amountMismatch, declined, notVerified } from '../failures.ts';
 import { cardOf, chargeFaultOf, declineOf, payoutFaultOf, refundFaultOf } from './behaviour.ts';
+import { createDashboard, type SandboxDashboard } from './dashboard.ts';
 import type { Effect, RecordedEffect, RecordedRequest, SandboxRecord } from './record.ts';
 import { openSandboxStore } from './store.ts';
 
@@ -30,6 +31,8 @@ export interface SandboxOptions {
   readonly clock: Clock;
 }
 export interface SandboxGateway extends PaymentGateway {
+  /** What a person does at the provider itself, past this system. */
+  readonly dashboard: SandboxDashboard;
   close(): void;
 }
 
@@ -151,6 +154,16 @@ export function createSandboxGateway({ dir, feeBp, clock }: SandboxOptions): San
       if (chargeFaultOf(reference) === 'down') throw outage(true);
       return cardOf(reference);
     },
+    recordOf: async ({ chargeId }) =>
+      store.alone((record) => ({
+        refunds: record.refundsOf(chargeId).map(({ providerId, amountMinor, currency, cameBack }) => ({
+          providerId,
+          amountMinor: -amountMinor,
+          currency,
+          cameBack,
+        })),
+      })),
+    dashboard: createDashboard(store),
     movements: async (gatewayId, from, to, limit) =>
       store.alone((record) => record.effectsOf(gatewayId, from, to, limit).map(movementOf)),
     close: () => store.close(),
@@ -235,6 +248,7 @@ const movementOf = ({
   kind,
   reference,
   providerId,
+  chargeId,
   amountMinor,
   feeMinor,
   currency,
@@ -247,4 +261,5 @@ const movementOf = ({
   feeMinor,
   currency,
   at,
+  ...(chargeId === null ? {} : { chargeId }),
 });

@@ -24,6 +24,10 @@ CREATE TABLE reference_call (gateway_id TEXT, reference TEXT, calls INTEGER NOT 
 CREATE TABLE settled (idem_key TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE later (idem_key TEXT PRIMARY KEY, effect TEXT NOT NULL, due_at INTEGER NOT NULL) WITHOUT ROWID;
 `;
+/** What later versions have added; a file of an earlier one gets it when it is opened. */
+export const ADDED = `
+CREATE TABLE IF NOT EXISTS came_back (provider_id TEXT PRIMARY KEY, reason TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
+`;
 
 const Effect = z.object({
   /** The idempotency key: one effect each. */
@@ -70,7 +74,11 @@ export interface SandboxRecord {
   /** Takes effect at `dueAt`, unless its key was acted on or settled before. */
   actLater(effect: Effect, dueAt: Date): void;
   actOnDue(): void;
-  /** Oldest first. */
+  /** The refunds of a charge, oldest first, each with why it came back, if it did. */
+  refundsOf(chargeId: string): readonly (RecordedEffect & { readonly cameBack: string | null })[];
+  /** The money of a refund is with the provider again. */
+  bringBack(providerId: string, reason: string): void;
+  /** Oldest first, without refunds that came back: they never left. */
   effectsOf(gatewayId: string, from: Date, to: Date, limit: number): readonly RecordedEffect[];
 }
 
@@ -118,6 +126,12 @@ export function createRecord(query: (text: string) => Query, clock: Clock): Sand
         else sql.forget(effect.key);
       }
     },
+    refundsOf: (chargeId) =>
+      sql.refunds(chargeId).map((row) => ({
+        ...effectFrom(row),
+        cameBack: row['reason'] === null ? null : String(row['reason']),
+      })),
+    bringBack: (providerId, reason) => void sql.bringBack(providerId, reason, nowMs()),
     effectsOf: (gatewayId, from, to, limit) =>
       sql.inTime(gatewayId, from.getTime(), to.getTime(), limit).map(effectFrom),
   };
@@ -135,8 +149,12 @@ const statements = (query: (text: string) => Query) => ({
   charge: query(`SELECT * FROM effect e WHERE kind = 'CHARGE' AND gateway_id = ? AND reference = ?
     AND NOT EXISTS (SELECT 1 FROM effect v WHERE v.charge_id = e.provider_id AND v.kind = 'VOID') ORDER BY n DESC LIMIT 1`),
   gone: query(
-    'SELECT coalesce(sum(amount), 0) AS amount, coalesce(sum(fee), 0) AS fee FROM effect WHERE charge_id = ?',
+    `SELECT coalesce(sum(amount), 0) AS amount, coalesce(sum(fee), 0) AS fee FROM effect e WHERE charge_id = ?
+      AND NOT EXISTS (SELECT 1 FROM came_back b WHERE b.provider_id = e.provider_id)`,
   ),
+  refunds: query(`SELECT e.*, b.reason FROM effect e LEFT JOIN came_back b ON b.provider_id = e.provider_id
+    WHERE e.charge_id = ? AND e.kind = 'REFUND' ORDER BY e.n`),
+  bringBack: query('INSERT OR IGNORE INTO came_back (provider_id, reason, at) VALUES (?, ?, ?)'),
   isSettled: query('SELECT 1 FROM settled WHERE idem_key = ?'),
   settle: query('INSERT OR IGNORE INTO settled (idem_key) VALUES (?)'),
   act: query(`INSERT INTO effect (idem_key, kind, gateway_id, reference, provider_id, charge_id, amount, fee, currency, at)
@@ -144,7 +162,8 @@ const statements = (query: (text: string) => Query) => ({
   actLater: query('INSERT OR IGNORE INTO later (idem_key, effect, due_at) VALUES (?, ?, ?)'),
   forget: query('DELETE FROM later WHERE idem_key = ?'),
   due: query('SELECT effect FROM later WHERE due_at <= ? ORDER BY due_at, idem_key LIMIT 100'),
-  inTime: query('SELECT * FROM effect WHERE gateway_id = ? AND at >= ? AND at < ? ORDER BY at, n LIMIT ?'),
+  inTime: query(`SELECT * FROM effect e WHERE gateway_id = ? AND at >= ? AND at < ?
+    AND NOT EXISTS (SELECT 1 FROM came_back b WHERE b.provider_id = e.provider_id) ORDER BY at, n LIMIT ?`),
 });
 
 const oneOf = ([row]: readonly Row[]): RecordedEffect | null => (row === undefined ? null : effectFrom(row));

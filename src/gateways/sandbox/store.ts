@@ -1,7 +1,7 @@
 import type { Clock } from '../../kernel/clock.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { openSandboxFile } from './file.ts';
-import { createRecord, type SandboxRecord, SCHEMA, SCHEMA_VERSION } from './record.ts';
+import { ADDED, createRecord, type SandboxRecord, SCHEMA, SCHEMA_VERSION } from './record.ts';
 
 /** The sandbox gateway's record, one caller at a time. */
 export interface SandboxStore {
@@ -15,6 +15,7 @@ export function openSandboxStore(dir: string, clock: Clock): SandboxStore {
     name: 'sandbox-gateway.db',
     version: SCHEMA_VERSION,
     schema: SCHEMA,
+    added: ADDED,
     busy: (cause) =>
       new RoomyError('GATEWAY_UNAVAILABLE', { details: { gatewayError: 'GATEWAY_BUSY' }, cause, unsent: true }),
   });

@@ -70,7 +70,11 @@ function movementOf(line: Line, ofBank: boolean): GatewayMovement | null {
   }
   if (source.status === 'failed' || source.status === 'canceled') return null;
   const reference = source.metadata?.['reference'] ?? source.payment_intent ?? source.charge ?? id;
-  return { kind: 'REFUND', reference, providerId: id, amountMinor, feeMinor: 0, currency, at };
+  const chargeId = source.charge ?? undefined;
+  return {
+    ...{ kind: 'REFUND', reference, providerId: id, amountMinor, feeMinor: 0, currency, at },
+    ...(chargeId && { chargeId }),
+  };
 }
 
 function minor(amount: number, currency: string): number {

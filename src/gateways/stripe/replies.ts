@@ -51,6 +51,8 @@ export const Refund = z.object({
   payment_intent: idOf.optional(),
 });
 
+export type Refund = z.output<typeof Refund>;
+
 export const Transfer = z.object({
   object: z.literal('transfer'),
   id: Id('tr_'),

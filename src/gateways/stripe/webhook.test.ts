@@ -110,18 +110,15 @@ describe('the news of a webhook', () => {
   );
 
   it('of refunds, and of money that came back', () => {
-    expect(newsOf('charge.refunded', CHARGE)).toEqual({
-      kind: 'charge-refunded',
-      reference: 'pi_1',
-      refundedMinor: 40_000,
-    });
+    const changed = { kind: 'charge-changed', reference: 'pi_1', chargeId: 'ch_1' };
+    expect(newsOf('charge.refunded', CHARGE)).toEqual(changed);
     const refund = { object: 'refund', id: 're_1', amount: 1, currency: 'aed', status: 'failed', metadata: null };
-    expect(newsOf('refund.failed', { ...refund, failure_reason: 'lost_or_stolen_card' })).toEqual({
-      kind: 'refund-failed',
-      providerId: 're_1',
-      reason: 'LOST_OR_STOLEN_CARD',
-    });
-    expect(newsOf('refund.failed', refund)).toMatchObject({ reason: 'REFUND_FAILED' });
+    const ofCharge = { ...refund, charge: 'ch_1', payment_intent: 'pi_1' };
+    for (const type of ['refund.created', 'refund.updated', 'refund.failed', 'charge.refund.updated'])
+      expect(newsOf(type, ofCharge)).toEqual(changed);
+    const metadata = { reference: 'pm_1' };
+    expect(newsOf('refund.created', { ...ofCharge, metadata })).toEqual({ ...changed, reference: 'pm_1' });
+    expect(newsOf('refund.failed', refund)).toEqual({ kind: 'ignored' });
     const failed = { kind: 'payout-failed', providerId: 'tr_1', reason: 'TRANSFER_REVERSED' };
     expect(newsOf('transfer.reversed', TRANSFER)).toEqual(failed);
     expect(newsOf('transfer.reversed', { ...TRANSFER, reversed: false })).toEqual({ kind: 'ignored' });

@@ -58,13 +58,16 @@ function newsOf(type: string, object: unknown): GatewayEvent {
       return { kind: 'charge-succeeded', reference, reservationId, amountMinor: minor(amount, currency), currency };
     }
     case 'charge.refunded': {
-      const { id, amount_refunded: amount, currency, metadata, payment_intent: intent } = StripeCharge.parse(object);
-      const reference = metadata['reference'] ?? intent ?? id;
-      return { kind: 'charge-refunded', reference, refundedMinor: minor(amount, currency) };
+      const { id, metadata, payment_intent: intent } = StripeCharge.parse(object);
+      return { kind: 'charge-changed', reference: metadata['reference'] ?? intent ?? id, chargeId: id };
     }
-    case 'refund.failed': {
-      const { id, failure_reason: reason } = Refund.parse(object);
-      return { kind: 'refund-failed', providerId: id, reason: upperSnake(reason ?? 'refund_failed') };
+    case 'refund.created':
+    case 'refund.updated':
+    case 'refund.failed':
+    // What Stripe calls the same in older versions of its API.
+    case 'charge.refund.updated': {
+      const { metadata, charge, payment_intent: intent } = Refund.parse(object);
+      return changed(metadata?.['reference'] ?? intent ?? charge, charge);
     }
     case 'transfer.reversed': {
       const { id, reversed } = Transfer.parse(object);
@@ -79,6 +82,10 @@ function newsOf(type: string, object: unknown): GatewayEvent {
       return { kind: 'ignored' };
   }
 }
+
+/** A refund names its charge, unless it is one of a kind that we never make: of a customer's balance. */
+const changed = (reference: string | null | undefined, chargeId: string | null | undefined): GatewayEvent =>
+  reference ? { kind: 'charge-changed', reference, chargeId: chargeId ?? null } : { kind: 'ignored' };
 
 function minor(amount: number, currency: string): number {
   const amountMinor = fromStripe(amount, currency);

@@ -136,7 +136,7 @@ async function gatewayOrder(c: StartContext, services: Services): Promise<Asked>
   const { principal } = callerOf(c);
   // Asked again without a key, it is done again: what was missing may have come.
   const key = c.req.header('idempotency-key') ?? c.get('requestId');
-  const order = await orderByGateway(ports, {
+  const order = await orderByGateway(services.db, ports, {
     gatewayId: parsed.gatewayId,
     from,
     to,

@@ -1,12 +1,9 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { SMS_RECEIPTS } from '../../config.ts';
-import { markProcessed, receiveEvent } from '../../domain/finance/gateway-events.ts';
+import { receiveEvent } from '../../domain/finance/gateway-events.ts';
 import { noteReceipt } from '../../domain/notifications/receipts.ts';
-import type { ReceivedEvent } from '../../domain/ports.ts';
 import { RoomyError } from '../../kernel/errors.ts';
-import { canonicalJson, sha256 } from '../../kernel/json.ts';
-import { processPayment } from '../../sagas/index.ts';
-import type { Requester } from '../../sagas/orchestrator/types.ts';
+import { BY_GATEWAY, startCapturedPayment } from '../../sagas/start-captured-payment.ts';
 import { found } from '../answers.ts';
 import { inTransaction, type Services } from '../context.ts';
 import { readBody } from '../middleware/body.ts';
@@ -14,8 +11,6 @@ import type { Register } from '../route.ts';
 import { answer, one, refusals } from '../schemas/envelope.ts';
 
 const MAX_BYTES = 256 * 1024;
-/** In whose name the gateway's news is booked. */
-const GATEWAY = 'system:gateway';
 
 const stripe = createRoute({
   method: 'post',
@@ -59,32 +54,9 @@ export function registerWebhooks(register: Register, services: Services): void {
     const body = await readBody(c, MAX_BYTES, 'An event has 256 KiB at the most');
     const received = verifyWebhook(body, c.req.header('stripe-signature') ?? '');
     const outcome = await inTransaction(services, (tx) => receiveEvent(tx, received));
-    if (outcome === 'start-payment')
-      await startPayment(services, received, { sub: GATEWAY, requestId: c.get('requestId'), ip: c.get('ip') });
-    return found(c, { outcome });
+    if (outcome !== 'start-payment') return found(c, { outcome });
+    const requester = { ...BY_GATEWAY, requestId: c.get('requestId'), ip: c.get('ip') };
+    const started = await startCapturedPayment(services, received, requester);
+    return found(c, { outcome: started ? outcome : 'waiting' });
   });
-}
-
-/** Money that the gateway holds and nobody has booked: never lost, whatever the stay's state (domain.md 7). */
-async function startPayment(services: Services, received: ReceivedEvent, requester: Requester): Promise<void> {
-  const { event, gatewayId } = received;
-  if (event.kind !== 'charge-succeeded' || event.reservationId === null) return;
-  const input = {
-    reservationId: event.reservationId,
-    amountMinor: event.amountMinor,
-    currency: event.currency,
-    paymentMethod: null,
-    gatewayId,
-    gatewayReference: event.reference,
-    captured: true,
-    review: null,
-  };
-  await services.orchestrator.accept(processPayment, {
-    subjectId: event.reservationId,
-    input,
-    requester,
-    // A repeated delivery finds the saga that the first one started.
-    idempotency: { key: `${gatewayId}-${received.eventId}`, requestHash: sha256(canonicalJson(input)) },
-  });
-  await markProcessed(services.db, received, 'start-payment');
 }

@@ -1,0 +1,140 @@
+import { sql } from 'kysely';
+import type { Tx } from '../../db/client.ts';
+import { recordAudit } from '../audit/record.ts';
+import { enqueueInTransaction } from '../notifications/enqueue.ts';
+import { refundAffectsPayoutMessage, refundProcessedMessage } from '../notifications/matrix.ts';
+import type { ChargeRecord, RecordedRefund } from '../ports.ts';
+import { rederivePaymentStatus } from '../reservations/payment-status.ts';
+import { alertGateway, type EventOutcome, GATEWAY, takeBack } from './gateway-events.ts';
+import { accounts } from './ledger.ts';
+import { bookMoneyBack } from './money-back.ts';
+import { type PayableStay, readPayableStay } from './payable.ts';
+import { callForManualRefunds } from './refund-task.ts';
+
+/** A captured charge, as its gateway knows it. */
+export interface CapturedCharge {
+  readonly paymentId: string;
+  readonly reservationId: string;
+  readonly gatewayId: string;
+  readonly reference: string;
+  readonly chargeId: string;
+}
+
+/**
+ * Books what a gateway's record of a charge says and our books do not yet say. The record is the truth about what has
+ * happened there, whoever did it, in whatever order it was told and however often: a refund that this system has asked for
+ * stands in the books under the gateway's own id, and so does one that was booked from the record before.
+ */
+export async function bookRecord(
+  tx: Tx,
+  charge: CapturedCharge,
+  record: ChargeRecord,
+  at: Date,
+): Promise<EventOutcome> {
+  const stay = await readPayableStay(tx, charge.reservationId, at);
+  const found: EventOutcome[] = [];
+  for (const refund of record.refunds) found.push(await bookRecordedRefund(tx, charge, stay, refund));
+  await callForManualRefunds(tx, charge.paymentId);
+  return WORTH_TELLING.find((outcome) => found.includes(outcome)) ?? 'known';
+}
+
+/** What of a charge is not with its gateway any more, in minor units. */
+export const goneOf = (record: ChargeRecord): number =>
+  record.refunds.reduce((sum, { amountMinor, cameBack }) => sum + (cameBack === null ? amountMinor : 0), 0);
+
+const WORTH_TELLING: readonly EventOutcome[] = ['noted', 'booked', 'reversed'];
+
+async function bookRecordedRefund(
+  tx: Tx,
+  charge: CapturedCharge,
+  stay: PayableStay,
+  refund: RecordedRefund,
+): Promise<EventOutcome> {
+  const { providerId, currency, cameBack } = refund;
+  const key = `gateway-refund-${charge.gatewayId}-${providerId}`;
+  const bookedMinor = await bookedAs(tx, charge.paymentId, providerId);
+  if (cameBack !== null) return bringBack(tx, charge, refund, key);
+  if (refund.amountMinor <= bookedMinor) return 'known';
+  if (currency !== stay.currency) return tellPerson(tx, charge, providerId, 'REFUND_IN_OTHER_CURRENCY');
+  const amountMinor = refund.amountMinor - bookedMinor;
+  const booked = await bookMoneyBack(tx, stay, {
+    paymentId: charge.paymentId,
+    amountMinor,
+    from: accounts.gatewayClearing(charge.gatewayId, currency),
+    providerId,
+    gatewayId: charge.gatewayId,
+    gatewayReference: charge.reference,
+    effectKey: `${key}-${bookedMinor}`,
+    details: { origin: 'GATEWAY' },
+  });
+  if (booked.bookedMinor > 0) await tellRefund(tx, `${key}-${bookedMinor}`, stay, booked);
+  await auditRefund(tx, charge, 'REFUND_BOOKED_FROM_GATEWAY', { providerId, refundIds: booked.refundIds });
+  // Sent by hand and by the gateway as well: a person must find where the money is.
+  if (booked.bookedMinor < amountMinor) return tellPerson(tx, charge, providerId, 'REFUNDED_MORE_THAN_CAPTURED');
+  return 'booked';
+}
+
+async function bookedAs(tx: Tx, paymentId: string, providerId: string): Promise<number> {
+  const { rows } = await sql<{ minor: number }>`
+    SELECT coalesce(sum(settled_minor), 0)::bigint AS minor FROM transaction
+     WHERE provider_id = ${providerId} AND payment_id = ${paymentId} AND type = 'REFUND' AND status = 'COMPLETED'`.execute(
+    tx,
+  );
+  return rows[0]?.minor ?? 0;
+}
+
+/** The guest does not have it after all, and is owed it still. */
+async function bringBack(
+  tx: Tx,
+  charge: CapturedCharge,
+  { providerId, cameBack }: RecordedRefund,
+  key: string,
+): Promise<EventOutcome> {
+  const refundIds = await takeBack(tx, {
+    type: 'REFUND',
+    status: 'MANUAL_REQUIRED',
+    providerId,
+    reason: cameBack ?? 'REFUND_FAILED',
+    key: `${key}-back`,
+  });
+  if (refundIds.length === 0) return 'known';
+  await rederivePaymentStatus(tx, charge.reservationId);
+  await auditRefund(tx, charge, 'REFUND_CAME_BACK', { providerId, refundIds });
+  return 'reversed';
+}
+
+/** As of a refund that this system has sent: the guest is told that the money has gone, the owner what it costs. */
+const tellRefund = (
+  tx: Tx,
+  key: string,
+  { guestId, ownerId, reservationId, currency }: PayableStay,
+  { bookedMinor, ownerMinor }: { readonly bookedMinor: number; readonly ownerMinor: number },
+) =>
+  enqueueInTransaction(
+    tx,
+    key,
+    [
+      refundProcessedMessage({ guestId }, { amountMinor: bookedMinor, currency }),
+      ...(ownerMinor > 0 ? [refundAffectsPayoutMessage(ownerId, { amountMinor: ownerMinor, currency })] : []),
+    ],
+    { sagaId: null, reservationId },
+  );
+
+async function tellPerson(tx: Tx, charge: CapturedCharge, providerId: string, code: string): Promise<EventOutcome> {
+  await alertGateway(tx, providerId, code, charge.paymentId);
+  return 'noted';
+}
+
+const auditRefund = (
+  tx: Tx,
+  { paymentId, reservationId, gatewayId }: CapturedCharge,
+  event: string,
+  { providerId, refundIds }: { readonly providerId: string; readonly refundIds: readonly string[] },
+) =>
+  recordAudit(tx, {
+    streamId: `payment:${paymentId}`,
+    event,
+    actor: GATEWAY,
+    reservationId,
+    body: { outcome: 'success', details: { paymentId, gatewayId, providerId, refundIds: [...refundIds] } },
+  });

@@ -1,0 +1,221 @@
+import { sql } from 'kysely';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { reconcileWithGateway } from '../../src/domain/finance/reconciliation.ts';
+import { prepareStays, seedStay } from '../sagas/confirmation.ts';
+import { expectIntegrity, GATEWAY } from '../sagas/money.ts';
+import { createGatewayDesk, type GatewayDesk } from '../setup/gateway-desk.ts';
+import { type System, startSystem } from '../setup/system.ts';
+
+/** A refund that somebody has made in the gateway's own dashboard is in our books, without a person. */
+let system: System;
+let desk: GatewayDesk;
+beforeAll(async () => {
+  system = await startSystem();
+  await prepareStays(system.bed.db);
+  desk = createGatewayDesk(system);
+});
+afterAll(() => system?.close());
+
+const db = () => system.bed.db;
+const stayOf = async (id: string) => (await system.call('GET', `/reservations/${id}`)).body.data;
+const quoteOf = async (id: string) =>
+  (await system.call('GET', `/reservations/${id}/cancellation-quote`)).body.data.today;
+const summaryOf = async (id: string) =>
+  (await system.call('GET', `/financial/summary?reservationId=${id}`)).body.data.currencies[0];
+const refundsOf = (id: string) =>
+  db()
+    .selectFrom('transaction')
+    .select(['id', 'status', 'amount_minor', 'provider_id', 'parent_id'])
+    .where('reservation_id', '=', id)
+    .where('type', '=', 'REFUND')
+    .orderBy('created_at')
+    .orderBy('id')
+    .execute();
+const payoutsOf = (id: string) =>
+  db()
+    .selectFrom('transaction')
+    .select(['status', 'amount_minor'])
+    .where('reservation_id', '=', id)
+    .where('type', '=', 'OWNER_PAYOUT')
+    .execute();
+const financeTasksOf = (id: string) =>
+  db().selectFrom('task').select(['status']).where('reservation_id', '=', id).where('type', '=', 'FINANCE').execute();
+
+/** Confirmed, far ahead, and paid with 400. */
+async function paidStay(prefix = 'ref'): Promise<{ readonly id: string; readonly reference: string }> {
+  const id = await seedStay(db());
+  expect((await system.call('POST', `/reservations/${id}/confirm`)).status).toBe(200);
+  const reference = `${prefix}-${id}`;
+  const body = { amount: 400, currency: 'AED', gatewayId: GATEWAY, gatewayReference: reference };
+  expect((await system.call('POST', `/reservations/${id}/payment`, { body })).status).toBe(200);
+  return { id, reference };
+}
+const cancel = (id: string) => system.call('POST', `/reservations/${id}/cancel`, { body: {} });
+
+describe('a refund in the gateway’s dashboard', () => {
+  it('counts in status, quote, summary, ledger and the owner’s payout, and leaves nothing to promise', async () => {
+    const { id, reference } = await paidStay();
+    expect(await quoteOf(id)).toMatchObject({ amount: 400 });
+    const providerId = system.sandbox.dashboard.refund({ gatewayId: GATEWAY, reference, amountMinor: 40_000 });
+    expect(await desk.tell(reference)).toBe('waiting');
+    await desk.takeUp();
+    expect(await stayOf(id)).toMatchObject({ paymentStatus: 'REFUNDED', refundStatus: 'COMPLETED' });
+    expect(await quoteOf(id)).toMatchObject({ amount: 0 });
+    expect(await summaryOf(id)).toMatchObject({ received: 400, refunded: 400, netReceived: 0, ownerShare: 0 });
+    expect(await payoutsOf(id)).toEqual([{ status: 'CANCELLED', amount_minor: 28_000 }]);
+    expect(await refundsOf(id)).toMatchObject([{ status: 'COMPLETED', amount_minor: 40_000, provider_id: providerId }]);
+    const told = await db()
+      .selectFrom('notification')
+      .select('event')
+      .where('reservation_id', '=', id)
+      .where('event', 'in', ['REFUND_PROCESSED', 'REFUND_AFFECTS_PAYOUT'])
+      .orderBy('event')
+      .execute();
+    expect(told.map(({ event }) => event)).toEqual(['REFUND_AFFECTS_PAYOUT', 'REFUND_PROCESSED']);
+    expect((await cancel(id)).body.data.refund).toMatchObject({ amount: 0, status: 'NONE' });
+    expect(await financeTasksOf(id)).toEqual([]);
+    await expectIntegrity(db());
+  });
+
+  it('of a part leaves the rest to the quote and to the owner', async () => {
+    const { id, reference } = await paidStay();
+    system.sandbox.dashboard.refund({ gatewayId: GATEWAY, reference, amountMinor: 10_000 });
+    system.sandbox.dashboard.refund({ gatewayId: GATEWAY, reference, amountMinor: 5_001 });
+    await desk.tell(reference);
+    await desk.takeUp();
+    expect(await stayOf(id)).toMatchObject({ paymentStatus: 'PARTIALLY_REFUNDED' });
+    expect(await quoteOf(id)).toMatchObject({ amount: 249.99 });
+    expect(await payoutsOf(id)).toEqual([{ status: 'PENDING', amount_minor: 17_499 }]);
+    expect((await cancel(id)).body.data.refund).toMatchObject({ amount: 249.99, status: 'COMPLETED' });
+    expect(await system.sandbox.netOf(reference)).toBe(0);
+    await expectIntegrity(db());
+  });
+
+  it('is booked once, however often and in whatever order it is told, and so is one of our own', async () => {
+    const { id, reference } = await paidStay();
+    system.sandbox.dashboard.refund({ gatewayId: GATEWAY, reference, amountMinor: 10_000 });
+    expect(await desk.tell(reference, 'evt-once')).toBe('waiting');
+    await desk.takeUp();
+    expect(await desk.tell(reference, 'evt-once')).toBe('repeated');
+    await desk.tell(reference);
+    await desk.tell(reference);
+    await Promise.all([desk.takeUp(), desk.takeUp()]);
+    await cancel(id);
+    await desk.tell(reference);
+    await desk.takeUp();
+    expect((await refundsOf(id)).map((row) => row.amount_minor)).toEqual([10_000, 30_000]);
+    const outcomes = await db()
+      .selectFrom('gateway_event')
+      .select('outcome')
+      .where('reservation_id', '=', id)
+      .execute();
+    expect(outcomes.map(({ outcome }) => outcome).toSorted()).toEqual(['booked', 'known', 'known', 'known']);
+    await expectIntegrity(db());
+  });
+
+  it('waits while a saga of the stay is open or parked, and is then taken up by itself', async () => {
+    const { id, reference } = await paidStay();
+    const open = await desk.holdStay(id);
+    system.sandbox.dashboard.refund({ gatewayId: GATEWAY, reference, amountMinor: 10_000 });
+    await desk.tell(reference);
+    await desk.takeUp();
+    expect(await refundsOf(id)).toEqual([]);
+    await open.release();
+    await desk.takeUp();
+    expect(await refundsOf(id)).toMatchObject([{ status: 'COMPLETED', amount_minor: 10_000 }]);
+    await expectIntegrity(db());
+  });
+
+  it('whose event was lost is found by the reconciliation, which then finds nothing wrong', async () => {
+    const { id, reference } = await paidStay();
+    system.sandbox.dashboard.refund({ gatewayId: GATEWAY, reference, amountMinor: 10_000 });
+    const done = await reconcileWithGateway(db(), system.sandbox.ports, {
+      gatewayId: GATEWAY,
+      from: new Date(0),
+      to: new Date(4e12),
+      occasion: `lost-${id}`,
+      startedBy: 'tester',
+    });
+    expect(done.missingInLedger).toBe(0);
+    expect(await refundsOf(id)).toMatchObject([{ status: 'COMPLETED', amount_minor: 10_000 }]);
+    await expectIntegrity(db());
+  });
+
+  it('that comes before a cancellation which promises the same money settles that promise', async () => {
+    const { id, reference } = await paidStay();
+    system.sandbox.dashboard.refund({ gatewayId: GATEWAY, reference, amountMinor: 40_000 });
+    // The event is still on its way: nobody here can know, and the gateway refuses.
+    expect((await cancel(id)).body.data.refund.amount).toBe(400);
+    await desk.takeUpUntilQuiet();
+    expect(await refundsOf(id)).toMatchObject([{ status: 'COMPLETED', amount_minor: 40_000 }]);
+    expect(await financeTasksOf(id)).toEqual([]);
+    await desk.tell(reference);
+    await desk.takeUp();
+    expect(await refundsOf(id)).toHaveLength(1);
+    await expectIntegrity(db());
+  });
+
+  it('settles what a gateway has refused to send, also a part of it, and closes the task for a person', async () => {
+    const { id, reference } = await paidStay('ref-refund-refused');
+    await cancel(id);
+    await desk.takeUpUntilQuiet();
+    expect(await financeTasksOf(id)).toEqual([{ status: 'UNASSIGNED' }]);
+    system.sandbox.dashboard.refund({ gatewayId: GATEWAY, reference, amountMinor: 15_000 });
+    await desk.tell(reference);
+    await desk.takeUp();
+    expect((await refundsOf(id)).map((row) => [row.status, row.amount_minor])).toEqual([
+      ['MANUAL_REQUIRED', 25_000],
+      ['COMPLETED', 15_000],
+    ]);
+    expect(await stayOf(id)).toMatchObject({ paymentStatus: 'PARTIALLY_REFUNDED', refundStatus: 'MANUAL_REQUIRED' });
+    await expectIntegrity(db());
+    system.sandbox.dashboard.refund({ gatewayId: GATEWAY, reference, amountMinor: 25_000 });
+    await desk.tell(reference);
+    await desk.takeUp();
+    expect(await financeTasksOf(id)).toEqual([{ status: 'COMPLETED' }]);
+    expect(await stayOf(id)).toMatchObject({ paymentStatus: 'REFUNDED', refundStatus: 'COMPLETED' });
+    await expectIntegrity(db());
+  });
+
+  it('that comes back is owed to the guest again, and a person is asked', async () => {
+    const { id, reference } = await paidStay();
+    const providerId = system.sandbox.dashboard.refund({ gatewayId: GATEWAY, reference, amountMinor: 40_000 });
+    await desk.tell(reference);
+    await desk.takeUp();
+    system.sandbox.dashboard.failRefund(providerId, 'CARD_CLOSED');
+    await desk.tell(reference);
+    await desk.takeUp();
+    expect(await refundsOf(id)).toMatchObject([{ status: 'MANUAL_REQUIRED' }]);
+    expect(await stayOf(id)).toMatchObject({ paymentStatus: 'PARTIALLY_PAID', refundStatus: 'MANUAL_REQUIRED' });
+    expect(await financeTasksOf(id)).toEqual([{ status: 'UNASSIGNED' }]);
+    await expectIntegrity(db());
+  });
+
+  it('of money that was sent by hand as well is not booked beyond what was captured: a person is called', async () => {
+    const { id, reference } = await paidStay('ref-refund-refused');
+    await cancel(id);
+    await desk.takeUpUntilQuiet();
+    const [refund] = await refundsOf(id);
+    const body = { reference: 'bank-transfer-1', method: 'BANK_TRANSFER' };
+    expect((await system.call('POST', `/transactions/${refund?.id}/settlement`, { body })).status).toBe(200);
+    const providerId = system.sandbox.dashboard.refund({ gatewayId: GATEWAY, reference, amountMinor: 1_000 });
+    await desk.tell(reference);
+    await desk.takeUp();
+    expect(await refundsOf(id)).toHaveLength(1);
+    const { rows } = await sql`SELECT params ->> 'code' AS code FROM notification
+      WHERE starts_with(effect_key, ${`alert-gateway-${providerId}-`})`.execute(db());
+    expect(rows).toEqual([{ code: 'REFUNDED_MORE_THAN_CAPTURED' }]);
+    await expectIntegrity(db());
+  });
+});
+
+it('money that was captured while a saga of the stay was open is booked afterwards', async () => {
+  const { id } = await paidStay();
+  const open = await desk.holdStay(id);
+  const event = { reservationId: id, amountMinor: 10_000, currency: 'AED', reference: `late-${id}` };
+  expect(await desk.send({ kind: 'charge-succeeded', ...event })).toBe('waiting');
+  await open.release();
+  await desk.takeUpUntilQuiet();
+  expect(await summaryOf(id)).toMatchObject({ received: 500 });
+  await expectIntegrity(db());
+});
