@@ -155,7 +155,8 @@ export type SagaStatus = 'pending' | 'running' | 'compensating' | 'parked' | 'co
 export type StepStatus = 'pending' | 'running' | 'done' | 'failed' | 'skipped';
 export type StepClass = 'READ' | 'COMPENSABLE' | 'PIVOT' | 'RETRIABLE';
 export type Direction = 'F' | 'C';
-export type SubjectType = 'reservation' | 'transaction';
+/** A grant is named by its stay. */
+export type SubjectType = 'reservation' | 'transaction' | 'amenity_grant';
 export type Channel = 'EMAIL' | 'SMS';
 export type RecipientType = 'GUEST' | 'OWNER' | 'STAFF' | 'OPS';
 export type NotificationStatus = 'QUEUED' | 'SENDING' | 'SENT' | 'DELIVERED' | 'FAILED' | 'SKIPPED' | 'BLOCKED';
@@ -623,6 +624,12 @@ export interface AmenityGrantTable {
   access_code: Optional<string>;
   valid_from: Instant;
   valid_until: Instant;
+  /** By the departure; null: to be looked at. */
+  wanted_until: OptionalInstant;
+  /** What the device was last asked for. */
+  asked_until: Instant;
+  /** How often it was asked for another time. */
+  changes: Generated<number>;
   activated_at: Generated<Date>;
   revoked_at: OptionalInstant;
 }

@@ -183,6 +183,11 @@ export interface DeactivateRequest {
   /** The key under which the activation was, or may have been, asked for. */
   readonly activationKey: string;
 }
+/** Another time for what came of an activation; its code stays the same. */
+export interface ChangePeriodRequest extends ActivateRequest {
+  /** The key under which the activation was asked for. */
+  readonly activationKey: string;
+}
 /** One stay's grant in a device's own record. */
 export interface DeviceGrant {
   readonly providerId: string;
@@ -200,6 +205,11 @@ export interface DeviceGrant {
  */
 export interface Amenities {
   activate(request: ActivateRequest, signal: AbortSignal): Promise<Activation>;
+  /**
+   * Has what came of `activationKey` serve from and until other instants. `AMENITIES_REFUSED` where there is nothing, or
+   * it was taken back, and where the device has kept the time that it had.
+   */
+  changePeriod(request: ChangePeriodRequest, signal: AbortSignal): Promise<void>;
   /** Takes back whatever came of `activationKey`, and sees to it that nothing can come of it any more. */
   deactivate(request: DeactivateRequest, signal: AbortSignal): Promise<{ readonly outcome: 'nothing' | 'deactivated' }>;
   /** The device's own record, newest first; for people and for tests. */

@@ -151,6 +151,7 @@ export function withBreakers(
 /** Devices behind their breakers, each with a circuit of its own. */
 export const devicesWithBreakers = (devices: Amenities, breakers: Breakers): Amenities => ({
   activate: (request, signal) => breakers.run(request.device, signal, () => devices.activate(request, signal)),
+  changePeriod: (request, signal) => breakers.run(request.device, signal, () => devices.changePeriod(request, signal)),
   deactivate: (request, signal) => breakers.run(request.device, signal, () => devices.deactivate(request, signal)),
   grantsOf: (device, signal) => breakers.run(device, signal, () => devices.grantsOf(device, signal)),
 });

@@ -126,6 +126,7 @@ function byAddress(buildings: Amenities, sandbox: Amenities | null, besideReal: 
   };
   return {
     activate: async (request, signal) => of(request.device).activate(request, signal),
+    changePeriod: async (request, signal) => of(request.device).changePeriod(request, signal),
     deactivate: async (request, signal) => of(request.device).deactivate(request, signal),
     grantsOf: async (device, signal) => of(device).grantsOf(device, signal),
   };

@@ -20,6 +20,8 @@ export const SCHEDULES = {
   },
   tasks: {
     sweep: { scheduler: 'assign-sweep', everyMs: 2_000 },
+    // Departures that what opens the door has not followed yet; which they are stands in Postgres.
+    access: { scheduler: 'access-sweep', everyMs: 1_000 },
   },
   finance: {
     payouts: { scheduler: 'payout-sweep', everyMs: 10_000 },

@@ -1,4 +1,5 @@
 import { cancelReservation } from './cancel-reservation.ts';
+import { changeAccess } from './change-access.ts';
 import { checkIn } from './check-in.ts';
 import { checkOut } from './check-out.ts';
 import { confirmReservation } from './confirm-reservation.ts';
@@ -10,6 +11,7 @@ import { refundReservation } from './refund-reservation.ts';
 
 export {
   cancelReservation,
+  changeAccess,
   checkIn,
   checkOut,
   confirmReservation,
@@ -23,6 +25,7 @@ export {
 const DEFINITIONS: readonly SagaDefinition[] = [
   confirmReservation,
   checkIn,
+  changeAccess,
   checkOut,
   processPayment,
   cancelReservation,

@@ -1,8 +1,10 @@
 import type { Db } from '../db/client.ts';
+import { followDepartures } from '../domain/reservations/access.ts';
 import { assignDueTasks } from '../domain/tasks/assign-sweep.ts';
 import { forgetHolds } from '../domain/tasks/holds.ts';
 import { hurryLateTurnovers } from '../domain/tasks/late-turnovers.ts';
 import { reassignUnanswered } from '../domain/tasks/offers.ts';
+import { startAccessChange } from '../sagas/change-access.ts';
 import type { JobsOf } from './jobs.ts';
 import { untilFewer } from './rounds.ts';
 
@@ -22,5 +24,12 @@ export const taskJobs = (db: Db): JobsOf<'tasks'> => ({
       const looked = await untilFewer(BATCH, MAX_ROUNDS, run, () => assignDueTasks(db, BATCH));
       return { looked, unanswered, hurried };
     },
+  },
+  access: {
+    kind: 'sweep',
+    limitMs: 120_000,
+    run: async (run) => ({
+      looked: await untilFewer(BATCH, MAX_ROUNDS, run, () => followDepartures(db, startAccessChange, BATCH)),
+    }),
   },
 });

@@ -158,14 +158,4 @@ describe('arrival and departure', () => {
     }
     expect(await told(id, 'CHECK_OUT_REMINDER')).toEqual(['11:00']);
   });
-
-  it('that are agreed later than the door serves are a warning to whoever agrees', async () => {
-    const id = await stay({});
-    await act(id, 'confirm');
-    expect((await act(id, 'check-in')).status).toBe(200);
-    const agree = async (plannedDeparture: string) =>
-      (await system.call('PATCH', `/reservations/${id}`, { body: { plannedDeparture } })).body.data.warnings;
-    expect(await agree('13:00')).toContain('ACCESS_ENDS_BEFORE_DEPARTURE');
-    expect(await agree('10:15')).not.toContain('ACCESS_ENDS_BEFORE_DEPARTURE');
-  });
 });

@@ -12,6 +12,7 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import {
   cancelReservation,
+  changeAccess,
   checkIn,
   checkOut,
   confirmReservation,
@@ -362,6 +363,7 @@ export async function expectIntegrity(db: Db): Promise<void> {
 export const ALL_SAGAS = [
   confirmReservation,
   checkIn,
+  changeAccess,
   checkOut,
   processPayment,
   cancelReservation,

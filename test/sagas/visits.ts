@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { expect } from 'vitest';
 import type { Db } from '../../src/db/client.ts';
+import { ACCESS_BEHIND } from '../../src/domain/notifications/enqueue.ts';
 import { checkIn, confirmReservation } from '../../src/sagas/index.ts';
 import { datesAreFree, endings, seedStay } from './confirmation.ts';
 import { fixtureOf, ranTo, type World } from './money.ts';
@@ -167,3 +168,64 @@ export const departure = fixtureOf({
     expect(await endings(db, sagaId)).toEqual(['SAGA_COMPENSATED']);
   },
 });
+
+const LATER = '2031-02-03T09:30:00.000Z';
+const heldKey = (reservationId: string): string => `held-${reservationId}`;
+
+export const laterDeparture = fixtureOf({
+  companions: [confirmReservation, checkIn],
+  seed: async (world, db) => {
+    const subjectId = await confirmedStay(world, db);
+    await ranTo(world, checkIn, { subjectId, input: visitInput(subjectId) });
+    await db
+      .updateTable('amenity_grant')
+      .set({ wanted_until: LATER, asked_until: LATER })
+      .where('reservation_id', '=', subjectId)
+      .execute();
+    await db
+      .insertInto('notification')
+      .values({
+        id: heldKey(subjectId),
+        effect_key: heldKey(subjectId),
+        reservation_id: subjectId,
+        event: 'CHECK_OUT_REMINDER',
+        template: 'check-out-reminder.guest@1',
+        channel: 'EMAIL',
+        recipient_type: 'GUEST',
+        recipient_id: 'guest-1',
+        due_at: sql<Date>`now() + interval '1 hour'`,
+        reason: ACCESS_BEHIND,
+      })
+      .execute();
+    return { subjectId, input: { reservationId: subjectId, until: LATER } };
+  },
+  completed: async (world, db, { sagaId, subjectId }) => {
+    expect(await servesUntil(world, db, subjectId)).toEqual([LATER, LATER]);
+    expect(await switchedOn(world, subjectId)).toBe(1);
+    expect(await isReleased(db, subjectId)).toBe(true);
+    expect(await endings(db, sagaId)).toEqual(['ACCESS_CHANGED']);
+  },
+  compensated: async (world, db, { sagaId, subjectId }) => {
+    const before = '2031-02-03T07:00:00.000Z';
+    expect(await servesUntil(world, db, subjectId)).toEqual([before, before]);
+    expect(await switchedOn(world, subjectId)).toBe(1);
+    expect(await isReleased(db, subjectId)).toBe(false);
+    expect(await endings(db, sagaId)).toEqual(['SAGA_COMPENSATED']);
+  },
+});
+
+/** Until when the lock itself lets the guest in, and what stands here of it. */
+async function servesUntil(world: World, db: Db, reservationId: string): Promise<readonly (string | undefined)[]> {
+  const grants = await world.sandbox.ports.amenities.grantsOf(`lock-of-${reservationId}`, AbortSignal.timeout(5_000));
+  const known = await db
+    .selectFrom('amenity_grant')
+    .select('valid_until')
+    .where('reservation_id', '=', reservationId)
+    .executeTakeFirstOrThrow();
+  return [grants[0]?.until, known.valid_until.toISOString()];
+}
+async function isReleased(db: Db, reservationId: string): Promise<boolean> {
+  const { rows } = await sql<{ due: boolean }>`
+    SELECT due_at <= now() AS due FROM notification WHERE id = ${heldKey(reservationId)}`.execute(db);
+  return rows[0]?.due ?? false;
+}

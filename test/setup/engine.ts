@@ -97,6 +97,9 @@ export const NO_DEVICES: Amenities = {
   activate: async () => {
     throw new Error('no devices in this test');
   },
+  changePeriod: async () => {
+    throw new Error('no devices in this test');
+  },
   deactivate: async () => {
     throw new Error('no devices in this test');
   },

@@ -7,6 +7,7 @@ import { reconcileNight } from '../../src/domain/finance/reconciliation.ts';
 import { pruneKeys } from '../../src/domain/idempotency/prune.ts';
 import { deliverDue } from '../../src/domain/notifications/delivery.ts';
 import { planDueReminders } from '../../src/domain/notifications/reminders.ts';
+import { followDepartures } from '../../src/domain/reservations/access.ts';
 import type { SweepName } from '../../src/domain/sweeps/names.ts';
 import { pruneFailures } from '../../src/domain/sweeps/prune.ts';
 import { assignDueTasks } from '../../src/domain/tasks/assign-sweep.ts';
@@ -16,6 +17,7 @@ import { reassignUnanswered } from '../../src/domain/tasks/offers.ts';
 import { escalateEmergencies, sweepRecurrences } from '../../src/domain/tasks/recurring.ts';
 import { deliverWebhooks } from '../../src/domain/webhooks/deliver.ts';
 import { noOutages } from '../../src/kernel/outages.ts';
+import { startAccessChange } from '../../src/sagas/change-access.ts';
 import { takeUpGatewayNews } from '../../src/workers/finance.ts';
 import { mailboxDeps } from '../setup/deliver.ts';
 import { ENGINE_CASES } from './engine-cases.ts';
@@ -163,6 +165,36 @@ export const CASES = {
     },
     sweep: (db) => hurryLateTurnovers(db, 50),
     done: (db) => numbersOf(db, 'SELECT id FROM task WHERE slot_end IS NULL OR slot_end <= must_finish_by'),
+  },
+  access: {
+    seed: async (db) => {
+      await seedStays(db);
+      await sql`UPDATE reservation SET status = 'CHECKED_IN', actual_check_in_at = '2026-01-01T00:00:00Z'`.execute(db);
+      await insertAll(
+        db,
+        'amenity_grant',
+        NUMBERS.map((n) => ({
+          reservation_id: `reservation-${n}`,
+          property_id: `property-${n}`,
+          device: `lock-${n}`,
+          activation_key: `key-${n}`,
+          status: 'ACTIVE',
+          provider_id: `grant-${n}`,
+          valid_from: '2026-01-01T00:00:00Z',
+          valid_until: '2090-03-02T07:00:00Z',
+          asked_until: '2090-03-02T07:00:00Z',
+          changes: 0,
+          activated_at: '2026-01-01T00:00:00Z',
+        })),
+      );
+    },
+    poisons: {
+      'a zone of the property': breakZoneOf('property'),
+      'a write to it': raises('amenity_grant', 'UPDATE', `OLD.reservation_id = 'reservation-${POISONED}'`),
+      'the saga that it starts': raises('saga', 'INSERT', `NEW.subject_id = 'reservation-${POISONED}'`),
+    },
+    sweep: (db) => followDepartures(db, startAccessChange, 50),
+    done: (db) => numbersOf(db, "SELECT subject_id AS id FROM saga WHERE name = 'changeAccess'"),
   },
   holds: {
     seed: (db) =>

@@ -50,7 +50,7 @@ export const EVENT_DATA = {
   saga: z.strictObject({
     status: z.enum(['pending', 'running', 'compensating', 'parked', 'completed', 'compensated', 'resolved']),
     name: z.string(),
-    subjectType: z.enum(['reservation', 'transaction']),
+    subjectType: z.enum(['reservation', 'transaction', 'amenity_grant']),
     subjectId: id,
     errorCode: z.string().nullable(),
   }),

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
-import type { TaskType } from '../../db/schema.ts';
+import type { SagaStatus, TaskType } from '../../db/schema.ts';
 import { allocate, exponentOf, formatMajor, type Money } from '../../kernel/money.ts';
 import { savedZone } from '../../kernel/time-zone.ts';
 import { type LocalMoment, stayTimes } from '../tasks/schedule.ts';
@@ -87,6 +87,8 @@ export function loadFacts(db: Db | Tx, notificationIds: readonly string[]) {
         eb.fn.coalesce('t.slot_start', 't.scheduled_at').as('taskStartAt'),
         eb.fn.coalesce('t.slot_end', 't.ends_at').as('taskEndAt'),
         'a.access_code as accessCode',
+        'a.valid_until as accessUntil',
+        accessChange.as('accessChange'),
         // All findings of one visit; a repair's own otherwise.
         sql<
           number | null
@@ -117,6 +119,11 @@ export function loadFacts(db: Db | Tx, notificationIds: readonly string[]) {
       .execute()
   );
 }
+
+/** How far the last change of the guest's access is; `due`: it is still to be asked for. Null: there was none. */
+const accessChange = sql<SagaStatus | 'due' | null>`CASE WHEN a.wanted_until IS DISTINCT FROM a.asked_until THEN 'due' ELSE (
+  SELECT s.status FROM saga s WHERE s.subject_type = 'amenity_grant' AND s.subject_id = n.reservation_id
+   ORDER BY s.requested_at DESC LIMIT 1) END`;
 
 /** When the recipient believed that the task was to begin: what it was moved to before it was taken away was not theirs. */
 const toldStart = sql<string | null>`CASE WHEN n.event = 'TASK_WITHDRAWN' THEN (
@@ -237,7 +244,7 @@ export function valuesOf(
 }
 
 /** As agreed with the guest. Null: it is about no stay. */
-function timesOf(facts: Facts): ReturnType<typeof stayTimes> | null {
+export function timesOf(facts: Facts): ReturnType<typeof stayTimes> | null {
   const { checkInDate, checkOutDate, timeZone, checkInTime, checkOutTime } = facts;
   if (checkInDate === null || checkOutDate === null) return null;
   if (timeZone === null || checkInTime === null || checkOutTime === null) return null;

@@ -10,6 +10,7 @@ import type { RowFailure } from '../sweeps/failures.ts';
 import { byHalves } from '../sweeps/isolate.ts';
 import { raiseSystemAlert } from './alerts.ts';
 import { askingText } from './asking.ts';
+import { heldForAccess } from './access-told.ts';
 import { heldBack, IN_DIGEST } from './delivery-conditions.ts';
 import { type Facts, valuesOf } from './delivery-facts.ts';
 import { claim, digest, handBack, type Known, loadKnown, noteFailures, record } from './delivery-isolated.ts';
@@ -225,6 +226,8 @@ function prepare(row: ClaimedNotification, known: Known, deps: DeliveryDeps): Pr
   if (facts.requireTranslation === true && isForeign(text, facts.locale)) {
     return { status: 'BLOCKED', reason: `MISSING_TRANSLATION ${facts.locale}` };
   }
+  const behind = heldForAccess(text, row.recipientType, facts, conditions.now);
+  if (behind) return behind;
   const rendered = renderMessage(text, row.channel, valuesOf(facts, text.locale, deps.publicUrl));
   if ('missing' in rendered) return withoutValues(rendered.missing, facts.orderedAt, conditions.now);
   if (row.channel === 'SMS' && segmentsOf(rendered.text).segments > MAX_SEGMENTS) {

@@ -118,6 +118,20 @@ export const skipWaitingMessages = (db: QueryCreator<FusedDatabase>) =>
     .set({ status: 'SKIPPED', reason: 'RESERVATION_CANCELLED' })
     .returning(['notification.id']);
 
+/** Why a text that tells a guest of a departure waits: the code of the door ends before it. */
+export const ACCESS_BEHIND = 'ACCESS_BEHIND';
+
+/** The door serves the guest for as long as the texts say. They may go, at an hour at which such a message may. */
+export const releaseHeldMessages = (db: QueryCreator<FusedDatabase>) =>
+  db
+    .updateTable('notification')
+    .from('guard')
+    .whereRef('notification.reservation_id', '=', 'guard.subject_id')
+    .where('notification.status', '=', literal('QUEUED'))
+    .where('notification.reason', '=', ACCESS_BEHIND)
+    .set({ due_at: sql<Date>`now()` })
+    .returning([sql<string>`notification.reservation_id`.as('subject_id')]);
+
 /** What has not left yet, stays; what has, is taken back by a message of its own (features CNF-C4). */
 export const withdrawMessages = (db: QueryCreator<FusedDatabase>) =>
   db

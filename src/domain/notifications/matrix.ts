@@ -161,6 +161,12 @@ export const amenitiesAlertMessage = (alert: SystemAlertParams): Delivery => ({
   params: { ...alert, step: alert.step ?? '' },
 });
 
+/** The code of a guest in the house ends at another time than the guest is to be told. */
+export const accessAlertMessage = (alert: SystemAlertParams): Delivery => ({
+  ...amenitiesAlertMessage(alert),
+  template: 'maintenance-alert-access.ops@1',
+});
+
 const toStaff = (
   recipients: readonly string[],
   event: NotificationEvent,

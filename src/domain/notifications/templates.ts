@@ -485,6 +485,16 @@ Saga: {sagaId}
 
 See to the devices, then press Retry on the saga's job, or resolve it.`,
   }),
+  'maintenance-alert-access.ops@1': define('MAINTENANCE_ALERT', 'OPS', null, {
+    subject: 'The door of {propertyName} does not follow a departure: {code}',
+    message: `A guest who is staying at {propertyName} has another departure, and the door code still ends at the old one. The guest is told of the new time when the code works until then.
+
+Stay: {reservationId}
+Reason: {code}
+Saga: {sagaId}
+
+See to the device, then press Retry on the saga's job; or let the guest in another way and resolve it.`,
+  }),
   'task-completed.staff@1': define('TASK_COMPLETED', 'STAFF', null, {
     subject: 'Done: {taskWork} - {propertyName}',
     message: `Dear {recipientName},

@@ -15,8 +15,22 @@ export interface Grant {
   readonly until: string;
 }
 
-/** The code is kept here for the guest's message, and nowhere else. */
+/**
+ * ISO instant until which devices serve a guest: the departure, or a day for one who comes after it.
+ *
+ * @param departure ISO instant, as agreed or else the property's own.
+ * @param from ISO instant of the arrival.
+ */
+export const accessEnd = (departure: string, from: string): string =>
+  departure > from ? departure : new Date(Date.parse(from) + DAY_MS).toISOString();
+const DAY_MS = 24 * 60 * 60_000;
+
+/**
+ * The code is kept here for the guest's message, and nowhere else. The departure may have changed since the device was
+ * asked: whoever changes it changes its property or its stay, so the property's lock lets neither miss the other.
+ */
 export async function recordActivation(tx: Tx, grant: Grant, { providerId, accessCode }: Activation): Promise<void> {
+  await lockProperty(tx, grant.propertyId);
   const values = {
     property_id: grant.propertyId,
     device: grant.device,
@@ -26,6 +40,8 @@ export async function recordActivation(tx: Tx, grant: Grant, { providerId, acces
     access_code: accessCode,
     valid_from: grant.from,
     valid_until: grant.until,
+    wanted_until: null,
+    asked_until: grant.until,
     revoked_at: null,
   };
   await tx
@@ -34,17 +50,6 @@ export async function recordActivation(tx: Tx, grant: Grant, { providerId, acces
     .onConflict((conflict) => conflict.column('reservation_id').doUpdateSet({ ...values, activated_at: sql`now()` }))
     .execute();
   await setAmenityStatus(tx, grant.propertyId, 'ACTIVE');
-}
-
-/** ISO instant until which the devices serve a guest who is in the house; null: they serve nobody for the stay. */
-export async function readAccessEnd(tx: Tx, reservationId: string): Promise<string | null> {
-  const row = await tx
-    .selectFrom('amenity_grant')
-    .select('valid_until')
-    .where('reservation_id', '=', reservationId)
-    .where('status', '=', literal('ACTIVE'))
-    .executeTakeFirst();
-  return row?.valid_until?.toISOString() ?? null;
 }
 
 /** Where something may still be on for a stay: the device that was asked, and the one that the property has by now. */
@@ -59,6 +64,7 @@ export async function readDevices(tx: Tx, reservationId: string): Promise<{ read
 
 /** Also where nothing was known to be on. */
 export async function recordDeactivation(tx: Tx, reservationId: string, propertyId: string): Promise<void> {
+  await lockProperty(tx, propertyId);
   await tx
     .updateTable('amenity_grant')
     .set({ status: 'REVOKED', access_code: null, revoked_at: sql<Date>`now()` })
@@ -74,6 +80,10 @@ export async function recordDeactivation(tx: Tx, reservationId: string, property
     .executeTakeFirst();
   if (!others) await setAmenityStatus(tx, propertyId, 'INACTIVE');
 }
+
+/** Before the grants of its stays, as a change of the property takes them. */
+const lockProperty = (tx: Tx, id: string) =>
+  tx.selectFrom('property').select('id').where('id', '=', id).forNoKeyUpdate().execute();
 
 const setAmenityStatus = (tx: Tx, propertyId: string, status: 'INACTIVE' | 'ACTIVE') =>
   tx

@@ -1,10 +1,9 @@
 import type { Tx } from '../../db/client.ts';
 import { literals } from '../../db/literal.ts';
-import { readAccessEnd } from '../properties/amenities.ts';
 import { retimeStayTasks, retimeTurnoverBefore } from '../tasks/stay-task.ts';
 import { readVisitTimes } from './visit.ts';
 
-/** Tasks of stays follow the times that they were planned by (domain.md 10). */
+/** Tasks of stays follow the times that they were planned by (domain.md 10); what opens the door, `access.ts`. */
 
 /** Which end of the stay has another time. */
 export interface MovedEnds {
@@ -19,7 +18,6 @@ export async function retimeMeetings(tx: Tx, reservationId: string, moved: Moved
   const { preArrivalCleaning, checkIn, checkOut, postDepartureCleaning } = stay.plan;
   let isKept = false;
   let isTooShort = false;
-  let isLockedOut = false;
   if (moved.arrival && stay.status === 'CONFIRMED') {
     // Only by when it must be done has changed: a person's time is in the way if it ends later.
     const cleaning = await retimeStayTasks(tx, reservationId, [preArrivalCleaning]);
@@ -31,14 +29,8 @@ export async function retimeMeetings(tx: Tx, reservationId: string, moved: Moved
     const { kept, late } = await retimeStayTasks(tx, reservationId, [checkOut, postDepartureCleaning]);
     isKept ||= kept;
     isTooShort ||= late || stay.isTurnoverTooShort;
-    const accessEnd = await readAccessEnd(tx, reservationId);
-    isLockedOut = accessEnd !== null && accessEnd < checkOut.scheduledAt;
   }
-  return [
-    ...(isKept ? ['TASK_TIME_KEPT'] : []),
-    ...(isTooShort ? ['TURNOVER_TOO_SHORT'] : []),
-    ...(isLockedOut ? ['ACCESS_ENDS_BEFORE_DEPARTURE'] : []),
-  ];
+  return [...(isKept ? ['TASK_TIME_KEPT'] : []), ...(isTooShort ? ['TURNOVER_TOO_SHORT'] : [])];
 }
 
 /** The clock of a property has changed, or how long it takes to clean: all that is ahead there moves along. */

@@ -3,6 +3,7 @@ import type { Db } from '../../db/client.ts';
 import type { ReservationStatus, StayCheck } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { toMajor } from '../../kernel/money.ts';
+import { accessEnd } from '../properties/amenities.ts';
 import {
   localDate,
   meetingInstant,
@@ -71,13 +72,12 @@ export async function assertMayCheckIn(db: Db, request: VisitRequest, requestedA
   assertLenient(stay, checks, request.strict);
   const late = today > stay.check_in_date ? ['CHECK_IN_LATE'] : [];
   const { checkOut, postDepartureCleaning } = plannedTasks(stay);
-  const aDayLater = new Date(Date.parse(actualAt) + DAY_MS).toISOString();
   return {
     ...partiesOf(stay, request, actualAt),
     checkOut,
     postDepartureCleaning,
     device: stay.amenity_device,
-    until: checkOut.scheduledAt > actualAt ? checkOut.scheduledAt : aDayLater,
+    until: accessEnd(checkOut.scheduledAt, actualAt),
     warnings: [...checks, ...late],
   };
 }
@@ -177,7 +177,6 @@ function actualTime({ actualTime: given }: VisitRequest, requestedAt: Date): str
 }
 /** Phones and front desks have clocks of their own. */
 const CLOCK_SKEW_MS = 5 * 60_000;
-const DAY_MS = 24 * 60 * 60_000;
 
 const invalid = (message: string): RoomyError =>
   new RoomyError('VALIDATION_FAILED', { details: { issues: [{ path: 'actualTime', message }] } });

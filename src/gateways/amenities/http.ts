@@ -1,6 +1,13 @@
 import { createHmac } from 'node:crypto';
 import { z } from 'zod';
-import type { ActivateRequest, Activation, Amenities, DeactivateRequest, DeviceGrant } from '../../domain/ports.ts';
+import type {
+  ActivateRequest,
+  Activation,
+  Amenities,
+  ChangePeriodRequest,
+  DeactivateRequest,
+  DeviceGrant,
+} from '../../domain/ports.ts';
 import { readBounded } from '../../kernel/bounded.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { RoomyError } from '../../kernel/errors.ts';
@@ -9,7 +16,8 @@ import { RoomyError } from '../../kernel/errors.ts';
  * Smart locks and buildings that speak HTTP. A device is named by an address, `https://building.example/devices/12`:
  *
  * - `PUT <device>/grants/<activationKey>` with `{propertyId, reservationId, from, until}` answers `{id, accessCode?}`;
- *   the same key again answers the same;
+ *   the same key again answers the same. Under another `Idempotency-Key` it changes from and until when the grant serves,
+ *   and nothing else: the code stays. The answer may have `until`, as the device keeps it;
  * - `DELETE <device>/grants/<activationKey>` takes back what came of the key, and whatever comes under it later; 404
  *   when it is not known;
  * - `GET <device>/grants` answers `{grants: [{id, reservationId, activationKey, from, until, active}]}`, never a code.
@@ -30,7 +38,11 @@ const LOCAL: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
 /** The request did not get as far as the device. */
 const UNSENT: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
 
-const Granted = z.object({ id: z.string().min(1).max(200), accessCode: z.string().min(1).max(64).nullish() });
+const Granted = z.object({
+  id: z.string().min(1).max(200),
+  accessCode: z.string().min(1).max(64).nullish(),
+  until: z.string().nullish(),
+});
 const Grants = z.object({
   grants: z
     .array(
@@ -93,6 +105,12 @@ export function createHttpAmenities({ hosts, signingSecret }: AmenitySettings, c
     return address;
   }
 
+  async function grantsOf(device: string, signal: AbortSignal): Promise<readonly DeviceGrant[]> {
+    const { status, text } = await exchange('GET', addressOf(device, 'grants'), null, null, signal);
+    if (status === 404) return [];
+    return parsed(Grants, text).grants.map(({ id, ...grant }) => ({ providerId: id, ...grant }));
+  }
+
   return {
     async activate({ key, device, ...grant }: ActivateRequest, signal): Promise<Activation> {
       const { status, text } = await exchange('PUT', addressOf(device, 'grants', key), key, grant, signal);
@@ -100,15 +118,20 @@ export function createHttpAmenities({ hosts, signingSecret }: AmenitySettings, c
       const { id, accessCode } = parsed(Granted, text);
       return { providerId: id, accessCode: accessCode ?? null };
     },
+    async changePeriod({ key, device, activationKey, ...grant }: ChangePeriodRequest, signal) {
+      const { status, text } = await exchange('PUT', addressOf(device, 'grants', activationKey), key, grant, signal);
+      if (status === 404) throw refused('HTTP_404');
+      // A device that knows the key may answer as the first time, and keep the time that it had.
+      const kept =
+        parsed(Granted, text).until ??
+        (await grantsOf(device, signal)).find((one) => one.activationKey === activationKey)?.until;
+      if (kept === undefined || Date.parse(kept) !== Date.parse(grant.until)) throw refused('TIME_NOT_CHANGED');
+    },
     async deactivate({ key, device, activationKey }: DeactivateRequest, signal) {
       const { status } = await exchange('DELETE', addressOf(device, 'grants', activationKey), key, null, signal);
       return { outcome: status === 404 ? ('nothing' as const) : ('deactivated' as const) };
     },
-    async grantsOf(device, signal): Promise<readonly DeviceGrant[]> {
-      const { status, text } = await exchange('GET', addressOf(device, 'grants'), null, null, signal);
-      if (status === 404) return [];
-      return parsed(Grants, text).grants.map(({ id, ...grant }) => ({ providerId: id, ...grant }));
-    },
+    grantsOf,
   };
 }
 

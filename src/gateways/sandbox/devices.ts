@@ -1,5 +1,12 @@
 import { randomInt } from 'node:crypto';
-import type { ActivateRequest, Activation, Amenities, DeactivateRequest, DeviceGrant } from '../../domain/ports.ts';
+import type {
+  ActivateRequest,
+  Activation,
+  Amenities,
+  ChangePeriodRequest,
+  DeactivateRequest,
+  DeviceGrant,
+} from '../../domain/ports.ts';
 import { pause } from '../../kernel/clock.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
@@ -45,9 +52,9 @@ export function createSandboxDevices({ dir }: { readonly dir: string }): Sandbox
   const sql = statements(file.query);
 
   async function exchange<T>(
-    request: ActivateRequest | DeactivateRequest,
+    request: ActivateRequest | ChangePeriodRequest | DeactivateRequest,
     signal: AbortSignal,
-    work: () => T,
+    work: (isRepeat: boolean) => T,
   ): Promise<T> {
     const { device, key, ...body } = request;
     const fault = deviceFaultOf(device);
@@ -59,7 +66,7 @@ export function createSandboxDevices({ dir }: { readonly dir: string }): Sandbox
       if (call?.['body'] !== asked) {
         throw new RoomyError('STEP_FAILED', { details: { amenityError: 'IDEMPOTENCY_KEY_REUSED' } });
       }
-      const answer = work();
+      const answer = work(Number(call['calls']) > 1);
       return fault === 'timeout-after' && call['calls'] === 1 ? 'lost' : { answer };
     });
     if (told !== 'lost') return told.answer;
@@ -78,6 +85,12 @@ export function createSandboxDevices({ dir }: { readonly dir: string }): Sandbox
         sql.grant(device, key, reservationId, newId('grant'), code, from, until);
         const [row] = sql.byKey(device, key);
         return { providerId: String(row?.['provider_id']), accessCode: String(row?.['code']) };
+      }),
+    changePeriod: (request, signal) =>
+      exchange(request, signal, (isRepeat) => {
+        const { device, activationKey, from, until } = request;
+        // A repeat may come late, after another change.
+        if (!isRepeat && sql.change(from, until, device, activationKey).length === 0) throw refused('TAKEN_BACK');
       }),
     deactivate: (request, signal) =>
       exchange(request, signal, () => {
@@ -111,6 +124,9 @@ const statements = (query: (text: string) => Query) => ({
     query(`INSERT OR IGNORE INTO access (device, activation_key, reservation_id, provider_id, code, valid_from, valid_until, active)
     VALUES (?, ?, ?, ?, ?, ?, ?, 1)`),
   revoke: query('UPDATE access SET active = 0 WHERE device = ? AND activation_key = ?'),
+  change:
+    query(`UPDATE access SET valid_from = ?, valid_until = ? WHERE device = ? AND activation_key = ? AND active = 1
+    RETURNING provider_id`),
   byKey: query('SELECT * FROM access WHERE device = ? AND activation_key = ?'),
   settle: query('INSERT OR IGNORE INTO settled (device, activation_key) VALUES (?, ?)'),
   isSettled: query('SELECT 1 FROM settled WHERE device = ? AND activation_key = ?'),

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { classifyDbError, retryContention } from '../../db/errors.ts';
+import type { SubjectType } from '../../db/schema.ts';
 import { InvariantError, RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { canonicalJson, sha256 } from '../../kernel/json.ts';
@@ -98,6 +99,13 @@ async function findClaim(db: Db, principal: string, claim: IdempotencyClaim): Pr
   return { sagaId: row.saga_id, replayed: true, accepted: { status: row.accepted_status, body: row.accepted_body } };
 }
 
+/** The column that names a subject; each has one row of its own. */
+const SUBJECT_KEY: Readonly<Record<SubjectType, string>> = {
+  reservation: 'id',
+  transaction: 'id',
+  amenity_grant: 'reservation_id',
+};
+
 interface Inserted {
   readonly subject: boolean;
   readonly saga: boolean;
@@ -136,7 +144,7 @@ async function insertSaga<Input>(
     : sql`SELECT ${sagaId}::text AS saga_id FROM subject`;
   // The subject's lock keeps out a change that checked for open sagas before this one was there.
   const { rows } = await sql<{ subject: boolean; saga: boolean; outbox_id: number | null }>`
-    WITH subject AS (SELECT id FROM ${sql.table(definition.subjectType)} WHERE id = ${request.subjectId}::text FOR KEY SHARE),
+    WITH subject AS (SELECT FROM ${sql.table(definition.subjectType)} WHERE ${sql.ref(SUBJECT_KEY[definition.subjectType])} = ${request.subjectId}::text FOR KEY SHARE),
     claimed AS (${claimed}),
     accepted AS (
       INSERT INTO saga (id, name, definition_ver, subject_type, subject_id, input, input_hash, requested_by, on_behalf_of, request_id, notes,

@@ -122,7 +122,7 @@ interface NoteBody {
 
 /** The fields of the brief's audit sample; its `timestamp` is the row's own `at`. */
 export function auditNote(state: AuditSubject, event: string, body: NoteBody, actor?: string): AuditNote {
-  const reservationId = state.subjectType === 'reservation' ? state.subjectId : null;
+  const reservationId = state.subjectType === 'transaction' ? null : state.subjectId;
   return {
     event,
     actor: actor ?? state.requestedBy,

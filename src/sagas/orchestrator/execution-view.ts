@@ -48,7 +48,7 @@ export function executionView(row: SagaRow, steps: readonly StepRow[], reader: R
     error: row.error_code === null ? null : { code: row.error_code, details: publicError(row.error_detail, reader) },
     responseStatus: row.response_status,
     retryOf: row.retry_of,
-    data: { ...(row.subject_type === 'reservation' ? { reservationId: row.subject_id } : {}), ...idsOf(done) },
+    data: { ...(row.subject_type === 'transaction' ? {} : { reservationId: row.subject_id }), ...idsOf(done) },
   };
 }
 

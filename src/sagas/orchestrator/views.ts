@@ -197,7 +197,7 @@ function matches(filter: SagaFilter) {
     }
     if (filter.name !== undefined) all.push(eb('name', '=', filter.name));
     if (filter.reservationId !== undefined) {
-      all.push(eb('subject_type', '=', 'reservation'), eb('subject_id', '=', filter.reservationId));
+      all.push(eb('subject_type', '<>', 'transaction'), eb('subject_id', '=', filter.reservationId));
     }
     if (filter.agentId) {
       all.push(
