@@ -220,6 +220,7 @@ export interface PropertyTable {
   check_in_time: Generated<string>;
   check_out_time: Generated<string>;
   location: OptionalJsonColumn<GeoPoint>;
+  address: Optional<string>;
   cleaning_minutes: Generated<number>;
   agent_ids: Generated<string[]>;
   amenity_device: Optional<string>;

@@ -143,6 +143,7 @@ const PROPERTY: Readonly<Record<keyof typeof PropertyChange.shape, unknown>> = {
   name: 'Marina 13',
   ownerId: 'owner-1',
   region: 'Marina',
+  address: 'Marina Walk 12',
   timeZone: 'Europe/London',
   checkInTime: '08:30',
   checkOutTime: '13:00',

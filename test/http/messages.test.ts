@@ -287,6 +287,11 @@ describe('once more', () => {
       resendOf: mail?.id,
       event: 'RESERVATION_CONFIRMED',
     });
+    // A mail has more to say than an SMS has room for.
+    expect([mail?.template, first.body.data.template]).toEqual([
+      'reservation-confirmed-details.guest@1',
+      'reservation-confirmed.guest@1',
+    ]);
     expect((await resend(mail?.id, { channel: 'SMS' }, { 'idempotency-key': 'again' })).text).toBe(first.text);
     expect((await resend(text?.id)).status).toBe(409);
     await deliver();

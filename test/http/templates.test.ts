@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { fallBack } from '../../src/domain/notifications/fallback.ts';
 import { createSimulatedDatabase, type SimulatedDatabase } from '../setup/database.ts';
 import { deliverAll } from '../setup/deliver.ts';
 import { type System, startSystem } from '../setup/system.ts';
@@ -61,7 +62,13 @@ describe('the catalogue', () => {
       channels: ['EMAIL', 'SMS'],
       missingTranslations: [],
     });
-    expect(confirmation.variables).toContainEqual({ name: 'checkInDate', type: 'date', example: '1 June 2027' });
+    expect(confirmation.variables).toContainEqual({
+      name: 'checkInDate',
+      type: 'date',
+      example: '1 June 2027',
+      optional: false,
+    });
+    expect(confirmation.variables).toContainEqual(expect.objectContaining({ name: 'address', optional: true }));
     const detail = await call('GET', `/templates/${KEY}`);
     expect(detail.body.data.builtIn).toContainEqual({
       locale: 'en',
@@ -71,6 +78,54 @@ describe('the catalogue', () => {
     expect((await call('GET', '/templates/nothing.guest@1')).status).toBe(404);
     expect((await call('GET', '/templates/x')).status).toBe(422);
     expect((await system.call('GET', '/templates', { role: 'AGENT' })).status).toBe(403);
+  });
+});
+
+describe('the mail of a confirmation', () => {
+  const MAIL = 'reservation-confirmed-details.guest@1';
+  it('is shown before as it will be, without lines for what the stay does not have', async () => {
+    const bare = await confirmed();
+    const placed = await confirmed({}, { address: 'Marina Walk 12, Dubai' });
+    const shown = async (reservationId: string) => (await preview({ reservationId }, MAIL)).body.data.mail.text;
+    expect(await shown(bare)).not.toMatch(/Address|\n\n\n/);
+    expect(await shown(placed)).toContain('\nAddress: Marina Walk 12, Dubai\n');
+    await deliver();
+    for (const stay of [bare, placed]) {
+      const { template, content } = await messageOf(stay, 'RESERVATION_CONFIRMED');
+      expect(template).toBe(MAIL);
+      expect(content.body).toBe(await shown(stay));
+      expect((await messageOf(stay, 'RESERVATION_CONFIRMED', 'SMS')).content.body).toBe(content.body.split('\n')[0]);
+    }
+    expect((await preview({}, MAIL)).body.data).toMatchObject({ sms: null, version: 0 });
+  });
+  it('goes by SMS in the short text where the mail cannot be sent', async () => {
+    const { db } = system.bed;
+    const stay = await confirmed({ phone: undefined });
+    const { id } = await db
+      .updateTable('notification')
+      .set({ status: 'FAILED', reason: 'HARD_BOUNCE' })
+      .where('reservation_id', '=', stay)
+      .where('template', '=', MAIL)
+      .returning('id')
+      .executeTakeFirstOrThrow();
+    await call('PATCH', `/guests/guest-${made}`, { phone: '+971500000001' });
+    expect(await fallBack(db, [id])).toBe(1);
+    await deliver();
+    const { template, content } = await messageOf(stay, 'RESERVATION_CONFIRMED', 'SMS');
+    expect(template).toBe(KEY);
+    expect(content.body).toBe('Dear John Doe, your reservation for Marina 12 is confirmed for 1 June 2027.');
+  });
+  it('may be a text of their own, whose lines go by the same rule', async () => {
+    const draft = {
+      locale: 'pt',
+      subject: 'Confirmado',
+      message: 'Olá {guestName}!\n\nMorada: {address}\nPreço: {price}',
+    };
+    expect((await save(draft, MAIL)).status).toBe(201);
+    const stay = await confirmed({ locale: 'pt-PT' });
+    await deliver();
+    const { content } = await messageOf(stay, 'RESERVATION_CONFIRMED');
+    expect(content.body).toMatch(/^Olá John Doe!\n\nPreço: 1[^\n]+$/);
   });
 });
 

@@ -10,6 +10,7 @@ import { LAYOUTS } from '../../src/domain/notifications/mail-layout.ts';
 import { createDevMailbox } from '../../src/gateways/dev-mailbox.ts';
 import { createSmtp } from '../../src/gateways/smtp.ts';
 import { createLogger } from '../../src/kernel/log.ts';
+import { GATEWAY } from '../sagas/money.ts';
 import { createSimulatedDatabase, type SimulatedDatabase } from '../setup/database.ts';
 import { type System, startSystem } from '../setup/system.ts';
 import { openPhone, type Phone } from './browser.ts';
@@ -42,6 +43,7 @@ beforeAll(async () => {
   phone = await openPhone();
   await simulated.clock.moveTo('2027-05-01T08:00:00Z');
   await book('en', { name: 'John Doe', locale: 'en-GB' });
+  await book('bare', { name: 'John Doe', locale: 'en-GB' });
   await book('ar', { name: 'ليلى حداد', locale: 'ar-AE' });
   await book('evil', { name: '<img src=x onerror=alert(1)> {ownerEmail} $& Bcc: evil@example.com', locale: 'en-GB' });
   await deliver();
@@ -64,11 +66,19 @@ async function book(id: string, guest: { readonly name: string; readonly locale:
     locale: guest.locale,
   });
   await call('POST', '/guests', { id: `guest-${id}`, email: `guest-${id}@example.com`, ...guest });
+  await call('POST', '/staff', {
+    id: `agent-${id}`,
+    name: 'Sara Malik',
+    email: 'sara@roomy.example',
+    phone: '+971500000020',
+    role: 'AGENT',
+  });
   await call('POST', '/properties', {
     id: `home-${id}`,
     name: 'Marina View 1204',
     ownerId: `owner-${id}`,
     timeZone: 'Asia/Dubai',
+    ...(id === 'bare' ? {} : { address: 'Marina Walk 12, Dubai', agentIds: [`agent-${id}`] }),
   });
   const stay = {
     id: `stay-${id}`,
@@ -78,6 +88,10 @@ async function book(id: string, guest: { readonly name: string; readonly locale:
     checkOutDate: '2027-06-04',
   };
   await call('POST', '/reservations', { ...stay, totalAmount: 1000, currency: 'AED' });
+  if (id !== 'bare') {
+    const paid = { amount: 400, currency: 'AED', gatewayId: GATEWAY, gatewayReference: `ref-of-${id}` };
+    await call('POST', `/reservations/stay-${id}/payment`, paid);
+  }
   await call('POST', `/reservations/stay-${id}/confirm`, {});
 }
 async function deliver(): Promise<void> {
@@ -97,23 +111,57 @@ async function deliver(): Promise<void> {
   );
   await smtp.close();
 }
+/** Of the payment before it they are told as well. */
+const CONFIRMED = /Reservation Confirmed|New reservation|تم تأكيد الحجز|حجز جديد/;
 const mailTo = (recipient: string) => {
-  const found = received.filter(({ to }) => to.includes(recipient));
+  const found = received.filter(({ to, mail }) => to.includes(recipient) && CONFIRMED.test(mail.subject ?? ''));
   expect(found).toHaveLength(1);
   return found[0] as (typeof received)[number];
 };
 
+const TERMS =
+  '100% of what you paid is refunded until 25 May 2027, 23:59 (Gulf Standard Time); 50% of what you paid until 29 May 2027, 23:59; ' +
+  '25% of what you paid until 31 May 2027, 23:59; nothing after that';
+
 describe('a mail', () => {
   it('arrives once, with both parts, from us to one address', () => {
-    const { to, mail } = mailTo('guest-en@example.com');
-    expect(to).toEqual(['guest-en@example.com']);
+    const { to, mail } = mailTo('guest-bare@example.com');
+    expect(to).toEqual(['guest-bare@example.com']);
     expect(mail.subject).toBe('Reservation Confirmed - Marina View 1204');
     expect(mail.from?.value).toEqual([{ name: 'Roomy', address: 'no-reply@roomy.example' }]);
     expect(mail.messageId).toMatch(/^<saga-.+-EMAIL-GUEST@roomy>$/);
-    expect(mail.text?.trim()).toBe(
-      'Dear John Doe, your reservation for Marina View 1204 is confirmed for 1 June 2027.',
+    const [sentence] = mail.text?.split('\n') ?? [];
+    expect(sentence).toBe('Dear John Doe, your reservation for Marina View 1204 is confirmed for 1 June 2027.');
+    expect(mail.html).toContain(`<p>${sentence}</p>`);
+    // Nothing was paid, nobody looks after the place, and where it is nobody has said.
+    expect(mail.text?.trim()).toBe(`${sentence}
+
+Arrival: 1 June 2027, from 15:00 (Gulf Standard Time)
+Departure: 4 June 2027, until 11:00 (Gulf Standard Time)
+
+Price: AED 1,000.00
+Paid: AED 0.00
+Still to pay: AED 1,000.00
+
+If you cancel: ${TERMS}
+
+Questions: just answer this message
+Reservation: stay-bare`);
+  });
+
+  it('of a confirmation says what was paid, where it is and whom to ask, in the language of the guest', () => {
+    const english = mailTo('guest-en@example.com').mail;
+    expect(english.text).toContain(
+      'Address: Marina Walk 12, Dubai\n\nPrice: AED 1,000.00\nPaid: AED 400.00\nStill to pay: AED 600.00\n',
     );
-    expect(mail.html).toContain('Dear John Doe, your reservation for Marina View 1204 is confirmed for 1 June 2027.');
+    expect(english.text).toContain(TERMS);
+    expect(english.text).toContain('Questions: Sara Malik, +971500000020, sara@roomy.example\n');
+    expect(english.html).toContain('<th scope="row">Still to pay</th><td>AED 600.00</td>');
+    const { text = '', html } = mailTo('guest-ar@example.com').mail;
+    for (const said of ['Marina Walk 12, Dubai', 'توقيت الخليج', 'Sara Malik', 'يُسترد', 'stay-ar']) {
+      expect(text).toContain(said);
+    }
+    expect(html).toMatch(/<th scope="row">المبلغ المتبقي<\/th><td><bdi>[^<]*600/);
   });
 
   it('is written from right to left in Arabic', () => {
@@ -136,6 +184,7 @@ describe('a mail', () => {
 
   it.each([
     ['owner-en@example.com', 'mail-new-reservation-en.png'],
+    ['guest-en@example.com', 'mail-confirmed-en.png'],
     ['guest-ar@example.com', 'mail-confirmed-ar.png'],
     ['owner-ar@example.com', 'mail-new-reservation-ar.png'],
   ])('to %s can be read on a phone, by everybody', async (recipient, picture) => {

@@ -4,7 +4,9 @@ import { literal } from '../../db/literal.ts';
 import type { SagaStatus, TaskType } from '../../db/schema.ts';
 import { allocate, exponentOf, formatMajor, type Money } from '../../kernel/money.ts';
 import { savedZone } from '../../kernel/time-zone.ts';
+import { amountOutstandingOf } from '../reservations/payment-status.ts';
 import { type LocalMoment, stayTimes } from '../tasks/schedule.ts';
+import { confirmationColumns, contactOf, IS_CONFIRMATION, refundTermsOf, zoneName } from './confirmation-facts.ts';
 import { formatLocaleOf, languageOf } from './locales.ts';
 import type { VariableName } from './templates.ts';
 import { ARABIC_WORDS, ENGLISH_WORDS, type Words } from './words.ts';
@@ -114,14 +116,18 @@ export function loadFacts(db: Db | Tx, notificationIds: readonly string[]) {
         // What is still to be paid now, for a message that was ordered weeks ago.
         sql<number | null>`CASE WHEN n.event = 'PAYMENT_DUE' THEN (SELECT x.outstanding_minor FROM transaction x
           WHERE x.reservation_id = n.reservation_id AND x.type = 'GUEST_PAYMENT' AND x.parent_id IS NULL
-            AND x.status NOT IN ('FAILED','CANCELLED','REVERSED')) END`.as('outstandingMinor'),
+            AND x.status NOT IN ('FAILED','CANCELLED','REVERSED'))
+          WHEN ${IS_CONFIRMATION} THEN ${amountOutstandingOf('r')} END`.as('outstandingMinor'),
+        ...confirmationColumns,
       ])
       .execute()
   );
 }
 
 /** How far the last change of the guest's access is; `due`: it is still to be asked for. Null: there was none. */
-const accessChange = sql<SagaStatus | 'due' | null>`CASE WHEN a.wanted_until IS DISTINCT FROM a.asked_until THEN 'due' ELSE (
+const accessChange = sql<
+  SagaStatus | 'due' | null
+>`CASE WHEN a.wanted_until IS DISTINCT FROM a.asked_until THEN 'due' ELSE (
   SELECT s.status FROM saga s WHERE s.subject_type = 'amenity_grant' AND s.subject_id = n.reservation_id
    ORDER BY s.requested_at DESC LIMIT 1) END`;
 
@@ -195,8 +201,12 @@ export function valuesOf(
   const times = timesOf(facts);
   // The wall clock at the property, with the name of its zone: a guest reads it far away. With its day where that is not
   // the one that the text names beside it.
-  const wallClock = (at: LocalMoment | undefined, beside: string | null) =>
-    at && `${at.date === beside ? '' : `${day(at.date)}, `}${at.time} (${timeZone})`;
+  const wallClock = (at: LocalMoment | undefined, beside: string | null, zone = timeZone) =>
+    at && `${at.date === beside ? '' : `${day(at.date)}, `}${at.time} (${zone})`;
+  // By the name that people call it by, in the words of their language, where there is room for that.
+  const zoneAt = (at: string) => (timeZone === null ? null : zoneName(at, locale, timeZone));
+  const spoken = (at: LocalMoment | undefined, beside: string | null) =>
+    (at && wallClock(at, beside, zoneAt(at.instant))) ?? null;
   const moment = (at: Date | null) =>
     at === null || timeZone === null ? null : `${formatMoment(at, locale, timeZone)} (${timeZone})`;
   return {
@@ -208,6 +218,13 @@ export function valuesOf(
     checkInTime: wallClock(times?.arrival, facts.checkInDate) ?? null,
     checkOutDate: day(facts.checkOutDate),
     checkOutTime: wallClock(times?.departure, facts.checkOutDate) ?? null,
+    arrivalTime: spoken(times?.arrival, facts.checkInDate),
+    departureTime: spoken(times?.departure, facts.checkOutDate),
+    address: facts.address,
+    price: amountOf(facts.totalMinor, facts.currency, locale),
+    paid: amountOf(facts.paidMinor, facts.currency, locale),
+    refundTerms: refundTermsOf(facts, words, { locale, day: (date) => formatDay(date, locale) }),
+    contact: contactOf(facts),
     ownerShare: ownerShare(facts, locale),
     taskTitle: facts.taskTitle,
     taskWork: facts.taskType === null ? null : words.work[facts.taskType],
@@ -233,7 +250,7 @@ export function valuesOf(
     doneTasks: doneLines(facts, words),
     doneCount: facts.doneTasks && String(facts.doneTasks.length),
     displacedTasks: displacedLines(facts, words, locale),
-    estimate: estimateOf(facts, locale),
+    estimate: amountOf(facts.estimateMinor, facts.estimateCurrency, locale),
     approvalUrl:
       publicUrl === null || facts.approvalToken === null ? null : `${publicUrl}/approvals/${facts.approvalToken}`,
     acceptBy: moment(facts.acceptBy),
@@ -330,10 +347,8 @@ function doneLines({ doneTasks }: Facts, words: Words): string | null {
   return [...lines, ...(more > 0 ? [`+${more}`] : [])].join('; ');
 }
 
-const estimateOf = ({ estimateMinor, estimateCurrency }: Facts, locale: string): string | null =>
-  estimateMinor === null || estimateCurrency === null
-    ? null
-    : formatMoney({ amountMinor: estimateMinor, currency: estimateCurrency }, locale);
+const amountOf = (amountMinor: number | null, currency: string | null, locale: string): string | null =>
+  amountMinor === null || currency === null ? null : formatMoney({ amountMinor, currency }, locale);
 
 /** Only operations are told, in English. */
 function severityOf({ taskType, completion }: Facts): string | null {

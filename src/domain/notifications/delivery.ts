@@ -8,9 +8,9 @@ import { canonicalPhone } from '../../kernel/phone.ts';
 import type { Messenger, OutgoingMessage, SendOutcome } from '../ports.ts';
 import type { RowFailure } from '../sweeps/failures.ts';
 import { byHalves } from '../sweeps/isolate.ts';
+import { heldForAccess } from './access-told.ts';
 import { raiseSystemAlert } from './alerts.ts';
 import { askingText } from './asking.ts';
-import { heldForAccess } from './access-told.ts';
 import { heldBack, IN_DIGEST } from './delivery-conditions.ts';
 import { type Facts, valuesOf } from './delivery-facts.ts';
 import { claim, digest, handBack, type Known, loadKnown, noteFailures, record } from './delivery-isolated.ts';
@@ -27,7 +27,7 @@ import { fallBack } from './fallback.ts';
 import { renderMessage } from './render.ts';
 import { MAX_SEGMENTS, segmentsOf } from './segments.ts';
 import { templateOf } from './templates.ts';
-import { isForeign, textFor } from './texts.ts';
+import { isForeign, textToSend } from './texts.ts';
 
 export interface DeliveryDeps {
   readonly db: Db;
@@ -221,7 +221,7 @@ function prepare(row: ClaimedNotification, known: Known, deps: DeliveryDeps): Pr
   const to = row.channel === 'SMS' ? canonicalPhone(address) : (canonicalEmail(address) ?? address);
   if (to === null) return { status: 'FAILED', reason: 'INVALID_PHONE' };
 
-  const text = textFor(askingText(row.template, facts), facts.locale, texts);
+  const text = textToSend(askingText(row.template, facts), facts.locale, texts);
   if (!text) return { status: 'RETRY', reason: 'UNKNOWN_TEMPLATE' };
   if (facts.requireTranslation === true && isForeign(text, facts.locale)) {
     return { status: 'BLOCKED', reason: `MISSING_TRANSLATION ${facts.locale}` };

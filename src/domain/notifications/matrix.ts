@@ -26,9 +26,16 @@ export interface StayParties {
   readonly ownerId: string;
 }
 
+/** The same by mail with all that a mail has room for. */
+const byMail = (deliveries: readonly Delivery[], template: TemplateKey): readonly Delivery[] =>
+  deliveries.map((delivery) => (delivery.channel === 'EMAIL' ? { ...delivery, template } : delivery));
+
 /** A confirmed reservation: guest by e-mail and, with a phone, by SMS; owner by e-mail. */
 export const confirmationMessages = (stay: StayParties): readonly Delivery[] => [
-  ...toGuest(stay, 'RESERVATION_CONFIRMED', 'reservation-confirmed.guest@1'),
+  ...byMail(
+    toGuest(stay, 'RESERVATION_CONFIRMED', 'reservation-confirmed.guest@1'),
+    'reservation-confirmed-details.guest@1',
+  ),
   toOwner(stay.ownerId, 'NEW_RESERVATION', 'new-reservation.owner@1'),
 ];
 
@@ -61,9 +68,8 @@ export const paymentConfirmedMessages = (
 ): readonly Delivery[] => {
   const { outstandingMinor, receiptId } = paid;
   const short = outstandingMinor === 0 ? 'payment-confirmed-in-full.guest@1' : 'payment-confirmed.guest@1';
-  return toGuest(stay, 'PAYMENT_CONFIRMED', short, { ...paramsOf(paid), outstandingMinor, receiptId }).map(
-    (delivery) => (delivery.channel === 'EMAIL' ? { ...delivery, template: 'payment-receipt.guest@1' } : delivery),
-  );
+  const params = { ...paramsOf(paid), outstandingMinor, receiptId };
+  return byMail(toGuest(stay, 'PAYMENT_CONFIRMED', short, params), 'payment-receipt.guest@1');
 };
 
 export const payoutScheduledMessage = (ownerId: string, payout: Amount & { readonly scheduledFor: string }): Delivery =>

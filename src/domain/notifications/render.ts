@@ -1,6 +1,7 @@
 import { directionOf } from './locales.ts';
 import { LAYOUTS } from './mail-layout.ts';
 import { asGsm } from './segments.ts';
+import { isOptional } from './variables.ts';
 
 /**
  * Templates (domain.md 13): `{name}`, `{name|Default}`, `{{` and `}}` for literal braces. One pass, so a value that
@@ -134,10 +135,11 @@ export function renderMessage(
   channel: 'EMAIL' | 'SMS',
   values: TemplateValues,
 ): RenderedMessage | { readonly missing: readonly string[] } {
-  const text = renderText(message, values, locale);
+  const kept = withoutEmptyLines(message, values);
+  const text = renderText(kept, values, locale);
   if (channel === 'SMS') return text.ok ? { subject: null, text: asGsm(text.text), html: null } : text;
   const title = renderText(subject, values, locale);
-  const html = renderHtml(message, values, { locale, title: title.ok ? title.text : '' });
+  const html = renderHtml(kept, values, { locale, title: title.ok ? title.text : '' });
   if (title.ok && text.ok && html.ok) return { subject: title.text, text: text.text, html: html.text };
   return { missing: [...new Set([title, text, html].flatMap((part) => (part.ok ? [] : part.missing)))] };
 }
@@ -166,9 +168,7 @@ function render(
       text += encode(part.text);
       continue;
     }
-    const given = Object.hasOwn(values, part.name) ? values[part.name] : null;
-    // An empty value, or default, counts as none: never `Dear ,`.
-    const line = singleLine(given ?? '') || (part.fallback?.trim() ? part.fallback : null);
+    const line = lineOf(part, values);
     const value = line !== null && isAddress(part.name) ? addressOf(line) : line;
     if (value === null) missing.push(part.name);
     else if (isAddress(part.name)) text += link(value);
@@ -177,4 +177,40 @@ function render(
     else text += isolate(encode(value));
   }
   return missing.length > 0 ? { ok: false, missing } : { ok: true, text };
+}
+
+/** An empty value, or default, counts as none: never `Dear ,`. */
+function lineOf(
+  { name, fallback }: Extract<TemplatePart, { kind: 'variable' }>,
+  values: TemplateValues,
+): string | null {
+  const given = Object.hasOwn(values, name) ? values[name] : null;
+  return singleLine(given ?? '') || (fallback?.trim() ? fallback : null);
+}
+
+/** Without the lines that name an optional variable which has no value, and without the gaps that they leave. */
+function withoutEmptyLines(template: TemplateText, values: TemplateValues): TemplateText {
+  const isEmpty = (part: TemplatePart): boolean =>
+    part.kind === 'variable' && isOptional(part.name) && lineOf(part, values) === null;
+  if (!template.some(isEmpty)) return template;
+  const isBlank = (line: TemplateText | undefined): boolean =>
+    line === undefined || line.every((part) => part.kind === 'text' && part.text.trim() === '');
+  const lines: TemplateText[] = [];
+  for (const line of linesOf(template)) {
+    if (!line.some(isEmpty) && !(isBlank(line) && isBlank(lines.at(-1)))) lines.push(line);
+  }
+  if (isBlank(lines.at(-1))) lines.pop();
+  return lines.flatMap((line, index) => (index === 0 ? line : [{ kind: 'text' as const, text: '\n' }, ...line]));
+}
+
+function linesOf(template: TemplateText): readonly TemplateText[] {
+  const lines: TemplatePart[][] = [[]];
+  for (const part of template) {
+    const [here, ...next] = part.kind === 'text' ? part.text.split('\n') : [part];
+    const asPart = (piece: string | TemplatePart): TemplatePart =>
+      typeof piece === 'string' ? { kind: 'text', text: piece } : piece;
+    if (here !== undefined) lines.at(-1)?.push(asPart(here));
+    for (const piece of next) lines.push([asPart(piece)]);
+  }
+  return lines;
 }

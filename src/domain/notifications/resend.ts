@@ -5,7 +5,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type Author, recordChange } from '../audit/record.ts';
 import { channelsOf } from './matrix-table.ts';
-import { templateOf } from './templates.ts';
+import { keyFor, templateOf } from './templates.ts';
 import { type NotificationView, notificationView } from './view.ts';
 
 /**
@@ -25,7 +25,8 @@ export async function resendNotification(
     throw new RoomyError('INVALID_STATE_TRANSITION', { details: { currentStatus: before.status, action: 'resend' } });
   }
   const over = channel ?? before.channel;
-  const template = templateOf(before.template);
+  const key = over === before.channel ? before.template : keyFor(before.template, over);
+  const template = templateOf(key);
   if (over !== before.channel && !(template && channelsOf(template).includes(over))) {
     const issues = [{ path: 'channel', message: `this message does not go by ${over}` }];
     throw new RoomyError('VALIDATION_FAILED', { details: { issues } });
@@ -43,7 +44,7 @@ export async function resendNotification(
       reservation_id: before.reservation_id,
       task_id: before.task_id,
       event: before.event,
-      template: before.template,
+      template: key,
       channel: over,
       recipient_type: before.recipient_type,
       recipient_id: before.recipient_id,

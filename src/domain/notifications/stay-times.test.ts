@@ -7,13 +7,12 @@ import { TEMPLATES } from './templates.ts';
 import { builtInText } from './texts.ts';
 
 /** Every text that names an hour of arrival or departure, in every language. */
+const HOURS: ReadonlySet<string> = new Set(['checkInTime', 'checkOutTime', 'arrivalTime', 'departureTime']);
 const TIMED = Object.keys(TEMPLATES).flatMap((key) =>
   LANGUAGES.flatMap((language) => {
     const text = builtInText(key, language);
     const names = text ? variablesOf([...text.subject, ...text.message]) : [];
-    return text && names.some((name) => name === 'checkInTime' || name === 'checkOutTime')
-      ? [[`${key} in ${language}`, text, names] as const]
-      : [];
+    return text && names.some((name) => HOURS.has(name)) ? [[`${key} in ${language}`, text, names] as const] : [];
   }),
 );
 
@@ -23,6 +22,7 @@ describe('the times in a text are those that were agreed', () => {
   it('and there are such texts for guests and for owners', () => {
     expect(TIMED.map(([name]) => name)).toEqual(
       expect.arrayContaining([
+        'reservation-confirmed-details.guest@1 in en',
         'new-reservation.owner@1 in en',
         'welcome.guest@1 in ar',
         'check-in-reminder.guest@1 in en',
@@ -37,6 +37,8 @@ describe('the times in a text are those that were agreed', () => {
     const said = `${mail.subject} ${mail.text}`;
     if (names.includes('checkInTime')) expect(said).toContain('18:30 (Asia/Dubai)');
     if (names.includes('checkOutTime')) expect(said).toContain('10:15 (Asia/Dubai)');
+    if (names.includes('arrivalTime')) expect(said).toMatch(/18:30 \((Gulf Standard Time|توقيت الخليج)\)/);
+    if (names.includes('departureTime')) expect(said).toMatch(/10:15 \((Gulf Standard Time|توقيت الخليج)\)/);
     expect(said).not.toMatch(/15:00 \(|11:00 \(/);
   });
 

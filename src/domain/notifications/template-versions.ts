@@ -13,8 +13,8 @@ import { parseTemplate, renderMessage, TemplateError, type TemplateText, variabl
 import { MAX_SEGMENTS, type Segments, segmentsOf } from './segments.ts';
 import { hintsIn, type TemplateHint } from './template-hints.ts';
 import { TEMPLATES, type Template, templateOf, VARIABLES } from './templates.ts';
-import { builtInText, loadSavedTexts, type SavedTexts, textFor } from './texts.ts';
-import { CATALOGUE } from './variables.ts';
+import { builtInText, loadSavedTexts, type SavedTexts, textToSend } from './texts.ts';
+import { CATALOGUE, isOptional } from './variables.ts';
 
 /** Texts as people see and change them (domain.md 13). A saved version counts from the next sending on. */
 
@@ -23,7 +23,12 @@ export interface TemplateView {
   readonly event: string;
   readonly recipientType: string;
   readonly channels: readonly Channel[];
-  readonly variables: readonly { readonly name: string; readonly type: string; readonly example: string }[];
+  readonly variables: readonly {
+    readonly name: string;
+    readonly type: string;
+    readonly example: string;
+    readonly optional: boolean;
+  }[];
   /** What there is a text in; version 0 is the built-in one. */
   readonly locales: readonly { readonly locale: string; readonly version: number }[];
   /** Languages that guests and owners would get in English. */
@@ -233,7 +238,7 @@ export interface PreviewRequest {
 export async function previewTemplate(db: Db, key: string, request: PreviewRequest) {
   const template = knownTemplate(key);
   const { locale, subject, message, reservationId } = request;
-  const current = textFor(key, locale, await loadSavedTexts(db, [key]));
+  const current = textToSend(key, locale, await loadSavedTexts(db, [key]));
   const text =
     message === undefined || !current
       ? current
@@ -295,7 +300,8 @@ async function factsOfStay(db: Db, key: string, template: Template, reservationI
     if (!(error instanceof Asked)) throw error;
     // A door code is for the guest alone.
     const { accessCode: _, ...values } = error.values;
-    return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
+    // An example of what the stay does not have would be a line that is not sent.
+    return Object.fromEntries(Object.entries(values).filter(([name, value]) => value !== null || isOptional(name)));
   }
   return {};
 }

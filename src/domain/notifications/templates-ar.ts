@@ -6,6 +6,23 @@ export const ARABIC: Readonly<Partial<Record<TemplateKey, { readonly subject: st
     subject: 'تم تأكيد الحجز - {propertyName}',
     message: 'عزيزي {guestName}، تم تأكيد حجزك في {propertyName} بتاريخ {checkInDate}.',
   },
+  'reservation-confirmed-details.guest@1': {
+    subject: 'تم تأكيد الحجز - {propertyName}',
+    message: `عزيزي {guestName}، تم تأكيد حجزك في {propertyName} بتاريخ {checkInDate}.
+
+الوصول: {checkInDate}، من الساعة {arrivalTime}
+المغادرة: {checkOutDate}، حتى الساعة {departureTime}
+العنوان: {address}
+
+السعر: {price}
+المدفوع: {paid}
+المبلغ المتبقي: {outstanding}
+
+عند الإلغاء: {refundTerms}
+
+للاستفسار: {contact|يكفي الرد على هذه الرسالة}
+رقم الحجز: {reservationId}`,
+  },
   'new-reservation.owner@1': {
     subject: 'حجز جديد - {propertyName}',
     message: `عزيزي {recipientName}،

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { entryOf } from './matrix-table.ts';
 import { renderText, variablesOf } from './render.ts';
-import { TEMPLATES, templateOf, VARIABLES } from './templates.ts';
+import { keyFor, SHORT, TEMPLATES, templateOf, VARIABLES } from './templates.ts';
 
 describe('the catalogue', () => {
   it.each(Object.entries(TEMPLATES))('%s says only what its event knows', (_key, template) => {
@@ -24,6 +25,7 @@ describe('the catalogue', () => {
     const dropped = Object.entries(TEMPLATES).flatMap(([key, { validWhile }]) => (validWhile ? [key] : []));
     expect(dropped).toEqual([
       'reservation-confirmed.guest@1',
+      'reservation-confirmed-details.guest@1',
       'new-reservation.owner@1',
       'reservation-rolled-back.guest@1',
       'reservation-rolled-back.owner@1',
@@ -49,6 +51,18 @@ describe('the catalogue', () => {
       ok: true,
       text: 'Dear John Doe, your reservation for Marina 12 is confirmed for 1 February 2024.',
     });
+  });
+
+  it('has a shorter text by SMS for every mail of an event that goes by SMS too', () => {
+    const long = Object.entries(TEMPLATES).filter(
+      ([, { event, recipientType, mailOnly }]) => mailOnly && entryOf(event, recipientType)?.channels.includes('SMS'),
+    );
+    expect(long.map(([key]) => key).toSorted()).toEqual(Object.keys(SHORT).toSorted());
+    for (const [key, { event }] of long) {
+      const short = templateOf(keyFor(key, 'SMS'));
+      expect(short).toMatchObject({ event, mailOnly: false });
+      expect(keyFor(key, 'EMAIL')).toBe(key);
+    }
   });
 
   it('does not know keys that an object inherits', () => {

@@ -1,4 +1,4 @@
-import type { RecipientType, ReservationStatus } from '../../db/schema.ts';
+import type { Channel, RecipientType, ReservationStatus } from '../../db/schema.ts';
 import { parseTemplate, type TemplateText } from './render.ts';
 
 /**
@@ -16,6 +16,13 @@ export type VariableName =
   | 'checkInTime'
   | 'checkOutDate'
   | 'checkOutTime'
+  | 'arrivalTime'
+  | 'departureTime'
+  | 'address'
+  | 'price'
+  | 'paid'
+  | 'refundTerms'
+  | 'contact'
   | 'ownerShare'
   | 'taskTitle'
   | 'taskWork'
@@ -96,7 +103,18 @@ export interface Template {
 /** The typed catalogue: which variables an event has. */
 const STAY = ['reservationId', 'propertyName', 'checkInDate', 'checkInTime', 'checkOutDate', 'checkOutTime'] as const;
 export const VARIABLES = {
-  RESERVATION_CONFIRMED: ['guestName', ...STAY],
+  RESERVATION_CONFIRMED: [
+    'guestName',
+    'arrivalTime',
+    'departureTime',
+    'address',
+    'price',
+    'paid',
+    'outstanding',
+    'refundTerms',
+    'contact',
+    ...STAY,
+  ],
   // An owner learns nothing about the guest.
   NEW_RESERVATION: ['recipientName', 'ownerShare', ...STAY],
   TASK_ASSIGNED: [
@@ -183,6 +201,25 @@ export const TEMPLATES = {
   'reservation-confirmed.guest@1': define('RESERVATION_CONFIRMED', 'GUEST', HELD, {
     subject: 'Reservation Confirmed - {propertyName}',
     message: 'Dear {guestName}, your reservation for {propertyName} is confirmed for {checkInDate}.',
+  }),
+  /** The brief's sentence, and what a guest wants to look up later. */
+  'reservation-confirmed-details.guest@1': define('RESERVATION_CONFIRMED', 'GUEST', HELD, {
+    mailOnly: true,
+    subject: 'Reservation Confirmed - {propertyName}',
+    message: `Dear {guestName}, your reservation for {propertyName} is confirmed for {checkInDate}.
+
+Arrival: {checkInDate}, from {arrivalTime}
+Departure: {checkOutDate}, until {departureTime}
+Address: {address}
+
+Price: {price}
+Paid: {paid}
+Still to pay: {outstanding}
+
+If you cancel: {refundTerms}
+
+Questions: {contact|just answer this message}
+Reservation: {reservationId}`,
   }),
   'new-reservation.owner@1': define('NEW_RESERVATION', 'OWNER', HELD, {
     subject: 'New reservation - {propertyName}',
@@ -696,3 +733,12 @@ const BY_KEY: ReadonlyMap<string, Template> = new Map(Object.entries(TEMPLATES))
 
 /** Null for a key of a newer build. */
 export const templateOf = (key: string): Template | null => BY_KEY.get(key) ?? null;
+
+/** What goes by SMS instead of a text that only a mail has room for. */
+export const SHORT: Readonly<Partial<Record<TemplateKey, TemplateKey>>> = {
+  'reservation-confirmed-details.guest@1': 'reservation-confirmed.guest@1',
+  'payment-receipt.guest@1': 'payment-confirmed.guest@1',
+};
+/** The key of the text for a channel; that itself where it has no shorter one. */
+export const keyFor = (key: string, channel: Channel): string =>
+  channel === 'SMS' && Object.hasOwn(SHORT, key) ? (SHORT[key as TemplateKey] ?? key) : key;

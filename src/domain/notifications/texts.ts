@@ -19,12 +19,14 @@ export type SavedTexts = ReadonlyMap<string, Text>;
 
 const keyOf = (key: string, locale: string): string => `${key} ${locale}`;
 
+/** With those of the keys before them. */
 export async function loadSavedTexts(db: Db | Tx, keys: readonly string[]): Promise<SavedTexts> {
+  const all = new Set(keys.flatMap((key) => [key, keyBefore(key) ?? key]));
   const rows = await db
     .selectFrom('message_template')
     .distinctOn(['key', 'locale'])
     .select(['key', 'locale', 'version', 'subject', 'message'])
-    .where('key', '=', sql<string>`ANY(${[...new Set(keys)]})`)
+    .where('key', '=', sql<string>`ANY(${[...all]})`)
     .orderBy('key')
     .orderBy('locale')
     .orderBy('version', 'desc')
@@ -64,6 +66,25 @@ export function textFor(key: string, locale: string | null, saved: SavedTexts): 
     if (text) return text;
   }
   return null;
+}
+
+/** Texts of mails that have more to say since than the one that SMS go by still. */
+const BEFORE: Readonly<Partial<Record<TemplateKey, TemplateKey>>> = {
+  'reservation-confirmed-details.guest@1': 'reservation-confirmed.guest@1',
+};
+const keyBefore = (key: string): TemplateKey | undefined =>
+  Object.hasOwn(BEFORE, key) ? BEFORE[key as TemplateKey] : undefined;
+
+/**
+ * The text that is sent: that of the key, unless people have saved one for the key before and none for this, whose mails
+ * stay as they wrote them. `saved` is of `loadSavedTexts`. Null when there is no such key.
+ */
+export function textToSend(key: string, locale: string | null, saved: SavedTexts): Text | null {
+  const text = textFor(key, locale, saved);
+  const before = keyBefore(key);
+  if (!text || before === undefined || text.version > 0) return text;
+  const own = textFor(before, locale, saved);
+  return own !== null && own.version > 0 ? own : text;
 }
 
 /** Whether somebody who reads `wanted` gets another language. */

@@ -4,8 +4,15 @@ import type { VariableName } from './templates.ts';
 export interface Variable {
   readonly type: 'url' | 'text' | 'id' | 'date' | 'time' | 'instant' | 'money' | 'percent' | 'code' | 'secret';
   readonly example: string;
+  /** Not everybody has one: a line of a text that names it is left out where there is none. */
+  readonly optional: boolean;
 }
-const of = (type: Variable['type'], example: string): Variable => ({ type, example });
+const of = (type: Variable['type'], example: string, { optional = false } = {}): Variable => ({
+  type,
+  example,
+  optional,
+});
+const OPTIONAL = { optional: true };
 
 export const CATALOGUE: Readonly<Record<VariableName, Variable>> = {
   guestName: of('text', 'John Doe'),
@@ -16,6 +23,17 @@ export const CATALOGUE: Readonly<Record<VariableName, Variable>> = {
   checkInTime: of('time', '15:00 (Asia/Dubai)'),
   checkOutDate: of('date', '4 June 2027'),
   checkOutTime: of('time', '11:00 (Asia/Dubai)'),
+  arrivalTime: of('time', '15:00 (Gulf Standard Time)'),
+  departureTime: of('time', '11:00 (Gulf Standard Time)'),
+  address: of('text', 'Marina Walk 12, apartment 1204, Dubai', OPTIONAL),
+  price: of('money', 'AED 1,000.00'),
+  paid: of('money', 'AED 400.00'),
+  refundTerms: of(
+    'text',
+    '100% of what you paid is refunded until 25 May 2027, 23:59 (Gulf Standard Time); 50% until 29 May 2027, 23:59; nothing after that',
+    OPTIONAL,
+  ),
+  contact: of('text', 'Sara Malik, +971 50 000 0020, sara@staff.example', OPTIONAL),
   ownerShare: of('money', 'AED 700.00'),
   taskTitle: of('text', 'Pre-arrival cleaning'),
   taskWork: of('text', 'cleaning'),
@@ -48,6 +66,11 @@ export const CATALOGUE: Readonly<Record<VariableName, Variable>> = {
   severity: of('text', 'severe'),
   calendarImpact: of('text', 'nights are taken from 1 June 2027 to 3 June 2027; the next guest arrives on 5 June 2027'),
 };
+
+const OPTIONALS: ReadonlySet<string> = new Set(
+  Object.entries(CATALOGUE).flatMap(([name, { optional }]) => (optional ? [name] : [])),
+);
+export const isOptional = (name: string): boolean => OPTIONALS.has(name);
 
 export const EXAMPLES: Readonly<Record<string, string>> = Object.fromEntries(
   Object.entries(CATALOGUE).map(([name, { example }]) => [name, example]),

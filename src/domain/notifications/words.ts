@@ -9,6 +9,19 @@ export interface Words {
   /** Of work that had to give way to an emergency: at its new time, which ends the text, or for somebody else to do. */
   readonly newTime: string;
   readonly notYours: string;
+  /** What of the money comes back to a guest who cancels by a moment; `percent` and `until` as they are printed. */
+  readonly refunds: {
+    /** Of what was paid; 100 % of the price kept by nobody. */
+    readonly all: string;
+    readonly ofPaid: (percent: string) => string;
+    /** Where a part of the price is kept, whatever was paid. */
+    readonly lessPrice: (kept: string) => string;
+    readonly first: (what: string, until: string) => string;
+    readonly further: (what: string, until: string) => string;
+    readonly afterwards: string;
+    readonly never: string;
+    readonly between: string;
+  };
 }
 
 export const ENGLISH_WORDS: Words = {
@@ -35,6 +48,16 @@ export const ENGLISH_WORDS: Words = {
   otherReason: 'the payment could not be completed',
   newTime: 'its new time is',
   notYours: 'it is no longer yours',
+  refunds: {
+    all: 'all that you paid',
+    ofPaid: (percent) => `${percent} of what you paid`,
+    lessPrice: (kept) => `what you paid less ${kept} of the price`,
+    first: (what, until) => `${what} is refunded until ${until}`,
+    further: (what, until) => `${what} until ${until}`,
+    afterwards: 'nothing after that',
+    never: 'nothing is refunded',
+    between: '; ',
+  },
 };
 
 export const ARABIC_WORDS: Words = {
@@ -61,4 +84,14 @@ export const ARABIC_WORDS: Words = {
   otherReason: 'تعذّر إتمام الدفع',
   newTime: 'موعدها الجديد',
   notYours: 'لم تعد من مهامك',
+  refunds: {
+    all: 'كامل ما دفعته',
+    ofPaid: (percent) => `${percent} مما دفعته`,
+    lessPrice: (kept) => `ما دفعته ناقصاً ${kept} من السعر`,
+    first: (what, until) => `يُسترد ${what} حتى ${until}`,
+    further: (what, until) => `${what} حتى ${until}`,
+    afterwards: 'ولا شيء بعد ذلك',
+    never: 'لا يُسترد شيء',
+    between: '؛ ',
+  },
 };

@@ -17,6 +17,8 @@ export interface PropertyFields {
   readonly name: string;
   readonly ownerId: string;
   readonly region?: string | null | undefined;
+  /** As guests are told it, in one line. */
+  readonly address?: string | null | undefined;
   readonly timeZone?: string | undefined;
   /** Local wall clock, `HH:MM`. */
   readonly checkInTime?: string | undefined;
@@ -61,6 +63,7 @@ export const propertyView = (row: Selectable<PropertyTable>) => ({
   name: row.name,
   ownerId: row.owner_id,
   region: row.region,
+  address: row.address,
   timeZone: row.time_zone,
   checkInTime: row.check_in_time,
   checkOutTime: row.check_out_time,
@@ -198,6 +201,7 @@ const columnsOf = (fields: PropertyChange) => ({
   name: fields.name,
   owner_id: fields.ownerId,
   region: fields.region,
+  address: fields.address,
   time_zone: fields.timeZone,
   check_in_time: fields.checkInTime,
   check_out_time: fields.checkOutTime,

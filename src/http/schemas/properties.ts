@@ -55,7 +55,12 @@ const limits = {
     description: 'A repair that is estimated at more waits for the owner’s word; null: none does',
   }),
 };
-const options = { region: label(100), location: GeoPoint, amenityDevice: reference(100) };
+const options = {
+  region: label(100),
+  address: line(300).openapi({ description: 'As guests are told it when their stay is confirmed' }),
+  location: GeoPoint,
+  amenityDevice: reference(100),
+};
 
 export const NewProperty = z
   .strictObject({
@@ -63,6 +68,7 @@ export const NewProperty = z
     name: fields.name,
     ownerId: fields.ownerId,
     region: options.region.optional(),
+    address: options.address.optional(),
     timeZone: fields.timeZone.default('Asia/Dubai'),
     checkInTime: fields.checkInTime.default('15:00'),
     checkOutTime: fields.checkOutTime.default('11:00'),
@@ -82,6 +88,7 @@ export const PropertyChange = z
     name: fields.name.optional(),
     ownerId: fields.ownerId.optional(),
     region: options.region.nullish(),
+    address: options.address.nullish(),
     timeZone: fields.timeZone.optional(),
     checkInTime: fields.checkInTime.optional(),
     checkOutTime: fields.checkOutTime.optional(),
@@ -103,6 +110,7 @@ export const Property = z
     name: z.string(),
     ownerId: z.string(),
     region: z.string().nullable(),
+    address: z.string().nullable(),
     timeZone: z.string(),
     checkInTime: z.string(),
     checkOutTime: z.string(),

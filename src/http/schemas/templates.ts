@@ -33,7 +33,14 @@ const template = {
   event: z.string(),
   recipientType: RecipientType,
   channels: z.array(Channel),
-  variables: z.array(z.object({ name: z.string(), type: z.string(), example: z.string() })),
+  variables: z.array(
+    z.object({
+      name: z.string(),
+      type: z.string(),
+      example: z.string(),
+      optional: z.boolean().openapi({ description: 'A line that names it is left out where there is no value' }),
+    }),
+  ),
   locales: z.array(z.object({ locale: z.string(), version: z.int().openapi({ description: '0: the built-in text' }) })),
   missingTranslations: z.array(z.string()),
 };
