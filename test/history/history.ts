@@ -9,6 +9,7 @@ import { type Growth, grown } from './blocks.ts';
 import { type Pattern, patternOf, stopAutovacuum, vacuum, writeHistory } from './copies.ts';
 import { live } from './life.ts';
 import { comparedWithParameters, predicateColumns } from './literals.ts';
+import { type Largest, largestByStatistics } from './statistics.ts';
 import { openSystem } from './system.ts';
 import { INTEGRITY, type Walk, walk } from './walk.ts';
 
@@ -20,6 +21,8 @@ export interface Compared {
   /** Tables that hold nothing in the pattern, so that nothing of them can grow here. */
   readonly empty: readonly string[];
   readonly large: Walk;
+  /** Blocks that the largest statement of the check of integrity reads while tables have no statistics yet, by which have some. */
+  readonly unanalyzed: Readonly<Record<string, Largest>>;
 }
 
 /** Does everything over a history of so many stays and over one of so many more. */
@@ -28,9 +31,13 @@ export const compare = (few: number, many: number): Promise<Compared> =>
 
 async function compareOn(source: DatabaseSource, few: number, many: number): Promise<Compared> {
   const pattern = await pastOf(source);
-  const small = await walked(source, pattern, few);
+  let unanalyzed: Compared['unanalyzed'] = {};
+  const small = await walked(source, pattern, few, async (url) => {
+    unanalyzed = await largestByStatistics(url);
+  });
   const large = await walked(source, pattern, many);
   return {
+    unanalyzed,
     growths: grown(small.readings, large.readings),
     parameters: large.parameters,
     refused: large.refused,
@@ -78,11 +85,13 @@ async function walked(
   source: DatabaseSource,
   pattern: Pattern,
   stays: number,
+  beforeStatistics: (databaseUrl: string) => Promise<void> = async () => undefined,
 ): Promise<Walk & { readonly parameters: readonly string[] }> {
   const database: TestDatabase = await createTestDatabase(source);
   try {
     await stopAutovacuum(database.url);
     await writeHistory(database.url, pattern, stays);
+    await beforeStatistics(database.url);
     await vacuum(database.url);
     const done = await walk(database.url, pattern);
     const client = new pg.Client({ connectionString: database.url });
