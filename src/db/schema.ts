@@ -96,7 +96,8 @@ export type TransactionType =
   | 'REFUND'
   | 'GATEWAY_FEE'
   | 'ADJUSTMENT'
-  | 'REVERSAL';
+  | 'REVERSAL'
+  | 'DISPUTE';
 export type TransactionStatus =
   | 'PENDING'
   | 'PROCESSING'
@@ -133,7 +134,8 @@ export type AccountKind =
   | 'DEPOSIT_HELD'
   | 'AGENCY_FEE'
   | 'REFERRAL_RETAINED'
-  | 'GATEWAY_FEE';
+  | 'GATEWAY_FEE'
+  | 'DISPUTED';
 export type JournalKind =
   | 'GUEST_PAYMENT'
   | 'OWNER_SHARE'
@@ -145,8 +147,10 @@ export type JournalKind =
   | 'OWNER_PAYOUT'
   | 'SETTLEMENT'
   | 'ADJUSTMENT'
-  | 'REVERSAL';
-export type JournalPurpose = 'RECEIPT' | 'DISTRIBUTION' | 'FEE' | 'PAYOUT' | 'SETTLEMENT' | 'COST';
+  | 'REVERSAL'
+  | 'DISPUTE'
+  | 'DISPUTE_FEE';
+export type JournalPurpose = 'RECEIPT' | 'DISTRIBUTION' | 'FEE' | 'PAYOUT' | 'SETTLEMENT' | 'COST' | 'DISPUTE';
 /** What an owner says to a repair that costs more than the limit. */
 export type RepairApproval = 'PENDING' | 'APPROVED' | 'DECLINED';
 export type MovementKind = 'CHARGE' | 'REFUND' | 'PAYOUT';

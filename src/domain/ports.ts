@@ -94,10 +94,33 @@ export interface RecordedRefund {
   /** Why the money is with the provider again, as an upper-snake code: it failed, or was withdrawn. Null: it has left. */
   readonly cameBack: string | null;
 }
+/** A guest's bank demands the money of a charge back. */
+export interface RecordedDispute {
+  readonly providerId: string;
+  /** What is demanded, in the currency of the charge. */
+  readonly amountMinor: number;
+  readonly currency: string;
+  /** `CLOSED`: it ended without being decided. */
+  readonly status: 'OPEN' | 'WON' | 'LOST' | 'CLOSED';
+  /** The provider has taken the amount from what it holds for us, and has not given it back. */
+  readonly withdrawn: boolean;
+  /** What the provider keeps for the dispute itself, less what it has given back of that. */
+  readonly feeMinor: number;
+  /** An upper-snake code. */
+  readonly reason: string | null;
+  /** Until when evidence is taken; null: none is asked for any more. */
+  readonly respondBy: Date | null;
+}
 /** What has become of one charge by its provider's own record. */
 export interface ChargeRecord {
-  /** Oldest first. */
+  /** Both oldest first. */
   readonly refunds: readonly RecordedRefund[];
+  readonly disputes: readonly RecordedDispute[];
+}
+/** A dispute in a provider's record: of which charge. */
+export interface DisputedCharge {
+  readonly providerId: string;
+  readonly chargeId: string;
 }
 export interface CardRequest {
   readonly gatewayId: string;
@@ -154,6 +177,8 @@ export interface PaymentGateway {
   cardOf(request: CardRequest, signal: AbortSignal): Promise<string | null>;
   /** What has become of a charge since, as it stands now. */
   recordOf(request: RecordRequest, signal: AbortSignal): Promise<ChargeRecord>;
+  /** Disputes that were opened in `[from, to)`; at most `limit`. */
+  disputes(gatewayId: string, from: Date, to: Date, limit: number): Promise<readonly DisputedCharge[]>;
   /** The gateway's record of one gateway id in `[from, to)`; at most `limit` movements, oldest first. */
   movements(gatewayId: string, from: Date, to: Date, limit: number): Promise<readonly GatewayMovement[]>;
 }

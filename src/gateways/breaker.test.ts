@@ -126,6 +126,7 @@ describe('a gateway behind breakers', () => {
       payOut: fail,
       cardOf: fail,
       recordOf: fail,
+      disputes: async () => [],
       movements: async () => [],
     };
     const breakers = createBreakers(log, { failures: 2 });

@@ -143,6 +143,8 @@ export function withBreakers(
         gateway.cardOf(request, signal),
       ),
     recordOf: (request, signal) => guard(request, signal, () => gateway.recordOf(request, signal)),
+    disputes: (gatewayId, ...range) =>
+      breakers.run(circuitOf(gatewayId, ''), null, () => gateway.disputes(gatewayId, ...range)),
     movements: (gatewayId, ...range) =>
       breakers.run(circuitOf(gatewayId, ''), null, () => gateway.movements(gatewayId, ...range)),
   };

@@ -144,6 +144,7 @@ function bankOf(gateways: readonly PaymentGateway[], gatewayIds: readonly string
     payOut: unknown,
     cardOf: unknown,
     recordOf: unknown,
+    disputes: async () => [],
     async movements(...range) {
       const records = await Promise.all(gateways.map((gateway) => gateway.movements(...range)));
       const byTime = (a: GatewayMovement, b: GatewayMovement): number => a.at.getTime() - b.at.getTime();

@@ -54,6 +54,18 @@ interface FakeTransfer {
   transfer_group: string;
   reversed: boolean;
 }
+export interface FakeDispute {
+  id: string;
+  charge: string;
+  payment_intent: string;
+  amount: number;
+  currency: string;
+  status: string;
+  reason: string;
+  created: number;
+  balance_transactions: { amount: number; fee: number; currency: string }[];
+  evidence_details: { due_by: number | null };
+}
 interface Line {
   readonly id: string;
   readonly type: string;
@@ -75,6 +87,7 @@ const DECLINES: Readonly<Record<string, { code: string; decline_code: string }>>
 export function createAccount(nowSeconds: () => number) {
   const intents = new Map<string, FakeIntent>();
   const refunds: FakeRefund[] = [];
+  const disputes: FakeDispute[] = [];
   const transfers: FakeTransfer[] = [];
   const lines: Line[] = [];
   let n = 0;
@@ -201,6 +214,7 @@ export function createAccount(nowSeconds: () => number) {
     intents,
     cards,
     refunds,
+    disputes,
     transfers,
     lines,
     settings,
@@ -312,7 +326,49 @@ export function createAccount(nowSeconds: () => number) {
       });
       return refund;
     },
-    listRefunds: (form: Form): object => list(refunds.filter(({ charge }) => charge === form.get('charge'))),
+    listRefunds(form: Form): object {
+      const newestFirst = refunds.filter(({ charge }) => charge === form.get('charge')).toReversed();
+      const after = form.get('starting_after');
+      const rest =
+        after === undefined
+          ? newestFirst
+          : newestFirst.slice(newestFirst.findIndex(({ id: one }) => one === after) + 1);
+      const limit = number(form, 'limit');
+      return list(rest.slice(0, limit), rest.length > limit);
+    },
+    /** As a bank would open it; an inquiry (`warning_needs_response`) takes nothing. */
+    openDispute(of: string, more: Partial<FakeDispute> = {}): FakeDispute {
+      const intent = intentBy(of);
+      const { charge, currency } = intent;
+      if (!charge) throw invalid('resource_missing', 404);
+      const dispute = {
+        object: 'dispute',
+        id: id('dp'),
+        charge: charge.id,
+        payment_intent: of,
+        amount: charge.captured,
+        currency,
+        status: 'needs_response',
+        reason: 'fraudulent',
+        created: nowSeconds(),
+        balance_transactions: [],
+        evidence_details: { due_by: nowSeconds() + 7 * 86_400 },
+        ...more,
+      };
+      disputes.push(dispute);
+      charge.disputed = true;
+      return dispute;
+    },
+    listDisputes(form: Form): object {
+      const from = Number(form.get('created[gte]') ?? 0);
+      const to = Number(form.get('created[lt]') ?? 1e12);
+      const charge = form.get('charge');
+      return list(
+        disputes
+          .filter((one) => (charge === undefined || one.charge === charge) && one.created >= from && one.created < to)
+          .toReversed(),
+      );
+    },
     createTransfer(form: Form): object {
       if (settings.accountClosed)
         throw new StripeRefusal(403, {

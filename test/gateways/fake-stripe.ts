@@ -90,9 +90,15 @@ const ROUTES: readonly Route[] = [
   {
     method: 'GET',
     path: /^\/v1\/refunds$/,
-    allowed: /^(charge|limit)$/,
+    allowed: /^(charge|limit|starting_after)$/,
     needs: ['charge'],
     act: (account, form) => account.listRefunds(form),
+  },
+  {
+    method: 'GET',
+    path: /^\/v1\/disputes$/,
+    allowed: /^(charge|limit|starting_after|created\[(gte|lt)\])$/,
+    act: (account, form) => account.listDisputes(form),
   },
   {
     method: 'POST',

@@ -404,6 +404,94 @@ describe('a refund', () => {
   });
 });
 
+describe('what has become of a charge', () => {
+  const recordOf = (chargeId: string, reference = 'pm_card') =>
+    gateway.recordOf({ gatewayId: 'stripe', reference, chargeId }, never);
+
+  it('is every refund, ours and those of the dashboard, oldest first over all pages', async () => {
+    const { providerId } = await charge('pm_card');
+    await refund(providerId);
+    for (let n = 0; n < 120; n += 1)
+      stripe.account.createRefund(
+        new Map([
+          ['charge', providerId],
+          ['amount', '100'],
+        ]),
+      );
+    const { refunds, disputes } = await recordOf(providerId);
+    expect(refunds.map(({ amountMinor }) => amountMinor)).toEqual([40_000, ...Array(120).fill(100)]);
+    expect(refunds[0]).toEqual({
+      providerId: expect.stringMatching(/^re_/),
+      amountMinor: 40_000,
+      currency: 'AED',
+      cameBack: null,
+    });
+    expect(disputes).toEqual([]);
+  });
+
+  it('is also that a refund has failed or was withdrawn', async () => {
+    const { providerId } = await charge('pm_card');
+    for (let n = 0; n < 2; n += 1)
+      stripe.account.createRefund(
+        new Map([
+          ['charge', providerId],
+          ['amount', '100'],
+        ]),
+      );
+    Object.assign(stripe.account.refunds[0] ?? {}, { status: 'failed', failure_reason: 'lost_or_stolen_card' });
+    Object.assign(stripe.account.refunds[1] ?? {}, { status: 'canceled' });
+    const { refunds } = await recordOf(providerId);
+    expect(refunds.map(({ cameBack }) => cameBack)).toEqual(['LOST_OR_STOLEN_CARD', 'REFUND_CANCELED']);
+  });
+
+  it.each([
+    ['warning_needs_response', [], { status: 'OPEN', withdrawn: false, feeMinor: 0 }],
+    ['warning_closed', [], { status: 'CLOSED', withdrawn: false, feeMinor: 0 }],
+    ['needs_response', [[-100_000, 1_500]], { status: 'OPEN', withdrawn: true, feeMinor: 1_500 }],
+    ['under_review', [[-100_000, 1_500]], { status: 'OPEN', withdrawn: true, feeMinor: 1_500 }],
+    ['lost', [[-100_000, 1_500]], { status: 'LOST', withdrawn: true, feeMinor: 1_500 }],
+    [
+      'won',
+      [
+        [-100_000, 1_500],
+        [100_000, 0],
+      ],
+      { status: 'WON', withdrawn: false, feeMinor: 1_500 },
+    ],
+    [
+      'won',
+      [
+        [-100_000, 1_500],
+        [100_000, -1_500],
+      ],
+      { status: 'WON', withdrawn: false, feeMinor: 0 },
+    ],
+  ] as const)('is a dispute that is %s', async (status, moves, expected) => {
+    const reference = 'pi_disputed';
+    stripe.account.seed({ id: reference, status: 'succeeded' });
+    const { providerId } = await charge(reference);
+    const dispute = stripe.account.openDispute(reference, {
+      status,
+      balance_transactions: moves.map(([amount, fee]) => ({ amount, fee, currency: 'aed' })),
+    });
+    const { disputes } = await recordOf(providerId, reference);
+    expect(disputes).toMatchObject([
+      { providerId: dispute.id, amountMinor: 100_000, currency: 'AED', reason: 'FRAUDULENT', ...expected },
+    ]);
+    expect(disputes[0]?.respondBy === null).toBe(expected.status !== 'OPEN');
+    const all = await gateway.disputes('stripe', new Date(0), new Date(4e12), 10);
+    expect(all).toEqual([{ providerId: dispute.id, chargeId: providerId }]);
+  });
+
+  it('is told in the currency of the charge, whatever Stripe settles in', async () => {
+    stripe.account.seed({ id: 'pi_yen', status: 'succeeded', amount: 10_000, currency: 'jpy' });
+    const { providerId } = await charge('pi_yen', { amountMinor: 10_000, currency: 'JPY' });
+    stripe.account.openDispute('pi_yen', { balance_transactions: [{ amount: -25_000, fee: 5_500, currency: 'aed' }] });
+    const { disputes } = await recordOf(providerId, 'pi_yen');
+    expect(disputes).toMatchObject([{ amountMinor: 10_000, currency: 'JPY', withdrawn: true, feeMinor: 2_200 }]);
+  });
+});
+
 describe('a payout', () => {
   it('is a transfer, made once per key, also when Stripe has forgotten it', async () => {
     const done = await payOut();

@@ -83,6 +83,7 @@ describe('the financial summary', () => {
       ownerCosts: 0,
       guestCredit: 166.68,
       gatewayClearing: 1804.35,
+      disputed: 0,
       bank: -700,
     });
     expect(sums(answer, 'KWD')).toMatchObject({ received: 3.335, ownerShare: 2.334, agencyFee: 0.834 });
@@ -95,7 +96,9 @@ describe('the financial summary', () => {
       expect(of('netReceived')).toBe(
         of('ownerShare') + of('agencyFee') + of('referral', 'agents') + of('referral', 'retained') + of('guestCredit'),
       );
-      expect(of('gatewayClearing') + of('bank')).toBe(of('netReceived') - of('gatewayFees') - of('ownerPaid'));
+      expect(of('gatewayClearing') + of('disputed') + of('bank')).toBe(
+        of('netReceived') - of('gatewayFees') - of('ownerPaid'),
+      );
     }
     const { rows } = await sql<{ kind: string; sum: number }>`
       SELECT a.kind, sum(e.amount)::bigint AS sum FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id
@@ -191,6 +194,7 @@ describe('an owner’s balance and statement', () => {
           costs: 0,
           paid: 700,
           openPayouts: 116.67,
+          heldPayouts: 0,
           owedByOwner: 350,
         },
       ],

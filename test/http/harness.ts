@@ -111,7 +111,8 @@ export function recordKeeper(movements: readonly GatewayMovement[]): Ports {
     refund: refuse,
     payOut: refuse,
     cardOf: refuse,
-    recordOf: async () => ({ refunds: [] }),
+    recordOf: async () => ({ refunds: [], disputes: [] }),
+    disputes: async () => [],
     movements: async (_gatewayId, from, to, limit) =>
       movements.filter(({ at }) => at >= from && at < to).slice(0, limit),
   };

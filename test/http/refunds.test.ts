@@ -240,11 +240,12 @@ describe('refunds at the same moment', () => {
 });
 
 describe('which charges a refund goes back to', () => {
-  const charge = (id: string, amount_minor: number, refunded_minor = 0, excess_minor = 0) => ({
+  const charge = (id: string, amount_minor: number, refunded_minor = 0, excess_minor = 0, disputed_minor = 0) => ({
     id,
     amount_minor,
     refunded_minor,
     excess_minor,
+    disputed_minor,
   });
   const planned = (charges: readonly ReturnType<typeof charge>[], amountMinor: number) =>
     planRefund(charges, amountMinor).map((part) => [part.charge.id, part.amountMinor, part.distributedMinor]);
@@ -268,5 +269,10 @@ describe('which charges a refund goes back to', () => {
       ['new', 500, 500],
       ['old', 250, 200],
     ]);
+  });
+  it('is nothing of what is disputed, nor more than is left when more is disputed', () => {
+    const charges = [charge('new', 500, 100, 200, 250), charge('old', 300, 0, 0, 400)];
+    expect(refundableOf(charges)).toBe(150);
+    expect(planned(charges, 150)).toEqual([['new', 150, 50]]);
   });
 });

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bookRecord } from '../../src/domain/finance/charge-record.ts';
 import { reconcileWithGateway } from '../../src/domain/finance/reconciliation.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { expectIntegrity, GATEWAY } from '../sagas/money.ts';
@@ -188,6 +189,68 @@ describe('a refund in the gateway’s dashboard', () => {
     expect(await refundsOf(id)).toMatchObject([{ status: 'MANUAL_REQUIRED' }]);
     expect(await stayOf(id)).toMatchObject({ paymentStatus: 'PARTIALLY_PAID', refundStatus: 'MANUAL_REQUIRED' });
     expect(await financeTasksOf(id)).toEqual([{ status: 'UNASSIGNED' }]);
+    await expectIntegrity(db());
+  });
+
+  it('at the same moment as a cancellation gives back no more than was paid', async () => {
+    const { id, reference } = await paidStay();
+    system.sandbox.dashboard.refund({ gatewayId: GATEWAY, reference, amountMinor: 10_000 });
+    await desk.tell(reference);
+    const [, cancelled] = await Promise.all([desk.takeUp(), cancel(id)]);
+    expect(cancelled.status).toBe(200);
+    await desk.takeUpUntilQuiet();
+    const refunds = await refundsOf(id);
+    expect(refunds.reduce((sum, row) => sum + row.amount_minor, 0)).toBe(40_000);
+    expect(await system.sandbox.netOf(reference)).toBe(
+      refunds.filter(({ status }) => status !== 'COMPLETED').reduce((sum, row) => sum + row.amount_minor, 0),
+    );
+    await expectIntegrity(db());
+  });
+
+  it.each([
+    ['JPY', 40_000, 12_345, 27_655],
+    ['KWD', 400, 12_345, 387.655],
+  ])('is of the charge’s own minor units: %s', async (currency, amount, refundMinor, left) => {
+    const id = await seedStay(db());
+    await db().updateTable('reservation').set({ currency, total_minor: 1_000_000 }).where('id', '=', id).execute();
+    const reference = `ref-${id}`;
+    const body = { amount, currency, gatewayId: GATEWAY, gatewayReference: reference };
+    expect((await system.call('POST', `/reservations/${id}/payment`, { body })).status).toBe(200);
+    system.sandbox.dashboard.refund({ gatewayId: GATEWAY, reference, amountMinor: refundMinor });
+    await desk.tell(reference);
+    await desk.takeUp();
+    expect(await summaryOf(id)).toMatchObject({ currency, netReceived: left });
+    expect(await quoteOf(id)).toMatchObject({ amount: left, currency });
+    await expectIntegrity(db());
+  });
+
+  it('in another currency than the charge is not booked: a person is called', async () => {
+    const { id } = await paidStay();
+    const payment = await db()
+      .selectFrom('payment')
+      .selectAll()
+      .where('reservation_id', '=', id)
+      .executeTakeFirstOrThrow();
+    const charge = {
+      paymentId: payment.id,
+      reservationId: id,
+      gatewayId: GATEWAY,
+      reference: payment.gateway_reference,
+      chargeId: payment.provider_id ?? '',
+    };
+    const foreign = { amountMinor: 100, currency: 'USD' };
+    const refunds = [{ ...foreign, providerId: `re-usd-${id}`, cameBack: null }];
+    const open = { status: 'OPEN', withdrawn: true, feeMinor: 0, reason: null, respondBy: null } as const;
+    const disputes = [{ ...foreign, ...open, providerId: `dp-usd-${id}` }];
+    const book = () =>
+      db()
+        .transaction()
+        .execute((tx) => bookRecord(tx, charge, { refunds, disputes }, new Date()));
+    expect(await book()).toBe('noted');
+    expect(await summaryOf(id)).toMatchObject({ refunded: 0, disputed: 0 });
+    const { rows } = await sql<{ code: string }>`SELECT params ->> 'code' AS code FROM notification
+      WHERE starts_with(effect_key, 'alert-gateway-') AND effect_key LIKE ${`%-usd-${id}-%`} ORDER BY 1`.execute(db());
+    expect(rows.map(({ code }) => code)).toEqual(['DISPUTE_IN_OTHER_CURRENCY', 'REFUND_IN_OTHER_CURRENCY']);
     await expectIntegrity(db());
   });
 

@@ -129,6 +129,17 @@ describe('a row that was tampered with is named', () => {
     expect(names.some((name) => name.startsWith('journal-balanced'))).toBe(false);
   });
 
+  it('a dispute whose money was never set aside', async () => {
+    const names = await tampered(
+      sql`INSERT INTO transaction (id, type, status, reservation_id, amount_minor, settled_minor, outstanding_minor, currency, payment_id)
+        VALUES ('dispute-x', 'DISPUTE', 'PROCESSING', 'target', 500, 500, 0, 'AED', ${sold.paymentId})`,
+      sql`DELETE FROM transaction WHERE id = 'dispute-x'`,
+    );
+    expect(names).toEqual(
+      expect.arrayContaining([`payment-disputed ${sold.paymentId}`, 'transaction-settled dispute-x']),
+    );
+  });
+
   it('the account of an entry', async () => {
     const move = (from: string, to: string) =>
       sql`UPDATE ledger_entry SET account_id = ${to} WHERE account_id = ${from} AND tx_id = ${journal('OWNER_SHARE')}`;

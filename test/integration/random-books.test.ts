@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { RefundBearer } from '../../src/db/schema.ts';
+import { receiveEvent } from '../../src/domain/finance/gateway-events.ts';
 import { REFUND_BEARERS } from '../../src/domain/finance/goodwill.ts';
+import { orderByGateway } from '../../src/domain/finance/reconciliation.ts';
 import { required } from '../../src/kernel/errors.ts';
 import {
   cancelReservation,
@@ -14,6 +16,7 @@ import {
 } from '../../src/sagas/index.ts';
 import type { SagaDefinition } from '../../src/sagas/orchestrator/definition.ts';
 import type { FailpointName } from '../../src/sagas/orchestrator/failpoint.ts';
+import { takeUpGatewayNews } from '../../src/workers/finance.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { ALL_SAGAS, expectIntegrity, GATEWAY, openSandbox, type Sandbox } from '../sagas/money.ts';
 import { createTestbed, duePointer, endLeases, type Subject, type Testbed, type TestProcess } from '../setup/engine.ts';
@@ -125,7 +128,27 @@ type Act = { readonly death: Death | null } /** What is confirmed or paid from n
   | { readonly kind: 'cancel'; readonly percent: number | null; readonly refundsAtOnce: boolean }
   | { readonly kind: 'refund'; readonly minor: number | 'all'; readonly bearer: RefundBearer; readonly atOnce: boolean }
   | { readonly kind: 'pay'; readonly minor: number | 'rest'; readonly prefix: string; readonly captured: boolean }
+  /** Past this system, in the gateway's own dashboard or by the guest's bank; told at once, or by a later look. */
+  | {
+      readonly kind: 'at-gateway';
+      readonly what: AtGateway;
+      readonly minor: number;
+      readonly pick: number;
+      readonly told: boolean;
+    }
 );
+const AT_GATEWAY = [
+  'refund',
+  'fail-refund',
+  'dispute',
+  'inquiry',
+  'withdraw',
+  'win',
+  'win-fee',
+  'lose',
+  'close',
+] as const;
+type AtGateway = (typeof AT_GATEWAY)[number];
 const death: fc.Arbitrary<Death | null> = fc.option(
   fc.record({
     name: fc.constantFrom<FailpointName>(
@@ -172,6 +195,17 @@ const act: fc.Arbitrary<Act> = fc.oneof(
     }),
   },
   {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constant('at-gateway' as const),
+      what: fc.constantFrom(...AT_GATEWAY),
+      minor: fc.integer({ min: 1, max: 110_000 }),
+      pick: fc.nat(),
+      told: fc.boolean(),
+      death: fc.constant(null),
+    }),
+  },
+  {
     weight: 2,
     arbitrary: fc.record({
       kind: fc.constant('cancel' as const),
@@ -210,6 +244,8 @@ async function perform(stayId: string, one: Act, no: number): Promise<void> {
     const input = { reservationId: stayId, initiator: 'GUEST', reason: null, percentOverride: one.percent };
     await run(cancelReservation, { subjectId: stayId, input }, one.death);
     if (one.refundsAtOnce) await carryRefunds(one.death);
+  } else if (one.kind === 'at-gateway') {
+    await actAtGateway(stayId, one, no);
   } else if (one.kind === 'refund') {
     await run(refundReservation, { subjectId: stayId, input: await refundOf(stayId, one) }, one.death);
     if (one.atOnce) await carryRefunds(one.death);
@@ -231,6 +267,66 @@ async function perform(stayId: string, one: Act, no: number): Promise<void> {
       one.death,
     );
   }
+}
+
+/** What the gateway does not allow, or knows nothing of, is left out: it has not happened. */
+async function actAtGateway(
+  stayId: string,
+  { what, minor, pick, told }: Extract<Act, { kind: 'at-gateway' }>,
+  no: number,
+) {
+  const charges = await bed.db
+    .selectFrom('payment')
+    .select(['id', 'gateway_reference', 'provider_id'])
+    .where('reservation_id', '=', stayId)
+    .where('status', '=', 'COMPLETED')
+    .orderBy('created_at')
+    .execute();
+  const charge = charges[pick % Math.max(1, charges.length)];
+  if (!charge) return;
+  const { gateway_reference: reference, provider_id } = charge;
+  const chargeId = provider_id ?? '';
+  const { refunds, disputes } = await sandbox.ports
+    .gateway(GATEWAY)
+    .recordOf({ gatewayId: GATEWAY, reference, chargeId }, new AbortController().signal);
+  const open = disputes.filter(({ status }) => status === 'OPEN');
+  const dispute = open[pick % Math.max(1, open.length)];
+  const refund = refunds.filter(({ cameBack }) => cameBack === null)[0];
+  const { dashboard } = sandbox;
+  const demand = { gatewayId: GATEWAY, reference, amountMinor: minor };
+  if (what === 'refund') {
+    const leftMinor = dashboard.leftOf(GATEWAY, reference);
+    if (leftMinor === 0) return;
+    dashboard.refund({ ...demand, amountMinor: Math.min(minor, leftMinor) });
+  } else if (what === 'fail-refund') {
+    if (!refund) return;
+    dashboard.failRefund(refund.providerId, 'CARD_CLOSED');
+  } else if (what === 'dispute' || what === 'inquiry') {
+    dashboard.dispute({ ...demand, inquiry: what === 'inquiry' });
+  } else if (!dispute) return;
+  else if (what === 'withdraw') dashboard.withdraw(dispute.providerId);
+  else if (what === 'lose') dashboard.decide(dispute.providerId, 'LOST');
+  else if (what === 'close') dashboard.decide(dispute.providerId, dispute.withdrawn ? 'WON' : 'CLOSED');
+  else dashboard.decide(dispute.providerId, 'WON', what === 'win-fee' ? dispute.feeMinor : 0);
+  if (!told) return;
+  for (const twice of ['a', 'b']) {
+    const event = { kind: 'charge-changed', reference, chargeId } as const;
+    const received = { gatewayId: GATEWAY, eventId: `evt-${stayId}-${no}-${twice}`, type: 'test', event };
+    await bed.db.transaction().execute((tx) => receiveEvent(tx, received));
+  }
+  await takeUp();
+}
+
+const takeUp = () => {
+  const { orchestrator } = required(processes[0], 'a process').engine;
+  return takeUpGatewayNews({ db: bed.db, ports: sandbox.ports, orchestrator });
+};
+
+/** The night's look, and whatever waited for a stay to be at rest. */
+async function catchUp(look: number): Promise<void> {
+  const order = { gatewayId: GATEWAY, from: new Date(0), to: new Date(4e12), startedBy: 'tester' };
+  await orderByGateway(bed.db, sandbox.ports, { ...order, occasion: `look-${look}` });
+  while ((await takeUp()) > 0);
 }
 
 /** Within what is left, and sometimes beyond it, which is refused. */
@@ -342,7 +438,8 @@ async function live({ acts, alone }: Life): Promise<void> {
   for (const [no, one] of acts.entries()) await perform(stayId, one, no);
 }
 
-it(`the books agree after ${CASES} stays of payments, declines, payouts, cancellations and crashes`, {
+let looks = 0;
+it(`the books agree after ${CASES} stays of payments, declines, payouts, cancellations, dashboard refunds, disputes and crashes`, {
   timeout: 120_000 + CASES * 250,
 }, async () => {
   const life = fc.record({ acts: fc.array(act, { minLength: 1, maxLength: 7 }), alone: fc.boolean() });
@@ -354,6 +451,8 @@ it(`the books agree after ${CASES} stays of payments, declines, payouts, cancell
       };
       await Promise.all(Array.from({ length: STAYS_AT_ONCE }, one));
       await carryRefunds(null);
+      looks += 1;
+      await catchUp(looks);
       await expectIntegrity(bed.db);
       expect(await disagreements(bed.db, GATEWAY, await sandbox.movements())).toEqual([]);
     }),

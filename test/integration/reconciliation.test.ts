@@ -240,7 +240,9 @@ describe('asking gateways', () => {
       if (!id.startsWith('gateway-') && id !== 'bank') throw new RoomyError('GATEWAY_UNKNOWN');
       const movements = async (gatewayId: string, from: Date, to: Date, limit: number) =>
         answer(gatewayId, from, to, limit);
-      return { movements } as Partial<ReturnType<Ports['gateway']>> as ReturnType<Ports['gateway']>;
+      return { movements, disputes: async () => [] } as Partial<ReturnType<Ports['gateway']>> as ReturnType<
+        Ports['gateway']
+      >;
     },
     payouts: () => {
       throw new Error('not asked');

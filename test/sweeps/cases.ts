@@ -422,5 +422,7 @@ function portsOf(silent: readonly number[]): Parameters<typeof reconcileNight>[1
     if (silent.includes(numberOf(gatewayId))) throw new Error('no answer');
     return [];
   };
-  return { gateway: () => ({ movements }) } as unknown as Parameters<typeof reconcileNight>[1];
+  return { gateway: () => ({ movements, disputes: async () => [] }) } as unknown as Parameters<
+    typeof reconcileNight
+  >[1];
 }

@@ -40,6 +40,11 @@ const DESCRIPTIONS = {
   'payment.failed': 'A payment was declined',
   'payment.cancelled': 'A payment was withdrawn before it was captured',
   'payment.reversed': 'A payment was taken back',
+  'dispute.opened': 'The bank of a guest demands the money of a payment back',
+  'dispute.funds_withdrawn': 'The gateway has taken the disputed money from what it holds',
+  'dispute.won': 'A dispute was won: the money is back',
+  'dispute.lost': 'A dispute was lost: the guest has the money',
+  'dispute.closed': 'A dispute has ended before any money moved',
   'property.created': 'A property was entered',
   'property.readiness_changed': 'A property is ready for the next guest, or is not any more',
   'property.updated': 'Something else about a property has changed',
@@ -91,6 +96,11 @@ const STATES: Readonly<Partial<Record<EventType, string>>> = {
   'task.created': 'UNASSIGNED',
   'task.started': 'IN_PROGRESS',
   'transaction.created': 'PENDING',
+  'dispute.opened': 'PENDING',
+  'dispute.funds_withdrawn': 'PROCESSING',
+  'dispute.won': 'REVERSED',
+  'dispute.lost': 'COMPLETED',
+  'dispute.closed': 'CANCELLED',
   'saga.accepted': 'pending',
 };
 const NO_STATES = /\.(?:updated|rescheduled|readiness_changed|payment_status_changed)$/;

@@ -43,6 +43,16 @@ export const EVENT_DATA = {
     currency: z.string(),
     errorCode: z.string().nullable(),
   }),
+  dispute: z.strictObject({
+    status: z.enum(['PENDING', 'PROCESSING', 'COMPLETED', 'REVERSED', 'CANCELLED']),
+    paymentId: id,
+    providerId: id,
+    amountMinor: z.int(),
+    currency: z.string(),
+    reason: z.string().nullable(),
+    respondBy: instant.nullable(),
+    version,
+  }),
   property: z.strictObject({
     readiness: z.enum(['DIRTY', 'CLEANING', 'CLEAN', 'INSPECTED', 'OUT_OF_ORDER']),
     version,
@@ -122,6 +132,20 @@ export const EXAMPLE_DATA: {
     id: 'payment-1',
     reservationId: 'reservation-1',
     data: { status: 'COMPLETED', amountMinor: 100_000, currency: 'AED', errorCode: null },
+  },
+  dispute: {
+    id: 'transaction-9',
+    reservationId: 'reservation-1',
+    data: {
+      status: 'PENDING',
+      paymentId: 'payment-1',
+      providerId: 'dp_1',
+      amountMinor: 100_000,
+      currency: 'AED',
+      reason: 'FRAUDULENT',
+      respondBy: '2024-02-20T23:59:59.000Z',
+      version: 1,
+    },
   },
   property: { id: 'property-1', reservationId: null, data: { readiness: 'CLEAN', version: 1 } },
   saga: {

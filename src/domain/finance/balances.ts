@@ -3,6 +3,7 @@ import type { Db } from '../../db/client.ts';
 import type { JournalKind } from '../../db/schema.ts';
 import { toMajor } from '../../kernel/money.ts';
 import { cutPage, type Page, type PageRequest } from '../paging.ts';
+import { isStayHeld } from './payout-hold.ts';
 import { allOf, assertVisible, type MoneyScope } from './scope.ts';
 import { LEDGER_TOTALS } from './totals.ts';
 
@@ -20,6 +21,8 @@ export interface OwnerBalance {
   readonly paid: number;
   /** Payouts that wait, are under way or have failed; together with the balance they say what is netted. */
   readonly openPayouts: number;
+  /** Of them, what waits until a dispute about its stay is decided. */
+  readonly heldPayouts: number;
   readonly owedByOwner: number;
 }
 
@@ -34,6 +37,7 @@ export async function ownerBalance(db: Db, scope: MoneyScope, ownerId: string): 
     costs: number;
     paid: number;
     open: number;
+    held: number;
   }>`
     WITH own AS (
       SELECT currency, -sum(amount) AS balance,
@@ -43,12 +47,13 @@ export async function ownerBalance(db: Db, scope: MoneyScope, ownerId: string): 
              coalesce(sum(amount) FILTER (WHERE purpose = 'PAYOUT'), 0) AS paid
         FROM ${LEDGER_TOTALS} t WHERE account_kind = 'OWNER_PAYABLE' AND party_id = ${ownerId} GROUP BY currency),
     payouts AS (
-      SELECT currency, sum(amount_minor) AS open FROM transaction
+      SELECT currency, sum(amount_minor) AS open, sum(amount_minor) FILTER (WHERE status <> 'PROCESSING' AND ${isStayHeld(sql`t.reservation_id`)}) AS held
+        FROM transaction t
        WHERE owner_id = ${ownerId} AND type = 'OWNER_PAYOUT' AND status IN ('PENDING', 'PROCESSING', 'FAILED') GROUP BY currency)
     SELECT currency, coalesce(own.balance, 0)::bigint AS balance, coalesce(own.shares, 0)::bigint AS shares,
-           coalesce(own.fees, 0)::bigint AS fees, coalesce(own.costs, 0)::bigint AS costs, coalesce(own.paid, 0)::bigint AS paid, coalesce(payouts.open, 0)::bigint AS open
+           coalesce(own.fees, 0)::bigint AS fees, coalesce(own.costs, 0)::bigint AS costs, coalesce(own.paid, 0)::bigint AS paid, coalesce(payouts.open, 0)::bigint AS open, coalesce(payouts.held, 0)::bigint AS held
       FROM own FULL JOIN payouts USING (currency) ORDER BY currency`.execute(db);
-  return rows.map(({ currency, balance, shares, fees, costs, paid, open }) => {
+  return rows.map(({ currency, balance, shares, fees, costs, paid, open, held }) => {
     const major = (amountMinor: number): number => toMajor({ amountMinor, currency });
     return {
       currency,
@@ -59,6 +64,7 @@ export async function ownerBalance(db: Db, scope: MoneyScope, ownerId: string): 
       costs: major(costs),
       paid: major(paid),
       openPayouts: major(open),
+      heldPayouts: major(held),
       owedByOwner: major(Math.max(0, open - balance)),
     };
   });

@@ -96,7 +96,8 @@ export async function decideRefund(
     tiers: terms.refundTiers,
     totalMinor: stay.totalMinor,
     capturedMinor: receipts.capturedMinor,
-    refundedMinor: receipts.refundedMinor,
+    // What is disputed is not there to be given back.
+    refundedMinor: receipts.refundedMinor + receipts.disputedMinor,
     stepMinor: await refundStep(db, ports, stay),
     days,
     ...(percentOverride === undefined ? {} : { percentOverride }),
@@ -150,14 +151,16 @@ export async function quoteSchedule(
   const receipts = await receiptsOf(db, stay.reservationId);
   // Nothing has been promised yet: until it is confirmed, everything comes back at any time.
   if (stay.status === 'PENDING') {
-    return [{ percent: 100, amountMinor: receipts.capturedMinor - receipts.refundedMinor, until: null }];
+    const amountMinor = receipts.capturedMinor - receipts.refundedMinor - receipts.disputedMinor;
+    return [{ percent: 100, amountMinor, until: null }];
   }
   return refundSchedule({
     base: terms.refundBase,
     tiers: terms.refundTiers,
     totalMinor: stay.totalMinor,
     capturedMinor: receipts.capturedMinor,
-    refundedMinor: receipts.refundedMinor,
+    // What is disputed is not there to be given back.
+    refundedMinor: receipts.refundedMinor + receipts.disputedMinor,
     stepMinor: await refundStep(db, ports, stay),
     checkInDate: stay.checkInDate,
     timeZone: stay.timeZone,

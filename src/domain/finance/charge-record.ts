@@ -5,6 +5,7 @@ import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import { refundAffectsPayoutMessage, refundProcessedMessage } from '../notifications/matrix.ts';
 import type { ChargeRecord, RecordedRefund } from '../ports.ts';
 import { rederivePaymentStatus } from '../reservations/payment-status.ts';
+import { bookDispute } from './disputes.ts';
 import { alertGateway, type EventOutcome, GATEWAY, takeBack } from './gateway-events.ts';
 import { accounts } from './ledger.ts';
 import { bookMoneyBack } from './money-back.ts';
@@ -34,13 +35,18 @@ export async function bookRecord(
   const stay = await readPayableStay(tx, charge.reservationId, at);
   const found: EventOutcome[] = [];
   for (const refund of record.refunds) found.push(await bookRecordedRefund(tx, charge, stay, refund));
+  for (const dispute of record.disputes) found.push(await bookDispute(tx, charge, stay, dispute));
   await callForManualRefunds(tx, charge.paymentId);
   return WORTH_TELLING.find((outcome) => found.includes(outcome)) ?? 'known';
 }
 
 /** What of a charge is not with its gateway any more, in minor units. */
-export const goneOf = (record: ChargeRecord): number =>
-  record.refunds.reduce((sum, { amountMinor, cameBack }) => sum + (cameBack === null ? amountMinor : 0), 0);
+export const goneOf = ({ refunds, disputes }: ChargeRecord): number =>
+  refunds.reduce((sum, { amountMinor, cameBack }) => sum + (cameBack === null ? amountMinor : 0), 0) +
+  disputes.reduce(
+    (sum, { amountMinor, withdrawn, status }) => sum + (withdrawn || status === 'LOST' ? amountMinor : 0),
+    0,
+  );
 
 const WORTH_TELLING: readonly EventOutcome[] = ['noted', 'booked', 'reversed'];
 

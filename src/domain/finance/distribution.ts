@@ -4,6 +4,7 @@ import { literal, literals } from '../../db/literal.ts';
 import type { TransactionType } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
+import { disputedOf } from '../reservations/payment-status.ts';
 import { propertyTimesOf, stayDatesOf, stayTimes } from '../tasks/schedule.ts';
 import { accounts, credit, debit, type JournalLine, post, postedShares, reverseStep } from './ledger.ts';
 import type { PayableStay } from './payable.ts';
@@ -43,21 +44,24 @@ export interface Receipts {
 export async function receiptsOf(
   db: Db | Tx,
   reservationId: string,
-): Promise<Receipts & { readonly excessMinor: number }> {
+): Promise<Receipts & { readonly excessMinor: number; readonly disputedMinor: number }> {
   // The excess is the guest's own money: of its charge it is given back first, and it is no part of the split.
   const { rows } = await sql<ReceiptsRow>`
-    SELECT m.captured, m.refunded, m.excess, b.agency, b.owner
+    SELECT m.captured, m.refunded, m.excess, m.captured - m.refunded + m.excess - m.refundable AS disputed, b.agency, b.owner
       FROM (SELECT coalesce(sum(amount_minor - excess_minor), 0)::bigint AS captured,
                    coalesce(sum(greatest(0, refunded_minor - excess_minor)), 0)::bigint AS refunded,
-                   coalesce(sum(greatest(0, excess_minor - refunded_minor)), 0)::bigint AS excess
-              FROM payment WHERE reservation_id = ${reservationId} AND status = 'COMPLETED') m,
+                   coalesce(sum(least(refundable, greatest(0, excess_minor - refunded_minor))), 0)::bigint AS excess,
+                   coalesce(sum(refundable), 0)::bigint AS refundable
+              FROM (SELECT y.*, greatest(0, y.amount_minor - y.refunded_minor - ${disputedOf('y')}) AS refundable FROM payment y
+                     WHERE y.reservation_id = ${reservationId} AND y.status = 'COMPLETED') p) m,
            (SELECT ${borneBy('AGENCY')} AS agency, ${borneBy('OWNER')} AS owner
               FROM transaction t WHERE t.reservation_id = ${reservationId} AND ${IS_LIVE_REFUND}) b`.execute(db);
-  const { captured, refunded, excess, agency, owner } = rows[0] ?? NOTHING;
+  const { captured, refunded, excess, disputed, agency, owner } = rows[0] ?? NOTHING;
   return {
     capturedMinor: captured,
     refundedMinor: refunded,
     excessMinor: excess,
+    disputedMinor: disputed,
     borneByAgencyMinor: agency,
     borneByOwnerMinor: owner,
   };
@@ -66,10 +70,11 @@ interface ReceiptsRow {
   readonly captured: number;
   readonly refunded: number;
   readonly excess: number;
+  readonly disputed: number;
   readonly agency: number;
   readonly owner: number;
 }
-const NOTHING: ReceiptsRow = { captured: 0, refunded: 0, excess: 0, agency: 0, owner: 0 };
+const NOTHING: ReceiptsRow = { captured: 0, refunded: 0, excess: 0, disputed: 0, agency: 0, owner: 0 };
 
 /** Of refunds `t`: what a party bears alone, in minor units. */
 export const borneBy = (bearer: 'AGENCY' | 'OWNER') =>

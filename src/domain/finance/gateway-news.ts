@@ -3,8 +3,9 @@ import type { Db, Tx } from '../../db/client.ts';
 import { retryContention } from '../../db/errors.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { withTimeout } from '../../kernel/time-limit.ts';
-import type { ChargeRecord, GatewayEvent, GatewayMovement, Ports } from '../ports.ts';
+import type { ChargeRecord, DisputedCharge, GatewayEvent, GatewayMovement, Ports } from '../ports.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
+import { attemptEach } from '../sweeps/isolate.ts';
 import { bookRecord, type CapturedCharge } from './charge-record.ts';
 import { askForLook, consider, type EventOutcome, markProcessed } from './gateway-events.ts';
 
@@ -52,10 +53,11 @@ export async function dueNews(db: Db, limit: number): Promise<readonly GatewayNe
 }
 
 /**
- * Charges of ours of which a gateway's record shows a refund that our books do not have, or lacks one that they have, are
+ * Charges of ours of which a gateway's record shows a refund or dispute that our books do not have, or lacks a refund that they have, are
  * looked at: an event that was lost is made up for. Answers what is due of them now.
  */
-export async function newsOfMovements(db: Db, { gatewayId, movements, from, to, occasion }: Compared) {
+async function newsOfMovements(db: Db, disputes: readonly DisputedCharge[], compared: Compared) {
+  const { gatewayId, movements, from, to, occasion } = compared;
   const refunds = movements.filter(({ kind }) => kind === 'REFUND');
   const shown = JSON.stringify(
     refunds.map(({ providerId, reference, chargeId }) => ({ providerId, reference, chargeId })),
@@ -68,7 +70,12 @@ export async function newsOfMovements(db: Db, { gatewayId, movements, from, to, 
        WHERE NOT EXISTS (SELECT FROM transaction t WHERE t.provider_id = m."providerId" AND t.type = 'REFUND' AND t.status = 'COMPLETED')
       UNION SELECT t.payment_id FROM transaction t
        WHERE t.type = 'REFUND' AND t.status = 'COMPLETED' AND t.gateway_id = ${gatewayId} AND t.completed_at >= ${from} AND t.completed_at < ${to}
-         AND NOT EXISTS (SELECT FROM shown m WHERE m."providerId" = t.provider_id))
+         AND NOT EXISTS (SELECT FROM shown m WHERE m."providerId" = t.provider_id)
+      UNION SELECT y.id FROM jsonb_to_recordset(${JSON.stringify(disputes)}::jsonb) AS m("providerId" text, "chargeId" text)
+        JOIN payment y ON y.gateway_id = ${gatewayId} AND y.status = 'COMPLETED' AND y.provider_id = m."chargeId"
+       WHERE NOT EXISTS (SELECT FROM transaction t WHERE t.gateway_id = ${gatewayId} AND t.provider_id = m."providerId" AND t.type = 'DISPUTE')
+      -- How an open one ends may show in no movement at all.
+      UNION SELECT t.payment_id FROM transaction t WHERE t.type = 'DISPUTE' AND t.status IN ('PENDING', 'PROCESSING') AND t.gateway_id = ${gatewayId})
     SELECT y.id AS "paymentId", y.reservation_id AS "reservationId", y.gateway_id AS "gatewayId", y.gateway_reference AS reference, y.provider_id AS "chargeId"
       FROM differing d JOIN payment y ON y.id = d.id ORDER BY y.id`.execute(db);
   for (const charge of rows) {
@@ -91,6 +98,16 @@ interface Compared {
 }
 /** What is not among them is taken up by the sweep. */
 const MAX_DUE = 1_000;
+/** Those beyond it wait for their events, or for another look. */
+const MAX_DISPUTES = 10_000;
+
+/** Books what a gateway's record of a time shows and no event has told, as far as its stays are at rest. */
+export async function makeUpForLostEvents(db: Db, ports: Pick<Ports, 'gateway'>, compared: Compared): Promise<void> {
+  const { gatewayId, from, to } = compared;
+  const disputes = await ports.gateway(gatewayId).disputes(gatewayId, from, to, MAX_DISPUTES);
+  const news = await newsOfMovements(db, disputes, compared);
+  await attemptEach(db, 'gateway-events', news, { id: ({ id }) => id, work: (one) => takeUpNews(db, ports, one) });
+}
 
 /** What is left for the caller to start: money that the gateway has captured, and nobody has booked. */
 export type TakenUp = 'done' | 'start-payment';

@@ -126,6 +126,21 @@ const PAYMENTS: readonly IntegrityCheck[] = [
       FROM payment WHERE ${inRange('reservation_id')} AND refunded_minor > CASE WHEN status = 'COMPLETED' THEN amount_minor ELSE 0 END`,
   ),
   check(
+    'payment-disputed',
+    'reservation',
+    (
+      inRange,
+    ) => sql`SELECT y.id AS ref, coalesce(d.disputed, 0)::text AS expected, coalesce(b.booked, 0)::text AS actual
+      FROM payment y LEFT JOIN LATERAL (
+        SELECT sum(settled_minor) AS disputed FROM transaction
+         WHERE reservation_id = y.reservation_id AND payment_id = y.id AND type = 'DISPUTE' AND status = 'PROCESSING' OFFSET 0
+      ) d ON true LEFT JOIN LATERAL (
+        SELECT sum(e.amount) AS booked FROM (SELECT * FROM ledger_tx WHERE reservation_id = y.reservation_id OFFSET 0) x ${LINES}
+         WHERE x.payment_id = y.id AND a.kind = 'DISPUTED'
+      ) b ON true
+     WHERE ${inRange('y.reservation_id')} AND coalesce(d.disputed, 0) <> coalesce(b.booked, 0)`,
+  ),
+  check(
     'payment-saga',
     'reservation',
     (inRange) => sql`SELECT y.id AS ref,
@@ -157,8 +172,9 @@ const MOVED = sql`CASE
   WHEN t.type = 'GUEST_PAYMENT' AND m.journal = 'GUEST_PAYMENT' AND m.account = 'GATEWAY_CLEARING' THEN m.amount
   WHEN t.type = 'AGENCY_FEE' AND m.journal = 'AGENCY_FEE' AND m.account = 'AGENCY_FEE' THEN -m.amount
   WHEN t.type = 'REFERRAL_FEE' AND m.journal = 'REFERRAL_FEE' AND m.account IN ('AGENT_PAYABLE', 'REFERRAL_RETAINED') THEN -m.amount
-  WHEN t.type = 'GATEWAY_FEE' AND m.journal = 'GATEWAY_FEE' AND m.account = 'GATEWAY_CLEARING' THEN -m.amount
-  WHEN t.type = 'REFUND' AND m.journal = 'REFUND_PAID' AND m.account IN ('GATEWAY_CLEARING', 'BANK') THEN -m.amount
+  WHEN t.type = 'GATEWAY_FEE' AND m.journal IN ('GATEWAY_FEE', 'DISPUTE_FEE') AND m.account = 'GATEWAY_CLEARING' THEN -m.amount
+  WHEN t.type = 'REFUND' AND m.journal = 'REFUND_PAID' AND m.account IN ('GATEWAY_CLEARING', 'BANK', 'DISPUTED') THEN -m.amount
+  WHEN t.type = 'DISPUTE' AND m.journal = 'DISPUTE' AND m.account = 'DISPUTED' THEN m.amount
   WHEN t.type = 'ADJUSTMENT' AND m.journal = 'ADJUSTMENT' AND m.account = 'OWNER_PAYABLE' THEN -m.amount
   WHEN t.type = 'OWNER_PAYOUT' AND m.journal = 'OWNER_PAYOUT' AND m.account = 'BANK' THEN -m.amount
   ELSE 0 END`;
@@ -196,7 +212,7 @@ const TRANSACTIONS: readonly IntegrityCheck[] = [
      WHERE ${inRange('id')} AND status = 'COMPLETED' AND CASE
        WHEN type IN ('AGENCY_FEE', 'REFERRAL_FEE', 'GATEWAY_FEE', 'REFUND', 'REVERSAL') THEN settled_minor <> amount_minor
        WHEN type = 'GUEST_PAYMENT' AND parent_id IS NOT NULL THEN settled_minor <> amount_minor
-       WHEN type = 'OWNER_PAYOUT' THEN settled_minor NOT BETWEEN 0 AND amount_minor
+       WHEN type IN ('OWNER_PAYOUT', 'DISPUTE') THEN settled_minor NOT BETWEEN 0 AND amount_minor
        ELSE false END`,
   ),
   check(

@@ -81,6 +81,7 @@ const KIND_OF: Readonly<Record<string, string>> = {
   'payment-fee': 'payment',
   'payment-refunded': 'payment',
   'refunded-at-most-captured': 'payment',
+  'payment-disputed': 'payment',
   'payment-saga': 'payment',
   'saga-compensated': 'saga',
   'payment-status': 'reservation',

@@ -30,6 +30,8 @@ export const accounts = {
   guestCredit: (guestId: string, currency: string) => account('GUEST_CREDIT', guestId, currency),
   agencyFee: (currency: string) => account('AGENCY_FEE', null, currency),
   referralRetained: (currency: string) => account('REFERRAL_RETAINED', null, currency),
+  /** What a gateway has taken for a dispute that is not decided yet. */
+  disputed: (gatewayId: string, currency: string) => account('DISPUTED', gatewayId, currency),
   gatewayFee: (currency: string) => account('GATEWAY_FEE', null, currency),
   /** Whom the referral share belongs to: the agent, or, without one, the agency that retains it (domain.md T4). */
   referral: (agentId: string | null, currency: string) =>

@@ -4,13 +4,14 @@ import { RoomyError, required } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { toMajor } from '../../kernel/money.ts';
 import type { PayoutOrder, PayoutRules } from './payout.ts';
+import { isStayHeld } from './payout-hold.ts';
 import { LEDGER_TOTALS } from './totals.ts';
 
 /** How much of an owner's payouts can be paid: what there is, what is netted, and what a provider cannot pay yet. */
 
 /** What an owner is owed, and what of it is spoken for. */
 export interface Position {
-  /** By the ledger, less what other instructions are about to pay. */
+  /** By the ledger, less what other instructions are about to pay, and less what is held for disputes. */
   readonly availableMinor: number;
   /** What refunds after a payout left the owner to give back, less what other instructions net already. */
   readonly debtMinor: number;
@@ -24,9 +25,10 @@ export async function positionOf(
   const { rows } = await sql<{ owed: number; open: number; reserved: number; netted: number }>`
     SELECT (SELECT coalesce(-sum(amount), 0) FROM ${LEDGER_TOTALS} t WHERE account_kind = 'OWNER_PAYABLE' AND party_id = ${ownerId} AND t.currency = ${currency})::bigint AS owed,
            coalesce(sum(amount_minor), 0)::bigint AS open,
-           coalesce(sum(settled_minor) FILTER (WHERE status = 'PROCESSING'), 0)::bigint AS reserved,
+           coalesce(sum(settled_minor) FILTER (WHERE status = 'PROCESSING'), 0)::bigint
+             + coalesce(sum(amount_minor) FILTER (WHERE status IN ('PENDING', 'FAILED') AND ${isStayHeld(sql`t.reservation_id`)}), 0)::bigint AS reserved,
            coalesce(sum(amount_minor - settled_minor) FILTER (WHERE status = 'PROCESSING'), 0)::bigint AS netted
-      FROM transaction
+      FROM transaction t
      WHERE owner_id = ${ownerId} AND currency = ${currency} AND type = 'OWNER_PAYOUT' AND status IN ('PENDING', 'PROCESSING', 'FAILED')`.execute(
     db,
   );

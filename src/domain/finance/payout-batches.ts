@@ -4,6 +4,7 @@ import type { PayoutTerms } from '../../db/schema.ts';
 import type { Ports } from '../ports.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
 import { type Position, positionOf } from './payout-amount.ts';
+import { isStayHeld } from './payout-hold.ts';
 
 /** Due payouts of one owner and currency, to be paid by one instruction. */
 export interface DueBatch {
@@ -16,7 +17,7 @@ export interface DueBatch {
 const MAX_IN_BATCH = 50;
 
 /**
- * What the sweep is to pay: held owners, amounts below an owner's minimum, and what the working capital must keep are
+ * What the sweep is to pay: held owners and stays, amounts below an owner's minimum, and what the working capital must keep are
  * left for another time (features MNY-11); so is an owner who owes more than is due, until there is more.
  */
 export async function dueBatches(db: Db, limit: number): Promise<readonly DuePayouts[]> {
@@ -25,7 +26,7 @@ export async function dueBatches(db: Db, limit: number): Promise<readonly DuePay
       FROM transaction t JOIN owner o ON o.id = t.owner_id LEFT JOIN saga s ON s.id = t.created_by_saga
      WHERE t.type = 'OWNER_PAYOUT' AND t.status = 'PENDING' AND t.scheduled_for <= now() AND t.amount_minor > 0
        AND o.payout_account IS NOT NULL AND coalesce(o.payout_terms ->> 'hold', 'false') <> 'true'
-       AND (s.id IS NULL OR s.finished_at IS NOT NULL)
+       AND (s.id IS NULL OR s.finished_at IS NOT NULL) AND NOT ${isStayHeld(sql`t.reservation_id`)}
        AND NOT EXISTS (SELECT FROM saga w WHERE w.subject_type = 'transaction' AND w.subject_id = t.id AND w.finished_at IS NULL)
        AND ${isNotSetAside('payouts', sql`(t.owner_id || ' ' || t.currency)`)}
      GROUP BY t.owner_id, t.currency, o.payout_account, o.payout_terms

@@ -7,6 +7,7 @@ import { toMajor } from '../../kernel/money.ts';
 import type { Ports } from '../ports.ts';
 import { accounts, credit, debit, post } from './ledger.ts';
 import { carryOver, payableOf, positionOf } from './payout-amount.ts';
+import { isStayHeld } from './payout-hold.ts';
 
 /** One bank instruction to an owner: a payout, and the others that are due to the same owner in the same currency. */
 export type PayoutOrder = {
@@ -49,6 +50,7 @@ export async function assertPayable(
   // A payment that may still be undone must not be paid out.
   if (row.made_by_open_saga) throw refuse('PAYMENT_NOT_FINISHED');
   if (row.payout_terms?.hold) throw refuse('OWNER_ON_HOLD');
+  if (row.is_stay_held && row.status !== 'PROCESSING') throw refuse('DISPUTED');
   if (row.payout_account === null) throw refuse('NO_PAYOUT_ACCOUNT');
   const early = row.scheduled_for !== null && row.scheduled_for > requestedAt;
   if (early && rules.strict) {
@@ -89,6 +91,7 @@ const readPayout = (db: Db, id: string) =>
       'o.payout_account',
       'o.payout_terms',
       sql<boolean>`s.id IS NOT NULL AND s.finished_at IS NULL`.as('made_by_open_saga'),
+      isStayHeld(sql`t.reservation_id`).as('is_stay_held'),
     ])
     .where('t.id', '=', id)
     .executeTakeFirst();
@@ -133,6 +136,7 @@ export async function claimPayouts(
     .where('id', 'in', order.payoutIds)
     .where('status', 'in', literals(['PENDING', 'FAILED']))
     .where('amount_minor', '>', 0)
+    .where(sql<boolean>`NOT ${isStayHeld(sql`transaction.reservation_id`)}`)
     .orderBy('created_at')
     .orderBy('id')
     .forUpdate()

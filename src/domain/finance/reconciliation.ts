@@ -12,7 +12,7 @@ import { PAYOUT_BANK } from '../ports.ts';
 import { attemptEach } from '../sweeps/isolate.ts';
 import { BOOKED_GATEWAYS } from './booked-gateways.ts';
 import { bookedItems } from './booked-items.ts';
-import { newsOfMovements, takeUpNews } from './gateway-news.ts';
+import { makeUpForLostEvents } from './gateway-news.ts';
 import { type MatchedLine, matchMovements, type SettledMovement } from './reconciliation-match.ts';
 import { postSettlements } from './settlement.ts';
 
@@ -163,8 +163,7 @@ export const reconcileWithGateway = async (db: Db, ports: Ports, question: Gatew
  */
 export async function orderByGateway(db: Db, ports: Ports, question: GatewayQuestion): Promise<ReconcileOrder> {
   const movements = await gatewayMovements(ports, question);
-  const news = await newsOfMovements(db, { ...question, movements });
-  await attemptEach(db, 'gateway-events', news, { id: ({ id }) => id, work: (one) => takeUpNews(db, ports, one) });
+  await makeUpForLostEvents(db, ports, { ...question, movements });
   return { ...question, source: 'GATEWAY', movements };
 }
 

@@ -2,7 +2,7 @@ import type { Db, Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { Json, RefundBearer } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
-import { rederivePaymentStatus } from '../reservations/payment-status.ts';
+import { disputedOf, rederivePaymentStatus } from '../reservations/payment-status.ts';
 import { receiptsOf, reducePayouts } from './distribution.ts';
 import { accounts, credit, debit, post, postedShares } from './ledger.ts';
 import type { PayableStay } from './payable.ts';
@@ -15,7 +15,12 @@ export interface Charge {
   readonly amount_minor: number;
   readonly refunded_minor: number;
   readonly excess_minor: number;
+  /** Taken by its gateway for disputes that are not decided yet. */
+  readonly disputed_minor: number;
 }
+/** What can be refunded of a charge. Below nothing: what is owed to the guest already is disputed as well. */
+const leftOf = ({ amount_minor, refunded_minor, disputed_minor }: Charge): number =>
+  Math.max(0, amount_minor - refunded_minor - disputed_minor);
 /** What goes back to one charge; `distributedMinor` of it had been divided. */
 export interface RefundPart<C extends Charge> {
   readonly charge: C;
@@ -24,7 +29,7 @@ export interface RefundPart<C extends Charge> {
 }
 
 export const refundableOf = (charges: readonly Charge[]): number =>
-  charges.reduce((sum, charge) => sum + charge.amount_minor - charge.refunded_minor, 0);
+  charges.reduce((sum, charge) => sum + leftOf(charge), 0);
 
 /**
  * Which charges an amount goes back to: the excess of all of them first, as `receiptsOf` counts, then the rest in the
@@ -37,11 +42,12 @@ export function planRefund<C extends Charge>(charges: readonly C[], amountMinor:
     leftMinor -= takenMinor;
     return takenMinor;
   };
-  const excessOf = (charge: C): number => Math.max(0, charge.excess_minor - charge.refunded_minor);
+  const excessOf = (charge: C): number =>
+    Math.min(leftOf(charge), Math.max(0, charge.excess_minor - charge.refunded_minor));
   return charges
     .map((charge) => ({ charge, excessMinor: take(excessOf(charge)) }))
     .map(({ charge, excessMinor }) => {
-      const distributedMinor = take(charge.amount_minor - charge.refunded_minor - excessOf(charge));
+      const distributedMinor = take(leftOf(charge) - excessOf(charge));
       return { charge, amountMinor: excessMinor + distributedMinor, distributedMinor };
     })
     .filter((part) => part.amountMinor > 0);
@@ -52,6 +58,7 @@ export const chargesOf = (db: Db | Tx, reservationId: string) =>
   db
     .selectFrom('payment')
     .select(['id', 'gateway_id', 'gateway_reference', 'amount_minor', 'refunded_minor', 'excess_minor'])
+    .select(disputedOf('payment').as('disputed_minor'))
     .where('reservation_id', '=', reservationId)
     .where('status', '=', literal('COMPLETED'))
     .orderBy('created_at', 'desc')

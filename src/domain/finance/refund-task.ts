@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { literal, literals } from '../../db/literal.ts';
 import { raiseSystemAlert } from '../notifications/alerts.ts';
+import { disputedOf } from '../reservations/payment-status.ts';
 import { closeFinanceTask, openFinanceTask } from '../tasks/finance-task.ts';
 
 const occasionOf = (refundId: string): string => `refund-${refundId}`;
@@ -46,6 +47,8 @@ export async function callForManualRefunds(tx: Tx, paymentId: string): Promise<v
     .whereRef('t.payment_id', '=', 'y.id')
     .where('t.type', '=', literal('REFUND'))
     .where('t.status', '=', literal('MANUAL_REQUIRED'))
+    // What is disputed is taken already: whether the guest is still owed anything is decided with the dispute.
+    .where(sql<boolean>`${disputedOf('y')} = 0`)
     .where((eb) =>
       eb.not(
         eb.exists(

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import { literal, literals } from '../../db/literal.ts';
+import { literals } from '../../db/literal.ts';
 import { pause } from '../../kernel/clock.ts';
 import { RoomyError, required } from '../../kernel/errors.ts';
 import type { MoneyOutcome } from '../ports.ts';
@@ -113,8 +113,9 @@ async function bookedAsGone(tx: Tx, { reservationId, paymentId, gatewayId }: Ref
     .where('reservation_id', '=', reservationId)
     .where('payment_id', '=', paymentId)
     .where('gateway_id', '=', gatewayId)
-    .where('type', '=', literal('REFUND'))
-    .where('status', '=', literal('COMPLETED'))
+    // A dispute that is lost has a refund too, which is not the gateway's.
+    .where('type', 'in', literals(['REFUND', 'DISPUTE']))
+    .where('status', 'in', literals(['COMPLETED', 'PROCESSING']))
     .executeTakeFirstOrThrow();
   return minor;
 }

@@ -19,6 +19,7 @@ interface Sums {
   readonly ownerCosts: number;
   readonly guestCredit: number;
   readonly gatewayClearing: number;
+  readonly disputed: number;
   readonly bank: number;
 }
 
@@ -29,7 +30,7 @@ export type OwnerSummary = Pick<FinancialSummary, 'currency' | 'ownerShare' | 'o
 
 /**
  * What was received, shared, paid and is still held, by currency. A reversal counts against what it reverses, so
- * `netReceived` = owner + agency + referral shares + guest credit, and clearing + bank = netReceived - gateway fees -
+ * `netReceived` = owner + agency + referral shares + guest credit, and clearing + disputed + bank = netReceived - gateway fees -
  * paid to owners - repairs charged to them. Throws `NOT_FOUND` for a property, owner or stay that is absent or foreign.
  */
 export async function financialSummary(
@@ -48,7 +49,7 @@ async function sumEntries(db: Db, scope: MoneyScope, filter: MoneyFilter): Promi
     WITH line AS (${lines})
     SELECT currency,
            coalesce(sum(amount) FILTER (WHERE account = 'GATEWAY_CLEARING' AND kind = 'GUEST_PAYMENT'), 0)::bigint AS received,
-           coalesce(-sum(amount) FILTER (WHERE account IN ('GATEWAY_CLEARING', 'BANK') AND kind = 'REFUND_PAID'), 0)::bigint AS refunded,
+           coalesce(-sum(amount) FILTER (WHERE account IN ('GATEWAY_CLEARING', 'BANK', 'DISPUTED') AND kind = 'REFUND_PAID'), 0)::bigint AS refunded,
            coalesce(-sum(amount) FILTER (WHERE account = 'OWNER_PAYABLE' AND purpose = 'DISTRIBUTION'), 0)::bigint AS "ownerShare",
            coalesce(-sum(amount) FILTER (WHERE account = 'OWNER_PAYABLE'), 0)::bigint AS "ownerDue",
            coalesce(sum(amount) FILTER (WHERE account = 'OWNER_PAYABLE' AND purpose = 'PAYOUT'), 0)::bigint AS "ownerPaid",
@@ -59,6 +60,7 @@ async function sumEntries(db: Db, scope: MoneyScope, filter: MoneyFilter): Promi
            coalesce(sum(amount) FILTER (WHERE account = 'OWNER_PAYABLE' AND purpose = 'COST'), 0)::bigint AS "ownerCosts",
            coalesce(-sum(amount) FILTER (WHERE account = 'GUEST_CREDIT'), 0)::bigint AS "guestCredit",
            coalesce(sum(amount) FILTER (WHERE account = 'GATEWAY_CLEARING'), 0)::bigint AS "gatewayClearing",
+           coalesce(sum(amount) FILTER (WHERE account = 'DISPUTED'), 0)::bigint AS disputed,
            coalesce(sum(amount) FILTER (WHERE account = 'BANK'), 0)::bigint AS bank
       FROM (SELECT currency, account, purpose, kind, sum(amount) AS amount FROM line GROUP BY currency, account, purpose, kind) line
      GROUP BY currency HAVING ${isKept(scope, filter) ? sql`bool_or(amount <> 0)` : sql`true`} ORDER BY currency`.execute(
@@ -151,6 +153,7 @@ function summaryView(sums: Sums) {
     ownerCosts: major(sums.ownerCosts),
     guestCredit: major(sums.guestCredit),
     gatewayClearing: major(sums.gatewayClearing),
+    disputed: major(sums.disputed),
     bank: major(sums.bank),
   };
 }

@@ -21,9 +21,13 @@ export const refundStatusOf = (reservationId: string) =>
   sql<RefundStatus>`(SELECT ${STATUS_OF_REFUNDS}
     FROM transaction x WHERE x.reservation_id = ${sql.ref(reservationId)} AND x.type = 'REFUND'
      AND x.status IN ('PENDING', 'PROCESSING', 'MANUAL_REQUIRED', 'COMPLETED'))`;
-/** SQL: the money captured for a stay less its refunds, in minor units. Overpaid money is included. */
+/** SQL: what gateways have taken of a payment for disputes that are not decided yet, in minor units. `payment`: its table or alias. */
+export const disputedOf = (payment: string) =>
+  sql<number>`coalesce((SELECT sum(d.settled_minor) FROM transaction d WHERE d.reservation_id = ${sql.ref(`${payment}.reservation_id`)}
+    AND d.payment_id = ${sql.ref(`${payment}.id`)} AND d.type = 'DISPUTE' AND d.status = 'PROCESSING'), 0)::bigint`;
+/** SQL: the money captured for a stay less its refunds and disputes, in minor units. Overpaid money is included. */
 export const refundableOfStay = (reservationId: string) =>
-  sql<number>`(SELECT coalesce(sum(y.amount_minor - y.refunded_minor), 0)::bigint FROM payment y
+  sql<number>`(SELECT coalesce(sum(greatest(0, y.amount_minor - y.refunded_minor - ${disputedOf('y')})), 0)::bigint FROM payment y
     WHERE y.reservation_id = ${sql.ref(reservationId)} AND y.status = 'COMPLETED')`;
 
 /** The stay's payment status as its payments make it (features PAY-3). */

@@ -405,3 +405,23 @@ describe('the record of the sandbox', () => {
     expect(() => openGateway()).toThrow(/version 99/);
   });
 });
+
+describe('what happens past this system', () => {
+  const later = {
+    'ref-refunded-in-dashboard': 'refund',
+    'ref-disputed': 'OPEN',
+    'ref-dispute-won': 'WON',
+    'ref-dispute-lost': 'LOST',
+  };
+  it.each(Object.entries(later))('to a charge of %s is done some seconds later: %s', async (reference, what) => {
+    const gateway = openGateway();
+    const { providerId: chargeId } = await charge(gateway, reference);
+    const look = () => gateway.recordOf({ gatewayId: GATEWAY, reference, chargeId }, never);
+    expect(await look()).toEqual({ refunds: [], disputes: [] });
+    wait(5_000);
+    const { refunds, disputes } = await look();
+    if (what === 'refund') expect(refunds).toMatchObject([{ cameBack: null }]);
+    else expect(disputes).toMatchObject([{ status: what, withdrawn: what !== 'WON' }]);
+    expect(await gateway.disputes(GATEWAY, new Date(0), new Date(8.64e15), 9)).toHaveLength(disputes.length);
+  });
+});

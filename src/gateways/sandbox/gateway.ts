@@ -162,8 +162,11 @@ export function createSandboxGateway({ dir, feeBp, clock }: SandboxOptions): San
           currency,
           cameBack,
         })),
+        disputes: record.disputesOf(chargeId),
       })),
-    dashboard: createDashboard(store),
+    disputes: async (gatewayId, from, to, limit) =>
+      store.alone((record) => record.disputedIn(gatewayId, from, to, limit)),
+    dashboard: createDashboard(store, clock),
     movements: async (gatewayId, from, to, limit) =>
       store.alone((record) => record.effectsOf(gatewayId, from, to, limit).map(movementOf)),
     close: () => store.close(),

@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import type { DisputedCharge, RecordedDispute } from '../../domain/ports.ts';
 import type { Clock } from '../../kernel/clock.ts';
+import { type Afterwards, plansOf } from './afterwards.ts';
 import type { Query, Row } from './file.ts';
 
 /** What the sandbox provider knows: every request, every effect, and which keys are settled. */
@@ -26,6 +28,11 @@ CREATE TABLE later (idem_key TEXT PRIMARY KEY, effect TEXT NOT NULL, due_at INTE
 `;
 /** What later versions have added; a file of an earlier one gets it when it is opened. */
 export const ADDED = `
+CREATE TABLE IF NOT EXISTS dispute (
+  provider_id TEXT PRIMARY KEY, charge_id TEXT NOT NULL, gateway_id TEXT NOT NULL, amount INTEGER NOT NULL, currency TEXT NOT NULL,
+  status TEXT NOT NULL, withdrawn INTEGER NOT NULL, fee INTEGER NOT NULL, reason TEXT NOT NULL, respond_by INTEGER NOT NULL, at INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS planned (n INTEGER PRIMARY KEY, gateway_id TEXT NOT NULL, reference TEXT NOT NULL, what TEXT NOT NULL, due_at INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS came_back (provider_id TEXT PRIMARY KEY, reason TEXT NOT NULL, at INTEGER NOT NULL) WITHOUT ROWID;
 `;
 
@@ -54,6 +61,14 @@ export interface RecordedRequest {
   readonly refusal: string | null;
 }
 
+const What = z.enum(['refund', 'dispute', 'win', 'lose']);
+/** What a reference has asked for: to be done at the provider itself. */
+export interface PlannedAct {
+  readonly gatewayId: string;
+  readonly reference: string;
+  readonly what: Afterwards;
+}
+
 /** Within one transaction. */
 export interface SandboxRecord {
   /** Remembers a call; null when the key was used with another body. */
@@ -74,8 +89,16 @@ export interface SandboxRecord {
   /** Takes effect at `dueAt`, unless its key was acted on or settled before. */
   actLater(effect: Effect, dueAt: Date): void;
   actOnDue(): void;
+  /** What references had asked for and is due now, oldest first; it is told once. */
+  takePlanned(): readonly PlannedAct[];
   /** The refunds of a charge, oldest first, each with why it came back, if it did. */
   refundsOf(chargeId: string): readonly (RecordedEffect & { readonly cameBack: string | null })[];
+  /** Of a charge, oldest first. */
+  disputesOf(chargeId: string): readonly RecordedDispute[];
+  disputedIn(gatewayId: string, from: Date, to: Date, limit: number): readonly DisputedCharge[];
+  /** Opens it, or changes what has become of it. */
+  putDispute(dispute: RecordedDispute & { readonly gatewayId: string; readonly chargeId: string }): void;
+  disputeBy(providerId: string): (RecordedDispute & { readonly gatewayId: string; readonly chargeId: string }) | null;
   /** The money of a refund is with the provider again. */
   bringBack(providerId: string, reason: string): void;
   /** Oldest first, without refunds that came back: they never left. */
@@ -103,7 +126,12 @@ export function createRecord(query: (text: string) => Query, clock: Clock): Sand
     chargeOf: (gatewayId, reference) => oneOf(sql.charge(gatewayId, reference)),
     leftOf({ providerId, amountMinor, feeMinor }) {
       const [gone] = sql.gone(providerId);
-      return { amountMinor: amountMinor + Number(gone?.['amount']), feeMinor: feeMinor + Number(gone?.['fee']) };
+      const [disputed] = sql.disputed(providerId);
+      const takenMinor = Number(disputed?.['amount']);
+      return {
+        amountMinor: Math.max(0, amountMinor + Number(gone?.['amount']) - takenMinor),
+        feeMinor: feeMinor + Number(gone?.['fee']),
+      };
     },
     isSettled: (key) => sql.isSettled(key).length > 0,
     settle(key) {
@@ -115,8 +143,19 @@ export function createRecord(query: (text: string) => Query, clock: Clock): Sand
       const { key, kind, gatewayId, reference, providerId, chargeId, amountMinor, feeMinor, currency } = effect;
       sql.act(key, kind, gatewayId, reference, providerId, chargeId, amountMinor, feeMinor, currency, at);
       sql.forget(key);
+      if (kind === 'CHARGE') {
+        for (const { what, afterMs } of plansOf(reference)) sql.plan(gatewayId, reference, what, at + afterMs);
+      }
       return { ...effect, at: new Date(at) };
     },
+    takePlanned: () =>
+      [...sql.takePlanned(nowMs())]
+        .sort((a, b) => Number(a['n']) - Number(b['n']))
+        .map((row) => ({
+          gatewayId: String(row['gateway_id']),
+          reference: String(row['reference']),
+          what: What.parse(row['what']),
+        })),
     actLater: (effect, dueAt) => void sql.actLater(effect.key, JSON.stringify(effect), dueAt.getTime()),
     actOnDue() {
       for (const row of sql.due(nowMs())) {
@@ -131,6 +170,35 @@ export function createRecord(query: (text: string) => Query, clock: Clock): Sand
         ...effectFrom(row),
         cameBack: row['reason'] === null ? null : String(row['reason']),
       })),
+    disputesOf: (chargeId) => sql.disputes(chargeId).map(disputeFrom),
+    disputedIn: (gatewayId, from, to, limit) =>
+      sql
+        .disputedIn(gatewayId, from.getTime(), to.getTime(), limit)
+        .map((row) => ({ providerId: String(row['provider_id']), chargeId: String(row['charge_id']) })),
+    putDispute(dispute) {
+      const { providerId, chargeId, gatewayId, amountMinor, currency, status, withdrawn, feeMinor } = dispute;
+      const until = dispute.respondBy?.getTime() ?? 0;
+      const taken = withdrawn ? 1 : 0;
+      const reason = dispute.reason ?? 'GENERAL';
+      sql.putDispute(
+        providerId,
+        chargeId,
+        gatewayId,
+        amountMinor,
+        currency,
+        status,
+        taken,
+        feeMinor,
+        reason,
+        until,
+        nowMs(),
+      );
+    },
+    disputeBy(providerId) {
+      const [row] = sql.disputeBy(providerId);
+      if (row === undefined) return null;
+      return { ...disputeFrom(row), gatewayId: String(row['gateway_id']), chargeId: String(row['charge_id']) };
+    },
     bringBack: (providerId, reason) => void sql.bringBack(providerId, reason, nowMs()),
     effectsOf: (gatewayId, from, to, limit) =>
       sql.inTime(gatewayId, from.getTime(), to.getTime(), limit).map(effectFrom),
@@ -154,17 +222,44 @@ const statements = (query: (text: string) => Query) => ({
   ),
   refunds: query(`SELECT e.*, b.reason FROM effect e LEFT JOIN came_back b ON b.provider_id = e.provider_id
     WHERE e.charge_id = ? AND e.kind = 'REFUND' ORDER BY e.n`),
+  disputed: query('SELECT coalesce(sum(amount), 0) AS amount FROM dispute WHERE charge_id = ? AND withdrawn = 1'),
+  disputes: query('SELECT * FROM dispute WHERE charge_id = ? ORDER BY at, provider_id'),
+  disputeBy: query('SELECT * FROM dispute WHERE provider_id = ?'),
+  disputedIn: query(
+    'SELECT * FROM dispute WHERE gateway_id = ? AND at >= ? AND at < ? ORDER BY at, provider_id LIMIT ?',
+  ),
+  putDispute:
+    query(`INSERT INTO dispute (provider_id, charge_id, gateway_id, amount, currency, status, withdrawn, fee, reason, respond_by, at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (provider_id) DO UPDATE SET status = excluded.status, withdrawn = excluded.withdrawn, fee = excluded.fee`),
   bringBack: query('INSERT OR IGNORE INTO came_back (provider_id, reason, at) VALUES (?, ?, ?)'),
   isSettled: query('SELECT 1 FROM settled WHERE idem_key = ?'),
   settle: query('INSERT OR IGNORE INTO settled (idem_key) VALUES (?)'),
   act: query(`INSERT INTO effect (idem_key, kind, gateway_id, reference, provider_id, charge_id, amount, fee, currency, at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`),
   actLater: query('INSERT OR IGNORE INTO later (idem_key, effect, due_at) VALUES (?, ?, ?)'),
+  plan: query('INSERT INTO planned (gateway_id, reference, what, due_at) VALUES (?, ?, ?, ?)'),
+  takePlanned: query('DELETE FROM planned WHERE due_at <= ? RETURNING n, gateway_id, reference, what'),
   forget: query('DELETE FROM later WHERE idem_key = ?'),
   due: query('SELECT effect FROM later WHERE due_at <= ? ORDER BY due_at, idem_key LIMIT 100'),
   inTime: query(`SELECT * FROM effect e WHERE gateway_id = ? AND at >= ? AND at < ?
     AND NOT EXISTS (SELECT 1 FROM came_back b WHERE b.provider_id = e.provider_id) ORDER BY at, n LIMIT ?`),
 });
+
+const DisputeStatus = z.enum(['OPEN', 'WON', 'LOST', 'CLOSED']);
+const disputeFrom = (row: Row): RecordedDispute => {
+  const status = DisputeStatus.parse(row['status']);
+  return {
+    providerId: String(row['provider_id']),
+    amountMinor: Number(row['amount']),
+    currency: String(row['currency']),
+    status,
+    withdrawn: row['withdrawn'] === 1,
+    feeMinor: Number(row['fee']),
+    reason: String(row['reason']),
+    respondBy: status === 'OPEN' ? new Date(Number(row['respond_by'])) : null,
+  };
+};
 
 const oneOf = ([row]: readonly Row[]): RecordedEffect | null => (row === undefined ? null : effectFrom(row));
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../../kernel/clock.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { openSandboxFile } from './file.ts';
+import { carryOut } from './provider-acts.ts';
 import { ADDED, createRecord, type SandboxRecord, SCHEMA, SCHEMA_VERSION } from './record.ts';
 
 /** The sandbox gateway's record, one caller at a time. */
@@ -24,6 +25,7 @@ export function openSandboxStore(dir: string, clock: Clock): SandboxStore {
     alone: (work) =>
       file.transaction(() => {
         record.actOnDue();
+        for (const planned of record.takePlanned()) carryOut(record, planned, clock.now());
         return work(record);
       }),
     close: () => file.close(),

@@ -7,7 +7,7 @@ import { type Charging, charge } from './charge.ts';
 import { type ClientSettings, createClient, LIST_REPLY_BYTES, openExchange, REPLY_BYTES } from './client.ts';
 import { declineOf } from './errors.ts';
 import { movements } from './movements.ts';
-import { recordOf } from './record.ts';
+import { disputes, recordOf } from './record.ts';
 import type { Intent } from './replies.ts';
 import { payOut, refund } from './transfers.ts';
 import { undoCharge } from './undo.ts';
@@ -46,6 +46,7 @@ export function createStripeGateway(
     payOut: (request, signal) => payOut(open(signal), request),
     cardOf: ({ reference }, signal) => cardOf(open(signal).exchange, reference),
     recordOf: (request, signal) => recordOf(open(signal).listing, request),
+    disputes: (_gatewayId, from, to, limit) => disputes(open(null).listing, { from, to, limit }),
     movements: (gatewayId, from, to, limit) => movements(open(null).listing, { gatewayId, from, to, limit }),
   };
 }

@@ -53,6 +53,22 @@ export const Refund = z.object({
 
 export type Refund = z.output<typeof Refund>;
 
+export const Dispute = z.object({
+  object: z.literal('dispute'),
+  id: z.string().min(1),
+  amount: z.int(),
+  currency: Currency,
+  status: z.string(),
+  reason: z.string().nullish(),
+  charge: idOf,
+  payment_intent: idOf.optional(),
+  created: z.int(),
+  /** What has moved on the balance: below zero what was taken, above what was given back; each with its fee. */
+  balance_transactions: z.array(BalanceTransaction),
+  evidence_details: z.object({ due_by: z.int().nullish() }).nullish(),
+});
+export type Dispute = z.output<typeof Dispute>;
+
 export const Transfer = z.object({
   object: z.literal('transfer'),
   id: Id('tr_'),

@@ -119,6 +119,10 @@ describe('the news of a webhook', () => {
     const metadata = { reference: 'pm_1' };
     expect(newsOf('refund.created', { ...ofCharge, metadata })).toEqual({ ...changed, reference: 'pm_1' });
     expect(newsOf('refund.failed', refund)).toEqual({ kind: 'ignored' });
+    const demand = { object: 'dispute', id: 'dp_1', amount: 100_000, currency: 'aed', status: 'lost', created: 1 };
+    const dispute = { ...demand, charge: 'ch_1', payment_intent: 'pi_1', balance_transactions: [] };
+    for (const what of ['created', 'updated', 'funds_withdrawn', 'funds_reinstated', 'closed'])
+      expect(newsOf(`charge.dispute.${what}`, dispute)).toEqual(changed);
     const failed = { kind: 'payout-failed', providerId: 'tr_1', reason: 'TRANSFER_REVERSED' };
     expect(newsOf('transfer.reversed', TRANSFER)).toEqual(failed);
     expect(newsOf('transfer.reversed', { ...TRANSFER, reversed: false })).toEqual({ kind: 'ignored' });

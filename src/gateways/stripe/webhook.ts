@@ -6,7 +6,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { ID_PATTERN } from '../../kernel/ids.ts';
 import { mayBeSignature } from '../signature.ts';
 import { upperSnake } from './errors.ts';
-import { Intent, Refund, StripeCharge, Transfer } from './replies.ts';
+import { Dispute, Intent, Refund, StripeCharge, Transfer } from './replies.ts';
 import { fromStripe } from './units.ts';
 
 /** Against replays; an event within it counts once by its id. */
@@ -68,6 +68,14 @@ function newsOf(type: string, object: unknown): GatewayEvent {
     case 'charge.refund.updated': {
       const { metadata, charge, payment_intent: intent } = Refund.parse(object);
       return changed(metadata?.['reference'] ?? intent ?? charge, charge);
+    }
+    case 'charge.dispute.created':
+    case 'charge.dispute.updated':
+    case 'charge.dispute.funds_withdrawn':
+    case 'charge.dispute.funds_reinstated':
+    case 'charge.dispute.closed': {
+      const { charge, payment_intent: intent } = Dispute.parse(object);
+      return changed(intent ?? charge, charge);
     }
     case 'transfer.reversed': {
       const { id, reversed } = Transfer.parse(object);

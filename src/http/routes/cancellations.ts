@@ -89,7 +89,7 @@ export function registerCancellations(register: Register, services: Services): v
     const now = clock.now();
     const stay = await assertCancellable(db, id, now);
     const major = (amountMinor: number) => toMajor({ amountMinor, currency: stay.currency });
-    const { capturedMinor, excessMinor, refundedMinor } = await receiptsOf(db, id);
+    const { capturedMinor, excessMinor, refundedMinor, disputedMinor } = await receiptsOf(db, id);
     const schedule = await quoteSchedule(db, ports, stay, now);
     return found(c, {
       reservationId: id,
@@ -97,6 +97,7 @@ export function registerCancellations(register: Register, services: Services): v
       requestedAt: now.toISOString(),
       timeZone: stay.timeZone,
       paid: major(capturedMinor + excessMinor - refundedMinor),
+      disputed: major(disputedMinor),
       currency: stay.currency,
       today: refundView(stay, await decideRefund(db, ports, stay, { initiator: 'GUEST', percentOverride: null }, now)),
       schedule: schedule.map(({ percent, amountMinor, until }) => ({

@@ -35,6 +35,7 @@ const CurrencySummary = z
     gatewayFees: major('Kept by gateways, whoever bears it'),
     guestCredit: major('Owed to guests: refunds on their way and overpayments'),
     gatewayClearing: major('Held by gateways'),
+    disputed: major('Taken by gateways for disputes that are not decided yet'),
     bank: major('Settled into the bank less what was paid out of it'),
   })
   .openapi('CurrencySummary');
@@ -59,6 +60,7 @@ export const SUMMARY_EXAMPLE = {
         ownerCosts: 0,
         guestCredit: 0,
         gatewayClearing: 971,
+        disputed: 0,
         bank: 0,
       },
     ],
@@ -107,6 +109,7 @@ export const OwnerBalance = z
         costs: major('Repairs that were paid for the owner'),
         paid: z.number(),
         openPayouts: major('Payouts that wait, are under way or have failed'),
+        heldPayouts: major('Of them, what waits until a dispute about its stay is decided'),
         owedByOwner: major('What is kept back of the open payouts'),
       }),
     ),

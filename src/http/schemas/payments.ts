@@ -119,6 +119,9 @@ export const CancellationQuote = z
     requestedAt: z.iso.datetime(),
     timeZone: z.string(),
     paid: z.number(),
+    disputed: z
+      .number()
+      .openapi({ description: 'Of it, what the gateway has taken for disputes: not there to be given back' }),
     currency: z.string(),
     today: RefundDecision,
     schedule: z.array(

@@ -14,6 +14,7 @@ const TransactionType = z.enum([
   'GATEWAY_FEE',
   'ADJUSTMENT',
   'REVERSAL',
+  'DISPUTE',
 ]);
 const TransactionStatus = z.enum([
   'PENDING',
@@ -53,7 +54,7 @@ export const Transaction = z
     errorCode: z.string().nullable(),
     details: z.unknown().openapi({
       description:
-        'Of a refund: percent, rule and daysBeforeCheckIn of a cancellation, or the reason and the bearer that a person gave',
+        'Of a refund: percent, rule and daysBeforeCheckIn of a cancellation, or the reason and the bearer that a person gave; of a dispute: the reason of the guest’s bank, and until when it can be answered',
     }),
     scheduledFor: z.iso.datetime().nullable(),
     createdBySaga: z.string().nullable(),

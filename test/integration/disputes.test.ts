@@ -1,0 +1,320 @@
+import { sql } from 'kysely';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { reconcileWithGateway } from '../../src/domain/finance/reconciliation.ts';
+import { DISPUTE_FEE_MINOR } from '../../src/gateways/sandbox/provider-acts.ts';
+import { createLogger } from '../../src/kernel/log.ts';
+import { releaseDuePayouts } from '../../src/workers/finance.ts';
+import { prepareStays, seedStay } from '../sagas/confirmation.ts';
+import { expectIntegrity, GATEWAY } from '../sagas/money.ts';
+import { restOf } from '../setup/engine.ts';
+import { createGatewayDesk, type GatewayDesk } from '../setup/gateway-desk.ts';
+import { type System, startSystem } from '../setup/system.ts';
+
+/** A guest's bank demands the money of a payment back: what is booked, what it counts in, and what it holds. */
+let system: System;
+let desk: GatewayDesk;
+beforeAll(async () => {
+  system = await startSystem();
+  await prepareStays(system.bed.db);
+  desk = createGatewayDesk(system);
+});
+afterAll(() => system?.close());
+
+const db = () => system.bed.db;
+const dashboard = () => system.sandbox.dashboard;
+const stayOf = async (id: string) => (await system.call('GET', `/reservations/${id}`)).body.data;
+const quoteOf = async (id: string) =>
+  (await system.call('GET', `/reservations/${id}/cancellation-quote`)).body.data.today;
+const summaryOf = async (id: string) =>
+  (await system.call('GET', `/financial/summary?reservationId=${id}`)).body.data.currencies[0];
+const rowsOf = (id: string, type: 'DISPUTE' | 'REFUND' | 'OWNER_PAYOUT' | 'GATEWAY_FEE') =>
+  db()
+    .selectFrom('transaction')
+    .select(['id', 'status', 'amount_minor', 'settled_minor'])
+    .where('reservation_id', '=', id)
+    .where('type', '=', type)
+    .orderBy('created_at')
+    .orderBy('id')
+    .execute();
+const statusesOf = async (id: string, type: Parameters<typeof rowsOf>[1]) =>
+  (await rowsOf(id, type)).map(({ status, amount_minor }) => [status, amount_minor]);
+const balanceOf = async (ownerId: string) =>
+  (await system.call('GET', `/owners/${ownerId}/balance`)).body.data.currencies[0];
+const eventsOf = async (id: string) => {
+  const { rows } = await sql<{ type: string }>`
+    SELECT type FROM domain_event WHERE reservation_id = ${id} AND resource = 'dispute' ORDER BY id`.execute(db());
+  return rows.map(({ type }) => type);
+};
+const tasksOf = (id: string) =>
+  db()
+    .selectFrom('task')
+    .select(['status', 'title'])
+    .where('reservation_id', '=', id)
+    .where('type', '=', 'FINANCE')
+    .execute();
+
+let owners = 0;
+async function newOwner(): Promise<string> {
+  owners += 1;
+  const id = `owner-of-disputes-${owners}`;
+  const person = { id, name: 'Olga', email: 'olga@example.com', payout_account: `acct-${id}` };
+  await db().insertInto('owner').values(person).execute();
+  return id;
+}
+interface Paid {
+  readonly id: string;
+  readonly reference: string;
+  readonly ownerId: string;
+}
+/** Confirmed, far ahead, paid with all of 1000, of an owner of its own whose payout is due at once. */
+async function paidStay(of?: string): Promise<Paid> {
+  const ownerId = of ?? (await newOwner());
+  const id = await seedStay(db());
+  const property = db().selectFrom('reservation').select('property_id').where('id', '=', id);
+  await db().updateTable('property').set({ owner_id: ownerId }).where('id', '=', property).execute();
+  expect((await system.call('POST', `/reservations/${id}/confirm`)).status).toBe(200);
+  const reference = `ref-${id}`;
+  const body = { amount: 1000, currency: 'AED', gatewayId: GATEWAY, gatewayReference: reference };
+  expect((await system.call('POST', `/reservations/${id}/payment`, { body })).status).toBe(200);
+  await db()
+    .updateTable('transaction')
+    .set({ scheduled_for: sql<Date>`now() - interval '1 minute'` })
+    .where('reservation_id', '=', id)
+    .where('type', '=', 'OWNER_PAYOUT')
+    .execute();
+  return { id, reference, ownerId };
+}
+async function told(reference: string): Promise<void> {
+  await desk.tell(reference);
+  await desk.takeUp();
+}
+async function sweepPayouts(): Promise<void> {
+  const { orchestrator } = system.process.engine;
+  await releaseDuePayouts({ db: db(), ports: system.sandbox.ports, orchestrator, log: createLogger('test', 'silent') });
+  const open = await db().selectFrom('saga').select('id').where('name', '=', 'processOwnerPayout').execute();
+  for (const { id } of open) await restOf(db(), id);
+}
+const FEE = DISPUTE_FEE_MINOR / 100;
+
+describe('a dispute', () => {
+  it('that is open holds the owner’s payout, cannot be refunded, and asks a person for evidence', async () => {
+    const { id, reference, ownerId } = await paidStay();
+    const providerId = dashboard().dispute({ gatewayId: GATEWAY, reference, amountMinor: 100_000 });
+    await told(reference);
+    expect(await balanceOf(ownerId)).toMatchObject({ balance: 700, openPayouts: 700, heldPayouts: 700 });
+    expect(await statusesOf(id, 'DISPUTE')).toEqual([['PROCESSING', 100_000]]);
+    expect(await quoteOf(id)).toMatchObject({ amount: 0 });
+    expect(await stayOf(id)).toMatchObject({ paymentStatus: 'PAID', refundStatus: 'NONE' });
+    const clearing = 1000 - 29 - 1000 - FEE;
+    expect(await summaryOf(id)).toMatchObject({
+      received: 1000,
+      refunded: 0,
+      disputed: 1000,
+      gatewayClearing: clearing,
+    });
+    expect(await summaryOf(id)).toMatchObject({ gatewayFees: 29 + FEE, ownerShare: 700 });
+    await sweepPayouts();
+    expect(await statusesOf(id, 'OWNER_PAYOUT')).toEqual([['PENDING', 70_000]]);
+    const [payout] = await rowsOf(id, 'OWNER_PAYOUT');
+    const asked = await system.call('POST', `/transactions/${payout?.id}/payout`, { body: { netting: true } });
+    expect([asked.status, asked.body.code, asked.body.details.reason]).toEqual([409, 'PAYOUT_NOT_PAYABLE', 'DISPUTED']);
+    const refund = { amount: 10, currency: 'AED', reason: 'GOODWILL', bearer: 'AGENCY' };
+    const refused = await system.call('POST', `/reservations/${id}/refunds`, { body: refund });
+    expect([refused.status, refused.body.code]).toEqual([409, 'NOTHING_TO_REFUND']);
+    expect(await tasksOf(id)).toEqual([{ status: 'UNASSIGNED', title: 'Answer a dispute' }]);
+    const { rows } = await sql`SELECT params ->> 'code' AS code FROM notification
+      WHERE starts_with(effect_key, ${`alert-gateway-${providerId}-`})`.execute(db());
+    expect(rows).toEqual([{ code: 'DISPUTE_OPENED' }]);
+    expect(await eventsOf(id)).toEqual(['dispute.opened', 'dispute.funds_withdrawn']);
+    const listed = await system.call('GET', `/transactions?providerId=${providerId}`);
+    expect(listed.body.data).toMatchObject([{ type: 'DISPUTE', amount: 1000, details: { reason: 'FRAUDULENT' } }]);
+    await expectIntegrity(db());
+  });
+
+  it('that is won gives the payout free', async () => {
+    const { id, reference } = await paidStay();
+    const providerId = dashboard().dispute({ gatewayId: GATEWAY, reference, amountMinor: 100_000 });
+    await told(reference);
+    dashboard().decide(providerId, 'WON', DISPUTE_FEE_MINOR);
+    await told(reference);
+    expect(await statusesOf(id, 'DISPUTE')).toEqual([['REVERSED', 100_000]]);
+    expect(await summaryOf(id)).toMatchObject({ disputed: 0, gatewayFees: 29, gatewayClearing: 971 });
+    expect(await quoteOf(id)).toMatchObject({ amount: 1000 });
+    expect(await tasksOf(id)).toMatchObject([{ status: 'COMPLETED' }]);
+    await sweepPayouts();
+    expect(await statusesOf(id, 'OWNER_PAYOUT')).toEqual([['COMPLETED', 70_000]]);
+    expect(await eventsOf(id)).toEqual(['dispute.opened', 'dispute.funds_withdrawn', 'dispute.won']);
+    await expectIntegrity(db());
+  });
+
+  it('that is lost counts as refunded, and takes the owner’s share off the payout', async () => {
+    const { id, reference } = await paidStay();
+    const providerId = dashboard().dispute({ gatewayId: GATEWAY, reference, amountMinor: 40_000 });
+    await told(reference);
+    dashboard().decide(providerId, 'LOST');
+    await told(reference);
+    expect(await statusesOf(id, 'DISPUTE')).toEqual([['COMPLETED', 40_000]]);
+    expect(await statusesOf(id, 'REFUND')).toEqual([['COMPLETED', 40_000]]);
+    expect(await stayOf(id)).toMatchObject({ paymentStatus: 'PARTIALLY_REFUNDED', refundStatus: 'COMPLETED' });
+    expect(await quoteOf(id)).toMatchObject({ amount: 600 });
+    expect(await summaryOf(id)).toMatchObject({ refunded: 400, disputed: 0, ownerShare: 420, gatewayFees: 29 + FEE });
+    await sweepPayouts();
+    expect(await statusesOf(id, 'OWNER_PAYOUT')).toEqual([['COMPLETED', 42_000]]);
+    expect(await eventsOf(id)).toEqual(['dispute.opened', 'dispute.funds_withdrawn', 'dispute.lost']);
+    await expectIntegrity(db());
+  });
+
+  it('that is lost after the payout is owed by the owner, and netted from the next payout', async () => {
+    const { id, reference, ownerId } = await paidStay();
+    await sweepPayouts();
+    const providerId = dashboard().dispute({ gatewayId: GATEWAY, reference, amountMinor: 100_000 });
+    await told(reference);
+    dashboard().decide(providerId, 'LOST');
+    await told(reference);
+    expect(await balanceOf(ownerId)).toMatchObject({ balance: -700, carriedForward: -700 });
+    expect(await stayOf(id)).toMatchObject({ paymentStatus: 'REFUNDED' });
+    await expectIntegrity(db());
+  });
+
+  it('holds no other payout of the owner, and is not paid by one either', async () => {
+    const { reference, ownerId } = await paidStay();
+    const other = await paidStay(ownerId);
+    dashboard().dispute({ gatewayId: GATEWAY, reference, amountMinor: 100_000 });
+    await told(reference);
+    await sweepPayouts();
+    expect(await statusesOf(other.id, 'OWNER_PAYOUT')).toEqual([['COMPLETED', 70_000]]);
+    expect(await balanceOf(ownerId)).toMatchObject({ balance: 700, paid: 700, heldPayouts: 700 });
+    await expectIntegrity(db());
+  });
+
+  it('told once at its end, or many times and out of order, is booked once', async () => {
+    const { id, reference } = await paidStay();
+    const providerId = dashboard().dispute({ gatewayId: GATEWAY, reference, amountMinor: 100_000 });
+    dashboard().decide(providerId, 'LOST');
+    await desk.tell(reference);
+    await desk.tell(reference);
+    await Promise.all([desk.takeUp(), desk.takeUp()]);
+    await told(reference);
+    expect(await statusesOf(id, 'DISPUTE')).toEqual([['COMPLETED', 100_000]]);
+    expect(await statusesOf(id, 'REFUND')).toEqual([['COMPLETED', 100_000]]);
+    expect(await statusesOf(id, 'GATEWAY_FEE')).toEqual([
+      ['COMPLETED', 2_900],
+      ['COMPLETED', DISPUTE_FEE_MINOR],
+    ]);
+    expect(await eventsOf(id)).toEqual(['dispute.opened', 'dispute.funds_withdrawn', 'dispute.lost']);
+    await expectIntegrity(db());
+  });
+
+  it('that is an inquiry holds the payout without taking money, and becomes a dispute or ends', async () => {
+    const [grows, ends] = [await paidStay(), await paidStay()];
+    const demands = [grows, ends].map(({ reference }) =>
+      dashboard().dispute({ gatewayId: GATEWAY, reference, amountMinor: 100_000, inquiry: true }),
+    );
+    for (const { reference } of [grows, ends]) await told(reference);
+    await sweepPayouts();
+    for (const { id } of [grows, ends]) {
+      expect(await statusesOf(id, 'DISPUTE')).toEqual([['PENDING', 100_000]]);
+      expect(await statusesOf(id, 'OWNER_PAYOUT')).toEqual([['PENDING', 70_000]]);
+      expect(await quoteOf(id)).toMatchObject({ amount: 1000 });
+    }
+    dashboard().withdraw(demands[0] ?? '');
+    dashboard().decide(demands[1] ?? '', 'CLOSED');
+    for (const { reference } of [grows, ends]) await told(reference);
+    expect(await statusesOf(grows.id, 'DISPUTE')).toEqual([['PROCESSING', 100_000]]);
+    expect(await statusesOf(ends.id, 'DISPUTE')).toEqual([['CANCELLED', 100_000]]);
+    expect(await eventsOf(ends.id)).toEqual(['dispute.opened', 'dispute.closed']);
+    await sweepPayouts();
+    expect(await statusesOf(ends.id, 'OWNER_PAYOUT')).toEqual([['COMPLETED', 70_000]]);
+    await expectIntegrity(db());
+  });
+
+  it('of money that was refunded before is a cost, and not a second refund', async () => {
+    const { id, reference } = await paidStay();
+    dashboard().refund({ gatewayId: GATEWAY, reference, amountMinor: 30_000 });
+    const providerId = dashboard().dispute({ gatewayId: GATEWAY, reference, amountMinor: 100_000 });
+    await told(reference);
+    expect(await summaryOf(id)).toMatchObject({ refunded: 300, disputed: 700, gatewayFees: 29 + FEE + 300 });
+    await expectIntegrity(db());
+    dashboard().decide(providerId, 'WON');
+    await told(reference);
+    expect(await summaryOf(id)).toMatchObject({ refunded: 300, disputed: 0, gatewayFees: 29 + FEE });
+    await expectIntegrity(db());
+  });
+
+  it('that is decided the other way after its end changes nothing by itself: a person is called', async () => {
+    const { id, reference } = await paidStay();
+    const providerId = dashboard().dispute({ gatewayId: GATEWAY, reference, amountMinor: 100_000 });
+    dashboard().decide(providerId, 'WON');
+    await told(reference);
+    dashboard().decide(providerId, 'LOST');
+    await told(reference);
+    expect(await statusesOf(id, 'REFUND')).toEqual([]);
+    const { rows } = await sql`SELECT params ->> 'code' AS code FROM notification
+      WHERE starts_with(effect_key, ${`alert-gateway-${providerId}-`})`.execute(db());
+    expect(rows).toEqual([{ code: 'DISPUTE_DECIDED_ANEW' }]);
+    await expectIntegrity(db());
+  });
+
+  it('that is lost settles a refund which the guest was still owed', async () => {
+    const { id, reference } = await paidStay();
+    dashboard().dispute({ gatewayId: GATEWAY, reference, amountMinor: 100_000 });
+    // Nobody here can know yet: the cancellation promises the money, and the gateway refuses.
+    expect((await system.call('POST', `/reservations/${id}/cancel`, { body: {} })).body.data.refund.amount).toBe(1000);
+    await desk.takeUpUntilQuiet();
+    expect(await statusesOf(id, 'REFUND')).toEqual([['MANUAL_REQUIRED', 100_000]]);
+    expect(await statusesOf(id, 'DISPUTE')).toEqual([['PROCESSING', 100_000]]);
+    // Nobody is asked to send by hand what the bank may give.
+    expect((await tasksOf(id)).map(({ title }) => title)).toEqual(['Answer a dispute']);
+    await expectIntegrity(db());
+    const { rows } = await sql<{ provider_id: string }>`
+      SELECT provider_id FROM transaction WHERE reservation_id = ${id} AND type = 'DISPUTE'`.execute(db());
+    dashboard().decide(rows[0]?.provider_id ?? '', 'LOST');
+    await told(reference);
+    expect(await statusesOf(id, 'REFUND')).toEqual([['COMPLETED', 100_000]]);
+    expect((await tasksOf(id)).map(({ status }) => status)).not.toContain('UNASSIGNED');
+    await expectIntegrity(db());
+  });
+
+  it('whose events were lost is found by the reconciliation, and so is how it ended', async () => {
+    const { id, reference } = await paidStay();
+    const providerId = dashboard().dispute({ gatewayId: GATEWAY, reference, amountMinor: 100_000 });
+    const look = (occasion: string) =>
+      reconcileWithGateway(db(), system.sandbox.ports, {
+        gatewayId: GATEWAY,
+        from: new Date(0),
+        to: new Date(4e12),
+        occasion,
+        startedBy: 'tester',
+      });
+    await look(`opened-${id}`);
+    expect(await statusesOf(id, 'DISPUTE')).toEqual([['PROCESSING', 100_000]]);
+    dashboard().decide(providerId, 'LOST');
+    await look(`ended-${id}`);
+    expect(await statusesOf(id, 'DISPUTE')).toEqual([['COMPLETED', 100_000]]);
+    await expectIntegrity(db());
+  });
+
+  it.each(['OWNER', 'PRO_RATA'] as const)(
+    'whose fee is borne by %s takes it off the payout, and gives it back',
+    async (bearer) => {
+      await db()
+        .insertInto('income_distribution')
+        .values({ owner_bp: 7_000, agency_bp: 2_500, referrer_bp: 500, gateway_fee_bearer: bearer, set_by: 'tester' })
+        .execute();
+      const { id, reference } = await paidStay();
+      const before = (await rowsOf(id, 'OWNER_PAYOUT')).reduce((sum, row) => sum + row.amount_minor, 0);
+      const providerId = dashboard().dispute({ gatewayId: GATEWAY, reference, amountMinor: 100_000 });
+      await told(reference);
+      const openMinor = async () =>
+        (await rowsOf(id, 'OWNER_PAYOUT'))
+          .filter(({ status }) => status === 'PENDING')
+          .reduce((sum, row) => sum + row.amount_minor, 0);
+      expect(await openMinor()).toBe(before - (bearer === 'OWNER' ? 1_500 : 1_050));
+      await expectIntegrity(db());
+      dashboard().decide(providerId, 'WON', DISPUTE_FEE_MINOR);
+      await told(reference);
+      expect(await openMinor()).toBe(before);
+      await expectIntegrity(db());
+    },
+  );
+});
