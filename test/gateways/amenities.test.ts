@@ -15,10 +15,13 @@ const never = new AbortController().signal;
 interface Building {
   readonly grants: Map<string, { id: string; body: Record<string, string>; active: boolean }>;
   readonly requests: { method: string; path: string; key: string | undefined }[];
+  /** It knows the key, and answers as the first time. */
+  keepsTimes: boolean;
+  saysUntil: boolean;
   /** What it answers instead of doing its work. */
   fault: { status: number; text?: string; headers?: Record<string, string> } | 'silent' | 'cut' | null;
 }
-const building: Building = { grants: new Map(), requests: [], fault: null };
+const building: Building = { grants: new Map(), requests: [], fault: null, keepsTimes: false, saysUntil: false };
 let server: Server;
 let host: string;
 
@@ -60,9 +63,12 @@ beforeAll(async () => {
       if (known) known.active = false;
       return known ? answer(200, { outcome: 'deactivated' }) : answer(404, {});
     }
+    if (known && !known.active) return answer(409, {});
+    if (known && key !== headers['idempotency-key'] && !building.keepsTimes) known.body = JSON.parse(body);
     const grant = known ?? { id: randomUUID(), body: JSON.parse(body) as Record<string, string>, active: true };
     building.grants.set(key, grant);
-    return answer(200, { id: grant.id, accessCode: '4711' });
+    const until = building.saysUntil ? { until: grant.body['until'] } : {};
+    return answer(200, { id: grant.id, accessCode: '4711', ...until });
   });
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -74,7 +80,7 @@ afterAll(() => {
 beforeEach(() => {
   building.grants.clear();
   building.requests.length = 0;
-  building.fault = null;
+  Object.assign(building, { fault: null, keepsTimes: false, saysUntil: false });
 });
 
 const adapter = (settings: { hosts?: string[]; signingSecret?: string | null } = {}) =>
@@ -120,6 +126,49 @@ describe('a building that speaks HTTP', () => {
       { method: 'GET', path: '/devices/12/grants', key: undefined },
       { method: 'DELETE', path: '/devices/12/grants/saga-1-5-F', key: 'saga-1-5-C' },
     ]);
+  });
+
+  describe('that is asked for another time', () => {
+    const later = () => ({
+      ...request({ key: 'saga-2-2-F', until: '2026-03-03T10:00:00.000Z' }),
+      activationKey: 'saga-1-5-F',
+    });
+    const untils = async () => (await adapter().grantsOf(device(), never)).map(({ until }) => until);
+
+    it.each([true, false])('keeps its code and serves until then (it says so at once: %s)', async (saysUntil) => {
+      building.saysUntil = saysUntil;
+      const first = await adapter().activate(request(), never);
+      await adapter().changePeriod(later(), never);
+      await adapter().changePeriod(later(), never);
+      expect(await untils()).toEqual([later().until]);
+      expect(building.grants.size).toBe(1);
+      expect(building.requests.filter(({ method }) => method === 'PUT').slice(1)).toEqual([
+        { method: 'PUT', path: '/devices/12/grants/saga-1-5-F', key: 'saga-2-2-F' },
+        { method: 'PUT', path: '/devices/12/grants/saga-1-5-F', key: 'saga-2-2-F' },
+      ]);
+      expect(await adapter().activate(request(), never)).toEqual(first);
+    });
+
+    it.each([true, false])(
+      'is not believed when it has kept the time that it had (it says so: %s)',
+      async (saysUntil) => {
+        Object.assign(building, { saysUntil, keepsTimes: true });
+        await adapter().activate(request(), never);
+        const error = await failure(adapter().changePeriod(later(), never));
+        expect(error).toMatchObject({ code: 'AMENITIES_REFUSED', details: { amenityError: 'TIME_NOT_CHANGED' } });
+        expect(await untils()).toEqual([request().until]);
+      },
+    );
+
+    it('says no when it has taken the grant back, or does not know it', async () => {
+      await adapter().activate(request(), never);
+      await adapter().deactivate(off(), never);
+      expect(await failure(adapter().changePeriod(later(), never))).toMatchObject({ code: 'AMENITIES_REFUSED' });
+      building.fault = { status: 404 };
+      expect(await failure(adapter().changePeriod(later(), never))).toMatchObject({
+        details: { amenityError: 'HTTP_404' },
+      });
+    });
   });
 
   it('has nothing to take back where it knows nothing', async () => {

@@ -311,6 +311,34 @@ describe('a later departure', () => {
     expect(await sagaOf(stay)).toMatchObject({ id, status: 'resolved' });
   });
 
+  it('that the lock has perhaps taken is taken back where it cannot be, and the guest is not told', async () => {
+    const { db } = system.bed;
+    const stay = await inHouse();
+    let attempts = 0;
+    use({
+      changePeriod: async (request, signal) => {
+        const isUndo = request.key.endsWith('-C');
+        attempts += isUndo ? 0 : 1;
+        if (isUndo || attempts === 1) await devices.changePeriod(request, signal);
+        if (isUndo) return;
+        throw new RoomyError(attempts === 1 ? 'STEP_TIMEOUT' : 'INVALID_STATE_TRANSITION');
+      },
+    });
+    await agree(stay, { plannedDeparture: '13:00' });
+    await follow();
+    expect(await sagaOf(stay)).toMatchObject({ status: 'compensated' });
+    expect(await servesUntil(stay)).toBe(ELEVEN);
+    const known = db.selectFrom('amenity_grant').select('valid_until').where('reservation_id', '=', stay.id);
+    expect((await known.executeTakeFirstOrThrow()).valid_until).toEqual(new Date(ELEVEN));
+    expect(await told(stay)).toEqual([]);
+    expect(await remindersOf(stay)).toEqual(['BLOCKED ACCESS_BEHIND']);
+    // What is agreed next is asked for again.
+    use({});
+    await agree(stay, { plannedDeparture: '14:30' });
+    await follow();
+    expect(await servesUntil(stay)).toBe('2031-02-04T10:30:00.000Z');
+  });
+
   it('of a guest who leaves before the lock has answered changes nothing any more', async () => {
     const stay = await inHouse();
     use({ changePeriod: isDown });

@@ -74,6 +74,26 @@ describe('a device', () => {
     expect((await devices.grantsOf('lock-1', never)).map((grant) => grant.active)).toEqual([false]);
   });
 
+  it('serves until another time with the same code, and a change that is repeated late undoes no later one', async () => {
+    const devices = openDevices();
+    const first = await devices.activate(request('lock-1'), never);
+    const change = (key: string, until: string) =>
+      devices.changePeriod({ ...request('lock-1', key), activationKey: 'key-1', until }, never);
+    const untils = async () => (await devices.grantsOf('lock-1', never)).map(({ until }) => until);
+    await change('change-1', '2026-03-03T10:00:00.000Z');
+    expect(await untils()).toEqual(['2026-03-03T10:00:00.000Z']);
+    await change('change-2', '2026-03-03T09:00:00.000Z');
+    await change('change-1', '2026-03-03T10:00:00.000Z');
+    expect(await untils()).toEqual(['2026-03-03T09:00:00.000Z']);
+    expect(await devices.activate(request('lock-1'), never)).toEqual(first);
+    expect(await failure(change('change-2', '2026-03-03T11:00:00.000Z'))).toMatchObject({ code: 'STEP_FAILED' });
+    await devices.deactivate(off('lock-1'), never);
+    expect(await failure(change('change-3', '2026-03-03T12:00:00.000Z'))).toMatchObject({
+      code: 'AMENITIES_REFUSED',
+      details: { amenityError: 'TAKEN_BACK' },
+    });
+  });
+
   it('that was never switched on has nothing to take back, and takes no late request either', async () => {
     const devices = openDevices();
     expect(await devices.deactivate(off('lock-1'), never)).toEqual({ outcome: 'nothing' });
