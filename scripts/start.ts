@@ -3,13 +3,18 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readConfig } from '../src/config.ts';
+import { readConfig, readJwtConfig } from '../src/config.ts';
+import type { Role } from '../src/http/auth.ts';
+import { mintToken } from '../src/http/mint.ts';
+import { systemClock } from '../src/kernel/clock.ts';
+import { type DemoDayOptions, dayToPlay, playDay } from './demo-day.ts';
 import { watchLifeline } from './lifeline.ts';
 import { createStages, logLineFor, secondsOf } from './progress.ts';
 import { choosePort } from './services/ports.ts';
 import { type RunningPostgres, startPostgres } from './services/postgres.ts';
 import { codeOf, type GuardedProcess, runsWith, spawnGuarded } from './services/process.ts';
 import { type RunningRedis, startRedis } from './services/redis.ts';
+import { welcome } from './welcome.ts';
 
 /** `npm start`: services, migrations, demo data, API and worker, until Ctrl-C. */
 
@@ -22,6 +27,9 @@ const MAX_RESTARTS = 20;
 const LOCK_ATTEMPTS = 3;
 /** Of each log, looked at when it is opened; one older file is kept. */
 const LOG_LIMIT_BYTES = 20_000_000;
+const TOKEN_LIFETIME_SECONDS = 3_600;
+/** Each would reach somebody real for the made-up people of the demo. */
+const REAL_PROVIDERS = ['SMTP_URL', 'TWILIO_ACCOUNT_SID', 'STRIPE_SECRET_KEY'];
 
 const say = (line: string): void => console.log(line);
 const stage = createStages(say);
@@ -100,7 +108,35 @@ async function main(fresh: boolean): Promise<void> {
     Promise.all([startApi(env), keepRunning('worker', 'src/worker.ts', async () => env)]),
   );
   if (ports === undefined || stopping) return;
-  printWelcome(env, ports);
+  await playDemo(env, ports);
+  if (stopping) return;
+  say(await welcome({ ...ports, logs: path.join(DATA_DIR, 'logs'), tokenOf: (role, sub) => tokenOf(env, role, sub) }));
+  say(`Ready in ${secondsOf(Date.now() - BEGAN_AT_MS)}.`);
+}
+
+/** Only after the start that loaded it, or after one that was cut short; never a reason not to start. */
+async function playDemo(env: NodeJS.ProcessEnv, ports: Ports): Promise<void> {
+  const ending = new AbortController();
+  stops.push(() => ending.abort());
+  const options: DemoDayOptions = {
+    api: `http://127.0.0.1:${ports.api}`,
+    tokenFor: (role, sub) => tokenOf(env, role, sub),
+    say,
+    signal: ending.signal,
+  };
+  try {
+    const planned = await dayToPlay(options);
+    if (planned === null) return;
+    const provider = REAL_PROVIDERS.find((name) => (env[name] ?? '') !== '');
+    if (provider === undefined) await stage("Playing the demo's day", () => playDay(options, planned));
+    else say(`The demo's day is left out: with ${provider} set, it would reach more than made-up people.`);
+  } catch (error) {
+    if (!stopping) say(`The demo's day is left out: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+function tokenOf(env: NodeJS.ProcessEnv, role: Role, sub: string): Promise<string> {
+  return mintToken(readJwtConfig(env), systemClock, { sub, grant: { role }, lifetimeSeconds: TOKEN_LIFETIME_SECONDS });
 }
 
 interface Ports {
@@ -182,7 +218,10 @@ function recordRuntime(variables: Readonly<Record<string, string>>): void {
 /** Only what `npm start` made itself; databases of others are not ours to empty. */
 function wipe(): void {
   console.log('Beginning anew ...');
-  for (const name of ['postgres', 'redis', 'secrets.json', 'logs'])
+  // What the sandbox's gateway and devices remember belongs to the stays of the database.
+  const isOwn = process.env['DATABASE_URL'] === undefined;
+  const sandbox = isOwn ? fs.readdirSync(DATA_DIR).filter((name) => name.startsWith('sandbox-')) : [];
+  for (const name of ['postgres', 'redis', 'secrets.json', 'logs', ...sandbox])
     fs.rmSync(path.join(DATA_DIR, name), { recursive: true, force: true });
   for (const name of ['DATABASE_URL', 'REDIS_URL']) {
     if (process.env[name] !== undefined)
@@ -304,53 +343,6 @@ function follow(name: string, child: ChildProcess, file: fs.WriteStream, onLine:
       }
     });
   }
-}
-
-function printWelcome(env: NodeJS.ProcessEnv, ports: Ports): void {
-  const token = (role: string, sub: string): string => {
-    const { status, stdout, stderr } = spawnSync(process.execPath, ['src/token.ts', '--role', role, '--sub', sub], {
-      cwd: ROOT,
-      env,
-      encoding: 'utf8',
-    });
-    if (status !== 0) throw new Error(`no token could be made:\n${stderr}`);
-    return stdout.trim();
-  };
-  const admin = token('ADMIN', 'admin-1');
-  const api = `http://localhost:${ports.api}`;
-  const ops = `http://localhost:${ports.ops}`;
-  const operators = ports.ops === 'off' ? 'off (OPS_PORT)' : `${ops}/queues          mailbox ${ops}/mailbox`;
-  const confirm = (
-    reservation: string,
-  ): string => `  curl -s -X POST ${api}/api/production/reservations/${reservation}/confirm \\
-    -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\
-    -d '{"confirmedBy":"agent-1","notes":"Confirmed after availability check"}'`;
-  console.log(`
-Roomy is ready.
-
-  API          ${api}/api/production        docs ${api}/docs        OpenAPI ${api}/openapi.json
-  Operators    ${operators}
-  Logs         ${path.join(DATA_DIR, 'logs')}
-
-Tokens, good for an hour (more: npm run -s token -- --role ADMIN --sub admin-1):
-
-  ADMIN  ${admin}
-  AGENT  ${token('AGENT', 'agent-1')}
-  OPS    ${token('OPS', 'ops-1')}
-  CLEANER ${token('CLEANER', 'cleaner-1')}   for the phone page: ${api}/work
-
-A first request: confirm a reservation.
-
-  TOKEN=${admin}
-${confirm('reservation-1')}
-
-And its failing twin, which overlaps it:
-
-${confirm('reservation-2')}
-
-Ctrl-C stops everything; the data stays.
-
-Ready in ${secondsOf(Date.now() - BEGAN_AT_MS)}.`);
 }
 
 function readJson<T>(file: string): T | undefined {

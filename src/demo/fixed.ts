@@ -1,0 +1,129 @@
+import type { Tx } from '../db/client.ts';
+
+/**
+ * Records with the ids of the brief's examples, so that each of them runs as printed. What exists already is left as it
+ * is.
+ */
+export async function loadFixed(db: Tx): Promise<void> {
+  await db
+    .insertInto('owner')
+    .values([
+      {
+        id: 'owner-1',
+        name: 'Aisha Rahman',
+        email: 'aisha@owners.example',
+        phone: '+971500000010',
+        payout_account: 'acct-owner-1',
+      },
+      {
+        id: 'owner-2',
+        name: 'Marc Dubois',
+        email: 'marc@owners.example',
+        locale: 'en-GB',
+        payout_account: 'acct-owner-2',
+      },
+    ])
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  await db
+    .insertInto('guest')
+    .values([
+      { id: 'guest-1', name: 'John Doe', email: 'john@guests.example', phone: '+971500000001', locale: 'en-GB' },
+      {
+        id: 'guest-2',
+        name: 'Maria Rossi',
+        email: 'maria@guests.example',
+        phone: '+393300000002',
+        time_zone: 'Europe/Rome',
+      },
+      { id: 'guest-3', name: 'Omar Haddad', email: 'omar@guests.example' },
+    ])
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  await db
+    .insertInto('staff')
+    .values([
+      { id: 'agent-1', name: 'Sara Malik', email: 'sara@staff.example', role: 'AGENT' },
+      { id: 'agent-2', name: 'Luc Martin', email: 'luc@staff.example', role: 'AGENT' },
+      { id: 'cleaner-1', name: 'Nina Petrova', email: 'nina@staff.example', role: 'CLEANER' },
+      { id: 'cleaner-2', name: 'Ravi Kumar', email: 'ravi@staff.example', role: 'CLEANER' },
+      { id: 'maintenance-1', name: 'Ali Hassan', email: 'ali@staff.example', role: 'MAINTENANCE_STAFF' },
+    ])
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  await db
+    .insertInto('property')
+    .values([
+      {
+        id: 'property-1',
+        name: 'Marina View 1204',
+        owner_id: 'owner-1',
+        region: 'dubai-marina',
+        agent_ids: ['agent-1'],
+        amenity_device: 'lock-1',
+      },
+      {
+        id: 'property-2',
+        name: 'Canal Loft',
+        owner_id: 'owner-2',
+        region: 'paris',
+        time_zone: 'Europe/Paris',
+        agent_ids: ['agent-2'],
+      },
+    ])
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  const stay = { property_id: 'property-1', guest_id: 'guest-1', currency: 'AED', created_by: 'demo' };
+  await db
+    .insertInto('reservation')
+    .values([
+      { ...stay, id: 'reservation-1', check_in_date: '2024-02-01', check_out_date: '2024-02-03', total_minor: 100_000 },
+      // Overlaps reservation-1: confirming both shows the brief's conflict.
+      {
+        ...stay,
+        id: 'reservation-2',
+        guest_id: 'guest-2',
+        check_in_date: '2024-02-02',
+        check_out_date: '2024-02-04',
+        total_minor: 90_000,
+      },
+      // Begins on the day when reservation-1 ends: both can be confirmed.
+      {
+        ...stay,
+        id: 'reservation-3',
+        guest_id: 'guest-3',
+        check_in_date: '2024-02-03',
+        check_out_date: '2024-02-06',
+        total_minor: 150_000,
+        referring_agent_id: 'agent-1',
+      },
+      {
+        ...stay,
+        id: 'reservation-4',
+        property_id: 'property-2',
+        guest_id: 'guest-2',
+        check_in_date: '2027-03-27',
+        check_out_date: '2027-03-29',
+        total_minor: 42_050,
+        currency: 'EUR',
+      },
+    ])
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  await db
+    .insertInto('recurrence')
+    .values({
+      id: 'recurrence-1',
+      property_id: 'property-1',
+      type: 'INSPECTION',
+      title: 'Monthly inspection',
+      every: JSON.stringify('MONTHLY'),
+      anchor_date: '2027-01-31',
+      local_time: '12:00',
+      duration_minutes: 60,
+      next_period: 0,
+      created_by: 'demo',
+    })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+}
