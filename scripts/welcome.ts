@@ -24,6 +24,7 @@ export async function welcome({
   return `
 Roomy is ready.
 
+  Begin here   ${api}/        it leads to the other pages
   API          ${api}/api/production        docs ${api}/docs        OpenAPI ${api}/openapi.json
   Operators    ${operators}
   Logs         ${logs}

@@ -2,7 +2,15 @@ import type { Db, Tx } from '../db/client.ts';
 import type { Completion, TaskType } from '../db/schema.ts';
 import { planDay } from './day.ts';
 import { loadFixed } from './fixed.ts';
-import { DAY_GUESTS, DAY_OWNERS, DAY_PROPERTIES, DAY_ZONES, type DayPropertyId, type DayZones, DEMO_AUTHOR } from './places.ts';
+import {
+  DAY_GUESTS,
+  DAY_OWNERS,
+  DAY_PROPERTIES,
+  DAY_ZONES,
+  type DayPropertyId,
+  type DayZones,
+  DEMO_AUTHOR,
+} from './places.ts';
 
 /**
  * The demo data. The brief's examples are added wherever they are missing; the stays of the day only to a database without

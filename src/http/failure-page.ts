@@ -9,15 +9,20 @@ import { type Html, PAGE_HEADERS, pageOf, prefersPage } from './page-layout.ts';
  */
 
 const FOR_PROGRAMS = /^\/(?:api|health)(?:\/|$)|^\/(?:healthz|readyz|openapi\.json)$/;
+/** Printed by `npm start`, and nothing for a program: whoever opens it is looking for the rest. */
+const ROOT_OF_API = /^\/api\/production\/?$/;
 /** Addresses that somebody was sent: the visitor can do nothing about them but ask for another. */
 const LINKS = /^\/(?:approvals|offers|reports|calendar)(?:\/|$)/;
 
-type Words = Readonly<Record<'link' | 'absent' | 'busy' | 'ours' | 'refused', readonly [title: string, text: string]>>;
+type Words = Readonly<
+  Record<'link' | 'api' | 'absent' | 'busy' | 'ours' | 'refused', readonly [title: string, text: string]>
+>;
 const ENGLISH: Words = {
   link: [
     'This link does not work',
     'It is not complete, has expired, or was replaced by a newer one. Open it again from the latest message, or ask whoever sent it to you for a new one.',
   ],
+  api: ['This is where the API begins', 'There is nothing to see at this address. What is below it stands here:'],
   absent: ['There is no such page', 'The address may have been typed wrongly, or the page is not there any more.'],
   busy: ['Please try again in a moment', 'We cannot be reached just now. Nothing that you sent has been lost or done.'],
   ours: ['Something went wrong on our side', 'Please try again. If it happens again, tell us the number below.'],
@@ -28,6 +33,7 @@ const ARABIC: Words = {
     'هذا الرابط لا يعمل',
     'الرابط غير مكتمل أو انتهت صلاحيته أو حلّ محله رابط أحدث. افتحه مجدداً من آخر رسالة، أو اطلب رابطاً جديداً ممن أرسله إليك.',
   ],
+  api: ['من هنا تبدأ واجهة البرمجة', 'لا شيء يُعرض على هذا العنوان. ما يليه موصوف هنا:'],
   absent: ['لا توجد صفحة بهذا العنوان', 'ربما كُتب العنوان خطأً، أو لم تعد الصفحة موجودة.'],
   busy: ['يرجى المحاولة بعد قليل', 'تعذّر الوصول إلينا الآن. لم يضِع شيء مما أرسلته ولم يُنفَّذ.'],
   ours: ['حدث خطأ من جانبنا', 'يرجى المحاولة مجدداً. إن تكرر الخطأ فأخبرنا بالرقم أدناه.'],
@@ -38,7 +44,7 @@ export function failurePages(prefix: string): MiddlewareHandler<AppEnv> {
   return async (c, next) => {
     await next();
     const { status, headers } = c.res;
-    if (FOR_PROGRAMS.test(c.req.path) || status < 400) return;
+    if (status < 400 || (FOR_PROGRAMS.test(c.req.path) && !ROOT_OF_API.test(c.req.path))) return;
     if (headers.get('content-type')?.startsWith('application/json') !== true) return;
     headers.append('Vary', 'Accept');
     if (!prefersPage(c)) return;
@@ -63,7 +69,7 @@ function failurePage(c: AnyContext, status: number, prefix: string): Html {
     language,
     content: html`<p>${text}</p>${kind === 'ours' ? html`<p class="soft"><bdi>${c.get('requestId')}</bdi></p>` : ''}${
       kind === 'absent' ? html`<p><a href="${prefix}/">Roomy</a></p>` : ''
-    }`,
+    }${kind === 'api' ? html`<p><a href="${prefix}/docs">${prefix}/docs</a></p>` : ''}`,
   });
 }
 
@@ -71,5 +77,6 @@ function kindOf(path: string, status: number): keyof Words {
   if (status === 503) return 'busy';
   if (status >= 500) return 'ours';
   if (LINKS.test(path)) return 'link';
+  if (ROOT_OF_API.test(path)) return 'api';
   return status === 404 || status === 405 ? 'absent' : 'refused';
 }

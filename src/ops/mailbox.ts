@@ -60,9 +60,21 @@ const row = (prefix: string, mail: DevMailSummary) =>
 
 /** The frame is sandboxed with nothing allowed: no script, no form, no link out of it, no access to this page. */
 const body = (mail: DevMail) =>
-  mail.channel === 'SMS'
-    ? html`<p class="sms">${mail.body}</p>`
-    : html`<iframe sandbox title="The e-mail" srcdoc="${raw(escapeHtml(mail.body))}"></iframe>`;
+  html`${
+    mail.channel === 'SMS'
+      ? html`<p class="sms">${mail.body}</p>`
+      : html`<iframe sandbox title="The e-mail" srcdoc="${raw(escapeHtml(mail.body))}"></iframe>`
+  }${linksOf(mail).map((link) => html`<p><a href="${link}" target="_blank" rel="noopener noreferrer">${link}</a></p>`)}`;
+
+const MAX_LINKS = 10;
+/** What its recipient could follow: addresses of the web, and nothing else that a link may hold. */
+function linksOf({ channel, body }: DevMail): readonly string[] {
+  const found =
+    channel === 'SMS'
+      ? [...body.matchAll(/https?:\/\/\S+/g)].map(([link]) => link)
+      : [...body.matchAll(/\shref="(https?:[^"]+)"/g)].map(([, link = '']) => link.replaceAll('&amp;', '&'));
+  return [...new Set(found)].filter((link) => URL.canParse(link)).slice(0, MAX_LINKS);
+}
 
 const time = (at: Date) =>
   html`<time datetime="${at.toISOString()}">${at.toISOString().slice(0, 19).replace('T', ' ')} UTC</time>`;

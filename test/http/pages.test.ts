@@ -60,6 +60,14 @@ describe('every address that people open', () => {
       await expectPage('GET', path, 200);
   });
 
+  it('is a page too where the API begins, which leads to what is below it', async () => {
+    for (const path of [API, `${API}/`]) {
+      expect(await expectPage('GET', path, 404)).toContain('href="/docs"');
+      const program = await http.call('GET', path, { as: null, headers: { accept: 'application/json' } });
+      expect([program.status, program.body['code']], path).toEqual([404, 'ROUTE_NOT_FOUND']);
+    }
+  });
+
   it('is a page too with an address that is wrong, in every place where one can be', async () => {
     let tried = 0;
     for (const { method, path } of forPeople().filter((route) => route.path.includes('{'))) {

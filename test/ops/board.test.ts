@@ -240,6 +240,30 @@ describe('the mailbox', () => {
     expect(await sms.text()).toContain('<p class="sms">Dear Ann &amp; co 1</p>');
   });
 
+  it('has the links of a message beside its frame, where they can be followed, and only those of the web', async () => {
+    const shown = async (channel: 'EMAIL' | 'SMS', body: string): Promise<string[]> => {
+      const mail = {
+        message_id: `<links-${channel}@roomy>`,
+        channel,
+        recipient: 'ann@example.com',
+        subject: 'Links',
+        body,
+      };
+      const { id } = await ops.db.insertInto('dev_mail').values(mail).returning('id').executeTakeFirstOrThrow();
+      const html = await (await ops.call(`/mailbox/${id}`, { cookie })).text();
+      const beside = html.slice(html.lastIndexOf(channel === 'SMS' ? '<p class="sms">' : '</iframe>'));
+      return [...beside.matchAll(/<a href="([^"]*)" target="_blank" rel="noopener noreferrer">/g)].map(
+        ([, link = '']) => link,
+      );
+    };
+    const offer = 'https://roomy.example/offers/abc';
+    const hostile = '<a href="javascript:alert(1)">1</a> <a href="data:text/html,2">2</a> <a href="https://[">3</a>';
+    expect(
+      await shown('EMAIL', `<a href="${offer}?a=1&amp;b=2">Yes</a> <a href="${offer}">again</a> ${hostile}`),
+    ).toEqual([`${offer}?a=1&amp;b=2`, offer]);
+    expect(await shown('SMS', `Say yes: ${offer}`)).toEqual([offer]);
+  });
+
   it.each(['0', '-1', '9'.repeat(40), 'x', '%00', '999999'])('has no message %s', async (id) => {
     expect((await ops.call(`/mailbox/${id}`, { cookie })).status).toBe(404);
     expect((await ops.call(`/mailbox?before=${id}`, { cookie })).status).toBe(200);

@@ -1,14 +1,18 @@
+import path from 'node:path';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DAY_PROPERTIES, DAY_ZONES } from '../../src/demo/places.ts';
 import { localDate } from '../../src/domain/tasks/schedule.ts';
 import type { Role } from '../../src/http/auth.ts';
 import { until } from '../setup/engine.ts';
+import { openPhone } from '../work/browser.ts';
 import { type DemoHouse, type DemoStart, openHouse } from './demo-start.ts';
 
 /** `npm start` on an empty database, as somebody meets it who has just cloned it: every page has something to show. */
 
 const WITHIN_MS = 200_000;
+/** Set to take the pictures of the README anew. */
+const PICTURES = process.env['ROOMY_SCREENSHOTS'] ? path.join(import.meta.dirname, '../../docs') : null;
 let house: DemoHouse;
 let start: DemoStart;
 let at: { readonly api: string; readonly ops: string };
@@ -188,7 +192,7 @@ describe('every page', () => {
     const { token } = await house.db.selectFrom('repair_approval').select('token').executeTakeFirstOrThrow();
     expect(await asBrowser(`${at.api}/approvals/${token}`)).toContain('New boiler');
     const offer = await until('somebody is asked', () =>
-      house.db.selectFrom('task_offer').select('token').limit(1).executeTakeFirst(),
+      house.db.selectFrom('task_offer').select('token').orderBy('asked_at', 'desc').limit(1).executeTakeFirst(),
     );
     expect(await asBrowser(`${at.api}/offers/${offer.token}`)).toContain('Sea View Tower 1807');
     const login = await fetch(`${at.ops}/login`, {
@@ -207,6 +211,48 @@ describe('every page', () => {
       return text.includes('مؤكد') || text.includes('Reservation Confirmed') ? text : undefined;
     });
     expect(mailbox).not.toContain('No messages yet');
+  });
+
+  it('of which the README has a picture is there on a phone', { timeout: WITHIN_MS }, async () => {
+    const phone = await openPhone();
+    try {
+      const page = phone.context.pages()[0] ?? (await phone.context.newPage());
+      const picture = async (name: string, fullPage = false): Promise<void> => {
+        if (PICTURES) await page.screenshot({ path: path.join(PICTURES, name), fullPage });
+      };
+      await page.goto(`${at.api}/work`);
+      await page.getByLabel('Code').fill(await house.tokenOf('CLEANER', 'cleaner-1'));
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await page.getByRole('heading', { name: 'Today' }).waitFor();
+      const task = page.getByRole('link', { name: /Pre-arrival cleaning.*Palm Garden Villa/ }).first();
+      await task.waitFor();
+      await picture('phone-today.png');
+      await task.click();
+      await page.getByRole('checkbox', { name: /Beds made/ }).check();
+      await picture('phone-task.png');
+      const { token } = await house.db.selectFrom('repair_approval').select('token').executeTakeFirstOrThrow();
+      await page.goto(`${at.api}/approvals/${token}`);
+      await page.getByRole('button', { name: 'Yes, have it done' }).waitFor();
+      await picture('approval.png');
+      for (const [owner, subject, name] of [
+        ['aisha@owners.example', 'New reservation', 'mail-new-reservation-en.png'],
+        ['layla@owners.example', 'حجز جديد', 'mail-new-reservation-ar.png'],
+      ] as const) {
+        const mail = await until(`${owner} is told`, () =>
+          house.db
+            .selectFrom('dev_mail')
+            .select('body')
+            .where('recipient', '=', owner)
+            .where('subject', 'ilike', `${subject}%`)
+            .orderBy('id')
+            .executeTakeFirst(),
+        );
+        await page.setContent(mail.body);
+        await picture(name, true);
+      }
+    } finally {
+      await phone.close();
+    }
   });
 
   it('names properties as people do', () => {

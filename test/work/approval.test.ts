@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { prepareStays } from '../sagas/confirmation.ts';
 import { type System, startSystem } from '../setup/system.ts';
@@ -7,8 +6,6 @@ import { openPhone, type Phone, type Served, serveApp, violations } from './brow
 /** The page on which an owner says yes or no to a repair, on a phone, in both languages. */
 
 const WITHIN_MS = 60_000;
-/** Set to write the picture of the README anew. */
-const PICTURES = process.env['ROOMY_SCREENSHOTS'] ? path.join(import.meta.dirname, '../../docs') : null;
 
 let system: System;
 let served: Served;
@@ -52,7 +49,6 @@ it.each([
   const page = await phone.context.newPage();
   await page.goto(await asked(id, locale));
   expect(await violations(page)).toEqual([]);
-  if (PICTURES && locale === 'en') await page.screenshot({ path: path.join(PICTURES, 'approval.png') });
   await page.getByRole('button', { name: button }).click();
   await page.getByRole('status').getByText(thanks).waitFor();
   expect(await violations(page)).toEqual([]);

@@ -183,10 +183,10 @@ Reservation: stay-bare`);
   });
 
   it.each([
-    ['owner-en@example.com', 'mail-new-reservation-en.png'],
+    ['owner-en@example.com', null],
     ['guest-en@example.com', 'mail-confirmed-en.png'],
     ['guest-ar@example.com', 'mail-confirmed-ar.png'],
-    ['owner-ar@example.com', 'mail-new-reservation-ar.png'],
+    ['owner-ar@example.com', null],
   ])('to %s can be read on a phone, by everybody', async (recipient, picture) => {
     const page = await phone.context.newPage();
     const { html } = mailTo(recipient).mail;
@@ -202,7 +202,7 @@ Reservation: stay-bare`);
       return violations.map(({ id, nodes }) => id + ': ' + nodes.map((node) => node.html).join(' '));
     })()`);
     expect(violations).toEqual([]);
-    if (SCREENSHOTS)
+    if (SCREENSHOTS && picture !== null)
       await page.screenshot({ path: path.join(import.meta.dirname, '../../docs', picture), fullPage: true });
     await page.close();
   });

@@ -1,5 +1,3 @@
-import { mkdir } from 'node:fs/promises';
-import path from 'node:path';
 import type { BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { tokenFor } from '../http/harness.ts';
@@ -11,8 +9,6 @@ import { openPhone, type Phone, type Served, serveApp, violations } from './brow
 /** The phone page in a real Chromium, against the real API: with a network, without one, and with a bad one. */
 
 const WITHIN_MS = 60_000;
-/** Set to write the pictures of the README anew. */
-const PICTURES = process.env['ROOMY_SCREENSHOTS'] ? path.join(import.meta.dirname, '../../docs') : null;
 
 let system: System;
 let served: Served;
@@ -126,11 +122,6 @@ const keptOffline = (page: Page) =>
     await navigator.serviceWorker.ready;
     while ((await (await caches.open('roomy-work-1')).keys()).length < 10) await new Promise(requestAnimationFrame);
   })()`);
-async function picture(page: Page, name: string): Promise<void> {
-  if (PICTURES === null) return;
-  await mkdir(PICTURES, { recursive: true });
-  await page.screenshot({ path: path.join(PICTURES, name) });
-}
 const ONE_PIXEL = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
   'base64',
@@ -143,7 +134,6 @@ describe('the phone page', () => {
     const id = await task();
     await alsoToday();
     const { page } = await signedIn();
-    await picture(page, 'phone-today.png');
     await page.getByRole('link', { name: /Pre-arrival cleaning/ }).click();
     await page.getByRole('heading', { name: 'Checklist' }).waitFor();
     await page.getByRole('button', { name: 'Finish' }).click();
@@ -155,7 +145,6 @@ describe('the phone page', () => {
       .setInputFiles({ name: 'beds.png', mimeType: 'image/png', buffer: ONE_PIXEL });
     await page.getByRole('img', { name: 'Photo of Beds made' }).waitFor();
     await page.getByLabel('Notes').fill('All clean');
-    await picture(page, 'phone-task.png');
     await page.getByRole('button', { name: 'Finish' }).click();
     await completed(id);
     const row = await rowOf(id);
