@@ -31,6 +31,8 @@ export interface Database {
   gateway_event: GatewayEventTable;
   reconciliation: ReconciliationTable;
   reconciliation_line: ReconciliationLineTable;
+  difference: DifferenceTable;
+  settlement: SettlementTable;
   amenity_grant: AmenityGrantTable;
   check_out_report: CheckOutReportTable;
   task_photo: TaskPhotoTable;
@@ -154,7 +156,23 @@ export type JournalPurpose = 'RECEIPT' | 'DISTRIBUTION' | 'FEE' | 'PAYOUT' | 'SE
 /** What an owner says to a repair that costs more than the limit. */
 export type RepairApproval = 'PENDING' | 'APPROVED' | 'DECLINED';
 export type MovementKind = 'CHARGE' | 'REFUND' | 'PAYOUT';
-export type ReconciliationStatus = 'MATCHED' | 'AMOUNT_MISMATCH' | 'MISSING_IN_LEDGER' | 'MISSING_AT_GATEWAY';
+export type DifferenceKind =
+  | 'AMOUNT_MISMATCH'
+  | 'FEE_MISMATCH'
+  | 'CURRENCY_MISMATCH'
+  | 'STATUS_MISMATCH'
+  | 'DATE_MISMATCH'
+  | 'MISSING_IN_LEDGER'
+  | 'MISSING_AT_GATEWAY';
+export type ReconciliationStatus = 'MATCHED' | DifferenceKind;
+/** One field in which a gateway's record and ours differ: the two values are never the same. */
+export type FieldDifference =
+  /** Minor units; null: it is not there at all, or, of an old line, not known any more. */
+  | { readonly what: 'AMOUNT' | 'FEE'; readonly ledger: number | null; readonly gateway: number | null }
+  /** A currency's code, a state, or an ISO instant. */
+  | { readonly what: 'CURRENCY' | 'STATUS' | 'DATE'; readonly ledger: string; readonly gateway: string };
+/** `EXPLAINED` by a person; `RESOLVED`: both sides agree by now, or what was missing was booked. */
+export type DifferenceStatus = 'OPEN' | 'EXPLAINED' | 'RESOLVED';
 export type SagaStatus = 'pending' | 'running' | 'compensating' | 'parked' | 'completed' | 'compensated' | 'resolved';
 export type StepStatus = 'pending' | 'running' | 'done' | 'failed' | 'skipped';
 export type StepClass = 'READ' | 'COMPENSABLE' | 'PIVOT' | 'RETRIABLE';
@@ -607,6 +625,12 @@ export interface ReconciliationTable {
   missing_at_gateway: Generated<number>;
   started_by: string;
   created_at: Generated<Date>;
+  fee_mismatch: Generated<number>;
+  currency_mismatch: Generated<number>;
+  status_mismatch: Generated<number>;
+  date_mismatch: Generated<number>;
+  /** Minor units by currency that it booked into the bank. */
+  settled: ColumnType<Readonly<Record<string, number>>, string | undefined, string>;
 }
 export interface ReconciliationLineTable {
   reconciliation_id: string;
@@ -618,6 +642,59 @@ export interface ReconciliationLineTable {
   gateway_minor: Optional<number>;
   status: ReconciliationStatus;
   transaction_id: Optional<string>;
+  provider_id: Optional<string>;
+  ledger_currency: Optional<string>;
+  ledger_fee_minor: Optional<number>;
+  gateway_fee_minor: Optional<number>;
+  differs: ColumnType<readonly FieldDifference[], string | undefined, string>;
+  difference_id: Optional<string>;
+}
+/** Stands for itself, whichever comparison finds it, until both sides agree. */
+export interface DifferenceTable {
+  id: string;
+  gateway_id: string;
+  movement: MovementKind;
+  /** `ours:<payment, refund or payout>`, or `theirs:<provider id>` of what we have not booked. */
+  subject: string;
+  kind: DifferenceKind;
+  differs: JsonColumn<readonly FieldDifference[]>;
+  reference: string;
+  provider_id: Optional<string>;
+  currency: string;
+  ledger_currency: Optional<string>;
+  ledger_minor: Optional<number>;
+  gateway_minor: Optional<number>;
+  transaction_id: Optional<string>;
+  payment_id: Optional<string>;
+  reservation_id: Optional<string>;
+  status: Generated<DifferenceStatus>;
+  reason: Optional<string>;
+  explained_by: Optional<string>;
+  explained_at: OptionalInstant;
+  correction_id: Optional<string>;
+  found_in: string;
+  seen_in: string;
+  opened_at: Generated<Date>;
+  resolved_at: OptionalInstant;
+  version: Generated<number>;
+  created_at: Generated<Date>;
+}
+/** What has reached the bank of one charge or refund; its revisions add up. Amounts in minor units. */
+export interface SettlementTable {
+  gateway_id: string;
+  movement: 'CHARGE' | 'REFUND';
+  subject: string;
+  revision: number;
+  provider_id: string;
+  currency: string;
+  amount_minor: number;
+  fee_minor: number;
+  net_minor: number;
+  ledger_tx_id: Optional<string>;
+  payment_id: Optional<string>;
+  transaction_id: Optional<string>;
+  reservation_id: Optional<string>;
+  created_at: Generated<Date>;
 }
 export interface AmenityGrantTable {
   reservation_id: string;

@@ -150,6 +150,10 @@ export interface GatewayMovement {
   readonly at: Date;
   /** `Charge.providerId` of the charge that it is of, where the record says it. */
   readonly chargeId?: string;
+  /** The money is at our disposal, less its fee: in the bank, or in the balance that owners are paid out of. */
+  readonly settled: boolean;
+  /** It came back, or never left: the record shows it, and it counts for nothing. */
+  readonly failed: boolean;
 }
 
 /**

@@ -17,6 +17,7 @@ import { createRegister } from './route.ts';
 import { registerApprovals } from './routes/approvals.ts';
 import { registerAssignmentRules } from './routes/assignment-rules.ts';
 import { registerCancellations } from './routes/cancellations.ts';
+import { registerDifferences } from './routes/differences.ts';
 import { registerEvents } from './routes/events.ts';
 import { registerFinancial } from './routes/financial.ts';
 import { registerGuests } from './routes/guests.ts';
@@ -94,6 +95,7 @@ export function createApp(deps: AppDeps): App {
   registerFinancial(register, services);
   registerIncomeDistribution(register, services);
   registerReconciliations(register, services);
+  registerDifferences(register, services);
   registerRecords(register, services);
   registerMessages(register, services);
   registerSweepFailures(register, services);

@@ -121,6 +121,11 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`POST ${API}/financial/reconciliations`]: people('finance:reconcile', 'ADMIN', 'FINANCE'),
   [`GET ${API}/financial/reconciliations`]: people('finance:reconcile', 'ADMIN', 'FINANCE'),
   [`GET ${API}/financial/reconciliations/:id`]: people('finance:reconcile', 'ADMIN', 'FINANCE'),
+  [`GET ${API}/financial/differences`]: people('finance:reconcile', 'ADMIN', 'FINANCE'),
+  [`GET ${API}/financial/differences/:id`]: people('finance:reconcile', 'ADMIN', 'FINANCE'),
+  [`POST ${API}/financial/differences/:id/explanation`]: people('differences:explain', 'ADMIN', 'FINANCE'),
+  [`DELETE ${API}/financial/differences/:id/explanation`]: people('differences:explain', 'ADMIN', 'FINANCE'),
+  [`POST ${API}/financial/differences/:id/correction`]: people('differences:book', 'ADMIN', 'FINANCE'),
   [`GET ${API}/owners/:id/balance`]: people('finance:read', 'ADMIN', 'FINANCE', 'OWNER'),
   [`GET ${API}/owners/:id/statement`]: people('finance:read', 'ADMIN', 'FINANCE', 'OWNER'),
 

@@ -42,6 +42,7 @@ export const CATALOGUE = {
   REFUND_EXCEEDS_CAPTURED: refusal(422, 'The refund is more than what has been captured and not refunded'),
   GATEWAY_UNKNOWN: refusal(422, 'There is no such payment gateway'),
   NOT_A_PAYOUT: refusal(422, 'The transaction is not an owner payout'),
+  DIFFERENCE_NOT_BOOKABLE: refusal(422, 'Only a difference in the fee of a charge or refund can be booked'),
   SETTLEMENT_FILE_INVALID: refusal(422, 'The settlement file cannot be read'),
   PAYMENT_DECLINED: refusal(402, 'Payment gateway error'),
   PAYMENT_BLOCKED: refusal(403, 'The payment was refused by the fraud rules'),

@@ -3,7 +3,7 @@ import { dueNews, takeUpNews } from '../domain/finance/gateway-news.ts';
 import { passNightly, verifyMarked } from '../domain/finance/integrity-now.ts';
 import { alertOldDebts } from '../domain/finance/owner-debts.ts';
 import { batchOf, type DueBatch, dueBatches } from '../domain/finance/payout-batches.ts';
-import { reconcileNight } from '../domain/finance/reconciliation.ts';
+import { reconcileNight } from '../domain/finance/reconciliation-night.ts';
 import { addUpLedger } from '../domain/finance/totals.ts';
 import type { Ports } from '../domain/ports.ts';
 import { attemptEach } from '../domain/sweeps/isolate.ts';

@@ -109,6 +109,8 @@ export function createAccount(nowSeconds: () => number) {
     accountClosed: false,
     balance: true,
     refundFails: false,
+    /** Seconds until what was captured can be paid out. */
+    availableAfter: 2 * 86_400,
   };
 
   function intentBy(of: string): FakeIntent {
@@ -419,7 +421,12 @@ export function createAccount(nowSeconds: () => number) {
         after === undefined ? newestFirst : newestFirst.slice(newestFirst.findIndex((line) => line.id === after) + 1);
       const limit = number(form, 'limit');
       return list(
-        rest.slice(0, limit).map((line) => ({ object: 'balance_transaction', ...line, source: line.source() })),
+        rest.slice(0, limit).map((line) => ({
+          object: 'balance_transaction',
+          ...line,
+          status: line.created + settings.availableAfter <= nowSeconds() ? 'available' : 'pending',
+          source: line.source(),
+        })),
         rest.length > limit,
       );
     },

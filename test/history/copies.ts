@@ -42,6 +42,7 @@ const THINNED: Readonly<Record<string, number>> = {
   webhook_attempt: 10,
   reconciliation: 10,
   reconciliation_line: 10,
+  difference: 10,
 };
 
 export interface Column {

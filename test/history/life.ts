@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Db } from '../../src/db/client.ts';
 import { numberEvents } from '../../src/domain/events/feed.ts';
+import { reconcile } from '../../src/domain/finance/reconciliation.ts';
 import { planDueReminders } from '../../src/domain/notifications/reminders.ts';
 import { assignDueTasks } from '../../src/domain/tasks/assign-sweep.ts';
 import { deliverWebhooks, type WebhookDeps } from '../../src/domain/webhooks/deliver.ts';
@@ -8,6 +9,7 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import { noOutages } from '../../src/kernel/outages.ts';
 import { GATEWAY } from '../sagas/money.ts';
 import { deliverAll } from '../setup/deliver.ts';
+import { movement } from '../setup/movements.ts';
 import type { QuietSystem } from './system.ts';
 
 /** The finished stays that a history is made of, each run through the product from its creation to its end. */
@@ -151,6 +153,17 @@ async function night(system: QuietSystem): Promise<void> {
     body: { gatewayId: GATEWAY, from: day(0), to: day(1) },
   });
   if (made.status !== 201) throw new Error(made.text);
+  // A charge that nobody has booked, handed over with another one.
+  const at = new Date(`${day(0)}T12:00:00Z`);
+  await reconcile(system.db, {
+    gatewayId: GATEWAY,
+    source: 'CSV',
+    from: at,
+    to: new Date(at.getTime() + 1),
+    movements: [movement('CHARGE', 'ref-life-of-nobody', { at, settled: true })],
+    occasion: 'file-life-1',
+    startedBy: 'admin-1',
+  });
 }
 
 export async function live(system: QuietSystem): Promise<void> {

@@ -23,6 +23,7 @@ export async function valuesOf(db: Db, pattern: Pattern): Promise<Values> {
   const sent = (row: Readonly<Record<string, string | null>>): boolean => row['status'] === 'SENT';
   const stays = [ofCopy(LIVES[0]), 'stay-now-a'];
   const [reconciliation] = await db.selectFrom('reconciliation').select('id').limit(1).execute();
+  const [difference] = await db.selectFrom('difference').select('id').limit(1).execute();
   const api = '/api/production';
   const [first, second] = [day(-70), day(-63)];
   const instants = { from: `${first}T00:00:00Z`, to: `${second}T00:00:00Z` };
@@ -80,6 +81,7 @@ export async function valuesOf(db: Db, pattern: Pattern): Promise<Values> {
     [`${api}/owners/{id}/balance/id`]: [MANY.owner],
     [`${api}/owners/{id}/statement/id`]: [PEOPLE.owner],
     [`${api}/financial/reconciliations/{id}/id`]: [reconciliation?.id ?? 'none'],
+    [`${api}/financial/differences/{id}/id`]: [difference?.id ?? 'none'],
     [`${api}/transactions/{id}/id`]: [rowOf('transaction')],
     [`${api}/notifications/{id}/id`]: [rowOf('notification', sent)],
     [`${api}/notifications/{id}/content/id`]: [rowOf('notification', sent)],

@@ -30,7 +30,8 @@ let http: Http;
 const paid: Record<string, PaidStay> = {};
 let refundId = '';
 beforeAll(async () => {
-  const charge = { kind: 'CHARGE', feeMinor: 2_900, currency: 'AED', at: DAY } as const;
+  const state = { settled: false, failed: false };
+  const charge = { kind: 'CHARGE', feeMinor: 2_900, currency: 'AED', at: DAY, ...state } as const;
   http = await startHttp({
     ports: recordKeeper([{ ...charge, reference: 'ref-stay-1', providerId: 'ch-ref-stay-1', amountMinor: 100_000 }]),
   });
@@ -73,6 +74,7 @@ describe('the financial summary', () => {
       currency: 'AED',
       received: 2333.35,
       refunded: 500,
+      settled: 0,
       netReceived: 1833.35,
       ownerShare: 350 + 116.67 + 700,
       ownerDue: -350 + 116.67 + 700,

@@ -132,6 +132,22 @@ async function prepare(): Promise<void> {
       })),
     )
     .execute();
+  const differs = { gateway_id: 'gateway-123', found_in: 'reconciliation-1', seen_in: 'reconciliation-1' };
+  await db
+    .insertInto('difference')
+    .values(
+      five((n) => ({
+        ...differs,
+        id: `difference-${n}`,
+        movement: 'CHARGE' as const,
+        subject: `theirs:${n}`,
+        kind: 'MISSING_IN_LEDGER' as const,
+        differs: '[]',
+        reference: `r-${n}`,
+        currency: 'AED',
+      })),
+    )
+    .execute();
   const endpoint = { url: 'https://example.com/', secret: 'x', next_seq: 1, created_by: 'x' };
   await db
     .insertInto('webhook_endpoint')

@@ -8,7 +8,15 @@ const HEADER = 'type,reference,provider_id,amount,currency,fee,date,settled';
 
 let http: Http;
 beforeAll(async () => {
-  const charge = { kind: 'CHARGE', feeMinor: 2_900, currency: 'AED', at: DAY, amountMinor: 100_000 } as const;
+  const charge = {
+    kind: 'CHARGE',
+    feeMinor: 2_900,
+    currency: 'AED',
+    at: DAY,
+    amountMinor: 100_000,
+    settled: false,
+    failed: false,
+  } as const;
   http = await startHttp({ ports: recordKeeper([{ ...charge, reference: 'ref-1', providerId: 'ch-ref-1' }]) });
   for (const id of ['1', '2']) {
     await seedMoneyStay(http.db, { id: `stay-${id}` });
@@ -106,10 +114,12 @@ describe('reconciling with a settlement file', () => {
     const csv = await http.call('GET', `${PATH}/${at(answer.body, 'data', 'id')}?format=csv`);
     expect(csv.headers.get('content-type')).toBe('text/csv; charset=utf-8');
     expect(csv.text.split('\r\n')).toEqual([
-      'line,kind,reference,currency,ledgerAmount,gatewayAmount,status,transactionId',
-      expect.stringMatching(/^1,CHARGE,ref-1,AED,1000,1000,MATCHED,transaction-/),
-      expect.stringMatching(/^2,CHARGE,ref-2,AED,1000,999,AMOUNT_MISMATCH,transaction-/),
-      "3,CHARGE,'=cmd|x,AED,,5,MISSING_IN_LEDGER,",
+      'line,kind,reference,currency,ledgerAmount,gatewayAmount,status,transactionId,ledgerFee,gatewayFee,differs,differenceStatus,reason',
+      expect.stringMatching(/^1,CHARGE,ref-1,AED,1000,1000,MATCHED,transaction-[^,]+,29,29,,,$/),
+      expect.stringMatching(
+        /^2,CHARGE,ref-2,AED,1000,999,AMOUNT_MISMATCH,transaction-[^,]+,29,29,AMOUNT 1000 \/ 999,OPEN,$/,
+      ),
+      "3,CHARGE,'=cmd|x,AED,,5,MISSING_IN_LEDGER,,,,AMOUNT - / 5,OPEN,",
       '',
     ]);
   });

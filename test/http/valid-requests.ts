@@ -1,8 +1,10 @@
 import { sql } from 'kysely';
 import type { Db } from '../../src/db/client.ts';
 import type { TaskStatus } from '../../src/db/schema.ts';
+import { explainDifference } from '../../src/domain/finance/difference-resource.ts';
 import { endpointName, POLICIES } from '../../src/http/policy.ts';
 import { addSaga, payStay, refundStay, seedMoneyStay } from '../setup/ledger.ts';
+import { feeDifference } from '../setup/movements.ts';
 import { API, addReservation, at, type Call, type Http } from './harness.ts';
 
 /**
@@ -307,6 +309,25 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
     'financial/reconciliations',
     { gatewayId: 'sandbox', from: '2024-03-01', to: '2024-03-02' },
     { gatewayId: 'sandbox', from: '2024-03-01', to: '2024-03-03' },
+  ),
+  'POST financial/differences/:id/explanation': on(
+    (id) => `financial/differences/${id}/explanation`,
+    ({ db }) => feeDifference(db),
+    { reason: 'a' },
+    { reason: 'b' },
+  ),
+  'DELETE financial/differences/:id/explanation': on(
+    (id) => `financial/differences/${id}/explanation`,
+    async ({ db }) => {
+      const id = await feeDifference(db);
+      const author = { actor: 'finance-1', requestId: null };
+      await db.transaction().execute((tx) => explainDifference(tx, id, { reason: 'a', expected: null }, author));
+      return id;
+    },
+  ),
+  'POST financial/differences/:id/correction': on(
+    (id) => `financial/differences/${id}/correction`,
+    ({ db }) => feeDifference(db),
   ),
   'POST transactions/:id/payout': on((id) => `transactions/${id}/payout`, addPayout, { notes: 'a' }, { notes: 'b' }),
   'POST transactions/:id/settlement': on(

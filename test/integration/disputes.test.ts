@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { reconcileWithGateway } from '../../src/domain/finance/reconciliation.ts';
+import { reconcileWithGateway } from '../../src/domain/finance/reconciliation-night.ts';
 import { DISPUTE_FEE_MINOR } from '../../src/gateways/sandbox/provider-acts.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { releaseDuePayouts } from '../../src/workers/finance.ts';

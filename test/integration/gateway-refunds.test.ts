@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bookRecord } from '../../src/domain/finance/charge-record.ts';
-import { reconcileWithGateway } from '../../src/domain/finance/reconciliation.ts';
+import { reconcileWithGateway } from '../../src/domain/finance/reconciliation-night.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { expectIntegrity, GATEWAY } from '../sagas/money.ts';
 import { createGatewayDesk, type GatewayDesk } from '../setup/gateway-desk.ts';

@@ -4,6 +4,7 @@ import { createDb, createPool, type Db } from '../../src/db/client.ts';
 import type { SagaStatus } from '../../src/db/schema.ts';
 import { checkIntegrity } from '../../src/domain/finance/integrity.ts';
 import { INTEGRITY_CHECKS } from '../../src/domain/finance/integrity-checks.ts';
+import { reconcile } from '../../src/domain/finance/reconciliation.ts';
 import { createTestDatabase } from '../setup/database.ts';
 import {
   addSaga,
@@ -16,6 +17,7 @@ import {
   takeBack,
   tamper,
 } from '../setup/ledger.ts';
+import { movement } from '../setup/movements.ts';
 
 let db: Db;
 let drop: () => Promise<void>;
@@ -242,6 +244,39 @@ describe('a row that was tampered with is named', () => {
     const names = await tampered(set('compensated'), set('completed'));
     expect(names).toContain(`payment-saga ${sold.paymentId}`);
     expect(names).toContain(`saga-compensated ${sold.sagaId}`);
+  });
+
+  it('what was handed over', async () => {
+    const kept = { id: 'kept', propertyId: 'property-9', ownerId: 'owner-9' };
+    const { paymentId } = await paid(kept, 2_900);
+    const { gateway_reference: reference } = await db
+      .selectFrom('payment')
+      .select('gateway_reference')
+      .where('id', '=', paymentId)
+      .executeTakeFirstOrThrow();
+    const charge = movement('CHARGE', reference, { feeMinor: 2_900, settled: true, at: new Date() });
+    const order = { gatewayId: 'sandbox', source: 'GATEWAY', startedBy: 'x', occasion: 'kept' } as const;
+    await reconcile(db, { ...order, from: new Date(0), to: new Date(1), movements: [charge] });
+    await reconcile(db, {
+      ...order,
+      occasion: 'kept-2',
+      from: charge.at,
+      to: new Date(charge.at.getTime() + 1),
+      movements: [charge],
+    });
+    expect(await found()).toEqual([]);
+    const more = (by: number) =>
+      sql`UPDATE settlement SET net_minor = net_minor + ${by} WHERE payment_id = ${paymentId}`;
+    expect(await tampered(more(1), more(-1))).toEqual([
+      expect.stringMatching(/^settlement-journal ledger-/),
+      `settlement-clearing ${paymentId}`,
+    ]);
+    const gone = sql`UPDATE settlement SET ledger_tx_id = NULL, net_minor = 0 WHERE payment_id = ${paymentId}`;
+    const { rows } = await sql<{
+      id: string;
+    }>`SELECT ledger_tx_id AS id FROM settlement WHERE payment_id = ${paymentId}`.execute(db);
+    const back = sql`UPDATE settlement SET ledger_tx_id = ${rows[0]?.id}, net_minor = 97100 WHERE payment_id = ${paymentId}`;
+    expect(await tampered(gone, back)).toContain(`settlement-clearing ${paymentId}`);
   });
 
   it('says what was expected and what is there, in minor units', async () => {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { RefundBearer } from '../../src/db/schema.ts';
 import { receiveEvent } from '../../src/domain/finance/gateway-events.ts';
 import { REFUND_BEARERS } from '../../src/domain/finance/goodwill.ts';
-import { orderByGateway } from '../../src/domain/finance/reconciliation.ts';
+import { orderByGateway } from '../../src/domain/finance/reconciliation-night.ts';
 import { required } from '../../src/kernel/errors.ts';
 import {
   cancelReservation,

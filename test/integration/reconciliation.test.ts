@@ -1,15 +1,12 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
+import { listDifferences } from '../../src/domain/finance/difference-resource.ts';
 import { checkIntegrity } from '../../src/domain/finance/integrity.ts';
-import {
-  type ReconcileOrder,
-  reconcile,
-  reconcileNight,
-  reconcileWithGateway,
-  reconciliationLines,
-} from '../../src/domain/finance/reconciliation.ts';
+import { type ReconcileOrder, reconcile } from '../../src/domain/finance/reconciliation.ts';
 import type { SettledMovement } from '../../src/domain/finance/reconciliation-match.ts';
+import { reconcileNight, reconcileWithGateway } from '../../src/domain/finance/reconciliation-night.ts';
+import { reconciliationLines } from '../../src/domain/finance/reconciliation-views.ts';
 import type { GatewayMovement, Ports } from '../../src/domain/ports.ts';
 import { RoomyError } from '../../src/kernel/errors.ts';
 import { createTestDatabase } from '../setup/database.ts';
@@ -64,7 +61,7 @@ function newGateway() {
     },
     moves: (kind: SettledMovement['kind'], reference: string, more: Partial<SettledMovement> = {}): void => {
       const movement = { kind, reference, providerId: `${kind}-${reference}`, amountMinor: 100_000, feeMinor: null };
-      movements.push({ ...movement, currency: 'AED', at: NOON, settled: false, ...more });
+      movements.push({ ...movement, currency: 'AED', at: NOON, settled: false, failed: false, ...more });
     },
     run: (more: Partial<ReconcileOrder> = {}) => reconcile(db, order(more)),
     lines: async (id: string) => {
@@ -85,9 +82,9 @@ describe('a reconciliation', () => {
   it('finds every charge, refund and payout that both sides have', async () => {
     const gateway = newGateway();
     const { stay, paid } = await gateway.pay('ref-a');
-    const refund = await refundStay(db, stay, paid, { gatewayId: gateway.gatewayId });
+    const refund = await refundStay(db, stay, paid, { gatewayId: gateway.gatewayId, at: NOON });
     const other = await gateway.pay('ref-b');
-    await payOut(db, other.stay, other.paid, { providerId: 'po-1', gatewayId: gateway.gatewayId });
+    await payOut(db, other.stay, other.paid, { providerId: 'po-1', gatewayId: gateway.gatewayId, at: NOON });
     gateway.moves('CHARGE', 'ref-a', { providerId: 'ch-ref-a' });
     gateway.moves('CHARGE', 'ref-b');
     gateway.moves('REFUND', 'ref-a', { providerId: `re-${refund}`, amountMinor: 50_000 });
@@ -109,12 +106,13 @@ describe('a reconciliation', () => {
     const done = await gateway.run();
     expect(await gateway.lines(done.id)).toEqual([
       'AMOUNT_MISMATCH CHARGE ref-less',
-      'AMOUNT_MISMATCH CHARGE ref-dollars',
+      'CURRENCY_MISMATCH CHARGE ref-dollars',
       'MISSING_IN_LEDGER CHARGE ref-theirs',
       'MISSING_IN_LEDGER PAYOUT po-theirs',
       'MISSING_AT_GATEWAY CHARGE ref-ours',
     ]);
-    expect(done).toMatchObject({ ok: false, matched: 0, amountMismatch: 2, missingInLedger: 2, missingAtGateway: 1 });
+    const counts = { matched: 0, amountMismatch: 1, currencyMismatch: 1, missingInLedger: 2, missingAtGateway: 1 };
+    expect(done).toMatchObject({ ok: false, open: 5, ...counts });
     expect(await alertsOf(done.id)).toEqual([{ code: 'MISSING_IN_LEDGER' }]);
     const { items } = await reconciliationLines(db, done.id, {}, { after: null, limit: 1 });
     expect(items[0]).toMatchObject({ ledgerAmount: 1000, gatewayAmount: 999.99, currency: 'AED' });
@@ -142,7 +140,7 @@ describe('a reconciliation', () => {
     expect(await gateway.lines(done.id)).toEqual([
       'MATCHED CHARGE ref-back',
       'MATCHED REFUND ref-back',
-      'MISSING_IN_LEDGER CHARGE ref-kept',
+      'STATUS_MISMATCH CHARGE ref-kept',
     ]);
   });
 
@@ -153,20 +151,16 @@ describe('a reconciliation', () => {
     gateway.moves('CHARGE', 'ref-early');
     gateway.moves('REFUND', 'ref-early', { amountMinor: 50_000 });
     const done = await gateway.run();
-    const { items } = await reconciliationLines(
-      db,
-      done.id,
-      { status: 'MISSING_IN_LEDGER' },
-      { after: null, limit: 9 },
-    );
-    expect(items).toMatchObject([{ kind: 'REFUND', transactionId: refund, ledgerAmount: null, gatewayAmount: 500 }]);
+    const { items } = await reconciliationLines(db, done.id, { status: 'STATUS_MISMATCH' }, { after: null, limit: 9 });
+    const differs = [{ what: 'STATUS', ledger: 'PENDING', gateway: 'COMPLETED' }];
+    expect(items).toMatchObject([{ kind: 'REFUND', transactionId: refund, gatewayAmount: 500, differs }]);
   });
 
   it('adds up the payouts of one instruction', async () => {
     const gateway = newGateway();
     for (const reference of ['ref-x', 'ref-y']) {
       const { stay, paid } = await gateway.pay(reference);
-      await payOut(db, stay, paid, { providerId: `po-both-${gateway.gatewayId}` });
+      await payOut(db, stay, paid, { providerId: `po-both-${gateway.gatewayId}`, at: NOON });
       gateway.moves('CHARGE', reference);
     }
     gateway.moves('PAYOUT', `po-both-${gateway.gatewayId}`, {
@@ -204,7 +198,7 @@ describe('what has been settled', () => {
     const clearing = () => balanceOf(db, `gateway_clearing:${gateway.gatewayId}:AED`);
     const before = await balanceOf(db, 'bank:AED');
     const { stay, paid } = await gateway.pay('ref-s', { feeMinor: 2_900 });
-    const refund = await refundStay(db, stay, paid, { percent: 25, gatewayId: gateway.gatewayId });
+    const refund = await refundStay(db, stay, paid, { percent: 25, gatewayId: gateway.gatewayId, at: NOON });
     await gateway.pay('ref-t');
     gateway.moves('CHARGE', 'ref-s', { settled: true });
     gateway.moves('REFUND', 'ref-s', { settled: true, providerId: `re-${refund}`, amountMinor: 25_000 });
@@ -224,7 +218,7 @@ describe('what has been settled', () => {
     const gateway = newGateway();
     await gateway.pay('ref-f', { feeMinor: 2_900 });
     gateway.moves('CHARGE', 'ref-f', { settled: true, feeMinor: 3_000 });
-    expect(await gateway.run()).toMatchObject({ matched: 0, amountMismatch: 1, settlementsPosted: 1 });
+    expect(await gateway.run()).toMatchObject({ matched: 0, feeMismatch: 1, amountMismatch: 0, settlementsPosted: 1 });
     // What the gateway kept beyond what we booked stays visible.
     expect(await balanceOf(db, `gateway_clearing:${gateway.gatewayId}:AED`)).toBe(100);
   });
@@ -257,6 +251,8 @@ describe('asking gateways', () => {
     feeMinor: 0,
     currency: 'AED',
     at,
+    settled: false,
+    failed: false,
   });
 
   it('knows payouts that bear no gateway in the record of the bank', async () => {
@@ -281,6 +277,110 @@ describe('asking gateways', () => {
     const { movements: _movements, source: _source, ...order } = newGateway().order();
     const ports = portsOf((_id, _from, _to, limit) => Array.from({ length: limit }, (_, n) => charge(n, NOON)));
     await expect(reconcileWithGateway(db, ports, order)).rejects.toMatchObject({ code: 'VALIDATION_FAILED' });
+  });
+
+  it('books what of earlier days has been handed over since, in the night in which the gateway says so, once', async () => {
+    const gateway = newGateway();
+    const day = (n: number): string => new Date(Date.UTC(2023, 8, n)).toISOString().slice(0, 10);
+    const at = new Date(`${day(1)}T10:00:00Z`);
+    const early = await gateway.pay('ref-late-1', { at, feeMinor: 2_900 });
+    await gateway.pay('ref-late-2', { at, feeMinor: 2_900 });
+    const refund = await refundStay(db, early.stay, early.paid, { gatewayId: gateway.gatewayId, at });
+    const settled = new Set<string>();
+    const asked: string[] = [];
+    const record = (): readonly GatewayMovement[] =>
+      [
+        {
+          ...charge(1, at),
+          amountMinor: 100_000,
+          feeMinor: 2_900,
+          reference: 'ref-late-1',
+          providerId: 'ch-ref-late-1',
+        },
+        // Some days earlier on the clock of the gateway.
+        {
+          ...charge(2, new Date(`${day(0)}T10:00:00Z`)),
+          amountMinor: 100_000,
+          feeMinor: 2_900,
+          reference: 'ref-late-2',
+          providerId: 'ch-ref-late-2',
+        },
+        {
+          ...charge(3, at),
+          kind: 'REFUND' as const,
+          amountMinor: 50_000,
+          reference: 'ref-late-1',
+          providerId: `re-${refund}`,
+        },
+        { ...charge(4, at), reference: 'of-nobody', providerId: 'ch-of-nobody' },
+      ].map((one) => ({ ...one, settled: settled.has(one.providerId) }));
+    const ports = portsOf((id, from, to) => {
+      if (id !== gateway.gatewayId) return [];
+      asked.push(from.toISOString().slice(0, 10));
+      return record().filter((one) => one.at >= from && one.at < to);
+    });
+    const clearing = () => balanceOf(db, `gateway_clearing:${gateway.gatewayId}:AED`);
+    const nights = async (): Promise<readonly string[]> => {
+      const rows = await db
+        .selectFrom('reconciliation')
+        .select(['occasion', 'matched'])
+        .where('gateway_id', '=', gateway.gatewayId)
+        .where('occasion', 'like', 'settled-%')
+        .orderBy('created_at')
+        .execute();
+      return rows.map(({ occasion, matched }) => `${occasion.slice(-10)} ${matched}`);
+    };
+    await reconcileNight(db, ports, day(1));
+    await reconcileNight(db, ports, day(2));
+    expect([await clearing(), await nights()]).toEqual([200_000 - 5_800 - 50_000, []]);
+    settled.add('ch-ref-late-1').add('ch-of-nobody');
+    await reconcileNight(db, ports, day(3));
+    await reconcileNight(db, ports, day(3));
+    expect([await clearing(), await nights()]).toEqual([97_100 - 50_000, [`${day(3)} 1`]]);
+    settled.add('ch-ref-late-2').add(`re-${refund}`);
+    await reconcileNight(db, ports, day(4));
+    expect([await clearing(), await nights()]).toEqual([0, [`${day(3)} 1`, `${day(4)} 2`]]);
+    asked.length = 0;
+    await reconcileNight(db, ports, day(5));
+    // With nothing to come, only the night itself is asked for.
+    expect(asked).toEqual([day(4)]);
+    expect([await clearing(), await nights()]).toEqual([0, [`${day(3)} 1`, `${day(4)} 2`]]);
+    expect((await checkIntegrity(db)).differences.filter(({ check }) => check.startsWith('settlement'))).toEqual([]);
+  });
+
+  it('takes back out of the bank a refund that had been handed over and then failed', async () => {
+    const gateway = newGateway();
+    const day = (n: number): string => new Date(Date.UTC(2022, 8, n)).toISOString().slice(0, 10);
+    const at = new Date(`${day(1)}T10:00:00Z`);
+    const { stay, paid } = await gateway.pay('ref-failed', { at });
+    const refund = await refundStay(db, stay, paid, { gatewayId: gateway.gatewayId, at });
+    let failed = false;
+    const ports = portsOf((id, from, to) =>
+      (id === gateway.gatewayId
+        ? [
+            { ...charge(1, at), amountMinor: 100_000, reference: 'ref-failed', providerId: 'ch-ref-failed' },
+            {
+              ...charge(2, at),
+              kind: 'REFUND' as const,
+              amountMinor: 50_000,
+              providerId: `re-${refund}`,
+              settled: true,
+              failed,
+            },
+          ]
+        : []
+      ).filter((one) => one.at >= from && one.at < to),
+    );
+    const bank = await balanceOf(db, 'bank:AED');
+    await reconcileNight(db, ports, day(1));
+    expect((await balanceOf(db, 'bank:AED')) - bank).toBe(-50_000);
+    failed = true;
+    await reconcileNight(db, ports, day(2));
+    await reconcileNight(db, ports, day(3));
+    expect((await balanceOf(db, 'bank:AED')) - bank).toBe(0);
+    const found = await listDifferences(db, { gatewayId: gateway.gatewayId }, { after: null, limit: 9 });
+    expect(found.items).toMatchObject([{ kind: 'STATUS_MISMATCH', status: 'OPEN', transactionId: refund }]);
+    expect((await checkIntegrity(db)).differences.filter(({ check }) => check.startsWith('settlement'))).toEqual([]);
   });
 
   it('goes round every night once, and does not let one silent gateway keep the others waiting', async () => {

@@ -211,7 +211,12 @@ export async function payOut(
   db: Db,
   stay: MoneyStay,
   { transactions }: PaidStay,
-  options: { readonly netMinor?: number; readonly providerId?: string; readonly gatewayId?: string } = {},
+  options: {
+    readonly netMinor?: number;
+    readonly providerId?: string;
+    readonly gatewayId?: string;
+    readonly at?: Date;
+  } = {},
 ): Promise<void> {
   const id = transactions.OWNER_PAYOUT ?? '';
   const currency = stay.currency ?? 'AED';
@@ -226,7 +231,7 @@ export async function payOut(
         payout_saga: sagaId,
         provider_id: options.providerId ?? `po-${id}`,
         gateway_id: options.gatewayId ?? null,
-        completed_at: new Date(),
+        completed_at: options.at ?? new Date(),
       }))
       .where('id', '=', id)
       .returning(['settled_minor', 'payment_id', 'reservation_id'])
@@ -254,7 +259,7 @@ export async function refundStay(
   db: Db,
   stay: MoneyStay,
   { paymentId, transactions }: PaidStay,
-  options: { readonly percent?: number; readonly paid?: boolean; readonly gatewayId?: string } = {},
+  options: { readonly percent?: number; readonly paid?: boolean; readonly gatewayId?: string; readonly at?: Date } = {},
 ): Promise<string> {
   const { percent = 50, paid = true, gatewayId = 'sandbox' } = options;
   const currency = stay.currency ?? 'AED';
@@ -292,7 +297,7 @@ export async function refundStay(
         gateway_reference: payment.gateway_reference,
         provider_id: paid ? `re-${id}` : null,
         created_by_saga: sagaId,
-        completed_at: paid ? new Date() : null,
+        completed_at: paid ? (options.at ?? new Date()) : null,
         details: JSON.stringify({ percent, rule: 'DAYS_3', daysBeforeCheckIn: 3 }),
       })
       .execute();

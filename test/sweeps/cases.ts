@@ -3,7 +3,7 @@ import type { Db } from '../../src/db/client.ts';
 import { forgetEvents, numberEvents } from '../../src/domain/events/feed.ts';
 import { verifyMarked } from '../../src/domain/finance/integrity-now.ts';
 import { alertOldDebts } from '../../src/domain/finance/owner-debts.ts';
-import { reconcileNight } from '../../src/domain/finance/reconciliation.ts';
+import { reconcileNight } from '../../src/domain/finance/reconciliation-night.ts';
 import { pruneKeys } from '../../src/domain/idempotency/prune.ts';
 import { deliverDue } from '../../src/domain/notifications/delivery.ts';
 import { planDueReminders } from '../../src/domain/notifications/reminders.ts';

@@ -65,6 +65,10 @@ const DESCRIPTIONS = {
   'owner.updated': 'An owner’s record has changed',
   'staff.created': 'A staff member was entered',
   'staff.updated': 'A staff member’s record has changed',
+  'difference.opened': 'A gateway’s record and the ledger do not agree about something, for the first time or again',
+  'difference.explained': 'A person has said why a difference is right as it is',
+  'difference.resolved': 'Both sides agree about what was different, or it was booked',
+  'difference.updated': 'Something else about a difference has changed',
 } as const satisfies Readonly<Record<`${EventResource}.${string}`, string>>;
 
 export type EventType = keyof typeof DESCRIPTIONS;
@@ -102,6 +106,7 @@ const STATES: Readonly<Partial<Record<EventType, string>>> = {
   'dispute.lost': 'COMPLETED',
   'dispute.closed': 'CANCELLED',
   'saga.accepted': 'pending',
+  'difference.opened': 'OPEN',
 };
 const NO_STATES = /\.(?:updated|rescheduled|readiness_changed|payment_status_changed)$/;
 

@@ -1,7 +1,11 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { PAYOUT_BANK } from '../ports.ts';
 import type { BookedItem, SettledMovement } from './reconciliation-match.ts';
+
+/** Of what is not a charge that stands: what was booked for it all the same. */
+const feesOf = (of: RawBuilder<unknown>) =>
+  sql`(SELECT coalesce(sum(f.settled_minor), 0)::bigint FROM transaction f WHERE ${of} AND f.type = 'GATEWAY_FEE' AND f.status = 'COMPLETED')`;
 
 export interface Booked {
   readonly gatewayId: string;
@@ -20,7 +24,8 @@ export async function bookedItems(
   ];
   const { rows: charges } = await sql<BookedItem>`
     SELECT 'CHARGE' AS kind, y.gateway_reference AS reference, y.provider_id AS "providerId", y.amount_minor AS "amountMinor",
-           y.fee_minor AS "feeMinor", y.currency,
+           CASE y.status WHEN 'COMPLETED' THEN y.fee_minor ELSE ${feesOf(sql`f.reservation_id = y.reservation_id AND f.payment_id = y.id`)} END AS "feeMinor",
+           y.currency, y.status, coalesce(y.completed_at, y.created_at) AS at,
            CASE y.status WHEN 'COMPLETED' THEN 'BOOKED' WHEN 'PROCESSING' THEN 'OPEN' ELSE 'TAKEN_BACK' END AS state,
            y.status = 'COMPLETED' AND y.completed_at >= ${from} AND y.completed_at < ${to} AS expected,
            t.id AS "transactionId", y.reservation_id AS "reservationId", y.id AS "paymentId"
@@ -34,7 +39,8 @@ export async function bookedItems(
   // One refund at a gateway may settle several that were owed: what went back is their sum.
   const { rows: refunds } = await sql<BookedItem>`
     SELECT 'REFUND' AS kind, t.gateway_reference AS reference, t.provider_id AS "providerId", sum(t.amount_minor)::bigint AS "amountMinor",
-           0 AS "feeMinor", t.currency, CASE WHEN t.status = 'COMPLETED' THEN 'BOOKED' ELSE 'OPEN' END AS state,
+           ${feesOf(sql`f.parent_id = min(t.id)`)} AS "feeMinor", t.currency, t.status, max(coalesce(t.completed_at, t.created_at)) AS at,
+           CASE WHEN t.status = 'COMPLETED' THEN 'BOOKED' ELSE 'OPEN' END AS state,
            bool_or(t.status = 'COMPLETED' AND t.completed_at >= ${from} AND t.completed_at < ${to}) AS expected,
            min(t.id) AS "transactionId", t.reservation_id AS "reservationId", t.payment_id AS "paymentId"
       FROM transaction t
@@ -47,7 +53,7 @@ export async function bookedItems(
   // One instruction to a bank pays several payouts: what left is their sum.
   const { rows: payouts } = await sql<BookedItem>`
     SELECT 'PAYOUT' AS kind, t.provider_id AS reference, t.provider_id AS "providerId", sum(t.settled_minor)::bigint AS "amountMinor",
-           0 AS "feeMinor", t.currency, 'BOOKED' AS state,
+           0 AS "feeMinor", t.currency, 'COMPLETED' AS status, max(t.completed_at) AS at, 'BOOKED' AS state,
            bool_or(coalesce(t.gateway_id, ${PAYOUT_BANK}) = ${gatewayId} AND t.completed_at >= ${from} AND t.completed_at < ${to}) AS expected,
            min(t.id) AS "transactionId", min(t.reservation_id) AS "reservationId", min(t.payment_id) AS "paymentId"
       FROM transaction t

@@ -58,7 +58,7 @@ export async function dueNews(db: Db, limit: number): Promise<readonly GatewayNe
  */
 async function newsOfMovements(db: Db, disputes: readonly DisputedCharge[], compared: Compared) {
   const { gatewayId, movements, from, to, occasion } = compared;
-  const refunds = movements.filter(({ kind }) => kind === 'REFUND');
+  const refunds = movements.filter(({ kind, failed }) => kind === 'REFUND' && !failed);
   const shown = JSON.stringify(
     refunds.map(({ providerId, reference, chargeId }) => ({ providerId, reference, chargeId })),
   );
@@ -91,7 +91,7 @@ async function newsOfMovements(db: Db, disputes: readonly DisputedCharge[], comp
 }
 interface Compared {
   readonly gatewayId: string;
-  readonly movements: readonly Pick<GatewayMovement, 'kind' | 'providerId' | 'reference' | 'chargeId'>[];
+  readonly movements: readonly Pick<GatewayMovement, 'kind' | 'providerId' | 'reference' | 'chargeId' | 'failed'>[];
   readonly from: Date;
   readonly to: Date;
   readonly occasion: string;

@@ -255,8 +255,47 @@ const STAYS: readonly IntegrityCheck[] = [
   ),
 ];
 
+const SETTLEMENTS: readonly IntegrityCheck[] = [
+  check(
+    'settlement-journal',
+    'ledger_tx',
+    (inRange) => sql`SELECT x.id AS ref, coalesce(s.net_minor::text, 'a settlement') AS expected,
+        coalesce((sum(e.amount) FILTER (WHERE a.kind = 'BANK'))::text, 'nothing in the bank') AS actual
+      FROM ledger_tx x LEFT JOIN settlement s ON s.ledger_tx_id = x.id ${LINES} WHERE ${inRange('x.id')} AND x.kind = 'SETTLEMENT'
+     GROUP BY x.id, s.net_minor
+    HAVING s.net_minor IS NULL OR s.net_minor IS DISTINCT FROM sum(e.amount) FILTER (WHERE a.kind = 'BANK')
+        OR s.net_minor IS DISTINCT FROM -sum(e.amount) FILTER (WHERE a.kind = 'GATEWAY_CLEARING')`,
+  ),
+  check(
+    'settlement-clearing',
+    'reservation',
+    // What is left in clearing of what was handed over: nothing, but for another fee that a person has been told of.
+    (inRange) => sql`SELECT s.ref, s.due::text AS expected, s.net::text AS actual FROM (
+        SELECT 'CHARGE' AS movement, y.id AS ref, y.amount_minor - y.fee_minor AS due, sum(s.net_minor) AS net, y.gateway_id, y.reservation_id
+          FROM payment y JOIN settlement s ON s.payment_id = y.id AND s.movement = 'CHARGE' AND ${inRange('s.reservation_id')}
+         WHERE ${inRange('y.reservation_id')} AND y.status = 'COMPLETED' GROUP BY y.id
+        UNION ALL
+        SELECT 'REFUND', g.ref, -g.went - coalesce((SELECT sum(f.settled_minor) FROM transaction f WHERE f.parent_id = g.ref AND f.type = 'GATEWAY_FEE'), 0),
+               sum(s.net_minor), g.gateway_id, g.reservation_id
+          FROM (SELECT min(id) AS ref, array_agg(id) AS ids, sum(settled_minor) AS went, gateway_id, reservation_id FROM transaction
+                 WHERE ${inRange('reservation_id')} AND type = 'REFUND' AND status = 'COMPLETED' AND gateway_id IS NOT NULL
+                 GROUP BY gateway_id, reservation_id, payment_id, coalesce(provider_id, id)) g
+          JOIN settlement s ON s.transaction_id = ANY(g.ids) AND s.movement = 'REFUND' AND ${inRange('s.reservation_id')}
+         GROUP BY g.ref, g.went, g.gateway_id, g.reservation_id) s
+     WHERE s.due <> s.net AND s.reservation_id NOT IN ${IN_FLIGHT}
+       AND NOT EXISTS (SELECT FROM difference d WHERE d.gateway_id = s.gateway_id AND d.movement = s.movement AND d.subject = 'ours:' || s.ref
+         AND d.status <> 'RESOLVED')`,
+  ),
+];
+
 /** Of single rows, in the order in which they are reported. */
-export const ROW_CHECKS: readonly IntegrityCheck[] = [...LEDGER, ...PAYMENTS, ...TRANSACTIONS, ...STAYS];
+export const ROW_CHECKS: readonly IntegrityCheck[] = [
+  ...LEDGER,
+  ...PAYMENTS,
+  ...TRANSACTIONS,
+  ...STAYS,
+  ...SETTLEMENTS,
+];
 /** Of sums over all rows (`integrity-sums.ts`). */
 export const SUM_CHECKS = ['currency-balanced', 'ledger-total', 'owner-balance', 'open-payouts'] as const;
 export type SumCheck = (typeof SUM_CHECKS)[number];

@@ -91,5 +91,7 @@ const KIND_OF: Readonly<Record<string, string>> = {
   'amount-due': 'transaction',
   'amount-due-total': 'transaction',
   'guest-credit': 'reservation',
+  'settlement-journal': 'ledger_tx',
+  'settlement-clearing': 'reservation',
   shares: 'reservation',
 };

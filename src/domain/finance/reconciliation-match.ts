@@ -1,12 +1,10 @@
-import type { MovementKind, ReconciliationStatus } from '../../db/schema.ts';
+import type { FieldDifference, MovementKind, ReconciliationStatus } from '../../db/schema.ts';
 import type { GatewayMovement } from '../ports.ts';
 
 /** What a gateway or its settlement file says. */
 export interface SettledMovement extends Omit<GatewayMovement, 'feeMinor'> {
   /** Null: not said. */
   readonly feeMinor: number | null;
-  /** The money has reached the bank. */
-  readonly settled: boolean;
 }
 
 /** One thing that our books say about a gateway. */
@@ -19,6 +17,10 @@ export interface BookedItem {
   readonly currency: string;
   /** `TAKEN_BACK`: a charge that came to nothing; the gateway may show it and its return. */
   readonly state: 'BOOKED' | 'OPEN' | 'TAKEN_BACK';
+  /** Of our row. */
+  readonly status: string;
+  /** When it was booked, or begun. */
+  readonly at: Date;
   /** Booked within the time that is compared, so that the gateway must know it. */
   readonly expected: boolean;
   readonly transactionId: string | null;
@@ -29,17 +31,25 @@ export interface BookedItem {
 export interface MatchedLine {
   readonly kind: MovementKind;
   readonly reference: string;
+  /** What it is about, whichever comparison finds it: `ours:<id>` or `theirs:<provider id>`. */
+  readonly subject: string;
   readonly currency: string;
+  readonly ledgerCurrency: string | null;
   readonly ledgerMinor: number | null;
   readonly gatewayMinor: number | null;
+  readonly ledgerFeeMinor: number | null;
+  readonly gatewayFeeMinor: number | null;
   readonly status: ReconciliationStatus;
+  /** In what the two sides differ; empty when they agree. The two values of each are never the same. */
+  readonly differs: readonly FieldDifference[];
   readonly movement: SettledMovement | null;
   readonly item: BookedItem | null;
 }
 
 /**
  * Compares one by one; a pure function. A movement finds its row by the provider's id, then by its reference; each row
- * is found once, so that a second charge of one reference stands out.
+ * is found once, so that a second charge of one reference stands out. What failed at the gateway is a line only where we
+ * have booked it.
  */
 export function matchMovements(
   movements: readonly SettledMovement[],
@@ -58,6 +68,8 @@ export function matchMovements(
   };
   for (const movement of movements) take(movement, byProvider.get(`${movement.kind} ${movement.providerId}`));
   for (const movement of movements) {
+    // By its reference alone, one that failed might take the row of the one that was made after it.
+    if (movement.failed) continue;
     // A row that has another provider's id belongs to another movement.
     const candidates = byReference.get(`${movement.kind} ${movement.reference}`);
     take(
@@ -67,42 +79,105 @@ export function matchMovements(
     take(movement, movement.kind === 'CHARGE' ? candidates : undefined);
   }
   const returned = takenBack(movements, found, byReference);
-  const lines = movements.filter(within).map((movement): MatchedLine => {
+  const lines = movements.filter(within).flatMap((movement): MatchedLine[] => {
     const item = found.get(movement);
-    if (item) return lineOf(movement, item, isSame(movement, item) ? 'MATCHED' : 'AMOUNT_MISMATCH');
-    const attempt = returned.get(movement);
-    if (attempt) return { ...lineOf(movement, attempt, 'MATCHED'), ledgerMinor: movement.amountMinor };
+    if (item) return [lineOf(movement, item, differencesOf(movement, item))];
+    if (movement.failed) return [];
+    const pair = returned.get(movement);
+    if (pair) return [takenBackLine(movement, pair)];
     // Not booked, but perhaps on its way: it says which row it is to be.
     const open = byReference.get(`${movement.kind} ${movement.reference}`)?.find((one) => one.state !== 'BOOKED');
-    return { ...lineOf(movement, open ?? null, 'MISSING_IN_LEDGER'), ledgerMinor: null };
+    if (!open) return [lineOf(movement, null, [amountDifference(null, movement.amountMinor)])];
+    const status = { what: 'STATUS', ledger: open.status, gateway: DONE } as const;
+    return [lineOf(movement, open, [status, ...moneyDifferences(movement, open)])];
   });
   const missing = booked
     .filter((item) => item.state === 'BOOKED' && item.expected && !used.has(item))
-    .map((item) => lineOf(null, item, 'MISSING_AT_GATEWAY'));
+    .map((item) => lineOf(null, item, [amountDifference(item.amountMinor, null)]));
   return [...lines, ...missing];
 }
 
-/** The same money went; what the gateway kept of it is another matter. */
-export const movedTheSame = (movement: SettledMovement, item: BookedItem): boolean =>
-  movement.amountMinor === item.amountMinor && movement.currency === item.currency;
+/** The state of what a gateway has carried out, and of what it has not. */
+const DONE = 'COMPLETED';
+const FAILED = 'FAILED';
 
-/** The fee of a charge counts as well, where the gateway says it: what it kept, it does not hand over. */
-const isSame = (movement: SettledMovement, item: BookedItem): boolean =>
-  movedTheSame(movement, item) &&
-  (movement.kind !== 'CHARGE' || movement.feeMinor === null || movement.feeMinor === item.feeMinor);
+/**
+ * By how much the two may date the same thing apart. Stripe tells news for three days, so what was booked by a late word
+ * lies no further off; a bare date in a file is the start of its day.
+ */
+const DATES_APART_MS = 3 * 24 * 60 * 60 * 1000;
 
-function lineOf(movement: SettledMovement | null, item: BookedItem | null, status: ReconciliationStatus): MatchedLine {
+const amountDifference = (ledger: number | null, gateway: number | null): FieldDifference => ({
+  what: 'AMOUNT',
+  ledger,
+  gateway,
+});
+
+/** The same money in the same currency: other amounts are not compared. */
+function moneyDifferences(movement: SettledMovement, item: BookedItem): readonly FieldDifference[] {
+  if (movement.currency !== item.currency)
+    return [{ what: 'CURRENCY', ledger: item.currency, gateway: movement.currency }];
+  return movement.amountMinor === item.amountMinor ? [] : [amountDifference(item.amountMinor, movement.amountMinor)];
+}
+
+function differencesOf(movement: SettledMovement, item: BookedItem): readonly FieldDifference[] {
+  const differs: FieldDifference[] = [...moneyDifferences(movement, item)];
+  if (movement.failed) differs.push({ what: 'STATUS', ledger: item.status, gateway: FAILED });
+  // What the gateway kept, it does not hand over; where it does not say, what we booked is taken for true.
+  if (movement.currency === item.currency && (movement.feeMinor ?? item.feeMinor) !== item.feeMinor) {
+    differs.push({ what: 'FEE', ledger: item.feeMinor, gateway: movement.feeMinor });
+  }
+  if (Math.abs(movement.at.getTime() - item.at.getTime()) > DATES_APART_MS) {
+    differs.push({ what: 'DATE', ledger: item.at.toISOString(), gateway: movement.at.toISOString() });
+  }
+  return differs;
+}
+
+/** The gravest first. */
+const STATUSES = [
+  ['CURRENCY', 'CURRENCY_MISMATCH'],
+  ['STATUS', 'STATUS_MISMATCH'],
+  ['AMOUNT', 'AMOUNT_MISMATCH'],
+  ['FEE', 'FEE_MISMATCH'],
+  ['DATE', 'DATE_MISMATCH'],
+] as const;
+
+function statusOf(movement: SettledMovement | null, item: BookedItem | null, differs: readonly FieldDifference[]) {
+  if (item === null) return 'MISSING_IN_LEDGER';
+  if (movement === null) return 'MISSING_AT_GATEWAY';
+  return STATUSES.find(([what]) => differs.some((one) => one.what === what))?.[1] ?? 'MATCHED';
+}
+
+function lineOf(
+  movement: SettledMovement | null,
+  item: BookedItem | null,
+  differs: readonly FieldDifference[],
+): MatchedLine {
   return {
     kind: movement?.kind ?? item?.kind ?? 'CHARGE',
     reference: referenceOf(movement, item),
+    subject: subjectOf(movement, item),
     currency: movement?.currency ?? item?.currency ?? '',
+    ledgerCurrency: item?.currency ?? null,
     ledgerMinor: item?.amountMinor ?? null,
     gatewayMinor: movement?.amountMinor ?? null,
-    status,
+    ledgerFeeMinor: item?.feeMinor ?? null,
+    gatewayFeeMinor: movement?.feeMinor ?? null,
+    status: statusOf(movement, item, differs),
+    differs,
     movement,
     item,
   };
 }
+
+/** One movement may be our row; several may seem to be one that is not booked yet, and each stands for itself. */
+function subjectOf(movement: SettledMovement | null, item: BookedItem | null): string {
+  if (movement !== null && item?.state !== 'BOOKED') return theirs(movement.providerId);
+  const id = { CHARGE: item?.paymentId, REFUND: item?.transactionId, PAYOUT: item?.providerId }[item?.kind ?? 'CHARGE'];
+  return `ours:${id ?? ''}`;
+}
+/** The subject of a movement that no booked row of ours is. */
+export const theirs = (providerId: string): string => `theirs:${providerId}`;
 
 /** A payout is known by its id; its reference may be where the owner's money goes, which a report need not tell. */
 function referenceOf(movement: SettledMovement | null, item: BookedItem | null): string {
@@ -110,15 +185,21 @@ function referenceOf(movement: SettledMovement | null, item: BookedItem | null):
   return item?.reference ?? item?.providerId ?? item?.transactionId ?? '';
 }
 
+interface TakenBack {
+  readonly attempt: BookedItem;
+  readonly charge: SettledMovement;
+  readonly back: SettledMovement;
+}
+
 /** Charges that we took back, with the returns that answer them: together they are nothing, as in our books. */
 function takenBack(
   movements: readonly SettledMovement[],
   found: ReadonlyMap<SettledMovement, BookedItem>,
   byReference: ReadonlyMap<string, readonly BookedItem[]>,
-): ReadonlyMap<SettledMovement, BookedItem> {
-  const pairs = new Map<SettledMovement, BookedItem>();
+): ReadonlyMap<SettledMovement, TakenBack> {
+  const pairs = new Map<SettledMovement, TakenBack>();
   const returns = groupBy(
-    movements.filter((movement) => movement.kind === 'REFUND' && !found.has(movement)),
+    movements.filter((movement) => movement.kind === 'REFUND' && !movement.failed && !found.has(movement)),
     (movement) => movement.reference,
   );
   for (const charge of movements) {
@@ -128,10 +209,18 @@ function takenBack(
       .get(charge.reference)
       ?.find((one) => !pairs.has(one) && one.amountMinor === charge.amountMinor && one.currency === charge.currency);
     if (!attempt || !back) continue;
-    pairs.set(charge, attempt);
-    pairs.set(back, attempt);
+    pairs.set(charge, { attempt, charge, back });
+    pairs.set(back, { attempt, charge, back });
   }
   return pairs;
+}
+
+/** What a gateway kept of a charge that it gave back is a cost all the same; it stands with the charge. */
+function takenBackLine(movement: SettledMovement, { attempt, charge, back }: TakenBack): MatchedLine {
+  const keptMinor = (charge.feeMinor ?? attempt.feeMinor) + (back.feeMinor ?? 0);
+  const isDifferent = movement === charge && keptMinor !== attempt.feeMinor;
+  const fee = { what: 'FEE', ledger: attempt.feeMinor, gateway: keptMinor } as const;
+  return { ...lineOf(movement, attempt, isDifferent ? [fee] : []), ledgerMinor: movement.amountMinor };
 }
 
 function groupBy<T>(items: readonly T[], keyOf: (item: T) => string | null): ReadonlyMap<string, readonly T[]> {

@@ -36,6 +36,7 @@ describe('a settlement file', () => {
         // A bare date is the whole day, in Dubai from eight in the evening before.
         at: new Date('2024-02-02T20:00:00Z'),
         settled: false,
+        failed: false,
       },
     ]);
   });

@@ -157,6 +157,7 @@ function movementOf(
       currency: record.currency,
       at: new Date(at),
       settled: settled === 'yes',
+      failed: false,
     },
     until: isDay ? endOfDay(record.date, zone).epochMilliseconds : at + 1,
   };

@@ -2,71 +2,122 @@ import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { newId } from '../../kernel/ids.ts';
 import { accounts } from './ledger.ts';
-import { type MatchedLine, movedTheSame } from './reconciliation-match.ts';
+import type { MatchedLine, SettledMovement } from './reconciliation-match.ts';
 
-const AT_ONCE = 5_000;
+/**
+ * What gateways hand over: clearing to bank, less fees (domain.md 5). It is booked once for each charge and refund, whether
+ * the gateway's own record or one of its files tells it first; a later word on its fee, or that it came back, books the
+ * difference to what is booked already.
+ */
 
-interface Settlement {
-  readonly id: string;
-  readonly effectKey: string;
+/** Of one gateway, with what it has said. */
+export interface SettlementOrder {
+  readonly gatewayId: string;
+  readonly lines: readonly MatchedLine[];
+  /** What it says did not stand, whether or not it is a line. */
+  readonly failed: readonly SettledMovement[];
+  readonly postedBy: string;
+}
+export interface SettlementsPosted {
+  readonly count: number;
+  /** Minor units by currency; below zero, out of the bank. */
+  readonly netMinor: Readonly<Record<string, number>>;
+}
+
+/** What should be in the bank of one movement. */
+interface Target {
+  readonly movement: 'CHARGE' | 'REFUND';
+  /** Null: known by its provider's id alone. */
+  readonly subject: string | null;
+  readonly providerId: string;
   readonly currency: string;
-  /** Into the bank; below zero, out of it. */
+  readonly amountMinor: number;
+  /** Null: not said, so that what was booked first stands. */
+  readonly saidFeeMinor: number | null;
+  readonly feeMinor: number;
   readonly netMinor: number;
   readonly transactionId: string | null;
   readonly reservationId: string | null;
   readonly paymentId: string | null;
-  readonly bank: string;
-  readonly clearing: string;
+}
+interface Settlement extends Omit<Target, 'subject' | 'saidFeeMinor'> {
+  readonly id: string;
+  readonly gatewayId: string;
+  readonly subject: string;
+  readonly revision: number;
+  readonly effectKey: string;
 }
 
+const AT_ONCE = 5_000;
+
 /**
- * Books what has reached the bank, once per gateway and provider's id, however often it is reported; answers how many
- * were new. Set-based, because a file has thousands of lines: the database's triggers check each journal all the same.
+ * Set-based, because a file has thousands of lines: the database's triggers check each journal all the same. One at a time
+ * for each gateway: `oneAtATime`.
  */
-export async function postSettlements(
-  tx: Tx,
-  gatewayId: string,
-  lines: readonly MatchedLine[],
-  postedBy: string,
-): Promise<number> {
-  // In one order, so that two files which name the same movements cannot wait for each other.
-  const due = lines
-    .flatMap((line) => settlementOf(gatewayId, line))
-    .toSorted((a, b) => (a.effectKey < b.effectKey ? -1 : 1));
-  if (due.length === 0) return 0;
-  await openAccounts(tx, gatewayId, new Set(due.map(({ currency }) => currency)));
-  let posted = 0;
-  for (let from = 0; from < due.length; from += AT_ONCE) {
-    posted += await postChunk(tx, due.slice(from, from + AT_ONCE), postedBy);
+export async function postSettlements(tx: Tx, order: SettlementOrder): Promise<SettlementsPosted> {
+  const targets = [
+    ...order.lines.flatMap(targetOf),
+    ...order.failed.flatMap((movement) => (movement.kind === 'PAYOUT' ? [] : [nothingOf(movement, movement.kind)])),
+  ];
+  let count = 0;
+  const netMinor: Record<string, number> = {};
+  if (targets.length === 0) return { count, netMinor };
+  await openAccounts(tx, order.gatewayId, new Set(targets.map(({ currency }) => currency)));
+  for (let from = 0; from < targets.length; from += AT_ONCE) {
+    const due = await notYetPosted(tx, order.gatewayId, targets.slice(from, from + AT_ONCE));
+    await insertAll(tx, due, order.postedBy);
+    count += due.length;
+    for (const one of due) netMinor[one.currency] = (netMinor[one.currency] ?? 0) + one.netMinor;
   }
-  return posted;
+  return { count, netMinor };
 }
 
 /**
- * What a gateway hands over is the charge less its fee, and it keeps what it refunded; payouts leave by the bank
- * themselves. Another fee than the booked one is a mismatch for a person; the money has come all the same.
+ * Whether the money has come, as it is booked. Another fee than the booked one, or another date, is a difference for a
+ * person, and the money has come all the same; other money than ours is left to a person.
  */
-function settlementOf(gatewayId: string, { status, movement, item }: MatchedLine): Settlement[] {
-  if (!movement?.settled || movement.kind === 'PAYOUT') return [];
-  if (status !== 'MATCHED' && !(status === 'AMOUNT_MISMATCH' && item && movedTheSame(movement, item))) return [];
-  const feeMinor = movement.feeMinor ?? item?.feeMinor ?? 0;
-  const netMinor = (movement.kind === 'CHARGE' ? movement.amountMinor : -movement.amountMinor) - feeMinor;
-  if (netMinor === 0) return [];
-  const { currency } = movement;
+export const isHandedOver = ({ movement, item, differs }: MatchedLine): boolean =>
+  movement?.settled === true &&
+  movement.kind !== 'PAYOUT' &&
+  item !== null &&
+  item.state !== 'OPEN' &&
+  differs.every(({ what }) => what === 'FEE' || what === 'DATE');
+
+/** The charge less its fee, or what was refunded; payouts leave by the bank themselves. */
+function targetOf(line: MatchedLine): Target[] {
+  const { movement, item, subject } = line;
+  if (!isHandedOver(line) || movement === null || movement.kind === 'PAYOUT') return [];
+  const feeMinor = movement.feeMinor ?? (item?.state === 'BOOKED' ? item.feeMinor : 0);
   return [
     {
-      id: newId('ledger'),
-      effectKey: `settlement-${gatewayId}-${movement.kind}-${movement.providerId}`,
-      currency,
-      netMinor,
+      movement: movement.kind,
+      subject,
+      providerId: movement.providerId,
+      currency: movement.currency,
+      amountMinor: movement.amountMinor,
+      saidFeeMinor: movement.feeMinor,
+      feeMinor,
+      netMinor: (movement.kind === 'CHARGE' ? movement.amountMinor : -movement.amountMinor) - feeMinor,
       transactionId: item?.transactionId ?? null,
       reservationId: item?.reservationId ?? null,
       paymentId: item?.paymentId ?? null,
-      bank: accounts.bank(currency).id,
-      clearing: accounts.gatewayClearing(gatewayId, currency).id,
     },
   ];
 }
+
+const nothingOf = ({ providerId, currency }: SettledMovement, movement: Target['movement']): Target => ({
+  movement,
+  subject: null,
+  providerId,
+  currency,
+  amountMinor: 0,
+  saidFeeMinor: 0,
+  feeMinor: 0,
+  netMinor: 0,
+  transactionId: null,
+  reservationId: null,
+  paymentId: null,
+});
 
 async function openAccounts(tx: Tx, gatewayId: string, currencies: ReadonlySet<string>): Promise<void> {
   const opened = [...currencies].flatMap((currency) => [
@@ -84,26 +135,92 @@ async function openAccounts(tx: Tx, gatewayId: string, currencies: ReadonlySet<s
     .execute();
 }
 
-async function postChunk(tx: Tx, due: readonly Settlement[], postedBy: string): Promise<number> {
-  const { rows } = await sql<{ id: string }>`
-    INSERT INTO ledger_tx (id, effect_key, kind, purpose, currency, transaction_id, reservation_id, payment_id, posted_by)
-    SELECT d.id, d."effectKey", 'SETTLEMENT', 'SETTLEMENT', d.currency, d."transactionId", d."reservationId", d."paymentId", ${postedBy}
-      FROM jsonb_to_recordset(${JSON.stringify(due)}::jsonb) AS d (id text, "effectKey" text, currency text, "transactionId" text, "reservationId" text, "paymentId" text)
-     ORDER BY d."effectKey"
-    ON CONFLICT (effect_key) DO NOTHING RETURNING id`.execute(tx);
-  const fresh = new Set(rows.map(({ id }) => id));
-  const entries = due
-    .filter(({ id }) => fresh.has(id))
-    .flatMap(({ id, currency, netMinor, bank, clearing }) => [
-      { tx: id, line: 1, account: bank, currency, amount: netMinor },
-      { tx: id, line: 2, account: clearing, currency, amount: -netMinor },
+interface PostedRow {
+  readonly n: number;
+  readonly subject: string;
+  readonly revision: number;
+  readonly net: number;
+  readonly transaction_id: string | null;
+  readonly reservation_id: string | null;
+  readonly payment_id: string | null;
+}
+
+/** What is left to book of each, as a first row or as a revision. */
+async function notYetPosted(tx: Tx, gatewayId: string, targets: readonly Target[]): Promise<readonly Settlement[]> {
+  const asked = targets.map(({ movement, subject, providerId }, n) => ({ n, movement, subject, providerId }));
+  // By the provider's id too: what was handed over may have been taken back since, and be no row of ours any more.
+  const { rows } = await sql<PostedRow>`
+    SELECT d.n, s.subject, s.revision, s.net_minor AS net, s.transaction_id, s.reservation_id, s.payment_id
+      FROM jsonb_to_recordset(${JSON.stringify(asked)}::jsonb) AS d (n int, movement text, subject text, "providerId" text)
+      JOIN LATERAL (
+        SELECT * FROM settlement x WHERE x.gateway_id = ${gatewayId} AND x.movement = d.movement AND x.subject = d.subject
+        UNION
+        SELECT * FROM settlement x WHERE x.provider_id = d."providerId" AND x.gateway_id = ${gatewayId} AND x.movement = d.movement
+      ) s ON true ORDER BY d.n, s.subject, s.revision`.execute(tx);
+  const posted = new Map<number, PostedRow[]>();
+  for (const row of rows) posted.set(row.n, [...(posted.get(row.n) ?? []), row]);
+  const seen = new Set<string>();
+  return targets.flatMap((target, n): Settlement[] => {
+    const before = posted.get(n) ?? [];
+    const subject =
+      before.find((row) => row.subject === target.subject)?.subject ?? before[0]?.subject ?? target.subject;
+    // What was never handed over need not be taken back.
+    if (subject === null || seen.has(`${target.movement} ${subject}`)) return [];
+    seen.add(`${target.movement} ${subject}`);
+    const inBankMinor = before.reduce((sum, { net }) => sum + net, 0);
+    if (before.length > 0 && (target.saidFeeMinor === null || target.netMinor === inBankMinor)) return [];
+    return [settlementOf(gatewayId, { ...target, subject }, before, inBankMinor)];
+  });
+}
+
+function settlementOf(
+  gatewayId: string,
+  { saidFeeMinor: _said, ...target }: Target & { readonly subject: string },
+  before: readonly PostedRow[],
+  inBankMinor: number,
+): Settlement {
+  const revision =
+    1 + Math.max(0, ...before.filter((row) => row.subject === target.subject).map((row) => row.revision));
+  return {
+    ...target,
+    id: newId('ledger'),
+    gatewayId,
+    revision,
+    netMinor: target.netMinor - inBankMinor,
+    effectKey: `settlement-${gatewayId}-${target.movement}-${target.subject} ${revision}`,
+    transactionId: target.transactionId ?? before[0]?.transaction_id ?? null,
+    reservationId: target.reservationId ?? before[0]?.reservation_id ?? null,
+    paymentId: target.paymentId ?? before[0]?.payment_id ?? null,
+  };
+}
+
+async function insertAll(tx: Tx, due: readonly Settlement[], postedBy: string): Promise<void> {
+  const moved = due.filter(({ netMinor }) => netMinor !== 0);
+  if (moved.length > 0) {
+    await sql`
+      INSERT INTO ledger_tx (id, effect_key, kind, purpose, currency, transaction_id, reservation_id, payment_id, posted_by)
+      SELECT d.id, d."effectKey", 'SETTLEMENT', 'SETTLEMENT', d.currency, d."transactionId", d."reservationId", d."paymentId", ${postedBy}
+        FROM jsonb_to_recordset(${JSON.stringify(moved)}::jsonb) AS d (id text, "effectKey" text, currency text, "transactionId" text, "reservationId" text, "paymentId" text)
+       ORDER BY d."effectKey"`.execute(tx);
+    const entries = moved.flatMap(({ id, gatewayId, currency, netMinor }) => [
+      { tx: id, line: 1, account: accounts.bank(currency).id, currency, amount: netMinor },
+      { tx: id, line: 2, account: accounts.gatewayClearing(gatewayId, currency).id, currency, amount: -netMinor },
     ]);
-  if (entries.length === 0) return 0;
+    await sql`
+      INSERT INTO ledger_entry (tx_id, line, account_id, currency, amount)
+      SELECT d.tx, d.line, d.account, d.currency, d.amount
+        FROM jsonb_to_recordset(${JSON.stringify(entries)}::jsonb) AS d (tx text, line int, account text, currency text, amount bigint)`.execute(
+      tx,
+    );
+  }
+  if (due.length === 0) return;
   await sql`
-    INSERT INTO ledger_entry (tx_id, line, account_id, currency, amount)
-    SELECT d.tx, d.line, d.account, d.currency, d.amount
-      FROM jsonb_to_recordset(${JSON.stringify(entries)}::jsonb) AS d (tx text, line int, account text, currency text, amount bigint)`.execute(
+    INSERT INTO settlement (gateway_id, movement, subject, revision, provider_id, currency, amount_minor, fee_minor, net_minor, ledger_tx_id,
+                            payment_id, transaction_id, reservation_id)
+    SELECT d."gatewayId", d.movement, d.subject, d.revision, d."providerId", d.currency, d."amountMinor", d."feeMinor", d."netMinor",
+           CASE WHEN d."netMinor" <> 0 THEN d.id END, d."paymentId", d."transactionId", d."reservationId"
+      FROM jsonb_to_recordset(${JSON.stringify(due)}::jsonb) AS d (id text, "gatewayId" text, movement text, subject text, revision int, "providerId" text,
+        currency text, "amountMinor" bigint, "feeMinor" bigint, "netMinor" bigint, "paymentId" text, "transactionId" text, "reservationId" text)`.execute(
     tx,
   );
-  return fresh.size;
 }

@@ -18,6 +18,7 @@ interface Sums {
   readonly gatewayFees: number;
   readonly ownerCosts: number;
   readonly guestCredit: number;
+  readonly settled: number;
   readonly gatewayClearing: number;
   readonly disputed: number;
   readonly bank: number;
@@ -59,6 +60,7 @@ async function sumEntries(db: Db, scope: MoneyScope, filter: MoneyFilter): Promi
            coalesce(-sum(amount) FILTER (WHERE account = 'GATEWAY_CLEARING' AND purpose = 'FEE'), 0)::bigint AS "gatewayFees",
            coalesce(sum(amount) FILTER (WHERE account = 'OWNER_PAYABLE' AND purpose = 'COST'), 0)::bigint AS "ownerCosts",
            coalesce(-sum(amount) FILTER (WHERE account = 'GUEST_CREDIT'), 0)::bigint AS "guestCredit",
+           coalesce(sum(amount) FILTER (WHERE account = 'BANK' AND purpose = 'SETTLEMENT'), 0)::bigint AS settled,
            coalesce(sum(amount) FILTER (WHERE account = 'GATEWAY_CLEARING'), 0)::bigint AS "gatewayClearing",
            coalesce(sum(amount) FILTER (WHERE account = 'DISPUTED'), 0)::bigint AS disputed,
            coalesce(sum(amount) FILTER (WHERE account = 'BANK'), 0)::bigint AS bank
@@ -152,6 +154,7 @@ function summaryView(sums: Sums) {
     gatewayFees: major(sums.gatewayFees),
     ownerCosts: major(sums.ownerCosts),
     guestCredit: major(sums.guestCredit),
+    settled: major(sums.settled),
     gatewayClearing: major(sums.gatewayClearing),
     disputed: major(sums.disputed),
     bank: major(sums.bank),

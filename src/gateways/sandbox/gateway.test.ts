@@ -91,6 +91,8 @@ describe('a charge in the sandbox', () => {
       feeMinor: 29,
       currency: 'AED',
       at: START,
+      settled: true,
+      failed: false,
     });
   });
 

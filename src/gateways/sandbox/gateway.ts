@@ -256,7 +256,8 @@ const movementOf = ({
   feeMinor,
   currency,
   at,
-}: RecordedEffect): GatewayMovement => ({
+  failed,
+}: RecordedEffect & { readonly failed: boolean }): GatewayMovement => ({
   kind: kind === 'VOID' ? 'REFUND' : kind,
   reference: kind === 'PAYOUT' ? providerId : reference,
   providerId,
@@ -265,4 +266,7 @@ const movementOf = ({
   currency,
   at,
   ...(chargeId === null ? {} : { chargeId }),
+  // It hands over at once what it has captured.
+  settled: kind !== 'PAYOUT',
+  failed,
 });

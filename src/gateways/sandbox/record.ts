@@ -102,7 +102,12 @@ export interface SandboxRecord {
   /** The money of a refund is with the provider again. */
   bringBack(providerId: string, reason: string): void;
   /** Oldest first, without refunds that came back: they never left. */
-  effectsOf(gatewayId: string, from: Date, to: Date, limit: number): readonly RecordedEffect[];
+  effectsOf(
+    gatewayId: string,
+    from: Date,
+    to: Date,
+    limit: number,
+  ): readonly (RecordedEffect & { readonly failed: boolean })[];
 }
 
 export function createRecord(query: (text: string) => Query, clock: Clock): SandboxRecord {
@@ -201,7 +206,9 @@ export function createRecord(query: (text: string) => Query, clock: Clock): Sand
     },
     bringBack: (providerId, reason) => void sql.bringBack(providerId, reason, nowMs()),
     effectsOf: (gatewayId, from, to, limit) =>
-      sql.inTime(gatewayId, from.getTime(), to.getTime(), limit).map(effectFrom),
+      sql
+        .inTime(gatewayId, from.getTime(), to.getTime(), limit)
+        .map((row) => ({ ...effectFrom(row), failed: row['failed'] === 1 })),
   };
   return record;
 }
@@ -242,8 +249,8 @@ const statements = (query: (text: string) => Query) => ({
   takePlanned: query('DELETE FROM planned WHERE due_at <= ? RETURNING n, gateway_id, reference, what'),
   forget: query('DELETE FROM later WHERE idem_key = ?'),
   due: query('SELECT effect FROM later WHERE due_at <= ? ORDER BY due_at, idem_key LIMIT 100'),
-  inTime: query(`SELECT * FROM effect e WHERE gateway_id = ? AND at >= ? AND at < ?
-    AND NOT EXISTS (SELECT 1 FROM came_back b WHERE b.provider_id = e.provider_id) ORDER BY at, n LIMIT ?`),
+  inTime: query(`SELECT e.*, EXISTS (SELECT 1 FROM came_back b WHERE b.provider_id = e.provider_id) AS failed
+    FROM effect e WHERE gateway_id = ? AND at >= ? AND at < ? ORDER BY at, n LIMIT ?`),
 });
 
 const DisputeStatus = z.enum(['OPEN', 'WON', 'LOST', 'CLOSED']);

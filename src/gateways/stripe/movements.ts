@@ -11,6 +11,8 @@ const Line = BalanceTransaction.extend({
   id: z.string(),
   type: z.string(),
   created: z.int(),
+  /** `available` once it can be paid out; until then `pending`. */
+  status: z.string(),
   source: z.unknown(),
 });
 type Line = z.output<typeof Line>;
@@ -54,25 +56,34 @@ function movementOf(line: Line, ofBank: boolean): GatewayMovement | null {
   const wanted = ofBank ? line.type === 'transfer' : CHARGES.has(line.type) || REFUNDS.has(line.type);
   if (!wanted) return null;
   const at = new Date(line.created * 1000);
+  const state = { settled: line.status === 'available', failed: false };
   const source = Source.parse(line.source);
   if (source.object === 'charge') {
     const { id, amount_captured: amount, currency } = source;
     const feeMinor = feeFromStripe({ ...line, chargeAmount: amount, chargeCurrency: currency });
     const reference = source.metadata['reference'] ?? source.payment_intent ?? id;
-    return { kind: 'CHARGE', reference, providerId: id, amountMinor: minor(amount, currency), feeMinor, currency, at };
+    return {
+      kind: 'CHARGE',
+      reference,
+      providerId: id,
+      amountMinor: minor(amount, currency),
+      feeMinor,
+      currency,
+      at,
+      ...state,
+    };
   }
   const { id, currency } = source;
   const amountMinor = minor(source.amount, currency);
   if (source.object === 'transfer') {
-    // What came back never left, in our books either.
-    if (source.reversed) return null;
-    return { kind: 'PAYOUT', reference: id, providerId: id, amountMinor, feeMinor: 0, currency, at };
+    const failed = source.reversed;
+    return { kind: 'PAYOUT', reference: id, providerId: id, amountMinor, feeMinor: 0, currency, at, ...state, failed };
   }
-  if (source.status === 'failed' || source.status === 'canceled') return null;
+  const failed = source.status === 'failed' || source.status === 'canceled';
   const reference = source.metadata?.['reference'] ?? source.payment_intent ?? source.charge ?? id;
   const chargeId = source.charge ?? undefined;
   return {
-    ...{ kind: 'REFUND', reference, providerId: id, amountMinor, feeMinor: 0, currency, at },
+    ...{ kind: 'REFUND', reference, providerId: id, amountMinor, feeMinor: 0, currency, at, ...state, failed },
     ...(chargeId && { chargeId }),
   };
 }

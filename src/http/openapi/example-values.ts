@@ -221,6 +221,7 @@ export const COMPONENT_EXAMPLES: Readonly<Record<string, unknown>> = {
     resource: { type: 'reservation', id: 'reservation-1' },
     data: { status: 'CONFIRMED' },
   },
+  Difference: { id: 'difference-1', kind: 'FEE_MISMATCH', status: 'OPEN', explanation: null, correctionId: null },
   Reconciliation: { id: 'reconciliation-1', source: 'GATEWAY' },
   Reconciled: { id: 'reconciliation-1', source: 'GATEWAY', settlementsPosted: 12 },
   ReconciliationWithLines: { id: 'reconciliation-1', source: 'GATEWAY' },

@@ -1,14 +1,13 @@
 import { createRoute } from '@hono/zod-openapi';
 import type { Tx } from '../../db/client.ts';
+import { type ReconcileOrder, reconcileWithin } from '../../domain/finance/reconciliation.ts';
+import { orderByGateway } from '../../domain/finance/reconciliation-night.ts';
 import {
   getReconciliation,
   listReconciliations,
-  orderByGateway,
-  type ReconcileOrder,
   type ReconciliationLineView,
-  reconcileWithin,
   reconciliationLines,
-} from '../../domain/finance/reconciliation.ts';
+} from '../../domain/finance/reconciliation-views.ts';
 import { csvLine, MAX_SETTLEMENT_BYTES, readSettlementFile } from '../../domain/finance/settlement-file.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { found, page } from '../answers.ts';
@@ -193,7 +192,19 @@ const COLUMNS = [
   'gatewayAmount',
   'status',
   'transactionId',
+  'ledgerFee',
+  'gatewayFee',
+  'differs',
+  'differenceStatus',
+  'reason',
 ] as const satisfies readonly (keyof ReconciliationLineView)[];
+/** `FEE 29 / 31.5`: what differs, as the ledger has it and as the gateway does. */
+const cellsOf = (item: ReconciliationLineView): readonly (string | number | null)[] =>
+  COLUMNS.map((column) =>
+    column === 'differs'
+      ? item.differs.map(({ what, ledger, gateway }) => `${what} ${ledger ?? '-'} / ${gateway ?? '-'}`).join('; ')
+      : item[column],
+  );
 
 async function csvOf(
   c: AnyContext,
@@ -205,7 +216,7 @@ async function csvOf(
   let after: Parameters<typeof reconciliationLines>[3]['after'] = null;
   for (let round = 0; round < MAX_EXPORT_PAGES; round += 1) {
     const { items, next } = await reconciliationLines(db, id, filter, { after, limit: EXPORT_PAGE });
-    text += items.map((item) => csvLine(COLUMNS.map((column) => item[column]))).join('');
+    text += items.map((item) => csvLine(cellsOf(item))).join('');
     if (!next) break;
     after = next;
   }

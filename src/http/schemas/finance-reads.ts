@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { SETTLEMENT_COLUMNS } from '../../domain/finance/settlement-file.ts';
 import { Currency, Flag, Id, line, pageQuery } from './common.ts';
+import { DifferenceKind, DifferenceStatus, Differs } from './differences.ts';
 import { asOfField, periodFields, requiredPeriod } from './period.ts';
 
 /** What can be read of the money as a whole, and how it is compared with the gateways' records. */
@@ -34,6 +35,7 @@ const CurrencySummary = z
     referral: z.object({ agents: major('To agents'), retained: major('Kept by the agency, without an agent') }),
     gatewayFees: major('Kept by gateways, whoever bears it'),
     guestCredit: major('Owed to guests: refunds on their way and overpayments'),
+    settled: major('Handed over by gateways into the bank, less fees and refunds'),
     gatewayClearing: major('Held by gateways'),
     disputed: major('Taken by gateways for disputes that are not decided yet'),
     bank: major('Settled into the bank less what was paid out of it'),
@@ -59,6 +61,7 @@ export const SUMMARY_EXAMPLE = {
         gatewayFees: 29,
         ownerCosts: 0,
         guestCredit: 0,
+        settled: 0,
         gatewayClearing: 971,
         disputed: 0,
         bank: 0,
@@ -147,7 +150,7 @@ export const ReconcileQuery = z.strictObject({
   ...periodFields('Lines'),
 });
 export const ReconciliationQuery = z.strictObject({ gatewayId: Id.optional(), ...pageQuery });
-const LineStatus = z.enum(['MATCHED', 'AMOUNT_MISMATCH', 'MISSING_IN_LEDGER', 'MISSING_AT_GATEWAY']);
+const LineStatus = z.enum(['MATCHED', ...DifferenceKind.options]);
 export const ReconciliationLineQuery = z.strictObject({
   status: LineStatus.optional(),
   format: z.enum(['json', 'csv']).default('json').openapi({ description: 'csv: every line, safe for spreadsheets' }),
@@ -164,7 +167,17 @@ export const Reconciliation = z
     amountMismatch: z.int(),
     missingInLedger: z.int(),
     missingAtGateway: z.int(),
-    ok: z.boolean(),
+    feeMismatch: z.int(),
+    currencyMismatch: z.int(),
+    statusMismatch: z.int().openapi({ description: 'Done on one side, and not or not any more on the other' }),
+    dateMismatch: z.int().openapi({ description: 'Dated more than three days apart' }),
+    open: z.int().openapi({ description: 'Differences that nobody has explained and that are still there' }),
+    explained: z.int(),
+    resolved: z.int().openapi({ description: 'Differences about which both sides agree by now' }),
+    ok: z.boolean().openapi({ description: 'No difference is open' }),
+    settled: z
+      .array(z.object({ currency: z.string(), amount: z.number() }))
+      .openapi({ description: 'What it booked from clearing into the bank, less fees; major units' }),
     startedBy: z.string(),
     createdAt: z.iso.datetime(),
   })
@@ -184,6 +197,13 @@ export const ReconciliationWithLines = Reconciliation.extend({
       gatewayAmount: z.number().nullable(),
       status: LineStatus,
       transactionId: z.string().nullable(),
+      providerId: z.string().nullable(),
+      ledgerFee: z.number().nullable().openapi({ description: 'The fee that we have booked' }),
+      gatewayFee: z.number().nullable().openapi({ description: 'The fee that the gateway kept; null: not said' }),
+      differs: Differs.openapi({ description: 'Every field that differs, with both values; empty when both agree' }),
+      differenceId: z.string().nullable().openapi({ description: 'The difference, to be explained or booked' }),
+      differenceStatus: DifferenceStatus.nullable(),
+      reason: line(500).nullable().openapi({ description: 'Why it is right as it is' }),
     }),
   ),
   nextCursor: z.string().nullable(),

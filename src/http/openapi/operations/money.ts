@@ -50,11 +50,31 @@ export const MONEY: OperationTexts = {
   },
   [`POST ${API}/financial/reconciliations`]: {
     id: 'createReconciliation',
-    text: 'Compares the ledger with what a payment gateway has on record for a period of at most 31 days: its own record when the body is JSON, or its settlement file when the body is `text/csv` (then `gatewayId` is a query parameter). Answers 201 with counts, or 200 when the same was compared before. Lines that say so are booked as settled into the bank, once.',
+    text: 'Compares the ledger with what a payment gateway has on record for a period of at most 31 days: its own record when the body is JSON, or its settlement file when the body is `text/csv` (then `gatewayId` is a query parameter). Answers 201 with counts, or 200 when the same was compared before. What the record or the file says has been handed over is booked from clearing into the bank, less its fee, once for each charge and refund (`settlementsPosted`, `settled`). Each kind of difference is counted on its own, and `open` counts those that nobody has explained.',
   },
   [`GET ${API}/financial/reconciliations`]: {
     id: 'listReconciliations',
     text: `Comparisons that were made, by a schedule or by hand. ${PAGED}`,
+  },
+  [`GET ${API}/financial/differences`]: {
+    id: 'listDifferences',
+    text: `What is open (\`status=OPEN\`), explained or resolved between gateways’ records and the ledger: one for each charge, refund or payout, whichever comparison found it. ${PAGED} ${MAJOR}`,
+  },
+  [`GET ${API}/financial/differences/:id`]: {
+    id: 'getDifference',
+    text: `One difference with every field that differs (\`differs\`), as the ledger has it and as the gateway does. The \`ETag\` can be sent as \`If-Match\` with a change. ${MAJOR}`,
+  },
+  [`POST ${API}/financial/differences/:id/explanation`]: {
+    id: 'explainDifference',
+    text: 'Says why a difference is right as it is. It is not counted as open any more, in no later comparison either, until its values change: then it is open again, without the explanation. The same reason again changes nothing. With `If-Match` only the values that were read are explained. Refused with `INVALID_STATE_TRANSITION` when both sides agree by now.',
+  },
+  [`DELETE ${API}/financial/differences/:id/explanation`]: {
+    id: 'withdrawExplanation',
+    text: 'Takes an explanation back: the difference is open again. For one that is open it changes nothing.',
+  },
+  [`POST ${API}/financial/differences/:id/correction`]: {
+    id: 'bookDifference',
+    text: 'Books a difference in a gateway’s fee as a `GATEWAY_FEE` of its own beside the first one, borne by those who bear gateway fees under the stay’s terms; what the owner bears more comes off its open payouts. The difference is then `RESOLVED`. Refused with `DIFFERENCE_NOT_BOOKABLE` when anything else differs, and with `SAGA_IN_PROGRESS` while the payment itself is under way.',
   },
   [`GET ${API}/financial/reconciliations/:id`]: {
     id: 'getReconciliation',
