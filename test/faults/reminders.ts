@@ -26,7 +26,7 @@ const WITHIN_MS = 270_000;
 const KILLS_AT_LEAST = 8;
 const FLUSHES = 2;
 /** Sent between two kills: on a slow machine workers that were killed by the clock alone had not started yet, and did nothing. */
-const SENT_BETWEEN_KILLS = 150;
+const SENT_BETWEEN_KILLS = 300;
 
 const seed = Number(process.argv[2] ?? Math.floor(Math.random() * 2 ** 31));
 if (!Number.isInteger(seed)) throw new RangeError('usage: npm run faults:reminders [-- seed]');
