@@ -16,7 +16,9 @@ export async function down(db: Kysely<unknown>): Promise<void> {
     DROP TRIGGER departures_move ON property;
     DROP FUNCTION departure_of_stay_moves, departures_of_property_move;
     DROP INDEX amenity_grant_unsettled;
-    ALTER TABLE amenity_grant DROP COLUMN wanted_until, DROP COLUMN asked_until, DROP COLUMN changes;
+    ALTER TABLE amenity_grant DROP COLUMN wanted_until, DROP COLUMN asked_until, DROP COLUMN changes, DROP COLUMN told_since;
+    DROP TRIGGER asked_for ON amenity_grant;
+    DROP FUNCTION grant_was_asked_for;
     ALTER TABLE saga DROP CONSTRAINT saga_subject_type_check;
     ALTER TABLE saga ADD CONSTRAINT saga_subject_type_check CHECK (subject_type IN ('reservation','transaction'));
   `)
@@ -27,10 +29,18 @@ const UP = `
 ALTER TABLE amenity_grant
   ADD COLUMN wanted_until timestamptz,              -- by the departure; null: to be looked at
   ADD COLUMN asked_until timestamptz,               -- what the device was last asked for
-  ADD COLUMN changes int NOT NULL DEFAULT 0;        -- how often it was asked for another time
+  ADD COLUMN changes int NOT NULL DEFAULT 0,        -- how often it was asked for another time
+  ADD COLUMN told_since timestamptz NOT NULL DEFAULT '-infinity'; -- what the guest was told before may have been another time
 -- Departures that were agreed before this was there are looked at once.
-UPDATE amenity_grant SET asked_until = valid_until;
+UPDATE amenity_grant SET asked_until = valid_until, told_since = now();
 ALTER TABLE amenity_grant ALTER COLUMN asked_until SET NOT NULL;
+-- A program of the version before, which still runs, names no time that was asked for.
+CREATE FUNCTION grant_was_asked_for() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  NEW.asked_until := coalesce(NEW.asked_until, NEW.valid_until);
+  RETURN NEW;
+END $$;
+CREATE TRIGGER asked_for BEFORE INSERT ON amenity_grant FOR EACH ROW EXECUTE FUNCTION grant_was_asked_for();
 CREATE INDEX amenity_grant_unsettled ON amenity_grant (reservation_id)
   WHERE status = 'ACTIVE' AND wanted_until IS DISTINCT FROM asked_until;
 

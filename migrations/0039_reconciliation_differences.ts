@@ -139,6 +139,7 @@ CREATE TABLE settlement (
   net_minor bigint NOT NULL,                            -- into the bank by this row; below zero, out of it
   ledger_tx_id text UNIQUE REFERENCES ledger_tx(id),
   payment_id text REFERENCES payment(id), transaction_id text REFERENCES transaction(id), reservation_id text REFERENCES reservation(id),
+  of_earlier_version boolean NOT NULL DEFAULT false,    -- settled before differences were kept
   created_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (gateway_id, movement, subject, revision),
   CHECK ((net_minor = 0) = (ledger_tx_id IS NULL))
@@ -153,9 +154,9 @@ CREATE TRIGGER frozen BEFORE UPDATE OR DELETE OR TRUNCATE ON settlement FOR EACH
 /** Their key was \`settlement-<gateway>-<CHARGE or REFUND>-<provider id>\`. */
 const OLD_SETTLEMENTS = `
 INSERT INTO settlement (gateway_id, movement, subject, revision, provider_id, currency, amount_minor, fee_minor, net_minor, ledger_tx_id,
-                        payment_id, transaction_id, reservation_id, created_at)
+                        payment_id, transaction_id, reservation_id, of_earlier_version, created_at)
 SELECT gateway_id, movement, subject, row_number() OVER (PARTITION BY gateway_id, movement, subject ORDER BY created_at, id), provider_id, currency,
-       amount, CASE movement WHEN 'CHARGE' THEN amount ELSE -amount END - net, net, id, payment_id, transaction_id, reservation_id, created_at
+       amount, CASE movement WHEN 'CHARGE' THEN amount ELSE -amount END - net, net, id, payment_id, transaction_id, reservation_id, true, created_at
   FROM (SELECT o.*, split_part(key, '-', 1) AS movement, substr(key, strpos(key, '-') + 1) AS provider_id,
                CASE WHEN key LIKE 'CHARGE-%' AND y.status = 'COMPLETED' THEN 'ours:' || o.payment_id
                     WHEN key LIKE 'REFUND-%' AND t.type = 'REFUND' THEN 'ours:' || o.transaction_id

@@ -694,6 +694,7 @@ export interface SettlementTable {
   payment_id: Optional<string>;
   transaction_id: Optional<string>;
   reservation_id: Optional<string>;
+  of_earlier_version: Generated<boolean>;
   created_at: Generated<Date>;
 }
 export interface AmenityGrantTable {
@@ -712,6 +713,8 @@ export interface AmenityGrantTable {
   asked_until: Instant;
   /** How often it was asked for another time. */
   changes: Generated<number>;
+  /** Of what the guest was told before, the departure is not known. */
+  told_since: Generated<Date>;
   activated_at: Generated<Date>;
   revoked_at: OptionalInstant;
 }

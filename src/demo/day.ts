@@ -1,3 +1,4 @@
+import { savedZone } from '../kernel/time-zone.ts';
 import { DAY_ZONES, type DayPropertyId, type DayZones } from './places.ts';
 
 /**
@@ -96,11 +97,14 @@ interface Place {
 }
 const placeAt = (propertyId: DayPropertyId, now: Date, zones: DayZones): Place => ({
   propertyId,
-  now: Temporal.Instant.fromEpochMilliseconds(now.getTime()).toZonedDateTimeISO(zones[propertyId]),
+  now: Temporal.Instant.fromEpochMilliseconds(now.getTime()).toZonedDateTimeISO(savedZone(zones[propertyId])),
 });
 
 const onDay = ({ now }: Place, days: number, time: string): Temporal.ZonedDateTime =>
-  now.toPlainDate().add({ days }).toZonedDateTime({ timeZone: now.timeZoneId, plainTime: time });
+  now
+    .toPlainDate()
+    .add({ days })
+    .toZonedDateTime({ timeZone: savedZone(now.timeZoneId), plainTime: time });
 
 const later = (a: Temporal.ZonedDateTime, b: Temporal.ZonedDateTime): Temporal.ZonedDateTime =>
   Temporal.ZonedDateTime.compare(a, b) < 0 ? b : a;

@@ -14,14 +14,21 @@ import {
 
 /**
  * The demo data. The brief's examples are added wherever they are missing; the stays of the day only to a database without
- * any stay, so that a later start neither repeats them nor puts them among somebody's own. All of it in one transaction.
+ * any stay, place or person, so that a later start neither repeats them nor puts them among somebody's own. All of it in one transaction.
  */
 export async function loadDemo(db: Db, now: Date, zones: DayZones = DAY_ZONES): Promise<void> {
   await db.transaction().execute(async (tx) => {
-    const known = await tx.selectFrom('reservation').select('id').limit(1).executeTakeFirst();
+    const isEmpty = await holdsNothing(tx);
     await loadFixed(tx);
-    if (known === undefined) await loadDay(tx, now, zones);
+    if (isEmpty) await loadDay(tx, now, zones);
   });
+}
+
+async function holdsNothing(tx: Tx): Promise<boolean> {
+  for (const table of ['property', 'owner', 'guest', 'reservation'] as const) {
+    if (await tx.selectFrom(table).select('id').limit(1).executeTakeFirst()) return false;
+  }
+  return true;
 }
 
 /** Stays begin PENDING: everything else becomes of them by the API, so that books, tasks and audit trail are true. */

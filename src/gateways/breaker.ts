@@ -137,16 +137,19 @@ export function withBreakers(
     refund: (request, signal) => guard(request, signal, () => gateway.refund(request, signal)),
     payOut: (request, signal) =>
       guard({ gatewayId: PAYOUT_BANK, reference: request.account }, signal, () => gateway.payOut(request, signal)),
-    // Apart from payments: who may not look cards up, or gets no answer, may still be paid.
+    // What is looked up is apart from payments: who may not look it up, or gets no answer, may still be paid.
     cardOf: (request, signal) =>
       breakers.run(`${circuitOf(request.gatewayId, request.reference)} (cards)`, signal, () =>
         gateway.cardOf(request, signal),
       ),
-    recordOf: (request, signal) => guard(request, signal, () => gateway.recordOf(request, signal)),
+    recordOf: (request, signal) =>
+      breakers.run(`${circuitOf(request.gatewayId, request.reference)} (records)`, signal, () =>
+        gateway.recordOf(request, signal),
+      ),
     disputes: (gatewayId, ...range) =>
-      breakers.run(circuitOf(gatewayId, ''), null, () => gateway.disputes(gatewayId, ...range)),
+      breakers.run(`${circuitOf(gatewayId, '')} (records)`, null, () => gateway.disputes(gatewayId, ...range)),
     movements: (gatewayId, ...range) =>
-      breakers.run(circuitOf(gatewayId, ''), null, () => gateway.movements(gatewayId, ...range)),
+      breakers.run(`${circuitOf(gatewayId, '')} (records)`, null, () => gateway.movements(gatewayId, ...range)),
   };
 }
 

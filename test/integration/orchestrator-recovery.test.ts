@@ -233,7 +233,7 @@ describe('the reconciler', () => {
     }
     const schedules = [NOTIFICATION_QUEUE, TASK_QUEUE].map((name) => worker.engine.queues.queue(name));
     const counts = await Promise.all(schedules.map((queue) => queue.getJobSchedulersCount()));
-    expect(counts).toEqual([2, 1]);
+    expect(counts).toEqual([2, 2]);
   });
 
   it('takes a chain of waiting jobs for lost when nothing below them can run', async () => {

@@ -141,7 +141,7 @@ async function takeUpCharge(
   const record = payment && (await askForRecord(ports, payment));
   await retryContention(() =>
     db.transaction().execute(async (tx) => {
-      const outcome = payment && record ? await bookAtRest(tx, payment, record) : 'known';
+      const outcome = payment && record ? await bookAtRest(tx, payment, record, eventIds) : 'known';
       if (outcome === 'waiting') return;
       for (const eventId of eventIds) await markProcessed(tx, { gatewayId, eventId }, outcome);
     }),
@@ -173,13 +173,25 @@ function askForRecord(ports: Pick<Ports, 'gateway'>, charge: CapturedCharge): Pr
 }
 
 /** The lock of the stay keeps out every saga that is started meanwhile; one that is open already is waited for. */
-async function bookAtRest(tx: Tx, charge: CapturedCharge, record: ChargeRecord): Promise<EventOutcome> {
+async function bookAtRest(
+  tx: Tx,
+  charge: CapturedCharge,
+  record: ChargeRecord,
+  eventIds: readonly string[],
+): Promise<EventOutcome> {
   const stay = sql`${charge.reservationId}::text`;
   const { rows: locked } = await sql<{ now: Date }>`
     SELECT now() AS now FROM reservation r WHERE r.id = ${stay} FOR UPDATE`.execute(tx);
   // A statement of its own, so that it sees what was committed while this one waited for the row.
-  const { rows } = await sql<{ busy: boolean }>`SELECT ${isBusy(stay)} AS busy`.execute(tx);
+  const { rows } = await sql<{ busy: boolean; waiting: number }>`
+    SELECT ${isBusy(stay)} AS busy, (SELECT count(*)::int FROM gateway_event v
+      WHERE v.gateway_id = ${charge.gatewayId} AND v.event_id = ANY(${eventIds}::text[]) AND v.processed_at IS NULL) AS waiting`.execute(
+    tx,
+  );
   const at = locked[0]?.now;
-  if (at === undefined || rows[0]?.busy !== false) return 'waiting';
+  const { busy, waiting } = rows[0] ?? {};
+  if (at === undefined || busy !== false) return 'waiting';
+  // Another process has booked from a record that may be newer than this one: what has come since has an event of its own.
+  if (waiting !== eventIds.length) return 'waiting';
   return bookRecord(tx, charge, record, at);
 }

@@ -6,6 +6,8 @@ import { variablesOf } from './render.ts';
 import type { Text } from './texts.ts';
 
 const LOOK_AGAIN_MS = 60_000;
+/** Those in which a text says until when the guest may stay. */
+export const DEPARTURE_VARIABLES: ReadonlySet<string> = new Set(['checkOutTime', 'departureTime']);
 
 /**
  * A guest in the house is told of no departure at which the door would have locked them out: the text waits until the
@@ -20,7 +22,9 @@ export function heldForAccess(
 ): Verdict | null {
   const { accessUntil, accessChange, reservationStatus } = facts;
   if (recipientType !== 'GUEST' || reservationStatus !== 'CHECKED_IN' || accessUntil === null) return null;
-  const tellsDeparture = [text.subject, text.message].some((part) => variablesOf(part).includes('checkOutTime'));
+  const tellsDeparture = [text.subject, text.message].some((part) =>
+    variablesOf(part).some((name) => DEPARTURE_VARIABLES.has(name)),
+  );
   const departure = timesOf(facts)?.departure.instant;
   if (!tellsDeparture || departure === undefined || departure <= accessUntil.toISOString()) return null;
   if (accessChange === 'resolved') return null;

@@ -89,7 +89,9 @@ export function loadFacts(db: Db | Tx, notificationIds: readonly string[]) {
         eb.fn.coalesce('t.slot_start', 't.scheduled_at').as('taskStartAt'),
         eb.fn.coalesce('t.slot_end', 't.ends_at').as('taskEndAt'),
         'a.access_code as accessCode',
-        'a.valid_until as accessUntil',
+        // While a change is on its way to the device, the door may already be at either of the two times.
+        sql<Date | null>`CASE WHEN EXISTS (SELECT FROM saga s WHERE s.subject_type = 'amenity_grant' AND s.subject_id = a.reservation_id
+          AND s.finished_at IS NULL) THEN least(a.valid_until, a.asked_until) ELSE a.valid_until END`.as('accessUntil'),
         accessChange.as('accessChange'),
         // All findings of one visit; a repair's own otherwise.
         sql<

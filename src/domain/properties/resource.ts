@@ -165,13 +165,14 @@ export async function changeProperty(
     .executeTakeFirst();
   if (!before) throw notFound();
   assertVersion(before.version, expected);
+  // First the stays, then what was granted for them, as a change of a stay locks them.
+  if (MOVES_REMINDERS.some((field) => change[field] !== undefined)) await replanReminders(tx, { propertyId: id });
   const row = await tx
     .updateTable('property')
     .set({ ...columnsOf(change), version: before.version + 1 })
     .where('id', '=', id)
     .returningAll()
     .executeTakeFirstOrThrow();
-  if (MOVES_REMINDERS.some((field) => change[field] !== undefined)) await replanReminders(tx, { propertyId: id });
   if (change.ownerId !== undefined) await moveQuestions(tx, id, change.ownerId);
   if (MOVES_TASKS.some((field) => change[field] !== undefined)) await retimeStaysOf(tx, id);
   if (before.region !== null && before.region !== row.region) await releaseTasksElsewhere(tx, id, before.region);

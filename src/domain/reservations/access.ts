@@ -35,9 +35,12 @@ export const followDepartures = (db: Db, start: StartAccessChange, limit: number
     },
   });
 
-/** The departure that the guest was last reminded of, whatever was agreed on since. */
+/**
+ * The departure that the guest was last reminded of, whatever was agreed on since. Before the grant followed departures,
+ * texts named the property's time whatever was agreed.
+ */
 const TOLD = sql`(SELECT n.not_after FROM notification n WHERE n.reservation_id = a.reservation_id AND n.event = 'CHECK_OUT_REMINDER'
-  AND n.status IN ('SENT', 'DELIVERED') ORDER BY n.sent_at DESC, n.id DESC LIMIT 1)`;
+  AND n.status IN ('SENT', 'DELIVERED') AND n.sent_at >= a.told_since ORDER BY n.sent_at DESC, n.id DESC LIMIT 1)`;
 const IS_BUSY = sql`EXISTS (SELECT FROM saga s WHERE s.subject_type = 'amenity_grant' AND s.subject_id = a.reservation_id AND s.finished_at IS NULL)`;
 /** What can be asked of the device now. One change at a time: what a saga is at work on ends first. */
 const MAY_ASK = sql<boolean>`((a.wanted_until > a.valid_until OR a.wanted_until = ${TOLD}) AND NOT ${IS_BUSY})`;
