@@ -149,7 +149,7 @@ export function withBreakers(
     disputes: (gatewayId, ...range) =>
       breakers.run(`${circuitOf(gatewayId, '')} (records)`, null, () => gateway.disputes(gatewayId, ...range)),
     movements: (gatewayId, ...range) =>
-      breakers.run(`${circuitOf(gatewayId, '')} (records)`, null, () => gateway.movements(gatewayId, ...range)),
+      breakers.run(circuitOf(gatewayId, ''), null, () => gateway.movements(gatewayId, ...range)),
   };
 }
 
