@@ -18,7 +18,7 @@ export interface DemoDayOptions {
   readonly signal: AbortSignal;
   readonly zones?: DayZones;
   readonly now?: () => Date;
-  /** What is not done by then waits for the next start. */
+  /** After this long the demo stops; the next start goes on where it stopped. */
   readonly withinMs?: number;
 }
 

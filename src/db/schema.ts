@@ -607,7 +607,7 @@ export interface GatewayEventTable {
   received_at: Generated<Date>;
   processed_at: OptionalInstant;
   outcome: Optional<string>;
-  /** What is to be taken up of it: a `GatewayEvent`. */
+  /** The event as the gateway told it (`GatewayEvent`), kept until it can be booked. */
   event: OptionalJsonColumn<Json>;
   payment_id: Optional<string>;
   reservation_id: Optional<string>;
@@ -679,7 +679,7 @@ export interface DifferenceTable {
   version: Generated<number>;
   created_at: Generated<Date>;
 }
-/** What has reached the bank of one charge or refund; its revisions add up. Amounts in minor units. */
+/** A settlement of one charge or refund from the gateway to the bank. Later corrections are rows of their own; their sum counts. Minor units. */
 export interface SettlementTable {
   gateway_id: string;
   movement: 'CHARGE' | 'REFUND';

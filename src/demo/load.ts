@@ -62,7 +62,7 @@ async function loadDay(tx: Tx, now: Date, zones: DayZones): Promise<void> {
         currency: stay.currency,
         referring_agent_id: stay.referringAgentId,
         created_by: DEMO_AUTHOR,
-        // What is carried out of the day is planned from this moment.
+        // The moment from which `scripts/demo-day.ts` works out the day's actions.
         created_at: now,
       })),
     )
@@ -84,7 +84,7 @@ interface FinishedWork {
   readonly lateMinutes: number;
 }
 
-/** What was finished in the weeks before, as another system would hand it over: statistics have something to count. */
+/** Finished tasks of the weeks before, inserted as an import would insert them, so that the statistics are not empty. */
 const FINISHED: readonly FinishedWork[] = [
   work(27, 'property-4', 'cleaner-1', 'CLEANING', 'Balcony and windows', 95),
   work(25, 'property-5', 'agent-1', 'INSPECTION', 'Monthly inspection', 40),

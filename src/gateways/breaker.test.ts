@@ -153,7 +153,11 @@ describe('a gateway behind breakers', () => {
     await expect(look()).rejects.not.toBeInstanceOf(CircuitOpenError);
     await expect(look()).rejects.not.toBeInstanceOf(CircuitOpenError);
     await expect(look()).rejects.toBeInstanceOf(CircuitOpenError);
-    // Cards that cannot be looked up stop no payment.
+    const record = () => gateway.recordOf({ gatewayId: 'g', reference: 'ref-1', chargeId: 'ch' }, never);
+    await expect(record()).rejects.not.toBeInstanceOf(CircuitOpenError);
+    await expect(record()).rejects.not.toBeInstanceOf(CircuitOpenError);
+    await expect(record()).rejects.toBeInstanceOf(CircuitOpenError);
+    // What cannot be looked up stops no payment.
     expect(await gateway.charge({ ...request, reference: 'ref-1' }, never)).toBe(charge);
   });
 });

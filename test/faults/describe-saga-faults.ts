@@ -10,7 +10,7 @@ export interface SagaFaults {
   readonly fixture: SagaFixture;
 }
 
-const WITHIN_MS = 50_000;
+const WITHIN_MS = 30_000;
 
 /**
  * Generates, for every step of the saga, every fault that the orchestrator promises to survive, runs each on a saga of

@@ -440,7 +440,7 @@ async function live({ acts, alone }: Life): Promise<void> {
 
 let looks = 0;
 it(`the books agree after ${CASES} stays of payments, declines, payouts, cancellations, dashboard refunds, disputes and crashes`, {
-  timeout: 120_000 + CASES * 250,
+  timeout: 60_000 + 2 * CASES * 100,
 }, async () => {
   const life = fc.record({ acts: fc.array(act, { minLength: 1, maxLength: 7 }), alone: fc.boolean() });
   await fc.assert(

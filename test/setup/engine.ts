@@ -31,7 +31,7 @@ export const PRINCIPAL = 'tester';
 export const COMPENSATION_ATTEMPTS = 2;
 /** Production's waits between attempts are for outages, not for tests. */
 const FAST_RETRY = { attempts: 25, baseMs: 2, maxMs: 20 };
-const WITHIN_MS = 25_000;
+const WITHIN_MS = 15_000;
 
 export interface ProcessOptions {
   /** Those with the same prefix share queues: they are each other's competitors and heirs. */

@@ -41,7 +41,7 @@ interface Member extends LaunchPlan {
 }
 
 const RESPAWN_AFTER_MS = 100;
-const READY_WITHIN_MS = 90_000;
+const READY_WITHIN_MS = 30_000;
 
 export function createFleet(root: string, directory: string): Fleet {
   const members = new Map<string, Member>();
