@@ -4,6 +4,7 @@ import { passNightly, verifyMarked } from '../domain/finance/integrity-now.ts';
 import { alertOldDebts } from '../domain/finance/owner-debts.ts';
 import { batchOf, type DueBatch, dueBatches } from '../domain/finance/payout-batches.ts';
 import { reconcileNight } from '../domain/finance/reconciliation-night.ts';
+import { unsentRefunds } from '../domain/finance/refund.ts';
 import { addUpLedger } from '../domain/finance/totals.ts';
 import type { Ports } from '../domain/ports.ts';
 import { attemptEach } from '../domain/sweeps/isolate.ts';
@@ -11,9 +12,9 @@ import { RoomyError } from '../kernel/errors.ts';
 import { newId } from '../kernel/ids.ts';
 import { canonicalJson, sha256 } from '../kernel/json.ts';
 import type { Logger } from '../kernel/log.ts';
-import { processOwnerPayout } from '../sagas/index.ts';
+import { executeRefund, processOwnerPayout } from '../sagas/index.ts';
 import type { SagaOrchestrator } from '../sagas/orchestrator/types.ts';
-import { startCapturedPayment } from '../sagas/start-captured-payment.ts';
+import { BY_GATEWAY, startCapturedPayment } from '../sagas/start-captured-payment.ts';
 import type { JobsOf } from './jobs.ts';
 import { untilFewer, untilNothing } from './rounds.ts';
 import type { JobRun } from './worker.ts';
@@ -86,6 +87,25 @@ export async function takeUpGatewayNews(work: Pick<FinanceWork, 'db' | 'ports' |
   return due.length;
 }
 
+/** Sends what is owed to guests since a gateway told something; answers how many refunds it found. */
+export async function sendOwedRefunds({ db, orchestrator }: Pick<FinanceWork, 'db' | 'orchestrator'>): Promise<number> {
+  const due = await unsentRefunds(db, NEWS_AT_ONCE);
+  await attemptEach(db, 'refunds', due, {
+    id: (refundId) => refundId,
+    work: async (refundId) => {
+      const input = { refundId };
+      await orchestrator.accept(executeRefund, {
+        subjectId: refundId,
+        input,
+        requester: BY_GATEWAY,
+        // Of two workers that find the same refund the second is answered with the saga of the first.
+        idempotency: { key: `refund-${refundId}`, requestHash: sha256(canonicalJson(input)) },
+      });
+    },
+  });
+  return due.length;
+}
+
 /** The night's reconciliation of every gateway that was used, and owners who have owed for long; once per night. */
 export async function doNight({ db, ports, log }: FinanceWork, now: Date): Promise<void> {
   const night = new Date(now.getTime() - DAY_MS).toISOString().slice(0, 10);
@@ -117,7 +137,10 @@ export const financeJobs = (work: FinanceWork, now: () => Date): JobsOf<'finance
   news: {
     kind: 'sweep',
     limitMs: 120_000,
-    run: async (run) => ({ looks: await untilFewer(NEWS_AT_ONCE, MAX_ROUNDS, run, () => takeUpGatewayNews(work)) }),
+    run: async (run) => ({
+      looks: await untilFewer(NEWS_AT_ONCE, MAX_ROUNDS, run, () => takeUpGatewayNews(work)),
+      refunds: await untilFewer(NEWS_AT_ONCE, MAX_ROUNDS, run, () => sendOwedRefunds(work)),
+    }),
   },
   totals: {
     kind: 'sweep',

@@ -147,6 +147,53 @@ describe('a dispute', () => {
     await expectIntegrity(db());
   });
 
+  describe('of a stay that is called off meanwhile', () => {
+    interface Case {
+      readonly disputed: number;
+      readonly percentOverride?: number;
+      readonly goodwill?: number;
+      readonly atOnce: number;
+      readonly inAll: number;
+      readonly owner: number;
+    }
+    it.each<Case>([
+      { disputed: 1000, atOnce: 0, inAll: 1000, owner: 0 },
+      { disputed: 1000, percentOverride: 50, atOnce: 0, inAll: 500, owner: 350 },
+      { disputed: 400, percentOverride: 50, atOnce: 300, inAll: 500, owner: 350 },
+      { disputed: 400, percentOverride: 0, atOnce: 0, inAll: 0, owner: 700 },
+      { disputed: 400, percentOverride: 50, goodwill: 100, atOnce: 300, inAll: 600, owner: 350 },
+    ])('and is won: what the guest was to get is sent then, and no more: %o', async (one) => {
+      const { id, reference, ownerId } = await paidStay();
+      const providerId = dashboard().dispute({ gatewayId: GATEWAY, reference, amountMinor: one.disputed * 100 });
+      await told(reference);
+      const { percentOverride } = one;
+      const body = {
+        ...(percentOverride === undefined ? {} : { refundPercentOverride: percentOverride }),
+        reason: 'A guest who cannot come',
+      };
+      const cancelled = await system.call('POST', `/reservations/${id}/cancel`, { body });
+      expect(cancelled.body.data.refund).toMatchObject({ amount: one.atOnce });
+      await desk.takeUpUntilQuiet();
+      if (one.goodwill) {
+        const kind = { amount: one.goodwill, currency: 'AED', reason: 'GOODWILL', bearer: 'AGENCY' };
+        expect((await system.call('POST', `/reservations/${id}/refunds`, { body: kind })).status).toBe(200);
+        await desk.takeUpUntilQuiet();
+      }
+      dashboard().decide(providerId, 'WON', DISPUTE_FEE_MINOR);
+      await told(reference);
+      await desk.takeUpUntilQuiet();
+      await told(reference);
+      await desk.takeUpUntilQuiet();
+      expect(await summaryOf(id)).toMatchObject({ refunded: one.inAll, disputed: 0, ownerShare: one.owner });
+      expect(new Set((await rowsOf(id, 'REFUND')).map(({ status }) => status))).toEqual(
+        new Set(one.inAll > 0 ? ['COMPLETED'] : []),
+      );
+      expect(await balanceOf(ownerId)).toMatchObject({ balance: one.owner, openPayouts: one.owner, heldPayouts: 0 });
+      expect(dashboard().leftOf(GATEWAY, reference)).toBe((1000 - one.inAll) * 100);
+      await expectIntegrity(db());
+    });
+  });
+
   it('that is lost counts as refunded, and takes the owner’s share off the payout', async () => {
     const { id, reference } = await paidStay();
     const providerId = dashboard().dispute({ gatewayId: GATEWAY, reference, amountMinor: 40_000 });
@@ -314,6 +361,18 @@ describe('a dispute', () => {
       dashboard().decide(providerId, 'WON', DISPUTE_FEE_MINOR);
       await told(reference);
       expect(await openMinor()).toBe(before);
+      await expectIntegrity(db());
+      // With nothing to take it off, a fee is the owner's debt; given back, it is a payout that the debt is netted from.
+      const refunded = await paidStay();
+      expect((await system.call('POST', `/reservations/${refunded.id}/cancel`, { body: {} })).status).toBe(200);
+      await desk.takeUpUntilQuiet();
+      const late = { gatewayId: GATEWAY, reference: refunded.reference, amountMinor: 100_000, inquiry: true };
+      const lateId = dashboard().dispute(late);
+      dashboard().withdraw(lateId);
+      await told(refunded.reference);
+      await expectIntegrity(db());
+      dashboard().decide(lateId, 'WON', DISPUTE_FEE_MINOR);
+      await told(refunded.reference);
       await expectIntegrity(db());
     },
   );

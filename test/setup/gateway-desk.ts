@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { GatewayEvent } from '../../src/domain/ports.ts';
-import { takeUpGatewayNews } from '../../src/workers/finance.ts';
+import { sendOwedRefunds, takeUpGatewayNews } from '../../src/workers/finance.ts';
 import { GATEWAY } from '../sagas/money.ts';
 import { restOf, until } from './engine.ts';
 import type { System } from './system.ts';
@@ -13,7 +13,7 @@ export interface GatewayDesk {
   tell(reference: string, eventId?: string): Promise<string>;
   /** One run of the sweep. */
   takeUp(): Promise<number>;
-  /** Runs the sweep until no event waits and no saga is open. */
+  /** Runs the sweeps until no event waits, no refund is to be sent and no saga is open. */
   takeUpUntilQuiet(): Promise<void>;
   /** A saga on the stay that waits for a person, until it is released. */
   holdStay(reservationId: string): Promise<{ readonly release: () => Promise<void> }>;
@@ -39,6 +39,7 @@ export function createGatewayDesk({ bed, sandbox, process, call }: System): Gate
     async takeUpUntilQuiet() {
       await until('no event waits', async () => {
         await takeUp();
+        await sendOwedRefunds({ db, orchestrator });
         const { rows } = await sql<{ open: boolean }>`
           SELECT EXISTS (SELECT FROM gateway_event WHERE processed_at IS NULL) OR EXISTS (SELECT FROM saga WHERE finished_at IS NULL) AS open`.execute(
           db,

@@ -7,7 +7,7 @@ import type { Ports } from '../../src/domain/ports.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { confirmReservation, definitionOf } from '../../src/sagas/index.ts';
 import { createEngine, type Engine } from '../../src/wiring.ts';
-import { releaseDuePayouts } from '../../src/workers/finance.ts';
+import { releaseDuePayouts, sendOwedRefunds } from '../../src/workers/finance.ts';
 import { NO_DEVICES } from '../setup/engine.ts';
 import { type Bench, insertAll, insertRaw, NUMBERS, numbersOf, POISONED, raises, type SweepCase } from './harness.ts';
 
@@ -89,6 +89,19 @@ export const ENGINE_CASES = {
     },
     sweep: (db, bench) =>
       withEngine(bench, ({ orchestrator }) => releaseDuePayouts({ db, orchestrator, ports: NO_PORTS, log })),
+    done: (db) => numbersOf(db, 'SELECT subject_id AS id FROM saga'),
+  },
+  refunds: {
+    seed: (db) =>
+      insertRaw(
+        db,
+        `INSERT INTO transaction (id, type, status, reservation_id, owner_id, amount_minor, settled_minor, outstanding_minor, currency)
+         SELECT 'transaction-' || n, 'REFUND', 'PENDING', 'reservation-' || n, 'owner-' || n, 100, 0, 100, 'AED' FROM generate_series(0, 19) n`,
+      ),
+    poisons: {
+      'its saga': raises('saga', 'INSERT', `NEW.subject_id = 'transaction-${POISONED}'`),
+    },
+    sweep: (db, bench) => withEngine(bench, ({ orchestrator }) => sendOwedRefunds({ db, orchestrator })),
     done: (db) => numbersOf(db, 'SELECT subject_id AS id FROM saga'),
   },
   totals: {

@@ -3,7 +3,7 @@ import type { Tx } from '../../db/client.ts';
 import { recordAudit } from '../audit/record.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import { refundAffectsPayoutMessage, refundProcessedMessage } from '../notifications/matrix.ts';
-import type { ChargeRecord, RecordedRefund } from '../ports.ts';
+import type { ChargeRecord, Ports, RecordedRefund } from '../ports.ts';
 import { rederivePaymentStatus } from '../reservations/payment-status.ts';
 import { bookDispute } from './disputes.ts';
 import { alertGateway, type EventOutcome, GATEWAY, takeBack } from './gateway-events.ts';
@@ -31,11 +31,13 @@ export async function bookRecord(
   charge: CapturedCharge,
   record: ChargeRecord,
   at: Date,
+  ports: Pick<Ports, 'amountStep'>,
 ): Promise<EventOutcome> {
   const stay = await readPayableStay(tx, charge.reservationId, at);
+  const stepMinor = ports.amountStep({ gatewayId: charge.gatewayId }, stay.currency);
   const found: EventOutcome[] = [];
   for (const refund of record.refunds) found.push(await bookRecordedRefund(tx, charge, stay, refund));
-  for (const dispute of record.disputes) found.push(await bookDispute(tx, charge, stay, dispute));
+  for (const dispute of record.disputes) found.push(await bookDispute(tx, charge, stay, dispute, stepMinor));
   await callForManualRefunds(tx, charge.paymentId);
   return WORTH_TELLING.find((outcome) => found.includes(outcome)) ?? 'known';
 }

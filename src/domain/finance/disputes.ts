@@ -11,17 +11,22 @@ import type { CapturedCharge } from './charge-record.ts';
 import { bookDisputeCost } from './dispute-cost.ts';
 import { COLUMNS, type Dispute, type DisputeRow, postedFor } from './dispute-row.ts';
 import { callForDispute, disputeSeenTo } from './dispute-task.ts';
+import { oweWhatCancellationOwed } from './dispute-won.ts';
 import { alertGateway, type EventOutcome, GATEWAY } from './gateway-events.ts';
 import { accounts, credit, debit, post, reverseJournal } from './ledger.ts';
 import { bookMoneyBack } from './money-back.ts';
 import type { PayableStay } from './payable.ts';
 
-/** Brings our books to where the gateway's record of a dispute is, by whatever way it came there. */
+/**
+ * Brings our books to where the gateway's record of a dispute is, by whatever way it came there. `stepMinor`: the gateway
+ * sends money back in multiples of it.
+ */
 export async function bookDispute(
   tx: Tx,
   charge: CapturedCharge,
   stay: PayableStay,
   recorded: RecordedDispute,
+  stepMinor: number,
 ): Promise<EventOutcome> {
   const key = `dispute-${charge.gatewayId}-${recorded.providerId}`;
   if (recorded.currency !== stay.currency) {
@@ -33,6 +38,9 @@ export async function bookDispute(
   const before = found?.status ?? null;
   if (dispute.status === 'PENDING' && isTaken(recorded)) dispute = await withdraw(tx, charge, stay, dispute);
   if (isOpen(dispute)) dispute = await decide(tx, charge, stay, recorded, dispute);
+  if (before !== dispute.status && dispute.status === 'REVERSED') {
+    await oweWhatCancellationOwed(tx, charge, stay, dispute, stepMinor);
+  }
   const costs = await bookDisputeCost(tx, charge, stay, recorded, dispute);
   if (isOpen(dispute)) {
     if (before === null) await callForDispute(tx, stay, dispute.id, recorded);

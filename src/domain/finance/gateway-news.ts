@@ -37,6 +37,9 @@ const isBusy = (stay: ReturnType<typeof sql>) => sql<boolean>`(
 
 const ROW_ID = sql`e.gateway_id || ' ' || coalesce(e.payment_id, e.event_id)`;
 
+/** What of the outside taking up news needs. */
+type Asked = Pick<Ports, 'gateway' | 'amountStep'>;
+
 /** The oldest first; several events about one charge are one. */
 export async function dueNews(db: Db, limit: number): Promise<readonly GatewayNews[]> {
   const { rows } = await sql<GatewayNews>`
@@ -102,7 +105,7 @@ const MAX_DUE = 1_000;
 const MAX_DISPUTES = 10_000;
 
 /** Books what a gateway's record of a time shows and no event has told, as far as its stays are at rest. */
-export async function makeUpForLostEvents(db: Db, ports: Pick<Ports, 'gateway'>, compared: Compared): Promise<void> {
+export async function makeUpForLostEvents(db: Db, ports: Asked, compared: Compared): Promise<void> {
   const { gatewayId, from, to } = compared;
   const disputes = await ports.gateway(gatewayId).disputes(gatewayId, from, to, MAX_DISPUTES);
   const news = await newsOfMovements(db, disputes, compared);
@@ -113,7 +116,7 @@ export async function makeUpForLostEvents(db: Db, ports: Pick<Ports, 'gateway'>,
 export type TakenUp = 'done' | 'start-payment';
 
 /** Takes one up; it goes on waiting when something else has begun to work on its stay. */
-export async function takeUpNews(db: Db, ports: Pick<Ports, 'gateway'>, news: GatewayNews): Promise<TakenUp> {
+export async function takeUpNews(db: Db, ports: Asked, news: GatewayNews): Promise<TakenUp> {
   const { gatewayId, paymentId, event, eventIds } = news;
   if (paymentId !== null) {
     await takeUpCharge(db, ports, news, paymentId);
@@ -133,7 +136,7 @@ export async function takeUpNews(db: Db, ports: Pick<Ports, 'gateway'>, news: Ga
 /** Asks the gateway for the charge as it stands now, with no transaction open, then books what is new. */
 async function takeUpCharge(
   db: Db,
-  ports: Pick<Ports, 'gateway'>,
+  ports: Asked,
   { gatewayId, eventIds }: GatewayNews,
   paymentId: string,
 ): Promise<void> {
@@ -141,7 +144,7 @@ async function takeUpCharge(
   const record = payment && (await askForRecord(ports, payment));
   await retryContention(() =>
     db.transaction().execute(async (tx) => {
-      const outcome = payment && record ? await bookAtRest(tx, payment, record, eventIds) : 'known';
+      const outcome = payment && record ? await bookAtRest(tx, ports, { charge: payment, record, eventIds }) : 'known';
       if (outcome === 'waiting') return;
       for (const eventId of eventIds) await markProcessed(tx, { gatewayId, eventId }, outcome);
     }),
@@ -167,7 +170,7 @@ async function readCharge(db: Db, paymentId: string): Promise<CapturedCharge | n
 
 const LOOK_UP_MS = 15_000;
 
-function askForRecord(ports: Pick<Ports, 'gateway'>, charge: CapturedCharge): Promise<ChargeRecord> {
+function askForRecord(ports: Asked, charge: CapturedCharge): Promise<ChargeRecord> {
   const limit = { timeoutMs: LOOK_UP_MS, error: (cause: unknown) => new RoomyError('STEP_TIMEOUT', { cause }) };
   return withTimeout(limit, (signal) => ports.gateway(charge.gatewayId).recordOf(charge, signal));
 }
@@ -175,9 +178,8 @@ function askForRecord(ports: Pick<Ports, 'gateway'>, charge: CapturedCharge): Pr
 /** The lock of the stay keeps out every saga that is started meanwhile; one that is open already is waited for. */
 async function bookAtRest(
   tx: Tx,
-  charge: CapturedCharge,
-  record: ChargeRecord,
-  eventIds: readonly string[],
+  ports: Asked,
+  { charge, record, eventIds }: { charge: CapturedCharge; record: ChargeRecord; eventIds: readonly string[] },
 ): Promise<EventOutcome> {
   const stay = sql`${charge.reservationId}::text`;
   const { rows: locked } = await sql<{ now: Date }>`
@@ -193,5 +195,5 @@ async function bookAtRest(
   if (at === undefined || busy !== false) return 'waiting';
   // Another process has booked from a record that may be newer than this one: what has come since has an event of its own.
   if (waiting !== eventIds.length) return 'waiting';
-  return bookRecord(tx, charge, record, at);
+  return bookRecord(tx, charge, record, at, ports);
 }

@@ -5,6 +5,7 @@ import { pause } from '../../kernel/clock.ts';
 import { RoomyError, required } from '../../kernel/errors.ts';
 import type { MoneyOutcome } from '../ports.ts';
 import { type RefundStatus, rederivePaymentStatus, STATUS_OF_REFUNDS } from '../reservations/payment-status.ts';
+import { isNotSetAside } from '../sweeps/failures.ts';
 import { askForLook } from './gateway-events.ts';
 import { accounts, credit, debit, post } from './ledger.ts';
 import { callForManualRefund } from './refund-task.ts';
@@ -62,6 +63,16 @@ export async function readRefund(db: Db, refundId: string): Promise<RefundOrder>
     amountMinor: row.amount_minor,
     currency: row.currency,
   };
+}
+
+/** Refunds that were booked without a saga, by what a gateway told, and that none has been started for; the oldest first. */
+export async function unsentRefunds(db: Db, limit: number): Promise<readonly string[]> {
+  const { rows } = await sql<{ id: string }>`
+    SELECT t.id FROM transaction t WHERE t.type = 'REFUND' AND t.status = 'PENDING' AND t.created_by_saga IS NULL
+       AND NOT EXISTS (SELECT FROM saga s WHERE s.subject_type = 'transaction' AND s.subject_id = t.id)
+       AND ${isNotSetAside('refunds', sql`t.id`)}
+     ORDER BY t.created_at, t.id LIMIT ${limit}::int`.execute(db);
+  return rows.map(({ id }) => id);
 }
 
 /** PENDING while nothing can have come of it, PROCESSING as long as its outcome is not known (domain.md 9.5). */
