@@ -130,6 +130,19 @@ describe('delivery', () => {
     expect(sentTo).toEqual(['+442079460958', 'Anna&co@xn--e1afmkfd.xn--p1ai', 'olga@example.com']);
   });
 
+  it('that is late offers no refund whose time is over', async () => {
+    await confirmed({ phone: false });
+    await db
+      .updateTable('notification')
+      .set({ due_at: new Date('2023-06-01T00:00:00Z') })
+      .execute();
+    const { got, deps: told } = provider(accepts);
+    await deliverDue(told);
+    const [mail] = got.filter(({ to }) => to === 'john@example.com');
+    expect(mail?.text).toContain('nothing is refunded');
+    expect(mail?.text).not.toContain('is refunded until');
+  });
+
   it('sends a confirmation to guest and owner, and a person can read it in the mailbox', async () => {
     const reservationId = await confirmed();
     expect(await deliverDue(deps)).toBe(3);

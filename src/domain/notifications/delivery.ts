@@ -228,7 +228,9 @@ function prepare(row: ClaimedNotification, known: Known, deps: DeliveryDeps): Pr
   }
   const behind = heldForAccess(text, row.recipientType, facts, conditions.now);
   if (behind) return behind;
-  const rendered = renderMessage(text, row.channel, valuesOf(facts, text.locale, deps.publicUrl));
+  // One that has waited, for a worker perhaps, offers nothing that is over by now.
+  const atSending = { ...facts, dueAt: conditions.now };
+  const rendered = renderMessage(text, row.channel, valuesOf(atSending, text.locale, deps.publicUrl));
   if ('missing' in rendered) return withoutValues(rendered.missing, facts.orderedAt, conditions.now);
   if (row.channel === 'SMS' && segmentsOf(rendered.text).segments > MAX_SEGMENTS) {
     return { status: 'BLOCKED', reason: 'SMS_TOO_LONG' };
