@@ -58,6 +58,8 @@ export interface ChargeRequest {
   readonly amountMinor: number;
   readonly currency: string;
   readonly reservationId: string;
+  /** The gateway has told that it is captured. What has gone back of it since is no reason to refuse it: it is booked next. */
+  readonly isCaptured?: boolean;
 }
 export interface Charge {
   /** The gateway's own id of the captured money. */

@@ -8,6 +8,7 @@ import {
   undoOwnerShare,
 } from '../domain/finance/distribution.ts';
 import { assessCard } from '../domain/finance/fraud.ts';
+import { lookAtCaptured } from '../domain/finance/gateway-events.ts';
 import { reverseStep } from '../domain/finance/ledger.ts';
 import { assertApproved, assertPayable, type PayableStay, referenceReused } from '../domain/finance/payable.ts';
 import { type BookedPayment, bookPayment, claimPayment, takeBackPayment } from '../domain/finance/payment.ts';
@@ -95,8 +96,15 @@ export const processPayment = saga('processPayment', ProcessPayment, {
     whenOpen: 'refuse',
     prepare: ({ tx, input, done: { validatePayment: stay }, ...step }) =>
       claimPayment(tx, step, stay, { ...input, cardFingerprint: stay.cardFingerprint ?? null }),
-    run: ({ ports, input, key, signal }) => ports.gateway(input.gatewayId).charge({ ...chargeOf(input), key }, signal),
-    book: ({ tx, done, answer, ...step }) => bookPayment(tx, step, done.validatePayment, answer),
+    run: ({ ports, input, key, signal }) =>
+      ports
+        .gateway(input.gatewayId)
+        .charge({ ...chargeOf(input), key, ...(input.captured && { isCaptured: true }) }, signal),
+    book: async ({ tx, input, done, answer, ...step }) => {
+      const payment = await bookPayment(tx, step, done.validatePayment, answer);
+      if (input.captured) await lookAtCaptured(tx, payment.paymentId);
+      return payment;
+    },
     explain: async ({ input, failure }) =>
       'constraint' in failure && failure.constraint === 'one_claim' ? referenceReused(input) : undefined,
     compensate: {

@@ -241,6 +241,16 @@ describe('a PaymentIntent', () => {
     }
   });
 
+  it('that is told to be captured is booked, whatever has gone back of it since', async () => {
+    const refunded = stripe.account.seed({ id: 'pi_1', status: 'succeeded' });
+    Object.assign(refunded.charge ?? {}, { refunded: 1 });
+    const disputed = stripe.account.seed({ id: 'pi_2', status: 'succeeded' });
+    Object.assign(disputed.charge ?? {}, { disputed: true });
+    for (const id of ['pi_1', 'pi_2']) {
+      expect(await charge(id, { isCaptured: true })).toMatchObject({ amountMinor: 100_000 });
+    }
+  });
+
   it('that needs the guest is declined, and stays as it is', async () => {
     const failed = { code: 'card_declined', decline_code: 'insufficient_funds' };
     stripe.account.seed({ id: 'pi_1', status: 'requires_action' });

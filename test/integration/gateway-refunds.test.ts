@@ -224,6 +224,30 @@ describe('a refund in the gateway’s dashboard', () => {
     await expectIntegrity(db());
   });
 
+  it('that was booked days after it was made, like its charge, is not missing at the gateway then', async () => {
+    const { id, reference } = await paidStay();
+    system.sandbox.dashboard.refund({ gatewayId: GATEWAY, reference, amountMinor: 40_000 });
+    await desk.tell(reference);
+    await desk.takeUp();
+    const later = sql<Date>`now() + interval '10 days'`;
+    await db().updateTable('payment').set({ completed_at: later }).where('reservation_id', '=', id).execute();
+    await db()
+      .updateTable('transaction')
+      .set({ completed_at: later })
+      .where('reservation_id', '=', id)
+      .where('type', '=', 'REFUND')
+      .execute();
+    const day = 24 * 60 * 60_000;
+    const compared = await reconcileWithGateway(db(), system.sandbox.ports, {
+      gatewayId: GATEWAY,
+      from: new Date(Date.now() + 9 * day),
+      to: new Date(Date.now() + 11 * day),
+      occasion: `late-${id}`,
+      startedBy: 'tester',
+    });
+    expect(compared).toMatchObject({ missingAtGateway: 0, missingInLedger: 0 });
+  });
+
   it('in another currency than the charge is not booked: a person is called', async () => {
     const { id } = await paidStay();
     const payment = await db()
@@ -245,7 +269,7 @@ describe('a refund in the gateway’s dashboard', () => {
     const book = () =>
       db()
         .transaction()
-        .execute((tx) => bookRecord(tx, charge, { refunds, disputes }, new Date()));
+        .execute((tx) => bookRecord(tx, charge, { refunds, disputes }, new Date(), { amountStep: () => 1 }));
     expect(await book()).toBe('noted');
     expect(await summaryOf(id)).toMatchObject({ refunded: 0, disputed: 0 });
     const { rows } = await sql<{ code: string }>`SELECT params ->> 'code' AS code FROM notification

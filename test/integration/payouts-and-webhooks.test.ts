@@ -4,7 +4,7 @@ import { alertOldDebts } from '../../src/domain/finance/owner-debts.ts';
 import type { GatewayEvent } from '../../src/domain/ports.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/log.ts';
-import { doNight, releaseDuePayouts } from '../../src/workers/finance.ts';
+import { doNight, releaseDuePayouts, takeUpGatewayNews } from '../../src/workers/finance.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { expectIntegrity, GATEWAY } from '../sagas/money.ts';
 import { restOf } from '../setup/engine.ts';
@@ -232,6 +232,25 @@ describe("a gateway's webhook", () => {
     const strange = { kind: 'payout-failed', providerId: 'po_not_ours', reason: 'ACCOUNT_CLOSED' } as const;
     expect((await send(strange)).body.data.outcome).toBe('noted');
     expect(await alertsOf('gateway-po_not_ours')).toBe(1);
+  });
+
+  it('that a payout has come back waits for a payout that is still on its way', async () => {
+    const { db } = system.bed;
+    const owner = await ownerWith(null, 1);
+    await sweep();
+    const [payout] = await payoutsOf(owner);
+    const providerId = payout?.provider_id ?? '';
+    const put = (status: 'PROCESSING' | 'COMPLETED', provider_id: string | null) =>
+      db.updateTable('transaction').set({ status, provider_id }).where('owner_id', '=', owner).execute();
+    await put('PROCESSING', null);
+    expect((await send({ kind: 'payout-failed', providerId, reason: 'ACCOUNT_CLOSED' })).body.data.outcome).toBe(
+      'waiting',
+    );
+    const news = { db, ports: system.sandbox.ports, orchestrator: system.process.engine.orchestrator };
+    await takeUpGatewayNews(news);
+    await put('COMPLETED', providerId);
+    await takeUpGatewayNews(news);
+    expect((await payoutsOf(owner))[0]).toMatchObject({ status: 'FAILED', settled_minor: 0 });
   });
 
   it('about a charge of somebody else, or about nothing of ours, is ignored', async () => {

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { Tx } from '../../db/client.ts';
+import type { Db, Tx } from '../../db/client.ts';
 import { PAYOUT_BANK } from '../ports.ts';
 import type { BookedItem, SettledMovement } from './reconciliation-match.ts';
 
@@ -15,7 +15,7 @@ export interface Booked {
 
 /** What our books say of a gateway: whatever the movements name, and all that was booked within the time. */
 export async function bookedItems(
-  tx: Tx,
+  tx: Db | Tx,
   { gatewayId, from, to }: Booked,
   movements: readonly SettledMovement[],
 ): Promise<readonly BookedItem[]> {

@@ -8,6 +8,7 @@ import { type Author, recordAudit } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
 import { bookableFee, bookFeeDifference } from './fee-correction.ts';
+import { oneAtATime } from './reconciliation.ts';
 import { differsView } from './reconciliation-views.ts';
 
 /** What is open between a gateway's record and ours, as finance works it off. */
@@ -103,8 +104,13 @@ export async function reopenDifference(tx: Tx, id: string, expected: ExpectedVer
   await audit(tx, 'DIFFERENCE_REOPENED', row, author, { reason: row.reason });
 }
 
-/** Books a difference in a fee, and thereby resolves it. Throws like `explainDifference` and `bookFeeDifference`. */
+/**
+ * Books a difference in a fee, and thereby resolves it. Throws like `explainDifference` and `bookFeeDifference`. A comparison
+ * that is under way has read our books as they were: it ends first.
+ */
 export async function bookDifference(tx: Tx, id: string, expected: ExpectedVersions, author: Author): Promise<void> {
+  const found = await tx.selectFrom('difference').select('gateway_id').where('id', '=', id).executeTakeFirst();
+  if (found) await oneAtATime(tx, found.gateway_id);
   const row = await lockDifference(tx, id, expected);
   if (row.status === 'RESOLVED') throw refusal(row);
   const correctionId = await bookFeeDifference(tx, row, author);

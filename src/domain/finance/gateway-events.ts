@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { literal, literals } from '../../db/literal.ts';
+import { required } from '../../kernel/errors.ts';
 import { raiseSystemAlert } from '../notifications/alerts.ts';
 import type { GatewayEvent, ReceivedEvent } from '../ports.ts';
 import { reverseJournal } from './ledger.ts';
@@ -101,7 +102,7 @@ export async function consider(
       // A charge of somebody else at the same provider is none of ours.
       return (await paymentOf(tx, gatewayId, event)) ? 'waiting' : 'ignored';
     case 'payout-failed':
-      return payoutCameBack(tx, event, `${gatewayId}-${eventId}`);
+      return payoutCameBack(tx, event, { gatewayId, eventId });
   }
 }
 
@@ -142,7 +143,12 @@ async function isBookable(tx: Tx, reservationId: string, currency: string): Prom
 type PayoutFailure = Extract<GatewayEvent, { readonly kind: 'payout-failed' }>;
 
 /** Money that had left for an owner is back: its journals are reversed, and a person is called (domain.md 8). */
-async function payoutCameBack(tx: Tx, { providerId, reason }: PayoutFailure, key: string): Promise<EventOutcome> {
+async function payoutCameBack(
+  tx: Tx,
+  { providerId, reason }: PayoutFailure,
+  { gatewayId, eventId }: Pick<ReceivedEvent, 'gatewayId' | 'eventId'>,
+): Promise<EventOutcome> {
+  const key = `${gatewayId}-${eventId}`;
   const taken = await takeBack(tx, { type: 'OWNER_PAYOUT', status: 'FAILED', providerId, reason, key });
   if (taken.length > 0) return 'reversed';
   const known = await tx
@@ -152,9 +158,20 @@ async function payoutCameBack(tx: Tx, { providerId, reason }: PayoutFailure, key
     .where('provider_id', '=', providerId)
     .executeTakeFirst();
   if (known) return 'known';
+  // Told before we have its id ourselves.
+  if (await mayBeOfPayoutUnderWay(tx, gatewayId, eventId)) return 'waiting';
   // Such as an owner's own bank that sends back what a connected account paid out: a person must find whose it is.
   await alertGateway(tx, providerId, 'OWNER_PAYOUT_FAILED', null);
   return 'noted';
+}
+
+/** For as long as it is worth waiting: a payout that hangs for hours is not the one. */
+async function mayBeOfPayoutUnderWay(tx: Tx, gatewayId: string, eventId: string): Promise<boolean> {
+  const { rows } = await sql<{ waits: boolean }>`
+    SELECT g.received_at > now() - interval '1 hour'
+           AND EXISTS (SELECT FROM transaction t WHERE t.status = 'PROCESSING' AND t.type = 'OWNER_PAYOUT') AS waits
+      FROM gateway_event g WHERE g.gateway_id = ${gatewayId} AND g.event_id = ${eventId}`.execute(tx);
+  return rows[0]?.waits === true;
 }
 
 export interface CameBack {
@@ -229,6 +246,19 @@ export const askForLook = (
     })
     .onConflict((conflict) => conflict.columns(['gateway_id', 'event_id']).doNothing())
     .execute();
+
+/** What has gone back of a charge before it was booked was told when nobody knew whose it was. */
+export async function lookAtCaptured(tx: Tx, paymentId: string): Promise<void> {
+  const payment = await tx.selectFrom('payment').selectAll().where('id', '=', paymentId).executeTakeFirstOrThrow();
+  await askForLook(tx, {
+    gatewayId: payment.gateway_id,
+    gatewayReference: payment.gateway_reference,
+    chargeId: required(payment.provider_id, 'the id of a captured charge'),
+    paymentId,
+    reservationId: payment.reservation_id,
+    occasion: `captured-${paymentId}`,
+  });
+}
 
 /** In whose name the gateway's news is booked. */
 export const GATEWAY = 'system:gateway';

@@ -43,7 +43,7 @@ export async function checkSums(
   const accounts = ownerAccounts(entries.values());
   const given = new Map<string, number>();
   for (const range of stays) {
-    for (const { owner_id, currency, amount } of await sharesBelowZero(tx, range)) {
+    for (const { owner_id, currency, amount } of await takenFromOwners(tx, range)) {
       const ref = accountOf(owner_id, currency);
       given.set(ref, (given.get(ref) ?? 0) + amount);
     }
@@ -78,20 +78,23 @@ async function payoutsIn(tx: Tx, { after, until }: Range): Promise<readonly Payo
 }
 
 /**
- * What the shares of stays took from their owners, minor units: of a stay that is refunded as a whole the agency may keep
- * its fee, and the owner bears it (`agencyFeeRefundable`), whether or not anything was paid out. At its deepest: a
- * later split of the same stay may give some of it back as a payout of its own, and the debt stays until it is netted.
+ * What stays took from their owners and the ledger's sums do not show, minor units. Shares: of a stay that is refunded as a
+ * whole the agency may keep its fee, and the owner bears it (`agencyFeeRefundable`), whether or not anything was paid out.
+ * Costs: those that were given back later, as when a dispute is won. Both at their deepest: what is given back is a payout
+ * of its own, and the debt stays until it is netted.
  */
-async function sharesBelowZero(tx: Tx, { after, until }: Range) {
+async function takenFromOwners(tx: Tx, { after, until }: Range) {
   const { rows } = await sql<{ owner_id: string; currency: string; amount: number }>`
-    SELECT owner_id, currency, sum(deepest)::bigint AS amount FROM (
-      SELECT owner_id, currency, max(taken) AS deepest FROM (
-        SELECT x.reservation_id, a.party_id AS owner_id, e.currency::text AS currency,
-               sum(e.amount) OVER (PARTITION BY x.reservation_id, a.party_id, e.currency ORDER BY x.created_at) AS taken
-          FROM ledger_tx x JOIN ledger_entry e ON e.tx_id = x.id JOIN ledger_account a ON a.id = e.account_id
-         WHERE x.reservation_id > ${after} AND x.reservation_id <= ${until} AND x.purpose = 'DISTRIBUTION' AND a.kind = 'OWNER_PAYABLE') t
-       GROUP BY reservation_id, owner_id, currency HAVING max(taken) > 0) s
-     GROUP BY 1, 2`.execute(tx);
+    SELECT owner_id, currency, sum(amount)::bigint AS amount FROM (
+      SELECT owner_id, currency, greatest(0, max(share)) + greatest(0, max(cost)) - sum(cost_here) AS amount FROM (
+        SELECT x.reservation_id, a.party_id AS owner_id, e.currency::text AS currency, c.cost AS cost_here,
+               sum(e.amount - c.cost) OVER so_far AS share, sum(c.cost) OVER so_far AS cost
+          FROM ledger_tx x JOIN ledger_entry e ON e.tx_id = x.id JOIN ledger_account a ON a.id = e.account_id,
+               LATERAL (SELECT CASE WHEN x.purpose = 'DISTRIBUTION' THEN 0 ELSE e.amount END AS cost) c
+         WHERE x.reservation_id > ${after} AND x.reservation_id <= ${until} AND x.purpose IN ('DISTRIBUTION', 'FEE', 'COST') AND a.kind = 'OWNER_PAYABLE'
+        WINDOW so_far AS (PARTITION BY x.reservation_id, a.party_id, e.currency ORDER BY x.created_at)) t
+       GROUP BY reservation_id, owner_id, currency) s
+     WHERE amount > 0 GROUP BY 1, 2`.execute(tx);
   return rows;
 }
 

@@ -32,7 +32,26 @@ export const reconcileWithGateway = async (db: Db, ports: Ports, question: Gatew
 export async function orderByGateway(db: Db, ports: Ports, question: GatewayQuestion): Promise<ReconcileOrder> {
   const movements = await gatewayMovements(ports, question);
   await makeUpForLostEvents(db, ports, { ...question, movements });
-  return { ...question, source: 'GATEWAY', movements };
+  const earlier = await movementsBefore(db, ports, question, movements);
+  return { ...question, source: 'GATEWAY', movements: [...movements, ...earlier] };
+}
+
+/**
+ * What we booked within the time and the gateway had done before: its word was late, or was lost. The gateway is asked
+ * about those days only when something seems to be missing there.
+ */
+async function movementsBefore(
+  db: Db,
+  ports: Pick<Ports, 'gateway'>,
+  { gatewayId, from, to }: Pick<ReconcileOrder, 'gatewayId' | 'from' | 'to'>,
+  movements: readonly SettledMovement[],
+): Promise<readonly SettledMovement[]> {
+  const booked = await bookedItems(db, { gatewayId, from, to }, movements);
+  const missing = new Set(matchMovements(movements, booked, () => false).flatMap(({ item }) => item?.providerId ?? []));
+  if (missing.size === 0) return [];
+  const since = new Date(from.getTime() - SETTLED_WITHIN_MS);
+  const earlier = await movementsOf(ports, gatewayId, since, new Date(from.getTime() - MARGIN_MS));
+  return earlier.filter(({ providerId }) => missing.has(providerId));
 }
 
 /** Throws `GATEWAY_UNKNOWN`, and `VALIDATION_FAILED` for more movements than can be compared at once. */
@@ -162,7 +181,12 @@ async function oldestUnsettled(db: Db, gatewayId: string, before: Date): Promise
 }
 
 /** However many they are: in halves, where they are too many for one answer. */
-async function movementsOf(ports: Ports, gatewayId: string, from: Date, to: Date): Promise<readonly SettledMovement[]> {
+async function movementsOf(
+  ports: Pick<Ports, 'gateway'>,
+  gatewayId: string,
+  from: Date,
+  to: Date,
+): Promise<readonly SettledMovement[]> {
   const movements = await ports.gateway(gatewayId).movements(gatewayId, from, to, MAX_MOVEMENTS);
   const middle = new Date(Math.floor((from.getTime() + to.getTime()) / 2));
   if (movements.length < MAX_MOVEMENTS || middle <= from) return movements;

@@ -123,6 +123,7 @@ function assertAsked(intent: Intent, request: ChargeRequest): void {
   }
   const stay = intent.metadata['reservationId'];
   if (stay !== undefined && stay !== reservationId) throw notVerified(request, 'RESERVATION_MISMATCH');
+  if (request.isCaptured) return;
   if (intent.latest_charge && intent.latest_charge.amount_refunded > 0) throw notVerified(request, 'REFUNDED');
   if (intent.latest_charge?.disputed) throw notVerified(request, 'DISPUTED');
 }
