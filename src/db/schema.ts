@@ -682,7 +682,7 @@ export interface DifferenceTable {
 /** A settlement of one charge or refund from the gateway to the bank. Later corrections are rows of their own; their sum counts. Minor units. */
 export interface SettlementTable {
   gateway_id: string;
-  movement: 'CHARGE' | 'REFUND';
+  movement: 'CHARGE' | 'REFUND' | 'DISPUTE';
   subject: string;
   revision: number;
   provider_id: string;

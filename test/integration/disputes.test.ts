@@ -341,6 +341,40 @@ describe('a dispute', () => {
     await expectIntegrity(db());
   });
 
+  it('leaves clearing like what is handed over, and so does what is given back', async () => {
+    const { id, reference } = await paidStay();
+    const look = (occasion: string) =>
+      reconcileWithGateway(db(), system.sandbox.ports, {
+        gatewayId: GATEWAY,
+        from: new Date(0),
+        to: new Date(4e12),
+        occasion: `${occasion}-${id}`,
+        startedBy: 'tester',
+      });
+    await look('handed-over');
+    expect(await summaryOf(id)).toMatchObject({ gatewayClearing: 0 });
+    const providerId = dashboard().dispute({ gatewayId: GATEWAY, reference, amountMinor: 100_000 });
+    await told(reference);
+    expect(await summaryOf(id)).toMatchObject({ gatewayClearing: -1000 - FEE });
+    await look('taken');
+    await look('again');
+    expect(await summaryOf(id)).toMatchObject({ gatewayClearing: 0 });
+    dashboard().decide(providerId, 'WON', DISPUTE_FEE_MINOR);
+    await told(reference);
+    expect(await summaryOf(id)).toMatchObject({ gatewayClearing: 1000 + FEE });
+    await look('given-back');
+    expect(await summaryOf(id)).toMatchObject({ gatewayClearing: 0 });
+    const settled = await db()
+      .selectFrom('settlement')
+      .select(['revision', 'net_minor'])
+      .where('reservation_id', '=', id)
+      .where('movement', '=', 'DISPUTE')
+      .orderBy('revision')
+      .execute();
+    expect(settled.map(({ net_minor }) => net_minor)).toEqual([-101_500, 101_500]);
+    await expectIntegrity(db());
+  });
+
   it.each(['OWNER', 'PRO_RATA'] as const)(
     'whose fee is borne by %s takes it off the payout, and gives it back',
     async (bearer) => {

@@ -71,10 +71,10 @@ export async function keepComparison(
     const first = required(await findByOccasion(tx, order.occasion), 'the reconciliation that came first');
     return { ...first, replayed: true, settlementsPosted: 0 };
   }
-  const { gatewayId } = order;
+  const { gatewayId, source } = order;
   const differences = await keepDifferences(tx, { id, gatewayId, lines, failed });
   await insertLines(tx, id, lines, differences);
-  const settled = await postSettlements(tx, { gatewayId, lines, failed, postedBy: order.startedBy });
+  const settled = await postSettlements(tx, { gatewayId, source, lines, failed, postedBy: order.startedBy });
   if (settled.count > 0) {
     const netMinor = JSON.stringify(settled.netMinor);
     await tx.updateTable('reconciliation').set({ settled: netMinor }).where('id', '=', id).execute();

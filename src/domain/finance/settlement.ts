@@ -1,18 +1,21 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { newId } from '../../kernel/ids.ts';
+import { disputeTargets } from './dispute-settlement.ts';
 import { accounts } from './ledger.ts';
 import type { MatchedLine, SettledMovement } from './reconciliation-match.ts';
 
 /**
- * What gateways hand over: clearing to bank, less fees (domain.md 5). It is booked once for each charge and refund, whether
- * the gateway's own record or one of its files tells it first; a later word on its fee, or that it came back, books the
- * difference to what is booked already.
+ * What gateways hand over: clearing to bank, less fees (domain.md 5). It is booked once for each charge, refund and dispute,
+ * whether the gateway's own record or one of its files tells it first; a later word on its fee, or that it came back, books
+ * the difference to what is booked already.
  */
 
 /** Of one gateway, with what it has said. */
 export interface SettlementOrder {
   readonly gatewayId: string;
+  /** Files tell nothing of disputes. */
+  readonly source: 'GATEWAY' | 'CSV';
   readonly lines: readonly MatchedLine[];
   /** What it says did not stand, whether or not it is a line. */
   readonly failed: readonly SettledMovement[];
@@ -25,8 +28,8 @@ export interface SettlementsPosted {
 }
 
 /** What should be in the bank of one movement. */
-interface Target {
-  readonly movement: 'CHARGE' | 'REFUND';
+export interface Target {
+  readonly movement: 'CHARGE' | 'REFUND' | 'DISPUTE';
   /** Null: known by its provider's id alone. */
   readonly subject: string | null;
   readonly providerId: string;
@@ -58,6 +61,7 @@ export async function postSettlements(tx: Tx, order: SettlementOrder): Promise<S
   const targets = [
     ...order.lines.flatMap(targetOf),
     ...order.failed.flatMap((movement) => (movement.kind === 'PAYOUT' ? [] : [nothingOf(movement, movement.kind)])),
+    ...(order.source === 'GATEWAY' ? await disputeTargets(tx, order.gatewayId) : []),
   ];
   let count = 0;
   const netMinor: Record<string, number> = {};
