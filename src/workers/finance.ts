@@ -4,7 +4,7 @@ import { passNightly, verifyMarked } from '../domain/finance/integrity-now.ts';
 import { alertOldDebts } from '../domain/finance/owner-debts.ts';
 import { batchOf, type DueBatch, dueBatches } from '../domain/finance/payout-batches.ts';
 import { reconcileNight } from '../domain/finance/reconciliation-night.ts';
-import { unsentRefunds } from '../domain/finance/refund.ts';
+import { isUnsent, unsentRefunds } from '../domain/finance/refund.ts';
 import { addUpLedger } from '../domain/finance/totals.ts';
 import type { Ports } from '../domain/ports.ts';
 import { attemptEach } from '../domain/sweeps/isolate.ts';
@@ -12,7 +12,8 @@ import { RoomyError } from '../kernel/errors.ts';
 import { newId } from '../kernel/ids.ts';
 import { canonicalJson, sha256 } from '../kernel/json.ts';
 import type { Logger } from '../kernel/log.ts';
-import { executeRefund, processOwnerPayout } from '../sagas/index.ts';
+import { startRefunds } from '../sagas/execute-refund.ts';
+import { processOwnerPayout } from '../sagas/index.ts';
 import type { SagaOrchestrator } from '../sagas/orchestrator/types.ts';
 import { BY_GATEWAY, startCapturedPayment } from '../sagas/start-captured-payment.ts';
 import type { JobsOf } from './jobs.ts';
@@ -88,20 +89,14 @@ export async function takeUpGatewayNews(work: Pick<FinanceWork, 'db' | 'ports' |
 }
 
 /** Sends what is owed to guests since a gateway told something; answers how many refunds it found. */
-export async function sendOwedRefunds({ db, orchestrator }: Pick<FinanceWork, 'db' | 'orchestrator'>): Promise<number> {
+export async function sendOwedRefunds({ db }: Pick<FinanceWork, 'db'>): Promise<number> {
   const due = await unsentRefunds(db, NEWS_AT_ONCE);
   await attemptEach(db, 'refunds', due, {
     id: (refundId) => refundId,
-    work: async (refundId) => {
-      const input = { refundId };
-      await orchestrator.accept(executeRefund, {
-        subjectId: refundId,
-        input,
-        requester: BY_GATEWAY,
-        // Of two workers that find the same refund the second is answered with the saga of the first.
-        idempotency: { key: `refund-${refundId}`, requestHash: sha256(canonicalJson(input)) },
-      });
-    },
+    work: (refundId) =>
+      db.transaction().execute(async (tx) => {
+        if (await isUnsent(tx, refundId)) await startRefunds(tx, [refundId], BY_GATEWAY.sub);
+      }),
   });
   return due.length;
 }
@@ -137,10 +132,17 @@ export const financeJobs = (work: FinanceWork, now: () => Date): JobsOf<'finance
   news: {
     kind: 'sweep',
     limitMs: 120_000,
-    run: async (run) => ({
-      looks: await untilFewer(NEWS_AT_ONCE, MAX_ROUNDS, run, () => takeUpGatewayNews(work)),
-      refunds: await untilFewer(NEWS_AT_ONCE, MAX_ROUNDS, run, () => sendOwedRefunds(work)),
-    }),
+    run: async (run) => {
+      let looks = 0;
+      let refunds = 0;
+      try {
+        looks = await untilFewer(NEWS_AT_ONCE, MAX_ROUNDS, run, () => takeUpGatewayNews(work));
+      } finally {
+        // What is owed already does not wait for a gateway that cannot be asked.
+        refunds = await untilFewer(NEWS_AT_ONCE, MAX_ROUNDS, run, () => sendOwedRefunds(work));
+      }
+      return { looks, refunds };
+    },
   },
   totals: {
     kind: 'sweep',

@@ -1,6 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ChargeRequest, PaymentGateway, PayoutRequest, RefundRequest } from '../../src/domain/ports.ts';
+import { undoneMark } from '../../src/gateways/stripe/claim.ts';
 import { createStripeGateway } from '../../src/gateways/stripe/gateway.ts';
 import { RoomyError } from '../../src/kernel/errors.ts';
 import { createLogger } from '../../src/kernel/log.ts';
@@ -249,6 +250,24 @@ describe('a PaymentIntent', () => {
     for (const id of ['pi_1', 'pi_2']) {
       expect(await charge(id, { isCaptured: true })).toMatchObject({ amountMinor: 100_000 });
     }
+  });
+
+  it('that we have taken back ourselves is not booked by a late word, and no card is charged for one', async () => {
+    const before = 'saga-0-2-F';
+    const undone = stripe.account.seed({
+      id: 'pi_1',
+      status: 'succeeded',
+      metadata: { key: before, ...undoneMark(before) },
+    });
+    Object.assign(undone.charge ?? {}, { refunded: 100_000 });
+    for (const [id, gatewayError] of [
+      ['pi_1', 'REFUNDED'],
+      ['pm_1', 'UNKNOWN_REFERENCE'],
+    ] as const) {
+      const failed = await failure(charge(id, { isCaptured: true }));
+      expect(failed).toMatchObject({ code: 'PAYMENT_NOT_VERIFIED', details: { gatewayError } });
+    }
+    expect(stripe.received.filter(({ method }) => method === 'POST')).toEqual([]);
   });
 
   it('that needs the guest is declined, and stays as it is', async () => {

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { assertCancellable, decideRefund, needsSecondPerson } from '../../src/domain/finance/cancellation.ts';
 import { reconcileWithGateway } from '../../src/domain/finance/reconciliation-night.ts';
 import { DISPUTE_FEE_MINOR } from '../../src/gateways/sandbox/provider-acts.ts';
 import { createLogger } from '../../src/kernel/log.ts';
@@ -339,6 +340,18 @@ describe('a dispute', () => {
     await look(`ended-${id}`);
     expect(await statusesOf(id, 'DISPUTE')).toEqual([['COMPLETED', 100_000]]);
     await expectIntegrity(db());
+  });
+
+  it('counts in what a second person is asked for, as the guest gets it in the end', async () => {
+    const { id, reference } = await paidStay();
+    dashboard().dispute({ gatewayId: GATEWAY, reference, amountMinor: 60_000 });
+    await told(reference);
+    const stay = await assertCancellable(db(), id, new Date());
+    const order = { initiator: 'AGENCY', percentOverride: 50 } as const;
+    const refund = await decideRefund(db(), system.sandbox.ports, stay, order, new Date());
+    expect(refund).toMatchObject({ amountMinor: 20_000, wonMinor: 50_000 });
+    expect(needsSecondPerson(stay, order, { ...refund, wonMinor: 500_000 })).toBe(false);
+    expect(needsSecondPerson(stay, order, { ...refund, wonMinor: 500_001 })).toBe(true);
   });
 
   it('leaves clearing like what is handed over, and so does what is given back', async () => {

@@ -229,7 +229,7 @@ describe('a refund in the gateway’s dashboard', () => {
     system.sandbox.dashboard.refund({ gatewayId: GATEWAY, reference, amountMinor: 40_000 });
     await desk.tell(reference);
     await desk.takeUp();
-    const later = sql<Date>`now() + interval '10 days'`;
+    const later = sql<Date>`now() + interval '5 days'`;
     await db().updateTable('payment').set({ completed_at: later }).where('reservation_id', '=', id).execute();
     await db()
       .updateTable('transaction')
@@ -240,8 +240,8 @@ describe('a refund in the gateway’s dashboard', () => {
     const day = 24 * 60 * 60_000;
     const compared = await reconcileWithGateway(db(), system.sandbox.ports, {
       gatewayId: GATEWAY,
-      from: new Date(Date.now() + 9 * day),
-      to: new Date(Date.now() + 11 * day),
+      from: new Date(Date.now() + 4 * day),
+      to: new Date(Date.now() + 6 * day),
       occasion: `late-${id}`,
       startedBy: 'tester',
     });

@@ -39,7 +39,8 @@ export function createGatewayDesk({ bed, sandbox, process, call }: System): Gate
     async takeUpUntilQuiet() {
       await until('no event waits', async () => {
         await takeUp();
-        await sendOwedRefunds({ db, orchestrator });
+        // As a process of its own: only then its relay has what it orders.
+        await sendOwedRefunds({ db: process.db });
         const { rows } = await sql<{ open: boolean }>`
           SELECT EXISTS (SELECT FROM gateway_event WHERE processed_at IS NULL) OR EXISTS (SELECT FROM saga WHERE finished_at IS NULL) AS open`.execute(
           db,

@@ -101,7 +101,7 @@ export const ENGINE_CASES = {
     poisons: {
       'its saga': raises('saga', 'INSERT', `NEW.subject_id = 'transaction-${POISONED}'`),
     },
-    sweep: (db, bench) => withEngine(bench, ({ orchestrator }) => sendOwedRefunds({ db, orchestrator })),
+    sweep: (db) => sendOwedRefunds({ db }),
     done: (db) => numbersOf(db, 'SELECT subject_id AS id FROM saga'),
   },
   totals: {

@@ -74,6 +74,8 @@ export type RefundDecision = {
   /** By the policy; what was paid over the balance comes back on top. */
   readonly amountMinor: number;
   readonly excessMinor: number;
+  /** What it comes to in the end, when the open disputes of the stay are won (`dispute-won.ts`). */
+  readonly wonMinor: number;
   readonly rule: string;
   readonly daysBeforeCheckIn: number;
 };
@@ -91,21 +93,22 @@ export async function decideRefund(
   const days = daysBeforeCheckIn(requestedAt, stay.checkInDate, stay.timeZone);
   const whole = wholeRefundRule(stay, order);
   const percentOverride = order.percentOverride ?? (whole === null ? undefined : 100);
-  const decided = refundOf({
+  const basis = {
     base: terms.refundBase,
     tiers: terms.refundTiers,
     totalMinor: stay.totalMinor,
     capturedMinor: receipts.capturedMinor,
-    // What is disputed is not there to be given back.
-    refundedMinor: receipts.refundedMinor + receipts.disputedMinor,
     stepMinor: await refundStep(db, ports, stay),
     days,
     ...(percentOverride === undefined ? {} : { percentOverride }),
-  });
+  };
+  // What is disputed is not there to be given back.
+  const decided = refundOf({ ...basis, refundedMinor: receipts.refundedMinor + receipts.disputedMinor });
   return {
     percent: decided.percent,
     amountMinor: decided.amountMinor,
     excessMinor: receipts.excessMinor,
+    wonMinor: refundOf({ ...basis, refundedMinor: receipts.refundedMinor }).amountMinor,
     rule: order.percentOverride === null ? (whole ?? decided.rule) : decided.rule,
     daysBeforeCheckIn: days,
   };
@@ -138,7 +141,7 @@ export const isOverLimit = (amountMinor: number, currency: string): boolean =>
   amountMinor > OVERRIDE_LIMIT_MAJOR * 10 ** exponentOf(currency);
 export const REFUND_REVIEW: Review = { score: 100, signals: [{ rule: 'REFUND_OVERRIDE', points: 100 }] };
 export const needsSecondPerson = (stay: CancellableStay, order: CancellationOrder, refund: RefundDecision): boolean =>
-  order.percentOverride !== null && isOverLimit(refund.amountMinor, stay.currency);
+  order.percentOverride !== null && isOverLimit(refund.wonMinor, stay.currency);
 
 /** What a guest would get back at each moment from now on. */
 export async function quoteSchedule(

@@ -40,8 +40,8 @@ export async function oweWhatCancellationOwed(
   });
   const sinceMinor = receipts.refundedMinor - before.refundedMinor - before.goodwillMinor;
   const owedMinor = Math.max(0, whole.amountMinor - sinceMinor) + before.creditMinor;
-  const amountMinor = Math.min(owedMinor, before.leftMinor);
-  if (amountMinor === 0) return;
+  const amountMinor = Math.min(Math.ceil(owedMinor / stepMinor) * stepMinor, before.leftMinor);
+  if (amountMinor <= 0) return;
   const key = `${dispute.key}-won`;
   const { ownerMinor } = await bookRefunds(tx, { sagaId: null, key, requestedBy: GATEWAY }, stay, {
     amountMinor,
@@ -58,8 +58,9 @@ export async function oweWhatCancellationOwed(
 async function cancellationOf(tx: Tx, reservationId: string) {
   const { rows } = await sql<{ at: Date; percent: number }>`
     SELECT s.requested_at AS at, (p.result ->> 'percent')::int AS percent
-      FROM reservation r JOIN saga s ON s.subject_type = 'reservation' AND s.subject_id = r.id AND s.name = 'cancelReservation' AND s.ended_as = 'completed'
-      JOIN saga_step p ON p.saga_id = s.id AND p.name = 'calculateRefundAmount'
+      FROM reservation r JOIN saga s ON s.subject_type = 'reservation' AND s.subject_id = r.id AND s.name = 'cancelReservation'
+      JOIN saga_step p ON p.saga_id = s.id AND p.direction = 'F' AND p.name = 'calculateRefundAmount'
+      JOIN saga_step b ON b.saga_id = s.id AND b.direction = 'F' AND b.name = 'createRefundTransaction' AND b.status = 'done'
      WHERE r.id = ${reservationId} AND r.status = 'CANCELLED' ORDER BY s.requested_at DESC LIMIT 1`.execute(tx);
   return rows[0] ?? null;
 }

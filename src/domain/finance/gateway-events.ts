@@ -149,29 +149,37 @@ async function payoutCameBack(
   { gatewayId, eventId }: Pick<ReceivedEvent, 'gatewayId' | 'eventId'>,
 ): Promise<EventOutcome> {
   const key = `${gatewayId}-${eventId}`;
+  const mayCome = await mayBeOfPayoutUnderWay(tx, gatewayId, eventId);
   const taken = await takeBack(tx, { type: 'OWNER_PAYOUT', status: 'FAILED', providerId, reason, key });
   if (taken.length > 0) return 'reversed';
   const known = await tx
     .selectFrom('transaction')
-    .select('id')
+    .select('status')
     .where('type', '=', literal('OWNER_PAYOUT'))
     .where('provider_id', '=', providerId)
     .executeTakeFirst();
-  if (known) return 'known';
-  // Told before we have its id ourselves.
-  if (await mayBeOfPayoutUnderWay(tx, gatewayId, eventId)) return 'waiting';
+  if (known && known.status !== 'COMPLETED') return 'known';
+  // Told before we have its id ourselves, or while it was booked.
+  if (known || mayCome) return 'waiting';
   // Such as an owner's own bank that sends back what a connected account paid out: a person must find whose it is.
   await alertGateway(tx, providerId, 'OWNER_PAYOUT_FAILED', null);
   return 'noted';
 }
 
-/** For as long as it is worth waiting: a payout that hangs for hours is not the one. */
+/**
+ * Of events `e` that tell of a payout: it may be one whose id we do not have yet. For as long as it is worth waiting: a
+ * payout that hangs for hours is not the one.
+ */
+export const MAY_BE_OF_PAYOUT_UNDER_WAY = sql<boolean>`(e.event ->> 'kind' = 'payout-failed' AND e.received_at > now() - interval '1 hour'
+  AND EXISTS (SELECT FROM transaction t WHERE t.status = 'PROCESSING' AND t.type = 'OWNER_PAYOUT')
+  AND NOT EXISTS (SELECT FROM transaction t WHERE t.provider_id = e.event ->> 'providerId' AND t.type = 'OWNER_PAYOUT'))`;
+
 async function mayBeOfPayoutUnderWay(tx: Tx, gatewayId: string, eventId: string): Promise<boolean> {
-  const { rows } = await sql<{ waits: boolean }>`
-    SELECT g.received_at > now() - interval '1 hour'
-           AND EXISTS (SELECT FROM transaction t WHERE t.status = 'PROCESSING' AND t.type = 'OWNER_PAYOUT') AS waits
-      FROM gateway_event g WHERE g.gateway_id = ${gatewayId} AND g.event_id = ${eventId}`.execute(tx);
-  return rows[0]?.waits === true;
+  const { rows } = await sql`
+    SELECT FROM gateway_event e WHERE e.gateway_id = ${gatewayId} AND e.event_id = ${eventId} AND ${MAY_BE_OF_PAYOUT_UNDER_WAY}`.execute(
+    tx,
+  );
+  return rows.length > 0;
 }
 
 export interface CameBack {

@@ -7,7 +7,13 @@ import type { ChargeRecord, DisputedCharge, GatewayEvent, GatewayMovement, Ports
 import { isNotSetAside } from '../sweeps/failures.ts';
 import { attemptEach } from '../sweeps/isolate.ts';
 import { bookRecord, type CapturedCharge } from './charge-record.ts';
-import { askForLook, consider, type EventOutcome, markProcessed } from './gateway-events.ts';
+import {
+  askForLook,
+  consider,
+  type EventOutcome,
+  MAY_BE_OF_PAYOUT_UNDER_WAY,
+  markProcessed,
+} from './gateway-events.ts';
 
 /**
  * Events of gateways that wait until nothing else is at work on their stay, and are then taken up. Everything that decides
@@ -48,7 +54,7 @@ export async function dueNews(db: Db, limit: number): Promise<readonly GatewayNe
            (array_agg(e.event ORDER BY e.received_at, e.event_id))[1] AS event
       FROM gateway_event e
      WHERE e.processed_at IS NULL AND e.event IS NOT NULL AND NOT ${isBusy(sql`e.reservation_id`)}
-       AND ${isNotSetAside('gateway-events', ROW_ID)}
+       AND NOT ${MAY_BE_OF_PAYOUT_UNDER_WAY} AND ${isNotSetAside('gateway-events', ROW_ID)}
      GROUP BY e.gateway_id, e.payment_id, coalesce(e.payment_id, e.event_id) ORDER BY min(e.received_at), id LIMIT ${limit}::int`.execute(
     db,
   );

@@ -97,9 +97,9 @@ async function splitOff(tx: Tx, owed: Refund, partMinor: number): Promise<string
   const id = newId('transaction');
   await sql`
     INSERT INTO transaction (id, type, status, reservation_id, owner_id, parent_id, amount_minor, outstanding_minor, currency,
-      distribution_version, payment_id, gateway_id, gateway_reference, borne_by, borne_minor, created_by_saga, details)
+      distribution_version, payment_id, gateway_id, gateway_reference, borne_by, borne_minor, created_by_saga, created_at, details)
     SELECT ${id}, type, status, reservation_id, owner_id, id, ${partMinor}, ${partMinor}, currency,
-      distribution_version, payment_id, gateway_id, gateway_reference, borne_by, least(borne_minor, ${partMinor}::bigint), created_by_saga, details
+      distribution_version, payment_id, gateway_id, gateway_reference, borne_by, least(borne_minor, ${partMinor}::bigint), created_by_saga, created_at, details
       FROM transaction WHERE id = ${owed.id}`.execute(tx);
   await tx
     .updateTable('transaction')

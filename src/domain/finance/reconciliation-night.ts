@@ -33,8 +33,11 @@ export async function orderByGateway(db: Db, ports: Ports, question: GatewayQues
   const movements = await gatewayMovements(ports, question);
   await makeUpForLostEvents(db, ports, { ...question, movements });
   const earlier = await movementsBefore(db, ports, question, movements);
-  return { ...question, source: 'GATEWAY', movements: [...movements, ...earlier] };
+  return { ...question, source: 'GATEWAY', movements, earlier };
 }
+
+/** So many days before are looked through: those in which a word may be late, and some more. */
+const LATE_DAYS = [1, 7];
 
 /**
  * What we booked within the time and the gateway had done before: its word was late, or was lost. The gateway is asked
@@ -48,10 +51,17 @@ async function movementsBefore(
 ): Promise<readonly SettledMovement[]> {
   const booked = await bookedItems(db, { gatewayId, from, to }, movements);
   const missing = new Set(matchMovements(movements, booked, () => false).flatMap(({ item }) => item?.providerId ?? []));
-  if (missing.size === 0) return [];
-  const since = new Date(from.getTime() - SETTLED_WITHIN_MS);
-  const earlier = await movementsOf(ports, gatewayId, since, new Date(from.getTime() - MARGIN_MS));
-  return earlier.filter(({ providerId }) => missing.has(providerId));
+  const found: SettledMovement[] = [];
+  let until = new Date(from.getTime() - MARGIN_MS);
+  for (const days of LATE_DAYS) {
+    if (missing.size === 0) break;
+    const since = new Date(until.getTime() - days * DAY_MS);
+    for (const movement of await movementsOf(ports, gatewayId, since, until)) {
+      if (missing.delete(movement.providerId)) found.push(movement);
+    }
+    until = since;
+  }
+  return found;
 }
 
 /** Throws `GATEWAY_UNKNOWN`, and `VALIDATION_FAILED` for more movements than can be compared at once. */

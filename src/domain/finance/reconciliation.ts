@@ -20,6 +20,8 @@ export interface ReconcileOrder {
   readonly to: Date;
   /** May reach beyond that time on both sides, because two clocks put one movement on two sides of midnight. */
   readonly movements: readonly SettledMovement[];
+  /** Of before that time: what was booked within it. */
+  readonly earlier?: readonly SettledMovement[];
   /** A night, or a file's hash: what happens on it is reconciled once. */
   readonly occasion: string;
   readonly startedBy: string;
@@ -41,11 +43,14 @@ export async function reconcileWithin(tx: Tx, order: ReconcileOrder): Promise<Re
   await oneAtATime(tx, order.gatewayId);
   const done = await findByOccasion(tx, order.occasion);
   if (done) return { ...done, replayed: true, settlementsPosted: 0 };
-  const booked = await bookedItems(tx, order, order.movements);
-  const within = ({ at }: SettledMovement): boolean => at >= order.from && at < order.to;
+  const earlier = new Set(order.earlier);
+  const movements = [...earlier, ...order.movements];
+  const booked = await bookedItems(tx, order, movements);
+  const within = (movement: SettledMovement): boolean =>
+    earlier.has(movement) || (movement.at >= order.from && movement.at < order.to);
   return keepComparison(tx, order, {
-    lines: matchMovements(order.movements, booked, within),
-    failed: order.movements.filter((movement) => movement.failed && within(movement)),
+    lines: matchMovements(movements, booked, within),
+    failed: movements.filter((movement) => movement.failed && within(movement)),
   });
 }
 

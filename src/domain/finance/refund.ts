@@ -65,24 +65,45 @@ export async function readRefund(db: Db, refundId: string): Promise<RefundOrder>
   };
 }
 
-/** Refunds that were booked without a saga, by what a gateway told, and that none has been started for; the oldest first. */
+/** Of refunds `t`: booked without a saga, by what a gateway told, and none has been started for it. */
+const IS_UNSENT = sql<boolean>`t.type = 'REFUND' AND t.status = 'PENDING' AND t.created_by_saga IS NULL
+  AND NOT EXISTS (SELECT FROM saga s WHERE s.subject_type = 'transaction' AND s.subject_id = t.id)`;
+
+/** The oldest first. */
 export async function unsentRefunds(db: Db, limit: number): Promise<readonly string[]> {
   const { rows } = await sql<{ id: string }>`
-    SELECT t.id FROM transaction t WHERE t.type = 'REFUND' AND t.status = 'PENDING' AND t.created_by_saga IS NULL
-       AND NOT EXISTS (SELECT FROM saga s WHERE s.subject_type = 'transaction' AND s.subject_id = t.id)
-       AND ${isNotSetAside('refunds', sql`t.id`)}
+    SELECT t.id FROM transaction t WHERE ${IS_UNSENT} AND ${isNotSetAside('refunds', sql`t.id`)}
      ORDER BY t.created_at, t.id LIMIT ${limit}::int`.execute(db);
   return rows.map(({ id }) => id);
 }
 
-/** PENDING while nothing can have come of it, PROCESSING as long as its outcome is not known (domain.md 9.5). */
-export const markRefund = (tx: Tx, refundId: string, inDoubt: boolean) =>
-  tx
+/**
+ * Whether it is to be sent still, with its stay locked: whoever books from a gateway's record holds that lock too
+ * (`gateway-news.ts`), and may have settled it with money that went back otherwise.
+ */
+export async function isUnsent(tx: Tx, refundId: string): Promise<boolean> {
+  await sql`SELECT FROM reservation r WHERE r.id = (SELECT t.reservation_id FROM transaction t WHERE t.id = ${refundId}) FOR UPDATE`.execute(
+    tx,
+  );
+  // A statement of its own, so that it sees what was committed while this one waited for the row.
+  const { rows } = await sql`SELECT FROM transaction t WHERE t.id = ${refundId} AND ${IS_UNSENT}`.execute(tx);
+  return rows.length > 0;
+}
+
+/**
+ * PENDING while nothing can have come of it, PROCESSING as long as its outcome is not known (domain.md 9.5). Throws
+ * `ALREADY_PAID` for what is owed no more: nothing may be sent for it.
+ */
+export async function markRefund(tx: Tx, refundId: string, inDoubt: boolean): Promise<void> {
+  const { numUpdatedRows } = await tx
     .updateTable('transaction')
     .set((eb) => ({ status: inDoubt ? 'PROCESSING' : 'PENDING', version: eb('version', '+', 1) }))
     .where('id', '=', refundId)
-    .where('status', 'in', literals(['PENDING', 'PROCESSING', 'MANUAL_REQUIRED']))
-    .execute();
+    .where('status', 'in', literals(OWED))
+    .executeTakeFirst();
+  if (numUpdatedRows === 0n) throw new RoomyError('ALREADY_PAID', { details: { id: refundId } });
+}
+const OWED = ['PENDING', 'PROCESSING', 'MANUAL_REQUIRED'] as const;
 
 export type RefundAnswer = {
   readonly done: boolean;
@@ -103,11 +124,14 @@ export async function noteRefundAnswer(
   answer: GatewayAnswer,
 ): Promise<RefundAnswer> {
   if (answer.done) return { done: true, providerId: answer.providerId, reason: null };
-  await tx
+  const { numUpdatedRows } = await tx
     .updateTable('transaction')
     .set((eb) => ({ status: 'MANUAL_REQUIRED', error_code: answer.reason, version: eb('version', '+', 1) }))
     .where('id', '=', refund.refundId)
-    .execute();
+    .where('status', 'in', literals(OWED))
+    .executeTakeFirst();
+  // Settled in another way meanwhile: nobody is to send it once more.
+  if (numUpdatedRows === 0n) return { done: false, providerId: null, reason: answer.reason };
   if ((answer.goneMinor ?? 0) > (await bookedAsGone(tx, refund))) {
     await askForLook(tx, { ...refund, occasion: `refused-${refund.refundId}-${sagaId}` });
   } else {

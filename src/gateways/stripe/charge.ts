@@ -37,7 +37,8 @@ export async function charge(charging: Charging, request: ChargeRequest): Promis
 
 async function intentFor(charging: Charging, request: ChargeRequest): Promise<Intent> {
   if (isIntent(request.reference)) return claimedIntent(charging, request);
-  if (!isPaymentMethod(request.reference)) throw notVerified(request, 'UNKNOWN_REFERENCE');
+  // What is captured already has a PaymentIntent: nothing is charged for it anew.
+  if (!isPaymentMethod(request.reference) || request.isCaptured) throw notVerified(request, 'UNKNOWN_REFERENCE');
   const known = isYoung(request.key, charging.now) ? [] : await intentsOf(charging.searching, request);
   const charged = known.find(({ status }) => status === 'succeeded') ?? known[0];
   return charged ?? createIntent(charging.exchange, request);
@@ -123,7 +124,9 @@ function assertAsked(intent: Intent, request: ChargeRequest): void {
   }
   const stay = intent.metadata['reservationId'];
   if (stay !== undefined && stay !== reservationId) throw notVerified(request, 'RESERVATION_MISMATCH');
-  if (request.isCaptured) return;
+  const holder = intent.metadata['key'];
+  // What we have undone ourselves went back for that reason.
+  if (request.isCaptured && !(holder !== undefined && isUndone(intent, holder))) return;
   if (intent.latest_charge && intent.latest_charge.amount_refunded > 0) throw notVerified(request, 'REFUNDED');
   if (intent.latest_charge?.disputed) throw notVerified(request, 'DISPUTED');
 }
