@@ -16,7 +16,7 @@ import {
 } from '../../src/sagas/index.ts';
 import type { SagaDefinition } from '../../src/sagas/orchestrator/definition.ts';
 import type { FailpointName } from '../../src/sagas/orchestrator/failpoint.ts';
-import { takeUpGatewayNews } from '../../src/workers/finance.ts';
+import { sendOwedRefunds, takeUpGatewayNews } from '../../src/workers/finance.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { ALL_SAGAS, expectIntegrity, GATEWAY, openSandbox, type Sandbox } from '../sagas/money.ts';
 import { createTestbed, duePointer, endLeases, type Subject, type Testbed, type TestProcess } from '../setup/engine.ts';
@@ -407,6 +407,7 @@ const deathOf = (sagaId: string, { name, after }: Death): Promise<'dead'> =>
 
 const carrying = new Set<string>();
 async function carryRefunds(death: Death | null): Promise<void> {
+  await sendOwedRefunds({ db: bed.db });
   const open = await bed.db
     .selectFrom('saga')
     .select('id')
