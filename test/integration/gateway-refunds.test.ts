@@ -121,6 +121,14 @@ describe('a refund in the gateway’s dashboard', () => {
     await desk.tell(reference);
     await desk.takeUp();
     expect(await refundsOf(id)).toEqual([]);
+    const { id: payoutId } = await db()
+      .selectFrom('transaction')
+      .select('id')
+      .where('reservation_id', '=', id)
+      .where('type', '=', 'OWNER_PAYOUT')
+      .executeTakeFirstOrThrow();
+    const early = await system.call('POST', `/transactions/${payoutId}/payout`, { body: {} });
+    expect([early.status, early.body.details?.reason]).toEqual([409, 'GATEWAY_NEWS_WAITING']);
     await open.release();
     await desk.takeUp();
     expect(await refundsOf(id)).toMatchObject([{ status: 'COMPLETED', amount_minor: 10_000 }]);

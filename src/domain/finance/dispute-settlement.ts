@@ -2,6 +2,9 @@ import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import type { Target } from './settlement.ts';
 
+/** Banks decide within months; what is older has long been settled, and is not added up again every night. */
+const DECIDED_WITHIN_DAYS = 730;
+
 interface Due {
   readonly id: string;
   readonly provider_id: string;
@@ -27,7 +30,7 @@ export async function disputeTargets(tx: Tx, gatewayId: string): Promise<readonl
                       LEFT JOIN ledger_tx o ON o.id = x.reverses
                      WHERE x.reservation_id = d.reservation_id AND a.kind = 'GATEWAY_CLEARING' AND coalesce(o.kind, x.kind) IN ('DISPUTE', 'DISPUTE_FEE')
                        AND (x.transaction_id = d.id OR x.transaction_id IN (SELECT f.id FROM transaction f WHERE f.parent_id = d.id))) booked
-     WHERE d.gateway_id = ${gatewayId} AND d.type = 'DISPUTE'
+     WHERE d.gateway_id = ${gatewayId} AND d.type = 'DISPUTE' AND d.created_at > now() - ${DECIDED_WITHIN_DAYS}::int * interval '1 day'
        AND booked.net <> coalesce((SELECT sum(s.net_minor) FROM settlement s WHERE s.transaction_id = d.id AND s.movement = 'DISPUTE'), 0)
      ORDER BY d.id`.execute(tx);
   return rows.map(({ id, net, fee, ...row }) => ({

@@ -7,7 +7,7 @@ import { toMajor } from '../../kernel/money.ts';
 import type { Ports } from '../ports.ts';
 import { accounts, credit, debit, post } from './ledger.ts';
 import { carryOver, payableOf, positionOf } from './payout-amount.ts';
-import { isStayHeld } from './payout-hold.ts';
+import { isStayDisputed, isStayHeld } from './payout-hold.ts';
 
 /** One bank instruction to an owner: a payout, and the others that are due to the same owner in the same currency. */
 export type PayoutOrder = {
@@ -50,7 +50,8 @@ export async function assertPayable(
   // A payment that may still be undone must not be paid out.
   if (row.made_by_open_saga) throw refuse('PAYMENT_NOT_FINISHED');
   if (row.payout_terms?.hold) throw refuse('OWNER_ON_HOLD');
-  if (row.is_stay_held && row.status !== 'PROCESSING') throw refuse('DISPUTED');
+  if (row.is_stay_held && row.status !== 'PROCESSING')
+    throw refuse(row.is_disputed ? 'DISPUTED' : 'GATEWAY_NEWS_WAITING');
   if (row.payout_account === null) throw refuse('NO_PAYOUT_ACCOUNT');
   const early = row.scheduled_for !== null && row.scheduled_for > requestedAt;
   if (early && rules.strict) {
@@ -92,6 +93,7 @@ const readPayout = (db: Db, id: string) =>
       'o.payout_terms',
       sql<boolean>`s.id IS NOT NULL AND s.finished_at IS NULL`.as('made_by_open_saga'),
       isStayHeld(sql`t.reservation_id`).as('is_stay_held'),
+      isStayDisputed(sql`t.reservation_id`).as('is_disputed'),
     ])
     .where('t.id', '=', id)
     .executeTakeFirst();
