@@ -1,7 +1,9 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bookRecord } from '../../src/domain/finance/charge-record.ts';
+import { dueNews, takeUpNews } from '../../src/domain/finance/gateway-news.ts';
 import { reconcileWithGateway } from '../../src/domain/finance/reconciliation-night.ts';
+import { required } from '../../src/kernel/errors.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { expectIntegrity, GATEWAY } from '../sagas/money.ts';
 import { createGatewayDesk, type GatewayDesk } from '../setup/gateway-desk.ts';
@@ -132,6 +134,24 @@ describe('a refund in the gateway’s dashboard', () => {
     await open.release();
     await desk.takeUp();
     expect(await refundsOf(id)).toMatchObject([{ status: 'COMPLETED', amount_minor: 10_000 }]);
+    await expectIntegrity(db());
+  });
+
+  it('is not booked by a record that is older than what another process has booked meanwhile', async () => {
+    const { id, reference } = await paidStay();
+    const providerId = system.sandbox.dashboard.refund({ gatewayId: GATEWAY, reference, amountMinor: 10_000 });
+    await desk.tell(reference);
+    const [news] = (await dueNews(db(), 50)).filter(({ reservationId }) => reservationId === id);
+    const gateway = system.sandbox.ports.gateway(GATEWAY);
+    const recordOf: typeof gateway.recordOf = async (...asked) => {
+      const record = await gateway.recordOf(...asked);
+      system.sandbox.dashboard.failRefund(providerId, 'CARD_CLOSED');
+      await desk.takeUp();
+      return record;
+    };
+    const ports = { ...system.sandbox.ports, gateway: () => ({ ...gateway, recordOf }) };
+    await takeUpNews(db(), ports, required(news, 'what was told'));
+    expect(await refundsOf(id)).toEqual([]);
     await expectIntegrity(db());
   });
 

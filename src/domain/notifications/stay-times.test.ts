@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { DEPARTURE_VARIABLES } from './access-told.ts';
 import { type Facts, valuesOf } from './delivery-facts.ts';
 import { EXAMPLE_STAY } from './examples.ts';
 import { LANGUAGES } from './locales.ts';
@@ -59,5 +60,12 @@ describe('the times in a text are those that were agreed', () => {
     ['no stay', { checkInDate: null, checkOutDate: null }, null, null],
   ] as const)('with %s', (_, facts, checkInTime, checkOutTime) => {
     expect(valuesOf({ ...EXAMPLE_STAY, ...facts })).toMatchObject({ checkInTime, checkOutTime });
+  });
+
+  it('of departure are in variables that wait for the door', () => {
+    const early = valuesOf({ ...EXAMPLE_STAY, plannedDeparture: '10:15' });
+    const late = Object.entries(valuesOf({ ...EXAMPLE_STAY, plannedDeparture: '2027-06-05T12:45' }));
+    const moved = late.filter(([name, value]) => value !== Object.entries(early).find(([one]) => one === name)?.[1]);
+    expect(new Set(moved.map(([name]) => name))).toEqual(DEPARTURE_VARIABLES);
   });
 });
