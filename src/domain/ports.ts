@@ -106,6 +106,10 @@ export interface RecordedDispute {
   readonly status: 'OPEN' | 'WON' | 'LOST' | 'CLOSED';
   /** The provider has taken the amount from what it holds for us, and has not given it back. */
   readonly withdrawn: boolean;
+  /** What it has taken by its own lines, in the currency of the charge. Default: all that is demanded. */
+  readonly takenMinor?: number;
+  /** Of what it has taken: what has come back. Default: nothing is said, and a dispute that is won gives all of it back. */
+  readonly returnedMinor?: number;
   /** What the provider keeps for the dispute itself, less what it has given back of that. */
   readonly feeMinor: number;
   /** An upper-snake code. */

@@ -4,7 +4,7 @@ import { passNightly, verifyMarked } from '../domain/finance/integrity-now.ts';
 import { alertOldDebts } from '../domain/finance/owner-debts.ts';
 import { batchOf, type DueBatch, dueBatches } from '../domain/finance/payout-batches.ts';
 import { reconcileNight } from '../domain/finance/reconciliation-night.ts';
-import { isUnsent, unsentRefunds } from '../domain/finance/refund.ts';
+import { lockUnsent, unsentRefunds } from '../domain/finance/refund.ts';
 import { addUpLedger } from '../domain/finance/totals.ts';
 import type { Ports } from '../domain/ports.ts';
 import { attemptEach } from '../domain/sweeps/isolate.ts';
@@ -95,7 +95,8 @@ export async function sendOwedRefunds({ db }: Pick<FinanceWork, 'db'>): Promise<
     id: (refundId) => refundId,
     work: (refundId) =>
       db.transaction().execute(async (tx) => {
-        if (await isUnsent(tx, refundId)) await startRefunds(tx, [refundId], BY_GATEWAY.sub);
+        const unsent = await lockUnsent(tx, refundId);
+        if (unsent) await startRefunds(tx, [refundId], BY_GATEWAY.sub, `-${unsent.version}`);
       }),
   });
   return due.length;

@@ -1,7 +1,9 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { assertCancellable, decideRefund, needsSecondPerson } from '../../src/domain/finance/cancellation.ts';
+import { bookRecord } from '../../src/domain/finance/charge-record.ts';
 import { reconcileWithGateway } from '../../src/domain/finance/reconciliation-night.ts';
+import type { RecordedDispute } from '../../src/domain/ports.ts';
 import { DISPUTE_FEE_MINOR } from '../../src/gateways/sandbox/provider-acts.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { releaseDuePayouts } from '../../src/workers/finance.ts';
@@ -175,6 +177,8 @@ describe('a dispute', () => {
       const cancelled = await system.call('POST', `/reservations/${id}/cancel`, { body });
       expect(cancelled.body.data.refund).toMatchObject({ amount: one.atOnce });
       await desk.takeUpUntilQuiet();
+      // The dispute is to be answered all the same.
+      expect(await tasksOf(id)).toEqual([{ status: 'UNASSIGNED', title: 'Answer a dispute' }]);
       if (one.goodwill) {
         const kind = { amount: one.goodwill, currency: 'AED', reason: 'GOODWILL', bearer: 'AGENCY' };
         expect((await system.call('POST', `/reservations/${id}/refunds`, { body: kind })).status).toBe(200);
@@ -191,6 +195,7 @@ describe('a dispute', () => {
       );
       expect(await balanceOf(ownerId)).toMatchObject({ balance: one.owner, openPayouts: one.owner, heldPayouts: 0 });
       expect(dashboard().leftOf(GATEWAY, reference)).toBe((1000 - one.inAll) * 100);
+      expect(await tasksOf(id)).toEqual([{ status: 'COMPLETED', title: 'Answer a dispute' }]);
       await expectIntegrity(db());
     });
   });
@@ -311,8 +316,16 @@ describe('a dispute', () => {
     await desk.takeUpUntilQuiet();
     expect(await statusesOf(id, 'REFUND')).toEqual([['MANUAL_REQUIRED', 100_000]]);
     expect(await statusesOf(id, 'DISPUTE')).toEqual([['PROCESSING', 100_000]]);
-    // Nobody is asked to send by hand what the bank may give.
+    // Nobody is asked to send by hand what the bank may give, nor may.
     expect((await tasksOf(id)).map(({ title }) => title)).toEqual(['Answer a dispute']);
+    const [owed] = await rowsOf(id, 'REFUND');
+    const body = { reference: 'bank-1', method: 'BANK_TRANSFER' };
+    const byHand = await system.call('POST', `/transactions/${owed?.id}/settlement`, { body });
+    expect([byHand.status, byHand.body.code, byHand.body.details.reason]).toEqual([
+      409,
+      'INVALID_STATE_TRANSITION',
+      'DISPUTED',
+    ]);
     await expectIntegrity(db());
     const { rows } = await sql<{ provider_id: string }>`
       SELECT provider_id FROM transaction WHERE reservation_id = ${id} AND type = 'DISPUTE'`.execute(db());
@@ -321,6 +334,74 @@ describe('a dispute', () => {
     expect(await statusesOf(id, 'REFUND')).toEqual([['COMPLETED', 100_000]]);
     expect((await tasksOf(id)).map(({ status }) => status)).not.toContain('UNASSIGNED');
     await expectIntegrity(db());
+  });
+
+  it('that is won has the refund sent which it had refused', async () => {
+    const { id, reference } = await paidStay();
+    const providerId = dashboard().dispute({ gatewayId: GATEWAY, reference, amountMinor: 100_000 });
+    expect((await system.call('POST', `/reservations/${id}/cancel`, { body: {} })).body.data.refund.amount).toBe(1000);
+    await desk.takeUpUntilQuiet();
+    expect(await statusesOf(id, 'REFUND')).toEqual([['MANUAL_REQUIRED', 100_000]]);
+    dashboard().decide(providerId, 'WON');
+    await told(reference);
+    await desk.takeUpUntilQuiet();
+    expect(await statusesOf(id, 'REFUND')).toEqual([['COMPLETED', 100_000]]);
+    expect(dashboard().leftOf(GATEWAY, reference)).toBe(0);
+    expect((await tasksOf(id)).map(({ title }) => title)).toEqual(['Answer a dispute']);
+    await expectIntegrity(db());
+  });
+
+  describe('is booked by what its gateway’s own lines say', () => {
+    const INQUIRY = { amountMinor: 100_000, status: 'OPEN', withdrawn: false, feeMinor: 0 } as const;
+    const taken = (takenMinor: number, more: Partial<RecordedDispute> = {}) =>
+      ({ amountMinor: takenMinor, status: 'OPEN', withdrawn: true, feeMinor: 1_500, takenMinor, ...more }) as const;
+    type Said = Pick<RecordedDispute, 'amountMinor' | 'status' | 'withdrawn' | 'feeMinor'> & Partial<RecordedDispute>;
+    it.each<[string, readonly Said[], { refundMinor?: number; clearing: number; refunded: number; fees: number }]>([
+      [
+        'an inquiry of more than is disputed',
+        [INQUIRY, taken(60_000), taken(60_000, { status: 'LOST' })],
+        { clearing: 356, refunded: 600, fees: 44 },
+      ],
+      [
+        'less taken than is demanded, as some had gone back',
+        [taken(70_000, { amountMinor: 100_000 })],
+        { refundMinor: 30_000, clearing: -44, refunded: 300, fees: 44 },
+      ],
+      [
+        'less given back than taken',
+        [taken(100_000), taken(100_000, { status: 'WON', returnedMinor: 70_000 })],
+        { clearing: 656, refunded: 0, fees: 344 },
+      ],
+      [
+        'won, and nothing given back yet',
+        [taken(100_000), taken(100_000, { status: 'WON', returnedMinor: 0 })],
+        { clearing: 956, refunded: 0, fees: 44 },
+      ],
+      [
+        'an inquiry, a refund, and the rest lost',
+        [INQUIRY, taken(70_000), taken(70_000, { status: 'LOST' })],
+        { refundMinor: 30_000, clearing: -44, refunded: 1000, fees: 44 },
+      ],
+    ])('%s', async (_, said, { refundMinor, clearing, refunded, fees }) => {
+      const { id, reference } = await paidStay();
+      const { id: paymentId, provider_id: chargeId } = await db()
+        .selectFrom('payment')
+        .select(['id', 'provider_id'])
+        .where('reservation_id', '=', id)
+        .executeTakeFirstOrThrow();
+      const charge = { paymentId, reservationId: id, gatewayId: GATEWAY, reference, chargeId: chargeId ?? '' };
+      for (const [look, dispute] of said.entries()) {
+        const refunded = { providerId: `re-${id}`, amountMinor: refundMinor ?? 0, currency: 'AED', cameBack: null };
+        const refunds = refundMinor !== undefined && (look > 0 || said.length === 1) ? [refunded] : [];
+        const base = { providerId: `dp-${id}`, currency: 'AED', reason: null, respondBy: null };
+        const record = { refunds, disputes: [{ ...base, ...dispute }] };
+        await db()
+          .transaction()
+          .execute((tx) => bookRecord(tx, charge, record, new Date(), { amountStep: () => 1 }));
+      }
+      expect(await summaryOf(id)).toMatchObject({ gatewayClearing: clearing, refunded, gatewayFees: fees });
+      await expectIntegrity(db());
+    });
   });
 
   it('whose events were lost is found by the reconciliation, and so is how it ended', async () => {

@@ -306,6 +306,20 @@ describe('a refund in the gateway’s dashboard', () => {
     await expectIntegrity(db());
   });
 
+  it('of a part, before a cancellation which promises all of it, has the rest sent', async () => {
+    const { id, reference } = await paidStay();
+    system.sandbox.dashboard.refund({ gatewayId: GATEWAY, reference, amountMinor: 10_000 });
+    expect((await cancel(id)).body.data.refund.amount).toBe(400);
+    await desk.takeUpUntilQuiet();
+    expect((await refundsOf(id)).map((row) => [row.status, row.amount_minor]).toSorted()).toEqual([
+      ['COMPLETED', 10_000],
+      ['COMPLETED', 30_000],
+    ]);
+    expect(system.sandbox.dashboard.leftOf(GATEWAY, reference)).toBe(0);
+    expect(await financeTasksOf(id)).toEqual([]);
+    await expectIntegrity(db());
+  });
+
   it('of money that was sent by hand as well is not booked beyond what was captured: a person is called', async () => {
     const { id, reference } = await paidStay('ref-refund-refused');
     await cancel(id);

@@ -5,12 +5,13 @@ import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import { refundAffectsPayoutMessage, refundProcessedMessage } from '../notifications/matrix.ts';
 import type { ChargeRecord, Ports, RecordedRefund } from '../ports.ts';
 import { rederivePaymentStatus } from '../reservations/payment-status.ts';
+import { takenOf } from './dispute-row.ts';
 import { bookDispute } from './disputes.ts';
 import { alertGateway, type EventOutcome, GATEWAY, takeBack } from './gateway-events.ts';
 import { accounts } from './ledger.ts';
 import { bookMoneyBack } from './money-back.ts';
 import { type PayableStay, readPayableStay } from './payable.ts';
-import { callForManualRefunds } from './refund-task.ts';
+import { seeToRefusedRefunds } from './refund-task.ts';
 
 /** A captured charge, as its gateway knows it. */
 export interface CapturedCharge {
@@ -38,7 +39,12 @@ export async function bookRecord(
   const found: EventOutcome[] = [];
   for (const refund of record.refunds) found.push(await bookRecordedRefund(tx, charge, stay, refund));
   for (const dispute of record.disputes) found.push(await bookDispute(tx, charge, stay, dispute, stepMinor));
-  await callForManualRefunds(tx, charge.paymentId);
+  const { amount_minor: capturedMinor } = await tx
+    .selectFrom('payment')
+    .select('amount_minor')
+    .where('id', '=', charge.paymentId)
+    .executeTakeFirstOrThrow();
+  await seeToRefusedRefunds(tx, charge.paymentId, capturedMinor - goneOf(record));
   return WORTH_TELLING.find((outcome) => found.includes(outcome)) ?? 'known';
 }
 
@@ -46,7 +52,8 @@ export async function bookRecord(
 export const goneOf = ({ refunds, disputes }: ChargeRecord): number =>
   refunds.reduce((sum, { amountMinor, cameBack }) => sum + (cameBack === null ? amountMinor : 0), 0) +
   disputes.reduce(
-    (sum, { amountMinor, withdrawn, status }) => sum + (withdrawn || status === 'LOST' ? amountMinor : 0),
+    (sum, dispute) =>
+      sum + (dispute.withdrawn || dispute.status === 'LOST' ? takenOf(dispute) - (dispute.returnedMinor ?? 0) : 0),
     0,
   );
 

@@ -3,7 +3,7 @@ import type { Tx } from '../../db/client.ts';
 import { newId } from '../../kernel/ids.ts';
 import type { RecordedDispute } from '../ports.ts';
 import type { CapturedCharge } from './charge-record.ts';
-import { type Dispute, postedFor } from './dispute-row.ts';
+import { type Dispute, postedFor, takenOf } from './dispute-row.ts';
 import { reducePayouts } from './distribution.ts';
 import { accounts, credit, debit, post } from './ledger.ts';
 import type { PayableStay } from './payable.ts';
@@ -19,11 +19,10 @@ export async function bookDisputeCost(
   tx: Tx,
   charge: CapturedCharge,
   stay: PayableStay,
-  { feeMinor }: RecordedDispute,
+  recorded: RecordedDispute,
   dispute: Dispute,
 ): Promise<boolean> {
-  const isGone = dispute.status === 'PROCESSING' || dispute.status === 'COMPLETED';
-  const targetMinor = feeMinor + (isGone ? dispute.amount_minor - dispute.settled_minor : 0);
+  const targetMinor = recorded.feeMinor + takenBeside(recorded, dispute);
   const { bookedMinor, times } = await bookedCosts(tx, dispute);
   const costMinor = targetMinor - bookedMinor;
   if (costMinor === 0) return false;
@@ -66,6 +65,15 @@ export async function bookDisputeCost(
   if (shares.ownerMinor > 0) await reducePayouts(tx, stay.reservationId, shares.ownerMinor);
   if (shares.ownerMinor < 0) await payBack(tx, charge, stay, effectKey, -shares.ownerMinor);
   return true;
+}
+
+/** What the gateway has taken and is neither held, nor the guest's, nor back: refunded before, or given back in part only. */
+function takenBeside(recorded: RecordedDispute, { status, settled_minor }: Dispute): number {
+  const takenMinor = takenOf(recorded);
+  if (status === 'PROCESSING' || status === 'COMPLETED') return Math.max(0, takenMinor - settled_minor);
+  // Won, and nothing is said of what has come back: it is on its way.
+  if (status !== 'REVERSED' || !recorded.returnedMinor) return 0;
+  return Math.max(0, takenMinor - recorded.returnedMinor);
 }
 
 /** What an owner had borne and is given back is owed anew, at once. */

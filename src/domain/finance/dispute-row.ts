@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely';
 import type { TransactionTable } from '../../db/schema.ts';
+import type { RecordedDispute } from '../ports.ts';
 import type { CapturedCharge } from './charge-record.ts';
 import { GATEWAY } from './gateway-events.ts';
 import type { PayableStay } from './payable.ts';
@@ -17,6 +18,9 @@ export interface Dispute extends DisputeRow {
 export type DisputeRow = Pick<Selectable<TransactionTable>, 'id' | 'status' | 'amount_minor' | 'settled_minor'>;
 
 export const COLUMNS = ['id', 'status', 'amount_minor', 'settled_minor'] as const;
+
+/** Minor units, whatever of it has come back. A dispute that is lost has taken the money, whether or not the record shows how. */
+export const takenOf = ({ takenMinor, amountMinor }: RecordedDispute): number => takenMinor ?? amountMinor;
 
 /** What every journal of a dispute says of itself. */
 export const postedFor = (charge: CapturedCharge, stay: PayableStay, { id }: Pick<Dispute, 'id'>) => ({

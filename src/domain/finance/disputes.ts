@@ -9,7 +9,7 @@ import { refundAffectsPayoutMessage } from '../notifications/matrix.ts';
 import type { RecordedDispute } from '../ports.ts';
 import type { CapturedCharge } from './charge-record.ts';
 import { bookDisputeCost } from './dispute-cost.ts';
-import { COLUMNS, type Dispute, type DisputeRow, postedFor } from './dispute-row.ts';
+import { COLUMNS, type Dispute, type DisputeRow, postedFor, takenOf } from './dispute-row.ts';
 import { callForDispute, disputeSeenTo } from './dispute-task.ts';
 import { oweWhatCancellationOwed } from './dispute-won.ts';
 import { alertGateway, type EventOutcome, GATEWAY } from './gateway-events.ts';
@@ -36,7 +36,8 @@ export async function bookDispute(
   const found = await findDispute(tx, charge, recorded.providerId);
   let dispute: Dispute = { ...(found ?? (await openDispute(tx, charge, stay, recorded))), key };
   const before = found?.status ?? null;
-  if (dispute.status === 'PENDING' && isTaken(recorded)) dispute = await withdraw(tx, charge, stay, dispute);
+  if (dispute.status === 'PENDING') dispute = await demand(tx, dispute, recorded.amountMinor);
+  if (dispute.status === 'PENDING' && isTaken(recorded)) dispute = await withdraw(tx, charge, stay, recorded, dispute);
   if (isOpen(dispute)) dispute = await decide(tx, charge, stay, recorded, dispute);
   if (before !== dispute.status && dispute.status === 'REVERSED') {
     await oweWhatCancellationOwed(tx, charge, stay, dispute, stepMinor);
@@ -55,7 +56,6 @@ export async function bookDispute(
 }
 
 const isOpen = ({ status }: Pick<Dispute, 'status'>): boolean => status === 'PENDING' || status === 'PROCESSING';
-/** A dispute that is lost has taken the money, whether or not the record still shows how. */
 const isTaken = ({ status, withdrawn }: RecordedDispute): boolean =>
   status === 'LOST' || (status === 'OPEN' && withdrawn);
 /** Ended for us, and the other way at the gateway: as when a bank takes up again what had been decided. */
@@ -101,12 +101,29 @@ const openDispute = (
     .returning(COLUMNS)
     .executeTakeFirstOrThrow();
 
+/** An inquiry may demand more than the dispute that it becomes. */
+async function demand(tx: Tx, dispute: Dispute, amountMinor: number): Promise<Dispute> {
+  if (dispute.amount_minor === amountMinor) return dispute;
+  await tx
+    .updateTable('transaction')
+    .set((eb) => ({ amount_minor: amountMinor, version: eb('version', '+', 1) }))
+    .where('id', '=', dispute.id)
+    .execute();
+  return { ...dispute, amount_minor: amountMinor };
+}
+
 /**
  * No more is held than the gateway has left of the charge: what was refunded before, and is disputed all the same, is lost
  * twice, and the second time it is a cost of the dispute.
  */
-async function withdraw(tx: Tx, charge: CapturedCharge, stay: PayableStay, dispute: Dispute): Promise<Dispute> {
-  const heldMinor = Math.max(0, Math.min(dispute.amount_minor, await leftAtGateway(tx, charge)));
+async function withdraw(
+  tx: Tx,
+  charge: CapturedCharge,
+  stay: PayableStay,
+  recorded: RecordedDispute,
+  dispute: Dispute,
+): Promise<Dispute> {
+  const heldMinor = Math.max(0, Math.min(takenOf(recorded), await leftAtGateway(tx, charge)));
   await post(tx, {
     ...postedFor(charge, stay, dispute),
     effectKey: `${dispute.key}-withdrawn`,

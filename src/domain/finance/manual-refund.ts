@@ -5,7 +5,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { type Author, recordAudit } from '../audit/record.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import { refundProcessedMessage } from '../notifications/matrix.ts';
-import { rederivePaymentStatus } from '../reservations/payment-status.ts';
+import { disputedOf, rederivePaymentStatus } from '../reservations/payment-status.ts';
 import { accounts, credit, debit, post } from './ledger.ts';
 import { readRefund } from './refund.ts';
 import { refundSeenTo } from './refund-task.ts';
@@ -21,7 +21,7 @@ export interface ManualSettlement {
 
 /**
  * Books what a person has sent back. Throws `NOT_FOUND`, `ALREADY_PAID`, and `INVALID_STATE_TRANSITION` for a refund
- * that the gateway may still carry out.
+ * that the gateway may still carry out, or of a charge with an open dispute.
  */
 export async function settleRefund(
   tx: Tx,
@@ -47,6 +47,18 @@ export async function settleRefund(
     }))
     .where('id', '=', refundId)
     .where('status', '=', literal('MANUAL_REQUIRED'))
+    // The bank may give the guest the same money: whether it is owed still is decided with the dispute.
+    .where((eb) =>
+      eb.not(
+        eb.exists(
+          eb
+            .selectFrom('payment as y')
+            .select('y.id')
+            .where('y.id', '=', refund.paymentId)
+            .where(sql<boolean>`${disputedOf('y')} > 0`),
+        ),
+      ),
+    )
     .returning(['version'])
     .executeTakeFirst();
   if (!settled) throw await refusal(tx, refundId);
@@ -88,5 +100,8 @@ async function refusal(tx: Tx, refundId: string): Promise<RoomyError> {
     .select('status')
     .where('id', '=', refundId)
     .executeTakeFirstOrThrow();
-  return new RoomyError(status === 'COMPLETED' ? 'ALREADY_PAID' : 'INVALID_STATE_TRANSITION', { details: { status } });
+  const isDisputed = status === 'MANUAL_REQUIRED' ? { reason: 'DISPUTED' } : {};
+  return new RoomyError(status === 'COMPLETED' ? 'ALREADY_PAID' : 'INVALID_STATE_TRANSITION', {
+    details: { status, ...isDisputed },
+  });
 }

@@ -37,12 +37,31 @@ export async function callForManualRefund(tx: Tx, refundId: string, sagaId: stri
   await askForManualRefund(tx, refundId);
 }
 
-/** For each refund of a charge that a person has to send and is not asked for yet, now that it is known that nobody has. */
-export async function callForManualRefunds(tx: Tx, paymentId: string): Promise<void> {
+/** Refused while more had gone back at the gateway than our books knew of. */
+export const markBehind = (tx: Tx, refundId: string) =>
+  sql`UPDATE transaction SET details = coalesce(details, '{}') || '{"refusedBehind": true}' WHERE id = ${refundId}`.execute(
+    tx,
+  );
+
+/** What was refused because our books were behind is asked for once more by the sweep `refunds`, now that they are not. */
+const sendAgain = (tx: Tx, refundId: string) =>
+  sql`UPDATE transaction SET status = 'PENDING', error_code = NULL, version = version + 1,
+        details = details - 'refusedBehind' || '{"sendAgain": true}' WHERE id = ${refundId}`.execute(tx);
+
+/**
+ * For each refund of a charge that was refused and that nobody is asked for yet, now that it is known what has gone back:
+ * it is sent once more, where that was the reason and the gateway has so much left; else a person has to send it.
+ */
+export async function seeToRefusedRefunds(tx: Tx, paymentId: string, leftAtGatewayMinor: number): Promise<void> {
   const refunds = await tx
     .selectFrom('transaction as t')
     .innerJoin('payment as y', (join) => join.onRef('y.reservation_id', '=', 't.reservation_id'))
-    .select(['t.id', 't.created_by_saga'])
+    .select([
+      't.id',
+      't.created_by_saga',
+      't.amount_minor',
+      sql<boolean>`t.details ? 'refusedBehind'`.as('refused_behind'),
+    ])
     .where('y.id', '=', paymentId)
     .whereRef('t.payment_id', '=', 'y.id')
     .where('t.type', '=', literal('REFUND'))
@@ -63,5 +82,11 @@ export async function callForManualRefunds(tx: Tx, paymentId: string): Promise<v
     .orderBy('t.created_at')
     .orderBy('t.id')
     .execute();
-  for (const { id, created_by_saga } of refunds) await callForManualRefund(tx, id, created_by_saga ?? id);
+  let leftMinor = leftAtGatewayMinor;
+  for (const { id, created_by_saga, amount_minor, refused_behind } of refunds) {
+    if (refused_behind && amount_minor <= leftMinor) {
+      leftMinor -= amount_minor;
+      await sendAgain(tx, id);
+    } else await callForManualRefund(tx, id, created_by_saga ?? id);
+  }
 }

@@ -8,7 +8,7 @@ import { type RefundStatus, rederivePaymentStatus, STATUS_OF_REFUNDS } from '../
 import { isNotSetAside } from '../sweeps/failures.ts';
 import { askForLook } from './gateway-events.ts';
 import { accounts, credit, debit, post } from './ledger.ts';
-import { callForManualRefund } from './refund-task.ts';
+import { callForManualRefund, markBehind } from './refund-task.ts';
 
 /** What sends a refund back: the charge that it goes to, and whom to tell. */
 export type RefundOrder = {
@@ -65,9 +65,9 @@ export async function readRefund(db: Db, refundId: string): Promise<RefundOrder>
   };
 }
 
-/** Of refunds `t`: booked without a saga, by what a gateway told, and none has been started for it. */
-const IS_UNSENT = sql<boolean>`t.type = 'REFUND' AND t.status = 'PENDING' AND t.created_by_saga IS NULL
-  AND NOT EXISTS (SELECT FROM saga s WHERE s.subject_type = 'transaction' AND s.subject_id = t.id)`;
+/** Of refunds `t`: booked by what a gateway told, or to be sent once more (`refund-task.ts`), and no saga is at work on it. */
+const IS_UNSENT = sql<boolean>`t.type = 'REFUND' AND t.status = 'PENDING' AND (t.created_by_saga IS NULL OR t.details ? 'sendAgain')
+  AND NOT EXISTS (SELECT FROM saga s WHERE s.subject_type = 'transaction' AND s.subject_id = t.id AND (s.finished_at IS NULL OR NOT t.details ? 'sendAgain'))`;
 
 /** The oldest first. */
 export async function unsentRefunds(db: Db, limit: number): Promise<readonly string[]> {
@@ -78,16 +78,17 @@ export async function unsentRefunds(db: Db, limit: number): Promise<readonly str
 }
 
 /**
- * Whether it is to be sent still, with its stay locked: whoever books from a gateway's record holds that lock too
+ * With its stay locked; null: it is not to be sent any more. Whoever books from a gateway's record holds that lock too
  * (`gateway-news.ts`), and may have settled it with money that went back otherwise.
  */
-export async function isUnsent(tx: Tx, refundId: string): Promise<boolean> {
+export async function lockUnsent(tx: Tx, refundId: string): Promise<{ readonly version: number } | null> {
   await sql`SELECT FROM reservation r WHERE r.id = (SELECT t.reservation_id FROM transaction t WHERE t.id = ${refundId}) FOR UPDATE`.execute(
     tx,
   );
   // A statement of its own, so that it sees what was committed while this one waited for the row.
-  const { rows } = await sql`SELECT FROM transaction t WHERE t.id = ${refundId} AND ${IS_UNSENT}`.execute(tx);
-  return rows.length > 0;
+  const { rows } = await sql<{ version: number }>`
+    SELECT t.version FROM transaction t WHERE t.id = ${refundId} AND ${IS_UNSENT}`.execute(tx);
+  return rows[0] ?? null;
 }
 
 /**
@@ -133,6 +134,7 @@ export async function noteRefundAnswer(
   // Settled in another way meanwhile: nobody is to send it once more.
   if (numUpdatedRows === 0n) return { done: false, providerId: null, reason: answer.reason };
   if ((answer.goneMinor ?? 0) > (await bookedAsGone(tx, refund))) {
+    await markBehind(tx, refund.refundId);
     await askForLook(tx, { ...refund, occasion: `refused-${refund.refundId}-${sagaId}` });
   } else {
     await callForManualRefund(tx, refund.refundId, sagaId);

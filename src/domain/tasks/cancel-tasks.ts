@@ -31,7 +31,7 @@ export type CancelledTasks = {
   }[];
 };
 
-/** Open tasks of a stay, in the order of the work. */
+/** Open tasks of a stay that end with it, in the order of the work. */
 export const openTasksOf = (db: Db | Tx, reservationId: string) =>
   db
     .selectFrom('task')
@@ -39,6 +39,8 @@ export const openTasksOf = (db: Db | Tx, reservationId: string) =>
     .where('reservation_id', '=', reservationId)
     // As constants: by parameters Postgres could not tell that the index of live tasks holds all of them.
     .where(sql<SqlBool>`status <> 'CANCELLED' AND status <> 'COMPLETED' AND status <> 'OVERTAKEN'`)
+    // Money that is owed or disputed is so without the stay: who has to see to it, has to.
+    .where('type', '<>', literal('FINANCE'))
     .orderBy('scheduled_at')
     .orderBy('id')
     .execute();

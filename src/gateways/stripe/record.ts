@@ -88,6 +88,10 @@ function recordedDispute(dispute: Dispute): RecordedDispute {
     const fee = feeFromStripe({ ...of, fee: Math.abs(line.fee) });
     return sum + (line.fee < 0 ? -fee : fee);
   }, 0);
+  // Less than is demanded, where some of the charge had gone back before; in another currency that cannot be told.
+  const ofOwn = lines.every((line) => line.currency === currency) ? lines : [];
+  const taken = ofOwn.filter((line) => line.amount < 0).reduce((sum, line) => sum - line.amount, 0);
+  const returned = ofOwn.filter((line) => line.amount > 0).reduce((sum, line) => sum + line.amount, 0);
   const due = status === 'OPEN' ? (dispute.evidence_details?.due_by ?? null) : null;
   return {
     providerId: id,
@@ -95,6 +99,7 @@ function recordedDispute(dispute: Dispute): RecordedDispute {
     currency,
     status,
     withdrawn: lines.reduce((sum, line) => sum + line.amount, 0) < 0,
+    ...(taken > 0 && { takenMinor: whole(taken, currency), returnedMinor: whole(returned, currency) }),
     feeMinor,
     reason: reason ? upperSnake(reason) : null,
     respondBy: due === null ? null : new Date(due * 1000),

@@ -1,0 +1,17 @@
+import { type Kysely, sql } from 'kysely';
+
+/** Tasks about money were cancelled with their stay, and what they were about was left undone: they are to be done again. */
+export async function up(db: Kysely<unknown>): Promise<void> {
+  await sql
+    .raw(`
+    UPDATE task k SET status = 'UNASSIGNED', assignee_id = NULL, version = k.version + 1
+      FROM transaction t
+     WHERE k.type = 'FINANCE' AND k.status = 'CANCELLED'
+       AND (k.effect_key = 'finance-dispute-' || t.id AND t.type = 'DISPUTE' AND t.status IN ('PENDING','PROCESSING')
+         OR k.effect_key = 'finance-refund-' || t.id AND t.type = 'REFUND' AND t.status = 'MANUAL_REQUIRED')
+  `)
+    .execute(db);
+}
+
+/** What people are to do stays to be done. */
+export async function down(): Promise<void> {}
