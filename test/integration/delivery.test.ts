@@ -143,6 +143,48 @@ describe('delivery', () => {
     expect(mail?.text).not.toContain('is refunded until');
   });
 
+  it('of a task’s new time says once what is new to who was told, however often it has changed', async () => {
+    const at = (hour: number) => new Date(Date.UTC(2031, 4, 5, hour));
+    const task = { id: 'task-moved', property_id: 'property-1', type: 'CLEANING', occurrence: 'MANUAL' } as const;
+    const times = { scheduled_at: at(14), ends_at: at(16) };
+    await db
+      .insertInto('task')
+      .values({ ...task, ...times, title: 'Clean', status: 'ASSIGNED', assignee_id: 'cleaner-1' })
+      .execute();
+    let ordered = 0;
+    const order = async (event: 'TASK_ASSIGNED' | 'TASK_CHANGED', template: string, params: object) => {
+      ordered += 1;
+      const id = `moved-${ordered}`;
+      const to = { channel: 'EMAIL', recipient_type: 'STAFF', recipient_id: 'cleaner-1' } as const;
+      await db
+        .insertInto('notification')
+        .values({ id, effect_key: id, event, template, task_id: task.id, params: JSON.stringify(params), ...to })
+        .execute();
+    };
+    const move = async (hour: number) => {
+      const before = await db
+        .updateTable('task as t')
+        .from('task as was')
+        .whereRef('was.id', '=', 't.id')
+        .set({ scheduled_at: at(hour), ends_at: at(hour + 2) })
+        .where('t.id', '=', task.id)
+        .returning('was.scheduled_at')
+        .executeTakeFirstOrThrow();
+      await order('TASK_CHANGED', 'task-changed.staff@1', { previousStart: before.scheduled_at.toISOString() });
+    };
+    const { got, deps: told } = provider(accepts);
+    await order('TASK_ASSIGNED', 'task-assigned.staff@1', {});
+    await deliverDue(told);
+    for (const hour of [12, 10, 8]) await move(hour);
+    await deliverDue(told);
+    expect(await statuses()).toEqual(['SENT', 'SKIPPED', 'SKIPPED', 'SENT']);
+    expect(got).toHaveLength(2);
+    expect(got[1]?.text).toMatch(/18:00[\s\S]*12:00/);
+    for (const hour of [9, 8]) await move(hour);
+    await deliverDue(told);
+    expect(got).toHaveLength(2);
+  });
+
   it('sends a confirmation to guest and owner, and a person can read it in the mailbox', async () => {
     const reservationId = await confirmed();
     expect(await deliverDue(deps)).toBe(3);

@@ -110,6 +110,7 @@ export function loadFacts(db: Db | Tx, notificationIds: readonly string[]) {
         sql<boolean>`EXISTS (SELECT FROM task_refusal u WHERE u.task_id = n.task_id AND u.staff_id = n.recipient_id
           AND u.reason = 'NO_ANSWER')`.as('askedBefore'),
         toldStart.as('toldStart'),
+        isToldOtherwise.as('isToldOtherwise'),
         doneTasks.as('doneTasks'),
         displacedTasks.as('displacedTasks'),
         payoutStays.as('payoutStays'),
@@ -133,10 +134,15 @@ const accessChange = sql<
   SELECT s.status FROM saga s WHERE s.subject_type = 'amenity_grant' AND s.subject_id = n.reservation_id
    ORDER BY s.requested_at DESC LIMIT 1) END`;
 
-/** When the recipient believed that the task was to begin: what it was moved to before it was taken away was not theirs. */
-const toldStart = sql<string | null>`CASE WHEN n.event = 'TASK_WITHDRAWN' THEN (
+/** When the recipient believed that the task was to begin: what it was moved to, and they were not told, was not theirs. */
+const toldStart = sql<string | null>`CASE WHEN n.event IN ('TASK_WITHDRAWN', 'TASK_CHANGED') THEN (
   SELECT b.params ->> 'toldStart' FROM notification b WHERE b.task_id = n.task_id AND b.recipient_id = n.recipient_id AND b.status = 'SENT'
      AND b.event IN ('TASK_ASSIGNED', 'TASK_CHANGED') AND b.created_at <= n.created_at ORDER BY b.created_at DESC LIMIT 1) END`;
+
+/** Another message says the same of the task's time, as each says how it is when it is sent: a later change, or the first word. */
+const isToldOtherwise = sql<boolean>`(n.event = 'TASK_CHANGED' AND EXISTS (
+  SELECT FROM notification b WHERE b.task_id = n.task_id AND b.recipient_id = n.recipient_id AND b.id <> n.id AND b.status IN ('QUEUED', 'SENDING')
+     AND (b.event = 'TASK_CHANGED' AND (b.created_at, b.id) > (n.created_at, n.id) OR b.event = 'TASK_ASSIGNED' AND b.created_at <= n.created_at)))`;
 
 /** Of a digest, in the order in which they were completed. */
 const doneTasks = sql<
@@ -279,7 +285,7 @@ function displacedLines({ displacedTasks }: Facts, { newTime, notYours }: Words,
 }
 
 const previousStart = ({ params, toldStart, taskStartAt }: Facts): Date | null =>
-  instant(params, 'previousStart') ?? (toldStart === null ? taskStartAt : new Date(toldStart));
+  toldStart === null ? (instant(params, 'previousStart') ?? taskStartAt) : new Date(toldStart);
 
 const code = (params: Facts['params'], name: string): string | null => {
   const value = Object.hasOwn(params, name) ? params[name] : null;

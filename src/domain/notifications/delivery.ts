@@ -209,6 +209,12 @@ function prepare(row: ClaimedNotification, known: Known, deps: DeliveryDeps): Pr
   if (template.event === 'TASK_ASSIGNED' && facts.taskStatus !== null && !stillAssigned(facts, row.recipientId)) {
     return { status: 'SKIPPED', reason: 'STALE' };
   }
+  if (
+    template.event === 'TASK_CHANGED' &&
+    (facts.isToldOtherwise || facts.toldStart === facts.taskStartAt?.toISOString())
+  ) {
+    return { status: 'SKIPPED', reason: 'STALE' };
+  }
   // The owner has answered meanwhile, by telephone perhaps, or has sold the property.
   if (row.template === 'repair-approval.owner@1' && (facts.approval !== 'PENDING' || facts.approvalToken === null))
     return { status: 'SKIPPED', reason: 'STALE' };

@@ -60,6 +60,7 @@ export const EXAMPLE_STAY: Facts = {
   estimateMinor: 75_000,
   estimateCurrency: 'AED',
   toldStart: null,
+  isToldOtherwise: false,
   doneTasks: [
     { property: 'Marina View 1204', type: 'CLEANING' },
     { property: 'Palm 7', type: 'INSPECTION' },

@@ -34,6 +34,20 @@ describe('the time to answer', () => {
       '2027-06-01T02:00:00.000Z',
       { startMs: Date.parse('2027-06-01T02:00:00Z') },
     ],
+    [
+      'of a task that begins sooner than that',
+      '2027-05-31T14:00:00.000Z',
+      {
+        askedMs: Date.parse('2027-05-31T12:00:00Z'),
+        startMs: Date.parse('2027-05-31T14:00:00Z'),
+        acceptMinutes: 240,
+      },
+    ],
+    [
+      'of a task that has begun, with hours to answer',
+      '2027-05-31T17:20:00.000Z',
+      { startMs: Date.parse('2027-05-31T16:00:00Z'), acceptMinutes: 240 },
+    ],
     ['of a task that has begun', '2027-05-31T17:20:00.000Z', { startMs: Date.parse('2027-05-31T16:00:00Z') }],
   ] as const)('%s', (_name, expected, values) => {
     // Asked at 16:50 UTC unless said otherwise, when it is 20:50 in Dubai.

@@ -16,18 +16,21 @@ export interface Question {
   readonly quiet: QuietSpan;
 }
 
+/** Who is asked about what is about to begin, or has begun, has so long all the same. */
+const AT_LEAST_MINUTES = 30;
+
 /**
- * Minutes at night do not count, so that nobody loses a task in their sleep; but they put the answer off no further than
- * to the start of the task, for which somebody else would have to be found, and those of an emergency count always.
- * An ISO instant; null: nobody is asked.
+ * Minutes at night do not count, so that nobody loses a task in their sleep; but nobody may answer after the start of the
+ * task, for which somebody else would have to be found, and minutes of an emergency count always. An ISO instant; null:
+ * nobody is asked.
  */
 export function answerDeadline(question: Question): string | null {
   const { askedMs, type, startMs, timeZone, quiet } = question;
   const isEmergency = type === 'EMERGENCY';
   const minutes = isEmergency ? question.emergencyAcceptMinutes : question.acceptMinutes;
   if (minutes === null) return null;
-  const soonestMs = askedMs + minutes * 60_000;
-  if (isEmergency) return new Date(soonestMs).toISOString();
+  if (isEmergency) return new Date(askedMs + minutes * 60_000).toISOString();
   const awakeMs = afterMinutesAwake(new Date(askedMs), minutes, quiet, timeZone).getTime();
-  return new Date(Math.max(soonestMs, Math.min(awakeMs, startMs))).toISOString();
+  const soonestMs = askedMs + Math.min(minutes, AT_LEAST_MINUTES) * 60_000;
+  return new Date(Math.min(awakeMs, Math.max(startMs, soonestMs))).toISOString();
 }
