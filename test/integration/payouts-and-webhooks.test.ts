@@ -234,6 +234,53 @@ describe("a gateway's webhook", () => {
     expect(await alertsOf('gateway-po_not_ours')).toBe(1);
   });
 
+  it.each(['AFTER_CHECK_IN', 'AFTER_CHECK_OUT'])(
+    '%s falls due by the times of the stay as they are now',
+    async (policy) => {
+      const { db } = system.bed;
+      const owner = await ownerWith({ policy }, 0);
+      const stay = await seedStay(db);
+      const { property_id: property } = await db
+        .updateTable('property')
+        .set({ owner_id: owner })
+        .from('reservation')
+        .whereRef('reservation.property_id', '=', 'property.id')
+        .where('reservation.id', '=', stay)
+        .returning('reservation.property_id')
+        .executeTakeFirstOrThrow();
+      expect((await system.call('POST', `/reservations/${stay}/confirm`)).status).toBe(200);
+      const pay = async (amount: number) => {
+        const body = { amount, currency: 'AED', gatewayId: GATEWAY, gatewayReference: `due-${policy}-${amount}` };
+        expect((await system.call('POST', `/reservations/${stay}/payment`, { body })).status).toBe(200);
+      };
+      const due = async () => {
+        const rows = await db
+          .selectFrom('transaction')
+          .select('scheduled_for')
+          .where('owner_id', '=', owner)
+          .where('type', '=', 'OWNER_PAYOUT')
+          .execute();
+        const [one, ...others] = new Set(rows.map(({ scheduled_for }) => scheduled_for?.getTime() ?? 0));
+        expect(others).toEqual([]);
+        return one ?? 0;
+      };
+      const hours = async (since: number) => ((await due()) - since) / 3_600_000;
+      await pay(100);
+      const before = await due();
+      const agreed = { plannedArrival: '22:00', plannedDeparture: '08:00' };
+      expect((await system.call('PATCH', `/reservations/${stay}`, { body: agreed })).status).toBe(200);
+      const moved = await hours(before);
+      expect(moved).toBe(policy === 'AFTER_CHECK_IN' ? 7 : -3);
+      await pay(200);
+      expect(await hours(before)).toBe(moved);
+      const body = { timeZone: 'Asia/Tokyo' };
+      expect((await system.call('PATCH', `/properties/${property}`, { body })).status).toBe(200);
+      expect(await hours(before)).toBe(moved - 5);
+      await pay(300);
+      expect(await hours(before)).toBe(moved - 5);
+    },
+  );
+
   it('that a payout has come back waits for a payout that is still on its way', async () => {
     const { db } = system.bed;
     const owner = await ownerWith(null, 1);

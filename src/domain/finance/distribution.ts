@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { literal, literals } from '../../db/literal.ts';
 import type { TransactionType } from '../../db/schema.ts';
-import { RoomyError } from '../../kernel/errors.ts';
+import { RoomyError, required } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { disputedOf } from '../reservations/payment-status.ts';
 import { propertyTimesOf, stayDatesOf, stayTimes } from '../tasks/schedule.ts';
@@ -109,7 +109,7 @@ export async function planDistribution(
 }
 
 /** The local moments that an owner's policy counts from. */
-async function payoutMoments(db: Db, reservationId: string) {
+async function payoutMoments(db: Db | Tx, reservationId: string) {
   const row = await db
     .selectFrom('reservation as r')
     .innerJoin('property as p', 'p.id', 'r.property_id')
@@ -133,6 +133,37 @@ async function payoutMoments(db: Db, reservationId: string) {
     checkInAt: new Date(arrival.instant),
     checkOutAt: new Date(departure.instant),
   };
+}
+
+/**
+ * The arrival or departure has another time: what is still to be paid out of a stay's payments falls due by it, as a payment
+ * of now would (domain.md 8).
+ */
+export async function reschedulePayouts(tx: Tx, reservationId: string): Promise<void> {
+  const open = await tx
+    .selectFrom('transaction as t')
+    .innerJoin('payment as y', 'y.id', 't.payment_id')
+    .innerJoin('saga as s', 's.id', 'y.saga_id')
+    .select(['t.id', 't.scheduled_for', 't.distribution_version', 's.requested_at'])
+    .where('t.reservation_id', '=', reservationId)
+    .where('t.type', '=', literal('OWNER_PAYOUT'))
+    .where('t.status', '=', literal('PENDING'))
+    .whereRef('t.created_by_saga', '=', 'y.saga_id')
+    .forUpdate('t')
+    .execute();
+  if (open.length === 0) return;
+  const at = await payoutMoments(tx, reservationId);
+  for (const { id, scheduled_for, distribution_version, requested_at } of open) {
+    const policy =
+      at.policy ?? (await readTerms(tx, required(distribution_version, 'the terms of a payout'))).payoutPolicy;
+    const due = payoutDueAt(policy, { ...at, paidAt: requested_at });
+    if (due.getTime() === scheduled_for?.getTime()) continue;
+    await tx
+      .updateTable('transaction')
+      .set((eb) => ({ scheduled_for: due, version: eb('version', '+', 1) }))
+      .where('id', '=', id)
+      .execute();
+  }
 }
 
 /** Null where the share is nothing. `takenMinor`: by how much other payouts of the stay were reduced. */

@@ -1,9 +1,10 @@
 import type { Tx } from '../../db/client.ts';
 import { literals } from '../../db/literal.ts';
+import { reschedulePayouts } from '../finance/distribution.ts';
 import { retimeStayTasks, retimeTurnoverBefore } from '../tasks/stay-task.ts';
 import { readVisitTimes } from './visit.ts';
 
-/** Tasks of stays follow the times that they were planned by (domain.md 10); what opens the door, `access.ts`. */
+/** Tasks and payouts of stays follow the times that they were planned by (domain.md 8, 10); what opens the door, `access.ts`. */
 
 /** Which end of the stay has another time. */
 export interface MovedEnds {
@@ -15,6 +16,7 @@ export interface MovedEnds {
 export async function retimeMeetings(tx: Tx, reservationId: string, moved: MovedEnds): Promise<readonly string[]> {
   const stay = moved.arrival || moved.departure ? await readVisitTimes(tx, reservationId) : null;
   if (stay === null) return [];
+  await reschedulePayouts(tx, reservationId);
   const { preArrivalCleaning, checkIn, checkOut, postDepartureCleaning } = stay.plan;
   let isKept = false;
   let isTooShort = false;
