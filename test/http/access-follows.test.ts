@@ -352,6 +352,20 @@ describe('a later departure', () => {
   });
 });
 
+it('a guest who came too late to be reminded is told of another departure all the same', async () => {
+  const today = Temporal.Now.plainDateISO('Asia/Dubai');
+  const stay = await confirmed({ checkInDate: today.toString(), checkOutDate: today.add({ days: 1 }).toString() });
+  await changeProperty(stay, { checkOutReminderTime: '00:00' });
+  expect((await act(stay.id, 'check-in')).status).toBe(200);
+  await follow();
+  expect(await told(stay)).toEqual([]);
+  await changeProperty(stay, { checkOutTime: '09:00' });
+  expect(await told(stay)).toEqual(['09:00']);
+  await agree(stay, { plannedDeparture: '08:00' });
+  expect(await told(stay)).toEqual(['09:00', '08:00']);
+  expect(await told(stay)).toEqual(['09:00', '08:00']);
+});
+
 describe('an earlier departure', () => {
   it('ends the code when the guest has been told of it, and not before', async () => {
     const stay = await inHouse();

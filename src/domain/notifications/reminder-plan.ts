@@ -170,6 +170,9 @@ const dayBefore = (date: string, days: number): string => Temporal.PlainDate.fro
 /** These tell a guest a time, which is their `notAfter`. */
 export const TELLS_A_TIME: ReadonlySet<ReminderEvent> = new Set(['CHECK_IN_REMINDER', 'CHECK_OUT_REMINDER']);
 
+const CORRECTED = '; another time was told before';
+export const isCorrection = ({ rule }: Pick<PlannedReminder, 'rule'>): boolean => rule.endsWith(CORRECTED);
+
 /**
  * Another time was agreed after the guest had been told one: told again at once, but for the quiet hours (domain.md 12:
  * only what has changed is said again).
@@ -183,7 +186,7 @@ export function planCorrection(
   const { channel, notAfter } = reminder;
   const timeZone = guest.timeZone ?? clock.timeZone;
   const dueAt = outsideQuietHours(asOf, quiet, { channel, timeZone, notBefore: asOf, notAfter });
-  const rule = `${reminder.rule}; another time was told before`;
+  const rule = `${reminder.rule}${CORRECTED}`;
   return dueAt === null
     ? { ...reminder, rule, dueAt: asOf, skipped: 'QUIET_HOURS' }
     : { ...reminder, rule, dueAt, skipped: null };

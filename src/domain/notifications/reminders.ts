@@ -8,6 +8,7 @@ import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
 import { propertyClockOf, stayDatesOf } from '../tasks/schedule.ts';
 import { reminderMessage } from './matrix.ts';
 import {
+  isCorrection,
   type PlannedReminder,
   planCorrection,
   planReminders,
@@ -124,6 +125,10 @@ interface PlannedRow {
   /** The time of the rule, without what moved it. */
   readonly rule: string;
   readonly waiting: boolean;
+  /** It was too late for it when it was planned. */
+  readonly missed: boolean;
+  /** The time that it would have told. */
+  readonly notAfter: Date | null;
   /** The time that the recipient was told; null: nothing was sent yet. */
   readonly told: Date | null;
 }
@@ -140,7 +145,7 @@ async function plannedAlready(
     .where('reservation_id', '=', sql<string>`ANY(${reservationIds})`)
     .where('event', 'in', REMINDERS)
     .where('resend_of', 'is', null)
-    .select(['id', 'reservation_id', 'effect_key', 'due_at', 'due_rule', 'not_after', 'status'])
+    .select(['id', 'reservation_id', 'effect_key', 'due_at', 'due_rule', 'not_after', 'status', 'reason'])
     .execute();
   const byStay = new Map<string, PlannedRow[]>();
   for (const row of rows) {
@@ -151,6 +156,8 @@ async function plannedAlready(
       dueAt: row.due_at,
       rule: row.due_rule ?? '',
       waiting: row.status === 'QUEUED',
+      missed: row.status === 'SKIPPED' && row.reason === 'TOO_LATE',
+      notAfter: row.not_after,
       told: WAS_SENT.has(row.status) ? row.not_after : null,
     });
     byStay.set(row.reservation_id ?? '', known);
@@ -218,10 +225,20 @@ function planAgain(
   now: Date,
   { reminder, occurrence, before }: Known,
 ): PlannedReminder {
-  if (occurrence > 1) return planCorrection(stay, rules, now, reminder);
+  if (occurrence > 1 || wasToldOtherwise(stay, reminder, before)) return planCorrection(stay, rules, now, reminder);
   // One that moves into the past is treated as one that was booked too late: it never goes off at once.
   const moved = before !== undefined && !reminder.rule.startsWith(ruleTime(before.rule));
   return moved && reminder.dueAt < now ? replanned(stay, rules, now, reminder) : reminder;
+}
+
+/**
+ * A guest who came when it was too late to be reminded knows the departure from the welcome: another one is told like one
+ * that differs from a reminder.
+ */
+function wasToldOtherwise(stay: StayToRemind, reminder: PlannedReminder, before: PlannedRow | undefined): boolean {
+  if (stay.status !== 'CHECKED_IN' || reminder.skipped !== 'TOO_LATE' || before === undefined) return false;
+  const isOther = before.notAfter?.getTime() !== reminder.notAfter.getTime();
+  return (before.missed && isOther) || (before.waiting && isCorrection(before));
 }
 
 const replanned = (stay: StayToRemind, rules: MessageRules, asOf: Date, like: PlannedReminder): PlannedReminder =>
