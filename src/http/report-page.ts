@@ -49,7 +49,7 @@ function render({ id, createdAt, sha256, report }: StoredReport, property: strin
 <header><h1>Check-out report</h1><span class="soft">${report.reservationId}</span></header>
 <main>
 <dl><dt>Property</dt><dd>${property}</dd><dt>Guest</dt><dd>${guest}</dd>
-<dt>Booked</dt><dd>${times.checkInDate} to ${times.checkOutDate}, ${nights.booked} nights</dd>
+<dt>Booked</dt><dd>${times.checkInDate} to ${times.checkOutDate}, ${nights.booked} ${nights.booked === 1 ? 'night' : 'nights'}</dd>
 <dt>Arrived</dt><dd>${localText(times.checkedInLocal)}</dd><dt>Left</dt><dd>${localText(times.checkedOutLocal)} <span class="soft">(${times.timeZone})</span></dd>
 <dt>Nights stayed</dt><dd>${nights.stayed}${nights.unused > 0 ? `, ${nights.unused} not used` : ''}</dd>
 <dt>Devices</dt><dd>${report.amenities.status === 'NONE' ? 'none' : report.amenities.status.toLowerCase()}</dd></dl>

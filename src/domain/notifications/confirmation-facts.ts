@@ -62,7 +62,7 @@ export function refundTermsOf(
     if (until === null) return what;
     const at = Temporal.Instant.fromEpochMilliseconds(until.getTime()).toZonedDateTimeISO(savedZone(timeZone));
     const time = at.toPlainTime().toString({ smallestUnit: 'minute' });
-    const moment = `${day(at.toPlainDate().toString())}, ${time}`;
+    const moment = `${day(at.toPlainDate().toString())}${say.beside}${time}`;
     return index === 0
       ? say.first(what, `${moment} (${zoneName(until.toISOString(), locale, timeZone)})`)
       : say.further(what, moment);

@@ -21,6 +21,8 @@ export interface Words {
     readonly afterwards: string;
     readonly never: string;
     readonly between: string;
+    /** Of a day and its time. */
+    readonly beside: string;
   };
 }
 
@@ -57,6 +59,7 @@ export const ENGLISH_WORDS: Words = {
     afterwards: 'nothing after that',
     never: 'nothing is refunded',
     between: '; ',
+    beside: ', ',
   },
 };
 
@@ -93,5 +96,6 @@ export const ARABIC_WORDS: Words = {
     afterwards: 'ولا شيء بعد ذلك',
     never: 'لا يُسترد شيء',
     between: '؛ ',
+    beside: '، ',
   },
 };
