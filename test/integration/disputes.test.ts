@@ -319,7 +319,7 @@ describe('a dispute', () => {
     // Nobody is asked to send by hand what the bank may give, nor may.
     expect((await tasksOf(id)).map(({ title }) => title)).toEqual(['Answer a dispute']);
     const [owed] = await rowsOf(id, 'REFUND');
-    const body = { reference: 'bank-1', method: 'BANK_TRANSFER' };
+    const body = { reference: 'bank-1', method: 'BANK_TRANSFER', alreadySent: false };
     const byHand = await system.call('POST', `/transactions/${owed?.id}/settlement`, { body });
     expect([byHand.status, byHand.body.code, byHand.body.details.reason]).toEqual([
       409,

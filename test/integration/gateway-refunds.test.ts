@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bookRecord } from '../../src/domain/finance/charge-record.ts';
 import { dueNews, takeUpNews } from '../../src/domain/finance/gateway-news.ts';
 import { reconcileWithGateway } from '../../src/domain/finance/reconciliation-night.ts';
+import { markBehind, refundSeenTo, seeToRefusedRefunds } from '../../src/domain/finance/refund-task.ts';
 import { required } from '../../src/kernel/errors.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { expectIntegrity, GATEWAY } from '../sagas/money.ts';
@@ -317,6 +318,39 @@ describe('a refund in the gateway’s dashboard', () => {
     ]);
     expect(system.sandbox.dashboard.leftOf(GATEWAY, reference)).toBe(0);
     expect(await financeTasksOf(id)).toEqual([]);
+    await expectIntegrity(db());
+  });
+
+  it('that is refused while the books are behind is sent once more, and after that asks a person', async () => {
+    const { id } = await paidStay('ref-refund-refused');
+    expect((await cancel(id)).status).toBe(200);
+    await desk.takeUpUntilQuiet();
+    const [refund] = await refundsOf(id);
+    const refundId = refund?.id ?? '';
+    const { id: paymentId } = await db()
+      .selectFrom('payment')
+      .select('id')
+      .where('reservation_id', '=', id)
+      .executeTakeFirstOrThrow();
+    const seen = () =>
+      db()
+        .transaction()
+        .execute(async (tx) => {
+          await markBehind(tx, refundId);
+          await seeToRefusedRefunds(tx, paymentId, 40_000);
+        });
+    await refundSeenTo(db(), refundId);
+    await seen();
+    expect(await refundsOf(id)).toMatchObject([{ status: 'PENDING' }]);
+    await desk.takeUpUntilQuiet();
+    expect(await refundsOf(id)).toMatchObject([{ status: 'MANUAL_REQUIRED' }]);
+    await refundSeenTo(db(), refundId);
+    await seen();
+    await desk.takeUpUntilQuiet();
+    expect(await refundsOf(id)).toMatchObject([{ status: 'MANUAL_REQUIRED' }]);
+    expect((await financeTasksOf(id)).map(({ status }) => status)).toContain('UNASSIGNED');
+    const sagas = await db().selectFrom('saga').select('id').where('subject_id', '=', refundId).execute();
+    expect(sagas).toHaveLength(2);
     await expectIntegrity(db());
   });
 

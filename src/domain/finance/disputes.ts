@@ -16,6 +16,7 @@ import { alertGateway, type EventOutcome, GATEWAY } from './gateway-events.ts';
 import { accounts, credit, debit, post, reverseJournal } from './ledger.ts';
 import { bookMoneyBack } from './money-back.ts';
 import type { PayableStay } from './payable.ts';
+import { refundsWait } from './refund-task.ts';
 
 /**
  * Brings our books to where the gateway's record of a dispute is, by whatever way it came there. `stepMinor`: the gateway
@@ -123,7 +124,9 @@ async function withdraw(
   recorded: RecordedDispute,
   dispute: Dispute,
 ): Promise<Dispute> {
-  const heldMinor = Math.max(0, Math.min(takenOf(recorded), await leftAtGateway(tx, charge)));
+  const heldMinor = Math.max(0, Math.min(dispute.amount_minor, takenOf(recorded), await leftAtGateway(tx, charge)));
+  // The bank may give the guest what a person was to send: whether it is owed still is decided with the dispute.
+  await refundsWait(tx, charge.paymentId);
   await post(tx, {
     ...postedFor(charge, stay, dispute),
     effectKey: `${dispute.key}-withdrawn`,

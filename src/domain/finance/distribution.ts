@@ -144,7 +144,10 @@ export async function reschedulePayouts(tx: Tx, reservationId: string): Promise<
     .selectFrom('transaction as t')
     .innerJoin('payment as y', 'y.id', 't.payment_id')
     .innerJoin('saga as s', 's.id', 'y.saga_id')
+    // Whose it is: the property may have been sold since.
+    .innerJoin('owner as o', 'o.id', 't.owner_id')
     .select(['t.id', 't.scheduled_for', 't.distribution_version', 's.requested_at'])
+    .select(sql<string | null>`o.payout_terms ->> 'policy'`.as('own_policy'))
     .where('t.reservation_id', '=', reservationId)
     .where('t.type', '=', literal('OWNER_PAYOUT'))
     .where('t.status', '=', literal('PENDING'))
@@ -153,9 +156,9 @@ export async function reschedulePayouts(tx: Tx, reservationId: string): Promise<
     .execute();
   if (open.length === 0) return;
   const at = await payoutMoments(tx, reservationId);
-  for (const { id, scheduled_for, distribution_version, requested_at } of open) {
+  for (const { id, scheduled_for, distribution_version, requested_at, own_policy } of open) {
     const policy =
-      at.policy ?? (await readTerms(tx, required(distribution_version, 'the terms of a payout'))).payoutPolicy;
+      own_policy ?? (await readTerms(tx, required(distribution_version, 'the terms of a payout'))).payoutPolicy;
     const due = payoutDueAt(policy, { ...at, paidAt: requested_at });
     if (due.getTime() === scheduled_for?.getTime()) continue;
     await tx

@@ -205,6 +205,8 @@ export async function takeBack(
       outstanding_minor: eb.ref('amount_minor'),
       error_code: reason,
       completed_at: null,
+      // Whatever it was refused for once, it is another matter now.
+      details: sql<string>`details - 'refusedBehind'`,
       version: eb('version', '+', 1),
     }))
     .where('type', '=', type)

@@ -17,16 +17,18 @@ export interface ManualSettlement {
   readonly reference: string;
   readonly method: string;
   readonly notes: string | null;
+  /** It has gone already, whatever has come up meanwhile. */
+  readonly alreadySent: boolean;
 }
 
 /**
  * Books what a person has sent back. Throws `NOT_FOUND`, `ALREADY_PAID`, and `INVALID_STATE_TRANSITION` for a refund
- * that the gateway may still carry out, or of a charge with an open dispute.
+ * that the gateway may still carry out, or of a charge with an open dispute unless the money has gone already.
  */
 export async function settleRefund(
   tx: Tx,
   refundId: string,
-  { reference, method, notes }: ManualSettlement,
+  { reference, method, notes, alreadySent }: ManualSettlement,
   author: Author,
 ): Promise<void> {
   const refund = await readRefund(tx, refundId);
@@ -49,15 +51,18 @@ export async function settleRefund(
     .where('status', '=', literal('MANUAL_REQUIRED'))
     // The bank may give the guest the same money: whether it is owed still is decided with the dispute.
     .where((eb) =>
-      eb.not(
-        eb.exists(
-          eb
-            .selectFrom('payment as y')
-            .select('y.id')
-            .where('y.id', '=', refund.paymentId)
-            .where(sql<boolean>`${disputedOf('y')} > 0`),
+      eb.or([
+        sql<boolean>`${alreadySent}`,
+        eb.not(
+          eb.exists(
+            eb
+              .selectFrom('payment as y')
+              .select('y.id')
+              .where('y.id', '=', refund.paymentId)
+              .where(sql<boolean>`${disputedOf('y')} > 0`),
+          ),
         ),
-      ),
+      ]),
     )
     .returning(['version'])
     .executeTakeFirst();

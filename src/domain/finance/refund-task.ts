@@ -26,6 +26,21 @@ export async function askForManualRefund(db: Db, refundId: string): Promise<void
 
 export const refundSeenTo = (db: Db, refundId: string) => closeFinanceTask(db, occasionOf(refundId));
 
+/** Nobody is to send by hand what the gateway has refused of a charge, for now; `seeToRefusedRefunds` asks again. */
+export async function refundsWait(tx: Tx, paymentId: string): Promise<void> {
+  const refunds = await tx
+    .selectFrom('transaction as t')
+    .innerJoin('payment as y', (join) =>
+      join.onRef('y.id', '=', 't.payment_id').onRef('y.reservation_id', '=', 't.reservation_id'),
+    )
+    .select('t.id')
+    .where('y.id', '=', paymentId)
+    .where('t.type', '=', literal('REFUND'))
+    .where('t.status', '=', literal('MANUAL_REQUIRED'))
+    .execute();
+  for (const { id } of refunds) await refundSeenTo(tx, id);
+}
+
 /** Calls a person for a refund that its gateway has refused for good. */
 export async function callForManualRefund(tx: Tx, refundId: string, sagaId: string): Promise<void> {
   await raiseSystemAlert(tx, `refund-${refundId}`, {
@@ -46,11 +61,14 @@ export const markBehind = (tx: Tx, refundId: string) =>
 /** What was refused because our books were behind is asked for once more by the sweep `refunds`, now that they are not. */
 const sendAgain = (tx: Tx, refundId: string) =>
   sql`UPDATE transaction SET status = 'PENDING', error_code = NULL, version = version + 1,
-        details = details - 'refusedBehind' || '{"sendAgain": true}' WHERE id = ${refundId}`.execute(tx);
+        details = details - 'refusedBehind' || '{"sendAgain": true, "sentAgain": true}' WHERE id = ${refundId}`.execute(
+    tx,
+  );
 
 /**
  * For each refund of a charge that was refused and that nobody is asked for yet, now that it is known what has gone back:
- * it is sent once more, where that was the reason and the gateway has so much left; else a person has to send it.
+ * it is sent once more, and only once, where that was the reason and the gateway has so much left; else a person has to
+ * send it.
  */
 export async function seeToRefusedRefunds(tx: Tx, paymentId: string, leftAtGatewayMinor: number): Promise<void> {
   const refunds = await tx
@@ -60,7 +78,7 @@ export async function seeToRefusedRefunds(tx: Tx, paymentId: string, leftAtGatew
       't.id',
       't.created_by_saga',
       't.amount_minor',
-      sql<boolean>`t.details ? 'refusedBehind'`.as('refused_behind'),
+      sql<boolean>`coalesce(t.details ? 'refusedBehind' AND NOT t.details ? 'sentAgain', false)`.as('refused_behind'),
     ])
     .where('y.id', '=', paymentId)
     .whereRef('t.payment_id', '=', 'y.id')

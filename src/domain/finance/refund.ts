@@ -66,8 +66,9 @@ export async function readRefund(db: Db, refundId: string): Promise<RefundOrder>
 }
 
 /** Of refunds `t`: booked by what a gateway told, or to be sent once more (`refund-task.ts`), and no saga is at work on it. */
-const IS_UNSENT = sql<boolean>`t.type = 'REFUND' AND t.status = 'PENDING' AND (t.created_by_saga IS NULL OR t.details ? 'sendAgain')
-  AND NOT EXISTS (SELECT FROM saga s WHERE s.subject_type = 'transaction' AND s.subject_id = t.id AND (s.finished_at IS NULL OR NOT t.details ? 'sendAgain'))`;
+const IS_UNSENT = sql<boolean>`t.type = 'REFUND' AND t.status = 'PENDING' AND CASE WHEN coalesce(t.details ? 'sendAgain', false)
+  THEN NOT EXISTS (SELECT FROM saga s WHERE s.subject_type = 'transaction' AND s.subject_id = t.id AND s.finished_at IS NULL)
+  ELSE t.created_by_saga IS NULL AND NOT EXISTS (SELECT FROM saga s WHERE s.subject_type = 'transaction' AND s.subject_id = t.id) END`;
 
 /** The oldest first. */
 export async function unsentRefunds(db: Db, limit: number): Promise<readonly string[]> {
@@ -88,6 +89,10 @@ export async function lockUnsent(tx: Tx, refundId: string): Promise<{ readonly v
   // A statement of its own, so that it sees what was committed while this one waited for the row.
   const { rows } = await sql<{ version: number }>`
     SELECT t.version FROM transaction t WHERE t.id = ${refundId} AND ${IS_UNSENT}`.execute(tx);
+  // Whoever closes the saga that is started now has seen to it.
+  await sql`UPDATE transaction SET details = details - 'sendAgain' WHERE id = ${refundId} AND details ? 'sendAgain'`.execute(
+    tx,
+  );
   return rows[0] ?? null;
 }
 

@@ -19,10 +19,17 @@ export function askingText(
   facts: Pick<Facts, 'taskStatus' | 'offerToken' | 'acceptedAt' | 'askedBefore'>,
 ): string {
   const asking = askingOf(template);
-  const isAsked = facts.taskStatus === 'ASSIGNED' && facts.offerToken !== null && facts.acceptedAt === null;
-  if (!asking || !isAsked) return template;
+  if (!asking || !isAsked(facts)) return template;
   return facts.askedBefore ? asking.again : asking.first;
 }
+
+/** Whether the recipient has still to say if they take the task. */
+export const isAsked = ({
+  taskStatus,
+  offerToken,
+  acceptedAt,
+}: Pick<Facts, 'taskStatus' | 'offerToken' | 'acceptedAt'>): boolean =>
+  taskStatus === 'ASSIGNED' && offerToken !== null && acceptedAt === null;
 
 export function askingTextsOf(template: string): readonly TemplateKey[] {
   const asking = askingOf(template);

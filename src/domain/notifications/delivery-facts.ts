@@ -111,6 +111,7 @@ export function loadFacts(db: Db | Tx, notificationIds: readonly string[]) {
           AND u.reason = 'NO_ANSWER')`.as('askedBefore'),
         toldStart.as('toldStart'),
         isToldOtherwise.as('isToldOtherwise'),
+        isBeingTold.as('isBeingTold'),
         doneTasks.as('doneTasks'),
         displacedTasks.as('displacedTasks'),
         payoutStays.as('payoutStays'),
@@ -137,12 +138,18 @@ const accessChange = sql<
 /** When the recipient believed that the task was to begin: what it was moved to, and they were not told, was not theirs. */
 const toldStart = sql<string | null>`CASE WHEN n.event IN ('TASK_WITHDRAWN', 'TASK_CHANGED') THEN (
   SELECT b.params ->> 'toldStart' FROM notification b WHERE b.task_id = n.task_id AND b.recipient_id = n.recipient_id AND b.status = 'SENT'
-     AND b.event IN ('TASK_ASSIGNED', 'TASK_CHANGED') AND b.created_at <= n.created_at ORDER BY b.created_at DESC LIMIT 1) END`;
+     AND b.event IN ('TASK_ASSIGNED', 'TASK_CHANGED') AND (n.event = 'TASK_CHANGED' OR b.created_at <= n.created_at)
+   ORDER BY b.sent_at DESC, b.created_at DESC LIMIT 1) END`;
 
 /** Another message says the same of the task's time, as each says how it is when it is sent: a later change, or the first word. */
 const isToldOtherwise = sql<boolean>`(n.event = 'TASK_CHANGED' AND EXISTS (
   SELECT FROM notification b WHERE b.task_id = n.task_id AND b.recipient_id = n.recipient_id AND b.id <> n.id AND b.status IN ('QUEUED', 'SENDING')
-     AND (b.event = 'TASK_CHANGED' AND (b.created_at, b.id) > (n.created_at, n.id) OR b.event = 'TASK_ASSIGNED' AND b.created_at <= n.created_at)))`;
+     AND (b.event = 'TASK_CHANGED' AND (b.created_at, b.id) > (n.created_at, n.id)
+       OR b.event = 'TASK_ASSIGNED' AND b.created_at <= n.created_at AND b.status = 'QUEUED')))`;
+/** An earlier one is being sent, with the time of a moment ago perhaps. */
+const isBeingTold = sql<boolean>`(n.event = 'TASK_CHANGED' AND EXISTS (
+  SELECT FROM notification b WHERE b.task_id = n.task_id AND b.recipient_id = n.recipient_id AND b.id <> n.id AND b.status = 'SENDING'
+     AND b.event IN ('TASK_ASSIGNED', 'TASK_CHANGED') AND (b.created_at, b.id) < (n.created_at, n.id)))`;
 
 /** Of a digest, in the order in which they were completed. */
 const doneTasks = sql<

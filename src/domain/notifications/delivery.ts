@@ -10,8 +10,8 @@ import type { RowFailure } from '../sweeps/failures.ts';
 import { byHalves } from '../sweeps/isolate.ts';
 import { heldForAccess } from './access-told.ts';
 import { raiseSystemAlert } from './alerts.ts';
-import { askingText } from './asking.ts';
-import { heldBack, IN_DIGEST } from './delivery-conditions.ts';
+import { askingText, isAsked } from './asking.ts';
+import { type Conditions, heldBack, IN_DIGEST } from './delivery-conditions.ts';
 import { type Facts, valuesOf } from './delivery-facts.ts';
 import { claim, digest, handBack, type Known, loadKnown, noteFailures, record } from './delivery-isolated.ts';
 import {
@@ -209,11 +209,9 @@ function prepare(row: ClaimedNotification, known: Known, deps: DeliveryDeps): Pr
   if (template.event === 'TASK_ASSIGNED' && facts.taskStatus !== null && !stillAssigned(facts, row.recipientId)) {
     return { status: 'SKIPPED', reason: 'STALE' };
   }
-  if (
-    template.event === 'TASK_CHANGED' &&
-    (facts.isToldOtherwise || facts.toldStart === facts.taskStartAt?.toISOString())
-  ) {
-    return { status: 'SKIPPED', reason: 'STALE' };
+  if (template.event === 'TASK_CHANGED') {
+    const known = newTimeKnown(facts, conditions);
+    if (known) return known;
   }
   // The owner has answered meanwhile, by telephone perhaps, or has sold the property.
   if (row.template === 'repair-approval.owner@1' && (facts.approval !== 'PENDING' || facts.approvalToken === null))
@@ -256,6 +254,20 @@ function prepare(row: ClaimedNotification, known: Known, deps: DeliveryDeps): Pr
     },
   };
 }
+
+/**
+ * A new time that somebody knows by now is not told: another message says it, or it is again what they were told. Who is
+ * asked anew whether they take the task is, and so is who asked for the message once more. Null: it may go.
+ */
+function newTimeKnown(facts: Facts, { resendOf, inBulk, now }: Conditions): Verdict | null {
+  if (resendOf !== null && !inBulk) return null;
+  if (facts.isToldOtherwise) return { status: 'SKIPPED', reason: 'STALE' };
+  if (facts.isBeingTold)
+    return { status: 'WAIT', until: new Date(now.getTime() + TOLD_WITHIN_MS), reason: 'BEING_TOLD' };
+  const isSame = facts.toldStart !== null && facts.toldStart === facts.taskStartAt?.toISOString();
+  return isSame && !isAsked(facts) ? { status: 'SKIPPED', reason: 'STALE' } : null;
+}
+const TOLD_WITHIN_MS = 5_000;
 
 /** Whoever is told later that a task is not theirs any more is reminded of the time that they knew. */
 const TELLS_START: ReadonlySet<string> = new Set(['TASK_ASSIGNED', 'TASK_CHANGED']);

@@ -61,6 +61,7 @@ export const EXAMPLE_STAY: Facts = {
   estimateCurrency: 'AED',
   toldStart: null,
   isToldOtherwise: false,
+  isBeingTold: false,
   doneTasks: [
     { property: 'Marina View 1204', type: 'CLEANING' },
     { property: 'Palm 7', type: 'INSPECTION' },

@@ -140,9 +140,9 @@ export function registerPayments(register: Register, services: Services): void {
   });
   register.mutation(settle, (c, once) => {
     const { id } = c.req.valid('param');
-    const { reference, method, notes = null } = c.req.valid('json');
+    const { reference, method, notes = null, alreadySent = false } = c.req.valid('json');
     return once.change(async (tx) => {
-      await settleRefund(tx, id, { reference, method, notes }, authorOf(c));
+      await settleRefund(tx, id, { reference, method, notes, alreadySent }, authorOf(c));
       return found(c, await getTransaction(tx, scopeOf(c), id));
     });
   });

@@ -139,6 +139,9 @@ export const SettlementBody = z
     reference: reference(200).openapi({ description: 'Of the bank transfer or the like by which the money went' }),
     method: line(100).default('Bank transfer'),
     notes: prose(2000).optional(),
+    alreadySent: z.boolean().optional().openapi({
+      description: 'The money has gone, although the charge is disputed meanwhile: it is booked all the same',
+    }),
   })
   .openapi('SettleRefund');
 export const PayoutBody = z
