@@ -54,9 +54,9 @@ describe('a thousand tasks over twenty people', () => {
 describe('one task among 500 people and 50 000 tasks', () => {
   it('is assigned in less than twenty times what reading one row by its key takes', async () => {
     await seedHouse(db, 500, 50_000);
-    // Medians of many; a neighbour's load on this machine is not what is measured, so the best of six counts.
+    // Medians of many; a neighbour's load on this machine is not what is measured, so the best of three counts.
     const ratios: number[] = [];
-    for (let look = 0; look < 6 && !ratios.some((ratio) => ratio < 20); look += 1) {
+    for (let look = 0; look < 3 && !ratios.some((ratio) => ratio < 20); look += 1) {
       ratios.push((await measureHouse(db, 100, `look-${look}`)).ratio);
     }
     expect(Math.min(...ratios)).toBeLessThan(20);

@@ -102,7 +102,7 @@ export async function decideRefund(
     days,
     ...(percentOverride === undefined ? {} : { percentOverride }),
   };
-  // What is disputed is not there to be given back.
+  // Money that a gateway has taken for an open dispute cannot be refunded.
   const decided = refundOf({ ...basis, refundedMinor: receipts.refundedMinor + receipts.disputedMinor });
   return {
     percent: decided.percent,
@@ -162,7 +162,7 @@ export async function quoteSchedule(
     tiers: terms.refundTiers,
     totalMinor: stay.totalMinor,
     capturedMinor: receipts.capturedMinor,
-    // What is disputed is not there to be given back.
+    // Money that a gateway has taken for an open dispute cannot be refunded.
     refundedMinor: receipts.refundedMinor + receipts.disputedMinor,
     stepMinor: await refundStep(db, ports, stay),
     checkInDate: stay.checkInDate,

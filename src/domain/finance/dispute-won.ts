@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import { refundAffectsPayoutMessage } from '../notifications/matrix.ts';
+import { disputedOf } from '../reservations/payment-status.ts';
 import type { CapturedCharge } from './charge-record.ts';
 import type { Dispute } from './dispute-row.ts';
 import { IS_LIVE_REFUND, receiptsOf } from './distribution.ts';
@@ -54,7 +55,7 @@ export async function oweWhatCancellationOwed(
   await enqueueInTransaction(tx, key, [told], { sagaId: null, reservationId: stay.reservationId });
 }
 
-/** What was decided, and for when. Null: the stay is not called off. */
+/** When the cancellation of the stay was asked for, and the percentage that it refunds; null: the stay is not cancelled. */
 async function cancellationOf(tx: Tx, reservationId: string) {
   const { rows } = await sql<{ at: Date; percent: number }>`
     SELECT s.requested_at AS at, (p.result ->> 'percent')::int AS percent
@@ -80,12 +81,10 @@ async function beforeCancellation(tx: Tx, { reservationId, paymentId }: Captured
     SELECT coalesce(sum(greatest(0, y.refunded_minor - since.minor - y.excess_minor)), 0)::bigint AS "refundedMinor",
            coalesce(sum(since.goodwill), 0)::bigint AS "goodwillMinor",
            coalesce(sum(greatest(0, y.excess_minor - y.refunded_minor)) FILTER (WHERE y.id = ${paymentId} AND y.created_at < ${at}), 0)::bigint AS "creditMinor",
-           coalesce(sum(y.amount_minor - y.refunded_minor - taken.minor) FILTER (WHERE y.id = ${paymentId}), 0)::bigint AS "leftMinor"
+           coalesce(sum(y.amount_minor - y.refunded_minor - ${disputedOf('y')}) FILTER (WHERE y.id = ${paymentId}), 0)::bigint AS "leftMinor"
       FROM payment y,
            LATERAL (SELECT coalesce(sum(t.amount_minor), 0)::bigint AS minor, coalesce(sum(t.borne_minor), 0)::bigint AS goodwill FROM transaction t
-                     WHERE t.reservation_id = y.reservation_id AND t.payment_id = y.id AND t.created_at >= ${at} AND ${IS_LIVE_REFUND}) since,
-           LATERAL (SELECT coalesce(sum(t.settled_minor), 0)::bigint AS minor FROM transaction t
-                     WHERE t.reservation_id = y.reservation_id AND t.payment_id = y.id AND t.type = 'DISPUTE' AND t.status = 'PROCESSING') taken
+                     WHERE t.reservation_id = y.reservation_id AND t.payment_id = y.id AND t.created_at >= ${at} AND ${IS_LIVE_REFUND}) since
      WHERE y.reservation_id = ${reservationId} AND y.status = 'COMPLETED'`.execute(tx);
   return rows[0] ?? { refundedMinor: 0, goodwillMinor: 0, creditMinor: 0, leftMinor: 0 };
 }

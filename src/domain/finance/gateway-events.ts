@@ -257,7 +257,7 @@ export const askForLook = (
     .onConflict((conflict) => conflict.columns(['gateway_id', 'event_id']).doNothing())
     .execute();
 
-/** What has gone back of a charge before it was booked was told when nobody knew whose it was. */
+/** Events about a charge are ignored until its payment is booked: whatever they told is read from its record now. */
 export async function lookAtCaptured(tx: Tx, paymentId: string): Promise<void> {
   const payment = await tx.selectFrom('payment').selectAll().where('id', '=', paymentId).executeTakeFirstOrThrow();
   await askForLook(tx, {

@@ -269,8 +269,8 @@ const SETTLEMENTS: readonly IntegrityCheck[] = [
   check(
     'settlement-clearing',
     'reservation',
-    // What is left in clearing of what was handed over: nothing, but for another fee that a person has been told of. Before
-    // differences were kept, nothing says of which a person was told.
+    // A charge or refund that was settled has left clearing with all but its booked fee, unless another fee is an open or
+    // explained difference. Settlements from before differences were kept are not judged: none was recorded for them.
     (inRange) => sql`SELECT s.ref, s.due::text AS expected, s.net::text AS actual FROM (
         SELECT 'CHARGE' AS movement, y.id AS ref, y.amount_minor - y.fee_minor AS due, sum(s.net_minor) AS net, y.gateway_id, y.reservation_id
           FROM payment y JOIN settlement s ON s.payment_id = y.id AND s.movement = 'CHARGE' AND ${inRange('s.reservation_id')}

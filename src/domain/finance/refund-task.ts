@@ -58,7 +58,7 @@ export const markBehind = (tx: Tx, refundId: string) =>
     tx,
   );
 
-/** What was refused because our books were behind is asked for once more by the sweep `refunds`, now that they are not. */
+/** Has the sweep `refunds` start another saga for a refund that was refused because our books did not know yet what had gone back. */
 const sendAgain = (tx: Tx, refundId: string) =>
   sql`UPDATE transaction SET status = 'PENDING', error_code = NULL, version = version + 1,
         details = details - 'refusedBehind' || '{"sendAgain": true, "sentAgain": true}' WHERE id = ${refundId}`.execute(
