@@ -1,7 +1,7 @@
 import { type Insertable, sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
-import type { TaskTable } from '../../src/db/schema.ts';
+import type { TaskTable, TaskType } from '../../src/db/schema.ts';
 import { assignDueTasks } from '../../src/domain/tasks/assign-sweep.ts';
 import { type CancelledTasks, cancelTasksOf, openTasksOf, reopenTasks } from '../../src/domain/tasks/cancel-tasks.ts';
 import { type EndedTask, endTasksAtArrival, resumeTasks } from '../../src/domain/tasks/end-tasks.ts';
@@ -100,6 +100,39 @@ async function turnover(): Promise<{ readonly leaves: string; readonly arrives: 
   });
   return { leaves, arrives };
 }
+
+/** Whether a task of the type ends with its stay: a new type wants its answer here. */
+const ENDS_WITH_STAY: Readonly<Record<TaskType, boolean>> = {
+  CLEANING: true,
+  CHECK_IN: true,
+  CHECK_OUT: true,
+  INSPECTION: true,
+  MAINTENANCE: true,
+  EMERGENCY: true,
+  FINANCE: false,
+};
+
+it.each(Object.entries(ENDS_WITH_STAY))('an open %s task ends with its stay: %s', async (type, ends) => {
+  const id = await stay('every-type');
+  const other = `${id}-other`;
+  await db
+    .insertInto('task')
+    .values({
+      id: other,
+      reservation_id: id,
+      property_id: `flat-${made}`,
+      type: type as TaskType,
+      occurrence: 'of-its-own',
+      title: type,
+      status: 'UNASSIGNED',
+      scheduled_at: '2027-05-04T09:00:00Z',
+      ends_at: '2027-05-04T10:00:00Z',
+    })
+    .execute();
+  const { cancelled } = await cancel(id);
+  expect(cancelled.some(({ taskId }) => taskId === other)).toBe(ends);
+  expect((await task(other)).status).toBe(ends ? 'CANCELLED' : 'UNASSIGNED');
+});
 
 describe('the tasks of a stay that is called off', () => {
   it('are cancelled as far as they are open, and still shown', async () => {
