@@ -1,19 +1,19 @@
 import type { Db } from './db/client.ts';
 import type { Ports } from './domain/ports.ts';
+import type { SagaDefinition } from './engine/definition.ts';
+import { createExecutor, type ExecuteStep } from './engine/execute.ts';
+import { type Failpoint, noFailpoint } from './engine/failpoint.ts';
+import { createReconciliation } from './engine/intervene.ts';
+import { createOrchestrator } from './engine/orchestrator.ts';
+import { createStateLoader } from './engine/state.ts';
+import type { SagaOrchestrator } from './engine/types.ts';
+import { createAnswerNotifier, createAnswerWatcher } from './engine/waiter.ts';
 import type { Logger } from './kernel/log.ts';
 import { createOutages, type Outages } from './kernel/outages.ts';
 import { connectQueues, type QueueConnection } from './queues/connection.ts';
 import { createReconciler, type Reconciler } from './queues/reconciler.ts';
 import { createRelay, type Relay } from './queues/relay.ts';
 import { upsertSchedules } from './queues/schedules.ts';
-import type { SagaDefinition } from './sagas/orchestrator/definition.ts';
-import { createExecutor, type ExecuteStep } from './sagas/orchestrator/execute.ts';
-import { type Failpoint, noFailpoint } from './sagas/orchestrator/failpoint.ts';
-import { createReconciliation } from './sagas/orchestrator/intervene.ts';
-import { createOrchestrator } from './sagas/orchestrator/orchestrator.ts';
-import { createStateLoader } from './sagas/orchestrator/state.ts';
-import type { SagaOrchestrator } from './sagas/orchestrator/types.ts';
-import { createAnswerNotifier, createAnswerWatcher } from './sagas/orchestrator/waiter.ts';
 
 /** How the parts that both the API and the workers need fit together. The programs and the test harness call this. */
 

@@ -1,7 +1,7 @@
 import type { Tx } from '../db/client.ts';
+import type { StartableSaga } from '../engine/types.ts';
 import { InvariantError, RoomyError, required } from '../kernel/errors.ts';
 import { canonicalJson, sha256 } from '../kernel/json.ts';
-import type { StartableSaga } from '../sagas/orchestrator/types.ts';
 import { type AnyContext, callerOf, inTransaction, type Services } from './context.ts';
 import {
   claimKey,

@@ -1,5 +1,5 @@
+import type { Reader } from '../engine/execution-view.ts';
 import { definitionOf } from '../sagas/index.ts';
-import type { Reader } from '../sagas/orchestrator/execution-view.ts';
 import { type AnyContext, callerOf } from './context.ts';
 import { ownOffers } from './offered.ts';
 import { agentOf } from './portfolio.ts';

@@ -1,6 +1,6 @@
+import { acceptedAnswer } from '../engine/accept.ts';
+import type { AcceptedSaga, IdempotencyClaim, SagaAnswer, StartableSaga } from '../engine/types.ts';
 import { prefixOf } from '../kernel/path-prefix.ts';
-import { acceptedAnswer } from '../sagas/orchestrator/accept.ts';
-import type { AcceptedSaga, IdempotencyClaim, SagaAnswer, StartableSaga } from '../sagas/orchestrator/types.ts';
 import { type AnyContext, type AppDeps, callerOf } from './context.ts';
 import { executionPath } from './errors.ts';
 import { withPrefixedLinks } from './prefix.ts';

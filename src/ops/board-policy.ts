@@ -1,8 +1,8 @@
 import type { BaseAdapter } from '@bull-board/api/baseAdapter';
 import type { BeforeHook, BeforeHookResult, HookContext, QueueJob } from '@bull-board/api/typings/app';
+import type { RetryOutcome, SagaOrchestrator } from '../engine/types.ts';
 import { RoomyError } from '../kernel/errors.ts';
 import { ID_PATTERN } from '../kernel/ids.ts';
-import type { RetryOutcome, SagaOrchestrator } from '../sagas/orchestrator/types.ts';
 import { ADDRESS_HEADER, type OpsCall, opsAudit, type RecordOpsAudit } from './audit.ts';
 import { type Operator, operatorOf, type VerifyToken } from './session.ts';
 

@@ -19,9 +19,9 @@ import {
 } from '../domain/notifications/matrix.ts';
 import { cancel } from '../domain/reservations/transition.ts';
 import { cancelTasksOf, reopenTasks } from '../domain/tasks/cancel-tasks.ts';
+import { saga } from '../engine/definition.ts';
 import { toMajor } from '../kernel/money.ts';
 import { REFUND_BUDGET_MS, startRefunds } from './execute-refund.ts';
-import { saga } from './orchestrator/definition.ts';
 
 export const CancelReservation = z.strictObject({
   reservationId: z.string(),

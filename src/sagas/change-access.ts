@@ -3,9 +3,9 @@ import { enqueueInTransaction, releaseHeldMessages } from '../domain/notificatio
 import { accessAlertMessage } from '../domain/notifications/matrix.ts';
 import type { Ports } from '../domain/ports.ts';
 import { readAccess, recordAccessEnd, type StartAccessChange } from '../domain/reservations/access.ts';
+import { acceptWithin } from '../engine/accept.ts';
+import { saga } from '../engine/definition.ts';
 import { RoomyError } from '../kernel/errors.ts';
-import { acceptWithin } from './orchestrator/accept.ts';
-import { saga } from './orchestrator/definition.ts';
 
 export const ChangeAccess = z.strictObject({
   reservationId: z.string(),

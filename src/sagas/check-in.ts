@@ -8,8 +8,8 @@ import { checkIn as arrive, undoCheckIn } from '../domain/reservations/transitio
 import { assertMayCheckIn } from '../domain/reservations/visit.ts';
 import { readVisitOutcome } from '../domain/reservations/visit-outcome.ts';
 import { ensureStayTask, withdrawStayTask } from '../domain/tasks/stay-task.ts';
+import { saga } from '../engine/definition.ts';
 import { required } from '../kernel/errors.ts';
-import { saga } from './orchestrator/definition.ts';
 
 export const CheckIn = z.strictObject({
   reservationId: z.string(),

@@ -8,8 +8,8 @@ import { readCheckOutReport, writeCheckOutReport } from '../domain/reservations/
 import { checkOut as depart, undoCheckOut } from '../domain/reservations/transition.ts';
 import { assertMayCheckOut } from '../domain/reservations/visit.ts';
 import { readVisitOutcome } from '../domain/reservations/visit-outcome.ts';
+import { saga } from '../engine/definition.ts';
 import { required } from '../kernel/errors.ts';
-import { saga } from './orchestrator/definition.ts';
 
 export const CheckOut = z.strictObject({
   reservationId: z.string(),

@@ -27,9 +27,9 @@ import {
 } from '../domain/tasks/ensure.ts';
 import type { StayOccurrence, StayPlan } from '../domain/tasks/schedule.ts';
 import { ensureAssignedTask, holdForStay, type StayTask } from '../domain/tasks/task-orchestrator.ts';
+import { type Failure, type StepContext, saga } from '../engine/definition.ts';
 import { type RoomyError, required } from '../kernel/errors.ts';
 import { newId } from '../kernel/ids.ts';
-import { type Failure, type StepContext, saga } from './orchestrator/definition.ts';
 
 const OCCURRENCES = [
   'PRE_ARRIVAL',

@@ -10,8 +10,8 @@ import {
 } from '../domain/finance/refund.ts';
 import { enqueueMessagesAbout, orderMessages } from '../domain/notifications/enqueue.ts';
 import { refundProcessedMessage } from '../domain/notifications/matrix.ts';
-import { acceptWithin } from './orchestrator/accept.ts';
-import { saga } from './orchestrator/definition.ts';
+import { acceptWithin } from '../engine/accept.ts';
+import { saga } from '../engine/definition.ts';
 
 export const ExecuteRefund = z.strictObject({ refundId: z.string() });
 

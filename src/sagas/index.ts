@@ -1,10 +1,10 @@
+import { checkDefinition, type SagaDefinition } from '../engine/definition.ts';
 import { cancelReservation } from './cancel-reservation.ts';
 import { changeAccess } from './change-access.ts';
 import { checkIn } from './check-in.ts';
 import { checkOut } from './check-out.ts';
 import { confirmReservation } from './confirm-reservation.ts';
 import { executeRefund } from './execute-refund.ts';
-import { checkDefinition, type SagaDefinition } from './orchestrator/definition.ts';
 import { processOwnerPayout } from './process-owner-payout.ts';
 import { processPayment } from './process-payment.ts';
 import { refundReservation } from './refund-reservation.ts';

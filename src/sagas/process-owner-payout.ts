@@ -9,8 +9,8 @@ import {
 } from '../domain/finance/payout.ts';
 import { enqueueInTransaction, enqueueMessagesAbout, orderMessages } from '../domain/notifications/enqueue.ts';
 import { payoutFailedMessage, payoutProcessedMessage } from '../domain/notifications/matrix.ts';
+import { saga } from '../engine/definition.ts';
 import { RoomyError } from '../kernel/errors.ts';
-import { saga } from './orchestrator/definition.ts';
 
 export const ProcessOwnerPayout = z.strictObject({
   payoutId: z.string(),

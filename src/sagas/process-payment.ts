@@ -22,8 +22,8 @@ import {
   payoutScheduledMessage,
 } from '../domain/notifications/matrix.ts';
 import { derivePaymentStatus, restorePaymentStatus } from '../domain/reservations/payment-status.ts';
+import { type StepContext, saga } from '../engine/definition.ts';
 import { required } from '../kernel/errors.ts';
-import { type StepContext, saga } from './orchestrator/definition.ts';
 
 export const ProcessPayment = z.strictObject({
   reservationId: z.string(),

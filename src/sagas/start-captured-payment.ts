@@ -1,9 +1,9 @@
 import type { Db } from '../db/client.ts';
 import { GATEWAY, markProcessed } from '../domain/finance/gateway-events.ts';
 import type { GatewayEvent } from '../domain/ports.ts';
+import type { Requester, SagaOrchestrator } from '../engine/types.ts';
 import { RoomyError } from '../kernel/errors.ts';
 import { canonicalJson, sha256 } from '../kernel/json.ts';
-import type { Requester, SagaOrchestrator } from './orchestrator/types.ts';
 import { processPayment } from './process-payment.ts';
 
 export interface CapturedPayment {

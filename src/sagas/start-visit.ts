@@ -1,10 +1,10 @@
 import type { Tx } from '../db/client.ts';
 import { unlessRefused } from '../db/savepoint.ts';
 import type { StartVisit } from '../domain/tasks/next-actions.ts';
+import { acceptWithin } from '../engine/accept.ts';
+import type { Requester } from '../engine/types.ts';
 import { checkIn } from './check-in.ts';
 import { checkOut } from './check-out.ts';
-import { acceptWithin } from './orchestrator/accept.ts';
-import type { Requester } from './orchestrator/types.ts';
 
 /** A completed meeting starts its saga in the same commit, in the name of whoever completed it (domain.md 14). */
 export const startVisitFor =

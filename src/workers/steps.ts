@@ -1,9 +1,9 @@
 import { DelayedError, type Job, UnrecoverableError } from 'bullmq';
+import type { RetryPolicy } from '../engine/definition.ts';
+import { type ExecuteStep, StepDeferred, StepRetry } from '../engine/execute.ts';
 import { backoffMs, randomBetween } from '../kernel/backoff.ts';
 import { isStepJobName, StepJob } from '../queues/jobs.ts';
 import type { COMPENSATION_QUEUE, FORWARD_QUEUE } from '../queues/names.ts';
-import type { RetryPolicy } from '../sagas/orchestrator/definition.ts';
-import { type ExecuteStep, StepDeferred, StepRetry } from '../sagas/orchestrator/execute.ts';
 import type { JobHandler, JobRun, QueueWork } from './worker.ts';
 
 /** Thin adapter: a saga job becomes a call of the executor, and its outcome what BullMQ is told. */

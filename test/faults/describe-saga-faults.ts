@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { SagaDefinition } from '../../src/sagas/orchestrator/definition.ts';
+import type { SagaDefinition } from '../../src/engine/definition.ts';
 import { expectInvariants } from './invariants.ts';
 import { type Lab, openLab, type SagaFixture } from './lab.ts';
 import { countScenarios, scenariosOf } from './scenarios.ts';

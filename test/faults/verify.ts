@@ -1,9 +1,9 @@
 import type { Queue } from 'bullmq';
 import { expect } from 'vitest';
 import type { Db } from '../../src/db/client.ts';
+import type { SagaDefinition } from '../../src/engine/definition.ts';
 import { stepJobId } from '../../src/queues/jobs.ts';
 import { COMPENSATION_QUEUE } from '../../src/queues/names.ts';
-import type { SagaDefinition } from '../../src/sagas/orchestrator/definition.ts';
 import {
   type Asked,
   drained,

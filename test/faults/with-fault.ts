@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import type pg from 'pg';
 import type { Direction } from '../../src/db/schema.ts';
+import type { ErasedContext, SagaDefinition, StepDefinition, Work } from '../../src/engine/definition.ts';
 import { RoomyError } from '../../src/kernel/errors.ts';
-import type { ErasedContext, SagaDefinition, StepDefinition, Work } from '../../src/sagas/orchestrator/definition.ts';
 import { type Testbed, until } from '../setup/engine.ts';
 
 /** Definitions that fail on purpose, and a gate that holds a step open right at its commit. */

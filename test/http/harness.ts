@@ -2,6 +2,7 @@ import type { z } from '@hono/zod-openapi';
 import { sql } from 'kysely';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
 import { type GatewayMovement, gatewayUnknown, type PaymentGateway, type Ports } from '../../src/domain/ports.ts';
+import type { AcceptedSaga, Intervention, RetryOutcome, SagaAnswer, SagaOrchestrator } from '../../src/engine/types.ts';
 import { createWebhookSender } from '../../src/gateways/webhooks.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { Role } from '../../src/http/auth.ts';
@@ -10,13 +11,6 @@ import { mintToken, type TokenRequest } from '../../src/http/mint.ts';
 import { describeApi } from '../../src/http/openapi/document.ts';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/log.ts';
-import type {
-  AcceptedSaga,
-  Intervention,
-  RetryOutcome,
-  SagaAnswer,
-  SagaOrchestrator,
-} from '../../src/sagas/orchestrator/types.ts';
 import { type Contract, createContract, objectAt } from '../openapi/contract.ts';
 import { createTestDatabase } from '../setup/database.ts';
 import { NO_DEVICES } from '../setup/engine.ts';

@@ -4,12 +4,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Db } from '../../src/db/client.ts';
 import { pruneKeys } from '../../src/domain/idempotency/prune.ts';
 import type { WebhookOutcome, WebhookSender } from '../../src/domain/ports.ts';
+import { createOrchestrator } from '../../src/engine/orchestrator.ts';
 import { createTokenVerifier } from '../../src/http/auth.ts';
 import { createRegister } from '../../src/http/route.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { InvariantError } from '../../src/kernel/errors.ts';
 import { definitionOf } from '../../src/sagas/index.ts';
-import { createOrchestrator } from '../../src/sagas/orchestrator/orchestrator.ts';
 import { addSaga } from '../setup/ledger.ts';
 import { type Answer, API, addReservation, at, type Http, JWT, recordKeeper, startHttp } from './harness.ts';
 import {

@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Db } from '../../src/db/client.ts';
+import { createOrchestrator } from '../../src/engine/orchestrator.ts';
 import { POLICIES } from '../../src/http/policy.ts';
 import { definitionOf } from '../../src/sagas/index.ts';
-import { createOrchestrator } from '../../src/sagas/orchestrator/orchestrator.ts';
 import { API, at, type Http, startHttp } from './harness.ts';
 import { fixtureOf, MUTATIONS, prepareWorld, sendTo } from './valid-requests.ts';
 

@@ -1,12 +1,12 @@
 import { Redis } from 'ioredis';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { SagaDefinition } from '../../src/engine/definition.ts';
+import type { FailpointName } from '../../src/engine/failpoint.ts';
+import { createReconciliation } from '../../src/engine/intervene.ts';
+import { createStateLoader } from '../../src/engine/state.ts';
 import { settleJobId, stepJobId } from '../../src/queues/jobs.ts';
 import { COMPENSATION_QUEUE, FORWARD_QUEUE, NOTIFICATION_QUEUE, TASK_QUEUE } from '../../src/queues/names.ts';
-import type { SagaDefinition } from '../../src/sagas/orchestrator/definition.ts';
-import type { FailpointName } from '../../src/sagas/orchestrator/failpoint.ts';
-import { createReconciliation } from '../../src/sagas/orchestrator/intervene.ts';
-import { createStateLoader } from '../../src/sagas/orchestrator/state.ts';
 import { type Cuttable, cuttable } from '../faults/cuttable.ts';
 import { expectInvariants } from '../faults/invariants.ts';
 import { PLANT, withFault } from '../faults/with-fault.ts';

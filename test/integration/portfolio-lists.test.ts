@@ -6,7 +6,7 @@ import { listNotifications } from '../../src/domain/notifications/resource.ts';
 import { listGuests } from '../../src/domain/people/guests.ts';
 import { listReservations } from '../../src/domain/reservations/resource.ts';
 import { listTasks } from '../../src/domain/tasks/resource.ts';
-import { countSagas, listSagas } from '../../src/sagas/orchestrator/views.ts';
+import { countSagas, listSagas } from '../../src/engine/views.ts';
 import { createTestDatabase } from '../setup/database.ts';
 
 /** The lists of an agent go by the property that a row has: it follows the stay, whatever is done to that. */

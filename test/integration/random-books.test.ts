@@ -5,6 +5,8 @@ import type { RefundBearer } from '../../src/db/schema.ts';
 import { receiveEvent } from '../../src/domain/finance/gateway-events.ts';
 import { REFUND_BEARERS } from '../../src/domain/finance/goodwill.ts';
 import { orderByGateway } from '../../src/domain/finance/reconciliation-night.ts';
+import type { SagaDefinition } from '../../src/engine/definition.ts';
+import type { FailpointName } from '../../src/engine/failpoint.ts';
 import { required } from '../../src/kernel/errors.ts';
 import {
   cancelReservation,
@@ -14,8 +16,6 @@ import {
   processPayment,
   refundReservation,
 } from '../../src/sagas/index.ts';
-import type { SagaDefinition } from '../../src/sagas/orchestrator/definition.ts';
-import type { FailpointName } from '../../src/sagas/orchestrator/failpoint.ts';
 import { sendOwedRefunds, takeUpGatewayNews } from '../../src/workers/finance.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { ALL_SAGAS, expectIntegrity, GATEWAY, openSandbox, type Sandbox } from '../sagas/money.ts';

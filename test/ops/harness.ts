@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { Queue, type Worker } from 'bullmq';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
 import { recordAudit } from '../../src/domain/audit/record.ts';
+import type { Intervention, RetryOutcome } from '../../src/engine/types.ts';
 import { createTokenVerifier, type Role } from '../../src/http/auth.ts';
 import { mintToken } from '../../src/http/mint.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { RoomyError } from '../../src/kernel/errors.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { createOpsApp } from '../../src/ops/app.ts';
-import type { Intervention, RetryOutcome } from '../../src/sagas/orchestrator/types.ts';
 import { createTestDatabase } from '../setup/database.ts';
 
 /** Where the operator's browser is. */

@@ -5,6 +5,7 @@ import { expect } from 'vitest';
 import type { Db } from '../../src/db/client.ts';
 import { checkIntegrity } from '../../src/domain/finance/integrity.ts';
 import type { GatewayMovement, Ports } from '../../src/domain/ports.ts';
+import type { SagaDefinition } from '../../src/engine/definition.ts';
 import { createPorts, type PortSettings } from '../../src/gateways/index.ts';
 import type { SandboxDashboard } from '../../src/gateways/sandbox/dashboard.ts';
 import { createSandboxGateway } from '../../src/gateways/sandbox/gateway.ts';
@@ -21,7 +22,6 @@ import {
   processPayment,
   refundReservation,
 } from '../../src/sagas/index.ts';
-import type { SagaDefinition } from '../../src/sagas/orchestrator/definition.ts';
 import type { Ran, SagaFixture } from '../faults/lab.ts';
 import { finishByHand, type Subject, type Testbed, type TestProcess } from '../setup/engine.ts';
 import { datesAreFree, endings, prepareStays, seedStay } from './confirmation.ts';

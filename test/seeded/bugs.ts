@@ -26,7 +26,7 @@ export const BUGS: readonly SeededBug[] = [
     what: 'a result is recorded whoever holds the claim',
     edits: [
       {
-        file: 'src/sagas/orchestrator/call.ts',
+        file: 'src/engine/call.ts',
         find: `return claim?.status === 'running' && claim.attempt === attempt;`,
         put: `return claim?.status === 'running' && attempt > 0;`,
       },
@@ -48,7 +48,7 @@ export const BUGS: readonly SeededBug[] = [
     what: 'another gateway key on every attempt',
     edits: [
       {
-        file: 'src/sagas/orchestrator/call.ts',
+        file: 'src/engine/call.ts',
         find: `  const context = contextFor(claimed);
   const timeout`,
         put: `  const context = { ...contextFor(claimed), key: String(Math.random()) };
@@ -80,7 +80,7 @@ export const BUGS: readonly SeededBug[] = [
     what: 'effect and step record in two transactions',
     edits: [
       {
-        file: 'src/sagas/orchestrator/local.ts',
+        file: 'src/engine/local.ts',
         find: `  return retryContention(() =>
     db.transaction().execute(async (tx) => {
       const advance = await passGuard(tx, state, step, direction);
@@ -175,17 +175,17 @@ export const BUGS: readonly SeededBug[] = [
     what: 'compensations run in the order of the steps',
     edits: [
       {
-        file: 'src/sagas/orchestrator/fail.ts',
+        file: 'src/engine/fail.ts',
         find: `.orderBy('step_no', 'desc')`,
         put: `.orderBy('step_no', 'asc')`,
       },
       {
-        file: 'src/sagas/orchestrator/fused.ts',
+        file: 'src/engine/fused.ts',
         find: 'SELECT max(c.step_no) AS no',
         put: 'SELECT min(c.step_no) AS no',
       },
       {
-        file: 'src/sagas/orchestrator/fused.ts',
+        file: 'src/engine/fused.ts',
         // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of the source.
         find: 'AND c.step_no < ${step.no}::int AND c.status',
         // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of the source.
@@ -217,7 +217,7 @@ export const BUGS: readonly SeededBug[] = [
     what: 'a flow whose job failed in Redis is taken for a step that failed',
     edits: [
       {
-        file: 'src/sagas/orchestrator/execute.ts',
+        file: 'src/engine/execute.ts',
         find: '.set({ next_check_at: sql`now()` })',
         put: ".set({ status: 'parked', error_code: 'STEP_FAILED', error_detail: '{}' })",
       },

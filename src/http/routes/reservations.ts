@@ -8,10 +8,10 @@ import {
   listReservations,
 } from '../../domain/reservations/resource.ts';
 import { tasksOfReservation } from '../../domain/tasks/resource.ts';
+import { executionsOfReservation } from '../../engine/views.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { type Money, parseAnswerable } from '../../kernel/money.ts';
 import { confirmReservation } from '../../sagas/index.ts';
-import { executionsOfReservation } from '../../sagas/orchestrator/views.ts';
 import { created, expectedVersions, foundVersion, page } from '../answers.ts';
 import { authorOf, type Services } from '../context.ts';
 import { offeredTo } from '../offered.ts';

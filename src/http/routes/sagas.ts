@@ -1,7 +1,7 @@
 import { createRoute } from '@hono/zod-openapi';
+import type { ExecutionView } from '../../engine/types.ts';
+import { countSagas, getExecution, listSagas, newestExecution } from '../../engine/views.ts';
 import { RoomyError } from '../../kernel/errors.ts';
-import type { ExecutionView } from '../../sagas/orchestrator/types.ts';
-import { countSagas, getExecution, listSagas, newestExecution } from '../../sagas/orchestrator/views.ts';
 import { found, page } from '../answers.ts';
 import { type AnyContext, callerOf, type Services } from '../context.ts';
 import { answerFailure } from '../errors.ts';

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
+import { COUNTED_AT_MOST } from '../../engine/views.ts';
 import { SAGA_NAMES } from '../../sagas/index.ts';
-import { COUNTED_AT_MOST } from '../../sagas/orchestrator/views.ts';
 import { Id, pageQuery, prose } from './common.ts';
 import { periodFields } from './period.ts';
 

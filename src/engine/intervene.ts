@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
-import type { Db, Tx } from '../../db/client.ts';
-import { retryContention } from '../../db/errors.ts';
-import { CATALOGUE, RoomyError } from '../../kernel/errors.ts';
+import type { Db, Tx } from '../db/client.ts';
+import { retryContention } from '../db/errors.ts';
+import { CATALOGUE, RoomyError } from '../kernel/errors.ts';
 import type { SagaDefinition, StepDefinition } from './definition.ts';
 import { auditNote } from './ending.ts';
 import { failStep, writeAudit } from './fail.ts';

@@ -6,11 +6,11 @@ import {
   type SqlBool,
   sql,
 } from 'kysely';
-import type { Db } from '../../db/client.ts';
-import { literal } from '../../db/literal.ts';
-import type { Database, SagaStatus } from '../../db/schema.ts';
-import { inPortfolio, newestInPortfolio } from '../../domain/properties/portfolio.ts';
-import { RoomyError } from '../../kernel/errors.ts';
+import type { Db } from '../db/client.ts';
+import { literal } from '../db/literal.ts';
+import type { Database, SagaStatus } from '../db/schema.ts';
+import { inPortfolio, newestInPortfolio } from '../domain/properties/portfolio.ts';
+import { RoomyError } from '../kernel/errors.ts';
 import { executionView, type Reader, type StepRow, timeline } from './execution-view.ts';
 import type { ExecutionView, StepView } from './types.ts';
 

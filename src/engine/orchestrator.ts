@@ -1,5 +1,5 @@
-import type { Db } from '../../db/client.ts';
-import { InvariantError } from '../../kernel/errors.ts';
+import type { Db } from '../db/client.ts';
+import { InvariantError } from '../kernel/errors.ts';
 import { acceptSaga } from './accept.ts';
 import type { SagaDefinition } from './definition.ts';
 import { resolveSaga, resolveWithin, resumeSaga, resumeWithin } from './intervene.ts';

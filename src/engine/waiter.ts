@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import pg from 'pg';
-import type { Db } from '../../db/client.ts';
-import type { Logger } from '../../kernel/log.ts';
-import { logFailure } from '../../kernel/outages.ts';
+import type { Db } from '../db/client.ts';
+import type { Logger } from '../kernel/log.ts';
+import { logFailure } from '../kernel/outages.ts';
 import type { SagaAnswer } from './types.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type { Direction } from '../../db/schema.ts';
+import type { Direction } from '../db/schema.ts';
 
 /** Moments at which a fault test may strike; each stands after one await of the orchestrator's shell. */
 export type FailpointName =

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
-import type { Db, Tx } from '../../db/client.ts';
-import { retryContention } from '../../db/errors.ts';
-import type { Direction, Json } from '../../db/schema.ts';
-import type { Ports } from '../../domain/ports.ts';
+import type { Db, Tx } from '../db/client.ts';
+import { retryContention } from '../db/errors.ts';
+import type { Direction, Json } from '../db/schema.ts';
+import type { Ports } from '../domain/ports.ts';
 import type { SagaDefinition, StepDefinition } from './definition.ts';
 import { compensatedEnd, compensationNote, completedEnd, errorOf } from './ending.ts';
 import { writeAudit } from './fail.ts';

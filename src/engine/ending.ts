@@ -1,7 +1,7 @@
-import type { Direction, Json } from '../../db/schema.ts';
-import { CATALOGUE, type ErrorCode, isErrorCode, kindOfError, RoomyError } from '../../kernel/errors.ts';
-import { effectKey } from '../../kernel/ids.ts';
-import { canonicalJson } from '../../kernel/json.ts';
+import type { Direction, Json } from '../db/schema.ts';
+import { CATALOGUE, type ErrorCode, isErrorCode, kindOfError, RoomyError } from '../kernel/errors.ts';
+import { effectKey } from '../kernel/ids.ts';
+import { canonicalJson } from '../kernel/json.ts';
 import type { Ending, SagaDefinition, StepDefinition } from './definition.ts';
 import type { AuditNote, PreparedEnd } from './fused.ts';
 import type { SagaState } from './state.ts';

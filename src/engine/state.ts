@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
-import type { Db } from '../../db/client.ts';
-import { isUnreachable } from '../../db/errors.ts';
-import type { Direction, Json, SagaStatus } from '../../db/schema.ts';
-import { effectKey } from '../../kernel/ids.ts';
-import { createLane } from '../../kernel/lane.ts';
+import type { Db } from '../db/client.ts';
+import { isUnreachable } from '../db/errors.ts';
+import type { Direction, Json, SagaStatus } from '../db/schema.ts';
+import { effectKey } from '../kernel/ids.ts';
+import { createLane } from '../kernel/lane.ts';
 import type { ErasedContext, SagaDefinition, StepDefinition } from './definition.ts';
 import type { StepPointer } from './types.ts';
 

@@ -1,10 +1,10 @@
 import { sql } from 'kysely';
-import type { Db, Tx } from '../../db/client.ts';
-import { classifyDbError, retryContention } from '../../db/errors.ts';
-import type { SubjectType } from '../../db/schema.ts';
-import { InvariantError, RoomyError } from '../../kernel/errors.ts';
-import { newId } from '../../kernel/ids.ts';
-import { canonicalJson, sha256 } from '../../kernel/json.ts';
+import type { Db, Tx } from '../db/client.ts';
+import { classifyDbError, retryContention } from '../db/errors.ts';
+import type { SubjectType } from '../db/schema.ts';
+import { InvariantError, RoomyError } from '../kernel/errors.ts';
+import { newId } from '../kernel/ids.ts';
+import { canonicalJson, sha256 } from '../kernel/json.ts';
 import type { SagaDefinition } from './definition.ts';
 import { auditNote, pendingBody } from './ending.ts';
 import { type FlowOrder, flowDedupeKey, RELAY_GRACE_SECONDS } from './outbox.ts';

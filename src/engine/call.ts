@@ -1,11 +1,11 @@
 import { sql } from 'kysely';
-import type { Db, Tx } from '../../db/client.ts';
-import { retryContention } from '../../db/errors.ts';
-import type { Direction } from '../../db/schema.ts';
-import type { Ports } from '../../domain/ports.ts';
-import { InvariantError, RoomyError } from '../../kernel/errors.ts';
-import { effectKey } from '../../kernel/ids.ts';
-import { withTimeout } from '../../kernel/time-limit.ts';
+import type { Db, Tx } from '../db/client.ts';
+import { retryContention } from '../db/errors.ts';
+import type { Direction } from '../db/schema.ts';
+import type { Ports } from '../domain/ports.ts';
+import { InvariantError, RoomyError } from '../kernel/errors.ts';
+import { effectKey } from '../kernel/ids.ts';
+import { withTimeout } from '../kernel/time-limit.ts';
 import {
   COMPENSATION_RETRY,
   type ErasedCall,

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
-import type { Db, Tx } from '../../db/client.ts';
-import { retryContention } from '../../db/errors.ts';
-import type { Direction } from '../../db/schema.ts';
-import { effectKey } from '../../kernel/ids.ts';
+import type { Db, Tx } from '../db/client.ts';
+import { retryContention } from '../db/errors.ts';
+import type { Direction } from '../db/schema.ts';
+import { effectKey } from '../kernel/ids.ts';
 import { COMPENSATION_RETRY, type SagaDefinition, type StepDefinition } from './definition.ts';
 import { type AuditSubject, auditNote, compensatedEnd, parkedBody, type RecordedError } from './ending.ts';
 import type { AuditNote } from './fused.ts';

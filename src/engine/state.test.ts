@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Direction, SagaStatus } from '../../db/schema.ts';
+import type { Direction, SagaStatus } from '../db/schema.ts';
 import type { SagaDefinition, StepDefinition } from './definition.ts';
 import { decide, directionOf, type SagaState } from './state.ts';
 import type { StepPointer } from './types.ts';

@@ -1,10 +1,10 @@
 import { sql } from 'kysely';
-import type { Db } from '../../db/client.ts';
-import { classifyDbError } from '../../db/errors.ts';
-import type { Direction } from '../../db/schema.ts';
-import type { Ports } from '../../domain/ports.ts';
-import { CircuitOpenError, type ErrorCode, isErrorCode, kindOfError, RoomyError } from '../../kernel/errors.ts';
-import type { Logger } from '../../kernel/log.ts';
+import type { Db } from '../db/client.ts';
+import { classifyDbError } from '../db/errors.ts';
+import type { Direction } from '../db/schema.ts';
+import type { Ports } from '../domain/ports.ts';
+import { CircuitOpenError, type ErrorCode, isErrorCode, kindOfError, RoomyError } from '../kernel/errors.ts';
+import type { Logger } from '../kernel/log.ts';
 import { type Claim, type ClaimedStep, claimCall, recordCall, releaseCall, sendCall } from './call.ts';
 import {
   COMPENSATION_RETRY,

@@ -1,10 +1,10 @@
 import { type CompiledQuery, type Expression, type OperationNodeSource, type RawBuilder, sql } from 'kysely';
-import type { Db } from '../../db/client.ts';
-import { isUnreachable } from '../../db/errors.ts';
-import type { ValueRefs } from '../../db/fused.ts';
-import type { Direction } from '../../db/schema.ts';
-import { InvariantError } from '../../kernel/errors.ts';
-import { createLane } from '../../kernel/lane.ts';
+import type { Db } from '../db/client.ts';
+import { isUnreachable } from '../db/errors.ts';
+import type { ValueRefs } from '../db/fused.ts';
+import type { Direction } from '../db/schema.ts';
+import { InvariantError } from '../kernel/errors.ts';
+import { createLane } from '../kernel/lane.ts';
 import type { ErasedFused, StepDefinition } from './definition.ts';
 
 /**

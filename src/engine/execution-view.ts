@@ -1,6 +1,6 @@
 import type { Selectable } from 'kysely';
-import type { Json, SagaStepTable, SagaTable } from '../../db/schema.ts';
-import { effectKey } from '../../kernel/ids.ts';
+import type { Json, SagaStepTable, SagaTable } from '../db/schema.ts';
+import { effectKey } from '../kernel/ids.ts';
 import type { ExecutionView, StepSummary, StepView } from './types.ts';
 
 /** An execution and the timeline of its steps, from their rows, as far as a reader may see them. */

@@ -1,10 +1,10 @@
 import type { QueryCreator } from 'kysely';
 import type { z } from 'zod';
-import type { Db, Tx } from '../../db/client.ts';
-import type { FusedDatabase, FusedQuery, ValueRefs } from '../../db/fused.ts';
-import type { Json, StepClass, SubjectType } from '../../db/schema.ts';
-import type { Ports } from '../../domain/ports.ts';
-import type { ErrorCode, RoomyError } from '../../kernel/errors.ts';
+import type { Db, Tx } from '../db/client.ts';
+import type { FusedDatabase, FusedQuery, ValueRefs } from '../db/fused.ts';
+import type { Json, StepClass, SubjectType } from '../db/schema.ts';
+import type { Ports } from '../domain/ports.ts';
+import type { ErrorCode, RoomyError } from '../kernel/errors.ts';
 
 /**
  * A saga as data. Steps are declared in the order in which they run, each with its undo beside it:

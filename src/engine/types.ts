@@ -1,6 +1,6 @@
-import type { Tx } from '../../db/client.ts';
-import type { Direction, SagaStatus, StepClass, StepStatus } from '../../db/schema.ts';
-import type { ErrorCode } from '../../kernel/errors.ts';
+import type { Tx } from '../db/client.ts';
+import type { Direction, SagaStatus, StepClass, StepStatus } from '../db/schema.ts';
+import type { ErrorCode } from '../kernel/errors.ts';
 
 /** Who asks, as the audit trail will name them. */
 export interface Requester {
