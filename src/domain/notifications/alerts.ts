@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import { newId } from '../../kernel/ids.ts';
-import { type SystemAlertParams, systemAlertAbout } from './matrix.ts';
+import { type SystemAlertParams, systemAlertAbout } from '../messages/matrix.ts';
 
 /** Alerts of one group share one message an hour (features ERR-4). */
 export async function raiseSystemAlert(db: Db, group: string, params: SystemAlertParams): Promise<void> {

@@ -3,7 +3,7 @@ import type { Tx } from '../../db/client.ts';
 import type { FusedDatabase, ValueRefs } from '../../db/fused.ts';
 import { literal } from '../../db/literal.ts';
 import { newId } from '../../kernel/ids.ts';
-import { type Delivery, deliveryKey, type MessageParams } from './matrix.ts';
+import { type Delivery, deliveryKey, type MessageParams } from '../messages/matrix.ts';
 
 /** The brief's NotificationService: orders messages in the caller's statement; a worker of its own delivers them. */
 
