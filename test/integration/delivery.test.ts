@@ -6,7 +6,9 @@ import type { NotificationStatus, ReservationStatus } from '../../src/db/schema.
 import { type DeliveryDeps, deliverDue } from '../../src/domain/messages/delivery.ts';
 import { listDevMail, readDevMail } from '../../src/domain/messages/delivery-mailbox.ts';
 import { claimDue, MAX_ATTEMPTS, recordVerdicts } from '../../src/domain/messages/delivery-rows.ts';
-import { confirmationMessages, deliveryKey, systemAlertMessage } from '../../src/domain/messages/matrix.ts';
+import { confirmationMessages } from '../../src/domain/messages/matrix.ts';
+import { systemAlertMessage } from '../../src/domain/notifications/alerts.ts';
+import { deliveryKey } from '../../src/domain/notifications/enqueue.ts';
 import type { Messenger, OutgoingMessage, SendOutcome } from '../../src/domain/ports.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { deliveryJobs } from '../../src/workers/deliver.ts';

@@ -1,8 +1,7 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { newId } from '../../kernel/ids.ts';
-import { taskAlertMessage } from '../messages/matrix.ts';
-import { raiseSystemAlert } from '../notifications/alerts.ts';
+import { raiseSystemAlert, taskAlertMessage } from '../notifications/alerts.ts';
 import type { OpenTask } from './open-task.ts';
 import type { Unplanned } from './plan.ts';
 

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import type { TaskType } from '../../db/schema.ts';
-import { deliveryKey, taskWithdrawnMessage } from '../messages/matrix.ts';
-import { enqueueInTransaction } from '../notifications/enqueue.ts';
+import { taskWithdrawnMessage } from '../messages/matrix.ts';
+import { deliveryKey, enqueueInTransaction } from '../notifications/enqueue.ts';
 import { obstacleAt, type Span, standingObstacle } from './candidates.ts';
 import { OPEN_TASK, type OpenTask, wantedOf } from './open-task.ts';
 import { readRoster, spanAround } from './staffing.ts';

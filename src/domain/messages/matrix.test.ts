@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { systemAlertAbout } from '../notifications/alerts.ts';
+import { deliveryKey } from '../notifications/enqueue.ts';
 import {
   cancelledMessages,
   confirmationMessages,
   countNotifications,
   type Delivery,
-  deliveryKey,
   paymentConfirmedMessages,
   paymentFailedMessage,
   payoutFailedMessage,
@@ -177,5 +178,16 @@ describe('what a row holds', () => {
       'receiptId',
       'scheduledFor',
     ]);
+  });
+});
+
+describe('an alert', () => {
+  const alert = { sagaName: 'checkIn', step: null, code: 'GATEWAY_DOWN' };
+
+  it.each(['saga-1', 'task-1', 'webhook-1'])('about %s has a text of the catalogue', (sagaId) => {
+    for (const code of ['GATEWAY_DOWN', 'MANUAL_REQUIRED']) {
+      const { event, template, recipientType } = systemAlertAbout({ ...alert, code, sagaId });
+      expect(templateOf(template)).toMatchObject({ event, recipientType });
+    }
   });
 });

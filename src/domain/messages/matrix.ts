@@ -1,22 +1,15 @@
-import type { Channel, RecipientType } from '../../db/schema.ts';
+import type { Channel } from '../../db/schema.ts';
+import type { SystemAlertParams } from '../notifications/alerts.ts';
+import type { MessageParams, OrderedText } from '../notifications/enqueue.ts';
 import type { ReminderEvent } from './reminder-plan.ts';
 import type { NotificationEvent, TemplateKey } from './templates.ts';
 
 /** Who gets what (domain.md 12). Pure: a saga turns the list into rows. */
 
-/** Ids, codes and amounts in minor units; never a name. */
-export type MessageParams = Readonly<Record<string, string | number>>;
-
-export interface Delivery {
+/** A row to be ordered whose event and text are of the catalogue. */
+export interface Delivery extends OrderedText {
   readonly event: NotificationEvent;
   readonly template: TemplateKey;
-  readonly channel: Channel;
-  readonly recipientType: RecipientType;
-  readonly recipientId: string;
-  readonly params?: MessageParams;
-  readonly taskId?: string;
-  /** Tells apart two messages of one step to the same recipient. */
-  readonly occasion?: string;
 }
 
 export interface StayParties {
@@ -323,38 +316,9 @@ export const payoutProcessedMessage = (ownerId: string, payout: Amount & { reado
 export const payoutFailedMessage = (ownerId: string, payout: Amount): Delivery =>
   toOwner(ownerId, 'PAYOUT_FAILED', 'payout-failed.owner@1', paramsOf(payout));
 
-/** Params of its row: `SystemAlertParams`. */
-export const systemAlertMessage = (): Delivery => ({
-  event: 'SYSTEM_ALERT',
-  template: 'system-alert.ops@1',
-  channel: 'EMAIL',
-  recipientType: 'OPS',
-  recipientId: 'ops',
-});
-/** What can be done about it is told by what it is about: a saga, a refund, a task, or something else of that name. */
-export const systemAlertAbout = ({ sagaId, code }: SystemAlertParams): Delivery => {
-  if (code === 'MANUAL_REQUIRED') return { ...systemAlertMessage(), template: 'refund-alert.ops@1' };
-  if (sagaId.startsWith('saga-')) return systemAlertMessage();
-  return sagaId.startsWith('task-') ? taskAlertMessage() : { ...systemAlertMessage(), template: 'notice-alert.ops@1' };
-};
-/** The same about a task, whose id stands in `sagaId`. */
-export const taskAlertMessage = (): Delivery => ({ ...systemAlertMessage(), template: 'task-alert.ops@1' });
-export interface SystemAlertParams {
-  readonly sagaName: string;
-  readonly step: string | null;
-  readonly code: string;
-  readonly sagaId: string;
-}
-
 /** A message to one recipient about one event is one notification, however many channels carry it (T11). */
 export const countNotifications = (deliveries: readonly Delivery[]): number =>
   new Set(deliveries.map(({ event, recipientType, recipientId }) => `${event} ${recipientType} ${recipientId}`)).size;
-
-/** `effectKey` is the step's; the result is unique per message of that step and the same on every attempt. */
-export const deliveryKey = (effectKey: string, delivery: Delivery): string =>
-  [effectKey, delivery.channel, delivery.recipientType, delivery.occasion, delivery.taskId]
-    .filter((part) => part !== undefined)
-    .join('-');
 
 function toGuest(
   stay: StayParties,
