@@ -1,7 +1,7 @@
 import type { FlowProducer, Queue } from 'bullmq';
 import { sql } from 'kysely';
 import type { Db } from '../db/client.ts';
-import { raiseSystemAlert } from '../domain/notifications/alerts.ts';
+import { raiseAlert } from '../domain/notifications/alerts.ts';
 import { forgetFailures, isNotSetAside, recordFailures, wasSetAside } from '../domain/sweeps/failures.ts';
 import { byHalves, inScope, isOfRow, type Scope, sweepBatch } from '../domain/sweeps/isolate.ts';
 import type { SagaDefinition } from '../engine/definition.ts';
@@ -234,7 +234,7 @@ async function leaseDue(db: Db, withOrders: boolean, scope: Scope): Promise<read
 }
 
 async function carry(db: Db, row: DueRow, add: (order: FlowOrder) => Promise<void>): Promise<void> {
-  if (row.kind === 'ALERT') return raiseAlert(db, row);
+  if (row.kind === 'ALERT') return alertAboutSaga(db, row);
   if (!row.current || !row.steps || row.saga_id === null || row.name === null || row.definition_ver === null) return;
   await add({
     outboxId: Number(row.id),
@@ -262,10 +262,10 @@ async function postpone(db: Db, id: string, error: unknown): Promise<void> {
 }
 
 /** One that waits for a person goes out for each saga; roll-backs of the same kind share a message. */
-async function raiseAlert(db: Db, row: DueRow): Promise<void> {
+async function alertAboutSaga(db: Db, row: DueRow): Promise<void> {
   const { saga, step, code, what } = row.payload as AlertPayload;
   const group = what === 'rolled-back' ? `${saga}-${step}-${code}` : row.dedupe_key;
-  await raiseSystemAlert(db, group, { sagaName: saga, step, code, sagaId: row.saga_id ?? '' });
+  await raiseAlert(db, { about: 'saga', id: row.saga_id ?? '', source: saga, step, code, group });
 }
 
 /**

@@ -15,7 +15,7 @@ import { type BookedPayment, bookPayment, claimPayment, takeBackPayment } from '
 import { assertTaken } from '../domain/finance/payment-amount.ts';
 import { paymentOutcome } from '../domain/finance/payment-outcome.ts';
 import { paymentConfirmedMessages, paymentFailedMessage, payoutScheduledMessage } from '../domain/messages/matrix.ts';
-import { raiseSystemAlert } from '../domain/notifications/alerts.ts';
+import { raiseAlert } from '../domain/notifications/alerts.ts';
 import { enqueueInTransaction, enqueueMessages, orderMessages } from '../domain/notifications/enqueue.ts';
 import { derivePaymentStatus, restorePaymentStatus } from '../domain/reservations/payment-status.ts';
 import { type StepContext, saga } from '../engine/definition.ts';
@@ -114,13 +114,14 @@ export const processPayment = saga('processPayment', ProcessPayment, {
         const about = { sagaId: step.sagaId, reservationId: input.reservationId };
         await enqueueInTransaction(tx, step.key, told, about);
         if (isOutage) {
-          const alert = {
-            sagaName: 'processPayment',
+          await raiseAlert(tx, {
+            about: 'saga',
+            id: step.sagaId,
+            source: 'processPayment',
             step: 'createGuestPaymentTransaction',
             code,
-            sagaId: step.sagaId,
-          };
-          await raiseSystemAlert(tx, `gateway-outage-${input.gatewayId}`, alert);
+            group: `gateway-outage-${input.gatewayId}`,
+          });
         }
         return { outcome: answer.outcome, reversed };
       },

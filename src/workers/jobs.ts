@@ -1,5 +1,5 @@
 import type { Db } from '../db/client.ts';
-import { raiseSystemAlert } from '../domain/notifications/alerts.ts';
+import { raiseAlert } from '../domain/notifications/alerts.ts';
 import { type Counters, createCounters } from '../kernel/counters.ts';
 import { COMPENSATION_QUEUE, FORWARD_QUEUE } from '../queues/names.ts';
 import type { SCHEDULES } from '../queues/schedules.ts';
@@ -76,9 +76,11 @@ export function createWorkers(work: readonly QueueWork[], runtime: Omit<WorkerRu
 
 /** For `WorkerRuntime.alert`: one alert an hour for each sweep. */
 export const alertFailingSweep = (db: Db, { queue, job }: Pick<FailingSweep, 'queue' | 'job'>): Promise<void> =>
-  raiseSystemAlert(db, `sweep-fails-${queue}-${job}`, {
-    sagaName: queue,
+  raiseAlert(db, {
+    about: 'queue',
+    id: `${queue}.${job}`,
+    source: queue,
     step: job,
     code: 'SWEEP_FAILS',
-    sagaId: `${queue}.${job}`,
+    group: `sweep-fails-${queue}-${job}`,
   });

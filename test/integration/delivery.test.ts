@@ -7,7 +7,7 @@ import { type DeliveryDeps, deliverDue } from '../../src/domain/messages/deliver
 import { listDevMail, readDevMail } from '../../src/domain/messages/delivery-mailbox.ts';
 import { claimDue, MAX_ATTEMPTS, recordVerdicts } from '../../src/domain/messages/delivery-rows.ts';
 import { confirmationMessages } from '../../src/domain/messages/matrix.ts';
-import { systemAlertMessage } from '../../src/domain/notifications/alerts.ts';
+import { alertText } from '../../src/domain/notifications/alerts.ts';
 import { deliveryKey } from '../../src/domain/notifications/enqueue.ts';
 import type { Messenger, OutgoingMessage, SendOutcome } from '../../src/domain/ports.ts';
 import { createLogger } from '../../src/kernel/log.ts';
@@ -405,7 +405,7 @@ describe('delivery', () => {
         recipient_type: 'STAFF',
         recipient_id: 'cleaner-1',
       }) as const;
-    const { event, template, channel, recipientType, recipientId } = systemAlertMessage();
+    const { event, template, channel, recipientType, recipientId } = alertText('saga');
     const params = { sagaName: 'confirmReservation', step: 'createCheckInTask', code: 'STEP_FAILED', sagaId: 'saga-9' };
     const alert = { event, template, channel, recipient_type: recipientType, recipient_id: recipientId };
     await db

@@ -1,7 +1,6 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
-import { newId } from '../../kernel/ids.ts';
-import { raiseSystemAlert, taskAlertMessage } from '../notifications/alerts.ts';
+import { raiseAlert, raiseAlertOnce } from '../notifications/alerts.ts';
 import type { OpenTask } from './open-task.ts';
 import type { Unplanned } from './plan.ts';
 
@@ -56,9 +55,9 @@ export async function postponeForNobody(tx: Tx, nobody: readonly Unplanned[]): P
     ({ task, escalation, isSilence }) => task.alert_level < TOLD_ONCE && !escalation && !isSilence,
   );
   for (const type of new Set(untold.map(({ task }) => task.type))) {
-    const sagaId = untold.find(({ task }) => task.type === type)?.task.id ?? '';
-    const params = { sagaName: 'TaskOrchestrator', step: type, code: 'NO_STAFF_AVAILABLE', sagaId };
-    await raiseSystemAlert(tx, `unassigned-${type}`, params);
+    const id = untold.find(({ task }) => task.type === type)?.task.id ?? '';
+    const alert = { about: 'task', id, source: 'TaskOrchestrator', step: type, code: 'NO_STAFF_AVAILABLE' } as const;
+    await raiseAlert(tx, { ...alert, group: `unassigned-${type}` });
   }
   for (const { task, escalation } of looked) {
     if (escalation && task.alert_level < escalation.level) await alertAbout(tx, task, escalation.code);
@@ -66,25 +65,17 @@ export async function postponeForNobody(tx: Tx, nobody: readonly Unplanned[]): P
 }
 
 /** A System Alert about one task; of each kind there is one for a task, however often it happens (`occasion` tells them apart). */
-export async function alertAbout(
+export const alertAbout = (
   tx: Tx,
   task: { readonly id: string; readonly type: string },
   code: string,
   occasion = '',
-): Promise<void> {
-  const { event, template, channel, recipientType, recipientId } = taskAlertMessage();
-  await tx
-    .insertInto('notification')
-    .values({
-      id: newId('notification'),
-      effect_key: `alert-${task.id}-${code}${occasion}`,
-      event,
-      template,
-      channel,
-      recipient_type: recipientType,
-      recipient_id: recipientId,
-      params: JSON.stringify({ sagaName: 'TaskOrchestrator', step: task.type, code, sagaId: task.id }),
-    })
-    .onConflict((conflict) => conflict.column('effect_key').doNothing())
-    .execute();
-}
+): Promise<void> =>
+  raiseAlertOnce(tx, {
+    about: 'task',
+    id: task.id,
+    source: 'TaskOrchestrator',
+    step: task.type,
+    code,
+    group: `${task.id}-${code}${occasion}`,
+  });

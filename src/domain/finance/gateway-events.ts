@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { literal, literals } from '../../db/literal.ts';
 import { required } from '../../kernel/errors.ts';
-import { raiseSystemAlert } from '../notifications/alerts.ts';
+import { raiseAlert } from '../notifications/alerts.ts';
 import type { GatewayEvent, ReceivedEvent } from '../ports.ts';
 import { reverseJournal } from './ledger.ts';
 
@@ -274,4 +274,10 @@ export async function lookAtCaptured(tx: Tx, paymentId: string): Promise<void> {
 export const GATEWAY = 'system:gateway';
 
 export const alertGateway = (tx: Tx, group: string, code: string, sagaId: string | null) =>
-  raiseSystemAlert(tx, `gateway-${group}`, { sagaName: 'gateway', step: null, code, sagaId: sagaId ?? group });
+  raiseAlert(tx, {
+    ...(sagaId === null ? { about: 'gateway', id: group } : { about: 'saga', id: sagaId }),
+    source: 'gateway',
+    step: null,
+    code,
+    group: `gateway-${group}`,
+  });

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import { raiseSystemAlert } from '../notifications/alerts.ts';
+import { raiseAlert } from '../notifications/alerts.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
 import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
 import {
@@ -148,8 +148,9 @@ export async function passNightly(db: Db): Promise<boolean> {
   if (rows[0]?.done === true && !(await isAllMarked(db))) return false;
   const { differenceCount, differences } = await passFully(db);
   if (differenceCount > 0) {
-    const params = { sagaName: 'integrity', step: null, code: 'MONEY_DIFFERS', sagaId: differences[0]?.ref ?? '' };
-    await raiseSystemAlert(db, 'integrity', params);
+    const id = differences[0]?.ref ?? '';
+    const alert = { about: 'integrity', id, source: 'integrity', step: null, code: 'MONEY_DIFFERS' } as const;
+    await raiseAlert(db, { ...alert, group: 'integrity' });
   }
   return true;
 }

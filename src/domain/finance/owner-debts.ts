@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
-import { raiseSystemAlert } from '../notifications/alerts.ts';
+import { raiseAlert } from '../notifications/alerts.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
 import { attemptEach } from '../sweeps/isolate.ts';
 import { openFinanceTask } from '../tasks/finance-task.ts';
@@ -36,11 +36,13 @@ interface Debt {
 }
 
 async function tellDebt(db: Db, { party_id, currency, property_id }: Debt): Promise<void> {
-  await raiseSystemAlert(db, `owner-debt-${party_id}-${currency}`, {
-    sagaName: 'processOwnerPayout',
+  await raiseAlert(db, {
+    about: 'owner',
+    id: `${party_id} ${currency}`,
+    source: 'processOwnerPayout',
     step: null,
     code: 'OWNER_OWES',
-    sagaId: `${party_id} ${currency}`,
+    group: `owner-debt-${party_id}-${currency}`,
   });
   if (property_id === null) return;
   await openFinanceTask(db, {

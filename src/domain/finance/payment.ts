@@ -2,7 +2,7 @@ import { type SqlBool, sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { literal, literals } from '../../db/literal.ts';
 import { newId } from '../../kernel/ids.ts';
-import { raiseSystemAlert } from '../notifications/alerts.ts';
+import { raiseAlert } from '../notifications/alerts.ts';
 import type { Charge } from '../ports.ts';
 import { accounts, credit, debit, type PostedBy, post, reverseStep } from './ledger.ts';
 import type { PayableStay, PaymentOrder } from './payable.ts';
@@ -160,8 +160,8 @@ export async function bookPayment(
     ],
   });
   if (excessMinor > 0) {
-    const overpaid = { sagaName: 'processPayment', step: null, code: 'OVERPAID', sagaId: step.sagaId };
-    await raiseSystemAlert(tx, `overpaid-${stay.reservationId}`, overpaid);
+    const overpaid = { source: 'processPayment', step: null, code: 'OVERPAID' };
+    await raiseAlert(tx, { about: 'saga', id: step.sagaId, ...overpaid, group: `overpaid-${stay.reservationId}` });
   }
   const { amountMinor, feeMinor } = charge;
   return { paymentId: payment.id, guestPaymentId, amountMinor, feeMinor, excessMinor, outstandingMinor };

@@ -4,7 +4,7 @@ import type { ReconciliationStatus } from '../../db/schema.ts';
 import { required } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { recordAudit } from '../audit/record.ts';
-import { raiseSystemAlert } from '../notifications/alerts.ts';
+import { raiseAlert } from '../notifications/alerts.ts';
 import { bookedItems } from './booked-items.ts';
 import { differenceKey, type KeptDifferences, keepDifferences } from './differences.ts';
 import { type MatchedLine, matchMovements, type SettledMovement } from './reconciliation-match.ts';
@@ -90,8 +90,8 @@ export async function keepComparison(
     lines.some((line) => line.status === status && differences.opened.has(differenceKey(line))),
   );
   if (worst !== undefined) {
-    const params = { sagaName: 'reconciliation', step: gatewayId, code: worst, sagaId: id };
-    await raiseSystemAlert(tx, `reconciliation-${gatewayId}-${id}`, params);
+    const alert = { about: 'reconciliation', id, source: 'reconciliation', step: gatewayId, code: worst } as const;
+    await raiseAlert(tx, { ...alert, group: `reconciliation-${gatewayId}-${id}` });
   }
   return { ...view, replayed: false, settlementsPosted: settled.count };
 }

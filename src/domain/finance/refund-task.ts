@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { literal, literals } from '../../db/literal.ts';
-import { raiseSystemAlert } from '../notifications/alerts.ts';
+import { raiseAlert } from '../notifications/alerts.ts';
 import { disputedOf } from '../reservations/payment-status.ts';
 import { closeFinanceTask, openFinanceTask } from '../tasks/finance-task.ts';
 
@@ -43,11 +43,13 @@ export async function refundsWait(tx: Tx, paymentId: string): Promise<void> {
 
 /** Calls a person for a refund that its gateway has refused for good. */
 export async function callForManualRefund(tx: Tx, refundId: string, sagaId: string): Promise<void> {
-  await raiseSystemAlert(tx, `refund-${refundId}`, {
-    sagaName: 'executeRefund',
+  await raiseAlert(tx, {
+    about: 'refund',
+    id: sagaId,
+    source: 'executeRefund',
     step: 'refundAtGateway',
     code: 'MANUAL_REQUIRED',
-    sagaId,
+    group: `refund-${refundId}`,
   });
   await askForManualRefund(tx, refundId);
 }

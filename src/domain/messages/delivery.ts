@@ -5,7 +5,7 @@ import { messageOf } from '../../kernel/errors.ts';
 import { sha256OfBytes } from '../../kernel/json.ts';
 import type { Logger } from '../../kernel/log.ts';
 import { canonicalPhone } from '../../kernel/phone.ts';
-import { raiseSystemAlert } from '../notifications/alerts.ts';
+import { raiseAlert } from '../notifications/alerts.ts';
 import type { Messenger, OutgoingMessage, SendOutcome } from '../ports.ts';
 import type { RowFailure } from '../sweeps/failures.ts';
 import { byHalves } from '../sweeps/isolate.ts';
@@ -329,10 +329,10 @@ async function tellUnsent(
     if (recipientType === 'OPS' || verdict.status === 'SENT') continue;
     const status = settled(verdict, attempts - waits);
     if (status !== 'BLOCKED' && status !== 'FAILED') continue;
-    const params = { sagaName: 'notifications', step: template, code: verdict.reason, sagaId: id };
+    const alert = { about: 'message', id, source: 'notifications', step: template, code: verdict.reason } as const;
     // What is wrong with a text is wrong with that text; an address or a provider is not.
     const group = status === 'BLOCKED' ? `blocked-${template}` : 'failed';
-    await raiseSystemAlert(db, `${group}-${verdict.reason}`, params);
+    await raiseAlert(db, { ...alert, group: `${group}-${verdict.reason}` });
   }
 }
 
@@ -343,8 +343,14 @@ async function tellChannelsDown(
 ): Promise<void> {
   const down = results.filter(({ verdict }) => verdict.status === 'WAIT' && verdict.reason === 'CIRCUIT_OPEN');
   for (const channel of new Set(down.map((result) => result.channel))) {
-    const params = { sagaName: 'notifications', step: channel, code: 'CIRCUIT_OPEN', sagaId: channel };
-    await raiseSystemAlert(db, `circuit-${channel}`, params);
+    const alert = {
+      about: 'channel',
+      id: channel,
+      source: 'notifications',
+      step: channel,
+      code: 'CIRCUIT_OPEN',
+    } as const;
+    await raiseAlert(db, { ...alert, group: `circuit-${channel}` });
   }
 }
 

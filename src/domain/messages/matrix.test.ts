@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { systemAlertAbout } from '../notifications/alerts.ts';
+import { ALERT_SUBJECTS, alertText } from '../notifications/alerts.ts';
 import { deliveryKey } from '../notifications/enqueue.ts';
 import {
   cancelledMessages,
@@ -182,12 +182,8 @@ describe('what a row holds', () => {
 });
 
 describe('an alert', () => {
-  const alert = { sagaName: 'checkIn', step: null, code: 'GATEWAY_DOWN' };
-
-  it.each(['saga-1', 'task-1', 'webhook-1'])('about %s has a text of the catalogue', (sagaId) => {
-    for (const code of ['GATEWAY_DOWN', 'MANUAL_REQUIRED']) {
-      const { event, template, recipientType } = systemAlertAbout({ ...alert, code, sagaId });
-      expect(templateOf(template)).toMatchObject({ event, recipientType });
-    }
+  it.each(ALERT_SUBJECTS)('about a %s has a text of the catalogue', (about) => {
+    const { event, template, recipientType } = alertText(about);
+    expect(templateOf(template)).toMatchObject({ event, recipientType });
   });
 });

@@ -1,16 +1,86 @@
-import { sql } from 'kysely';
-import type { Db } from '../../db/client.ts';
+import { type RawBuilder, sql } from 'kysely';
+import type { Db, Tx } from '../../db/client.ts';
 import { newId } from '../../kernel/ids.ts';
 import type { OrderedText } from './enqueue.ts';
 
-/** Alerts of one group share one message an hour (features ERR-4). */
-export async function raiseSystemAlert(db: Db, group: string, params: SystemAlertParams): Promise<void> {
-  const { event, template, channel, recipientType, recipientId } = systemAlertAbout(params);
+/** The kind of thing that needs a person. It decides the text, and so which way out the text names. */
+export const ALERT_SUBJECTS = [
+  'saga',
+  'refund',
+  'task',
+  'message',
+  'channel',
+  'webhook',
+  'rule',
+  'gateway',
+  'owner',
+  'reconciliation',
+  'integrity',
+  'sweep',
+  'queue',
+] as const;
+export type AlertSubject = (typeof ALERT_SUBJECTS)[number];
+
+export interface Alert {
+  readonly about: AlertSubject;
+  /** Of the subject: a saga's for a refund, a name where the subject has no row. */
+  readonly id: string;
+  /** The part of the system that says so: a saga's or a component's name. */
+  readonly source: string;
+  readonly step: string | null;
+  /** A stable reason in capitals: the runbook has a page for each. */
+  readonly code: string;
+  /** Alerts of one group share one message an hour. */
+  readonly group: string;
+}
+
+const OWN_TEXTS: { readonly [Subject in AlertSubject]?: string } = {
+  saga: 'system-alert.ops@1',
+  refund: 'refund-alert.ops@1',
+  task: 'task-alert.ops@1',
+};
+
+/** The message to operations about a subject of this kind. */
+export const alertText = (about: AlertSubject): OrderedText => ({
+  event: 'SYSTEM_ALERT',
+  template: OWN_TEXTS[about] ?? 'notice-alert.ops@1',
+  channel: 'EMAIL',
+  recipientType: 'OPS',
+  recipientId: 'ops',
+});
+
+/** Calls a person, in the caller's transaction: one message an hour (UTC) for the alerts of one group. */
+export const raiseAlert = (db: Db | Tx, alert: Alert): Promise<void> =>
+  insertAlert(
+    db,
+    alert,
+    sql<string>`${`alert-${alert.group}-`}::text || to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDDHH24')`,
+  );
+
+/** Calls a person once for the group, however often it is raised. */
+export const raiseAlertOnce = (db: Db | Tx, alert: Alert): Promise<void> =>
+  insertAlert(db, alert, sql<string>`${`alert-${alert.group}`}::text`);
+
+/** What the texts of alerts say; the names are those of rows that were written before. */
+export interface AlertParams {
+  readonly sagaName: string;
+  readonly step: string | null;
+  readonly code: string;
+  readonly sagaId: string;
+}
+
+async function insertAlert(
+  db: Db | Tx,
+  { about, id, source, step, code }: Alert,
+  effectKey: RawBuilder<string>,
+): Promise<void> {
+  const { event, template, channel, recipientType, recipientId } = alertText(about);
+  const params: AlertParams & { readonly about: AlertSubject } = { sagaName: source, step, code, sagaId: id, about };
   await db
     .insertInto('notification')
     .values({
       id: newId('notification'),
-      effect_key: sql<string>`${`alert-${group}-`}::text || to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDDHH24')`,
+      effect_key: effectKey,
       event,
       template,
       channel,
@@ -20,27 +90,4 @@ export async function raiseSystemAlert(db: Db, group: string, params: SystemAler
     })
     .onConflict((conflict) => conflict.column('effect_key').doNothing())
     .execute();
-}
-
-/** Params of its row: `SystemAlertParams`. */
-export const systemAlertMessage = (): OrderedText => ({
-  event: 'SYSTEM_ALERT',
-  template: 'system-alert.ops@1',
-  channel: 'EMAIL',
-  recipientType: 'OPS',
-  recipientId: 'ops',
-});
-/** What can be done about it is told by what it is about: a saga, a refund, a task, or something else of that name. */
-export const systemAlertAbout = ({ sagaId, code }: SystemAlertParams): OrderedText => {
-  if (code === 'MANUAL_REQUIRED') return { ...systemAlertMessage(), template: 'refund-alert.ops@1' };
-  if (sagaId.startsWith('saga-')) return systemAlertMessage();
-  return sagaId.startsWith('task-') ? taskAlertMessage() : { ...systemAlertMessage(), template: 'notice-alert.ops@1' };
-};
-/** The same about a task, whose id stands in `sagaId`. */
-export const taskAlertMessage = (): OrderedText => ({ ...systemAlertMessage(), template: 'task-alert.ops@1' });
-export interface SystemAlertParams {
-  readonly sagaName: string;
-  readonly step: string | null;
-  readonly code: string;
-  readonly sagaId: string;
 }

@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import { kindOfError } from '../../kernel/errors.ts';
-import { raiseSystemAlert } from '../notifications/alerts.ts';
+import { raiseAlert } from '../notifications/alerts.ts';
 import type { SweepName } from './names.ts';
 
 /**
@@ -36,8 +36,14 @@ export async function recordFailures(db: Db | Tx, sweep: SweepName, failures: re
            next_try_at = now() + least(${MAX_MINUTES}::int, ${FIRST_MINUTES}::int * power(${FACTOR}::int, least(f.attempts, ${MAX_POWER}::int)))
              * interval '1 minute'`.execute(db);
   const [first] = rows;
-  const params = { sagaName: `sweep ${sweep}`, step: null, code: 'ROW_FAILED', sagaId: first?.id ?? '' };
-  await raiseSystemAlert(db, `sweep-row-${sweep}`, params);
+  const alert = {
+    about: 'sweep',
+    id: first?.id ?? '',
+    source: `sweep ${sweep}`,
+    step: null,
+    code: 'ROW_FAILED',
+  } as const;
+  await raiseAlert(db, { ...alert, group: `sweep-row-${sweep}` });
 }
 
 /** They are worked on again, or are gone. */

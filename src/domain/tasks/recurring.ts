@@ -10,7 +10,7 @@ import {
   maintenancePlannedMessage,
   taskWithdrawnMessage,
 } from '../messages/matrix.ts';
-import { raiseSystemAlert } from '../notifications/alerts.ts';
+import { raiseAlert } from '../notifications/alerts.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import { propertyTimesOf, type StayTimeRow, stayDatesOf, stayTimes } from '../reservations/stay-plan.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
@@ -224,11 +224,13 @@ async function tellOwner(tx: Tx, rule: Rule, taskId: string, version: number): P
 }
 
 const alertNoFreeDay = (tx: Tx, rule: Rule) =>
-  raiseSystemAlert(tx, `recurrence-${rule.id}`, {
-    sagaName: 'RecurringWork',
+  raiseAlert(tx, {
+    about: 'rule',
+    id: rule.id,
+    source: 'RecurringWork',
     step: rule.type,
     code: 'NO_FREE_DAY',
-    sagaId: rule.id,
+    group: `recurrence-${rule.id}`,
   });
 
 interface Calendar {

@@ -4,7 +4,7 @@ import { literal } from '../../db/literal.ts';
 import type { WebhookEndpointTable } from '../../db/schema.ts';
 import type { Outages } from '../../kernel/outages.ts';
 import { eventView, matching, numberEvents } from '../events/feed.ts';
-import { raiseSystemAlert } from '../notifications/alerts.ts';
+import { raiseAlert } from '../notifications/alerts.ts';
 import type { WebhookOutcome, WebhookSender } from '../ports.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
 import { attemptEach, inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
@@ -172,11 +172,13 @@ async function record(
       })
       .execute();
     if (gone) {
-      await raiseSystemAlert(tx, `webhook-${endpoint.id}`, {
-        sagaName: 'webhooks',
+      await raiseAlert(tx, {
+        about: 'webhook',
+        id: endpoint.id,
+        source: 'webhooks',
         step: event.type,
         code: `WEBHOOK_DISABLED_${reason}`,
-        sagaId: endpoint.id,
+        group: `webhook-${endpoint.id}`,
       });
     }
     return held;
