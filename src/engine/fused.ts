@@ -65,15 +65,11 @@ export function createFusedStep(
   totalSteps: number,
   effect: ErasedFused | null,
 ): RunFused {
-  const fusedDb = db as unknown as FusedCreator;
-  const parts = effectParts(fusedDb, step, effect);
-  const statement = direction === 'F' ? forward(step, totalSteps, parts) : backward(step, parts);
-  const compiled = statement.compile(db);
-  const slot = compiled.parameters.indexOf(DUE_ITEMS);
+  const { query, itemsAt } = compileFusedStep(db, step, direction, totalSteps, effect);
   return createLane<DueStep, Advanced | null>(
     async (items) => {
-      const parameters = compiled.parameters.with(slot, JSON.stringify(items));
-      const { rows } = await db.executeQuery<ResultRow>({ ...compiled, parameters } as CompiledQuery<ResultRow>);
+      const parameters = query.parameters.with(itemsAt, JSON.stringify(items));
+      const { rows } = await db.executeQuery<ResultRow>({ ...query, parameters });
       const byId = new Map(rows.map((row) => [row.saga_id, row]));
       return items.map((item) => {
         const row = byId.get(item.saga_id);
@@ -83,6 +79,26 @@ export function createFusedStep(
     },
     { maxBatch: MAX_BATCH, maxInFlight: MAX_IN_FLIGHT, failTogether: isUnreachable },
   );
+}
+
+export interface FusedStatement {
+  readonly query: CompiledQuery<ResultRow>;
+  /** Index, from 0, of the parameter that carries the due sagas; all others are constants of the code. */
+  readonly itemsAt: number;
+}
+
+/** Builds the statement without asking the database. `effect`: null for a step that only records its output. */
+export function compileFusedStep(
+  db: Db,
+  step: StepDefinition,
+  direction: Direction,
+  totalSteps: number,
+  effect: ErasedFused | null,
+): FusedStatement {
+  const fusedDb = db as unknown as FusedCreator;
+  const parts = effectParts(fusedDb, step, effect);
+  const query = (direction === 'F' ? forward(step, totalSteps, parts) : backward(step, parts)).compile(db);
+  return { query, itemsAt: query.parameters.indexOf(DUE_ITEMS) };
 }
 
 type FusedCreator = Parameters<ErasedFused['run']>[0];
