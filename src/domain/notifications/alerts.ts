@@ -3,7 +3,7 @@ import type { Db } from '../../db/client.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type SystemAlertParams, systemAlertAbout } from './matrix.ts';
 
-/** Alerts of one group share one message an hour (features ERR-4). */
+/** Alerts of one group share one message an hour. */
 export async function raiseSystemAlert(db: Db, group: string, params: SystemAlertParams): Promise<void> {
   const { event, template, channel, recipientType, recipientId } = systemAlertAbout(params);
   await db

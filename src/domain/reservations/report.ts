@@ -9,7 +9,7 @@ import { type FinancialSummary, financialSummary } from '../finance/summary.ts';
 import { wallClock } from '../tasks/schedule.ts';
 
 /**
- * The summary of a departure (features COU-5): written once, in canonical JSON under its own hash, and never changed.
+ * The summary of a departure: written once, in canonical JSON under its own hash, and never changed.
  * It names people by id only, so that erasing a guest leaves it valid.
  */
 export interface CheckOutReport {
