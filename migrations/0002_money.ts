@@ -104,7 +104,7 @@ CREATE INDEX task_by_reservation ON task (reservation_id);
 CREATE INDEX transaction_by_parent ON transaction (parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX transaction_by_payout_saga ON transaction (payout_saga) WHERE payout_saga IS NOT NULL;
 
--- What a stay's payments say of it (features PAY-3): nobody sets it by hand.
+-- What a stay's payments say of it: nobody sets it by hand.
 CREATE FUNCTION payment_status_of(of_reservation text) RETURNS text LANGUAGE sql STABLE AS $$
   SELECT CASE WHEN p.captured = 0 THEN 'UNPAID'
               WHEN p.refunded >= p.captured THEN 'REFUNDED'

@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely';
 
-/** What became of a message, and people who came or changed, are events as well (features SCL-1). */
+/** What became of a message, and people who came or changed, are events as well. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await sql.raw(MESSAGES).execute(db);
   for (const table of PEOPLE) await sql.raw(personEvents(table)).execute(db);

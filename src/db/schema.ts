@@ -86,7 +86,7 @@ export type ReservationStatus = 'PENDING' | 'CONFIRMED' | 'CHECKED_IN' | 'CHECKE
 export type TaskType = 'CLEANING' | 'CHECK_IN' | 'CHECK_OUT' | 'INSPECTION' | 'MAINTENANCE' | 'EMERGENCY' | 'FINANCE';
 export type TaskStatus = 'UNASSIGNED' | 'ASSIGNED' | 'IN_PROGRESS' | 'COMPLETED' | 'CANCELLED' | 'MERGED' | 'OVERTAKEN';
 export type TaskPriority = 'LOW' | 'NORMAL' | 'HIGH' | 'URGENT';
-/** How a property stands for the next guest (features PMS-9). */
+/** How a property stands for the next guest. */
 export type Readiness = 'DIRTY' | 'CLEANING' | 'CLEAN' | 'INSPECTED' | 'OUT_OF_ORDER';
 /** What an arrival or a departure may be refused for, where the property says so (domain.md 2). */
 export type StayCheck = 'CHECK_IN_TOO_EARLY' | 'BALANCE_DUE' | 'PROPERTY_NOT_READY';

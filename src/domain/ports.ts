@@ -173,7 +173,7 @@ export interface PaymentGateway {
    * not know the reference.
    */
   charge(request: ChargeRequest, signal: AbortSignal): Promise<Charge>;
-  /** Takes back whatever came of `chargeKey`, and sees to it that nothing can come of it any more (guarantees.md 2.5, rule 3). */
+  /** Takes back whatever came of `chargeKey`, and sees to it that nothing can come of it any more (guarantees.md 2.5.3). */
   undoCharge(
     request: UndoChargeRequest,
     signal: AbortSignal,

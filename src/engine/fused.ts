@@ -12,7 +12,8 @@ import type { ErasedFused, StepDefinition } from './definition.ts';
  *
  * The guard is one UPDATE on the saga row that matches only while this very step is due in this very generation. It is
  * the lock, the fence and "all before me are done" in one: a concurrent loser waits for the row, re-checks, and gets
- * nothing; and all else in the statement joins the guard, so it does nothing either (speed.md).
+ * nothing; and all else in the statement joins the guard, so it does nothing either. One statement is one round trip, and
+ * round trips cost more than commits.
  */
 
 /** A saga for which a step is believed to be due, and what the statement needs to know of it. */

@@ -15,7 +15,7 @@ import { withTimeout } from '../kernel/time-limit.ts';
 import { NotYetError } from './failures.ts';
 
 /**
- * Circuit breakers (guarantees.md 2.5, rule 5): five failures in a row open one; while it is open nothing is sent; after
+ * Circuit breakers (guarantees.md 2.5.5): five failures in a row open one; while it is open nothing is sent; after
  * a while one request goes through as a probe, and closes it or keeps it open for longer.
  */
 export interface BreakerSettings {

@@ -5,7 +5,7 @@ import { mayBeSignature } from './signature.ts';
 /**
  * SMS by Twilio's REST API (Messages resource, 2010-04-01) through its own client. It knows no idempotency key and every
  * message costs money, so an outcome that is not known is looked up and, if it stays unknown, never sent again by itself
- * (guarantees.md 2.5, rule 2: PARK).
+ * (guarantees.md 2.5.2).
  */
 export interface TwilioOptions {
   readonly accountSid: string;

@@ -68,7 +68,7 @@ const PERSON_RETRY_SECONDS = 60;
 
 const DEFAULT_RETRY_SECONDS = 5;
 
-/** When to come back, if coming back can help: the gateway's own advice, which stands in the body (features ERR-7). */
+/** When to come back, if coming back can help: the gateway's own advice, which stands in the body. */
 function retryAfterSeconds({ status, body }: SagaAnswer, now: Date): number | null {
   if (status !== 402 && status !== 503) return null;
   const { details } = JSON.parse(body.toString()) as { readonly details?: { readonly retryAfter?: unknown } };

@@ -2,7 +2,7 @@ import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 /**
- * Whose address a request comes from (features DEP-3, security Q3). What a header says is believed only as far as proxies
+ * Whose address a request comes from (security.md P1). What a header says is believed only as far as proxies
  * that the operators have named have written it.
  */
 

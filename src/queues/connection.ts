@@ -19,7 +19,7 @@ export interface QueueConnection {
   close(): Promise<void>;
 }
 
-/** All keys share one hash tag, so that a flow's queues live in one slot of a cluster (bullmq.md 7). */
+/** All keys share one hash tag, so that a flow's queues live in one slot of a cluster (queue.md 6). */
 export const keyPrefix = (prefix: string): string => `{${prefix}}`;
 
 const COMMAND_TIMEOUT_MS = 5_000;

@@ -7,7 +7,7 @@ import { COMPENSATION_QUEUE, FORWARD_QUEUE } from './names.ts';
 /**
  * A saga's remaining steps as one BullMQ flow: each job is the parent of the one that runs before it, so that they run
  * strictly one after the other. Forward flows have a root that always runs and settles; compensation flows are a plain
- * chain that stops where it fails (bullmq.md 0).
+ * chain that stops where it fails (queue.md 2).
  */
 export function flowOf(order: FlowOrder, definition: SagaDefinition): FlowJob {
   const forward = order.direction === 'F';

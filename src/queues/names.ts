@@ -1,4 +1,4 @@
-/** Few queues: fewer connections, and running sagas finish first (bullmq.md 1). */
+/** Few queues: fewer connections, and running sagas finish first (queue.md 1). */
 export const FORWARD_QUEUE = 'saga-forward';
 export const COMPENSATION_QUEUE = 'saga-compensation';
 export const NOTIFICATION_QUEUE = 'notifications';

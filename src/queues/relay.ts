@@ -270,7 +270,7 @@ async function alertAboutSaga(db: Db, row: DueRow): Promise<void> {
 
 /**
  * `add` rejects when Redis refuses; after a SCRIPT FLUSH it would reject for good, because its client believes the
- * scripts to be loaded: a new connection forgets that (bullmq.md 6).
+ * scripts to be loaded: a new connection forgets that (queue.md 5).
  */
 async function addFlow(
   flows: FlowProducer,

@@ -30,7 +30,7 @@ export const CancelReservation = z.strictObject({
   percentOverride: z.int().min(0).max(100).nullable().default(null),
 });
 
-/** Orchestrator.md, workflow 4. */
+/** The brief's workflow 4 (domain.md 1.1). */
 export const cancelReservation = saga('cancelReservation', CancelReservation, {
   version: 1,
   subjectType: 'reservation',

@@ -22,7 +22,7 @@ export const CheckIn = z.strictObject({
 /** A guest stands at the door: better to refuse within seconds than to succeed within minutes. */
 const DEVICE_RETRY = { attempts: 4, baseMs: 200, maxMs: 1_000 };
 
-/** Orchestrator.md, workflow 2. */
+/** The brief's workflow 2 (domain.md 1.1). */
 export const checkIn = saga('checkIn', CheckIn, {
   version: 1,
   subjectType: 'reservation',

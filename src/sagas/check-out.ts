@@ -22,7 +22,7 @@ export const CheckOut = z.strictObject({
 /** Long enough for a device that restarts; a person is called well before the next guest comes. */
 const DEVICE_RETRY = { attempts: 6, baseMs: 200, maxMs: 2_000 };
 
-/** Orchestrator.md, workflow 3. */
+/** The brief's workflow 3 (domain.md 1.1). */
 export const checkOut = saga('checkOut', CheckOut, {
   version: 1,
   subjectType: 'reservation',

@@ -90,7 +90,7 @@ const heldOn =
     return holdForStay(db, stayTaskOf(context, task), hold);
   };
 
-/** Orchestrator.md, workflow 1. */
+/** The brief's workflow 1 (domain.md 1.1). */
 export const confirmReservation = saga('confirmReservation', ConfirmReservation, {
   version: 1,
   subjectType: 'reservation',

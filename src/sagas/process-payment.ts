@@ -60,7 +60,7 @@ const chargeOf = (input: Input) => ({
   reservationId: input.reservationId,
 });
 
-/** Orchestrator.md, workflow 5. A client waits for it, so its retries are quick and few. */
+/** The brief's workflow 5 (domain.md 1.1). A client waits for it, so its retries are quick and few. */
 const RETRY = { attempts: 8, baseMs: 100, maxMs: 1_500 };
 
 export const processPayment = saga('processPayment', ProcessPayment, {

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-/** Who may import whom: style.md. `kernel` is open to all; the programs at the top of `src` wire everything. */
+/** Who may import whom. `kernel` is open to all; the programs at the top of `src` wire everything. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   kernel: [],
   db: ['kernel'],

@@ -264,7 +264,7 @@ function givesUpUndoing(step: StepDefinition): Scenario {
   };
 }
 
-/** E6: a worker that was stopped comes back when another has finished its step. */
+/** E6 of guarantees.md 2.9: a worker that was stopped comes back when another has finished its step. */
 function zombie(place: Place, end: 'answers' | 'fails'): Scenario {
   const { step, direction } = place;
   return {

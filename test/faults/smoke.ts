@@ -254,7 +254,7 @@ async function report(
 /** Others are using this machine so much that the typical recovery says more about them; the longest one counts all the same. */
 const isOverloaded = (): boolean => (os.loadavg()[1] ?? 0) > 4 * os.availableParallelism();
 
-/** I16 to I18: the books agree with themselves, and with what the gateway says that it has done. */
+/** I16 to I18 of guarantees.md 3.5: the books agree with themselves, and with what the gateway says that it has done. */
 async function checkMoney(databaseUrl: string, problems: string[]): Promise<void> {
   const db = createDb(createPool({ connectionString: databaseUrl, max: 2, applicationName: 'chaos' }));
   const settings = {
@@ -282,7 +282,7 @@ async function checkMoney(databaseUrl: string, problems: string[]): Promise<void
   }
 }
 
-/** I31: when all is done, Redis holds no saga job that could still run. */
+/** I31 of guarantees.md 3.5: when all is done, Redis holds no saga job that could still run. */
 async function checkQueues(redisUrl: string, problems: string[]): Promise<void> {
   for (const name of [FORWARD_QUEUE, COMPENSATION_QUEUE]) {
     const queue = new Queue(name, { connection: { url: redisUrl }, prefix: keyPrefix('roomy') });

@@ -6,7 +6,7 @@ import { closeServer, listen } from '../../src/listen.ts';
 import { API, type Http, recordKeeper, startHttp, tokenFor } from './harness.ts';
 import { fixtureOf, MUTATIONS, methodOf, prepareWorld } from './valid-requests.ts';
 
-/** The client's address and the request's id survive the proxy (features DEP-3), into the log and the audit trail. */
+/** The client's address and the request's id survive the proxy, into the log and the audit trail. */
 
 const TRUST: ProxyTrust = { proxies: ['10.0.0.0/8', '127.0.0.1'], header: 'x-forwarded-for' };
 const CLIENT = '203.0.113.7';

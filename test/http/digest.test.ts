@@ -4,7 +4,7 @@ import { deliverAll } from '../setup/deliver.ts';
 
 import { API, at, type Http, seed, startHttp } from './harness.ts';
 
-/** Whoever supervises much work hears of it once a day (features NTF-S2). */
+/** Whoever supervises much work hears of it once a day. */
 
 let http: Http;
 beforeAll(async () => {

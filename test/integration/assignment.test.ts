@@ -405,7 +405,7 @@ describe('an offer', () => {
     expect(await assigneeOf(id)).toBe(second);
     await inTx((tx) => declineTask(tx, { taskId: id, assigneeId: null }, 'by phone', AUTHOR));
     expect(await assigneeOf(id)).toBeNull();
-    // That nobody is left is told as well, in one message an hour for all such tasks (features ERR-4).
+    // That nobody is left is told as well, in one message an hour for all such tasks.
     const declines = (await alertsAbout(id)).filter((code) => code !== 'NO_STAFF_AVAILABLE');
     expect(declines).toEqual(['TASK_DECLINED', 'TASK_DECLINED']);
     const { refusals } = await readAssignment(db, id);

@@ -5,7 +5,7 @@ import { accounts, credit, debit, type Journal, post, reverseJournal } from '../
 import { createTestDatabase } from '../setup/database.ts';
 import { balanceOf } from '../setup/ledger.ts';
 
-/** The ledger's rules are the database's own (features MNY-1 to MNY-3): wrong code cannot break them. */
+/** The ledger's rules are the database's own: wrong code cannot break them. */
 let db: Db;
 let drop: () => Promise<void>;
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import type { TaskType } from '../../db/schema.ts';
 import { afterMinutesAwake, type QuietSpan } from '../messages/quiet-hours.ts';
 
-/** Until when somebody who is asked whether they take a task may answer (features PMS-10). */
+/** Until when somebody who is asked whether they take a task may answer. */
 
 export interface Question {
   readonly askedMs: number;

@@ -12,7 +12,7 @@ import { type Roster, readRoster, spanAround } from './staffing.ts';
 import { slotsBetween } from './window.ts';
 
 /**
- * An emergency for which nobody is free at once takes the time of routine work (issue 13, A9). The routine task is planned
+ * An emergency for which nobody is free at once takes the time of routine work (domain.md 11). The routine task is planned
  * anew in the same transaction, and gives way only once.
  */
 

@@ -8,7 +8,7 @@ import type { OpenTask } from './open-task.ts';
 import { holdCounts } from './staffing.ts';
 
 /**
- * Times kept free for a few minutes, for whoever comes back with the id (features BEY-7). A hold is written in a
+ * Times kept free for a few minutes, for whoever comes back with the id. A hold is written in a
  * transaction of its own, after the refused request was rolled back.
  */
 

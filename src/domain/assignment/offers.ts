@@ -10,9 +10,9 @@ import { alertAbout } from './postpone.ts';
 import { type Released, releaseTasks, tellReleased } from './release.ts';
 
 /**
- * An assignment is an offer where the property asks for an answer within some minutes, and of emergencies always
- * (features PMS-10). Who says no is never offered that task again; the next best is. Who says nothing is asked once more
- * when nobody else is left.
+ * An assignment is an offer where the property asks for an answer within some minutes, and of emergencies always. Who
+ * says no is never offered that task again; the next best is. Who says nothing is asked once more when nobody else is
+ * left.
  */
 
 /** `assigneeId` null: an administrator answers for whoever it is. To anybody else the task is absent (security.md Z5). */

@@ -3,7 +3,7 @@ import type { Db, Tx } from '../../db/client.ts';
 import { exponentOf } from '../../kernel/money.ts';
 
 /**
- * Rules that look at what has been tried so far (features FSE-3). Each says what it saw and from where on it counts, so
+ * Rules that look at what has been tried so far. Each says what it saw and from where on it counts, so
  * that whoever reviews a payment sees why. Points add up.
  */
 export interface FraudRules {

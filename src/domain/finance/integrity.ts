@@ -39,7 +39,7 @@ export interface IntegrityReport {
 const MAX_NAMED = 1_000;
 
 /**
- * Recomputes all of the money from its rows, and names whatever does not agree (features MNY-17). One snapshot: what
+ * Recomputes all of the money from its rows, and names whatever does not agree. One snapshot: what
  * is booked meanwhile is neither seen nor held up. It reads everything, in statements that are the same size however much
  * there is.
  */

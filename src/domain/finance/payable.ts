@@ -164,7 +164,7 @@ export interface Review {
 }
 
 /**
- * What is under review goes on only when somebody other than its requester has let it (features FSE-3). Else it throws
+ * What is under review goes on only when somebody other than its requester has let it. Else it throws
  * `refusal`: with `PAYMENT_BLOCKED` nobody is asked.
  */
 export async function assertApproved(

@@ -18,7 +18,7 @@ const MAX_IN_BATCH = 50;
 
 /**
  * What the sweep is to pay: held owners and stays, amounts below an owner's minimum, and what the working capital must keep are
- * left for another time (features MNY-11); so is an owner who owes more than is due, until there is more.
+ * left for another time; so is an owner who owes more than is due, until there is more.
  */
 export async function dueBatches(db: Db, limit: number): Promise<readonly DuePayouts[]> {
   const { rows } = await sql<DuePayouts>`

@@ -11,7 +11,7 @@ import { type MatchedLine, matchMovements, type SettledMovement } from './reconc
 import { findByOccasion, getReconciliation, type ReconciliationView } from './reconciliation-views.ts';
 import { postSettlements, type SettlementsPosted } from './settlement.ts';
 
-/** A gateway's own record beside ours (features FSE-4). */
+/** A gateway's own record beside ours. */
 export interface ReconcileOrder {
   readonly gatewayId: string;
   readonly source: 'GATEWAY' | 'CSV';

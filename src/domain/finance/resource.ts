@@ -31,7 +31,7 @@ export const selectTransactions = (db: Db) =>
 
 /**
  * A transaction that has the value itself, or whose charge does: so one query leads from a bank's line to all that came of
- * it and to who asked for it (features FSE-5).
+ * it and to who asked for it.
  */
 const isNamed = (columns: readonly ('gateway_reference' | 'provider_id')[], value: string) =>
   // By ids, each found by an index of its own; what a payment paid is of the same stay.

@@ -65,7 +65,7 @@ function sharesOf(
   };
 }
 
-/** Who bears what of a gateway's fee: the agency, the owner, or everybody by their share (features FIN-12). Pure. */
+/** Who bears what of a gateway's fee: the agency, the owner, or everybody by their share. Pure. */
 export function splitGatewayFee(terms: ShareTerms, feeMinor: number, hasAgent: boolean): Shares {
   if (terms.gatewayFeeBearer === 'AGENCY') return { ownerMinor: 0, agencyMinor: feeMinor, referralMinor: 0 };
   if (terms.gatewayFeeBearer === 'OWNER') return { ownerMinor: feeMinor, agencyMinor: 0, referralMinor: 0 };

@@ -24,7 +24,7 @@ interface Sums {
   readonly bank: number;
 }
 
-/** Major units of one currency; currencies are never added to each other (features MNY-15). */
+/** Major units of one currency; currencies are never added to each other. */
 export type FinancialSummary = ReturnType<typeof summaryView>;
 /** What an owner sees of its money: nothing from which an agency's totals could be told (security.md Z2). */
 export type OwnerSummary = Pick<FinancialSummary, 'currency' | 'ownerShare' | 'ownerDue' | 'ownerPaid' | 'ownerCosts'>;

@@ -19,7 +19,7 @@ export interface EntryView {
   readonly postedBy: string;
   readonly at: string;
 }
-/** With everything that tells how it came about (features FSE-5). */
+/** With everything that tells how it came about. */
 export interface TransactionDetail extends TransactionView {
   readonly saga: { readonly id: string; readonly name: string; readonly status: string } | null;
   /** The execution that pays it out, of a payout. */

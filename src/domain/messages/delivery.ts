@@ -44,7 +44,7 @@ export const MAX_CLAIM = 100;
 
 /**
  * Sends what is due, at most `limit` messages, and returns how many it took; zero means that nothing is due. Delivery
- * never touches a saga (T10). Safe to run at once in any number of workers: a row is claimed under a lease, and an
+ * never touches a saga (domain.md T10). Safe to run at once in any number of workers: a row is claimed under a lease, and an
  * outcome counts only for the attempt that holds it. After a crash between a send and its record the message is sent
  * again under the same Message-ID.
  */

@@ -3,7 +3,7 @@ import type { Db } from '../../db/client.ts';
 import type { TemplateKey } from './templates.ts';
 
 /**
- * Completed tasks in one mail a day (features NTF-S2, TSK-15). What would have been a mail of its own is put into the next
+ * Completed tasks in one mail a day. What would have been a mail of its own is put into the next
  * digest of its recipient and skipped; the digest is a message like any other, whose lines are read when it is sent.
  */
 export const DIGEST: TemplateKey = 'task-digest.staff@1';

@@ -1,6 +1,6 @@
 import { canonicalLocale as canonicalTag } from '../../kernel/locale.ts';
 
-/** In which language somebody is written to (features PMS-12). */
+/** In which language somebody is written to. */
 
 /** What the built-in texts are in; the last one is what everybody falls back to. */
 export const LANGUAGES = ['ar', 'en'] as const;

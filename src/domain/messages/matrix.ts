@@ -146,11 +146,11 @@ export const reminderMessage = (event: ReminderEvent, channel: Channel, guestId:
   recipientId: guestId,
 });
 
-/** E-mail only (orchestrator.md). */
+/** E-mail only: the brief has no SMS for it. */
 export const thankYouMessages = (stay: StayParties): readonly Delivery[] =>
   toGuest({ ...stay, guestHasPhone: false }, 'THANK_YOU', 'thank-you.guest@1');
 
-/** Something at a property needs hands: its devices did not do as told (features COU-4). */
+/** Something at a property needs hands: its devices did not do as told. */
 export const amenitiesAlertMessage = (alert: AlertParams): Delivery => ({
   event: 'MAINTENANCE_ALERT',
   template: 'maintenance-alert-amenities.ops@1',
@@ -273,7 +273,7 @@ export const maintenancePlannedMessage = (ownerId: string, taskId: string): Deli
   taskId,
 });
 
-/** Ops hear of an emergency at once, and again while nobody has begun with it (features TSK-7). */
+/** Ops hear of an emergency at once, and again while nobody has begun with it. */
 export const emergencyAlertMessage = (taskId: string, waitedMinutes: number): Delivery => ({
   event: 'MAINTENANCE_ALERT',
   template: waitedMinutes === 0 ? 'maintenance-alert-emergency.ops@1' : 'maintenance-alert-waiting.ops@1',
@@ -284,7 +284,7 @@ export const emergencyAlertMessage = (taskId: string, waitedMinutes: number): De
   params: { code: `NOT_BEGUN_AFTER_${waitedMinutes}_MINUTES` },
 });
 
-/** To the one who is at work on it: the task is not taken away under their hands (features CAN-2). */
+/** To the one who is at work on it: the task is not taken away under their hands. */
 export const taskStayCancelledMessage = (assigneeId: string, taskId: string): Delivery => ({
   event: 'TASK_STAY_CANCELLED',
   template: 'task-stay-cancelled.staff@1',
@@ -316,7 +316,7 @@ export const payoutProcessedMessage = (ownerId: string, payout: Amount & { reado
 export const payoutFailedMessage = (ownerId: string, payout: Amount): Delivery =>
   toOwner(ownerId, 'PAYOUT_FAILED', 'payout-failed.owner@1', paramsOf(payout));
 
-/** A message to one recipient about one event is one notification, however many channels carry it (T11). */
+/** A message to one recipient about one event is one notification, however many channels carry it (domain.md T11). */
 export const countNotifications = (deliveries: readonly Delivery[]): number =>
   new Set(deliveries.map(({ event, recipientType, recipientId }) => `${event} ${recipientType} ${recipientId}`)).size;
 

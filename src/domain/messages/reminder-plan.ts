@@ -141,7 +141,7 @@ function paymentDue(stay: StayToRemind, days: number, arrival: Date, asOf: Date)
   };
 }
 
-/** The first 10:00 at the property that is so many hours after the departure as it really was (features PMS-13). */
+/** The first 10:00 at the property that is so many hours after the departure as it really was. */
 function reviewRequest(stay: StayToRemind, left: Date, { reviewDelayHours }: ReminderRules): PlannedReminder {
   const { timeZone } = stay.clock;
   const earliest = Temporal.Instant.fromEpochMilliseconds(left.getTime() + reviewDelayHours * 3_600_000);

@@ -12,7 +12,7 @@ export interface MessageSetting {
   readonly recipientType: RecipientType;
   readonly channel: Channel;
   readonly enabled: boolean;
-  /** It cannot be switched off (orchestrator.md, Notification System). */
+  /** It cannot be switched off: the brief names it. */
   readonly required: boolean;
 }
 

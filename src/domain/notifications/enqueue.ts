@@ -148,7 +148,7 @@ export const releaseHeldMessages = (db: QueryCreator<FusedDatabase>) =>
     .set({ due_at: sql<Date>`now()` })
     .returning([sql<string>`notification.reservation_id`.as('subject_id')]);
 
-/** What has not left yet, stays; what has, is taken back by a message of its own (features CNF-C4). */
+/** What has not left yet, stays; what has, is taken back by a message of its own. */
 export const withdrawMessages = (db: QueryCreator<FusedDatabase>) =>
   db
     .updateTable('notification')

@@ -16,7 +16,7 @@ export interface OwnerFields {
   readonly payoutAccount?: string | null | undefined;
   readonly payoutTerms?: PayoutTermsFields | null | undefined;
 }
-/** How an owner is paid out, where it differs from the terms of the income distribution (features MNY-11). */
+/** How an owner is paid out, where it differs from the terms of the income distribution. */
 export interface PayoutTermsFields {
   readonly policy?: string | undefined;
   /** True: nothing is paid out. */

@@ -2,7 +2,7 @@ import type { Tx } from '../../db/client.ts';
 import type { Readiness } from '../../db/schema.ts';
 
 /**
- * How a property stands for its next guest (features PMS-9). Out of order stays so until the repair that ends it, or a
+ * How a property stands for its next guest. Out of order stays so until the repair that ends it, or a
  * person, says otherwise.
  */
 export async function setReadiness(

@@ -30,7 +30,7 @@ export const refundableOfStay = (reservationId: string) =>
   sql<number>`(SELECT coalesce(sum(greatest(0, y.amount_minor - y.refunded_minor - ${disputedOf('y')})), 0)::bigint FROM payment y
     WHERE y.reservation_id = ${sql.ref(reservationId)} AND y.status = 'COMPLETED')`;
 
-/** The stay's payment status as its payments make it (features PAY-3). */
+/** The stay's payment status as its payments make it. */
 export const derivePaymentStatus = (db: QueryCreator<FusedDatabase>) =>
   db
     .updateTable('reservation')

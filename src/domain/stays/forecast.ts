@@ -16,7 +16,7 @@ import { assertConfirmable } from './confirmable.ts';
 import { readVisitTimes } from './visit.ts';
 
 /**
- * Every message and task that a booking will cause, and why (features BEY-10): what there is already, and what follows
+ * Every message and task that a booking will cause, and why: what there is already, and what follows
  * when it is confirmed, paid in one sum, used, cleaned and paid out as planned. The same pure plans that make the rows
  * make the forecast.
  */

@@ -9,7 +9,7 @@ import { toMajor } from '../../kernel/money.ts';
 import { type FinancialSummary, financialSummary } from '../finance/summary.ts';
 
 /**
- * The summary of a departure (features COU-5): written once, in canonical JSON under its own hash, and never changed.
+ * The summary of a departure: written once, in canonical JSON under its own hash, and never changed.
  * It names people by id only, so that erasing a guest leaves it valid.
  */
 export interface CheckOutReport {

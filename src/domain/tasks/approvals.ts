@@ -7,7 +7,7 @@ import type { Money } from '../../kernel/money.ts';
 import { repairApprovalMessage } from '../messages/matrix.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 
-/** Repairs that cost more than a property's limit wait for its owner's word (features NTF-O3). */
+/** Repairs that cost more than a property's limit wait for its owner's word. */
 
 export interface RepairLimit {
   readonly repair_limit_minor: number | null;

@@ -2,7 +2,7 @@ import type { RecurrenceEvery } from '../../db/schema.ts';
 import { localInstant } from '../../kernel/local-time.ts';
 
 /**
- * When recurring work is due (features TSK-5, TSK-6). Pure functions of a rule, the property's calendar and a day;
+ * When recurring work is due. Pure functions of a rule, the property's calendar and a day;
  * dates are `YYYY-MM-DD` at the property, which compare as text.
  */
 

@@ -11,7 +11,7 @@ import { attemptEach, inScope, type Scope, sweepBatch } from '../sweeps/isolate.
 import { retryDelayMs } from './retries.ts';
 
 /**
- * Sends the feed to webhook endpoints (features WEB-7): to each in order, one event at a time, each until it is taken. An
+ * Sends the feed to webhook endpoints: to each in order, one event at a time, each until it is taken. An
  * endpoint is held under a lease, and what came of an event counts only for the fence that holds it; after a crash
  * between a request and its record the event is sent again under the same id.
  */

@@ -1,4 +1,4 @@
-/** How references and accounts misbehave: domain.md, "Sandbox gateway". By prefix, so that a test can make up many. */
+/** How references and accounts misbehave: domain.md 18. By prefix, so that a test can make up many. */
 
 export interface DeclineRule {
   readonly gatewayError: string;

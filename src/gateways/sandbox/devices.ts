@@ -15,8 +15,8 @@ import { deviceFaultOf } from './behaviour.ts';
 import { openSandboxFile, type Query, type Row } from './file.ts';
 
 /**
- * Locks and switches that remember what they were told, under idempotency keys, and whose names misbehave as domain.md's
- * table says. The state is theirs: it survives a restart, and anybody may read it.
+ * Locks and switches that remember what they were told, under idempotency keys, and whose names misbehave as domain.md 18
+ * says. The state is theirs: it survives a restart, and anybody may read it.
  */
 export interface SandboxDevices extends Amenities {
   close(): void;

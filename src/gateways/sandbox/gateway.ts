@@ -20,7 +20,7 @@ import type { Effect, RecordedEffect, RecordedRequest, SandboxRecord } from './r
 import { openSandboxStore } from './store.ts';
 
 /**
- * A provider with idempotency keys and look-up by reference, whose references misbehave as domain.md's table says. It
+ * A provider with idempotency keys and look-up by reference, whose references misbehave as domain.md 18 says. It
  * acts on its own record only; what it answers is checked like any other provider's.
  */
 export interface SandboxOptions {

@@ -5,7 +5,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { VERSION } from '../../kernel/version.ts';
 import { failureOf, MalformedReply } from './errors.ts';
 
-/** How we speak to Stripe: the official SDK, one try each, bounded in time and size, no redirects (guarantees.md 2.5). */
+/** How we speak to Stripe: the official SDK, one try each, bounded in time and size, no redirects (guarantees.md 2.5.4). */
 
 /** Less than the 8 s of a call step, so that Stripe's silence is told apart from our own slowness. */
 const TIMEOUT_MS = 7_000;

@@ -12,7 +12,7 @@ import { createEngine } from '../../../src/wiring.ts';
 
 /**
  * The API as the product wires it, but with a failpoint: at the CHAOS_DIE_AT-th saga it is killed after the commit that
- * accepted it and before anything was told to Redis (crash point A2). It runs no relay, so that only the acceptance
+ * accepted it and before anything was told to Redis (crash point A2 of guarantees.md 2.9). It runs no relay, so that only the acceptance
  * itself publishes.
  */
 const dieAt = Number(process.env.CHAOS_DIE_AT);

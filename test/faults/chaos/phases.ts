@@ -40,7 +40,7 @@ export async function killWorkers(stage: Stage, rounds = 6): Promise<void> {
   if (open.filter((many) => many > 0).length < 8) stage.problems.push('too few workers died with sagas running');
 }
 
-/** Crash point A2: committed, not yet published, nobody answered. */
+/** Crash point A2 of guarantees.md 2.9: committed, not yet published, nobody answered. */
 export async function killBetweenCommitAndPublish(
   stage: Stage,
   plan: LaunchPlan,
@@ -294,7 +294,7 @@ export async function repeatAndCollide(stage: Stage): Promise<void> {
   );
 }
 
-/** When all faults are over, everything works as on the first day (I33). */
+/** When all faults are over, everything works as on the first day (I33 of guarantees.md 3.5). */
 export async function checkHealth(stage: Stage, requests = 50): Promise<void> {
   let good = 0;
   let slowest = 0;
