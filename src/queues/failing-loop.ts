@@ -9,6 +9,6 @@ const MIN_FAILURES = 2;
 /** One alert an hour for each loop. Never throws: while Postgres is away there is nowhere to put it, and the next failure tries again. */
 export async function alertAboutLoop(db: Db, loop: string, failing: Failing | null): Promise<void> {
   if (!failing || failing.lastedMs < ALERT_AFTER_MS || failing.failures < MIN_FAILURES) return;
-  const params = { sagaName: 'queues', step: loop, code: 'SWEEP_FAILS', sagaId: loop };
+  const params = { sagaName: 'queues', step: loop, code: 'SWEEP_FAILS', sagaId: loop } as const;
   await raiseSystemAlert(db, `sweep-fails-${loop}`, params).catch(() => undefined);
 }

@@ -119,7 +119,7 @@ export const processPayment = saga('processPayment', ProcessPayment, {
             step: 'createGuestPaymentTransaction',
             code,
             sagaId: step.sagaId,
-          };
+          } as const;
           await raiseSystemAlert(tx, `gateway-outage-${input.gatewayId}`, alert);
         }
         return { outcome: answer.outcome, reversed };

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { newId } from '../../kernel/ids.ts';
+import type { AlertCode } from '../notifications/alert-codes.ts';
 import { raiseSystemAlert, taskAlertMessage } from '../notifications/alerts.ts';
 import type { OpenTask } from './open-task.ts';
 import type { Unplanned } from './plan.ts';
@@ -57,7 +58,7 @@ export async function postponeForNobody(tx: Tx, nobody: readonly Unplanned[]): P
   );
   for (const type of new Set(untold.map(({ task }) => task.type))) {
     const sagaId = untold.find(({ task }) => task.type === type)?.task.id ?? '';
-    const params = { sagaName: 'TaskOrchestrator', step: type, code: 'NO_STAFF_AVAILABLE', sagaId };
+    const params = { sagaName: 'TaskOrchestrator', step: type, code: 'NO_STAFF_AVAILABLE', sagaId } as const;
     await raiseSystemAlert(tx, `unassigned-${type}`, params);
   }
   for (const { task, escalation } of looked) {
@@ -69,7 +70,7 @@ export async function postponeForNobody(tx: Tx, nobody: readonly Unplanned[]): P
 export async function alertAbout(
   tx: Tx,
   task: { readonly id: string; readonly type: string },
-  code: string,
+  code: AlertCode,
   occasion = '',
 ): Promise<void> {
   const { event, template, channel, recipientType, recipientId } = taskAlertMessage();

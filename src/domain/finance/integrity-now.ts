@@ -148,7 +148,12 @@ export async function passNightly(db: Db): Promise<boolean> {
   if (rows[0]?.done === true && !(await isAllMarked(db))) return false;
   const { differenceCount, differences } = await passFully(db);
   if (differenceCount > 0) {
-    const params = { sagaName: 'integrity', step: null, code: 'MONEY_DIFFERS', sagaId: differences[0]?.ref ?? '' };
+    const params = {
+      sagaName: 'integrity',
+      step: null,
+      code: 'MONEY_DIFFERS',
+      sagaId: differences[0]?.ref ?? '',
+    } as const;
     await raiseSystemAlert(db, 'integrity', params);
   }
   return true;

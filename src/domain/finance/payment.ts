@@ -160,7 +160,7 @@ export async function bookPayment(
     ],
   });
   if (excessMinor > 0) {
-    const overpaid = { sagaName: 'processPayment', step: null, code: 'OVERPAID', sagaId: step.sagaId };
+    const overpaid = { sagaName: 'processPayment', step: null, code: 'OVERPAID', sagaId: step.sagaId } as const;
     await raiseSystemAlert(tx, `overpaid-${stay.reservationId}`, overpaid);
   }
   const { amountMinor, feeMinor } = charge;

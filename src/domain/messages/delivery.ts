@@ -329,7 +329,7 @@ async function tellUnsent(
     if (recipientType === 'OPS' || verdict.status === 'SENT') continue;
     const status = settled(verdict, attempts - waits);
     if (status !== 'BLOCKED' && status !== 'FAILED') continue;
-    const params = { sagaName: 'notifications', step: template, code: verdict.reason, sagaId: id };
+    const params = { sagaName: 'notifications', step: template, code: verdict.reason, sagaId: id } as const;
     // What is wrong with a text is wrong with that text; an address or a provider is not.
     const group = status === 'BLOCKED' ? `blocked-${template}` : 'failed';
     await raiseSystemAlert(db, `${group}-${verdict.reason}`, params);
@@ -343,7 +343,7 @@ async function tellChannelsDown(
 ): Promise<void> {
   const down = results.filter(({ verdict }) => verdict.status === 'WAIT' && verdict.reason === 'CIRCUIT_OPEN');
   for (const channel of new Set(down.map((result) => result.channel))) {
-    const params = { sagaName: 'notifications', step: channel, code: 'CIRCUIT_OPEN', sagaId: channel };
+    const params = { sagaName: 'notifications', step: channel, code: 'CIRCUIT_OPEN', sagaId: channel } as const;
     await raiseSystemAlert(db, `circuit-${channel}`, params);
   }
 }

@@ -1,5 +1,5 @@
 import type { Channel } from '../../db/schema.ts';
-import type { SystemAlertParams } from '../notifications/alerts.ts';
+import type { DeviceAlertParams } from '../notifications/alert-codes.ts';
 import type { MessageParams, OrderedText } from '../notifications/enqueue.ts';
 import type { ReminderEvent } from './reminder-plan.ts';
 import type { NotificationEvent, TemplateKey } from './templates.ts';
@@ -151,7 +151,7 @@ export const thankYouMessages = (stay: StayParties): readonly Delivery[] =>
   toGuest({ ...stay, guestHasPhone: false }, 'THANK_YOU', 'thank-you.guest@1');
 
 /** Something at a property needs hands: its devices did not do as told (features COU-4). */
-export const amenitiesAlertMessage = (alert: SystemAlertParams): Delivery => ({
+export const amenitiesAlertMessage = (alert: DeviceAlertParams): Delivery => ({
   event: 'MAINTENANCE_ALERT',
   template: 'maintenance-alert-amenities.ops@1',
   channel: 'EMAIL',
@@ -161,7 +161,7 @@ export const amenitiesAlertMessage = (alert: SystemAlertParams): Delivery => ({
 });
 
 /** The code of a guest in the house ends at another time than the guest is to be told. */
-export const accessAlertMessage = (alert: SystemAlertParams): Delivery => ({
+export const accessAlertMessage = (alert: DeviceAlertParams): Delivery => ({
   ...amenitiesAlertMessage(alert),
   template: 'maintenance-alert-access.ops@1',
 });

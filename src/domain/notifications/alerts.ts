@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import { newId } from '../../kernel/ids.ts';
+import type { SystemAlertParams } from './alert-codes.ts';
 import type { OrderedText } from './enqueue.ts';
 
 /** Alerts of one group share one message an hour (features ERR-4). */
@@ -38,9 +39,3 @@ export const systemAlertAbout = ({ sagaId, code }: SystemAlertParams): OrderedTe
 };
 /** The same about a task, whose id stands in `sagaId`. */
 export const taskAlertMessage = (): OrderedText => ({ ...systemAlertMessage(), template: 'task-alert.ops@1' });
-export interface SystemAlertParams {
-  readonly sagaName: string;
-  readonly step: string | null;
-  readonly code: string;
-  readonly sagaId: string;
-}

@@ -36,7 +36,7 @@ export async function recordFailures(db: Db | Tx, sweep: SweepName, failures: re
            next_try_at = now() + least(${MAX_MINUTES}::int, ${FIRST_MINUTES}::int * power(${FACTOR}::int, least(f.attempts, ${MAX_POWER}::int)))
              * interval '1 minute'`.execute(db);
   const [first] = rows;
-  const params = { sagaName: `sweep ${sweep}`, step: null, code: 'ROW_FAILED', sagaId: first?.id ?? '' };
+  const params = { sagaName: `sweep ${sweep}`, step: null, code: 'ROW_FAILED', sagaId: first?.id ?? '' } as const;
   await raiseSystemAlert(db, `sweep-row-${sweep}`, params);
 }
 
