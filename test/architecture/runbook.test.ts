@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { TEMPLATES } from '../../src/domain/messages/templates.ts';
 import { ALERT_CODES } from '../../src/domain/notifications/alert-codes.ts';
-import { TEMPLATES } from '../../src/domain/notifications/templates.ts';
 import type { SagaDefinition, StepDefinition } from '../../src/engine/definition.ts';
 import { CATALOGUE, required } from '../../src/kernel/errors.ts';
 import { definitionOf, sagaNames } from '../../src/sagas/index.ts';
@@ -50,13 +50,15 @@ describe('the runbook', () => {
   });
 
   it('names every text that operations get', () => {
-    const texts = Object.entries(TEMPLATES).flatMap(([key, { recipientType }]) => (recipientType === 'OPS' ? [key] : []));
+    const texts = Object.entries(TEMPLATES).flatMap(([key, { recipientType }]) =>
+      recipientType === 'OPS' ? [key] : [],
+    );
     expect(texts.length).toBeGreaterThan(10);
     expect(texts.filter((key) => !runbook.includes(`\`${key}\``))).toEqual([]);
   });
 
   it('names every reason for which a message is not sent', () => {
-    const reasons = ['src/domain/notifications', 'src/gateways'].flatMap(reasonsIn);
+    const reasons = ['src/domain/messages', 'src/gateways'].flatMap(reasonsIn);
     expect(reasons).toContain('RENDER_FAILED');
     const named = new Set([...cells].map((cell) => cell?.replace('<code>', '')));
     expect(missing(reasons, named)).toEqual([]);
