@@ -182,10 +182,10 @@ describe('what a row holds', () => {
 });
 
 describe('an alert', () => {
-  const alert = { sagaName: 'checkIn', step: null, code: 'GATEWAY_DOWN' };
+  const alert = { sagaName: 'checkIn', step: null };
 
   it.each(['saga-1', 'task-1', 'webhook-1'])('about %s has a text of the catalogue', (sagaId) => {
-    for (const code of ['GATEWAY_DOWN', 'MANUAL_REQUIRED']) {
+    for (const code of ['GATEWAY_UNAVAILABLE', 'MANUAL_REQUIRED'] as const) {
       const { event, template, recipientType } = systemAlertAbout({ ...alert, code, sagaId });
       expect(templateOf(template)).toMatchObject({ event, recipientType });
     }
