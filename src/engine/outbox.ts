@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../db/client.ts';
 import type { Direction } from '../db/schema.ts';
-import { required } from '../kernel/errors.ts';
+import { type ErrorCode, required } from '../kernel/errors.ts';
 import type { SagaState } from './state.ts';
 
 /** A flow that is to be added to the queues: the steps of a saga that remain, in the order in which they run. */
@@ -72,6 +72,6 @@ export async function orderAlert(
 export interface AlertPayload {
   readonly saga: string;
   readonly step: string;
-  readonly code: string;
+  readonly code: ErrorCode | 'STUCK';
   readonly what: 'parked' | 'rolled-back' | 'stuck';
 }

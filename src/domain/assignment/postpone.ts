@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
+import type { AlertCode } from '../notifications/alert-codes.ts';
 import { raiseAlert, raiseAlertOnce } from '../notifications/alerts.ts';
 import type { OpenTask } from './open-task.ts';
 import type { Unplanned } from './plan.ts';
@@ -68,7 +69,7 @@ export async function postponeForNobody(tx: Tx, nobody: readonly Unplanned[]): P
 export const alertAbout = (
   tx: Tx,
   task: { readonly id: string; readonly type: string },
-  code: string,
+  code: AlertCode,
   occasion = '',
 ): Promise<void> =>
   raiseAlertOnce(tx, {

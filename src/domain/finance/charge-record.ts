@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { recordAudit } from '../audit/record.ts';
 import { refundAffectsPayoutMessage, refundProcessedMessage } from '../messages/matrix.ts';
+import type { AlertCode } from '../notifications/alert-codes.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import type { ChargeRecord, Ports, RecordedRefund } from '../ports.ts';
 import { rederivePaymentStatus } from '../reservations/payment-status.ts';
@@ -135,7 +136,7 @@ const tellRefund = (
     { sagaId: null, reservationId },
   );
 
-async function tellPerson(tx: Tx, charge: CapturedCharge, providerId: string, code: string): Promise<EventOutcome> {
+async function tellPerson(tx: Tx, charge: CapturedCharge, providerId: string, code: AlertCode): Promise<EventOutcome> {
   await alertGateway(tx, providerId, code, charge.paymentId);
   return 'noted';
 }

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { literal, literals } from '../../db/literal.ts';
 import { required } from '../../kernel/errors.ts';
+import type { AlertCode } from '../notifications/alert-codes.ts';
 import { raiseAlert } from '../notifications/alerts.ts';
 import type { GatewayEvent, ReceivedEvent } from '../ports.ts';
 import { reverseJournal } from './ledger.ts';
@@ -273,7 +274,7 @@ export async function lookAtCaptured(tx: Tx, paymentId: string): Promise<void> {
 /** In whose name the gateway's news is booked. */
 export const GATEWAY = 'system:gateway';
 
-export const alertGateway = (tx: Tx, group: string, code: string, sagaId: string | null) =>
+export const alertGateway = (tx: Tx, group: string, code: AlertCode, sagaId: string | null) =>
   raiseAlert(tx, {
     ...(sagaId === null ? { about: 'gateway', id: group } : { about: 'saga', id: sagaId }),
     source: 'gateway',

@@ -160,7 +160,7 @@ export async function bookPayment(
     ],
   });
   if (excessMinor > 0) {
-    const overpaid = { source: 'processPayment', step: null, code: 'OVERPAID' };
+    const overpaid = { source: 'processPayment', step: null, code: 'OVERPAID' } as const;
     await raiseAlert(tx, { about: 'saga', id: step.sagaId, ...overpaid, group: `overpaid-${stay.reservationId}` });
   }
   const { amountMinor, feeMinor } = charge;

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import type { ReconciliationStatus } from '../../db/schema.ts';
+import type { DifferenceKind, ReconciliationStatus } from '../../db/schema.ts';
 import { required } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { recordAudit } from '../audit/record.ts';
@@ -123,7 +123,7 @@ const auditReconciliation = (tx: Tx, order: ReconcileOrder, view: Reconciliation
     },
   });
 
-const WORST_FIRST: readonly ReconciliationStatus[] = [
+const WORST_FIRST: readonly DifferenceKind[] = [
   'MISSING_IN_LEDGER',
   'CURRENCY_MISMATCH',
   'STATUS_MISMATCH',

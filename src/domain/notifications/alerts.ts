@@ -1,6 +1,8 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import type { ErrorCode } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
+import type { AlertCode } from './alert-codes.ts';
 import type { OrderedText } from './enqueue.ts';
 
 /** The kind of thing that needs a person. It decides the text, and so which way out the text names. */
@@ -21,18 +23,23 @@ export const ALERT_SUBJECTS = [
 ] as const;
 export type AlertSubject = (typeof ALERT_SUBJECTS)[number];
 
-export interface Alert {
-  readonly about: AlertSubject;
+interface AlertOf<Subject extends AlertSubject, Code extends string> {
+  readonly about: Subject;
   /** Of the subject: a saga's for a refund, a name where the subject has no row. */
   readonly id: string;
   /** The part of the system that says so: a saga's or a component's name. */
   readonly source: string;
   readonly step: string | null;
   /** A stable reason in capitals: the runbook has a page for each. */
-  readonly code: string;
+  readonly code: Code;
   /** Alerts of one group share one message an hour. */
   readonly group: string;
 }
+/** The code is of one of the two catalogues, or the reason that another system gave. */
+export type Alert =
+  | AlertOf<AlertSubject, AlertCode | ErrorCode>
+  | AlertOf<'message', string>
+  | (AlertOf<'saga', string> & { readonly source: 'processPayment'; readonly step: 'createGuestPaymentTransaction' });
 
 const OWN_TEXTS: { readonly [Subject in AlertSubject]?: string } = {
   saga: 'system-alert.ops@1',

@@ -1,0 +1,90 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { TEMPLATES } from '../../src/domain/messages/templates.ts';
+import { ALERT_CODES } from '../../src/domain/notifications/alert-codes.ts';
+import type { SagaDefinition, StepDefinition } from '../../src/engine/definition.ts';
+import { CATALOGUE, required } from '../../src/kernel/errors.ts';
+import { definitionOf, sagaNames } from '../../src/sagas/index.ts';
+
+/** Each alert can be looked up: every list here is taken from the code. */
+const root = path.join(import.meta.dirname, '../..');
+const runbook = readFileSync(path.join(root, 'docs/runbook.md'), 'utf8');
+const headings = new Set([...runbook.matchAll(/^#{2,4} (.+)$/gm)].map(([, text]) => text));
+const cells = new Set([...runbook.matchAll(/^\| `([^`]+)`/gm)].map(([, text]) => text));
+const missing = (wanted: Iterable<string>, known: ReadonlySet<unknown>): string[] =>
+  [...new Set(wanted)].filter((one) => !known.has(one));
+
+const definitions = sagaNames.map((name) => required(definitionOf(name), name));
+/** As `failStep` decides. */
+const mayPark = ({ steps }: SagaDefinition, step: StepDefinition): boolean =>
+  step.class === 'RETRIABLE' ||
+  steps.some((one) => one.class === 'PIVOT' && one.no < step.no) ||
+  step.parksOn.length > 0 ||
+  step.onExhausted === 'park';
+
+describe('the runbook', () => {
+  it('has a heading for every code of an alert that is no error of a step', () => {
+    expect(missing(ALERT_CODES, headings)).toEqual([]);
+  });
+
+  it('has a heading for every error at which a saga parks, or that no caller can mend', () => {
+    const errors = Object.entries(CATALOGUE).filter(([, { kind, status }]) => kind !== 'refusal' || status >= 500);
+    const parking = definitions.flatMap(({ steps }) => steps.flatMap(({ parksOn }) => parksOn));
+    const undoing = definitions.flatMap(({ steps }) =>
+      steps.flatMap(({ compensation }) => (compensation?.kind === 'statement' ? (compensation.onNoRow ?? []) : [])),
+    );
+    expect(parking).toContain('APPROVAL_REQUIRED');
+    expect(undoing).toContain('SUPERSEDED');
+    expect(missing([...errors.map(([code]) => code), ...parking, ...undoing], headings)).toEqual([]);
+  });
+
+  it('names every step at which a saga can park on its way forward, and no other', () => {
+    const parks = definitions.flatMap((definition) =>
+      definition.steps.filter((step) => mayPark(definition, step)).map((step) => `${definition.name}.${step.name}`),
+    );
+    const steps = definitions.flatMap(({ name, steps }) => steps.map((step) => `${name}.${step.name}`));
+    expect(parks.length).toBeGreaterThan(10);
+    expect(missing(parks, cells)).toEqual([]);
+    expect(steps.filter((step) => cells.has(step) && !parks.includes(step))).toEqual([]);
+  });
+
+  it('names every text that operations get', () => {
+    const texts = Object.entries(TEMPLATES).flatMap(([key, { recipientType }]) =>
+      recipientType === 'OPS' ? [key] : [],
+    );
+    expect(texts.length).toBeGreaterThan(10);
+    expect(texts.filter((key) => !runbook.includes(`\`${key}\``))).toEqual([]);
+  });
+
+  it('names every reason for which a message is not sent', () => {
+    const reasons = ['src/domain/messages', 'src/gateways'].flatMap(reasonsIn);
+    expect(reasons).toContain('RENDER_FAILED');
+    const named = new Set([...cells].map((cell) => cell?.replace('<code>', '')));
+    expect(missing(reasons, named)).toEqual([]);
+  });
+
+  it('names every task that waits for the office', () => {
+    const titles = sourcesIn('src').flatMap((text) =>
+      [...text.matchAll(/openFinanceTask\(.*?title: '([^']+)'/gs)].map(([, title]) => title ?? ''),
+    );
+    expect(titles.length).toBeGreaterThan(2);
+    expect(titles.filter((title) => !runbook.includes(`"${title}"`))).toEqual([]);
+  });
+});
+
+function sourcesIn(folder: string): string[] {
+  return readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+    .map((file) => readFileSync(path.join(root, folder, file), 'utf8'));
+}
+
+/** Verdicts and outcomes other than "sent", "skipped" and "wait"; what follows a prefix is another system's own code. */
+function reasonsIn(folder: string): string[] {
+  const ends = /(?:status: '(?:BLOCKED|FAILED|RETRY)'|permanent: [^,]+|unknown: true), reason: ([^,}]*)/g;
+  return sourcesIn(folder).flatMap((text) =>
+    [...text.matchAll(ends)].flatMap(([, reason = '']) =>
+      [...reason.matchAll(/['`]([A-Z][A-Z_]+)/g)].map(([, code]) => code ?? ''),
+    ),
+  );
+}
