@@ -1,25 +1,24 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { Kysely, PostgresDialect, sql } from 'kysely';
-import { FileMigrationProvider, Migrator, NO_MIGRATIONS } from 'kysely/migration';
+import { CompiledQuery, Kysely, PostgresDialect } from 'kysely';
+import { type Migration, type MigrationProvider, Migrator } from 'kysely/migration';
 import pg from 'pg';
 import type { Database } from './schema.ts';
 
-const FOLDER = path.join(import.meta.dirname, '../../migrations');
+export const MIGRATIONS = path.join(import.meta.dirname, '../../migrations');
+/** The other files of the folder are generated (`npm run db:schema`). */
+export const MIGRATION_FILE = /^(\d{4}_[\w-]+)\.sql$/;
 
 /**
- * Brings a database to the newest schema. Kysely's migrator holds an advisory lock, so programs that start together
- * migrate once. `down` undoes everything and is refused as soon as a saga exists: for trying things out only.
+ * Brings a database to the newest schema and answers the names of the migrations that it applied. All of them run in one
+ * transaction. Kysely's migrator holds an advisory lock, so programs that start together migrate once. A database with
+ * a migration that this build does not have is refused.
  */
-export async function migrate(databaseUrl: string, direction: 'up' | 'down' = 'up'): Promise<readonly string[]> {
+export async function migrate(databaseUrl: string): Promise<readonly string[]> {
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 2 });
   const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });
   try {
-    const migrator = createMigrator(db);
-    if (direction === 'down') await refuseUnlessEmpty(db);
-    const { error, results } =
-      direction === 'up' ? await migrator.migrateToLatest() : await migrator.migrateTo(NO_MIGRATIONS);
+    const { error, results } = await createMigrator(db).migrateToLatest();
     if (error) throw error;
     return (results ?? []).filter((result) => result.status === 'Success').map((result) => result.migrationName);
   } finally {
@@ -33,16 +32,22 @@ export async function migrationsPending(db: Kysely<Database>): Promise<boolean> 
   return migrations.some((migration) => migration.executedAt === undefined);
 }
 
-function createMigrator(db: Kysely<unknown> | Kysely<Database>): Migrator {
-  // A path with # or % in it is not an address as it is.
-  const load = (file: string): Promise<unknown> => import(pathToFileURL(file).href);
-  const provider = new FileMigrationProvider({ fs, path, migrationFolder: FOLDER, import: load });
-  return new Migrator({ db, provider });
-}
+const createMigrator = (db: Kysely<unknown> | Kysely<Database>): Migrator => new Migrator({ db, provider: sqlFiles });
 
-async function refuseUnlessEmpty(db: Kysely<unknown>): Promise<void> {
-  const { rows } = await sql<{ present: boolean }>`SELECT to_regclass('saga') IS NOT NULL AS present`.execute(db);
-  if (!rows[0]?.present) return;
-  const { rows: sagas } = await sql`SELECT 1 FROM saga LIMIT 1`.execute(db);
-  if (sagas.length > 0) throw new Error('refused: this database holds sagas, so its schema cannot be taken down');
-}
+/**
+ * The files by name without extension, which is what the database keeps: the migrations were TypeScript once, and those
+ * that were applied then count as applied. A file is sent as one message without parameters, so it may hold any number
+ * of statements. There is no way back: what is wrong is corrected by the next migration.
+ */
+const sqlFiles: MigrationProvider = {
+  async getMigrations() {
+    const migrations: Record<string, Migration> = {};
+    for (const file of await fs.readdir(MIGRATIONS)) {
+      const [, name] = MIGRATION_FILE.exec(file) ?? [];
+      if (name === undefined) continue;
+      const text = await fs.readFile(path.join(MIGRATIONS, file), 'utf8');
+      migrations[name] = { up: async (db) => void (await db.executeQuery(CompiledQuery.raw(text))) };
+    }
+    return migrations;
+  },
+};

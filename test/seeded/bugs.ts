@@ -109,7 +109,7 @@ export const BUGS: readonly SeededBug[] = [
     edits: [
       { file: 'src/kernel/money.ts', find: 'entry.part += 1n;', put: 'entry.part += 2n;' },
       {
-        file: 'migrations/0002_money.ts',
+        file: 'migrations/0002_money.sql',
         find: `CREATE CONSTRAINT TRIGGER ledger_entry_balanced AFTER INSERT ON ledger_entry
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ledger_entry_ck();`,
         put: '',
@@ -201,7 +201,7 @@ export const BUGS: readonly SeededBug[] = [
     what: 'no constraint against double bookings',
     edits: [
       {
-        file: 'migrations/0004_stays.ts',
+        file: 'migrations/0004_stays.sql',
         find: `coalesce(departure_date, check_out_date), '[)')) STORED,
   ADD CONSTRAINT no_double_booking EXCLUDE USING gist (property_id WITH =, stay WITH &&) WHERE (status IN ('CONFIRMED','CHECKED_IN'))`,
         put: `coalesce(departure_date, check_out_date), '[)')) STORED,

@@ -1,0 +1,62 @@
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { Kysely, PostgresDialect } from 'kysely';
+import pg from 'pg';
+import { MIGRATIONS, migrate } from '../../src/db/migrate.ts';
+import { startPostgres } from '../services/postgres.ts';
+import { migrationProblems, recordMigrations } from './checksums.ts';
+import { schemaSql } from './schema-sql.ts';
+import { tableTypes } from './table-types.ts';
+
+/**
+ * `npm run db:schema`: after a migration was written, writes what follows from all of them: the schema as one script, the
+ * types of the tables, and the checksum of the new file. Migrates an empty database of its own for that.
+ */
+
+/** The generated files with their texts, of a migrated database. */
+export async function generateFrom(databaseUrl: string): Promise<ReadonlyMap<string, string>> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  const db = new Kysely<unknown>({
+    dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: databaseUrl }) }),
+  });
+  await client.connect();
+  try {
+    return new Map([
+      [path.join(MIGRATIONS, 'schema.sql'), await schemaSql(client)],
+      [path.join(import.meta.dirname, '../../src/db/schema.generated.ts'), await tableTypes(db)],
+    ]);
+  } finally {
+    await client.end();
+    await db.destroy();
+  }
+}
+
+async function main(): Promise<void> {
+  recordMigrations(MIGRATIONS);
+  const problems = migrationProblems(MIGRATIONS);
+  if (problems.length > 0) throw new Error(problems.join('\n'));
+  const home = fs.mkdtempSync(path.join(os.tmpdir(), 'roomy-schema-'));
+  // The server may run as another account, which must be able to walk here.
+  fs.chmodSync(home, 0o755);
+  try {
+    const postgres = await startPostgres({ dataDir: home, settings: { fsync: 'off' } });
+    try {
+      await migrate(postgres.url);
+      for (const [file, text] of await generateFrom(postgres.url)) fs.writeFileSync(file, text);
+    } finally {
+      await postgres.stop();
+    }
+  } finally {
+    fs.rmSync(home, { recursive: true, force: true });
+  }
+}
+
+if (process.argv[1] === import.meta.filename) {
+  try {
+    await main();
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  }
+}
