@@ -7,7 +7,7 @@ import { startPostgres } from '../scripts/services/postgres.ts';
 import { createDb, createPool } from '../src/db/client.ts';
 import { migrate } from '../src/db/migrate.ts';
 import { deliverDue } from '../src/domain/notifications/delivery.ts';
-import { createSmtp, SMTP_CONNECTIONS } from '../src/gateways/smtp.ts';
+import { createSmtp, SMTP_CONNECTIONS } from '../src/gateways/smtp/messenger.ts';
 import { createLogger } from '../src/kernel/log.ts';
 import { DELIVERY_LANES, inLanes } from '../src/workers/deliver.ts';
 

@@ -3,13 +3,10 @@ import { findUnknownGateways } from './domain/finance/booked-gateways.ts';
 import { deliverDue } from './domain/notifications/delivery.ts';
 import { storeDevMail } from './domain/notifications/delivery-mailbox.ts';
 import { planDueReminders } from './domain/notifications/reminders.ts';
-import type { Messenger, Ports } from './domain/ports.ts';
+import type { Ports } from './domain/ports.ts';
 import { findUnusableValues } from './domain/saved-values.ts';
-import { createBreakers } from './gateways/breaker.ts';
-import { withCircuit } from './gateways/channel-circuit.ts';
 import { createDevMailbox } from './gateways/dev-mailbox.ts';
-import { createSmtp } from './gateways/smtp.ts';
-import { createTwilio } from './gateways/twilio.ts';
+import { openMessengers } from './gateways/message-channels.ts';
 import { createWebhookSender } from './gateways/webhooks.ts';
 import { randomBetween } from './kernel/backoff.ts';
 import { systemClock } from './kernel/clock.ts';
@@ -32,15 +29,9 @@ const REMINDED_AT_ONCE = 100;
 async function main(): Promise<void> {
   const { config, log, outages, db, ports, engine } = assemble('worker');
   const mailbox = createDevMailbox((messages) => storeDevMail(db, messages));
-  const mail =
-    config.mail.smtpUrl === null ? mailbox : createSmtp({ url: config.mail.smtpUrl, from: config.mail.from });
-  const breakers = createBreakers(log);
-  const sms = config.sms === null ? mailbox : createTwilio(config.sms);
-  const guarded = (messenger: Messenger, circuit: string): Messenger =>
-    messenger === mailbox ? mailbox : withCircuit(messenger, breakers, circuit);
-  const messengers = { EMAIL: guarded(mail, 'mail'), SMS: guarded(sms, 'sms') };
+  const { messengers, close: closeMessengers } = openMessengers(config.channels, mailbox, log);
   const sender = createWebhookSender({ clock: systemClock, allowed: config.webhooks.allowed });
-  const delivery = { db, messengers, opsEmail: config.mail.opsEmail, publicUrl: config.publicUrl, log };
+  const delivery = { db, messengers, opsEmail: config.opsEmail, publicUrl: config.publicUrl, log };
   const steps = { concurrency: config.workerConcurrency, execute: engine.execute };
   const jobs = {
     notifications: deliveryJobs({
@@ -58,7 +49,7 @@ async function main(): Promise<void> {
     closing.abort();
     await crew?.close();
     await engine.close();
-    await Promise.all([mail.close(), sms.close(), mailbox.close(), ports.close()]);
+    await Promise.all([closeMessengers(), ports.close()]);
     await db.destroy();
   });
   const readiness = createReadiness(db, engine.queues.producer, engine.relay);

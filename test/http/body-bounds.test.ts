@@ -3,10 +3,10 @@ import type { Server } from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { createReceiptVerifier } from '../../src/gateways/twilio.ts';
-import { RoomyError } from '../../src/kernel/errors.ts';
+import { twilioReceipts } from '../../src/gateways/twilio/receipts.ts';
 import { closeServer, listen } from '../../src/listen.ts';
 import { startHarness } from '../ops/harness.ts';
+import { unsignedEvents } from '../setup/receivers.ts';
 import { addReservation, declaredRoutes, type Http, seed, startHttp, tokenFor } from './harness.ts';
 
 /** Every body that comes to a port of ours is bounded while it is read, on the wire, and not only by what it announces. */
@@ -34,10 +34,10 @@ async function open(fetch: Parameters<typeof listen>[2], limits?: Parameters<typ
 }
 beforeAll(async () => {
   http = await startHttp({
-    verifyWebhook: () => {
-      throw new RoomyError('INVALID_SIGNATURE');
-    },
-    verifyReceipt: createReceiptVerifier('0123456789abcdef', 'https://api.example.com/x'),
+    receivers: new Map([
+      ...unsignedEvents('the right one'),
+      ['twilio', twilioReceipts('0123456789abcdef', 'https://api.example.com/x')],
+    ]),
   });
   await seed(http.db);
   await addReservation(http.db, 'stay-1');

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { createWebhookVerifier } from '../../src/gateways/stripe/webhook.ts';
-import { createReceiptVerifier } from '../../src/gateways/twilio.ts';
+import { stripeWebhook } from '../../src/gateways/stripe/webhook.ts';
+import { twilioReceipts } from '../../src/gateways/twilio/receipts.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { startHarness } from '../ops/harness.ts';
 import { API, addReservation, declaredRoutes, type Http, seed, startHttp, tokenFor } from './harness.ts';
@@ -12,8 +12,10 @@ let token = '';
 const failures: unknown[] = [];
 beforeAll(async () => {
   http = await startHttp({
-    verifyWebhook: createWebhookVerifier(['whsec_0123456789abcdef'], systemClock),
-    verifyReceipt: createReceiptVerifier('0123456789abcdef', `https://api.example.com${API}/webhooks/twilio`),
+    receivers: new Map([
+      ['stripe', stripeWebhook(['whsec_0123456789abcdef'], systemClock)],
+      ['twilio', twilioReceipts('0123456789abcdef', `https://api.example.com${API}/webhooks/twilio`)],
+    ]),
   });
   await seed(http.db);
   await addReservation(http.db, 'stay-1');

@@ -8,7 +8,7 @@ import { type Facts, formatMoney, valuesOf } from '../../src/domain/notification
 import { formatLocaleOf, localeChain } from '../../src/domain/notifications/locales.ts';
 import { dueDateOf } from '../../src/domain/tasks/recurrence.ts';
 import { localInstant } from '../../src/domain/tasks/schedule.ts';
-import { isOneAddress } from '../../src/gateways/smtp.ts';
+import { isOneAddress } from '../../src/gateways/smtp/messenger.ts';
 import {
   CalendarDate,
   Currency,

@@ -6,9 +6,11 @@ import type { Db } from '../../src/db/client.ts';
 import { checkIntegrity } from '../../src/domain/finance/integrity.ts';
 import type { GatewayMovement, Ports } from '../../src/domain/ports.ts';
 import type { SagaDefinition } from '../../src/engine/definition.ts';
-import { createPorts, type PortSettings } from '../../src/gateways/index.ts';
+import { createPorts } from '../../src/gateways/index.ts';
 import type { SandboxDashboard } from '../../src/gateways/sandbox/dashboard.ts';
 import { createSandboxGateway } from '../../src/gateways/sandbox/gateway.ts';
+import { sandboxPayments } from '../../src/gateways/sandbox/provider.ts';
+import { type StripeProviderSettings, stripePayments } from '../../src/gateways/stripe/provider.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import {
@@ -44,11 +46,11 @@ export interface Sandbox {
   close(): Promise<void>;
 }
 
-export async function openSandbox(stripe: PortSettings['stripe'] = null): Promise<Sandbox> {
+export async function openSandbox(stripe: StripeProviderSettings | null = null): Promise<Sandbox> {
   const sandboxDir = await mkdtemp(path.join(tmpdir(), 'roomy-sandbox-'));
-  const gateways = stripe === null ? (['sandbox'] as const) : (['sandbox', 'stripe'] as const);
-  const settings = { gateways, sandboxDir, sandboxFeeBp: 290, sandboxGateways: [], stripe };
-  const ports = createPorts(settings, createLogger('test', 'silent'));
+  const pretended = sandboxPayments.with({ dir: sandboxDir, feeBp: 290, gatewayIds: [] });
+  const providers = stripe === null ? [pretended] : [pretended, stripePayments.with(stripe)];
+  const ports = createPorts({ providers }, createLogger('test', 'silent'));
   // Another program on the same record, as the provider's own pages would be.
   const provider = createSandboxGateway({ dir: sandboxDir, feeBp: 290, clock: systemClock });
   const everything = (gatewayId: string) =>

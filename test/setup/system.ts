@@ -1,16 +1,15 @@
-import type { ReceivedEvent } from '../../src/domain/ports.ts';
-import type { PortSettings } from '../../src/gateways/index.ts';
+import type { StripeProviderSettings } from '../../src/gateways/stripe/provider.ts';
 import { createWebhookSender } from '../../src/gateways/webhooks.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { Role } from '../../src/http/auth.ts';
 import type { App, AppDeps } from '../../src/http/context.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { RoomyError } from '../../src/kernel/errors.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { API, JWT, PUBLIC_URL, tokenFor } from '../http/harness.ts';
 import { ALL_SAGAS, openSandbox, type Sandbox } from '../sagas/money.ts';
 import type { SimulatedDatabase } from './database.ts';
 import { createTestbed, type Testbed, type TestProcess } from './engine.ts';
+import { unsignedEvents } from './receivers.ts';
 
 /** The API and a worker in this process, on a database and a sandbox gateway of their own: what a client would see. */
 export interface System {
@@ -44,7 +43,7 @@ export interface Answer {
 export async function startSystem(
   simulated?: SimulatedDatabase,
   overrides: Partial<AppDeps> = {},
-  stripe: PortSettings['stripe'] = null,
+  stripe: StripeProviderSettings | null = null,
 ): Promise<System> {
   const clock = simulated?.clock ?? systemClock;
   const sandbox = await openSandbox(stripe);
@@ -60,13 +59,9 @@ export async function startSystem(
     log: createLogger('test', 'silent'),
     clock,
     publicUrl: PUBLIC_URL,
-    verifyReceipt: null,
     webhooks: createWebhookSender({ clock, allowed: [] }),
     readiness: async () => ({ ok: true, failing: [] }),
-    verifyWebhook: (body, signature) => {
-      if (signature !== 'good') throw new RoomyError('INVALID_SIGNATURE');
-      return JSON.parse(body.toString()) as ReceivedEvent;
-    },
+    receivers: unsignedEvents('good'),
     ...overrides,
   });
   return {
