@@ -14,13 +14,9 @@ import type { Logger } from './kernel/log.ts';
 import { logFailure } from './kernel/outages.ts';
 import { assemble, endInOrder, fail, untilReady } from './programs.ts';
 import { createReadiness } from './readiness.ts';
-import { taskJobs } from './workers/assign.ts';
-import { deliveryJobs } from './workers/deliver.ts';
-import { financeJobs } from './workers/finance.ts';
-import { alertFailingSweep, createWorkers, workOf } from './workers/jobs.ts';
-import { workerOptions } from './workers/options.ts';
-import { recurringJobs } from './workers/recurring.ts';
-import { webhookJobs } from './workers/webhooks.ts';
+import { alertFailingSweep, createWorkers, workOf } from './workers/crew.ts';
+import { JOBS } from './workers/jobs.ts';
+import { workerOptions } from './workers/worker.ts';
 
 /** Stays whose reminders are planned in one transaction. */
 const REMINDED_AT_ONCE = 100;
@@ -33,15 +29,18 @@ async function main(): Promise<void> {
   const sender = createWebhookSender({ clock: systemClock, allowed: config.webhooks.allowed });
   const delivery = { db, messengers, opsEmail: config.opsEmail, publicUrl: config.publicUrl, log };
   const steps = { concurrency: config.workerConcurrency, execute: engine.execute };
-  const jobs = {
-    notifications: deliveryJobs({
-      deliver: () => deliverDue(delivery),
-      plan: () => planDueReminders(db, REMINDED_AT_ONCE),
-    }),
-    tasks: taskJobs(db),
-    recurring: recurringJobs(db, () => systemClock.now()),
-    webhooks: webhookJobs({ db, sender, random: () => randomBetween(0, 1), outages }, config.webhooks.retentionDays),
-    finance: financeJobs({ db, ports, orchestrator: engine.orchestrator, log }, () => systemClock.now()),
+  const parts = {
+    db,
+    ports,
+    orchestrator: engine.orchestrator,
+    log,
+    outages,
+    sender,
+    now: () => systemClock.now(),
+    random: () => randomBetween(0, 1),
+    retentionDays: config.webhooks.retentionDays,
+    deliver: () => deliverDue(delivery),
+    plan: () => planDueReminders(db, REMINDED_AT_ONCE),
   };
   const closing = new AbortController();
   let crew: ReturnType<typeof createWorkers> | null = null;
@@ -55,7 +54,7 @@ async function main(): Promise<void> {
   const readiness = createReadiness(db, engine.queues.producer, engine.relay);
   // Without Redis a worker waits by itself; without the schema everything that it does would fail.
   if (!(await untilReady(log, () => readiness(['postgres', 'migrations']), closing.signal))) return;
-  crew = createWorkers(workOf(jobs, steps), {
+  crew = createWorkers(workOf(JOBS, parts, steps), {
     options: workerOptions(config.redisUrl, config.queuePrefix),
     log,
     alert: (sweep) => alertFailingSweep(db, sweep),

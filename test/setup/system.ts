@@ -1,4 +1,4 @@
-import type { StripeProviderSettings } from '../../src/gateways/stripe/provider.ts';
+import type { ConfiguredProvider } from '../../src/gateways/payment-provider.ts';
 import { createWebhookSender } from '../../src/gateways/webhooks.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { Role } from '../../src/http/auth.ts';
@@ -39,14 +39,14 @@ export interface Answer {
   readonly headers: Headers;
 }
 
-/** On a database whose time a test moves, if it gives one, and with a Stripe beside the sandbox, if it gives that. */
+/** On a database whose time a test moves, if it gives one, and with other providers beside the sandbox, if it gives any. */
 export async function startSystem(
   simulated?: SimulatedDatabase,
   overrides: Partial<AppDeps> = {},
-  stripe: StripeProviderSettings | null = null,
+  others: readonly ConfiguredProvider[] = [],
 ): Promise<System> {
   const clock = simulated?.clock ?? systemClock;
-  const sandbox = await openSandbox(stripe);
+  const sandbox = await openSandbox(others);
   const bed = await createTestbed(ALL_SAGAS, sandbox.ports, simulated);
   const process = await bed.start({ prefix: bed.newPrefix() });
   const app = createApp({
@@ -61,7 +61,7 @@ export async function startSystem(
     publicUrl: PUBLIC_URL,
     webhooks: createWebhookSender({ clock, allowed: [] }),
     readiness: async () => ({ ok: true, failing: [] }),
-    receivers: unsignedEvents('good'),
+    receivers: new Map([...unsignedEvents('good'), ...sandbox.ports.receivers]),
     ...overrides,
   });
   return {
