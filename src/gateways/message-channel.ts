@@ -1,6 +1,7 @@
 import type { z } from 'zod';
-import type { Channel } from '../db/schema.ts';
-import type { Messenger, WebhookReceiver } from '../domain/ports.ts';
+import type { Messenger, OutgoingMessage, WebhookReceiver } from '../domain/ports.ts';
+
+export type Channel = OutgoingMessage['channel'];
 
 /**
  * What a provider of messages declares of itself, in `gateways/<id>/provider.ts`; `gateways/message-channels.ts` lists

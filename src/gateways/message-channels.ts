@@ -1,9 +1,8 @@
-import type { Channel } from '../db/schema.ts';
 import type { Messenger, WebhookReceiver } from '../domain/ports.ts';
 import type { Logger } from '../kernel/log.ts';
 import { createBreakers } from './breaker.ts';
 import { withCircuit } from './channel-circuit.ts';
-import type { ConfiguredChannel, MessageChannel } from './message-channel.ts';
+import type { Channel, ConfiguredChannel, MessageChannel } from './message-channel.ts';
 import { smtpChannel } from './smtp/provider.ts';
 import { twilioChannel } from './twilio/provider.ts';
 
