@@ -342,9 +342,8 @@ export interface Receipt {
 export type ReceivedCall = { readonly payment: ReceivedEvent } | { readonly receipt: Receipt };
 /** How one provider calls `webhooks/<id>`. */
 export interface WebhookReceiver {
-  /** The request's header that holds the signature, in lower case. */
+  /** In lower case. */
   readonly signatureHeader: string;
-  /** A longer body is refused before it is read whole. */
   readonly maxKib: number;
   /** Of the body as it came, byte by byte. Throws `INVALID_SIGNATURE`, and `MALFORMED_REQUEST` for a body that the provider would not send. */
   receive(rawBody: Buffer, signature: string): ReceivedCall;
