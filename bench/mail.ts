@@ -7,9 +7,9 @@ import { startPostgres } from '../scripts/services/postgres.ts';
 import { createDb, createPool } from '../src/db/client.ts';
 import { migrate } from '../src/db/migrate.ts';
 import { deliverDue } from '../src/domain/messages/delivery.ts';
-import { createSmtp, SMTP_CONNECTIONS } from '../src/gateways/smtp.ts';
+import { createSmtp, SMTP_CONNECTIONS } from '../src/gateways/smtp/messenger.ts';
 import { createLogger } from '../src/kernel/log.ts';
-import { DELIVERY_LANES, inLanes } from '../src/workers/deliver.ts';
+import { DELIVERY_LANES, inLanes } from '../src/workers/sweeps.ts';
 
 /**
  * `npm run bench:mail [-- --check]`: 1 000 mails to a mail server on this machine, through the delivery as the worker runs

@@ -1,5 +1,5 @@
 import { recordAudit } from './domain/audit/record.ts';
-import { createReceiptVerifier } from './gateways/twilio.ts';
+import { receiptReceivers } from './gateways/message-channels.ts';
 import { createWebhookSender } from './gateways/webhooks.ts';
 import { createApp } from './http/app.ts';
 import { createTokenVerifier } from './http/auth.ts';
@@ -19,7 +19,7 @@ async function main(): Promise<void> {
     db,
     orchestrator,
     ports,
-    verifyWebhook: ports.verifyWebhook,
+    receivers: new Map([...ports.receivers, ...receiptReceivers(config.channels)]),
     jwt: config.jwt,
     agencyTimeZone: config.agencyTimeZone,
     sagaWaitMs: config.sagaWaitMs,
@@ -28,9 +28,6 @@ async function main(): Promise<void> {
     publicUrl: config.publicUrl,
     proxyTrust: config.proxyTrust,
     readiness,
-    verifyReceipt: config.sms?.statusCallback
-      ? createReceiptVerifier(config.sms.authToken, config.sms.statusCallback)
-      : null,
     webhooks: createWebhookSender({ clock: systemClock, allowed: config.webhooks.allowed }),
     closing: closing.signal,
   });

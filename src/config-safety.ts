@@ -1,8 +1,8 @@
 import { isPlaintextToElsewhere, isThisMachine } from './db/transport.ts';
 
 /**
- * What must not happen in production by an oversight: money that goes to a sandbox, data that crosses a network in the clear.
- * Either is allowed to who says so by name. One line for each problem, never with a value.
+ * What must not happen in production by an oversight: data that crosses a network in the clear (for money that goes to a
+ * sandbox see `unnamedGateways`). It is allowed by name. One line for each problem, never with a value.
  */
 
 export interface SafetySettings {
@@ -34,17 +34,4 @@ export function redisProblems(
   // Without a host ioredis connects to this machine.
   if (protocol === 'rediss:' || hostname === '' || isThisMachine(hostname)) return [];
   return [`REDIS_URL: goes to another host in the clear: use rediss:, ${ALLOW}`];
-}
-
-/** A key of Stripe names Stripe. */
-export function gatewayProblems(settings: {
-  readonly NODE_ENV: string;
-  readonly PAYMENT_GATEWAYS?: readonly string[] | undefined;
-  readonly STRIPE_SECRET_KEY?: string | undefined;
-}): string[] {
-  const isNamed = settings.PAYMENT_GATEWAYS !== undefined || settings.STRIPE_SECRET_KEY !== undefined;
-  if (!isProduction(settings.NODE_ENV) || isNamed) return [];
-  return [
-    'PAYMENT_GATEWAYS: is required in production: stripe (with STRIPE_SECRET_KEY), or sandbox, which moves no money',
-  ];
 }

@@ -1,12 +1,18 @@
 import path from 'node:path';
 import { z } from 'zod';
-import { databaseProblems, gatewayProblems, isProduction, redisProblems } from './config-safety.ts';
+import { DEFAULT_DATA_DIR, issuesOf, readChannels, readPayments, unnamedGateways } from './config-providers.ts';
+import { databaseProblems, isProduction, redisProblems } from './config-safety.ts';
+import { parts, url } from './gateways/environment.ts';
+import type { ConfiguredChannel } from './gateways/message-channel.ts';
+import type { ConfiguredProvider } from './gateways/payment-provider.ts';
 import { FORWARDING_HEADERS, isProxyRange, type ProxyTrust } from './kernel/client-address.ts';
 import { canonicalEmail } from './kernel/email.ts';
-import { ID_PATTERN } from './kernel/ids.ts';
 import { isTimeZone } from './kernel/time-zone.ts';
 
-/** The only reader of the environment. All problems are reported at once, by name, never with a value. */
+/**
+ * The only reader of the environment. All problems are reported at once, by name, never with a value. Providers of payments
+ * and of messages declare their own variables (`gateways/<id>/provider.ts`).
+ */
 
 const WEAK_SECRETS = new Set(['changeme', 'secret', 'password']);
 const KEY_ENTRY = /^([A-Za-z0-9_-]{1,32}):(.{32,512})$/s;
@@ -35,40 +41,6 @@ const jwtKeys = z.string().transform((text, context): readonly SigningKey[] => {
 });
 
 const port = z.coerce.number().int().min(0).max(65_535);
-const url = (...protocols: readonly string[]) =>
-  z
-    .string()
-    .refine(
-      (text) => URL.canParse(text) && protocols.includes(new URL(text).protocol),
-      `must be a ${protocols.join(' or ')} URL`,
-    );
-
-const GATEWAYS = ['sandbox', 'stripe'] as const;
-export type GatewayName = (typeof GATEWAYS)[number];
-const parts = (text: string): readonly string[] =>
-  text
-    .split(',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '');
-const gatewayNames = z.string().transform((text, context): readonly GatewayName[] => {
-  const names = GATEWAYS.filter((name) => parts(text).includes(name));
-  if (names.length > 0 && names.length === new Set(parts(text)).size) return names;
-  context.addIssue({ code: 'custom', message: `must be some of ${GATEWAYS.join(', ')}, separated by commas` });
-  return z.NEVER;
-});
-/** Ids that mean something else, however they are written. */
-const RESERVED_GATEWAYS = new Set(['stripe', 'bank']);
-const sandboxGateways = z
-  .string()
-  .transform(parts)
-  .refine(
-    (ids) => ids.every((id) => ID_PATTERN.test(id) && !RESERVED_GATEWAYS.has(id.toLowerCase())),
-    'must be ids of 1 to 64 letters, digits, _ or -, separated by commas, and none of them stripe or bank',
-  );
-const webhookSecrets = z
-  .string()
-  .transform(parts)
-  .refine((secrets) => secrets.every((secret) => /^whsec_\S{16,}$/.test(secret)), 'must be whsec_...[,whsec_...]');
 /** Paths are appended to it. */
 const publicUrl = url('http:', 'https:').refine((text) => {
   const { search, hash, username, password } = URL.parse(text) ?? {};
@@ -81,12 +53,6 @@ const trustedProxies = z
     (ranges) => ranges.every(isProxyRange),
     'must be IP addresses or CIDR ranges that leave somebody out, such as 10.0.0.0/8, separated by commas',
   );
-/** A key must not travel in the clear, except to a stand-in on this machine. */
-const LOCAL = new Set(['localhost', '127.0.0.1', '[::1]']);
-const apiUrl = url('http:', 'https:').refine(
-  (text) => !URL.canParse(text) || new URL(text).protocol === 'https:' || LOCAL.has(new URL(text).hostname),
-  'must be https, except on this machine',
-);
 
 const Environment = z.object({
   NODE_ENV: z.string().default('production'),
@@ -107,38 +73,18 @@ const Environment = z.object({
     .string()
     .regex(/^[A-Za-z0-9_-]{1,40}$/)
     .default('roomy'),
-  ROOMY_DATA_DIR: z.string().default('.roomy'),
+  ROOMY_DATA_DIR: z.string().default(DEFAULT_DATA_DIR),
   JWT_KEYS: jwtKeys,
   JWT_ISSUER: z.string().min(1).default('roomy'),
   JWT_AUDIENCE: z.string().min(1).default('roomy-api'),
   SAGA_WAIT_MS: z.coerce.number().int().min(0).max(60_000).default(10_000),
   WORKER_CONCURRENCY: z.coerce.number().int().min(1).max(512).default(64),
-  SMTP_URL: url('smtp:', 'smtps:').optional(),
-  MAIL_FROM: z.string().default('Roomy <no-reply@roomy.example>'),
   OPS_EMAIL: z
     .string()
     .refine((text) => canonicalEmail(text) !== null, 'must be an e-mail address')
     .default('ops@roomy.example'),
-  PAYMENT_GATEWAYS: gatewayNames.optional(),
-  SANDBOX_GATEWAYS: sandboxGateways.default([]),
-  STRIPE_SECRET_KEY: z
-    .string()
-    .regex(/^(?:sk|rk)_(?:test|live)_\w{8,}$/, 'must be sk_test_..., sk_live_... or a restricted rk_... key')
-    .optional(),
-  STRIPE_WEBHOOK_SECRET: webhookSecrets.default([]),
-  STRIPE_API_URL: apiUrl.optional(),
   AMENITIES_SIGNING_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
   AMENITIES_HOSTS: z.string().default(''),
-  TWILIO_ACCOUNT_SID: z
-    .string()
-    .regex(/^AC[0-9a-f]{32}$/i, 'must be AC and 32 hex digits')
-    .optional(),
-  TWILIO_AUTH_TOKEN: z.string().min(16).optional(),
-  TWILIO_FROM: z
-    .string()
-    .regex(/^(\+\d{6,15}|MG[0-9a-f]{32})$/i, 'must be a phone number like +15005550006, or MG and 32 hex digits')
-    .optional(),
-  TWILIO_API_URL: apiUrl.optional(),
   PUBLIC_URL: publicUrl.optional(),
   OPS_PUBLIC_URL: publicUrl.optional(),
   TRUSTED_PROXIES: trustedProxies.default([]),
@@ -149,7 +95,6 @@ const Environment = z.object({
     .string()
     .default('Asia/Dubai')
     .refine((zone) => isTimeZone(zone), 'must be an IANA time zone'),
-  SANDBOX_FEE_BP: z.coerce.number().int().min(0).max(10_000).default(290),
 });
 
 export interface Config {
@@ -170,42 +115,22 @@ export interface Config {
   readonly jwt: JwtConfig;
   readonly sagaWaitMs: number;
   readonly workerConcurrency: number;
-  readonly mail: { readonly smtpUrl: string | null; readonly from: string; readonly opsEmail: string };
-  /** Null: SMS can be read in the mailbox of the ops port. */
-  readonly sms: {
-    readonly accountSid: string;
-    readonly authToken: string;
-    readonly from: string;
-    readonly apiUrl: string | null;
-    /** Where Twilio tells what became of a message; null: nowhere. */
-    readonly statusCallback: string | null;
-  } | null;
+  /** Who is written to when a saga waits for a person. */
+  readonly opsEmail: string;
+  /** Providers of messages that are on. A channel without one can be read in the mailbox of the ops port. */
+  readonly channels: readonly ConfiguredChannel[];
   /** Of the API, as people and providers reach it, without a slash at its end. */
   readonly publicUrl: string;
   /** Whose word on a client's address is taken, and in which header. */
   readonly proxyTrust: ProxyTrust;
   /** On whose clock bare dates in requests are days, where no property says so. */
   readonly agencyTimeZone: string;
-  readonly payments: PaymentConfig;
+  /** Payment providers that are on, in the order of `PAYMENT_PROVIDERS`. */
+  readonly payments: readonly ConfiguredProvider[];
   /** Webhook consumers that may be called although they are not public, as `host:port`; and how long events are kept. */
   readonly webhooks: { readonly allowed: readonly string[]; readonly retentionDays: number };
   /** Devices that speak HTTP: which hosts may be called, and how the requests are signed. */
   readonly amenities: { readonly hosts: readonly string[]; readonly signingSecret: string | null };
-}
-export interface PaymentConfig {
-  readonly gateways: readonly GatewayName[];
-  /** Where the sandbox keeps its record; programs that work together share it. */
-  readonly sandboxDir: string;
-  /** What the sandbox keeps of a charge, in basis points. */
-  readonly sandboxFeeBp: number;
-  /** Ids at which the sandbox takes payments, besides the one of the brief's examples. */
-  readonly sandboxGateways: readonly string[];
-  /** Null unless `gateways` has it. */
-  readonly stripe: {
-    readonly secretKey: string;
-    readonly webhookSecrets: readonly string[];
-    readonly apiUrl: string | null;
-  } | null;
 }
 export interface JwtConfig {
   readonly keys: readonly SigningKey[];
@@ -222,12 +147,6 @@ const givenIn = (
   environment: Readonly<Record<string, string | undefined>>,
 ): Readonly<Record<string, string | undefined>> =>
   Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''));
-
-const issuesOf = (error: z.ZodError, given: Readonly<Record<string, string | undefined>>): string[] =>
-  error.issues.map((issue) => {
-    const name = issue.path.join('.');
-    return `${name}: ${given[name] === undefined ? 'is required' : issue.message}`;
-  });
 
 const incomplete = (problems: readonly string[]): ConfigError =>
   new ConfigError(`The environment is not complete:\n${problems.map((problem) => `  ${problem}`).join('\n')}`);
@@ -255,26 +174,21 @@ export function readJwtConfig(environment: Readonly<Record<string, string | unde
 export function readConfig(environment: Readonly<Record<string, string | undefined>> = process.env): Config {
   const given = givenIn(environment);
   const parsed = Environment.safeParse(given);
-  const problems = parsed.success
-    ? [...gatewayProblems(parsed.data), ...databaseProblems(parsed.data), ...redisProblems(parsed.data)]
-    : issuesOf(parsed.error, given);
-  if (parts(given['PAYMENT_GATEWAYS'] ?? '').includes('stripe') && given['STRIPE_SECRET_KEY'] === undefined) {
-    problems.push('STRIPE_SECRET_KEY: is required when PAYMENT_GATEWAYS has stripe');
-  }
-  if (parsed.data && parsed.data.SANDBOX_GATEWAYS.length > 0) {
-    const { gateways } = paymentsOf(parsed.data, '');
-    if (!gateways.includes('sandbox')) problems.push('SANDBOX_GATEWAYS: needs PAYMENT_GATEWAYS to have sandbox');
-  }
-  const twilio = ['TWILIO_ACCOUNT_SID', 'TWILIO_AUTH_TOKEN', 'TWILIO_FROM'];
-  const missing = twilio.filter((name) => given[name] === undefined);
-  if (missing.length > 0 && missing.length < twilio.length) {
-    for (const name of missing) problems.push(`${name}: is required with the other settings of Twilio`);
-  }
-  if (!parsed.success || problems.length > 0) {
-    throw incomplete(problems);
-  }
+  const payments = readPayments(given);
+  const channels = readChannels(given);
+  const problems = [
+    ...(parsed.success
+      ? [
+          ...(isProduction(parsed.data.NODE_ENV) ? unnamedGateways(given) : []),
+          ...databaseProblems(parsed.data),
+          ...redisProblems(parsed.data),
+        ]
+      : issuesOf(parsed.error, given)),
+    ...payments.problems,
+    ...channels.problems,
+  ];
+  if (!parsed.success || problems.length > 0) throw incomplete(problems);
   const env = parsed.data;
-  const dataDir = path.resolve(env.ROOMY_DATA_DIR);
   return Object.freeze({
     production: isProduction(env.NODE_ENV),
     logLevel: env.LOG_LEVEL,
@@ -285,43 +199,17 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     databasePool: env.DATABASE_POOL,
     redisUrl: env.REDIS_URL,
     queuePrefix: env.QUEUE_PREFIX,
-    dataDir,
+    dataDir: path.resolve(env.ROOMY_DATA_DIR),
     jwt: { keys: env.JWT_KEYS, issuer: env.JWT_ISSUER, audience: env.JWT_AUDIENCE },
     sagaWaitMs: env.SAGA_WAIT_MS,
     workerConcurrency: env.WORKER_CONCURRENCY,
-    mail: { smtpUrl: env.SMTP_URL ?? null, from: env.MAIL_FROM, opsEmail: env.OPS_EMAIL },
-    sms: smsOf(env),
+    opsEmail: env.OPS_EMAIL,
+    channels: channels.on,
     publicUrl: env.PUBLIC_URL?.replace(/\/+$/, '') ?? `http://localhost:${env.PORT}`,
     proxyTrust: { proxies: env.TRUSTED_PROXIES, header: env.TRUSTED_PROXY_HEADER },
     agencyTimeZone: env.AGENCY_TIME_ZONE,
-    payments: paymentsOf(env, dataDir),
+    payments: payments.on,
     webhooks: { allowed: parts(env.WEBHOOK_ALLOWED_HOSTS), retentionDays: env.EVENT_RETENTION_DAYS },
     amenities: { hosts: parts(env.AMENITIES_HOSTS), signingSecret: env.AMENITIES_SIGNING_SECRET ?? null },
   });
-}
-
-/** Where the API takes receipts for SMS. */
-export const SMS_RECEIPTS = '/api/production/webhooks/twilio';
-
-function smsOf(env: z.output<typeof Environment>): Config['sms'] {
-  const { TWILIO_ACCOUNT_SID: accountSid, TWILIO_AUTH_TOKEN: authToken, TWILIO_FROM: from } = env;
-  if (accountSid === undefined || authToken === undefined || from === undefined) return null;
-  const base = env.PUBLIC_URL?.replace(/\/+$/, '');
-  const statusCallback = base === undefined ? null : `${base}${SMS_RECEIPTS}`;
-  return { accountSid, authToken, from, apiUrl: env.TWILIO_API_URL ?? null, statusCallback };
-}
-
-function paymentsOf(env: z.output<typeof Environment>, dataDir: string): PaymentConfig {
-  const secretKey = env.STRIPE_SECRET_KEY;
-  const gateways = env.PAYMENT_GATEWAYS ?? [secretKey === undefined ? 'sandbox' : 'stripe'];
-  return {
-    gateways,
-    sandboxDir: dataDir,
-    sandboxFeeBp: env.SANDBOX_FEE_BP,
-    sandboxGateways: [...new Set(env.SANDBOX_GATEWAYS)],
-    stripe:
-      gateways.includes('stripe') && secretKey !== undefined
-        ? { secretKey, webhookSecrets: env.STRIPE_WEBHOOK_SECRET, apiUrl: env.STRIPE_API_URL ?? null }
-        : null,
-  };
 }

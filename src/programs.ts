@@ -31,8 +31,9 @@ export function assemble(role: 'api' | 'worker'): Program {
     outages,
   });
   const db = createDb(pool);
-  const ports = createPorts({ ...config.payments, amenities: config.amenities }, log);
-  if (config.payments.gateways.includes('sandbox')) log.warn('the sandbox gateway is on: no real money moves');
+  const ports = createPorts({ providers: config.payments, amenities: config.amenities }, log);
+  const pretending = config.payments.flatMap(({ id, pretends }) => (pretends ? [id] : []));
+  if (pretending.length > 0) log.warn(`the ${pretending.join(' and ')} gateway is on: no real money moves`);
   const engine = createEngine({
     db,
     databaseUrl: config.databaseUrl,

@@ -14,6 +14,7 @@ import { connectQueues, type QueueConnection } from './queues/connection.ts';
 import { createReconciler, type Reconciler } from './queues/reconciler.ts';
 import { createRelay, type Relay } from './queues/relay.ts';
 import { upsertSchedules } from './queues/schedules.ts';
+import { JOBS } from './workers/jobs.ts';
 
 /** How the parts that both the API and the workers need fit together. The programs and the test harness call this. */
 
@@ -58,7 +59,7 @@ export function createEngine(options: EngineOptions): Engine {
     failpoint,
   });
   const { publish } = relay;
-  const upsert = () => upsertSchedules(queues.queue);
+  const upsert = () => upsertSchedules(queues.queue, JOBS);
   const reconciler = createReconciler({
     db,
     queues,

@@ -30,8 +30,7 @@ export function describeSource(): JsonObject {
     log: createLogger('openapi', 'silent'),
     clock: systemClock,
     publicUrl,
-    verifyWebhook: null,
-    verifyReceipt: null,
+    receivers: new Map(),
     webhooks: unused(),
     readiness: async () => ({ ok: true, failing: [] }),
   });

@@ -304,8 +304,6 @@ export interface ReceivedEvent {
   readonly type: string;
   readonly event: GatewayEvent;
 }
-/** Of the body as it came, byte by byte. Throws `INVALID_SIGNATURE`, and `MALFORMED_REQUEST` for a body that no gateway would send. */
-export type VerifyWebhook = (rawBody: Buffer, signature: string) => ReceivedEvent;
 
 export interface WebhookRequest {
   readonly url: string;
@@ -339,5 +337,14 @@ export interface Receipt {
   readonly outcome: 'DELIVERED' | 'FAILED' | null;
   readonly reason: string | null;
 }
-/** Of the form as it came. Null: it is not signed by the provider. */
-export type VerifyReceipt = (form: Readonly<Record<string, string>>, signature: string) => Receipt | null;
+
+/** What a provider's call said, verified: news of a payment provider, or a receipt of a message. */
+export type ReceivedCall = { readonly payment: ReceivedEvent } | { readonly receipt: Receipt };
+/** How one provider calls `webhooks/<id>`. */
+export interface WebhookReceiver {
+  /** In lower case. */
+  readonly signatureHeader: string;
+  readonly maxKib: number;
+  /** Of the body as it came, byte by byte. Throws `INVALID_SIGNATURE`, and `MALFORMED_REQUEST` for a body that the provider would not send. */
+  receive(rawBody: Buffer, signature: string): ReceivedCall;
+}

@@ -2,17 +2,23 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CircuitOpenError, RoomyError } from '../kernel/errors.ts';
+import { CircuitOpenError, InvariantError, RoomyError } from '../kernel/errors.ts';
 import { createLogger } from '../kernel/log.ts';
-import { createPorts, type OpenPorts, type PortSettings } from './index.ts';
+import { createPorts, type OpenPorts } from './index.ts';
+import type { ConfiguredProvider } from './payment-provider.ts';
+import { sandboxPayments } from './sandbox/provider.ts';
+import { stripePayments } from './stripe/provider.ts';
 
 const never = new AbortController().signal;
-const STRIPE = { secretKey: 'sk_test_0123456789', apiUrl: 'http://127.0.0.1:9', webhookSecrets: [] };
+const SETTINGS = { secretKey: 'sk_test_0123456789', apiUrl: 'http://127.0.0.1:9', webhookSecrets: [] };
+const STRIPE = stripePayments.with(SETTINGS);
 let sandboxDir: string;
 const opened: OpenPorts[] = [];
-const open = (settings: Partial<PortSettings> = {}): OpenPorts => {
-  const sandbox = { gateways: ['sandbox' as const], sandboxDir, sandboxFeeBp: 290, sandboxGateways: [], stripe: null };
-  const ports = createPorts({ ...sandbox, ...settings }, createLogger('test', 'silent'));
+const sandboxAt = (...gatewayIds: readonly string[]): ConfiguredProvider =>
+  sandboxPayments.with({ dir: sandboxDir, feeBp: 290, gatewayIds });
+const open = (...providers: readonly ConfiguredProvider[]): OpenPorts => {
+  const on = providers.length > 0 ? providers : [sandboxAt()];
+  const ports = createPorts({ providers: on }, createLogger('test', 'silent'));
   opened.push(ports);
   return ports;
 };
@@ -36,16 +42,16 @@ const unknown = expect.objectContaining({ code: 'GATEWAY_UNKNOWN' });
 
 describe('the payment ports', () => {
   it('know Stripe only when it is on, and the sandbox only by its ids', () => {
-    const sandbox = open({ sandboxGateways: ['any'] });
+    const sandbox = open(sandboxAt('any'));
     expect(() => sandbox.gateway('stripe')).toThrow(unknown);
     expect(sandbox.payouts('acct_1')).toBe(sandbox.gateway('any'));
     expect(sandbox.gateway('gateway-123')).toBe(sandbox.gateway('any'));
     expect(sandbox.gatewayIds).toEqual(['gateway-123', 'any']);
-    const stripe = open({ gateways: ['stripe'], stripe: STRIPE });
+    const stripe = open(STRIPE);
     expect(() => stripe.gateway('gateway-123')).toThrow(unknown);
     expect(() => stripe.payouts('acct-1')).toThrow(unknown);
     expect(stripe.payouts('acct_1')).toBe(stripe.gateway('stripe'));
-    const both = open({ gateways: ['sandbox', 'stripe'], stripe: STRIPE });
+    const both = open(sandboxAt(), STRIPE);
     expect(both.payouts('acct_1')).toBe(both.gateway('stripe'));
     expect(both.payouts('acct-1')).toBe(both.gateway('gateway-123'));
     expect(both.gatewayIds).toEqual(['gateway-123', 'stripe']);
@@ -61,7 +67,7 @@ describe('the payment ports', () => {
     ['', []],
     ['__proto__', []],
   ])('take %j for no gateway, and say which may have been meant', (gatewayId, near) => {
-    const both = open({ gateways: ['sandbox', 'stripe'], stripe: STRIPE });
+    const both = open(sandboxAt(), STRIPE);
     const known = ['gateway-123', 'stripe'];
     expect(() => both.gateway(gatewayId)).toThrow(
       expect.objectContaining({ code: 'GATEWAY_UNKNOWN', unsent: true, details: { gatewayId, known, near } }),
@@ -69,7 +75,7 @@ describe('the payment ports', () => {
   });
 
   it('pretend beside real providers only for what the sandbox has', async () => {
-    const both = open({ gateways: ['sandbox', 'stripe'], stripe: STRIPE });
+    const both = open(sandboxAt(), STRIPE);
     for (const account of ['Acct_1', 'acct 1', 'AE070331234567890123456', ''])
       expect(() => both.payouts(account)).toThrow(unknown);
     const request = { key: 'k', propertyId: 'property-1', reservationId: 'stay', from: '', until: '' };
@@ -80,10 +86,16 @@ describe('the payment ports', () => {
   });
 
   it('verify webhooks when there is a secret', () => {
-    expect(open({ gateways: ['stripe'], stripe: STRIPE }).verifyWebhook).toBeNull();
-    const stripe = { ...STRIPE, webhookSecrets: ['whsec_0123456789abcdef'] };
-    const { verifyWebhook } = open({ gateways: ['stripe'], stripe });
-    expect(() => verifyWebhook?.(Buffer.from('{}'), 'x')).toThrow(RoomyError);
+    expect([...open(sandboxAt(), STRIPE).receivers]).toEqual([]);
+    const stripe = stripePayments.with({ ...SETTINGS, webhookSecrets: ['whsec_0123456789abcdef'] });
+    const { receivers } = open(sandboxAt(), stripe);
+    expect([...receivers.keys()]).toEqual(['stripe']);
+    expect(() => receivers.get('stripe')?.receive(Buffer.from('{}'), 'x')).toThrow(RoomyError);
+  });
+
+  it('never let two providers have one gateway id', () => {
+    expect(() => open(sandboxAt('stripe'), STRIPE)).toThrow(InvariantError);
+    expect(() => open(sandboxAt('bank'))).toThrow(InvariantError);
   });
 
   it('tell the bank’s record of payouts, which takes no payments', async () => {

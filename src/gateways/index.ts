@@ -5,10 +5,10 @@ import {
   PAYOUT_BANK,
   type PaymentGateway,
   type Ports,
-  type VerifyWebhook,
+  type WebhookReceiver,
 } from '../domain/ports.ts';
 import { type Clock, systemClock } from '../kernel/clock.ts';
-import { RoomyError } from '../kernel/errors.ts';
+import { InvariantError, RoomyError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
 import { type AmenitySettings, createHttpAmenities, isHttpDevice } from './amenities/http.ts';
 import {
@@ -18,82 +18,64 @@ import {
   devicesWithBreakers,
   withBreakers,
 } from './breaker.ts';
-import { isProviderOfItsOwn } from './sandbox/behaviour.ts';
-import { createSandboxDevices } from './sandbox/devices.ts';
-import { createSandboxGateway } from './sandbox/gateway.ts';
-import { createStripeGateway, type StripeSettings } from './stripe/gateway.ts';
-import { stepOf } from './stripe/units.ts';
-import { createWebhookVerifier } from './stripe/webhook.ts';
+import type { ConfiguredProvider, DeviceDriver, OpenedProvider } from './payment-provider.ts';
 
 export interface PortSettings {
-  readonly gateways: readonly ('sandbox' | 'stripe')[];
-  /** Where the sandbox keeps its record; programs that work together share it. */
-  readonly sandboxDir: string;
-  readonly sandboxFeeBp: number;
-  /** Ids at which the sandbox takes payments, besides `SANDBOX_GATEWAY`. */
-  readonly sandboxGateways: readonly string[];
+  /** Those that are on, each with its settings. */
+  readonly providers: readonly ConfiguredProvider[];
   readonly amenities?: AmenitySettings;
-  /** Null unless `gateways` has it. */
-  readonly stripe: (StripeSettings & { readonly webhookSecrets: readonly string[] }) | null;
 }
 export interface OpenPorts extends Ports {
-  /** By provider: what its breaker lets through. */
+  /** By circuit: what its breaker lets through. */
   circuits(): ReadonlyMap<string, CircuitStatus>;
-  /** Null when no webhook secret is set. */
-  readonly verifyWebhook: VerifyWebhook | null;
+  /** By the id of their provider: who may call us, and how. */
+  readonly receivers: ReadonlyMap<string, WebhookReceiver>;
   close(): Promise<void>;
 }
 
-/** The gateway id of Stripe. */
-const STRIPE = 'stripe';
-/** The sandbox's, where that is on: the one of the brief's examples. */
-export const SANDBOX_GATEWAY = 'gateway-123';
-/** Stripe's ids of connected accounts. */
-const STRIPE_ACCOUNT = 'acct_';
-/** What the sandbox pretends to be beside real providers; where nothing is real it is everybody's bank and every lock. */
-const SANDBOX_ACCOUNT = /^acct-/;
-const SANDBOX_DEVICE = /^(?:lock|device)-/;
+/** A provider behind its breakers. */
+interface Guarded extends OpenedProvider {
+  readonly id: string;
+  readonly pretends: boolean;
+}
 
+/**
+ * The ports over the providers that are on. Throws `InvariantError` for a gateway id of two providers: which one is paid
+ * must never depend on an order.
+ */
 export function createPorts(
   settings: PortSettings,
   log: Logger,
   { clock = systemClock, breaker = {} }: { readonly clock?: Clock; readonly breaker?: Partial<BreakerSettings> } = {},
 ): OpenPorts {
   const breakers = createBreakers(log, breaker);
-  const sandboxed = settings.gateways.includes('sandbox')
-    ? createSandboxGateway({ dir: settings.sandboxDir, feeBp: settings.sandboxFeeBp, clock })
-    : null;
-  const sandbox =
-    sandboxed &&
-    withBreakers(sandboxed, breakers, (gatewayId, reference) =>
-      isProviderOfItsOwn(reference) ? `${gatewayId}/${reference}` : gatewayId,
-    );
-  const stripeSettings = settings.gateways.includes('stripe') ? settings.stripe : null;
-  const stripe =
-    stripeSettings && withBreakers(createStripeGateway(stripeSettings, { clock, log }), breakers, () => STRIPE);
-  // A device that only pretends has no place where money is real.
-  const devices = sandboxed ? createSandboxDevices({ dir: settings.sandboxDir }) : null;
-  const buildings = createHttpAmenities(settings.amenities ?? { hosts: [], signingSecret: null }, clock);
   const switches = createBreakers(log, breaker, 'AMENITIES_UNAVAILABLE');
-  const known = new Map<string, PaymentGateway>();
-  if (sandbox) for (const id of [SANDBOX_GATEWAY, ...settings.sandboxGateways]) known.set(id, sandbox);
-  if (stripe) known.set(STRIPE, stripe);
-  const gatewayIds = [...known.keys()];
+  const providers = settings.providers.map((one): Guarded => {
+    const opened = one.create({ clock, log });
+    const gateway = withBreakers(opened.gateway, breakers, opened.circuitOf ?? (() => one.id));
+    return { ...opened, id: one.id, pretends: one.pretends, gateway };
+  });
+  const byGateway = byGatewayId(providers);
+  const gatewayIds = [...byGateway.keys()];
   const bank = bankOf(
-    [sandbox, stripe].filter((gateway) => gateway !== null),
+    providers.map(({ gateway }) => gateway),
     gatewayIds,
   );
-  const realDevices = stripe !== null || (settings.amenities?.hosts.length ?? 0) > 0;
+  const isAlone = providers.every(({ pretends }) => pretends);
+  // An account that a real provider knows is its own, whatever one that pretends would take.
+  const byReality = [...providers].toSorted((a, b) => Number(a.pretends) - Number(b.pretends));
+  const payerOf = (account: string): Guarded | undefined => byReality.find((one) => one.accepts(account, isAlone));
+  const devices = devicesOf(settings, providers, clock);
   return {
     gatewayIds,
     gateway(gatewayId) {
-      const gateway = gatewayId === PAYOUT_BANK ? bank : known.get(gatewayId);
+      const gateway = gatewayId === PAYOUT_BANK ? bank : byGateway.get(gatewayId)?.gateway;
       if (gateway) return gateway;
       throw gatewayUnknown(gatewayId, gatewayIds);
     },
     payouts(account) {
-      if (stripe && account.startsWith(STRIPE_ACCOUNT)) return stripe;
-      if (sandbox && (!stripe || SANDBOX_ACCOUNT.test(account))) return sandbox;
+      const payer = payerOf(account);
+      if (payer) return payer.gateway;
       throw new RoomyError('GATEWAY_UNKNOWN', {
         text: 'No payment provider has an account like this',
         details: { gatewayId: PAYOUT_BANK },
@@ -101,27 +83,42 @@ export function createPorts(
       });
     },
     amountStep: (at, currency) => {
-      const isStripe = 'account' in at ? at.account.startsWith(STRIPE_ACCOUNT) : at.gatewayId === STRIPE;
-      return stripe && isStripe ? stepOf(currency) : 1;
+      const provider = 'account' in at ? payerOf(at.account) : byGateway.get(at.gatewayId);
+      return provider?.amountStep?.(currency) ?? 1;
     },
-    amenities: devicesWithBreakers(byAddress(buildings, devices, realDevices), switches),
+    amenities: devicesWithBreakers(devices, switches),
     circuits: () => new Map([...breakers.states(), ...switches.states()]),
-    verifyWebhook:
-      stripeSettings && stripeSettings.webhookSecrets.length > 0
-        ? createWebhookVerifier(stripeSettings.webhookSecrets, clock)
-        : null,
+    receivers: new Map(providers.flatMap(({ id, webhook }) => (webhook ? [[id, webhook] as const] : []))),
     close: async () => {
-      sandboxed?.close();
-      devices?.close();
+      for (const provider of providers) provider.close?.();
     },
   };
 }
 
-/** An address is called; other names are devices of the sandbox, beside real ones only such as it has. */
-function byAddress(buildings: Amenities, sandbox: Amenities | null, besideReal: boolean): Amenities {
+function byGatewayId(providers: readonly Guarded[]): ReadonlyMap<string, Guarded> {
+  const known = new Map<string, Guarded>();
+  for (const provider of providers) {
+    for (const gatewayId of provider.gatewayIds) {
+      if (known.has(gatewayId) || gatewayId === PAYOUT_BANK)
+        throw new InvariantError(`the gateway id ${gatewayId} of ${provider.id} is taken`);
+      known.set(gatewayId, provider);
+    }
+  }
+  return known;
+}
+
+/** Real devices are called by their address; other names belong to providers that pretend. */
+function devicesOf(settings: PortSettings, providers: readonly Guarded[], clock: Clock): Amenities {
+  const { hosts, signingSecret } = settings.amenities ?? { hosts: [], signingSecret: null };
+  const overHttp: DeviceDriver = {
+    amenities: createHttpAmenities({ hosts, signingSecret }, clock),
+    accepts: isHttpDevice,
+  };
+  const drivers = [overHttp, ...providers.flatMap(({ devices }) => (devices ? [devices] : []))];
+  const isAlone = providers.every(({ pretends }) => pretends) && hosts.length === 0;
   const of = (device: string): Amenities => {
-    if (isHttpDevice(device)) return buildings;
-    if (sandbox && (!besideReal || SANDBOX_DEVICE.test(device))) return sandbox;
+    const driver = drivers.find((one) => one.accepts(device, isAlone));
+    if (driver) return driver.amenities;
     throw new RoomyError('AMENITIES_REFUSED', { details: { amenityError: 'DEVICE_UNKNOWN' }, unsent: true });
   };
   return {
@@ -132,7 +129,7 @@ function byAddress(buildings: Amenities, sandbox: Amenities | null, besideReal: 
   };
 }
 
-/** The record of all payouts, whoever carried them out. It takes no payments. */
+/** The record of all payouts, of every provider. It takes no payments. */
 function bankOf(gateways: readonly PaymentGateway[], gatewayIds: readonly string[]): PaymentGateway {
   const unknown = async (): Promise<never> => {
     throw gatewayUnknown(PAYOUT_BANK, gatewayIds);

@@ -4,7 +4,7 @@ import type { JwtConfig } from '../config.ts';
 import type { Db, Tx } from '../db/client.ts';
 import { retryContention } from '../db/errors.ts';
 import type { Author } from '../domain/audit/record.ts';
-import type { Ports, VerifyReceipt, VerifyWebhook, WebhookSender } from '../domain/ports.ts';
+import type { Ports, WebhookReceiver, WebhookSender } from '../domain/ports.ts';
 import type { SagaOrchestrator } from '../engine/types.ts';
 import type { ProxyTrust } from '../kernel/client-address.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -37,10 +37,8 @@ export interface AppDeps {
   readonly proxyTrust?: ProxyTrust;
   /** Asked for their records, and whether they exist at all; money moves in sagas alone. */
   readonly ports: Ports;
-  /** Null: no gateway is to call us. Throws `INVALID_SIGNATURE`. */
-  readonly verifyWebhook: VerifyWebhook | null;
-  /** Null: no provider of SMS is to call us. */
-  readonly verifyReceipt: VerifyReceipt | null;
+  /** Providers that may call `webhooks/<id>`, by their id. */
+  readonly receivers: ReadonlyMap<string, WebhookReceiver>;
   /** Calls the addresses of webhook endpoints, for a test of one. */
   readonly webhooks: WebhookSender;
   /** Aborted when the process ends: streams do not wait for their clients. */

@@ -33,7 +33,7 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   'GET /work': 'anonymous',
   'GET /work/:file': 'anonymous',
   // The caller proves itself with a signature over the body.
-  [`POST ${API}/webhooks/stripe`]: 'anonymous',
+  [`POST ${API}/webhooks/:provider`]: 'anonymous',
 
   [`GET ${API}/owners`]: people('owners:read', 'ADMIN', 'AGENT', 'FINANCE'),
   [`POST ${API}/owners`]: people('owners:write', 'ADMIN'),
@@ -138,8 +138,6 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`GET ${API}/notifications`]: people('notifications:read', 'ADMIN', 'AGENT', 'OPS'),
   [`GET ${API}/notifications/:id`]: people('notifications:read', 'ADMIN', 'AGENT', 'OPS'),
 
-  // Signed by Twilio.
-  [`POST ${API}/webhooks/twilio`]: 'anonymous',
   [`GET ${API}/events`]: open('events:read', 'ADMIN', 'OPS'),
   [`GET ${API}/event-types`]: open('events:read', 'ADMIN', 'OPS'),
   [`GET ${API}/events/stream`]: open('events:read', 'ADMIN', 'OPS'),

@@ -16,9 +16,7 @@ import type { Logger } from '../kernel/log.ts';
 import { startRefunds } from '../sagas/execute-refund.ts';
 import { processOwnerPayout } from '../sagas/index.ts';
 import { BY_GATEWAY, startCapturedPayment } from '../sagas/start-captured-payment.ts';
-import type { JobsOf } from './jobs.ts';
-import { untilFewer, untilNothing } from './rounds.ts';
-import type { JobRun } from './worker.ts';
+import { type Rounds, untilFewer, untilNothing } from './rounds.ts';
 
 export interface FinanceWork {
   readonly db: Db;
@@ -113,45 +111,33 @@ export async function doNight({ db, ports, log }: FinanceWork, now: Date): Promi
   // Said to the job, which looks again in ten minutes; each has its reason recorded.
   if (failures.length > 0) throw new AggregateError(failures, `${failures.length} gateways were not reconciled`);
 }
+const DAY_MS = 24 * 60 * 60_000;
+
+export const payOutDue = async (work: FinanceWork) => ({ released: await releaseDuePayouts(work) });
+
+export async function takeUpNewsAndRefunds(work: Pick<FinanceWork, 'db' | 'ports' | 'orchestrator'>, run: Rounds) {
+  let looks = 0;
+  let refunds = 0;
+  try {
+    looks = await untilFewer(NEWS_AT_ONCE, MAX_ROUNDS, run, () => takeUpGatewayNews(work));
+  } finally {
+    // What is owed already does not wait for a gateway that cannot be asked.
+    refunds = await untilFewer(NEWS_AT_ONCE, MAX_ROUNDS, run, () => sendOwedRefunds(work));
+  }
+  return { looks, refunds };
+}
+
+export const addUpTotals = async ({ db }: Pick<FinanceWork, 'db'>, run: Rounds) => ({
+  added: await untilNothing(MAX_ROUNDS, run, () => addUpLedger(db)),
+});
+
 /** Takes off what has changed and is in order, then looks at everything when that has not been done today. */
-async function lookAtIntegrity({ db, log }: FinanceWork, run: Pick<JobRun, 'signal' | 'isClosing'>) {
+export async function lookAtIntegrity({ db, log }: Pick<FinanceWork, 'db' | 'log'>, run: Rounds) {
   const place = { after: '' };
   const looked = await untilNothing(MAX_ROUNDS, run, () => verifyMarked(db, place));
   const full = await passNightly(db);
   if (full) log.info({ looked }, 'all of the money was looked at');
   return { looked, full };
 }
-const DAY_MS = 24 * 60 * 60_000;
 
-/** Jobs are only wake-ups: what is due stands in Postgres. */
-export const financeJobs = (work: FinanceWork, now: () => Date): JobsOf<'finance'> => ({
-  payouts: {
-    kind: 'sweep',
-    limitMs: 120_000,
-    run: async () => ({ released: await releaseDuePayouts(work) }),
-  },
-  news: {
-    kind: 'sweep',
-    limitMs: 120_000,
-    run: async (run) => {
-      let looks = 0;
-      let refunds = 0;
-      try {
-        looks = await untilFewer(NEWS_AT_ONCE, MAX_ROUNDS, run, () => takeUpGatewayNews(work));
-      } finally {
-        // What is owed already does not wait for a gateway that cannot be asked.
-        refunds = await untilFewer(NEWS_AT_ONCE, MAX_ROUNDS, run, () => sendOwedRefunds(work));
-      }
-      return { looks, refunds };
-    },
-  },
-  totals: {
-    kind: 'sweep',
-    limitMs: 60_000,
-    run: async (run) => ({ added: await untilNothing(MAX_ROUNDS, run, () => addUpLedger(work.db)) }),
-  },
-  // All of the money, once a day, may be years of it.
-  integrity: { kind: 'sweep', limitMs: 30 * 60_000, run: (run) => lookAtIntegrity(work, run) },
-  // A gateway's record of a day may be long.
-  night: { kind: 'sweep', limitMs: 30 * 60_000, run: () => doNight(work, now()) },
-});
+export const nightlyWork = ({ now, ...work }: FinanceWork & { readonly now: () => Date }) => doNight(work, now());

@@ -1,86 +1,114 @@
-import type { Db } from '../db/client.ts';
-import { raiseAlert } from '../domain/notifications/alerts.ts';
-import { type Counters, createCounters } from '../kernel/counters.ts';
-import { COMPENSATION_QUEUE, FORWARD_QUEUE } from '../queues/names.ts';
-import type { SCHEDULES } from '../queues/schedules.ts';
-import { createQueueTrouble } from './queue-trouble.ts';
-import { type StepWork, stepWork } from './steps.ts';
-import { createWorker, type FailingSweep, type JobHandler, type QueueWork, type WorkerRuntime } from './worker.ts';
+import type { Ports } from '../domain/ports.ts';
+import type { WebhookDeps } from '../domain/webhooks/deliver.ts';
+import type { SagaOrchestrator } from '../engine/types.ts';
+import type { Logger } from '../kernel/log.ts';
+import type { COMPENSATION_QUEUE, FORWARD_QUEUE, QueueName } from '../queues/names.ts';
+import type { Schedule } from '../queues/schedules.ts';
+import { addUpTotals, lookAtIntegrity, nightlyWork, payOutDue, takeUpNewsAndRefunds } from './finance.ts';
+import {
+  assignTasks,
+  callWebhooks,
+  type DeliveryWork,
+  deliverMessages,
+  doRecurringWork,
+  followAccess,
+  forgetOldRecords,
+  planReminders,
+} from './sweeps.ts';
+import type { JobRun } from './worker.ts';
 
 /**
- * Queue x job name x handler: exactly the jobs that `queues/schedules.ts` has an interval for. One that is missing here,
- * or is made by no schedule, does not compile.
+ * Queue x job x handler x interval of everything that the clock wakes: the one table that workers (`crew.ts`) and job
+ * schedulers (`queues/schedules.ts`) are made of. A new sweep is a row here. Names of queues, jobs and schedulers are in
+ * Redis and in Bull Board: a row that is renamed leaves its scheduler behind.
  */
-export type JobTable = { readonly [Queue in keyof typeof SCHEDULES]: JobsOf<Queue> };
-export type JobsOf<Queue extends keyof typeof SCHEDULES> = {
-  readonly [Job in keyof (typeof SCHEDULES)[Queue]]: JobHandler;
-};
 
-/** Jobs at once, per process: sweeps of one queue run one after the other, unless they wait for other systems. */
-const CONCURRENCY: { readonly [Queue in keyof JobTable]: number } = {
-  notifications: 1,
-  tasks: 1,
-  // One may wait for a gateway, or be at all of the money.
-  finance: 2,
-  recurring: 1,
-  webhooks: 2,
-};
+/** Queues of sweeps; the two of sagas have one handler for all jobs (`steps.ts`). */
+export type SweepQueue = Exclude<QueueName, typeof FORWARD_QUEUE | typeof COMPENSATION_QUEUE>;
 
-/** All queues of a worker process. */
-export const workOf = (table: JobTable, steps: Omit<StepWork, 'queue'>): readonly QueueWork[] => [
-  stepWork({ ...steps, queue: FORWARD_QUEUE }),
-  stepWork({ ...steps, queue: COMPENSATION_QUEUE }),
-  ...QUEUES.map((queue) => sweepWork(queue, table[queue])),
-];
-const QUEUES = ['notifications', 'tasks', 'finance', 'recurring', 'webhooks'] as const satisfies (keyof JobTable)[];
-
-export function sweepWork<Queue extends keyof JobTable>(queue: Queue, jobs: JobsOf<Queue>): QueueWork {
-  const handlers = new Map<string, JobHandler>(Object.entries(jobs));
-  return {
-    queue,
-    concurrency: CONCURRENCY[queue],
-    handlerOf: (name) => handlers.get(name),
-    settings: { removeOnComplete: { age: 3_600, count: 200 }, removeOnFail: { age: 86_400, count: 1_000 } },
-  };
+/** All that handlers need; each names its own part. */
+export interface SweepParts extends WebhookDeps, DeliveryWork {
+  readonly ports: Ports;
+  readonly orchestrator: SagaOrchestrator;
+  readonly log: Logger;
+  readonly now: () => Date;
+  /** How long events can be read from the feed. */
+  readonly retentionDays: number;
 }
 
-export interface Crew {
-  readonly counters: Counters;
-  ready(): Promise<void>;
-  /** Lets each worker finish the job that it is at. */
-  close(): Promise<void>;
+export interface SweepRow<Parts> extends Schedule {
+  /** After this the job has failed, and its signal is aborted. */
+  readonly limitMs: number;
+  /** What it answers is kept as the job's return value. Safe to run twice at once. */
+  readonly run: (parts: Parts, run: JobRun) => Promise<unknown>;
 }
+export interface SweepQueueRow<Parts> {
+  /** Jobs at once, per process: sweeps of one queue run one after the other, unless they wait for other systems. */
+  readonly concurrency: number;
+  /** By the job's name. */
+  readonly jobs: Readonly<Record<string, SweepRow<Parts>>>;
+}
+export type JobTable<Parts> = { readonly [Queue in SweepQueue]: SweepQueueRow<Parts> };
 
-/** How often a process logs what its workers have done. */
-const REPORT_EVERY_MS = 60 * 60_000;
+const SECOND_MS = 1_000;
+const MINUTE_MS = 60 * SECOND_MS;
 
-export function createWorkers(work: readonly QueueWork[], runtime: Omit<WorkerRuntime, 'counters' | 'trouble'>): Crew {
-  const counters = createCounters();
-  const trouble = createQueueTrouble(runtime.log);
-  const workers = work.map((one) => createWorker(one, { ...runtime, counters, trouble }));
-  const report = (): void => runtime.log.info({ counts: counters.all() }, 'jobs since the start');
-  const reporting = setInterval(report, REPORT_EVERY_MS);
-  reporting.unref();
-  return {
-    counters,
-    ready: async () => {
-      await Promise.all(workers.map(({ bullmq }) => bullmq.waitUntilReady()));
+export const JOBS = {
+  notifications: {
+    concurrency: 1,
+    jobs: {
+      sweep: { scheduler: 'deliver-sweep', everyMs: SECOND_MS, limitMs: 10 * MINUTE_MS, run: deliverMessages },
+      // Stays whose reminders are not as they should be; when a reminder is due is in its row, and `sweep` sends it.
+      reminders: { scheduler: 'reminder-sweep', everyMs: SECOND_MS, limitMs: 2 * MINUTE_MS, run: planReminders },
     },
-    close: async () => {
-      clearInterval(reporting);
-      await Promise.all(workers.map((worker) => worker.close()));
-      report();
+  },
+  tasks: {
+    concurrency: 1,
+    jobs: {
+      sweep: { scheduler: 'assign-sweep', everyMs: 2 * SECOND_MS, limitMs: 2 * MINUTE_MS, run: assignTasks },
+      // Departures that what opens the door has not followed yet; which they are stands in Postgres.
+      access: { scheduler: 'access-sweep', everyMs: SECOND_MS, limitMs: 2 * MINUTE_MS, run: followAccess },
     },
-  };
-}
-
-/** For `WorkerRuntime.alert`: one alert an hour for each sweep. */
-export const alertFailingSweep = (db: Db, { queue, job }: Pick<FailingSweep, 'queue' | 'job'>): Promise<void> =>
-  raiseAlert(db, {
-    about: 'queue',
-    id: `${queue}.${job}`,
-    source: queue,
-    step: job,
-    code: 'SWEEP_FAILS',
-    group: `sweep-fails-${queue}-${job}`,
-  });
+  },
+  finance: {
+    // One may wait for a gateway, or be at all of the money.
+    concurrency: 2,
+    jobs: {
+      payouts: { scheduler: 'payout-sweep', everyMs: 10 * SECOND_MS, limitMs: 2 * MINUTE_MS, run: payOutDue },
+      // What a gateway has told stands in Postgres, and waits there until its stay is at rest.
+      news: {
+        scheduler: 'gateway-news-sweep',
+        everyMs: 2 * SECOND_MS,
+        limitMs: 2 * MINUTE_MS,
+        run: takeUpNewsAndRefunds,
+      },
+      // What was posted stands in Postgres and is in every sum; this only keeps it from being added anew each time.
+      totals: { scheduler: 'ledger-totals', everyMs: 10 * SECOND_MS, limitMs: MINUTE_MS, run: addUpTotals },
+      // What has changed is marked in Postgres; this looks at it, and once a day at all of the money, which may be years of it.
+      integrity: { scheduler: 'integrity-look', everyMs: MINUTE_MS, limitMs: 30 * MINUTE_MS, run: lookAtIntegrity },
+      // The night itself stands in Postgres; this only looks whether it has been done. A gateway's record of a day may be long.
+      night: { scheduler: 'nightly-look', everyMs: 10 * MINUTE_MS, limitMs: 30 * MINUTE_MS, run: nightlyWork },
+    },
+  },
+  webhooks: {
+    concurrency: 2,
+    jobs: {
+      // Which endpoint is due stands in Postgres, as does the event that it gets next. An endpoint may be slow: a round ends
+      // within its lease, and they run one after the other.
+      sweep: { scheduler: 'webhook-sweep', everyMs: SECOND_MS, limitMs: 15 * MINUTE_MS, run: callWebhooks },
+      retention: {
+        scheduler: 'event-retention',
+        everyMs: 60 * MINUTE_MS,
+        limitMs: 10 * MINUTE_MS,
+        run: forgetOldRecords,
+      },
+    },
+  },
+  recurring: {
+    concurrency: 1,
+    jobs: {
+      // Which rule is due stands in Postgres: each is looked at every ten minutes.
+      sweep: { scheduler: 'recurring-sweep', everyMs: 30 * SECOND_MS, limitMs: 2 * MINUTE_MS, run: doRecurringWork },
+    },
+  },
+} as const satisfies JobTable<SweepParts>;

@@ -2,14 +2,16 @@ import type { JobRun } from './worker.ts';
 
 /** A sweep's rounds. A job that is to end soon begins no other one: the rest is still due. */
 
-const goesOn = ({ signal, isClosing }: Pick<JobRun, 'signal' | 'isClosing'>): boolean =>
-  !signal.aborted && !isClosing();
+/** What a sweep must know of its job. */
+export type Rounds = Pick<JobRun, 'signal' | 'isClosing'>;
+
+const goesOn = ({ signal, isClosing }: Rounds): boolean => !signal.aborted && !isClosing();
 
 /** Rounds while they are full, `maxRounds` at the most; answers how much they did in all. */
 export async function untilFewer(
   full: number,
   maxRounds: number,
-  run: Pick<JobRun, 'signal' | 'isClosing'>,
+  run: Rounds,
   round: () => Promise<number>,
 ): Promise<number> {
   let all = 0;
@@ -22,8 +24,5 @@ export async function untilFewer(
 }
 
 /** Rounds while they find anything. */
-export const untilNothing = (
-  maxRounds: number,
-  run: Pick<JobRun, 'signal' | 'isClosing'>,
-  round: () => Promise<number>,
-): Promise<number> => untilFewer(1, maxRounds, run, round);
+export const untilNothing = (maxRounds: number, run: Rounds, round: () => Promise<number>): Promise<number> =>
+  untilFewer(1, maxRounds, run, round);

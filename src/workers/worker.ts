@@ -3,11 +3,24 @@ import type { Counters } from '../kernel/counters.ts';
 import { createFailuresInARow, type Failing, type FailuresInARow } from '../kernel/failures.ts';
 import type { Logger } from '../kernel/log.ts';
 import { withTimeout } from '../kernel/time-limit.ts';
-import { isRedisAway, RedisAwayError } from '../queues/connection.ts';
-import type { WorkerOptionsBase } from './options.ts';
+import { isRedisAway, keyPrefix, RedisAwayError, workerConnection } from '../queues/connection.ts';
 import { createQueueTrouble, type QueueTrouble } from './queue-trouble.ts';
 
 /** The one place that makes workers: listeners, time limits and counters come with every one of them. */
+
+export type WorkerOptionsBase = Pick<
+  WorkerOptions,
+  'connection' | 'prefix' | 'lockDuration' | 'stalledInterval' | 'maxStalledCount'
+>;
+
+/** A worker that dies is noticed within a few seconds (bullmq.md 5 and 13). */
+export const workerOptions = (redisUrl: string, prefix: string): WorkerOptionsBase => ({
+  connection: workerConnection(redisUrl),
+  prefix: keyPrefix(prefix),
+  lockDuration: 3_000,
+  stalledInterval: 1_000,
+  maxStalledCount: 5,
+});
 
 export interface JobRun {
   readonly job: Job;

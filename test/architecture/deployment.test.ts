@@ -3,6 +3,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { readConfig } from '../../src/config.ts';
+import { PROVIDER_VARIABLES } from '../../src/config-providers.ts';
 import { CATALOGUE } from '../../src/kernel/errors.ts';
 
 /** What cannot be run everywhere is at least read: compose, Dockerfile, manifests. */
@@ -93,6 +94,14 @@ describe('.env.example', () => {
     const names = [...read('src/config.ts').matchAll(/^ {2}([A-Z][A-Z_]+):/gm)].map((match) => match[1] ?? '');
     expect(names.length).toBeGreaterThan(15);
     expect(names.filter((name) => name !== 'NODE_ENV' && !text.includes(`${name}=`))).toEqual([]);
+    // A provider explains its own in its `provider.ts`; those that come with the product are here too.
+    expect(PROVIDER_VARIABLES.filter(({ description }) => !description)).toEqual([]);
+    const come = PROVIDER_VARIABLES.filter(({ provider }) =>
+      ['sandbox', 'stripe', 'smtp', 'twilio'].includes(provider),
+    );
+    expect(come.length).toBeGreaterThan(8);
+    expect(come.filter(({ name }) => !text.includes(`${name}=`))).toEqual([]);
+    expect(text).toContain('PAYMENT_GATEWAYS=');
   });
 });
 

@@ -12,6 +12,7 @@ import { createDb, createPool } from '../../src/db/client.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { checkIntegrity } from '../../src/domain/finance/integrity.ts';
 import { createPorts } from '../../src/gateways/index.ts';
+import { sandboxPayments } from '../../src/gateways/sandbox/provider.ts';
 import { mintToken } from '../../src/http/mint.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/log.ts';
@@ -257,14 +258,8 @@ const isOverloaded = (): boolean => (os.loadavg()[1] ?? 0) > 4 * os.availablePar
 /** I16 to I18 of guarantees.md 3.5: the books agree with themselves, and with what the gateway says that it has done. */
 async function checkMoney(databaseUrl: string, problems: string[]): Promise<void> {
   const db = createDb(createPool({ connectionString: databaseUrl, max: 2, applicationName: 'chaos' }));
-  const settings = {
-    gateways: ['sandbox'],
-    sandboxDir: path.join(directory, 'data'),
-    sandboxFeeBp: 290,
-    sandboxGateways: [CHAOS_GATEWAY],
-    stripe: null,
-  } as const;
-  const ports = createPorts(settings, createLogger('chaos', 'silent'));
+  const settings = { dir: path.join(directory, 'data'), feeBp: 290, gatewayIds: [CHAOS_GATEWAY] };
+  const ports = createPorts({ providers: [sandboxPayments.with(settings)] }, createLogger('chaos', 'silent'));
   try {
     const { differences, checked } = await checkIntegrity(db);
     for (const difference of differences.slice(0, 20)) problems.push(`integrity: ${JSON.stringify(difference)}`);

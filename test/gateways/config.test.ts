@@ -11,24 +11,16 @@ const BASE = {
 };
 const KEY = 'sk_test_0123456789';
 const payments = (environment: Readonly<Record<string, string>> = {}) =>
-  readConfig({ ...BASE, ...environment }).payments;
+  readConfig({ ...BASE, ...environment }).payments.map(({ id, settings }) => ({ id, settings }));
 
 describe('the configuration of payments', () => {
   it('is the sandbox, until Stripe has a key', () => {
-    const sandbox = {
-      gateways: ['sandbox'],
-      sandboxDir: path.resolve('/var/roomy'),
-      sandboxFeeBp: 290,
-      sandboxGateways: [],
-      stripe: null,
-    };
-    expect(payments()).toEqual(sandbox);
-    expect(payments({ STRIPE_SECRET_KEY: KEY })).toEqual({
-      ...sandbox,
-      gateways: ['stripe'],
-      stripe: { secretKey: KEY, webhookSecrets: [], apiUrl: null },
-    });
-    expect(payments({ STRIPE_SECRET_KEY: KEY, PAYMENT_GATEWAYS: 'sandbox' })).toEqual(sandbox);
+    const sandbox = { id: 'sandbox', settings: { dir: path.resolve('/var/roomy'), feeBp: 290, gatewayIds: [] } };
+    expect(payments()).toEqual([sandbox]);
+    expect(payments({ STRIPE_SECRET_KEY: KEY })).toEqual([
+      { id: 'stripe', settings: { secretKey: KEY, webhookSecrets: [], apiUrl: null } },
+    ]);
+    expect(payments({ STRIPE_SECRET_KEY: KEY, PAYMENT_GATEWAYS: 'sandbox' })).toEqual([sandbox]);
   });
 
   it('takes both, two webhook secrets, and a stand-in on this machine', () => {
@@ -40,15 +32,16 @@ describe('the configuration of payments', () => {
       SANDBOX_FEE_BP: '0',
       SANDBOX_GATEWAYS: 'gateway-eu, gateway-us,gateway-eu',
     });
-    expect(config).toMatchObject({
-      gateways: ['sandbox', 'stripe'],
-      sandboxFeeBp: 0,
-      sandboxGateways: ['gateway-eu', 'gateway-us'],
-      stripe: {
-        webhookSecrets: ['whsec_0123456789abcdef', 'whsec_fedcba9876543210'],
-        apiUrl: 'http://127.0.0.1:12111',
+    expect(config).toMatchObject([
+      { id: 'sandbox', settings: { feeBp: 0, gatewayIds: ['gateway-eu', 'gateway-us'] } },
+      {
+        id: 'stripe',
+        settings: {
+          webhookSecrets: ['whsec_0123456789abcdef', 'whsec_fedcba9876543210'],
+          apiUrl: 'http://127.0.0.1:12111',
+        },
       },
-    });
+    ]);
   });
 
   it.each([

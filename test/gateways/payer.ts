@@ -1,10 +1,11 @@
 import { createPorts } from '../../src/gateways/index.ts';
+import { sandboxPayments } from '../../src/gateways/sandbox/provider.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 
 /** Another process on the same sandbox: charges under the keys that it is given, and prints what came of each. */
 const [sandboxDir = '', ...keys] = process.argv.slice(2);
-const settings = { gateways: ['sandbox' as const], sandboxDir, sandboxFeeBp: 290, sandboxGateways: [], stripe: null };
-const ports = createPorts(settings, createLogger('payer', 'silent'));
+const sandbox = sandboxPayments.with({ dir: sandboxDir, feeBp: 290, gatewayIds: [] });
+const ports = createPorts({ providers: [sandbox] }, createLogger('payer', 'silent'));
 for (const key of keys) {
   const request = {
     key,

@@ -7,7 +7,8 @@ import type { Messenger, OutgoingMessage } from '../../src/domain/ports.ts';
 import { createBreakers } from '../../src/gateways/breaker.ts';
 import { withCircuit } from '../../src/gateways/channel-circuit.ts';
 import { createDevMailbox } from '../../src/gateways/dev-mailbox.ts';
-import { createReceiptVerifier, createTwilio } from '../../src/gateways/twilio.ts';
+import { createTwilio } from '../../src/gateways/twilio/messenger.ts';
+import { twilioReceipts } from '../../src/gateways/twilio/receipts.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { API } from '../http/harness.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
@@ -21,7 +22,9 @@ const log = createLogger('test', 'silent');
 let fake: FakeTwilio;
 let system: System;
 beforeAll(async () => {
-  system = await startSystem(undefined, { verifyReceipt: createReceiptVerifier(TOKEN, CALLBACK) });
+  system = await startSystem(undefined, {
+    receivers: new Map([['twilio', twilioReceipts(TOKEN, CALLBACK)]]),
+  });
   await prepareStays(system.bed.db);
 });
 afterAll(() => system?.close());

@@ -3,13 +3,8 @@ import { deliverDue } from '../../src/domain/messages/delivery.ts';
 import { planDueReminders } from '../../src/domain/messages/reminders.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/log.ts';
-import { taskJobs } from '../../src/workers/assign.ts';
-import { deliveryJobs } from '../../src/workers/deliver.ts';
-import { financeJobs } from '../../src/workers/finance.ts';
-import type { JobTable } from '../../src/workers/jobs.ts';
-import { recurringJobs } from '../../src/workers/recurring.ts';
-import { webhookJobs } from '../../src/workers/webhooks.ts';
-import type { JobHandler, JobRun } from '../../src/workers/worker.ts';
+import { JOBS, type SweepParts, type SweepQueueRow } from '../../src/workers/jobs.ts';
+import type { JobRun } from '../../src/workers/worker.ts';
 import { mailboxDeps } from '../setup/deliver.ts';
 import { book, MANY, payment, WEBHOOKS } from './life.ts';
 import type { QuietSystem } from './system.ts';
@@ -20,8 +15,9 @@ const RETENTION_DAYS = 36_500;
 /** What the workers do by themselves: every job that the clock makes, and what runs beside the queues. */
 export function sweepsOf(system: QuietSystem): Readonly<Record<string, () => Promise<unknown>>> {
   const { engine } = system;
-  const jobs = Object.entries<Readonly<Record<string, JobHandler>>>(jobsOf(system)).flatMap(([queue, handlers]) =>
-    Object.entries(handlers).map(([job, { run }]) => [`${queue}.${job}`, () => run(RUN)] as const),
+  const parts = partsOf(system);
+  const jobs = Object.entries<SweepQueueRow<SweepParts>>(JOBS).flatMap(([queue, rows]) =>
+    Object.entries(rows.jobs).map(([job, { run }]) => [`${queue}.${job}`, () => run(parts, RUN)] as const),
   );
   return {
     ...Object.fromEntries(jobs),
@@ -33,18 +29,17 @@ export function sweepsOf(system: QuietSystem): Readonly<Record<string, () => Pro
   };
 }
 
-/** As a worker is given it. A job that is added to the schedules and not here does not compile. */
-function jobsOf({ db, engine, sandbox }: QuietSystem): JobTable {
-  const log = createLogger('test', 'silent');
-  const now = () => systemClock.now();
-  return {
-    notifications: deliveryJobs({ deliver: () => deliverDue(mailboxDeps(db)), plan: () => planDueReminders(db, 100) }),
-    tasks: taskJobs(db),
-    recurring: recurringJobs(db, now),
-    webhooks: webhookJobs(WEBHOOKS(db), RETENTION_DAYS),
-    finance: financeJobs({ db, ports: sandbox.ports, orchestrator: engine.orchestrator, log }, now),
-  };
-}
+/** As a worker is given it. */
+const partsOf = ({ db, engine, sandbox }: QuietSystem): SweepParts => ({
+  ...WEBHOOKS(db),
+  ports: sandbox.ports,
+  orchestrator: engine.orchestrator,
+  log: createLogger('test', 'silent'),
+  now: () => systemClock.now(),
+  retentionDays: RETENTION_DAYS,
+  deliver: () => deliverDue(mailboxDeps(db)),
+  plan: () => planDueReminders(db, 100),
+});
 const RUN: JobRun = {
   signal: new AbortController().signal,
   isClosing: () => false,

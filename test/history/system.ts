@@ -1,6 +1,5 @@
 import { inject } from 'vitest';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
-import type { ReceivedEvent } from '../../src/domain/ports.ts';
 import { createWebhookSender } from '../../src/gateways/webhooks.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { Role } from '../../src/http/auth.ts';
@@ -12,6 +11,7 @@ import { createEngine, type Engine } from '../../src/wiring.ts';
 import { API, JWT, tokenFor } from '../http/harness.ts';
 import { ALL_SAGAS, openSandbox, type Sandbox } from '../sagas/money.ts';
 import { duePointer } from '../setup/engine.ts';
+import { unsignedEvents } from '../setup/receivers.ts';
 import type { Recorder } from './measure.ts';
 
 /** The product on one database, without workers: whatever runs, runs because a test says so, and one after the other. */
@@ -70,10 +70,9 @@ export async function openSystem(databaseUrl: string, recorder?: Recorder): Prom
     publicUrl: 'https://roomy.example',
     log,
     clock: systemClock,
-    verifyReceipt: null,
     webhooks: createWebhookSender({ clock: systemClock, allowed: [] }),
     readiness: async () => ({ ok: true, failing: [] }),
-    verifyWebhook: (body) => JSON.parse(body.toString()) as ReceivedEvent,
+    receivers: unsignedEvents(),
   });
   const call: QuietSystem['call'] = async (method, path, { body, role = 'ADMIN', sub = 'admin-1' } = {}) => {
     const response = await app.request(path.startsWith('/') && !path.startsWith('/api') ? `${API}${path}` : path, {

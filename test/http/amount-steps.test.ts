@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { stripePayments } from '../../src/gateways/stripe/provider.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { toMajor } from '../../src/kernel/money.ts';
 import { releaseDuePayouts } from '../../src/workers/finance.ts';
@@ -14,7 +15,7 @@ let stripe: FakeStripe;
 beforeAll(async () => {
   stripe = await startFakeStripe(() => Math.floor(Date.now() / 1000));
   const settings = { secretKey: SECRET_KEY, apiUrl: stripe.url, timeoutMs: 3_000, webhookSecrets: [] };
-  system = await startSystem(undefined, {}, settings);
+  system = await startSystem(undefined, {}, [stripePayments.with(settings)]);
   await prepareStays(system.bed.db);
 }, 60_000);
 afterAll(async () => {

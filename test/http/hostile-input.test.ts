@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { createWebhookVerifier } from '../../src/gateways/stripe/webhook.ts';
-import { createReceiptVerifier } from '../../src/gateways/twilio.ts';
+import { stripeWebhook } from '../../src/gateways/stripe/webhook.ts';
+import { twilioReceipts } from '../../src/gateways/twilio/receipts.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { startHarness } from '../ops/harness.ts';
 import { API, addReservation, declaredRoutes, type Http, seed, startHttp, tokenFor } from './harness.ts';
@@ -12,8 +12,10 @@ let token = '';
 const failures: unknown[] = [];
 beforeAll(async () => {
   http = await startHttp({
-    verifyWebhook: createWebhookVerifier(['whsec_0123456789abcdef'], systemClock),
-    verifyReceipt: createReceiptVerifier('0123456789abcdef', `https://api.example.com${API}/webhooks/twilio`),
+    receivers: new Map([
+      ['stripe', stripeWebhook(['whsec_0123456789abcdef'], systemClock)],
+      ['twilio', twilioReceipts('0123456789abcdef', `https://api.example.com${API}/webhooks/twilio`)],
+    ]),
   });
   await seed(http.db);
   await addReservation(http.db, 'stay-1');
@@ -101,7 +103,7 @@ describe('hostile input', () => {
     const routes = declaredRoutes(http.app);
     const own = (path: string) => HEADERS.filter((name) => name !== 'stripe-signature' || path.includes('stripe'));
     for (const { route } of routes) {
-      const target = route.path.replaceAll(/\{.+?\}/g, 'stay-1');
+      const target = route.path.replace('{provider}', 'stripe').replaceAll(/\{.+?\}/g, 'stay-1');
       // Each text once for each route, under one header after the other; webhooks get all of them.
       const names = own(route.path);
       const isWebhook = route.path.includes('/webhooks/');
@@ -136,7 +138,7 @@ describe('hostile input', () => {
     for (const { route } of declaredRoutes(http.app)) {
       for (const text of PATHS) {
         if (route.path.includes('{')) await ask(route.method, route.path.replaceAll(/\{.+?\}/g, text), {});
-        const target = route.path.replaceAll(/\{.+?\}/g, 'stay-1');
+        const target = route.path.replace('{provider}', 'stripe').replaceAll(/\{.+?\}/g, 'stay-1');
         await ask(
           route.method,
           `${target}?${['cursor', 'limit', 'from'].map((name) => `${name}=${text}`).join('&')}`,

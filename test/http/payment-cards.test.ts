@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FRAUD_RULES } from '../../src/domain/finance/fraud.ts';
+import { stripePayments } from '../../src/gateways/stripe/provider.ts';
 import { type FakeStripe, SECRET_KEY, startFakeStripe } from '../gateways/fake-stripe.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { GATEWAY } from '../sagas/money.ts';
@@ -11,7 +12,7 @@ let stripe: FakeStripe;
 beforeAll(async () => {
   stripe = await startFakeStripe(() => Math.floor(Date.now() / 1000));
   const settings = { secretKey: SECRET_KEY, apiUrl: stripe.url, timeoutMs: 3_000, webhookSecrets: [] };
-  system = await startSystem(undefined, {}, settings);
+  system = await startSystem(undefined, {}, [stripePayments.with(settings)]);
   await prepareStays(system.bed.db);
 }, 60_000);
 afterAll(async () => {

@@ -1,7 +1,7 @@
 import Stripe from 'stripe';
 import twilio from 'twilio';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readConfig, SMS_RECEIPTS } from '../../src/config.ts';
+import { readConfig } from '../../src/config.ts';
 import { valuesOf } from '../../src/domain/messages/delivery-facts.ts';
 import { EXAMPLE_STAY } from '../../src/domain/messages/examples.ts';
 import { LANGUAGES } from '../../src/domain/messages/locales.ts';
@@ -9,9 +9,11 @@ import { renderMessage } from '../../src/domain/messages/render.ts';
 import { TEMPLATES } from '../../src/domain/messages/templates.ts';
 import { builtInText } from '../../src/domain/messages/texts.ts';
 import { CATALOGUE } from '../../src/domain/messages/variables.ts';
-import { createWebhookVerifier } from '../../src/gateways/stripe/webhook.ts';
-import { createReceiptVerifier, createTwilio } from '../../src/gateways/twilio.ts';
+import { receiptReceivers } from '../../src/gateways/message-channels.ts';
+import { stripeWebhook } from '../../src/gateways/stripe/webhook.ts';
+import { createTwilio } from '../../src/gateways/twilio/messenger.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { WEBHOOKS_PATH } from '../../src/kernel/webhook-path.ts';
 import { ACCOUNT, startFakeTwilio, TOKEN } from '../gateways/fake-twilio.ts';
 import { deliverAll } from '../setup/deliver.ts';
 import { API, at, type Http, seed, startHttp, tokenFor } from './harness.ts';
@@ -34,14 +36,14 @@ const CONFIG = readConfig({
   TWILIO_FROM: '+15005550006',
   PUBLIC_URL: `${PUBLIC}/`,
 });
-const CALLBACK = CONFIG.sms?.statusCallback ?? expect.fail('no address for receipts');
+const SMS_RECEIPTS = `${WEBHOOKS_PATH}/twilio`;
+const CALLBACK = `${PUBLIC}${SMS_RECEIPTS}`;
 
 let http: Http;
 beforeAll(async () => {
   http = await startHttp({
     publicUrl: CONFIG.publicUrl,
-    verifyReceipt: createReceiptVerifier(TOKEN, CALLBACK),
-    verifyWebhook: createWebhookVerifier([SECRET], systemClock),
+    receivers: new Map([...receiptReceivers(CONFIG.channels), ['stripe', stripeWebhook([SECRET], systemClock)]]),
   });
   await seed(http.db);
   await http.db
@@ -54,7 +56,8 @@ afterAll(() => http?.stop());
 
 describe('PUBLIC_URL', () => {
   it('is written with or without a slash at its end, and what has a query, a fragment or credentials is refused', () => {
-    expect([CONFIG.publicUrl, CALLBACK]).toEqual([PUBLIC, `${PUBLIC}${SMS_RECEIPTS}`]);
+    expect(CONFIG.publicUrl).toBe(PUBLIC);
+    expect(CONFIG.channels).toMatchObject([{ id: 'twilio', settings: { statusCallback: CALLBACK } }]);
     for (const bad of ['?x=1', '#x', '?', '#']) {
       for (const name of ['PUBLIC_URL', 'OPS_PUBLIC_URL'])
         expect(() => readConfig({ [name]: `${PUBLIC}${bad}` })).toThrow(`${name}: must have no query`);

@@ -11,8 +11,8 @@ import { alertText } from '../../src/domain/notifications/alerts.ts';
 import { deliveryKey } from '../../src/domain/notifications/enqueue.ts';
 import type { Messenger, OutgoingMessage, SendOutcome } from '../../src/domain/ports.ts';
 import { createLogger } from '../../src/kernel/log.ts';
-import { deliveryJobs } from '../../src/workers/deliver.ts';
-import { type Crew, createWorkers, sweepWork } from '../../src/workers/jobs.ts';
+import { type Crew, createWorkers, sweepWork } from '../../src/workers/crew.ts';
+import { JOBS } from '../../src/workers/jobs.ts';
 import { createTestDatabase } from '../setup/database.ts';
 import { mailboxDeps } from '../setup/deliver.ts';
 
@@ -449,8 +449,8 @@ describe('the delivery worker', () => {
   it('sweeps until nothing is due when it is woken, whatever the job holds', async () => {
     for (let n = 0; n < 5; n += 1) await confirmed();
     queue = new Queue('notifications', { connection, prefix });
-    const jobs = deliveryJobs({ deliver: () => deliverDue(deps, { limit: 4 }), plan: async () => 0 });
-    worker = createWorkers([sweepWork('notifications', jobs)], {
+    const parts = { deliver: () => deliverDue(deps, { limit: 4 }), plan: async () => 0 };
+    worker = createWorkers([sweepWork('notifications', JOBS.notifications, parts)], {
       options: { connection, prefix },
       log,
       alert: async () => undefined,

@@ -10,10 +10,9 @@ import { createLogger } from '../../src/kernel/log.ts';
 import { noOutages } from '../../src/kernel/outages.ts';
 import { connectQueues } from '../../src/queues/connection.ts';
 import { RECURRING_QUEUE } from '../../src/queues/names.ts';
-import { sweepWork } from '../../src/workers/jobs.ts';
-import { workerOptions } from '../../src/workers/options.ts';
-import { recurringJobs } from '../../src/workers/recurring.ts';
-import { createWorker } from '../../src/workers/worker.ts';
+import { sweepWork } from '../../src/workers/crew.ts';
+import { JOBS } from '../../src/workers/jobs.ts';
+import { createWorker, workerOptions } from '../../src/workers/worker.ts';
 import { createTestDatabase, type TestDatabase } from '../setup/database.ts';
 
 /** Recurring work against a real Postgres; time is what the sweep is told. */
@@ -323,18 +322,12 @@ describe('the worker of recurring work', () => {
     const prefix = `recurring-${randomUUID()}`;
     const queues = connectQueues(inject('redisUrl'), prefix, noOutages);
     const now = new Date('2027-02-01T01:00:00Z');
-    const worker = createWorker(
-      sweepWork(
-        'recurring',
-        recurringJobs(db, () => now),
-      ),
-      {
-        options: workerOptions(inject('redisUrl'), prefix),
-        log,
-        counters: createCounters(),
-        alert: async () => undefined,
-      },
-    );
+    const worker = createWorker(sweepWork('recurring', JOBS.recurring, { db, now: () => now }), {
+      options: workerOptions(inject('redisUrl'), prefix),
+      log,
+      counters: createCounters(),
+      alert: async () => undefined,
+    });
     const results: unknown[] = [];
     const done = new Promise<void>((resolve, reject) => {
       worker.bullmq.on('failed', (_job, error) => reject(error));

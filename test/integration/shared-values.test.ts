@@ -7,7 +7,7 @@ import { createDb, createPool, type Db } from '../../src/db/client.ts';
 import { type Facts, formatMoney, valuesOf } from '../../src/domain/messages/delivery-facts.ts';
 import { formatLocaleOf, localeChain } from '../../src/domain/messages/locales.ts';
 import { dueDateOf } from '../../src/domain/tasks/recurrence.ts';
-import { isOneAddress } from '../../src/gateways/smtp.ts';
+import { isOneAddress } from '../../src/gateways/smtp/messenger.ts';
 import {
   CalendarDate,
   Currency,

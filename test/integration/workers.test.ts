@@ -9,10 +9,10 @@ import { createLogger, type Logger } from '../../src/kernel/log.ts';
 import { noOutages } from '../../src/kernel/outages.ts';
 import { connectQueues, type QueueConnection } from '../../src/queues/connection.ts';
 import { QUEUE_NAMES } from '../../src/queues/names.ts';
-import { SCHEDULES, upsertSchedules } from '../../src/queues/schedules.ts';
-import { alertFailingSweep, type JobTable, workOf } from '../../src/workers/jobs.ts';
-import { workerOptions } from '../../src/workers/options.ts';
-import { createWorker, type QueueWork, type WorkerRuntime } from '../../src/workers/worker.ts';
+import { upsertSchedules } from '../../src/queues/schedules.ts';
+import { alertFailingSweep, workOf } from '../../src/workers/crew.ts';
+import { JOBS, type JobTable, type SweepQueueRow } from '../../src/workers/jobs.ts';
+import { createWorker, type QueueWork, type WorkerRuntime, workerOptions } from '../../src/workers/worker.ts';
 import { cuttable } from '../faults/cuttable.ts';
 import { createTestDatabase, type TestDatabase } from '../setup/database.ts';
 import { until } from '../setup/engine.ts';
@@ -38,16 +38,17 @@ function listeningLog(): { readonly log: Logger; readonly lines: Line[] } {
   return { log, lines };
 }
 
-/** Each fails with its own name while `broken`, and does nothing otherwise. */
-function failing(state: { broken: boolean }): JobTable {
-  const handlers = Object.fromEntries(
-    Object.entries(SCHEDULES).map(([queue, jobs]) => [
-      queue,
-      Object.fromEntries(
-        Object.keys(jobs).map((job) => [
+/** The table's own rows; each fails with its own name while `broken`, and does nothing otherwise. */
+function failing(state: { broken: boolean }): JobTable<null> {
+  const table = Object.entries<SweepQueueRow<never>>(JOBS).map(([queue, { concurrency, jobs }]) => [
+    queue,
+    {
+      concurrency,
+      jobs: Object.fromEntries(
+        Object.entries(jobs).map(([job, row]) => [
           job,
           {
-            kind: 'sweep',
+            ...row,
             limitMs: 10_000,
             run: async () => {
               if (state.broken) throw new Error(`${queue}.${job} is broken`);
@@ -55,12 +56,12 @@ function failing(state: { broken: boolean }): JobTable {
           },
         ]),
       ),
-    ]),
-  );
-  return handlers as unknown as JobTable;
+    },
+  ]);
+  return Object.fromEntries(table);
 }
 
-const scheduled = Object.entries(SCHEDULES).flatMap(([queue, jobs]) =>
+const scheduled = Object.entries(JOBS).flatMap(([queue, { jobs }]) =>
   Object.keys(jobs).map((job) => [queue, job] as const),
 );
 
@@ -122,16 +123,27 @@ const lost = (job: Job): Promise<true> =>
 
 describe('the workers', () => {
   it('serve every queue', () => {
-    const work = workOf(failing({ broken: true }), brokenSteps);
+    const work = workOf(failing({ broken: true }), null, brokenSteps);
     expect(work.map(({ queue }) => queue).toSorted()).toEqual([...QUEUE_NAMES].toSorted());
     for (const [queue, job] of scheduled) {
       expect(work.find((one) => one.queue === queue)?.handlerOf(job), `${queue}.${job}`).toBeDefined();
     }
   });
 
+  it('are not made of a table with a job that has no handler, a queue that nobody serves, or one scheduler twice', () => {
+    const table = failing({ broken: false });
+    const changed = (tasks: object): JobTable<null> => Object.assign({}, table, { tasks });
+    const unhandled = { ...table.tasks, jobs: { sweep: { ...table.tasks.jobs['sweep'], run: undefined } } };
+    expect(() => workOf(changed(unhandled), null, brokenSteps)).toThrow('tasks.sweep has no handler');
+    const twice = { ...table.tasks, jobs: { sweep: table.tasks.jobs['sweep'], again: table.tasks.jobs['sweep'] } };
+    expect(() => workOf(changed(twice), null, brokenSteps)).toThrow('two jobs have the scheduler assign-sweep');
+    const { tasks: _none, ...others } = table;
+    expect(() => workOf(Object.assign(others) as never, null, brokenSteps)).toThrow('no worker serves tasks');
+  });
+
   it('leave a line and a count of each job that fails, and one line for one outage and its end', async () => {
     const state = { broken: true };
-    const running = await working(workOf(failing(state), brokenSteps), { alertAfterMs: 0 });
+    const running = await working(workOf(failing(state), null, brokenSteps), { alertAfterMs: 0 });
     const step = await queues.queue('saga-forward').add('confirmReservation.settle', POINTER);
     const undoing = await queues.queue('saga-compensation').add('confirmReservation.settle', POINTER);
     for (let n = 0; n < 3; n += 1) {
@@ -163,7 +175,7 @@ describe('the workers', () => {
   });
 
   it.each(QUEUE_NAMES)('refuse a job that nobody knows on the queue %s, once and for good', async (queue) => {
-    const running = await working(workOf(failing({ broken: false }), brokenSteps));
+    const running = await working(workOf(failing({ broken: false }), null, brokenSteps));
     const job = await queues.queue(queue).add('release-everything', POINTER, { attempts: 5 });
     await lost(job);
     await running.close();
@@ -172,8 +184,8 @@ describe('the workers', () => {
       ['error', 'a job was refused', 'release-everything'],
     ]);
     // The name of another queue's job is nobody's here.
-    const work = workOf(failing({ broken: false }), brokenSteps).find((one) => one.queue === queue);
-    const own = Object.keys((SCHEDULES as Readonly<Record<string, object>>)[queue] ?? {});
+    const work = workOf(failing({ broken: false }), null, brokenSteps).find((one) => one.queue === queue);
+    const own = scheduled.filter(([one]) => one === queue).map(([, name]) => name);
     for (const [, name] of scheduled) if (!own.includes(name)) expect(work?.handlerOf(name)).toBeUndefined();
   });
 
@@ -256,7 +268,7 @@ describe('the workers', () => {
   });
 
   it('are woken by exactly the schedules of the table', async () => {
-    await upsertSchedules(queues.queue);
+    await upsertSchedules(queues.queue, JOBS);
     const found = await Promise.all(
       QUEUE_NAMES.map(async (name) =>
         (await queues.queue(name).getJobSchedulers()).map(
@@ -264,9 +276,7 @@ describe('the workers', () => {
         ),
       ),
     );
-    const wanted = Object.entries<Readonly<Record<string, { readonly scheduler: string; readonly everyMs: number }>>>(
-      SCHEDULES,
-    ).flatMap(([queue, jobs]) =>
+    const wanted = Object.entries<SweepQueueRow<never>>(JOBS).flatMap(([queue, { jobs }]) =>
       Object.entries(jobs).map(([job, { scheduler, everyMs }]) => `${queue} ${job} ${scheduler} ${everyMs}`),
     );
     expect(found.flat().toSorted()).toEqual(wanted.toSorted());

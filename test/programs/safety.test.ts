@@ -148,8 +148,10 @@ describe('where money goes', () => {
   it('has to be said by name', () => {
     const { PAYMENT_GATEWAYS: _named, ...unnamed } = SAFE;
     expect(problemsOf(unnamed)).toEqual([expect.stringMatching(GATEWAY)]);
-    expect(readConfig({ ...unnamed, STRIPE_SECRET_KEY: 'sk_test_0123456789' }).payments.gateways).toEqual(['stripe']);
-    expect(readConfig(SAFE).payments.gateways).toEqual(['sandbox']);
-    expect(readConfig({ ...unnamed, NODE_ENV: 'development' }).payments.gateways).toEqual(['sandbox']);
+    expect(readConfig({ ...unnamed, STRIPE_SECRET_KEY: 'sk_test_0123456789' }).payments).toMatchObject([
+      { id: 'stripe' },
+    ]);
+    expect(readConfig(SAFE).payments).toMatchObject([{ id: 'sandbox' }]);
+    expect(readConfig({ ...unnamed, NODE_ENV: 'development' }).payments).toMatchObject([{ id: 'sandbox' }]);
   });
 });

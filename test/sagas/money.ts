@@ -4,11 +4,13 @@ import path from 'node:path';
 import { expect } from 'vitest';
 import type { Db } from '../../src/db/client.ts';
 import { checkIntegrity } from '../../src/domain/finance/integrity.ts';
-import type { GatewayMovement, Ports } from '../../src/domain/ports.ts';
+import type { GatewayMovement } from '../../src/domain/ports.ts';
 import type { SagaDefinition } from '../../src/engine/definition.ts';
-import { createPorts, type PortSettings } from '../../src/gateways/index.ts';
+import { createPorts, type OpenPorts } from '../../src/gateways/index.ts';
+import type { ConfiguredProvider } from '../../src/gateways/payment-provider.ts';
 import type { SandboxDashboard } from '../../src/gateways/sandbox/dashboard.ts';
 import { createSandboxGateway } from '../../src/gateways/sandbox/gateway.ts';
+import { sandboxPayments } from '../../src/gateways/sandbox/provider.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import {
@@ -32,7 +34,7 @@ export const GATEWAY = 'gateway-123';
 const TOTAL = 100_000;
 
 export interface Sandbox {
-  readonly ports: Ports;
+  readonly ports: OpenPorts;
   /** What a person does at the provider itself. */
   readonly dashboard: SandboxDashboard;
   /** What the gateway holds of a reference: charges less what went back, in minor units. */
@@ -44,11 +46,11 @@ export interface Sandbox {
   close(): Promise<void>;
 }
 
-export async function openSandbox(stripe: PortSettings['stripe'] = null): Promise<Sandbox> {
+/** With other providers beside the sandbox, if it is given any. */
+export async function openSandbox(others: readonly ConfiguredProvider[] = []): Promise<Sandbox> {
   const sandboxDir = await mkdtemp(path.join(tmpdir(), 'roomy-sandbox-'));
-  const gateways = stripe === null ? (['sandbox'] as const) : (['sandbox', 'stripe'] as const);
-  const settings = { gateways, sandboxDir, sandboxFeeBp: 290, sandboxGateways: [], stripe };
-  const ports = createPorts(settings, createLogger('test', 'silent'));
+  const pretended = sandboxPayments.with({ dir: sandboxDir, feeBp: 290, gatewayIds: [] });
+  const ports = createPorts({ providers: [pretended, ...others] }, createLogger('test', 'silent'));
   // Another program on the same record, as the provider's own pages would be.
   const provider = createSandboxGateway({ dir: sandboxDir, feeBp: 290, clock: systemClock });
   const everything = (gatewayId: string) =>

@@ -18,9 +18,8 @@ import { stepJobId } from '../../src/queues/jobs.ts';
 import { COMPENSATION_QUEUE, FORWARD_QUEUE } from '../../src/queues/names.ts';
 import { createRegistry } from '../../src/sagas/index.ts';
 import { createEngine, type Engine } from '../../src/wiring.ts';
-import { workerOptions } from '../../src/workers/options.ts';
 import { stepWork } from '../../src/workers/steps.ts';
-import { createWorker, type QueueWorker } from '../../src/workers/worker.ts';
+import { createWorker, type QueueWorker, workerOptions } from '../../src/workers/worker.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 
 /** Engines as the programs build them, in this process, on a database of their own; they can vanish like killed ones. */

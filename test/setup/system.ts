@@ -1,16 +1,15 @@
-import type { ReceivedEvent } from '../../src/domain/ports.ts';
-import type { PortSettings } from '../../src/gateways/index.ts';
+import type { ConfiguredProvider } from '../../src/gateways/payment-provider.ts';
 import { createWebhookSender } from '../../src/gateways/webhooks.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { Role } from '../../src/http/auth.ts';
 import type { App, AppDeps } from '../../src/http/context.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
-import { RoomyError } from '../../src/kernel/errors.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { API, JWT, PUBLIC_URL, tokenFor } from '../http/harness.ts';
 import { ALL_SAGAS, openSandbox, type Sandbox } from '../sagas/money.ts';
 import type { SimulatedDatabase } from './database.ts';
 import { createTestbed, type Testbed, type TestProcess } from './engine.ts';
+import { unsignedEvents } from './receivers.ts';
 
 /** The API and a worker in this process, on a database and a sandbox gateway of their own: what a client would see. */
 export interface System {
@@ -40,14 +39,14 @@ export interface Answer {
   readonly headers: Headers;
 }
 
-/** On a database whose time a test moves, if it gives one, and with a Stripe beside the sandbox, if it gives that. */
+/** On a database whose time a test moves, if it gives one, and with other providers beside the sandbox, if it gives any. */
 export async function startSystem(
   simulated?: SimulatedDatabase,
   overrides: Partial<AppDeps> = {},
-  stripe: PortSettings['stripe'] = null,
+  others: readonly ConfiguredProvider[] = [],
 ): Promise<System> {
   const clock = simulated?.clock ?? systemClock;
-  const sandbox = await openSandbox(stripe);
+  const sandbox = await openSandbox(others);
   const bed = await createTestbed(ALL_SAGAS, sandbox.ports, simulated);
   const process = await bed.start({ prefix: bed.newPrefix() });
   const app = createApp({
@@ -60,13 +59,9 @@ export async function startSystem(
     log: createLogger('test', 'silent'),
     clock,
     publicUrl: PUBLIC_URL,
-    verifyReceipt: null,
     webhooks: createWebhookSender({ clock, allowed: [] }),
     readiness: async () => ({ ok: true, failing: [] }),
-    verifyWebhook: (body, signature) => {
-      if (signature !== 'good') throw new RoomyError('INVALID_SIGNATURE');
-      return JSON.parse(body.toString()) as ReceivedEvent;
-    },
+    receivers: new Map([...unsignedEvents('good'), ...sandbox.ports.receivers]),
     ...overrides,
   });
   return {

@@ -8,7 +8,7 @@ import { deliverDue } from '../../src/domain/messages/delivery.ts';
 import { storeDevMail } from '../../src/domain/messages/delivery-mailbox.ts';
 import { LAYOUTS } from '../../src/domain/messages/mail-layout.ts';
 import { createDevMailbox } from '../../src/gateways/dev-mailbox.ts';
-import { createSmtp } from '../../src/gateways/smtp.ts';
+import { createSmtp } from '../../src/gateways/smtp/messenger.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { GATEWAY } from '../sagas/money.ts';
 import { createSimulatedDatabase, type SimulatedDatabase } from '../setup/database.ts';

@@ -1,6 +1,6 @@
 import Stripe from 'stripe';
 import { z } from 'zod';
-import type { GatewayEvent, VerifyWebhook } from '../../domain/ports.ts';
+import type { GatewayEvent, ReceivedEvent, WebhookReceiver } from '../../domain/ports.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { ID_PATTERN } from '../../kernel/ids.ts';
@@ -19,7 +19,18 @@ const Envelope = z.object({
 });
 const FailedPayout = z.object({ id: z.string().min(1), failure_code: z.string().nullish() });
 
-/** During a change of the secret there are two. */
+/** `webhooks/stripe`: signed events. An event of Stripe has some kilobytes; the bound is far above. */
+export const stripeWebhook = (secrets: readonly string[], clock: Clock): WebhookReceiver => {
+  const verify = createWebhookVerifier(secrets, clock);
+  return {
+    signatureHeader: 'stripe-signature',
+    maxKib: 256,
+    receive: (rawBody, signature) => ({ payment: verify(rawBody, signature) }),
+  };
+};
+
+/** Throws `INVALID_SIGNATURE` and `MALFORMED_REQUEST`. During a change of the secret there are two. */
+type VerifyWebhook = (rawBody: Buffer, signature: string) => ReceivedEvent;
 export function createWebhookVerifier(secrets: readonly string[], clock: Clock): VerifyWebhook {
   return (rawBody, signature) => {
     if (!secrets.some((secret) => isSigned(rawBody, signature, secret, clock))) {

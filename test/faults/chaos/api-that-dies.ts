@@ -22,7 +22,7 @@ const config = readConfig();
 const log = createLogger('api-that-dies', config.logLevel);
 const pool = createPool({ connectionString: config.databaseUrl, max: 4, applicationName: 'roomy-api-that-dies' });
 const db = createDb(pool);
-const ports = createPorts(config.payments, log);
+const ports = createPorts({ providers: config.payments }, log);
 const engine = createEngine({
   db,
   databaseUrl: config.databaseUrl,
@@ -44,14 +44,13 @@ const app = createApp({
   db,
   orchestrator: engine.orchestrator,
   ports,
-  verifyWebhook: null,
+  receivers: new Map(),
   jwt: config.jwt,
   agencyTimeZone: config.agencyTimeZone,
   sagaWaitMs: config.sagaWaitMs,
   log,
   clock: systemClock,
   publicUrl: `http://localhost:${config.http.port}`,
-  verifyReceipt: null,
   webhooks: createWebhookSender({ clock: systemClock, allowed: [] }),
   readiness: () => Promise.resolve({ ok: true, failing: [] }),
 });

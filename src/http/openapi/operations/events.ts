@@ -56,13 +56,9 @@ export const EVENTS: OperationTexts = {
     id: 'listWebhookDeliveries',
     text: 'Calls that were tried, newest first, each with the status or the reason of its failure. Go on with `before` set to the last `id`.',
   },
-  [`POST ${API}/webhooks/stripe`]: {
-    id: 'receiveStripeEvent',
-    text: 'Called by Stripe with signed events (`Stripe-Signature`), each counted once; not for other clients. 404 where Stripe is not in use.',
-  },
-  [`POST ${API}/webhooks/twilio`]: {
-    id: 'receiveTwilioReceipt',
-    text: 'Called by Twilio with the state of an SMS, as a signed form (`X-Twilio-Signature`); not for other clients. 404 where Twilio is not in use.',
+  [`POST ${API}/webhooks/:provider`]: {
+    id: 'receiveProviderCall',
+    text: 'Called by a payment provider with events, each counted once, or by a provider of messages with what became of one: `webhooks/stripe` with `Stripe-Signature`, `webhooks/twilio` with a form and `X-Twilio-Signature`. Each call is signed as its provider does; the address is not for other clients. 404 where no such provider is in use.',
   },
   [`GET ${SAGAS}`]: {
     id: 'listSagas',

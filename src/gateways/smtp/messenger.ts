@@ -1,5 +1,5 @@
 import { createTransport } from 'nodemailer';
-import type { Messenger, OutgoingMessage, SendOutcome } from '../domain/ports.ts';
+import type { Messenger, OutgoingMessage, SendOutcome } from '../../domain/ports.ts';
 
 export interface SmtpOptions {
   /** `smtp:` or `smtps:` URL with the credentials. */

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Messenger, OutgoingMessage } from '../domain/ports.ts';
-import { createSmtp, isOneAddress } from './smtp.ts';
+import type { Messenger, OutgoingMessage } from '../../domain/ports.ts';
+import { createSmtp, isOneAddress } from './messenger.ts';
 
 const message: OutgoingMessage = {
   messageId: '<saga-1-8-F-EMAIL-GUEST@roomy>',

@@ -1,6 +1,5 @@
 import twilio from 'twilio';
-import type { Messenger, OutgoingMessage, SendOutcome, VerifyReceipt } from '../domain/ports.ts';
-import { mayBeSignature } from './signature.ts';
+import type { Messenger, OutgoingMessage, SendOutcome } from '../../domain/ports.ts';
 
 /**
  * SMS by Twilio's REST API (Messages resource, 2010-04-01) through its own client. It knows no idempotency key and every
@@ -112,19 +111,3 @@ function failureOf(error: unknown): { readonly permanent: boolean; readonly reas
 }
 /** The request never reached anybody. */
 const UNSENT: ReadonlySet<string> = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
-
-/** `url`: the address as Twilio calls it. */
-export const createReceiptVerifier =
-  (authToken: string, url: string): VerifyReceipt =>
-  (form, signature) => {
-    if (!mayBeSignature(signature) || !twilio.validateRequest(authToken, signature, url, { ...form })) return null;
-    const status = form['MessageStatus'] ?? '';
-    const failed = status === 'undelivered' || status === 'failed';
-    return {
-      providerId: form['MessageSid'] ?? '',
-      outcome: status === 'delivered' ? 'DELIVERED' : failed ? 'FAILED' : null,
-      reason: failed
-        ? `TWILIO_${/^\d{1,6}$/.test(form['ErrorCode'] ?? '') ? form['ErrorCode'] : status.toUpperCase()}`
-        : null,
-    };
-  };

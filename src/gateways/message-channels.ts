@@ -1,0 +1,42 @@
+import type { Messenger, WebhookReceiver } from '../domain/ports.ts';
+import type { Logger } from '../kernel/log.ts';
+import { createBreakers } from './breaker.ts';
+import { withCircuit } from './channel-circuit.ts';
+import type { Channel, ConfiguredChannel, MessageChannel } from './message-channel.ts';
+import { smtpChannel } from './smtp/provider.ts';
+import { twilioChannel } from './twilio/provider.ts';
+
+/** Every provider of messages there is. Of two that serve one channel and are on, the first one sends. */
+export const MESSAGE_CHANNELS: readonly MessageChannel[] = [smtpChannel, twilioChannel];
+
+export interface OpenMessengers {
+  readonly messengers: Readonly<Record<Channel, Messenger>>;
+  close(): Promise<void>;
+}
+
+/** Each channel behind its circuit; one that no provider serves goes to `mailbox`, which this closes too. */
+export function openMessengers(
+  channels: readonly ConfiguredChannel[],
+  mailbox: Messenger,
+  log: Logger,
+): OpenMessengers {
+  const breakers = createBreakers(log);
+  const opened: Messenger[] = [mailbox];
+  const messengerOf = (channel: Channel): Messenger => {
+    const provider = channels.find((one) => one.channel === channel);
+    if (!provider) return mailbox;
+    const messenger = provider.create();
+    opened.push(messenger);
+    return withCircuit(messenger, breakers, provider.circuit);
+  };
+  return {
+    messengers: { EMAIL: messengerOf('EMAIL'), SMS: messengerOf('SMS') },
+    close: async () => {
+      await Promise.all(opened.map((messenger) => messenger.close()));
+    },
+  };
+}
+
+/** By the id of their provider: who may tell us what became of a message. */
+export const receiptReceivers = (channels: readonly ConfiguredChannel[]): ReadonlyMap<string, WebhookReceiver> =>
+  new Map(channels.flatMap(({ id, webhook }) => (webhook ? [[id, webhook] as const] : [])));

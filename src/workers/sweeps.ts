@@ -1,0 +1,84 @@
+import type { Db } from '../db/client.ts';
+import { assignDueTasks } from '../domain/assignment/assign-sweep.ts';
+import { forgetHolds } from '../domain/assignment/holds.ts';
+import { reassignUnanswered } from '../domain/assignment/offers.ts';
+import { forgetEvents } from '../domain/events/feed.ts';
+import { pruneKeys } from '../domain/idempotency/prune.ts';
+import { hurryLateTurnovers } from '../domain/stay-tasks/late-turnovers.ts';
+import { followDepartures } from '../domain/stays/access.ts';
+import { pruneFailures } from '../domain/sweeps/prune.ts';
+import { escalateEmergencies, sweepRecurrences } from '../domain/tasks/recurring.ts';
+import { deliverWebhooks, type WebhookDeps } from '../domain/webhooks/deliver.ts';
+import { startAccessChange } from '../sagas/change-access.ts';
+import { type Rounds, untilFewer, untilNothing } from './rounds.ts';
+
+/**
+ * What the sweeps of messages, tasks and webhooks do (those of money are in `finance.ts`). A job is only a wake-up: what is
+ * due stands in Postgres, so a lost, doubled or edited job changes nothing. One job at a time per process; more processes
+ * share the rows. Each sweep has a bound of rounds; the next tick goes on.
+ */
+
+export interface DeliveryWork {
+  /** Sends what is due and returns how many messages it took: `deliverDue`. */
+  readonly deliver: () => Promise<number>;
+  /** Plans reminders and returns of how many stays: `planDueReminders`. */
+  readonly plan: () => Promise<number>;
+}
+
+/** While one batch is sent, others are claimed, rendered and recorded: the connections never wait for the database. */
+export const DELIVERY_LANES = 3;
+
+export const inLanes = <T>(lanes: number, work: () => Promise<T>): Promise<T[]> =>
+  Promise.all(Array.from({ length: lanes }, work));
+
+/** With 100 messages a round: far more than a second's worth. */
+const DELIVERY_ROUNDS = 100;
+
+const sum = (counts: readonly number[]): number => counts.reduce((all, count) => all + count, 0);
+
+export const deliverMessages = async ({ deliver }: Pick<DeliveryWork, 'deliver'>, run: Rounds) => ({
+  messages: sum(await inLanes(DELIVERY_LANES, () => untilNothing(DELIVERY_ROUNDS, run, deliver))),
+});
+
+export const planReminders = async ({ plan }: Pick<DeliveryWork, 'plan'>, run: Rounds) => ({
+  stays: await untilNothing(DELIVERY_ROUNDS, run, plan),
+});
+
+const TASK_BATCH = 50;
+const TASK_ROUNDS = 20;
+
+/** Moves on what nobody answered or must be done sooner, and assigns what Postgres says is due. */
+export async function assignTasks({ db }: { readonly db: Db }, run: Rounds) {
+  const unanswered = await reassignUnanswered(db, TASK_BATCH);
+  await forgetHolds(db);
+  const hurried = await hurryLateTurnovers(db, TASK_BATCH);
+  const looked = await untilFewer(TASK_BATCH, TASK_ROUNDS, run, () => assignDueTasks(db, TASK_BATCH));
+  return { looked, unanswered, hurried };
+}
+
+export const followAccess = async ({ db }: { readonly db: Db }, run: Rounds) => ({
+  looked: await untilFewer(TASK_BATCH, TASK_ROUNDS, run, () => followDepartures(db, startAccessChange, TASK_BATCH)),
+});
+
+const RULE_BATCH = 20;
+const RULE_ROUNDS = 50;
+
+/** Which rule is due, and which emergency waits, stands in Postgres. */
+export async function doRecurringWork({ db, now }: { readonly db: Db; readonly now: () => Date }, run: Rounds) {
+  const escalated = await escalateEmergencies(db, now());
+  const looked = await untilFewer(RULE_BATCH, RULE_ROUNDS, run, () => sweepRecurrences(db, now(), RULE_BATCH));
+  return { looked, escalated };
+}
+
+const WEBHOOK_ROUNDS = 20;
+
+/** Which endpoint is to be called, and with what, stands in Postgres. */
+export const callWebhooks = async (deps: WebhookDeps, run: Rounds) => ({
+  served: await untilNothing(WEBHOOK_ROUNDS, run, () => deliverWebhooks(deps)),
+});
+
+export const forgetOldRecords = async ({ db, retentionDays }: { readonly db: Db; readonly retentionDays: number }) => ({
+  forgotten: await forgetEvents(db, retentionDays),
+  keys: await pruneKeys(db),
+  failures: await pruneFailures(db),
+});
