@@ -8,8 +8,8 @@ import {
   readRefund,
   recordRefund,
 } from '../domain/finance/refund.ts';
+import { refundProcessedMessage } from '../domain/messages/matrix.ts';
 import { enqueueMessagesAbout, orderMessages } from '../domain/notifications/enqueue.ts';
-import { refundProcessedMessage } from '../domain/notifications/matrix.ts';
 import { acceptWithin } from '../engine/accept.ts';
 import { saga } from '../engine/definition.ts';
 

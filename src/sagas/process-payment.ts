@@ -14,13 +14,9 @@ import { assertApproved, assertPayable, type PayableStay, referenceReused } from
 import { type BookedPayment, bookPayment, claimPayment, takeBackPayment } from '../domain/finance/payment.ts';
 import { assertTaken } from '../domain/finance/payment-amount.ts';
 import { paymentOutcome } from '../domain/finance/payment-outcome.ts';
+import { paymentConfirmedMessages, paymentFailedMessage, payoutScheduledMessage } from '../domain/messages/matrix.ts';
 import { raiseSystemAlert } from '../domain/notifications/alerts.ts';
 import { enqueueInTransaction, enqueueMessages, orderMessages } from '../domain/notifications/enqueue.ts';
-import {
-  paymentConfirmedMessages,
-  paymentFailedMessage,
-  payoutScheduledMessage,
-} from '../domain/notifications/matrix.ts';
 import { derivePaymentStatus, restorePaymentStatus } from '../domain/reservations/payment-status.ts';
 import { type StepContext, saga } from '../engine/definition.ts';
 import { required } from '../kernel/errors.ts';

@@ -9,7 +9,7 @@ import {
   type RefundDecision,
 } from '../../domain/finance/cancellation.ts';
 import { receiptsOf } from '../../domain/finance/distribution.ts';
-import { openTasksOf } from '../../domain/tasks/cancel-tasks.ts';
+import { openTasksOf } from '../../domain/stay-tasks/cancel-tasks.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { toMajor } from '../../kernel/money.ts';
 import { cancelReservation } from '../../sagas/index.ts';
