@@ -11,7 +11,7 @@ export type ProjectName = (typeof PROJECTS)[number];
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const BROWSER = 'scripts/services/chromium.ts';
 /** What the global setup provides, and what starts a program, is asked for by one of these. */
-const NEEDS_SERVICES = /\binject\(|from 'node:child_process'/;
+const NEEDS_SERVICES = /\binject\(|\sfrom 'node:child_process'/;
 
 interface Module {
   readonly needsServices: boolean;
