@@ -1,18 +1,34 @@
 import { defineConfig } from 'vitest/config';
+import { PROJECTS, type ProjectName, projectOf, testFiles } from './test/setup/projects.ts';
 
 /** In percent, of statements, lines and functions alike: the brief's bounds, by folder. */
 const atLeast = (percent: number) => ({ statements: percent, lines: percent, functions: percent });
 const ERROR_PATHS = 'src/{kernel/errors,db/errors,http/errors,engine/fail,engine/call,engine/intervene}.ts';
 
+const SERVICES = 'test/setup/global.ts';
+const SETUP: Readonly<Record<ProjectName, readonly string[]>> = {
+  unit: [],
+  db: [SERVICES],
+  faults: [SERVICES],
+  browser: [SERVICES, 'test/setup/chromium.ts'],
+};
+const files = Map.groupBy(testFiles(), projectOf);
+
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
-    exclude: ['test/seeded/**', 'node_modules/**'],
-    globalSetup: ['test/setup/global.ts'],
-    pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    projects: PROJECTS.map((name) => ({
+      test: {
+        name,
+        include: files.get(name) ?? [],
+        globalSetup: [...SETUP[name]],
+        pool: 'forks',
+        // Without services there is nothing that one file could leave to the next.
+        isolate: name !== 'unit',
+        testTimeout: 60_000,
+        hookTimeout: 60_000,
+      },
+    })),
     coverage: {
       provider: 'v8',
       reportsDirectory: '.roomy/coverage',

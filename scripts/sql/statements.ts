@@ -2,7 +2,7 @@ import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQue
 import type { Database, Direction } from '../../src/db/schema.ts';
 import type { SagaDefinition, StepDefinition, Work } from '../../src/engine/definition.ts';
 import { compileFusedStep } from '../../src/engine/fused.ts';
-import { definitionOf, sagaNames } from '../../src/sagas/index.ts';
+import { definitionOf, SAGA_NAMES } from '../../src/sagas/index.ts';
 
 /** The fused statement of every step of every registered saga, compiled without a database. */
 
@@ -32,7 +32,7 @@ const compiler = new Kysely<Database>({
 
 /** Every registered version: by name in the order of the registry, the newest version of a name last. */
 export function registeredDefinitions(): SagaDefinition[] {
-  return sagaNames.flatMap((name) => {
+  return SAGA_NAMES.flatMap((name) => {
     const newest = definitionOf(name)?.version ?? 0;
     const versions = Array.from({ length: newest }, (_one, index) => definitionOf(name, index + 1));
     return versions.filter((definition) => definition !== undefined);

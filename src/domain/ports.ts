@@ -34,7 +34,7 @@ export type SendOutcome =
   | { readonly sent: false; readonly waitUntil: Date; readonly reason: string };
 
 export interface Messenger {
-  /** Messages that one call surely finishes within `SEND_BUDGET_MS`; a caller gives no more at once. */
+  /** Messages that one call surely finishes within 20 s, well under the lease of a claimed notification (30 s); a caller gives no more at once. */
   readonly maxBatch: number;
   /** Whether sending a message again is harmless, as the receiver can tell, or costs money. Default: harmless. */
   readonly repeats?: 'HARMLESS' | 'COST';
@@ -44,9 +44,6 @@ export interface Messenger {
   send(messages: readonly OutgoingMessage[]): Promise<readonly SendOutcome[]>;
   close(): Promise<void>;
 }
-
-/** Must be well under the lease of a claimed notification (30 s). */
-export const SEND_BUDGET_MS = 20_000;
 
 /** What money needs of the outside. Amounts are integer minor units; keys are the orchestrator's effect keys. */
 export interface ChargeRequest {

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { expect, it } from 'vitest';
+import { cases } from '../../test/setup/cases.ts';
 import { containsCardData } from './card-data.ts';
 
-/** How many of 100 000 generated values are taken for cards: none of what is no card, and all that is (security.md M12). */
-const COUNT = 100_000;
+/** How many generated values are taken for cards: none of what is no card, and all that is (security.md M12). */
+const COUNT = cases(100_000);
 const SEED = 20_261_128;
 
 /** A generator of numbers from a seed (mulberry32), so that a failure can be repeated. */

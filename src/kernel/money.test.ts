@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { cases } from '../../test/setup/cases.ts';
 import { allocate, allocateByWeight, exponentOf, formatMajor, isCurrency, parseMajor, toMajor } from './money.ts';
 
 const SPLIT = [7_000, 2_500, 500];
@@ -38,7 +39,7 @@ describe('the split of an amount', () => {
         }
         expect(allocate(amount, basisPoints)).toEqual(parts);
       }),
-      { numRuns: 10_000 },
+      { numRuns: cases(10_000) },
     );
   });
 
@@ -81,7 +82,7 @@ describe('a split by weights', () => {
         expect(parts.reduce((sum, part) => sum + BigInt(part), 0n)).toBe(BigInt(amount));
         for (const [index, part] of parts.entries()) if (given[index] === 0) expect(part).toBe(0);
       }),
-      { numRuns: 10_000 },
+      { numRuns: cases(10_000) },
     );
   });
 });
@@ -146,7 +147,7 @@ describe('an amount as a client writes it', () => {
           expect(parseMajor(toMajor(money), currency)).toEqual(money);
         },
       ),
-      { numRuns: 10_000 },
+      { numRuns: cases(10_000) },
     );
   });
 

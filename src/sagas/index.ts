@@ -55,6 +55,4 @@ export function createRegistry(definitions: readonly SagaDefinition[]) {
   };
 }
 
-const registry = createRegistry(DEFINITIONS);
-export const { definitionOf } = registry;
-export const sagaNames: readonly string[] = registry.names;
+export const { definitionOf } = createRegistry(DEFINITIONS);

@@ -120,6 +120,53 @@ describe('the layers', () => {
   });
 });
 
+describe('the folders', () => {
+  it.each(['', 'domain', 'engine'])('of src/%s form no ring, types included', (above) => {
+    expect(ringsOf(above)).toEqual([]);
+  });
+});
+
+/**
+ * The groups of what stands directly in a folder (its files count one by one, its folders whole) of which each reaches each
+ * other by imports; every group sorted and joined, in the order of the alphabet.
+ */
+function ringsOf(above: string): string[] {
+  const prefix = above === '' ? '' : `${above}/`;
+  const memberOf = (file: string): string | null =>
+    file.startsWith(prefix) ? (file.slice(prefix.length).split('/')[0] ?? null) : null;
+  const arrows = new Map<string, Set<string>>();
+  for (const file of sources.keys()) {
+    const from = memberOf(file);
+    if (from === null) continue;
+    const targets = arrows.get(from) ?? new Set<string>();
+    arrows.set(from, targets);
+    for (const specifier of importsOf(file).filter((name) => name.startsWith('.'))) {
+      const to = memberOf(resolved(file, specifier));
+      if (to !== null && to !== from) targets.add(to);
+    }
+  }
+  const reach = new Map([...arrows.keys()].map((one) => [one, reachedFrom(one, arrows)]));
+  const rings = [...reach].flatMap(([one, reached]) => {
+    const ring = [...reached].filter((other) => other === one || reach.get(other)?.has(one));
+    return reached.has(one) ? [ring.toSorted().join(' <-> ')] : [];
+  });
+  return [...new Set(rings)].toSorted();
+}
+
+/** By one arrow or more, so that a member of a ring reaches itself. */
+function reachedFrom(start: string, arrows: ReadonlyMap<string, ReadonlySet<string>>): Set<string> {
+  const reached = new Set<string>();
+  const open = [start];
+  for (let one = open.pop(); one !== undefined; one = open.pop()) {
+    for (const next of arrows.get(one) ?? []) {
+      if (reached.has(next)) continue;
+      reached.add(next);
+      open.push(next);
+    }
+  }
+  return reached;
+}
+
 /** A type is gone at run time, so a type may point back. */
 function valueImportsOf(file: string): string[] {
   const text = (sources.get(file) ?? '').replaceAll(/import type [^;]+;/g, '');

@@ -5,7 +5,7 @@ import { TEMPLATES } from '../../src/domain/messages/templates.ts';
 import { ALERT_CODES } from '../../src/domain/notifications/alert-codes.ts';
 import type { SagaDefinition, StepDefinition } from '../../src/engine/definition.ts';
 import { CATALOGUE, required } from '../../src/kernel/errors.ts';
-import { definitionOf, sagaNames } from '../../src/sagas/index.ts';
+import { definitionOf, SAGA_NAMES } from '../../src/sagas/index.ts';
 
 /** Each alert can be looked up: every list here is taken from the code. */
 const root = path.join(import.meta.dirname, '../..');
@@ -15,7 +15,7 @@ const cells = new Set([...runbook.matchAll(/^\| `([^`]+)`/gm)].map(([, text]) =>
 const missing = (wanted: Iterable<string>, known: ReadonlySet<unknown>): string[] =>
   [...new Set(wanted)].filter((one) => !known.has(one));
 
-const definitions = sagaNames.map((name) => required(definitionOf(name), name));
+const definitions = SAGA_NAMES.map((name) => required(definitionOf(name), name));
 /** As `failStep` decides. */
 const mayPark = ({ steps }: SagaDefinition, step: StepDefinition): boolean =>
   step.class === 'RETRIABLE' ||

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { breakingChanges, isObject, type Json, newRefusals } from '../../scripts/openapi/compare.ts';
 import { contractOf } from '../../scripts/openapi/contract.ts';
 import { describeSource } from '../../scripts/openapi/describe.ts';
+import { cases } from '../setup/cases.ts';
 
 /**
  * Each kind of change that breaks clients, made in the served document itself, at places spread over the whole of it: one
@@ -10,7 +11,7 @@ import { describeSource } from '../../scripts/openapi/describe.ts';
 
 const released = contractOf(describeSource());
 /** So many places of each kind are tried. */
-const PLACES = 4;
+const PLACES = cases(4);
 type Pointer = readonly string[];
 type Mutable = Record<string, unknown>;
 

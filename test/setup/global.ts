@@ -3,7 +3,6 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { findChromium } from '../../scripts/services/chromium.ts';
 import type { Program } from '../../scripts/services/package.ts';
 import { startPostgres } from '../../scripts/services/postgres.ts';
 import { isAlive } from '../../scripts/services/process.ts';
@@ -17,14 +16,17 @@ declare module 'vitest' {
     redisUrl: string;
     /** A migrated database to copy; nobody connects to it. */
     templateDatabase: string;
-    /** Null when no test of this run needs one. */
-    chromium: Program | null;
+    /** For the project `browser` alone. */
+    chromium: Program;
   }
 }
 
-/** One Postgres and one Redis for the whole run, unless DATABASE_URL and REDIS_URL name others. */
-export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const { provide } = project;
+/**
+ * One Postgres and one Redis for the whole run, unless DATABASE_URL and REDIS_URL name others. The first project that
+ * needs them starts them for all; a watch keeps them until it ends.
+ */
+export default async function setup({ vitest }: TestProject): Promise<(() => Promise<void>) | undefined> {
+  if ('postgresUrl' in vitest.getProvidedContext()) return;
   const stops: (() => unknown)[] = [];
   removeLeftovers();
   const home = fs.mkdtempSync(path.join(os.tmpdir(), `roomy-test-${process.pid}-`));
@@ -38,22 +40,14 @@ export default async function setup(project: TestProject): Promise<() => Promise
     const template = `roomy_template_${randomBytes(4).toString('hex')}`;
     await createTemplate(postgresUrl, template);
     stops.push(() => dropRun(postgresUrl, template));
-    provide('postgresUrl', postgresUrl);
-    provide('redisUrl', redisUrl);
-    provide('templateDatabase', template);
-    provide('chromium', (await needsBrowser(project)) ? await findChromium((line) => console.log(line)) : null);
+    vitest.provide('postgresUrl', postgresUrl);
+    vitest.provide('redisUrl', redisUrl);
+    vitest.provide('templateDatabase', template);
     return teardown;
   } catch (error) {
     await teardown();
     throw error;
   }
-}
-
-/** It is looked for, and the first time downloaded, before the tests, whose time is limited. */
-async function needsBrowser(project: TestProject): Promise<boolean> {
-  const chosen = process.argv.slice(2).filter((word) => word !== 'run' && !word.startsWith('-'));
-  const { testFiles } = await project.globTestFiles(chosen);
-  return testFiles.some((file) => /browser\.ts'|chromium\.ts'/.test(fs.readFileSync(file, 'utf8')));
 }
 
 /** Of runs that were killed; their servers have ended with them. Those of other users are left alone. */

@@ -7,11 +7,6 @@ import { WITHDRAWN } from './release.ts';
 
 /** The statement that makes a plan true, and tells of it. */
 
-export interface Booked {
-  readonly id: string;
-  readonly version: number;
-}
-
 /**
  * Assigns what was planned, as far as it still holds: a person whose counter has moved since the roster was read was
  * given something else meanwhile, and gets nothing of this plan. People are locked in one order, before their tasks.

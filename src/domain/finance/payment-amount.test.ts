@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { cases } from '../../../test/setup/cases.ts';
 import { formatMajor } from '../../kernel/money.ts';
 import { MAX_PAYMENT_MINOR, parsePayment } from './payment-amount.ts';
 
-const RUNS = { numRuns: 10_000 };
+const RUNS = { numRuns: cases(10_000) };
 const refusal = (amount: unknown, currency: unknown): unknown => {
   try {
     return parsePayment(amount, currency);

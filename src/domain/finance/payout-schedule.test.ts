@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { cases } from '../../../test/setup/cases.ts';
 import { PAYOUT_POLICY, payoutDueAt } from './payout-schedule.ts';
 
 const at = {
@@ -58,7 +59,7 @@ describe('a payout', () => {
         expect(waitMs).toBeGreaterThan(0);
         expect(waitMs).toBeLessThanOrEqual(32 * 86_400_000);
       }),
-      { numRuns: 10_000 },
+      { numRuns: cases(10_000) },
     );
   });
 });

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { cases } from '../../../test/setup/cases.ts';
 import { basisPointsOf, percentOf, type Shares, type ShareTerms, splitGatewayFee, targetShares } from './shares.ts';
 
-const RUNS = { numRuns: 10_000 };
+const RUNS = { numRuns: cases(10_000) };
 const BRIEF: ShareTerms = {
   ownerBp: 7_000,
   agencyBp: 2_500,

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { cases } from '../../../test/setup/cases.ts';
 import {
   DEFAULT_REFUND_TERMS,
   daysBeforeCheckIn,
@@ -8,7 +9,7 @@ import {
   refundSchedule,
 } from './refund-policy.ts';
 
-const RUNS = { numRuns: 10_000 };
+const RUNS = { numRuns: cases(10_000) };
 const DAY_MS = 86_400_000;
 const ZONES = ['Asia/Dubai', 'Europe/Paris', 'Pacific/Kiritimati', 'Pacific/Pago_Pago'] as const;
 const zone = fc.constantFrom(...ZONES, 'Africa/Cairo', 'America/Sao_Paulo', 'Australia/Lord_Howe');

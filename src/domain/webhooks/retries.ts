@@ -14,7 +14,6 @@ const DELAYS_MS = [
   20 * HOUR,
   24 * HOUR,
 ] as const;
-export const MAX_ATTEMPTS = DELAYS_MS.length + 1;
 /** Endpoints that failed together do not come back together. */
 const JITTER = 0.2;
 

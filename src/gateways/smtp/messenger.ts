@@ -9,7 +9,7 @@ export interface SmtpOptions {
 }
 
 export const SMTP_CONNECTIONS = 5;
-/** A message that takes longer counts as not sent. `maxBatch` messages over all connections fit `SEND_BUDGET_MS`. */
+/** A message that takes longer counts as not sent. `maxBatch` messages over all connections fit 20 s. */
 const MESSAGE_TIMEOUT_MS = 4_500;
 const MAX_BATCH = 20;
 /** Of one reply, whole or not: RFC 5321 has 512 bytes to a line. */
