@@ -7,8 +7,8 @@ import type { SagaAnswer } from './types.ts';
 
 /**
  * Lets requests wait for the answer of their saga, which is there when it has ended or is parked: one LISTEN connection
- * a process, one look-up for all sagas that were told of in a tick, and a slow poll besides, because a notification is
- * a hint like any other.
+ * in each process, one look-up for all sagas of the notifications of a tick, and a slow poll besides, because a
+ * notification is a hint like any other.
  */
 export interface AnswerWatcher {
   /** `look`: its answer may be there already. That of a saga that was accepted a moment ago is not. */
@@ -26,7 +26,7 @@ type Waiter = (answer: SagaAnswer) => void;
 
 export function createAnswerWatcher(db: Db, databaseUrl: string, log: Logger): AnswerWatcher {
   const waiting = new Map<string, Set<Waiter>>();
-  const told = new Set<string>();
+  const notified = new Set<string>();
   let client: pg.Client | null = null;
   let closed = false;
   let looking = false;
@@ -48,20 +48,20 @@ export function createAnswerWatcher(db: Db, databaseUrl: string, log: Logger): A
     });
   }
 
-  async function tell(ids: readonly string[]): Promise<void> {
+  async function answer(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return;
     for (const { id, answer } of await read(ids)) for (const finish of waiting.get(id) ?? []) finish(answer);
   }
 
-  /** One look-up at a time; what is told meanwhile goes into the next. */
-  async function lookAtTold(): Promise<void> {
+  /** One look-up at a time; sagas that are notified meanwhile go into the next. */
+  async function readNotified(): Promise<void> {
     if (looking) return;
     looking = true;
     try {
-      while (told.size > 0) {
-        const ids = [...told];
-        told.clear();
-        await tell(ids);
+      while (notified.size > 0) {
+        const ids = [...notified];
+        notified.clear();
+        await answer(ids);
       }
     } catch (error) {
       logFailure(log, error, 'saga answers could not be read');
@@ -71,8 +71,8 @@ export function createAnswerWatcher(db: Db, databaseUrl: string, log: Logger): A
   }
 
   const poll = setInterval(() => {
-    for (const id of waiting.keys()) told.add(id);
-    void lookAtTold();
+    for (const id of waiting.keys()) notified.add(id);
+    void readNotified();
   }, POLL_MS);
 
   async function listen(): Promise<void> {
@@ -90,8 +90,8 @@ export function createAnswerWatcher(db: Db, databaseUrl: string, log: Logger): A
     fresh.on('error', () => undefined);
     fresh.once('end', again);
     fresh.on('notification', ({ payload }) => {
-      for (const id of (payload ?? '').split(',')) if (waiting.has(id)) told.add(id);
-      void lookAtTold();
+      for (const id of (payload ?? '').split(',')) if (waiting.has(id)) notified.add(id);
+      void readNotified();
     });
     try {
       await fresh.connect();
@@ -121,8 +121,8 @@ export function createAnswerWatcher(db: Db, databaseUrl: string, log: Logger): A
         signal?.addEventListener('abort', onAbort, { once: true });
         waiters.add(finish);
         if (!look) return;
-        told.add(sagaId);
-        void lookAtTold();
+        notified.add(sagaId);
+        void readNotified();
       });
     },
     close: async () => {
@@ -133,7 +133,7 @@ export function createAnswerWatcher(db: Db, databaseUrl: string, log: Logger): A
   };
 }
 
-/** Tells every process about the sagas that ended or were parked in this tick, by one notification after their commits. */
+/** Notifies every process of the sagas that ended or were parked in this tick, once after their commits. */
 export function createAnswerNotifier(db: Db, log: Logger): (sagaId: string) => void {
   let ids: string[] = [];
   async function send(): Promise<void> {
@@ -142,7 +142,7 @@ export function createAnswerNotifier(db: Db, log: Logger): (sagaId: string) => v
     for (let from = 0; from < batch.length; from += MAX_IDS) {
       const payload = batch.slice(from, from + MAX_IDS).join(',');
       await sql`SELECT pg_notify(${CHANNEL}, ${payload})`.execute(db).catch((error: unknown) => {
-        log.debug({ err: error }, 'answers were not told; waiters poll');
+        log.debug({ err: error }, 'answers were not notified; waiters poll');
       });
     }
   }

@@ -72,7 +72,7 @@ export const cancelReservation = saga('cancelReservation', CancelReservation, {
   .statement('updateReservationStatus', {
     values: ({ input }) => ({ reason: input.reason }),
     run: cancel,
-    also: skipWaitingMessages,
+    secondEffect: skipWaitingMessages,
     onNoRow: 'INVALID_STATE_TRANSITION',
   })
   .statement('sendCancellationNotification', {

@@ -55,7 +55,7 @@ export const checkIn = saga('checkIn', CheckIn, {
   })
   .call('activatePropertyAmenities', {
     retry: DEVICE_RETRY,
-    whenOpen: 'refuse',
+    onOpenCircuit: 'refuse',
     run: async ({ ports, key, done, signal }) => {
       const { device, propertyId, reservationId, actualAt, until } = done.validateCheckIn;
       if (device === null) return null;

@@ -27,7 +27,8 @@ import {
 } from '../domain/tasks/ensure.ts';
 import type { StayOccurrence, StayPlan } from '../domain/tasks/schedule.ts';
 import { ensureAssignedTask, holdForStay, type StayTask } from '../domain/tasks/task-orchestrator.ts';
-import { type Failure, type StepContext, saga } from '../engine/definition.ts';
+import { saga } from '../engine/definition.ts';
+import type { Failure, StepContext } from '../engine/step.ts';
 import { type RoomyError, required } from '../kernel/errors.ts';
 import { newId } from '../kernel/ids.ts';
 
@@ -118,17 +119,17 @@ export const confirmReservation = saga('confirmReservation', ConfirmReservation,
   .statement('createCleaningTask', {
     values: (context) => valuesOf(context, 'preArrivalCleaning'),
     run: ensurePreArrivalCleaning('cleaningTaskId'),
-    also: hurryPreviousCleaning,
+    secondEffect: hurryPreviousCleaning,
     onNoRow: 'STEP_FAILED',
-    thinking: assigned('preArrivalCleaning', 'cleaningTaskId'),
+    imperative: assigned('preArrivalCleaning', 'cleaningTaskId'),
     explain: heldOn('preArrivalCleaning'),
-    compensate: { run: withdrawTask, also: relaxPreviousCleaning },
+    compensate: { run: withdrawTask, secondEffect: relaxPreviousCleaning },
   })
   .statement('createCheckInTask', {
     values: (context) => valuesOf(context, 'checkIn'),
     run: ensureTask('checkInTaskId'),
     onNoRow: 'STEP_FAILED',
-    thinking: assigned('checkIn', 'checkInTaskId'),
+    imperative: assigned('checkIn', 'checkInTaskId'),
     explain: heldOn('checkIn'),
     compensate: { run: withdrawTask },
   })
@@ -136,18 +137,18 @@ export const confirmReservation = saga('confirmReservation', ConfirmReservation,
     values: (context) => valuesOf(context, 'checkOut'),
     run: ensureTask('checkOutTaskId'),
     onNoRow: 'STEP_FAILED',
-    thinking: assigned('checkOut', 'checkOutTaskId'),
+    imperative: assigned('checkOut', 'checkOutTaskId'),
     explain: heldOn('checkOut'),
     compensate: { run: withdrawTask },
   })
   .statement('createPostCleaningTask', {
     values: (context) => valuesOf(context, 'postDepartureCleaning'),
     run: ensurePostDepartureCleaning('postCleaningTaskId'),
-    also: absorbNextCleaning,
+    secondEffect: absorbNextCleaning,
     onNoRow: 'STEP_FAILED',
-    thinking: assignedTurnover,
+    imperative: assignedTurnover,
     explain: heldOn('postDepartureCleaning'),
-    compensate: { run: withdrawTask, also: releaseMerged },
+    compensate: { run: withdrawTask, secondEffect: releaseMerged },
   })
   .statement('createFinancialTransaction', {
     values: ({ done: { validateReservation: stay } }) => ({
@@ -159,7 +160,7 @@ export const confirmReservation = saga('confirmReservation', ConfirmReservation,
     }),
     // No row where nothing is owed.
     run: createAmountDue,
-    also: settleTurnovers,
+    secondEffect: settleTurnovers,
     compensate: { run: cancelAmountDue },
   })
   .statement('sendConfirmationNotification', {
@@ -179,7 +180,7 @@ export const confirmReservation = saga('confirmReservation', ConfirmReservation,
       return orderMessages(key, [...confirmationMessages(done.validateReservation), ...told, ...displaced]);
     },
     run: enqueueMessages,
-    compensate: { run: withdrawMessages, also: tellRolledBack },
+    compensate: { run: withdrawMessages, secondEffect: tellRolledBack },
   })
   .ends(async ({ db, subjectId, done }) => {
     const stay = await readOutcome(db, subjectId);

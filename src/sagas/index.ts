@@ -1,4 +1,5 @@
-import { checkDefinition, type SagaDefinition } from '../engine/definition.ts';
+import type { SagaDefinition } from '../engine/definition.ts';
+import { createRegistry } from '../engine/registry.ts';
 import { cancelReservation } from './cancel-reservation.ts';
 import { changeAccess } from './change-access.ts';
 import { checkIn } from './check-in.ts';
@@ -34,27 +35,7 @@ const DEFINITIONS: readonly SagaDefinition[] = [
   processOwnerPayout,
 ];
 
-export const SAGA_NAMES: readonly string[] = [...new Set(DEFINITIONS.map(({ name }) => name))];
-
-/** Definitions by name and version. Throws for one that is not sound, so that a program with it does not start. */
-export function createRegistry(definitions: readonly SagaDefinition[]) {
-  const byVersion = new Map<string, SagaDefinition>();
-  const newest = new Map<string, SagaDefinition>();
-  for (const definition of definitions) {
-    checkDefinition(definition);
-    const id = `${definition.name}@${definition.version}`;
-    if (byVersion.has(id)) throw new Error(`saga ${id} is registered twice`);
-    byVersion.set(id, definition);
-    newest.set(definition.name, definition);
-  }
-  return {
-    /** Without a version, the newest. */
-    definitionOf: (name: string, version?: number): SagaDefinition | undefined =>
-      version === undefined ? newest.get(name) : byVersion.get(`${name}@${version}`),
-    names: [...newest.keys()],
-  };
-}
-
 const registry = createRegistry(DEFINITIONS);
 export const { definitionOf } = registry;
-export const sagaNames: readonly string[] = registry.names;
+/** The names of all sagas, each once. */
+export const SAGA_NAMES: readonly string[] = registry.names;

@@ -22,7 +22,8 @@ import {
   payoutScheduledMessage,
 } from '../domain/notifications/matrix.ts';
 import { derivePaymentStatus, restorePaymentStatus } from '../domain/reservations/payment-status.ts';
-import { type StepContext, saga } from '../engine/definition.ts';
+import { saga } from '../engine/definition.ts';
+import type { StepContext } from '../engine/step.ts';
 import { required } from '../kernel/errors.ts';
 
 export const ProcessPayment = z.strictObject({
@@ -92,8 +93,8 @@ export const processPayment = saga('processPayment', ProcessPayment, {
   })
   .call('createGuestPaymentTransaction', {
     retry: RETRY,
-    everyday: ['PAYMENT_DECLINED', 'GATEWAY_REFERENCE_REUSED'],
-    whenOpen: 'refuse',
+    expectedRefusals: ['PAYMENT_DECLINED', 'GATEWAY_REFERENCE_REUSED'],
+    onOpenCircuit: 'refuse',
     prepare: ({ tx, input, done: { validatePayment: stay }, ...step }) =>
       claimPayment(tx, step, stay, { ...input, cardFingerprint: stay.cardFingerprint ?? null }),
     run: ({ ports, input, key, signal }) =>

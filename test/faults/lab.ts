@@ -2,8 +2,9 @@ import { expect } from 'vitest';
 import type { Db } from '../../src/db/client.ts';
 import type { Direction } from '../../src/db/schema.ts';
 import type { Ports } from '../../src/domain/ports.ts';
-import type { SagaDefinition, StepDefinition } from '../../src/engine/definition.ts';
+import type { SagaDefinition } from '../../src/engine/definition.ts';
 import type { Failpoint, FailpointName } from '../../src/engine/failpoint.ts';
+import type { StepDefinition } from '../../src/engine/step.ts';
 import type { StepPointer } from '../../src/engine/types.ts';
 import {
   createTestbed,

@@ -1,13 +1,13 @@
 import { inject } from 'vitest';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
 import type { ReceivedEvent } from '../../src/domain/ports.ts';
+import { createRegistry } from '../../src/engine/registry.ts';
 import { createWebhookSender } from '../../src/gateways/webhooks.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { Role } from '../../src/http/auth.ts';
 import type { App } from '../../src/http/context.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/log.ts';
-import { createRegistry } from '../../src/sagas/index.ts';
 import { createEngine, type Engine } from '../../src/wiring.ts';
 import { API, JWT, tokenFor } from '../http/harness.ts';
 import { ALL_SAGAS, openSandbox, type Sandbox } from '../sagas/money.ts';

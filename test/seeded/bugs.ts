@@ -26,7 +26,7 @@ export const BUGS: readonly SeededBug[] = [
     what: 'a result is recorded whoever holds the claim',
     edits: [
       {
-        file: 'src/engine/call.ts',
+        file: 'src/engine/runners/call.ts',
         find: `return claim?.status === 'running' && claim.attempt === attempt;`,
         put: `return claim?.status === 'running' && attempt > 0;`,
       },
@@ -48,11 +48,11 @@ export const BUGS: readonly SeededBug[] = [
     what: 'another gateway key on every attempt',
     edits: [
       {
-        file: 'src/engine/call.ts',
-        find: `  const context = contextFor(claimed);
-  const timeout`,
-        put: `  const context = { ...contextFor(claimed), key: String(Math.random()) };
-  const timeout`,
+        file: 'src/engine/runners/call.ts',
+        find: `  const context = contextOf(due);
+  const limit`,
+        put: `  const context = { ...contextOf(due), key: String(Math.random()) };
+  const limit`,
       },
     ],
     files: [PAYMENT],
@@ -80,21 +80,19 @@ export const BUGS: readonly SeededBug[] = [
     what: 'effect and step record in two transactions',
     edits: [
       {
-        file: 'src/engine/local.ts',
+        file: 'src/engine/runners/tx.ts',
         find: `  return retryContention(() =>
     db.transaction().execute(async (tx) => {
-      const advance = await passGuard(tx, state, step, direction);
-      if (!advance) return null;
+      if (!(await passGuard(tx, due))) return null;
       const output = (await work(tx)) ?? {};
-      return recordDone(tx, state, definition, step, direction, output);
+      return recordDone(tx, due, output);
     }),
   );`,
         put: `  return retryContention(async () => {
     const output = (await db.transaction().execute((tx) => work(tx))) ?? {};
     return db.transaction().execute(async (tx) => {
-      const advance = await passGuard(tx, state, step, direction);
-      if (!advance) return null;
-      return recordDone(tx, state, definition, step, direction, output);
+      if (!(await passGuard(tx, due))) return null;
+      return recordDone(tx, due, output);
     });
   });`,
       },
@@ -124,7 +122,7 @@ export const BUGS: readonly SeededBug[] = [
     what: 'the relay reads what is beyond the last id it published',
     edits: [
       {
-        file: 'src/queues/relay.ts',
+        file: 'src/engine/store/outbox.ts',
         find: 'x.published_at IS NULL AND x.available_at <= now()',
         put: 'x.id > (SELECT coalesce(max(id), 0) FROM outbox WHERE published_at IS NOT NULL) AND x.available_at <= now()',
       },
@@ -139,8 +137,8 @@ export const BUGS: readonly SeededBug[] = [
     edits: [
       {
         file: 'src/queues/reconciler.ts',
-        find: 'await inLanes(idle, (saga) => reconcile(parts, saga));',
-        put: 'void [idle, inLanes, reconcile];',
+        find: 'if (await reconcile(parts, saga)) dispatched.push(saga.id);',
+        put: 'void [saga, reconcile];',
       },
     ],
     files: [RECOVERY],
@@ -175,17 +173,21 @@ export const BUGS: readonly SeededBug[] = [
     what: 'compensations run in the order of the steps',
     edits: [
       {
-        file: 'src/engine/fail.ts',
-        find: `.orderBy('step_no', 'desc')`,
-        put: `.orderBy('step_no', 'asc')`,
+        file: 'src/engine/store/steps.ts',
+        find: `.orderBy('step_no', 'desc')
+    .execute();
+  return acted`,
+        put: `.orderBy('step_no', 'asc')
+    .execute();
+  return acted`,
       },
       {
-        file: 'src/engine/fused.ts',
+        file: 'src/engine/store/fused.ts',
         find: 'SELECT max(c.step_no) AS no',
         put: 'SELECT min(c.step_no) AS no',
       },
       {
-        file: 'src/engine/fused.ts',
+        file: 'src/engine/store/fused.ts',
         // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of the source.
         find: 'AND c.step_no < ${step.no}::int AND c.status',
         // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of the source.
@@ -217,7 +219,7 @@ export const BUGS: readonly SeededBug[] = [
     what: 'a flow whose job failed in Redis is taken for a step that failed',
     edits: [
       {
-        file: 'src/engine/execute.ts',
+        file: 'src/engine/store/sagas.ts',
         find: '.set({ next_check_at: sql`now()` })',
         put: ".set({ status: 'parked', error_code: 'STEP_FAILED', error_detail: '{}' })",
       },

@@ -8,7 +8,7 @@ import {
   listReservations,
 } from '../../domain/reservations/resource.ts';
 import { tasksOfReservation } from '../../domain/tasks/resource.ts';
-import { executionsOfReservation } from '../../engine/views.ts';
+import { executionsOfReservation } from '../../engine/read/executions.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { type Money, parseAnswerable } from '../../kernel/money.ts';
 import { confirmReservation } from '../../sagas/index.ts';

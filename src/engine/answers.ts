@@ -1,17 +1,17 @@
 import type { Direction, Json } from '../db/schema.ts';
 import { CATALOGUE, type ErrorCode, isErrorCode, kindOfError, RoomyError } from '../kernel/errors.ts';
-import { effectKey } from '../kernel/ids.ts';
-import { canonicalJson } from '../kernel/json.ts';
-import type { Ending, SagaDefinition, StepDefinition } from './definition.ts';
-import type { AuditNote, PreparedEnd } from './fused.ts';
+import { executionPath } from '../kernel/links.ts';
+import { type AuditNote, auditNote } from './audit-note.ts';
+import type { Ending, SagaDefinition } from './definition.ts';
 import type { SagaState } from './state.ts';
+import type { StepDefinition } from './step.ts';
 
 /**
  * The bytes that a saga answers with and the audit row that closes it, built before the commit that they are part of,
  * so that every repeat of the request gets the same bytes.
  */
 
-/** What is stored of an error: public text and details, and a bounded technical cause for operators. */
+/** The stored form of an error: public text and details, and a bounded technical cause for operators. */
 export interface RecordedError {
   readonly code: ErrorCode;
   readonly text: string;
@@ -34,6 +34,13 @@ export function recordError(error: unknown, step: StepDefinition): RecordedError
     ...(known.details === undefined ? {} : { details: known.details as Json }),
     ...(error instanceof RoomyError && error.cause === undefined ? {} : { cause: kindOfError(known.cause ?? error) }),
   };
+}
+
+/** The final answer of a saga and the audit row that closes it. */
+export interface PreparedEnd {
+  readonly response_status: number;
+  readonly response_body: string;
+  readonly audit: AuditNote;
 }
 
 export function completedEnd(state: SagaState, ending: Ending, definition: SagaDefinition): PreparedEnd {
@@ -67,7 +74,7 @@ export function compensatedEnd(state: SagaState, error: RecordedError): Prepared
   };
 }
 
-const selfOf = (sagaId: string) => ({ self: `/api/production/sagas/executions/${sagaId}` });
+const selfOf = (sagaId: string) => ({ self: executionPath(sagaId) });
 
 /** The 202 of a saga that is under way: constant for a saga, so that every such answer of one key is the same bytes. */
 export const pendingBody = (sagaId: string): string =>
@@ -78,8 +85,8 @@ export const pendingBody = (sagaId: string): string =>
   });
 
 /**
- * The 202 of a saga that waits for a person, and for what: the step, and its error's public code and text; never its
- * details or cause. Stored when the saga first parks and kept from then on (guarantees.md 2.6); the link tells the rest.
+ * The 202 of a saga that waits for a person, with the step and its error's public code and text; never its details or
+ * cause. Stored when the saga first parks and kept from then on (guarantees.md 2.6); the link leads to the rest.
  */
 export const parkedBody = (sagaId: string, step: StepDefinition, direction: Direction, error: RecordedError): string =>
   JSON.stringify({
@@ -104,40 +111,3 @@ export function errorOf(state: SagaState): RecordedError {
   const code = state.errorCode !== null && isErrorCode(state.errorCode) ? state.errorCode : 'STEP_FAILED';
   return { text: CATALOGUE[code].text, failedStep: '', step: 0, retryable: false, ...detail, code };
 }
-
-export function compensationNote(state: SagaState, step: StepDefinition): AuditNote {
-  return auditNote(state, 'STEP_COMPENSATED', {
-    outcome: 'compensated',
-    effectKey: effectKey(state.id, step.no, 'C'),
-    details: { step: step.name },
-  });
-}
-
-interface NoteBody {
-  readonly outcome: string;
-  readonly effectKey?: string;
-  readonly ip?: string;
-  readonly details: Readonly<Record<string, Json | undefined>>;
-}
-
-/** The fields of the brief's audit sample; its `timestamp` is the row's own `at`. */
-export function auditNote(state: AuditSubject, event: string, body: NoteBody, actor?: string): AuditNote {
-  const reservationId = state.subjectType === 'transaction' ? null : state.subjectId;
-  return {
-    event,
-    actor: actor ?? state.requestedBy,
-    reservation_id: reservationId,
-    request_id: state.requestId,
-    body: canonicalJson({
-      saga: state.name,
-      reservationId,
-      userId: actor ?? state.requestedBy,
-      onBehalfOf: state.onBehalfOf,
-      ...body,
-    }),
-  };
-}
-export type AuditSubject = Pick<
-  SagaState,
-  'name' | 'subjectType' | 'subjectId' | 'requestedBy' | 'onBehalfOf' | 'requestId'
->;

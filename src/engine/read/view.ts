@@ -1,18 +1,19 @@
 import type { Selectable } from 'kysely';
-import type { Json, SagaStepTable, SagaTable } from '../db/schema.ts';
-import { effectKey } from '../kernel/ids.ts';
-import type { ExecutionView, StepSummary, StepView } from './types.ts';
+import type { Json, SagaStepTable, SagaTable } from '../../db/schema.ts';
+import { effectKey } from '../../kernel/ids.ts';
+import type { ExecutionView, StepSummary, StepView } from '../types.ts';
 
 /** An execution and the timeline of its steps, from their rows, as far as a reader may see them. */
 
 /** The steps of a definition, as pinned by an execution; null when this build does not know it any more. */
 export type StepsOf = (name: string, version: number) => readonly StepSummary[] | null;
 
-/** What a reader may see. Technical causes are for operators. */
+/** The rights of a reader, as far as an execution shows something to some readers only. */
 export interface Reader {
   readonly stepsOf: StepsOf;
-  readonly operator: boolean;
-  /** A refusal's details as far as they are about what this reader may do. */
+  /** Whether technical causes of errors are shown. */
+  readonly seesCauses: boolean;
+  /** The part of a refusal's details that this reader may see. */
   readonly detailsFor: (details: Json | undefined) => Json | undefined;
 }
 
@@ -131,7 +132,7 @@ function publicError(error: Json, reader: Reader): Json {
   return {
     ...rest,
     ...(details === undefined ? {} : { details: reader.detailsFor(details) }),
-    ...(cause === undefined || !reader.operator ? {} : { cause }),
+    ...(cause === undefined || !reader.seesCauses ? {} : { cause }),
   };
 }
 

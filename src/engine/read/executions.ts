@@ -6,15 +6,35 @@ import {
   type SqlBool,
   sql,
 } from 'kysely';
-import type { Db } from '../db/client.ts';
-import { literal } from '../db/literal.ts';
-import type { Database, SagaStatus } from '../db/schema.ts';
-import { inPortfolio, newestInPortfolio } from '../domain/properties/portfolio.ts';
-import { RoomyError } from '../kernel/errors.ts';
-import { executionView, type Reader, type StepRow, timeline } from './execution-view.ts';
-import type { ExecutionView, StepView } from './types.ts';
+import type { Db } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
+import type { Database, SagaStatus } from '../../db/schema.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import type { ExecutionView, StepView } from '../types.ts';
+import { executionView, type Reader, type StepRow, timeline } from './view.ts';
 
-/** The read side of sagas: what people see of executions. Nothing here changes or decides anything. */
+/** The read side of sagas. Nothing here changes or decides anything. */
+
+/** Rows of a list with the instant that it is ordered by. */
+type Listed = Expression<{ readonly id: string; readonly at: Date }>;
+
+/**
+ * A part of all executions: those about some properties, and those that one principal started. Whoever knows the rights of
+ * a reader makes it.
+ */
+export interface ExecutionPart {
+  readonly principal: string;
+  /** Whether a row with this property is in the part. */
+  holds(propertyId: RawBuilder<unknown>): RawBuilder<SqlBool>;
+  /** The ids of the newest rows, as an array: of `at`, the rows of each property, and of `own`; `limit` at the most. */
+  newest(page: {
+    readonly at: (propertyId: RawBuilder<string>) => Listed;
+    readonly own: Listed;
+    readonly limit: number;
+  }): RawBuilder<string[]>;
+  /** A statement for `rows` of each property of the part. */
+  each(rows: (propertyId: RawBuilder<string>) => Expression<unknown>): RawBuilder<unknown>;
+}
 
 export interface SagaFilter {
   readonly status?: SagaStatus | undefined;
@@ -25,10 +45,10 @@ export interface SagaFilter {
   readonly from?: string | undefined;
   /** Accepted before. */
   readonly to?: string | undefined;
-  /** Only what this principal started; null: all. */
+  /** Only executions that this principal started; null: all. */
   readonly startedBy: string | null;
-  /** Only what is about the stays of this agent's portfolio, or was started by them; null: all. */
-  readonly agentId?: string | null;
+  /** Only this part; null: all. */
+  readonly part?: ExecutionPart | null;
 }
 
 export interface SagaPage {
@@ -45,7 +65,7 @@ export async function listSagas(
 ): Promise<SagaPage> {
   const { after } = page;
   const limit = page.limit + 1;
-  const { agentId, ...others } = filter;
+  const { part, ...others } = filter;
   const matching = db
     .selectFrom('saga')
     .where(matches(others))
@@ -57,15 +77,14 @@ export async function listSagas(
     .orderBy('requested_at', 'desc')
     .orderBy('id', 'desc')
     .limit(limit);
-  const rows = await (agentId
+  const rows = await (part
     ? db.selectFrom('saga').where(
         'id',
         '=',
-        sql<string>`ANY(${newestInPortfolio({
-          agentId,
+        sql<string>`ANY(${part.newest({
           at: (propertyId) => listed.where('property_id', '=', propertyId),
           own: listed
-            .where(startedBy(agentId))
+            .where(startedBy(part.principal))
             .clearOrderBy()
             .orderBy('requested_by', 'desc')
             .orderBy('requested_at', 'desc')
@@ -92,22 +111,22 @@ export async function listSagas(
 
 /**
  * As a range, and listed by it first, so that the index by requester is the only one that fits: where one client asks for
- * most sagas, a plan for anybody would look for an agent's own among those of all years.
+ * most sagas, a plan for anybody would look for a principal's own among those of all years.
  */
 const startedBy = (principal: string): RawBuilder<SqlBool> =>
   sql`saga.requested_by >= ${principal} AND saga.requested_by <= ${principal}`;
 
-/** What has ended is counted up to here: the count of all that ever ran would be read from all that ever ran. */
+/** Executions that have ended are counted up to here: a full count would read all that ever ran. */
 export const COUNTED_AT_MOST = 1_000;
 
 /** How many executions are in each status, whatever status the filter asks for. At most `COUNTED_AT_MOST` of each. */
 export async function countSagas(db: Db, filter: SagaFilter): Promise<Record<SagaStatus, number>> {
-  const { agentId, ...others } = filter;
+  const { part, ...others } = filter;
   const all = db.selectFrom('saga').where(matches({ ...others, status: undefined }));
   const ofEnd = (status: (typeof ENDS)[number]) =>
     counted(
       db,
-      agentId ?? null,
+      part ?? null,
       (own) =>
         all
           .select(['id', sql<SagaStatus>`ended_as`.as('status')])
@@ -118,7 +137,7 @@ export async function countSagas(db: Db, filter: SagaFilter): Promise<Record<Sag
     );
   const open = counted(
     db,
-    agentId ?? null,
+    part ?? null,
     (own) => all.select(['id', 'status']).where('finished_at', 'is', null).where(own),
     COUNTED_AT_MOST * OPEN_STATUSES,
   );
@@ -130,20 +149,19 @@ export async function countSagas(db: Db, filter: SagaFilter): Promise<Record<Sag
 
 type Counted = { readonly status: SagaStatus; readonly count: number };
 
-/** By status, of `limit` rows at the most; of an agent's, property by property and those that the agent started. */
+/** By status, of `limit` rows at the most; of a part, property by property and those that its principal started. */
 async function counted(
   db: Db,
-  agentId: string | null,
+  part: ExecutionPart | null,
   rowsOf: (own: RawBuilder<SqlBool>) => SelectQueryBuilder<Database, 'saga', { id: string; status: SagaStatus }>,
   limit: number,
 ): Promise<readonly Counted[]> {
   const few = (own: RawBuilder<SqlBool>) => rowsOf(own).limit(limit);
   const some =
-    agentId === null
+    part === null
       ? sql`${few(sql`true`)}`
-      : sql`(SELECT * FROM (SELECT few.* FROM property place CROSS JOIN LATERAL ${few(sql`saga.property_id = place.id`)} few
-            WHERE ${agentId}::text = ANY(place.agent_ids) LIMIT ${limit}::int) own_places
-          UNION ${few(startedBy(agentId)).clearOrderBy().orderBy('requested_by', 'desc').orderBy('requested_at', 'desc')} LIMIT ${limit}::int)`;
+      : sql`(SELECT * FROM (${part.each((propertyId) => few(sql`saga.property_id = ${propertyId}`))} LIMIT ${limit}::int) own_places
+          UNION ${few(startedBy(part.principal)).clearOrderBy().orderBy('requested_by', 'desc').orderBy('requested_at', 'desc')} LIMIT ${limit}::int)`;
   const { rows } =
     await sql<Counted>`SELECT status, count(*)::int AS count FROM ${some} picked GROUP BY status`.execute(db);
   return rows;
@@ -166,12 +184,12 @@ export async function newestExecution(db: Db, filter: SagaFilter, reader: Reader
 export async function getExecution(
   db: Db,
   id: string,
-  reader: Reader & Pick<SagaFilter, 'startedBy' | 'agentId'>,
+  reader: Reader & Pick<SagaFilter, 'startedBy' | 'part'>,
 ): Promise<ExecutionView & { readonly steps: readonly StepView[] }> {
   const row = await db
     .selectFrom('saga')
     .selectAll()
-    .where(matches({ executionId: id, startedBy: reader.startedBy, agentId: reader.agentId ?? null }))
+    .where(matches({ executionId: id, startedBy: reader.startedBy, part: reader.part ?? null }))
     .executeTakeFirst();
   if (!row) throw new RoomyError('SAGA_NOT_FOUND');
   const steps = (await stepsByExecution(db, [row])).get(id) ?? [];
@@ -199,10 +217,9 @@ function matches(filter: SagaFilter) {
     if (filter.reservationId !== undefined) {
       all.push(eb('subject_type', '<>', 'transaction'), eb('subject_id', '=', filter.reservationId));
     }
-    if (filter.agentId) {
-      all.push(
-        sql<SqlBool>`(requested_by = ${filter.agentId} OR ${inPortfolio(sql.ref('saga.property_id'), filter.agentId)})`,
-      );
+    if (filter.part) {
+      const { principal } = filter.part;
+      all.push(sql<SqlBool>`(requested_by = ${principal} OR ${filter.part.holds(sql.ref('saga.property_id'))})`);
     }
     if (filter.executionId !== undefined) all.push(eb('id', '=', filter.executionId));
     if (filter.from !== undefined) all.push(eb('requested_at', '>=', sql<Date>`${filter.from}::timestamptz`));

@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Direction, SagaStatus } from '../db/schema.ts';
-import type { SagaDefinition, StepDefinition } from './definition.ts';
-import { decide, directionOf, type SagaState } from './state.ts';
+import { decide } from './decide.ts';
+import type { SagaDefinition } from './definition.ts';
+import { directionOf, type SagaState } from './state.ts';
+import type { StepDefinition } from './step.ts';
 import type { StepPointer } from './types.ts';
 
 const STEPS = 6;
@@ -17,10 +19,10 @@ const step = (no: number): StepDefinition => ({
   conceals: [],
   onExhausted: 'compensate',
   parksOn: [],
-  everyday: [],
-  whenOpen: 'wait',
+  expectedRefusals: [],
+  onOpenCircuit: 'wait',
   forward: { kind: 'tx', run: async () => ({}) },
-  thinking: undefined,
+  imperative: undefined,
   compensation: { kind: 'tx', run: async () => ({}) },
 });
 const definition: SagaDefinition = {

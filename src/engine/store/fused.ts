@@ -1,11 +1,13 @@
 import { type CompiledQuery, type Expression, type OperationNodeSource, type RawBuilder, sql } from 'kysely';
-import type { Db } from '../db/client.ts';
-import { isUnreachable } from '../db/errors.ts';
-import type { ValueRefs } from '../db/fused.ts';
-import type { Direction } from '../db/schema.ts';
-import { InvariantError } from '../kernel/errors.ts';
-import { createLane } from '../kernel/lane.ts';
-import type { ErasedFused, StepDefinition } from './definition.ts';
+import type { Db } from '../../db/client.ts';
+import { isUnreachable } from '../../db/errors.ts';
+import type { ValueRefs } from '../../db/fused.ts';
+import type { Direction } from '../../db/schema.ts';
+import { createBatcher } from '../../kernel/batcher.ts';
+import { InvariantError } from '../../kernel/errors.ts';
+import type { PreparedEnd } from '../answers.ts';
+import type { AuditNote } from '../audit-note.ts';
+import type { ErasedFused, StepDefinition } from '../step.ts';
 
 /**
  * Guard, effect and record of a local step in one statement, for any number of due sagas.
@@ -15,8 +17,8 @@ import type { ErasedFused, StepDefinition } from './definition.ts';
  * nothing; and all else in the statement joins the guard, so it does nothing either (speed.md).
  */
 
-/** A saga for which a step is believed to be due, and what the statement needs to know of it. */
-export interface DueStep {
+/** A saga for which the step is believed to be due, with the values that the statement needs. */
+export interface DueItem {
   readonly saga_id: string;
   readonly generation: number;
   readonly vals: unknown;
@@ -25,26 +27,15 @@ export interface DueStep {
   /** Audit row of a compensation; null forward, where only the end has one. */
   readonly note: AuditNote | null;
 }
-export interface PreparedEnd {
-  readonly response_status: number;
-  readonly response_body: string;
-  readonly audit: AuditNote;
-}
-export interface AuditNote {
-  readonly event: string;
-  readonly actor: string;
-  readonly reservation_id: string | null;
-  readonly request_id: string | null;
-  readonly body: string;
-}
 
-/** What became of it; null when the step was not due. */
+/** The step's record. */
 export interface Advanced {
   readonly output: unknown;
   /** The step that is due now; null when the saga has ended. */
   readonly nextStep: number | null;
 }
-export type RunFused = (due: DueStep) => Promise<Advanced | null>;
+/** Null when the step was not due. */
+export type RunFused = (due: DueItem) => Promise<Advanced | null>;
 
 const MAX_BATCH = 32;
 const MAX_IN_FLIGHT = 2;
@@ -70,7 +61,7 @@ export function createFusedStep(
   const statement = direction === 'F' ? forward(step, totalSteps, parts) : backward(step, parts);
   const compiled = statement.compile(db);
   const slot = compiled.parameters.indexOf(DUE_ITEMS);
-  return createLane<DueStep, Advanced | null>(
+  return createBatcher<DueItem, Advanced | null>(
     async (items) => {
       const parameters = compiled.parameters.with(slot, JSON.stringify(items));
       const { rows } = await db.executeQuery<ResultRow>({ ...compiled, parameters } as CompiledQuery<ResultRow>);
@@ -88,7 +79,7 @@ export function createFusedStep(
 type FusedCreator = Parameters<ErasedFused['run']>[0];
 
 interface EffectParts {
-  /** `, effect AS (...), also AS (...)`, or nothing. */
+  /** `, effect AS (...), second_effect AS (...)`, or nothing. */
   readonly ctes: RawBuilder<unknown>;
   /** Where the step's output comes from: joined to `guard g`. */
   readonly join: RawBuilder<unknown>;
@@ -98,8 +89,10 @@ interface EffectParts {
 function effectParts(db: FusedCreator, step: StepDefinition, effect: ErasedFused | null): EffectParts {
   if (!effect) return { ctes: sql``, join: sql``, result: sql`g.vals` };
   const main = joinsGuard(step, effect.run(db, VALUE_REFS));
-  const also = effect.also ? sql`, also AS (${joinsGuard(step, effect.also(db, VALUE_REFS))})` : sql``;
-  const ctes = sql`, effect AS (${main})${also}`;
+  const second = effect.secondEffect
+    ? sql`, second_effect AS (${joinsGuard(step, effect.secondEffect(db, VALUE_REFS))})`
+    : sql``;
+  const ctes = sql`, effect AS (${main})${second}`;
   if (effect.onNoRow === undefined) {
     return {
       ctes,

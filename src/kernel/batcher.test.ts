@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { createLane } from './lane.ts';
+import { createBatcher } from './batcher.ts';
 
-/** A lane whose runs end when the test says so. */
+/** A batcher whose runs end when the test says so. */
 function controlled(maxInFlight = 1, maxBatch = 4) {
   const runs: { readonly items: readonly number[]; end(): void; fail(): void }[] = [];
-  const send = createLane<number, number>(
+  const send = createBatcher<number, number>(
     (items) => {
       const { promise, resolve, reject } = Promise.withResolvers<readonly number[]>();
       runs.push({
@@ -20,7 +20,7 @@ function controlled(maxInFlight = 1, maxBatch = 4) {
 }
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-describe('a lane', () => {
+describe('a batcher', () => {
   it('runs an item at once when it is idle, and joins those that come meanwhile', async () => {
     const { runs, send } = controlled();
     const answers = [1, 2, 3, 4, 5, 6].map(send);
@@ -47,7 +47,7 @@ describe('a lane', () => {
   });
 
   it('fails only the item that is bad: the others are run alone', async () => {
-    const send = createLane<number, number>(
+    const send = createBatcher<number, number>(
       async (items) => {
         await settled();
         if (items.includes(3)) throw new Error('three is bad');
@@ -60,7 +60,7 @@ describe('a lane', () => {
   });
 
   it('refuses what it cannot hold, and an answer for another number of items', async () => {
-    const never = createLane<number, number>(() => new Promise(() => undefined), {
+    const never = createBatcher<number, number>(() => new Promise(() => undefined), {
       maxBatch: 1,
       maxInFlight: 1,
       maxWaiting: 1,
@@ -68,7 +68,7 @@ describe('a lane', () => {
     void never(1);
     void never(2);
     await expect(never(3)).rejects.toThrow('full');
-    const wrong = createLane<number, number>(async () => [], { maxBatch: 1, maxInFlight: 1 });
+    const wrong = createBatcher<number, number>(async () => [], { maxBatch: 1, maxInFlight: 1 });
     await expect(wrong(1)).rejects.toThrow('another number');
   });
 });

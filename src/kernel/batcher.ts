@@ -1,6 +1,6 @@
 import { InvariantError } from './errors.ts';
 
-export interface LaneOptions {
+export interface BatcherOptions {
   /** Items in one run, at the most. */
   readonly maxBatch: number;
   /** Runs under way at once; items that arrive meanwhile travel together in the next run. */
@@ -12,13 +12,13 @@ export interface LaneOptions {
 }
 
 /**
- * Joins work that arrives while earlier work is under way: an idle lane runs an item at once, a busy one runs many
+ * Joins work that arrives while earlier work is under way: an idle batcher runs an item at once, a busy one runs many
  * items together, so that batches cost no latency when there is no load. When a run fails, each of its items is run
  * alone, so that one bad item fails only itself.
  */
-export function createLane<T, R>(
+export function createBatcher<T, R>(
   run: (items: readonly T[]) => Promise<readonly R[]>,
-  options: LaneOptions,
+  options: BatcherOptions,
 ): (item: T) => Promise<R> {
   interface Waiting {
     readonly item: T;
@@ -32,7 +32,7 @@ export function createLane<T, R>(
   async function runBatch(batch: readonly Waiting[]): Promise<void> {
     try {
       const results = await run(batch.map((entry) => entry.item));
-      if (results.length !== batch.length) throw new InvariantError('a lane answered for another number of items');
+      if (results.length !== batch.length) throw new InvariantError('a batcher answered for another number of items');
       for (const [index, entry] of batch.entries()) entry.resolve(results[index] as R);
     } catch (error) {
       const [only] = batch;
@@ -58,7 +58,7 @@ export function createLane<T, R>(
   return (item) =>
     new Promise<R>((resolve, reject) => {
       if (waiting.length >= maxWaiting) {
-        reject(new InvariantError('a lane is full'));
+        reject(new InvariantError('a batcher is full'));
         return;
       }
       waiting.push({ item, resolve, reject });
