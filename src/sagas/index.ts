@@ -1,14 +1,15 @@
 import type { SagaDefinition } from '../engine/definition.ts';
 import { createRegistry } from '../engine/registry.ts';
-import { cancelReservation } from './cancel-reservation.ts';
-import { changeAccess } from './change-access.ts';
-import { checkIn } from './check-in.ts';
-import { checkOut } from './check-out.ts';
-import { confirmReservation } from './confirm-reservation.ts';
-import { executeRefund } from './execute-refund.ts';
-import { processOwnerPayout } from './process-owner-payout.ts';
-import { processPayment } from './process-payment.ts';
-import { refundReservation } from './refund-reservation.ts';
+import { cancelReservation } from './cancel-reservation/v1.ts';
+import { changeAccess } from './change-access/v1.ts';
+import { checkInV1 } from './check-in/v1.ts';
+import { checkIn } from './check-in/v2.ts';
+import { checkOut } from './check-out/v1.ts';
+import { confirmReservation } from './confirm-reservation/v1.ts';
+import { executeRefund } from './execute-refund/v1.ts';
+import { processOwnerPayout } from './process-owner-payout/v1.ts';
+import { processPayment } from './process-payment/v1.ts';
+import { refundReservation } from './refund-reservation/v1.ts';
 
 export {
   cancelReservation,
@@ -23,8 +24,9 @@ export {
 };
 
 /** Every definition that a saga in flight may still be pinned to; the newest version of a name comes last. */
-const DEFINITIONS: readonly SagaDefinition[] = [
+export const DEFINITIONS: readonly SagaDefinition[] = [
   confirmReservation,
+  checkInV1,
   checkIn,
   changeAccess,
   checkOut,

@@ -3,8 +3,7 @@ import { unlessRefused } from '../db/savepoint.ts';
 import type { StartVisit } from '../domain/tasks/next-actions.ts';
 import { acceptWithin } from '../engine/accept.ts';
 import type { Requester } from '../engine/types.ts';
-import { checkIn } from './check-in.ts';
-import { checkOut } from './check-out.ts';
+import { checkIn, checkOut } from './index.ts';
 
 /** A completed meeting starts its saga in the same commit, in the name of whoever completed it (domain.md 14). */
 export const startVisitFor =

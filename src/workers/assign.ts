@@ -4,7 +4,7 @@ import { assignDueTasks } from '../domain/tasks/assign-sweep.ts';
 import { forgetHolds } from '../domain/tasks/holds.ts';
 import { hurryLateTurnovers } from '../domain/tasks/late-turnovers.ts';
 import { reassignUnanswered } from '../domain/tasks/offers.ts';
-import { startAccessChange } from '../sagas/change-access.ts';
+import { startAccessChange } from '../sagas/change-access/start.ts';
 import type { JobsOf } from './jobs.ts';
 import { untilFewer } from './rounds.ts';
 

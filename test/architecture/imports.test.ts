@@ -113,13 +113,16 @@ describe('the engine', () => {
     expect(writers.filter((file) => !file.startsWith('engine/store/'))).toEqual([]);
     // The pattern still finds the ones that there are.
     expect(writers).toEqual(
-      expect.arrayContaining(['accept', 'attempts', 'fused', 'outbox', 'sagas', 'steps'].map((file) => `engine/store/${file}.ts`)),
+      expect.arrayContaining(
+        ['accept', 'attempts', 'fused', 'outbox', 'sagas', 'steps'].map((file) => `engine/store/${file}.ts`),
+      ),
     );
   });
 
   it('knows no path, no role and no portfolio', () => {
     const known = [...sources].filter(
-      ([file, text]) => layerOf(file) === 'engine' && /\/api\/|\brole\b|portfolio|agent_ids/i.test(withoutComments(text)),
+      ([file, text]) =>
+        layerOf(file) === 'engine' && /\/api\/|\brole\b|portfolio|agent_ids/i.test(withoutComments(text)),
     );
     expect(known.map(([file]) => file)).toEqual([]);
   });

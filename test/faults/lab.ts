@@ -41,6 +41,8 @@ export interface SagaFixture {
 export interface Ran {
   readonly sagaId: string;
   readonly subjectId: string;
+  /** The key of a step's effect, by the step's name. */
+  readonly keyOf: (step: string) => string;
 }
 
 export type Rest = 'completed' | 'compensated' | 'parked';
@@ -58,7 +60,7 @@ export interface BeginOptions {
   readonly by?: 'hand';
 }
 
-interface SagaUnderTest extends Ran {
+interface SagaUnderTest {
   readonly id: string;
   hung(calls?: number): Promise<void>;
   release(): void;
@@ -163,8 +165,6 @@ async function begin(
   };
   return {
     id: saga.id,
-    sagaId: saga.id,
-    subjectId: subject.subjectId,
     hung: planned.hung,
     release: planned.release,
     rests,

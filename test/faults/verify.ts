@@ -2,6 +2,7 @@ import type { Queue } from 'bullmq';
 import { expect } from 'vitest';
 import type { Db } from '../../src/db/client.ts';
 import type { SagaDefinition } from '../../src/engine/definition.ts';
+import { effectKey } from '../../src/kernel/ids.ts';
 import { stepJobId } from '../../src/queues/jobs.ts';
 import { COMPENSATION_QUEUE } from '../../src/queues/names.ts';
 import {
@@ -30,7 +31,12 @@ export interface Ended {
 /** Everything that must be true of a saga that has ended, whatever happened to it on the way. */
 export async function expectEnded(saga: Ended, process: TestProcess, byJobs: boolean): Promise<void> {
   const { bed, fixture, subject, id } = saga;
-  const ran = { sagaId: id, subjectId: subject.subjectId };
+  const keyOf = (name: string): string => {
+    const step = saga.definition.steps.find((one) => one.name === name);
+    if (!step) throw new Error(`${saga.definition.name} has no step ${name}`);
+    return effectKey(id, step.no, 'F');
+  };
+  const ran = { sagaId: id, subjectId: subject.subjectId, keyOf };
   const row = await bed.db.selectFrom('saga').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
   stage('drains its outbox');
   await drained(bed.db, id);

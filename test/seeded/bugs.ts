@@ -15,10 +15,11 @@ export interface Edit {
   readonly put: string;
 }
 
-const CONFIRMATION = 'test/faults/confirm-reservation.test.ts';
+/** The fault matrix of all sagas. */
+const EVERY_SAGA = ['test/faults/every-saga-1.test.ts', 'test/faults/every-saga-2.test.ts'];
+const RIVALS = 'test/faults/rivals.test.ts';
 const ERRAND = 'test/faults/errand.test.ts';
 const RECOVERY = 'test/integration/orchestrator-recovery.test.ts';
-const PAYMENT = 'test/faults/process-payment.test.ts';
 
 export const BUGS: readonly SeededBug[] = [
   {
@@ -55,7 +56,7 @@ export const BUGS: readonly SeededBug[] = [
   const limit`,
       },
     ],
-    files: [PAYMENT],
+    files: EVERY_SAGA,
     tests: 'when the provider has acted for 2 createGuestPaymentTransaction',
     symptom: /'compensated' to be 'completed'/,
   },
@@ -64,14 +65,14 @@ export const BUGS: readonly SeededBug[] = [
     what: 'a charge that may have been made is not settled before it is undone',
     edits: [
       {
-        file: 'src/sagas/process-payment.ts',
+        file: 'src/sagas/process-payment/v1.ts',
         find: `        inDoubt
           ? ports`,
         put: `        inDoubt && key === ''
           ? ports`,
       },
     ],
-    files: [PAYMENT],
+    files: EVERY_SAGA,
     tests: '2 createGuestPaymentTransaction fails at every attempt after it acted',
     symptom: /expected 100000 to be \+?0/,
   },
@@ -164,7 +165,7 @@ export const BUGS: readonly SeededBug[] = [
         put: '`${sagaId}.g${generation > 0 ? 0 : 1}.settle`',
       },
     ],
-    files: [CONFIRMATION, RECOVERY],
+    files: [...EVERY_SAGA, RECOVERY],
     tests: 'takes a chain of waiting jobs for lost|undoing 4 createCheckInTask gives up',
     symptom: /saga is still open/,
   },
@@ -194,7 +195,7 @@ export const BUGS: readonly SeededBug[] = [
         put: 'AND c.step_no > ${step.no}::int AND c.status',
       },
     ],
-    files: [CONFIRMATION],
+    files: EVERY_SAGA,
     tests: '8 sendConfirmationNotification fails at every attempt',
     symptom: /\[ 2, 3, 4, 5, 6, 7 \]/,
   },
@@ -210,7 +211,7 @@ export const BUGS: readonly SeededBug[] = [
   ADD CONSTRAINT no_double_booking CHECK (true)`,
       },
     ],
-    files: [CONFIRMATION],
+    files: [RIVALS],
     tests: 'are confirmed for one of them',
     symptom: /'completed', 'completed'/,
   },

@@ -1,15 +1,15 @@
 import { z } from 'zod';
-import { enqueueMessages, orderMessages, withdrawMessages } from '../domain/notifications/enqueue.ts';
-import { countNotifications, taskWithdrawnMessage, welcomeMessages } from '../domain/notifications/matrix.ts';
-import { recordActivation, recordDeactivation } from '../domain/properties/amenities.ts';
-import { transitionError } from '../domain/reservations/actions.ts';
-import { arriveAtProperty, undoArrival } from '../domain/reservations/arrival.ts';
-import { checkIn as arrive, undoCheckIn } from '../domain/reservations/transition.ts';
-import { assertMayCheckIn } from '../domain/reservations/visit.ts';
-import { readVisitOutcome } from '../domain/reservations/visit-outcome.ts';
-import { ensureStayTask, withdrawStayTask } from '../domain/tasks/stay-task.ts';
-import { saga } from '../engine/definition.ts';
-import { required } from '../kernel/errors.ts';
+import { enqueueMessages, orderMessages, withdrawMessages } from '../../domain/notifications/enqueue.ts';
+import { countNotifications, taskWithdrawnMessage, welcomeMessages } from '../../domain/notifications/matrix.ts';
+import { recordActivation, recordDeactivation } from '../../domain/properties/amenities.ts';
+import { transitionError } from '../../domain/reservations/actions.ts';
+import { type Arrival, undoArrival } from '../../domain/reservations/arrival.ts';
+import { checkIn as arrive, undoCheckIn } from '../../domain/reservations/transition.ts';
+import { assertMayCheckIn } from '../../domain/reservations/visit.ts';
+import { readVisitOutcome } from '../../domain/reservations/visit-outcome.ts';
+import { ensureStayTask, withdrawStayTask } from '../../domain/tasks/stay-task.ts';
+import { saga } from '../../engine/definition.ts';
+import { required } from '../../kernel/errors.ts';
 
 export const CheckIn = z.strictObject({
   reservationId: z.string(),
@@ -22,8 +22,11 @@ export const CheckIn = z.strictObject({
 /** A guest stands at the door: better to refuse within seconds than to succeed within minutes. */
 const DEVICE_RETRY = { attempts: 4, baseMs: 200, maxMs: 1_000 };
 
-/** Orchestrator.md, workflow 2. */
-export const checkIn = saga('checkIn', CheckIn, {
+/**
+ * Orchestrator.md, workflow 2, as it was before an arrival ended the tasks that it overtakes. Only for executions that were
+ * accepted under it.
+ */
+export const checkInV1 = saga('checkIn', CheckIn, {
   version: 1,
   subjectType: 'reservation',
   notFound: 'RESERVATION_NOT_FOUND',
@@ -50,7 +53,9 @@ export const checkIn = saga('checkIn', CheckIn, {
     },
   })
   .tx('createPostCheckOutCleaningTask', {
-    run: ({ tx, done, ...step }) => arriveAtProperty(tx, step, done.validateCheckIn),
+    run: async ({ tx, done, ...step }): Promise<Arrival> =>
+      ensureStayTask(tx, { ...step, reservationId: step.subjectId }, done.validateCheckIn.postDepartureCleaning),
+    // Some builds ran version 1 as version 2 now runs: what they ended at this step is given back, and told below.
     compensate: ({ tx, forwardKey, done }) => undoArrival(tx, forwardKey, done.own),
   })
   .call('activatePropertyAmenities', {

@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { assertRefundable, REFUND_BEARERS } from '../domain/finance/goodwill.ts';
-import { awaitRefunds } from '../domain/finance/refund.ts';
-import { bookRefunds } from '../domain/finance/refund-booking.ts';
-import { enqueueMessages, orderMessages } from '../domain/notifications/enqueue.ts';
-import { refundAffectsPayoutMessage } from '../domain/notifications/matrix.ts';
-import { saga } from '../engine/definition.ts';
-import { toMajor } from '../kernel/money.ts';
-import { REFUND_BUDGET_MS, startRefunds } from './execute-refund.ts';
+import { assertRefundable, REFUND_BEARERS } from '../../domain/finance/goodwill.ts';
+import { awaitRefunds } from '../../domain/finance/refund.ts';
+import { bookRefunds } from '../../domain/finance/refund-booking.ts';
+import { enqueueMessages, orderMessages } from '../../domain/notifications/enqueue.ts';
+import { refundAffectsPayoutMessage } from '../../domain/notifications/matrix.ts';
+import { saga } from '../../engine/definition.ts';
+import { toMajor } from '../../kernel/money.ts';
+import { REFUND_BUDGET_MS, startRefunds } from '../execute-refund/start.ts';
 
 export const RefundReservation = z.strictObject({
   reservationId: z.string(),

@@ -1,17 +1,15 @@
 import { z } from 'zod';
-import type { Tx } from '../db/client.ts';
-import { goneOf } from '../domain/finance/charge-record.ts';
+import { goneOf } from '../../domain/finance/charge-record.ts';
 import {
   type GatewayAnswer,
   markRefund,
   noteRefundAnswer,
   readRefund,
   recordRefund,
-} from '../domain/finance/refund.ts';
-import { enqueueMessagesAbout, orderMessages } from '../domain/notifications/enqueue.ts';
-import { refundProcessedMessage } from '../domain/notifications/matrix.ts';
-import { acceptWithin } from '../engine/accept.ts';
-import { saga } from '../engine/definition.ts';
+} from '../../domain/finance/refund.ts';
+import { enqueueMessagesAbout, orderMessages } from '../../domain/notifications/enqueue.ts';
+import { refundProcessedMessage } from '../../domain/notifications/matrix.ts';
+import { saga } from '../../engine/definition.ts';
 
 export const ExecuteRefund = z.strictObject({ refundId: z.string() });
 
@@ -80,23 +78,3 @@ export const executeRefund = saga('executeRefund', ExecuteRefund, {
     },
     details: { refundId: input.refundId, reservationId: refund.reservationId },
   }));
-
-/** How long an answer waits for the gateway; the refund goes on by itself after that (domain.md 9.5). */
-export const REFUND_BUDGET_MS = 1_500;
-
-/** A saga for each refund that has just been booked, in the same commit. `time`: which of several for one refund. */
-export async function startRefunds(
-  tx: Tx,
-  refundIds: readonly string[],
-  requestedBy: string,
-  time = '',
-): Promise<void> {
-  for (const refundId of refundIds) {
-    await acceptWithin(tx, executeRefund, {
-      subjectId: refundId,
-      input: { refundId },
-      requester: { sub: requestedBy, requestId: null },
-      key: `refund-${refundId}${time}`,
-    });
-  }
-}

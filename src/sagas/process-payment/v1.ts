@@ -1,30 +1,30 @@
 import { z } from 'zod';
-import { cardFingerprintOf } from '../domain/finance/card.ts';
+import { cardFingerprintOf } from '../../domain/finance/card.ts';
 import {
   bookFees,
   bookOwnerShare,
   type DistributionContext,
   planDistribution,
   undoOwnerShare,
-} from '../domain/finance/distribution.ts';
-import { assessCard } from '../domain/finance/fraud.ts';
-import { lookAtCaptured } from '../domain/finance/gateway-events.ts';
-import { reverseStep } from '../domain/finance/ledger.ts';
-import { assertApproved, assertPayable, type PayableStay, referenceReused } from '../domain/finance/payable.ts';
-import { type BookedPayment, bookPayment, claimPayment, takeBackPayment } from '../domain/finance/payment.ts';
-import { assertTaken } from '../domain/finance/payment-amount.ts';
-import { paymentOutcome } from '../domain/finance/payment-outcome.ts';
-import { raiseSystemAlert } from '../domain/notifications/alerts.ts';
-import { enqueueInTransaction, enqueueMessages, orderMessages } from '../domain/notifications/enqueue.ts';
+} from '../../domain/finance/distribution.ts';
+import { assessCard } from '../../domain/finance/fraud.ts';
+import { lookAtCaptured } from '../../domain/finance/gateway-events.ts';
+import { reverseStep } from '../../domain/finance/ledger.ts';
+import { assertApproved, assertPayable, type PayableStay, referenceReused } from '../../domain/finance/payable.ts';
+import { type BookedPayment, bookPayment, claimPayment, takeBackPayment } from '../../domain/finance/payment.ts';
+import { assertTaken } from '../../domain/finance/payment-amount.ts';
+import { paymentOutcome } from '../../domain/finance/payment-outcome.ts';
+import { raiseSystemAlert } from '../../domain/notifications/alerts.ts';
+import { enqueueInTransaction, enqueueMessages, orderMessages } from '../../domain/notifications/enqueue.ts';
 import {
   paymentConfirmedMessages,
   paymentFailedMessage,
   payoutScheduledMessage,
-} from '../domain/notifications/matrix.ts';
-import { derivePaymentStatus, restorePaymentStatus } from '../domain/reservations/payment-status.ts';
-import { saga } from '../engine/definition.ts';
-import type { StepContext } from '../engine/step.ts';
-import { required } from '../kernel/errors.ts';
+} from '../../domain/notifications/matrix.ts';
+import { derivePaymentStatus, restorePaymentStatus } from '../../domain/reservations/payment-status.ts';
+import { saga } from '../../engine/definition.ts';
+import type { StepContext } from '../../engine/step.ts';
+import { required } from '../../kernel/errors.ts';
 
 export const ProcessPayment = z.strictObject({
   reservationId: z.string(),

@@ -1,11 +1,10 @@
 import { z } from 'zod';
-import { enqueueInTransaction, releaseHeldMessages } from '../domain/notifications/enqueue.ts';
-import { accessAlertMessage } from '../domain/notifications/matrix.ts';
-import type { Ports } from '../domain/ports.ts';
-import { readAccess, recordAccessEnd, type StartAccessChange } from '../domain/reservations/access.ts';
-import { acceptWithin } from '../engine/accept.ts';
-import { saga } from '../engine/definition.ts';
-import { RoomyError } from '../kernel/errors.ts';
+import { enqueueInTransaction, releaseHeldMessages } from '../../domain/notifications/enqueue.ts';
+import { accessAlertMessage } from '../../domain/notifications/matrix.ts';
+import type { Ports } from '../../domain/ports.ts';
+import { readAccess, recordAccessEnd } from '../../domain/reservations/access.ts';
+import { saga } from '../../engine/definition.ts';
+import { RoomyError } from '../../kernel/errors.ts';
 
 export const ChangeAccess = z.strictObject({
   reservationId: z.string(),
@@ -99,9 +98,3 @@ async function setBack(ports: Ports, request: ReturnType<typeof requestOf>, sign
     throw error;
   }
 }
-
-const REQUESTER = { sub: 'system:access', requestId: null };
-
-export const startAccessChange: StartAccessChange = async (tx, { key, ...input }) => {
-  await acceptWithin(tx, changeAccess, { subjectId: input.reservationId, input, requester: REQUESTER, key });
-};

@@ -6,11 +6,11 @@ import {
   type PayoutOrder,
   payoutOutcome,
   recordPayouts,
-} from '../domain/finance/payout.ts';
-import { enqueueInTransaction, enqueueMessagesAbout, orderMessages } from '../domain/notifications/enqueue.ts';
-import { payoutFailedMessage, payoutProcessedMessage } from '../domain/notifications/matrix.ts';
-import { saga } from '../engine/definition.ts';
-import { RoomyError } from '../kernel/errors.ts';
+} from '../../domain/finance/payout.ts';
+import { enqueueInTransaction, enqueueMessagesAbout, orderMessages } from '../../domain/notifications/enqueue.ts';
+import { payoutFailedMessage, payoutProcessedMessage } from '../../domain/notifications/matrix.ts';
+import { saga } from '../../engine/definition.ts';
+import { RoomyError } from '../../kernel/errors.ts';
 
 export const ProcessOwnerPayout = z.strictObject({
   payoutId: z.string(),

@@ -6,22 +6,22 @@ import {
   INITIATORS,
   needsSecondPerson,
   REFUND_REVIEW,
-} from '../domain/finance/cancellation.ts';
-import { assertApproved } from '../domain/finance/payable.ts';
-import { awaitRefunds } from '../domain/finance/refund.ts';
-import { enqueueMessages, orderMessages, skipWaitingMessages } from '../domain/notifications/enqueue.ts';
+} from '../../domain/finance/cancellation.ts';
+import { assertApproved } from '../../domain/finance/payable.ts';
+import { awaitRefunds } from '../../domain/finance/refund.ts';
+import { enqueueMessages, orderMessages, skipWaitingMessages } from '../../domain/notifications/enqueue.ts';
 import {
   cancelledMessages,
   countNotifications,
   refundAffectsPayoutMessage,
   taskStayCancelledMessage,
   taskWithdrawnMessage,
-} from '../domain/notifications/matrix.ts';
-import { cancel } from '../domain/reservations/transition.ts';
-import { cancelTasksOf, reopenTasks } from '../domain/tasks/cancel-tasks.ts';
-import { saga } from '../engine/definition.ts';
-import { toMajor } from '../kernel/money.ts';
-import { REFUND_BUDGET_MS, startRefunds } from './execute-refund.ts';
+} from '../../domain/notifications/matrix.ts';
+import { cancel } from '../../domain/reservations/transition.ts';
+import { cancelTasksOf, reopenTasks } from '../../domain/tasks/cancel-tasks.ts';
+import { saga } from '../../engine/definition.ts';
+import { toMajor } from '../../kernel/money.ts';
+import { REFUND_BUDGET_MS, startRefunds } from '../execute-refund/start.ts';
 
 export const CancelReservation = z.strictObject({
   reservationId: z.string(),

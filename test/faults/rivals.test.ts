@@ -1,18 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { confirmReservation } from '../../src/sagas/index.ts';
-import { confirmation, seedRivals } from '../sagas/confirmation.ts';
+import { prepareStays, seedRivals } from '../sagas/confirmation.ts';
 import { createTestbed, drained, duePointer, restOf, type Testbed, type TestProcess } from '../setup/engine.ts';
-import { describeSagaFaults } from './describe-saga-faults.ts';
 import { expectInvariants } from './invariants.ts';
-
-describeSagaFaults({ definition: confirmReservation, fixture: confirmation });
 
 describe('stays that want the same dates', () => {
   let bed: Testbed;
   let process: TestProcess;
   beforeAll(async () => {
     bed = await createTestbed([confirmReservation]);
-    await confirmation.prepare(bed.db);
+    await prepareStays(bed.db);
     process = await bed.start({ prefix: bed.newPrefix(), works: false });
   });
   afterAll(() => bed?.drop());
