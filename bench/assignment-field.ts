@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Db } from '../src/db/client.ts';
-import { assignDueTasks } from '../src/domain/tasks/assign-sweep.ts';
+import { assignDueTasks } from '../src/domain/assignment/assign-sweep.ts';
 import {
   type Booking,
   minutesWithin,
@@ -8,12 +8,12 @@ import {
   type Person,
   standingObstacle,
   type Wanted,
-} from '../src/domain/tasks/candidates.ts';
-import { localMoment } from '../src/domain/tasks/local-day.ts';
-import { OPEN_TASK, type OpenTask, wantedOf } from '../src/domain/tasks/open-task.ts';
+} from '../src/domain/assignment/candidates.ts';
+import { OPEN_TASK, type OpenTask, wantedOf } from '../src/domain/assignment/open-task.ts';
+import { type Roster, readRoster } from '../src/domain/assignment/staffing.ts';
+import { distanceKm } from '../src/domain/assignment/travel.ts';
 import { getTask } from '../src/domain/tasks/resource.ts';
-import { type Roster, readRoster } from '../src/domain/tasks/staffing.ts';
-import { distanceKm } from '../src/domain/tasks/travel.ts';
+import { localMoment } from '../src/kernel/local-day.ts';
 import { median } from './load.ts';
 
 /** Made-up staff and work, and what came of assigning it. The bench prints it; test/integration/assignment.test.ts asserts it. */

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { planStay } from '../src/domain/tasks/schedule.ts';
+import { planStay } from '../src/domain/reservations/stay-plan.ts';
 import { newId } from '../src/kernel/ids.ts';
 import * as statements from './bare-statements.ts';
 import type { Outcome } from './types.ts';

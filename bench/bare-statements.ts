@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { PlannedTask } from '../src/domain/tasks/schedule.ts';
+import type { PlannedTask } from '../src/domain/reservations/stay-plan.ts';
 import { newId } from '../src/kernel/ids.ts';
 
 /**

@@ -6,7 +6,7 @@ import { createTransport } from 'nodemailer';
 import { startPostgres } from '../scripts/services/postgres.ts';
 import { createDb, createPool } from '../src/db/client.ts';
 import { migrate } from '../src/db/migrate.ts';
-import { deliverDue } from '../src/domain/notifications/delivery.ts';
+import { deliverDue } from '../src/domain/messages/delivery.ts';
 import { createSmtp, SMTP_CONNECTIONS } from '../src/gateways/smtp.ts';
 import { createLogger } from '../src/kernel/log.ts';
 import { DELIVERY_LANES, inLanes } from '../src/workers/deliver.ts';
@@ -112,7 +112,7 @@ async function bareLoop(html: string): Promise<number> {
 const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
-const { renderHtml, parseTemplate } = await import('../src/domain/notifications/render.ts');
+const { renderHtml, parseTemplate } = await import('../src/domain/messages/render.ts');
 const sample = renderHtml(
   parseTemplate('Dear {guestName}, your reservation for Marina View 1204 is confirmed for 1 June 2027.'),
   { guestName: 'Guest' },

@@ -1,8 +1,8 @@
 import type { Db } from './db/client.ts';
 import { findUnknownGateways } from './domain/finance/booked-gateways.ts';
-import { deliverDue } from './domain/notifications/delivery.ts';
-import { storeDevMail } from './domain/notifications/delivery-mailbox.ts';
-import { planDueReminders } from './domain/notifications/reminders.ts';
+import { deliverDue } from './domain/messages/delivery.ts';
+import { storeDevMail } from './domain/messages/delivery-mailbox.ts';
+import { planDueReminders } from './domain/messages/reminders.ts';
 import type { Messenger, Ports } from './domain/ports.ts';
 import { findUnusableValues } from './domain/saved-values.ts';
 import { createBreakers } from './gateways/breaker.ts';

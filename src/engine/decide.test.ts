@@ -80,7 +80,7 @@ const pointers: fc.Arbitrary<StepPointer> = fc.record({
   generation: fc.integer({ min: 1, max: 5 }),
 });
 
-describe('what a job may cause', () => {
+describe('the effect of a job', () => {
   it('is the step that is due and nothing else, however the job was forged, delayed or repeated', () => {
     fc.assert(
       fc.property(states, pointers, (state, pointer) => {

@@ -5,7 +5,7 @@ import type { Json, StepClass } from '../db/schema.ts';
 import type { Ports } from '../domain/ports.ts';
 import type { ErrorCode, RoomyError } from '../kernel/errors.ts';
 
-/** What a step of a definition is given and gives back, by its kind, and its form without types that the engine runs. */
+/** The parts of a step by its kind, with types for the one who writes it, and without, as the engine runs it. */
 
 export type Output = { readonly [key: string]: Json | undefined };
 

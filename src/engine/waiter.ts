@@ -27,31 +27,7 @@ type Waiter = (answer: SagaAnswer) => void;
 export function createAnswerWatcher(db: Db, databaseUrl: string, log: Logger): AnswerWatcher {
   const waiting = new Map<string, Set<Waiter>>();
   const notified = new Set<string>();
-  let client: pg.Client | null = null;
-  let closed = false;
   let looking = false;
-
-  async function read(
-    ids: readonly string[],
-  ): Promise<readonly { readonly id: string; readonly answer: SagaAnswer }[]> {
-    const rows = await db
-      .selectFrom('saga')
-      .select(['id', 'status', 'response_status', 'response_body', 'parked_body'])
-      .where(sql<boolean>`id = ANY(${ids}::text[])`)
-      .where(sql<boolean>`(finished_at IS NOT NULL OR status = 'parked')`)
-      .execute();
-    return rows.flatMap((row) => {
-      // A person's retry may have ended it meanwhile; then its end is the answer.
-      const status = row.status === 'parked' ? 202 : row.response_status;
-      const body = row.status === 'parked' ? row.parked_body : row.response_body;
-      return status === null || body === null ? [] : [{ id: row.id, answer: { status, body } }];
-    });
-  }
-
-  async function answer(ids: readonly string[]): Promise<void> {
-    if (ids.length === 0) return;
-    for (const { id, answer } of await read(ids)) for (const finish of waiting.get(id) ?? []) finish(answer);
-  }
 
   /** One look-up at a time; sagas that are notified meanwhile go into the next. */
   async function readNotified(): Promise<void> {
@@ -61,7 +37,8 @@ export function createAnswerWatcher(db: Db, databaseUrl: string, log: Logger): A
       while (notified.size > 0) {
         const ids = [...notified];
         notified.clear();
-        await answer(ids);
+        for (const { id, answer } of await readAnswers(db, ids))
+          for (const finish of waiting.get(id) ?? []) finish(answer);
       }
     } catch (error) {
       logFailure(log, error, 'saga answers could not be read');
@@ -70,10 +47,65 @@ export function createAnswerWatcher(db: Db, databaseUrl: string, log: Logger): A
     }
   }
 
-  const poll = setInterval(() => {
-    for (const id of waiting.keys()) notified.add(id);
+  function notice(ids: Iterable<string>): void {
+    for (const id of ids) if (waiting.has(id)) notified.add(id);
     void readNotified();
-  }, POLL_MS);
+  }
+
+  const poll = setInterval(() => notice(waiting.keys()), POLL_MS);
+  const listener = listenForAnswers(databaseUrl, notice);
+
+  return {
+    async wait(sagaId, waitMs, look, signal) {
+      if (waitMs <= 0) return look ? ((await readAnswers(db, [sagaId]))[0]?.answer ?? null) : null;
+      return new Promise((resolve) => {
+        const waiters = waiting.get(sagaId) ?? new Set<Waiter>();
+        waiting.set(sagaId, waiters);
+        const finish = (answer: SagaAnswer | null): void => {
+          clearTimeout(timer);
+          signal?.removeEventListener('abort', onAbort);
+          waiters.delete(finish);
+          if (waiters.size === 0 && waiting.get(sagaId) === waiters) waiting.delete(sagaId);
+          resolve(answer);
+        };
+        const onAbort = (): void => finish(null);
+        const timer = setTimeout(() => finish(null), waitMs);
+        signal?.addEventListener('abort', onAbort, { once: true });
+        waiters.add(finish);
+        if (look) notice([sagaId]);
+      });
+    },
+    close: async () => {
+      clearInterval(poll);
+      await listener.close();
+    },
+  };
+}
+
+/** The answers of those of the sagas that have ended or are parked. */
+async function readAnswers(
+  db: Db,
+  ids: readonly string[],
+): Promise<readonly { readonly id: string; readonly answer: SagaAnswer }[]> {
+  if (ids.length === 0) return [];
+  const rows = await db
+    .selectFrom('saga')
+    .select(['id', 'status', 'response_status', 'response_body', 'parked_body'])
+    .where(sql<boolean>`id = ANY(${ids}::text[])`)
+    .where(sql<boolean>`(finished_at IS NOT NULL OR status = 'parked')`)
+    .execute();
+  return rows.flatMap((row) => {
+    // A person's retry may have ended it meanwhile; then its end is the answer.
+    const status = row.status === 'parked' ? 202 : row.response_status;
+    const body = row.status === 'parked' ? row.parked_body : row.response_body;
+    return status === null || body === null ? [] : [{ id: row.id, answer: { status, body } }];
+  });
+}
+
+/** One LISTEN connection, which is made again whenever it is cut. */
+function listenForAnswers(databaseUrl: string, onIds: (ids: readonly string[]) => void): { close(): Promise<void> } {
+  let client: pg.Client | null = null;
+  let closed = false;
 
   async function listen(): Promise<void> {
     if (closed) return;
@@ -89,10 +121,7 @@ export function createAnswerWatcher(db: Db, databaseUrl: string, log: Logger): A
     };
     fresh.on('error', () => undefined);
     fresh.once('end', again);
-    fresh.on('notification', ({ payload }) => {
-      for (const id of (payload ?? '').split(',')) if (waiting.has(id)) notified.add(id);
-      void readNotified();
-    });
+    fresh.on('notification', ({ payload }) => onIds((payload ?? '').split(',')));
     try {
       await fresh.connect();
       await fresh.query(`LISTEN ${CHANNEL}`);
@@ -104,30 +133,8 @@ export function createAnswerWatcher(db: Db, databaseUrl: string, log: Logger): A
   void listen();
 
   return {
-    async wait(sagaId, waitMs, look, signal) {
-      if (waitMs <= 0) return look ? ((await read([sagaId]))[0]?.answer ?? null) : null;
-      return new Promise((resolve) => {
-        const waiters = waiting.get(sagaId) ?? new Set<Waiter>();
-        waiting.set(sagaId, waiters);
-        const finish = (answer: SagaAnswer | null): void => {
-          clearTimeout(timer);
-          signal?.removeEventListener('abort', onAbort);
-          waiters.delete(finish);
-          if (waiters.size === 0 && waiting.get(sagaId) === waiters) waiting.delete(sagaId);
-          resolve(answer);
-        };
-        const onAbort = (): void => finish(null);
-        const timer = setTimeout(() => finish(null), waitMs);
-        signal?.addEventListener('abort', onAbort, { once: true });
-        waiters.add(finish);
-        if (!look) return;
-        notified.add(sagaId);
-        void readNotified();
-      });
-    },
     close: async () => {
       closed = true;
-      clearInterval(poll);
       await client?.end().catch(() => undefined);
     },
   };

@@ -1,5 +1,5 @@
 import { html } from 'hono/html';
-import type { Offer } from '../domain/tasks/offer-link.ts';
+import type { Offer } from '../domain/assignment/offer-link.ts';
 import { savedZone } from '../kernel/time-zone.ts';
 import type { AnyContext } from './context.ts';
 import { answerPage } from './page-layout.ts';

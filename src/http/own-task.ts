@@ -1,5 +1,5 @@
 import type { TaskType } from '../db/schema.ts';
-import { workOf } from '../domain/tasks/candidates.ts';
+import { workOf } from '../domain/assignment/candidates.ts';
 import { neutralTitle, type Titled } from '../domain/tasks/view.ts';
 import type { WorkScope } from '../domain/tasks/work.ts';
 import { type AnyContext, callerOf } from './context.ts';

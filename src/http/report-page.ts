@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { html, raw } from 'hono/html';
 import type { Db } from '../db/client.ts';
-import type { StoredReport } from '../domain/reservations/report.ts';
+import type { StoredReport } from '../domain/stays/report.ts';
 import { exponentOf } from '../kernel/money.ts';
 import type { AnyContext } from './context.ts';
 

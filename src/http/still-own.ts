@@ -1,4 +1,4 @@
-import { getNotification } from '../domain/notifications/resource.ts';
+import { getNotification } from '../domain/messages/resource.ts';
 import { getGuest } from '../domain/people/guests.ts';
 import { getProperty } from '../domain/properties/resource.ts';
 import { getRecurrence } from '../domain/tasks/recurrence-resource.ts';

@@ -71,6 +71,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   let nextTickAt = 0;
   let followUps = 0;
   let lostAt = Number.NEGATIVE_INFINITY;
+  const isAftermath = (): boolean => performance.now() - lostAt < AFTERMATH_MS;
 
   async function tick(): Promise<void> {
     if (await noticeLostRedis(parts)) {
@@ -78,30 +79,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
       lostAt = performance.now();
     }
     await parts.upsertSchedules();
-    await sweep();
-  }
-
-  async function sweep(): Promise<void> {
-    for (let round = 0; round < MAX_ROUNDS && !stopping.signal.aborted; round += 1) {
-      const { idle, full } = await takeIdle(db);
-      const dispatched: string[] = [];
-      await attemptEach(db, 'sagas', idle, {
-        id: ({ id }) => id,
-        work: async (saga) => {
-          if (await reconcile(parts, saga)) dispatched.push(saga.id);
-        },
-        lanes: AT_ONCE,
-      });
-      logDispatched(dispatched);
-      if (!full) break;
-    }
-  }
-
-  /** One line for a round, and no warning where the loss of Redis, of which it comes, has been warned of. */
-  function logDispatched(dispatched: readonly string[]): void {
-    if (dispatched.length === 0) return;
-    const level = performance.now() - lostAt < AFTERMATH_MS ? 'info' : 'warn';
-    log[level]({ sagas: dispatched.length, ids: dispatched.slice(0, MAX_IDS) }, 'sagas dispatched anew');
+    await sweep(parts, stopping.signal, isAftermath);
   }
 
   /** Between ticks: an emptied Redis is noticed, and followed up. */
@@ -110,7 +88,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     if (followUps === 0) return;
     followUps -= 1;
     await checkAllOpen(db);
-    await sweep();
+    await sweep(parts, stopping.signal, isAftermath);
   }
 
   return {
@@ -142,6 +120,25 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
       await loop;
     },
   };
+}
+
+/** Looks at the sagas that are due for a check. `isAftermath`: the loss of Redis, of which it comes, has been warned of. */
+async function sweep(parts: ReconcilerParts, signal: AbortSignal, isAftermath: () => boolean): Promise<void> {
+  const { db, log } = parts;
+  for (let round = 0; round < MAX_ROUNDS && !signal.aborted; round += 1) {
+    const { idle, full } = await takeIdle(db);
+    const dispatched: string[] = [];
+    await attemptEach(db, 'sagas', idle, {
+      id: ({ id }) => id,
+      work: async (saga) => {
+        if (await reconcile(parts, saga)) dispatched.push(saga.id);
+      },
+      lanes: AT_ONCE,
+    });
+    const fields = { sagas: dispatched.length, ids: dispatched.slice(0, MAX_IDS) };
+    if (dispatched.length > 0) log[isAftermath() ? 'info' : 'warn'](fields, 'sagas dispatched anew');
+    if (!full) break;
+  }
 }
 
 /** Whether it was dispatched anew. */

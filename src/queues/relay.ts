@@ -47,7 +47,7 @@ const MARK_AFTER_MS = 20;
 const MAX_UNPUBLISHED = 10_000;
 
 export function createRelay(parts: RelayParts): Relay {
-  const { db, queues, log, definitionOf } = parts;
+  const { db, log } = parts;
   const stopping = new AbortController();
   let published: number[] = [];
   let marking: Promise<void> | null = null;
@@ -60,23 +60,7 @@ export function createRelay(parts: RelayParts): Relay {
   });
   let loop: Promise<void> = Promise.resolve();
 
-  async function add(order: FlowOrder): Promise<void> {
-    const definition = definitionOf(order.name, order.version);
-    if (!definition) throw new Error(`saga ${order.name} version ${order.version} is not known to this build`);
-    if (!queues.isReady()) throw new RedisAwayError('redis is away');
-    const place = { sagaId: order.sagaId, step: 'relay', direction: order.direction };
-    await parts.failpoint('before-publish', place);
-    try {
-      await addFlow(queues.flows, flowOf(order, definition), () => queues.producer.disconnect(true));
-      if (order.again && order.direction === 'C')
-        await drainEarlier(queues.queue(COMPENSATION_QUEUE), order, definition);
-    } catch (error) {
-      queues.noteFailure(error);
-      throw error;
-    }
-    queues.noteAnswer();
-    await parts.failpoint('after-publish', place);
-  }
+  const add = (order: FlowOrder): Promise<void> => addOrder(parts, order);
 
   async function mark(): Promise<void> {
     await pause(MARK_AFTER_MS);
@@ -129,6 +113,24 @@ export function createRelay(parts: RelayParts): Relay {
       await marking;
     },
   };
+}
+
+/** Adds the flow to the queues. Adding it again is harmless. */
+async function addOrder({ queues, definitionOf, failpoint }: RelayParts, order: FlowOrder): Promise<void> {
+  const definition = definitionOf(order.name, order.version);
+  if (!definition) throw new Error(`saga ${order.name} version ${order.version} is not known to this build`);
+  if (!queues.isReady()) throw new RedisAwayError('redis is away');
+  const place = { sagaId: order.sagaId, step: 'relay', direction: order.direction };
+  await failpoint('before-publish', place);
+  try {
+    await addFlow(queues.flows, flowOf(order, definition), () => queues.producer.disconnect(true));
+    if (order.again && order.direction === 'C') await drainEarlier(queues.queue(COMPENSATION_QUEUE), order, definition);
+  } catch (error) {
+    queues.noteFailure(error);
+    throw error;
+  }
+  queues.noteAnswer();
+  await failpoint('after-publish', place);
 }
 
 type DueRow = LeasedOrder & { readonly was_set_aside: boolean };

@@ -1,5 +1,5 @@
-import type { StayOutcome } from '../domain/reservations/outcome.ts';
-import type { StayOccurrence } from '../domain/tasks/schedule.ts';
+import type { StayOccurrence } from '../domain/reservations/stay-plan.ts';
+import type { StayOutcome } from '../domain/stays/outcome.ts';
 import type { SagaAnswer, SagaOrchestrator } from '../engine/types.ts';
 import { InvariantError, isErrorCode, RoomyError } from '../kernel/errors.ts';
 import { confirmReservation } from './index.ts';

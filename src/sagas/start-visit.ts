@@ -1,6 +1,6 @@
 import type { Tx } from '../db/client.ts';
 import { unlessRefused } from '../db/savepoint.ts';
-import type { StartVisit } from '../domain/tasks/next-actions.ts';
+import type { StartVisit } from '../domain/stays/next-actions.ts';
 import { acceptWithin } from '../engine/accept.ts';
 import type { Requester } from '../engine/types.ts';
 import { checkIn, checkOut } from './index.ts';

@@ -1,9 +1,9 @@
 import type { Db } from '../db/client.ts';
-import { followDepartures } from '../domain/reservations/access.ts';
-import { assignDueTasks } from '../domain/tasks/assign-sweep.ts';
-import { forgetHolds } from '../domain/tasks/holds.ts';
-import { hurryLateTurnovers } from '../domain/tasks/late-turnovers.ts';
-import { reassignUnanswered } from '../domain/tasks/offers.ts';
+import { assignDueTasks } from '../domain/assignment/assign-sweep.ts';
+import { forgetHolds } from '../domain/assignment/holds.ts';
+import { reassignUnanswered } from '../domain/assignment/offers.ts';
+import { hurryLateTurnovers } from '../domain/stay-tasks/late-turnovers.ts';
+import { followDepartures } from '../domain/stays/access.ts';
 import { startAccessChange } from '../sagas/change-access/start.ts';
 import type { JobsOf } from './jobs.ts';
 import { untilFewer } from './rounds.ts';

@@ -15,6 +15,14 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   http: ['sagas', 'engine', 'domain', 'db', 'kernel', 'config'],
   ops: ['engine', 'domain', 'db', 'kernel'],
 };
+/** The folders of `domain`, lowest first. A folder imports from its own row only what stands before it there, and nothing of a later row. */
+const DOMAIN_LAYERS: readonly (readonly string[])[] = [
+  ['audit', 'notifications', 'sweeps', 'idempotency', 'events', 'properties', 'people', 'webhooks'],
+  ['reservations'],
+  ['messages', 'tasks', 'finance'],
+  ['assignment', 'stay-tasks'],
+  ['stays'],
+];
 /** Only these know the queue's libraries, so that a saga can be accepted while Redis is down. */
 const KNOWS_QUEUES = new Set(['queues', 'workers', 'ops']);
 const QUEUE_LIBRARIES = /^(bullmq|ioredis|@bull-board\/.*)$/;
@@ -51,6 +59,23 @@ describe('the layers', () => {
         ) {
           wrong.push(`${file} -> ${target}`);
         }
+      }
+    }
+    expect(wrong).toEqual([]);
+  });
+
+  it('of the domain stand one above the other, by folder, types included', () => {
+    const order = DOMAIN_LAYERS.flat();
+    const folderOf = (file: string): string => /^domain\/([^/]+)\//.exec(file)?.[1] ?? '';
+    const folders = new Set([...sources.keys()].map(folderOf).filter((folder) => folder !== ''));
+    expect([...folders].toSorted()).toEqual(order.toSorted());
+    const wrong: string[] = [];
+    for (const file of sources.keys()) {
+      if (!file.startsWith('domain/')) continue;
+      for (const specifier of importsOf(file).filter((name) => name.startsWith('.'))) {
+        const target = resolved(file, specifier);
+        const isUp = target.startsWith('domain/') && order.indexOf(folderOf(target)) > order.indexOf(folderOf(file));
+        if (isUp) wrong.push(`${file} -> ${target}`);
       }
     }
     expect(wrong).toEqual([]);

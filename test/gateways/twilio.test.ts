@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import twilio from 'twilio';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { deliverDue } from '../../src/domain/notifications/delivery.ts';
-import { storeDevMail } from '../../src/domain/notifications/delivery-mailbox.ts';
+import { deliverDue } from '../../src/domain/messages/delivery.ts';
+import { storeDevMail } from '../../src/domain/messages/delivery-mailbox.ts';
 import type { Messenger, OutgoingMessage } from '../../src/domain/ports.ts';
 import { createBreakers } from '../../src/gateways/breaker.ts';
 import { withCircuit } from '../../src/gateways/channel-circuit.ts';

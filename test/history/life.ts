@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
 import type { Db } from '../../src/db/client.ts';
+import { assignDueTasks } from '../../src/domain/assignment/assign-sweep.ts';
 import { numberEvents } from '../../src/domain/events/feed.ts';
 import { reconcile } from '../../src/domain/finance/reconciliation.ts';
-import { planDueReminders } from '../../src/domain/notifications/reminders.ts';
-import { assignDueTasks } from '../../src/domain/tasks/assign-sweep.ts';
+import { planDueReminders } from '../../src/domain/messages/reminders.ts';
 import { deliverWebhooks, type WebhookDeps } from '../../src/domain/webhooks/deliver.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { noOutages } from '../../src/kernel/outages.ts';

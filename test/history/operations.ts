@@ -1,6 +1,6 @@
 import { literal } from '../../src/db/literal.ts';
-import { deliverDue } from '../../src/domain/notifications/delivery.ts';
-import { planDueReminders } from '../../src/domain/notifications/reminders.ts';
+import { deliverDue } from '../../src/domain/messages/delivery.ts';
+import { planDueReminders } from '../../src/domain/messages/reminders.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { taskJobs } from '../../src/workers/assign.ts';

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { planDueReminders } from '../../src/domain/notifications/reminders.ts';
+import { planDueReminders } from '../../src/domain/messages/reminders.ts';
 import type { Amenities } from '../../src/domain/ports.ts';
-import { followDepartures } from '../../src/domain/reservations/access.ts';
+import { followDepartures } from '../../src/domain/stays/access.ts';
 import { PropertyChange } from '../../src/http/schemas/properties.ts';
 import { ReservationChange } from '../../src/http/schemas/reservations.ts';
 import { RoomyError } from '../../src/kernel/errors.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { assignDueTasks } from '../../src/domain/tasks/assign-sweep.ts';
+import { assignDueTasks } from '../../src/domain/assignment/assign-sweep.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { seedStays } from '../setup/stays.ts';
 import { type Answer, type System, startSystem } from '../setup/system.ts';

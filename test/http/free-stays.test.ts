@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { planDueReminders } from '../../src/domain/notifications/reminders.ts';
+import { planDueReminders } from '../../src/domain/messages/reminders.ts';
 import { prepareStays } from '../sagas/confirmation.ts';
 import { expectIntegrity, GATEWAY } from '../sagas/money.ts';
 import { type Answer, type System, startSystem } from '../setup/system.ts';

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { deliverDue } from '../../src/domain/notifications/delivery.ts';
+import { deliverDue } from '../../src/domain/messages/delivery.ts';
 import { recordFailures } from '../../src/domain/sweeps/failures.ts';
 import { deliverAll, mailboxDeps } from '../setup/deliver.ts';
 import { type Answer, API, at, type Http, startHttp } from './harness.ts';

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { planDueReminders } from '../../src/domain/notifications/reminders.ts';
-import { assignDueTasks } from '../../src/domain/tasks/assign-sweep.ts';
+import { assignDueTasks } from '../../src/domain/assignment/assign-sweep.ts';
+import { planDueReminders } from '../../src/domain/messages/reminders.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { releaseDuePayouts } from '../../src/workers/finance.ts';
 import { GATEWAY } from '../sagas/money.ts';

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { planDueReminders } from '../../src/domain/notifications/reminders.ts';
+import { planDueReminders } from '../../src/domain/messages/reminders.ts';
 import { createSimulatedDatabase, type SimulatedDatabase } from '../setup/database.ts';
 import { deliverAll } from '../setup/deliver.ts';
 import { type Answer, type System, startSystem } from '../setup/system.ts';

@@ -1,12 +1,12 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { StaffRole, TaskType } from '../../src/db/schema.ts';
-import { askingTextsOf } from '../../src/domain/notifications/asking.ts';
-import { MATRIX } from '../../src/domain/notifications/matrix-table.ts';
-import { TEMPLATES } from '../../src/domain/notifications/templates.ts';
-import { assignDueTasks } from '../../src/domain/tasks/assign-sweep.ts';
-import { ROLES } from '../../src/domain/tasks/candidates.ts';
-import { reassignUnanswered } from '../../src/domain/tasks/offers.ts';
+import { assignDueTasks } from '../../src/domain/assignment/assign-sweep.ts';
+import { ROLES } from '../../src/domain/assignment/candidates.ts';
+import { reassignUnanswered } from '../../src/domain/assignment/offers.ts';
+import { askingTextsOf } from '../../src/domain/messages/asking.ts';
+import { MATRIX } from '../../src/domain/messages/matrix-table.ts';
+import { TEMPLATES } from '../../src/domain/messages/templates.ts';
 import { deliverAll } from '../setup/deliver.ts';
 import { API, at, type Http, seed, startHttp } from './harness.ts';
 

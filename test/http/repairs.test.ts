@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { assignDueTasks } from '../../src/domain/tasks/assign-sweep.ts';
+import { assignDueTasks } from '../../src/domain/assignment/assign-sweep.ts';
 import { deliverAll } from '../setup/deliver.ts';
 
 import { API, at, type Http, seed, startHttp } from './harness.ts';

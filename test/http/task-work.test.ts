@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Json, TaskStatus, TaskType } from '../../src/db/schema.ts';
-import { loadFacts } from '../../src/domain/notifications/delivery-facts.ts';
+import { loadFacts } from '../../src/domain/messages/delivery-facts.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { NEXT_YEAR } from '../setup/dates.ts';
 import { restOf } from '../setup/engine.ts';

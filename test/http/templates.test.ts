@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { fallBack } from '../../src/domain/notifications/fallback.ts';
+import { fallBack } from '../../src/domain/messages/fallback.ts';
 import { createSimulatedDatabase, type SimulatedDatabase } from '../setup/database.ts';
 import { deliverAll } from '../setup/deliver.ts';
 import { type System, startSystem } from '../setup/system.ts';

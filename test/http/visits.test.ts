@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { StayCheck } from '../../src/db/schema.ts';
-import { assignDueTasks } from '../../src/domain/tasks/assign-sweep.ts';
-import { hurryLateTurnovers } from '../../src/domain/tasks/late-turnovers.ts';
+import { assignDueTasks } from '../../src/domain/assignment/assign-sweep.ts';
+import { hurryLateTurnovers } from '../../src/domain/stay-tasks/late-turnovers.ts';
 import { datesAreFree, prepareStays } from '../sagas/confirmation.ts';
 import { expectIntegrity, GATEWAY } from '../sagas/money.ts';
 import { restOf } from '../setup/engine.ts';

@@ -133,7 +133,9 @@ describe('Retry in Bull Board', () => {
   });
 
   it('does nothing for a saga that has ended, and says so in the audit trail', async () => {
-    const { definition } = await withFault(bed, confirmReservation, [{ step: no('createCleaningTask'), direction: 'F', mode: 'refuses' }]);
+    const { definition } = await withFault(bed, confirmReservation, [
+      { step: no('createCleaningTask'), direction: 'F', mode: 'refuses' },
+    ]);
     const id = await seedStay(bed.db);
     const { sagaId } = await bed.accept(process, definition, { subjectId: id, input: { reservationId: id } });
     expect(await restOf(bed.db, sagaId)).toBe('compensated');
@@ -207,7 +209,9 @@ describe('devices that are down at a check-out', () => {
 
 describe('an undoing', () => {
   it('does not revert a reservation that somebody changed since, but calls a person', async () => {
-    const { definition } = await withFault(bed, confirmReservation, [{ step: no('createCleaningTask'), direction: 'F', mode: 'refuses' }]);
+    const { definition } = await withFault(bed, confirmReservation, [
+      { step: no('createCleaningTask'), direction: 'F', mode: 'refuses' },
+    ]);
     const id = await seedStay(bed.db);
     const changing = await bed.start({
       prefix: bed.newPrefix(),

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { assignDueTasks } from '../../src/domain/tasks/assign-sweep.ts';
+import { assignDueTasks } from '../../src/domain/assignment/assign-sweep.ts';
 import { RoomyError } from '../../src/kernel/errors.ts';
 import { confirmReservation } from '../../src/sagas/index.ts';
 import { createReservationService, type ReservationService } from '../../src/sagas/reservation-service.ts';

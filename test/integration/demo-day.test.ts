@@ -5,9 +5,9 @@ import { type DemoDayOptions, dayToPlay, playDay } from '../../scripts/demo-day.
 import { createDb, createPool } from '../../src/db/client.ts';
 import { loadDemo } from '../../src/demo/load.ts';
 import { DAY_ZONES, type DayZones } from '../../src/demo/places.ts';
-import { localDate } from '../../src/domain/tasks/schedule.ts';
 import type { Role } from '../../src/http/auth.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { localDate } from '../../src/kernel/local-time.ts';
 import { tokenFor } from '../http/harness.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { createSimulatedDatabase, createTestDatabase } from '../setup/database.ts';

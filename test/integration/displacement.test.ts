@@ -2,11 +2,11 @@ import { type Insertable, sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
 import type { PropertyTable, StaffTable, TaskPriority, TaskTable, TaskType } from '../../src/db/schema.ts';
-import { loadFacts, valuesOf } from '../../src/domain/notifications/delivery-facts.ts';
-import { assignDueTasks } from '../../src/domain/tasks/assign-sweep.ts';
-import { ROLES } from '../../src/domain/tasks/candidates.ts';
-import { readAssignment } from '../../src/domain/tasks/explanation.ts';
-import { assignMade } from '../../src/domain/tasks/insist.ts';
+import { assignDueTasks } from '../../src/domain/assignment/assign-sweep.ts';
+import { ROLES } from '../../src/domain/assignment/candidates.ts';
+import { readAssignment } from '../../src/domain/assignment/explanation.ts';
+import { loadFacts, valuesOf } from '../../src/domain/messages/delivery-facts.ts';
+import { assignMade } from '../../src/domain/stay-tasks/insist.ts';
 import { createTestDatabase, type TestDatabase } from '../setup/database.ts';
 
 /** An emergency takes the time of routine work when nobody else can come. */

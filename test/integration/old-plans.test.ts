@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RoomyError } from '../../src/kernel/errors.ts';
 import { checkInV1 } from '../../src/sagas/check-in/v1.ts';
 import { checkIn, DEFINITIONS, definitionOf } from '../../src/sagas/index.ts';
-import { RoomyError } from '../../src/kernel/errors.ts';
 import { prepareStays } from '../sagas/confirmation.ts';
 import { openSandbox, type Sandbox } from '../sagas/money.ts';
 import { confirmedStay, stayOf, visitInput } from '../sagas/visits.ts';
@@ -72,7 +72,10 @@ describe('a check-in', () => {
     }
     await build.stop();
     expect(await arrivalTasksOf(subjectId)).not.toEqual(before);
-    const undoing = { ...checkInV1, steps: checkInV1.steps.map((step) => (step.kind === 'call' ? refusing(step) : step)) };
+    const undoing = {
+      ...checkInV1,
+      steps: checkInV1.steps.map((step) => (step.kind === 'call' ? refusing(step) : step)),
+    };
     const now = await bed.start({
       prefix: bed.newPrefix(),
       works: false,

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
 import { listTransactions } from '../../src/domain/finance/resource.ts';
-import { listNotifications } from '../../src/domain/notifications/resource.ts';
+import { listNotifications } from '../../src/domain/messages/resource.ts';
 import { listGuests } from '../../src/domain/people/guests.ts';
 import { listReservations } from '../../src/domain/reservations/resource.ts';
 import { listTasks } from '../../src/domain/tasks/resource.ts';

@@ -4,10 +4,9 @@ import addressparser from 'nodemailer/lib/addressparser/index.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
-import { type Facts, formatMoney, valuesOf } from '../../src/domain/notifications/delivery-facts.ts';
-import { formatLocaleOf, localeChain } from '../../src/domain/notifications/locales.ts';
+import { type Facts, formatMoney, valuesOf } from '../../src/domain/messages/delivery-facts.ts';
+import { formatLocaleOf, localeChain } from '../../src/domain/messages/locales.ts';
 import { dueDateOf } from '../../src/domain/tasks/recurrence.ts';
-import { localInstant } from '../../src/domain/tasks/schedule.ts';
 import { isOneAddress } from '../../src/gateways/smtp.ts';
 import {
   CalendarDate,
@@ -25,6 +24,7 @@ import {
 } from '../../src/http/schemas/common.ts';
 import { GuestChange, NewGuest, NewOwner, OwnerChange } from '../../src/http/schemas/people.ts';
 import { canonicalEmail } from '../../src/kernel/email.ts';
+import { localInstant } from '../../src/kernel/local-time.ts';
 import { exponentOf } from '../../src/kernel/money.ts';
 import { canonicalPhone } from '../../src/kernel/phone.ts';
 import { createTestDatabase, type TestDatabase } from '../setup/database.ts';

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { deliverDue } from '../../src/domain/notifications/delivery.ts';
-import { planDueReminders } from '../../src/domain/notifications/reminders.ts';
-import { assignDueTasks } from '../../src/domain/tasks/assign-sweep.ts';
+import { assignDueTasks } from '../../src/domain/assignment/assign-sweep.ts';
+import { deliverDue } from '../../src/domain/messages/delivery.ts';
+import { planDueReminders } from '../../src/domain/messages/reminders.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { GATEWAY } from '../sagas/money.ts';
 import { mailboxDeps } from '../setup/deliver.ts';

@@ -1,6 +1,6 @@
 import type { Db } from '../../src/db/client.ts';
-import { type DeliveryDeps, deliverDue } from '../../src/domain/notifications/delivery.ts';
-import { storeDevMail } from '../../src/domain/notifications/delivery-mailbox.ts';
+import { type DeliveryDeps, deliverDue } from '../../src/domain/messages/delivery.ts';
+import { storeDevMail } from '../../src/domain/messages/delivery-mailbox.ts';
 import { createDevMailbox } from '../../src/gateways/dev-mailbox.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 

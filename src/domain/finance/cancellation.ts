@@ -5,12 +5,12 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { exponentOf } from '../../kernel/money.ts';
 import type { Ports } from '../ports.ts';
 import { refusalDetails } from '../reservations/actions.ts';
+import { daysBeforeCheckIn, refundOf, refundSchedule } from '../reservations/refund-policy.ts';
 import { refusalOfCancel } from '../reservations/refusals.ts';
 import { dropAmountDue } from './amount-due.ts';
 import { receiptsOf } from './distribution.ts';
 import { type Review, readPayableStay } from './payable.ts';
 import { type BookedRefunds, type BookingStep, bookRefunds } from './refund-booking.ts';
-import { daysBeforeCheckIn, refundOf, refundSchedule } from './refund-policy.ts';
 import { readTerms } from './terms.ts';
 
 /** Who calls a stay off; anybody but the guest gives everything back (domain.md 4). */

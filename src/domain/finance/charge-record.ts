@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { recordAudit } from '../audit/record.ts';
+import { refundAffectsPayoutMessage, refundProcessedMessage } from '../messages/matrix.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
-import { refundAffectsPayoutMessage, refundProcessedMessage } from '../notifications/matrix.ts';
 import type { ChargeRecord, Ports, RecordedRefund } from '../ports.ts';
 import { rederivePaymentStatus } from '../reservations/payment-status.ts';
 import { takenOf } from './dispute-row.ts';

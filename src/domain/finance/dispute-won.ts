@@ -1,15 +1,15 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
+import { refundAffectsPayoutMessage } from '../messages/matrix.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
-import { refundAffectsPayoutMessage } from '../notifications/matrix.ts';
 import { disputedOf } from '../reservations/payment-status.ts';
+import { refundOf } from '../reservations/refund-policy.ts';
 import type { CapturedCharge } from './charge-record.ts';
 import type { Dispute } from './dispute-row.ts';
 import { IS_LIVE_REFUND, receiptsOf } from './distribution.ts';
 import { GATEWAY } from './gateway-events.ts';
 import type { PayableStay } from './payable.ts';
 import { bookRefunds } from './refund-booking.ts';
-import { refundOf } from './refund-policy.ts';
 import { readTerms } from './terms.ts';
 
 /**

@@ -5,7 +5,7 @@ import type { TransactionType } from '../../db/schema.ts';
 import { RoomyError, required } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { disputedOf } from '../reservations/payment-status.ts';
-import { propertyTimesOf, stayDatesOf, stayTimes } from '../tasks/schedule.ts';
+import { propertyTimesOf, stayDatesOf, stayTimes } from '../reservations/stay-plan.ts';
 import { accounts, credit, debit, type JournalLine, post, postedShares, reverseStep } from './ledger.ts';
 import type { PayableStay } from './payable.ts';
 import type { BookedPayment, PaymentStep } from './payment.ts';

@@ -1,5 +1,5 @@
 import { allocate, parseMajor, toMajor } from '../../kernel/money.ts';
-import { DEFAULT_REFUND_TERMS, daysBeforeCheckIn, type RefundTerms, refundOf } from './refund-policy.ts';
+import { DEFAULT_REFUND_TERMS, daysBeforeCheckIn, type RefundTerms, refundOf } from '../reservations/refund-policy.ts';
 import { basisPointsOf } from './shares.ts';
 
 /** Shares in percent, as the brief writes them. */

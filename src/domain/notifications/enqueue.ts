@@ -2,12 +2,28 @@ import { type QueryCreator, sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import type { FusedDatabase, ValueRefs } from '../../db/fused.ts';
 import { literal } from '../../db/literal.ts';
+import type { Channel, RecipientType } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
-import { type Delivery, deliveryKey, type MessageParams } from './matrix.ts';
 
 /** The brief's NotificationService: orders messages in the caller's statement; a worker of its own delivers them. */
 
-export interface OrderedMessage extends Omit<Delivery, 'taskId' | 'params'> {
+/** Ids, codes and amounts in minor units; never a name. */
+export type MessageParams = Readonly<Record<string, string | number>>;
+
+/** A text for one recipient. Which there are, and what they say, is the catalogue's (`domain/messages`). */
+export interface OrderedText {
+  readonly event: string;
+  readonly template: string;
+  readonly channel: Channel;
+  readonly recipientType: RecipientType;
+  readonly recipientId: string;
+  readonly params?: MessageParams;
+  readonly taskId?: string;
+  /** Tells apart two messages of one step to the same recipient. */
+  readonly occasion?: string;
+}
+
+export interface OrderedMessage extends Omit<OrderedText, 'taskId' | 'params'> {
   readonly id: string;
   readonly key: string;
   readonly taskId: string | null;
@@ -22,7 +38,7 @@ export interface MessageValues {
 /** `reservationId` where the saga is about something else than a stay; null: about no stay at all. */
 export const orderMessages = (
   effectKey: string,
-  deliveries: readonly Delivery[],
+  deliveries: readonly OrderedText[],
   reservationId?: string | null,
 ): MessageValues => ({
   messages: deliveries.map((delivery) => ({
@@ -80,7 +96,7 @@ export const enqueueMessagesAbout = (db: QueryCreator<FusedDatabase>, value: Val
 export async function enqueueInTransaction(
   tx: Tx,
   effectKey: string,
-  deliveries: readonly Delivery[],
+  deliveries: readonly OrderedText[],
   about: { readonly sagaId: string | null; readonly reservationId: string | null },
 ): Promise<void> {
   const { messages } = orderMessages(effectKey, deliveries, about.reservationId);
@@ -166,3 +182,9 @@ export const tellRolledBack = (db: QueryCreator<FusedDatabase>) =>
     )
     .onConflict((conflict) => conflict.column('effect_key').doNothing())
     .returning(['id']);
+
+/** `effectKey` is the step's; the result is unique per message of that step and the same on every attempt. */
+export const deliveryKey = (effectKey: string, delivery: OrderedText): string =>
+  [effectKey, delivery.channel, delivery.recipientType, delivery.occasion, delivery.taskId]
+    .filter((part) => part !== undefined)
+    .join('-');

@@ -6,8 +6,6 @@ import { newId } from '../../kernel/ids.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { inPortfolio, newestInPortfolio } from '../properties/portfolio.ts';
-import { replanReminders } from '../reservations/reminded.ts';
-import { assertVersion, type ExpectedVersions } from '../versions.ts';
 
 export interface GuestFields {
   readonly name: string;
@@ -89,32 +87,21 @@ export async function getGuest(db: Db | Tx, id: string, agentId: string | null):
   return guestView(row);
 }
 
-export async function changeGuest(
-  tx: Tx,
-  id: string,
-  change: GuestChange,
-  expected: ExpectedVersions,
-  author: Author,
-): Promise<GuestView> {
-  const before = await tx.selectFrom('guest').select('version').where('id', '=', id).forUpdate().executeTakeFirst();
-  if (!before) throw notFound();
-  assertVersion(before.version, expected);
-  const row = await tx
+/** Locked until the end of the transaction. Throws `NOT_FOUND`. */
+export async function lockGuest(tx: Tx, id: string) {
+  const row = await tx.selectFrom('guest').select('version').where('id', '=', id).forUpdate().executeTakeFirst();
+  if (!row) throw notFound();
+  return row;
+}
+
+/** The row alone: who changes a guest sees to the reminders (`stays/change-guest.ts`). The row is locked. */
+export const updateGuest = (tx: Tx, id: string, change: GuestChange, version: number) =>
+  tx
     .updateTable('guest')
-    .set({ ...columnsOf(change), version: before.version + 1 })
+    .set({ ...columnsOf(change), version })
     .where('id', '=', id)
     .returningAll()
     .executeTakeFirstOrThrow();
-  if (change.phone !== undefined || change.timeZone !== undefined) await replanReminders(tx, { guestId: id });
-  await recordChange(tx, author, {
-    noun: 'guest',
-    id,
-    event: 'GUEST_UPDATED',
-    fields: fieldsOf(change),
-    version: row.version,
-  });
-  return guestView(row);
-}
 
 const notFound = (): RoomyError => new RoomyError('NOT_FOUND', { text: 'Guest not found' });
 

@@ -6,9 +6,6 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
-import { readHeldTasks, releaseLostTasks } from '../tasks/lost-tasks.ts';
-import { releaseTasks, tellReleased } from '../tasks/release.ts';
-import { assertVersion, type ExpectedVersions } from '../versions.ts';
 
 export interface StaffFields {
   readonly name: string;
@@ -92,64 +89,31 @@ export async function getStaff(db: Db, id: string): Promise<StaffView> {
   return staffView(row);
 }
 
-/** What decides which tasks somebody can do. */
-const ABILITIES = ['skills', 'propertyIds', 'region', 'shifts', 'maxMinutesPerDay'] as const;
-
-export async function changeStaff(
-  tx: Tx,
-  id: string,
-  change: StaffChange,
-  expected: ExpectedVersions,
-  author: Author,
-): Promise<StaffView> {
-  const before = await tx
+/** Locked until the end of the transaction. Throws `NOT_FOUND`. */
+export async function lockStaff(tx: Tx, id: string) {
+  const row = await tx
     .selectFrom('staff')
     .select(['version', 'role'])
     .where('id', '=', id)
     .forUpdate()
     .executeTakeFirst();
-  if (!before) throw notFound();
-  assertVersion(before.version, expected);
-  const held = ABILITIES.some((field) => change[field] !== undefined) ? await readHeldTasks(tx, id) : null;
-  const row = await tx
+  if (!row) throw notFound();
+  return row;
+}
+
+/** The row alone: who changes a member of staff sees to the tasks (`stays/change-staff.ts`). The row is locked. */
+export const updateStaff = (tx: Tx, id: string, change: StaffChange, version: number) =>
+  tx
     .updateTable('staff')
     .set((eb) => ({
       ...columnsOf(change),
-      version: before.version + 1,
+      version,
       // An assignment that was planned with the old fields is refused by this counter, and planned again (`book`).
       bookings: eb('bookings', '+', 1),
     }))
     .where('id', '=', id)
     .returningAll()
     .executeTakeFirstOrThrow();
-  // Who does not work here any more, or does other work, does none of it: somebody else is looked for at once.
-  if (change.active === false || (change.role !== undefined && change.role !== before.role)) await releaseAll(tx, id);
-  else if (held !== null) await releaseLostTasks(tx, held, row);
-  await recordChange(tx, author, {
-    noun: 'staff',
-    id,
-    event: 'STAFF_UPDATED',
-    fields: fieldsOf(change),
-    version: row.version,
-  });
-  return staffView(row);
-}
-
-async function releaseAll(tx: Tx, staffId: string): Promise<void> {
-  const tasks = await tx
-    .selectFrom('task')
-    .select('id')
-    .where('assignee_id', '=', staffId)
-    .where('status', '=', literal('ASSIGNED'))
-    .orderBy('id')
-    .forUpdate()
-    .execute();
-  const released = await releaseTasks(
-    tx,
-    tasks.map(({ id }) => id),
-  );
-  await tellReleased(tx, released);
-}
 
 const notFound = (): RoomyError => new RoomyError('NOT_FOUND', { text: 'Staff member not found' });
 

@@ -6,11 +6,6 @@ import { newId } from '../../kernel/ids.ts';
 import { type Money, toMajor } from '../../kernel/money.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
-import { replanReminders } from '../reservations/reminded.ts';
-import { retimeStaysOf } from '../reservations/retime.ts';
-import { moveQuestions } from '../tasks/approvals.ts';
-import { releaseTasksElsewhere } from '../tasks/lost-tasks.ts';
-import { assertVersion, type ExpectedVersions } from '../versions.ts';
 import { inPortfolio } from './portfolio.ts';
 
 export interface PropertyFields {
@@ -150,51 +145,26 @@ export async function getProperty(db: Db | Tx, id: string, agentId: string | nul
   return propertyView(row);
 }
 
-export async function changeProperty(
-  tx: Tx,
-  id: string,
-  change: PropertyChange,
-  expected: ExpectedVersions,
-  author: Author,
-): Promise<PropertyView> {
-  const before = await tx
+/** Locked until the end of the transaction. Throws `NOT_FOUND`. */
+export async function lockProperty(tx: Tx, id: string) {
+  const row = await tx
     .selectFrom('property')
     .select(['version', 'region'])
     .where('id', '=', id)
     .forUpdate()
     .executeTakeFirst();
-  if (!before) throw notFound();
-  assertVersion(before.version, expected);
-  // First the stays, then what was granted for them, as a change of a stay locks them.
-  if (MOVES_REMINDERS.some((field) => change[field] !== undefined)) await replanReminders(tx, { propertyId: id });
-  const row = await tx
+  if (!row) throw notFound();
+  return row;
+}
+
+/** The row alone: who changes a property sees to its stays (`stays/change-property.ts`). The row is locked. */
+export const updateProperty = (tx: Tx, id: string, change: PropertyChange, version: number) =>
+  tx
     .updateTable('property')
-    .set({ ...columnsOf(change), version: before.version + 1 })
+    .set({ ...columnsOf(change), version })
     .where('id', '=', id)
     .returningAll()
     .executeTakeFirstOrThrow();
-  if (change.ownerId !== undefined) await moveQuestions(tx, id, change.ownerId);
-  if (MOVES_TASKS.some((field) => change[field] !== undefined)) await retimeStaysOf(tx, id);
-  if (before.region !== null && before.region !== row.region) await releaseTasksElsewhere(tx, id, before.region);
-  await recordChange(tx, author, {
-    noun: 'property',
-    id,
-    event: 'PROPERTY_UPDATED',
-    fields: fieldsOf(change),
-    version: row.version,
-  });
-  return propertyView(row);
-}
-
-const MOVES_TASKS = ['timeZone', 'checkInTime', 'checkOutTime', 'cleaningMinutes'] as const;
-const MOVES_REMINDERS = [
-  'timeZone',
-  'checkInTime',
-  'checkOutTime',
-  'checkInReminderTime',
-  'checkOutReminderTime',
-  'paymentDueDays',
-] as const satisfies readonly (keyof PropertyFields)[];
 
 const notFound = (): RoomyError => new RoomyError('NOT_FOUND', { text: 'Property not found' });
 

@@ -1,6 +1,6 @@
 import type { Readiness, ReservationStatus, StayCheck } from '../../db/schema.ts';
 import type { ErrorCode } from '../../kernel/errors.ts';
-import { localDate } from '../tasks/schedule.ts';
+import { localDate } from '../../kernel/local-time.ts';
 import { type OfferedAction, refusalOfStatus } from './state-machine.ts';
 
 /**

@@ -7,12 +7,9 @@ import { newId } from '../../kernel/ids.ts';
 import type { Money } from '../../kernel/money.ts';
 import { isBareDate } from '../../kernel/period.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
-import { dropAmountDue } from '../finance/amount-due.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { newestInPortfolio } from '../properties/portfolio.ts';
-import { assertVersion, type ExpectedVersions } from '../versions.ts';
-import { actionsOf, factsOf, refusalDetails, type StayRow, selectStays } from './actions.ts';
-import { retimeMeetings } from './retime.ts';
+import { actionsOf, factsOf, type StayRow, selectStays } from './actions.ts';
 import { type ReservationView, reservationView } from './view.ts';
 
 export interface ReservationFields {
@@ -41,21 +38,6 @@ export interface ReservationFilter {
 
 /** With the saga that is at work on it. */
 export type ReservationDetail = ReservationView;
-
-/** With what the change leaves for a person to see to. */
-export interface ChangedReservation extends ReservationDetail {
-  readonly warnings: readonly string[];
-}
-
-/** Once confirmed, dates, price and parties are amended by a saga, which moves tasks and money along. */
-const FIXED_BY_CONFIRMATION = [
-  'propertyId',
-  'guestId',
-  'checkInDate',
-  'checkOutDate',
-  'total',
-  'referringAgentId',
-] as const;
 
 export async function createReservation(tx: Tx, stay: NewReservation, author: Author): Promise<ReservationDetail> {
   assertPlannedWithin(stay, stay.checkInDate, stay.checkOutDate);
@@ -142,74 +124,17 @@ export async function getReservation(db: Db, id: string): Promise<ReservationDet
   return detailOf(row);
 }
 
-/**
- * Refused while a saga is at work on the stay; dates, price and parties only before it is confirmed or paid; of a stay that
- * is over only the notes.
- */
-export async function changeReservation(
-  tx: Tx,
-  id: string,
-  change: ReservationChange,
-  expected: ExpectedVersions,
-  author: Author,
-): Promise<ChangedReservation> {
-  const before = await tx.selectFrom('reservation').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
-  // A repair's block in the calendar is its task's.
-  if (!before || before.kind === 'MAINTENANCE_BLOCK')
-    throw new RoomyError('RESERVATION_NOT_FOUND', { details: { id } });
-  await assertNoOpenSaga(tx, id);
-  assertVersion(before.version, expected);
-  const isOver = !['PENDING', 'CONFIRMED', 'CHECKED_IN'].includes(before.status);
-  const fixed = fieldsOf(change).filter((field) =>
-    isOver ? field !== 'notes' : FIXED_BY_CONFIRMATION.some((known) => known === field),
-  );
-  const isHeld = before.status !== 'PENDING' || before.payment_status !== 'UNPAID';
-  if (isHeld && fixed.length > 0) {
-    throw new RoomyError('INVALID_STATE_TRANSITION', {
-      details: {
-        ...(await refusalDetails(tx, id, 'change')),
-        paymentStatus: before.payment_status,
-        fields: fixed.map((field) => (field === 'total' ? 'totalAmount' : field)),
-      },
-    });
-  }
-  const stay = { ...dates(before), ...(change.checkInDate && { checkInDate: change.checkInDate }) };
-  const until = change.checkOutDate ?? stay.checkOutDate;
-  assertStayOrder(stay.checkInDate, until);
-  assertPlannedWithin(change, stay.checkInDate, until);
-  if (change.plannedArrival !== undefined || change.plannedDeparture !== undefined) {
-    const { plannedArrival = before.planned_arrival, plannedDeparture = before.planned_departure } = change;
-    assertPlannedInOrder({ plannedArrival, plannedDeparture }, stay.checkInDate, until);
-  }
-  await assertAgent(tx, change.referringAgentId);
+/** The row alone: who changes a stay sees to its tasks and payouts (`stays/change-reservation.ts`). The row is locked. */
+export async function updateReservation(tx: Tx, id: string, change: ReservationChange, version: number): Promise<void> {
   await tx
     .updateTable('reservation')
-    .set({ ...columnsOf(change), version: before.version + 1 })
+    .set({ ...columnsOf(change), version })
     .where('id', '=', id)
     .execute();
-  if (change.total?.amountMinor === 0) await dropAmountDue(tx, id);
-  const warnings = await retimeMeetings(tx, id, {
-    arrival: change.plannedArrival !== undefined,
-    departure: change.plannedDeparture !== undefined,
-  });
-  await recordChange(tx, author, {
-    noun: 'reservation',
-    id,
-    event: 'RESERVATION_UPDATED',
-    fields: fieldsOf(change),
-    version: before.version + 1,
-    reservationId: id,
-  });
-  return { ...(await getReservation(tx, id)), warnings };
 }
 
-const dates = (row: { check_in_date: string; check_out_date: string }) => ({
-  checkInDate: row.check_in_date,
-  checkOutDate: row.check_out_date,
-});
-
 /** ISO dates compare as text. */
-function assertStayOrder(checkInDate: string, checkOutDate: string): void {
+export function assertStayOrder(checkInDate: string, checkOutDate: string): void {
   if (checkInDate < checkOutDate) return;
   throw new RoomyError('VALIDATION_FAILED', {
     details: { issues: [{ path: 'checkOutDate', message: 'must be after checkInDate' }] },
@@ -217,7 +142,7 @@ function assertStayOrder(checkInDate: string, checkOutDate: string): void {
 }
 
 /** A guest comes and leaves on a day of the stay; a time without a day is one of the first or of the last. */
-function assertPlannedWithin(stay: ReservationChange, from: string, to: string): void {
+export function assertPlannedWithin(stay: ReservationChange, from: string, to: string): void {
   for (const field of ['plannedArrival', 'plannedDeparture'] as const) {
     const planned = stay[field];
     if (!planned?.includes('T')) continue;
@@ -229,7 +154,7 @@ function assertPlannedWithin(stay: ReservationChange, from: string, to: string):
 }
 
 /** Only times with a day can be out of order, as a stay has a night: local times of one clock compare as text. */
-function assertPlannedInOrder(stay: ReservationChange, from: string, to: string): void {
+export function assertPlannedInOrder(stay: ReservationChange, from: string, to: string): void {
   if (!stay.plannedArrival || !stay.plannedDeparture) return;
   const on = (day: string, planned: string): string => (planned.includes('T') ? planned : `${day}T${planned}`);
   if (on(from, stay.plannedArrival) < on(to, stay.plannedDeparture)) return;
@@ -237,19 +162,8 @@ function assertPlannedInOrder(stay: ReservationChange, from: string, to: string)
   throw new RoomyError('VALIDATION_FAILED', { details: { issues } });
 }
 
-async function assertNoOpenSaga(tx: Tx, reservationId: string): Promise<void> {
-  const open = await tx
-    .selectFrom('saga')
-    .select('id')
-    .where('subject_type', '=', 'reservation')
-    .where('subject_id', '=', reservationId)
-    .where('finished_at', 'is', null)
-    .executeTakeFirst();
-  if (open) throw new RoomyError('SAGA_IN_PROGRESS', { details: { sagaExecutionId: open.id } });
-}
-
 /** A referrer earns money, so it must be a staff member whose role is to refer. */
-async function assertAgent(tx: Tx, staffId: string | null | undefined): Promise<void> {
+export async function assertAgent(tx: Tx, staffId: string | null | undefined): Promise<void> {
   if (staffId === null || staffId === undefined) return;
   const agent = await tx
     .selectFrom('staff')

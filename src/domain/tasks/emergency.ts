@@ -1,8 +1,8 @@
 import type { Tx } from '../../db/client.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type Author, recordChange } from '../audit/record.ts';
+import { emergencyAlertMessage } from '../messages/matrix.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
-import { emergencyAlertMessage } from '../notifications/matrix.ts';
 
 /**
  * Takes nights `[from, to)` from the calendar for a repair; answers the id of the block. The constraint that guards

@@ -5,8 +5,8 @@ import type { TaskPriority, TaskStatus, TaskType } from '../../db/schema.ts';
 import { required } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import type { Money } from '../../kernel/money.ts';
+import { propertyTimesOf, stayDatesOf, stayTimes } from '../reservations/stay-plan.ts';
 import { askOwner, needsApproval } from './approvals.ts';
-import { propertyTimesOf, stayDatesOf, stayTimes } from './schedule.ts';
 import type { WorkItem } from './work.ts';
 
 /** Tasks that come out of another one, under keys of its own, so that each is made once. */

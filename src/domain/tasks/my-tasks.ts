@@ -2,9 +2,9 @@ import { type RawBuilder, sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { ChecklistItem, Checklists, GeoPoint, TaskPriority, TaskStatus, TaskType } from '../../db/schema.ts';
+import { wallClock } from '../../kernel/local-time.ts';
 import { cutPage, type Page, type PageRequest } from '../paging.ts';
 import { checklistOf } from './checklist.ts';
-import { wallClock } from './schedule.ts';
 import { neutralTitle } from './view.ts';
 
 /**

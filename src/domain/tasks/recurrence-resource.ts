@@ -4,12 +4,12 @@ import { literal } from '../../db/literal.ts';
 import type { RecurrenceEvery, RecurrenceTable } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
+import { localDate } from '../../kernel/local-time.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { inPortfolio } from '../properties/portfolio.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
 import { currentPeriod, isByUse } from './recurrence.ts';
-import { localDate } from './schedule.ts';
 
 /** Rules of recurring work, as people set them. An agent sees and sets those of a portfolio; `agentId` null: all. */
 

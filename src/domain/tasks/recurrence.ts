@@ -1,5 +1,5 @@
 import type { RecurrenceEvery } from '../../db/schema.ts';
-import { localInstant } from './schedule.ts';
+import { localInstant } from '../../kernel/local-time.ts';
 
 /**
  * When recurring work is due (features TSK-5, TSK-6). Pure functions of a rule, the property's calendar and a day;

@@ -3,14 +3,16 @@ import type { Db, Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { ChecklistItem, RecurrenceEvery, TaskStatus } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
-import { raiseSystemAlert } from '../notifications/alerts.ts';
-import { enqueueInTransaction } from '../notifications/enqueue.ts';
+import { localDate } from '../../kernel/local-time.ts';
 import {
   emergencyAlertMessage,
   inspectionMessage,
   maintenancePlannedMessage,
   taskWithdrawnMessage,
-} from '../notifications/matrix.ts';
+} from '../messages/matrix.ts';
+import { raiseSystemAlert } from '../notifications/alerts.ts';
+import { enqueueInTransaction } from '../notifications/enqueue.ts';
+import { propertyTimesOf, type StayTimeRow, stayDatesOf, stayTimes } from '../reservations/stay-plan.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
 import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
 import {
@@ -25,7 +27,6 @@ import {
   periodDueOn,
   type Slot,
 } from './recurrence.ts';
-import { localDate, propertyTimesOf, type StayTimeRow, stayDatesOf, stayTimes } from './schedule.ts';
 
 interface Rule {
   readonly id: string;

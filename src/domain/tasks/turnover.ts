@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { TaskPriority } from '../../db/schema.ts';
-import { AFTER_CHECK_OUT, AFTER_CHECK_OUT_SECONDS } from './schedule.ts';
+import { AFTER_CHECK_OUT, AFTER_CHECK_OUT_SECONDS } from '../reservations/stay-plan.ts';
 
 /**
  * Two stays meet on one day, and the cleaning after the first does the one before the second as well (domain.md 10). What

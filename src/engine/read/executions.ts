@@ -208,7 +208,7 @@ export async function executionsOfReservation(
 function matches(filter: SagaFilter) {
   return (eb: ExpressionBuilder<Database, 'saga'>): Expression<SqlBool> => {
     const all: Expression<SqlBool>[] = [];
-    // Each by an index of its own: of what is open there is little, and so is of what was undone.
+    // Each by an index of its own: few executions are open, and few were undone.
     if (filter.status !== undefined) {
       if (isEnd(filter.status)) all.push(eb('ended_as', '=', literal(filter.status)));
       else all.push(eb('finished_at', 'is', null), eb('status', '=', literal(filter.status)));

@@ -1,5 +1,5 @@
 import { html, raw } from 'hono/html';
-import { escapeHtml } from '../../domain/notifications/render.ts';
+import { escapeHtml } from '../../domain/messages/render.ts';
 
 /** The little of Markdown that descriptions of this document use: paragraphs, lists, `code` and **bold**. */
 export function prose(text: unknown): ReturnType<typeof html> | string {

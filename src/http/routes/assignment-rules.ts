@@ -1,5 +1,5 @@
 import { createRoute } from '@hono/zod-openapi';
-import { changeRules, readRules } from '../../domain/tasks/rules.ts';
+import { changeRules, readRules } from '../../domain/assignment/rules.ts';
 import { found } from '../answers.ts';
 import { authorOf, type Services } from '../context.ts';
 import type { Register } from '../route.ts';

@@ -1,5 +1,6 @@
 import { createRoute } from '@hono/zod-openapi';
-import { changeGuest, createGuest, getGuest, listGuests } from '../../domain/people/guests.ts';
+import { createGuest, getGuest, listGuests } from '../../domain/people/guests.ts';
+import { changeGuest } from '../../domain/stays/change-guest.ts';
 import { created, expectedVersions, foundVersion, page } from '../answers.ts';
 import { authorOf, type Services } from '../context.ts';
 import { agentOf } from '../portfolio.ts';

@@ -1,15 +1,10 @@
 import { createRoute } from '@hono/zod-openapi';
-import { forecastStay } from '../../domain/notifications/forecast.ts';
-import { resendNotification } from '../../domain/notifications/resend.ts';
-import { getNotification } from '../../domain/notifications/resource.ts';
-import { changeMessageRules, readMessageRuleView } from '../../domain/notifications/rules.ts';
-import {
-  changeMessageSetting,
-  listMessageSettings,
-  readPreferences,
-  setPreferences,
-} from '../../domain/notifications/wishes.ts';
+import { resendNotification } from '../../domain/messages/resend.ts';
+import { getNotification } from '../../domain/messages/resource.ts';
+import { changeMessageRules, readMessageRuleView } from '../../domain/messages/rules.ts';
+import { changeMessageSetting, listMessageSettings, readPreferences, setPreferences } from '../../domain/messages/wishes.ts';
 import { getGuest } from '../../domain/people/guests.ts';
+import { forecastStay } from '../../domain/stays/forecast.ts';
 import { found } from '../answers.ts';
 import { authorOf, type Services } from '../context.ts';
 import { assertOwnStay } from '../own-stay.ts';

@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { answerOffer, findOffer, type LinkAnswer } from '../../domain/tasks/offer-link.ts';
+import { answerOffer, findOffer, type LinkAnswer } from '../../domain/assignment/offer-link.ts';
 import { type AnyContext, inTransaction, type Services } from '../context.ts';
 import { offerPage } from '../offer-page.ts';
 import type { Register } from '../route.ts';

@@ -1,5 +1,6 @@
 import { createRoute } from '@hono/zod-openapi';
-import { changeProperty, createProperty, getProperty, listProperties } from '../../domain/properties/resource.ts';
+import { createProperty, getProperty, listProperties } from '../../domain/properties/resource.ts';
+import { changeProperty } from '../../domain/stays/change-property.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { created, expectedVersions, foundVersion, page } from '../answers.ts';
 import { authorOf, type Services } from '../context.ts';

@@ -2,7 +2,7 @@ import { createRoute } from '@hono/zod-openapi';
 import { listAudit, verifyAudit } from '../../domain/audit/resource.ts';
 import { listTransactions } from '../../domain/finance/resource.ts';
 import { getTransaction } from '../../domain/finance/transaction-detail.ts';
-import { getNotification, listNotifications } from '../../domain/notifications/resource.ts';
+import { getNotification, listNotifications } from '../../domain/messages/resource.ts';
 import { found, page } from '../answers.ts';
 import type { Services } from '../context.ts';
 import { withPeriod } from '../period.ts';

@@ -1,12 +1,8 @@
 import { createRoute } from '@hono/zod-openapi';
 import { transactionsOfReservation } from '../../domain/finance/resource.ts';
-import { notificationsOfReservation } from '../../domain/notifications/resource.ts';
-import {
-  changeReservation,
-  createReservation,
-  getReservation,
-  listReservations,
-} from '../../domain/reservations/resource.ts';
+import { notificationsOfReservation } from '../../domain/messages/resource.ts';
+import { createReservation, getReservation, listReservations } from '../../domain/reservations/resource.ts';
+import { changeReservation } from '../../domain/stays/change-reservation.ts';
 import { tasksOfReservation } from '../../domain/tasks/resource.ts';
 import { executionsOfReservation } from '../../engine/read/executions.ts';
 import { RoomyError } from '../../kernel/errors.ts';

@@ -1,6 +1,7 @@
 import { createRoute } from '@hono/zod-openapi';
-import { changeStaff, createStaff, getStaff, listStaff } from '../../domain/people/staff.ts';
-import { addLeave, listLeave, removeLeave } from '../../domain/tasks/leave.ts';
+import { addLeave, listLeave, removeLeave } from '../../domain/assignment/leave.ts';
+import { createStaff, getStaff, listStaff } from '../../domain/people/staff.ts';
+import { changeStaff } from '../../domain/stays/change-staff.ts';
 import { created, createdFixed, expectedVersions, found, foundVersion, page } from '../answers.ts';
 import { authorOf, type Services } from '../context.ts';
 import { periodOf } from '../period.ts';

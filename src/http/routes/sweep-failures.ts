@@ -1,5 +1,5 @@
 import { createRoute } from '@hono/zod-openapi';
-import { resendLost } from '../../domain/notifications/resend-lost.ts';
+import { resendLost } from '../../domain/messages/resend-lost.ts';
 import { listSweepFailures, retrySweepFailures } from '../../domain/sweeps/resource.ts';
 import { found, page } from '../answers.ts';
 import { authorOf, type Services } from '../context.ts';

@@ -2,7 +2,7 @@ import { createRoute } from '@hono/zod-openapi';
 import type { z } from 'zod';
 import type { Completion } from '../../db/schema.ts';
 import { parsePayment } from '../../domain/finance/payment-amount.ts';
-import { completeTask, startTask } from '../../domain/tasks/complete.ts';
+import { completeTask, startTask } from '../../domain/stays/complete-task.ts';
 import { addPhoto, readPhoto } from '../../domain/tasks/photos.ts';
 import { taskStatistics } from '../../domain/tasks/statistics.ts';
 import { RoomyError } from '../../kernel/errors.ts';

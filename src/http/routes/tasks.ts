@@ -1,8 +1,8 @@
 import { createRoute } from '@hono/zod-openapi';
-import { changeTask } from '../../domain/tasks/change-task.ts';
-import { readAssignment } from '../../domain/tasks/explanation.ts';
-import { assignMade, holdForTask } from '../../domain/tasks/insist.ts';
-import { acceptTask, declineTask } from '../../domain/tasks/offers.ts';
+import { readAssignment } from '../../domain/assignment/explanation.ts';
+import { acceptTask, declineTask } from '../../domain/assignment/offers.ts';
+import { assignMade, holdForTask } from '../../domain/stay-tasks/insist.ts';
+import { changeTask } from '../../domain/stays/change-task.ts';
 import { createTask, getTask, listTasks } from '../../domain/tasks/resource.ts';
 import { assertOwnTask } from '../../domain/tasks/work.ts';
 import { RoomyError } from '../../kernel/errors.ts';

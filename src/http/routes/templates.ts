@@ -1,11 +1,6 @@
 import { createRoute } from '@hono/zod-openapi';
-import { getNotification, notificationContent } from '../../domain/notifications/resource.ts';
-import {
-  getTemplate,
-  listTemplates,
-  previewTemplate,
-  saveVersion,
-} from '../../domain/notifications/template-versions.ts';
+import { getNotification, notificationContent } from '../../domain/messages/resource.ts';
+import { getTemplate, listTemplates, previewTemplate, saveVersion } from '../../domain/messages/template-versions.ts';
 import { createdFixed, found } from '../answers.ts';
 import { authorOf, type Services } from '../context.ts';
 import { agentOf } from '../portfolio.ts';

@@ -1,5 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { readCheckOutReport } from '../../domain/reservations/report.ts';
+import { readCheckOutReport } from '../../domain/stays/report.ts';
 import { checkIn, checkOut } from '../../sagas/index.ts';
 import { found } from '../answers.ts';
 import type { Services } from '../context.ts';

@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { SMS_RECEIPTS } from '../../config.ts';
 import { receiveEvent } from '../../domain/finance/gateway-events.ts';
-import { noteReceipt } from '../../domain/notifications/receipts.ts';
+import { noteReceipt } from '../../domain/messages/receipts.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { BY_GATEWAY, startCapturedPayment } from '../../sagas/start-captured-payment.ts';
 import { found } from '../answers.ts';

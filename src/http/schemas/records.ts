@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { VARIABLES } from '../../domain/notifications/templates.ts';
+import { VARIABLES } from '../../domain/messages/templates.ts';
 import { Id, line, pageQuery, reference } from './common.ts';
 import { periodFields } from './period.ts';
 

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { MAX_RESENT } from '../../domain/notifications/resend-lost.ts';
+import { MAX_RESENT } from '../../domain/messages/resend-lost.ts';
 import { SWEEP_NAMES } from '../../domain/sweeps/names.ts';
 import { Id, InstantOrDate, line, pageQuery, TimeZone } from './common.ts';
 import { periodFields } from './period.ts';

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { OBSTACLES } from '../../domain/tasks/candidates.ts';
+import { OBSTACLES } from '../../domain/assignment/candidates.ts';
 import { MANUAL_TASK_TYPES } from '../../domain/tasks/resource.ts';
 import {
   CalendarDate,

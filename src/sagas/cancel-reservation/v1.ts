@@ -9,16 +9,16 @@ import {
 } from '../../domain/finance/cancellation.ts';
 import { assertApproved } from '../../domain/finance/payable.ts';
 import { awaitRefunds } from '../../domain/finance/refund.ts';
-import { enqueueMessages, orderMessages, skipWaitingMessages } from '../../domain/notifications/enqueue.ts';
 import {
   cancelledMessages,
   countNotifications,
   refundAffectsPayoutMessage,
   taskStayCancelledMessage,
   taskWithdrawnMessage,
-} from '../../domain/notifications/matrix.ts';
+} from '../../domain/messages/matrix.ts';
+import { enqueueMessages, orderMessages, skipWaitingMessages } from '../../domain/notifications/enqueue.ts';
 import { cancel } from '../../domain/reservations/transition.ts';
-import { cancelTasksOf, reopenTasks } from '../../domain/tasks/cancel-tasks.ts';
+import { cancelTasksOf, reopenTasks } from '../../domain/stay-tasks/cancel-tasks.ts';
 import { saga } from '../../engine/definition.ts';
 import { toMajor } from '../../kernel/money.ts';
 import { REFUND_BUDGET_MS, startRefunds } from '../execute-refund/start.ts';

@@ -1,4 +1,4 @@
-import type { StartAccessChange } from '../../domain/reservations/access.ts';
+import type { StartAccessChange } from '../../domain/stays/access.ts';
 import { acceptWithin } from '../../engine/accept.ts';
 import { changeAccess } from './v1.ts';
 

@@ -1,13 +1,13 @@
 import { z } from 'zod';
+import { countNotifications, taskWithdrawnMessage, welcomeMessages } from '../../domain/messages/matrix.ts';
 import { enqueueMessages, orderMessages, withdrawMessages } from '../../domain/notifications/enqueue.ts';
-import { countNotifications, taskWithdrawnMessage, welcomeMessages } from '../../domain/notifications/matrix.ts';
 import { recordActivation, recordDeactivation } from '../../domain/properties/amenities.ts';
 import { transitionError } from '../../domain/reservations/actions.ts';
-import { arriveAtProperty, undoArrival } from '../../domain/reservations/arrival.ts';
 import { checkIn as arrive, undoCheckIn } from '../../domain/reservations/transition.ts';
-import { assertMayCheckIn } from '../../domain/reservations/visit.ts';
-import { readVisitOutcome } from '../../domain/reservations/visit-outcome.ts';
-import { ensureStayTask, withdrawStayTask } from '../../domain/tasks/stay-task.ts';
+import { ensureStayTask, withdrawStayTask } from '../../domain/stay-tasks/stay-task.ts';
+import { arriveAtProperty, undoArrival } from '../../domain/stays/arrival.ts';
+import { assertMayCheckIn } from '../../domain/stays/visit.ts';
+import { readVisitOutcome } from '../../domain/stays/visit-outcome.ts';
 import { saga } from '../../engine/definition.ts';
 import { required } from '../../kernel/errors.ts';
 

@@ -1,13 +1,13 @@
 import { z } from 'zod';
+import { amenitiesAlertMessage, countNotifications, thankYouMessages } from '../../domain/messages/matrix.ts';
 import { enqueueInTransaction, enqueueMessages, orderMessages } from '../../domain/notifications/enqueue.ts';
-import { amenitiesAlertMessage, countNotifications, thankYouMessages } from '../../domain/notifications/matrix.ts';
 import { readDevices, recordDeactivation } from '../../domain/properties/amenities.ts';
 import { transitionError } from '../../domain/reservations/actions.ts';
-import { leaveProperty } from '../../domain/reservations/departure.ts';
-import { readCheckOutReport, writeCheckOutReport } from '../../domain/reservations/report.ts';
 import { checkOut as depart, undoCheckOut } from '../../domain/reservations/transition.ts';
-import { assertMayCheckOut } from '../../domain/reservations/visit.ts';
-import { readVisitOutcome } from '../../domain/reservations/visit-outcome.ts';
+import { leaveProperty } from '../../domain/stays/departure.ts';
+import { readCheckOutReport, writeCheckOutReport } from '../../domain/stays/report.ts';
+import { assertMayCheckOut } from '../../domain/stays/visit.ts';
+import { readVisitOutcome } from '../../domain/stays/visit-outcome.ts';
 import { saga } from '../../engine/definition.ts';
 import { required } from '../../kernel/errors.ts';
 

@@ -2,22 +2,21 @@ import { z } from 'zod';
 import type { Db, Tx } from '../../db/client.ts';
 import { cancelAmountDue, createAmountDue } from '../../domain/finance/amount-due.ts';
 import {
+  confirmationMessages,
+  countNotifications,
+  taskAssignedMessage,
+  taskWithdrawnMessage,
+} from '../../domain/messages/matrix.ts';
+import {
   enqueueMessages,
   orderMessages,
   tellRolledBack,
   withdrawMessages,
 } from '../../domain/notifications/enqueue.ts';
-import {
-  confirmationMessages,
-  countNotifications,
-  taskAssignedMessage,
-  taskWithdrawnMessage,
-} from '../../domain/notifications/matrix.ts';
 import { transitionError } from '../../domain/reservations/actions.ts';
-import { readOutcome } from '../../domain/reservations/outcome.ts';
-import { assertConfirmable, conflictError, type StayFacts } from '../../domain/reservations/stay.ts';
+import type { StayOccurrence, StayPlan } from '../../domain/reservations/stay-plan.ts';
 import { confirm, unconfirm } from '../../domain/reservations/transition.ts';
-import { checkChosenTimes } from '../../domain/tasks/chosen-times.ts';
+import { checkChosenTimes } from '../../domain/stay-tasks/chosen-times.ts';
 import {
   absorbNextCleaning,
   ensurePostDepartureCleaning,
@@ -29,9 +28,10 @@ import {
   settleTurnovers,
   type TaskValues,
   withdrawTask,
-} from '../../domain/tasks/ensure.ts';
-import type { StayOccurrence, StayPlan } from '../../domain/tasks/schedule.ts';
-import { ensureAssignedTask, holdForStay, type StayTask } from '../../domain/tasks/task-orchestrator.ts';
+} from '../../domain/stay-tasks/ensure.ts';
+import { ensureAssignedTask, holdForStay, type StayTask } from '../../domain/stay-tasks/task-orchestrator.ts';
+import { assertConfirmable, conflictError, type StayFacts } from '../../domain/stays/confirmable.ts';
+import { readOutcome } from '../../domain/stays/outcome.ts';
 import { saga } from '../../engine/definition.ts';
 import type { Failure, StepContext } from '../../engine/step.ts';
 import { type RoomyError, required } from '../../kernel/errors.ts';

@@ -7,8 +7,8 @@ import {
   readRefund,
   recordRefund,
 } from '../../domain/finance/refund.ts';
+import { refundProcessedMessage } from '../../domain/messages/matrix.ts';
 import { enqueueMessagesAbout, orderMessages } from '../../domain/notifications/enqueue.ts';
-import { refundProcessedMessage } from '../../domain/notifications/matrix.ts';
 import { saga } from '../../engine/definition.ts';
 
 export const ExecuteRefund = z.strictObject({ refundId: z.string() });

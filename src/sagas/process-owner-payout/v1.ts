@@ -7,8 +7,8 @@ import {
   payoutOutcome,
   recordPayouts,
 } from '../../domain/finance/payout.ts';
+import { payoutFailedMessage, payoutProcessedMessage } from '../../domain/messages/matrix.ts';
 import { enqueueInTransaction, enqueueMessagesAbout, orderMessages } from '../../domain/notifications/enqueue.ts';
-import { payoutFailedMessage, payoutProcessedMessage } from '../../domain/notifications/matrix.ts';
 import { saga } from '../../engine/definition.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 

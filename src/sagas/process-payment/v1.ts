@@ -14,13 +14,13 @@ import { assertApproved, assertPayable, type PayableStay, referenceReused } from
 import { type BookedPayment, bookPayment, claimPayment, takeBackPayment } from '../../domain/finance/payment.ts';
 import { assertTaken } from '../../domain/finance/payment-amount.ts';
 import { paymentOutcome } from '../../domain/finance/payment-outcome.ts';
-import { raiseSystemAlert } from '../../domain/notifications/alerts.ts';
-import { enqueueInTransaction, enqueueMessages, orderMessages } from '../../domain/notifications/enqueue.ts';
 import {
   paymentConfirmedMessages,
   paymentFailedMessage,
   payoutScheduledMessage,
-} from '../../domain/notifications/matrix.ts';
+} from '../../domain/messages/matrix.ts';
+import { raiseSystemAlert } from '../../domain/notifications/alerts.ts';
+import { enqueueInTransaction, enqueueMessages, orderMessages } from '../../domain/notifications/enqueue.ts';
 import { derivePaymentStatus, restorePaymentStatus } from '../../domain/reservations/payment-status.ts';
 import { saga } from '../../engine/definition.ts';
 import type { StepContext } from '../../engine/step.ts';

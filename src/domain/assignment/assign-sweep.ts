@@ -1,0 +1,142 @@
+import { sql } from 'kysely';
+import type { Db, Tx } from '../../db/client.ts';
+import { classifyDbError } from '../../db/errors.ts';
+import { localMoment } from '../../kernel/local-day.ts';
+import { isNotSetAside } from '../sweeps/failures.ts';
+import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
+import { leavesBefore, mayTakeTurnover, movedTurnover, priorityUnlessSet } from '../tasks/turnover.ts';
+import { book } from './book.ts';
+import { displaceFor, mayDisplace } from './displace.ts';
+import { OPEN_TASK, type OpenTask, wantedOf } from './open-task.ts';
+import { overtake } from './overtaken.ts';
+import { type Asked, planTasks, type Unplanned } from './plan.ts';
+import { postpone, postponeForNobody } from './postpone.ts';
+import { readRoster, spanAround } from './staffing.ts';
+
+/**
+ * Assigns what is due to be assigned; answers how many tasks it looked at. Tasks of a saga that has not completed are
+ * left alone, so that nobody is told of work that may be taken back. Any number of sweeps may run at once: who has been
+ * given something since a sweep looked gets nothing from it, and those tasks are looked at again.
+ */
+export const assignDueTasks = (db: Db, limit: number): Promise<number> =>
+  sweepBatch({ db, sweep: 'assignment', limit, run: (scope) => sweep(db, scope), due: (some) => dueIds(db, some) });
+
+async function sweep(db: Db, scope: Scope): Promise<readonly string[]> {
+  try {
+    return await db.transaction().execute(async (tx) => {
+      const due = await takeDue(tx, scope);
+      const [first] = due;
+      if (!first) return [];
+      const overtaken = await overtake(tx, due);
+      const live = due.filter(({ id }) => !overtaken.has(id));
+      const changed = await mergeTurnovers(tx, live);
+      const nowMs = first.now_ms;
+      const open = live.filter(({ id }) => !changed.has(id)).map((task) => ({ task, wanted: wantedOf(task, nowMs) }));
+      await assign(tx, open);
+      return due.map(({ id }) => id);
+    });
+  } catch (error) {
+    const failure = classifyDbError(error);
+    const isTaken = failure.kind === 'constraint' && failure.constraint === 'no_double_shift';
+    // Somebody was given other work meanwhile: no fault of the task's, which the next sweep looks at again.
+    if (isTaken && scope.ids?.length === 1) return [];
+    throw error;
+  }
+}
+
+const isDue = sql<boolean>`t.status = 'UNASSIGNED' AND t.next_assign_at <= now() AND ${isNotSetAside('assignment', sql`t.id`)}
+  AND coalesce((SELECT s.status FROM saga s WHERE s.id = t.created_by_saga), 'completed') = 'completed'`;
+
+async function dueIds(db: Db, limit: number): Promise<readonly string[]> {
+  const { rows } = await sql<{ id: string }>`
+    SELECT t.id FROM task t WHERE ${isDue} ORDER BY t.next_assign_at LIMIT ${limit}::int`.execute(db);
+  return rows.map(({ id }) => id);
+}
+
+type DueTask = OpenTask & { readonly now_ms: number };
+
+async function takeDue(tx: Tx, scope: Scope): Promise<readonly DueTask[]> {
+  const { rows } = await sql<DueTask>`
+    SELECT ${OPEN_TASK}, (extract(epoch FROM now()) * 1000)::bigint AS now_ms FROM task t JOIN property p ON p.id = t.property_id
+     WHERE ${isDue} AND ${inScope(scope, sql`t.id`)}
+     ORDER BY t.next_assign_at LIMIT ${scope.limit}::int FOR UPDATE OF t SKIP LOCKED`.execute(tx);
+  return rows;
+}
+
+/**
+ * Two stays that were confirmed at the same moment did not see each other; here their turnover is found. Answers what is
+ * not as it was read: the cleanings that were merged, and those they went into, which the next sweep looks at.
+ */
+async function mergeTurnovers(tx: Tx, due: readonly OpenTask[]): Promise<ReadonlySet<string>> {
+  const ids = due.filter(({ occurrence }) => occurrence === 'PRE_ARRIVAL').map(({ id }) => id);
+  if (ids.length === 0) return new Set();
+  const { rows } = await sql<{ id: string; into: string }>`
+    UPDATE task t SET status = 'MERGED', merged_into_task_id = post.id, version = t.version + 1
+      FROM reservation r JOIN reservation p ON ${leavesBefore('p', 'r')}
+      JOIN task post ON post.reservation_id = p.id AND post.occurrence = 'POST_DEPARTURE' AND post.status IN ('UNASSIGNED', 'ASSIGNED')
+     WHERE t.id = ANY(${ids}::text[]) AND r.id = t.reservation_id AND ${mayTakeTurnover('post', sql`t.must_finish_by`)}
+    RETURNING t.id, post.id AS into`.execute(tx);
+  if (rows.length > 0) {
+    const moved = movedTurnover('post', sql`t.must_finish_by`);
+    await sql`
+      UPDATE task post SET priority = ${priorityUnlessSet('post', 'HIGH')}, must_finish_by = t.must_finish_by, version = post.version + 1,
+             scheduled_at = ${moved.scheduled_at}, ends_at = ${moved.ends_at}, local_rule = ${moved.local_rule}
+        FROM task t WHERE t.id = ANY(${rows.map((row) => row.id)}::text[]) AND post.id = t.merged_into_task_id`.execute(
+      tx,
+    );
+  }
+  return new Set(rows.flatMap((row) => [row.id, row.into]));
+}
+
+type Open = Pick<Asked, 'task' | 'wanted'>;
+
+/**
+ * On the day of the first possible start, which nearly always will do; only what is left is looked at in its whole window,
+ * and only for what is left then are those asked once more who have not answered.
+ */
+async function assign(tx: Tx, open: readonly Open[]): Promise<void> {
+  const left: Unplanned[] = [];
+  const emergencies = open.filter(({ task }) => mayDisplace(task));
+  // One after the other: each sees whose time the one before has taken.
+  for (const one of emergencies) {
+    const displacement = await displaceFor(tx, { ...one, untilMs: firstDay(one) }, { tells: true });
+    if (displacement.kind === 'busy') await postpone(tx, [one.task]);
+    else if (displacement.kind === 'free') left.push(...(await attempt(tx, [one], firstDay)));
+  }
+  const rest = open.filter((one) => !emergencies.includes(one));
+  left.push(...(await attempt(tx, rest, firstDay)));
+  const later = left.filter(
+    ({ wanted: { window, place } }) => window.lastMs >= localMoment(window.firstMs, place.timeZone).dayEndMs,
+  );
+  const never = left.filter((one) => !later.includes(one));
+  const nobody = [...never, ...(await attempt(tx, later, ({ wanted }) => wanted.window.lastMs))];
+  const silent = nobody.filter(({ mayAskAgain }) => mayAskAgain);
+  const asked = await attempt(tx, silent, ({ wanted }) => wanted.window.lastMs, true);
+  await postponeForNobody(tx, [...nobody.filter((one) => !silent.includes(one)), ...asked]);
+}
+
+const firstDay = ({ wanted: { window, place } }: Open): number =>
+  Math.min(window.lastMs, localMoment(window.firstMs, place.timeZone).dayEndMs - 1);
+
+/** Those whom nobody can take until `until`. */
+async function attempt(
+  tx: Tx,
+  open: readonly Open[],
+  until: (one: Open) => number,
+  again = false,
+): Promise<readonly Unplanned[]> {
+  if (open.length === 0) return [];
+  const asked = open.map((one) => ({ ...one, untilMs: until(one), again }));
+  const spans = asked.map(({ wanted: { place, window }, untilMs }) =>
+    spanAround(place, window.firstMs, untilMs, window.durationMs),
+  );
+  const roster = await readRoster(tx, { wanted: open.map(({ wanted }) => wanted), spans });
+  const { planned, unplanned } = planTasks(asked, roster);
+  const booked = await book(tx, planned, { tells: true });
+  // The people planned for these were given other work in between: the next sweep looks again.
+  await postpone(
+    tx,
+    planned.filter(({ task }) => !booked.has(task.id)).map(({ task }) => task),
+  );
+  return unplanned;
+}

@@ -1,0 +1,31 @@
+import { sql } from 'kysely';
+import type { Tx } from '../../db/client.ts';
+import type { OpenTask } from './open-task.ts';
+
+/**
+ * Of tasks that somebody is about to be looked for, those that life has overtaken meanwhile, by whichever way they came to
+ * be nobody's (declined, released, parted from another cleaning). Not while a process of the stay may still be undone.
+ * Answers their ids.
+ */
+export async function overtake(tx: Tx, due: readonly OpenTask[]): Promise<ReadonlySet<string>> {
+  const ids = due.flatMap(({ id, reservation_id }) => (reservation_id === null ? [] : [id]));
+  if (ids.length === 0) return new Set();
+  const { rows } = await sql<{ id: string }>`
+    UPDATE task t SET status = 'OVERTAKEN', next_assign_at = NULL, version = t.version + 1 FROM reservation r
+     WHERE t.id = ANY(${ids}::text[]) AND t.status = 'UNASSIGNED' AND r.id = t.reservation_id
+       AND CASE t.occurrence
+         WHEN 'PRE_ARRIVAL' THEN r.status IN ('CHECKED_IN', 'CHECKED_OUT')
+         WHEN 'ARRIVAL' THEN r.status IN ('CHECKED_IN', 'CHECKED_OUT')
+         WHEN 'DEPARTURE' THEN r.status = 'CHECKED_OUT'
+         WHEN 'POST_DEPARTURE' THEN r.status = 'CHECKED_OUT' AND EXISTS (
+           SELECT FROM reservation n WHERE n.property_id = r.property_id AND n.check_in_date >= coalesce(r.departure_date, r.check_out_date)
+              AND n.status IN ('CHECKED_IN', 'CHECKED_OUT') AND n.id <> r.id AND ${isSettled('n')})
+         ELSE false END
+       AND ${isSettled('r')}
+    RETURNING t.id`.execute(tx);
+  return new Set(rows.map(({ id }) => id));
+}
+
+const isSettled = (stay: 'r' | 'n') =>
+  sql<boolean>`NOT EXISTS (SELECT FROM saga s WHERE s.subject_type = 'reservation' AND s.subject_id = ${sql.ref(`${stay}.id`)}
+    AND s.status NOT IN ('completed', 'compensated', 'resolved'))`;

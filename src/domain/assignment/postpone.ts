@@ -1,0 +1,90 @@
+import { sql } from 'kysely';
+import type { Tx } from '../../db/client.ts';
+import { newId } from '../../kernel/ids.ts';
+import { raiseSystemAlert, taskAlertMessage } from '../notifications/alerts.ts';
+import type { OpenTask } from './open-task.ts';
+import type { Unplanned } from './plan.ts';
+
+/** Tasks that nobody can take for now: when they are looked at again, and who hears of it (domain.md 11). */
+
+/** Until the next try, by the number of tries so far; then hourly. */
+const RETRY_MINUTES = [5, 15, 60];
+/** Hours before its start at which an unassigned task is told again, and the `alert_level` that remembers it. */
+const ESCALATIONS = [
+  { hours: 4, level: 3, code: 'TASK_UNASSIGNED_4H' },
+  { hours: 24, level: 2, code: 'TASK_UNASSIGNED_24H' },
+] as const;
+export const TOLD_ONCE = 1;
+const HOUR_MS = 3_600_000;
+
+/** It was not these tasks' fault: they are due again in a second. */
+export async function postpone(tx: Tx, tasks: readonly OpenTask[]): Promise<void> {
+  if (tasks.length === 0) return;
+  await sql`
+    UPDATE task SET next_assign_at = now() + interval '1 second' WHERE id = ANY(${tasks.map(({ id }) => id)}::text[])`.execute(
+    tx,
+  );
+}
+
+/** Looked at again after 5, 15 and 60 minutes, then hourly, and at the hours at which it is told again. */
+export async function postponeForNobody(tx: Tx, nobody: readonly Unplanned[]): Promise<void> {
+  if (nobody.length === 0) return;
+  const { rows } = await sql<{ now_ms: number }>`SELECT (extract(epoch FROM now()) * 1000)::bigint AS now_ms`.execute(
+    tx,
+  );
+  const nowMs = rows[0]?.now_ms ?? 0;
+  const looked = nobody.map(({ task, wanted, explanation, isSilence }) => {
+    const startMs = wanted.window.firstMs;
+    const escalation = ESCALATIONS.find(({ hours }) => startMs - nowMs <= hours * HOUR_MS);
+    const retryMs = nowMs + (RETRY_MINUTES[task.assign_attempts] ?? 60) * 60_000;
+    const nextMs = ESCALATIONS.map(({ hours }) => startMs - hours * HOUR_MS).filter((at) => at > nowMs);
+    return { task, explanation, escalation, isSilence, next: new Date(Math.min(retryMs, ...nextMs)).toISOString() };
+  });
+  const items = looked.map(({ task, explanation, escalation, next }) => ({
+    id: task.id,
+    next,
+    why: explanation,
+    level: Math.max(task.alert_level, escalation?.level ?? TOLD_ONCE),
+  }));
+  await sql`
+    UPDATE task t SET assign_attempts = t.assign_attempts + 1, next_assign_at = (i ->> 'next')::timestamptz,
+           alert_level = (i ->> 'level')::int, assignment_explanation = i -> 'why'
+      FROM few_items(${JSON.stringify(items)}::jsonb) AS i WHERE t.id = i ->> 'id'`.execute(tx);
+  // One alert about a task at a time; that of all who were asked nobody has answered, twice, is told once.
+  for (const { task } of looked.filter(({ isSilence }) => isSilence)) await alertAbout(tx, task, 'NOBODY_ANSWERED');
+  const untold = looked.filter(
+    ({ task, escalation, isSilence }) => task.alert_level < TOLD_ONCE && !escalation && !isSilence,
+  );
+  for (const type of new Set(untold.map(({ task }) => task.type))) {
+    const sagaId = untold.find(({ task }) => task.type === type)?.task.id ?? '';
+    const params = { sagaName: 'TaskOrchestrator', step: type, code: 'NO_STAFF_AVAILABLE', sagaId };
+    await raiseSystemAlert(tx, `unassigned-${type}`, params);
+  }
+  for (const { task, escalation } of looked) {
+    if (escalation && task.alert_level < escalation.level) await alertAbout(tx, task, escalation.code);
+  }
+}
+
+/** A System Alert about one task; of each kind there is one for a task, however often it happens (`occasion` tells them apart). */
+export async function alertAbout(
+  tx: Tx,
+  task: { readonly id: string; readonly type: string },
+  code: string,
+  occasion = '',
+): Promise<void> {
+  const { event, template, channel, recipientType, recipientId } = taskAlertMessage();
+  await tx
+    .insertInto('notification')
+    .values({
+      id: newId('notification'),
+      effect_key: `alert-${task.id}-${code}${occasion}`,
+      event,
+      template,
+      channel,
+      recipient_type: recipientType,
+      recipient_id: recipientId,
+      params: JSON.stringify({ sagaName: 'TaskOrchestrator', step: task.type, code, sagaId: task.id }),
+    })
+    .onConflict((conflict) => conflict.column('effect_key').doNothing())
+    .execute();
+}

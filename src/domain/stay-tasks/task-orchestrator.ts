@@ -1,0 +1,229 @@
+import { sql } from 'kysely';
+import type { Db, Tx } from '../../db/client.ts';
+import { literals } from '../../db/literal.ts';
+import { unlessRefused } from '../../db/savepoint.ts';
+import type { TaskStatus, TaskType } from '../../db/schema.ts';
+import { RoomyError, required } from '../../kernel/errors.ts';
+import { findAlternatives, noStaff } from '../assignment/alternatives.ts';
+import { book } from '../assignment/book.ts';
+import { displaceFor } from '../assignment/displace.ts';
+import { holdAlternatives, useHold } from '../assignment/holds.ts';
+import { type OpenTask, wantedOf } from '../assignment/open-task.ts';
+import { type Asked, type Planned, planTasks } from '../assignment/plan.ts';
+import { releaseTasks, tellReleased } from '../assignment/release.ts';
+import { readRoster, spanAround } from '../assignment/staffing.ts';
+import { afterDeparture, hurry, isHeldTooLate, leavesBefore, mayTakeTurnover } from '../tasks/turnover.ts';
+import { type TaskValues, titleOf } from './ensure.ts';
+
+/** The brief's TaskOrchestrator: finds people for tasks, within the request that makes them or, in `assign-sweep.ts`, after it. */
+
+/** What whoever insists on an assignee may say besides. */
+export interface Insistence {
+  /** The clock that decides what is overdue: when the request was accepted. */
+  readonly nowMs: number;
+  readonly holdId: string | null;
+  /** Whether the assignee is told at once; a saga tells in a step of its own. */
+  readonly tells: boolean;
+}
+
+const MAX_TRIES = 10;
+
+/**
+ * Gives an UNASSIGNED task to the best of those who can do it at its own time, or refuses with the brief's body. In the
+ * same transaction as the task itself, so that a refusal leaves nothing behind.
+ */
+export async function assignNow(tx: Tx, task: OpenTask, { nowMs, holdId, tells }: Insistence): Promise<Planned> {
+  const wanted = wantedOf(task, nowMs, true);
+  const { window, place } = wanted;
+  const span = spanAround(place, window.firstMs, window.lastMs, window.durationMs);
+  for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
+    const roster = await readRoster(tx, { wanted: [wanted], spans: [span], ownHold: holdId });
+    const [planned] = planTasks([{ task, wanted, untilMs: window.lastMs }], roster).planned;
+    if (!planned) break;
+    let isBooked = false;
+    const isFree = await unlessRefused(tx, 'no_double_shift', async () => {
+      isBooked = (await book(tx, [planned], { tells })).has(task.id);
+    });
+    if (!isFree || !isBooked) continue;
+    if (holdId !== null) await useHold(tx, holdId, task.occurrence, task.id);
+    return planned;
+  }
+  const planned = await instead(tx, { task, wanted, untilMs: window.lastMs }, { tells, ownHold: holdId });
+  if (planned) return planned;
+  const { alternatives } = await findAlternatives(tx, task, { nowMs, ownHold: holdId });
+  throw noStaff(task, alternatives);
+}
+
+/** An emergency takes the time of routine work before it is refused. */
+async function instead(
+  tx: Tx,
+  asked: Asked,
+  options: { readonly tells: boolean; readonly ownHold: string | null },
+): Promise<Planned | null> {
+  for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
+    const displacement = await displaceFor(tx, asked, options);
+    if (displacement.kind === 'booked') return displacement.planned;
+    if (displacement.kind === 'free') return null;
+  }
+  return null;
+}
+
+export interface StayTask extends TaskValues {
+  readonly propertyId: string;
+  /** ISO instant: a person has chosen this start over the rule's. */
+  readonly chosenStart: string | null;
+}
+interface StaySaga {
+  readonly sagaId: string;
+  readonly subjectId: string;
+  readonly key: string;
+}
+
+/**
+ * A confirmation that requires staff: the task is assigned in its step, or the step refuses with the brief's body. Does
+ * for a same-day turnover what the statements of `ensure.ts` do.
+ */
+export async function ensureAssignedTask(
+  tx: Tx,
+  made: StayTask,
+  saga: StaySaga,
+  insistence: Insistence,
+): Promise<{ status: TaskStatus; assignee: string | null }> {
+  if (made.occurrence === 'PRE_ARRIVAL') {
+    const cleaning = await cleaningToMergeInto(tx, saga.subjectId, made.mustFinishBy);
+    if (cleaning !== null) {
+      await insertStayTask(tx, made, saga, cleaning);
+      await hurry(tx, cleaning, made.mustFinishBy);
+      return { status: 'MERGED', assignee: null };
+    }
+  }
+  const own = await openTaskOf(tx, made, saga.subjectId);
+  const isApart = isHeldTooLate(own, own.must_finish_by);
+  const task = isApart ? { ...own, must_finish_by: null } : own;
+  await insertStayTask(tx, isApart ? { ...made, mustFinishBy: null } : made, saga, null);
+  if (isApart) await releaseNextCleaning(tx, saga.subjectId);
+  else if (made.occurrence === 'POST_DEPARTURE') await absorbNextCleaning(tx, made.taskId, saga.subjectId);
+  const { staffId } = await assignNow(tx, task, insistence);
+  return { status: 'ASSIGNED', assignee: staffId };
+}
+
+/** The refusal of `ensureAssignedTask` with its times held; after that step was rolled back. */
+export const holdForStay = async (
+  db: Db,
+  made: StayTask,
+  { nowMs, holdId, reservationId }: { readonly nowMs: number; readonly holdId: string; readonly reservationId: string },
+): Promise<RoomyError> => holdAlternatives(db, await openTaskOf(db, made, reservationId), { nowMs, holdId });
+
+async function openTaskOf(db: Db | Tx, made: StayTask, reservationId: string): Promise<OpenTask> {
+  const place = await placeOf(db, made.propertyId);
+  const notBefore = made.occurrence === 'PRE_ARRIVAL' ? await departureBefore(db, made, reservationId) : null;
+  const durationMs = Date.parse(made.endsAt) - Date.parse(made.scheduledAt);
+  const chosen = made.chosenStart === null ? null : new Date(made.chosenStart);
+  return {
+    id: made.taskId,
+    // The plan of a stay names no other.
+    type: made.type as TaskType,
+    reservation_id: null,
+    occurrence: made.occurrence,
+    scheduled_at: new Date(made.scheduledAt),
+    ends_at: new Date(made.endsAt),
+    must_finish_by: made.mustFinishBy === null ? null : new Date(made.mustFinishBy),
+    not_before: notBefore,
+    slot_start: chosen,
+    slot_end: chosen && new Date(chosen.getTime() + durationMs),
+    manual_fields: chosen ? ['scheduledDate'] : [],
+    required_skills: [],
+    priority: 'NORMAL',
+    assign_attempts: 0,
+    alert_level: 0,
+    ...place,
+  };
+}
+
+async function departureBefore(db: Db | Tx, made: StayTask, reservationId: string): Promise<Date | null> {
+  const at = afterDeparture(sql`${reservationId}::text`, {
+    mustFinishBy: sql`${made.mustFinishBy}::timestamptz`,
+    duration: sql`(${made.endsAt}::timestamptz - ${made.scheduledAt}::timestamptz)`,
+  });
+  const { rows } = await sql<{ at: Date | null }>`SELECT ${at} AS at`.execute(db);
+  return rows[0]?.at ?? null;
+}
+
+/** What a property says about its tasks. */
+export async function placeOf(db: Db | Tx, propertyId: string) {
+  const row = await db
+    .selectFrom('property')
+    .select(['id as property_id', 'region', 'time_zone', 'location', 'primary_staff_ids', 'accept_minutes'])
+    .where('id', '=', propertyId)
+    .executeTakeFirst();
+  if (!row) throw new RoomyError('REFERENCE_NOT_FOUND', { details: { field: 'propertyId' } });
+  return row;
+}
+
+async function cleaningToMergeInto(tx: Tx, reservationId: string, arrival: string | null): Promise<string | null> {
+  const row = await tx
+    .selectFrom('reservation as r')
+    .innerJoin('reservation as p', (join) => join.on(leavesBefore('p', 'r')))
+    .innerJoin('task as t', 't.reservation_id', 'p.id')
+    .where('r.id', '=', reservationId)
+    .where('t.occurrence', '=', 'POST_DEPARTURE')
+    .where('t.status', 'in', literals(['UNASSIGNED', 'ASSIGNED']))
+    .where(mayTakeTurnover('t', sql`${arrival}::timestamptz`))
+    .select('t.id')
+    .orderBy('p.id')
+    .executeTakeFirst();
+  return row?.id ?? null;
+}
+
+/** The next guest's pre-arrival cleaning, made earlier, goes into this one; whoever was to do it is told. */
+async function absorbNextCleaning(tx: Tx, into: string, reservationId: string): Promise<void> {
+  const next = await releaseNextCleaning(tx, reservationId);
+  if (next.length === 0) return;
+  await tx
+    .updateTable('task')
+    .set((eb) => ({
+      status: 'MERGED',
+      assignee_id: null,
+      merged_into_task_id: into,
+      next_assign_at: null,
+      version: eb('version', '+', 1),
+    }))
+    .where(
+      'id',
+      'in',
+      next.map(({ id }) => id),
+    )
+    .execute();
+  await hurry(tx, into, next[0]?.must_finish_by ?? null);
+}
+
+/** A cleaner who comes before the next guest would find this guest still there; the cleaner is told. */
+async function releaseNextCleaning(tx: Tx, reservationId: string) {
+  const { rows } = await sql<{ id: string; must_finish_by: Date | null }>`
+    SELECT t.id, t.must_finish_by FROM reservation r JOIN reservation n ON n.property_id = r.property_id AND n.check_in_date = r.check_out_date
+      JOIN task t ON t.reservation_id = n.id
+     WHERE r.id = ${reservationId} AND n.status IN ('CONFIRMED', 'CHECKED_IN') AND t.type = 'CLEANING' AND t.occurrence = 'PRE_ARRIVAL'
+       AND t.status IN ('UNASSIGNED', 'ASSIGNED') ORDER BY t.id FOR UPDATE OF t`.execute(tx);
+  const released = await releaseTasks(
+    tx,
+    rows.map(({ id }) => id),
+  );
+  await tellReleased(tx, released);
+  return rows;
+}
+
+async function insertStayTask(tx: Tx, made: StayTask, saga: StaySaga, mergedInto: string | null): Promise<void> {
+  const chosen = made.chosenStart;
+  await sql`
+    INSERT INTO task (id, reservation_id, property_id, type, occurrence, title, status, scheduled_at, ends_at, must_finish_by, local_rule,
+      priority, slot_start, slot_end, manual_fields, merged_into_task_id, created_by_saga, effect_key)
+    SELECT ${made.taskId}, r.id, r.property_id, ${made.type}, ${made.occurrence}, ${titleOf(sql`${made.occurrence}::text`)},
+      ${mergedInto === null ? 'UNASSIGNED' : 'MERGED'}, ${made.scheduledAt}::timestamptz, ${made.endsAt}::timestamptz,
+      ${made.mustFinishBy}::timestamptz, ${made.localRule},
+      CASE WHEN ${made.mustFinishBy}::timestamptz IS NOT NULL AND ${made.occurrence} = 'POST_DEPARTURE' THEN 'HIGH' ELSE 'NORMAL' END,
+      ${chosen}::timestamptz, ${chosen}::timestamptz + (${made.endsAt}::timestamptz - ${made.scheduledAt}::timestamptz),
+      ${chosen === null ? [] : ['scheduledDate']}::text[], ${mergedInto}, ${saga.sagaId}, ${saga.key}
+      FROM reservation r LEFT JOIN guest g ON g.id = r.guest_id WHERE r.id = ${required(saga.subjectId, 'the stay')}`.execute(
+    tx,
+  );
+}

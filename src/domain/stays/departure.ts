@@ -1,0 +1,23 @@
+import type { Tx } from '../../db/client.ts';
+import { setReadiness } from '../properties/readiness.ts';
+import { releaseFrom } from '../stay-tasks/cancel-tasks.ts';
+import { endTasksAtDeparture } from '../stay-tasks/end-tasks.ts';
+import { type EnsuredTask, ensureStayTask, meetNow } from '../stay-tasks/stay-task.ts';
+import type { DepartureFacts } from './visit.ts';
+
+/** What a departure leaves behind: a property to be cleaned two hours later, and perhaps nights that are free again. */
+export async function leaveProperty(
+  tx: Tx,
+  step: { readonly sagaId: string; readonly key: string },
+  stay: DepartureFacts,
+): Promise<EnsuredTask & { readonly warnings: readonly string[] }> {
+  const { reservationId } = stay;
+  // First, as whoever was to do them may be the one who cleans.
+  await endTasksAtDeparture(tx, reservationId, stay.actualAt);
+  const cleaning = await ensureStayTask(tx, { ...step, reservationId }, stay.postDepartureCleaning);
+  // Cleaned between the guest's departure and the moment somebody reported it.
+  if (cleaning.status !== 'COMPLETED') await setReadiness(tx, stay.propertyId, 'DIRTY');
+  if (stay.releasesNext) await releaseFrom(tx, [cleaning.taskId]);
+  await meetNow(tx, reservationId, 'DEPARTURE', stay.actualAt);
+  return { ...cleaning, warnings: [...stay.warnings, ...(cleaning.kept ? ['TASK_TIME_KEPT'] : [])] };
+}

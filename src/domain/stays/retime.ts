@@ -1,0 +1,49 @@
+import type { Tx } from '../../db/client.ts';
+import { literals } from '../../db/literal.ts';
+import { reschedulePayouts } from '../finance/distribution.ts';
+import { retimeStayTasks, retimeTurnoverBefore } from '../stay-tasks/stay-task.ts';
+import { readVisitTimes } from './visit.ts';
+
+/** Tasks and payouts of stays follow the times that they were planned by (domain.md 8, 10); what opens the door, `access.ts`. */
+
+/** Which end of the stay has another time. */
+export interface MovedEnds {
+  readonly arrival: boolean;
+  readonly departure: boolean;
+}
+
+/** Who comes or leaves at another time than the property's is met then, and finds it clean. Answers warnings. */
+export async function retimeMeetings(tx: Tx, reservationId: string, moved: MovedEnds): Promise<readonly string[]> {
+  const stay = moved.arrival || moved.departure ? await readVisitTimes(tx, reservationId) : null;
+  if (stay === null) return [];
+  await reschedulePayouts(tx, reservationId);
+  const { preArrivalCleaning, checkIn, checkOut, postDepartureCleaning } = stay.plan;
+  let isKept = false;
+  let isTooShort = false;
+  if (moved.arrival && stay.status === 'CONFIRMED') {
+    // Only by when it must be done has changed: a person's time is in the way if it ends later.
+    const cleaning = await retimeStayTasks(tx, reservationId, [preArrivalCleaning]);
+    const meeting = await retimeStayTasks(tx, reservationId, [checkIn]);
+    isKept = cleaning.late || meeting.kept;
+    isTooShort = await retimeTurnoverBefore(tx, reservationId);
+  }
+  if (moved.departure && (stay.status === 'CONFIRMED' || stay.status === 'CHECKED_IN')) {
+    const { kept, late } = await retimeStayTasks(tx, reservationId, [checkOut, postDepartureCleaning]);
+    isKept ||= kept;
+    isTooShort ||= late || stay.isTurnoverTooShort;
+  }
+  return [...(isKept ? ['TASK_TIME_KEPT'] : []), ...(isTooShort ? ['TURNOVER_TOO_SHORT'] : [])];
+}
+
+/** The clock of a property has changed, or how long it takes to clean: all that is ahead there moves along. */
+export async function retimeStaysOf(tx: Tx, propertyId: string): Promise<void> {
+  const stays = await tx
+    .selectFrom('reservation')
+    .select('id')
+    .where('property_id', '=', propertyId)
+    .where('status', 'in', literals(['CONFIRMED', 'CHECKED_IN']))
+    .where('kind', '<>', 'MAINTENANCE_BLOCK')
+    .orderBy('id')
+    .execute();
+  for (const { id } of stays) await retimeMeetings(tx, id, { arrival: true, departure: true });
+}
