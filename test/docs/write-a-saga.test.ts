@@ -70,7 +70,9 @@ async function follow(name: string, page: string) {
 }
 const services = () => ({ DATABASE_URL: inject('postgresUrl'), REDIS_URL: inject('redisUrl') });
 async function definitionIn(copy: string, file: string, name: string) {
-  const module = (await import(path.join(copy, file))) as Readonly<Record<string, Parameters<typeof countScenarios>[0]>>;
+  const module = (await import(path.join(copy, file))) as Readonly<
+    Record<string, Parameters<typeof countScenarios>[0]>
+  >;
   const definition = module[name];
   if (!definition) throw new Error(`${file} exports no ${name}`);
   return definition;
@@ -94,7 +96,13 @@ describe('the page about writing a saga', () => {
   it('adds a step to the confirmation by at most three files', { timeout: WITHIN_MS }, async () => {
     const { copy, files } = await follow('new-version', NEW_VERSION);
     expect(files.length).toBeLessThanOrEqual(3);
-    const run = await runTests(copy, MATRIX, 'confirmReservation@2 .*(countTasks|nothing fails)', services(), WITHIN_MS);
+    const run = await runTests(
+      copy,
+      MATRIX,
+      'confirmReservation@2 .*(countTasks|nothing fails)',
+      services(),
+      WITHIN_MS,
+    );
     expect(run.messages).toEqual([]);
     expect(run.passed).toBeGreaterThan(8);
   });

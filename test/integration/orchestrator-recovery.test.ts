@@ -9,6 +9,7 @@ import { settleJobId, stepJobId } from '../../src/queues/jobs.ts';
 import { COMPENSATION_QUEUE, FORWARD_QUEUE, NOTIFICATION_QUEUE, TASK_QUEUE } from '../../src/queues/names.ts';
 import { type Cuttable, cuttable } from '../faults/cuttable.ts';
 import { expectInvariants } from '../faults/invariants.ts';
+import { ranOf } from '../faults/verify.ts';
 import { PLANT, withFault } from '../faults/with-fault.ts';
 import { errand, runErrand, shortErrand } from '../sagas/errand.ts';
 import {
@@ -325,7 +326,7 @@ describe('the reconciler', () => {
     const { response_status, response_body, subject_id } = await rowOf(sagaId);
     expect(response_status).toBe(503);
     expect(JSON.parse(String(response_body))).toMatchObject({ code: 'SAGA_DEADLINE', compensated: true });
-    await errand.compensated(bed.db, { sagaId, subjectId: subject_id });
+    await errand.compensated(bed.db, ranOf(runErrand, sagaId, subject_id));
     await expectSound(sagaId);
   });
 
