@@ -462,6 +462,9 @@ export interface SagaTable {
   response_body: Optional<Buffer>;
   parked_body: Optional<Buffer>;
   finished_at: OptionalInstant;
+  /** The lock kinds that it holds until it has ended (guarantees.md G7). */
+  holds_state: Generated<boolean>;
+  holds_money: Generated<boolean>;
   /** The status once it is one of the ends; null while the saga is open. */
   ended_as: GeneratedAlways<'completed' | 'compensated' | 'resolved' | null>;
 }

@@ -4,9 +4,9 @@ import { InvariantError, RoomyError } from '../kernel/errors.ts';
 import { newId } from '../kernel/ids.ts';
 import { canonicalJson, sha256 } from '../kernel/json.ts';
 import { pendingBody } from './answers.ts';
-import type { SagaDefinition } from './definition.ts';
+import { heldAt, type SagaDefinition } from './definition.ts';
 import type { FlowOrder } from './flow-order.ts';
-import { findClaim, insertSaga, openSagaOf } from './store/accept.ts';
+import { findClaim, insertSaga, ONE_OPEN_SAGA, openSagaOf } from './store/accept.ts';
 import { RELAY_GRACE_SECONDS } from './store/outbox.ts';
 import type { AcceptedSaga, SagaAnswer, SagaRequest } from './types.ts';
 
@@ -96,8 +96,8 @@ async function explainRefusal<Input>(
   const failure = classifyDbError(error);
   if (failure.kind === 'contention' && request.idempotency)
     return new RoomyError('IDEMPOTENCY_IN_PROGRESS', { cause: error });
-  if (failure.kind !== 'constraint' || failure.constraint !== 'one_open_saga') return undefined;
-  const open = await openSagaOf(db, definition.subjectType, request.subjectId);
+  if (failure.kind !== 'constraint' || !ONE_OPEN_SAGA.some((one) => one === failure.constraint)) return undefined;
+  const open = await openSagaOf(db, definition.subjectType, request.subjectId, heldAt(definition, 1));
   return new RoomyError('SAGA_IN_PROGRESS', {
     cause: error,
     ...(open ? { details: { sagaExecutionId: open.id } } : {}),

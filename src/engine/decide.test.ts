@@ -13,6 +13,7 @@ const step = (no: number): StepDefinition => ({
   no,
   kind: 'tx',
   class: 'COMPENSABLE',
+  locks: ['state'],
   maxAttempts: 2,
   retry: { attempts: 2, baseMs: 1, maxMs: 1 },
   timeoutMs: 1_000,

@@ -2,21 +2,23 @@ import type { z } from 'zod';
 import type { Db, Tx } from '../db/client.ts';
 import type { StepClass, SubjectType } from '../db/schema.ts';
 import type { ErrorCode } from '../kernel/errors.ts';
-import type {
-  BookedCallSpec,
-  CallSpec,
-  ErasedContext,
-  ErasedImperative,
-  Output,
-  Phase,
-  ReadSpec,
-  RetryPolicy,
-  StatementSpec,
-  StepContext,
-  StepDefinition,
-  StepOptions,
-  TxSpec,
-  Work,
+import {
+  type BookedCallSpec,
+  type CallSpec,
+  type ErasedContext,
+  type ErasedImperative,
+  LOCK_KINDS,
+  type LockKind,
+  type Output,
+  type Phase,
+  type ReadSpec,
+  type RetryPolicy,
+  type StatementSpec,
+  type StepContext,
+  type StepDefinition,
+  type StepOptions,
+  type TxSpec,
+  type Work,
 } from './step.ts';
 
 /**
@@ -57,6 +59,8 @@ export interface SagaOptions {
   readonly version: number;
   readonly subjectType: SubjectType;
   readonly notFound: ErrorCode;
+  /** Of each step that does not say otherwise. Default: all kinds. */
+  readonly locks?: readonly LockKind[];
   /** From acceptance; then the reconciler undoes it, or parks it once the pivot is passed. */
   readonly deadlineMs?: number;
 }
@@ -116,6 +120,7 @@ export function saga<Schema extends z.ZodType>(
       no: steps.length + 1,
       kind,
       class: classOf(kind, phase),
+      locks: spec.locks ?? options.locks ?? LOCK_KINDS,
       maxAttempts: retry.attempts,
       retry,
       timeoutMs: spec.timeoutMs ?? (kind === 'call' ? CALL_TIMEOUT_MS : LOCAL_TIMEOUT_MS),
@@ -179,6 +184,18 @@ function classOf(kind: StepDefinition['kind'], phase: Phase): StepClass {
   return phase === 'before' ? 'COMPENSABLE' : 'RETRIABLE';
 }
 
+/**
+ * The kinds that an execution holds while this step is due: those of the steps that may still run, forward or as an undo.
+ * So it gives none back before its point of no return, and later never needs one that it has given back.
+ */
+export function heldAt({ steps }: Pick<SagaDefinition, 'steps'>, stepNo: number): readonly LockKind[] {
+  const isPast =
+    steps.some((step) => isPointOfNoReturn(step) && step.no < stepNo) || steps[stepNo - 1]?.class === 'RETRIABLE';
+  const mayRun = isPast ? steps.slice(stepNo - 1) : steps;
+  return LOCK_KINDS.filter((kind) => mayRun.some((step) => step.locks.includes(kind)));
+}
+const isPointOfNoReturn = (step: StepDefinition): boolean => step.class === 'PIVOT' || step.class === 'RETRIABLE';
+
 /** Checks the rules that types cannot express; called for every definition at start. Throws with all problems at once. */
 export function checkDefinition(definition: SagaDefinition): void {
   const problems: string[] = [];
@@ -191,6 +208,7 @@ export function checkDefinition(definition: SagaDefinition): void {
     if (step.class === 'RETRIABLE' && step.compensation) problems.push(`does not undo ${step.name} after the pivot`);
     if (step.maxAttempts < 1 || step.maxAttempts > 50) problems.push(`bounds the attempts of ${step.name} by 1 and 50`);
   }
+  if (heldAt(definition, 1).length === 0) problems.push('locks something');
   if (steps.at(-1)?.kind === 'read') problems.push('does not end with a read');
   if (problems.length > 0) throw new Error(`saga ${definition.name}: it must be one that ${problems.join('; ')}`);
 }

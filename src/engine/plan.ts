@@ -7,6 +7,7 @@ interface PlannedStep {
   readonly name: string;
   readonly kind: StepDefinition['kind'];
   readonly class: StepDefinition['class'];
+  readonly locks: StepDefinition['locks'];
   /** The kind of its undo; null: it has none. */
   readonly undo: StepDefinition['kind'] | null;
 }
@@ -17,10 +18,11 @@ export const plansOf = (definitions: readonly SagaDefinition[]): Plans =>
   Object.fromEntries(definitions.map((definition) => [`${definition.name}@${definition.version}`, planOf(definition)]));
 
 const planOf = ({ steps }: SagaDefinition): Plan =>
-  steps.map(({ name, kind, class: stepClass, compensation }) => ({
+  steps.map(({ name, kind, class: stepClass, locks, compensation }) => ({
     name,
     kind,
     class: stepClass,
+    locks,
     undo: compensation?.kind ?? null,
   }));
 

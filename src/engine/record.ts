@@ -1,7 +1,10 @@
 import type { Db, Tx } from '../db/client.ts';
+import type { Direction } from '../db/schema.ts';
 import { compensatedEnd, completedEnd, errorOf, type PreparedEnd } from './answers.ts';
 import { compensationNote } from './audit-note.ts';
+import { heldAt, type SagaDefinition } from './definition.ts';
 import { contextOf, type DueStep } from './state.ts';
+import type { LockKind, StepDefinition } from './step.ts';
 import { writeAudit } from './store/audit.ts';
 import type { Advanced } from './store/fused.ts';
 import { advanceSaga, startRunning } from './store/sagas.ts';
@@ -14,11 +17,22 @@ export async function recordDone(tx: Tx, due: DueStep, output: unknown): Promise
     direction === 'C' ? await followingCompensation(tx, due) : step.no < definition.steps.length ? step.no + 1 : null;
   const end = next === null ? await endOf(tx, due) : null;
   if (state.status === 'pending' && next === null) await startRunning(tx, state.id);
-  const to = end ? { end } : { nextStep: next ?? step.no };
+  const to = end ? { end } : { nextStep: next ?? step.no, releases: releasedAfter(definition, step, direction) };
   await recordStepDone(tx, due, output, await advanceSaga(tx, state.id, direction, to));
   if (direction === 'C') await writeAudit(tx, state.id, compensationNote(state, step));
   if (end) await writeAudit(tx, state.id, end.audit, { ends: true });
   return { output, nextStep: next };
+}
+
+/** The kinds that the saga gives back when this step is done. An undoing keeps all that it holds to its end. */
+export function releasedAfter(
+  definition: SagaDefinition,
+  step: StepDefinition,
+  direction: Direction,
+): readonly LockKind[] {
+  if (direction === 'C' || step.no >= definition.steps.length) return [];
+  const kept = heldAt(definition, step.no + 1);
+  return heldAt(definition, step.no).filter((kind) => !kept.includes(kind));
 }
 
 /**

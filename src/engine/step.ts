@@ -39,12 +39,21 @@ export interface FusedEffect<Input, Done, V, Row> {
   readonly onNoRow?: ErrorCode;
 }
 
+/**
+ * The parts of a subject that a step reads or changes: `state`, its status and everything that follows from it, and `money`.
+ * While a saga has such a step ahead of it, no other saga of the subject that has one can be accepted (guarantees.md G7).
+ */
+export type LockKind = 'state' | 'money';
+export const LOCK_KINDS: readonly LockKind[] = ['state', 'money'];
+
 export interface RetryPolicy {
   readonly attempts: number;
   readonly baseMs: number;
   readonly maxMs: number;
 }
 export interface StepOptions<Input, Done> {
+  /** Default: those of the saga. */
+  readonly locks?: readonly LockKind[];
   readonly retry?: Partial<RetryPolicy>;
   readonly timeoutMs?: number;
   /** Fields of the output that later steps need and that no answer shows. */
@@ -137,6 +146,7 @@ export interface StepDefinition {
   readonly no: number;
   readonly kind: 'read' | 'statement' | 'tx' | 'call';
   readonly class: StepClass;
+  readonly locks: readonly LockKind[];
   readonly maxAttempts: number;
   readonly retry: RetryPolicy;
   readonly timeoutMs: number;

@@ -2,7 +2,7 @@ import type { Db } from '../../db/client.ts';
 import { retryContention } from '../../db/errors.ts';
 import type { Ports } from '../../domain/ports.ts';
 import { compensationNote } from '../audit-note.ts';
-import { endOf } from '../record.ts';
+import { endOf, releasedAfter } from '../record.ts';
 import { contextOf, type DueStep } from '../state.ts';
 import { type Advanced, createFusedStep, type RunFused } from '../store/fused.ts';
 import { runInTransaction } from './tx.ts';
@@ -24,7 +24,8 @@ export function createLocalRunner(db: Db, ports: Ports): RunLocal {
     if (known) return known;
     const work = direction === 'F' ? step.forward : step.compensation;
     const effect = work?.kind === 'statement' ? work : null;
-    const made = createFusedStep(db, step, direction, definition.steps.length, effect);
+    const place = { totalSteps: definition.steps.length, releases: releasedAfter(definition, step, direction) };
+    const made = createFusedStep(db, step, direction, place, effect);
     fused.set(id, made);
     return made;
   }

@@ -4,7 +4,8 @@ import type { SubjectType } from '../../db/schema.ts';
 import { InvariantError, RoomyError } from '../../kernel/errors.ts';
 import { canonicalJson, sha256 } from '../../kernel/json.ts';
 import { auditNote } from '../audit-note.ts';
-import type { SagaDefinition } from '../definition.ts';
+import { heldAt, type SagaDefinition } from '../definition.ts';
+import type { LockKind } from '../step.ts';
 import type { AcceptedSaga, IdempotencyClaim, SagaRequest } from '../types.ts';
 import { flowDedupeKey } from './outbox.ts';
 
@@ -60,6 +61,7 @@ export async function insertSaga<Input>(
     ...(ip ? { ip } : {}),
     details: { sagaExecutionId: sagaId },
   });
+  const held = heldAt(definition, 1);
   const claim = request.idempotency ?? null;
   // Without a key every subject passes; with one, only the request that inserted it.
   const claimed = claim
@@ -73,10 +75,11 @@ export async function insertSaga<Input>(
     claimed AS (${claimed}),
     accepted AS (
       INSERT INTO saga (id, name, definition_ver, subject_type, subject_id, input, input_hash, requested_by, on_behalf_of, request_id, notes,
-        total_steps, deadline_at)
+        total_steps, deadline_at, holds_state, holds_money)
       SELECT claimed.saga_id, ${definition.name}::text, ${definition.version}::int, ${definition.subjectType}::text, ${request.subjectId}::text,
         ${input}::jsonb, ${sha256(input)}::bytea, ${sub}::text, ${subject.onBehalfOf}::text, ${requestId}::text, ${request.notes ?? null}::text,
-        ${definition.steps.length}::int, now() + ${definition.deadlineMs}::int * interval '1 millisecond'
+        ${definition.steps.length}::int, now() + ${definition.deadlineMs}::int * interval '1 millisecond',
+        ${held.includes('state')}::boolean, ${held.includes('money')}::boolean
         FROM claimed RETURNING id),
     noted AS (
       INSERT INTO audit_log (stream_id, event, actor, saga_id, reservation_id, request_id, body)
@@ -94,12 +97,16 @@ export async function insertSaga<Input>(
   return { subject: row.subject, saga: row.saga, outboxId: row.outbox_id ?? 0 };
 }
 
-/** The open saga of a subject; undefined when there is none. */
-export const openSagaOf = (db: Db, subjectType: SubjectType, subjectId: string) =>
+/** The unique indexes that keep a second open saga from a subject, by the kind that it would hold as well. */
+export const ONE_OPEN_SAGA = ['one_open_state', 'one_open_money'] as const;
+
+/** The open saga of a subject that holds one of these kinds; undefined when there is none. */
+export const openSagaOf = (db: Db, subjectType: SubjectType, subjectId: string, kinds: readonly LockKind[]) =>
   db
     .selectFrom('saga')
     .select('id')
     .where('subject_type', '=', subjectType)
     .where('subject_id', '=', subjectId)
     .where('finished_at', 'is', null)
+    .where((eb) => eb.or(kinds.map((kind) => eb(`holds_${kind}`, '=', true))))
     .executeTakeFirst();

@@ -7,7 +7,7 @@ import { createBatcher } from '../../kernel/batcher.ts';
 import { InvariantError } from '../../kernel/errors.ts';
 import type { PreparedEnd } from '../answers.ts';
 import type { AuditNote } from '../audit-note.ts';
-import type { ErasedFused, StepDefinition } from '../step.ts';
+import type { ErasedFused, LockKind, StepDefinition } from '../step.ts';
 
 /**
  * Guard, effect and record of a local step in one statement, for any number of due sagas.
@@ -53,12 +53,12 @@ export function createFusedStep(
   db: Db,
   step: StepDefinition,
   direction: Direction,
-  totalSteps: number,
+  { totalSteps, releases }: { readonly totalSteps: number; readonly releases: readonly LockKind[] },
   effect: ErasedFused | null,
 ): RunFused {
   const fusedDb = db as unknown as FusedCreator;
   const parts = effectParts(fusedDb, step, effect);
-  const statement = direction === 'F' ? forward(step, totalSteps, parts) : backward(step, parts);
+  const statement = direction === 'F' ? forward(step, totalSteps, releases, parts) : backward(step, parts);
   const compiled = statement.compile(db);
   const slot = compiled.parameters.indexOf(DUE_ITEMS);
   return createBatcher<DueItem, Advanced | null>(
@@ -132,12 +132,20 @@ const DUE = sql`due AS (
 const END_AUDIT = sql`SELECT g.saga_id, 2, a.event, true, a.actor, g.saga_id, a.reservation_id, a.request_id, a.body
   FROM guard g, jsonb_to_record(g."end" -> 'audit') AS a(event text, actor text, reservation_id text, request_id text, body text)`;
 
-function forward(step: StepDefinition, totalSteps: number, parts: EffectParts): RawBuilder<ResultRow> {
+const released = (kinds: readonly LockKind[]): RawBuilder<unknown> =>
+  sql`${kinds.includes('state') ? sql`, holds_state = false` : sql``}${kinds.includes('money') ? sql`, holds_money = false` : sql``}`;
+
+function forward(
+  step: StepDefinition,
+  totalSteps: number,
+  releases: readonly LockKind[],
+  parts: EffectParts,
+): RawBuilder<ResultRow> {
   const last = step.no === totalSteps;
   const advance = last
     ? sql`status = 'completed', finished_at = clock_timestamp(), response_status = (due."end" ->> 'response_status')::int,
         response_body = convert_to(due."end" ->> 'response_body', 'UTF8')`
-    : sql`status = 'running', current_step = ${step.no + 1}::int, redispatches = 0`;
+    : sql`status = 'running', current_step = ${step.no + 1}::int, redispatches = 0${released(releases)}`;
   const from = step.no === 1 ? sql`('pending', 'running')` : sql`('running')`;
   const audit = last
     ? sql`, ending AS (

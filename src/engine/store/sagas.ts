@@ -4,6 +4,7 @@ import { retryContention } from '../../db/errors.ts';
 import type { Direction } from '../../db/schema.ts';
 import type { PreparedEnd, RecordedError } from '../answers.ts';
 import type { DueStep } from '../state.ts';
+import type { LockKind } from '../step.ts';
 import type { SagaAnswer } from '../types.ts';
 
 /** The rows of `saga`, but for acceptance (`accept.ts`) and for the fused steps (`fused.ts`), which write more in the same statement. */
@@ -43,14 +44,19 @@ export async function advanceSaga(
   tx: Tx,
   sagaId: string,
   direction: Direction,
-  to: { readonly nextStep: number } | { readonly end: PreparedEnd },
+  to: { readonly nextStep: number; readonly releases: readonly LockKind[] } | { readonly end: PreparedEnd },
 ): Promise<number> {
   const { version } = await tx
     .updateTable('saga')
     .set({
       redispatches: 0,
       ...('nextStep' in to
-        ? { current_step: to.nextStep, status: direction === 'F' ? ('running' as const) : ('compensating' as const) }
+        ? {
+            current_step: to.nextStep,
+            status: direction === 'F' ? ('running' as const) : ('compensating' as const),
+            ...(to.releases.includes('state') ? { holds_state: false } : {}),
+            ...(to.releases.includes('money') ? { holds_money: false } : {}),
+          }
         : { status: direction === 'F' ? ('completed' as const) : ('compensated' as const), ...endOf(to.end) }),
     })
     .where('id', '=', sagaId)

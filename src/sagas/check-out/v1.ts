@@ -50,6 +50,7 @@ export const checkOut = saga('checkOut', CheckOut, {
     run: ({ tx, done, ...step }) => leaveProperty(tx, step, done.validateCheckOut),
   })
   .call('deactivatePropertyAmenities', {
+    locks: ['state'],
     retry: DEVICE_RETRY,
     // As the property is wired now: who presses Retry has perhaps put another device in.
     prepare: ({ tx, subjectId }) => readDevices(tx, subjectId),
@@ -74,10 +75,12 @@ export const checkOut = saga('checkOut', CheckOut, {
     },
   })
   .tx('generateCheckOutReport', {
+    locks: ['state'],
     run: ({ tx, sagaId, subjectId, done }) =>
       writeCheckOutReport(tx, sagaId, subjectId, done.validateCheckOut.warnings),
   })
   .statement('sendThankYouNotification', {
+    locks: ['state'],
     values: ({ key, done }) => orderMessages(key, thankYouMessages(done.validateCheckOut)),
     run: enqueueMessages,
   })

@@ -70,6 +70,8 @@ const RETRY = { attempts: 8, baseMs: 100, maxMs: 1_500 };
 
 export const processPayment = saga('processPayment', ProcessPayment, {
   version: 1,
+  // A check-out that only waits for its devices keeps nobody from paying, or from being paid back.
+  locks: ['money'],
   subjectType: 'reservation',
   notFound: 'RESERVATION_NOT_FOUND',
 })

@@ -22,6 +22,8 @@ export const RefundReservation = z.strictObject({
  */
 export const refundReservation = saga('refundReservation', RefundReservation, {
   version: 1,
+  // A check-out that only waits for its devices keeps nobody from paying, or from being paid back.
+  locks: ['money'],
   subjectType: 'reservation',
   notFound: 'RESERVATION_NOT_FOUND',
 })
