@@ -3,7 +3,12 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
 import type { TaskTable, TaskType } from '../../src/db/schema.ts';
 import { assignDueTasks } from '../../src/domain/assignment/assign-sweep.ts';
-import { type CancelledTasks, cancelTasksOf, openTasksOf, reopenTasks } from '../../src/domain/stay-tasks/cancel-tasks.ts';
+import {
+  type CancelledTasks,
+  cancelTasksOf,
+  openTasksOf,
+  reopenTasks,
+} from '../../src/domain/stay-tasks/cancel-tasks.ts';
 import { type EndedTask, endTasksAtArrival, resumeTasks } from '../../src/domain/stay-tasks/end-tasks.ts';
 import { listTasks, tasksOfReservation } from '../../src/domain/tasks/resource.ts';
 import { createTestDatabase } from '../setup/database.ts';

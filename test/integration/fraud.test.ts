@@ -2,7 +2,16 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
 import type { PaymentRowStatus } from '../../src/db/schema.ts';
-import { assessCard, assessPayment, cardDeclines, FRAUD_RULES, judge, type Observations, observations, type PaymentAttempt } from '../../src/domain/finance/fraud.ts';
+import {
+  assessCard,
+  assessPayment,
+  cardDeclines,
+  FRAUD_RULES,
+  judge,
+  type Observations,
+  observations,
+  type PaymentAttempt,
+} from '../../src/domain/finance/fraud.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { createTestDatabase } from '../setup/database.ts';
 import { addSaga, payStay, refundStay, seedMoneyStay } from '../setup/ledger.ts';

@@ -4,8 +4,27 @@ import { createDb, createPool, type Db } from '../../src/db/client.ts';
 import type { ValueRefs } from '../../src/db/fused.ts';
 import type { Json } from '../../src/db/schema.ts';
 import { type DeliveryDeps, deliverDue } from '../../src/domain/messages/delivery.ts';
-import { cancelledMessages, type Delivery, paymentConfirmedMessages, paymentFailedMessage, payoutFailedMessage, payoutProcessedMessage, payoutScheduledMessage, refundAffectsPayoutMessage, refundProcessedMessage, taskStayCancelledMessage, taskWithdrawnMessage } from '../../src/domain/messages/matrix.ts';
-import { enqueueInTransaction, enqueueMessages, enqueueMessagesAbout, type MessageValues, orderMessages, skipWaitingMessages } from '../../src/domain/notifications/enqueue.ts';
+import {
+  cancelledMessages,
+  type Delivery,
+  paymentConfirmedMessages,
+  paymentFailedMessage,
+  payoutFailedMessage,
+  payoutProcessedMessage,
+  payoutScheduledMessage,
+  refundAffectsPayoutMessage,
+  refundProcessedMessage,
+  taskStayCancelledMessage,
+  taskWithdrawnMessage,
+} from '../../src/domain/messages/matrix.ts';
+import {
+  enqueueInTransaction,
+  enqueueMessages,
+  enqueueMessagesAbout,
+  type MessageValues,
+  orderMessages,
+  skipWaitingMessages,
+} from '../../src/domain/notifications/enqueue.ts';
 import { createTestDatabase } from '../setup/database.ts';
 import { mailboxDeps } from '../setup/deliver.ts';
 import { addSaga } from '../setup/ledger.ts';

@@ -1,6 +1,13 @@
 import { createRoute } from '@hono/zod-openapi';
 import type { z } from 'zod';
-import { assertCancellable, type CancellableStay, type CancellationOrder, decideRefund, quoteSchedule, type RefundDecision } from '../../domain/finance/cancellation.ts';
+import {
+  assertCancellable,
+  type CancellableStay,
+  type CancellationOrder,
+  decideRefund,
+  quoteSchedule,
+  type RefundDecision,
+} from '../../domain/finance/cancellation.ts';
 import { receiptsOf } from '../../domain/finance/distribution.ts';
 import { openTasksOf } from '../../domain/stay-tasks/cancel-tasks.ts';
 import { RoomyError } from '../../kernel/errors.ts';

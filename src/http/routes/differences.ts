@@ -1,6 +1,12 @@
 import { createRoute } from '@hono/zod-openapi';
 import type { Tx } from '../../db/client.ts';
-import { bookDifference, explainDifference, getDifference, listDifferences, reopenDifference } from '../../domain/finance/difference-resource.ts';
+import {
+  bookDifference,
+  explainDifference,
+  getDifference,
+  listDifferences,
+  reopenDifference,
+} from '../../domain/finance/difference-resource.ts';
 import { expectedVersions, foundVersion, page } from '../answers.ts';
 import { type AnyContext, authorOf, type Services } from '../context.ts';
 import type { Register } from '../route.ts';

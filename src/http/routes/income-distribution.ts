@@ -1,6 +1,13 @@
 import { createRoute, type z } from '@hono/zod-openapi';
 import { basisPointsOf, percentOf } from '../../domain/finance/shares.ts';
-import { currentTerms, findTerms, listTerms, setTerms, type Terms, type TermsChange } from '../../domain/finance/terms.ts';
+import {
+  currentTerms,
+  findTerms,
+  listTerms,
+  setTerms,
+  type Terms,
+  type TermsChange,
+} from '../../domain/finance/terms.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { expectedVersions, found, page } from '../answers.ts';
 import { type AnyContext, authorOf, type Services } from '../context.ts';

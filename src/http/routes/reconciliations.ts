@@ -2,7 +2,12 @@ import { createRoute } from '@hono/zod-openapi';
 import type { Tx } from '../../db/client.ts';
 import { type ReconcileOrder, reconcileWithin } from '../../domain/finance/reconciliation.ts';
 import { orderByGateway } from '../../domain/finance/reconciliation-night.ts';
-import { getReconciliation, listReconciliations, type ReconciliationLineView, reconciliationLines } from '../../domain/finance/reconciliation-views.ts';
+import {
+  getReconciliation,
+  listReconciliations,
+  type ReconciliationLineView,
+  reconciliationLines,
+} from '../../domain/finance/reconciliation-views.ts';
 import { csvLine, MAX_SETTLEMENT_BYTES, readSettlementFile } from '../../domain/finance/settlement-file.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { found, page } from '../answers.ts';

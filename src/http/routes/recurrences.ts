@@ -1,5 +1,10 @@
 import { createRoute } from '@hono/zod-openapi';
-import { changeRecurrence, createRecurrence, getRecurrence, listRecurrences } from '../../domain/tasks/recurrence-resource.ts';
+import {
+  changeRecurrence,
+  createRecurrence,
+  getRecurrence,
+  listRecurrences,
+} from '../../domain/tasks/recurrence-resource.ts';
 import { created, expectedVersions, foundVersion, page } from '../answers.ts';
 import { authorOf, type Services } from '../context.ts';
 import { agentOf } from '../portfolio.ts';

@@ -1,7 +1,18 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { numberEvents } from '../../domain/events/feed.ts';
 import { secretsOf } from '../../domain/webhooks/deliver.ts';
-import { changeEndpoint, createEndpoint, deleteEndpoint, enableEndpoint, getEndpoint, listAttempts, listEndpoints, readEndpoint, replay, rotateSecret } from '../../domain/webhooks/endpoints.ts';
+import {
+  changeEndpoint,
+  createEndpoint,
+  deleteEndpoint,
+  enableEndpoint,
+  getEndpoint,
+  listAttempts,
+  listEndpoints,
+  readEndpoint,
+  replay,
+  rotateSecret,
+} from '../../domain/webhooks/endpoints.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { created, expectedVersions, found, foundVersion, page } from '../answers.ts';
 import { authorOf, type Services } from '../context.ts';
