@@ -779,6 +779,8 @@ CASE
     ELSE NULL::text
 END) STORED,
   property_id text,
+  holds_state boolean NOT NULL DEFAULT true,
+  holds_money boolean NOT NULL DEFAULT true,
   CONSTRAINT saga_pkey PRIMARY KEY (id),
   CONSTRAINT saga_check CHECK ((status = ANY (ARRAY['completed', 'compensated', 'resolved'])) = (finished_at IS NOT NULL)),
   CONSTRAINT saga_check1 CHECK (num_nulls(finished_at, response_status, response_body) = ANY (ARRAY[0, 3])),
@@ -787,7 +789,8 @@ END) STORED,
   CONSTRAINT saga_subject_type_check CHECK (subject_type = ANY (ARRAY['reservation', 'transaction', 'amenity_grant'])),
   CONSTRAINT saga_total_steps_check CHECK (total_steps >= 2 AND total_steps <= 32)
 ) WITH (fillfactor=70);
-CREATE UNIQUE INDEX one_open_saga ON saga (subject_type, subject_id) WHERE finished_at IS NULL;
+CREATE UNIQUE INDEX one_open_money ON saga (subject_type, subject_id) WHERE finished_at IS NULL AND holds_money;
+CREATE UNIQUE INDEX one_open_state ON saga (subject_type, subject_id) WHERE finished_at IS NULL AND holds_state;
 CREATE INDEX saga_by_age ON saga (requested_at, id);
 CREATE INDEX saga_by_name ON saga (name, requested_at, id);
 CREATE INDEX saga_by_requester ON saga (requested_by, requested_at, id);
@@ -801,6 +804,7 @@ CREATE INDEX saga_of_property_undone ON saga (property_id, ended_as, requested_a
 CREATE INDEX saga_of_property_undone_by_name ON saga (property_id, name, ended_as, requested_at, id)
     WHERE ended_as = ANY (ARRAY['compensated', 'resolved']);
 CREATE INDEX saga_open_by_age ON saga (requested_at, id) WHERE finished_at IS NULL;
+CREATE INDEX saga_open_by_subject ON saga (subject_type, subject_id) WHERE finished_at IS NULL;
 CREATE INDEX saga_undone_by_age ON saga (ended_as, requested_at, id) WHERE ended_as = ANY (ARRAY['compensated',
     'resolved']);
 CREATE INDEX saga_undone_by_name ON saga (name, ended_as, requested_at, id) WHERE ended_as = ANY (ARRAY['compensated',

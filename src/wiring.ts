@@ -1,11 +1,11 @@
 import type { Db } from './db/client.ts';
 import type { Ports } from './domain/ports.ts';
 import type { SagaDefinition } from './engine/definition.ts';
-import { createExecutor, type ExecuteStep } from './engine/execute.ts';
 import { type Failpoint, noFailpoint } from './engine/failpoint.ts';
-import { createReconciliation } from './engine/intervene.ts';
 import { createOrchestrator } from './engine/orchestrator.ts';
-import { createStateLoader } from './engine/state.ts';
+import { createReconciliation } from './engine/reconcile.ts';
+import { createExecutor, type ExecuteStep } from './engine/run.ts';
+import { createStateLoader } from './engine/store/load.ts';
 import type { SagaOrchestrator } from './engine/types.ts';
 import { createAnswerNotifier, createAnswerWatcher } from './engine/waiter.ts';
 import type { Logger } from './kernel/log.ts';

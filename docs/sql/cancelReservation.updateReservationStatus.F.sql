@@ -2,8 +2,8 @@
 -- cancelReservation version 1, step 5 of 6, forward: updateReservationStatus (statement, RETRIABLE)
 --
 -- For each saga for which this step is due, in one commit: "effect" updates reservation (status, version,
--- cancelled_at, cancel_reason); "also" updates notification (status, reason); records the step as done with its
--- output; makes step 6 due.
+-- cancelled_at, cancel_reason); "second_effect" updates notification (status, reason); records the step as done with
+-- its output; makes step 6 due.
 --
 -- No row for a saga: the step was not due (done already, undone, parked, or dispatched anew under another
 -- generation), and nothing was written for it. No row in "effect" for a saga that is due: the step refuses with
@@ -75,7 +75,7 @@ WITH
       "reservation"."status",
       "reservation"."version"
   ),
-  also AS (
+  second_effect AS (
     UPDATE "notification"
     SET
       "status" = $9,

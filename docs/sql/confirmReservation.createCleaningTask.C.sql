@@ -2,9 +2,9 @@
 -- confirmReservation version 1, step 3 of 8, compensation: createCleaningTask (statement, COMPENSABLE)
 --
 -- For each saga for which this step is due, in one commit: "effect" updates task (status, merged_into_task_id,
--- deleted_at, version); "also" updates task (must_finish_by, scheduled_at, ends_at, local_rule, priority, version);
--- records the step as done with its output; writes an audit row, and makes the next undo due or ends the saga as
--- compensated with its answer.
+-- deleted_at, version); "second_effect" updates task (must_finish_by, scheduled_at, ends_at, local_rule, priority,
+-- version); records the step as done with its output; writes an audit row, and makes the next undo due or ends the
+-- saga as compensated with its answer.
 --
 -- No row for a saga: the step was not due (done already, not being undone, parked, or dispatched anew under another
 -- generation), and nothing was written for it. No row in "effect" for a saga that is due: there was nothing to
@@ -94,7 +94,7 @@ WITH
     RETURNING
       task.reservation_id AS "subject_id"
   ),
-  also AS (
+  second_effect AS (
     UPDATE "task"
     SET
       "must_finish_by" = NULL::timestamptz,

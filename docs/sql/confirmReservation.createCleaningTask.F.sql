@@ -2,8 +2,8 @@
 -- confirmReservation version 1, step 3 of 8, forward: createCleaningTask (statement, COMPENSABLE)
 --
 -- For each saga for which this step is due, in one commit: "effect" inserts into task, or updates the row that is
--- there already (scheduled_at, ends_at, must_finish_by, version); "also" updates task (must_finish_by, scheduled_at,
--- ends_at, local_rule, priority, version); records the step as done with its output; makes step 4 due.
+-- there already (scheduled_at, ends_at, must_finish_by, version); "second_effect" updates task (must_finish_by,
+-- scheduled_at, ends_at, local_rule, priority, version); records the step as done with its output; makes step 4 due.
 --
 -- No row for a saga: the step was not due (done already, undone, parked, or dispatched anew under another
 -- generation), and nothing was written for it. No row in "effect" for a saga that is due: the step refuses with
@@ -175,7 +175,7 @@ WITH
       "status",
       "assignee_id" AS "assignee"
   ),
-  also AS (
+  second_effect AS (
     UPDATE "task"
     SET
       "must_finish_by" = (guard.vals ->> $18::text)::timestamptz,

@@ -2,9 +2,9 @@
 -- confirmReservation version 1, step 7 of 8, forward: createFinancialTransaction (statement, COMPENSABLE)
 --
 -- For each saga for which this step is due, in one commit: "effect" inserts into transaction, or updates the row that
--- is there already (amount_minor, outstanding_minor, version); "also" updates task (status, merged_into_task_id,
--- next_assign_at, must_finish_by, scheduled_at, ends_at, local_rule, priority, version); records the step as done
--- with its output; makes step 8 due.
+-- is there already (amount_minor, outstanding_minor, version); "second_effect" updates task (status,
+-- merged_into_task_id, next_assign_at, must_finish_by, scheduled_at, ends_at, local_rule, priority, version); records
+-- the step as done with its output; makes step 8 due.
 --
 -- No row for a saga: the step was not due (done already, undone, parked, or dispatched anew under another
 -- generation), and nothing was written for it. No row in "effect" for a saga that is due: there was nothing to
@@ -113,7 +113,7 @@ WITH
       reservation_id AS "subject_id",
       "id" AS "transactionId"
   ),
-  also AS (
+  second_effect AS (
     UPDATE "task"
     SET
       "status" = CASE

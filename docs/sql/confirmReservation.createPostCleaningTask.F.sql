@@ -2,7 +2,7 @@
 -- confirmReservation version 1, step 6 of 8, forward: createPostCleaningTask (statement, COMPENSABLE)
 --
 -- For each saga for which this step is due, in one commit: "effect" inserts into task, or updates the row that is
--- there already (scheduled_at, ends_at, must_finish_by, version); "also" updates task (status, assignee_id,
+-- there already (scheduled_at, ends_at, must_finish_by, version); "second_effect" updates task (status, assignee_id,
 -- merged_into_task_id, version); records the step as done with its output; makes step 7 due.
 --
 -- No row for a saga: the step was not due (done already, undone, parked, or dispatched anew under another
@@ -169,7 +169,7 @@ WITH
           AND t.status = 'ASSIGNED'
       ) AS "displaced"
   ),
-  also AS (
+  second_effect AS (
     UPDATE "task"
     SET
       "status" = $17,

@@ -1,7 +1,8 @@
 import path from 'node:path';
 import { format } from 'sql-formatter';
 import type { Direction } from '../../src/db/schema.ts';
-import type { SagaDefinition, StepDefinition } from '../../src/engine/definition.ts';
+import type { SagaDefinition } from '../../src/engine/definition.ts';
+import type { StepDefinition } from '../../src/engine/step.ts';
 import { headerOf } from './header.ts';
 import { allStatements, isNewest, registeredDefinitions, statementOf, workOf } from './statements.ts';
 
@@ -42,7 +43,7 @@ export const PARTS: readonly (readonly string[])[] = [
     'moves each saga on, if this very step is due in this very generation: the lock, the fence and the order in one',
   ],
   ['`effect`', "the step's own change, joined to `guard`, so that it changes nothing when the step is not due"],
-  ['`also`', 'a second change of the step, if it has one, joined to `guard` as well'],
+  ['`second_effect`', 'a second change of the step, if it has one, joined to `guard` as well'],
   [
     '`record`',
     "the step's row with its output; refuses here when the effect found nothing and the step does not allow that",

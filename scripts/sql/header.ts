@@ -1,4 +1,4 @@
-import type { StepDefinition } from '../../src/engine/definition.ts';
+import type { StepDefinition } from '../../src/engine/step.ts';
 import { type StepStatement, workOf } from './statements.ts';
 
 /** The comment at the head of a statement's file. All of it is derived from the statement and its step. */
@@ -40,7 +40,7 @@ function zeroRowsOf({ step, direction }: StepStatement): string {
 }
 
 const otherFormOf = (step: StepDefinition, direction: 'F' | 'C'): string[] =>
-  direction === 'F' && step.thinking
+  direction === 'F' && step.imperative
     ? ['Executions for which the step has to look first run TypeScript in a transaction instead of this statement.']
     : [];
 

@@ -1,7 +1,9 @@
 import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely';
 import type { Database, Direction } from '../../src/db/schema.ts';
-import type { SagaDefinition, StepDefinition, Work } from '../../src/engine/definition.ts';
-import { compileFusedStep } from '../../src/engine/fused.ts';
+import type { SagaDefinition } from '../../src/engine/definition.ts';
+import { releasedAfter } from '../../src/engine/record.ts';
+import type { StepDefinition, Work } from '../../src/engine/step.ts';
+import { compileFusedStep } from '../../src/engine/store/fused.ts';
 import { definitionOf, SAGA_NAMES } from '../../src/sagas/index.ts';
 
 /** The fused statement of every step of every registered saga, compiled without a database. */
@@ -53,7 +55,8 @@ export function statementOf(
   const work = workOf(step, direction);
   if (work?.kind !== 'statement' && work?.kind !== 'read') return null;
   const effect = work.kind === 'statement' ? work : null;
-  const { query, itemsAt } = compileFusedStep(compiler, step, direction, definition.steps.length, effect);
+  const place = { totalSteps: definition.steps.length, releases: releasedAfter(definition, step, direction) };
+  const { query, itemsAt } = compileFusedStep(compiler, step, direction, place, effect);
   const saga = isNewest(definition) ? definition.name : `${definition.name}@${definition.version}`;
   return {
     definition,

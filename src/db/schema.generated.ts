@@ -521,6 +521,8 @@ export interface Saga {
   error_detail: ColumnType<unknown, string, string> | null;
   finished_at: Timestamp | null;
   generation: Generated<number>;
+  holds_money: Generated<boolean>;
+  holds_state: Generated<boolean>;
   id: string;
   input: ColumnType<unknown, string, string>;
   input_hash: Buffer;

@@ -1,148 +1,38 @@
-import type { QueryCreator } from 'kysely';
 import type { z } from 'zod';
 import type { Db, Tx } from '../db/client.ts';
-import type { FusedDatabase, FusedQuery, ValueRefs } from '../db/fused.ts';
-import type { Json, StepClass, SubjectType } from '../db/schema.ts';
-import type { Ports } from '../domain/ports.ts';
-import type { ErrorCode, RoomyError } from '../kernel/errors.ts';
+import type { StepClass, SubjectType } from '../db/schema.ts';
+import type { ErrorCode } from '../kernel/errors.ts';
+import {
+  type BookedCallSpec,
+  type CallSpec,
+  type ErasedContext,
+  type ErasedImperative,
+  LOCK_KINDS,
+  type LockKind,
+  type Output,
+  type Phase,
+  type ReadSpec,
+  type RetryPolicy,
+  type StatementSpec,
+  type StepContext,
+  type StepDefinition,
+  type StepOptions,
+  type TxSpec,
+  type Work,
+} from './step.ts';
 
 /**
  * A saga as data. Steps are declared in the order in which they run, each with its undo beside it:
  *
- * - `read`       looks, and changes nothing; it may ask the outside, for no transaction is open;
+ * - `read`       changes nothing; it may ask other systems, because no transaction is open;
  * - `statement`  changes the database by one set-based statement, which the orchestrator fuses with its guard and record;
- * - `tx`         changes the database by free TypeScript in a transaction, where a step must look and think;
- * - `call`       speaks to the outside with an idempotency key, and no transaction.
+ * - `tx`         changes the database by free TypeScript in a transaction, for a step that must read before it writes;
+ * - `call`       speaks to another system with an idempotency key, and no transaction.
  *
  * `pivot()` marks the next step as the point of no return. Before it, a step without `compensate` does not compile;
- * after it, a step with one does not. `retriable()` says the same of a saga without a pivot: what follows is only tried
- * again, never undone.
+ * after it, a step with one does not. `retriable()` does the same in a saga without a pivot: the steps behind it are only
+ * tried again, never undone.
  */
-
-export type Output = { readonly [key: string]: Json | undefined };
-
-/** What every step is given. `input` is frozen at acceptance; `done` holds the earlier steps' outputs, from Postgres. */
-export interface StepContext<Input, Done> {
-  readonly sagaId: string;
-  readonly subjectId: string;
-  /** `<sagaId>-<step>-<F|C>`: the same on every attempt. */
-  readonly key: string;
-  /** The key of the forward effect; in a compensation, what is to be undone. */
-  readonly forwardKey: string;
-  readonly input: Input;
-  readonly done: Done;
-  /** When the request was accepted, by Postgres's clock: the only time that a step may decide by. */
-  readonly requestedAt: Date;
-  readonly requestedBy: string;
-}
-
-/**
- * One set-based statement over `guard`. It must select from or join `guard`, so that it touches nothing when the step
- * is not due; it returns `subject_id` and the step's output.
- */
-export interface FusedEffect<Input, Done, V, Row> {
-  /** Per execution: what TypeScript knows better than SQL (local times, ids, texts). */
-  values?(context: StepContext<Input, Done>): V;
-  /** Built once per process. */
-  run(db: QueryCreator<FusedDatabase>, value: ValueRefs<V>): FusedQuery<Row>;
-  /** A second change in the same commit, over `guard` as well. */
-  also?(db: QueryCreator<FusedDatabase>, value: ValueRefs<V>): FusedQuery<unknown>;
-  /** Refuse with this code when the statement found no row. Without it, any number of rows is fine and the output is their count. */
-  readonly onNoRow?: ErrorCode;
-}
-
-export interface RetryPolicy {
-  readonly attempts: number;
-  readonly baseMs: number;
-  readonly maxMs: number;
-}
-export interface StepOptions<Input, Done> {
-  readonly retry?: Partial<RetryPolicy>;
-  readonly timeoutMs?: number;
-  /** Fields of the output that later steps need and that no answer shows. */
-  readonly conceals?: readonly string[];
-  /** What to do when retries are used up: undo (default), or wait for a person. Refusals always undo. */
-  readonly onExhausted?: 'compensate' | 'park';
-  /** Refusals that are not final: a person decides, by a retry or by closing the saga. */
-  readonly parksOn?: readonly ErrorCode[];
-  /** Refusals that are everyday business: the saga is undone without an alert. */
-  readonly everyday?: readonly ErrorCode[];
-  /** Of a call whose circuit is open and of which nothing can have come yet: wait (default), or refuse at once. */
-  readonly whenOpen?: 'wait' | 'refuse';
-  /**
-   * Turns a broken constraint or an empty statement into the refusal that the caller understands, or says more of one
-   * that the step threw. The step's transaction is rolled back by then; what is written here is no part of the saga.
-   */
-  explain?(
-    context: StepContext<Input, Done> & { readonly db: Db; readonly failure: Failure },
-  ): Promise<RoomyError | undefined>;
-  /** What else is written when the saga comes to wait for a person at this step, beside the System Alert. */
-  whenParked?(context: StepContext<Input, Done> & { readonly tx: Tx; readonly code: string }): Promise<void>;
-}
-export type Failure = { readonly constraint: string } | { readonly code: ErrorCode } | { readonly refusal: RoomyError };
-
-export type Phase = 'before' | 'pivot' | 'after';
-/** Before the pivot an undo is required; after it there is none; the pivot's own settles what may have been sent. */
-type WithUndo<P extends Phase, Undo> = P extends 'before'
-  ? { readonly compensate: Undo }
-  : P extends 'pivot'
-    ? { readonly compensate?: Undo }
-    : { readonly compensate?: never };
-
-interface ReadSpec<Input, Done, Out> extends StepOptions<Input, Done> {
-  run(context: StepContext<Input, Done> & Looking): Promise<Out>;
-}
-/** What a read is given besides. It bounds what it asks of the outside in time by itself. */
-interface Looking {
-  readonly db: Db;
-  readonly ports: Ports;
-}
-type TxWork<Input, Done, Out> = (context: StepContext<Input, Done> & { readonly tx: Tx }) => Promise<Out>;
-/** What a call is given besides: the outside, and how long it may take. */
-interface Calling extends Doubt {
-  readonly ports: Ports;
-  readonly signal: AbortSignal;
-}
-interface Doubt {
-  /** Something may have come of an earlier attempt, or of the step that is being undone. */
-  readonly inDoubt: boolean;
-}
-/**
- * A call with what it writes here: `prepare` in the claim's transaction, on every attempt and before anything is sent;
- * `book` in the commit that records the step, whose return is the step's output. What `prepare` returns must be the
- * same on every attempt: it goes out under the same key.
- */
-interface CallParts<Input, Done, Prepared, Answer, Out> {
-  prepare?(context: StepContext<Input, Done> & Doubt & { readonly tx: Tx }): Promise<Prepared>;
-  run(context: StepContext<Input, Done> & Calling & { readonly prepared: Prepared }): Promise<Answer>;
-  book(context: StepContext<Input, Done> & { readonly tx: Tx; readonly answer: Answer }): Promise<Out>;
-}
-type CallWork<Input, Done, Out> = (context: StepContext<Input, Done> & Calling) => Promise<Out>;
-
-/** The thinking form of a statement step, for executions that need it; same record, same undo. */
-interface Thinking<Input, Done, Out> {
-  when(context: StepContext<Input, Done>): boolean;
-  run: TxWork<Input, Done, Out>;
-}
-type StatementSpec<Input, Done, V, Row, UndoValues, P extends Phase> = StepOptions<Input, Done> &
-  FusedEffect<Input, Done, V, Row> & { readonly thinking?: Thinking<Input, Done, Omit<Row, 'subject_id'>> } & WithUndo<
-    P,
-    FusedEffect<Input, Done & { readonly own?: Omit<Row, 'subject_id'> }, UndoValues, unknown>
-  >;
-type TxSpec<Input, Done, Out, P extends Phase> = StepOptions<Input, Done> & {
-  readonly run: TxWork<Input, Done, Out>;
-} & WithUndo<P, TxWork<Input, Done & { readonly own?: Out }, void>>;
-/** A call's undo is always required before the point of no return, the pivot's included: its answer may have been lost. */
-type WithCallUndo<P extends Phase, Undo> = P extends 'after'
-  ? { readonly compensate?: never }
-  : { readonly compensate: Undo };
-type CallSpec<Input, Done, Out, P extends Phase> = StepOptions<Input, Done> & {
-  readonly run: CallWork<Input, Done, Out>;
-  readonly book?: never;
-} & WithCallUndo<P, CallWork<Input, Done & { readonly own?: Out }, Output>>;
-type BookedCallSpec<Input, Done, Prepared, Answer, Out, Undone, P extends Phase> = StepOptions<Input, Done> &
-  CallParts<Input, Done, Prepared, Answer, Out> &
-  WithCallUndo<P, CallParts<Input, Done & { readonly own?: Out }, undefined, Undone, Output>>;
 
 /** How a completed saga answers and what its audit row says; built before the last step runs, committed with it. */
 export interface Ending {
@@ -151,49 +41,6 @@ export interface Ending {
   readonly data: unknown;
   /** Goes into the audit row: ids and counts, no guest data. */
   readonly details: Output;
-}
-
-/** A step with its types erased; the builder is the only place that makes one. */
-export interface StepDefinition {
-  readonly name: string;
-  readonly no: number;
-  readonly kind: 'read' | 'statement' | 'tx' | 'call';
-  readonly class: StepClass;
-  readonly maxAttempts: number;
-  readonly retry: RetryPolicy;
-  readonly timeoutMs: number;
-  readonly conceals: readonly string[];
-  readonly onExhausted: 'compensate' | 'park';
-  readonly parksOn: readonly ErrorCode[];
-  readonly everyday: readonly ErrorCode[];
-  readonly whenOpen: 'wait' | 'refuse';
-  readonly forward: Work;
-  readonly thinking: ErasedThinking | undefined;
-  readonly compensation: Work | undefined;
-  explain?(context: ErasedContext & { readonly db: Db; readonly failure: Failure }): Promise<RoomyError | undefined>;
-  whenParked?(context: ErasedContext & { readonly tx: Tx; readonly code: string }): Promise<void>;
-}
-export type ErasedContext = StepContext<unknown, Readonly<Record<string, unknown>>>;
-// Declared as methods: a step's own, narrower context is sound because the orchestrator builds it from the same definition.
-export type Work =
-  | { readonly kind: 'read'; run(context: ErasedContext & Looking): Promise<unknown> }
-  | ({ readonly kind: 'statement' } & ErasedFused)
-  | { readonly kind: 'tx'; run(context: ErasedContext & { readonly tx: Tx }): Promise<unknown> }
-  | ({ readonly kind: 'call' } & ErasedCall);
-export interface ErasedCall {
-  prepare?(context: ErasedContext & Doubt & { readonly tx: Tx }): Promise<unknown>;
-  run(context: ErasedContext & Calling & { readonly prepared: unknown }): Promise<unknown>;
-  book?(context: ErasedContext & { readonly tx: Tx; readonly answer: unknown }): Promise<unknown>;
-}
-export interface ErasedFused {
-  values?(context: ErasedContext): unknown;
-  run(db: QueryCreator<FusedDatabase>, value: ValueRefs<Record<string, unknown>>): FusedQuery<unknown>;
-  also?(db: QueryCreator<FusedDatabase>, value: ValueRefs<Record<string, unknown>>): FusedQuery<unknown>;
-  readonly onNoRow?: ErrorCode | undefined;
-}
-interface ErasedThinking {
-  when(context: ErasedContext): boolean;
-  run(context: ErasedContext & { readonly tx: Tx }): Promise<unknown>;
 }
 
 export interface SagaDefinition<Input = unknown> {
@@ -212,6 +59,8 @@ export interface SagaOptions {
   readonly version: number;
   readonly subjectType: SubjectType;
   readonly notFound: ErrorCode;
+  /** Of each step that does not say otherwise. Default: all kinds. */
+  readonly locks?: readonly LockKind[];
   /** From acceptance; then the reconciler undoes it, or parks it once the pivot is passed. */
   readonly deadlineMs?: number;
 }
@@ -226,7 +75,7 @@ const DEADLINE_MS = 15 * 60_000;
 
 type Named<Name extends string, Out> = { readonly [K in Name]: Out };
 
-/** Grows by one step a call. `Before` is what was done before the step declared last. */
+/** Grows by one step with each call. `Before` has the outputs of all steps but the last. */
 export interface SagaBuilder<Input, Done, Before, P extends Phase> {
   read<Name extends string, Out extends Output>(
     name: Name,
@@ -250,7 +99,7 @@ export interface SagaBuilder<Input, Done, Before, P extends Phase> {
   ): SagaBuilder<Input, Done & Named<Name, Out>, Done, P extends 'before' ? 'before' : 'after'>;
   /** The next step is the point of no return. */
   pivot(): P extends 'before' ? SagaBuilder<Input, Done, Before, 'pivot'> : never;
-  /** Without a pivot: what has been done by now stays done. */
+  /** Without a pivot: the steps so far are not undone any more. */
   retriable(): P extends 'before' ? SagaBuilder<Input, Done, Before, 'after'> : never;
   /** The answer sees everything but the last step's output, because it commits together with that step. */
   ends(end: (context: StepContext<Input, Before> & { readonly db: Db | Tx }) => Promise<Ending>): SagaDefinition<Input>;
@@ -271,16 +120,17 @@ export function saga<Schema extends z.ZodType>(
       no: steps.length + 1,
       kind,
       class: classOf(kind, phase),
+      locks: spec.locks ?? options.locks ?? LOCK_KINDS,
       maxAttempts: retry.attempts,
       retry,
       timeoutMs: spec.timeoutMs ?? (kind === 'call' ? CALL_TIMEOUT_MS : LOCAL_TIMEOUT_MS),
       conceals: spec.conceals ?? [],
       onExhausted: spec.onExhausted ?? 'compensate',
       parksOn: spec.parksOn ?? [],
-      everyday: spec.everyday ?? [],
-      whenOpen: spec.whenOpen ?? 'wait',
+      expectedRefusals: spec.expectedRefusals ?? [],
+      onOpenCircuit: spec.onOpenCircuit ?? 'wait',
       forward: workOf(kind, spec),
-      thinking: spec.thinking,
+      imperative: spec.imperative,
       compensation: spec.compensate === undefined ? undefined : workOf(kind, asSpec(spec.compensate)),
       ...(spec.explain ? { explain: spec.explain.bind(spec) } : {}),
       ...(spec.whenParked ? { whenParked: spec.whenParked.bind(spec) } : {}),
@@ -319,7 +169,7 @@ export function saga<Schema extends z.ZodType>(
 
 interface ErasedSpec extends StepOptions<unknown, Readonly<Record<string, unknown>>> {
   readonly run: unknown;
-  readonly thinking?: ErasedThinking;
+  readonly imperative?: ErasedImperative;
   readonly compensate?: unknown;
 }
 const asSpec = (undo: unknown): ErasedSpec => (typeof undo === 'function' ? { run: undo } : (undo as ErasedSpec));
@@ -334,7 +184,19 @@ function classOf(kind: StepDefinition['kind'], phase: Phase): StepClass {
   return phase === 'before' ? 'COMPENSABLE' : 'RETRIABLE';
 }
 
-/** What cannot be said in types; called for every definition at boot. Throws with everything that is wrong. */
+/**
+ * The kinds that an execution holds while this step is due: those of the steps that may still run, forward or as an undo.
+ * So it gives none back before its point of no return, and later never needs one that it has given back.
+ */
+export function heldAt({ steps }: Pick<SagaDefinition, 'steps'>, stepNo: number): readonly LockKind[] {
+  const isPast =
+    steps.some((step) => isPointOfNoReturn(step) && step.no < stepNo) || steps[stepNo - 1]?.class === 'RETRIABLE';
+  const mayRun = isPast ? steps.slice(stepNo - 1) : steps;
+  return LOCK_KINDS.filter((kind) => mayRun.some((step) => step.locks.includes(kind)));
+}
+const isPointOfNoReturn = (step: StepDefinition): boolean => step.class === 'PIVOT' || step.class === 'RETRIABLE';
+
+/** Checks the rules that types cannot express; called for every definition at start. Throws with all problems at once. */
 export function checkDefinition(definition: SagaDefinition): void {
   const problems: string[] = [];
   const { steps } = definition;
@@ -346,6 +208,7 @@ export function checkDefinition(definition: SagaDefinition): void {
     if (step.class === 'RETRIABLE' && step.compensation) problems.push(`does not undo ${step.name} after the pivot`);
     if (step.maxAttempts < 1 || step.maxAttempts > 50) problems.push(`bounds the attempts of ${step.name} by 1 and 50`);
   }
+  if (heldAt(definition, 1).length === 0) problems.push('locks something');
   if (steps.at(-1)?.kind === 'read') problems.push('does not end with a read');
   if (problems.length > 0) throw new Error(`saga ${definition.name}: it must be one that ${problems.join('; ')}`);
 }

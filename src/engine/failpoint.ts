@@ -19,5 +19,5 @@ export interface FailpointPlace {
 /** May throw, wait, or never return. */
 export type Failpoint = (name: FailpointName, place: FailpointPlace) => Promise<void>;
 
-/** What every program runs with. Only test harnesses build an orchestrator with another one. */
+/** The failpoint of every program. Only test harnesses build an orchestrator with another one. */
 export const noFailpoint: Failpoint = () => Promise.resolve();

@@ -2,8 +2,8 @@ import type { Db } from '../db/client.ts';
 import { InvariantError } from '../kernel/errors.ts';
 import { acceptSaga } from './accept.ts';
 import type { SagaDefinition } from './definition.ts';
-import { resolveSaga, resolveWithin, resumeSaga, resumeWithin } from './intervene.ts';
-import type { Publish } from './outbox.ts';
+import type { Publish } from './flow-order.ts';
+import { resolveSaga, resolveWithin, resumeSaga, resumeWithin } from './resume.ts';
 import type { SagaOrchestrator } from './types.ts';
 import type { AnswerWatcher } from './waiter.ts';
 
@@ -26,7 +26,7 @@ export function createOrchestrator({
   onAnswer,
   definitionOf,
 }: OrchestratorParts): SagaOrchestrator {
-  /** Accepted here and not waited for yet: their answer is still to be told, so the first wait need not look for it. */
+  /** Accepted here and not waited for yet: a notification of their answer is still to come, so the first wait need not look for it. */
   const fresh = new Set<string>();
   return {
     async accept(startable, request) {

@@ -44,7 +44,7 @@ export interface AcceptedSaga {
   readonly accepted: SagaAnswer;
 }
 
-/** What a step has done or is to do, as people see it. */
+/** A step of an execution, done or to come, as people see it. */
 export interface StepView {
   readonly step: number;
   readonly name: string;
@@ -89,7 +89,7 @@ export interface ExecutionView {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** What an operator may do to a parked saga. */
+/** An operator's act on a parked saga. */
 export interface Intervention {
   readonly sagaId: string;
   /** Name of the person, as the audit trail will have it. */
@@ -110,14 +110,14 @@ export interface StepPointer {
   readonly generation: number;
 }
 
-/** What came of a job. */
+/** The outcome of a job. */
 export type StepOutcome =
   | { readonly outcome: 'done'; readonly steps: number }
   | { readonly outcome: 'skipped'; readonly reason: string }
   | { readonly outcome: 'later'; readonly at: Date }
   | { readonly outcome: 'ended'; readonly code: ErrorCode };
 
-/** What the edges (HTTP, ops, workers) may ask of the orchestrator. */
+/** The orchestrator as the edges (HTTP, ops, workers) know it. */
 export interface SagaOrchestrator {
   /**
    * Accepts a saga in one transaction: idempotency key, saga, audit row, outbox row. Throws `RoomyError`:
@@ -134,7 +134,7 @@ export interface SagaOrchestrator {
   retry(intervention: Intervention): Promise<RetryOutcome>;
   /** `retry` in the caller's transaction; `announce` is to be called once that is committed. */
   retryWithin(tx: Tx, intervention: Intervention): Promise<{ readonly outcome: RetryOutcome; announce(): void }>;
-  /** `resolve` in the caller's transaction; what it answers is to be called once that is committed. */
+  /** `resolve` in the caller's transaction; the function that it returns is to be called once that is committed. */
   resolveWithin(tx: Tx, intervention: Intervention & { readonly reason: string }): Promise<() => void>;
   /** Closes a parked saga with a reason. Throws `SAGA_NOT_FOUND`, `SAGA_NOT_PARKED`. */
   resolve(intervention: Intervention & { readonly reason: string }): Promise<SagaAnswer>;

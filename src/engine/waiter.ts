@@ -7,8 +7,8 @@ import type { SagaAnswer } from './types.ts';
 
 /**
  * Lets requests wait for the answer of their saga, which is there when it has ended or is parked: one LISTEN connection
- * a process, one look-up for all sagas that were told of in a tick, and a slow poll besides, because a notification is
- * a hint like any other.
+ * in each process, one look-up for all sagas of the notifications of a tick, and a slow poll besides, because a
+ * notification is a hint like any other.
  */
 export interface AnswerWatcher {
   /** `look`: its answer may be there already. That of a saga that was accepted a moment ago is not. */
@@ -26,42 +26,19 @@ type Waiter = (answer: SagaAnswer) => void;
 
 export function createAnswerWatcher(db: Db, databaseUrl: string, log: Logger): AnswerWatcher {
   const waiting = new Map<string, Set<Waiter>>();
-  const told = new Set<string>();
-  let client: pg.Client | null = null;
-  let closed = false;
+  const notified = new Set<string>();
   let looking = false;
 
-  async function read(
-    ids: readonly string[],
-  ): Promise<readonly { readonly id: string; readonly answer: SagaAnswer }[]> {
-    const rows = await db
-      .selectFrom('saga')
-      .select(['id', 'status', 'response_status', 'response_body', 'parked_body'])
-      .where(sql<boolean>`id = ANY(${ids}::text[])`)
-      .where(sql<boolean>`(finished_at IS NOT NULL OR status = 'parked')`)
-      .execute();
-    return rows.flatMap((row) => {
-      // A person's retry may have ended it meanwhile; then its end is the answer.
-      const status = row.status === 'parked' ? 202 : row.response_status;
-      const body = row.status === 'parked' ? row.parked_body : row.response_body;
-      return status === null || body === null ? [] : [{ id: row.id, answer: { status, body } }];
-    });
-  }
-
-  async function tell(ids: readonly string[]): Promise<void> {
-    if (ids.length === 0) return;
-    for (const { id, answer } of await read(ids)) for (const finish of waiting.get(id) ?? []) finish(answer);
-  }
-
-  /** One look-up at a time; what is told meanwhile goes into the next. */
-  async function lookAtTold(): Promise<void> {
+  /** One look-up at a time; sagas that are notified meanwhile go into the next. */
+  async function readNotified(): Promise<void> {
     if (looking) return;
     looking = true;
     try {
-      while (told.size > 0) {
-        const ids = [...told];
-        told.clear();
-        await tell(ids);
+      while (notified.size > 0) {
+        const ids = [...notified];
+        notified.clear();
+        for (const { id, answer } of await readAnswers(db, ids))
+          for (const finish of waiting.get(id) ?? []) finish(answer);
       }
     } catch (error) {
       logFailure(log, error, 'saga answers could not be read');
@@ -70,10 +47,65 @@ export function createAnswerWatcher(db: Db, databaseUrl: string, log: Logger): A
     }
   }
 
-  const poll = setInterval(() => {
-    for (const id of waiting.keys()) told.add(id);
-    void lookAtTold();
-  }, POLL_MS);
+  function notice(ids: Iterable<string>): void {
+    for (const id of ids) if (waiting.has(id)) notified.add(id);
+    void readNotified();
+  }
+
+  const poll = setInterval(() => notice(waiting.keys()), POLL_MS);
+  const listener = listenForAnswers(databaseUrl, notice);
+
+  return {
+    async wait(sagaId, waitMs, look, signal) {
+      if (waitMs <= 0) return look ? ((await readAnswers(db, [sagaId]))[0]?.answer ?? null) : null;
+      return new Promise((resolve) => {
+        const waiters = waiting.get(sagaId) ?? new Set<Waiter>();
+        waiting.set(sagaId, waiters);
+        const finish = (answer: SagaAnswer | null): void => {
+          clearTimeout(timer);
+          signal?.removeEventListener('abort', onAbort);
+          waiters.delete(finish);
+          if (waiters.size === 0 && waiting.get(sagaId) === waiters) waiting.delete(sagaId);
+          resolve(answer);
+        };
+        const onAbort = (): void => finish(null);
+        const timer = setTimeout(() => finish(null), waitMs);
+        signal?.addEventListener('abort', onAbort, { once: true });
+        waiters.add(finish);
+        if (look) notice([sagaId]);
+      });
+    },
+    close: async () => {
+      clearInterval(poll);
+      await listener.close();
+    },
+  };
+}
+
+/** The answers of those of the sagas that have ended or are parked. */
+async function readAnswers(
+  db: Db,
+  ids: readonly string[],
+): Promise<readonly { readonly id: string; readonly answer: SagaAnswer }[]> {
+  if (ids.length === 0) return [];
+  const rows = await db
+    .selectFrom('saga')
+    .select(['id', 'status', 'response_status', 'response_body', 'parked_body'])
+    .where(sql<boolean>`id = ANY(${ids}::text[])`)
+    .where(sql<boolean>`(finished_at IS NOT NULL OR status = 'parked')`)
+    .execute();
+  return rows.flatMap((row) => {
+    // A person's retry may have ended it meanwhile; then its end is the answer.
+    const status = row.status === 'parked' ? 202 : row.response_status;
+    const body = row.status === 'parked' ? row.parked_body : row.response_body;
+    return status === null || body === null ? [] : [{ id: row.id, answer: { status, body } }];
+  });
+}
+
+/** One LISTEN connection, which is made again whenever it is cut. */
+function listenForAnswers(databaseUrl: string, onIds: (ids: readonly string[]) => void): { close(): Promise<void> } {
+  let client: pg.Client | null = null;
+  let closed = false;
 
   async function listen(): Promise<void> {
     if (closed) return;
@@ -89,10 +121,7 @@ export function createAnswerWatcher(db: Db, databaseUrl: string, log: Logger): A
     };
     fresh.on('error', () => undefined);
     fresh.once('end', again);
-    fresh.on('notification', ({ payload }) => {
-      for (const id of (payload ?? '').split(',')) if (waiting.has(id)) told.add(id);
-      void lookAtTold();
-    });
+    fresh.on('notification', ({ payload }) => onIds((payload ?? '').split(',')));
     try {
       await fresh.connect();
       await fresh.query(`LISTEN ${CHANNEL}`);
@@ -104,36 +133,14 @@ export function createAnswerWatcher(db: Db, databaseUrl: string, log: Logger): A
   void listen();
 
   return {
-    async wait(sagaId, waitMs, look, signal) {
-      if (waitMs <= 0) return look ? ((await read([sagaId]))[0]?.answer ?? null) : null;
-      return new Promise((resolve) => {
-        const waiters = waiting.get(sagaId) ?? new Set<Waiter>();
-        waiting.set(sagaId, waiters);
-        const finish = (answer: SagaAnswer | null): void => {
-          clearTimeout(timer);
-          signal?.removeEventListener('abort', onAbort);
-          waiters.delete(finish);
-          if (waiters.size === 0 && waiting.get(sagaId) === waiters) waiting.delete(sagaId);
-          resolve(answer);
-        };
-        const onAbort = (): void => finish(null);
-        const timer = setTimeout(() => finish(null), waitMs);
-        signal?.addEventListener('abort', onAbort, { once: true });
-        waiters.add(finish);
-        if (!look) return;
-        told.add(sagaId);
-        void lookAtTold();
-      });
-    },
     close: async () => {
       closed = true;
-      clearInterval(poll);
       await client?.end().catch(() => undefined);
     },
   };
 }
 
-/** Tells every process about the sagas that ended or were parked in this tick, by one notification after their commits. */
+/** Notifies every process of the sagas that ended or were parked in this tick, once after their commits. */
 export function createAnswerNotifier(db: Db, log: Logger): (sagaId: string) => void {
   let ids: string[] = [];
   async function send(): Promise<void> {
@@ -142,7 +149,7 @@ export function createAnswerNotifier(db: Db, log: Logger): (sagaId: string) => v
     for (let from = 0; from < batch.length; from += MAX_IDS) {
       const payload = batch.slice(from, from + MAX_IDS).join(',');
       await sql`SELECT pg_notify(${CHANNEL}, ${payload})`.execute(db).catch((error: unknown) => {
-        log.debug({ err: error }, 'answers were not told; waiters poll');
+        log.debug({ err: error }, 'answers were not notified; waiters poll');
       });
     }
   }

@@ -1,6 +1,7 @@
 import { HTTPException } from 'hono/http-exception';
 import { classifyDbError } from '../db/errors.ts';
 import { type ErrorCode, isErrorCode, RoomyError } from '../kernel/errors.ts';
+import { executionPath } from '../kernel/links.ts';
 import type { AnyContext } from './context.ts';
 
 /** The one edge where something thrown becomes an answer. */
@@ -46,8 +47,6 @@ function headersOf(error: RoomyError): Record<string, string> {
       return error.status === 503 ? { 'Retry-After': '5' } : {};
   }
 }
-
-export const executionPath = (sagaId: string): string => `/api/production/sagas/executions/${sagaId}`;
 
 /** Postgres computes with the zone of a property in some lists: `invalid_parameter_value`, which it uses for other things too. */
 const isUnknownZone = (thrown: unknown): boolean =>

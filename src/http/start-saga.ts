@@ -1,8 +1,8 @@
 import { acceptedAnswer } from '../engine/accept.ts';
 import type { AcceptedSaga, IdempotencyClaim, SagaAnswer, StartableSaga } from '../engine/types.ts';
+import { executionPath } from '../kernel/links.ts';
 import { prefixOf } from '../kernel/path-prefix.ts';
 import { type AnyContext, type AppDeps, callerOf } from './context.ts';
-import { executionPath } from './errors.ts';
 import { withPrefixedLinks } from './prefix.ts';
 
 export interface SagaStart<Input> {

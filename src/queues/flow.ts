@@ -1,6 +1,6 @@
 import type { FlowJob } from 'bullmq';
 import type { SagaDefinition } from '../engine/definition.ts';
-import type { FlowOrder } from '../engine/outbox.ts';
+import type { FlowOrder } from '../engine/flow-order.ts';
 import { COMPENSATION_JOB, FORWARD_JOB, SETTLE_JOB, type StepJob, settleJobId, stepJobId } from './jobs.ts';
 import { COMPENSATION_QUEUE, FORWARD_QUEUE } from './names.ts';
 

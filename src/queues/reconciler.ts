@@ -1,12 +1,17 @@
 import type { Queue } from 'bullmq';
 import { sql } from 'kysely';
 import type { Db } from '../db/client.ts';
-import { retryContention } from '../db/errors.ts';
-import type { Direction } from '../db/schema.ts';
 import { isNotSetAside, recordFailures } from '../domain/sweeps/failures.ts';
-import { attemptEach, byHalves, canBeOfRow, inScope, type Scope, sweepBatch } from '../domain/sweeps/isolate.ts';
-import type { Reconciliation } from '../engine/intervene.ts';
-import type { Publish } from '../engine/outbox.ts';
+import { attemptEach, byHalves, canBeOfRow, inScope, sweepBatch } from '../domain/sweeps/isolate.ts';
+import type { Publish } from '../engine/flow-order.ts';
+import type { Reconciliation } from '../engine/reconcile.ts';
+import {
+  bringChecksForward,
+  type IdleSaga,
+  sagasAwaitingCheck,
+  sagasToCheck,
+  takeSagasToCheck,
+} from '../engine/store/sagas.ts';
 import { pause } from '../kernel/clock.ts';
 import { createFailuresInARow } from '../kernel/failures.ts';
 import { newId } from '../kernel/ids.ts';
@@ -46,21 +51,13 @@ const AWAIT_REDIS_MS = 200;
 const BATCH = 200;
 /** One tick goes on while batches are full: after a loss of Redis all open sagas are due. */
 const MAX_ROUNDS = 50;
-const LANES = 8;
+/** Sagas that are looked up in the queues at once. */
+const AT_ONCE = 8;
 /** What a loss of Redis has stopped is dispatched within this; named by so many ids at the most. */
 const AFTERMATH_MS = 60_000;
 const MAX_IDS = 20;
 /** All open sagas become due for a check within this after Redis was lost, so that they do not come at once. */
 const SPREAD_PER_SECOND = 500;
-
-interface IdleSaga {
-  readonly id: string;
-  readonly direction: Direction;
-  readonly generation: number;
-  readonly current_step: number;
-  readonly total_steps: number;
-  readonly expired: boolean;
-}
 
 export function createReconciler(parts: ReconcilerParts): Reconciler {
   const { db, log, queues } = parts;
@@ -74,6 +71,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   let nextTickAt = 0;
   let followUps = 0;
   let lostAt = Number.NEGATIVE_INFINITY;
+  const isAftermath = (): boolean => performance.now() - lostAt < AFTERMATH_MS;
 
   async function tick(): Promise<void> {
     if (await noticeLostRedis(parts)) {
@@ -81,30 +79,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
       lostAt = performance.now();
     }
     await parts.upsertSchedules();
-    await sweep();
-  }
-
-  async function sweep(): Promise<void> {
-    for (let round = 0; round < MAX_ROUNDS && !stopping.signal.aborted; round += 1) {
-      const { idle, full } = await takeIdle(db);
-      const dispatched: string[] = [];
-      await attemptEach(db, 'sagas', idle, {
-        id: ({ id }) => id,
-        work: async (saga) => {
-          if (await reconcile(parts, saga)) dispatched.push(saga.id);
-        },
-        lanes: LANES,
-      });
-      tell(dispatched);
-      if (!full) break;
-    }
-  }
-
-  /** One line for a round, and no warning where the loss of Redis, of which it comes, has been warned of. */
-  function tell(dispatched: readonly string[]): void {
-    if (dispatched.length === 0) return;
-    const level = performance.now() - lostAt < AFTERMATH_MS ? 'info' : 'warn';
-    log[level]({ sagas: dispatched.length, ids: dispatched.slice(0, MAX_IDS) }, 'sagas dispatched anew');
+    await sweep(parts, stopping.signal, isAftermath);
   }
 
   /** Between ticks: an emptied Redis is noticed, and followed up. */
@@ -113,7 +88,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     if (followUps === 0) return;
     followUps -= 1;
     await checkAllOpen(db);
-    await sweep();
+    await sweep(parts, stopping.signal, isAftermath);
   }
 
   return {
@@ -147,6 +122,25 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
   };
 }
 
+/** Looks at the sagas that are due for a check. `isAftermath`: the loss of Redis, of which it comes, has been warned of. */
+async function sweep(parts: ReconcilerParts, signal: AbortSignal, isAftermath: () => boolean): Promise<void> {
+  const { db, log } = parts;
+  for (let round = 0; round < MAX_ROUNDS && !signal.aborted; round += 1) {
+    const { idle, full } = await takeIdle(db);
+    const dispatched: string[] = [];
+    await attemptEach(db, 'sagas', idle, {
+      id: ({ id }) => id,
+      work: async (saga) => {
+        if (await reconcile(parts, saga)) dispatched.push(saga.id);
+      },
+      lanes: AT_ONCE,
+    });
+    const fields = { sagas: dispatched.length, ids: dispatched.slice(0, MAX_IDS) };
+    if (dispatched.length > 0) log[isAftermath() ? 'info' : 'warn'](fields, 'sagas dispatched anew');
+    if (!full) break;
+  }
+}
+
 /** Whether it was dispatched anew. */
 async function reconcile({ reconciliation, publish, queues, log }: ReconcilerParts, saga: IdleSaga): Promise<boolean> {
   try {
@@ -172,47 +166,26 @@ async function reconcile({ reconciliation, publish, queues, log }: ReconcilerPar
   }
 }
 
-const isDue = sql<boolean>`x.finished_at IS NULL AND x.status <> 'parked' AND x.next_check_at <= now()
-  AND ${isNotSetAside('sagas', sql`x.id`)}`;
+const notSetAside = isNotSetAside('sagas', sql`x.id`);
 
-type LookedAt = IdleSaga & { readonly busy: boolean };
-
-/** What is claimed by a call under a live lease, and what the relay has yet to publish, is left alone. */
+/** Sagas that are busy are left alone. */
 async function takeIdle(db: Db): Promise<{ readonly idle: readonly IdleSaga[]; readonly full: boolean }> {
-  const taken: LookedAt[] = [];
+  const taken: IdleSaga[] = [];
   const looked = await sweepBatch({
     db,
     sweep: 'sagas',
     limit: BATCH,
     run: async (scope) => {
-      const some = await takeDue(db, scope);
-      taken.push(...some);
+      const where = sql`${notSetAside} AND ${inScope(scope, sql`x.id`)}`;
+      taken.push(...(await takeSagasToCheck(db, { where, limit: scope.limit })));
       return [];
     },
-    due: async (limit) => {
-      const { rows } = await sql<{ id: string }>`
-        SELECT x.id FROM saga x WHERE ${isDue} ORDER BY x.next_check_at LIMIT ${limit}::int`.execute(db);
-      return rows.map(({ id }) => id);
-    },
+    due: (limit) => sagasToCheck(db, { where: notSetAside, limit }),
   });
   return {
     idle: taken.filter((row) => row.expired || !row.busy),
     full: taken.length === BATCH || looked === BATCH,
   };
-}
-
-async function takeDue(db: Db, scope: Scope): Promise<readonly LookedAt[]> {
-  const { rows } = await sql<LookedAt>`
-    UPDATE saga s SET next_check_at = now() + interval '5 seconds'
-     WHERE s.id IN (SELECT x.id FROM saga x WHERE ${isDue} AND ${inScope(scope, sql`x.id`)}
-                     ORDER BY x.next_check_at LIMIT ${scope.limit}::int FOR UPDATE SKIP LOCKED)
-    RETURNING s.id, CASE WHEN s.status = 'compensating' THEN 'C' ELSE 'F' END AS direction, s.generation, s.current_step, s.total_steps,
-      s.status <> 'compensating' AND s.deadline_at < now() AS expired,
-      EXISTS (SELECT FROM saga_step t WHERE t.saga_id = s.id AND t.status = 'running' AND t.lease_until > now())
-        OR EXISTS (SELECT FROM outbox o WHERE o.saga_id = s.id AND o.kind <> 'ALERT' AND o.published_at IS NULL) AS busy`.execute(
-    db,
-  );
-  return rows;
 }
 
 const LIVE = new Set(['waiting', 'active', 'delayed', 'prioritized']);
@@ -248,38 +221,18 @@ async function noticeLostRedis({ db, queues, log }: ReconcilerParts): Promise<bo
 /** Brings every open saga's check forward, but for those that are being moved at this moment. Answers how many. */
 async function checkAllOpen(db: Db): Promise<number> {
   try {
-    return await checkOpen(db, null);
+    return await bringChecksForward(db, sql`true`, SPREAD_PER_SECOND);
   } catch (error) {
     if (!canBeOfRow(error)) throw error;
   }
-  const { rows } = await sql<{ id: string }>`
-    SELECT x.id FROM saga x WHERE x.finished_at IS NULL AND x.status <> 'parked' AND x.next_check_at > now()`.execute(
-    db,
-  );
   let checked = 0;
-  const failures = await byHalves(
-    rows.map(({ id }) => id),
-    async (ids) => {
-      checked += await checkOpen(db, ids);
-    },
-  );
+  const failures = await byHalves(await sagasAwaitingCheck(db), async (ids) => {
+    checked += await bringChecksForward(db, inScope({ limit: 0, ids }, sql`x.id`), SPREAD_PER_SECOND);
+  });
   await recordFailures(
     db,
     'sagas',
     failures.map(({ item, error }) => ({ id: item, error })),
   );
   return checked;
-}
-
-async function checkOpen(db: Db, ids: readonly string[] | null): Promise<number> {
-  const scope = { limit: 0, ids };
-  const { numAffectedRows } = await retryContention(() =>
-    sql`
-    UPDATE saga s SET next_check_at = now() + (o.n / ${SPREAD_PER_SECOND}::int) * interval '1 second'
-      FROM (SELECT id, row_number() OVER (ORDER BY requested_at) - 1 AS n
-              FROM (SELECT x.id, x.requested_at FROM saga x WHERE x.finished_at IS NULL AND x.status <> 'parked' AND x.next_check_at > now()
-                       AND ${inScope(scope, sql`x.id`)} ORDER BY x.requested_at FOR UPDATE SKIP LOCKED) open) o
-     WHERE s.id = o.id`.execute(db),
-  );
-  return Number(numAffectedRows ?? 0);
 }

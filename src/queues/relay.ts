@@ -3,10 +3,11 @@ import { sql } from 'kysely';
 import type { Db } from '../db/client.ts';
 import { raiseAlert } from '../domain/notifications/alerts.ts';
 import { forgetFailures, isNotSetAside, recordFailures, wasSetAside } from '../domain/sweeps/failures.ts';
-import { byHalves, inScope, isOfRow, type Scope, sweepBatch } from '../domain/sweeps/isolate.ts';
+import { byHalves, inScope, isOfRow, sweepBatch } from '../domain/sweeps/isolate.ts';
 import type { SagaDefinition } from '../engine/definition.ts';
 import type { Failpoint } from '../engine/failpoint.ts';
-import type { AlertPayload, FlowOrder, Publish } from '../engine/outbox.ts';
+import type { AlertPayload, FlowOrder, Publish } from '../engine/flow-order.ts';
+import { dueOrders, type LeasedOrder, leaseOrders, markPublished, postponeOrder } from '../engine/store/outbox.ts';
 import { pause } from '../kernel/clock.ts';
 import { messageOf } from '../kernel/errors.ts';
 import { createFailuresInARow } from '../kernel/failures.ts';
@@ -46,7 +47,7 @@ const MARK_AFTER_MS = 20;
 const MAX_UNPUBLISHED = 10_000;
 
 export function createRelay(parts: RelayParts): Relay {
-  const { db, queues, log, definitionOf } = parts;
+  const { db, log } = parts;
   const stopping = new AbortController();
   let published: number[] = [];
   let marking: Promise<void> | null = null;
@@ -59,30 +60,14 @@ export function createRelay(parts: RelayParts): Relay {
   });
   let loop: Promise<void> = Promise.resolve();
 
-  async function add(order: FlowOrder): Promise<void> {
-    const definition = definitionOf(order.name, order.version);
-    if (!definition) throw new Error(`saga ${order.name} version ${order.version} is not known to this build`);
-    if (!queues.isReady()) throw new RedisAwayError('redis is away');
-    const place = { sagaId: order.sagaId, step: 'relay', direction: order.direction };
-    await parts.failpoint('before-publish', place);
-    try {
-      await addFlow(queues.flows, flowOf(order, definition), () => queues.producer.disconnect(true));
-      if (order.again && order.direction === 'C')
-        await drainEarlier(queues.queue(COMPENSATION_QUEUE), order, definition);
-    } catch (error) {
-      queues.noteFailure(error);
-      throw error;
-    }
-    queues.noteAnswer();
-    await parts.failpoint('after-publish', place);
-  }
+  const add = (order: FlowOrder): Promise<void> => addOrder(parts, order);
 
   async function mark(): Promise<void> {
     await pause(MARK_AFTER_MS);
     const ids = published;
     published = [];
     marking = null;
-    await markPublished(db, ids.map(String)).catch((error: unknown) =>
+    await markEach(db, ids.map(String)).catch((error: unknown) =>
       logFailure(log, error, 'published orders could not be marked'),
     );
   }
@@ -130,19 +115,25 @@ export function createRelay(parts: RelayParts): Relay {
   };
 }
 
-interface DueRow {
-  readonly id: string;
-  readonly kind: string;
-  readonly saga_id: string | null;
-  readonly payload: unknown;
-  readonly attempts: number;
-  readonly name: string | null;
-  readonly definition_ver: number | null;
-  readonly dedupe_key: string;
-  readonly steps: readonly number[] | null;
-  readonly current: boolean | null;
-  readonly was_set_aside: boolean;
+/** Adds the flow to the queues. Adding it again is harmless. */
+async function addOrder({ queues, definitionOf, failpoint }: RelayParts, order: FlowOrder): Promise<void> {
+  const definition = definitionOf(order.name, order.version);
+  if (!definition) throw new Error(`saga ${order.name} version ${order.version} is not known to this build`);
+  if (!queues.isReady()) throw new RedisAwayError('redis is away');
+  const place = { sagaId: order.sagaId, step: 'relay', direction: order.direction };
+  await failpoint('before-publish', place);
+  try {
+    await addFlow(queues.flows, flowOf(order, definition), () => queues.producer.disconnect(true));
+    if (order.again && order.direction === 'C') await drainEarlier(queues.queue(COMPENSATION_QUEUE), order, definition);
+  } catch (error) {
+    queues.noteFailure(error);
+    throw error;
+  }
+  queues.noteAnswer();
+  await failpoint('after-publish', place);
 }
+
+type DueRow = LeasedOrder & { readonly was_set_aside: boolean };
 
 /** One batch: leased first, so that no transaction is open while Redis is spoken to. Answers how many rows it took. */
 async function drain({ db, log, queues }: RelayParts, add: (order: FlowOrder) => Promise<void>): Promise<number> {
@@ -153,10 +144,12 @@ async function drain({ db, log, queues }: RelayParts, add: (order: FlowOrder) =>
     sweep: 'orders',
     limit: BATCH,
     run: async (scope) => {
-      rows.push(...(await leaseDue(db, withOrders, scope)));
+      const where = sql`${notSetAside} AND ${inScope(scope, sql`x.id::text`)}`;
+      const setAside = sql<{ was_set_aside: boolean }>`${wasSetAside('orders', sql`due.id::text`)} AS was_set_aside`;
+      rows.push(...(await leaseOrders(db, { withOrders, where, limit: scope.limit }, LEASE_SECONDS, setAside)));
       return [];
     },
-    due: (limit) => dueIds(db, withOrders, limit),
+    due: (limit) => dueOrders(db, { withOrders, where: notSetAside, limit }),
   });
   const done: string[] = [];
   const mended: string[] = [];
@@ -168,69 +161,33 @@ async function drain({ db, log, queues }: RelayParts, add: (order: FlowOrder) =>
     } catch (error) {
       const { saga_id: sagaId, id: outboxId, attempts } = row;
       logFailure(log, error, 'order could not be published', { sagaId, outboxId, attempts });
-      await postpone(db, row.id, error);
+      await postponeOrder(db, row.id, messageOf(error));
       // Redis is away for all of them, and a newer build may know a saga that this one does not.
       const isOwnFault = !isRedisAway(error) && isOfRow(error) && attempts >= MAX_QUIET_ATTEMPTS;
       if (isOwnFault) await recordFailures(db, 'orders', [{ id: row.id, error }]);
     }
   }
   await forgetFailures(db, 'orders', mended);
-  await markPublished(db, done);
+  await markEach(db, done);
   return rows.length;
 }
 
 /** After so many attempts an order that Redis or Postgres refuses is set aside for longer and longer, and a person is called. */
 const MAX_QUIET_ATTEMPTS = 5;
 
+/** A relay that dies with a batch loses it to the others after this. */
+const LEASE_SECONDS = 5;
+
+const notSetAside = isNotSetAside('orders', sql`x.id::text`);
+
 /** Unmarked orders are only published again, so one that cannot be marked keeps none of the others back. */
-async function markPublished(db: Db, ids: readonly string[]): Promise<void> {
-  const failures = await byHalves(ids, async (some) => {
-    await db
-      .updateTable('outbox')
-      .set({ published_at: sql`now()` })
-      .where(sql<boolean>`id = ANY(${some}::bigint[])`)
-      .where('published_at', 'is', null)
-      .execute();
-  });
+async function markEach(db: Db, ids: readonly string[]): Promise<void> {
+  const failures = await byHalves(ids, (some) => markPublished(db, some));
   await recordFailures(
     db,
     'orders',
     failures.map(({ item, error }) => ({ id: item, error })),
   );
-}
-
-/** A relay that dies with a batch loses it to the others after this. */
-const LEASE_SECONDS = 5;
-
-/** While Redis is away only alerts can go anywhere; the orders stay due for the moment when it is back. */
-const isDue = (withOrders: boolean) =>
-  sql<boolean>`x.published_at IS NULL AND x.available_at <= now() AND (${withOrders}::boolean OR x.kind = 'ALERT')
-    AND ${isNotSetAside('orders', sql`x.id::text`)}`;
-
-async function dueIds(db: Db, withOrders: boolean, limit: number): Promise<readonly string[]> {
-  const { rows } = await sql<{ id: string }>`
-    SELECT x.id::text AS id FROM outbox x WHERE ${isDue(withOrders)} ORDER BY x.available_at, x.id LIMIT ${limit}::int`.execute(
-    db,
-  );
-  return rows.map(({ id }) => id);
-}
-
-async function leaseDue(db: Db, withOrders: boolean, scope: Scope): Promise<readonly DueRow[]> {
-  const { rows } = await sql<DueRow>`
-    WITH due AS (
-      UPDATE outbox SET available_at = now() + ${LEASE_SECONDS}::int * interval '1 second', attempts = attempts + 1
-       WHERE id IN (SELECT x.id FROM outbox x WHERE ${isDue(withOrders)} AND ${inScope(scope, sql`x.id::text`)}
-                     ORDER BY x.available_at, x.id LIMIT ${scope.limit}::int FOR UPDATE SKIP LOCKED) RETURNING *)
-    SELECT due.id::text AS id, due.kind, due.saga_id, due.payload, due.attempts, due.dedupe_key, s.name, s.definition_ver,
-      -- An order of an earlier generation asks for nothing any more.
-      due.dedupe_key LIKE '%-' || s.generation AND s.status IN ('pending', 'running', 'compensating') AS current,
-      ${wasSetAside('orders', sql`due.id::text`)} AS was_set_aside,
-      CASE due.kind
-        WHEN 'FLOW_F' THEN (SELECT array_agg(n ORDER BY n) FROM generate_series(s.current_step, s.total_steps) n)
-        WHEN 'FLOW_C' THEN (SELECT array_agg(t.step_no ORDER BY t.step_no DESC) FROM saga_step t
-                             WHERE t.saga_id = s.id AND t.direction = 'C' AND t.status NOT IN ('done', 'skipped')) END AS steps
-      FROM due LEFT JOIN saga s ON s.id = due.saga_id ORDER BY due.id`.execute(db);
-  return rows;
 }
 
 async function carry(db: Db, row: DueRow, add: (order: FlowOrder) => Promise<void>): Promise<void> {
@@ -246,19 +203,6 @@ async function carry(db: Db, row: DueRow, add: (order: FlowOrder) => Promise<voi
     steps: row.steps,
     again: true,
   });
-}
-
-const MAX_BACKOFF_SECONDS = 5;
-
-async function postpone(db: Db, id: string, error: unknown): Promise<void> {
-  await db
-    .updateTable('outbox')
-    .set({
-      available_at: sql`now() + least(${MAX_BACKOFF_SECONDS}::float8, 0.25 * 2 ^ least(attempts, 8)) * interval '1 second'`,
-      last_error: messageOf(error),
-    })
-    .where('id', '=', Number(id))
-    .execute();
 }
 
 /** One that waits for a person goes out for each saga; roll-backs of the same kind share a message. */

@@ -2,7 +2,7 @@ import type { StayOccurrence } from '../domain/reservations/stay-plan.ts';
 import type { StayOutcome } from '../domain/stays/outcome.ts';
 import type { SagaAnswer, SagaOrchestrator } from '../engine/types.ts';
 import { InvariantError, isErrorCode, RoomyError } from '../kernel/errors.ts';
-import { confirmReservation } from './confirm-reservation.ts';
+import { confirmReservation } from './index.ts';
 
 /** The brief's envelope. `data` is empty of the stay when the saga was accepted but has not ended within the wait. */
 export interface ConfirmationResult {

@@ -4,7 +4,7 @@ import type { GatewayEvent } from '../domain/ports.ts';
 import type { Requester, SagaOrchestrator } from '../engine/types.ts';
 import { RoomyError } from '../kernel/errors.ts';
 import { canonicalJson, sha256 } from '../kernel/json.ts';
-import { processPayment } from './process-payment.ts';
+import { processPayment } from './index.ts';
 
 export interface CapturedPayment {
   readonly gatewayId: string;

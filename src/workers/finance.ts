@@ -13,7 +13,7 @@ import { RoomyError } from '../kernel/errors.ts';
 import { newId } from '../kernel/ids.ts';
 import { canonicalJson, sha256 } from '../kernel/json.ts';
 import type { Logger } from '../kernel/log.ts';
-import { startRefunds } from '../sagas/execute-refund.ts';
+import { startRefunds } from '../sagas/execute-refund/start.ts';
 import { processOwnerPayout } from '../sagas/index.ts';
 import { BY_GATEWAY, startCapturedPayment } from '../sagas/start-captured-payment.ts';
 import { type Rounds, untilFewer, untilNothing } from './rounds.ts';

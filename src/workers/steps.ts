@@ -1,12 +1,13 @@
 import { DelayedError, type Job, UnrecoverableError } from 'bullmq';
-import type { RetryPolicy } from '../engine/definition.ts';
-import { type ExecuteStep, StepDeferred, StepRetry } from '../engine/execute.ts';
+import { StepDeferred, StepRetry } from '../engine/errors.ts';
+import type { ExecuteStep } from '../engine/run.ts';
+import type { RetryPolicy } from '../engine/step.ts';
 import { backoffMs, randomBetween } from '../kernel/backoff.ts';
 import { isStepJobName, StepJob } from '../queues/jobs.ts';
 import type { COMPENSATION_QUEUE, FORWARD_QUEUE } from '../queues/names.ts';
 import type { JobHandler, JobRun, QueueWork } from './worker.ts';
 
-/** Thin adapter: a saga job becomes a call of the executor, and its outcome what BullMQ is told. */
+/** Thin adapter: a saga job becomes a call of the executor, whose outcome becomes the end of the job. */
 export interface StepWork {
   readonly queue: typeof FORWARD_QUEUE | typeof COMPENSATION_QUEUE;
   readonly concurrency: number;
@@ -16,7 +17,7 @@ export interface StepWork {
 /** Each call has a limit of its own, and a run of steps ends at the first one that comes after this. */
 const STEP_LIMIT_MS = 120_000;
 
-/** One handler for the jobs of all sagas: the name says what a job is about to who looks at it, the pointer what is done. */
+/** One handler for the jobs of all sagas: the name is for people who look at the job, the pointer for the executor. */
 export function stepWork({ queue, concurrency, execute }: StepWork): QueueWork {
   const handler: JobHandler = { kind: 'step', limitMs: STEP_LIMIT_MS, run: (run) => runStep(execute, run) };
   return {

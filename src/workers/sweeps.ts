@@ -9,7 +9,7 @@ import { followDepartures } from '../domain/stays/access.ts';
 import { pruneFailures } from '../domain/sweeps/prune.ts';
 import { escalateEmergencies, sweepRecurrences } from '../domain/tasks/recurring.ts';
 import { deliverWebhooks, type WebhookDeps } from '../domain/webhooks/deliver.ts';
-import { startAccessChange } from '../sagas/change-access.ts';
+import { startAccessChange } from '../sagas/change-access/start.ts';
 import { type Rounds, untilFewer, untilNothing } from './rounds.ts';
 
 /**

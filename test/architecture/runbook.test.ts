@@ -3,7 +3,8 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { TEMPLATES } from '../../src/domain/messages/templates.ts';
 import { ALERT_CODES } from '../../src/domain/notifications/alert-codes.ts';
-import type { SagaDefinition, StepDefinition } from '../../src/engine/definition.ts';
+import type { SagaDefinition } from '../../src/engine/definition.ts';
+import type { StepDefinition } from '../../src/engine/step.ts';
 import { CATALOGUE, required } from '../../src/kernel/errors.ts';
 import { definitionOf, SAGA_NAMES } from '../../src/sagas/index.ts';
 

@@ -17,7 +17,7 @@ const WITHIN_MS = 30_000;
  * its own, and looks at the world afterwards. A step that is added later is tried without a line of test.
  */
 export function describeSagaFaults({ definition, fixture }: SagaFaults): void {
-  describe(`${definition.name} under faults`, () => {
+  describe(`${definition.name}@${definition.version} under faults`, () => {
     let lab: Lab;
     const scenarios = scenariosOf(definition);
     const ran = new Set<string>();

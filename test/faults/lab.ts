@@ -2,8 +2,9 @@ import { expect } from 'vitest';
 import type { Db } from '../../src/db/client.ts';
 import type { Direction } from '../../src/db/schema.ts';
 import type { Ports } from '../../src/domain/ports.ts';
-import type { SagaDefinition, StepDefinition } from '../../src/engine/definition.ts';
+import type { SagaDefinition } from '../../src/engine/definition.ts';
 import type { Failpoint, FailpointName } from '../../src/engine/failpoint.ts';
+import type { StepDefinition } from '../../src/engine/step.ts';
 import type { StepPointer } from '../../src/engine/types.ts';
 import {
   createTestbed,
@@ -40,6 +41,8 @@ export interface SagaFixture {
 export interface Ran {
   readonly sagaId: string;
   readonly subjectId: string;
+  /** The key of a step's effect, by the step's name. */
+  readonly keyOf: (step: string) => string;
 }
 
 export type Rest = 'completed' | 'compensated' | 'parked';
@@ -57,7 +60,7 @@ export interface BeginOptions {
   readonly by?: 'hand';
 }
 
-interface SagaUnderTest extends Ran {
+interface SagaUnderTest {
   readonly id: string;
   hung(calls?: number): Promise<void>;
   release(): void;
@@ -162,8 +165,6 @@ async function begin(
   };
   return {
     id: saga.id,
-    sagaId: saga.id,
-    subjectId: subject.subjectId,
     hung: planned.hung,
     release: planned.release,
     rests,

@@ -1,7 +1,8 @@
 import type pg from 'pg';
 import { expect } from 'vitest';
-import type { SagaDefinition, StepDefinition } from '../../src/engine/definition.ts';
+import type { SagaDefinition } from '../../src/engine/definition.ts';
 import type { FailpointName } from '../../src/engine/failpoint.ts';
+import type { StepDefinition } from '../../src/engine/step.ts';
 import { COMPENSATION_ATTEMPTS, endLeases, until } from '../setup/engine.ts';
 import type { BeginOptions, Lab, Place, Rest } from './lab.ts';
 import { type Fault, type FaultMode, FORWARD_ATTEMPTS } from './with-fault.ts';

@@ -2,6 +2,7 @@ import type { Queue } from 'bullmq';
 import { expect } from 'vitest';
 import type { Db } from '../../src/db/client.ts';
 import type { SagaDefinition } from '../../src/engine/definition.ts';
+import { effectKey } from '../../src/kernel/ids.ts';
 import { stepJobId } from '../../src/queues/jobs.ts';
 import { COMPENSATION_QUEUE } from '../../src/queues/names.ts';
 import {
@@ -15,7 +16,7 @@ import {
   until,
 } from '../setup/engine.ts';
 import { expectInvariants } from './invariants.ts';
-import type { SagaFixture } from './lab.ts';
+import type { Ran, SagaFixture } from './lab.ts';
 import { stage } from './stages.ts';
 
 export interface Ended {
@@ -30,7 +31,7 @@ export interface Ended {
 /** Everything that must be true of a saga that has ended, whatever happened to it on the way. */
 export async function expectEnded(saga: Ended, process: TestProcess, byJobs: boolean): Promise<void> {
   const { bed, fixture, subject, id } = saga;
-  const ran = { sagaId: id, subjectId: subject.subjectId };
+  const ran = ranOf(saga.definition, id, subject.subjectId);
   const row = await bed.db.selectFrom('saga').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
   stage('drains its outbox');
   await drained(bed.db, id);
@@ -57,6 +58,17 @@ export async function expectEnded(saga: Ended, process: TestProcess, byJobs: boo
   stage('is held against the invariants');
   await expectInvariants(bed.db, [id, subject.subjectId]);
 }
+
+/** An execution as its fixture sees it. */
+export const ranOf = (definition: SagaDefinition, sagaId: string, subjectId: string): Ran => ({
+  sagaId,
+  subjectId,
+  keyOf: (name) => {
+    const step = definition.steps.find((one) => one.name === name);
+    if (!step) throw new Error(`${definition.name} has no step ${name}`);
+    return effectKey(sagaId, step.no, 'F');
+  },
+});
 
 /** Far longer than a scenario may take: who waits this long was not told. */
 const LONG_WAIT_MS = 600_000;

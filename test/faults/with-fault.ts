@@ -1,7 +1,8 @@
 import { sql } from 'kysely';
 import type pg from 'pg';
 import type { Direction } from '../../src/db/schema.ts';
-import type { ErasedContext, SagaDefinition, StepDefinition, Work } from '../../src/engine/definition.ts';
+import type { SagaDefinition } from '../../src/engine/definition.ts';
+import type { ErasedContext, StepDefinition, Work } from '../../src/engine/step.ts';
 import { RoomyError } from '../../src/kernel/errors.ts';
 import { type Testbed, until } from '../setup/engine.ts';
 

@@ -1,15 +1,16 @@
 import { inject } from 'vitest';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
+import { createRegistry } from '../../src/engine/registry.ts';
 import { createWebhookSender } from '../../src/gateways/webhooks.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { Role } from '../../src/http/auth.ts';
 import type { App } from '../../src/http/context.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/log.ts';
-import { createRegistry } from '../../src/sagas/index.ts';
+import { DEFINITIONS } from '../../src/sagas/index.ts';
 import { createEngine, type Engine } from '../../src/wiring.ts';
 import { API, JWT, tokenFor } from '../http/harness.ts';
-import { ALL_SAGAS, openSandbox, type Sandbox } from '../sagas/money.ts';
+import { openSandbox, type Sandbox } from '../sagas/money.ts';
 import { duePointer } from '../setup/engine.ts';
 import { unsignedEvents } from '../setup/receivers.ts';
 import type { Recorder } from './measure.ts';
@@ -57,7 +58,7 @@ export async function openSystem(databaseUrl: string, recorder?: Recorder): Prom
     queuePrefix: `history-${process.pid}-${opened}`,
     log,
     processId: `history-${opened}`,
-    definitionOf: createRegistry(ALL_SAGAS).definitionOf,
+    definitionOf: createRegistry(DEFINITIONS).definitionOf,
     ports: sandbox.ports,
   });
   const app = createApp({

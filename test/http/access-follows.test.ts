@@ -6,7 +6,7 @@ import { followDepartures } from '../../src/domain/stays/access.ts';
 import { PropertyChange } from '../../src/http/schemas/properties.ts';
 import { ReservationChange } from '../../src/http/schemas/reservations.ts';
 import { RoomyError } from '../../src/kernel/errors.ts';
-import { startAccessChange } from '../../src/sagas/change-access.ts';
+import { startAccessChange } from '../../src/sagas/change-access/start.ts';
 import { prepareStays } from '../sagas/confirmation.ts';
 import { GATEWAY } from '../sagas/money.ts';
 import { deliverAll } from '../setup/deliver.ts';

@@ -83,16 +83,19 @@ const failedJob = (queue: string, jobId: string): Promise<true> =>
     (await process.engine.queues.queue(queue).getJobState(jobId)) === 'failed' ? true : undefined,
   );
 
+/** The number of a confirmation's step. */
+const no = (name: string): number => confirmReservation.steps.findIndex((step) => step.name === name) + 1;
+
 describe('Retry in Bull Board', () => {
   it('resumes a compensation that gave up, to the end of the chain, in the name of the operator', async () => {
     const { definition } = await withFault(bed, confirmReservation, [
-      { step: 6, direction: 'F', mode: 'refuses' },
-      { step: 4, direction: 'C', mode: 'breaks', times: 2 },
+      { step: no('createPostCleaningTask'), direction: 'F', mode: 'refuses' },
+      { step: no('createCheckInTask'), direction: 'C', mode: 'breaks', times: 2 },
     ]);
     const id = await seedStay(bed.db);
     const { sagaId } = await bed.accept(process, definition, { subjectId: id, input: { reservationId: id } });
     expect(await restOf(bed.db, sagaId)).toBe('parked');
-    const jobId = stepJobId(sagaId, 2, 'C', 4);
+    const jobId = stepJobId(sagaId, 2, 'C', no('createCheckInTask'));
     await failedJob(COMPENSATION_QUEUE, jobId);
 
     expect((await pressRetry(COMPENSATION_QUEUE, jobId)).status).toBeLessThan(300);
@@ -104,24 +107,21 @@ describe('Retry in Bull Board', () => {
       .where('direction', '=', 'C')
       .orderBy('done_at_version')
       .execute();
-    expect(steps.map(({ step_no, status }) => `${step_no} ${status}`)).toEqual([
-      '5 done',
-      '4 done',
-      '3 done',
-      '2 done',
-    ]);
+    const undone = confirmReservation.steps.slice(1, no('createPostCleaningTask') - 1).map((step) => step.no);
+    expect(steps.map(({ step_no }) => step_no)).toEqual(undone.toReversed());
+    expect(new Set(steps.map(({ status }) => status))).toEqual(new Set(['done']));
     expect(await auditsOf(sagaId)).toContain('SAGA_RESUMED olivia');
   });
 
   it('leaves nothing waiting in the queues when the chain was resumed through the API instead', async () => {
     const { definition } = await withFault(bed, confirmReservation, [
-      { step: 6, direction: 'F', mode: 'refuses' },
-      { step: 5, direction: 'C', mode: 'breaks', times: 2 },
+      { step: no('createPostCleaningTask'), direction: 'F', mode: 'refuses' },
+      { step: no('createCheckOutTask'), direction: 'C', mode: 'breaks', times: 2 },
     ]);
     const id = await seedStay(bed.db);
     const { sagaId } = await bed.accept(process, definition, { subjectId: id, input: { reservationId: id } });
     expect(await restOf(bed.db, sagaId)).toBe('parked');
-    await failedJob(COMPENSATION_QUEUE, stepJobId(sagaId, 2, 'C', 5));
+    await failedJob(COMPENSATION_QUEUE, stepJobId(sagaId, 2, 'C', no('createCheckOutTask')));
     await process.engine.orchestrator.retry({ sagaId, by: 'olivia', requestId: null, via: 'api' });
     expect(await restOf(bed.db, sagaId)).toBe('compensated');
     await until('no job of the old chain waits', async () => {
@@ -133,11 +133,13 @@ describe('Retry in Bull Board', () => {
   });
 
   it('does nothing for a saga that has ended, and says so in the audit trail', async () => {
-    const { definition } = await withFault(bed, confirmReservation, [{ step: 3, direction: 'F', mode: 'refuses' }]);
+    const { definition } = await withFault(bed, confirmReservation, [
+      { step: no('createCleaningTask'), direction: 'F', mode: 'refuses' },
+    ]);
     const id = await seedStay(bed.db);
     const { sagaId } = await bed.accept(process, definition, { subjectId: id, input: { reservationId: id } });
     expect(await restOf(bed.db, sagaId)).toBe('compensated');
-    const jobId = stepJobId(sagaId, 1, 'F', 3);
+    const jobId = stepJobId(sagaId, 1, 'F', no('createCleaningTask'));
     await failedJob(FORWARD_QUEUE, jobId);
     const before = await bed.db.selectFrom('saga').selectAll().where('id', '=', sagaId).executeTakeFirstOrThrow();
 
@@ -153,7 +155,7 @@ describe('Retry in Bull Board', () => {
 
   it('resumes a forward step that was parked for a person', async () => {
     const { definition } = await withFault(bed, confirmReservation, [
-      { step: 4, direction: 'F', mode: 'breaks', times: 2 },
+      { step: no('createCheckInTask'), direction: 'F', mode: 'breaks', times: 2 },
     ]);
     const patient = {
       ...definition,
@@ -163,7 +165,7 @@ describe('Retry in Bull Board', () => {
     const id = await seedStay(bed.db);
     const { sagaId } = await bed.accept(process, patient, { subjectId: id, input: { reservationId: id } });
     expect(await restOf(bed.db, sagaId)).toBe('parked');
-    const jobId = stepJobId(sagaId, 1, 'F', 4);
+    const jobId = stepJobId(sagaId, 1, 'F', no('createCheckInTask'));
     await failedJob(FORWARD_QUEUE, jobId);
 
     expect((await pressRetry(FORWARD_QUEUE, jobId)).status).toBeLessThan(300);
@@ -187,10 +189,11 @@ describe('devices that are down at a check-out', () => {
       const before = await bed.accept(process, definition, { subjectId: id, input: { reservationId: id } });
       expect(await restOf(bed.db, before.sagaId)).toBe('completed');
     }
+    const deactivating = checkOut.steps.findIndex(({ name }) => name === 'deactivatePropertyAmenities');
     await wire(`device-down-${property_id}`);
     const { sagaId } = await bed.accept(process, checkOut, { subjectId: id, input: { reservationId: id } });
     expect(await restOf(bed.db, sagaId)).toBe('parked');
-    const jobId = stepJobId(sagaId, 1, 'F', 4);
+    const jobId = stepJobId(sagaId, 1, 'F', deactivating + 1);
     await failedJob(FORWARD_QUEUE, jobId);
     const alerts = () =>
       bed.db.selectFrom('notification').select('event').where('saga_id', '=', sagaId).orderBy('event').execute();
@@ -206,7 +209,9 @@ describe('devices that are down at a check-out', () => {
 
 describe('an undoing', () => {
   it('does not revert a reservation that somebody changed since, but calls a person', async () => {
-    const { definition } = await withFault(bed, confirmReservation, [{ step: 3, direction: 'F', mode: 'refuses' }]);
+    const { definition } = await withFault(bed, confirmReservation, [
+      { step: no('createCleaningTask'), direction: 'F', mode: 'refuses' },
+    ]);
     const id = await seedStay(bed.db);
     const changing = await bed.start({
       prefix: bed.newPrefix(),

@@ -68,7 +68,7 @@ describe('a confirmed reservation', () => {
     expect(endings).toHaveLength(1);
     expect(endings[0]).toMatchObject({ event: 'RESERVATION_CONFIRMED', actor: 'agent-1' });
     expect(JSON.parse(endings[0]?.body ?? '{}').details).toEqual({
-      stepsCompleted: 8,
+      stepsCompleted: confirmReservation.steps.length,
       tasksCreated: 4,
       transactionsCreated: 1,
       notificationsSent: 2,

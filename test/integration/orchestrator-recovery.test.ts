@@ -3,12 +3,13 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { SagaDefinition } from '../../src/engine/definition.ts';
 import type { FailpointName } from '../../src/engine/failpoint.ts';
-import { createReconciliation } from '../../src/engine/intervene.ts';
-import { createStateLoader } from '../../src/engine/state.ts';
+import { createReconciliation } from '../../src/engine/reconcile.ts';
+import { createStateLoader } from '../../src/engine/store/load.ts';
 import { settleJobId, stepJobId } from '../../src/queues/jobs.ts';
 import { COMPENSATION_QUEUE, FORWARD_QUEUE, NOTIFICATION_QUEUE, TASK_QUEUE } from '../../src/queues/names.ts';
 import { type Cuttable, cuttable } from '../faults/cuttable.ts';
 import { expectInvariants } from '../faults/invariants.ts';
+import { ranOf } from '../faults/verify.ts';
 import { PLANT, withFault } from '../faults/with-fault.ts';
 import { errand, runErrand, shortErrand } from '../sagas/errand.ts';
 import {
@@ -325,7 +326,7 @@ describe('the reconciler', () => {
     const { response_status, response_body, subject_id } = await rowOf(sagaId);
     expect(response_status).toBe(503);
     expect(JSON.parse(String(response_body))).toMatchObject({ code: 'SAGA_DEADLINE', compensated: true });
-    await errand.compensated(bed.db, { sagaId, subjectId: subject_id });
+    await errand.compensated(bed.db, ranOf(runErrand, sagaId, subject_id));
     await expectSound(sagaId);
   });
 

@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { verifyAudit } from '../../src/domain/audit/resource.ts';
 import type { SagaDefinition } from '../../src/engine/definition.ts';
-import { StepDeferred } from '../../src/engine/execute.ts';
+import { StepDeferred } from '../../src/engine/errors.ts';
 import { stepJobId } from '../../src/queues/jobs.ts';
 import { COMPENSATION_QUEUE, FORWARD_QUEUE } from '../../src/queues/names.ts';
 import { expectInvariants, violations } from '../faults/invariants.ts';

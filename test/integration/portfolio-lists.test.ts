@@ -6,7 +6,8 @@ import { listNotifications } from '../../src/domain/messages/resource.ts';
 import { listGuests } from '../../src/domain/people/guests.ts';
 import { listReservations } from '../../src/domain/reservations/resource.ts';
 import { listTasks } from '../../src/domain/tasks/resource.ts';
-import { countSagas, listSagas } from '../../src/engine/views.ts';
+import { countSagas, listSagas } from '../../src/engine/read/executions.ts';
+import { executionsOf } from '../../src/http/portfolio.ts';
 import { createTestDatabase } from '../setup/database.ts';
 
 /** The lists of an agent go by the property that a row has: it follows the stay, whatever is done to that. */
@@ -63,7 +64,7 @@ async function book(): Promise<void> {
 }
 
 const page = { after: null, limit: 50 };
-const reader = { stepsOf: () => null, operator: false, detailsFor: () => undefined };
+const reader = { stepsOf: () => null, seesCauses: false, detailsFor: () => undefined };
 /** Of this test's rows, those that an agent sees in each list. */
 async function seenBy(agentId: string): Promise<readonly string[]> {
   const lists = [
@@ -71,7 +72,7 @@ async function seenBy(agentId: string): Promise<readonly string[]> {
     await listTransactions(db, { kind: 'PORTFOLIO', agentId }, {}, page),
     await listNotifications(db, {}, agentId, page),
     await listGuests(db, agentId, page),
-    await listSagas(db, { agentId, startedBy: null }, page, reader),
+    await listSagas(db, { part: executionsOf(agentId), startedBy: null }, page, reader),
   ];
   return lists
     .flatMap(({ items }) => items.map(({ id }) => id))
@@ -85,8 +86,8 @@ it('everything about a stay is seen by the agents of its property, each row once
   expect(await seenBy(ofA)).toEqual(everything().toSorted());
   expect(await seenBy(ofB)).toEqual([]);
   expect(await seenBy('agent-c')).toEqual(everything().toSorted());
-  expect((await countSagas(db, { agentId: ofB, startedBy: null })).compensated).toBe(0);
-  expect((await countSagas(db, { agentId: ofA, startedBy: null, reservationId: stay })).compensated).toBe(1);
+  expect((await countSagas(db, { part: executionsOf(ofB), startedBy: null })).compensated).toBe(0);
+  expect((await countSagas(db, { part: executionsOf(ofA), startedBy: null, reservationId: stay })).compensated).toBe(1);
 });
 
 it('it goes with the stay to another property, what has ended too', async () => {

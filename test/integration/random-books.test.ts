@@ -11,6 +11,7 @@ import { required } from '../../src/kernel/errors.ts';
 import {
   cancelReservation,
   confirmReservation,
+  DEFINITIONS,
   executeRefund,
   processOwnerPayout,
   processPayment,
@@ -18,7 +19,7 @@ import {
 } from '../../src/sagas/index.ts';
 import { sendOwedRefunds, takeUpGatewayNews } from '../../src/workers/finance.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
-import { ALL_SAGAS, expectIntegrity, GATEWAY, openSandbox, type Sandbox } from '../sagas/money.ts';
+import { expectIntegrity, GATEWAY, openSandbox, type Sandbox } from '../sagas/money.ts';
 import { createTestbed, duePointer, endLeases, type Subject, type Testbed, type TestProcess } from '../setup/engine.ts';
 import { disagreements } from '../setup/gateway-agreement.ts';
 
@@ -46,7 +47,7 @@ let processes: readonly TestProcess[];
 
 beforeAll(async () => {
   sandbox = await openSandbox();
-  bed = await createTestbed(ALL_SAGAS, sandbox.ports);
+  bed = await createTestbed(DEFINITIONS, sandbox.ports);
   await prepareStays(bed.db);
   await bed.db.insertInto('owner').values({ id: BUYER, name: 'Bea', email: 'bea@example.com' }).execute();
   await bed.db

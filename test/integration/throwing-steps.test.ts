@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { SagaDefinition, StepDefinition, Work } from '../../src/engine/definition.ts';
+import type { SagaDefinition } from '../../src/engine/definition.ts';
+import type { StepDefinition, Work } from '../../src/engine/step.ts';
 import { errand, runErrand, shortErrand } from '../sagas/errand.ts';
 import { createTestbed, restOf, type Testbed, type TestProcess } from '../setup/engine.ts';
 

@@ -1,6 +1,4 @@
-import { expect } from 'vitest';
 import type { Db } from '../../src/db/client.ts';
-import type { SagaFixture } from '../faults/lab.ts';
 
 let stays = 0;
 
@@ -51,7 +49,7 @@ async function seedStayAt(db: Db, propertyId: string): Promise<string> {
   return id;
 }
 
-const readStay = (db: Db, id: string) =>
+export const readStay = (db: Db, id: string) =>
   db.selectFrom('reservation').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
 
 /** Whether another stay at the same property and on the same dates could be confirmed now. */
@@ -79,18 +77,6 @@ export async function datesAreFree(db: Db, reservationId: string): Promise<boole
   return false;
 }
 
-const liveTasks = (db: Db, reservationId: string) =>
-  db
-    .selectFrom('task')
-    .select(['type', 'occurrence', 'effect_key'])
-    .where('reservation_id', '=', reservationId)
-    .where('status', '<>', 'CANCELLED')
-    .orderBy('effect_key')
-    .execute();
-const transactions = (db: Db, reservationId: string) =>
-  db.selectFrom('transaction').select(['type', 'status', 'amount_minor']).where('reservation_id', '=', reservationId);
-const messages = (db: Db, sagaId: string) =>
-  db.selectFrom('notification').select(['channel', 'recipient_type', 'status']).where('saga_id', '=', sagaId);
 export const endings = async (db: Db, sagaId: string): Promise<readonly string[]> => {
   const rows = await db
     .selectFrom('audit_log')
@@ -99,48 +85,4 @@ export const endings = async (db: Db, sagaId: string): Promise<readonly string[]
     .where('ends', '=', true)
     .execute();
   return rows.map((row) => row.event);
-};
-
-/** The brief's confirmation. */
-export const confirmation: SagaFixture = {
-  prepare: prepareStays,
-  seed: async (db) => {
-    const subjectId = await seedStay(db);
-    return { subjectId, input: { reservationId: subjectId, requireAssignment: false } };
-  },
-  completed: async (db, { sagaId, subjectId }) => {
-    const stay = await readStay(db, subjectId);
-    expect(stay).toMatchObject({ status: 'CONFIRMED', version: 2, distribution_version: 1 });
-    expect(await datesAreFree(db, subjectId)).toBe(false);
-    expect(await liveTasks(db, subjectId)).toEqual([
-      { type: 'CLEANING', occurrence: 'PRE_ARRIVAL', effect_key: `${sagaId}-3-F` },
-      { type: 'CHECK_IN', occurrence: 'ARRIVAL', effect_key: `${sagaId}-4-F` },
-      { type: 'CHECK_OUT', occurrence: 'DEPARTURE', effect_key: `${sagaId}-5-F` },
-      { type: 'CLEANING', occurrence: 'POST_DEPARTURE', effect_key: `${sagaId}-6-F` },
-    ]);
-    expect(await transactions(db, subjectId).execute()).toEqual([
-      { type: 'GUEST_PAYMENT', status: 'PENDING', amount_minor: 100_000 },
-    ]);
-    const sent = await messages(db, sagaId).orderBy('recipient_type').orderBy('channel').execute();
-    expect(sent.map((row) => `${row.recipient_type} ${row.channel} ${row.status}`)).toEqual([
-      'GUEST EMAIL QUEUED',
-      'GUEST SMS QUEUED',
-      'OWNER EMAIL QUEUED',
-    ]);
-    expect(await endings(db, sagaId)).toEqual(['RESERVATION_CONFIRMED']);
-  },
-  compensated: async (db, { sagaId, subjectId }) => {
-    expect(await readStay(db, subjectId)).toMatchObject({
-      status: 'PENDING',
-      confirmed_at: null,
-      distribution_version: null,
-    });
-    expect(await datesAreFree(db, subjectId)).toBe(true);
-    expect(await liveTasks(db, subjectId)).toEqual([]);
-    const money = await transactions(db, subjectId).execute();
-    expect(money.filter(({ status }) => status !== 'CANCELLED')).toEqual([]);
-    const waiting = await messages(db, sagaId).where('status', 'in', ['QUEUED', 'SENDING']).execute();
-    expect(waiting).toEqual([]);
-    expect(await endings(db, sagaId)).toEqual(['SAGA_COMPENSATED']);
-  },
 };

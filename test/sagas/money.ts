@@ -13,25 +13,15 @@ import { createSandboxGateway } from '../../src/gateways/sandbox/gateway.ts';
 import { sandboxPayments } from '../../src/gateways/sandbox/provider.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/log.ts';
-import {
-  cancelReservation,
-  changeAccess,
-  checkIn,
-  checkOut,
-  confirmReservation,
-  executeRefund,
-  processOwnerPayout,
-  processPayment,
-  refundReservation,
-} from '../../src/sagas/index.ts';
 import type { Ran, SagaFixture } from '../faults/lab.ts';
 import { finishByHand, type Subject, type Testbed, type TestProcess } from '../setup/engine.ts';
-import { datesAreFree, endings, prepareStays, seedStay } from './confirmation.ts';
+import { prepareStays } from './confirmation.ts';
 
 /** The money sagas against the real sandbox gateway, whose own record is what happened outside. */
 
 export const GATEWAY = 'gateway-123';
-const TOTAL = 100_000;
+/** Of a stay, and of its payment; minor units. */
+export const TOTAL = 100_000;
 
 export interface Sandbox {
   readonly ports: OpenPorts;
@@ -154,207 +144,21 @@ export function fixtureOf(parts: {
   };
 }
 
-const statusOf = async (db: Db, id: string) =>
+export const statusOf = async (db: Db, id: string) =>
   await db
     .selectFrom('reservation')
     .select(['status', 'payment_status'])
     .where('id', '=', id)
     .executeTakeFirstOrThrow();
 
-/** The brief's payment of 1000 by its split, with a gateway fee of 2.9 %. */
-export const payment = fixtureOf({
-  seed: async (_world, db) => {
-    const subjectId = await seedStay(db);
-    return { subjectId, input: paymentInput(subjectId, referenceOf(subjectId)) };
-  },
-  completed: async (world, db, { sagaId, subjectId }) => {
-    expect(await netByAccount(db, sagaId)).toEqual({
-      'agency_fee:AED': -25_000,
-      'gateway_clearing:gateway-123:AED': 97_100,
-      'gateway_fee:AED': 2_900,
-      'owner_payable:owner-1:AED': -70_000,
-      'referral_retained:AED': -5_000,
-    });
-    expect(await world.sandbox.netOf(referenceOf(subjectId))).toBe(TOTAL);
-    expect(await statusOf(db, subjectId)).toEqual({ status: 'PENDING', payment_status: 'PAID' });
-    expect(await endings(db, sagaId)).toEqual(['PAYMENT_PROCESSED']);
-  },
-  compensated: async (world, db, { sagaId, subjectId }) => {
-    expect(await netByAccount(db, sagaId)).toEqual({});
-    expect(await world.sandbox.netOf(referenceOf(subjectId))).toBe(0);
-    expect(await statusOf(db, subjectId)).toEqual({ status: 'PENDING', payment_status: 'UNPAID' });
-    const live = await db
-      .selectFrom('transaction')
-      .select(['type', 'status', 'outstanding_minor'])
-      .where('reservation_id', '=', subjectId)
-      .where('status', 'in', ['PENDING', 'PROCESSING'])
-      .execute();
-    for (const row of live) expect(row).toEqual({ type: 'GUEST_PAYMENT', status: 'PENDING', outstanding_minor: TOTAL });
-  },
-});
-
-const refundsOf = (db: Db, reservationId: string) =>
+/** The refunds of a stay. */
+export const refundsOf = (db: Db, reservationId: string) =>
   db
     .selectFrom('transaction')
     .select(['id', 'status', 'amount_minor'])
     .where('reservation_id', '=', reservationId)
     .where('type', '=', 'REFUND')
     .execute();
-
-/** A paid stay, far ahead: everything comes back. */
-export const cancellation = fixtureOf({
-  companions: [executeRefund, processPayment],
-  seed: async (world, db) => {
-    const subjectId = await seedStay(db);
-    await ranTo(world, processPayment, { subjectId, input: paymentInput(subjectId, referenceOf(subjectId)) });
-    return {
-      subjectId,
-      input: { reservationId: subjectId, initiator: 'GUEST', reason: null, percentOverride: null },
-    };
-  },
-  follows: async (db, { subjectId }) => {
-    const refunds = await refundsOf(db, subjectId);
-    const ids = refunds.map((refund) => refund.id);
-    if (ids.length === 0) return [];
-    const sagas = await db.selectFrom('saga').select('id').where('subject_id', 'in', ids).execute();
-    return sagas.map((saga) => saga.id);
-  },
-  completed: async (world, db, { sagaId, subjectId }) => {
-    expect(await statusOf(db, subjectId)).toEqual({ status: 'CANCELLED', payment_status: 'REFUNDED' });
-    expect(await refundsOf(db, subjectId)).toMatchObject([{ status: 'COMPLETED', amount_minor: TOTAL }]);
-    expect(await world.sandbox.netOf(referenceOf(subjectId))).toBe(0);
-    expect(await datesAreFree(db, subjectId)).toBe(true);
-    expect(await endings(db, sagaId)).toEqual(['RESERVATION_CANCELLED']);
-  },
-  compensated: async (world, db, { subjectId }) => {
-    expect(await statusOf(db, subjectId)).toEqual({ status: 'PENDING', payment_status: 'PAID' });
-    expect(await refundsOf(db, subjectId)).toEqual([]);
-    expect(await world.sandbox.netOf(referenceOf(subjectId))).toBe(TOTAL);
-  },
-});
-
-/** A paid stay, of which 100 go back as goodwill of the agency. */
-export const goodwill = fixtureOf({
-  companions: [executeRefund, processPayment],
-  seed: async (world, db) => {
-    const subjectId = await seedStay(db);
-    await ranTo(world, processPayment, { subjectId, input: paymentInput(subjectId, referenceOf(subjectId)) });
-    const decided = { amountMinor: 10_000, currency: 'AED', reason: 'No hot water', bearer: 'AGENCY' };
-    return { subjectId, input: { reservationId: subjectId, ...decided } };
-  },
-  follows: async (db, { subjectId }) => {
-    const ids = (await refundsOf(db, subjectId)).map(({ id }) => id);
-    if (ids.length === 0) return [];
-    const sagas = await db.selectFrom('saga').select('id').where('subject_id', 'in', ids).execute();
-    return sagas.map((saga) => saga.id);
-  },
-  completed: async (world, db, { sagaId, subjectId }) => {
-    expect(await statusOf(db, subjectId)).toEqual({ status: 'PENDING', payment_status: 'PARTIALLY_REFUNDED' });
-    expect(await refundsOf(db, subjectId)).toMatchObject([{ status: 'COMPLETED', amount_minor: 10_000 }]);
-    expect(await netByAccount(db, sagaId)).toEqual({ 'agency_fee:AED': 10_000, 'guest_credit:guest-1:AED': -10_000 });
-    expect(await world.sandbox.netOf(referenceOf(subjectId))).toBe(TOTAL - 10_000);
-    expect(await endings(db, sagaId)).toEqual(['RESERVATION_REFUNDED']);
-  },
-  compensated: async (world, db, { subjectId }) => {
-    expect(await statusOf(db, subjectId)).toEqual({ status: 'PENDING', payment_status: 'PAID' });
-    expect(await refundsOf(db, subjectId)).toEqual([]);
-    expect(await world.sandbox.netOf(referenceOf(subjectId))).toBe(TOTAL);
-  },
-});
-
-/** A refund that a cancellation has booked, and whose own saga was held back. */
-export const refund = fixtureOf({
-  companions: [cancelReservation, processPayment],
-  seed: async (world, db) => {
-    const reservationId = await seedStay(db);
-    const paid = { subjectId: reservationId, input: paymentInput(reservationId, referenceOf(reservationId)) };
-    const sagaId = await ranTo(world, processPayment, paid);
-    const { id } = await db.selectFrom('payment').select('id').where('saga_id', '=', sagaId).executeTakeFirstOrThrow();
-    const subjectId = `refund-of-${reservationId}`;
-    await db.transaction().execute(async (tx) => {
-      await tx
-        .insertInto('transaction')
-        .values({
-          id: subjectId,
-          type: 'REFUND',
-          status: 'PENDING',
-          reservation_id: reservationId,
-          owner_id: 'owner-1',
-          amount_minor: TOTAL,
-          outstanding_minor: TOTAL,
-          currency: 'AED',
-          payment_id: id,
-          gateway_id: GATEWAY,
-          gateway_reference: referenceOf(reservationId),
-        })
-        .execute();
-      await tx.updateTable('payment').set({ refunded_minor: TOTAL }).where('id', '=', id).execute();
-    });
-    return { subjectId, input: { refundId: subjectId } };
-  },
-  completed: async (world, db, { sagaId, subjectId }) => {
-    const row = await db.selectFrom('transaction').selectAll().where('id', '=', subjectId).executeTakeFirstOrThrow();
-    expect(row).toMatchObject({ status: 'COMPLETED', settled_minor: TOTAL, outstanding_minor: 0 });
-    expect(await world.sandbox.netOf(row.gateway_reference ?? '')).toBe(0);
-    expect(await netByAccount(db, sagaId)).toEqual({
-      'gateway_clearing:gateway-123:AED': -TOTAL,
-      'guest_credit:guest-1:AED': TOTAL,
-    });
-  },
-  compensated: async (world, db, { sagaId, subjectId }) => {
-    const row = await db.selectFrom('transaction').selectAll().where('id', '=', subjectId).executeTakeFirstOrThrow();
-    // Refused before or at the gateway: either way it is still owed.
-    expect(['PENDING', 'MANUAL_REQUIRED']).toContain(row.status);
-    expect(row.settled_minor).toBe(0);
-    expect(await world.sandbox.netOf(row.gateway_reference ?? '')).toBe(TOTAL);
-    expect(await netByAccount(db, sagaId)).toEqual({});
-  },
-});
-
-let owners = 0;
-/** A payout of 700 to an owner of its own. */
-export const payout = fixtureOf({
-  companions: [processPayment],
-  seed: async (world, db) => {
-    owners += 1;
-    const ownerId = `owner-of-payout-${owners}`;
-    await db
-      .insertInto('owner')
-      .values({ id: ownerId, name: 'Olga', email: 'olga@example.com', payout_account: `acct-${ownerId}` })
-      .execute();
-    const reservationId = await seedStay(db);
-    const { property_id } = await db
-      .selectFrom('reservation')
-      .select('property_id')
-      .where('id', '=', reservationId)
-      .executeTakeFirstOrThrow();
-    await db.updateTable('property').set({ owner_id: ownerId }).where('id', '=', property_id).execute();
-    const paid = { subjectId: reservationId, input: paymentInput(reservationId, referenceOf(reservationId)) };
-    await ranTo(world, processPayment, paid);
-    const { id } = await db
-      .selectFrom('transaction')
-      .select('id')
-      .where('reservation_id', '=', reservationId)
-      .where('type', '=', 'OWNER_PAYOUT')
-      .executeTakeFirstOrThrow();
-    return { subjectId: id, input: { payoutId: id, also: [], netting: false, strict: false } };
-  },
-  completed: async (world, db, { sagaId, subjectId }) => {
-    const row = await db.selectFrom('transaction').selectAll().where('id', '=', subjectId).executeTakeFirstOrThrow();
-    expect(row).toMatchObject({ status: 'COMPLETED', settled_minor: 70_000 });
-    expect(await world.sandbox.paidAs(row.provider_id)).toBe(70_000);
-    expect(await netByAccount(db, sagaId)).toEqual({
-      'bank:AED': -70_000,
-      [`owner_payable:${row.owner_id}:AED`]: 70_000,
-    });
-  },
-  compensated: async (_world, db, { sagaId, subjectId }) => {
-    const row = await db.selectFrom('transaction').selectAll().where('id', '=', subjectId).executeTakeFirstOrThrow();
-    expect(['FAILED', 'PENDING']).toContain(row.status);
-    expect(row).toMatchObject({ provider_id: null, settled_minor: 0 });
-    expect(await netByAccount(db, sagaId)).toEqual({});
-  },
-});
 
 /** Of differences, in the message of a failing test. */
 const MAX_SHOWN = 3;
@@ -364,15 +168,3 @@ export async function expectIntegrity(db: Db): Promise<void> {
   const { differences } = await checkIntegrity(db);
   expect(differences, JSON.stringify(differences.slice(0, MAX_SHOWN))).toEqual([]);
 }
-/** Every saga of the product. */
-export const ALL_SAGAS = [
-  confirmReservation,
-  checkIn,
-  changeAccess,
-  checkOut,
-  processPayment,
-  cancelReservation,
-  refundReservation,
-  executeRefund,
-  processOwnerPayout,
-];

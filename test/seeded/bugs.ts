@@ -15,10 +15,11 @@ export interface Edit {
   readonly put: string;
 }
 
-const CONFIRMATION = 'test/faults/confirm-reservation.test.ts';
+/** The fault matrix of all sagas. */
+const EVERY_SAGA = ['test/faults/every-saga-1.test.ts', 'test/faults/every-saga-2.test.ts'];
+const RIVALS = 'test/faults/rivals.test.ts';
 const ERRAND = 'test/faults/errand.test.ts';
 const RECOVERY = 'test/integration/orchestrator-recovery.test.ts';
-const PAYMENT = 'test/faults/process-payment.test.ts';
 
 export const BUGS: readonly SeededBug[] = [
   {
@@ -26,7 +27,7 @@ export const BUGS: readonly SeededBug[] = [
     what: 'a result is recorded whoever holds the claim',
     edits: [
       {
-        file: 'src/engine/call.ts',
+        file: 'src/engine/runners/call.ts',
         find: `return claim?.status === 'running' && claim.attempt === attempt;`,
         put: `return claim?.status === 'running' && attempt > 0;`,
       },
@@ -48,14 +49,14 @@ export const BUGS: readonly SeededBug[] = [
     what: 'another gateway key on every attempt',
     edits: [
       {
-        file: 'src/engine/call.ts',
-        find: `  const context = contextFor(claimed);
-  const timeout`,
-        put: `  const context = { ...contextFor(claimed), key: String(Math.random()) };
-  const timeout`,
+        file: 'src/engine/runners/call.ts',
+        find: `  const context = contextOf(due);
+  const limit`,
+        put: `  const context = { ...contextOf(due), key: String(Math.random()) };
+  const limit`,
       },
     ],
-    files: [PAYMENT],
+    files: EVERY_SAGA,
     tests: 'when the provider has acted for 2 createGuestPaymentTransaction',
     symptom: /'compensated' to be 'completed'/,
   },
@@ -64,14 +65,14 @@ export const BUGS: readonly SeededBug[] = [
     what: 'a charge that may have been made is not settled before it is undone',
     edits: [
       {
-        file: 'src/sagas/process-payment.ts',
+        file: 'src/sagas/process-payment/v1.ts',
         find: `        inDoubt
           ? ports`,
         put: `        inDoubt && key === ''
           ? ports`,
       },
     ],
-    files: [PAYMENT],
+    files: EVERY_SAGA,
     tests: '2 createGuestPaymentTransaction fails at every attempt after it acted',
     symptom: /expected 100000 to be \+?0/,
   },
@@ -80,21 +81,19 @@ export const BUGS: readonly SeededBug[] = [
     what: 'effect and step record in two transactions',
     edits: [
       {
-        file: 'src/engine/local.ts',
+        file: 'src/engine/runners/tx.ts',
         find: `  return retryContention(() =>
     db.transaction().execute(async (tx) => {
-      const advance = await passGuard(tx, state, step, direction);
-      if (!advance) return null;
+      if (!(await passGuard(tx, due))) return null;
       const output = (await work(tx)) ?? {};
-      return recordDone(tx, state, definition, step, direction, output);
+      return recordDone(tx, due, output);
     }),
   );`,
         put: `  return retryContention(async () => {
     const output = (await db.transaction().execute((tx) => work(tx))) ?? {};
     return db.transaction().execute(async (tx) => {
-      const advance = await passGuard(tx, state, step, direction);
-      if (!advance) return null;
-      return recordDone(tx, state, definition, step, direction, output);
+      if (!(await passGuard(tx, due))) return null;
+      return recordDone(tx, due, output);
     });
   });`,
       },
@@ -124,7 +123,7 @@ export const BUGS: readonly SeededBug[] = [
     what: 'the relay reads what is beyond the last id it published',
     edits: [
       {
-        file: 'src/queues/relay.ts',
+        file: 'src/engine/store/outbox.ts',
         find: 'x.published_at IS NULL AND x.available_at <= now()',
         put: 'x.id > (SELECT coalesce(max(id), 0) FROM outbox WHERE published_at IS NOT NULL) AND x.available_at <= now()',
       },
@@ -139,8 +138,8 @@ export const BUGS: readonly SeededBug[] = [
     edits: [
       {
         file: 'src/queues/reconciler.ts',
-        find: 'await inLanes(idle, (saga) => reconcile(parts, saga));',
-        put: 'void [idle, inLanes, reconcile];',
+        find: 'if (await reconcile(parts, saga)) dispatched.push(saga.id);',
+        put: 'void [saga, reconcile];',
       },
     ],
     files: [RECOVERY],
@@ -166,7 +165,7 @@ export const BUGS: readonly SeededBug[] = [
         put: '`${sagaId}.g${generation > 0 ? 0 : 1}.settle`',
       },
     ],
-    files: [CONFIRMATION, RECOVERY],
+    files: [...EVERY_SAGA, RECOVERY],
     tests: 'takes a chain of waiting jobs for lost|undoing 4 createCheckInTask gives up',
     symptom: /saga is still open/,
   },
@@ -175,24 +174,28 @@ export const BUGS: readonly SeededBug[] = [
     what: 'compensations run in the order of the steps',
     edits: [
       {
-        file: 'src/engine/fail.ts',
-        find: `.orderBy('step_no', 'desc')`,
-        put: `.orderBy('step_no', 'asc')`,
+        file: 'src/engine/store/steps.ts',
+        find: `.orderBy('step_no', 'desc')
+    .execute();
+  return acted`,
+        put: `.orderBy('step_no', 'asc')
+    .execute();
+  return acted`,
       },
       {
-        file: 'src/engine/fused.ts',
+        file: 'src/engine/store/fused.ts',
         find: 'SELECT max(c.step_no) AS no',
         put: 'SELECT min(c.step_no) AS no',
       },
       {
-        file: 'src/engine/fused.ts',
+        file: 'src/engine/store/fused.ts',
         // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of the source.
         find: 'AND c.step_no < ${step.no}::int AND c.status',
         // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of the source.
         put: 'AND c.step_no > ${step.no}::int AND c.status',
       },
     ],
-    files: [CONFIRMATION],
+    files: EVERY_SAGA,
     tests: '8 sendConfirmationNotification fails at every attempt',
     symptom: /\[ 2, 3, 4, 5, 6, 7 \]/,
   },
@@ -208,7 +211,7 @@ export const BUGS: readonly SeededBug[] = [
   ADD CONSTRAINT no_double_booking CHECK (true)`,
       },
     ],
-    files: [CONFIRMATION],
+    files: [RIVALS],
     tests: 'are confirmed for one of them',
     symptom: /'completed', 'completed'/,
   },
@@ -217,7 +220,7 @@ export const BUGS: readonly SeededBug[] = [
     what: 'a flow whose job failed in Redis is taken for a step that failed',
     edits: [
       {
-        file: 'src/engine/execute.ts',
+        file: 'src/engine/store/sagas.ts',
         find: '.set({ next_check_at: sql`now()` })',
         put: ".set({ status: 'parked', error_code: 'STEP_FAILED', error_detail: '{}' })",
       },

@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { startPostgres } from '../../scripts/services/postgres.ts';
 import { startRedis } from '../../scripts/services/redis.ts';
+import { copyProduct, runTests, type Services, type TestRun } from '../setup/product-copy.ts';
 import { BUGS, type Edit, type SeededBug } from './bugs.ts';
 
 /**
@@ -11,26 +11,6 @@ import { BUGS, type Edit, type SeededBug } from './bugs.ts';
  * green without a bug, when an edit does not fit the source any more, or when a bug is not found. Arguments: ids of
  * bugs, for example `B1 B13`; without, all.
  */
-
-const ROOT = path.join(import.meta.dirname, '../..');
-const COPIED = ['src', 'migrations', 'test', 'scripts', 'package.json', 'tsconfig.json', 'vitest.config.ts'];
-const RUN_WITHIN_MS = 180_000;
-
-interface Outcome {
-  readonly failed: number;
-  readonly passed: number;
-  readonly seconds: number;
-  /** What the failing tests said. */
-  readonly messages: readonly string[];
-}
-interface Report {
-  readonly numFailedTests: number;
-  readonly numPassedTests: number;
-  readonly testResults: readonly {
-    readonly message?: string;
-    readonly assertionResults: readonly { readonly status: string; readonly failureMessages?: readonly string[] }[];
-  }[];
-}
 
 async function main(): Promise<number> {
   const chosen = new Set(process.argv.slice(2));
@@ -51,14 +31,6 @@ async function main(): Promise<number> {
   }
 }
 
-function copyProduct(to: string): void {
-  fs.mkdirSync(to);
-  for (const name of COPIED) fs.cpSync(path.join(ROOT, name), path.join(to, name), { recursive: true });
-  fs.symlinkSync(path.join(ROOT, 'node_modules'), path.join(to, 'node_modules'));
-}
-
-type Services = Readonly<Record<'DATABASE_URL' | 'REDIS_URL', string>>;
-
 async function startServices(home: string, stops: (() => unknown)[]): Promise<Services> {
   const given = process.env;
   if (given['DATABASE_URL'] && given['REDIS_URL'])
@@ -72,13 +44,13 @@ async function startServices(home: string, stops: (() => unknown)[]): Promise<Se
 
 async function tryAll(copy: string, bugs: readonly SeededBug[], services: Services): Promise<number> {
   const files = [...new Set(bugs.flatMap((bug) => bug.files))];
-  const healthy = await run(copy, files, bugs.map(({ tests }) => tests).join('|'), services);
+  const healthy = await runTests(copy, files, bugs.map(({ tests }) => tests).join('|'), services);
   row('-', 'the product as it is', healthy.failed === 0 && healthy.passed >= bugs.length, healthy);
   if (healthy.failed > 0 || healthy.passed < bugs.length) return 1;
   let blind = 0;
   for (const bug of bugs) {
     const undo = plant(copy, bug);
-    const outcome = await run(copy, bug.files, bug.tests, services);
+    const outcome = await runTests(copy, bug.files, bug.tests, services);
     undo();
     const found = outcome.messages.some((message) => bug.symptom.test(message));
     if (!found) blind += 1;
@@ -111,40 +83,7 @@ function apply(copy: string, id: string, { file, find, put }: Edit): void {
   fs.writeFileSync(target, pieces.join(put));
 }
 
-async function run(copy: string, files: readonly string[], tests: string, services: Services): Promise<Outcome> {
-  const report = path.join(copy, 'report.json');
-  fs.rmSync(report, { force: true });
-  const started = performance.now();
-  const args = ['run', ...files, '-t', tests, '--reporter=json', `--outputFile=${report}`];
-  const output: Buffer[] = [];
-  await new Promise<void>((resolve, reject) => {
-    const child = spawn(process.execPath, [path.join(ROOT, 'node_modules/vitest/vitest.mjs'), ...args], {
-      cwd: copy,
-      env: { ...process.env, ...services },
-      stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: RUN_WITHIN_MS,
-    });
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => output.push(chunk));
-    child.once('error', reject);
-    child.once('exit', () => resolve());
-  });
-  if (!fs.existsSync(report)) throw new Error(`the tests did not run:\n${Buffer.concat(output)}`);
-  const { numFailedTests, numPassedTests, testResults } = JSON.parse(fs.readFileSync(report, 'utf8')) as Report;
-  // A file that cannot be loaded proves nothing.
-  const broken = testResults.find(({ assertionResults }) => assertionResults.length === 0);
-  if (broken) throw new Error(`a file of tests could not be loaded: ${broken.message}`);
-  const messages = testResults.flatMap((result) =>
-    result.assertionResults.flatMap((test) => test.failureMessages ?? []),
-  );
-  return {
-    failed: numFailedTests,
-    passed: numPassedTests,
-    seconds: (performance.now() - started) / 1_000,
-    messages,
-  };
-}
-
-function row(id: string, what: string, good: boolean, { failed, passed, seconds, messages }: Outcome): void {
+function row(id: string, what: string, good: boolean, { failed, passed, seconds, messages }: TestRun): void {
   const cells = [
     id.padEnd(4),
     (good ? 'ok' : 'NOT OK').padEnd(7),

@@ -5,8 +5,9 @@ import type { Role } from '../../src/http/auth.ts';
 import type { App, AppDeps } from '../../src/http/context.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/log.ts';
+import { DEFINITIONS } from '../../src/sagas/index.ts';
 import { API, JWT, PUBLIC_URL, tokenFor } from '../http/harness.ts';
-import { ALL_SAGAS, openSandbox, type Sandbox } from '../sagas/money.ts';
+import { openSandbox, type Sandbox } from '../sagas/money.ts';
 import type { SimulatedDatabase } from './database.ts';
 import { createTestbed, type Testbed, type TestProcess } from './engine.ts';
 import { unsignedEvents } from './receivers.ts';
@@ -47,7 +48,7 @@ export async function startSystem(
 ): Promise<System> {
   const clock = simulated?.clock ?? systemClock;
   const sandbox = await openSandbox(others);
-  const bed = await createTestbed(ALL_SAGAS, sandbox.ports, simulated);
+  const bed = await createTestbed(DEFINITIONS, sandbox.ports, simulated);
   const process = await bed.start({ prefix: bed.newPrefix() });
   const app = createApp({
     db: process.db,

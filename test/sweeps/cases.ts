@@ -17,7 +17,7 @@ import { pruneFailures } from '../../src/domain/sweeps/prune.ts';
 import { escalateEmergencies, sweepRecurrences } from '../../src/domain/tasks/recurring.ts';
 import { deliverWebhooks } from '../../src/domain/webhooks/deliver.ts';
 import { noOutages } from '../../src/kernel/outages.ts';
-import { startAccessChange } from '../../src/sagas/change-access.ts';
+import { startAccessChange } from '../../src/sagas/change-access/start.ts';
 import { takeUpGatewayNews } from '../../src/workers/finance.ts';
 import { mailboxDeps } from '../setup/deliver.ts';
 import { ENGINE_CASES } from './engine-cases.ts';

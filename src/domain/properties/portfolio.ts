@@ -31,6 +31,13 @@ export const newestInPortfolio = ({ agentId, at, own, limit }: PortfolioPage): R
       UNION ${own ?? sql`SELECT NULL::text, NULL::timestamptz WHERE false`}) newest
     ORDER BY newest.at DESC, newest.id DESC LIMIT ${limit}::int)`;
 
+/** A statement for `rows` of each property of a portfolio: its columns are theirs. */
+export const eachInPortfolio = (
+  agentId: string,
+  rows: (propertyId: RawBuilder<string>) => Expression<unknown>,
+): RawBuilder<unknown> =>
+  sql`SELECT few.* FROM property place CROSS JOIN LATERAL ${rows(sql`place.id`)} few WHERE ${agentId}::text = ANY(place.agent_ids)`;
+
 /** Throws `REFERENCE_NOT_FOUND` as for a property that does not exist. */
 export async function assertInPortfolio(db: Db | Tx, propertyId: string, agentId: string): Promise<void> {
   const own = await db

@@ -38,6 +38,16 @@ export function selectStays(db: Db) {
         .where('saga.finished_at', 'is', null)
         .limit(1)
         .as('active_saga_id'),
+      eb
+        .exists(
+          eb
+            .selectFrom('saga')
+            .where('saga.subject_type', '=', 'reservation')
+            .whereRef('saga.subject_id', '=', 'reservation.id')
+            .where('saga.finished_at', 'is', null)
+            .where('saga.holds_money', '=', true),
+        )
+        .as('is_money_busy'),
       capturedOf('reservation.id').as('paid_minor'),
       refundableOfStay('reservation.id').as('refundable_minor'),
       refundStatusOf('reservation.id').as('refund_status'),
@@ -67,6 +77,7 @@ export const factsOf = (row: StayRow): ActionFacts => ({
   ...row,
   ...row.place,
   isBusy: row.active_saga_id !== null,
+  isMoneyBusy: Boolean(row.is_money_busy),
   isBlock: row.guest_id === null,
   totalMinor: row.total_minor,
   outstandingMinor: row.total_minor - row.paid_minor,
@@ -80,7 +91,7 @@ export const factsOf = (row: StayRow): ActionFacts => ({
 export async function refusalDetails(db: Db, reservationId: string, action: string) {
   const row = await selectStays(db).where('reservation.id', '=', reservationId).executeTakeFirst();
   if (!row) throw new RoomyError('RESERVATION_NOT_FOUND', { details: { id: reservationId } });
-  const actions = actionsOf({ ...factsOf(row), isBusy: false });
+  const actions = actionsOf({ ...factsOf(row), isBusy: false, isMoneyBusy: false });
   return { currentStatus: row.status, action, allowedActions: allowedOf(actions), actions };
 }
 

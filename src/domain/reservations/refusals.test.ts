@@ -6,6 +6,7 @@ import type { ActionFacts } from './refusals.ts';
 const FREE: ActionFacts = {
   status: 'PENDING',
   isBusy: false,
+  isMoneyBusy: false,
   isBlock: false,
   taken: false,
   totalMinor: 100,
@@ -47,7 +48,7 @@ describe('what a stay offers', () => {
       expect(reasons({ status, refundableMinor: 1 })['refunds']).toBeNull();
       expect(reasons({ status })['refunds']).toBe('NOTHING_TO_REFUND');
     }
-    expect(reasons({ refundableMinor: 1, isBusy: true })['refunds']).toBe('SAGA_IN_PROGRESS');
+    expect(reasons({ refundableMinor: 1, isMoneyBusy: true })['refunds']).toBe('SAGA_IN_PROGRESS');
   });
 
   it('takes no money for what costs nothing, and calls only what is confirmed paid', () => {

@@ -78,8 +78,10 @@ function refusalOfVisit(
 /** A stay as far as it decides about actions. */
 export interface ActionFacts extends VisitState {
   readonly status: ReservationStatus;
-  /** A saga is at work on the stay, or parked: it keeps out every other. */
+  /** A saga is at work on the stay, or parked. */
   readonly isBusy: boolean;
+  /** It still holds the stay's money: it keeps out what only needs that (guarantees.md G7). */
+  readonly isMoneyBusy: boolean;
   /** A repair's block in the calendar: no guest's stay, and changed by its task alone. */
   readonly isBlock: boolean;
   readonly taken: boolean;
@@ -92,7 +94,8 @@ export interface ActionFacts extends VisitState {
 
 /** The code with which the action's endpoint would refuse it now, asked without options; null: it would be accepted. */
 export function refusalOfAction(action: OfferedAction, facts: ActionFacts): ErrorCode | null {
-  if (facts.isBusy) return 'SAGA_IN_PROGRESS';
+  const isKeptOut = action === 'payment' || action === 'refunds' ? facts.isMoneyBusy : facts.isBusy;
+  if (isKeptOut) return 'SAGA_IN_PROGRESS';
   if (facts.isBlock) return 'RESERVATION_NOT_FOUND';
   switch (action) {
     case 'confirm':

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import { isUnreachable } from '../../db/errors.ts';
+import { createBatcher } from '../../kernel/batcher.ts';
 import { RoomyError } from '../../kernel/errors.ts';
-import { createLane } from '../../kernel/lane.ts';
 import { localDate, meetingInstant } from '../../kernel/local-time.ts';
 import { transitionError } from '../reservations/actions.ts';
 import { areNightsTaken, findConflict } from '../reservations/availability.ts';
@@ -97,7 +97,7 @@ function loaderOf(db: Db): StayLoader {
 }
 
 function createStayLoader(db: Db) {
-  return createLane(
+  return createBatcher(
     async (requests: readonly { readonly reservationId: string; readonly requestedAt: string }[]) => {
       const rows = await selectStays(db, requests);
       const byId = new Map(rows.map((row) => [row.id, row]));

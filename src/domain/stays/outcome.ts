@@ -2,8 +2,8 @@ import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import { isUnreachable } from '../../db/errors.ts';
 import type { TransactionStatus } from '../../db/schema.ts';
+import { createBatcher } from '../../kernel/batcher.ts';
 import { required } from '../../kernel/errors.ts';
-import { createLane } from '../../kernel/lane.ts';
 import { toMajor } from '../../kernel/money.ts';
 import { amountOf } from '../finance/view.ts';
 
@@ -45,7 +45,7 @@ const readers = new WeakMap<Db, ReadOutcome>();
 export async function readOutcome(db: Db, reservationId: string): Promise<StayOutcome> {
   const read =
     readers.get(db) ??
-    createLane<string, StayOutcome | null>((ids) => selectOutcomes(db, ids), {
+    createBatcher<string, StayOutcome | null>((ids) => selectOutcomes(db, ids), {
       maxBatch: 32,
       maxInFlight: 2,
       failTogether: isUnreachable,

@@ -4,7 +4,7 @@ import { notificationsOfReservation } from '../../domain/messages/resource.ts';
 import { createReservation, getReservation, listReservations } from '../../domain/reservations/resource.ts';
 import { changeReservation } from '../../domain/stays/change-reservation.ts';
 import { tasksOfReservation } from '../../domain/tasks/resource.ts';
-import { executionsOfReservation } from '../../engine/views.ts';
+import { executionsOfReservation } from '../../engine/read/executions.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { type Money, parseAnswerable } from '../../kernel/money.ts';
 import { confirmReservation } from '../../sagas/index.ts';

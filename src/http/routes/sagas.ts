@@ -1,6 +1,6 @@
 import { createRoute } from '@hono/zod-openapi';
+import { countSagas, getExecution, listSagas, newestExecution } from '../../engine/read/executions.ts';
 import type { ExecutionView } from '../../engine/types.ts';
-import { countSagas, getExecution, listSagas, newestExecution } from '../../engine/views.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { found, page } from '../answers.ts';
 import { type AnyContext, callerOf, type Services } from '../context.ts';
@@ -88,16 +88,11 @@ export function registerSagas(register: Register, services: Services): void {
     const query = await withPeriod(c, services, c.req.valid('query'));
     const { limit: _limit, cursor: _cursor, ...filter } = query;
     const reader = readerOf(c);
-    const { startedBy, agentId } = reader;
-    const counts = await countSagas(db, { ...filter, startedBy, agentId });
-    return page(
-      c,
-      services,
-      'sagas',
-      query,
-      (asked, at) => listSagas(db, { ...asked, startedBy, agentId }, at, reader),
-      { counts },
-    );
+    const { startedBy, part } = reader;
+    const counts = await countSagas(db, { ...filter, startedBy, part });
+    return page(c, services, 'sagas', query, (asked, at) => listSagas(db, { ...asked, startedBy, part }, at, reader), {
+      counts,
+    });
   });
   // Before `:name/status`, which would take `executions` for a name.
   register(read, async (c) => found(c, await getExecution(db, c.req.valid('param').id, readerOf(c))));
@@ -124,7 +119,7 @@ export function registerSagas(register: Register, services: Services): void {
   register(status, async (c) => {
     const { name } = c.req.valid('param');
     const reader = readerOf(c);
-    const filter = { name, ...c.req.valid('query'), startedBy: reader.startedBy, agentId: reader.agentId };
+    const filter = { name, ...c.req.valid('query'), startedBy: reader.startedBy, part: reader.part };
     return found(c, statusView(await newestExecution(db, filter, reader)));
   });
 }

@@ -1,5 +1,5 @@
 import { z } from '@hono/zod-openapi';
-import { COUNTED_AT_MOST } from '../../engine/views.ts';
+import { COUNTED_AT_MOST } from '../../engine/read/executions.ts';
 import { SAGA_NAMES } from '../../sagas/index.ts';
 import { Id, pageQuery, prose } from './common.ts';
 import { periodFields } from './period.ts';

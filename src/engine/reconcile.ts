@@ -1,0 +1,71 @@
+import type { Db } from '../db/client.ts';
+import { CATALOGUE } from '../kernel/errors.ts';
+import type { SagaDefinition } from './definition.ts';
+import { failStep } from './fail.ts';
+import type { FlowOrder } from './flow-order.ts';
+import { remainingForward } from './resume.ts';
+import { directionOf } from './state.ts';
+import type { LoadState } from './store/load.ts';
+import { orderAlert, orderFlow } from './store/outbox.ts';
+import { lockIdleSaga, redispatchSagaRow } from './store/sagas.ts';
+import { pendingCompensations } from './store/steps.ts';
+
+/** The reconciler's ways to move a saga that it finds idle. */
+export interface Reconciliation {
+  /** TD: orders a new flow of what remains; null when the saga is not open any more, or somebody is at work on it. */
+  redispatch(sagaId: string): Promise<FlowOrder | null>;
+  /** The deadline has passed: undo, or park once the pivot is passed. */
+  expire(sagaId: string): Promise<FlowOrder | null>;
+}
+
+/** A saga that had to be dispatched again this often without a step in between is a person's business. */
+const ALERT_AFTER_REDISPATCHES = 3;
+
+export function createReconciliation(
+  db: Db,
+  load: LoadState,
+  definitionOf: (name: string, version: number) => SagaDefinition | undefined,
+  onAnswer: (sagaId: string) => void,
+): Reconciliation {
+  return {
+    redispatch: (sagaId) => redispatch(db, sagaId),
+    expire: async (sagaId) => {
+      const state = await load(sagaId);
+      const definition = state ? definitionOf(state.name, state.definitionVersion) : undefined;
+      const step = definition?.steps[(state?.currentStep ?? 0) - 1];
+      // A saga that has turned round meanwhile has no deadline any more: its undoing is not to be cut short.
+      if (!state || !definition || !step || directionOf(state.status) !== 'F') return null;
+      const error = {
+        code: 'SAGA_DEADLINE',
+        text: CATALOGUE.SAGA_DEADLINE.text,
+        failedStep: step.name,
+        step: step.no,
+        retryable: false,
+      } as const;
+      const due = { state, definition, step, direction: 'F' } as const;
+      const outcome = await failStep(db, due, { error, refused: false, attempt: null });
+      if (outcome.kind === 'compensated' || outcome.kind === 'parked') onAnswer(sagaId);
+      return outcome.kind === 'compensating' ? outcome.flow : null;
+    },
+  };
+}
+
+const redispatch = (db: Db, sagaId: string): Promise<FlowOrder | null> =>
+  db.transaction().execute(async (tx) => {
+    const saga = await lockIdleSaga(tx, sagaId);
+    const direction = saga ? directionOf(saga.status) : null;
+    if (!saga || direction === null) return null;
+    const steps =
+      direction === 'C'
+        ? await pendingCompensations(tx, sagaId)
+        : remainingForward(saga.current_step, saga.total_steps);
+    const generation = saga.generation + 1;
+    const redispatches = saga.redispatches + 1;
+    await redispatchSagaRow(tx, sagaId, { generation, redispatches });
+    if (redispatches > ALERT_AFTER_REDISPATCHES) {
+      const alert = { saga: saga.name, step: String(saga.current_step), code: 'STUCK', what: 'stuck' } as const;
+      await orderAlert(tx, sagaId, 'stuck', alert);
+    }
+    const order = { direction, generation, steps, again: true };
+    return orderFlow(tx, { id: sagaId, name: saga.name, definitionVersion: saga.definition_ver }, order);
+  });

@@ -1,0 +1,97 @@
+import type { Db, Tx } from '../db/client.ts';
+import { retryContention } from '../db/errors.ts';
+import { CATALOGUE, InvariantError, RoomyError } from '../kernel/errors.ts';
+import { auditNote } from './audit-note.ts';
+import type { FlowOrder } from './flow-order.ts';
+import type { SagaState } from './state.ts';
+import { writeAudit } from './store/audit.ts';
+import { createStateLoader } from './store/load.ts';
+import { orderFlow } from './store/outbox.ts';
+import { lockSaga, resolveSagaRow, resumeSagaRow } from './store/sagas.ts';
+import { grantAttempts, pendingCompensations } from './store/steps.ts';
+import type { Intervention, RetryOutcome, SagaAnswer } from './types.ts';
+
+/** Attempts that a person's retry grants to the step that had used up its own. */
+const GRANTED_ATTEMPTS = 8;
+
+/** TU of guarantees.md 2.4: a parked saga goes on where it stopped, in the direction in which it stopped. */
+export const resumeSaga = (db: Db, intervention: Intervention): Promise<Resumed> =>
+  retryContention(() => db.transaction().execute((tx) => resumeWithin(tx, intervention)));
+
+export interface Resumed {
+  readonly outcome: RetryOutcome;
+  /** To be published once the transaction is committed. */
+  readonly flow: FlowOrder | null;
+}
+
+/** `resumeSaga` in the caller's transaction. Throws `SAGA_NOT_FOUND`. */
+export async function resumeWithin(tx: Tx, intervention: Intervention): Promise<Resumed> {
+  const state = await stateWithin(tx, intervention.sagaId);
+  const saga = await lockSaga(tx, state.id);
+  if (!saga) throw new InvariantError('a saga was loaded and cannot be locked');
+  const by = `${intervention.via}:${intervention.by}`;
+  if (saga.status !== 'parked') {
+    await writeAudit(tx, state.id, operatorNote(state, intervention, 'STALE_RETRY', { by, status: saga.status }));
+    return { outcome: 'stale', flow: null };
+  }
+  const undo = await pendingCompensations(tx, state.id);
+  const direction = undo.length > 0 ? 'C' : 'F';
+  await grantAttempts(tx, { sagaId: state.id, step: saga.current_step, direction }, GRANTED_ATTEMPTS);
+  const generation = saga.generation + 1;
+  await resumeSagaRow(tx, state.id, direction, generation);
+  const note = operatorNote(state, intervention, 'SAGA_RESUMED', { by, step: saga.current_step });
+  await writeAudit(tx, state.id, note);
+  const steps = direction === 'C' ? undo : remainingForward(saga.current_step, state.totalSteps);
+  // Bull Board retries the job of the old chain itself, and would find that somebody was faster.
+  const again = intervention.via !== 'bull-board';
+  return { outcome: 'resumed', flow: await orderFlow(tx, state, { direction, generation, steps, again }) };
+}
+
+/** A person closes a parked saga, having settled by hand what it left. Its repeats then answer with that reason. */
+export const resolveSaga = (db: Db, intervention: Resolution): Promise<SagaAnswer> =>
+  retryContention(() => db.transaction().execute((tx) => resolveWithin(tx, intervention)));
+
+type Resolution = Intervention & { readonly reason: string };
+
+/** `resolveSaga` in the caller's transaction. Throws `SAGA_NOT_FOUND`, `SAGA_NOT_PARKED`. */
+export async function resolveWithin(tx: Tx, intervention: Resolution): Promise<SagaAnswer> {
+  const state = await stateWithin(tx, intervention.sagaId);
+  const body = JSON.stringify({
+    success: false,
+    error: CATALOGUE.SAGA_RESOLVED.text,
+    code: 'SAGA_RESOLVED',
+    requestId: state.requestId,
+    details: { reason: intervention.reason, resolvedBy: intervention.by },
+    sagaExecutionId: state.id,
+  });
+  const answer = { status: CATALOGUE.SAGA_RESOLVED.status, body: Buffer.from(body) };
+  if (!(await resolveSagaRow(tx, state.id, answer)))
+    throw new RoomyError('SAGA_NOT_PARKED', { details: { status: state.status } });
+  const note = operatorNote(state, intervention, 'SAGA_RESOLVED', { reason: intervention.reason });
+  await writeAudit(tx, state.id, note, { ends: true });
+  return answer;
+}
+
+async function stateWithin(tx: Tx, sagaId: string): Promise<SagaState> {
+  const state = await createStateLoader(tx)(sagaId);
+  if (!state) throw new RoomyError('SAGA_NOT_FOUND');
+  return state;
+}
+
+function operatorNote(
+  state: SagaState,
+  { by, requestId, ip }: Intervention,
+  event: string,
+  details: Readonly<Record<string, string | number>>,
+) {
+  return auditNote(
+    { ...state, requestId },
+    event,
+    { outcome: event.toLowerCase(), ...(ip ? { ip } : {}), details },
+    by,
+  );
+}
+
+/** The forward steps from `from` to the last, in their order. */
+export const remainingForward = (from: number, total: number): number[] =>
+  Array.from({ length: total - from + 1 }, (_, index) => from + index);

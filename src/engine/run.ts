@@ -1,0 +1,88 @@
+import { type ConclusionParts, createConclusion } from './conclude.ts';
+import { decide } from './decide.ts';
+import type { SagaDefinition } from './definition.ts';
+import { isRefusal, orDefer, StepDeferred } from './errors.ts';
+import { createRunMemory } from './memory.ts';
+import { createRunner, type RunnerParts } from './runners/runner.ts';
+import type { DueStep } from './state.ts';
+import type { Advanced } from './store/fused.ts';
+import { createStateLoader } from './store/load.ts';
+import { checkAtOnce } from './store/sagas.ts';
+import type { StepOutcome, StepPointer } from './types.ts';
+
+export interface ExecutorParts extends ConclusionParts, RunnerParts {
+  readonly definitionOf: (name: string, version: number) => SagaDefinition | undefined;
+}
+
+/** Throws `StepRetry` (the job is to be tried again, with back-off) and `StepDeferred` (the job waits; no attempt is used). */
+export type ExecuteStep = (pointer: StepPointer, signal: AbortSignal) => Promise<StepOutcome>;
+
+/**
+ * Runs the step that a job points at, if Postgres says that it is due, and goes on with the next due steps right after
+ * each commit ("run-on"). Their own jobs then find them done; they stay wake-up, retry and recovery anchor. Run-on
+ * ends at an external step, at the end, at a step that is not due, and at any error: the error belongs to that step's
+ * own job, with its own attempts.
+ */
+export function createExecutor(parts: ExecutorParts): ExecuteStep {
+  const load = createStateLoader(parts.db);
+  const run = createRunner(parts);
+  const conclude = createConclusion(parts);
+  const memory = createRunMemory();
+
+  return async (pointer, signal) => {
+    if (memory.isDone(pointer)) return { outcome: 'done', steps: 0 };
+    if (pointer.step === 0) return orDefer(() => settle(pointer.sagaId));
+    const state = await orDefer(() => load(pointer.sagaId));
+    if (!state) return { outcome: 'skipped', reason: 'unknown-saga' };
+    const definition = parts.definitionOf(state.name, state.definitionVersion);
+    if (!definition)
+      throw new StepDeferred(`saga ${state.name} version ${state.definitionVersion} is not known to this build`);
+    const decision = decide(state, definition, pointer);
+    if (decision.kind === 'done') return { outcome: 'done', steps: 0 };
+    if (decision.kind === 'skip') return { outcome: 'skipped', reason: decision.reason };
+    return runOn({ state, definition, step: decision.step, direction: pointer.direction }, signal);
+  };
+
+  async function runOn(first: DueStep, signal: AbortSignal): Promise<StepOutcome> {
+    let due: DueStep | undefined = first;
+    let steps = 0;
+    while (due && mayRun(due, steps, signal)) {
+      const result = memory.takeRefusal(due) ?? (await run(due, signal));
+      if (result.kind !== 'advanced') {
+        if (steps === 0) return conclude(due, result);
+        if (result.kind === 'failed' && isRefusal(result.error)) memory.refused(due, result);
+        break;
+      }
+      steps += 1;
+      memory.advanced(due, result.advanced.nextStep);
+      if (result.advanced.nextStep === null) parts.onAnswer(due.state.id);
+      due = following(due, result.advanced);
+    }
+    return { outcome: 'done', steps };
+  }
+
+  /**
+   * The root of a forward flow, which runs when all its jobs have. It reads Postgres only: a saga that is open all the
+   * same is due for a check by the reconciler at once.
+   */
+  async function settle(sagaId: string): Promise<StepOutcome> {
+    const isOpen = await checkAtOnce(parts.db, sagaId);
+    return isOpen ? { outcome: 'skipped', reason: 'not-due' } : { outcome: 'done', steps: 0 };
+  }
+}
+
+/** A call runs only in its own job, which may be aborted while it runs; a local step is not begun any more then. */
+const mayRun = ({ step }: DueStep, steps: number, signal: AbortSignal): boolean =>
+  step.kind === 'call' ? steps === 0 : !signal.aborted;
+
+/** The step that the commit made due; undefined at the end. */
+function following(
+  { state, definition, step, direction }: DueStep,
+  { output, nextStep }: Advanced,
+): DueStep | undefined {
+  const next = nextStep === null ? undefined : definition.steps[nextStep - 1];
+  if (!next || step.kind === 'call') return undefined;
+  const done = direction === 'F' ? { ...state.done, [step.name]: output } : state.done;
+  const status = direction === 'F' ? 'running' : 'compensating';
+  return { state: { ...state, done, status, currentStep: next.no }, definition, step: next, direction };
+}

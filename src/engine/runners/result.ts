@@ -1,0 +1,22 @@
+import type { Advanced } from '../store/fused.ts';
+
+/** How the run of a step ended. */
+export type RunResult =
+  | { readonly kind: 'advanced'; readonly advanced: Advanced }
+  | { readonly kind: 'not-due' }
+  /** Another attempt holds the claim until then. */
+  | { readonly kind: 'leased'; readonly until: Date }
+  /** Every attempt of the call was cut short by the death of its worker. */
+  | { readonly kind: 'cut-short' }
+  /** `claim`: of a call that was claimed; null of a local step, and of a call that failed before its claim was committed. */
+  | { readonly kind: 'failed'; readonly error: unknown; readonly claim: ClaimedCall | null };
+
+/** The claim of a call: one attempt, which alone may record a result. */
+export interface ClaimedCall {
+  readonly attempt: number;
+  readonly maxAttempts: number;
+  /** An earlier attempt, or the step that is being undone, may have had an effect. */
+  readonly inDoubt: boolean;
+  /** The return value of the step's `prepare`. */
+  readonly prepared: unknown;
+}

@@ -1,0 +1,57 @@
+import type { Db } from '../../db/client.ts';
+import { retryContention } from '../../db/errors.ts';
+import type { Ports } from '../../domain/ports.ts';
+import { compensationNote } from '../audit-note.ts';
+import { endOf, releasedAfter } from '../record.ts';
+import { contextOf, type DueStep } from '../state.ts';
+import { type Advanced, createFusedStep, type RunFused } from '../store/fused.ts';
+import { runInTransaction } from './tx.ts';
+
+/** Runs a local step. Null when it was not due any more. Throws the step's own error; nothing of it is left behind then. */
+export type RunLocal = (due: DueStep) => Promise<Advanced | null>;
+
+/**
+ * Local steps: fused statements, free TypeScript in a transaction, and reads, which run like statements without an effect
+ * once their values are there. A compensation of a step without one is such a statement as well.
+ */
+export function createLocalRunner(db: Db, ports: Ports): RunLocal {
+  const fused = new Map<string, RunFused>();
+
+  /** The statement of one step in one direction, compiled on first use. */
+  function statementOf({ definition, step, direction }: DueStep): RunFused {
+    const id = `${definition.name}.${definition.version}.${step.no}.${direction}`;
+    const known = fused.get(id);
+    if (known) return known;
+    const work = direction === 'F' ? step.forward : step.compensation;
+    const effect = work?.kind === 'statement' ? work : null;
+    const place = { totalSteps: definition.steps.length, releases: releasedAfter(definition, step, direction) };
+    const made = createFusedStep(db, step, direction, place, effect);
+    fused.set(id, made);
+    return made;
+  }
+
+  return async (due) => {
+    const { state, step, direction } = due;
+    const context = contextOf(due);
+    const work = direction === 'F' ? step.forward : step.compensation;
+    if (direction === 'F' && step.imperative?.when(context)) {
+      const { imperative } = step;
+      return runInTransaction(db, due, (tx) => imperative.run({ ...context, tx }));
+    }
+    if (work?.kind === 'tx') return runInTransaction(db, due, (tx) => work.run({ ...context, tx }));
+    const values =
+      work?.kind === 'read'
+        ? await work.run({ ...context, db, ports })
+        : work?.kind === 'statement'
+          ? work.values?.(context)
+          : {};
+    const item = {
+      saga_id: state.id,
+      generation: state.generation,
+      vals: values ?? {},
+      end: await endOf(db, due),
+      note: direction === 'C' ? compensationNote(state, step) : null,
+    };
+    return retryContention(() => statementOf(due)(item));
+  };
+}

@@ -1,0 +1,185 @@
+import type { QueryCreator } from 'kysely';
+import type { Db, Tx } from '../db/client.ts';
+import type { FusedDatabase, FusedQuery, ValueRefs } from '../db/fused.ts';
+import type { Json, StepClass } from '../db/schema.ts';
+import type { Ports } from '../domain/ports.ts';
+import type { ErrorCode, RoomyError } from '../kernel/errors.ts';
+
+/** The parts of a step by its kind, with types for the one who writes it, and without, as the engine runs it. */
+
+export type Output = { readonly [key: string]: Json | undefined };
+
+/** The context of every step. `input` is frozen at acceptance; `done` holds the earlier steps' outputs, from Postgres. */
+export interface StepContext<Input, Done> {
+  readonly sagaId: string;
+  readonly subjectId: string;
+  /** `<sagaId>-<step>-<F|C>`: the same on every attempt. */
+  readonly key: string;
+  /** The key of the forward effect; in a compensation, the effect that is to be undone. */
+  readonly forwardKey: string;
+  readonly input: Input;
+  readonly done: Done;
+  /** When the request was accepted, by Postgres's clock: the only time that a step may decide by. */
+  readonly requestedAt: Date;
+  readonly requestedBy: string;
+}
+
+/**
+ * One set-based statement over `guard`. It must select from or join `guard`, so that it touches nothing when the step
+ * is not due; it returns `subject_id` and the step's output.
+ */
+export interface FusedEffect<Input, Done, V, Row> {
+  /** Computed for each execution: local times, ids, texts and the like, which are simpler in TypeScript than in SQL. */
+  values?(context: StepContext<Input, Done>): V;
+  /** Built once per process. */
+  run(db: QueryCreator<FusedDatabase>, value: ValueRefs<V>): FusedQuery<Row>;
+  /** A second change in the same commit, over `guard` as well. */
+  secondEffect?(db: QueryCreator<FusedDatabase>, value: ValueRefs<V>): FusedQuery<unknown>;
+  /** Refuse with this code when the statement found no row. Without it, any number of rows is fine and the output is their count. */
+  readonly onNoRow?: ErrorCode;
+}
+
+/**
+ * The parts of a subject that a step reads or changes: `state`, its status and everything that follows from it, and `money`.
+ * While a saga has such a step ahead of it, no other saga of the subject that has one can be accepted (guarantees.md G7).
+ */
+export type LockKind = 'state' | 'money';
+export const LOCK_KINDS: readonly LockKind[] = ['state', 'money'];
+
+export interface RetryPolicy {
+  readonly attempts: number;
+  readonly baseMs: number;
+  readonly maxMs: number;
+}
+export interface StepOptions<Input, Done> {
+  /** Default: those of the saga. */
+  readonly locks?: readonly LockKind[];
+  readonly retry?: Partial<RetryPolicy>;
+  readonly timeoutMs?: number;
+  /** Fields of the output that later steps need and that no answer shows. */
+  readonly conceals?: readonly string[];
+  /** When the retries are used up: undo (default), or wait for a person. Refusals always undo. */
+  readonly onExhausted?: 'compensate' | 'park';
+  /** Refusals that are not final: a person decides, by a retry or by closing the saga. */
+  readonly parksOn?: readonly ErrorCode[];
+  /** Refusals that belong to normal business, such as a declined card: the saga is undone without an alert. */
+  readonly expectedRefusals?: readonly ErrorCode[];
+  /** A call whose circuit is open, and whose earlier attempts certainly had no effect: wait (default), or refuse at once. */
+  readonly onOpenCircuit?: 'wait' | 'refuse';
+  /**
+   * Turns a broken constraint or an empty statement into the refusal that the caller understands, or says more of one
+   * that the step threw. The step's transaction is rolled back by then; writes here are no part of the saga.
+   */
+  explain?(
+    context: StepContext<Input, Done> & { readonly db: Db; readonly failure: Failure },
+  ): Promise<RoomyError | undefined>;
+  /** Further writes when the saga comes to wait for a person at this step, beside the System Alert. */
+  whenParked?(context: StepContext<Input, Done> & { readonly tx: Tx; readonly code: string }): Promise<void>;
+}
+export type Failure = { readonly constraint: string } | { readonly code: ErrorCode } | { readonly refusal: RoomyError };
+
+export type Phase = 'before' | 'pivot' | 'after';
+/** Before the pivot an undo is required; after it there is none; the pivot's own settles what may have been sent. */
+type WithUndo<P extends Phase, Undo> = P extends 'before'
+  ? { readonly compensate: Undo }
+  : P extends 'pivot'
+    ? { readonly compensate?: Undo }
+    : { readonly compensate?: never };
+
+export interface ReadSpec<Input, Done, Out> extends StepOptions<Input, Done> {
+  run(context: StepContext<Input, Done> & ReadContext): Promise<Out>;
+}
+/** Given to a read in addition. The read itself bounds the time of its requests to other systems. */
+interface ReadContext {
+  readonly db: Db;
+  readonly ports: Ports;
+}
+type TxWork<Input, Done, Out> = (context: StepContext<Input, Done> & { readonly tx: Tx }) => Promise<Out>;
+/** Given to a call in addition: the other systems, and a signal that ends at the step's time limit. */
+interface CallContext extends Doubt {
+  readonly ports: Ports;
+  readonly signal: AbortSignal;
+}
+interface Doubt {
+  /** Something may have come of an earlier attempt, or of the step that is being undone. */
+  readonly inDoubt: boolean;
+}
+/**
+ * A call with its writes to this database: `prepare` in the claim's transaction, on every attempt and before anything is
+ * sent; `book` in the commit that records the step, and its return value is the step's output. `prepare` must return the
+ * same on every attempt, because the request goes out under the same key.
+ */
+interface CallParts<Input, Done, Prepared, Answer, Out> {
+  prepare?(context: StepContext<Input, Done> & Doubt & { readonly tx: Tx }): Promise<Prepared>;
+  run(context: StepContext<Input, Done> & CallContext & { readonly prepared: Prepared }): Promise<Answer>;
+  book(context: StepContext<Input, Done> & { readonly tx: Tx; readonly answer: Answer }): Promise<Out>;
+}
+type CallWork<Input, Done, Out> = (context: StepContext<Input, Done> & CallContext) => Promise<Out>;
+
+/** The form of a statement step in free TypeScript, for the executions that need it; same record, same undo. */
+interface Imperative<Input, Done, Out> {
+  when(context: StepContext<Input, Done>): boolean;
+  run: TxWork<Input, Done, Out>;
+}
+export type StatementSpec<Input, Done, V, Row, UndoValues, P extends Phase> = StepOptions<Input, Done> &
+  FusedEffect<Input, Done, V, Row> & {
+    readonly imperative?: Imperative<Input, Done, Omit<Row, 'subject_id'>>;
+  } & WithUndo<P, FusedEffect<Input, Done & { readonly own?: Omit<Row, 'subject_id'> }, UndoValues, unknown>>;
+export type TxSpec<Input, Done, Out, P extends Phase> = StepOptions<Input, Done> & {
+  readonly run: TxWork<Input, Done, Out>;
+} & WithUndo<P, TxWork<Input, Done & { readonly own?: Out }, void>>;
+/** A call's undo is always required before the point of no return, the pivot's included: its answer may have been lost. */
+type WithCallUndo<P extends Phase, Undo> = P extends 'after'
+  ? { readonly compensate?: never }
+  : { readonly compensate: Undo };
+export type CallSpec<Input, Done, Out, P extends Phase> = StepOptions<Input, Done> & {
+  readonly run: CallWork<Input, Done, Out>;
+  readonly book?: never;
+} & WithCallUndo<P, CallWork<Input, Done & { readonly own?: Out }, Output>>;
+export type BookedCallSpec<Input, Done, Prepared, Answer, Out, Undone, P extends Phase> = StepOptions<Input, Done> &
+  CallParts<Input, Done, Prepared, Answer, Out> &
+  WithCallUndo<P, CallParts<Input, Done & { readonly own?: Out }, undefined, Undone, Output>>;
+
+/** A step with its types erased; the builder is the only place that makes one. */
+export interface StepDefinition {
+  readonly name: string;
+  readonly no: number;
+  readonly kind: 'read' | 'statement' | 'tx' | 'call';
+  readonly class: StepClass;
+  readonly locks: readonly LockKind[];
+  readonly maxAttempts: number;
+  readonly retry: RetryPolicy;
+  readonly timeoutMs: number;
+  readonly conceals: readonly string[];
+  readonly onExhausted: 'compensate' | 'park';
+  readonly parksOn: readonly ErrorCode[];
+  readonly expectedRefusals: readonly ErrorCode[];
+  readonly onOpenCircuit: 'wait' | 'refuse';
+  readonly forward: Work;
+  readonly imperative: ErasedImperative | undefined;
+  readonly compensation: Work | undefined;
+  explain?(context: ErasedContext & { readonly db: Db; readonly failure: Failure }): Promise<RoomyError | undefined>;
+  whenParked?(context: ErasedContext & { readonly tx: Tx; readonly code: string }): Promise<void>;
+}
+export type ErasedContext = StepContext<unknown, Readonly<Record<string, unknown>>>;
+// Declared as methods: a step's own, narrower context is sound because the orchestrator builds it from the same definition.
+export type Work =
+  | { readonly kind: 'read'; run(context: ErasedContext & ReadContext): Promise<unknown> }
+  | ({ readonly kind: 'statement' } & ErasedFused)
+  | { readonly kind: 'tx'; run(context: ErasedContext & { readonly tx: Tx }): Promise<unknown> }
+  | ({ readonly kind: 'call' } & ErasedCall);
+export interface ErasedCall {
+  prepare?(context: ErasedContext & Doubt & { readonly tx: Tx }): Promise<unknown>;
+  run(context: ErasedContext & CallContext & { readonly prepared: unknown }): Promise<unknown>;
+  book?(context: ErasedContext & { readonly tx: Tx; readonly answer: unknown }): Promise<unknown>;
+}
+export interface ErasedFused {
+  values?(context: ErasedContext): unknown;
+  run(db: QueryCreator<FusedDatabase>, value: ValueRefs<Record<string, unknown>>): FusedQuery<unknown>;
+  secondEffect?(db: QueryCreator<FusedDatabase>, value: ValueRefs<Record<string, unknown>>): FusedQuery<unknown>;
+  readonly onNoRow?: ErrorCode | undefined;
+}
+export interface ErasedImperative {
+  when(context: ErasedContext): boolean;
+  run(context: ErasedContext & { readonly tx: Tx }): Promise<unknown>;
+}

@@ -1,0 +1,133 @@
+import { z } from 'zod';
+import {
+  assertCancellable,
+  bookCancellation,
+  decideRefund,
+  INITIATORS,
+  needsSecondPerson,
+  REFUND_REVIEW,
+} from '../../domain/finance/cancellation.ts';
+import { assertApproved } from '../../domain/finance/payable.ts';
+import { awaitRefunds } from '../../domain/finance/refund.ts';
+import {
+  cancelledMessages,
+  countNotifications,
+  refundAffectsPayoutMessage,
+  taskStayCancelledMessage,
+  taskWithdrawnMessage,
+} from '../../domain/messages/matrix.ts';
+import { enqueueMessages, orderMessages, skipWaitingMessages } from '../../domain/notifications/enqueue.ts';
+import { cancel } from '../../domain/reservations/transition.ts';
+import { cancelTasksOf, reopenTasks } from '../../domain/stay-tasks/cancel-tasks.ts';
+import { saga } from '../../engine/definition.ts';
+import { toMajor } from '../../kernel/money.ts';
+import { REFUND_BUDGET_MS, startRefunds } from '../execute-refund/start.ts';
+
+export const CancelReservation = z.strictObject({
+  reservationId: z.string(),
+  initiator: z.enum(INITIATORS).default('GUEST'),
+  reason: z.string().nullable().default(null),
+  percentOverride: z.int().min(0).max(100).nullable().default(null),
+});
+
+/** The brief's workflow 4 (domain.md 1.1). */
+export const cancelReservation = saga('cancelReservation', CancelReservation, {
+  version: 1,
+  subjectType: 'reservation',
+  notFound: 'RESERVATION_NOT_FOUND',
+})
+  .read('validateCancellation', {
+    // A second person is asked before anything has changed, so that a no leaves nothing behind.
+    parksOn: ['APPROVAL_REQUIRED'],
+    run: async ({ db, ports, subjectId, input, requestedAt, requestedBy, sagaId }) => {
+      const stay = await assertCancellable(db, subjectId, requestedAt);
+      const refund = await decideRefund(db, ports, stay, input, requestedAt);
+      await assertApproved(db, sagaId, requestedBy, needsSecondPerson(stay, input, refund) ? REFUND_REVIEW : null);
+      return stay;
+    },
+  })
+  .tx('cancelRelatedTasks', {
+    run: ({ tx, subjectId }) => cancelTasksOf(tx, subjectId),
+    compensate: async ({ tx, done }) => {
+      if (done.own) await reopenTasks(tx, done.own);
+    },
+  })
+  .read('calculateRefundAmount', {
+    run: ({ db, ports, done, input, requestedAt }) =>
+      decideRefund(db, ports, done.validateCancellation, input, requestedAt),
+  })
+  .pivot()
+  .tx('createRefundTransaction', {
+    run: async ({ tx, done, requestedBy, ...step }) => {
+      const refunds = await bookCancellation(
+        tx,
+        { ...step, requestedBy },
+        done.validateCancellation,
+        done.calculateRefundAmount,
+      );
+      await startRefunds(tx, refunds.refundIds, requestedBy);
+      return refunds;
+    },
+  })
+  .statement('updateReservationStatus', {
+    values: ({ input }) => ({ reason: input.reason }),
+    run: cancel,
+    secondEffect: skipWaitingMessages,
+    onNoRow: 'INVALID_STATE_TRANSITION',
+  })
+  .statement('sendCancellationNotification', {
+    values: ({ key, done }) => {
+      const stay = done.validateCancellation;
+      const { ownerMinor } = done.createRefundTransaction;
+      const refund = { ...done.calculateRefundAmount, currency: stay.currency };
+      const assigned = done.cancelRelatedTasks.cancelled.flatMap(({ taskId, assigneeId }) =>
+        assigneeId === null ? [] : [taskWithdrawnMessage(assigneeId, taskId)],
+      );
+      const owner =
+        ownerMinor > 0
+          ? [refundAffectsPayoutMessage(stay.ownerId, { amountMinor: ownerMinor, currency: stay.currency })]
+          : [];
+      const atWork = done.cancelRelatedTasks.working.map((task) =>
+        taskStayCancelledMessage(task.assigneeId, task.taskId),
+      );
+      return orderMessages(key, [...cancelledMessages(stay, refund), ...owner, ...assigned, ...atWork]);
+    },
+    run: enqueueMessages,
+  })
+  .ends(async ({ db, subjectId, done }) => {
+    const stay = done.validateCancellation;
+    const { percent, amountMinor, excessMinor, rule, daysBeforeCheckIn } = done.calculateRefundAmount;
+    const { refundIds } = done.createRefundTransaction;
+    const { cancelled, inProgress } = done.cancelRelatedTasks;
+    const status = await awaitRefunds(db, refundIds, REFUND_BUDGET_MS);
+    const amount = toMajor({ amountMinor: amountMinor + excessMinor, currency: stay.currency });
+    const refund = {
+      percent,
+      amount,
+      currency: stay.currency,
+      rule,
+      daysBeforeCheckIn,
+      status,
+      transactionIds: refundIds,
+    };
+    const messages = cancelledMessages(stay, { ...done.calculateRefundAmount, currency: stay.currency });
+    return {
+      event: 'RESERVATION_CANCELLED',
+      message: 'Reservation cancelled successfully',
+      data: {
+        reservation: { id: subjectId, status: 'CANCELLED' },
+        refund,
+        tasks: cancelled.map(({ taskId }) => ({ id: taskId, status: 'CANCELLED' })),
+        tasksInProgress: inProgress,
+        warnings: inProgress.length > 0 ? ['TASKS_IN_PROGRESS'] : [],
+      },
+      details: {
+        percent,
+        refundMinor: amountMinor + excessMinor,
+        rule,
+        tasksCancelled: cancelled.length,
+        transactionsCreated: refundIds.length,
+        notificationsSent: countNotifications(messages),
+      },
+    };
+  });

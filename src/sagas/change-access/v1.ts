@@ -1,0 +1,100 @@
+import { z } from 'zod';
+import { accessAlertMessage } from '../../domain/messages/matrix.ts';
+import { enqueueInTransaction, releaseHeldMessages } from '../../domain/notifications/enqueue.ts';
+import type { Ports } from '../../domain/ports.ts';
+import { readAccess, recordAccessEnd } from '../../domain/stays/access.ts';
+import { saga } from '../../engine/definition.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+
+export const ChangeAccess = z.strictObject({
+  reservationId: z.string(),
+  /** ISO instant until which the guest's code is to open the door. */
+  until: z.string(),
+});
+
+/** A lock may be without a network for a night; the guest's text waits for it, and after that for a person. */
+const RETRY = { attempts: 50, baseMs: 500, maxMs: 10 * 60_000 };
+const DEADLINE_MS = 3 * 24 * 60 * 60_000;
+
+/**
+ * Has the devices of a guest in the house serve until another departure. Its subject is the grant and not the stay, which
+ * can be paid for, changed and checked out while a lock does not answer.
+ */
+export const changeAccess = saga('changeAccess', ChangeAccess, {
+  version: 1,
+  subjectType: 'amenity_grant',
+  notFound: 'RESERVATION_NOT_FOUND',
+  deadlineMs: DEADLINE_MS,
+})
+  .read('validateAccess', {
+    run: ({ db, input }) => readAccess(db, input.reservationId),
+  })
+  .call('changeAccessPeriod', {
+    retry: RETRY,
+    onExhausted: 'park',
+    parksOn: ['AMENITIES_REFUSED'],
+    // A guest who has left meanwhile needs no code.
+    prepare: ({ tx, input }) => readAccess(tx, input.reservationId),
+    run: async ({ ports, key, input, done, prepared, signal }) => {
+      const { activationKey } = done.validateAccess;
+      if (prepared.device === null || prepared.activationKey !== activationKey) return { isThere: false };
+      await ports.amenities.changePeriod(requestOf(input, key, { ...done.validateAccess, until: input.until }), signal);
+      return { isThere: true };
+    },
+    book: async ({ tx, input, done, answer }) => {
+      const { activationKey } = done.validateAccess;
+      const isChanged = answer.isThere && (await recordAccessEnd(tx, { ...input, activationKey }));
+      return { amenities: isChanged ? 'ACTIVE' : 'REVOKED' };
+    },
+    compensate: {
+      run: async ({ ports, key, input, done, inDoubt, signal }) =>
+        inDoubt ? setBack(ports, requestOf(input, key, done.validateAccess), signal) : { outcome: 'nothing' as const },
+      book: async ({ tx, input, done, answer }) => {
+        const { activationKey, until } = done.validateAccess;
+        await recordAccessEnd(tx, { ...input, activationKey, until });
+        return { outcome: answer.outcome };
+      },
+    },
+    whenParked: async ({ tx, sagaId, key, subjectId, code }) => {
+      const alert = accessAlertMessage({ sagaName: 'changeAccess', step: 'changeAccessPeriod', code, sagaId });
+      await enqueueInTransaction(tx, key, [alert], { sagaId, reservationId: subjectId });
+    },
+  })
+  .retriable()
+  .statement('releaseMessages', {
+    // Only now is it true that the guest may stay so long.
+    run: releaseHeldMessages,
+  })
+  .ends(async ({ input, done }) => ({
+    event: 'ACCESS_CHANGED',
+    message: 'Access changed successfully',
+    data: {
+      reservation: { id: input.reservationId },
+      amenities: { status: done.changeAccessPeriod.amenities, validUntil: input.until },
+    },
+    details: { amenities: done.changeAccessPeriod.amenities, until: input.until },
+  }));
+
+interface Grant {
+  readonly device: string | null;
+  readonly activationKey: string;
+  readonly propertyId: string;
+  readonly from: string;
+  readonly until: string;
+}
+const requestOf = (
+  { reservationId }: { readonly reservationId: string },
+  key: string,
+  { device, activationKey, propertyId, from, until }: Grant,
+) => ({ key, device: device ?? '', activationKey, propertyId, reservationId, from, until });
+
+/** What a device has taken back meanwhile serves nobody any more. */
+async function setBack(ports: Ports, request: ReturnType<typeof requestOf>, signal: AbortSignal) {
+  try {
+    await ports.amenities.changePeriod(request, signal);
+    return { outcome: 'set-back' as const };
+  } catch (error) {
+    if (error instanceof RoomyError && error.code === 'AMENITIES_REFUSED') return { outcome: 'nothing' as const };
+    throw error;
+  }
+}

@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { comparePlans, type Plans, plansOf } from '../../src/engine/plan.ts';
+import { DEFINITIONS } from '../../src/sagas/index.ts';
+
+const locked = JSON.parse(
+  readFileSync(path.join(import.meta.dirname, '../../src/sagas/plans.lock.json'), 'utf8'),
+) as Plans;
+
+describe('the plans of sagas', () => {
+  it('are the locked ones, because executions in flight are pinned to them', () => {
+    expect(comparePlans(locked, plansOf(DEFINITIONS)).map(({ message }) => message)).toEqual([]);
+  });
+
+  it('may get a new version, which is then to be locked', () => {
+    const [newest] = DEFINITIONS.filter(({ name }) => name === 'confirmReservation').slice(-1);
+    if (!newest) throw new Error('no such saga');
+    const next = { ...newest, version: newest.version + 1, steps: newest.steps.slice(1) };
+    const differences = comparePlans(locked, plansOf([...DEFINITIONS, next]));
+    expect(differences).toMatchObject([{ id: `confirmReservation@${next.version}`, what: 'added' }]);
+    expect(differences[0]?.message).toContain('npm run plans:lock');
+  });
+
+  it.each([
+    ['a step less', (steps: Steps) => steps.slice(0, -1)],
+    ['another order', (steps: Steps) => steps.toReversed()],
+    ['another name', (steps: Steps) => steps.map((step, index) => (index === 2 ? { ...step, name: 'other' } : step))],
+    [
+      'another kind',
+      (steps: Steps) => steps.map((step, index) => (index === 2 ? { ...step, kind: 'tx' as const } : step)),
+    ],
+    [
+      'no undo',
+      (steps: Steps) => steps.map((step, index) => (index === 2 ? { ...step, compensation: undefined } : step)),
+    ],
+  ])('may not change under a version that is locked: %s', (_what, change) => {
+    const changed = DEFINITIONS.map((definition) =>
+      definition.name === 'confirmReservation' ? { ...definition, steps: change(definition.steps) } : definition,
+    );
+    const [difference, ...others] = comparePlans(locked, plansOf(changed));
+    expect(others).toEqual([]);
+    expect(difference).toMatchObject({ id: 'confirmReservation@1', what: 'changed' });
+    expect(difference?.message).toMatch(/put it into a version 2 of confirmReservation, register both/);
+  });
+
+  it('may not lose a version that an execution may be pinned to', () => {
+    const left = DEFINITIONS.filter(({ name, version }) => name !== 'checkIn' || version !== 1);
+    expect(comparePlans(locked, plansOf(left))).toMatchObject([{ id: 'checkIn@1', what: 'removed' }]);
+  });
+});
+
+type Steps = (typeof DEFINITIONS)[number]['steps'];

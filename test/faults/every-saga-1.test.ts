@@ -1,0 +1,3 @@
+import { describeEverySaga } from './every-saga.ts';
+
+await describeEverySaga(1, 2);
