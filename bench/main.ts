@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { measureAgainst } from './against.ts';
 import { keptByAssignment, measureAssignment, renderAssignment } from './assignment.ts';
 import { startBare } from './bare.ts';
 import { type LoadPlan, median, percentile } from './load.ts';
@@ -19,6 +20,7 @@ import type { Measured, Outcome, Subject } from './types.ts';
  * --seconds N      length of one measurement under load
  * --rounds N       of everything; medians are reported
  * --check          exit code 1 when the system falls behind its targets
+ * --against COMMIT this tree beside that commit instead, by CPU per saga; exit code 1 when it needs over 10 % more
  * --profile DIR    CPU profiles, statement and command statistics of the run; costs some speed itself
  */
 
@@ -53,6 +55,7 @@ const { values: given } = parseArgs({
     rounds: { type: 'string' },
     check: { type: 'boolean', default: false },
     profile: { type: 'string' },
+    against: { type: 'string' },
   },
 });
 const seconds = bounded('--seconds', given.seconds ?? (given.quick ? '2' : '5'), 1, 60);
@@ -211,7 +214,7 @@ async function main(): Promise<number> {
       rollback: Math.ceil(seconds * rounds * 600) + 1_000,
     };
     say(`Seeding ${stays.confirm + stays.rollback} stays into each of two databases`);
-    system = await startSystem(started, stays, profile.nodeArgs);
+    system = await startSystem(started, stays, { nodeArgs: profile.nodeArgs });
     const bare = await startBare(started, stays);
     const subjects = { system, bare };
     for (const name of NAMES) {
@@ -284,7 +287,8 @@ async function main(): Promise<number> {
   }
 }
 
-process.exitCode = await main().catch((error: unknown) => {
+const run = given.against === undefined ? main : () => measureAgainst(given.against ?? '', { seconds, rounds });
+process.exitCode = await run().catch((error: unknown) => {
   console.error(error);
   return 1;
 });

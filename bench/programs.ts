@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import pg from 'pg';
 import { type RunningPostgres, startPostgres } from '../scripts/services/postgres.ts';
 import { freePort, type GuardedProcess, spawnGuarded, waitUntil } from '../scripts/services/process.ts';
@@ -12,10 +14,10 @@ export interface Started {
   readonly directory: string;
   readonly postgres: RunningPostgres;
   readonly redis: RunningRedis;
-  /** Starts a program of this repository under Node; `ready` is asked until it says so. */
+  /** Starts a program of the tree under Node; `ready` is asked until it says so. */
   readonly node: (script: string, options: ProgramOptions) => Promise<GuardedProcess>;
-  /** A new database with the migrated schema, on the same server. */
-  readonly database: (name: string) => Promise<string>;
+  /** A new database with the migrated schema of a tree, this one unless it says another, on the same server. */
+  readonly database: (name: string, root?: string) => Promise<string>;
   readonly stop: () => Promise<void>;
 }
 export interface ProgramOptions {
@@ -23,6 +25,8 @@ export interface ProgramOptions {
   readonly nodeArgs?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly ipc?: boolean;
+  /** The tree that the program is of; this one, unless it says another. */
+  readonly root?: string;
   readonly ready?: () => Promise<boolean>;
 }
 
@@ -53,7 +57,7 @@ export async function startServices(settings: Readonly<Record<string, string>>):
         stops.push(program.stop);
         return program;
       },
-      database: (name) => createDatabase(postgres.url, name),
+      database: (name, root) => createDatabase(postgres.url, name, root),
       stop,
     };
   } catch (error) {
@@ -64,15 +68,16 @@ export async function startServices(settings: Readonly<Record<string, string>>):
 
 async function startNode(directory: string, script: string, options: ProgramOptions): Promise<GuardedProcess> {
   const logFile = path.join(directory, `${path.basename(script, '.ts')}.log`);
+  const root = options.root ?? ROOT;
   const log = fs.openSync(logFile, 'a', 0o600);
   const program = await spawnGuarded(
     process.execPath,
-    [...(options.nodeArgs ?? []), path.join(ROOT, script), ...(options.args ?? [])],
+    [...(options.nodeArgs ?? []), path.join(root, script), ...(options.args ?? [])],
     {
       stopSignal: 'SIGTERM',
       graceMs: 10_000,
       spawn: {
-        cwd: ROOT,
+        cwd: root,
         env: { PATH: process.env['PATH'], ...options.env },
         stdio: options.ipc ? ['ignore', log, log, 'ipc'] : ['ignore', log, log],
       },
@@ -98,14 +103,23 @@ async function startNode(directory: string, script: string, options: ProgramOpti
   return { ...program, running: program.running, stop };
 }
 
-async function createDatabase(serverUrl: string, name: string): Promise<string> {
+async function createDatabase(serverUrl: string, name: string, root?: string): Promise<string> {
   const client = new pg.Client({ connectionString: serverUrl });
   await client.connect();
   await client.query(`CREATE DATABASE ${client.escapeIdentifier(name)}`).finally(() => client.end());
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
-  await migrate(url.href);
+  if (root === undefined) await migrate(url.href);
+  else await migrateWith(root, url.href);
   return url.href;
+}
+
+/** By the program of that tree, whose migrations may be others. */
+async function migrateWith(root: string, databaseUrl: string): Promise<void> {
+  await promisify(execFile)(process.execPath, [path.join(root, 'src/migrate.ts')], {
+    cwd: root,
+    env: { PATH: process.env['PATH'], DATABASE_URL: databaseUrl },
+  });
 }
 
 export { freePort };

@@ -33,9 +33,10 @@ const ANSWER_WITHIN_MS = 70_000;
 export async function startSystem(
   started: Started,
   stays: Readonly<Record<Outcome, number>>,
-  nodeArgs: readonly string[],
+  { nodeArgs = [], root }: { readonly nodeArgs?: readonly string[]; readonly root?: string } = {},
 ): Promise<System> {
-  const databaseUrl = await started.database('bench_system');
+  const databaseUrl = await started.database('bench_system', root);
+  const tree = root === undefined ? {} : { root };
   await seed(databaseUrl, stays);
   const port = await freePort();
   const jwtKeys = `k1:${randomBytes(36).toString('base64url')}`;
@@ -61,9 +62,10 @@ export async function startSystem(
   const worker = await started.node('src/worker.ts', {
     env,
     nodeArgs,
+    ...tree,
     ready: async () => (await forward.getWorkersCount()) > 0,
   });
-  const api = await started.node('src/api.ts', { env, nodeArgs, ready: () => isReady(port) });
+  const api = await started.node('src/api.ts', { env, nodeArgs, ...tree, ready: () => isReady(port) });
   const token = await mintToken(readJwtConfig({ JWT_KEYS: jwtKeys }), systemClock, {
     sub: 'bench',
     grant: { role: 'ADMIN' },
