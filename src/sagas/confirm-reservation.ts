@@ -10,8 +10,11 @@ import {
 import { enqueueMessages, orderMessages, tellRolledBack, withdrawMessages } from '../domain/notifications/enqueue.ts';
 import { transitionError } from '../domain/reservations/actions.ts';
 import type { StayOccurrence, StayPlan } from '../domain/reservations/stay-plan.ts';
-import { confirm, unconfirm } from '../domain/reservations/transition.ts';
+import { confirm, unconfirm } from '../domain/reservations/store.ts';
 import { checkChosenTimes } from '../domain/stay-tasks/chosen-times.ts';
+import { ensureAssignedTask, holdForStay, type StayTask } from '../domain/stay-tasks/task-orchestrator.ts';
+import { assertConfirmable, conflictError, type StayFacts } from '../domain/stays/confirmable.ts';
+import { readOutcome } from '../domain/stays/outcome.ts';
 import {
   absorbNextCleaning,
   ensurePostDepartureCleaning,
@@ -23,10 +26,7 @@ import {
   settleTurnovers,
   type TaskValues,
   withdrawTask,
-} from '../domain/stay-tasks/ensure.ts';
-import { ensureAssignedTask, holdForStay, type StayTask } from '../domain/stay-tasks/task-orchestrator.ts';
-import { assertConfirmable, conflictError, type StayFacts } from '../domain/stays/confirmable.ts';
-import { readOutcome } from '../domain/stays/outcome.ts';
+} from '../domain/tasks/store/ensure.ts';
 import { type Failure, type StepContext, saga } from '../engine/definition.ts';
 import { type RoomyError, required } from '../kernel/errors.ts';
 import { newId } from '../kernel/ids.ts';

@@ -17,7 +17,7 @@ import { paymentOutcome } from '../domain/finance/payment-outcome.ts';
 import { paymentConfirmedMessages, paymentFailedMessage, payoutScheduledMessage } from '../domain/messages/matrix.ts';
 import { raiseSystemAlert } from '../domain/notifications/alerts.ts';
 import { enqueueInTransaction, enqueueMessages, orderMessages } from '../domain/notifications/enqueue.ts';
-import { derivePaymentStatus, restorePaymentStatus } from '../domain/reservations/payment-status.ts';
+import { derivePaymentStatus, restorePaymentStatus } from '../domain/reservations/store.ts';
 import { type StepContext, saga } from '../engine/definition.ts';
 import { required } from '../kernel/errors.ts';
 

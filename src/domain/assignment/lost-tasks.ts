@@ -1,9 +1,10 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import type { Shift } from '../../db/schema.ts';
+import { releaseTasks } from '../tasks/store/assign.ts';
 import { obstacleAt, type Person, standingObstacle, type Wanted } from './candidates.ts';
 import { OPEN_TASK, type OpenTask, wantedOf } from './open-task.ts';
-import { releaseTasks, tellReleased } from './release.ts';
+import { tellReleased } from './release.ts';
 import { mergedShifts, type Roster, readRoster, spanAround } from './staffing.ts';
 
 /** What decides which tasks somebody can do, and may change. */

@@ -5,9 +5,10 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { type Author, recordChange } from '../audit/record.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
 import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
+import { acceptOffer, type Released, releaseTasks } from '../tasks/store/assign.ts';
 import { type TaskView, taskView } from '../tasks/view.ts';
 import { alertAbout } from './postpone.ts';
-import { type Released, releaseTasks, tellReleased } from './release.ts';
+import { tellReleased } from './release.ts';
 
 /**
  * An assignment is an offer where the property asks for an answer within some minutes, and of emergencies always
@@ -31,12 +32,7 @@ export async function acceptTask(tx: Tx, answering: Answering, author: Author): 
   if (answering.assigneeId !== null && before.is_late) {
     throw new RoomyError('OFFER_EXPIRED', { details: { acceptBy: before.accept_by?.toISOString() ?? null } });
   }
-  const row = await tx
-    .updateTable('task')
-    .set({ accepted_at: sql<Date>`now()`, version: before.version + 1 })
-    .where('id', '=', before.id)
-    .returningAll()
-    .executeTakeFirstOrThrow();
+  const row = await acceptOffer(tx, before.id, before.version + 1);
   await recordAnswer(tx, author, 'TASK_ACCEPTED', row);
   return taskView(row);
 }

@@ -4,7 +4,7 @@ import { recordAudit } from '../audit/record.ts';
 import { refundAffectsPayoutMessage, refundProcessedMessage } from '../messages/matrix.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import type { ChargeRecord, Ports, RecordedRefund } from '../ports.ts';
-import { rederivePaymentStatus } from '../reservations/payment-status.ts';
+import { rederivePaymentStatus } from '../reservations/store.ts';
 import { takenOf } from './dispute-row.ts';
 import { bookDispute } from './disputes.ts';
 import { alertGateway, type EventOutcome, GATEWAY, takeBack } from './gateway-events.ts';

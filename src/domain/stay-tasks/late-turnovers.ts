@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { firstFeasible } from '../assignment/candidates.ts';
 import { wantedOf } from '../assignment/open-task.ts';
-import { type AssignedTask, assignedTask, releaseTasks, tellReleased } from '../assignment/release.ts';
+import { type AssignedTask, assignedTask, tellReleased } from '../assignment/release.ts';
 import { readRoster, spanAround } from '../assignment/staffing.ts';
 import { taskChangedMessage } from '../messages/matrix.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
@@ -10,6 +10,7 @@ import type { StayOccurrence } from '../reservations/stay-plan.ts';
 import { AFTER_CHECK_OUT, planTurnover } from '../reservations/stay-plan.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
 import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
+import { agreeOnTime, releaseTasks } from '../tasks/store/assign.ts';
 import { isTimedByHand } from '../tasks/turnover.ts';
 import { retimeStayTasks } from './stay-task.ts';
 
@@ -98,11 +99,8 @@ async function agreeOn(tx: Tx, task: AssignedTask, startMs: number, durationMs: 
   const start = new Date(startMs).toISOString();
   const end = new Date(startMs + durationMs).toISOString();
   const wasAt = task.slot_start ?? task.scheduled_at;
-  const { rows } = await sql<{ version: number }>`
-    UPDATE task SET version = version + 1, slot_start = nullif(${start}::timestamptz, scheduled_at),
-           slot_end = CASE WHEN scheduled_at <> ${start}::timestamptz THEN ${end}::timestamptz END
-     WHERE id = ${task.id} RETURNING version`.execute(tx);
+  const version = await agreeOnTime(tx, task.id, { start, end });
   const told = taskChangedMessage(task.assignee_id, task.id, wasAt);
   const about = { sagaId: null, reservationId: task.reservation_id };
-  await enqueueInTransaction(tx, `${task.id}-sooner-v${rows[0]?.version}`, [told], about);
+  await enqueueInTransaction(tx, `${task.id}-sooner-v${version}`, [told], about);
 }

@@ -3,17 +3,20 @@ import type { Db, Tx } from '../../db/client.ts';
 import { literals } from '../../db/literal.ts';
 import { unlessRefused } from '../../db/savepoint.ts';
 import type { TaskStatus, TaskType } from '../../db/schema.ts';
-import { RoomyError, required } from '../../kernel/errors.ts';
+import { RoomyError } from '../../kernel/errors.ts';
 import { findAlternatives, noStaff } from '../assignment/alternatives.ts';
 import { book } from '../assignment/book.ts';
 import { displaceFor } from '../assignment/displace.ts';
 import { holdAlternatives, useHold } from '../assignment/holds.ts';
 import { type OpenTask, wantedOf } from '../assignment/open-task.ts';
 import { type Asked, type Planned, planTasks } from '../assignment/plan.ts';
-import { releaseTasks, tellReleased } from '../assignment/release.ts';
+import { tellReleased } from '../assignment/release.ts';
 import { readRoster, spanAround } from '../assignment/staffing.ts';
-import { afterDeparture, hurry, isHeldTooLate, leavesBefore, mayTakeTurnover } from '../tasks/turnover.ts';
-import { type TaskValues, titleOf } from './ensure.ts';
+import { releaseTasks } from '../tasks/store/assign.ts';
+import type { TaskValues } from '../tasks/store/ensure.ts';
+import { insertChosenStayTask } from '../tasks/store/insert.ts';
+import { mergeTasks, setDeadline } from '../tasks/store/turnover.ts';
+import { afterDeparture, isHeldTooLate, leavesBefore, mayTakeTurnover } from '../tasks/turnover.ts';
 
 /** The brief's TaskOrchestrator: finds people for tasks, within the request that makes them or, in `assign-sweep.ts`, after it. */
 
@@ -93,7 +96,7 @@ export async function ensureAssignedTask(
     const cleaning = await cleaningToMergeInto(tx, saga.subjectId, made.mustFinishBy);
     if (cleaning !== null) {
       await insertStayTask(tx, made, saga, cleaning);
-      await hurry(tx, cleaning, made.mustFinishBy);
+      await setDeadline(tx, cleaning, made.mustFinishBy);
       return { status: 'MERGED', assignee: null };
     }
   }
@@ -179,22 +182,12 @@ async function cleaningToMergeInto(tx: Tx, reservationId: string, arrival: strin
 async function absorbNextCleaning(tx: Tx, into: string, reservationId: string): Promise<void> {
   const next = await releaseNextCleaning(tx, reservationId);
   if (next.length === 0) return;
-  await tx
-    .updateTable('task')
-    .set((eb) => ({
-      status: 'MERGED',
-      assignee_id: null,
-      merged_into_task_id: into,
-      next_assign_at: null,
-      version: eb('version', '+', 1),
-    }))
-    .where(
-      'id',
-      'in',
-      next.map(({ id }) => id),
-    )
-    .execute();
-  await hurry(tx, into, next[0]?.must_finish_by ?? null);
+  await mergeTasks(
+    tx,
+    next.map(({ id }) => id),
+    into,
+  );
+  await setDeadline(tx, into, next[0]?.must_finish_by ?? null);
 }
 
 /** A cleaner who comes before the next guest would find this guest still there; the cleaner is told. */
@@ -212,18 +205,9 @@ async function releaseNextCleaning(tx: Tx, reservationId: string) {
   return rows;
 }
 
-async function insertStayTask(tx: Tx, made: StayTask, saga: StaySaga, mergedInto: string | null): Promise<void> {
-  const chosen = made.chosenStart;
-  await sql`
-    INSERT INTO task (id, reservation_id, property_id, type, occurrence, title, status, scheduled_at, ends_at, must_finish_by, local_rule,
-      priority, slot_start, slot_end, manual_fields, merged_into_task_id, created_by_saga, effect_key)
-    SELECT ${made.taskId}, r.id, r.property_id, ${made.type}, ${made.occurrence}, ${titleOf(sql`${made.occurrence}::text`)},
-      ${mergedInto === null ? 'UNASSIGNED' : 'MERGED'}, ${made.scheduledAt}::timestamptz, ${made.endsAt}::timestamptz,
-      ${made.mustFinishBy}::timestamptz, ${made.localRule},
-      CASE WHEN ${made.mustFinishBy}::timestamptz IS NOT NULL AND ${made.occurrence} = 'POST_DEPARTURE' THEN 'HIGH' ELSE 'NORMAL' END,
-      ${chosen}::timestamptz, ${chosen}::timestamptz + (${made.endsAt}::timestamptz - ${made.scheduledAt}::timestamptz),
-      ${chosen === null ? [] : ['scheduledDate']}::text[], ${mergedInto}, ${saga.sagaId}, ${saga.key}
-      FROM reservation r LEFT JOIN guest g ON g.id = r.guest_id WHERE r.id = ${required(saga.subjectId, 'the stay')}`.execute(
+const insertStayTask = (tx: Tx, made: StayTask, saga: StaySaga, mergedInto: string | null): Promise<void> =>
+  insertChosenStayTask(
     tx,
+    { ...made, id: made.taskId, reservationId: saga.subjectId, sagaId: saga.sagaId, key: saga.key },
+    { chosenStart: made.chosenStart, mergedInto },
   );
-}

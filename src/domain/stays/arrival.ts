@@ -1,6 +1,7 @@
 import type { Tx } from '../../db/client.ts';
-import { type EndedTask, endTasksAtArrival, resumeTasks } from '../stay-tasks/end-tasks.ts';
-import { type EnsuredTask, ensureStayTask, withdrawStayTask } from '../stay-tasks/stay-task.ts';
+import { endTasksAtArrival, resumeTasks } from '../stay-tasks/end-tasks.ts';
+import { type EnsuredTask, ensureStayTask } from '../stay-tasks/stay-task.ts';
+import { type EndedTask, withdrawTaskByKey } from '../tasks/store/finish.ts';
 import type { ArrivalFacts } from './visit.ts';
 
 export type Arrival = EnsuredTask & {
@@ -22,6 +23,6 @@ export async function arriveAtProperty(
 }
 
 export async function undoArrival(tx: Tx, forwardKey: string, own: Arrival | undefined): Promise<void> {
-  await withdrawStayTask(tx, forwardKey);
+  await withdrawTaskByKey(tx, forwardKey);
   await resumeTasks(tx, own?.ended ?? []);
 }

@@ -1,5 +1,4 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { TaskPriority } from '../../db/schema.ts';
 import { AFTER_CHECK_OUT, AFTER_CHECK_OUT_SECONDS } from '../reservations/stay-plan.ts';
@@ -77,17 +76,6 @@ export const movedTurnover = (cleaning: string, arrival: RawBuilder<unknown> | n
       WHEN ${free} AND NOT ${late} AND ${early} THEN ${t('local_rule')} || ${AFTER_CHECK_OUT} ELSE ${t('local_rule')} END`,
   };
 };
-
-/** The departing stay's cleaning has to be ready for the next guest by then. */
-export async function hurry(tx: Tx, taskId: string, mustFinishBy: Date | string | null): Promise<void> {
-  const by = mustFinishBy instanceof Date ? mustFinishBy.toISOString() : mustFinishBy;
-  const moved = movedTurnover('task', sql`${by}::timestamptz`);
-  await sql`
-    UPDATE task SET must_finish_by = ${by}::timestamptz, version = version + 1,
-           scheduled_at = ${moved.scheduled_at}, ends_at = ${moved.ends_at}, local_rule = ${moved.local_rule},
-           priority = ${priorityUnlessSet('task', 'HIGH')}
-     WHERE id = ${taskId}`.execute(tx);
-}
 
 /**
  * A cleaning before an arrival that stands on its own although somebody leaves that day begins after their departure, with

@@ -1,7 +1,9 @@
 import { type QueryCreator, type RawBuilder, type SqlBool, sql } from 'kysely';
-import type { FusedDatabase, ValueRefs } from '../../db/fused.ts';
-import { literal, literals } from '../../db/literal.ts';
-import { leavesBefore, mayTakeTurnover, movedTurnover, priorityUnlessSet } from '../tasks/turnover.ts';
+import type { FusedDatabase, ValueRefs } from '../../../db/fused.ts';
+import { literal, literals } from '../../../db/literal.ts';
+import { statusLiterals } from '../transitions.ts';
+import { leavesBefore, mayTakeTurnover, movedTurnover, priorityUnlessSet } from '../turnover.ts';
+import { titleOf } from './insert.ts';
 
 /**
  * The tasks of a stay are ensured by `(reservation, type, occurrence)`: whichever saga comes first makes the row, a
@@ -36,7 +38,7 @@ const COLUMNS = [
 ] as const;
 
 /** `task.status` may stay as it is for these; all others are being worked on, or over. */
-const OPEN = sql`('UNASSIGNED', 'ASSIGNED')`;
+const OPEN = sql`(${sql.join(statusLiterals('settle'))})`;
 
 /** `output`: under which name the saga's data will show the task's id. */
 export const ensureTask =
@@ -121,11 +123,6 @@ const retimed = (column: 'scheduled_at' | 'ends_at') =>
   sql<Date>`CASE WHEN task.status IN ${OPEN} AND NOT 'scheduledDate' = ANY(task.manual_fields)
     THEN excluded.${sql.ref(column)} ELSE task.${sql.ref(column)} END`;
 
-/** The brief's titles; `g` is the stay's guest. The name stays in the task's row and goes into no job, log or step output. */
-export const titleOf = (occurrence: RawBuilder<string>) => sql<string>`CASE ${occurrence}
-  WHEN 'PRE_ARRIVAL' THEN 'Pre-arrival cleaning' WHEN 'POST_DEPARTURE' THEN 'Post-departure cleaning'
-  WHEN 'ARRIVAL' THEN 'Check-in for ' || coalesce(g.name, 'guest') ELSE 'Check-out for ' || coalesce(g.name, 'guest') END`;
-
 /** The live cleaning after the stay that leaves, or has left, on the day when `r` arrives; if it will be done by then. */
 const previousCleaning = (arrival: RawBuilder<unknown>) => sql<string | null>`(SELECT t.id
   FROM reservation p JOIN task t ON t.reservation_id = p.id WHERE ${leavesBefore('p', 'r')}
@@ -168,7 +165,7 @@ export const absorbNextCleaning = (db: QueryCreator<FusedDatabase>, value: Value
     .whereRef('task.reservation_id', '=', 'n.id')
     .where('task.type', '=', literal('CLEANING'))
     .where('task.occurrence', '=', 'PRE_ARRIVAL')
-    .where(sql<SqlBool>`task.status IN ${OPEN}`)
+    .where('task.status', 'in', statusLiterals('merge'))
     .where(sql<SqlBool>`NOT EXISTS (SELECT FROM task own WHERE own.reservation_id = r.id AND own.type = 'CLEANING'
       AND own.occurrence = 'POST_DEPARTURE' AND own.status <> 'CANCELLED')`)
     .set((eb) => ({
@@ -228,7 +225,7 @@ export const withdrawTask = (db: QueryCreator<FusedDatabase>) =>
     .updateTable('task')
     .from('guard')
     .whereRef('task.effect_key', '=', 'guard.forward_key')
-    .where('task.status', 'not in', literals(['CANCELLED', 'COMPLETED']))
+    .where('task.status', 'in', statusLiterals('withdraw'))
     .set((eb) => ({
       status: 'CANCELLED',
       merged_into_task_id: sql<null>`NULL::text`,
@@ -244,7 +241,7 @@ export const releaseMerged = (db: QueryCreator<FusedDatabase>) =>
     .from('guard')
     .innerJoin('task as own', 'own.effect_key', 'guard.forward_key')
     .whereRef('task.merged_into_task_id', '=', 'own.id')
-    .where('task.status', '=', literal('MERGED'))
+    .where('task.status', 'in', statusLiterals('part'))
     .set((eb) => ({
       status: 'UNASSIGNED',
       merged_into_task_id: sql<null>`NULL::text`,
@@ -260,6 +257,7 @@ export const relaxPreviousCleaning = (db: QueryCreator<FusedDatabase>) =>
     .from('guard')
     .innerJoin('task as own', 'own.effect_key', 'guard.forward_key')
     .whereRef('task.id', '=', 'own.merged_into_task_id')
+    .where('task.status', 'in', statusLiterals('settle'))
     .set((eb) => ({
       must_finish_by: sql<null>`NULL::timestamptz`,
       ...movedTurnover('task', null),
