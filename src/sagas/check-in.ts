@@ -52,7 +52,7 @@ export const checkIn = saga('checkIn', CheckIn, {
   })
   .tx('createPostCheckOutCleaningTask', {
     run: ({ tx, done, ...step }) => arriveAtProperty(tx, step, done.validateCheckIn),
-    compensate: ({ tx, forwardKey, done }) => undoArrival(tx, forwardKey, done.own),
+    compensate: ({ tx, subjectId, forwardKey, done }) => undoArrival(tx, subjectId, forwardKey, done.own),
   })
   .call('activatePropertyAmenities', {
     retry: DEVICE_RETRY,

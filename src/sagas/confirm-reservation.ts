@@ -21,12 +21,10 @@ import {
   ensurePreArrivalCleaning,
   ensureTask,
   hurryPreviousCleaning,
-  relaxPreviousCleaning,
-  releaseMerged,
-  settleTurnovers,
   type TaskValues,
   withdrawTask,
 } from '../domain/tasks/store/ensure.ts';
+import { settleTurnoversOfSaga, settleTurnoversWithout } from '../domain/tasks/store/turnover.ts';
 import { type Failure, type StepContext, saga } from '../engine/definition.ts';
 import { type RoomyError, required } from '../kernel/errors.ts';
 import { newId } from '../kernel/ids.ts';
@@ -68,8 +66,8 @@ const assigned = <Name extends string>(task: keyof StayPlan, output: Name) => ({
   run: async (context: Context & { readonly tx: Tx }) => {
     const made = stayTaskOf(context, task);
     const ids = { [output]: made.taskId } as { readonly [K in Name]: string };
-    const insistence = { nowMs: context.requestedAt.getTime(), holdId: context.input.holdId ?? null, tells: false };
-    return { ...ids, ...(await ensureAssignedTask(context.tx, made, context, insistence)) };
+    const requirement = { nowMs: context.requestedAt.getTime(), holdId: context.input.holdId ?? null, tells: false };
+    return { ...ids, ...(await ensureAssignedTask(context.tx, made, context, requirement)) };
   },
 });
 
@@ -122,7 +120,7 @@ export const confirmReservation = saga('confirmReservation', ConfirmReservation,
     onNoRow: 'STEP_FAILED',
     thinking: assigned('preArrivalCleaning', 'cleaningTaskId'),
     explain: heldOn('preArrivalCleaning'),
-    compensate: { run: withdrawTask, also: relaxPreviousCleaning },
+    compensate: { run: withdrawTask, also: settleTurnoversWithout },
   })
   .statement('createCheckInTask', {
     values: (context) => valuesOf(context, 'checkIn'),
@@ -147,7 +145,7 @@ export const confirmReservation = saga('confirmReservation', ConfirmReservation,
     onNoRow: 'STEP_FAILED',
     thinking: assignedTurnover,
     explain: heldOn('postDepartureCleaning'),
-    compensate: { run: withdrawTask, also: releaseMerged },
+    compensate: { run: withdrawTask, also: settleTurnoversWithout },
   })
   .statement('createFinancialTransaction', {
     values: ({ done: { validateReservation: stay } }) => ({
@@ -159,7 +157,7 @@ export const confirmReservation = saga('confirmReservation', ConfirmReservation,
     }),
     // No row where nothing is owed.
     run: createAmountDue,
-    also: settleTurnovers,
+    also: settleTurnoversOfSaga,
     compensate: { run: cancelAmountDue },
   })
   .statement('sendConfirmationNotification', {

@@ -4,13 +4,14 @@ import { classifyDbError } from '../../db/errors.ts';
 import { localMoment } from '../../kernel/local-day.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
 import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
-import { mergeIntoPrevious, takeDeadlinesOfMerged } from '../tasks/store/turnover.ts';
+import { settleTurnovers } from '../tasks/store/turnover.ts';
 import { book } from './book.ts';
 import { displaceFor, mayDisplace } from './displace.ts';
 import { OPEN_TASK, type OpenTask, wantedOf } from './open-task.ts';
 import { overtake } from './overtaken.ts';
 import { type Asked, planTasks, type Unplanned } from './plan.ts';
 import { postpone, postponeForNobody } from './postpone.ts';
+import { tellReleased } from './release.ts';
 import { readRoster, spanAround } from './staffing.ts';
 
 /**
@@ -68,14 +69,16 @@ async function takeDue(tx: Tx, scope: Scope): Promise<readonly DueTask[]> {
  * not as it was read: the cleanings that were merged, and those they went into, which the next sweep looks at.
  */
 async function mergeTurnovers(tx: Tx, due: readonly OpenTask[]): Promise<ReadonlySet<string>> {
-  const ids = due.filter(({ occurrence }) => occurrence === 'PRE_ARRIVAL').map(({ id }) => id);
-  if (ids.length === 0) return new Set();
-  const merged = await mergeIntoPrevious(tx, ids);
-  await takeDeadlinesOfMerged(
-    tx,
-    merged.map(({ id }) => id),
+  const arriving = due.flatMap(({ occurrence, reservation_id }) =>
+    occurrence === 'PRE_ARRIVAL' && reservation_id !== null ? [reservation_id] : [],
   );
-  return new Set(merged.flatMap(({ id, into }) => [id, into]));
+  if (arriving.length === 0) return new Set();
+  const { merged, displaced, parted, cleared } = await settleTurnovers(tx, arriving);
+  await tellReleased(tx, displaced);
+  return new Set([
+    ...merged.flatMap(({ taskId, into }) => [taskId, into]),
+    ...[...parted, ...cleared].map(({ taskId }) => taskId),
+  ]);
 }
 
 type Open = Pick<Asked, 'task' | 'wanted'>;

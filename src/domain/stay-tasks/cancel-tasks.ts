@@ -4,9 +4,10 @@ import { literal } from '../../db/literal.ts';
 import { unlessRefused } from '../../db/savepoint.ts';
 import type { TaskPriority, TaskStatus } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
+import { settleAround } from '../assignment/turnovers.ts';
 import { taskWithdrawnMessage } from '../messages/matrix.ts';
 import { cancelTasks, type ReopenedAs, reopenTask } from '../tasks/store/finish.ts';
-import { clearDeadlines, mergeAgain, partTasks, restoreDeadline } from '../tasks/store/turnover.ts';
+import { mergeAgain, restoreDeadline } from '../tasks/store/turnover.ts';
 
 /** What a cancellation did to the tasks of a stay, and around them; enough to undo it exactly. */
 export type CancelledTasks = {
@@ -65,7 +66,6 @@ export async function cancelTasksOf(tx: Tx, reservationId: string): Promise<Canc
   if (open.length === 0) return { cancelled: [], ...left, released: [], relaxed: [] };
 
   const ids = open.map((task) => task.id);
-  const released = await partTasks(tx, ids);
   const cancelled = open.map((task) => ({
     taskId: task.id,
     status: task.status,
@@ -73,9 +73,20 @@ export async function cancelTasksOf(tx: Tx, reservationId: string): Promise<Canc
     mergedInto: task.merged_into_task_id,
     version: task.version + 1,
   }));
-  const relaxed = await clearDeadlines(tx, cancelled.flatMap(targetOf));
   await cancelTasks(tx, ids);
-  return { cancelled, ...left, released, relaxed };
+  const { parted, cleared } = await settleAround(
+    tx,
+    reservationId,
+    ...(await staysOf(tx, cancelled.flatMap(targetOf))),
+  );
+  return { cancelled, ...left, released: parted, relaxed: cleared };
+}
+
+/** Those that shared a cleaning with it do not meet it by their tasks any more. */
+async function staysOf(tx: Tx, taskIds: readonly string[]): Promise<readonly string[]> {
+  if (taskIds.length === 0) return [];
+  const rows = await tx.selectFrom('task').select('reservation_id').where('id', 'in', taskIds).execute();
+  return rows.flatMap(({ reservation_id: id }) => (id === null ? [] : [id]));
 }
 
 /** The stay's tasks and those that share a cleaning with them, in one order, so that two neighbours do not deadlock. */
@@ -86,12 +97,6 @@ async function lockTasksAround(tx: Tx, reservationId: string): Promise<void> {
       SELECT id FROM own UNION SELECT merged_into_task_id FROM own
       UNION SELECT t.id FROM task t JOIN own ON t.merged_into_task_id = own.id)
      ORDER BY id FOR UPDATE`.execute(tx);
-}
-
-/** The departing stay's cleaning will not be done when the next guest comes: theirs stands on its own again. */
-export async function partTurnover(tx: Tx, cleaningId: string): Promise<void> {
-  await partTasks(tx, [cleaningId]);
-  await clearDeadlines(tx, [cleaningId]);
 }
 
 /**

@@ -11,9 +11,8 @@ import type { PlannedTask } from '../reservations/stay-plan.ts';
 import { releaseTasks } from '../tasks/store/assign.ts';
 import { insertStayTask as insertStayTaskRow } from '../tasks/store/insert.ts';
 import { retimeTask } from '../tasks/store/retime.ts';
-import { setDeadline } from '../tasks/store/turnover.ts';
-import { endsTooLateByHand, isHeldTooLate, isTurnoverTooShort } from '../tasks/turnover.ts';
-import { partTurnover } from './cancel-tasks.ts';
+import { statusLiterals } from '../tasks/transitions.ts';
+import { endsTooLateByHand, isTurnoverTooShort, mayTakeTurnover } from '../tasks/turnover.ts';
 
 /** The step that ensures the task, and the stay that it belongs to. */
 export interface StayStep {
@@ -60,22 +59,14 @@ export async function retimeStayTasks(
   return { kept, late };
 }
 
-/**
- * The guest comes at another time: the departing stay's cleaning, if theirs was merged into it, must be done by then. True when
- * that leaves it too little time.
- */
-export async function retimeTurnoverBefore(tx: Tx, arriving: string): Promise<boolean> {
-  const { rows } = await sql<Selectable<TaskTable> & { arrival: Date | null; too_short: boolean }>`
-    SELECT post.*, pre.must_finish_by AS arrival, ${isTurnoverTooShort('post', sql`pre.must_finish_by`)} AS too_short
+/** Whether the cleaning that is also the one before this stay has too little time, or is wanted by a person for too late. */
+export async function isTurnoverBeforeLate(tx: Tx, arriving: string): Promise<boolean> {
+  const { rows } = await sql<{ late: boolean }>`
+    SELECT ${isTurnoverTooShort('post', sql`pre.must_finish_by`)} OR NOT ${mayTakeTurnover('post', sql`pre.must_finish_by`)} AS late
       FROM task pre JOIN task post ON post.id = pre.merged_into_task_id
      WHERE pre.reservation_id = ${arriving} AND pre.occurrence = 'PRE_ARRIVAL' AND pre.status = 'MERGED'
-       AND post.status IN ('UNASSIGNED', 'ASSIGNED') FOR UPDATE OF post`.execute(tx);
-  const [cleaning] = rows;
-  if (!cleaning) return false;
-  const isApart = isHeldTooLate(cleaning, cleaning.arrival);
-  if (isApart) await partTurnover(tx, cleaning.id);
-  else await setDeadline(tx, cleaning.id, cleaning.arrival);
-  return isApart || cleaning.too_short;
+       AND post.status IN (${sql.join(statusLiterals('settle'))})`.execute(tx);
+  return rows[0]?.late === true;
 }
 
 const dateOf = (instant: string | null): Date | null => (instant === null ? null : new Date(instant));
@@ -102,16 +93,14 @@ async function moveTask(
   const moves =
     task.scheduled_at.toISOString() !== planned.scheduledAt || task.ends_at.toISOString() !== planned.endsAt;
   const kept = moves && task.manual_fields.includes('scheduledDate');
-  const isApart = isHeldTooLate(task, dateOf(planned.mustFinishBy));
   const write = () =>
     retimeTask(tx, task.id, {
-      mustFinishBy: isApart ? null : planned.mustFinishBy,
+      mustFinishBy: planned.mustFinishBy,
       time: moves && !kept ? planned : null,
       agreesAgain: task.status === 'ASSIGNED',
     });
   if (!moves || kept || task.assignee_id === null || task.status !== 'ASSIGNED') {
     await write();
-    if (isApart) await partTurnover(tx, task.id);
     return { ...asItIs, kept };
   }
   if (await keepsAssignee(tx, task.id, write)) {

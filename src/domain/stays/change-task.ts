@@ -6,14 +6,13 @@ import { answerDeadline } from '../assignment/answer-deadline.ts';
 import { mayDo, ROLES } from '../assignment/candidates.ts';
 import { isHeld } from '../assignment/holds.ts';
 import { assignedTask, canCome, tellReleased } from '../assignment/release.ts';
+import { settleAround } from '../assignment/turnovers.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { taskAssignedMessage, taskChangedMessage } from '../messages/matrix.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
-import { partTurnover } from '../stay-tasks/cancel-tasks.ts';
 import { releaseTasks } from '../tasks/store/assign.ts';
 import { changeTaskRow } from '../tasks/store/retime.ts';
 import { mayBe } from '../tasks/transitions.ts';
-import { isHeldTooLate } from '../tasks/turnover.ts';
 import { type TaskView, taskView } from '../tasks/view.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
 
@@ -65,8 +64,10 @@ export async function changeTask(
     version: before.version + 1,
   });
   if (await losesSkill(tx, before, change)) await releaseTasks(tx, [id]);
-  // The next guest does not wait for it: theirs is cleaned for as if nobody had left that day.
-  if (isHeldTooLate(changed, changed.must_finish_by)) await partTurnover(tx, id);
+  // A time that is too late for the next guest parts the two cleanings, and one that is not brings them together.
+  if (isMoved && changed.type === 'CLEANING' && changed.reservation_id !== null) {
+    await settleAround(tx, changed.reservation_id);
+  }
   const row = await tx.selectFrom('task').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
   await tell(tx, before, row);
   await recordChange(tx, author, {

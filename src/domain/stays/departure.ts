@@ -1,9 +1,9 @@
 import type { Tx } from '../../db/client.ts';
+import { settleAround } from '../assignment/turnovers.ts';
 import { setReadiness } from '../properties/store.ts';
 import { endTasksAtDeparture } from '../stay-tasks/end-tasks.ts';
 import { type EnsuredTask, ensureStayTask } from '../stay-tasks/stay-task.ts';
 import { recordMeetingAt } from '../tasks/store/retime.ts';
-import { partTasks } from '../tasks/store/turnover.ts';
 import type { DepartureFacts } from './visit.ts';
 
 /** What a departure leaves behind: a property to be cleaned two hours later, and perhaps nights that are free again. */
@@ -18,7 +18,7 @@ export async function leaveProperty(
   const cleaning = await ensureStayTask(tx, { ...step, reservationId }, stay.postDepartureCleaning);
   // Cleaned between the guest's departure and the moment somebody reported it.
   if (cleaning.status !== 'COMPLETED') await setReadiness(tx, stay.propertyId, 'DIRTY');
-  if (stay.releasesNext) await partTasks(tx, [cleaning.taskId]);
+  await settleAround(tx, reservationId);
   await recordMeetingAt(tx, reservationId, 'DEPARTURE', stay.actualAt);
   return { ...cleaning, warnings: [...stay.warnings, ...(cleaning.kept ? ['TASK_TIME_KEPT'] : [])] };
 }

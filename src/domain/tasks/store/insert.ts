@@ -77,21 +77,20 @@ export async function insertStayTask(tx: Tx, task: StayTaskRow): Promise<void> {
       FROM reservation r LEFT JOIN guest g ON g.id = r.guest_id WHERE r.id = ${task.reservationId}`.execute(tx);
 }
 
-/** The same with a start that a person has chosen, or merged into a cleaning: of a confirmation that requires staff. */
-export async function insertChosenStayTask(
-  tx: Tx,
-  task: StayTaskRow,
-  { chosenStart, mergedInto }: { readonly chosenStart: string | null; readonly mergedInto: string | null },
-): Promise<void> {
+/**
+ * The same with a start that a person has chosen (null: nobody has), of a confirmation that requires staff. What should have
+ * begun by now becomes URGENT when it is assigned.
+ */
+export async function insertChosenStayTask(tx: Tx, task: StayTaskRow, chosenStart: string | null): Promise<void> {
   await sql`
     INSERT INTO task (id, reservation_id, property_id, type, occurrence, title, status, scheduled_at, ends_at, must_finish_by, local_rule,
-      priority, slot_start, slot_end, manual_fields, merged_into_task_id, created_by_saga, effect_key)
+      priority, slot_start, slot_end, manual_fields, created_by_saga, effect_key)
     SELECT ${task.id}, r.id, r.property_id, ${task.type}, ${task.occurrence}, ${titleOf(sql`${task.occurrence}::text`)},
-      ${mergedInto === null ? 'UNASSIGNED' : 'MERGED'}, ${task.scheduledAt}::timestamptz, ${task.endsAt}::timestamptz,
+      'UNASSIGNED', ${task.scheduledAt}::timestamptz, ${task.endsAt}::timestamptz,
       ${task.mustFinishBy}::timestamptz, ${task.localRule},
       CASE WHEN ${task.mustFinishBy}::timestamptz IS NOT NULL AND ${task.occurrence} = 'POST_DEPARTURE' THEN 'HIGH' ELSE 'NORMAL' END,
       ${chosenStart}::timestamptz, ${chosenStart}::timestamptz + (${task.endsAt}::timestamptz - ${task.scheduledAt}::timestamptz),
-      ${chosenStart === null ? [] : ['scheduledDate']}::text[], ${mergedInto}, ${task.sagaId}, ${task.key}
+      ${chosenStart === null ? [] : ['scheduledDate']}::text[], ${task.sagaId}, ${task.key}
       FROM reservation r LEFT JOIN guest g ON g.id = r.guest_id WHERE r.id = ${task.reservationId}`.execute(tx);
 }
 
