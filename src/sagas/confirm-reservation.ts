@@ -20,7 +20,7 @@ import {
   ensurePostDepartureCleaning,
   ensurePreArrivalCleaning,
   ensureTask,
-  hurryPreviousCleaning,
+  setDeadlineOfPrevious,
   type TaskValues,
   withdrawTask,
 } from '../domain/tasks/store/ensure.ts';
@@ -116,7 +116,7 @@ export const confirmReservation = saga('confirmReservation', ConfirmReservation,
   .statement('createCleaningTask', {
     values: (context) => valuesOf(context, 'preArrivalCleaning'),
     run: ensurePreArrivalCleaning('cleaningTaskId'),
-    also: hurryPreviousCleaning,
+    also: setDeadlineOfPrevious,
     onNoRow: 'STEP_FAILED',
     thinking: assigned('preArrivalCleaning', 'cleaningTaskId'),
     explain: heldOn('preArrivalCleaning'),
@@ -157,6 +157,8 @@ export const confirmReservation = saga('confirmReservation', ConfirmReservation,
     }),
     // No row where nothing is owed.
     run: createAmountDue,
+    // Two stays that meet may be confirmed at once, and neither sees the other's cleaning while it makes its own: only a step
+    // after both have committed theirs finds them. A second effect, as the brief has no step for it; no money depends on it.
     also: settleTurnoversOfSaga,
     compensate: { run: cancelAmountDue },
   })

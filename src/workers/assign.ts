@@ -2,7 +2,7 @@ import type { Db } from '../db/client.ts';
 import { assignDueTasks } from '../domain/assignment/assign-sweep.ts';
 import { forgetHolds } from '../domain/assignment/holds.ts';
 import { reassignUnanswered } from '../domain/assignment/offers.ts';
-import { hurryLateTurnovers } from '../domain/stay-tasks/late-turnovers.ts';
+import { advanceLateCleanings } from '../domain/stay-tasks/late-turnovers.ts';
 import { followDepartures } from '../domain/stays/access.ts';
 import { startAccessChange } from '../sagas/change-access.ts';
 import type { JobsOf } from './jobs.ts';
@@ -20,7 +20,7 @@ export const taskJobs = (db: Db): JobsOf<'tasks'> => ({
     run: async (run) => {
       const unanswered = await reassignUnanswered(db, BATCH);
       await forgetHolds(db);
-      const hurried = await hurryLateTurnovers(db, BATCH);
+      const hurried = await advanceLateCleanings(db, BATCH);
       const looked = await untilFewer(BATCH, MAX_ROUNDS, run, () => assignDueTasks(db, BATCH));
       return { looked, unanswered, hurried };
     },

@@ -11,7 +11,7 @@ import { OPEN_TASK, type OpenTask, wantedOf } from './open-task.ts';
 import { overtake } from './overtaken.ts';
 import { type Asked, planTasks, type Unplanned } from './plan.ts';
 import { postpone, postponeForNobody } from './postpone.ts';
-import { tellReleased } from './release.ts';
+import { notifyReleased } from './release.ts';
 import { readRoster, spanAround } from './staffing.ts';
 
 /**
@@ -74,7 +74,7 @@ async function mergeTurnovers(tx: Tx, due: readonly OpenTask[]): Promise<Readonl
   );
   if (arriving.length === 0) return new Set();
   const { merged, displaced, parted, cleared } = await settleTurnovers(tx, arriving);
-  await tellReleased(tx, displaced);
+  await notifyReleased(tx, displaced);
   return new Set([
     ...merged.flatMap(({ taskId, into }) => [taskId, into]),
     ...[...parted, ...cleared].map(({ taskId }) => taskId),

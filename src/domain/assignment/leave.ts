@@ -7,7 +7,7 @@ import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { countBooking } from '../people/staff.ts';
 import { releaseTasks } from '../tasks/store/assign.ts';
-import { tellReleased } from './release.ts';
+import { notifyReleased } from './release.ts';
 
 /** When somebody does not work, beside the shifts. */
 export interface NewLeave {
@@ -60,7 +60,7 @@ export async function addLeave(
     tx,
     rows.map(({ id }) => id),
   );
-  await tellReleased(tx, released);
+  await notifyReleased(tx, released);
   await recordLeave(tx, author, { staffId, event: 'STAFF_LEAVE_ADDED', version: counted.version }, fieldsOf(leave));
   return { ...leaveView(row), releasedTaskIds: released.map(({ id }) => id) };
 }

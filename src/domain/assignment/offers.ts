@@ -8,7 +8,7 @@ import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
 import { acceptOffer, type Released, releaseTasks } from '../tasks/store/assign.ts';
 import { type TaskView, taskView } from '../tasks/view.ts';
 import { alertAbout } from './postpone.ts';
-import { tellReleased } from './release.ts';
+import { notifyReleased } from './release.ts';
 
 /**
  * An assignment is an offer where the property asks for an answer within some minutes, and of emergencies always
@@ -118,7 +118,7 @@ async function reassign(tx: Tx, scope: Scope): Promise<readonly string[]> {
   );
   if (released.length === 0) return [];
   await noteRefusals(tx, released, 'NO_ANSWER', null);
-  await tellReleased(tx, released);
+  await notifyReleased(tx, released);
   for (const task of released) await alertAbout(tx, task, 'TASK_NOT_ANSWERED', `-${task.assigneeId}`);
   return released.map(({ id }) => id);
 }

@@ -10,7 +10,7 @@ import { readRoster, spanAround } from './staffing.ts';
 /** Taking tasks from people again, so that somebody else is looked for at once. */
 
 /** To those who need not come any more; keyed by the task's version, as a person may lose the same task more than once. */
-export async function tellReleased(tx: Tx, released: readonly Released[]): Promise<void> {
+export async function notifyReleased(tx: Tx, released: readonly Released[]): Promise<void> {
   for (const { id, assigneeId, reservationId, version } of released) {
     const told = [taskWithdrawnMessage(assigneeId, id)];
     await enqueueInTransaction(tx, `${id}${WITHDRAWN}${version}`, told, { sagaId: null, reservationId });
@@ -39,7 +39,7 @@ export async function releaseUnlessFree(tx: Tx, taskIds: readonly string[]): Pro
     if (task && !(await canCome(tx, task, agreedSpan(task)))) busy.push(id);
   }
   const released = await releaseTasks(tx, busy);
-  await tellReleased(tx, released);
+  await notifyReleased(tx, released);
   return released;
 }
 

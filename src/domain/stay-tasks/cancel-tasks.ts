@@ -113,12 +113,12 @@ export async function reopenTasks(tx: Tx, { cancelled, released, relaxed }: Canc
     const back = await asItWas(tx, task);
     if (await reopen(tx, task, back)) continue;
     const reopened = await reopen(tx, task, NOBODYS);
-    if (reopened && task.assigneeId !== null) await tellWithdrawn(tx, task.taskId, task.assigneeId);
+    if (reopened && task.assigneeId !== null) await notifyWithdrawn(tx, task.taskId, task.assigneeId);
   }
   for (const { taskId, mergedInto } of released) {
     const displaced = await mergeAgain(tx, taskId, mergedInto);
     // Whoever was given it meanwhile is told not to come.
-    if (displaced !== null) await tellWithdrawn(tx, taskId, displaced);
+    if (displaced !== null) await notifyWithdrawn(tx, taskId, displaced);
   }
   for (const former of relaxed) await restoreDeadline(tx, former);
 }
@@ -147,7 +147,7 @@ function reopen(tx: Tx, task: CancelledTasks['cancelled'][number], as: ReopenedA
 }
 
 /** Keyed by the task's version: a person may be given the same task, and lose it, more than once. */
-async function tellWithdrawn(tx: Tx, taskId: string, assigneeId: string): Promise<void> {
+async function notifyWithdrawn(tx: Tx, taskId: string, assigneeId: string): Promise<void> {
   const { event, template, channel, recipientType, recipientId } = taskWithdrawnMessage(assigneeId, taskId);
   await tx
     .insertInto('notification')

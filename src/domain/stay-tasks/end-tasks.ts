@@ -1,7 +1,7 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { unlessRefused } from '../../db/savepoint.ts';
-import { tellReleased } from '../assignment/release.ts';
+import { notifyReleased } from '../assignment/release.ts';
 import type { Released } from '../tasks/store/assign.ts';
 import { type EndedTask, overtakeTasks, resumeAsNobodys, resumeTask } from '../tasks/store/finish.ts';
 
@@ -21,7 +21,7 @@ export async function endTasksAtDeparture(tx: Tx, reservationId: string, leftAt:
     sql`(reservation_id = ${reservationId} AND (occurrence IN ('PRE_ARRIVAL', 'ARRIVAL')
       OR occurrence = 'DEPARTURE' AND NOT ${takesPlace({ from: -12, to: 1, around: leftAt })}))`,
   );
-  await tellReleased(tx, released);
+  await notifyReleased(tx, released);
 }
 
 /**
@@ -81,7 +81,7 @@ export async function resumeTasks(tx: Tx, ended: readonly EndedTask[]): Promise<
     const resumed = await resumeAsNobodys(tx, task);
     const { assigneeId } = task;
     if (assigneeId !== null)
-      await tellReleased(
+      await notifyReleased(
         tx,
         resumed.map((row) => ({ ...row, assigneeId })),
       );

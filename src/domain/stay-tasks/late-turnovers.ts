@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { firstFeasible } from '../assignment/candidates.ts';
 import { wantedOf } from '../assignment/open-task.ts';
-import { type AssignedTask, assignedTask, tellReleased } from '../assignment/release.ts';
+import { type AssignedTask, assignedTask, notifyReleased } from '../assignment/release.ts';
 import { readRoster, spanAround } from '../assignment/staffing.ts';
 import { taskChangedMessage } from '../messages/matrix.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
@@ -31,12 +31,12 @@ interface LateCleaning {
  * need have been. Assignees keep them if they can come in time, and are told either way. Answers how many were looked
  * at. What nobody could begin in time any more stays as it was agreed.
  */
-export const hurryLateTurnovers = (db: Db, limit: number): Promise<number> =>
+export const advanceLateCleanings = (db: Db, limit: number): Promise<number> =>
   sweepBatch({
     db,
     sweep: 'turnovers',
     limit,
-    run: (scope) => db.transaction().execute((tx) => hurry(tx, scope)),
+    run: (scope) => db.transaction().execute((tx) => advance(tx, scope)),
     due: async (some) => {
       const { rows } = await sql<{ id: string }>`
         SELECT t.id FROM task t WHERE ${isLate} ORDER BY t.id LIMIT ${some}::int`.execute(db);
@@ -50,7 +50,7 @@ const isLate = sql<boolean>`t.status = 'ASSIGNED' AND t.must_finish_by < coalesc
            ELSE t.must_finish_by - (t.ends_at - t.scheduled_at) >= now() END
   AND NOT ${isTimedByHand('t')} AND ${isNotSetAside('turnovers', sql`t.id`)}`;
 
-async function hurry(tx: Tx, scope: Scope): Promise<readonly string[]> {
+async function advance(tx: Tx, scope: Scope): Promise<readonly string[]> {
   const { rows } = await sql<LateCleaning>`
     SELECT t.id, t.reservation_id, t.occurrence, t.scheduled_at, t.ends_at, t.must_finish_by, t.local_rule,
            (extract(epoch FROM now()) * 1000)::bigint AS now_ms FROM task t
@@ -92,7 +92,7 @@ async function agreeInTime(tx: Tx, { id, must_finish_by, now_ms }: LateCleaning)
   if (sooner.ranked.length > 0) return agreeOn(tx, task, sooner.startMs, durationMs);
   // What is overdue is given to whoever comes first, however late: taken away, it would only come back.
   if (isOverdue && firstFeasible(roster.people, asking, span, roster).ranked.length === 0) return;
-  await tellReleased(tx, await releaseTasks(tx, [id]));
+  await notifyReleased(tx, await releaseTasks(tx, [id]));
 }
 
 async function agreeOn(tx: Tx, task: AssignedTask, startMs: number, durationMs: number): Promise<void> {

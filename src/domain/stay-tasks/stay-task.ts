@@ -4,7 +4,7 @@ import { literal } from '../../db/literal.ts';
 import { unlessRefused } from '../../db/savepoint.ts';
 import type { TaskStatus, TaskTable } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
-import { releaseUnlessFree, tellReleased } from '../assignment/release.ts';
+import { notifyReleased, releaseUnlessFree } from '../assignment/release.ts';
 import { taskChangedMessage } from '../messages/matrix.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import type { PlannedTask } from '../reservations/stay-plan.ts';
@@ -116,7 +116,7 @@ async function keepsAssignee(tx: Tx, taskId: string, move: () => Promise<unknown
   if (await unlessRefused(tx, 'no_double_shift', move)) return (await releaseUnlessFree(tx, [taskId])).length === 0;
   const released = await releaseTasks(tx, [taskId]);
   await move();
-  await tellReleased(tx, released);
+  await notifyReleased(tx, released);
   return false;
 }
 

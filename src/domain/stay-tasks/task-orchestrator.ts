@@ -9,7 +9,7 @@ import { displaceFor } from '../assignment/displace.ts';
 import { holdAlternatives, useHold } from '../assignment/holds.ts';
 import { OPEN_TASK, type OpenTask, wantedOf } from '../assignment/open-task.ts';
 import { type Asked, type Planned, planTasks } from '../assignment/plan.ts';
-import { tellReleased } from '../assignment/release.ts';
+import { notifyReleased } from '../assignment/release.ts';
 import { readRoster, spanAround } from '../assignment/staffing.ts';
 import { settleAround } from '../assignment/turnovers.ts';
 import { releaseTasks } from '../tasks/store/assign.ts';
@@ -175,7 +175,7 @@ async function releaseNextCleaning(tx: Tx, reservationId: string): Promise<void>
     tx,
     rows.map(({ id }) => id),
   );
-  await tellReleased(tx, released);
+  await notifyReleased(tx, released);
 }
 
 const insertStayTask = (tx: Tx, made: StayTask, saga: StaySaga): Promise<void> =>

@@ -5,7 +5,7 @@ import { RoomyError, required } from '../../kernel/errors.ts';
 import { answerDeadline } from '../assignment/answer-deadline.ts';
 import { mayDo, ROLES } from '../assignment/candidates.ts';
 import { isHeld } from '../assignment/holds.ts';
-import { assignedTask, canCome, tellReleased } from '../assignment/release.ts';
+import { assignedTask, canCome, notifyReleased } from '../assignment/release.ts';
 import { settleAround } from '../assignment/turnovers.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { taskAssignedMessage, taskChangedMessage } from '../messages/matrix.ts';
@@ -69,7 +69,7 @@ export async function changeTask(
     await settleAround(tx, changed.reservation_id);
   }
   const row = await tx.selectFrom('task').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
-  await tell(tx, before, row);
+  await notifyPeople(tx, before, row);
   await recordChange(tx, author, {
     noun: 'task',
     id,
@@ -179,7 +179,7 @@ interface Asking {
 }
 
 /** Tells the people who gain it, lose it, or keep it at another time. Keyed by the version, as all of it may happen again. */
-async function tell(tx: Tx, before: TaskRow, row: TaskRow): Promise<void> {
+async function notifyPeople(tx: Tx, before: TaskRow, row: TaskRow): Promise<void> {
   const { id, type, version, reservation_id: reservationId } = row;
   const about = { sagaId: null, reservationId };
   const had = before.status === 'ASSIGNED' ? before.assignee_id : null;
@@ -189,7 +189,7 @@ async function tell(tx: Tx, before: TaskRow, row: TaskRow): Promise<void> {
     await enqueueInTransaction(tx, `${id}-changed-${version}`, [taskChangedMessage(had, id, wasAt)], about);
     return;
   }
-  if (had !== null) await tellReleased(tx, [{ id, type, version, reservationId, assigneeId: had }]);
+  if (had !== null) await notifyReleased(tx, [{ id, type, version, reservationId, assigneeId: had }]);
   if (row.assignee_id === null) return;
   const gained = { ...taskAssignedMessage(row.assignee_id), taskId: id };
   await enqueueInTransaction(tx, `${id}-assigned-${version}`, [gained], about);

@@ -64,7 +64,7 @@ export interface Completed extends WorkItem {
 }
 
 export async function followUp(tx: Tx, done: Completed): Promise<readonly NextAction[]> {
-  const actions = [...(await ownActions(tx, done)), ...(await tellSupervisor(tx, done))];
+  const actions = [...(await ownActions(tx, done)), ...(await notifySupervisor(tx, done))];
   if (actions.length > 0) {
     await tx
       .insertInto('task_action')
@@ -290,7 +290,7 @@ async function hasOtherRepairs(tx: Tx, { task, property }: Completed): Promise<b
   return other !== undefined;
 }
 
-async function tellSupervisor(tx: Tx, done: Completed): Promise<readonly NextAction[]> {
+async function notifySupervisor(tx: Tx, done: Completed): Promise<readonly NextAction[]> {
   const supervisors = agentsOf(done);
   const messages = taskCompletedMessages(supervisors, done.task.id);
   await enqueueInTransaction(tx, keyOf(done, 'completed'), messages, about(done));

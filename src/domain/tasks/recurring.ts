@@ -173,7 +173,7 @@ async function makeTask(
     .insertInto('recurrence_period')
     .values({ ...columnsOf(rule, period), status: 'MADE', task_id: made })
     .execute();
-  await tellOwner(tx, rule, made, 1);
+  await notifyOwner(tx, rule, made, 1);
   return id;
 }
 
@@ -193,7 +193,7 @@ const recordSkipped = (tx: Tx, rule: Rule, periods: readonly Period[]) =>
     .onConflict((conflict) => conflict.doNothing())
     .execute();
 
-async function tellOwner(tx: Tx, rule: Rule, taskId: string, version: number): Promise<void> {
+async function notifyOwner(tx: Tx, rule: Rule, taskId: string, version: number): Promise<void> {
   const { type, owner_id: ownerId } = rule;
   const message =
     type === 'INSPECTION' ? inspectionMessage(ownerId, taskId) : maintenancePlannedMessage(ownerId, taskId);
@@ -244,8 +244,8 @@ async function moveOvertaken(tx: Tx, rule: Rule, { slot, stays, now, days }: Cal
     days.set(task.id, found.date);
     const version = task.version + 1;
     await rescheduleTask(tx, task.id, found, version);
-    await tellOwner(tx, rule, task.id, version);
-    await tellWithdrawn(tx, task, `${task.id}-moved-${version}`);
+    await notifyOwner(tx, rule, task.id, version);
+    await notifyWithdrawn(tx, task, `${task.id}-moved-${version}`);
   }
 }
 
@@ -258,10 +258,10 @@ async function callOff(tx: Tx, rule: Rule, task: MadeTask): Promise<void> {
     .where('recurrence_id', '=', rule.id)
     .where('period', '=', task.period)
     .execute();
-  await tellWithdrawn(tx, task, `${task.id}-skipped-${version}`);
+  await notifyWithdrawn(tx, task, `${task.id}-skipped-${version}`);
 }
 
-async function tellWithdrawn(tx: Tx, { id, assignee_id }: MadeTask, key: string): Promise<void> {
+async function notifyWithdrawn(tx: Tx, { id, assignee_id }: MadeTask, key: string): Promise<void> {
   if (assignee_id === null) return;
   await enqueueInTransaction(tx, key, [taskWithdrawnMessage(assignee_id, id)], { sagaId: null, reservationId: null });
 }

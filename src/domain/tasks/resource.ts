@@ -76,7 +76,7 @@ export async function createTask(tx: Tx, task: NewTask, author: Author): Promise
   });
   if (urgent) await alertOfEmergency(tx, row.id);
   if (isAsked) await askOwner(tx, row.id, property.owner_id);
-  else await tellOwner(tx, row, property.owner_id);
+  else await notifyOwner(tx, row, property.owner_id);
   await recordChange(tx, author, {
     noun: 'task',
     id: row.id,
@@ -102,7 +102,7 @@ async function repairAt(tx: Tx, { propertyId, type, estimate }: NewTask) {
   return { property, isAsked: type === 'MAINTENANCE' && needsApproval(property, estimate ?? null) };
 }
 
-function tellOwner(tx: Tx, { id, type }: { readonly id: string; readonly type: TaskType }, ownerId: string) {
+function notifyOwner(tx: Tx, { id, type }: { readonly id: string; readonly type: TaskType }, ownerId: string) {
   const told = type === 'INSPECTION' ? inspectionMessage(ownerId, id) : maintenanceOrderedMessage(ownerId, id);
   return enqueueInTransaction(tx, `${id}-ordered`, [told], { sagaId: null, reservationId: null });
 }

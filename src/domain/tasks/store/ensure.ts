@@ -130,7 +130,7 @@ const previousCleaning = (arrival: RawBuilder<unknown>) => sql<string | null>`(S
   ORDER BY p.id LIMIT 1)`;
 
 /** The departing stay's cleaning now has to be ready for the next guest. */
-export const hurryPreviousCleaning = (db: QueryCreator<FusedDatabase>, value: ValueRefs<TaskValues>) =>
+export const setDeadlineOfPrevious = (db: QueryCreator<FusedDatabase>, value: ValueRefs<TaskValues>) =>
   db
     .updateTable('task')
     .from('guard')
