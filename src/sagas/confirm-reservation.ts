@@ -21,10 +21,11 @@ import {
   ensurePreArrivalCleaning,
   ensureTask,
   setDeadlineOfPrevious,
+  settleNewTurnovers,
   type TaskValues,
   withdrawTask,
 } from '../domain/tasks/store/ensure.ts';
-import { settleTurnoversOfSaga, settleTurnoversWithout } from '../domain/tasks/store/turnover.ts';
+import { settleTurnoversWithout } from '../domain/tasks/store/turnover.ts';
 import { type Failure, type StepContext, saga } from '../engine/definition.ts';
 import { type RoomyError, required } from '../kernel/errors.ts';
 import { newId } from '../kernel/ids.ts';
@@ -159,7 +160,7 @@ export const confirmReservation = saga('confirmReservation', ConfirmReservation,
     run: createAmountDue,
     // Two stays that meet may be confirmed at once, and neither sees the other's cleaning while it makes its own: only a step
     // after both have committed theirs finds them. A second effect, as the brief has no step for it; no money depends on it.
-    also: settleTurnoversOfSaga,
+    also: settleNewTurnovers,
     compensate: { run: cancelAmountDue },
   })
   .statement('sendConfirmationNotification', {

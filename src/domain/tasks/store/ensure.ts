@@ -176,6 +176,50 @@ export const absorbNextCleaning = (db: QueryCreator<FusedDatabase>, value: Value
     }))
     .returning(['task.id']);
 
+/**
+ * Two stays that follow each other on one day may be confirmed at once, and neither sees the other's cleaning while it
+ * makes its own. A later step of both, when each has committed its cleanings, brings them together: whichever comes
+ * second finds them. What `settleTurnovers` does of two stays whose cleanings are new and nobody's, as a lean statement: every
+ * confirmation runs it, and nearly always it finds nothing.
+ */
+export const settleNewTurnovers = (db: QueryCreator<FusedDatabase>) => {
+  const moved = movedTurnover('task', sql`pair.must_finish_by`);
+  const isNext = sql<boolean>`(task.id = pair.next_id)`;
+  return db
+    .updateTable('task')
+    .from(
+      sql<Pair>`(SELECT before.id AS previous_id, after.id AS next_id, after.must_finish_by
+        FROM "guard" AS guard JOIN reservation r ON r.id = guard.subject_id
+        JOIN reservation o ON o.property_id = r.property_id AND o.id <> r.id
+         AND (coalesce(o.departure_date, o.check_out_date) = r.check_in_date OR o.check_in_date = coalesce(r.departure_date, r.check_out_date))
+        JOIN task before ON before.reservation_id = CASE WHEN o.check_in_date < r.check_in_date THEN o.id ELSE r.id END
+         AND before.occurrence = 'POST_DEPARTURE' AND before.status IN ${OPEN}
+        JOIN task after ON after.reservation_id = CASE WHEN o.check_in_date < r.check_in_date THEN r.id ELSE o.id END
+         AND after.occurrence = 'PRE_ARRIVAL'
+       WHERE o.status IN ('CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT') AND NOT isempty(o.stay) AND NOT isempty(r.stay)
+         AND ${mayTakeTurnover('before', sql`after.must_finish_by`)}
+         AND (after.status = 'UNASSIGNED' OR after.merged_into_task_id = before.id AND before.must_finish_by IS NULL))`.as(
+        'pair',
+      ),
+    )
+    .where(sql<SqlBool>`task.id IN (pair.previous_id, pair.next_id)`)
+    .set((eb) => ({
+      status: sql`CASE WHEN ${isNext} THEN 'MERGED' ELSE task.status END`,
+      merged_into_task_id: sql`CASE WHEN ${isNext} THEN pair.previous_id ELSE task.merged_into_task_id END`,
+      next_assign_at: sql`CASE WHEN ${isNext} THEN NULL ELSE task.next_assign_at END`,
+      must_finish_by: sql`pair.must_finish_by`,
+      ...moved,
+      priority: sql`CASE WHEN ${isNext} THEN task.priority ELSE ${priorityUnlessSet('task', 'HIGH')} END`,
+      version: eb('task.version', '+', 1),
+    }))
+    .returning(['task.id']);
+};
+interface Pair {
+  readonly previous_id: string;
+  readonly next_id: string;
+  readonly must_finish_by: Date | null;
+}
+
 /** Takes back what the step made: a tombstone, hidden from default lists (domain.md T12). */
 export const withdrawTask = (db: QueryCreator<FusedDatabase>) =>
   db

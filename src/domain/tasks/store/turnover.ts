@@ -60,11 +60,10 @@ export async function settleTurnovers(tx: Tx, reservationIds: readonly string[])
   return settledOf(rows.toSorted((a, b) => (a.id < b.id ? -1 : 1)));
 }
 
-/** The same in a fused statement, around the stay of its saga. It tells nobody, and so takes nothing from anybody. */
-export const settleTurnoversOfSaga = (db: QueryCreator<FusedDatabase>) =>
-  settling(db, sql`SELECT subject_id FROM "guard" AS guard`, { merges: NOBODYS_YET }).returning(['t.id']);
-
-/** The same beside a statement that takes a task of the saga back: as if that were gone already. */
+/**
+ * The same in a fused statement, beside one that takes a task of the saga back: as if that were gone already. It tells nobody,
+ * and so takes nothing from anybody.
+ */
 export const settleTurnoversWithout = (db: QueryCreator<FusedDatabase>) =>
   settling(db, sql`SELECT subject_id FROM "guard" AS guard`, { merges: NOBODYS_YET, isGone: isTakenBack }).returning([
     't.id',
