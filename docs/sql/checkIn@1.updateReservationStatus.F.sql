@@ -65,7 +65,7 @@ WITH
       "guard"
     WHERE
       "reservation"."id" = "guard"."subject_id"
-      AND "reservation"."status" = 'CONFIRMED'
+      AND "reservation"."status" IN ('CONFIRMED')
     RETURNING
       "reservation"."id" AS "subject_id",
       "reservation"."status",

@@ -67,7 +67,7 @@ WITH
       "guard"
     WHERE
       "reservation"."id" = "guard"."subject_id"
-      AND "reservation"."status" = 'CHECKED_IN'
+      AND "reservation"."status" IN ('CHECKED_IN')
     RETURNING
       "reservation"."id" AS "subject_id",
       "reservation"."status",

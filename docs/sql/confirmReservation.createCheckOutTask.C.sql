@@ -86,7 +86,7 @@ WITH
       "guard"
     WHERE
       "task"."effect_key" = "guard"."forward_key"
-      AND "task"."status" NOT IN ('CANCELLED', 'COMPLETED')
+      AND "task"."status" IN ('UNASSIGNED', 'ASSIGNED', 'IN_PROGRESS', 'MERGED', 'OVERTAKEN')
     RETURNING
       task.reservation_id AS "subject_id"
   ),

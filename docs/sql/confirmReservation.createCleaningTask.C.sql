@@ -2,7 +2,8 @@
 -- confirmReservation version 1, step 3 of 8, compensation: createCleaningTask (statement, COMPENSABLE)
 --
 -- For each saga for which this step is due, in one commit: "effect" updates task (status, merged_into_task_id,
--- deleted_at, version); "second_effect" updates task (must_finish_by, scheduled_at, ends_at, local_rule, priority,
+-- deleted_at, version); "second_effect" updates task (status, merged_into_task_id, assignee_id, accept_by,
+-- accepted_at, slot_start, slot_end, next_assign_at, must_finish_by, scheduled_at, ends_at, local_rule, priority,
 -- version); records the step as done with its output; writes an audit row, and makes the next undo due or ends the
 -- saga as compensated with its answer.
 --
@@ -12,14 +13,15 @@
 --
 -- $1: the due sagas, a JSON array of { saga_id; generation; vals: not read; end: the answer and the audit row, should
 -- this step end the saga; note: the audit row of the compensation }. All others are constants of the code:
---   $2, $3, $21 = 3  (this step)
+--   $2, $3, $35 = 3  (this step)
 --   $4 = '-3-C'  (end of the key of this effect)
 --   $5 = '-3-F'  (end of the key of the forward effect)
 --   $6 = 'CANCELLED'  (for column status)
---   $7, $20 = 1  (one version more)
---   $8, $10, $12, $14, $16, $18 = '%+PT7200S'  (for column local_rule)
---   $9, $11, $13, $15 = 7200  (constant)
---   $17, $19 = '+PT7200S'  (constant)
+--   $7, $32 = 1  (one version more)
+--   $8, $10, $12, $14, $16, $18, $20, $22, $24, $26, $28, $30 = '%+PT7200S'  (for column local_rule)
+--   $9, $11, $13, $15, $17, $19, $21, $23, $25, $29 = 7200  (constant)
+--   $27, $31 = '+PT7200S'  (constant)
+--   $33, $34 = 2  (constant)
 WITH
   due AS (
     SELECT
@@ -90,66 +92,607 @@ WITH
       "guard"
     WHERE
       "task"."effect_key" = "guard"."forward_key"
-      AND "task"."status" NOT IN ('CANCELLED', 'COMPLETED')
+      AND "task"."status" IN ('UNASSIGNED', 'ASSIGNED', 'IN_PROGRESS', 'MERGED', 'OVERTAKEN')
     RETURNING
       task.reservation_id AS "subject_id"
   ),
   second_effect AS (
-    UPDATE "task"
+    UPDATE "task" AS "t"
     SET
-      "must_finish_by" = NULL::timestamptz,
+      "status" = CASE change.part
+        WHEN 'MERGED' THEN 'MERGED'
+        WHEN 'PARTED' THEN 'UNASSIGNED'
+        ELSE t.status
+      END,
+      "merged_into_task_id" = CASE
+        WHEN change.part = 'PREVIOUS' THEN "t"."merged_into_task_id"
+        ELSE change.previous_id
+      END,
+      "assignee_id" = CASE
+        WHEN change.part = 'PREVIOUS' THEN "t"."assignee_id"
+        ELSE NULL
+      END,
+      "accept_by" = CASE
+        WHEN change.part = 'PREVIOUS' THEN "t"."accept_by"
+        ELSE NULL
+      END,
+      "accepted_at" = CASE
+        WHEN change.part = 'PREVIOUS' THEN "t"."accepted_at"
+        ELSE NULL
+      END,
+      "slot_start" = CASE
+        WHEN change.part = 'PREVIOUS' THEN "t"."slot_start"
+        ELSE CASE
+          WHEN ('scheduledDate' = ANY ("t"."manual_fields")) THEN "t"."slot_start"
+        END
+      END,
+      "slot_end" = CASE
+        WHEN change.part = 'PREVIOUS' THEN "t"."slot_end"
+        ELSE CASE
+          WHEN ('scheduledDate' = ANY ("t"."manual_fields")) THEN "t"."slot_end"
+        END
+      END,
+      "next_assign_at" = CASE
+        WHEN change.part = 'PREVIOUS' THEN "t"."next_assign_at"
+        ELSE CASE change.part
+          WHEN 'PARTED' THEN now()
+        END
+      END,
+      "must_finish_by" = CASE
+        WHEN change.part = 'PREVIOUS' THEN change.arrival
+        ELSE "t"."must_finish_by"
+      END,
       "scheduled_at" = CASE
-        WHEN "task"."status" = 'UNASSIGNED'
-        AND "task"."occurrence" = 'POST_DEPARTURE'
-        AND NOT ('scheduledDate' = ANY ("task"."manual_fields"))
-        AND FALSE
-        AND NOT ("task"."local_rule" NOT LIKE $8) THEN "task"."scheduled_at" - $9::int * interval '1 second'
-        WHEN "task"."status" = 'UNASSIGNED'
-        AND "task"."occurrence" = 'POST_DEPARTURE'
-        AND NOT ('scheduledDate' = ANY ("task"."manual_fields"))
-        AND NOT FALSE
-        AND ("task"."local_rule" NOT LIKE $10) THEN "task"."scheduled_at" + $11::int * interval '1 second'
-        ELSE "task"."scheduled_at"
+        WHEN change.part = 'PREVIOUS' THEN CASE
+          WHEN "t"."status" = 'UNASSIGNED'
+          AND "t"."occurrence" = 'POST_DEPARTURE'
+          AND NOT ('scheduledDate' = ANY ("t"."manual_fields"))
+          AND coalesce(
+            "t"."ends_at" + CASE
+              WHEN ("t"."local_rule" NOT LIKE $8) THEN $9::int * interval '1 second'
+              ELSE interval '0'
+            END > change.arrival,
+            FALSE
+          )
+          AND NOT ("t"."local_rule" NOT LIKE $10) THEN "t"."scheduled_at" - $11::int * interval '1 second'
+          WHEN "t"."status" = 'UNASSIGNED'
+          AND "t"."occurrence" = 'POST_DEPARTURE'
+          AND NOT ('scheduledDate' = ANY ("t"."manual_fields"))
+          AND NOT coalesce(
+            "t"."ends_at" + CASE
+              WHEN ("t"."local_rule" NOT LIKE $12) THEN $13::int * interval '1 second'
+              ELSE interval '0'
+            END > change.arrival,
+            FALSE
+          )
+          AND ("t"."local_rule" NOT LIKE $14) THEN "t"."scheduled_at" + $15::int * interval '1 second'
+          ELSE "t"."scheduled_at"
+        END
+        ELSE "t"."scheduled_at"
       END,
       "ends_at" = CASE
-        WHEN "task"."status" = 'UNASSIGNED'
-        AND "task"."occurrence" = 'POST_DEPARTURE'
-        AND NOT ('scheduledDate' = ANY ("task"."manual_fields"))
-        AND FALSE
-        AND NOT ("task"."local_rule" NOT LIKE $12) THEN "task"."ends_at" - $13::int * interval '1 second'
-        WHEN "task"."status" = 'UNASSIGNED'
-        AND "task"."occurrence" = 'POST_DEPARTURE'
-        AND NOT ('scheduledDate' = ANY ("task"."manual_fields"))
-        AND NOT FALSE
-        AND ("task"."local_rule" NOT LIKE $14) THEN "task"."ends_at" + $15::int * interval '1 second'
-        ELSE "task"."ends_at"
+        WHEN change.part = 'PREVIOUS' THEN CASE
+          WHEN "t"."status" = 'UNASSIGNED'
+          AND "t"."occurrence" = 'POST_DEPARTURE'
+          AND NOT ('scheduledDate' = ANY ("t"."manual_fields"))
+          AND coalesce(
+            "t"."ends_at" + CASE
+              WHEN ("t"."local_rule" NOT LIKE $16) THEN $17::int * interval '1 second'
+              ELSE interval '0'
+            END > change.arrival,
+            FALSE
+          )
+          AND NOT ("t"."local_rule" NOT LIKE $18) THEN "t"."ends_at" - $19::int * interval '1 second'
+          WHEN "t"."status" = 'UNASSIGNED'
+          AND "t"."occurrence" = 'POST_DEPARTURE'
+          AND NOT ('scheduledDate' = ANY ("t"."manual_fields"))
+          AND NOT coalesce(
+            "t"."ends_at" + CASE
+              WHEN ("t"."local_rule" NOT LIKE $20) THEN $21::int * interval '1 second'
+              ELSE interval '0'
+            END > change.arrival,
+            FALSE
+          )
+          AND ("t"."local_rule" NOT LIKE $22) THEN "t"."ends_at" + $23::int * interval '1 second'
+          ELSE "t"."ends_at"
+        END
+        ELSE "t"."ends_at"
       END,
       "local_rule" = CASE
-        WHEN "task"."status" = 'UNASSIGNED'
-        AND "task"."occurrence" = 'POST_DEPARTURE'
-        AND NOT ('scheduledDate' = ANY ("task"."manual_fields"))
-        AND FALSE
-        AND NOT ("task"."local_rule" NOT LIKE $16) THEN replace("task"."local_rule", $17, '')
-        WHEN "task"."status" = 'UNASSIGNED'
-        AND "task"."occurrence" = 'POST_DEPARTURE'
-        AND NOT ('scheduledDate' = ANY ("task"."manual_fields"))
-        AND NOT FALSE
-        AND ("task"."local_rule" NOT LIKE $18) THEN "task"."local_rule" || $19
-        ELSE "task"."local_rule"
+        WHEN change.part = 'PREVIOUS' THEN CASE
+          WHEN "t"."status" = 'UNASSIGNED'
+          AND "t"."occurrence" = 'POST_DEPARTURE'
+          AND NOT ('scheduledDate' = ANY ("t"."manual_fields"))
+          AND coalesce(
+            "t"."ends_at" + CASE
+              WHEN ("t"."local_rule" NOT LIKE $24) THEN $25::int * interval '1 second'
+              ELSE interval '0'
+            END > change.arrival,
+            FALSE
+          )
+          AND NOT ("t"."local_rule" NOT LIKE $26) THEN replace("t"."local_rule", $27, '')
+          WHEN "t"."status" = 'UNASSIGNED'
+          AND "t"."occurrence" = 'POST_DEPARTURE'
+          AND NOT ('scheduledDate' = ANY ("t"."manual_fields"))
+          AND NOT coalesce(
+            "t"."ends_at" + CASE
+              WHEN ("t"."local_rule" NOT LIKE $28) THEN $29::int * interval '1 second'
+              ELSE interval '0'
+            END > change.arrival,
+            FALSE
+          )
+          AND ("t"."local_rule" NOT LIKE $30) THEN "t"."local_rule" || $31
+          ELSE "t"."local_rule"
+        END
+        ELSE "t"."local_rule"
       END,
       "priority" = CASE
-        WHEN 'priority' = ANY ("task"."manual_fields")
-        OR "task"."priority" = 'URGENT' THEN "task"."priority"
-        ELSE 'NORMAL'
+        WHEN change.part = 'PREVIOUS' THEN CASE
+          WHEN change.arrival IS NULL THEN CASE
+            WHEN 'priority' = ANY ("t"."manual_fields")
+            OR "t"."priority" = 'URGENT' THEN "t"."priority"
+            ELSE 'NORMAL'
+          END
+          ELSE CASE
+            WHEN 'priority' = ANY ("t"."manual_fields")
+            OR "t"."priority" = 'URGENT' THEN "t"."priority"
+            ELSE 'HIGH'
+          END
+        END
+        ELSE "t"."priority"
       END,
-      "version" = "task"."version" + $20
+      "version" = "t"."version" + $32
     FROM
-      "guard"
-      INNER JOIN "task" AS "own" ON "own"."effect_key" = "guard"."forward_key"
+      (
+        WITH
+          stay AS MATERIALIZED (
+            SELECT
+              s.*
+            FROM
+              (
+                SELECT
+                  subject_id
+                FROM
+                  "guard" AS guard
+              ) AS given (id)
+              CROSS JOIN LATERAL (
+                SELECT
+                  *
+                FROM
+                  "reservation" "s"
+                WHERE
+                  "s"."id" = given.id
+                OFFSET
+                  0
+              ) "s"
+          ),
+          leaving AS MATERIALIZED (
+            SELECT
+              s.id
+            FROM
+              stay s
+            UNION
+            SELECT
+              o.id
+            FROM
+              stay s
+              CROSS JOIN LATERAL (
+                SELECT
+                  *
+                FROM
+                  "reservation" "o"
+                WHERE
+                  "o"."property_id" = "s"."property_id"
+                  AND coalesce("o"."departure_date", "o"."check_out_date") BETWEEN "s"."check_in_date" - $33::int AND "s"."check_in_date"
+                  AND "o"."id" <> "s"."id"
+                OFFSET
+                  0
+              ) "o"
+            UNION
+            SELECT
+              post.reservation_id
+            FROM
+              stay s
+              CROSS JOIN LATERAL (
+                SELECT
+                  *
+                FROM
+                  "task" "pre"
+                WHERE
+                  "pre"."reservation_id" = s.id
+                  AND "pre"."type" = 'CLEANING'
+                  AND "pre"."occurrence" = 'PRE_ARRIVAL'
+                OFFSET
+                  0
+              ) "pre"
+              CROSS JOIN LATERAL (
+                SELECT
+                  *
+                FROM
+                  "task" "post"
+                WHERE
+                  "post"."id" = pre.merged_into_task_id
+                OFFSET
+                  0
+              ) "post"
+          ),
+          arriving AS MATERIALIZED (
+            SELECT
+              s.id
+            FROM
+              stay s
+            UNION
+            SELECT
+              r.id
+            FROM
+              stay s
+              CROSS JOIN LATERAL (
+                SELECT
+                  *
+                FROM
+                  "reservation" "r"
+                WHERE
+                  "r"."property_id" = "s"."property_id"
+                  AND "r"."check_in_date" = ANY (ARRAY[coalesce("s"."departure_date", "s"."check_out_date"), "s"."check_out_date"])
+                  AND "r"."id" <> "s"."id"
+                OFFSET
+                  0
+              ) "r"
+            UNION
+            SELECT
+              pre.reservation_id
+            FROM
+              stay s
+              CROSS JOIN LATERAL (
+                SELECT
+                  *
+                FROM
+                  "task" "post"
+                WHERE
+                  "post"."reservation_id" = s.id
+                  AND "post"."type" = 'CLEANING'
+                  AND "post"."occurrence" = 'POST_DEPARTURE'
+                OFFSET
+                  0
+              ) "post"
+              CROSS JOIN LATERAL (
+                SELECT
+                  *
+                FROM
+                  "task" "pre"
+                WHERE
+                  pre.merged_into_task_id = post.id
+                OFFSET
+                  0
+              ) "pre"
+          ),
+          meeting AS MATERIALIZED (
+            SELECT
+              o.id AS leaves,
+              r.id AS arrives
+            FROM
+              leaving l
+              CROSS JOIN LATERAL (
+                SELECT
+                  *
+                FROM
+                  "reservation" "o"
+                WHERE
+                  "o"."id" = l.id
+                OFFSET
+                  0
+              ) "o"
+              CROSS JOIN LATERAL (
+                SELECT
+                  *
+                FROM
+                  "reservation" "r"
+                WHERE
+                  "r"."property_id" = "o"."property_id"
+                  AND "r"."check_in_date" = ANY (ARRAY[coalesce("o"."departure_date", "o"."check_out_date"), "o"."check_out_date"])
+                  AND "r"."id" <> "o"."id"
+                OFFSET
+                  0
+              ) "r"
+            UNION
+            SELECT
+              o.id,
+              r.id
+            FROM
+              arriving a
+              CROSS JOIN LATERAL (
+                SELECT
+                  *
+                FROM
+                  "reservation" "r"
+                WHERE
+                  "r"."id" = a.id
+                OFFSET
+                  0
+              ) "r"
+              CROSS JOIN LATERAL (
+                SELECT
+                  *
+                FROM
+                  "reservation" "o"
+                WHERE
+                  "o"."property_id" = "r"."property_id"
+                  AND coalesce("o"."departure_date", "o"."check_out_date") BETWEEN "r"."check_in_date" - $34::int AND "r"."check_in_date"
+                  AND "o"."id" <> "r"."id"
+                OFFSET
+                  0
+              ) "o"
+          ),
+          pair AS MATERIALIZED (
+            SELECT DISTINCT
+              ON (pre.id) post.id AS previous_id,
+              pre.id AS next_id,
+              pre.must_finish_by AS arrival,
+              r.status = 'CONFIRMED'
+              AND pre.status IN ('UNASSIGNED', 'ASSIGNED', 'MERGED')
+              AND pre.assignee_id IS NULL AS merges,
+              pre.merged_into_task_id AS merged_into
+            FROM
+              meeting m
+              CROSS JOIN LATERAL (
+                SELECT
+                  *
+                FROM
+                  "reservation" "r"
+                WHERE
+                  "r"."id" = m.arrives
+                OFFSET
+                  0
+              ) "r"
+              CROSS JOIN LATERAL (
+                SELECT
+                  *
+                FROM
+                  "reservation" "o"
+                WHERE
+                  "o"."id" = m.leaves
+                OFFSET
+                  0
+              ) "o"
+              CROSS JOIN LATERAL (
+                SELECT
+                  *
+                FROM
+                  "task" "pre"
+                WHERE
+                  "pre"."reservation_id" = r.id
+                  AND "pre"."type" = 'CLEANING'
+                  AND "pre"."occurrence" = 'PRE_ARRIVAL'
+                OFFSET
+                  0
+              ) "pre"
+              CROSS JOIN LATERAL (
+                SELECT
+                  *
+                FROM
+                  "task" "post"
+                WHERE
+                  "post"."reservation_id" = o.id
+                  AND "post"."type" = 'CLEANING'
+                  AND "post"."occurrence" = 'POST_DEPARTURE'
+                OFFSET
+                  0
+              ) "post"
+            WHERE
+              pre.status <> 'CANCELLED'
+              AND NOT (
+                coalesce("pre"."effect_key", '') IN (
+                  SELECT
+                    forward_key
+                  FROM
+                    "guard" AS guard
+                )
+              )
+              AND post.status IN ('UNASSIGNED', 'ASSIGNED')
+              AND NOT (
+                coalesce("post"."effect_key", '') IN (
+                  SELECT
+                    forward_key
+                  FROM
+                    "guard" AS guard
+                )
+              )
+              AND r.status IN ('CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT')
+              AND NOT isempty(r.stay)
+              AND (
+                (
+                  "o"."property_id" = "r"."property_id"
+                  AND "o"."id" <> "r"."id"
+                  AND coalesce("o"."departure_date", "o"."check_out_date") = "r"."check_in_date"
+                  AND NOT isempty("o"."stay")
+                  AND "o"."status" IN ('CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT')
+                )
+                OR "o"."property_id" = "r"."property_id"
+                AND "o"."id" <> "r"."id"
+                AND "o"."status" = 'CHECKED_OUT'
+                AND "o"."departure_date" IS NOT NULL
+                AND "o"."check_out_date" = "r"."check_in_date"
+                AND NOT isempty("o"."stay")
+                AND "o"."actual_check_out_at" > pre.scheduled_at
+              )
+              AND (
+                (
+                  ('scheduledDate' = ANY ("post"."manual_fields"))
+                  AND coalesce("post"."slot_end", "post"."ends_at") > pre.must_finish_by
+                ) IS NOT TRUE
+              )
+            ORDER BY
+              pre.id,
+              o.check_in_date DESC
+          ),
+          wanted AS MATERIALIZED (
+            SELECT
+              post.id,
+              'PREVIOUS' AS part,
+              pair.previous_id,
+              pair.arrival
+            FROM
+              leaving l
+              CROSS JOIN LATERAL (
+                SELECT
+                  *
+                FROM
+                  "task" "post"
+                WHERE
+                  "post"."reservation_id" = l.id
+                  AND "post"."type" = 'CLEANING'
+                  AND "post"."occurrence" = 'POST_DEPARTURE'
+                OFFSET
+                  0
+              ) "post"
+              LEFT JOIN pair ON pair.previous_id = post.id
+            WHERE
+              post.status IN ('UNASSIGNED', 'ASSIGNED')
+              AND NOT (
+                coalesce("post"."effect_key", '') IN (
+                  SELECT
+                    forward_key
+                  FROM
+                    "guard" AS guard
+                )
+              )
+              AND post.must_finish_by IS DISTINCT FROM pair.arrival
+            UNION ALL
+            SELECT
+              pair.next_id,
+              'MERGED',
+              pair.previous_id,
+              NULL
+            FROM
+              pair
+            WHERE
+              pair.merges
+              AND pair.merged_into IS DISTINCT FROM pair.previous_id
+            UNION ALL
+            SELECT
+              pre.id,
+              'PARTED',
+              NULL,
+              NULL
+            FROM
+              arriving a
+              CROSS JOIN LATERAL (
+                SELECT
+                  *
+                FROM
+                  "task" "pre"
+                WHERE
+                  "pre"."reservation_id" = a.id
+                  AND "pre"."type" = 'CLEANING'
+                  AND "pre"."occurrence" = 'PRE_ARRIVAL'
+                OFFSET
+                  0
+              ) "pre"
+              CROSS JOIN LATERAL (
+                SELECT
+                  *
+                FROM
+                  "task" "into_task"
+                WHERE
+                  "into_task"."id" = pre.merged_into_task_id
+                OFFSET
+                  0
+              ) "into_task"
+              CROSS JOIN LATERAL (
+                SELECT
+                  *
+                FROM
+                  "reservation" "r"
+                WHERE
+                  "r"."id" = a.id
+                OFFSET
+                  0
+              ) "r"
+              CROSS JOIN LATERAL (
+                SELECT
+                  *
+                FROM
+                  "reservation" "o"
+                WHERE
+                  "o"."id" = into_task.reservation_id
+                OFFSET
+                  0
+              ) "o"
+            WHERE
+              pre.status IN ('MERGED')
+              AND NOT (
+                coalesce("pre"."effect_key", '') IN (
+                  SELECT
+                    forward_key
+                  FROM
+                    "guard" AS guard
+                )
+              )
+              AND CASE
+                WHEN (
+                  coalesce("into_task"."effect_key", '') IN (
+                    SELECT
+                      forward_key
+                    FROM
+                      "guard" AS guard
+                  )
+                )
+                OR into_task.status IN ('UNASSIGNED', 'ASSIGNED', 'CANCELLED') THEN NOT EXISTS (
+                  SELECT
+                  FROM
+                    pair
+                  WHERE
+                    pair.next_id = pre.id
+                )
+                -- Done, or under way, when that guest had left earlier than was booked: there are nights in between.
+                ELSE r.status = 'CONFIRMED'
+                AND o.status = 'CHECKED_OUT'
+                AND NOT (
+                  (
+                    "o"."property_id" = "r"."property_id"
+                    AND "o"."id" <> "r"."id"
+                    AND coalesce("o"."departure_date", "o"."check_out_date") = "r"."check_in_date"
+                    AND NOT isempty("o"."stay")
+                    AND "o"."status" IN ('CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT')
+                  )
+                  OR "o"."property_id" = "r"."property_id"
+                  AND "o"."id" <> "r"."id"
+                  AND "o"."status" = 'CHECKED_OUT'
+                  AND "o"."departure_date" IS NOT NULL
+                  AND "o"."check_out_date" = "r"."check_in_date"
+                  AND NOT isempty("o"."stay")
+                  AND "o"."actual_check_out_at" > pre.scheduled_at
+                )
+              END
+          )
+        SELECT
+          b.id,
+          i ->> 'part' AS part,
+          i ->> 'previous_id' AS previous_id,
+          (i ->> 'arrival')::timestamptz AS arrival,
+          b.assignee_id,
+          b.merged_into_task_id AS merged_into,
+          b.must_finish_by,
+          b.priority
+        FROM
+          few_items (
+            (
+              SELECT
+                jsonb_agg(w)
+              FROM
+                wanted w
+            )
+          ) AS i
+          JOIN task b ON b.id = i ->> 'id'
+        ORDER BY
+          b.id
+        FOR UPDATE OF
+          b
+      ) AS "change"
     WHERE
-      "task"."id" = "own"."merged_into_task_id"
+      "t"."id" = "change"."id"
     RETURNING
-      "task"."id"
+      "t"."id"
   ),
   record AS (
     UPDATE saga_step AS t
@@ -173,7 +716,7 @@ WITH
       ) e ON e.subject_id = g.subject_id
     WHERE
       t.saga_id = g.saga_id
-      AND t.step_no = $21::int
+      AND t.step_no = $35::int
       AND t.direction = 'C'
     RETURNING
       t.saga_id,

@@ -186,7 +186,7 @@ WITH
       AND "task"."reservation_id" = "n"."id"
       AND "task"."type" = 'CLEANING'
       AND "task"."occurrence" = $20
-      AND task.status IN ('UNASSIGNED', 'ASSIGNED')
+      AND "task"."status" IN ('UNASSIGNED', 'ASSIGNED')
       AND NOT EXISTS (
         SELECT
         FROM

@@ -71,7 +71,7 @@ WITH
       "guard"
     WHERE
       "reservation"."id" = "guard"."subject_id"
-      AND "reservation"."status" = 'PENDING'
+      AND "reservation"."status" IN ('PENDING')
     RETURNING
       "reservation"."id" AS "subject_id",
       "reservation"."status",

@@ -4,7 +4,7 @@ import { forgetHolds } from '../domain/assignment/holds.ts';
 import { reassignUnanswered } from '../domain/assignment/offers.ts';
 import { forgetEvents } from '../domain/events/feed.ts';
 import { pruneKeys } from '../domain/idempotency/prune.ts';
-import { hurryLateTurnovers } from '../domain/stay-tasks/late-turnovers.ts';
+import { advanceLateCleanings } from '../domain/stay-tasks/late-turnovers.ts';
 import { followDepartures } from '../domain/stays/access.ts';
 import { pruneFailures } from '../domain/sweeps/prune.ts';
 import { escalateEmergencies, sweepRecurrences } from '../domain/tasks/recurring.ts';
@@ -51,7 +51,7 @@ const TASK_ROUNDS = 20;
 export async function assignTasks({ db }: { readonly db: Db }, run: Rounds) {
   const unanswered = await reassignUnanswered(db, TASK_BATCH);
   await forgetHolds(db);
-  const hurried = await hurryLateTurnovers(db, TASK_BATCH);
+  const hurried = await advanceLateCleanings(db, TASK_BATCH);
   const looked = await untilFewer(TASK_BATCH, TASK_ROUNDS, run, () => assignDueTasks(db, TASK_BATCH));
   return { looked, unanswered, hurried };
 }

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { StayCheck } from '../../src/db/schema.ts';
 import { assignDueTasks } from '../../src/domain/assignment/assign-sweep.ts';
-import { hurryLateTurnovers } from '../../src/domain/stay-tasks/late-turnovers.ts';
+import { advanceLateCleanings } from '../../src/domain/stay-tasks/late-turnovers.ts';
 import { datesAreFree, prepareStays } from '../sagas/confirmation.ts';
 import { expectIntegrity, GATEWAY } from '../sagas/money.ts';
 import { restOf } from '../setup/engine.ts';
@@ -942,8 +942,8 @@ describe('a turnover that leaves too little time', () => {
       .values({ id: 'cleaner-of-turnovers', name: 'Nina', email: 'nina@example.com', role: 'CLEANER' })
       .execute();
     const { leaving } = await turnover('cleaner-of-turnovers');
-    expect(await hurryLateTurnovers(system.bed.db, 10)).toBe(1);
-    expect(await hurryLateTurnovers(system.bed.db, 10)).toBe(0);
+    expect(await advanceLateCleanings(system.bed.db, 10)).toBe(1);
+    expect(await advanceLateCleanings(system.bed.db, 10)).toBe(0);
     const { id, scheduledDate, assigneeId } = (await tasksOf(leaving))['POST_DEPARTURE'];
     expect([scheduledDate, assigneeId]).toEqual(['2031-03-03T07:00:00.000Z', 'cleaner-of-turnovers']);
     const told = await system.bed.db
@@ -1005,7 +1005,7 @@ describe('a turnover whose cleaning would come too late', () => {
     };
     return { propertyId, cleaner, leaving, arrive, told };
   };
-  const sweep = () => hurryLateTurnovers(system.bed.db, 10);
+  const sweep = () => advanceLateCleanings(system.bed.db, 10);
 
   it('by a person’s wish is not theirs who come next', async () => {
     const propertyId = await property();

@@ -9,8 +9,9 @@ import {
   openTasksOf,
   reopenTasks,
 } from '../../src/domain/stay-tasks/cancel-tasks.ts';
-import { type EndedTask, endTasksAtArrival, resumeTasks } from '../../src/domain/stay-tasks/end-tasks.ts';
+import { endTasksAtArrival, resumeTasks } from '../../src/domain/stay-tasks/end-tasks.ts';
 import { listTasks, tasksOfReservation } from '../../src/domain/tasks/resource.ts';
+import type { EndedTask } from '../../src/domain/tasks/store/finish.ts';
 import { createTestDatabase } from '../setup/database.ts';
 import { until } from '../setup/engine.ts';
 import { seedStays } from '../setup/stays.ts';

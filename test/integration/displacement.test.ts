@@ -6,7 +6,7 @@ import { assignDueTasks } from '../../src/domain/assignment/assign-sweep.ts';
 import { ROLES } from '../../src/domain/assignment/candidates.ts';
 import { readAssignment } from '../../src/domain/assignment/explanation.ts';
 import { loadFacts, valuesOf } from '../../src/domain/messages/delivery-facts.ts';
-import { assignMade } from '../../src/domain/stay-tasks/insist.ts';
+import { assignMade } from '../../src/domain/stay-tasks/require-staff.ts';
 import { createTestDatabase, type TestDatabase } from '../setup/database.ts';
 
 /** An emergency takes the time of routine work when nobody else can come. */

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Tx } from '../../src/db/client.ts';
 import type { FusedDatabase, ValueRefs } from '../../src/db/fused.ts';
 import { cancelAmountDue, createAmountDue } from '../../src/domain/finance/amount-due.ts';
-import { withdrawTask } from '../../src/domain/stay-tasks/ensure.ts';
+import { withdrawTask } from '../../src/domain/tasks/store/ensure.ts';
 import { saga } from '../../src/engine/definition.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import type { SagaFixture } from '../faults/lab.ts';

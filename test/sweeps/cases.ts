@@ -10,7 +10,7 @@ import { reconcileNight } from '../../src/domain/finance/reconciliation-night.ts
 import { pruneKeys } from '../../src/domain/idempotency/prune.ts';
 import { deliverDue } from '../../src/domain/messages/delivery.ts';
 import { planDueReminders } from '../../src/domain/messages/reminders.ts';
-import { hurryLateTurnovers } from '../../src/domain/stay-tasks/late-turnovers.ts';
+import { advanceLateCleanings } from '../../src/domain/stay-tasks/late-turnovers.ts';
 import { followDepartures } from '../../src/domain/stays/access.ts';
 import type { SweepName } from '../../src/domain/sweeps/names.ts';
 import { pruneFailures } from '../../src/domain/sweeps/prune.ts';
@@ -163,7 +163,7 @@ export const CASES = {
       'a zone of the property': breakZoneOf('property'),
       'a write to it': raises('task', 'UPDATE', `OLD.id = 'task-${POISONED}'`),
     },
-    sweep: (db) => hurryLateTurnovers(db, 50),
+    sweep: (db) => advanceLateCleanings(db, 50),
     done: (db) => numbersOf(db, 'SELECT id FROM task WHERE slot_end IS NULL OR slot_end <= must_finish_by'),
   },
   access: {

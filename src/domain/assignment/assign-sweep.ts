@@ -4,13 +4,14 @@ import { classifyDbError } from '../../db/errors.ts';
 import { localMoment } from '../../kernel/local-day.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
 import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
-import { leavesBefore, mayTakeTurnover, movedTurnover, priorityUnlessSet } from '../tasks/turnover.ts';
+import { settleTurnovers } from '../tasks/store/turnover.ts';
 import { book } from './book.ts';
 import { displaceFor, mayDisplace } from './displace.ts';
 import { OPEN_TASK, type OpenTask, wantedOf } from './open-task.ts';
 import { overtake } from './overtaken.ts';
 import { type Asked, planTasks, type Unplanned } from './plan.ts';
 import { postpone, postponeForNobody } from './postpone.ts';
+import { notifyReleased } from './release.ts';
 import { readRoster, spanAround } from './staffing.ts';
 
 /**
@@ -68,24 +69,16 @@ async function takeDue(tx: Tx, scope: Scope): Promise<readonly DueTask[]> {
  * not as it was read: the cleanings that were merged, and those they went into, which the next sweep looks at.
  */
 async function mergeTurnovers(tx: Tx, due: readonly OpenTask[]): Promise<ReadonlySet<string>> {
-  const ids = due.filter(({ occurrence }) => occurrence === 'PRE_ARRIVAL').map(({ id }) => id);
-  if (ids.length === 0) return new Set();
-  const { rows } = await sql<{ id: string; into: string }>`
-    UPDATE task t SET status = 'MERGED', merged_into_task_id = post.id, version = t.version + 1
-      FROM reservation r JOIN reservation p ON ${leavesBefore('p', 'r')}
-      JOIN task post ON post.reservation_id = p.id AND post.occurrence = 'POST_DEPARTURE' AND post.status IN ('UNASSIGNED', 'ASSIGNED')
-     WHERE t.id = ANY(${ids}::text[]) AND r.id = t.reservation_id AND ${mayTakeTurnover('post', sql`t.must_finish_by`)}
-    RETURNING t.id, post.id AS into`.execute(tx);
-  if (rows.length > 0) {
-    const moved = movedTurnover('post', sql`t.must_finish_by`);
-    await sql`
-      UPDATE task post SET priority = ${priorityUnlessSet('post', 'HIGH')}, must_finish_by = t.must_finish_by, version = post.version + 1,
-             scheduled_at = ${moved.scheduled_at}, ends_at = ${moved.ends_at}, local_rule = ${moved.local_rule}
-        FROM task t WHERE t.id = ANY(${rows.map((row) => row.id)}::text[]) AND post.id = t.merged_into_task_id`.execute(
-      tx,
-    );
-  }
-  return new Set(rows.flatMap((row) => [row.id, row.into]));
+  const arriving = due.flatMap(({ occurrence, reservation_id }) =>
+    occurrence === 'PRE_ARRIVAL' && reservation_id !== null ? [reservation_id] : [],
+  );
+  if (arriving.length === 0) return new Set();
+  const { merged, displaced, parted, cleared } = await settleTurnovers(tx, arriving);
+  await notifyReleased(tx, displaced);
+  return new Set([
+    ...merged.flatMap(({ taskId, into }) => [taskId, into]),
+    ...[...parted, ...cleared].map(({ taskId }) => taskId),
+  ]);
 }
 
 type Open = Pick<Asked, 'task' | 'wanted'>;

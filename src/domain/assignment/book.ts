@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { newId } from '../../kernel/ids.ts';
 import { taskAssignedMessage, taskChangedMessage } from '../messages/matrix.ts';
+import { assignments } from '../tasks/store/assign.ts';
 import type { Planned } from './plan.ts';
 import { WITHDRAWN } from './release.ts';
 
@@ -49,22 +50,7 @@ export async function book(
              CASE WHEN given.instead THEN ${instead.template}::text WHEN again.id IS NULL OR again.silent THEN ${template}::text ELSE ${moved.template}::text END, ${channel}::text, ${recipientType}::text, given.who FROM given LEFT JOIN again ON again.id = given.id WHERE NOT given.quiet
       ON CONFLICT (effect_key) DO NOTHING)`;
   const { rows } = await sql<{ id: string }>`
-    WITH item AS (SELECT i ->> 'id' AS id, i ->> 'who' AS who, (i ->> 'from')::timestamptz AS starts, (i ->> 'to')::timestamptz AS ends,
-        (i ->> 'overdue')::boolean AS overdue, (i ->> 'instead')::boolean AS instead, (i ->> 'quiet')::boolean AS quiet, (i ->> 'replyBy')::timestamptz AS reply_by, i -> 'why' AS why, i ->> 'message' AS message
-      FROM few_items(${JSON.stringify(items)}::jsonb) AS i),
-    mine AS MATERIALIZED (
-      SELECT s.id FROM staff s WHERE s.id = ANY(${Object.keys(counted)}::text[]) AND s.active
-         AND s.bookings = (${JSON.stringify(counted)}::jsonb ->> s.id)::int
-       ORDER BY s.id FOR NO KEY UPDATE),
-    given AS (
-      UPDATE task t SET status = 'ASSIGNED', assignee_id = item.who, assign_attempts = t.assign_attempts + 1, version = t.version + 1,
-          slot_start = CASE WHEN item.starts <> t.scheduled_at OR item.ends <> t.ends_at THEN item.starts END,
-          slot_end = CASE WHEN item.starts <> t.scheduled_at OR item.ends <> t.ends_at THEN item.ends END,
-          priority = CASE WHEN item.overdue AND NOT 'priority' = ANY(t.manual_fields) THEN 'URGENT' ELSE t.priority END,
-          accept_by = item.reply_by, accepted_at = NULL, assignment_explanation = item.why
-        FROM item JOIN mine ON mine.id = item.who
-       WHERE t.id = item.id AND t.status = 'UNASSIGNED'
-      RETURNING t.id, t.version, t.reservation_id, item.who, item.message, item.instead, item.quiet)${tells ? told : sql``}
+    WITH ${assignments(items, counted)}${tells ? told : sql``}
     SELECT id FROM given`.execute(tx);
   return new Set(rows.map(({ id }) => id));
 }

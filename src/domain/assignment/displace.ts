@@ -2,12 +2,12 @@ import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { unlessRefused } from '../../db/savepoint.ts';
 import type { TaskPriority, TaskType } from '../../db/schema.ts';
+import { markDisplaced, releaseTasks } from '../tasks/store/assign.ts';
 import { book } from './book.ts';
 import { firstFeasible, obstacleAt, type Person, standingObstacle } from './candidates.ts';
 import { OPEN_TASK, type OpenTask, wantedOf } from './open-task.ts';
 import { type Asked, type Planned, planTasks, type Unplanned } from './plan.ts';
 import { alertAbout, postponeForNobody, TOLD_ONCE } from './postpone.ts';
-import { releaseTasks } from './release.ts';
 import { type Roster, readRoster, spanAround } from './staffing.ts';
 import { slotsBetween } from './window.ts';
 
@@ -215,10 +215,8 @@ async function take(tx: Tx, way: Way, tells: boolean): Promise<boolean> {
         SELECT id FROM staff WHERE id = ANY(${[...new Set([planned, ...replanned].map(({ staffId }) => staffId))]}::text[])
          ORDER BY id FOR NO KEY UPDATE`.execute(tx);
       if (rows.length === 0) throw new Outrun();
-      const marked = await sql`
-        UPDATE task SET displaced_by = ${planned.task.id} WHERE id = ANY(${ids}::text[]) AND displaced_by IS NULL
-           AND status = 'ASSIGNED' AND assignee_id = ${planned.staffId}`.execute(tx);
-      if (Number(marked.numAffectedRows) < ids.length) throw new Outrun();
+      const { staffId, task } = planned;
+      if ((await markDisplaced(tx, ids, { emergencyId: task.id, staffId })) < ids.length) throw new Outrun();
       if ((await releaseTasks(tx, ids)).length < ids.length) throw new Outrun();
       given = await book(tx, [planned, ...replanned], { tells });
       if (!given.has(planned.task.id)) throw new Outrun();

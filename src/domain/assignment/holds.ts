@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { retryContention } from '../../db/errors.ts';
+import { countBookings } from '../people/staff.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
 import { inScope, sweepBatch } from '../sweeps/isolate.ts';
 import { type Alternative, findAlternatives, type HeldTimes, noStaff } from './alternatives.ts';
@@ -57,11 +58,8 @@ async function tryHold(
   const counted = new Map(roster.people.map((person) => [person.id, person.counted]));
   const wanted = Object.fromEntries(alternatives.map(({ assigneeId }) => [assigneeId, counted.get(assigneeId)]));
   // Who planned with these people before, plans anew.
-  const { rows } = await sql<{ id: string }>`
-    WITH mine AS MATERIALIZED (SELECT s.id FROM staff s WHERE s.id = ANY(${Object.keys(wanted)}::text[])
-         AND s.bookings = (${JSON.stringify(wanted)}::jsonb ->> s.id)::int ORDER BY s.id FOR NO KEY UPDATE)
-    UPDATE staff s SET bookings = s.bookings + 1 FROM mine WHERE mine.id = s.id RETURNING s.id`.execute(tx);
-  if (rows.length < Object.keys(wanted).length) return { alternatives, until: null };
+  const mine = await countBookings(tx, wanted);
+  if (mine.length < Object.keys(wanted).length) return { alternatives, until: null };
   await tx.deleteFrom('staff_hold').where('id', '=', holdId).where('occasion', '=', task.occurrence).execute();
   const minutes = roster.rules.holdMinutes;
   const expires = sql<Date>`now() + ${minutes}::int * interval '1 minute'`;

@@ -5,7 +5,9 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
-import { releaseTasks, tellReleased } from './release.ts';
+import { countBooking } from '../people/staff.ts';
+import { releaseTasks } from '../tasks/store/assign.ts';
+import { notifyReleased } from './release.ts';
 
 /** When somebody does not work, beside the shifts. */
 export interface NewLeave {
@@ -36,12 +38,7 @@ export async function addLeave(
   leave: NewLeave,
   author: Author,
 ): Promise<LeaveView & { readonly releasedTaskIds: readonly string[] }> {
-  const counted = await tx
-    .updateTable('staff')
-    .set((eb) => ({ bookings: eb('bookings', '+', 1) }))
-    .where('id', '=', staffId)
-    .returning('version')
-    .executeTakeFirst();
+  const counted = await countBooking(tx, staffId);
   if (!counted) throw noStaffMember();
   const row = await tx
     .insertInto('staff_leave')
@@ -63,7 +60,7 @@ export async function addLeave(
     tx,
     rows.map(({ id }) => id),
   );
-  await tellReleased(tx, released);
+  await notifyReleased(tx, released);
   await recordLeave(tx, author, { staffId, event: 'STAFF_LEAVE_ADDED', version: counted.version }, fieldsOf(leave));
   return { ...leaveView(row), releasedTaskIds: released.map(({ id }) => id) };
 }

@@ -1,9 +1,10 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import type { Shift } from '../../db/schema.ts';
+import { releaseTasks } from '../tasks/store/assign.ts';
 import { obstacleAt, type Person, standingObstacle, type Wanted } from './candidates.ts';
 import { OPEN_TASK, type OpenTask, wantedOf } from './open-task.ts';
-import { releaseTasks, tellReleased } from './release.ts';
+import { notifyReleased } from './release.ts';
 import { mergedShifts, type Roster, readRoster, spanAround } from './staffing.ts';
 
 /** What decides which tasks somebody can do, and may change. */
@@ -69,7 +70,7 @@ export async function releaseLostTasks(tx: Tx, held: HeldTasks, now: Abilities):
   const could = doable(held, person);
   const can = doable(held, changed);
   const lost = held.tasks.filter(({ id }) => could.has(id) && !can.has(id)).map(({ id }) => id);
-  await tellReleased(tx, await releaseTasks(tx, lost));
+  await notifyReleased(tx, await releaseTasks(tx, lost));
 }
 
 /**
@@ -85,7 +86,7 @@ export async function releaseTasksElsewhere(tx: Tx, propertyId: string, formerRe
     tx,
     rows.map(({ id }) => id),
   );
-  await tellReleased(tx, released);
+  await notifyReleased(tx, released);
 }
 
 /** One after the other, so that a task is judged beside those that are kept. What is over by the clock may be done already. */

@@ -5,9 +5,10 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { type Author, recordChange } from '../audit/record.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
 import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
+import { acceptOffer, type Released, releaseTasks } from '../tasks/store/assign.ts';
 import { type TaskView, taskView } from '../tasks/view.ts';
 import { alertAbout } from './postpone.ts';
-import { type Released, releaseTasks, tellReleased } from './release.ts';
+import { notifyReleased } from './release.ts';
 
 /**
  * An assignment is an offer where the property asks for an answer within some minutes, and of emergencies always. Who
@@ -31,12 +32,7 @@ export async function acceptTask(tx: Tx, answering: Answering, author: Author): 
   if (answering.assigneeId !== null && before.is_late) {
     throw new RoomyError('OFFER_EXPIRED', { details: { acceptBy: before.accept_by?.toISOString() ?? null } });
   }
-  const row = await tx
-    .updateTable('task')
-    .set({ accepted_at: sql<Date>`now()`, version: before.version + 1 })
-    .where('id', '=', before.id)
-    .returningAll()
-    .executeTakeFirstOrThrow();
+  const row = await acceptOffer(tx, before.id, before.version + 1);
   await recordAnswer(tx, author, 'TASK_ACCEPTED', row);
   return taskView(row);
 }
@@ -122,7 +118,7 @@ async function reassign(tx: Tx, scope: Scope): Promise<readonly string[]> {
   );
   if (released.length === 0) return [];
   await noteRefusals(tx, released, 'NO_ANSWER', null);
-  await tellReleased(tx, released);
+  await notifyReleased(tx, released);
   for (const task of released) await alertAbout(tx, task, 'TASK_NOT_ANSWERED', `-${task.assigneeId}`);
   return released.map(({ id }) => id);
 }

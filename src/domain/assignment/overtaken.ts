@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
+import { overtakeUnassigned } from '../tasks/store/finish.ts';
 import type { OpenTask } from './open-task.ts';
 
 /**
@@ -10,10 +11,10 @@ import type { OpenTask } from './open-task.ts';
 export async function overtake(tx: Tx, due: readonly OpenTask[]): Promise<ReadonlySet<string>> {
   const ids = due.flatMap(({ id, reservation_id }) => (reservation_id === null ? [] : [id]));
   if (ids.length === 0) return new Set();
-  const { rows } = await sql<{ id: string }>`
-    UPDATE task t SET status = 'OVERTAKEN', next_assign_at = NULL, version = t.version + 1 FROM reservation r
-     WHERE t.id = ANY(${ids}::text[]) AND t.status = 'UNASSIGNED' AND r.id = t.reservation_id
-       AND CASE t.occurrence
+  return overtakeUnassigned(
+    tx,
+    ids,
+    sql`CASE t.occurrence
          WHEN 'PRE_ARRIVAL' THEN r.status IN ('CHECKED_IN', 'CHECKED_OUT')
          WHEN 'ARRIVAL' THEN r.status IN ('CHECKED_IN', 'CHECKED_OUT')
          WHEN 'DEPARTURE' THEN r.status = 'CHECKED_OUT'
@@ -21,9 +22,8 @@ export async function overtake(tx: Tx, due: readonly OpenTask[]): Promise<Readon
            SELECT FROM reservation n WHERE n.property_id = r.property_id AND n.check_in_date >= coalesce(r.departure_date, r.check_out_date)
               AND n.status IN ('CHECKED_IN', 'CHECKED_OUT') AND n.id <> r.id AND ${isSettled('n')})
          ELSE false END
-       AND ${isSettled('r')}
-    RETURNING t.id`.execute(tx);
-  return new Set(rows.map(({ id }) => id));
+       AND ${isSettled('r')}`,
+  );
 }
 
 const isSettled = (stay: 'r' | 'n') =>

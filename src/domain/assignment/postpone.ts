@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import type { AlertCode } from '../notifications/alert-codes.ts';
 import { raiseAlert, raiseAlertOnce } from '../notifications/alerts.ts';
+import { noteNobodyFound, postponeTasks } from '../tasks/store/assign.ts';
 import type { OpenTask } from './open-task.ts';
 import type { Unplanned } from './plan.ts';
 
@@ -20,9 +21,9 @@ const HOUR_MS = 3_600_000;
 /** It was not these tasks' fault: they are due again in a second. */
 export async function postpone(tx: Tx, tasks: readonly OpenTask[]): Promise<void> {
   if (tasks.length === 0) return;
-  await sql`
-    UPDATE task SET next_assign_at = now() + interval '1 second' WHERE id = ANY(${tasks.map(({ id }) => id)}::text[])`.execute(
+  await postponeTasks(
     tx,
+    tasks.map(({ id }) => id),
   );
 }
 
@@ -46,10 +47,7 @@ export async function postponeForNobody(tx: Tx, nobody: readonly Unplanned[]): P
     why: explanation,
     level: Math.max(task.alert_level, escalation?.level ?? TOLD_ONCE),
   }));
-  await sql`
-    UPDATE task t SET assign_attempts = t.assign_attempts + 1, next_assign_at = (i ->> 'next')::timestamptz,
-           alert_level = (i ->> 'level')::int, assignment_explanation = i -> 'why'
-      FROM few_items(${JSON.stringify(items)}::jsonb) AS i WHERE t.id = i ->> 'id'`.execute(tx);
+  await noteNobodyFound(tx, items);
   // One alert about a task at a time; that of all who were asked nobody has answered, twice, is told once.
   for (const { task } of looked.filter(({ isSilence }) => isSilence)) await alertAbout(tx, task, 'NOBODY_ANSWERED');
   const untold = looked.filter(

@@ -1,41 +1,16 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
-import type { TaskType } from '../../db/schema.ts';
 import { taskWithdrawnMessage } from '../messages/matrix.ts';
 import { deliveryKey, enqueueInTransaction } from '../notifications/enqueue.ts';
+import { type Released, releaseTasks } from '../tasks/store/assign.ts';
 import { obstacleAt, type Span, standingObstacle } from './candidates.ts';
 import { OPEN_TASK, type OpenTask, wantedOf } from './open-task.ts';
 import { readRoster, spanAround } from './staffing.ts';
 
 /** Taking tasks from people again, so that somebody else is looked for at once. */
-export interface Released {
-  readonly id: string;
-  readonly type: TaskType;
-  readonly assigneeId: string;
-  readonly reservationId: string | null;
-  readonly version: number;
-}
-
-/**
- * ASSIGNED tasks among these go back to UNASSIGNED; what is under way or over stays. The agreed time goes with the
- * person, unless a person had set it.
- */
-export async function releaseTasks(tx: Tx, taskIds: readonly string[]): Promise<readonly Released[]> {
-  if (taskIds.length === 0) return [];
-  const { rows } = await sql<Released>`
-    UPDATE task t SET status = 'UNASSIGNED', assignee_id = NULL, accept_by = NULL, accepted_at = NULL, version = t.version + 1,
-           slot_start = CASE WHEN 'scheduledDate' = ANY(t.manual_fields) THEN t.slot_start END,
-           slot_end = CASE WHEN 'scheduledDate' = ANY(t.manual_fields) THEN t.slot_end END,
-           next_assign_at = CASE WHEN t.type <> 'FINANCE' THEN now() END, assign_attempts = 0
-      FROM task before WHERE before.id = t.id AND t.id = ANY(${taskIds}::text[]) AND t.status = 'ASSIGNED'
-    RETURNING t.id, t.type, before.assignee_id AS "assigneeId", t.reservation_id AS "reservationId", t.version`.execute(
-    tx,
-  );
-  return rows;
-}
 
 /** To those who need not come any more; keyed by the task's version, as a person may lose the same task more than once. */
-export async function tellReleased(tx: Tx, released: readonly Released[]): Promise<void> {
+export async function notifyReleased(tx: Tx, released: readonly Released[]): Promise<void> {
   for (const { id, assigneeId, reservationId, version } of released) {
     const told = [taskWithdrawnMessage(assigneeId, id)];
     await enqueueInTransaction(tx, `${id}${WITHDRAWN}${version}`, told, { sagaId: null, reservationId });
@@ -64,7 +39,7 @@ export async function releaseUnlessFree(tx: Tx, taskIds: readonly string[]): Pro
     if (task && !(await canCome(tx, task, agreedSpan(task)))) busy.push(id);
   }
   const released = await releaseTasks(tx, busy);
-  await tellReleased(tx, released);
+  await notifyReleased(tx, released);
   return released;
 }
 

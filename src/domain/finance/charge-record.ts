@@ -5,7 +5,7 @@ import { refundAffectsPayoutMessage, refundProcessedMessage } from '../messages/
 import type { AlertCode } from '../notifications/alert-codes.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import type { ChargeRecord, Ports, RecordedRefund } from '../ports.ts';
-import { rederivePaymentStatus } from '../reservations/payment-status.ts';
+import { rederivePaymentStatus } from '../reservations/store.ts';
 import { takenOf } from './dispute-row.ts';
 import { bookDispute } from './disputes.ts';
 import { alertGateway, type EventOutcome, GATEWAY, takeBack } from './gateway-events.ts';

@@ -3,7 +3,7 @@ import type { Tx } from '../../db/client.ts';
 import { literal, literals } from '../../db/literal.ts';
 import type { Json } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
-import { rederivePaymentStatus } from '../reservations/payment-status.ts';
+import { rederivePaymentStatus } from '../reservations/store.ts';
 import { GATEWAY } from './gateway-events.ts';
 import { type Account, accounts, credit, debit, post } from './ledger.ts';
 import { bookRefunds, type RefundedStay } from './refund-booking.ts';

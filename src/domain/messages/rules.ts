@@ -3,7 +3,7 @@ import type { Db, Tx } from '../../db/client.ts';
 import type { Channel, MessageRuleTable } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
-import { replanReminders } from '../reservations/reminded.ts';
+import { replanReminders } from '../reservations/store.ts';
 import type { QuietHours } from './quiet-hours.ts';
 
 /** What holds for every message: one row, read at every sending, so a change holds from the next one on. */

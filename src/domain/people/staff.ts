@@ -1,4 +1,4 @@
-import type { Selectable } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { GeoPoint, Shift, StaffRole, StaffTable } from '../../db/schema.ts';
@@ -114,6 +114,34 @@ export const updateStaff = (tx: Tx, id: string, change: StaffChange, version: nu
     .where('id', '=', id)
     .returningAll()
     .executeTakeFirstOrThrow();
+
+/**
+ * Makes whoever planned with this person before plan anew (`book` compares the counter). Answers the row's version; undefined
+ * when there is no such person.
+ */
+export const countBooking = (tx: Tx, id: string) =>
+  tx
+    .updateTable('staff')
+    .set((eb) => ({ bookings: eb('bookings', '+', 1) }))
+    .where('id', '=', id)
+    .returning('version')
+    .executeTakeFirst();
+
+/**
+ * The same for several people who have still been given nothing since a plan was made: `counts` by id, as the plan saw
+ * them. They are locked in the order of their ids. Answers the ids of those; the plan holds only if all are among them.
+ */
+export async function countBookings(tx: Tx, counts: Readonly<Record<string, number | undefined>>) {
+  const { rows } = await sql<{ id: string }>`
+    WITH mine AS MATERIALIZED (SELECT s.id FROM staff s WHERE s.id = ANY(${Object.keys(counts)}::text[])
+         AND s.bookings = (${JSON.stringify(counts)}::jsonb ->> s.id)::int ORDER BY s.id FOR NO KEY UPDATE)
+    UPDATE staff s SET bookings = s.bookings + 1 FROM mine WHERE mine.id = s.id RETURNING s.id`.execute(tx);
+  return rows.map(({ id }) => id);
+}
+
+/** Whether completed work is told once a day, together. */
+export const setDigest = (tx: Tx, id: string, digest: boolean) =>
+  tx.updateTable('staff').set({ digest }).where('id', '=', id).execute();
 
 const notFound = (): RoomyError => new RoomyError('NOT_FOUND', { text: 'Staff member not found' });
 

@@ -1,7 +1,8 @@
-import { sql } from 'kysely';
+import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { Activation } from '../ports.ts';
+import { setAmenityStatus } from './store.ts';
 
 /** What a property's devices were told for a stay; what they themselves say is in their own record. */
 export interface Grant {
@@ -85,10 +86,33 @@ export async function recordDeactivation(tx: Tx, reservationId: string, property
 const lockProperty = (tx: Tx, id: string) =>
   tx.selectFrom('property').select('id').where('id', '=', id).forNoKeyUpdate().execute();
 
-const setAmenityStatus = (tx: Tx, propertyId: string, status: 'INACTIVE' | 'ACTIVE') =>
-  tx
-    .updateTable('property')
-    .set((eb) => ({ amenity_status: status, version: eb('version', '+', 1) }))
-    .where('id', '=', propertyId)
-    .where('amenity_status', '<>', status)
-    .execute();
+/** Until when a stay's grant is to serve; an ISO instant. */
+export const wantAccessUntil = (tx: Tx, reservationId: string, until: string) =>
+  tx.updateTable('amenity_grant').set({ wanted_until: until }).where('reservation_id', '=', reservationId).execute();
+
+/**
+ * Notes that the device is asked for what is wanted of grant `a`, if something else was asked for last and `mayAsk` holds;
+ * answers how often it has been asked, or null.
+ */
+export async function markAsked(tx: Tx, reservationId: string, mayAsk: RawBuilder<SqlBool>): Promise<number | null> {
+  const { rows } = await sql<{ changes: number }>`
+    UPDATE amenity_grant a SET asked_until = a.wanted_until, changes = a.changes + 1
+     WHERE a.reservation_id = ${reservationId} AND a.status = 'ACTIVE' AND a.wanted_until <> a.asked_until AND ${mayAsk}
+    RETURNING a.changes`.execute(tx);
+  return rows[0]?.changes ?? null;
+}
+
+/** Of the grant that was asked about: another one of the stay has a time of its own. Answers whether it is there still. */
+export async function recordAccessEnd(
+  tx: Tx,
+  grant: { readonly reservationId: string; readonly activationKey: string; readonly until: string },
+): Promise<boolean> {
+  const { numUpdatedRows } = await tx
+    .updateTable('amenity_grant')
+    .set({ valid_until: grant.until })
+    .where('reservation_id', '=', grant.reservationId)
+    .where('activation_key', '=', grant.activationKey)
+    .where('status', '=', literal('ACTIVE'))
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
+}

@@ -7,6 +7,7 @@ import { type Money, toMajor } from '../../kernel/money.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { inPortfolio } from './portfolio.ts';
+import { insertProperty, updatePropertyRow } from './store.ts';
 
 export interface PropertyFields {
   readonly name: string;
@@ -91,16 +92,12 @@ export const propertyView = (row: Selectable<PropertyTable>) => ({
 });
 
 export async function createProperty(tx: Tx, property: NewProperty, author: Author): Promise<PropertyView> {
-  const row = await tx
-    .insertInto('property')
-    .values({
-      ...columnsOf(property),
-      id: property.id ?? newId('property'),
-      name: property.name,
-      owner_id: property.ownerId,
-    })
-    .returningAll()
-    .executeTakeFirstOrThrow();
+  const row = await insertProperty(tx, {
+    ...columnsOf(property),
+    id: property.id ?? newId('property'),
+    name: property.name,
+    owner_id: property.ownerId,
+  });
   await recordChange(tx, author, {
     noun: 'property',
     id: row.id,
@@ -159,12 +156,7 @@ export async function lockProperty(tx: Tx, id: string) {
 
 /** The row alone: who changes a property sees to its stays (`stays/change-property.ts`). The row is locked. */
 export const updateProperty = (tx: Tx, id: string, change: PropertyChange, version: number) =>
-  tx
-    .updateTable('property')
-    .set({ ...columnsOf(change), version })
-    .where('id', '=', id)
-    .returningAll()
-    .executeTakeFirstOrThrow();
+  updatePropertyRow(tx, id, columnsOf(change), version);
 
 const notFound = (): RoomyError => new RoomyError('NOT_FOUND', { text: 'Property not found' });
 

@@ -1,6 +1,4 @@
-import { type QueryCreator, sql } from 'kysely';
-import type { Tx } from '../../db/client.ts';
-import type { FusedDatabase, ValueRefs } from '../../db/fused.ts';
+import { sql } from 'kysely';
 
 /** What gateways have captured of a stay's balance, in minor units; what went over it is not counted. */
 export const capturedOf = (reservationId: string) =>
@@ -29,46 +27,3 @@ export const disputedOf = (payment: string) =>
 export const refundableOfStay = (reservationId: string) =>
   sql<number>`(SELECT coalesce(sum(greatest(0, y.amount_minor - y.refunded_minor - ${disputedOf('y')})), 0)::bigint FROM payment y
     WHERE y.reservation_id = ${sql.ref(reservationId)} AND y.status = 'COMPLETED')`;
-
-/** The stay's payment status as its payments make it. */
-export const derivePaymentStatus = (db: QueryCreator<FusedDatabase>) =>
-  db
-    .updateTable('reservation')
-    .from('guard')
-    .innerJoin('reservation as prior', 'prior.id', 'guard.subject_id')
-    .whereRef('reservation.id', '=', 'guard.subject_id')
-    .set((eb) => ({
-      payment_status: sql`payment_status_of(reservation.id)`,
-      version: eb('reservation.version', '+', 1),
-    }))
-    .returning([
-      'reservation.id as subject_id',
-      'reservation.payment_status as paymentStatus',
-      'reservation.version',
-      'prior.payment_status as before',
-    ]);
-
-export interface RestoreStatusValues {
-  readonly version: number;
-  readonly before: string;
-}
-/** Back to what it was, unless the stay has moved on (domain.md 2). */
-export const restorePaymentStatus = (db: QueryCreator<FusedDatabase>, value: ValueRefs<RestoreStatusValues>) =>
-  db
-    .updateTable('reservation')
-    .from('guard')
-    .whereRef('reservation.id', '=', 'guard.subject_id')
-    .where('reservation.version', '=', value.number('version'))
-    .set((eb) => ({
-      payment_status: sql`${value.text('before')}`,
-      version: eb('reservation.version', '+', 1),
-    }))
-    .returning(['reservation.id as subject_id', 'reservation.version']);
-
-/** The same in a step that is free TypeScript. */
-export const rederivePaymentStatus = (tx: Tx, reservationId: string) =>
-  tx
-    .updateTable('reservation')
-    .set({ payment_status: sql`payment_status_of(${reservationId})` })
-    .where('id', '=', reservationId)
-    .execute();

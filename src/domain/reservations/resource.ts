@@ -10,6 +10,7 @@ import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { newestInPortfolio } from '../properties/portfolio.ts';
 import { actionsOf, factsOf, type StayRow, selectStays } from './actions.ts';
+import { insertReservation, updateReservationRow } from './store.ts';
 import { type ReservationView, reservationView } from './view.ts';
 
 export interface ReservationFields {
@@ -43,21 +44,17 @@ export async function createReservation(tx: Tx, stay: NewReservation, author: Au
   assertPlannedWithin(stay, stay.checkInDate, stay.checkOutDate);
   assertPlannedInOrder(stay, stay.checkInDate, stay.checkOutDate);
   await assertAgent(tx, stay.referringAgentId);
-  const row = await tx
-    .insertInto('reservation')
-    .values({
-      ...columnsOf(stay),
-      id: stay.id ?? newId('reservation'),
-      property_id: stay.propertyId,
-      guest_id: stay.guestId,
-      check_in_date: stay.checkInDate,
-      check_out_date: stay.checkOutDate,
-      total_minor: stay.total.amountMinor,
-      currency: stay.total.currency,
-      created_by: author.actor,
-    })
-    .returningAll()
-    .executeTakeFirstOrThrow();
+  const row = await insertReservation(tx, {
+    ...columnsOf(stay),
+    id: stay.id ?? newId('reservation'),
+    property_id: stay.propertyId,
+    guest_id: stay.guestId,
+    check_in_date: stay.checkInDate,
+    check_out_date: stay.checkOutDate,
+    total_minor: stay.total.amountMinor,
+    currency: stay.total.currency,
+    created_by: author.actor,
+  });
   await recordChange(tx, author, {
     noun: 'reservation',
     id: row.id,
@@ -125,13 +122,8 @@ export async function getReservation(db: Db, id: string): Promise<ReservationDet
 }
 
 /** The row alone: who changes a stay sees to its tasks and payouts (`stays/change-reservation.ts`). The row is locked. */
-export async function updateReservation(tx: Tx, id: string, change: ReservationChange, version: number): Promise<void> {
-  await tx
-    .updateTable('reservation')
-    .set({ ...columnsOf(change), version })
-    .where('id', '=', id)
-    .execute();
-}
+export const updateReservation = (tx: Tx, id: string, change: ReservationChange, version: number): Promise<void> =>
+  updateReservationRow(tx, id, columnsOf(change), version);
 
 /** ISO dates compare as text. */
 export function assertStayOrder(checkInDate: string, checkOutDate: string): void {

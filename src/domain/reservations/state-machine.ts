@@ -49,6 +49,24 @@ export type OfferedAction = (typeof OFFERED_ACTIONS)[number];
 export const targetOf = (status: ReservationStatus, action: ReservationAction): ReservationStatus | null =>
   TRANSITIONS[status][action] ?? null;
 
+/** Actions that lead from one status to another, whichever permitted status it begins in. */
+const RESULTS = {
+  confirm: 'CONFIRMED',
+  cancel: 'CANCELLED',
+  'check-in': 'CHECKED_IN',
+  'check-out': 'CHECKED_OUT',
+} as const satisfies Readonly<Partial<Record<ReservationAction, ReservationStatus>>>;
+export type StatusChange = keyof typeof RESULTS;
+
+/** The status that an action ends in. */
+export const resultOf = (action: StatusChange): ReservationStatus => RESULTS[action];
+
+/** The statuses in which an action may begin, by `TRANSITIONS`: the store's statements compare with these. */
+export const statusesBefore = (action: StatusChange): readonly ReservationStatus[] =>
+  RESERVATION_STATUSES.filter((status) => TRANSITIONS[status][action] === RESULTS[action]);
+
+const RESERVATION_STATUSES = ['PENDING', 'CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT', 'CANCELLED', 'NO_SHOW'] as const;
+
 /** The code with which the status by itself refuses an action (domain.md 2); null: it permits it. */
 export function refusalOfStatus(status: ReservationStatus, action: ReservationAction): ErrorCode | null {
   if (targetOf(status, action) !== null) return null;

@@ -4,8 +4,10 @@ import { literal } from '../../db/literal.ts';
 import { unlessRefused } from '../../db/savepoint.ts';
 import type { TaskPriority, TaskStatus } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
+import { settleAround } from '../assignment/turnovers.ts';
 import { taskWithdrawnMessage } from '../messages/matrix.ts';
-import { mayTakeTurnover, movedTurnover, priorityUnlessSet } from '../tasks/turnover.ts';
+import { cancelTasks, type ReopenedAs, reopenTask } from '../tasks/store/finish.ts';
+import { mergeAgain, restoreDeadline } from '../tasks/store/turnover.ts';
 
 /** What a cancellation did to the tasks of a stay, and around them; enough to undo it exactly. */
 export type CancelledTasks = {
@@ -64,7 +66,6 @@ export async function cancelTasksOf(tx: Tx, reservationId: string): Promise<Canc
   if (open.length === 0) return { cancelled: [], ...left, released: [], relaxed: [] };
 
   const ids = open.map((task) => task.id);
-  const released = await releaseFrom(tx, ids);
   const cancelled = open.map((task) => ({
     taskId: task.id,
     status: task.status,
@@ -72,18 +73,20 @@ export async function cancelTasksOf(tx: Tx, reservationId: string): Promise<Canc
     mergedInto: task.merged_into_task_id,
     version: task.version + 1,
   }));
-  const relaxed = await relax(tx, cancelled.flatMap(targetOf));
-  await tx
-    .updateTable('task')
-    .set((eb) => ({
-      status: 'CANCELLED',
-      merged_into_task_id: null,
-      next_assign_at: null,
-      version: eb('version', '+', 1),
-    }))
-    .where('id', 'in', ids)
-    .execute();
-  return { cancelled, ...left, released, relaxed };
+  await cancelTasks(tx, ids);
+  const { parted, cleared } = await settleAround(
+    tx,
+    reservationId,
+    ...(await staysOf(tx, cancelled.flatMap(targetOf))),
+  );
+  return { cancelled, ...left, released: parted, relaxed: cleared };
+}
+
+/** Those that shared a cleaning with it do not meet it by their tasks any more. */
+async function staysOf(tx: Tx, taskIds: readonly string[]): Promise<readonly string[]> {
+  if (taskIds.length === 0) return [];
+  const rows = await tx.selectFrom('task').select('reservation_id').where('id', 'in', taskIds).execute();
+  return rows.flatMap(({ reservation_id: id }) => (id === null ? [] : [id]));
 }
 
 /** The stay's tasks and those that share a cleaning with them, in one order, so that two neighbours do not deadlock. */
@@ -94,38 +97,6 @@ async function lockTasksAround(tx: Tx, reservationId: string): Promise<void> {
       SELECT id FROM own UNION SELECT merged_into_task_id FROM own
       UNION SELECT t.id FROM task t JOIN own ON t.merged_into_task_id = own.id)
      ORDER BY id FOR UPDATE`.execute(tx);
-}
-
-/** Cleanings that were merged into these stand on their own again. */
-export async function releaseFrom(tx: Tx, taskIds: readonly string[]): Promise<CancelledTasks['released']> {
-  const { rows } = await sql<{ taskId: string; mergedInto: string }>`
-    UPDATE task t SET status = 'UNASSIGNED', merged_into_task_id = NULL, next_assign_at = now(), version = t.version + 1
-      FROM task before WHERE before.id = t.id AND t.merged_into_task_id = ANY(${taskIds}::text[])
-    RETURNING t.id AS "taskId", before.merged_into_task_id AS "mergedInto"`.execute(tx);
-  return rows;
-}
-
-/** The departing stay's cleaning will not be done when the next guest comes: theirs stands on its own again. */
-export async function partTurnover(tx: Tx, cleaningId: string): Promise<void> {
-  await releaseFrom(tx, [cleaningId]);
-  await relax(tx, [cleaningId]);
-}
-
-/** A departing stay's cleaning need not be ready for this guest any more. */
-async function relax(tx: Tx, taskIds: readonly string[]): Promise<CancelledTasks['relaxed']> {
-  if (taskIds.length === 0) return [];
-  const usual = movedTurnover('t', null);
-  const { rows } = await sql<{ id: string; must_finish_by: Date | null; priority: TaskPriority }>`
-    UPDATE task t SET must_finish_by = NULL, version = t.version + 1,
-           scheduled_at = ${usual.scheduled_at}, ends_at = ${usual.ends_at}, local_rule = ${usual.local_rule},
-           priority = ${priorityUnlessSet('t', 'NORMAL')}
-      FROM task before WHERE before.id = t.id AND t.id = ANY(${taskIds}::text[]) AND t.status IN ('UNASSIGNED', 'ASSIGNED')
-    RETURNING t.id, before.must_finish_by, before.priority`.execute(tx);
-  return rows.map((row) => ({
-    taskId: row.id,
-    mustFinishBy: row.must_finish_by?.toISOString() ?? null,
-    priority: row.priority,
-  }));
 }
 
 /**
@@ -142,17 +113,14 @@ export async function reopenTasks(tx: Tx, { cancelled, released, relaxed }: Canc
     const back = await asItWas(tx, task);
     if (await reopen(tx, task, back)) continue;
     const reopened = await reopen(tx, task, NOBODYS);
-    if (reopened && task.assigneeId !== null) await tellWithdrawn(tx, task.taskId, task.assigneeId);
+    if (reopened && task.assigneeId !== null) await notifyWithdrawn(tx, task.taskId, task.assigneeId);
   }
-  for (const { taskId, mergedInto } of released) await mergeAgain(tx, taskId, mergedInto);
-  for (const { taskId, mustFinishBy, priority } of relaxed) {
-    const hurried = movedTurnover('task', sql`${mustFinishBy}::timestamptz`);
-    await sql`
-      UPDATE task SET scheduled_at = ${hurried.scheduled_at}, ends_at = ${hurried.ends_at}, local_rule = ${hurried.local_rule}, must_finish_by = ${mustFinishBy}::timestamptz, version = version + 1,
-             priority = CASE WHEN 'priority' = ANY(manual_fields) THEN priority ELSE ${priority} END
-       WHERE id = ${taskId} AND status IN ('UNASSIGNED', 'ASSIGNED') AND must_finish_by IS NULL
-         AND (${mustFinishBy}::timestamptz IS NOT NULL OR priority <> ${priority})`.execute(tx);
+  for (const { taskId, mergedInto } of released) {
+    const displaced = await mergeAgain(tx, taskId, mergedInto);
+    // Whoever was given it meanwhile is told not to come.
+    if (displaced !== null) await notifyWithdrawn(tx, taskId, displaced);
   }
+  for (const former of relaxed) await restoreDeadline(tx, former);
 }
 
 const targetOf = ({ mergedInto }: { readonly mergedInto: string | null }): string[] =>
@@ -162,15 +130,10 @@ async function lockTasks(tx: Tx, ids: readonly string[]): Promise<void> {
   await sql`SELECT id FROM task WHERE id = ANY(${ids}::text[]) ORDER BY id FOR UPDATE`.execute(tx);
 }
 
-interface Reopened {
-  readonly status: TaskStatus;
-  readonly assignee_id: string | null;
-  readonly merged_into_task_id: string | null;
-}
-const NOBODYS: Reopened = { status: 'UNASSIGNED', assignee_id: null, merged_into_task_id: null };
+const NOBODYS: ReopenedAs = { status: 'UNASSIGNED', assignee_id: null, merged_into_task_id: null };
 
 /** A cleaning that was merged into one which is cancelled by now would never be done. */
-async function asItWas(tx: Tx, task: CancelledTasks['cancelled'][number]): Promise<Reopened> {
+async function asItWas(tx: Tx, task: CancelledTasks['cancelled'][number]): Promise<ReopenedAs> {
   if (task.mergedInto !== null) {
     const into = await tx.selectFrom('task').select('status').where('id', '=', task.mergedInto).executeTakeFirst();
     if (into === undefined || into.status === 'CANCELLED') return NOBODYS;
@@ -179,36 +142,12 @@ async function asItWas(tx: Tx, task: CancelledTasks['cancelled'][number]): Promi
 }
 
 /** False when the assignee has other work at that time by now; the transaction stays usable. */
-function reopen(tx: Tx, task: CancelledTasks['cancelled'][number], as: Reopened): Promise<boolean> {
-  return unlessRefused(tx, 'no_double_shift', () =>
-    tx
-      .updateTable('task')
-      .set((eb) => ({ ...as, next_assign_at: sql<Date>`now()`, version: eb('version', '+', 1) }))
-      .where('id', '=', task.taskId)
-      .where('status', '=', literal('CANCELLED'))
-      .where('version', '=', task.version)
-      .where(
-        sql<SqlBool>`NOT EXISTS (SELECT FROM task o WHERE o.reservation_id = task.reservation_id AND o.type = task.type
-          AND o.occurrence = task.occurrence AND o.status <> 'CANCELLED')`,
-      )
-      .execute(),
-  );
-}
-
-/** Only while both are still open; whoever was given the released cleaning meanwhile is told not to come. */
-async function mergeAgain(tx: Tx, taskId: string, into: string): Promise<void> {
-  const { rows } = await sql<{ assignee_id: string | null }>`
-    UPDATE task t SET status = 'MERGED', assignee_id = NULL, merged_into_task_id = post.id, version = t.version + 1
-      FROM task before, task post
-     WHERE t.id = ${taskId} AND before.id = t.id AND t.status IN ('UNASSIGNED', 'ASSIGNED')
-       AND post.id = ${into} AND post.status IN ('UNASSIGNED', 'ASSIGNED') AND ${mayTakeTurnover('post', sql`t.must_finish_by`)}
-    RETURNING before.assignee_id`.execute(tx);
-  const displaced = rows[0]?.assignee_id ?? null;
-  if (displaced !== null) await tellWithdrawn(tx, taskId, displaced);
+function reopen(tx: Tx, task: CancelledTasks['cancelled'][number], as: ReopenedAs): Promise<boolean> {
+  return unlessRefused(tx, 'no_double_shift', () => reopenTask(tx, { id: task.taskId, version: task.version }, as));
 }
 
 /** Keyed by the task's version: a person may be given the same task, and lose it, more than once. */
-async function tellWithdrawn(tx: Tx, taskId: string, assigneeId: string): Promise<void> {
+async function notifyWithdrawn(tx: Tx, taskId: string, assigneeId: string): Promise<void> {
   const { event, template, channel, recipientType, recipientId } = taskWithdrawnMessage(assigneeId, taskId);
   await tx
     .insertInto('notification')

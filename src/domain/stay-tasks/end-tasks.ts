@@ -1,26 +1,14 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { unlessRefused } from '../../db/savepoint.ts';
-import { type Released, tellReleased } from '../assignment/release.ts';
+import { notifyReleased } from '../assignment/release.ts';
+import type { Released } from '../tasks/store/assign.ts';
+import { type EndedTask, overtakeTasks, resumeAsNobodys, resumeTask } from '../tasks/store/finish.ts';
 
 /**
  * Tasks that life has overtaken: OVERTAKEN, so that nobody has them from now on, nobody is looked for, and no list, alert or
  * rate counts them. The rows stay, so that it can be seen that nobody reported them, and may still be completed.
  */
-
-/** A task as it was; times are Postgres's own text, which loses nothing. */
-export type EndedTask = {
-  readonly taskId: string;
-  readonly assigneeId: string | null;
-  readonly slotStart: string | null;
-  readonly slotEnd: string | null;
-  readonly acceptBy: string | null;
-  readonly acceptedAt: string | null;
-  readonly nextAssignAt: string | null;
-  readonly assignAttempts: number;
-  /** The row's since, so that what another hand did to it afterwards is seen. */
-  readonly version: number;
-};
 
 /**
  * A guest who has left is neither cleaned for nor met any more: what was open of the arrival, and the meeting at the
@@ -33,7 +21,7 @@ export async function endTasksAtDeparture(tx: Tx, reservationId: string, leftAt:
     sql`(reservation_id = ${reservationId} AND (occurrence IN ('PRE_ARRIVAL', 'ARRIVAL')
       OR occurrence = 'DEPARTURE' AND NOT ${takesPlace({ from: -12, to: 1, around: leftAt })}))`,
   );
-  await tellReleased(tx, released);
+  await notifyReleased(tx, released);
 }
 
 /**
@@ -74,19 +62,7 @@ async function endTasks(
   tx: Tx,
   which: RawBuilder<SqlBool>,
 ): Promise<{ readonly ended: readonly EndedTask[]; readonly released: readonly Released[] }> {
-  const { rows } = await sql<EndedTask & Pick<Released, 'type' | 'reservationId'>>`
-    WITH before AS MATERIALIZED (
-      SELECT * FROM task WHERE status IN ('UNASSIGNED', 'ASSIGNED') AND ${which} ORDER BY id FOR UPDATE)
-    UPDATE task t SET status = 'OVERTAKEN', assignee_id = NULL, accept_by = NULL, accepted_at = NULL, next_assign_at = NULL,
-           slot_start = CASE WHEN 'scheduledDate' = ANY(t.manual_fields) THEN t.slot_start END,
-           slot_end = CASE WHEN 'scheduledDate' = ANY(t.manual_fields) THEN t.slot_end END, version = t.version + 1
-      FROM before WHERE before.id = t.id
-    RETURNING t.id AS "taskId", before.assignee_id AS "assigneeId", before.slot_start::text AS "slotStart", before.slot_end::text AS "slotEnd",
-           before.accept_by::text AS "acceptBy", before.accepted_at::text AS "acceptedAt", before.next_assign_at::text AS "nextAssignAt",
-           before.assign_attempts AS "assignAttempts", t.version, t.type, t.reservation_id AS "reservationId"`.execute(
-    tx,
-  );
-  const inOrder = rows.toSorted((a, b) => (a.taskId < b.taskId ? -1 : 1));
+  const inOrder = await overtakeTasks(tx, which);
   return {
     ended: inOrder.map(({ type: _, reservationId: __, ...task }) => task),
     released: inOrder.flatMap(({ taskId: id, assigneeId, type, reservationId, version }) =>
@@ -101,24 +77,13 @@ async function endTasks(
  */
 export async function resumeTasks(tx: Tx, ended: readonly EndedTask[]): Promise<void> {
   for (const task of ended.toSorted((a, b) => (a.taskId < b.taskId ? -1 : 1))) {
-    if (await unlessRefused(tx, 'no_double_shift', () => resume(tx, task))) continue;
-    const { rows } = await sql<Released>`
-      UPDATE task SET status = 'UNASSIGNED', next_assign_at = now(), version = version + 1
-       WHERE id = ${task.taskId} AND ${isEnded} AND version = ${task.version}
-      RETURNING id, type, ${task.assigneeId}::text AS "assigneeId", reservation_id AS "reservationId", version`.execute(
-      tx,
-    );
-    await tellReleased(tx, rows);
+    if (await unlessRefused(tx, 'no_double_shift', () => resumeTask(tx, task))) continue;
+    const resumed = await resumeAsNobodys(tx, task);
+    const { assigneeId } = task;
+    if (assigneeId !== null)
+      await notifyReleased(
+        tx,
+        resumed.map((row) => ({ ...row, assigneeId })),
+      );
   }
 }
-
-const resume = (tx: Tx, task: EndedTask) =>
-  sql`
-    UPDATE task SET status = CASE WHEN ${task.assigneeId}::text IS NULL THEN 'UNASSIGNED' ELSE 'ASSIGNED' END,
-           assignee_id = ${task.assigneeId}, slot_start = ${task.slotStart}::timestamptz, slot_end = ${task.slotEnd}::timestamptz,
-           accept_by = ${task.acceptBy}::timestamptz, accepted_at = ${task.acceptedAt}::timestamptz,
-           next_assign_at = ${task.nextAssignAt}::timestamptz, assign_attempts = ${task.assignAttempts}, version = version + 1
-     WHERE id = ${task.taskId} AND ${isEnded} AND version = ${task.version}`.execute(tx);
-
-/** UNASSIGNED: by a check-in that began before there was this state. */
-const isEnded = sql<boolean>`status IN ('OVERTAKEN', 'UNASSIGNED')`;

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { firstFeasible } from '../assignment/candidates.ts';
 import { wantedOf } from '../assignment/open-task.ts';
-import { type AssignedTask, assignedTask, releaseTasks, tellReleased } from '../assignment/release.ts';
+import { type AssignedTask, assignedTask, notifyReleased } from '../assignment/release.ts';
 import { readRoster, spanAround } from '../assignment/staffing.ts';
 import { taskChangedMessage } from '../messages/matrix.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
@@ -10,6 +10,7 @@ import type { StayOccurrence } from '../reservations/stay-plan.ts';
 import { AFTER_CHECK_OUT, planTurnover } from '../reservations/stay-plan.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
 import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
+import { agreeOnTime, releaseTasks } from '../tasks/store/assign.ts';
 import { isTimedByHand } from '../tasks/turnover.ts';
 import { retimeStayTasks } from './stay-task.ts';
 
@@ -30,12 +31,12 @@ interface LateCleaning {
  * need have been. Assignees keep them if they can come in time, and are told either way. Answers how many were looked
  * at. What nobody could begin in time any more stays as it was agreed.
  */
-export const hurryLateTurnovers = (db: Db, limit: number): Promise<number> =>
+export const advanceLateCleanings = (db: Db, limit: number): Promise<number> =>
   sweepBatch({
     db,
     sweep: 'turnovers',
     limit,
-    run: (scope) => db.transaction().execute((tx) => hurry(tx, scope)),
+    run: (scope) => db.transaction().execute((tx) => advance(tx, scope)),
     due: async (some) => {
       const { rows } = await sql<{ id: string }>`
         SELECT t.id FROM task t WHERE ${isLate} ORDER BY t.id LIMIT ${some}::int`.execute(db);
@@ -49,7 +50,7 @@ const isLate = sql<boolean>`t.status = 'ASSIGNED' AND t.must_finish_by < coalesc
            ELSE t.must_finish_by - (t.ends_at - t.scheduled_at) >= now() END
   AND NOT ${isTimedByHand('t')} AND ${isNotSetAside('turnovers', sql`t.id`)}`;
 
-async function hurry(tx: Tx, scope: Scope): Promise<readonly string[]> {
+async function advance(tx: Tx, scope: Scope): Promise<readonly string[]> {
   const { rows } = await sql<LateCleaning>`
     SELECT t.id, t.reservation_id, t.occurrence, t.scheduled_at, t.ends_at, t.must_finish_by, t.local_rule,
            (extract(epoch FROM now()) * 1000)::bigint AS now_ms FROM task t
@@ -91,18 +92,15 @@ async function agreeInTime(tx: Tx, { id, must_finish_by, now_ms }: LateCleaning)
   if (sooner.ranked.length > 0) return agreeOn(tx, task, sooner.startMs, durationMs);
   // What is overdue is given to whoever comes first, however late: taken away, it would only come back.
   if (isOverdue && firstFeasible(roster.people, asking, span, roster).ranked.length === 0) return;
-  await tellReleased(tx, await releaseTasks(tx, [id]));
+  await notifyReleased(tx, await releaseTasks(tx, [id]));
 }
 
 async function agreeOn(tx: Tx, task: AssignedTask, startMs: number, durationMs: number): Promise<void> {
   const start = new Date(startMs).toISOString();
   const end = new Date(startMs + durationMs).toISOString();
   const wasAt = task.slot_start ?? task.scheduled_at;
-  const { rows } = await sql<{ version: number }>`
-    UPDATE task SET version = version + 1, slot_start = nullif(${start}::timestamptz, scheduled_at),
-           slot_end = CASE WHEN scheduled_at <> ${start}::timestamptz THEN ${end}::timestamptz END
-     WHERE id = ${task.id} RETURNING version`.execute(tx);
+  const version = await agreeOnTime(tx, task.id, { start, end });
   const told = taskChangedMessage(task.assignee_id, task.id, wasAt);
   const about = { sagaId: null, reservationId: task.reservation_id };
-  await enqueueInTransaction(tx, `${task.id}-sooner-v${rows[0]?.version}`, [told], about);
+  await enqueueInTransaction(tx, `${task.id}-sooner-v${version}`, [told], about);
 }

@@ -1,24 +1,26 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import { literals } from '../../db/literal.ts';
 import { unlessRefused } from '../../db/savepoint.ts';
 import type { TaskStatus, TaskType } from '../../db/schema.ts';
-import { RoomyError, required } from '../../kernel/errors.ts';
+import { RoomyError } from '../../kernel/errors.ts';
 import { findAlternatives, noStaff } from '../assignment/alternatives.ts';
 import { book } from '../assignment/book.ts';
 import { displaceFor } from '../assignment/displace.ts';
 import { holdAlternatives, useHold } from '../assignment/holds.ts';
-import { type OpenTask, wantedOf } from '../assignment/open-task.ts';
+import { OPEN_TASK, type OpenTask, wantedOf } from '../assignment/open-task.ts';
 import { type Asked, type Planned, planTasks } from '../assignment/plan.ts';
-import { releaseTasks, tellReleased } from '../assignment/release.ts';
+import { notifyReleased } from '../assignment/release.ts';
 import { readRoster, spanAround } from '../assignment/staffing.ts';
-import { afterDeparture, hurry, isHeldTooLate, leavesBefore, mayTakeTurnover } from '../tasks/turnover.ts';
-import { type TaskValues, titleOf } from './ensure.ts';
+import { settleAround } from '../assignment/turnovers.ts';
+import { releaseTasks } from '../tasks/store/assign.ts';
+import type { TaskValues } from '../tasks/store/ensure.ts';
+import { insertChosenStayTask } from '../tasks/store/insert.ts';
+import { afterDeparture } from '../tasks/turnover.ts';
 
 /** The brief's TaskOrchestrator: finds people for tasks, within the request that makes them or, in `assign-sweep.ts`, after it. */
 
-/** What whoever insists on an assignee may say besides. */
-export interface Insistence {
+/** For a task that somebody must be found for at once. */
+export interface StaffRequirement {
   /** The clock that decides what is overdue: when the request was accepted. */
   readonly nowMs: number;
   readonly holdId: string | null;
@@ -32,7 +34,7 @@ const MAX_TRIES = 10;
  * Gives an UNASSIGNED task to the best of those who can do it at its own time, or refuses with the brief's body. In the
  * same transaction as the task itself, so that a refusal leaves nothing behind.
  */
-export async function assignNow(tx: Tx, task: OpenTask, { nowMs, holdId, tells }: Insistence): Promise<Planned> {
+export async function assignNow(tx: Tx, task: OpenTask, { nowMs, holdId, tells }: StaffRequirement): Promise<Planned> {
   const wanted = wantedOf(task, nowMs, true);
   const { window, place } = wanted;
   const span = spanAround(place, window.firstMs, window.lastMs, window.durationMs);
@@ -80,31 +82,33 @@ interface StaySaga {
 }
 
 /**
- * A confirmation that requires staff: the task is assigned in its step, or the step refuses with the brief's body. Does
- * for a same-day turnover what the statements of `ensure.ts` do.
+ * A confirmation that requires staff: its task is made and the turnovers of the property are settled, as they always are;
+ * what nobody else's cleaning does for is then assigned, or the step refuses with the brief's body.
  */
 export async function ensureAssignedTask(
   tx: Tx,
   made: StayTask,
   saga: StaySaga,
-  insistence: Insistence,
+  requirement: StaffRequirement,
 ): Promise<{ status: TaskStatus; assignee: string | null }> {
-  if (made.occurrence === 'PRE_ARRIVAL') {
-    const cleaning = await cleaningToMergeInto(tx, saga.subjectId, made.mustFinishBy);
-    if (cleaning !== null) {
-      await insertStayTask(tx, made, saga, cleaning);
-      await hurry(tx, cleaning, made.mustFinishBy);
-      return { status: 'MERGED', assignee: null };
-    }
-  }
-  const own = await openTaskOf(tx, made, saga.subjectId);
-  const isApart = isHeldTooLate(own, own.must_finish_by);
-  const task = isApart ? { ...own, must_finish_by: null } : own;
-  await insertStayTask(tx, isApart ? { ...made, mustFinishBy: null } : made, saga, null);
+  await insertStayTask(tx, made, saga);
+  if (made.type === 'CLEANING') await settleAround(tx, saga.subjectId);
+  const task = await readOpenTask(tx, made.taskId);
+  if (task === null) return { status: 'MERGED', assignee: null };
+  // Chosen by a person for a time that is too late for the next guest.
+  const isApart = made.mustFinishBy !== null && task.must_finish_by === null;
   if (isApart) await releaseNextCleaning(tx, saga.subjectId);
-  else if (made.occurrence === 'POST_DEPARTURE') await absorbNextCleaning(tx, made.taskId, saga.subjectId);
-  const { staffId } = await assignNow(tx, task, insistence);
+  const { staffId } = await assignNow(tx, task, requirement);
   return { status: 'ASSIGNED', assignee: staffId };
+}
+
+/** Null when nobody is looked for. */
+async function readOpenTask(tx: Tx, taskId: string): Promise<OpenTask | null> {
+  const { rows } = await sql<OpenTask>`
+    SELECT ${OPEN_TASK} FROM task t JOIN property p ON p.id = t.property_id WHERE t.id = ${taskId} AND t.status = 'UNASSIGNED'`.execute(
+    tx,
+  );
+  return rows[0] ?? null;
 }
 
 /** The refusal of `ensureAssignedTask` with its times held; after that step was rolled back. */
@@ -160,47 +164,10 @@ export async function placeOf(db: Db | Tx, propertyId: string) {
   return row;
 }
 
-async function cleaningToMergeInto(tx: Tx, reservationId: string, arrival: string | null): Promise<string | null> {
-  const row = await tx
-    .selectFrom('reservation as r')
-    .innerJoin('reservation as p', (join) => join.on(leavesBefore('p', 'r')))
-    .innerJoin('task as t', 't.reservation_id', 'p.id')
-    .where('r.id', '=', reservationId)
-    .where('t.occurrence', '=', 'POST_DEPARTURE')
-    .where('t.status', 'in', literals(['UNASSIGNED', 'ASSIGNED']))
-    .where(mayTakeTurnover('t', sql`${arrival}::timestamptz`))
-    .select('t.id')
-    .orderBy('p.id')
-    .executeTakeFirst();
-  return row?.id ?? null;
-}
-
-/** The next guest's pre-arrival cleaning, made earlier, goes into this one; whoever was to do it is told. */
-async function absorbNextCleaning(tx: Tx, into: string, reservationId: string): Promise<void> {
-  const next = await releaseNextCleaning(tx, reservationId);
-  if (next.length === 0) return;
-  await tx
-    .updateTable('task')
-    .set((eb) => ({
-      status: 'MERGED',
-      assignee_id: null,
-      merged_into_task_id: into,
-      next_assign_at: null,
-      version: eb('version', '+', 1),
-    }))
-    .where(
-      'id',
-      'in',
-      next.map(({ id }) => id),
-    )
-    .execute();
-  await hurry(tx, into, next[0]?.must_finish_by ?? null);
-}
-
 /** A cleaner who comes before the next guest would find this guest still there; the cleaner is told. */
-async function releaseNextCleaning(tx: Tx, reservationId: string) {
-  const { rows } = await sql<{ id: string; must_finish_by: Date | null }>`
-    SELECT t.id, t.must_finish_by FROM reservation r JOIN reservation n ON n.property_id = r.property_id AND n.check_in_date = r.check_out_date
+async function releaseNextCleaning(tx: Tx, reservationId: string): Promise<void> {
+  const { rows } = await sql<{ id: string }>`
+    SELECT t.id FROM reservation r JOIN reservation n ON n.property_id = r.property_id AND n.check_in_date = r.check_out_date
       JOIN task t ON t.reservation_id = n.id
      WHERE r.id = ${reservationId} AND n.status IN ('CONFIRMED', 'CHECKED_IN') AND t.type = 'CLEANING' AND t.occurrence = 'PRE_ARRIVAL'
        AND t.status IN ('UNASSIGNED', 'ASSIGNED') ORDER BY t.id FOR UPDATE OF t`.execute(tx);
@@ -208,22 +175,12 @@ async function releaseNextCleaning(tx: Tx, reservationId: string) {
     tx,
     rows.map(({ id }) => id),
   );
-  await tellReleased(tx, released);
-  return rows;
+  await notifyReleased(tx, released);
 }
 
-async function insertStayTask(tx: Tx, made: StayTask, saga: StaySaga, mergedInto: string | null): Promise<void> {
-  const chosen = made.chosenStart;
-  await sql`
-    INSERT INTO task (id, reservation_id, property_id, type, occurrence, title, status, scheduled_at, ends_at, must_finish_by, local_rule,
-      priority, slot_start, slot_end, manual_fields, merged_into_task_id, created_by_saga, effect_key)
-    SELECT ${made.taskId}, r.id, r.property_id, ${made.type}, ${made.occurrence}, ${titleOf(sql`${made.occurrence}::text`)},
-      ${mergedInto === null ? 'UNASSIGNED' : 'MERGED'}, ${made.scheduledAt}::timestamptz, ${made.endsAt}::timestamptz,
-      ${made.mustFinishBy}::timestamptz, ${made.localRule},
-      CASE WHEN ${made.mustFinishBy}::timestamptz IS NOT NULL AND ${made.occurrence} = 'POST_DEPARTURE' THEN 'HIGH' ELSE 'NORMAL' END,
-      ${chosen}::timestamptz, ${chosen}::timestamptz + (${made.endsAt}::timestamptz - ${made.scheduledAt}::timestamptz),
-      ${chosen === null ? [] : ['scheduledDate']}::text[], ${mergedInto}, ${saga.sagaId}, ${saga.key}
-      FROM reservation r LEFT JOIN guest g ON g.id = r.guest_id WHERE r.id = ${required(saga.subjectId, 'the stay')}`.execute(
+const insertStayTask = (tx: Tx, made: StayTask, saga: StaySaga): Promise<void> =>
+  insertChosenStayTask(
     tx,
+    { ...made, id: made.taskId, reservationId: saga.subjectId, sagaId: saga.sagaId, key: saga.key },
+    made.chosenStart,
   );
-}

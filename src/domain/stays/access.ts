@@ -1,7 +1,6 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import { literal } from '../../db/literal.ts';
-import { accessEnd } from '../properties/amenities.ts';
+import { accessEnd, markAsked, wantAccessUntil } from '../properties/amenities.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
 import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
 import { readVisitTimes } from './visit.ts';
@@ -73,17 +72,13 @@ async function settleOn(tx: Tx, { id, valid_from, asked_until }: Unsettled): Pro
     stay?.status === 'CHECKED_IN'
       ? accessEnd(stay.plan.checkOut.scheduledAt, valid_from.toISOString())
       : asked_until.toISOString();
-  await tx.updateTable('amenity_grant').set({ wanted_until: until }).where('reservation_id', '=', id).execute();
+  await wantAccessUntil(tx, id, until);
   return until;
 }
 
 async function ask(tx: Tx, start: StartAccessChange, reservationId: string, until: string): Promise<void> {
-  const { rows } = await sql<{ changes: number }>`
-    UPDATE amenity_grant a SET asked_until = a.wanted_until, changes = a.changes + 1
-     WHERE a.reservation_id = ${reservationId} AND a.status = 'ACTIVE' AND a.wanted_until <> a.asked_until AND ${MAY_ASK}
-    RETURNING a.changes`.execute(tx);
-  const [asked] = rows;
-  if (asked) await start(tx, { reservationId, until, key: `access-${reservationId}-${asked.changes}` });
+  const changes = await markAsked(tx, reservationId, MAY_ASK);
+  if (changes !== null) await start(tx, { reservationId, until, key: `access-${reservationId}-${changes}` });
 }
 
 /** What a device is to be asked for, and what it has now. `device` is null where there is nothing to change any more. */
@@ -109,19 +104,4 @@ export async function readAccess(db: Db | Tx, reservationId: string): Promise<Ac
     from: row.valid_from.toISOString(),
     until: row.valid_until.toISOString(),
   };
-}
-
-/** Of the grant that was asked about: another one of the stay has a time of its own. Answers whether it is there still. */
-export async function recordAccessEnd(
-  tx: Tx,
-  grant: { readonly reservationId: string; readonly activationKey: string; readonly until: string },
-): Promise<boolean> {
-  const { numUpdatedRows } = await tx
-    .updateTable('amenity_grant')
-    .set({ valid_until: grant.until })
-    .where('reservation_id', '=', grant.reservationId)
-    .where('activation_key', '=', grant.activationKey)
-    .where('status', '=', literal('ACTIVE'))
-    .executeTakeFirst();
-  return numUpdatedRows > 0n;
 }

@@ -1,6 +1,8 @@
 import type { Tx } from '../../db/client.ts';
-import { type EndedTask, endTasksAtArrival, resumeTasks } from '../stay-tasks/end-tasks.ts';
-import { type EnsuredTask, ensureStayTask, withdrawStayTask } from '../stay-tasks/stay-task.ts';
+import { settleAround } from '../assignment/turnovers.ts';
+import { endTasksAtArrival, resumeTasks } from '../stay-tasks/end-tasks.ts';
+import { type EnsuredTask, ensureStayTask } from '../stay-tasks/stay-task.ts';
+import { type EndedTask, withdrawTaskByKey } from '../tasks/store/finish.ts';
 import type { ArrivalFacts } from './visit.ts';
 
 export type Arrival = EnsuredTask & {
@@ -18,10 +20,18 @@ export async function arriveAtProperty(
   // First, as whoever was to do it may be the one who cleans afterwards.
   const ended = await endTasksAtArrival(tx, reservationId, new Date(stay.actualAt));
   const cleaning = await ensureStayTask(tx, { ...step, reservationId }, stay.postDepartureCleaning);
+  await settleAround(tx, reservationId);
   return { ...cleaning, ended };
 }
 
-export async function undoArrival(tx: Tx, forwardKey: string, own: Arrival | undefined): Promise<void> {
-  await withdrawStayTask(tx, forwardKey);
+/** `reservationId`: the stay of the saga that is undone. */
+export async function undoArrival(
+  tx: Tx,
+  reservationId: string,
+  forwardKey: string,
+  own: Arrival | undefined,
+): Promise<void> {
+  await withdrawTaskByKey(tx, forwardKey);
   await resumeTasks(tx, own?.ended ?? []);
+  await settleAround(tx, reservationId);
 }

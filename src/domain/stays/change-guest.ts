@@ -1,7 +1,7 @@
 import type { Tx } from '../../db/client.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { type GuestChange, type GuestView, guestView, lockGuest, updateGuest } from '../people/guests.ts';
-import { replanReminders } from '../reservations/reminded.ts';
+import { replanReminders } from '../reservations/store.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
 
 /** Throws `NOT_FOUND` and `VERSION_CONFLICT`. Reminders follow a new telephone number or time zone. */

@@ -9,7 +9,7 @@ import {
   propertyView,
   updateProperty,
 } from '../properties/resource.ts';
-import { replanReminders } from '../reservations/reminded.ts';
+import { replanReminders } from '../reservations/store.ts';
 import { moveQuestions } from '../tasks/approvals.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
 import { retimeStaysOf } from './retime.ts';

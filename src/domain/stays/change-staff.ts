@@ -1,9 +1,10 @@
 import type { Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import { readHeldTasks, releaseLostTasks } from '../assignment/lost-tasks.ts';
-import { releaseTasks, tellReleased } from '../assignment/release.ts';
+import { notifyReleased } from '../assignment/release.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { lockStaff, type StaffChange, type StaffView, staffView, updateStaff } from '../people/staff.ts';
+import { releaseTasks } from '../tasks/store/assign.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
 
 /** The fields that decide which tasks somebody can do. */
@@ -47,5 +48,5 @@ async function releaseAll(tx: Tx, staffId: string): Promise<void> {
     tx,
     tasks.map(({ id }) => id),
   );
-  await tellReleased(tx, released);
+  await notifyReleased(tx, released);
 }

@@ -1,21 +1,20 @@
 import { type Selectable, sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
-import type { TaskPriority, TaskStatus, TaskTable, TaskType } from '../../db/schema.ts';
+import type { TaskPriority, TaskTable, TaskType } from '../../db/schema.ts';
 import { RoomyError, required } from '../../kernel/errors.ts';
 import { answerDeadline } from '../assignment/answer-deadline.ts';
 import { mayDo, ROLES } from '../assignment/candidates.ts';
 import { isHeld } from '../assignment/holds.ts';
-import { assignedTask, canCome, releaseTasks, tellReleased } from '../assignment/release.ts';
+import { assignedTask, canCome, notifyReleased } from '../assignment/release.ts';
+import { settleAround } from '../assignment/turnovers.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { taskAssignedMessage, taskChangedMessage } from '../messages/matrix.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
-import { partTurnover } from '../stay-tasks/cancel-tasks.ts';
-import { isHeldTooLate } from '../tasks/turnover.ts';
+import { releaseTasks } from '../tasks/store/assign.ts';
+import { changeTaskRow } from '../tasks/store/retime.ts';
+import { mayBe } from '../tasks/transitions.ts';
 import { type TaskView, taskView } from '../tasks/view.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
-
-/** A task that is under way or over is history, and stays as it was. */
-const CHANGEABLE: ReadonlySet<TaskStatus> = new Set(['UNASSIGNED', 'ASSIGNED']);
 
 export interface TaskChange {
   readonly title?: string | undefined;
@@ -44,7 +43,7 @@ export async function changeTask(
   const before = await tx.selectFrom('task').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
   if (!before) throw new RoomyError('TASK_NOT_FOUND');
   assertVersion(before.version, expected);
-  if (!CHANGEABLE.has(before.status)) {
+  if (!mayBe(before.status, 'change')) {
     throw new RoomyError('INVALID_STATE_TRANSITION', { details: { currentStatus: before.status, action: 'change' } });
   }
   if (before.approval === 'PENDING' && typeof change.assigneeId === 'string') {
@@ -53,27 +52,24 @@ export async function changeTask(
   const times = timesAfter(before, change);
   const isMoved = change.scheduledDate !== undefined || change.durationMinutes !== undefined;
   const assignment = await assignmentAfter(tx, before, change, { ...times, isMoved });
-  const changed = await tx
-    .updateTable('task')
-    .set({
-      title: change.title,
-      description: change.description,
-      priority: change.priority,
-      required_skills: change.requiredSkills,
-      ...(isMoved ? { ...times.rule, ...times.slot } : {}),
-      ...assignment,
-      // What a person has set is not re-timed by a later saga (domain.md 10).
-      manual_fields: [...new Set([...before.manual_fields, ...fieldsOf(change)])].sort(),
-      version: before.version + 1,
-    })
-    .where('id', '=', id)
-    .returningAll()
-    .executeTakeFirstOrThrow();
+  const changed = await changeTaskRow(tx, id, {
+    title: change.title,
+    description: change.description,
+    priority: change.priority,
+    required_skills: change.requiredSkills,
+    ...(isMoved ? { ...times.rule, ...times.slot } : {}),
+    ...assignment,
+    // What a person has set is not re-timed by a later saga (domain.md 10).
+    manual_fields: [...new Set([...before.manual_fields, ...fieldsOf(change)])].sort(),
+    version: before.version + 1,
+  });
   if (await losesSkill(tx, before, change)) await releaseTasks(tx, [id]);
-  // The next guest does not wait for it: theirs is cleaned for as if nobody had left that day.
-  if (isHeldTooLate(changed, changed.must_finish_by)) await partTurnover(tx, id);
+  // A time that is too late for the next guest parts the two cleanings, and one that is not brings them together.
+  if (isMoved && changed.type === 'CLEANING' && changed.reservation_id !== null) {
+    await settleAround(tx, changed.reservation_id);
+  }
   const row = await tx.selectFrom('task').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
-  await tell(tx, before, row);
+  await notifyPeople(tx, before, row);
   await recordChange(tx, author, {
     noun: 'task',
     id,
@@ -183,7 +179,7 @@ interface Asking {
 }
 
 /** Tells the people who gain it, lose it, or keep it at another time. Keyed by the version, as all of it may happen again. */
-async function tell(tx: Tx, before: TaskRow, row: TaskRow): Promise<void> {
+async function notifyPeople(tx: Tx, before: TaskRow, row: TaskRow): Promise<void> {
   const { id, type, version, reservation_id: reservationId } = row;
   const about = { sagaId: null, reservationId };
   const had = before.status === 'ASSIGNED' ? before.assignee_id : null;
@@ -193,7 +189,7 @@ async function tell(tx: Tx, before: TaskRow, row: TaskRow): Promise<void> {
     await enqueueInTransaction(tx, `${id}-changed-${version}`, [taskChangedMessage(had, id, wasAt)], about);
     return;
   }
-  if (had !== null) await tellReleased(tx, [{ id, type, version, reservationId, assigneeId: had }]);
+  if (had !== null) await notifyReleased(tx, [{ id, type, version, reservationId, assigneeId: had }]);
   if (row.assignee_id === null) return;
   const gained = { ...taskAssignedMessage(row.assignee_id), taskId: id };
   await enqueueInTransaction(tx, `${id}-assigned-${version}`, [gained], about);

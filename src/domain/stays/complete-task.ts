@@ -4,9 +4,10 @@ import { literal } from '../../db/literal.ts';
 import type { Completion, TaskType } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { type Author, recordAudit } from '../audit/record.ts';
-import { setReadiness } from '../properties/readiness.ts';
+import { setReadiness } from '../properties/store.ts';
 import { assertChecked, checklistOf } from '../tasks/checklist.ts';
 import { assertPhotos } from '../tasks/photos.ts';
+import { completeTaskRow, startTaskRow } from '../tasks/store/finish.ts';
 import { type TaskView, taskView } from '../tasks/view.ts';
 import { lockWork, type WorkItem, type WorkScope } from '../tasks/work.ts';
 import { followUp, type NextAction, type StartVisit } from './next-actions.ts';
@@ -41,20 +42,13 @@ export async function completeTask(tx: Tx, order: CompleteTask, author: Author):
   const completedAt = await timeOf(tx, order.completedAt, task.created_at);
   const assignee = task.assignee_id ?? (await staffIdOf(tx, author.actor));
   const minutes = completion.minutes ?? minutesBetween(task.started_at, completedAt);
-  const row = await tx
-    .updateTable('task')
-    .set({
-      status: 'COMPLETED',
-      assignee_id: assignee,
-      completed_at: completedAt,
-      completed_by: author.actor,
-      completion: JSON.stringify({ ...completion, ...(minutes === null ? {} : { minutes }) }),
-      next_assign_at: null,
-      version: task.version + 1,
-    })
-    .where('id', '=', task.id)
-    .returningAll()
-    .executeTakeFirstOrThrow();
+  const row = await completeTaskRow(tx, task.id, {
+    assigneeId: assignee,
+    completedAt,
+    completedBy: author.actor,
+    completion: { ...completion, ...(minutes === null ? {} : { minutes }) },
+    version: task.version + 1,
+  });
   const nextActions = await followUp(tx, {
     ...work,
     task: row,
@@ -103,12 +97,10 @@ export async function startTask(tx: Tx, { taskId, scope, startedAt }: StartTask,
     throw new RoomyError('INVALID_STATE_TRANSITION', { details: { currentStatus: task.status, action: 'start' } });
   }
   await assertVacated(tx, work);
-  const row = await tx
-    .updateTable('task')
-    .set({ status: 'IN_PROGRESS', started_at: possibleStart(work, startedAt), version: task.version + 1 })
-    .where('id', '=', task.id)
-    .returningAll()
-    .executeTakeFirstOrThrow();
+  const row = await startTaskRow(tx, task.id, {
+    startedAt: possibleStart(work, startedAt),
+    version: task.version + 1,
+  });
   if (task.type === 'CLEANING') await setReadiness(tx, property.id, 'CLEANING');
   await recordAudit(tx, {
     streamId: `task:${task.id}`,

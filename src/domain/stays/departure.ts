@@ -1,8 +1,9 @@
 import type { Tx } from '../../db/client.ts';
-import { setReadiness } from '../properties/readiness.ts';
-import { releaseFrom } from '../stay-tasks/cancel-tasks.ts';
+import { settleAround } from '../assignment/turnovers.ts';
+import { setReadiness } from '../properties/store.ts';
 import { endTasksAtDeparture } from '../stay-tasks/end-tasks.ts';
-import { type EnsuredTask, ensureStayTask, meetNow } from '../stay-tasks/stay-task.ts';
+import { type EnsuredTask, ensureStayTask } from '../stay-tasks/stay-task.ts';
+import { recordMeetingAt } from '../tasks/store/retime.ts';
 import type { DepartureFacts } from './visit.ts';
 
 /** What a departure leaves behind: a property to be cleaned two hours later, and perhaps nights that are free again. */
@@ -17,7 +18,7 @@ export async function leaveProperty(
   const cleaning = await ensureStayTask(tx, { ...step, reservationId }, stay.postDepartureCleaning);
   // Cleaned between the guest's departure and the moment somebody reported it.
   if (cleaning.status !== 'COMPLETED') await setReadiness(tx, stay.propertyId, 'DIRTY');
-  if (stay.releasesNext) await releaseFrom(tx, [cleaning.taskId]);
-  await meetNow(tx, reservationId, 'DEPARTURE', stay.actualAt);
+  await settleAround(tx, reservationId);
+  await recordMeetingAt(tx, reservationId, 'DEPARTURE', stay.actualAt);
   return { ...cleaning, warnings: [...stay.warnings, ...(cleaning.kept ? ['TASK_TIME_KEPT'] : [])] };
 }

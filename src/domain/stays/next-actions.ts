@@ -1,4 +1,3 @@
-import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { literal, literals } from '../../db/literal.ts';
 import type { Completion, Readiness } from '../../db/schema.ts';
@@ -13,10 +12,11 @@ import {
   taskCompletedMessages,
 } from '../messages/matrix.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
-import { setReadiness } from '../properties/readiness.ts';
-import { releaseBlock } from '../reservations/transition.ts';
+import { setReadiness } from '../properties/store.ts';
+import { releaseBlock } from '../reservations/store.ts';
 import { needsApproval } from '../tasks/approvals.ts';
 import { ensureCleaningAfter, ensureFollowUp, ensureInspection, ensureInspectionAgain } from '../tasks/follow-ups.ts';
+import { lookForCleanerNow } from '../tasks/store/assign.ts';
 import type { WorkItem } from '../tasks/work.ts';
 
 /** What follows from a completed task (domain.md 14): each once, in the commit of the completion. */
@@ -64,7 +64,7 @@ export interface Completed extends WorkItem {
 }
 
 export async function followUp(tx: Tx, done: Completed): Promise<readonly NextAction[]> {
-  const actions = [...(await ownActions(tx, done)), ...(await tellSupervisor(tx, done))];
+  const actions = [...(await ownActions(tx, done)), ...(await notifySupervisor(tx, done))];
   if (actions.length > 0) {
     await tx
       .insertInto('task_action')
@@ -180,13 +180,7 @@ async function visit(tx: Tx, done: Completed, saga: 'checkIn' | 'checkOut'): Pro
 /** A cleaner may be looked for now; one who has the task already may begin. */
 async function unlockCleaning(tx: Tx, { task }: Completed): Promise<readonly NextAction[]> {
   if (task.reservation_id === null) return [];
-  await tx
-    .updateTable('task')
-    .set((eb) => ({ next_assign_at: sql<Date>`now()`, version: eb('version', '+', 1) }))
-    .where('reservation_id', '=', task.reservation_id)
-    .where('occurrence', '=', 'POST_DEPARTURE')
-    .where('status', '=', literal('UNASSIGNED'))
-    .execute();
+  await lookForCleanerNow(tx, task.reservation_id);
   const rows = await tx
     .selectFrom('task')
     .select('id')
@@ -296,7 +290,7 @@ async function hasOtherRepairs(tx: Tx, { task, property }: Completed): Promise<b
   return other !== undefined;
 }
 
-async function tellSupervisor(tx: Tx, done: Completed): Promise<readonly NextAction[]> {
+async function notifySupervisor(tx: Tx, done: Completed): Promise<readonly NextAction[]> {
   const supervisors = agentsOf(done);
   const messages = taskCompletedMessages(supervisors, done.task.id);
   await enqueueInTransaction(tx, keyOf(done, 'completed'), messages, about(done));

@@ -1,7 +1,8 @@
 import type { Tx } from '../../db/client.ts';
 import { literals } from '../../db/literal.ts';
+import { settleAround } from '../assignment/turnovers.ts';
 import { reschedulePayouts } from '../finance/distribution.ts';
-import { retimeStayTasks, retimeTurnoverBefore } from '../stay-tasks/stay-task.ts';
+import { isTurnoverBeforeLate, retimeStayTasks } from '../stay-tasks/stay-task.ts';
 import { readVisitTimes } from './visit.ts';
 
 /** Tasks and payouts of stays follow the times that they were planned by (domain.md 8, 10); what opens the door, `access.ts`. */
@@ -25,13 +26,15 @@ export async function retimeMeetings(tx: Tx, reservationId: string, moved: Moved
     const cleaning = await retimeStayTasks(tx, reservationId, [preArrivalCleaning]);
     const meeting = await retimeStayTasks(tx, reservationId, [checkIn]);
     isKept = cleaning.late || meeting.kept;
-    isTooShort = await retimeTurnoverBefore(tx, reservationId);
+    // As it stands, before the two are parted for that reason.
+    isTooShort = await isTurnoverBeforeLate(tx, reservationId);
   }
   if (moved.departure && (stay.status === 'CONFIRMED' || stay.status === 'CHECKED_IN')) {
     const { kept, late } = await retimeStayTasks(tx, reservationId, [checkOut, postDepartureCleaning]);
     isKept ||= kept;
     isTooShort ||= late || stay.isTurnoverTooShort;
   }
+  await settleAround(tx, reservationId);
   return [...(isKept ? ['TASK_TIME_KEPT'] : []), ...(isTooShort ? ['TURNOVER_TOO_SHORT'] : [])];
 }
 

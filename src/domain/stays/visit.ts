@@ -56,8 +56,6 @@ export type ArrivalFacts = VisitFacts & {
 export type DepartureFacts = VisitFacts & {
   /** The local day of the departure, when it is before the booked one. */
   readonly departureDate: string | null;
-  /** The next guest's cleaning, merged into this stay's, stands on its own again: the nights before it are free. */
-  readonly releasesNext: boolean;
   /** The key under which that was asked for; null: nothing is known to be on. */
   readonly activationKey: string | null;
 };
@@ -103,7 +101,6 @@ export async function assertMayCheckOut(db: Db, request: VisitRequest, requested
     checkOut: plannedTasks(stay).checkOut,
     postDepartureCleaning: planTurnover(cleaning, nextArrival),
     departureDate: early ? leftOn : null,
-    releasesNext,
     activationKey: stay.activation_key,
     warnings: [
       ...checks,

@@ -55,6 +55,14 @@ export async function moveQuestions(tx: Tx, propertyId: string, ownerId: string)
   }
 }
 
+/** What was said, and by whom; the task follows it (`decide-repair.ts`). */
+export const recordDecision = (tx: Tx, taskId: string, decidedBy: string, note: string | null) =>
+  tx
+    .updateTable('repair_approval')
+    .set({ decided_at: sql<Date>`now()`, decided_by: decidedBy, note })
+    .where('task_id', '=', taskId)
+    .execute();
+
 export type Decision = 'APPROVED' | 'DECLINED';
 /** Whose decisions are taken: anybody's who has the address, an owner's own, an agent's for a portfolio, or all. */
 export type Decider =

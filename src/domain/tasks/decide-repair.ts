@@ -1,11 +1,12 @@
-import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { recordAudit } from '../audit/record.ts';
 import { repairDecidedMessage } from '../messages/matrix.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
-import { type Decider, type Decision, findRepair, type Repair } from './approvals.ts';
+import { type Decider, type Decision, findRepair, type Repair, recordDecision } from './approvals.ts';
 import { inspectInstead } from './follow-ups.ts';
+import { approveTask } from './store/assign.ts';
+import { declineTask } from './store/finish.ts';
 
 /** What an owner says to a repair, and what follows from it. */
 
@@ -39,20 +40,8 @@ export async function decideRepair(tx: Tx, decider: Decider, made: DecisionMade)
     throw new RoomyError('INVALID_STATE_TRANSITION', { details: { currentStatus, action: decision } });
   }
   const isYes = decision === 'APPROVED';
-  await tx
-    .updateTable('task')
-    .set({
-      approval: decision,
-      ...(isYes ? { next_assign_at: sql<Date>`now()` } : { status: 'CANCELLED', next_assign_at: null }),
-      version: task.version + 1,
-    })
-    .where('id', '=', taskId)
-    .execute();
-  await tx
-    .updateTable('repair_approval')
-    .set({ decided_at: sql<Date>`now()`, decided_by: actor, note })
-    .where('task_id', '=', taskId)
-    .execute();
+  await (isYes ? approveTask : declineTask)(tx, taskId, task.version + 1);
+  await recordDecision(tx, taskId, actor, note);
   if (!isYes) await inspectInstead(tx, taskId);
   const about = { sagaId: null, reservationId: null };
   await enqueueInTransaction(tx, `${taskId}-decided`, [repairDecidedMessage(taskId, decision)], about);

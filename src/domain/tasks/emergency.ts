@@ -3,6 +3,8 @@ import { newId } from '../../kernel/ids.ts';
 import { type Author, recordChange } from '../audit/record.ts';
 import { emergencyAlertMessage } from '../messages/matrix.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
+import { setReadiness } from '../properties/store.ts';
+import { insertBlock } from '../reservations/store.ts';
 
 /**
  * Takes nights `[from, to)` from the calendar for a repair; answers the id of the block. The constraint that guards
@@ -14,28 +16,14 @@ export async function blockCalendar(
   { from, to }: { readonly from: string; readonly to: string },
   author: Author,
 ): Promise<string> {
-  const block = await tx
-    .insertInto('reservation')
-    .values({
-      id: newId('block'),
-      kind: 'MAINTENANCE_BLOCK',
-      property_id: propertyId,
-      guest_id: null,
-      check_in_date: from,
-      check_out_date: to,
-      total_minor: 0,
-      currency: 'AED',
-      status: 'CONFIRMED',
-      created_by: author.actor,
-    })
-    .returning(['id', 'version'])
-    .executeTakeFirstOrThrow();
-  await tx
-    .updateTable('property')
-    .set((eb) => ({ readiness: 'OUT_OF_ORDER', version: eb('version', '+', 1) }))
-    .where('id', '=', propertyId)
-    .where('readiness', '<>', 'OUT_OF_ORDER')
-    .execute();
+  const block = await insertBlock(tx, {
+    id: newId('block'),
+    property_id: propertyId,
+    check_in_date: from,
+    check_out_date: to,
+    created_by: author.actor,
+  });
+  await setReadiness(tx, propertyId, 'OUT_OF_ORDER');
   await recordChange(tx, author, {
     noun: 'reservation',
     id: block.id,

@@ -1,7 +1,8 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
-import { literals } from '../../db/literal.ts';
 import { newId } from '../../kernel/ids.ts';
+import { completeTaskByKey } from './store/finish.ts';
+import { insertTaskOrRepeat } from './store/insert.ts';
 
 /** Work for the office: nobody in the field is offered it, so the assignment sweep never sees it. */
 export interface FinanceTask {
@@ -16,43 +17,23 @@ export interface FinanceTask {
 const DURATION = sql`interval '30 minutes'`;
 const keyOf = (occasion: string): string => `finance-${occasion}`;
 
-export async function openFinanceTask(db: Db, task: FinanceTask): Promise<void> {
-  await db
-    .insertInto('task')
-    .values({
-      id: newId('task'),
-      type: 'FINANCE',
-      occurrence: task.occasion,
-      title: task.title,
-      description: task.description,
-      property_id: task.propertyId,
-      reservation_id: task.reservationId,
-      priority: 'HIGH',
-      status: 'UNASSIGNED',
-      scheduled_at: sql<Date>`now()`,
-      ends_at: sql<Date>`now() + ${DURATION}`,
-      next_assign_at: null,
-      effect_key: keyOf(task.occasion),
-    })
-    .onConflict((conflict) =>
-      conflict
-        .column('effect_key')
-        .doUpdateSet((eb) => ({
-          status: 'UNASSIGNED',
-          assignee_id: null,
-          completed_at: null,
-          version: eb('task.version', '+', 1),
-        }))
-        .where('task.status', 'in', literals(['COMPLETED', 'CANCELLED'])),
-    )
-    .execute();
-}
+/** Makes the task of its occasion, or opens it again. */
+export const openFinanceTask = (db: Db, task: FinanceTask): Promise<void> =>
+  insertTaskOrRepeat(db, {
+    id: newId('task'),
+    type: 'FINANCE',
+    occurrence: task.occasion,
+    title: task.title,
+    description: task.description,
+    property_id: task.propertyId,
+    reservation_id: task.reservationId,
+    priority: 'HIGH',
+    status: 'UNASSIGNED',
+    scheduled_at: sql<Date>`now()`,
+    ends_at: sql<Date>`now() + ${DURATION}`,
+    next_assign_at: null,
+    effect_key: keyOf(task.occasion),
+  });
 
 /** What it was about has been seen to. */
-export const closeFinanceTask = (db: Db, occasion: string) =>
-  db
-    .updateTable('task')
-    .set((eb) => ({ status: 'COMPLETED', completed_at: sql<Date>`now()`, version: eb('version', '+', 1) }))
-    .where('effect_key', '=', keyOf(occasion))
-    .where('status', 'in', literals(['UNASSIGNED', 'ASSIGNED', 'IN_PROGRESS']))
-    .execute();
+export const closeFinanceTask = (db: Db, occasion: string) => completeTaskByKey(db, keyOf(occasion));

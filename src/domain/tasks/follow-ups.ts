@@ -2,11 +2,11 @@ import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { literal, literals } from '../../db/literal.ts';
 import type { TaskPriority, TaskStatus, TaskType } from '../../db/schema.ts';
-import { required } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import type { Money } from '../../kernel/money.ts';
 import { propertyTimesOf, stayDatesOf, stayTimes } from '../reservations/stay-plan.ts';
 import { askOwner, needsApproval } from './approvals.ts';
+import { insertTaskOnce, insertTaskOrFind } from './store/insert.ts';
 import type { WorkItem } from './work.ts';
 
 /** Tasks that come out of another one, under keys of its own, so that each is made once. */
@@ -40,16 +40,23 @@ export async function ensureFollowUp(
   const start = severe
     ? sql<Date>`now()`
     : sql<Date>`(((now() AT TIME ZONE ${property.time_zone})::date + 1)::text || ${` ${MORNING}`})::timestamp AT TIME ZONE ${property.time_zone}`;
-  const { rows } = await sql<{ id: string }>`
-    INSERT INTO task (id, property_id, type, occurrence, title, description, status, priority, scheduled_at, ends_at, effect_key,
-      estimate_minor, estimate_currency, approval, next_assign_at)
-    SELECT ${newId('task')}, ${property.id}, 'MAINTENANCE', 'FINDING', ${finding.description.split('\n', 1)[0]?.slice(0, TITLE_LENGTH) ?? ''},
-           ${finding.description}, 'UNASSIGNED', ${severe ? 'URGENT' : 'NORMAL'}, s.at, s.at + ${REPAIR_MINUTES}::int * interval '1 minute',
-           ${`${task.id}-finding-${n}`}, ${estimate?.amountMinor ?? null}::bigint, ${estimate?.currency ?? null}::text,
-           ${isAsked ? 'PENDING' : null}::text, ${isAsked ? sql`NULL` : sql`now()`}::timestamptz
-      FROM (SELECT ${start} AS at) s
-    ON CONFLICT (effect_key) DO UPDATE SET version = task.version RETURNING id`.execute(tx);
-  const id = required(rows[0], 'a repair').id;
+  const id = await insertTaskOrFind(tx, {
+    id: newId('task'),
+    property_id: property.id,
+    type: 'MAINTENANCE',
+    occurrence: 'FINDING',
+    title: finding.description.split('\n', 1)[0]?.slice(0, TITLE_LENGTH) ?? '',
+    description: finding.description,
+    status: 'UNASSIGNED',
+    priority: severe ? 'URGENT' : 'NORMAL',
+    scheduled_at: start,
+    ends_at: after(start, REPAIR_MINUTES),
+    effect_key: `${task.id}-finding-${n}`,
+    estimate_minor: estimate?.amountMinor ?? null,
+    estimate_currency: estimate?.currency ?? null,
+    approval: isAsked ? 'PENDING' : null,
+    next_assign_at: isAsked ? null : sql<Date>`now()`,
+  });
   if (isAsked) await askOwner(tx, id, property.owner_id);
   return id;
 }
@@ -61,7 +68,7 @@ export const ensureInspection = (tx: Tx, { task, property }: WorkItem): Promise<
     occurrence: 'AFTER_CLEANING',
     title: 'Inspection after cleaning',
     priority: 'HIGH',
-    start: sql`now()`,
+    start: sql<Date>`now()`,
     minutes: INSPECTION_MINUTES,
     mustFinishBy: task.must_finish_by?.toISOString() ?? null,
     key: `${task.id}-inspection`,
@@ -98,7 +105,7 @@ async function inspectOnce(
     occurrence: 'AFTER_REPAIR',
     title,
     priority: 'HIGH',
-    start: sql`now()`,
+    start: sql<Date>`now()`,
     minutes: INSPECTION_MINUTES,
     mustFinishBy: await nextArrival(tx, property),
     key,
@@ -173,7 +180,7 @@ export async function ensureCleaningAfter(tx: Tx, { task, property }: WorkItem):
     title: 'Cleaning after a repair',
     priority: arrival === null ? 'NORMAL' : 'HIGH',
     // The next half hour: what is past by the time that somebody is looked for would be urgent.
-    start: sql`to_timestamp(ceil(extract(epoch FROM now()) / 1800) * 1800)`,
+    start: sql<Date>`to_timestamp(ceil(extract(epoch FROM now()) / 1800) * 1800)`,
     minutes: property.cleaning_minutes,
     mustFinishBy: arrival,
     key: `${task.id}-cleaning`,
@@ -211,17 +218,25 @@ interface FollowUpTask {
   readonly occurrence: string;
   readonly title: string;
   readonly priority: TaskPriority;
-  readonly start: RawBuilder<unknown>;
+  readonly start: RawBuilder<Date>;
   readonly minutes: number;
   readonly mustFinishBy: string | null;
   readonly key: string;
 }
-async function insertOnce(tx: Tx, propertyId: string, made: FollowUpTask): Promise<string | null> {
-  const { rows } = await sql<{ id: string }>`
-    INSERT INTO task (id, property_id, type, occurrence, title, status, priority, scheduled_at, ends_at, must_finish_by, effect_key)
-    SELECT ${newId('task')}, ${propertyId}, ${made.type}, ${made.occurrence}, ${made.title}, 'UNASSIGNED', ${made.priority}, s.at,
-           s.at + ${made.minutes}::int * interval '1 minute', ${made.mustFinishBy}::timestamptz, ${made.key}
-      FROM (SELECT ${made.start} AS at) s
-    ON CONFLICT (effect_key) DO NOTHING RETURNING id`.execute(tx);
-  return rows[0]?.id ?? null;
-}
+const insertOnce = (tx: Tx, propertyId: string, made: FollowUpTask): Promise<string | null> =>
+  insertTaskOnce(tx, {
+    id: newId('task'),
+    property_id: propertyId,
+    type: made.type,
+    occurrence: made.occurrence,
+    title: made.title,
+    status: 'UNASSIGNED',
+    priority: made.priority,
+    scheduled_at: made.start,
+    ends_at: after(made.start, made.minutes),
+    must_finish_by: made.mustFinishBy,
+    effect_key: made.key,
+  });
+
+const after = (start: RawBuilder<Date>, minutes: number) =>
+  sql<Date>`(${start} + ${minutes}::int * interval '1 minute')`;

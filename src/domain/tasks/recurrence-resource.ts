@@ -10,6 +10,7 @@ import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../
 import { inPortfolio } from '../properties/portfolio.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
 import { currentPeriod, isByUse } from './recurrence.ts';
+import { insertRecurrence, updateRecurrence } from './recurrence-store.ts';
 
 /** Rules of recurring work, as people set them. An agent sees and sets those of a portfolio; `agentId` null: all. */
 
@@ -76,24 +77,20 @@ export async function createRecurrence(
     .executeTakeFirst();
   if (!property) throw new RoomyError('REFERENCE_NOT_FOUND', { details: { field: 'propertyId' } });
   const today = localDate(now, property.time_zone);
-  const row = await tx
-    .insertInto('recurrence')
-    .values({
-      id: rule.id ?? newId('recurrence'),
-      property_id: rule.propertyId,
-      type: rule.type,
-      title: rule.title,
-      description: rule.description,
-      checklist: rule.checklist ? JSON.stringify(rule.checklist) : null,
-      every: JSON.stringify(rule.every),
-      anchor_date: rule.anchorDate,
-      local_time: rule.localTime,
-      duration_minutes: rule.durationMinutes,
-      next_period: isByUse(rule.every) ? 1 : currentPeriod(rule.every, rule.anchorDate, today),
-      created_by: author.actor,
-    })
-    .returningAll()
-    .executeTakeFirstOrThrow();
+  const row = await insertRecurrence(tx, {
+    id: rule.id ?? newId('recurrence'),
+    property_id: rule.propertyId,
+    type: rule.type,
+    title: rule.title,
+    description: rule.description,
+    checklist: rule.checklist ? JSON.stringify(rule.checklist) : null,
+    every: JSON.stringify(rule.every),
+    anchor_date: rule.anchorDate,
+    local_time: rule.localTime,
+    duration_minutes: rule.durationMinutes,
+    next_period: isByUse(rule.every) ? 1 : currentPeriod(rule.every, rule.anchorDate, today),
+    created_by: author.actor,
+  });
   await record(tx, author, row, 'RECURRENCE_CREATED', rule);
   return recurrenceView(row);
 }
@@ -141,20 +138,15 @@ export async function changeRecurrence(
   if (!before) throw new RoomyError('NOT_FOUND');
   assertVersion(before.version, expected);
   const { checklist } = change;
-  const row = await tx
-    .updateTable('recurrence')
-    .set({
-      title: change.title,
-      description: change.description,
-      checklist: checklist === undefined || checklist === null ? checklist : JSON.stringify(checklist),
-      local_time: change.localTime,
-      duration_minutes: change.durationMinutes,
-      active: change.active,
-      version: before.version + 1,
-    })
-    .where('id', '=', id)
-    .returningAll()
-    .executeTakeFirstOrThrow();
+  const row = await updateRecurrence(tx, id, {
+    title: change.title,
+    description: change.description,
+    checklist: checklist === undefined || checklist === null ? checklist : JSON.stringify(checklist),
+    local_time: change.localTime,
+    duration_minutes: change.durationMinutes,
+    active: change.active,
+    version: before.version + 1,
+  });
   await record(tx, author, row, change.active === false ? 'RECURRENCE_ENDED' : 'RECURRENCE_UPDATED', change);
   return recurrenceView(row);
 }

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
-import type { ChecklistItem, RecurrenceEvery, TaskStatus } from '../../db/schema.ts';
+import type { ChecklistItem, TaskStatus } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
 import { localDate } from '../../kernel/local-time.ts';
 import {
@@ -27,22 +27,11 @@ import {
   periodDueOn,
   type Slot,
 } from './recurrence.ts';
+import { type Rule, setNextPeriod, takeRecurrences } from './recurrence-store.ts';
+import { cancelTasks } from './store/finish.ts';
+import { insertTaskOnce } from './store/insert.ts';
+import { rescheduleTask } from './store/retime.ts';
 
-interface Rule {
-  readonly id: string;
-  readonly property_id: string;
-  readonly owner_id: string;
-  readonly type: 'INSPECTION' | 'MAINTENANCE';
-  readonly title: string;
-  readonly description: string | null;
-  readonly checklist: readonly string[] | null;
-  readonly every: RecurrenceEvery;
-  readonly anchor_date: string;
-  readonly local_time: string;
-  readonly duration_minutes: number;
-  readonly next_period: number;
-  readonly time_zone: string;
-}
 interface MadeTask {
   readonly id: string;
   readonly period: number;
@@ -53,7 +42,6 @@ interface MadeTask {
   readonly last_date: string;
 }
 
-const LOOK_EVERY_MINUTES = 10;
 /** Stays that end later than this are of no concern to a task of the horizon. */
 const MAX_STAYS = 1_000;
 
@@ -68,7 +56,12 @@ export const sweepRecurrences = (db: Db, now: Date, limit: number): Promise<numb
     limit,
     run: (scope) =>
       db.transaction().execute(async (tx) => {
-        const rules = await takeRules(tx, now, scope);
+        const rules = await takeRecurrences(
+          tx,
+          now,
+          sql<boolean>`${isDue(now)} AND ${inScope(scope, sql`r.id`)}`,
+          scope.limit,
+        );
         for (const rule of rules) await lookAt(tx, rule, now);
         return rules.map(({ id }) => id);
       }),
@@ -81,17 +74,6 @@ export const sweepRecurrences = (db: Db, now: Date, limit: number): Promise<numb
 
 const isDue = (now: Date) =>
   sql<boolean>`r.active AND r.next_look_at <= ${now}::timestamptz AND ${isNotSetAside('recurrences', sql`r.id`)}`;
-
-async function takeRules(tx: Tx, now: Date, scope: Scope): Promise<readonly Rule[]> {
-  const { rows } = await sql<Rule>`
-    UPDATE recurrence r SET next_look_at = ${now}::timestamptz + ${LOOK_EVERY_MINUTES}::int * interval '1 minute'
-      FROM (SELECT r.id FROM recurrence r WHERE ${isDue(now)} AND ${inScope(scope, sql`r.id`)}
-             ORDER BY r.next_look_at LIMIT ${scope.limit}::int FOR UPDATE SKIP LOCKED) AS due, property p
-     WHERE r.id = due.id AND p.id = r.property_id
-    RETURNING r.id, r.property_id, p.owner_id, r.type, r.title, r.description, r.checklist, r.every, r.anchor_date, r.local_time,
-              r.duration_minutes, r.next_period, p.time_zone`.execute(tx);
-  return rows;
-}
 
 async function lookAt(tx: Tx, rule: Rule, now: Date): Promise<void> {
   const today = localDate(now, rule.time_zone);
@@ -113,7 +95,7 @@ async function lookAt(tx: Tx, rule: Rule, now: Date): Promise<void> {
     next = period.period + 1;
   }
   if (next > rule.next_period) {
-    await tx.updateTable('recurrence').set({ next_period: next }).where('id', '=', rule.id).execute();
+    await setNextPeriod(tx, rule.id, next);
   }
 }
 
@@ -172,31 +154,26 @@ async function makeTask(
   slot: { readonly scheduledAt: string; readonly endsAt: string; readonly localRule: string },
 ): Promise<string> {
   const id = newId('task');
-  const made = await tx
-    .insertInto('task')
-    .values({
-      id,
-      type: rule.type,
-      occurrence: 'RECURRING',
-      title: rule.title,
-      description: rule.description,
-      checklist: rule.checklist && JSON.stringify(rule.checklist.map(itemOf)),
-      property_id: rule.property_id,
-      status: 'UNASSIGNED',
-      scheduled_at: slot.scheduledAt,
-      ends_at: slot.endsAt,
-      local_rule: slot.localRule,
-      effect_key: `${rule.id}-${period.period}`,
-    })
-    .onConflict((conflict) => conflict.column('effect_key').doNothing())
-    .returning('id')
-    .executeTakeFirst();
-  if (!made) return id;
+  const made = await insertTaskOnce(tx, {
+    id,
+    type: rule.type,
+    occurrence: 'RECURRING',
+    title: rule.title,
+    description: rule.description,
+    checklist: rule.checklist && JSON.stringify(rule.checklist.map(itemOf)),
+    property_id: rule.property_id,
+    status: 'UNASSIGNED',
+    scheduled_at: slot.scheduledAt,
+    ends_at: slot.endsAt,
+    local_rule: slot.localRule,
+    effect_key: `${rule.id}-${period.period}`,
+  });
+  if (made === null) return id;
   await tx
     .insertInto('recurrence_period')
-    .values({ ...columnsOf(rule, period), status: 'MADE', task_id: made.id })
+    .values({ ...columnsOf(rule, period), status: 'MADE', task_id: made })
     .execute();
-  await tellOwner(tx, rule, made.id, 1);
+  await notifyOwner(tx, rule, made, 1);
   return id;
 }
 
@@ -216,7 +193,7 @@ const recordSkipped = (tx: Tx, rule: Rule, periods: readonly Period[]) =>
     .onConflict((conflict) => conflict.doNothing())
     .execute();
 
-async function tellOwner(tx: Tx, rule: Rule, taskId: string, version: number): Promise<void> {
+async function notifyOwner(tx: Tx, rule: Rule, taskId: string, version: number): Promise<void> {
   const { type, owner_id: ownerId } = rule;
   const message =
     type === 'INSPECTION' ? inspectionMessage(ownerId, taskId) : maintenancePlannedMessage(ownerId, taskId);
@@ -268,47 +245,25 @@ async function moveOvertaken(tx: Tx, rule: Rule, { slot, stays, now, days }: Cal
     }
     days.set(task.id, found.date);
     const version = task.version + 1;
-    await tx
-      .updateTable('task')
-      .set({
-        scheduled_at: found.scheduledAt,
-        ends_at: found.endsAt,
-        local_rule: found.localRule,
-        status: 'UNASSIGNED',
-        assignee_id: null,
-        slot_start: null,
-        slot_end: null,
-        accept_by: null,
-        accepted_at: null,
-        alert_level: 0,
-        assign_attempts: 0,
-        next_assign_at: sql<Date>`now()`,
-        version,
-      })
-      .where('id', '=', task.id)
-      .execute();
-    await tellOwner(tx, rule, task.id, version);
-    await tellWithdrawn(tx, task, `${task.id}-moved-${version}`);
+    await rescheduleTask(tx, task.id, found, version);
+    await notifyOwner(tx, rule, task.id, version);
+    await notifyWithdrawn(tx, task, `${task.id}-moved-${version}`);
   }
 }
 
 async function callOff(tx: Tx, rule: Rule, task: MadeTask): Promise<void> {
   const version = task.version + 1;
-  await tx
-    .updateTable('task')
-    .set({ status: 'CANCELLED', next_assign_at: null, version })
-    .where('id', '=', task.id)
-    .execute();
+  await cancelTasks(tx, [task.id]);
   await tx
     .updateTable('recurrence_period')
     .set({ status: 'SKIPPED', task_id: null })
     .where('recurrence_id', '=', rule.id)
     .where('period', '=', task.period)
     .execute();
-  await tellWithdrawn(tx, task, `${task.id}-skipped-${version}`);
+  await notifyWithdrawn(tx, task, `${task.id}-skipped-${version}`);
 }
 
-async function tellWithdrawn(tx: Tx, { id, assignee_id }: MadeTask, key: string): Promise<void> {
+async function notifyWithdrawn(tx: Tx, { id, assignee_id }: MadeTask, key: string): Promise<void> {
   if (assignee_id === null) return;
   await enqueueInTransaction(tx, key, [taskWithdrawnMessage(assignee_id, id)], { sagaId: null, reservationId: null });
 }

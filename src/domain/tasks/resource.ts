@@ -12,6 +12,7 @@ import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../
 import { newestInPortfolio } from '../properties/portfolio.ts';
 import { askOwner, needsApproval } from './approvals.ts';
 import { alertOfEmergency, blockCalendar } from './emergency.ts';
+import { insertTask } from './store/insert.ts';
 import { type TaskView, taskView } from './view.ts';
 
 /** What people may plan by hand; the tasks of a stay are made by its sagas. */
@@ -53,33 +54,29 @@ export async function createTask(tx: Tx, task: NewTask, author: Author): Promise
   const urgent = task.type === 'EMERGENCY';
   const { property, isAsked } = await repairAt(tx, task);
   const blockId = task.blockCalendar ? await blockCalendar(tx, task.propertyId, task.blockCalendar, author) : null;
-  const row = await tx
-    .insertInto('task')
-    .values({
-      id: task.id ?? newId('task'),
-      type: task.type,
-      occurrence: 'MANUAL',
-      title: task.title,
-      description: task.description,
-      property_id: task.propertyId,
-      checklist: task.checklist && JSON.stringify(task.checklist),
-      required_skills: task.requiredSkills,
-      priority: urgent ? 'URGENT' : (task.priority ?? usualPriority(task.scheduledDate)),
-      // What a person has chosen stays, also when nobody comes in time.
-      manual_fields: task.priority === undefined || urgent ? [] : ['priority'],
-      block_id: blockId,
-      status: 'UNASSIGNED',
-      scheduled_at: task.scheduledDate,
-      ends_at: endOf(task.scheduledDate, minutes),
-      estimate_minor: task.estimate?.amountMinor ?? null,
-      estimate_currency: task.estimate?.currency ?? null,
-      ...(isAsked && { approval: 'PENDING' as const, next_assign_at: null }),
-    })
-    .returningAll()
-    .executeTakeFirstOrThrow();
+  const row = await insertTask(tx, {
+    id: task.id ?? newId('task'),
+    type: task.type,
+    occurrence: 'MANUAL',
+    title: task.title,
+    description: task.description,
+    property_id: task.propertyId,
+    checklist: task.checklist && JSON.stringify(task.checklist),
+    required_skills: task.requiredSkills,
+    priority: urgent ? 'URGENT' : (task.priority ?? usualPriority(task.scheduledDate)),
+    // What a person has chosen stays, also when nobody comes in time.
+    manual_fields: task.priority === undefined || urgent ? [] : ['priority'],
+    block_id: blockId,
+    status: 'UNASSIGNED',
+    scheduled_at: task.scheduledDate,
+    ends_at: endOf(task.scheduledDate, minutes),
+    estimate_minor: task.estimate?.amountMinor ?? null,
+    estimate_currency: task.estimate?.currency ?? null,
+    ...(isAsked && { approval: 'PENDING' as const, next_assign_at: null }),
+  });
   if (urgent) await alertOfEmergency(tx, row.id);
   if (isAsked) await askOwner(tx, row.id, property.owner_id);
-  else await tellOwner(tx, row, property.owner_id);
+  else await notifyOwner(tx, row, property.owner_id);
   await recordChange(tx, author, {
     noun: 'task',
     id: row.id,
@@ -105,7 +102,7 @@ async function repairAt(tx: Tx, { propertyId, type, estimate }: NewTask) {
   return { property, isAsked: type === 'MAINTENANCE' && needsApproval(property, estimate ?? null) };
 }
 
-function tellOwner(tx: Tx, { id, type }: { readonly id: string; readonly type: TaskType }, ownerId: string) {
+function notifyOwner(tx: Tx, { id, type }: { readonly id: string; readonly type: TaskType }, ownerId: string) {
   const told = type === 'INSPECTION' ? inspectionMessage(ownerId, id) : maintenanceOrderedMessage(ownerId, id);
   return enqueueInTransaction(tx, `${id}-ordered`, [told], { sagaId: null, reservationId: null });
 }

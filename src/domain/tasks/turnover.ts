@@ -1,5 +1,4 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { TaskPriority } from '../../db/schema.ts';
 import { AFTER_CHECK_OUT, AFTER_CHECK_OUT_SECONDS } from '../reservations/stay-plan.ts';
@@ -19,6 +18,22 @@ export const leavesBefore = (leaving: string, arriving: string): RawBuilder<bool
 };
 
 /**
+ * The same, and also a stay that was left early, but when the time had come to clean for the guest who arrives on its last
+ * day: `cleanFrom`, the start of that cleaning, on the day before.
+ */
+export const meetsOnOneDay = (
+  leaving: string,
+  arriving: string,
+  cleanFrom: RawBuilder<unknown>,
+): RawBuilder<boolean> => {
+  const o = columnsOf(leaving);
+  const r = columnsOf(arriving);
+  return sql<boolean>`(${leavesBefore(leaving, arriving)} OR ${o('property_id')} = ${r('property_id')} AND ${o('id')} <> ${r('id')}
+    AND ${o('status')} = 'CHECKED_OUT' AND ${o('departure_date')} IS NOT NULL AND ${o('check_out_date')} = ${r('check_in_date')}
+    AND NOT isempty(${o('stay')}) AND ${o('actual_check_out_at')} > ${cleanFrom})`;
+};
+
+/**
  * A cleaning that a person wants at a time which ends after `arrival` is not done when the next guest comes, so it does not
  * stand for theirs. A time that was agreed with an assignee only is no obstacle: another is found (`late-turnovers.ts`).
  */
@@ -26,10 +41,6 @@ export const mayTakeTurnover = (cleaning: string, arrival: RawBuilder<unknown>):
   const t = columnsOf(cleaning);
   return sql<boolean>`((${isTimedByHand(cleaning)} AND coalesce(${t('slot_end')}, ${t('ends_at')}) > ${arrival}) IS NOT TRUE)`;
 };
-
-/** The same of a row that was read. */
-export const isHeldTooLate = (task: Timed & { readonly occurrence: string }, arrival: Date | null): boolean =>
-  task.occurrence === 'POST_DEPARTURE' && endsTooLateByHand(task, arrival);
 
 /** A person wants it at a time that ends after `by`. */
 export const endsTooLateByHand = ({ manual_fields, slot_end, ends_at }: Timed, by: Date | null): boolean =>
@@ -77,17 +88,6 @@ export const movedTurnover = (cleaning: string, arrival: RawBuilder<unknown> | n
       WHEN ${free} AND NOT ${late} AND ${early} THEN ${t('local_rule')} || ${AFTER_CHECK_OUT} ELSE ${t('local_rule')} END`,
   };
 };
-
-/** The departing stay's cleaning has to be ready for the next guest by then. */
-export async function hurry(tx: Tx, taskId: string, mustFinishBy: Date | string | null): Promise<void> {
-  const by = mustFinishBy instanceof Date ? mustFinishBy.toISOString() : mustFinishBy;
-  const moved = movedTurnover('task', sql`${by}::timestamptz`);
-  await sql`
-    UPDATE task SET must_finish_by = ${by}::timestamptz, version = version + 1,
-           scheduled_at = ${moved.scheduled_at}, ends_at = ${moved.ends_at}, local_rule = ${moved.local_rule},
-           priority = ${priorityUnlessSet('task', 'HIGH')}
-     WHERE id = ${taskId}`.execute(tx);
-}
 
 /**
  * A cleaning before an arrival that stands on its own although somebody leaves that day begins after their departure, with

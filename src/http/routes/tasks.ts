@@ -1,7 +1,7 @@
 import { createRoute } from '@hono/zod-openapi';
 import { readAssignment } from '../../domain/assignment/explanation.ts';
 import { acceptTask, declineTask } from '../../domain/assignment/offers.ts';
-import { assignMade, holdForTask } from '../../domain/stay-tasks/insist.ts';
+import { assignMade, holdForTask } from '../../domain/stay-tasks/require-staff.ts';
 import { changeTask } from '../../domain/stays/change-task.ts';
 import { createTask, getTask, listTasks } from '../../domain/tasks/resource.ts';
 import { assertOwnTask } from '../../domain/tasks/work.ts';

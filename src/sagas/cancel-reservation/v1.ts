@@ -17,7 +17,7 @@ import {
   taskWithdrawnMessage,
 } from '../../domain/messages/matrix.ts';
 import { enqueueMessages, orderMessages, skipWaitingMessages } from '../../domain/notifications/enqueue.ts';
-import { cancel } from '../../domain/reservations/transition.ts';
+import { cancel } from '../../domain/reservations/store.ts';
 import { cancelTasksOf, reopenTasks } from '../../domain/stay-tasks/cancel-tasks.ts';
 import { saga } from '../../engine/definition.ts';
 import { toMajor } from '../../kernel/money.ts';

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { accessAlertMessage } from '../../domain/messages/matrix.ts';
 import { enqueueInTransaction, releaseHeldMessages } from '../../domain/notifications/enqueue.ts';
 import type { Ports } from '../../domain/ports.ts';
-import { readAccess, recordAccessEnd } from '../../domain/stays/access.ts';
+import { recordAccessEnd } from '../../domain/properties/amenities.ts';
+import { readAccess } from '../../domain/stays/access.ts';
 import { saga } from '../../engine/definition.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 

@@ -3,11 +3,12 @@ import { countNotifications, taskWithdrawnMessage, welcomeMessages } from '../..
 import { enqueueMessages, orderMessages, withdrawMessages } from '../../domain/notifications/enqueue.ts';
 import { recordActivation, recordDeactivation } from '../../domain/properties/amenities.ts';
 import { transitionError } from '../../domain/reservations/actions.ts';
-import { checkIn as arrive, undoCheckIn } from '../../domain/reservations/transition.ts';
-import { ensureStayTask, withdrawStayTask } from '../../domain/stay-tasks/stay-task.ts';
+import { checkIn as arrive, undoCheckIn } from '../../domain/reservations/store.ts';
+import { ensureStayTask } from '../../domain/stay-tasks/stay-task.ts';
 import { type Arrival, undoArrival } from '../../domain/stays/arrival.ts';
 import { assertMayCheckIn } from '../../domain/stays/visit.ts';
 import { readVisitOutcome } from '../../domain/stays/visit-outcome.ts';
+import { withdrawTaskByKey } from '../../domain/tasks/store/finish.ts';
 import { saga } from '../../engine/definition.ts';
 import { required } from '../../kernel/errors.ts';
 
@@ -49,14 +50,14 @@ export const checkInV1 = saga('checkIn', CheckIn, {
     run: ({ tx, done, ...step }) =>
       ensureStayTask(tx, { ...step, reservationId: step.subjectId }, done.validateCheckIn.checkOut),
     compensate: async ({ tx, forwardKey }) => {
-      await withdrawStayTask(tx, forwardKey);
+      await withdrawTaskByKey(tx, forwardKey);
     },
   })
   .tx('createPostCheckOutCleaningTask', {
     run: async ({ tx, done, ...step }): Promise<Arrival> =>
       ensureStayTask(tx, { ...step, reservationId: step.subjectId }, done.validateCheckIn.postDepartureCleaning),
     // Some builds ran version 1 as version 2 now runs: what they ended at this step is given back, and told below.
-    compensate: ({ tx, forwardKey, done }) => undoArrival(tx, forwardKey, done.own),
+    compensate: ({ tx, subjectId, forwardKey, done }) => undoArrival(tx, subjectId, forwardKey, done.own),
   })
   .call('activatePropertyAmenities', {
     retry: DEVICE_RETRY,

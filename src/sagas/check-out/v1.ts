@@ -3,7 +3,7 @@ import { amenitiesAlertMessage, countNotifications, thankYouMessages } from '../
 import { enqueueInTransaction, enqueueMessages, orderMessages } from '../../domain/notifications/enqueue.ts';
 import { readDevices, recordDeactivation } from '../../domain/properties/amenities.ts';
 import { transitionError } from '../../domain/reservations/actions.ts';
-import { checkOut as depart, undoCheckOut } from '../../domain/reservations/transition.ts';
+import { checkOut as depart, undoCheckOut } from '../../domain/reservations/store.ts';
 import { leaveProperty } from '../../domain/stays/departure.ts';
 import { readCheckOutReport, writeCheckOutReport } from '../../domain/stays/report.ts';
 import { assertMayCheckOut } from '../../domain/stays/visit.ts';

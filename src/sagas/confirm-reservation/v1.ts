@@ -15,23 +15,22 @@ import {
 } from '../../domain/notifications/enqueue.ts';
 import { transitionError } from '../../domain/reservations/actions.ts';
 import type { StayOccurrence, StayPlan } from '../../domain/reservations/stay-plan.ts';
-import { confirm, unconfirm } from '../../domain/reservations/transition.ts';
+import { confirm, unconfirm } from '../../domain/reservations/store.ts';
 import { checkChosenTimes } from '../../domain/stay-tasks/chosen-times.ts';
+import { ensureAssignedTask, holdForStay, type StayTask } from '../../domain/stay-tasks/task-orchestrator.ts';
+import { assertConfirmable, conflictError, type StayFacts } from '../../domain/stays/confirmable.ts';
+import { readOutcome } from '../../domain/stays/outcome.ts';
 import {
   absorbNextCleaning,
   ensurePostDepartureCleaning,
   ensurePreArrivalCleaning,
   ensureTask,
-  hurryPreviousCleaning,
-  relaxPreviousCleaning,
-  releaseMerged,
-  settleTurnovers,
+  setDeadlineOfPrevious,
+  settleNewTurnovers,
   type TaskValues,
   withdrawTask,
-} from '../../domain/stay-tasks/ensure.ts';
-import { ensureAssignedTask, holdForStay, type StayTask } from '../../domain/stay-tasks/task-orchestrator.ts';
-import { assertConfirmable, conflictError, type StayFacts } from '../../domain/stays/confirmable.ts';
-import { readOutcome } from '../../domain/stays/outcome.ts';
+} from '../../domain/tasks/store/ensure.ts';
+import { settleTurnoversWithout } from '../../domain/tasks/store/turnover.ts';
 import { saga } from '../../engine/definition.ts';
 import type { Failure, StepContext } from '../../engine/step.ts';
 import { type RoomyError, required } from '../../kernel/errors.ts';
@@ -74,8 +73,8 @@ const assigned = <Name extends string>(task: keyof StayPlan, output: Name) => ({
   run: async (context: Context & { readonly tx: Tx }) => {
     const made = stayTaskOf(context, task);
     const ids = { [output]: made.taskId } as { readonly [K in Name]: string };
-    const insistence = { nowMs: context.requestedAt.getTime(), holdId: context.input.holdId ?? null, tells: false };
-    return { ...ids, ...(await ensureAssignedTask(context.tx, made, context, insistence)) };
+    const requirement = { nowMs: context.requestedAt.getTime(), holdId: context.input.holdId ?? null, tells: false };
+    return { ...ids, ...(await ensureAssignedTask(context.tx, made, context, requirement)) };
   },
 });
 
@@ -124,11 +123,11 @@ export const confirmReservation = saga('confirmReservation', ConfirmReservation,
   .statement('createCleaningTask', {
     values: (context) => valuesOf(context, 'preArrivalCleaning'),
     run: ensurePreArrivalCleaning('cleaningTaskId'),
-    secondEffect: hurryPreviousCleaning,
+    secondEffect: setDeadlineOfPrevious,
     onNoRow: 'STEP_FAILED',
     imperative: assigned('preArrivalCleaning', 'cleaningTaskId'),
     explain: heldOn('preArrivalCleaning'),
-    compensate: { run: withdrawTask, secondEffect: relaxPreviousCleaning },
+    compensate: { run: withdrawTask, secondEffect: settleTurnoversWithout },
   })
   .statement('createCheckInTask', {
     values: (context) => valuesOf(context, 'checkIn'),
@@ -153,7 +152,7 @@ export const confirmReservation = saga('confirmReservation', ConfirmReservation,
     onNoRow: 'STEP_FAILED',
     imperative: assignedTurnover,
     explain: heldOn('postDepartureCleaning'),
-    compensate: { run: withdrawTask, secondEffect: releaseMerged },
+    compensate: { run: withdrawTask, secondEffect: settleTurnoversWithout },
   })
   .statement('createFinancialTransaction', {
     values: ({ done: { validateReservation: stay } }) => ({
@@ -165,7 +164,9 @@ export const confirmReservation = saga('confirmReservation', ConfirmReservation,
     }),
     // No row where nothing is owed.
     run: createAmountDue,
-    secondEffect: settleTurnovers,
+    // Two stays that meet may be confirmed at once, and neither sees the other's cleaning while it makes its own: only a step
+    // after both have committed theirs finds them. A second effect, as the brief has no step for it; no money depends on it.
+    secondEffect: settleNewTurnovers,
     compensate: { run: cancelAmountDue },
   })
   .statement('sendConfirmationNotification', {

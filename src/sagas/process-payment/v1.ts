@@ -21,7 +21,7 @@ import {
 } from '../../domain/messages/matrix.ts';
 import { raiseAlert } from '../../domain/notifications/alerts.ts';
 import { enqueueInTransaction, enqueueMessages, orderMessages } from '../../domain/notifications/enqueue.ts';
-import { derivePaymentStatus, restorePaymentStatus } from '../../domain/reservations/payment-status.ts';
+import { derivePaymentStatus, restorePaymentStatus } from '../../domain/reservations/store.ts';
 import { saga } from '../../engine/definition.ts';
 import type { StepContext } from '../../engine/step.ts';
 import { required } from '../../kernel/errors.ts';

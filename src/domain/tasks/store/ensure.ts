@@ -1,7 +1,9 @@
 import { type QueryCreator, type RawBuilder, type SqlBool, sql } from 'kysely';
-import type { FusedDatabase, ValueRefs } from '../../db/fused.ts';
-import { literal, literals } from '../../db/literal.ts';
-import { leavesBefore, mayTakeTurnover, movedTurnover, priorityUnlessSet } from '../tasks/turnover.ts';
+import type { FusedDatabase, ValueRefs } from '../../../db/fused.ts';
+import { literal, literals } from '../../../db/literal.ts';
+import { statusLiterals } from '../transitions.ts';
+import { leavesBefore, mayTakeTurnover, movedTurnover, priorityUnlessSet } from '../turnover.ts';
+import { titleOf } from './insert.ts';
 
 /**
  * The tasks of a stay are ensured by `(reservation, type, occurrence)`: whichever saga comes first makes the row, a
@@ -36,7 +38,7 @@ const COLUMNS = [
 ] as const;
 
 /** `task.status` may stay as it is for these; all others are being worked on, or over. */
-const OPEN = sql`('UNASSIGNED', 'ASSIGNED')`;
+const OPEN = sql`(${sql.join(statusLiterals('settle'))})`;
 
 /** `output`: under which name the saga's data will show the task's id. */
 export const ensureTask =
@@ -121,11 +123,6 @@ const retimed = (column: 'scheduled_at' | 'ends_at') =>
   sql<Date>`CASE WHEN task.status IN ${OPEN} AND NOT 'scheduledDate' = ANY(task.manual_fields)
     THEN excluded.${sql.ref(column)} ELSE task.${sql.ref(column)} END`;
 
-/** The brief's titles; `g` is the stay's guest. The name stays in the task's row and goes into no job, log or step output. */
-export const titleOf = (occurrence: RawBuilder<string>) => sql<string>`CASE ${occurrence}
-  WHEN 'PRE_ARRIVAL' THEN 'Pre-arrival cleaning' WHEN 'POST_DEPARTURE' THEN 'Post-departure cleaning'
-  WHEN 'ARRIVAL' THEN 'Check-in for ' || coalesce(g.name, 'guest') ELSE 'Check-out for ' || coalesce(g.name, 'guest') END`;
-
 /** The live cleaning after the stay that leaves, or has left, on the day when `r` arrives; if it will be done by then. */
 const previousCleaning = (arrival: RawBuilder<unknown>) => sql<string | null>`(SELECT t.id
   FROM reservation p JOIN task t ON t.reservation_id = p.id WHERE ${leavesBefore('p', 'r')}
@@ -133,7 +130,7 @@ const previousCleaning = (arrival: RawBuilder<unknown>) => sql<string | null>`(S
   ORDER BY p.id LIMIT 1)`;
 
 /** The departing stay's cleaning now has to be ready for the next guest. */
-export const hurryPreviousCleaning = (db: QueryCreator<FusedDatabase>, value: ValueRefs<TaskValues>) =>
+export const setDeadlineOfPrevious = (db: QueryCreator<FusedDatabase>, value: ValueRefs<TaskValues>) =>
   db
     .updateTable('task')
     .from('guard')
@@ -168,7 +165,7 @@ export const absorbNextCleaning = (db: QueryCreator<FusedDatabase>, value: Value
     .whereRef('task.reservation_id', '=', 'n.id')
     .where('task.type', '=', literal('CLEANING'))
     .where('task.occurrence', '=', 'PRE_ARRIVAL')
-    .where(sql<SqlBool>`task.status IN ${OPEN}`)
+    .where('task.status', 'in', statusLiterals('merge'))
     .where(sql<SqlBool>`NOT EXISTS (SELECT FROM task own WHERE own.reservation_id = r.id AND own.type = 'CLEANING'
       AND own.occurrence = 'POST_DEPARTURE' AND own.status <> 'CANCELLED')`)
     .set((eb) => ({
@@ -182,9 +179,10 @@ export const absorbNextCleaning = (db: QueryCreator<FusedDatabase>, value: Value
 /**
  * Two stays that follow each other on one day may be confirmed at once, and neither sees the other's cleaning while it
  * makes its own. A later step of both, when each has committed its cleanings, brings them together: whichever comes
- * second finds them.
+ * second finds them. What `settleTurnovers` does of two stays whose cleanings are new and nobody's, as a lean statement: every
+ * confirmation runs it, and nearly always it finds nothing.
  */
-export const settleTurnovers = (db: QueryCreator<FusedDatabase>) => {
+export const settleNewTurnovers = (db: QueryCreator<FusedDatabase>) => {
   const moved = movedTurnover('task', sql`pair.must_finish_by`);
   const isNext = sql<boolean>`(task.id = pair.next_id)`;
   return db
@@ -228,7 +226,7 @@ export const withdrawTask = (db: QueryCreator<FusedDatabase>) =>
     .updateTable('task')
     .from('guard')
     .whereRef('task.effect_key', '=', 'guard.forward_key')
-    .where('task.status', 'not in', literals(['CANCELLED', 'COMPLETED']))
+    .where('task.status', 'in', statusLiterals('withdraw'))
     .set((eb) => ({
       status: 'CANCELLED',
       merged_into_task_id: sql<null>`NULL::text`,
@@ -236,34 +234,3 @@ export const withdrawTask = (db: QueryCreator<FusedDatabase>) =>
       version: eb('task.version', '+', 1),
     }))
     .returning([sql<string>`task.reservation_id`.as('subject_id')]);
-
-/** What had been merged into the withdrawn cleaning stands on its own again. */
-export const releaseMerged = (db: QueryCreator<FusedDatabase>) =>
-  db
-    .updateTable('task')
-    .from('guard')
-    .innerJoin('task as own', 'own.effect_key', 'guard.forward_key')
-    .whereRef('task.merged_into_task_id', '=', 'own.id')
-    .where('task.status', '=', literal('MERGED'))
-    .set((eb) => ({
-      status: 'UNASSIGNED',
-      merged_into_task_id: sql<null>`NULL::text`,
-      next_assign_at: sql<Date>`now()`,
-      version: eb('task.version', '+', 1),
-    }))
-    .returning(['task.id']);
-
-/** The departing stay's cleaning has no next guest to be ready for any more. */
-export const relaxPreviousCleaning = (db: QueryCreator<FusedDatabase>) =>
-  db
-    .updateTable('task')
-    .from('guard')
-    .innerJoin('task as own', 'own.effect_key', 'guard.forward_key')
-    .whereRef('task.id', '=', 'own.merged_into_task_id')
-    .set((eb) => ({
-      must_finish_by: sql<null>`NULL::timestamptz`,
-      ...movedTurnover('task', null),
-      priority: priorityUnlessSet('task', 'NORMAL'),
-      version: eb('task.version', '+', 1),
-    }))
-    .returning(['task.id']);

@@ -1,23 +1,48 @@
-import { type QueryCreator, sql } from 'kysely';
+import { type Insertable, type InsertObject, type QueryCreator, sql, type Updateable } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import type { FusedDatabase, ValueRefs } from '../../db/fused.ts';
 import { literal, literals } from '../../db/literal.ts';
+import type { Database, ReservationTable } from '../../db/schema.ts';
+import { resultOf, type StatusChange, statusesBefore } from './state-machine.ts';
 
-/** The only statements that write a reservation's status, each from one state to one other. */
+/**
+ * The only statements that write `reservation`. A status changes only where `TRANSITIONS` of the state machine permits it:
+ * the statements take the statuses that they begin in from there, and change no row in any other.
+ */
+
+const before = (action: StatusChange) => literals(statusesBefore(action));
+
+/** A new stay, PENDING unless the row says otherwise. */
+export const insertReservation = (tx: Tx, row: InsertObject<Database, 'reservation'>) =>
+  tx.insertInto('reservation').values(row).returningAll().executeTakeFirstOrThrow();
+
+/** What a stay says beside its status. The row must be locked; `version` is the new one. */
+export async function updateReservationRow(
+  tx: Tx,
+  id: string,
+  change: Omit<Updateable<ReservationTable>, 'status' | 'payment_status'>,
+  version: number,
+): Promise<void> {
+  await tx
+    .updateTable('reservation')
+    .set({ ...change, version })
+    .where('id', '=', id)
+    .execute();
+}
 
 export interface ConfirmValues {
   readonly distributionVersion: number;
 }
 
-/** PENDING to CONFIRMED: the exclusion constraint decides here whether the dates are free. */
+/** PENDING to CONFIRMED: the exclusion constraint decides here whether the dates are free. Fused with its step. */
 export const confirm = (db: QueryCreator<FusedDatabase>, value: ValueRefs<ConfirmValues>) =>
   db
     .updateTable('reservation')
     .from('guard')
     .whereRef('reservation.id', '=', 'guard.subject_id')
-    .where('reservation.status', '=', literal('PENDING'))
+    .where('reservation.status', 'in', before('confirm'))
     .set((eb) => ({
-      status: 'CONFIRMED',
+      status: resultOf('confirm'),
       version: eb('reservation.version', '+', 1),
       confirmed_at: eb.ref('guard.requested_at'),
       distribution_version: value.number('distributionVersion'),
@@ -31,12 +56,13 @@ export interface UnconfirmValues {
   readonly version: number;
 }
 
+/** Back to PENDING, if nobody has changed the stay since. */
 export const unconfirm = (db: QueryCreator<FusedDatabase>, value: ValueRefs<UnconfirmValues>) =>
   db
     .updateTable('reservation')
     .from('guard')
     .whereRef('reservation.id', '=', 'guard.subject_id')
-    .where('reservation.status', '=', literal('CONFIRMED'))
+    .where('reservation.status', '=', literal(resultOf('confirm')))
     .where('reservation.version', '=', value.number('version'))
     .set((eb) => ({
       status: 'PENDING',
@@ -57,9 +83,9 @@ export const cancel = (db: QueryCreator<FusedDatabase>, value: ValueRefs<CancelV
     .updateTable('reservation')
     .from('guard')
     .whereRef('reservation.id', '=', 'guard.subject_id')
-    .where('reservation.status', 'in', literals(['PENDING', 'CONFIRMED']))
+    .where('reservation.status', 'in', before('cancel'))
     .set((eb) => ({
-      status: 'CANCELLED',
+      status: resultOf('cancel'),
       version: eb('reservation.version', '+', 1),
       cancelled_at: eb.ref('guard.requested_at'),
       cancel_reason: sql<string | null>`${value.text('reason')}`,
@@ -77,9 +103,9 @@ export const checkIn = (db: QueryCreator<FusedDatabase>, value: ValueRefs<VisitV
     .updateTable('reservation')
     .from('guard')
     .whereRef('reservation.id', '=', 'guard.subject_id')
-    .where('reservation.status', '=', literal('CONFIRMED'))
+    .where('reservation.status', 'in', before('check-in'))
     .set((eb) => ({
-      status: 'CHECKED_IN',
+      status: resultOf('check-in'),
       version: eb('reservation.version', '+', 1),
       actual_check_in_at: value.instant('actualAt'),
     }))
@@ -91,7 +117,7 @@ export const undoCheckIn = (db: QueryCreator<FusedDatabase>, value: ValueRefs<Un
     .updateTable('reservation')
     .from('guard')
     .whereRef('reservation.id', '=', 'guard.subject_id')
-    .where('reservation.status', '=', literal('CHECKED_IN'))
+    .where('reservation.status', '=', literal(resultOf('check-in')))
     .where('reservation.version', '=', value.number('version'))
     .set((eb) => ({
       status: 'CONFIRMED',
@@ -111,9 +137,9 @@ export const checkOut = (db: QueryCreator<FusedDatabase>, value: ValueRefs<Check
     .updateTable('reservation')
     .from('guard')
     .whereRef('reservation.id', '=', 'guard.subject_id')
-    .where('reservation.status', '=', literal('CHECKED_IN'))
+    .where('reservation.status', 'in', before('check-out'))
     .set((eb) => ({
-      status: 'CHECKED_OUT',
+      status: resultOf('check-out'),
       version: eb('reservation.version', '+', 1),
       actual_check_out_at: value.instant('actualAt'),
       departure_date: sql<string | null>`${value.text('departureDate')}::date`,
@@ -126,7 +152,7 @@ export const undoCheckOut = (db: QueryCreator<FusedDatabase>, value: ValueRefs<U
     .updateTable('reservation')
     .from('guard')
     .whereRef('reservation.id', '=', 'guard.subject_id')
-    .where('reservation.status', '=', literal('CHECKED_OUT'))
+    .where('reservation.status', '=', literal(resultOf('check-out')))
     .where('reservation.version', '=', value.number('version'))
     .set((eb) => ({
       status: 'CHECKED_IN',
@@ -136,14 +162,94 @@ export const undoCheckOut = (db: QueryCreator<FusedDatabase>, value: ValueRefs<U
     }))
     .returning(['reservation.id as subject_id', 'reservation.version']);
 
+/** Takes nights from the calendar. The constraint that guards stays guards it as well: `no_double_booking`. */
+export const insertBlock = (
+  tx: Tx,
+  block: Pick<Insertable<ReservationTable>, 'id' | 'property_id' | 'check_in_date' | 'check_out_date' | 'created_by'>,
+) =>
+  tx
+    .insertInto('reservation')
+    .values({
+      ...block,
+      kind: 'MAINTENANCE_BLOCK',
+      guest_id: null,
+      total_minor: 0,
+      currency: 'AED',
+      status: resultOf('confirm'),
+    })
+    .returning(['id', 'version'])
+    .executeTakeFirstOrThrow();
+
 /** A repair is done: its days are free with this commit. False when they were already. */
 export async function releaseBlock(tx: Tx, reservationId: string): Promise<boolean> {
   const { numUpdatedRows } = await tx
     .updateTable('reservation')
-    .set((eb) => ({ status: 'CANCELLED', version: eb('version', '+', 1), cancelled_at: sql<Date>`now()` }))
+    .set((eb) => ({ status: resultOf('cancel'), version: eb('version', '+', 1), cancelled_at: sql<Date>`now()` }))
     .where('id', '=', reservationId)
     .where('kind', '=', 'MAINTENANCE_BLOCK')
     .where('status', '=', literal('CONFIRMED'))
     .executeTakeFirst();
   return numUpdatedRows > 0n;
+}
+
+/** The stay's payment status as its payments make it (features PAY-3). */
+export const derivePaymentStatus = (db: QueryCreator<FusedDatabase>) =>
+  db
+    .updateTable('reservation')
+    .from('guard')
+    .innerJoin('reservation as prior', 'prior.id', 'guard.subject_id')
+    .whereRef('reservation.id', '=', 'guard.subject_id')
+    .set((eb) => ({
+      payment_status: sql`payment_status_of(reservation.id)`,
+      version: eb('reservation.version', '+', 1),
+    }))
+    .returning([
+      'reservation.id as subject_id',
+      'reservation.payment_status as paymentStatus',
+      'reservation.version',
+      'prior.payment_status as before',
+    ]);
+
+export interface RestoreStatusValues {
+  readonly version: number;
+  readonly before: string;
+}
+/** Back to what it was, unless the stay has moved on (domain.md 2). */
+export const restorePaymentStatus = (db: QueryCreator<FusedDatabase>, value: ValueRefs<RestoreStatusValues>) =>
+  db
+    .updateTable('reservation')
+    .from('guard')
+    .whereRef('reservation.id', '=', 'guard.subject_id')
+    .where('reservation.version', '=', value.number('version'))
+    .set((eb) => ({
+      payment_status: sql`${value.text('before')}`,
+      version: eb('reservation.version', '+', 1),
+    }))
+    .returning(['reservation.id as subject_id', 'reservation.version']);
+
+/** The same in a step that is a transaction of its own. */
+export const rederivePaymentStatus = (tx: Tx, reservationId: string) =>
+  tx
+    .updateTable('reservation')
+    .set({ payment_status: sql`payment_status_of(${reservationId})` })
+    .where('id', '=', reservationId)
+    .execute();
+
+/** Notes that the reminders of these stays are planned for the versions that they have; the plan itself is in `messages/reminders.ts`. */
+export async function markReminded(tx: Tx, ids: readonly string[]): Promise<void> {
+  await sql`UPDATE reservation SET reminded_version = version WHERE id = ANY(${ids}::text[])`.execute(tx);
+}
+
+/** Asks for the reminders of these stays, or of all, to be planned anew. */
+export async function replanReminders(
+  tx: Tx,
+  of: { readonly propertyId?: string; readonly guestId?: string },
+): Promise<void> {
+  let stays = tx
+    .updateTable('reservation')
+    .set({ reminded_version: null })
+    .where('status', 'in', literals(['CONFIRMED', 'CHECKED_IN']));
+  if (of.propertyId !== undefined) stays = stays.where('property_id', '=', of.propertyId);
+  if (of.guestId !== undefined) stays = stays.where('guest_id', '=', of.guestId);
+  await stays.execute();
 }
