@@ -31,7 +31,7 @@ export type ReservationStatus = Value<'reservation', 'status'>;
 export type TaskType = Value<'task', 'type'>;
 export type TaskStatus = Value<'task', 'status'>;
 export type TaskPriority = Value<'task', 'priority'>;
-/** How a property stands for the next guest (features PMS-9). */
+/** How a property stands for the next guest. */
 export type Readiness = Value<'property', 'readiness'>;
 export type TransactionType = Value<'transaction', 'type'>;
 export type TransactionStatus = Value<'transaction', 'status'>;
