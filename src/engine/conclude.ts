@@ -30,6 +30,7 @@ export interface ConclusionParts {
  */
 export type Conclude = (due: DueStep, result: Exclude<RunResult, { kind: 'advanced' }>) => Promise<StepOutcome>;
 
+/** Makes the function that turns the result of a step into the saga's next state. */
 export function createConclusion(parts: ConclusionParts): Conclude {
   const { db } = parts;
   return async (due, result) => {

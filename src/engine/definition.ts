@@ -105,6 +105,7 @@ export interface SagaBuilder<Input, Done, Before, P extends Phase> {
   ends(end: (context: StepContext<Input, Before> & { readonly db: Db | Tx }) => Promise<Ending>): SagaDefinition<Input>;
 }
 
+/** Begins the definition of a saga; steps are added in the order in which they run. */
 export function saga<Schema extends z.ZodType>(
   name: string,
   input: Schema,

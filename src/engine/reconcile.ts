@@ -21,6 +21,7 @@ export interface Reconciliation {
 /** A saga that had to be dispatched again this often without a step in between is a person's business. */
 const ALERT_AFTER_REDISPATCHES = 3;
 
+/** Makes the check of sagas that may have been left behind, from their rows in Postgres alone. */
 export function createReconciliation(
   db: Db,
   load: LoadState,

@@ -20,6 +20,10 @@ export interface Reader {
 export type SagaRow = Selectable<SagaTable>;
 export type StepRow = Selectable<SagaStepTable>;
 
+/**
+ * The public form of an execution, without the output fields that its steps conceal and the causes that this reader may
+ * not see.
+ */
 export function executionView(row: SagaRow, steps: readonly StepRow[], reader: Reader): ExecutionView {
   const definition = reader.stepsOf(row.name, row.definition_ver);
   const done = steps.filter((step) => step.direction === 'F' && step.status === 'done');

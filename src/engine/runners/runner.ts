@@ -18,6 +18,7 @@ export interface RunnerParts {
 /** Runs one step as its kind asks. Throws only `StepDeferred`. */
 export type RunStep = (due: DueStep, signal: AbortSignal) => Promise<RunResult>;
 
+/** Makes the function that runs one due step: a call with its lease, anything else in one transaction. */
 export function createRunner({ db, ports, workerId, failpoint }: RunnerParts): RunStep {
   const runLocal = createLocalRunner(db, ports);
   return (due, signal) => (due.step.kind === 'call' ? runCall(due, signal) : run(due));
@@ -56,4 +57,5 @@ export function createRunner({ db, ports, workerId, failpoint }: RunnerParts): R
   }
 }
 
+/** Saga, step and direction, as failpoints name them. */
 export const placeOf = ({ state, step, direction }: DueStep) => ({ sagaId: state.id, step: step.name, direction });

@@ -164,6 +164,7 @@ export async function resolveSagaRow(tx: Tx, sagaId: string, answer: SagaAnswer)
 export const lockIdleSaga = (tx: Tx, sagaId: string) =>
   tx.selectFrom('saga').selectAll().where('id', '=', sagaId).forUpdate().skipLocked().executeTakeFirst();
 
+/** Writes a new generation of a saga, so that jobs of the earlier one are skipped. */
 export async function redispatchSagaRow(
   tx: Tx,
   sagaId: string,
@@ -207,6 +208,7 @@ export interface SagaSelection {
 
 const isDue = sql<boolean>`x.finished_at IS NULL AND x.status <> 'parked' AND x.next_check_at <= now()`;
 
+/** Ids of sagas whose check is due, longest overdue first. */
 export async function sagasToCheck(db: Db, { where, limit }: SagaSelection): Promise<readonly string[]> {
   const { rows } = await sql<{ id: string }>`
     SELECT x.id FROM saga x WHERE ${isDue} AND ${where} ORDER BY x.next_check_at LIMIT ${limit}::int`.execute(db);

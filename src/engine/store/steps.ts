@@ -151,6 +151,7 @@ export interface NewClaim {
   readonly leaseSeconds: number;
 }
 
+/** Claims a call step for one attempt, under a lease in seconds. */
 export async function writeClaim(tx: Tx, due: DueStep, claim: NewClaim): Promise<void> {
   const { attempt, maxAttempts, workerId, leaseSeconds } = claim;
   const lease = sql<Date>`clock_timestamp() + ${leaseSeconds}::int * interval '1 second'`;
