@@ -162,6 +162,7 @@ interface NarrowedTables {
   /** `ended_as`: the status once it is one of the ends; null while the saga is open. */
   saga: Narrow<'saga', { input: JsonObject; error_detail: Json; ended_as: 'completed' | 'compensated' | 'resolved' }>;
   saga_step: Narrow<'saga_step', { result: Json; error: Json }>;
+  saga_signal: Narrow<'saga_signal', { payload: Json }>;
   step_attempt: Narrow<'step_attempt', { direction: Direction }>;
   outbox: Narrow<'outbox', { payload: JsonObject }>;
   idempotency_key: Narrow<'idempotency_key', { answer_headers: Readonly<Record<string, string>> }>;

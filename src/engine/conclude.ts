@@ -37,6 +37,8 @@ export function createConclusion(parts: ConclusionParts): Conclude {
     switch (result.kind) {
       case 'not-due':
         return due.step.kind === 'call' ? NOT_DUE : { outcome: 'done', steps: 0 };
+      case 'waits':
+        return { outcome: 'done', steps: 1 };
       case 'leased':
         return { outcome: 'later', at: result.until };
       case 'cut-short': {

@@ -27,10 +27,11 @@ export interface FinalFailure {
  * person. Does nothing when the step is no longer due, or is claimed by another attempt.
  */
 export function failStep(db: Db, due: DueStep, failure: FinalFailure): Promise<FailOutcome> {
-  return retryContention(() => db.transaction().execute((tx) => failInTransaction(tx, due, failure)));
+  return retryContention(() => db.transaction().execute((tx) => failWithin(tx, due, failure)));
 }
 
-async function failInTransaction(tx: Tx, due: DueStep, failure: FinalFailure): Promise<FailOutcome> {
+/** `failStep` in the caller's transaction. */
+export async function failWithin(tx: Tx, due: DueStep, failure: FinalFailure): Promise<FailOutcome> {
   const { state, step, direction } = due;
   const { error, attempt } = failure;
   const saga = await lockSaga(tx, state.id);

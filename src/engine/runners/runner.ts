@@ -7,6 +7,7 @@ import type { Advanced } from '../store/fused.ts';
 import { claimCall, recordCall, sendCall } from './call.ts';
 import type { RunResult } from './result.ts';
 import { createLocalRunner } from './statement.ts';
+import { beginWait } from './wait.ts';
 
 export interface RunnerParts {
   readonly db: Db;
@@ -27,8 +28,9 @@ export function createRunner({ db, ports, workerId, failpoint }: RunnerParts): R
     const place = placeOf(due);
     try {
       await failpoint('before-step', place);
-      const advanced = await runLocal(due);
+      const advanced = await (due.step.kind === 'wait' ? beginWait(db, due) : runLocal(due));
       await failpoint('after-commit', place);
+      if (advanced === 'waits') return { kind: 'waits' };
       return advanced ? { kind: 'advanced', advanced } : { kind: 'not-due' };
     } catch (error) {
       return { kind: 'failed', error, claim: null };
