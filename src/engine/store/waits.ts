@@ -115,6 +115,7 @@ export interface NewSignal {
   readonly by: string;
 }
 
+/** Keeps a signal until its wait takes it. The caller holds the row of the saga and has found none of this name. */
 export async function insertSignal(tx: Tx, { sagaId, name, key, payload, by }: NewSignal): Promise<void> {
   await tx
     .insertInto('saga_signal')
