@@ -1,4 +1,4 @@
--- What became of a message, and people who came or changed, are events as well (features SCL-1).
+-- What became of a message, and people who came or changed, are events as well.
 
 CREATE FUNCTION notification_events() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

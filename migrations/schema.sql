@@ -810,6 +810,18 @@ CREATE INDEX saga_undone_by_age ON saga (ended_as, requested_at, id) WHERE ended
 CREATE INDEX saga_undone_by_name ON saga (name, ended_as, requested_at, id) WHERE ended_as = ANY (ARRAY['compensated',
     'resolved']);
 
+CREATE TABLE saga_signal (
+  saga_id text NOT NULL,
+  name text NOT NULL,
+  key text NOT NULL,
+  payload jsonb NOT NULL,
+  sent_by text NOT NULL,
+  sent_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT saga_signal_pkey PRIMARY KEY (saga_id, name),
+  CONSTRAINT saga_signal_key_check CHECK (length(key) >= 1 AND length(key) <= 255),
+  CONSTRAINT saga_signal_payload_check CHECK (octet_length(payload::text) <= 16384)
+);
+
 CREATE TABLE saga_step (
   saga_id text NOT NULL,
   step_no integer NOT NULL,
@@ -830,6 +842,7 @@ CREATE TABLE saga_step (
   started_at timestamp with time zone,
   finished_at timestamp with time zone,
   done_at_version bigint,
+  wait_until timestamp with time zone,
   CONSTRAINT saga_step_pkey PRIMARY KEY (saga_id, step_no, direction),
   CONSTRAINT saga_step_effect_key_key UNIQUE (effect_key),
   CONSTRAINT saga_step_check CHECK ((status = 'running') = (lease_until IS NOT NULL)),
@@ -838,9 +851,12 @@ CREATE TABLE saga_step (
   CONSTRAINT saga_step_class_check CHECK (class = ANY (ARRAY['READ', 'COMPENSABLE', 'PIVOT', 'RETRIABLE'])),
   CONSTRAINT saga_step_direction_check CHECK (direction = ANY (ARRAY['F'::bpchar, 'C'::bpchar])),
   CONSTRAINT saga_step_kind_check CHECK (kind = ANY (ARRAY['LOCAL', 'EXTERNAL'])),
-  CONSTRAINT saga_step_status_check CHECK (status = ANY (ARRAY['pending', 'running', 'done', 'failed', 'skipped'])),
-  CONSTRAINT saga_step_step_no_check CHECK (step_no >= 1)
+  CONSTRAINT saga_step_status_check CHECK (status = ANY (ARRAY['pending', 'running', 'waiting', 'done', 'failed',
+    'skipped'])),
+  CONSTRAINT saga_step_step_no_check CHECK (step_no >= 1),
+  CONSTRAINT saga_step_wait_check CHECK (status <> 'waiting' OR wait_until IS NOT NULL)
 );
+CREATE UNIQUE INDEX one_wait ON saga_step (saga_id) WHERE status = 'waiting';
 
 CREATE TABLE settlement (
   gateway_id text NOT NULL,
@@ -1281,6 +1297,7 @@ ALTER TABLE reservation ADD CONSTRAINT reservation_property_id_fkey FOREIGN KEY 
 ALTER TABLE reservation ADD CONSTRAINT reservation_referring_agent_id_fkey FOREIGN KEY (referring_agent_id)
     REFERENCES staff(id);
 ALTER TABLE saga ADD CONSTRAINT saga_retry_of_fkey FOREIGN KEY (retry_of) REFERENCES saga(id);
+ALTER TABLE saga_signal ADD CONSTRAINT saga_signal_saga_id_fkey FOREIGN KEY (saga_id) REFERENCES saga(id);
 ALTER TABLE saga_step ADD CONSTRAINT saga_step_saga_id_fkey FOREIGN KEY (saga_id) REFERENCES saga(id);
 ALTER TABLE settlement ADD CONSTRAINT settlement_ledger_tx_id_fkey FOREIGN KEY (ledger_tx_id) REFERENCES ledger_tx(id);
 ALTER TABLE settlement ADD CONSTRAINT settlement_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES payment(id);
@@ -2043,6 +2060,8 @@ CREATE TRIGGER saga_guard BEFORE UPDATE ON saga FOR EACH ROW WHEN (NOT old.prope
     EXECUTE FUNCTION saga_guard();
 CREATE TRIGGER saga_moves BEFORE UPDATE ON saga FOR EACH ROW WHEN (old.property_id IS DISTINCT FROM new.property_id)
     EXECUTE FUNCTION saga_moves();
+CREATE TRIGGER frozen BEFORE UPDATE ON saga_signal FOR EACH STATEMENT EXECUTE FUNCTION forbid();
+CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON saga_signal FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON saga_step FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER step_guard BEFORE UPDATE ON saga_step FOR EACH ROW EXECUTE FUNCTION step_guard();
 CREATE TRIGGER frozen BEFORE DELETE OR UPDATE OR TRUNCATE ON settlement FOR EACH STATEMENT EXECUTE FUNCTION forbid();

@@ -17,9 +17,10 @@ import { tableTypes } from './table-types.ts';
 /** The generated files with their texts, of a migrated database. */
 export async function generateFrom(databaseUrl: string): Promise<ReadonlyMap<string, string>> {
   const client = new pg.Client({ connectionString: databaseUrl });
-  const db = new Kysely<unknown>({
-    dialect: new PostgresDialect({ pool: new pg.Pool({ connectionString: databaseUrl }) }),
-  });
+  const pool = new pg.Pool({ connectionString: databaseUrl });
+  // A connection that is being closed when the server ends has nothing left to say.
+  pool.on('error', () => undefined);
+  const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });
   await client.connect();
   try {
     return new Map([

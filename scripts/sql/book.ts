@@ -69,7 +69,8 @@ A refusal undoes the whole statement. The sagas of that batch are then run one b
 
 The statement of a \`read\` step has no effect: it records what was read. A \`tx\` step runs TypeScript in a transaction
 that begins with the same guard and ends with the same record; a \`call\` step claims, calls with no transaction open, and
-records. Both use several statements and have no file here. A file that names a version belongs to sagas that began
+records. Both use several statements and have no file here. A \`wait\` step records that it stands still, and is ended by a
+signal or by its time. A file that names a version belongs to sagas that began
 under it.
 
 To see the plan of a statement (Postgres 16 or newer), in psql:

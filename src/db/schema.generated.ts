@@ -547,6 +547,15 @@ export interface Saga {
   version: Generated<number>;
 }
 
+export interface SagaSignal {
+  key: string;
+  name: string;
+  payload: ColumnType<unknown, string, string>;
+  saga_id: string;
+  sent_at: Generated<Date>;
+  sent_by: string;
+}
+
 export interface SagaStep {
   attempt: Generated<number>;
   class: "COMPENSABLE" | "PIVOT" | "READ" | "RETRIABLE";
@@ -564,8 +573,9 @@ export interface SagaStep {
   result: ColumnType<unknown, string, string> | null;
   saga_id: string;
   started_at: Timestamp | null;
-  status: Generated<"done" | "failed" | "pending" | "running" | "skipped">;
+  status: Generated<"done" | "failed" | "pending" | "running" | "skipped" | "waiting">;
   step_no: number;
+  wait_until: Timestamp | null;
   worker_id: string | null;
 }
 
@@ -832,6 +842,7 @@ export interface DB {
   repair_approval: RepairApproval;
   reservation: Reservation;
   saga: Saga;
+  saga_signal: SagaSignal;
   saga_step: SagaStep;
   settlement: Settlement;
   staff: Staff;

@@ -31,7 +31,7 @@ export type ReservationStatus = Value<'reservation', 'status'>;
 export type TaskType = Value<'task', 'type'>;
 export type TaskStatus = Value<'task', 'status'>;
 export type TaskPriority = Value<'task', 'priority'>;
-/** How a property stands for the next guest (features PMS-9). */
+/** How a property stands for the next guest. */
 export type Readiness = Value<'property', 'readiness'>;
 export type TransactionType = Value<'transaction', 'type'>;
 export type TransactionStatus = Value<'transaction', 'status'>;
@@ -162,6 +162,7 @@ interface NarrowedTables {
   /** `ended_as`: the status once it is one of the ends; null while the saga is open. */
   saga: Narrow<'saga', { input: JsonObject; error_detail: Json; ended_as: 'completed' | 'compensated' | 'resolved' }>;
   saga_step: Narrow<'saga_step', { result: Json; error: Json }>;
+  saga_signal: Narrow<'saga_signal', { payload: Json }>;
   step_attempt: Narrow<'step_attempt', { direction: Direction }>;
   outbox: Narrow<'outbox', { payload: JsonObject }>;
   idempotency_key: Narrow<'idempotency_key', { answer_headers: Readonly<Record<string, string>> }>;

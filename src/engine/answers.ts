@@ -23,6 +23,7 @@ export interface RecordedError {
   readonly cause?: string;
 }
 
+/** An error of a step as the saga keeps it; an error without a code becomes `STEP_FAILED`. */
 export function recordError(error: unknown, step: StepDefinition): RecordedError {
   const known = error instanceof RoomyError ? error : new RoomyError('STEP_FAILED', { cause: error });
   return {
@@ -43,6 +44,7 @@ export interface PreparedEnd {
   readonly audit: AuditNote;
 }
 
+/** Answer and audit note of a saga whose steps have all succeeded; status 200. */
 export function completedEnd(state: SagaState, ending: Ending, definition: SagaDefinition): PreparedEnd {
   return {
     response_status: 200,
@@ -54,6 +56,7 @@ export function completedEnd(state: SagaState, ending: Ending, definition: SagaD
   };
 }
 
+/** Answer and audit note of a saga that was undone; the status is that of the error's code. */
 export function compensatedEnd(state: SagaState, error: RecordedError): PreparedEnd {
   return {
     response_status: CATALOGUE[error.code].status,

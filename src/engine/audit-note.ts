@@ -44,6 +44,7 @@ export function auditNote(state: AuditSubject, event: string, body: NoteBody, ac
   };
 }
 
+/** Audit note of a step that has been undone. */
 export function compensationNote(state: SagaState, step: StepDefinition): AuditNote {
   return auditNote(state, 'STEP_COMPENSATED', {
     outcome: 'compensated',

@@ -30,12 +30,15 @@ export interface ConclusionParts {
  */
 export type Conclude = (due: DueStep, result: Exclude<RunResult, { kind: 'advanced' }>) => Promise<StepOutcome>;
 
+/** Makes the function that turns the result of a step into the saga's next state. */
 export function createConclusion(parts: ConclusionParts): Conclude {
   const { db } = parts;
   return async (due, result) => {
     switch (result.kind) {
       case 'not-due':
         return due.step.kind === 'call' ? NOT_DUE : { outcome: 'done', steps: 0 };
+      case 'waits':
+        return { outcome: 'done', steps: 1 };
       case 'leased':
         return { outcome: 'later', at: result.until };
       case 'cut-short': {
@@ -49,7 +52,7 @@ export function createConclusion(parts: ConclusionParts): Conclude {
 
   async function concludeLocal(due: DueStep, thrown: unknown): Promise<StepOutcome> {
     deferIfUnreachable(thrown);
-    const error = await explained(due, thrown);
+    const error = await explained(db, due, thrown);
     if (isOwnRefusal(error)) return fail(due, error, { refused: true, attempt: null });
     const noted = await orDefer(() => noteAttempt(db, due, recordError(error, due.step)));
     if (noted === 'stale') return NOT_DUE;
@@ -96,18 +99,18 @@ export function createConclusion(parts: ConclusionParts): Conclude {
     else parts.onAnswer(state.id);
     return { outcome: 'ended', code };
   }
+}
 
-  /** A broken constraint, an empty statement or a refusal, as the refusal that the caller understands. */
-  async function explained(due: DueStep, error: unknown): Promise<unknown> {
-    const failure = failureOf(error);
-    if (!failure) return error;
-    const { explain } = due.step;
-    if (due.direction === 'F' && explain) {
-      const refusal = await orDefer(() => explain({ ...contextOf(due), db, failure }));
-      if (refusal) return refusal;
-    }
-    return 'code' in failure ? new RoomyError(failure.code) : error;
+/** A broken constraint, an empty statement or a refusal, as the refusal that the caller understands. */
+async function explained(db: Db, due: DueStep, error: unknown): Promise<unknown> {
+  const failure = failureOf(error);
+  if (!failure) return error;
+  const { explain } = due.step;
+  if (due.direction === 'F' && explain) {
+    const refusal = await orDefer(() => explain({ ...contextOf(due), db, failure }));
+    if (refusal) return refusal;
   }
+  return 'code' in failure ? new RoomyError(failure.code) : error;
 }
 
 const NOT_DUE: StepOutcome = { outcome: 'skipped', reason: 'not-due' };

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { Db, Tx } from '../db/client.ts';
-import type { StepClass, SubjectType } from '../db/schema.ts';
+import type { Json, StepClass, SubjectType } from '../db/schema.ts';
 import type { ErrorCode } from '../kernel/errors.ts';
 import {
   type BookedCallSpec,
@@ -9,6 +9,7 @@ import {
   type ErasedImperative,
   LOCK_KINDS,
   type LockKind,
+  type OnTimeout,
   type Output,
   type Phase,
   type ReadSpec,
@@ -18,6 +19,8 @@ import {
   type StepDefinition,
   type StepOptions,
   type TxSpec,
+  type WaitOutput,
+  type WaitSpec,
   type Work,
 } from './step.ts';
 
@@ -27,7 +30,8 @@ import {
  * - `read`       changes nothing; it may ask other systems, because no transaction is open;
  * - `statement`  changes the database by one set-based statement, which the orchestrator fuses with its guard and record;
  * - `tx`         changes the database by free TypeScript in a transaction, for a step that must read before it writes;
- * - `call`       speaks to another system with an idempotency key, and no transaction.
+ * - `call`       speaks to another system with an idempotency key, and no transaction;
+ * - `wait`       stands still until a signal comes or a time is up.
  *
  * `pivot()` marks the next step as the point of no return. Before it, a step without `compensate` does not compile;
  * after it, a step with one does not. `retriable()` does the same in a saga without a pivot: the steps behind it are only
@@ -72,6 +76,7 @@ const LOCAL_TIMEOUT_MS = 10_000;
 /** Shorter than the lease of a claimed call, so that a late answer cannot meet a second attempt (guarantees.md 2.4). */
 const CALL_TIMEOUT_MS = 8_000;
 const DEADLINE_MS = 15 * 60_000;
+const MAX_WAIT_MS = 90 * 24 * 3_600_000;
 
 type Named<Name extends string, Out> = { readonly [K in Name]: Out };
 
@@ -97,6 +102,10 @@ export interface SagaBuilder<Input, Done, Before, P extends Phase> {
     name: Name,
     spec: CallSpec<Input, Done, Out, P>,
   ): SagaBuilder<Input, Done & Named<Name, Out>, Done, P extends 'before' ? 'before' : 'after'>;
+  wait<Name extends string, Payload extends Json, T extends OnTimeout>(
+    name: Name,
+    spec: WaitSpec<Input, Done, Payload, T>,
+  ): SagaBuilder<Input, Done & Named<Name, WaitOutput<Payload, T>>, Done, P>;
   /** The next step is the point of no return. */
   pivot(): P extends 'before' ? SagaBuilder<Input, Done, Before, 'pivot'> : never;
   /** Without a pivot: the steps so far are not undone any more. */
@@ -105,6 +114,7 @@ export interface SagaBuilder<Input, Done, Before, P extends Phase> {
   ends(end: (context: StepContext<Input, Before> & { readonly db: Db | Tx }) => Promise<Ending>): SagaDefinition<Input>;
 }
 
+/** Begins the definition of a saga; steps are added in the order in which they run. */
 export function saga<Schema extends z.ZodType>(
   name: string,
   input: Schema,
@@ -135,7 +145,7 @@ export function saga<Schema extends z.ZodType>(
       ...(spec.explain ? { explain: spec.explain.bind(spec) } : {}),
       ...(spec.whenParked ? { whenParked: spec.whenParked.bind(spec) } : {}),
     });
-    if (phase === 'pivot' && kind !== 'read') phase = 'after';
+    if (phase === 'pivot' && kind !== 'read' && kind !== 'wait') phase = 'after';
     return builder;
   }
 
@@ -144,6 +154,7 @@ export function saga<Schema extends z.ZodType>(
     statement: (stepName: string, spec: ErasedSpec) => add(stepName, 'statement', spec),
     tx: (stepName: string, spec: ErasedSpec) => add(stepName, 'tx', spec),
     call: (stepName: string, spec: ErasedSpec) => add(stepName, 'call', spec),
+    wait: (stepName: string, spec: ErasedSpec) => add(stepName, 'wait', { locks: [], ...spec }),
     pivot: () => {
       phase = 'pivot';
       return builder;
@@ -179,7 +190,8 @@ function workOf(kind: StepDefinition['kind'], spec: ErasedSpec): Work {
 }
 
 function classOf(kind: StepDefinition['kind'], phase: Phase): StepClass {
-  if (kind === 'read') return 'READ';
+  // A wait has as little to undo as a read.
+  if (kind === 'read' || kind === 'wait') return 'READ';
   if (phase === 'pivot') return 'PIVOT';
   return phase === 'before' ? 'COMPENSABLE' : 'RETRIABLE';
 }
@@ -206,9 +218,11 @@ export function checkDefinition(definition: SagaDefinition): void {
   for (const step of steps) {
     if (step.class === 'COMPENSABLE' && !step.compensation) problems.push(`says how to undo ${step.name}`);
     if (step.class === 'RETRIABLE' && step.compensation) problems.push(`does not undo ${step.name} after the pivot`);
+    if (step.kind === 'wait' && !(step.timeoutMs >= 1 && step.timeoutMs <= MAX_WAIT_MS))
+      problems.push(`bounds the time of ${step.name} by 90 days`);
     if (step.maxAttempts < 1 || step.maxAttempts > 50) problems.push(`bounds the attempts of ${step.name} by 1 and 50`);
   }
   if (heldAt(definition, 1).length === 0) problems.push('locks something');
-  if (steps.at(-1)?.kind === 'read') problems.push('does not end with a read');
+  if (steps.at(-1)?.class === 'READ') problems.push('does not end with a read or a wait');
   if (problems.length > 0) throw new Error(`saga ${definition.name}: it must be one that ${problems.join('; ')}`);
 }

@@ -24,6 +24,7 @@ export function isRefusal(error: unknown): boolean {
   return kind === 'refused' || kind === 'constraint' || isOwnRefusal(error);
 }
 
+/** Whether an error is a coded refusal, which no retry can change. */
 export const isOwnRefusal = (error: unknown): error is RoomyError =>
   error instanceof RoomyError && error.kind === 'refusal';
 
@@ -33,6 +34,7 @@ export function deferIfUnreachable(error: unknown): void {
     throw new StepDeferred('Postgres cannot be reached', { cause: error });
 }
 
+/** Runs work on the database. Throws `StepDeferred` while Postgres cannot be reached, else the error as it came. */
 export async function orDefer<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();

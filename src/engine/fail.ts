@@ -3,7 +3,7 @@ import { retryContention } from '../db/errors.ts';
 import { effectKey } from '../kernel/ids.ts';
 import type { RecordedError } from './answers.ts';
 import { auditNote } from './audit-note.ts';
-import type { FlowOrder } from './flow-order.ts';
+import type { FailOutcome } from './fail-outcome.ts';
 import { parkSaga } from './park.ts';
 import { type DueStep, directionOf } from './state.ts';
 import { failAttempt } from './store/attempts.ts';
@@ -11,13 +11,6 @@ import { writeAudit } from './store/audit.ts';
 import { lockSaga } from './store/sagas.ts';
 import { countFailedAttempt, recordStepFailed } from './store/steps.ts';
 import { undoSaga } from './undo.ts';
-
-/** The state of the saga after a final failure. */
-export type FailOutcome =
-  | { readonly kind: 'compensating'; readonly flow: FlowOrder }
-  | { readonly kind: 'compensated' }
-  | { readonly kind: 'parked' }
-  | { readonly kind: 'stale' };
 
 export interface FinalFailure {
   readonly error: RecordedError;
@@ -34,10 +27,11 @@ export interface FinalFailure {
  * person. Does nothing when the step is no longer due, or is claimed by another attempt.
  */
 export function failStep(db: Db, due: DueStep, failure: FinalFailure): Promise<FailOutcome> {
-  return retryContention(() => db.transaction().execute((tx) => failInTransaction(tx, due, failure)));
+  return retryContention(() => db.transaction().execute((tx) => failWithin(tx, due, failure)));
 }
 
-async function failInTransaction(tx: Tx, due: DueStep, failure: FinalFailure): Promise<FailOutcome> {
+/** `failStep` in the caller's transaction. */
+export async function failWithin(tx: Tx, due: DueStep, failure: FinalFailure): Promise<FailOutcome> {
   const { state, step, direction } = due;
   const { error, attempt } = failure;
   const saga = await lockSaga(tx, state.id);

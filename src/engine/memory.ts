@@ -21,6 +21,7 @@ type Failed = Extract<RunResult, { kind: 'failed' }>;
 /** Entries, at the most, of each kind. */
 const MEMORY_SIZE = 20_000;
 
+/** Memory of one run between its steps; spares look-ups and decides nothing. */
 export function createRunMemory(): RunMemory {
   const due = new Map<
     string,

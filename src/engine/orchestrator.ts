@@ -4,6 +4,7 @@ import { acceptSaga } from './accept.ts';
 import type { SagaDefinition } from './definition.ts';
 import type { Publish } from './flow-order.ts';
 import { resolveSaga, resolveWithin, resumeSaga, resumeWithin } from './resume.ts';
+import { signalSaga } from './signal.ts';
 import type { SagaOrchestrator } from './types.ts';
 import type { AnswerWatcher } from './waiter.ts';
 
@@ -48,6 +49,11 @@ export function createOrchestrator({
     async retryWithin(tx, intervention) {
       const { outcome, flow } = await resumeWithin(tx, intervention);
       return { outcome, announce: () => void (flow && publish(flow)) };
+    },
+    async signal(signal) {
+      const { outcome, flow } = await signalSaga(db, definitionOf, signal);
+      if (flow) publish(flow);
+      return outcome;
     },
     async resolveWithin(tx, intervention) {
       await resolveWithin(tx, intervention);

@@ -1,7 +1,7 @@
 import type { Tx } from '../db/client.ts';
 import { parkedBody, type RecordedError } from './answers.ts';
 import { auditNote } from './audit-note.ts';
-import type { FailOutcome } from './fail.ts';
+import type { FailOutcome } from './fail-outcome.ts';
 import { contextOf, type DueStep } from './state.ts';
 import { writeAudit } from './store/audit.ts';
 import { orderAlert } from './store/outbox.ts';

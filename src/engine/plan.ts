@@ -14,6 +14,7 @@ interface PlannedStep {
 /** Plans by `<saga>@<version>`. */
 export type Plans = Readonly<Record<string, Plan>>;
 
+/** The plan of each definition by `name@version`, as `plans.lock.json` keeps it. */
 export const plansOf = (definitions: readonly SagaDefinition[]): Plans =>
   Object.fromEntries(definitions.map((definition) => [`${definition.name}@${definition.version}`, planOf(definition)]));
 

@@ -4,11 +4,12 @@ import type { SagaDefinition } from './definition.ts';
 import { failStep } from './fail.ts';
 import type { FlowOrder } from './flow-order.ts';
 import { remainingForward } from './resume.ts';
-import { directionOf } from './state.ts';
+import { type DueStep, directionOf } from './state.ts';
 import type { LoadState } from './store/load.ts';
 import { orderAlert, orderFlow } from './store/outbox.ts';
 import { lockIdleSaga, redispatchSagaRow } from './store/sagas.ts';
 import { pendingCompensations } from './store/steps.ts';
+import { timeOutWait } from './wait.ts';
 
 /** The reconciler's ways to move a saga that it finds idle. */
 export interface Reconciliation {
@@ -16,11 +17,14 @@ export interface Reconciliation {
   redispatch(sagaId: string): Promise<FlowOrder | null>;
   /** The deadline has passed: undo, or park once the pivot is passed. */
   expire(sagaId: string): Promise<FlowOrder | null>;
+  /** The time of the wait at which the saga stands is up: go on without a signal, or fail. */
+  timeOut(sagaId: string): Promise<FlowOrder | null>;
 }
 
 /** A saga that had to be dispatched again this often without a step in between is a person's business. */
 const ALERT_AFTER_REDISPATCHES = 3;
 
+/** Makes the check of sagas that may have been left behind, from their rows in Postgres alone. */
 export function createReconciliation(
   db: Db,
   load: LoadState,
@@ -30,11 +34,9 @@ export function createReconciliation(
   return {
     redispatch: (sagaId) => redispatch(db, sagaId),
     expire: async (sagaId) => {
-      const state = await load(sagaId);
-      const definition = state ? definitionOf(state.name, state.definitionVersion) : undefined;
-      const step = definition?.steps[(state?.currentStep ?? 0) - 1];
-      // A saga that has turned round meanwhile has no deadline any more: its undoing is not to be cut short.
-      if (!state || !definition || !step || directionOf(state.status) !== 'F') return null;
+      const due = await forward(sagaId);
+      if (!due) return null;
+      const { step } = due;
       const error = {
         code: 'SAGA_DEADLINE',
         text: CATALOGUE.SAGA_DEADLINE.text,
@@ -42,12 +44,27 @@ export function createReconciliation(
         step: step.no,
         retryable: false,
       } as const;
-      const due = { state, definition, step, direction: 'F' } as const;
       const outcome = await failStep(db, due, { error, refused: false, attempt: null });
       if (outcome.kind === 'compensated' || outcome.kind === 'parked') onAnswer(sagaId);
       return outcome.kind === 'compensating' ? outcome.flow : null;
     },
+    timeOut: async (sagaId) => {
+      const due = await forward(sagaId);
+      if (due?.step.kind !== 'wait') return null;
+      const outcome = await timeOutWait(db, due);
+      if (outcome.kind === 'compensated' || outcome.kind === 'parked') onAnswer(sagaId);
+      return outcome.kind === 'compensating' || outcome.kind === 'continued' ? outcome.flow : null;
+    },
   };
+
+  /** The step that is due on the way forward. A saga that has turned round has neither a deadline nor a wait: its undoing is not cut short. */
+  async function forward(sagaId: string): Promise<DueStep | null> {
+    const state = await load(sagaId);
+    const definition = state ? definitionOf(state.name, state.definitionVersion) : undefined;
+    const step = definition?.steps[(state?.currentStep ?? 0) - 1];
+    if (!state || !definition || !step || directionOf(state.status) !== 'F') return null;
+    return { state, definition, step, direction: 'F' };
+  }
 }
 
 const redispatch = (db: Db, sagaId: string): Promise<FlowOrder | null> =>

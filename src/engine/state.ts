@@ -32,6 +32,7 @@ export interface DueStep {
   readonly direction: Direction;
 }
 
+/** The direction in which a saga of this status runs; null when it does not run. */
 export function directionOf(status: SagaStatus): Direction | null {
   if (status === 'pending' || status === 'running') return 'F';
   return status === 'compensating' ? 'C' : null;

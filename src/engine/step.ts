@@ -1,4 +1,5 @@
 import type { QueryCreator } from 'kysely';
+import type { z } from 'zod';
 import type { Db, Tx } from '../db/client.ts';
 import type { FusedDatabase, FusedQuery, ValueRefs } from '../db/fused.ts';
 import type { Json, StepClass } from '../db/schema.ts';
@@ -140,15 +141,37 @@ export type BookedCallSpec<Input, Done, Prepared, Answer, Out, Undone, P extends
   CallParts<Input, Done, Prepared, Answer, Out> &
   WithCallUndo<P, CallParts<Input, Done & { readonly own?: Out }, undefined, Undone, Output>>;
 
+/**
+ * A wait for a signal or a time. It changes nothing and needs no undo; its output is `{ signal }`. It needs no kind of lock
+ * of its own: by default the saga holds those of the steps that may still run.
+ */
+export interface WaitSpec<Input, Done, Payload extends Json, T extends OnTimeout>
+  extends Pick<StepOptions<Input, Done>, 'locks' | 'conceals' | 'parksOn' | 'expectedRefusals' | 'whenParked'> {
+  /** From the arrival at the step, by Postgres's clock; 90 days at the most. */
+  readonly timeoutMs: number;
+  /** `fail` with `WAIT_TIMED_OUT`, a refusal; `continue` with the output `{ signal: null }`. */
+  readonly onTimeout: T;
+  /** A signal's payload: small JSON, ids and codes, 16 KiB at the most; no guest data. */
+  readonly payload: z.ZodType<Payload>;
+}
+export type OnTimeout = 'fail' | 'continue';
+/** The signal's payload; null: the time was up. */
+export interface WaitOutput<Payload, T extends OnTimeout> {
+  readonly signal: T extends 'continue' ? Payload | null : Payload;
+}
+
+export type StepKind = 'read' | 'statement' | 'tx' | 'call' | 'wait';
+
 /** A step with its types erased; the builder is the only place that makes one. */
 export interface StepDefinition {
   readonly name: string;
   readonly no: number;
-  readonly kind: 'read' | 'statement' | 'tx' | 'call';
+  readonly kind: StepKind;
   readonly class: StepClass;
   readonly locks: readonly LockKind[];
   readonly maxAttempts: number;
   readonly retry: RetryPolicy;
+  /** Of a wait: how long it waits. */
   readonly timeoutMs: number;
   readonly conceals: readonly string[];
   readonly onExhausted: 'compensate' | 'park';
@@ -167,7 +190,14 @@ export type Work =
   | { readonly kind: 'read'; run(context: ErasedContext & ReadContext): Promise<unknown> }
   | ({ readonly kind: 'statement' } & ErasedFused)
   | { readonly kind: 'tx'; run(context: ErasedContext & { readonly tx: Tx }): Promise<unknown> }
-  | ({ readonly kind: 'call' } & ErasedCall);
+  | ({ readonly kind: 'call' } & ErasedCall)
+  | WaitWork;
+export interface WaitWork {
+  readonly kind: 'wait';
+  readonly timeoutMs: number;
+  readonly onTimeout: OnTimeout;
+  readonly payload: z.ZodType<Json>;
+}
 export interface ErasedCall {
   prepare?(context: ErasedContext & Doubt & { readonly tx: Tx }): Promise<unknown>;
   run(context: ErasedContext & CallContext & { readonly prepared: unknown }): Promise<unknown>;

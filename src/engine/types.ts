@@ -1,6 +1,7 @@
 import type { Tx } from '../db/client.ts';
 import type { Direction, SagaStatus, StepClass, StepStatus } from '../db/schema.ts';
 import type { ErrorCode } from '../kernel/errors.ts';
+import type { StepKind } from './step.ts';
 
 /** Who asks, as the audit trail will name them. */
 export interface Requester {
@@ -49,7 +50,7 @@ export interface StepView {
   readonly step: number;
   readonly name: string;
   readonly direction: 'forward' | 'compensation';
-  readonly kind: 'read' | 'statement' | 'tx' | 'call';
+  readonly kind: StepKind;
   readonly class: Lowercase<StepClass>;
   readonly status: StepStatus;
   readonly attempts: number;
@@ -60,6 +61,8 @@ export interface StepView {
   readonly startedAt: string | null;
   readonly endedAt: string | null;
   readonly durationMs: number | null;
+  /** Of a step that has begun to wait: when its time is up, or was. */
+  readonly waitsUntil: string | null;
 }
 
 export interface ExecutionView {
@@ -83,6 +86,8 @@ export interface ExecutionView {
   readonly finishedAt: string | null;
   readonly deadlineAt: string;
   readonly error: { readonly code: string; readonly details: unknown } | null;
+  /** The wait that it stands at; null when it does not wait. */
+  readonly waiting: { readonly step: string; readonly since: string; readonly until: string } | null;
   readonly responseStatus: number | null;
   readonly retryOf: string | null;
   /** Ids that the finished steps put out (domain.md T7). */
@@ -101,6 +106,21 @@ export interface Intervention {
   readonly reason?: string;
 }
 export type RetryOutcome = 'resumed' | 'stale';
+
+/** An answer that a saga waits for, or will. */
+export interface Signal {
+  readonly sagaId: string;
+  /** Of the step that waits. */
+  readonly name: string;
+  readonly payload: unknown;
+  /** The sender's, 1 to 255 characters: the same on every repeat. */
+  readonly key: string;
+  /** As the audit trail will name the sender. */
+  readonly by: string;
+  readonly requestId: string | null;
+}
+/** `kept`: the saga has not arrived yet. `repeated`: the same signal was there before. */
+export type SignalOutcome = 'taken' | 'kept' | 'repeated';
 
 /** Points at the step that may be due; an untrusted hint, never an order (guarantees.md 2.1). */
 export interface StepPointer {
@@ -136,6 +156,11 @@ export interface SagaOrchestrator {
   retryWithin(tx: Tx, intervention: Intervention): Promise<{ readonly outcome: RetryOutcome; announce(): void }>;
   /** `resolve` in the caller's transaction; the function that it returns is to be called once that is committed. */
   resolveWithin(tx: Tx, intervention: Intervention & { readonly reason: string }): Promise<() => void>;
+  /**
+   * Gives a wait of a saga what it waits for. Throws `SAGA_NOT_FOUND`, `SAGA_NOT_WAITING`, `VALIDATION_FAILED`,
+   * `IDEMPOTENCY_KEY_REUSED`, `SERVICE_UNAVAILABLE`.
+   */
+  signal(signal: Signal): Promise<SignalOutcome>;
   /** Closes a parked saga with a reason. Throws `SAGA_NOT_FOUND`, `SAGA_NOT_PARKED`. */
   resolve(intervention: Intervention & { readonly reason: string }): Promise<SagaAnswer>;
 }
@@ -149,7 +174,7 @@ export interface StartableSaga<Input> {
 }
 export interface StepSummary {
   readonly name: string;
-  readonly kind: 'read' | 'statement' | 'tx' | 'call';
+  readonly kind: StepKind;
   readonly class: StepClass;
   readonly maxAttempts: number;
   readonly conceals: readonly string[];

@@ -1,6 +1,6 @@
 import type { Tx } from '../db/client.ts';
 import { compensatedEnd, type RecordedError } from './answers.ts';
-import type { FailOutcome } from './fail.ts';
+import type { FailOutcome } from './fail-outcome.ts';
 import type { DueStep } from './state.ts';
 import { writeAudit } from './store/audit.ts';
 import { orderAlert, orderFlow } from './store/outbox.ts';

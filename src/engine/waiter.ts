@@ -24,6 +24,7 @@ const MAX_IDS = 100;
 
 type Waiter = (answer: SagaAnswer) => void;
 
+/** Makes the watcher that lets requests wait for the answers of sagas, by notifications of Postgres. */
 export function createAnswerWatcher(db: Db, databaseUrl: string, log: Logger): AnswerWatcher {
   const waiting = new Map<string, Set<Waiter>>();
   const notified = new Set<string>();

@@ -2,6 +2,7 @@ import type { Tx } from '../db/client.ts';
 import type { StartableSaga } from '../engine/types.ts';
 import { InvariantError, RoomyError, required } from '../kernel/errors.ts';
 import { canonicalJson, sha256 } from '../kernel/json.ts';
+import { type ReservationSagas, reservationServiceBy } from '../sagas/reservation-service.ts';
 import { type AnyContext, callerOf, inTransaction, type Services } from './context.ts';
 import {
   claimKey,
@@ -36,6 +37,8 @@ export interface Once {
    * the same for every request with the key.
    */
   outside(work: (occasion: string) => Promise<Response>): Promise<Kept>;
+  /** The sagas about a stay, started like `saga` does. */
+  readonly reservations: ReservationSagas<Omit<SagaStart<unknown>, 'subjectId' | 'input'>, Kept>;
   /** A saga, whose acceptance claims the key itself and whose end is the answer. */
   saga<Input>(definition: StartableSaga<Input>, start: SagaStart<Input>): Promise<Kept>;
   /** What a saga that was started without a key has answered, or will. */
@@ -136,7 +139,16 @@ function onceOf(
     if (!earlier) throw new RoomyError('IDEMPOTENCY_IN_PROGRESS');
     return replay(c, services, earlier);
   };
+  const saga: Once['saga'] = async (definition, start) => {
+    const claim = claimOf();
+    const idempotency = claim && { key: claim.key, requestHash: claim.requestHash, lookedUp: true };
+    return kept(await startSaga(c, services, definition, start, idempotency));
+  };
   return {
+    reservations: reservationServiceBy((definition, subjectId, input, context) =>
+      saga(definition, { subjectId, input, ...context }),
+    ),
+    saga,
     change: (work) => change(claimOf(), work),
     changeBy: (digest, work) => change(claimOf(digest), work),
     outside: async (work) => {
@@ -153,11 +165,6 @@ function onceOf(
       }
       await keepAnswer(services.db, claim, answer, seal);
       return kept(responseOf(answer, false));
-    },
-    saga: async (definition, start) => {
-      const claim = claimOf();
-      const idempotency = claim && { key: claim.key, requestHash: claim.requestHash, lookedUp: true };
-      return kept(await startSaga(c, services, definition, start, idempotency));
     },
     answerOf: async (sagaId) => kept(await answerOfSaga(c, services, sagaId)),
   };

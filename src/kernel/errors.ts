@@ -76,6 +76,8 @@ export const CATALOGUE = {
   NO_STAFF_AVAILABLE: refusal(409, 'No available staff for task assignment'),
   SAGA_IN_PROGRESS: refusal(409, 'Another process is running on this record'),
   SAGA_NOT_PARKED: refusal(409, 'Only a parked saga can be retried or resolved'),
+  SAGA_NOT_WAITING: refusal(409, 'The process does not wait for this'),
+  WAIT_TIMED_OUT: refusal(409, 'An answer that the process waited for did not come in time'),
   SAGA_RESOLVED: refusal(409, 'The process was closed by a person'),
   SUPERSEDED: refusal(409, 'The record was changed after the step that is to be undone'),
   PRECONDITION_FAILED: refusal(412, 'The record has changed since it was read'),

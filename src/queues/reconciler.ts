@@ -144,6 +144,12 @@ async function sweep(parts: ReconcilerParts, signal: AbortSignal, isAftermath: (
 /** Whether it was dispatched anew. */
 async function reconcile({ reconciliation, publish, queues, log }: ReconcilerParts, saga: IdleSaga): Promise<boolean> {
   try {
+    if (saga.timedOut) {
+      const order = await reconciliation.timeOut(saga.id);
+      log.info({ sagaId: saga.id, step: saga.current_step }, 'the time of a wait is up');
+      if (order) publish(order);
+      return false;
+    }
     if (saga.expired) {
       const undo = await reconciliation.expire(saga.id);
       log.warn({ sagaId: saga.id, step: saga.current_step }, 'saga is past its deadline');
@@ -168,7 +174,7 @@ async function reconcile({ reconciliation, publish, queues, log }: ReconcilerPar
 
 const notSetAside = isNotSetAside('sagas', sql`x.id`);
 
-/** Sagas that are busy are left alone. */
+/** Sagas that are busy are left alone, but for those whose time is up. */
 async function takeIdle(db: Db): Promise<{ readonly idle: readonly IdleSaga[]; readonly full: boolean }> {
   const taken: IdleSaga[] = [];
   const looked = await sweepBatch({
@@ -183,7 +189,7 @@ async function takeIdle(db: Db): Promise<{ readonly idle: readonly IdleSaga[]; r
     due: (limit) => sagasToCheck(db, { where: notSetAside, limit }),
   });
   return {
-    idle: taken.filter((row) => row.expired || !row.busy),
+    idle: taken.filter((row) => row.timedOut || row.expired || !row.busy),
     full: taken.length === BATCH || looked === BATCH,
   };
 }

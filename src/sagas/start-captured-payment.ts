@@ -4,7 +4,7 @@ import type { GatewayEvent } from '../domain/ports.ts';
 import type { Requester, SagaOrchestrator } from '../engine/types.ts';
 import { RoomyError } from '../kernel/errors.ts';
 import { canonicalJson, sha256 } from '../kernel/json.ts';
-import { processPayment } from './index.ts';
+import { acceptingReservationService } from './reservation-service.ts';
 
 export interface CapturedPayment {
   readonly gatewayId: string;
@@ -24,7 +24,6 @@ export async function startCapturedPayment(
 ): Promise<boolean> {
   if (event.kind !== 'charge-succeeded' || event.reservationId === null) return true;
   const input = {
-    reservationId: event.reservationId,
     amountMinor: event.amountMinor,
     currency: event.currency,
     paymentMethod: null,
@@ -34,12 +33,13 @@ export async function startCapturedPayment(
     review: null,
   };
   try {
-    await orchestrator.accept(processPayment, {
-      subjectId: event.reservationId,
-      input,
+    await acceptingReservationService(orchestrator).processPayment(event.reservationId, input, {
       requester,
-      // A repeated delivery finds the saga that the first one started.
-      idempotency: { key: `${gatewayId}-${eventId}`, requestHash: sha256(canonicalJson(input)) },
+      // A repeated delivery finds the saga that the first one started. Its hash is over the whole input, as it always was.
+      idempotency: {
+        key: `${gatewayId}-${eventId}`,
+        requestHash: sha256(canonicalJson({ reservationId: event.reservationId, ...input })),
+      },
     });
   } catch (error) {
     if (error instanceof RoomyError && error.code === 'SAGA_IN_PROGRESS') return false;

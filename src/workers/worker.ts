@@ -13,7 +13,7 @@ export type WorkerOptionsBase = Pick<
   'connection' | 'prefix' | 'lockDuration' | 'stalledInterval' | 'maxStalledCount'
 >;
 
-/** A worker that dies is noticed within a few seconds (bullmq.md 5 and 13). */
+/** A worker that dies is noticed within a few seconds (queue.md 4). */
 export const workerOptions = (redisUrl: string, prefix: string): WorkerOptionsBase => ({
   connection: workerConnection(redisUrl),
   prefix: keyPrefix(prefix),

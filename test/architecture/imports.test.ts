@@ -174,7 +174,7 @@ function valueImportsOf(file: string): string[] {
 }
 
 describe('the engine', () => {
-  const TABLES = ['saga', 'saga_step', 'step_attempt', 'outbox'];
+  const TABLES = ['saga', 'saga_step', 'step_attempt', 'saga_signal', 'outbox'];
 
   it('writes its tables in one folder', () => {
     const writes = new RegExp(
@@ -186,7 +186,7 @@ describe('the engine', () => {
     // The pattern still finds the ones that there are.
     expect(writers).toEqual(
       expect.arrayContaining(
-        ['accept', 'attempts', 'fused', 'outbox', 'sagas', 'steps'].map((file) => `engine/store/${file}.ts`),
+        ['accept', 'attempts', 'fused', 'outbox', 'sagas', 'steps', 'waits'].map((file) => `engine/store/${file}.ts`),
       ),
     );
   });

@@ -19,6 +19,7 @@ import {
 } from '../setup/engine.ts';
 import { stage } from './stages.ts';
 import { expectEnded, expectParkedAnswer } from './verify.ts';
+import { arrival, keepAnswering, signal, waitingAt } from './waits.ts';
 import { closeGate, type Fault, type Gate, PLANT, withFault } from './with-fault.ts';
 
 /** How to try a saga: what it needs to be able to succeed, and what must be true of the world when it has ended. */
@@ -56,12 +57,24 @@ export interface BeginOptions {
   readonly diesBeforeJobEnds?: { readonly step: number; readonly direction: Direction };
   readonly diesWhenHung?: boolean;
   readonly gate?: { readonly step: number; readonly direction: Direction };
+  /** A process that no other saga needs. */
+  readonly own?: boolean;
+  /** A wait that nobody answers before `isAnswered`. */
+  readonly unanswered?: string;
   /** No worker takes its jobs; the scenario executes step by step. */
   readonly by?: 'hand';
 }
 
 interface SagaUnderTest {
   readonly id: string;
+  /** The process that works on it now. */
+  worker(): TestProcess;
+  readonly definition: SagaDefinition;
+  /** Comes to this wait, all before it having been answered. */
+  waitsAt(name: string): Promise<void>;
+  isAnswered(): void;
+  /** The worker dies, and another takes over. */
+  isInherited(meanwhile?: () => Promise<void>): Promise<void>;
   hung(calls?: number): Promise<void>;
   release(): void;
   /** The process that worked on it dies at the place that was planned, and another takes over. */
@@ -137,7 +150,7 @@ async function begin(
   stage('is seeded');
   const subject = await fixture.seed(bed.db);
   stage('starts a process');
-  const mortal = options.dies ?? options.diesBeforeJobEnds ?? options.diesWhenHung ?? options.gate;
+  const mortal = options.own ?? options.dies ?? options.diesBeforeJobEnds ?? options.diesWhenHung ?? options.gate;
   const death = Promise.withResolvers<void>();
   const process = mortal
     ? await bed.start(mortalOptions(bed.newPrefix(), options, death.resolve))
@@ -152,6 +165,8 @@ async function begin(
   const saga = { bed, fixture, asked, subject, definition: planned.definition, id: asked.sagaId };
 
   let current = process;
+  let unanswered = options.unanswered;
+  const answering = keepAnswering(bed.db, saga.id, () => unanswered);
   const inherit = async (): Promise<void> => {
     stage('waits out the locks of the dead');
     await letTimePass(bed, process.prefix, saga.id);
@@ -160,18 +175,32 @@ async function begin(
   };
   const rests = async (status: Rest): Promise<void> => {
     stage(`comes to rest as ${status}`);
-    expect(await restOf(bed.db, saga.id), await storyOf(bed.db, saga.id)).toBe(status);
+    expect(await answering(restOf(bed.db, saga.id), () => current), await storyOf(bed.db, saga.id)).toBe(status);
     if (status === 'parked') await expectParkedAnswer(saga, lab.racers[1]);
   };
   return {
     id: saga.id,
+    definition: planned.definition,
+    worker: () => current,
+    waitsAt: async (name) => {
+      stage(`comes to wait at ${name}`);
+      await answering(arrival(bed.db, saga.id, name), () => current);
+    },
+    isAnswered: () => {
+      unanswered = undefined;
+    },
+    isInherited: async (meanwhile) => {
+      await current.vanish();
+      await meanwhile?.();
+      await inherit();
+    },
     hung: planned.hung,
     release: planned.release,
     rests,
     diesAndIsInherited: async () => {
       const struck = options.diesWhenHung ? planned.hung() : death.promise;
       stage('comes to the place of its death');
-      await within(struck, 'the process reaches the place where it is to die');
+      await answering(within(struck, 'the process reaches the place where it is to die'), () => process);
       stage('vanishes');
       await process.vanish();
       await inherit();
@@ -179,7 +208,7 @@ async function begin(
     diesAtGate: async (outcome) => {
       if (!gate) throw new Error('no gate was closed');
       stage('comes to the gate');
-      await gate.reached();
+      await answering(gate.reached(), () => process);
       stage('vanishes');
       await process.vanish();
       stage('leaves the gate');
@@ -187,6 +216,7 @@ async function begin(
       await inherit();
     },
     isRetriedTo: async (status) => {
+      unanswered = undefined;
       stage('is retried');
       await expectAlert(bed.db, saga.id);
       planned.cure();
@@ -211,7 +241,7 @@ async function begin(
     verify: async () => {
       await expectEnded(saga, current, options.by !== 'hand');
       stage('stops its heir');
-      if (current !== process) await current.stop();
+      if (mortal) await current.stop();
       await client?.end();
     },
   };
@@ -254,7 +284,9 @@ async function walk(lab: Lab, sagaId: string, stop: (at: { step: number; directi
   for (let steps = 0; steps < most; steps += 1) {
     const pointer = await duePointer(lab.bed.db, sagaId);
     if (!pointer || stop(pointer)) return pointer;
-    await lab.racers[0].step(pointer);
+    const wait = await waitingAt(lab.bed.db, sagaId);
+    if (wait) await signal(lab.racers[0], sagaId, wait.name);
+    else await lab.racers[0].step(pointer);
   }
   throw new Error(`saga ${sagaId} does not get on`);
 }

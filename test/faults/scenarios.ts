@@ -1,10 +1,11 @@
-import type pg from 'pg';
 import { expect } from 'vitest';
 import type { SagaDefinition } from '../../src/engine/definition.ts';
 import type { FailpointName } from '../../src/engine/failpoint.ts';
 import type { StepDefinition } from '../../src/engine/step.ts';
-import { COMPENSATION_ATTEMPTS, endLeases, until } from '../setup/engine.ts';
+import { COMPENSATION_ATTEMPTS, endLeases } from '../setup/engine.ts';
+import { blockedBy } from './blocked.ts';
 import type { BeginOptions, Lab, Place, Rest } from './lab.ts';
+import { WAIT_FAULTS, waitFaults } from './wait-scenarios.ts';
 import { type Fault, type FaultMode, FORWARD_ATTEMPTS } from './with-fault.ts';
 
 /** One fault at one place of one saga. */
@@ -24,7 +25,7 @@ function pivotOf(definition: SagaDefinition): number {
 
 /** A step whose final failure undoes the saga, and the last such one: with it every compensation falls due. */
 const lastUndoing = (definition: SagaDefinition): StepDefinition => {
-  const step = definition.steps.filter(({ no }) => no <= pivotOf(definition)).at(-1);
+  const step = definition.steps.filter(({ no, kind }) => no <= pivotOf(definition) && kind !== 'wait').at(-1);
   if (!step) throw new Error(`${definition.name} has no step that can be undone`);
   return step;
 };
@@ -48,13 +49,16 @@ export function scenariosOf(definition: SagaDefinition): readonly Scenario[] {
   const forward = places.filter(({ direction }) => direction === 'F');
   const backward = places.filter(({ direction }) => direction === 'C');
   const calls = places.filter(({ step }) => step.kind === 'call');
+  const waits = forward.filter(({ step }) => step.kind === 'wait');
   return [
     { title: 'nothing fails', run: (lab) => undisturbed(lab) },
     ...forward.flatMap(({ step }) => finalFailures(step)),
-    ...forward.flatMap(({ step }) => [
-      crashInFailing(step, 'before-fail', 'before its failure is committed'),
-      crashInFailing(step, 'after-fail', 'after its failure was committed'),
-    ]),
+    ...forward
+      .filter(({ step }) => step.kind !== 'wait')
+      .flatMap(({ step }) => [
+        crashInFailing(step, 'before-fail', 'before its failure is committed'),
+        crashInFailing(step, 'after-fail', 'after its failure was committed'),
+      ]),
     ...places.flatMap((place) => crashes(place)),
     ...places.map((place) => deliveredTwice(place)),
     ...backward.flatMap(({ step }) => [undoneAtTheSecondAttempt(step), givesUpUndoing(step)]),
@@ -64,6 +68,7 @@ export function scenariosOf(definition: SagaDefinition): readonly Scenario[] {
       zombie(place, 'fails'),
       zombieMeanwhile(place),
     ]),
+    ...waits.flatMap(({ step }) => waitFaults(step, restAfterTimeOut)),
   ];
 }
 
@@ -74,8 +79,11 @@ export function countScenarios(definition: SagaDefinition): number {
   const backwardSteps = definition.steps.filter((step) => isCompensated(definition, step));
   const backward = backwardSteps.length;
   const calls = forwardCalls + backwardSteps.filter((step) => step.kind === 'call').length;
-  const failures = 2 * forward + forwardCalls;
-  return 1 + failures + 2 * forward + (5 + 1) * (forward + backward) + 2 * backward + (4 + 3) * calls;
+  const waits = definition.steps.filter((step) => step.kind === 'wait').length;
+  const failures = 2 * forward + forwardCalls - waits;
+  const crashesInFailing = 2 * (forward - waits);
+  const ofAll = 1 + failures + crashesInFailing + (5 + 1) * (forward + backward) + 2 * backward;
+  return ofAll + (4 + 3) * calls + WAIT_FAULTS * waits;
 }
 
 const named = ({ step, direction }: Place): string =>
@@ -97,9 +105,7 @@ async function undisturbed(lab: Lab): Promise<void> {
 
 /** (a) A step that fails for good undoes everything before it; behind the pivot, a person is called instead. */
 function finalFailures(step: StepDefinition): readonly Scenario[] {
-  const modes: readonly FaultMode[] =
-    step.kind === 'call' ? ['refuses', 'breaks', 'breaks-early'] : ['refuses', 'breaks'];
-  return modes.map((mode) => ({
+  return FAILURES[step.kind].map((mode) => ({
     title: `${step.no} ${step.name} ${SAID[mode]}`,
     run: async (lab) => {
       const saga = await lab.begin([{ step: step.no, direction: 'F', mode, times: FORWARD_ATTEMPTS }]);
@@ -110,6 +116,15 @@ function finalFailures(step: StepDefinition): readonly Scenario[] {
     },
   }));
 }
+const LOCAL: readonly FaultMode[] = ['refuses', 'breaks'];
+/** A wait refuses when its time is up, which is tried with its other faults. */
+const FAILURES: Readonly<Record<StepDefinition['kind'], readonly FaultMode[]>> = {
+  read: LOCAL,
+  statement: LOCAL,
+  tx: LOCAL,
+  call: [...LOCAL, 'breaks-early'],
+  wait: ['breaks'],
+};
 const SAID: Readonly<Record<FaultMode, string>> = {
   refuses: 'refuses',
   breaks: 'fails at every attempt after it acted',
@@ -121,6 +136,12 @@ const SAID: Readonly<Record<FaultMode, string>> = {
 function restAfterFailing(definition: SagaDefinition, step: StepDefinition, mode: FaultMode): Rest {
   if (step.no > pivotOf(definition)) return 'parked';
   return step.onExhausted === 'park' && mode !== 'refuses' ? 'parked' : 'compensated';
+}
+
+function restAfterTimeOut(definition: SagaDefinition, step: StepDefinition): Rest {
+  if (step.forward.kind === 'wait' && step.forward.onTimeout === 'continue') return 'completed';
+  if (step.parksOn.includes('WAIT_TIMED_OUT')) return 'parked';
+  return restAfterFailing(definition, step, 'refuses');
 }
 
 /** F1 and F2 of guarantees.md 2.9. */
@@ -218,20 +239,6 @@ function deliveredTwice(place: Place): Scenario {
       await saga.verify();
     },
   };
-}
-
-/** Waits until `count` backends queue up behind what `client` has locked. */
-async function blockedBy(client: pg.Client, count: number): Promise<void> {
-  await until(`${count} wait for the saga's row`, async () => {
-    // Not pg_stat_activity, which stays as it was first seen until the transaction ends.
-    const { rowCount } = await client.query(
-      `WITH RECURSIVE blocked AS (SELECT DISTINCT pid, pg_blocking_pids(pid) AS by FROM pg_locks WHERE NOT granted),
-         behind AS (SELECT pid FROM blocked WHERE pg_backend_pid() = ANY(by)
-           UNION SELECT blocked.pid FROM behind JOIN blocked ON behind.pid = ANY(blocked.by))
-       SELECT pid FROM behind`,
-    );
-    return (rowCount ?? 0) >= count ? true : undefined;
-  });
 }
 
 /** (f) */

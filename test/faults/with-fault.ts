@@ -92,7 +92,8 @@ interface FaultState {
 }
 
 function failing(work: Work, fault: Fault | undefined, state: FaultState): Work {
-  if (!fault) return work;
+  // A wait has no work of its own that could fail; one that breaks does so at its commit.
+  if (!fault || work.kind === 'wait') return work;
   let left = fault.times ?? 1;
   const strikes = (): boolean => {
     left -= 1;
@@ -158,7 +159,7 @@ BEGIN
   END IF;
   RETURN NULL;
 END $$;
-CREATE TRIGGER break_step AFTER INSERT OR UPDATE ON saga_step FOR EACH ROW WHEN (NEW.status = 'done') EXECUTE FUNCTION chaos.break_step();
+CREATE TRIGGER break_step AFTER INSERT OR UPDATE ON saga_step FOR EACH ROW WHEN (NEW.status IN ('waiting', 'done')) EXECUTE FUNCTION chaos.break_step();
 
 CREATE TABLE chaos.gate (definition_ver int NOT NULL, step_no int NOT NULL, direction char(1) NOT NULL, lock bigint NOT NULL,
   PRIMARY KEY (definition_ver, step_no, direction));
@@ -169,7 +170,7 @@ BEGIN
   RETURN NULL;
 END $$;
 CREATE CONSTRAINT TRIGGER pass_gate AFTER INSERT OR UPDATE ON saga_step DEFERRABLE INITIALLY DEFERRED
-  FOR EACH ROW WHEN (NEW.status = 'done') EXECUTE FUNCTION chaos.pass_gate();
+  FOR EACH ROW WHEN (NEW.status IN ('waiting', 'done')) EXECUTE FUNCTION chaos.pass_gate();
 `;
 
 export interface Gate {

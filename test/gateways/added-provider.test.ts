@@ -82,6 +82,6 @@ it('calls us at an address of its own, and nobody in its name', async () => {
 
 it('takes the files that the document names, and no third one', () => {
   const page = readFileSync(path.join(import.meta.dirname, '../../docs/add-a-gateway.md'), 'utf8');
-  const table = [...page.matchAll(/^\| `(src\/[^`]+)` \|/gm)].map((match) => match[1]);
+  const table = [...page.matchAll(/^\| `(src\/[^`]+)` +\|/gm)].map((match) => match[1]);
   expect(table).toEqual(['src/gateways/<id>/provider.ts', 'src/gateways/payment-providers.ts']);
 });

@@ -1,6 +1,5 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findByGatewayReference } from '../../src/domain/finance/resource.ts';
 import {
   type MoneyStay,
   type PaidStay,
@@ -316,8 +315,6 @@ describe('a transaction', () => {
     expect((await knownAs('ch-ref-stay-1')).sort()).toEqual(all);
     expect(await knownAs(`re-${refundId}`)).toEqual(['REFUND']);
     expect(await knownAs('ref-stay-1')).toEqual([]);
-    const found = await findByGatewayReference(http.db, `re-${refundId}`);
-    expect(found).toMatchObject([{ id: refundId, type: 'REFUND', actor: 'agent-1' }]);
   });
 });
 

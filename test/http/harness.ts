@@ -80,6 +80,7 @@ function createFakeOrchestrator(): FakeOrchestrator {
       fake.interventions.push(intervention);
       return { outcome: fake.retryOutcome, announce: () => undefined };
     },
+    signal: () => Promise.reject(new Error('no route signals')),
     resolveWithin: async (_tx, intervention) => {
       if (fake.refusal) throw fake.refusal;
       fake.interventions.push(intervention);

@@ -212,6 +212,7 @@ describe('an execution', () => {
       startedAt: '2024-01-15T10:00:00.000Z',
       endedAt: '2024-01-15T10:00:00.040Z',
       durationMs: 40,
+      waitsUntil: null,
     });
   });
 

@@ -23,7 +23,7 @@ interface TaskValues {
 }
 
 /** A statement step: one task, written by one statement over `guard`. */
-const planInspection = (db: QueryCreator<FusedDatabase>, value: ValueRefs<TaskValues>) =>
+export const planInspection = (db: QueryCreator<FusedDatabase>, value: ValueRefs<TaskValues>) =>
   db
     .insertInto('task')
     .columns([
@@ -60,7 +60,7 @@ const planInspection = (db: QueryCreator<FusedDatabase>, value: ValueRefs<TaskVa
     .returning([sql<string>`reservation_id`.as('subject_id'), 'id as taskId']);
 
 /** A step in free TypeScript: another task. */
-async function noteVisit(
+export async function noteVisit(
   tx: Tx,
   at: { sagaId: string; subjectId: string; key: string; requestedAt: Date },
   type: 'MAINTENANCE' | 'EMERGENCY',

@@ -283,7 +283,7 @@ async function startProcess(options: StartOptions): Promise<TestProcess> {
   async function execute(pointer: StepPointer, signal: AbortSignal): Promise<StepOutcome> {
     try {
       const outcome = runOn ? await engine.execute(pointer, signal) : await step(pointer, signal);
-      await options.beforeJobEnds?.(pointer);
+      if (outcome.outcome === 'done') await options.beforeJobEnds?.(pointer);
       return outcome;
     } catch (error) {
       throw error instanceof StepRetry ? new StepRetry(error.cause, FAST_RETRY) : error;
@@ -339,7 +339,8 @@ function ofInstallation(databaseUrl: string, prefix: string): string {
   return url.href;
 }
 
-async function forgetQueues(redisUrl: string, prefixes: readonly string[]): Promise<void> {
+/** Removes all that these installations have in Redis. */
+export async function forgetQueues(redisUrl: string, prefixes: readonly string[]): Promise<void> {
   const redis = new Redis(redisUrl);
   for (const prefix of prefixes) {
     for await (const keys of redis.scanStream({ match: `${keyPrefix(prefix)}:*`, count: 1_000 })) {

@@ -5,7 +5,7 @@ import path from 'node:path';
 /** A copy of the product in which a test may change the source, and the run of tests there. */
 
 const ROOT = path.join(import.meta.dirname, '../..');
-const COPIED = ['src', 'migrations', 'test', 'scripts', 'package.json', 'tsconfig.json', 'vitest.config.ts'];
+const COPIED = ['src', 'migrations', 'test', 'scripts', 'bench', 'package.json', 'tsconfig.json', 'vitest.config.ts'];
 const RUN_WITHIN_MS = 180_000;
 
 /** `to` does not exist yet. The packages are shared with the product. */

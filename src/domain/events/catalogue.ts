@@ -72,6 +72,8 @@ const DESCRIPTIONS = {
 } as const satisfies Readonly<Record<`${EventResource}.${string}`, string>>;
 
 export type EventType = keyof typeof DESCRIPTIONS;
+
+/** Whether a text names an event of the feed. */
 export const isEventType = (type: string): type is EventType => Object.hasOwn(DESCRIPTIONS, type);
 export const EVENT_TYPES: readonly EventType[] = Object.keys(DESCRIPTIONS).filter(isEventType);
 

@@ -12,6 +12,8 @@ import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
  */
 
 export type EventView = ReturnType<typeof eventView>;
+
+/** The public form of an event row; times are ISO instants, `seq` is the position in the feed. */
 export const eventView = (row: Selectable<DomainEventTable>) => ({
   seq: row.seq ?? 0,
   id: eventId(row.id),
@@ -116,6 +118,7 @@ export function assertReached(place: number, last: number): void {
   if (place > last) throw new RoomyError('EVENTS_NOT_REACHED', { details: { asked: place, last } });
 }
 
+/** Query of the numbered events of a filter; a type `noun.*` stands for every event of that noun. */
 export function matching(db: Db, { types = [], reservationId }: EventFilter) {
   let query = db.selectFrom('domain_event').selectAll().where('seq', 'is not', null);
   if (types.length > 0) {

@@ -5,10 +5,11 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { exponentOf } from '../../kernel/money.ts';
 import type { Ports } from '../ports.ts';
 import { refusalDetails } from '../reservations/actions.ts';
-import { daysBeforeCheckIn, refundOf, refundSchedule } from '../reservations/refund-policy.ts';
+import { refundSchedule } from '../reservations/refund-policy.ts';
 import { refusalOfCancel } from '../reservations/refusals.ts';
 import { dropAmountDue } from './amount-due.ts';
 import { receiptsOf } from './distribution.ts';
+import { financialService } from './financial-service.ts';
 import { type Review, readPayableStay } from './payable.ts';
 import { type BookedRefunds, type BookingStep, bookRefunds } from './refund-booking.ts';
 import { readTerms } from './terms.ts';
@@ -90,7 +91,6 @@ export async function decideRefund(
 ): Promise<RefundDecision> {
   const terms = await readTerms(db, stay.termsVersion);
   const receipts = await receiptsOf(db, stay.reservationId);
-  const days = daysBeforeCheckIn(requestedAt, stay.checkInDate, stay.timeZone);
   const whole = wholeRefundRule(stay, order);
   const percentOverride = order.percentOverride ?? (whole === null ? undefined : 100);
   const basis = {
@@ -99,18 +99,20 @@ export async function decideRefund(
     totalMinor: stay.totalMinor,
     capturedMinor: receipts.capturedMinor,
     stepMinor: await refundStep(db, ports, stay),
-    days,
+    checkInDate: stay.checkInDate,
+    timeZone: stay.timeZone,
     ...(percentOverride === undefined ? {} : { percentOverride }),
   };
   // Money that a gateway has taken for an open dispute cannot be refunded.
-  const decided = refundOf({ ...basis, refundedMinor: receipts.refundedMinor + receipts.disputedMinor });
+  const held = { ...basis, refundedMinor: receipts.refundedMinor + receipts.disputedMinor };
+  const decided = financialService.refundAt(held, requestedAt);
   return {
     percent: decided.percent,
     amountMinor: decided.amountMinor,
     excessMinor: receipts.excessMinor,
-    wonMinor: refundOf({ ...basis, refundedMinor: receipts.refundedMinor }).amountMinor,
+    wonMinor: financialService.refundAt({ ...basis, refundedMinor: receipts.refundedMinor }, requestedAt).amountMinor,
     rule: order.percentOverride === null ? (whole ?? decided.rule) : decided.rule,
-    daysBeforeCheckIn: days,
+    daysBeforeCheckIn: decided.days,
   };
 }
 
@@ -137,9 +139,13 @@ function wholeRefundRule(stay: CancellableStay, { initiator }: CancellationOrder
 
 /** What a person gives back beyond the policy, and is more than this, needs a second person (domain.md 4). */
 const OVERRIDE_LIMIT_MAJOR = 5_000;
+
+/** Whether an amount in minor units is over the limit for one person (domain.md 4). */
 export const isOverLimit = (amountMinor: number, currency: string): boolean =>
   amountMinor > OVERRIDE_LIMIT_MAJOR * 10 ** exponentOf(currency);
 export const REFUND_REVIEW: Review = { score: 100, signals: [{ rule: 'REFUND_OVERRIDE', points: 100 }] };
+
+/** Whether an override of the policy waits for a second person, by the most that it may come to (domain.md 4). */
 export const needsSecondPerson = (stay: CancellableStay, order: CancellationOrder, refund: RefundDecision): boolean =>
   order.percentOverride !== null && isOverLimit(refund.wonMinor, stay.currency);
 

@@ -24,10 +24,15 @@ export interface KeptDifferences {
   readonly opened: ReadonlySet<string>;
 }
 
+/** Identity of a difference within a comparison: its kind and its subject. */
 export const differenceKey = ({ kind, subject }: Pick<MatchedLine, 'kind' | 'subject'>): string => `${kind} ${subject}`;
 
 const AT_ONCE = 5_000;
 
+/**
+ * Writes the differences of a comparison, in batches of 5 000; one that is known already keeps its row, and those that
+ * agree now are closed.
+ */
 export async function keepDifferences(tx: Tx, found: ComparisonFound): Promise<KeptDifferences> {
   const differing = [...new Map(found.lines.filter(isDifferent).map((line) => [differenceKey(line), line])).values()];
   const ids = new Map<string, string>();

@@ -5,9 +5,9 @@ import type { RecordedDispute } from '../ports.ts';
 import type { CapturedCharge } from './charge-record.ts';
 import { type Dispute, postedFor, takenOf } from './dispute-row.ts';
 import { reducePayouts } from './distribution.ts';
+import { financialService } from './financial-service.ts';
 import { accounts, credit, debit, post } from './ledger.ts';
 import type { PayableStay } from './payable.ts';
-import { splitGatewayFee } from './shares.ts';
 import { readTerms } from './terms.ts';
 
 /**
@@ -99,7 +99,7 @@ const payBack = (tx: Tx, charge: CapturedCharge, stay: PayableStay, effectKey: s
 /** Signed: what is given back is shared as it was borne. */
 async function sharesOf(tx: Tx, { termsVersion, referringAgentId }: PayableStay, costMinor: number) {
   const terms = await readTerms(tx, termsVersion);
-  const shares = splitGatewayFee(terms, Math.abs(costMinor), referringAgentId !== null);
+  const shares = financialService.shareGatewayFee(terms, Math.abs(costMinor), referringAgentId !== null);
   const signed = (minor: number): number => (costMinor < 0 ? 0 - minor : minor);
   return {
     agencyMinor: signed(shares.agencyMinor),

@@ -24,4 +24,5 @@ export async function callForDispute(
   });
 }
 
+/** Closes the task that asked a person to see to a dispute. */
 export const disputeSeenTo = (tx: Tx, disputeId: string) => closeFinanceTask(tx, occasionOf(disputeId));

@@ -6,11 +6,11 @@ import { RoomyError, required } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { disputedOf } from '../reservations/payment-status.ts';
 import { propertyTimesOf, stayDatesOf, stayTimes } from '../reservations/stay-plan.ts';
+import { financialService } from './financial-service.ts';
 import { accounts, credit, debit, type JournalLine, post, postedShares, reverseStep } from './ledger.ts';
 import type { PayableStay } from './payable.ts';
 import type { BookedPayment, PaymentStep } from './payment.ts';
 import { payoutDueAt } from './payout-schedule.ts';
-import { splitGatewayFee, targetShares } from './shares.ts';
 import { readTerms } from './terms.ts';
 
 /**
@@ -41,6 +41,8 @@ export interface Receipts {
   readonly borneByAgencyMinor: number;
   readonly borneByOwnerMinor: number;
 }
+
+/** Sums the payments and refunds of a stay, in minor units, as the split counts them (domain.md 6). */
 export async function receiptsOf(
   db: Db | Tx,
   reservationId: string,
@@ -82,6 +84,10 @@ export const borneBy = (bearer: 'AGENCY' | 'OWNER') =>
 /** Transactions `t` that are refunds and owed or paid. */
 export const IS_LIVE_REFUND = sql<boolean>`t.type = 'REFUND' AND t.status NOT IN ('FAILED', 'CANCELLED', 'REVERSED')`;
 
+/**
+ * Calculates the signed share of each party in one payment and the day of the payout, by the terms that the stay has
+ * pinned (domain.md 6, 8). Writes nothing.
+ */
 export async function planDistribution(
   db: Db,
   stay: PayableStay,
@@ -90,7 +96,7 @@ export async function planDistribution(
 ): Promise<Distribution> {
   const terms = await readTerms(db, stay.termsVersion);
   const hasAgent = stay.referringAgentId !== null;
-  const target = targetShares(terms, { ...(await receiptsOf(db, stay.reservationId)), hasAgent });
+  const target = financialService.distribute(terms, { ...(await receiptsOf(db, stay.reservationId)), hasAgent });
   const posted = await postedShares(db, stay.reservationId);
   const at = await payoutMoments(db, stay.reservationId);
   return {
@@ -103,7 +109,7 @@ export async function planDistribution(
     ownerMinor: target.ownerMinor - posted.ownerMinor,
     agencyMinor: target.agencyMinor - posted.agencyMinor,
     referralMinor: target.referralMinor - posted.referralMinor,
-    fee: { ...splitGatewayFee(terms, payment.feeMinor, hasAgent) },
+    fee: { ...financialService.shareGatewayFee(terms, payment.feeMinor, hasAgent) },
     scheduledFor: payoutDueAt(at.policy ?? terms.payoutPolicy, { ...at, paidAt: requestedAt }).toISOString(),
   };
 }

@@ -6,9 +6,10 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import type { Author } from '../audit/record.ts';
 import { reducePayouts } from './distribution.ts';
+import { financialService } from './financial-service.ts';
 import { accounts, credit, debit, post } from './ledger.ts';
 import { type PayableStay, readPayableStay } from './payable.ts';
-import { type Shares, type ShareTerms, splitGatewayFee } from './shares.ts';
+import type { Shares, ShareTerms } from './shares.ts';
 import { readTerms } from './terms.ts';
 
 /**
@@ -51,7 +52,7 @@ export async function bookFeeDifference(tx: Tx, difference: Difference, author: 
   const terms = await readTerms(tx, stay.termsVersion);
   // Nobody else bears what was kept of a payment that came to nothing.
   const bearing: ShareTerms = standing ? terms : { ...terms, gatewayFeeBearer: 'AGENCY' };
-  const target = splitGatewayFee(bearing, fees.gateway, stay.referringAgentId !== null);
+  const target = financialService.shareGatewayFee(bearing, fees.gateway, stay.referringAgentId !== null);
   const more = {
     ownerMinor: target.ownerMinor - booked.ownerMinor,
     agencyMinor: target.agencyMinor - booked.agencyMinor,

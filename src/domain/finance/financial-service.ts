@@ -1,6 +1,13 @@
-import { allocate, parseMajor, toMajor } from '../../kernel/money.ts';
-import { DEFAULT_REFUND_TERMS, daysBeforeCheckIn, type RefundTerms, refundOf } from '../reservations/refund-policy.ts';
-import { basisPointsOf } from './shares.ts';
+import { parseMajor, toMajor } from '../../kernel/money.ts';
+import {
+  DEFAULT_REFUND_TERMS,
+  daysBeforeCheckIn,
+  type RefundAmount,
+  type RefundBasis,
+  type RefundTerms,
+  refundOf,
+} from '../reservations/refund-policy.ts';
+import { basisPointsOf, type Received, type Shares, type ShareTerms, splitGatewayFee, targetShares } from './shares.ts';
 
 /** Shares in percent, as the brief writes them. */
 export interface IncomeDistribution {
@@ -33,8 +40,31 @@ export interface CalculatedRefund {
   readonly daysBeforeCheckIn: number;
 }
 
-/** The brief's FinancialService: pure functions, no I/O. Amounts in and out are in major units. */
+/**
+ * The brief's FinancialService: pure functions, no I/O. Sagas and routes calculate in minor units (`distribute`,
+ * `shareGatewayFee`, `refundAt`); the brief's two functions are the same in major units.
+ */
 export const financialService = {
+  /** Each party's part of a stay's net receipts, in minor units; the parts sum exactly (domain.md 6). */
+  distribute: (terms: ShareTerms, received: Received): Shares => targetShares(terms, received),
+
+  /** Each party's part of a gateway's fee, in minor units (domain.md 9). */
+  shareGatewayFee: (terms: ShareTerms, feeMinor: number, hasAgent: boolean): Shares =>
+    splitGatewayFee(terms, feeMinor, hasAgent),
+
+  /** The refund of a cancellation asked for at `requestedAt`, in minor units, by whole days at the property (domain.md 4). */
+  refundAt(
+    basis: RefundBasis & {
+      readonly checkInDate: string;
+      readonly timeZone: string;
+      readonly percentOverride?: number;
+    },
+    requestedAt: Date,
+  ): RefundAmount & { readonly days: number } {
+    const days = daysBeforeCheckIn(requestedAt, basis.checkInDate, basis.timeZone);
+    return { ...refundOf({ ...basis, days }), days };
+  },
+
   /**
    * Splits an amount by largest remainder (domain.md 6); the parts sum exactly. Without an agent the referral share is
    * still computed (domain.md T4).
@@ -45,13 +75,18 @@ export const financialService = {
   ): DistributedIncome {
     const currency = reservation.currency ?? 'AED';
     const { amountMinor } = parseMajor(reservation.totalAmount, currency);
-    const shares = [distribution.ownerIncome, distribution.roomyAgencyFee, distribution.referringAgent];
-    const [owner = 0, agency = 0, referrer = 0] = allocate(amountMinor, shares.map(basisPointsOf));
+    const terms = termsOf(distribution);
+    const received = { ...NOTHING_REFUNDED, capturedMinor: amountMinor };
+    const { ownerMinor, agencyMinor, referralMinor } = financialService.distribute(terms, received);
     const major = (minor: number): number => toMajor({ amountMinor: minor, currency });
-    return { ownerPayout: major(owner), roomyAgencyFee: major(agency), referringAgentFee: major(referrer) };
+    return {
+      ownerPayout: major(ownerMinor),
+      roomyAgencyFee: major(agencyMinor),
+      referringAgentFee: major(referralMinor),
+    };
   },
 
-  /** What a guest who cancels at `requestedAt` gets back, by whole calendar days at the property (domain.md 4). */
+  /** The refund of a guest who cancels at `requestedAt`, by whole calendar days at the property (domain.md 4). */
   calculateRefund(
     reservation: RefundableReservation,
     requestedAt: Date,
@@ -59,14 +94,15 @@ export const financialService = {
   ): CalculatedRefund {
     const { totalAmount, currency = 'AED', timeZone = 'Asia/Dubai' } = reservation;
     const minor = (amount: number): number => parseMajor(amount, currency).amountMinor;
-    const days = daysBeforeCheckIn(requestedAt, reservation.checkInDate, timeZone);
-    const { percent, amountMinor, rule } = refundOf({
+    const basis = {
       ...policy,
       totalMinor: minor(totalAmount),
       capturedMinor: minor(reservation.paidAmount ?? totalAmount),
       refundedMinor: minor(reservation.refundedAmount ?? 0),
-      days,
-    });
+      checkInDate: reservation.checkInDate,
+      timeZone,
+    };
+    const { percent, amountMinor, rule, days } = financialService.refundAt(basis, requestedAt);
     return {
       refundPercent: percent,
       refundAmount: toMajor({ amountMinor, currency }),
@@ -75,3 +111,23 @@ export const financialService = {
     };
   },
 };
+
+const NOTHING_REFUNDED = { refundedMinor: 0, hasAgent: false, borneByAgencyMinor: 0, borneByOwnerMinor: 0 };
+
+/** Throws `RangeError` when the shares do not sum to 100 percent. */
+function termsOf({ ownerIncome, roomyAgencyFee, referringAgent }: IncomeDistribution): ShareTerms {
+  const [ownerBp, agencyBp, referrerBp] = [
+    basisPointsOf(ownerIncome),
+    basisPointsOf(roomyAgencyFee),
+    basisPointsOf(referringAgent),
+  ] as const;
+  if (ownerBp + agencyBp + referrerBp !== 10_000) throw new RangeError('shares must sum to 100 percent');
+  return {
+    ownerBp,
+    agencyBp,
+    referrerBp,
+    unassignedReferral: 'RETAIN',
+    gatewayFeeBearer: 'AGENCY',
+    agencyFeeRefundable: true,
+  };
+}

@@ -55,6 +55,7 @@ export async function receiveEvent(tx: Tx, received: ReceivedEvent): Promise<Eve
   return outcome;
 }
 
+/** Notes the outcome of a received event of a gateway. */
 export const markProcessed = (
   db: Db | Tx,
   { gatewayId, eventId }: Pick<ReceivedEvent, 'gatewayId' | 'eventId'>,
@@ -274,6 +275,7 @@ export async function lookAtCaptured(tx: Tx, paymentId: string): Promise<void> {
 /** In whose name the gateway's news is booked. */
 export const GATEWAY = 'system:gateway';
 
+/** Calls a person about a gateway, in one group of alerts per gateway; with a saga, the alert is about the saga. */
 export const alertGateway = (tx: Tx, group: string, code: AlertCode, sagaId: string | null) =>
   raiseAlert(tx, {
     ...(sagaId === null ? { about: 'gateway', id: group } : { about: 'saga', id: sagaId }),

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { borneBy, IS_LIVE_REFUND } from './distribution.ts';
+import { financialService } from './financial-service.ts';
 import {
   type Found,
   IN_FLIGHT,
@@ -12,7 +13,6 @@ import {
 } from './integrity-checks.ts';
 import { type Range, rangesOf } from './integrity-ranges.ts';
 import { checkSums } from './integrity-sums.ts';
-import { targetShares } from './shares.ts';
 import { readTerms } from './terms.ts';
 
 export interface Difference extends Found {
@@ -73,6 +73,7 @@ export interface Book {
   result(): Pick<IntegrityReport, 'ok' | 'differenceCount' | 'counts' | 'differences'>;
 }
 
+/** Collects differences: counts by check, and the first of them by name. */
 export function createBook(): Book {
   const counts: Record<string, number> = {};
   const differences: Difference[] = [];
@@ -191,7 +192,7 @@ async function sharesDue(
   if (stay.refunded > stay.captured) return `shares of ${stay.captured} less ${stay.refunded}`;
   const terms = termsOf.get(stay.version) ?? (await readTerms(tx, stay.version));
   termsOf.set(stay.version, terms);
-  const due = targetShares(terms, {
+  const due = financialService.distribute(terms, {
     capturedMinor: stay.captured,
     refundedMinor: stay.refunded,
     borneByAgencyMinor: stay.borne_by_agency,

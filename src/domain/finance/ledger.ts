@@ -42,7 +42,11 @@ export interface JournalLine {
   readonly account: Account;
   readonly debitMinor: number;
 }
+
+/** A debit line, in minor units. */
 export const debit = (to: Account, amountMinor: number): JournalLine => ({ account: to, debitMinor: amountMinor });
+
+/** A credit line, in minor units. */
 export const credit = (from: Account, amountMinor: number): JournalLine => ({
   account: from,
   debitMinor: -amountMinor,
@@ -232,6 +236,8 @@ export interface PostedShares {
   readonly agencyMinor: number;
   readonly referralMinor: number;
 }
+
+/** The shares of a stay that the ledger has already, in minor units. */
 export async function postedShares(db: Tx | Db, reservationId: string): Promise<PostedShares> {
   const { rows } = await sql<PostedShares>`
     SELECT coalesce(-sum(e.amount) FILTER (WHERE a.kind = 'OWNER_PAYABLE'), 0)::bigint AS "ownerMinor",

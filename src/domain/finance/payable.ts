@@ -56,6 +56,7 @@ interface Row {
 const CREDITED_OWNER = sql`(SELECT a.party_id FROM ledger_tx x JOIN ledger_entry e ON e.tx_id = x.id JOIN ledger_account a ON a.id = e.account_id
   WHERE x.reservation_id = r.id AND x.purpose = 'DISTRIBUTION' AND a.kind = 'OWNER_PAYABLE' ORDER BY x.created_at, x.id LIMIT 1)`;
 
+/** Reads ids, balances in minor units and pinned terms of a stay. Throws `RESERVATION_NOT_FOUND`. */
 export async function readPayableStay(
   db: Db,
   reservationId: string,
@@ -127,6 +128,7 @@ async function assertReferenceIsFree(db: Db, order: PaymentOrder, sagaId: string
   if (other && other.saga_id !== sagaId) throw referenceReused(order);
 }
 
+/** The refusal of a gateway reference that belongs to another payment. */
 export const referenceReused = ({ gatewayId, gatewayReference }: PaymentOrder): RoomyError =>
   new RoomyError('GATEWAY_REFERENCE_REUSED', { details: { gatewayId, gatewayReference } });
 

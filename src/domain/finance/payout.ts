@@ -240,6 +240,7 @@ export async function failPayouts(tx: Tx, sagaId: string, errorCode: string): Pr
   return amountMinor;
 }
 
+/** The payouts of a saga and its bank instruction, in major units, for its answer. */
 export async function payoutOutcome(db: Db | Tx, sagaId: string, order: PayoutOrder) {
   const rows = await db
     .selectFrom('transaction')

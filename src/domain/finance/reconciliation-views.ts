@@ -19,6 +19,7 @@ export interface ReconciliationFilter {
   readonly gatewayId?: string | undefined;
 }
 
+/** A page of reconciliations, newest first. */
 export async function listReconciliations(
   db: Db,
   filter: ReconciliationFilter,
@@ -42,6 +43,7 @@ export async function getReconciliation(db: Db | Tx, id: string): Promise<Reconc
   return reconciliationView(row);
 }
 
+/** The reconciliation of an occasion (a night, a file); null when there is none. */
 export async function findByOccasion(db: Db | Tx, occasion: string): Promise<ReconciliationView | null> {
   const row = await selectReconciliations(db).where('r.occasion', '=', occasion).executeTakeFirst();
   return row ? reconciliationView(row) : null;

@@ -35,6 +35,7 @@ export interface Reconciled extends ReconciliationView {
   readonly settlementsPosted: number;
 }
 
+/** `reconcileWithin` in a transaction of its own. */
 export const reconcile = (db: Db, order: ReconcileOrder): Promise<Reconciled> =>
   db.transaction().execute((tx) => reconcileWithin(tx, order));
 

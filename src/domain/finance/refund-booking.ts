@@ -5,9 +5,9 @@ import { newId } from '../../kernel/ids.ts';
 import { disputedOf } from '../reservations/payment-status.ts';
 import { rederivePaymentStatus } from '../reservations/store.ts';
 import { receiptsOf, reducePayouts } from './distribution.ts';
+import { financialService } from './financial-service.ts';
 import { accounts, credit, debit, post, postedShares } from './ledger.ts';
 import type { PayableStay } from './payable.ts';
-import { targetShares } from './shares.ts';
 import { readTerms } from './terms.ts';
 
 /** A captured charge, minor units: what went over the balance is the guest's own, and comes back first. */
@@ -29,6 +29,7 @@ export interface RefundPart<C extends Charge> {
   readonly distributedMinor: number;
 }
 
+/** Minor units that charges can still give back together. Pure. */
 export const refundableOf = (charges: readonly Charge[]): number =>
   charges.reduce((sum, charge) => sum + leftOf(charge), 0);
 
@@ -155,7 +156,7 @@ async function bookRefund(
   // Cumulative, like every payment: what each should have now, less what each has.
   const terms = await readTerms(tx, stay.termsVersion);
   const receipts = await receiptsOf(tx, stay.reservationId);
-  const target = targetShares(terms, { ...receipts, hasAgent: stay.referringAgentId !== null });
+  const target = financialService.distribute(terms, { ...receipts, hasAgent: stay.referringAgentId !== null });
   const posted = await postedShares(tx, stay.reservationId);
   await post(tx, {
     sagaId: step.sagaId,

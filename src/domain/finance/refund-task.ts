@@ -24,6 +24,7 @@ export async function askForManualRefund(db: Db, refundId: string): Promise<void
   });
 }
 
+/** Closes the task that asked a person to send a refund. */
 export const refundSeenTo = (db: Db, refundId: string) => closeFinanceTask(db, occasionOf(refundId));
 
 /** Nobody is to send by hand what the gateway has refused of a charge, for now; `seeToRefusedRefunds` asks again. */

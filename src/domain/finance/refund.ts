@@ -26,6 +26,7 @@ export type RefundOrder = {
   readonly currency: string;
 };
 
+/** Reads a refund that is still owed. Throws `NOT_FOUND`, and `ALREADY_PAID` when it has been sent. */
 export async function readRefund(db: Db, refundId: string): Promise<RefundOrder> {
   const row = await db
     .selectFrom('transaction as t')

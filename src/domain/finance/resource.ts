@@ -45,6 +45,7 @@ const isNamed = (columns: readonly ('gateway_reference' | 'provider_id')[], valu
 
 const bearsReference = (reference: string) => isNamed(['gateway_reference', 'provider_id'], reference);
 
+/** A page of the transactions within a scope, newest first. */
 export async function listTransactions(
   db: Db,
   scope: MoneyScope,
@@ -94,23 +95,13 @@ function matching<DB, TB extends keyof DB, O>(
   return conditions.reduce((query, condition) => query.where(condition), all);
 }
 
-/** Rows of one stay, or of one reference, that an answer carries, at the most. */
+/** Rows of one stay that an answer carries, at the most. */
 const MAX_AT_ONCE = 200;
 
+/** The transactions of a stay, oldest first, 200 at the most. */
 export async function transactionsOfReservation(db: Db, reservationId: string): Promise<TransactionView[]> {
   const rows = await selectTransactions(db)
     .where('t.reservation_id', '=', reservationId)
-    .orderBy('t.created_at')
-    .orderBy('t.id')
-    .limit(MAX_AT_ONCE)
-    .execute();
-  return rows.map(transactionView);
-}
-
-/** From a line of a bank's or gateway's statement to what it was and who asked for it, oldest first. */
-export async function findByGatewayReference(db: Db, reference: string): Promise<TransactionView[]> {
-  const rows = await selectTransactions(db)
-    .where(bearsReference(reference))
     .orderBy('t.created_at')
     .orderBy('t.id')
     .limit(MAX_AT_ONCE)

@@ -22,6 +22,8 @@ export interface MoneyFilter {
 }
 
 type Condition = RawBuilder<unknown>;
+
+/** Conditions joined by AND; true when there are none. */
 export const allOf = (conditions: readonly Condition[]): Condition =>
   conditions.length === 0 ? sql`true` : sql.join([...conditions], sql` AND `);
 

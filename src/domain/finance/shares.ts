@@ -95,4 +95,6 @@ const signed = (sign: 1 | -1, amountMinor: number): number => (amountMinor === 0
 
 /** Percent with two decimals at the most, through its decimal text: hundredths of a percent are basis points. */
 export const basisPointsOf = (percent: number): number => parseMajor(percent, 'AED').amountMinor;
+
+/** Basis points as percent. */
 export const percentOf = (basisPoints: number): number => basisPoints / 100;

@@ -18,6 +18,7 @@ export type Terms = ShareTerms & {
   readonly setAt: Date;
 };
 
+/** The terms of a version; undefined when there is no such version. */
 export async function findTerms(db: Db | Tx, version: number): Promise<Terms | undefined> {
   const row = await db.selectFrom('income_distribution').selectAll().where('version', '=', version).executeTakeFirst();
   return row && termsOf(row);
@@ -192,6 +193,7 @@ async function recordTerms(tx: Tx, author: Author, change: TermsChange, terms: T
   });
 }
 
+/** A row of terms as the calculations take it; shares in basis points. */
 export const termsOf = (row: Selectable<IncomeDistributionTable>): Terms => ({
   version: row.version,
   ownerBp: row.owner_bp,

@@ -160,6 +160,7 @@ export const withdrawMessages = (db: QueryCreator<FusedDatabase>) =>
 
 const ROLLBACK_TEMPLATES = sql`(VALUES ('GUEST', 'reservation-rolled-back.guest@1'), ('OWNER', 'reservation-rolled-back.owner@1'))`;
 
+/** Orders a message that takes back each message of the saga that has already left, once per step. */
 export const tellRolledBack = (db: QueryCreator<FusedDatabase>) =>
   db
     .insertInto('notification')

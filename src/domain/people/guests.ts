@@ -19,6 +19,7 @@ export type GuestChange = { readonly [K in keyof GuestFields]?: GuestFields[K] |
 
 export type GuestView = ReturnType<typeof guestView>;
 
+/** The public form of a guest row. */
 export const guestView = (row: Selectable<GuestTable>) => ({
   id: row.id,
   name: row.name,
@@ -30,6 +31,7 @@ export const guestView = (row: Selectable<GuestTable>) => ({
   createdAt: row.created_at.toISOString(),
 });
 
+/** Adds a guest, with its audit row. */
 export async function createGuest(tx: Tx, guest: NewGuest, author: Author): Promise<GuestView> {
   const row = await tx
     .insertInto('guest')
@@ -76,6 +78,7 @@ const isKnownTo = (agentId: string | null) =>
     : sql<boolean>`(NOT EXISTS (SELECT FROM reservation r WHERE r.guest_id = guest.id)
         OR EXISTS (SELECT FROM reservation r WHERE r.guest_id = guest.id AND ${inPortfolio(sql.ref('r.property_id'), agentId)}))`;
 
+/** The guest; with `agentId`, only one that this agent knows. Throws `NOT_FOUND`. */
 export async function getGuest(db: Db | Tx, id: string, agentId: string | null): Promise<GuestView> {
   const row = await db
     .selectFrom('guest')

@@ -36,6 +36,7 @@ export type OwnerChange = { readonly [K in keyof OwnerFields]?: OwnerFields[K] |
 
 export type OwnerView = ReturnType<typeof ownerView>;
 
+/** The public form of an owner row. */
 export const ownerView = (row: Selectable<OwnerTable>) => ({
   id: row.id,
   name: row.name,
@@ -48,6 +49,7 @@ export const ownerView = (row: Selectable<OwnerTable>) => ({
   createdAt: row.created_at.toISOString(),
 });
 
+/** Adds an owner, with its audit row. */
 export async function createOwner(tx: Tx, owner: NewOwner, author: Author): Promise<OwnerView> {
   const row = await tx
     .insertInto('owner')
@@ -64,6 +66,7 @@ export async function createOwner(tx: Tx, owner: NewOwner, author: Author): Prom
   return ownerView(row);
 }
 
+/** A page of owners, newest first. */
 export async function listOwners(db: Db, page: PageRequest): Promise<Page<OwnerView>> {
   let query = db.selectFrom('owner').selectAll().select(exactInstant('created_at').as('position_at'));
   if (page.after) query = query.where(isAfter('created_at', 'id', page.after));
@@ -75,12 +78,14 @@ export async function listOwners(db: Db, page: PageRequest): Promise<Page<OwnerV
   return cutPage(rows, page.limit, ownerView);
 }
 
+/** The owner. Throws `NOT_FOUND`. */
 export async function getOwner(db: Db, id: string): Promise<OwnerView> {
   const row = await db.selectFrom('owner').selectAll().where('id', '=', id).executeTakeFirst();
   if (!row) throw notFound();
   return ownerView(row);
 }
 
+/** Changes an owner of an expected version, with its audit row. Throws `NOT_FOUND`, `PRECONDITION_FAILED`. */
 export async function changeOwner(
   tx: Tx,
   id: string,

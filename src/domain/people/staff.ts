@@ -31,6 +31,7 @@ export interface StaffFilter {
 
 export type StaffView = ReturnType<typeof staffView>;
 
+/** The public form of a staff row. */
 export const staffView = (row: Selectable<StaffTable>) => ({
   id: row.id,
   name: row.name,
@@ -48,6 +49,7 @@ export const staffView = (row: Selectable<StaffTable>) => ({
   createdAt: row.created_at.toISOString(),
 });
 
+/** Adds a member of staff, with the audit row. */
 export async function createStaff(tx: Tx, staff: NewStaff, author: Author): Promise<StaffView> {
   const row = await tx
     .insertInto('staff')
@@ -70,6 +72,7 @@ export async function createStaff(tx: Tx, staff: NewStaff, author: Author): Prom
   return staffView(row);
 }
 
+/** A page of staff, newest first. */
 export async function listStaff(db: Db, filter: StaffFilter, page: PageRequest): Promise<Page<StaffView>> {
   let query = db.selectFrom('staff').selectAll().select(exactInstant('created_at').as('position_at'));
   if (filter.role !== undefined) query = query.where('role', '=', filter.role);
@@ -83,6 +86,7 @@ export async function listStaff(db: Db, filter: StaffFilter, page: PageRequest):
   return cutPage(rows, page.limit, staffView);
 }
 
+/** The member of staff. Throws `NOT_FOUND`. */
 export async function getStaff(db: Db, id: string): Promise<StaffView> {
   const row = await db.selectFrom('staff').selectAll().where('id', '=', id).executeTakeFirst();
   if (!row) throw notFound();

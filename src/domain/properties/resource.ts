@@ -54,6 +54,7 @@ export interface PropertyFilter {
 
 export type PropertyView = ReturnType<typeof propertyView>;
 
+/** The public form of a property row; times of day are local to the property. */
 export const propertyView = (row: Selectable<PropertyTable>) => ({
   id: row.id,
   name: row.name,
@@ -91,6 +92,7 @@ export const propertyView = (row: Selectable<PropertyTable>) => ({
   createdAt: row.created_at.toISOString(),
 });
 
+/** Adds a property, with its audit row. */
 export async function createProperty(tx: Tx, property: NewProperty, author: Author): Promise<PropertyView> {
   const row = await insertProperty(tx, {
     ...columnsOf(property),
@@ -131,6 +133,7 @@ export async function listProperties(
   return cutPage(rows, page.limit, propertyView);
 }
 
+/** The property; with `agentId`, only one of this agent's portfolio. Throws `NOT_FOUND`. */
 export async function getProperty(db: Db | Tx, id: string, agentId: string | null): Promise<PropertyView> {
   const row = await db
     .selectFrom('property')

@@ -21,6 +21,8 @@ export const actionsOf = (facts: ActionFacts): ActionView[] =>
     const code = refusalOfAction(action, facts);
     return { action, allowed: code === null, reason: code && { code, message: CATALOGUE[code].text } };
   });
+
+/** The names of the actions that are allowed. */
 export const allowedOf = (actions: readonly ActionView[]): OfferedAction[] =>
   actions.filter(({ allowed }) => allowed).map(({ action }) => action);
 
@@ -73,6 +75,7 @@ const propertyOf = (eb: ExpressionBuilder<Database, 'reservation'>) =>
 export type StayRow =
   ReturnType<typeof selectStays> extends SelectQueryBuilder<Database, 'reservation', infer Row> ? Row : never;
 
+/** The facts of a stay's row by which its actions are decided; amounts in minor units. */
 export const factsOf = (row: StayRow): ActionFacts => ({
   ...row,
   ...row.place,

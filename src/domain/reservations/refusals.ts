@@ -12,6 +12,7 @@ import { type OfferedAction, refusalOfStatus } from './state-machine.ts';
 export const refusalOfConfirm = (stay: { readonly status: ReservationStatus; readonly taken: boolean }) =>
   refusalOfStatus(stay.status, 'confirm') ?? (stay.taken ? 'RESERVATION_CONFLICT' : null);
 
+/** The code by which a cancellation is refused in this status; null when it is allowed. */
 export const refusalOfCancel = (stay: { readonly status: ReservationStatus }) => refusalOfStatus(stay.status, 'cancel');
 
 /** `outstandingMinor`: what is left to pay, by the sum of the payments. What costs nothing is paid with its confirmation. */
@@ -25,6 +26,7 @@ export function refusalOfPayment(stay: {
   return stay.status === 'PENDING' && stay.totalMinor === 0 ? 'PAYMENT_EXCEEDS_BALANCE' : 'ALREADY_PAID';
 }
 
+/** `NOTHING_TO_REFUND`, or null when minor units are left to give back. */
 export const refusalOfRefund = (stay: { readonly refundableMinor: number }) =>
   stay.refundableMinor > 0 ? null : 'NOTHING_TO_REFUND';
 

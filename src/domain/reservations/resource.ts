@@ -40,6 +40,10 @@ export interface ReservationFilter {
 /** With the saga that is at work on it. */
 export type ReservationDetail = ReservationView;
 
+/**
+ * Adds a PENDING stay, with its audit row. Throws `REFERENCE_NOT_FOUND`, and `VALIDATION_FAILED` for agreed times that do
+ * not fit the dates.
+ */
 export async function createReservation(tx: Tx, stay: NewReservation, author: Author): Promise<ReservationDetail> {
   assertPlannedWithin(stay, stay.checkInDate, stay.checkOutDate);
   assertPlannedInOrder(stay, stay.checkInDate, stay.checkOutDate);
@@ -115,6 +119,7 @@ function matching(filter: ReservationFilter, page: PageRequest): RawBuilder<SqlB
   return sql.join(conditions, sql` AND `);
 }
 
+/** The stay with its actions. Throws `RESERVATION_NOT_FOUND`. */
 export async function getReservation(db: Db, id: string): Promise<ReservationDetail> {
   const row = await selectStays(db).where('reservation.id', '=', id).executeTakeFirst();
   if (!row) throw new RoomyError('RESERVATION_NOT_FOUND', { details: { id } });

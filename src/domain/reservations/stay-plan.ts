@@ -53,17 +53,23 @@ export interface StayTimeRow {
   readonly check_in_time: string;
   readonly check_out_time: string;
 }
+
+/** The dates and agreed times of a row; dates are `YYYY-MM-DD` at the property. */
 export const stayDatesOf = (row: StayTimeRow): StayDates => ({
   checkInDate: row.check_in_date,
   checkOutDate: row.check_out_date,
   plannedArrival: row.planned_arrival,
   plannedDeparture: row.planned_departure,
 });
+
+/** The time zone and usual times of a row's property, `HH:MM` local. */
 export const propertyTimesOf = (row: StayTimeRow): PropertyTimes => ({
   timeZone: row.time_zone,
   checkInTime: row.check_in_time,
   checkOutTime: row.check_out_time,
 });
+
+/** `propertyTimesOf` with the minutes that a cleaning takes. */
 export const propertyClockOf = (row: StayTimeRow & { readonly cleaning_minutes: number }): PropertyClock => ({
   ...propertyTimesOf(row),
   cleaningMinutes: row.cleaning_minutes,
@@ -103,6 +109,7 @@ export const AFTER_CHECK_OUT_SECONDS = 7_200;
 /** How the local rule of a task says that it is due so long after the departure. */
 export const AFTER_CHECK_OUT = `+PT${AFTER_CHECK_OUT_SECONDS}S`;
 
+/** Local and UTC times of the tasks of a stay, by the rules of its property. Pure. */
 export function planStay(stay: StayDates, clock: PropertyClock): StayPlan {
   const arrival = localTime(stay.checkInDate, clock.checkInTime);
   const { arrival: meetArrival, departure } = agreedTimes(stay, clock);

@@ -56,7 +56,7 @@ export interface UnconfirmValues {
   readonly version: number;
 }
 
-/** Back to PENDING, if nobody has changed the stay since. */
+/** Undoes a confirmation: CONFIRMED to PENDING, if the version is still the one that the confirmation wrote. */
 export const unconfirm = (db: QueryCreator<FusedDatabase>, value: ValueRefs<UnconfirmValues>) =>
   db
     .updateTable('reservation')

@@ -55,4 +55,6 @@ export const SWEEP_NAMES = [
 ] as const satisfies readonly SweepName[];
 
 const KNOWN: ReadonlySet<string> = new Set(SWEEP_NAMES);
+
+/** Whether a text names a sweep. */
 export const isSweepName = (name: string): name is SweepName => KNOWN.has(name);

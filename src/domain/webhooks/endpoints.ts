@@ -62,6 +62,7 @@ export async function createEndpoint(tx: Tx, endpoint: EndpointFields, author: A
   return { ...endpointView(row), secret };
 }
 
+/** A page of endpoints, newest first, without secrets. */
 export async function listEndpoints(db: Db, page: PageRequest): Promise<Page<EndpointView>> {
   let query = db.selectFrom('webhook_endpoint').selectAll().select(exactInstant('created_at').as('position_at'));
   if (page.after) query = query.where(isAfter('created_at', 'id', page.after));
@@ -73,9 +74,11 @@ export async function listEndpoints(db: Db, page: PageRequest): Promise<Page<End
   return cutPage(rows, page.limit, endpointView);
 }
 
+/** The public form of an endpoint. Throws `NOT_FOUND`. */
 export const getEndpoint = async (db: Db | Tx, id: string): Promise<EndpointView> =>
   endpointView(await readEndpoint(db, id));
 
+/** The row of an endpoint. Throws `NOT_FOUND`. */
 export async function readEndpoint(db: Db | Tx, id: string): Promise<Selectable<WebhookEndpointTable>> {
   const row = await db.selectFrom('webhook_endpoint').selectAll().where('id', '=', id).executeTakeFirst();
   if (!row) throw new RoomyError('NOT_FOUND', { text: 'Webhook endpoint not found' });
@@ -146,6 +149,7 @@ export async function replay(
   });
 }
 
+/** Deletes an endpoint, with its audit row. Throws `NOT_FOUND`. */
 export async function deleteEndpoint(tx: Tx, id: string, author: Author): Promise<void> {
   const row = await readEndpoint(tx, id);
   await tx.deleteFrom('webhook_endpoint').where('id', '=', id).execute();

@@ -196,6 +196,7 @@ export async function getExecution(
   return { ...executionView(row, steps, reader), steps: timeline(row, steps, reader) };
 }
 
+/** The newest executions about a stay, 50 at the most. */
 export async function executionsOfReservation(
   db: Db,
   reservationId: string,

@@ -20,6 +20,10 @@ export interface Reader {
 export type SagaRow = Selectable<SagaTable>;
 export type StepRow = Selectable<SagaStepTable>;
 
+/**
+ * The public form of an execution, without the output fields that its steps conceal and the causes that this reader may
+ * not see.
+ */
 export function executionView(row: SagaRow, steps: readonly StepRow[], reader: Reader): ExecutionView {
   const definition = reader.stepsOf(row.name, row.definition_ver);
   const done = steps.filter((step) => step.direction === 'F' && step.status === 'done');
@@ -47,10 +51,17 @@ export function executionView(row: SagaRow, steps: readonly StepRow[], reader: R
     finishedAt: row.finished_at?.toISOString() ?? null,
     deadlineAt: row.deadline_at.toISOString(),
     error: row.error_code === null ? null : { code: row.error_code, details: publicError(row.error_detail, reader) },
+    waiting: waitOf(steps),
     responseStatus: row.response_status,
     retryOf: row.retry_of,
     data: { ...(row.subject_type === 'transaction' ? {} : { reservationId: row.subject_id }), ...idsOf(done) },
   };
+}
+
+function waitOf(steps: readonly StepRow[]): ExecutionView['waiting'] {
+  const row = steps.find(({ status }) => status === 'waiting');
+  if (!row?.started_at || !row.wait_until) return null;
+  return { step: row.name, since: row.started_at.toISOString(), until: row.wait_until.toISOString() };
 }
 
 /** Ids only: outputs may hold more, such as amounts and counts, which belong to the step's own entry. */
@@ -97,6 +108,7 @@ function unstarted(sagaId: string, no: number, step: StepSummary, status: 'pendi
     startedAt: null,
     endedAt: null,
     durationMs: null,
+    waitsUntil: null,
   };
 }
 
@@ -117,6 +129,7 @@ function stepView(row: StepRow, definition: StepSummary | undefined, reader: Rea
     endedAt: row.finished_at?.toISOString() ?? null,
     durationMs:
       row.started_at && row.finished_at ? Math.max(0, row.finished_at.getTime() - row.started_at.getTime()) : null,
+    waitsUntil: row.wait_until?.toISOString() ?? null,
   };
 }
 

@@ -4,6 +4,8 @@ import type { Advanced } from '../store/fused.ts';
 export type RunResult =
   | { readonly kind: 'advanced'; readonly advanced: Advanced }
   | { readonly kind: 'not-due' }
+  /** A wait has begun. */
+  | { readonly kind: 'waits' }
   /** Another attempt holds the claim until then. */
   | { readonly kind: 'leased'; readonly until: Date }
   /** Every attempt of the call was cut short by the death of its worker. */

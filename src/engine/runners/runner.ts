@@ -7,6 +7,7 @@ import type { Advanced } from '../store/fused.ts';
 import { claimCall, recordCall, sendCall } from './call.ts';
 import type { RunResult } from './result.ts';
 import { createLocalRunner } from './statement.ts';
+import { beginWait } from './wait.ts';
 
 export interface RunnerParts {
   readonly db: Db;
@@ -18,6 +19,7 @@ export interface RunnerParts {
 /** Runs one step as its kind asks. Throws only `StepDeferred`. */
 export type RunStep = (due: DueStep, signal: AbortSignal) => Promise<RunResult>;
 
+/** Makes the function that runs one due step: a call with its lease, anything else in one transaction. */
 export function createRunner({ db, ports, workerId, failpoint }: RunnerParts): RunStep {
   const runLocal = createLocalRunner(db, ports);
   return (due, signal) => (due.step.kind === 'call' ? runCall(due, signal) : run(due));
@@ -26,8 +28,9 @@ export function createRunner({ db, ports, workerId, failpoint }: RunnerParts): R
     const place = placeOf(due);
     try {
       await failpoint('before-step', place);
-      const advanced = await runLocal(due);
+      const advanced = await (due.step.kind === 'wait' ? beginWait(db, due) : runLocal(due));
       await failpoint('after-commit', place);
+      if (advanced === 'waits') return { kind: 'waits' };
       return advanced ? { kind: 'advanced', advanced } : { kind: 'not-due' };
     } catch (error) {
       return { kind: 'failed', error, claim: null };
@@ -56,4 +59,5 @@ export function createRunner({ db, ports, workerId, failpoint }: RunnerParts): R
   }
 }
 
+/** Saga, step and direction, as failpoints name them. */
 export const placeOf = ({ state, step, direction }: DueStep) => ({ sagaId: state.id, step: step.name, direction });

@@ -57,6 +57,7 @@ export interface StepPlace {
   readonly releases: readonly LockKind[];
 }
 
+/** Compiles a step's guard, effect and record into one statement. */
 export function createFusedStep(
   db: Db,
   step: StepDefinition,

@@ -118,6 +118,7 @@ export async function leaseOrders<Extra>(
   return rows;
 }
 
+/** Notes that orders have been handed to the queue; those that are marked already stay as they are. */
 export async function markPublished(db: Db, ids: readonly string[]): Promise<void> {
   await db
     .updateTable('outbox')

@@ -164,6 +164,7 @@ export async function resolveSagaRow(tx: Tx, sagaId: string, answer: SagaAnswer)
 export const lockIdleSaga = (tx: Tx, sagaId: string) =>
   tx.selectFrom('saga').selectAll().where('id', '=', sagaId).forUpdate().skipLocked().executeTakeFirst();
 
+/** Writes a new generation of a saga, so that jobs of the earlier one are skipped. */
 export async function redispatchSagaRow(
   tx: Tx,
   sagaId: string,
@@ -195,7 +196,9 @@ export interface IdleSaga {
   readonly current_step: number;
   readonly total_steps: number;
   readonly expired: boolean;
-  /** Claimed by a call under a live lease, or with an order that the relay has yet to publish. */
+  /** Stands at a wait whose time is up. */
+  readonly timedOut: boolean;
+  /** Waits, is claimed by a call under a live lease, or has an order that the relay has yet to publish. */
   readonly busy: boolean;
 }
 
@@ -207,21 +210,26 @@ export interface SagaSelection {
 
 const isDue = sql<boolean>`x.finished_at IS NULL AND x.status <> 'parked' AND x.next_check_at <= now()`;
 
+const waitOfSaga = sql`saga_step w WHERE w.saga_id = s.id AND w.status = 'waiting'`;
+
+/** Ids of sagas whose check is due, longest overdue first. */
 export async function sagasToCheck(db: Db, { where, limit }: SagaSelection): Promise<readonly string[]> {
   const { rows } = await sql<{ id: string }>`
     SELECT x.id FROM saga x WHERE ${isDue} AND ${where} ORDER BY x.next_check_at LIMIT ${limit}::int`.execute(db);
   return rows.map(({ id }) => id);
 }
 
-/** Takes sagas whose check is due; they are due again in five seconds. */
+/** Takes sagas whose check is due; they are due again in five seconds, or, if they wait, when their time is up. */
 export async function takeSagasToCheck(db: Db, { where, limit }: SagaSelection): Promise<readonly IdleSaga[]> {
   const { rows } = await sql<IdleSaga>`
-    UPDATE saga s SET next_check_at = now() + interval '5 seconds'
+    UPDATE saga s SET next_check_at = greatest(now() + interval '5 seconds', (SELECT w.wait_until FROM ${waitOfSaga}))
      WHERE s.id IN (SELECT x.id FROM saga x WHERE ${isDue} AND ${where}
                      ORDER BY x.next_check_at LIMIT ${limit}::int FOR UPDATE SKIP LOCKED)
     RETURNING s.id, CASE WHEN s.status = 'compensating' THEN 'C' ELSE 'F' END AS direction, s.generation, s.current_step, s.total_steps,
       s.status <> 'compensating' AND s.deadline_at < now() AS expired,
-      EXISTS (SELECT FROM saga_step t WHERE t.saga_id = s.id AND t.status = 'running' AND t.lease_until > now())
+      EXISTS (SELECT FROM ${waitOfSaga} AND w.wait_until <= now()) AS "timedOut",
+      EXISTS (SELECT FROM ${waitOfSaga})
+        OR EXISTS (SELECT FROM saga_step t WHERE t.saga_id = s.id AND t.status = 'running' AND t.lease_until > now())
         OR EXISTS (SELECT FROM outbox o WHERE o.saga_id = s.id AND o.kind <> 'ALERT' AND o.published_at IS NULL) AS busy`.execute(
     db,
   );

@@ -29,7 +29,8 @@ const maxAttemptsOf = ({ step, direction }: DueStep): number =>
 
 /** `sagaVersion`: the saga's version in this commit. */
 export async function recordStepDone(tx: Tx, due: DueStep, output: unknown, sagaVersion: number): Promise<void> {
-  const external = due.step.kind === 'call';
+  // The attempt of an external step is its fencing token, counted when it was claimed; a wait was begun by one.
+  const begun = due.step.kind === 'call' ? sql`true` : sql`saga_step.status = 'waiting'`;
   const result = JSON.stringify(output as Json);
   await tx
     .insertInto('saga_step')
@@ -46,8 +47,8 @@ export async function recordStepDone(tx: Tx, due: DueStep, output: unknown, saga
     .onConflict((conflict) =>
       conflict.columns([...KEY]).doUpdateSet({
         status: 'done',
-        // The attempt of an external step is its fencing token, counted when it was claimed.
-        ...(external ? {} : { attempt: sql<number>`saga_step.attempt + 1`, started_at: sql<Date>`now()` }),
+        attempt: sql<number>`saga_step.attempt + CASE WHEN ${begun} THEN 0 ELSE 1 END`,
+        started_at: sql<Date>`CASE WHEN ${begun} THEN saga_step.started_at ELSE now() END`,
         lease_until: null,
         result,
         finished_at: sql<Date>`clock_timestamp()`,
@@ -91,7 +92,7 @@ export async function recordStepFailed(
         })
         .where((eb) =>
           attempt === null
-            ? eb('saga_step.status', 'in', ['pending', 'running', 'failed'])
+            ? eb('saga_step.status', 'in', ['pending', 'running', 'waiting', 'failed'])
             : eb.and([eb('saga_step.status', '=', 'running'), eb('saga_step.attempt', '=', attempt)]),
         ),
     )
@@ -102,7 +103,9 @@ export async function recordStepFailed(
 
 /** Counts a failed attempt of a local step. False: it is the last one, and nothing was written. */
 export async function countFailedAttempt(tx: Tx, due: DueStep, error: RecordedError): Promise<boolean> {
-  const before = await ofStep(tx, due).select(['attempt', 'max_attempts']).executeTakeFirst();
+  const before = await ofStep(tx, due).select(['attempt', 'max_attempts', 'status']).executeTakeFirst();
+  // A job too many cannot end a wait.
+  if (before?.status === 'waiting') return true;
   const max = before?.max_attempts ?? maxAttemptsOf(due);
   if ((before?.attempt ?? 0) + 1 >= max) return false;
   await tx
@@ -151,6 +154,7 @@ export interface NewClaim {
   readonly leaseSeconds: number;
 }
 
+/** Claims a call step for one attempt, under a lease in seconds. */
 export async function writeClaim(tx: Tx, due: DueStep, claim: NewClaim): Promise<void> {
   const { attempt, maxAttempts, workerId, leaseSeconds } = claim;
   const lease = sql<Date>`clock_timestamp() + ${leaseSeconds}::int * interval '1 second'`;

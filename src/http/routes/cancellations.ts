@@ -80,8 +80,8 @@ export function registerCancellations(register: Register, services: Services): v
       return once.change(async (tx) => found(c, await rehearse({ db: tx, clock, ports }, id, order)));
     }
     const { cancelledBy, notes, reason } = body;
-    const input = { reservationId: id, reason: reason ?? null, ...order };
-    return once.saga(cancelReservation, { subjectId: id, input, onBehalfOf: cancelledBy, notes });
+    const input = { reason: reason ?? null, ...order };
+    return once.reservations.cancelReservation(id, input, { onBehalfOf: cancelledBy, notes });
   });
   register(quote, async (c) => {
     const { id } = c.req.valid('param');

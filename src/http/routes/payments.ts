@@ -6,7 +6,7 @@ import { assertTaken, parsePayment } from '../../domain/finance/payment-amount.t
 import { getTransaction } from '../../domain/finance/transaction-detail.ts';
 import { gatewayUnknown } from '../../domain/ports.ts';
 import { RoomyError } from '../../kernel/errors.ts';
-import { processOwnerPayout, processPayment } from '../../sagas/index.ts';
+import { processOwnerPayout } from '../../sagas/index.ts';
 import { found } from '../answers.ts';
 import { type AnyContext, authorOf, callerOf, type Services } from '../context.ts';
 import { assertOwnStay } from '../own-stay.ts';
@@ -119,13 +119,14 @@ export function registerPayments(register: Register, services: Services): void {
     };
     const earlier = await replayOf(c, services, order);
     if (earlier !== null) return once.answerOf(earlier);
+    const { reservationId, ...charge } = order;
     const input = {
-      ...order,
+      ...charge,
       paymentMethod: body.paymentMethod ?? null,
       review: await reviewOf(c, services, order),
     };
     const { processedBy, notes } = body;
-    return once.saga(processPayment, { subjectId: id, input, onBehalfOf: processedBy, notes });
+    return once.reservations.processPayment(reservationId, input, { onBehalfOf: processedBy, notes });
   });
   register.mutation(payOut, (c, once) => {
     const { id } = c.req.valid('param');

@@ -1,7 +1,6 @@
 import { createRoute } from '@hono/zod-openapi';
 import { currencyOfStay } from '../../domain/finance/goodwill.ts';
 import { parsePayment } from '../../domain/finance/payment-amount.ts';
-import { refundReservation } from '../../sagas/index.ts';
 import type { Services } from '../context.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
@@ -42,7 +41,6 @@ export function registerRefunds(register: Register, { db }: Services): void {
     const { id } = c.req.valid('param');
     const { amount, currency, reason, bearer = 'SPLIT', notes, refundedBy } = c.req.valid('json');
     const money = parsePayment(amount, currency ?? (await currencyOfStay(db, id)));
-    const input = { reservationId: id, ...money, reason, bearer };
-    return once.saga(refundReservation, { subjectId: id, input, onBehalfOf: refundedBy, notes });
+    return once.reservations.refundReservation(id, { ...money, reason, bearer }, { onBehalfOf: refundedBy, notes });
   });
 }

@@ -7,7 +7,6 @@ import { tasksOfReservation } from '../../domain/tasks/resource.ts';
 import { executionsOfReservation } from '../../engine/read/executions.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { type Money, parseAnswerable } from '../../kernel/money.ts';
-import { confirmReservation } from '../../sagas/index.ts';
 import { created, expectedVersions, foundVersion, page } from '../answers.ts';
 import { authorOf, type Services } from '../context.ts';
 import { offeredTo } from '../offered.ts';
@@ -178,13 +177,11 @@ export function registerReservations(register: Register, services: Services): vo
       ...(holdAlternatives === undefined ? {} : { holdAlternatives }),
       ...(holdId === undefined ? {} : { holdId }),
     };
-    const input = { reservationId: id, requireAssignment, ...insistence };
-    return once.saga(confirmReservation, {
-      subjectId: id,
-      input,
-      onBehalfOf: body.confirmedBy,
-      notes: body.notes,
-    });
+    return once.reservations.confirmReservation(
+      id,
+      { requireAssignment, ...insistence },
+      { onBehalfOf: body.confirmedBy, notes: body.notes },
+    );
   });
 }
 

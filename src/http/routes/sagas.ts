@@ -144,4 +144,5 @@ const statusView = (saga: ExecutionView) => ({
   currentStepName: saga.currentStepName,
   stepsCompleted: saga.stepsCompleted,
   executionId: saga.id,
+  ...(saga.waiting ? { waiting: saga.waiting } : {}),
 });

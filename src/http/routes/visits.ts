@@ -1,6 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { readCheckOutReport } from '../../domain/stays/report.ts';
-import { checkIn, checkOut } from '../../sagas/index.ts';
 import { found } from '../answers.ts';
 import type { Services } from '../context.ts';
 import { assertOwnStay } from '../own-stay.ts';
@@ -107,16 +106,14 @@ export function registerVisits(register: Register, services: Services): void {
     const body = c.req.valid('json');
     await assertOwnStay(c, db, id);
     const { checkedInBy, actualTime = null, notes, strict = false } = body;
-    const input = { reservationId: id, actualTime, strict };
-    return once.saga(checkIn, { subjectId: id, input, onBehalfOf: checkedInBy, notes });
+    return once.reservations.checkIn(id, { actualTime, strict }, { onBehalfOf: checkedInBy, notes });
   });
   register.mutation(depart, async (c, once) => {
     const { id } = c.req.valid('param');
     const body = c.req.valid('json');
     await assertOwnStay(c, db, id);
     const { checkedOutBy, actualTime = null, notes, strict = false } = body;
-    const input = { reservationId: id, actualTime, strict };
-    return once.saga(checkOut, { subjectId: id, input, onBehalfOf: checkedOutBy, notes });
+    return once.reservations.checkOut(id, { actualTime, strict }, { onBehalfOf: checkedOutBy, notes });
   });
   register(report, async (c) => {
     const { id } = c.req.valid('param');

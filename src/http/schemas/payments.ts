@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { INITIATORS } from '../../domain/finance/cancellation.ts';
+import { financialService } from '../../domain/finance/financial-service.ts';
 import { REFUND_STATUSES } from '../../domain/reservations/payment-status.ts';
 import { Flag, Id, line, prose, reference } from './common.ts';
 import { paymentMoney } from './finance-terms.ts';
@@ -43,19 +44,26 @@ export const ProcessedPayment = z
     transactionsCreated: z.int(),
   })
   .openapi('ProcessedPayment');
+const SHARES = financialService.calculateIncomeDistribution({ totalAmount: PAYMENT_EXAMPLE.amount });
 export const PROCESSED_EXAMPLE = {
   success: true,
   data: {
     guestPayment: { id: 'transaction-1', amount: 1000, currency: 'AED', status: 'COMPLETED' },
     ownerPayout: {
       id: 'transaction-2',
-      amount: 700,
+      amount: SHARES.ownerPayout,
       currency: 'AED',
       status: 'PENDING',
       scheduledFor: '2024-02-02T11:00:00.000Z',
     },
-    agencyFee: { id: 'transaction-3', amount: 250, currency: 'AED' },
-    referralFee: { id: 'transaction-4', amount: 50, currency: 'AED', beneficiary: null, retainedBy: 'AGENCY' },
+    agencyFee: { id: 'transaction-3', amount: SHARES.roomyAgencyFee, currency: 'AED' },
+    referralFee: {
+      id: 'transaction-4',
+      amount: SHARES.referringAgentFee,
+      currency: 'AED',
+      beneficiary: null,
+      retainedBy: 'AGENCY',
+    },
     gatewayFee: { id: 'transaction-5', amount: 29, currency: 'AED' },
     incomeDistribution: { ownerIncome: 70, roomyAgencyFee: 25, referringAgent: 5 },
     paymentStatus: 'PAID',

@@ -6,6 +6,8 @@ import { periodFields } from './period.ts';
 
 const SagaStatus = z.enum(['pending', 'running', 'compensating', 'parked', 'completed', 'compensated', 'resolved']);
 
+const Waiting = z.object({ step: z.string(), since: z.iso.datetime(), until: z.iso.datetime() });
+
 const progress = {
   name: z.string(),
   status: SagaStatus,
@@ -15,13 +17,14 @@ const progress = {
   updatedAt: z.iso.datetime(),
   data: z.record(z.string(), z.unknown()).openapi({ description: 'Ids that the finished steps put out' }),
 };
-/** The brief's sample; the last three are always there, and not in the sample. */
+/** The brief's sample; the others are not in the sample; `waiting` is there while it waits. */
 export const SagaStatusView = z
   .object({
     ...progress,
     currentStepName: z.string().optional(),
     stepsCompleted: z.int().optional(),
     executionId: z.string().optional(),
+    waiting: Waiting.optional().openapi({ description: 'The step at which a `running` saga waits for an answer' }),
   })
   .openapi('SagaStatus');
 export const SAGA_STATUS_EXAMPLE = {
@@ -51,6 +54,7 @@ export const Execution = z
     finishedAt: z.iso.datetime().nullable(),
     deadlineAt: z.iso.datetime(),
     error: z.object({ code: z.string(), details: z.unknown() }).nullable(),
+    waiting: Waiting.nullable().openapi({ description: 'The step at which a `running` execution waits for an answer' }),
     responseStatus: z.int().nullable(),
     retryOf: z.string().nullable(),
   })
@@ -61,9 +65,9 @@ const Step = z
     step: z.int(),
     name: z.string(),
     direction: z.enum(['forward', 'compensation']),
-    kind: z.enum(['read', 'statement', 'tx', 'call']),
+    kind: z.enum(['read', 'statement', 'tx', 'call', 'wait']),
     class: z.enum(['read', 'compensable', 'pivot', 'retriable']),
-    status: z.enum(['pending', 'running', 'done', 'failed', 'skipped']),
+    status: z.enum(['pending', 'running', 'waiting', 'done', 'failed', 'skipped']),
     attempts: z.int(),
     maxAttempts: z.int(),
     effectKey: z.string(),
@@ -72,6 +76,7 @@ const Step = z
     startedAt: z.iso.datetime().nullable(),
     endedAt: z.iso.datetime().nullable(),
     durationMs: z.number().nullable(),
+    waitsUntil: z.iso.datetime().nullable().openapi({ description: 'Of a `wait`: when its time is up, or was' }),
   })
   .openapi('SagaStep');
 export const ExecutionWithSteps = Execution.extend({ steps: z.array(Step) }).openapi('SagaExecutionWithSteps');

@@ -24,7 +24,7 @@ export const CheckIn = z.strictObject({
 const DEVICE_RETRY = { attempts: 4, baseMs: 200, maxMs: 1_000 };
 
 /**
- * Orchestrator.md, workflow 2, as it was before an arrival ended the tasks that it overtakes. Only for executions that were
+ * The check-in as it was before an arrival ended the tasks that it overtakes. Only for executions that were
  * accepted under it.
  */
 export const checkInV1 = saga('checkIn', CheckIn, {
