@@ -8,7 +8,7 @@ import mjml from 'mjml';
  * nothing is compiled while the system runs. A test sees to it that the result is that of the source.
  */
 
-const FOLDER = path.resolve(import.meta.dirname, '../src/domain/notifications');
+const FOLDER = path.resolve(import.meta.dirname, '../src/domain/messages');
 const SOURCE = path.join(FOLDER, 'mail-layout.mjml');
 const RESULT = path.join(FOLDER, 'mail-layout.ts');
 

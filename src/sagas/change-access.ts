@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { accessAlertMessage } from '../domain/messages/matrix.ts';
+import { accessAlertMessage } from '../domain/messages/catalogue/maintenance-alert.ts';
 import { enqueueInTransaction, releaseHeldMessages } from '../domain/notifications/enqueue.ts';
 import type { Ports } from '../domain/ports.ts';
 import { readAccess, recordAccessEnd, type StartAccessChange } from '../domain/stays/access.ts';

@@ -8,7 +8,7 @@ import { LANGUAGES } from '../../src/domain/messages/locales.ts';
 import { renderMessage } from '../../src/domain/messages/render.ts';
 import { TEMPLATES } from '../../src/domain/messages/templates.ts';
 import { builtInText } from '../../src/domain/messages/texts.ts';
-import { CATALOGUE } from '../../src/domain/messages/variables.ts';
+import { CATALOGUE } from '../../src/domain/messages/variables/index.ts';
 import { createWebhookVerifier } from '../../src/gateways/stripe/webhook.ts';
 import { createReceiptVerifier, createTwilio } from '../../src/gateways/twilio.ts';
 import { systemClock } from '../../src/kernel/clock.ts';

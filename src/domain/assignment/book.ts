@@ -1,7 +1,8 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { newId } from '../../kernel/ids.ts';
-import { taskAssignedMessage, taskChangedMessage } from '../messages/matrix.ts';
+import { taskAssignedMessage } from '../messages/catalogue/task-assigned.ts';
+import { taskChangedMessage } from '../messages/catalogue/task-changed.ts';
 import type { Planned } from './plan.ts';
 import { WITHDRAWN } from './release.ts';
 

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import type { TaskType } from '../../db/schema.ts';
-import { taskWithdrawnMessage } from '../messages/matrix.ts';
+import { taskWithdrawnMessage } from '../messages/catalogue/task-withdrawn.ts';
 import { deliveryKey, enqueueInTransaction } from '../notifications/enqueue.ts';
 import { obstacleAt, type Span, standingObstacle } from './candidates.ts';
 import { OPEN_TASK, type OpenTask, wantedOf } from './open-task.ts';

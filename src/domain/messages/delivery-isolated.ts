@@ -2,7 +2,6 @@ import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import { forgetFailures, type RowFailure, recordFailures } from '../sweeps/failures.ts';
 import { byHalves, sweepBatch } from '../sweeps/isolate.ts';
-import { askingTextsOf } from './asking.ts';
 import { type Conditions, loadConditions } from './delivery-conditions.ts';
 import { type Facts, loadFacts } from './delivery-facts.ts';
 import {
@@ -14,6 +13,7 @@ import {
   type Verdict,
 } from './delivery-rows.ts';
 import { putIntoDigests } from './digest.ts';
+import { offerTextsOf } from './offer-texts.ts';
 import { loadSavedTexts, type SavedTexts } from './texts.ts';
 
 /** The statements of a delivery, each of which one message can spoil: then it costs that message only. */
@@ -57,7 +57,7 @@ export async function loadKnown(db: Db, claimed: readonly ClaimedNotification[])
   const [texts, ...failures] = await Promise.all([
     loadSavedTexts(
       db,
-      claimed.flatMap(({ template }) => [template, ...askingTextsOf(template)]),
+      claimed.flatMap(({ template }) => [template, ...offerTextsOf(template)]),
     ),
     byHalves(ids, async (some) => keep(facts, await loadFacts(db, some))),
     byHalves(ids, async (some) => keep(conditions, await loadConditions(db, some))),

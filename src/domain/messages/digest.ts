@@ -1,12 +1,11 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
-import type { TemplateKey } from './templates.ts';
+import { DIGEST, taskCompleted } from './catalogue/task-completed.ts';
 
 /**
  * Completed tasks in one mail a day (features NTF-S2, TSK-15). What would have been a mail of its own is put into the next
  * digest of its recipient and skipped; the digest is a message like any other, whose lines are read when it is sent.
  */
-export const DIGEST: TemplateKey = 'task-digest.staff@1';
 
 /** What comes closer to a digest than this goes into the one after: that one may be on its way. */
 const MARGIN = sql`interval '1 minute'`;
@@ -23,7 +22,7 @@ export async function putIntoDigests(db: Db, notificationIds: readonly string[])
        WHERE n.id = ANY(${notificationIds}::text[])),
     digest AS (
       INSERT INTO notification (id, effect_key, event, template, channel, recipient_type, recipient_id, due_at)
-      SELECT DISTINCT ON (key) 'notification-' || gen_random_uuid(), key, 'TASK_COMPLETED', ${DIGEST}, 'EMAIL', 'STAFF', recipient_id, due
+      SELECT DISTINCT ON (key) 'notification-' || gen_random_uuid(), key, ${taskCompleted.event}, ${DIGEST}, 'EMAIL', 'STAFF', recipient_id, due
         FROM (SELECT *, 'digest-' || recipient_id || '-' || extract(epoch FROM due)::bigint AS key FROM item) i
       -- So that one which is there already is returned as well.
       ON CONFLICT (effect_key) DO UPDATE SET due_at = notification.due_at

@@ -6,7 +6,7 @@ import { markReminded } from '../reservations/reminded.ts';
 import { propertyClockOf, stayDatesOf } from '../reservations/stay-plan.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
 import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
-import { reminderMessage } from './matrix.ts';
+import { messageOf } from './catalogue/index.ts';
 import {
   isCorrection,
   type PlannedReminder,
@@ -249,10 +249,21 @@ const replanned = (stay: StayToRemind, rules: MessageRules, asOf: Date, like: Pl
 const ruleTime = (rule: string): string => rule.slice(0, rule.indexOf(']') + 1);
 
 /** What has been tried once stays as it is. What was skipped before its time comes back when the stay does. */
+/** A reminder has one text, whatever it goes by. */
+function textOf(event: PlannedReminder['event']): string {
+  const [key] = Object.keys(messageOf(event)?.texts ?? {});
+  if (key === undefined) throw new TypeError(`${event} has no text`);
+  return key;
+}
+
 async function order(tx: Tx, reminders: readonly OrderedReminder[]): Promise<void> {
   if (reminders.length === 0) return;
   const items = reminders.map((reminder) => ({
-    ...reminderMessage(reminder.event, reminder.channel, reminder.guestId),
+    event: reminder.event,
+    template: textOf(reminder.event),
+    channel: reminder.channel,
+    recipientType: 'GUEST',
+    recipientId: reminder.guestId,
     id: newId('notification'),
     key: reminder.key,
     reservationId: reminder.reservationId,

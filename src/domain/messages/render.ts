@@ -1,7 +1,7 @@
 import { directionOf } from './locales.ts';
 import { LAYOUTS } from './mail-layout.ts';
 import { asGsm } from './segments.ts';
-import { isOptional } from './variables.ts';
+import { isOptional } from './variables/index.ts';
 
 /**
  * Templates (domain.md 13): `{name}`, `{name|Default}`, `{{` and `}}` for literal braces. One pass, so a value that

@@ -6,7 +6,7 @@ import { newId } from '../../kernel/ids.ts';
 import { nearest } from '../../kernel/nearest.ts';
 import { type Author, recordChange } from '../audit/record.ts';
 import { loadFacts, valuesOf } from './delivery-facts.ts';
-import { examplesIn } from './examples.ts';
+import { examplesOf } from './examples.ts';
 import { canonicalLocale, LANGUAGES, languageOf } from './locales.ts';
 import { channelsOf } from './matrix-table.ts';
 import { parseTemplate, renderMessage, TemplateError, type TemplateText, variablesOf } from './render.ts';
@@ -14,7 +14,7 @@ import { MAX_SEGMENTS, type Segments, segmentsOf } from './segments.ts';
 import { hintsIn, type TemplateHint } from './template-hints.ts';
 import { TEMPLATES, type Template, templateOf, VARIABLES } from './templates.ts';
 import { builtInText, loadSavedTexts, type SavedTexts, textToSend } from './texts.ts';
-import { CATALOGUE, isOptional } from './variables.ts';
+import { CATALOGUE, isOptional } from './variables/index.ts';
 
 /** Texts as people see and change them (domain.md 13). A saved version counts from the next sending on. */
 
@@ -60,11 +60,17 @@ function viewOf(key: string, template: Template, saved: SavedTexts, spoken: read
     event: template.event,
     recipientType: template.recipientType,
     channels: channelsOf(template),
-    variables: VARIABLES[template.event].map((name) => ({ name, ...CATALOGUE[name] })),
+    variables: variablesOfEvent(template.event),
     locales: [...locales].map(([locale, version]) => ({ locale, version })),
     missingTranslations: isForStrangers ? spoken.filter((language) => !has(language)) : [],
   };
 }
+
+const variablesOfEvent = (event: string): TemplateView['variables'] =>
+  (VARIABLES[event] ?? []).map((name) => {
+    const { type, example, optional } = CATALOGUE[name];
+    return { name, type, example, optional };
+  });
 
 export interface VersionView {
   readonly locale: string;
@@ -174,14 +180,14 @@ function checkDraft(template: Template, draft: TemplateDraft) {
   const channels = channelsOf(template);
   if (draft.subject === undefined)
     throw new RoomyError('TEMPLATE_INVALID', { details: { field: 'subject', problem: 'is required' } });
-  const known: readonly string[] = VARIABLES[template.event];
+  const known: readonly string[] = VARIABLES[template.event] ?? [];
   assertSpelling([draft.subject, draft.message], known);
   const parts = { subject: parse('subject', draft.subject), message: parse('message', draft.message) };
   const unknown = [...new Set([...variablesOf(parts.subject), ...variablesOf(parts.message)])]
     .filter((name) => !known.includes(name))
     .map((name) => ({ name, near: nearest(name, known) }));
   if (unknown.length > 0) throw new RoomyError('TEMPLATE_UNKNOWN_VARIABLE', { details: { unknown, known } });
-  const sms = channels.includes('SMS') ? asSms(draft.locale, parts) : null;
+  const sms = channels.includes('SMS') ? asSms(draft.locale, parts, examplesOf(template.event, draft.locale)) : null;
   if (sms && sms.segments > MAX_SEGMENTS) {
     throw new RoomyError('TEMPLATE_TOO_LONG', { details: { ...segmentsOnly(sms), allowed: MAX_SEGMENTS } });
   }
@@ -220,7 +226,7 @@ interface TextParts {
   readonly subject: TemplateText;
   readonly message: TemplateText;
 }
-function asSms(locale: string, parts: TextParts, values: Readonly<Record<string, string | null>> = examplesIn(locale)) {
+function asSms(locale: string, parts: TextParts, values: Readonly<Record<string, string | null>>) {
   const rendered = renderMessage({ locale, ...parts }, 'SMS', values);
   return 'missing' in rendered ? null : { text: rendered.text, ...segmentsOf(rendered.text) };
 }
@@ -249,7 +255,7 @@ export async function previewTemplate(db: Db, key: string, request: PreviewReque
         };
   if (!text) throw notFound();
   const facts = reservationId === undefined ? {} : await factsOfStay(db, key, template, reservationId, text.locale);
-  const values = { ...examplesIn(text.locale), ...facts };
+  const values = { ...examplesOf(template.event, text.locale), ...facts };
   const mail = renderMessage(text, 'EMAIL', values);
   return {
     locale: text.locale,

@@ -1,4 +1,4 @@
-import { type QueryCreator, sql } from 'kysely';
+import { type QueryCreator, type RawBuilder, sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import type { FusedDatabase, ValueRefs } from '../../db/fused.ts';
 import { literal } from '../../db/literal.ts';
@@ -158,9 +158,14 @@ export const withdrawMessages = (db: QueryCreator<FusedDatabase>) =>
     .set({ status: 'SKIPPED', reason: 'ROLLED_BACK' })
     .returning([sql<string>`notification.reservation_id`.as('subject_id')]);
 
-const ROLLBACK_TEMPLATES = sql`(VALUES ('GUEST', 'reservation-rolled-back.guest@1'), ('OWNER', 'reservation-rolled-back.owner@1'))`;
+/** Texts that take back what was sent, in SQL: the event, and rows of a recipient type and a template. */
+export interface TakeBack {
+  readonly event: RawBuilder<unknown>;
+  readonly texts: RawBuilder<unknown>;
+}
 
-export const tellRolledBack = (db: QueryCreator<FusedDatabase>) =>
+/** To everybody to whom the saga's messages went, or are going, over the same channels. */
+export const takeBackMessages = (db: QueryCreator<FusedDatabase>, { event, texts }: TakeBack) =>
   db
     .insertInto('notification')
     .columns([
@@ -176,9 +181,9 @@ export const tellRolledBack = (db: QueryCreator<FusedDatabase>) =>
     ])
     .expression(
       sql`SELECT 'notification-' || gen_random_uuid(), guard.effect_key || '-' || n.channel || '-' || n.recipient_type, guard.saga_id, n.reservation_id,
-          'RESERVATION_ROLLED_BACK', b.template, n.channel, n.recipient_type, n.recipient_id
+          ${event}, b.template, n.channel, n.recipient_type, n.recipient_id
         FROM "guard" AS guard JOIN notification n ON n.saga_id = guard.saga_id AND n.status IN ('SENDING', 'SENT', 'DELIVERED')
-        JOIN ${ROLLBACK_TEMPLATES} AS b(recipient_type, template) ON b.recipient_type = n.recipient_type`,
+        JOIN ${texts} AS b(recipient_type, template) ON b.recipient_type = n.recipient_type`,
     )
     .onConflict((conflict) => conflict.column('effect_key').doNothing())
     .returning(['id']);

@@ -4,7 +4,7 @@ import { literal } from '../../db/literal.ts';
 import { unlessRefused } from '../../db/savepoint.ts';
 import type { TaskPriority, TaskStatus } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
-import { taskWithdrawnMessage } from '../messages/matrix.ts';
+import { taskWithdrawnMessage } from '../messages/catalogue/task-withdrawn.ts';
 import { mayTakeTurnover, movedTurnover, priorityUnlessSet } from '../tasks/turnover.ts';
 
 /** What a cancellation did to the tasks of a stay, and around them; enough to undo it exactly. */

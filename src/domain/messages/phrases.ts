@@ -1,8 +1,8 @@
 import type { TaskType } from '../../db/schema.ts';
 
-/** Words that are values in a text: what a task is, and why a payment failed. */
-export interface Words {
-  /** Without whose stay it is about. */
+/** Phrases that are values in a text: what a task is, and why a payment failed. */
+export interface Phrases {
+  /** The kind of a task, without the stay that it is about. */
   readonly work: Readonly<Record<TaskType, string>>;
   readonly reasons: ReadonlyMap<string, string>;
   readonly otherReason: string;
@@ -26,7 +26,7 @@ export interface Words {
   };
 }
 
-export const ENGLISH_WORDS: Words = {
+export const ENGLISH: Phrases = {
   work: {
     CLEANING: 'cleaning',
     CHECK_IN: 'check-in meeting',
@@ -63,7 +63,7 @@ export const ENGLISH_WORDS: Words = {
   },
 };
 
-export const ARABIC_WORDS: Words = {
+export const ARABIC: Phrases = {
   work: {
     CLEANING: 'تنظيف',
     CHECK_IN: 'استقبال الضيف',
