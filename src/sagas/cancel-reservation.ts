@@ -14,7 +14,8 @@ import { refundAffectsPayoutMessage } from '../domain/messages/catalogue/refund-
 import { cancelledMessages } from '../domain/messages/catalogue/reservation-cancelled.ts';
 import { taskStayCancelledMessage } from '../domain/messages/catalogue/task-stay-cancelled.ts';
 import { taskWithdrawnMessage } from '../domain/messages/catalogue/task-withdrawn.ts';
-import { enqueueMessages, orderMessages, skipWaitingMessages } from '../domain/notifications/enqueue.ts';
+import { enqueueMessages, orderMessages } from '../domain/notifications/enqueue.ts';
+import { skipWaitingMessages } from '../domain/notifications/store/move.ts';
 import { cancel } from '../domain/reservations/transition.ts';
 import { cancelTasksOf, reopenTasks } from '../domain/stay-tasks/cancel-tasks.ts';
 import { saga } from '../engine/definition.ts';

@@ -6,7 +6,8 @@ import { confirmationMessages } from '../domain/messages/catalogue/reservation-c
 import { notifyRolledBack } from '../domain/messages/catalogue/reservation-rolled-back.ts';
 import { taskAssignedMessage } from '../domain/messages/catalogue/task-assigned.ts';
 import { taskWithdrawnMessage } from '../domain/messages/catalogue/task-withdrawn.ts';
-import { enqueueMessages, orderMessages, withdrawMessages } from '../domain/notifications/enqueue.ts';
+import { enqueueMessages, orderMessages } from '../domain/notifications/enqueue.ts';
+import { withdrawMessages } from '../domain/notifications/store/move.ts';
 import { transitionError } from '../domain/reservations/actions.ts';
 import type { StayOccurrence, StayPlan } from '../domain/reservations/stay-plan.ts';
 import { confirm, unconfirm } from '../domain/reservations/transition.ts';

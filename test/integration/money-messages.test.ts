@@ -21,8 +21,8 @@ import {
   type MessageValues,
   type OrderedText,
   orderMessages,
-  skipWaitingMessages,
 } from '../../src/domain/notifications/enqueue.ts';
+import { skipWaitingMessages } from '../../src/domain/notifications/store/move.ts';
 import { createTestDatabase } from '../setup/database.ts';
 import { mailboxDeps } from '../setup/deliver.ts';
 import { addSaga } from '../setup/ledger.ts';

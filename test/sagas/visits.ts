@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { expect } from 'vitest';
 import type { Db } from '../../src/db/client.ts';
-import { ACCESS_BEHIND } from '../../src/domain/notifications/enqueue.ts';
+import { ACCESS_BEHIND } from '../../src/domain/notifications/held.ts';
 import { checkIn, confirmReservation } from '../../src/sagas/index.ts';
 import { datesAreFree, endings, seedStay } from './confirmation.ts';
 import { fixtureOf, ranTo, type World } from './money.ts';

@@ -1,5 +1,5 @@
 import type { RecipientType } from '../../db/schema.ts';
-import { ACCESS_BEHIND } from '../notifications/enqueue.ts';
+import { ACCESS_BEHIND } from '../notifications/held.ts';
 import type { Facts } from './delivery-facts.ts';
 import type { Verdict } from './delivery-rows.ts';
 import { variablesOf } from './render.ts';

@@ -1,5 +1,5 @@
-import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
+import { handBackRows } from '../notifications/store/deliver.ts';
 import { forgetFailures, type RowFailure, recordFailures } from '../sweeps/failures.ts';
 import { byHalves, sweepBatch } from '../sweeps/isolate.ts';
 import { type Conditions, loadConditions } from './delivery-conditions.ts';
@@ -12,7 +12,7 @@ import {
   recordVerdicts,
   type Verdict,
 } from './delivery-rows.ts';
-import { putIntoDigests } from './digest.ts';
+import { digestCompleted } from './digest.ts';
 import { offerTextsOf } from './offer-texts.ts';
 import { loadSavedTexts, type SavedTexts } from './texts.ts';
 
@@ -69,7 +69,7 @@ type Result = ClaimedNotification & { readonly verdict: Verdict };
 
 /** Puts messages into the next digest of their recipients; answers those that could not be. */
 export async function digest(db: Db, ids: readonly string[]): Promise<readonly RowFailure[]> {
-  const failures = await byHalves(ids, (some) => putIntoDigests(db, some));
+  const failures = await byHalves(ids, (some) => digestCompleted(db, some));
   return failures.map(({ item, error }) => ({ id: item, error }));
 }
 
@@ -108,8 +108,5 @@ const AGAIN_SECONDS = 5;
 /** Gives claimed rows back, with the attempt that they have not used. */
 export async function handBack(db: Db, claimed: readonly ClaimedNotification[]): Promise<void> {
   const rows = claimed.map(({ id, attempts }) => ({ id, attempts }));
-  await sql`
-    UPDATE notification n SET status = 'QUEUED', lease_until = NULL, waits = n.waits + 1, due_at = now() + ${AGAIN_SECONDS}::int * interval '1 second'
-      FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS v(id text, attempts int)
-     WHERE n.id = v.id AND n.status = 'SENDING' AND n.attempts = v.attempts`.execute(db);
+  await handBackRows(db, rows, AGAIN_SECONDS);
 }

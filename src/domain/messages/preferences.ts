@@ -2,6 +2,7 @@ import type { Db, Tx } from '../../db/client.ts';
 import type { Channel, RecipientType } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { type Author, recordChange } from '../audit/record.ts';
+import { setDigest } from '../people/staff.ts';
 import type { NotificationEvent } from './catalogue/index.ts';
 import { entryOf, MATRIX, mayDecline } from './matrix-table.ts';
 
@@ -114,7 +115,7 @@ export async function setPreferences(
       const issues = [{ path: 'digest', message: 'is for staff only' }];
       throw new RoomyError('VALIDATION_FAILED', { details: { issues } });
     }
-    await tx.updateTable('staff').set({ digest }).where('id', '=', id).execute();
+    await setDigest(tx, id, digest);
   }
   for (const [index, { event, channel }] of optOuts.entries()) {
     if (event === '*') continue;

@@ -2,6 +2,8 @@ import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import type { NotificationStatus, ReservationStatus } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
+import { skipPlanned } from '../notifications/store/move.ts';
+import { upsertPlanned } from '../notifications/store/order.ts';
 import { markReminded } from '../reservations/reminded.ts';
 import { propertyClockOf, stayDatesOf } from '../reservations/stay-plan.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
@@ -53,7 +55,7 @@ async function plan(tx: Tx, scope: Scope): Promise<readonly string[]> {
     tx,
     changes.flatMap(({ ordered }) => ordered),
   );
-  await drop(
+  await skipPlanned(
     tx,
     changes.flatMap(({ dropped }) => dropped),
   );
@@ -273,23 +275,5 @@ async function order(tx: Tx, reminders: readonly OrderedReminder[]): Promise<voi
     status: reminder.skipped === null ? 'QUEUED' : 'SKIPPED',
     reason: reminder.skipped,
   }));
-  await sql`
-    INSERT INTO notification AS n (id, effect_key, reservation_id, event, template, channel, recipient_type, recipient_id,
-                                   due_at, not_after, due_rule, status, reason)
-    SELECT id, key, "reservationId", event, template, channel, "recipientType", "recipientId", "dueAt", "notAfter", rule, status, reason
-      FROM jsonb_to_recordset(${JSON.stringify(items)}::jsonb)
-           AS i(id text, key text, "reservationId" text, event text, template text, channel text, "recipientType" text, "recipientId" text,
-                "dueAt" timestamptz, "notAfter" timestamptz, rule text, status text, reason text)
-    ON CONFLICT (effect_key) DO UPDATE
-       SET due_at = excluded.due_at, not_after = excluded.not_after, due_rule = excluded.due_rule, status = excluded.status,
-           reason = excluded.reason, recipient_id = excluded.recipient_id
-     WHERE n.attempts = n.waits AND n.status IN ('QUEUED', 'SKIPPED')`.execute(tx);
-}
-
-async function drop(tx: Tx, dropped: Changes['dropped']): Promise<void> {
-  if (dropped.length === 0) return;
-  await sql`
-    UPDATE notification n SET status = 'SKIPPED', reason = i ->> 'reason'
-      FROM jsonb_array_elements(${JSON.stringify(dropped)}::jsonb) AS i
-     WHERE n.id = i ->> 'id' AND n.status = 'QUEUED' AND n.attempts = n.waits`.execute(tx);
+  await upsertPlanned(tx, items);
 }

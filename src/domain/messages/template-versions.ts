@@ -5,6 +5,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { nearest } from '../../kernel/nearest.ts';
 import { type Author, recordChange } from '../audit/record.ts';
+import { insertNotification } from '../notifications/store/order.ts';
 import { loadFacts, valuesOf } from './delivery-facts.ts';
 import { examplesOf } from './examples.ts';
 import { canonicalLocale, LANGUAGES, languageOf } from './locales.ts';
@@ -286,19 +287,16 @@ async function factsOfStay(db: Db, key: string, template: Template, reservationI
       if (!stay) throw new RoomyError('RESERVATION_NOT_FOUND', { details: { id: reservationId } });
       const id = newId('preview');
       const recipient = template.recipientType === 'OWNER' ? stay.owner_id : stay.guest_id;
-      await tx
-        .insertInto('notification')
-        .values({
-          id,
-          effect_key: id,
-          event: template.event,
-          template: key,
-          channel: 'EMAIL',
-          recipient_type: template.recipientType,
-          recipient_id: recipient ?? 'nobody',
-          reservation_id: reservationId,
-        })
-        .execute();
+      await insertNotification(tx, {
+        id,
+        effect_key: id,
+        event: template.event,
+        template: key,
+        channel: 'EMAIL',
+        recipient_type: template.recipientType,
+        recipient_id: recipient ?? 'nobody',
+        reservation_id: reservationId,
+      });
       const [facts] = await loadFacts(tx, [id]);
       throw new Asked(facts ? valuesOf(facts, locale) : {});
     });

@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { newId } from '../../kernel/ids.ts';
 import type { OrderedText } from './enqueue.ts';
+import { insertNotifications } from './store/order.ts';
 
 /** The kind of thing that needs a person. It decides the text, and so which way out the text names. */
 export const ALERT_SUBJECTS = [
@@ -76,9 +77,8 @@ async function insertAlert(
 ): Promise<void> {
   const { event, template, channel, recipientType, recipientId } = alertText(about);
   const params: AlertParams & { readonly about: AlertSubject } = { sagaName: source, step, code, sagaId: id, about };
-  await db
-    .insertInto('notification')
-    .values({
+  await insertNotifications(db, [
+    {
       id: newId('notification'),
       effect_key: effectKey,
       event,
@@ -87,7 +87,6 @@ async function insertAlert(
       recipient_type: recipientType,
       recipient_id: recipientId,
       params: JSON.stringify(params),
-    })
-    .onConflict((conflict) => conflict.column('effect_key').doNothing())
-    .execute();
+    },
+  ]);
 }

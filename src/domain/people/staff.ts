@@ -130,3 +130,8 @@ const columnsOf = (fields: StaffChange) => ({
   max_minutes_per_day: fields.maxMinutesPerDay,
   active: fields.active,
 });
+
+/** Whether completed tasks come together, in one mail a day. */
+export async function setDigest(tx: Tx, staffId: string, digest: boolean): Promise<void> {
+  await tx.updateTable('staff').set({ digest }).where('id', '=', staffId).execute();
+}

@@ -5,6 +5,7 @@ import { unlessRefused } from '../../db/savepoint.ts';
 import type { TaskPriority, TaskStatus } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
 import { taskWithdrawnMessage } from '../messages/catalogue/task-withdrawn.ts';
+import { insertWithdrawal } from '../notifications/store/order.ts';
 import { mayTakeTurnover, movedTurnover, priorityUnlessSet } from '../tasks/turnover.ts';
 
 /** What a cancellation did to the tasks of a stay, and around them; enough to undo it exactly. */
@@ -209,25 +210,5 @@ async function mergeAgain(tx: Tx, taskId: string, into: string): Promise<void> {
 
 /** Keyed by the task's version: a person may be given the same task, and lose it, more than once. */
 async function tellWithdrawn(tx: Tx, taskId: string, assigneeId: string): Promise<void> {
-  const { event, template, channel, recipientType, recipientId } = taskWithdrawnMessage(assigneeId, taskId);
-  await tx
-    .insertInto('notification')
-    .columns([
-      'id',
-      'effect_key',
-      'reservation_id',
-      'task_id',
-      'event',
-      'template',
-      'channel',
-      'recipient_type',
-      'recipient_id',
-    ])
-    .expression(
-      sql`SELECT ${newId('notification')}, t.id || '-withdrawn-' || ${recipientId}::text || '-' || t.version, t.reservation_id, t.id,
-          ${event}, ${template}, ${channel}, ${recipientType}, ${recipientId}
-        FROM task t WHERE t.id = ${taskId}`,
-    )
-    .onConflict((conflict) => conflict.column('effect_key').doNothing())
-    .execute();
+  await insertWithdrawal(tx, { ...taskWithdrawnMessage(assigneeId, taskId), id: newId('notification'), taskId });
 }

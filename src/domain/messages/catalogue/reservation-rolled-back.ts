@@ -1,6 +1,7 @@
 import { type QueryCreator, sql } from 'kysely';
 import type { FusedDatabase } from '../../../db/fused.ts';
-import { type OrderedText, takeBackMessages } from '../../notifications/enqueue.ts';
+import type { OrderedText } from '../../notifications/enqueue.ts';
+import { takeBackMessages } from '../../notifications/store/order.ts';
 import { STAY } from '../variables/stay.ts';
 import { defineMessage, MAIL, MAIL_AND_SMS, whileStayIs } from './define.ts';
 import { type StayParties, toGuest, toOwner } from './deliveries.ts';
