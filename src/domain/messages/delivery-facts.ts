@@ -15,7 +15,7 @@ import { taskColumns } from './variables/task.ts';
 import type { Uses } from './variables/variable.ts';
 
 /**
- * What a message needs to know, read when it is sent: its row holds only ids, so a name that has changed or a stay
+ * The facts that a message prints, read when it is sent: its row holds only ids, so a name that has changed or a stay
  * that was cancelled meanwhile is seen. One statement for a whole batch.
  */
 export type Facts = Awaited<ReturnType<typeof loadFacts>>[number];

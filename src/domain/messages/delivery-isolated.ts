@@ -91,7 +91,7 @@ export async function record(
 const withoutContent = (verdict: Verdict): Verdict =>
   verdict.status === 'SENT' ? { ...verdict, rendered: { ...verdict.rendered, subject: null, body: '' } } : verdict;
 
-/** What fails is noted; what was set aside and is through is not a failure any more. */
+/** Notes failures, and forgets those of rows that were set aside and have gone through. */
 export async function noteFailures(db: Db, results: readonly Result[], failures: readonly RowFailure[]): Promise<void> {
   const failed = new Set(failures.map(({ id }) => id));
   const through = results.filter(({ id, wasSetAside }) => wasSetAside && !failed.has(id));

@@ -68,16 +68,16 @@ export async function claimDue(db: Db, mode: ClaimMode, scope: Scope): Promise<r
   return await claimRows(db, due, { leaseSeconds: LEASE_SECONDS, marked: wasSetAside('messages', sql`n.id`) });
 }
 
-/** What a message said when it was sent, in which text. */
+/** The content of a message as it was sent, and the text that it was made from. */
 export interface SentContent {
   readonly locale: string;
-  /** What the recipient reads; null: not known. */
+  /** The language of the recipient; null: not known. */
   readonly wantedLocale: string | null;
   readonly version: number;
   readonly subject: string | null;
   /** Plain text, without what opens doors. */
   readonly body: string;
-  /** Of a task: the start that the recipient was told, an ISO instant. */
+  /** Of a task: the start that the recipient read, an ISO instant. */
   readonly toldStart: string | null;
   /** SHA-256 of what was really sent, in hex. */
   readonly hash: string;
@@ -114,7 +114,7 @@ export async function recordVerdicts(
   });
 }
 
-/** What a row comes to; `attempts` without those that were only put off. */
+/** The status that a verdict leads to; `attempts` without those that were only put off. */
 export function settled(verdict: Verdict, attempts: number): 'SENT' | 'SKIPPED' | 'BLOCKED' | 'FAILED' | 'QUEUED' {
   if (verdict.status === 'WAIT') return 'QUEUED';
   if (verdict.status !== 'RETRY') return verdict.status;

@@ -122,7 +122,7 @@ async function deliver(
   report(deps, results, recorded);
 }
 
-/** What could not even be read about a message waits for a person, with the reason in `sweep_failure`. */
+/** A message whose facts could not even be read waits for a person, with the reason in `sweep_failure`. */
 const NOT_READ: Verdict = { status: 'BLOCKED', reason: 'FACTS_FAILED' };
 const NOT_DIGESTED: Verdict = { status: 'BLOCKED', reason: 'DIGEST_FAILED' };
 
@@ -295,7 +295,7 @@ async function alertUnsent(
     const status = settled(verdict, attempts - waits);
     if (status !== 'BLOCKED' && status !== 'FAILED') continue;
     const alert = { about: 'message', id, source: 'notifications', step: template, code: verdict.reason } as const;
-    // What is wrong with a text is wrong with that text; an address or a provider is not.
+    // A wrong text concerns that text only; an address or a provider does not.
     const group = status === 'BLOCKED' ? `blocked-${template}` : 'failed';
     await raiseAlert(db, { ...alert, group: `${group}-${verdict.reason}` });
   }

@@ -5,7 +5,7 @@ import { EXAMPLES } from './variables/index.ts';
 /** A stay as a text about it may be shown before there is one: the catalogue's examples, printed as a locale prints them. */
 export const EXAMPLE_STAY: Facts = {
   id: 'notification-1',
-  // What the rows of all events together are ordered with.
+  // The parameters of the rows of all events together.
   params: Object.assign({}, ...MESSAGES.map(({ example }) => example)),
   own: null,
   recipientName: 'Aisha Rahman',

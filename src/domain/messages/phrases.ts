@@ -9,7 +9,7 @@ export interface Phrases {
   /** Of work that had to give way to an emergency: at its new time, which ends the text, or for somebody else to do. */
   readonly newTime: string;
   readonly notYours: string;
-  /** What of the money comes back to a guest who cancels by a moment; `percent` and `until` as they are printed. */
+  /** The part of the money that a guest gets back who cancels by a moment; `percent` and `until` as they are printed. */
   readonly refunds: {
     /** Of what was paid; 100 % of the price kept by nobody. */
     readonly all: string;

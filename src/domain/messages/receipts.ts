@@ -4,7 +4,7 @@ import type { Receipt } from '../ports.ts';
 import { fallBack } from './fallback.ts';
 
 /**
- * What a provider tells of a message after it took it. Receipts come late, twice and in any order: DELIVERED is the end,
+ * The provider's report on a message that it took. Receipts come late, twice and in any order: DELIVERED is the end,
  * and what was only on its way changes nothing. Answers whether anything changed.
  */
 export async function noteReceipt(db: Db, receipt: Receipt): Promise<boolean> {

@@ -11,13 +11,13 @@ import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
 import { messageOf } from './catalogue/index.ts';
 import {
   isCorrection,
+  NAMES_A_TIME,
   type PlannedReminder,
   planCorrection,
   planReminders,
   REMINDERS,
   reminderKeyOf,
   type StayToRemind,
-  TELLS_A_TIME,
 } from './reminder-plan.ts';
 import { type MessageRules, readMessageRules } from './rules.ts';
 
@@ -129,10 +129,10 @@ interface PlannedRow {
   readonly waiting: boolean;
   /** It was too late for it when it was planned. */
   readonly missed: boolean;
-  /** The time that it would have told. */
+  /** The time that it would have named. */
   readonly notAfter: Date | null;
-  /** The time that the recipient was told; null: nothing was sent yet. */
-  readonly told: Date | null;
+  /** The time that was sent to the recipient; null: nothing was sent yet. */
+  readonly sentTime: Date | null;
 }
 
 /** Also what is being sent now: its text is made already. */
@@ -160,7 +160,7 @@ async function plannedAlready(
       waiting: row.status === 'QUEUED',
       missed: row.status === 'SKIPPED' && row.reason === 'TOO_LATE',
       notAfter: row.not_after,
-      told: WAS_SENT.has(row.status) ? row.not_after : null,
+      sentTime: WAS_SENT.has(row.status) ? row.not_after : null,
     });
     byStay.set(row.reservation_id ?? '', known);
   }
@@ -205,14 +205,14 @@ function changesOf(stay: LockedStay, rules: MessageRules, known: readonly Planne
   return { ordered, dropped };
 }
 
-/** The next one where the last that was sent told another time; else the last, which stays as it is once it was sent. */
+/** The next one where the last that was sent named another time; else the last, which stays as it is once it was sent. */
 function occurrenceOf(stay: LockedStay, reminder: PlannedReminder, known: ReadonlyMap<string, PlannedRow>): number {
-  if (!TELLS_A_TIME.has(reminder.event)) return 1;
+  if (!NAMES_A_TIME.has(reminder.event)) return 1;
   for (let occurrence = 1; ; occurrence += 1) {
-    const told = known.get(reminderKeyOf(stay.id, reminder, occurrence))?.told ?? null;
-    const next = known.get(reminderKeyOf(stay.id, reminder, occurrence + 1))?.told ?? null;
-    if (told === null) return occurrence;
-    if (next === null) return told.getTime() === reminder.notAfter.getTime() ? occurrence : occurrence + 1;
+    const last = known.get(reminderKeyOf(stay.id, reminder, occurrence))?.sentTime ?? null;
+    const next = known.get(reminderKeyOf(stay.id, reminder, occurrence + 1))?.sentTime ?? null;
+    if (last === null) return occurrence;
+    if (next === null) return last.getTime() === reminder.notAfter.getTime() ? occurrence : occurrence + 1;
   }
 }
 
@@ -227,17 +227,17 @@ function planAgain(
   now: Date,
   { reminder, occurrence, before }: Known,
 ): PlannedReminder {
-  if (occurrence > 1 || wasToldOtherwise(stay, reminder, before)) return planCorrection(stay, rules, now, reminder);
+  if (occurrence > 1 || knowsAnotherTime(stay, reminder, before)) return planCorrection(stay, rules, now, reminder);
   // One that moves into the past is treated as one that was booked too late: it never goes off at once.
   const moved = before !== undefined && !reminder.rule.startsWith(ruleTime(before.rule));
   return moved && reminder.dueAt < now ? replanned(stay, rules, now, reminder) : reminder;
 }
 
 /**
- * A guest who came when it was too late to be reminded knows the departure from the welcome: another one is told like one
+ * A guest who came when it was too late to be reminded knows the departure from the welcome: another one is sent like one
  * that differs from a reminder.
  */
-function wasToldOtherwise(stay: StayToRemind, reminder: PlannedReminder, before: PlannedRow | undefined): boolean {
+function knowsAnotherTime(stay: StayToRemind, reminder: PlannedReminder, before: PlannedRow | undefined): boolean {
   if (stay.status !== 'CHECKED_IN' || reminder.skipped !== 'TOO_LATE' || before === undefined) return false;
   const isOther = before.notAfter?.getTime() !== reminder.notAfter.getTime();
   return (before.missed && isOther) || (before.waiting && isCorrection(before));
@@ -250,7 +250,7 @@ const replanned = (stay: StayToRemind, rules: MessageRules, asOf: Date, like: Pl
 /** `2027-05-31T10:00[Asia/Dubai]` of a rule. */
 const ruleTime = (rule: string): string => rule.slice(0, rule.indexOf(']') + 1);
 
-/** What has been tried once stays as it is. What was skipped before its time comes back when the stay does. */
+/** A row that was attempted stays as it is. One that was skipped before its time comes back when the stay does. */
 /** A reminder has one text, whatever it goes by. */
 function textOf(event: PlannedReminder['event']): string {
   const [key] = Object.keys(messageOf(event)?.texts ?? {});

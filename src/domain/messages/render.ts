@@ -125,7 +125,7 @@ export interface RenderedMessage {
   readonly html: string | null;
 }
 
-/** What goes out over a channel, or the names of the values that it cannot do without. */
+/** The message as it goes out over a channel, or the names of the values that it lacks. */
 export function renderMessage(
   {
     locale,

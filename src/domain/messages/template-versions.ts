@@ -30,7 +30,7 @@ export interface TemplateView {
     readonly example: string;
     readonly optional: boolean;
   }[];
-  /** What there is a text in; version 0 is the built-in one. */
+  /** Locales that have a text; version 0 is the built-in one. */
   readonly locales: readonly { readonly locale: string; readonly version: number }[];
   /** Languages that guests and owners would get in English. */
   readonly missingTranslations: readonly string[];
@@ -42,7 +42,7 @@ export async function listTemplates(db: Db): Promise<readonly TemplateView[]> {
   return keys.map((key) => viewOf(key, knownTemplate(key), saved, spoken));
 }
 
-/** What guests and owners read, besides the languages that all texts are in. */
+/** Languages of guests and owners, with those that all texts are in. */
 async function spokenLanguages(db: Db): Promise<readonly string[]> {
   const { rows } = await sql<{ language: string }>`
     SELECT DISTINCT lower(split_part(locale, '-', 1)) AS language FROM (SELECT locale FROM guest UNION SELECT locale FROM owner) l
@@ -267,7 +267,7 @@ export async function previewTemplate(db: Db, key: string, request: PreviewReque
   };
 }
 
-/** What a message about the stay would know, by the very queries of the delivery: its row never outlives the question. */
+/** The values of a message about the stay, by the very queries of the delivery: its row is rolled back. */
 async function factsOfStay(db: Db, key: string, template: Template, reservationId: string, locale: string) {
   class Asked extends Error {
     readonly values: Readonly<Record<string, string | null>>;

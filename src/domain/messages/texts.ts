@@ -4,7 +4,7 @@ import { isSameLanguage, localeChain } from './locales.ts';
 import { parseTemplate, type TemplateText } from './render.ts';
 import { templateOf } from './templates.ts';
 
-/** Which text a recipient gets: what people have saved comes before what is built in, the nearest language before the others. */
+/** The text that a recipient gets: a saved one comes before the built-in one, the nearest language before the others. */
 
 export interface Text {
   readonly locale: string;

@@ -62,7 +62,7 @@ export const raiseAlert = (db: Db | Tx, alert: Alert): Promise<void> =>
 export const raiseAlertOnce = (db: Db | Tx, alert: Alert): Promise<void> =>
   insertAlert(db, alert, sql<string>`${`alert-${alert.group}`}::text`);
 
-/** What the texts of alerts say; the names are those of rows that were written before. */
+/** Parameters of the texts of alerts; the names are those of rows that were written before. */
 export interface AlertParams {
   readonly sagaName: string;
   readonly step: string | null;

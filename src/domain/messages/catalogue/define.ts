@@ -42,7 +42,7 @@ export interface Recipient {
 export const MAIL: readonly Channel[] = ['EMAIL'];
 export const MAIL_AND_SMS: readonly Channel[] = ['EMAIL', 'SMS'];
 
-/** What is read about a message when it is to be sent. */
+/** Read about a message when it is to be sent. */
 export interface Known {
   readonly facts: Facts;
   readonly conditions: Conditions;
@@ -53,7 +53,7 @@ export interface Known {
 export interface Message<Event extends string = string, Key extends string = string> {
   /** As it stands in `notification.event`. */
   readonly event: Event;
-  /** What makes it be sent: `when the guest is checked in`. */
+  /** The occasion on which it is sent: `when the guest is checked in`. */
   readonly cause: string;
   /** Who gets it over which channels: its rows of the matrix (domain.md 12). */
   readonly to: { readonly [Type in RecipientType]?: Recipient };
@@ -67,7 +67,7 @@ export interface Message<Event extends string = string, Key extends string = str
    * batch, for messages of this event only: `facts.own`.
    */
   readonly loads?: Readonly<Record<string, RawBuilder<Scalar>>>;
-  /** False: what it says is not so any more, and it is skipped as STALE. Without it, it stays true. */
+  /** False: the message is not true any more, and is skipped as STALE. Without this function it stays true. */
   readonly stillTrue?: (known: Known) => boolean | Verdict;
   /** Why nobody needs it although it is true: a reason in capitals; null: it is needed. */
   readonly notNeeded?: (known: Known) => string | null;
@@ -79,7 +79,7 @@ export interface Message<Event extends string = string, Key extends string = str
   readonly namesStart?: true;
   /** The text that says several at once, once a day, to staff who want that. */
   readonly digest?: string;
-  /** Which of it a stay will cause that goes on as planned. */
+  /** The deliveries that a stay will cause if it goes on as planned. */
   readonly forecast?: Expectation;
 }
 

@@ -1,6 +1,6 @@
 import { defineMessage, MAIL } from './define.ts';
 
-/** Which of the texts an alert has is decided by its subject, in `notifications/alerts.ts`. */
+/** The subject of an alert decides which of the texts it has: `notifications/alerts.ts`. */
 export const systemAlert = defineMessage({
   event: 'SYSTEM_ALERT',
   cause: 'when a saga, a task or a part of the system needs a person',

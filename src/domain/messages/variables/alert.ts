@@ -1,6 +1,6 @@
 import { param, type Variable, variable } from './variable.ts';
 
-/** What the row of an alert holds about the thing that needs a person. */
+/** The parameters in the row of an alert, about the thing that needs a person. */
 
 export const ALERT = {
   sagaName: variable('code', 'confirmReservation', (facts) => param(facts, 'sagaName')),

@@ -36,7 +36,7 @@ export const moneyColumns = ({ mayUse }: Uses) =>
 
 export const MONEY = {
   amount: variable('money', 'AED 1,000.00', ({ params }, print) => amountIn(params, 'amountMinor', print)),
-  // What is owed now, where the event reads it when it is sent; else what its row says.
+  // The amount that is owed when it is sent, where the event loads that; else the amount in its row.
   outstanding: variable('money', 'AED 600.00', ({ own, params, currency }, { money }) =>
     typeof own?.['outstandingMinor'] === 'number' && currency !== null
       ? money(own['outstandingMinor'], currency)

@@ -47,7 +47,7 @@ export const STAY_VARIABLES = {
 /** Those in which a text names the hour of the departure. */
 export const DEPARTURE_VARIABLES: ReadonlySet<string> = new Set(['checkOutTime', 'departureTime']);
 
-/** What a message about a stay usually names. */
+/** The variables of nearly every message about a stay. */
 export const STAY = [
   'reservationId',
   'propertyName',

@@ -19,7 +19,7 @@ interface DisplacedTask {
 
 export const taskColumns = ({ names }: Uses) =>
   [
-    // What an inspection found, in the order in which it was written down.
+    // The findings of an inspection, in the order in which it was written down.
     sql<string | null>`(SELECT string_agg(f.value ->> 'description', '; ' ORDER BY f.ordinality)
           FROM jsonb_array_elements(t.completion -> 'findings') WITH ORDINALITY AS f)`.as('findings'),
     // As agreed with the assignee, where that differs from the rule.

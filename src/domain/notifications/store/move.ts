@@ -5,7 +5,7 @@ import { literal } from '../../../db/literal.ts';
 import { ACCESS_BEHIND } from '../held.ts';
 import { mayMove } from './states.ts';
 
-/** Notifications that wait: skipped, or moved to another hour. And what a provider tells of those that it took. */
+/** Notifications that wait: skipped, or moved to another hour; and the provider's reports on those that it took. */
 
 /** Reminders of a stay that is called off: they were to be sent later, and have not been attempted yet. */
 export const skipWaitingMessages = (db: QueryCreator<FusedDatabase>) =>
@@ -62,7 +62,7 @@ export async function postponeUntilGiven(tx: Tx, effectKeys: readonly string[], 
   );
 }
 
-/** What a provider says of an SMS that it took. Answers the ids that it has moved. */
+/** The provider's report on an SMS that it took. Answers the ids that it has moved. */
 export async function noteOutcome(
   db: Db,
   providerId: string,

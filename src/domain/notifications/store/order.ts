@@ -172,7 +172,7 @@ export async function insertFallbacks(
   return Number(numAffectedRows ?? 0n);
 }
 
-/** What comes closer to a digest than this goes into the one after: that one may be on its way. */
+/** A message that comes closer to a digest than this goes into the one after: that one may be on its way. */
 const MARGIN = sql`interval '1 minute'`;
 
 /** Puts messages into the next digest of their recipient. Safe to run again: a digest is one by its recipient and its hour. */
