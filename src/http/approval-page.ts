@@ -1,6 +1,6 @@
 import { html } from 'hono/html';
-import { formatMoney } from '../domain/messages/delivery-facts.ts';
 import { formatLocaleOf, languageOf } from '../domain/messages/locales.ts';
+import { formatMoney } from '../domain/messages/print.ts';
 import type { Repair } from '../domain/tasks/approvals.ts';
 import type { AnyContext } from './context.ts';
 import { answerPage } from './page-layout.ts';

@@ -4,17 +4,10 @@ import { functionLengths, SOURCES } from './sources.ts';
 const MAX_FILE_LINES = 350;
 const MAX_FUNCTION_LINES = 80;
 /** Files that are still too long. The list only shrinks. */
-const LONG_FILES: readonly string[] = [
-  'domain/finance/distribution.ts',
-  'domain/messages/delivery-facts.ts',
-  'domain/messages/delivery.ts',
-  'domain/messages/templates.ts',
-  'domain/stays/forecast.ts',
-];
+const LONG_FILES: readonly string[] = ['domain/finance/distribution.ts'];
 /** Functions that are still too long, as `file: name`. The list only shrinks. */
 const LONG_FUNCTIONS: readonly string[] = [
   'demo/fixed.ts: loadFixed',
-  'domain/messages/delivery-facts.ts: loadFacts',
   'gateways/sandbox/gateway.ts: createSandboxGateway',
   'gateways/sandbox/record.ts: createRecord',
   'workers/worker.ts: createWorker',

@@ -4,8 +4,8 @@ import type { StaffRole, TaskType } from '../../src/db/schema.ts';
 import { assignDueTasks } from '../../src/domain/assignment/assign-sweep.ts';
 import { ROLES } from '../../src/domain/assignment/candidates.ts';
 import { reassignUnanswered } from '../../src/domain/assignment/offers.ts';
-import { askingTextsOf } from '../../src/domain/messages/asking.ts';
 import { MATRIX } from '../../src/domain/messages/matrix-table.ts';
+import { offerTextsOf } from '../../src/domain/messages/offer-texts.ts';
 import { TEMPLATES } from '../../src/domain/messages/templates.ts';
 import { deliverAll } from '../setup/deliver.ts';
 import { API, at, type Http, seed, startHttp } from './harness.ts';
@@ -159,11 +159,11 @@ it('goes by mail alone, whose texts all have the deadline and the link', () => {
     ['TASK_CHANGED', ['EMAIL']],
   ]);
   const texts = ['task-assigned.staff@1', 'task-assigned-instead.staff@1', 'task-changed.staff@1'].flatMap(
-    askingTextsOf,
+    offerTextsOf,
   );
   expect(texts).toHaveLength(6);
   for (const key of texts) {
-    const text = JSON.stringify(TEMPLATES[key].message);
+    const text = JSON.stringify(TEMPLATES[key]?.message);
     expect(text, key).toContain('acceptBy');
     expect(text, key).toContain('answerUrl');
   }

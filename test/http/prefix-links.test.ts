@@ -8,7 +8,7 @@ import { LANGUAGES } from '../../src/domain/messages/locales.ts';
 import { renderMessage } from '../../src/domain/messages/render.ts';
 import { TEMPLATES } from '../../src/domain/messages/templates.ts';
 import { builtInText } from '../../src/domain/messages/texts.ts';
-import { CATALOGUE } from '../../src/domain/messages/variables.ts';
+import { CATALOGUE } from '../../src/domain/messages/variables/index.ts';
 import { receiptReceivers } from '../../src/gateways/message-channels.ts';
 import { stripeWebhook } from '../../src/gateways/stripe/webhook.ts';
 import { createTwilio } from '../../src/gateways/twilio/messenger.ts';

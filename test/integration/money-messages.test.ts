@@ -3,28 +3,26 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
 import type { ValueRefs } from '../../src/db/fused.ts';
 import type { Json } from '../../src/db/schema.ts';
+import { paymentConfirmedMessages } from '../../src/domain/messages/catalogue/payment-confirmed.ts';
+import { paymentFailedMessage } from '../../src/domain/messages/catalogue/payment-failed.ts';
+import { payoutFailedMessage } from '../../src/domain/messages/catalogue/payout-failed.ts';
+import { payoutProcessedMessage } from '../../src/domain/messages/catalogue/payout-processed.ts';
+import { payoutScheduledMessage } from '../../src/domain/messages/catalogue/payout-scheduled.ts';
+import { refundAffectsPayoutMessage } from '../../src/domain/messages/catalogue/refund-affects-payout.ts';
+import { refundProcessedMessage } from '../../src/domain/messages/catalogue/refund-processed.ts';
+import { cancelledMessages } from '../../src/domain/messages/catalogue/reservation-cancelled.ts';
+import { taskStayCancelledMessage } from '../../src/domain/messages/catalogue/task-stay-cancelled.ts';
+import { taskWithdrawnMessage } from '../../src/domain/messages/catalogue/task-withdrawn.ts';
 import { type DeliveryDeps, deliverDue } from '../../src/domain/messages/delivery.ts';
-import {
-  cancelledMessages,
-  type Delivery,
-  paymentConfirmedMessages,
-  paymentFailedMessage,
-  payoutFailedMessage,
-  payoutProcessedMessage,
-  payoutScheduledMessage,
-  refundAffectsPayoutMessage,
-  refundProcessedMessage,
-  taskStayCancelledMessage,
-  taskWithdrawnMessage,
-} from '../../src/domain/messages/matrix.ts';
 import {
   enqueueInTransaction,
   enqueueMessages,
   enqueueMessagesAbout,
   type MessageValues,
+  type OrderedText,
   orderMessages,
-  skipWaitingMessages,
 } from '../../src/domain/notifications/enqueue.ts';
+import { skipWaitingMessages } from '../../src/domain/notifications/store/move.ts';
 import { createTestDatabase } from '../setup/database.ts';
 import { mailboxDeps } from '../setup/deliver.ts';
 import { addSaga } from '../setup/ledger.ts';
@@ -88,7 +86,7 @@ beforeEach(async () => {
 });
 
 const stay = { guestId: 'guest-1', guestHasPhone: true, ownerId: 'owner-1' };
-const enqueue = (key: string, messages: readonly Delivery[], reservationId: string | null = 'called-off') =>
+const enqueue = (key: string, messages: readonly OrderedText[], reservationId: string | null = 'called-off') =>
   db.transaction().execute((tx) => enqueueInTransaction(tx, key, messages, { sagaId, reservationId }));
 const rows = () => db.selectFrom('notification').selectAll().orderBy('effect_key').execute();
 
@@ -98,7 +96,7 @@ interface Mail {
   readonly text: string;
 }
 /** Sends what is queued; a mail's text without its markup. */
-async function sent(...messages: readonly Delivery[]): Promise<readonly Mail[]> {
+async function sent(...messages: readonly OrderedText[]): Promise<readonly Mail[]> {
   await enqueue('saga-x-6-F', messages);
   await deliverDue(deps);
   const mails = await db.selectFrom('dev_mail').selectAll().orderBy('message_id').execute();
@@ -112,7 +110,7 @@ async function sent(...messages: readonly Delivery[]): Promise<readonly Mail[]> 
       .replaceAll(/<[^>]*>/g, ''),
   }));
 }
-async function onlySent(message: Delivery): Promise<Mail> {
+async function onlySent(message: OrderedText): Promise<Mail> {
   const mails = await sent(message);
   expect(mails).toHaveLength(1);
   return mails[0] ?? expect.fail('nothing was sent');

@@ -4,8 +4,9 @@ import addressparser from 'nodemailer/lib/addressparser/index.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
-import { type Facts, formatMoney, valuesOf } from '../../src/domain/messages/delivery-facts.ts';
+import { type Facts, valuesOf } from '../../src/domain/messages/delivery-facts.ts';
 import { formatLocaleOf, localeChain } from '../../src/domain/messages/locales.ts';
+import { formatMoney } from '../../src/domain/messages/print.ts';
 import { dueDateOf } from '../../src/domain/tasks/recurrence.ts';
 import { isOneAddress } from '../../src/gateways/smtp/messenger.ts';
 import {

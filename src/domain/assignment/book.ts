@@ -1,7 +1,9 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { newId } from '../../kernel/ids.ts';
-import { taskAssignedMessage, taskChangedMessage } from '../messages/matrix.ts';
+import { taskAssignedMessage } from '../messages/catalogue/task-assigned.ts';
+import { taskChangedMessage } from '../messages/catalogue/task-changed.ts';
+import { assignmentMessages } from '../notifications/store/assigned.ts';
 import { assignments } from '../tasks/store/assign.ts';
 import type { Planned } from './plan.ts';
 import { WITHDRAWN } from './release.ts';
@@ -36,21 +38,16 @@ export async function book(
   }));
   const instead = taskAssignedMessage('', { displaces: true });
   const moved = taskChangedMessage('', '', new Date(0));
-  // Released and given to the same person again before that was told: one message about the new time, not two that
-  // disagree. Who did not answer is asked again, and not told of a new time.
-  const told = sql`, again AS (
-      UPDATE notification n SET status = 'SKIPPED', reason = 'RESCHEDULED' FROM given
-       WHERE n.effect_key = given.id || ${WITHDRAWN}::text || (given.version - 1) || '-' || ${channel}::text || '-' || ${recipientType}::text || '-' || given.id
-         AND n.recipient_id = given.who AND n.status = 'QUEUED'
-      RETURNING n.task_id AS id, EXISTS (SELECT FROM task_refusal f WHERE f.task_id = given.id AND f.staff_id = given.who) AS silent),
-    told AS (
-      INSERT INTO notification (id, effect_key, reservation_id, task_id, event, template, channel, recipient_type, recipient_id)
-      SELECT given.message, given.id || '-assigned-' || given.who || '-' || given.version, given.reservation_id, given.id,
-             CASE WHEN given.instead OR again.id IS NULL OR again.silent THEN ${event}::text ELSE ${moved.event}::text END,
-             CASE WHEN given.instead THEN ${instead.template}::text WHEN again.id IS NULL OR again.silent THEN ${template}::text ELSE ${moved.template}::text END, ${channel}::text, ${recipientType}::text, given.who FROM given LEFT JOIN again ON again.id = given.id WHERE NOT given.quiet
-      ON CONFLICT (effect_key) DO NOTHING)`;
+  const messages = assignmentMessages({
+    withdrawn: WITHDRAWN,
+    channel,
+    recipientType,
+    assigned: { event, template },
+    instead,
+    moved,
+  });
   const { rows } = await sql<{ id: string }>`
-    WITH ${assignments(items, counted)}${tells ? told : sql``}
+    WITH ${assignments(items, counted)}${tells ? messages : sql``}
     SELECT id FROM given`.execute(tx);
   return new Set(rows.map(({ id }) => id));
 }

@@ -1,7 +1,8 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
-import { taskWithdrawnMessage } from '../messages/matrix.ts';
+import { taskWithdrawnMessage } from '../messages/catalogue/task-withdrawn.ts';
 import { deliveryKey, enqueueInTransaction } from '../notifications/enqueue.ts';
+import { postponeUntilGiven } from '../notifications/store/move.ts';
 import { type Released, releaseTasks } from '../tasks/store/assign.ts';
 import { obstacleAt, type Span, standingObstacle } from './candidates.ts';
 import { OPEN_TASK, type OpenTask, wantedOf } from './open-task.ts';
@@ -16,12 +17,10 @@ export async function notifyReleased(tx: Tx, released: readonly Released[]): Pro
     await enqueueInTransaction(tx, `${id}${WITHDRAWN}${version}`, told, { sagaId: null, reservationId });
   }
   // Held back for a moment: a person who gets the task again at another time is told only of the new time (`book`).
-  await sql`
-    UPDATE notification n SET due_at = now() + ${WITHHELD_SECONDS}::int * interval '1 second'
-     WHERE n.effect_key = ANY(${released.map(({ id, version, assigneeId }) => deliveryKey(`${id}${WITHDRAWN}${version}`, taskWithdrawnMessage(assigneeId, id)))}::text[])
-       AND EXISTS (SELECT FROM task t WHERE t.id = n.task_id AND t.status = 'UNASSIGNED' AND t.next_assign_at <= now())`.execute(
-    tx,
+  const keys = released.map(({ id, version, assigneeId }) =>
+    deliveryKey(`${id}${WITHDRAWN}${version}`, taskWithdrawnMessage(assigneeId, id)),
   );
+  await postponeUntilGiven(tx, keys, WITHHELD_SECONDS);
 }
 
 const WITHHELD_SECONDS = 10;

@@ -1,7 +1,8 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { recordAudit } from '../audit/record.ts';
-import { refundAffectsPayoutMessage, refundProcessedMessage } from '../messages/matrix.ts';
+import { refundAffectsPayoutMessage } from '../messages/catalogue/refund-affects-payout.ts';
+import { refundProcessedMessage } from '../messages/catalogue/refund-processed.ts';
 import type { AlertCode } from '../notifications/alert-codes.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import type { ChargeRecord, Ports, RecordedRefund } from '../ports.ts';

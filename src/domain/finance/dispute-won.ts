@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
-import { refundAffectsPayoutMessage } from '../messages/matrix.ts';
+import { refundAffectsPayoutMessage } from '../messages/catalogue/refund-affects-payout.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import { disputedOf } from '../reservations/payment-status.ts';
 import { refundOf } from '../reservations/refund-policy.ts';

@@ -4,7 +4,7 @@ import { literal } from '../../db/literal.ts';
 import type { TransactionStatus } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
 import { recordAudit } from '../audit/record.ts';
-import { refundAffectsPayoutMessage } from '../messages/matrix.ts';
+import { refundAffectsPayoutMessage } from '../messages/catalogue/refund-affects-payout.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import type { RecordedDispute } from '../ports.ts';
 import type { CapturedCharge } from './charge-record.ts';

@@ -3,7 +3,7 @@ import type { Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { type Author, recordAudit } from '../audit/record.ts';
-import { refundProcessedMessage } from '../messages/matrix.ts';
+import { refundProcessedMessage } from '../messages/catalogue/refund-processed.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import { disputedOf } from '../reservations/payment-status.ts';
 import { rederivePaymentStatus } from '../reservations/store.ts';

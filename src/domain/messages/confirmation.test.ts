@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { valuesOf } from './delivery-facts.ts';
-import { EXAMPLE_STAY, examplesIn } from './examples.ts';
+import { EXAMPLE_STAY, examplesOf } from './examples.ts';
 import { LANGUAGES } from './locales.ts';
 import { type RenderedMessage, renderMessage, renderText } from './render.ts';
-import { TEMPLATES } from './templates.ts';
+import { templateOf } from './templates.ts';
 import { builtInText, textFor, textToSend } from './texts.ts';
-import { isOptional } from './variables.ts';
+import { isOptional } from './variables/index.ts';
 
 /** The mail that confirms a reservation: the brief's sentence first, then all that a guest looks up later. */
 
@@ -40,7 +40,7 @@ Reservation: reservation-1`);
   });
 
   it("begins with the brief's sentence, in every language", () => {
-    const { subject, message } = TEMPLATES['reservation-confirmed.guest@1'];
+    const { subject, message } = templateOf('reservation-confirmed.guest@1') ?? expect.fail('no text');
     const values = valuesOf(EXAMPLE_STAY);
     expect(renderText(subject, values)).toEqual({ ok: true, text: mailOf().subject });
     expect(renderText(message, values)).toEqual({ ok: true, text: mailOf().text.split('\n')[0] });
@@ -53,7 +53,9 @@ Reservation: reservation-1`);
   });
 
   it('has no empty line and no label without a value, whatever is not known', () => {
-    const names = Object.keys(examplesIn('en')).filter((name) => isOptional(name) && name !== 'contact');
+    const names = Object.keys(examplesOf('RESERVATION_CONFIRMED', 'en')).filter(
+      (name) => isOptional(name) && name !== 'contact',
+    );
     expect(names.toSorted()).toEqual(['address', 'refundTerms']);
     for (const language of LANGUAGES) {
       const full = mailOf({}, language)
@@ -71,7 +73,7 @@ Reservation: reservation-1`);
   });
 
   it('of a free stay tells of no refund, and whom to ask where nobody looks after the property', () => {
-    const { text } = mailOf({ totalMinor: 0, outstandingMinor: 0, paidMinor: 0, contact: null });
+    const { text } = mailOf({ totalMinor: 0, own: { outstandingMinor: 0 }, paidMinor: 0, contact: null });
     expect(text).toContain(`
 Price: AED 0.00
 Paid: AED 0.00

@@ -1,12 +1,15 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
+import type { Known } from './catalogue/define.ts';
+import { messageOf } from './catalogue/index.ts';
 import type { Verdict } from './delivery-rows.ts';
-import { DIGEST } from './digest.ts';
 import { mayDecline } from './matrix-table.ts';
 import { outsideQuietHours } from './quiet-hours.ts';
-import { REMINDERS } from './reminder-plan.ts';
 
-/** Whether a message may go now, looked at when it is to be sent (domain.md 12): wishes, rules, and what has become of it. */
+/**
+ * Whether a message may go now, looked at when it is to be sent (domain.md 12): settings, preferences and rules, which hold
+ * for every message, and what the file of its event says.
+ */
 export type Conditions = Awaited<ReturnType<typeof loadConditions>>[number];
 
 /** One row per id that exists. */
@@ -36,7 +39,6 @@ export const loadConditions = (db: Db, notificationIds: readonly string[]) =>
       'n.not_after as notAfter',
       'n.resend_of as resendOf',
       'n.in_bulk as inBulk',
-      'n.template',
       sql<boolean>`coalesce(st.digest, false)`.as('wantsDigest'),
       's.enabled',
       'rule.quiet_from as quietFrom',
@@ -49,40 +51,41 @@ export const loadConditions = (db: Db, notificationIds: readonly string[]) =>
       sql<boolean>`r.reminded_version IS NOT DISTINCT FROM r.version`.as('isPlanned'),
       sql<boolean>`EXISTS (SELECT FROM message_opt_out o WHERE o.recipient_type = n.recipient_type AND o.recipient_id = n.recipient_id
         AND o.channel = n.channel AND o.event IN (n.event, '*'))`.as('isUnwanted'),
-      sql<boolean>`n.event = 'PAYMENT_DUE' AND NOT EXISTS (SELECT FROM transaction x WHERE x.reservation_id = n.reservation_id
-        AND x.type = 'GUEST_PAYMENT' AND x.parent_id IS NULL AND x.status NOT IN ('FAILED','CANCELLED','REVERSED')
-        AND x.outstanding_minor > 0)`.as('isPaid'),
-      // Found at the stay, or broken while it lasted.
-      sql<boolean>`n.event = 'REVIEW_REQUEST' AND EXISTS (SELECT FROM task i WHERE i.property_id = r.property_id
-        AND i.type IN ('EMERGENCY','MAINTENANCE') AND i.status IN ('UNASSIGNED','ASSIGNED','IN_PROGRESS') AND i.created_at >= r.actual_check_in_at
-        AND (i.reservation_id = r.id OR i.type = 'EMERGENCY'))`.as('hasIncident'),
     ])
     .execute();
 
-/** Said with others, once a day. */
+/** It goes with others, once a day. */
 export const IN_DIGEST = 'IN_DIGEST';
-const IS_REMINDER: ReadonlySet<string> = new Set(REMINDERS);
-/** They open a door, or say that somebody is needed now. */
-const AT_ANY_HOUR: ReadonlySet<string> = new Set(['WELCOME', 'SYSTEM_ALERT', 'MAINTENANCE_ALERT']);
 const REPLANNED_WITHIN_MS = 2_000;
 
+const STALE: Verdict = { status: 'SKIPPED', reason: 'STALE' };
+
+/** What its event's file says of whether it is true still; null: it is. */
+export function untrue(known: Known): Verdict | null {
+  const truth = messageOf(known.conditions.event)?.stillTrue?.(known) ?? true;
+  if (typeof truth !== 'boolean') return truth;
+  return truth ? null : STALE;
+}
+
 /** Why it is not sent now; null: it may go. */
-export function heldBack(of: Conditions): Verdict | null {
+export function heldBack(known: Known): Verdict | null {
+  const { conditions: of, template } = known;
+  const message = messageOf(of.event);
   if (of.enabled === false) return skipped('SWITCHED_OFF');
   if (of.isUnwanted && mayDecline(of.event, of.recipientType, of.channel)) return skipped('OPTED_OUT');
   // A person asked for this one just now.
   const isWaitedFor = of.resendOf !== null && !of.inBulk;
-  if (of.event === 'TASK_COMPLETED' && of.wantsDigest && of.template !== DIGEST && !isWaitedFor) {
+  if (message?.digest !== undefined && of.wantsDigest && template !== message.digest && !isWaitedFor) {
     return skipped(IN_DIGEST);
   }
   if (of.notAfter !== null && of.now > of.notAfter) return skipped('TOO_LATE');
-  if (IS_REMINDER.has(of.event) && of.resendOf === null && !of.isPlanned) {
+  if (message?.isPlanned && of.resendOf === null && !of.isPlanned) {
     return { status: 'WAIT', until: new Date(of.now.getTime() + REPLANNED_WITHIN_MS), reason: 'REPLANNING' };
   }
-  if (of.isPaid) return skipped('PAID');
-  if (of.hasIncident && !of.reviewDespiteIncident) return skipped('OPEN_INCIDENT');
+  const needless = message?.notNeeded?.(known) ?? null;
+  if (needless !== null) return skipped(needless);
   // Somebody asked for it again just now.
-  if (AT_ANY_HOUR.has(of.event) || isWaitedFor) return null;
+  if (message?.atAnyHour || isWaitedFor) return null;
   const quiet = { from: of.quietFrom, to: of.quietTo, lastCall: of.lastCall, channels: of.quietChannels };
   const goes = outsideQuietHours(of.now, quiet, { ...of, notBefore: of.now });
   if (goes === null) return skipped('QUIET_HOURS');

@@ -1,8 +1,7 @@
-import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
+import { handBackRows } from '../notifications/store/deliver.ts';
 import { forgetFailures, type RowFailure, recordFailures } from '../sweeps/failures.ts';
 import { byHalves, sweepBatch } from '../sweeps/isolate.ts';
-import { askingTextsOf } from './asking.ts';
 import { type Conditions, loadConditions } from './delivery-conditions.ts';
 import { type Facts, loadFacts } from './delivery-facts.ts';
 import {
@@ -13,7 +12,8 @@ import {
   recordVerdicts,
   type Verdict,
 } from './delivery-rows.ts';
-import { putIntoDigests } from './digest.ts';
+import { digestCompleted } from './digest.ts';
+import { offerTextsOf } from './offer-texts.ts';
 import { loadSavedTexts, type SavedTexts } from './texts.ts';
 
 /** The statements of a delivery, each of which one message can spoil: then it costs that message only. */
@@ -57,7 +57,7 @@ export async function loadKnown(db: Db, claimed: readonly ClaimedNotification[])
   const [texts, ...failures] = await Promise.all([
     loadSavedTexts(
       db,
-      claimed.flatMap(({ template }) => [template, ...askingTextsOf(template)]),
+      claimed.flatMap(({ template }) => [template, ...offerTextsOf(template)]),
     ),
     byHalves(ids, async (some) => keep(facts, await loadFacts(db, some))),
     byHalves(ids, async (some) => keep(conditions, await loadConditions(db, some))),
@@ -69,7 +69,7 @@ type Result = ClaimedNotification & { readonly verdict: Verdict };
 
 /** Puts messages into the next digest of their recipients; answers those that could not be. */
 export async function digest(db: Db, ids: readonly string[]): Promise<readonly RowFailure[]> {
-  const failures = await byHalves(ids, (some) => putIntoDigests(db, some));
+  const failures = await byHalves(ids, (some) => digestCompleted(db, some));
   return failures.map(({ item, error }) => ({ id: item, error }));
 }
 
@@ -91,7 +91,7 @@ export async function record(
 const withoutContent = (verdict: Verdict): Verdict =>
   verdict.status === 'SENT' ? { ...verdict, rendered: { ...verdict.rendered, subject: null, body: '' } } : verdict;
 
-/** What fails is noted; what was set aside and is through is not a failure any more. */
+/** Notes failures, and forgets those of rows that were set aside and have gone through. */
 export async function noteFailures(db: Db, results: readonly Result[], failures: readonly RowFailure[]): Promise<void> {
   const failed = new Set(failures.map(({ id }) => id));
   const through = results.filter(({ id, wasSetAside }) => wasSetAside && !failed.has(id));
@@ -108,8 +108,5 @@ const AGAIN_SECONDS = 5;
 /** Gives claimed rows back, with the attempt that they have not used. */
 export async function handBack(db: Db, claimed: readonly ClaimedNotification[]): Promise<void> {
   const rows = claimed.map(({ id, attempts }) => ({ id, attempts }));
-  await sql`
-    UPDATE notification n SET status = 'QUEUED', lease_until = NULL, waits = n.waits + 1, due_at = now() + ${AGAIN_SECONDS}::int * interval '1 second'
-      FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) AS v(id text, attempts int)
-     WHERE n.id = v.id AND n.status = 'SENDING' AND n.attempts = v.attempts`.execute(db);
+  await handBackRows(db, rows, AGAIN_SECONDS);
 }

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
-import { retryContention } from '../../db/errors.ts';
 import { literal, literals } from '../../db/literal.ts';
 import type { Channel, RecipientType } from '../../db/schema.ts';
+import { claimRows, settleRows } from '../notifications/store/deliver.ts';
 import { isNotSetAside, wasSetAside } from '../sweeps/failures.ts';
 import { inScope, type Scope } from '../sweeps/isolate.ts';
 
@@ -65,45 +65,19 @@ export async function dueIds(db: Db, mode: ClaimMode, limit: number): Promise<re
 /** Takes what is due, and what another worker took and did not finish within its lease. */
 export async function claimDue(db: Db, mode: ClaimMode, scope: Scope): Promise<readonly ClaimedNotification[]> {
   const due = dueRows(db, mode, scope).forUpdate().skipLocked();
-  return await db
-    // Materialised, so that the limit is applied once and not once per row joined to it.
-    .with(
-      (cte) => cte('due').materialized(),
-      () => due,
-    )
-    .updateTable('notification as n')
-    .from('due')
-    .whereRef('n.id', '=', 'due.id')
-    .set((eb) => ({
-      status: 'SENDING',
-      attempts: eb('n.attempts', '+', 1),
-      lease_until: sql<Date>`now() + make_interval(secs => ${LEASE_SECONDS})`,
-    }))
-    .returning([
-      'n.id',
-      'n.effect_key as effectKey',
-      'n.template',
-      'n.channel',
-      'n.recipient_type as recipientType',
-      'n.recipient_id as recipientId',
-      'n.attempts',
-      'n.waits',
-      sql<boolean>`due.status = 'SENDING'`.as('isTakenOver'),
-      wasSetAside('messages', sql`n.id`).as('wasSetAside'),
-    ])
-    .execute();
+  return await claimRows(db, due, { leaseSeconds: LEASE_SECONDS, marked: wasSetAside('messages', sql`n.id`) });
 }
 
-/** What a message said when it was sent, in which text. */
+/** The content of a message as it was sent, and the text that it was made from. */
 export interface SentContent {
   readonly locale: string;
-  /** What the recipient reads; null: not known. */
+  /** The language of the recipient; null: not known. */
   readonly wantedLocale: string | null;
   readonly version: number;
   readonly subject: string | null;
   /** Plain text, without what opens doors. */
   readonly body: string;
-  /** Of a task: the start that the recipient was told, an ISO instant. */
+  /** Of a task: the start that the recipient read, an ISO instant. */
   readonly toldStart: string | null;
   /** SHA-256 of what was really sent, in hex. */
   readonly hash: string;
@@ -134,28 +108,13 @@ export async function recordVerdicts(
     until: verdict.status === 'WAIT' ? verdict.until : null,
     ...(verdict.status === 'SENT' && verdict.rendered),
   }));
-  const { rows: settledRows } = await retryContention(() =>
-    sql`
-      WITH v AS (SELECT * FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-             AS v(id text, attempts int, status text, reason text, provider_id text, until timestamptz, locale text, "wantedLocale" text,
-                  version int, subject text, body text, hash text, "toldStart" text)),
-      settled AS (UPDATE notification n
-         SET status = v.status, reason = v.reason, provider_id = v.provider_id, lease_until = NULL,
-             sent_at = CASE WHEN v.status = 'SENT' THEN now() END,
-             locale = v.locale, wanted_locale = v."wantedLocale", template_version = v.version, body_hash = decode(v.hash, 'hex'),
-             params = n.params || CASE WHEN v."toldStart" IS NULL THEN '{}' ELSE jsonb_build_object('toldStart', v."toldStart") END,
-             waits = n.waits + (v.until IS NOT NULL)::int,
-             due_at = CASE WHEN v.status <> 'QUEUED' THEN n.due_at WHEN v.until IS NOT NULL THEN v.until ELSE now() + make_interval(secs =>
-               ${FIRST_BACKOFF_SECONDS}::float8 * power(${BACKOFF_FACTOR}::float8, v.attempts - n.waits - 1) * (0.8 + 0.4 * random())) END
-        FROM v WHERE n.id = v.id AND n.status = 'SENDING' AND n.attempts = v.attempts RETURNING n.id),
-      said AS (INSERT INTO notification_content (notification_id, subject, body)
-        SELECT v.id, v.subject, v.body FROM v JOIN settled USING (id) WHERE v.body IS NOT NULL ON CONFLICT DO NOTHING)
-      SELECT id FROM settled`.execute(db),
-  );
-  return settledRows.length;
+  return await settleRows(db, rows, {
+    firstBackoffSeconds: FIRST_BACKOFF_SECONDS,
+    backoffFactor: BACKOFF_FACTOR,
+  });
 }
 
-/** What a row comes to; `attempts` without those that were only put off. */
+/** The status that a verdict leads to; `attempts` without those that were only put off. */
 export function settled(verdict: Verdict, attempts: number): 'SENT' | 'SKIPPED' | 'BLOCKED' | 'FAILED' | 'QUEUED' {
   if (verdict.status === 'WAIT') return 'QUEUED';
   if (verdict.status !== 'RETRY') return verdict.status;

@@ -9,10 +9,10 @@ import { raiseAlert } from '../notifications/alerts.ts';
 import type { Messenger, OutgoingMessage, SendOutcome } from '../ports.ts';
 import type { RowFailure } from '../sweeps/failures.ts';
 import { byHalves } from '../sweeps/isolate.ts';
-import { heldForAccess } from './access-told.ts';
-import { askingText, isAsked } from './asking.ts';
-import { type Conditions, heldBack, IN_DIGEST } from './delivery-conditions.ts';
-import { type Facts, valuesOf } from './delivery-facts.ts';
+import { heldForAccess } from './access-hold.ts';
+import { messageOf as catalogued } from './catalogue/index.ts';
+import { heldBack, IN_DIGEST, untrue } from './delivery-conditions.ts';
+import { valuesOf } from './delivery-facts.ts';
 import { claim, digest, handBack, type Known, loadKnown, noteFailures, record } from './delivery-isolated.ts';
 import {
   type ClaimedNotification,
@@ -22,12 +22,13 @@ import {
   settled,
   type Verdict,
 } from './delivery-rows.ts';
-import { DIGEST } from './digest.ts';
 import { fallBack } from './fallback.ts';
+import { offerText } from './offer-texts.ts';
 import { renderMessage } from './render.ts';
 import { MAX_SEGMENTS, segmentsOf } from './segments.ts';
 import { templateOf } from './templates.ts';
 import { isForeign, textToSend } from './texts.ts';
+import { LATE_VARIABLES } from './variables/access.ts';
 
 export interface DeliveryDeps {
   readonly db: Db;
@@ -101,11 +102,11 @@ async function deliver(
   const { recorded, failures: unrecorded } = await record(db, results);
   const thrown = [...failures, ...undigested, ...unrecorded];
   // Of what has thrown, the sweep's own alert tells: two about one message are one too many.
-  const untold = await byHalves(
+  const unalerted = await byHalves(
     results.filter((row) => !thrown.some(({ id }) => id === row.id)),
-    (some) => tellUnsent(db, some),
+    (some) => alertUnsent(db, some),
   );
-  await tellChannelsDown(db, results);
+  await alertChannelsDown(db, results);
   const failed = results.filter(({ verdict }) => verdict.status === 'FAILED' || verdict.status === 'RETRY');
   const stuck = await byHalves(
     failed.map(({ id }) => id),
@@ -115,13 +116,13 @@ async function deliver(
   );
   await noteFailures(db, results, [
     ...thrown,
-    ...untold.map(({ item, error }) => ({ id: item.id, error })),
+    ...unalerted.map(({ item, error }) => ({ id: item.id, error })),
     ...stuck.map(({ item, error }) => ({ id: item, error })),
   ]);
   report(deps, results, recorded);
 }
 
-/** What could not even be read about a message waits for a person, with the reason in `sweep_failure`. */
+/** A message whose facts could not even be read waits for a person, with the reason in `sweep_failure`. */
 const NOT_READ: Verdict = { status: 'BLOCKED', reason: 'FACTS_FAILED' };
 const NOT_DIGESTED: Verdict = { status: 'BLOCKED', reason: 'DIGEST_FAILED' };
 
@@ -192,40 +193,25 @@ function prepareSafely(
 }
 
 /** The message to send, or why it is not sent. */
-function prepare(row: ClaimedNotification, known: Known, deps: DeliveryDeps): Prepared | Verdict {
-  const facts = known.facts.get(row.id);
-  const conditions = known.conditions.get(row.id);
-  const { texts } = known;
+function prepare(row: ClaimedNotification, read: Known, deps: DeliveryDeps): Prepared | Verdict {
+  const facts = read.facts.get(row.id);
+  const conditions = read.conditions.get(row.id);
+  const { texts } = read;
   // Only a crash in every attempt gets here: this row may be what kills the process.
   if (row.attempts - row.waits > MAX_ATTEMPTS) return { status: 'FAILED', reason: 'LEASE_EXPIRED' };
   const template = templateOf(row.template);
   // Perhaps of a newer build that is being rolled out.
   if (!template || !facts || !conditions) return { status: 'RETRY', reason: 'UNKNOWN_TEMPLATE' };
 
-  const { validWhile } = template;
-  if (validWhile && (facts.reservationStatus === null || !validWhile.includes(facts.reservationStatus))) {
-    return { status: 'SKIPPED', reason: 'STALE' };
-  }
-  if (template.event === 'TASK_ASSIGNED' && facts.taskStatus !== null && !stillAssigned(facts, row.recipientId)) {
-    return { status: 'SKIPPED', reason: 'STALE' };
-  }
-  if (template.event === 'TASK_CHANGED') {
-    const known = newTimeKnown(facts, conditions);
-    if (known) return known;
-  }
-  // The owner has answered meanwhile, by telephone perhaps, or has sold the property.
-  if (row.template === 'repair-approval.owner@1' && (facts.approval !== 'PENDING' || facts.approvalToken === null))
-    return { status: 'SKIPPED', reason: 'STALE' };
-  // Whatever was to be in it has been said otherwise.
-  if (row.template === DIGEST && facts.doneTasks === null) return { status: 'SKIPPED', reason: 'STALE' };
-  const held = heldBack(conditions);
+  const known = { facts, conditions, template: row.template, recipientId: row.recipientId };
+  const held = untrue(known) ?? heldBack(known);
   if (held) return held;
   const address = row.recipientType === 'OPS' ? deps.opsEmail : row.channel === 'SMS' ? facts.phone : facts.email;
   if (!address) return { status: 'SKIPPED', reason: 'NO_ADDRESS' };
   const to = row.channel === 'SMS' ? canonicalPhone(address) : (canonicalEmail(address) ?? address);
   if (to === null) return { status: 'FAILED', reason: 'INVALID_PHONE' };
 
-  const text = textToSend(askingText(row.template, facts), facts.locale, texts);
+  const text = textToSend(offerText(row.template, facts), facts.locale, texts);
   if (!text) return { status: 'RETRY', reason: 'UNKNOWN_TEMPLATE' };
   if (facts.requireTranslation === true && isForeign(text, facts.locale)) {
     return { status: 'BLOCKED', reason: `MISSING_TRANSLATION ${facts.locale}` };
@@ -248,36 +234,18 @@ function prepare(row: ClaimedNotification, known: Known, deps: DeliveryDeps): Pr
       wantedLocale: facts.locale,
       version: text.version,
       subject: rendered.subject,
-      toldStart: TELLS_START.has(template.event) ? (facts.taskStartAt?.toISOString() ?? null) : null,
+      toldStart: catalogued(template.event)?.namesStart ? (facts.taskStartAt?.toISOString() ?? null) : null,
       body: withoutSecrets(rendered.text, [facts.accessCode, facts.approvalToken, facts.offerToken]),
       hash: sha256OfBytes(Buffer.from(rendered.html ?? rendered.text)).toString('hex'),
     },
   };
 }
 
-/**
- * A new time that somebody knows by now is not told: another message says it, or it is again what they were told. Who is
- * asked anew whether they take the task is, and so is who asked for the message once more. Null: it may go.
- */
-function newTimeKnown(facts: Facts, { resendOf, inBulk, now }: Conditions): Verdict | null {
-  if (resendOf !== null && !inBulk) return null;
-  if (facts.isToldOtherwise) return { status: 'SKIPPED', reason: 'STALE' };
-  if (facts.isBeingTold)
-    return { status: 'WAIT', until: new Date(now.getTime() + TOLD_WITHIN_MS), reason: 'BEING_TOLD' };
-  const isSame = facts.toldStart !== null && facts.toldStart === facts.taskStartAt?.toISOString();
-  return isSame && !isAsked(facts) ? { status: 'SKIPPED', reason: 'STALE' } : null;
-}
-const TOLD_WITHIN_MS = 5_000;
-
-/** Whoever is told later that a task is not theirs any more is reminded of the time that they knew. */
-const TELLS_START: ReadonlySet<string> = new Set(['TASK_ASSIGNED', 'TASK_CHANGED']);
-
-/** What comes late is waited for; after that nothing goes out with a blank in it. */
-const LATE_VALUES: ReadonlySet<string> = new Set(['accessCode']);
+/** Values that come late are waited for; after that nothing goes out with a blank in it. */
 const MAX_WAIT_MS = 15 * 60_000;
 const LOOK_AGAIN_MS = 60_000;
 function withoutValues(missing: readonly string[], orderedAt: Date, now: Date): Verdict {
-  const mayCome = missing.every((name) => LATE_VALUES.has(name));
+  const mayCome = missing.every((name) => LATE_VARIABLES.has(name));
   if (mayCome && now.getTime() - orderedAt.getTime() < MAX_WAIT_MS) {
     return {
       status: 'WAIT',
@@ -293,9 +261,6 @@ const withoutSecrets = (body: string, secrets: readonly (string | null)[]): stri
     (text, secret) => (secret === null || secret === '' ? text : text.replaceAll(secret, '••••')),
     body,
   );
-
-const stillAssigned = (facts: Facts, recipientId: string): boolean =>
-  facts.taskAssigneeId === recipientId && (facts.taskStatus === 'ASSIGNED' || facts.taskStatus === 'IN_PROGRESS');
 
 async function attemptSend(
   deps: DeliveryDeps,
@@ -319,7 +284,7 @@ function verdictOf(outcome: SendOutcome | undefined, rendered: SentContent): Ver
 }
 
 /** Somebody must see to what is not sent; of each kind there is one alert an hour, and none about an alert. */
-async function tellUnsent(
+async function alertUnsent(
   db: Db,
   results: readonly (Pick<ClaimedNotification, 'id' | 'template' | 'recipientType' | 'attempts' | 'waits'> & {
     readonly verdict: Verdict;
@@ -330,14 +295,14 @@ async function tellUnsent(
     const status = settled(verdict, attempts - waits);
     if (status !== 'BLOCKED' && status !== 'FAILED') continue;
     const alert = { about: 'message', id, source: 'notifications', step: template, code: verdict.reason } as const;
-    // What is wrong with a text is wrong with that text; an address or a provider is not.
+    // A wrong text concerns that text only; an address or a provider does not.
     const group = status === 'BLOCKED' ? `blocked-${template}` : 'failed';
     await raiseAlert(db, { ...alert, group: `${group}-${verdict.reason}` });
   }
 }
 
 /** One alert an hour and channel; it goes out when the channel is back, or over another. */
-async function tellChannelsDown(
+async function alertChannelsDown(
   db: Db,
   results: readonly { readonly id: string; readonly channel: Channel; readonly verdict: Verdict }[],
 ): Promise<void> {

@@ -1,19 +1,13 @@
+import { MESSAGES, messageOf } from './catalogue/index.ts';
 import { type Facts, valuesOf } from './delivery-facts.ts';
-import { EXAMPLES } from './variables.ts';
+import { EXAMPLES } from './variables/index.ts';
 
 /** A stay as a text about it may be shown before there is one: the catalogue's examples, printed as a locale prints them. */
 export const EXAMPLE_STAY: Facts = {
   id: 'notification-1',
-  params: {
-    amountMinor: 100_000,
-    outstandingMinor: 60_000,
-    currency: 'AED',
-    percent: 25,
-    previousStart: '2027-05-31T09:00:00Z',
-    scheduledFor: '2027-06-14T20:00:00Z',
-    code: 'CARD_DECLINED',
-    receiptId: 'transaction-1',
-  },
+  // The parameters of the rows of all events together.
+  params: Object.assign({}, ...MESSAGES.map(({ example }) => example)),
+  own: null,
   recipientName: 'Aisha Rahman',
   email: 'aisha@example.com',
   phone: '+971501234567',
@@ -56,12 +50,8 @@ export const EXAMPLE_STAY: Facts = {
     { days: 3, percent: 50 },
   ],
   contact: { name: 'Sara Malik', phone: '+971 50 000 0020', email: 'sara@staff.example' },
-  outstandingMinor: null,
   estimateMinor: 75_000,
   estimateCurrency: 'AED',
-  toldStart: null,
-  isToldOtherwise: false,
-  isBeingTold: false,
   doneTasks: [
     { property: 'Marina View 1204', type: 'CLEANING' },
     { property: 'Palm 7', type: 'INSPECTION' },
@@ -81,12 +71,11 @@ export const EXAMPLE_STAY: Facts = {
   },
 };
 
-/** For every variable, whether or not a locale has a way of its own to print it. */
-export function examplesIn(locale: string): Readonly<Record<string, string>> {
-  const printed = Object.entries(valuesOf(EXAMPLE_STAY, locale)).flatMap(([name, value]) =>
-    value === null || CODES.has(name) ? [] : [[name, value]],
+/** For every variable of an event, whether or not a locale has a way of its own to print it. */
+export function examplesOf(event: string, locale: string): Readonly<Record<string, string>> {
+  const facts = { ...EXAMPLE_STAY, params: messageOf(event)?.example ?? {} };
+  const printed = Object.entries(valuesOf(facts, locale)).flatMap(([name, value]) =>
+    value === null ? [] : [[name, value]],
   );
   return { ...EXAMPLES, ...Object.fromEntries(printed) };
 }
-/** The same in every language. */
-const CODES: ReadonlySet<string> = new Set(['code', 'sagaName', 'step', 'sagaId']);

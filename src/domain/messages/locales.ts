@@ -2,7 +2,7 @@ import { canonicalLocale as canonicalTag } from '../../kernel/locale.ts';
 
 /** In which language somebody is written to. */
 
-/** What the built-in texts are in; the last one is what everybody falls back to. */
+/** Languages of the built-in texts; the last one is the fallback for everybody. */
 export const LANGUAGES = ['ar', 'en'] as const;
 export type Language = (typeof LANGUAGES)[number];
 export const DEFAULT_LANGUAGE: Language = 'en';

@@ -1,27 +1,24 @@
 import { describe, expect, it } from 'vitest';
 import { ALERT_SUBJECTS, alertText } from '../notifications/alerts.ts';
-import { deliveryKey } from '../notifications/enqueue.ts';
-import {
-  cancelledMessages,
-  confirmationMessages,
-  countNotifications,
-  type Delivery,
-  paymentConfirmedMessages,
-  paymentFailedMessage,
-  payoutFailedMessage,
-  payoutProcessedMessage,
-  payoutScheduledMessage,
-  refundAffectsPayoutMessage,
-  refundProcessedMessage,
-  rollbackMessages,
-  taskAssignedMessage,
-  taskStayCancelledMessage,
-  taskWithdrawnMessage,
-} from './matrix.ts';
+import { deliveryKey, type OrderedText } from '../notifications/enqueue.ts';
+import { countNotifications } from './catalogue/deliveries.ts';
+import { paymentConfirmedMessages } from './catalogue/payment-confirmed.ts';
+import { paymentFailedMessage } from './catalogue/payment-failed.ts';
+import { payoutFailedMessage } from './catalogue/payout-failed.ts';
+import { payoutProcessedMessage } from './catalogue/payout-processed.ts';
+import { payoutScheduledMessage } from './catalogue/payout-scheduled.ts';
+import { refundAffectsPayoutMessage } from './catalogue/refund-affects-payout.ts';
+import { refundProcessedMessage } from './catalogue/refund-processed.ts';
+import { cancelledMessages } from './catalogue/reservation-cancelled.ts';
+import { confirmationMessages } from './catalogue/reservation-confirmed.ts';
+import { rollbackMessages } from './catalogue/reservation-rolled-back.ts';
+import { taskAssignedMessage } from './catalogue/task-assigned.ts';
+import { taskStayCancelledMessage } from './catalogue/task-stay-cancelled.ts';
+import { taskWithdrawnMessage } from './catalogue/task-withdrawn.ts';
 import { templateOf } from './templates.ts';
 
 const stay = { guestId: 'guest-1', guestHasPhone: true, ownerId: 'owner-1' };
-const shape = (list: readonly Delivery[]) =>
+const shape = (list: readonly OrderedText[]) =>
   list.map(({ event, channel, recipientType, recipientId }) => `${event} ${channel} ${recipientType} ${recipientId}`);
 
 describe('who gets what', () => {

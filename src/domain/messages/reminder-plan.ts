@@ -43,7 +43,7 @@ export interface PlannedReminder {
   readonly skipped: 'TOO_LATE' | 'QUIET_HOURS' | null;
 }
 
-/** Who books after the reminder's time is reminded so long after the booking. */
+/** A guest who books after the reminder's time is reminded so long after the booking. */
 const AFTER_BOOKING_MS = 30 * 60_000;
 /** As long as so much time is left until the arrival. */
 const LEFT_BEFORE_ARRIVAL_MS = 2 * 3_600_000;
@@ -168,14 +168,14 @@ function instantsOf(stay: StayToRemind): { readonly arrival: Date; readonly depa
 
 const dayBefore = (date: string, days: number): string => Temporal.PlainDate.from(date).subtract({ days }).toString();
 
-/** These tell a guest a time, which is their `notAfter`. */
-export const TELLS_A_TIME: ReadonlySet<ReminderEvent> = new Set(['CHECK_IN_REMINDER', 'CHECK_OUT_REMINDER']);
+/** These name a time, which is their `notAfter`. */
+export const NAMES_A_TIME: ReadonlySet<ReminderEvent> = new Set(['CHECK_IN_REMINDER', 'CHECK_OUT_REMINDER']);
 
 const CORRECTED = '; another time was told before';
 export const isCorrection = ({ rule }: Pick<PlannedReminder, 'rule'>): boolean => rule.endsWith(CORRECTED);
 
 /**
- * Another time was agreed after the guest had been told one: told again at once, but for the quiet hours (domain.md 12:
+ * Another time was agreed after a reminder had named one: it goes again at once, but for the quiet hours (domain.md 12:
  * only what has changed is said again).
  */
 export function planCorrection(

@@ -2,20 +2,22 @@ import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import type { NotificationStatus, ReservationStatus } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
+import { skipPlanned } from '../notifications/store/move.ts';
+import { upsertPlanned } from '../notifications/store/order.ts';
 import { propertyClockOf, stayDatesOf } from '../reservations/stay-plan.ts';
 import { markReminded } from '../reservations/store.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
 import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
-import { reminderMessage } from './matrix.ts';
+import { messageOf } from './catalogue/index.ts';
 import {
   isCorrection,
+  NAMES_A_TIME,
   type PlannedReminder,
   planCorrection,
   planReminders,
   REMINDERS,
   reminderKeyOf,
   type StayToRemind,
-  TELLS_A_TIME,
 } from './reminder-plan.ts';
 import { type MessageRules, readMessageRules } from './rules.ts';
 
@@ -53,7 +55,7 @@ async function plan(tx: Tx, scope: Scope): Promise<readonly string[]> {
     tx,
     changes.flatMap(({ ordered }) => ordered),
   );
-  await drop(
+  await skipPlanned(
     tx,
     changes.flatMap(({ dropped }) => dropped),
   );
@@ -127,10 +129,10 @@ interface PlannedRow {
   readonly waiting: boolean;
   /** It was too late for it when it was planned. */
   readonly missed: boolean;
-  /** The time that it would have told. */
+  /** The time that it would have named. */
   readonly notAfter: Date | null;
-  /** The time that the recipient was told; null: nothing was sent yet. */
-  readonly told: Date | null;
+  /** The time that was sent to the recipient; null: nothing was sent yet. */
+  readonly sentTime: Date | null;
 }
 
 /** Also what is being sent now: its text is made already. */
@@ -158,7 +160,7 @@ async function plannedAlready(
       waiting: row.status === 'QUEUED',
       missed: row.status === 'SKIPPED' && row.reason === 'TOO_LATE',
       notAfter: row.not_after,
-      told: WAS_SENT.has(row.status) ? row.not_after : null,
+      sentTime: WAS_SENT.has(row.status) ? row.not_after : null,
     });
     byStay.set(row.reservation_id ?? '', known);
   }
@@ -203,14 +205,14 @@ function changesOf(stay: LockedStay, rules: MessageRules, known: readonly Planne
   return { ordered, dropped };
 }
 
-/** The next one where the last that was sent told another time; else the last, which stays as it is once it was sent. */
+/** The next one where the last that was sent named another time; else the last, which stays as it is once it was sent. */
 function occurrenceOf(stay: LockedStay, reminder: PlannedReminder, known: ReadonlyMap<string, PlannedRow>): number {
-  if (!TELLS_A_TIME.has(reminder.event)) return 1;
+  if (!NAMES_A_TIME.has(reminder.event)) return 1;
   for (let occurrence = 1; ; occurrence += 1) {
-    const told = known.get(reminderKeyOf(stay.id, reminder, occurrence))?.told ?? null;
-    const next = known.get(reminderKeyOf(stay.id, reminder, occurrence + 1))?.told ?? null;
-    if (told === null) return occurrence;
-    if (next === null) return told.getTime() === reminder.notAfter.getTime() ? occurrence : occurrence + 1;
+    const last = known.get(reminderKeyOf(stay.id, reminder, occurrence))?.sentTime ?? null;
+    const next = known.get(reminderKeyOf(stay.id, reminder, occurrence + 1))?.sentTime ?? null;
+    if (last === null) return occurrence;
+    if (next === null) return last.getTime() === reminder.notAfter.getTime() ? occurrence : occurrence + 1;
   }
 }
 
@@ -225,17 +227,17 @@ function planAgain(
   now: Date,
   { reminder, occurrence, before }: Known,
 ): PlannedReminder {
-  if (occurrence > 1 || wasToldOtherwise(stay, reminder, before)) return planCorrection(stay, rules, now, reminder);
+  if (occurrence > 1 || knowsAnotherTime(stay, reminder, before)) return planCorrection(stay, rules, now, reminder);
   // One that moves into the past is treated as one that was booked too late: it never goes off at once.
   const moved = before !== undefined && !reminder.rule.startsWith(ruleTime(before.rule));
   return moved && reminder.dueAt < now ? replanned(stay, rules, now, reminder) : reminder;
 }
 
 /**
- * A guest who came when it was too late to be reminded knows the departure from the welcome: another one is told like one
+ * A guest who came when it was too late to be reminded knows the departure from the welcome: another one is sent like one
  * that differs from a reminder.
  */
-function wasToldOtherwise(stay: StayToRemind, reminder: PlannedReminder, before: PlannedRow | undefined): boolean {
+function knowsAnotherTime(stay: StayToRemind, reminder: PlannedReminder, before: PlannedRow | undefined): boolean {
   if (stay.status !== 'CHECKED_IN' || reminder.skipped !== 'TOO_LATE' || before === undefined) return false;
   const isOther = before.notAfter?.getTime() !== reminder.notAfter.getTime();
   return (before.missed && isOther) || (before.waiting && isCorrection(before));
@@ -248,11 +250,22 @@ const replanned = (stay: StayToRemind, rules: MessageRules, asOf: Date, like: Pl
 /** `2027-05-31T10:00[Asia/Dubai]` of a rule. */
 const ruleTime = (rule: string): string => rule.slice(0, rule.indexOf(']') + 1);
 
-/** What has been tried once stays as it is. What was skipped before its time comes back when the stay does. */
+/** A row that was attempted stays as it is. One that was skipped before its time comes back when the stay does. */
+/** A reminder has one text, whatever it goes by. */
+function textOf(event: PlannedReminder['event']): string {
+  const [key] = Object.keys(messageOf(event)?.texts ?? {});
+  if (key === undefined) throw new TypeError(`${event} has no text`);
+  return key;
+}
+
 async function order(tx: Tx, reminders: readonly OrderedReminder[]): Promise<void> {
   if (reminders.length === 0) return;
   const items = reminders.map((reminder) => ({
-    ...reminderMessage(reminder.event, reminder.channel, reminder.guestId),
+    event: reminder.event,
+    template: textOf(reminder.event),
+    channel: reminder.channel,
+    recipientType: 'GUEST',
+    recipientId: reminder.guestId,
     id: newId('notification'),
     key: reminder.key,
     reservationId: reminder.reservationId,
@@ -262,23 +275,5 @@ async function order(tx: Tx, reminders: readonly OrderedReminder[]): Promise<voi
     status: reminder.skipped === null ? 'QUEUED' : 'SKIPPED',
     reason: reminder.skipped,
   }));
-  await sql`
-    INSERT INTO notification AS n (id, effect_key, reservation_id, event, template, channel, recipient_type, recipient_id,
-                                   due_at, not_after, due_rule, status, reason)
-    SELECT id, key, "reservationId", event, template, channel, "recipientType", "recipientId", "dueAt", "notAfter", rule, status, reason
-      FROM jsonb_to_recordset(${JSON.stringify(items)}::jsonb)
-           AS i(id text, key text, "reservationId" text, event text, template text, channel text, "recipientType" text, "recipientId" text,
-                "dueAt" timestamptz, "notAfter" timestamptz, rule text, status text, reason text)
-    ON CONFLICT (effect_key) DO UPDATE
-       SET due_at = excluded.due_at, not_after = excluded.not_after, due_rule = excluded.due_rule, status = excluded.status,
-           reason = excluded.reason, recipient_id = excluded.recipient_id
-     WHERE n.attempts = n.waits AND n.status IN ('QUEUED', 'SKIPPED')`.execute(tx);
-}
-
-async function drop(tx: Tx, dropped: Changes['dropped']): Promise<void> {
-  if (dropped.length === 0) return;
-  await sql`
-    UPDATE notification n SET status = 'SKIPPED', reason = i ->> 'reason'
-      FROM jsonb_array_elements(${JSON.stringify(dropped)}::jsonb) AS i
-     WHERE n.id = i ->> 'id' AND n.status = 'QUEUED' AND n.attempts = n.waits`.execute(tx);
+  await upsertPlanned(tx, items);
 }

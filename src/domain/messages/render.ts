@@ -1,7 +1,7 @@
 import { directionOf } from './locales.ts';
 import { LAYOUTS } from './mail-layout.ts';
 import { asGsm } from './segments.ts';
-import { isOptional } from './variables.ts';
+import { isOptional } from './variables/index.ts';
 
 /**
  * Templates (domain.md 13): `{name}`, `{name|Default}`, `{{` and `}}` for literal braces. One pass, so a value that
@@ -125,7 +125,7 @@ export interface RenderedMessage {
   readonly html: string | null;
 }
 
-/** What goes out over a channel, or the names of the values that it cannot do without. */
+/** The message as it goes out over a channel, or the names of the values that it lacks. */
 export function renderMessage(
   {
     locale,

@@ -4,6 +4,7 @@ import { literal } from '../../db/literal.ts';
 import type { NotificationTable } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type Author, recordAudit } from '../audit/record.ts';
+import { insertNotifications } from '../notifications/store/order.ts';
 import { forgetFailures } from '../sweeps/failures.ts';
 import { isAbout } from './resource.ts';
 
@@ -84,29 +85,25 @@ async function findLost(
 
 async function sendAgain(tx: Tx, lost: readonly Selectable<NotificationTable>[], author: Author): Promise<number> {
   if (lost.length === 0) return 0;
-  const made = await tx
-    .insertInto('notification')
-    .values(
-      lost.map((row) => ({
-        id: newId('notification'),
-        effect_key: `${row.effect_key}-again-1`,
-        reservation_id: row.reservation_id,
-        task_id: row.task_id,
-        event: row.event,
-        template: row.template,
-        channel: row.channel,
-        recipient_type: row.recipient_type,
-        recipient_id: row.recipient_id,
-        params: JSON.stringify(row.params),
-        not_after: row.not_after,
-        resend_of: row.id,
-        in_bulk: true,
-      })),
-    )
-    // Somebody was faster.
-    .onConflict((conflict) => conflict.column('effect_key').doNothing())
-    .returning(['resend_of', 'reservation_id'])
-    .execute();
+  // One that somebody else has sent again meanwhile is not made.
+  const made = await insertNotifications(
+    tx,
+    lost.map((row) => ({
+      id: newId('notification'),
+      effect_key: `${row.effect_key}-again-1`,
+      reservation_id: row.reservation_id,
+      task_id: row.task_id,
+      event: row.event,
+      template: row.template,
+      channel: row.channel,
+      recipient_type: row.recipient_type,
+      recipient_id: row.recipient_id,
+      params: JSON.stringify(row.params),
+      not_after: row.not_after,
+      resend_of: row.id,
+      in_bulk: true,
+    })),
+  );
   for (const { resend_of: id, reservation_id: reservationId } of made) {
     await recordAudit(tx, {
       streamId: `notification:${id}`,

@@ -4,6 +4,7 @@ import type { Channel } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type Author, recordChange } from '../audit/record.ts';
+import { insertNotification } from '../notifications/store/order.ts';
 import { channelsOf } from './matrix-table.ts';
 import { keyFor, templateOf } from './templates.ts';
 import { type NotificationView, notificationView } from './view.ts';
@@ -36,23 +37,19 @@ export async function resendNotification(
     .where('resend_of', '=', id)
     .select(sql<number>`count(*)::int`.as('count'))
     .executeTakeFirstOrThrow();
-  const row = await tx
-    .insertInto('notification')
-    .values({
-      id: newId('notification'),
-      effect_key: `${before.effect_key}-again-${count + 1}`,
-      reservation_id: before.reservation_id,
-      task_id: before.task_id,
-      event: before.event,
-      template: key,
-      channel: over,
-      recipient_type: before.recipient_type,
-      recipient_id: before.recipient_id,
-      params: JSON.stringify(before.params),
-      resend_of: id,
-    })
-    .returningAll()
-    .executeTakeFirstOrThrow();
+  const row = await insertNotification(tx, {
+    id: newId('notification'),
+    effect_key: `${before.effect_key}-again-${count + 1}`,
+    reservation_id: before.reservation_id,
+    task_id: before.task_id,
+    event: before.event,
+    template: key,
+    channel: over,
+    recipient_type: before.recipient_type,
+    recipient_id: before.recipient_id,
+    params: JSON.stringify(before.params),
+    resend_of: id,
+  });
   await recordChange(tx, author, {
     noun: 'notification',
     id,

@@ -74,7 +74,7 @@ export async function getNotification(db: Db | Tx, id: string, agentId: string |
   return notificationView(row);
 }
 
-/** What it said when it was sent. Throws `NOT_FOUND`, also for what has not been sent. */
+/** The content that was sent. Throws `NOT_FOUND`, also for what has not been sent. */
 export async function notificationContent(db: Db, id: string) {
   const row = await db
     .selectFrom('notification_content as c')

@@ -6,7 +6,7 @@ import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { replanReminders } from '../reservations/store.ts';
 import type { QuietHours } from './quiet-hours.ts';
 
-/** What holds for every message: one row, read at every sending, so a change holds from the next one on. */
+/** Rules for every message: one row, read at every sending, so a change holds from the next one on. */
 export interface MessageRules {
   readonly quiet: QuietHours;
   /** Hours after a departure before the guest is asked for a review. */

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { formatMoney } from './delivery-facts.ts';
-import { examplesIn } from './examples.ts';
 import { formatLocaleOf } from './locales.ts';
 import { channelsOf } from './matrix-table.ts';
+import { formatMoney } from './print.ts';
 import { parseTemplate, renderMessage } from './render.ts';
 import { asGsm, segmentsOf } from './segments.ts';
 import { TEMPLATES } from './templates.ts';
 import { builtInText } from './texts.ts';
+import { EXAMPLES } from './variables/index.ts';
 
 describe('the segments of an SMS', () => {
   it.each([
@@ -64,7 +64,7 @@ describe('the segments of an SMS', () => {
       const text = channelsOf(template).includes('SMS') ? builtInText(key, 'en') : null;
       for (const amount of text ? withBlanks : []) {
         const sms =
-          text && renderMessage(text, 'SMS', { ...examplesIn('en'), amount, outstanding: amount, ownerShare: amount });
+          text && renderMessage(text, 'SMS', { ...EXAMPLES, amount, outstanding: amount, ownerShare: amount });
         expect(sms && 'text' in sms && segmentsOf(sms.text).encoding, `${key} ${amount}`).toBe('GSM-7');
       }
     }

@@ -7,7 +7,7 @@ export interface Segments {
   readonly segments: number;
 }
 
-/** What is longer is neither saved as a template nor sent. */
+/** A longer text is neither saved as a template nor sent. */
 export const MAX_SEGMENTS = 3;
 
 const BASIC = new Set(

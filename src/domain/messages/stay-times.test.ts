@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { DEPARTURE_VARIABLES } from './access-told.ts';
 import { type Facts, valuesOf } from './delivery-facts.ts';
 import { EXAMPLE_STAY } from './examples.ts';
 import { LANGUAGES } from './locales.ts';
 import { renderMessage, variablesOf } from './render.ts';
 import { TEMPLATES } from './templates.ts';
 import { builtInText } from './texts.ts';
+import { DEPARTURE_VARIABLES } from './variables/stay.ts';
 
 /** Every text that names an hour of arrival or departure, in every language. */
 const HOURS: ReadonlySet<string> = new Set(['checkInTime', 'checkOutTime', 'arrivalTime', 'departureTime']);

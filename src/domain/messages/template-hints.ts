@@ -1,4 +1,4 @@
-import { type NotificationEvent, VARIABLES } from './templates.ts';
+import { VARIABLES } from './templates.ts';
 
 export interface HintedText {
   readonly subject?: string | null | undefined;
@@ -20,8 +20,8 @@ const FOREIGN = [
 ];
 
 /** Marks of other systems around the name of a variable of this message, or of one that is nearly it. Nothing is refused for them. */
-export function hintsIn(event: NotificationEvent, text: HintedText): readonly TemplateHint[] {
-  const known: readonly string[] = VARIABLES[event];
+export function hintsIn(event: string, text: HintedText): readonly TemplateHint[] {
+  const known: readonly string[] = VARIABLES[event] ?? [];
   const bySpelling = new Map(known.map((name) => [name.toLowerCase(), name]));
   return (['subject', 'message'] as const).flatMap((field) =>
     FOREIGN.flatMap((pattern) =>

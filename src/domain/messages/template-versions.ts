@@ -5,8 +5,9 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { nearest } from '../../kernel/nearest.ts';
 import { type Author, recordChange } from '../audit/record.ts';
+import { insertNotification } from '../notifications/store/order.ts';
 import { loadFacts, valuesOf } from './delivery-facts.ts';
-import { examplesIn } from './examples.ts';
+import { examplesOf } from './examples.ts';
 import { canonicalLocale, LANGUAGES, languageOf } from './locales.ts';
 import { channelsOf } from './matrix-table.ts';
 import { parseTemplate, renderMessage, TemplateError, type TemplateText, variablesOf } from './render.ts';
@@ -14,7 +15,7 @@ import { MAX_SEGMENTS, type Segments, segmentsOf } from './segments.ts';
 import { hintsIn, type TemplateHint } from './template-hints.ts';
 import { TEMPLATES, type Template, templateOf, VARIABLES } from './templates.ts';
 import { builtInText, loadSavedTexts, type SavedTexts, textToSend } from './texts.ts';
-import { CATALOGUE, isOptional } from './variables.ts';
+import { CATALOGUE, isOptional } from './variables/index.ts';
 
 /** Texts as people see and change them (domain.md 13). A saved version counts from the next sending on. */
 
@@ -29,7 +30,7 @@ export interface TemplateView {
     readonly example: string;
     readonly optional: boolean;
   }[];
-  /** What there is a text in; version 0 is the built-in one. */
+  /** Locales that have a text; version 0 is the built-in one. */
   readonly locales: readonly { readonly locale: string; readonly version: number }[];
   /** Languages that guests and owners would get in English. */
   readonly missingTranslations: readonly string[];
@@ -41,7 +42,7 @@ export async function listTemplates(db: Db): Promise<readonly TemplateView[]> {
   return keys.map((key) => viewOf(key, knownTemplate(key), saved, spoken));
 }
 
-/** What guests and owners read, besides the languages that all texts are in. */
+/** Languages of guests and owners, with those that all texts are in. */
 async function spokenLanguages(db: Db): Promise<readonly string[]> {
   const { rows } = await sql<{ language: string }>`
     SELECT DISTINCT lower(split_part(locale, '-', 1)) AS language FROM (SELECT locale FROM guest UNION SELECT locale FROM owner) l
@@ -60,11 +61,17 @@ function viewOf(key: string, template: Template, saved: SavedTexts, spoken: read
     event: template.event,
     recipientType: template.recipientType,
     channels: channelsOf(template),
-    variables: VARIABLES[template.event].map((name) => ({ name, ...CATALOGUE[name] })),
+    variables: variablesOfEvent(template.event),
     locales: [...locales].map(([locale, version]) => ({ locale, version })),
     missingTranslations: isForStrangers ? spoken.filter((language) => !has(language)) : [],
   };
 }
+
+const variablesOfEvent = (event: string): TemplateView['variables'] =>
+  (VARIABLES[event] ?? []).map((name) => {
+    const { type, example, optional } = CATALOGUE[name];
+    return { name, type, example, optional };
+  });
 
 export interface VersionView {
   readonly locale: string;
@@ -174,14 +181,14 @@ function checkDraft(template: Template, draft: TemplateDraft) {
   const channels = channelsOf(template);
   if (draft.subject === undefined)
     throw new RoomyError('TEMPLATE_INVALID', { details: { field: 'subject', problem: 'is required' } });
-  const known: readonly string[] = VARIABLES[template.event];
+  const known: readonly string[] = VARIABLES[template.event] ?? [];
   assertSpelling([draft.subject, draft.message], known);
   const parts = { subject: parse('subject', draft.subject), message: parse('message', draft.message) };
   const unknown = [...new Set([...variablesOf(parts.subject), ...variablesOf(parts.message)])]
     .filter((name) => !known.includes(name))
     .map((name) => ({ name, near: nearest(name, known) }));
   if (unknown.length > 0) throw new RoomyError('TEMPLATE_UNKNOWN_VARIABLE', { details: { unknown, known } });
-  const sms = channels.includes('SMS') ? asSms(draft.locale, parts) : null;
+  const sms = channels.includes('SMS') ? asSms(draft.locale, parts, examplesOf(template.event, draft.locale)) : null;
   if (sms && sms.segments > MAX_SEGMENTS) {
     throw new RoomyError('TEMPLATE_TOO_LONG', { details: { ...segmentsOnly(sms), allowed: MAX_SEGMENTS } });
   }
@@ -220,7 +227,7 @@ interface TextParts {
   readonly subject: TemplateText;
   readonly message: TemplateText;
 }
-function asSms(locale: string, parts: TextParts, values: Readonly<Record<string, string | null>> = examplesIn(locale)) {
+function asSms(locale: string, parts: TextParts, values: Readonly<Record<string, string | null>>) {
   const rendered = renderMessage({ locale, ...parts }, 'SMS', values);
   return 'missing' in rendered ? null : { text: rendered.text, ...segmentsOf(rendered.text) };
 }
@@ -249,7 +256,7 @@ export async function previewTemplate(db: Db, key: string, request: PreviewReque
         };
   if (!text) throw notFound();
   const facts = reservationId === undefined ? {} : await factsOfStay(db, key, template, reservationId, text.locale);
-  const values = { ...examplesIn(text.locale), ...facts };
+  const values = { ...examplesOf(template.event, text.locale), ...facts };
   const mail = renderMessage(text, 'EMAIL', values);
   return {
     locale: text.locale,
@@ -260,7 +267,7 @@ export async function previewTemplate(db: Db, key: string, request: PreviewReque
   };
 }
 
-/** What a message about the stay would know, by the very queries of the delivery: its row never outlives the question. */
+/** The values of a message about the stay, by the very queries of the delivery: its row is rolled back. */
 async function factsOfStay(db: Db, key: string, template: Template, reservationId: string, locale: string) {
   class Asked extends Error {
     readonly values: Readonly<Record<string, string | null>>;
@@ -280,19 +287,16 @@ async function factsOfStay(db: Db, key: string, template: Template, reservationI
       if (!stay) throw new RoomyError('RESERVATION_NOT_FOUND', { details: { id: reservationId } });
       const id = newId('preview');
       const recipient = template.recipientType === 'OWNER' ? stay.owner_id : stay.guest_id;
-      await tx
-        .insertInto('notification')
-        .values({
-          id,
-          effect_key: id,
-          event: template.event,
-          template: key,
-          channel: 'EMAIL',
-          recipient_type: template.recipientType,
-          recipient_id: recipient ?? 'nobody',
-          reservation_id: reservationId,
-        })
-        .execute();
+      await insertNotification(tx, {
+        id,
+        effect_key: id,
+        event: template.event,
+        template: key,
+        channel: 'EMAIL',
+        recipient_type: template.recipientType,
+        recipient_id: recipient ?? 'nobody',
+        reservation_id: reservationId,
+      });
       const [facts] = await loadFacts(tx, [id]);
       throw new Asked(facts ? valuesOf(facts, locale) : {});
     });

@@ -6,7 +6,7 @@ import { renderMessage, variablesOf } from './render.ts';
 import { MAX_SEGMENTS, segmentsOf } from './segments.ts';
 import { TEMPLATES, VARIABLES } from './templates.ts';
 import { builtInText, isForeign, textFor } from './texts.ts';
-import { EXAMPLES } from './variables.ts';
+import { EXAMPLES } from './variables/index.ts';
 
 const forStrangers = Object.entries(TEMPLATES).filter(([, { recipientType }]) =>
   ['GUEST', 'OWNER'].includes(recipientType),

@@ -2,10 +2,9 @@ import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { isSameLanguage, localeChain } from './locales.ts';
 import { parseTemplate, type TemplateText } from './render.ts';
-import { type TemplateKey, templateOf } from './templates.ts';
-import { ARABIC } from './templates-ar.ts';
+import { templateOf } from './templates.ts';
 
-/** Which text a recipient gets: what people have saved comes before what is built in, the nearest language before the others. */
+/** The text that a recipient gets: a saved one comes before the built-in one, the nearest language before the others. */
 
 export interface Text {
   readonly locale: string;
@@ -54,7 +53,7 @@ export function builtInText(key: string, locale: string): Text | null {
   const english = templateOf(key);
   if (!english) return null;
   if (locale === 'en') return { locale, version: 0, subject: english.subject, message: english.message };
-  const arabic = Object.hasOwn(ARABIC, key) ? ARABIC[key as TemplateKey] : undefined;
+  const arabic = english.source.ar;
   if (locale !== 'ar' || arabic === undefined) return null;
   return { locale, version: 0, ...parsed(arabic.subject, arabic.message) };
 }
@@ -68,12 +67,8 @@ export function textFor(key: string, locale: string | null, saved: SavedTexts): 
   return null;
 }
 
-/** Texts of mails that have more to say since than the one that SMS go by still. */
-const BEFORE: Readonly<Partial<Record<TemplateKey, TemplateKey>>> = {
-  'reservation-confirmed-details.guest@1': 'reservation-confirmed.guest@1',
-};
-const keyBefore = (key: string): TemplateKey | undefined =>
-  Object.hasOwn(BEFORE, key) ? BEFORE[key as TemplateKey] : undefined;
+/** The text that mails went by before there was a longer one for them. */
+const keyBefore = (key: string): string | undefined => templateOf(key)?.source.savedBefore;
 
 /**
  * The text that is sent: that of the key, unless people have saved one for the key before and none for this, whose mails

@@ -4,6 +4,7 @@ import type { ErrorCode } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import type { AlertCode } from './alert-codes.ts';
 import type { OrderedText } from './enqueue.ts';
+import { insertNotifications } from './store/order.ts';
 
 /** The kind of thing that needs a person. It decides the text, and so which way out the text names. */
 export const ALERT_SUBJECTS = [
@@ -68,7 +69,7 @@ export const raiseAlert = (db: Db | Tx, alert: Alert): Promise<void> =>
 export const raiseAlertOnce = (db: Db | Tx, alert: Alert): Promise<void> =>
   insertAlert(db, alert, sql<string>`${`alert-${alert.group}`}::text`);
 
-/** What the texts of alerts say; the names are those of rows that were written before. */
+/** Parameters of the texts of alerts; the names are those of rows that were written before. */
 export interface AlertParams {
   readonly sagaName: string;
   readonly step: string | null;
@@ -83,9 +84,8 @@ async function insertAlert(
 ): Promise<void> {
   const { event, template, channel, recipientType, recipientId } = alertText(about);
   const params: AlertParams & { readonly about: AlertSubject } = { sagaName: source, step, code, sagaId: id, about };
-  await db
-    .insertInto('notification')
-    .values({
+  await insertNotifications(db, [
+    {
       id: newId('notification'),
       effect_key: effectKey,
       event,
@@ -94,7 +94,6 @@ async function insertAlert(
       recipient_type: recipientType,
       recipient_id: recipientId,
       params: JSON.stringify(params),
-    })
-    .onConflict((conflict) => conflict.column('effect_key').doNothing())
-    .execute();
+    },
+  ]);
 }

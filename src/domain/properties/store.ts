@@ -17,7 +17,7 @@ export const updatePropertyRow = (tx: Tx, id: string, change: Updateable<Propert
     .executeTakeFirstOrThrow();
 
 /**
- * How a property stands for its next guest (features PMS-9). Out of order stays so until the repair that ends it, or a
+ * How a property stands for its next guest. Out of order stays so until the repair that ends it, or a
  * person, says otherwise. False when it stands so already, or is out of order.
  */
 export async function setReadiness(

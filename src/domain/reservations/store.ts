@@ -192,7 +192,7 @@ export async function releaseBlock(tx: Tx, reservationId: string): Promise<boole
   return numUpdatedRows > 0n;
 }
 
-/** The stay's payment status as its payments make it (features PAY-3). */
+/** The stay's payment status as its payments make it. */
 export const derivePaymentStatus = (db: QueryCreator<FusedDatabase>) =>
   db
     .updateTable('reservation')

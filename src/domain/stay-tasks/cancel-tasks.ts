@@ -5,7 +5,8 @@ import { unlessRefused } from '../../db/savepoint.ts';
 import type { TaskPriority, TaskStatus } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
 import { settleAround } from '../assignment/turnovers.ts';
-import { taskWithdrawnMessage } from '../messages/matrix.ts';
+import { taskWithdrawnMessage } from '../messages/catalogue/task-withdrawn.ts';
+import { insertWithdrawal } from '../notifications/store/order.ts';
 import { cancelTasks, type ReopenedAs, reopenTask } from '../tasks/store/finish.ts';
 import { mergeAgain, restoreDeadline } from '../tasks/store/turnover.ts';
 
@@ -148,25 +149,5 @@ function reopen(tx: Tx, task: CancelledTasks['cancelled'][number], as: ReopenedA
 
 /** Keyed by the task's version: a person may be given the same task, and lose it, more than once. */
 async function notifyWithdrawn(tx: Tx, taskId: string, assigneeId: string): Promise<void> {
-  const { event, template, channel, recipientType, recipientId } = taskWithdrawnMessage(assigneeId, taskId);
-  await tx
-    .insertInto('notification')
-    .columns([
-      'id',
-      'effect_key',
-      'reservation_id',
-      'task_id',
-      'event',
-      'template',
-      'channel',
-      'recipient_type',
-      'recipient_id',
-    ])
-    .expression(
-      sql`SELECT ${newId('notification')}, t.id || '-withdrawn-' || ${recipientId}::text || '-' || t.version, t.reservation_id, t.id,
-          ${event}, ${template}, ${channel}, ${recipientType}, ${recipientId}
-        FROM task t WHERE t.id = ${taskId}`,
-    )
-    .onConflict((conflict) => conflict.column('effect_key').doNothing())
-    .execute();
+  await insertWithdrawal(tx, { ...taskWithdrawnMessage(assigneeId, taskId), id: newId('notification'), taskId });
 }

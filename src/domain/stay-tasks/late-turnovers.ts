@@ -4,7 +4,7 @@ import { firstFeasible } from '../assignment/candidates.ts';
 import { wantedOf } from '../assignment/open-task.ts';
 import { type AssignedTask, assignedTask, notifyReleased } from '../assignment/release.ts';
 import { readRoster, spanAround } from '../assignment/staffing.ts';
-import { taskChangedMessage } from '../messages/matrix.ts';
+import { taskChangedMessage } from '../messages/catalogue/task-changed.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import type { StayOccurrence } from '../reservations/stay-plan.ts';
 import { AFTER_CHECK_OUT, planTurnover } from '../reservations/stay-plan.ts';

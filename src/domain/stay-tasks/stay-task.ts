@@ -5,7 +5,7 @@ import { unlessRefused } from '../../db/savepoint.ts';
 import type { TaskStatus, TaskTable } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
 import { notifyReleased, releaseUnlessFree } from '../assignment/release.ts';
-import { taskChangedMessage } from '../messages/matrix.ts';
+import { taskChangedMessage } from '../messages/catalogue/task-changed.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import type { PlannedTask } from '../reservations/stay-plan.ts';
 import { releaseTasks } from '../tasks/store/assign.ts';

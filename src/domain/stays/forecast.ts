@@ -1,15 +1,16 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import { literal, literals } from '../../db/literal.ts';
-import type { Channel, RecipientType, ReservationStatus } from '../../db/schema.ts';
+import type { ReservationStatus } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { isAboutStay } from '../messages/about-stay.ts';
-import { confirmationMessages, type Delivery, thankYouMessages, welcomeMessages } from '../messages/matrix.ts';
+import { messageOf } from '../messages/catalogue/index.ts';
+import type { StayOutlook } from '../messages/catalogue/outlook.ts';
+import { type Expected, expectedOf, type ForecastMessage } from '../messages/expected.ts';
 import { mayDecline } from '../messages/matrix-table.ts';
-import { type PlannedReminder, planReminders, REMINDERS, reminderKeyOf } from '../messages/reminder-plan.ts';
+import { type PlannedReminder, planReminders, reminderKeyOf } from '../messages/reminder-plan.ts';
 import { selectStays, stayToRemind } from '../messages/reminders.ts';
 import { type MessageRules, readMessageRules } from '../messages/rules.ts';
-import type { NotificationEvent } from '../messages/templates.ts';
 import { type PlannedTask, planStay, type StayOccurrence } from '../reservations/stay-plan.ts';
 import { leavesBefore, mayTakeTurnover } from '../tasks/turnover.ts';
 import { assertConfirmable } from './confirmable.ts';
@@ -21,25 +22,6 @@ import { readVisitTimes } from './visit.ts';
  * make the forecast.
  */
 
-/** What causes a message; `TIME`: its hour comes. */
-export type Cause = 'CONFIRM' | 'ASSIGN' | 'PAYMENT' | 'TIME' | 'CHECK_IN' | 'CHECK_OUT' | 'TASK_COMPLETION' | 'PAYOUT';
-
-export interface ForecastMessage {
-  readonly event: string;
-  readonly channel: Channel;
-  readonly recipientType: RecipientType;
-  /** Null: whoever it will be. */
-  readonly recipientId: string | null;
-  readonly on: Cause | null;
-  /** ISO instant; null: as soon as it is caused. */
-  readonly at: string | null;
-  readonly why: string;
-  /** `EXPECTED`, or the state of the message that there is. */
-  readonly status: string;
-  readonly reason: string | null;
-  readonly notificationId: string | null;
-  readonly taskId: string | null;
-}
 export interface ForecastTask {
   readonly type: string;
   readonly occurrence: string;
@@ -61,16 +43,6 @@ export interface Forecast {
   readonly tasks: readonly ForecastTask[];
 }
 
-const WHY: Readonly<Record<Exclude<Cause, 'TIME'>, string>> = {
-  CONFIRM: 'when the reservation is confirmed',
-  ASSIGN: 'when somebody is given the task',
-  PAYMENT: 'when the guest pays; here in one sum',
-  CHECK_IN: 'when the guest is checked in',
-  CHECK_OUT: 'when the guest is checked out',
-  TASK_COMPLETION: 'when the task is completed',
-  PAYOUT: 'when the owner is paid out',
-};
-
 /** Throws `RESERVATION_NOT_FOUND`. */
 export async function forecastStay(db: Db, reservationId: string): Promise<Forecast> {
   const stay = await readStay(db, reservationId);
@@ -83,13 +55,8 @@ export async function forecastStay(db: Db, reservationId: string): Promise<Forec
   const isPending = stay.status === 'PENDING';
   const refusal = isPending ? await refusalOf(db, reservationId, stay.now) : null;
   const planned = isPending && tasks.length === 0 ? await plannedTasks(db, stay) : tasks;
-  const expected = [
-    ...onConfirmation(stay, planned),
-    ...onPayment(stay),
-    ...onVisits(stay),
-    ...atTheirTime(stay, rules, new Set(existing.map(({ key }) => key))),
-    ...onCompletion(stay, planned),
-  ];
+  const reminders = remindersAhead(stay, rules, new Set(existing.map(({ key }) => key)));
+  const expected = expectedOf(outlookOf(stay, planned, reminders));
   return {
     reservationId,
     status: stay.status,
@@ -97,7 +64,7 @@ export async function forecastStay(db: Db, reservationId: string): Promise<Forec
     wouldBeRefused: refusal,
     messages: [
       ...existing.map(({ key: _, ...message }) => message),
-      ...expected.map((message) => wished(message, unwanted)),
+      ...expected.map((message) => asPreferred(message, unwanted)),
     ],
     tasks: planned,
   };
@@ -155,7 +122,7 @@ async function existingMessages(db: Db, reservationId: string) {
     channel: row.channel,
     recipientType: row.recipient_type,
     recipientId: row.recipient_id,
-    on: REMINDERS.some((event) => event === row.event) ? ('TIME' as const) : null,
+    on: messageOf(row.event)?.isPlanned ? ('TIME' as const) : null,
     at: (row.sent_at ?? row.due_at).toISOString(),
     why: row.due_rule ?? (row.resend_of === null ? 'it was caused' : 'somebody asked for it again'),
     status: row.status,
@@ -238,69 +205,27 @@ const remindable = (stay: Stay, status: ReservationStatus) =>
     checkedOutAt: stay.actual_check_out_at,
   });
 
-const partiesOf = (stay: Stay) => ({
-  guestId: stay.guest_id,
-  guestHasPhone: stay.guest_has_phone,
-  ownerId: stay.owner_id,
-});
-
-type Expected = ForecastMessage & { readonly event: NotificationEvent };
-
-const expect = (
-  on: Exclude<Cause, 'TIME'>,
-  delivery: Omit<Delivery, 'template' | 'recipientId'> & { readonly recipientId: string | null },
-): Expected => ({
-  event: delivery.event,
-  channel: delivery.channel,
-  recipientType: delivery.recipientType,
-  recipientId: delivery.recipientId,
-  on,
-  at: null,
-  why: WHY[on],
-  status: 'EXPECTED',
-  reason: null,
-  notificationId: null,
-  taskId: delivery.taskId ?? null,
-});
-
-/** Tasks that nobody has yet are still to be given to somebody. */
-function onConfirmation(stay: Stay, tasks: readonly ForecastTask[]): readonly Expected[] {
-  const confirmed = stay.status === 'PENDING' ? confirmationMessages(partiesOf(stay)) : [];
-  const toStaff = { event: 'TASK_ASSIGNED', channel: 'EMAIL', recipientType: 'STAFF', recipientId: null } as const;
-  const assigned = tasks
-    .filter(({ status }) => status === 'EXPECTED' || status === 'UNASSIGNED')
-    .map(({ taskId }) => expect('ASSIGN', { ...toStaff, ...(taskId !== null && { taskId }) }));
-  return [...confirmed.map((message) => expect('CONFIRM', message)), ...assigned];
-}
-
 const IS_AHEAD: ReadonlySet<ReservationStatus> = new Set(['PENDING', 'CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT']);
 
-function onPayment(stay: Stay): readonly Expected[] {
-  const owner = { recipientType: 'OWNER', recipientId: stay.owner_id, channel: 'EMAIL' } as const;
-  if (!IS_AHEAD.has(stay.status) || stay.guest_id === null) {
-    // What a cancelled stay leaves to the owner is still paid out.
-    return stay.has_open_payout ? [expect('PAYOUT', { ...owner, event: 'PAYOUT_PROCESSED' })] : [];
-  }
-  const isOpen = stay.total_minor > 0 && (stay.payment_status === 'UNPAID' || stay.payment_status === 'PARTIALLY_PAID');
-  const channels = stay.guest_has_phone ? (['EMAIL', 'SMS'] as const) : (['EMAIL'] as const);
-  const guest = { event: 'PAYMENT_CONFIRMED', recipientType: 'GUEST', recipientId: stay.guest_id } as const;
-  return [
-    ...(isOpen ? channels.map((channel) => expect('PAYMENT', { ...guest, channel })) : []),
-    ...(isOpen ? [expect('PAYMENT', { ...owner, event: 'PAYOUT_SCHEDULED' })] : []),
-    ...(isOpen || stay.has_open_payout ? [expect('PAYOUT', { ...owner, event: 'PAYOUT_PROCESSED' })] : []),
-  ];
-}
-
-function onVisits(stay: Stay): readonly Expected[] {
-  const parties = partiesOf(stay);
-  const welcome = welcomeMessages(parties, stay.amenity_device !== null).map((message) => expect('CHECK_IN', message));
-  const thanks = thankYouMessages(parties).map((message) => expect('CHECK_OUT', message));
-  if (stay.status === 'PENDING' || stay.status === 'CONFIRMED') return [...welcome, ...thanks];
-  return stay.status === 'CHECKED_IN' ? thanks : [];
+function outlookOf(stay: Stay, tasks: readonly ForecastTask[], reminders: readonly PlannedReminder[]): StayOutlook {
+  const isOwed = stay.total_minor > 0 && (stay.payment_status === 'UNPAID' || stay.payment_status === 'PARTIALLY_PAID');
+  return {
+    guestId: stay.guest_id,
+    guestHasPhone: stay.guest_has_phone,
+    ownerId: stay.owner_id,
+    status: stay.status,
+    willBePaid: isOwed && IS_AHEAD.has(stay.status) && stay.guest_id !== null,
+    isPayoutOpen: stay.has_open_payout,
+    hasDevice: stay.amenity_device !== null,
+    agentIds: stay.agent_ids,
+    isInspected: stay.inspection_required,
+    tasks,
+    reminders,
+  };
 }
 
 /** Reminders that have no row yet, as if the stay went on as planned. */
-function atTheirTime(stay: Stay, rules: MessageRules, known: ReadonlySet<string>): readonly Expected[] {
+function remindersAhead(stay: Stay, rules: MessageRules, known: ReadonlySet<string>): readonly PlannedReminder[] {
   if (stay.guest_id === null || stay.kind !== 'STAY' || !IS_AHEAD.has(stay.status)) return [];
   const now = remindable(stay, stay.status === 'PENDING' ? 'CONFIRMED' : stay.status);
   const departure = new Date(planStay(now, now.clock).checkOut.scheduledAt);
@@ -308,41 +233,9 @@ function atTheirTime(stay: Stay, rules: MessageRules, known: ReadonlySet<string>
     stay.status === 'CHECKED_OUT'
       ? []
       : planReminders({ ...now, status: 'CHECKED_OUT', checkedOutAt: departure }, rules, now.confirmedAt);
-  return [...planReminders(now, rules, now.confirmedAt), ...afterwards]
-    .filter((reminder) => !known.has(reminderKeyOf(stay.id, reminder)))
-    .map((reminder) => expectedReminder(stay.guest_id, reminder));
-}
-
-const expectedReminder = (guestId: string | null, reminder: PlannedReminder): Expected => ({
-  event: reminder.event,
-  channel: reminder.channel,
-  recipientType: 'GUEST',
-  recipientId: guestId,
-  on: 'TIME',
-  at: reminder.dueAt.toISOString(),
-  why: reminder.rule,
-  status: reminder.skipped === null ? 'EXPECTED' : 'SKIPPED',
-  reason: reminder.skipped,
-  notificationId: null,
-  taskId: null,
-});
-
-/** The agents of the property hear of every task that is done, and operations where there is none. */
-function onCompletion(stay: Stay, tasks: readonly ForecastTask[]): readonly Expected[] {
-  const open = tasks.filter(({ status }) => ['EXPECTED', 'UNASSIGNED', 'ASSIGNED', 'IN_PROGRESS'].includes(status));
-  const told = (event: NotificationEvent, taskId: string | null, staff: readonly (string | null)[]) => {
-    const message = { event, channel: 'EMAIL' as const, ...(taskId !== null && { taskId }) };
-    return staff.length === 0
-      ? [expect('TASK_COMPLETION', { ...message, recipientType: 'OPS', recipientId: 'ops' })]
-      : staff.map((recipientId) => expect('TASK_COMPLETION', { ...message, recipientType: 'STAFF', recipientId }));
-  };
-  return open.flatMap((task) => [
-    ...told('TASK_COMPLETED', task.taskId, stay.agent_ids),
-    // The agent who meets the guest hears that the place is ready.
-    ...(task.occurrence === 'PRE_ARRIVAL' && !stay.inspection_required
-      ? told('PROPERTY_READY', task.taskId, [null])
-      : []),
-  ]);
+  return [...planReminders(now, rules, now.confirmedAt), ...afterwards].filter(
+    (reminder) => !known.has(reminderKeyOf(stay.id, reminder)),
+  );
 }
 
 interface Unwanted {
@@ -365,14 +258,14 @@ async function readUnwanted(db: Db): Promise<Unwanted> {
   };
 }
 
-function wished(message: Expected, { off, declined, digested }: Unwanted): ForecastMessage {
+function asPreferred(message: Expected, { off, declined, digested }: Unwanted): ForecastMessage {
   if (message.status !== 'EXPECTED') return message;
   const { event, recipientType, recipientId, channel } = message;
   const isOff = off.has(`${event} ${recipientType} ${channel}`);
   const isDeclined =
     mayDecline(event, recipientType, channel) &&
     [event, '*'].some((what) => declined.has(`${what} ${recipientType} ${recipientId} ${channel}`));
-  const isDigested = event === 'TASK_COMPLETED' && recipientId !== null && digested.has(recipientId);
+  const isDigested = messageOf(event)?.digest !== undefined && recipientId !== null && digested.has(recipientId);
   if (!isOff && !isDeclined && !isDigested) return message;
   return { ...message, status: 'SKIPPED', reason: isOff ? 'SWITCHED_OFF' : isDeclined ? 'OPTED_OUT' : 'IN_DIGEST' };
 }

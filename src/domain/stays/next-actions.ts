@@ -2,15 +2,14 @@ import type { Tx } from '../../db/client.ts';
 import { literal, literals } from '../../db/literal.ts';
 import type { Completion, Readiness } from '../../db/schema.ts';
 import { chargeOwner } from '../finance/owner-costs.ts';
-import {
-  inspectionResultMessage,
-  maintenanceAlertMessages,
-  maintenanceDoneMessage,
-  maintenanceRequiredMessage,
-  meetingPromptMessages,
-  propertyReadyMessages,
-  taskCompletedMessages,
-} from '../messages/matrix.ts';
+import { checkInPromptMessages } from '../messages/catalogue/check-in-prompt.ts';
+import { checkOutPromptMessages } from '../messages/catalogue/check-out-prompt.ts';
+import { maintenanceAlertMessages } from '../messages/catalogue/maintenance-alert.ts';
+import { maintenanceDoneMessage } from '../messages/catalogue/maintenance-done.ts';
+import { maintenanceRequiredMessage } from '../messages/catalogue/maintenance-required.ts';
+import { inspectionResultMessage } from '../messages/catalogue/property-inspection.ts';
+import { propertyReadyMessages } from '../messages/catalogue/property-ready.ts';
+import { taskCompletedMessages } from '../messages/catalogue/task-completed.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import { setReadiness } from '../properties/store.ts';
 import { releaseBlock } from '../reservations/store.ts';
@@ -172,7 +171,7 @@ async function visit(tx: Tx, done: Completed, saga: 'checkIn' | 'checkOut'): Pro
   if (started !== null) {
     return [{ action: saga === 'checkIn' ? 'CHECK_IN_STARTED' : 'CHECK_OUT_STARTED', subjectId: started }];
   }
-  const messages = meetingPromptMessages(saga, agentsOf(done), task.id);
+  const messages = (saga === 'checkIn' ? checkInPromptMessages : checkOutPromptMessages)(agentsOf(done), task.id);
   await enqueueInTransaction(tx, keyOf(done, 'prompt'), messages, about(done));
   return [{ action: saga === 'checkIn' ? 'CHECK_IN_PROMPTED' : 'CHECK_OUT_PROMPTED', subjectId: task.reservation_id }];
 }

@@ -4,7 +4,7 @@ import type { RepairApproval } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newSecret } from '../../kernel/ids.ts';
 import type { Money } from '../../kernel/money.ts';
-import { repairApprovalMessage } from '../messages/matrix.ts';
+import { repairApprovalMessage } from '../messages/catalogue/maintenance-required.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 
 /** Repairs that cost more than a property's limit wait for its owner's word. */

@@ -1,7 +1,7 @@
 import type { Tx } from '../../db/client.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { recordAudit } from '../audit/record.ts';
-import { repairDecidedMessage } from '../messages/matrix.ts';
+import { repairDecidedMessage } from '../messages/catalogue/maintenance-alert.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import { type Decider, type Decision, findRepair, type Repair, recordDecision } from './approvals.ts';
 import { inspectInstead } from './follow-ups.ts';

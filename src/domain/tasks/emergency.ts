@@ -1,7 +1,7 @@
 import type { Tx } from '../../db/client.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type Author, recordChange } from '../audit/record.ts';
-import { emergencyAlertMessage } from '../messages/matrix.ts';
+import { emergencyAlertMessage } from '../messages/catalogue/maintenance-alert.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import { setReadiness } from '../properties/store.ts';
 import { insertBlock } from '../reservations/store.ts';

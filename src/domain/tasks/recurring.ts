@@ -4,12 +4,10 @@ import { literal } from '../../db/literal.ts';
 import type { ChecklistItem, TaskStatus } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
 import { localDate } from '../../kernel/local-time.ts';
-import {
-  emergencyAlertMessage,
-  inspectionMessage,
-  maintenancePlannedMessage,
-  taskWithdrawnMessage,
-} from '../messages/matrix.ts';
+import { emergencyAlertMessage } from '../messages/catalogue/maintenance-alert.ts';
+import { maintenancePlannedMessage } from '../messages/catalogue/maintenance-required.ts';
+import { inspectionMessage } from '../messages/catalogue/property-inspection.ts';
+import { taskWithdrawnMessage } from '../messages/catalogue/task-withdrawn.ts';
 import { raiseAlert } from '../notifications/alerts.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import { propertyTimesOf, type StayTimeRow, stayDatesOf, stayTimes } from '../reservations/stay-plan.ts';

@@ -1,13 +1,13 @@
 import { createRoute } from '@hono/zod-openapi';
-import { resendNotification } from '../../domain/messages/resend.ts';
-import { getNotification } from '../../domain/messages/resource.ts';
-import { changeMessageRules, readMessageRuleView } from '../../domain/messages/rules.ts';
 import {
   changeMessageSetting,
   listMessageSettings,
   readPreferences,
   setPreferences,
-} from '../../domain/messages/wishes.ts';
+} from '../../domain/messages/preferences.ts';
+import { resendNotification } from '../../domain/messages/resend.ts';
+import { getNotification } from '../../domain/messages/resource.ts';
+import { changeMessageRules, readMessageRuleView } from '../../domain/messages/rules.ts';
 import { getGuest } from '../../domain/people/guests.ts';
 import { forecastStay } from '../../domain/stays/forecast.ts';
 import { found } from '../answers.ts';

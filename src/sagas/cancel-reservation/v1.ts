@@ -9,14 +9,13 @@ import {
 } from '../../domain/finance/cancellation.ts';
 import { assertApproved } from '../../domain/finance/payable.ts';
 import { awaitRefunds } from '../../domain/finance/refund.ts';
-import {
-  cancelledMessages,
-  countNotifications,
-  refundAffectsPayoutMessage,
-  taskStayCancelledMessage,
-  taskWithdrawnMessage,
-} from '../../domain/messages/matrix.ts';
-import { enqueueMessages, orderMessages, skipWaitingMessages } from '../../domain/notifications/enqueue.ts';
+import { countNotifications } from '../../domain/messages/catalogue/deliveries.ts';
+import { refundAffectsPayoutMessage } from '../../domain/messages/catalogue/refund-affects-payout.ts';
+import { cancelledMessages } from '../../domain/messages/catalogue/reservation-cancelled.ts';
+import { taskStayCancelledMessage } from '../../domain/messages/catalogue/task-stay-cancelled.ts';
+import { taskWithdrawnMessage } from '../../domain/messages/catalogue/task-withdrawn.ts';
+import { enqueueMessages, orderMessages } from '../../domain/notifications/enqueue.ts';
+import { skipWaitingMessages } from '../../domain/notifications/store/move.ts';
 import { cancel } from '../../domain/reservations/store.ts';
 import { cancelTasksOf, reopenTasks } from '../../domain/stay-tasks/cancel-tasks.ts';
 import { saga } from '../../engine/definition.ts';

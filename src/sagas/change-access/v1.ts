@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { accessAlertMessage } from '../../domain/messages/matrix.ts';
-import { enqueueInTransaction, releaseHeldMessages } from '../../domain/notifications/enqueue.ts';
+import { accessAlertMessage } from '../../domain/messages/catalogue/maintenance-alert.ts';
+import { enqueueInTransaction } from '../../domain/notifications/enqueue.ts';
+import { releaseHeldMessages } from '../../domain/notifications/store/move.ts';
 import type { Ports } from '../../domain/ports.ts';
 import { recordAccessEnd } from '../../domain/properties/amenities.ts';
 import { readAccess } from '../../domain/stays/access.ts';

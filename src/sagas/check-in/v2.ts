@@ -1,6 +1,9 @@
 import { z } from 'zod';
-import { countNotifications, taskWithdrawnMessage, welcomeMessages } from '../../domain/messages/matrix.ts';
-import { enqueueMessages, orderMessages, withdrawMessages } from '../../domain/notifications/enqueue.ts';
+import { countNotifications } from '../../domain/messages/catalogue/deliveries.ts';
+import { taskWithdrawnMessage } from '../../domain/messages/catalogue/task-withdrawn.ts';
+import { welcomeMessages } from '../../domain/messages/catalogue/welcome.ts';
+import { enqueueMessages, orderMessages } from '../../domain/notifications/enqueue.ts';
+import { withdrawMessages } from '../../domain/notifications/store/move.ts';
 import { recordActivation, recordDeactivation } from '../../domain/properties/amenities.ts';
 import { transitionError } from '../../domain/reservations/actions.ts';
 import { checkIn as arrive, undoCheckIn } from '../../domain/reservations/store.ts';

@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import { amenitiesAlertMessage, countNotifications, thankYouMessages } from '../../domain/messages/matrix.ts';
+import { countNotifications } from '../../domain/messages/catalogue/deliveries.ts';
+import { amenitiesAlertMessage } from '../../domain/messages/catalogue/maintenance-alert.ts';
+import { thankYouMessages } from '../../domain/messages/catalogue/thank-you.ts';
 import { enqueueInTransaction, enqueueMessages, orderMessages } from '../../domain/notifications/enqueue.ts';
 import { readDevices, recordDeactivation } from '../../domain/properties/amenities.ts';
 import { transitionError } from '../../domain/reservations/actions.ts';

@@ -1,18 +1,13 @@
 import { z } from 'zod';
 import type { Db, Tx } from '../../db/client.ts';
 import { cancelAmountDue, createAmountDue } from '../../domain/finance/amount-due.ts';
-import {
-  confirmationMessages,
-  countNotifications,
-  taskAssignedMessage,
-  taskWithdrawnMessage,
-} from '../../domain/messages/matrix.ts';
-import {
-  enqueueMessages,
-  orderMessages,
-  tellRolledBack,
-  withdrawMessages,
-} from '../../domain/notifications/enqueue.ts';
+import { countNotifications } from '../../domain/messages/catalogue/deliveries.ts';
+import { confirmationMessages } from '../../domain/messages/catalogue/reservation-confirmed.ts';
+import { notifyRolledBack } from '../../domain/messages/catalogue/reservation-rolled-back.ts';
+import { taskAssignedMessage } from '../../domain/messages/catalogue/task-assigned.ts';
+import { taskWithdrawnMessage } from '../../domain/messages/catalogue/task-withdrawn.ts';
+import { enqueueMessages, orderMessages } from '../../domain/notifications/enqueue.ts';
+import { withdrawMessages } from '../../domain/notifications/store/move.ts';
 import { transitionError } from '../../domain/reservations/actions.ts';
 import type { StayOccurrence, StayPlan } from '../../domain/reservations/stay-plan.ts';
 import { confirm, unconfirm } from '../../domain/reservations/store.ts';
@@ -186,7 +181,7 @@ export const confirmReservation = saga('confirmReservation', ConfirmReservation,
       return orderMessages(key, [...confirmationMessages(done.validateReservation), ...told, ...displaced]);
     },
     run: enqueueMessages,
-    compensate: { run: withdrawMessages, secondEffect: tellRolledBack },
+    compensate: { run: withdrawMessages, secondEffect: notifyRolledBack },
   })
   .ends(async ({ db, subjectId, done }) => {
     const stay = await readOutcome(db, subjectId);

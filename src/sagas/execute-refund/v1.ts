@@ -7,7 +7,7 @@ import {
   readRefund,
   recordRefund,
 } from '../../domain/finance/refund.ts';
-import { refundProcessedMessage } from '../../domain/messages/matrix.ts';
+import { refundProcessedMessage } from '../../domain/messages/catalogue/refund-processed.ts';
 import { enqueueMessagesAbout, orderMessages } from '../../domain/notifications/enqueue.ts';
 import { saga } from '../../engine/definition.ts';
 

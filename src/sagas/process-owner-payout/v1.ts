@@ -7,7 +7,8 @@ import {
   payoutOutcome,
   recordPayouts,
 } from '../../domain/finance/payout.ts';
-import { payoutFailedMessage, payoutProcessedMessage } from '../../domain/messages/matrix.ts';
+import { payoutFailedMessage } from '../../domain/messages/catalogue/payout-failed.ts';
+import { payoutProcessedMessage } from '../../domain/messages/catalogue/payout-processed.ts';
 import { enqueueInTransaction, enqueueMessagesAbout, orderMessages } from '../../domain/notifications/enqueue.ts';
 import { saga } from '../../engine/definition.ts';
 import { RoomyError } from '../../kernel/errors.ts';

@@ -14,11 +14,9 @@ import { assertApproved, assertPayable, type PayableStay, referenceReused } from
 import { type BookedPayment, bookPayment, claimPayment, takeBackPayment } from '../../domain/finance/payment.ts';
 import { assertTaken } from '../../domain/finance/payment-amount.ts';
 import { paymentOutcome } from '../../domain/finance/payment-outcome.ts';
-import {
-  paymentConfirmedMessages,
-  paymentFailedMessage,
-  payoutScheduledMessage,
-} from '../../domain/messages/matrix.ts';
+import { paymentConfirmedMessages } from '../../domain/messages/catalogue/payment-confirmed.ts';
+import { paymentFailedMessage } from '../../domain/messages/catalogue/payment-failed.ts';
+import { payoutScheduledMessage } from '../../domain/messages/catalogue/payout-scheduled.ts';
 import { raiseAlert } from '../../domain/notifications/alerts.ts';
 import { enqueueInTransaction, enqueueMessages, orderMessages } from '../../domain/notifications/enqueue.ts';
 import { derivePaymentStatus, restorePaymentStatus } from '../../domain/reservations/store.ts';

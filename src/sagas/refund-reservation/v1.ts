@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { assertRefundable, REFUND_BEARERS } from '../../domain/finance/goodwill.ts';
 import { awaitRefunds } from '../../domain/finance/refund.ts';
 import { bookRefunds } from '../../domain/finance/refund-booking.ts';
-import { refundAffectsPayoutMessage } from '../../domain/messages/matrix.ts';
+import { refundAffectsPayoutMessage } from '../../domain/messages/catalogue/refund-affects-payout.ts';
 import { enqueueMessages, orderMessages } from '../../domain/notifications/enqueue.ts';
 import { saga } from '../../engine/definition.ts';
 import { toMajor } from '../../kernel/money.ts';

@@ -1,15 +1,15 @@
 import type { TaskType } from '../../db/schema.ts';
 
-/** Words that are values in a text: what a task is, and why a payment failed. */
-export interface Words {
-  /** Without whose stay it is about. */
+/** Phrases that are values in a text: what a task is, and why a payment failed. */
+export interface Phrases {
+  /** The kind of a task, without the stay that it is about. */
   readonly work: Readonly<Record<TaskType, string>>;
   readonly reasons: ReadonlyMap<string, string>;
   readonly otherReason: string;
   /** Of work that had to give way to an emergency: at its new time, which ends the text, or for somebody else to do. */
   readonly newTime: string;
   readonly notYours: string;
-  /** What of the money comes back to a guest who cancels by a moment; `percent` and `until` as they are printed. */
+  /** The part of the money that a guest gets back who cancels by a moment; `percent` and `until` as they are printed. */
   readonly refunds: {
     /** Of what was paid; 100 % of the price kept by nobody. */
     readonly all: string;
@@ -26,7 +26,7 @@ export interface Words {
   };
 }
 
-export const ENGLISH_WORDS: Words = {
+export const ENGLISH: Phrases = {
   work: {
     CLEANING: 'cleaning',
     CHECK_IN: 'check-in meeting',
@@ -63,7 +63,7 @@ export const ENGLISH_WORDS: Words = {
   },
 };
 
-export const ARABIC_WORDS: Words = {
+export const ARABIC: Phrases = {
   work: {
     CLEANING: 'تنظيف',
     CHECK_IN: 'استقبال الضيف',

@@ -3,10 +3,10 @@ import type { Channel, RecipientType } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { type Author, recordChange } from '../audit/record.ts';
 import { setDigest } from '../people/staff.ts';
+import type { NotificationEvent } from './catalogue/index.ts';
 import { entryOf, MATRIX, mayDecline } from './matrix-table.ts';
-import type { NotificationEvent } from './templates.ts';
 
-/** What is not sent: switched off for everybody, or not wanted by one recipient. */
+/** Settings switch a message off for everybody; preferences, for one recipient who does not want it. */
 
 export interface MessageSetting {
   readonly event: NotificationEvent;

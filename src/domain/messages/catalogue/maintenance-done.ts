@@ -1,0 +1,35 @@
+import type { OrderedText } from '../../notifications/enqueue.ts';
+import { defineMessage, MAIL } from './define.ts';
+import { toOwner } from './deliveries.ts';
+
+export const maintenanceDone = defineMessage({
+  event: 'MAINTENANCE_DONE',
+  cause: 'when a repair is completed',
+  to: { OWNER: { channels: MAIL } },
+  variables: ['recipientName', 'propertyName', 'charged'],
+  texts: {
+    'maintenance-done.owner@1': {
+      en: {
+        subject: 'Repaired - {propertyName}',
+        message: `Dear {recipientName},
+
+A repair at {propertyName} is done.
+
+Charged to you: {charged|nothing}`,
+      },
+      ar: {
+        subject: 'تم الإصلاح - {propertyName}',
+        message: `عزيزي {recipientName}،
+
+انتهى إصلاح في {propertyName}.
+
+المحتسب عليك: {charged|لا شيء}`,
+      },
+    },
+  },
+});
+
+export const maintenanceDoneMessage = (ownerId: string, taskId: string): OrderedText => ({
+  ...toOwner(maintenanceDone, 'maintenance-done.owner@1', ownerId),
+  taskId,
+});

@@ -1,0 +1,60 @@
+import { defineMessage, MAIL } from './define.ts';
+
+/** The subject of an alert decides which of the texts it has: `notifications/alerts.ts`. */
+export const systemAlert = defineMessage({
+  event: 'SYSTEM_ALERT',
+  cause: 'when a saga, a task or a part of the system needs a person',
+  to: { OPS: { channels: MAIL, required: true } },
+  variables: ['sagaName', 'step', 'code', 'sagaId'],
+  // Somebody is needed now.
+  atAnyHour: true,
+  texts: {
+    /** About a task; of a saga there is more to say. */
+    'task-alert.ops@1': {
+      en: {
+        subject: 'Roomy needs a person: {step} task - {code}',
+        message: `A task needs attention: {sagaId}.
+
+Type: {step|not known}
+Reason: {code}
+
+GET /api/production/tasks/{sagaId}/assignment tells who was looked at, and why nobody has it.`,
+      },
+    },
+    'system-alert.ops@1': {
+      en: {
+        subject: 'Roomy needs a person: {sagaName} - {code}',
+        message: `{sagaName} stopped and cannot go on by itself.
+
+Step: {step|not known}
+Reason: {code}
+Saga: {sagaId}
+
+Retry or resolve it through the API or on the ops port.`,
+      },
+    },
+    'refund-alert.ops@1': {
+      en: {
+        subject: 'A refund must be sent by hand: {code}',
+        message: `A gateway refuses a refund for good. The money stays owed to the guest, and a task of type FINANCE waits.
+
+Saga: {sagaId}
+
+Send it another way, and record that with POST /api/production/transactions/<id of the refund>/settlement.`,
+      },
+    },
+    /** About what is neither a saga nor a task: a message, a webhook endpoint, a channel, a rule. */
+    'notice-alert.ops@1': {
+      en: {
+        subject: 'Roomy needs a person: {sagaName} - {code}',
+        message: `Something about {sagaName} needs attention.
+
+What: {step|not known}
+Reason: {code}
+About: {sagaId|not known}
+
+Others of the same kind within the hour are not told again.`,
+      },
+    },
+  },
+});
