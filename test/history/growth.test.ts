@@ -50,6 +50,7 @@ const EMPTY = [
   'recurrence',
   'recurrence_period',
   'repair_approval',
+  'saga_signal',
   'staff_hold',
   'staff_leave',
   'task_photo',

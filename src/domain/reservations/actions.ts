@@ -1,6 +1,7 @@
 import { type ExpressionBuilder, type SelectQueryBuilder, sql } from 'kysely';
 import { jsonObjectFrom } from 'kysely/helpers/postgres';
 import type { Db } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
 import type { Database } from '../../db/schema.ts';
 import { CATALOGUE, type ErrorCode, RoomyError } from '../../kernel/errors.ts';
 import { areNightsTaken, occupiedBy } from './availability.ts';
@@ -47,7 +48,7 @@ export function selectStays(db: Db) {
             .where('saga.subject_type', '=', 'reservation')
             .whereRef('saga.subject_id', '=', 'reservation.id')
             .where('saga.finished_at', 'is', null)
-            .where('saga.holds_money', '=', true),
+            .where('saga.holds_money', '=', literal(true)),
         )
         .as('is_money_busy'),
       capturedOf('reservation.id').as('paid_minor'),

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
 import type { SubjectType } from '../../db/schema.ts';
 import { InvariantError, RoomyError } from '../../kernel/errors.ts';
 import { canonicalJson, sha256 } from '../../kernel/json.ts';
@@ -108,5 +109,5 @@ export const openSagaOf = (db: Db, subjectType: SubjectType, subjectId: string, 
     .where('subject_type', '=', subjectType)
     .where('subject_id', '=', subjectId)
     .where('finished_at', 'is', null)
-    .where((eb) => eb.or(kinds.map((kind) => eb(`holds_${kind}`, '=', true))))
+    .where((eb) => eb.or(kinds.map((kind) => eb(`holds_${kind}`, '=', literal(true)))))
     .executeTakeFirst();

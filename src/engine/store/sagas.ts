@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { retryContention } from '../../db/errors.ts';
+import { literal, literals } from '../../db/literal.ts';
 import type { Direction } from '../../db/schema.ts';
 import type { PreparedEnd, RecordedError } from '../answers.ts';
 import type { DueStep } from '../state.ts';
@@ -28,7 +29,7 @@ export async function passGuard(tx: Tx, { state, step, direction }: DueStep): Pr
     .where('id', '=', state.id)
     .where('generation', '=', state.generation)
     .where('current_step', '=', step.no)
-    .where('status', 'in', direction === 'F' ? ['pending', 'running'] : ['compensating'])
+    .where('status', 'in', direction === 'F' ? literals(['pending', 'running']) : literals(['compensating']))
     .forUpdate()
     .executeTakeFirst();
   return row !== undefined;
@@ -155,7 +156,7 @@ export async function resolveSagaRow(tx: Tx, sagaId: string, answer: SagaAnswer)
       response_body: answer.body,
     })
     .where('id', '=', sagaId)
-    .where('status', '=', 'parked')
+    .where('status', '=', literal('parked'))
     .executeTakeFirst();
   return numUpdatedRows > 0n;
 }
@@ -183,7 +184,7 @@ export async function checkAtOnce(db: Db, sagaId: string): Promise<boolean> {
     .updateTable('saga')
     .set({ next_check_at: sql`now()` })
     .where('id', '=', sagaId)
-    .where('status', 'in', ['pending', 'running'])
+    .where('status', 'in', literals(['pending', 'running']))
     .executeTakeFirst();
   return numUpdatedRows > 0n;
 }

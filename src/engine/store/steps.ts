@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
+import { literal, literals } from '../../db/literal.ts';
 import type { Json } from '../../db/schema.ts';
 import { effectKey } from '../../kernel/ids.ts';
 import type { RecordedError } from '../answers.ts';
@@ -92,8 +93,8 @@ export async function recordStepFailed(
         })
         .where((eb) =>
           attempt === null
-            ? eb('saga_step.status', 'in', ['pending', 'running', 'waiting', 'failed'])
-            : eb.and([eb('saga_step.status', '=', 'running'), eb('saga_step.attempt', '=', attempt)]),
+            ? eb('saga_step.status', 'in', literals(['pending', 'running', 'waiting', 'failed']))
+            : eb.and([eb('saga_step.status', '=', literal('running')), eb('saga_step.attempt', '=', attempt)]),
         ),
     )
     .returning('attempt')
@@ -208,7 +209,7 @@ export async function stepsToUndo(tx: Tx, sagaId: string): Promise<readonly numb
     .where('saga_id', '=', sagaId)
     .where('direction', '=', 'F')
     .where('class', 'in', ['COMPENSABLE', 'PIVOT'])
-    .where((eb) => eb.or([eb('status', '=', 'done'), eb('first_sent_at', 'is not', null)]))
+    .where((eb) => eb.or([eb('status', '=', literal('done')), eb('first_sent_at', 'is not', null)]))
     .orderBy('step_no', 'desc')
     .execute();
   return acted.map((row) => row.step_no);
@@ -248,7 +249,7 @@ export async function pendingCompensations(tx: Tx, sagaId: string): Promise<read
     .select('step_no')
     .where('saga_id', '=', sagaId)
     .where('direction', '=', 'C')
-    .where('status', 'not in', ['done', 'skipped'])
+    .where('status', 'not in', literals(['done', 'skipped']))
     .orderBy('step_no', 'desc')
     .execute();
   return rows.map((row) => row.step_no);
@@ -277,6 +278,6 @@ export async function grantAttempts(
     .where('saga_id', '=', at.sagaId)
     .where('step_no', '=', at.step)
     .where('direction', '=', at.direction)
-    .where('status', 'in', ['failed', 'pending', 'running'])
+    .where('status', 'in', literals(['failed', 'pending', 'running']))
     .execute();
 }

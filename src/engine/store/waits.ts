@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
 import type { Json } from '../../db/schema.ts';
 import { effectKey } from '../../kernel/ids.ts';
 import type { DueStep } from '../state.ts';
@@ -35,7 +36,7 @@ export async function recordWaiting(tx: Tx, { state, step }: DueStep, timeoutMs:
           started_at: sql<Date>`now()`,
           wait_until: until,
         })
-        .where('saga_step.status', '=', 'pending'),
+        .where('saga_step.status', '=', literal('pending')),
     )
     .returning('attempt')
     .executeTakeFirst();
