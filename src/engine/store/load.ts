@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import { isUnreachable } from '../../db/errors.ts';
+import { literals } from '../../db/literal.ts';
 import { createBatcher } from '../../kernel/batcher.ts';
 import type { SagaState } from '../state.ts';
 
@@ -34,7 +35,7 @@ export function createStateLoader(db: Db): LoadState {
             .select(sql<Readonly<Record<string, unknown>> | null>`jsonb_object_agg(t.name, t.result)`.as('done'))
             .whereRef('t.saga_id', '=', 's.id')
             .where('t.direction', '=', 'F')
-            .where('t.status', 'in', ['done', 'skipped'])
+            .where('t.status', 'in', literals(['done', 'skipped']))
             .as('done'),
         ])
         .where(sql<boolean>`s.id = ANY(${[...new Set(ids)]}::text[])`)
