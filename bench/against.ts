@@ -65,7 +65,7 @@ export async function measureAgainst(commit: string, { seconds, rounds }: Length
     const pairs: Record<Outcome, Cost[]> = { confirm: [], rollback: [] };
     for (let no = 1; no <= rounds; no += 1) {
       for (const outcome of OUTCOMES) {
-        // Whoever goes first meets a cooler machine: they change places.
+        // The first of a pair meets a cooler machine, so the two change places each round.
         const order = no % 2 === 0 ? SIDES : SIDES.toReversed();
         const cost: Record<Side, number> = { here: 0, there: 0 };
         for (const side of order) cost[side] = await turn(subjects[side], outcome, seconds);

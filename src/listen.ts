@@ -35,7 +35,7 @@ export function listen(
         serverOptions: {
           headersTimeout: limits.headersTimeoutMs,
           requestTimeout: limits.requestTimeoutMs,
-          // Whoever closes first may do so under a request of the other: that has to be the proxy.
+          // The side that closes first may cut off a request of the other: that side has to be the proxy.
           keepAliveTimeout: keepAliveMs,
           connectionsCheckingInterval: limits.checkMs,
           maxHeaderSize: MAX_HEADER_BYTES,

@@ -7,7 +7,7 @@ import { MIGRATION_FILE } from '../../src/db/migrate.ts';
 const FILE = 'checksums.txt';
 
 /**
- * What is wrong with the migrations of a folder, in words for the person who changed them. A migration that databases
+ * The problems of the migrations in a folder, as sentences for the person who changed them. A migration that databases
  * have applied is never applied to them again: editing it would make two schemas of one version.
  */
 export function migrationProblems(folder: string): readonly string[] {

@@ -79,7 +79,7 @@ export interface Shift {
   /** IANA zone. */
   readonly zone: string;
 }
-/** Whoever cancels at least so many calendar days before arrival gets so many percent; descending by days. */
+/** A guest who cancels at least so many calendar days before arrival gets so many percent; descending by days. */
 export interface RefundTier {
   readonly days: number;
   readonly percent: number;

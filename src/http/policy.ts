@@ -102,7 +102,7 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   'GET /approvals/:token': 'anonymous',
   'POST /approvals/:token/approve': 'anonymous',
   'POST /approvals/:token/decline': 'anonymous',
-  // Whoever has the address of the mail is the person who is asked.
+  // The link of the mail is the proof: the person who has it is the one who was asked.
   'GET /offers/:token': 'anonymous',
   'POST /offers/:token/accept': 'anonymous',
   'POST /offers/:token/decline': 'anonymous',

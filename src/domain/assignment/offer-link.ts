@@ -73,7 +73,7 @@ export interface LinkAnswer {
  */
 export async function answerOffer(tx: Tx, token: string, { answer, requestId, ip }: LinkAnswer): Promise<Offer> {
   const { taskId, staffId } = await findOffer(tx, token);
-  // Whoever holds the row decides: an answer, or the sweep that takes the task away.
+  // The holder of the row's lock decides: an answer, or the sweep that takes the task away.
   await tx.selectFrom('task').select('id').where('id', '=', taskId).forUpdate().execute();
   const { state } = await findOffer(tx, token);
   if (state === 'OPEN') {

@@ -166,8 +166,8 @@ export interface Review {
 }
 
 /**
- * What is under review goes on only when somebody other than its requester has let it. Else it throws
- * `refusal`: with `PAYMENT_BLOCKED` nobody is asked.
+ * A payment under review goes on only after a person other than its requester has approved it. Otherwise this throws
+ * `refusal`; with `PAYMENT_BLOCKED` nobody is asked to approve.
  */
 export async function assertApproved(
   db: Db,

@@ -91,7 +91,7 @@ export async function lockUnsent(tx: Tx, refundId: string): Promise<{ readonly v
   // A statement of its own, so that it sees what was committed while this one waited for the row.
   const { rows } = await sql<{ version: number }>`
     SELECT t.version FROM transaction t WHERE t.id = ${refundId} AND ${IS_UNSENT}`.execute(tx);
-  // Whoever closes the saga that is started now has seen to it.
+  // The person who closes the saga that is started now has dealt with the refund.
   await sql`UPDATE transaction SET details = details - 'sendAgain' WHERE id = ${refundId} AND details ? 'sendAgain'`.execute(
     tx,
   );

@@ -118,7 +118,7 @@ export async function reopenTasks(tx: Tx, { cancelled, released, relaxed }: Canc
   }
   for (const { taskId, mergedInto } of released) {
     const displaced = await mergeAgain(tx, taskId, mergedInto);
-    // Whoever was given it meanwhile is told not to come.
+    // The person who was given the task in the meantime is notified that it is withdrawn.
     if (displaced !== null) await notifyWithdrawn(tx, taskId, displaced);
   }
   for (const former of relaxed) await restoreDeadline(tx, former);

@@ -22,7 +22,7 @@ export const reservationCancelled = defineMessage({
           'عزيزي {guestName}، أُلغي حجزك في {propertyName} ابتداءً من {checkInDate}. نعيد إليك {amount} ({refundPercent} ٪).',
       },
     },
-    /** What was paid over the balance comes back as well: the percentage would not explain the amount. */
+    /** The guest also gets back an overpayment, so the text names no percentage: it would not explain the amount. */
     'reservation-cancelled-with-credit.guest@1': {
       en: {
         subject: 'Reservation cancelled - {propertyName}',
