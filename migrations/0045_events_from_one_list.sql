@@ -307,5 +307,5 @@ CREATE OR REPLACE TRIGGER events_of_change AFTER UPDATE ON staff
   FOR EACH ROW WHEN (NEW.version IS DISTINCT FROM OLD.version) EXECUTE FUNCTION staff_events();
 
 CREATE OR REPLACE TRIGGER events_of_change AFTER UPDATE ON difference
-  FOR EACH ROW WHEN (NEW.status <> OLD.status
-        OR NEW.version IS DISTINCT FROM OLD.version) EXECUTE FUNCTION difference_events();
+  FOR EACH ROW WHEN (NEW.version IS DISTINCT FROM OLD.version AND (NEW.status <> OLD.status
+        OR NEW.version IS DISTINCT FROM OLD.version)) EXECUTE FUNCTION difference_events();

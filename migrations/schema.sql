@@ -2080,8 +2080,8 @@ CREATE TRIGGER audit_chain BEFORE INSERT ON audit_log FOR EACH ROW EXECUTE FUNCT
 CREATE TRIGGER frozen BEFORE DELETE OR UPDATE OR TRUNCATE ON audit_log FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER frozen BEFORE DELETE OR UPDATE OR TRUNCATE ON check_out_report FOR EACH STATEMENT
     EXECUTE FUNCTION forbid();
-CREATE TRIGGER events_of_change AFTER UPDATE ON difference FOR EACH ROW WHEN (new.status <> old.status
-    OR new.version IS DISTINCT FROM old.version) EXECUTE FUNCTION difference_events();
+CREATE TRIGGER events_of_change AFTER UPDATE ON difference FOR EACH ROW WHEN (new.version IS DISTINCT FROM old.version
+    AND (new.status <> old.status OR new.version IS DISTINCT FROM old.version)) EXECUTE FUNCTION difference_events();
 CREATE TRIGGER events_of_new AFTER INSERT ON difference FOR EACH ROW EXECUTE FUNCTION difference_events();
 CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON difference FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER events_of_change AFTER UPDATE ON guest FOR EACH ROW WHEN (new.version IS DISTINCT FROM old.version)

@@ -125,7 +125,10 @@ function typeOfState({ resource, states = {} }: EventSource, n: string): string 
 const OR = '\n        OR ';
 
 /** Whether a changed row makes an event. */
-function isChange(source: EventSource, n: string, o: string): string {
+const isChange = (source: EventSource, n: string, o: string): string =>
+  allOf([source.onlyWith === undefined ? null : isDistinct([source.onlyWith], n, o), hasEvent(source, n, o)]) ?? '';
+
+function hasEvent(source: EventSource, n: string, o: string): string {
   const changed = source.changes.map(({ columns }) => isDistinct(columns, n, o)).join(OR);
   if (source.states === undefined) return changed;
   const moved = allOf([isMove(n, o), isTold(source, n)]) ?? '';

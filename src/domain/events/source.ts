@@ -29,6 +29,8 @@ interface SourceFields<T extends Table, R extends EventResource, Name extends st
    * many sagas share one. `ROW`: it runs for the changed rows that make an event, and costs nothing else.
    */
   readonly each: 'STATEMENT' | 'ROW';
+  /** An update counts only when this column changes with it; without it, every update does. */
+  readonly onlyWith?: ColumnOf<T>;
   /** The stay that the event belongs to; null: none. */
   readonly reservationId: ValueOf<T> | null;
   /** The value of each field that `EVENT_DATA` documents. */
@@ -68,6 +70,7 @@ export interface EventSource {
   readonly table: string;
   readonly only?: RowExpression;
   readonly each: 'STATEMENT' | 'ROW';
+  readonly onlyWith?: string;
   readonly reservationId: string | RowExpression | null;
   readonly data: Readonly<Record<string, string | RowExpression>>;
   readonly events: Readonly<Record<string, string>>;

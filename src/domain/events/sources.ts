@@ -282,6 +282,7 @@ export const EVENT_SOURCES = [
   }),
   source('difference', 'difference', {
     each: 'ROW',
+    onlyWith: 'version',
     reservationId: 'reservation_id',
     data: {
       status: 'status',
