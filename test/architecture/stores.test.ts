@@ -69,27 +69,8 @@ const HOMES: Readonly<Record<keyof Database, string>> = {
  * is still listed, fails the test.
  */
 const EXCEPTIONS: Readonly<Partial<Record<keyof Database, readonly string[]>>> = {
-  transaction: [
-    'domain/finance/amount-due.ts',
-    'domain/finance/dispute-cost.ts',
-    'domain/finance/disputes.ts',
-    'domain/finance/distribution.ts',
-    'domain/finance/fee-correction.ts',
-    'domain/finance/gateway-events.ts',
-    'domain/finance/ledger.ts',
-    'domain/finance/manual-refund.ts',
-    'domain/finance/money-back.ts',
-    'domain/finance/owner-costs.ts',
-    'domain/finance/payment.ts',
-    'domain/finance/payout-amount.ts',
-    'domain/finance/payout.ts',
-    'domain/finance/refund-booking.ts',
-    'domain/finance/refund-task.ts',
-    'domain/finance/refund.ts',
-  ],
   idempotency_key: ['domain/idempotency/prune.ts', 'engine/store/accept.ts'],
   audit_log: ['engine/store/accept.ts', 'engine/store/audit.ts', 'engine/store/fused.ts'],
-  payment: ['domain/finance/fee-correction.ts', 'domain/finance/payment.ts', 'domain/finance/refund-booking.ts'],
   ledger_account: ['domain/finance/settlement.ts'],
   ledger_tx: ['domain/finance/settlement.ts'],
   ledger_entry: ['domain/finance/settlement.ts'],

@@ -9,11 +9,11 @@ import type { ChargeRecord, Ports, RecordedRefund } from '../ports.ts';
 import { rederivePaymentStatus } from '../reservations/store.ts';
 import { takenOf } from './dispute-row.ts';
 import { bookDispute } from './disputes.ts';
-import { alertGateway, type EventOutcome, GATEWAY, takeBack } from './gateway-events.ts';
+import { alertGateway, bookReturned, type EventOutcome, GATEWAY } from './gateway-events.ts';
 import { accounts } from './ledger.ts';
 import { bookMoneyBack } from './money-back.ts';
 import { type PayableStay, readPayableStay } from './payable.ts';
-import { seeToRefusedRefunds } from './refund-task.ts';
+import { resumeRefusedRefunds } from './refund-task.ts';
 
 /** A captured charge, as its gateway knows it. */
 export interface CapturedCharge {
@@ -46,7 +46,7 @@ export async function bookRecord(
     .select('amount_minor')
     .where('id', '=', charge.paymentId)
     .executeTakeFirstOrThrow();
-  await seeToRefusedRefunds(tx, charge.paymentId, capturedMinor - goneOf(record));
+  await resumeRefusedRefunds(tx, charge.paymentId, capturedMinor - goneOf(record));
   return WORTH_TELLING.find((outcome) => found.includes(outcome)) ?? 'known';
 }
 
@@ -107,9 +107,8 @@ async function bringBack(
   { providerId, cameBack }: RecordedRefund,
   key: string,
 ): Promise<EventOutcome> {
-  const refundIds = await takeBack(tx, {
+  const refundIds = await bookReturned(tx, {
     type: 'REFUND',
-    status: 'MANUAL_REQUIRED',
     providerId,
     reason: cameBack ?? 'REFUND_FAILED',
     key: `${key}-back`,

@@ -1,6 +1,5 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import { borneBy, IS_LIVE_REFUND } from './distribution.ts';
 import { financialService } from './financial-service.ts';
 import {
   type Found,
@@ -13,6 +12,7 @@ import {
 } from './integrity-checks.ts';
 import { type Range, rangesOf } from './integrity-ranges.ts';
 import { checkSums } from './integrity-sums.ts';
+import { borneBy, IS_LIVE_REFUND } from './receipts.ts';
 import { readTerms } from './terms.ts';
 
 export interface Difference extends Found {

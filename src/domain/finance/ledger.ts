@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import { literal } from '../../db/literal.ts';
 import type { AccountKind, JournalKind, JournalPurpose } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
+import { insertBooked, markReversed } from './store/booked.ts';
 
 /**
  * Double entry (domain.md 5). Amounts are minor units, debit positive. The database refuses an unbalanced journal, a
@@ -158,26 +158,17 @@ export async function reverseJournal(
     .where('ledger_tx.id', '=', ledgerTxId)
     .executeTakeFirstOrThrow();
   if (original.reversed) throw new RoomyError('ALREADY_REVERSED', { details: { ledgerTxId } });
-  const reversalId = newId('transaction');
-  await tx
-    .insertInto('transaction')
-    .values({
-      id: reversalId,
-      type: 'REVERSAL',
-      status: 'COMPLETED',
-      reservation_id: original.reservation_id,
-      owner_id: original.owner_id,
-      parent_id: original.transaction_id,
-      amount_minor: -original.amount,
-      settled_minor: -original.amount,
-      outstanding_minor: 0,
-      currency: original.currency,
-      payment_id: original.payment_id,
-      created_by_saga: by.sagaId,
-      effect_key: by.effectKey,
-      completed_at: sql<Date>`now()`,
-    })
-    .execute();
+  const reversalId = await insertBooked(tx, {
+    type: 'REVERSAL',
+    reservation_id: original.reservation_id,
+    owner_id: original.owner_id,
+    parent_id: original.transaction_id,
+    amount_minor: -original.amount,
+    currency: original.currency,
+    payment_id: original.payment_id,
+    created_by_saga: by.sagaId,
+    effect_key: by.effectKey,
+  });
   const id = newId('ledger');
   await insertJournal(
     tx,
@@ -203,13 +194,7 @@ export async function reverseStep(tx: Tx, step: StepKeys & { readonly postedBy: 
   for (const journal of posted) {
     const suffix = journal.effect_key.slice(step.forwardKey.length);
     await reverseJournal(tx, journal.id, { ...step, effectKey: `${step.key}${suffix}` });
-    if (journal.transaction_id === null) continue;
-    await tx
-      .updateTable('transaction')
-      .set((eb) => ({ status: 'REVERSED', outstanding_minor: 0, version: eb('version', '+', 1) }))
-      .where('id', '=', journal.transaction_id)
-      .where('status', '=', literal('COMPLETED'))
-      .execute();
+    if (journal.transaction_id !== null) await markReversed(tx, journal.transaction_id);
   }
 }
 

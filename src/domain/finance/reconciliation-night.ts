@@ -6,7 +6,7 @@ import { PAYOUT_BANK, type Ports } from '../ports.ts';
 import { attemptEach } from '../sweeps/isolate.ts';
 import { BOOKED_GATEWAYS } from './booked-gateways.ts';
 import { bookedItems } from './booked-items.ts';
-import { makeUpForLostEvents } from './gateway-news.ts';
+import { bookMissedEvents } from './due-events.ts';
 import { keepComparison, oneAtATime, type Reconciled, type ReconcileOrder, reconcile } from './reconciliation.ts';
 import { type MatchedLine, matchMovements, type SettledMovement } from './reconciliation-match.ts';
 import { findByOccasion } from './reconciliation-views.ts';
@@ -31,7 +31,7 @@ export const reconcileWithGateway = async (db: Db, ports: Ports, question: Gatew
  */
 export async function orderByGateway(db: Db, ports: Ports, question: GatewayQuestion): Promise<ReconcileOrder> {
   const movements = await gatewayMovements(ports, question);
-  await makeUpForLostEvents(db, ports, { ...question, movements });
+  await bookMissedEvents(db, ports, { ...question, movements });
   const earlier = await movementsBefore(db, ports, question, movements);
   return { ...question, source: 'GATEWAY', movements, earlier };
 }

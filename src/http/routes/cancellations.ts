@@ -5,10 +5,10 @@ import {
   type CancellableStay,
   type CancellationOrder,
   decideRefund,
-  quoteSchedule,
   type RefundDecision,
+  readRefundFacts,
 } from '../../domain/finance/cancellation.ts';
-import { receiptsOf } from '../../domain/finance/distribution.ts';
+import { financialService } from '../../domain/finance/financial-service.ts';
 import { openTasksOf } from '../../domain/stay-tasks/cancel-tasks.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { toMajor } from '../../kernel/money.ts';
@@ -89,8 +89,9 @@ export function registerCancellations(register: Register, services: Services): v
     const now = clock.now();
     const stay = await assertCancellable(db, id, now);
     const major = (amountMinor: number) => toMajor({ amountMinor, currency: stay.currency });
-    const { capturedMinor, excessMinor, refundedMinor, disputedMinor } = await receiptsOf(db, id);
-    const schedule = await quoteSchedule(db, ports, stay, now);
+    const { basis, receipts } = await readRefundFacts(db, ports, stay);
+    const { capturedMinor, excessMinor, refundedMinor, disputedMinor } = receipts;
+    const schedule = financialService.refundSchedule(basis, now);
     return found(c, {
       reservationId: id,
       status: stay.status,
