@@ -13,7 +13,7 @@ import { type BookedRefunds, type BookingStep, bookRefunds } from './refund-book
 import { dropAmountDue } from './store/amount-due.ts';
 import { readTerms } from './terms.ts';
 
-/** Who calls a stay off; anybody but the guest gives everything back (domain.md 4). */
+/** The parties that may cancel a stay; a cancellation by any other than the guest refunds everything (domain.md 4). */
 export const INITIATORS = ['GUEST', 'HOST', 'AGENCY', 'SYSTEM'] as const;
 export type Initiator = (typeof INITIATORS)[number];
 
@@ -69,7 +69,7 @@ export async function assertCancellable(db: Db, reservationId: string, requested
 
 export interface CancellationOrder {
   readonly initiator: Initiator;
-  /** By a person with the right to, who gave a reason; null: the policy decides. */
+  /** Decided by a person with the permission, who gave a reason; null: the policy decides. */
   readonly percentOverride: number | null;
 }
 export type RefundDecision = {

@@ -195,7 +195,7 @@ async function bookAtRest(
   const stay = sql`${charge.reservationId}::text`;
   const { rows: locked } = await sql<{ now: Date }>`
     SELECT now() AS now FROM reservation r WHERE r.id = ${stay} FOR UPDATE`.execute(tx);
-  // A statement of its own, so that it sees what was committed while this one waited for the row.
+  // A statement of its own, so that it sees the rows that were committed while the one before waited for the lock.
   const { rows } = await sql<{ busy: boolean; waiting: number }>`
     SELECT ${isBusy(stay)} AS busy, (SELECT count(*)::int FROM gateway_event v
       WHERE v.gateway_id = ${charge.gatewayId} AND v.event_id = ANY(${eventIds}::text[]) AND v.processed_at IS NULL) AS waiting`.execute(

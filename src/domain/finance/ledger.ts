@@ -30,10 +30,10 @@ export const accounts = {
   guestCredit: (guestId: string, currency: string) => account('GUEST_CREDIT', guestId, currency),
   agencyFee: (currency: string) => account('AGENCY_FEE', null, currency),
   referralRetained: (currency: string) => account('REFERRAL_RETAINED', null, currency),
-  /** What a gateway has taken for a dispute that is not decided yet. */
+  /** Money that a gateway has taken for a dispute that is not decided yet. */
   disputed: (gatewayId: string, currency: string) => account('DISPUTED', gatewayId, currency),
   gatewayFee: (currency: string) => account('GATEWAY_FEE', null, currency),
-  /** Whom the referral share belongs to: the agent, or, without one, the agency that retains it (domain.md T4). */
+  /** The referral share: the agent's, or, without one, retained by the agency (domain.md T4). */
   referral: (agentId: string | null, currency: string) =>
     agentId === null ? account('REFERRAL_RETAINED', null, currency) : account('AGENT_PAYABLE', agentId, currency),
 };
@@ -52,13 +52,13 @@ export const credit = (from: Account, amountMinor: number): JournalLine => ({
   debitMinor: -amountMinor,
 });
 
-/** In whose name and by which saga something is posted. */
+/** The actor and the saga of a posting. */
 export interface PostedBy {
   readonly sagaId: string | null;
   readonly postedBy: string;
 }
 export interface Journal extends PostedBy {
-  /** Unique: what is posted under it is posted once. */
+  /** Unique: a journal is posted once under it. */
   readonly effectKey: string;
   readonly kind: JournalKind;
   readonly purpose: JournalPurpose;
@@ -69,7 +69,10 @@ export interface Journal extends PostedBy {
   readonly lines: readonly JournalLine[];
 }
 
-/** Posts what is not zero. Null when nothing is left to post. */
+/**
+ * Posts the lines that are not zero, in minor units, and answers the journal's id; null when no line is left. The database refuses a
+ * journal that does not sum to zero, and a key that was posted before.
+ */
 export async function post(tx: Tx, journal: Journal): Promise<string | null> {
   const lines = journal.lines.filter((line) => line.debitMinor !== 0);
   if (lines.length === 0) return null;
@@ -203,7 +206,7 @@ interface StepKeys {
   readonly key: string;
   readonly forwardKey: string;
 }
-/** What was posted under a step's key and the keys derived from it. */
+/** The journals that were posted under a step's key and the keys derived from it. */
 function journalsOf(tx: Tx, { sagaId, forwardKey }: StepKeys) {
   return tx
     .selectFrom('ledger_tx')
@@ -215,14 +218,14 @@ function journalsOf(tx: Tx, { sagaId, forwardKey }: StepKeys) {
     .execute();
 }
 
-/** What the parties of a stay hold of its receipts by now: credits of its distribution, with later corrections. */
+/** The parties' shares of a stay's receipts by the ledger: credits of its distribution, with later corrections; minor units. */
 export interface PostedShares {
   readonly ownerMinor: number;
   readonly agencyMinor: number;
   readonly referralMinor: number;
 }
 
-/** The shares of a stay that the ledger has already, in minor units. */
+/** Sums the posted shares of a stay. */
 export async function postedShares(db: Tx | Db, reservationId: string): Promise<PostedShares> {
   const { rows } = await sql<PostedShares>`
     SELECT coalesce(-sum(e.amount) FILTER (WHERE a.kind = 'OWNER_PAYABLE'), 0)::bigint AS "ownerMinor",

@@ -8,7 +8,7 @@ import { reducePayout, reschedulePayout } from './store/payouts.ts';
 import { readTerms } from './terms.ts';
 import { mayMove } from './transitions.ts';
 
-/** Payouts of a stay that have not been paid yet: when they fall due, and what is taken off them. */
+/** Payouts of a stay that have not been paid yet: when they fall due, and their reductions. */
 
 /** The owner's own payout policy, and the instants of arrival and departure from which policies count (domain.md 8). */
 export async function payoutMoments(db: Db | Tx, reservationId: string) {

@@ -89,10 +89,10 @@ export async function lockUnsent(tx: Tx, refundId: string): Promise<{ readonly v
   await sql`SELECT FROM reservation r WHERE r.id = (SELECT t.reservation_id FROM transaction t WHERE t.id = ${refundId}) FOR UPDATE`.execute(
     tx,
   );
-  // A statement of its own, so that it sees what was committed while this one waited for the row.
+  // A statement of its own, so that it sees the rows that were committed while the one before waited for the lock.
   const { rows } = await sql<{ version: number }>`
     SELECT t.version FROM transaction t WHERE t.id = ${refundId} AND ${IS_UNSENT}`.execute(tx);
-  // The person who closes the saga that is started now has dealt with the refund.
+  // A person who closes the saga that is started now has decided on the refund.
   await clearResend(tx, refundId);
   return rows[0] ?? null;
 }
@@ -186,15 +186,15 @@ export async function recordRefund(
 const LOOK_EVERY_MS = 25;
 
 /**
- * How far refunds have come, looked at until all have an end or the budget is used up (domain.md 9.5: the gateway is
- * tried inside a short budget; the rest goes on by itself).
+ * Waits until all of the refunds have ended, for `budgetMs` at most, and answers their status together (domain.md 9.5: the gateway
+ * is tried inside a short budget, and the rest goes on by itself).
  */
 export async function awaitRefunds(db: Db | Tx, refundIds: readonly string[], budgetMs: number): Promise<RefundStatus> {
   if (refundIds.length === 0) return 'NONE';
   for (let waitedMs = 0; ; waitedMs += LOOK_EVERY_MS) {
     const { status, open } = await db
       .selectFrom('transaction as x')
-      // Not only the status: one that waits for a person says nothing of the others.
+      // `open` beside the status, since one that waits for a person decides the status while others are still open.
       .select([STATUS_OF_REFUNDS.as('status'), sql<boolean>`bool_or(x.status IN ('PENDING', 'PROCESSING'))`.as('open')])
       .where('x.id', 'in', refundIds)
       .executeTakeFirstOrThrow();

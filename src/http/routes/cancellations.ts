@@ -21,6 +21,7 @@ import { IdParam } from '../schemas/common.ts';
 import { answer, bodyRefusals, jsonOf, one, refusals, StartHeaders } from '../schemas/envelope.ts';
 import {
   CANCEL_EXAMPLE,
+  CANCELLED_EXAMPLE,
   CancelBody,
   CancellationQuote,
   CancelledReservation,
@@ -43,7 +44,7 @@ const cancel = createRoute({
     body: jsonOf(CancelBody, CANCEL_EXAMPLE, false),
   },
   responses: {
-    200: answer('Cancelled, or with `dryRun` what would happen', one(CancelledReservation)),
+    200: answer('Cancelled, or with `dryRun` what would happen', one(CancelledReservation), CANCELLED_EXAMPLE),
     202: answer('Accepted; follow Location', one(Accepted), ACCEPTED_EXAMPLE),
     ...bodyRefusals(
       'RESERVATION_NOT_FOUND',
