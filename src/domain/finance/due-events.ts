@@ -8,7 +8,7 @@ import { isNotSetAside } from '../sweeps/failures.ts';
 import { attemptEach } from '../sweeps/isolate.ts';
 import { bookRecord, type CapturedCharge } from './charge-record.ts';
 import {
-  consider,
+  decideEvent,
   type EventOutcome,
   MAY_BE_OF_PAYOUT_UNDER_WAY,
   markProcessed,
@@ -133,7 +133,7 @@ export async function processEvents(db: Db, ports: GatewayPorts, due: DueEvents)
   let started: ProcessedEvents = 'done';
   await db.transaction().execute(async (tx) => {
     for (const eventId of eventIds) {
-      const outcome = await consider(tx, { gatewayId, eventId, event });
+      const outcome = await decideEvent(tx, { gatewayId, eventId, event });
       if (outcome === 'start-payment') started = outcome;
       else if (outcome !== 'waiting') await markProcessed(tx, { gatewayId, eventId }, outcome);
     }

@@ -54,7 +54,7 @@ export async function receiveEvent(tx: Tx, received: ReceivedEvent): Promise<Eve
     .forUpdate()
     .executeTakeFirstOrThrow();
   if (row.processed_at !== null) return 'repeated';
-  const outcome = await consider(tx, received);
+  const outcome = await decideEvent(tx, received);
   // A payment that is to be started is processed when its saga is accepted.
   if (outcome !== 'start-payment' && outcome !== 'waiting') await markProcessed(tx, received, outcome);
   return outcome;
@@ -91,7 +91,7 @@ function objectOf(event: GatewayEvent): string | null {
 }
 
 /** Decides on an event, and books the return of a payout. Safe to call again. */
-export async function consider(
+export async function decideEvent(
   tx: Tx,
   { gatewayId, eventId, event }: Omit<ReceivedEvent, 'type'>,
 ): Promise<EventOutcome> {

@@ -183,7 +183,7 @@ export async function recordRefund(
   await rederivePaymentStatus(tx, refund.reservationId);
 }
 
-const LOOK_EVERY_MS = 25;
+const POLL_EVERY_MS = 25;
 
 /**
  * Waits until all of the refunds have ended, for `budgetMs` at most, and answers their status together (domain.md 9.5: the gateway
@@ -191,7 +191,7 @@ const LOOK_EVERY_MS = 25;
  */
 export async function awaitRefunds(db: Db | Tx, refundIds: readonly string[], budgetMs: number): Promise<RefundStatus> {
   if (refundIds.length === 0) return 'NONE';
-  for (let waitedMs = 0; ; waitedMs += LOOK_EVERY_MS) {
+  for (let waitedMs = 0; ; waitedMs += POLL_EVERY_MS) {
     const { status, open } = await db
       .selectFrom('transaction as x')
       // `open` beside the status, since one that waits for a person decides the status while others are still open.
@@ -199,6 +199,6 @@ export async function awaitRefunds(db: Db | Tx, refundIds: readonly string[], bu
       .where('x.id', 'in', refundIds)
       .executeTakeFirstOrThrow();
     if (!open || waitedMs >= budgetMs) return status;
-    await pause(LOOK_EVERY_MS);
+    await pause(POLL_EVERY_MS);
   }
 }

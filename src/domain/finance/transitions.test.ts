@@ -39,14 +39,23 @@ describe('the changes of a transaction', () => {
     expect(resultOf('winDispute')).toBe('REVERSED');
   });
 
+  const folder = path.join(import.meta.dirname, 'store');
+  const text = readdirSync(folder)
+    .map((file) => readFileSync(path.join(folder, file), 'utf8'))
+    .join('\n');
+
   it('are each made by a statement of the store', () => {
-    const folder = path.join(import.meta.dirname, 'store');
-    const text = readdirSync(folder)
-      .map((file) => readFileSync(path.join(folder, file), 'utf8'))
-      .join('\n');
     const unused = [...Object.keys(TRANSACTION_MOVES), ...Object.keys(PAYMENT_MOVES)].filter(
       (move) => !text.includes(`'${move}'`),
     );
     expect(unused).toEqual([]);
+  });
+
+  it('are the condition of every statement that changes a row', () => {
+    const built = text.match(/updateTable\('(?:transaction|payment)'\)[\s\S]*?\.(?:execute\w*|returning\w*)\(/g) ?? [];
+    const written = text.match(/UPDATE (?:transaction|payment) SET status[\s\S]*?\.execute\(/g) ?? [];
+    expect(built.length).toBeGreaterThan(20);
+    expect(written).toHaveLength(1);
+    expect([...built, ...written].filter((statement) => !/mayMove(?:Payment)?\(/.test(statement))).toEqual([]);
   });
 });
