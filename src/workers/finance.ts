@@ -1,5 +1,5 @@
 import type { Db } from '../db/client.ts';
-import { dueNews, takeUpNews } from '../domain/finance/gateway-news.ts';
+import { findDueEvents, processEvents } from '../domain/finance/due-events.ts';
 import { passNightly, verifyMarked } from '../domain/finance/integrity-now.ts';
 import { alertOldDebts } from '../domain/finance/owner-debts.ts';
 import { batchOf, type DueBatch, dueBatches } from '../domain/finance/payout-batches.ts';
@@ -71,16 +71,16 @@ async function release(
 const NEWS_AT_ONCE = 50;
 const NEWS_LANES = 4;
 
-/** Takes up what gateways have told of stays that are at rest by now; answers how many looks it had. */
+/** Books the waiting events of gateways whose stays are free by now; answers how many charges and other events it found. */
 export async function takeUpGatewayNews(work: Pick<FinanceWork, 'db' | 'ports' | 'orchestrator'>): Promise<number> {
   const { db, ports } = work;
-  const due = await dueNews(db, NEWS_AT_ONCE);
+  const due = await findDueEvents(db, NEWS_AT_ONCE);
   await attemptEach(db, 'gateway-events', due, {
     id: ({ id }) => id,
     lanes: NEWS_LANES,
-    work: async (news) => {
-      if ((await takeUpNews(db, ports, news)) === 'done') return;
-      for (const eventId of news.eventIds) await startCapturedPayment(work, { ...news, eventId });
+    work: async (events) => {
+      if ((await processEvents(db, ports, events)) === 'done') return;
+      for (const eventId of events.eventIds) await startCapturedPayment(work, { ...events, eventId });
     },
   });
   return due.length;

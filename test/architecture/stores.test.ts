@@ -64,32 +64,6 @@ const HOMES: Readonly<Record<keyof Database, string>> = {
   integrity_pass: 'domain/finance/integrity-now.ts',
 };
 
-/**
- * Writers beside the home, which may be a folder that is still to come. The list may only shrink: one that writes no more, and
- * is still listed, fails the test.
- */
-const EXCEPTIONS: Readonly<Partial<Record<keyof Database, readonly string[]>>> = {
-  transaction: [
-    'domain/finance/amount-due.ts',
-    'domain/finance/dispute-cost.ts',
-    'domain/finance/disputes.ts',
-    'domain/finance/distribution.ts',
-    'domain/finance/fee-correction.ts',
-    'domain/finance/gateway-events.ts',
-    'domain/finance/ledger.ts',
-    'domain/finance/manual-refund.ts',
-    'domain/finance/money-back.ts',
-    'domain/finance/owner-costs.ts',
-    'domain/finance/payment.ts',
-    'domain/finance/payout-amount.ts',
-    'domain/finance/payout.ts',
-    'domain/finance/refund-booking.ts',
-    'domain/finance/refund-task.ts',
-    'domain/finance/refund.ts',
-  ],
-  payment: ['domain/finance/fee-correction.ts', 'domain/finance/payment.ts', 'domain/finance/refund-booking.ts'],
-};
-
 /** The demo loads rows in bulk before anything runs. It may insert, and nothing else. */
 const LOADS_ROWS = 'demo/';
 
@@ -126,7 +100,7 @@ const writersOf = (table: keyof Database): readonly string[] =>
 describe('a table', () => {
   it.each(tables)('%s is written in its home alone', (table) => {
     const elsewhere = writersOf(table).filter((file) => !isHome(table, file));
-    expect(elsewhere).toEqual([...(EXCEPTIONS[table] ?? [])].toSorted());
+    expect(elsewhere).toEqual([]);
   });
 
   it('of the database has a home', () => {

@@ -1,9 +1,10 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bookRecord } from '../../src/domain/finance/charge-record.ts';
-import { dueNews, takeUpNews } from '../../src/domain/finance/gateway-news.ts';
+import { findDueEvents, processEvents } from '../../src/domain/finance/due-events.ts';
 import { reconcileWithGateway } from '../../src/domain/finance/reconciliation-night.ts';
-import { markBehind, refundSeenTo, seeToRefusedRefunds } from '../../src/domain/finance/refund-task.ts';
+import { closeRefundTask, resumeRefusedRefunds } from '../../src/domain/finance/refund-task.ts';
+import { noteRefusedBehind } from '../../src/domain/finance/store/refunds.ts';
 import { required } from '../../src/kernel/errors.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { expectIntegrity, GATEWAY } from '../sagas/money.ts';
@@ -142,7 +143,7 @@ describe('a refund in the gateway’s dashboard', () => {
     const { id, reference } = await paidStay();
     const providerId = system.sandbox.dashboard.refund({ gatewayId: GATEWAY, reference, amountMinor: 10_000 });
     await desk.tell(reference);
-    const [news] = (await dueNews(db(), 50)).filter(({ reservationId }) => reservationId === id);
+    const [news] = (await findDueEvents(db(), 50)).filter(({ reservationId }) => reservationId === id);
     const gateway = system.sandbox.ports.gateway(GATEWAY);
     const recordOf: typeof gateway.recordOf = async (...asked) => {
       const record = await gateway.recordOf(...asked);
@@ -151,7 +152,7 @@ describe('a refund in the gateway’s dashboard', () => {
       return record;
     };
     const ports = { ...system.sandbox.ports, gateway: () => ({ ...gateway, recordOf }) };
-    await takeUpNews(db(), ports, required(news, 'what was told'));
+    await processEvents(db(), ports, required(news, 'what was told'));
     expect(await refundsOf(id)).toEqual([]);
     await expectIntegrity(db());
   });
@@ -336,15 +337,15 @@ describe('a refund in the gateway’s dashboard', () => {
       db()
         .transaction()
         .execute(async (tx) => {
-          await markBehind(tx, refundId);
-          await seeToRefusedRefunds(tx, paymentId, 40_000);
+          await noteRefusedBehind(tx, refundId);
+          await resumeRefusedRefunds(tx, paymentId, 40_000);
         });
-    await refundSeenTo(db(), refundId);
+    await closeRefundTask(db(), refundId);
     await seen();
     expect(await refundsOf(id)).toMatchObject([{ status: 'PENDING' }]);
     await desk.takeUpUntilQuiet();
     expect(await refundsOf(id)).toMatchObject([{ status: 'MANUAL_REQUIRED' }]);
-    await refundSeenTo(db(), refundId);
+    await closeRefundTask(db(), refundId);
     await seen();
     await desk.takeUpUntilQuiet();
     expect(await refundsOf(id)).toMatchObject([{ status: 'MANUAL_REQUIRED' }]);

@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { z } from 'zod';
 import type { Tx } from '../../src/db/client.ts';
 import type { FusedDatabase, ValueRefs } from '../../src/db/fused.ts';
-import { cancelAmountDue, createAmountDue } from '../../src/domain/finance/amount-due.ts';
+import { cancelAmountDue, createAmountDue } from '../../src/domain/finance/store/amount-due.ts';
 import { withdrawTask } from '../../src/domain/tasks/store/ensure.ts';
 import { saga } from '../../src/engine/definition.ts';
 import { newId } from '../../src/kernel/ids.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { z } from 'zod';
-import { createAmountDue } from '../../src/domain/finance/amount-due.ts';
+import { createAmountDue } from '../../src/domain/finance/store/amount-due.ts';
 import { withdrawTask } from '../../src/domain/tasks/store/ensure.ts';
 import { saga } from '../../src/engine/definition.ts';
 import { newId } from '../../src/kernel/ids.ts';

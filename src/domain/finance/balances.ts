@@ -7,26 +7,26 @@ import { isStayHeld } from './payout-hold.ts';
 import { allOf, assertVisible, type MoneyScope } from './scope.ts';
 import { LEDGER_TOTALS } from './totals.ts';
 
-/** What an owner is owed, from the entries of its own account; amounts in major units, in the owner's favour. */
+/** An owner's balance in one currency, from the entries of its own account; major units, positive in the owner's favour. */
 export interface OwnerBalance {
   readonly currency: string;
   readonly balance: number;
   /** Below zero, it is taken off the next payouts (domain.md 9.2). */
   readonly carriedForward: number;
   readonly shares: number;
-  /** What the owner bears of the gateways' fees. */
+  /** The owner's part of the gateways' fees. */
   readonly fees: number;
-  /** What was paid for the owner: repairs. */
+  /** Costs that the agency has paid for the owner: repairs. */
   readonly costs: number;
   readonly paid: number;
-  /** Payouts that wait, are under way or have failed; together with the balance they say what is netted. */
+  /** Payouts that wait, are on their way or have failed; `owedByOwner` is the part of them that the balance does not cover. */
   readonly openPayouts: number;
-  /** Of them, what waits until a dispute about its stay is decided. */
+  /** The part of them that waits until a dispute about its stay is decided. */
   readonly heldPayouts: number;
   readonly owedByOwner: number;
 }
 
-/** Throws `NOT_FOUND` for an owner who is absent or foreign. */
+/** The balances of an owner, one for each currency. Throws `NOT_FOUND` for an owner that does not exist or is outside the scope. */
 export async function ownerBalance(db: Db, scope: MoneyScope, ownerId: string): Promise<readonly OwnerBalance[]> {
   await assertVisible(db, scope, { ownerId });
   const { rows } = await sql<{
@@ -75,16 +75,19 @@ export interface StatementFilter {
   readonly to?: string | undefined;
   readonly currency?: string | undefined;
 }
-/** One currency over the asked time, whatever page of it is shown. */
+/** The balances of one currency at both ends of a statement's time, in major units; the same on every page. */
 export interface StatementTotal {
   readonly currency: string;
   readonly opening: number;
   readonly closing: number;
-  /** Of the closing balance, what is below zero and goes into the next statement. */
+  /** The closing balance if it is below zero, which goes into the next statement; else 0. */
   readonly carriedForward: number;
 }
 
-/** Throws `NOT_FOUND`. Opening is what stood before `from`, closing what stood just before `to`. */
+/**
+ * The totals of an owner's statement: the opening balance just before `from`, the closing balance just before `to`. Throws
+ * `NOT_FOUND`.
+ */
 export async function statementTotals(
   db: Db,
   scope: MoneyScope,
@@ -168,7 +171,7 @@ function lineView(row: LineRow) {
     currency: row.currency,
     amount: major(row.amount),
     balance: major(row.running),
-    /** Of a payout: what was kept back for what the owner owed. */
+    /** Of a payout: the part that was kept back for the owner's debt. */
     netted: row.netted === null ? null : major(row.netted),
   };
 }

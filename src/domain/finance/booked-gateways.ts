@@ -3,7 +3,10 @@ import type { Db } from '../../db/client.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { PAYOUT_BANK, type Ports } from '../ports.ts';
 
-/** Gateways of payments that stand, as `id`. Read from index entry to index entry: there are few gateways and many payments. */
+/**
+ * SQL: the gateways of payments that are captured or under way, as `id`. Read from index entry to index entry, as there are few
+ * gateways and many payments.
+ */
 export const BOOKED_GATEWAYS = sql`
   WITH RECURSIVE booked AS (
     SELECT min(gateway_id) AS id FROM payment WHERE status NOT IN ('FAILED', 'CANCELLED', 'REVERSED')
@@ -31,11 +34,11 @@ interface Row {
   readonly kind: 'payments' | 'refunds' | 'payouts';
   readonly id: string;
 }
-/** Rows looked at for each gateway, so that a start costs the same after years. */
+/** Rows that are read for each gateway, so that a start costs the same after years. */
 const MAX_ROWS = 1_000;
 const MAX_IDS = 20;
 
-/** One for each gateway; empty when all are known. */
+/** The gateways with open money that this process does not know; empty when it knows all. */
 export async function findUnknownGateways(db: Db, ports: Ports): Promise<readonly UnknownGateway[]> {
   const { rows: booked } = await sql<{ id: string }>`${BOOKED_GATEWAYS} ORDER BY id LIMIT 100`.execute(db);
   const found: UnknownGateway[] = [];

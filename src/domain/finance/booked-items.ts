@@ -3,7 +3,7 @@ import type { Db, Tx } from '../../db/client.ts';
 import { PAYOUT_BANK } from '../ports.ts';
 import type { BookedItem, SettledMovement } from './reconciliation-match.ts';
 
-/** Of what is not a charge that stands: what was booked for it all the same. */
+/** SQL: the fee that is booked for a refund, or for a charge that has been reversed. */
 const feesOf = (of: RawBuilder<unknown>) =>
   sql`(SELECT coalesce(sum(f.settled_minor), 0)::bigint FROM transaction f WHERE ${of} AND f.type = 'GATEWAY_FEE' AND f.status = 'COMPLETED')`;
 
@@ -13,7 +13,10 @@ export interface Booked {
   readonly to: Date;
 }
 
-/** What our books say of a gateway: whatever the movements name, and all that was booked within the time. */
+/**
+ * The rows of our books to compare with a gateway's record: those that the movements name, and all that were booked in
+ * `[from, to)`. Amounts in minor units.
+ */
 export async function bookedItems(
   tx: Db | Tx,
   { gatewayId, from, to }: Booked,
@@ -36,7 +39,7 @@ export async function bookedItems(
        AND (y.gateway_reference = ANY(${named('CHARGE', 'reference')}::text[]) OR y.provider_id = ANY(${named('CHARGE', 'providerId')}::text[])
             OR (y.completed_at >= ${from} AND y.completed_at < ${to}))
      ORDER BY y.created_at, y.id`.execute(tx);
-  // One refund at a gateway may settle several that were owed: what went back is their sum.
+  // One refund at a gateway may complete several of ours: its amount is their sum.
   const { rows: refunds } = await sql<BookedItem>`
     SELECT 'REFUND' AS kind, t.gateway_reference AS reference, t.provider_id AS "providerId", sum(t.amount_minor)::bigint AS "amountMinor",
            ${feesOf(sql`f.parent_id = min(t.id)`)} AS "feeMinor", t.currency, t.status, max(coalesce(t.completed_at, t.created_at)) AS at,
@@ -50,7 +53,7 @@ export async function bookedItems(
      GROUP BY t.gateway_reference, t.provider_id, t.currency, t.status, t.reservation_id, t.payment_id,
               CASE WHEN t.status = 'COMPLETED' AND t.provider_id IS NOT NULL THEN '' ELSE t.id END
      ORDER BY min(t.created_at), min(t.id)`.execute(tx);
-  // One instruction to a bank pays several payouts: what left is their sum.
+  // One instruction to a bank pays several payouts: its amount is their sum.
   const { rows: payouts } = await sql<BookedItem>`
     SELECT 'PAYOUT' AS kind, t.provider_id AS reference, t.provider_id AS "providerId", sum(t.settled_minor)::bigint AS "amountMinor",
            0 AS "feeMinor", t.currency, 'COMPLETED' AS status, max(t.completed_at) AS at, 'BOOKED' AS state,

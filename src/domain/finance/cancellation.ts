@@ -5,20 +5,19 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { exponentOf } from '../../kernel/money.ts';
 import type { Ports } from '../ports.ts';
 import { refusalDetails } from '../reservations/actions.ts';
-import { refundSchedule } from '../reservations/refund-policy.ts';
 import { refusalOfCancel } from '../reservations/refusals.ts';
-import { dropAmountDue } from './amount-due.ts';
-import { receiptsOf } from './distribution.ts';
-import { financialService } from './financial-service.ts';
+import { type CancellationBasis, financialService } from './financial-service.ts';
 import { type Review, readPayableStay } from './payable.ts';
+import { receiptsOf, type StayReceipts } from './receipts.ts';
 import { type BookedRefunds, type BookingStep, bookRefunds } from './refund-booking.ts';
+import { dropAmountDue } from './store/amount-due.ts';
 import { readTerms } from './terms.ts';
 
-/** Who calls a stay off; anybody but the guest gives everything back (domain.md 4). */
+/** The parties that may cancel a stay; a cancellation by any other than the guest refunds everything (domain.md 4). */
 export const INITIATORS = ['GUEST', 'HOST', 'AGENCY', 'SYSTEM'] as const;
 export type Initiator = (typeof INITIATORS)[number];
 
-/** What a cancellation needs to know of a stay: ids, dates and pinned terms. */
+/** The facts of a stay that its cancellation depends on: ids, dates and pinned terms. */
 export type CancellableStay = {
   readonly reservationId: string;
   readonly status: ReservationStatus;
@@ -34,7 +33,10 @@ export type CancellableStay = {
   readonly termsVersion: number;
 };
 
-/** Throws `RESERVATION_NOT_FOUND`, `RESERVATION_IN_HOUSE`, `INVALID_STATE_TRANSITION`. */
+/**
+ * Reads a stay that may be cancelled. Throws `RESERVATION_NOT_FOUND`, `RESERVATION_IN_HOUSE`, `INVALID_STATE_TRANSITION` with the
+ * actions that are possible.
+ */
 export async function assertCancellable(db: Db, reservationId: string, requestedAt: Date): Promise<CancellableStay> {
   const stay = await readPayableStay(db, reservationId, requestedAt);
   const refusal = refusalOfCancel(stay);
@@ -67,21 +69,55 @@ export async function assertCancellable(db: Db, reservationId: string, requested
 
 export interface CancellationOrder {
   readonly initiator: Initiator;
-  /** By a person with the right to, who gave a reason; null: the policy decides. */
+  /** Decided by a person with the permission, who gave a reason; null: the policy decides. */
   readonly percentOverride: number | null;
 }
 export type RefundDecision = {
   readonly percent: number;
-  /** By the policy; what was paid over the balance comes back on top. */
+  /** Minor units, by the policy; the excess over the balance is refunded on top. */
   readonly amountMinor: number;
   readonly excessMinor: number;
-  /** What it comes to in the end, when the open disputes of the stay are won (`dispute-won.ts`). */
+  /** The amount in the end, if the open disputes of the stay are won (`dispute-won.ts`). */
   readonly wonMinor: number;
   readonly rule: string;
   readonly daysBeforeCheckIn: number;
 };
 
-/** A pure function of the stay, its receipts, its pinned terms and the frozen time of the request (domain.md 4). */
+export interface RefundFacts {
+  /** Of the money that can be refunded now. */
+  readonly basis: CancellationBasis;
+  readonly receipts: StayReceipts;
+}
+
+/**
+ * Reads the basis of a stay's refund: its receipts in minor units and its pinned terms. Until a stay is confirmed everything is
+ * refunded (domain.md 4). Money that a gateway has taken for an open dispute cannot be refunded.
+ */
+export async function readRefundFacts(
+  db: Db | Tx,
+  ports: Pick<Ports, 'amountStep'>,
+  stay: CancellableStay,
+): Promise<RefundFacts> {
+  const terms = await readTerms(db, stay.termsVersion);
+  const receipts = await receiptsOf(db, stay.reservationId);
+  const basis = {
+    base: terms.refundBase,
+    tiers: terms.refundTiers,
+    totalMinor: stay.totalMinor,
+    capturedMinor: receipts.capturedMinor,
+    refundedMinor: receipts.refundedMinor + receipts.disputedMinor,
+    stepMinor: await refundStep(db, ports, stay),
+    checkInDate: stay.checkInDate,
+    timeZone: stay.timeZone,
+    ...(stay.status === 'PENDING' && { percentOverride: 100 }),
+  };
+  return { basis, receipts };
+}
+
+/**
+ * Decides the refund of a cancellation: a pure function of the stay, its receipts, its pinned terms and the frozen time of the
+ * request (domain.md 4).
+ */
 export async function decideRefund(
   db: Db | Tx,
   ports: Pick<Ports, 'amountStep'>,
@@ -89,28 +125,17 @@ export async function decideRefund(
   order: CancellationOrder,
   requestedAt: Date,
 ): Promise<RefundDecision> {
-  const terms = await readTerms(db, stay.termsVersion);
-  const receipts = await receiptsOf(db, stay.reservationId);
+  const { basis, receipts } = await readRefundFacts(db, ports, stay);
   const whole = wholeRefundRule(stay, order);
   const percentOverride = order.percentOverride ?? (whole === null ? undefined : 100);
-  const basis = {
-    base: terms.refundBase,
-    tiers: terms.refundTiers,
-    totalMinor: stay.totalMinor,
-    capturedMinor: receipts.capturedMinor,
-    stepMinor: await refundStep(db, ports, stay),
-    checkInDate: stay.checkInDate,
-    timeZone: stay.timeZone,
-    ...(percentOverride === undefined ? {} : { percentOverride }),
-  };
-  // Money that a gateway has taken for an open dispute cannot be refunded.
-  const held = { ...basis, refundedMinor: receipts.refundedMinor + receipts.disputedMinor };
-  const decided = financialService.refundAt(held, requestedAt);
+  const decidedBy = { ...basis, ...(percentOverride !== undefined && { percentOverride }) };
+  const decided = financialService.refundAt(decidedBy, requestedAt);
+  const won = financialService.refundAt({ ...decidedBy, refundedMinor: receipts.refundedMinor }, requestedAt);
   return {
     percent: decided.percent,
     amountMinor: decided.amountMinor,
     excessMinor: receipts.excessMinor,
-    wonMinor: financialService.refundAt({ ...basis, refundedMinor: receipts.refundedMinor }, requestedAt).amountMinor,
+    wonMinor: won.amountMinor,
     rule: order.percentOverride === null ? (whole ?? decided.rule) : decided.rule,
     daysBeforeCheckIn: decided.days,
   };
@@ -137,7 +162,7 @@ function wholeRefundRule(stay: CancellableStay, { initiator }: CancellationOrder
   return initiator === 'GUEST' ? null : `${initiator}_INITIATED`;
 }
 
-/** What a person gives back beyond the policy, and is more than this, needs a second person (domain.md 4). */
+/** Major units. A refund beyond the policy that is larger than this needs a second person (domain.md 4). */
 const OVERRIDE_LIMIT_MAJOR = 5_000;
 
 /** Whether an amount in minor units is over the limit for one person (domain.md 4). */
@@ -149,37 +174,9 @@ export const REFUND_REVIEW: Review = { score: 100, signals: [{ rule: 'REFUND_OVE
 export const needsSecondPerson = (stay: CancellableStay, order: CancellationOrder, refund: RefundDecision): boolean =>
   order.percentOverride !== null && isOverLimit(refund.wonMinor, stay.currency);
 
-/** What a guest would get back at each moment from now on. */
-export async function quoteSchedule(
-  db: Db,
-  ports: Pick<Ports, 'amountStep'>,
-  stay: CancellableStay,
-  requestedAt: Date,
-) {
-  const terms = await readTerms(db, stay.termsVersion);
-  const receipts = await receiptsOf(db, stay.reservationId);
-  // Nothing has been promised yet: until it is confirmed, everything comes back at any time.
-  if (stay.status === 'PENDING') {
-    const amountMinor = receipts.capturedMinor - receipts.refundedMinor - receipts.disputedMinor;
-    return [{ percent: 100, amountMinor, until: null }];
-  }
-  return refundSchedule({
-    base: terms.refundBase,
-    tiers: terms.refundTiers,
-    totalMinor: stay.totalMinor,
-    capturedMinor: receipts.capturedMinor,
-    // Money that a gateway has taken for an open dispute cannot be refunded.
-    refundedMinor: receipts.refundedMinor + receipts.disputedMinor,
-    stepMinor: await refundStep(db, ports, stay),
-    checkInDate: stay.checkInDate,
-    timeZone: stay.timeZone,
-    from: requestedAt,
-  });
-}
-
 /**
- * The point of no return: the refund is owed to the guest, and what the owner was to get is taken off (domain.md 9). A
- * stay that is called off owes nothing any more (domain.md 4: unpaid).
+ * The point of no return: the refund is owed to the guest, and the owner's part is taken off the payouts to come (domain.md 9). A
+ * cancelled stay owes nothing any more (domain.md 4: unpaid).
  */
 export async function bookCancellation(
   tx: Tx,

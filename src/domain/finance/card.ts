@@ -2,12 +2,12 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { withTimeout } from '../../kernel/time-limit.ts';
 import type { CardRequest, Ports } from '../ports.ts';
 
-/** A guest waits for it before the payment itself is asked for; a provider that answers at all takes a tenth of it. */
+/** A guest waits for it before the payment itself; providers usually answer in a tenth of it. */
 const LOOK_UP_MS = 2_000;
 
 /**
- * The fingerprint of the card behind a reference, asked of its provider with no transaction open. Null as well when the
- * provider cannot be asked, in time or at all: a rule that cannot look must not stop payments, and the other rules stand.
+ * The fingerprint of the card behind a reference, read from its provider with no transaction open. Null also when the provider
+ * does not answer in time: a fraud rule without data must not stop payments, and the other rules still apply.
  */
 export async function cardFingerprintOf(
   ports: Ports,

@@ -9,11 +9,11 @@ import type { ChargeRecord, Ports, RecordedRefund } from '../ports.ts';
 import { rederivePaymentStatus } from '../reservations/store.ts';
 import { takenOf } from './dispute-row.ts';
 import { bookDispute } from './disputes.ts';
-import { alertGateway, type EventOutcome, GATEWAY, takeBack } from './gateway-events.ts';
+import { alertGateway, bookReturned, type EventOutcome, GATEWAY } from './gateway-events.ts';
 import { accounts } from './ledger.ts';
 import { bookMoneyBack } from './money-back.ts';
 import { type PayableStay, readPayableStay } from './payable.ts';
-import { seeToRefusedRefunds } from './refund-task.ts';
+import { resumeRefusedRefunds } from './refund-task.ts';
 
 /** A captured charge, as its gateway knows it. */
 export interface CapturedCharge {
@@ -25,9 +25,9 @@ export interface CapturedCharge {
 }
 
 /**
- * Books what a gateway's record of a charge says and our books do not yet say. The record is the truth about what has
- * happened there, whoever did it, in whatever order it was told and however often: a refund that this system has asked for
- * stands in the books under the gateway's own id, and so does one that was booked from the record before.
+ * Books the entries of a gateway's record of a charge that our books do not have yet. The record is the truth about the charge,
+ * in whatever order and however often events reported it: a refund that this system has requested is in the books under the
+ * gateway's own id, and so is one that was booked from the record before. Under the lock of the stay, with no saga of it open.
  */
 export async function bookRecord(
   tx: Tx,
@@ -46,11 +46,11 @@ export async function bookRecord(
     .select('amount_minor')
     .where('id', '=', charge.paymentId)
     .executeTakeFirstOrThrow();
-  await seeToRefusedRefunds(tx, charge.paymentId, capturedMinor - goneOf(record));
-  return WORTH_TELLING.find((outcome) => found.includes(outcome)) ?? 'known';
+  await resumeRefusedRefunds(tx, charge.paymentId, capturedMinor - goneOf(record));
+  return REPORTED_FIRST.find((outcome) => found.includes(outcome)) ?? 'known';
 }
 
-/** What of a charge is not with its gateway any more, in minor units. */
+/** The part of a charge that its gateway does not hold any more, by its own record; minor units. */
 export const goneOf = ({ refunds, disputes }: ChargeRecord): number =>
   refunds.reduce((sum, { amountMinor, cameBack }) => sum + (cameBack === null ? amountMinor : 0), 0) +
   disputes.reduce(
@@ -59,7 +59,7 @@ export const goneOf = ({ refunds, disputes }: ChargeRecord): number =>
     0,
   );
 
-const WORTH_TELLING: readonly EventOutcome[] = ['noted', 'booked', 'reversed'];
+const REPORTED_FIRST: readonly EventOutcome[] = ['noted', 'booked', 'reversed'];
 
 async function bookRecordedRefund(
   tx: Tx,
@@ -70,9 +70,9 @@ async function bookRecordedRefund(
   const { providerId, currency, cameBack } = refund;
   const key = `gateway-refund-${charge.gatewayId}-${providerId}`;
   const bookedMinor = await bookedAs(tx, charge.paymentId, providerId);
-  if (cameBack !== null) return bringBack(tx, charge, refund, key);
+  if (cameBack !== null) return bookReturnedRefund(tx, charge, refund, key);
   if (refund.amountMinor <= bookedMinor) return 'known';
-  if (currency !== stay.currency) return tellPerson(tx, charge, providerId, 'REFUND_IN_OTHER_CURRENCY');
+  if (currency !== stay.currency) return alertPerson(tx, charge, providerId, 'REFUND_IN_OTHER_CURRENCY');
   const amountMinor = refund.amountMinor - bookedMinor;
   const booked = await bookMoneyBack(tx, stay, {
     paymentId: charge.paymentId,
@@ -84,10 +84,10 @@ async function bookRecordedRefund(
     effectKey: `${key}-${bookedMinor}`,
     details: { origin: 'GATEWAY' },
   });
-  if (booked.bookedMinor > 0) await tellRefund(tx, `${key}-${bookedMinor}`, stay, booked);
+  if (booked.bookedMinor > 0) await notifyOfRefund(tx, `${key}-${bookedMinor}`, stay, booked);
   await auditRefund(tx, charge, 'REFUND_BOOKED_FROM_GATEWAY', { providerId, refundIds: booked.refundIds });
-  // Sent by hand and by the gateway as well: a person must find where the money is.
-  if (booked.bookedMinor < amountMinor) return tellPerson(tx, charge, providerId, 'REFUNDED_MORE_THAN_CAPTURED');
+  // Sent by hand and by the gateway as well: a person must find out where the money is.
+  if (booked.bookedMinor < amountMinor) return alertPerson(tx, charge, providerId, 'REFUNDED_MORE_THAN_CAPTURED');
   return 'booked';
 }
 
@@ -100,16 +100,15 @@ async function bookedAs(tx: Tx, paymentId: string, providerId: string): Promise<
   return rows[0]?.minor ?? 0;
 }
 
-/** The guest does not have it after all, and is owed it still. */
-async function bringBack(
+/** A refund has come back to the gateway: the guest is still owed the money. */
+async function bookReturnedRefund(
   tx: Tx,
   charge: CapturedCharge,
   { providerId, cameBack }: RecordedRefund,
   key: string,
 ): Promise<EventOutcome> {
-  const refundIds = await takeBack(tx, {
+  const refundIds = await bookReturned(tx, {
     type: 'REFUND',
-    status: 'MANUAL_REQUIRED',
     providerId,
     reason: cameBack ?? 'REFUND_FAILED',
     key: `${key}-back`,
@@ -120,8 +119,8 @@ async function bringBack(
   return 'reversed';
 }
 
-/** As of a refund that this system has sent: the guest is told that the money has gone, the owner what it costs. */
-const tellRefund = (
+/** The messages are those of a refund that this system has sent: to the guest, and to the owner who bears a part of it. */
+const notifyOfRefund = (
   tx: Tx,
   key: string,
   { guestId, ownerId, reservationId, currency }: PayableStay,
@@ -137,7 +136,7 @@ const tellRefund = (
     { sagaId: null, reservationId },
   );
 
-async function tellPerson(tx: Tx, charge: CapturedCharge, providerId: string, code: AlertCode): Promise<EventOutcome> {
+async function alertPerson(tx: Tx, charge: CapturedCharge, providerId: string, code: AlertCode): Promise<EventOutcome> {
   await alertGateway(tx, providerId, code, charge.paymentId);
   return 'noted';
 }

@@ -1,19 +1,20 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
-import { newId } from '../../kernel/ids.ts';
 import type { RecordedDispute } from '../ports.ts';
 import type { CapturedCharge } from './charge-record.ts';
 import { type Dispute, postedFor, takenOf } from './dispute-row.ts';
-import { reducePayouts } from './distribution.ts';
 import { financialService } from './financial-service.ts';
 import { accounts, credit, debit, post } from './ledger.ts';
 import type { PayableStay } from './payable.ts';
+import { reducePayouts } from './planned-payouts.ts';
+import { insertBooked } from './store/booked.ts';
+import { insertPayout } from './store/payouts.ts';
 import { readTerms } from './terms.ts';
 
 /**
- * What a dispute costs beside the disputed money: what the gateway keeps for it, and what it took that had been refunded
- * before. Borne like the gateway's other fees. Cumulative, as a fee may be given back when a dispute is won: books the
- * difference to what is booked. False: there is none.
+ * Books the cost of a dispute beside the disputed money: the gateway's fee for it, and money that it took although it had been
+ * refunded before. It is borne like the gateway's other fees (domain.md 9.4). Cumulative, as a fee may be given back when a
+ * dispute is won: books the difference to the cost that is booked already. False: there is none.
  */
 export async function bookDisputeCost(
   tx: Tx,
@@ -26,29 +27,20 @@ export async function bookDisputeCost(
   const { bookedMinor, times } = await bookedCosts(tx, dispute);
   const costMinor = targetMinor - bookedMinor;
   if (costMinor === 0) return false;
-  const id = newId('transaction');
   const effectKey = `${dispute.key}-cost-${times + 1}`;
-  await tx
-    .insertInto('transaction')
-    .values({
-      id,
-      type: 'GATEWAY_FEE',
-      status: 'COMPLETED',
-      reservation_id: stay.reservationId,
-      owner_id: stay.ownerId,
-      parent_id: dispute.id,
-      amount_minor: costMinor,
-      settled_minor: costMinor,
-      outstanding_minor: 0,
-      currency: stay.currency,
-      distribution_version: stay.termsVersion,
-      payment_id: charge.paymentId,
-      beneficiary_id: stay.referringAgentId,
-      effect_key: effectKey,
-      completed_at: sql<Date>`now()`,
-      details: JSON.stringify({ origin: 'DISPUTE' }),
-    })
-    .execute();
+  const id = await insertBooked(tx, {
+    type: 'GATEWAY_FEE',
+    reservation_id: stay.reservationId,
+    owner_id: stay.ownerId,
+    parent_id: dispute.id,
+    amount_minor: costMinor,
+    currency: stay.currency,
+    distribution_version: stay.termsVersion,
+    payment_id: charge.paymentId,
+    beneficiary_id: stay.referringAgentId,
+    effect_key: effectKey,
+    details: JSON.stringify({ origin: 'DISPUTE' }),
+  });
   const shares = await sharesOf(tx, stay, costMinor);
   await post(tx, {
     ...postedFor(charge, stay, { id }),
@@ -67,36 +59,32 @@ export async function bookDisputeCost(
   return true;
 }
 
-/** What the gateway has taken and is neither held, nor the guest's, nor back: refunded before, or given back in part only. */
+/**
+ * The money that the gateway has taken and that is neither held, nor the guest's, nor returned, in minor units: it had been
+ * refunded before, or only a part of it was returned.
+ */
 function takenBeside(recorded: RecordedDispute, { status, settled_minor }: Dispute): number {
   const takenMinor = takenOf(recorded);
   if (status === 'PROCESSING' || status === 'COMPLETED') return Math.max(0, takenMinor - settled_minor);
-  // Won, and nothing is said of what has come back: it is on its way.
+  // Won, and the record shows no return yet: it is on its way.
   if (status !== 'REVERSED' || !recorded.returnedMinor) return 0;
   return Math.max(0, takenMinor - recorded.returnedMinor);
 }
 
-/** What an owner had borne and is given back is owed anew, at once. */
+/** The part of the cost that an owner had borne and that is given back becomes a payout, due at once. */
 const payBack = (tx: Tx, charge: CapturedCharge, stay: PayableStay, effectKey: string, amountMinor: number) =>
-  tx
-    .insertInto('transaction')
-    .values({
-      id: newId('transaction'),
-      type: 'OWNER_PAYOUT',
-      status: 'PENDING',
-      reservation_id: stay.reservationId,
-      owner_id: stay.ownerId,
-      amount_minor: amountMinor,
-      outstanding_minor: amountMinor,
-      currency: stay.currency,
-      distribution_version: stay.termsVersion,
-      payment_id: charge.paymentId,
-      scheduled_for: sql<Date>`now()`,
-      effect_key: `${effectKey}-payout`,
-    })
-    .execute();
+  insertPayout(tx, {
+    reservation_id: stay.reservationId,
+    owner_id: stay.ownerId,
+    amount_minor: amountMinor,
+    currency: stay.currency,
+    distribution_version: stay.termsVersion,
+    payment_id: charge.paymentId,
+    scheduled_for: sql<Date>`now()`,
+    effect_key: `${effectKey}-payout`,
+  });
 
-/** Signed: what is given back is shared as it was borne. */
+/** Signed minor units: a cost that is given back is shared as it was borne. */
 async function sharesOf(tx: Tx, { termsVersion, referringAgentId }: PayableStay, costMinor: number) {
   const terms = await readTerms(tx, termsVersion);
   const shares = financialService.shareGatewayFee(terms, Math.abs(costMinor), referringAgentId !== null);

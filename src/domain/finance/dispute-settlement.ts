@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import type { Target } from './settlement.ts';
 
-/** Banks decide within months; what is older has long been settled, and is not added up again every night. */
+/** Banks decide within months; older disputes have long been settled, and are not added up again every night. */
 const DECIDED_WITHIN_DAYS = 730;
 
 interface Due {
@@ -16,9 +16,9 @@ interface Due {
 }
 
 /**
- * A gateway takes disputed money, and its fee, at once out of what it would hand over, and gives it back in the same way:
- * whatever is booked of a dispute by its record (`disputes.ts`) has left clearing. Only those of which something else is
- * settled than is booked.
+ * The settlements that disputes of a gateway should have, in minor units. A gateway takes disputed money, and its fee, at once out
+ * of the money that it would hand over, and gives it back in the same way, so everything that is booked of a dispute from its
+ * record (`disputes.ts`) has left clearing. Only disputes whose settled sum differs from the booked one.
  */
 export async function disputeTargets(tx: Tx, gatewayId: string): Promise<readonly Target[]> {
   const { rows } = await sql<Due>`

@@ -6,8 +6,8 @@ import type { PayableStay } from './payable.ts';
 
 const occasionOf = (disputeId: string): string => `dispute-${disputeId}`;
 
-/** Only a person can answer a dispute, at the gateway, and only for so long. */
-export async function callForDispute(
+/** Alerts a person to a dispute and opens the task of answering it: only a person can, at the gateway, and only for a time. */
+export async function openDisputeTask(
   tx: Tx,
   stay: PayableStay,
   disputeId: string,
@@ -24,5 +24,5 @@ export async function callForDispute(
   });
 }
 
-/** Closes the task that asked a person to see to a dispute. */
-export const disputeSeenTo = (tx: Tx, disputeId: string) => closeFinanceTask(tx, occasionOf(disputeId));
+/** Closes the task of answering a dispute; without one, nothing changes. */
+export const closeDisputeTask = (tx: Tx, disputeId: string) => closeFinanceTask(tx, occasionOf(disputeId));

@@ -3,21 +3,21 @@ import type { Tx } from '../../db/client.ts';
 import { refundAffectsPayoutMessage } from '../messages/catalogue/refund-affects-payout.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import { disputedOf } from '../reservations/payment-status.ts';
-import { refundOf } from '../reservations/refund-policy.ts';
 import type { CapturedCharge } from './charge-record.ts';
 import type { Dispute } from './dispute-row.ts';
-import { IS_LIVE_REFUND, receiptsOf } from './distribution.ts';
+import { financialService } from './financial-service.ts';
 import { GATEWAY } from './gateway-events.ts';
 import type { PayableStay } from './payable.ts';
+import { IS_LIVE_REFUND, receiptsOf } from './receipts.ts';
 import { bookRefunds } from './refund-booking.ts';
 import { readTerms } from './terms.ts';
 
 /**
- * A stay was called off while its money was with the guest's bank, and the money is back: what its guest was to get of it
- * is owed from now on, by the percentage that was decided then (domain.md 4), less what has gone back since; goodwill is on
- * top of it. Nothing for a stay that was not called off. `stepMinor`: the gateway sends back multiples of it.
+ * A dispute is won, and its stay was cancelled while the money was with the guest's bank: the guest's refund of that money is owed
+ * from now on, by the percentage that the cancellation decided (domain.md 4), less the refunds since then; goodwill is on top of
+ * it. Books nothing for a stay that is not cancelled. `stepMinor`: the gateway sends back multiples of it, in minor units.
  */
-export async function oweWhatCancellationOwed(
+export async function bookRefundOfWonDispute(
   tx: Tx,
   charge: CapturedCharge,
   stay: PayableStay,
@@ -29,16 +29,17 @@ export async function oweWhatCancellationOwed(
   const before = await beforeCancellation(tx, charge, cancelled.at);
   const terms = await readTerms(tx, stay.termsVersion);
   const receipts = await receiptsOf(tx, stay.reservationId);
-  const whole = refundOf({
-    base: terms.refundBase,
-    tiers: terms.refundTiers,
-    totalMinor: stay.totalMinor,
-    capturedMinor: receipts.capturedMinor,
-    refundedMinor: before.refundedMinor + receipts.disputedMinor,
-    stepMinor,
-    days: 0,
-    percentOverride: cancelled.percent,
-  });
+  const whole = financialService.refundByPercent(
+    {
+      base: terms.refundBase,
+      tiers: terms.refundTiers,
+      totalMinor: stay.totalMinor,
+      capturedMinor: receipts.capturedMinor,
+      refundedMinor: before.refundedMinor + receipts.disputedMinor,
+      stepMinor,
+    },
+    cancelled.percent,
+  );
   const sinceMinor = receipts.refundedMinor - before.refundedMinor - before.goodwillMinor;
   const owedMinor = Math.max(0, whole.amountMinor - sinceMinor) + before.creditMinor;
   const amountMinor = Math.min(Math.ceil(owedMinor / stepMinor) * stepMinor, before.leftMinor);
@@ -51,8 +52,8 @@ export async function oweWhatCancellationOwed(
     paymentId: charge.paymentId,
   });
   if (ownerMinor <= 0) return;
-  const told = refundAffectsPayoutMessage(stay.ownerId, { amountMinor: ownerMinor, currency: stay.currency });
-  await enqueueInTransaction(tx, key, [told], { sagaId: null, reservationId: stay.reservationId });
+  const message = refundAffectsPayoutMessage(stay.ownerId, { amountMinor: ownerMinor, currency: stay.currency });
+  await enqueueInTransaction(tx, key, [message], { sagaId: null, reservationId: stay.reservationId });
 }
 
 /** When the cancellation of the stay was asked for, and the percentage that it refunds; null: the stay is not cancelled. */
@@ -66,14 +67,15 @@ async function cancellationOf(tx: Tx, reservationId: string) {
   return rows[0] ?? null;
 }
 
+/** Minor units. */
 interface Before {
-  /** Of all charges, without credit: what had been refunded before the stay was called off. */
+  /** The refunds of all charges from before the cancellation, without the guest's credit. */
   readonly refundedMinor: number;
-  /** Of all charges: goodwill that was refunded after it. */
+  /** The goodwill refunds of all charges since then. */
   readonly goodwillMinor: number;
-  /** Of the charge, if it is from before: what had been paid over the balance and is still there. */
+  /** The rest of the money that was paid over the balance with the charge, if it is from before the cancellation. */
   readonly creditMinor: number;
-  /** Of the charge: all that can be refunded. */
+  /** The refundable rest of the charge. */
   readonly leftMinor: number;
 }
 async function beforeCancellation(tx: Tx, { reservationId, paymentId }: CapturedCharge, at: Date): Promise<Before> {

@@ -1,26 +1,31 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
-import type { TransactionStatus } from '../../db/schema.ts';
-import { newId } from '../../kernel/ids.ts';
 import { recordAudit } from '../audit/record.ts';
 import { refundAffectsPayoutMessage } from '../messages/catalogue/refund-affects-payout.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import type { RecordedDispute } from '../ports.ts';
 import type { CapturedCharge } from './charge-record.ts';
 import { bookDisputeCost } from './dispute-cost.ts';
-import { COLUMNS, type Dispute, type DisputeRow, postedFor, takenOf } from './dispute-row.ts';
-import { callForDispute, disputeSeenTo } from './dispute-task.ts';
-import { oweWhatCancellationOwed } from './dispute-won.ts';
+import { type Dispute, postedFor, takenOf } from './dispute-row.ts';
+import { closeDisputeTask, openDisputeTask } from './dispute-task.ts';
+import { bookRefundOfWonDispute } from './dispute-won.ts';
 import { alertGateway, type EventOutcome, GATEWAY } from './gateway-events.ts';
 import { accounts, credit, debit, post, reverseJournal } from './ledger.ts';
 import { bookMoneyBack } from './money-back.ts';
 import type { PayableStay } from './payable.ts';
-import { refundsWait } from './refund-task.ts';
+import { suspendRefundTasks } from './refund-task.ts';
+import {
+  changeDisputedAmount,
+  DISPUTE_COLUMNS,
+  type DisputeMove,
+  insertDispute,
+  moveDispute,
+} from './store/disputes.ts';
 
 /**
- * Brings our books to where the gateway's record of a dispute is, by whatever way it came there. `stepMinor`: the gateway
- * sends money back in multiples of it.
+ * Brings our books to the state of the gateway's record of a dispute, whichever states it has passed through. `stepMinor`: the
+ * gateway sends money back in multiples of it, in minor units. Under the lock of the stay.
  */
 export async function bookDispute(
   tx: Tx,
@@ -41,12 +46,12 @@ export async function bookDispute(
   if (dispute.status === 'PENDING' && isTaken(recorded)) dispute = await withdraw(tx, charge, stay, recorded, dispute);
   if (isOpen(dispute)) dispute = await decide(tx, charge, stay, recorded, dispute);
   if (before !== dispute.status && dispute.status === 'REVERSED') {
-    await oweWhatCancellationOwed(tx, charge, stay, dispute, stepMinor);
+    await bookRefundOfWonDispute(tx, charge, stay, dispute, stepMinor);
   }
   const costs = await bookDisputeCost(tx, charge, stay, recorded, dispute);
   if (isOpen(dispute)) {
-    if (before === null) await callForDispute(tx, stay, dispute.id, recorded);
-  } else await disputeSeenTo(tx, dispute.id);
+    if (before === null) await openDisputeTask(tx, stay, dispute.id, recorded);
+  } else await closeDisputeTask(tx, dispute.id);
   if (isDecidedAnew(recorded, dispute)) {
     await alertGateway(tx, `${recorded.providerId}-anew`, 'DISPUTE_DECIDED_ANEW', charge.paymentId);
     return 'noted';
@@ -59,7 +64,7 @@ export async function bookDispute(
 const isOpen = ({ status }: Pick<Dispute, 'status'>): boolean => status === 'PENDING' || status === 'PROCESSING';
 const isTaken = ({ status, withdrawn }: RecordedDispute): boolean =>
   status === 'LOST' || (status === 'OPEN' && withdrawn);
-/** Ended for us, and the other way at the gateway: as when a bank takes up again what had been decided. */
+/** Ended in our books, and in another way at the gateway, as when a bank takes up a decided dispute again. */
 const isDecidedAnew = ({ status }: RecordedDispute, dispute: Dispute): boolean =>
   (status === 'LOST' && !isOpen(dispute) && dispute.status !== 'COMPLETED') ||
   (status !== 'LOST' && dispute.status === 'COMPLETED') ||
@@ -68,7 +73,7 @@ const isDecidedAnew = ({ status }: RecordedDispute, dispute: Dispute): boolean =
 const findDispute = (tx: Tx, { gatewayId }: CapturedCharge, providerId: string) =>
   tx
     .selectFrom('transaction')
-    .select(COLUMNS)
+    .select(DISPUTE_COLUMNS)
     .where('gateway_id', '=', gatewayId)
     .where('provider_id', '=', providerId)
     .where('type', '=', literal('DISPUTE'))
@@ -80,42 +85,29 @@ const openDispute = (
   { paymentId, gatewayId, reference }: CapturedCharge,
   { reservationId, ownerId, currency, termsVersion }: PayableStay,
   { providerId, amountMinor, reason, respondBy }: RecordedDispute,
-): Promise<DisputeRow> =>
-  tx
-    .insertInto('transaction')
-    .values({
-      id: newId('transaction'),
-      type: 'DISPUTE',
-      status: 'PENDING',
-      reservation_id: reservationId,
-      owner_id: ownerId,
-      amount_minor: amountMinor,
-      outstanding_minor: 0,
-      currency,
-      distribution_version: termsVersion,
-      payment_id: paymentId,
-      gateway_id: gatewayId,
-      gateway_reference: reference,
-      provider_id: providerId,
-      details: JSON.stringify({ reason, respondBy: respondBy?.toISOString() ?? null }),
-    })
-    .returning(COLUMNS)
-    .executeTakeFirstOrThrow();
+) =>
+  insertDispute(tx, {
+    reservation_id: reservationId,
+    owner_id: ownerId,
+    amount_minor: amountMinor,
+    currency,
+    distribution_version: termsVersion,
+    payment_id: paymentId,
+    gateway_id: gatewayId,
+    gateway_reference: reference,
+    provider_id: providerId,
+    details: JSON.stringify({ reason, respondBy: respondBy?.toISOString() ?? null }),
+  });
 
-/** An inquiry may demand more than the dispute that it becomes. */
+/** An inquiry may become a dispute about more money. */
 async function demand(tx: Tx, dispute: Dispute, amountMinor: number): Promise<Dispute> {
   if (dispute.amount_minor === amountMinor) return dispute;
-  await tx
-    .updateTable('transaction')
-    .set((eb) => ({ amount_minor: amountMinor, version: eb('version', '+', 1) }))
-    .where('id', '=', dispute.id)
-    .execute();
-  return { ...dispute, amount_minor: amountMinor };
+  return { ...(await changeDisputedAmount(tx, dispute.id, amountMinor)), key: dispute.key };
 }
 
 /**
- * No more is held than the gateway has left of the charge: what was refunded before, and is disputed all the same, is lost
- * twice, and the second time it is a cost of the dispute.
+ * Holds no more than the gateway has left of the charge: money that was refunded before, and is disputed all the same, is lost
+ * twice, and the second loss is a cost of the dispute.
  */
 async function withdraw(
   tx: Tx,
@@ -125,8 +117,8 @@ async function withdraw(
   dispute: Dispute,
 ): Promise<Dispute> {
   const heldMinor = Math.max(0, Math.min(dispute.amount_minor, takenOf(recorded), await leftAtGateway(tx, charge)));
-  // The bank may give the guest what a person was to send: whether it is owed still is decided with the dispute.
-  await refundsWait(tx, charge.paymentId);
+  // The bank may give the guest the money that a person was to send: the dispute decides whether it is still owed.
+  await suspendRefundTasks(tx, charge.paymentId);
   await post(tx, {
     ...postedFor(charge, stay, dispute),
     effectKey: `${dispute.key}-withdrawn`,
@@ -137,10 +129,10 @@ async function withdraw(
       credit(accounts.gatewayClearing(charge.gatewayId, stay.currency), heldMinor),
     ],
   });
-  return move(tx, dispute, 'PROCESSING', heldMinor);
+  return move(tx, dispute, 'withdrawDispute', heldMinor);
 }
 
-/** Of the charge, in minor units: what has neither gone back to the guest nor been taken for another dispute. */
+/** The part of the charge, in minor units, that has neither gone back to the guest nor been taken for another dispute. */
 async function leftAtGateway(tx: Tx, { paymentId, reservationId }: CapturedCharge): Promise<number> {
   const { rows } = await sql<{ left: number }>`
     SELECT y.amount_minor - coalesce((SELECT sum(t.settled_minor) FROM transaction t WHERE t.reservation_id = ${reservationId} AND t.payment_id = y.id
@@ -157,7 +149,7 @@ async function decide(
   dispute: Dispute,
 ): Promise<Dispute> {
   if (recorded.status === 'OPEN') return dispute;
-  if (dispute.status === 'PENDING') return move(tx, dispute, 'CANCELLED', 0);
+  if (dispute.status === 'PENDING') return move(tx, dispute, 'closeDispute', 0);
   if (recorded.status === 'LOST') return lose(tx, charge, stay, dispute);
   // Closed in some other way, and the money is still gone: not known yet.
   return recorded.status === 'WON' || !recorded.withdrawn ? win(tx, dispute) : dispute;
@@ -166,7 +158,7 @@ async function decide(
 /** The guest has the money for good. */
 async function lose(tx: Tx, charge: CapturedCharge, stay: PayableStay, dispute: Dispute): Promise<Dispute> {
   const heldMinor = dispute.settled_minor;
-  const lost = await move(tx, dispute, 'COMPLETED', heldMinor);
+  const lost = await move(tx, dispute, 'loseDispute', heldMinor);
   const back = await bookMoneyBack(tx, stay, {
     paymentId: charge.paymentId,
     amountMinor: heldMinor,
@@ -179,9 +171,9 @@ async function lose(tx: Tx, charge: CapturedCharge, stay: PayableStay, dispute: 
     details: { origin: 'DISPUTE', disputeId: dispute.id },
   });
   if (back.ownerMinor > 0) {
-    const told = refundAffectsPayoutMessage(stay.ownerId, { amountMinor: back.ownerMinor, currency: stay.currency });
+    const message = refundAffectsPayoutMessage(stay.ownerId, { amountMinor: back.ownerMinor, currency: stay.currency });
     const about = { sagaId: null, reservationId: stay.reservationId };
-    await enqueueInTransaction(tx, `${dispute.key}-lost`, [told], about);
+    await enqueueInTransaction(tx, `${dispute.key}-lost`, [message], about);
   }
   const restMinor = heldMinor - back.bookedMinor;
   if (restMinor === 0) return lost;
@@ -196,7 +188,7 @@ async function lose(tx: Tx, charge: CapturedCharge, stay: PayableStay, dispute: 
       credit(accounts.disputed(charge.gatewayId, stay.currency), restMinor),
     ],
   });
-  return move(tx, lost, 'COMPLETED', back.bookedMinor);
+  return move(tx, lost, 'reduceLostDispute', back.bookedMinor);
 }
 
 /** The money is with the gateway again. */
@@ -209,20 +201,11 @@ async function win(tx: Tx, dispute: Dispute): Promise<Dispute> {
   if (journal) {
     await reverseJournal(tx, journal.id, { sagaId: null, postedBy: GATEWAY, effectKey: `${dispute.key}-reinstated` });
   }
-  return move(tx, dispute, 'REVERSED', dispute.settled_minor);
+  return move(tx, dispute, 'winDispute', dispute.settled_minor);
 }
 
-async function move(tx: Tx, dispute: Dispute, status: TransactionStatus, settledMinor: number): Promise<Dispute> {
-  const ends = status === 'COMPLETED' ? { completed_at: sql<Date>`now()` } : {};
-  const drops = status === 'CANCELLED' ? { cancelled_at: sql<Date>`now()` } : {};
-  const row = await tx
-    .updateTable('transaction')
-    .set((eb) => ({ status, settled_minor: settledMinor, version: eb('version', '+', 1), ...ends, ...drops }))
-    .where('id', '=', dispute.id)
-    .where('status', '=', dispute.status)
-    .returning(COLUMNS)
-    .executeTakeFirstOrThrow();
-  return { ...row, key: dispute.key };
+async function move(tx: Tx, dispute: Dispute, by: DisputeMove, settledMinor: number): Promise<Dispute> {
+  return { ...(await moveDispute(tx, dispute.id, by, settledMinor)), key: dispute.key };
 }
 
 const auditDispute = (tx: Tx, charge: CapturedCharge, providerId: string, { id, status }: Dispute) =>

@@ -1,21 +1,20 @@
-import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import { literal, literals } from '../../db/literal.ts';
-import type { TransactionType } from '../../db/schema.ts';
-import { RoomyError, required } from '../../kernel/errors.ts';
-import { newId } from '../../kernel/ids.ts';
-import { disputedOf } from '../reservations/payment-status.ts';
-import { propertyTimesOf, stayDatesOf, stayTimes } from '../reservations/stay-plan.ts';
+import { RoomyError } from '../../kernel/errors.ts';
 import { financialService } from './financial-service.ts';
 import { accounts, credit, debit, type JournalLine, post, postedShares, reverseStep } from './ledger.ts';
 import type { PayableStay } from './payable.ts';
 import type { BookedPayment, PaymentStep } from './payment.ts';
 import { payoutDueAt } from './payout-schedule.ts';
+import { payoutMoments, reducePayouts } from './planned-payouts.ts';
+import { receiptsOf } from './receipts.ts';
+import { type BookedRow, insertBooked } from './store/booked.ts';
+import { cancelPayout, insertPayout } from './store/payouts.ts';
 import { readTerms } from './terms.ts';
 
 /**
- * Who gets what of a payment. The cumulative rule (domain.md 6): what each party should have of all that a stay has
- * received, less what is posted already, so that any sequence of payments ends where one would. Differences are signed.
+ * How a payment is divided, by the cumulative rule (domain.md 6): each party's share of all receipts of the stay, less its share
+ * that is posted already, so that any sequence of payments ends with the shares of one payment of the same sum. Shares are
+ * signed minor units; `scheduledFor` is an ISO instant.
  */
 export type Distribution = {
   readonly termsVersion: number;
@@ -28,61 +27,10 @@ export type Distribution = {
   readonly ownerMinor: number;
   readonly agencyMinor: number;
   readonly referralMinor: number;
-  /** Who bears what of the gateway's fee. */
+  /** How the gateway's fee is borne. */
   readonly fee: { readonly ownerMinor: number; readonly agencyMinor: number; readonly referralMinor: number };
   readonly scheduledFor: string;
 };
-
-/** What a stay has received, as the split counts it: without what went over the balance. */
-export interface Receipts {
-  readonly capturedMinor: number;
-  readonly refundedMinor: number;
-  /** Of what was refunded, what one party bears alone. */
-  readonly borneByAgencyMinor: number;
-  readonly borneByOwnerMinor: number;
-}
-
-/** Sums the payments and refunds of a stay, in minor units, as the split counts them (domain.md 6). */
-export async function receiptsOf(
-  db: Db | Tx,
-  reservationId: string,
-): Promise<Receipts & { readonly excessMinor: number; readonly disputedMinor: number }> {
-  // The excess is the guest's own money: of its charge it is given back first, and it is no part of the split.
-  const { rows } = await sql<ReceiptsRow>`
-    SELECT m.captured, m.refunded, m.excess, m.captured - m.refunded + m.excess - m.refundable AS disputed, b.agency, b.owner
-      FROM (SELECT coalesce(sum(amount_minor - excess_minor), 0)::bigint AS captured,
-                   coalesce(sum(greatest(0, refunded_minor - excess_minor)), 0)::bigint AS refunded,
-                   coalesce(sum(least(refundable, greatest(0, excess_minor - refunded_minor))), 0)::bigint AS excess,
-                   coalesce(sum(refundable), 0)::bigint AS refundable
-              FROM (SELECT y.*, greatest(0, y.amount_minor - y.refunded_minor - ${disputedOf('y')}) AS refundable FROM payment y
-                     WHERE y.reservation_id = ${reservationId} AND y.status = 'COMPLETED') p) m,
-           (SELECT ${borneBy('AGENCY')} AS agency, ${borneBy('OWNER')} AS owner
-              FROM transaction t WHERE t.reservation_id = ${reservationId} AND ${IS_LIVE_REFUND}) b`.execute(db);
-  const { captured, refunded, excess, disputed, agency, owner } = rows[0] ?? NOTHING;
-  return {
-    capturedMinor: captured,
-    refundedMinor: refunded,
-    excessMinor: excess,
-    disputedMinor: disputed,
-    borneByAgencyMinor: agency,
-    borneByOwnerMinor: owner,
-  };
-}
-interface ReceiptsRow {
-  readonly captured: number;
-  readonly refunded: number;
-  readonly excess: number;
-  readonly disputed: number;
-  readonly agency: number;
-  readonly owner: number;
-}
-const NOTHING: ReceiptsRow = { captured: 0, refunded: 0, excess: 0, disputed: 0, agency: 0, owner: 0 };
-
-/** Of refunds `t`: what a party bears alone, in minor units. */
-export const borneBy = (bearer: 'AGENCY' | 'OWNER') =>
-  sql<number>`coalesce(sum(t.borne_minor) FILTER (WHERE t.borne_by = ${literal(bearer)}), 0)::bigint`;
-/** Transactions `t` that are refunds and owed or paid. */
-export const IS_LIVE_REFUND = sql<boolean>`t.type = 'REFUND' AND t.status NOT IN ('FAILED', 'CANCELLED', 'REVERSED')`;
 
 /**
  * Calculates the signed share of each party in one payment and the day of the payout, by the terms that the stay has
@@ -114,68 +62,10 @@ export async function planDistribution(
   };
 }
 
-/** The local moments that an owner's policy counts from. */
-async function payoutMoments(db: Db | Tx, reservationId: string) {
-  const row = await db
-    .selectFrom('reservation as r')
-    .innerJoin('property as p', 'p.id', 'r.property_id')
-    .innerJoin('owner as o', 'o.id', 'p.owner_id')
-    .select([
-      'r.check_in_date',
-      'r.check_out_date',
-      'r.planned_arrival',
-      'r.planned_departure',
-      'p.time_zone',
-      'p.check_in_time',
-      'p.check_out_time',
-      sql<string | null>`o.payout_terms ->> 'policy'`.as('policy'),
-    ])
-    .where('r.id', '=', reservationId)
-    .executeTakeFirstOrThrow();
-  const { arrival, departure } = stayTimes(stayDatesOf(row), propertyTimesOf(row));
-  return {
-    policy: row.policy,
-    timeZone: row.time_zone,
-    checkInAt: new Date(arrival.instant),
-    checkOutAt: new Date(departure.instant),
-  };
-}
-
 /**
- * The arrival or departure has another time: what is still to be paid out of a stay's payments falls due by it, as a payment
- * of now would (domain.md 8).
+ * A booked share in minor units. `transactionId`: null when the share is not above zero. `takenMinor`: by how much other payouts
+ * of the stay were reduced.
  */
-export async function reschedulePayouts(tx: Tx, reservationId: string): Promise<void> {
-  const open = await tx
-    .selectFrom('transaction as t')
-    .innerJoin('payment as y', 'y.id', 't.payment_id')
-    .innerJoin('saga as s', 's.id', 'y.saga_id')
-    // Whose it is: the property may have been sold since.
-    .innerJoin('owner as o', 'o.id', 't.owner_id')
-    .select(['t.id', 't.scheduled_for', 't.distribution_version', 's.requested_at'])
-    .select(sql<string | null>`o.payout_terms ->> 'policy'`.as('own_policy'))
-    .where('t.reservation_id', '=', reservationId)
-    .where('t.type', '=', literal('OWNER_PAYOUT'))
-    .where('t.status', '=', literal('PENDING'))
-    .whereRef('t.created_by_saga', '=', 'y.saga_id')
-    .forUpdate('t')
-    .execute();
-  if (open.length === 0) return;
-  const at = await payoutMoments(tx, reservationId);
-  for (const { id, scheduled_for, distribution_version, requested_at, own_policy } of open) {
-    const policy =
-      own_policy ?? (await readTerms(tx, required(distribution_version, 'the terms of a payout'))).payoutPolicy;
-    const due = payoutDueAt(policy, { ...at, paidAt: requested_at });
-    if (due.getTime() === scheduled_for?.getTime()) continue;
-    await tx
-      .updateTable('transaction')
-      .set((eb) => ({ scheduled_for: due, version: eb('version', '+', 1) }))
-      .where('id', '=', id)
-      .execute();
-  }
-}
-
-/** Null where the share is nothing. `takenMinor`: by how much other payouts of the stay were reduced. */
 export type BookedShare = {
   readonly transactionId: string | null;
   readonly amountMinor: number;
@@ -183,7 +73,7 @@ export type BookedShare = {
 };
 
 interface Share {
-  readonly type: TransactionType;
+  readonly type: Extract<BookedRow['type'], 'AGENCY_FEE' | 'REFERRAL_FEE' | 'GATEWAY_FEE'>;
   readonly effectKey: string;
   readonly amountMinor: number;
   readonly lines: readonly JournalLine[];
@@ -202,50 +92,33 @@ const postedIn = ({ step, stay, payment }: DistributionContext) => ({
   paymentId: payment.paymentId,
 });
 
-async function insertTransaction(
-  tx: Tx,
-  { step, stay, payment }: DistributionContext,
-  share: Pick<Share, 'type' | 'effectKey' | 'amountMinor'>,
-  more: { readonly beneficiary?: string | null; readonly scheduledFor?: string },
-): Promise<string> {
-  const id = newId('transaction');
-  const pending = more.scheduledFor !== undefined;
-  await tx
-    .insertInto('transaction')
-    .values({
-      id,
-      type: share.type,
-      status: pending ? 'PENDING' : 'COMPLETED',
-      reservation_id: stay.reservationId,
-      owner_id: stay.ownerId,
-      parent_id: payment.guestPaymentId,
-      amount_minor: share.amountMinor,
-      outstanding_minor: pending ? share.amountMinor : 0,
-      settled_minor: pending ? 0 : share.amountMinor,
-      currency: stay.currency,
-      distribution_version: stay.termsVersion,
-      payment_id: payment.paymentId,
-      beneficiary_id: more.beneficiary ?? null,
-      retained_by: more.beneficiary === null ? 'AGENCY' : null,
-      scheduled_for: more.scheduledFor ?? null,
-      created_by_saga: step.sagaId,
-      effect_key: share.effectKey,
-      completed_at: pending ? null : sql<Date>`now()`,
-    })
-    .execute();
-  return id;
-}
+/** The columns that all transactions of a payment's distribution share. */
+const ofPayment = ({ step, stay, payment }: DistributionContext) => ({
+  reservation_id: stay.reservationId,
+  owner_id: stay.ownerId,
+  parent_id: payment.guestPaymentId,
+  currency: stay.currency,
+  distribution_version: stay.termsVersion,
+  payment_id: payment.paymentId,
+  created_by_saga: step.sagaId,
+});
+
+const insertOwnerPayout = (tx: Tx, context: DistributionContext, plan: Distribution, amountMinor: number) =>
+  insertPayout(tx, {
+    ...ofPayment(context),
+    amount_minor: amountMinor,
+    scheduled_for: plan.scheduledFor,
+    effect_key: context.step.key,
+  });
 
 /**
- * The owner's share, owed from now on, and the payout that is to bring it (domain.md 8). What the owner bears of the
- * gateway's fee is not paid out. A share below zero corrects what is already on its way.
+ * Books the owner's share, which is owed from now on, and makes the payout that brings it (domain.md 8). The owner's part of the
+ * gateway's fee is not paid out. A share below zero is taken off the other payouts of the stay.
  */
 export async function bookOwnerShare(tx: Tx, context: DistributionContext, plan: Distribution): Promise<BookedShare> {
   const { step, stay } = context;
   const amountMinor = plan.ownerMinor - plan.fee.ownerMinor;
-  const share = { type: 'OWNER_PAYOUT', effectKey: step.key, amountMinor } as const;
-  const transactionId =
-    amountMinor > 0 ? await insertTransaction(tx, context, share, { scheduledFor: plan.scheduledFor }) : null;
+  const transactionId = amountMinor > 0 ? await insertOwnerPayout(tx, context, plan, amountMinor) : null;
   const takenMinor = amountMinor < 0 ? -amountMinor - (await reducePayouts(tx, stay.reservationId, -amountMinor)) : 0;
   await post(tx, {
     ...postedIn(context),
@@ -261,7 +134,10 @@ export async function bookOwnerShare(tx: Tx, context: DistributionContext, plan:
   return { transactionId, amountMinor, takenMinor };
 }
 
-/** The share is reversed; a payout that is under way already cannot be taken back here. */
+/**
+ * Reverses the share and cancels its payout. Throws `SUPERSEDED` when the payout is on its way already, since it cannot be taken
+ * back here.
+ */
 export async function undoOwnerShare(
   tx: Tx,
   context: DistributionContext,
@@ -271,60 +147,14 @@ export async function undoOwnerShare(
   const { step } = context;
   await reverseStep(tx, { ...step, postedBy: step.requestedBy });
   if (booked === undefined) return;
-  if (booked.takenMinor > 0) {
-    // What had been taken off other payouts is owed again.
-    const owed = { type: 'OWNER_PAYOUT', effectKey: step.key, amountMinor: booked.takenMinor } as const;
-    await insertTransaction(tx, context, owed, { scheduledFor: plan.scheduledFor });
+  // The part that had been taken off other payouts is owed again.
+  if (booked.takenMinor > 0) await insertOwnerPayout(tx, context, plan, booked.takenMinor);
+  if (booked.transactionId !== null && !(await cancelPayout(tx, booked.transactionId))) {
+    throw new RoomyError('SUPERSEDED', { details: { id: booked.transactionId } });
   }
-  if (booked.transactionId === null) return;
-  const cancelled = await tx
-    .updateTable('transaction')
-    .set((eb) => ({
-      status: 'CANCELLED',
-      outstanding_minor: 0,
-      cancelled_at: sql<Date>`now()`,
-      version: eb('version', '+', 1),
-    }))
-    .where('id', '=', booked.transactionId)
-    .where('status', '=', literal('PENDING'))
-    .executeTakeFirst();
-  if (cancelled.numUpdatedRows === 0n) throw new RoomyError('SUPERSEDED', { details: { id: booked.transactionId } });
 }
 
-/** Takes so much off what is still to be paid out for a stay, newest first; answers with what is left to take. */
-export async function reducePayouts(tx: Tx, reservationId: string, amountMinor: number): Promise<number> {
-  const open = await tx
-    .selectFrom('transaction')
-    .select(['id', 'amount_minor'])
-    .where('reservation_id', '=', reservationId)
-    .where('type', '=', literal('OWNER_PAYOUT'))
-    // One that failed waits for a person, and is owed like the others (domain.md 8).
-    .where('status', 'in', literals(['PENDING', 'FAILED']))
-    .orderBy('created_at', 'desc')
-    .orderBy('id', 'desc')
-    .forUpdate()
-    .execute();
-  let leftMinor = amountMinor;
-  for (const payout of open) {
-    const takenMinor = Math.min(leftMinor, payout.amount_minor);
-    if (takenMinor === 0) break;
-    const restMinor = payout.amount_minor - takenMinor;
-    leftMinor -= takenMinor;
-    await tx
-      .updateTable('transaction')
-      .set((eb) => ({
-        outstanding_minor: restMinor,
-        version: eb('version', '+', 1),
-        ...(restMinor === 0
-          ? { status: 'CANCELLED' as const, cancelled_at: sql<Date>`now()` }
-          : { amount_minor: restMinor }),
-      }))
-      .where('id', '=', payout.id)
-      .execute();
-  }
-  return leftMinor;
-}
-
+/** The transactions of the fees, null where a fee is zero; amounts in signed minor units. */
 export type BookedFees = {
   readonly agencyFeeId: string | null;
   readonly agencyFeeMinor: number;
@@ -333,7 +163,7 @@ export type BookedFees = {
   readonly gatewayFeeId: string | null;
 };
 
-/** The agency's fee, the referral (an agent's, or retained: domain.md T4), and what the gateway kept. */
+/** Books the agency's fee, the referral fee (an agent's, or retained: domain.md T4) and the gateway's fee. */
 export async function bookFees(tx: Tx, context: DistributionContext, plan: Distribution): Promise<BookedFees> {
   const { step, stay } = context;
   const guest = accounts.guestCredit(stay.guestId, stay.currency);
@@ -354,7 +184,7 @@ export async function bookFees(tx: Tx, context: DistributionContext, plan: Distr
       amountMinor: plan.referralMinor,
       lines: [debit(guest, plan.referralMinor), credit(agent, plan.referralMinor)],
     },
-    { beneficiary: stay.referringAgentId },
+    { beneficiary_id: stay.referringAgentId, retained_by: stay.referringAgentId === null ? 'AGENCY' : null },
   );
   const gatewayFeeId = await bookGatewayFee(tx, context, plan);
   return {
@@ -392,15 +222,20 @@ async function bookShare(
   context: DistributionContext,
   purpose: 'DISTRIBUTION' | 'FEE',
   share: Share,
-  more: { readonly beneficiary?: string | null } = {},
+  receiver: Pick<BookedRow, 'beneficiary_id' | 'retained_by'> = {},
 ): Promise<string | null> {
   if (share.amountMinor === 0) return null;
-  const transactionId = await insertTransaction(tx, context, share, more);
-  const kind = share.type === 'AGENCY_FEE' || share.type === 'REFERRAL_FEE' ? share.type : 'GATEWAY_FEE';
+  const transactionId = await insertBooked(tx, {
+    ...ofPayment(context),
+    ...receiver,
+    type: share.type,
+    amount_minor: share.amountMinor,
+    effect_key: share.effectKey,
+  });
   await post(tx, {
     ...postedIn(context),
     effectKey: share.effectKey,
-    kind,
+    kind: share.type,
     purpose,
     transactionId,
     lines: share.lines,

@@ -3,28 +3,30 @@ import type { Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { DifferenceTable } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
-import { newId } from '../../kernel/ids.ts';
 import type { Author } from '../audit/record.ts';
-import { reducePayouts } from './distribution.ts';
 import { financialService } from './financial-service.ts';
 import { accounts, credit, debit, post } from './ledger.ts';
 import { type PayableStay, readPayableStay } from './payable.ts';
+import { reducePayouts } from './planned-payouts.ts';
 import type { Shares, ShareTerms } from './shares.ts';
+import { insertBooked } from './store/booked.ts';
+import { correctFee } from './store/payments.ts';
+import { insertPayout } from './store/payouts.ts';
 import { readTerms } from './terms.ts';
 
 /**
- * What a gateway kept is borne by those who bear gateway fees under the stay's terms (domain.md 9.4), also when it turns out
- * to be another fee than was booked: the difference is posted beside what stands, and nothing is changed or taken back.
+ * A gateway's fee is borne by those who bear gateway fees under the stay's terms (domain.md 9.4), also when it turns out to be
+ * another fee than was booked: the difference is posted beside the booked fee, which is neither changed nor taken back.
  */
 
 type Difference = Selectable<DifferenceTable>;
-/** Minor units: what is booked by now, and what the gateway kept. */
+/** A fee in minor units, as it is booked and as the gateway reports it. */
 interface Fees {
   readonly ledger: number;
   readonly gateway: number;
 }
 
-/** Null: something else differs too, or nothing that a gateway's fee could be. */
+/** The two fees of a difference that is one of the fee alone; null: something else differs, or one of them is not known. */
 export function bookableFee({ movement, differs }: Pick<Difference, 'movement' | 'differs'>): Fees | null {
   const [fee] = differs;
   if (movement === 'PAYOUT' || differs.length !== 1 || fee?.what !== 'FEE') return null;
@@ -40,7 +42,7 @@ export async function bookFeeDifference(tx: Tx, difference: Difference, author: 
   const fees = bookableFee(difference);
   const payment = await lockPayment(tx, difference.payment_id);
   if (fees === null || payment === null) throw notBookable(difference);
-  // Its own steps book the fee that was told first, and may yet take all of it back.
+  // Its own steps book the fee that the gateway reported first, and may still reverse all of it.
   if (payment.saga_open) throw new RoomyError('SAGA_IN_PROGRESS', { details: { sagaExecutionId: payment.saga_id } });
   const standing = payment.status === 'COMPLETED';
   const isCharge = difference.movement === 'CHARGE';
@@ -50,7 +52,7 @@ export async function bookFeeDifference(tx: Tx, difference: Difference, author: 
   if (bookedMinor !== fees.ledger) throw new RoomyError('SUPERSEDED', { details: { id: difference.id } });
   const stay = await readPayableStay(tx, payment.reservation_id, payment.created_at);
   const terms = await readTerms(tx, stay.termsVersion);
-  // Nobody else bears what was kept of a payment that came to nothing.
+  // The fee of a payment that came to nothing is the agency's alone.
   const bearing: ShareTerms = standing ? terms : { ...terms, gatewayFeeBearer: 'AGENCY' };
   const target = financialService.shareGatewayFee(bearing, fees.gateway, stay.referringAgentId !== null);
   const more = {
@@ -60,9 +62,7 @@ export async function bookFeeDifference(tx: Tx, difference: Difference, author: 
   };
   const correction = { difference, payment, stay, more };
   const id = await postCorrection(tx, correction, author);
-  if (isCharge && standing) {
-    await tx.updateTable('payment').set({ fee_minor: fees.gateway }).where('id', '=', payment.id).execute();
-  }
+  if (isCharge && standing) await correctFee(tx, payment.id, fees.gateway);
   await correctPayouts(tx, correction);
   return id;
 }
@@ -93,7 +93,7 @@ async function lockPayment(tx: Tx, paymentId: string | null) {
   return row ?? null;
 }
 
-/** Of the charge, or of the refund whose fee it is: the same journals that the comparison counts. */
+/** The booked fee of the charge, or of the refund: the sum of the journals that the comparison counts. */
 async function bookedFee(
   tx: Tx,
   difference: Difference,
@@ -118,7 +118,7 @@ interface Correction {
   readonly difference: Difference;
   readonly payment: PaymentRow;
   readonly stay: PayableStay;
-  /** What each bears more than is booked; signed. */
+  /** The increase of each party's part, in signed minor units. */
   readonly more: Shares;
 }
 
@@ -130,30 +130,21 @@ async function postCorrection(
   const { currency, reservationId } = stay;
   const amountMinor = more.ownerMinor + more.agencyMinor + more.referralMinor;
   const isCharge = difference.movement === 'CHARGE';
-  const id = newId('transaction');
   const effectKey = `${difference.id}-${difference.version}-fee`;
-  await tx
-    .insertInto('transaction')
-    .values({
-      id,
-      type: 'GATEWAY_FEE',
-      status: 'COMPLETED',
-      reservation_id: reservationId,
-      owner_id: stay.ownerId,
-      parent_id: difference.transaction_id,
-      amount_minor: amountMinor,
-      settled_minor: amountMinor,
-      outstanding_minor: 0,
-      currency,
-      distribution_version: stay.termsVersion,
-      // The fee of a refund is no part of the fee of its charge.
-      payment_id: isCharge ? payment.id : null,
-      gateway_id: payment.gateway_id,
-      effect_key: effectKey,
-      completed_at: sql<Date>`now()`,
-      details: JSON.stringify({ reason: 'FEE_DIFFERENCE', differenceId: difference.id }),
-    })
-    .execute();
+  const id = await insertBooked(tx, {
+    type: 'GATEWAY_FEE',
+    reservation_id: reservationId,
+    owner_id: stay.ownerId,
+    parent_id: difference.transaction_id,
+    amount_minor: amountMinor,
+    currency,
+    distribution_version: stay.termsVersion,
+    // The fee of a refund is no part of the fee of its charge.
+    payment_id: isCharge ? payment.id : null,
+    gateway_id: payment.gateway_id,
+    effect_key: effectKey,
+    details: JSON.stringify({ reason: 'FEE_DIFFERENCE', differenceId: difference.id }),
+  });
   await post(tx, {
     sagaId: null,
     postedBy: author.actor,
@@ -174,7 +165,7 @@ async function postCorrection(
   return id;
 }
 
-/** What the owner bears more is taken off what is still to be paid out, or owed; what it bears less is paid out. */
+/** An increase of the owner's part is taken off the payouts to come, or owed; a decrease becomes a payout. */
 async function correctPayouts(tx: Tx, { difference, payment, stay, more }: Correction): Promise<void> {
   const { reservationId, currency } = stay;
   if (more.ownerMinor > 0) await reducePayouts(tx, reservationId, more.ownerMinor);
@@ -189,22 +180,15 @@ async function correctPayouts(tx: Tx, { difference, payment, stay, more }: Corre
     .orderBy('scheduled_for', 'desc')
     .limit(1)
     .executeTakeFirst();
-  await tx
-    .insertInto('transaction')
-    .values({
-      id: newId('transaction'),
-      type: 'OWNER_PAYOUT',
-      status: 'PENDING',
-      reservation_id: reservationId,
-      owner_id: stay.ownerId,
-      parent_id: difference.transaction_id,
-      amount_minor: amountMinor,
-      outstanding_minor: amountMinor,
-      currency,
-      distribution_version: stay.termsVersion,
-      payment_id: payment.id,
-      scheduled_for: planned?.scheduled_for ?? sql<Date>`now()`,
-      effect_key: `${difference.id}-${difference.version}-payout`,
-    })
-    .execute();
+  await insertPayout(tx, {
+    reservation_id: reservationId,
+    owner_id: stay.ownerId,
+    parent_id: difference.transaction_id,
+    amount_minor: amountMinor,
+    currency,
+    distribution_version: stay.termsVersion,
+    payment_id: payment.id,
+    scheduled_for: planned?.scheduled_for ?? sql<Date>`now()`,
+    effect_key: `${difference.id}-${difference.version}-payout`,
+  });
 }

@@ -6,10 +6,12 @@ import {
   type RefundBasis,
   type RefundTerms,
   refundOf,
+  refundSchedule,
+  type ScheduledRefund,
 } from '../reservations/refund-policy.ts';
 import { basisPointsOf, type Received, type Shares, type ShareTerms, splitGatewayFee, targetShares } from './shares.ts';
 
-/** Shares in percent, as the brief writes them. */
+/** Shares in percent. */
 export interface IncomeDistribution {
   readonly ownerIncome: number;
   readonly roomyAgencyFee: number;
@@ -17,15 +19,17 @@ export interface IncomeDistribution {
 }
 export const DEFAULT_DISTRIBUTION: IncomeDistribution = { ownerIncome: 70, roomyAgencyFee: 25, referringAgent: 5 };
 
+/** Major units. */
 export interface DistributedIncome {
   readonly ownerPayout: number;
   readonly roomyAgencyFee: number;
   readonly referringAgentFee: number;
 }
 
+/** Amounts in major units; currency AED and zone Asia/Dubai by default. */
 export interface RefundableReservation {
   readonly totalAmount: number;
-  /** What has been paid; default: all of it. */
+  /** The paid part of it; default: all of it. */
   readonly paidAmount?: number;
   readonly refundedAmount?: number;
   readonly currency?: string;
@@ -33,6 +37,7 @@ export interface RefundableReservation {
   readonly checkInDate: string;
   readonly timeZone?: string;
 }
+/** `refundAmount` in major units; `rule` as in `RefundAmount`. */
 export interface CalculatedRefund {
   readonly refundPercent: number;
   readonly refundAmount: number;
@@ -40,9 +45,17 @@ export interface CalculatedRefund {
   readonly daysBeforeCheckIn: number;
 }
 
+/** A refund by a stay's terms, in minor units; `percentOverride` takes the place of their tiers. */
+export type CancellationBasis = RefundBasis & {
+  /** `YYYY-MM-DD` at the property. */
+  readonly checkInDate: string;
+  readonly timeZone: string;
+  readonly percentOverride?: number;
+};
+
 /**
- * The brief's FinancialService: pure functions, no I/O. Sagas and routes calculate in minor units (`distribute`,
- * `shareGatewayFee`, `refundAt`); the brief's two functions are the same in major units.
+ * FinancialService: every calculation of shares and refunds, as pure functions without I/O. Sagas and routes calculate in minor
+ * units; `calculateIncomeDistribution` and `calculateRefund` are the same rules in major units.
  */
 export const financialService = {
   /** Each party's part of a stay's net receipts, in minor units; the parts sum exactly (domain.md 6). */
@@ -52,22 +65,30 @@ export const financialService = {
   shareGatewayFee: (terms: ShareTerms, feeMinor: number, hasAgent: boolean): Shares =>
     splitGatewayFee(terms, feeMinor, hasAgent),
 
-  /** The refund of a cancellation asked for at `requestedAt`, in minor units, by whole days at the property (domain.md 4). */
-  refundAt(
-    basis: RefundBasis & {
-      readonly checkInDate: string;
-      readonly timeZone: string;
-      readonly percentOverride?: number;
-    },
-    requestedAt: Date,
-  ): RefundAmount & { readonly days: number } {
+  /** The refund of a cancellation requested at `requestedAt`, in minor units, by whole days at the property (domain.md 4). */
+  refundAt(basis: CancellationBasis, requestedAt: Date): RefundAmount & { readonly days: number } {
     const days = daysBeforeCheckIn(requestedAt, basis.checkInDate, basis.timeZone);
     return { ...refundOf({ ...basis, days }), days };
   },
 
+  /** The refund of a percentage that was decided before, in minor units (domain.md 4). */
+  refundByPercent: (basis: RefundBasis, percent: number): RefundAmount =>
+    refundOf({ ...basis, days: 0, percentOverride: percent }),
+
   /**
-   * Splits an amount by largest remainder (domain.md 6); the parts sum exactly. Without an agent the referral share is
-   * still computed (domain.md T4).
+   * The refund at each time from `from` on, in minor units, the first to come first (domain.md 4); tiers that are over are left
+   * out. With `percentOverride` it is one refund for good.
+   */
+  refundSchedule(basis: CancellationBasis, from: Date): readonly ScheduledRefund[] {
+    if (basis.percentOverride === undefined) return refundSchedule({ ...basis, from });
+    const { percent, amountMinor } = financialService.refundByPercent(basis, basis.percentOverride);
+    return [{ percent, amountMinor, until: null }];
+  },
+
+  /**
+   * Splits an amount in major units by largest remainder (domain.md 6); the parts sum exactly. Without an agent the referral
+   * share is still computed (domain.md T4). Throws `RangeError` when the shares do not sum to 100 percent, and
+   * `AMOUNT_PRECISION` for an amount with more decimals than its currency has.
    */
   calculateIncomeDistribution(
     reservation: { readonly totalAmount: number; readonly currency?: string },
@@ -86,7 +107,10 @@ export const financialService = {
     };
   },
 
-  /** The refund of a guest who cancels at `requestedAt`, by whole calendar days at the property (domain.md 4). */
+  /**
+   * The refund of a guest who cancels at `requestedAt`, in major units, by whole calendar days at the property (domain.md 4).
+   * Throws `AMOUNT_PRECISION` for an amount with more decimals than its currency has.
+   */
   calculateRefund(
     reservation: RefundableReservation,
     requestedAt: Date,

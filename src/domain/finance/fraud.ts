@@ -3,8 +3,8 @@ import type { Db, Tx } from '../../db/client.ts';
 import { exponentOf } from '../../kernel/money.ts';
 
 /**
- * Rules that look at what has been tried so far. Each says what it saw and from where on it counts, so
- * that whoever reviews a payment sees why. Points add up.
+ * Rules on the earlier payment attempts. Each signal has the observed number and the threshold, so that the reviewer of a payment
+ * sees the reason. Points add up.
  */
 export interface FraudRules {
   readonly reviewFrom: number;
@@ -21,9 +21,9 @@ export interface FraudRules {
   };
   /** Declines of the guest's other stays: those of this one have their own rule, and count once. */
   readonly declinesOfGuest: { readonly minutes: number; readonly atLeast: number; readonly points: number };
-  /** Declines that one guest who calls by themselves has met, whatever they tried to pay. */
+  /** Declines of one guest who is the caller, over all stays. */
   readonly declinesOfCaller: { readonly minutes: number; readonly atLeast: number; readonly points: number };
-  /** Declines of one card, whichever stays and guests it was to pay for. */
+  /** Declines of one card, over all stays and guests. */
   readonly declinesOfCard: { readonly minutes: number; readonly atLeast: number; readonly points: number };
   /** Card testing: tiny amounts on one stay, this one included. */
   readonly tinyAmounts: {
@@ -32,7 +32,7 @@ export interface FraudRules {
     readonly atLeast: number;
     readonly points: number;
   };
-  /** Times the mean of what the property's latest stays paid. */
+  /** A multiple of the mean payment of the property's latest stays. */
   readonly oddAmount: { readonly timesMean: number; readonly minSamples: number; readonly points: number };
   /** Stays of the guest that were refunded. */
   readonly refunds: { readonly days: number; readonly atLeast: number; readonly points: number };
@@ -56,9 +56,9 @@ export interface PaymentAttempt {
   readonly currency: string;
   /** The caller's principal. */
   readonly requestedBy: string;
-  /** A guest pays alone. Staff and service clients pay for many: their volume says nothing about one payment. */
+  /** Staff and service clients pay for many guests, so their number of attempts is no sign of fraud. */
   readonly isGuest: boolean;
-  /** When it is accepted: what the rules look at begins so long before. */
+  /** When it is accepted; the rules count back from here. */
   readonly at: Date;
 }
 export interface FraudSignal {
@@ -143,7 +143,7 @@ export interface Observations {
 const tinyUpTo = ({ currency }: PaymentAttempt, { tinyAmounts }: FraudRules): number =>
   tinyAmounts.majorUnits * 10 ** exponentOf(currency);
 
-/** A pure function of what was seen. */
+/** The signals of an attempt by the rules, from the observations alone. Pure. */
 export function judge(attempt: PaymentAttempt, seen: Observations, rules: FraudRules = FRAUD_RULES): FraudSignal[] {
   const many = seen.declinesOfStay >= rules.declinesOfStay.manyAtLeast;
   const tiny = attempt.amountMinor <= tinyUpTo(attempt, rules);
@@ -186,7 +186,7 @@ export function judge(attempt: PaymentAttempt, seen: Observations, rules: FraudR
   return possible.filter(({ observed, threshold }) => observed >= threshold);
 }
 
-/** Stays of a property that say what is usual there: as many as one short read shows. */
+/** The mean of a property is of its latest stays, as many as one short query reads. */
 const USUAL_STAYS = 100;
 
 const minutesBefore = (at: Date, minutes: number): Date => new Date(at.getTime() - minutes * 60_000);

@@ -6,15 +6,17 @@ import type { AlertCode } from '../notifications/alert-codes.ts';
 import { raiseAlert } from '../notifications/alerts.ts';
 import type { GatewayEvent, ReceivedEvent } from '../ports.ts';
 import { reverseJournal } from './ledger.ts';
+import { markPayoutsReturned } from './store/payouts.ts';
+import { markRefundsReturned } from './store/refunds.ts';
 
 /**
- * An event counts once, and order does not matter: each is read against what stands in Postgres, and money is booked
- * only after the gateway was asked how things are now. What cannot be booked yet waits here (`gateway-news.ts`).
+ * Events of gateways. An event counts once, and their order does not matter: each is compared with the rows in Postgres, and money
+ * is booked only after the gateway's own record was read. An event that cannot be booked yet waits (`due-events.ts`).
  */
 
 /**
- * What came of it. `start-payment`: the money is captured, and nobody has booked it yet. `waiting`: it is taken up as soon
- * as nothing else is at work on the stay.
+ * The outcome of an event. `start-payment`: the money is captured, and its saga is still to be started. `waiting`: it is processed
+ * as soon as nothing else is at work on the stay.
  */
 export type EventOutcome =
   | 'repeated'
@@ -26,7 +28,10 @@ export type EventOutcome =
   | 'waiting'
   | 'start-payment';
 
-/** Decides and writes in one transaction; a repeat, also after a crash half way, finds what is left to do. */
+/**
+ * Records a verified event and decides on it, in one transaction with its effect. A repeat does the rest, also after a crash half
+ * way, or answers `repeated`.
+ */
 export async function receiveEvent(tx: Tx, received: ReceivedEvent): Promise<EventOutcome> {
   const { gatewayId, eventId, type, event } = received;
   await tx
@@ -49,7 +54,7 @@ export async function receiveEvent(tx: Tx, received: ReceivedEvent): Promise<Eve
     .forUpdate()
     .executeTakeFirstOrThrow();
   if (row.processed_at !== null) return 'repeated';
-  const outcome = await consider(tx, received);
+  const outcome = await decideEvent(tx, received);
   // A payment that is to be started is processed when its saga is accepted.
   if (outcome !== 'start-payment' && outcome !== 'waiting') await markProcessed(tx, received, outcome);
   return outcome;
@@ -68,7 +73,7 @@ export const markProcessed = (
     .where('event_id', '=', eventId)
     .execute();
 
-/** Which payment of ours it is about, and which stay. */
+/** The payment and the stay that an event is about. */
 async function aboutOf(
   tx: Tx,
   gatewayId: string,
@@ -85,8 +90,8 @@ function objectOf(event: GatewayEvent): string | null {
   return 'reference' in event ? event.reference : event.providerId;
 }
 
-/** What is to be done about an event now; a payout that came back is taken back here. Safe to ask again. */
-export async function consider(
+/** Decides on an event, and books the return of a payout. Safe to call again. */
+export async function decideEvent(
   tx: Tx,
   { gatewayId, eventId, event }: Omit<ReceivedEvent, 'type'>,
 ): Promise<EventOutcome> {
@@ -97,14 +102,14 @@ export async function consider(
       if (event.reservationId === null) return 'ignored';
       if (await paymentBy(tx, gatewayId, event.reference)) return 'known';
       if (await isBookable(tx, event.reservationId, event.currency)) return 'start-payment';
-      // Captured for a stay that is not there, or in another currency: a person must find whose money it is.
+      // Captured for a stay that does not exist, or in another currency: a person must find out whose money it is.
       await alertGateway(tx, event.reference, 'CAPTURED_NOT_BOOKABLE', null);
       return 'noted';
     case 'charge-changed':
-      // A charge of somebody else at the same provider is none of ours.
+      // The same account at the provider may have charges that are not ours.
       return (await paymentOf(tx, gatewayId, event)) ? 'waiting' : 'ignored';
     case 'payout-failed':
-      return payoutCameBack(tx, event, { gatewayId, eventId });
+      return bookReturnedPayout(tx, event, { gatewayId, eventId });
   }
 }
 
@@ -117,7 +122,7 @@ const paymentBy = (tx: Tx, gatewayId: string, reference: string) =>
     .where('status', 'in', literals(['PROCESSING', 'COMPLETED']))
     .executeTakeFirst();
 
-/** By the charge's own id, which is known once it is captured, or by what it was asked for under. */
+/** By the charge's own id, which is known once it is captured, or by the reference of its request. */
 async function paymentOf(
   tx: Tx,
   gatewayId: string,
@@ -144,16 +149,16 @@ async function isBookable(tx: Tx, reservationId: string, currency: string): Prom
 
 type PayoutFailure = Extract<GatewayEvent, { readonly kind: 'payout-failed' }>;
 
-/** Money that had left for an owner is back: its journals are reversed, and a person is called (domain.md 8). */
-async function payoutCameBack(
+/** Money that had left for an owner is back: its journals are reversed, and a person is alerted (domain.md 8). */
+async function bookReturnedPayout(
   tx: Tx,
   { providerId, reason }: PayoutFailure,
   { gatewayId, eventId }: Pick<ReceivedEvent, 'gatewayId' | 'eventId'>,
 ): Promise<EventOutcome> {
   const key = `${gatewayId}-${eventId}`;
   const mayCome = await mayBeOfPayoutUnderWay(tx, gatewayId, eventId);
-  const taken = await takeBack(tx, { type: 'OWNER_PAYOUT', status: 'FAILED', providerId, reason, key });
-  if (taken.length > 0) return 'reversed';
+  const returned = await bookReturned(tx, { type: 'OWNER_PAYOUT', providerId, reason, key });
+  if (returned.length > 0) return 'reversed';
   const known = await tx
     .selectFrom('transaction')
     .select('status')
@@ -161,16 +166,16 @@ async function payoutCameBack(
     .where('provider_id', '=', providerId)
     .executeTakeFirst();
   if (known && known.status !== 'COMPLETED') return 'known';
-  // Told before we have its id ourselves, or while it was booked.
+  // The event came before we have the payout's id, or while it was being booked.
   if (known || mayCome) return 'waiting';
-  // Such as an owner's own bank that sends back what a connected account paid out: a person must find whose it is.
+  // As when an owner's own bank sends back the payout of a connected account: a person must find out whose it is.
   await alertGateway(tx, providerId, 'OWNER_PAYOUT_FAILED', null);
   return 'noted';
 }
 
 /**
- * Of events `e` that tell of a payout: it may be one whose id we do not have yet. For as long as it is worth waiting: a
- * payout that hangs for hours is not the one.
+ * SQL of event `e`: it reports a failed payout that may be one whose id we do not have yet. For an hour: a payout that is
+ * PROCESSING for longer is not the one.
  */
 export const MAY_BE_OF_PAYOUT_UNDER_WAY = sql<boolean>`(e.event ->> 'kind' = 'payout-failed' AND e.received_at > now() - interval '1 hour'
   AND EXISTS (SELECT FROM transaction t WHERE t.status = 'PROCESSING' AND t.type = 'OWNER_PAYOUT')
@@ -184,39 +189,26 @@ async function mayBeOfPayoutUnderWay(tx: Tx, gatewayId: string, eventId: string)
   return rows.length > 0;
 }
 
-export interface CameBack {
+export interface ReturnedMoney {
   readonly type: 'REFUND' | 'OWNER_PAYOUT';
-  readonly status: 'MANUAL_REQUIRED' | 'FAILED';
   readonly providerId: string;
   /** An upper-snake code. */
   readonly reason: string;
-  /** Of what it is booked by; each row gets a key of its own from it. */
+  /** The key of each reversal begins with this. */
   readonly key: string;
 }
 
-/** Money that we thought had gone out came back: its journal is reversed, and a person is called. Answers the rows' ids. */
-export async function takeBack(
+/**
+ * Money that our books say has left is back at the provider: its journals are reversed, a refund waits for a person, a payout
+ * has failed, and a person is alerted. Answers the ids of the transactions; none: the provider's id is not one of a completed
+ * transaction of that type.
+ */
+export async function bookReturned(
   tx: Tx,
-  { type, status, providerId, reason, key }: CameBack,
+  { type, providerId, reason, key }: ReturnedMoney,
 ): Promise<readonly string[]> {
-  const rows = await tx
-    .updateTable('transaction')
-    .set((eb) => ({
-      status,
-      settled_minor: 0,
-      outstanding_minor: eb.ref('amount_minor'),
-      error_code: reason,
-      completed_at: null,
-      // Whatever it was refused for once, it is another matter now.
-      details: sql<string>`details - 'refusedBehind'`,
-      version: eb('version', '+', 1),
-    }))
-    .where('type', '=', type)
-    .where('provider_id', '=', providerId)
-    .where('status', '=', literal('COMPLETED'))
-    .returning(['id'])
-    .execute();
-  for (const { id } of rows) {
+  const ids = await (type === 'REFUND' ? markRefundsReturned : markPayoutsReturned)(tx, providerId, reason);
+  for (const id of ids) {
     const journal = await tx
       .selectFrom('ledger_tx')
       .select(['id', 'saga_id'])
@@ -230,13 +222,13 @@ export async function takeBack(
     await reverseJournal(tx, journal.id, { sagaId: null, postedBy: GATEWAY, effectKey: `${key}-${id}` });
     await alertGateway(tx, id, `${type}_FAILED`, journal.saga_id);
   }
-  return rows.map(({ id }) => id);
+  return ids;
 }
 
-/** Has a charge's record looked at, once for each occasion, without an event of its gateway. */
-export const askForLook = (
+/** Requests that the gateway's record of a charge is read and booked, without an event of the gateway; once for each occasion. */
+export const requestRecordCheck = (
   tx: Db | Tx,
-  look: {
+  check: {
     readonly gatewayId: string;
     readonly gatewayReference: string;
     readonly chargeId: string;
@@ -248,21 +240,21 @@ export const askForLook = (
   tx
     .insertInto('gateway_event')
     .values({
-      gateway_id: look.gatewayId,
-      event_id: look.occasion,
+      gateway_id: check.gatewayId,
+      event_id: check.occasion,
       type: 'look',
-      object_id: look.gatewayReference,
-      event: JSON.stringify({ kind: 'charge-changed', reference: look.gatewayReference, chargeId: look.chargeId }),
-      payment_id: look.paymentId,
-      reservation_id: look.reservationId,
+      object_id: check.gatewayReference,
+      event: JSON.stringify({ kind: 'charge-changed', reference: check.gatewayReference, chargeId: check.chargeId }),
+      payment_id: check.paymentId,
+      reservation_id: check.reservationId,
     })
     .onConflict((conflict) => conflict.columns(['gateway_id', 'event_id']).doNothing())
     .execute();
 
-/** Events about a charge are ignored until its payment is booked: whatever they told is read from its record now. */
-export async function lookAtCaptured(tx: Tx, paymentId: string): Promise<void> {
+/** Events about a charge are ignored until its payment is booked; then its record is read, which has all of them. */
+export async function checkCapturedCharge(tx: Tx, paymentId: string): Promise<void> {
   const payment = await tx.selectFrom('payment').selectAll().where('id', '=', paymentId).executeTakeFirstOrThrow();
-  await askForLook(tx, {
+  await requestRecordCheck(tx, {
     gatewayId: payment.gateway_id,
     gatewayReference: payment.gateway_reference,
     chargeId: required(payment.provider_id, 'the id of a captured charge'),
@@ -272,10 +264,10 @@ export async function lookAtCaptured(tx: Tx, paymentId: string): Promise<void> {
   });
 }
 
-/** In whose name the gateway's news is booked. */
+/** The actor of bookings from a gateway's events and records. */
 export const GATEWAY = 'system:gateway';
 
-/** Calls a person about a gateway, in one group of alerts per gateway; with a saga, the alert is about the saga. */
+/** Alerts a person to something at a gateway; with a saga, the alert is about the saga. `group`: alerts of one group are one message. */
 export const alertGateway = (tx: Tx, group: string, code: AlertCode, sagaId: string | null) =>
   raiseAlert(tx, {
     ...(sagaId === null ? { about: 'gateway', id: group } : { about: 'saga', id: sagaId }),

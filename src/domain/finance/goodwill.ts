@@ -7,9 +7,9 @@ import type { Ports } from '../ports.ts';
 import { refusalDetails } from '../reservations/actions.ts';
 import { refusalOfRefund } from '../reservations/refusals.ts';
 import { isOverLimit, REFUND_REVIEW } from './cancellation.ts';
-import { IS_LIVE_REFUND } from './distribution.ts';
 import { assertApproved, readPayableStay } from './payable.ts';
 import { assertTaken } from './payment-amount.ts';
+import { IS_LIVE_REFUND } from './receipts.ts';
 import { chargesOf, planRefund, type RefundedStay, refundableOf } from './refund-booking.ts';
 
 /** A refund that a person decides, beside any cancellation: of a guest's credit, or as goodwill. */
@@ -21,13 +21,13 @@ export interface RefundOrder {
   readonly currency: string;
 }
 export type RefundPlan = RefundedStay & {
-  /** Of the amount, minor units: what had been divided, and so is borne by somebody. The rest is the guest's credit. */
+  /** The part of the amount, in minor units, that had been divided, and so is borne by a party. The rest is the guest's credit. */
   readonly distributedMinor: number;
 };
 
 /**
- * Refuses what cannot be refunded, before anything is booked. Throws `RESERVATION_NOT_FOUND`, `CURRENCY_MISMATCH`,
- * `NOTHING_TO_REFUND`, `REFUND_EXCEEDS_CAPTURED`, `AMOUNT_PRECISION` for a part that its gateway cannot be told, and
+ * Refuses a refund that cannot be made, before anything is booked. Throws `RESERVATION_NOT_FOUND`, `CURRENCY_MISMATCH`,
+ * `NOTHING_TO_REFUND`, `REFUND_EXCEEDS_CAPTURED`, `AMOUNT_PRECISION` for a part that its gateway cannot send, and
  * `APPROVAL_REQUIRED` when the refunds of this kind come to more than one person may decide (domain.md 4).
  */
 export async function assertRefundable(
@@ -73,7 +73,7 @@ export async function assertRefundable(
   };
 }
 
-/** What persons have decided to give back of a stay, without the guest's own credit. */
+/** The refunds of a stay that people have decided so far, without the guest's own credit, in minor units. */
 async function decidedBefore(db: Db, reservationId: string): Promise<number> {
   const { rows } = await sql<{ minor: number }>`
     SELECT coalesce(sum(t.borne_minor), 0)::bigint AS minor FROM transaction t
@@ -81,7 +81,7 @@ async function decidedBefore(db: Db, reservationId: string): Promise<number> {
   return rows[0]?.minor ?? 0;
 }
 
-/** Throws `RESERVATION_NOT_FOUND`; a repair's block in the calendar has no money. */
+/** The currency of a stay. Throws `RESERVATION_NOT_FOUND`, also for a repair's block in the calendar, which has no money. */
 export async function currencyOfStay(db: Db, reservationId: string): Promise<string> {
   const stay = await db
     .selectFrom('reservation')

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 
-/** Something that does not agree; money in minor units. An order may be told from `ref`, an id. */
+/** A row that does not agree, by its id; money in minor units. */
 export interface Found {
   readonly ref: string;
   readonly expected: string;
@@ -8,14 +8,13 @@ export interface Found {
 }
 /** The tables whose ids cut the work into pieces. */
 export type RangedTable = 'ledger_tx' | 'transaction' | 'reservation' | 'saga';
-/** Makes a condition that a column, which holds an id of the check's table, lies in the range that is being looked at. */
+/** Makes a condition that a column, which holds an id of the check's table, lies in the range that is being checked. */
 export type InRange = (column: string) => RawBuilder<unknown>;
 /**
- * A query that returns no row when all is well. It is asked range by range, so that no statement reads more after years
- * than after a month; every table in it has a condition on the range and an index for that. Sums are made for a range
- * and then joined: asked row by row, a plan that was made from old statistics is quadratic. Lines are looked up journal
- * by journal (`OFFSET 0` keeps the planner from another order), as without statistics of some tables it began with all
- * of them (`test/history/growth.test.ts`).
+ * A query that returns no row when everything agrees. It runs range by range, so that no statement reads more after years than
+ * after a month; every table in it has a condition on the range and an index for that. Sums are made for a range and then
+ * joined: row by row, a plan that was made from old statistics is quadratic. Lines are read journal by journal (`OFFSET 0` keeps
+ * the planner from another order), as without statistics of some tables it began with all of them (`test/history/growth.test.ts`).
  */
 export interface IntegrityCheck {
   readonly name: string;
@@ -28,7 +27,7 @@ const check = (name: string, inRangesOf: RangedTable, differences: IntegrityChec
   differences,
 });
 
-/** While a saga works on a stay, its payment may be booked and not yet shared: such stays are looked at another time. */
+/** While a saga works on a stay, its payment may be booked and not yet shared: such stays are checked another time. */
 export const IN_FLIGHT = sql`(SELECT s.subject_id FROM saga s WHERE s.subject_type = 'reservation' AND s.finished_at IS NULL)`;
 
 /** Journals that count: neither a reversal nor reversed. */
@@ -167,7 +166,7 @@ const PAYMENTS: readonly IntegrityCheck[] = [
   ),
 ];
 
-/** What a transaction moved, by the journals that it owns. */
+/** SQL: the amount that a transaction has moved, by the journals that it owns; minor units. */
 const MOVED = sql`CASE
   WHEN t.type = 'GUEST_PAYMENT' AND m.journal = 'GUEST_PAYMENT' AND m.account = 'GATEWAY_CLEARING' THEN m.amount
   WHEN t.type = 'AGENCY_FEE' AND m.journal = 'AGENCY_FEE' AND m.account = 'AGENCY_FEE' THEN -m.amount
@@ -183,7 +182,7 @@ const TRANSACTIONS: readonly IntegrityCheck[] = [
   check(
     'transaction-settled',
     'transaction',
-    // A reversed row keeps what it had moved; a payout that is under way says what is going to be paid.
+    // A reversed row keeps its settled amount; that of a payout on its way is still to be paid.
     (inRange) => sql`SELECT ref, expected::text, actual::text FROM (
         SELECT t.id AS ref, coalesce(sum(${MOVED}), 0) AS actual,
                CASE WHEN t.status = 'REVERSED' OR (t.type = 'OWNER_PAYOUT' AND t.status = 'PROCESSING') THEN 0 ELSE t.settled_minor END AS expected

@@ -8,15 +8,15 @@ export interface Mark {
   readonly kind: string;
   readonly ref: string;
 }
-/** What belongs to marks, by their tables. */
+/** The rows that belong to marks, by their tables. */
 export interface Marked {
   readonly parts: Parts;
   readonly stays: readonly string[];
 }
 
 /**
- * The stays of what is marked, and all that the checks compare with each other about them. Each step is found by an index,
- * so it costs by the marks.
+ * The stays of the marked rows, and all rows that the checks compare with each other about them. Each step uses an index, so the
+ * cost grows with the number of marks.
  */
 export async function belongingsOf(tx: Tx, marks: readonly Mark[]): Promise<Marked> {
   const refs = (kind: string): string[] => marks.filter((mark) => mark.kind === kind).map(({ ref }) => ref);
@@ -60,13 +60,13 @@ const among =
   (column) =>
     sql`${sql.ref(column)} = ANY(${ids}::text[])`;
 
-/** A mark, named `m`, of what no saga is at work on: what one has booked may be shared a moment later. */
+/** SQL: no saga is at work on the marked row of mark `m`. While one is, a booked payment may be not yet shared. */
 export const IS_AT_REST = sql<boolean>`NOT EXISTS (
   SELECT FROM saga s WHERE s.finished_at IS NULL AND s.subject_type IN ('reservation', 'transaction') AND s.subject_id IN (
     SELECT m.ref UNION SELECT x.reservation_id FROM ledger_tx x WHERE x.id = m.ref UNION SELECT x.transaction_id FROM ledger_tx x WHERE x.id = m.ref
     UNION SELECT t.reservation_id FROM transaction t WHERE t.id = m.ref))`;
 
-/** What a difference is about, to be looked at until it is none any more; null: a sum of all rows. */
+/** The mark of a difference, so that its row is checked until it agrees; null: a sum of all rows. */
 export function markOf(check: string, ref: string): Mark | null {
   const kind = KIND_OF[check];
   return kind === undefined ? null : { kind, ref };

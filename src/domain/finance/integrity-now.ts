@@ -16,28 +16,28 @@ import { SUM_CHECKS } from './integrity-checks.ts';
 import { belongingsOf, IS_AT_REST, type Mark, markOf } from './integrity-marks.ts';
 
 /**
- * The check of integrity at the cost of what has changed: triggers mark what a change is about, and only that is looked
- * at; the night, and whoever asks for it, looks at everything. A mark goes once what it is about has been found in order
- * with no saga at work on it, so what does not agree is named until it does.
+ * The check of integrity at the cost of the changes: triggers mark the changed rows, and only these are checked; every night, and
+ * on request, everything is checked. A mark is removed once its row agrees and no saga is at work on it, so a row that does not
+ * agree is reported until it does.
  */
 
 export interface IntegrityNow extends IntegrityReport {
-  /** Whether everything was looked at now. */
+  /** Whether everything was checked now. */
   readonly full: boolean;
-  /** When everything was last looked at; ISO. */
+  /** When everything was last checked; ISO instant. */
   readonly lastFullAt: string;
-  /** The stays that were looked at now, a thousand at the most; null: all of them. */
+  /** The stays that were checked now, a thousand at the most; null: all of them. */
   readonly lookedAt: readonly string[] | null;
   /** Marks that were left for the sweep, should very many have come since its last round. */
   readonly waiting: number;
 }
 
 const AT_ONCE = 500;
-/** Marks that one request looks at; the sweep takes them off every minute. */
+/** Marks that one request checks; the sweep removes them every minute. */
 const MAX_MARKS = 10_000;
 const MAX_NAMED_STAYS = 1_000;
 
-/** Looks at what has changed, or at all of it when that is asked for or has never been done. */
+/** Checks the marked rows, or everything when `full`, when that has never been done, or when a change has marked everything. */
 export async function integrityNow(db: Db, full: boolean): Promise<IntegrityNow> {
   const last = await lastPass(db);
   if (full || last === null || (await isAllMarked(db))) {
@@ -107,7 +107,7 @@ async function lastPass(db: Db): Promise<Pass | null> {
   return rows[0] ?? null;
 }
 
-/** Something was changed that so much hangs on that all is to be looked at. */
+/** A change has marked everything, because so many rows depend on it. */
 async function isAllMarked(db: Db): Promise<boolean> {
   const { rows } = await sql<{ marked: boolean }>`
     SELECT EXISTS (SELECT FROM integrity_mark WHERE kind = 'all') AS marked`.execute(db);
@@ -117,7 +117,7 @@ async function isAllMarked(db: Db): Promise<boolean> {
 /** Passes that are kept. */
 const KEPT = 100;
 
-/** Looks at everything, and notes that and what it found, so that it is looked at again until it agrees. */
+/** Checks everything, records the pass, and marks the rows that differ, so that they are checked again until they agree. */
 export async function passFully(db: Db): Promise<IntegrityReport> {
   const { rows: all } = await sql<{ id: string }>`SELECT id::text AS id FROM integrity_mark WHERE kind = 'all'`.execute(
     db,
@@ -139,7 +139,10 @@ export async function passFully(db: Db): Promise<IntegrityReport> {
   return report;
 }
 
-/** Whether everything has been looked at since this day began, in UTC; once a night, and at once after what touches all. */
+/**
+ * Checks everything once a day, in UTC, and at once after a change that marked everything; raises an alert when anything differs.
+ * Answers whether it did.
+ */
 export async function passNightly(db: Db): Promise<boolean> {
   const { rows } = await sql<{ done: boolean }>`
     SELECT coalesce((SELECT at FROM integrity_pass ORDER BY id DESC LIMIT 1) >= date_trunc('day', now(), 'UTC'), false) AS done`.execute(
@@ -157,7 +160,7 @@ export async function passNightly(db: Db): Promise<boolean> {
 
 const ROW_ID = sql`m.kind || ' ' || m.ref`;
 
-/** Takes off the marks of what is in order; answers how many things it has looked at. Goes on after `after`, a mark. */
+/** Removes the marks of rows that agree; answers how many marks it has checked. Goes on after the mark `after`. */
 export async function verifyMarked(db: Db, place: { after: string }): Promise<number> {
   const due = (scope: Scope) => sql<Mark & { id: string }>`
     SELECT DISTINCT m.kind, m.ref, ${ROW_ID} AS id FROM integrity_mark m
@@ -178,7 +181,7 @@ export async function verifyMarked(db: Db, place: { after: string }): Promise<nu
   return looked;
 }
 
-/** By halves, until what does not agree stands alone and keeps its mark. */
+/** By halves, until a row that does not agree is alone and keeps its mark. */
 async function settle(db: Db, marks: readonly Mark[]): Promise<void> {
   if ((await takeOff(db, marks)) || marks.length <= 1) return;
   const middle = Math.ceil(marks.length / 2);
@@ -186,7 +189,7 @@ async function settle(db: Db, marks: readonly Mark[]): Promise<void> {
   await settle(db, marks.slice(middle));
 }
 
-/** False, and nothing done, when something about them does not agree. What is marked meanwhile has marks of its own. */
+/** False, and nothing changes, when any of their rows does not agree. Changes since then have marks of their own. */
 async function takeOff(db: Db, marks: readonly Mark[]): Promise<boolean> {
   if (marks.length === 0) return true;
   const wanted = sql`SELECT m.id FROM integrity_mark m JOIN jsonb_to_recordset(${JSON.stringify(marks)}::jsonb) AS w(kind text, ref text)

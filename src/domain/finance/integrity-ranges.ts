@@ -2,13 +2,13 @@ import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import type { RangedTable } from './integrity-checks.ts';
 
-/** Ids after the one, up to and with the other. */
+/** Ids greater than `after`, up to and including `until`. */
 export interface Range {
   readonly after: string;
   readonly until: string;
 }
 
-/** Of one statement; with what belongs to each of them it stays far below the time limit of a statement. */
+/** Ids of one statement; with the rows that belong to each it stays far below the time limit of a statement. */
 export const IDS_AT_ONCE = 2_000;
 
 /** A table's ids, in ranges that together hold every one of them; the last may be short. */

@@ -4,7 +4,7 @@ import { type Found, IN_FLIGHT, type SumCheck } from './integrity-checks.ts';
 import type { Range } from './integrity-ranges.ts';
 import { LEDGER_TOTALS } from './totals.ts';
 
-/** One group of entries: of the parties, owners alone are told apart, as in `ledger_total`. Minor units; + debit, - credit. */
+/** The sum of one group of entries; only owners are separate parties, as in `ledger_total`. Minor units; + debit, - credit. */
 interface Line {
   readonly account_kind: string;
   readonly party_id: string;
@@ -22,7 +22,7 @@ interface Payouts {
   readonly released: number;
 }
 
-/** What the sums over all entries and all payouts do not agree with. Added up range by range, in one snapshot. */
+/** The differences of the sums over all entries and all payouts. Added up range by range, in one snapshot. */
 export async function checkSums(
   tx: Tx,
   journals: readonly Range[],
@@ -78,10 +78,10 @@ async function payoutsIn(tx: Tx, { after, until }: Range): Promise<readonly Payo
 }
 
 /**
- * What stays took from their owners and the ledger's sums do not show, minor units. Shares: of a stay that is refunded as a
- * whole the agency may keep its fee, and the owner bears it (`agencyFeeRefundable`), whether or not anything was paid out.
- * Costs: those that were given back later, as when a dispute is won. Both at their deepest: what is given back is a payout
- * of its own, and the debt stays until it is netted.
+ * The amounts that stays took from their owners and the ledger's sums do not show, in minor units. Shares: of a stay that is
+ * refunded as a whole the agency may keep its fee, and the owner bears it (`agencyFeeRefundable`), whether or not anything was
+ * paid out. Costs: those that were given back later, as when a dispute is won. Both at their maximum, because money that is given
+ * back is a payout of its own, and the debt stays until it is netted.
  */
 async function takenFromOwners(tx: Tx, { after, until }: Range) {
   const { rows } = await sql<{ owner_id: string; currency: string; amount: number }>`
@@ -173,8 +173,8 @@ function ownerBalances(
 }
 
 /**
- * Open payouts above the balance are the owner's debt, which cannot exceed what was, or is being, paid out or charged, and
- * what stays took from the owner (`given`, by account).
+ * Open payouts above the balance are the owner's debt, which cannot exceed the sums that were, or are being, paid out or charged,
+ * and the amounts that stays took from the owner (`given`, by account).
  * Owners with a payout or charge in flight are checked another time.
  */
 function openPayouts(

@@ -1,6 +1,5 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import { borneBy, IS_LIVE_REFUND } from './distribution.ts';
 import { financialService } from './financial-service.ts';
 import {
   type Found,
@@ -13,6 +12,7 @@ import {
 } from './integrity-checks.ts';
 import { type Range, rangesOf } from './integrity-ranges.ts';
 import { checkSums } from './integrity-sums.ts';
+import { borneBy, IS_LIVE_REFUND } from './receipts.ts';
 import { readTerms } from './terms.ts';
 
 export interface Difference extends Found {
@@ -27,7 +27,7 @@ export interface IntegrityReport {
     readonly transactions: number;
     readonly stays: number;
   };
-  /** Stays whose saga is still open: some of what is said of them is looked at another time. */
+  /** Stays whose saga is still open: some of their checks are made another time. */
   readonly inFlight: number;
   /** Exact, however many of them are named. */
   readonly differenceCount: number;
@@ -39,9 +39,8 @@ export interface IntegrityReport {
 const MAX_NAMED = 1_000;
 
 /**
- * Recomputes all of the money from its rows, and names whatever does not agree. One snapshot: what
- * is booked meanwhile is neither seen nor held up. It reads everything, in statements that are the same size however much
- * there is.
+ * Recomputes all of the money from its rows, and names the rows that do not agree. In one snapshot: later bookings are neither
+ * seen nor delayed. It reads everything, in statements whose size does not grow with the tables.
  */
 export function checkIntegrity(db: Db): Promise<IntegrityReport> {
   return db
@@ -90,7 +89,7 @@ export function createBook(): Book {
   };
 }
 
-/** The pieces in which each table is looked at, as conditions on a column that holds its ids. */
+/** The pieces in which each table is checked, as conditions on a column that holds its ids. */
 export type Parts = Readonly<Record<RangedTable, readonly InRange[]>>;
 const within =
   ({ after, until }: Range): InRange =>
@@ -105,7 +104,7 @@ export async function checkRows(tx: Tx, parts: Parts, book: Book): Promise<void>
   }
 }
 
-/** What a check finds, in as many statements as its table has ranges of ids. */
+/** The findings of a check, in as many statements as its table has ranges of ids. */
 async function ask(tx: Tx, { differences }: IntegrityCheck, parts: readonly InRange[]) {
   const named: Found[] = [];
   let total = 0;
@@ -120,7 +119,7 @@ async function ask(tx: Tx, { differences }: IntegrityCheck, parts: readonly InRa
   return { total, named };
 }
 
-/** What there is, counted range by range too. */
+/** The numbers of checked rows, counted range by range too. */
 export async function scopeOf(tx: Tx, parts: Parts): Promise<Pick<IntegrityReport, 'at' | 'checked' | 'inFlight'>> {
   const count = async (table: RangedTable | 'payment', column: string, of: readonly InRange[]) => {
     let [all, different] = [0, 0];
@@ -162,7 +161,7 @@ interface SharedStay {
   readonly referral: number;
 }
 
-/** What each party has been given of a stay, against what its pinned terms say of all that the stay has received. */
+/** Compares each party's posted share of a stay with its share of the stay's receipts by the pinned terms (domain.md 6). */
 export async function checkShares(tx: Tx, parts: readonly InRange[], book: Book): Promise<void> {
   const named: Found[] = [];
   let count = 0;
@@ -202,7 +201,7 @@ async function sharesDue(
   return sharesText(due.ownerMinor, due.agencyMinor, due.referralMinor);
 }
 
-/** By id. What was paid over the balance is the guest's own and is given back first. */
+/** By id. Money that was paid over the balance is the guest's own and is refunded first. */
 async function sharedStays(tx: Tx, inRange: InRange): Promise<readonly SharedStay[]> {
   const { rows } = await sql<SharedStay>`
     SELECT r.id, coalesce(r.distribution_version, (SELECT t.distribution_version FROM transaction t

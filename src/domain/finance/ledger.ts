@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import { literal } from '../../db/literal.ts';
 import type { AccountKind, JournalKind, JournalPurpose } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
+import { insertBooked, markReversed } from './store/booked.ts';
 
 /**
  * Double entry (domain.md 5). Amounts are minor units, debit positive. The database refuses an unbalanced journal, a
@@ -30,10 +30,10 @@ export const accounts = {
   guestCredit: (guestId: string, currency: string) => account('GUEST_CREDIT', guestId, currency),
   agencyFee: (currency: string) => account('AGENCY_FEE', null, currency),
   referralRetained: (currency: string) => account('REFERRAL_RETAINED', null, currency),
-  /** What a gateway has taken for a dispute that is not decided yet. */
+  /** Money that a gateway has taken for a dispute that is not decided yet. */
   disputed: (gatewayId: string, currency: string) => account('DISPUTED', gatewayId, currency),
   gatewayFee: (currency: string) => account('GATEWAY_FEE', null, currency),
-  /** Whom the referral share belongs to: the agent, or, without one, the agency that retains it (domain.md T4). */
+  /** The referral share: the agent's, or, without one, retained by the agency (domain.md T4). */
   referral: (agentId: string | null, currency: string) =>
     agentId === null ? account('REFERRAL_RETAINED', null, currency) : account('AGENT_PAYABLE', agentId, currency),
 };
@@ -52,13 +52,13 @@ export const credit = (from: Account, amountMinor: number): JournalLine => ({
   debitMinor: -amountMinor,
 });
 
-/** In whose name and by which saga something is posted. */
+/** The actor and the saga of a posting. */
 export interface PostedBy {
   readonly sagaId: string | null;
   readonly postedBy: string;
 }
 export interface Journal extends PostedBy {
-  /** Unique: what is posted under it is posted once. */
+  /** Unique: a journal is posted once under it. */
   readonly effectKey: string;
   readonly kind: JournalKind;
   readonly purpose: JournalPurpose;
@@ -69,7 +69,10 @@ export interface Journal extends PostedBy {
   readonly lines: readonly JournalLine[];
 }
 
-/** Posts what is not zero. Null when nothing is left to post. */
+/**
+ * Posts the lines that are not zero, in minor units, and answers the journal's id; null when no line is left. The database refuses a
+ * journal that does not sum to zero, and a key that was posted before.
+ */
 export async function post(tx: Tx, journal: Journal): Promise<string | null> {
   const lines = journal.lines.filter((line) => line.debitMinor !== 0);
   if (lines.length === 0) return null;
@@ -193,26 +196,17 @@ export async function reverseJournal(
     .where('ledger_tx.id', '=', ledgerTxId)
     .executeTakeFirstOrThrow();
   if (original.reversed) throw new RoomyError('ALREADY_REVERSED', { details: { ledgerTxId } });
-  const reversalId = newId('transaction');
-  await tx
-    .insertInto('transaction')
-    .values({
-      id: reversalId,
-      type: 'REVERSAL',
-      status: 'COMPLETED',
-      reservation_id: original.reservation_id,
-      owner_id: original.owner_id,
-      parent_id: original.transaction_id,
-      amount_minor: -original.amount,
-      settled_minor: -original.amount,
-      outstanding_minor: 0,
-      currency: original.currency,
-      payment_id: original.payment_id,
-      created_by_saga: by.sagaId,
-      effect_key: by.effectKey,
-      completed_at: sql<Date>`now()`,
-    })
-    .execute();
+  const reversalId = await insertBooked(tx, {
+    type: 'REVERSAL',
+    reservation_id: original.reservation_id,
+    owner_id: original.owner_id,
+    parent_id: original.transaction_id,
+    amount_minor: -original.amount,
+    currency: original.currency,
+    payment_id: original.payment_id,
+    created_by_saga: by.sagaId,
+    effect_key: by.effectKey,
+  });
   const id = newId('ledger');
   await insertJournal(
     tx,
@@ -238,13 +232,7 @@ export async function reverseStep(tx: Tx, step: StepKeys & { readonly postedBy: 
   for (const journal of posted) {
     const suffix = journal.effect_key.slice(step.forwardKey.length);
     await reverseJournal(tx, journal.id, { ...step, effectKey: `${step.key}${suffix}` });
-    if (journal.transaction_id === null) continue;
-    await tx
-      .updateTable('transaction')
-      .set((eb) => ({ status: 'REVERSED', outstanding_minor: 0, version: eb('version', '+', 1) }))
-      .where('id', '=', journal.transaction_id)
-      .where('status', '=', literal('COMPLETED'))
-      .execute();
+    if (journal.transaction_id !== null) await markReversed(tx, journal.transaction_id);
   }
 }
 
@@ -253,7 +241,7 @@ interface StepKeys {
   readonly key: string;
   readonly forwardKey: string;
 }
-/** What was posted under a step's key and the keys derived from it. */
+/** The journals that were posted under a step's key and the keys derived from it. */
 function journalsOf(tx: Tx, { sagaId, forwardKey }: StepKeys) {
   return tx
     .selectFrom('ledger_tx')
@@ -265,14 +253,14 @@ function journalsOf(tx: Tx, { sagaId, forwardKey }: StepKeys) {
     .execute();
 }
 
-/** What the parties of a stay hold of its receipts by now: credits of its distribution, with later corrections. */
+/** The parties' shares of a stay's receipts by the ledger: credits of its distribution, with later corrections; minor units. */
 export interface PostedShares {
   readonly ownerMinor: number;
   readonly agencyMinor: number;
   readonly referralMinor: number;
 }
 
-/** The shares of a stay that the ledger has already, in minor units. */
+/** Sums the posted shares of a stay. */
 export async function postedShares(db: Tx | Db, reservationId: string): Promise<PostedShares> {
   const { rows } = await sql<PostedShares>`
     SELECT coalesce(-sum(e.amount) FILTER (WHERE a.kind = 'OWNER_PAYABLE'), 0)::bigint AS "ownerMinor",

@@ -1,6 +1,5 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
-import { literal } from '../../db/literal.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { type Author, recordAudit } from '../audit/record.ts';
 import { refundProcessedMessage } from '../messages/catalogue/refund-processed.ts';
@@ -9,22 +8,24 @@ import { disputedOf } from '../reservations/payment-status.ts';
 import { rederivePaymentStatus } from '../reservations/store.ts';
 import { accounts, credit, debit, post } from './ledger.ts';
 import { readRefund } from './refund.ts';
-import { refundSeenTo } from './refund-task.ts';
+import { closeRefundTask } from './refund-task.ts';
+import { settleRefundByHand } from './store/refunds.ts';
 
-/** What a gateway refuses for good, a person sends back another way (domain.md 9.5). */
+/** A refund that a gateway refuses for good is sent by a person another way (domain.md 9.5). */
 
 export interface ManualSettlement {
-  /** Of the bank transfer or the like, for whoever looks for it later. */
+  /** The reference of the bank transfer or the like, by which it can be found later. */
   readonly reference: string;
   readonly method: string;
   readonly notes: string | null;
-  /** It has gone already, whatever has come up meanwhile. */
+  /** The money has left already, so it is booked even if its charge is disputed meanwhile. */
   readonly alreadySent: boolean;
 }
 
 /**
- * Books what a person has sent back. Throws `NOT_FOUND`, `ALREADY_PAID`, and `INVALID_STATE_TRANSITION` for a refund
- * that the gateway may still carry out, or of a charge with an open dispute unless the money has gone already.
+ * Books a refund that a person has sent, tells the guest, and closes the task. Throws `NOT_FOUND`, `ALREADY_PAID`, and
+ * `INVALID_STATE_TRANSITION` for a refund that the gateway may still carry out, or of a charge with an open dispute unless the
+ * money has left already.
  */
 export async function settleRefund(
   tx: Tx,
@@ -33,40 +34,9 @@ export async function settleRefund(
   author: Author,
 ): Promise<void> {
   const refund = await readRefund(tx, refundId);
-  const settled = await tx
-    .updateTable('transaction')
-    .set((eb) => ({
-      status: 'COMPLETED',
-      outstanding_minor: 0,
-      settled_minor: eb.ref('amount_minor'),
-      // It left from the bank: the gateway's record will never hold it, and its news are not about it.
-      gateway_id: null,
-      provider_id: null,
-      gateway_reference: reference,
-      payment_method: method,
-      error_code: null,
-      completed_at: sql<Date>`now()`,
-      version: eb('version', '+', 1),
-    }))
-    .where('id', '=', refundId)
-    .where('status', '=', literal('MANUAL_REQUIRED'))
-    // The bank may give the guest the same money: whether it is owed still is decided with the dispute.
-    .where((eb) =>
-      eb.or([
-        sql<boolean>`${alreadySent}`,
-        eb.not(
-          eb.exists(
-            eb
-              .selectFrom('payment as y')
-              .select('y.id')
-              .where('y.id', '=', refund.paymentId)
-              .where(sql<boolean>`${disputedOf('y')} > 0`),
-          ),
-        ),
-      ]),
-    )
-    .returning(['version'])
-    .executeTakeFirst();
+  // The bank may give the guest the same money: the dispute decides whether it is still owed.
+  const isDisputed = sql<boolean>`(NOT ${alreadySent}::boolean AND EXISTS (SELECT FROM payment y WHERE y.id = ${refund.paymentId} AND ${disputedOf('y')} > 0))`;
+  const settled = await settleRefundByHand(tx, refundId, { reference, method }, isDisputed);
   if (!settled) throw await refusal(tx, refundId);
   const effectKey = `manual-${refundId}-${settled.version}`;
   await post(tx, {
@@ -85,9 +55,9 @@ export async function settleRefund(
     ],
   });
   await rederivePaymentStatus(tx, refund.reservationId);
-  await refundSeenTo(tx, refundId);
-  const told = [refundProcessedMessage(refund, refund)];
-  await enqueueInTransaction(tx, effectKey, told, { sagaId: null, reservationId: refund.reservationId });
+  await closeRefundTask(tx, refundId);
+  const messages = [refundProcessedMessage(refund, refund)];
+  await enqueueInTransaction(tx, effectKey, messages, { sagaId: null, reservationId: refund.reservationId });
   await recordAudit(tx, {
     streamId: `transaction:${refundId}`,
     event: 'REFUND_SETTLED_BY_HAND',
@@ -99,7 +69,7 @@ export async function settleRefund(
   });
 }
 
-/** The row as it stands now: another request may have been faster. */
+/** By the row as it is now: another request may have been faster. */
 async function refusal(tx: Tx, refundId: string): Promise<RoomyError> {
   const { status } = await tx
     .selectFrom('transaction')

@@ -1,33 +1,33 @@
-import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
-import { literal, literals } from '../../db/literal.ts';
+import { literal } from '../../db/literal.ts';
 import type { Json } from '../../db/schema.ts';
-import { newId } from '../../kernel/ids.ts';
 import { rederivePaymentStatus } from '../reservations/store.ts';
 import { GATEWAY } from './gateway-events.ts';
 import { type Account, accounts, credit, debit, post } from './ledger.ts';
 import { bookRefunds, type RefundedStay } from './refund-booking.ts';
-import { refundSeenTo } from './refund-task.ts';
+import { closeRefundTask } from './refund-task.ts';
+import { completeRefund, splitRefund } from './store/refunds.ts';
+import { mayMove } from './transitions.ts';
 
-/** Money of a charge that a guest has back already, without a refund of ours: booked as what it is. */
+/** Money of a charge that has gone back to the guest already, without a refund that this system has sent. Minor units. */
 export interface MoneyBack {
   readonly paymentId: string;
   readonly amountMinor: number;
-  /** Where the money had been until then. */
+  /** The account that it has left. */
   readonly from: Account;
   /** The provider's own id of the refund; null: it made none. */
   readonly providerId: string | null;
   /** Null: no refund of this gateway's own record. */
   readonly gatewayId: string | null;
   readonly gatewayReference: string;
-  /** Unique for what happened; journals and rows get keys of their own from it. */
+  /** Unique for this return; the keys of its journals and rows begin with it. */
   readonly effectKey: string;
   readonly details: Readonly<Record<string, Json>>;
 }
 export interface BookedBack {
   /** Below the amount, where more has gone back than was captured. */
   readonly bookedMinor: number;
-  /** What the owner gives back. */
+  /** The owner's part of the new refunds. */
   readonly ownerMinor: number;
   readonly refundIds: readonly string[];
 }
@@ -38,9 +38,10 @@ interface Refund {
 }
 
 /**
- * First it settles refunds of the same charge that are owed and that no saga is about to send, the oldest first: a guest
- * who was owed 400 and has got 400 is owed nothing. The rest is a refund of its own, borne by the split like that of a
- * cancellation. Under the lock of the stay; no saga of it, and none of its refunds, may be open.
+ * Books money that has gone back. It first completes refunds of the same charge that are owed and that no saga is about to send,
+ * the oldest first: a guest who was owed 400 and has received 400 is owed nothing. The rest becomes a refund of its own, borne by
+ * the split like that of a cancellation (domain.md 9). Under the lock of the stay; no saga of it, and none of its refunds, may
+ * be open.
  */
 export async function bookMoneyBack(tx: Tx, stay: RefundedStay, back: MoneyBack): Promise<BookedBack> {
   let leftMinor = back.amountMinor;
@@ -49,8 +50,8 @@ export async function bookMoneyBack(tx: Tx, stay: RefundedStay, back: MoneyBack)
     if (leftMinor === 0) break;
     const partMinor = Math.min(leftMinor, owed.amount_minor);
     leftMinor -= partMinor;
-    settled.push(partMinor === owed.amount_minor ? owed.id : await splitOff(tx, owed, partMinor));
-    if (partMinor === owed.amount_minor) await refundSeenTo(tx, owed.id);
+    settled.push(partMinor === owed.amount_minor ? owed.id : await splitRefund(tx, owed, partMinor));
+    if (partMinor === owed.amount_minor) await closeRefundTask(tx, owed.id);
   }
   const refundableMinor = Math.min(leftMinor, await unrefundedOf(tx, back.paymentId));
   const step = { sagaId: null, key: back.effectKey, requestedBy: GATEWAY };
@@ -69,7 +70,7 @@ export async function bookMoneyBack(tx: Tx, stay: RefundedStay, back: MoneyBack)
   return { bookedMinor: back.amountMinor - leftMinor + refundableMinor, ownerMinor: booked.ownerMinor, refundIds };
 }
 
-/** Booked, and not gone: what a gateway has refused, and what a closed saga has left behind. */
+/** Refunds that are booked and have not been paid: refused by the gateway, or left behind by a saga that is closed. */
 const owedRefunds = (tx: Tx, reservationId: string, paymentId: string): Promise<readonly Refund[]> =>
   tx
     .selectFrom('transaction')
@@ -77,7 +78,7 @@ const owedRefunds = (tx: Tx, reservationId: string, paymentId: string): Promise<
     .where('reservation_id', '=', reservationId)
     .where('payment_id', '=', paymentId)
     .where('type', '=', literal('REFUND'))
-    .where('status', 'in', literals(['PENDING', 'PROCESSING', 'MANUAL_REQUIRED']))
+    .where(mayMove('completeRefund'))
     .orderBy('created_at')
     .orderBy('id')
     .forUpdate()
@@ -92,46 +93,12 @@ async function unrefundedOf(tx: Tx, paymentId: string): Promise<number> {
   return left;
 }
 
-/** A part of what is owed has gone: that part becomes a row of its own, the rest stays owed. */
-async function splitOff(tx: Tx, owed: Refund, partMinor: number): Promise<string> {
-  const id = newId('transaction');
-  await sql`
-    INSERT INTO transaction (id, type, status, reservation_id, owner_id, parent_id, amount_minor, outstanding_minor, currency,
-      distribution_version, payment_id, gateway_id, gateway_reference, borne_by, borne_minor, created_by_saga, created_at, details)
-    SELECT ${id}, type, status, reservation_id, owner_id, id, ${partMinor}, ${partMinor}, currency,
-      distribution_version, payment_id, gateway_id, gateway_reference, borne_by, least(borne_minor, ${partMinor}::bigint), created_by_saga, created_at, details
-      FROM transaction WHERE id = ${owed.id}`.execute(tx);
-  await tx
-    .updateTable('transaction')
-    .set((eb) => ({
-      amount_minor: owed.amount_minor - partMinor,
-      outstanding_minor: owed.amount_minor - partMinor,
-      borne_minor: sql<number>`borne_minor - least(borne_minor, ${partMinor}::bigint)`,
-      version: eb('version', '+', 1),
-    }))
-    .where('id', '=', owed.id)
-    .execute();
-  return id;
-}
-
-/** The guest has it: the debt to the guest is settled. */
+/** Completes a refund and posts that the debt to the guest is paid. */
 async function settle(tx: Tx, stay: RefundedStay, back: MoneyBack, refundId: string): Promise<void> {
-  const { amount_minor: amountMinor } = await tx
-    .updateTable('transaction')
-    .set((eb) => ({
-      status: 'COMPLETED',
-      outstanding_minor: 0,
-      settled_minor: eb.ref('amount_minor'),
-      provider_id: back.providerId,
-      gateway_id: back.gatewayId,
-      gateway_reference: back.gatewayReference,
-      error_code: null,
-      completed_at: sql<Date>`now()`,
-      version: eb('version', '+', 1),
-    }))
-    .where('id', '=', refundId)
-    .returning('amount_minor')
-    .executeTakeFirstOrThrow();
+  const { amount_minor: amountMinor } = await completeRefund(tx, refundId, back.providerId, {
+    gateway_id: back.gatewayId,
+    gateway_reference: back.gatewayReference,
+  });
   await post(tx, {
     sagaId: null,
     postedBy: GATEWAY,

@@ -1,36 +1,27 @@
-import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
-import { newId } from '../../kernel/ids.ts';
 import type { Money } from '../../kernel/money.ts';
 import { accounts, credit, debit, post } from './ledger.ts';
+import { insertBooked } from './store/booked.ts';
 
 /**
- * What the agency has paid for an owner, such as a repair: a line on the owner's statement, taken off the next payouts
- * like anything else that an owner owes (domain.md 14, 9.2). Once by its key. Answers the id of the transaction.
+ * Charges an owner with a cost that the agency has paid, such as a repair: a line on the owner's statement, taken off the next
+ * payouts like any other debt of the owner (domain.md 14, 9.2). Answers the id of the transaction; once for each task, whose
+ * key it has.
  */
 export async function chargeOwner(
   tx: Tx,
   { amountMinor, currency }: Money,
   order: { readonly ownerId: string; readonly taskId: string; readonly postedBy: string },
 ): Promise<string> {
-  const transactionId = newId('transaction');
   const effectKey = `${order.taskId}-cost`;
-  await tx
-    .insertInto('transaction')
-    .values({
-      id: transactionId,
-      type: 'ADJUSTMENT',
-      status: 'COMPLETED',
-      owner_id: order.ownerId,
-      amount_minor: -amountMinor,
-      settled_minor: -amountMinor,
-      outstanding_minor: 0,
-      currency,
-      effect_key: effectKey,
-      completed_at: sql<Date>`now()`,
-      details: JSON.stringify({ reason: 'REPAIR', taskId: order.taskId }),
-    })
-    .execute();
+  const transactionId = await insertBooked(tx, {
+    type: 'ADJUSTMENT',
+    owner_id: order.ownerId,
+    amount_minor: -amountMinor,
+    currency,
+    effect_key: effectKey,
+    details: JSON.stringify({ reason: 'REPAIR', taskId: order.taskId }),
+  });
   await post(tx, {
     sagaId: null,
     postedBy: order.postedBy,

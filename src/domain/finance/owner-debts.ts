@@ -6,11 +6,14 @@ import { attemptEach } from '../sweeps/isolate.ts';
 import { openFinanceTask } from '../tasks/finance-task.ts';
 import { LEDGER_TOTALS } from './totals.ts';
 
-/** An owner who owes and has had no payout to net it against for this long is a person's business (domain.md 9.2). */
+/** A debt that no payout has netted for this long needs a person (domain.md 9.2). */
 const PATIENCE_DAYS = 30;
 const MAX_ALERTS = 100;
 
-/** Tells staff of owners whose balance has been negative for long; the task is opened anew every night until it is not. */
+/**
+ * Alerts staff to owners whose balance has been negative for 30 days, and opens a task for each, every night until it is not.
+ * Answers the number of alerts.
+ */
 export async function alertOldDebts(db: Db): Promise<number> {
   const { rows } = await sql<Debt>`
     WITH owing AS MATERIALIZED (
@@ -22,11 +25,11 @@ export async function alertOldDebts(db: Db): Promise<number> {
     HAVING max(x.created_at) FILTER (WHERE x.kind IN ('REFUND', 'OWNER_PAYOUT')) < now() - ${PATIENCE_DAYS}::int * interval '1 day'
        AND ${isNotSetAside('debts', sql`(a.party_id || ' ' || a.currency)`)}
      ORDER BY a.party_id, a.currency LIMIT ${MAX_ALERTS}`.execute(db);
-  const told = await attemptEach(db, 'debts', rows, {
+  const alerted = await attemptEach(db, 'debts', rows, {
     id: ({ party_id, currency }) => `${party_id} ${currency}`,
-    work: (debt) => tellDebt(db, debt),
+    work: (debt) => alertDebt(db, debt),
   });
-  return told.length;
+  return alerted.length;
 }
 
 interface Debt {
@@ -35,7 +38,7 @@ interface Debt {
   readonly property_id: string | null;
 }
 
-async function tellDebt(db: Db, { party_id, currency, property_id }: Debt): Promise<void> {
+async function alertDebt(db: Db, { party_id, currency, property_id }: Debt): Promise<void> {
   await raiseAlert(db, {
     about: 'owner',
     id: `${party_id} ${currency}`,

@@ -9,7 +9,7 @@ import { refusalDetails } from '../reservations/actions.ts';
 import { boundTermsOf } from '../reservations/bound-terms.ts';
 import { refusalOfPayment } from '../reservations/refusals.ts';
 
-/** What a payment needs to know of a stay: ids, amounts and pinned terms, never a name. */
+/** The facts of a stay that a payment depends on: ids, amounts in minor units and pinned terms, never a name. */
 export type PayableStay = {
   readonly reservationId: string;
   readonly propertyId: string;
@@ -19,7 +19,7 @@ export type PayableStay = {
   readonly referringAgentId: string | null;
   readonly currency: string;
   readonly totalMinor: number;
-  /** Captured and not refunded; what went over the balance is not counted. */
+  /** Captured and not refunded, without the excess over the balance. */
   readonly paidMinor: number;
   readonly outstandingMinor: number;
   /** The terms that the stay is, or is about to be, bound to. */
@@ -32,7 +32,7 @@ export interface PaymentOrder {
   readonly currency: string;
   readonly gatewayId: string;
   readonly gatewayReference: string;
-  /** The gateway has captured it already and told us so: it is booked whatever the stay's state (domain.md 7). */
+  /** The gateway has captured it already, by its own event: it is booked in any state of the stay (domain.md 7). */
   readonly captured: boolean;
 }
 
@@ -52,7 +52,7 @@ interface Row {
   readonly terms_version: number;
 }
 
-/** Who has been given a share of the stay `r`: a property that is sold takes no money of its stays along. */
+/** SQL: the owner who holds the share of stay `r`; when a property is sold, the money of its stays stays with the seller. */
 const CREDITED_OWNER = sql`(SELECT a.party_id FROM ledger_tx x JOIN ledger_entry e ON e.tx_id = x.id JOIN ledger_account a ON a.id = e.account_id
   WHERE x.reservation_id = r.id AND x.purpose = 'DISTRIBUTION' AND a.kind = 'OWNER_PAYABLE' ORDER BY x.created_at, x.id LIMIT 1)`;
 
@@ -84,15 +84,16 @@ export async function readPayableStay(
     currency: row.currency,
     totalMinor: row.total_minor,
     paidMinor: row.paid_minor,
-    // Who has called off owes nothing: whatever comes in all the same is the guest's own.
+    // A cancelled stay owes nothing: money that still comes in is the guest's own.
     outstandingMinor: row.status === 'CANCELLED' ? 0 : Math.max(0, row.total_minor - row.paid_minor),
     termsVersion: row.terms_version,
   };
 }
 
 /**
- * Refuses what cannot be paid, before the gateway is asked (domain.md 7). Money that the gateway holds already is never
- * refused: what is over the balance becomes the guest's credit.
+ * Refuses a payment that cannot be made, before the gateway is asked (domain.md 7). Money that the gateway holds already is never
+ * refused: the excess over the balance becomes the guest's credit. Throws `RESERVATION_NOT_FOUND`, `CURRENCY_MISMATCH`,
+ * `GATEWAY_REFERENCE_REUSED`, `ALREADY_PAID`, `PAYMENT_EXCEEDS_BALANCE`, and `RESERVATION_NOT_PAYABLE`.
  */
 export async function assertPayable(
   db: Db,
@@ -113,7 +114,7 @@ export async function assertPayable(
   if (refusal !== null) {
     throw new RoomyError(refusal, { details: await refusalDetails(db, order.reservationId, 'payment') });
   }
-  // The payout is planned on the property's clock: what cannot be planned is not charged either.
+  // The payout is planned in the property's zone: a payment whose payout cannot be planned is not charged either.
   savedZone(timeZone);
   if (order.amountMinor > stay.outstandingMinor) {
     const outstanding = toMajor({ amountMinor: stay.outstandingMinor, currency: stay.currency });
@@ -122,7 +123,7 @@ export async function assertPayable(
   return stay;
 }
 
-/** A courtesy: the guarantee is the unique index `one_claim`. */
+/** An early refusal; the guarantee is the unique index `one_claim`. */
 async function assertReferenceIsFree(db: Db, order: PaymentOrder, sagaId: string): Promise<void> {
   const other = await findPayment(db, order);
   if (other && other.saga_id !== sagaId) throw referenceReused(order);
@@ -146,7 +147,7 @@ export function findPayment(
     .executeTakeFirst();
 }
 
-/** Whether somebody other than its requester has let a parked saga go on; the requester's own retry does not count. */
+/** Whether a person other than its requester has resumed a parked saga; the requester's own retry does not count. */
 async function isApproved(db: Db, sagaId: string, requestedBy: string): Promise<boolean> {
   const row = await db
     .selectFrom('audit_log')
@@ -159,7 +160,7 @@ async function isApproved(db: Db, sagaId: string, requestedBy: string): Promise<
   return row !== undefined;
 }
 
-/** Why a person is asked: what the fraud rules said, or another rule. */
+/** Why an approval is needed: the signals of the fraud rules, or another rule. */
 export interface Review {
   readonly score: number;
   readonly signals: readonly { readonly rule: string; readonly points: number }[];

@@ -5,12 +5,12 @@ import type { Ports } from '../ports.ts';
 /** The largest payment and the largest ledger entry, in minor units of any currency (security.md M1). */
 export const MAX_PAYMENT_MINOR = 100_000_000_000;
 const PLAIN = /^(-?)(0|[1-9]\d*)(?:\.(\d+))?$/;
-/** Longer than any amount that anybody means; a bound on the work. */
+/** Longer than any real amount; a bound on the work. */
 const MAX_TEXT = 60;
 
 /**
- * What somebody wants to pay, in major units as they wrote it, through its decimal text and never through floating
- * point (domain.md 7). Throws `CURRENCY_INVALID`, `AMOUNT_INVALID` (no plain decimal: exponent, NaN, text),
+ * Parses an amount in major units as the client wrote it, through its decimal text and never through floating point (domain.md
+ * 7), into minor units. Throws `CURRENCY_INVALID`, `AMOUNT_INVALID` (no plain decimal: exponent, NaN, text),
  * `AMOUNT_NOT_POSITIVE` (negative, zero, minus zero), `AMOUNT_PRECISION`, `AMOUNT_TOO_LARGE`.
  */
 export function parsePayment(amount: unknown, currency: unknown): Money {
@@ -28,7 +28,7 @@ export function parsePayment(amount: unknown, currency: unknown): Money {
   return { amountMinor: Number(minor), currency };
 }
 
-/** Throws `AMOUNT_PRECISION` for what the gateway cannot be told, before it is asked: Stripe takes KWD with two decimals. */
+/** Throws `AMOUNT_PRECISION` for an amount that the gateway cannot take, before it is asked: Stripe takes KWD with two decimals. */
 export function assertTaken(
   ports: Pick<Ports, 'amountStep'>,
   { amountMinor, currency, gatewayId }: Money & { readonly gatewayId: string },

@@ -12,7 +12,7 @@ interface Processed {
   readonly distribution: Distribution;
 }
 
-/** What a completed payment answers with: the brief's fields, the nullable `referralFee` (domain.md T4), and the balance. */
+/** The answer to a completed payment, in major units: its transactions, the nullable `referralFee` (domain.md T4), and the balance. */
 export async function paymentOutcome(db: Db | Tx, { stay, payment, share, fees, distribution }: Processed) {
   const { currency } = stay;
   const major = (amountMinor: number): number => toMajor({ amountMinor, currency });

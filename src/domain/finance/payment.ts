@@ -1,15 +1,24 @@
-import { type SqlBool, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
-import { literal, literals } from '../../db/literal.ts';
-import { newId } from '../../kernel/ids.ts';
 import { raiseAlert } from '../notifications/alerts.ts';
 import type { Charge } from '../ports.ts';
 import { accounts, credit, debit, type PostedBy, post, reverseStep } from './ledger.ts';
 import type { PayableStay, PaymentOrder } from './payable.ts';
+import { ensureAmountDue, insertCancelledDue, lockAmountDue } from './store/amount-due.ts';
+import {
+  addOutstanding,
+  insertFailedPayment,
+  insertGuestPayment,
+  reopenAmountDue,
+  setOutstanding,
+  settleAmountDue,
+} from './store/guest-payments.ts';
+import { completePayment, endPayment, insertPayment } from './store/payments.ts';
+import { mayMoveFrom } from './transitions.ts';
 
-/** A guest's payment: on record before the gateway is asked, booked with its answer, taken back by reversal. */
+/** A guest's payment: recorded before the gateway is asked, booked with its answer, taken back by reversal (domain.md 7). */
 
-/** Who pays for what, and in which step's name it is written. */
+/** The step in whose name a payment is written. */
 export interface PaymentStep {
   readonly sagaId: string;
   readonly key: string;
@@ -18,8 +27,8 @@ export interface PaymentStep {
 }
 
 /**
- * The claim on the gateway's reference, and the stay's amount due if nothing has made it yet (a stay may be paid before
- * it is confirmed). Broken by `one_claim` when another payment has the reference. Safe to run again.
+ * Claims the gateway's reference, and makes the amount due of the stay if there is none yet: a stay may be paid before it is
+ * confirmed. Broken by `one_claim` when another payment has the reference. Safe to run again.
  */
 export async function claimPayment(
   tx: Tx,
@@ -27,54 +36,34 @@ export async function claimPayment(
   stay: PayableStay,
   order: PaymentOrder & { readonly paymentMethod: string | null; readonly cardFingerprint: string | null },
 ): Promise<void> {
-  await tx
-    .insertInto('payment')
-    .values({
-      id: newId('payment'),
-      reservation_id: stay.reservationId,
-      saga_id: step.sagaId,
-      gateway_id: order.gatewayId,
-      gateway_reference: order.gatewayReference,
-      payment_method: order.paymentMethod,
-      card_fingerprint: order.cardFingerprint,
-      amount_minor: order.amountMinor,
-      currency: order.currency,
-      status: 'PROCESSING',
-      requested_by: step.requestedBy,
-    })
-    .onConflict((conflict) => conflict.column('saga_id').doNothing())
-    .execute();
-  // Money that comes in for a stay that was called off unpaid has a place, and settles nothing.
-  const owesNothing = stay.outstandingMinor === 0;
-  if (owesNothing && (await lockAmountDue(tx, stay.reservationId))) return;
-  await tx
-    .insertInto('transaction')
-    .values({
-      id: newId('transaction'),
-      type: 'GUEST_PAYMENT',
-      status: owesNothing ? 'CANCELLED' : 'PENDING',
-      reservation_id: stay.reservationId,
-      owner_id: stay.ownerId,
-      amount_minor: stay.totalMinor,
-      outstanding_minor: stay.outstandingMinor,
-      currency: stay.currency,
-      distribution_version: stay.termsVersion,
-      created_by_saga: step.sagaId,
-      cancelled_at: owesNothing ? sql<Date>`now()` : null,
-    })
-    .onConflict((conflict) =>
-      conflict
-        .column('reservation_id')
-        .where(
-          sql<SqlBool>`type = 'GUEST_PAYMENT' AND parent_id IS NULL AND status NOT IN ('FAILED', 'CANCELLED', 'REVERSED')`,
-        )
-        // The price of a stay may change until it is confirmed.
-        .doUpdateSet({ amount_minor: stay.totalMinor, outstanding_minor: stay.outstandingMinor })
-        .where('transaction.status', '=', literal('PENDING')),
-    )
-    .execute();
+  await insertPayment(tx, {
+    reservation_id: stay.reservationId,
+    saga_id: step.sagaId,
+    gateway_id: order.gatewayId,
+    gateway_reference: order.gatewayReference,
+    payment_method: order.paymentMethod,
+    card_fingerprint: order.cardFingerprint,
+    amount_minor: order.amountMinor,
+    currency: order.currency,
+    requested_by: step.requestedBy,
+  });
+  const due = {
+    reservation_id: stay.reservationId,
+    owner_id: stay.ownerId,
+    amount_minor: stay.totalMinor,
+    currency: stay.currency,
+    distribution_version: stay.termsVersion,
+    created_by_saga: step.sagaId,
+  };
+  if (stay.outstandingMinor !== 0) {
+    await ensureAmountDue(tx, { ...due, outstanding_minor: stay.outstandingMinor });
+    return;
+  }
+  // Money that comes in for a stay that was cancelled unpaid needs a row, and settles nothing.
+  if (!(await lockAmountDue(tx, stay.reservationId))) await insertCancelledDue(tx, due);
 }
 
+/** A captured payment, in minor units. */
 export type BookedPayment = {
   readonly paymentId: string;
   /** The transaction that the money settled: the amount due itself, or a part of it. */
@@ -85,7 +74,10 @@ export type BookedPayment = {
   readonly outstandingMinor: number;
 };
 
-/** What the gateway has captured: the payment, the transaction that it settles, and the journal, in one commit. */
+/**
+ * Books a captured charge: the payment, the transaction that it settles, and the journal, in one commit. Money over the balance is
+ * the guest's credit, and alerts a person (domain.md 7).
+ */
 export async function bookPayment(
   tx: Tx,
   step: PaymentStep,
@@ -95,54 +87,31 @@ export async function bookPayment(
   const due = await lockAmountDue(tx, stay.reservationId);
   const appliedMinor = Math.min(charge.amountMinor, due?.outstanding_minor ?? 0);
   const excessMinor = charge.amountMinor - appliedMinor;
-  const payment = await tx
-    .updateTable('payment')
-    .set({
-      status: 'COMPLETED',
-      provider_id: charge.providerId,
-      fee_minor: charge.feeMinor,
-      excess_minor: excessMinor,
-      completed_at: sql<Date>`now()`,
-    })
-    .where('saga_id', '=', step.sagaId)
-    .returningAll()
-    .executeTakeFirstOrThrow();
+  const payment = await completePayment(tx, step.sagaId, { ...charge, excessMinor });
   const outstandingMinor = (due?.outstanding_minor ?? 0) - appliedMinor;
-  const gateway = {
+  const receipt = {
     payment_id: payment.id,
     gateway_id: payment.gateway_id,
     gateway_reference: payment.gateway_reference,
     payment_method: payment.payment_method,
     provider_id: charge.providerId,
     settled_minor: charge.amountMinor,
-    completed_at: sql<Date>`now()`,
   };
-  const settles = due !== undefined && outstandingMinor === 0 && due.status === 'PENDING';
-  const guestPaymentId = settles ? due.id : newId('transaction');
-  if (settles) {
-    await tx
-      .updateTable('transaction')
-      .set((eb) => ({ ...gateway, status: 'COMPLETED', outstanding_minor: 0, version: eb('version', '+', 1) }))
-      .where('id', '=', due.id)
-      .execute();
+  let guestPaymentId: string;
+  if (due !== undefined && outstandingMinor === 0 && mayMoveFrom(due.status, 'settleDue')) {
+    guestPaymentId = due.id;
+    await settleAmountDue(tx, due.id, receipt);
   } else {
-    await tx
-      .insertInto('transaction')
-      .values({
-        ...gateway,
-        id: guestPaymentId,
-        type: 'GUEST_PAYMENT',
-        status: 'COMPLETED',
-        reservation_id: stay.reservationId,
-        owner_id: stay.ownerId,
-        parent_id: due?.id ?? null,
-        amount_minor: charge.amountMinor,
-        outstanding_minor: 0,
-        currency: stay.currency,
-        created_by_saga: step.sagaId,
-        effect_key: step.key,
-      })
-      .execute();
+    guestPaymentId = await insertGuestPayment(tx, {
+      ...receipt,
+      reservation_id: stay.reservationId,
+      owner_id: stay.ownerId,
+      parent_id: due?.id ?? null,
+      amount_minor: charge.amountMinor,
+      currency: stay.currency,
+      created_by_saga: step.sagaId,
+      effect_key: step.key,
+    });
     if (due) await setOutstanding(tx, due.id, outstandingMinor);
   }
   await post(tx, {
@@ -169,31 +138,10 @@ export async function bookPayment(
 
 const postedIn = (step: PaymentStep): PostedBy => ({ sagaId: step.sagaId, postedBy: step.requestedBy });
 
-const lockAmountDue = (tx: Tx, reservationId: string) =>
-  tx
-    .selectFrom('transaction')
-    .select(['id', 'status', 'amount_minor', 'outstanding_minor'])
-    .where('reservation_id', '=', reservationId)
-    .where('type', '=', literal('GUEST_PAYMENT'))
-    .where('parent_id', 'is', null)
-    .where('status', 'in', literals(['PENDING', 'COMPLETED', 'CANCELLED']))
-    // A cancelled stay owes nothing any more, but late money still finds its place.
-    .orderBy(sql`status = 'CANCELLED'`)
-    .orderBy('created_at', 'desc')
-    .limit(1)
-    .forUpdate()
-    .executeTakeFirst();
-
-const setOutstanding = (tx: Tx, id: string, outstandingMinor: number) =>
-  tx
-    .updateTable('transaction')
-    .set((eb) => ({ outstanding_minor: outstandingMinor, version: eb('version', '+', 1) }))
-    .where('id', '=', id)
-    .execute();
-
 /**
- * The gateway holds nothing of this payment any more. What had been booked is reversed and the amount due stands again;
- * what had not keeps a FAILED row (domain.md 7). Answers with the code of the failure and whether money had moved.
+ * The gateway holds nothing of this payment any more. If it was booked, it is reversed and the amount due stands again; if not, a
+ * FAILED row keeps it (domain.md 7). Answers the code of the failure, whether a booking was reversed, and whether the failure was
+ * an outage of the gateway.
  */
 export async function takeBackPayment(
   tx: Tx,
@@ -207,34 +155,22 @@ export async function takeBackPayment(
     .executeTakeFirstOrThrow();
   const code = failure.gateway_error ?? failure.error_code ?? 'STEP_FAILED';
   const isOutage = failure.error_code === 'GATEWAY_UNAVAILABLE' || failure.error_code === 'STEP_TIMEOUT';
-  const payment = await tx
-    .updateTable('payment')
-    .set({ status: booked ? 'REVERSED' : 'FAILED', error_code: code })
-    .where('saga_id', '=', step.sagaId)
-    .returningAll()
-    .executeTakeFirstOrThrow();
+  const payment = await endPayment(tx, step.sagaId, booked ? 'reverse' : 'fail', code);
   if (!booked) {
     const due = await lockAmountDue(tx, payment.reservation_id);
-    await tx
-      .insertInto('transaction')
-      .values({
-        id: newId('transaction'),
-        type: 'GUEST_PAYMENT',
-        status: 'FAILED',
-        reservation_id: payment.reservation_id,
-        parent_id: due?.id ?? null,
-        amount_minor: payment.amount_minor,
-        outstanding_minor: 0,
-        currency: payment.currency,
-        payment_id: payment.id,
-        gateway_id: payment.gateway_id,
-        gateway_reference: payment.gateway_reference,
-        payment_method: payment.payment_method,
-        error_code: code,
-        created_by_saga: step.sagaId,
-        effect_key: step.forwardKey,
-      })
-      .execute();
+    await insertFailedPayment(tx, {
+      reservation_id: payment.reservation_id,
+      parent_id: due?.id ?? null,
+      amount_minor: payment.amount_minor,
+      currency: payment.currency,
+      payment_id: payment.id,
+      gateway_id: payment.gateway_id,
+      gateway_reference: payment.gateway_reference,
+      payment_method: payment.payment_method,
+      error_code: code,
+      created_by_saga: step.sagaId,
+      effect_key: step.forwardKey,
+    });
     return { reversed: false, code, isOutage };
   }
   await reverseStep(tx, { ...step, postedBy: step.requestedBy });
@@ -242,7 +178,7 @@ export async function takeBackPayment(
   return { reversed: true, code, isOutage };
 }
 
-/** The row that was settled as a whole is owed again; of a part, the amount due grows by it. */
+/** The amount due that was settled as a whole is due again; of a part payment, the amount due grows by it. */
 async function restoreAmountDue(tx: Tx, booked: BookedPayment): Promise<void> {
   const appliedMinor = booked.amountMinor - booked.excessMinor;
   const part = await tx
@@ -250,29 +186,6 @@ async function restoreAmountDue(tx: Tx, booked: BookedPayment): Promise<void> {
     .select(['id', 'parent_id'])
     .where('id', '=', booked.guestPaymentId)
     .executeTakeFirstOrThrow();
-  if (part.parent_id !== null) {
-    await tx
-      .updateTable('transaction')
-      .set((eb) => ({ outstanding_minor: eb('outstanding_minor', '+', appliedMinor), version: eb('version', '+', 1) }))
-      .where('id', '=', part.parent_id)
-      .execute();
-    return;
-  }
-  if (appliedMinor === 0) return;
-  await tx
-    .updateTable('transaction')
-    .set((eb) => ({
-      status: 'PENDING',
-      outstanding_minor: appliedMinor,
-      settled_minor: 0,
-      payment_id: null,
-      gateway_id: null,
-      gateway_reference: null,
-      payment_method: null,
-      provider_id: null,
-      completed_at: null,
-      version: eb('version', '+', 1),
-    }))
-    .where('id', '=', part.id)
-    .execute();
+  if (part.parent_id !== null) await addOutstanding(tx, part.parent_id, appliedMinor);
+  else if (appliedMinor > 0) await reopenAmountDue(tx, part.id, appliedMinor);
 }

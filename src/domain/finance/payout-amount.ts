@@ -1,23 +1,25 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { RoomyError, required } from '../../kernel/errors.ts';
-import { newId } from '../../kernel/ids.ts';
 import { toMajor } from '../../kernel/money.ts';
 import type { PayoutOrder, PayoutRules } from './payout.ts';
 import { isStayHeld } from './payout-hold.ts';
+import { splitPayout } from './store/payouts.ts';
 import { LEDGER_TOTALS } from './totals.ts';
 
-/** How much of an owner's payouts can be paid: what there is, what is netted, and what a provider cannot pay yet. */
+/** How much of an owner's payouts can be paid: the balance, the part that is netted, and the part that a provider cannot pay yet. */
 
-/** What an owner is owed, and what of it is spoken for. */
+/** An owner's balance in one currency, in minor units. */
 export interface Position {
-  /** By the ledger, less what other instructions are about to pay, and less what is held for disputes. */
+  /** The ledger's balance, less the sums that other instructions are about to pay and that are held for disputes. */
   readonly availableMinor: number;
-  /** What refunds after a payout left the owner to give back, less what other instructions net already. */
+  /** The owner's debt, from refunds after a payout, less the part that other instructions net already. */
   readonly debtMinor: number;
 }
 
-/** One statement, and so one snapshot: a share that is booked between two would look like a debt. */
+/**
+ * Reads an owner's position. In one statement, and so one snapshot: a share that is booked between two would look like a debt.
+ */
 export async function positionOf(
   db: Db | Tx,
   { ownerId, currency }: Pick<PayoutOrder, 'ownerId' | 'currency'>,
@@ -36,16 +38,16 @@ export async function positionOf(
   return { availableMinor: owedMinor - reserved, debtMinor: Math.max(0, open - owedMinor - netted) };
 }
 
-/** Minor units. What is neither paid nor carried is netted against what the owner owes. */
+/** Minor units. The part that is neither paid nor carried is netted against the owner's debt. */
 interface Payable {
   readonly paidMinor: number;
-  /** Below what the provider pays: left for the next payout. */
+  /** Smaller than the provider's step: left for the next payout. */
   readonly carriedMinor: number;
 }
 
 /**
- * How much goes out for a gross amount. Throws `PAYOUT_EXCEEDS_BALANCE`, and `PAYOUT_NOT_PAYABLE` for less than the
- * provider's least amount.
+ * How much is paid for a gross amount, in minor units (domain.md 8). Throws `PAYOUT_EXCEEDS_BALANCE`, and `PAYOUT_NOT_PAYABLE`
+ * for less than the provider's least amount. Pure.
  */
 export function payableOf(
   { availableMinor, debtMinor }: Position,
@@ -77,8 +79,8 @@ interface OpenPayout {
 }
 
 /**
- * Takes the rest that cannot be paid off the newest payouts: one that is no more than it stays as it is, of the next the
- * rest becomes a payout of its own, for the same stay. Answers with what goes out.
+ * Takes the rest that cannot be paid off the newest payouts: one that is not larger than the rest stays as it is, and the rest
+ * of the next becomes a payout of its own, for the same stay. Answers the payouts that are paid, with their amounts.
  */
 export async function carryOver(
   tx: Tx,
@@ -94,13 +96,7 @@ export async function carryOver(
     if (restMinor === row.amount_minor) continue;
     taken.unshift({ id: row.id, amount_minor: row.amount_minor - restMinor });
     if (restMinor === 0) continue;
-    const details = JSON.stringify({ carriedFrom: row.id });
-    await sql`
-      INSERT INTO transaction (id, type, status, reservation_id, owner_id, parent_id, amount_minor, outstanding_minor, currency,
-        distribution_version, payment_id, scheduled_for, created_by_saga, details)
-      SELECT ${newId('transaction')}, type, 'PENDING', reservation_id, owner_id, parent_id, ${restMinor}, ${restMinor}, currency,
-        distribution_version, payment_id, scheduled_for, ${sagaId}, ${details}::jsonb
-        FROM transaction WHERE id = ${row.id}`.execute(tx);
+    await splitPayout(tx, row.id, restMinor, sagaId);
   }
   return taken;
 }

@@ -17,8 +17,8 @@ export interface DueBatch {
 const MAX_IN_BATCH = 50;
 
 /**
- * What the sweep is to pay: held owners and stays, amounts below an owner's minimum, and what the working capital must keep are
- * left for another time; so is an owner who owes more than is due, until there is more.
+ * The payouts that the sweep may pay, by owner and currency, at most `limit` groups, the longest due first. Held owners and stays
+ * are left for another time (domain.md 8).
  */
 export async function dueBatches(db: Db, limit: number): Promise<readonly DuePayouts[]> {
   const { rows } = await sql<DuePayouts>`
@@ -36,7 +36,7 @@ export async function dueBatches(db: Db, limit: number): Promise<readonly DuePay
   return rows;
 }
 
-/** What is due to one owner in one currency. */
+/** The due payouts of one owner in one currency, in minor units. */
 export interface DuePayouts {
   readonly owner_id: string;
   readonly currency: string;
@@ -45,7 +45,10 @@ export interface DuePayouts {
   readonly payout_terms: PayoutTerms | null;
 }
 
-/** Null: nothing of it can be paid now. */
+/**
+ * The payouts of a group that the owner's balance covers, less the working capital. Null: none can be paid now, as the sum is below
+ * the owner's minimum or the provider's least amount, or the owner owes more than is due.
+ */
 export async function batchOf(db: Db, ports: Pick<Ports, 'amountStep'>, due: DuePayouts): Promise<DueBatch | null> {
   const { owner_id: ownerId, currency, payout_account: account } = due;
   const keepMinor = due.payout_terms?.workingCapitalMinor?.[currency] ?? 0;

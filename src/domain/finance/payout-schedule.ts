@@ -10,14 +10,15 @@ export interface PayoutMoments {
   readonly timeZone: string;
 }
 
-/** The migration's check says the same. No day that a month may lack. */
+/** The same as the database's check. Days up to the 28th only, which every month has. */
 export const PAYOUT_POLICY = /^(?:ON_PAYMENT|AFTER_CHECK_IN|AFTER_CHECK_OUT|MONTHLY:([1-9]|1\d|2[0-8]))$/;
-/** At what local time a monthly payout goes out. */
+/** The local time at which a monthly payout falls due. */
 const MONTHLY_AT = '09:00';
 
 /**
  * When an owner's share falls due (domain.md 8): with the payment, 24 h after check-in or check-out, or on a day of the
- * month, the first such day after both the payment and the check-in. Never before the money is there. Pure.
+ * month, the first such day after both the payment and the check-in. Never before the payment. Pure. Throws `RangeError` for an
+ * unknown policy.
  */
 export function payoutDueAt(policy: string, { paidAt, checkInAt, checkOutAt, timeZone }: PayoutMoments): Date {
   const notBefore = (at: Date): Date => (at > paidAt ? at : paidAt);

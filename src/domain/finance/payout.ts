@@ -1,6 +1,5 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import { literal, literals } from '../../db/literal.ts';
 import type { TransactionStatus } from '../../db/schema.ts';
 import { RoomyError, required } from '../../kernel/errors.ts';
 import { toMajor } from '../../kernel/money.ts';
@@ -8,6 +7,8 @@ import type { Ports } from '../ports.ts';
 import { accounts, credit, debit, post } from './ledger.ts';
 import { carryOver, payableOf, positionOf } from './payout-amount.ts';
 import { isStayDisputed, isStayHeld } from './payout-hold.ts';
+import { claimPayout, completePayouts, markPayoutsFailed } from './store/payouts.ts';
+import { mayMove, mayMoveFrom } from './transitions.ts';
 
 /** One bank instruction to an owner: a payout, and the others that are due to the same owner in the same currency. */
 export type PayoutOrder = {
@@ -24,16 +25,16 @@ export interface PayoutRules {
   readonly payoutId: string;
   /** Others that go out with it. */
   readonly also: readonly string[];
-  /** Pay what is available, as the owner owes the rest, instead of refusing (domain.md 8). */
+  /** Pay the available part, as the owner owes the rest, instead of refusing (domain.md 8). */
   readonly netting: boolean;
   /** Of the owner's balance, minor units: not paid out. */
   readonly keepMinor?: number | undefined;
-  /** Refuse what is not due yet, instead of warning. */
+  /** Refuse a payout that is not due yet, instead of warning. */
   readonly strict: boolean;
 }
 
 /**
- * Throws `NOT_FOUND`, `NOT_A_PAYOUT`, `ALREADY_PAID`, `PAYOUT_NOT_PAYABLE` (cancelled, on its way, held, or its payment
+ * Checks a payout and makes the bank instruction of it. Throws `NOT_FOUND`, `NOT_A_PAYOUT`, `ALREADY_PAID`, `PAYOUT_NOT_PAYABLE` (cancelled, on its way, held, or its payment
  * is not through), `PAYOUT_BEFORE_SCHEDULE`, `PAYOUT_EXCEEDS_BALANCE`.
  */
 export async function assertPayable(
@@ -72,7 +73,7 @@ export async function assertPayable(
 function assertState(status: TransactionStatus): void {
   if (status === 'COMPLETED') throw new RoomyError('ALREADY_PAID', { details: { status } });
   // A payout that failed is paid again only when a person asks for it: a new saga, a new key.
-  if (status !== 'PENDING' && status !== 'FAILED') {
+  if (!mayMoveFrom(status, 'claimPayout')) {
     throw new RoomyError('PAYOUT_NOT_PAYABLE', { details: { status } });
   }
 }
@@ -98,24 +99,26 @@ const readPayout = (db: Db, id: string) =>
     .where('t.id', '=', id)
     .executeTakeFirst();
 
-/** A courtesy, before anything is claimed; the claim decides by the same sums under a lock. */
+/** An early refusal, before anything is claimed; the claim decides by the same sums under a lock. */
 async function assertCovered(db: Db, order: PayoutOrder, rules: PayoutRules): Promise<void> {
   const rows = await db
     .selectFrom('transaction')
     .select('amount_minor')
     .where('id', 'in', order.payoutIds)
-    .where('status', 'in', literals(['PENDING', 'FAILED']))
+    .where(mayMove('claimPayout'))
     .execute();
   const grossMinor = rows.reduce((sum, row) => sum + row.amount_minor, 0);
   if (grossMinor === 0) return;
   payableOf(await positionOf(db, order), grossMinor, rules, order);
 }
 
+/** The payouts of one bank instruction and their sum, in minor units. */
 export type PayoutClaim = { readonly amountMinor: number; readonly payoutIds: readonly string[] };
 
 /**
- * Takes the payouts that can still be taken and fixes how much is paid: on every attempt the same, because it goes out
- * under one key. What the owner owes is netted, oldest payout first; what the provider cannot pay is carried, newest first.
+ * Claims those of the payouts that can still be claimed and fixes the amount: on every attempt the same, because it is sent under
+ * one key. The owner's debt is netted, the oldest payout first; the part that the provider cannot pay is carried over, the newest
+ * first. Throws `PAYOUT_NOT_PAYABLE` and `PAYOUT_EXCEEDS_BALANCE`.
  */
 export async function claimPayouts(
   tx: Tx,
@@ -123,8 +126,8 @@ export async function claimPayouts(
   order: PayoutOrder,
   rules: Pick<PayoutRules, 'payoutId' | 'netting' | 'keepMinor'>,
 ): Promise<PayoutClaim> {
-  const mine = await claimed(tx, sagaId);
-  if (mine.payoutIds.length > 0) return mine;
+  const before = await claimed(tx, sagaId);
+  if (before.payoutIds.length > 0) return before;
   // One claim at a time per owner and currency: both read the same balance.
   await tx
     .selectFrom('ledger_account')
@@ -136,7 +139,7 @@ export async function claimPayouts(
     .selectFrom('transaction')
     .select(['id', 'amount_minor'])
     .where('id', 'in', order.payoutIds)
-    .where('status', 'in', literals(['PENDING', 'FAILED']))
+    .where(mayMove('claimPayout'))
     .where('amount_minor', '>', 0)
     .where(sql<boolean>`NOT ${isStayHeld(sql`transaction.reservation_id`)}`)
     .orderBy('created_at')
@@ -153,19 +156,7 @@ export async function claimPayouts(
   for (const row of taken) {
     const takenMinor = Math.min(nettedMinor, row.amount_minor);
     nettedMinor -= takenMinor;
-    await tx
-      .updateTable('transaction')
-      .set((eb) => ({
-        status: 'PROCESSING',
-        amount_minor: row.amount_minor,
-        outstanding_minor: row.amount_minor,
-        settled_minor: row.amount_minor - takenMinor,
-        payout_saga: sagaId,
-        error_code: null,
-        version: eb('version', '+', 1),
-      }))
-      .where('id', '=', row.id)
-      .execute();
+    await claimPayout(tx, row.id, { sagaId, grossMinor: row.amount_minor, nettedMinor: takenMinor });
   }
   return { amountMinor: paidMinor, payoutIds: taken.map((row) => row.id) };
 }
@@ -175,7 +166,7 @@ async function claimed(tx: Tx, sagaId: string): Promise<PayoutClaim> {
     .selectFrom('transaction')
     .select(['id', 'settled_minor'])
     .where('payout_saga', '=', sagaId)
-    .where('status', '=', literal('PROCESSING'))
+    .where(mayMove('completePayout'))
     .orderBy('created_at')
     .orderBy('id')
     .execute();
@@ -193,19 +184,7 @@ interface PayoutStep {
 
 /** The bank has paid: each payout of the instruction is completed, with a journal of its own. */
 export async function recordPayouts(tx: Tx, step: PayoutStep, order: PayoutOrder, providerId: string): Promise<void> {
-  const rows = await tx
-    .updateTable('transaction')
-    .set((eb) => ({
-      status: 'COMPLETED',
-      outstanding_minor: 0,
-      provider_id: providerId,
-      completed_at: sql<Date>`now()`,
-      version: eb('version', '+', 1),
-    }))
-    .where('payout_saga', '=', step.sagaId)
-    .where('status', '=', literal('PROCESSING'))
-    .returning(['id', 'settled_minor', 'reservation_id', 'payment_id'])
-    .execute();
+  const rows = await completePayouts(tx, step.sagaId, providerId);
   for (const row of rows) {
     await post(tx, {
       sagaId: step.sagaId,
@@ -227,16 +206,11 @@ export async function recordPayouts(tx: Tx, step: PayoutStep, order: PayoutOrder
 
 /**
  * The bank has not paid and will not under this key: the money stays owed, and only a person tries again (domain.md 8).
- * Answers with how much was to be paid.
+ * Answers the amount of the instruction, in minor units.
  */
 export async function failPayouts(tx: Tx, sagaId: string, errorCode: string): Promise<number> {
   const { amountMinor } = await claimed(tx, sagaId);
-  await tx
-    .updateTable('transaction')
-    .set((eb) => ({ status: 'FAILED', settled_minor: 0, error_code: errorCode, version: eb('version', '+', 1) }))
-    .where('payout_saga', '=', sagaId)
-    .where('status', '=', literal('PROCESSING'))
-    .execute();
+  await markPayoutsFailed(tx, sagaId, errorCode);
   return amountMinor;
 }
 

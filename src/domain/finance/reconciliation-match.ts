@@ -1,13 +1,13 @@
 import type { FieldDifference, MovementKind, ReconciliationStatus } from '../../db/schema.ts';
 import type { GatewayMovement } from '../ports.ts';
 
-/** What a gateway or its settlement file says. */
+/** A movement by a gateway's record or its settlement file. */
 export interface SettledMovement extends Omit<GatewayMovement, 'feeMinor'> {
-  /** Null: not said. */
+  /** Null: not given. */
   readonly feeMinor: number | null;
 }
 
-/** One thing that our books say about a gateway. */
+/** A charge, refund or payout in our books; amounts in minor units. */
 export interface BookedItem {
   readonly kind: MovementKind;
   readonly reference: string | null;
@@ -31,7 +31,7 @@ export interface BookedItem {
 export interface MatchedLine {
   readonly kind: MovementKind;
   readonly reference: string;
-  /** What it is about, whichever comparison finds it: `ours:<id>` or `theirs:<provider id>`. */
+  /** The movement that it is about, the same in every comparison: `ours:<id>` or `theirs:<provider id>`. */
   readonly subject: string;
   readonly currency: string;
   readonly ledgerCurrency: string | null;
@@ -40,16 +40,16 @@ export interface MatchedLine {
   readonly ledgerFeeMinor: number | null;
   readonly gatewayFeeMinor: number | null;
   readonly status: ReconciliationStatus;
-  /** In what the two sides differ; empty when they agree. The two values of each are never the same. */
+  /** The fields in which the two sides differ; empty when they agree. The two values of each are never the same. */
   readonly differs: readonly FieldDifference[];
   readonly movement: SettledMovement | null;
   readonly item: BookedItem | null;
 }
 
 /**
- * Compares one by one; a pure function. A movement finds its row by the provider's id, then by its reference; each row
- * is found once, so that a second charge of one reference stands out. What failed at the gateway is a line only where we
- * have booked it.
+ * Compares a gateway's movements with our books, one by one; a pure function. A movement finds its row by the provider's id, then
+ * by its reference; each row is found once, so that a second charge of one reference is a line of its own. A movement that failed
+ * at the gateway is a line only if we have booked it.
  */
 export function matchMovements(
   movements: readonly SettledMovement[],
@@ -85,7 +85,7 @@ export function matchMovements(
     if (movement.failed) return [];
     const pair = returned.get(movement);
     if (pair) return [takenBackLine(movement, pair)];
-    // Not booked, but perhaps on its way: it says which row it is to be.
+    // Not booked, but perhaps on its way: the line names the row that it will be.
     const open = byReference.get(`${movement.kind} ${movement.reference}`)?.find((one) => one.state !== 'BOOKED');
     if (!open) return [lineOf(movement, null, [amountDifference(null, movement.amountMinor)])];
     const status = { what: 'STATUS', ledger: open.status, gateway: DONE } as const;
@@ -97,13 +97,13 @@ export function matchMovements(
   return [...lines, ...missing];
 }
 
-/** The state of what a gateway has carried out, and of what it has not. */
+/** The status of a movement that a gateway has carried out, and of one that it has not. */
 const DONE = 'COMPLETED';
 const FAILED = 'FAILED';
 
 /**
- * By how much the two may date the same thing apart. Stripe tells news for three days, so what was booked by a late word
- * lies no further off; a bare date in a file is the start of its day.
+ * By how much the two dates of one movement may differ. Stripe sends an event for three days, so a row that was booked from a late
+ * event is no further off; a bare date in a file is the start of its day.
  */
 const DATES_APART_MS = 3 * 24 * 60 * 60 * 1000;
 
@@ -123,7 +123,7 @@ function moneyDifferences(movement: SettledMovement, item: BookedItem): readonly
 function differencesOf(movement: SettledMovement, item: BookedItem): readonly FieldDifference[] {
   const differs: FieldDifference[] = [...moneyDifferences(movement, item)];
   if (movement.failed) differs.push({ what: 'STATUS', ledger: item.status, gateway: FAILED });
-  // What the gateway kept, it does not hand over; where it does not say, what we booked is taken for true.
+  // The gateway does not hand over its fee; where it gives none, the booked fee is taken as right.
   if (movement.currency === item.currency && (movement.feeMinor ?? item.feeMinor) !== item.feeMinor) {
     differs.push({ what: 'FEE', ledger: item.feeMinor, gateway: movement.feeMinor });
   }
@@ -179,7 +179,7 @@ function subjectOf(movement: SettledMovement | null, item: BookedItem | null): s
 /** The subject of a movement that no booked row of ours is. */
 export const theirs = (providerId: string): string => `theirs:${providerId}`;
 
-/** A payout is known by its id; its reference may be where the owner's money goes, which a report need not tell. */
+/** A payout is shown by its id: its reference may be the owner's account, which a report need not show. */
 function referenceOf(movement: SettledMovement | null, item: BookedItem | null): string {
   if (movement) return movement.kind === 'PAYOUT' ? movement.providerId : movement.reference;
   return item?.reference ?? item?.providerId ?? item?.transactionId ?? '';
@@ -215,7 +215,7 @@ function takenBack(
   return pairs;
 }
 
-/** What a gateway kept of a charge that it gave back is a cost all the same; it stands with the charge. */
+/** The fee that a gateway kept of a charge that it gave back is still a cost; it is on the line of the charge. */
 function takenBackLine(movement: SettledMovement, { attempt, charge, back }: TakenBack): MatchedLine {
   const keptMinor = (charge.feeMinor ?? attempt.feeMinor) + (back.feeMinor ?? 0);
   const isDifferent = movement === charge && keptMinor !== attempt.feeMinor;

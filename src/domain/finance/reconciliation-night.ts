@@ -6,7 +6,7 @@ import { PAYOUT_BANK, type Ports } from '../ports.ts';
 import { attemptEach } from '../sweeps/isolate.ts';
 import { BOOKED_GATEWAYS } from './booked-gateways.ts';
 import { bookedItems } from './booked-items.ts';
-import { makeUpForLostEvents } from './gateway-news.ts';
+import { bookMissedEvents } from './due-events.ts';
 import { keepComparison, oneAtATime, type Reconciled, type ReconcileOrder, reconcile } from './reconciliation.ts';
 import { type MatchedLine, matchMovements, type SettledMovement } from './reconciliation-match.ts';
 import { findByOccasion } from './reconciliation-views.ts';
@@ -16,7 +16,7 @@ import { isHandedOver } from './settlement.ts';
 
 /** Movements that one reconciliation compares, at the most. */
 const MAX_MOVEMENTS = 100_000;
-/** By how much the gateway's clock and ours may put one movement apart. */
+/** By how much the gateway's clock and ours may differ about one movement. */
 const MARGIN_MS = 60 * 60 * 1000;
 
 type GatewayQuestion = Omit<ReconcileOrder, 'movements' | 'source'>;
@@ -26,22 +26,22 @@ export const reconcileWithGateway = async (db: Db, ports: Ports, question: Gatew
   reconcile(db, await orderByGateway(db, ports, question));
 
 /**
- * A gateway's record of `[from, to)`, to be compared; asked for outside any transaction. What it shows of charges of ours,
- * and no event has told, is booked first.
+ * Reads a gateway's record of `[from, to)` for a comparison, outside any transaction. Refunds and disputes of our charges that no
+ * event has reported are booked first. Throws `GATEWAY_UNKNOWN`, and `VALIDATION_FAILED` for more movements than can be compared.
  */
 export async function orderByGateway(db: Db, ports: Ports, question: GatewayQuestion): Promise<ReconcileOrder> {
   const movements = await gatewayMovements(ports, question);
-  await makeUpForLostEvents(db, ports, { ...question, movements });
+  await bookMissedEvents(db, ports, { ...question, movements });
   const earlier = await movementsBefore(db, ports, question, movements);
   return { ...question, source: 'GATEWAY', movements, earlier };
 }
 
-/** So many days before are looked through: those in which a word may be late, and some more. */
+/** The days before that are searched: those in which an event may be late, and some more. */
 const LATE_DAYS = [1, 7];
 
 /**
- * What we booked within the time and the gateway had done before: its word was late, or was lost. The gateway is asked
- * about those days only when something seems to be missing there.
+ * The movements of before the time that we booked within it, because their event was late or lost. The gateway is asked about
+ * those days only when a booked row has no movement.
  */
 async function movementsBefore(
   db: Db,
@@ -90,9 +90,9 @@ export interface NightReconciled {
 }
 
 /**
- * Reconciles one day, in UTC, with every gateway that we have booked with, and books what of earlier days has been settled
- * since; each once, however often it is asked. A gateway that fails does not keep the others waiting: its reason is
- * recorded, and the next look tries it again.
+ * Reconciles one day, in UTC, with every gateway that we have booked with, and books the settlements of earlier days that came
+ * since; each once, however often it is called. A gateway that fails does not delay the others: its reason is recorded, and the
+ * next call tries it again. `night`: `YYYY-MM-DD`.
  */
 export async function reconcileNight(db: Db, ports: Ports, night: string): Promise<NightReconciled> {
   const from = new Date(`${night}T00:00:00.000Z`);
@@ -131,7 +131,7 @@ async function gatewaysInUse(db: Db, from: Date, to: Date): Promise<readonly str
   return rows.map(({ id }) => id);
 }
 
-/** What is not settled after so long is asked for by a person: `POST financial/reconciliations` of those days. */
+/** Movements that are not settled after so long need a person's request: `POST financial/reconciliations` of those days. */
 const SETTLED_WITHIN_MS = 31 * DAY_MS;
 /** A gateway may date a charge some days before we do (`DATE_MISMATCH`). */
 const DATED_EARLIER_MS = 3 * DAY_MS;
@@ -143,9 +143,9 @@ interface Earlier {
 }
 
 /**
- * Gateways hand over days after they have captured, when the comparison of that day is long done. Asks again from the
- * oldest charge or refund on that is not settled, and keeps a comparison of what has been settled since; none where
- * nothing was.
+ * Gateways hand money over days after its capture, when the comparison of that day is long done. Reads the record again from the
+ * oldest charge or refund on that is not settled, and keeps a comparison of the movements that have been settled since; none when
+ * there are none.
  */
 async function settleEarlier(db: Db, ports: Ports, { gatewayId, before, night }: Earlier): Promise<void> {
   const oldest = gatewayId === PAYOUT_BANK ? null : await oldestUnsettled(db, gatewayId, before);
@@ -158,7 +158,7 @@ async function settleEarlier(db: Db, ports: Ports, { gatewayId, before, night }:
       occasion: `settled-${gatewayId}-${night}`,
     };
     await oneAtATime(tx, gatewayId);
-    // Nothing is expected of that time: what is missing was told in its own night.
+    // Nothing is expected of that time: missing movements were reported in their own night.
     const booked = await bookedItems(tx, { gatewayId, from, to: from }, movements);
     const all = matchMovements(movements, booked, (movement) => movement.settled || movement.failed);
     const inBank = await settledOf(tx, gatewayId, movements, all);
@@ -203,7 +203,7 @@ async function movementsOf(
   return [...(await movementsOf(ports, gatewayId, from, middle)), ...(await movementsOf(ports, gatewayId, middle, to))];
 }
 
-/** What is booked of so many movements, by subject or by the provider's id. */
+/** The booked settlements of these movements, by subject or by the provider's id. */
 async function settledOf(
   tx: Tx,
   gatewayId: string,

@@ -148,7 +148,7 @@ function lineView(row: LineRow) {
 const major = (amountMinor: number | null, currency: string): number | null =>
   amountMinor === null ? null : toMajor({ amountMinor, currency });
 
-/** Each field that differs, with what the ledger has and what the gateway says. */
+/** Each field that differs, with the values of the ledger and of the gateway; money in major units. */
 export const differsView = (row: {
   readonly differs: readonly FieldDifference[];
   readonly currency: string;

@@ -11,25 +11,25 @@ import { type MatchedLine, matchMovements, type SettledMovement } from './reconc
 import { findByOccasion, getReconciliation, type ReconciliationView } from './reconciliation-views.ts';
 import { postSettlements, type SettlementsPosted } from './settlement.ts';
 
-/** A gateway's own record beside ours. */
+/** A comparison of a gateway's own record with ours. */
 export interface ReconcileOrder {
   readonly gatewayId: string;
   readonly source: 'GATEWAY' | 'CSV';
-  /** What is compared: from inclusive, to exclusive. */
+  /** The time that is compared: from inclusive, to exclusive. */
   readonly from: Date;
   readonly to: Date;
   /** May reach beyond that time on both sides, because two clocks put one movement on two sides of midnight. */
   readonly movements: readonly SettledMovement[];
-  /** Of before that time: what was booked within it. */
+  /** Movements of before that time that were booked within it. */
   readonly earlier?: readonly SettledMovement[];
-  /** A night, or a file's hash: what happens on it is reconciled once. */
+  /** A night, or a file's hash: each is reconciled once. */
   readonly occasion: string;
   readonly startedBy: string;
   readonly requestId?: string;
   readonly ip?: string | null;
 }
 export interface Reconciled extends ReconciliationView {
-  /** It had been done before: this is what came of it then. */
+  /** It had been done before, and this is its result of then. */
   readonly replayed: boolean;
   /** Settlements that were booked for the first time. */
   readonly settlementsPosted: number;
@@ -39,7 +39,10 @@ export interface Reconciled extends ReconciliationView {
 export const reconcile = (db: Db, order: ReconcileOrder): Promise<Reconciled> =>
   db.transaction().execute((tx) => reconcileWithin(tx, order));
 
-/** Compares, keeps the result, books what has been settled, and calls a person when anything new does not match. */
+/**
+ * Compares, keeps the result, books the settlements, and alerts a person when anything new does not match. Once for each occasion:
+ * a repeat answers the first result.
+ */
 export async function reconcileWithin(tx: Tx, order: ReconcileOrder): Promise<Reconciled> {
   await oneAtATime(tx, order.gatewayId);
   const done = await findByOccasion(tx, order.occasion);
@@ -55,17 +58,17 @@ export async function reconcileWithin(tx: Tx, order: ReconcileOrder): Promise<Re
   });
 }
 
-/** Comparisons of one gateway wait for each other: each then sees what the one before has found and booked. */
+/** Comparisons of one gateway wait for each other: each then sees the results and bookings of the one before. */
 export const oneAtATime = (tx: Tx, gatewayId: string): Promise<unknown> =>
   sql`SELECT pg_advisory_xact_lock(hashtextextended(${`reconciliation ${gatewayId}`}, 0))`.execute(tx);
 
 export interface Comparison {
   readonly lines: readonly MatchedLine[];
-  /** What the gateway says did not stand. */
+  /** The movements that failed at the gateway. */
   readonly failed: readonly SettledMovement[];
 }
 
-/** Keeps what was found on an occasion with all that follows from it, once. Only by who has the gateway for itself. */
+/** Keeps a comparison and everything that follows from it, once for each occasion. The caller holds the lock of `oneAtATime`. */
 export async function keepComparison(
   tx: Tx,
   order: ReconcileOrder,

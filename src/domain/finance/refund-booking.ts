@@ -1,16 +1,18 @@
 import type { Db, Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { Json, RefundBearer } from '../../db/schema.ts';
-import { newId } from '../../kernel/ids.ts';
 import { disputedOf } from '../reservations/payment-status.ts';
 import { rederivePaymentStatus } from '../reservations/store.ts';
-import { receiptsOf, reducePayouts } from './distribution.ts';
 import { financialService } from './financial-service.ts';
 import { accounts, credit, debit, post, postedShares } from './ledger.ts';
 import type { PayableStay } from './payable.ts';
+import { reducePayouts } from './planned-payouts.ts';
+import { receiptsOf } from './receipts.ts';
+import { addRefunded } from './store/payments.ts';
+import { insertRefund } from './store/refunds.ts';
 import { readTerms } from './terms.ts';
 
-/** A captured charge, minor units: what went over the balance is the guest's own, and comes back first. */
+/** A captured charge, in minor units: its excess over the balance is the guest's own, and is refunded first. */
 export interface Charge {
   readonly id: string;
   readonly amount_minor: number;
@@ -19,10 +21,10 @@ export interface Charge {
   /** Taken by its gateway for disputes that are not decided yet. */
   readonly disputed_minor: number;
 }
-/** What can be refunded of a charge. Below nothing: what is owed to the guest already is disputed as well. */
+/** The refundable part of a charge. The sum is below zero when money that is owed to the guest already is disputed as well. */
 const leftOf = ({ amount_minor, refunded_minor, disputed_minor }: Charge): number =>
   Math.max(0, amount_minor - refunded_minor - disputed_minor);
-/** What goes back to one charge; `distributedMinor` of it had been divided. */
+/** The part of a refund that goes back to one charge, in minor units; `distributedMinor` of it had been divided. */
 export interface RefundPart<C extends Charge> {
   readonly charge: C;
   readonly amountMinor: number;
@@ -67,7 +69,7 @@ export const chargesOf = (db: Db | Tx, reservationId: string) =>
     .orderBy('id', 'desc');
 
 export interface BookingStep {
-  /** Null: no saga books it, but what a gateway tells. */
+  /** Null: booked from a gateway's record, and by no saga. */
   readonly sagaId: string | null;
   readonly key: string;
   readonly requestedBy: string;
@@ -77,7 +79,7 @@ export type RefundedStay = Pick<
   'reservationId' | 'ownerId' | 'guestId' | 'referringAgentId' | 'currency' | 'termsVersion'
 >;
 export interface RefundToBook {
-  /** Of all charges together; no more than `refundableOf`. */
+  /** Minor units, of all charges together; no more than `refundableOf`. */
   readonly amountMinor: number;
   /** Null: by the terms of a cancellation, which is the split. */
   readonly bearer: RefundBearer | null;
@@ -87,14 +89,15 @@ export interface RefundToBook {
 }
 export type BookedRefunds = {
   readonly refundIds: readonly string[];
-  /** What the owner gives back: taken off payouts that are on their way, or owed from now on. */
+  /** The owner's part, in minor units: taken off the payouts to come, or owed from now on. */
   readonly ownerMinor: number;
   readonly owedByOwnerMinor: number;
 };
 
 /**
- * One REFUND for each charge that it is to go back to, each with its own journal; what the owner was to get is taken off
- * (domain.md 9). Only within a saga of the stay, or under the lock of a stay that has none open: either keeps every other out.
+ * Books a refund: one REFUND for each charge that it goes back to, each with its own journal; the owner's part is taken off the
+ * payouts to come (domain.md 9). Only within a saga of the stay, or under the lock of a stay that has none open: either keeps
+ * every other booking out.
  */
 export async function bookRefunds(
   tx: Tx,
@@ -125,35 +128,23 @@ async function bookRefund(
   { bearer, details }: RefundToBook,
   { charge, amountMinor, distributedMinor }: RefundPart<ChargeRow>,
 ): Promise<string> {
-  const id = newId('transaction');
-  await tx
-    .updateTable('payment')
-    .set((eb) => ({ refunded_minor: eb('refunded_minor', '+', amountMinor) }))
-    .where('id', '=', charge.id)
-    .execute();
-  await tx
-    .insertInto('transaction')
-    .values({
-      id,
-      type: 'REFUND',
-      status: 'PENDING',
-      reservation_id: stay.reservationId,
-      owner_id: stay.ownerId,
-      amount_minor: amountMinor,
-      outstanding_minor: amountMinor,
-      currency: stay.currency,
-      payment_id: charge.id,
-      gateway_id: charge.gateway_id,
-      gateway_reference: charge.gateway_reference,
-      distribution_version: stay.termsVersion,
-      borne_by: bearer,
-      borne_minor: bearer === null ? 0 : distributedMinor,
-      created_by_saga: step.sagaId,
-      effect_key: step.key,
-      details: JSON.stringify(details),
-    })
-    .execute();
-  // Cumulative, like every payment: what each should have now, less what each has.
+  await addRefunded(tx, charge.id, amountMinor);
+  const id = await insertRefund(tx, {
+    reservation_id: stay.reservationId,
+    owner_id: stay.ownerId,
+    amount_minor: amountMinor,
+    currency: stay.currency,
+    payment_id: charge.id,
+    gateway_id: charge.gateway_id,
+    gateway_reference: charge.gateway_reference,
+    distribution_version: stay.termsVersion,
+    borne_by: bearer,
+    borne_minor: bearer === null ? 0 : distributedMinor,
+    created_by_saga: step.sagaId,
+    effect_key: step.key,
+    details: JSON.stringify(details),
+  });
+  // Cumulative, like every payment: each party's share of the receipts, less its share that is posted.
   const terms = await readTerms(tx, stay.termsVersion);
   const receipts = await receiptsOf(tx, stay.reservationId);
   const target = financialService.distribute(terms, { ...receipts, hasAgent: stay.referringAgentId !== null });

@@ -4,11 +4,12 @@ import { literal, literals } from '../../db/literal.ts';
 import { raiseAlert } from '../notifications/alerts.ts';
 import { disputedOf } from '../reservations/payment-status.ts';
 import { closeFinanceTask, openFinanceTask } from '../tasks/finance-task.ts';
+import { resendRefund } from './store/refunds.ts';
 
 const occasionOf = (refundId: string): string => `refund-${refundId}`;
 
-/** A gateway has refused it for good: the money stays owed until a person has sent it (domain.md 9.5). */
-export async function askForManualRefund(db: Db, refundId: string): Promise<void> {
+/** Opens the task of sending a refund by hand: its money stays owed until a person has sent it (domain.md 9.5). */
+async function openRefundTask(db: Db, refundId: string): Promise<void> {
   const { property_id, reservation_id } = await db
     .selectFrom('transaction as t')
     .innerJoin('reservation as r', 'r.id', 't.reservation_id')
@@ -24,11 +25,11 @@ export async function askForManualRefund(db: Db, refundId: string): Promise<void
   });
 }
 
-/** Closes the task that asked a person to send a refund. */
-export const refundSeenTo = (db: Db, refundId: string) => closeFinanceTask(db, occasionOf(refundId));
+/** Closes the task of sending a refund by hand; without one, nothing changes. */
+export const closeRefundTask = (db: Db, refundId: string) => closeFinanceTask(db, occasionOf(refundId));
 
-/** Nobody is to send by hand what the gateway has refused of a charge, for now; `seeToRefusedRefunds` asks again. */
-export async function refundsWait(tx: Tx, paymentId: string): Promise<void> {
+/** Closes the tasks of sending refused refunds of a charge by hand, for now; `resumeRefusedRefunds` opens them again. */
+export async function suspendRefundTasks(tx: Tx, paymentId: string): Promise<void> {
   const refunds = await tx
     .selectFrom('transaction as t')
     .innerJoin('payment as y', (join) =>
@@ -39,11 +40,11 @@ export async function refundsWait(tx: Tx, paymentId: string): Promise<void> {
     .where('t.type', '=', literal('REFUND'))
     .where('t.status', '=', literal('MANUAL_REQUIRED'))
     .execute();
-  for (const { id } of refunds) await refundSeenTo(tx, id);
+  for (const { id } of refunds) await closeRefundTask(tx, id);
 }
 
-/** Calls a person for a refund that its gateway has refused for good. */
-export async function callForManualRefund(tx: Tx, refundId: string, sagaId: string): Promise<void> {
+/** Alerts a person to a refund that its gateway has refused for good, and opens the task of sending it by hand. */
+export async function requestManualRefund(tx: Tx, refundId: string, sagaId: string): Promise<void> {
   await raiseAlert(tx, {
     about: 'refund',
     id: sagaId,
@@ -52,28 +53,15 @@ export async function callForManualRefund(tx: Tx, refundId: string, sagaId: stri
     code: 'MANUAL_REQUIRED',
     group: `refund-${refundId}`,
   });
-  await askForManualRefund(tx, refundId);
+  await openRefundTask(tx, refundId);
 }
 
-/** Refused while more had gone back at the gateway than our books knew of. */
-export const markBehind = (tx: Tx, refundId: string) =>
-  sql`UPDATE transaction SET details = coalesce(details, '{}') || '{"refusedBehind": true}' WHERE id = ${refundId}`.execute(
-    tx,
-  );
-
-/** Has the sweep `refunds` start another saga for a refund that was refused because our books did not know yet what had gone back. */
-const sendAgain = (tx: Tx, refundId: string) =>
-  sql`UPDATE transaction SET status = 'PENDING', error_code = NULL, version = version + 1,
-        details = details - 'refusedBehind' || '{"sendAgain": true, "sentAgain": true}' WHERE id = ${refundId}`.execute(
-    tx,
-  );
-
 /**
- * For each refund of a charge that was refused and that nobody is asked for yet, now that it is known what has gone back:
- * it is sent once more, and only once, where that was the reason and the gateway has so much left; else a person has to
- * send it.
+ * Decides on the refused refunds of a charge that no task asks a person for, once our books hold all that has gone back. A refund
+ * that was refused because they did not is sent once more, and only once, if the gateway has so much left of the charge; a person
+ * has to send each other one. `leftAtGatewayMinor`: minor units.
  */
-export async function seeToRefusedRefunds(tx: Tx, paymentId: string, leftAtGatewayMinor: number): Promise<void> {
+export async function resumeRefusedRefunds(tx: Tx, paymentId: string, leftAtGatewayMinor: number): Promise<void> {
   const refunds = await tx
     .selectFrom('transaction as t')
     .innerJoin('payment as y', (join) => join.onRef('y.reservation_id', '=', 't.reservation_id'))
@@ -87,7 +75,7 @@ export async function seeToRefusedRefunds(tx: Tx, paymentId: string, leftAtGatew
     .whereRef('t.payment_id', '=', 'y.id')
     .where('t.type', '=', literal('REFUND'))
     .where('t.status', '=', literal('MANUAL_REQUIRED'))
-    // What is disputed is taken already: whether the guest is still owed anything is decided with the dispute.
+    // Disputed money is taken already: the dispute decides whether the guest is still owed anything.
     .where(sql<boolean>`${disputedOf('y')} = 0`)
     .where((eb) =>
       eb.not(
@@ -107,7 +95,7 @@ export async function seeToRefusedRefunds(tx: Tx, paymentId: string, leftAtGatew
   for (const { id, created_by_saga, amount_minor, refused_behind } of refunds) {
     if (refused_behind && amount_minor <= leftMinor) {
       leftMinor -= amount_minor;
-      await sendAgain(tx, id);
-    } else await callForManualRefund(tx, id, created_by_saga ?? id);
+      await resendRefund(tx, id);
+    } else await requestManualRefund(tx, id, created_by_saga ?? id);
   }
 }

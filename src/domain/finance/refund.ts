@@ -7,11 +7,12 @@ import type { MoneyOutcome } from '../ports.ts';
 import { type RefundStatus, STATUS_OF_REFUNDS } from '../reservations/payment-status.ts';
 import { rederivePaymentStatus } from '../reservations/store.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
-import { askForLook } from './gateway-events.ts';
+import { requestRecordCheck } from './gateway-events.ts';
 import { accounts, credit, debit, post } from './ledger.ts';
-import { callForManualRefund, markBehind } from './refund-task.ts';
+import { requestManualRefund } from './refund-task.ts';
+import { clearResend, completeRefund, markSent, noteRefusedBehind, refuseRefund } from './store/refunds.ts';
 
-/** What sends a refund back: the charge that it goes to, and whom to tell. */
+/** A refund to be sent: the charge that it goes back to, in minor units, and the people who get messages about it. */
 export type RefundOrder = {
   readonly refundId: string;
   readonly reservationId: string;
@@ -67,12 +68,12 @@ export async function readRefund(db: Db, refundId: string): Promise<RefundOrder>
   };
 }
 
-/** Of refunds `t`: booked by what a gateway told, or to be sent once more (`refund-task.ts`), and no saga is at work on it. */
+/** SQL of transaction `t`: a refund booked from a gateway's record, or to be sent once more (`refund-task.ts`), without a saga. */
 const IS_UNSENT = sql<boolean>`t.type = 'REFUND' AND t.status = 'PENDING' AND CASE WHEN coalesce(t.details ? 'sendAgain', false)
   THEN NOT EXISTS (SELECT FROM saga s WHERE s.subject_type = 'transaction' AND s.subject_id = t.id AND s.finished_at IS NULL)
   ELSE t.created_by_saga IS NULL AND NOT EXISTS (SELECT FROM saga s WHERE s.subject_type = 'transaction' AND s.subject_id = t.id) END`;
 
-/** The oldest first. */
+/** The ids of at most `limit` refunds for which a saga is to be started, the oldest first. */
 export async function unsentRefunds(db: Db, limit: number): Promise<readonly string[]> {
   const { rows } = await sql<{ id: string }>`
     SELECT t.id FROM transaction t WHERE ${IS_UNSENT} AND ${isNotSetAside('refunds', sql`t.id`)}
@@ -81,37 +82,29 @@ export async function unsentRefunds(db: Db, limit: number): Promise<readonly str
 }
 
 /**
- * With its stay locked; null: it is not to be sent any more. Whoever books from a gateway's record holds that lock too
- * (`gateway-news.ts`), and may have settled it with money that went back otherwise.
+ * Locks the stay of a refund and answers the version of the refund; null: it is not to be sent any more. Booking from a
+ * gateway's record takes that lock too (`due-events.ts`), and may have completed the refund with money that went back otherwise.
  */
 export async function lockUnsent(tx: Tx, refundId: string): Promise<{ readonly version: number } | null> {
   await sql`SELECT FROM reservation r WHERE r.id = (SELECT t.reservation_id FROM transaction t WHERE t.id = ${refundId}) FOR UPDATE`.execute(
     tx,
   );
-  // A statement of its own, so that it sees what was committed while this one waited for the row.
+  // A statement of its own, so that it sees the rows that were committed while the one before waited for the lock.
   const { rows } = await sql<{ version: number }>`
     SELECT t.version FROM transaction t WHERE t.id = ${refundId} AND ${IS_UNSENT}`.execute(tx);
-  // The person who closes the saga that is started now has dealt with the refund.
-  await sql`UPDATE transaction SET details = details - 'sendAgain' WHERE id = ${refundId} AND details ? 'sendAgain'`.execute(
-    tx,
-  );
+  // A person who closes the saga that is started now has decided on the refund.
+  await clearResend(tx, refundId);
   return rows[0] ?? null;
 }
 
 /**
  * PENDING while nothing can have come of it, PROCESSING as long as its outcome is not known (domain.md 9.5). Throws
- * `ALREADY_PAID` for what is owed no more: nothing may be sent for it.
+ * `ALREADY_PAID` for a refund that is not owed any more: nothing may be sent for it.
  */
 export async function markRefund(tx: Tx, refundId: string, inDoubt: boolean): Promise<void> {
-  const { numUpdatedRows } = await tx
-    .updateTable('transaction')
-    .set((eb) => ({ status: inDoubt ? 'PROCESSING' : 'PENDING', version: eb('version', '+', 1) }))
-    .where('id', '=', refundId)
-    .where('status', 'in', literals(OWED))
-    .executeTakeFirst();
-  if (numUpdatedRows === 0n) throw new RoomyError('ALREADY_PAID', { details: { id: refundId } });
+  const isOwed = await markSent(tx, refundId, inDoubt ? 'PROCESSING' : 'PENDING');
+  if (!isOwed) throw new RoomyError('ALREADY_PAID', { details: { id: refundId } });
 }
-const OWED = ['PENDING', 'PROCESSING', 'MANUAL_REQUIRED'] as const;
 
 export type RefundAnswer = {
   readonly done: boolean;
@@ -119,12 +112,16 @@ export type RefundAnswer = {
   readonly reason: string | null;
 };
 
-/** What the gateway said. `goneMinor`: what of the charge has gone back by its own record, asked after a refusal. */
+/**
+ * The gateway's answer. `goneMinor`: the part of the charge that has gone back by the gateway's own record, which is read after a
+ * refusal; minor units.
+ */
 export type GatewayAnswer = MoneyOutcome & { readonly goneMinor?: number };
 
 /**
- * A refund that the gateway refuses for good stays owed to the guest, and a person is called; unless more has gone back
- * there than we have booked: then a person has sent it in the gateway's own dashboard, and it is booked as that.
+ * Records the gateway's answer. A refund that it refuses for good stays owed to the guest, and a person is alerted (domain.md
+ * 9.5); unless more has gone back there than our books hold: then a person has refunded the charge in the gateway's own
+ * dashboard, and its record is to be booked first.
  */
 export async function noteRefundAnswer(
   tx: Tx,
@@ -132,24 +129,19 @@ export async function noteRefundAnswer(
   answer: GatewayAnswer,
 ): Promise<RefundAnswer> {
   if (answer.done) return { done: true, providerId: answer.providerId, reason: null };
-  const { numUpdatedRows } = await tx
-    .updateTable('transaction')
-    .set((eb) => ({ status: 'MANUAL_REQUIRED', error_code: answer.reason, version: eb('version', '+', 1) }))
-    .where('id', '=', refund.refundId)
-    .where('status', 'in', literals(OWED))
-    .executeTakeFirst();
-  // Settled in another way meanwhile: nobody is to send it once more.
-  if (numUpdatedRows === 0n) return { done: false, providerId: null, reason: answer.reason };
+  const refused = { done: false, providerId: null, reason: answer.reason };
+  // Paid in another way meanwhile: it must not be sent once more.
+  if (!(await refuseRefund(tx, refund.refundId, answer.reason))) return refused;
   if ((answer.goneMinor ?? 0) > (await bookedAsGone(tx, refund))) {
-    await markBehind(tx, refund.refundId);
-    await askForLook(tx, { ...refund, occasion: `refused-${refund.refundId}-${sagaId}` });
+    await noteRefusedBehind(tx, refund.refundId);
+    await requestRecordCheck(tx, { ...refund, occasion: `refused-${refund.refundId}-${sagaId}` });
   } else {
-    await callForManualRefund(tx, refund.refundId, sagaId);
+    await requestManualRefund(tx, refund.refundId, sagaId);
   }
-  return { done: false, providerId: null, reason: answer.reason };
+  return refused;
 }
 
-/** What has gone back of a charge through its gateway, by our books. */
+/** The part of a charge that has gone back through its gateway by our books, in minor units. */
 async function bookedAsGone(tx: Tx, { reservationId, paymentId, gatewayId }: RefundOrder): Promise<number> {
   const { minor } = await tx
     .selectFrom('transaction')
@@ -164,7 +156,7 @@ async function bookedAsGone(tx: Tx, { reservationId, paymentId, gatewayId }: Ref
   return minor;
 }
 
-/** The money has gone back: the debt to the guest is settled. */
+/** The gateway has sent the money: the refund is completed, and the debt to the guest paid. After a refusal, nothing changes. */
 export async function recordRefund(
   tx: Tx,
   step: { readonly sagaId: string; readonly key: string; readonly requestedBy: string },
@@ -172,19 +164,7 @@ export async function recordRefund(
   answer: RefundAnswer,
 ): Promise<void> {
   if (!answer.done) return;
-  await tx
-    .updateTable('transaction')
-    .set((eb) => ({
-      status: 'COMPLETED',
-      outstanding_minor: 0,
-      settled_minor: refund.amountMinor,
-      provider_id: answer.providerId,
-      error_code: null,
-      completed_at: sql<Date>`now()`,
-      version: eb('version', '+', 1),
-    }))
-    .where('id', '=', refund.refundId)
-    .execute();
+  await completeRefund(tx, refund.refundId, answer.providerId);
   await post(tx, {
     sagaId: step.sagaId,
     postedBy: step.requestedBy,
@@ -203,22 +183,22 @@ export async function recordRefund(
   await rederivePaymentStatus(tx, refund.reservationId);
 }
 
-const LOOK_EVERY_MS = 25;
+const POLL_EVERY_MS = 25;
 
 /**
- * How far refunds have come, looked at until all have an end or the budget is used up (domain.md 9.5: the gateway is
- * tried inside a short budget; the rest goes on by itself).
+ * Waits until all of the refunds have ended, for `budgetMs` at most, and answers their status together (domain.md 9.5: the gateway
+ * is tried inside a short budget, and the rest goes on by itself).
  */
 export async function awaitRefunds(db: Db | Tx, refundIds: readonly string[], budgetMs: number): Promise<RefundStatus> {
   if (refundIds.length === 0) return 'NONE';
-  for (let waitedMs = 0; ; waitedMs += LOOK_EVERY_MS) {
+  for (let waitedMs = 0; ; waitedMs += POLL_EVERY_MS) {
     const { status, open } = await db
       .selectFrom('transaction as x')
-      // Not only the status: one that waits for a person says nothing of the others.
+      // `open` beside the status, since one that waits for a person decides the status while others are still open.
       .select([STATUS_OF_REFUNDS.as('status'), sql<boolean>`bool_or(x.status IN ('PENDING', 'PROCESSING'))`.as('open')])
       .where('x.id', 'in', refundIds)
       .executeTakeFirstOrThrow();
     if (!open || waitedMs >= budgetMs) return status;
-    await pause(LOOK_EVERY_MS);
+    await pause(POLL_EVERY_MS);
   }
 }

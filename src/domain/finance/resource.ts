@@ -21,7 +21,7 @@ export interface TransactionFilter {
   readonly to?: string | undefined;
 }
 
-/** With who asked for the saga that made each. */
+/** All transactions, each with the requester of the saga that made it. */
 export const selectTransactions = (db: Db) =>
   db
     .selectFrom('transaction as t')
@@ -30,11 +30,11 @@ export const selectTransactions = (db: Db) =>
     .select('s.requested_by as actor');
 
 /**
- * A transaction that has the value itself, or whose charge does: so one query leads from a bank's line to all that came of
- * it and to who asked for it.
+ * SQL: transaction `t` has the value itself, or its charge does: so one query leads from a line of a bank statement to all of its
+ * transactions and their requesters.
  */
 const isNamed = (columns: readonly ('gateway_reference' | 'provider_id')[], value: string) =>
-  // By ids, each found by an index of its own; what a payment paid is of the same stay.
+  // By ids, each found by an index of its own; the transactions of a payment are of its stay.
   sql<SqlBool>`t.id = ANY(ARRAY(${sql.join(
     columns.flatMap((column) => [
       sql`SELECT o.id FROM transaction o WHERE ${sql.ref(`o.${column}`)} = ${value}`,
@@ -76,7 +76,7 @@ export async function listTransactions(
   return cutPage(rows, page.limit, transactionView);
 }
 
-/** Of a query whose transaction is named `t`. */
+/** Adds the conditions of a filter to a query whose transaction is named `t`. */
 function matching<DB, TB extends keyof DB, O>(
   all: SelectQueryBuilder<DB, TB, O>,
   filter: TransactionFilter,

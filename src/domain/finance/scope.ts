@@ -2,12 +2,12 @@ import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 
-/** Whose money a reader may see. It goes into the WHERE of every query, never after it (security.md Z1). */
+/** The money that a reader may see. It goes into the WHERE of every query, never after it (security.md Z1). */
 export type MoneyScope =
   | { readonly kind: 'ALL' }
   /** An agent: the properties of its portfolio. */
   | { readonly kind: 'PORTFOLIO'; readonly agentId: string }
-  /** An owner: what is its own. */
+  /** An owner: its own money. */
   | { readonly kind: 'OWNER'; readonly ownerId: string };
 
 export interface MoneyFilter {
@@ -40,8 +40,8 @@ function ownProperty(scope: MoneyScope): Condition {
 }
 
 /**
- * What a filter names must exist within the scope. Absent and foreign are one refusal, and cost one query, so that
- * nobody can tell them apart (security.md Z1, Z13). Throws `NOT_FOUND`.
+ * Checks that everything that a filter names exists within the scope. Absent and foreign are one refusal, and cost one query, so
+ * that they cannot be distinguished (security.md Z1, Z13). Throws `NOT_FOUND`.
  */
 export async function assertVisible(db: Db | Tx, scope: MoneyScope, filter: MoneyFilter): Promise<void> {
   const own = ownProperty(scope);
@@ -79,7 +79,7 @@ export function ownTransaction(scope: MoneyScope): RawBuilder<SqlBool> {
 
 /**
  * Conditions on a journal `x` with its transaction `t`, its stay `r` and its property `p`, within scope and filter.
- * A journal of an owner is one whose transaction says so; only what has no transaction goes by the property.
+ * The owner of a journal is that of its transaction; only a journal without one belongs to the owner of the property.
  */
 export function journalConditions(scope: MoneyScope, filter: MoneyFilter): Condition {
   const conditions: Condition[] = [];

@@ -93,7 +93,7 @@ describe('a settlement file', () => {
     );
   });
 
-  // That it is too large is told where the body is read (test/http/body-bounds.test.ts).
+  // The size limit is tested where the body is read (test/http/body-bounds.test.ts).
   it('is refused when it has too many lines', async () => {
     const line = (n: number) => `charge,ref-${n},ch-${n},1,AED,0,2024-02-01,no\n`;
     const many = Array.from({ length: 50_001 }, (_, n) => line(n)).join('');

@@ -29,14 +29,14 @@ export interface SettlementFile {
   readonly movements: readonly SettledMovement[];
   /** Hex; the same file is reconciled once. */
   readonly sha256: string;
-  /** What the file covers: from its first movement until just after its last. */
+  /** The time of the file: from its first movement until just after its last. */
   readonly from: Date;
   readonly to: Date;
 }
 
 /**
- * Reads a file as it arrives; its reader counts the bytes, and bare dates are days in the zone. Throws
- * `SETTLEMENT_FILE_INVALID` or `CARD_DATA_FORBIDDEN` that name the line and why, and never what the line says.
+ * Reads a file as it arrives; the caller bounds the number of bytes, and bare dates are days in the zone. Throws
+ * `SETTLEMENT_FILE_INVALID` or `CARD_DATA_FORBIDDEN` that name the line and the reason, and never the text of the line.
  */
 export async function readSettlementFile(chunks: AsyncIterable<Uint8Array>, zone: string): Promise<SettlementFile> {
   const hash = createHash('sha256');
@@ -152,7 +152,7 @@ function movementOf(
       reference: record.reference,
       providerId: record.provider_id,
       amountMinor,
-      // Where the file does not say, what we booked is taken for true.
+      // Where the file gives no fee, the booked one is taken as right.
       feeMinor: record.fee === '' ? null : money('fee'),
       currency: record.currency,
       at: new Date(at),
@@ -163,7 +163,7 @@ function movementOf(
   };
 }
 
-/** Begins with what a spreadsheet takes for a formula (security.md X6). */
+/** A text that a spreadsheet would take for a formula (security.md X6). */
 const FORMULA = /^[=+\-@\t\r]/;
 const cell = (value: string): string => {
   const safe = FORMULA.test(value) ? `'${value}` : value;

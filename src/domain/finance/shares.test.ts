@@ -41,7 +41,7 @@ const paid = (capturedMinor: number, hasAgent = true, refundedMinor = 0) => ({
   borneByOwnerMinor: 0,
 });
 
-/** By hand, as domain.md 6 tells it: the weights of owner, agency and referral. */
+/** By hand, as in domain.md 6: the weights of owner, agency and referral. */
 function exactWeights({ ownerBp, agencyBp, referrerBp, unassignedReferral }: ShareTerms, hasAgent: boolean): number[] {
   if (!hasAgent && unassignedReferral === 'TO_AGENCY') return [ownerBp, agencyBp + referrerBp, 0];
   if (!hasAgent && unassignedReferral === 'TO_OWNER') return [ownerBp + referrerBp, agencyBp, 0];

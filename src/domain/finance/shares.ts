@@ -1,19 +1,19 @@
 import type { GatewayFeeBearer, UnassignedReferral } from '../../db/schema.ts';
 import { allocateByWeight, parseMajor } from '../../kernel/money.ts';
 
-/** How income is shared; basis points that sum to 10 000, and what becomes of special cases (domain.md 6 and 9). */
+/** How income is shared: basis points that sum to 10 000, and the special cases (domain.md 6 and 9). */
 export interface ShareTerms {
   readonly ownerBp: number;
   readonly agencyBp: number;
   readonly referrerBp: number;
-  /** Who has the referral share of a stay that nobody referred. */
+  /** The receiver of the referral share of a stay without a referring agent. */
   readonly unassignedReferral: UnassignedReferral;
   readonly gatewayFeeBearer: GatewayFeeBearer;
   /** False: the agency keeps its fee when a guest is refunded, and the others bear it. */
   readonly agencyFeeRefundable: boolean;
 }
 
-/** Minor units; together exactly what was to be shared. */
+/** Minor units; the sum is exactly the shared amount. */
 export interface Shares {
   readonly ownerMinor: number;
   readonly agencyMinor: number;
@@ -24,18 +24,18 @@ export interface Received {
   readonly capturedMinor: number;
   readonly refundedMinor: number;
   readonly hasAgent: boolean;
-  /** Of what was refunded, what one party bears alone; the rest is shared. Minor units. */
+  /** The parts of the refunds that one party bears alone; the rest is shared. Minor units. */
   readonly borneByAgencyMinor: number;
   readonly borneByOwnerMinor: number;
 }
 
 /**
- * What each party should have of a stay's net receipts, by largest remainder over the whole, so that the order and the
- * number of payments cannot change it (domain.md 6). Pure.
+ * Each party's share of a stay's net receipts, by largest remainder over the whole, so that the order and the number of payments
+ * cannot change it (domain.md 6). Pure.
  */
 export function targetShares(terms: ShareTerms, received: Received): Shares {
   const { borneByAgencyMinor, borneByOwnerMinor } = received;
-  // To the others it is as if this part had not been refunded.
+  // For the other parties it is as if this part had not been refunded.
   const refundedMinor = received.refundedMinor - borneByAgencyMinor - borneByOwnerMinor;
   const shares = sharesOf(terms, { ...received, refundedMinor });
   return {
@@ -55,7 +55,7 @@ function sharesOf(
   // Where nobody else has a share, there is nobody to bear a fee that the agency keeps.
   if (terms.agencyFeeRefundable || refundedMinor === 0 || others === null) return split(netMinor, weights);
   const { agencyMinor } = split(capturedMinor, weights);
-  // The fee stays; what is left, or lacking, is the others'.
+  // The fee stays; the rest, or the lack, is shared by the others.
   const rest = split(Math.abs(netMinor - agencyMinor), others);
   const sign = netMinor < agencyMinor ? -1 : 1;
   return {
@@ -65,7 +65,7 @@ function sharesOf(
   };
 }
 
-/** Who bears what of a gateway's fee: the agency, the owner, or everybody by their share. Pure. */
+/** Each party's part of a gateway's fee: all of it the agency's or the owner's, or by shares (domain.md 9.4). Pure. */
 export function splitGatewayFee(terms: ShareTerms, feeMinor: number, hasAgent: boolean): Shares {
   if (terms.gatewayFeeBearer === 'AGENCY') return { ownerMinor: 0, agencyMinor: feeMinor, referralMinor: 0 };
   if (terms.gatewayFeeBearer === 'OWNER') return { ownerMinor: feeMinor, agencyMinor: 0, referralMinor: 0 };

@@ -26,11 +26,11 @@ interface Sums {
 
 /** Major units of one currency; currencies are never added to each other. */
 export type FinancialSummary = ReturnType<typeof summaryView>;
-/** What an owner sees of its money: nothing from which an agency's totals could be told (security.md Z2). */
+/** The part of a summary that an owner sees: nothing from which the agency's totals could be derived (security.md Z2). */
 export type OwnerSummary = Pick<FinancialSummary, 'currency' | 'ownerShare' | 'ownerDue' | 'ownerPaid' | 'ownerCosts'>;
 
 /**
- * What was received, shared, paid and is still held, by currency. A reversal counts against what it reverses, so
+ * The money that was received, shared, paid and is still held, by currency. A reversal counts against the reversed journal, so
  * `netReceived` = owner + agency + referral shares + guest credit, and clearing + disputed + bank = netReceived - gateway fees -
  * paid to owners - repairs charged to them. Throws `NOT_FOUND` for a property, owner or stay that is absent or foreign.
  */
@@ -71,11 +71,11 @@ async function sumEntries(db: Db, scope: MoneyScope, filter: MoneyFilter): Promi
   return rows;
 }
 
-/** From the beginning on and of every property: what is kept as sums. */
+/** Whether the kept sums answer it: they are from the beginning on and of every property. */
 const isKept = (scope: MoneyScope, { from, propertyId, ownerId, reservationId }: MoneyFilter): boolean =>
   scope.kind !== 'PORTFOLIO' && [from, propertyId, ownerId, reservationId].every((value) => value === undefined);
 
-/** Up to a moment: what is kept, less what was booked since. That costs by what was booked since, and not by all before it. */
+/** Up to a moment: the kept sums, less the later bookings. So the cost grows with the later bookings, not with the earlier ones. */
 function totals(scope: MoneyScope, { currency, ...until }: MoneyFilter): RawBuilder<unknown> {
   const own = scope.kind === 'OWNER' ? sql`account_kind = 'OWNER_PAYABLE' AND party_id = ${scope.ownerId}` : sql`true`;
   const inCurrency = currency === undefined ? sql`true` : sql`currency = ${currency}`;
@@ -161,7 +161,7 @@ function summaryView(sums: Sums) {
   };
 }
 
-/** An allowlist: what is added to a summary later is not an owner's by itself. */
+/** An allowlist: a field that is added to a summary later is not shown to owners by itself. */
 function ownerView(sums: Sums): OwnerSummary {
   const major = inMajor(sums.currency);
   return {

@@ -31,7 +31,7 @@ export async function readTerms(db: Db | Tx, version: number): Promise<Terms> {
 
 /**
  * The version that took effect last before an instant, the newer one of two; the first one is always in force. A version
- * that is set for a later day takes effect on that day, whatever was set meanwhile.
+ * that is set for a later day takes effect on that day, also when other versions were set meanwhile.
  */
 export async function termsInForce(db: Db | Tx, at: Date): Promise<Terms> {
   const row = await db
@@ -70,13 +70,13 @@ export interface CurrentTerms {
   readonly inForce: Terms;
   /** The next to take effect. */
   readonly upcoming: Terms | null;
-  /** Of all; what a change must name, so that nobody overwrites what they have not seen. */
+  /** Of all versions. A change must name it, so that it cannot overwrite a version that its author has not seen. */
   readonly newestVersion: number;
 }
 
-/** Now, by the database's clock, which also says from when on a version holds. */
+/** The terms in force now, by the database's clock, which also decides from when on a version is in force. */
 export async function currentTerms(db: Db): Promise<CurrentTerms> {
-  // First of all: what is set while we read the rest then makes the reader's change fail, never the other's be lost.
+  // Read first: a version that is set while the rest is read then makes the reader's change fail, and is not overwritten.
   const newest = await newestVersion(db);
   const at = await databaseTime(db);
   return { inForce: await termsInForce(db, at), upcoming: await nextTerms(db, at), newestVersion: newest };
@@ -94,7 +94,7 @@ export async function listTerms(db: Db, page: PageRequest): Promise<Page<Terms>>
   return cutPage(withIds, page.limit, termsOf);
 }
 
-/** What is left out stays as it is when the new version takes effect. */
+/** A field that is left out keeps its value of when the new version takes effect. */
 export interface TermsChange {
   readonly ownerBp: number;
   readonly agencyBp: number;
@@ -122,7 +122,7 @@ export async function setTerms(
   expected: ExpectedVersions,
   author: Author,
 ): Promise<Terms> {
-  // There is no row to lock before it exists: who comes second waits here, and then finds a newer version than it knows.
+  // There is no row to lock before it exists: a second change waits here, and then finds a newer version than it expects.
   await sql`SELECT pg_advisory_xact_lock(hashtext('income_distribution'))`.execute(tx);
   const newest = await newestVersion(tx);
   assertVersion(newest, expected);

@@ -6,7 +6,7 @@ import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
 /**
  * Sums of all ledger entries, by kind of account, owner, currency, purpose and kind of journal (migration 0020). They are
  * kept by a trigger in the transaction that posts, so they equal the ledger in every snapshot, and cost the same after
- * years; `ledger_part` is what has been posted since the last sweep.
+ * years; `ledger_part` has the postings since the last sweep.
  */
 export const LEDGER_TOTALS: RawBuilder<unknown> = sql`(SELECT account_kind, party_id, currency, purpose, kind, amount FROM ledger_total
   UNION ALL SELECT account_kind, party_id, currency, purpose, kind, amount FROM ledger_part)`;

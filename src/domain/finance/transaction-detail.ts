@@ -19,7 +19,7 @@ export interface EntryView {
   readonly postedBy: string;
   readonly at: string;
 }
-/** With everything that tells how it came about. */
+/** A transaction with its saga, its journals and its reversals. */
 export interface TransactionDetail extends TransactionView {
   readonly saga: { readonly id: string; readonly name: string; readonly status: string } | null;
   /** The execution that pays it out, of a payout. */
@@ -33,7 +33,7 @@ export interface TransactionDetail extends TransactionView {
 
 const MAX_ENTRIES = 200;
 
-/** Throws `NOT_FOUND`, also for what lies outside the scope. */
+/** Reads a transaction within a scope. Throws `NOT_FOUND`, also for one outside the scope. */
 export async function getTransaction(db: Db, scope: MoneyScope, id: string): Promise<TransactionDetail> {
   const row = await selectTransactions(db)
     .leftJoin('saga as paid', 'paid.id', 't.payout_saga')

@@ -3,18 +3,18 @@ import type { TransactionTable } from '../../db/schema.ts';
 import { toMajor } from '../../kernel/money.ts';
 
 export interface TransactionRow extends Selectable<TransactionTable> {
-  /** Who asked for the saga that made it. */
+  /** The requester of the saga that made it. */
   readonly actor: string | null;
 }
 export type TransactionView = ReturnType<typeof transactionView>;
 
 /**
- * What a transaction is about, in minor units: of a completed payment what it received, so that the completed payments of
- * a stay add up; of every other row its own amount. The last of several payments settles the row of the whole amount due.
+ * The amount of a transaction, in minor units: of a completed payment the received sum, so that the completed payments of a stay
+ * add up; of every other row its own amount. The last of several payments settles the row of the whole amount due.
  */
 export const amountOf = (row: Pick<TransactionRow, 'type' | 'status' | 'amount_minor' | 'settled_minor'>): number =>
   row.type === 'GUEST_PAYMENT' && row.status === 'COMPLETED' ? row.settled_minor : row.amount_minor;
-/** What a guest was asked for, in minor units; null: it is no payment of a guest. */
+/** The amount that was due from a guest, in minor units; null: it is no payment of a guest. */
 export const amountDueOf = (row: Pick<TransactionRow, 'type' | 'amount_minor'>): number | null =>
   row.type === 'GUEST_PAYMENT' ? row.amount_minor : null;
 const majorOrNull = (amountMinor: number | null, currency: string): number | null =>

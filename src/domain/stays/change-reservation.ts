@@ -1,7 +1,7 @@
 import type { Tx } from '../../db/client.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
-import { dropAmountDue } from '../finance/amount-due.ts';
+import { dropAmountDue } from '../finance/store/amount-due.ts';
 import { refusalDetails } from '../reservations/actions.ts';
 import {
   assertAgent,

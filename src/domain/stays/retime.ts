@@ -1,7 +1,7 @@
 import type { Tx } from '../../db/client.ts';
 import { literals } from '../../db/literal.ts';
 import { settleAround } from '../assignment/turnovers.ts';
-import { reschedulePayouts } from '../finance/distribution.ts';
+import { reschedulePayouts } from '../finance/planned-payouts.ts';
 import { isTurnoverBeforeLate, retimeStayTasks } from '../stay-tasks/stay-task.ts';
 import { readVisitTimes } from './visit.ts';
 

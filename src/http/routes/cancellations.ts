@@ -5,10 +5,10 @@ import {
   type CancellableStay,
   type CancellationOrder,
   decideRefund,
-  quoteSchedule,
   type RefundDecision,
+  readRefundFacts,
 } from '../../domain/finance/cancellation.ts';
-import { receiptsOf } from '../../domain/finance/distribution.ts';
+import { financialService } from '../../domain/finance/financial-service.ts';
 import { openTasksOf } from '../../domain/stay-tasks/cancel-tasks.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { toMajor } from '../../kernel/money.ts';
@@ -21,6 +21,7 @@ import { IdParam } from '../schemas/common.ts';
 import { answer, bodyRefusals, jsonOf, one, refusals, StartHeaders } from '../schemas/envelope.ts';
 import {
   CANCEL_EXAMPLE,
+  CANCELLED_EXAMPLE,
   CancelBody,
   CancellationQuote,
   CancelledReservation,
@@ -43,7 +44,7 @@ const cancel = createRoute({
     body: jsonOf(CancelBody, CANCEL_EXAMPLE, false),
   },
   responses: {
-    200: answer('Cancelled, or with `dryRun` what would happen', one(CancelledReservation)),
+    200: answer('Cancelled, or with `dryRun` what would happen', one(CancelledReservation), CANCELLED_EXAMPLE),
     202: answer('Accepted; follow Location', one(Accepted), ACCEPTED_EXAMPLE),
     ...bodyRefusals(
       'RESERVATION_NOT_FOUND',
@@ -89,8 +90,9 @@ export function registerCancellations(register: Register, services: Services): v
     const now = clock.now();
     const stay = await assertCancellable(db, id, now);
     const major = (amountMinor: number) => toMajor({ amountMinor, currency: stay.currency });
-    const { capturedMinor, excessMinor, refundedMinor, disputedMinor } = await receiptsOf(db, id);
-    const schedule = await quoteSchedule(db, ports, stay, now);
+    const { basis, receipts } = await readRefundFacts(db, ports, stay);
+    const { capturedMinor, excessMinor, refundedMinor, disputedMinor } = receipts;
+    const schedule = financialService.refundSchedule(basis, now);
     return found(c, {
       reservationId: id,
       status: stay.status,

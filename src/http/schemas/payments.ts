@@ -119,6 +119,29 @@ export const CancelledReservation = z
     plan: z.array(z.object({ step: z.string(), effect: z.string() })).optional(),
   })
   .openapi('CancelledReservation');
+const REFUND = financialService.calculateRefund(
+  { totalAmount: PAYMENT_EXAMPLE.amount, checkInDate: '2024-02-01' },
+  new Date('2024-01-28T08:00:00.000Z'),
+);
+export const CANCELLED_EXAMPLE = {
+  success: true,
+  data: {
+    reservation: { id: 'reservation-1', status: 'CANCELLED' },
+    refund: {
+      percent: REFUND.refundPercent,
+      amount: REFUND.refundAmount,
+      currency: 'AED',
+      rule: REFUND.rule,
+      daysBeforeCheckIn: REFUND.daysBeforeCheckIn,
+      status: 'COMPLETED',
+      transactionIds: ['transaction-6'],
+    },
+    tasks: [{ id: 'task-1', status: 'CANCELLED' }],
+    tasksInProgress: [],
+    warnings: [],
+  },
+  message: 'Reservation cancelled successfully',
+};
 
 export const CancellationQuote = z
   .object({

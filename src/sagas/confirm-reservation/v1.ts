@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Db, Tx } from '../../db/client.ts';
-import { cancelAmountDue, createAmountDue } from '../../domain/finance/amount-due.ts';
+import { cancelAmountDue, createAmountDue } from '../../domain/finance/store/amount-due.ts';
 import { countNotifications } from '../../domain/messages/catalogue/deliveries.ts';
 import { confirmationMessages } from '../../domain/messages/catalogue/reservation-confirmed.ts';
 import { notifyRolledBack } from '../../domain/messages/catalogue/reservation-rolled-back.ts';

@@ -8,7 +8,7 @@ import {
   undoOwnerShare,
 } from '../../domain/finance/distribution.ts';
 import { assessCard } from '../../domain/finance/fraud.ts';
-import { lookAtCaptured } from '../../domain/finance/gateway-events.ts';
+import { checkCapturedCharge } from '../../domain/finance/gateway-events.ts';
 import { reverseStep } from '../../domain/finance/ledger.ts';
 import { assertApproved, assertPayable, type PayableStay, referenceReused } from '../../domain/finance/payable.ts';
 import { type BookedPayment, bookPayment, claimPayment, takeBackPayment } from '../../domain/finance/payment.ts';
@@ -103,7 +103,7 @@ export const processPayment = saga('processPayment', ProcessPayment, {
         .charge({ ...chargeOf(input), key, ...(input.captured && { isCaptured: true }) }, signal),
     book: async ({ tx, input, done, answer, ...step }) => {
       const payment = await bookPayment(tx, step, done.validatePayment, answer);
-      if (input.captured) await lookAtCaptured(tx, payment.paymentId);
+      if (input.captured) await checkCapturedCharge(tx, payment.paymentId);
       return payment;
     },
     explain: async ({ input, failure }) =>

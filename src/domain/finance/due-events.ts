@@ -8,33 +8,33 @@ import { isNotSetAside } from '../sweeps/failures.ts';
 import { attemptEach } from '../sweeps/isolate.ts';
 import { bookRecord, type CapturedCharge } from './charge-record.ts';
 import {
-  askForLook,
-  consider,
+  decideEvent,
   type EventOutcome,
   MAY_BE_OF_PAYOUT_UNDER_WAY,
   markProcessed,
+  requestRecordCheck,
 } from './gateway-events.ts';
 
 /**
- * Events of gateways that wait until nothing else is at work on their stay, and are then taken up. Everything that decides
- * stands in Postgres: whoever wakes this up, and however often, books each thing once.
+ * Events of gateways that wait until nothing else is at work on their stay, and are then booked. Everything that decides stands
+ * in Postgres, so each thing is booked once, however often and by whichever process this is called.
  */
 
-/** What is due about one charge, or one other event. */
-export interface GatewayNews {
+/** The waiting events about one charge, or one other event. */
+export interface DueEvents {
   readonly gatewayId: string;
   /** `<gateway> <payment>`, or `<gateway> <event>`. */
   readonly id: string;
   readonly paymentId: string | null;
   readonly reservationId: string | null;
-  /** Those that one look at the charge answers. */
+  /** Reading the record of the charge once settles all of these. */
   readonly eventIds: readonly string[];
   readonly event: GatewayEvent;
 }
 
 /**
- * A saga is at work on the stay, or parked; or a refund of it is on its way, of which it is not known yet what the gateway
- * has made. `stay`: SQL of a stay's id.
+ * SQL: a saga is at work on the stay, or parked; or a refund of it is on its way, and its outcome at the gateway is not known yet.
+ * `stay`: SQL of a stay's id.
  */
 const isBusy = (stay: ReturnType<typeof sql>) => sql<boolean>`(
   EXISTS (SELECT FROM saga s WHERE s.subject_type = 'reservation' AND s.subject_id = ${stay} AND s.finished_at IS NULL)
@@ -43,12 +43,11 @@ const isBusy = (stay: ReturnType<typeof sql>) => sql<boolean>`(
 
 const ROW_ID = sql`e.gateway_id || ' ' || coalesce(e.payment_id, e.event_id)`;
 
-/** What of the outside taking up news needs. */
-type Asked = Pick<Ports, 'gateway' | 'amountStep'>;
+type GatewayPorts = Pick<Ports, 'gateway' | 'amountStep'>;
 
-/** The oldest first; several events about one charge are one. */
-export async function dueNews(db: Db, limit: number): Promise<readonly GatewayNews[]> {
-  const { rows } = await sql<GatewayNews>`
+/** At most `limit` of the waiting events that can be booked now, the oldest first; several events about one charge are one. */
+export async function findDueEvents(db: Db, limit: number): Promise<readonly DueEvents[]> {
+  const { rows } = await sql<DueEvents>`
     SELECT e.gateway_id AS "gatewayId", ${ROW_ID} AS id, e.payment_id AS "paymentId", min(e.reservation_id) AS "reservationId",
            array_agg(e.event_id ORDER BY e.received_at, e.event_id) AS "eventIds",
            (array_agg(e.event ORDER BY e.received_at, e.event_id))[1] AS event
@@ -62,10 +61,10 @@ export async function dueNews(db: Db, limit: number): Promise<readonly GatewayNe
 }
 
 /**
- * Charges of ours of which a gateway's record shows a refund or dispute that our books do not have, or lacks a refund that they have, are
- * looked at: an event that was lost is made up for. Answers what is due of them now.
+ * Requests a check of the record of each charge of which a gateway's record shows a refund or dispute that our books do not have, or
+ * lacks a refund that they have: this makes up for events that were lost. Answers those of them that can be booked now.
  */
-async function newsOfMovements(db: Db, disputes: readonly DisputedCharge[], compared: Compared) {
+async function requestMissedChecks(db: Db, disputes: readonly DisputedCharge[], compared: Compared) {
   const { gatewayId, movements, from, to, occasion } = compared;
   const refunds = movements.filter(({ kind, failed }) => kind === 'REFUND' && !failed);
   const shown = JSON.stringify(
@@ -83,20 +82,20 @@ async function newsOfMovements(db: Db, disputes: readonly DisputedCharge[], comp
       UNION SELECT y.id FROM jsonb_to_recordset(${JSON.stringify(disputes)}::jsonb) AS m("providerId" text, "chargeId" text)
         JOIN payment y ON y.gateway_id = ${gatewayId} AND y.status = 'COMPLETED' AND y.provider_id = m."chargeId"
        WHERE NOT EXISTS (SELECT FROM transaction t WHERE t.gateway_id = ${gatewayId} AND t.provider_id = m."providerId" AND t.type = 'DISPUTE')
-      -- How an open one ends may show in no movement at all.
+      -- The end of an open dispute may show in no movement at all.
       UNION SELECT t.payment_id FROM transaction t WHERE t.type = 'DISPUTE' AND t.status IN ('PENDING', 'PROCESSING') AND t.gateway_id = ${gatewayId})
     SELECT y.id AS "paymentId", y.reservation_id AS "reservationId", y.gateway_id AS "gatewayId", y.gateway_reference AS reference, y.provider_id AS "chargeId"
       FROM differing d JOIN payment y ON y.id = d.id ORDER BY y.id`.execute(db);
   for (const charge of rows) {
-    await askForLook(db, {
+    await requestRecordCheck(db, {
       ...charge,
       gatewayReference: charge.reference,
       occasion: `${occasion}-${charge.paymentId}`,
     });
   }
-  const asked = new Set(rows.map(({ paymentId }) => paymentId));
-  const due = asked.size === 0 ? [] : await dueNews(db, MAX_DUE);
-  return due.filter(({ paymentId }) => paymentId !== null && asked.has(paymentId));
+  const requested = new Set(rows.map(({ paymentId }) => paymentId));
+  const due = requested.size === 0 ? [] : await findDueEvents(db, MAX_DUE);
+  return due.filter(({ paymentId }) => paymentId !== null && requested.has(paymentId));
 }
 interface Compared {
   readonly gatewayId: string;
@@ -105,33 +104,36 @@ interface Compared {
   readonly to: Date;
   readonly occasion: string;
 }
-/** What is not among them is taken up by the sweep. */
+/** The sweep books the others. */
 const MAX_DUE = 1_000;
-/** Those beyond it wait for their events, or for another look. */
+/** Disputes beyond it wait for their events, or for the next comparison. */
 const MAX_DISPUTES = 10_000;
 
-/** Books what a gateway's record of a time shows and no event has told, as far as its stays are at rest. */
-export async function makeUpForLostEvents(db: Db, ports: Asked, compared: Compared): Promise<void> {
+/**
+ * Books the refunds and disputes of a time that a gateway's record shows and no event has reported, of the stays that no saga is at
+ * work on; the sweep books the others.
+ */
+export async function bookMissedEvents(db: Db, ports: GatewayPorts, compared: Compared): Promise<void> {
   const { gatewayId, from, to } = compared;
   const disputes = await ports.gateway(gatewayId).disputes(gatewayId, from, to, MAX_DISPUTES);
-  const news = await newsOfMovements(db, disputes, compared);
-  await attemptEach(db, 'gateway-events', news, { id: ({ id }) => id, work: (one) => takeUpNews(db, ports, one) });
+  const due = await requestMissedChecks(db, disputes, compared);
+  await attemptEach(db, 'gateway-events', due, { id: ({ id }) => id, work: (one) => processEvents(db, ports, one) });
 }
 
-/** What is left for the caller to start: money that the gateway has captured, and nobody has booked. */
-export type TakenUp = 'done' | 'start-payment';
+/** `start-payment`: the gateway has captured money that is not booked, and the caller starts its saga. */
+export type ProcessedEvents = 'done' | 'start-payment';
 
-/** Takes one up; it goes on waiting when something else has begun to work on its stay. */
-export async function takeUpNews(db: Db, ports: Asked, news: GatewayNews): Promise<TakenUp> {
-  const { gatewayId, paymentId, event, eventIds } = news;
+/** Books the events of one charge, or another event; they go on waiting when a saga has begun to work on their stay. */
+export async function processEvents(db: Db, ports: GatewayPorts, due: DueEvents): Promise<ProcessedEvents> {
+  const { gatewayId, paymentId, event, eventIds } = due;
   if (paymentId !== null) {
-    await takeUpCharge(db, ports, news, paymentId);
+    await bookCharge(db, ports, due, paymentId);
     return 'done';
   }
-  let started: TakenUp = 'done';
+  let started: ProcessedEvents = 'done';
   await db.transaction().execute(async (tx) => {
     for (const eventId of eventIds) {
-      const outcome = await consider(tx, { gatewayId, eventId, event });
+      const outcome = await decideEvent(tx, { gatewayId, eventId, event });
       if (outcome === 'start-payment') started = outcome;
       else if (outcome !== 'waiting') await markProcessed(tx, { gatewayId, eventId }, outcome);
     }
@@ -139,11 +141,11 @@ export async function takeUpNews(db: Db, ports: Asked, news: GatewayNews): Promi
   return started;
 }
 
-/** Asks the gateway for the charge as it stands now, with no transaction open, then books what is new. */
-async function takeUpCharge(
+/** Reads the gateway's record of the charge, with no transaction open, then books its new entries. */
+async function bookCharge(
   db: Db,
-  ports: Asked,
-  { gatewayId, eventIds }: GatewayNews,
+  ports: GatewayPorts,
+  { gatewayId, eventIds }: DueEvents,
   paymentId: string,
 ): Promise<void> {
   const payment = await readCharge(db, paymentId);
@@ -157,7 +159,7 @@ async function takeUpCharge(
   );
 }
 
-/** Null: it came to nothing after all, and so did whatever went back of it. */
+/** Null: the payment came to nothing, so nothing can have gone back of it. */
 async function readCharge(db: Db, paymentId: string): Promise<CapturedCharge | null> {
   const row = await db
     .selectFrom('payment')
@@ -176,21 +178,24 @@ async function readCharge(db: Db, paymentId: string): Promise<CapturedCharge | n
 
 const LOOK_UP_MS = 15_000;
 
-function askForRecord(ports: Asked, charge: CapturedCharge): Promise<ChargeRecord> {
+function askForRecord(ports: GatewayPorts, charge: CapturedCharge): Promise<ChargeRecord> {
   const limit = { timeoutMs: LOOK_UP_MS, error: (cause: unknown) => new RoomyError('STEP_TIMEOUT', { cause }) };
   return withTimeout(limit, (signal) => ports.gateway(charge.gatewayId).recordOf(charge, signal));
 }
 
-/** The lock of the stay keeps out every saga that is started meanwhile; one that is open already is waited for. */
+/**
+ * Books a record unless a saga of the stay is open: then the events go on waiting. The lock of the stay keeps out every saga that
+ * is started meanwhile.
+ */
 async function bookAtRest(
   tx: Tx,
-  ports: Asked,
+  ports: GatewayPorts,
   { charge, record, eventIds }: { charge: CapturedCharge; record: ChargeRecord; eventIds: readonly string[] },
 ): Promise<EventOutcome> {
   const stay = sql`${charge.reservationId}::text`;
   const { rows: locked } = await sql<{ now: Date }>`
     SELECT now() AS now FROM reservation r WHERE r.id = ${stay} FOR UPDATE`.execute(tx);
-  // A statement of its own, so that it sees what was committed while this one waited for the row.
+  // A statement of its own, so that it sees the rows that were committed while the one before waited for the lock.
   const { rows } = await sql<{ busy: boolean; waiting: number }>`
     SELECT ${isBusy(stay)} AS busy, (SELECT count(*)::int FROM gateway_event v
       WHERE v.gateway_id = ${charge.gatewayId} AND v.event_id = ANY(${eventIds}::text[]) AND v.processed_at IS NULL) AS waiting`.execute(
@@ -199,7 +204,7 @@ async function bookAtRest(
   const at = locked[0]?.now;
   const { busy, waiting } = rows[0] ?? {};
   if (at === undefined || busy !== false) return 'waiting';
-  // Another process has booked from a record that may be newer than this one: what has come since has an event of its own.
+  // Another process has booked from a record that may be newer than this one; later entries have events of their own.
   if (waiting !== eventIds.length) return 'waiting';
   return bookRecord(tx, charge, record, at, ports);
 }
