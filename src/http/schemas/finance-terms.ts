@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { parsePayment } from '../../domain/finance/payment-amount.ts';
 import { PAYOUT_POLICY } from '../../domain/finance/payout-schedule.ts';
 import { basisPointsOf } from '../../domain/finance/shares.ts';
+import { REFUND_BASES, REFUND_RULES } from '../../domain/reservations/refund-rules.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { parseAnswerable } from '../../kernel/money.ts';
 import { Amount, Currency, Instant, pageQuery } from './common.ts';
@@ -74,6 +75,7 @@ const RefundTiers = z
     (tiers) => tiers.every(({ percent }, at) => percent <= (tiers[at - 1]?.percent ?? 100)),
     'must not rise in percent',
   );
+const refundRules = REFUND_BASES.map((base) => `\`${base}\`: ${REFUND_RULES[base].meaning}`).join('; ');
 const settings = {
   unassignedReferral: z
     .enum(['RETAIN', 'TO_AGENCY', 'TO_OWNER', 'PRO_RATA'])
@@ -81,7 +83,7 @@ const settings = {
   gatewayFeeBearer: z.enum(['AGENCY', 'OWNER', 'PRO_RATA']),
   agencyFeeRefundable: z.boolean().openapi({ description: 'False: a refund leaves the agency its fee' }),
   payoutPolicy: PayoutPolicy,
-  refundBase: z.enum(['PAID', 'TOTAL']),
+  refundBase: z.enum(REFUND_BASES).openapi({ description: `The kind of refund rule. ${refundRules}` }),
   refundTiers: RefundTiers,
 };
 const shares = { ownerIncome: Share, roomyAgencyFee: Share, referringAgent: Share };
@@ -114,6 +116,11 @@ const version = {
   version: z.int(),
   ...shares,
   ...settings,
+  // Of an answer it is an open set, so that a further kind breaks no client.
+  refundBase: z.string().openapi({
+    description: `The kind of refund rule; there may be more with time. ${refundRules}`,
+    example: 'PAID',
+  }),
   effectiveFrom: z.iso.datetime(),
   setBy: z.string(),
   setAt: z.iso.datetime(),
