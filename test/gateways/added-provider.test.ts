@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readPayments, unnamedGateways } from '../../src/config-providers.ts';
 import { PAYMENT_PROVIDERS } from '../../src/gateways/payment-providers.ts';
+import { readPage, statedFiles } from '../docs/page.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { expectIntegrity } from '../sagas/money.ts';
 import { type System, startSystem } from '../setup/system.ts';
@@ -81,7 +80,7 @@ it('calls us at an address of its own, and nobody in its name', async () => {
 });
 
 it('takes the files that the document names, and no third one', () => {
-  const page = readFileSync(path.join(import.meta.dirname, '../../docs/add-a-gateway.md'), 'utf8');
-  const table = [...page.matchAll(/^\| `(src\/[^`]+)` +\|/gm)].map((match) => match[1]);
+  const table = [...readPage('add-a-gateway.md').matchAll(/^\| `(src\/[^`]+)` +\|/gm)].map((match) => match[1]);
   expect(table).toEqual(['src/gateways/<id>/provider.ts', 'src/gateways/payment-providers.ts']);
+  expect(statedFiles('add-a-gateway.md')).toEqual([table.length]);
 });
