@@ -58,6 +58,7 @@ export async function listDevMail(
     .execute();
 }
 
+/** One message of the mailbox, with its body; null when there is none of this id. */
 export async function readDevMail(db: Db, id: number): Promise<DevMail | null> {
   const mail = await db
     .selectFrom('dev_mail')

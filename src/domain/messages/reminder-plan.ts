@@ -172,6 +172,7 @@ const dayBefore = (date: string, days: number): string => Temporal.PlainDate.fro
 export const NAMES_A_TIME: ReadonlySet<ReminderEvent> = new Set(['CHECK_IN_REMINDER', 'CHECK_OUT_REMINDER']);
 
 const CORRECTED = '; another time was told before';
+/** Whether the reminder repeats one that named another time (`planCorrection`). */
 export const isCorrection = ({ rule }: Pick<PlannedReminder, 'rule'>): boolean => rule.endsWith(CORRECTED);
 
 /**

@@ -76,6 +76,7 @@ const lockStays = (tx: Tx, scope: Scope) =>
     .skipLocked()
     .execute();
 
+/** Stays `r` with the columns of property and guest that `stayToRemind` needs; the caller adds which. */
 export const selectStays = (db: Db | Tx) =>
   db
     .selectFrom('reservation as r')
