@@ -1,8 +1,8 @@
 import type { Tx } from '../db/client.ts';
 
 /**
- * Records with the ids of the brief's examples, so that each of them runs as printed. What exists already is left as it
- * is.
+ * Records with the ids of the brief's examples, so that each of them runs as printed. Existing records are left as they
+ * are.
  */
 export async function loadFixed(db: Tx): Promise<void> {
   await loadPeople(db);

@@ -7,7 +7,7 @@ import { newNonce } from '../kernel/ids.ts';
  * Answers that hold a secret (the secret of a webhook endpoint, the address of a calendar) are kept for a repeat with the
  * same Idempotency-Key, and not in clear: AES-256-GCM under a key that HKDF derives from the signing keys, as the cursors'
  * seal uses them. After a rotation an answer opens as long as its key is still configured; afterwards it is lost, and a
- * repeat is told so (`IDEMPOTENT_ANSWER_LOST`) instead of being carried out a second time.
+ * repeat is refused (`IDEMPOTENT_ANSWER_LOST`) instead of being carried out a second time.
  */
 export interface AnswerSeal {
   /** `context` names whose answer it is; it must be the same when the answer is opened. */

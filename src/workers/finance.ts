@@ -71,7 +71,7 @@ async function release(
 const NEWS_AT_ONCE = 50;
 const NEWS_LANES = 4;
 
-/** Takes up what gateways have told of stays that are at rest by now; answers how many looks it had. */
+/** Takes up the news of gateways about stays that have no open saga by now; answers how many it looked at. */
 export async function takeUpGatewayNews(work: Pick<FinanceWork, 'db' | 'ports' | 'orchestrator'>): Promise<number> {
   const { db, ports } = work;
   const due = await dueNews(db, NEWS_AT_ONCE);
@@ -86,7 +86,7 @@ export async function takeUpGatewayNews(work: Pick<FinanceWork, 'db' | 'ports' |
   return due.length;
 }
 
-/** Sends what is owed to guests since a gateway told something; answers how many refunds it found. */
+/** Sends the refunds that are owed since a gateway's news; answers how many it found. */
 export async function sendOwedRefunds({ db }: Pick<FinanceWork, 'db'>): Promise<number> {
   const due = await unsentRefunds(db, NEWS_AT_ONCE);
   await attemptEach(db, 'refunds', due, {
@@ -121,7 +121,7 @@ export async function takeUpNewsAndRefunds(work: Pick<FinanceWork, 'db' | 'ports
   try {
     looks = await untilFewer(NEWS_AT_ONCE, MAX_ROUNDS, run, () => takeUpGatewayNews(work));
   } finally {
-    // What is owed already does not wait for a gateway that cannot be asked.
+    // Refunds that are owed already do not wait for a gateway that cannot be asked.
     refunds = await untilFewer(NEWS_AT_ONCE, MAX_ROUNDS, run, () => sendOwedRefunds(work));
   }
   return { looks, refunds };

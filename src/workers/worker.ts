@@ -32,7 +32,7 @@ export interface JobRun {
 }
 
 export interface JobHandler {
-  /** What it answers is kept as the job's return value. Safe to run twice at once. */
+  /** Its result is kept as the job's return value. Safe to run twice at once. */
   readonly run: (run: JobRun) => Promise<unknown>;
   /** After this the job has failed and its signal is aborted; what still runs is not waited for. */
   readonly limitMs: number;
@@ -43,7 +43,7 @@ export interface JobHandler {
   readonly kind: 'sweep' | 'step';
 }
 
-/** What one queue's worker does. */
+/** The work of one queue's worker. */
 export interface QueueWork {
   readonly queue: string;
   readonly concurrency: number;
@@ -52,7 +52,7 @@ export interface QueueWork {
   readonly settings?: Pick<WorkerOptions, 'settings' | 'removeOnComplete' | 'removeOnFail'>;
 }
 
-/** What all workers of a process share. */
+/** Shared by all workers of a process. */
 export interface WorkerRuntime {
   readonly options: WorkerOptionsBase;
   readonly log: Logger;
@@ -60,7 +60,7 @@ export interface WorkerRuntime {
   readonly counters: Counters;
   /** Calls a person about a sweep that has failed for a while. Alerts about the same sweep share one message an hour. */
   readonly alert: (sweep: FailingSweep) => Promise<void>;
-  /** Of all queues of the process, so that they tell of one trouble once. Default: this queue's own. */
+  /** Of all queues of the process, so that one trouble is reported once. Default: this queue's own. */
   readonly trouble?: QueueTrouble;
   /** A sweep that fails for this long, and more than once, is a person's business. Default: a minute. */
   readonly alertAfterMs?: number;
@@ -78,7 +78,7 @@ export interface QueueWorker {
   readonly bullmq: Worker;
   /**
    * Takes no more jobs and waits for those at hand; then for BullMQ to take leave of Redis, but not for long: while a
-   * connection is being made again BullMQ would wait for ever. What it could not tell Redis, another worker finds out.
+   * connection is being made again BullMQ would wait for ever. A job whose end did not reach Redis is found stalled by another worker.
    */
   close(): Promise<void>;
 }

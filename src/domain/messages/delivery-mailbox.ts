@@ -10,7 +10,7 @@ export interface DevMailSummary {
   readonly channel: Channel;
   readonly recipient: string;
   readonly subject: string | null;
-  /** The first words of an SMS; null for an e-mail, which has a subject. */
+  /** The beginning of an SMS; null for an e-mail, which has a subject. */
   readonly excerpt: string | null;
   readonly receivedAt: Date;
 }

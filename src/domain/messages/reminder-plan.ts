@@ -195,8 +195,8 @@ export function planCorrection(
 }
 
 /**
- * Of its message: the same for every look, and another one for another day. `occurrence`: which one of those that tell
- * of that day, from 1 on.
+ * The key of its message: the same for every look, and another one for another day. `occurrence`: the number of the message
+ * among those about that day, from 1 on.
  */
 export const reminderKeyOf = (
   reservationId: string,

@@ -73,7 +73,7 @@ export interface PlannedAct {
 export interface SandboxRecord {
   /** Remembers a call; null when the key was used with another body. */
   request(key: string, body: string): RecordedRequest | null;
-  /** The final answer to a key, for whoever repeats it. */
+  /** The final answer to a key, for its repeats. */
   refuse(key: string, reason: string): void;
   /** Counts a call about a reference; the first is 1. */
   countCall(gatewayId: string, reference: string): number;

@@ -7,7 +7,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { parseAnswerable } from '../../kernel/money.ts';
 import { Amount, Currency, Instant, pageQuery } from './common.ts';
 
-/** An amount as it was written: what is wrong with it is told by the codes of money, by rules of its currency. */
+/** An amount as it was written: it is refused with the codes of money, by rules of its currency. */
 export const unparsedAmount = (description: string, example: number) =>
   z.unknown().openapi({
     type: ['number', 'string'],
@@ -19,8 +19,8 @@ export const unparsedAmount = (description: string, example: number) =>
   });
 
 /**
- * A strict body with the money of a payment in it. What is wrong with the money is told by a code of its own, which
- * `validation.ts` takes from the issue, whatever else is wrong.
+ * A strict body with the money of a payment in it. Wrong money is refused with a code of its own, which `validation.ts` takes
+ * from the issue, whatever else is wrong.
  */
 export const paymentMoney = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>
   z
@@ -106,7 +106,7 @@ export const NewIncomeDistribution = z
       const params = { code: 'DISTRIBUTION_SUM_INVALID' };
       context.addIssue({ code: 'custom', path: [], message: `must sum to exactly 100, not ${sum / 100}`, params });
     },
-    // What is no share cannot be added.
+    // Only valid shares can be added.
     { when: ({ issues }) => issues.length === 0 },
   )
   .openapi('NewIncomeDistribution');

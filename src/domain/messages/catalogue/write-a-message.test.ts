@@ -10,7 +10,7 @@ import { statedFiles } from '../../../../test/docs/page.ts';
 const ROOT = path.join(import.meta.dirname, '../../../..');
 const KEY = 'guest-departed.owner@1';
 
-/** What the copy says of the new message; run by a process of its own, as modules are loaded once. */
+/** Prints the new message as the copy sees it; run by a process of its own, as modules are loaded once. */
 const PROBE = `
 const at = (file) => import(new URL(\`./src/domain/messages/\${file}.ts\`, import.meta.url));
 const { MATRIX, mayDecline } = await at('matrix-table');

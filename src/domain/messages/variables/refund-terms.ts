@@ -6,7 +6,7 @@ import { type Printer, zoneName } from '../print.ts';
 
 /**
  * `100% of what you paid is refunded until 25 May 2027, 23:59 (Gulf Standard Time); 50% of what you paid until …; nothing
- * after that`, by the terms that the stay is bound to (domain.md 4). What is over when the message goes (`dueAt`) is not
+ * after that`, by the terms that the stay is bound to (domain.md 4). A part whose time is over when the message goes (`dueAt`) is not
  * offered. Null where there is nothing to pay, or no terms yet.
  */
 export function refundTermsOf(facts: Facts, print: Printer): string | null {
