@@ -65,18 +65,18 @@ it('pays those owners out whose accounts are its own', async () => {
 it('calls us at an address of its own, and nobody in its name', async () => {
   const reservationId = await seedStay(system.bed.db);
   const text = JSON.stringify({ id: 'hb-evt-1', reference: 'hb-ref-2', reservationId, amountMinor: 100_000 });
-  const tell = (signature: string, provider = 'harbour') =>
+  const report = (signature: string, provider = 'harbour') =>
     system.call('POST', `/webhooks/${provider}`, { text, headers: { 'harbour-signature': signature } });
   const signature = signatureOf(text, SECRET);
-  expect((await tell('forged')).body.code).toBe('INVALID_SIGNATURE');
-  expect((await tell(signature, 'nobody')).status).toBe(404);
-  expect((await tell(signature)).body.data.outcome).toBe('start-payment');
+  expect((await report('forged')).body.code).toBe('INVALID_SIGNATURE');
+  expect((await report(signature, 'nobody')).status).toBe(404);
+  expect((await report(signature)).body.data.outcome).toBe('start-payment');
   const booked = () =>
     system.bed.db.selectFrom('payment').select(['gateway_id', 'status']).where('reservation_id', '=', reservationId);
   await expect
     .poll(() => booked().execute(), { timeout: 20_000 })
     .toEqual([{ gateway_id: 'harbour', status: 'COMPLETED' }]);
-  expect((await tell(signature)).body.data.outcome).not.toBe('start-payment');
+  expect((await report(signature)).body.data.outcome).not.toBe('start-payment');
 });
 
 it('takes the files that the document names, and no third one', () => {

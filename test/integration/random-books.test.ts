@@ -121,7 +121,9 @@ const terms = fc
   }));
 type NewTerms = typeof terms extends fc.Arbitrary<infer T> ? T : never;
 
-type Act = { readonly death: Death | null } /** What is confirmed or paid from now on is bound to new terms. */ & (
+type Act = {
+  readonly death: Death | null;
+} /** Stays that are confirmed or paid from now on are bound to new terms. */ & (
   | { readonly kind: 'terms'; readonly terms: NewTerms }
   | { readonly kind: 'refer' }
   | { readonly kind: 'confirm' }
@@ -271,7 +273,7 @@ async function perform(stayId: string, one: Act, no: number): Promise<void> {
   }
 }
 
-/** What the gateway does not allow, or knows nothing of, is left out: it has not happened. */
+/** Acts that the gateway does not allow, or knows nothing of, are left out: they have not happened. */
 async function actAtGateway(
   stayId: string,
   { what, minor, pick, told }: Extract<Act, { kind: 'at-gateway' }>,
