@@ -1,7 +1,7 @@
 import { isPlaintextToElsewhere, isThisMachine } from './db/transport.ts';
 
 /**
- * What must not happen in production by an oversight: data that crosses a network in the clear (for money that goes to a
+ * Settings that must not be in production by an oversight: data that crosses a network in the clear (for money that goes to a
  * sandbox see `unnamedGateways`). It is allowed by name. One line for each problem, never with a value.
  */
 

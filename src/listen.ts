@@ -62,7 +62,7 @@ const LINGER_MS = 500;
 /**
  * A body that is refused, or that its route does not take, is not read to its end: the connection is cut after the
  * answer. Kept alive, it would be read for as long as the client sends. It is cut a moment later, with nothing more being
- * read: a client that is still sending would be told of the cut first, and never see the answer.
+ * read: a client that is still sending would notice the cut first, and never see the answer.
  */
 function cutUnread(server: Server): void {
   // Before the app's own listener, which may answer at once.
@@ -90,7 +90,7 @@ function cutUnread(server: Server): void {
 
 /**
  * Lets requests under way finish, and closes connections that only wait. A client that always has a next request for
- * its connection would keep the server open, so it is told to close it.
+ * its connection would keep the server open, so it is asked to close it.
  */
 export function closeServer(server: ServerType): Promise<void> {
   server.prependListener('request', (_request: unknown, response: ServerResponse) => {

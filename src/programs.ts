@@ -18,7 +18,7 @@ export interface Program {
   readonly engine: Engine;
 }
 
-/** What the API and the workers have in common. Throws `ConfigError`. */
+/** The common part of the API and the workers. Throws `ConfigError`. */
 export function assemble(role: 'api' | 'worker'): Program {
   const config = readConfig();
   const log = createLogger(role, config.logLevel);
@@ -107,12 +107,12 @@ export async function untilReady(
   readiness: () => Promise<{ readonly failing: readonly string[] }>,
   signal: AbortSignal,
 ): Promise<boolean> {
-  let told = '';
+  let logged = '';
   while (!signal.aborted) {
     const { failing } = await readiness();
     if (failing.length === 0) return true;
-    if (told !== failing.join()) log.warn({ failing, ...hintsOf(failing) }, 'not ready');
-    told = failing.join();
+    if (logged !== failing.join()) log.warn({ failing, ...hintsOf(failing) }, 'not ready');
+    logged = failing.join();
     await pause(LOOK_EVERY_MS, signal);
   }
   return false;

@@ -28,7 +28,7 @@ export interface EngineOptions {
   readonly outages?: Outages;
   readonly processId: string;
   readonly definitionOf: (name: string, version?: number) => SagaDefinition | undefined;
-  /** What `call` steps speak to. */
+  /** The other systems of `call` steps. */
   readonly ports: Ports;
   /** Only fault tests give one. */
   readonly failpoint?: Failpoint;

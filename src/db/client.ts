@@ -12,7 +12,7 @@ export interface PoolOptions {
   readonly connectionString: string;
   readonly max: number;
   readonly applicationName: string;
-  /** Told when the server goes away and when it answers again; connections that are cut are replaced by the pool. */
+  /** Notified when the server goes away and when it answers again; connections that are cut are replaced by the pool. */
   readonly outages?: Outages;
 }
 

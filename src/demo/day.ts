@@ -3,7 +3,7 @@ import { DAY_ZONES, type DayPropertyId, type DayZones } from './places.ts';
 
 /**
  * The demo's day: what is going on at its properties when they are loaded, each on its own clock. A pure function of that
- * moment, so that whoever carries it out (`scripts/demo-day.ts`) plans the same again after an interruption.
+ * moment, so that the program that carries it out (`scripts/demo-day.ts`) plans the same again after an interruption.
  */
 
 /** The three stays whose guests have come already. */

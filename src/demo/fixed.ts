@@ -1,10 +1,17 @@
 import type { Tx } from '../db/client.ts';
 
 /**
- * Records with the ids of the brief's examples, so that each of them runs as printed. What exists already is left as it
- * is.
+ * Records with the ids of the brief's examples, so that each of them runs as printed. Existing records are left as they
+ * are.
  */
 export async function loadFixed(db: Tx): Promise<void> {
+  await loadPeople(db);
+  await loadProperties(db);
+  await loadStays(db);
+  await loadRecurrence(db);
+}
+
+async function loadPeople(db: Tx): Promise<void> {
   await db
     .insertInto('owner')
     .values([
@@ -51,6 +58,9 @@ export async function loadFixed(db: Tx): Promise<void> {
     ])
     .onConflict((conflict) => conflict.doNothing())
     .execute();
+}
+
+async function loadProperties(db: Tx): Promise<void> {
   await db
     .insertInto('property')
     .values([
@@ -73,6 +83,9 @@ export async function loadFixed(db: Tx): Promise<void> {
     ])
     .onConflict((conflict) => conflict.doNothing())
     .execute();
+}
+
+async function loadStays(db: Tx): Promise<void> {
   const stay = { property_id: 'property-1', guest_id: 'guest-1', currency: 'AED', created_by: 'demo' };
   await db
     .insertInto('reservation')
@@ -110,6 +123,9 @@ export async function loadFixed(db: Tx): Promise<void> {
     ])
     .onConflict((conflict) => conflict.doNothing())
     .execute();
+}
+
+async function loadRecurrence(db: Tx): Promise<void> {
   await db
     .insertInto('recurrence')
     .values({

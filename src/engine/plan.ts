@@ -1,5 +1,5 @@
 import type { SagaDefinition } from './definition.ts';
-import type { StepDefinition } from './step.ts';
+import type { OnTimeout, StepDefinition } from './step.ts';
 
 /** The shape of a definition, as far as an execution that is pinned to it depends on it. */
 export type Plan = readonly PlannedStep[];
@@ -10,6 +10,9 @@ interface PlannedStep {
   readonly locks: StepDefinition['locks'];
   /** The kind of its undo; null: it has none. */
   readonly undo: StepDefinition['kind'] | null;
+  /** Of a wait: its time in milliseconds, and how the saga goes on when that is over. */
+  readonly timeoutMs?: number;
+  readonly onTimeout?: OnTimeout;
 }
 /** Plans by `<saga>@<version>`. */
 export type Plans = Readonly<Record<string, Plan>>;
@@ -19,12 +22,13 @@ export const plansOf = (definitions: readonly SagaDefinition[]): Plans =>
   Object.fromEntries(definitions.map((definition) => [`${definition.name}@${definition.version}`, planOf(definition)]));
 
 const planOf = ({ steps }: SagaDefinition): Plan =>
-  steps.map(({ name, kind, class: stepClass, locks, compensation }) => ({
+  steps.map(({ name, kind, class: stepClass, locks, forward, compensation }) => ({
     name,
     kind,
     class: stepClass,
     locks,
     undo: compensation?.kind ?? null,
+    ...(forward.kind === 'wait' ? { timeoutMs: forward.timeoutMs, onTimeout: forward.onTimeout } : {}),
   }));
 
 export interface PlanDifference {
@@ -64,4 +68,6 @@ function changedMessage(id: string, before: Plan, after: Plan): string {
 }
 
 const describe = (step: PlannedStep | undefined): string =>
-  step ? `${step.name} (${step.kind}, ${step.class}, undo: ${step.undo ?? 'none'})` : 'no step';
+  step ? `${step.name} (${step.kind}, ${step.class}, undo: ${step.undo ?? 'none'}${describeWait(step)})` : 'no step';
+const describeWait = ({ timeoutMs, onTimeout }: PlannedStep): string =>
+  timeoutMs === undefined ? '' : `, waits ${timeoutMs} ms, then: ${onTimeout}`;

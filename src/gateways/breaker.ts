@@ -137,7 +137,7 @@ export function withBreakers(
     refund: (request, signal) => guard(request, signal, () => gateway.refund(request, signal)),
     payOut: (request, signal) =>
       guard({ gatewayId: PAYOUT_BANK, reference: request.account }, signal, () => gateway.payOut(request, signal)),
-    // What is looked up is apart from payments: who may not look it up, or gets no answer, may still be paid.
+    // Look-ups have a circuit of their own: when they fail, payments still go through.
     cardOf: (request, signal) =>
       breakers.run(`${circuitOf(request.gatewayId, request.reference)} (cards)`, signal, () =>
         gateway.cardOf(request, signal),

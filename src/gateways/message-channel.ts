@@ -4,7 +4,7 @@ import type { Messenger, OutgoingMessage, WebhookReceiver } from '../domain/port
 export type Channel = OutgoingMessage['channel'];
 
 /**
- * What a provider of messages declares of itself, in `gateways/<id>/provider.ts`; `gateways/message-channels.ts` lists
+ * The declaration of a provider of messages, in `gateways/<id>/provider.ts`; `gateways/message-channels.ts` lists
  * them. A channel that none of them serves goes to the mailbox of the ops port.
  */
 export interface MessageChannelSpec<Environment extends z.ZodObject, Settings> {
@@ -20,7 +20,7 @@ export interface MessageChannelSpec<Environment extends z.ZodObject, Settings> {
   /** `webhookUrl`: where it can call us, as seen from outside; null: nowhere. Null: it is off. */
   settings(environment: z.output<Environment>, installation: { readonly webhookUrl: string | null }): Settings | null;
   create(settings: Settings): Messenger;
-  /** How it tells what became of a message; null: it does not. Default: none. */
+  /** Takes its reports about the delivery of messages; null: it sends none. Default: none. */
   webhook?(settings: Settings): WebhookReceiver | null;
 }
 

@@ -37,6 +37,6 @@ export function openMessengers(
   };
 }
 
-/** By the id of their provider: who may tell us what became of a message. */
+/** By the id of their provider: those that report the delivery of a message. */
 export const receiptReceivers = (channels: readonly ConfiguredChannel[]): ReadonlyMap<string, WebhookReceiver> =>
   new Map(channels.flatMap(({ id, webhook }) => (webhook ? [[id, webhook] as const] : [])));

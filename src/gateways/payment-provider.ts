@@ -4,7 +4,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/log.ts';
 
 /**
- * What a payment provider declares of itself, in `gateways/<id>/provider.ts`; `gateways/payment-providers.ts` lists them
+ * The declaration of a payment provider, in `gateways/<id>/provider.ts`; `gateways/payment-providers.ts` lists them
  * (docs/add-a-gateway.md). Nothing else in the source names a provider, its variables or the shape of its ids.
  */
 export interface PaymentProviderSpec<Environment extends z.ZodObject, Settings> {
@@ -12,7 +12,7 @@ export interface PaymentProviderSpec<Environment extends z.ZodObject, Settings> 
   readonly id: string;
   /** The variable without which it cannot work; it turns the provider on where `PAYMENT_GATEWAYS` says nothing. Null: it needs none. */
   readonly neededVariable: string | null;
-  /** It moves no money. What it accepts is narrowed beside real providers, and production has to ask for it by name. */
+  /** It moves no money. Beside real providers it accepts less, and production has to ask for it by name. */
   readonly pretends?: boolean;
   /** The variables that it reads, each with its rule and a description. `taken`: gateway ids that are another provider's. */
   environment(taken: readonly string[]): Environment;
@@ -60,7 +60,7 @@ export interface ConfiguredProvider {
   create(parts: ProviderParts): OpenedProvider;
 }
 
-/** What the configuration reads of a provider, whatever its settings are. */
+/** The part of a provider that the configuration reads, whatever its settings are. */
 export interface PaymentProvider {
   readonly id: string;
   readonly neededVariable: string | null;

@@ -22,7 +22,7 @@ export interface WebhookSenderOptions {
 }
 
 const TIMEOUT_MS = 15_000;
-/** What a consumer answers is of no interest; reading a little of it lets the connection end in order. */
+/** The body of a consumer's answer is not used; reading a little of it lets the connection end in order. */
 const ANSWER_BYTES = 4_096;
 
 class Refused extends Error {

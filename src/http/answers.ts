@@ -37,7 +37,7 @@ const json = (c: AnyContext, status: 200 | 201, body: object): Response => {
 
 const entityTag = (version: number): string => `"${version}"`;
 
-/** What `If-Match` demands (RFC 9110 13.1.1): strong comparison, so weak or foreign tags match no version. */
+/** The versions that `If-Match` accepts (RFC 9110 13.1.1): strong comparison, so weak or foreign tags match no version. */
 export function expectedVersions(c: AnyContext): ExpectedVersions {
   const header = c.req.header('if-match');
   if (header === undefined || header.trim() === '*') return null;

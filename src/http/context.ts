@@ -60,9 +60,9 @@ export interface AppEnv {
     /** The matched pattern, never the path: a path holds ids. */
     route?: string;
     caller?: Caller;
-    /** Of the route's JSON body: unknown fields are told the nearest known one. */
+    /** Of the route's JSON body: a refusal of an unknown field names the nearest known one. */
     bodySchema?: unknown;
-    /** What was thrown, for the request's log line. */
+    /** The error, for the request's log line. */
     failure?: unknown;
   };
 }

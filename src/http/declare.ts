@@ -21,7 +21,7 @@ export function withRefusals(responses: Responses, codes: readonly ErrorCode[]):
 
 const namesOf = (description: string): readonly string[] => description.split(/,\s*/);
 
-/** What a mutation may refuse besides, because of its body, its query and its key. */
+/** Refusals that every mutation may answer with, because of its body, its query and its key. */
 export const MUTATION_REFUSALS: readonly ErrorCode[] = [
   'VALIDATION_FAILED',
   'MALFORMED_REQUEST',

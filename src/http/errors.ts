@@ -54,7 +54,7 @@ const isUnknownZone = (thrown: unknown): boolean =>
   Reflect.get(thrown, 'code') === '22023' &&
   /^time zone .* not recognized/.test(thrown.message);
 
-/** What a caller is told. Whatever is not known to be safe becomes `INTERNAL_ERROR`, whose cause stays in the log. */
+/** The refusal that a caller gets. An error that is not known to be safe becomes `INTERNAL_ERROR`, whose cause stays in the log. */
 export function refusalOf(thrown: unknown): RoomyError {
   if (thrown instanceof RoomyError) return thrown;
   if (thrown instanceof HTTPException) return new RoomyError(codeOfStatus(thrown.status), { cause: thrown });

@@ -18,7 +18,7 @@ export function createEventTail(db: Db): EventTail {
   async function watch(): Promise<void> {
     watching = true;
     while (listeners > 0) {
-      // An outage of the database is not the streams' to tell; they see it when they read.
+      // An outage of the database is not reported here: the streams meet it when they read.
       // It may go back: a database that was restored has a shorter feed.
       last = await numberEvents(db).catch(() => last);
       await pause(LOOK_EVERY_MS);

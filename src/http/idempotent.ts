@@ -24,8 +24,8 @@ import { assertStillOwn } from './still-own.ts';
  */
 export interface Once {
   /**
-   * A change in one transaction, whose answer is kept with it: a repeat gets the same status, bytes and headers. What the
-   * work throws rolls everything back and leaves the key free; what it answers is kept, a refusal too. Runs again when it
+   * A change in one transaction, whose answer is kept with it: a repeat gets the same status, bytes and headers. An
+   * error of the work rolls everything back and leaves the key free; an answer is kept, a refusal too. Runs again when it
    * lost a deadlock.
    */
   change(work: (tx: Tx, afterCommit: (hook: () => void) => void) => Promise<Response>): Promise<Kept>;
@@ -41,7 +41,7 @@ export interface Once {
   readonly reservations: ReservationSagas<Omit<SagaStart<unknown>, 'subjectId' | 'input'>, Kept>;
   /** A saga, whose acceptance claims the key itself and whose end is the answer. */
   saga<Input>(definition: StartableSaga<Input>, start: SagaStart<Input>): Promise<Kept>;
-  /** What a saga that was started without a key has answered, or will. */
+  /** The answer, now or later, of a saga that was started without a key. */
   answerOf(sagaId: string): Promise<Kept>;
 }
 
@@ -70,7 +70,7 @@ export function keyOf(c: AnyContext): string | null {
 }
 
 /**
- * What the key stands for: method, path, body, and the query where there is one (it decides what a body means: a dry run,
+ * The request that a key stands for: method, path, body, and the query where there is one (it decides what a body means: a dry run,
  * the gateway of a file). Not `If-Match` and not `Prefer`: they say when and how to answer, so a repeat with the ETag that the
  * first request has made gets the first answer instead of a refusal.
  */
@@ -176,7 +176,7 @@ async function replay(c: AnyContext, services: Services, earlier: Earlier): Prom
   return kept(responseOf(earlier, true));
 }
 
-/** What a repeat must be told as well; everything else is of the request, not of the change. */
+/** Headers that a repeat gets as well; all others belong to the request, not to the change. */
 const KEPT_HEADERS = ['content-type', 'etag', 'location', 'cache-control'] as const;
 
 async function answerIn(response: Response): Promise<Omit<KeptAnswer, 'kind'>> {

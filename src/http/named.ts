@@ -5,13 +5,13 @@ import { type AnyContext, callerOf } from './context.ts';
 import { workScopeOf } from './own-task.ts';
 
 /**
- * What a GET answers when its query names a record by id (`propertyId`, `ownerId`, ...) that does not exist, or that the
- * caller may not see. Both are always one answer, so that nobody can tell them apart (security.md Z1, Z13):
+ * The answer of a GET when its query names a record by id (`propertyId`, `ownerId`, ...) that does not exist, or that the
+ * caller may not see. Both are always one answer, so that they cannot be distinguished (security.md Z1, Z13):
  *
  * - a list, and the feed of events, is filtered by it, and nothing passes: 200 with an empty page;
  * - a report about it (statistics, sums, how far a saga is) has nothing to report about: 404, because zeros would look like an
  *   answer;
- * - a gateway is not a record but a word of a closed list, like a status: 422 `GATEWAY_UNKNOWN` with the words there are,
+ * - a gateway is not a record but a value of a closed list, like a status: 422 `GATEWAY_UNKNOWN` with the known values,
  *   unless there is something in the list from when it was one.
  *
  * `test/http/named-records.test.ts` walks every route by this rule.

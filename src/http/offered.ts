@@ -6,33 +6,33 @@ import type { AnyContext, AppEnv } from './context.ts';
 import { permits, policyOf } from './policy.ts';
 
 /**
- * What a caller is told that could be done with a stay is what they would be let do: an endpoint asks for the permission
- * first, so that is its reason whatever the state of the stay. Stays, refusals of every kind and what is kept of a refused
- * saga go through `ownOffers`.
+ * An answer offers a caller only actions that its role permits: an endpoint checks the permission first, so a missing one is the
+ * reason whatever the state of the stay. Stays, refusals of every kind and the kept answer of a refused saga go through
+ * `ownOffers`.
  */
 interface Offers {
   readonly actions: readonly ActionView[];
 }
 
-/** The same with the caller's own `actions` and `allowedActions`; what offers nothing, and what nobody asks for, stays as it is. */
-export function ownOffers<T>(caller: Caller | undefined, told: T): T {
-  if (caller === undefined || !isOffers(told)) return told;
-  const actions = told.actions.map((offer) => {
+/** The same with the caller's own `actions` and `allowedActions`; an answer that offers nothing, or has no caller, stays as it is. */
+export function ownOffers<T>(caller: Caller | undefined, body: T): T {
+  if (caller === undefined || !isOffers(body)) return body;
+  const actions = body.actions.map((offer) => {
     const policy = policyOf('POST', `/api/production/reservations/:id/${offer.action}`);
     if (policy === 'anonymous' || permits(policy, caller)) return offer;
     return { ...offer, allowed: false, reason: { code: 'FORBIDDEN' as const, message: CATALOGUE.FORBIDDEN.text } };
   });
-  return { ...told, actions, allowedActions: allowedOf(actions) };
+  return { ...body, actions, allowedActions: allowedOf(actions) };
 }
 
-export const offeredTo = <T>(c: AnyContext, told: T): T => ownOffers(c.get('caller'), told);
+export const offeredTo = <T>(c: AnyContext, body: T): T => ownOffers(c.get('caller'), body);
 
-const isOffers = (told: unknown): told is Offers =>
-  typeof told === 'object' &&
-  told !== null &&
-  'allowedActions' in told &&
-  'actions' in told &&
-  Array.isArray(told.actions);
+const isOffers = (body: unknown): body is Offers =>
+  typeof body === 'object' &&
+  body !== null &&
+  'allowedActions' in body &&
+  'actions' in body &&
+  Array.isArray(body.actions);
 
 /** Refusals, whether thrown, or stored as the answer of a saga that knew no caller's permissions. */
 export const ownOffersInRefusals: MiddlewareHandler<AppEnv> = async (c, next) => {

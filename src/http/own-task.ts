@@ -13,7 +13,7 @@ export function workScopeOf(c: AnyContext): WorkScope {
   return { kind: 'OWN', staffId: caller.principal, types: null };
 }
 
-/** What the caller may begin and complete: of who cleans and who repairs, only that (security.md Z5). */
+/** The tasks that the caller may begin and complete: cleaners only cleanings, repairers only repairs (security.md Z5). */
 export function doingScopeOf(c: AnyContext): WorkScope {
   const scope = workScopeOf(c);
   return scope.kind === 'OWN' ? { ...scope, types: typesOf(c) } : scope;
@@ -25,7 +25,7 @@ function typesOf(c: AnyContext): readonly TaskType[] {
   return role === 'CLEANER' || role === 'MAINTENANCE_STAFF' ? workOf(role) : [];
 }
 
-/** Titles of meetings name the guest: whoever only cleans or repairs reads what kind of work it is. */
+/** Titles of meetings name the guest: a person who only cleans or repairs reads the kind of the work instead. */
 export function titledFor<T extends Titled>(c: AnyContext, task: T): T {
   const caller = callerOf(c);
   const isWorker = caller.kind === 'person' && (caller.role === 'CLEANER' || caller.role === 'MAINTENANCE_STAFF');

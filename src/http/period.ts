@@ -4,9 +4,9 @@ import type { AnyContext, Services } from './context.ts';
 import { isSeenBy } from './named.ts';
 
 /**
- * What the ends of a period come to in this request (`kernel/period.ts`): days are those of the property that the
+ * The instants at which a period of this request begins and ends (`kernel/period.ts`): days are those of the property that the
  * request names, by itself or by its stay; else of its `zone`; else of the agency. A property that the caller may not see
- * counts as none: an answer with its days would tell that it exists, and where.
+ * counts as none: an answer with its days would reveal that it exists, and where.
  */
 export interface PeriodQuery extends AskedPeriod {
   readonly asOf?: string | undefined;

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { didYouMean } from '../kernel/nearest.ts';
 
 /**
- * What is wrong with a value, for the person who sent it. A schema that knows better says so itself; this is for all the
- * others, in place of zod's own words, which are for programmers ("expected nonoptional, received undefined").
+ * The messages about a wrong value, for the person who sent it. A schema may have a better one of its own; these replace zod's
+ * messages elsewhere, which are for programmers ("expected nonoptional, received undefined").
  */
 export const speakPlainly = (): void => void z.config({ customError: plainMessage });
 
@@ -90,18 +90,18 @@ function sizeMessage(origin: string, compared: string, limit: number | bigint): 
   return `must be ${compared} ${limit}`;
 }
 
-/** Of several shapes: what each of them would need, once. Where the value has the shape of one of them, only that one speaks. */
+/** Of a union: the requirement of each member, once. Where the value has the shape of one member, only that member's. */
 function eitherOf(errors: readonly (readonly z.core.$ZodIssue[])[]): string {
   const own = errors.filter((issues) => issues.some(({ code }) => code !== 'invalid_type'));
-  const speaking = own.length > 0 ? own : errors;
-  const wishes = speaking.flatMap((issues) =>
+  const members = own.length > 0 ? own : errors;
+  const requirements = members.flatMap((issues) =>
     issues
       .slice(0, 1)
       .map(({ path, message }) => [path.map(String).join('.'), message].filter((part) => part !== '').join(' ')),
   );
-  const [first, ...rest] = [...new Set(wishes)];
+  const [first, ...rest] = [...new Set(requirements)];
   if (first === undefined) return 'is not valid';
-  return [first, ...rest.map((wish) => wish.replace(/^must be /, ''))].join(' or ');
+  return [first, ...rest.map((requirement) => requirement.replace(/^must be /, ''))].join(' or ');
 }
 
 /** One problem of each unknown field, with the known field that was probably meant. */

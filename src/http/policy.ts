@@ -71,7 +71,7 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   'GET /reports/:token': 'anonymous',
   [`POST ${API}/reservations/:id/payment`]: open('payments:write', 'ADMIN', 'AGENT', 'FINANCE', 'GUEST'),
   [`POST ${API}/reservations/:id/cancel`]: open('reservations:cancel', 'ADMIN', 'AGENT', 'FINANCE', 'GUEST'),
-  // Who may set the policy of a cancellation aside: only whoever answers for the money.
+  // Only the roles that answer for money may set the policy of a cancellation aside.
   [`POST ${API}/reservations/:id/refunds`]: people('refunds:override', 'ADMIN', 'FINANCE'),
   [`GET ${API}/reservations/:id/cancellation-quote`]: open('reservations:cancel', 'ADMIN', 'AGENT', 'FINANCE', 'GUEST'),
 
@@ -97,7 +97,7 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`POST ${API}/tasks/:id/accept`]: people('tasks:answer', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
   [`POST ${API}/tasks/:id/decline`]: people('tasks:answer', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
 
-  // The owner's own, or what an agent was told by the owner; on the page it is whoever has the address of the mail.
+  // The owner's own answer, or an agent's in the owner's name; on the page, the address of the mail is the permission.
   [`POST ${API}/tasks/:id/approval`]: people('repairs:approve', 'ADMIN', 'AGENT', 'OWNER'),
   'GET /approvals/:token': 'anonymous',
   'POST /approvals/:token/approve': 'anonymous',

@@ -13,7 +13,7 @@ const JSON_TYPE = 'application/json';
 const PROBLEM_TYPE = 'application/problem+json';
 
 /**
- * Who names the type gets it, unless JSON is weighed higher: whoever reads both must name JSON for the successes. A wildcard
+ * A client that names the type gets it, unless it weighs JSON higher: one that reads both must name JSON for the successes. A wildcard
  * asks for nothing, and gets the brief's envelope.
  */
 function wantsProblem(c: AnyContext): boolean {

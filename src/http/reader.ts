@@ -5,7 +5,7 @@ import { type AnyContext, callerOf } from './context.ts';
 import { ownOffers } from './offered.ts';
 import { agentOf, executionsOf } from './portfolio.ts';
 
-/** What the caller may see of sagas: a service only what it started, an agent what is about a portfolio, technical causes only operators. */
+/** The sagas that a caller may see: a service those that it started, an agent those about a portfolio; technical causes, only operators. */
 export function readerOf(
   c: AnyContext,
 ): Reader & { readonly startedBy: string | null; readonly part: ExecutionPart | null } {

@@ -19,18 +19,18 @@ export type RouteContext<R extends RouteConfig> = Parameters<RouteHandler<R, App
 
 /** Registers routes behind their policies. Throws for one without, and for one whose query would let unknown parameters pass. */
 export interface Register {
-  /** What only reads. */
+  /** A route that only reads. */
   <R extends RouteConfig & { readonly method: 'get' }>(
     route: R,
     serve: (c: RouteContext<R>) => Response | Promise<Response>,
   ): void;
-  /** What changes something, once for each Idempotency-Key: `Once` is the only way to an answer. */
+  /** A route that changes something, once for each Idempotency-Key: `Once` is the only way to an answer. */
   mutation<R extends RouteConfig & { readonly method: MutationMethod }>(
     route: R,
     serve: (c: RouteContext<R>, once: Once) => Promise<Kept>,
   ): void;
   /**
-   * What changes something for a caller whom nobody has named, so that there is nobody to whom a key could belong: signed
+   * A route that changes something for an anonymous caller, so that there is nobody to whom a key could belong: signed
    * webhooks, which know their events by id, and the forms of pages, whose second answer changes nothing.
    */
   unkeyed<R extends RouteConfig & { readonly method: MutationMethod }>(
@@ -88,7 +88,7 @@ const isReadAsBody = ({ request }: RouteConfig): boolean =>
 /** How a saga of any kind may end besides the ways of its own steps; what starts one may answer 202. */
 const SAGA_REFUSALS = ['STEP_FAILED', 'STEP_TIMEOUT'] as const;
 
-/** What computes with the clock of a property, a guest or a shift, or takes days of a property. */
+/** Routes that compute with the clock of a property, a guest or a shift, or take days of a property. */
 const ON_LOCAL_CLOCKS =
   /^\/api\/production\/(?:reservations|tasks|me|recurrences|properties|guests|staff|owners|transactions|notifications|notification-rules|sagas|audit|financial|sweep-failures)(?:\/|$)/;
 

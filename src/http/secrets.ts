@@ -1,9 +1,9 @@
 import { z } from '@hono/zod-openapi';
 
-/** Fields of answers that open doors: whoever reads them can sign, read a calendar, or answer for an owner. */
+/** Fields of answers that give access: with them one can sign, read a calendar, or answer for an owner. */
 const fields = new WeakSet<z.ZodType>();
 
-/** Marks a field of an answer as a secret: what is kept of such an answer is sealed. Last in the field's chain. */
+/** Marks a field of an answer as a secret: such an answer is kept sealed. Last in the field's chain. */
 export function secret<Schema extends z.ZodType>(schema: Schema): Schema {
   fields.add(schema);
   return schema;

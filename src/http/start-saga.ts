@@ -46,14 +46,14 @@ async function answerWithin(c: AnyContext, deps: AppDeps, saga: AcceptedSaga, wa
   const headers = new Headers(saga.replayed ? { 'Idempotency-Replayed': 'true' } : undefined);
   // A fresh saga cannot have ended yet; a repeated one may have, and then its end is the answer.
   const wait = wanted.waitMs > 0 || saga.replayed;
-  const told = wait ? await deps.orchestrator.waitForAnswer(saga.sagaId, wanted.waitMs, c.req.raw.signal) : null;
-  const answer = told ?? saga.accepted;
+  const ended = wait ? await deps.orchestrator.waitForAnswer(saga.sagaId, wanted.waitMs, c.req.raw.signal) : null;
+  const answer = ended ?? saga.accepted;
   const open = answer.status === 202;
   const applied = [...(wanted.wait ? [wanted.wait] : []), ...(wanted.async && open ? ['respond-async'] : [])];
   if (applied.length > 0) headers.set('Preference-Applied', applied.join(', '));
   if (open) {
     headers.set('Location', executionPath(saga.sagaId));
-    headers.set('Retry-After', String(told ? PERSON_RETRY_SECONDS : PENDING_RETRY_SECONDS));
+    headers.set('Retry-After', String(ended ? PERSON_RETRY_SECONDS : PENDING_RETRY_SECONDS));
     const text = withPrefixedLinks(prefixOf(deps.publicUrl), answer.body.toString());
     return stored({ ...answer, body: Buffer.from(text) }, headers);
   }
@@ -89,7 +89,7 @@ interface Preference {
   readonly wait: string | null;
 }
 
-/** `Prefer: respond-async` and `wait=n` (RFC 7240): with both, wait n seconds before answering 202. What is not understood is ignored. */
+/** `Prefer: respond-async` and `wait=n` (RFC 7240): with both, wait n seconds before answering 202. Unknown preferences are ignored. */
 export function preferred(header: string | undefined, maxWaitMs: number): Preference {
   const tokens = (header ?? '').split(',', 10).map((token) => token.trim().toLowerCase());
   const isAsync = tokens.includes('respond-async');

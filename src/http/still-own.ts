@@ -25,9 +25,9 @@ const WORK = /\/tasks\/[^/]+\/(?:start|complete|accept|decline|photos\/[^/]+)$/;
 const RECORD = /\/api\/production\/([a-z-]+)\/([^/?]+)/;
 
 /**
- * Before a kept answer goes out again: what a property brought with it, it takes away. An agent whose property was given to
- * another, an owner who has sold, and a guest whose stay is somebody else's by now are told what every other request would
- * tell them (security.md Z3, Z4), and not what a saga has put out since. `location`: of what the first request has created.
+ * Checked before a kept answer goes out again: rights that came with a property end with it. An agent whose property was given to
+ * another, an owner who has sold, and a guest whose stay is somebody else's by now are refused as on every other request
+ * (security.md Z3, Z4). `location`: the address of the record that the first request has created.
  */
 export async function assertStillOwn(c: AnyContext, services: Services, location: string | undefined): Promise<void> {
   const caller = callerOf(c);

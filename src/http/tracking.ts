@@ -40,7 +40,7 @@ export const isTrackingParameter = (name: string): boolean => {
   return NAMES.has(lower) || PREFIXES.some((prefix) => lower.startsWith(prefix));
 };
 
-/** What an anonymous GET answers to people: pages, and a calendar whose address is pasted into other programmes. */
+/** Media types of anonymous GETs for people: pages, and a calendar whose address is pasted into other programmes. */
 const FOR_PEOPLE = ['text/html', 'text/calendar'];
 
 export function isPageForPeople(route: RouteConfig): PageForPeople {

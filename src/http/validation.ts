@@ -24,7 +24,7 @@ export function validationFailed(error: ZodError, schema?: unknown): RoomyError 
   return new RoomyError(ownCode(error) ?? 'VALIDATION_FAILED', { details: { issues } });
 }
 
-/** A schema may name the code of a refusal; the first one is told. */
+/** A schema may name the code of a refusal; the first one counts. */
 function ownCode(error: ZodError): ErrorCode | undefined {
   for (const issue of error.issues) {
     const code: unknown = issue.code === 'custom' ? issue.params?.code : undefined;

@@ -21,7 +21,7 @@ export async function* boundedChunks(
       yield value;
     }
   } finally {
-    // What nobody reads any more need not be sent. That this may fail changes nothing.
+    // The rest need not be sent, as nobody reads it. A failure of this changes nothing.
     if (!isWhole) reader.cancel().catch(() => undefined);
   }
 }

@@ -41,7 +41,7 @@ const OPAQUE_KEY =
 const PHONE_KEY = 'phone';
 
 /**
- * Whether a JSON value holds a card number, or a key that stands for card data. What is suspect depends on
+ * Whether a JSON value holds a card number, or a key that stands for card data. The part that is looked at depends on
  * the field: text that people type in any part of it, an id as a whole, an amount never.
  */
 export function containsCardData(value: unknown): boolean {

@@ -49,7 +49,7 @@ const ISSUERS: readonly Issuer[] = [
 ];
 
 /**
- * What machines write, and no card issuer: UUIDs and hexadecimal hashes. One UUID in a thousand holds digits that pass
+ * Numbers that machines write, and no card issuer: UUIDs and hexadecimal hashes. One UUID in a thousand holds digits that pass
  * Luhn's check by chance, and every record here may have one for its id.
  */
 const MACHINE_MADE = new RegExp(
@@ -117,7 +117,7 @@ export function isCardNumber(text: string): boolean {
 
 const withoutIbans = (text: string): string =>
   text.replaceAll(IBAN_LIKE, (like) => {
-    // What follows the account number may look like more of it.
+    // The text behind the account number may look like more of it.
     for (let end = like.length; end >= MIN_IBAN; end -= 1) {
       if (!validator.isIBAN(like.slice(0, end))) continue;
       return `x${like.slice(end)}`;

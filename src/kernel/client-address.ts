@@ -2,8 +2,8 @@ import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 /**
- * Whose address a request comes from (security.md P1). What a header says is believed only as far as proxies
- * that the operators have named have written it.
+ * The client's address of a request (security.md P1). A header is believed only in the part that was written by proxies
+ * that the operators have named.
  */
 
 /** The header to which the operators' proxies append the address of their own peer. */

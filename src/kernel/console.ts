@@ -7,14 +7,14 @@ const MAX_REMEMBERED = 100;
 const EVICTION = /eviction policy is (\S+?)\.? /i;
 
 /**
- * What libraries write to the console, and Node's own warnings, become log lines: a program's output is JSON and
+ * Output of libraries to the console, and Node's own warnings, become log lines: a program's output is JSON and
  * nothing else. The same text is written once.
  */
 export function consoleToLog(log: Logger): void {
-  const told = new Set<string>();
+  const written = new Set<string>();
   const once = (text: string, write: () => void): void => {
-    if (told.has(text) || told.size >= MAX_REMEMBERED) return;
-    told.add(text);
+    if (written.has(text) || written.size >= MAX_REMEMBERED) return;
+    written.add(text);
     write();
   };
   const line =

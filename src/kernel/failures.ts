@@ -3,10 +3,10 @@ import { outageOf } from './outages.ts';
 
 /**
  * Failures in a row of work that is repeated by the clock: one line when they begin and one when they are over. Beside
- * `outages.ts`, which says so of what we depend on; a failure because of that is counted here, and told there.
+ * `outages.ts`, which logs the outages of dependencies; a failure because of one is counted here, and logged there.
  */
 export interface FailuresInARow {
-  /** `fields` are of this failure, and told if it is the one that is. */
+  /** `fields` are of this failure, and logged if it is the one that is logged. */
   failed(error: unknown, fields?: Readonly<Record<string, unknown>>): void;
   succeeded(): void;
   /** Null while all is well. */
@@ -18,7 +18,7 @@ export interface Failing {
 }
 
 export interface FailureLines {
-  /** What is said when it begins, and when it is over: constant texts. */
+  /** The messages of the two lines: constant texts. */
   readonly begins: string;
   readonly ends: string;
   /** Ids that go with both lines. */
@@ -30,20 +30,20 @@ export function createFailuresInARow(log: Logger, lines: FailureLines): Failures
   const { begins, ends, fields = {}, level = 'error' } = lines;
   let failures = 0;
   let sinceMs = 0;
-  let isTold = false;
+  let isLogged = false;
   const lastedMs = (): number => Math.round(performance.now() - sinceMs);
   return {
     failed(error, own = {}) {
       if (failures === 0) sinceMs = performance.now();
       failures += 1;
-      if (isTold) return;
-      isTold = outageOf(error) === null;
-      log[isTold ? level : 'debug']({ ...fields, ...own, err: error }, begins);
+      if (isLogged) return;
+      isLogged = outageOf(error) === null;
+      log[isLogged ? level : 'debug']({ ...fields, ...own, err: error }, begins);
     },
     succeeded() {
-      if (isTold) log.info({ ...fields, failures, lastedMs: lastedMs() }, ends);
+      if (isLogged) log.info({ ...fields, failures, lastedMs: lastedMs() }, ends);
       failures = 0;
-      isTold = false;
+      isLogged = false;
     },
     current: () => (failures === 0 ? null : { failures, lastedMs: lastedMs() }),
   };

@@ -1,7 +1,7 @@
 import { distance } from 'fastest-levenshtein';
 
 const MAX_SUGGESTIONS = 3;
-/** Longer words than any name of ours are not compared: the work grows with the product of both lengths. */
+/** Texts longer than any name of ours are not compared: the work grows with the product of both lengths. */
 const MAX_WORD_CHARS = 64;
 
 /**

@@ -8,7 +8,7 @@ import type { Logger } from './log.ts';
 export interface Outages {
   /**
    * Begins an outage, or counts one more failure of it. Errors given here are known to `outageOf` from then on; one that is
-   * another dependency's already is not counted: `connect ECONNREFUSED` reads the same whoever is away.
+   * another dependency's already is not counted: `connect ECONNREFUSED` reads the same for each dependency.
    */
   failed(dependency: string, error: unknown): void;
   /** It answered. Ends an outage once nothing has failed for a second: while a server goes down, some still get through. */
@@ -69,7 +69,7 @@ export function createOutages(log: Logger, now: () => number = () => performance
 /** For who is not given any, such as a test that reads no log. */
 export const noOutages: Outages = { failed: () => undefined, answered: () => undefined, recovered: () => undefined };
 
-/** The dependency whose absence the error tells of, itself or by one of its causes; null for any other error. */
+/** The dependency that is away by this error, or by one of its causes; null for any other error. */
 export function outageOf(error: unknown): string | null {
   let cause = error;
   for (let depth = 0; depth < MAX_CAUSES && cause instanceof Error; depth += 1) {
@@ -82,7 +82,7 @@ export function outageOf(error: unknown): string | null {
 
 /**
  * For loops and listeners: a warning about what went wrong, unless it is an outage, which has its own line already.
- * What people must know about each time (a failed request, a saga that ended) is logged without this.
+ * A failure that people must know about each time (a failed request, a saga that ended) is logged without this.
  */
 export function logFailure(
   log: Logger,
@@ -95,7 +95,7 @@ export function logFailure(
 }
 
 /**
- * For logs: an outage in the words of the server or the driver, and without a stack, which is the same each time. Such
+ * For logs: an outage with the message of the server or the driver, and without a stack, which is the same each time. Such
  * messages are about connections and quote no values, unlike other errors of databases; those are `describeError`'s.
  */
 export function describeFailure(error: unknown): Readonly<Record<string, unknown>> {

@@ -1,4 +1,4 @@
-/** What copying from a page, a sheet or the contacts of a phone leaves in a text. */
+/** Invisible characters that come with text copied from a page, a sheet or the contacts of a phone. */
 
 /** Formatting that nobody sees: marks of direction, zero-width spaces, a byte order mark. */
 export const UNSEEN = /\p{Cf}/u;

@@ -18,7 +18,7 @@ export const pathWithout =
     return path.slice(prefix.length) || '/';
   };
 
-/** `Location` is written for the root; whoever follows it comes through the proxy. */
+/** `Location` is written for the root; the client that follows it comes through the proxy. */
 export function prefixLocation(prefix: string): MiddlewareHandler {
   return async (c, next) => {
     await next();

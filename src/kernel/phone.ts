@@ -28,7 +28,7 @@ export function canonicalPhone(written: string, locale: string | null = null): s
   return validNumber(international) ?? (E164.test(digits) ? digits : null);
 }
 
-/** What is kept: with its country as it was written, else as E.164, as the locale may change later. Null: no number. */
+/** The number as it is kept: with its country as it was written, else as E.164, as the locale may change later. Null: no number. */
 export function savedPhone(text: string, locale: string | null = null): string | null {
   const number = canonicalPhone(text, locale);
   return number !== null && INTERNATIONAL.test(asTyped(text)) ? withoutUnseenEnds(withoutUnseen(text)) : number;

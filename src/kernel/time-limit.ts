@@ -1,11 +1,11 @@
 import { InvariantError } from './errors.ts';
 
-/** What ends a wait besides the work itself. At least one of the two. */
+/** The end of a wait besides the work itself: a time, a signal, or both. */
 export interface TimeLimit {
   /** Milliseconds from now. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
-  /** What is thrown then, from the signal's reason or a `TimeoutError`. */
+  /** Makes the error that is thrown then, from the signal's reason or a `TimeoutError`. */
   readonly error: (reason: unknown) => Error;
 }
 

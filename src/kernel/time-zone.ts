@@ -2,7 +2,7 @@ import { RoomyError } from './errors.ts';
 
 /**
  * Names of time zones, judged by `Temporal`, which computes with them, and by `Intl`, which writes them out. `Intl` alone
- * takes more: `IST` and `ACT`, of which Postgres thinks differently and Temporal nothing at all. What both take, Postgres
+ * takes more: `IST` and `ACT`, of which Postgres thinks differently and Temporal nothing at all. Names that both take, Postgres
  * knows too (test/integration/shared-values.test.ts).
  */
 
@@ -36,7 +36,7 @@ const usable = new Map<string, boolean>();
 
 /**
  * A zone that was saved, as `Temporal` needs it. Rows from before zones were judged as they are now may hold one that does
- * not exist: what is asked of such a row is refused in so many words, and nothing else is. Throws `TIME_ZONE_UNKNOWN`.
+ * not exist: a request about such a row is refused with that reason, and no other request is. Throws `TIME_ZONE_UNKNOWN`.
  */
 export function savedZone(name: string): string {
   const found = usable.get(name);

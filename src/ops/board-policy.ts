@@ -13,7 +13,7 @@ export interface BoardPolicyDeps {
 }
 
 /**
- * What an operator may do on the board. Whatever is not named here is refused, so a button that a later version adds
+ * The actions that an operator may take on the board. Any other is refused, so a button that a later version adds
  * is refused until someone has thought about it. A saga's truth is in Postgres: the buttons that delete, add or edit
  * jobs could not harm it, but would hide what happened, and none of them helps.
  */
@@ -121,7 +121,7 @@ const RETRIES_AT_ONCE = 8;
 /**
  * Resumes each saga that a failed job of this queue belongs to; the board then retries the jobs themselves, which
  * their old generation makes harmless. Of a longer list only the first part is taken, jobs included, and the person
- * is told to go on: retrying the rest natively would take their jobs off the list without resuming their sagas.
+ * is asked to go on: retrying the rest natively would take their jobs off the list without resuming their sagas.
  */
 async function retryAll(
   deps: BoardPolicyDeps,

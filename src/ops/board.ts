@@ -9,7 +9,7 @@ import { type BoardPolicyDeps, createBoardPolicy } from './board-policy.ts';
 export const BOARD_PATH = '/queues';
 
 /**
- * What Bull Board's page needs: its own scripts, style sheets, fonts and one web worker; inline styles, because React
+ * The sources that Bull Board's page may load: its own scripts, style sheets, fonts and one web worker; inline styles, because React
  * and its charts set them; nothing from elsewhere.
  */
 const BOARD_CSP = [

@@ -9,7 +9,7 @@ import { MAIL_CSP, messagePage, page } from './pages.ts';
 const PAGE_SIZE = 50;
 const ID = /^[1-9]\d{0,14}$/;
 
-/** What would have gone out, as its recipient would see it. */
+/** The messages that would have gone out, as their recipients would see them. */
 export function createMailbox(db: Db): Hono<OpsEnv> {
   const app = new Hono<OpsEnv>();
 
@@ -62,7 +62,7 @@ const body = (mail: DevMail) =>
   }${linksOf(mail).map((link) => html`<p><a href="${link}" target="_blank" rel="noopener noreferrer">${link}</a></p>`)}`;
 
 const MAX_LINKS = 10;
-/** What its recipient could follow: addresses of the web, and nothing else that a link may hold. */
+/** The links that its recipient could follow: web addresses only. */
 function linksOf({ channel, body }: DevMail): readonly string[] {
   const found =
     channel === 'SMS'

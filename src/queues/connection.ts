@@ -83,7 +83,7 @@ function reconnectDelay(attempt: number): number {
 
 /** Its name in the log. */
 const REDIS = 'redis';
-/** What ioredis says while it has no connection, and what a server says that answers nothing else for the time being. */
+/** Errors of ioredis without a connection, and of a server that answers nothing else for the time being. */
 const AWAY =
   /^(?:Connection is closed|Stream isn't writeable|Command timed out|Reached the max retries|LOADING|READONLY|MASTERDOWN|CLUSTERDOWN|OOM|MISCONF|NOAUTH|WRONGPASS)|connect E|ECONNRE|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_AGAIN/;
 
@@ -91,7 +91,7 @@ export class RedisAwayError extends Error {
   override readonly name = 'RedisAwayError';
 }
 
-/** Not what another dependency, whose drivers use the same words, is known to have said. */
+/** Whether an error means that Redis is away; false for one that is known to be another dependency's, with the same text. */
 export const isRedisAway = (error: unknown): boolean =>
   error instanceof RedisAwayError ||
   (error instanceof Error && AWAY.test(error.message) && (outageOf(error) ?? REDIS) === REDIS);

@@ -2,7 +2,7 @@ import type { JobsOptions } from 'bullmq';
 import { z } from 'zod';
 import { ID_PATTERN } from '../kernel/ids.ts';
 
-/** What a saga job carries: where to look in Postgres, and nothing else. Operators can edit it, so it is checked. */
+/** The data of a saga job: where to look in Postgres, and nothing else. Operators can edit it, so it is checked. */
 export const StepJob = z.strictObject({
   sagaId: z.string().regex(ID_PATTERN),
   /** 0: the settling of the flow. */

@@ -53,7 +53,7 @@ const BATCH = 200;
 const MAX_ROUNDS = 50;
 /** Sagas that are looked up in the queues at once. */
 const AT_ONCE = 8;
-/** What a loss of Redis has stopped is dispatched within this; named by so many ids at the most. */
+/** Sagas that a loss of Redis has stopped are dispatched within this time; the log names so many ids at the most. */
 const AFTERMATH_MS = 60_000;
 const MAX_IDS = 20;
 /** All open sagas become due for a check within this after Redis was lost, so that they do not come at once. */

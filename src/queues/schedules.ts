@@ -1,6 +1,6 @@
 import type { Queue } from 'bullmq';
 
-/** One kind of job that is made by the clock. What is due stands in Postgres, so a missed or doubled tick is harmless. */
+/** One kind of job that is made by the clock. Due work is in Postgres, so a missed or doubled tick is harmless. */
 export interface Schedule {
   /** The id of its job scheduler in Redis. */
   readonly scheduler: string;

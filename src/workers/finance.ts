@@ -86,7 +86,7 @@ export async function takeUpGatewayNews(work: Pick<FinanceWork, 'db' | 'ports' |
   return due.length;
 }
 
-/** Sends what is owed to guests since a gateway told something; answers how many refunds it found. */
+/** Sends the refunds that are owed since a gateway's news; answers how many it found. */
 export async function sendOwedRefunds({ db }: Pick<FinanceWork, 'db'>): Promise<number> {
   const due = await unsentRefunds(db, NEWS_AT_ONCE);
   await attemptEach(db, 'refunds', due, {
@@ -121,7 +121,7 @@ export async function takeUpNewsAndRefunds(work: Pick<FinanceWork, 'db' | 'ports
   try {
     looks = await untilFewer(NEWS_AT_ONCE, MAX_ROUNDS, run, () => takeUpGatewayNews(work));
   } finally {
-    // What is owed already does not wait for a gateway that cannot be asked.
+    // Refunds that are owed already do not wait for a gateway that cannot be asked.
     refunds = await untilFewer(NEWS_AT_ONCE, MAX_ROUNDS, run, () => sendOwedRefunds(work));
   }
   return { looks, refunds };

@@ -39,7 +39,7 @@ export interface SweepParts extends WebhookDeps, DeliveryWork {
 export interface SweepRow<Parts> extends Schedule {
   /** After this the job has failed, and its signal is aborted. */
   readonly limitMs: number;
-  /** What it answers is kept as the job's return value. Safe to run twice at once. */
+  /** Its result is kept as the job's return value. Safe to run twice at once. */
   readonly run: (parts: Parts, run: JobRun) => Promise<unknown>;
 }
 export interface SweepQueueRow<Parts> {
@@ -75,16 +75,16 @@ export const JOBS = {
     concurrency: 2,
     jobs: {
       payouts: { scheduler: 'payout-sweep', everyMs: 10 * SECOND_MS, limitMs: 2 * MINUTE_MS, run: payOutDue },
-      // What a gateway has told stands in Postgres, and waits there until its stay is at rest.
+      // The news of a gateway is in Postgres, and waits there until its stay has no open saga.
       news: {
         scheduler: 'gateway-news-sweep',
         everyMs: 2 * SECOND_MS,
         limitMs: 2 * MINUTE_MS,
         run: takeUpNewsAndRefunds,
       },
-      // What was posted stands in Postgres and is in every sum; this only keeps it from being added anew each time.
+      // Postings are in Postgres and in every sum; this only saves adding them anew each time.
       totals: { scheduler: 'ledger-totals', everyMs: 10 * SECOND_MS, limitMs: MINUTE_MS, run: addUpTotals },
-      // What has changed is marked in Postgres; this looks at it, and once a day at all of the money, which may be years of it.
+      // Changes are marked in Postgres; this checks them, and once a day all of the money, which may be years of it.
       integrity: { scheduler: 'integrity-look', everyMs: MINUTE_MS, limitMs: 30 * MINUTE_MS, run: lookAtIntegrity },
       // The night itself stands in Postgres; this only looks whether it has been done. A gateway's record of a day may be long.
       night: { scheduler: 'nightly-look', everyMs: 10 * MINUTE_MS, limitMs: 30 * MINUTE_MS, run: nightlyWork },

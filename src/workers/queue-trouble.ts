@@ -2,7 +2,7 @@ import { createFailuresInARow } from '../kernel/failures.ts';
 import type { Logger } from '../kernel/log.ts';
 
 /**
- * What the workers of one process say of their queues: one line when Redis answers but has lost what they work with (as after
+ * The log of the workers of one process about their queues: one line when Redis answers but has lost what they work with (as after
  * it was emptied, when each job at hand is missed as it ends), and one when that is over. It is over when a job has completed,
  * none that was at hand at the last complaint is still under way, and nobody has complained for a second: that other jobs
  * complete meanwhile, on this queue or another, says nothing. A queue whose worker has connected anew has no such jobs any more.

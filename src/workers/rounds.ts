@@ -2,7 +2,7 @@ import type { JobRun } from './worker.ts';
 
 /** A sweep's rounds. A job that is to end soon begins no other one: the rest is still due. */
 
-/** What a sweep must know of its job. */
+/** The part of its job that a sweep needs. */
 export type Rounds = Pick<JobRun, 'signal' | 'isClosing'>;
 
 const goesOn = ({ signal, isClosing }: Rounds): boolean => !signal.aborted && !isClosing();

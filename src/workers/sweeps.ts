@@ -13,7 +13,7 @@ import { startAccessChange } from '../sagas/change-access/start.ts';
 import { type Rounds, untilFewer, untilNothing } from './rounds.ts';
 
 /**
- * What the sweeps of messages, tasks and webhooks do (those of money are in `finance.ts`). A job is only a wake-up: what is
+ * The sweeps of messages, tasks and webhooks (those of money are in `finance.ts`). A job is only a wake-up: the work that is
  * due stands in Postgres, so a lost, doubled or edited job changes nothing. One job at a time per process; more processes
  * share the rows. Each sweep has a bound of rounds; the next tick goes on.
  */

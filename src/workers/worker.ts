@@ -32,7 +32,7 @@ export interface JobRun {
 }
 
 export interface JobHandler {
-  /** What it answers is kept as the job's return value. Safe to run twice at once. */
+  /** Its result is kept as the job's return value. Safe to run twice at once. */
   readonly run: (run: JobRun) => Promise<unknown>;
   /** After this the job has failed and its signal is aborted; what still runs is not waited for. */
   readonly limitMs: number;
@@ -43,7 +43,7 @@ export interface JobHandler {
   readonly kind: 'sweep' | 'step';
 }
 
-/** What one queue's worker does. */
+/** The work of one queue's worker. */
 export interface QueueWork {
   readonly queue: string;
   readonly concurrency: number;
@@ -52,7 +52,7 @@ export interface QueueWork {
   readonly settings?: Pick<WorkerOptions, 'settings' | 'removeOnComplete' | 'removeOnFail'>;
 }
 
-/** What all workers of a process share. */
+/** Shared by all workers of a process. */
 export interface WorkerRuntime {
   readonly options: WorkerOptionsBase;
   readonly log: Logger;
@@ -60,7 +60,7 @@ export interface WorkerRuntime {
   readonly counters: Counters;
   /** Calls a person about a sweep that has failed for a while. Alerts about the same sweep share one message an hour. */
   readonly alert: (sweep: FailingSweep) => Promise<void>;
-  /** Of all queues of the process, so that they tell of one trouble once. Default: this queue's own. */
+  /** Of all queues of the process, so that one trouble is reported once. Default: this queue's own. */
   readonly trouble?: QueueTrouble;
   /** A sweep that fails for this long, and more than once, is a person's business. Default: a minute. */
   readonly alertAfterMs?: number;
@@ -78,7 +78,7 @@ export interface QueueWorker {
   readonly bullmq: Worker;
   /**
    * Takes no more jobs and waits for those at hand; then for BullMQ to take leave of Redis, but not for long: while a
-   * connection is being made again BullMQ would wait for ever. What it could not tell Redis, another worker finds out.
+   * connection is being made again BullMQ would wait for ever. A job whose end did not reach Redis is found stalled by another worker.
    */
   close(): Promise<void>;
 }
@@ -90,21 +90,12 @@ export class JobTimeoutError extends Error {
   override readonly name = 'JobTimeoutError';
 }
 
+/** Makes the worker of one queue; it takes jobs from then on. A job without a handler fails for good. */
 export function createWorker(
   { queue, concurrency, handlerOf, settings }: QueueWork,
   runtime: WorkerRuntime,
 ): QueueWorker {
-  const { log, counters } = runtime;
-  const count = (job: string, what: string): void => counters.add(`${queue}.${job}.${what}`);
-  const streaks = new Map<string, FailuresInARow>();
-  const streakOf = (job: string): FailuresInARow => {
-    const fields = { queue, job };
-    const streak =
-      streaks.get(job) ?? createFailuresInARow(log, { begins: 'a sweep fails', ends: 'a sweep works again', fields });
-    streaks.set(job, streak);
-    return streak;
-  };
-
+  const { log } = runtime;
   const trouble = runtime.trouble ?? createQueueTrouble(log);
   const atHand = new Set<Promise<unknown>>();
   const worker: Worker = new Worker(
@@ -124,7 +115,24 @@ export function createWorker(
     },
     { ...runtime.options, ...settings, concurrency },
   );
+  watchConnection(worker, runtime, trouble);
+  watchJobs(worker, handlerOf, runtime, trouble);
+  return {
+    bullmq: worker,
+    close: async () => {
+      const closed = worker.close();
+      while (atHand.size > 0) await Promise.allSettled(atHand);
+      const error = (): Error => new RedisAwayError(`no leave within ${TAKE_LEAVE_MS} ms`);
+      await withTimeout({ timeoutMs: TAKE_LEAVE_MS, error }, () => closed).catch((cause: unknown) => {
+        log.debug({ queue, err: cause }, 'a worker ends without leave of redis');
+        worker.disconnect().catch(() => undefined);
+      });
+    },
+  };
+}
 
+function watchConnection(worker: Worker, { log, counters }: WorkerRuntime, trouble: QueueTrouble): void {
+  const queue = worker.name;
   worker.on('error', (error) => {
     counters.add(`${queue}.error`);
     // That Redis is away is said once for all queues (`connectQueues`).
@@ -136,6 +144,25 @@ export function createWorker(
     counters.add(`${queue}.stalled`);
     log.warn({ queue, jobId }, 'a job was taken from a worker that has died');
   });
+}
+
+/** Counts how jobs end, and reports a sweep that goes on failing. */
+function watchJobs(
+  worker: Worker,
+  handlerOf: QueueWork['handlerOf'],
+  { log, counters, alert, alertAfterMs = ALERT_AFTER_MS }: WorkerRuntime,
+  trouble: QueueTrouble,
+): void {
+  const queue = worker.name;
+  const count = (job: string, how: string): void => counters.add(`${queue}.${job}.${how}`);
+  const streaks = new Map<string, FailuresInARow>();
+  const streakOf = (job: string): FailuresInARow => {
+    const fields = { queue, job };
+    const streak =
+      streaks.get(job) ?? createFailuresInARow(log, { begins: 'a sweep fails', ends: 'a sweep works again', fields });
+    streaks.set(job, streak);
+    return streak;
+  };
   worker.on('completed', ({ name }) => {
     count(name, 'completed');
     trouble.works();
@@ -160,24 +187,11 @@ export function createWorker(
     const streak = streakOf(job.name);
     streak.failed(error);
     const failing = streak.current();
-    const lastsMs = runtime.alertAfterMs ?? ALERT_AFTER_MS;
-    if (!failing || failing.lastedMs < lastsMs || failing.failures < MIN_FAILURES) return;
-    runtime.alert({ queue, job: job.name, ...failing }).catch((cause: unknown) => {
+    if (!failing || failing.lastedMs < alertAfterMs || failing.failures < MIN_FAILURES) return;
+    alert({ queue, job: job.name, ...failing }).catch((cause: unknown) => {
       log.debug({ queue, job: job.name, err: cause }, 'an alert could not be raised');
     });
   });
-  return {
-    bullmq: worker,
-    close: async () => {
-      const closed = worker.close();
-      while (atHand.size > 0) await Promise.allSettled(atHand);
-      const error = (): Error => new RedisAwayError(`no leave within ${TAKE_LEAVE_MS} ms`);
-      await withTimeout({ timeoutMs: TAKE_LEAVE_MS, error }, () => closed).catch((cause: unknown) => {
-        log.debug({ queue, err: cause }, 'a worker ends without leave of redis');
-        worker.disconnect().catch(() => undefined);
-      });
-    },
-  };
 }
 
 const MAX_NAME = 100;

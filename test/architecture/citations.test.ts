@@ -5,7 +5,7 @@ import { INVARIANTS } from '../faults/invariants.ts';
 import { BUGS } from '../seeded/bugs.ts';
 import { brokenLinks, brokenPaths, citationsIn, type Document, unresolved, unshippedIn } from './citations.ts';
 
-/** What comments and documents refer to is there: sections, links, anchors and source files. */
+/** References of comments and documents exist: sections, links, anchors and source files. */
 const root = path.join(import.meta.dirname, '../..');
 const SOURCES = ['src', 'test', 'bench', 'scripts', 'migrations'];
 const IS_SOURCE = /\.(?:[cm]?[jt]s|sql|css|html|ya?ml)$/;

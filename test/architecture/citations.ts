@@ -36,7 +36,7 @@ export function citationsIn(text: string): readonly Citation[] {
   });
 }
 
-/** What does not resolve, once each. */
+/** Citations that do not resolve, once each. */
 export function unresolved(citations: readonly Citation[], documents: readonly Document[]): readonly string[] {
   const wrong = new Set<string>();
   for (const { name, section, within } of citations) {

@@ -6,7 +6,7 @@ import { readConfig } from '../../src/config.ts';
 import { PROVIDER_VARIABLES } from '../../src/config-providers.ts';
 import { CATALOGUE } from '../../src/kernel/errors.ts';
 
-/** What cannot be run everywhere is at least read: compose, Dockerfile, manifests. */
+/** Files that cannot be run everywhere are at least read: compose, Dockerfile, manifests. */
 const root = path.join(import.meta.dirname, '../..');
 const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
 

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { methodsAt } from '../../src/http/policy.ts';
 
-/** What people are told to type exists: commands, addresses, pictures. */
+/** Commands, addresses and pictures that the documents name exist. */
 const root = path.join(import.meta.dirname, '../..');
 const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
 const documents = [

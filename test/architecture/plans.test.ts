@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { type SagaDefinition, saga } from '../../src/engine/definition.ts';
 import { comparePlans, type Plans, plansOf } from '../../src/engine/plan.ts';
 import { DEFINITIONS } from '../../src/sagas/index.ts';
 
@@ -44,10 +46,30 @@ describe('the plans of sagas', () => {
     expect(difference?.message).toMatch(/put it into a version 2 of confirmReservation, register both/);
   });
 
+  it.each([
+    ['another time', waitOf(2_000, 'fail')],
+    ['another end of its time', waitOf(1_000, 'continue')],
+  ])('may not change a wait under a version that is locked: %s', (_how, changed) => {
+    const before = plansOf([waitOf(1_000, 'fail')]);
+    expect(comparePlans(before, plansOf([waitOf(1_000, 'fail')]))).toEqual([]);
+    const [difference] = comparePlans(before, plansOf([changed]));
+    expect(difference).toMatchObject({ id: 'patient@1', what: 'changed' });
+    expect(difference?.message).toContain('from answer (wait, READ, undo: none, waits 1000 ms, then: fail) to');
+  });
+
   it('may not lose a version that an execution may be pinned to', () => {
     const left = DEFINITIONS.filter(({ name, version }) => name !== 'checkIn' || version !== 1);
     expect(comparePlans(locked, plansOf(left))).toMatchObject([{ id: 'checkIn@1', what: 'removed' }]);
   });
 });
+
+function waitOf(timeoutMs: number, onTimeout: 'fail' | 'continue'): SagaDefinition {
+  const empty = z.strictObject({});
+  return saga('patient', empty, { version: 1, subjectType: 'reservation', notFound: 'RESERVATION_NOT_FOUND' })
+    .wait('answer', { timeoutMs, onTimeout, payload: empty })
+    .retriable()
+    .tx('note', { run: async () => ({}) })
+    .ends(async () => ({ event: 'ANSWERED', message: 'Answered', data: {}, details: {} }));
+}
 
 type Steps = (typeof DEFINITIONS)[number]['steps'];

@@ -74,7 +74,7 @@ const sources = new Map(
     .map((file) => [file.split(path.sep).join('/'), readFileSync(path.join(root, file), 'utf8')]),
 );
 
-/** What a file writes: by table, the words of the statements. Comments do not count. */
+/** The tables that a file writes, each with the kinds of its statements. Comments do not count. */
 function writesOf(text: string): readonly { readonly table: string; readonly verb: 'insert' | 'other' }[] {
   const code = text.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/^\s*\/\/.*$/gm, '');
   const statements = [

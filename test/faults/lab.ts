@@ -24,7 +24,7 @@ import { closeGate, type Fault, type Gate, PLANT, withFault } from './with-fault
 
 /** How to try a saga: what it needs to be able to succeed, and what must be true of the world when it has ended. */
 export interface SagaFixture {
-  /** What its calls speak to; opened once per lab. */
+  /** The other systems of its calls; opened once per lab. */
   readonly outside?: () => Promise<{ readonly ports: Ports; close(): Promise<void> }>;
   /** The bed is there; nothing has been seeded yet. */
   opened?(bed: Testbed): Promise<void>;

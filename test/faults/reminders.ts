@@ -121,7 +121,7 @@ async function countSent(db: ChaosDatabase): Promise<number> {
   return row?.n ?? 0;
 }
 
-/** What the receiver has against what the rows say. */
+/** Compares the receiver's messages with the rows. */
 async function compare(db: ChaosDatabase, counts: ReadonlyMap<string, number>): Promise<string[]> {
   const problems: string[] = [];
   const rows = await db.query<{ effect_key: string; channel: string; status: string; attempts: number }>(

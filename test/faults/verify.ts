@@ -70,7 +70,7 @@ export const ranOf = (definition: SagaDefinition, sagaId: string, subjectId: str
   },
 });
 
-/** Far longer than a scenario may take: who waits this long was not told. */
+/** Far longer than a scenario may take: a client that waits this long got no answer. */
 const LONG_WAIT_MS = 600_000;
 
 /** The same request again while the saga is parked: its 202 at once, the same bytes however often it parks. */

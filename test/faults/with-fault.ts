@@ -38,7 +38,7 @@ export interface Planned {
   hung(calls?: number): Promise<void>;
   /** Lets the call that has hung longest go on; it then answers. */
   release(): void;
-  /** What has refused so far does not any more. */
+  /** Ends the refusals made so far. */
   cure(): void;
 }
 
@@ -145,7 +145,7 @@ function failing(work: Work, fault: Fault | undefined, state: FaultState): Work 
 }
 
 /**
- * What lets the harness fail a step in the very transaction of its effect, after it was written, and stop one at its
+ * Triggers by which the harness fails a step in the very transaction of its effect, after it was written, and stop one at its
  * commit. The gate is deferred, so that it closes when COMMIT has been sent.
  */
 export const PLANT = `

@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readPayments, unnamedGateways } from '../../src/config-providers.ts';
 import { PAYMENT_PROVIDERS } from '../../src/gateways/payment-providers.ts';
+import { readPage, statedFiles } from '../docs/page.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { expectIntegrity } from '../sagas/money.ts';
 import { type System, startSystem } from '../setup/system.ts';
@@ -66,22 +65,22 @@ it('pays those owners out whose accounts are its own', async () => {
 it('calls us at an address of its own, and nobody in its name', async () => {
   const reservationId = await seedStay(system.bed.db);
   const text = JSON.stringify({ id: 'hb-evt-1', reference: 'hb-ref-2', reservationId, amountMinor: 100_000 });
-  const tell = (signature: string, provider = 'harbour') =>
+  const report = (signature: string, provider = 'harbour') =>
     system.call('POST', `/webhooks/${provider}`, { text, headers: { 'harbour-signature': signature } });
   const signature = signatureOf(text, SECRET);
-  expect((await tell('forged')).body.code).toBe('INVALID_SIGNATURE');
-  expect((await tell(signature, 'nobody')).status).toBe(404);
-  expect((await tell(signature)).body.data.outcome).toBe('start-payment');
+  expect((await report('forged')).body.code).toBe('INVALID_SIGNATURE');
+  expect((await report(signature, 'nobody')).status).toBe(404);
+  expect((await report(signature)).body.data.outcome).toBe('start-payment');
   const booked = () =>
     system.bed.db.selectFrom('payment').select(['gateway_id', 'status']).where('reservation_id', '=', reservationId);
   await expect
     .poll(() => booked().execute(), { timeout: 20_000 })
     .toEqual([{ gateway_id: 'harbour', status: 'COMPLETED' }]);
-  expect((await tell(signature)).body.data.outcome).not.toBe('start-payment');
+  expect((await report(signature)).body.data.outcome).not.toBe('start-payment');
 });
 
 it('takes the files that the document names, and no third one', () => {
-  const page = readFileSync(path.join(import.meta.dirname, '../../docs/add-a-gateway.md'), 'utf8');
-  const table = [...page.matchAll(/^\| `(src\/[^`]+)` +\|/gm)].map((match) => match[1]);
+  const table = [...readPage('add-a-gateway.md').matchAll(/^\| `(src\/[^`]+)` +\|/gm)].map((match) => match[1]);
   expect(table).toEqual(['src/gateways/<id>/provider.ts', 'src/gateways/payment-providers.ts']);
+  expect(statedFiles('add-a-gateway.md')).toEqual([table.length]);
 });

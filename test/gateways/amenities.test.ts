@@ -18,7 +18,7 @@ interface Building {
   /** It knows the key, and answers as the first time. */
   keepsTimes: boolean;
   saysUntil: boolean;
-  /** What it answers instead of doing its work. */
+  /** Its answer instead of doing its work. */
   fault: { status: number; text?: string; headers?: Record<string, string> } | 'silent' | 'cut' | null;
 }
 const building: Building = { grants: new Map(), requests: [], fault: null, keepsTimes: false, saysUntil: false };

@@ -13,9 +13,9 @@ import { ACCOUNT, TOKEN } from './fake-twilio.ts';
 
 /** A server may answer without an end: each client that calls out stops reading, and fills no memory with it. */
 
-/** What a peer would send, were it read to the end. */
+/** The bytes that a peer would send, were it read to the end. */
 const ENDLESS_BYTES = 70 * 1024 * 1024;
-/** What may be read of it: the longest bound of a client, 4 MiB of a list at Stripe, and what kernels buffer. */
+/** The most that may be read of it: the longest bound of a client, 4 MiB of a list at Stripe, and what kernels buffer. */
 const MOST_BYTES = 16 * 1024 * 1024;
 const CHUNK = 64 * 1024;
 

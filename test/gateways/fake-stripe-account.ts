@@ -1,4 +1,4 @@
-/** What a Stripe account does with the requests that we make of it: as much as Stripe documents of them, in memory. */
+/** A Stripe account in memory: it answers our requests as Stripe documents it. */
 
 export type Form = ReadonlyMap<string, string>;
 export class StripeRefusal extends Error {

@@ -63,7 +63,7 @@ async function failure(work: Promise<unknown>): Promise<RoomyError> {
   throw new Error('it was to fail', { cause: error });
 }
 const paths = (): readonly string[] => stripe.received.map(({ method, path }) => `${method} ${path.slice(4)}`);
-/** What the guest has paid, less what went back. */
+/** The guest's payments less the refunds. */
 const held = (): number =>
   [...stripe.account.intents.values()].reduce(
     (sum, intent) =>
@@ -622,7 +622,7 @@ describe('Stripe’s record', () => {
       { kind: 'REFUND', failed: true },
     ]);
     expect(all.every(({ settled }) => !settled)).toBe(true);
-    // What was captured can be paid out two days later.
+    // A captured amount can be paid out two days later.
     now = new Date(now.getTime() + stripe.account.settings.availableAfter * 1_000);
     const available = await gateway.movements('stripe', start, now, 1_000);
     expect(available.map(({ providerId: id, settled }) => [id, settled])).toEqual(

@@ -250,7 +250,7 @@ describe('an SMS', () => {
 });
 
 describe('a receipt', () => {
-  const tell = async (form: Record<string, string>, signature?: string) => {
+  const report = async (form: Record<string, string>, signature?: string) => {
     const { app } = await system.as({});
     const signed = signature ?? twilio.getExpectedTwilioSignature(TOKEN, CALLBACK, form);
     const response = await app.request(`${API}/webhooks/twilio`, {
@@ -268,20 +268,20 @@ describe('a receipt', () => {
 
   it('says that an SMS arrived; it comes late, twice and in any order', async () => {
     const sid = await sent();
-    expect((await tell({ MessageSid: sid, MessageStatus: 'sent' })).body.data).toEqual({ outcome: 'nothing new' });
-    expect((await tell({ MessageSid: sid, MessageStatus: 'delivered' })).body.data).toEqual({ outcome: 'noted' });
+    expect((await report({ MessageSid: sid, MessageStatus: 'sent' })).body.data).toEqual({ outcome: 'nothing new' });
+    expect((await report({ MessageSid: sid, MessageStatus: 'delivered' })).body.data).toEqual({ outcome: 'noted' });
     for (const MessageStatus of ['delivered', 'undelivered', 'queued']) {
-      expect((await tell({ MessageSid: sid, MessageStatus })).body.data).toEqual({ outcome: 'nothing new' });
+      expect((await report({ MessageSid: sid, MessageStatus })).body.data).toEqual({ outcome: 'nothing new' });
     }
     expect(await texts()).toMatchObject([{ status: 'DELIVERED', delivered_at: expect.any(Date) }]);
-    expect((await tell({ MessageSid: 'SM-unknown', MessageStatus: 'delivered' })).status).toBe(200);
+    expect((await report({ MessageSid: 'SM-unknown', MessageStatus: 'delivered' })).status).toBe(200);
   });
 
   it('says why one did not', async () => {
     const sid = await sent();
-    await tell({ MessageSid: sid, MessageStatus: 'undelivered', ErrorCode: '30005' });
+    await report({ MessageSid: sid, MessageStatus: 'undelivered', ErrorCode: '30005' });
     expect(await texts()).toMatchObject([{ status: 'FAILED', reason: 'TWILIO_30005' }]);
-    await tell({ MessageSid: sid, MessageStatus: 'delivered' });
+    await report({ MessageSid: sid, MessageStatus: 'delivered' });
     expect(await texts()).toMatchObject([{ status: 'DELIVERED' }]);
   });
 
@@ -289,8 +289,9 @@ describe('a receipt', () => {
     const sid = await sent();
     const form = { MessageSid: sid, MessageStatus: 'delivered' };
     const other = twilio.getExpectedTwilioSignature(TOKEN, CALLBACK, { ...form, MessageStatus: 'failed' });
-    for (const signature of ['', 'x', other]) expect((await tell(form, signature)).body.code).toBe('INVALID_SIGNATURE');
-    expect((await tell({ ...form, padding: 'x'.repeat(20_000) })).status).toBe(413);
+    for (const signature of ['', 'x', other])
+      expect((await report(form, signature)).body.code).toBe('INVALID_SIGNATURE');
+    expect((await report({ ...form, padding: 'x'.repeat(20_000) })).status).toBe(413);
     expect(await texts()).toMatchObject([{ status: 'SENT' }]);
   });
 });

@@ -1,6 +1,6 @@
 import { type Explained, nodesOf, ownBlocksOf, type PlanNode } from './measure.ts';
 
-/** What one operation read, by statement, over one history. */
+/** The blocks that one operation read, by statement, over one history. */
 export type Readings = ReadonlyMap<string, ReadonlyMap<string, Reading>>;
 export interface Reading {
   readonly blocks: number;
@@ -44,7 +44,7 @@ export interface Growth {
   readonly plan: string;
 }
 
-/** What reads more as there is more, and why. Everything else must not. */
+/** Statements that read more as there are more rows, each with its reason. No other may. */
 const READS_MORE: readonly { readonly operation: RegExp; readonly why: string }[] = [
   {
     operation: /\/(?:reservations|tasks) \?(?:from|status|type)=\S+ as AGENT agent-h1$/,

@@ -26,7 +26,7 @@ const NOT_COPIED: Readonly<Record<string, string>> = {
 const SPREAD: Readonly<Record<string, number>> = { owner: 40, staff: 40, property: 40 };
 /** Some of their rows are one stay's, others are shared by many. */
 const MERGED = new Set(['ledger_account']);
-/** What many stays share. */
+/** Records that many stays share. */
 const SHARED = new Set(['webhook_endpoint']);
 /** Tables of many rows a stay: only every n-th stay has them, so that a history is made within a minute. */
 const THINNED: Readonly<Record<string, number>> = {
@@ -60,7 +60,7 @@ export interface Pattern {
   readonly ids: readonly string[];
 }
 
-/** What the product has left in a database: the pattern of a history. */
+/** The rows that the product has left in a database: the pattern of a history. */
 export async function patternOf(databaseUrl: string): Promise<Pattern> {
   return withClient(databaseUrl, async (client) => {
     const samples: Sample[] = [];

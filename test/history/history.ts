@@ -69,7 +69,7 @@ async function onOwnServer<T>(work: (source: DatabaseSource) => Promise<T>): Pro
   }
 }
 
-/** What the product itself makes of a few stays. */
+/** Rows that the product itself makes of a few stays. */
 async function pastOf(source: DatabaseSource): Promise<Pattern> {
   const database = await createTestDatabase(source);
   try {

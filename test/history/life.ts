@@ -147,7 +147,7 @@ async function cancelledStay(system: QuietSystem): Promise<void> {
   await settle(system);
 }
 
-/** What a morning of finance adds. */
+/** The records that a morning of finance adds. */
 async function night(system: QuietSystem): Promise<void> {
   const made = await system.call('POST', '/financial/reconciliations', {
     body: { gatewayId: GATEWAY, from: day(0), to: day(1) },

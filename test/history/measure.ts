@@ -1,7 +1,7 @@
 import pg from 'pg';
 
 /**
- * What each statement read, as it was sent: Postgres's own `auto_explain`, which comes with the server as `btree_gist`
+ * The reads of each statement, as it was sent: Postgres's own `auto_explain`, which comes with the server as `btree_gist`
  * does, explains every statement that it runs, with the plan and the parameters that it really used, and those of
  * triggers and foreign keys too. It says so in notices to the connection that sent the statement.
  */
@@ -51,7 +51,7 @@ export async function explainAll(databaseUrl: string): Promise<void> {
 export interface Recorder {
   /** Listens to every connection of the pool. */
   attach(pool: pg.Pool): void;
-  /** What was sent while `work` ran; nothing else may run meanwhile. */
+  /** The statements that were sent while `work` ran; nothing else may run meanwhile. */
   during(work: () => Promise<unknown>): Promise<readonly Explained[]>;
 }
 
@@ -85,7 +85,7 @@ function parse(message: string): Explained | undefined {
 }
 
 const blocksOf = (node: PlanNode): number => (node['Shared Hit Blocks'] ?? 0) + (node['Shared Read Blocks'] ?? 0);
-/** What a node reads itself, and not by those below it. */
+/** The reads of a node itself, without those of the nodes below it. */
 export const ownBlocksOf = (node: PlanNode): number =>
   blocksOf(node) - (node.Plans ?? []).reduce((sum, child) => sum + blocksOf(child), 0);
 /** Where a row goes is asked of the map of free space, which after a vacuum sends it to hundreds of pages, once. */

@@ -12,7 +12,7 @@ import type { QuietSystem } from './system.ts';
 /** Longer than any history here is old: a look for what is to be deleted that finds nothing. */
 const RETENTION_DAYS = 36_500;
 
-/** What the workers do by themselves: every job that the clock makes, and what runs beside the queues. */
+/** The work of the workers by themselves: every job that the clock makes, and the loops beside the queues. */
 export function sweepsOf(system: QuietSystem): Readonly<Record<string, () => Promise<unknown>>> {
   const { engine } = system;
   const parts = partsOf(system);

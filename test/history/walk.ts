@@ -83,7 +83,7 @@ const PEOPLE_OF: Readonly<Record<Role, readonly string[]>> = {
   GUEST: ['guest-none'],
 };
 
-/** Whoever may read all there is asks everything; the others ask for each list, with each filter. */
+/** A caller who may read everything sends every request; the others ask for each list, with each filter. */
 function askersOf({ path, roles, isList }: Request): readonly Asker[] {
   if (roles === null) return [{ role: 'ADMIN', sub: 'admin-1' }];
   const askers = ROLES.filter((role) => roles.includes(role)).flatMap((role) =>

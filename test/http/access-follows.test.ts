@@ -76,7 +76,7 @@ const changeProperty = async ({ propertyId }: InHouse, body: object): Promise<vo
   expect(answer.status, answer.text).toBe(200);
 };
 
-/** What a worker does by the clock; with the sagas that it starts, unless a device keeps them waiting. */
+/** The work of a worker by the clock; with the sagas that it starts, unless a device keeps them waiting. */
 async function follow({ waits = true } = {}): Promise<void> {
   const { db } = system.bed;
   // As a process of its own: only then its relay has what it orders.
@@ -101,7 +101,7 @@ async function departureOf({ id }: InHouse): Promise<string> {
   return tasks.find(({ occurrence }: { occurrence: string }) => occurrence === 'DEPARTURE').scheduledAt;
 }
 /** Has everything that is due about the stay sent, and answers what its guest was told of the departure by mail, in order. */
-async function told({ id }: InHouse, event = 'CHECK_OUT_REMINDER'): Promise<readonly string[]> {
+async function notified({ id }: InHouse, event = 'CHECK_OUT_REMINDER'): Promise<readonly string[]> {
   const { db } = system.bed;
   while ((await planDueReminders(db, 50)) > 0);
   await sql`UPDATE notification SET due_at = now() - interval '1 s' WHERE reservation_id = ${id} AND status = 'QUEUED'`.execute(
@@ -219,10 +219,10 @@ describe('the door of a guest in the house', () => {
     });
     expect((await act(stay.id, 'check-in')).status).toBe(200);
     expect(await servesUntil(stay)).toBe(ELEVEN);
-    expect(await told(stay, 'WELCOME')).toEqual([]);
+    expect(await notified(stay, 'WELCOME')).toEqual([]);
     await follow();
     expect(await servesUntil(stay)).toBe(ONE);
-    expect(await told(stay, 'WELCOME')).toEqual(['13:00']);
+    expect(await notified(stay, 'WELCOME')).toEqual(['13:00']);
   });
 
   it('has no time of arrival: a guest who comes sooner than agreed gets the code then', async () => {
@@ -240,14 +240,14 @@ describe('the door of a guest in the house', () => {
 describe('a later departure', () => {
   it('is told only when the lock serves so long, however long that takes, and holds nothing else up', async () => {
     const stay = await inHouse();
-    expect(await told(stay)).toEqual(['11:00']);
+    expect(await notified(stay)).toEqual(['11:00']);
     use({ changePeriod: isDown });
     const { warnings } = (await agree(stay, { plannedDeparture: '13:00' })).body.data;
     expect(warnings).toEqual([]);
     // Before the sweep has come, and while the lock does not answer.
-    expect(await told(stay)).toEqual(['11:00']);
+    expect(await notified(stay)).toEqual(['11:00']);
     await follow({ waits: false });
-    expect(await told(stay)).toEqual(['11:00']);
+    expect(await notified(stay)).toEqual(['11:00']);
     expect(await remindersOf(stay)).toEqual(['SENT', 'QUEUED ACCESS_BEHIND']);
     const paid = {
       amount: 1000,
@@ -266,7 +266,7 @@ describe('a later departure', () => {
     while ((await planDueReminders(system.bed.db, 50)) > 0);
     await deliverAll(system.bed.db);
     expect(await remindersOf(stay)).toEqual(['SENT', 'SENT']);
-    expect(await told(stay)).toEqual(['11:00', '13:00']);
+    expect(await notified(stay)).toEqual(['11:00', '13:00']);
   });
 
   it('that becomes a later one still while the lock does not answer ends at the last', async () => {
@@ -280,7 +280,7 @@ describe('a later departure', () => {
     await follow();
     await follow();
     expect(await servesUntil(stay)).toBe('2031-02-04T10:30:00.000Z');
-    expect(await told(stay)).toEqual(['14:30']);
+    expect(await notified(stay)).toEqual(['14:30']);
   });
 
   it('that the lock refuses waits for a person, who is told, and the guest hears nothing before', async () => {
@@ -293,7 +293,7 @@ describe('a later departure', () => {
     await agree(stay, { plannedDeparture: '13:00' });
     await follow();
     expect(await sagaOf(stay)).toMatchObject({ status: 'parked', error: { code: 'AMENITIES_REFUSED' } });
-    expect(await told(stay)).toEqual([]);
+    expect(await notified(stay)).toEqual([]);
     const alerts = await system.bed.db
       .selectFrom('notification')
       .select('template')
@@ -305,7 +305,7 @@ describe('a later departure', () => {
     const { id } = await sagaOf(stay);
     const body = { reason: 'The guest was given a key' };
     expect((await system.call('POST', `/sagas/executions/${id}/resolve`, { body })).status).toBe(200);
-    expect(await told(stay)).toEqual(['13:00']);
+    expect(await notified(stay)).toEqual(['13:00']);
     // A person has decided: it is not asked for again.
     await follow();
     expect(await sagaOf(stay)).toMatchObject({ id, status: 'resolved' });
@@ -330,9 +330,9 @@ describe('a later departure', () => {
     expect(await servesUntil(stay)).toBe(ELEVEN);
     const known = db.selectFrom('amenity_grant').select('valid_until').where('reservation_id', '=', stay.id);
     expect((await known.executeTakeFirstOrThrow()).valid_until).toEqual(new Date(ELEVEN));
-    expect(await told(stay)).toEqual([]);
+    expect(await notified(stay)).toEqual([]);
     expect(await remindersOf(stay)).toEqual(['BLOCKED ACCESS_BEHIND']);
-    // What is agreed next is asked for again.
+    // The time that is agreed next is asked for again.
     use({});
     await agree(stay, { plannedDeparture: '14:30' });
     await follow();
@@ -358,12 +358,12 @@ it('a guest who came too late to be reminded is told of another departure all th
   await changeProperty(stay, { checkOutReminderTime: '00:00' });
   expect((await act(stay.id, 'check-in')).status).toBe(200);
   await follow();
-  expect(await told(stay)).toEqual([]);
+  expect(await notified(stay)).toEqual([]);
   await changeProperty(stay, { checkOutTime: '09:00' });
-  expect(await told(stay)).toEqual(['09:00']);
+  expect(await notified(stay)).toEqual(['09:00']);
   await agree(stay, { plannedDeparture: '08:00' });
-  expect(await told(stay)).toEqual(['09:00', '08:00']);
-  expect(await told(stay)).toEqual(['09:00', '08:00']);
+  expect(await notified(stay)).toEqual(['09:00', '08:00']);
+  expect(await notified(stay)).toEqual(['09:00', '08:00']);
 });
 
 describe('an earlier departure', () => {
@@ -372,16 +372,16 @@ describe('an earlier departure', () => {
     await agree(stay, { plannedDeparture: '10:15' });
     await follow();
     expect(await servesUntil(stay)).toBe(ELEVEN);
-    expect(await told(stay)).toEqual(['10:15']);
+    expect(await notified(stay)).toEqual(['10:15']);
     await follow();
     expect(await servesUntil(stay)).toBe('2031-02-04T06:15:00.000Z');
     // Longer again: first the door, then the word.
     await agree(stay, { plannedDeparture: null });
-    expect(await told(stay)).toEqual(['10:15']);
+    expect(await notified(stay)).toEqual(['10:15']);
     await follow();
     expect(await servesUntil(stay)).toBe(ELEVEN);
-    expect(await told(stay)).toEqual(['10:15', '11:00']);
-    // What was told once is not what was told last.
+    expect(await notified(stay)).toEqual(['10:15', '11:00']);
+    // The time of the first message is not that of the last.
     await agree(stay, { plannedDeparture: '10:15' });
     await follow();
     expect(await servesUntil(stay)).toBe(ELEVEN);

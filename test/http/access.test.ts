@@ -98,7 +98,7 @@ describe('access', () => {
 
   it('is open for health and the description of the API', async () => {
     for (const { path, policy } of endpoints) {
-      // A webhook is open too, but for whoever can sign.
+      // A webhook is open too, but only to a caller that can sign.
       if (policy !== 'anonymous' || path.includes('nobody') || path.includes('/webhooks/')) continue;
       expect((await http.call('GET', path, { as: null })).status, path).toBe(200);
     }

@@ -9,7 +9,7 @@ import { addSaga } from '../setup/ledger.ts';
 import { type Answer, type System, startSystem } from '../setup/system.ts';
 import { API } from './harness.ts';
 
-/** What a stay offers is what its endpoints accept, and what it does not is refused with the reason that it gives. */
+/** A stay offers exactly the actions that its endpoints accept; others are refused with the reason that it gives. */
 
 let system: System;
 beforeAll(async () => {
@@ -32,7 +32,7 @@ const act = (id: string, action: string, body: object = {}): Promise<Answer> =>
   system.call('POST', `/reservations/${id}/${action}`, { body });
 const pay = (id: string): Promise<Answer> => act(id, 'payment', bodyOf('payment'));
 let made = 0;
-/** What an action cannot do without. */
+/** The least body that an action takes. */
 function bodyOf(action: OfferedAction): object {
   made += 1;
   const gatewayReference = `ref-of-action-${made}`;
@@ -81,7 +81,7 @@ async function expectOffersKept(
   expect(listed.find(({ id }: { id: string }) => id === first)?.actions).toEqual(offers);
   for (const { action, allowed, reason } of offers) {
     if (!tried.includes(action)) continue;
-    // What is accepted changes the stay, so each has one of its own.
+    // An accepted action changes the stay, so each has one of its own.
     const id = allowed && tried.length > 1 ? await make() : first;
     const answer = await perform(id, action);
     if (allowed) {

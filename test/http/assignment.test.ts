@@ -43,7 +43,7 @@ const taskBody = (values: object = {}) => ({
   scheduledDate: NOON,
   ...values,
 });
-const insist = (values: object = {}) =>
+const createRequired = (values: object = {}) =>
   call('POST', '/tasks', { body: taskBody({ requireAssignment: true, ...values }) });
 const task = async (values: object = {}): Promise<string> =>
   (await ok(call('POST', '/tasks', { body: taskBody(values) }))).id;
@@ -71,9 +71,9 @@ async function cleaning(scheduledAt: string, minutes = 60): Promise<string> {
 describe('a task that somebody must take at once', () => {
   it('is assigned and told, or refused with times that can be posted back', async () => {
     const only = await staff('mary', 'MAINTENANCE_STAFF');
-    const first = await ok(insist());
+    const first = await ok(createRequired());
     expect(first).toMatchObject({ status: 'ASSIGNED', assigneeId: only, startsAt: NOON });
-    const refusal = await insist({ durationMinutes: 90 });
+    const refusal = await createRequired({ durationMinutes: 90 });
     expect(refusal.status).toBe(409);
     expect(refusal.body).toMatchObject({
       success: false,
@@ -95,28 +95,28 @@ describe('a task that somebody must take at once', () => {
     const listed = await call('GET', `/tasks?propertyId=${flat()}`);
     expect(listed.body.data).toHaveLength(1);
     for (const scheduledDate of refusal.body.details.suggestedAlternatives) {
-      const given = await ok(insist({ durationMinutes: 90, scheduledDate }));
+      const given = await ok(createRequired({ durationMinutes: 90, scheduledDate }));
       expect(given).toMatchObject({ assigneeId: only, startsAt: scheduledDate });
       // The next one is tried in a world in which this one was not taken.
       await system.bed.db.updateTable('task').set({ status: 'CANCELLED' }).where('id', '=', given.id).execute();
     }
-    const told = await system.bed.db
+    const notified = await system.bed.db
       .selectFrom('notification')
       .select('recipient_id')
       .where('task_id', '=', first.id)
       .where('event', '=', 'TASK_ASSIGNED')
       .execute();
-    expect(told).toEqual([{ recipient_id: only }]);
+    expect(notified).toEqual([{ recipient_id: only }]);
   });
 
   it('has no suggestions when nobody ever can, and needs a property that exists', async () => {
-    const refusal = await insist();
+    const refusal = await createRequired();
     expect(refusal.body.details).toMatchObject({ suggestedAlternatives: [], alternatives: [] });
-    const held = await insist({ holdAlternatives: true });
+    const held = await createRequired({ holdAlternatives: true });
     expect(held.body.details).not.toHaveProperty('holdId');
     await staff('mary', 'MAINTENANCE_STAFF');
-    expect((await insist({ requiredSkills: ['gas'] })).body.details.suggestedAlternatives).toEqual([]);
-    const absent = await insist({ propertyId: 'absent', holdAlternatives: true });
+    expect((await createRequired({ requiredSkills: ['gas'] })).body.details.suggestedAlternatives).toEqual([]);
+    const absent = await createRequired({ propertyId: 'absent', holdAlternatives: true });
     expect([absent.status, absent.body.code]).toEqual([422, 'REFERENCE_NOT_FOUND']);
   });
 
@@ -150,20 +150,20 @@ describe('a task that somebody must take at once', () => {
 
   it('gets the held time although twenty others want the same person then', async () => {
     const only = await staff('mary', 'MAINTENANCE_STAFF', { homeLocation: { lat: 25, lng: 55 } });
-    await ok(insist());
-    const refusal = await insist({ holdAlternatives: true });
+    await ok(createRequired());
+    const refusal = await createRequired({ holdAlternatives: true });
     const { holdId, heldUntil, suggestedAlternatives } = refusal.body.details;
     expect(Date.parse(heldUntil) - Date.now()).toBeGreaterThan(9 * 60_000);
     for (const scheduledDate of suggestedAlternatives) {
       const others = Array.from({ length: 20 }, async (_, n) => {
-        if (n % 2 === 0) return insist({ scheduledDate });
+        if (n % 2 === 0) return createRequired({ scheduledDate });
         const id = await task({ scheduledDate });
         const given = await call('PATCH', `/tasks/${id}`, { body: { assigneeId: only } });
         await call('PATCH', `/tasks/${id}`, { body: { scheduledDate: '2031-06-01T00:00:00Z' } });
         return given;
       });
       const [mine, ...theirs] = await Promise.all([
-        new Promise<Answer>((resolve) => setImmediate(() => resolve(insist({ scheduledDate, holdId })))),
+        new Promise<Answer>((resolve) => setImmediate(() => resolve(createRequired({ scheduledDate, holdId })))),
         ...others,
       ]);
       expect(mine?.status, mine?.text).toBe(201);
@@ -230,7 +230,7 @@ describe('a confirmation that insists on staff', () => {
       refused.push(occurrence);
       holdId = answer.body.details.holdId;
       taskTimes[occurrence] = suggestedAlternatives[1];
-      // What is held is nobody else's, also what was held for the step before.
+      // A held time is nobody else's, also one that was held for the step before.
       for (const [held, at] of Object.entries(taskTimes)) {
         const rival = held === 'PRE_ARRIVAL' ? cleaner : agent;
         const other = rival === cleaner ? await cleaning(at) : await task({ scheduledDate: at, type: 'INSPECTION' });
@@ -389,7 +389,7 @@ describe('an answer to an offer', () => {
   const offered = async () => {
     await ok(call('PATCH', `/properties/${flat()}`, { body: { acceptMinutes: 30, primaryStaffIds: [name('mary')] } }));
     const mary = await staff('mary', 'MAINTENANCE_STAFF');
-    const data = await ok(insist());
+    const data = await ok(createRequired());
     expect(data.acceptBy).not.toBeNull();
     return { mary, id: data.id as string };
   };
@@ -425,8 +425,8 @@ describe('an answer to an offer', () => {
 describe('a change by hand', () => {
   it('of the time hands the task on when its assignee cannot come then, and both are told', async () => {
     const mary = await staff('mary', 'MAINTENANCE_STAFF');
-    await ok(insist({ scheduledDate: '2031-03-05T12:00:00Z' }));
-    const { id } = await ok(insist());
+    await ok(createRequired({ scheduledDate: '2031-03-05T12:00:00Z' }));
+    const { id } = await ok(createRequired());
     const stays = await ok(call('PATCH', `/tasks/${id}`, { body: { durationMinutes: 90 } }));
     expect(stays).toMatchObject({ assigneeId: mary, endsAt: '2031-03-05T09:30:00.000Z' });
     const kept = await ok(call('PATCH', `/tasks/${id}`, { body: { scheduledDate: '2031-03-05T06:00:00Z' } }));
@@ -436,13 +436,13 @@ describe('a change by hand', () => {
     const again = await ok(call('PATCH', `/tasks/${id}`, { body: { scheduledDate: NOON, requiredSkills: ['gas'] } }));
     expect(again).toMatchObject({ status: 'UNASSIGNED', requiredSkills: ['gas'] });
     await ok(call('PATCH', `/tasks/${id}`, { body: { assigneeId: mary } }));
-    const told = await system.bed.db
+    const notified = await system.bed.db
       .selectFrom('notification')
       .select('event')
       .where('task_id', '=', id)
       .orderBy('created_at')
       .execute();
-    expect(told.map(({ event }) => event)).toEqual([
+    expect(notified.map(({ event }) => event)).toEqual([
       'MAINTENANCE_REQUIRED',
       'TASK_ASSIGNED',
       'TASK_CHANGED',
@@ -453,7 +453,7 @@ describe('a change by hand', () => {
 
   it('of the length leaves an agreed start as it is', async () => {
     const mary = await staff('mary', 'MAINTENANCE_STAFF');
-    const { id } = await ok(insist());
+    const { id } = await ok(createRequired());
     await system.bed.db
       .updateTable('task')
       .set({ slot_start: '2031-03-05T10:00:00Z', slot_end: '2031-03-05T11:00:00Z' })
@@ -474,7 +474,7 @@ describe('leave', () => {
 
   it('is added, listed and removed, and frees the tasks that fall into it', async () => {
     const mary = await staff('mary', 'MAINTENANCE_STAFF');
-    const { id } = await ok(insist());
+    const { id } = await ok(createRequired());
     const leave = await ok(call('POST', `/staff/${mary}/leave`, { body, role: 'AGENT', sub: 'agent-1' }));
     expect(leave).toMatchObject({ staffId: mary, reason: 'family', createdBy: 'agent-1', releasedTaskIds: [id] });
     expect(await ok(call('GET', `/tasks/${id}`))).toMatchObject({ status: 'UNASSIGNED', assigneeId: null });
@@ -537,9 +537,9 @@ describe('a shift', () => {
     ]);
     await staff('mary', 'MAINTENANCE_STAFF', { shifts: nights });
     // 23:00, 23:30 and 05:30 in Dubai; the last one ends at half past six.
-    expect((await insist({ scheduledDate: '2031-03-05T19:00:00Z' })).status).toBe(201);
-    expect((await insist({ scheduledDate: '2031-03-06T19:30:00Z' })).status).toBe(201);
-    expect((await insist({ scheduledDate: '2031-03-08T01:30:00Z' })).status).toBe(409);
+    expect((await createRequired({ scheduledDate: '2031-03-05T19:00:00Z' })).status).toBe(201);
+    expect((await createRequired({ scheduledDate: '2031-03-06T19:30:00Z' })).status).toBe(201);
+    expect((await createRequired({ scheduledDate: '2031-03-08T01:30:00Z' })).status).toBe(409);
   });
 });
 
@@ -596,21 +596,21 @@ describe('an agent', () => {
     expect((await stranger('GET', '/sagas')).body.data).toEqual([]);
     expect((await stranger('GET', '/sagas/confirmReservation/status')).status).toBe(404);
     expect((await own('GET', '/sagas/confirmReservation/status')).status).toBe(200);
-    const told = await call('GET', '/notifications?limit=1');
+    const notified = await call('GET', '/notifications?limit=1');
     expect((await stranger('GET', '/notifications')).body.data).toEqual([]);
-    expect((await stranger('GET', `/notifications/${told.body.data[0].id}`)).status).toBe(404);
-    expect((await stranger('POST', `/notifications/${told.body.data[0].id}/resend`, {})).status).toBe(404);
+    expect((await stranger('GET', `/notifications/${notified.body.data[0].id}`)).status).toBe(404);
+    expect((await stranger('POST', `/notifications/${notified.body.data[0].id}/resend`, {})).status).toBe(404);
   });
 });
 
 describe('somebody who leaves', () => {
   it('leaves the tasks to others, and is told', async () => {
     const only = await staff('mary', 'MAINTENANCE_STAFF');
-    const { id } = await ok(insist());
+    const { id } = await ok(createRequired());
     await ok(call('PATCH', `/staff/${only}`, { body: { active: false } }));
     expect(await ok(call('GET', `/tasks/${id}`))).toMatchObject({ status: 'UNASSIGNED', assigneeId: null });
-    const told = await call('GET', `/notifications?recipientId=${only}&event=TASK_WITHDRAWN`);
-    expect(told.body.data).toHaveLength(1);
+    const notified = await call('GET', `/notifications?recipientId=${only}&event=TASK_WITHDRAWN`);
+    expect(notified.body.data).toHaveLength(1);
   });
 });
 
@@ -629,7 +629,7 @@ describe('somebody who can do less than before', () => {
     ['daily cap', { maxMinutesPerDay: 30 }],
   ] as const)('by another set of %s gives up what that rules out, and is told', async (_what, change) => {
     const who = await staff('mary', 'MAINTENANCE_STAFF', { skills: ['gas'] });
-    const { id } = await ok(insist({ requiredSkills: ['gas'] }));
+    const { id } = await ok(createRequired({ requiredSkills: ['gas'] }));
     expect((await ok(call('GET', `/tasks/${id}/assignment`))).explanation.chosen).toBe(who);
     await ok(call('PATCH', `/staff/${who}`, { body: change }));
     expect(await ok(call('GET', `/tasks/${id}`))).toMatchObject({ status: 'UNASSIGNED', assigneeId: null });
@@ -646,7 +646,7 @@ describe('somebody who can do less than before', () => {
     ['another name', { name: 'Maria' }],
   ] as const)('but keeps all with %s', async (_what, change) => {
     const who = await staff('mary', 'MAINTENANCE_STAFF', { skills: ['gas'] });
-    const { id } = await ok(insist({ requiredSkills: ['gas'] }));
+    const { id } = await ok(createRequired({ requiredSkills: ['gas'] }));
     await ok(call('PATCH', `/staff/${who}`, { body: change }));
     expect(await mine(id)).toBe(true);
     expect(await withdrawn(who)).toBe(0);
@@ -667,7 +667,7 @@ describe('somebody who can do less than before', () => {
     await ok(call('PATCH', `/properties/${flat()}`, { body: { region: 'here' } }));
     const who = await staff('mary', 'MAINTENANCE_STAFF', { skills: ['gas'], propertyIds: undefined, region: 'here' });
     const other = await staff('tom', 'MAINTENANCE_STAFF', { skills: ['gas', 'paint'], active: false });
-    const { id } = await ok(insist({ requiredSkills: ['gas'] }));
+    const { id } = await ok(createRequired({ requiredSkills: ['gas'] }));
     await ok(change(id));
     expect(await ok(call('GET', `/tasks/${id}`))).toMatchObject({ status: 'UNASSIGNED', assigneeId: null });
     expect(await withdrawn(who)).toBe(1);
@@ -679,7 +679,7 @@ describe('somebody who can do less than before', () => {
 
   it('keeps a task that asks for less, or whose property gets its first region', async () => {
     const who = await staff('mary', 'MAINTENANCE_STAFF', { skills: ['gas'] });
-    const { id } = await ok(insist({ requiredSkills: ['gas'] }));
+    const { id } = await ok(createRequired({ requiredSkills: ['gas'] }));
     await ok(call('PATCH', `/tasks/${id}`, { body: { requiredSkills: [] } }));
     await ok(call('PATCH', `/properties/${flat()}`, { body: { region: 'here' } }));
     expect(await mine(id)).toBe(true);
@@ -694,9 +694,9 @@ describe('somebody who can do less than before', () => {
 
   it('keeps the first tasks of a day that has become too full, and another takes the rest', async () => {
     const who = await staff('mary', 'MAINTENANCE_STAFF');
-    const first = await ok(insist({ durationMinutes: 60 }));
-    const second = await ok(insist({ durationMinutes: 60, scheduledDate: '2031-03-05T10:00:00.000Z' }));
-    const later = await ok(insist({ durationMinutes: 60, scheduledDate: '2031-03-06T10:00:00.000Z' }));
+    const first = await ok(createRequired({ durationMinutes: 60 }));
+    const second = await ok(createRequired({ durationMinutes: 60, scheduledDate: '2031-03-05T10:00:00.000Z' }));
+    const later = await ok(createRequired({ durationMinutes: 60, scheduledDate: '2031-03-06T10:00:00.000Z' }));
     await ok(call('PATCH', `/staff/${who}`, { body: { maxMinutesPerDay: 90 } }));
     expect([await mine(first.id), await mine(second.id), await mine(later.id)]).toEqual([true, false, true]);
     const other = await staff('tom', 'MAINTENANCE_STAFF');
@@ -706,7 +706,7 @@ describe('somebody who can do less than before', () => {
 
   it('is told of the new time alone where they get the same task again', async () => {
     const who = await staff('mary', 'MAINTENANCE_STAFF');
-    const { id } = await ok(insist());
+    const { id } = await ok(createRequired());
     const { db } = system.bed;
     await db.updateTable('task').set({ must_finish_by: '2031-03-05T20:00:00Z' }).where('id', '=', id).execute();
     await ok(call('PATCH', `/staff/${who}`, { body: { shifts: every('10:00', '18:00') } }));
@@ -760,7 +760,7 @@ describe('how candidates are weighed', () => {
     await staff('ann', 'MAINTENANCE_STAFF');
     const own = await staff('zoe', 'MAINTENANCE_STAFF');
     await ok(call('PATCH', `/properties/${flat()}`, { body: { primaryStaffIds: [own] } }));
-    const { id, assigneeId } = await ok(insist());
+    const { id, assigneeId } = await ok(createRequired());
     expect(assigneeId).toBe(own);
     expect((await ok(call('GET', `/tasks/${id}/assignment`))).explanation.weights).toMatchObject({ primary: 100 });
     await ok(call('PATCH', '/assignment-rules', { body: before }));

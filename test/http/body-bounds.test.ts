@@ -56,7 +56,7 @@ afterAll(async () => {
 interface Flood {
   readonly status: number;
   readonly answer: string;
-  /** What the server has taken of it, by its own count. */
+  /** The bytes of it that the server has taken, by its own count. */
   readonly readBytes: number;
 }
 const CHUNK = Buffer.concat([Buffer.from('4000\r\n'), Buffer.alloc(0x4000, 'a'), Buffer.from('\r\n')]);

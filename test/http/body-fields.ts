@@ -14,7 +14,7 @@ function fieldsOf(contract: Contract, schema: unknown, path: Path = []): readonl
   const items = isObject(here['items']) ? fieldsOf(contract, here['items'], [...path, 0]) : [];
   return path.length > 5 ? [] : [...own, ...items, ...parts.flatMap((part) => fieldsOf(contract, part, path))];
 }
-/** What stands beside a field, so that it is the field that is judged. */
+/** The other fields of a body, so that only the one in question is judged. */
 const BESIDE = { amount: 1, currency: 'AED', description: 'x', severity: 'MINOR', id: 'a', done: true };
 /** The body with the value there; containers that it lacks are made, with what their members may need. */
 export function withValue(

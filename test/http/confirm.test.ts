@@ -46,7 +46,7 @@ describe('confirming', () => {
     expect(http.orchestrator.waits).toEqual([2_000]);
   });
 
-  it('acts for the caller, whoever the body names', async () => {
+  it('acts for the caller, whatever name the body has', async () => {
     await confirm({
       as: 'AGENT',
       sub: 'agent-7',

@@ -7,12 +7,12 @@ import { payStay, refundStay, seedMoneyStay, tamper } from '../setup/ledger.ts';
 import { feeDifference } from '../setup/movements.ts';
 import { type Answer, API, at, type Http, recordKeeper, startHttp } from './harness.ts';
 
-/** What a gateway's record and the ledger do not agree about, as finance works it off. */
+/** Differences between a gateway's record and the ledger, as finance works them off. */
 
 const PATH = `${API}/financial/differences`;
 const RECONCILIATIONS = `${API}/financial/reconciliations`;
 
-/** What the gateway says; a test may change it. */
+/** The gateway's record; a test may change it. */
 const record: GatewayMovement[] = [];
 let http: Http;
 beforeAll(async () => {
@@ -246,7 +246,7 @@ describe('a difference that somebody has explained', () => {
     ]);
     expect(at(compared.body, 'data')).toMatchObject({ ok: false, open: 1, settlementsPosted: 1 });
     expect(await isOpen(id)).toBe(true);
-    // What the gateway says of its fee by now is what has come.
+    // The fee in the gateway's record by now is the one that has come.
     expect(await summaryOf(`stay-${stays}`)).toMatchObject({ bank: 901, gatewayClearing: 70 });
     expect((await checkIntegrity(http.db)).differences).toEqual([]);
   });

@@ -4,7 +4,7 @@ import { deliverAll } from '../setup/deliver.ts';
 
 import { API, at, type Http, seed, startHttp } from './harness.ts';
 
-/** Whoever supervises much work hears of it once a day. */
+/** A person who supervises much work gets one message a day. */
 
 let http: Http;
 beforeAll(async () => {
@@ -33,7 +33,7 @@ async function completed(type: 'INSPECTION' | 'MAINTENANCE'): Promise<void> {
   expect(done.status).toBe(200);
 }
 const deliver = (): Promise<void> => deliverAll(http.db);
-const told = () =>
+const notified = () =>
   http.db
     .selectFrom('notification')
     .selectAll()
@@ -45,7 +45,7 @@ const told = () =>
 it('each by itself, unless it is asked for', async () => {
   await completed('INSPECTION');
   await deliver();
-  expect((await told()).map(({ status }) => status)).toEqual(['SENT']);
+  expect((await notified()).map(({ status }) => status)).toEqual(['SENT']);
 });
 
 it('of a day in one mail at its hour on the property’s clock', async () => {
@@ -54,7 +54,7 @@ it('of a day in one mail at its hour on the property’s clock', async () => {
   await completed('INSPECTION');
   await completed('MAINTENANCE');
   await deliver();
-  const [, first, second, digest, ...rest] = await told();
+  const [, first, second, digest, ...rest] = await notified();
   expect(rest).toEqual([]);
   for (const row of [first, second]) {
     expect(row).toMatchObject({ status: 'SKIPPED', reason: 'IN_DIGEST', digest_id: digest?.id });
@@ -81,5 +81,5 @@ it('is nobody’s but the staff’s, and can be taken back', async () => {
   expect((await http.call('PUT', PREFERENCES, { body: { optOuts: [], digest: false } })).status).toBe(200);
   await completed('INSPECTION');
   await deliver();
-  expect((await told()).at(-1)).toMatchObject({ status: 'SENT', digest_id: null });
+  expect((await notified()).at(-1)).toMatchObject({ status: 'SENT', digest_id: null });
 });

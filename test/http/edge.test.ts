@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../../src/kernel/log.ts';
 import { API, at, countRows, type Http, startHttp } from './harness.ts';
 
-/** What every request meets before and after its route: bodies, ids, headers, logs, failures. */
+/** Common handling of every request before and after its route: bodies, ids, headers, logs, failures. */
 
 let http: Http;
 let before: Record<string, number>;

@@ -94,8 +94,8 @@ describe('the catalogue', () => {
     }
     for (const { type, resource, data } of events) {
       expect(isEventType(type), type).toBe(true);
-      const told = EVENT_DATA[resource.type as EventResource].safeParse(data);
-      expect(told.success, `${type} ${JSON.stringify(data)}: ${told.error?.message}`).toBe(true);
+      const parsed = EVENT_DATA[resource.type as EventResource].safeParse(data);
+      expect(parsed.success, `${type} ${JSON.stringify(data)}: ${parsed.error?.message}`).toBe(true);
     }
     const seen = new Set(events.map(({ type }) => type));
     expect(seen.size).toBeGreaterThanOrEqual(30);

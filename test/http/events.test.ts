@@ -63,7 +63,7 @@ describe('the feed', () => {
     expect(typesOf('task').filter((type) => type === 'task.created')).toHaveLength(4);
     expect(typesOf('payment')).toEqual(['payment.processing', 'payment.completed']);
     expect(typesOf('saga').filter((type) => type === 'saga.completed')).toHaveLength(4);
-    // What each record is now is what its last event says.
+    // The present state of each record is that of its last event.
     for (const table of ['reservation', 'task', 'transaction'] as const) {
       const { rows } = await sql<{ id: string; status: string }>`
         SELECT id, status FROM ${sql.table(table)} WHERE ${sql.ref(table === 'reservation' ? 'id' : 'reservation_id')} = ${id}`.execute(
@@ -89,8 +89,8 @@ describe('the feed', () => {
     const made = await system.call('POST', path, { body: { name: 'Nora Nobody', email: 'nora@example.com' } });
     await system.call('PATCH', `${path}/${made.body.data.id}`, { body: { locale: 'ar' } });
     const { events } = await readEvents(db, before, 100);
-    const told = await db.selectFrom('notification').select('id').where('reservation_id', '=', id).execute();
-    expect(events.filter(({ type }) => type === 'notification.skipped')).toHaveLength(told.length);
+    const notified = await db.selectFrom('notification').select('id').where('reservation_id', '=', id).execute();
+    expect(events.filter(({ type }) => type === 'notification.skipped')).toHaveLength(notified.length);
     const ofGuest = events.filter(({ resource }) => resource.id === made.body.data.id);
     expect(ofGuest.map(({ type }) => type)).toEqual(['guest.created', 'guest.updated']);
     expect(JSON.stringify(events)).not.toMatch(/Nora|example\.com/);
@@ -123,7 +123,7 @@ describe('the feed', () => {
     expect(await newest()).toBeGreaterThan(before);
   });
 
-  it('is dense and in order for everybody, whoever writes, rolls back and reads at once', async () => {
+  it('is dense and in order for everybody, while others write, roll back and read', async () => {
     const { db } = system.bed;
     const ids = await Promise.all(Array.from({ length: 8 }, () => seedStay(db)));
     const start = await newest();

@@ -62,7 +62,7 @@ const currencies = (answer: Answer): readonly Record<string, number>[] =>
   at(answer.body, 'data', 'currencies') as readonly Record<string, number>[];
 const sums = (answer: Answer, currency = 'AED') => currencies(answer).find((row) => at(row, 'currency') === currency);
 /** Everything but the id of the request. */
-const told = ({ status, body }: Answer) => ({ status, ...body, requestId: '' });
+const comparable = ({ status, body }: Answer) => ({ status, ...body, requestId: '' });
 const minor = (value: unknown, exponent = 2): number => Math.round(Number(value) * 10 ** exponent);
 
 describe('the financial summary', () => {
@@ -173,7 +173,7 @@ describe('the financial summary', () => {
   ] as const)('does not tell foreign from absent: %s %s', async (filter, foreign, call) => {
     const refused = await get(`${SUMMARY}?${filter}=${foreign}`, call);
     expect(refused).toMatchObject({ status: 404, body: { code: 'NOT_FOUND' } });
-    expect(told(refused)).toEqual(told(await get(`${SUMMARY}?${filter}=absent-id`, call)));
+    expect(comparable(refused)).toEqual(comparable(await get(`${SUMMARY}?${filter}=absent-id`, call)));
   });
 });
 
@@ -240,7 +240,7 @@ describe('an owner’s balance and statement', () => {
     const absent =
       ask === balance ? await balance('nobody', asOwner('owner-1')) : await statement('nobody', '', asOwner('owner-1'));
     expect(foreign.status).toBe(404);
-    expect(told(foreign)).toEqual(told(absent));
+    expect(comparable(foreign)).toEqual(comparable(absent));
   });
 });
 

@@ -297,7 +297,7 @@ describe('a change for a later day', () => {
     expect(at(late.body, 'details', 'issues')).toEqual([{ path: 'effectiveFrom', message: 'must not be in the past' }]);
   });
 
-  it('is kept by whoever pinned it; a version that was never set is a bug', async () => {
+  it('is kept by the stays that pinned it; a version that was never set is a bug', async () => {
     expect(await readTerms(http.db, 1)).toMatchObject({ version: 1, ownerBp: 7_000 });
     await expect(readTerms(http.db, 999)).rejects.toThrow('missing: the terms of a stay');
     await expect(readTerms(http.db, 999)).rejects.not.toBeInstanceOf(RoomyError);

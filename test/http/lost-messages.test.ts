@@ -5,7 +5,7 @@ import { recordFailures } from '../../src/domain/sweeps/failures.ts';
 import { deliverAll, mailboxDeps } from '../setup/deliver.ts';
 import { type Answer, API, at, type Http, startHttp } from './harness.ts';
 
-/** What was lost because of one bad value is sent in one call, once the value is mended. */
+/** Messages that were lost because of one bad value are sent in one call, once the value is mended. */
 
 let http: Http;
 const NUMBERS = Array.from({ length: 20 }, (_, n) => n);

@@ -27,7 +27,7 @@ afterAll(() => http?.stop());
 const withKey = (key: string) => ({ 'idempotency-key': key });
 const give = (agent: string) => sql`UPDATE property SET agent_ids = ARRAY[${agent}]`.execute(http.db);
 
-/** What an agent changes by the right to its property. Work on a task is a right by assignment. */
+/** Changes that an agent makes by the right to its property. Work on a task is a right by assignment. */
 const BY_PROPERTY = MUTATIONS.filter((endpoint) => {
   const policy = POLICIES[endpoint];
   if (policy === undefined || policy === 'anonymous' || !policy.roles.includes('AGENT')) return false;

@@ -27,7 +27,7 @@ const call = async (method: string, path: string, body?: object) => {
   return answer.body.data;
 };
 
-/** What the schedules wake, until nothing is due. */
+/** Runs the scheduled work until nothing is due. */
 async function sweep(): Promise<void> {
   const { db } = system.bed;
   await assignDueTasks(db, 50);
@@ -260,7 +260,7 @@ describe('the messages of a stay', () => {
       ({ status, event }: { status: string; event: string }) => status === 'EXPECTED' && event !== 'PAYMENT_DUE',
     );
     expect(named(sent)).toEqual(named(expected));
-    // Whoever has paid is not reminded to.
+    // A guest who has paid is not reminded.
     const due = before.messages.filter(({ event }: { event: string }) => event === 'PAYMENT_DUE');
     expect(due).toHaveLength(1);
     expect(await reasonsOf(id, 'PAYMENT_DUE')).toEqual(['SKIPPED PAID']);

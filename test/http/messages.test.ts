@@ -5,7 +5,7 @@ import { createSimulatedDatabase, type SimulatedDatabase } from '../setup/databa
 import { deliverAll } from '../setup/deliver.ts';
 import { type Answer, type System, startSystem } from '../setup/system.ts';
 
-/** What may be said about messages through HTTP: rules, switches, wishes, once more; and reminders that move. */
+/** Messages through HTTP: rules, settings, preferences, resending; and reminders that move. */
 
 let simulated: SimulatedDatabase;
 let system: System;

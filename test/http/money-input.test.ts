@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../../src/kernel/log.ts';
 import { type Answer, API, addReservation, at, countRows, type Http, seed, startHttp } from './harness.ts';
 
-/** What comes in as money, and what must never come in: the numbers of cards. */
+/** Amounts that come in, and numbers of cards, which must never come in. */
 
 let http: Http;
 let before: Record<string, number>;

@@ -4,7 +4,7 @@ import type { TaskStatus, TaskType } from '../../src/db/schema.ts';
 import { prepareStays } from '../sagas/confirmation.ts';
 import { API, at, type Http, startHttp } from './harness.ts';
 
-/** What staff see of their own work: a list, and a calendar. */
+/** The own work of staff: a list, and a calendar. */
 
 let http: Http;
 beforeAll(async () => {

@@ -71,7 +71,7 @@ const namedBy = (app: Http['app']): readonly Named[] =>
 const ask = ({ path, key }: Named, id: string, call: Call = {}): Promise<Answer> =>
   http.call('GET', `${path}?${key}=${id}`, call);
 /** All but what is of the one request. */
-const told = ({ status, body: { requestId: _id, ...body } }: Answer) => ({ status, body });
+const withoutId = ({ status, body: { requestId: _id, ...body } }: Answer) => ({ status, body });
 
 describe('a record that does not exist', () => {
   it('is nothing in a list, and not found in a report, on every route that takes an id in its query', async () => {
@@ -101,8 +101,8 @@ describe('a record that does not exist', () => {
       if (foreign === undefined || policy === undefined || policy === 'anonymous') continue;
       for (const stranger of STRANGERS) {
         if (typeof stranger.as !== 'string' || !policy.roles.includes(stranger.as)) continue;
-        const absent = told(await ask(one, 'nothing-like-this', stranger));
-        expect(told(await ask(one, foreign, stranger)), `${one.name} ${stranger.as}`).toEqual(absent);
+        const absent = withoutId(await ask(one, 'nothing-like-this', stranger));
+        expect(withoutId(await ask(one, foreign, stranger)), `${one.name} ${stranger.as}`).toEqual(absent);
         tried += 1;
       }
     }

@@ -153,7 +153,7 @@ function valuesFor(field: Field): readonly string[] {
   return texts;
 }
 
-/** What a request log may say of a refusal: its code. Warnings, errors and stacks are of faults. */
+/** A request log has the code of a refusal and no more. Warnings, errors and stacks are for faults. */
 function expectNoFault(): void {
   const faults = logged.filter(({ level, line }) => level !== 'info' || /\\n\s+at |"stack"/.test(JSON.stringify(line)));
   expect(faults).toEqual([]);
@@ -229,7 +229,7 @@ describe('an address of a webhook', () => {
     expect(made.status, made.text).toBe(201);
     const read = await http.call('GET', `${API}/webhook-endpoints/${String(at(made.body, 'data', 'id'))}`);
     expect(at(read.body, 'data', 'url')).toBe(url);
-    // What is taken goes to a public address, or to a name that has none yet.
+    // An accepted address is public, or a name that has none yet.
     expect(new URL(url).protocol).toBe('https:');
     expect(url).not.toMatch(/[\s\\]|@/);
   });

@@ -110,7 +110,7 @@ async function assigneeOf(taskId: string): Promise<string | null> {
 }
 
 /** As the mail has it: Wednesday 5 March 2031 at 12:00 (Asia/Dubai). */
-const told = (instant: Date | null): string => {
+const printed = (instant: Date | null): string => {
   const options = { dateStyle: 'full', timeStyle: 'short', timeZone: 'Asia/Dubai' } as const;
   return `${new Intl.DateTimeFormat('en-GB', options).format(instant ?? 0)} (Asia/Dubai)`;
 };
@@ -120,14 +120,14 @@ const ASKED = Object.entries(ROLES).filter(([, roles]) => roles.length > 0) as r
   readonly StaffRole[],
 ][];
 
-describe.each(ASKED)('of %s, whoever is to do it (%s)', (type, [role = 'CLEANER']) => {
+describe.each(ASKED)('of %s, for each role that does it (%s)', (type, [role = 'CLEANER']) => {
   const says = async (id: string, who: string): Promise<void> => {
     const { accept_by } = await row(id);
     const { body } = await mailTo(id, who);
-    expect(body).toContain(`Please answer by ${told(accept_by)}`);
+    expect(body).toContain(`Please answer by ${printed(accept_by)}`);
     const question = await page('GET', addressIn(body));
     expect(question).toMatchObject({ status: 200 });
-    expect(question.text).toContain(told(accept_by));
+    expect(question.text).toContain(printed(accept_by));
     expect(question.text).toMatch(/min left/);
   };
 

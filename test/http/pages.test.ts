@@ -5,7 +5,7 @@ import { policyOf } from '../../src/http/policy.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { API, type Call, declaredRoutes, type Http, JWT, seed, startHttp } from './harness.ts';
 
-/** Whoever opens an address in a browser reads a page, whatever is wrong with it; programs keep their answers. */
+/** A person who opens an address in a browser reads a page, whatever is wrong with it; programs keep their answers. */
 
 const BROWSER = { accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' };
 let http: Http;

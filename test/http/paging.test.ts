@@ -172,7 +172,7 @@ async function prepare(): Promise<void> {
     .execute();
 }
 
-/** What stands for the parameters of a path. */
+/** Values for the parameters of a path. */
 const PATHS: Readonly<Record<string, string>> = {
   '/owners/{id}/statement': '/owners/owner-1/statement',
   '/financial/reconciliations/{id}': '/financial/reconciliations/reconciliation-1',

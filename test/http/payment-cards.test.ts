@@ -6,7 +6,7 @@ import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { GATEWAY } from '../sagas/money.ts';
 import { type Answer, type System, startSystem } from '../setup/system.ts';
 
-/** What the rules of fraud make of many payments by one service client, and of one card for many guests. */
+/** The fraud rules on many payments by one service client, and on one card for many guests. */
 let system: System;
 let stripe: FakeStripe;
 beforeAll(async () => {

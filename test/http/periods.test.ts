@@ -103,7 +103,7 @@ async function prepare(day: Day): Promise<void> {
       .execute();
     const { sagaId } = await payStay(db, { stay, at: new Date(moment) });
     await db.transaction().execute(async (tx) => {
-      // What is booked is never changed; in this test it is booked earlier.
+      // A booking is never changed; in this test it is made earlier.
       await sql`SET LOCAL session_replication_role = replica`.execute(tx);
       await tx
         .updateTable('ledger_tx')
@@ -123,9 +123,9 @@ async function prepare(day: Day): Promise<void> {
 type Ask = (path: string, call?: Call) => Promise<Answer>;
 const get: Ask = (path, call) => http.call('GET', `${API}${path}`, call);
 async function ok(answer: Promise<Answer>): Promise<Answer> {
-  const told = await answer;
-  expect([200, 201], told.text).toContain(told.status);
-  return told;
+  const answered = await answer;
+  expect([200, 201], answered.text).toContain(answered.status);
+  return answered;
 }
 const rowsOf = (answer: Answer): readonly Record<string, unknown>[] => at(answer.body, 'data') as never;
 const numbersIn = (texts: readonly unknown[], day: Day): readonly number[] =>
@@ -178,7 +178,7 @@ interface Made {
     ends: { readonly from: string; readonly to: string; readonly zone?: string },
   ) => Promise<Answer>;
 }
-/** What is made with a period says which instants it took it for. */
+/** A record that is made with a period names the instants that it was taken for. */
 const MADE: Readonly<Record<string, Made>> = {
   'POST /financial/reconciliations': {
     make: (_day, ends) => http.call('POST', `${API}/financial/reconciliations`, { body: { ...WINDOW, ...ends } }),

@@ -4,7 +4,7 @@ import { CATALOGUE } from '../../src/kernel/errors.ts';
 import { type Answer, API, at, declaredRoutes, type Http, recordKeeper, startHttp } from './harness.ts';
 import { digestOfEverything, fixtureOf, MUTATIONS, prepareWorld, sendTo } from './valid-requests.ts';
 
-/** What a failure says, to people and to programs: words that a caller understands, and RFC 9457 for those who ask for it. */
+/** The text of a failure, for people and for programs: plain English, and RFC 9457 for those who ask for it. */
 
 let http: Http;
 beforeAll(async () => {

@@ -183,7 +183,7 @@ describe.each([
     await http.call('PATCH', `${API}/tasks/${id}`, { body: { assigneeId: null } });
   });
 
-  it('Twilio is told an address at which its receipts are taken, signed for that address only', async () => {
+  it('Twilio gets an address at which its receipts are taken, signed for that address only', async () => {
     const fake = await startFakeTwilio();
     const messenger = createTwilio({
       accountSid: ACCOUNT,
@@ -197,10 +197,10 @@ describe.each([
     ]);
     await messenger.close();
     await fake.close();
-    const told = fake.messages[0]?.statusCallback ?? expect.fail('no address was told');
+    const callback = fake.messages[0]?.statusCallback ?? expect.fail('no address was told');
     const form = { MessageSid: 'SM1', MessageStatus: 'delivered' };
     const receipt = (signedFor: string) =>
-      follow(told, {
+      follow(callback, {
         method: 'POST',
         headers: {
           'content-type': 'application/x-www-form-urlencoded',
@@ -210,11 +210,11 @@ describe.each([
         },
         body: new URLSearchParams(form).toString(),
       });
-    expect((await receipt(told)).status).toBe(200);
+    expect((await receipt(callback)).status).toBe(200);
     for (const other of [
-      told.replace(PREFIX, ''),
+      callback.replace(PREFIX, ''),
       `https://evil.example${SMS_RECEIPTS}`,
-      told.replace('https', 'http'),
+      callback.replace('https', 'http'),
     ])
       expect((await receipt(other)).status, other).toBe(401);
   });

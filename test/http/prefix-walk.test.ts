@@ -7,7 +7,7 @@ import { fixtureOf, MUTATIONS, methodOf, prepareWorld } from './valid-requests.t
 
 const PREFIX = '/roomy';
 const PUBLIC = `https://host.example${PREFIX}`;
-/** What a proxy sends, or anybody who wants to be taken for one. */
+/** Headers of a proxy, or of somebody who pretends to be one. */
 const FORWARDED = {
   'x-forwarded-host': 'evil.example',
   'x-forwarded-proto': 'gopher',

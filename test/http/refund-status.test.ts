@@ -3,7 +3,7 @@ import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { expectIntegrity, GATEWAY } from '../sagas/money.ts';
 import { type System, startSystem } from '../setup/system.ts';
 
-/** What counts as refunded is what has gone back; how far the rest is stands beside it. */
+/** Only money that has gone back counts as refunded; the state of the rest is beside it. */
 
 let system: System;
 beforeAll(async () => {
@@ -29,8 +29,8 @@ const cancel = async (id: string, body: object = {}) =>
   (await system.call('POST', `/reservations/${id}/cancel`, { body })).body.data.refund;
 const settle = (refundId: string) =>
   system.call('POST', `/transactions/${refundId}/settlement`, { body: { reference: `FT-${refundId}` } });
-/** All places that tell of the refunds of a stay. */
-async function toldOf(id: string) {
+/** All places that show the refunds of a stay. */
+async function statusOf(id: string) {
   const { paymentStatus, refundStatus } = (await system.call('GET', `/reservations/${id}`)).body.data;
   const list = await system.call('GET', '/reservations?limit=100');
   const listed = list.body.data.find((stay: { id: string }) => stay.id === id);
@@ -62,10 +62,10 @@ describe('the refunds of a stay', () => {
     ],
   ] as const)('%s: status, list and summary say the same', async (_, parts, told) => {
     const id = await paidStay(parts);
-    expect((await toldOf(id)).refundStatus).toBe('NONE');
+    expect((await statusOf(id)).refundStatus).toBe('NONE');
     const refund = await cancel(id);
     expect(refund.status).toBe(told.refundStatus);
-    expect(await toldOf(id)).toEqual(told);
+    expect(await statusOf(id)).toEqual(told);
     await expectIntegrity(system.bed.db);
   });
 
@@ -75,10 +75,10 @@ describe('the refunds of a stay', () => {
       [600, 'ref-refund-refused'],
     ]);
     const refund = await cancel(id);
-    expect(await toldOf(id)).toEqual({ paymentStatus: 'PAID', refundStatus: 'MANUAL_REQUIRED', refunded: 0 });
+    expect(await statusOf(id)).toEqual({ paymentStatus: 'PAID', refundStatus: 'MANUAL_REQUIRED', refunded: 0 });
     const answers = await Promise.all(refund.transactionIds.map(settle));
     expect(answers.map(({ status }) => status)).toEqual([200, 200]);
-    expect(await toldOf(id)).toEqual({ paymentStatus: 'REFUNDED', refundStatus: 'COMPLETED', refunded: 1000 });
+    expect(await statusOf(id)).toEqual({ paymentStatus: 'REFUNDED', refundStatus: 'COMPLETED', refunded: 1000 });
     const events = await system.bed.db
       .selectFrom('domain_event')
       .select('data')

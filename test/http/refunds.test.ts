@@ -32,8 +32,8 @@ async function captured(reservationId: string, amountMinor: number): Promise<voi
   const reference = `ref-${references}`;
   const event = { kind: 'charge-succeeded', reference, reservationId, amountMinor, currency: 'AED' };
   const body = { gatewayId: GATEWAY, eventId: `evt-${reference}`, type: 'charge', event };
-  const told = await system.call('POST', '/webhooks/stripe', { body, headers: { 'stripe-signature': 'good' } });
-  expect(told.body.data.outcome).toBe('start-payment');
+  const reported = await system.call('POST', '/webhooks/stripe', { body, headers: { 'stripe-signature': 'good' } });
+  expect(reported.body.data.outcome).toBe('start-payment');
   await expect.poll(() => openSagas(reservationId), { timeout: 20_000 }).toBe(0);
 }
 const openSagas = async (subjectId: string): Promise<number> =>
@@ -65,7 +65,7 @@ describe('goodwill', () => {
     const id = await stayWith('CHECKED_OUT');
     const answer = await refund(id, { amount: 100, ...(bearer ? { bearer } : {}) });
     expect(answer.status, answer.text).toBe(200);
-    const told = {
+    const reported = {
       amount: 100,
       currency: 'AED',
       reason: REASON,
@@ -73,7 +73,7 @@ describe('goodwill', () => {
       fromCredit: 0,
       takenFromOwner,
     };
-    expect(answer.body.data.refund).toMatchObject({ ...told, status: 'COMPLETED' });
+    expect(answer.body.data.refund).toMatchObject({ ...reported, status: 'COMPLETED' });
     const { ownerShare, agencyFee, referral, refunded, netReceived } = await summaryOf(id);
     expect({ ownerShare, agencyFee, referral: referral.retained }).toEqual(shares);
     expect({ refunded, netReceived }).toEqual({ refunded: 100, netReceived: 900 });
@@ -90,7 +90,7 @@ describe('goodwill', () => {
   it('is told to the guest, and to an owner whose payout it changes', async () => {
     const id = await stayWith('CHECKED_OUT');
     await refund(id, { amount: 100 });
-    const told = () =>
+    const reported = () =>
       system.bed.db
         .selectFrom('notification')
         .select(['event', 'recipient_type'])
@@ -98,8 +98,8 @@ describe('goodwill', () => {
         .where('event', 'in', ['REFUND_PROCESSED', 'REFUND_AFFECTS_PAYOUT'])
         .orderBy('event')
         .execute();
-    await expect.poll(async () => (await told()).length, { timeout: 20_000 }).toBe(2);
-    expect(await told()).toEqual([
+    await expect.poll(async () => (await reported()).length, { timeout: 20_000 }).toBe(2);
+    expect(await reported()).toEqual([
       { event: 'REFUND_AFFECTS_PAYOUT', recipient_type: 'OWNER' },
       { event: 'REFUND_PROCESSED', recipient_type: 'GUEST' },
     ]);

@@ -5,7 +5,7 @@ import { deliverAll } from '../setup/deliver.ts';
 
 import { API, at, type Http, seed, startHttp } from './harness.ts';
 
-/** What a repair costs: the owner is asked where that is much, and charged where the agency says so. */
+/** The cost of a repair: the owner is asked where it is high, and charged where the agency says so. */
 
 let http: Http;
 beforeAll(async () => {
@@ -106,7 +106,7 @@ describe('a repair that costs more than the limit', () => {
     ['an agent of the portfolio', 'AGENT', 'agent-1', 200],
     ['an agent of another', 'AGENT', 'agent-99', 404],
     ['an administrator', 'ADMIN', 'admin-1', 200],
-    ['whoever does the work', 'MAINTENANCE_STAFF', 'fixer', 403],
+    ['the person who does the work', 'MAINTENANCE_STAFF', 'fixer', 403],
   ] as const)('may be decided through the API by %s: %s %s, %i', async (_who, as, sub, status) => {
     const made = await make({ estimate: { amount: 10, currency: 'USD' } });
     expect(made).toMatchObject({ approval: 'PENDING' });
@@ -233,9 +233,9 @@ describe('what is found at work', () => {
     expect(made).toHaveLength(2);
     expect(asked).toEqual([made[0]]);
     expect((await said(asked[0])).get('repair-approval.owner@1')?.body).toContain('AED 2,000.00');
-    const told = await said(id);
-    expect(told.get('maintenance-required.owner@1')?.body).toContain('AED 2,040.00');
-    const alert = told.get('maintenance-alert-findings.ops@1')?.body;
+    const texts = await said(id);
+    expect(texts.get('maintenance-required.owner@1')?.body).toContain('AED 2,040.00');
+    const alert = texts.get('maintenance-alert-findings.ops@1')?.body;
     for (const fact of ['Ceiling fell down; Lamp broken', 'severe', 'nobody is expected'])
       expect(alert).toContain(fact);
   });

@@ -105,7 +105,7 @@ describe('arrival and departure', () => {
     expect(timesIn(before.tasks)).toEqual(timesIn((await forecastOf(id)).tasks));
   });
 
-  const told = async (id: string, event: string): Promise<readonly string[]> => {
+  const notified = async (id: string, event: string): Promise<readonly string[]> => {
     await textsOf(id);
     const { rows } = await sql<{ body: string }>`SELECT m.body FROM notification n
       JOIN dev_mail m ON m.message_id = '<' || n.effect_key || '@roomy>'
@@ -121,16 +121,16 @@ describe('arrival and departure', () => {
     const id = await stay({});
     await act(id, 'confirm');
     const agree = (at: string | null) => system.call('PATCH', `/reservations/${id}`, { body: { [field]: at } });
-    expect(await told(id, event)).toEqual([first]);
+    expect(await notified(id, event)).toEqual([first]);
     expect((await agree('08:30')).status).toBe(200);
-    expect(await told(id, event)).toEqual([first, '08:30']);
+    expect(await notified(id, event)).toEqual([first, '08:30']);
     // Other changes of the stay, and the same time said in another way, are no news.
     expect((await system.call('PATCH', `/reservations/${id}`, { body: { notes: 'Two cots' } })).status).toBe(200);
     expect((await agree(field === 'plannedArrival' ? '2031-02-01T08:30' : '2031-02-04T08:30')).status).toBe(200);
-    expect(await told(id, event)).toEqual([first, '08:30']);
+    expect(await notified(id, event)).toEqual([first, '08:30']);
     // Back to what was told first, which is not what was told last.
     expect((await agree(null)).status).toBe(200);
-    expect(await told(id, event)).toEqual([first, '08:30', first]);
+    expect(await notified(id, event)).toEqual([first, '08:30', first]);
   });
 
   it('of the property that change after guests were reminded are told again to those who go by them', async () => {
@@ -142,20 +142,20 @@ describe('arrival and departure', () => {
       const body = { checkInTime: '16:00', checkOutTime: '10:00' };
       expect((await system.call('PATCH', `/properties/${propertyId}`, { body })).status).toBe(200);
     }
-    expect(await told(bound, 'CHECK_IN_REMINDER')).toEqual(['15:00', '16:00']);
-    expect(await told(bound, 'CHECK_OUT_REMINDER')).toEqual(['11:00', '10:00']);
-    expect(await told(agreed, 'CHECK_IN_REMINDER')).toEqual(['18:30']);
-    expect(await told(agreed, 'CHECK_OUT_REMINDER')).toEqual(['09:15']);
+    expect(await notified(bound, 'CHECK_IN_REMINDER')).toEqual(['15:00', '16:00']);
+    expect(await notified(bound, 'CHECK_OUT_REMINDER')).toEqual(['11:00', '10:00']);
+    expect(await notified(agreed, 'CHECK_IN_REMINDER')).toEqual(['18:30']);
+    expect(await notified(agreed, 'CHECK_OUT_REMINDER')).toEqual(['09:15']);
   });
 
   it('that were told and change for a moment only are not told again', async () => {
     const id = await stay({});
     await act(id, 'confirm');
-    expect(await told(id, 'CHECK_OUT_REMINDER')).toEqual(['11:00']);
+    expect(await notified(id, 'CHECK_OUT_REMINDER')).toEqual(['11:00']);
     for (const plannedDeparture of ['08:00', '11:00']) {
       await system.call('PATCH', `/reservations/${id}`, { body: { plannedDeparture } });
       while ((await planDueReminders(system.bed.db, 50)) > 0);
     }
-    expect(await told(id, 'CHECK_OUT_REMINDER')).toEqual(['11:00']);
+    expect(await notified(id, 'CHECK_OUT_REMINDER')).toEqual(['11:00']);
   });
 });

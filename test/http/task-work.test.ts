@@ -220,7 +220,7 @@ describe('completing', () => {
     expect((await complete(id)).body.data.completion.minutes).toBe(90);
   });
 
-  it('is done once, by whoever is first', async () => {
+  it('is done once, by the first', async () => {
     const { id } = await task();
     const answers = await Promise.all(Array.from({ length: 10 }, () => complete(id)));
     expect(answers.map(({ status }) => status).toSorted()).toEqual([200, ...Array(9).fill(409)]);
@@ -260,7 +260,7 @@ describe('completing', () => {
     expect([code, body.code]).toEqual([409, 'TASK_NOT_COMPLETABLE']);
   });
 
-  it('of a task that nobody has is the work of whoever does it', async () => {
+  it('of a task that nobody has is the work of the person who does it', async () => {
     const { id } = await task({ status: 'UNASSIGNED', assignee: null });
     const { body } = await complete(id, {}, { role: 'AGENT', sub: 'agent-1' });
     expect(body.data).toMatchObject({ status: 'COMPLETED', assigneeId: 'agent-1', completedBy: 'agent-1' });
@@ -311,7 +311,7 @@ describe('completing', () => {
     }
   });
 
-  it('shows no guest’s name to whoever only cleans or repairs', async () => {
+  it('shows no guest’s name to a person who only cleans or repairs', async () => {
     const titled = { title: 'Check-in for John Doe' };
     for (const as of [cleaner, fixer]) {
       const { id } = await task({ type: 'CHECK_IN', assignee: as.sub ?? '' });
@@ -459,7 +459,7 @@ describe('what follows', () => {
   const admin: CallOptions = {};
   const statusOf = async (id: string) => (await system.call('GET', `/reservations/${id}`)).body.data.status;
 
-  it('from the cleaning before an arrival: the property is clean, and whoever meets the guest is told', async () => {
+  it('from the cleaning before an arrival: the property is clean, and the person who meets the guest is notified', async () => {
     const { propertyId, ids } = await confirmedStay();
     await system.bed.db.updateTable('property').set({ readiness: 'DIRTY' }).where('id', '=', propertyId).execute();
     await complete(ids.PRE_ARRIVAL, {}, admin);
@@ -499,8 +499,8 @@ describe('what follows', () => {
     expect(failed.body.details.issues).toMatchObject([{ path: 'findings' }]);
     await complete(created.subjectId, { outcome: 'PASSED' }, admin);
     expect(await readinessOf(propertyId)).toBe('INSPECTED');
-    const told = await system.call('GET', '/notifications?event=PROPERTY_INSPECTION');
-    const results = told.body.data.filter(({ taskId }: { taskId: string }) => taskId === created.subjectId);
+    const notified = await system.call('GET', '/notifications?event=PROPERTY_INSPECTION');
+    const results = notified.body.data.filter(({ taskId }: { taskId: string }) => taskId === created.subjectId);
     expect(results).toMatchObject([{ template: 'property-inspected.owner@1', recipientType: 'OWNER' }]);
   });
 
@@ -723,7 +723,7 @@ describe('after a repair', () => {
     await arrival(propertyId);
     const [lamp = '', tap = ''] = await failedInspection(propertyId, [broken('Lamp flickers'), broken('Tap drips')]);
     expect(found((await complete(lamp, {}, agent)).body, 'INSPECTION_CREATED')).toEqual([]);
-    // What is found in repairing is repaired first.
+    // A finding of a repair is repaired first.
     const { body } = await complete(tap, { findings: [broken('Pipe rusts')] }, agent);
     expect(found(body, 'INSPECTION_CREATED')).toEqual([]);
     const [pipe = ''] = found(body, 'MAINTENANCE_CREATED');
@@ -859,7 +859,7 @@ describe('statistics', () => {
     });
     const foreign = await system.call('GET', path, { role: 'AGENT', sub: 'agent-9' });
     expect([foreign.status, foreign.body.code]).toEqual([404, 'NOT_FOUND']);
-    // What is due later is not late yet; what is done before its time is done in time.
+    // Work that is due later is not late yet; work that is done before its time is done in time.
     const later = await place();
     for (const status of ['UNASSIGNED', 'ASSIGNED', 'IN_PROGRESS', 'COMPLETED'] as const) {
       const { id } = await task({ propertyId: later });

@@ -211,7 +211,7 @@ describe('a text', () => {
     expect(shown.body.data.hints).toMatchObject([hint]);
     const saved = await save(draft);
     expect([saved.status, saved.body.data.hints]).toEqual([201, [{ ...hint, written }]]);
-    // What is saved is what is seen from now on, and warned about likewise.
+    // The saved text is previewed from now on, with its hints.
     expect((await preview({ locale: 'en' })).body.data.hints).toMatchObject([hint]);
     const right = await save({ ...draft, message: 'Dear {guestName}, [sic] {{ and }} 5%, a <b>' });
     expect(right.body.data.hints).toEqual([]);

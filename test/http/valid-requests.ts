@@ -9,7 +9,7 @@ import { API, addReservation, at, type Call, type Http } from './harness.ts';
 
 /**
  * One valid request for each mutation of the API, on records of its own, for tests that walk all of them. A route that is
- * missing here fails those tests (`assertAllMutationsCovered`).
+ * missing here fails those tests (`fixtureOf`).
  */
 
 export interface ValidRequest extends Call {
@@ -446,7 +446,7 @@ export const STRAY_FIXTURES = Object.keys(FIXTURES).filter((name) => {
   return !Object.hasOwn(POLICIES, endpointName(method, `${API}/${path}`));
 });
 
-/** What stands in every table, by table: a digest that any change of any row changes. */
+/** The contents of every table, by table: a digest that any change of any row changes. */
 export async function digestOfEverything(db: Db): Promise<Readonly<Record<string, string>>> {
   const { rows: tables } = await sql<{ name: string }>`
     SELECT c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -452,7 +452,7 @@ describe('the tasks of an arrival', () => {
       .execute();
     return Object.fromEntries(rows.map(({ occurrence, ...row }) => [occurrence, row]));
   };
-  const told = async (id: string, who: string) => {
+  const notified = async (id: string, who: string) => {
     const rows = await system.bed.db
       .selectFrom('notification as n')
       .innerJoin('task as t', 't.id', 'n.task_id')
@@ -475,7 +475,7 @@ describe('the tasks of an arrival', () => {
     );
     await assignDueTasks(system.bed.db, 100);
     expect(await states(id)).toMatchObject({ PRE_ARRIVAL: over, ARRIVAL: over });
-    expect(await told(id, who)).toEqual(['TASK_WITHDRAWN']);
+    expect(await notified(id, who)).toEqual(['TASK_WITHDRAWN']);
     expect(Object.keys(await tasksOf(id))).toHaveLength(4);
   });
 
@@ -485,14 +485,14 @@ describe('the tasks of an arrival', () => {
     const { ARRIVAL } = await tasksOf(id);
     expect(ARRIVAL).toMatchObject({ status: 'ASSIGNED', assigneeId: who });
     expect((await system.call('POST', `/tasks/${ARRIVAL.id}/complete`, { body: {} })).status).toBe(200);
-    expect(await told(id, who)).toEqual([]);
+    expect(await notified(id, who)).toEqual([]);
   });
 
   it.each([-13, 13])('and the meeting of %i hours from now is not', async (n) => {
     const { id, who } = await arriving({ ARRIVAL: { status: 'ASSIGNED', at: hours(n) } });
     await act(id, 'check-in');
     expect((await states(id))['ARRIVAL']).toMatchObject(over);
-    expect(await told(id, who)).toEqual(['TASK_WITHDRAWN']);
+    expect(await notified(id, who)).toEqual(['TASK_WITHDRAWN']);
   });
 
   it.each([
@@ -514,7 +514,7 @@ describe('the tasks of an arrival', () => {
     const { id, who } = await arriving({ PRE_ARRIVAL: { status: 'IN_PROGRESS' } });
     await act(id, 'check-in');
     expect((await states(id))['PRE_ARRIVAL']).toMatchObject({ status: 'IN_PROGRESS', assignee_id: who });
-    expect(await told(id, who)).toEqual([]);
+    expect(await notified(id, who)).toEqual([]);
   });
 
   it('are as they were when the check-in is taken back, and nobody has heard of it', async () => {
@@ -523,7 +523,7 @@ describe('the tasks of an arrival', () => {
     const before = await states(id);
     expect((await act(id, 'check-in')).body.code).toBe('AMENITIES_REFUSED');
     expect(await states(id)).toEqual(before);
-    expect(await told(id, who)).toEqual([]);
+    expect(await notified(id, who)).toEqual([]);
   });
 });
 
@@ -771,7 +771,7 @@ describe('the meeting at a departure', () => {
       .select(['status', 'assignee_id', 'next_assign_at'])
       .where('id', '=', id)
       .executeTakeFirstOrThrow();
-  const told = async (taskId: string) => {
+  const notified = async (taskId: string) => {
     const rows = await system.bed.db
       .selectFrom('notification')
       .select(['event', 'recipient_id'])
@@ -790,7 +790,7 @@ describe('the meeting at a departure', () => {
   it('is over once the guest has left: who was to meet them is told, and nobody else is sent', async () => {
     const id = await withMeeting({ status: 'ASSIGNED', assignee_id: 'agent-of-departures' });
     expect(await meets(id)).toEqual({ status: 'OVERTAKEN', assignee_id: null, next_assign_at: null });
-    expect(await told(id)).toEqual(['TASK_WITHDRAWN agent-of-departures']);
+    expect(await notified(id)).toEqual(['TASK_WITHDRAWN agent-of-departures']);
     const mine = await system.call('GET', '/me/tasks', { role: 'AGENT', sub: 'agent-of-departures' });
     expect(mine.body.data).toEqual([]);
     await assignDueTasks(system.bed.db, 100);
@@ -801,7 +801,7 @@ describe('the meeting at a departure', () => {
     const id = await withMeeting({ status: 'UNASSIGNED', assignee_id: null });
     await assignDueTasks(system.bed.db, 100);
     expect(await meets(id)).toEqual({ status: 'OVERTAKEN', assignee_id: null, next_assign_at: null });
-    expect(await told(id)).toEqual([]);
+    expect(await notified(id)).toEqual([]);
   });
 
   it.each([
@@ -815,7 +815,7 @@ describe('the meeting at a departure', () => {
     const slot = { slot_start: new Date(start), slot_end: new Date(start + 3_600_000) };
     const id = await withMeeting({ status: 'ASSIGNED', assignee_id: 'agent-of-departures', ...slot });
     expect((await meets(id)).status).toBe(status);
-    expect(await told(id)).toEqual(status === 'ASSIGNED' ? [] : ['TASK_WITHDRAWN agent-of-departures']);
+    expect(await notified(id)).toEqual(status === 'ASSIGNED' ? [] : ['TASK_WITHDRAWN agent-of-departures']);
     // Free for the next of these.
     expect((await system.call('POST', `/tasks/${id}/complete`, { body: {} })).status).toBe(200);
   });
@@ -946,13 +946,13 @@ describe('a turnover that leaves too little time', () => {
     expect(await advanceLateCleanings(system.bed.db, 10)).toBe(0);
     const { id, scheduledDate, assigneeId } = (await tasksOf(leaving))['POST_DEPARTURE'];
     expect([scheduledDate, assigneeId]).toEqual(['2031-03-03T07:00:00.000Z', 'cleaner-of-turnovers']);
-    const told = await system.bed.db
+    const notified = await system.bed.db
       .selectFrom('notification')
       .select('event')
       .where('task_id', '=', id)
       .where('recipient_id', '=', assigneeId)
       .execute();
-    expect(told).toEqual([{ event: 'TASK_CHANGED' }]);
+    expect(notified).toEqual([{ event: 'TASK_CHANGED' }]);
   });
 });
 
@@ -996,14 +996,14 @@ describe('a turnover whose cleaning would come too late', () => {
       expect(body.data.warnings).toEqual([]);
       expect((await tasksOf(arriving))['PRE_ARRIVAL']).toMatchObject({ status: 'MERGED', mergedIntoTaskId: id });
     };
-    const told = async () => {
+    const notified = async () => {
       const { rows } = await sql<{ event: string }>`
         SELECT event FROM notification WHERE task_id = ${id} AND recipient_id = ${cleaner} ORDER BY created_at`.execute(
         system.bed.db,
       );
       return rows.map(({ event }) => event);
     };
-    return { propertyId, cleaner, leaving, arrive, told };
+    return { propertyId, cleaner, leaving, arrive, told: notified };
   };
   const sweep = () => advanceLateCleanings(system.bed.db, 10);
 
@@ -1052,7 +1052,7 @@ describe('a turnover whose cleaning would come too late', () => {
   });
 
   it('is agreed anew with who has it', async () => {
-    const { leaving, cleaner, arrive, told } = await agreedLate();
+    const { leaving, cleaner, arrive, told: notified } = await agreedLate();
     await arrive();
     await sweep();
     expect((await tasksOf(leaving))['POST_DEPARTURE']).toMatchObject({
@@ -1061,11 +1061,11 @@ describe('a turnover whose cleaning would come too late', () => {
       endsAt: '2031-05-03T11:00:00.000Z',
     });
     expect(await sweep()).toBe(0);
-    expect(await told()).toEqual(['TASK_CHANGED']);
+    expect(await notified()).toEqual(['TASK_CHANGED']);
   });
 
   it('is given to another when who has it cannot come sooner', async () => {
-    const { propertyId, leaving, cleaner, arrive, told } = await agreedLate();
+    const { propertyId, leaving, cleaner, arrive, told: notified } = await agreedLate();
     await booked(propertyId, cleaner, '2031-05-03T10:00:00Z', '2031-05-03T16:00:00Z');
     await arrive();
     await sweep();
@@ -1075,7 +1075,7 @@ describe('a turnover whose cleaning would come too late', () => {
       mustFinishBy: '2031-05-03T11:00:00.000Z',
     });
     expect(await sweep()).toBe(0);
-    expect(await told()).toEqual(['TASK_WITHDRAWN']);
+    expect(await notified()).toEqual(['TASK_WITHDRAWN']);
   });
 });
 

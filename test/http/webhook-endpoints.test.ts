@@ -68,7 +68,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   answers = [];
-  told.length = 0;
+  logged.length = 0;
   calls = [];
   inbox = new Map();
   secrets = [];
@@ -90,11 +90,11 @@ async function subscribe(types: readonly string[] = []): Promise<string> {
   secrets.push(body.data.secret);
   return body.data.id;
 }
-/** What a worker's log says of endpoints. */
-const told: Record<string, unknown>[] = [];
+/** The lines of a worker's log about endpoints. */
+const logged: Record<string, unknown>[] = [];
 const log = pino(
   { base: null, timestamp: false, serializers: { err: describeFailure } },
-  { write: (line) => told.push(JSON.parse(line)) },
+  { write: (line) => logged.push(JSON.parse(line)) },
 );
 const outages = createOutages(log);
 const deps = (of: WebhookSender = sender) => ({
@@ -163,7 +163,7 @@ describe('an endpoint', () => {
     expect([...inbox.values()]).toEqual(down.map(() => 1));
     expect(await stateOf(id)).toMatchObject({ status: 'ACTIVE', failedAttempts: 0 });
     const dependency = `webhook endpoint ${id}`;
-    expect(told).toMatchObject([
+    expect(logged).toMatchObject([
       { level: 40, dependency, msg: 'a dependency is away', err: { message: 'HTTP 503' } },
       { level: 30, dependency, msg: 'a dependency is back', failures: down.length },
     ]);
@@ -252,7 +252,7 @@ describe('an endpoint', () => {
     await deliver();
     expect(calls).toHaveLength(9);
     expect((await call('POST', `/${id}/replay`, { afterSeq: 1_000_000 })).status).toBe(409);
-    // What has not been delivered yet is not left out by a replay from a later place.
+    // Events that are not delivered yet are not left out by a replay from a later position.
     await happen(2);
     const newest = await numberEvents(system.bed.db);
     expect((await call('POST', `/${id}/replay`, { afterSeq: newest })).status).toBe(200);

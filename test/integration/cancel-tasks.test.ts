@@ -341,7 +341,7 @@ describe('a cancellation that is taken back', () => {
     expect((await task(`${id}-DEPARTURE`)).status).toBe('UNASSIGNED');
   });
 
-  it('tells whoever was given the released cleaning that it is shared again', async () => {
+  it('notifies the person who was given the released cleaning that it is shared again', async () => {
     const { leaves, arrives } = await turnover();
     const output = await cancel(leaves);
     const given = { status: 'ASSIGNED', assignee_id: 'clara' } as const;

@@ -209,13 +209,13 @@ describe('staff', () => {
 
     const { data } = await reservations.confirmReservation('staffed-2', { requireAssignment: true });
     expect(data.tasks?.map((task) => task.assigneeId)).toEqual(['cleaner-1', 'agent-1', 'agent-1', 'cleaner-1']);
-    const told = await bed.db
+    const notified = await bed.db
       .selectFrom('notification')
       .select('recipient_id')
       .where('reservation_id', '=', 'staffed-2')
       .where('event', '=', 'TASK_ASSIGNED')
       .execute();
-    expect(told).toHaveLength(4);
+    expect(notified).toHaveLength(4);
   });
 
   it('is assigned right after the saga when it is not required, never twice for the same hours', async () => {

@@ -74,7 +74,7 @@ async function stay(guestId = 'guest-1', status: ReservationStatus = 'CONFIRMED'
   return id;
 }
 
-/** What the confirmation's last step writes. Returns the reservation's id. */
+/** Writes the rows of the confirmation's last step. Returns the reservation's id. */
 async function confirmed(options: { guestId?: string; status?: ReservationStatus; phone?: boolean } = {}) {
   const reservationId = await stay(options.guestId, options.status);
   const guestId = options.guestId ?? 'guest-1';

@@ -29,7 +29,7 @@ interface Case {
   readonly differs: readonly FieldDifference[];
   /** Books ours, and answers with what the gateway says. */
   readonly make: (gateway: Gateway) => Promise<readonly SettledMovement[]>;
-  /** What it says once both sides agree; nothing where that cannot come from the gateway. */
+  /** The gateway's record once both sides agree; nothing where that cannot come from the gateway. */
   readonly agreed?: readonly SettledMovement[];
   /** Whether the money comes all the same, minor units into the bank. */
   readonly handedOver: number;

@@ -119,9 +119,11 @@ describe('a smell of gas while the only fitter has a routine inspection', () => 
       displacedTaskIds: [],
       displacedByTaskId: gas,
     });
-    const told = await messages(fitter);
-    expect(told).toMatchObject([{ event: 'TASK_ASSIGNED', template: 'task-assigned-instead.staff@1', task_id: gas }]);
-    expect(await textOf(told[0]?.id ?? '')).toBe('Filter check, flat: it is no longer yours');
+    const notified = await messages(fitter);
+    expect(notified).toMatchObject([
+      { event: 'TASK_ASSIGNED', template: 'task-assigned-instead.staff@1', task_id: gas },
+    ]);
+    expect(await textOf(notified[0]?.id ?? '')).toBe('Filter check, flat: it is no longer yours');
   });
 
   it('gets the fitter, who does the inspection later where it may be: one message tells of both', async () => {
@@ -136,9 +138,9 @@ describe('a smell of gas while the only fitter has a routine inspection', () => 
       displaced_by: gas,
       slot_start: new Date(hour(11)),
     });
-    const told = await messages(fitter);
-    expect(told).toMatchObject([{ template: 'task-assigned-instead.staff@1', task_id: gas }]);
-    expect(await textOf(told[0]?.id ?? '')).toMatch(/^Filter check, flat: its new time is .*11:00.*\(UTC\)$/);
+    const notified = await messages(fitter);
+    expect(notified).toMatchObject([{ template: 'task-assigned-instead.staff@1', task_id: gas }]);
+    expect(await textOf(notified[0]?.id ?? '')).toMatch(/^Filter check, flat: its new time is .*11:00.*\(UTC\)$/);
     expect(await alertsAbout(inspection)).toEqual([]);
   });
 
@@ -350,7 +352,7 @@ describe('two emergencies at once', () => {
     expect(await row(inspection)).toMatchObject({ assignee_id: fitter, displaced_by: first });
   });
 
-  it('leave work that is begun at the same moment with whoever began it', async () => {
+  it('leave work that is begun at the same moment with the person who began it', async () => {
     const fitter = await staff('fitter');
     const inspection = await given(fitter);
     const gas = await emergency();

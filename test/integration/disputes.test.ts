@@ -87,8 +87,8 @@ async function paidStay(of?: string): Promise<Paid> {
     .execute();
   return { id, reference, ownerId };
 }
-async function told(reference: string): Promise<void> {
-  await desk.tell(reference);
+async function reported(reference: string): Promise<void> {
+  await desk.report(reference);
   await desk.takeUp();
 }
 async function sweepPayouts(): Promise<void> {
@@ -103,7 +103,7 @@ describe('a dispute', () => {
   it('that is open holds the owner’s payout, cannot be refunded, and asks a person for evidence', async () => {
     const { id, reference, ownerId } = await paidStay();
     const providerId = dashboard().dispute({ gatewayId: GATEWAY, reference, amountMinor: 100_000 });
-    await told(reference);
+    await reported(reference);
     expect(await balanceOf(ownerId)).toMatchObject({ balance: 700, openPayouts: 700, heldPayouts: 700 });
     expect(await statusesOf(id, 'DISPUTE')).toEqual([['PROCESSING', 100_000]]);
     expect(await quoteOf(id)).toMatchObject({ amount: 0 });
@@ -137,9 +137,9 @@ describe('a dispute', () => {
   it('that is won gives the payout free', async () => {
     const { id, reference } = await paidStay();
     const providerId = dashboard().dispute({ gatewayId: GATEWAY, reference, amountMinor: 100_000 });
-    await told(reference);
+    await reported(reference);
     dashboard().decide(providerId, 'WON', DISPUTE_FEE_MINOR);
-    await told(reference);
+    await reported(reference);
     expect(await statusesOf(id, 'DISPUTE')).toEqual([['REVERSED', 100_000]]);
     expect(await summaryOf(id)).toMatchObject({ disputed: 0, gatewayFees: 29, gatewayClearing: 971 });
     expect(await quoteOf(id)).toMatchObject({ amount: 1000 });
@@ -168,7 +168,7 @@ describe('a dispute', () => {
     ])('and is won: what the guest was to get is sent then, and no more: %o', async (one) => {
       const { id, reference, ownerId } = await paidStay();
       const providerId = dashboard().dispute({ gatewayId: GATEWAY, reference, amountMinor: one.disputed * 100 });
-      await told(reference);
+      await reported(reference);
       const { percentOverride } = one;
       const body = {
         ...(percentOverride === undefined ? {} : { refundPercentOverride: percentOverride }),
@@ -185,9 +185,9 @@ describe('a dispute', () => {
         await desk.takeUpUntilQuiet();
       }
       dashboard().decide(providerId, 'WON', DISPUTE_FEE_MINOR);
-      await told(reference);
+      await reported(reference);
       await desk.takeUpUntilQuiet();
-      await told(reference);
+      await reported(reference);
       await desk.takeUpUntilQuiet();
       expect(await summaryOf(id)).toMatchObject({ refunded: one.inAll, disputed: 0, ownerShare: one.owner });
       expect(new Set((await rowsOf(id, 'REFUND')).map(({ status }) => status))).toEqual(
@@ -203,9 +203,9 @@ describe('a dispute', () => {
   it('that is lost counts as refunded, and takes the owner’s share off the payout', async () => {
     const { id, reference } = await paidStay();
     const providerId = dashboard().dispute({ gatewayId: GATEWAY, reference, amountMinor: 40_000 });
-    await told(reference);
+    await reported(reference);
     dashboard().decide(providerId, 'LOST');
-    await told(reference);
+    await reported(reference);
     expect(await statusesOf(id, 'DISPUTE')).toEqual([['COMPLETED', 40_000]]);
     expect(await statusesOf(id, 'REFUND')).toEqual([['COMPLETED', 40_000]]);
     expect(await stayOf(id)).toMatchObject({ paymentStatus: 'PARTIALLY_REFUNDED', refundStatus: 'COMPLETED' });
@@ -221,9 +221,9 @@ describe('a dispute', () => {
     const { id, reference, ownerId } = await paidStay();
     await sweepPayouts();
     const providerId = dashboard().dispute({ gatewayId: GATEWAY, reference, amountMinor: 100_000 });
-    await told(reference);
+    await reported(reference);
     dashboard().decide(providerId, 'LOST');
-    await told(reference);
+    await reported(reference);
     expect(await balanceOf(ownerId)).toMatchObject({ balance: -700, carriedForward: -700 });
     expect(await stayOf(id)).toMatchObject({ paymentStatus: 'REFUNDED' });
     await expectIntegrity(db());
@@ -233,7 +233,7 @@ describe('a dispute', () => {
     const { reference, ownerId } = await paidStay();
     const other = await paidStay(ownerId);
     dashboard().dispute({ gatewayId: GATEWAY, reference, amountMinor: 100_000 });
-    await told(reference);
+    await reported(reference);
     await sweepPayouts();
     expect(await statusesOf(other.id, 'OWNER_PAYOUT')).toEqual([['COMPLETED', 70_000]]);
     expect(await balanceOf(ownerId)).toMatchObject({ balance: 700, paid: 700, heldPayouts: 700 });
@@ -244,10 +244,10 @@ describe('a dispute', () => {
     const { id, reference } = await paidStay();
     const providerId = dashboard().dispute({ gatewayId: GATEWAY, reference, amountMinor: 100_000 });
     dashboard().decide(providerId, 'LOST');
-    await desk.tell(reference);
-    await desk.tell(reference);
+    await desk.report(reference);
+    await desk.report(reference);
     await Promise.all([desk.takeUp(), desk.takeUp()]);
-    await told(reference);
+    await reported(reference);
     expect(await statusesOf(id, 'DISPUTE')).toEqual([['COMPLETED', 100_000]]);
     expect(await statusesOf(id, 'REFUND')).toEqual([['COMPLETED', 100_000]]);
     expect(await statusesOf(id, 'GATEWAY_FEE')).toEqual([
@@ -263,7 +263,7 @@ describe('a dispute', () => {
     const demands = [grows, ends].map(({ reference }) =>
       dashboard().dispute({ gatewayId: GATEWAY, reference, amountMinor: 100_000, inquiry: true }),
     );
-    for (const { reference } of [grows, ends]) await told(reference);
+    for (const { reference } of [grows, ends]) await reported(reference);
     await sweepPayouts();
     for (const { id } of [grows, ends]) {
       expect(await statusesOf(id, 'DISPUTE')).toEqual([['PENDING', 100_000]]);
@@ -272,7 +272,7 @@ describe('a dispute', () => {
     }
     dashboard().withdraw(demands[0] ?? '');
     dashboard().decide(demands[1] ?? '', 'CLOSED');
-    for (const { reference } of [grows, ends]) await told(reference);
+    for (const { reference } of [grows, ends]) await reported(reference);
     expect(await statusesOf(grows.id, 'DISPUTE')).toEqual([['PROCESSING', 100_000]]);
     expect(await statusesOf(ends.id, 'DISPUTE')).toEqual([['CANCELLED', 100_000]]);
     expect(await eventsOf(ends.id)).toEqual(['dispute.opened', 'dispute.closed']);
@@ -285,11 +285,11 @@ describe('a dispute', () => {
     const { id, reference } = await paidStay();
     dashboard().refund({ gatewayId: GATEWAY, reference, amountMinor: 30_000 });
     const providerId = dashboard().dispute({ gatewayId: GATEWAY, reference, amountMinor: 100_000 });
-    await told(reference);
+    await reported(reference);
     expect(await summaryOf(id)).toMatchObject({ refunded: 300, disputed: 700, gatewayFees: 29 + FEE + 300 });
     await expectIntegrity(db());
     dashboard().decide(providerId, 'WON');
-    await told(reference);
+    await reported(reference);
     expect(await summaryOf(id)).toMatchObject({ refunded: 300, disputed: 0, gatewayFees: 29 + FEE });
     await expectIntegrity(db());
   });
@@ -298,9 +298,9 @@ describe('a dispute', () => {
     const { id, reference } = await paidStay();
     const providerId = dashboard().dispute({ gatewayId: GATEWAY, reference, amountMinor: 100_000 });
     dashboard().decide(providerId, 'WON');
-    await told(reference);
+    await reported(reference);
     dashboard().decide(providerId, 'LOST');
-    await told(reference);
+    await reported(reference);
     expect(await statusesOf(id, 'REFUND')).toEqual([]);
     const { rows } = await sql`SELECT params ->> 'code' AS code FROM notification
       WHERE starts_with(effect_key, ${`alert-gateway-${providerId}-`})`.execute(db());
@@ -330,7 +330,7 @@ describe('a dispute', () => {
     const { rows } = await sql<{ provider_id: string }>`
       SELECT provider_id FROM transaction WHERE reservation_id = ${id} AND type = 'DISPUTE'`.execute(db());
     dashboard().decide(rows[0]?.provider_id ?? '', 'LOST');
-    await told(reference);
+    await reported(reference);
     expect(await statusesOf(id, 'REFUND')).toEqual([['COMPLETED', 100_000]]);
     expect((await tasksOf(id)).map(({ status }) => status)).not.toContain('UNASSIGNED');
     await expectIntegrity(db());
@@ -343,7 +343,7 @@ describe('a dispute', () => {
     await desk.takeUpUntilQuiet();
     expect(await statusesOf(id, 'REFUND')).toEqual([['MANUAL_REQUIRED', 100_000]]);
     dashboard().decide(providerId, 'WON');
-    await told(reference);
+    await reported(reference);
     await desk.takeUpUntilQuiet();
     expect(await statusesOf(id, 'REFUND')).toEqual([['COMPLETED', 100_000]]);
     expect(dashboard().leftOf(GATEWAY, reference)).toBe(0);
@@ -426,7 +426,7 @@ describe('a dispute', () => {
   it('counts in what a second person is asked for, as the guest gets it in the end', async () => {
     const { id, reference } = await paidStay();
     dashboard().dispute({ gatewayId: GATEWAY, reference, amountMinor: 60_000 });
-    await told(reference);
+    await reported(reference);
     const stay = await assertCancellable(db(), id, new Date());
     const order = { initiator: 'AGENCY', percentOverride: 50 } as const;
     const refund = await decideRefund(db(), system.sandbox.ports, stay, order, new Date());
@@ -448,13 +448,13 @@ describe('a dispute', () => {
     await look('handed-over');
     expect(await summaryOf(id)).toMatchObject({ gatewayClearing: 0 });
     const providerId = dashboard().dispute({ gatewayId: GATEWAY, reference, amountMinor: 100_000 });
-    await told(reference);
+    await reported(reference);
     expect(await summaryOf(id)).toMatchObject({ gatewayClearing: -1000 - FEE });
     await look('taken');
     await look('again');
     expect(await summaryOf(id)).toMatchObject({ gatewayClearing: 0 });
     dashboard().decide(providerId, 'WON', DISPUTE_FEE_MINOR);
-    await told(reference);
+    await reported(reference);
     expect(await summaryOf(id)).toMatchObject({ gatewayClearing: 1000 + FEE });
     await look('given-back');
     expect(await summaryOf(id)).toMatchObject({ gatewayClearing: 0 });
@@ -479,7 +479,7 @@ describe('a dispute', () => {
       const { id, reference } = await paidStay();
       const before = (await rowsOf(id, 'OWNER_PAYOUT')).reduce((sum, row) => sum + row.amount_minor, 0);
       const providerId = dashboard().dispute({ gatewayId: GATEWAY, reference, amountMinor: 100_000 });
-      await told(reference);
+      await reported(reference);
       const openMinor = async () =>
         (await rowsOf(id, 'OWNER_PAYOUT'))
           .filter(({ status }) => status === 'PENDING')
@@ -487,7 +487,7 @@ describe('a dispute', () => {
       expect(await openMinor()).toBe(before - (bearer === 'OWNER' ? 1_500 : 1_050));
       await expectIntegrity(db());
       dashboard().decide(providerId, 'WON', DISPUTE_FEE_MINOR);
-      await told(reference);
+      await reported(reference);
       expect(await openMinor()).toBe(before);
       await expectIntegrity(db());
       // With nothing to take it off, a fee is the owner's debt; given back, it is a payout that the debt is netted from.
@@ -497,10 +497,10 @@ describe('a dispute', () => {
       const late = { gatewayId: GATEWAY, reference: refunded.reference, amountMinor: 100_000, inquiry: true };
       const lateId = dashboard().dispute(late);
       dashboard().withdraw(lateId);
-      await told(refunded.reference);
+      await reported(refunded.reference);
       await expectIntegrity(db());
       dashboard().decide(lateId, 'WON', DISPUTE_FEE_MINOR);
-      await told(refunded.reference);
+      await reported(refunded.reference);
       await expectIntegrity(db());
     },
   );

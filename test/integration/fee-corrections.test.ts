@@ -7,7 +7,7 @@ import { createTestDatabase } from '../setup/database.ts';
 import { balanceOf, payOut, takeBack } from '../setup/ledger.ts';
 import { movement, newGateway } from '../setup/movements.ts';
 
-/** What a gateway kept beyond, or below, what was booked is borne by those who bear its fees. */
+/** The difference between a gateway's fee and the booked one is borne by those who bear its fees. */
 
 let db: Db;
 let drop: () => Promise<void>;
@@ -33,7 +33,7 @@ async function termsWith(bearer: GatewayFeeBearer): Promise<number> {
 interface Case {
   readonly bearer: GatewayFeeBearer;
   readonly paidOut: boolean;
-  /** What is booked when the stay is paid is nothing, and then this, minor units. */
+  /** The fee that is booked after the payment, in minor units; the payment itself books none. */
   readonly fees: readonly [number, ...number[]];
   readonly agentId: string | null;
 }
@@ -81,7 +81,7 @@ describe('a fee that is corrected again and again', () => {
     }
   });
 
-  it('of a charge that came to nothing is the agency’s, whoever bears fees', async () => {
+  it('of a charge that came to nothing is the agency’s, by each rule of fees', async () => {
     const gateway = newGateway(db);
     const version = await termsWith('OWNER');
     const { stay, paid } = await gateway.pay('ref', { feeMinor: 2_900, sagaStatus: 'compensated' });

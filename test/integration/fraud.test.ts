@@ -161,7 +161,7 @@ describe('the fraud rules', () => {
     });
   });
 
-  it('count declines of the other stays of a guest, whoever called', async () => {
+  it('count declines of the other stays of a guest, for each caller', async () => {
     const [first, second, third] = [await newStay(), await newStay(), await newStay()];
     await db
       .updateTable('reservation')

@@ -62,21 +62,21 @@ describe('a refund in the gateway’s dashboard', () => {
     const { id, reference } = await paidStay();
     expect(await quoteOf(id)).toMatchObject({ amount: 400 });
     const providerId = system.sandbox.dashboard.refund({ gatewayId: GATEWAY, reference, amountMinor: 40_000 });
-    expect(await desk.tell(reference)).toBe('waiting');
+    expect(await desk.report(reference)).toBe('waiting');
     await desk.takeUp();
     expect(await stayOf(id)).toMatchObject({ paymentStatus: 'REFUNDED', refundStatus: 'COMPLETED' });
     expect(await quoteOf(id)).toMatchObject({ amount: 0 });
     expect(await summaryOf(id)).toMatchObject({ received: 400, refunded: 400, netReceived: 0, ownerShare: 0 });
     expect(await payoutsOf(id)).toEqual([{ status: 'CANCELLED', amount_minor: 28_000 }]);
     expect(await refundsOf(id)).toMatchObject([{ status: 'COMPLETED', amount_minor: 40_000, provider_id: providerId }]);
-    const told = await db()
+    const notified = await db()
       .selectFrom('notification')
       .select('event')
       .where('reservation_id', '=', id)
       .where('event', 'in', ['REFUND_PROCESSED', 'REFUND_AFFECTS_PAYOUT'])
       .orderBy('event')
       .execute();
-    expect(told.map(({ event }) => event)).toEqual(['REFUND_AFFECTS_PAYOUT', 'REFUND_PROCESSED']);
+    expect(notified.map(({ event }) => event)).toEqual(['REFUND_AFFECTS_PAYOUT', 'REFUND_PROCESSED']);
     expect((await cancel(id)).body.data.refund).toMatchObject({ amount: 0, status: 'NONE' });
     expect(await financeTasksOf(id)).toEqual([]);
     await expectIntegrity(db());
@@ -86,7 +86,7 @@ describe('a refund in the gateway’s dashboard', () => {
     const { id, reference } = await paidStay();
     system.sandbox.dashboard.refund({ gatewayId: GATEWAY, reference, amountMinor: 10_000 });
     system.sandbox.dashboard.refund({ gatewayId: GATEWAY, reference, amountMinor: 5_001 });
-    await desk.tell(reference);
+    await desk.report(reference);
     await desk.takeUp();
     expect(await stayOf(id)).toMatchObject({ paymentStatus: 'PARTIALLY_REFUNDED' });
     expect(await quoteOf(id)).toMatchObject({ amount: 249.99 });
@@ -99,14 +99,14 @@ describe('a refund in the gateway’s dashboard', () => {
   it('is booked once, however often and in whatever order it is told, and so is one of our own', async () => {
     const { id, reference } = await paidStay();
     system.sandbox.dashboard.refund({ gatewayId: GATEWAY, reference, amountMinor: 10_000 });
-    expect(await desk.tell(reference, 'evt-once')).toBe('waiting');
+    expect(await desk.report(reference, 'evt-once')).toBe('waiting');
     await desk.takeUp();
-    expect(await desk.tell(reference, 'evt-once')).toBe('repeated');
-    await desk.tell(reference);
-    await desk.tell(reference);
+    expect(await desk.report(reference, 'evt-once')).toBe('repeated');
+    await desk.report(reference);
+    await desk.report(reference);
     await Promise.all([desk.takeUp(), desk.takeUp()]);
     await cancel(id);
-    await desk.tell(reference);
+    await desk.report(reference);
     await desk.takeUp();
     expect((await refundsOf(id)).map((row) => row.amount_minor)).toEqual([10_000, 30_000]);
     const outcomes = await db()
@@ -122,7 +122,7 @@ describe('a refund in the gateway’s dashboard', () => {
     const { id, reference } = await paidStay();
     const open = await desk.holdStay(id);
     system.sandbox.dashboard.refund({ gatewayId: GATEWAY, reference, amountMinor: 10_000 });
-    await desk.tell(reference);
+    await desk.report(reference);
     await desk.takeUp();
     expect(await refundsOf(id)).toEqual([]);
     const { id: payoutId } = await db()
@@ -142,7 +142,7 @@ describe('a refund in the gateway’s dashboard', () => {
   it('is not booked by a record that is older than what another process has booked meanwhile', async () => {
     const { id, reference } = await paidStay();
     const providerId = system.sandbox.dashboard.refund({ gatewayId: GATEWAY, reference, amountMinor: 10_000 });
-    await desk.tell(reference);
+    await desk.report(reference);
     const [news] = (await findDueEvents(db(), 50)).filter(({ reservationId }) => reservationId === id);
     const gateway = system.sandbox.ports.gateway(GATEWAY);
     const recordOf: typeof gateway.recordOf = async (...asked) => {
@@ -180,7 +180,7 @@ describe('a refund in the gateway’s dashboard', () => {
     await desk.takeUpUntilQuiet();
     expect(await refundsOf(id)).toMatchObject([{ status: 'COMPLETED', amount_minor: 40_000 }]);
     expect(await financeTasksOf(id)).toEqual([]);
-    await desk.tell(reference);
+    await desk.report(reference);
     await desk.takeUp();
     expect(await refundsOf(id)).toHaveLength(1);
     await expectIntegrity(db());
@@ -192,7 +192,7 @@ describe('a refund in the gateway’s dashboard', () => {
     await desk.takeUpUntilQuiet();
     expect(await financeTasksOf(id)).toEqual([{ status: 'UNASSIGNED' }]);
     system.sandbox.dashboard.refund({ gatewayId: GATEWAY, reference, amountMinor: 15_000 });
-    await desk.tell(reference);
+    await desk.report(reference);
     await desk.takeUp();
     expect((await refundsOf(id)).map((row) => [row.status, row.amount_minor])).toEqual([
       ['MANUAL_REQUIRED', 25_000],
@@ -201,7 +201,7 @@ describe('a refund in the gateway’s dashboard', () => {
     expect(await stayOf(id)).toMatchObject({ paymentStatus: 'PARTIALLY_REFUNDED', refundStatus: 'MANUAL_REQUIRED' });
     await expectIntegrity(db());
     system.sandbox.dashboard.refund({ gatewayId: GATEWAY, reference, amountMinor: 25_000 });
-    await desk.tell(reference);
+    await desk.report(reference);
     await desk.takeUp();
     expect(await financeTasksOf(id)).toEqual([{ status: 'COMPLETED' }]);
     expect(await stayOf(id)).toMatchObject({ paymentStatus: 'REFUNDED', refundStatus: 'COMPLETED' });
@@ -211,10 +211,10 @@ describe('a refund in the gateway’s dashboard', () => {
   it('that comes back is owed to the guest again, and a person is asked', async () => {
     const { id, reference } = await paidStay();
     const providerId = system.sandbox.dashboard.refund({ gatewayId: GATEWAY, reference, amountMinor: 40_000 });
-    await desk.tell(reference);
+    await desk.report(reference);
     await desk.takeUp();
     system.sandbox.dashboard.failRefund(providerId, 'CARD_CLOSED');
-    await desk.tell(reference);
+    await desk.report(reference);
     await desk.takeUp();
     expect(await refundsOf(id)).toMatchObject([{ status: 'MANUAL_REQUIRED' }]);
     expect(await stayOf(id)).toMatchObject({ paymentStatus: 'PARTIALLY_PAID', refundStatus: 'MANUAL_REQUIRED' });
@@ -225,7 +225,7 @@ describe('a refund in the gateway’s dashboard', () => {
   it('at the same moment as a cancellation gives back no more than was paid', async () => {
     const { id, reference } = await paidStay();
     system.sandbox.dashboard.refund({ gatewayId: GATEWAY, reference, amountMinor: 10_000 });
-    await desk.tell(reference);
+    await desk.report(reference);
     const [, cancelled] = await Promise.all([desk.takeUp(), cancel(id)]);
     expect(cancelled.status).toBe(200);
     await desk.takeUpUntilQuiet();
@@ -247,7 +247,7 @@ describe('a refund in the gateway’s dashboard', () => {
     const body = { amount, currency, gatewayId: GATEWAY, gatewayReference: reference };
     expect((await system.call('POST', `/reservations/${id}/payment`, { body })).status).toBe(200);
     system.sandbox.dashboard.refund({ gatewayId: GATEWAY, reference, amountMinor: refundMinor });
-    await desk.tell(reference);
+    await desk.report(reference);
     await desk.takeUp();
     expect(await summaryOf(id)).toMatchObject({ currency, netReceived: left });
     expect(await quoteOf(id)).toMatchObject({ amount: left, currency });
@@ -257,7 +257,7 @@ describe('a refund in the gateway’s dashboard', () => {
   it('that was booked days after it was made, like its charge, is not missing at the gateway then', async () => {
     const { id, reference } = await paidStay();
     system.sandbox.dashboard.refund({ gatewayId: GATEWAY, reference, amountMinor: 40_000 });
-    await desk.tell(reference);
+    await desk.report(reference);
     await desk.takeUp();
     const later = sql<Date>`now() + interval '5 days'`;
     await db().updateTable('payment').set({ completed_at: later }).where('reservation_id', '=', id).execute();
@@ -363,7 +363,7 @@ describe('a refund in the gateway’s dashboard', () => {
     const body = { reference: 'bank-transfer-1', method: 'BANK_TRANSFER' };
     expect((await system.call('POST', `/transactions/${refund?.id}/settlement`, { body })).status).toBe(200);
     const providerId = system.sandbox.dashboard.refund({ gatewayId: GATEWAY, reference, amountMinor: 1_000 });
-    await desk.tell(reference);
+    await desk.report(reference);
     await desk.takeUp();
     expect(await refundsOf(id)).toHaveLength(1);
     const { rows } = await sql`SELECT params ->> 'code' AS code FROM notification

@@ -40,7 +40,7 @@ const payAs = async (stay: MoneyStay, sagaStatus: SagaStatus): Promise<PaidStay>
   return payStay(db, { stay, feeMinor: 290, sagaStatus });
 };
 const provoked = new Set<string>();
-/** What is found beyond what was there before, as `check ref`. */
+/** New findings, as `check ref`. */
 async function found(): Promise<string[]> {
   const report = await checkIntegrity(db);
   for (const { check } of report.differences) provoked.add(check);

@@ -76,8 +76,8 @@ describe('money that was shared before a confirmation', () => {
     made += 1;
     const event = { kind: 'charge-succeeded', reservationId, amountMinor, currency: 'AED', reference: `late-${made}` };
     const text = JSON.stringify({ gatewayId: GATEWAY, eventId: `evt-${made}`, type: event.kind, event });
-    const told = await system.call('POST', '/webhooks/stripe', { text, headers: { 'stripe-signature': 'good' } });
-    expect(told.body.data.outcome).toBe('start-payment');
+    const reported = await system.call('POST', '/webhooks/stripe', { text, headers: { 'stripe-signature': 'good' } });
+    expect(reported.body.data.outcome).toBe('start-payment');
     const { id } = await system.bed.db
       .selectFrom('saga')
       .select('id')
@@ -86,7 +86,7 @@ describe('money that was shared before a confirmation', () => {
       .limit(1)
       .executeTakeFirstOrThrow();
     expect(await restOf(system.bed.db, id)).toBe('completed');
-    // What has gone back of it meanwhile is looked at; until then payouts of the stay are held.
+    // Its refunds since then are looked at; until then payouts of the stay are held.
     await createGatewayDesk(system).takeUp();
   }
   const summaryOf = async (stay: string) =>

@@ -228,7 +228,7 @@ describe('what people read about a cancellation', () => {
     expect(sms?.text).toMatch(/is cancelled\. Nothing is refunded\.$/);
   });
 
-  it('whoever was to do a task, although it is cancelled, and whoever is at it', async () => {
+  it('the assignee of a task, although it is cancelled, and the person who is at it', async () => {
     const mails = await sent(taskWithdrawnMessage('sara', 'task-1'));
     expect(mails).toEqual([
       expect.objectContaining({

@@ -174,7 +174,7 @@ describe('a job', () => {
     const nameless = await queue.add('true', due);
     await until('it is refused', async () => ((await nameless.getState()) === 'failed' ? true : undefined));
     expect([await rowOf(sagaId), await stepsOf(sagaId)]).toEqual(before);
-    // The control: the true pointer, whoever sent it, is worked on.
+    // The control: the true pointer is worked on, from any sender.
     await queue.add('runErrand.true', due);
     await until('the due step is done', async () => ((await rowOf(sagaId)).current_step > 4 ? true : undefined));
   });
@@ -273,9 +273,9 @@ describe('a person', () => {
 
   it('is waited for no longer than until the saga parks, and every process is told by a notification', async () => {
     const client = await bed.client();
-    const told = new Set<string>();
+    const notified = new Set<string>();
     client.on('notification', ({ payload }) => {
-      for (const id of (payload ?? '').split(',')) told.add(id);
+      for (const id of (payload ?? '').split(',')) notified.add(id);
     });
     await client.query('LISTEN roomy_saga_ended');
     const planned = await withFault(bed, runErrand, [{ step: 8, direction: 'F', mode: 'refuses' }]);
@@ -286,7 +286,7 @@ describe('a person', () => {
     expect(JSON.parse(answer?.body.toString() ?? '')).toMatchObject({
       data: { sagaExecutionId: sagaId, status: 'parked', waitsFor: { direction: 'forward' } },
     });
-    await until('the notification has come', async () => told.has(sagaId) || undefined);
+    await until('the notification has come', async () => notified.has(sagaId) || undefined);
     // Parked a second time, it says the same; retried to its end, the end.
     await worker.engine.orchestrator.retry({ sagaId, ...person });
     const parkedAgain = await until('it parks again', async () => {

@@ -5,6 +5,7 @@ import type { RefundBearer } from '../../src/db/schema.ts';
 import { receiveEvent } from '../../src/domain/finance/gateway-events.ts';
 import { REFUND_BEARERS } from '../../src/domain/finance/goodwill.ts';
 import { orderByGateway } from '../../src/domain/finance/reconciliation-night.ts';
+import { REFUND_BASES } from '../../src/domain/reservations/refund-rules.ts';
 import type { SagaDefinition } from '../../src/engine/definition.ts';
 import type { FailpointName } from '../../src/engine/failpoint.ts';
 import { required } from '../../src/kernel/errors.ts';
@@ -101,7 +102,7 @@ const terms = fc
     gateway_fee_bearer: fc.constantFrom('AGENCY' as const, 'OWNER' as const, 'PRO_RATA' as const),
     agency_fee_refundable: fc.boolean(),
     payout_policy: fc.constantFrom('ON_PAYMENT', 'AFTER_CHECK_IN', 'AFTER_CHECK_OUT', 'MONTHLY:15'),
-    refund_base: fc.constantFrom('PAID' as const, 'TOTAL' as const),
+    refund_base: fc.constantFrom(...REFUND_BASES),
     tiers: fc.constantFrom(
       [],
       [{ days: 0, percent: 100 }],
@@ -120,7 +121,9 @@ const terms = fc
   }));
 type NewTerms = typeof terms extends fc.Arbitrary<infer T> ? T : never;
 
-type Act = { readonly death: Death | null } /** What is confirmed or paid from now on is bound to new terms. */ & (
+type Act = {
+  readonly death: Death | null;
+} /** Stays that are confirmed or paid from now on are bound to new terms. */ & (
   | { readonly kind: 'terms'; readonly terms: NewTerms }
   | { readonly kind: 'refer' }
   | { readonly kind: 'confirm' }
@@ -270,7 +273,7 @@ async function perform(stayId: string, one: Act, no: number): Promise<void> {
   }
 }
 
-/** What the gateway does not allow, or knows nothing of, is left out: it has not happened. */
+/** Acts that the gateway does not allow, or knows nothing of, are left out: they have not happened. */
 async function actAtGateway(
   stayId: string,
   { what, minor, pick, told }: Extract<Act, { kind: 'at-gateway' }>,

@@ -30,7 +30,7 @@ afterAll(async () => {
 const charge = fc.record({
   amountMinor: fc.integer({ min: 100, max: 500_000 }),
   bookedFee: fc.integer({ min: 0, max: 100 }),
-  /** What the gateway keeps more or less than is booked. */
+  /** The gateway's fee less the booked one. */
   feeMore: fc.oneof(
     { weight: 3, arbitrary: fc.constant(0) },
     { weight: 1, arbitrary: fc.integer({ min: -50, max: 50 }) },
@@ -94,20 +94,20 @@ it('settlements of random files and records end in the bank once', { timeout: 12
         );
       }
       const before = await balanceOf(db, 'bank:AED');
-      const tell = async ({ source, picks, settled, saysFees, otherIds }: (typeof words)[number]) => {
-        const told = [...new Set(picks.map((pick) => pick % truth.length))].flatMap((index) => {
+      const report = async ({ source, picks, settled, saysFees, otherIds }: (typeof words)[number]) => {
+        const lines = [...new Set(picks.map((pick) => pick % truth.length))].flatMap((index) => {
           const one = truth[index];
           if (!one) return [];
           // A file may have names of its own; what a refund is of is then known by its reference alone.
           const providerId = otherIds && one.kind === 'CHARGE' ? `file-${one.providerId}` : one.providerId;
           return [{ ...one, providerId, settled, feeMinor: saysFees ? one.feeMinor : null }];
         });
-        const movements = source === 'CSV' ? (await readSettlementFile(bytes(csvOf(told)), 'UTC')).movements : told;
-        // What it does not tell this time is not missing.
+        const movements = source === 'CSV' ? (await readSettlementFile(bytes(csvOf(lines)), 'UTC')).movements : lines;
+        // A line that it leaves out this time is not missing.
         await gateway.run(movements, { source, to: new Date(NOON.getTime() + 1), from: NOON });
       };
-      if (atOnce) await Promise.all(words.map(tell));
-      else for (const one of words) await tell(one);
+      if (atOnce) await Promise.all(words.map(report));
+      else for (const one of words) await report(one);
       // The last word: all of it, twice.
       await gateway.run(truth);
       const last = await gateway.run(truth.toReversed(), { source: 'CSV' });

@@ -219,7 +219,7 @@ describe('what has been settled', () => {
     await gateway.pay('ref-f', { feeMinor: 2_900 });
     gateway.moves('CHARGE', 'ref-f', { settled: true, feeMinor: 3_000 });
     expect(await gateway.run()).toMatchObject({ matched: 0, feeMismatch: 1, amountMismatch: 0, settlementsPosted: 1 });
-    // What the gateway kept beyond what we booked stays visible.
+    // A fee beyond the booked one stays visible.
     expect(await balanceOf(db, `gateway_clearing:${gateway.gatewayId}:AED`)).toBe(100);
   });
 });

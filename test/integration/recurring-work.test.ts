@@ -217,7 +217,7 @@ describe('daily maintenance', () => {
     expect(skipped).toEqual(nights);
   });
 
-  it('that was planned before the stay is called off, and whoever had it is told', async () => {
+  it('that was planned before the stay is called off, and its assignee is notified', async () => {
     const rule = await newRule(daily);
     await db
       .insertInto('staff')
@@ -236,14 +236,14 @@ describe('daily maintenance', () => {
     expect(await standing(rule.property)).toEqual(free);
     const skipped = (await periodsOf(rule.id)).filter(({ status }) => status === 'SKIPPED');
     expect(skipped.map(({ due_date, task_id }) => [due_date, task_id])).toEqual(nights.map((date) => [date, null]));
-    const told = await db
+    const notified = await db
       .selectFrom('notification as n')
       .innerJoin('task as t', 't.id', 'n.task_id')
       .select('t.status')
       .where('n.event', '=', 'TASK_WITHDRAWN')
       .where('n.recipient_id', '=', 'fixer-1')
       .execute();
-    expect(told).toEqual(nights.map(() => ({ status: 'CANCELLED' })));
+    expect(notified).toEqual(nights.map(() => ({ status: 'CANCELLED' })));
   });
 
   it('on every third day gives way only where the next one is due', async () => {

@@ -103,8 +103,8 @@ describe('two stays that meet on one day', () => {
       accepted_at: null,
       next_assign_at: null,
     });
-    const told = await db.selectFrom('notification').select('event').where('task_id', '=', before).execute();
-    expect(told).toEqual([{ event: 'TASK_WITHDRAWN' }]);
+    const notified = await db.selectFrom('notification').select('event').where('task_id', '=', before).execute();
+    expect(notified).toEqual([{ event: 'TASK_WITHDRAWN' }]);
   });
 
   it('begin their cleaning with the departure where two hours later is too late, and later again when nobody waits', async () => {

@@ -30,7 +30,7 @@ import { exponentOf } from '../../src/kernel/money.ts';
 import { canonicalPhone } from '../../src/kernel/phone.ts';
 import { createTestDatabase, type TestDatabase } from '../setup/database.ts';
 
-/** What the edge accepts, everything behind it can use: Temporal, Intl, Postgres, the mail and the SMS adapter. */
+/** A value that the edge accepts can be used by everything behind it: Temporal, Intl, Postgres, the mail and the SMS adapter. */
 
 let database: TestDatabase;
 let db: Db;

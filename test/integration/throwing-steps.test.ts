@@ -42,7 +42,7 @@ function changed(change: (step: StepDefinition) => StepDefinition): SagaDefiniti
   return definition;
 }
 const withPart = (work: Work, part: Part, does: () => unknown): Work => ({ ...work, [part]: does }) as Work;
-/** What a call may do besides, whether the errand's own does or not. */
+/** Optional parts of a call, also those that the errand's own does not have. */
 const CALLING: readonly Part[] = ['prepare', 'book'];
 const has = (work: Work | undefined, part: Part): boolean =>
   work !== undefined && (part in work || (work.kind === 'call' && CALLING.includes(part)));
@@ -65,7 +65,7 @@ it('every kind of step is among the errand’s', () => {
 
 it.each(cases)('$side $part of $name ($kind) may throw at once', async ({ name, side, part }) => {
   const at = runErrand.steps.findIndex((step) => step.name === name);
-  // What is to be undone must first be done, and then something behind it must fail.
+  // For an undo, the step must first be done, and then a later one must fail.
   const definition = changed((step) => {
     const work = step[side];
     if (step.name === name && work) return { ...step, [side]: withPart(work, part, thrown) };

@@ -190,20 +190,20 @@ describe('the workers', () => {
   });
 
   it('end a job that takes longer than its limit, and tell it so', async () => {
-    const told: unknown[] = [];
+    const reported: unknown[] = [];
     const slow: QueueWork = {
       queue: 'tasks',
       concurrency: 1,
       handlerOf: () => ({
         kind: 'sweep',
         limitMs: 50,
-        run: ({ signal }) => new Promise(() => signal.addEventListener('abort', () => told.push(signal.reason))),
+        run: ({ signal }) => new Promise(() => signal.addEventListener('abort', () => reported.push(signal.reason))),
       }),
     };
     const running = await working([slow]);
     await lost(await queues.queue('tasks').add('sweep', {}));
     await running.close();
-    expect(told).toMatchObject([{ name: 'TimeoutError' }]);
+    expect(reported).toMatchObject([{ name: 'TimeoutError' }]);
     expect(running.counters.of('tasks.sweep.timed-out')).toBe(1);
     expect(running.lines.map(({ message }) => message)).toEqual(['a sweep fails']);
   });

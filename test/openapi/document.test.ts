@@ -10,7 +10,7 @@ import { POLICIES } from '../../src/http/policy.ts';
 import { API, type Http, PUBLIC_URL, startHttp } from '../http/harness.ts';
 import { type Contract, createContract, isObject, type Json, type Operation, objectAt } from './contract.ts';
 
-/** What is served at /openapi.json, looked at by tools that are not ours. */
+/** The document at /openapi.json, checked by tools that are not ours. */
 
 let http: Http;
 let contract: Contract;

@@ -20,8 +20,8 @@ These changes break clients of the last release. For each of them, either
 
 it('the document breaks no client of the last release, but for what is listed with its reason', () => {
   const open = breakingChanges(released, current).filter(({ id }) => accepted[id] === undefined);
-  const told = open.map(({ id, text }) => `"${id}"\n    ${text}`).join('\n');
-  expect(open.length, `${told}\n${HOW_TO_GO_ON}`).toBe(0);
+  const listed = open.map(({ id, text }) => `"${id}"\n    ${text}`).join('\n');
+  expect(open.length, `${listed}\n${HOW_TO_GO_ON}`).toBe(0);
 });
 
 it('what is listed has a reason, and happens', () => {

@@ -34,7 +34,7 @@ export async function startHarness(redisUrl: string, publicUrl: string | null = 
   const workers: Worker[] = [];
 
   const retries: Intervention[] = [];
-  /** What the orchestrator says of a saga; the default is that it is parked. */
+  /** The state of a saga by the orchestrator; default: parked. */
   const outcomes = new Map<string, RetryOutcome | 'missing' | 'broken'>();
   const retry = async (intervention: Intervention): Promise<RetryOutcome> => {
     const outcome = outcomes.get(intervention.sagaId) ?? 'resumed';

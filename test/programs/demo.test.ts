@@ -118,7 +118,7 @@ describe('the day has', () => {
     expect(await found('/tasks/task-boiler')).toMatchObject({ approval: 'PENDING' });
   });
 
-  it('work for whoever repairs, and the brief’s own stays as they were', async () => {
+  it('work for those who repair, and the brief’s own stays as they were', async () => {
     const task = await assigned('task-air-conditioning');
     expect(task).toMatchObject({ assigneeId: 'maintenance-1', propertyId: 'property-5' });
     for (const n of [1, 2, 3, 4]) {

@@ -18,7 +18,7 @@ import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { createEmptyDatabase, createTestDatabase, type TestDatabase } from '../setup/database.ts';
 import { until } from '../setup/engine.ts';
 
-/** What the programs write, whatever goes wrong: JSON, line by line, and one line for each outage. */
+/** The output of the programs, whatever goes wrong: JSON, line by line, and one line for each outage. */
 
 const ROOT = path.join(import.meta.dirname, '../..');
 const JWT_KEYS = 'k1:programs-0123456789-abcdefghijklmnopqrstuv';
@@ -159,16 +159,16 @@ describe.each(['api', 'worker'])('the program %s', (program) => {
       const cut = run(program, { [isPostgres ? 'DATABASE_URL' : 'REDIS_URL']: way.url });
       await spoken(cut, 'ready');
       await way.cut();
-      const told = (msg: string) => cut.said(msg).filter((line) => line.dependency === dependency);
-      await until('the outage is told', async () => told('a dependency is away')[0]);
+      const logged = (msg: string) => cut.said(msg).filter((line) => line.dependency === dependency);
+      await until('the outage is told', async () => logged('a dependency is away')[0]);
       // Long enough for every loop of the program to meet it several times.
       const over = performance.now() + 4_000;
       await until('the outage lasts', async () => (performance.now() > over ? true : undefined));
       await way.mend();
-      await until('its end is told', async () => told('a dependency is back')[0]);
+      await until('its end is told', async () => logged('a dependency is back')[0]);
       expect(await cut.stop()).toBe(0);
       expectJson(cut);
-      const [away, back] = [told('a dependency is away'), told('a dependency is back')];
+      const [away, back] = [logged('a dependency is away'), logged('a dependency is back')];
       expect([away.length, back.length]).toEqual([1, 1]);
       expect(Number(back[0]?.['awayMs'])).toBeGreaterThan(3_000);
       expect(cut.lines.filter((line) => line.level >= 40 && !/sandbox/.test(line.msg)).length).toBeLessThanOrEqual(3);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createStages, logLineFor, secondsOf } from '../../scripts/progress.ts';
 
-/** What somebody sees who waits for `npm start`. */
+/** The output while one waits for `npm start`. */
 
 describe('a stage', () => {
   it('is a line when it begins, and its seconds when it has ended', async () => {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { clockOfThisProcess } from '../../scripts/services/process.ts';
 import { readConfig, readDatabaseUrl } from '../../src/config.ts';
 
-/** What production refuses to start with, in every program, unless it is told by name to do so. */
+/** Settings with which production does not start, in every program, unless they are allowed by name. */
 
 const ROOT = path.join(import.meta.dirname, '../..');
 const SAFE = {

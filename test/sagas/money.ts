@@ -25,13 +25,13 @@ export const TOTAL = 100_000;
 
 export interface Sandbox {
   readonly ports: OpenPorts;
-  /** What a person does at the provider itself. */
+  /** Acts of a person at the provider itself. */
   readonly dashboard: SandboxDashboard;
-  /** What the gateway holds of a reference: charges less what went back, in minor units. */
+  /** The balance of a reference at the gateway: charges less refunds, in minor units. */
   netOf(reference: string): Promise<number>;
   /** All that the gateway has done. */
   movements(): Promise<readonly GatewayMovement[]>;
-  /** What went out under the provider's id of a payout. */
+  /** The payout under the provider's id. */
   paidAs(providerId: string | null): Promise<number>;
   close(): Promise<void>;
 }

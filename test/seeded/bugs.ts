@@ -24,7 +24,7 @@ const RECOVERY = 'test/integration/orchestrator-recovery.test.ts';
 export const BUGS: readonly SeededBug[] = [
   {
     id: 'B1',
-    what: 'a result is recorded whoever holds the claim',
+    what: 'a result is recorded although another attempt holds the claim',
     edits: [
       {
         file: 'src/engine/runners/call.ts',

@@ -7,7 +7,7 @@ import { DoesNotStart, executablesOnPath, namedExecutable, startFirst } from '..
 import type { Program } from '../../scripts/services/package.ts';
 import { type RunningRedis, startRedis } from '../../scripts/services/redis.ts';
 
-/** What `npm start` and `npm test` find on a machine, played with folders that stand for its PATH. */
+/** The programs that `npm start` and `npm test` find on a machine, with folders that stand for its PATH. */
 
 const root = fs.mkdtempSync(path.join(os.tmpdir(), 'roomy-look up-'));
 afterAll(() => fs.rmSync(root, { recursive: true, force: true }));

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-/** What a Node that is too old, and a system that is not supported, are told: one line each. */
+/** The message for a Node that is too old, and for a system that is not supported: one line each. */
 
 const root = path.join(import.meta.dirname, '../..');
 const { scripts, engines, devEngines }: { scripts: Record<string, string>; engines: object; devEngines: object } =

@@ -46,7 +46,7 @@ export interface ProcessOptions {
   readonly databaseUrl?: string;
   /** Starts the relay's loop. Default true. */
   readonly relay?: boolean;
-  /** What this build knows. Default: every definition of the testbed. */
+  /** The definitions that this build knows. Default: every one of the testbed. */
   readonly knows?: (name: string, version?: number) => SagaDefinition | undefined;
   /** How soon it notices that the worker of a job has died. Default: as in production. */
   readonly stalledIntervalMs?: number;
@@ -55,7 +55,7 @@ export interface ProcessOptions {
   readonly logLevel?: string;
 }
 
-/** One process of the product, as far as a saga can tell. */
+/** One process of the product, as a saga sees it. */
 export interface TestProcess {
   readonly engine: Engine;
   readonly db: Db;
@@ -212,7 +212,7 @@ function acceptedStatus({ status, body }: { readonly status: number; readonly bo
   return data.status;
 }
 
-/** What a client was answered, for I01 and I24 to I26. */
+/** The answers that clients got, for I01 and I24 to I26. */
 export async function noteAnswer(
   db: Db,
   key: string | null,
@@ -254,7 +254,7 @@ async function startProcess(options: StartOptions): Promise<TestProcess> {
     if (vanished) socket.connection.stream.destroy();
   });
   const db = createDb(pool);
-  /** What stops a saga's run-on, after the step that is being run. */
+  /** Stops a saga's run-on, after the step that is being run. */
   const stops = new Map<string, AbortController>();
   const strike = options.failpoint ?? noFailpoint;
   const engine = createEngine({
@@ -444,7 +444,7 @@ function jobIds(sagaId: string, saga: { readonly generation: number; readonly to
   return ids;
 }
 
-/** What is due in the saga now; undefined when it rests. */
+/** The step that is due in the saga now; undefined when none is. */
 export async function duePointer(db: Db, sagaId: string): Promise<StepPointer | undefined> {
   const saga = await db
     .selectFrom('saga')

@@ -10,7 +10,7 @@ export interface GatewayDesk {
   /** Sends an event; answers its outcome. */
   send(event: GatewayEvent, eventId?: string): Promise<string>;
   /** Tells that something has happened to a charge. */
-  tell(reference: string, eventId?: string): Promise<string>;
+  report(reference: string, eventId?: string): Promise<string>;
   /** One run of the sweep. */
   takeUp(): Promise<number>;
   /** Runs the sweeps until no event waits, no refund is to be sent and no saga is open. */
@@ -34,7 +34,7 @@ export function createGatewayDesk({ bed, sandbox, process, call }: System): Gate
   const takeUp = () => takeUpGatewayNews({ db, ports: sandbox.ports, orchestrator });
   return {
     send,
-    tell: (reference, eventId) => send({ kind: 'charge-changed', reference, chargeId: null }, eventId),
+    report: (reference, eventId) => send({ kind: 'charge-changed', reference, chargeId: null }, eventId),
     takeUp,
     async takeUpUntilQuiet() {
       await until('no event waits', async () => {

@@ -6,7 +6,7 @@ import type { SettledMovement } from '../../src/domain/finance/reconciliation-ma
 import { reconciliationLines } from '../../src/domain/finance/reconciliation-views.ts';
 import { type MoneyStay, type PaidStay, payStay, seedMoneyStay } from './ledger.ts';
 
-/** What gateways say of themselves, and what is made of it. */
+/** Records of gateways, and the differences that are made of them. */
 
 export const NOON = new Date('2024-03-01T12:00:00Z');
 

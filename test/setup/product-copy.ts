@@ -5,7 +5,18 @@ import path from 'node:path';
 /** A copy of the product in which a test may change the source, and the run of tests there. */
 
 const ROOT = path.join(import.meta.dirname, '../..');
-const COPIED = ['src', 'migrations', 'test', 'scripts', 'bench', 'package.json', 'tsconfig.json', 'vitest.config.ts'];
+const COPIED = [
+  'src',
+  'migrations',
+  'test',
+  'scripts',
+  'bench',
+  'docs/openapi',
+  'CHANGELOG.md',
+  'package.json',
+  'tsconfig.json',
+  'vitest.config.ts',
+];
 const RUN_WITHIN_MS = 180_000;
 
 /** `to` does not exist yet. The packages are shared with the product. */
@@ -21,6 +32,8 @@ export interface TestRun {
   readonly failed: number;
   readonly passed: number;
   readonly seconds: number;
+  /** The names of the tests that passed. */
+  readonly tests: readonly string[];
   /** The messages of the failing tests. */
   readonly messages: readonly string[];
 }
@@ -29,7 +42,11 @@ interface Report {
   readonly numPassedTests: number;
   readonly testResults: readonly {
     readonly message?: string;
-    readonly assertionResults: readonly { readonly status: string; readonly failureMessages?: readonly string[] }[];
+    readonly assertionResults: readonly {
+      readonly title: string;
+      readonly status: string;
+      readonly failureMessages?: readonly string[];
+    }[];
   }[];
 }
 
@@ -54,6 +71,9 @@ export async function runTests(
     failed: numFailedTests,
     passed: numPassedTests,
     seconds: (performance.now() - started) / 1_000,
+    tests: testResults.flatMap(({ assertionResults }) =>
+      assertionResults.filter(({ status }) => status === 'passed').map(({ title }) => title),
+    ),
     messages: testResults.flatMap((result) => result.assertionResults.flatMap((test) => test.failureMessages ?? [])),
   };
 }

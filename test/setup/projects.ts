@@ -10,7 +10,7 @@ export type ProjectName = (typeof PROJECTS)[number];
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const BROWSER = 'scripts/services/chromium.ts';
-/** What the global setup provides, and what starts a program, is asked for by one of these. */
+/** A test that needs the global setup, or starts a program, has one of these. */
 const NEEDS_SERVICES = /\binject\(|\sfrom 'node:child_process'/;
 
 interface Module {

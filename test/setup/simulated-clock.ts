@@ -3,7 +3,7 @@ import type { Clock } from '../../src/kernel/clock.ts';
 
 /**
  * A database that lives at another time: `now()` and its kind are found in a schema that comes before `pg_catalog`, so
- * every statement of the product, and every column default, goes by them. Whoever holds the clock moves it.
+ * every statement of the product, and every column default, goes by them. The test that holds the clock moves it.
  */
 export interface SimulatedClock extends Clock {
   /** Time goes on from there, as fast as ever. */

@@ -147,7 +147,7 @@ export const ENGINE_CASES = {
     },
     sweep: (db, bench) =>
       withEngine(bench, async ({ relay }) => {
-        // What a newer build may know is tried some times before it is set aside.
+        // A row that a newer build may know is tried some times before it is set aside.
         await insertRaw(
           db,
           'UPDATE outbox SET available_at = now(), attempts = attempts + 3 WHERE published_at IS NULL',

@@ -47,7 +47,7 @@ export async function closeBench({ database, db }: Bench): Promise<void> {
   await database.drop();
 }
 
-/** What makes a row fail; `byTrigger` when it is an error of Postgres, of any kind that is asked for. */
+/** The cause of a row's failure; `byTrigger` when it is an error of Postgres, of any kind that is asked for. */
 export interface Poison {
   (db: Db, sqlState?: string): Promise<void>;
   readonly byTrigger?: true;

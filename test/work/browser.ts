@@ -61,7 +61,7 @@ async function agreeOnTime(context: BrowserContext): Promise<void> {
   if (Math.abs(there - Date.now()) > AGREED_MS) await context.clock.install({ time: Date.now() });
 }
 
-/** What makes a page hard to use for somebody, by axe; none is wanted. */
+/** Problems of a page for people with disabilities, by axe; none is expected. */
 export async function violations(page: Page): Promise<string[]> {
   // Evaluated by the browser's own debugger: the page's policy lets no foreign script in.
   await page.evaluate(axe.source);

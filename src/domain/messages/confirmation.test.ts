@@ -47,8 +47,8 @@ Reservation: reservation-1`);
     for (const language of LANGUAGES) {
       const [short, long] = ['reservation-confirmed.guest@1', KEY].map((key) => builtInText(key, language));
       expect(long?.subject).toEqual(short?.subject);
-      const told = short && renderMessage(short, 'EMAIL', valuesOf(EXAMPLE_STAY, language));
-      expect(mailOf({}, language).text.split('\n')[0]).toBe(told && 'text' in told ? told.text : null);
+      const rendered = short && renderMessage(short, 'EMAIL', valuesOf(EXAMPLE_STAY, language));
+      expect(mailOf({}, language).text.split('\n')[0]).toBe(rendered && 'text' in rendered ? rendered.text : null);
     }
   });
 

@@ -60,7 +60,7 @@ const REPLANNED_WITHIN_MS = 2_000;
 
 const STALE: Verdict = { status: 'SKIPPED', reason: 'STALE' };
 
-/** What its event's file says of whether it is true still; null: it is. */
+/** The verdict of `stillTrue` of its event's file; null: it is still true. */
 export function untrue(known: Known): Verdict | null {
   const truth = messageOf(known.conditions.event)?.stillTrue?.(known) ?? true;
   if (typeof truth !== 'boolean') return truth;

@@ -47,6 +47,10 @@ export interface Known {
   readonly failures: readonly RowFailure[];
 }
 
+/**
+ * Everything that the delivery of claimed rows needs: facts, conditions and saved texts, in three statements for the whole batch. A
+ * row that spoils a statement is in `failures`, by its id, and in neither map.
+ */
 export async function loadKnown(db: Db, claimed: readonly ClaimedNotification[]): Promise<Known> {
   const ids = claimed.map(({ id }) => id);
   const facts = new Map<string, Facts>();

@@ -10,7 +10,7 @@ export interface DevMailSummary {
   readonly channel: Channel;
   readonly recipient: string;
   readonly subject: string | null;
-  /** The first words of an SMS; null for an e-mail, which has a subject. */
+  /** The beginning of an SMS; null for an e-mail, which has a subject. */
   readonly excerpt: string | null;
   readonly receivedAt: Date;
 }
@@ -58,6 +58,7 @@ export async function listDevMail(
     .execute();
 }
 
+/** One message of the mailbox, with its body; null when there is none of this id. */
 export async function readDevMail(db: Db, id: number): Promise<DevMail | null> {
   const mail = await db
     .selectFrom('dev_mail')

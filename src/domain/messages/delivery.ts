@@ -58,7 +58,7 @@ export async function deliverDue(deps: DeliveryDeps, options: { readonly limit?:
   try {
     await deliver(deps, claimed, verdicts);
   } catch (error) {
-    // The database went away, or busy: no message's fault. What was sent keeps its lease, so that it is not sent twice at once.
+    // The database went away, or busy: no message's fault. Sent messages keep their lease, so that they are not sent twice at once.
     const unsent = claimed.filter((row) => verdicts.get(row)?.status !== 'SENT');
     await handBack(deps.db, unsent).catch(() => undefined);
     throw error;
@@ -101,7 +101,7 @@ async function deliver(
   const results = [...verdicts].map(([row, verdict]) => ({ ...row, verdict }));
   const { recorded, failures: unrecorded } = await record(db, results);
   const thrown = [...failures, ...undigested, ...unrecorded];
-  // Of what has thrown, the sweep's own alert tells: two about one message are one too many.
+  // Rows that have thrown get the sweep's own alert: two about one message are one too many.
   const unalerted = await byHalves(
     results.filter((row) => !thrown.some(({ id }) => id === row.id)),
     (some) => alertUnsent(db, some),
@@ -149,7 +149,7 @@ async function send(
 
 const UNKNOWN = { sent: false, unknown: true, reason: 'SMS_OUTCOME_UNKNOWN' } as const;
 
-/** The same words may have gone to the same number before, for another row: what that one was is not this one. */
+/** The same text may have gone to the same number before, for another row: its outcome is not that of this one. */
 async function settledBy(
   db: Db,
   outcome: SendOutcome | undefined,

@@ -39,12 +39,14 @@ function scriptOf(tag: string): string | null {
   }
 }
 
+/** The language of a BCP 47 tag in lower case: `pt` of `pt-BR`; empty for an empty tag. */
 export const languageOf = (locale: string): string => locale.split('-')[0]?.toLowerCase() ?? '';
 /** Whether who reads one reads the other. */
 export const isSameLanguage = (one: string, other: string): boolean =>
   languageOf(one) === languageOf(other) || (languageOf(one) in SAME && languageOf(other) in SAME);
 /** Scripts that are written from right to left (Unicode), as far as people use them today. */
 const RIGHT_TO_LEFT: ReadonlySet<string> = new Set(['Adlm', 'Arab', 'Hebr', 'Nkoo', 'Rohg', 'Syrc', 'Thaa']);
+/** The direction in which the script of a BCP 47 tag is written; `ltr` for what is no tag. */
 export function directionOf(locale: string): Direction {
   try {
     return RIGHT_TO_LEFT.has(new Intl.Locale(locale).maximize().script ?? '') ? 'rtl' : 'ltr';

@@ -27,6 +27,7 @@ export const MATRIX: readonly MatrixEntry[] = RECIPIENT_TYPES.flatMap((recipient
   }),
 );
 
+/** The row of the matrix for an event and a kind of recipient; undefined when there is no such message. */
 export const entryOf = (event: string, recipientType: RecipientType): MatrixEntry | undefined =>
   MATRIX.find((known) => known.event === event && known.recipientType === recipientType);
 

@@ -17,6 +17,7 @@ export function offerText(
   return facts.askedBefore ? asking.again : asking.first;
 }
 
+/** The keys of the texts that may be sent in the place of `template`; none where nothing is asked. */
 export function offerTextsOf(template: string): readonly string[] {
   const asking = templateOf(template)?.source.asking;
   return asking ? [asking.first, asking.again] : [];

@@ -1,7 +1,9 @@
 import type { TaskType } from '../../db/schema.ts';
+import type { Language } from './locales.ts';
 
-/** Phrases that are values in a text: what a task is, and why a payment failed. */
+/** Phrases that are values in a text: the kind of a task, the reason why a payment failed, the terms of a refund. */
 export interface Phrases {
+  readonly language: Language;
   /** The kind of a task, without the stay that it is about. */
   readonly work: Readonly<Record<TaskType, string>>;
   readonly reasons: ReadonlyMap<string, string>;
@@ -9,15 +11,10 @@ export interface Phrases {
   /** Of work that had to give way to an emergency: at its new time, which ends the text, or for somebody else to do. */
   readonly newTime: string;
   readonly notYours: string;
-  /** The part of the money that a guest gets back who cancels by a moment; `percent` and `until` as they are printed. */
+  /** The terms of a refund. `part` is the `guestText` of its rule (`reservations/refund-rules.ts`), `until` a printed moment. */
   readonly refunds: {
-    /** Of what was paid; 100 % of the price kept by nobody. */
-    readonly all: string;
-    readonly ofPaid: (percent: string) => string;
-    /** Where a part of the price is kept, whatever was paid. */
-    readonly lessPrice: (kept: string) => string;
-    readonly first: (what: string, until: string) => string;
-    readonly further: (what: string, until: string) => string;
+    readonly first: (part: string, until: string) => string;
+    readonly further: (part: string, until: string) => string;
     readonly afterwards: string;
     readonly never: string;
     readonly between: string;
@@ -27,6 +24,7 @@ export interface Phrases {
 }
 
 export const ENGLISH: Phrases = {
+  language: 'en',
   work: {
     CLEANING: 'cleaning',
     CHECK_IN: 'check-in meeting',
@@ -51,11 +49,8 @@ export const ENGLISH: Phrases = {
   newTime: 'its new time is',
   notYours: 'it is no longer yours',
   refunds: {
-    all: 'all that you paid',
-    ofPaid: (percent) => `${percent} of what you paid`,
-    lessPrice: (kept) => `what you paid less ${kept} of the price`,
-    first: (what, until) => `${what} is refunded until ${until}`,
-    further: (what, until) => `${what} until ${until}`,
+    first: (part, until) => `${part} is refunded until ${until}`,
+    further: (part, until) => `${part} until ${until}`,
     afterwards: 'nothing after that',
     never: 'nothing is refunded',
     between: '; ',
@@ -64,6 +59,7 @@ export const ENGLISH: Phrases = {
 };
 
 export const ARABIC: Phrases = {
+  language: 'ar',
   work: {
     CLEANING: 'تنظيف',
     CHECK_IN: 'استقبال الضيف',
@@ -88,11 +84,8 @@ export const ARABIC: Phrases = {
   newTime: 'موعدها الجديد',
   notYours: 'لم تعد من مهامك',
   refunds: {
-    all: 'كامل ما دفعته',
-    ofPaid: (percent) => `${percent} مما دفعته`,
-    lessPrice: (kept) => `ما دفعته ناقصاً ${kept} من السعر`,
-    first: (what, until) => `يُسترد ${what} حتى ${until}`,
-    further: (what, until) => `${what} حتى ${until}`,
+    first: (part, until) => `يُسترد ${part} حتى ${until}`,
+    further: (part, until) => `${part} حتى ${until}`,
     afterwards: 'ولا شيء بعد ذلك',
     never: 'لا يُسترد شيء',
     between: '؛ ',

@@ -80,6 +80,7 @@ function formatter(locale: string, timeZone: string, options: Intl.DateTimeForma
 /** `date` is a calendar day at the property, not an instant: formatted without moving it through a zone. */
 export const formatDay = (date: string, locale: string): string =>
   formatter(locale, 'UTC', { dateStyle: 'long' }).format(new Date(`${date}T00:00:00Z`));
+/** An instant on the clock of `timeZone` (IANA): `Monday 31 May 2027 at 15:00`. */
 export const formatMoment = (at: Date, locale: string, timeZone: string): string =>
   formatter(locale, timeZone, { dateStyle: 'full', timeStyle: 'short' }).format(at);
 

@@ -172,6 +172,7 @@ const dayBefore = (date: string, days: number): string => Temporal.PlainDate.fro
 export const NAMES_A_TIME: ReadonlySet<ReminderEvent> = new Set(['CHECK_IN_REMINDER', 'CHECK_OUT_REMINDER']);
 
 const CORRECTED = '; another time was told before';
+/** Whether the reminder repeats one that named another time (`planCorrection`). */
 export const isCorrection = ({ rule }: Pick<PlannedReminder, 'rule'>): boolean => rule.endsWith(CORRECTED);
 
 /**
@@ -194,8 +195,8 @@ export function planCorrection(
 }
 
 /**
- * Of its message: the same for every look, and another one for another day. `occurrence`: which one of those that tell
- * of that day, from 1 on.
+ * The key of its message: the same for every look, and another one for another day. `occurrence`: the number of the message
+ * among those about that day, from 1 on.
  */
 export const reminderKeyOf = (
   reservationId: string,

@@ -76,6 +76,7 @@ const lockStays = (tx: Tx, scope: Scope) =>
     .skipLocked()
     .execute();
 
+/** Stays `r` with the columns of property and guest that `stayToRemind` needs; the caller adds which. */
 export const selectStays = (db: Db | Tx) =>
   db
     .selectFrom('reservation as r')
@@ -105,7 +106,7 @@ export const selectStays = (db: Db | Tx) =>
       sql<Date>`now()`.as('now'),
     ]);
 
-/** As `planReminders` wants it, with the status that it has, or would have. */
+/** A stay as `planReminders` takes it, with the status that it has, or would have. */
 export const stayToRemind = (
   row: LockedStay,
   as: { readonly status: ReservationStatus; readonly confirmedAt: Date; readonly checkedOutAt: Date | null },
@@ -177,7 +178,7 @@ interface Changes {
   readonly dropped: readonly { readonly id: string; readonly reason: string }[];
 }
 
-/** Why a reminder that waits is not wanted any more. */
+/** The reason with which a waiting reminder is dropped. */
 const DROPPED: Readonly<Partial<Record<ReservationStatus, string>>> = {
   PENDING: 'ROLLED_BACK',
   CANCELLED: 'RESERVATION_CANCELLED',
@@ -250,7 +251,6 @@ const replanned = (stay: StayToRemind, rules: MessageRules, asOf: Date, like: Pl
 /** `2027-05-31T10:00[Asia/Dubai]` of a rule. */
 const ruleTime = (rule: string): string => rule.slice(0, rule.indexOf(']') + 1);
 
-/** A row that was attempted stays as it is. One that was skipped before its time comes back when the stay does. */
 /** A reminder has one text, whatever it goes by. */
 function textOf(event: PlannedReminder['event']): string {
   const [key] = Object.keys(messageOf(event)?.texts ?? {});
@@ -258,6 +258,7 @@ function textOf(event: PlannedReminder['event']): string {
   return key;
 }
 
+/** A row that was attempted stays as it is. One that was skipped before its time comes back when the stay does. */
 async function order(tx: Tx, reminders: readonly OrderedReminder[]): Promise<void> {
   if (reminders.length === 0) return;
   const items = reminders.map((reminder) => ({

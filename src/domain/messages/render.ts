@@ -50,6 +50,7 @@ export function parseTemplate(source: string): TemplateText {
   return parts;
 }
 
+/** The names of the variables of a parsed text, each once, in the order of their first use. */
 export const variablesOf = (template: TemplateText): readonly string[] => [
   ...new Set(template.flatMap((part) => (part.kind === 'variable' ? [part.name] : []))),
 ];
@@ -68,6 +69,7 @@ const HTML_ENTITIES: Readonly<Record<string, string>> = {
   '"': '&quot;',
   "'": '&#39;',
 };
+/** Text for an HTML element or a quoted attribute. */
 export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (char) => HTML_ENTITIES[char] ?? char);
 
 /** For subjects, SMS and the text part of a mail. Where the text runs the other way, a value keeps its own direction. */

@@ -11,7 +11,7 @@ import { type NotificationView, notificationView } from './view.ts';
 
 /**
  * The same message once more, over the same channel or another one: a row of its own, rendered anew when it is sent,
- * because a person asked for it. What has become untrue meanwhile is skipped like any other. Throws `NOT_FOUND`,
+ * because a person asked for it. One that is not true any more is skipped like any other. Throws `NOT_FOUND`,
  * `INVALID_STATE_TRANSITION` while the first is still under way, `VALIDATION_FAILED` for a channel that it does not have.
  */
 export async function resendNotification(

@@ -63,6 +63,7 @@ function matching(db: Db, filter: NotificationFilter, page: PageRequest) {
 /** Whether it is about the stays and the tasks of an agent’s portfolio; null: of anybody. */
 export const isAbout = (agentId: string | null) => inPortfolio(sql.ref('notification.property_id'), agentId);
 
+/** One message without its content; an agent finds those of a portfolio only. Throws `NOT_FOUND`. */
 export async function getNotification(db: Db | Tx, id: string, agentId: string | null): Promise<NotificationView> {
   const row = await db
     .selectFrom('notification')
@@ -89,6 +90,7 @@ export async function notificationContent(db: Db, id: string) {
 /** Messages of one stay that an answer carries, at the most. */
 const MAX_OF_RESERVATION = 200;
 
+/** The messages about a stay, oldest first, 200 at the most. */
 export async function notificationsOfReservation(db: Db, reservationId: string): Promise<NotificationView[]> {
   const rows = await db
     .selectFrom('notification')

@@ -37,9 +37,11 @@ const ruleView = (row: Selectable<MessageRuleTable>) => ({
 });
 export type MessageRuleView = ReturnType<typeof ruleView>;
 
+/** The rules as the API shows them; times are local `HH:MM`. */
 export const readMessageRuleView = async (db: Db | Tx): Promise<MessageRuleView> =>
   ruleView(await db.selectFrom('message_rule').selectAll().executeTakeFirstOrThrow());
 
+/** The rules as planning and delivery take them: quiet hours (domain.md 12) and reviews. */
 export async function readMessageRules(db: Db | Tx): Promise<MessageRules> {
   const { quietFrom, quietTo, lastCall, quietChannels, digestTime: _, ...review } = await readMessageRuleView(db);
   return { quiet: { from: quietFrom, to: quietTo, lastCall, channels: quietChannels }, ...review };

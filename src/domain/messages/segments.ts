@@ -42,6 +42,7 @@ export function asGsm(text: string): string {
   return segmentsOf(plain).encoding === 'GSM-7' ? plain : text;
 }
 
+/** The encoding of an SMS and the number of its parts: 160 septets in one and 153 in each of several; 70 and 67 units of UCS-2. */
 export function segmentsOf(text: string): Segments {
   const septets: number[] = [];
   for (const character of text) {

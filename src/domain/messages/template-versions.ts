@@ -36,6 +36,7 @@ export interface TemplateView {
   readonly missingTranslations: readonly string[];
 }
 
+/** Every text in the order of the settings, with its languages and those that are missing. */
 export async function listTemplates(db: Db): Promise<readonly TemplateView[]> {
   const keys = Object.keys(TEMPLATES);
   const [saved, spoken] = await Promise.all([loadSavedTexts(db, keys), spokenLanguages(db)]);

@@ -23,7 +23,7 @@ export interface PayoutTermsFields {
   readonly hold?: boolean | undefined;
   /** Less than this waits for more. */
   readonly minimums?: readonly MajorAmount[] | undefined;
-  /** What stays with us for the owner's expenses. */
+  /** The amount that is kept for the owner's expenses. */
   readonly workingCapital?: readonly MajorAmount[] | undefined;
 }
 /** Major units, as the caller wrote them. */

@@ -120,8 +120,8 @@ export const updateStaff = (tx: Tx, id: string, change: StaffChange, version: nu
     .executeTakeFirstOrThrow();
 
 /**
- * Makes whoever planned with this person before plan anew (`book` compares the counter). Answers the row's version; undefined
- * when there is no such person.
+ * Counts one more booking, so that plans made with this person before are made anew (`book` compares the counter). Answers the
+ * row's version; undefined when there is no such person.
  */
 export const countBooking = (tx: Tx, id: string) =>
   tx
@@ -143,7 +143,7 @@ export async function countBookings(tx: Tx, counts: Readonly<Record<string, numb
   return rows.map(({ id }) => id);
 }
 
-/** Whether completed work is told once a day, together. */
+/** Whether messages about completed work come once a day, together. */
 export const setDigest = (tx: Tx, id: string, digest: boolean) =>
   tx.updateTable('staff').set({ digest }).where('id', '=', id).execute();
 

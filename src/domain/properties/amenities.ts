@@ -4,7 +4,7 @@ import { literal } from '../../db/literal.ts';
 import type { Activation } from '../ports.ts';
 import { setAmenityStatus } from './store.ts';
 
-/** What a property's devices were told for a stay; what they themselves say is in their own record. */
+/** The order that a property's devices got for a stay; their own state is in their own record. */
 export interface Grant {
   readonly reservationId: string;
   readonly propertyId: string;
@@ -28,7 +28,7 @@ const DAY_MS = 24 * 60 * 60_000;
 
 /**
  * The code is kept here for the guest's message, and nowhere else. The departure may have changed since the device was
- * asked: whoever changes it changes its property or its stay, so the property's lock lets neither miss the other.
+ * asked: a change of it locks the property too, so that neither misses the other.
  */
 export async function recordActivation(tx: Tx, grant: Grant, { providerId, accessCode }: Activation): Promise<void> {
   await lockProperty(tx, grant.propertyId);

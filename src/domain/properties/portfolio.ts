@@ -2,7 +2,7 @@ import { type Expression, type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 
-/** What an agent looks after: it goes into the WHERE of every query, never after it (security.md Z1, Z4). */
+/** The properties that an agent looks after: the condition goes into the WHERE of every query, never after it (security.md Z1, Z4). */
 export const inPortfolio = (propertyId: RawBuilder<unknown>, agentId: string | null): RawBuilder<SqlBool> =>
   agentId === null
     ? sql`true`

@@ -13,7 +13,7 @@ export interface PropertyFields {
   readonly name: string;
   readonly ownerId: string;
   readonly region?: string | null | undefined;
-  /** As guests are told it, in one line. */
+  /** As guests read it, in one line. */
   readonly address?: string | null | undefined;
   readonly timeZone?: string | undefined;
   /** Local wall clock, `HH:MM`. */

@@ -8,6 +8,7 @@ import {
   refundOf,
   refundSchedule,
 } from './refund-policy.ts';
+import { REFUND_BASES } from './refund-rules.ts';
 
 const RUNS = { numRuns: cases(10_000) };
 const DAY_MS = 86_400_000;
@@ -145,7 +146,7 @@ describe('a refund', () => {
       return days.toSorted((a, b) => b - a).map((least, index) => ({ days: least, percent: falling[index] ?? 0 }));
     });
   const bases = fc.record({
-    base: fc.constantFrom('PAID' as const, 'TOTAL' as const),
+    base: fc.constantFrom(...REFUND_BASES),
     tiers,
     amounts: fc.tuple(money, money, money),
   });
@@ -167,7 +168,18 @@ describe('a refund', () => {
     );
   });
 
-  it('is the same by both bases when all is paid', () => {
+  it('of 100 percent is all that is held, by every kind of rule', () => {
+    fc.assert(
+      fc.property(bases, (given) => {
+        const of = basisOf(given);
+        const { amountMinor } = refundOf({ ...of, days: 0, percentOverride: 100 });
+        expect(amountMinor).toBe(of.capturedMinor - of.refundedMinor);
+      }),
+      RUNS,
+    );
+  });
+
+  it('is the same by PAID and TOTAL when all is paid', () => {
     fc.assert(
       fc.property(money, tiers, fc.integer({ min: -5, max: 70 }), (amountMinor, own, days) => {
         const by = (base: 'PAID' | 'TOTAL') => refundOf({ ...basis(amountMinor, { base, tiers: own }), days });

@@ -1,5 +1,6 @@
 import type { RefundBase, RefundTier } from '../../db/schema.ts';
 import { savedZone } from '../../kernel/time-zone.ts';
+import { REFUND_RULES } from './refund-rules.ts';
 
 /** Refund rules, exact (domain.md 4). Pure: what is decided depends on the frozen time of the request alone. */
 
@@ -60,17 +61,9 @@ export function refundOf(
 function amountFor(basis: RefundBasis, percent: number): number {
   const { base, totalMinor, capturedMinor, refundedMinor, stepMinor = 1 } = basis;
   const refundable = capturedMinor - refundedMinor;
-  // What is kept of the price is what halfUp leaves, so that half a minor unit falls to the guest under both bases.
-  const exactMinor =
-    base === 'PAID'
-      ? halfUp(refundable, percent)
-      : Math.max(0, refundable - (totalMinor - halfUp(totalMinor, percent)));
+  const exactMinor = Math.max(0, REFUND_RULES[base].amountMinor({ totalMinor, refundableMinor: refundable }, percent));
   return Math.min(refundable, Math.ceil(exactMinor / stepMinor) * stepMinor);
 }
-
-/** Through bigint: a product of two safe integers need not be one. */
-const halfUp = (amountMinor: number, percent: number): number =>
-  Number((BigInt(amountMinor) * BigInt(percent) * 2n + 100n) / 200n);
 
 /** `DAYS_7_PLUS`, `DAYS_3_TO_6`, `DAYS_1_TO_2`, `DAY_OF_CHECK_IN` with the brief's tiers. */
 function ruleName(tiers: readonly RefundTier[], tier: number): string {

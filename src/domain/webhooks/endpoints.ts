@@ -126,8 +126,9 @@ export async function rotateSecret(tx: Tx, id: string, author: Author): Promise<
 }
 
 /**
- * Sends what came after `afterSeq`, or from an instant on, once more, under the same ids. What is under way does not count
- * any more, and what has not been delivered yet is not left out: a replay goes back, never forward. Throws `VALIDATION_FAILED` for what has not happened yet.
+ * Sends the events after `afterSeq`, or from an instant on, once more, under the same ids. A delivery under way does not count
+ * any more, and events that are not delivered yet are not left out: a replay goes back, never forward. Throws
+ * `VALIDATION_FAILED` for a position that is still to come.
  */
 export async function replay(
   tx: Tx,

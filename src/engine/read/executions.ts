@@ -19,8 +19,8 @@ import { executionView, type Reader, type StepRow, timeline } from './view.ts';
 type Listed = Expression<{ readonly id: string; readonly at: Date }>;
 
 /**
- * A part of all executions: those about some properties, and those that one principal started. Whoever knows the rights of
- * a reader makes it.
+ * A part of all executions: those about some properties, and those that one principal started. The caller makes it from the
+ * rights of the reader.
  */
 export interface ExecutionPart {
   readonly principal: string;

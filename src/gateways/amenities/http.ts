@@ -155,7 +155,7 @@ async function replyOf(response: Response, signal: AbortSignal): Promise<string>
   }
 }
 
-/** What a device answers is checked like anybody's input. */
+/** The answer of a device is checked like any input. */
 function parsed<T>(schema: z.ZodType<T>, text: string): T {
   try {
     return schema.parse(JSON.parse(text));

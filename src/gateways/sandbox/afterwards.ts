@@ -1,4 +1,4 @@
-/** What happens at the sandbox, past this system, to charges of references that ask for it: domain.md 18. */
+/** Acts at the sandbox, past this system, on charges of references that ask for them: domain.md 18. */
 
 export type Afterwards = 'refund' | 'dispute' | 'win' | 'lose';
 interface Planned {

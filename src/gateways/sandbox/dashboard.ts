@@ -4,7 +4,7 @@ import type { SandboxStore } from './store.ts';
 
 /** The provider's own pages, where a person acts past this system. Amounts in minor units. */
 export interface SandboxDashboard {
-  /** What can still be refunded of a charge. */
+  /** The amount of a charge that can still be refunded. */
   leftOf(gatewayId: string, reference: string): number;
   /** Answers with the provider's id of the refund. Throws for more than is left of the charge. */
   refund(charge: AtCharge): string;

@@ -15,7 +15,7 @@ import { deviceFaultOf } from './behaviour.ts';
 import { openSandboxFile, type Query, type Row } from './file.ts';
 
 /**
- * Locks and switches that remember what they were told, under idempotency keys, and whose names misbehave as domain.md 18
+ * Locks and switches that remember their orders, under idempotency keys, and whose names misbehave as domain.md 18
  * says. The state is theirs: it survives a restart, and anybody may read it.
  */
 export interface SandboxDevices extends Amenities {
@@ -39,8 +39,8 @@ CREATE TABLE settled (device TEXT NOT NULL, activation_key TEXT NOT NULL, PRIMAR
 const TIMEOUT_MS = 250;
 const MAX_GRANTS = 100;
 
-/** What a call came to, decided in the record's transaction and told after its commit. */
-type Told<T> = { readonly answer: T } | 'lost';
+/** The answer of a call, decided in the record's transaction and given after its commit; `lost`: it never arrives. */
+type Reply<T> = { readonly answer: T } | 'lost';
 
 export function createSandboxDevices({ dir }: { readonly dir: string }): SandboxDevices {
   const file = openSandboxFile(dir, {
@@ -60,7 +60,7 @@ export function createSandboxDevices({ dir }: { readonly dir: string }): Sandbox
     const fault = deviceFaultOf(device);
     if (fault === 'down') throw unavailable('DEVICE_DOWN');
     if (fault === 'refused') throw refused('DEVICE_REFUSED');
-    const told = file.transaction((): Told<T> => {
+    const reply = file.transaction((): Reply<T> => {
       const asked = canonicalJson(body);
       const [call] = sql.count(device, key, asked);
       if (call?.['body'] !== asked) {
@@ -69,7 +69,7 @@ export function createSandboxDevices({ dir }: { readonly dir: string }): Sandbox
       const answer = work(Number(call['calls']) > 1);
       return fault === 'timeout-after' && call['calls'] === 1 ? 'lost' : { answer };
     });
-    if (told !== 'lost') return told.answer;
+    if (reply !== 'lost') return reply.answer;
     await pause(TIMEOUT_MS, signal);
     throw new RoomyError('STEP_TIMEOUT', { cause: 'the sandbox device lost the answer' });
   }

@@ -22,7 +22,7 @@ interface FileOptions {
   readonly schema: string;
   /** Run at every opening: what a file of an earlier version may lack. */
   readonly added?: string;
-  /** What a file that is held for too long looks like from outside: an outage like any other. */
+  /** The error when the file is held for too long: an outage like any other. */
   busy(cause: unknown): Error;
 }
 

@@ -2,9 +2,9 @@ import { InvariantError, required } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import type { PlannedAct, SandboxRecord } from './record.ts';
 
-/** What people at the provider and banks do to a charge, past this system. Amounts in minor units. */
+/** Acts of people at the provider, and of banks, on a charge, past this system. Amounts in minor units. */
 
-/** What the provider keeps for a dispute, whatever comes of it. */
+/** The provider's fee for a dispute, whatever its outcome. */
 export const DISPUTE_FEE_MINOR = 1_500;
 const EVIDENCE_MS = 7 * 24 * 60 * 60_000;
 
@@ -70,7 +70,7 @@ export function decideDispute(
   record.putDispute({ ...dispute, status, withdrawn: status === 'LOST' && dispute.withdrawn, feeMinor });
 }
 
-/** What a reference had asked for and is due; nothing, where the charge was taken back before. */
+/** Carries out an act that a reference had asked for and that is due; nothing, where the charge was taken back before. */
 export function carryOut(record: SandboxRecord, { gatewayId, reference, what }: PlannedAct, now: Date): void {
   const charge = record.chargeOf(gatewayId, reference);
   if (charge === null) return;

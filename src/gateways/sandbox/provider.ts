@@ -9,7 +9,7 @@ import { createSandboxGateway } from './gateway.ts';
 export interface SandboxSettings {
   /** Where its record is; programs that work together share it. */
   readonly dir: string;
-  /** What it keeps of a charge, in basis points. */
+  /** Its fee for a charge, in basis points. */
   readonly feeBp: number;
   /** Ids at which it takes payments, besides `SANDBOX_GATEWAY`. */
   readonly gatewayIds: readonly string[];
@@ -17,7 +17,7 @@ export interface SandboxSettings {
 
 /** The gateway id of the brief's examples. */
 export const SANDBOX_GATEWAY = 'gateway-123';
-/** What it pretends to be beside real providers; where nothing is real it is everybody's bank and every lock. */
+/** The ids that it takes beside real providers; without any it is the bank of everybody and every lock. */
 const ACCOUNT = /^acct-/;
 const DEVICE = /^(?:lock|device)-/;
 

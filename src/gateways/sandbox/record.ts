@@ -4,7 +4,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { type Afterwards, plansOf } from './afterwards.ts';
 import type { Query, Row } from './file.ts';
 
-/** What the sandbox provider knows: every request, every effect, and which keys are settled. */
+/** The sandbox provider's own record: every request, every effect, and which keys are settled. */
 export const SCHEMA_VERSION = 1;
 export const SCHEMA = `
 CREATE TABLE request (
@@ -26,7 +26,7 @@ CREATE TABLE reference_call (gateway_id TEXT, reference TEXT, calls INTEGER NOT 
 CREATE TABLE settled (idem_key TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE later (idem_key TEXT PRIMARY KEY, effect TEXT NOT NULL, due_at INTEGER NOT NULL) WITHOUT ROWID;
 `;
-/** What later versions have added; a file of an earlier one gets it when it is opened. */
+/** Tables that later versions have added; a file of an earlier one gets them when it is opened. */
 export const ADDED = `
 CREATE TABLE IF NOT EXISTS dispute (
   provider_id TEXT PRIMARY KEY, charge_id TEXT NOT NULL, gateway_id TEXT NOT NULL, amount INTEGER NOT NULL, currency TEXT NOT NULL,
@@ -62,7 +62,7 @@ export interface RecordedRequest {
 }
 
 const What = z.enum(['refund', 'dispute', 'win', 'lose']);
-/** What a reference has asked for: to be done at the provider itself. */
+/** An act at the provider itself, which a reference has asked for. */
 export interface PlannedAct {
   readonly gatewayId: string;
   readonly reference: string;
@@ -73,14 +73,14 @@ export interface PlannedAct {
 export interface SandboxRecord {
   /** Remembers a call; null when the key was used with another body. */
   request(key: string, body: string): RecordedRequest | null;
-  /** The final answer to a key, for whoever repeats it. */
+  /** The final answer to a key, for its repeats. */
   refuse(key: string, reason: string): void;
   /** Counts a call about a reference; the first is 1. */
   countCall(gatewayId: string, reference: string): number;
   effectOf(key: string): RecordedEffect | null;
   /** The charge that holds a reference: not voided. */
   chargeOf(gatewayId: string, reference: string): RecordedEffect | null;
-  /** What is left of a charge after its refunds and void. */
+  /** The rest of a charge after its refunds, its void and open disputes. */
   leftOf(charge: Effect): { readonly amountMinor: number; readonly feeMinor: number };
   isSettled(key: string): boolean;
   /** From now on nothing can come of this key. */
@@ -89,14 +89,14 @@ export interface SandboxRecord {
   /** Takes effect at `dueAt`, unless its key was acted on or settled before. */
   actLater(effect: Effect, dueAt: Date): void;
   actOnDue(): void;
-  /** What references had asked for and is due now, oldest first; it is told once. */
+  /** The acts that references had asked for and that are due now, oldest first; each is answered once. */
   takePlanned(): readonly PlannedAct[];
   /** The refunds of a charge, oldest first, each with why it came back, if it did. */
   refundsOf(chargeId: string): readonly (RecordedEffect & { readonly cameBack: string | null })[];
   /** Of a charge, oldest first. */
   disputesOf(chargeId: string): readonly RecordedDispute[];
   disputedIn(gatewayId: string, from: Date, to: Date, limit: number): readonly DisputedCharge[];
-  /** Opens it, or changes what has become of it. */
+  /** Opens it, or changes its status. */
   putDispute(dispute: RecordedDispute & { readonly gatewayId: string; readonly chargeId: string }): void;
   disputeBy(providerId: string): (RecordedDispute & { readonly gatewayId: string; readonly chargeId: string }) | null;
   /** The money of a refund is with the provider again. */
@@ -110,25 +110,71 @@ export interface SandboxRecord {
   ): readonly (RecordedEffect & { readonly failed: boolean })[];
 }
 
+/** The record in an open file; `query` prepares a statement of it. Each call belongs into a transaction of the caller. */
 export function createRecord(query: (text: string) => Query, clock: Clock): SandboxRecord {
   const sql = statements(query);
   const nowMs = (): number => clock.now().getTime();
-  const record: SandboxRecord = {
-    request(key, body) {
-      const at = nowMs();
-      const [row] = sql.request(key, body, at, at);
-      if (!row || row['body'] !== body) return null;
-      const refusal = row['refusal'];
-      return {
-        at: new Date(Number(row['first_at'])),
-        calls: Number(row['calls']),
-        refusal: refusal === null ? null : String(refusal),
-      };
-    },
-    refuse: (key, reason) => void sql.refuse(reason, key),
-    countCall: (gatewayId, reference) => Number(sql.countCall(gatewayId, reference)[0]?.['calls']),
+  return {
+    ...requestsIn(sql, nowMs),
+    ...effectsIn(sql, nowMs),
+    ...refundsIn(sql, nowMs),
+    ...disputesIn(sql, nowMs),
+    takePlanned: () =>
+      [...sql.takePlanned(nowMs())]
+        .sort((a, b) => Number(a['n']) - Number(b['n']))
+        .map((row) => ({
+          gatewayId: String(row['gateway_id']),
+          reference: String(row['reference']),
+          what: What.parse(row['what']),
+        })),
+  };
+}
+
+type Statements = ReturnType<typeof statements>;
+type Part<Name extends keyof SandboxRecord> = Pick<SandboxRecord, Name>;
+
+const requestsIn = (
+  sql: Statements,
+  nowMs: () => number,
+): Part<'request' | 'refuse' | 'countCall' | 'isSettled' | 'settle'> => ({
+  request(key, body) {
+    const at = nowMs();
+    const [row] = sql.request(key, body, at, at);
+    if (!row || row['body'] !== body) return null;
+    const refusal = row['refusal'];
+    return {
+      at: new Date(Number(row['first_at'])),
+      calls: Number(row['calls']),
+      refusal: refusal === null ? null : String(refusal),
+    };
+  },
+  refuse: (key, reason) => void sql.refuse(reason, key),
+  countCall: (gatewayId, reference) => Number(sql.countCall(gatewayId, reference)[0]?.['calls']),
+  isSettled: (key) => sql.isSettled(key).length > 0,
+  settle(key) {
+    sql.settle(key);
+    sql.forget(key);
+  },
+});
+
+function effectsIn(
+  sql: Statements,
+  nowMs: () => number,
+): Part<'effectOf' | 'chargeOf' | 'leftOf' | 'act' | 'actLater' | 'actOnDue' | 'effectsOf'> {
+  const chargeOf = (gatewayId: string, reference: string) => oneOf(sql.charge(gatewayId, reference));
+  function act(effect: Effect): RecordedEffect {
+    const at = nowMs();
+    const { key, kind, gatewayId, reference, providerId, chargeId, amountMinor, feeMinor, currency } = effect;
+    sql.act(key, kind, gatewayId, reference, providerId, chargeId, amountMinor, feeMinor, currency, at);
+    sql.forget(key);
+    if (kind === 'CHARGE') {
+      for (const { what, afterMs } of plansOf(reference)) sql.plan(gatewayId, reference, what, at + afterMs);
+    }
+    return { ...effect, at: new Date(at) };
+  }
+  return {
     effectOf: (key) => oneOf(sql.byKey(key)),
-    chargeOf: (gatewayId, reference) => oneOf(sql.charge(gatewayId, reference)),
+    chargeOf,
     leftOf({ providerId, amountMinor, feeMinor }) {
       const [gone] = sql.gone(providerId);
       const [disputed] = sql.disputed(providerId);
@@ -138,80 +184,66 @@ export function createRecord(query: (text: string) => Query, clock: Clock): Sand
         feeMinor: feeMinor + Number(gone?.['fee']),
       };
     },
-    isSettled: (key) => sql.isSettled(key).length > 0,
-    settle(key) {
-      sql.settle(key);
-      sql.forget(key);
-    },
-    act(effect) {
-      const at = nowMs();
-      const { key, kind, gatewayId, reference, providerId, chargeId, amountMinor, feeMinor, currency } = effect;
-      sql.act(key, kind, gatewayId, reference, providerId, chargeId, amountMinor, feeMinor, currency, at);
-      sql.forget(key);
-      if (kind === 'CHARGE') {
-        for (const { what, afterMs } of plansOf(reference)) sql.plan(gatewayId, reference, what, at + afterMs);
-      }
-      return { ...effect, at: new Date(at) };
-    },
-    takePlanned: () =>
-      [...sql.takePlanned(nowMs())]
-        .sort((a, b) => Number(a['n']) - Number(b['n']))
-        .map((row) => ({
-          gatewayId: String(row['gateway_id']),
-          reference: String(row['reference']),
-          what: What.parse(row['what']),
-        })),
+    act,
     actLater: (effect, dueAt) => void sql.actLater(effect.key, JSON.stringify(effect), dueAt.getTime()),
     actOnDue() {
       for (const row of sql.due(nowMs())) {
         const effect = Effect.parse(JSON.parse(String(row['effect'])));
         // Another key may have taken the reference meanwhile: nobody can be charged twice for it.
-        if (record.chargeOf(effect.gatewayId, effect.reference) === null) record.act(effect);
+        if (chargeOf(effect.gatewayId, effect.reference) === null) act(effect);
         else sql.forget(effect.key);
       }
     },
-    refundsOf: (chargeId) =>
-      sql.refunds(chargeId).map((row) => ({
-        ...effectFrom(row),
-        cameBack: row['reason'] === null ? null : String(row['reason']),
-      })),
-    disputesOf: (chargeId) => sql.disputes(chargeId).map(disputeFrom),
-    disputedIn: (gatewayId, from, to, limit) =>
-      sql
-        .disputedIn(gatewayId, from.getTime(), to.getTime(), limit)
-        .map((row) => ({ providerId: String(row['provider_id']), chargeId: String(row['charge_id']) })),
-    putDispute(dispute) {
-      const { providerId, chargeId, gatewayId, amountMinor, currency, status, withdrawn, feeMinor } = dispute;
-      const until = dispute.respondBy?.getTime() ?? 0;
-      const taken = withdrawn ? 1 : 0;
-      const reason = dispute.reason ?? 'GENERAL';
-      sql.putDispute(
-        providerId,
-        chargeId,
-        gatewayId,
-        amountMinor,
-        currency,
-        status,
-        taken,
-        feeMinor,
-        reason,
-        until,
-        nowMs(),
-      );
-    },
-    disputeBy(providerId) {
-      const [row] = sql.disputeBy(providerId);
-      if (row === undefined) return null;
-      return { ...disputeFrom(row), gatewayId: String(row['gateway_id']), chargeId: String(row['charge_id']) };
-    },
-    bringBack: (providerId, reason) => void sql.bringBack(providerId, reason, nowMs()),
     effectsOf: (gatewayId, from, to, limit) =>
       sql
         .inTime(gatewayId, from.getTime(), to.getTime(), limit)
         .map((row) => ({ ...effectFrom(row), failed: row['failed'] === 1 })),
   };
-  return record;
 }
+
+const refundsIn = (sql: Statements, nowMs: () => number): Part<'refundsOf' | 'bringBack'> => ({
+  refundsOf: (chargeId) =>
+    sql.refunds(chargeId).map((row) => ({
+      ...effectFrom(row),
+      cameBack: row['reason'] === null ? null : String(row['reason']),
+    })),
+  bringBack: (providerId, reason) => void sql.bringBack(providerId, reason, nowMs()),
+});
+
+const disputesIn = (
+  sql: Statements,
+  nowMs: () => number,
+): Part<'disputesOf' | 'disputedIn' | 'putDispute' | 'disputeBy'> => ({
+  disputesOf: (chargeId) => sql.disputes(chargeId).map(disputeFrom),
+  disputedIn: (gatewayId, from, to, limit) =>
+    sql
+      .disputedIn(gatewayId, from.getTime(), to.getTime(), limit)
+      .map((row) => ({ providerId: String(row['provider_id']), chargeId: String(row['charge_id']) })),
+  putDispute(dispute) {
+    const { providerId, chargeId, gatewayId, amountMinor, currency, status, feeMinor } = dispute;
+    const until = dispute.respondBy?.getTime() ?? 0;
+    const taken = dispute.withdrawn ? 1 : 0;
+    const reason = dispute.reason ?? 'GENERAL';
+    sql.putDispute(
+      providerId,
+      chargeId,
+      gatewayId,
+      amountMinor,
+      currency,
+      status,
+      taken,
+      feeMinor,
+      reason,
+      until,
+      nowMs(),
+    );
+  },
+  disputeBy(providerId) {
+    const [row] = sql.disputeBy(providerId);
+    if (row === undefined) return null;
+    return { ...disputeFrom(row), gatewayId: String(row['gateway_id']), chargeId: String(row['charge_id']) };
+  },
+});
 
 const statements = (query: (text: string) => Query) => ({
   request: query(`INSERT INTO request (idem_key, body, calls, first_at, last_at) VALUES (?, ?, 1, ?, ?)

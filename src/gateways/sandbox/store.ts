@@ -6,7 +6,7 @@ import { ADDED, createRecord, type SandboxRecord, SCHEMA, SCHEMA_VERSION } from 
 
 /** The sandbox gateway's record, one caller at a time. */
 export interface SandboxStore {
-  /** Runs alone, in one commit: other processes wait. What fell due meanwhile has taken effect before. */
+  /** Runs alone, in one commit: other processes wait. Effects that fell due meanwhile are there before. */
   alone<T>(work: (record: SandboxRecord) => T): T;
   close(): void;
 }

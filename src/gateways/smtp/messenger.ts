@@ -17,7 +17,7 @@ const MAX_REPLY_BYTES = 64 * 1024;
 
 /**
  * Pooled SMTP. A time-out or a crash after the server took the message leads to a second send; the Message-ID stays
- * the same, so the receiver can tell (guarantees.md G5).
+ * the same, so the receiver can recognise a repeat (guarantees.md G5).
  */
 export function createSmtp({ url, from }: SmtpOptions): Messenger {
   const { hostname, port, protocol, username, password } = new URL(url);

@@ -8,7 +8,7 @@ import { MalformedReply, RequestRefused } from './errors.ts';
 import { EXPAND, Intent, Page } from './replies.ts';
 import { feeFromStripe, fromStripe, toStripe } from './units.ts';
 
-/** What a charge needs of its surroundings. */
+/** The dependencies of a charge. */
 export interface Charging {
   readonly exchange: Exchange;
   /** Searches an index that lags behind: only for what is older than Stripe keeps idempotency keys. */
@@ -37,7 +37,7 @@ export async function charge(charging: Charging, request: ChargeRequest): Promis
 
 async function intentFor(charging: Charging, request: ChargeRequest): Promise<Intent> {
   if (isIntent(request.reference)) return claimedIntent(charging, request);
-  // What is captured already has a PaymentIntent: nothing is charged for it anew.
+  // A captured payment has a PaymentIntent already: nothing is charged for it anew.
   if (!isPaymentMethod(request.reference) || request.isCaptured) throw notVerified(request, 'UNKNOWN_REFERENCE');
   const known = isYoung(request.key, charging.now) ? [] : await intentsOf(charging.searching, request);
   const charged = known.find(({ status }) => status === 'succeeded') ?? known[0];
@@ -125,7 +125,7 @@ function assertAsked(intent: Intent, request: ChargeRequest): void {
   const stay = intent.metadata['reservationId'];
   if (stay !== undefined && stay !== reservationId) throw notVerified(request, 'RESERVATION_MISMATCH');
   const holder = intent.metadata['key'];
-  // What we have undone ourselves went back for that reason.
+  // A refund of our own undo went back for that reason.
   if (request.isCaptured && !(holder !== undefined && isUndone(intent, holder))) return;
   if (intent.latest_charge && intent.latest_charge.amount_refunded > 0) throw notVerified(request, 'REFUNDED');
   if (intent.latest_charge?.disputed) throw notVerified(request, 'DISPUTED');

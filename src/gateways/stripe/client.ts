@@ -7,7 +7,7 @@ import { failureOf, MalformedReply } from './errors.ts';
 
 /** How we speak to Stripe: the official SDK, one try each, bounded in time and size, no redirects (guarantees.md 2.5.4). */
 
-/** Less than the 8 s of a call step, so that Stripe's silence is told apart from our own slowness. */
+/** Less than the 8 s of a call step, so that Stripe's silence is distinguished from our own slowness. */
 const TIMEOUT_MS = 7_000;
 /** Lists are the only long answers: a hundred movements with what they are about. */
 export const LIST_REPLY_BYTES = 4 * 1024 * 1024;

@@ -3,7 +3,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { declined, NotYetError } from '../failures.ts';
 
-/** Stripe refused the request itself; whoever asked decides what that means. */
+/** Stripe refused the request itself; the caller decides the meaning. */
 export class RequestRefused extends RoomyError {
   /** Upper-snake. */
   readonly reason: string;
@@ -34,12 +34,12 @@ export const upperSnake = (code: string): string =>
 export interface Circumstances {
   /** The request can change something. */
   readonly writes: boolean;
-  /** An earlier one of the same attempt has, so that this one's fate does not tell the whole attempt's. */
+  /** An earlier one of the same attempt has, so that the outcome of this one does not decide that of the attempt. */
   readonly wrote: boolean;
   readonly clock: Clock;
 }
 
-/** What a call to Stripe threw, in the catalogue's terms. */
+/** An error of a call to Stripe as one of the catalogue. */
 export function failureOf(error: unknown, { writes, wrote, clock }: Circumstances): Error {
   const retryAfter = new Date(clock.now().getTime() + RETRY_AFTER_MS);
   const unavailable = (gatewayError: string, unsent: boolean): RoomyError =>
@@ -97,7 +97,7 @@ const RETRYABLE: ReadonlyMap<string, number> = new Map([
   ['TRY_AGAIN_LATER', HOUR_MS],
   ['REENTER_TRANSACTION', HOUR_MS],
 ]);
-/** Stripe asks not to tell the guest more than that the card was declined. */
+/** Codes for which Stripe asks to show the guest no more than that the card was declined. */
 const CONCEALED = new Set(['FRAUDULENT', 'LOST_CARD', 'STOLEN_CARD', 'PICKUP_CARD', 'MERCHANT_BLACKLIST']);
 const GENERIC = new Set(['', 'GENERIC_DECLINE', 'DO_NOT_HONOR', ...CONCEALED]);
 

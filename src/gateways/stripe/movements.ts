@@ -43,7 +43,7 @@ export async function movements(
     );
     found.push(...lines.data.map((line) => movementOf(line, ofBank)).filter((movement) => movement !== null));
     after = lines.data.at(-1)?.id ?? null;
-    // Newest first; whoever asks for fewer than there are gets as many, and knows that there may be more.
+    // Newest first; with a limit below the number there is, the caller gets that many, and knows that there may be more.
     if (!lines.has_more || after === null || found.length >= limit) return found.slice(0, limit).toReversed();
   }
   throw new InvariantError(`more than ${limit} lines of other kinds between the movements`);

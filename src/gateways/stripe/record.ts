@@ -71,7 +71,7 @@ const STATUSES: Readonly<Record<string, RecordedDispute['status']>> = {
 };
 
 /**
- * Of the charge in its own currency. What moved is in the currency that Stripe settles in, and so are its fees: these are
+ * Of the charge in its own currency. Its movements are in the currency that Stripe settles in, and so are its fees: these are
  * converted by the two amounts of the same money, as those of a charge are.
  */
 function recordedDispute(dispute: Dispute): RecordedDispute {
@@ -88,7 +88,7 @@ function recordedDispute(dispute: Dispute): RecordedDispute {
     const fee = feeFromStripe({ ...of, fee: Math.abs(line.fee) });
     return sum + (line.fee < 0 ? -fee : fee);
   }, 0);
-  // Less than is demanded, where some of the charge had gone back before; in another currency that cannot be told.
+  // Less than is demanded, where some of the charge had gone back before; in another currency that is not known.
   const ofOwn = lines.every((line) => line.currency === currency) ? lines : [];
   const taken = ofOwn.filter((line) => line.amount < 0).reduce((sum, line) => sum - line.amount, 0);
   const returned = ofOwn.filter((line) => line.amount > 0).reduce((sum, line) => sum + line.amount, 0);

@@ -63,7 +63,7 @@ export const Dispute = z.object({
   charge: idOf,
   payment_intent: idOf.optional(),
   created: z.int(),
-  /** What has moved on the balance: below zero what was taken, above what was given back; each with its fee. */
+  /** Movements of the balance: below zero an amount taken, above one given back; each with its fee. */
   balance_transactions: z.array(BalanceTransaction),
   evidence_details: z.object({ due_by: z.int().nullish() }).nullish(),
 });

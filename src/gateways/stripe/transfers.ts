@@ -69,7 +69,7 @@ function assertSame(made: Sum, asked: Sum): void {
   }
 }
 
-/** What Stripe will never do, as an answer; a key that was used for something else stays an error. */
+/** A request that Stripe will never carry out, as an answer; a key that was used for something else stays an error. */
 async function orRefusal(work: () => Promise<MoneyOutcome>): Promise<MoneyOutcome> {
   try {
     return await work();

@@ -19,7 +19,7 @@ export function stepOf(currency: string): number {
   return exponentOf(currency) === 3 ? 10 : 1;
 }
 
-/** Whether Stripe can be told the amount at all. */
+/** Whether Stripe can express the amount. */
 export const isTaken = (amountMinor: number, currency: string): boolean =>
   amountMinor % stepOf(currency) === 0 && Number.isSafeInteger(amountMinor * 10 ** Math.max(0, shiftOf(currency)));
 

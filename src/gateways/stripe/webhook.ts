@@ -75,7 +75,7 @@ function newsOf(type: string, object: unknown): GatewayEvent {
     case 'refund.created':
     case 'refund.updated':
     case 'refund.failed':
-    // What Stripe calls the same in older versions of its API.
+    // The name of the same event in older versions of Stripe's API.
     case 'charge.refund.updated': {
       const { metadata, charge, payment_intent: intent } = Refund.parse(object);
       return changed(metadata?.['reference'] ?? intent ?? charge, charge);

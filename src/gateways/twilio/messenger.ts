@@ -13,7 +13,7 @@ export interface TwilioOptions {
   readonly from: string;
   /** Only for a stand-in of the API. */
   readonly apiUrl?: string | null;
-  /** Where delivery receipts go; null: nobody is told. */
+  /** The address of delivery receipts; null: none are sent. */
   readonly statusCallback?: string | null;
 }
 

@@ -30,7 +30,7 @@ export function resolveIn(document: JsonObject, value: unknown): JsonObject {
   return isObject(here) ? here : {};
 }
 
-/** The fields of an object, those of objects inside it below them. What is named is shown by its name only. */
+/** The fields of an object, those of objects inside it below them. A named schema is shown by its name only. */
 export function fieldsOf(document: JsonObject, schema: unknown, prefix = '', depth = 0): readonly Field[] {
   if (!isObject(schema) || depth > MAX_DEPTH || (depth > 0 && '$ref' in schema)) return [];
   const { properties, required } = resolveIn(document, schema);
@@ -81,6 +81,6 @@ const BOUNDS: Readonly<Record<string, string>> = {
 function boundsOf(schema: JsonObject): string {
   return Object.entries(BOUNDS)
     .filter(([key]) => schema[key] !== undefined)
-    .map(([key, words]) => `, ${words} ${String(schema[key])}`)
+    .map(([key, label]) => `, ${label} ${String(schema[key])}`)
     .join('');
 }

@@ -111,7 +111,7 @@ function assertText(text: string): void {
 const invalid = (message: string, path = ''): RoomyError =>
   new RoomyError('VALIDATION_FAILED', { details: { issues: [{ path, message }] } });
 
-/** What a caller chooses besides the body, and what we would store or log: path, query and these headers. */
+/** Headers whose values a caller chooses and this system stores or logs, as it does path and query. */
 const CHOSEN_HEADERS = ['idempotency-key', 'x-request-id', 'prefer'];
 
 export function refuseCardDataAround(): MiddlewareHandler<AppEnv> {

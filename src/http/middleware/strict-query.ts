@@ -11,7 +11,7 @@ export const NO_QUERY = z.strictObject({});
 const MAX_ISSUES = 20;
 const MAX_NAME_CHARS = 200;
 
-/** What callers may hope for everywhere; where it is not honoured, nothing may run. */
+/** Parameters that callers may expect everywhere; where they are not supported, nothing may run. */
 const PLANS_ONLY: Readonly<Record<string, string>> = {
   dryRun: 'is not supported by this operation: nothing was done',
 };

@@ -194,7 +194,7 @@ function codesOf(response: Declared): readonly ErrorCode[] | null {
   return codes.every(isErrorCode) ? codes : null;
 }
 
-/** What is refused with one code alone is the same everywhere; several are told apart by their codes. */
+/** A refusal with one code alone is the same everywhere and shared; several are distinguished by their codes. */
 function failureOf(codes: readonly ErrorCode[], workshop: Workshop): JsonObject {
   const [only] = codes;
   const printed = {

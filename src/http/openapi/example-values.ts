@@ -1,4 +1,4 @@
-/** Values of examples, by the name of a field and by the name of a schema. They tell one story: a stay in Dubai in February 2024. */
+/** Values of examples, by the name of a field and by the name of a schema. They are of one stay, in Dubai in February 2024. */
 
 export const FIELD_EXAMPLES: Readonly<Record<string, string | number | boolean>> = {
   success: true,

@@ -1,4 +1,4 @@
-/** What stands above the operations. */
+/** The text above the operations. */
 
 export const ABOUT = `Every step of a confirmation, a payment, a cancellation, a refund or a payout takes effect exactly once, or all of them are undone in reverse order.
 

@@ -10,7 +10,7 @@ import { isChange } from '../schemas/common.ts';
  */
 
 export type JsonObject = { [key: string]: unknown };
-/** What a caller may send, or what we answer: a default may be left out of the one and is always in the other. */
+/** Of a request, or of an answer: a default may be left out of the one and is always in the other. */
 export type Direction = 'input' | 'output';
 
 export interface SchemaBook {
@@ -55,7 +55,7 @@ interface Metadata extends JsonObject {
 }
 const metadataOf = (schema: z.core.$ZodType): Metadata => zodToOpenAPIRegistry.get(schema as z.ZodType) ?? {};
 
-/** What `.openapi()` was told of a schema, without what belongs to a parameter. */
+/** The annotations of a schema by `.openapi()`, without those of a parameter. */
 function annotationsOf(schema: z.core.$ZodType): JsonObject {
   const { _internal, param, ...annotations } = metadataOf(schema);
   return annotations;
@@ -109,7 +109,7 @@ function amend(schema: z.core.$ZodType, json: JsonObject, direction: Direction):
   if (def.type === 'record' && JSON.stringify(json['propertyNames']) === ANY_TEXT) delete json['propertyNames'];
   if (json['maximum'] === Number.MAX_SAFE_INTEGER) delete json['maximum'];
   if (json['minimum'] === Number.MIN_SAFE_INTEGER) delete json['minimum'];
-  // What we answer may get more fields with time: clients ignore those that they do not know.
+  // Answers may get more fields with time: clients ignore those that they do not know.
   if (direction === 'output' && def.type === 'object') delete json['additionalProperties'];
 }
 

@@ -1,4 +1,4 @@
-/** What parameters mean whose schemas do not say it themselves. */
+/** Descriptions of parameters whose schemas have none. */
 
 const IN_PATH: Readonly<Record<string, string>> = {
   file: 'The secret token of the calendar and `.ics`, as `createMyCalendar` answered it',

@@ -5,7 +5,7 @@ import type { App } from '../context.ts';
 import { jsonOf } from '../schemas/envelope.ts';
 import { deliveryOf } from '../schemas/events.ts';
 
-/** What is sent to the addresses of webhook endpoints, after Standard Webhooks: one entry for each type of event. */
+/** The requests to the addresses of webhook endpoints, after Standard Webhooks: one entry for each type of event. */
 
 const signed = (description: string) => z.string().openapi({ description });
 const HEADERS = z.object({

@@ -131,7 +131,7 @@ const refundView = (stay: CancellableStay, refund: RefundDecision) => ({
   daysBeforeCheckIn: refund.daysBeforeCheckIn,
 });
 
-/** What the saga would do, by the same rules; nothing is written. */
+/** The effects that the saga would have, by the same rules; nothing is written. */
 async function rehearse(
   { db, clock, ports }: Pick<Services, 'db' | 'clock' | 'ports'>,
   id: string,

@@ -74,7 +74,7 @@ export function registerEvents(register: Register, services: Services): void {
     if (streams >= MAX_STREAMS) throw new RoomyError('SERVICE_UNAVAILABLE');
     const filter = filterOf(type, reservationId);
     const start = lastEventId(c.req.header('last-event-id')) ?? after ?? (await numberEvents(db));
-    // What has been deleted is told before the stream begins.
+    // A position that has been deleted is refused before the stream begins.
     await readEvents(db, start, 1, filter);
     streams += 1;
     c.header('X-Accel-Buffering', 'no');
@@ -97,7 +97,7 @@ export function registerEvents(register: Register, services: Services): void {
           position = last;
         }
       } catch (error) {
-        // The client comes again with its place, and is told then what is wrong with it.
+        // The client comes again with its position, and is refused then if that is wrong.
         log.warn({ err: error }, 'a stream of events ended early');
       } finally {
         streams -= 1;

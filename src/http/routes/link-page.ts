@@ -2,7 +2,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import type { AnyContext } from '../context.ts';
 import { refusals } from '../schemas/envelope.ts';
 
-/** What the routes have in common of a page that a link in a mail opens, and that asks something by forms. */
+/** The common part of routes of a page that a link in a mail opens, and that asks something by forms. */
 
 export const PAGE_ANSWERS = {
   200: { description: 'A page', content: { 'text/html': { schema: { type: 'string' as const } } } },

@@ -51,14 +51,14 @@ export function registerMeta(register: Register, app: App, services: Services): 
   ] as const) {
     register(live(at, hide), (c) => c.text('ok'));
   }
-  const tell = createReadinessLog(services.log);
+  const logChange = createReadinessLog(services.log);
   for (const [at, hide] of [
     ['/health/ready', false],
     ['/readyz', true],
   ] as const) {
     register(ready(at, hide), async (c) => {
       const { ok, failing } = await services.readiness().catch(() => ({ ok: false, failing: ['readiness'] }));
-      tell(ok ? [] : failing);
+      logChange(ok ? [] : failing);
       return ok ? c.text('ok') : c.text('fail', 503);
     });
   }
@@ -92,11 +92,11 @@ function welcome(publicUrl: string): Html {
 
 /** One line when what fails changes, and one when nothing does any more: probes ask every few seconds. */
 function createReadinessLog(log: Services['log']): (failing: readonly string[]) => void {
-  let told = '';
+  let logged = '';
   return (failing) => {
     const now = failing.toSorted().join();
-    if (now === told) return;
-    told = now;
+    if (now === logged) return;
+    logged = now;
     if (failing.length > 0) log.warn({ failing }, 'not ready');
     else log.info('ready again');
   };

@@ -105,7 +105,7 @@ export function registerPayments(register: Register, services: Services): void {
     const body = c.req.valid('json');
     await assertOwnStay(c, services.db, id);
     const { amountMinor, currency } = parsePayment(body.amount, body.currency);
-    // An unknown gateway is the caller's mistake, told before anything begins.
+    // An unknown gateway is the caller's mistake, refused before anything begins.
     const { gatewayIds } = services.ports;
     if (!gatewayIds.includes(body.gatewayId)) throw gatewayUnknown(body.gatewayId, gatewayIds);
     assertTaken(services.ports, { amountMinor, currency, gatewayId: body.gatewayId });
@@ -168,7 +168,7 @@ async function replayOf(c: AnyContext, services: Services, order: PaymentOrder):
   return known.saga_id;
 }
 
-/** What the fraud rules say now, frozen for the saga. Throws `PAYMENT_BLOCKED`. */
+/** The result of the fraud rules now, frozen for the saga. Throws `PAYMENT_BLOCKED`. */
 async function reviewOf(c: AnyContext, services: Services, order: PaymentOrder) {
   const caller = callerOf(c);
   const { score, verdict, signals } = await assessPayment(services.db, {

@@ -4,7 +4,7 @@ import { CATALOGUE, type ErrorCode, isErrorCode, RoomyError } from '../../kernel
 import { answerPage } from '../page-layout.ts';
 import type { Register } from '../route.ts';
 
-/** What the `type` of a problem leads to (RFC 9457 3.1.1): each code of the catalogue, for the person who met it. */
+/** The pages that the `type` of a problem links to (RFC 9457 3.1.1): each code of the catalogue, for the person who met it. */
 
 const page = { 200: { description: 'A page', content: { 'text/html': { schema: { type: 'string' as const } } } } };
 const list = createRoute({ method: 'get', path: '/problems', hide: true, responses: page });

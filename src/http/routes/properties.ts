@@ -79,7 +79,7 @@ export function registerProperties(register: Register, services: Services): void
   );
   register.mutation(create, (c, once) => {
     const agentId = agentOf(c);
-    // What an agent adds is in that agent's portfolio.
+    // A property that an agent adds is in that agent's portfolio.
     const wanted = { ...c.req.valid('json'), ...(agentId !== null && { agentIds: [agentId] }) };
     return once.change(async (tx) => created(c, await createProperty(tx, wanted, authorOf(c)), 'Property created'));
   });

@@ -116,7 +116,7 @@ const MAX_PERIOD_MS = (31 * 24 + 1) * 3_600_000;
 
 type StartContext = RouteContext<typeof start>;
 
-/** What is to be compared; the digest stands for a file in the key's hash. */
+/** The record to compare with; the digest stands for a file in the key's hash. */
 interface Asked {
   readonly digest: string | null;
   readonly order: ReconcileOrder;

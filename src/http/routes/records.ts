@@ -24,7 +24,7 @@ import {
 } from '../schemas/records.ts';
 import { scopeOf } from './financial.ts';
 
-/** What can only be read: sagas and schedules write it. */
+/** Records that can only be read: sagas and schedules write them. */
 
 const API = '/api/production';
 const LIST_REFUSALS = refusals('VALIDATION_FAILED', 'INVALID_CURSOR');

@@ -172,14 +172,14 @@ export function registerReservations(register: Register, services: Services): vo
     const body = c.req.valid('json');
     await assertOwnStay(c, db, id);
     const { requireAssignment = false, taskTimes, holdAlternatives, holdId } = body;
-    const insistence = {
+    const chosen = {
       ...(taskTimes ? { taskTimes: givenTimes(taskTimes) } : {}),
       ...(holdAlternatives === undefined ? {} : { holdAlternatives }),
       ...(holdId === undefined ? {} : { holdId }),
     };
     return once.reservations.confirmReservation(
       id,
-      { requireAssignment, ...insistence },
+      { requireAssignment, ...chosen },
       { onBehalfOf: body.confirmedBy, notes: body.notes },
     );
   });
@@ -188,7 +188,7 @@ export function registerReservations(register: Register, services: Services): vo
 const givenTimes = (times: Readonly<Record<string, string | undefined>>): Record<string, string> =>
   Object.fromEntries(Object.entries(times).flatMap(([name, at]) => (at === undefined ? [] : [[name, at]])));
 
-/** A wrong amount is told like any other wrong field. */
+/** A wrong amount is refused like any other wrong field. */
 function moneyOf(amount: number | string, currency: string): Money {
   try {
     return parseAnswerable(amount, currency);

@@ -16,7 +16,7 @@ import {
   SweepRetry,
 } from '../schemas/sweep-failures.ts';
 
-/** What was set aside or lost because of one bad value: to find it, and to have it done once the value is mended. */
+/** Rows that were set aside or lost because of one bad value: to find them, and to retry them once the value is mended. */
 
 const API = '/api/production';
 

@@ -170,10 +170,10 @@ export function registerTaskWork(register: Register, services: Services): void {
   });
 }
 
-function completionOf({ completedBy, completedAt, cost, ...told }: z.output<typeof CompleteBody>): Completion {
-  if (cost === undefined) return told;
-  // What is charged goes into the ledger, whose entries are bounded and never zero.
+function completionOf({ completedBy, completedAt, cost, ...rest }: z.output<typeof CompleteBody>): Completion {
+  if (cost === undefined) return rest;
+  // A cost that is charged goes into the ledger, whose entries are bounded and never zero.
   const parse = cost.chargeOwner ? parsePayment : parseMajor;
   const { amountMinor, currency } = parse(cost.amount, cost.currency);
-  return { ...told, cost: { amountMinor, currency, chargeOwner: cost.chargeOwner } };
+  return { ...rest, cost: { amountMinor, currency, chargeOwner: cost.chargeOwner } };
 }

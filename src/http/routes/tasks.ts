@@ -120,7 +120,7 @@ const decline = createRoute({
   },
 });
 
-/** An administrator answers for whoever it is; anybody else for themselves. */
+/** An administrator answers in the assignee's place; anybody else for themselves. */
 function answering(c: AnyContext, taskId: string) {
   const caller = callerOf(c);
   const isAdmin = caller.kind === 'person' && caller.role === 'ADMIN';

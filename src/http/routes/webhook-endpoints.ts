@@ -148,7 +148,7 @@ export function registerWebhookEndpoints(register: Register, services: Services)
   register.mutation(create, async (c, once) => {
     const wanted = c.req.valid('json');
     await assertCallable(wanted.url);
-    // What has happened by now, and has no place yet, is not for it.
+    // Events that have happened by now, and have no position yet, are not sent to it.
     await numberEvents(db);
     return once.change(async (tx) => {
       c.header('Cache-Control', 'no-store');

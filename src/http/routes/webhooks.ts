@@ -37,7 +37,7 @@ export function registerWebhooks(register: Register, services: Services): void {
   });
 }
 
-/** What came of a payment provider's event. The saga is started after the event is recorded, so that a crash loses neither. */
+/** Takes a payment provider's event and answers its outcome. The saga is started after the event is recorded, so that a crash loses neither. */
 async function takeEvent(c: AnyContext, services: Services, received: ReceivedEvent): Promise<string> {
   const outcome = await inTransaction(services, (tx) => receiveEvent(tx, received));
   if (outcome !== 'start-payment') return outcome;

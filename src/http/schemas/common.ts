@@ -106,7 +106,7 @@ export const CalendarDate = z
   .regex(/^\d{4}-\d{2}-\d{2}$/, 'must be YYYY-MM-DD')
   .refine((date) => isCalendarDate(date), 'must be a real date between 2000 and 2100')
   .openapi({ format: 'date', example: '2024-02-01' });
-/** What a guest announces, on the property's clock. */
+/** An arrival that a guest announces, on the property's clock. */
 export const LocalArrival = z
   .string()
   .regex(new RegExp(`^(?:\\d{4}-\\d{2}-\\d{2}T)?${WALL_CLOCK}$`), 'must be HH:MM or YYYY-MM-DDTHH:MM')
@@ -119,7 +119,7 @@ const ANY_INSTANT = new RegExp(
 );
 const NO_INSTANT = 'must be an ISO 8601 instant with an offset';
 export const Instant = z
-  // What is missing is told like any other missing field.
+  // A missing one gets the message of any other missing field.
   .string({ error: ({ input }) => (input === undefined ? undefined : NO_INSTANT) })
   .refine((text) => ANY_INSTANT.test(text) && isDayOfMonth(text.slice(0, 10)), {
     message: NO_INSTANT,

@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { Id, line, pageQuery } from './common.ts';
 
-/** What a gateway's record and the ledger do not agree about. */
+/** Differences between a gateway's record and the ledger. */
 
 export const DifferenceKind = z.enum([
   'AMOUNT_MISMATCH',

@@ -4,7 +4,7 @@ import { Currency, Flag, Id, line, pageQuery } from './common.ts';
 import { DifferenceKind, DifferenceStatus, Differs } from './differences.ts';
 import { asOfField, periodFields, requiredPeriod } from './period.ts';
 
-/** What can be read of the money as a whole, and how it is compared with the gateways' records. */
+/** Reports about the money as a whole, and its comparison with the gateways' records. */
 
 const major = (description: string) => z.number().openapi({ description: `${description}; major units` });
 const period = periodFields('Booked');

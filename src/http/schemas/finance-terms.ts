@@ -2,11 +2,12 @@ import { z } from '@hono/zod-openapi';
 import { parsePayment } from '../../domain/finance/payment-amount.ts';
 import { PAYOUT_POLICY } from '../../domain/finance/payout-schedule.ts';
 import { basisPointsOf } from '../../domain/finance/shares.ts';
+import { REFUND_BASES, REFUND_RULES } from '../../domain/reservations/refund-rules.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { parseAnswerable } from '../../kernel/money.ts';
 import { Amount, Currency, Instant, pageQuery } from './common.ts';
 
-/** An amount as it was written: what is wrong with it is told by the codes of money, by rules of its currency. */
+/** An amount as it was written: it is refused with the codes of money, by rules of its currency. */
 export const unparsedAmount = (description: string, example: number) =>
   z.unknown().openapi({
     type: ['number', 'string'],
@@ -18,8 +19,8 @@ export const unparsedAmount = (description: string, example: number) =>
   });
 
 /**
- * A strict body with the money of a payment in it. What is wrong with the money is told by a code of its own, which
- * `validation.ts` takes from the issue, whatever else is wrong.
+ * A strict body with the money of a payment in it. Wrong money is refused with a code of its own, which `validation.ts` takes
+ * from the issue, whatever else is wrong.
  */
 export const paymentMoney = <Shape extends z.core.$ZodLooseShape>(shape: Shape) =>
   z
@@ -74,6 +75,7 @@ const RefundTiers = z
     (tiers) => tiers.every(({ percent }, at) => percent <= (tiers[at - 1]?.percent ?? 100)),
     'must not rise in percent',
   );
+const refundRules = REFUND_BASES.map((base) => `\`${base}\`: ${REFUND_RULES[base].meaning}`).join('; ');
 const settings = {
   unassignedReferral: z
     .enum(['RETAIN', 'TO_AGENCY', 'TO_OWNER', 'PRO_RATA'])
@@ -81,7 +83,7 @@ const settings = {
   gatewayFeeBearer: z.enum(['AGENCY', 'OWNER', 'PRO_RATA']),
   agencyFeeRefundable: z.boolean().openapi({ description: 'False: a refund leaves the agency its fee' }),
   payoutPolicy: PayoutPolicy,
-  refundBase: z.enum(['PAID', 'TOTAL']),
+  refundBase: z.enum(REFUND_BASES).openapi({ description: `The kind of refund rule. ${refundRules}` }),
   refundTiers: RefundTiers,
 };
 const shares = { ownerIncome: Share, roomyAgencyFee: Share, referringAgent: Share };
@@ -104,7 +106,7 @@ export const NewIncomeDistribution = z
       const params = { code: 'DISTRIBUTION_SUM_INVALID' };
       context.addIssue({ code: 'custom', path: [], message: `must sum to exactly 100, not ${sum / 100}`, params });
     },
-    // What is no share cannot be added.
+    // Only valid shares can be added.
     { when: ({ issues }) => issues.length === 0 },
   )
   .openapi('NewIncomeDistribution');
@@ -114,6 +116,11 @@ const version = {
   version: z.int(),
   ...shares,
   ...settings,
+  // Of an answer it is an open set, so that a further kind breaks no client.
+  refundBase: z.string().openapi({
+    description: `The kind of refund rule; there may be more with time. ${refundRules}`,
+    example: 'PAID',
+  }),
   effectiveFrom: z.iso.datetime(),
   setBy: z.string(),
   setAt: z.iso.datetime(),

@@ -3,7 +3,7 @@ import { VARIABLES } from '../../domain/messages/templates.ts';
 import { Id, line, pageQuery, reference } from './common.ts';
 import { periodFields } from './period.ts';
 
-/** What only sagas and the trail write: transactions, notifications, audit rows. */
+/** Records that only sagas and the trail write: transactions, notifications, audit rows. */
 
 const TransactionType = z.enum([
   'GUEST_PAYMENT',

@@ -99,7 +99,7 @@ const reason = prose(500).refine((text) => text.trim() !== '', 'must not be blan
 export const RetryBody = z.strictObject({ reason: reason.optional() }).openapi('RetrySaga');
 export const ResolveBody = z.strictObject({ reason }).openapi('ResolveSaga');
 
-/** What a saga answers while it is open. The bytes are the same for each key and status. */
+/** The answer of a saga while it is open. The bytes are the same for each key and status. */
 export const Accepted = z
   .object({
     sagaExecutionId: z.string(),

@@ -44,13 +44,13 @@ export const Checklist = z
   .array(Item)
   .max(100)
   .refine((items) => new Set(items.map((item) => item.id)).size === items.length, 'must name each item once');
-/** What a repair is going to cost; over the limit of its property the owner is asked. */
+/** The expected cost of a repair; over the limit of its property the owner is asked. */
 export const Estimate = MoneyIn.openapi({
   description: 'What it is going to cost; over the property’s `repairApprovalLimit` the owner is asked',
 });
 const Skills = z.array(label(64)).max(50);
 
-/** Of requests that insist on an assignee. */
+/** Of requests that require an assignee. */
 export const holds = {
   holdAlternatives: z.boolean().optional().openapi({
     description:

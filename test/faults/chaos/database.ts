@@ -57,7 +57,7 @@ const STAYS_EACH = 60;
 const FAILING_PROPERTIES = 12;
 const PAIRS = 40;
 
-/** What a stay costs, in minor units; its id ends in its number. */
+/** The price of a stay, in minor units; its id ends in its number. */
 export const totalOf = (reservationId: string): number =>
   100_000 + Number(reservationId.slice(reservationId.lastIndexOf('-') + 1));
 

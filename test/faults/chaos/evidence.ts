@@ -1,4 +1,4 @@
-/** What the harness writes down itself. */
+/** The harness's own notes. */
 export const CHAOS_SCHEMA = `
   CREATE SCHEMA chaos;
   CREATE TABLE chaos.client_op (op_id text, principal text, idem_key text, http_status int, saga_status text, error_code text, saga_id text, body_sha256 bytea,
@@ -11,7 +11,7 @@ export const LINK_ANSWERS = `
   UPDATE chaos.client_op o SET saga_id = k.saga_id FROM idempotency_key k
    WHERE o.saga_id IS NULL AND o.http_status = 200 AND k.principal = o.principal AND k.key = o.idem_key`;
 
-/** What a confirmation and a payment leave behind, and what clients may be told; each query finds nothing once all is quiet. */
+/** Checks of the rows of a confirmation and a payment, and of the answers of clients; each query finds nothing once all is quiet. */
 export const OUTCOME_INVARIANTS: Readonly<Record<string, string>> = {
   'C00 nothing is parked: no step needs a person here': `
     SELECT id, error_code, error_detail FROM saga WHERE status = 'parked'`,

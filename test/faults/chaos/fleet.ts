@@ -74,8 +74,8 @@ export function createFleet(root: string, directory: string): Fleet {
     const { process: current } = member;
     void current.ended.then(async (how) => {
       if (!member.expected && !closing) {
-        const told = how === 'SIGTERM' || how === 'SIGINT' || said(member, 'stopping');
-        (told ? interferences : surprises).push(`${member.name} ended: ${how}`);
+        const isExpected = how === 'SIGTERM' || how === 'SIGINT' || said(member, 'stopping');
+        (isExpected ? interferences : surprises).push(`${member.name} ended: ${how}`);
       }
       member.expected = false;
       if (!member.wanted || member.respawn === false) return;

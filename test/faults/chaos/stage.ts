@@ -4,7 +4,7 @@ import { type Answer, type Driver, newKey, type Operation } from './driver.ts';
 import type { Fleet } from './fleet.ts';
 import type { Random } from './random.ts';
 
-/** What every phase works with. */
+/** The parts that every phase works with. */
 export interface Stage {
   readonly random: Random;
   readonly db: ChaosDatabase;
@@ -13,7 +13,7 @@ export interface Stage {
   readonly stays: Stays;
   /** Faults that fired, by kind. */
   readonly fired: Map<string, number>;
-  /** What a phase found wrong by itself. */
+  /** Problems that a phase found by itself. */
   readonly problems: string[];
   readonly expected: Map<string, Ending>;
   say(line: string): void;

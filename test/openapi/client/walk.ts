@@ -1,7 +1,7 @@
 import createClient from 'openapi-fetch';
 import type { paths, webhooks } from './paths.ts';
 
-/** What an integrator writes with nothing but the generated types: the brief's requests, in the order of a stay. */
+/** The program of an integrator with nothing but the generated types: the brief's requests, in the order of a stay. */
 
 export interface WalkOptions {
   readonly baseUrl: string;
@@ -17,10 +17,10 @@ export async function walk({ baseUrl, token, stay, rival, hookUrl }: WalkOptions
   const client = createClient<paths>({ baseUrl, headers: { authorization: `Bearer ${token}` } });
   const path = { id: stay };
   const key = (name: string) => ({ 'Idempotency-Key': `walk-${name}` });
-  const told: string[] = [];
+  const answered: string[] = [];
   const good = <T>(name: string, { data, error }: { data?: T; error?: unknown }): NonNullable<T> => {
     if (data === undefined || data === null) throw new Error(`${name}: ${JSON.stringify(error)}`);
-    told.push(name);
+    answered.push(name);
     return data;
   };
 
@@ -126,7 +126,7 @@ export async function walk({ baseUrl, token, stay, rival, hookUrl }: WalkOptions
     }),
   );
   return {
-    told,
+    told: answered,
     secret: hook.data.secret,
     sagaStatus: status.data.status,
     declined: {

@@ -41,6 +41,7 @@ export const byMail = <Of extends Message>(
 ): readonly OrderedText[] =>
   deliveries.map((delivery) => (delivery.channel === 'EMAIL' ? { ...delivery, template } : delivery));
 
+/** To an owner by e-mail; owners get no SMS. `params` has the values that the text needs and the stay does not have. */
 export const toOwner = <Of extends Message>(
   { event }: Of,
   template: KeyOf<Of>,
@@ -60,6 +61,7 @@ const mailTo =
 export const mailToGuest = mailTo('GUEST');
 export const mailToStaff = mailTo('STAFF');
 
+/** To operations by e-mail; their address is a setting (`OPS_EMAIL`). */
 export const toOps = <Of extends Message>(
   of: Of,
   template: KeyOf<Of>,

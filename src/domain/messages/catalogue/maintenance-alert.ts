@@ -112,9 +112,11 @@ export const amenitiesAlertMessage = (alert: AlertParams): OrderedText =>
 export const accessAlertMessage = (alert: AlertParams): OrderedText =>
   toOps(maintenanceAlert, 'maintenance-alert-access.ops@1', { params: { ...alert, step: alert.step ?? '' } });
 
+/** To operations: the owner has decided about a repair. `taskId`: the repair. */
 export const repairDecidedMessage = (taskId: string, decision: 'APPROVED' | 'DECLINED'): OrderedText =>
   toOps(maintenanceAlert, decision === 'APPROVED' ? 'repair-approved.ops@1' : 'repair-declined.ops@1', { taskId });
 
+/** To operations: a task was completed with findings that became repairs. `taskId`: the task that found them. */
 export const maintenanceAlertMessages = (taskId: string): readonly OrderedText[] => [
   toOps(maintenanceAlert, 'maintenance-alert-findings.ops@1', { taskId }),
 ];

@@ -29,6 +29,7 @@ Charged to you: {charged|nothing}`,
   },
 });
 
+/** To the owner. The amount charged is read from the completed task when the message is sent. */
 export const maintenanceDoneMessage = (ownerId: string, taskId: string): OrderedText => ({
   ...toOwner(maintenanceDone, 'maintenance-done.owner@1', ownerId),
   taskId,

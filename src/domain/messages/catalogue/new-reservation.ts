@@ -44,5 +44,6 @@ Reservation {reservationId}`,
   },
 });
 
+/** To the owner, about the stay of the row. */
 export const newReservationMessage = (ownerId: string): OrderedText =>
   toOwner(newReservation, 'new-reservation.owner@1', ownerId);

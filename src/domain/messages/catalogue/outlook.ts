@@ -23,6 +23,7 @@ export interface OutlookTask {
   readonly occurrence: string;
   readonly status: string;
 }
+/** Whether the task is still to be done, one that is not made yet included. */
 export const isUnfinished = ({ status }: OutlookTask): boolean =>
   ['EXPECTED', 'UNASSIGNED', 'ASSIGNED', 'IN_PROGRESS'].includes(status);
 

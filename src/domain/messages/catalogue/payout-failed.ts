@@ -26,5 +26,6 @@ Your bank refused a payout of {amount}. The money stays owed to you; please chec
   },
 });
 
+/** To the owner; `payout` in minor units. */
 export const payoutFailedMessage = (ownerId: string, payout: Amount): OrderedText =>
   toOwner(payoutFailed, 'payout-failed.owner@1', ownerId, amountParams(payout));

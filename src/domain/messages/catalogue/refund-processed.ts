@@ -27,5 +27,6 @@ export const refundProcessed = defineMessage({
   },
 });
 
+/** To the guest by e-mail; `refund` in minor units. */
 export const refundProcessedMessage = ({ guestId }: { readonly guestId: string }, refund: Amount): OrderedText =>
   mailToGuest(refundProcessed, 'refund-processed.guest@1', guestId, { params: amountParams(refund) });

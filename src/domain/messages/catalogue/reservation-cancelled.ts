@@ -68,7 +68,7 @@ Reservation {reservationId}`,
   },
 });
 
-/** The guest reads the refund to the minor unit that was posted; the owner, that the dates are free. */
+/** The refund of a cancellation, in minor units. */
 export interface CancellationRefund {
   /** By the cancellation policy. */
   readonly amountMinor: number;
@@ -90,6 +90,7 @@ function cancelledToGuest(stay: StayParties, refund: CancellationRefund): readon
   return toGuest(reservationCancelled, 'reservation-cancelled-with-credit.guest@1', stay, all);
 }
 
+/** To the guest, who reads the refund to the minor unit that was posted, and to the owner. No guest: the owner alone. */
 export const cancelledMessages = (stay: StayParties, refund: CancellationRefund): readonly OrderedText[] => [
   ...cancelledToGuest(stay, refund),
   toOwner(reservationCancelled, 'reservation-cancelled.owner@1', stay.ownerId),

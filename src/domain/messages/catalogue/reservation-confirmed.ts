@@ -26,7 +26,7 @@ export const reservationConfirmed = defineMessage({
   stillTrue: whileStayIs('CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT'),
   forecast: { on: 'CONFIRM', deliveries: (stay) => (stay.status === 'PENDING' ? confirmedToGuest(stay) : []) },
   texts: {
-    /** The brief's own words. */
+    /** The brief's own text. */
     'reservation-confirmed.guest@1': {
       en: {
         subject: 'Reservation Confirmed - {propertyName}',

@@ -32,7 +32,7 @@ export const taskChanged = defineMessage({
      AND (b.event = 'TASK_CHANGED' AND (b.created_at, b.id) > (n.created_at, n.id)
        OR b.event = 'TASK_ASSIGNED' AND b.created_at <= n.created_at AND b.status = 'QUEUED'))`,
     // An earlier one is being sent, with the time of a moment ago perhaps.
-    isBeingTold: sql<boolean>`EXISTS (SELECT FROM ${OTHER} AND b.status = 'SENDING'
+    isBeingSent: sql<boolean>`EXISTS (SELECT FROM ${OTHER} AND b.status = 'SENDING'
      AND b.event IN ${NAMES_START} AND (b.created_at, b.id) < (n.created_at, n.id))`,
   },
   stillTrue: isNews,
@@ -79,7 +79,7 @@ function isNews({ facts, conditions: { resendOf, inBulk, now } }: Known): boolea
   if (resendOf !== null && !inBulk) return true;
   const { own, taskStartAt } = facts;
   if (own?.['isToldOtherwise'] === true) return false;
-  if (own?.['isBeingTold'] === true) {
+  if (own?.['isBeingSent'] === true) {
     return { status: 'WAIT', until: new Date(now.getTime() + LOOK_AGAIN_MS), reason: 'BEING_TOLD' };
   }
   const before = own?.['toldStart'] ?? null;

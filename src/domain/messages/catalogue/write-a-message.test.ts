@@ -3,13 +3,14 @@ import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { statedFiles } from '../../../../test/docs/page.ts';
 
 /** The example of docs/write-a-message.md, word for word, in a copy of the source: two files, and it is everywhere. */
 
 const ROOT = path.join(import.meta.dirname, '../../../..');
 const KEY = 'guest-departed.owner@1';
 
-/** What the copy says of the new message; run by a process of its own, as modules are loaded once. */
+/** Prints the new message as the copy sees it; run by a process of its own, as modules are loaded once. */
 const PROBE = `
 const at = (file) => import(new URL(\`./src/domain/messages/\${file}.ts\`, import.meta.url));
 const { MATRIX, mayDecline } = await at('matrix-table');
@@ -75,6 +76,10 @@ describe('the example of docs/write-a-message.md', () => {
     seen = JSON.parse(stdout);
   }, 30_000);
   afterAll(() => rm(copy, { recursive: true, force: true }));
+
+  it('takes the two files that the page names, beside the act that orders it', () => {
+    expect(statedFiles('write-a-message.md')).toEqual([2]);
+  });
 
   it('is in the matrix, where the index has it', () => {
     expect(seen.matrix).toEqual([

@@ -16,6 +16,7 @@ export const CATALOGUE: Readonly<Record<VariableName, Variable>> = ALL;
 const OPTIONALS: ReadonlySet<string> = new Set(
   Object.entries(CATALOGUE).flatMap(([name, { optional }]) => (optional ? [name] : [])),
 );
+/** Whether a line that names this variable is left out where it has no value. */
 export const isOptional = (name: string): boolean => OPTIONALS.has(name);
 
 export const EXAMPLES: Readonly<Record<string, string>> = Object.fromEntries(

@@ -17,6 +17,7 @@ interface PayoutStay {
   readonly kept: number;
 }
 
+/** Columns of the facts: shares in basis points, amounts in minor units. */
 export const moneyColumns = ({ mayUse }: Uses) =>
   [
     sql<number | null>`d.owner_bp`.as('ownerBp'),

@@ -16,6 +16,7 @@ interface CalendarFacts {
   readonly nextArrival: string | null;
 }
 
+/** Columns of the facts. Times of day are local `HH:MM` at the property. */
 export const propertyColumns = ({ mayUse }: Uses) =>
   [
     sql<string | null>`p.name`.as('propertyName'),

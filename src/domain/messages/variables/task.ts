@@ -17,6 +17,7 @@ interface DisplacedTask {
   readonly startsAt: string | null;
 }
 
+/** Columns of the facts. Amounts in minor units; the findings as one text. */
 export const taskColumns = ({ names }: Uses) =>
   [
     // The findings of an inspection, in the order in which it was written down.

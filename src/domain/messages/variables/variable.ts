@@ -13,6 +13,7 @@ export interface Variable {
   readonly read: (facts: Facts, print: Printer) => string | null;
 }
 
+/** A variable; `example` is its printed value in English. */
 export const variable = (
   type: Variable['type'],
   example: string,

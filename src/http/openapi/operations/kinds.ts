@@ -1,10 +1,10 @@
-/** What an integrator is told about one operation, beside what the schemas, the policy and the refusals say already. */
+/** The text for integrators about one operation, beside its schemas, its policy and its refusals. */
 export interface OperationText {
   /** Stable: generated clients call a function by this name. A verb and a noun. */
   readonly id: string;
-  /** What it does, in which units, what it needs, what follows from it, and which refusals mean what. */
+  /** Effect, units, preconditions, consequences, and the meaning of its refusals. */
   readonly text: string;
-  /** An example of the answer, where the one made from its schema does not tell enough. */
+  /** An example of the answer, where the one made from its schema is not enough. */
   readonly answer?: unknown;
 }
 export type OperationTexts = Readonly<Record<string, OperationText>>;
