@@ -1,8 +1,8 @@
 import { createDb, createPool } from '../../src/db/client.ts';
 import { createApp } from '../../src/http/app.ts';
 import { describeApi } from '../../src/http/openapi/document.ts';
-import type { JsonObject } from '../../src/http/openapi/json-schema.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import type { JsonObject } from '../../src/kernel/json.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 
 /** The OpenAPI document of the source as it is, without a database, a queue or a port: nothing is asked of them. */

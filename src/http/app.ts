@@ -6,7 +6,7 @@ import { createTokenVerifier } from './auth.ts';
 import type { App, AppDeps, AppEnv, Services } from './context.ts';
 import { createCursorSeal } from './cursor.ts';
 import { answerFailure } from './errors.ts';
-import { failurePages } from './failure-page.ts';
+import { failurePages } from './failure-pages.ts';
 import { createLinkSeal } from './link-seal.ts';
 import { requestLog } from './middleware/request-log.ts';
 import { ownOffersInRefusals } from './offered.ts';
@@ -63,9 +63,13 @@ export function createApp(deps: AppDeps): App {
         throw validationFailed(result.error, result.target === 'json' ? c.get('bodySchema') : undefined);
     },
   });
+  app.use('*', (c, next) => {
+    c.set('prefix', prefix);
+    return next();
+  });
   app.use('*', requestLog(services));
   app.use('*', problemJson(deps.publicUrl));
-  app.use('*', failurePages(prefix));
+  app.use('*', failurePages);
   app.use('*', prefixLocation(prefix));
   app.use('*', ownOffersInRefusals);
   app.onError((error, c) => answerFailure(c, error));

@@ -11,7 +11,10 @@ export interface CachedText {
 
 type Encoding = 'br' | 'gzip' | 'identity';
 const ENCODINGS: readonly Encoding[] = ['br', 'gzip', 'identity'];
-const MAX_AGE_SECONDS = 300;
+/** For five minutes nobody asks again; what is newer is seen after them at the latest. */
+const FIVE_MINUTES = 'public, max-age=300';
+/** Kept, and asked for before each use: for files that must be of one version. */
+export const ASK_FIRST = 'no-cache';
 
 const pack: Readonly<Record<Encoding, (bytes: Buffer) => Promise<Buffer>>> = {
   br: (bytes) => promisify(brotliCompress)(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } }),
@@ -19,7 +22,11 @@ const pack: Readonly<Record<Encoding, (bytes: Buffer) => Promise<Buffer>>> = {
   identity: async (bytes) => bytes,
 };
 
-export function cachedText(contentType: string, make: () => string | Promise<string>): CachedText {
+export function cachedText(
+  contentType: string,
+  make: () => string | Promise<string>,
+  cacheControl = FIVE_MINUTES,
+): CachedText {
   let text: Promise<Buffer> | undefined;
   const packed = new Map<Encoding, Promise<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly tag: string }>>();
   const bytesIn = (encoding: Encoding) => {
@@ -39,7 +46,7 @@ export function cachedText(contentType: string, make: () => string | Promise<str
       const { bytes, tag } = await bytesIn(encoding);
       c.header('ETag', tag);
       c.header('Vary', 'Accept-Encoding');
-      c.header('Cache-Control', `public, max-age=${MAX_AGE_SECONDS}`);
+      c.header('Cache-Control', cacheControl);
       if (knows(c.req.header('if-none-match'), tag)) return c.body(null, 304);
       c.header('Content-Type', contentType);
       if (encoding !== 'identity') c.header('Content-Encoding', encoding);

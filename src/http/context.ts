@@ -55,6 +55,8 @@ export interface Services extends AppDeps {
 export interface AppEnv {
   Variables: {
     requestId: string;
+    /** The path under which the API is reached: `/roomy`, or nothing. */
+    prefix: string;
     /** The client's address, as far as it can be believed (`kernel/client-address.ts`). */
     ip: string | null;
     /** The matched pattern, never the path: a path holds ids. */

@@ -27,6 +27,7 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   'GET /readyz': 'anonymous',
   'GET /openapi.json': 'anonymous',
   'GET /docs': 'anonymous',
+  'GET /style.css': 'anonymous',
   'GET /docs/:file': 'anonymous',
   'GET /problems': 'anonymous',
   'GET /problems/:code': 'anonymous',

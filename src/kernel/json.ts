@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import canonicalize from 'canonicalize';
 import { required } from './errors.ts';
 
+export type JsonObject = { [key: string]: unknown };
+
 /** Canonical JSON (RFC 8785): equal values give equal bytes, whatever the order of their keys. */
 export const canonicalJson = (value: unknown): string => required(canonicalize(value), 'canonical JSON of a value');
 

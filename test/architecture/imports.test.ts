@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { BROWSER_SCRIPTS } from './sources.ts';
 
 /** Who may import whom. `kernel` is open to all; the programs at the top of `src` wire everything. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
@@ -14,8 +15,9 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   sagas: ['engine', 'domain', 'db', 'kernel'],
   queues: ['engine', 'domain', 'db', 'kernel'],
   workers: ['queues', 'sagas', 'engine', 'domain', 'db', 'kernel'],
-  http: ['sagas', 'engine', 'domain', 'db', 'kernel', 'config'],
-  ops: ['engine', 'domain', 'db', 'kernel'],
+  web: ['domain', 'kernel'],
+  http: ['web', 'sagas', 'engine', 'domain', 'db', 'kernel', 'config'],
+  ops: ['web', 'engine', 'domain', 'db', 'kernel'],
 };
 /** The folders of `domain`, lowest first. A folder imports from its own row only what stands before it there, and nothing of a later row. */
 const DOMAIN_LAYERS: readonly (readonly string[])[] = [
@@ -174,6 +176,19 @@ function valueImportsOf(file: string): string[] {
   const text = (sources.get(file) ?? '').replaceAll(/import type [^;]+;/g, '');
   return [...text.matchAll(/(?:from|import)\s+'(\.[^']+)'/g)].map((match) => match[1] ?? '');
 }
+
+describe('the scripts of a browser', () => {
+  it('import only one another, and stand in one folder', () => {
+    expect([...BROWSER_SCRIPTS.keys()].filter((file) => !file.startsWith('web/browser/'))).toEqual([]);
+    const imports = [...BROWSER_SCRIPTS].flatMap(([file, text]) =>
+      [...text.matchAll(/\bfrom\s+'([^']+)'|\bimport\(\s*'([^']+)'|\bimport\s+'([^']+)'/g)].map(
+        ([, from, loaded, ran]) => [file, from ?? loaded ?? ran ?? ''] as const,
+      ),
+    );
+    expect(imports.length).toBeGreaterThan(20);
+    expect(imports.filter(([, specifier]) => !/^\.\/[a-z-]+\.(?:js|ts)$/.test(specifier))).toEqual([]);
+  });
+});
 
 describe('the engine', () => {
   const TABLES = ['saga', 'saga_step', 'step_attempt', 'saga_signal', 'outbox'];

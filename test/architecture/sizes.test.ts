@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { functionLengths, SOURCES } from './sources.ts';
+import { BROWSER_SCRIPTS, functionLengths, SOURCES } from './sources.ts';
 
 const MAX_FILE_LINES = 350;
 const MAX_FUNCTION_LINES = 80;
 
 describe('the source', () => {
-  const written = [...SOURCES].filter(([file]) => !file.endsWith('.generated.ts'));
+  const written = [...SOURCES, ...BROWSER_SCRIPTS].filter(([file]) => !file.endsWith('.generated.ts'));
 
   it('has no file over 350 lines', () => {
     const long = written.filter(([, text]) => text.trimEnd().split('\n').length > MAX_FILE_LINES);

@@ -12,6 +12,14 @@ export const SOURCES: ReadonlyMap<string, string> = new Map(
     .map((file) => [file.split(path.sep).join('/'), readFileSync(path.join(root, file), 'utf8')]),
 );
 
+/** The scripts that a browser gets, likewise. */
+export const BROWSER_SCRIPTS: ReadonlyMap<string, string> = new Map(
+  readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.js'))
+    .toSorted()
+    .map((file) => [file.split(path.sep).join('/'), readFileSync(path.join(root, file), 'utf8')]),
+);
+
 export const parse = (file: string, text: string): ts.SourceFile =>
   ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true);
 

@@ -31,6 +31,7 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   '/': 'reads nothing',
   '/openapi.json': 'reads nothing',
   '/docs': 'reads nothing',
+  '/style.css': 'reads nothing',
   '/docs/{file}': 'reads nothing',
   '/problems': 'reads nothing',
   '/problems/{code}': 'reads nothing',

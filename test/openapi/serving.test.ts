@@ -51,6 +51,32 @@ describe.each(['/openapi.json', '/docs', '/docs/try.js'])('%s', (path) => {
   });
 });
 
+describe('the style sheet of all pages', () => {
+  it('is asked for before each use, and not sent again to those who have it', async () => {
+    const first = await get('/style.css');
+    expect([first.status, first.headers.get('content-type'), first.headers.get('cache-control')]).toEqual([
+      200,
+      'text/css; charset=utf-8',
+      'no-cache',
+    ]);
+    const known = { 'If-None-Match': first.headers.get('etag') ?? '' };
+    expect((await get('/style.css', known)).status).toBe(304);
+  });
+
+  it('is what every page of a browser loads, and all that it may take its style from', async () => {
+    for (const path of ['/', '/docs', '/work', '/problems', '/problems/VALIDATION_FAILED', '/nope']) {
+      const page = await get(path, { Accept: 'text/html' });
+      const text = await page.text();
+      expect(
+        [...text.matchAll(/<link rel="stylesheet" href="([^"]+)">/g)].map(([, at]) => at?.replace(/^\//, '')),
+      ).toEqual(['style.css']);
+      expect(text, path).not.toMatch(/<style|\sstyle=|<script(?![^>]* src=)/);
+      expect(page.headers.get('content-security-policy'), path).toContain("style-src 'self'");
+      expect(page.headers.get('content-security-policy'), path).not.toContain('unsafe');
+    }
+  });
+});
+
 describe('the page that shows the document', () => {
   it('loads nothing from elsewhere, and may not; all its addresses are relative', async () => {
     const page = await get('/docs');
@@ -58,6 +84,7 @@ describe('the page that shows the document', () => {
     expect(page.headers.get('content-security-policy')).toContain("default-src 'none'; script-src 'self'");
     expect([...text.matchAll(/(?:src|href)="([^"#]+)"/g)].map(([, at]) => at)).toEqual([
       'data:,',
+      'style.css',
       'openapi.json',
       'docs/try.js',
     ]);

@@ -116,7 +116,7 @@ async function signedIn(colorScheme: 'light' | 'dark' = 'light'): Promise<{ page
   await page.getByRole('heading', { name: 'Today' }).waitFor();
   return { page, context: phone.context };
 }
-/** The page answers from its own cache when there is no network. */
+/** The page answers from its own cache when there is no network: a worker is ready once it has kept every file. */
 const keptOffline = (page: Page) =>
   page.evaluate(`(async () => {
     await navigator.serviceWorker.ready;
@@ -287,6 +287,57 @@ describe('the phone page', () => {
     await completed(id);
     const { completed_at: at } = await rowOf(id);
     expect(Math.abs((at?.getTime() ?? 0) - Date.now())).toBeLessThan(60_000);
+  });
+
+  it('sends what an older version of the page had queued, and clears its old files away', {
+    timeout: WITHIN_MS,
+  }, async () => {
+    const id = await task();
+    const phone = await openPhone();
+    phones.push(phone);
+    const page = phone.context.pages()[0] ?? (await phone.context.newPage());
+    await page.goto(`${served.url}/healthz`);
+    const token = await tokenFor({ role: 'CLEANER' }, 'cleaner-1');
+    const entry = {
+      id: `${Date.now() - 60_000}-00000000-0000-4000-8000-000000000000`,
+      key: crypto.randomUUID(),
+      who: 'cleaner-1',
+      kind: 'start',
+      taskId: id,
+      title: 'Pre-arrival cleaning',
+      body: { startedAt: new Date(Date.now() - 60_000).toISOString() },
+      photos: [],
+      state: 'waiting',
+    };
+    // As its first version wrote it.
+    await page.evaluate(`(async () => {
+      localStorage.setItem('roomy-token', ${JSON.stringify(token)});
+      const db = await new Promise((resolve, reject) => {
+        const request = indexedDB.open('roomy-work', 1);
+        request.onupgradeneeded = () => {
+          for (const store of ['lists', 'drafts', 'outbox']) request.result.createObjectStore(store, { keyPath: 'id' });
+        };
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error);
+      });
+      const writing = db.transaction('outbox', 'readwrite');
+      writing.objectStore('outbox').put(${JSON.stringify(entry)});
+      await new Promise((resolve) => { writing.oncomplete = resolve; });
+      db.close();
+      const cache = await caches.open('roomy-work-1');
+      for (const file of ['/work', '/work/app.js', '/work/style.css']) await cache.put(file, new Response('of before'));
+    })()`);
+    await page.goto(`${served.url}/work`);
+    await until('it has begun', async () => ((await rowOf(id)).status === 'IN_PROGRESS' ? true : undefined));
+    await keptOffline(page);
+    const files = await page.evaluate<string[]>(
+      `caches.open('roomy-work-1').then((cache) => cache.keys()).then((keys) => keys.map(({ url }) => url))`,
+    );
+    expect(files.filter((url) => !url.includes('__WB_REVISION__'))).toEqual([]);
+    await phone.context.setOffline(true);
+    await page.reload();
+    await page.getByText(/No network\. This is how it was at/).waitFor();
+    await phone.context.setOffline(false);
   });
 
   it('lets nobody in with a code that is not one', { timeout: WITHIN_MS }, async () => {

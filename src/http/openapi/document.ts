@@ -1,6 +1,7 @@
 import type { RouteConfig } from '@hono/zod-openapi';
 import { z } from '@hono/zod-openapi';
 import { CATALOGUE, type ErrorCode, isErrorCode } from '../../kernel/errors.ts';
+import type { JsonObject } from '../../kernel/json.ts';
 import { VERSION } from '../../kernel/version.ts';
 import type { App } from '../context.ts';
 import { endpointName, POLICIES } from '../policy.ts';
@@ -8,7 +9,7 @@ import { problemAddress } from '../problem.ts';
 import { Failure, Problem } from '../schemas/envelope.ts';
 import { createExamples, type Examples } from './examples.ts';
 import { ABOUT, TAGS, TOKENS } from './introduction.ts';
-import { createSchemaBook, type JsonObject, type SchemaBook } from './json-schema.ts';
+import { createSchemaBook, type SchemaBook } from './json-schema.ts';
 import { OPERATIONS } from './operations/index.ts';
 import { describeParameter } from './parameters.ts';
 

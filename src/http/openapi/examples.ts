@@ -1,5 +1,5 @@
+import type { JsonObject } from '../../kernel/json.ts';
 import { COMPONENT_EXAMPLES, FIELD_EXAMPLES } from './example-values.ts';
-import type { JsonObject } from './json-schema.ts';
 
 /**
  * Examples made from the schemas, so that an answer's example has every field that the answer always has, whatever is

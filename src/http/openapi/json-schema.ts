@@ -1,5 +1,6 @@
 import { zodToOpenAPIRegistry } from '@asteasolutions/zod-to-openapi';
 import { z } from '@hono/zod-openapi';
+import type { JsonObject } from '../../kernel/json.ts';
 import { isChange } from '../schemas/common.ts';
 
 /**
@@ -9,7 +10,6 @@ import { isChange } from '../schemas/common.ts';
  * 2020-12, so what zod prints can stand in it as it is.
  */
 
-export type JsonObject = { [key: string]: unknown };
 /** Of a request, or of an answer: a default may be left out of the one and is always in the other. */
 export type Direction = 'input' | 'output';
 

@@ -2,9 +2,10 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { type Decider, findRepair } from '../../domain/tasks/approvals.ts';
 import { decideRepair } from '../../domain/tasks/decide-repair.ts';
 import { getTask } from '../../domain/tasks/resource.ts';
+import { approvalPage } from '../../web/approval-page.ts';
 import { foundVersion } from '../answers.ts';
-import { approvalPage } from '../approval-page.ts';
 import { type AnyContext, authorOf, callerOf, inTransaction, type Services } from '../context.ts';
+import { answerPage } from '../page.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { answer, bodyRefusals, jsonOf, one } from '../schemas/envelope.ts';
@@ -62,7 +63,7 @@ export function registerApprovals(register: Register, services: Services): void 
   });
   register(show, async (c) => {
     const { token } = c.req.valid('param');
-    return approvalPage(c, token, await findRepair(services.db, { kind: 'TOKEN', token }));
+    return answerPage(c, approvalPage(token, await findRepair(services.db, { kind: 'TOKEN', token })));
   });
   const byPage = (c: AnyContext, token: string, decision: 'APPROVED' | 'DECLINED') => {
     const said = { decision, note: null, by: null, requestId: c.get('requestId'), ip: c.get('ip') };

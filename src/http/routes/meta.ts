@@ -1,15 +1,13 @@
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { createRoute, z } from '@hono/zod-openapi';
 import { html } from 'hono/html';
 import { RoomyError } from '../../kernel/errors.ts';
-import { prefixOf } from '../../kernel/path-prefix.ts';
-import { cachedText } from '../cached.ts';
+import { docsPage } from '../../web/docs/page.ts';
+import { DOCS_SCRIPT, STYLE_FILE } from '../../web/files.ts';
+import { DOCS_POLICY, type Html, STYLE_SHEET } from '../../web/layout.ts';
+import { ASK_FIRST, cachedText } from '../cached.ts';
 import type { App, Services } from '../context.ts';
-import { docsPage } from '../docs/page.ts';
-import { PAGE_POLICY } from '../docs/style.ts';
 import { describeApi } from '../openapi/document.ts';
-import { answerPage, type Html } from '../page-layout.ts';
+import { answerPage } from '../page.ts';
 import type { Register } from '../route.ts';
 
 /** Health, the machine-readable description, and the page that shows it to people. All of it is open. */
@@ -41,9 +39,6 @@ const hidden = (at: string, contentType: string) =>
     responses: { 200: { description: 'Found', content: { [contentType]: { schema: z.string() } } } },
   });
 
-/** Every file that the page loads. */
-const SCRIPT = 'try.js';
-
 export function registerMeta(register: Register, app: App, services: Services): void {
   for (const [at, hide] of [
     ['/health/live', false],
@@ -64,31 +59,29 @@ export function registerMeta(register: Register, app: App, services: Services): 
   }
   const document = cachedText('application/json; charset=utf-8', () => JSON.stringify(describeApi(app, services)));
   const page = cachedText('text/html; charset=utf-8', async () => String(await docsPage(describeApi(app, services))));
-  const script = cachedText('text/javascript; charset=utf-8', () =>
-    readFile(path.join(import.meta.dirname, '../docs', SCRIPT), 'utf8'),
-  );
-  register(hidden('/', 'text/html'), (c) => answerPage(c, { title: 'Roomy', content: welcome(services.publicUrl) }));
+  const script = cachedText(DOCS_SCRIPT.file.type, DOCS_SCRIPT.file.read);
+  const style = cachedText(STYLE_FILE.type, STYLE_FILE.read, ASK_FIRST);
+  register(hidden('/', 'text/html'), (c) => answerPage(c, { title: 'Roomy', content: welcome(c.get('prefix')) }));
   register(hidden('/openapi.json', 'application/json'), (c) => document.answer(c));
   register(hidden('/docs', 'text/html'), (c) => {
-    c.header('Content-Security-Policy', PAGE_POLICY);
+    c.header('Content-Security-Policy', DOCS_POLICY);
     return page.answer(c);
   });
+  register(hidden(`/${STYLE_SHEET}`, 'text/css'), (c) => style.answer(c));
   register(hidden('/docs/{file}', 'text/javascript'), (c) => {
-    if (c.req.param('file') !== SCRIPT) throw new RoomyError('ROUTE_NOT_FOUND');
+    if (c.req.param('file') !== DOCS_SCRIPT.name) throw new RoomyError('ROUTE_NOT_FOUND');
     return script.answer(c);
   });
 }
 
 /** Absolute, as the address of this page may have no slash at its end. */
-function welcome(publicUrl: string): Html {
-  const prefix = prefixOf(publicUrl);
-  return html`<p class="soft">This is the API of a property manager's bookings, payments and work.</p>
+const welcome = (prefix: string): Html =>
+  html`<p class="soft">This is the API of a property manager's bookings, payments and work.</p>
 <dl><dt><a href="${prefix}/work">Phone page</a></dt><dd>for those who clean, repair and meet guests</dd>
 <dt><a href="${prefix}/docs">Documentation</a></dt><dd>every route, to read and to try</dd>
 <dt><a href="${prefix}/problems">Problems</a></dt><dd>what an error code means</dd>
 <dt><a href="${prefix}/openapi.json">openapi.json</a></dt><dd>the same for programs</dd></dl>
 <p>Queues and mailbox are on the operators' own port, whose address is in the log of the API.</p>`;
-}
 
 /** One line when what fails changes, and one when nothing does any more: probes ask every few seconds. */
 function createReadinessLog(log: Services['log']): (failing: readonly string[]) => void {

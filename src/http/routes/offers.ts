@@ -1,7 +1,8 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { answerOffer, findOffer, type LinkAnswer } from '../../domain/assignment/offer-link.ts';
+import { offerPage } from '../../web/offer-page.ts';
 import { type AnyContext, inTransaction, type Services } from '../context.ts';
-import { offerPage } from '../offer-page.ts';
+import { answerPage } from '../page.ts';
 import type { Register } from '../route.ts';
 import { backToPage, FORM_ANSWERS, PAGE_ANSWERS } from './link-page.ts';
 
@@ -31,7 +32,7 @@ const decline = sayByPage('/offers/{token}/decline', 'No, from the page');
 export function registerOffers(register: Register, services: Services): void {
   register(show, async (c) => {
     const { token } = c.req.valid('param');
-    return offerPage(c, token, await findOffer(services.db, token));
+    return answerPage(c, offerPage(token, await findOffer(services.db, token)));
   });
   const byPage = (c: AnyContext, token: string, answer: LinkAnswer['answer']) => {
     const said = { answer, requestId: c.get('requestId'), ip: c.get('ip') };

@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { html } from 'hono/html';
 import { CATALOGUE, type ErrorCode, isErrorCode, RoomyError } from '../../kernel/errors.ts';
-import { answerPage } from '../page-layout.ts';
+import { answerPage } from '../page.ts';
 import type { Register } from '../route.ts';
 
 /** The pages that the `type` of a problem links to (RFC 9457 3.1.1): each code of the catalogue, for the person who met it. */

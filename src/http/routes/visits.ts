@@ -1,10 +1,12 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { readCheckOutReport } from '../../domain/stays/report.ts';
+import type { Db } from '../../db/client.ts';
+import { readCheckOutReport, type StoredReport } from '../../domain/stays/report.ts';
+import { REPORT_POLICY } from '../../web/layout.ts';
+import { reportPage } from '../../web/report-page.ts';
 import { found } from '../answers.ts';
-import type { Services } from '../context.ts';
+import type { AnyContext, Services } from '../context.ts';
 import { assertOwnStay } from '../own-stay.ts';
-import { prefersPage } from '../page-layout.ts';
-import { reportPage } from '../report-page.ts';
+import { PAGE_HEADERS, prefersPage } from '../page.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { answer, bodyRefusals, jsonOf, one, refusals, StartHeaders } from '../schemas/envelope.ts';
@@ -120,7 +122,7 @@ export function registerVisits(register: Register, services: Services): void {
     await assertOwnStay(c, db, id);
     const stored = await readCheckOutReport(db, id);
     c.header('Vary', 'Accept');
-    return prefersPage(c) ? reportPage(c, db, stored) : found(c, stored);
+    return prefersPage(c) ? answerReport(c, db, stored) : found(c, stored);
   });
   register(link, async (c) => {
     const { id } = c.req.valid('param');
@@ -130,6 +132,19 @@ export function registerVisits(register: Register, services: Services): void {
     return found(c, { url: `${services.publicUrl}/reports/${token}`, expiresAt: expiresAt.toISOString() });
   });
   register(printed, async (c) =>
-    reportPage(c, db, await readCheckOutReport(db, services.links.open(LINK_KIND, c.req.valid('param').token))),
+    answerReport(c, db, await readCheckOutReport(db, services.links.open(LINK_KIND, c.req.valid('param').token))),
   );
+}
+
+async function answerReport(c: AnyContext, db: Db, stored: StoredReport): Promise<Response> {
+  const { propertyId, guestId } = stored.report;
+  const names = await db
+    .selectFrom('property as p')
+    .leftJoin('guest as g', (join) => join.on('g.id', '=', guestId))
+    .where('p.id', '=', propertyId)
+    .select(['p.name as property', 'g.name as guest'])
+    .executeTakeFirst();
+  for (const [name, value] of Object.entries(PAGE_HEADERS)) c.header(name, value);
+  c.header('Content-Security-Policy', REPORT_POLICY);
+  return c.html(reportPage(stored, names?.property ?? propertyId, names?.guest ?? guestId));
 }

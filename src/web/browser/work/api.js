@@ -1,4 +1,6 @@
-/** The API as the phone uses it. `offline` means that no answer came, whatever the reason. */
+/** @import { Result } from './model.ts' */
+
+/** The API as the phone uses it. */
 
 /** With the prefix under which the page was found. */
 const API = new URL('../api/production', import.meta.url).pathname;
@@ -6,6 +8,7 @@ const TOKEN = 'roomy-token';
 const WITHIN_MS = 20_000;
 
 export const token = () => localStorage.getItem(TOKEN);
+/** @param {string} text */
 export const signIn = (text) => localStorage.setItem(TOKEN, text);
 
 export function signOutToken() {
@@ -13,7 +16,11 @@ export function signOutToken() {
   localStorage.removeItem(BEHIND);
 }
 
-/** The subject of the token, which the API has checked. */
+/**
+ * The subject of the token, which the API has checked.
+ *
+ * @returns {string}
+ */
 export function whoAmI() {
   try {
     const [, payload = ''] = (token() ?? '').split('.');
@@ -31,6 +38,7 @@ const NOTABLE_MS = 30_000;
 /** Now, by the clock of the service: a phone that is fast would report work that lies in the future, which is refused. */
 export const now = () => new Date(Date.now() + Number(localStorage.getItem(BEHIND) ?? 0));
 
+/** @param {Headers} headers */
 function compareClocks(headers) {
   const there = Date.parse(headers.get('date') ?? '');
   if (token() === null || Number.isNaN(there)) return;
@@ -38,14 +46,20 @@ function compareClocks(headers) {
   localStorage.setItem(BEHIND, String(Math.abs(behind) < NOTABLE_MS ? 0 : behind));
 }
 
+/**
+ * @param {'GET' | 'POST' | 'PUT'} method
+ * @param {string} path below the root of the API
+ * @param {{ body?: object, bytes?: Blob, key?: string }} [sent] JSON or bytes, and the idempotency key
+ * @returns {Promise<Result>}
+ */
 export async function call(method, path, { body, bytes, key } = {}) {
+  /** @type {Record<string, string>} */
   const headers = { authorization: `Bearer ${token()}` };
   if (body !== undefined) headers['content-type'] = 'application/json';
   if (bytes !== undefined) headers['content-type'] = bytes.type;
   if (key !== undefined) headers['idempotency-key'] = key;
-  let response;
   try {
-    response = await fetch(`${API}${path}`, {
+    const response = await fetch(`${API}${path}`, {
       method,
       headers,
       cache: 'no-store',
@@ -54,12 +68,15 @@ export async function call(method, path, { body, bytes, key } = {}) {
       ...(bytes === undefined ? {} : { body: bytes }),
     });
     compareClocks(response.headers);
-    const answer = await response.json();
-    return { status: response.status, ok: response.ok, answer };
+    return { status: response.status, ok: response.ok, offline: false, answer: await response.json() };
   } catch {
-    return { status: 0, ok: false, offline: true };
+    return { status: 0, ok: false, offline: true, answer: {} };
   }
 }
 
-/** The network may come back, or the service: nothing has been decided. */
-export const mayPass = ({ status, offline }) => offline === true || status >= 500 || status === 429;
+/**
+ * The network may come back, or the service: nothing has been decided.
+ *
+ * @param {Result} result
+ */
+export const mayPass = ({ status, offline }) => offline || status >= 500 || status === 429;

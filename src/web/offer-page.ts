@@ -1,12 +1,11 @@
 import { html } from 'hono/html';
 import type { Offer } from '../domain/assignment/offer-link.ts';
 import { savedZone } from '../kernel/time-zone.ts';
-import type { AnyContext } from './context.ts';
-import { answerPage } from './page-layout.ts';
+import type { Card } from './layout.ts';
 
 /** Where somebody says whether they take a task. It works without scripts, and looking at it decides nothing. */
 
-export function offerPage(c: AnyContext, token: string, offer: Offer): Response | Promise<Response> {
+export function offerPage(token: string, offer: Offer): Card {
   const moment = (at: Date): string => `${momentIn(offer.timeZone).format(at)} (${offer.timeZone})`;
   const content = html`<p class="soft"><bdi>${offer.propertyName}</bdi></p>
 <dl><dt>What</dt><dd><bdi>${offer.title}</bdi></dd>
@@ -17,7 +16,7 @@ ${
 }
 ${offer.state === 'OPEN' ? html`<dt>Answer by</dt><dd>${moment(offer.acceptBy)}, ${timeLeft(offer.secondsLeft)}</dd>` : ''}</dl>
 ${offer.state === 'OPEN' ? buttons(token) : html`<p role="status">${saidOf(offer)}</p>`}`;
-  return answerPage(c, { title: offer.state === 'OPEN' ? 'Do you take this task?' : 'Your task', content });
+  return { title: offer.state === 'OPEN' ? 'Do you take this task?' : 'Your task', content };
 }
 
 // Relative, as the API may be served under a path of its own.

@@ -1,5 +1,5 @@
 import { html } from 'hono/html';
-import type { JsonObject } from '../openapi/json-schema.ts';
+import type { JsonObject } from '../../kernel/json.ts';
 
 /** Schemas as people read them. */
 

@@ -2,8 +2,7 @@ import { html } from 'hono/html';
 import { formatLocaleOf, languageOf } from '../domain/messages/locales.ts';
 import { formatMoney } from '../domain/messages/print.ts';
 import type { Repair } from '../domain/tasks/approvals.ts';
-import type { AnyContext } from './context.ts';
-import { answerPage } from './page-layout.ts';
+import type { Card } from './layout.ts';
 
 /** Where an owner says yes or no to a repair. It works without scripts, and looking at it decides nothing. */
 
@@ -30,11 +29,11 @@ const ARABIC: typeof ENGLISH = {
   over: 'هذا السؤال قد حُسم.',
 };
 
-export function approvalPage(c: AnyContext, token: string, repair: Repair): Response | Promise<Response> {
+export function approvalPage(token: string, repair: Repair): Card {
   const language = languageOf(repair.ownerLocale ?? 'en') === 'ar' ? 'ar' : 'en';
   const words = language === 'ar' ? ARABIC : ENGLISH;
   const { estimate, description } = repair;
-  return answerPage(c, {
+  return {
     title: words.title,
     language,
     content: html`<p class="soft"><bdi>${repair.propertyName}</bdi></p>
@@ -42,7 +41,7 @@ export function approvalPage(c: AnyContext, token: string, repair: Repair): Resp
 ${description === null || description === repair.title ? '' : html`<dt>${words.details}</dt><dd><bdi>${description}</bdi></dd>`}
 ${estimate === null ? '' : html`<dt>${words.estimate}</dt><dd><bdi>${formatMoney(estimate, formatLocaleOf(language, repair.ownerLocale))}</bdi></dd>`}</dl>
 ${answerOf(words, token, repair)}`,
-  });
+  };
 }
 
 function answerOf(words: typeof ENGLISH, token: string, { approval, taskStatus }: Repair) {

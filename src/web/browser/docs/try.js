@@ -3,37 +3,49 @@
 /** With the prefix under which the page itself was found. */
 const base = new URL('.', location.href).pathname.replace(/\/$/, '');
 
-for (const form of document.querySelectorAll('form.try')) {
-  form.addEventListener('submit', (event) => {
+/** @type {HTMLInputElement | null} */
+const token = document.querySelector('#token');
+
+for (const form of document.querySelectorAll('form')) {
+  const shown = form.querySelector('pre');
+  if (shown === null) continue;
+  form.addEventListener('submit', async (event) => {
     event.preventDefault();
-    send(form).catch((error) => {
-      form.querySelector('pre').textContent = String(error);
-    });
+    try {
+      shown.textContent = await send(form);
+    } catch (error) {
+      shown.textContent = String(error);
+    }
   });
 }
 
+/**
+ * Answers the status and the body as they are shown.
+ *
+ * @param {HTMLFormElement} form
+ */
 async function send(form) {
-  const shown = form.querySelector('pre');
   const query = new URLSearchParams();
+  /** @type {Record<string, string>} */
   const headers = {};
-  let path = form.dataset.path;
+  let path = form.dataset['path'] ?? '';
   for (const { name, value, dataset } of form.querySelectorAll('input')) {
     if (value === '') continue;
-    if (dataset.in === 'path') path = path.replace(`{${name}}`, encodeURIComponent(value));
-    else if (dataset.in === 'query') query.append(name, value);
+    if (dataset['in'] === 'path') path = path.replace(`{${name}}`, encodeURIComponent(value));
+    else if (dataset['in'] === 'query') query.append(name, value);
     else headers[name] = value;
   }
-  const token = document.getElementById('token').value.trim();
-  if (token !== '') headers.Authorization = `Bearer ${token}`;
+  const credential = token?.value.trim() ?? '';
+  if (credential !== '') headers['Authorization'] = `Bearer ${credential}`;
   const text = form.querySelector('textarea');
   if (text !== null) headers['Content-Type'] = 'application/json';
-  const method = form.dataset.method.toUpperCase();
+  const method = (form.dataset['method'] ?? 'get').toUpperCase();
   const asked = query.size === 0 ? path : `${path}?${query}`;
   const answer = await fetch(base + asked, { method, headers, ...(text === null ? {} : { body: text.value }) });
-  const body = await answer.text();
-  shown.textContent = `${answer.status} ${answer.statusText}\n\n${pretty(body)}`;
+  return `${answer.status} ${answer.statusText}\n\n${pretty(await answer.text())}`;
 }
 
+/** @param {string} text */
 function pretty(text) {
   try {
     return JSON.stringify(JSON.parse(text), null, 2);

@@ -1,15 +1,14 @@
-import { html, raw } from 'hono/html';
-import type { JsonObject } from '../openapi/json-schema.ts';
+import { html } from 'hono/html';
+import type { JsonObject } from '../../kernel/json.ts';
+import { documentOf, type Html, STYLE_SHEET } from '../layout.ts';
 import { fieldsOf, isObject, listOf, resolveIn, typeOf } from './fields.ts';
 import { prose } from './prose.ts';
-import { STYLE } from './style.ts';
 
 /**
  * The document as a page: plain HTML made from it once, so that it can be read without scripts, by screen readers, and
  * behind any path. Every address in it is relative. A script of its own only sends requests to try.
  */
 
-type Html = ReturnType<typeof html>;
 type Part = Html | string;
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 
@@ -25,18 +24,20 @@ export function docsPage(document: JsonObject): Html {
   const operations = operationsOf(document['paths']);
   const webhooks = operationsOf(document['webhooks']);
   const ofTag = (name: unknown) => operations.filter(({ operation }) => listIncludes(operation['tags'], name));
-  return html`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${info['title']} ${info['version']}</title><link rel="icon" href="data:,"><style>${raw(STYLE)}</style></head>
-<body><a class="skip" href="#main">Skip to the content</a>
+  return documentOf({
+    title: `${info['title']} ${info['version']}`,
+    look: 'docs',
+    style: { at: STYLE_SHEET },
+    isPublic: true,
+    body: html`<a class="skip" href="#main">Skip to the content</a>
 <header><strong>${info['title']}</strong> <span>${info['version']}</span> <a href="openapi.json">openapi.json</a>
 <label for="token">Token to try with</label> <input id="token" type="password" autocomplete="off" spellcheck="false"></header>
 <div class="columns"><nav aria-label="Operations">${tags.map(
-    (tag) =>
-      html`<h2><a href="#${anchor(tag['name'])}">${tag['name']}</a></h2><ul>${ofTag(tag['name']).map(
-        ({ operation }) => html`<li><a href="#${operation['operationId']}">${operation['summary']}</a></li>`,
-      )}</ul>`,
-  )}<h2><a href="#schemas">Schemas</a></h2></nav>
+      (tag) =>
+        html`<h2><a href="#${anchor(tag['name'])}">${tag['name']}</a></h2><ul>${ofTag(tag['name']).map(
+          ({ operation }) => html`<li><a href="#${operation['operationId']}">${operation['summary']}</a></li>`,
+        )}</ul>`,
+    )}<h2><a href="#schemas">Schemas</a></h2></nav>
 <main id="main"><h1>${info['title']}</h1>${prose(info['description'])}
 ${tags.map(
   (tag) => html`<section aria-labelledby="${anchor(tag['name'])}"><h2 id="${anchor(tag['name'])}">${tag['name']}</h2>
@@ -44,7 +45,8 @@ ${tags.map(
 )}
 ${webhooks.length === 0 ? '' : html`<section aria-labelledby="calls"><h2 id="calls">What is sent to webhook endpoints</h2>${webhooks.map((hook) => operationPart(document, hook))}</section>`}
 <section aria-labelledby="schemas"><h2 id="schemas">Schemas</h2>${schemasOf(document)}</section>
-</main></div><script src="docs/try.js"></script></body></html>`;
+</main></div><script src="docs/try.js"></script>`,
+  });
 }
 
 const anchor = (name: unknown): string =>

@@ -1,0 +1,77 @@
+import { readdirSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { sha256OfBytes } from '../kernel/json.ts';
+
+/** The files that a browser gets: ours as they are written, and those of two libraries as they are published. */
+
+export const browserFile = (name: string): string => path.join(import.meta.dirname, 'browser', name);
+/** Wherever npm has put the package. */
+const packageFile = createRequire(import.meta.url).resolve;
+
+export interface WebFile {
+  readonly type: string;
+  read(): Promise<string>;
+}
+
+/** By the end of the name. What has another end is for the type check alone, and not served. */
+const TYPES: Readonly<Record<string, string>> = {
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+  '.webmanifest': 'application/manifest+json',
+};
+
+const fileAt = (at: string): WebFile => ({
+  type: TYPES[path.extname(at)] ?? 'application/octet-stream',
+  read: () => readFile(at, 'utf8'),
+});
+
+export const STYLE_FILE = fileAt(browserFile('style.css'));
+export const DOCS_SCRIPT = { name: 'try.js', file: fileAt(browserFile('docs/try.js')) };
+
+/** In the order in which the service worker loads them: each uses those before it. */
+const WORKBOX = ['core', 'routing', 'strategies', 'precaching'].map((part) => `workbox-${part}`);
+
+/**
+ * What is under `/work/`, by name. `home` is the page itself: its service worker keeps it with the files and the
+ * style sheet, so that it opens without a network.
+ */
+export function workFiles(home: () => Promise<string>): ReadonlyMap<string, WebFile> {
+  const kept = new Map([
+    ...readdirSync(browserFile('work'))
+      .filter((name) => Object.hasOwn(TYPES, path.extname(name)))
+      .map((name) => [name, fileAt(browserFile(`work/${name}`))] as const),
+    ['idb.js', fileAt(packageFile('idb/build/index.js'))],
+  ]);
+  const besides = { '../work': home, '../style.css': STYLE_FILE.read };
+  const worker = fileAt(browserFile('service-worker/sw.js'));
+  return new Map([
+    ...kept,
+    ...WORKBOX.map((part) => [`${part}.js`, fileAt(packageFile(`${part}/build/${part}.prod.js`))] as const),
+    ['sw.js', { type: worker.type, read: () => workerWith(worker, { ...readsOf(kept), ...besides }) }],
+  ]);
+}
+
+type Reads = Readonly<Record<string, () => Promise<string>>>;
+const readsOf = (files: ReadonlyMap<string, WebFile>): Reads =>
+  Object.fromEntries([...files].map(([name, { read }]) => [name, read]));
+
+/** Where Workbox expects the list of what is to be kept, each file with its revision. */
+const MANIFEST = '__WB_MANIFEST';
+
+/**
+ * A browser sees a new version by the bytes of the service worker, so a change of any file has to be one of them. It keeps
+ * nothing that has another digest: while an update is under way, another process may answer with the file of before.
+ */
+async function workerWith(worker: WebFile, reads: Reads): Promise<string> {
+  const entries = await Promise.all(
+    Object.entries(reads).map(async ([url, read]) => {
+      const digest = sha256OfBytes(Buffer.from(await read())).toString('base64');
+      return { url, revision: digest.slice(0, 16), integrity: `sha256-${digest}` };
+    }),
+  );
+  const text = await worker.read();
+  return text.replace(MANIFEST, () => JSON.stringify(entries));
+}
