@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { assignDueTasks } from '../../src/domain/assignment/assign-sweep.ts';
 import { RoomyError } from '../../src/kernel/errors.ts';
 import { confirmReservation } from '../../src/sagas/index.ts';
-import { createReservationService, type ReservationService } from '../../src/sagas/reservation-service.ts';
 import { NEXT_YEAR } from '../setup/dates.ts';
 import { createTestbed, type Testbed, type TestProcess, until } from '../setup/engine.ts';
+import { createReservationService, type ReservationService } from '../setup/reservation-service.ts';
 import { type StaySeed, seedStays } from '../setup/stays.ts';
 
 let bed: Testbed;

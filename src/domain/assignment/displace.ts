@@ -73,7 +73,7 @@ export type Displacement =
 export async function displaceFor(
   tx: Tx,
   asked: Asked,
-  { tells, ownHold = null }: { readonly tells: boolean; readonly ownHold?: string | null },
+  { notifies, ownHold = null }: { readonly notifies: boolean; readonly ownHold?: string | null },
 ): Promise<Displacement> {
   if (!mayDisplace(asked.task)) return { kind: 'free' };
   const { wanted } = asked;
@@ -96,7 +96,7 @@ export async function displaceFor(
   const untilMs = free.ranked.length > 0 ? free.startMs - 1 : asked.untilMs;
   const way = wayFor({ ...asking, untilMs }, held, roster);
   if (!way) return { kind: 'free' };
-  return (await take(tx, way, tells)) ? { kind: 'booked', planned: way.planned } : { kind: 'busy' };
+  return (await take(tx, way, notifies)) ? { kind: 'booked', planned: way.planned } : { kind: 'busy' };
 }
 
 /** Their tasks that are not under way, around the time of an emergency. */
@@ -204,7 +204,7 @@ class Outrun extends Error {}
  * False, with nothing changed, when a person or a task is not as it was planned with: another emergency was quicker, the
  * work has begun. People are locked before their tasks, as everywhere; whoever is given anything has another counter.
  */
-async function take(tx: Tx, way: Way, tells: boolean): Promise<boolean> {
+async function take(tx: Tx, way: Way, notifies: boolean): Promise<boolean> {
   const { planned, displaced, replanned, nobody } = way;
   const ids = displaced.map(({ id }) => id);
   let given: ReadonlySet<string> = new Set();
@@ -218,7 +218,7 @@ async function take(tx: Tx, way: Way, tells: boolean): Promise<boolean> {
       const { staffId, task } = planned;
       if ((await markDisplaced(tx, ids, { emergencyId: task.id, staffId })) < ids.length) throw new Outrun();
       if ((await releaseTasks(tx, ids)).length < ids.length) throw new Outrun();
-      given = await book(tx, [planned, ...replanned], { tells });
+      given = await book(tx, [planned, ...replanned], { notifies });
       if (!given.has(planned.task.id)) throw new Outrun();
     });
     if (!isFree) throw new Outrun();

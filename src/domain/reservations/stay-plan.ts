@@ -164,30 +164,6 @@ export function planCleaningAfter(departedAt: string, clock: PropertyClock): Pla
   };
 }
 
-/**
- * A cleaning between two stays on one day must be done when the next guest arrives. When two hours after the departure
- * would be too late for that, it begins with the departure itself (domain.md 10).
- */
-export function planTurnover(cleaning: PlannedTask, nextArrival: string | null): PlannedTask {
-  if (nextArrival === null) return cleaning;
-  const turnover = { ...cleaning, mustFinishBy: nextArrival };
-  if (!isTooShort(turnover) || !cleaning.localRule.endsWith(AFTER_CHECK_OUT)) return turnover;
-  const earlier = (at: string): string =>
-    isoInstant(Temporal.Instant.from(at).subtract({ seconds: AFTER_CHECK_OUT_SECONDS }));
-  return {
-    ...turnover,
-    scheduledAt: earlier(cleaning.scheduledAt),
-    endsAt: earlier(cleaning.endsAt),
-    localRule: cleaning.localRule.slice(0, -AFTER_CHECK_OUT.length),
-  };
-}
-
-/** Whether the usual two hours after the departure would end too late. */
-export const turnoverTooShort = (cleaning: PlannedTask, nextArrival: string | null): boolean =>
-  nextArrival !== null && isTooShort({ ...cleaning, mustFinishBy: nextArrival });
-// ISO instants in UTC with milliseconds compare as text.
-const isTooShort = ({ endsAt, mustFinishBy }: PlannedTask): boolean => mustFinishBy !== null && endsAt > mustFinishBy;
-
 /** When the cleaning before an arrival is due: the day before, at the same wall-clock time. */
 export const preArrivalCleaningAt = (checkInDate: string, { checkInTime, timeZone }: PropertyClock): string =>
   isoInstant(

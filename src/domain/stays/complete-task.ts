@@ -3,6 +3,7 @@ import type { Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { Completion, TaskType } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
+import { settleAround } from '../assignment/turnovers.ts';
 import { type Author, recordAudit } from '../audit/record.ts';
 import { setReadiness } from '../properties/store.ts';
 import { assertChecked, checklistOf } from '../tasks/checklist.ts';
@@ -49,6 +50,8 @@ export async function completeTask(tx: Tx, order: CompleteTask, author: Author):
     completion: { ...completion, ...(minutes === null ? {} : { minutes }) },
     version: task.version + 1,
   });
+  // First: a cleaning that was merged into this one may be parted from it, and what follows depends on that.
+  if (row.type === 'CLEANING' && row.reservation_id !== null) await settleAround(tx, row.reservation_id);
   const nextActions = await followUp(tx, {
     ...work,
     task: row,
