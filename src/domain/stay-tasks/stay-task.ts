@@ -120,7 +120,11 @@ async function keepsAssignee(tx: Tx, taskId: string, move: () => Promise<unknown
   return false;
 }
 
-async function insertStayTask(tx: Tx, { reservationId, sagaId, key }: StayStep, planned: PlannedTask): Promise<EnsuredTask> {
+async function insertStayTask(
+  tx: Tx,
+  { reservationId, sagaId, key }: StayStep,
+  planned: PlannedTask,
+): Promise<EnsuredTask> {
   const step = { reservationId, sagaId, key, requestedAt: null };
   const { taskId, status, assignee } = await ensureTaskIn(tx, step, { taskId: newId('task'), ...planned });
   return { taskId, status, assignee, kept: false };

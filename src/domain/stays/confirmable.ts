@@ -8,12 +8,7 @@ import { transitionError } from '../reservations/actions.ts';
 import { areNightsTaken, findConflict } from '../reservations/availability.ts';
 import { boundTermsOf } from '../reservations/bound-terms.ts';
 import { refusalOfConfirm } from '../reservations/refusals.ts';
-import {
-  planStay,
-  propertyClockOf,
-  type StayPlan,
-  stayDatesOf,
-} from '../reservations/stay-plan.ts';
+import { planStay, propertyClockOf, type StayPlan, stayDatesOf } from '../reservations/stay-plan.ts';
 import { planTurnover } from '../tasks/planned-turnover.ts';
 import { isTimedByHand, leavesBefore } from '../tasks/turnover.ts';
 
@@ -53,7 +48,11 @@ export async function assertConfirmable({ db, reservationId, requestedAt }: Stay
   // The next guest's arrival, if another confirmed stay begins on the day this one ends.
   const nextArrival =
     row.next_arrival === null ? null : meetingInstant(row.check_out_date, row.next_arrival, row.time_zone);
-  const { cleaning: postDepartureCleaning, isTooShort } = await planTurnover(db, plan.postDepartureCleaning, nextArrival);
+  const { cleaning: postDepartureCleaning, isTooShort } = await planTurnover(
+    db,
+    plan.postDepartureCleaning,
+    nextArrival,
+  );
   return {
     propertyId: row.property_id,
     ownerId: row.owner_id,

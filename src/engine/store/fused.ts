@@ -138,11 +138,13 @@ function effectParts(db: FusedCreator, step: StepDefinition, effect: ErasedFused
 }
 
 /** `, "name" AS (...), "name_rows" AS (...)` */
-function sharedEffect(db: FusedCreator, step: StepDefinition, { name, run, onRows }: SharedEffect): RawBuilder<unknown> {
+function sharedEffect(
+  db: FusedCreator,
+  step: StepDefinition,
+  { name, run, onRows }: SharedEffect,
+): RawBuilder<unknown> {
   const table = sql.table(name);
-  const further = onRows
-    ? sql`, ${sql.table(`${name}_rows`)} AS (${asExpression(onRows(db, table))})`
-    : sql``;
+  const further = onRows ? sql`, ${sql.table(`${name}_rows`)} AS (${asExpression(onRows(db, table))})` : sql``;
   return sql`, ${table} AS (${joinsGuard(step, run(db))})${further}`;
 }
 
