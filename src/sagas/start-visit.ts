@@ -1,6 +1,6 @@
 import type { Tx } from '../db/client.ts';
 import { unlessRefused } from '../db/savepoint.ts';
-import type { StartVisit } from '../domain/stays/next-actions.ts';
+import type { StartVisit } from '../domain/stays/follow-up-actions.ts';
 import { ONE_OPEN_SAGA } from '../engine/store/accept.ts';
 import type { Requester } from '../engine/types.ts';
 import { reservationServiceWithin } from './reservation-service.ts';

@@ -15,7 +15,7 @@ import { settleAround } from './turnovers.ts';
 
 /**
  * Assigns what is due to be assigned; answers how many tasks it looked at. Tasks of a saga that has not completed are
- * left alone, so that nobody is told of work that may be taken back. Any number of sweeps may run at once: who has been
+ * left alone, so that no message is sent about work that may be undone. Any number of sweeps may run at once: who has been
  * given something since a sweep looked gets nothing from it, and those tasks are looked at again.
  */
 export const assignDueTasks = (db: Db, limit: number): Promise<number> =>

@@ -27,7 +27,7 @@ export async function book(
   const items = planned.map(({ task, staffId, startMs, endMs, wanted, acceptBy, explanation, ...one }) => ({
     id: task.id,
     instead: one.displaces ?? false,
-    quiet: one.isToldWithOther ?? false,
+    quiet: one.isInOtherMessage ?? false,
     who: staffId,
     from: new Date(startMs).toISOString(),
     to: new Date(endMs).toISOString(),

@@ -7,7 +7,7 @@ import { book } from './book.ts';
 import { firstFeasible, obstacleAt, type Person, standingObstacle } from './candidates.ts';
 import { OPEN_TASK, type OpenTask, wantedOf } from './open-task.ts';
 import { type Asked, type Planned, planTasks, type Unplanned } from './plan.ts';
-import { alertAbout, postponeForNobody, TOLD_ONCE } from './postpone.ts';
+import { ALERTED_ONCE, alertAbout, postponeForNobody } from './postpone.ts';
 import { type Roster, readRoster, spanAround } from './staffing.ts';
 import { slotsBetween } from './window.ts';
 
@@ -52,7 +52,7 @@ export function givesWay(task: Omit<HeldTask, 'assignee_id'>): boolean {
 const startOf = (task: OpenTask): number => (task.slot_start ?? task.scheduled_at).getTime();
 const endOf = (task: OpenTask): number => (task.slot_end ?? task.ends_at).getTime();
 
-/** What it takes for one person to come. */
+/** The changes that are necessary for one person to come. */
 interface Way {
   readonly planned: Planned;
   readonly displaced: readonly HeldTask[];
@@ -158,7 +158,7 @@ function without(person: Person, tasks: readonly HeldTask[]): Person {
   return { ...person, bookings: person.bookings.filter(({ startMs, endMs }) => !times.has(`${startMs} ${endMs}`)) };
 }
 
-/** The emergency for this person, and what had to go for whoever can do it, on paper. */
+/** Plans the emergency for this person, and the work that had to go for anybody who can do it. */
 function wayOf(person: Person, asked: Asked, startMs: number, displaced: readonly HeldTask[], roster: Roster): Way {
   const people = roster.people.map((one) =>
     one.id === person.id ? without(one, displaced) : { ...one, bookings: [...one.bookings] },
@@ -179,7 +179,7 @@ function wayOf(person: Person, asked: Asked, startMs: number, displaced: readonl
     planned: { ...planned, displaces: true },
     displaced,
     // A person who keeps the displaced task gets one mail about both: the emergency, and the task's new time.
-    replanned: replanned.map((one) => ({ ...one, isToldWithOther: one.staffId === person.id })),
+    replanned: replanned.map((one) => ({ ...one, isInOtherMessage: one.staffId === person.id })),
     nobody: unplanned,
   };
 }
@@ -202,7 +202,7 @@ class Outrun extends Error {}
 
 /**
  * False, with nothing changed, when a person or a task is not as it was planned with: another emergency was quicker, the
- * work has begun. People are locked before their tasks, as everywhere; whoever is given anything has another counter.
+ * work has begun. People are locked before their tasks, as everywhere; a person who gets other work meanwhile has another counter.
  */
 async function take(tx: Tx, way: Way, notifies: boolean): Promise<boolean> {
   const { planned, displaced, replanned, nobody } = way;
@@ -231,7 +231,7 @@ async function take(tx: Tx, way: Way, notifies: boolean): Promise<boolean> {
   // Operations hear of each of these by name, and of nothing twice.
   await postponeForNobody(
     tx,
-    nobody.map((one) => ({ ...one, task: { ...one.task, alert_level: Math.max(TOLD_ONCE, one.task.alert_level) } })),
+    nobody.map((one) => ({ ...one, task: { ...one.task, alert_level: Math.max(ALERTED_ONCE, one.task.alert_level) } })),
   );
   for (const { task } of nobody) await alertAbout(tx, task, 'TASK_DISPLACED', `-${planned.task.id}`);
   return true;

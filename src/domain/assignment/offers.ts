@@ -16,7 +16,7 @@ import { notifyReleased } from './release.ts';
  * left.
  */
 
-/** `assigneeId` null: an administrator answers for whoever it is. To anybody else the task is absent (security.md Z5). */
+/** `assigneeId` null: an administrator answers for the assignee. To anybody else the task is absent (security.md Z5). */
 export interface Answering {
   readonly taskId: string;
   readonly assigneeId: string | null;

@@ -84,7 +84,7 @@ export interface LocalMoment {
 
 /**
  * When a guest arrives and leaves: as agreed, or else at the property's own times. Tasks, door codes, texts, forecasts and
- * the days on which owners are paid all take it from here, so that nobody is told another time than the one that holds.
+ * the days on which owners are paid all take it from here, so that they agree.
  */
 export function stayTimes(
   stay: StayDates,

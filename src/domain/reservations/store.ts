@@ -16,7 +16,7 @@ const before = (action: StatusChange) => literals(statusesBefore(action));
 export const insertReservation = (tx: Tx, row: InsertObject<Database, 'reservation'>) =>
   tx.insertInto('reservation').values(row).returningAll().executeTakeFirstOrThrow();
 
-/** What a stay says beside its status. The row must be locked; `version` is the new one. */
+/** Changes the fields of a stay other than its status. The row must be locked; `version` is the new one. */
 export async function updateReservationRow(
   tx: Tx,
   id: string,

@@ -95,7 +95,7 @@ async function agreeInTime(tx: Tx, { id, must_finish_by, now_ms }: LateCleaning)
   const same = roster.people.filter((person) => person.id === task.assignee_id);
   const sooner = firstFeasible(same, asking, span, roster);
   if (sooner.ranked.length > 0) return agreeOn(tx, task, sooner.startMs, durationMs);
-  // What is overdue is given to whoever comes first, however late: taken away, it would only come back.
+  // An overdue task goes to the first person who can come, however late: released, it would only come back to this one.
   if (isOverdue && firstFeasible(roster.people, asking, span, roster).ranked.length === 0) return;
   await notifyReleased(tx, await releaseTasks(tx, [id]));
 }

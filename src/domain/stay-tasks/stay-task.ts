@@ -11,7 +11,7 @@ import type { PlannedTask } from '../reservations/stay-plan.ts';
 import { releaseTasks } from '../tasks/store/assign.ts';
 import { ensureTaskIn } from '../tasks/store/ensure.ts';
 import { retimeTask } from '../tasks/store/retime.ts';
-import { statusLiterals } from '../tasks/transitions.ts';
+import { mayBe, statusLiterals } from '../tasks/transitions.ts';
 import { endsTooLateByHand, isTurnoverTooShort, mayTakeTurnover } from '../tasks/turnover.ts';
 
 /** The step that ensures the task, and the stay that it belongs to. */
@@ -54,7 +54,7 @@ export async function retimeStayTasks(
     if (!task) continue;
     const moved = await moveTask(tx, { reservationId, sagaId: null, key: `${task.id}-moved` }, task, planned);
     kept ||= moved.kept;
-    late ||= ['UNASSIGNED', 'ASSIGNED'].includes(task.status) && endsTooLateByHand(task, dateOf(planned.mustFinishBy));
+    late ||= mayBe(task.status, 'settle') && endsTooLateByHand(task, dateOf(planned.mustFinishBy));
   }
   return { kept, late };
 }
@@ -89,7 +89,7 @@ async function moveTask(
   planned: PlannedTask,
 ): Promise<EnsuredTask> {
   const asItIs = { taskId: task.id, status: task.status, assignee: task.assignee_id, kept: false };
-  if (!['UNASSIGNED', 'ASSIGNED', 'MERGED'].includes(task.status)) return asItIs;
+  if (!mayBe(task.status, 'retime')) return asItIs;
   const moves =
     task.scheduled_at.toISOString() !== planned.scheduledAt || task.ends_at.toISOString() !== planned.endsAt;
   const kept = moves && task.manual_fields.includes('scheduledDate');

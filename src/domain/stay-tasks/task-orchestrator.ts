@@ -167,7 +167,7 @@ export async function placeOf(db: Db | Tx, propertyId: string) {
   return row;
 }
 
-/** A cleaner who comes before the next guest would find this guest still there; the cleaner is told. */
+/** Takes the next guest's cleaning from a cleaner who would find this guest still there, and notifies the cleaner. */
 async function releaseNextCleaning(tx: Tx, reservationId: string): Promise<void> {
   const { rows } = await sql<{ id: string }>`
     SELECT t.id FROM reservation r JOIN reservation n ON n.property_id = r.property_id AND n.check_in_date = r.check_out_date

@@ -8,12 +8,12 @@ import { inspectInstead } from './follow-ups.ts';
 import { approveTask } from './store/assign.ts';
 import { declineTask } from './store/finish.ts';
 
-/** What an owner says to a repair, and what follows from it. */
+/** An owner's decision about a repair, and its consequences for the task. */
 
 interface DecisionMade {
   readonly decision: Decision;
   readonly note: string | null;
-  /** Null: whoever has the address, that is the owner. */
+  /** Null: the owner, by the address that only the owner has. */
   readonly by: string | null;
   readonly requestId: string | null;
   readonly ip?: string | null;

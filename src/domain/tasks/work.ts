@@ -35,7 +35,7 @@ export interface WorkItem {
   readonly reservationStatus: ReservationStatus | null;
 }
 
-/** Throws `TASK_NOT_FOUND` for a task that is absent or foreign: one refusal, so that nobody can tell them apart. */
+/** Throws `TASK_NOT_FOUND` for a task that is absent or foreign: one refusal for both, so that the answer does not show which it is. */
 export async function assertOwnTask(db: Db | Tx, taskId: string, scope: WorkScope): Promise<void> {
   const row = await db
     .selectFrom('task as t')

@@ -39,8 +39,8 @@ const COLUMNS = [
 const OPEN = sql`(${sql.join(statusLiterals('settle'))})`;
 
 /**
- * The one statement that makes a task of a stay, over `guard`: UNASSIGNED, by its own plan. What it makes of a turnover is
- * settled afterwards (`settleTurnovers`). Where the task is there already, its times are changed while it may still move and
+ * The one statement that makes a task of a stay, over `guard`: UNASSIGNED, by its own plan. Turnovers are settled
+ * afterwards (`settleTurnovers`). Where the task is there already, its times are changed while it may still move and
  * no person has set them. `output`: under which name the saga's data shows the task's id. A start that was past when the
  * request was accepted makes it URGENT, and a next guest who waits for the cleaning HIGH (domain.md 10).
  */

@@ -3,7 +3,7 @@ import type { Tx } from '../../../db/client.ts';
 import type { TaskPriority, TaskTable } from '../../../db/schema.ts';
 import { statusLiterals } from '../transitions.ts';
 
-/** When a task is due, and what a person changes of it. Instants are ISO 8601. */
+/** The times of a task, and the changes that a person makes. Instants are ISO 8601. */
 
 export interface OwnTime {
   readonly scheduledAt: string;
@@ -93,7 +93,7 @@ export const chooseStart = (tx: Tx, id: string, start: string) =>
     .where('status', 'in', statusLiterals('change'))
     .execute();
 
-/** What a person changes of a task, and whose it is with that. The row must be locked; the change holds its new version. */
+/** Writes a person's change of a task, and its assignee after it. The row must be locked; the change holds its new version. */
 export const changeTaskRow = (tx: Tx, id: string, change: TaskRowChange) =>
   tx
     .updateTable('task')

@@ -7,7 +7,7 @@ import { statusLiterals } from '../transitions.ts';
 import { isTimedByHand, mayTakeTurnover, meetsOnOneDay, movedTurnover, priorityUnlessSet } from '../turnover.ts';
 import type { Released } from './assign.ts';
 
-/** Cleanings that are merged where two stays meet on one day, and what that asks of the one that is left (domain.md 10). */
+/** Cleanings that are merged where two stays meet on one day, and the deadline and time of the other one (domain.md 10). */
 
 const MAY_MERGE = sql.join(statusLiterals('merge'));
 const MAY_PART = sql.join(statusLiterals('part'));
@@ -21,7 +21,7 @@ export interface FormerDeadline {
   readonly priority: TaskPriority;
 }
 
-/** What settling has changed. */
+/** The changes of one settling. */
 export interface Settled {
   /** Cleanings that went into another one. */
   readonly merged: readonly { readonly taskId: string; readonly into: string }[];
@@ -37,11 +37,15 @@ export interface Settled {
 
 /**
  * The one rule for turnovers (domain.md 10): derives the merges, deadlines and times of the cleanings around these stays from
- * the stays, and writes only the differences. Every act on a stay or on its cleanings calls it. Where one guest leaves on the day when the next one comes, the cleaning after the first is the one before
- * the second as well: that one is MERGED into it, and it must be done when the next guest comes, so it is HIGH, and begins
- * with the departure where two hours later would be too late. They stay two
- * where a person wants the first at a time that ends too late, or has begun it. Locks the rows that it changes, in the order
- * of their ids; a row whose status another transaction has changed meanwhile is left to that one.
+ * the stays, and writes only the differences. Every act on a stay or on its cleanings calls it.
+ *
+ * Where one guest leaves on the day when the next one comes, the cleaning after the first is also the one before the second:
+ * that one is MERGED into it, and it must be done when the next guest comes, so it is HIGH, and begins with the departure where
+ * two hours later would be too late. They stay two where a person wants the first at a time that ends too late, or has begun
+ * it.
+ *
+ * Locks the rows that it changes, in the order of their ids; a row whose status another transaction has changed meanwhile is
+ * left to that one.
  */
 export async function settleTurnovers(tx: Tx, reservationIds: readonly string[]): Promise<Settled> {
   const rows = await settling(tx.withTables<{ guard: GuardTable }>(), sql`SELECT unnest(${reservationIds}::text[])`, {
