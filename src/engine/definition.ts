@@ -235,7 +235,7 @@ export function checkDefinition(definition: SagaDefinition): void {
     if (step.class === 'RETRIABLE' && step.compensation) problems.push(`does not undo ${step.name} after the pivot`);
     if (step.kind === 'wait' && !(step.timeoutMs >= 1 && step.timeoutMs <= MAX_WAIT_MS))
       problems.push(`bounds the time of ${step.name} by 90 days`);
-    if (step.effects.length > 0 && step.imperative)
+    if (step.effects.length > 0 && (step.imperative || step.kind !== 'statement'))
       problems.push(`makes ${step.effects[0]?.name} with a step that is always a statement`);
     if (step.maxAttempts < 1 || step.maxAttempts > 50) problems.push(`bounds the attempts of ${step.name} by 1 and 50`);
   }

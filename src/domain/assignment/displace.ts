@@ -228,7 +228,7 @@ async function take(tx: Tx, way: Way, notifies: boolean): Promise<boolean> {
     return false;
   }
   await sql`RELEASE SAVEPOINT displacement`.execute(tx);
-  // Operations hear of each of these by name, and of nothing twice.
+  // One alert for each of these by name, and none in addition.
   await postponeForNobody(
     tx,
     nobody.map((one) => ({ ...one, task: { ...one.task, alert_level: Math.max(ALERTED_ONCE, one.task.alert_level) } })),

@@ -7,7 +7,7 @@ import { OPEN_TASK, type OpenTask, wantedOf } from './open-task.ts';
 import { notifyReleased } from './release.ts';
 import { mergedShifts, type Roster, readRoster, spanAround } from './staffing.ts';
 
-/** What decides which tasks somebody can do, and may change. */
+/** The fields of a person that decide which tasks the person can do, and that may change. */
 export interface Abilities {
   readonly skills: readonly string[];
   readonly property_ids: readonly string[] | null;

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 
-/** What gateways have captured of a stay's balance, in minor units; what went over it is not counted. */
+/** The sum that gateways have captured of a stay's balance, in minor units, without overpayments. */
 export const capturedOf = (reservationId: string) =>
   sql<number>`(SELECT coalesce(sum(y.amount_minor - y.excess_minor), 0)::bigint FROM payment y
     WHERE y.reservation_id = ${sql.ref(reservationId)} AND y.status = 'COMPLETED')`;

@@ -15,7 +15,7 @@ export const refusalOfConfirm = (stay: { readonly status: ReservationStatus; rea
 /** The code by which a cancellation is refused in this status; null when it is allowed. */
 export const refusalOfCancel = (stay: { readonly status: ReservationStatus }) => refusalOfStatus(stay.status, 'cancel');
 
-/** `outstandingMinor`: what is left to pay, by the sum of the payments. What costs nothing is paid with its confirmation. */
+/** `outstandingMinor`: the unpaid part, by the sum of the payments. A free stay is paid with its confirmation. */
 export function refusalOfPayment(stay: {
   readonly status: ReservationStatus;
   readonly totalMinor: number;

@@ -98,8 +98,8 @@ async function lockTasksAround(tx: Tx, reservationId: string): Promise<void> {
 
 /**
  * Undoes `cancelTasksOf`: opens each task again as it was, and settles the turnovers around the stay anew. A person who has
- * other work at that time by now does not get the task back, and somebody else is looked for. What another act has changed
- * meanwhile stays; a second run changes nothing.
+ * other work at that time by now does not get the task back, and somebody else is looked for. A task that another act has
+ * changed meanwhile stays; a second run changes nothing.
  */
 export async function reopenTasks(
   tx: Tx,

@@ -72,8 +72,8 @@ async function endTasks(
 }
 
 /**
- * Each as it was. Who has found other work at that time meanwhile does not get it back, hears so, and somebody else is
- * looked for. What another hand changed in between is left alone; a second run finds nothing to do.
+ * Undoes the ending: each task is as it was. A person who has other work at that time by now does not get it back and is
+ * notified, and somebody else is looked for. A task that another act has changed meanwhile stays; a second run changes nothing.
  */
 export async function resumeTasks(tx: Tx, ended: readonly EndedTask[]): Promise<void> {
   for (const task of ended.toSorted((a, b) => (a.taskId < b.taskId ? -1 : 1))) {

@@ -58,7 +58,7 @@ export interface Completed extends WorkItem {
   readonly completion: Completion;
   readonly completedAt: Date;
   readonly startVisit: StartVisit;
-  /** Who completed it. */
+  /** The person who completed it. */
   readonly actor: string;
 }
 

@@ -21,7 +21,7 @@ interface DecisionMade {
 
 /**
  * Once: the same answer again changes nothing, another one is refused with `INVALID_STATE_TRANSITION`, as is an answer
- * about a task that is over. A yes has somebody looked for at once; a no calls the task off, and operations hear of it.
+ * about a task that is over. A yes lets somebody be looked for at once; a no cancels the task. Operations get a message.
  * Throws `TASK_NOT_FOUND`.
  */
 export async function decideRepair(tx: Tx, decider: Decider, made: DecisionMade): Promise<Repair> {

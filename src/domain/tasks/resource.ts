@@ -88,7 +88,7 @@ export async function createTask(tx: Tx, task: NewTask, author: Author): Promise
   return taskView(row);
 }
 
-/** What should have begun already is urgent (domain.md 10). */
+/** A task that should have begun already is urgent (domain.md 10). */
 const usualPriority = (start: string) =>
   sql<TaskPriority>`CASE WHEN ${start}::timestamptz < now() THEN 'URGENT' ELSE 'NORMAL' END`;
 
