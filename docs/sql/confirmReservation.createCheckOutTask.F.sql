@@ -78,7 +78,6 @@ WITH
         "ends_at",
         "must_finish_by",
         "local_rule",
-        "merged_into_task_id",
         "created_by_saga",
         "effect_key"
       )
@@ -94,10 +93,7 @@ WITH
         WHEN 'ARRIVAL' THEN 'Check-in for ' || coalesce(g.name, 'guest')
         ELSE 'Check-out for ' || coalesce(g.name, 'guest')
       END AS "title",
-      CASE
-        WHEN turnover.id IS NULL THEN 'UNASSIGNED'
-        ELSE 'MERGED'
-      END AS "status",
+      'UNASSIGNED' AS "status",
       CASE
         WHEN (guard.vals ->> $10::text)::timestamptz < guard.requested_at THEN 'URGENT'
         WHEN (guard.vals ->> $11::text)::timestamptz IS NOT NULL
@@ -108,17 +104,12 @@ WITH
       (guard.vals ->> $14::text)::timestamptz AS "ends_at",
       (guard.vals ->> $15::text)::timestamptz AS "must_finish_by",
       (guard.vals ->> $16::text) AS "local_rule",
-      "turnover"."id" AS "merged_into_task_id",
       "guard"."saga_id",
       "guard"."effect_key"
     FROM
       "guard"
       INNER JOIN "reservation" AS "r" ON "r"."id" = "guard"."subject_id"
       LEFT JOIN "guest" AS "g" ON "g"."id" = "r"."guest_id"
-      LEFT JOIN LATERAL (
-        SELECT
-          NULL::text AS id
-      ) AS "turnover" ON TRUE
     ON CONFLICT ("reservation_id", "type", "occurrence")
     WHERE
       status <> 'CANCELLED' DO UPDATE

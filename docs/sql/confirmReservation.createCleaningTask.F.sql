@@ -2,8 +2,8 @@
 -- confirmReservation version 1, step 3 of 8, forward: createCleaningTask (statement, COMPENSABLE)
 --
 -- For each saga for which this step is due, in one commit: "effect" inserts into task, or updates the row that is
--- there already (scheduled_at, ends_at, must_finish_by, version); "second_effect" updates task (must_finish_by,
--- scheduled_at, ends_at, local_rule, priority, version); records the step as done with its output; makes step 4 due.
+-- there already (scheduled_at, ends_at, must_finish_by, version); records the step as done with its output; makes
+-- step 4 due.
 --
 -- No row for a saga: the step was not due (done already, undone, parked, or dispatched anew under another
 -- generation), and nothing was written for it. No row in "effect" for a saga that is due: the step refuses with
@@ -14,25 +14,21 @@
 -- $1: the due sagas, a JSON array of { saga_id; generation; vals: taskId text, type text, occurrence text,
 -- scheduledAt timestamptz, mustFinishBy timestamptz, endsAt timestamptz, localRule text; end: null; note: null }. All
 -- others are constants of the code:
---   $2, $56 = 4  (the step that is due next)
---   $3, $51 = 3  (this step)
+--   $2, $22 = 4  (the step that is due next)
+--   $3, $17 = 3  (this step)
 --   $4 = '-3-F'  (end of the key of this effect)
 --   $5 = '-3-F'  (end of the key of the forward effect)
 --   $6 = 'taskId'  (name of a value)
 --   $7 = 'type'  (name of a value)
 --   $8, $9, $12 = 'occurrence'  (name of a value)
 --   $10, $13 = 'scheduledAt'  (name of a value)
---   $11, $15, $17, $18, $21, $26, $31, $36, $41, $46, $50 = 'mustFinishBy'  (name of a value)
+--   $11, $15 = 'mustFinishBy'  (name of a value)
 --   $14 = 'endsAt'  (name of a value)
 --   $16 = 'localRule'  (name of a value)
---   $19, $22, $24, $27, $29, $32, $34, $37, $39, $42, $44, $47 = '%+PT7200S'  (for column local_rule)
---   $20, $23, $25, $28, $30, $33, $35, $38, $40, $45 = 7200  (constant)
---   $43, $48 = '+PT7200S'  (constant)
---   $49 = 1  (one version more)
---   $52 = 'createCleaningTask'  (its name)
---   $53 = 'COMPENSABLE'  (its class)
---   $54 = 8  (its attempts, at the most)
---   $55 = 'STEP_FAILED'  (the refusal when "effect" has no row)
+--   $18 = 'createCleaningTask'  (its name)
+--   $19 = 'COMPENSABLE'  (its class)
+--   $20 = 8  (its attempts, at the most)
+--   $21 = 'STEP_FAILED'  (the refusal when "effect" has no row)
 WITH
   due AS (
     SELECT
@@ -82,7 +78,6 @@ WITH
         "ends_at",
         "must_finish_by",
         "local_rule",
-        "merged_into_task_id",
         "created_by_saga",
         "effect_key"
       )
@@ -98,10 +93,7 @@ WITH
         WHEN 'ARRIVAL' THEN 'Check-in for ' || coalesce(g.name, 'guest')
         ELSE 'Check-out for ' || coalesce(g.name, 'guest')
       END AS "title",
-      CASE
-        WHEN turnover.id IS NULL THEN 'UNASSIGNED'
-        ELSE 'MERGED'
-      END AS "status",
+      'UNASSIGNED' AS "status",
       CASE
         WHEN (guard.vals ->> $10::text)::timestamptz < guard.requested_at THEN 'URGENT'
         WHEN (guard.vals ->> $11::text)::timestamptz IS NOT NULL
@@ -112,44 +104,12 @@ WITH
       (guard.vals ->> $14::text)::timestamptz AS "ends_at",
       (guard.vals ->> $15::text)::timestamptz AS "must_finish_by",
       (guard.vals ->> $16::text) AS "local_rule",
-      "turnover"."id" AS "merged_into_task_id",
       "guard"."saga_id",
       "guard"."effect_key"
     FROM
       "guard"
       INNER JOIN "reservation" AS "r" ON "r"."id" = "guard"."subject_id"
       LEFT JOIN "guest" AS "g" ON "g"."id" = "r"."guest_id"
-      LEFT JOIN LATERAL (
-        SELECT
-          (
-            SELECT
-              t.id
-            FROM
-              reservation p
-              JOIN task t ON t.reservation_id = p.id
-            WHERE
-              (
-                "p"."property_id" = "r"."property_id"
-                AND "p"."id" <> "r"."id"
-                AND coalesce("p"."departure_date", "p"."check_out_date") = "r"."check_in_date"
-                AND NOT isempty("p"."stay")
-                AND "p"."status" IN ('CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT')
-              )
-              AND t.type = 'CLEANING'
-              AND t.occurrence = 'POST_DEPARTURE'
-              AND t.status IN ('UNASSIGNED', 'ASSIGNED')
-              AND (
-                (
-                  ('scheduledDate' = ANY ("t"."manual_fields"))
-                  AND coalesce("t"."slot_end", "t"."ends_at") > (guard.vals ->> $17::text)::timestamptz
-                ) IS NOT TRUE
-              )
-            ORDER BY
-              p.id
-            LIMIT
-              1
-          ) AS id
-      ) AS "turnover" ON TRUE
     ON CONFLICT ("reservation_id", "type", "occurrence")
     WHERE
       status <> 'CANCELLED' DO UPDATE
@@ -175,126 +135,6 @@ WITH
       "status",
       "assignee_id" AS "assignee"
   ),
-  second_effect AS (
-    UPDATE "task"
-    SET
-      "must_finish_by" = (guard.vals ->> $18::text)::timestamptz,
-      "scheduled_at" = CASE
-        WHEN "task"."status" = 'UNASSIGNED'
-        AND "task"."occurrence" = 'POST_DEPARTURE'
-        AND NOT ('scheduledDate' = ANY ("task"."manual_fields"))
-        AND coalesce(
-          "task"."ends_at" + CASE
-            WHEN ("task"."local_rule" NOT LIKE $19) THEN $20::int * interval '1 second'
-            ELSE interval '0'
-          END > (guard.vals ->> $21::text)::timestamptz,
-          FALSE
-        )
-        AND NOT ("task"."local_rule" NOT LIKE $22) THEN "task"."scheduled_at" - $23::int * interval '1 second'
-        WHEN "task"."status" = 'UNASSIGNED'
-        AND "task"."occurrence" = 'POST_DEPARTURE'
-        AND NOT ('scheduledDate' = ANY ("task"."manual_fields"))
-        AND NOT coalesce(
-          "task"."ends_at" + CASE
-            WHEN ("task"."local_rule" NOT LIKE $24) THEN $25::int * interval '1 second'
-            ELSE interval '0'
-          END > (guard.vals ->> $26::text)::timestamptz,
-          FALSE
-        )
-        AND ("task"."local_rule" NOT LIKE $27) THEN "task"."scheduled_at" + $28::int * interval '1 second'
-        ELSE "task"."scheduled_at"
-      END,
-      "ends_at" = CASE
-        WHEN "task"."status" = 'UNASSIGNED'
-        AND "task"."occurrence" = 'POST_DEPARTURE'
-        AND NOT ('scheduledDate' = ANY ("task"."manual_fields"))
-        AND coalesce(
-          "task"."ends_at" + CASE
-            WHEN ("task"."local_rule" NOT LIKE $29) THEN $30::int * interval '1 second'
-            ELSE interval '0'
-          END > (guard.vals ->> $31::text)::timestamptz,
-          FALSE
-        )
-        AND NOT ("task"."local_rule" NOT LIKE $32) THEN "task"."ends_at" - $33::int * interval '1 second'
-        WHEN "task"."status" = 'UNASSIGNED'
-        AND "task"."occurrence" = 'POST_DEPARTURE'
-        AND NOT ('scheduledDate' = ANY ("task"."manual_fields"))
-        AND NOT coalesce(
-          "task"."ends_at" + CASE
-            WHEN ("task"."local_rule" NOT LIKE $34) THEN $35::int * interval '1 second'
-            ELSE interval '0'
-          END > (guard.vals ->> $36::text)::timestamptz,
-          FALSE
-        )
-        AND ("task"."local_rule" NOT LIKE $37) THEN "task"."ends_at" + $38::int * interval '1 second'
-        ELSE "task"."ends_at"
-      END,
-      "local_rule" = CASE
-        WHEN "task"."status" = 'UNASSIGNED'
-        AND "task"."occurrence" = 'POST_DEPARTURE'
-        AND NOT ('scheduledDate' = ANY ("task"."manual_fields"))
-        AND coalesce(
-          "task"."ends_at" + CASE
-            WHEN ("task"."local_rule" NOT LIKE $39) THEN $40::int * interval '1 second'
-            ELSE interval '0'
-          END > (guard.vals ->> $41::text)::timestamptz,
-          FALSE
-        )
-        AND NOT ("task"."local_rule" NOT LIKE $42) THEN replace("task"."local_rule", $43, '')
-        WHEN "task"."status" = 'UNASSIGNED'
-        AND "task"."occurrence" = 'POST_DEPARTURE'
-        AND NOT ('scheduledDate' = ANY ("task"."manual_fields"))
-        AND NOT coalesce(
-          "task"."ends_at" + CASE
-            WHEN ("task"."local_rule" NOT LIKE $44) THEN $45::int * interval '1 second'
-            ELSE interval '0'
-          END > (guard.vals ->> $46::text)::timestamptz,
-          FALSE
-        )
-        AND ("task"."local_rule" NOT LIKE $47) THEN "task"."local_rule" || $48
-        ELSE "task"."local_rule"
-      END,
-      "priority" = CASE
-        WHEN 'priority' = ANY ("task"."manual_fields")
-        OR "task"."priority" = 'URGENT' THEN "task"."priority"
-        ELSE 'HIGH'
-      END,
-      "version" = "task"."version" + $49
-    FROM
-      "guard"
-      INNER JOIN "reservation" AS "r" ON "r"."id" = "guard"."subject_id"
-    WHERE
-      "task"."id" = (
-        SELECT
-          t.id
-        FROM
-          reservation p
-          JOIN task t ON t.reservation_id = p.id
-        WHERE
-          (
-            "p"."property_id" = "r"."property_id"
-            AND "p"."id" <> "r"."id"
-            AND coalesce("p"."departure_date", "p"."check_out_date") = "r"."check_in_date"
-            AND NOT isempty("p"."stay")
-            AND "p"."status" IN ('CONFIRMED', 'CHECKED_IN', 'CHECKED_OUT')
-          )
-          AND t.type = 'CLEANING'
-          AND t.occurrence = 'POST_DEPARTURE'
-          AND t.status IN ('UNASSIGNED', 'ASSIGNED')
-          AND (
-            (
-              ('scheduledDate' = ANY ("t"."manual_fields"))
-              AND coalesce("t"."slot_end", "t"."ends_at") > (guard.vals ->> $50::text)::timestamptz
-            ) IS NOT TRUE
-          )
-        ORDER BY
-          p.id
-        LIMIT
-          1
-      )
-    RETURNING
-      "task"."id"
-  ),
   record AS (
     INSERT INTO
       saga_step AS t (
@@ -315,17 +155,17 @@ WITH
       )
     SELECT
       g.saga_id,
-      $51::int,
+      $17::int,
       'F',
-      $52::text,
+      $18::text,
       'LOCAL',
-      $53::text,
+      $19::text,
       'done',
       1,
-      $54::int,
+      $20::int,
       g.effect_key,
       CASE
-        WHEN e.subject_id IS NULL THEN to_jsonb(saga_refuse ($55::text))
+        WHEN e.subject_id IS NULL THEN to_jsonb(saga_refuse ($21::text))
         ELSE to_jsonb(e) - 'subject_id'
       END,
       statement_timestamp(),
@@ -349,6 +189,6 @@ WITH
 SELECT
   saga_id,
   result,
-  $56::int AS next_step
+  $22::int AS next_step
 FROM
   record;

@@ -427,6 +427,7 @@ WITH
             SELECT DISTINCT
               ON (pre.id) post.id AS previous_id,
               pre.id AS next_id,
+              pre.status AS next_status,
               pre.must_finish_by AS arrival,
               r.status = 'CONFIRMED'
               AND pre.status IN ('UNASSIGNED', 'ASSIGNED', 'MERGED')
@@ -528,6 +529,7 @@ WITH
           wanted AS MATERIALIZED (
             SELECT
               post.id,
+              post.status,
               'PREVIOUS' AS part,
               pair.previous_id,
               pair.arrival
@@ -560,6 +562,7 @@ WITH
             UNION ALL
             SELECT
               pair.next_id,
+              pair.next_status,
               'MERGED',
               pair.previous_id,
               NULL
@@ -571,6 +574,7 @@ WITH
             UNION ALL
             SELECT
               pre.id,
+              pre.status,
               'PARTED',
               NULL,
               NULL
@@ -684,6 +688,8 @@ WITH
             )
           ) AS i
           JOIN task b ON b.id = i ->> 'id'
+        WHERE
+          b.status = i ->> 'status'
         ORDER BY
           b.id
         FOR UPDATE OF

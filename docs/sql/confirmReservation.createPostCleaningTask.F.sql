@@ -2,8 +2,8 @@
 -- confirmReservation version 1, step 6 of 8, forward: createPostCleaningTask (statement, COMPENSABLE)
 --
 -- For each saga for which this step is due, in one commit: "effect" inserts into task, or updates the row that is
--- there already (scheduled_at, ends_at, must_finish_by, version); "second_effect" updates task (status, assignee_id,
--- merged_into_task_id, version); records the step as done with its output; makes step 7 due.
+-- there already (scheduled_at, ends_at, must_finish_by, version); records the step as done with its output; makes
+-- step 7 due.
 --
 -- No row for a saga: the step was not due (done already, undone, parked, or dispatched anew under another
 -- generation), and nothing was written for it. No row in "effect" for a saga that is due: the step refuses with
@@ -14,24 +14,21 @@
 -- $1: the due sagas, a JSON array of { saga_id; generation; vals: taskId text, type text, occurrence text,
 -- scheduledAt timestamptz, mustFinishBy timestamptz, endsAt timestamptz, localRule text; end: null; note: null }. All
 -- others are constants of the code:
---   $2, $26 = 7  (the step that is due next)
---   $3, $21 = 6  (this step)
+--   $2, $22 = 7  (the step that is due next)
+--   $3, $17 = 6  (this step)
 --   $4 = '-6-F'  (end of the key of this effect)
 --   $5 = '-6-F'  (end of the key of the forward effect)
---   $6, $18 = 'taskId'  (name of a value)
+--   $6 = 'taskId'  (name of a value)
 --   $7 = 'type'  (name of a value)
 --   $8, $9, $12 = 'occurrence'  (name of a value)
 --   $10, $13 = 'scheduledAt'  (name of a value)
 --   $11, $15 = 'mustFinishBy'  (name of a value)
 --   $14 = 'endsAt'  (name of a value)
 --   $16 = 'localRule'  (name of a value)
---   $17 = 'MERGED'  (for column status)
---   $19 = 1  (one version more)
---   $20 = 'PRE_ARRIVAL'  (for column occurrence)
---   $22 = 'createPostCleaningTask'  (its name)
---   $23 = 'COMPENSABLE'  (its class)
---   $24 = 8  (its attempts, at the most)
---   $25 = 'STEP_FAILED'  (the refusal when "effect" has no row)
+--   $18 = 'createPostCleaningTask'  (its name)
+--   $19 = 'COMPENSABLE'  (its class)
+--   $20 = 8  (its attempts, at the most)
+--   $21 = 'STEP_FAILED'  (the refusal when "effect" has no row)
 WITH
   due AS (
     SELECT
@@ -81,7 +78,6 @@ WITH
         "ends_at",
         "must_finish_by",
         "local_rule",
-        "merged_into_task_id",
         "created_by_saga",
         "effect_key"
       )
@@ -97,10 +93,7 @@ WITH
         WHEN 'ARRIVAL' THEN 'Check-in for ' || coalesce(g.name, 'guest')
         ELSE 'Check-out for ' || coalesce(g.name, 'guest')
       END AS "title",
-      CASE
-        WHEN turnover.id IS NULL THEN 'UNASSIGNED'
-        ELSE 'MERGED'
-      END AS "status",
+      'UNASSIGNED' AS "status",
       CASE
         WHEN (guard.vals ->> $10::text)::timestamptz < guard.requested_at THEN 'URGENT'
         WHEN (guard.vals ->> $11::text)::timestamptz IS NOT NULL
@@ -111,17 +104,12 @@ WITH
       (guard.vals ->> $14::text)::timestamptz AS "ends_at",
       (guard.vals ->> $15::text)::timestamptz AS "must_finish_by",
       (guard.vals ->> $16::text) AS "local_rule",
-      "turnover"."id" AS "merged_into_task_id",
       "guard"."saga_id",
       "guard"."effect_key"
     FROM
       "guard"
       INNER JOIN "reservation" AS "r" ON "r"."id" = "guard"."subject_id"
       LEFT JOIN "guest" AS "g" ON "g"."id" = "r"."guest_id"
-      LEFT JOIN LATERAL (
-        SELECT
-          NULL::text AS id
-      ) AS "turnover" ON TRUE
     ON CONFLICT ("reservation_id", "type", "occurrence")
     WHERE
       status <> 'CANCELLED' DO UPDATE
@@ -145,60 +133,7 @@ WITH
       reservation_id AS "subject_id",
       id AS "postCleaningTaskId",
       "status",
-      "assignee_id" AS "assignee",
-      (
-        SELECT
-          coalesce(
-            jsonb_agg(
-              jsonb_build_object('taskId', t.id, 'assigneeId', t.assignee_id)
-              ORDER BY
-                t.id
-            ),
-            '[]'
-          )
-        FROM
-          reservation o
-          JOIN reservation n ON n.property_id = o.property_id
-          AND n.check_in_date = o.check_out_date
-          JOIN task t ON t.reservation_id = n.id
-        WHERE
-          o.id = task.reservation_id
-          AND n.status IN ('CONFIRMED', 'CHECKED_IN')
-          AND t.type = 'CLEANING'
-          AND t.occurrence = 'PRE_ARRIVAL'
-          AND t.status = 'ASSIGNED'
-      ) AS "displaced"
-  ),
-  second_effect AS (
-    UPDATE "task"
-    SET
-      "status" = $17,
-      "assignee_id" = NULL::text,
-      "merged_into_task_id" = (guard.vals ->> $18::text),
-      "version" = "task"."version" + $19
-    FROM
-      "guard"
-      INNER JOIN "reservation" AS "r" ON "r"."id" = "guard"."subject_id"
-      INNER JOIN "reservation" AS "n" ON "n"."property_id" = "r"."property_id"
-      AND "n"."check_in_date" = "r"."check_out_date"
-    WHERE
-      "n"."status" IN ('CONFIRMED', 'CHECKED_IN')
-      AND "task"."reservation_id" = "n"."id"
-      AND "task"."type" = 'CLEANING'
-      AND "task"."occurrence" = $20
-      AND "task"."status" IN ('UNASSIGNED', 'ASSIGNED')
-      AND NOT EXISTS (
-        SELECT
-        FROM
-          task own
-        WHERE
-          own.reservation_id = r.id
-          AND own.type = 'CLEANING'
-          AND own.occurrence = 'POST_DEPARTURE'
-          AND own.status <> 'CANCELLED'
-      )
-    RETURNING
-      "task"."id"
+      "assignee_id" AS "assignee"
   ),
   record AS (
     INSERT INTO
@@ -220,17 +155,17 @@ WITH
       )
     SELECT
       g.saga_id,
-      $21::int,
+      $17::int,
       'F',
-      $22::text,
+      $18::text,
       'LOCAL',
-      $23::text,
+      $19::text,
       'done',
       1,
-      $24::int,
+      $20::int,
       g.effect_key,
       CASE
-        WHEN e.subject_id IS NULL THEN to_jsonb(saga_refuse ($25::text))
+        WHEN e.subject_id IS NULL THEN to_jsonb(saga_refuse ($21::text))
         ELSE to_jsonb(e) - 'subject_id'
       END,
       statement_timestamp(),
@@ -254,6 +189,6 @@ WITH
 SELECT
   saga_id,
   result,
-  $26::int AS next_step
+  $22::int AS next_step
 FROM
   record;

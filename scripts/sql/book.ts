@@ -43,6 +43,8 @@ export const PARTS: readonly (readonly string[])[] = [
     'moves each saga on, if this very step is due in this very generation: the lock, the fence and the order in one',
   ],
   ['`effect`', "the step's own change, joined to `guard`, so that it changes nothing when the step is not due"],
+  ['`settleTurnovers`', 'a change that belongs to no step, under the name that the definition gives it'],
+  ['`settleTurnovers_rows`', 'a further change over the rows that `settleTurnovers` has returned'],
   ['`second_effect`', 'a second change of the step, if it has one, joined to `guard` as well'],
   [
     '`record`',

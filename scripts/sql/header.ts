@@ -46,7 +46,7 @@ const otherFormOf = (step: StepDefinition, direction: 'F' | 'C'): string[] =>
 
 /** `"effect" updates task (status, version)`, for each part that changes something; the engine's own parts are in capitals. */
 function changesOf(sql: string): string[] {
-  return [...sql.matchAll(/, (\w+) AS \((insert into|update) "(\w+)"/g)].map((found) => {
+  return [...sql.matchAll(/, "?(\w+)"? AS \((insert into|update) "(\w+)"/g)].map((found) => {
     const [matched, part, verb, table] = found;
     const body = topLevel(sql.slice(found.index + matched.length));
     if (verb === 'update')

@@ -1,4 +1,4 @@
-import type { Compilable, OperationNodeSource, RawBuilder } from 'kysely';
+import { type Compilable, type OperationNodeSource, type RawBuilder, sql } from 'kysely';
 import type { Database, Json } from './schema.ts';
 
 /**
@@ -25,3 +25,11 @@ export interface ValueRefs<V> {
   instant<K extends keyof V & string>(key: K): RawBuilder<Date>;
   json<K extends keyof V & string>(key: K): RawBuilder<V[K]>;
 }
+
+/** Reads the values from `guard.vals`, which holds them as JSON. */
+export const valueRefs = <V>(): ValueRefs<V> => ({
+  text: (key) => sql`(guard.vals ->> ${key}::text)`,
+  number: (key) => sql`(guard.vals ->> ${key}::text)::bigint`,
+  instant: (key) => sql`(guard.vals ->> ${key}::text)::timestamptz`,
+  json: (key) => sql`(guard.vals -> ${key}::text)`,
+});

@@ -25,6 +25,7 @@ const step = (no: number): StepDefinition => ({
   expectedRefusals: [],
   onOpenCircuit: 'wait',
   forward: { kind: 'tx', run: async () => ({}) },
+  effects: [],
   imperative: undefined,
   compensation: { kind: 'tx', run: async () => ({}) },
 });

@@ -14,6 +14,7 @@ import {
   type Phase,
   type ReadSpec,
   type RetryPolicy,
+  type SharedEffect,
   type StatementSpec,
   type StepContext,
   type StepDefinition,
@@ -32,6 +33,8 @@ import {
  * - `tx`         changes the database by free TypeScript in a transaction, for a step that must read before it writes;
  * - `call`       speaks to another system with an idempotency key, and no transaction;
  * - `wait`       stands still until a signal comes or a time is up.
+ *
+ * `effect()` names a change that is no step: it is made in the statement of the step that follows it.
  *
  * `pivot()` marks the next step as the point of no return. Before it, a step without `compensate` does not compile;
  * after it, a step with one does not. `retriable()` does the same in a saga without a pivot: the steps behind it are only
@@ -106,6 +109,11 @@ export interface SagaBuilder<Input, Done, Before, P extends Phase> {
     name: Name,
     spec: WaitSpec<Input, Done, Payload, T>,
   ): SagaBuilder<Input, Done & Named<Name, WaitOutput<Payload, T>>, Done, P>;
+  /** A change that belongs to none of the steps; the next step, whose statement makes it, is a `statement`. */
+  effect(
+    name: string,
+    spec: Omit<SharedEffect, 'name'>,
+  ): Pick<SagaBuilder<Input, Done, Before, P>, 'effect' | 'statement'>;
   /** The next step is the point of no return. */
   pivot(): P extends 'before' ? SagaBuilder<Input, Done, Before, 'pivot'> : never;
   /** Without a pivot: the steps so far are not undone any more. */
@@ -122,6 +130,7 @@ export function saga<Schema extends z.ZodType>(
 ): SagaBuilder<z.output<Schema>, unknown, unknown, 'before'> {
   const steps: StepDefinition[] = [];
   let phase: Phase = 'before';
+  let effects: readonly SharedEffect[] = [];
 
   function add(stepName: string, kind: StepDefinition['kind'], spec: ErasedSpec): unknown {
     const retry = { ...FORWARD_RETRY, ...spec.retry };
@@ -140,11 +149,13 @@ export function saga<Schema extends z.ZodType>(
       expectedRefusals: spec.expectedRefusals ?? [],
       onOpenCircuit: spec.onOpenCircuit ?? 'wait',
       forward: workOf(kind, spec),
+      effects,
       imperative: spec.imperative,
       compensation: spec.compensate === undefined ? undefined : workOf(kind, asSpec(spec.compensate)),
       ...(spec.explain ? { explain: spec.explain.bind(spec) } : {}),
       ...(spec.whenParked ? { whenParked: spec.whenParked.bind(spec) } : {}),
     });
+    effects = [];
     if (phase === 'pivot' && kind !== 'read' && kind !== 'wait') phase = 'after';
     return builder;
   }
@@ -155,6 +166,10 @@ export function saga<Schema extends z.ZodType>(
     tx: (stepName: string, spec: ErasedSpec) => add(stepName, 'tx', spec),
     call: (stepName: string, spec: ErasedSpec) => add(stepName, 'call', spec),
     wait: (stepName: string, spec: ErasedSpec) => add(stepName, 'wait', { locks: [], ...spec }),
+    effect: (effectName: string, spec: Omit<SharedEffect, 'name'>) => {
+      effects = [...effects, { ...spec, name: effectName }];
+      return builder;
+    },
     pivot: () => {
       phase = 'pivot';
       return builder;
@@ -220,6 +235,8 @@ export function checkDefinition(definition: SagaDefinition): void {
     if (step.class === 'RETRIABLE' && step.compensation) problems.push(`does not undo ${step.name} after the pivot`);
     if (step.kind === 'wait' && !(step.timeoutMs >= 1 && step.timeoutMs <= MAX_WAIT_MS))
       problems.push(`bounds the time of ${step.name} by 90 days`);
+    if (step.effects.length > 0 && (step.imperative || step.kind !== 'statement'))
+      problems.push(`makes ${step.effects[0]?.name} with a step that is always a statement`);
     if (step.maxAttempts < 1 || step.maxAttempts > 50) problems.push(`bounds the attempts of ${step.name} by 1 and 50`);
   }
   if (heldAt(definition, 1).length === 0) problems.push('locks something');

@@ -1,4 +1,4 @@
-import type { QueryCreator } from 'kysely';
+import type { QueryCreator, RawBuilder } from 'kysely';
 import type { z } from 'zod';
 import type { Db, Tx } from '../db/client.ts';
 import type { FusedDatabase, FusedQuery, ValueRefs } from '../db/fused.ts';
@@ -38,6 +38,17 @@ export interface FusedEffect<Input, Done, V, Row> {
   secondEffect?(db: QueryCreator<FusedDatabase>, value: ValueRefs<V>): FusedQuery<unknown>;
   /** Refuse with this code when the statement found no row. Without it, any number of rows is fine and the output is their count. */
   readonly onNoRow?: ErrorCode;
+}
+
+/**
+ * A change that is no step of its own: it is made in the statement of the step that follows it, and commits with it. No undo
+ * takes it back, so what it does has to be right whether the saga completes or not. `run` joins `guard`. `onRows` is a further
+ * change over the rows that `run` has returned; `rows` is the table that holds them.
+ */
+export interface SharedEffect {
+  readonly name: string;
+  run(db: QueryCreator<FusedDatabase>): FusedQuery<unknown>;
+  onRows?(db: QueryCreator<FusedDatabase>, rows: RawBuilder<unknown>): FusedQuery<unknown>;
 }
 
 /**
@@ -179,6 +190,8 @@ export interface StepDefinition {
   readonly expectedRefusals: readonly ErrorCode[];
   readonly onOpenCircuit: 'wait' | 'refuse';
   readonly forward: Work;
+  /** Made in the statement of this step, before its own. */
+  readonly effects: readonly SharedEffect[];
   readonly imperative: ErasedImperative | undefined;
   readonly compensation: Work | undefined;
   explain?(context: ErasedContext & { readonly db: Db; readonly failure: Failure }): Promise<RoomyError | undefined>;

@@ -41,7 +41,7 @@ const HOMES: Readonly<Record<keyof Database, string>> = {
   check_out_report: 'domain/stays/report.ts',
   task_photo: 'domain/tasks/photos.ts',
   repair_approval: 'domain/tasks/approvals.ts',
-  task_action: 'domain/stays/next-actions.ts',
+  task_action: 'domain/stays/follow-up-actions.ts',
   calendar_feed: 'domain/tasks/calendar-feed.ts',
   assignment_rule: 'domain/assignment/rules.ts',
   staff_leave: 'domain/assignment/leave.ts',

@@ -18,13 +18,25 @@ const DAYS = ['2024-02-01', '2024-02-04', '2024-02-07', '2024-02-10'] as const;
 /** Of stay `n`: what is asked for. A refusal is an answer too, and changes nothing. */
 interface Happening {
   readonly n: number;
-  readonly what: 'confirm' | 'cancel' | 'check-in' | 'check-out' | 'arrival' | 'departure' | 'by-hand';
+  readonly what:
+    | 'confirm'
+    | 'cancel'
+    | 'check-in'
+    | 'check-out'
+    | 'arrival'
+    | 'departure'
+    | 'by-hand'
+    | 'clean-before'
+    | 'clean-after';
   /** Hours after 07:00Z of the day, where there is a time. */
   readonly hours: number;
 }
 const happening: fc.Arbitrary<Happening> = fc.record({
   n: fc.integer({ min: 0, max: 2 }),
-  what: fc.constantFrom('confirm', 'confirm', 'cancel', 'check-in', 'check-out', 'arrival', 'departure', 'by-hand'),
+  what: fc.constantFrom(
+    ...(['confirm', 'confirm', 'cancel', 'check-in', 'check-out', 'arrival', 'departure', 'by-hand'] as const),
+    ...(['clean-before', 'clean-after'] as const),
+  ),
   hours: fc.constantFrom(-49, -25, -20, -2, 0, 2, 6),
 });
 
@@ -79,19 +91,28 @@ async function happen(ids: readonly string[], { n, what, hours }: Happening): Pr
       });
       return;
     }
+    case 'clean-before':
+    case 'clean-after': {
+      const task = await cleaningOf(id, what === 'clean-before' ? 'PRE_ARRIVAL' : 'POST_DEPARTURE');
+      if (task) await system.call('POST', `/tasks/${task.id}/complete`, { body: {} });
+      return;
+    }
     case 'by-hand': {
-      const task = await system.bed.db
-        .selectFrom('task')
-        .select('id')
-        .where('reservation_id', '=', id)
-        .where('occurrence', '=', 'POST_DEPARTURE')
-        .executeTakeFirst();
+      const task = await cleaningOf(id, 'POST_DEPARTURE');
       const body = { scheduledDate: at(DAYS[n + 1] ?? '', Math.max(0, hours)) };
       if (task) await system.call('PATCH', `/tasks/${task.id}`, { body });
       return;
     }
   }
 }
+
+const cleaningOf = (reservationId: string, occurrence: string) =>
+  system.bed.db
+    .selectFrom('task')
+    .select('id')
+    .where('reservation_id', '=', reservationId)
+    .where('occurrence', '=', occurrence)
+    .executeTakeFirst();
 
 const pictureOf = async (ids: readonly string[]) => {
   const { rows } = await sql<object>`

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { financialService } from '../../src/domain/finance/financial-service.ts';
 import { confirmReservation } from '../../src/sagas/index.ts';
-import { createReservationService, type ReservationService } from '../../src/sagas/reservation-service.ts';
 import { createTestbed, type Testbed } from '../setup/engine.ts';
+import { createReservationService, type ReservationService } from '../setup/reservation-service.ts';
 import { seedStays } from '../setup/stays.ts';
 
 /** The brief's two test snippets, as it prints them; only the set-up around them is ours. */

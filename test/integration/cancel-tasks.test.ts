@@ -50,10 +50,15 @@ const SLOTS = {
 type Occurrence = keyof typeof SLOTS;
 type Change = Partial<Insertable<TaskTable>>;
 
-/** A stay with its four tasks, UNASSIGNED unless told otherwise; a task's id is `<stay>-<occurrence>`. */
-async function stay(name: string, changes: Partial<Record<Occurrence, Change>> = {}): Promise<string> {
+/** A stay with its four tasks, UNASSIGNED unless told otherwise; a task's id is `<stay>-<occurrence>`. `nights`: confirmed. */
+async function stay(
+  name: string,
+  changes: Partial<Record<Occurrence, Change>> = {},
+  nights?: { readonly checkInDate: string; readonly checkOutDate: string },
+): Promise<string> {
   const id = `${name}-${made}`;
-  await seedStays(db, [{ id, propertyId: `flat-${made}` }]);
+  await seedStays(db, [{ id, propertyId: `flat-${made}`, ...nights }]);
+  if (nights) await db.updateTable('reservation').set({ status: 'CONFIRMED' }).where('id', '=', id).execute();
   for (const occurrence of ['PRE_ARRIVAL', 'ARRIVAL', 'DEPARTURE', 'POST_DEPARTURE'] as const) {
     await db
       .insertInto('task')
@@ -75,8 +80,10 @@ async function stay(name: string, changes: Partial<Record<Occurrence, Change>> =
 const cancel = (reservationId: string): Promise<CancelledTasks> =>
   db.transaction().execute((tx) => cancelTasksOf(tx, reservationId));
 /** As a step's output comes back: through JSON. */
-const reopen = (output: CancelledTasks): Promise<void> =>
-  db.transaction().execute((tx) => reopenTasks(tx, JSON.parse(JSON.stringify(output)) as CancelledTasks));
+const reopen = (reservationId: string, output: CancelledTasks): Promise<void> =>
+  db
+    .transaction()
+    .execute((tx) => reopenTasks(tx, reservationId, JSON.parse(JSON.stringify(output)) as CancelledTasks));
 const task = (id: string) => db.selectFrom('task').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
 /** Everything about a stay's tasks but how often they were written, and when they are looked at next. */
 const pictureOf = async (...reservationIds: readonly string[]) => {
@@ -98,12 +105,15 @@ const withdrawnOf = (taskId: string) =>
 
 /** `leaves` departs on the day when `arrives` comes: the one's last cleaning is the other's first. */
 async function turnover(): Promise<{ readonly leaves: string; readonly arrives: string }> {
-  const leaves = await stay('leaves', {
-    POST_DEPARTURE: { must_finish_by: '2027-05-05T15:00:00Z', priority: 'HIGH' },
-  });
-  const arrives = await stay('arrives', {
-    PRE_ARRIVAL: { status: 'MERGED', merged_into_task_id: `${leaves}-POST_DEPARTURE` },
-  });
+  const meets = '2027-05-05T15:00:00Z';
+  const leaves = await stay(
+    'leaves',
+    { POST_DEPARTURE: { must_finish_by: meets, priority: 'HIGH', local_rule: '2027-05-05T11:00[Asia/Dubai]+PT7200S' } },
+    { checkInDate: '2027-05-03', checkOutDate: '2027-05-05' },
+  );
+  const merged = { status: 'MERGED', merged_into_task_id: `${leaves}-POST_DEPARTURE`, must_finish_by: meets } as const;
+  const nights = { checkInDate: '2027-05-05', checkOutDate: '2027-05-07' };
+  const arrives = await stay('arrives', { PRE_ARRIVAL: merged }, nights);
   return { leaves, arrives };
 }
 
@@ -275,10 +285,10 @@ describe('a cancellation that is taken back', () => {
     for (const id of [leaves, arrives]) {
       const output = await cancel(id);
       expect(await pictureOf(leaves, arrives)).not.toEqual(before);
-      await reopen(output);
+      await reopen(id, output);
       expect(await pictureOf(leaves, arrives)).toEqual(before);
       const versions = await db.selectFrom('task').select(['id', 'version']).orderBy('id').execute();
-      await reopen(output);
+      await reopen(id, output);
       expect(await db.selectFrom('task').select(['id', 'version']).orderBy('id').execute()).toEqual(versions);
     }
     expect(await withdrawnOf(`${leaves}-ARRIVAL`)).toEqual([]);
@@ -291,12 +301,12 @@ describe('a cancellation that is taken back', () => {
     });
     const output = await cancel(id);
     const other = await stay('rival', { DEPARTURE: { status: 'ASSIGNED', assignee_id: 'sara' } });
-    await reopen(output);
+    await reopen(id, output);
     expect(await task(`${id}-ARRIVAL`)).toMatchObject({ status: 'ASSIGNED', assignee_id: 'sara' });
     const lost = await task(`${id}-DEPARTURE`);
     expect(lost).toMatchObject({ status: 'UNASSIGNED', assignee_id: null, next_assign_at: expect.any(Date) });
     expect((await task(`${other}-DEPARTURE`)).assignee_id).toBe('sara');
-    await reopen(output);
+    await reopen(id, output);
     expect(await withdrawnOf(`${id}-DEPARTURE`)).toEqual([
       { recipient_id: 'sara', template: 'task-withdrawn.staff@1' },
     ]);
@@ -323,7 +333,7 @@ describe('a cancellation that is taken back', () => {
         ...SLOTS.DEPARTURE,
       })
       .execute();
-    await reopen(output);
+    await reopen(id, output);
     const states = (await pictureOf(id)).map((row) => [row.id.slice(id.length + 1), row.status]);
     expect(states).toEqual([
       ['ARRIVAL', 'CANCELLED'],
@@ -336,7 +346,7 @@ describe('a cancellation that is taken back', () => {
 
   it('does not bring back what was cancelled before it', async () => {
     const id = await stay('earlier', { ARRIVAL: { status: 'CANCELLED' } });
-    await reopen(await cancel(id));
+    await reopen(id, await cancel(id));
     expect((await task(`${id}-ARRIVAL`)).status).toBe('CANCELLED');
     expect((await task(`${id}-DEPARTURE`)).status).toBe('UNASSIGNED');
   });
@@ -346,8 +356,8 @@ describe('a cancellation that is taken back', () => {
     const output = await cancel(leaves);
     const given = { status: 'ASSIGNED', assignee_id: 'clara' } as const;
     await db.updateTable('task').set(given).where('id', '=', `${arrives}-PRE_ARRIVAL`).execute();
-    await reopen(output);
-    await reopen(output);
+    await reopen(leaves, output);
+    await reopen(leaves, output);
     expect(await task(`${arrives}-PRE_ARRIVAL`)).toMatchObject({ status: 'MERGED', assignee_id: null });
     expect(await withdrawnOf(`${arrives}-PRE_ARRIVAL`)).toMatchObject([{ recipient_id: 'clara' }]);
   });
@@ -357,14 +367,14 @@ describe('a cancellation that is taken back', () => {
     const first = await cancel(leaves);
     const begun = { status: 'IN_PROGRESS', assignee_id: 'clara' } as const;
     await db.updateTable('task').set(begun).where('id', '=', `${arrives}-PRE_ARRIVAL`).execute();
-    await reopen(first);
+    await reopen(leaves, first);
     expect((await task(`${arrives}-PRE_ARRIVAL`)).status).toBe('IN_PROGRESS');
 
     made += 1;
     const again = await turnover();
     const arriving = await cancel(again.arrives);
     await cancel(again.leaves);
-    await reopen(arriving);
+    await reopen(again.arrives, arriving);
     expect(await task(`${again.arrives}-PRE_ARRIVAL`)).toMatchObject({
       status: 'UNASSIGNED',
       merged_into_task_id: null,

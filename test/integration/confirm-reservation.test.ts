@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { assignDueTasks } from '../../src/domain/assignment/assign-sweep.ts';
 import { RoomyError } from '../../src/kernel/errors.ts';
 import { confirmReservation } from '../../src/sagas/index.ts';
-import { createReservationService, type ReservationService } from '../../src/sagas/reservation-service.ts';
 import { NEXT_YEAR } from '../setup/dates.ts';
 import { createTestbed, type Testbed, type TestProcess, until } from '../setup/engine.ts';
+import { createReservationService, type ReservationService } from '../setup/reservation-service.ts';
 import { type StaySeed, seedStays } from '../setup/stays.ts';
 
 let bed: Testbed;
@@ -149,6 +149,62 @@ describe('two reservations of one property', () => {
     const merged = (await tasksOf('arrives-2')).find(({ occurrence }) => occurrence === 'PRE_ARRIVAL');
     expect(merged).toMatchObject({ status: 'MERGED', merged_into_task_id: departing?.id });
     expect(departing?.priority).toBe('HIGH');
+  });
+
+  it('merge their cleanings when both are confirmed at the same moment, ten times over', async () => {
+    const pairs = Array.from({ length: 10 }, (_, n) => [`leaves-at-once-${n}`, `arrives-at-once-${n}`] as const);
+    await seedStays(
+      bed.db,
+      pairs.flatMap(([leaves, arrives], n) => [
+        {
+          id: leaves,
+          propertyId: `at-once-${n}`,
+          checkInDate: `${NEXT_YEAR}-05-01`,
+          checkOutDate: `${NEXT_YEAR}-05-03`,
+        },
+        {
+          id: arrives,
+          propertyId: `at-once-${n}`,
+          checkInDate: `${NEXT_YEAR}-05-03`,
+          checkOutDate: `${NEXT_YEAR}-05-05`,
+        },
+      ]),
+    );
+    await Promise.all(pairs.flat().map((id) => reservations.confirmReservation(id)));
+    for (const [leaves, arrives] of pairs) {
+      const departing = (await tasksOf(leaves)).find(({ occurrence }) => occurrence === 'POST_DEPARTURE');
+      const merged = (await tasksOf(arrives)).find(({ occurrence }) => occurrence === 'PRE_ARRIVAL');
+      expect(merged).toMatchObject({ status: 'MERGED', merged_into_task_id: departing?.id });
+      expect(departing).toMatchObject({ priority: 'HIGH', must_finish_by: merged?.must_finish_by });
+    }
+  });
+
+  it('leave nobody a cleaning that another one is also done for, and notify the person once', async () => {
+    await bed.db
+      .insertInto('staff')
+      .values({ id: 'had-it', name: 'Hana', email: 'hana@staff.example', role: 'CLEANER', active: false })
+      .execute();
+    await seedStays(bed.db, [
+      { id: 'leaves-3', propertyId: 'held', checkInDate: `${NEXT_YEAR}-05-01`, checkOutDate: `${NEXT_YEAR}-05-03` },
+      { id: 'arrives-3', propertyId: 'held', checkInDate: `${NEXT_YEAR}-05-03`, checkOutDate: `${NEXT_YEAR}-05-05` },
+    ]);
+    await reservations.confirmReservation('arrives-3');
+    const held = (await tasksOf('arrives-3')).find(({ occurrence }) => occurrence === 'PRE_ARRIVAL');
+    await bed.db
+      .updateTable('task')
+      .set({ status: 'ASSIGNED', assignee_id: 'had-it' })
+      .where('id', '=', held?.id ?? '')
+      .execute();
+    await reservations.confirmReservation('leaves-3');
+    const into = (await tasksOf('leaves-3')).find(({ occurrence }) => occurrence === 'POST_DEPARTURE');
+    const merged = (await tasksOf('arrives-3')).find(({ occurrence }) => occurrence === 'PRE_ARRIVAL');
+    expect(merged).toMatchObject({ status: 'MERGED', assignee_id: null, merged_into_task_id: into?.id });
+    const messages = await bed.db
+      .selectFrom('notification')
+      .select(['event', 'recipient_id'])
+      .where('task_id', '=', held?.id ?? '')
+      .execute();
+    expect(messages).toEqual([{ event: 'TASK_WITHDRAWN', recipient_id: 'had-it' }]);
   });
 });
 

@@ -2,6 +2,8 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
 import { settleAround } from '../../src/domain/assignment/turnovers.ts';
+import { planStay } from '../../src/domain/reservations/stay-plan.ts';
+import { planTurnover } from '../../src/domain/tasks/planned-turnover.ts';
 import { createTestDatabase } from '../setup/database.ts';
 import { seedStays } from '../setup/stays.ts';
 
@@ -65,7 +67,7 @@ async function twoStays() {
 const settle = async (reservationId: string) => db.transaction().execute((tx) => settleAround(tx, reservationId));
 const task = (id: string) => db.selectFrom('task').selectAll().where('id', '=', id).executeTakeFirstOrThrow();
 const change = (id: string, set: object) => db.updateTable('task').set(set).where('id', '=', id).execute();
-const NOTHING = { merged: [], displaced: [], parted: [], cleared: [] };
+const NOTHING = { merged: [], displaced: [], parted: [], cleared: [], awaited: [] };
 
 describe('two stays that meet on one day', () => {
   it('share a cleaning, which must be done when the next guest comes; and what is so already is not written', async () => {
@@ -155,5 +157,31 @@ describe('two stays that meet on one day', () => {
     await change(after, { status: 'COMPLETED', completed_at: sql`now()` });
     expect(await settle(arrives)).toEqual(NOTHING);
     expect((await task(before)).status).toBe('MERGED');
+  });
+});
+
+describe('the plan of a cleaning between two stays on one day', () => {
+  const clock = { timeZone: 'Asia/Dubai', checkInTime: '15:00', checkOutTime: '11:00', cleaningMinutes: 120 };
+  const stay = { checkInDate: '2024-02-01', checkOutDate: '2024-02-03', plannedArrival: null, plannedDeparture: null };
+  const { postDepartureCleaning: cleaning } = planStay(stay, clock);
+
+  it('begins two hours after the departure when there is time', async () => {
+    expect(await planTurnover(db, cleaning, null)).toEqual({ cleaning, isTooShort: false });
+    const next = '2024-02-03T11:00:00.000Z';
+    const inTime = { cleaning: { ...cleaning, mustFinishBy: next }, isTooShort: false };
+    expect(await planTurnover(db, cleaning, next)).toEqual(inTime);
+  });
+
+  it('begins with the departure when two hours later would be too late', async () => {
+    const { cleaning: moved, isTooShort } = await planTurnover(db, cleaning, '2024-02-03T10:59:00.000Z');
+    expect(isTooShort).toBe(true);
+    expect(moved).toMatchObject({
+      scheduledAt: '2024-02-03T07:00:00.000Z',
+      endsAt: '2024-02-03T09:00:00.000Z',
+      localRule: '2024-02-03T11:00[Asia/Dubai]',
+    });
+    // And never earlier than that.
+    const sooner = await planTurnover(db, moved, '2024-02-03T08:00:00.000Z');
+    expect(sooner.cleaning.scheduledAt).toBe(moved.scheduledAt);
   });
 });

@@ -5,7 +5,7 @@ import { type OpenTask, wantedOf } from './open-task.ts';
 import { type Roster, readRoster, spanAround } from './staffing.ts';
 import { alternativeSlots, lastChoice, SEARCH_DAYS } from './window.ts';
 
-/** When else a task could be done, for whoever insists on an assignee (domain.md 11). */
+/** Other times at which a task could be done, for a request that requires an assignee (domain.md 11). */
 export interface Alternative {
   /** ISO instant. */
   readonly start: string;

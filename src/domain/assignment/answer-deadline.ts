@@ -16,7 +16,7 @@ export interface Question {
   readonly quiet: QuietSpan;
 }
 
-/** Who is asked about what is about to begin, or has begun, has so long all the same. */
+/** The shortest time for an answer, also about a task that is about to begin or has begun. */
 const AT_LEAST_MINUTES = 30;
 
 /**

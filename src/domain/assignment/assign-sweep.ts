@@ -4,19 +4,18 @@ import { classifyDbError } from '../../db/errors.ts';
 import { localMoment } from '../../kernel/local-day.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
 import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
-import { settleTurnovers } from '../tasks/store/turnover.ts';
 import { book } from './book.ts';
 import { displaceFor, mayDisplace } from './displace.ts';
 import { OPEN_TASK, type OpenTask, wantedOf } from './open-task.ts';
 import { overtake } from './overtaken.ts';
 import { type Asked, planTasks, type Unplanned } from './plan.ts';
 import { postpone, postponeForNobody } from './postpone.ts';
-import { notifyReleased } from './release.ts';
 import { readRoster, spanAround } from './staffing.ts';
+import { settleAround } from './turnovers.ts';
 
 /**
  * Assigns what is due to be assigned; answers how many tasks it looked at. Tasks of a saga that has not completed are
- * left alone, so that nobody is told of work that may be taken back. Any number of sweeps may run at once: who has been
+ * left alone, so that no message is sent about work that may be undone. Any number of sweeps may run at once: who has been
  * given something since a sweep looked gets nothing from it, and those tasks are looked at again.
  */
 export const assignDueTasks = (db: Db, limit: number): Promise<number> =>
@@ -30,7 +29,7 @@ async function sweep(db: Db, scope: Scope): Promise<readonly string[]> {
       if (!first) return [];
       const overtaken = await overtake(tx, due);
       const live = due.filter(({ id }) => !overtaken.has(id));
-      const changed = await mergeTurnovers(tx, live);
+      const changed = await settleBefore(tx, live);
       const nowMs = first.now_ms;
       const open = live.filter(({ id }) => !changed.has(id)).map((task) => ({ task, wanted: wantedOf(task, nowMs) }));
       await assign(tx, open);
@@ -65,19 +64,19 @@ async function takeDue(tx: Tx, scope: Scope): Promise<readonly DueTask[]> {
 }
 
 /**
- * Two stays that were confirmed at the same moment did not see each other; here their turnover is found. Answers what is
- * not as it was read: the cleanings that were merged, and those they went into, which the next sweep looks at.
+ * Settles the turnovers around cleanings of stays before anybody is given one, so that a turnover which two concurrent acts
+ * have both missed is found here. Answers the tasks that are not as they were read; the next sweep looks at those.
  */
-async function mergeTurnovers(tx: Tx, due: readonly OpenTask[]): Promise<ReadonlySet<string>> {
-  const arriving = due.flatMap(({ occurrence, reservation_id }) =>
-    occurrence === 'PRE_ARRIVAL' && reservation_id !== null ? [reservation_id] : [],
+async function settleBefore(tx: Tx, due: readonly OpenTask[]): Promise<ReadonlySet<string>> {
+  const stays = new Set(
+    due.flatMap(({ type, reservation_id }) => (type === 'CLEANING' && reservation_id !== null ? [reservation_id] : [])),
   );
-  if (arriving.length === 0) return new Set();
-  const { merged, displaced, parted, cleared } = await settleTurnovers(tx, arriving);
-  await notifyReleased(tx, displaced);
+  if (stays.size === 0) return new Set();
+  const { merged, parted, cleared, awaited } = await settleAround(tx, ...stays);
   return new Set([
     ...merged.flatMap(({ taskId, into }) => [taskId, into]),
     ...[...parted, ...cleared].map(({ taskId }) => taskId),
+    ...awaited,
   ]);
 }
 
@@ -92,7 +91,7 @@ async function assign(tx: Tx, open: readonly Open[]): Promise<void> {
   const emergencies = open.filter(({ task }) => mayDisplace(task));
   // One after the other: each sees whose time the one before has taken.
   for (const one of emergencies) {
-    const displacement = await displaceFor(tx, { ...one, untilMs: firstDay(one) }, { tells: true });
+    const displacement = await displaceFor(tx, { ...one, untilMs: firstDay(one) }, { notifies: true });
     if (displacement.kind === 'busy') await postpone(tx, [one.task]);
     else if (displacement.kind === 'free') left.push(...(await attempt(tx, [one], firstDay)));
   }
@@ -125,7 +124,7 @@ async function attempt(
   );
   const roster = await readRoster(tx, { wanted: open.map(({ wanted }) => wanted), spans });
   const { planned, unplanned } = planTasks(asked, roster);
-  const booked = await book(tx, planned, { tells: true });
+  const booked = await book(tx, planned, { notifies: true });
   // The people planned for these were given other work in between: the next sweep looks again.
   await postpone(
     tx,

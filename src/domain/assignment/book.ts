@@ -4,22 +4,22 @@ import { newId } from '../../kernel/ids.ts';
 import { taskAssignedMessage } from '../messages/catalogue/task-assigned.ts';
 import { taskChangedMessage } from '../messages/catalogue/task-changed.ts';
 import { assignmentMessages } from '../notifications/store/assigned.ts';
+import { WITHDRAWN } from '../notifications/store/order.ts';
 import { assignments } from '../tasks/store/assign.ts';
 import type { Planned } from './plan.ts';
-import { WITHDRAWN } from './release.ts';
 
-/** The statement that makes a plan true, and tells of it. */
+/** The statement that carries out a plan, and its messages. */
 
 /**
- * Assigns what was planned, as far as it still holds: a person whose counter has moved since the roster was read was
- * given something else meanwhile, and gets nothing of this plan. People are locked in one order, before their tasks.
- * Answers the tasks that were assigned. `tells`: each assignee by mail, keyed by the task's version, as the same person
+ * Assigns the tasks of a plan. A person whose counter has moved since the roster was read has got other work meanwhile, and
+ * gets nothing of this plan. People are locked in one order, before their tasks.
+ * Answers the tasks that were assigned. `notifies`: each assignee gets a mail, keyed by the task's version, as the same person
  * may be given a task, and lose it, more than once.
  */
 export async function book(
   tx: Tx,
   planned: readonly Planned[],
-  { tells }: { readonly tells: boolean },
+  { notifies }: { readonly notifies: boolean },
 ): Promise<ReadonlySet<string>> {
   if (planned.length === 0) return new Set();
   const counted = Object.fromEntries(planned.map(({ staffId, counted }) => [staffId, counted]));
@@ -27,7 +27,7 @@ export async function book(
   const items = planned.map(({ task, staffId, startMs, endMs, wanted, acceptBy, explanation, ...one }) => ({
     id: task.id,
     instead: one.displaces ?? false,
-    quiet: one.isToldWithOther ?? false,
+    quiet: one.isInOtherMessage ?? false,
     who: staffId,
     from: new Date(startMs).toISOString(),
     to: new Date(endMs).toISOString(),
@@ -47,7 +47,7 @@ export async function book(
     moved,
   });
   const { rows } = await sql<{ id: string }>`
-    WITH ${assignments(items, counted)}${tells ? messages : sql``}
+    WITH ${assignments(items, counted)}${notifies ? messages : sql``}
     SELECT id FROM given`.execute(tx);
   return new Set(rows.map(({ id }) => id));
 }

@@ -4,7 +4,7 @@ import { compareScored, type Scored, type ScoreRules, scoreOf } from './score.ts
 import { distanceKm, travelMinutes } from './travel.ts';
 import { type StartWindow, slotsBetween } from './window.ts';
 
-/** Who can do a task at a time, and who of them should (domain.md 11). Pure; all instants in milliseconds. */
+/** Which people can do a task at a time, and in which order they are preferred (domain.md 11). Pure; all instants in milliseconds. */
 
 export const ROLES: Readonly<Record<TaskType, readonly StaffRole[]>> = {
   CLEANING: ['CLEANER'],
@@ -17,14 +17,14 @@ export const ROLES: Readonly<Record<TaskType, readonly StaffRole[]>> = {
 };
 const TASK_TYPES = Object.keys(ROLES) as readonly TaskType[];
 
-/** Nobody is looked for where there is none: the office's own tasks are anybody's whom a person names. */
+/** Whether a role may do a type of task. The office's own types have no role: a person assigns them to anybody. */
 export const mayDo = (type: TaskType, role: StaffRole): boolean =>
   ROLES[type].length === 0 || ROLES[type].includes(role);
 
-/** What a role is for. */
+/** The types of task that a role may do. */
 export const workOf = (role: StaffRole): readonly TaskType[] => TASK_TYPES.filter((type) => ROLES[type].includes(role));
 
-/** Why somebody cannot; in the order in which it is looked at. */
+/** Why a person cannot do a task, in the order in which it is checked. */
 export const OBSTACLES = [
   'ROLE',
   'INACTIVE',
@@ -84,7 +84,7 @@ export interface Wanted {
   readonly skills: readonly string[];
   readonly place: Place;
   readonly window: StartWindow;
-  /** Who said no, or nothing, before. */
+  /** The people who have declined it before, or have not answered. */
   readonly refusedBy: ReadonlySet<string>;
 }
 export interface Rules extends ScoreRules {
@@ -94,7 +94,7 @@ export interface Rules extends ScoreRules {
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** What speaks against a person whatever the time; null: nothing. */
+/** The obstacle that keeps a person from a task at any time; null: none. */
 export function standingObstacle(person: Person, wanted: Wanted): Obstacle | null {
   if (!ROLES[wanted.type].includes(person.role)) return 'ROLE';
   if (!wanted.skills.every((skill) => person.skills.includes(skill))) return 'SKILLS';
@@ -103,7 +103,7 @@ export function standingObstacle(person: Person, wanted: Wanted): Obstacle | nul
   return here && (region === null || region === wanted.place.region) ? null : 'PLACE';
 }
 
-/** What speaks against a person who could otherwise, for work that starts at `startMs`. */
+/** The obstacle for a person without a standing one, for work that starts at `startMs`; null: none. */
 export function obstacleAt(person: Person, wanted: Wanted, startMs: number, rules: Rules): Obstacle | null {
   const endMs = startMs + wanted.window.durationMs;
   if (!onShift(person, startMs, endMs)) return 'OFF_SHIFT';
@@ -144,6 +144,7 @@ function exceedsCap({ capMinutes, bookings }: Person, timeZone: string, startMs:
   );
 }
 
+/** The minutes of the spans that lie within a local day. */
 export function minutesWithin({ dayStartMs, dayEndMs }: LocalMoment, spans: readonly Span[]): number {
   let total = 0;
   for (const { startMs, endMs } of spans) {
@@ -152,7 +153,7 @@ export function minutesWithin({ dayStartMs, dayEndMs }: LocalMoment, spans: read
   return total / MINUTE_MS;
 }
 
-/** How somebody who can do the task at that time stands. */
+/** The score of a person who can do the task at that time, with the figures that it is made from. */
 export function scored(person: Person, wanted: Wanted, startMs: number, rules: Rules, nowMs: number): Scored {
   const day = localMoment(startMs, wanted.place.timeZone);
   let before: Booking | null = null;
@@ -175,9 +176,9 @@ export function scored(person: Person, wanted: Wanted, startMs: number, rules: R
 
 export interface Found {
   readonly startMs: number;
-  /** Who can then, best first; empty when nobody can at any start that was looked at. */
+  /** The people who can then, best first; empty when nobody can at any start that was looked at. */
   readonly ranked: readonly Scored[];
-  /** What speaks against each of the others at that start. */
+  /** The obstacle of each of the others at that start. */
   readonly obstacles: ReadonlyMap<string, Obstacle>;
 }
 

@@ -7,7 +7,7 @@ import { book } from './book.ts';
 import { firstFeasible, obstacleAt, type Person, standingObstacle } from './candidates.ts';
 import { OPEN_TASK, type OpenTask, wantedOf } from './open-task.ts';
 import { type Asked, type Planned, planTasks, type Unplanned } from './plan.ts';
-import { alertAbout, postponeForNobody, TOLD_ONCE } from './postpone.ts';
+import { ALERTED_ONCE, alertAbout, postponeForNobody } from './postpone.ts';
 import { type Roster, readRoster, spanAround } from './staffing.ts';
 import { slotsBetween } from './window.ts';
 
@@ -52,7 +52,7 @@ export function givesWay(task: Omit<HeldTask, 'assignee_id'>): boolean {
 const startOf = (task: OpenTask): number => (task.slot_start ?? task.scheduled_at).getTime();
 const endOf = (task: OpenTask): number => (task.slot_end ?? task.ends_at).getTime();
 
-/** What it takes for one person to come. */
+/** The changes that are necessary for one person to come. */
 interface Way {
   readonly planned: Planned;
   readonly displaced: readonly HeldTask[];
@@ -73,7 +73,7 @@ export type Displacement =
 export async function displaceFor(
   tx: Tx,
   asked: Asked,
-  { tells, ownHold = null }: { readonly tells: boolean; readonly ownHold?: string | null },
+  { notifies, ownHold = null }: { readonly notifies: boolean; readonly ownHold?: string | null },
 ): Promise<Displacement> {
   if (!mayDisplace(asked.task)) return { kind: 'free' };
   const { wanted } = asked;
@@ -96,7 +96,7 @@ export async function displaceFor(
   const untilMs = free.ranked.length > 0 ? free.startMs - 1 : asked.untilMs;
   const way = wayFor({ ...asking, untilMs }, held, roster);
   if (!way) return { kind: 'free' };
-  return (await take(tx, way, tells)) ? { kind: 'booked', planned: way.planned } : { kind: 'busy' };
+  return (await take(tx, way, notifies)) ? { kind: 'booked', planned: way.planned } : { kind: 'busy' };
 }
 
 /** Their tasks that are not under way, around the time of an emergency. */
@@ -158,7 +158,7 @@ function without(person: Person, tasks: readonly HeldTask[]): Person {
   return { ...person, bookings: person.bookings.filter(({ startMs, endMs }) => !times.has(`${startMs} ${endMs}`)) };
 }
 
-/** The emergency for this person, and what had to go for whoever can do it, on paper. */
+/** Plans the emergency for this person, and the work that had to go for anybody who can do it. */
 function wayOf(person: Person, asked: Asked, startMs: number, displaced: readonly HeldTask[], roster: Roster): Way {
   const people = roster.people.map((one) =>
     one.id === person.id ? without(one, displaced) : { ...one, bookings: [...one.bookings] },
@@ -179,7 +179,7 @@ function wayOf(person: Person, asked: Asked, startMs: number, displaced: readonl
     planned: { ...planned, displaces: true },
     displaced,
     // A person who keeps the displaced task gets one mail about both: the emergency, and the task's new time.
-    replanned: replanned.map((one) => ({ ...one, isToldWithOther: one.staffId === person.id })),
+    replanned: replanned.map((one) => ({ ...one, isInOtherMessage: one.staffId === person.id })),
     nobody: unplanned,
   };
 }
@@ -202,9 +202,9 @@ class Outrun extends Error {}
 
 /**
  * False, with nothing changed, when a person or a task is not as it was planned with: another emergency was quicker, the
- * work has begun. People are locked before their tasks, as everywhere; whoever is given anything has another counter.
+ * work has begun. People are locked before their tasks, as everywhere; a person who gets other work meanwhile has another counter.
  */
-async function take(tx: Tx, way: Way, tells: boolean): Promise<boolean> {
+async function take(tx: Tx, way: Way, notifies: boolean): Promise<boolean> {
   const { planned, displaced, replanned, nobody } = way;
   const ids = displaced.map(({ id }) => id);
   let given: ReadonlySet<string> = new Set();
@@ -218,7 +218,7 @@ async function take(tx: Tx, way: Way, tells: boolean): Promise<boolean> {
       const { staffId, task } = planned;
       if ((await markDisplaced(tx, ids, { emergencyId: task.id, staffId })) < ids.length) throw new Outrun();
       if ((await releaseTasks(tx, ids)).length < ids.length) throw new Outrun();
-      given = await book(tx, [planned, ...replanned], { tells });
+      given = await book(tx, [planned, ...replanned], { notifies });
       if (!given.has(planned.task.id)) throw new Outrun();
     });
     if (!isFree) throw new Outrun();
@@ -228,10 +228,10 @@ async function take(tx: Tx, way: Way, tells: boolean): Promise<boolean> {
     return false;
   }
   await sql`RELEASE SAVEPOINT displacement`.execute(tx);
-  // Operations hear of each of these by name, and of nothing twice.
+  // One alert for each of these by name, and none in addition.
   await postponeForNobody(
     tx,
-    nobody.map((one) => ({ ...one, task: { ...one.task, alert_level: Math.max(TOLD_ONCE, one.task.alert_level) } })),
+    nobody.map((one) => ({ ...one, task: { ...one.task, alert_level: Math.max(ALERTED_ONCE, one.task.alert_level) } })),
   );
   for (const { task } of nobody) await alertAbout(tx, task, 'TASK_DISPLACED', `-${planned.task.id}`);
   return true;

@@ -6,7 +6,7 @@ import type { Scored } from './score.ts';
 import { MAX_EXPLAINED, type Roster } from './staffing.ts';
 
 /**
- * Why this person and nobody else: the scoring table of those who could, and what spoke against the others. Stored with
+ * Why this person was chosen: the scores of those who could, and the obstacles of the others. Stored with
  * every assignment, so it is kept short: rows are lists, and `explanationView` gives the numbers their names.
  */
 
@@ -24,7 +24,7 @@ interface StoredExplanation {
   readonly excluded: Readonly<Partial<Record<Obstacle, number | readonly string[]>>>;
 }
 
-/** The best of those who can is chosen. */
+/** The explanation of a choice as it is stored; the first of `ranked` is the chosen one. `round` 2: people were asked once more. */
 export function explain(wanted: Wanted, roster: Roster, { startMs, ranked, obstacles }: Found, round: 1 | 2): Json {
   const { rules } = roster;
   const stored: StoredExplanation = {
@@ -57,7 +57,7 @@ function excludedFrom(
   obstacles: Found['obstacles'],
 ): StoredExplanation['excluded'] {
   const roles = ROLES[wanted.type];
-  // Who was not even read is of another role, not active, or works elsewhere.
+  // A person who was not read has another role, is not active, or works elsewhere.
   const unread = (role: StaffRole, active: boolean): Obstacle =>
     !roles.includes(role) ? 'ROLE' : active ? 'PLACE' : 'INACTIVE';
   if (census.everybody) {
@@ -86,9 +86,9 @@ export interface AssignmentView {
   readonly acceptedAt: string | null;
   /** Null: nobody has been looked for yet, or a person has decided. */
   readonly explanation: ReturnType<typeof explanationView> | null;
-  /** Emergencies: whose time was taken for it. */
+  /** Of an emergency: the tasks that gave way to it. */
   readonly displacedTaskIds: readonly string[];
-  /** The emergency that this had to give way to, whoever has it now. */
+  /** The emergency that this gave way to. */
   readonly displacedByTaskId: string | null;
   readonly refusals: readonly {
     readonly staffId: string;
@@ -98,6 +98,7 @@ export interface AssignmentView {
   }[];
 }
 
+/** How a task came to its assignee, or why nobody has it. Times are ISO instants. Throws `TASK_NOT_FOUND`. */
 export async function readAssignment(db: Db, taskId: string): Promise<AssignmentView> {
   const task = await db
     .selectFrom('task')

@@ -9,7 +9,7 @@ import type { OpenTask } from './open-task.ts';
 import { holdCounts } from './staffing.ts';
 
 /**
- * Times kept free for a few minutes, for whoever comes back with the id. A hold is written in a
+ * Times kept free for a few minutes, for the next request with the hold's id. A hold is written in a
  * transaction of its own, after the refused request was rolled back.
  */
 
@@ -27,7 +27,7 @@ export async function holdAlternatives(
   return holdBy((work) => retryContention(() => db.transaction().execute(work)), task, options);
 }
 
-/** The same in the caller's transaction, which has the times held or not with whatever else it does. */
+/** `holdAlternatives` in the caller's transaction. */
 export const holdAlternativesWithin = (
   tx: Tx,
   task: OpenTask,
@@ -57,7 +57,7 @@ async function tryHold(
   if (alternatives.length === 0) return { alternatives, until: null };
   const counted = new Map(roster.people.map((person) => [person.id, person.counted]));
   const wanted = Object.fromEntries(alternatives.map(({ assigneeId }) => [assigneeId, counted.get(assigneeId)]));
-  // Who planned with these people before, plans anew.
+  // A plan that was made with these people before is made anew.
   const mine = await countBookings(tx, wanted);
   if (mine.length < Object.keys(wanted).length) return { alternatives, until: null };
   await tx.deleteFrom('staff_hold').where('id', '=', holdId).where('occasion', '=', task.occurrence).execute();
@@ -82,7 +82,7 @@ async function tryHold(
   return { alternatives, until: made[0]?.expires_at.toISOString() ?? null };
 }
 
-/** What was held for this task need not be any more, while the task lives. */
+/** Marks the times held for this occasion as used by the task: they are not kept any more while the task exists. */
 export async function useHold(tx: Tx, holdId: string, occasion: string, taskId: string): Promise<void> {
   await tx
     .updateTable('staff_hold')

@@ -9,7 +9,7 @@ import { countBooking } from '../people/staff.ts';
 import { releaseTasks } from '../tasks/store/assign.ts';
 import { notifyReleased } from './release.ts';
 
-/** When somebody does not work, beside the shifts. */
+/** A time in which a person does not work, beside the shifts. */
 export interface NewLeave {
   /** ISO instants; the end is not part of it. */
   readonly from: string;
@@ -29,8 +29,8 @@ const leaveView = (row: Selectable<StaffLeaveTable>) => ({
 });
 
 /**
- * The tasks that fall into it go to others: back to UNASSIGNED, due at once, and the person is told. What is being worked
- * on stays. Nobody is given anything in between: whoever planned with this person before, plans anew.
+ * Adds leave. The person's tasks in that time go to others: back to UNASSIGNED, due at once, with a message to the person. A
+ * task that is being worked on stays. A plan that was made with this person before does not hold any more.
  */
 export async function addLeave(
   tx: Tx,
@@ -65,6 +65,7 @@ export async function addLeave(
   return { ...leaveView(row), releasedTaskIds: released.map(({ id }) => id) };
 }
 
+/** A person's leave, newest first. Throws `NOT_FOUND` for an unknown person. */
 export async function listLeave(db: Db, staffId: string, page: PageRequest): Promise<Page<LeaveView>> {
   const person = await db.selectFrom('staff').select('id').where('id', '=', staffId).executeTakeFirst();
   if (!person) throw noStaffMember();
@@ -82,7 +83,7 @@ export async function listLeave(db: Db, staffId: string, page: PageRequest): Pro
   return cutPage(rows, page.limit, leaveView);
 }
 
-/** What had been given to others stays with them. */
+/** Removes leave; tasks that went to others stay with them. Throws `NOT_FOUND`. */
 export async function removeLeave(tx: Tx, staffId: string, leaveId: string, author: Author): Promise<LeaveView> {
   const row = await tx
     .deleteFrom('staff_leave')

@@ -7,7 +7,7 @@ import { OPEN_TASK, type OpenTask, wantedOf } from './open-task.ts';
 import { notifyReleased } from './release.ts';
 import { mergedShifts, type Roster, readRoster, spanAround } from './staffing.ts';
 
-/** What decides which tasks somebody can do, and may change. */
+/** The fields of a person that decide which tasks the person can do, and that may change. */
 export interface Abilities {
   readonly skills: readonly string[];
   readonly property_ids: readonly string[] | null;
@@ -52,9 +52,9 @@ export async function readHeldTasks(tx: Tx, staffId: string): Promise<HeldTasks 
 }
 
 /**
- * After a change of what somebody can do: the tasks that they could do before and cannot any more go to others, as for
- * leave, and the person is told. Of a day that has become too full, the first tasks are kept. What a person had given them
- * against the rules stays, as it has not become any worse.
+ * After a change of a person's abilities: the tasks that the person could do before and cannot do any more go to others, as
+ * for leave, with a message to the person. Of a day that has become too full, the first tasks are kept. A task that somebody
+ * had assigned against the rules stays.
  */
 export async function releaseLostTasks(tx: Tx, held: HeldTasks, now: Abilities): Promise<void> {
   const { person } = held;
@@ -74,8 +74,8 @@ export async function releaseLostTasks(tx: Tx, held: HeldTasks, now: Abilities):
 }
 
 /**
- * After a change of a property's region: the tasks there of those who work in its former region go to others, and they are
- * told.
+ * After a change of a property's region: the tasks there of people who work in its former region go to others, with a message
+ * to each person.
  */
 export async function releaseTasksElsewhere(tx: Tx, propertyId: string, formerRegion: string): Promise<void> {
   const { rows } = await sql<{ id: string }>`
@@ -89,7 +89,7 @@ export async function releaseTasksElsewhere(tx: Tx, propertyId: string, formerRe
   await notifyReleased(tx, released);
 }
 
-/** One after the other, so that a task is judged beside those that are kept. What is over by the clock may be done already. */
+/** One after the other, so that a task is judged beside those that are kept. A task whose time is over may be done already, and is kept. */
 function doable({ tasks, roster }: HeldTasks, person: Person): ReadonlySet<string> {
   const bookings = [...person.bookings];
   for (const { startMs, endMs } of tasks) {

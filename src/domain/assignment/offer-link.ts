@@ -69,7 +69,7 @@ export interface LinkAnswer {
 
 /**
  * Once: the same answer again changes nothing. Any other, or one that comes too late, is refused with
- * `INVALID_STATE_TRANSITION`. Who has the address is taken for the person it was sent to.
+ * `INVALID_STATE_TRANSITION`. The holder of the address counts as the person it was sent to.
  */
 export async function answerOffer(tx: Tx, token: string, { answer, requestId, ip }: LinkAnswer): Promise<Offer> {
   const { taskId, staffId } = await findOffer(tx, token);

@@ -11,12 +11,11 @@ import { alertAbout } from './postpone.ts';
 import { notifyReleased } from './release.ts';
 
 /**
- * An assignment is an offer where the property asks for an answer within some minutes, and of emergencies always. Who
- * says no is never offered that task again; the next best is. Who says nothing is asked once more when nobody else is
- * left.
+ * An assignment is an offer where the property asks for an answer within some minutes, and of emergencies always. A person who
+ * declines a task is not offered it again. One who does not answer is asked once more when nobody else is left.
  */
 
-/** `assigneeId` null: an administrator answers for whoever it is. To anybody else the task is absent (security.md Z5). */
+/** `assigneeId` null: an administrator answers for the assignee. To anybody else the task is absent (security.md Z5). */
 export interface Answering {
   readonly taskId: string;
   readonly assigneeId: string | null;
@@ -37,7 +36,10 @@ export async function acceptTask(tx: Tx, answering: Answering, author: Author): 
   return taskView(row);
 }
 
-/** The task goes to the next best at once, and people hear of it. */
+/**
+ * The assignee declines the task: somebody else is looked for at once, and operations are alerted. Throws `TASK_NOT_FOUND` and
+ * `INVALID_STATE_TRANSITION`.
+ */
 export async function declineTask(tx: Tx, answering: Answering, note: string, author: Author): Promise<TaskView> {
   const before = await lockOffered(tx, answering, 'decline');
   const [released] = await releaseTasks(tx, [before.id]);

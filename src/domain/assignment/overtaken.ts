@@ -4,9 +4,8 @@ import { overtakeUnassigned } from '../tasks/store/finish.ts';
 import type { OpenTask } from './open-task.ts';
 
 /**
- * Of tasks that somebody is about to be looked for, those that life has overtaken meanwhile, by whichever way they came to
- * be nobody's (declined, released, parted from another cleaning). Not while a process of the stay may still be undone.
- * Answers their ids.
+ * Ends those among tasks without an assignee whose guest has arrived or left meanwhile (they were declined, released or parted
+ * from another cleaning since). Not while a saga of the stay may still be undone. Answers their ids.
  */
 export async function overtake(tx: Tx, due: readonly OpenTask[]): Promise<ReadonlySet<string>> {
   const ids = due.flatMap(({ id, reservation_id }) => (reservation_id === null ? [] : [id]));

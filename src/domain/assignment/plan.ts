@@ -6,7 +6,7 @@ import { explain } from './explanation.ts';
 import type { OpenTask } from './open-task.ts';
 import type { Roster } from './staffing.ts';
 
-/** Gives tasks to people on paper, one after the other; `book.ts` makes it true. Pure but for the roster, which it fills. */
+/** Plans which people get which tasks, one task after the other; `book.ts` carries the plan out. Pure, except that it adds bookings to the roster. */
 
 export interface Planned {
   readonly task: OpenTask;
@@ -21,13 +21,13 @@ export interface Planned {
   readonly explanation: Json;
   /** Other work of this person had to go for it, which the message names (`displace.ts`). */
   readonly displaces?: boolean;
-  /** The message about another task says what has become of this one. */
-  readonly isToldWithOther?: boolean;
+  /** The message about another task covers this one as well. */
+  readonly isInOtherMessage?: boolean;
 }
 export interface Unplanned {
   readonly task: OpenTask;
   readonly wanted: Wanted;
-  /** What spoke against everybody at the first possible start. */
+  /** The obstacles of everybody at the first possible start. */
   readonly explanation: Json;
   /** Somebody was asked and has not answered. */
   readonly isSilence: boolean;
@@ -53,6 +53,10 @@ export function inOrder(asked: readonly Asked[]): readonly Asked[] {
   );
 }
 
+/**
+ * Plans the tasks, most urgent first, each with the best person who can do it at the earliest start until its `untilMs`. Its
+ * bookings are added to the roster, so that later tasks see them. `unplanned`: nobody can do these.
+ */
 export function planTasks(asked: readonly Asked[], roster: Roster): { planned: Planned[]; unplanned: Unplanned[] } {
   const planned: Planned[] = [];
   const unplanned: Unplanned[] = [];

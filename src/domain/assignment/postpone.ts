@@ -6,16 +6,16 @@ import { noteNobodyFound, postponeTasks } from '../tasks/store/assign.ts';
 import type { OpenTask } from './open-task.ts';
 import type { Unplanned } from './plan.ts';
 
-/** Tasks that nobody can take for now: when they are looked at again, and who hears of it (domain.md 11). */
+/** Tasks that nobody can take for now: when they are looked at again, and which alerts are raised (domain.md 11). */
 
 /** Until the next try, by the number of tries so far; then hourly. */
 const RETRY_MINUTES = [5, 15, 60];
-/** Hours before its start at which an unassigned task is told again, and the `alert_level` that remembers it. */
+/** Hours before its start at which an alert about an unassigned task is raised again, and the `alert_level` that records it. */
 const ESCALATIONS = [
   { hours: 4, level: 3, code: 'TASK_UNASSIGNED_4H' },
   { hours: 24, level: 2, code: 'TASK_UNASSIGNED_24H' },
 ] as const;
-export const TOLD_ONCE = 1;
+export const ALERTED_ONCE = 1;
 const HOUR_MS = 3_600_000;
 
 /** It was not these tasks' fault: they are due again in a second. */
@@ -27,7 +27,7 @@ export async function postpone(tx: Tx, tasks: readonly OpenTask[]): Promise<void
   );
 }
 
-/** Looked at again after 5, 15 and 60 minutes, then hourly, and at the hours at which it is told again. */
+/** Looked at again after 5, 15 and 60 minutes, then hourly, and at the hours of `ESCALATIONS`; raises the alerts. */
 export async function postponeForNobody(tx: Tx, nobody: readonly Unplanned[]): Promise<void> {
   if (nobody.length === 0) return;
   const { rows } = await sql<{ now_ms: number }>`SELECT (extract(epoch FROM now()) * 1000)::bigint AS now_ms`.execute(
@@ -45,16 +45,16 @@ export async function postponeForNobody(tx: Tx, nobody: readonly Unplanned[]): P
     id: task.id,
     next,
     why: explanation,
-    level: Math.max(task.alert_level, escalation?.level ?? TOLD_ONCE),
+    level: Math.max(task.alert_level, escalation?.level ?? ALERTED_ONCE),
   }));
   await noteNobodyFound(tx, items);
-  // One alert about a task at a time; that of all who were asked nobody has answered, twice, is told once.
+  // One alert about a task at a time, and one alert when nobody who was asked twice has answered.
   for (const { task } of looked.filter(({ isSilence }) => isSilence)) await alertAbout(tx, task, 'NOBODY_ANSWERED');
-  const untold = looked.filter(
-    ({ task, escalation, isSilence }) => task.alert_level < TOLD_ONCE && !escalation && !isSilence,
+  const fresh = looked.filter(
+    ({ task, escalation, isSilence }) => task.alert_level < ALERTED_ONCE && !escalation && !isSilence,
   );
-  for (const type of new Set(untold.map(({ task }) => task.type))) {
-    const id = untold.find(({ task }) => task.type === type)?.task.id ?? '';
+  for (const type of new Set(fresh.map(({ task }) => task.type))) {
+    const id = fresh.find(({ task }) => task.type === type)?.task.id ?? '';
     const alert = { about: 'task', id, source: 'TaskOrchestrator', step: type, code: 'NO_STAFF_AVAILABLE' } as const;
     await raiseAlert(tx, { ...alert, group: `unassigned-${type}` });
   }
@@ -63,7 +63,7 @@ export async function postponeForNobody(tx: Tx, nobody: readonly Unplanned[]): P
   }
 }
 
-/** A System Alert about one task; of each kind there is one for a task, however often it happens (`occasion` tells them apart). */
+/** A System Alert about one task; there is one of each code for a task, however often it happens; `occasion` distinguishes further ones. */
 export const alertAbout = (
   tx: Tx,
   task: { readonly id: string; readonly type: string },

@@ -3,6 +3,7 @@ import type { Tx } from '../../db/client.ts';
 import { taskWithdrawnMessage } from '../messages/catalogue/task-withdrawn.ts';
 import { deliveryKey, enqueueInTransaction } from '../notifications/enqueue.ts';
 import { postponeUntilGiven } from '../notifications/store/move.ts';
+import { WITHDRAWN } from '../notifications/store/order.ts';
 import { type Released, releaseTasks } from '../tasks/store/assign.ts';
 import { obstacleAt, type Span, standingObstacle } from './candidates.ts';
 import { OPEN_TASK, type OpenTask, wantedOf } from './open-task.ts';
@@ -13,10 +14,10 @@ import { readRoster, spanAround } from './staffing.ts';
 /** To those who need not come any more; keyed by the task's version, as a person may lose the same task more than once. */
 export async function notifyReleased(tx: Tx, released: readonly Released[]): Promise<void> {
   for (const { id, assigneeId, reservationId, version } of released) {
-    const told = [taskWithdrawnMessage(assigneeId, id)];
-    await enqueueInTransaction(tx, `${id}${WITHDRAWN}${version}`, told, { sagaId: null, reservationId });
+    const messages = [taskWithdrawnMessage(assigneeId, id)];
+    await enqueueInTransaction(tx, `${id}${WITHDRAWN}${version}`, messages, { sagaId: null, reservationId });
   }
-  // Held back for a moment: a person who gets the task again at another time is told only of the new time (`book`).
+  // Held back for a moment: a person who gets the task again at another time gets a message about the new time alone (`book`).
   const keys = released.map(({ id, version, assigneeId }) =>
     deliveryKey(`${id}${WITHDRAWN}${version}`, taskWithdrawnMessage(assigneeId, id)),
   );
@@ -24,12 +25,10 @@ export async function notifyReleased(tx: Tx, released: readonly Released[]): Pro
 }
 
 const WITHHELD_SECONDS = 10;
-/** Between the id and the version of a task in the effect key of such a message. */
-export const WITHDRAWN = '-withdrawn-';
 
 /**
- * For tasks whose time has changed: those whose people cannot come at the new time any more are released, and they are
- * told. What overlaps other work cannot get here, as the database refuses it: such a move asks `canCome` first.
+ * For tasks whose time has changed: those whose people cannot come at the new time any more are released, and get a
+ * message. Work that overlaps other work cannot get here, as the database refuses it: such a move asks `canCome` first.
  */
 export async function releaseUnlessFree(tx: Tx, taskIds: readonly string[]): Promise<readonly Released[]> {
   const busy: string[] = [];

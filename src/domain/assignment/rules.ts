@@ -38,6 +38,7 @@ const ruleView = (row: Selectable<AssignmentRuleTable>) => ({
 });
 export type RuleView = ReturnType<typeof ruleView>;
 
+/** The rules in force: weights in percent, distances in km, times in minutes or hours as their names say. */
 export const readRules = async (db: Db | Tx): Promise<RuleView> =>
   ruleView(await db.selectFrom('assignment_rule').selectAll().executeTakeFirstOrThrow());
 

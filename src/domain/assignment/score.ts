@@ -1,4 +1,4 @@
-/** How well somebody who can do a task suits it (domain.md 11): each part is 0 to 1, and more is better. */
+/** How well a person who can do a task suits it (domain.md 11): each part is 0 to 1, and more is better. */
 
 export interface ScoreRules {
   /** Percent; they sum to 100. */
@@ -6,11 +6,11 @@ export interface ScoreRules {
   readonly proximityPercent: number;
   readonly primaryPercent: number;
   readonly fairnessPercent: number;
-  /** From here on a way is as far as can be. */
+  /** A longer way scores no worse than this. */
   readonly maxKm: number;
   /** A full day of those who have no cap. */
   readonly dayMinutes: number;
-  /** Who was given nothing for so long comes first. */
+  /** A person who got no task for so long has the full score for fairness. */
   readonly fairnessHours: number;
 }
 
@@ -39,6 +39,7 @@ const within = (value: number): number => Math.min(1, Math.max(0, value));
 /** Kept in a table that people read; also, equal scores are equal whatever the order of the arithmetic. */
 const rounded = (value: number): number => Math.round(value * 10_000) / 10_000;
 
+/** Each part of the score, 0 to 1 with four decimals, and their sum by the weights of the rules. An unknown way counts 0.5. */
 export function scoreOf(standing: Standing, rules: ScoreRules): Score {
   const { travelKm, hoursSinceLastJob } = standing;
   const workload = rounded(1 - within(standing.bookedMinutes / (standing.capMinutes ?? rules.dayMinutes)));

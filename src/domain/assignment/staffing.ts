@@ -18,8 +18,8 @@ import {
 } from './candidates.ts';
 
 /**
- * The people whom tasks may be given to and what they have to do then, in one statement and so of one moment: whoever
- * is given anything afterwards has another count (`Person.counted`).
+ * The people who may get tasks and their bookings, read by one statement and so of one moment: a person who gets a booking
+ * afterwards has another count (`Person.counted`).
  */
 export interface Roster {
   readonly nowMs: number;
@@ -27,9 +27,9 @@ export interface Roster {
   /** Active, of the right role, and working at one of the places; in the order of their ids. */
   readonly people: readonly Person[];
   readonly census: Census;
-  /** For each task, who has refused it. */
+  /** For each task, the people who have refused it. */
   readonly refusals: ReadonlyMap<string, ReadonlySet<string>>;
-  /** Of these, who has declined, or has not answered twice, and is not asked again. */
+  /** Of these, the people who have declined, or have not answered twice, and are not asked again. */
   readonly lastRefusals: ReadonlyMap<string, ReadonlySet<string>>;
   /** Tasks of which somebody was asked and has not answered. */
   readonly unanswered: ReadonlySet<string>;
@@ -51,7 +51,7 @@ export const MAX_EXPLAINED = 50;
 
 export interface RosterRequest {
   readonly wanted: readonly Pick<Wanted, 'taskId' | 'type' | 'place'>[];
-  /** Outside of these, what people have to do is not known. */
+  /** Bookings outside of these are not read. */
   readonly spans: readonly Span[];
   /** The caller's own hold does not stand in the caller's way. */
   readonly ownHold?: string | null | undefined;
@@ -93,6 +93,7 @@ interface RosterRow {
 /** Not `extract`, whose arithmetic is numeric and ten times as slow. */
 const ms = (column: string) => sql`(date_part('epoch', ${sql.ref(column)}) * 1000)::bigint`;
 
+/** Reads the roster for these tasks and times. */
 export async function readRoster(db: Db | Tx, request: RosterRequest): Promise<Roster> {
   const { wanted, spans, ownHold = null, exceptTaskId = null } = request;
   const roles = [...new Set(wanted.flatMap(({ type }) => ROLES[type]))];
@@ -233,7 +234,7 @@ export function mergedShifts(shifts: readonly Shift[]): readonly ShiftSpan[] {
 }
 const minuteOf = (time: string): number => Number(time.slice(0, 2)) * 60 + Number(time.slice(3, 5));
 
-/** What must be known of people to judge starts between the two: whole days, for their caps, and the ways around them. */
+/** The time whose bookings decide about starts between the two: whole days, for the caps, and the ways around them. */
 export function spanAround(place: Place, firstMs: number, lastMs: number, durationMs: number): Span {
   return {
     startMs: localMoment(firstMs, place.timeZone).dayStartMs - MAX_TRAVEL_MS,

@@ -1,12 +1,21 @@
+import type { QueryCreator, RawBuilder } from 'kysely';
 import type { Tx } from '../../db/client.ts';
-import { type Settled, settleTurnovers } from '../tasks/store/turnover.ts';
+import type { FusedDatabase } from '../../db/fused.ts';
+import { taskWithdrawnMessage } from '../messages/catalogue/task-withdrawn.ts';
+import { insertWithdrawals } from '../notifications/store/order.ts';
+import { displacedOf, type Settled, settleTurnovers } from '../tasks/store/turnover.ts';
 import { notifyReleased } from './release.ts';
 
 /**
- * Settles the turnovers around these stays (`settleTurnovers`) after something has happened to them or to their cleanings, and tells those who had a cleaning that another one does for now. Answers what has changed.
+ * `settleTurnovers` around these stays, after an act on them or on their cleanings; sends a message to each person whose
+ * cleaning is done by another one from now on. Answers what has changed.
  */
 export async function settleAround(tx: Tx, ...reservationIds: readonly string[]): Promise<Settled> {
   const settled = await settleTurnovers(tx, reservationIds);
   await notifyReleased(tx, settled.displaced);
   return settled;
 }
+
+/** The messages of `settleAround` in a fused statement; `rows` has the rows of `settleTurnoversOfGuard`. */
+export const notifyDisplaced = (db: QueryCreator<FusedDatabase>, rows: RawBuilder<unknown>) =>
+  insertWithdrawals(db, displacedOf(rows), taskWithdrawnMessage('', ''));

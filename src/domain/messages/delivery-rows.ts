@@ -1,8 +1,9 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
-import { literal, literals } from '../../db/literal.ts';
+import { literal } from '../../db/literal.ts';
 import type { Channel, RecipientType } from '../../db/schema.ts';
 import { claimRows, settleRows } from '../notifications/store/deliver.ts';
+import { mayMove } from '../notifications/store/states.ts';
 import { isNotSetAside, wasSetAside } from '../sweeps/failures.ts';
 import { inScope, type Scope } from '../sweeps/isolate.ts';
 
@@ -44,7 +45,7 @@ const dueRows = (db: Db, mode: ClaimMode, scope: Scope) =>
   db
     .selectFrom('notification as q')
     .select(['q.id', 'q.status'])
-    .where('q.status', 'in', literals(['QUEUED', 'SENDING']))
+    .where(mayMove('claim', 'q'))
     .where('q.due_at', '<=', sql<Date>`now()`)
     .where((eb) => eb.or([eb('q.status', '=', literal('QUEUED')), eb('q.lease_until', '<=', sql<Date>`now()`)]))
     .where(isNotSetAside('messages', sql`q.id`))

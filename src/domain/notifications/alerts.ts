@@ -42,16 +42,21 @@ export type Alert =
   | AlertOf<'message', string>
   | (AlertOf<'saga', string> & { readonly source: 'processPayment'; readonly step: 'createGuestPaymentTransaction' });
 
-const OWN_TEXTS: { readonly [Subject in AlertSubject]?: string } = {
+/** The keys of the texts of alerts, by subject; `other`: of all subjects without one. `catalogue/system-alert.ts` has the texts. */
+export const ALERT_TEXTS = {
   saga: 'system-alert.ops@1',
   refund: 'refund-alert.ops@1',
   task: 'task-alert.ops@1',
-};
+  other: 'notice-alert.ops@1',
+} as const;
+export const ALERT_EVENT = 'SYSTEM_ALERT';
+
+const hasOwnText = (about: AlertSubject): about is AlertSubject & keyof typeof ALERT_TEXTS => about in ALERT_TEXTS;
 
 /** The message to operations about a subject of this kind. */
 export const alertText = (about: AlertSubject): OrderedText => ({
-  event: 'SYSTEM_ALERT',
-  template: OWN_TEXTS[about] ?? 'notice-alert.ops@1',
+  event: ALERT_EVENT,
+  template: ALERT_TEXTS[hasOwnText(about) ? about : 'other'],
   channel: 'EMAIL',
   recipientType: 'OPS',
   recipientId: 'ops',

@@ -9,7 +9,7 @@ import { amountOutstandingOf, capturedOf, refundableOfStay, refundStatusOf } fro
 import { type ActionFacts, refusalOfAction } from './refusals.ts';
 import { OFFERED_ACTIONS, type OfferedAction } from './state-machine.ts';
 
-/** What can be done with a stay now, and why the rest cannot; everything that decides comes with the stay's own row. */
+/** The actions that are possible on a stay now, and why the others are not. The stay's own row has all that decides it. */
 
 export interface ActionView {
   readonly action: OfferedAction;

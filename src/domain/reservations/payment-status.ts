@@ -1,10 +1,10 @@
 import { sql } from 'kysely';
 
-/** What gateways have captured of a stay's balance, in minor units; what went over it is not counted. */
+/** The sum that gateways have captured of a stay's balance, in minor units, without overpayments. */
 export const capturedOf = (reservationId: string) =>
   sql<number>`(SELECT coalesce(sum(y.amount_minor - y.excess_minor), 0)::bigint FROM payment y
     WHERE y.reservation_id = ${sql.ref(reservationId)} AND y.status = 'COMPLETED')`;
-/** What the amount due of a stay still lacks, in minor units; all of it while nothing has been asked for. `stay`: a table of reservations, or its alias. */
+/** The part of a stay's amount due that is not paid, in minor units; the whole price while nothing has been asked for. `stay`: a table of reservations, or its alias. */
 export const amountOutstandingOf = (stay: string) =>
   sql<number>`coalesce((SELECT x.outstanding_minor FROM transaction x WHERE x.reservation_id = ${sql.ref(`${stay}.id`)}
     AND x.type = 'GUEST_PAYMENT' AND x.parent_id IS NULL AND x.status NOT IN ('FAILED', 'CANCELLED', 'REVERSED')), ${sql.ref(`${stay}.total_minor`)})`;

@@ -15,7 +15,7 @@ export const refusalOfConfirm = (stay: { readonly status: ReservationStatus; rea
 /** The code by which a cancellation is refused in this status; null when it is allowed. */
 export const refusalOfCancel = (stay: { readonly status: ReservationStatus }) => refusalOfStatus(stay.status, 'cancel');
 
-/** `outstandingMinor`: what is left to pay, by the sum of the payments. What costs nothing is paid with its confirmation. */
+/** `outstandingMinor`: the unpaid part, by the sum of the payments. A free stay is paid with its confirmation. */
 export function refusalOfPayment(stay: {
   readonly status: ReservationStatus;
   readonly totalMinor: number;
@@ -30,7 +30,7 @@ export function refusalOfPayment(stay: {
 export const refusalOfRefund = (stay: { readonly refundableMinor: number }) =>
   stay.refundableMinor > 0 ? null : 'NOTHING_TO_REFUND';
 
-/** What an arrival or a departure is checked against. */
+/** The facts of a stay that an arrival or a departure is checked against. */
 export interface VisitState {
   readonly check_in_date: string;
   readonly actual_check_in_at: Date | null;
@@ -77,7 +77,7 @@ function refusalOfVisit(
   return refusedChecks(stay, failedChecks(stay, action, now), false)[0] ?? null;
 }
 
-/** A stay as far as it decides about actions. */
+/** The facts of a stay that decide about its actions. */
 export interface ActionFacts extends VisitState {
   readonly status: ReservationStatus;
   /** A saga is at work on the stay, or parked. */

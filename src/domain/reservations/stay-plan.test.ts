@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { localDate, meetingInstant } from '../../kernel/local-time.ts';
-import { planCleaningAfter, planStay, planTurnover, turnoverTooShort } from './stay-plan.ts';
+import { planCleaningAfter, planStay } from './stay-plan.ts';
 
 const clock = { timeZone: 'Asia/Dubai', checkInTime: '15:00', checkOutTime: '11:00', cleaningMinutes: 120 };
 const stay = { checkInDate: '2024-02-01', checkOutDate: '2024-02-03', plannedArrival: null, plannedDeparture: null };
@@ -67,30 +67,6 @@ describe('localDate', () => {
   it('is the calendar day at the property', () => {
     expect(localDate(new Date('2024-02-03T19:59:59.999Z'), 'Asia/Dubai')).toBe('2024-02-03');
     expect(localDate(new Date('2024-02-03T20:00:00.000Z'), 'Asia/Dubai')).toBe('2024-02-04');
-  });
-});
-
-describe('a cleaning between two stays on one day', () => {
-  const { postDepartureCleaning: cleaning } = planStay(stay, clock);
-
-  it('begins two hours after the departure when there is time', () => {
-    expect(planTurnover(cleaning, null)).toEqual(cleaning);
-    const next = '2024-02-03T11:00:00.000Z';
-    expect(planTurnover(cleaning, next)).toEqual({ ...cleaning, mustFinishBy: next });
-    expect(turnoverTooShort(cleaning, next)).toBe(false);
-  });
-
-  it('begins with the departure when two hours later would be too late', () => {
-    const next = '2024-02-03T10:59:00.000Z';
-    expect(turnoverTooShort(cleaning, next)).toBe(true);
-    const moved = planTurnover(cleaning, next);
-    expect(moved).toMatchObject({
-      scheduledAt: '2024-02-03T07:00:00.000Z',
-      endsAt: '2024-02-03T09:00:00.000Z',
-      localRule: '2024-02-03T11:00[Asia/Dubai]',
-    });
-    // And never earlier than that.
-    expect(planTurnover(moved, '2024-02-03T08:00:00.000Z').scheduledAt).toBe(moved.scheduledAt);
   });
 });
 

@@ -84,7 +84,7 @@ export interface LocalMoment {
 
 /**
  * When a guest arrives and leaves: as agreed, or else at the property's own times. Tasks, door codes, texts, forecasts and
- * the days on which owners are paid all take it from here, so that nobody is told another time than the one that holds.
+ * the days on which owners are paid all take it from here, so that they agree.
  */
 export function stayTimes(
   stay: StayDates,
@@ -163,30 +163,6 @@ export function planCleaningAfter(departedAt: string, clock: PropertyClock): Pla
     localRule: `${local.toString({ smallestUnit: 'minute' })}[${clock.timeZone}]${AFTER_CHECK_OUT}`,
   };
 }
-
-/**
- * A cleaning between two stays on one day must be done when the next guest arrives. When two hours after the departure
- * would be too late for that, it begins with the departure itself (domain.md 10).
- */
-export function planTurnover(cleaning: PlannedTask, nextArrival: string | null): PlannedTask {
-  if (nextArrival === null) return cleaning;
-  const turnover = { ...cleaning, mustFinishBy: nextArrival };
-  if (!isTooShort(turnover) || !cleaning.localRule.endsWith(AFTER_CHECK_OUT)) return turnover;
-  const earlier = (at: string): string =>
-    isoInstant(Temporal.Instant.from(at).subtract({ seconds: AFTER_CHECK_OUT_SECONDS }));
-  return {
-    ...turnover,
-    scheduledAt: earlier(cleaning.scheduledAt),
-    endsAt: earlier(cleaning.endsAt),
-    localRule: cleaning.localRule.slice(0, -AFTER_CHECK_OUT.length),
-  };
-}
-
-/** Whether the usual two hours after the departure would end too late. */
-export const turnoverTooShort = (cleaning: PlannedTask, nextArrival: string | null): boolean =>
-  nextArrival !== null && isTooShort({ ...cleaning, mustFinishBy: nextArrival });
-// ISO instants in UTC with milliseconds compare as text.
-const isTooShort = ({ endsAt, mustFinishBy }: PlannedTask): boolean => mustFinishBy !== null && endsAt > mustFinishBy;
 
 /** When the cleaning before an arrival is due: the day before, at the same wall-clock time. */
 export const preArrivalCleaningAt = (checkInDate: string, { checkInTime, timeZone }: PropertyClock): string =>

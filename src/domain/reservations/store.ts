@@ -16,7 +16,7 @@ const before = (action: StatusChange) => literals(statusesBefore(action));
 export const insertReservation = (tx: Tx, row: InsertObject<Database, 'reservation'>) =>
   tx.insertInto('reservation').values(row).returningAll().executeTakeFirstOrThrow();
 
-/** What a stay says beside its status. The row must be locked; `version` is the new one. */
+/** Changes the fields of a stay other than its status. The row must be locked; `version` is the new one. */
 export async function updateReservationRow(
   tx: Tx,
   id: string,
@@ -46,7 +46,7 @@ export const confirm = (db: QueryCreator<FusedDatabase>, value: ValueRefs<Confir
       version: eb('reservation.version', '+', 1),
       confirmed_at: eb.ref('guard.requested_at'),
       distribution_version: value.number('distributionVersion'),
-      // What costs nothing is paid with that, as `payment_status_of` says of a confirmed stay.
+      // A free stay is paid with its confirmation, as in `payment_status_of`.
       payment_status: sql`CASE WHEN reservation.total_minor = 0 AND reservation.payment_status = 'UNPAID' THEN 'PAID' ELSE reservation.payment_status END`,
     }))
     .returning(['reservation.id as subject_id', 'reservation.status', 'reservation.version']);

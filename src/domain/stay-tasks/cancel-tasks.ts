@@ -2,17 +2,17 @@ import { type SqlBool, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import { unlessRefused } from '../../db/savepoint.ts';
-import type { TaskPriority, TaskStatus } from '../../db/schema.ts';
+import type { TaskStatus } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
 import { settleAround } from '../assignment/turnovers.ts';
 import { taskWithdrawnMessage } from '../messages/catalogue/task-withdrawn.ts';
 import { insertWithdrawal } from '../notifications/store/order.ts';
 import { cancelTasks, type ReopenedAs, reopenTask } from '../tasks/store/finish.ts';
-import { mergeAgain, restoreDeadline } from '../tasks/store/turnover.ts';
+import type { FormerDeadline } from '../tasks/store/turnover.ts';
 
-/** What a cancellation did to the tasks of a stay, and around them; enough to undo it exactly. */
+/** The tasks that a cancellation has changed: the output of its step, from which it is undone. */
 export type CancelledTasks = {
-  /** As they were; `version` is the row's since, so that what another hand did to it afterwards is seen. */
+  /** As they were. `version` is the row's afterwards, by which a later change of it is found. */
   readonly cancelled: readonly {
     readonly taskId: string;
     readonly status: TaskStatus;
@@ -20,18 +20,14 @@ export type CancelledTasks = {
     readonly mergedInto: string | null;
     readonly version: number;
   }[];
-  /** Already being worked on: left alone. */
+  /** Already being worked on, so not cancelled. */
   readonly inProgress: readonly string[];
-  /** Who is at work on those, and is to be told. */
+  /** The people at work on those, who get a message. */
   readonly working: readonly { readonly taskId: string; readonly assigneeId: string }[];
   /** Cleanings of other stays that had been merged into one of these and stand on their own again. */
   readonly released: readonly { readonly taskId: string; readonly mergedInto: string }[];
   /** Cleanings of departing stays that had to be ready for this one's guest, as they were. */
-  readonly relaxed: readonly {
-    readonly taskId: string;
-    readonly mustFinishBy: string | null;
-    readonly priority: TaskPriority;
-  }[];
+  readonly relaxed: readonly { readonly [Field in keyof FormerDeadline]: FormerDeadline[Field] }[];
 };
 
 /** Open tasks of a stay that end with it, in the order of the work. */
@@ -42,16 +38,16 @@ export const openTasksOf = (db: Db | Tx, reservationId: string) =>
     .where('reservation_id', '=', reservationId)
     // As constants: by parameters Postgres could not tell that the index of live tasks holds all of them.
     .where(sql<SqlBool>`status <> 'CANCELLED' AND status <> 'COMPLETED' AND status <> 'OVERTAKEN'`)
-    // Money that is owed or disputed is so without the stay: who has to see to it, has to.
+    // Money that is owed or disputed stays so without the stay.
     .where('type', '<>', literal('FINANCE'))
     .orderBy('scheduled_at')
     .orderBy('id')
     .execute();
 
 /**
- * Cancels the open tasks of a stay (domain.md 10). What is completed stays; what is being worked on is for people to
- * decide. They are cancelled and not withdrawn: no tombstone, so a cancelled stay still shows them. A cleaning that
- * was shared with another stay does not get lost: the other's stands on its own again.
+ * Cancels the open tasks of a stay (domain.md 10). Completed tasks stay; of a task that is being worked on, people decide.
+ * They are cancelled and not withdrawn: no tombstone, so a cancelled stay still shows them. A cleaning of another stay that
+ * was merged into one of these stands on its own again. Locks the tasks of both stays.
  */
 export async function cancelTasksOf(tx: Tx, reservationId: string): Promise<CancelledTasks> {
   await lockTasksAround(tx, reservationId);
@@ -101,27 +97,26 @@ async function lockTasksAround(tx: Tx, reservationId: string): Promise<void> {
 }
 
 /**
- * Takes the cancellation back: each task as it was. Who has found other work at that time meanwhile does not get it
- * back, and somebody else is looked for. What another hand changed in between is left alone; a second run finds
- * nothing to do.
+ * Undoes `cancelTasksOf`: opens each task again as it was, and settles the turnovers around the stay anew. A person who has
+ * other work at that time by now does not get the task back, and somebody else is looked for. A task that another act has
+ * changed meanwhile stays; a second run changes nothing.
  */
-export async function reopenTasks(tx: Tx, { cancelled, released, relaxed }: CancelledTasks): Promise<void> {
-  await lockTasks(
-    tx,
-    [...cancelled, ...released, ...relaxed].map(({ taskId }) => taskId).concat(cancelled.flatMap(targetOf)),
-  );
+export async function reopenTasks(
+  tx: Tx,
+  reservationId: string,
+  { cancelled, released, relaxed }: CancelledTasks,
+): Promise<void> {
+  const targets = cancelled.flatMap(targetOf);
+  const own = cancelled.map(({ taskId }) => taskId);
+  const around = [...released, ...relaxed].map(({ taskId }) => taskId);
+  await lockTasks(tx, [...own, ...around, ...targets]);
   for (const task of cancelled) {
     const back = await asItWas(tx, task);
     if (await reopen(tx, task, back)) continue;
     const reopened = await reopen(tx, task, NOBODYS);
     if (reopened && task.assigneeId !== null) await notifyWithdrawn(tx, task.taskId, task.assigneeId);
   }
-  for (const { taskId, mergedInto } of released) {
-    const displaced = await mergeAgain(tx, taskId, mergedInto);
-    // The person who was given the task in the meantime is notified that it is withdrawn.
-    if (displaced !== null) await notifyWithdrawn(tx, taskId, displaced);
-  }
-  for (const former of relaxed) await restoreDeadline(tx, former);
+  await settleAround(tx, reservationId, ...(await staysOf(tx, targets)));
 }
 
 const targetOf = ({ mergedInto }: { readonly mergedInto: string | null }): string[] =>

@@ -6,13 +6,13 @@ import type { Released } from '../tasks/store/assign.ts';
 import { type EndedTask, overtakeTasks, resumeAsNobodys, resumeTask } from '../tasks/store/finish.ts';
 
 /**
- * Tasks that life has overtaken: OVERTAKEN, so that nobody has them from now on, nobody is looked for, and no list, alert or
- * rate counts them. The rows stay, so that it can be seen that nobody reported them, and may still be completed.
+ * Tasks that an arrival or a departure ends: OVERTAKEN, so that they have no assignee from now on, none is looked for, and no
+ * list, alert or rate counts them. The rows stay to show that nobody reported them, and may still be completed.
  */
 
 /**
  * A guest who has left is neither cleaned for nor met any more: what was open of the arrival, and the meeting at the
- * departure, take nobody's time from now on, and people are told. The meeting at which the guest left is its agent's to
+ * departure, take nobody's time from now on, and each assignee gets a message. The meeting at which the guest left is its agent's to
  * complete, who has perhaps reported the departure.
  */
 export async function endTasksAtDeparture(tx: Tx, reservationId: string, leftAt: string): Promise<void> {
@@ -27,7 +27,7 @@ export async function endTasksAtDeparture(tx: Tx, reservationId: string, leftAt:
 /**
  * Nobody is sent to clean where a guest has moved in, whether before this stay or after the one that left. The meeting is
  * left to who has it while its time is near: it is taking place, and is completed afterwards; and so is the cleaning after
- * the stay before that was to begin earlier: it may be done, and not reported yet. People are not told here, as an arrival
+ * the stay before that was to begin earlier: it may be done, and not reported yet. No messages are sent here, as an arrival
  * may still be taken back.
  */
 export async function endTasksAtArrival(tx: Tx, reservationId: string, at: Date): Promise<readonly EndedTask[]> {
@@ -72,8 +72,8 @@ async function endTasks(
 }
 
 /**
- * Each as it was. Who has found other work at that time meanwhile does not get it back, hears so, and somebody else is
- * looked for. What another hand changed in between is left alone; a second run finds nothing to do.
+ * Undoes the ending: each task is as it was. A person who has other work at that time by now does not get it back and is
+ * notified, and somebody else is looked for. A task that another act has changed meanwhile stays; a second run changes nothing.
  */
 export async function resumeTasks(tx: Tx, ended: readonly EndedTask[]): Promise<void> {
   for (const task of ended.toSorted((a, b) => (a.taskId < b.taskId ? -1 : 1))) {

@@ -4,12 +4,14 @@ import { firstFeasible } from '../assignment/candidates.ts';
 import { wantedOf } from '../assignment/open-task.ts';
 import { type AssignedTask, assignedTask, notifyReleased } from '../assignment/release.ts';
 import { readRoster, spanAround } from '../assignment/staffing.ts';
+import { settleAround } from '../assignment/turnovers.ts';
 import { taskChangedMessage } from '../messages/catalogue/task-changed.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import type { StayOccurrence } from '../reservations/stay-plan.ts';
-import { AFTER_CHECK_OUT, planTurnover } from '../reservations/stay-plan.ts';
+import { AFTER_CHECK_OUT } from '../reservations/stay-plan.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
 import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
+import { planTurnover } from '../tasks/planned-turnover.ts';
 import { agreeOnTime, releaseTasks } from '../tasks/store/assign.ts';
 import { isTimedByHand } from '../tasks/turnover.ts';
 import { retimeStayTasks } from './stay-task.ts';
@@ -28,8 +30,8 @@ interface LateCleaning {
 /**
  * Cleanings that somebody has already, and that a guest who comes sooner than was known wants done earlier. Two hours after
  * the departure may leave no time for them: then they begin with it (domain.md 10). Or they were agreed for later than they
- * need have been. Assignees keep them if they can come in time, and are told either way. Answers how many were looked
- * at. What nobody could begin in time any more stays as it was agreed.
+ * need have been. Assignees keep them if they can come in time, and get a message either way. A cleaning that nobody could
+ * begin in time any more stays as it was agreed. Answers how many were looked at.
  */
 export const advanceLateCleanings = (db: Db, limit: number): Promise<number> =>
   sweepBatch({
@@ -61,6 +63,8 @@ async function advance(tx: Tx, scope: Scope): Promise<readonly string[]> {
     if (row.must_finish_by < row.ends_at) await beginWithDeparture(tx, row);
     else await agreeInTime(tx, row);
   }
+  const stays = new Set(rows.map((row) => row.reservation_id));
+  if (stays.size > 0) await settleAround(tx, ...stays);
   return rows.map(({ id }) => id);
 }
 
@@ -73,7 +77,8 @@ async function beginWithDeparture(tx: Tx, row: LateCleaning): Promise<void> {
     mustFinishBy: null,
     localRule: row.local_rule,
   };
-  await retimeStayTasks(tx, row.reservation_id, [planTurnover(cleaning, row.must_finish_by.toISOString())]);
+  const turnover = await planTurnover(tx, cleaning, row.must_finish_by.toISOString());
+  await retimeStayTasks(tx, row.reservation_id, [turnover.cleaning]);
 }
 
 /** The rule's time would do, the agreed one does not: the same person comes sooner, or another is looked for. */
@@ -90,7 +95,7 @@ async function agreeInTime(tx: Tx, { id, must_finish_by, now_ms }: LateCleaning)
   const same = roster.people.filter((person) => person.id === task.assignee_id);
   const sooner = firstFeasible(same, asking, span, roster);
   if (sooner.ranked.length > 0) return agreeOn(tx, task, sooner.startMs, durationMs);
-  // What is overdue is given to whoever comes first, however late: taken away, it would only come back.
+  // An overdue task goes to the first person who can come, however late: released, it would only come back to this one.
   if (isOverdue && firstFeasible(roster.people, asking, span, roster).ranked.length === 0) return;
   await notifyReleased(tx, await releaseTasks(tx, [id]));
 }
@@ -100,7 +105,7 @@ async function agreeOn(tx: Tx, task: AssignedTask, startMs: number, durationMs: 
   const end = new Date(startMs + durationMs).toISOString();
   const wasAt = task.slot_start ?? task.scheduled_at;
   const version = await agreeOnTime(tx, task.id, { start, end });
-  const told = taskChangedMessage(task.assignee_id, task.id, wasAt);
+  const message = taskChangedMessage(task.assignee_id, task.id, wasAt);
   const about = { sagaId: null, reservationId: task.reservation_id };
-  await enqueueInTransaction(tx, `${task.id}-sooner-v${version}`, [told], about);
+  await enqueueInTransaction(tx, `${task.id}-sooner-v${version}`, [message], about);
 }

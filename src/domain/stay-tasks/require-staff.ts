@@ -5,7 +5,7 @@ import { newId } from '../../kernel/ids.ts';
 import { holdAlternativesWithin } from '../assignment/holds.ts';
 import { OPEN_TASK, type OpenTask } from '../assignment/open-task.ts';
 import type { NewTask } from '../tasks/resource.ts';
-import { assignNow, placeOf } from './task-orchestrator.ts';
+import { placeOf, taskOrchestrator } from './task-orchestrator.ts';
 
 /** Tasks made by hand for which somebody must be found at once. */
 
@@ -14,13 +14,16 @@ const nowMs = async (db: Tx): Promise<number> => {
   return rows[0]?.at ?? 0;
 };
 
-/** In the transaction that made the task. Throws `NO_STAFF_AVAILABLE` with the brief's body. */
+/**
+ * Assigns a task in the transaction that made it, and notifies the assignee. `holdId`: a hold whose times are free for it; null:
+ * none. Throws `NO_STAFF_AVAILABLE` with the brief's body, and `TASK_NOT_FOUND`.
+ */
 export async function assignMade(tx: Tx, taskId: string, holdId: string | null): Promise<void> {
   const { rows } = await sql<OpenTask>`
     SELECT ${OPEN_TASK} FROM task t JOIN property p ON p.id = t.property_id WHERE t.id = ${taskId}`.execute(tx);
   const [task] = rows;
   if (!task) throw new RoomyError('TASK_NOT_FOUND');
-  await assignNow(tx, task, { nowMs: await nowMs(tx), holdId, tells: true });
+  await taskOrchestrator.assignNow(tx, task, { nowMs: await nowMs(tx), holdId, notifies: true });
 }
 
 /** The refusal with its times held, in a transaction after the one that would have made the task and was rolled back. */

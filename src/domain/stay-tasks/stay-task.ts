@@ -9,9 +9,9 @@ import { taskChangedMessage } from '../messages/catalogue/task-changed.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import type { PlannedTask } from '../reservations/stay-plan.ts';
 import { releaseTasks } from '../tasks/store/assign.ts';
-import { insertStayTask as insertStayTaskRow } from '../tasks/store/insert.ts';
+import { ensureTaskIn } from '../tasks/store/ensure.ts';
 import { retimeTask } from '../tasks/store/retime.ts';
-import { statusLiterals } from '../tasks/transitions.ts';
+import { mayBe, statusLiterals } from '../tasks/transitions.ts';
 import { endsTooLateByHand, isTurnoverTooShort, mayTakeTurnover } from '../tasks/turnover.ts';
 
 /** The step that ensures the task, and the stay that it belongs to. */
@@ -31,7 +31,7 @@ export type EnsuredTask = {
 
 /**
  * Makes a stay's task, or moves the one that is there to its time: there is never a second one (domain.md T2). Work
- * that is under way or over stays as it is. Who was to do it keeps it if free at the new time, and is told either way.
+ * that is under way or over stays as it is. The assignee keeps it if free at the new time, and gets a message either way.
  */
 export async function ensureStayTask(tx: Tx, step: StayStep, planned: PlannedTask): Promise<EnsuredTask> {
   const task = await lockStayTask(tx, step.reservationId, planned);
@@ -39,8 +39,8 @@ export async function ensureStayTask(tx: Tx, step: StayStep, planned: PlannedTas
 }
 
 /**
- * The same for tasks that must be there already; one that was taken away stays away. `kept`: a person's time was; `late`:
- * and it ends after the work had to be done.
+ * `ensureStayTask` for tasks that are there already; one that was cancelled is not made again. `kept`: a time that a person
+ * has set stayed; `late`: such a time ends after the work had to be done.
  */
 export async function retimeStayTasks(
   tx: Tx,
@@ -54,7 +54,7 @@ export async function retimeStayTasks(
     if (!task) continue;
     const moved = await moveTask(tx, { reservationId, sagaId: null, key: `${task.id}-moved` }, task, planned);
     kept ||= moved.kept;
-    late ||= ['UNASSIGNED', 'ASSIGNED'].includes(task.status) && endsTooLateByHand(task, dateOf(planned.mustFinishBy));
+    late ||= mayBe(task.status, 'settle') && endsTooLateByHand(task, dateOf(planned.mustFinishBy));
   }
   return { kept, late };
 }
@@ -89,7 +89,7 @@ async function moveTask(
   planned: PlannedTask,
 ): Promise<EnsuredTask> {
   const asItIs = { taskId: task.id, status: task.status, assignee: task.assignee_id, kept: false };
-  if (!['UNASSIGNED', 'ASSIGNED', 'MERGED'].includes(task.status)) return asItIs;
+  if (!mayBe(task.status, 'retime')) return asItIs;
   const moves =
     task.scheduled_at.toISOString() !== planned.scheduledAt || task.ends_at.toISOString() !== planned.endsAt;
   const kept = moves && task.manual_fields.includes('scheduledDate');
@@ -104,14 +104,14 @@ async function moveTask(
     return { ...asItIs, kept };
   }
   if (await keepsAssignee(tx, task.id, write)) {
-    const told = taskChangedMessage(task.assignee_id, task.id, task.scheduled_at);
-    await enqueueInTransaction(tx, `${step.key}-v${task.version}`, [told], step);
+    const message = taskChangedMessage(task.assignee_id, task.id, task.scheduled_at);
+    await enqueueInTransaction(tx, `${step.key}-v${task.version}`, [message], step);
     return asItIs;
   }
   return { taskId: task.id, status: 'UNASSIGNED', assignee: null, kept: false };
 }
 
-/** False when they cannot come at the new time: then they have been told so, and somebody else is looked for. */
+/** False when the assignee cannot come at the new time: then a message says so, and somebody else is looked for. */
 async function keepsAssignee(tx: Tx, taskId: string, move: () => Promise<unknown>): Promise<boolean> {
   if (await unlessRefused(tx, 'no_double_shift', move)) return (await releaseUnlessFree(tx, [taskId])).length === 0;
   const released = await releaseTasks(tx, [taskId]);
@@ -120,8 +120,12 @@ async function keepsAssignee(tx: Tx, taskId: string, move: () => Promise<unknown
   return false;
 }
 
-async function insertStayTask(tx: Tx, step: StayStep, planned: PlannedTask): Promise<EnsuredTask> {
-  const taskId = newId('task');
-  await insertStayTaskRow(tx, { ...planned, id: taskId, ...step });
-  return { taskId, status: 'UNASSIGNED', assignee: null, kept: false };
+async function insertStayTask(
+  tx: Tx,
+  { reservationId, sagaId, key }: StayStep,
+  planned: PlannedTask,
+): Promise<EnsuredTask> {
+  const step = { reservationId, sagaId, key, requestedAt: null };
+  const { taskId, status, assignee } = await ensureTaskIn(tx, step, { taskId: newId('task'), ...planned });
+  return { taskId, status, assignee, kept: false };
 }

@@ -13,19 +13,17 @@ import { notifyReleased } from '../assignment/release.ts';
 import { readRoster, spanAround } from '../assignment/staffing.ts';
 import { settleAround } from '../assignment/turnovers.ts';
 import { releaseTasks } from '../tasks/store/assign.ts';
-import type { TaskValues } from '../tasks/store/ensure.ts';
-import { insertChosenStayTask } from '../tasks/store/insert.ts';
+import { ensureTaskIn, type TaskValues } from '../tasks/store/ensure.ts';
+import { chooseStart } from '../tasks/store/retime.ts';
 import { afterDeparture } from '../tasks/turnover.ts';
-
-/** The brief's TaskOrchestrator: finds people for tasks, within the request that makes them or, in `assign-sweep.ts`, after it. */
 
 /** For a task that somebody must be found for at once. */
 export interface StaffRequirement {
   /** The clock that decides what is overdue: when the request was accepted. */
   readonly nowMs: number;
   readonly holdId: string | null;
-  /** Whether the assignee is told at once; a saga tells in a step of its own. */
-  readonly tells: boolean;
+  /** Whether the assignee gets a message at once; a saga sends it in a step of its own. */
+  readonly notifies: boolean;
 }
 
 const MAX_TRIES = 10;
@@ -34,7 +32,7 @@ const MAX_TRIES = 10;
  * Gives an UNASSIGNED task to the best of those who can do it at its own time, or refuses with the brief's body. In the
  * same transaction as the task itself, so that a refusal leaves nothing behind.
  */
-export async function assignNow(tx: Tx, task: OpenTask, { nowMs, holdId, tells }: StaffRequirement): Promise<Planned> {
+async function assignNow(tx: Tx, task: OpenTask, { nowMs, holdId, notifies }: StaffRequirement): Promise<Planned> {
   const wanted = wantedOf(task, nowMs, true);
   const { window, place } = wanted;
   const span = spanAround(place, window.firstMs, window.lastMs, window.durationMs);
@@ -44,13 +42,13 @@ export async function assignNow(tx: Tx, task: OpenTask, { nowMs, holdId, tells }
     if (!planned) break;
     let isBooked = false;
     const isFree = await unlessRefused(tx, 'no_double_shift', async () => {
-      isBooked = (await book(tx, [planned], { tells })).has(task.id);
+      isBooked = (await book(tx, [planned], { notifies })).has(task.id);
     });
     if (!isFree || !isBooked) continue;
     if (holdId !== null) await useHold(tx, holdId, task.occurrence, task.id);
     return planned;
   }
-  const planned = await instead(tx, { task, wanted, untilMs: window.lastMs }, { tells, ownHold: holdId });
+  const planned = await instead(tx, { task, wanted, untilMs: window.lastMs }, { notifies, ownHold: holdId });
   if (planned) return planned;
   const { alternatives } = await findAlternatives(tx, task, { nowMs, ownHold: holdId });
   throw noStaff(task, alternatives);
@@ -60,7 +58,7 @@ export async function assignNow(tx: Tx, task: OpenTask, { nowMs, holdId, tells }
 async function instead(
   tx: Tx,
   asked: Asked,
-  options: { readonly tells: boolean; readonly ownHold: string | null },
+  options: { readonly notifies: boolean; readonly ownHold: string | null },
 ): Promise<Planned | null> {
   for (let attempt = 1; attempt <= MAX_TRIES; attempt += 1) {
     const displacement = await displaceFor(tx, asked, options);
@@ -79,21 +77,26 @@ interface StaySaga {
   readonly sagaId: string;
   readonly subjectId: string;
   readonly key: string;
+  readonly requestedAt: Date;
 }
 
 /**
- * A confirmation that requires staff: its task is made and the turnovers of the property are settled, as they always are;
- * what nobody else's cleaning does for is then assigned, or the step refuses with the brief's body.
+ * The task of a confirmation that requires staff. It is made by the same statement as any stay's task, and the turnovers
+ * around the stay are settled; then, as a second act, it is assigned, unless another cleaning is also done for it. Throws
+ * `NO_STAFF_AVAILABLE` with the brief's body. Answers the task's status and its assignee.
  */
-export async function ensureAssignedTask(
+async function ensureAssignedTask(
   tx: Tx,
   made: StayTask,
   saga: StaySaga,
   requirement: StaffRequirement,
 ): Promise<{ status: TaskStatus; assignee: string | null }> {
-  await insertStayTask(tx, made, saga);
+  const { chosenStart, propertyId: _, ...values } = made;
+  const { taskId, status, assignee } = await ensureTaskIn(tx, { ...saga, reservationId: saga.subjectId }, values);
+  if (status !== 'UNASSIGNED') return { status, assignee };
+  if (chosenStart !== null) await chooseStart(tx, taskId, chosenStart);
   if (made.type === 'CLEANING') await settleAround(tx, saga.subjectId);
-  const task = await readOpenTask(tx, made.taskId);
+  const task = await readOpenTask(tx, taskId);
   if (task === null) return { status: 'MERGED', assignee: null };
   // Chosen by a person for a time that is too late for the next guest.
   const isApart = made.mustFinishBy !== null && task.must_finish_by === null;
@@ -112,7 +115,7 @@ async function readOpenTask(tx: Tx, taskId: string): Promise<OpenTask | null> {
 }
 
 /** The refusal of `ensureAssignedTask` with its times held; after that step was rolled back. */
-export const holdForStay = async (
+const holdForStay = async (
   db: Db,
   made: StayTask,
   { nowMs, holdId, reservationId }: { readonly nowMs: number; readonly holdId: string; readonly reservationId: string },
@@ -153,7 +156,7 @@ async function departureBefore(db: Db | Tx, made: StayTask, reservationId: strin
   return rows[0]?.at ?? null;
 }
 
-/** What a property says about its tasks. */
+/** The place and rules of a property, as a task there has them. Throws `REFERENCE_NOT_FOUND`. */
 export async function placeOf(db: Db | Tx, propertyId: string) {
   const row = await db
     .selectFrom('property')
@@ -164,7 +167,7 @@ export async function placeOf(db: Db | Tx, propertyId: string) {
   return row;
 }
 
-/** A cleaner who comes before the next guest would find this guest still there; the cleaner is told. */
+/** Takes the next guest's cleaning from a cleaner who would find this guest still there, and notifies the cleaner. */
 async function releaseNextCleaning(tx: Tx, reservationId: string): Promise<void> {
   const { rows } = await sql<{ id: string }>`
     SELECT t.id FROM reservation r JOIN reservation n ON n.property_id = r.property_id AND n.check_in_date = r.check_out_date
@@ -178,9 +181,8 @@ async function releaseNextCleaning(tx: Tx, reservationId: string): Promise<void>
   await notifyReleased(tx, released);
 }
 
-const insertStayTask = (tx: Tx, made: StayTask, saga: StaySaga): Promise<void> =>
-  insertChosenStayTask(
-    tx,
-    { ...made, id: made.taskId, reservationId: saga.subjectId, sagaId: saga.sagaId, key: saga.key },
-    made.chosenStart,
-  );
+/**
+ * The brief's TaskOrchestrator: makes the tasks of a stay that must have an assignee, and finds people for tasks within the
+ * request that makes them. `assignment/assign-sweep.ts` finds people afterwards.
+ */
+export const taskOrchestrator = { assignNow, ensureAssignedTask, holdForStay };

@@ -6,10 +6,10 @@ import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
 import { readVisitTimes } from './visit.ts';
 
 /**
- * What opens the door for a guest in the house follows the departure. A trigger marks the grant whatever changes
- * that; a sweep works out until when it is to serve, and starts the saga that asks the device for it. A later departure is asked for at
- * once, and no text tells the guest of it before (`notifications/delivery.ts`). An earlier one is asked for when the guest
- * has been told of it: the code never ends before the time that the guest knows.
+ * The door code of a guest in the house follows the departure. A trigger marks the grant whenever the departure changes; a
+ * sweep works out until when the code is to work, and starts the saga that asks the device for it. A later departure is asked
+ * for at once, and no text names it before the code works until then (`messages/delivery.ts`). An earlier one is asked for when
+ * a message has named it: the code never ends before the time that the guest knows.
  */
 
 /** Starts the saga within the transaction, in the name of the system. `key` is the same for one change of one grant. */
@@ -38,11 +38,11 @@ export const followDepartures = (db: Db, start: StartAccessChange, limit: number
  * The departure that the guest was last reminded of, whatever was agreed on since. Before the grant followed departures,
  * texts named the property's time whatever was agreed.
  */
-const TOLD = sql`(SELECT n.not_after FROM notification n WHERE n.reservation_id = a.reservation_id AND n.event = 'CHECK_OUT_REMINDER'
+const LAST_REMINDER = sql`(SELECT n.not_after FROM notification n WHERE n.reservation_id = a.reservation_id AND n.event = 'CHECK_OUT_REMINDER'
   AND n.status IN ('SENT', 'DELIVERED') AND n.sent_at >= a.told_since ORDER BY n.sent_at DESC, n.id DESC LIMIT 1)`;
 const IS_BUSY = sql`EXISTS (SELECT FROM saga s WHERE s.subject_type = 'amenity_grant' AND s.subject_id = a.reservation_id AND s.finished_at IS NULL)`;
-/** What can be asked of the device now. One change at a time: what a saga is at work on ends first. */
-const MAY_ASK = sql<boolean>`((a.wanted_until > a.valid_until OR a.wanted_until = ${TOLD}) AND NOT ${IS_BUSY})`;
+/** Whether the device may be asked now: one change at a time, after the saga of the change before has ended. */
+const MAY_ASK = sql<boolean>`((a.wanted_until > a.valid_until OR a.wanted_until = ${LAST_REMINDER}) AND NOT ${IS_BUSY})`;
 const isUnsettled = sql<boolean>`a.status = 'ACTIVE' AND a.wanted_until IS DISTINCT FROM a.asked_until
   AND (a.wanted_until IS NULL OR ${MAY_ASK}) AND ${isNotSetAside('access', sql`a.reservation_id`)}`;
 
@@ -81,7 +81,7 @@ async function ask(tx: Tx, start: StartAccessChange, reservationId: string, unti
   if (changes !== null) await start(tx, { reservationId, until, key: `access-${reservationId}-${changes}` });
 }
 
-/** What a device is to be asked for, and what it has now. `device` is null where there is nothing to change any more. */
+/** The access that a device is asked for. `device` is null where there is nothing to change any more. */
 export type AccessToChange = {
   readonly device: string | null;
   readonly activationKey: string;
@@ -91,6 +91,7 @@ export type AccessToChange = {
   readonly until: string;
 };
 
+/** The grant of a stay, which must be there. */
 export async function readAccess(db: Db | Tx, reservationId: string): Promise<AccessToChange> {
   const row = await db
     .selectFrom('amenity_grant')

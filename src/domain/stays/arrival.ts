@@ -6,25 +6,28 @@ import { type EndedTask, withdrawTaskByKey } from '../tasks/store/finish.ts';
 import type { ArrivalFacts } from './visit.ts';
 
 export type Arrival = EnsuredTask & {
-  /** Missing in what ran before there was this. */
+  /** Missing in the output of executions from before 0.4. */
   readonly ended?: readonly EndedTask[];
 };
 
-/** What an arrival makes of the stay's cleanings: the one before it is over, the one after it is due. */
+/**
+ * Ends the tasks that an arrival leaves behind, makes or moves the cleaning after the stay, and settles the turnovers. Answers
+ * that cleaning and the tasks that were ended, from which `undoArrival` undoes it.
+ */
 export async function arriveAtProperty(
   tx: Tx,
   step: { readonly sagaId: string; readonly key: string; readonly requestedAt: Date },
   stay: ArrivalFacts,
 ): Promise<Arrival> {
   const { reservationId } = stay;
-  // First, as whoever was to do it may be the one who cleans afterwards.
+  // First, because it may free the person who cleans afterwards.
   const ended = await endTasksAtArrival(tx, reservationId, new Date(stay.actualAt));
   const cleaning = await ensureStayTask(tx, { ...step, reservationId }, stay.postDepartureCleaning);
   await settleAround(tx, reservationId);
   return { ...cleaning, ended };
 }
 
-/** `reservationId`: the stay of the saga that is undone. */
+/** Undoes `arriveAtProperty`. `own`: the output of that step, if it has one; `forwardKey`: its key. */
 export async function undoArrival(
   tx: Tx,
   reservationId: string,

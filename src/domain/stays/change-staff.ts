@@ -22,7 +22,7 @@ export async function changeStaff(
   assertVersion(before.version, expected);
   const held = ABILITIES.some((field) => change[field] !== undefined) ? await readHeldTasks(tx, id) : null;
   const row = await updateStaff(tx, id, change, before.version + 1);
-  // Who does not work here any more, or does other work, does none of it: somebody else is looked for at once.
+  // A person who has left, or has another role, loses all tasks: somebody else is looked for at once.
   if (change.active === false || (change.role !== undefined && change.role !== before.role)) await releaseAll(tx, id);
   else if (held !== null) await releaseLostTasks(tx, held, row);
   await recordChange(tx, author, {

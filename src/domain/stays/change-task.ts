@@ -29,10 +29,11 @@ export interface TaskChange {
 type TaskRow = Selectable<TaskTable>;
 
 /**
- * What a person decides stands, whatever the rules would have chosen; but nobody is in two places at once, and a time that
- * is held for somebody else is not given away (409 `ASSIGNEE_BUSY`), nor anything to who has left (`ASSIGNEE_INACTIVE`),
- * nor work to another role than it is of. A task that is moved to when its assignee cannot come, or that now asks for a skill
- * that its assignee does not have, goes to another. Whoever gains or loses a task is told.
+ * Changes a task as a person decides, whatever the rules would have chosen. A task that is moved to a time at which its assignee
+ * cannot come, or that now asks for a skill that its assignee does not have, goes to another person. Each person who gains or
+ * loses a task gets a message. Throws `ASSIGNEE_BUSY` for a person who has other work then or whose time is held for somebody
+ * else, `ASSIGNEE_INACTIVE`, `VALIDATION_FAILED` for a person of another role, `REFERENCE_NOT_FOUND`, `TASK_NOT_FOUND`,
+ * `INVALID_STATE_TRANSITION`, `APPROVAL_REQUIRED` and `PRECONDITION_FAILED`.
  */
 export async function changeTask(
   tx: Tx,
@@ -60,7 +61,7 @@ export async function changeTask(
     required_skills: change.requiredSkills,
     ...(isMoved ? { ...times.rule, ...times.slot } : {}),
     ...assignment,
-    // What a person has set is not re-timed by a later saga (domain.md 10).
+    // A later saga does not re-time the fields that a person has set (domain.md 10).
     manual_fields: [...new Set([...before.manual_fields, ...fieldsOf(change)])].sort(),
     version: before.version + 1,
   });
@@ -151,7 +152,7 @@ async function assertMayDo(tx: Tx, assigneeId: string, type: TaskType): Promise<
 
 const NOBODYS = { assignee_id: null, status: 'UNASSIGNED', accept_by: null, accepted_at: null } as const;
 
-/** Who has accepted one thing has not accepted another. */
+/** An assignee who has accepted the task at one time has not accepted it at another. */
 async function askAgain(tx: Tx, { property_id, type }: TaskRow, start: Date) {
   const { rows } = await sql<Asking>`
     SELECT (extract(epoch FROM now()) * 1000)::bigint AS now_ms, p.time_zone, p.accept_minutes, r.emergency_accept_minutes,
@@ -179,7 +180,7 @@ interface Asking {
   readonly accept_quiet_to: string;
 }
 
-/** Tells the people who gain it, lose it, or keep it at another time. Keyed by the version, as all of it may happen again. */
+/** Messages to the people who gain it, lose it, or keep it at another time. Keyed by the version, as all of it may happen again. */
 async function notifyPeople(tx: Tx, before: TaskRow, row: TaskRow): Promise<void> {
   const { id, type, version, reservation_id: reservationId } = row;
   const about = { sagaId: null, reservationId };

@@ -3,20 +3,22 @@ import type { Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { Completion, TaskType } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
+import { settleAround } from '../assignment/turnovers.ts';
 import { type Author, recordAudit } from '../audit/record.ts';
 import { setReadiness } from '../properties/store.ts';
 import { assertChecked, checklistOf } from '../tasks/checklist.ts';
 import { assertPhotos } from '../tasks/photos.ts';
 import { completeTaskRow, startTaskRow } from '../tasks/store/finish.ts';
+import { mayBe } from '../tasks/transitions.ts';
 import { type TaskView, taskView } from '../tasks/view.ts';
 import { lockWork, type WorkItem, type WorkScope } from '../tasks/work.ts';
-import { followUp, type NextAction, type StartVisit } from './next-actions.ts';
+import { followUp, type NextAction, type StartVisit } from './follow-up-actions.ts';
 
 export interface CompleteTask {
   readonly taskId: string;
   readonly scope: WorkScope;
   readonly completion: Completion;
-  /** ISO instant; null: now. A phone that was offline tells when it really was. */
+  /** ISO instant; null: now. A phone that was offline reports the real time later. */
   readonly completedAt: string | null;
   readonly onBehalfOf: string | null;
   readonly startVisit: StartVisit;
@@ -27,7 +29,7 @@ export type CompletedTask = TaskView & { readonly nextActions: readonly NextActi
 const CLOCK_SKEW_MS = 5 * 60_000;
 
 /**
- * Records that a task was done, and does what follows from it, in one commit. Throws `TASK_NOT_FOUND`,
+ * Records that a task was done, settles the turnovers around its stay, and does the follow-up actions, in one commit. Throws `TASK_NOT_FOUND`,
  * `TASK_ALREADY_COMPLETED`, `TASK_NOT_COMPLETABLE`, `CHECKLIST_INCOMPLETE`, `VALIDATION_FAILED`, `REFERENCE_NOT_FOUND`.
  */
 export async function completeTask(tx: Tx, order: CompleteTask, author: Author): Promise<CompletedTask> {
@@ -49,6 +51,8 @@ export async function completeTask(tx: Tx, order: CompleteTask, author: Author):
     completion: { ...completion, ...(minutes === null ? {} : { minutes }) },
     version: task.version + 1,
   });
+  // First: a cleaning that was merged into this one may be parted from it, and what follows depends on that.
+  if (row.type === 'CLEANING' && row.reservation_id !== null) await settleAround(tx, row.reservation_id);
   const nextActions = await followUp(tx, {
     ...work,
     task: row,
@@ -84,7 +88,7 @@ export async function completeTask(tx: Tx, order: CompleteTask, author: Author):
 export interface StartTask {
   readonly taskId: string;
   readonly scope: WorkScope;
-  /** ISO instant; null: now. A phone that was offline tells when it really was. */
+  /** ISO instant; null: now. A phone that was offline reports the real time later. */
   readonly startedAt: string | null;
 }
 
@@ -93,7 +97,7 @@ export async function startTask(tx: Tx, { taskId, scope, startedAt }: StartTask,
   const work = await lockWork(tx, taskId, scope);
   const { task, property } = work;
   if (task.status === 'IN_PROGRESS') return taskView(task);
-  if (task.status !== 'ASSIGNED') {
+  if (!mayBe(task.status, 'start')) {
     throw new RoomyError('INVALID_STATE_TRANSITION', { details: { currentStatus: task.status, action: 'start' } });
   }
   await assertVacated(tx, work);
@@ -120,9 +124,8 @@ export async function startTask(tx: Tx, { taskId, scope, startedAt }: StartTask,
 }
 
 /**
- * What the phone says, brought to the nearest time that can be: phones have clocks of their own, and who worked is not
- * refused for that. Nobody begins what is not made yet, cleans after guests who are still there, or begins half a day
- * before the agreed time.
+ * The start that a phone reports, brought to the nearest possible time: a clock that is wrong is no reason to refuse the work.
+ * A start is impossible before the task was made, while the guests are still there, and half a day before the agreed time.
  */
 const possibleStart = ({ task }: WorkItem, said: string | null) =>
   said === null
@@ -143,7 +146,7 @@ function assertCompletable({ task }: WorkItem): void {
   // The owner has not said yet whether it is to be done.
   const isAsked = task.approval === 'PENDING';
   // Money that a person must see to is settled where the money is.
-  if (task.status === 'CANCELLED' || task.status === 'MERGED' || task.type === 'FINANCE' || isAsked) {
+  if (!mayBe(task.status, 'complete') || task.type === 'FINANCE' || isAsked) {
     throw new RoomyError('TASK_NOT_COMPLETABLE', {
       details: { currentStatus: task.status, mergedIntoTaskId: task.merged_into_task_id, approval: task.approval },
     });

@@ -8,17 +8,11 @@ import { transitionError } from '../reservations/actions.ts';
 import { areNightsTaken, findConflict } from '../reservations/availability.ts';
 import { boundTermsOf } from '../reservations/bound-terms.ts';
 import { refusalOfConfirm } from '../reservations/refusals.ts';
-import {
-  planStay,
-  planTurnover,
-  propertyClockOf,
-  type StayPlan,
-  stayDatesOf,
-  turnoverTooShort,
-} from '../reservations/stay-plan.ts';
+import { planStay, propertyClockOf, type StayPlan, stayDatesOf } from '../reservations/stay-plan.ts';
+import { planTurnover } from '../tasks/planned-turnover.ts';
 import { isTimedByHand, leavesBefore } from '../tasks/turnover.ts';
 
-/** What the confirmation needs to know of a stay: ids, dates and flags, never a name or an address. */
+/** The facts that a confirmation decides by: ids, dates and flags, never a name or an address. */
 export type StayFacts = {
   readonly propertyId: string;
   readonly ownerId: string;
@@ -54,6 +48,11 @@ export async function assertConfirmable({ db, reservationId, requestedAt }: Stay
   // The next guest's arrival, if another confirmed stay begins on the day this one ends.
   const nextArrival =
     row.next_arrival === null ? null : meetingInstant(row.check_out_date, row.next_arrival, row.time_zone);
+  const { cleaning: postDepartureCleaning, isTooShort } = await planTurnover(
+    db,
+    plan.postDepartureCleaning,
+    nextArrival,
+  );
   return {
     propertyId: row.property_id,
     ownerId: row.owner_id,
@@ -62,25 +61,25 @@ export async function assertConfirmable({ db, reservationId, requestedAt }: Stay
     currency: row.currency,
     amountMinor: row.total_minor,
     distributionVersion: row.distribution_version,
-    plan: { ...plan, postDepartureCleaning: planTurnover(plan.postDepartureCleaning, nextArrival) },
+    plan: { ...plan, postDepartureCleaning },
     warnings: warningsOf(
       row.check_in_date,
       localDate(requestedAt, row.time_zone),
-      turnoverTooShort(plan.postDepartureCleaning, nextArrival) ||
+      isTooShort ||
         (row.previous_cleaning_ends !== null &&
           row.previous_cleaning_ends > new Date(plan.preArrivalCleaning.mustFinishBy ?? 0)),
     ),
   };
 }
 
-function warningsOf(checkInDate: string, today: string, turnoverTooShort: boolean): string[] {
+function warningsOf(checkInDate: string, today: string, isTurnoverTooShort: boolean): string[] {
   const warnings: string[] = [];
   if (checkInDate < today) warnings.push('CHECK_IN_IN_PAST');
-  if (turnoverTooShort) warnings.push('TURNOVER_TOO_SHORT');
+  if (isTurnoverTooShort) warnings.push('TURNOVER_TOO_SHORT');
   return warnings;
 }
 
-/** The brief's conflict body; whom it may concern is told which stay it is. */
+/** The refusal when other nights of the property are in the way, with the brief's body: the stay and dates in conflict. */
 export async function conflictError(db: Db, reservationId: string): Promise<RoomyError> {
   const conflict = await findConflict(db, reservationId);
   return new RoomyError('RESERVATION_CONFLICT', conflict ? { details: conflict } : {});

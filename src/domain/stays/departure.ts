@@ -6,14 +6,17 @@ import { type EnsuredTask, ensureStayTask } from '../stay-tasks/stay-task.ts';
 import { recordMeetingAt } from '../tasks/store/retime.ts';
 import type { DepartureFacts } from './visit.ts';
 
-/** What a departure leaves behind: a property to be cleaned two hours later, and perhaps nights that are free again. */
+/**
+ * Ends the tasks that a departure leaves behind, makes or moves the cleaning two hours later, marks the property as DIRTY, and
+ * settles the turnovers. Answers the cleaning and all warnings of the departure.
+ */
 export async function leaveProperty(
   tx: Tx,
   step: { readonly sagaId: string; readonly key: string },
   stay: DepartureFacts,
 ): Promise<EnsuredTask & { readonly warnings: readonly string[] }> {
   const { reservationId } = stay;
-  // First, as whoever was to do them may be the one who cleans.
+  // First, because it may free the person who cleans.
   await endTasksAtDeparture(tx, reservationId, stay.actualAt);
   const cleaning = await ensureStayTask(tx, { ...step, reservationId }, stay.postDepartureCleaning);
   // Cleaned between the guest's departure and the moment somebody reported it.

@@ -12,6 +12,7 @@ import { type PlannedReminder, planReminders, reminderKeyOf } from '../messages/
 import { selectStays, stayToRemind } from '../messages/reminders.ts';
 import { type MessageRules, readMessageRules } from '../messages/rules.ts';
 import { type PlannedTask, planStay, type StayOccurrence } from '../reservations/stay-plan.ts';
+import { statusLiterals } from '../tasks/transitions.ts';
 import { leavesBefore, mayTakeTurnover } from '../tasks/turnover.ts';
 import { assertConfirmable } from './confirmable.ts';
 import { readVisitTimes } from './visit.ts';
@@ -191,7 +192,7 @@ async function hasTurnover(db: Db, stay: Stay, arrival: string | null): Promise<
     .where(leavesBefore('o', 'r'))
     .where(mayTakeTurnover('t', sql`${arrival}::timestamptz`))
     .where('t.occurrence', '=', 'POST_DEPARTURE')
-    .where('t.status', 'in', literals(['UNASSIGNED', 'ASSIGNED']))
+    .where('t.status', 'in', statusLiterals('settle'))
     .select('t.id')
     .limit(1)
     .executeTakeFirst();

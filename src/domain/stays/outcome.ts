@@ -7,7 +7,7 @@ import { required } from '../../kernel/errors.ts';
 import { toMajor } from '../../kernel/money.ts';
 import { amountOf } from '../finance/view.ts';
 
-/** What a saga that worked on a stay answers with: the stay, its live tasks in the order of the work, its amount due. */
+/** The answer of a saga about a stay: the stay, its live tasks in the order of the work, its amount due. */
 export interface StayOutcome {
   readonly reservation: {
     readonly id: string;

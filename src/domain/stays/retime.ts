@@ -5,15 +5,18 @@ import { reschedulePayouts } from '../finance/planned-payouts.ts';
 import { isTurnoverBeforeLate, retimeStayTasks } from '../stay-tasks/stay-task.ts';
 import { readVisitTimes } from './visit.ts';
 
-/** Tasks and payouts of stays follow the times that they were planned by (domain.md 8, 10); what opens the door, `access.ts`. */
+/** Tasks and payouts of stays follow the agreed times (domain.md 8, 10); `access.ts` moves the door code. */
 
-/** Which end of the stay has another time. */
+/** The ends of a stay that have another time. */
 export interface MovedEnds {
   readonly arrival: boolean;
   readonly departure: boolean;
 }
 
-/** Who comes or leaves at another time than the property's is met then, and finds it clean. Answers warnings. */
+/**
+ * Moves the tasks and payouts of a stay to its agreed times, and settles the turnovers around it. Answers the warnings
+ * `TASK_TIME_KEPT` and `TURNOVER_TOO_SHORT`; none for a stay that is absent or whose times have not moved.
+ */
 export async function retimeMeetings(tx: Tx, reservationId: string, moved: MovedEnds): Promise<readonly string[]> {
   const stay = moved.arrival || moved.departure ? await readVisitTimes(tx, reservationId) : null;
   if (stay === null) return [];

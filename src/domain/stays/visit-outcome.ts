@@ -2,7 +2,7 @@ import type { Db, Tx } from '../../db/client.ts';
 import type { Readiness } from '../../db/schema.ts';
 import { readOutcome, type StayOutcome } from './outcome.ts';
 
-/** What a check-in or a check-out answers with, beside the stay and its tasks. */
+/** The answer of a check-in and of a check-out. Times are ISO instants, `departureDate` is a date at the property. */
 export interface VisitOutcome {
   readonly reservation: StayOutcome['reservation'] & {
     readonly actualCheckInAt: string | null;
@@ -20,6 +20,7 @@ export interface VisitOutcome {
   };
 }
 
+/** Reads the answer of a check-in or a check-out. The stay must be there. */
 export async function readVisitOutcome(db: Db | Tx, reservationId: string): Promise<VisitOutcome> {
   const { reservation, tasks } = await readOutcome(db, reservationId);
   const row = await db

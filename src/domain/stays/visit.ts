@@ -14,16 +14,15 @@ import {
   type PlannedTask,
   planCleaningAfter,
   planStay,
-  planTurnover,
   preArrivalCleaningAt,
   propertyClockOf,
   stayDatesOf,
-  turnoverTooShort,
 } from '../reservations/stay-plan.ts';
+import { planTurnover } from '../tasks/planned-turnover.ts';
 
 /**
- * What an arrival or a departure needs to know of a stay, and whether it may happen (domain.md 2). Early, late, unpaid
- * and not ready are warnings; the property, or the request, may make refusals of some.
+ * Whether a guest may arrive or leave, and the facts that the saga of it decides by (domain.md 2). Early, late, unpaid and
+ * not ready are warnings; the property, or the request, may make refusals of some.
  */
 
 export interface VisitRequest {
@@ -46,7 +45,7 @@ export type VisitFacts = {
   readonly postDepartureCleaning: Flat<PlannedTask>;
   readonly warnings: readonly string[];
 };
-/** What a step puts out is JSON: an interface would not do. */
+/** The output of a step is JSON, which an interface is not assignable to. */
 type Flat<T> = { readonly [K in keyof T]: T[K] };
 export type ArrivalFacts = VisitFacts & {
   readonly device: string | null;
@@ -68,11 +67,12 @@ export async function assertMayCheckIn(db: Db, request: VisitRequest, requestedA
   const checks = failedChecks(stay, 'check-in', new Date(actualAt));
   assertLenient(stay, checks, request.strict);
   const late = today > stay.check_in_date ? ['CHECK_IN_LATE'] : [];
-  const { checkOut, postDepartureCleaning } = plannedTasks(stay);
+  const { checkOut, ...own } = ownPlan(stay);
+  const { cleaning } = await planTurnover(db, own.postDepartureCleaning, arrivalAfter(stay));
   return {
     ...partiesOf(stay, request, actualAt),
     checkOut,
-    postDepartureCleaning,
+    postDepartureCleaning: cleaning,
     device: stay.amenity_device,
     until: accessEnd(checkOut.scheduledAt, actualAt),
     warnings: [...checks, ...late],
@@ -95,18 +95,19 @@ export async function assertMayCheckOut(db: Db, request: VisitRequest, requested
   const next = stay.next_arrival_date;
   const releasesNext = early && next !== null && actualAt <= preArrivalCleaningAt(next, propertyClockOf(stay));
   const nextArrival = releasesNext ? null : arrivalAfter(stay);
-  const cleaning = planCleaningAfter(actualAt, propertyClockOf(stay));
+  const planned = planCleaningAfter(actualAt, propertyClockOf(stay));
+  const { cleaning, isTooShort } = await planTurnover(db, planned, nextArrival);
   return {
     ...partiesOf(stay, request, actualAt),
-    checkOut: plannedTasks(stay).checkOut,
-    postDepartureCleaning: planTurnover(cleaning, nextArrival),
+    checkOut: ownPlan(stay).checkOut,
+    postDepartureCleaning: cleaning,
     departureDate: early ? leftOn : null,
     activationKey: stay.activation_key,
     warnings: [
       ...checks,
       ...(early ? ['CHECK_OUT_EARLY'] : []),
       ...(today > stay.check_out_date ? ['CHECK_OUT_LATE'] : []),
-      ...(turnoverTooShort(cleaning, nextArrival) ? ['TURNOVER_TOO_SHORT'] : []),
+      ...(isTooShort ? ['TURNOVER_TOO_SHORT'] : []),
     ],
   };
 }
@@ -146,7 +147,9 @@ async function readVisit(
 export async function readVisitTimes(db: Db, reservationId: string) {
   const row = await selectVisit(db, reservationId);
   if (!row) return null;
-  return { status: row.status, plan: plannedTasks(row), isTurnoverTooShort: leavesTooLittleTime(row) };
+  const plan = ownPlan(row);
+  const { cleaning, isTooShort } = await planTurnover(db, plan.postDepartureCleaning, arrivalAfter(row));
+  return { status: row.status, plan: { ...plan, postDepartureCleaning: cleaning }, isTurnoverTooShort: isTooShort };
 }
 
 async function selectVisit(db: Db, reservationId: string): Promise<VisitRow | undefined> {
@@ -206,14 +209,6 @@ const partiesOf = (
   guestHasPhone: stay.guest_has_phone,
   actualAt,
 });
-
-function plannedTasks(stay: VisitRow) {
-  const plan = ownPlan(stay);
-  return { ...plan, postDepartureCleaning: planTurnover(plan.postDepartureCleaning, arrivalAfter(stay)) };
-}
-
-const leavesTooLittleTime = (stay: VisitRow): boolean =>
-  turnoverTooShort(ownPlan(stay).postDepartureCleaning, arrivalAfter(stay));
 
 /** As if nobody came after it. */
 const ownPlan = (stay: VisitRow) => planStay(stayDatesOf(stay), propertyClockOf(stay));

@@ -50,12 +50,12 @@ export async function moveQuestions(tx: Tx, propertyId: string, ownerId: string)
       .set({ owner_id: ownerId, token: newSecret() })
       .where('task_id', '=', id)
       .execute();
-    const told = [repairApprovalMessage(ownerId, id)];
-    await enqueueInTransaction(tx, `${id}-approval-${ownerId}`, told, { sagaId: null, reservationId: null });
+    const messages = [repairApprovalMessage(ownerId, id)];
+    await enqueueInTransaction(tx, `${id}-approval-${ownerId}`, messages, { sagaId: null, reservationId: null });
   }
 }
 
-/** What was said, and by whom; the task follows it (`decide-repair.ts`). */
+/** Records the owner's decision and who made it; the task follows it in `decide-repair.ts`. */
 export const recordDecision = (tx: Tx, taskId: string, decidedBy: string, note: string | null) =>
   tx
     .updateTable('repair_approval')

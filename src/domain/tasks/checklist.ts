@@ -1,7 +1,7 @@
 import type { ChecklistItem, TaskType } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 
-/** What is to be looked at in a task: its own list, or the property's for tasks of its type. */
+/** The checklist of a task: its own, or the property's for tasks of its type. */
 export function checklistOf(
   own: readonly ChecklistItem[] | null,
   property: Readonly<Partial<Record<TaskType, readonly ChecklistItem[]>>>,

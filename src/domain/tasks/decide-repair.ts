@@ -8,12 +8,12 @@ import { inspectInstead } from './follow-ups.ts';
 import { approveTask } from './store/assign.ts';
 import { declineTask } from './store/finish.ts';
 
-/** What an owner says to a repair, and what follows from it. */
+/** An owner's decision about a repair, and its consequences for the task. */
 
 interface DecisionMade {
   readonly decision: Decision;
   readonly note: string | null;
-  /** Null: whoever has the address, that is the owner. */
+  /** Null: the owner, by the address that only the owner has. */
   readonly by: string | null;
   readonly requestId: string | null;
   readonly ip?: string | null;
@@ -21,7 +21,7 @@ interface DecisionMade {
 
 /**
  * Once: the same answer again changes nothing, another one is refused with `INVALID_STATE_TRANSITION`, as is an answer
- * about a task that is over. A yes has somebody looked for at once; a no calls the task off, and operations hear of it.
+ * about a task that is over. A yes lets somebody be looked for at once; a no cancels the task. Operations get a message.
  * Throws `TASK_NOT_FOUND`.
  */
 export async function decideRepair(tx: Tx, decider: Decider, made: DecisionMade): Promise<Repair> {

@@ -35,7 +35,7 @@ export async function blockCalendar(
   return block.id;
 }
 
-/** At once, whoever gets the task. */
+/** The alert to operations about a new emergency, before anybody has the task. */
 export const alertOfEmergency = (tx: Tx, taskId: string): Promise<void> =>
   enqueueInTransaction(tx, `${taskId}-emergency`, [emergencyAlertMessage(taskId, 0)], {
     sagaId: null,

@@ -6,7 +6,7 @@ import { insertTaskOrRepeat } from './store/insert.ts';
 
 /** Work for the office: nobody in the field is offered it, so the assignment sweep never sees it. */
 export interface FinanceTask {
-  /** What it is about; there is one task for it, which is opened again when it is needed again. */
+  /** The id of its subject. There is one task for it, which is opened again when it is needed again. */
   readonly occasion: string;
   readonly propertyId: string;
   readonly reservationId: string | null;
@@ -35,5 +35,5 @@ export const openFinanceTask = (db: Db, task: FinanceTask): Promise<void> =>
     effect_key: keyOf(task.occasion),
   });
 
-/** What it was about has been seen to. */
+/** Completes the task of its occasion, if it is open. */
 export const closeFinanceTask = (db: Db, occasion: string) => completeTaskByKey(db, keyOf(occasion));

@@ -13,7 +13,7 @@ import type { WorkItem } from './work.ts';
 
 const REPAIR_MINUTES = 60;
 const INSPECTION_MINUTES = 30;
-/** What is not severe is seen to on the next day at this time of the property. */
+/** A finding that is not severe is repaired on the next day at this local time of the property. */
 const MORNING = '10:00';
 const TITLE_LENGTH = 120;
 
@@ -163,7 +163,7 @@ async function isRepairOpen(tx: Tx, taskId: string): Promise<boolean> {
 }
 
 /**
- * What was repaired in is cleaned, before the next guest comes if one does. Null when a cleaning before that is to come
+ * Rooms in which somebody has repaired something are cleaned, before the next guest comes if one does. Null when a cleaning before that is to come
  * anyway. One for an arrival that has been is not: nobody does that any more.
  */
 export async function ensureCleaningAfter(tx: Tx, { task, property }: WorkItem): Promise<string | null> {

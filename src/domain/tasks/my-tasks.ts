@@ -8,7 +8,7 @@ import { checklistOf } from './checklist.ts';
 import { neutralTitle } from './view.ts';
 
 /**
- * What somebody has to do, for the one who does it. Nothing about guests and no money (security.md Z5): the title of a
+ * The tasks of one person, for that person. Nothing about guests and no money (security.md Z5): the title of a
  * meeting has the guest's name, so only agents, who meet guests, get titles.
  */
 export interface MyTaskFilter {

@@ -95,6 +95,7 @@ export async function createRecurrence(
   return recurrenceView(row);
 }
 
+/** A page of the rules that an agent may see (null: all), newest first. */
 export async function listRecurrences(
   db: Db,
   filter: RecurrenceFilter,
@@ -115,6 +116,7 @@ export async function listRecurrences(
   return cutPage(rows, page.limit, recurrenceView);
 }
 
+/** Throws `NOT_FOUND` for a rule that is absent or outside of the portfolio. */
 export async function getRecurrence(db: Db, id: string, agentId: string | null): Promise<RecurrenceView> {
   let query = db.selectFrom('recurrence').selectAll().where('id', '=', id);
   query = query.where(inPortfolio(sql.ref('recurrence.property_id'), agentId));

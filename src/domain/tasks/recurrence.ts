@@ -32,6 +32,7 @@ export const MAX_PERIODS = 60;
 const plus = (date: string, duration: Temporal.DurationLike): string =>
   Temporal.PlainDate.from(date).add(duration).toString();
 
+/** Whether a rule counts stays or nights, and not days of the calendar. */
 export const isByUse = (every: Every): every is { readonly stays: number } | { readonly nights: number } =>
   typeof every === 'object' && !('days' in every);
 
@@ -68,7 +69,7 @@ export function periodDueOn(every: Every, anchor: string, date: string): number 
   return dueDateOf(every, anchor, period) === date ? period : null;
 }
 
-/** What a calendar rule asks for on a day: whatever begins within the horizon and is not over. */
+/** The periods of a calendar rule on a day: those that begin within the horizon and are not over. */
 export function duePeriods(every: Every, anchor: string, nextPeriod: number, today: string): DuePeriods {
   const horizon = plus(today, { days: HORIZON_DAYS });
   const current = currentPeriod(every, anchor, today);
@@ -85,7 +86,7 @@ export function duePeriods(every: Every, anchor: string, nextPeriod: number, tod
   return { make, skip };
 }
 
-/** What a rule by use asks for once `used` stays or nights are over: one task, however often the number was reached. */
+/** The period of a rule by use once `used` stays or nights are over: one task, however often the number was reached. */
 export function duePeriodsByUse(
   every: { readonly stays: number } | { readonly nights: number },
   used: number,
@@ -116,7 +117,7 @@ export interface Slot {
   readonly timeZone: string;
 }
 
-/** Whether nobody sleeps there on that day, and whoever left on it has gone before the work begins. */
+/** Whether nobody sleeps there on that day, and a guest who leaves on it has gone before the work begins. */
 export function isFree(date: string, { localTime, minutes }: Slot, stays: readonly Occupied[]): boolean {
   const begins = Temporal.PlainDate.from(date).toPlainDateTime(Temporal.PlainTime.from(localTime));
   const lastDate = begins.add({ minutes }).subtract({ seconds: 1 }).toPlainDate().toString();

@@ -217,8 +217,8 @@ interface Calendar {
 }
 
 /**
- * What has not begun and was not timed by a person gives way to a stay that was confirmed later. The row is the same;
- * where another of the rule stands on the day that is left, it is called off.
+ * A task that has not begun, and whose time no person has set, gives way to a stay that was confirmed later. It keeps its
+ * row; where another task of the rule stands on the day that is left, it is cancelled.
  */
 async function moveOvertaken(tx: Tx, rule: Rule, { slot, stays, now, days }: Calendar): Promise<void> {
   const { rows } = await sql<MadeTask>`
@@ -269,11 +269,11 @@ async function notifyWithdrawn(tx: Tx, { id, assignee_id }: MadeTask, key: strin
 const ESCALATE_AFTER_MINUTES = [15, 60] as const;
 const MAX_ESCALATIONS = 100;
 
-/** Emergencies that nobody has begun with: ops are told after 15 minutes, and once more after 60. */
+/** Alerts operations of emergencies that nobody has begun, after 15 minutes and again after 60. Answers the number of messages. */
 export async function escalateEmergencies(db: Db, now: Date): Promise<number> {
-  let told = 0;
+  let alerts = 0;
   for (const minutes of ESCALATE_AFTER_MINUTES) {
-    told += await sweepBatch({
+    alerts += await sweepBatch({
       db,
       sweep: 'emergencies',
       limit: MAX_ESCALATIONS,
@@ -289,7 +289,7 @@ export async function escalateEmergencies(db: Db, now: Date): Promise<number> {
       due: (limit) => waiting(db, now, minutes, { limit, ids: null }),
     });
   }
-  return told;
+  return alerts;
 }
 
 async function waiting(db: Db | Tx, now: Date, minutes: number, scope: Scope): Promise<readonly string[]> {

@@ -16,7 +16,7 @@ import { alertOfEmergency, blockCalendar } from './emergency.ts';
 import { insertTask } from './store/insert.ts';
 import { type TaskView, taskView } from './view.ts';
 
-/** What people may plan by hand; the tasks of a stay are made by its sagas. */
+/** The types that people may plan by hand; sagas make the tasks of a stay. */
 export const MANUAL_TASK_TYPES = ['INSPECTION', 'MAINTENANCE', 'EMERGENCY'] as const satisfies readonly TaskType[];
 const DEFAULT_MINUTES = 60;
 
@@ -33,7 +33,7 @@ export interface NewTask {
   readonly requiredSkills?: string[] | undefined;
   /** Nights `[from, to)` that an emergency takes from the calendar. */
   readonly blockCalendar?: { readonly from: string; readonly to: string } | undefined;
-  /** What a repair is going to cost. */
+  /** The expected cost of a repair. */
   readonly estimate?: Money | undefined;
 }
 export interface TaskFilter {
@@ -65,7 +65,7 @@ export async function createTask(tx: Tx, task: NewTask, author: Author): Promise
     checklist: task.checklist && JSON.stringify(task.checklist),
     required_skills: task.requiredSkills,
     priority: urgent ? 'URGENT' : (task.priority ?? usualPriority(task.scheduledDate)),
-    // What a person has chosen stays, also when nobody comes in time.
+    // A time that a person has chosen stays, also when nobody comes in time.
     manual_fields: task.priority === undefined || urgent ? [] : ['priority'],
     block_id: blockId,
     status: 'UNASSIGNED',
@@ -88,11 +88,11 @@ export async function createTask(tx: Tx, task: NewTask, author: Author): Promise
   return taskView(row);
 }
 
-/** What should have begun already is urgent (domain.md 10). */
+/** A task that should have begun already is urgent (domain.md 10). */
 const usualPriority = (start: string) =>
   sql<TaskPriority>`CASE WHEN ${start}::timestamptz < now() THEN 'URGENT' ELSE 'NORMAL' END`;
 
-/** An emergency waits for nobody's word. */
+/** The property, and whether its owner is asked first: never about an emergency. Throws `REFERENCE_NOT_FOUND`. */
 async function repairAt(tx: Tx, { propertyId, type, estimate }: NewTask) {
   const property = await tx
     .selectFrom('property')
@@ -104,8 +104,8 @@ async function repairAt(tx: Tx, { propertyId, type, estimate }: NewTask) {
 }
 
 function notifyOwner(tx: Tx, { id, type }: { readonly id: string; readonly type: TaskType }, ownerId: string) {
-  const told = type === 'INSPECTION' ? inspectionMessage(ownerId, id) : maintenanceOrderedMessage(ownerId, id);
-  return enqueueInTransaction(tx, `${id}-ordered`, [told], { sagaId: null, reservationId: null });
+  const message = type === 'INSPECTION' ? inspectionMessage(ownerId, id) : maintenanceOrderedMessage(ownerId, id);
+  return enqueueInTransaction(tx, `${id}-ordered`, [message], { sagaId: null, reservationId: null });
 }
 
 /** An agent sees the tasks of a portfolio, and its own wherever they are. */
@@ -161,6 +161,7 @@ function matching(db: Db, filter: TaskFilter, page: PageRequest) {
   return query;
 }
 
+/** The task as the API shows it, with the property's checklist where it has none of its own. Throws `TASK_NOT_FOUND`. */
 export async function getTask(db: Db, id: string): Promise<TaskView> {
   const row = await db
     .selectFrom('task')

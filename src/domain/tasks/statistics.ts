@@ -45,6 +45,7 @@ interface Row {
 const DEADLINE = sql`coalesce(t.must_finish_by, t.ends_at)`;
 const MAX_ASSIGNEES = 500;
 
+/** The figures of the tasks that the scope may see and whose deadline lies in `[from, to)`; `byAssignee` has 500 people at the most. */
 export async function taskStatistics(db: Db, scope: WorkScope, filter: StatisticsFilter): Promise<TaskStatistics> {
   const at = filter.propertyId === undefined ? sql`true` : sql`t.property_id = ${filter.propertyId}`;
   // Found by the time first: by whose they are, they would be those of all years.

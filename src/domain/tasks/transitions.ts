@@ -2,9 +2,9 @@ import { literals } from '../../db/literal.ts';
 import type { TaskStatus } from '../../db/schema.ts';
 
 /**
- * What may be done to a task in which status, and what it is afterwards (domain.md 10, 11, 14). Every statement of `store/`
- * takes the statuses in which it changes a row from here, so that what is not listed does not happen, whichever way it is
- * asked for.
+ * The acts on a task: in which status each is possible, and the status after it (domain.md 10, 11, 14). Every statement of `store/`
+ * takes the statuses in which it changes a row from here, so that an act that is not listed here
+ * does not happen, by whichever function.
  */
 export const TASK_ACTIONS = [
   /** Somebody is given it, by the rules. */
@@ -17,7 +17,7 @@ export const TASK_ACTIONS = [
   'displace',
   /** The assignee loses it, and somebody else is looked for. */
   'release',
-  /** When somebody is looked for next; also what an owner says yes to. */
+  /** When somebody is looked for next; also when an owner approves it. */
   'schedule',
   /** Its own time follows the stay's. */
   'retime',
@@ -25,7 +25,7 @@ export const TASK_ACTIONS = [
   'reschedule',
   /** A meeting took place sooner than planned. */
   'record',
-  /** A person changes what it is, when, or whose. */
+  /** A person changes its text, its time or its assignee. */
   'change',
   /** By when it must be done, and how urgent that makes it. */
   'settle',
@@ -38,9 +38,9 @@ export const TASK_ACTIONS = [
   'cancel',
   /** The step that made it is undone. */
   'withdraw',
-  /** Life has gone past it: nobody has it any more, and it may still be reported as done. */
+  /** An arrival or a departure ends it: it has no assignee any more, and may still be reported as done. */
   'overtake',
-  /** An arrival is undone: what it had overtaken is as it was. */
+  /** An arrival is undone: a task that it had overtaken is as it was. */
   'resume',
   /** A cancellation is undone: it is as it was. */
   'reopen',

@@ -4,8 +4,8 @@ import type { TaskPriority } from '../../db/schema.ts';
 import { AFTER_CHECK_OUT, AFTER_CHECK_OUT_SECONDS } from '../reservations/stay-plan.ts';
 
 /**
- * Two stays meet on one day, and the cleaning after the first does the one before the second as well (domain.md 10). What
- * several statements must say alike; names are those of tables within the statement.
+ * Two stays meet on one day, and the cleaning after the first is also the one before the second (domain.md 10). Expressions
+ * of the rule that several statements share; their arguments are names of tables within the statement.
  */
 
 /** The stay `leaving` leaves, or has left, on the day when `arriving` arrives. */
@@ -42,7 +42,7 @@ export const mayTakeTurnover = (cleaning: string, arrival: RawBuilder<unknown>):
   return sql<boolean>`((${isTimedByHand(cleaning)} AND coalesce(${t('slot_end')}, ${t('ends_at')}) > ${arrival}) IS NOT TRUE)`;
 };
 
-/** A person wants it at a time that ends after `by`. */
+/** Whether a person has set a time that ends after `by`. */
 export const endsTooLateByHand = ({ manual_fields, slot_end, ends_at }: Timed, by: Date | null): boolean =>
   manual_fields.includes('scheduledDate') && by !== null && (slot_end ?? ends_at) > by;
 
@@ -52,10 +52,11 @@ interface Timed {
   readonly ends_at: Date;
 }
 
+/** Whether a person has set the time of the task. */
 export const isTimedByHand = (task: string): RawBuilder<boolean> =>
   sql<boolean>`('scheduledDate' = ANY(${columnsOf(task)('manual_fields')}))`;
 
-/** What a person has set stays, and so does what is overdue. */
+/** A priority that a person has set stays, and so does URGENT. */
 export const priorityUnlessSet = (task: string, usual: 'HIGH' | 'NORMAL'): RawBuilder<TaskPriority> => {
   const t = columnsOf(task);
   return sql<TaskPriority>`CASE WHEN 'priority' = ANY(${t('manual_fields')}) OR ${t('priority')} = 'URGENT' THEN ${t('priority')}
@@ -70,7 +71,7 @@ export const isTurnoverTooShort = (cleaning: string, arrival: RawBuilder<unknown
 
 /**
  * A cleaning that nobody has been given yet may be moved freely: to the departure itself when two hours after it would be
- * too late for `arrival`, and back (`planTurnover`).
+ * too late for `arrival`, and back.
  */
 export const movedTurnover = (cleaning: string, arrival: RawBuilder<unknown> | null) => {
   const t = columnsOf(cleaning);

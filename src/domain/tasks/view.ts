@@ -53,7 +53,7 @@ const OCCASIONS: Readonly<Record<string, string>> = {
   PRE_ARRIVAL: 'Pre-arrival cleaning',
   POST_DEPARTURE: 'Post-departure cleaning',
 };
-/** Of what is no stay's, people wrote the title, for those who do it. */
+/** The titles of other types were written by people, for the person who does the work. */
 const OF_STAYS: ReadonlySet<TaskType> = new Set(['CHECK_IN', 'CHECK_OUT', 'FINANCE']);
 
 export interface Titled {
@@ -61,9 +61,10 @@ export interface Titled {
   readonly occurrence: string;
   readonly title: string;
 }
-/** For those who do the work and need not know for whom: a title without a guest's name. */
+/** The title without a guest's name, for the person who does the work. */
 export const neutralTitle = ({ type, occurrence, title }: Titled): string =>
   OCCASIONS[occurrence] ?? (OF_STAYS.has(type) ? WORK[type] : title);
 
+/** An amount in major units; null where there is none. */
 export const amountView = (amountMinor: number | null, currency: string | null) =>
   amountMinor === null || currency === null ? null : { amount: toMajor({ amountMinor, currency }), currency };

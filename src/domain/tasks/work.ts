@@ -6,11 +6,11 @@ import { RoomyError } from '../../kernel/errors.ts';
 /** Whose tasks somebody may see and do. It goes into the WHERE of every query, never after it (security.md Z1, Z5). */
 export type WorkScope =
   | { readonly kind: 'ALL' }
-  /** An agent: the properties of its portfolio, and what it is to do itself. */
+  /** An agent: the properties of its portfolio, and its own tasks. */
   | { readonly kind: 'PORTFOLIO'; readonly agentId: string }
   /** An owner: the owner's properties. */
   | { readonly kind: 'OWNER'; readonly ownerId: string }
-  /** Who does the work: what is theirs to do; where types are named, of those alone. */
+  /** A member of staff: the person's own tasks; where types are named, of those alone. */
   | { readonly kind: 'OWN'; readonly staffId: string; readonly types: readonly TaskType[] | null };
 
 /** A task, named `t`, at a property, named `p`, that lies within the scope. */
@@ -35,7 +35,7 @@ export interface WorkItem {
   readonly reservationStatus: ReservationStatus | null;
 }
 
-/** Throws `TASK_NOT_FOUND` for a task that is absent or foreign: one refusal, so that nobody can tell them apart. */
+/** Throws `TASK_NOT_FOUND` for a task that is absent or foreign: one refusal for both, so that the answer does not show which it is. */
 export async function assertOwnTask(db: Db | Tx, taskId: string, scope: WorkScope): Promise<void> {
   const row = await db
     .selectFrom('task as t')

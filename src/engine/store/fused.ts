@@ -1,13 +1,13 @@
 import { type CompiledQuery, type Expression, type OperationNodeSource, type RawBuilder, sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import { isUnreachable } from '../../db/errors.ts';
-import type { ValueRefs } from '../../db/fused.ts';
+import { valueRefs } from '../../db/fused.ts';
 import type { Direction } from '../../db/schema.ts';
 import { type AuditNote, auditRows } from '../../domain/audit/record.ts';
 import { createBatcher } from '../../kernel/batcher.ts';
 import { InvariantError } from '../../kernel/errors.ts';
 import type { PreparedEnd } from '../answers.ts';
-import type { ErasedFused, LockKind, StepDefinition } from '../step.ts';
+import type { ErasedFused, LockKind, SharedEffect, StepDefinition } from '../step.ts';
 
 /**
  * Guard, effect and record of a local step in one statement, for any number of due sagas.
@@ -97,7 +97,12 @@ export function compileFusedStep(
 ): FusedStatement {
   const fusedDb = db as unknown as FusedCreator;
   const parts = effectParts(fusedDb, step, effect);
-  const query = (direction === 'F' ? forward(step, totalSteps, releases, parts) : backward(step, parts)).compile(db);
+  const shared = direction === 'F' ? step.effects.map((one) => sharedEffect(fusedDb, step, one)) : [];
+  const query = (
+    direction === 'F'
+      ? forward(step, totalSteps, releases, { ...parts, ctes: sql.join([...shared, parts.ctes], sql``) })
+      : backward(step, parts)
+  ).compile(db);
   return { query, itemsAt: query.parameters.indexOf(DUE_ITEMS) };
 }
 
@@ -132,6 +137,17 @@ function effectParts(db: FusedCreator, step: StepDefinition, effect: ErasedFused
   };
 }
 
+/** `, "name" AS (...), "name_rows" AS (...)` */
+function sharedEffect(
+  db: FusedCreator,
+  step: StepDefinition,
+  { name, run, onRows }: SharedEffect,
+): RawBuilder<unknown> {
+  const table = sql.table(name);
+  const further = onRows ? sql`, ${sql.table(`${name}_rows`)} AS (${asExpression(onRows(db, table))})` : sql``;
+  return sql`, ${table} AS (${joinsGuard(step, run(db))})${further}`;
+}
+
 /** An effect that ignored the guard would act for steps that are not due. */
 function joinsGuard(step: StepDefinition, query: ReturnType<ErasedFused['run']>): Expression<unknown> {
   if (!/"guard"/.test(query.compile().sql))
@@ -143,12 +159,7 @@ const asExpression = (source: OperationNodeSource): Expression<unknown> => ({
   toOperationNode: () => source.toOperationNode(),
 });
 
-const VALUE_REFS: ValueRefs<Record<string, unknown>> = {
-  text: (key) => sql`(guard.vals ->> ${key}::text)`,
-  number: (key) => sql`(guard.vals ->> ${key}::text)::bigint`,
-  instant: (key) => sql`(guard.vals ->> ${key}::text)::timestamptz`,
-  json: (key) => sql`(guard.vals -> ${key}::text)`,
-};
+const VALUE_REFS = valueRefs<Record<string, unknown>>();
 
 const DUE = sql`due AS (
   SELECT i ->> 'saga_id' AS saga_id, (i ->> 'generation')::int AS generation, i -> 'vals' AS vals, i -> 'end' AS "end", i -> 'note' AS note

@@ -47,8 +47,8 @@ export const cancelReservation = saga('cancelReservation', CancelReservation, {
   })
   .tx('cancelRelatedTasks', {
     run: ({ tx, subjectId }) => cancelTasksOf(tx, subjectId),
-    compensate: async ({ tx, done }) => {
-      if (done.own) await reopenTasks(tx, done.own);
+    compensate: async ({ tx, subjectId, done }) => {
+      if (done.own) await reopenTasks(tx, subjectId, done.own);
     },
   })
   .read('calculateRefundAmount', {

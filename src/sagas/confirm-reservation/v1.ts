@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Db, Tx } from '../../db/client.ts';
+import { notifyDisplaced } from '../../domain/assignment/turnovers.ts';
 import { cancelAmountDue, createAmountDue } from '../../domain/finance/store/amount-due.ts';
 import { countNotifications } from '../../domain/messages/catalogue/deliveries.ts';
 import { confirmationMessages } from '../../domain/messages/catalogue/reservation-confirmed.ts';
@@ -12,20 +13,11 @@ import { transitionError } from '../../domain/reservations/actions.ts';
 import type { StayOccurrence, StayPlan } from '../../domain/reservations/stay-plan.ts';
 import { confirm, unconfirm } from '../../domain/reservations/store.ts';
 import { checkChosenTimes } from '../../domain/stay-tasks/chosen-times.ts';
-import { ensureAssignedTask, holdForStay, type StayTask } from '../../domain/stay-tasks/task-orchestrator.ts';
+import { type StayTask, taskOrchestrator } from '../../domain/stay-tasks/task-orchestrator.ts';
 import { assertConfirmable, conflictError, type StayFacts } from '../../domain/stays/confirmable.ts';
 import { readOutcome } from '../../domain/stays/outcome.ts';
-import {
-  absorbNextCleaning,
-  ensurePostDepartureCleaning,
-  ensurePreArrivalCleaning,
-  ensureTask,
-  setDeadlineOfPrevious,
-  settleNewTurnovers,
-  type TaskValues,
-  withdrawTask,
-} from '../../domain/tasks/store/ensure.ts';
-import { settleTurnoversWithout } from '../../domain/tasks/store/turnover.ts';
+import { ensureTask, type TaskValues, withdrawTask } from '../../domain/tasks/store/ensure.ts';
+import { settleTurnoversOfGuard, settleTurnoversWithout } from '../../domain/tasks/store/turnover.ts';
 import { saga } from '../../engine/definition.ts';
 import type { Failure, StepContext } from '../../engine/step.ts';
 import { type RoomyError, required } from '../../kernel/errors.ts';
@@ -44,7 +36,7 @@ export const ConfirmReservation = z.strictObject({
   requireAssignment: z.boolean().default(false),
   /** Starts that a person has chosen, instead of the rules'; ISO instants. Only where staff is required. */
   taskTimes: z.partialRecord(z.enum(OCCURRENCES), z.string()).optional(),
-  /** The times that a refusal suggests are kept free for whoever comes back with the hold's id. */
+  /** The times that a refusal suggests are kept free for the next request with the hold's id. */
   holdAlternatives: z.boolean().optional(),
   holdId: z.string().optional(),
 });
@@ -68,16 +60,17 @@ const assigned = <Name extends string>(task: keyof StayPlan, output: Name) => ({
   run: async (context: Context & { readonly tx: Tx }) => {
     const made = stayTaskOf(context, task);
     const ids = { [output]: made.taskId } as { readonly [K in Name]: string };
-    const requirement = { nowMs: context.requestedAt.getTime(), holdId: context.input.holdId ?? null, tells: false };
-    return { ...ids, ...(await ensureAssignedTask(context.tx, made, context, requirement)) };
+    const requirement = { nowMs: context.requestedAt.getTime(), holdId: context.input.holdId ?? null, notifies: false };
+    return { ...ids, ...(await taskOrchestrator.ensureAssignedTask(context.tx, made, context, requirement)) };
   },
 });
 
-/** A person who loses the next guest's cleaning to it has been told by then. */
-const assignedTurnover = (() => {
-  const { when, run } = assigned('postDepartureCleaning', 'postCleaningTaskId');
-  return { when, run: async (context: Context & { readonly tx: Tx }) => ({ ...(await run(context)), displaced: [] }) };
-})();
+/**
+ * The people whose cleaning was merged by the step itself, in executions that ran it in a build before `settleTurnovers`,
+ * which sends these messages now.
+ */
+const displacedBefore = (output: object) => Displaced.parse('displaced' in output ? output.displaced : []);
+const Displaced = z.array(z.object({ taskId: z.string(), assigneeId: z.string() }));
 
 /** Keeps the times free that the step's refusal suggests, if that was asked for. */
 const heldOn =
@@ -87,7 +80,7 @@ const heldOn =
     if (!('refusal' in failure) || failure.refusal.code !== 'NO_STAFF_AVAILABLE' || !input.holdAlternatives)
       return undefined;
     const hold = { nowMs: requestedAt.getTime(), holdId: input.holdId ?? `hold-${sagaId}`, reservationId: subjectId };
-    return holdForStay(db, stayTaskOf(context, task), hold);
+    return taskOrchestrator.holdForStay(db, stayTaskOf(context, task), hold);
   };
 
 /** The brief's workflow 1 (domain.md 1.1). */
@@ -117,8 +110,7 @@ export const confirmReservation = saga('confirmReservation', ConfirmReservation,
   })
   .statement('createCleaningTask', {
     values: (context) => valuesOf(context, 'preArrivalCleaning'),
-    run: ensurePreArrivalCleaning('cleaningTaskId'),
-    secondEffect: setDeadlineOfPrevious,
+    run: ensureTask('cleaningTaskId'),
     onNoRow: 'STEP_FAILED',
     imperative: assigned('preArrivalCleaning', 'cleaningTaskId'),
     explain: heldOn('preArrivalCleaning'),
@@ -142,13 +134,14 @@ export const confirmReservation = saga('confirmReservation', ConfirmReservation,
   })
   .statement('createPostCleaningTask', {
     values: (context) => valuesOf(context, 'postDepartureCleaning'),
-    run: ensurePostDepartureCleaning('postCleaningTaskId'),
-    secondEffect: absorbNextCleaning,
+    run: ensureTask('postCleaningTaskId'),
     onNoRow: 'STEP_FAILED',
-    imperative: assignedTurnover,
+    imperative: assigned('postDepartureCleaning', 'postCleaningTaskId'),
     explain: heldOn('postDepartureCleaning'),
     compensate: { run: withdrawTask, secondEffect: settleTurnoversWithout },
   })
+  // Behind all steps that make cleanings: of two stays that are confirmed at once, the later one finds both here.
+  .effect('settleTurnovers', { run: settleTurnoversOfGuard, onRows: notifyDisplaced })
   .statement('createFinancialTransaction', {
     values: ({ done: { validateReservation: stay } }) => ({
       transactionId: newId('transaction'),
@@ -159,9 +152,6 @@ export const confirmReservation = saga('confirmReservation', ConfirmReservation,
     }),
     // No row where nothing is owed.
     run: createAmountDue,
-    // Two stays that meet may be confirmed at once, and neither sees the other's cleaning while it makes its own: only a step
-    // after both have committed theirs finds them. A second effect, as the brief has no step for it; no money depends on it.
-    secondEffect: settleNewTurnovers,
     compensate: { run: cancelAmountDue },
   })
   .statement('sendConfirmationNotification', {
@@ -172,13 +162,13 @@ export const confirmReservation = saga('confirmReservation', ConfirmReservation,
         { taskId: done.createCheckOutTask.checkOutTaskId, ...done.createCheckOutTask },
         { taskId: done.createPostCleaningTask.postCleaningTaskId, ...done.createPostCleaningTask },
       ];
-      const told = tasks.flatMap(({ taskId, assignee }) =>
+      const assignments = tasks.flatMap(({ taskId, assignee }) =>
         assignee === null ? [] : [{ ...taskAssignedMessage(assignee), taskId }],
       );
-      const displaced = (done.createPostCleaningTask.displaced ?? []).map(({ taskId, assigneeId }) =>
+      const withdrawals = displacedBefore(done.createPostCleaningTask).map(({ taskId, assigneeId }) =>
         taskWithdrawnMessage(assigneeId, taskId),
       );
-      return orderMessages(key, [...confirmationMessages(done.validateReservation), ...told, ...displaced]);
+      return orderMessages(key, [...confirmationMessages(done.validateReservation), ...assignments, ...withdrawals]);
     },
     run: enqueueMessages,
     compensate: { run: withdrawMessages, secondEffect: notifyRolledBack },

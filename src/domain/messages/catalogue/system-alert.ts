@@ -1,8 +1,9 @@
+import { ALERT_EVENT, ALERT_TEXTS } from '../../notifications/alerts.ts';
 import { defineMessage, MAIL } from './define.ts';
 
-/** The subject of an alert decides which of the texts it has: `notifications/alerts.ts`. */
+/** The event and the keys of its texts are those of `notifications/alerts.ts`, where the subject of an alert decides its text. */
 export const systemAlert = defineMessage({
-  event: 'SYSTEM_ALERT',
+  event: ALERT_EVENT,
   cause: 'when a saga, a task or a part of the system needs a person',
   to: { OPS: { channels: MAIL, required: true } },
   variables: ['sagaName', 'step', 'code', 'sagaId'],
@@ -10,7 +11,7 @@ export const systemAlert = defineMessage({
   atAnyHour: true,
   texts: {
     /** About a task; of a saga there is more to say. */
-    'task-alert.ops@1': {
+    [ALERT_TEXTS.task]: {
       en: {
         subject: 'Roomy needs a person: {step} task - {code}',
         message: `A task needs attention: {sagaId}.
@@ -21,7 +22,7 @@ Reason: {code}
 GET /api/production/tasks/{sagaId}/assignment tells who was looked at, and why nobody has it.`,
       },
     },
-    'system-alert.ops@1': {
+    [ALERT_TEXTS.saga]: {
       en: {
         subject: 'Roomy needs a person: {sagaName} - {code}',
         message: `{sagaName} stopped and cannot go on by itself.
@@ -33,7 +34,7 @@ Saga: {sagaId}
 Retry or resolve it through the API or on the ops port.`,
       },
     },
-    'refund-alert.ops@1': {
+    [ALERT_TEXTS.refund]: {
       en: {
         subject: 'A refund must be sent by hand: {code}',
         message: `A gateway refuses a refund for good. The money stays owed to the guest, and a task of type FINANCE waits.
@@ -43,8 +44,8 @@ Saga: {sagaId}
 Send it another way, and record that with POST /api/production/transactions/<id of the refund>/settlement.`,
       },
     },
-    /** About what is neither a saga nor a task: a message, a webhook endpoint, a channel, a rule. */
-    'notice-alert.ops@1': {
+    /** About any other subject: a message, a webhook endpoint, a channel, a rule. */
+    [ALERT_TEXTS.other]: {
       en: {
         subject: 'Roomy needs a person: {sagaName} - {code}',
         message: `Something about {sagaName} needs attention.

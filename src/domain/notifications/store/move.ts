@@ -56,7 +56,7 @@ export async function skipPlanned(
 export async function postponeUntilGiven(tx: Tx, effectKeys: readonly string[], seconds: number): Promise<void> {
   await sql`
     UPDATE notification n SET due_at = now() + ${seconds}::int * interval '1 second'
-     WHERE n.effect_key = ANY(${effectKeys}::text[])
+     WHERE n.effect_key = ANY(${effectKeys}::text[]) AND ${mayMove('postpone', 'n')}
        AND EXISTS (SELECT FROM task t WHERE t.id = n.task_id AND t.status = 'UNASSIGNED' AND t.next_assign_at <= now())`.execute(
     tx,
   );

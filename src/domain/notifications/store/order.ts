@@ -83,6 +83,40 @@ export const insertNotifications = async (db: Db | Tx, rows: readonly InsertObje
         .returningAll()
         .execute();
 
+/**
+ * `insertWithdrawal` for the rows of a statement that have `id`, `version` and `reservation_id` of a task and `assignee_id`,
+ * the person who lost it. The key is the one of `notifyReleased`.
+ */
+export const insertWithdrawals = (
+  db: QueryCreator<FusedDatabase>,
+  rows: RawBuilder<unknown>,
+  { event, template, channel, recipientType }: Omit<TaskText, 'id' | 'taskId' | 'recipientId'>,
+) =>
+  db
+    .insertInto('notification')
+    .columns([...WITHDRAWAL_COLUMNS])
+    .expression(
+      sql`SELECT 'notification-' || gen_random_uuid(), t.id || ${WITHDRAWN}::text || t.version || ${`-${channel}-${recipientType}-`}::text || t.id,
+          t.reservation_id, t.id, ${event}::text, ${template}::text, ${channel}::text, ${recipientType}::text, t.assignee_id
+        FROM (${rows}) AS t`,
+    )
+    .onConflict((conflict) => conflict.column('effect_key').doNothing())
+    .returning(['id']);
+
+/** Between the id and the version of a task in the effect key of a message that it was taken from its assignee. */
+export const WITHDRAWN = '-withdrawn-';
+const WITHDRAWAL_COLUMNS = [
+  'id',
+  'effect_key',
+  'reservation_id',
+  'task_id',
+  'event',
+  'template',
+  'channel',
+  'recipient_type',
+  'recipient_id',
+] as const;
+
 export interface TaskText {
   readonly id: string;
   readonly taskId: string;
@@ -97,17 +131,7 @@ export async function insertWithdrawal(tx: Tx, text: TaskText): Promise<void> {
   const { id, taskId, event, template, channel, recipientType, recipientId } = text;
   await tx
     .insertInto('notification')
-    .columns([
-      'id',
-      'effect_key',
-      'reservation_id',
-      'task_id',
-      'event',
-      'template',
-      'channel',
-      'recipient_type',
-      'recipient_id',
-    ])
+    .columns([...WITHDRAWAL_COLUMNS])
     .expression(
       sql`SELECT ${id}, t.id || '-withdrawn-' || ${recipientId}::text || '-' || t.version, t.reservation_id, t.id,
           ${event}, ${template}, ${channel}, ${recipientType}, ${recipientId}

@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { MOVES } from './states.ts';
 
@@ -19,5 +21,22 @@ describe('the moves of a notification', () => {
         to.some((state) => ['QUEUED', 'SENDING'].some((one) => one === state)),
     );
     expect(again).toEqual([]);
+  });
+});
+
+describe('a statement that changes the state of a notification, or when it is due', () => {
+  /** Selects and locks its rows by `mayMove('claim')` before (`messages/delivery-rows.ts`). */
+  const CLAIM = 'claimRows';
+
+  it('asks `mayMove`', () => {
+    const statements = readdirSync(import.meta.dirname)
+      .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'))
+      .flatMap((file) => readFileSync(path.join(import.meta.dirname, file), 'utf8').split(/\n(?=export )/))
+      .filter((text) => /(?:updateTable\('notification|UPDATE notification|DO UPDATE)/.test(text))
+      .filter((text) => /\b(?:status|due_at)(?::| =)/.test(text));
+    expect(statements.length).toBeGreaterThan(9);
+    const silent = statements.filter((text) => !text.includes('mayMove(') && !text.includes(`const ${CLAIM} =`));
+    // A digest that is there already is returned as it is.
+    expect(silent.map((text) => /(?:function|const) (\w+)/.exec(text)?.[1])).toEqual(['putIntoDigests']);
   });
 });

@@ -4,7 +4,7 @@ import type { TaskType } from '../../../db/schema.ts';
 import { required } from '../../../kernel/errors.ts';
 import { statusLiterals } from '../transitions.ts';
 
-/** Who has a task, and when somebody is looked for. */
+/** The assignee of a task, and when the assignment sweep looks for one. */
 
 /** One task of a plan; instants are ISO 8601. */
 export interface PlannedAssignment {
@@ -52,7 +52,7 @@ export const assignments = (
 export interface Released {
   readonly id: string;
   readonly type: TaskType;
-  /** Who had it. */
+  /** The person who had it. */
   readonly assigneeId: string;
   readonly reservationId: string | null;
   readonly version: number;
@@ -121,7 +121,7 @@ export async function postponeTasks(tx: Tx, taskIds: readonly string[]): Promise
      WHERE id = ANY(${taskIds}::text[]) AND status IN (${sql.join(statusLiterals('schedule'))})`.execute(tx);
 }
 
-/** Nobody could be found: when they are looked at next (an ISO instant), what was told of them, and why. */
+/** Nobody could be found: notes when they are looked at next (an ISO instant), the level of the last alert about them, and why. */
 export async function noteNobodyFound(
   tx: Tx,
   items: readonly { readonly id: string; readonly next: string; readonly why: unknown; readonly level: number }[],

@@ -4,7 +4,7 @@ import type { Completion, TaskStatus, TaskType } from '../../../db/schema.ts';
 import { statusLiterals } from '../transitions.ts';
 import { KEPT_SLOT } from './assign.ts';
 
-/** How tasks are begun, and how they end: done, cancelled, withdrawn, or overtaken by life; and back. */
+/** How tasks begin, and how they end: completed, cancelled, withdrawn or overtaken; and how that is undone. */
 
 /** The row must be locked; `version` is the new one. */
 export const startTaskRow = (
@@ -48,7 +48,7 @@ export const completeTaskRow = (
     .returningAll()
     .executeTakeFirstOrThrow();
 
-/** What the task of this key was about has been seen to; nothing when it is over already. */
+/** Completes the task of this key; changes nothing when it is over already. */
 export const completeTaskByKey = (db: Db | Tx, effectKey: string) =>
   db
     .updateTable('task')
@@ -107,7 +107,7 @@ export const reopenTask = (tx: Tx, task: { readonly id: string; readonly version
     )
     .execute();
 
-/** Takes back a task that a step has made, by the step's key: a tombstone (domain.md T12). What is done stays. */
+/** Takes back a task that a step has made, by the step's key: a tombstone (domain.md T12). A completed task stays. */
 export const withdrawTaskByKey = (tx: Tx, effectKey: string) =>
   tx
     .updateTable('task')
@@ -131,7 +131,7 @@ export type EndedTask = {
   readonly acceptedAt: string | null;
   readonly nextAssignAt: string | null;
   readonly assignAttempts: number;
-  /** The row's since, so that what another hand did to it afterwards is seen. */
+  /** The row's since, by which a later change of it is found. */
   readonly version: number;
 };
 

@@ -1,9 +1,9 @@
 import { type RawBuilder, sql, type Updateable } from 'kysely';
 import type { Tx } from '../../../db/client.ts';
-import type { TaskTable } from '../../../db/schema.ts';
+import type { TaskPriority, TaskTable } from '../../../db/schema.ts';
 import { statusLiterals } from '../transitions.ts';
 
-/** When a task is due, and what a person changes of it. Instants are ISO 8601. */
+/** The times of a task, and the changes that a person makes. Instants are ISO 8601. */
 
 export interface OwnTime {
   readonly scheduledAt: string;
@@ -75,7 +75,25 @@ export const recordMeetingAt = (tx: Tx, reservationId: string, occurrence: 'ARRI
        WHERE reservation_id = ${reservationId} AND occurrence = ${occurrence} AND status IN (${sql.join(statusLiterals('record'))})
          AND scheduled_at > ${at}::timestamptz AND NOT 'scheduledDate' = ANY(manual_fields)`.execute(tx);
 
-/** What a person changes of a task, and whose it is with that. The row must be locked; the change holds its new version. */
+/**
+ * A person has chosen another start for a task that was just made, an ISO instant, and its length stays. It is not overdue by
+ * its own time any more. Changes nothing of a task that may not be changed.
+ */
+export const chooseStart = (tx: Tx, id: string, start: string) =>
+  tx
+    .updateTable('task')
+    .set((eb) => ({
+      slot_start: start,
+      slot_end: sql<Date>`${start}::timestamptz + (ends_at - scheduled_at)`,
+      manual_fields: ['scheduledDate'],
+      priority: sql<TaskPriority>`CASE WHEN priority = 'URGENT' THEN 'NORMAL' ELSE priority END`,
+      version: eb('version', '+', 1),
+    }))
+    .where('id', '=', id)
+    .where('status', 'in', statusLiterals('change'))
+    .execute();
+
+/** Writes a person's change of a task, and its assignee after it. The row must be locked; the change holds its new version. */
 export const changeTaskRow = (tx: Tx, id: string, change: TaskRowChange) =>
   tx
     .updateTable('task')

@@ -5,15 +5,13 @@ import { literal } from '../../../db/literal.ts';
 import type { TaskPriority, TaskStatus, TaskType } from '../../../db/schema.ts';
 import { statusLiterals } from '../transitions.ts';
 import { isTimedByHand, mayTakeTurnover, meetsOnOneDay, movedTurnover, priorityUnlessSet } from '../turnover.ts';
-import { KEPT_SLOT, type Released } from './assign.ts';
+import type { Released } from './assign.ts';
 
-/** Cleanings that are merged where two stays meet on one day, and what that asks of the one that is left (domain.md 10). */
+/** Cleanings that are merged where two stays meet on one day, and the deadline and time of the other one (domain.md 10). */
 
 const MAY_MERGE = sql.join(statusLiterals('merge'));
 const MAY_PART = sql.join(statusLiterals('part'));
 const MAY_SETTLE = sql.join(statusLiterals('settle'));
-/** A merged cleaning `t` is nobody's, and nothing is agreed or asked about it. */
-const NOBODYS = sql`assignee_id = NULL, ${KEPT_SLOT}, accept_by = NULL, accepted_at = NULL, next_assign_at = NULL`;
 
 /** A departing stay's cleaning, as it was before nobody waited for it any more. */
 export interface FormerDeadline {
@@ -23,28 +21,35 @@ export interface FormerDeadline {
   readonly priority: TaskPriority;
 }
 
-/** What settling has changed. */
+/** The changes of one settling. */
 export interface Settled {
   /** Cleanings that went into another one. */
   readonly merged: readonly { readonly taskId: string; readonly into: string }[];
-  /** Of those, the ones that somebody had, who is to be told. */
+  /** Of those, the ones that somebody had, with the person to notify. */
   readonly displaced: readonly Released[];
   /** Cleanings that stand on their own again, and somebody is looked for. */
   readonly parted: readonly { readonly taskId: string; readonly mergedInto: string }[];
   /** Cleanings that nobody waits for any more. */
   readonly cleared: readonly FormerDeadline[];
+  /** Cleanings that another guest waits for, or the same one by another time. */
+  readonly awaited: readonly string[];
 }
 
 /**
- * The turnovers around these stays as the stays make them, whatever has happened to them or to their tasks; what is so already
- * is not written. Where one guest leaves on the day when the next one comes, the cleaning after the first is the one before
- * the second as well: that one is MERGED into it, and it must be done when the next guest comes, so it is HIGH, and begins
- * with the departure where two hours later would be too late. It is not, where a person wants it at a time that ends too
- * late, or has begun it: then each stands for itself. Locks the rows that it changes, in the order of their ids.
+ * The one rule for turnovers (domain.md 10): derives the merges, deadlines and times of the cleanings around these stays from
+ * the stays, and writes only the differences. Every act on a stay or on its cleanings calls it.
+ *
+ * Where one guest leaves on the day when the next one comes, the cleaning after the first is also the one before the second:
+ * that one is MERGED into it, and it must be done when the next guest comes, so it is HIGH, and begins with the departure where
+ * two hours later would be too late. They stay two where a person wants the first at a time that ends too late, or has begun
+ * it.
+ *
+ * Locks the rows that it changes, in the order of their ids; a row whose status another transaction has changed meanwhile is
+ * left to that one.
  */
 export async function settleTurnovers(tx: Tx, reservationIds: readonly string[]): Promise<Settled> {
   const rows = await settling(tx.withTables<{ guard: GuardTable }>(), sql`SELECT unnest(${reservationIds}::text[])`, {
-    merges: ANYBODYS,
+    merges: ANY_CLEANING,
   })
     .returning([
       't.id',
@@ -61,13 +66,31 @@ export async function settleTurnovers(tx: Tx, reservationIds: readonly string[])
 }
 
 /**
- * The same in a fused statement, beside one that takes a task of the saga back: as if that were gone already. It tells nobody,
- * and so takes nothing from anybody.
+ * `settleTurnovers` around the subjects of `guard`, in a fused statement. Two stays that meet may be confirmed at once, and
+ * neither sees the other's cleanings before both are committed: so it belongs behind the steps that make them. It leaves a
+ * cleaning with the person whom a saga that is still under way has given it to. `notifyDisplaced` sends its messages.
+ */
+export const settleTurnoversOfGuard = (db: QueryCreator<FusedDatabase>) =>
+  settling(db, STAYS_OF_GUARD, { merges: NOT_IN_THE_MAKING }).returning([
+    't.id',
+    't.version',
+    't.reservation_id',
+    'change.part',
+    'change.assignee_id',
+  ]);
+
+/** The rows of `settleTurnoversOfGuard` from which a person lost a cleaning: `id`, `version`, `reservation_id`, `assignee_id`. */
+export const displacedOf = (rows: RawBuilder<unknown>) =>
+  sql`SELECT id, version, reservation_id, assignee_id FROM ${rows} WHERE part = 'MERGED' AND assignee_id IS NOT NULL`;
+
+/**
+ * `settleTurnovers` in the fused statement that withdraws a task of the saga, as if that task were gone already. It sends no
+ * messages, and so takes no cleaning from anybody.
  */
 export const settleTurnoversWithout = (db: QueryCreator<FusedDatabase>) =>
-  settling(db, sql`SELECT subject_id FROM "guard" AS guard`, { merges: NOBODYS_YET, isGone: isTakenBack }).returning([
-    't.id',
-  ]);
+  settling(db, STAYS_OF_GUARD, { merges: NOBODYS_YET, isGone: isTakenBack }).returning(['t.id']);
+
+const STAYS_OF_GUARD = sql`SELECT subject_id FROM "guard" AS guard`;
 
 const isTakenBack = (task: string) =>
   sql<boolean>`(coalesce(${sql.ref(`${task}.effect_key`)}, '') IN (SELECT forward_key FROM "guard" AS guard))`;
@@ -77,8 +100,10 @@ interface Settling {
   readonly merges: RawBuilder<boolean>;
   readonly isGone?: (task: string) => RawBuilder<boolean>;
 }
-const ANYBODYS = sql<boolean>`true`;
+const ANY_CLEANING = sql<boolean>`true`;
 const NOBODYS_YET = sql<boolean>`pre.assignee_id IS NULL`;
+const NOT_IN_THE_MAKING = sql<boolean>`(pre.assignee_id IS NULL
+  OR coalesce((SELECT s.status FROM saga s WHERE s.id = pre.created_by_saga), 'completed') = 'completed')`;
 
 function settling(
   db: QueryCreator<FusedDatabase>,
@@ -180,7 +205,7 @@ const changes = (
       SELECT o.id AS leaves, r.id AS arrives FROM leaving l ${byId('reservation', 'o', sql`l.id`)} ${arrivesNear('r', 'o')}
       UNION SELECT o.id, r.id FROM arriving a ${byId('reservation', 'r', sql`a.id`)} ${leavesNear('o', 'r')}),
     pair AS MATERIALIZED (
-      SELECT DISTINCT ON (pre.id) post.id AS previous_id, pre.id AS next_id, pre.must_finish_by AS arrival,
+      SELECT DISTINCT ON (pre.id) post.id AS previous_id, pre.id AS next_id, pre.status AS next_status, pre.must_finish_by AS arrival,
              r.status = 'CONFIRMED' AND pre.status IN (${MAY_MERGE}, ${MAY_PART}) AND ${merges} AS merges, pre.merged_into_task_id AS merged_into
         FROM meeting m ${byId('reservation', 'r', sql`m.arrives`)} ${byId('reservation', 'o', sql`m.leaves`)}
              ${cleaning('pre', 'PRE_ARRIVAL', sql`r.id`)} ${cleaning('post', 'POST_DEPARTURE', sql`o.id`)}
@@ -189,14 +214,14 @@ const changes = (
          AND ${mayTakeTurnover('post', sql`pre.must_finish_by`)}
        ORDER BY pre.id, o.check_in_date DESC),
     wanted AS MATERIALIZED (
-      SELECT post.id, 'PREVIOUS' AS part, pair.previous_id, pair.arrival
+      SELECT post.id, post.status, 'PREVIOUS' AS part, pair.previous_id, pair.arrival
         FROM leaving l ${cleaning('post', 'POST_DEPARTURE', sql`l.id`)} LEFT JOIN pair ON pair.previous_id = post.id
        WHERE post.status IN (${MAY_SETTLE}) AND NOT ${isGone('post')} AND post.must_finish_by IS DISTINCT FROM pair.arrival
       UNION ALL
-      SELECT pair.next_id, 'MERGED', pair.previous_id, NULL FROM pair
+      SELECT pair.next_id, pair.next_status, 'MERGED', pair.previous_id, NULL FROM pair
        WHERE pair.merges AND pair.merged_into IS DISTINCT FROM pair.previous_id
       UNION ALL
-      SELECT pre.id, 'PARTED', NULL, NULL
+      SELECT pre.id, pre.status, 'PARTED', NULL, NULL
         FROM arriving a ${cleaning('pre', 'PRE_ARRIVAL', sql`a.id`)} ${byId('task', 'into_task', sql`pre.merged_into_task_id`)}
              ${byId('reservation', 'r', sql`a.id`)} ${byId('reservation', 'o', sql`into_task.reservation_id`)}
        WHERE pre.status IN (${MAY_PART}) AND NOT ${isGone('pre')}
@@ -205,7 +230,8 @@ const changes = (
              ELSE r.status = 'CONFIRMED' AND o.status = 'CHECKED_OUT' AND NOT ${meetsOnOneDay('o', 'r', sql`pre.scheduled_at`)} END)
     SELECT b.id, i ->> 'part' AS part, i ->> 'previous_id' AS previous_id, (i ->> 'arrival')::timestamptz AS arrival, b.assignee_id,
            b.merged_into_task_id AS merged_into, b.must_finish_by, b.priority
-      FROM few_items((SELECT jsonb_agg(w) FROM wanted w)) AS i JOIN task b ON b.id = i ->> 'id' ORDER BY b.id FOR UPDATE OF b`;
+      FROM few_items((SELECT jsonb_agg(w) FROM wanted w)) AS i JOIN task b ON b.id = i ->> 'id'
+     WHERE b.status = i ->> 'status' ORDER BY b.id FOR UPDATE OF b`;
 
 type SettledRow = Change & {
   readonly type: TaskType;
@@ -223,28 +249,8 @@ const settledOf = (rows: readonly SettledRow[]): Settled => ({
   parted: rows.flatMap(({ id, part, merged_into: mergedInto }) =>
     part === 'PARTED' && mergedInto !== null ? [{ taskId: id, mergedInto }] : [],
   ),
+  awaited: rows.flatMap(({ id, part, arrival }) => (part === 'PREVIOUS' && arrival !== null ? [id] : [])),
   cleared: rows.flatMap(({ id, part, arrival, must_finish_by: by, priority }) =>
     part === 'PREVIOUS' && arrival === null ? [{ taskId: id, mustFinishBy: by?.toISOString() ?? null, priority }] : [],
   ),
 });
-
-/** Once more into the same, while both are open and it will be done in time; answers who had it meanwhile. */
-export async function mergeAgain(tx: Tx, taskId: string, into: string): Promise<string | null> {
-  const { rows } = await sql<{ assignee_id: string | null }>`
-    UPDATE task t SET status = 'MERGED', ${NOBODYS}, merged_into_task_id = post.id, version = t.version + 1
-      FROM task before, task post
-     WHERE t.id = ${taskId} AND before.id = t.id AND t.status IN (${MAY_MERGE})
-       AND post.id = ${into} AND post.status IN (${MAY_SETTLE}) AND ${mayTakeTurnover('post', sql`t.must_finish_by`)}
-    RETURNING before.assignee_id`.execute(tx);
-  return rows[0]?.assignee_id ?? null;
-}
-
-/** Takes back that nobody waits for it, where nobody has set another one since. */
-export async function restoreDeadline(tx: Tx, { taskId, mustFinishBy, priority }: FormerDeadline): Promise<void> {
-  const moved = movedTurnover('task', sql`${mustFinishBy}::timestamptz`);
-  await sql`
-    UPDATE task SET scheduled_at = ${moved.scheduled_at}, ends_at = ${moved.ends_at}, local_rule = ${moved.local_rule}, must_finish_by = ${mustFinishBy}::timestamptz, version = version + 1,
-           priority = CASE WHEN 'priority' = ANY(manual_fields) THEN priority ELSE ${priority} END
-     WHERE id = ${taskId} AND status IN (${MAY_SETTLE}) AND must_finish_by IS NULL
-       AND (${mustFinishBy}::timestamptz IS NOT NULL OR priority <> ${priority})`.execute(tx);
-}

@@ -18,7 +18,7 @@ import { ensureCleaningAfter, ensureFollowUp, ensureInspection, ensureInspection
 import { lookForCleanerNow } from '../tasks/store/assign.ts';
 import type { WorkItem } from '../tasks/work.ts';
 
-/** What follows from a completed task (domain.md 14): each once, in the commit of the completion. */
+/** The follow-up actions of a completed task, `nextActions` in its answer (domain.md 14): each once, in the commit of the completion. */
 export type ActionName =
   | 'PROPERTY_CLEAN'
   | 'PROPERTY_INSPECTED'
@@ -58,10 +58,11 @@ export interface Completed extends WorkItem {
   readonly completion: Completion;
   readonly completedAt: Date;
   readonly startVisit: StartVisit;
-  /** Who completed it. */
+  /** The person who completed it. */
   readonly actor: string;
 }
 
+/** Does the follow-up actions of a task whose row is COMPLETED, records them in `task_action`, and answers them in their order. */
 export async function followUp(tx: Tx, done: Completed): Promise<readonly NextAction[]> {
   const actions = [...(await ownActions(tx, done)), ...(await notifySupervisor(tx, done))];
   if (actions.length > 0) {
@@ -78,7 +79,7 @@ async function ownActions(tx: Tx, done: Completed): Promise<readonly NextAction[
   switch (type) {
     case 'CLEANING':
       return [
-        // First: what is too bad to let a guest in is not called ready.
+        // First: a severe finding keeps the property from being called ready.
         ...(await findingsReported(tx, done)),
         ...(await propertyCleaned(tx, done)),
         ...(occurrence === 'POST_DEPARTURE' ? await mergedSatisfied(tx, done) : []),
@@ -103,9 +104,9 @@ async function ownActions(tx: Tx, done: Completed): Promise<readonly NextAction[
 
 const isSevere = ({ completion }: Completed): boolean =>
   (completion.findings ?? []).some(({ severity }) => severity === 'SEVERE');
-const keyOf = ({ task }: WorkItem, what: string): string => `${task.id}-${what}`;
+const keyOf = ({ task }: WorkItem, action: string): string => `${task.id}-${action}`;
 const about = ({ task }: WorkItem) => ({ sagaId: null, reservationId: task.reservation_id });
-/** Whom a message about a property goes to: the agents of its portfolio, else operations. */
+/** The recipients of messages about a property: the agents of its portfolio, else operations. */
 const agentsOf = ({ property }: WorkItem): readonly string[] => property.agent_ids;
 
 async function propertyCleaned(tx: Tx, done: Completed): Promise<readonly NextAction[]> {
@@ -118,7 +119,7 @@ async function propertyCleaned(tx: Tx, done: Completed): Promise<readonly NextAc
     return inspectionId === null ? actions : [...actions, { action: 'INSPECTION_CREATED', subjectId: inspectionId }];
   }
   if (property.readiness === 'OUT_OF_ORDER' || isSevere(done)) return actions;
-  const told = await tx
+  const meeting = await tx
     .selectFrom('task as meeting')
     .innerJoin('reservation as stay', 'stay.id', 'meeting.reservation_id')
     .where('stay.status', '=', literal('CONFIRMED'))
@@ -127,13 +128,13 @@ async function propertyCleaned(tx: Tx, done: Completed): Promise<readonly NextAc
     .where('meeting.occurrence', '=', 'ARRIVAL')
     .where('meeting.status', 'in', literals(['UNASSIGNED', 'ASSIGNED']))
     .executeTakeFirst();
-  if (!told) return actions;
-  const messages = propertyReadyMessages(told.assignee_id, told.id);
+  if (!meeting) return actions;
+  const messages = propertyReadyMessages(meeting.assignee_id, meeting.id);
   await enqueueInTransaction(tx, keyOf(done, 'ready'), messages, about(done));
-  return [...actions, { action: 'STAFF_TOLD_PROPERTY_READY', subjectId: told.assignee_id ?? 'ops' }];
+  return [...actions, { action: 'STAFF_TOLD_PROPERTY_READY', subjectId: meeting.assignee_id ?? 'ops' }];
 }
 
-/** The guest for whom it was to be clean has moved in since, or left: it says nothing about how the rooms are now. */
+/** The guest for whom it was cleaned has moved in since, or left: the completion says nothing about the state of the rooms now. */
 const isOvertaken = ({ task, reservationStatus }: Completed): boolean =>
   task.occurrence === 'PRE_ARRIVAL' &&
   (reservationStatus === 'CHECKED_OUT' || (reservationStatus === 'CHECKED_IN' && task.started_at === null));
@@ -190,7 +191,7 @@ async function unlockCleaning(tx: Tx, { task }: Completed): Promise<readonly Nex
   return rows.map(({ id }) => ({ action: 'CLEANING_UNLOCKED', subjectId: id }));
 }
 
-/** Damage and what else must be seen to: a task each, the owner and the staff are told, a deposit is kept. */
+/** Damage and other findings: a task for each, messages to the owner and the staff, and the deposit is kept. */
 async function findingsReported(tx: Tx, done: Completed): Promise<readonly NextAction[]> {
   const findings = done.completion.findings ?? [];
   if (findings.length === 0) return [];
@@ -207,7 +208,7 @@ async function findingsReported(tx: Tx, done: Completed): Promise<readonly NextA
   if (isSevere(done) && (await setReadiness(tx, property.id, 'OUT_OF_ORDER'))) {
     actions.push({ action: 'PROPERTY_OUT_OF_ORDER', subjectId: property.id });
   }
-  // Who is asked about all of it is not told that it is being seen to.
+  // An owner who is asked about all of the repairs gets no message that they have begun.
   const toOwner = isBegun ? [maintenanceRequiredMessage(property.owner_id, task.id)] : [];
   const messages = [...toOwner, ...maintenanceAlertMessages(task.id)];
   await enqueueInTransaction(tx, keyOf(done, 'findings'), messages, about(done));
@@ -238,7 +239,7 @@ async function repaired(tx: Tx, done: Completed): Promise<readonly NextAction[]>
     actions.push({ action: 'CALENDAR_UNBLOCKED', subjectId: task.block_id });
   }
   if (property.readiness === 'OUT_OF_ORDER' && keepsOutOfOrder(task) && !(await hasOtherRepairs(tx, done))) {
-    // What was repaired in is to be cleaned.
+    // Rooms in which somebody has repaired something are cleaned again.
     await setReadiness(tx, property.id, 'DIRTY', { endsOutOfOrder: true });
     actions.push({ action: 'PROPERTY_BACK_IN_ORDER', subjectId: property.id });
     const cleaningId = await ensureCleaningAfter(tx, done);
@@ -264,7 +265,7 @@ async function repaired(tx: Tx, done: Completed): Promise<readonly NextAction[]>
 
 const isClean = (readiness: Readiness): boolean => readiness === 'CLEAN' || readiness === 'INSPECTED';
 
-/** What is routine has not put the property out of order, and does not end that either. */
+/** Routine work has not put the property out of order, and does not end that either. */
 const keepsOutOfOrder = ({ type, priority, block_id }: Completed['task']): boolean =>
   type === 'EMERGENCY' || priority === 'URGENT' || block_id !== null;
 
