@@ -1,8 +1,9 @@
 import type { Db, Tx } from '../db/client.ts';
 import { retryContention } from '../db/errors.ts';
 import { effectKey } from '../kernel/ids.ts';
+import type { RunSlots } from '../kernel/run-slots.ts';
 import type { RecordedError } from './answers.ts';
-import { auditNote } from './audit-note.ts';
+import { type AuditNote, auditNote } from './audit-note.ts';
 import type { FailOutcome } from './fail-outcome.ts';
 import { parkSaga } from './park.ts';
 import { type DueStep, directionOf } from './state.ts';
@@ -10,6 +11,7 @@ import { failAttempt } from './store/attempts.ts';
 import { writeAudit } from './store/audit.ts';
 import { lockSaga } from './store/sagas.ts';
 import { countFailedAttempt, recordStepFailed } from './store/steps.ts';
+import { createTurn } from './store/turn.ts';
 import { undoSaga } from './undo.ts';
 
 export interface FinalFailure {
@@ -21,6 +23,56 @@ export interface FinalFailure {
   /** The failing attempt certainly never reached the other side. */
   readonly unsent?: boolean;
 }
+
+/** `failStep`, by one statement where that can be, together with other sagas. */
+export type FailStep = (due: DueStep, failure: FinalFailure) => Promise<FailOutcome>;
+
+/** Makes the function that fails steps; its statements need slots like those of the steps. */
+export function createFailStep(db: Db, slots: RunSlots): FailStep {
+  const turn = createTurn(db, slots);
+  return async (due, failure) => {
+    const { state, step } = due;
+    if (!turnsQuietly(due, failure)) return failStep(db, due, failure);
+    const { no, name, class: stepClass, maxAttempts } = step;
+    const turned = await retryContention(() =>
+      turn({
+        saga_id: state.id,
+        generation: state.generation,
+        step: { no, name, class: stepClass, maxAttempts },
+        error: failure.error,
+        note: failureNote(due, failure.error),
+      }),
+    );
+    if (!turned) return failStep(db, due, failure);
+    const { outboxId, generation, steps } = turned;
+    return {
+      kind: 'compensating',
+      flow: {
+        outboxId,
+        sagaId: state.id,
+        name: state.name,
+        version: state.definitionVersion,
+        direction: 'C',
+        generation,
+        steps,
+      },
+    };
+  };
+}
+
+/** A refusal that belongs to normal business, of a local step that nobody holds: nothing but the saga's turn follows. */
+function turnsQuietly(due: DueStep, { error, refused, attempt }: FinalFailure): boolean {
+  const { step, direction } = due;
+  if (direction === 'C' || step.kind === 'call' || step.kind === 'wait' || !refused || attempt !== null) return false;
+  return step.expectedRefusals.includes(error.code) && !step.parksOn.includes(error.code) && !isPastPivot(due);
+}
+
+const failureNote = ({ state, step, direction }: DueStep, error: RecordedError): AuditNote =>
+  auditNote(state, direction === 'F' ? 'STEP_FAILED' : 'COMPENSATION_FAILED', {
+    outcome: 'failed',
+    effectKey: effectKey(state.id, step.no, direction),
+    details: { step: step.name, code: error.code },
+  });
 
 /**
  * TF and TP of guarantees.md 2.4: the step fails for good, and in the same commit the saga turns round, or waits for a
@@ -41,15 +93,7 @@ export async function failWithin(tx: Tx, due: DueStep, failure: FinalFailure): P
   if (attempt === null && saga.generation !== state.generation) return { kind: 'stale' };
   if (!(await recordStepFailed(tx, due, error, attempt))) return { kind: 'stale' };
   if (attempt !== null) await failAttempt(tx, due, attempt, failure.unsent ?? false);
-  await writeAudit(
-    tx,
-    state.id,
-    auditNote(state, direction === 'F' ? 'STEP_FAILED' : 'COMPENSATION_FAILED', {
-      outcome: 'failed',
-      effectKey: effectKey(state.id, step.no, direction),
-      details: { step: step.name, code: error.code },
-    }),
-  );
+  await writeAudit(tx, state.id, failureNote(due, error));
   const waits = failure.refused ? step.parksOn.includes(error.code) : step.onExhausted === 'park';
   if (direction === 'C' || isPastPivot(due) || waits) return parkSaga(tx, due, saga.version, error);
   return undoSaga(tx, due, saga, error);

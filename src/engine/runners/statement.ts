@@ -1,18 +1,12 @@
 import type { Db } from '../../db/client.ts';
 import { retryContention } from '../../db/errors.ts';
 import type { Ports } from '../../domain/ports.ts';
-import { createRunSlots, type RunSlotOptions } from '../../kernel/run-slots.ts';
+import type { RunSlots } from '../../kernel/run-slots.ts';
 import { compensationNote } from '../audit-note.ts';
 import { endOf, releasedAfter } from '../record.ts';
 import { contextOf, type DueStep } from '../state.ts';
 import { type Advanced, createFusedStep, type RunFused } from '../store/fused.ts';
 import { runInTransaction } from './tx.ts';
-
-/**
- * Statements of steps under way at once in a process: few, so that many sagas share each. One that waits for a lock of
- * another transaction counts no more after a while, so that it keeps no other step waiting.
- */
-const STEP_SLOTS: RunSlotOptions = { max: 2, slowMs: 50, maxSlow: 6 };
 
 /** Runs a local step. Null when it was not due any more. Throws the step's own error; nothing of it is left behind then. */
 export type RunLocal = (due: DueStep) => Promise<Advanced | null>;
@@ -21,9 +15,8 @@ export type RunLocal = (due: DueStep) => Promise<Advanced | null>;
  * Local steps: fused statements, free TypeScript in a transaction, and reads, which run like statements without an effect
  * once their values are there. A compensation of a step without one is such a statement as well.
  */
-export function createLocalRunner(db: Db, ports: Ports): RunLocal {
+export function createLocalRunner(db: Db, ports: Ports, slots: RunSlots): RunLocal {
   const fused = new Map<string, RunFused>();
-  const slots = createRunSlots(STEP_SLOTS);
 
   /** The statement of one step in one direction, compiled on first use. */
   function statementOf({ definition, step, direction }: DueStep): RunFused {
