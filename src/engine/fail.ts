@@ -7,12 +7,13 @@ import { type AuditNote, auditNote } from './audit-note.ts';
 import type { FailOutcome } from './fail-outcome.ts';
 import { parkSaga } from './park.ts';
 import { type DueStep, directionOf } from './state.ts';
+import type { StepDefinition } from './step.ts';
 import { failAttempt } from './store/attempts.ts';
 import { writeAudit } from './store/audit.ts';
 import { lockSaga } from './store/sagas.ts';
 import { countFailedAttempt, recordStepFailed } from './store/steps.ts';
 import { createTurn } from './store/turn.ts';
-import { undoSaga } from './undo.ts';
+import { alertsOfUndoing, undoingAlert, undoSaga } from './undo.ts';
 
 export interface FinalFailure {
   readonly error: RecordedError;
@@ -32,7 +33,7 @@ export function createFailStep(db: Db, slots: RunSlots): FailStep {
   const turn = createTurn(db, slots);
   return async (due, failure) => {
     const { state, step } = due;
-    if (!turnsQuietly(due, failure)) return failStep(db, due, failure);
+    if (!turns(due, failure)) return failStep(db, due, failure);
     const { no, name, class: stepClass, maxAttempts } = step;
     const turned = await retryContention(() =>
       turn({
@@ -41,6 +42,7 @@ export function createFailStep(db: Db, slots: RunSlots): FailStep {
         step: { no, name, class: stepClass, maxAttempts },
         error: failure.error,
         note: failureNote(due, failure.error),
+        alert: alertsOfUndoing(step, failure.error) ? undoingAlert(due, failure.error) : null,
       }),
     );
     if (!turned) return failStep(db, due, failure);
@@ -60,12 +62,15 @@ export function createFailStep(db: Db, slots: RunSlots): FailStep {
   };
 }
 
-/** A refusal that belongs to normal business, of a local step that nobody holds: nothing but the saga's turn follows. */
-function turnsQuietly(due: DueStep, { error, refused, attempt }: FinalFailure): boolean {
+/** A local step that nobody holds, and whose saga is undone then. With nothing to undo it ends at once, by `failStep`. */
+function turns(due: DueStep, failure: FinalFailure): boolean {
   const { step, direction } = due;
-  if (direction === 'C' || step.kind === 'call' || step.kind === 'wait' || !refused || attempt !== null) return false;
-  return step.expectedRefusals.includes(error.code) && !step.parksOn.includes(error.code) && !isPastPivot(due);
+  const isLocal = step.kind !== 'call' && step.kind !== 'wait' && failure.attempt === null;
+  return direction === 'F' && isLocal && !isPastPivot(due) && !waitsForPerson(step, failure);
 }
+
+const waitsForPerson = (step: StepDefinition, { error, refused }: FinalFailure): boolean =>
+  refused ? step.parksOn.includes(error.code) : step.onExhausted === 'park';
 
 const failureNote = ({ state, step, direction }: DueStep, error: RecordedError): AuditNote =>
   auditNote(state, direction === 'F' ? 'STEP_FAILED' : 'COMPENSATION_FAILED', {
@@ -94,8 +99,8 @@ export async function failWithin(tx: Tx, due: DueStep, failure: FinalFailure): P
   if (!(await recordStepFailed(tx, due, error, attempt))) return { kind: 'stale' };
   if (attempt !== null) await failAttempt(tx, due, attempt, failure.unsent ?? false);
   await writeAudit(tx, state.id, failureNote(due, error));
-  const waits = failure.refused ? step.parksOn.includes(error.code) : step.onExhausted === 'park';
-  if (direction === 'C' || isPastPivot(due) || waits) return parkSaga(tx, due, saga.version, error);
+  if (direction === 'C' || isPastPivot(due) || waitsForPerson(step, failure))
+    return parkSaga(tx, due, saga.version, error);
   return undoSaga(tx, due, saga, error);
 }
 
