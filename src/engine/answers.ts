@@ -1,7 +1,8 @@
 import type { Direction, Json } from '../db/schema.ts';
+import type { AuditNote } from '../domain/audit/record.ts';
 import { CATALOGUE, type ErrorCode, isErrorCode, kindOfError, RoomyError } from '../kernel/errors.ts';
 import { executionPath } from '../kernel/links.ts';
-import { type AuditNote, auditNote } from './audit-note.ts';
+import { auditNote } from './audit-note.ts';
 import type { Ending, SagaDefinition } from './definition.ts';
 import type { SagaState } from './state.ts';
 import type { StepDefinition } from './step.ts';

@@ -1,18 +1,9 @@
 import type { Json } from '../db/schema.ts';
+import type { AuditNote } from '../domain/audit/record.ts';
 import { effectKey } from '../kernel/ids.ts';
 import { canonicalJson } from '../kernel/json.ts';
 import type { SagaState } from './state.ts';
 import type { StepDefinition } from './step.ts';
-
-/** A row of the audit trail, without its place in the chain. */
-export interface AuditNote {
-  readonly event: string;
-  readonly actor: string;
-  readonly reservation_id: string | null;
-  readonly request_id: string | null;
-  /** Canonical JSON: ids, codes and counts; no guest data. */
-  readonly body: string;
-}
 
 export type AuditSubject = Pick<
   SagaState,

@@ -1,24 +1,17 @@
 import { createCipheriv, createDecipheriv, hkdfSync } from 'node:crypto';
 import type { SigningKey } from '../config.ts';
+import type { AnswerSeal } from '../domain/idempotency/store.ts';
 import { InvariantError } from '../kernel/errors.ts';
 import { newNonce } from '../kernel/ids.ts';
-
-/**
- * Answers that hold a secret (the secret of a webhook endpoint, the address of a calendar) are kept for a repeat with the
- * same Idempotency-Key, and not in clear: AES-256-GCM under a key that HKDF derives from the signing keys, as the cursors'
- * seal uses them. After a rotation an answer opens as long as its key is still configured; afterwards it is lost, and a
- * repeat is told so (`IDEMPOTENT_ANSWER_LOST`) instead of being carried out a second time.
- */
-export interface AnswerSeal {
-  /** `context` names whose answer it is; it must be the same when the answer is opened. */
-  seal(context: string, plain: Uint8Array): { readonly sealedBy: string; readonly bytes: Buffer };
-  /** Null when the key is not configured any more. Throws for bytes that were changed. */
-  open(context: string, sealedBy: string, bytes: Buffer): Buffer | null;
-}
 
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
+/**
+ * Answers that hold a secret (the secret of a webhook endpoint, the address of a calendar) are kept for a repeat with the
+ * same Idempotency-Key, and not in clear: under keys that are derived from the signing keys, as the cursors' seal uses
+ * them. The first key seals, each of them opens.
+ */
 export function createAnswerSeal(keys: readonly SigningKey[]): AnswerSeal {
   const derived = new Map(
     keys.map(({ kid, secret }) => [

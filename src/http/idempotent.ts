@@ -1,9 +1,4 @@
 import type { Tx } from '../db/client.ts';
-import type { StartableSaga } from '../engine/types.ts';
-import { InvariantError, RoomyError, required } from '../kernel/errors.ts';
-import { canonicalJson, sha256 } from '../kernel/json.ts';
-import { type ReservationSagas, reservationServiceBy } from '../sagas/reservation-service.ts';
-import { type AnyContext, callerOf, inTransaction, type Services } from './context.ts';
 import {
   claimKey,
   type Earlier,
@@ -13,7 +8,12 @@ import {
   type KeyClaim,
   keepAnswer,
   leaseKey,
-} from './idempotency-store.ts';
+} from '../domain/idempotency/store.ts';
+import type { StartableSaga } from '../engine/types.ts';
+import { InvariantError, RoomyError, required } from '../kernel/errors.ts';
+import { canonicalJson, sha256 } from '../kernel/json.ts';
+import { type ReservationSagas, reservationServiceBy } from '../sagas/reservation-service.ts';
+import { type AnyContext, callerOf, inTransaction, type Services } from './context.ts';
 import { answerOfSaga, type SagaStart, startSaga } from './start-saga.ts';
 import { assertStillOwn } from './still-own.ts';
 

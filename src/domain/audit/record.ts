@@ -1,3 +1,4 @@
+import { type RawBuilder, sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import type { Json } from '../../db/schema.ts';
 import { canonicalJson } from '../../kernel/json.ts';
@@ -31,21 +32,48 @@ export interface AuditEntry {
   readonly body: AuditBody;
 }
 
-/** Appends to the trail. In a transaction, so that a change and its audit row commit together. */
-export async function recordAudit(tx: Db, entry: AuditEntry): Promise<void> {
-  await tx
-    .insertInto('audit_log')
-    .values({
-      stream_id: entry.streamId,
-      event: entry.event,
-      actor: entry.actor,
-      saga_id: entry.sagaId ?? null,
-      reservation_id: entry.reservationId ?? null,
-      request_id: entry.requestId ?? null,
-      body: canonicalJson({ userId: entry.actor, ...(entry.ip ? { ip: entry.ip } : {}), ...entry.body }),
-    })
-    .execute();
+/** A row of the trail without its place: neither its stream nor its number and hash in there, which a trigger gives. */
+export interface AuditNote {
+  readonly event: string;
+  /** As `Author.actor`. */
+  readonly actor: string;
+  readonly reservation_id: string | null;
+  readonly request_id: string | null;
+  /** Canonical JSON: ids, codes and counts; no guest data. */
+  readonly body: string;
 }
+export interface AuditRow extends AuditNote {
+  readonly stream_id: string;
+  readonly saga_id: string | null;
+  /** True in the one row that closes a saga. */
+  readonly ends: boolean;
+}
+
+/** Appends one row. In a transaction, so that a change and its audit row commit together. */
+export async function appendAudit(tx: Db, row: AuditRow): Promise<void> {
+  await tx.insertInto('audit_log').values(row).execute();
+}
+
+/**
+ * Part of a statement: appends the rows of `from`, which has the columns of `AuditRow`. It may end with an ORDER BY: the
+ * rows of one stream get their numbers in that order.
+ */
+export const auditRows = (from: RawBuilder<unknown>): RawBuilder<unknown> =>
+  sql`INSERT INTO audit_log (stream_id, event, ends, actor, saga_id, reservation_id, request_id, body)
+        SELECT stream_id, event, ends, actor, saga_id, reservation_id, request_id, body FROM ${from}`;
+
+/** Appends to the trail what a person or a service did. In the transaction of the change, like `appendAudit`. */
+export const recordAudit = (tx: Db, entry: AuditEntry): Promise<void> =>
+  appendAudit(tx, {
+    stream_id: entry.streamId,
+    event: entry.event,
+    ends: false,
+    actor: entry.actor,
+    saga_id: entry.sagaId ?? null,
+    reservation_id: entry.reservationId ?? null,
+    request_id: entry.requestId ?? null,
+    body: canonicalJson({ userId: entry.actor, ...(entry.ip ? { ip: entry.ip } : {}), ...entry.body }),
+  });
 
 export interface ChangedRecord {
   /** `owner`, `reservation`, ...: first part of the stream's name. */

@@ -1,4 +1,4 @@
-import { type Selectable, sql } from 'kysely';
+import type { Selectable } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { DifferenceKind, DifferenceStatus, DifferenceTable } from '../../db/schema.ts';
@@ -10,6 +10,7 @@ import { assertVersion, type ExpectedVersions } from '../versions.ts';
 import { bookableFee, bookFeeDifference } from './fee-correction.ts';
 import { oneAtATime } from './reconciliation.ts';
 import { differsView } from './reconciliation-views.ts';
+import { explain, reopen, resolveByCorrection } from './store/differences.ts';
 
 /** What is open between a gateway's record and ours, as finance works it off. */
 
@@ -42,7 +43,7 @@ export async function listDifferences(
   return cutPage(rows, page.limit, differenceView);
 }
 
-/** Throws `NOT_FOUND`. */
+/** The public form of a difference; amounts in major units. Throws `NOT_FOUND`. */
 export async function getDifference(db: Db | Tx, id: string): Promise<DifferenceView> {
   const row = await db.selectFrom('difference').selectAll().where('id', '=', id).executeTakeFirst();
   if (!row) throw new RoomyError('NOT_FOUND');
@@ -52,7 +53,7 @@ export async function getDifference(db: Db | Tx, id: string): Promise<Difference
 async function lockDifference(tx: Tx, id: string, expected: ExpectedVersions): Promise<Row> {
   const row = await tx.selectFrom('difference').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
   if (!row) throw new RoomyError('NOT_FOUND');
-  // Whoever explains values that a comparison has changed meanwhile would explain what nobody has looked at.
+  // A comparison may have changed the values since the caller looked at them.
   assertVersion(row.version, expected);
   return row;
 }
@@ -70,17 +71,7 @@ export async function explainDifference(
   const row = await lockDifference(tx, id, expected);
   if (row.status === 'RESOLVED') throw refusal(row);
   if (row.status === 'EXPLAINED' && row.reason === reason) return;
-  await tx
-    .updateTable('difference')
-    .set((eb) => ({
-      status: 'EXPLAINED',
-      reason,
-      explained_by: author.actor,
-      explained_at: sql<Date>`now()`,
-      version: eb('version', '+', 1),
-    }))
-    .where('id', '=', id)
-    .execute();
+  await explain(tx, id, reason, author.actor);
   await audit(tx, 'DIFFERENCE_EXPLAINED', row, author, { reason });
 }
 
@@ -89,18 +80,7 @@ export async function reopenDifference(tx: Tx, id: string, expected: ExpectedVer
   const row = await lockDifference(tx, id, expected);
   if (row.status === 'RESOLVED') throw refusal(row);
   if (row.status === 'OPEN') return;
-  await tx
-    .updateTable('difference')
-    .set((eb) => ({
-      status: 'OPEN',
-      reason: null,
-      explained_by: null,
-      explained_at: null,
-      opened_at: sql<Date>`now()`,
-      version: eb('version', '+', 1),
-    }))
-    .where('id', '=', id)
-    .execute();
+  await reopen(tx, id);
   await audit(tx, 'DIFFERENCE_REOPENED', row, author, { reason: row.reason });
 }
 
@@ -114,16 +94,7 @@ export async function bookDifference(tx: Tx, id: string, expected: ExpectedVersi
   const row = await lockDifference(tx, id, expected);
   if (row.status === 'RESOLVED') throw refusal(row);
   const correctionId = await bookFeeDifference(tx, row, author);
-  await tx
-    .updateTable('difference')
-    .set((eb) => ({
-      status: 'RESOLVED',
-      correction_id: correctionId,
-      resolved_at: sql<Date>`now()`,
-      version: eb('version', '+', 1),
-    }))
-    .where('id', '=', id)
-    .execute();
+  await resolveByCorrection(tx, id, correctionId);
   await audit(tx, 'DIFFERENCE_BOOKED', row, author, { correctionId });
 }
 

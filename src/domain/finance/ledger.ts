@@ -94,8 +94,8 @@ export async function post(tx: Tx, journal: Journal): Promise<string | null> {
   return id;
 }
 
-/** In one order, so that two journals which open the same accounts cannot wait for each other. */
-async function openAccounts(tx: Tx, opened: readonly Account[]): Promise<void> {
+/** Makes the accounts that are not there yet; in one order, so that two which open the same accounts cannot wait for each other. */
+export async function openAccounts(tx: Tx, opened: readonly Account[]): Promise<void> {
   const distinct = [...new Map(opened.map((one) => [one.id, one])).values()];
   await tx
     .insertInto('ledger_account')
@@ -106,6 +106,41 @@ async function openAccounts(tx: Tx, opened: readonly Account[]): Promise<void> {
     )
     .onConflict((conflict) => conflict.column('id').doNothing())
     .execute();
+}
+
+export interface NumberedJournal extends Omit<Journal, 'sagaId' | 'postedBy'> {
+  /** The id of the journal, of `newId('ledger')`. */
+  readonly id: string;
+}
+
+/**
+ * Posts many journals by two statements, as a settlement file has thousands. Their accounts are open already
+ * (`openAccounts`), and none of their lines is zero: the database's triggers check each journal all the same.
+ */
+export async function postAll(tx: Tx, journals: readonly NumberedJournal[], postedBy: string): Promise<void> {
+  if (journals.length === 0) return;
+  const heads = journals.map(({ lines: _lines, ...head }) => head);
+  await sql`
+    INSERT INTO ledger_tx (id, effect_key, kind, purpose, currency, transaction_id, reservation_id, payment_id, posted_by)
+    SELECT d.id, d."effectKey", d.kind, d.purpose, d.currency, d."transactionId", d."reservationId", d."paymentId", ${postedBy}
+      FROM jsonb_to_recordset(${JSON.stringify(heads)}::jsonb) AS d (id text, "effectKey" text, kind text, purpose text, currency text,
+             "transactionId" text, "reservationId" text, "paymentId" text)
+     ORDER BY d."effectKey"`.execute(tx);
+  const entries = journals.flatMap(({ id, currency, lines }) =>
+    lines.map(({ account: to, debitMinor }, index) => ({
+      tx: id,
+      line: index + 1,
+      account: to.id,
+      currency,
+      amount: debitMinor,
+    })),
+  );
+  await sql`
+    INSERT INTO ledger_entry (tx_id, line, account_id, currency, amount)
+    SELECT d.tx, d.line, d.account, d.currency, d.amount
+      FROM jsonb_to_recordset(${JSON.stringify(entries)}::jsonb) AS d (tx text, line int, account text, currency text, amount bigint)`.execute(
+    tx,
+  );
 }
 
 async function insertJournal(

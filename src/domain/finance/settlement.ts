@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { newId } from '../../kernel/ids.ts';
 import { disputeTargets } from './dispute-settlement.ts';
-import { accounts } from './ledger.ts';
+import { accounts, credit, debit, type NumberedJournal, openAccounts, postAll } from './ledger.ts';
 import type { MatchedLine, SettledMovement } from './reconciliation-match.ts';
 
 /**
@@ -66,7 +66,11 @@ export async function postSettlements(tx: Tx, order: SettlementOrder): Promise<S
   let count = 0;
   const netMinor: Record<string, number> = {};
   if (targets.length === 0) return { count, netMinor };
-  await openAccounts(tx, order.gatewayId, new Set(targets.map(({ currency }) => currency)));
+  const currencies = new Set(targets.map(({ currency }) => currency));
+  await openAccounts(
+    tx,
+    [...currencies].flatMap((one) => [accounts.bank(one), accounts.gatewayClearing(order.gatewayId, one)]),
+  );
   for (let from = 0; from < targets.length; from += AT_ONCE) {
     const due = await notYetPosted(tx, order.gatewayId, targets.slice(from, from + AT_ONCE));
     await insertAll(tx, due, order.postedBy);
@@ -122,22 +126,6 @@ const nothingOf = ({ providerId, currency }: SettledMovement, movement: Target['
   reservationId: null,
   paymentId: null,
 });
-
-async function openAccounts(tx: Tx, gatewayId: string, currencies: ReadonlySet<string>): Promise<void> {
-  const opened = [...currencies].flatMap((currency) => [
-    accounts.bank(currency),
-    accounts.gatewayClearing(gatewayId, currency),
-  ]);
-  await tx
-    .insertInto('ledger_account')
-    .values(
-      opened
-        .toSorted((a, b) => (a.id < b.id ? -1 : 1))
-        .map(({ id, kind, partyId, currency }) => ({ id, kind, party_id: partyId, currency })),
-    )
-    .onConflict((conflict) => conflict.column('id').doNothing())
-    .execute();
-}
 
 interface PostedRow {
   readonly n: number;
@@ -198,25 +186,22 @@ function settlementOf(
   };
 }
 
+/** What came into the bank, out of what the gateway held; the other way round below zero. */
+const journalOf = ({ id, gatewayId, effectKey, currency, netMinor, ...of }: Settlement): NumberedJournal => ({
+  id,
+  effectKey,
+  kind: 'SETTLEMENT',
+  purpose: 'SETTLEMENT',
+  currency,
+  transactionId: of.transactionId,
+  reservationId: of.reservationId,
+  paymentId: of.paymentId,
+  lines: [debit(accounts.bank(currency), netMinor), credit(accounts.gatewayClearing(gatewayId, currency), netMinor)],
+});
+
 async function insertAll(tx: Tx, due: readonly Settlement[], postedBy: string): Promise<void> {
   const moved = due.filter(({ netMinor }) => netMinor !== 0);
-  if (moved.length > 0) {
-    await sql`
-      INSERT INTO ledger_tx (id, effect_key, kind, purpose, currency, transaction_id, reservation_id, payment_id, posted_by)
-      SELECT d.id, d."effectKey", 'SETTLEMENT', 'SETTLEMENT', d.currency, d."transactionId", d."reservationId", d."paymentId", ${postedBy}
-        FROM jsonb_to_recordset(${JSON.stringify(moved)}::jsonb) AS d (id text, "effectKey" text, currency text, "transactionId" text, "reservationId" text, "paymentId" text)
-       ORDER BY d."effectKey"`.execute(tx);
-    const entries = moved.flatMap(({ id, gatewayId, currency, netMinor }) => [
-      { tx: id, line: 1, account: accounts.bank(currency).id, currency, amount: netMinor },
-      { tx: id, line: 2, account: accounts.gatewayClearing(gatewayId, currency).id, currency, amount: -netMinor },
-    ]);
-    await sql`
-      INSERT INTO ledger_entry (tx_id, line, account_id, currency, amount)
-      SELECT d.tx, d.line, d.account, d.currency, d.amount
-        FROM jsonb_to_recordset(${JSON.stringify(entries)}::jsonb) AS d (tx text, line int, account text, currency text, amount bigint)`.execute(
-      tx,
-    );
-  }
+  await postAll(tx, moved.map(journalOf), postedBy);
   if (due.length === 0) return;
   await sql`
     INSERT INTO settlement (gateway_id, movement, subject, revision, provider_id, currency, amount_minor, fee_minor, net_minor, ledger_tx_id,

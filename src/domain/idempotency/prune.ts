@@ -3,6 +3,7 @@ import type { Db } from '../../db/client.ts';
 import { sweepDelete } from '../sweeps/delete.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
 import { inScope } from '../sweeps/isolate.ts';
+import { deleteKeys } from './store.ts';
 
 const PRUNED_AT_ONCE = 5_000;
 
@@ -24,6 +25,5 @@ export const pruneKeys = (db: Db): Promise<number> =>
          AND (k.saga_id IS NULL OR s.finished_at < now() - interval '30 days')
          AND ${isNotSetAside('idempotency-keys', ROW_ID)} AND ${inScope(scope, ROW_ID)}
        ORDER BY k.created_at LIMIT ${scope.limit}::int`,
-    remove: (old) =>
-      sql`DELETE FROM idempotency_key k USING ${old} o WHERE k.principal = o.principal AND k.key = o.key RETURNING o.id`,
+    remove: deleteKeys,
   });

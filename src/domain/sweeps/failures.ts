@@ -46,6 +46,24 @@ export async function recordFailures(db: Db | Tx, sweep: SweepName, failures: re
   await raiseAlert(db, { ...alert, group: `sweep-row-${sweep}` });
 }
 
+/** A row that was set aside, as the table names it. */
+export interface RowSetAside {
+  readonly sweep: string;
+  readonly row_id: string;
+}
+
+/** Has rows tried again with the next look of their sweeps; one that is due already stays as it is. */
+export async function releaseFailures(tx: Tx, chosen: readonly RowSetAside[]): Promise<void> {
+  await sql`
+    UPDATE sweep_failure f SET next_try_at = now()
+      FROM jsonb_to_recordset(${JSON.stringify(chosen)}::jsonb) AS c(sweep text, row_id text)
+     WHERE f.sweep = c.sweep AND f.row_id = c.row_id AND f.next_try_at > now()`.execute(tx);
+}
+
+/** Statement that deletes the failures of `old`, which has `sweep`, `row_id` and `id`; returns each `id`. */
+export const deleteFailures = (old: RawBuilder<unknown>): RawBuilder<{ readonly id: string }> =>
+  sql`DELETE FROM sweep_failure f USING ${old} o WHERE f.sweep = o.sweep AND f.row_id = o.row_id RETURNING o.id`;
+
 /** They are worked on again, or are gone. */
 export async function forgetFailures(db: Db | Tx, sweep: SweepName, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return;

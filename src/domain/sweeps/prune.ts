@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import { sweepDelete } from './delete.ts';
-import { isNotSetAside } from './failures.ts';
+import { deleteFailures, isNotSetAside } from './failures.ts';
 import { inScope } from './isolate.ts';
 
 const PRUNED_AT_ONCE = 1_000;
@@ -31,6 +31,5 @@ export const pruneFailures = (db: Db): Promise<number> =>
        WHERE f.last_at < now() - ${UNTRIED_DAYS}::int * interval '1 day' AND NOT ${IS_LOST_MESSAGE}
          AND ${isNotSetAside('failures', ROW_ID)} AND ${inScope(scope, ROW_ID)}
        ORDER BY f.last_at, f.sweep, f.row_id LIMIT ${scope.limit}::int`,
-    remove: (old) =>
-      sql`DELETE FROM sweep_failure f USING ${old} o WHERE f.sweep = o.sweep AND f.row_id = o.row_id RETURNING o.id`,
+    remove: deleteFailures,
   });

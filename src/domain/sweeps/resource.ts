@@ -3,6 +3,7 @@ import type { Db, Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import { type Author, recordAudit } from '../audit/record.ts';
 import { exactInstant, type Page, type PageRequest } from '../paging.ts';
+import { type RowSetAside, releaseFailures } from './failures.ts';
 import { isSweepName, SWEEPS, type SweepName } from './names.ts';
 
 /** What sweeps have set aside, for operators: to read, and to have tried again at once. */
@@ -97,16 +98,13 @@ export async function retrySweepFailures(
   reason: string | undefined,
   author: Author,
 ): Promise<Retried> {
-  const { rows } = await sql<{ sweep: string; row_id: string }>`
+  const { rows } = await sql<RowSetAside>`
     SELECT f.sweep, f.row_id FROM sweep_failure f WHERE ${inFilter(filter)}
      ORDER BY f.last_at DESC, f.sweep DESC, f.row_id DESC LIMIT ${MAX_RETRIED + 1}::int FOR UPDATE SKIP LOCKED`.execute(
     tx,
   );
   const chosen = rows.slice(0, MAX_RETRIED);
-  await sql`
-    UPDATE sweep_failure f SET next_try_at = now()
-      FROM jsonb_to_recordset(${JSON.stringify(chosen)}::jsonb) AS c(sweep text, row_id text)
-     WHERE f.sweep = c.sweep AND f.row_id = c.row_id AND f.next_try_at > now()`.execute(tx);
+  await releaseFailures(tx, chosen);
   const counts: Record<string, number> = {};
   for (const { sweep } of chosen) counts[sweep] = (counts[sweep] ?? 0) + 1;
   await recordAudit(tx, {

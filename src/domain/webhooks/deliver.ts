@@ -1,14 +1,20 @@
-import { type Selectable, sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
-import type { WebhookEndpointTable } from '../../db/schema.ts';
 import type { Outages } from '../../kernel/outages.ts';
 import { eventView, matching, numberEvents } from '../events/feed.ts';
 import { raiseAlert } from '../notifications/alerts.ts';
 import type { WebhookOutcome, WebhookSender } from '../ports.ts';
-import { isNotSetAside } from '../sweeps/failures.ts';
-import { attemptEach, inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
+import { attemptEach, sweepBatch } from '../sweeps/isolate.ts';
 import { retryDelayMs } from './retries.ts';
+import {
+  advanceEndpoint,
+  claimEndpoints,
+  dueEndpoints,
+  type Endpoint,
+  insertAttempt,
+  moveEndpoint,
+  releaseEndpoint,
+} from './store.ts';
 
 /**
  * Sends the feed to webhook endpoints: to each in order, one event at a time, each until it is taken. An
@@ -22,8 +28,6 @@ export interface WebhookDeps {
   /** Of the process: an endpoint that takes nothing is one line, and one more when it takes again. */
   readonly outages: Outages;
 }
-
-type Endpoint = Selectable<WebhookEndpointTable>;
 
 const ENDPOINTS_AT_ONCE = 20;
 const EVENTS_AT_ONCE = 50;
@@ -43,7 +47,7 @@ export async function deliverWebhooks(deps: WebhookDeps): Promise<number> {
     sweep: 'webhooks',
     limit: ENDPOINTS_AT_ONCE,
     run: async (scope) => {
-      const claimed = await claim(db, newest, scope);
+      const claimed = await claimEndpoints(db, newest, scope, LEASE_SECONDS);
       endpoints.push(...claimed);
       return [];
     },
@@ -67,30 +71,6 @@ async function hasActive(db: Db): Promise<boolean> {
   return some.length > 0;
 }
 
-const dueEndpoints = (db: Db, newest: number, scope: Scope) =>
-  db
-    .selectFrom('webhook_endpoint as w')
-    .select('w.id')
-    .where('w.status', '=', literal('ACTIVE'))
-    .where('w.next_seq', '<=', newest)
-    .where('w.next_attempt_at', '<=', sql<Date>`now()`)
-    .where((eb) => eb.or([eb('w.lease_until', 'is', null), eb('w.lease_until', '<=', sql<Date>`now()`)]))
-    .where(isNotSetAside('webhooks', sql`w.id`))
-    .where(inScope(scope, sql`w.id`))
-    .orderBy('w.next_attempt_at')
-    .limit(scope.limit);
-
-const claim = (db: Db, newest: number, scope: Scope): Promise<readonly Endpoint[]> =>
-  db
-    .updateTable('webhook_endpoint')
-    .set((eb) => ({
-      lease_until: sql<Date>`now() + make_interval(secs => ${LEASE_SECONDS})`,
-      fence: eb('fence', '+', 1),
-    }))
-    .where('id', 'in', dueEndpoints(db, newest, scope).forUpdate().skipLocked())
-    .returningAll()
-    .execute();
-
 async function serve(deps: WebhookDeps, claimed: Endpoint, newest: number): Promise<void> {
   const { db, sender } = deps;
   const deadline = performance.now() + WORK_MS;
@@ -111,9 +91,9 @@ async function serve(deps: WebhookDeps, claimed: Endpoint, newest: number): Prom
       if (!outcome.taken) return;
     }
     if (endpoint === null || performance.now() > deadline) break;
-    if (events.length < EVENTS_AT_ONCE) endpoint = await advance(db, endpoint, newest + 1);
+    if (events.length < EVENTS_AT_ONCE) endpoint = await advanceEndpoint(db, endpoint, newest + 1);
   }
-  if (endpoint !== null) await release(db, endpoint);
+  if (endpoint !== null) await releaseEndpoint(db, endpoint);
 }
 
 /** During a change of the secret both sign. */
@@ -141,36 +121,23 @@ async function record(
   const gone = !outcome.taken && (outcome.statusCode === 410 || delayMs === null);
   const reason = outcome.statusCode === 410 ? 'GONE' : 'EVENT_NOT_TAKEN';
   const row = await deps.db.transaction().execute(async (tx) => {
-    const held = await tx
-      .updateTable('webhook_endpoint')
-      .set(
-        outcome.taken
-          ? { next_seq: event.seq + 1, attempt: 0, next_attempt_at: sql<Date>`now()` }
-          : {
-              attempt,
-              lease_until: null,
-              next_attempt_at: sql<Date>`now() + make_interval(secs => ${(delayMs ?? 0) / 1_000}::float8)`,
-              ...(gone && { status: 'DISABLED' as const, disabled_reason: reason }),
-            },
-      )
-      .where('id', '=', endpoint.id)
-      .where('fence', '=', endpoint.fence)
-      .where('status', '=', literal('ACTIVE'))
-      .returningAll()
-      .executeTakeFirst();
+    const held = await moveEndpoint(
+      tx,
+      endpoint,
+      outcome.taken
+        ? { nextSeq: event.seq + 1 }
+        : { attempt, delayMs: delayMs ?? 0, disabledReason: gone ? reason : null },
+    );
     if (!held) return null;
-    await tx
-      .insertInto('webhook_attempt')
-      .values({
-        endpoint_id: endpoint.id,
-        seq: event.seq,
-        type: event.type,
-        attempt,
-        status_code: outcome.statusCode,
-        reason: outcome.reason,
-        ms: outcome.ms,
-      })
-      .execute();
+    await insertAttempt(tx, {
+      endpoint_id: endpoint.id,
+      seq: event.seq,
+      type: event.type,
+      attempt,
+      status_code: outcome.statusCode,
+      reason: outcome.reason,
+      ms: outcome.ms,
+    });
     if (gone) {
       await raiseAlert(tx, {
         about: 'webhook',
@@ -186,23 +153,3 @@ async function record(
   tellOutage(deps.outages, endpoint, outcome);
   return row;
 }
-
-/** Nothing up to there is for this endpoint. */
-async function advance(db: Db, endpoint: Endpoint, nextSeq: number): Promise<Endpoint | null> {
-  const row = await db
-    .updateTable('webhook_endpoint')
-    .set({ next_seq: nextSeq, attempt: 0 })
-    .where('id', '=', endpoint.id)
-    .where('fence', '=', endpoint.fence)
-    .returningAll()
-    .executeTakeFirst();
-  return row ?? null;
-}
-
-const release = (db: Db, { id, fence }: Endpoint) =>
-  db
-    .updateTable('webhook_endpoint')
-    .set({ lease_until: null })
-    .where('id', '=', id)
-    .where('fence', '=', fence)
-    .execute();

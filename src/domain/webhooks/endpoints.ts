@@ -1,6 +1,5 @@
-import { type Selectable, sql } from 'kysely';
+import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import type { WebhookEndpointTable } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId, newSecret } from '../../kernel/ids.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
@@ -8,6 +7,7 @@ import { assertEventPatterns, deadPatterns } from '../events/catalogue.ts';
 import { assertReached } from '../events/feed.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
+import { type Endpoint, insertEndpoint, removeEndpoint, rewindEndpoint, updateEndpoint } from './store.ts';
 
 /** Who is called when something happens. The secret is shown once, when it is made. */
 
@@ -18,7 +18,7 @@ export interface EndpointFields {
   readonly types?: string[] | undefined;
 }
 export type EndpointView = ReturnType<typeof endpointView>;
-const endpointView = (row: Selectable<WebhookEndpointTable>) => ({
+const endpointView = (row: Endpoint) => ({
   id: row.id,
   url: row.url,
   description: row.description,
@@ -45,19 +45,15 @@ const OVERLAP = sql<Date>`now() + interval '24 hours'`;
 export async function createEndpoint(tx: Tx, endpoint: EndpointFields, author: Author): Promise<EndpointWithSecret> {
   assertEventPatterns(endpoint.types ?? []);
   const secret = makeSecret();
-  const row = await tx
-    .insertInto('webhook_endpoint')
-    .values({
-      id: newId('webhook'),
-      url: endpoint.url,
-      description: endpoint.description ?? null,
-      types: endpoint.types ?? [],
-      secret,
-      next_seq: sql<number>`(SELECT last_seq + 1 FROM event_feed)`,
-      created_by: author.actor,
-    })
-    .returningAll()
-    .executeTakeFirstOrThrow();
+  const row = await insertEndpoint(tx, {
+    id: newId('webhook'),
+    url: endpoint.url,
+    description: endpoint.description ?? null,
+    types: endpoint.types ?? [],
+    secret,
+    next_seq: sql<number>`(SELECT last_seq + 1 FROM event_feed)`,
+    created_by: author.actor,
+  });
   await note(tx, row, 'WEBHOOK_ENDPOINT_CREATED', fieldsOf(endpoint), author);
   return { ...endpointView(row), secret };
 }
@@ -79,7 +75,7 @@ export const getEndpoint = async (db: Db | Tx, id: string): Promise<EndpointView
   endpointView(await readEndpoint(db, id));
 
 /** The row of an endpoint. Throws `NOT_FOUND`. */
-export async function readEndpoint(db: Db | Tx, id: string): Promise<Selectable<WebhookEndpointTable>> {
+export async function readEndpoint(db: Db | Tx, id: string): Promise<Endpoint> {
   const row = await db.selectFrom('webhook_endpoint').selectAll().where('id', '=', id).executeTakeFirst();
   if (!row) throw new RoomyError('NOT_FOUND', { text: 'Webhook endpoint not found' });
   return row;
@@ -97,16 +93,22 @@ export async function changeEndpoint(
 ): Promise<EndpointView> {
   assertEventPatterns(change.types ?? []);
   return write(tx, id, 'WEBHOOK_ENDPOINT_UPDATED', author, expected, {
-    values: { url: change.url, description: change.description, types: change.types },
     fields: fieldsOf(change),
+    apply: () => updateEndpoint(tx, id, { url: change.url, description: change.description, types: change.types }),
   });
 }
 
 /** Goes on where it stopped, at once. */
 export const enableEndpoint = (tx: Tx, id: string, author: Author): Promise<EndpointView> =>
   write(tx, id, 'WEBHOOK_ENDPOINT_ENABLED', author, null, {
-    values: { status: 'ACTIVE', disabled_reason: null, attempt: 0, next_attempt_at: sql<Date>`now()` },
     fields: ['status'],
+    apply: () =>
+      updateEndpoint(tx, id, {
+        status: 'ACTIVE',
+        disabled_reason: null,
+        attempt: 0,
+        next_attempt_at: sql<Date>`now()`,
+      }),
   });
 
 /** Both secrets sign for a day. */
@@ -114,8 +116,8 @@ export async function rotateSecret(tx: Tx, id: string, author: Author): Promise<
   const { secret: previous } = await readEndpoint(tx, id);
   const secret = makeSecret();
   const endpoint = await write(tx, id, 'WEBHOOK_SECRET_ROTATED', author, null, {
-    values: { secret, previous_secret: previous, previous_until: OVERLAP },
     fields: ['secret'],
+    apply: () => updateEndpoint(tx, id, { secret, previous_secret: previous, previous_until: OVERLAP }),
   });
   return { ...endpoint, secret };
 }
@@ -138,21 +140,15 @@ export async function replay(
   const { after = 0, newest = 0 } = rows[0] ?? {};
   assertReached(after, newest);
   return write(tx, id, 'WEBHOOK_REPLAYED', author, null, {
-    values: {
-      next_seq: sql<number>`least(next_seq, ${after + 1}::bigint)`,
-      attempt: 0,
-      next_attempt_at: sql<Date>`now()`,
-      lease_until: null,
-      fence: sql<number>`fence + 1`,
-    },
     fields: ['nextSeq'],
+    apply: () => rewindEndpoint(tx, id, after),
   });
 }
 
 /** Deletes an endpoint, with its audit row. Throws `NOT_FOUND`. */
 export async function deleteEndpoint(tx: Tx, id: string, author: Author): Promise<void> {
   const row = await readEndpoint(tx, id);
-  await tx.deleteFrom('webhook_endpoint').where('id', '=', id).execute();
+  await removeEndpoint(tx, id);
   await note(tx, row, 'WEBHOOK_ENDPOINT_DELETED', [], author);
 }
 
@@ -203,24 +199,14 @@ async function write(
   event: string,
   author: Author,
   expected: ExpectedVersions,
-  change: { readonly values: object; readonly fields: readonly string[] },
+  change: { readonly fields: readonly string[]; readonly apply: () => Promise<Endpoint> },
 ): Promise<EndpointView> {
   const before = await readEndpoint(tx, id);
   assertVersion(before.version, expected);
-  const row = await tx
-    .updateTable('webhook_endpoint')
-    .set((eb) => ({ ...change.values, version: eb('version', '+', 1) }))
-    .where('id', '=', id)
-    .returningAll()
-    .executeTakeFirstOrThrow();
+  const row = await change.apply();
   await note(tx, row, event, change.fields, author);
   return endpointView(row);
 }
 
-const note = (
-  tx: Tx,
-  row: Selectable<WebhookEndpointTable>,
-  event: string,
-  fields: readonly string[],
-  author: Author,
-) => recordChange(tx, author, { noun: 'webhook-endpoint', id: row.id, event, fields, version: row.version });
+const note = (tx: Tx, row: Endpoint, event: string, fields: readonly string[], author: Author) =>
+  recordChange(tx, author, { noun: 'webhook-endpoint', id: row.id, event, fields, version: row.version });

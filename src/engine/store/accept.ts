@@ -2,6 +2,8 @@ import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { SubjectType } from '../../db/schema.ts';
+import { auditRows } from '../../domain/audit/record.ts';
+import { claimForSaga } from '../../domain/idempotency/store.ts';
 import { InvariantError, RoomyError } from '../../kernel/errors.ts';
 import { canonicalJson, sha256 } from '../../kernel/json.ts';
 import { auditNote } from '../audit-note.ts';
@@ -66,9 +68,7 @@ export async function insertSaga<Input>(
   const claim = request.idempotency ?? null;
   // Without a key every subject passes; with one, only the request that inserted it.
   const claimed = claim
-    ? sql`INSERT INTO idempotency_key (principal, key, request_hash, saga_id, accepted_status, accepted_body)
-        SELECT ${sub}::text, ${claim.key}::text, ${claim.requestHash}::bytea, ${sagaId}::text, 202, ${Buffer.from(accepted)}::bytea
-          FROM subject ON CONFLICT DO NOTHING RETURNING saga_id`
+    ? claimForSaga({ principal: sub, ...claim }, sagaId, Buffer.from(accepted))
     : sql`SELECT ${sagaId}::text AS saga_id FROM subject`;
   // The subject's lock keeps out a change that checked for open sagas before this one was there.
   const { rows } = await sql<{ subject: boolean; saga: boolean; outbox_id: number | null }>`
@@ -83,9 +83,9 @@ export async function insertSaga<Input>(
         ${held.includes('state')}::boolean, ${held.includes('money')}::boolean
         FROM claimed RETURNING id),
     noted AS (
-      INSERT INTO audit_log (stream_id, event, actor, saga_id, reservation_id, request_id, body)
-      SELECT id, ${note.event}::text, ${note.actor}::text, id, ${note.reservation_id}::text, ${note.request_id}::text, ${note.body}::text
-        FROM accepted),
+      ${auditRows(sql`(SELECT id AS stream_id, ${note.event}::text AS event, false AS ends, ${note.actor}::text AS actor, id AS saga_id,
+          ${note.reservation_id}::text AS reservation_id, ${note.request_id}::text AS request_id, ${note.body}::text AS body
+        FROM accepted) x`)}),
     sent AS (
       INSERT INTO outbox (kind, dedupe_key, saga_id, payload, available_at)
       SELECT 'FLOW_F', ${flowDedupeKey(sagaId, 'F', 1)}::text, id, '{}', now() + ${graceSeconds}::int * interval '1 second'

@@ -3,11 +3,11 @@ import type { Db } from '../../db/client.ts';
 import { isUnreachable } from '../../db/errors.ts';
 import type { ValueRefs } from '../../db/fused.ts';
 import type { Direction } from '../../db/schema.ts';
+import { type AuditNote, auditRows } from '../../domain/audit/record.ts';
 import { createBatcher } from '../../kernel/batcher.ts';
 import { InvariantError } from '../../kernel/errors.ts';
 import type { RunSlots } from '../../kernel/run-slots.ts';
 import type { PreparedEnd } from '../answers.ts';
-import type { AuditNote } from '../audit-note.ts';
 import type { ErasedFused, LockKind, StepDefinition } from '../step.ts';
 
 /**
@@ -175,9 +175,7 @@ function forward(
   const from = step.no === 1 ? sql`('pending', 'running')` : sql`('running')`;
   const audit = last
     ? sql`, ending AS (
-        INSERT INTO audit_log (stream_id, event, ends, actor, saga_id, reservation_id, request_id, body)
-        SELECT stream_id, event, ends, actor, saga_id, reservation_id, request_id, body
-          FROM (${END_AUDIT}) x(stream_id, n, event, ends, actor, saga_id, reservation_id, request_id, body))`
+        ${auditRows(sql`(${END_AUDIT}) x(stream_id, n, event, ends, actor, saga_id, reservation_id, request_id, body)`)})`
     : sql``;
   return sql<ResultRow>`WITH ${DUE}, guard AS (
     UPDATE saga AS s SET ${advance} FROM due
@@ -214,11 +212,10 @@ function backward(step: StepDefinition, parts: EffectParts): RawBuilder<ResultRo
       FROM guard g ${parts.join}
      WHERE t.saga_id = g.saga_id AND t.step_no = ${step.no}::int AND t.direction = 'C'
     RETURNING t.saga_id, t.result, g.next_step), ending AS (
-    INSERT INTO audit_log (stream_id, event, ends, actor, saga_id, reservation_id, request_id, body)
-    SELECT stream_id, event, ends, actor, saga_id, reservation_id, request_id, body FROM (
+    ${auditRows(sql`(
       SELECT g.saga_id, 1, a.event, false, a.actor, g.saga_id, a.reservation_id, a.request_id, a.body
         FROM guard g, jsonb_to_record(g.note) AS a(event text, actor text, reservation_id text, request_id text, body text)
       UNION ALL (${END_AUDIT} WHERE g.next_step IS NULL)) x(stream_id, n, event, ends, actor, saga_id, reservation_id, request_id, body)
-     ORDER BY stream_id, n)
+     ORDER BY stream_id, n`)})
     SELECT saga_id, result, next_step FROM record`;
 }

@@ -1,9 +1,11 @@
-import { sql } from 'kysely';
-import type { Db, Tx } from '../db/client.ts';
-import { RoomyError } from '../kernel/errors.ts';
-import type { AnswerSeal } from './answer-seal.ts';
+import { type RawBuilder, sql } from 'kysely';
+import type { Db, Tx } from '../../db/client.ts';
+import { RoomyError } from '../../kernel/errors.ts';
 
-/** The rows of Idempotency-Keys (guarantees.md 2.6): a claim, and what was answered to the first request. */
+/**
+ * The rows of Idempotency-Keys (guarantees.md 2.6): a claim, and what was answered to the first request. All writes of
+ * the table are here; the engine and the pruning take theirs as a part of a statement.
+ */
 
 /** A caller's key, and a digest of the request that it stands for. */
 export interface KeyClaim {
@@ -16,6 +18,17 @@ export interface KeptAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
+}
+/**
+ * Keeps answers that hold a secret unreadable in the table: AES-256-GCM under a key that HKDF derives from the signing keys.
+ * After a rotation an answer opens as long as its key is still configured; afterwards it is lost, and a repeat is refused
+ * (`IDEMPOTENT_ANSWER_LOST`) instead of being carried out a second time.
+ */
+export interface AnswerSeal {
+  /** `context` names whose answer it is; it must be the same when the answer is opened. */
+  seal(context: string, plain: Uint8Array): { readonly sealedBy: string; readonly bytes: Buffer };
+  /** Null when the key is not configured any more. Throws for bytes that were changed. */
+  open(context: string, sealedBy: string, bytes: Buffer): Buffer | null;
 }
 /** What an earlier request with the same key has left. */
 export type Earlier = KeptAnswer | { readonly kind: 'saga'; readonly sagaId: string };
@@ -69,7 +82,10 @@ export async function claimKey(tx: Tx, claim: KeyClaim): Promise<boolean> {
   }
 }
 
-/** Claims the key for a call to the outside, which no transaction may span: it is taken until the answer, or the lease's end. */
+/**
+ * Claims the key for a call to the outside, which no transaction may span: it is taken until the answer, or for 60 seconds.
+ * False when another request has it. Throws `IDEMPOTENCY_IN_PROGRESS` like `claimKey`.
+ */
 export async function leaseKey(db: Db, claim: KeyClaim): Promise<boolean> {
   const until = sql<Date>`clock_timestamp() + ${LEASE_SECONDS}::int * interval '1 second'`;
   try {
@@ -125,6 +141,23 @@ export async function keepAnswer(
     .where('key', '=', claim.key)
     .execute();
 }
+
+/**
+ * Part of the statement that accepts a saga: claims the key once for each row of `subject`, with the answer 202 and these
+ * bytes, and returns `saga_id`. No row: another request has the key, or there is no such subject.
+ */
+export const claimForSaga = (
+  { principal, key, requestHash }: KeyClaim,
+  sagaId: string,
+  answer: Buffer,
+): RawBuilder<unknown> =>
+  sql`INSERT INTO idempotency_key (principal, key, request_hash, saga_id, accepted_status, accepted_body)
+        SELECT ${principal}::text, ${key}::text, ${requestHash}::bytea, ${sagaId}::text, 202, ${answer}::bytea
+          FROM subject ON CONFLICT DO NOTHING RETURNING saga_id`;
+
+/** Statement that deletes the keys of `old`, which has `principal`, `key` and `id`; returns each `id`. */
+export const deleteKeys = (old: RawBuilder<unknown>): RawBuilder<{ readonly id: string }> =>
+  sql`DELETE FROM idempotency_key k USING ${old} o WHERE k.principal = o.principal AND k.key = o.key RETURNING o.id`;
 
 /** A call to the outside was refused: the key is free again. */
 export async function freeKey(db: Db, { principal, key }: KeyClaim): Promise<void> {
