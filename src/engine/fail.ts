@@ -1,9 +1,10 @@
 import type { Db, Tx } from '../db/client.ts';
 import { retryContention } from '../db/errors.ts';
+import type { AuditNote } from '../domain/audit/record.ts';
 import { effectKey } from '../kernel/ids.ts';
 import type { RunSlots } from '../kernel/run-slots.ts';
 import type { RecordedError } from './answers.ts';
-import { type AuditNote, auditNote } from './audit-note.ts';
+import { auditNote } from './audit-note.ts';
 import type { FailOutcome } from './fail-outcome.ts';
 import { parkSaga } from './park.ts';
 import { type DueStep, directionOf } from './state.ts';

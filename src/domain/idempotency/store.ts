@@ -143,17 +143,12 @@ export async function keepAnswer(
 }
 
 /**
- * Part of the statement that accepts a saga: claims the key once for each row of `subject`, with the answer 202 and these
- * bytes, and returns `saga_id`. No row: another request has the key, or there is no such subject.
+ * Part of the statement that accepts sagas: claims the keys of `from`, which has `principal`, `key`, `request_hash`,
+ * `saga_id` and `answer` (bytes, kept as 202), and returns `saga_id`. No row: another request has the key.
  */
-export const claimForSaga = (
-  { principal, key, requestHash }: KeyClaim,
-  sagaId: string,
-  answer: Buffer,
-): RawBuilder<unknown> =>
+export const claimForSagas = (from: RawBuilder<unknown>): RawBuilder<unknown> =>
   sql`INSERT INTO idempotency_key (principal, key, request_hash, saga_id, accepted_status, accepted_body)
-        SELECT ${principal}::text, ${key}::text, ${requestHash}::bytea, ${sagaId}::text, 202, ${answer}::bytea
-          FROM subject ON CONFLICT DO NOTHING RETURNING saga_id`;
+        SELECT principal, key, request_hash, saga_id, 202, answer FROM ${from} ON CONFLICT DO NOTHING RETURNING saga_id`;
 
 /** Statement that deletes the keys of `old`, which has `principal`, `key` and `id`; returns each `id`. */
 export const deleteKeys = (old: RawBuilder<unknown>): RawBuilder<{ readonly id: string }> =>

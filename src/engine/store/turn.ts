@@ -1,10 +1,10 @@
 import { type CompiledQuery, sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import { isUnreachable } from '../../db/errors.ts';
+import { type AuditNote, auditRows } from '../../domain/audit/record.ts';
 import { createBatcher } from '../../kernel/batcher.ts';
 import type { RunSlots } from '../../kernel/run-slots.ts';
 import type { RecordedError } from '../answers.ts';
-import type { AuditNote } from '../audit-note.ts';
 
 import { COMPENSATION_RETRY } from '../definition.ts';
 import type { AlertPayload } from '../flow-order.ts';
@@ -96,9 +96,8 @@ export function compileTurn(db: Db): TurnStatement {
     SELECT f.saga_id, f.step_no, 'C', f.name, f.kind, f.class, ${COMPENSATION_RETRY.attempts}::int, f.saga_id || '-' || f.step_no || '-C'
       FROM guard g JOIN saga_step f ON f.saga_id = g.saga_id AND ${ACTED}
     RETURNING saga_id, step_no), noted AS (
-    INSERT INTO audit_log (stream_id, event, ends, actor, saga_id, reservation_id, request_id, body)
-    SELECT g.saga_id, a.event, false, a.actor, g.saga_id, a.reservation_id, a.request_id, a.body
-      FROM guard g, jsonb_to_record(g.note) AS a(event text, actor text, reservation_id text, request_id text, body text)), sent AS (
+    ${auditRows(sql`(SELECT g.saga_id AS stream_id, a.event, false AS ends, a.actor, g.saga_id, a.reservation_id, a.request_id, a.body
+      FROM guard g, jsonb_to_record(g.note) AS a(event text, actor text, reservation_id text, request_id text, body text)) x`)}), sent AS (
     INSERT INTO outbox (kind, dedupe_key, saga_id, payload, available_at)
     SELECT 'FLOW_C', g.saga_id || '-C-' || g.generation, g.saga_id, '{}', now() + ${RELAY_GRACE_SECONDS}::int * interval '1 second' FROM guard g
     RETURNING id, saga_id), alerted AS (
