@@ -1395,11 +1395,24 @@ CREATE FUNCTION difference_events()
  LANGUAGE plpgsql
 AS $function$
 BEGIN
-  INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
-  VALUES ('difference.' || CASE WHEN TG_OP = 'INSERT' THEN 'opened' WHEN NEW.status = OLD.status THEN 'updated'
-      ELSE CASE NEW.status WHEN 'OPEN' THEN 'opened' ELSE lower(NEW.status) END END, 'difference', NEW.id, NEW.reservation_id,
-    jsonb_build_object('status', NEW.status, 'kind', NEW.kind, 'movement', NEW.movement, 'gatewayId', NEW.gateway_id,
-      'transactionId', NEW.transaction_id, 'currency', NEW.currency, 'version', NEW.version));
+  IF TG_OP = 'INSERT' THEN
+    INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
+    SELECT 'difference.opened',
+      'difference', NEW.id, NEW.reservation_id, jsonb_build_object(
+        'status', NEW.status, 'kind', NEW.kind, 'movement', NEW.movement, 'gatewayId', NEW.gateway_id,
+        'transactionId', NEW.transaction_id, 'currency', NEW.currency, 'version', NEW.version);
+  ELSE
+    INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
+    SELECT CASE
+      WHEN NEW.status <> OLD.status THEN CASE NEW.status
+        WHEN 'OPEN' THEN 'difference.opened'
+        WHEN 'EXPLAINED' THEN 'difference.explained'
+        WHEN 'RESOLVED' THEN 'difference.resolved' END
+      WHEN NEW.version IS DISTINCT FROM OLD.version THEN 'difference.updated' END,
+      'difference', NEW.id, NEW.reservation_id, jsonb_build_object(
+        'status', NEW.status, 'kind', NEW.kind, 'movement', NEW.movement, 'gatewayId', NEW.gateway_id,
+        'transactionId', NEW.transaction_id, 'currency', NEW.currency, 'version', NEW.version);
+  END IF;
   RETURN NULL;
 END $function$;
 
@@ -1407,15 +1420,26 @@ CREATE FUNCTION dispute_events()
  RETURNS trigger
  LANGUAGE plpgsql
 AS $function$
-DECLARE
-  happened text := CASE WHEN TG_OP = 'INSERT' THEN 'opened' WHEN NEW.status NOT IN ('PENDING','FAILED','MANUAL_REQUIRED') THEN
-    CASE NEW.status WHEN 'PROCESSING' THEN 'funds_withdrawn' WHEN 'REVERSED' THEN 'won' WHEN 'COMPLETED' THEN 'lost' WHEN 'CANCELLED' THEN 'closed' END END;
 BEGIN
-  IF happened IS NULL THEN RETURN NULL; END IF;
-  INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
-  VALUES ('dispute.' || happened, 'dispute', NEW.id, NEW.reservation_id, jsonb_build_object('status', NEW.status, 'paymentId', NEW.payment_id,
-    'providerId', NEW.provider_id, 'amountMinor', NEW.amount_minor, 'currency', NEW.currency, 'reason', NEW.details ->> 'reason',
-    'respondBy', NEW.details ->> 'respondBy', 'version', NEW.version));
+  IF TG_OP = 'INSERT' THEN
+    INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
+    SELECT 'dispute.opened',
+      'dispute', NEW.id, NEW.reservation_id, jsonb_build_object(
+        'status', NEW.status, 'paymentId', NEW.payment_id, 'providerId', NEW.provider_id,
+        'amountMinor', NEW.amount_minor, 'currency', NEW.currency, 'reason', NEW.details ->> 'reason',
+        'respondBy', NEW.details ->> 'respondBy', 'version', NEW.version);
+  ELSE
+    INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
+    SELECT CASE NEW.status
+        WHEN 'PROCESSING' THEN 'dispute.funds_withdrawn'
+        WHEN 'REVERSED' THEN 'dispute.won'
+        WHEN 'COMPLETED' THEN 'dispute.lost'
+        WHEN 'CANCELLED' THEN 'dispute.closed' END,
+      'dispute', NEW.id, NEW.reservation_id, jsonb_build_object(
+        'status', NEW.status, 'paymentId', NEW.payment_id, 'providerId', NEW.provider_id,
+        'amountMinor', NEW.amount_minor, 'currency', NEW.currency, 'reason', NEW.details ->> 'reason',
+        'respondBy', NEW.details ->> 'respondBy', 'version', NEW.version);
+  END IF;
   RETURN NULL;
 END $function$;
 
@@ -1445,9 +1469,17 @@ CREATE FUNCTION guest_events()
  LANGUAGE plpgsql
 AS $function$
 BEGIN
-  INSERT INTO domain_event (type, resource, resource_id, data)
-  VALUES ('guest.' || CASE TG_OP WHEN 'INSERT' THEN 'created' ELSE 'updated' END, 'guest', NEW.id,
-    jsonb_build_object('version', NEW.version));
+  IF TG_OP = 'INSERT' THEN
+    INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
+    SELECT 'guest.created',
+      'guest', NEW.id, NULL, jsonb_build_object(
+        'version', NEW.version);
+  ELSE
+    INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
+    SELECT 'guest.updated',
+      'guest', NEW.id, NULL, jsonb_build_object(
+        'version', NEW.version);
+  END IF;
   RETURN NULL;
 END $function$;
 
@@ -1585,9 +1617,15 @@ CREATE FUNCTION notification_events()
 AS $function$
 BEGIN
   INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
-  VALUES ('notification.' || lower(NEW.status), 'notification', NEW.id, NEW.reservation_id, jsonb_build_object('status', NEW.status,
-    'event', NEW.event, 'channel', NEW.channel, 'recipientType', NEW.recipient_type, 'recipientId', NEW.recipient_id,
-    'reason', NEW.reason, 'taskId', NEW.task_id));
+  SELECT CASE NEW.status
+      WHEN 'SENT' THEN 'notification.sent'
+      WHEN 'DELIVERED' THEN 'notification.delivered'
+      WHEN 'FAILED' THEN 'notification.failed'
+      WHEN 'SKIPPED' THEN 'notification.skipped'
+      WHEN 'BLOCKED' THEN 'notification.blocked' END,
+    'notification', NEW.id, NEW.reservation_id, jsonb_build_object(
+      'status', NEW.status, 'event', NEW.event, 'channel', NEW.channel, 'recipientType', NEW.recipient_type,
+      'recipientId', NEW.recipient_id, 'reason', NEW.reason, 'taskId', NEW.task_id);
   RETURN NULL;
 END $function$;
 
@@ -1608,9 +1646,17 @@ CREATE FUNCTION owner_events()
  LANGUAGE plpgsql
 AS $function$
 BEGIN
-  INSERT INTO domain_event (type, resource, resource_id, data)
-  VALUES ('owner.' || CASE TG_OP WHEN 'INSERT' THEN 'created' ELSE 'updated' END, 'owner', NEW.id,
-    jsonb_build_object('version', NEW.version));
+  IF TG_OP = 'INSERT' THEN
+    INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
+    SELECT 'owner.created',
+      'owner', NEW.id, NULL, jsonb_build_object(
+        'version', NEW.version);
+  ELSE
+    INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
+    SELECT 'owner.updated',
+      'owner', NEW.id, NULL, jsonb_build_object(
+        'version', NEW.version);
+  END IF;
   RETURN NULL;
 END $function$;
 
@@ -1621,12 +1667,27 @@ AS $function$
 BEGIN
   IF TG_OP = 'INSERT' THEN
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
-    SELECT 'payment.' || lower(n.status), 'payment', n.id, n.reservation_id, jsonb_build_object('status', n.status, 'amountMinor', n.amount_minor, 'currency', n.currency, 'errorCode', n.error_code) FROM new_rows n;
+    SELECT CASE n.status
+        WHEN 'PROCESSING' THEN 'payment.processing'
+        WHEN 'COMPLETED' THEN 'payment.completed'
+        WHEN 'FAILED' THEN 'payment.failed'
+        WHEN 'CANCELLED' THEN 'payment.cancelled'
+        WHEN 'REVERSED' THEN 'payment.reversed' END,
+      'payment', n.id, n.reservation_id, jsonb_build_object(
+        'status', n.status, 'amountMinor', n.amount_minor, 'currency', n.currency, 'errorCode', n.error_code)
+      FROM new_rows n;
   ELSE
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
-    SELECT 'payment.' || what.happened, 'payment', n.id, n.reservation_id, jsonb_build_object('status', n.status, 'amountMinor', n.amount_minor, 'currency', n.currency, 'errorCode', n.error_code)
-      FROM new_rows n JOIN old_rows o ON o.id = n.id, LATERAL (SELECT CASE WHEN n.status <> o.status THEN lower(n.status) END AS happened) AS what
-     WHERE what.happened IS NOT NULL;
+    SELECT CASE n.status
+        WHEN 'PROCESSING' THEN 'payment.processing'
+        WHEN 'COMPLETED' THEN 'payment.completed'
+        WHEN 'FAILED' THEN 'payment.failed'
+        WHEN 'CANCELLED' THEN 'payment.cancelled'
+        WHEN 'REVERSED' THEN 'payment.reversed' END,
+      'payment', n.id, n.reservation_id, jsonb_build_object(
+        'status', n.status, 'amountMinor', n.amount_minor, 'currency', n.currency, 'errorCode', n.error_code)
+      FROM new_rows n JOIN old_rows o ON o.id = n.id
+     WHERE n.status <> o.status;
   END IF;
   RETURN NULL;
 END $function$;
@@ -1718,12 +1779,20 @@ AS $function$
 BEGIN
   IF TG_OP = 'INSERT' THEN
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
-    SELECT 'property.' || 'created', 'property', n.id, NULL::text, jsonb_build_object('readiness', n.readiness, 'version', n.version) FROM new_rows n;
+    SELECT 'property.created',
+      'property', n.id, NULL, jsonb_build_object(
+        'readiness', n.readiness, 'version', n.version)
+      FROM new_rows n;
   ELSE
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
-    SELECT 'property.' || what.happened, 'property', n.id, NULL::text, jsonb_build_object('readiness', n.readiness, 'version', n.version)
-      FROM new_rows n JOIN old_rows o ON o.id = n.id, LATERAL (SELECT CASE WHEN n.readiness <> o.readiness THEN 'readiness_changed' WHEN n.version <> o.version THEN 'updated' END AS happened) AS what
-     WHERE what.happened IS NOT NULL;
+    SELECT CASE
+      WHEN n.readiness IS DISTINCT FROM o.readiness THEN 'property.readiness_changed'
+      WHEN n.version IS DISTINCT FROM o.version THEN 'property.updated' END,
+      'property', n.id, NULL, jsonb_build_object(
+        'readiness', n.readiness, 'version', n.version)
+      FROM new_rows n JOIN old_rows o ON o.id = n.id
+     WHERE n.readiness IS DISTINCT FROM o.readiness
+        OR n.version IS DISTINCT FROM o.version;
   END IF;
   RETURN NULL;
 END $function$;
@@ -1735,16 +1804,30 @@ AS $function$
 BEGIN
   IF TG_OP = 'INSERT' THEN
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
-    SELECT 'reservation.' || 'created', 'reservation', n.id, n.id, jsonb_build_object('status', n.status, 'paymentStatus', n.payment_status, 'propertyId', n.property_id, 'checkInDate', n.check_in_date,
-      'checkOutDate', n.check_out_date, 'version', n.version) FROM new_rows n;
+    SELECT 'reservation.created',
+      'reservation', n.id, n.id, jsonb_build_object(
+        'status', n.status, 'paymentStatus', n.payment_status, 'propertyId', n.property_id,
+        'checkInDate', n.check_in_date, 'checkOutDate', n.check_out_date, 'version', n.version)
+      FROM new_rows n;
   ELSE
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
-    SELECT 'reservation.' || what.happened, 'reservation', n.id, n.id, jsonb_build_object('status', n.status, 'paymentStatus', n.payment_status, 'propertyId', n.property_id, 'checkInDate', n.check_in_date,
-      'checkOutDate', n.check_out_date, 'version', n.version)
-      FROM new_rows n JOIN old_rows o ON o.id = n.id, LATERAL (SELECT CASE WHEN n.status <> o.status THEN CASE n.status WHEN 'PENDING' THEN 'unconfirmed' ELSE lower(n.status) END
-      WHEN n.payment_status <> o.payment_status THEN 'payment_status_changed'
-      WHEN n.version <> o.version THEN 'updated' END AS happened) AS what
-     WHERE what.happened IS NOT NULL;
+    SELECT CASE
+      WHEN n.status <> o.status THEN CASE n.status
+        WHEN 'PENDING' THEN 'reservation.unconfirmed'
+        WHEN 'CONFIRMED' THEN 'reservation.confirmed'
+        WHEN 'CHECKED_IN' THEN 'reservation.checked_in'
+        WHEN 'CHECKED_OUT' THEN 'reservation.checked_out'
+        WHEN 'CANCELLED' THEN 'reservation.cancelled'
+        WHEN 'NO_SHOW' THEN 'reservation.no_show' END
+      WHEN n.payment_status IS DISTINCT FROM o.payment_status THEN 'reservation.payment_status_changed'
+      WHEN n.version IS DISTINCT FROM o.version THEN 'reservation.updated' END,
+      'reservation', n.id, n.id, jsonb_build_object(
+        'status', n.status, 'paymentStatus', n.payment_status, 'propertyId', n.property_id,
+        'checkInDate', n.check_in_date, 'checkOutDate', n.check_out_date, 'version', n.version)
+      FROM new_rows n JOIN old_rows o ON o.id = n.id
+     WHERE n.status <> o.status
+        OR n.payment_status IS DISTINCT FROM o.payment_status
+        OR n.version IS DISTINCT FROM o.version;
   END IF;
   RETURN NULL;
 END $function$;
@@ -1765,13 +1848,22 @@ AS $function$
 BEGIN
   IF TG_OP = 'INSERT' THEN
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
-    SELECT 'saga.accepted', 'saga', n.id, CASE WHEN n.subject_type <> 'transaction' THEN n.subject_id END,
-           jsonb_build_object('status', n.status, 'name', n.name, 'subjectType', n.subject_type, 'subjectId', n.subject_id, 'errorCode', n.error_code)
+    SELECT 'saga.accepted',
+      'saga', n.id, CASE WHEN n.subject_type <> 'transaction' THEN n.subject_id END, jsonb_build_object(
+        'status', n.status, 'name', n.name, 'subjectType', n.subject_type, 'subjectId', n.subject_id,
+        'errorCode', n.error_code)
       FROM new_rows n;
   ELSE
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
-    SELECT 'saga.' || n.status, 'saga', n.id, CASE WHEN n.subject_type <> 'transaction' THEN n.subject_id END,
-           jsonb_build_object('status', n.status, 'name', n.name, 'subjectType', n.subject_type, 'subjectId', n.subject_id, 'errorCode', n.error_code)
+    SELECT CASE n.status
+        WHEN 'compensating' THEN 'saga.compensating'
+        WHEN 'parked' THEN 'saga.parked'
+        WHEN 'completed' THEN 'saga.completed'
+        WHEN 'compensated' THEN 'saga.compensated'
+        WHEN 'resolved' THEN 'saga.resolved' END,
+      'saga', n.id, CASE WHEN n.subject_type <> 'transaction' THEN n.subject_id END, jsonb_build_object(
+        'status', n.status, 'name', n.name, 'subjectType', n.subject_type, 'subjectId', n.subject_id,
+        'errorCode', n.error_code)
       FROM new_rows n JOIN old_rows o ON o.id = n.id
      WHERE n.status <> o.status AND n.status NOT IN ('pending', 'running');
   END IF;
@@ -1847,9 +1939,17 @@ CREATE FUNCTION staff_events()
  LANGUAGE plpgsql
 AS $function$
 BEGIN
-  INSERT INTO domain_event (type, resource, resource_id, data)
-  VALUES ('staff.' || CASE TG_OP WHEN 'INSERT' THEN 'created' ELSE 'updated' END, 'staff', NEW.id,
-    jsonb_build_object('version', NEW.version, 'role', NEW.role, 'active', NEW.active));
+  IF TG_OP = 'INSERT' THEN
+    INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
+    SELECT 'staff.created',
+      'staff', NEW.id, NULL, jsonb_build_object(
+        'version', NEW.version, 'role', NEW.role, 'active', NEW.active);
+  ELSE
+    INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
+    SELECT 'staff.updated',
+      'staff', NEW.id, NULL, jsonb_build_object(
+        'version', NEW.version, 'role', NEW.role, 'active', NEW.active);
+  END IF;
   RETURN NULL;
 END $function$;
 
@@ -1875,18 +1975,35 @@ AS $function$
 BEGIN
   IF TG_OP = 'INSERT' THEN
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
-    SELECT 'task.' || 'created', 'task', n.id, n.reservation_id, jsonb_build_object('status', n.status, 'type', n.type, 'occurrence', n.occurrence, 'propertyId', n.property_id, 'assigneeId', n.assignee_id,
-      'startsAt', coalesce(n.slot_start, n.scheduled_at), 'endsAt', coalesce(n.slot_end, n.ends_at), 'version', n.version) FROM new_rows n;
+    SELECT 'task.created',
+      'task', n.id, n.reservation_id, jsonb_build_object(
+        'status', n.status, 'type', n.type, 'occurrence', n.occurrence, 'propertyId', n.property_id,
+        'assigneeId', n.assignee_id, 'startsAt', coalesce(n.slot_start, n.scheduled_at),
+        'endsAt', coalesce(n.slot_end, n.ends_at), 'version', n.version)
+      FROM new_rows n;
   ELSE
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
-    SELECT 'task.' || what.happened, 'task', n.id, n.reservation_id, jsonb_build_object('status', n.status, 'type', n.type, 'occurrence', n.occurrence, 'propertyId', n.property_id, 'assigneeId', n.assignee_id,
-      'startsAt', coalesce(n.slot_start, n.scheduled_at), 'endsAt', coalesce(n.slot_end, n.ends_at), 'version', n.version)
-      FROM new_rows n JOIN old_rows o ON o.id = n.id, LATERAL (SELECT CASE WHEN n.status <> o.status THEN CASE n.status WHEN 'IN_PROGRESS' THEN 'started' ELSE lower(n.status) END
-      WHEN n.assignee_id IS DISTINCT FROM o.assignee_id THEN 'assigned'
-      WHEN (n.scheduled_at, n.ends_at) <> (o.scheduled_at, o.ends_at)
-        OR (n.slot_start, n.slot_end) IS DISTINCT FROM (o.slot_start, o.slot_end) THEN 'rescheduled'
-      WHEN n.version <> o.version THEN 'updated' END AS happened) AS what
-     WHERE what.happened IS NOT NULL;
+    SELECT CASE
+      WHEN n.status <> o.status THEN CASE n.status
+        WHEN 'UNASSIGNED' THEN 'task.unassigned'
+        WHEN 'ASSIGNED' THEN 'task.assigned'
+        WHEN 'IN_PROGRESS' THEN 'task.started'
+        WHEN 'COMPLETED' THEN 'task.completed'
+        WHEN 'CANCELLED' THEN 'task.cancelled'
+        WHEN 'MERGED' THEN 'task.merged'
+        WHEN 'OVERTAKEN' THEN 'task.overtaken' END
+      WHEN n.assignee_id IS DISTINCT FROM o.assignee_id THEN 'task.assigned'
+      WHEN (n.scheduled_at, n.ends_at, n.slot_start, n.slot_end) IS DISTINCT FROM (o.scheduled_at, o.ends_at, o.slot_start, o.slot_end) THEN 'task.rescheduled'
+      WHEN n.version IS DISTINCT FROM o.version THEN 'task.updated' END,
+      'task', n.id, n.reservation_id, jsonb_build_object(
+        'status', n.status, 'type', n.type, 'occurrence', n.occurrence, 'propertyId', n.property_id,
+        'assigneeId', n.assignee_id, 'startsAt', coalesce(n.slot_start, n.scheduled_at),
+        'endsAt', coalesce(n.slot_end, n.ends_at), 'version', n.version)
+      FROM new_rows n JOIN old_rows o ON o.id = n.id
+     WHERE n.status <> o.status
+        OR n.assignee_id IS DISTINCT FROM o.assignee_id
+        OR (n.scheduled_at, n.ends_at, n.slot_start, n.slot_end) IS DISTINCT FROM (o.scheduled_at, o.ends_at, o.slot_start, o.slot_end)
+        OR n.version IS DISTINCT FROM o.version;
   END IF;
   RETURN NULL;
 END $function$;
@@ -1912,15 +2029,33 @@ AS $function$
 BEGIN
   IF TG_OP = 'INSERT' THEN
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
-    SELECT 'transaction.created', 'transaction', n.id, n.reservation_id, jsonb_build_object('status', n.status, 'type', n.type, 'amountMinor', CASE WHEN n.type = 'GUEST_PAYMENT' AND n.status = 'COMPLETED' THEN n.settled_minor ELSE n.amount_minor END, 'amountDueMinor', CASE WHEN n.type = 'GUEST_PAYMENT' THEN n.amount_minor END, 'outstandingMinor', n.outstanding_minor,
-      'currency', n.currency, 'version', n.version) FROM new_rows n;
+    SELECT 'transaction.created',
+      'transaction', n.id, n.reservation_id, jsonb_build_object(
+        'status', n.status, 'type', n.type,
+        'amountMinor', CASE WHEN n.type = 'GUEST_PAYMENT' AND n.status = 'COMPLETED' THEN n.settled_minor ELSE n.amount_minor END,
+        'amountDueMinor', CASE WHEN n.type = 'GUEST_PAYMENT' THEN n.amount_minor END,
+        'outstandingMinor', n.outstanding_minor, 'currency', n.currency, 'version', n.version)
+      FROM new_rows n;
   ELSE
     INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
-    SELECT 'transaction.' || what.happened, 'transaction', n.id, n.reservation_id, jsonb_build_object('status', n.status, 'type', n.type, 'amountMinor', CASE WHEN n.type = 'GUEST_PAYMENT' AND n.status = 'COMPLETED' THEN n.settled_minor ELSE n.amount_minor END, 'amountDueMinor', CASE WHEN n.type = 'GUEST_PAYMENT' THEN n.amount_minor END, 'outstandingMinor', n.outstanding_minor,
-      'currency', n.currency, 'version', n.version)
-      FROM new_rows n JOIN old_rows o ON o.id = n.id,
-        LATERAL (SELECT CASE WHEN n.status <> o.status THEN lower(n.status) WHEN n.version <> o.version THEN 'updated' END AS happened) AS what
-     WHERE what.happened IS NOT NULL;
+    SELECT CASE
+      WHEN n.status <> o.status THEN CASE n.status
+        WHEN 'PENDING' THEN 'transaction.pending'
+        WHEN 'PROCESSING' THEN 'transaction.processing'
+        WHEN 'COMPLETED' THEN 'transaction.completed'
+        WHEN 'FAILED' THEN 'transaction.failed'
+        WHEN 'CANCELLED' THEN 'transaction.cancelled'
+        WHEN 'REVERSED' THEN 'transaction.reversed'
+        WHEN 'MANUAL_REQUIRED' THEN 'transaction.manual_required' END
+      WHEN n.version IS DISTINCT FROM o.version THEN 'transaction.updated' END,
+      'transaction', n.id, n.reservation_id, jsonb_build_object(
+        'status', n.status, 'type', n.type,
+        'amountMinor', CASE WHEN n.type = 'GUEST_PAYMENT' AND n.status = 'COMPLETED' THEN n.settled_minor ELSE n.amount_minor END,
+        'amountDueMinor', CASE WHEN n.type = 'GUEST_PAYMENT' THEN n.amount_minor END,
+        'outstandingMinor', n.outstanding_minor, 'currency', n.currency, 'version', n.version)
+      FROM new_rows n JOIN old_rows o ON o.id = n.id
+     WHERE n.status <> o.status
+        OR n.version IS DISTINCT FROM o.version;
   END IF;
   RETURN NULL;
 END $function$;
@@ -1945,11 +2080,11 @@ CREATE TRIGGER audit_chain BEFORE INSERT ON audit_log FOR EACH ROW EXECUTE FUNCT
 CREATE TRIGGER frozen BEFORE DELETE OR UPDATE OR TRUNCATE ON audit_log FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER frozen BEFORE DELETE OR UPDATE OR TRUNCATE ON check_out_report FOR EACH STATEMENT
     EXECUTE FUNCTION forbid();
-CREATE TRIGGER events_of_change AFTER UPDATE ON difference FOR EACH ROW WHEN (new.version <> old.version)
-    EXECUTE FUNCTION difference_events();
+CREATE TRIGGER events_of_change AFTER UPDATE ON difference FOR EACH ROW WHEN (new.version IS DISTINCT FROM old.version
+    AND (new.status <> old.status OR new.version IS DISTINCT FROM old.version)) EXECUTE FUNCTION difference_events();
 CREATE TRIGGER events_of_new AFTER INSERT ON difference FOR EACH ROW EXECUTE FUNCTION difference_events();
 CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON difference FOR EACH STATEMENT EXECUTE FUNCTION forbid();
-CREATE TRIGGER events_of_change AFTER UPDATE ON guest FOR EACH ROW WHEN (new.version <> old.version)
+CREATE TRIGGER events_of_change AFTER UPDATE ON guest FOR EACH ROW WHEN (new.version IS DISTINCT FROM old.version)
     EXECUTE FUNCTION guest_events();
 CREATE TRIGGER events_of_new AFTER INSERT ON guest FOR EACH ROW EXECUTE FUNCTION guest_events();
 CREATE TRIGGER place AFTER INSERT ON guest FOR EACH ROW EXECUTE FUNCTION guest_without_stay();
@@ -1988,11 +2123,11 @@ CREATE TRIGGER marks_of_new AFTER INSERT ON ledger_tx REFERENCING NEW TABLE AS n
     EXECUTE FUNCTION ledger_tx_marks();
 ALTER TABLE ledger_tx ENABLE ALWAYS TRIGGER marks_of_new;
 CREATE TRIGGER kept BEFORE DELETE OR UPDATE OR TRUNCATE ON message_template FOR EACH STATEMENT EXECUTE FUNCTION forbid();
-CREATE TRIGGER events_of_change AFTER UPDATE OF status ON notification FOR EACH ROW WHEN (new.status <> old.status
+CREATE TRIGGER events_of_change AFTER UPDATE ON notification FOR EACH ROW WHEN (new.status <> old.status
     AND (new.status <> ALL (ARRAY['QUEUED', 'SENDING']))) EXECUTE FUNCTION notification_events();
 CREATE TRIGGER place BEFORE INSERT ON notification FOR EACH ROW WHEN (new.reservation_id IS NOT NULL
     OR new.task_id IS NOT NULL) EXECUTE FUNCTION place_of_notification();
-CREATE TRIGGER events_of_change AFTER UPDATE ON owner FOR EACH ROW WHEN (new.version <> old.version)
+CREATE TRIGGER events_of_change AFTER UPDATE ON owner FOR EACH ROW WHEN (new.version IS DISTINCT FROM old.version)
     EXECUTE FUNCTION owner_events();
 CREATE TRIGGER events_of_new AFTER INSERT ON owner FOR EACH ROW EXECUTE FUNCTION owner_events();
 CREATE TRIGGER events_of_change AFTER UPDATE ON payment REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
@@ -2065,7 +2200,7 @@ CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON saga_signal FOR EACH STATEMENT 
 CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON saga_step FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER step_guard BEFORE UPDATE ON saga_step FOR EACH ROW EXECUTE FUNCTION step_guard();
 CREATE TRIGGER frozen BEFORE DELETE OR UPDATE OR TRUNCATE ON settlement FOR EACH STATEMENT EXECUTE FUNCTION forbid();
-CREATE TRIGGER events_of_change AFTER UPDATE ON staff FOR EACH ROW WHEN (new.version <> old.version)
+CREATE TRIGGER events_of_change AFTER UPDATE ON staff FOR EACH ROW WHEN (new.version IS DISTINCT FROM old.version)
     EXECUTE FUNCTION staff_events();
 CREATE TRIGGER events_of_new AFTER INSERT ON staff FOR EACH ROW EXECUTE FUNCTION staff_events();
 CREATE TRIGGER count_booking AFTER UPDATE OF status, assignee_id, scheduled_at, ends_at, slot_start, slot_end ON task
@@ -2092,8 +2227,9 @@ CREATE CONSTRAINT TRIGGER task_merged_into_live AFTER INSERT OR UPDATE OF merged
     ON task DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (new.merged_into_task_id IS NOT NULL)
     EXECUTE FUNCTION task_merged_into_live();
 CREATE TRIGGER frozen BEFORE UPDATE OR TRUNCATE ON task_photo FOR EACH STATEMENT EXECUTE FUNCTION forbid();
-CREATE TRIGGER dispute_events_of_change AFTER UPDATE OF status ON transaction FOR EACH ROW WHEN (new.type = 'DISPUTE'
-    AND old.status <> new.status) EXECUTE FUNCTION dispute_events();
+CREATE TRIGGER dispute_events_of_change AFTER UPDATE ON transaction FOR EACH ROW WHEN (new.type = 'DISPUTE'
+    AND new.status <> old.status AND (new.status <> ALL (ARRAY['PENDING', 'FAILED', 'MANUAL_REQUIRED'])))
+    EXECUTE FUNCTION dispute_events();
 CREATE TRIGGER dispute_events_of_new AFTER INSERT ON transaction FOR EACH ROW WHEN (new.type = 'DISPUTE')
     EXECUTE FUNCTION dispute_events();
 CREATE TRIGGER events_of_change AFTER UPDATE ON transaction REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows

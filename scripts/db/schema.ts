@@ -1,12 +1,11 @@
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
-import { MIGRATIONS, migrate } from '../../src/db/migrate.ts';
-import { startPostgres } from '../services/postgres.ts';
+import { MIGRATIONS } from '../../src/db/migrate.ts';
 import { migrationProblems, recordMigrations } from './checksums.ts';
 import { schemaSql } from './schema-sql.ts';
+import { withMigratedDatabase } from './server.ts';
 import { tableTypes } from './table-types.ts';
 
 /**
@@ -33,29 +32,19 @@ export async function generateFrom(databaseUrl: string): Promise<ReadonlyMap<str
   }
 }
 
-async function main(): Promise<void> {
+/** Writes the checksums of new migrations and the generated files. Throws when a migration was edited or is gone. */
+export async function writeSchema(): Promise<void> {
   recordMigrations(MIGRATIONS);
   const problems = migrationProblems(MIGRATIONS);
   if (problems.length > 0) throw new Error(problems.join('\n'));
-  const home = fs.mkdtempSync(path.join(os.tmpdir(), 'roomy-schema-'));
-  // The server may run as another account, which must be able to walk here.
-  fs.chmodSync(home, 0o755);
-  try {
-    const postgres = await startPostgres({ dataDir: home, settings: { fsync: 'off' } });
-    try {
-      await migrate(postgres.url);
-      for (const [file, text] of await generateFrom(postgres.url)) fs.writeFileSync(file, text);
-    } finally {
-      await postgres.stop();
-    }
-  } finally {
-    fs.rmSync(home, { recursive: true, force: true });
-  }
+  await withMigratedDatabase(async (url) => {
+    for (const [file, text] of await generateFrom(url)) fs.writeFileSync(file, text);
+  });
 }
 
 if (process.argv[1] === import.meta.filename) {
   try {
-    await main();
+    await writeSchema();
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     process.exitCode = 1;

@@ -117,32 +117,6 @@ describe('the catalogue', () => {
     ).rejects.toThrow('known_event_type');
   });
 
-  it('has a type for every state that the triggers can write', async () => {
-    const { rows } = await sql<{ table: string; source: string; rules: string }>`
-      SELECT replace(p.proname, '_events', '') AS table, p.prosrc AS source,
-             (SELECT string_agg(pg_get_constraintdef(c.oid), ' ') FROM pg_constraint c
-               WHERE c.contype = 'c' AND c.conrelid = (CASE p.proname WHEN 'dispute_events' THEN 'transaction' ELSE replace(p.proname, '_events', '') END)::regclass
-                 AND pg_get_constraintdef(c.oid) ~ '^CHECK \\(\\(status = ANY') AS rules
-        FROM pg_proc p WHERE p.prosrc LIKE '%INSERT INTO domain_event%'`.execute(system.bed.db);
-    expect(rows.length).toBeGreaterThanOrEqual(10);
-    for (const { table, source, rules } of rows) {
-      const states = [...(rules ?? '').matchAll(/'(\w+)'::text/g)].map(([, state = '']) => state);
-      const named = [...source.matchAll(/(?:THEN|ELSE) '(\w+)'/g)].map(([, name = '']) => name);
-      // States that the trigger names in another way, or leaves out.
-      const skipped = [
-        ...[...source.matchAll(/WHEN '(\w+)' THEN/g)].map(([, state = '']) => state),
-        ...[...source.matchAll(/NOT IN \(([^)]*)\)/g)].flatMap(([, list = '']) => list.match(/\w+/g) ?? []),
-      ];
-      const fromStates = source.includes('status') ? states.filter((state) => !skipped.includes(state)) : [];
-      for (const name of new Set([...named, ...fromStates.map((state) => state.toLowerCase())])) {
-        const type = `${table}.${name}`;
-        // Messages that are only tried or put off are no events: the trigger's own condition.
-        if (['notification.queued', 'notification.sending'].includes(type)) continue;
-        expect(EVENT_TYPES, type).toContain(type);
-      }
-    }
-  });
-
   it('gives an example of each, of the shape that it documents', () => {
     for (const { resource, type, example } of EVENT_CATALOGUE) {
       const shape = EVENT_DATA[resource].safeParse(example.data.data);

@@ -7,7 +7,7 @@ import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
 
 /**
  * The feed of what happened: dense, in one order for everybody, and without gaps. Triggers write events in the
- * transaction of the change (migration 0010); here the committed ones get their place. A later change of a record is
+ * transaction of the change (`sources.ts`); here the committed ones get their place. A later change of a record is
  * made by a later id and commits later, so the order of one record's events is that of its changes.
  */
 

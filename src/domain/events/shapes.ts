@@ -88,14 +88,14 @@ export const EVENT_DATA = {
 } as const;
 
 export type EventResource = keyof typeof EVENT_DATA;
-type DataOf<R extends EventResource> = z.output<(typeof EVENT_DATA)[R]>;
+export type EventDataOf<R extends EventResource> = z.output<(typeof EVENT_DATA)[R]>;
 
 /** One record of each kind, in the story of the brief's examples. */
 export const EXAMPLE_DATA: {
   readonly [R in EventResource]: {
     readonly id: string;
     readonly reservationId: string | null;
-    readonly data: DataOf<R>;
+    readonly data: EventDataOf<R>;
   };
 } = {
   reservation: {

@@ -83,7 +83,10 @@ export async function readEndpoint(db: Db | Tx, id: string): Promise<Endpoint> {
 
 export type EndpointChange = { readonly [K in keyof EndpointFields]?: EndpointFields[K] | undefined };
 
-/** Throws `EVENT_TYPE_UNKNOWN` for types that are set now; those of before stay until then. */
+/**
+ * Changes the fields that are given. Throws `NOT_FOUND`, `PRECONDITION_FAILED`, and `EVENT_TYPE_UNKNOWN` for types that are
+ * set now; those of before stay until then.
+ */
 export async function changeEndpoint(
   tx: Tx,
   id: string,
@@ -98,7 +101,7 @@ export async function changeEndpoint(
   });
 }
 
-/** Goes on where it stopped, at once. */
+/** Makes an endpoint active again: it goes on where it stopped, at once. Throws `NOT_FOUND`. */
 export const enableEndpoint = (tx: Tx, id: string, author: Author): Promise<EndpointView> =>
   write(tx, id, 'WEBHOOK_ENDPOINT_ENABLED', author, null, {
     fields: ['status'],
@@ -111,7 +114,7 @@ export const enableEndpoint = (tx: Tx, id: string, author: Author): Promise<Endp
       }),
   });
 
-/** Both secrets sign for a day. */
+/** Gives an endpoint a new secret, shown once; the old one signs beside it for 24 hours. Throws `NOT_FOUND`. */
 export async function rotateSecret(tx: Tx, id: string, author: Author): Promise<EndpointWithSecret> {
   const { secret: previous } = await readEndpoint(tx, id);
   const secret = makeSecret();

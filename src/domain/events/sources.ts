@@ -1,0 +1,312 @@
+import { row, source } from './source.ts';
+
+/**
+ * Where the events of the feed come from: for each record, which change of which table is which event, and what the event
+ * says. Triggers of the database write the events, so that none is missed, whichever statement makes the change; their
+ * text is generated from this list (`npm run db:events`), and a test compares it with the migrated database. The catalogue
+ * of types is made of it too.
+ */
+
+export const EVENT_SOURCES = [
+  source('reservation', 'reservation', {
+    each: 'STATEMENT',
+    reservationId: 'id',
+    data: {
+      status: 'status',
+      paymentStatus: 'payment_status',
+      propertyId: 'property_id',
+      checkInDate: 'check_in_date',
+      checkOutDate: 'check_out_date',
+      version: 'version',
+    },
+    events: {
+      created: 'A stay was entered, as PENDING',
+      confirmed: 'A stay was confirmed: its nights are taken',
+      unconfirmed: 'A confirmation was undone: the stay is PENDING again',
+      checked_in: 'The guest has arrived',
+      checked_out: 'The guest has left',
+      cancelled: 'A stay was cancelled: its nights are free',
+      no_show: 'The guest did not come',
+      payment_status_changed: 'What is paid of a stay has changed',
+      updated: 'Something else about a stay has changed',
+    },
+    inserted: 'created',
+    states: {
+      PENDING: 'unconfirmed',
+      CONFIRMED: 'confirmed',
+      CHECKED_IN: 'checked_in',
+      CHECKED_OUT: 'checked_out',
+      CANCELLED: 'cancelled',
+      NO_SHOW: 'no_show',
+    },
+    changes: [
+      { event: 'payment_status_changed', columns: ['payment_status'] },
+      { event: 'updated', columns: ['version'] },
+    ],
+  }),
+  source('task', 'task', {
+    each: 'STATEMENT',
+    reservationId: 'reservation_id',
+    data: {
+      status: 'status',
+      type: 'type',
+      occurrence: 'occurrence',
+      propertyId: 'property_id',
+      assigneeId: 'assignee_id',
+      startsAt: row`coalesce(${'slot_start'}, ${'scheduled_at'})`,
+      endsAt: row`coalesce(${'slot_end'}, ${'ends_at'})`,
+      version: 'version',
+    },
+    events: {
+      created: 'A task was planned',
+      unassigned: 'A task was taken from its assignee and waits for another',
+      assigned: 'A task was given to somebody',
+      started: 'The work on a task has begun',
+      completed: 'A task is done',
+      cancelled: 'A task was cancelled',
+      merged: 'A task has become part of another one',
+      overtaken: 'A task has lost its purpose: its guest has arrived, or left, without it',
+      rescheduled: 'A task was moved to another time',
+      updated: 'Something else about a task has changed',
+    },
+    inserted: 'created',
+    states: {
+      UNASSIGNED: 'unassigned',
+      ASSIGNED: 'assigned',
+      IN_PROGRESS: 'started',
+      COMPLETED: 'completed',
+      CANCELLED: 'cancelled',
+      MERGED: 'merged',
+      OVERTAKEN: 'overtaken',
+    },
+    changes: [
+      { event: 'assigned', columns: ['assignee_id'] },
+      { event: 'rescheduled', columns: ['scheduled_at', 'ends_at', 'slot_start', 'slot_end'] },
+      { event: 'updated', columns: ['version'] },
+    ],
+  }),
+  source('transaction', 'transaction', {
+    each: 'STATEMENT',
+    reservationId: 'reservation_id',
+    data: {
+      status: 'status',
+      type: 'type',
+      // The rule of `amountOf`: a completed payment is what it received, and what was asked stands beside it.
+      amountMinor: row`CASE WHEN ${'type'} = 'GUEST_PAYMENT' AND ${'status'} = 'COMPLETED' THEN ${'settled_minor'} ELSE ${'amount_minor'} END`,
+      amountDueMinor: row`CASE WHEN ${'type'} = 'GUEST_PAYMENT' THEN ${'amount_minor'} END`,
+      outstandingMinor: 'outstanding_minor',
+      currency: 'currency',
+      version: 'version',
+    },
+    events: {
+      created: 'A transaction was booked',
+      pending: 'A transaction waits again',
+      processing: 'A transaction is on its way to its provider',
+      completed: 'A transaction has taken effect',
+      failed: 'A transaction was refused by its provider',
+      cancelled: 'A transaction was withdrawn before it took effect',
+      reversed: 'A transaction was taken back',
+      manual_required: 'A person must settle a transaction outside',
+      updated: 'Something else about a transaction has changed',
+    },
+    inserted: 'created',
+    states: {
+      PENDING: 'pending',
+      PROCESSING: 'processing',
+      COMPLETED: 'completed',
+      FAILED: 'failed',
+      CANCELLED: 'cancelled',
+      REVERSED: 'reversed',
+      MANUAL_REQUIRED: 'manual_required',
+    },
+    changes: [{ event: 'updated', columns: ['version'] }],
+  }),
+  source('payment', 'payment', {
+    each: 'STATEMENT',
+    reservationId: 'reservation_id',
+    data: { status: 'status', amountMinor: 'amount_minor', currency: 'currency', errorCode: 'error_code' },
+    events: {
+      processing: 'A payment was sent to its gateway',
+      completed: 'A payment was captured',
+      failed: 'A payment was declined',
+      cancelled: 'A payment was withdrawn before it was captured',
+      reversed: 'A payment was taken back',
+    },
+    inserted: 'BY_STATE',
+    states: {
+      PROCESSING: 'processing',
+      COMPLETED: 'completed',
+      FAILED: 'failed',
+      CANCELLED: 'cancelled',
+      REVERSED: 'reversed',
+    },
+    changes: [],
+  }),
+  // A dispute is a transaction, and is told as one too.
+  source('dispute', 'transaction', {
+    only: row`${'type'} = 'DISPUTE'`,
+    each: 'ROW',
+    reservationId: 'reservation_id',
+    data: {
+      status: 'status',
+      paymentId: 'payment_id',
+      providerId: 'provider_id',
+      amountMinor: 'amount_minor',
+      currency: 'currency',
+      reason: row`${'details'} ->> 'reason'`,
+      respondBy: row`${'details'} ->> 'respondBy'`,
+      version: 'version',
+    },
+    events: {
+      opened: 'The bank of a guest demands the money of a payment back',
+      funds_withdrawn: 'The gateway has taken the disputed money from what it holds',
+      won: 'A dispute was won: the money is back',
+      lost: 'A dispute was lost: the guest has the money',
+      closed: 'A dispute has ended before any money moved',
+    },
+    inserted: 'opened',
+    states: {
+      PENDING: null,
+      PROCESSING: 'funds_withdrawn',
+      REVERSED: 'won',
+      COMPLETED: 'lost',
+      CANCELLED: 'closed',
+      FAILED: null,
+      MANUAL_REQUIRED: null,
+    },
+    changes: [],
+  }),
+  source('property', 'property', {
+    each: 'STATEMENT',
+    reservationId: null,
+    data: { readiness: 'readiness', version: 'version' },
+    events: {
+      created: 'A property was entered',
+      readiness_changed: 'A property is ready for the next guest, or is not any more',
+      updated: 'Something else about a property has changed',
+    },
+    inserted: 'created',
+    changes: [
+      { event: 'readiness_changed', columns: ['readiness'] },
+      { event: 'updated', columns: ['version'] },
+    ],
+  }),
+  // How far a process has come is on its own page; the feed has its beginning, its turn and its end.
+  source('saga', 'saga', {
+    each: 'STATEMENT',
+    // A grant of an amenity is named by its stay.
+    reservationId: row`CASE WHEN ${'subject_type'} <> 'transaction' THEN ${'subject_id'} END`,
+    data: {
+      status: 'status',
+      name: 'name',
+      subjectType: 'subject_type',
+      subjectId: 'subject_id',
+      errorCode: 'error_code',
+    },
+    events: {
+      accepted: 'A process was started',
+      compensating: 'A process has failed and is being undone',
+      parked: 'A process waits for a person',
+      completed: 'Every step of a process took effect',
+      compensated: 'Every step of a process was undone',
+      resolved: 'A person has closed a process',
+    },
+    inserted: 'accepted',
+    states: {
+      pending: null,
+      running: null,
+      compensating: 'compensating',
+      parked: 'parked',
+      completed: 'completed',
+      compensated: 'compensated',
+      resolved: 'resolved',
+    },
+    changes: [],
+  }),
+  source('notification', 'notification', {
+    each: 'ROW',
+    reservationId: 'reservation_id',
+    data: {
+      status: 'status',
+      event: 'event',
+      channel: 'channel',
+      recipientType: 'recipient_type',
+      recipientId: 'recipient_id',
+      reason: 'reason',
+      taskId: 'task_id',
+    },
+    events: {
+      sent: 'A message was handed to its provider',
+      delivered: 'A message has reached its recipient',
+      failed: 'A message could not be sent',
+      skipped: 'A message had become pointless and was left out',
+      blocked: 'A message was left out because its recipient does not want it, or cannot be reached',
+    },
+    inserted: null,
+    states: {
+      // One that is only tried, or put off, has come to nothing that others need to know.
+      QUEUED: null,
+      SENDING: null,
+      SENT: 'sent',
+      DELIVERED: 'delivered',
+      FAILED: 'failed',
+      SKIPPED: 'skipped',
+      BLOCKED: 'blocked',
+    },
+    changes: [],
+  }),
+  // Of people: never their names, nor where they are reached.
+  source('guest', 'guest', {
+    each: 'ROW',
+    reservationId: null,
+    data: { version: 'version' },
+    events: { created: 'A guest was entered', updated: 'A guest’s record has changed' },
+    inserted: 'created',
+    changes: [{ event: 'updated', columns: ['version'] }],
+  }),
+  source('owner', 'owner', {
+    each: 'ROW',
+    reservationId: null,
+    data: { version: 'version' },
+    events: { created: 'An owner was entered', updated: 'An owner’s record has changed' },
+    inserted: 'created',
+    changes: [{ event: 'updated', columns: ['version'] }],
+  }),
+  source('staff', 'staff', {
+    each: 'ROW',
+    reservationId: null,
+    data: { version: 'version', role: 'role', active: 'active' },
+    events: { created: 'A staff member was entered', updated: 'A staff member’s record has changed' },
+    inserted: 'created',
+    changes: [{ event: 'updated', columns: ['version'] }],
+  }),
+  source('difference', 'difference', {
+    each: 'ROW',
+    onlyWith: 'version',
+    reservationId: 'reservation_id',
+    data: {
+      status: 'status',
+      kind: 'kind',
+      movement: 'movement',
+      gatewayId: 'gateway_id',
+      transactionId: 'transaction_id',
+      currency: 'currency',
+      version: 'version',
+    },
+    events: {
+      opened: 'A gateway’s record and the ledger do not agree about something, for the first time or again',
+      explained: 'A person has said why a difference is right as it is',
+      resolved: 'Both sides agree about what was different, or it was booked',
+      updated: 'Something else about a difference has changed',
+    },
+    inserted: 'opened',
+    states: { OPEN: 'opened', EXPLAINED: 'explained', RESOLVED: 'resolved' },
+    changes: [{ event: 'updated', columns: ['version'] }],
+  }),
+] as const;
+
+type TypeOf<Source> = Source extends { readonly resource: infer R extends string; readonly events: infer Events }
+  ? `${R}.${keyof Events & string}`
+  : never;
+/** Every type of event that there is. */
+export type EventType = TypeOf<(typeof EVENT_SOURCES)[number]>;
