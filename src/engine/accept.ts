@@ -6,16 +6,17 @@ import { canonicalJson, sha256 } from '../kernel/json.ts';
 import { pendingBody } from './answers.ts';
 import { heldAt, type SagaDefinition } from './definition.ts';
 import type { FlowOrder } from './flow-order.ts';
-import { findClaim, insertSaga, ONE_OPEN_SAGA, openSagaOf } from './store/accept.ts';
+import { acceptanceOf, findClaim, type InsertSaga, insertSagas, ONE_OPEN_SAGA, openSagaOf } from './store/accept.ts';
 import { RELAY_GRACE_SECONDS } from './store/outbox.ts';
 import type { AcceptedSaga, SagaAnswer, SagaRequest } from './types.ts';
 
 /**
  * T0 of guarantees.md 2.4, as one statement: the idempotency key, the saga, its audit row and its outbox row commit
- * together or not at all.
+ * together or not at all, and with those of the requests that share the statement.
  */
 export async function acceptSaga<Input>(
   db: Db,
+  insert: InsertSaga,
   definition: SagaDefinition<Input>,
   request: SagaRequest<Input>,
 ): Promise<AcceptedSaga & { readonly flow: FlowOrder | null }> {
@@ -26,10 +27,9 @@ export async function acceptSaga<Input>(
   }
   const sagaId = newId('saga');
   const accepted = pendingBody(sagaId);
+  const asked = acceptanceOf(definition, request, sagaId, accepted, RELAY_GRACE_SECONDS);
   try {
-    const outcome = await retryContention(() =>
-      insertSaga(db, definition, request, sagaId, accepted, RELAY_GRACE_SECONDS),
-    );
+    const outcome = await retryContention(() => insert(definition.subjectType, asked));
     if (outcome.saga) {
       return {
         sagaId,
@@ -67,16 +67,11 @@ export async function acceptWithin<Input>(
 ): Promise<string> {
   const sagaId = newId('saga');
   const requestHash = sha256(definition.name, request.subjectId, canonicalJson(request.input));
-  const started = await insertSaga(
-    tx,
-    definition,
-    { ...request, idempotency: { key: request.key, requestHash } },
-    sagaId,
-    pendingBody(sagaId),
-    // Nobody publishes it after the commit: it is the relay's from the start.
-    0,
-  );
-  if (!started.saga) throw new InvariantError(`${definition.name} was not started`);
+  // Nobody publishes it after the commit: it is the relay's from the start.
+  const idempotency = { key: request.key, requestHash };
+  const asked = acceptanceOf(definition, { ...request, idempotency }, sagaId, pendingBody(sagaId), 0);
+  const [started] = await insertSagas(tx, definition.subjectType, [asked]);
+  if (!started?.saga) throw new InvariantError(`${definition.name} was not started`);
   return sagaId;
 }
 

@@ -2,10 +2,11 @@ import type { Db } from '../db/client.ts';
 import { classifyDbError } from '../db/errors.ts';
 import { CircuitOpenError, isErrorCode, RoomyError } from '../kernel/errors.ts';
 import type { Logger } from '../kernel/log.ts';
+import type { RunSlots } from '../kernel/run-slots.ts';
 import { recordError } from './answers.ts';
 import { COMPENSATION_RETRY } from './definition.ts';
 import { deferIfUnreachable, isOwnRefusal, orDefer, StepRetry } from './errors.ts';
-import { failStep, noteAttempt } from './fail.ts';
+import { createFailStep, noteAttempt } from './fail.ts';
 import type { Failpoint } from './failpoint.ts';
 import type { Publish } from './flow-order.ts';
 import { releaseCall } from './runners/call.ts';
@@ -31,8 +32,9 @@ export interface ConclusionParts {
 export type Conclude = (due: DueStep, result: Exclude<RunResult, { kind: 'advanced' }>) => Promise<StepOutcome>;
 
 /** Makes the function that turns the result of a step into the saga's next state. */
-export function createConclusion(parts: ConclusionParts): Conclude {
+export function createConclusion(parts: ConclusionParts, slots: RunSlots): Conclude {
   const { db } = parts;
+  const failStep = createFailStep(db, slots);
   return async (due, result) => {
     switch (result.kind) {
       case 'not-due':
@@ -84,7 +86,7 @@ export function createConclusion(parts: ConclusionParts): Conclude {
     const recorded = recordError(error, step);
     await parts.failpoint('before-fail', place);
     const failure = { error: recorded, refused, attempt, unsent: isUnsent(error) };
-    const outcome = await orDefer(() => failStep(db, due, failure));
+    const outcome = await orDefer(() => failStep(due, failure));
     await parts.failpoint('after-fail', place);
     if (outcome.kind === 'stale') return NOT_DUE;
     const { code } = recorded;

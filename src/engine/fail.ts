@@ -1,16 +1,20 @@
 import type { Db, Tx } from '../db/client.ts';
 import { retryContention } from '../db/errors.ts';
+import type { AuditNote } from '../domain/audit/record.ts';
 import { effectKey } from '../kernel/ids.ts';
+import type { RunSlots } from '../kernel/run-slots.ts';
 import type { RecordedError } from './answers.ts';
 import { auditNote } from './audit-note.ts';
 import type { FailOutcome } from './fail-outcome.ts';
 import { parkSaga } from './park.ts';
 import { type DueStep, directionOf } from './state.ts';
+import type { StepDefinition } from './step.ts';
 import { failAttempt } from './store/attempts.ts';
 import { writeAudit } from './store/audit.ts';
 import { lockSaga } from './store/sagas.ts';
 import { countFailedAttempt, recordStepFailed } from './store/steps.ts';
-import { undoSaga } from './undo.ts';
+import { createTurn } from './store/turn.ts';
+import { alertsOfUndoing, undoingAlert, undoSaga } from './undo.ts';
 
 export interface FinalFailure {
   readonly error: RecordedError;
@@ -21,6 +25,60 @@ export interface FinalFailure {
   /** The failing attempt certainly never reached the other side. */
   readonly unsent?: boolean;
 }
+
+/** `failStep`, by one statement where that can be, together with other sagas. */
+export type FailStep = (due: DueStep, failure: FinalFailure) => Promise<FailOutcome>;
+
+/** Makes the function that fails steps; its statements need slots like those of the steps. */
+export function createFailStep(db: Db, slots: RunSlots): FailStep {
+  const turn = createTurn(db, slots);
+  return async (due, failure) => {
+    const { state, step } = due;
+    if (!turns(due, failure)) return failStep(db, due, failure);
+    const { no, name, class: stepClass, maxAttempts } = step;
+    const turned = await retryContention(() =>
+      turn({
+        saga_id: state.id,
+        generation: state.generation,
+        step: { no, name, class: stepClass, maxAttempts },
+        error: failure.error,
+        note: failureNote(due, failure.error),
+        alert: alertsOfUndoing(step, failure.error) ? undoingAlert(due, failure.error) : null,
+      }),
+    );
+    if (!turned) return failStep(db, due, failure);
+    const { outboxId, generation, steps } = turned;
+    return {
+      kind: 'compensating',
+      flow: {
+        outboxId,
+        sagaId: state.id,
+        name: state.name,
+        version: state.definitionVersion,
+        direction: 'C',
+        generation,
+        steps,
+      },
+    };
+  };
+}
+
+/** A local step that nobody holds, and whose saga is undone then. With nothing to undo it ends at once, by `failStep`. */
+function turns(due: DueStep, failure: FinalFailure): boolean {
+  const { step, direction } = due;
+  const isLocal = step.kind !== 'call' && step.kind !== 'wait' && failure.attempt === null;
+  return direction === 'F' && isLocal && !isPastPivot(due) && !waitsForPerson(step, failure);
+}
+
+const waitsForPerson = (step: StepDefinition, { error, refused }: FinalFailure): boolean =>
+  refused ? step.parksOn.includes(error.code) : step.onExhausted === 'park';
+
+const failureNote = ({ state, step, direction }: DueStep, error: RecordedError): AuditNote =>
+  auditNote(state, direction === 'F' ? 'STEP_FAILED' : 'COMPENSATION_FAILED', {
+    outcome: 'failed',
+    effectKey: effectKey(state.id, step.no, direction),
+    details: { step: step.name, code: error.code },
+  });
 
 /**
  * TF and TP of guarantees.md 2.4: the step fails for good, and in the same commit the saga turns round, or waits for a
@@ -41,17 +99,9 @@ export async function failWithin(tx: Tx, due: DueStep, failure: FinalFailure): P
   if (attempt === null && saga.generation !== state.generation) return { kind: 'stale' };
   if (!(await recordStepFailed(tx, due, error, attempt))) return { kind: 'stale' };
   if (attempt !== null) await failAttempt(tx, due, attempt, failure.unsent ?? false);
-  await writeAudit(
-    tx,
-    state.id,
-    auditNote(state, direction === 'F' ? 'STEP_FAILED' : 'COMPENSATION_FAILED', {
-      outcome: 'failed',
-      effectKey: effectKey(state.id, step.no, direction),
-      details: { step: step.name, code: error.code },
-    }),
-  );
-  const waits = failure.refused ? step.parksOn.includes(error.code) : step.onExhausted === 'park';
-  if (direction === 'C' || isPastPivot(due) || waits) return parkSaga(tx, due, saga.version, error);
+  await writeAudit(tx, state.id, failureNote(due, error));
+  if (direction === 'C' || isPastPivot(due) || waitsForPerson(step, failure))
+    return parkSaga(tx, due, saga.version, error);
   return undoSaga(tx, due, saga, error);
 }
 

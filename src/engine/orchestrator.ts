@@ -5,6 +5,7 @@ import type { SagaDefinition } from './definition.ts';
 import type { Publish } from './flow-order.ts';
 import { resolveSaga, resolveWithin, resumeSaga, resumeWithin } from './resume.ts';
 import { signalSaga } from './signal.ts';
+import { createInsertSaga } from './store/accept.ts';
 import type { SagaOrchestrator } from './types.ts';
 import type { AnswerWatcher } from './waiter.ts';
 
@@ -29,11 +30,12 @@ export function createOrchestrator({
 }: OrchestratorParts): SagaOrchestrator {
   /** Accepted here and not waited for yet: a notification of their answer is still to come, so the first wait need not look for it. */
   const fresh = new Set<string>();
+  const insert = createInsertSaga(db);
   return {
     async accept(startable, request) {
       const definition = definitionOf(startable.name, startable.version);
       if (!definition) throw new InvariantError(`saga ${startable.name} is not registered`);
-      const { flow, ...accepted } = await acceptSaga(db, { ...definition, input: startable.input }, request);
+      const { flow, ...accepted } = await acceptSaga(db, insert, { ...definition, input: startable.input }, request);
       if (!flow) return accepted;
       fresh.add(accepted.sagaId);
       if (fresh.size > MAX_FRESH) fresh.delete(fresh.values().next().value ?? '');

@@ -1,3 +1,4 @@
+import { createRunSlots, type RunSlotOptions } from '../kernel/run-slots.ts';
 import { type ConclusionParts, createConclusion } from './conclude.ts';
 import { decide } from './decide.ts';
 import type { SagaDefinition } from './definition.ts';
@@ -14,6 +15,12 @@ export interface ExecutorParts extends ConclusionParts, RunnerParts {
   readonly definitionOf: (name: string, version: number) => SagaDefinition | undefined;
 }
 
+/**
+ * Statements of steps under way at once in a process: few, so that many sagas share each. One that waits for a lock of
+ * another transaction counts no more after a while, so that it keeps no other step waiting.
+ */
+const STEP_SLOTS: RunSlotOptions = { max: 2, slowMs: 50, maxSlow: 6 };
+
 /** Throws `StepRetry` (the job is to be tried again, with back-off) and `StepDeferred` (the job waits; no attempt is used). */
 export type ExecuteStep = (pointer: StepPointer, signal: AbortSignal) => Promise<StepOutcome>;
 
@@ -25,8 +32,9 @@ export type ExecuteStep = (pointer: StepPointer, signal: AbortSignal) => Promise
  */
 export function createExecutor(parts: ExecutorParts): ExecuteStep {
   const load = createStateLoader(parts.db);
-  const run = createRunner(parts);
-  const conclude = createConclusion(parts);
+  const slots = createRunSlots(STEP_SLOTS);
+  const run = createRunner(parts, slots);
+  const conclude = createConclusion(parts, slots);
   const memory = createRunMemory();
 
   return async (pointer, signal) => {

@@ -1,7 +1,9 @@
 import type { Tx } from '../db/client.ts';
 import { compensatedEnd, type RecordedError } from './answers.ts';
 import type { FailOutcome } from './fail-outcome.ts';
+import type { AlertPayload } from './flow-order.ts';
 import type { DueStep } from './state.ts';
+import type { StepDefinition } from './step.ts';
 import { writeAudit } from './store/audit.ts';
 import { orderAlert, orderFlow } from './store/outbox.ts';
 import { endUndone, type LockedSaga, turnSaga } from './store/sagas.ts';
@@ -22,12 +24,24 @@ export async function undoSaga(tx: Tx, due: DueStep, saga: LockedSaga, error: Re
   const generation = saga.generation + 1;
   await turnSaga(tx, state.id, error, { step: highest, generation });
   await insertCompensations(tx, state.id, definition, steps);
-  if (!step.expectedRefusals.includes(error.code)) await alertRolledBack(tx, due, saga.version, error);
+  if (alertsOfUndoing(step, error)) await alertRolledBack(tx, due, saga.version, error);
   return { kind: 'compensating', flow: await orderFlow(tx, state, { direction: 'C', generation, steps }) };
 }
 
 /** Refusals because of data that is saved here: no caller can mend it, so a person is alerted although nothing had to be undone. */
 const ABOUT_SAVED_DATA: ReadonlySet<string> = new Set(['TIME_ZONE_UNKNOWN']);
 
-const alertRolledBack = (tx: Tx, { state, step }: DueStep, version: number, { code }: RecordedError): Promise<void> =>
-  orderAlert(tx, state.id, version, { saga: state.name, step: step.name, code, what: 'rolled-back' });
+/** A refusal that belongs to normal business is undone without an alert. */
+export const alertsOfUndoing = (step: StepDefinition, { code }: RecordedError): boolean =>
+  !step.expectedRefusals.includes(code);
+
+/** The alert that this step has failed and its saga is undone. */
+export const undoingAlert = ({ state, step }: DueStep, { code }: RecordedError): AlertPayload => ({
+  saga: state.name,
+  step: step.name,
+  code,
+  what: 'rolled-back',
+});
+
+const alertRolledBack = (tx: Tx, due: DueStep, version: number, error: RecordedError): Promise<void> =>
+  orderAlert(tx, due.state.id, version, undoingAlert(due, error));

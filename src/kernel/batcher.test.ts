@@ -1,8 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createBatcher } from './batcher.ts';
+import { createRunSlots, type RunSlots } from './run-slots.ts';
+
+afterEach(() => vi.useRealTimers());
 
 /** A batcher whose runs end when the test says so. */
-function controlled(maxInFlight = 1, maxBatch = 4) {
+function controlled(maxInFlight = 1, maxBatch = 4, slots?: RunSlots) {
   const runs: { readonly items: readonly number[]; end(): void; fail(): void }[] = [];
   const send = createBatcher<number, number>(
     (items) => {
@@ -14,29 +17,84 @@ function controlled(maxInFlight = 1, maxBatch = 4) {
       });
       return promise;
     },
-    { maxBatch, maxInFlight },
+    { maxBatch, maxInFlight, ...(slots ? { slots } : {}) },
   );
   return { runs, send };
 }
-const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+/** What ended has given its slot back by the end of one turn of the event loop, and the next run starts in another. */
+const settled = (): Promise<void> => turn().then(turn);
 
 describe('a batcher', () => {
-  it('runs an item at once when it is idle, and joins those that come meanwhile', async () => {
+  it('runs an item on the next turn of the event loop when it is idle, and joins those that come meanwhile', async () => {
     const { runs, send } = controlled();
-    const answers = [1, 2, 3, 4, 5, 6].map(send);
+    const first = send(1);
+    await settled();
     expect(runs.map(({ items }) => items)).toEqual([[1]]);
+    const others = [2, 3, 4, 5, 6].map(send);
     runs[0]?.end();
     await settled();
     expect(runs.map(({ items }) => items)).toEqual([[1], [2, 3, 4, 5]]);
     runs[1]?.end();
     await settled();
     runs[2]?.end();
-    expect(await Promise.all(answers)).toEqual([10, 20, 30, 40, 50, 60]);
+    expect(await Promise.all([first, ...others])).toEqual([10, 20, 30, 40, 50, 60]);
+  });
+
+  it('joins what arrives in one turn of the event loop', async () => {
+    const { runs, send } = controlled();
+    const answers = [1, 2, 3].map(send);
+    await settled();
+    expect(runs.map(({ items }) => items)).toEqual([[1, 2, 3]]);
+    runs[0]?.end();
+    expect(await Promise.all(answers)).toEqual([10, 20, 30]);
+  });
+
+  it('shares slots with other batchers, each in its turn', async () => {
+    const slots = createRunSlots({ max: 1 });
+    const started: string[] = [];
+    const batcher = (name: string) =>
+      createBatcher<number, number>(
+        async (items) => {
+          started.push(`${name}${items.join('')}`);
+          await settled();
+          return items;
+        },
+        { maxBatch: 1, maxInFlight: 1, slots },
+      );
+    const [a, b] = [batcher('a'), batcher('b')];
+    await Promise.all([a(1), a(2), b(1), b(2)]);
+    expect(started).toEqual(['a1', 'b1', 'a2', 'b2']);
+  });
+
+  it('lets others go on while a slow run goes on, up to a bound', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const slots = createRunSlots({ max: 1, slowMs: 50, maxSlow: 1 });
+    const { runs, send } = controlled(1, 1, slots);
+    const answers = [1, 2, 3].map(send);
+    await settled();
+    expect(runs.length).toBe(1);
+    vi.advanceTimersByTime(50);
+    await settled();
+    expect(runs.map(({ items }) => items)).toEqual([[1], [2]]);
+    // The second is slow as well, and one may be.
+    vi.advanceTimersByTime(50);
+    await settled();
+    expect(runs.length).toBe(2);
+    runs[0]?.end();
+    await settled();
+    expect(runs.length).toBe(2);
+    runs[1]?.end();
+    await settled();
+    expect(runs.length).toBe(3);
+    runs[2]?.end();
+    expect(await Promise.all(answers)).toEqual([10, 20, 30]);
   });
 
   it('has no more runs under way than it may', async () => {
     const { runs, send } = controlled(2, 1);
     const answers = [1, 2, 3].map(send);
+    await settled();
     expect(runs.length).toBe(2);
     runs[1]?.end();
     await settled();
@@ -66,6 +124,7 @@ describe('a batcher', () => {
       maxWaiting: 1,
     });
     void never(1);
+    await settled();
     void never(2);
     await expect(never(3)).rejects.toThrow('full');
     const wrong = createBatcher<number, number>(async () => [], { maxBatch: 1, maxInFlight: 1 });

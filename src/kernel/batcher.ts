@@ -1,10 +1,13 @@
 import { InvariantError } from './errors.ts';
+import { createRunSlots, type RunSlots } from './run-slots.ts';
 
 export interface BatcherOptions {
   /** Items in one run, at the most. */
   readonly maxBatch: number;
   /** Runs under way at once; items that arrive meanwhile travel together in the next run. */
   readonly maxInFlight: number;
+  /** Shared with other batchers; a run of this one needs a slot. Default: slots of its own, `maxInFlight` of them. */
+  readonly slots?: RunSlots;
   /** Items waiting, at the most; one more is refused. */
   readonly maxWaiting?: number;
   /** Errors that are no item's fault: they fail all of the run, instead of each item being tried alone. */
@@ -12,9 +15,9 @@ export interface BatcherOptions {
 }
 
 /**
- * Joins work that arrives while earlier work is under way: an idle batcher runs an item at once, a busy one runs many
- * items together, so that batches cost no latency when there is no load. When a run fails, each of its items is run
- * alone, so that one bad item fails only itself.
+ * Joins work that arrives together, or while earlier work is under way: an idle batcher runs an item on the next turn of
+ * the event loop, a busy one runs many items together, so that batches cost no latency when there is no load. When a run
+ * fails, each of its items is run alone, one after the other, so that one bad item fails only itself.
  */
 export function createBatcher<T, R>(
   run: (items: readonly T[]) => Promise<readonly R[]>,
@@ -27,6 +30,7 @@ export function createBatcher<T, R>(
   }
   const waiting: Waiting[] = [];
   const maxWaiting = options.maxWaiting ?? 100_000;
+  const slots = options.slots ?? createRunSlots({ max: options.maxInFlight });
   let inFlight = 0;
 
   async function runBatch(batch: readonly Waiting[]): Promise<void> {
@@ -45,14 +49,23 @@ export function createBatcher<T, R>(
     }
   }
 
-  function pump(): void {
-    while (inFlight < options.maxInFlight && waiting.length > 0) {
-      inFlight += 1;
-      void runBatch(waiting.splice(0, options.maxBatch)).finally(() => {
-        inFlight -= 1;
-        pump();
-      });
-    }
+  function request(): void {
+    if (waiting.length > 0 && inFlight < options.maxInFlight) slots.request(start);
+  }
+  function start(): void {
+    inFlight += 1;
+    let counts = true;
+    const uncount = (): void => {
+      if (counts) inFlight -= 1;
+      counts = false;
+      request();
+    };
+    const release = slots.take(uncount);
+    void runBatch(waiting.splice(0, options.maxBatch)).finally(() => {
+      release();
+      uncount();
+    });
+    request();
   }
 
   return (item) =>
@@ -62,6 +75,6 @@ export function createBatcher<T, R>(
         return;
       }
       waiting.push({ item, resolve, reject });
-      pump();
+      request();
     });
 }

@@ -1,5 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { isUnreachable } from '../../db/errors.ts';
+import { createBatcher } from '../../kernel/batcher.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 
 /**
@@ -37,18 +39,54 @@ export type Earlier = KeptAnswer | { readonly kind: 'saga'; readonly sagaId: str
 const LEASE_SECONDS = 60;
 const LOCK_NOT_AVAILABLE = '55P03';
 
+/** One reader a database, so that keys asked for at once are read together. */
+const readers = new WeakMap<Db, ReturnType<typeof createReader>>();
+function readerOf(db: Db) {
+  const known = readers.get(db) ?? createReader(db);
+  readers.set(db, known);
+  return known;
+}
+
+function createReader(db: Db) {
+  return createBatcher(
+    async (claims: readonly KeyClaim[]) => {
+      const asked = JSON.stringify(claims.map(({ principal, key }, n) => ({ n, principal, key })));
+      const rows = await db
+        .selectFrom(
+          sql<{
+            n: number;
+            principal: string;
+            key: string;
+          }>`(SELECT (i ->> 'n')::int AS n, i ->> 'principal' AS principal, i ->> 'key' AS key
+            FROM few_items(${asked}::jsonb) AS i)`.as('asked'),
+        )
+        .innerJoin('idempotency_key as k', (join) =>
+          join.onRef('k.principal', '=', 'asked.principal').onRef('k.key', '=', 'asked.key'),
+        )
+        .select([
+          'asked.n',
+          'k.request_hash',
+          'k.saga_id',
+          'k.accepted_status',
+          'k.accepted_body',
+          'k.answer_headers',
+          'k.sealed_by',
+        ])
+        .select(sql<boolean | null>`k.lease_until > clock_timestamp()`.as('in_progress'))
+        .execute();
+      const byNumber = new Map(rows.map((row) => [row.n, row]));
+      return claims.map((_claim, n) => byNumber.get(n) ?? null);
+    },
+    { maxBatch: 32, maxInFlight: 2, failTogether: isUnreachable },
+  );
+}
+
 /**
  * Null when the key is free, or when what held it was cut short and its time is over. Throws `IDEMPOTENCY_KEY_REUSED` for
  * another request under the key, `IDEMPOTENCY_IN_PROGRESS` and `IDEMPOTENT_ANSWER_LOST`.
  */
-export async function findEarlier(db: Db | Tx, seal: AnswerSeal, claim: KeyClaim): Promise<Earlier | null> {
-  const row = await db
-    .selectFrom('idempotency_key')
-    .select(['request_hash', 'saga_id', 'accepted_status', 'accepted_body', 'answer_headers', 'sealed_by'])
-    .select(sql<boolean | null>`lease_until > clock_timestamp()`.as('in_progress'))
-    .where('principal', '=', claim.principal)
-    .where('key', '=', claim.key)
-    .executeTakeFirst();
+export async function findEarlier(db: Db, seal: AnswerSeal, claim: KeyClaim): Promise<Earlier | null> {
+  const row = await readerOf(db)(claim);
   if (!row) return null;
   if (!row.request_hash.equals(claim.requestHash)) throw new RoomyError('IDEMPOTENCY_KEY_REUSED');
   if (row.saga_id !== null) return { kind: 'saga', sagaId: row.saga_id };
@@ -143,17 +181,12 @@ export async function keepAnswer(
 }
 
 /**
- * Part of the statement that accepts a saga: claims the key once for each row of `subject`, with the answer 202 and these
- * bytes, and returns `saga_id`. No row: another request has the key, or there is no such subject.
+ * Part of the statement that accepts sagas: claims the keys of `from`, which has `principal`, `key`, `request_hash`,
+ * `saga_id` and `answer` (bytes, kept as 202), and returns `saga_id`. No row: another request has the key.
  */
-export const claimForSaga = (
-  { principal, key, requestHash }: KeyClaim,
-  sagaId: string,
-  answer: Buffer,
-): RawBuilder<unknown> =>
+export const claimForSagas = (from: RawBuilder<unknown>): RawBuilder<unknown> =>
   sql`INSERT INTO idempotency_key (principal, key, request_hash, saga_id, accepted_status, accepted_body)
-        SELECT ${principal}::text, ${key}::text, ${requestHash}::bytea, ${sagaId}::text, 202, ${answer}::bytea
-          FROM subject ON CONFLICT DO NOTHING RETURNING saga_id`;
+        SELECT principal, key, request_hash, saga_id, 202, answer FROM ${from} ON CONFLICT DO NOTHING RETURNING saga_id`;
 
 /** Statement that deletes the keys of `old`, which has `principal`, `key` and `id`; returns each `id`. */
 export const deleteKeys = (old: RawBuilder<unknown>): RawBuilder<{ readonly id: string }> =>

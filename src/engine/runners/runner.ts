@@ -1,5 +1,6 @@
 import type { Db } from '../../db/client.ts';
 import type { Ports } from '../../domain/ports.ts';
+import type { RunSlots } from '../../kernel/run-slots.ts';
 import { deferIfUnreachable } from '../errors.ts';
 import type { Failpoint } from '../failpoint.ts';
 import type { DueStep } from '../state.ts';
@@ -20,8 +21,8 @@ export interface RunnerParts {
 export type RunStep = (due: DueStep, signal: AbortSignal) => Promise<RunResult>;
 
 /** Makes the function that runs one due step: a call with its lease, anything else in one transaction. */
-export function createRunner({ db, ports, workerId, failpoint }: RunnerParts): RunStep {
-  const runLocal = createLocalRunner(db, ports);
+export function createRunner({ db, ports, workerId, failpoint }: RunnerParts, slots: RunSlots): RunStep {
+  const runLocal = createLocalRunner(db, ports, slots);
   return (due, signal) => (due.step.kind === 'call' ? runCall(due, signal) : run(due));
 
   async function run(due: DueStep): Promise<RunResult> {

@@ -1,6 +1,7 @@
 import type { Db } from '../../db/client.ts';
 import { retryContention } from '../../db/errors.ts';
 import type { Ports } from '../../domain/ports.ts';
+import type { RunSlots } from '../../kernel/run-slots.ts';
 import { compensationNote } from '../audit-note.ts';
 import { endOf, releasedAfter } from '../record.ts';
 import { contextOf, type DueStep } from '../state.ts';
@@ -14,7 +15,7 @@ export type RunLocal = (due: DueStep) => Promise<Advanced | null>;
  * Local steps: fused statements, free TypeScript in a transaction, and reads, which run like statements without an effect
  * once their values are there. A compensation of a step without one is such a statement as well.
  */
-export function createLocalRunner(db: Db, ports: Ports): RunLocal {
+export function createLocalRunner(db: Db, ports: Ports, slots: RunSlots): RunLocal {
   const fused = new Map<string, RunFused>();
 
   /** The statement of one step in one direction, compiled on first use. */
@@ -25,7 +26,7 @@ export function createLocalRunner(db: Db, ports: Ports): RunLocal {
     const work = direction === 'F' ? step.forward : step.compensation;
     const effect = work?.kind === 'statement' ? work : null;
     const place = { totalSteps: definition.steps.length, releases: releasedAfter(definition, step, direction) };
-    const made = createFusedStep(db, step, direction, place, effect);
+    const made = createFusedStep(db, step, direction, place, effect, slots);
     fused.set(id, made);
     return made;
   }

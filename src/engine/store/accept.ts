@@ -1,11 +1,14 @@
-import { sql } from 'kysely';
+import { type CompiledQuery, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { isUnreachable } from '../../db/errors.ts';
 import { literal } from '../../db/literal.ts';
 import type { SubjectType } from '../../db/schema.ts';
-import { auditRows } from '../../domain/audit/record.ts';
-import { claimForSaga } from '../../domain/idempotency/store.ts';
-import { InvariantError, RoomyError } from '../../kernel/errors.ts';
+import { type AuditNote, auditRows } from '../../domain/audit/record.ts';
+import { claimForSagas } from '../../domain/idempotency/store.ts';
+import { createBatcher } from '../../kernel/batcher.ts';
+import { RoomyError, required } from '../../kernel/errors.ts';
 import { canonicalJson, sha256 } from '../../kernel/json.ts';
+import { createRunSlots, type RunSlotOptions } from '../../kernel/run-slots.ts';
 import { auditNote } from '../audit-note.ts';
 import { heldAt, type SagaDefinition } from '../definition.ts';
 import type { LockKind } from '../step.ts';
@@ -40,15 +43,40 @@ export interface Inserted {
   readonly outboxId: number;
 }
 
-/** T0 of guarantees.md 2.4: the idempotency key, the saga, its audit row and its outbox row in one statement. */
-export async function insertSaga<Input>(
-  db: Db | Tx,
+/** A request for a saga in the form in which the statement takes it. */
+export interface Acceptance {
+  readonly saga_id: string;
+  readonly name: string;
+  readonly version: number;
+  readonly subject_id: string;
+  /** Canonical JSON. */
+  readonly input: string;
+  /** Hexadecimal. */
+  readonly input_hash: string;
+  /** Null: the request has no Idempotency-Key. `request_hash` in hexadecimal. */
+  readonly claim: { readonly key: string; readonly request_hash: string; readonly answer: string } | null;
+  readonly requested_by: string;
+  readonly on_behalf_of: string | null;
+  readonly request_id: string | null;
+  readonly notes: string | null;
+  readonly total_steps: number;
+  readonly deadline_ms: number;
+  readonly holds_state: boolean;
+  readonly holds_money: boolean;
+  readonly note: AuditNote;
+  readonly dedupe_key: string;
+  /** Until the relay takes the order. */
+  readonly grace_seconds: number;
+}
+
+/** `answer`: the body of the 202 that a repeat gets. Throws for an input that the definition does not take. */
+export function acceptanceOf<Input>(
   definition: SagaDefinition<Input>,
   request: SagaRequest<Input>,
   sagaId: string,
-  accepted: string,
+  answer: string,
   graceSeconds: number,
-): Promise<Inserted> {
+): Acceptance {
   const input = canonicalJson(definition.input.parse(request.input));
   const { sub, requestId, ip } = request.requester;
   const subject = {
@@ -59,43 +87,124 @@ export async function insertSaga<Input>(
     onBehalfOf: request.onBehalfOf ?? null,
     requestId,
   };
-  const note = auditNote(subject, 'SAGA_ACCEPTED', {
-    outcome: 'accepted',
-    ...(ip ? { ip } : {}),
-    details: { sagaExecutionId: sagaId },
-  });
   const held = heldAt(definition, 1);
   const claim = request.idempotency ?? null;
-  // Without a key every subject passes; with one, only the request that inserted it.
-  const claimed = claim
-    ? claimForSaga({ principal: sub, ...claim }, sagaId, Buffer.from(accepted))
-    : sql`SELECT ${sagaId}::text AS saga_id FROM subject`;
+  return {
+    saga_id: sagaId,
+    name: definition.name,
+    version: definition.version,
+    subject_id: request.subjectId,
+    input,
+    input_hash: sha256(input).toString('hex'),
+    claim: claim && { key: claim.key, request_hash: claim.requestHash.toString('hex'), answer },
+    requested_by: sub,
+    on_behalf_of: subject.onBehalfOf,
+    request_id: requestId,
+    notes: request.notes ?? null,
+    total_steps: definition.steps.length,
+    deadline_ms: definition.deadlineMs,
+    holds_state: held.includes('state'),
+    holds_money: held.includes('money'),
+    note: auditNote(subject, 'SAGA_ACCEPTED', {
+      outcome: 'accepted',
+      ...(ip ? { ip } : {}),
+      details: { sagaExecutionId: sagaId },
+    }),
+    dedupe_key: flowDedupeKey(sagaId, 'F', 1),
+    grace_seconds: graceSeconds,
+  };
+}
+
+interface InsertedRow {
+  readonly saga_id: string;
+  readonly subject: boolean;
+  readonly outbox_id: number | null;
+}
+
+/**
+ * T0 of guarantees.md 2.4, for any number of requests about one kind of subject: the idempotency keys, the sagas, their
+ * audit rows and their outbox rows in one statement.
+ */
+export async function insertSagas(
+  db: Db | Tx,
+  subjectType: SubjectType,
+  asked: readonly Acceptance[],
+): Promise<readonly Inserted[]> {
+  const { rows } = await db.executeQuery<InsertedRow>(statementOf(db, subjectType, asked));
+  const byId = new Map(rows.map((row) => [row.saga_id, row]));
+  return asked.map(({ saga_id }) => {
+    const row = required(byId.get(saga_id), 'the row of an accepted saga');
+    return { subject: row.subject, saga: row.outbox_id !== null, outboxId: row.outbox_id ?? 0 };
+  });
+}
+
+/** Accepts a saga, together with others that are asked for at the same time. */
+export type InsertSaga = (subjectType: SubjectType, asked: Acceptance) => Promise<Inserted>;
+
+const MAX_BATCH = 32;
+/** As of the steps (`run.ts`), and for the same reason: a statement may wait for a subject's lock, or for a key. */
+const SLOTS: RunSlotOptions = { max: 2, slowMs: 50, maxSlow: 6 };
+
+/** Makes the function that accepts sagas; one for each process, as what it joins is its own state. */
+export function createInsertSaga(db: Db): InsertSaga {
+  const slots = createRunSlots(SLOTS);
+  const batchers = new Map<SubjectType, (asked: Acceptance) => Promise<Inserted>>();
+  return (subjectType, asked) => {
+    const send =
+      batchers.get(subjectType) ??
+      createBatcher<Acceptance, Inserted>((all) => insertSagas(db, subjectType, all), {
+        maxBatch: MAX_BATCH,
+        maxInFlight: 1,
+        slots,
+        failTogether: isUnreachable,
+      });
+    batchers.set(subjectType, send);
+    return send(asked);
+  };
+}
+
+/** Stands for the requests' JSON in the compiled parameters. */
+const ASKED = Object.freeze({ marker: 'asked' });
+const compiled = new Map<SubjectType, { readonly query: CompiledQuery<InsertedRow>; readonly askedAt: number }>();
+
+function statementOf(db: Db | Tx, subjectType: SubjectType, asked: readonly Acceptance[]): CompiledQuery<InsertedRow> {
+  const known = compiled.get(subjectType) ?? compile(db, subjectType);
+  compiled.set(subjectType, known);
+  return { ...known.query, parameters: known.query.parameters.with(known.askedAt, JSON.stringify(asked)) };
+}
+
+function compile(db: Db | Tx, subjectType: SubjectType) {
+  const key = sql.ref(SUBJECT_KEY[subjectType]);
   // The subject's lock keeps out a change that checked for open sagas before this one was there.
-  const { rows } = await sql<{ subject: boolean; saga: boolean; outbox_id: number | null }>`
-    WITH subject AS (SELECT FROM ${sql.table(definition.subjectType)} WHERE ${sql.ref(SUBJECT_KEY[definition.subjectType])} = ${request.subjectId}::text FOR KEY SHARE),
-    claimed AS (${claimed}),
+  const query = sql<InsertedRow>`WITH asked AS (
+    SELECT a.* FROM few_items(${ASKED}::jsonb) AS i, jsonb_to_record(i) AS a(saga_id text, name text, version int, subject_id text,
+      input text, input_hash text, claim jsonb, requested_by text, on_behalf_of text, request_id text, notes text, total_steps int,
+      deadline_ms int, holds_state boolean, holds_money boolean, note jsonb, dedupe_key text, grace_seconds int)),
+    subject AS (
+      SELECT s.${key} AS id FROM ${sql.table(subjectType)} s WHERE s.${key} IN (SELECT subject_id FROM asked) ORDER BY s.${key} FOR KEY SHARE),
+    claimed AS (
+      ${claimForSagas(sql`(SELECT a.requested_by AS principal, a.claim ->> 'key' AS key, decode(a.claim ->> 'request_hash', 'hex') AS request_hash,
+          a.saga_id, convert_to(a.claim ->> 'answer', 'UTF8') AS answer
+        FROM asked a JOIN subject ON subject.id = a.subject_id WHERE jsonb_typeof(a.claim) = 'object') x`)}),
     accepted AS (
       INSERT INTO saga (id, name, definition_ver, subject_type, subject_id, input, input_hash, requested_by, on_behalf_of, request_id, notes,
         total_steps, deadline_at, holds_state, holds_money)
-      SELECT claimed.saga_id, ${definition.name}::text, ${definition.version}::int, ${definition.subjectType}::text, ${request.subjectId}::text,
-        ${input}::jsonb, ${sha256(input)}::bytea, ${sub}::text, ${subject.onBehalfOf}::text, ${requestId}::text, ${request.notes ?? null}::text,
-        ${definition.steps.length}::int, now() + ${definition.deadlineMs}::int * interval '1 millisecond',
-        ${held.includes('state')}::boolean, ${held.includes('money')}::boolean
-        FROM claimed RETURNING id),
+      SELECT a.saga_id, a.name, a.version, ${subjectType}::text, a.subject_id, a.input::jsonb, decode(a.input_hash, 'hex'), a.requested_by,
+        a.on_behalf_of, a.request_id, a.notes, a.total_steps, now() + a.deadline_ms * interval '1 millisecond', a.holds_state, a.holds_money
+        FROM asked a JOIN subject ON subject.id = a.subject_id
+       WHERE a.claim IS NULL OR jsonb_typeof(a.claim) = 'null' OR a.saga_id IN (SELECT saga_id FROM claimed)
+      RETURNING id),
     noted AS (
-      ${auditRows(sql`(SELECT id AS stream_id, ${note.event}::text AS event, false AS ends, ${note.actor}::text AS actor, id AS saga_id,
-          ${note.reservation_id}::text AS reservation_id, ${note.request_id}::text AS request_id, ${note.body}::text AS body
-        FROM accepted) x`)}),
+      ${auditRows(sql`(SELECT a.saga_id AS stream_id, n.event, false AS ends, n.actor, a.saga_id, n.reservation_id, n.request_id, n.body
+        FROM asked a JOIN accepted ON accepted.id = a.saga_id,
+          jsonb_to_record(a.note) AS n(event text, actor text, reservation_id text, request_id text, body text)) x`)}),
     sent AS (
       INSERT INTO outbox (kind, dedupe_key, saga_id, payload, available_at)
-      SELECT 'FLOW_F', ${flowDedupeKey(sagaId, 'F', 1)}::text, id, '{}', now() + ${graceSeconds}::int * interval '1 second'
-        FROM accepted RETURNING id)
-    SELECT EXISTS (SELECT FROM subject) AS subject, EXISTS (SELECT FROM accepted) AS saga, (SELECT id FROM sent) AS outbox_id`.execute(
-    db,
-  );
-  const [row] = rows;
-  if (!row) throw new InvariantError('acceptance returned no row');
-  return { subject: row.subject, saga: row.saga, outboxId: row.outbox_id ?? 0 };
+      SELECT 'FLOW_F', a.dedupe_key, a.saga_id, '{}', now() + a.grace_seconds * interval '1 second'
+        FROM asked a JOIN accepted ON accepted.id = a.saga_id RETURNING id, saga_id)
+    SELECT a.saga_id, EXISTS (SELECT FROM subject WHERE subject.id = a.subject_id) AS subject, sent.id AS outbox_id
+      FROM asked a LEFT JOIN sent ON sent.saga_id = a.saga_id`.compile(db);
+  return { query, askedAt: query.parameters.indexOf(ASKED) };
 }
 
 /** The unique indexes that keep a second open saga from a subject, by the kind that it would hold as well. */

@@ -6,6 +6,7 @@ import type { Direction } from '../../db/schema.ts';
 import { type AuditNote, auditRows } from '../../domain/audit/record.ts';
 import { createBatcher } from '../../kernel/batcher.ts';
 import { InvariantError } from '../../kernel/errors.ts';
+import type { RunSlots } from '../../kernel/run-slots.ts';
 import type { PreparedEnd } from '../answers.ts';
 import type { ErasedFused, LockKind, SharedEffect, StepDefinition } from '../step.ts';
 
@@ -39,7 +40,6 @@ export interface Advanced {
 export type RunFused = (due: DueItem) => Promise<Advanced | null>;
 
 const MAX_BATCH = 32;
-const MAX_IN_FLIGHT = 2;
 
 interface ResultRow {
   readonly saga_id: string;
@@ -64,6 +64,7 @@ export function createFusedStep(
   direction: Direction,
   place: StepPlace,
   effect: ErasedFused | null,
+  slots: RunSlots,
 ): RunFused {
   const { query, itemsAt } = compileFusedStep(db, step, direction, place, effect);
   return createBatcher<DueItem, Advanced | null>(
@@ -77,7 +78,7 @@ export function createFusedStep(
         return row ? { output: row.result, nextStep: row.next_step } : null;
       });
     },
-    { maxBatch: MAX_BATCH, maxInFlight: MAX_IN_FLIGHT, failTogether: isUnreachable },
+    { maxBatch: MAX_BATCH, maxInFlight: 1, slots, failTogether: isUnreachable },
   );
 }
 
