@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { sha256OfBytes } from '../kernel/json.ts';
-import { STYLE_FILE, workFiles } from './files.ts';
+import { STYLE, STYLE_FILE, workFiles } from './files.ts';
 
 const HOME = '<!doctype html>';
 const files = workFiles(async () => HOME);
@@ -49,4 +49,12 @@ describe('the files of the phone page', () => {
     expect(workbox).toHaveLength(4);
     expect(Object.keys(manifest.dependencies)).toEqual(expect.arrayContaining(['idb', ...workbox]));
   });
+});
+
+it('sends every part of the style sheet, what all pages have in common first', () => {
+  const folder = path.join(import.meta.dirname, 'browser/style');
+  const parts = readdirSync(folder).map((name) => readFileSync(path.join(folder, name), 'utf8'));
+  expect(parts.length).toBeGreaterThan(4);
+  expect(parts.filter((part) => !STYLE.includes(part))).toEqual([]);
+  expect(STYLE.startsWith(readFileSync(path.join(folder, 'base.css'), 'utf8'))).toBe(true);
 });

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
@@ -6,7 +6,7 @@ import { sha256OfBytes } from '../kernel/json.ts';
 
 /** The files that a browser gets: ours as they are written, and those of two libraries as they are published. */
 
-export const browserFile = (name: string): string => path.join(import.meta.dirname, 'browser', name);
+const browserFile = (name: string): string => path.join(import.meta.dirname, 'browser', name);
 /** Wherever npm has put the package. */
 const packageFile = createRequire(import.meta.url).resolve;
 
@@ -18,7 +18,6 @@ export interface WebFile {
 /** By the end of the name. What has another end is for the type check alone, and not served. */
 const TYPES: Readonly<Record<string, string>> = {
   '.js': 'text/javascript; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
   '.svg': 'image/svg+xml',
   '.webmanifest': 'application/manifest+json',
 };
@@ -28,7 +27,11 @@ const fileAt = (at: string): WebFile => ({
   read: () => readFile(at, 'utf8'),
 });
 
-export const STYLE_FILE = fileAt(browserFile('style.css'));
+/** What all pages have in common, then a part for each look, which may overrule it. */
+const STYLE_PARTS = ['base', 'card', 'paper', 'phone', 'docs', 'ops'];
+/** The one style sheet of all pages. */
+export const STYLE = STYLE_PARTS.map((part) => readFileSync(browserFile(`style/${part}.css`), 'utf8')).join('\n');
+export const STYLE_FILE: WebFile = { type: 'text/css; charset=utf-8', read: async () => STYLE };
 export const DOCS_SCRIPT = { name: 'try.js', file: fileAt(browserFile('docs/try.js')) };
 
 /** In the order in which the service worker loads them: each uses those before it. */

@@ -1,13 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { html, raw } from 'hono/html';
 import { sha256OfBytes } from '../kernel/json.ts';
-import { browserFile } from './files.ts';
+import { STYLE } from './files.ts';
 
 /** The one layout of every page that people open. Its one style sheet has a part for each look. */
 
 export type Html = ReturnType<typeof html>;
 
-const CSS = readFileSync(browserFile('style.css'), 'utf8');
 /** The address of the style sheet, from the root of the API. */
 export const STYLE_SHEET = 'style.css';
 
@@ -34,7 +32,7 @@ export function documentOf({ title, look, style, language = 'en', isPublic = fal
 <html lang="${language}" dir="${language === 'ar' ? 'rtl' : 'ltr'}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1${fit}">
 ${isPublic ? '' : html`<meta name="robots" content="noindex">`}
 <title>${title}</title>${head ?? html`<link rel="icon" href="data:,">`}${
-    style === 'inside' ? html`<style>${raw(CSS)}</style>` : html`<link rel="stylesheet" href="${style.at}">`
+    style === 'inside' ? html`<style>${raw(STYLE)}</style>` : html`<link rel="stylesheet" href="${style.at}">`
   }</head><body class="look-${look}">${body}</body></html>`;
 }
 
@@ -64,7 +62,7 @@ export const policyOf = (allowed: Readonly<Record<string, string>>): string =>
     .join('; ');
 
 /** The `style-src` of a page that has the style sheet inside. */
-export const STYLE_INSIDE = `'sha256-${sha256OfBytes(Buffer.from(CSS)).toString('base64')}'`;
+export const STYLE_INSIDE = `'sha256-${sha256OfBytes(Buffer.from(STYLE)).toString('base64')}'`;
 
 export const CARD_POLICY = policyOf({ 'style-src': "'self'", 'img-src': 'data:', 'form-action': "'self'" });
 export const REPORT_POLICY = policyOf({ 'style-src': STYLE_INSIDE, 'img-src': 'data:', 'form-action': "'none'" });

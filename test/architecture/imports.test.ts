@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { BROWSER_SCRIPTS } from './sources.ts';
+import { BROWSER_FILES } from './sources.ts';
 
 /** Who may import whom. `kernel` is open to all; the programs at the top of `src` wire everything. */
 const ALLOWED: Readonly<Record<string, readonly string[]>> = {
@@ -179,8 +179,8 @@ function valueImportsOf(file: string): string[] {
 
 describe('the scripts of a browser', () => {
   it('import only one another, and stand in one folder', () => {
-    expect([...BROWSER_SCRIPTS.keys()].filter((file) => !file.startsWith('web/browser/'))).toEqual([]);
-    const imports = [...BROWSER_SCRIPTS].flatMap(([file, text]) =>
+    expect([...BROWSER_FILES.keys()].filter((file) => !file.startsWith('web/browser/'))).toEqual([]);
+    const imports = [...BROWSER_FILES].flatMap(([file, text]) =>
       [...text.matchAll(/\bfrom\s+'([^']+)'|\bimport\(\s*'([^']+)'|\bimport\s+'([^']+)'/g)].map(
         ([, from, loaded, ran]) => [file, from ?? loaded ?? ran ?? ''] as const,
       ),

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { BROWSER_SCRIPTS, functionLengths, SOURCES } from './sources.ts';
+import { BROWSER_FILES, functionLengths, SOURCES } from './sources.ts';
 
 const MAX_FILE_LINES = 350;
 const MAX_FUNCTION_LINES = 80;
 
 describe('the source', () => {
-  const written = [...SOURCES, ...BROWSER_SCRIPTS].filter(([file]) => !file.endsWith('.generated.ts'));
+  const written = [...SOURCES, ...BROWSER_FILES].filter(([file]) => !file.endsWith('.generated.ts'));
 
   it('has no file over 350 lines', () => {
     const long = written.filter(([, text]) => text.trimEnd().split('\n').length > MAX_FILE_LINES);
@@ -13,7 +13,8 @@ describe('the source', () => {
   });
 
   it('has no function over 80 lines', () => {
-    const long = written.flatMap(([file, text]) =>
+    const scripts = written.filter(([file]) => !file.endsWith('.css'));
+    const long = scripts.flatMap(([file, text]) =>
       functionLengths(file, text)
         .filter(({ lines }) => lines > MAX_FUNCTION_LINES)
         .map(({ name }) => `${file}: ${name}`),

@@ -12,10 +12,10 @@ export const SOURCES: ReadonlyMap<string, string> = new Map(
     .map((file) => [file.split(path.sep).join('/'), readFileSync(path.join(root, file), 'utf8')]),
 );
 
-/** The scripts that a browser gets, likewise. */
-export const BROWSER_SCRIPTS: ReadonlyMap<string, string> = new Map(
+/** The scripts and styles that a browser gets, likewise. */
+export const BROWSER_FILES: ReadonlyMap<string, string> = new Map(
   readdirSync(root, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.js'))
+    .filter((file) => /\.(?:js|css)$/.test(file))
     .toSorted()
     .map((file) => [file.split(path.sep).join('/'), readFileSync(path.join(root, file), 'utf8')]),
 );
