@@ -20,7 +20,7 @@ describe('the policy table', () => {
     expect(() => assertPoliciesMatch([...routes, { method: 'ALL', path: '/*' }])).not.toThrow();
   });
 
-  it('leaves open only the first page, health, the description of the API and its errors, the phone page’s files, and what is signed or secret by its address', () => {
+  it('leaves open only the first page, health, the description of the API and its errors, the pages’ style and the phone page’s files, and what is signed or secret by its address', () => {
     const open = Object.keys(POLICIES).filter((name) => POLICIES[name] === 'anonymous');
     const signed = new Set([
       'POST /api/production/webhooks/:provider',
@@ -36,7 +36,7 @@ describe('the policy table', () => {
     const rest = open.filter((name) => !signed.has(name));
     expect(
       rest.every((name) =>
-        /^GET \/(?:$|(?:health|healthz|readyz|openapi\.json|docs|problems|work)(?:\/|$))/.test(name),
+        /^GET \/(?:$|(?:health|healthz|readyz|openapi\.json|style\.css|docs|problems|work)(?:\/|$))/.test(name),
       ),
     ).toBe(true);
   });
