@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
+import { hearErrors } from '../../src/db/client.ts';
 import { MIGRATIONS } from '../../src/db/migrate.ts';
 import { migrationProblems, recordMigrations } from './checksums.ts';
 import { schemaSql } from './schema-sql.ts';
@@ -16,9 +17,7 @@ import { tableTypes } from './table-types.ts';
 /** The generated files with their texts, of a migrated database. */
 export async function generateFrom(databaseUrl: string): Promise<ReadonlyMap<string, string>> {
   const client = new pg.Client({ connectionString: databaseUrl });
-  const pool = new pg.Pool({ connectionString: databaseUrl });
-  // A connection that is being closed when the server ends has nothing left to say.
-  pool.on('error', () => undefined);
+  const pool = hearErrors(new pg.Pool({ connectionString: databaseUrl }));
   const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });
   await client.connect();
   try {

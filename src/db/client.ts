@@ -48,9 +48,13 @@ export function createPool(options: PoolOptions): pg.Pool {
     query_timeout: 15_000,
   });
   if (options.outages) watchers.set(pool, options.outages);
-  pool.on('error', (error) => options.outages?.failed(POSTGRES, error));
-  // The pool listens on idle clients only. One that is in use when its connection is cut would end the process by an
-  // unheard `error` event; the query that it was running has been told already.
+  return hearErrors(pool, (error) => options.outages?.failed(POSTGRES, error));
+}
+
+/** Keeps connections that are cut, idle, in use or on their way out, from ending the process by an `error` event that nobody hears. */
+export function hearErrors(pool: pg.Pool, onIdle: (error: Error) => void = () => undefined): pg.Pool {
+  pool.on('error', onIdle);
+  // The pool listens on idle clients only; a query that one in use was running has failed by then.
   pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }

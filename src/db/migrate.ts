@@ -3,6 +3,7 @@ import path from 'node:path';
 import { CompiledQuery, Kysely, PostgresDialect } from 'kysely';
 import { type Migration, type MigrationProvider, Migrator } from 'kysely/migration';
 import pg from 'pg';
+import { hearErrors } from './client.ts';
 import type { Database } from './schema.ts';
 
 export const MIGRATIONS = path.join(import.meta.dirname, '../../migrations');
@@ -15,7 +16,7 @@ export const MIGRATION_FILE = /^(\d{4}_[\w-]+)\.sql$/;
  * a migration that this build does not have is refused.
  */
 export async function migrate(databaseUrl: string): Promise<readonly string[]> {
-  const pool = new pg.Pool({ connectionString: databaseUrl, max: 2 });
+  const pool = hearErrors(new pg.Pool({ connectionString: databaseUrl, max: 2 }));
   const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) });
   try {
     const { error, results } = await createMigrator(db).migrateToLatest();
