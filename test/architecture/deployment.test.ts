@@ -12,10 +12,16 @@ const read = (file: string): string => readFileSync(path.join(root, file), 'utf8
 
 interface Compose {
   readonly services: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly networks: Readonly<Record<string, { readonly internal?: boolean }>>;
 }
 
 describe('docker-compose.yml', () => {
-  const { services } = parse(read('docker-compose.yml'), { merge: true }) as Compose;
+  const { services, networks } = parse(read('docker-compose.yml'), { merge: true }) as Compose;
+  const networksOf = (name: string): readonly string[] => {
+    const named = services[name]?.['networks'];
+    return Array.isArray(named) ? named.map(String) : [];
+  };
+  const hasWayOut = (name: string): boolean => networksOf(name).some((network) => networks[network]?.internal !== true);
 
   it('has every part, and migrates once before the programs start', () => {
     expect(Object.keys(services).toSorted()).toEqual(['api', 'mail', 'migrate', 'postgres', 'redis', 'worker']);
@@ -44,6 +50,13 @@ describe('docker-compose.yml', () => {
       expect(service).toMatchObject({ read_only: true, cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'] });
     }
     for (const name of ['postgres', 'redis']) expect(services[name]).not.toHaveProperty('ports');
+  });
+
+  it('lets the programs that call gateways, mail servers and webhooks out, and no database', () => {
+    const all = Object.keys(services);
+    expect(all.flatMap(networksOf).filter((network) => !(network in networks))).toEqual([]);
+    expect(all.filter(hasWayOut).toSorted()).toEqual(['api', 'mail', 'worker']);
+    expect(all.filter((name) => !networksOf(name).includes('internal'))).toEqual([]);
   });
 
   it('starts programs that exist', () => {
