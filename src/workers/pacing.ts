@@ -3,10 +3,10 @@ import { pause } from '../kernel/clock.ts';
 /**
  * How sweeps give way to people who wait for sagas. All sweeps of a process share one pace.
  *
- * The signal is the number of steps of sagas that wait for a worker or are being worked on, in the whole installation: what
- * people wait for, whoever serves it. It grows with their number and with what each of them has to wait, so a machine that
- * gets slower slows the sweeps down by itself. It is asked for between two rounds only: a sweep that finds little costs
- * nothing.
+ * The signal is the number of steps of sagas that wait for a worker or are being worked on, in the whole installation: those
+ * that people wait for, whichever process has them; one that waits for a provider counts too. It grows with the number of
+ * sagas and with the time that each takes, so a machine that gets slower slows the sweeps down by itself. It is asked for
+ * between two rounds only: a sweep that finds little costs nothing.
  */
 export interface Pace {
   /** How many rows the next round takes of the `most` that it may take: fewer while sagas are at hand. At least 1. */
@@ -30,14 +30,21 @@ export interface PaceParts {
 const REMEMBERED_MS = 500;
 /** Fewer, on the average, is nobody. */
 const NOBODY = 0.05;
-/** Rest for each millisecond of work, by the steps at hand on the average; with more than 4 of them it grows no more. */
-const REST_PER_STEP = 1;
+/**
+ * Rest for each millisecond of work and each step at hand, on the average; with more than four of them it grows no more, so
+ * that a quarter of the time is left.
+ */
+const REST_PER_STEP = 0.7;
 const MAX_STEPS = 4;
 /** Of a round: a longer one has waited for other systems, and not worked. */
 const MAX_WORK_MS = 50;
 /** However many wait, every sweep goes on this soon. */
 const MAX_REST_MS = 250;
-const SMALLER = 4;
+/**
+ * Of what a round may take. Less in one go: a commit of a saga waits for the log of others that is being written out, and that
+ * takes the longer the more they have written.
+ */
+const BUSY_SHARE = 0.25;
 
 /**
  * The pace of a process. A round is paid for with rest in proportion to the time that it took and to how many steps are at
@@ -56,7 +63,7 @@ export function createPace({ stepsAtHand, nowMs = () => performance.now(), wait 
   }
 
   return {
-    sizeOf: (most) => (steps < NOBODY ? most : Math.ceil(most / SMALLER)),
+    sizeOf: (most) => (steps < NOBODY ? most : Math.ceil(most * BUSY_SHARE)),
     giveWay: async (tookMs, signal) => {
       await look();
       if (steps < NOBODY) return;
