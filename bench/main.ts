@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util';
 import { measureAgainst } from './against.ts';
 import { keptByAssignment, measureAssignment, renderAssignment } from './assignment.ts';
 import { startBare } from './bare.ts';
+import { measureBeside } from './beside.ts';
 import { type LoadPlan, median, percentile } from './load.ts';
 import { createProfile } from './profile.ts';
 import { startServices } from './programs.ts';
@@ -21,6 +22,7 @@ import type { Measured, Outcome, Subject } from './types.ts';
  * --rounds N       of everything; medians are reported
  * --check          exit code 1 when the system falls behind its targets
  * --against COMMIT this tree beside that commit instead, by CPU per saga; exit code 1 when it needs over 10 % more
+ * --beside         how long people wait while a backlog of the sweeps is worked off, and nothing else; exit code 1 with --check
  * --profile DIR    CPU profiles, statement and command statistics of the run; costs some speed itself
  */
 
@@ -56,6 +58,7 @@ const { values: given } = parseArgs({
     check: { type: 'boolean', default: false },
     profile: { type: 'string' },
     against: { type: 'string' },
+    beside: { type: 'boolean', default: false },
   },
 });
 const seconds = bounded('--seconds', given.seconds ?? (given.quick ? '2' : '5'), 1, 60);
@@ -287,7 +290,10 @@ async function main(): Promise<number> {
   }
 }
 
-const run = given.against === undefined ? main : () => measureAgainst(given.against ?? '', { seconds, rounds });
+function run(): Promise<number> {
+  if (given.beside) return measureBeside({ check: given.check });
+  return given.against === undefined ? main() : measureAgainst(given.against, { seconds, rounds });
+}
 process.exitCode = await run().catch((error: unknown) => {
   console.error(error);
   return 1;

@@ -7,6 +7,7 @@ import { readJwtConfig } from '../src/config.ts';
 import { mintToken } from '../src/http/mint.ts';
 import { systemClock } from '../src/kernel/clock.ts';
 import { COMPENSATION_QUEUE, FORWARD_QUEUE, NOTIFICATION_QUEUE, TASK_QUEUE } from '../src/queues/names.ts';
+import { BACKGROUND_ROLES, type WorkerRole } from '../src/workers/roles.ts';
 import { cpuMeter } from './cpu.ts';
 import { runLoad } from './load.ts';
 import { freePort, type Started } from './programs.ts';
@@ -30,10 +31,18 @@ const DRAINED_WITHIN_MS = 60_000;
 const LOOK_EVERY_MS = 20;
 const ANSWER_WITHIN_MS = 70_000;
 
+export interface SystemOptions {
+  readonly nodeArgs?: readonly string[];
+  /** The tree whose programs are started; this one, unless it says another. */
+  readonly root?: string;
+  /** One worker for sagas and one for everything else, as `npm start` has them, instead of one for all. */
+  readonly apart?: boolean;
+}
+
 export async function startSystem(
   started: Started,
   stays: Readonly<Record<Outcome, number>>,
-  { nodeArgs = [], root }: { readonly nodeArgs?: readonly string[]; readonly root?: string } = {},
+  { nodeArgs = [], root, apart = false }: SystemOptions = {},
 ): Promise<System> {
   const databaseUrl = await started.database('bench_system', root);
   const tree = root === undefined ? {} : { root };
@@ -59,12 +68,15 @@ export async function startSystem(
   );
   const [forward, compensation, notifications, tasks] = queues;
   if (!forward || !compensation || !notifications || !tasks) throw new Error('a queue is missing');
-  const worker = await started.node('src/worker.ts', {
-    env,
-    nodeArgs,
-    ...tree,
-    ready: async () => (await forward.getWorkersCount()) > 0,
-  });
+  const startWorker = (roles: readonly WorkerRole[] | null, queue: Queue) =>
+    started.node('src/worker.ts', {
+      env: roles === null ? env : { ...env, ROLES: roles.join(',') },
+      nodeArgs,
+      ...tree,
+      ready: async () => (await queue.getWorkersCount()) > 0,
+    });
+  const worker = await startWorker(apart ? ['sagas'] : null, forward);
+  const background = apart ? await startWorker(BACKGROUND_ROLES, notifications) : null;
   const api = await started.node('src/api.ts', { env, nodeArgs, ...tree, ready: () => isReady(port) });
   const token = await mintToken(readJwtConfig({ JWT_KEYS: jwtKeys }), systemClock, {
     sub: 'bench',
@@ -80,6 +92,7 @@ export async function startSystem(
   const meter = cpuMeter({
     api: [api.pid],
     worker: [worker.pid],
+    ...(background ? { background: [background.pid] } : {}),
     postgres: [started.postgres.pid],
     redis: [started.redis.pid],
   });
@@ -130,7 +143,7 @@ export async function startSystem(
     close: async () => {
       agent.destroy();
       await Promise.all([pool.end(), ...queues.map((queue) => queue.close())]);
-      await Promise.all([api.stop(), worker.stop()]);
+      await Promise.all([api.stop(), worker.stop(), background?.stop()]);
     },
   };
 }

@@ -1617,15 +1617,17 @@ CREATE FUNCTION notification_events()
 AS $function$
 BEGIN
   INSERT INTO domain_event (type, resource, resource_id, reservation_id, data)
-  SELECT CASE NEW.status
+  SELECT CASE n.status
       WHEN 'SENT' THEN 'notification.sent'
       WHEN 'DELIVERED' THEN 'notification.delivered'
       WHEN 'FAILED' THEN 'notification.failed'
       WHEN 'SKIPPED' THEN 'notification.skipped'
       WHEN 'BLOCKED' THEN 'notification.blocked' END,
-    'notification', NEW.id, NEW.reservation_id, jsonb_build_object(
-      'status', NEW.status, 'event', NEW.event, 'channel', NEW.channel, 'recipientType', NEW.recipient_type,
-      'recipientId', NEW.recipient_id, 'reason', NEW.reason, 'taskId', NEW.task_id);
+    'notification', n.id, n.reservation_id, jsonb_build_object(
+      'status', n.status, 'event', n.event, 'channel', n.channel, 'recipientType', n.recipient_type,
+      'recipientId', n.recipient_id, 'reason', n.reason, 'taskId', n.task_id)
+    FROM new_rows n JOIN old_rows o ON o.id = n.id
+   WHERE n.status <> o.status AND n.status NOT IN ('QUEUED', 'SENDING');
   RETURN NULL;
 END $function$;
 
@@ -2123,8 +2125,8 @@ CREATE TRIGGER marks_of_new AFTER INSERT ON ledger_tx REFERENCING NEW TABLE AS n
     EXECUTE FUNCTION ledger_tx_marks();
 ALTER TABLE ledger_tx ENABLE ALWAYS TRIGGER marks_of_new;
 CREATE TRIGGER kept BEFORE DELETE OR UPDATE OR TRUNCATE ON message_template FOR EACH STATEMENT EXECUTE FUNCTION forbid();
-CREATE TRIGGER events_of_change AFTER UPDATE ON notification FOR EACH ROW WHEN (new.status <> old.status
-    AND (new.status <> ALL (ARRAY['QUEUED', 'SENDING']))) EXECUTE FUNCTION notification_events();
+CREATE TRIGGER events_of_change AFTER UPDATE ON notification REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION notification_events();
 CREATE TRIGGER place BEFORE INSERT ON notification FOR EACH ROW WHEN (new.reservation_id IS NOT NULL
     OR new.task_id IS NOT NULL) EXECUTE FUNCTION place_of_notification();
 CREATE TRIGGER events_of_change AFTER UPDATE ON owner FOR EACH ROW WHEN (new.version IS DISTINCT FROM old.version)

@@ -224,7 +224,7 @@ export const EVENT_SOURCES = [
     changes: [],
   }),
   source('notification', 'notification', {
-    each: 'ROW',
+    each: 'STATEMENT',
     reservationId: 'reservation_id',
     data: {
       status: 'status',

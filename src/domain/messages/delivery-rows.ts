@@ -51,12 +51,13 @@ const dueRows = (db: Db, mode: ClaimMode, scope: Scope) =>
     .where(isNotSetAside('messages', sql`q.id`))
     .where(
       mode === 'together'
-        ? sql<boolean>`(q.status = 'QUEUED' OR q.attempts - q.waits < ${SUSPECT_AFTER}::int)`
+        ? sql<boolean>`(q.status = 'QUEUED' OR q.attempts - q.waits < ${literal(SUSPECT_AFTER)})`
         : sql<boolean>`q.status = 'SENDING'`,
     )
     .where(inScope(scope, sql`q.id`))
     .orderBy('q.due_at')
-    .limit(scope.limit);
+    // In the text (few sizes of batches exist): for a limit that is a parameter, the plan is made for a tenth of all rows.
+    .limit(sql.lit(scope.limit));
 
 /** The ids of what `claimDue` would take. */
 export async function dueIds(db: Db, mode: ClaimMode, limit: number): Promise<readonly string[]> {

@@ -26,7 +26,8 @@ export interface PlannedAssignment {
 /**
  * The common table expressions that make a plan true; `given` has the rows that were assigned: `id, version,
  * reservation_id, who, message, instead, quiet`. `counts`: by person, how many bookings the plan was made with; who has
- * another number by now gets nothing. People are locked in the order of their ids, before their tasks.
+ * another number by now gets nothing. People are locked in the order of their ids, before their tasks. The tasks are found by
+ * their keys: `IS TRUE` keeps the index of all unassigned tasks out of it, which would be read once for each item.
  */
 export const assignments = (
   items: readonly PlannedAssignment[],
@@ -45,7 +46,7 @@ export const assignments = (
           priority = CASE WHEN item.overdue AND NOT 'priority' = ANY(t.manual_fields) THEN 'URGENT' ELSE t.priority END,
           accept_by = item.reply_by, accepted_at = NULL, assignment_explanation = item.why
         FROM item JOIN mine ON mine.id = item.who
-       WHERE t.id = item.id AND t.status IN (${sql.join(statusLiterals('assign'))})
+       WHERE t.id = item.id AND (t.status IN (${sql.join(statusLiterals('assign'))})) IS TRUE
       RETURNING t.id, t.version, t.reservation_id, item.who, item.message, item.instead, item.quiet)`;
 
 /** Tasks that were taken from people. */
