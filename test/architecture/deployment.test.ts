@@ -73,7 +73,7 @@ describe('docker-compose.yml', () => {
   it('lets the programs that call gateways, mail servers and webhooks out, and no database', () => {
     const all = Object.keys(services);
     expect(all.flatMap(networksOf).filter((network) => !(network in networks))).toEqual([]);
-    expect(all.filter(hasWayOut).toSorted()).toEqual(['api', 'mail', 'worker']);
+    expect(all.filter(hasWayOut).toSorted()).toEqual(['api', 'background', 'mail', 'worker']);
     expect(all.filter((name) => !networksOf(name).includes('internal'))).toEqual([]);
   });
 
