@@ -116,8 +116,9 @@ async function main(fresh: boolean): Promise<void> {
 }
 
 /** Together they serve every role, whatever `ROLES` the shell has. */
-const keepWorker = (name: string, env: NodeJS.ProcessEnv, roles: readonly WorkerRole[]): Promise<void> =>
-  keepRunning(name, 'src/worker.ts', async () => ({ ...env, ROLES: roles.join(',') }));
+function keepWorker(name: string, env: NodeJS.ProcessEnv, roles: readonly WorkerRole[]): Promise<void> {
+  return keepRunning(name, 'src/worker.ts', async () => ({ ...env, ROLES: roles.join(',') }));
+}
 
 /** Only after the start that loaded it, or after one that was cut short; never a reason not to start. */
 async function playDemo(env: NodeJS.ProcessEnv, ports: Ports): Promise<void> {
