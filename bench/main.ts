@@ -96,8 +96,8 @@ interface SagaFigures {
 
 /** Sagas by themselves and with the sweeps at work, beside the bare loops. */
 async function measureSagas(started: Started, profile: Profile): Promise<SagaFigures> {
-  // Confirmations by choosing; twice under load, twice one at a time and once at a rate in each round.
-  const loaded = calibrationSeconds * 5 + seconds * 4 * rounds;
+  // By choosing, before the sweeps are looked at, and in each round twice under load, twice one at a time and once at a rate.
+  const loaded = calibrationSeconds * 5 + seconds * (4 * rounds + 1);
   const stays = {
     confirm: Math.ceil(loaded * STAYS_PER_SECOND) + 2_000,
     rollback: Math.ceil(seconds * 2 * rounds * ROLLBACKS_PER_SECOND) + 1_000,
@@ -132,12 +132,12 @@ async function measureSagas(started: Started, profile: Profile): Promise<SagaFig
         );
       }
     }
-    const sweeps = await costOfSweeps(system, seconds);
+    const sweeps = await costOfSweeps(system, best.system.concurrency, seconds);
     const units = (await system.count('sagas')) - sagasBefore;
     await profile.end({ name: 'sagas', unit: 'saga', units }, system.databaseUrl, started.redis.url);
     return { best, openLoopPerSecond, results, sweeps };
   } finally {
-    for (const name of NAMES) await subjects[name].close();
+    for (const name of NAMES) await subjects[name].close().catch((error: unknown) => console.error(error));
     profile.programs('sagas');
   }
 }
@@ -157,7 +157,7 @@ async function measureStays(started: Started, profile: Profile, best: Best): Pro
     await profile.end({ name: 'stays', unit: 'stay', units: staysFor(plan) }, system.databaseUrl, started.redis.url);
     return figures;
   } finally {
-    await system.close();
+    await system.close().catch((error: unknown) => console.error(error));
     profile.programs('stays');
   }
 }

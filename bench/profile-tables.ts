@@ -16,7 +16,7 @@ export interface StatementRow {
 
 const STATEMENTS_SHOWN = 25;
 const FUNCTIONS_SHOWN = 25;
-const QUERY_SHOWN = 110;
+const QUERY_SHOWN = 60;
 
 /** The dearest statements by their time per unit (such as a saga). One within another counts in both, and is marked. */
 export function statementTable(rows: readonly StatementRow[], units: number, unit: string): string {
@@ -41,7 +41,14 @@ export function statementTable(rows: readonly StatementRow[], units: number, uni
   ].join('\n');
 }
 
-const shortened = (query: string): string => query.replace(/\s+/g, ' ').trim().slice(0, QUERY_SHOWN);
+/** Its beginning, and the tables that it writes: statements of the steps all begin the same. */
+function shortened(query: string): string {
+  const text = query.replace(/\s+/g, ' ').trim();
+  const written = new Set([...text.matchAll(WRITES)].map(([, table = '']) => table));
+  return `${text.slice(0, QUERY_SHOWN)}${written.size === 0 ? '' : ` > ${[...written].join(', ')}`}`;
+}
+const WRITES =
+  /(?:\binsert into|(?<!\bfor (?:no key )?|\bdo )\bupdate|\bdelete from) (?:only )?(?:"?public"?\.)?"?([a-z_]+)"?/gi;
 
 /** A V8 CPU profile, as `node --cpu-prof` writes it: times in microseconds. */
 export interface CpuProfile {

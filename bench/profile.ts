@@ -88,7 +88,7 @@ const STATEMENTS = `
   SELECT calls::float8, total_plan_time AS "planMs", total_exec_time AS "execMs", (shared_blks_hit + shared_blks_read)::float8 AS blocks,
     wal_bytes::float8 AS "walBytes", toplevel AS "isTop", query
     FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid
-   WHERE d.datname = current_database() ORDER BY total_plan_time + total_exec_time DESC LIMIT 200`;
+   WHERE d.datname = current_database() AND query !~* '^\\s*(VACUUM|CHECKPOINT|CREATE EXTENSION)' ORDER BY total_plan_time + total_exec_time DESC LIMIT 200`;
 const TABLES = `
   SELECT relname, seq_scan, seq_tup_read, idx_scan, n_tup_ins, n_tup_upd, n_tup_hot_upd, n_live_tup FROM pg_stat_user_tables ORDER BY seq_tup_read DESC`;
 

@@ -148,10 +148,12 @@ export interface Sweeps {
 }
 
 /** What follows a saga, out of its way: its tasks are assigned and its messages delivered, by sweeps. */
-export async function costOfSweeps(system: System, seconds: number): Promise<Sweeps> {
+export async function costOfSweeps(system: System, concurrency: number, seconds: number): Promise<Sweeps> {
   await system.sweep(false);
+  // Until there is enough to do for all of the time.
+  await measured('system', system, 'confirm', saturation(concurrency, seconds));
   const look = async () => ({
-    backlog: await system.count('backlog'),
+    backlog: await system.backlog(),
     done: (await system.count('assigned')) + (await system.count('sent')),
   });
   const before = await look();

@@ -9,7 +9,7 @@ import { systemClock } from '../src/kernel/clock.ts';
 import { COMPENSATION_QUEUE, FORWARD_QUEUE, NOTIFICATION_QUEUE, TASK_QUEUE } from '../src/queues/names.ts';
 import { ACTIONS, type Action } from './actions.ts';
 import { cpuMeter } from './cpu.ts';
-import { createClient, isReady } from './http.ts';
+import { type Client, createClient, isReady } from './http.ts';
 import { type LoadPlan, type LoadResult, runLoad } from './load.ts';
 import { freePort, type Started } from './programs.ts';
 import { refuseAndNumber, seed, vacuum } from './seed.ts';
@@ -20,6 +20,8 @@ import { type Wal, walMeter } from './wal.ts';
 export interface System extends Subject {
   /** Lets the sweeps that assign tasks and deliver messages run, or holds them back. */
   readonly sweep: (run: boolean) => Promise<void>;
+  /** How much the sweeps have left to do by now. */
+  readonly backlog: () => Promise<number>;
   readonly count: (what: keyof typeof COUNTS) => Promise<number>;
   /** Begins to count CPU time; what it returns, tells it. */
   readonly meter: () => () => Cpu;
@@ -57,7 +59,7 @@ export async function startSystem(
   await seed(databaseUrl, stays);
   await refuseAndNumber(databaseUrl);
   const programs = await startPrograms(started, databaseUrl, { name, nodeArgs, root });
-  const { client, forward, compensation, notifications, tasks } = programs;
+  const { client, notifications, tasks } = programs;
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 2, application_name: 'bench' });
   // When the bench is interrupted, the servers go first; a query under way fails by itself.
   pool.on('error', () => undefined);
@@ -69,24 +71,8 @@ export async function startSystem(
     redis: [started.redis.pid],
   });
 
-  async function number(text: string, values: readonly unknown[] = []): Promise<number> {
-    const { rows } = await pool.query<{ n: string }>(text, [...values]);
-    return Number(rows[0]?.n ?? 0);
-  }
-  async function drained(): Promise<boolean> {
-    if ((await number(OPEN_SAGAS)) > 0) return false;
-    const counts = await Promise.all(
-      [forward, compensation].map((queue) => queue.getJobCounts('wait', 'active', 'waiting-children', 'delayed')),
-    );
-    return counts.every((states) => Object.values(states).every((jobs) => jobs === 0));
-  }
-  const send: System['send'] = (action, plan, from) => {
-    const { path: pathOf, body, status: expected } = ACTIONS[action];
-    return runLoad(plan, async (index) => {
-      const answer = await client.post(pathOf(from + index), body(from + index));
-      if (answer.status !== expected) throw new Error(`answered ${answer.status}: ${answer.body.slice(0, 200)}`);
-    });
-  };
+  const { number, drained } = looksAt(pool, programs);
+  const send = sender(client);
   const act: System['act'] = async (action, plan, from) => {
     const { saga, ends } = ACTIONS[action];
     const ended = () => number('SELECT count(*) AS n FROM saga WHERE name = $1 AND status = $2', [saga, ends]);
@@ -109,6 +95,7 @@ export async function startSystem(
     wal: () => walMeter(pool),
     send,
     act,
+    backlog: () => number(BACKLOG),
     count: (what) => number(COUNTS[what]),
     sweep: async (run) => {
       for (const queue of [notifications, tasks]) await (run ? queue.resume() : queue.pause());
@@ -139,6 +126,36 @@ export async function startSystem(
     },
   };
 }
+
+type Programs = Awaited<ReturnType<typeof startPrograms>>;
+
+/** `number` answers the column `n` of the only row; `drained` whether no saga is open and no step waits in Redis. */
+function looksAt(pool: pg.Pool, programs: Pick<Programs, 'forward' | 'compensation'>) {
+  async function number(text: string, values: readonly unknown[] = []): Promise<number> {
+    const { rows } = await pool.query<{ n: string }>(text, [...values]);
+    return Number(rows[0]?.n ?? 0);
+  }
+  async function drained(): Promise<boolean> {
+    if ((await number(OPEN_SAGAS)) > 0) return false;
+    const counts = await Promise.all(
+      [programs.forward, programs.compensation].map((queue) =>
+        queue.getJobCounts('wait', 'active', 'waiting-children', 'delayed'),
+      ),
+    );
+    return counts.every((states) => Object.values(states).every((jobs) => jobs === 0));
+  }
+  return { number, drained };
+}
+
+const sender =
+  (client: Client): System['send'] =>
+  (action, plan, from) => {
+    const { path: pathOf, body, status: expected } = ACTIONS[action];
+    return runLoad(plan, async (index) => {
+      const answer = await client.post(pathOf(from + index), body(from + index));
+      if (answer.status !== expected) throw new Error(`answered ${answer.status}: ${answer.body.slice(0, 200)}`);
+    });
+  };
 
 async function startPrograms(
   started: Started,
@@ -207,9 +224,9 @@ async function startPrograms(
 }
 
 const OPEN_SAGAS = `SELECT count(*) AS n FROM saga WHERE status IN ('pending', 'running', 'compensating')`;
+const BACKLOG = `SELECT (SELECT count(*) FROM task WHERE status = 'UNASSIGNED' AND next_assign_at <= now())
+  + (SELECT count(*) FROM notification WHERE status IN ('QUEUED', 'SENDING') AND due_at <= now()) AS n`;
 const COUNTS = {
-  backlog: `SELECT (SELECT count(*) FROM task WHERE status = 'UNASSIGNED' AND next_assign_at <= now())
-    + (SELECT count(*) FROM notification WHERE status IN ('QUEUED', 'SENDING') AND due_at <= now()) AS n`,
   assigned: `SELECT count(*) AS n FROM task WHERE status = 'ASSIGNED'`,
   sent: `SELECT count(*) AS n FROM notification WHERE status = 'SENT'`,
   numbered: 'SELECT last_seq AS n FROM event_feed',

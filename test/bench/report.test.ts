@@ -59,7 +59,7 @@ describe('the statements of a profile', () => {
     const [dearest, other] = table.split('\n').filter((line) => /UPDATE|SELECT/.test(line));
     expect(dearest?.split('|').map((cell) => cell.trim())).toEqual([
       '',
-      'UPDATE saga SET status = $1',
+      'UPDATE saga SET status = $1 > saga',
       '1.000',
       '0.200',
       '2.00',
@@ -69,6 +69,12 @@ describe('the statements of a profile', () => {
       '',
     ]);
     expect(other).toContain('SELECT 1');
+  });
+
+  it('are told apart by the tables that they write', () => {
+    const query = `WITH due AS (${'SELECT 1 '.repeat(10)}FOR NO KEY UPDATE OF s), t AS (INSERT INTO "task" (id) VALUES (1)
+      ON CONFLICT DO UPDATE SET id = 1) UPDATE saga SET status = $1`;
+    expect(statementTable([{ ...statement, query }], 100, 'saga')).toContain('SELECT 1 SE > task, saga |');
   });
 
   it('are added up without what runs within another one', () => {
