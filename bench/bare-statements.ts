@@ -5,7 +5,8 @@ import { newId } from '../src/kernel/ids.ts';
 /**
  * What the eight steps of confirmReservation do to the database, and what undoes it, for one saga and without guard or
  * record: the same reads, rows and constraint checks as the statements in src/domain. References to a saga stay null,
- * because the bare loop has none.
+ * because the bare loop has none. Both schemas take them (`bare.ts`); if a migration asks for others, the bare loop gets a
+ * copy of its own, and the reference keeps these.
  */
 
 export const STEP_TABLE = `CREATE TABLE bench_step (

@@ -2,21 +2,40 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { Redis } from 'ioredis';
 import pg from 'pg';
+import { type CpuProfile, functionTable, type StatementRow, selfTimes, statementTable } from './profile-tables.ts';
 
 /** Where the time goes: CPU profiles of API and worker, statistics of Postgres's statements and Redis's commands. */
 export interface Profile {
   readonly postgresSettings: Readonly<Record<string, string>>;
-  readonly nodeArgs: readonly string[];
+  /** Of a program of the part that is named so. */
+  readonly nodeArgs: (part: string, program: string) => readonly string[];
   /** Counts from here. */
   readonly begin: (databaseUrl: string, redisUrl: string) => Promise<void>;
-  readonly end: (databaseUrl: string, redisUrl: string, postgresLog: string) => Promise<void>;
+  /** Keeps what was counted since, and says what was the dearest for each of so many units. */
+  readonly end: (part: ProfiledPart, databaseUrl: string, redisUrl: string) => Promise<void>;
+  /** Says which functions were the dearest; the programs of the part must have ended. */
+  readonly programs: (part: string) => void;
+  readonly keepLog: (postgresLog: string) => void;
+}
+export interface ProfiledPart {
+  readonly name: string;
+  readonly unit: string;
+  readonly units: number;
 }
 
-const NOTHING: Profile = { postgresSettings: {}, nodeArgs: [], begin: async () => {}, end: async () => {} };
+const NOTHING: Profile = {
+  postgresSettings: {},
+  nodeArgs: () => [],
+  begin: async () => {},
+  end: async () => {},
+  programs: () => {},
+  keepLog: () => {},
+};
 
 export function createProfile(directory: string | undefined): Profile {
   if (directory === undefined) return NOTHING;
   const into = path.resolve(directory);
+  const inside = (name: string): string => path.join(into, name);
   fs.mkdirSync(into, { recursive: true });
   return {
     postgresSettings: {
@@ -30,7 +49,11 @@ export function createProfile(directory: string | undefined): Profile {
       'auto_explain.log_timing': 'off',
       'auto_explain.log_buffers': 'on',
     },
-    nodeArgs: ['--cpu-prof', `--cpu-prof-dir=${into}`],
+    nodeArgs: (part, program) => [
+      '--cpu-prof',
+      `--cpu-prof-dir=${into}`,
+      `--cpu-prof-name=${part}-${program}.cpuprofile`,
+    ],
     begin: async (databaseUrl, redisUrl) => {
       await withDatabase(databaseUrl, async (client) => {
         await client.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements');
@@ -38,24 +61,34 @@ export function createProfile(directory: string | undefined): Profile {
       });
       await withRedis(redisUrl, (redis) => redis.config('RESETSTAT'));
     },
-    end: async (databaseUrl, redisUrl, postgresLog) => {
+    end: async ({ name, unit, units }, databaseUrl, redisUrl) => {
       await withDatabase(databaseUrl, async (client) => {
-        const statements = await client.query(STATEMENTS);
-        fs.writeFileSync(path.join(into, 'statements.json'), JSON.stringify(statements.rows, null, 2));
+        const { rows } = await client.query<StatementRow>(STATEMENTS);
+        fs.writeFileSync(inside(`${name}-statements.json`), JSON.stringify(rows, null, 2));
+        console.log(statementTable(rows, units, unit));
         const tables = await client.query(TABLES);
-        fs.writeFileSync(path.join(into, 'tables.json'), JSON.stringify(tables.rows, null, 2));
+        fs.writeFileSync(inside(`${name}-tables.json`), JSON.stringify(tables.rows, null, 2));
       });
       const stats = await withRedis(redisUrl, (redis) => redis.info('commandstats'));
-      fs.writeFileSync(path.join(into, 'redis.txt'), stats);
-      fs.copyFileSync(postgresLog, path.join(into, 'postgres.log'));
+      fs.writeFileSync(inside(`${name}-redis.txt`), stats);
     },
+    programs: (part) => {
+      for (const program of ['api', 'worker']) {
+        const file = inside(`${part}-${program}.cpuprofile`);
+        if (!fs.existsSync(file)) continue;
+        const profile = JSON.parse(fs.readFileSync(file, 'utf8')) as CpuProfile;
+        console.log(functionTable(`${part}, ${program}`, selfTimes(profile)));
+      }
+    },
+    keepLog: (postgresLog) => fs.copyFileSync(postgresLog, inside('postgres.log')),
   };
 }
 
 const STATEMENTS = `
-  SELECT calls, plans, round(total_plan_time::numeric, 1) AS plan_ms, round(total_exec_time::numeric, 1) AS total_ms, round(mean_exec_time::numeric, 4) AS mean_ms, rows, toplevel,
-    shared_blks_hit, wal_bytes, query
-    FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid WHERE d.datname = current_database() ORDER BY total_exec_time DESC LIMIT 60`;
+  SELECT calls::float8, total_plan_time AS "planMs", total_exec_time AS "execMs", (shared_blks_hit + shared_blks_read)::float8 AS blocks,
+    wal_bytes::float8 AS "walBytes", toplevel AS "isTop", query
+    FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid
+   WHERE d.datname = current_database() AND query !~* '^\\s*(VACUUM|CHECKPOINT|CREATE EXTENSION)' ORDER BY total_plan_time + total_exec_time DESC LIMIT 200`;
 const TABLES = `
   SELECT relname, seq_scan, seq_tup_read, idx_scan, n_tup_ins, n_tup_upd, n_tup_hot_upd, n_live_tup FROM pg_stat_user_tables ORDER BY seq_tup_read DESC`;
 

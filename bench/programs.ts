@@ -18,6 +18,10 @@ export interface Started {
   readonly node: (script: string, options: ProgramOptions) => Promise<GuardedProcess>;
   /** A new database with the migrated schema of a tree, this one unless it says another, on the same server. */
   readonly database: (name: string, root?: string) => Promise<string>;
+  /** A new one without any schema. */
+  readonly emptyDatabase: (name: string) => Promise<string>;
+  /** What nobody uses any more: autovacuum would work on it while something else is measured. */
+  readonly drop: (databaseUrl: string) => Promise<void>;
   readonly stop: () => Promise<void>;
 }
 export interface ProgramOptions {
@@ -57,7 +61,14 @@ export async function startServices(settings: Readonly<Record<string, string>>):
         stops.push(program.stop);
         return program;
       },
-      database: (name, root) => createDatabase(postgres.url, name, root),
+      database: async (name, root) => {
+        const url = await createDatabase(postgres.url, name);
+        if (root === undefined) await migrate(url);
+        else await migrateWith(root, url);
+        return url;
+      },
+      emptyDatabase: (name) => createDatabase(postgres.url, name),
+      drop: (databaseUrl) => dropDatabase(postgres.url, databaseUrl),
       stop,
     };
   } catch (error) {
@@ -103,15 +114,20 @@ async function startNode(directory: string, script: string, options: ProgramOpti
   return { ...program, running: program.running, stop };
 }
 
-async function createDatabase(serverUrl: string, name: string, root?: string): Promise<string> {
+async function createDatabase(serverUrl: string, name: string): Promise<string> {
   const client = new pg.Client({ connectionString: serverUrl });
   await client.connect();
   await client.query(`CREATE DATABASE ${client.escapeIdentifier(name)}`).finally(() => client.end());
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
-  if (root === undefined) await migrate(url.href);
-  else await migrateWith(root, url.href);
   return url.href;
+}
+
+async function dropDatabase(serverUrl: string, databaseUrl: string): Promise<void> {
+  const client = new pg.Client({ connectionString: serverUrl });
+  await client.connect();
+  const name = client.escapeIdentifier(new URL(databaseUrl).pathname.slice(1));
+  await client.query(`DROP DATABASE ${name} WITH (FORCE)`).finally(() => client.end());
 }
 
 /** By the program of that tree, whose migrations may be others. */

@@ -30,12 +30,24 @@ export async function seed(databaseUrl: string, stays: Readonly<Record<Outcome, 
         SELECT '${outcome}-property-' || n, 'Villa ' || n, ${owner}, 'Marina' FROM generate_series(0, ${count - 1}) n`);
       await client.query(`
         INSERT INTO reservation (id, property_id, guest_id, check_in_date, check_out_date, total_minor, currency, guest_count, created_by)
-        SELECT '${outcome}-' || n, '${outcome}-property-' || n, 'guest-' || n % ${GUESTS}, date '2027-01-01' + n % 700,
-          date '2027-01-01' + n % 700 + 3 + n % 5, 100000 + n, 'AED', 2, 'bench' FROM generate_series(0, ${count - 1}) n`);
+        SELECT '${outcome}-' || n, '${outcome}-property-' || n, 'guest-' || n % ${GUESTS}, current_date + 30 + n % 700,
+          current_date + 30 + n % 700 + 3 + n % 5, 100000 + n, 'AED', 2, 'bench' FROM generate_series(0, ${count - 1}) n`);
     }
-    await client.query(REFUSAL);
     await client.query('VACUUM (ANALYZE)');
     await client.query('CHECKPOINT');
+  } finally {
+    await client.end();
+  }
+}
+
+/** In a migrated database: refuses the message, and gives the events of the seed their places, so that none waits. */
+export async function refuseAndNumber(databaseUrl: string): Promise<void> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  try {
+    await client.query(REFUSAL);
+    await client.query(NUMBERED);
+    await client.query('VACUUM (ANALYZE) domain_event');
   } finally {
     await client.end();
   }
@@ -54,3 +66,8 @@ CREATE FUNCTION bench_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION 'NO_STAFF_AVAILABLE' USING ERRCODE = 'RM001'; END $$;
 CREATE TRIGGER bench_refusal BEFORE INSERT ON notification FOR EACH ROW
   WHEN (NEW.event = 'NEW_RESERVATION' AND NEW.recipient_id = 'owner-refused') EXECUTE FUNCTION bench_refuse();`;
+
+const NUMBERED = `
+WITH placed AS (SELECT id, row_number() OVER (ORDER BY id) AS seq FROM domain_event WHERE seq IS NULL)
+  UPDATE domain_event e SET seq = placed.seq FROM placed WHERE placed.id = e.id;
+UPDATE event_feed SET last_seq = (SELECT coalesce(max(seq), 0) FROM domain_event);`;

@@ -1,43 +1,177 @@
-import { randomBytes, randomUUID } from 'node:crypto';
-import http from 'node:http';
+import { randomBytes } from 'node:crypto';
+import path from 'node:path';
 import { Queue } from 'bullmq';
 import pg from 'pg';
-import { codeOf, waitUntil } from '../scripts/services/process.ts';
+import { waitUntil } from '../scripts/services/process.ts';
 import { readJwtConfig } from '../src/config.ts';
 import { mintToken } from '../src/http/mint.ts';
 import { systemClock } from '../src/kernel/clock.ts';
 import { COMPENSATION_QUEUE, FORWARD_QUEUE, NOTIFICATION_QUEUE, TASK_QUEUE } from '../src/queues/names.ts';
+import { BACKGROUND_ROLES, type WorkerRole } from '../src/workers/roles.ts';
+import { ACTIONS, type Action } from './actions.ts';
 import { cpuMeter } from './cpu.ts';
-import { runLoad } from './load.ts';
+import { type Client, createClient, isReady } from './http.ts';
+import { type LoadPlan, type LoadResult, runLoad } from './load.ts';
 import { freePort, type Started } from './programs.ts';
-import { seed, stayId, vacuum } from './seed.ts';
-import type { Outcome, Subject } from './types.ts';
+import { refuseAndNumber, seed, vacuum } from './seed.ts';
+import type { Cpu, Measured, Outcome, Subject } from './types.ts';
+import { type Wal, walMeter } from './wal.ts';
 
 /** The whole system as a client meets it: one API process, one worker process, Postgres and Redis. */
 export interface System extends Subject {
   /** Lets the sweeps that assign tasks and deliver messages run, or holds them back. */
   readonly sweep: (run: boolean) => Promise<void>;
-  /** How much the sweeps have left to do. */
+  /** How much the sweeps have left to do by now. */
   readonly backlog: () => Promise<number>;
+  readonly count: (what: keyof typeof COUNTS) => Promise<number>;
   /** Begins to count CPU time; what it returns, tells it. */
-  readonly meter: () => () => { readonly cpuMs: number | null };
+  readonly meter: () => () => Cpu;
+  /** Begins to count WAL; what it returns, tells it. */
+  readonly wal: () => Promise<() => Promise<Wal>>;
+  /** One request for each stay from the `from`th on, with its answer; what follows may still be under way. */
+  readonly send: (action: Action, plan: LoadPlan, from: number) => Promise<LoadResult>;
+  /** `send`, until every saga has ended and the queues are empty. Throws when not all that were answered for have. */
+  readonly act: (action: Action, plan: LoadPlan, from: number) => Promise<Measured>;
+  /** Waits until nothing of stays is left to do: no open saga, no task or message due, every event numbered. */
+  readonly rest: () => Promise<void>;
+  /** What a consumer of the feed does; it is by this that events get their numbers. */
+  readonly readFeed: () => Promise<void>;
   readonly databaseUrl: string;
-  readonly close: () => Promise<void>;
+}
+export interface SystemOptions {
+  /** Of the database and in Redis. */
+  readonly name?: string;
+  readonly nodeArgs?: (program: 'api' | 'worker') => readonly string[];
+  /** The tree that runs; this one, unless it says another. */
+  readonly root?: string;
+  /** One worker for sagas and one for everything else, as `npm start` has them, instead of one for all. */
+  readonly apart?: boolean;
 }
 
-const PREFIX = 'bench';
 const DRAINED_WITHIN_MS = 60_000;
+const AT_REST_WITHIN_MS = 180_000;
 const LOOK_EVERY_MS = 20;
-const ANSWER_WITHIN_MS = 70_000;
+const LOOK_FOR_REST_EVERY_MS = 500;
 
 export async function startSystem(
   started: Started,
   stays: Readonly<Record<Outcome, number>>,
-  { nodeArgs = [], root }: { readonly nodeArgs?: readonly string[]; readonly root?: string } = {},
+  { name = 'system', nodeArgs = () => [], root, apart = false }: SystemOptions = {},
 ): Promise<System> {
-  const databaseUrl = await started.database('bench_system', root);
-  const tree = root === undefined ? {} : { root };
+  const databaseUrl = await started.database(`bench_${name}`, root);
   await seed(databaseUrl, stays);
+  await refuseAndNumber(databaseUrl);
+  const programs = await startPrograms(started, databaseUrl, { name, nodeArgs, root, apart });
+  const { client, notifications, tasks } = programs;
+  const pool = new pg.Pool({ connectionString: databaseUrl, max: 2, application_name: 'bench' });
+  // When the bench is interrupted, the servers go first; a query under way fails by itself.
+  pool.on('error', () => undefined);
+  const used: Record<Outcome, number> = { confirm: 0, rollback: 0 };
+  const meter = cpuMeter({
+    api: [programs.api.pid],
+    worker: [programs.worker.pid],
+    ...(programs.background ? { background: [programs.background.pid] } : {}),
+    postgres: [started.postgres.pid],
+    redis: [started.redis.pid],
+  });
+
+  const { number, drained } = looksAt(pool, programs);
+  const send = sender(client);
+  const act: System['act'] = async (action, plan, from) => {
+    const { saga, ends } = ACTIONS[action];
+    const ended = () => number('SELECT count(*) AS n FROM saga WHERE name = $1 AND status = $2', [saga, ends]);
+    const endedBefore = await ended();
+    const stop = meter.start();
+    const startedAt = performance.now();
+    const result = await send(action, plan, from);
+    if (!(await waitUntil(drained, DRAINED_WITHIN_MS, LOOK_EVERY_MS))) throw new Error('the queues did not drain');
+    const elapsedMs = performance.now() - startedAt;
+    const cpu = stop();
+    const came = (await ended()) - endedBefore;
+    if (came !== result.done)
+      throw new Error(`${result.done} sagas were answered for and ${came} ended: ${result.failures.join('; ')}`);
+    return { ...result, elapsedMs, ...cpu };
+  };
+
+  return {
+    databaseUrl,
+    meter: meter.start,
+    wal: () => walMeter(pool),
+    send,
+    act,
+    backlog: () => number(BACKLOG),
+    count: (what) => number(COUNTS[what]),
+    sweep: async (run) => {
+      for (const queue of [notifications, tasks]) await (run ? queue.resume() : queue.pause());
+      if (run) return;
+      const idle = async () => (await notifications.getActiveCount()) + (await tasks.getActiveCount()) === 0;
+      if (!(await waitUntil(idle, DRAINED_WITHIN_MS))) throw new Error('the sweeps did not come to rest');
+    },
+    rest: async () => {
+      const atRest = async () => (await number(LEFT)) === 0;
+      if (!(await waitUntil(atRest, AT_REST_WITHIN_MS, LOOK_FOR_REST_EVERY_MS)))
+        throw new Error('the stays did not come to rest');
+    },
+    readFeed: async () => {
+      const { status } = await client.get('/api/production/events?after=0&limit=1');
+      if (status !== 200) throw new Error(`the feed answered ${status}`);
+    },
+    settle: () => vacuum(databaseUrl),
+    measure: async (outcome, plan) => {
+      const from = used[outcome];
+      const measured = await act(outcome, { ...plan, maxUnits: Math.min(plan.maxUnits, stays[outcome] - from) }, from);
+      used[outcome] = from + measured.done + measured.failed;
+      return measured;
+    },
+    close: async () => {
+      await pool.end();
+      await programs.close();
+      await started.drop(databaseUrl);
+    },
+  };
+}
+
+type Programs = Awaited<ReturnType<typeof startPrograms>>;
+
+/** `number` answers the column `n` of the only row; `drained` whether no saga is open and no step waits in Redis. */
+function looksAt(pool: pg.Pool, programs: Pick<Programs, 'forward' | 'compensation'>) {
+  async function number(text: string, values: readonly unknown[] = []): Promise<number> {
+    const { rows } = await pool.query<{ n: string }>(text, [...values]);
+    return Number(rows[0]?.n ?? 0);
+  }
+  async function drained(): Promise<boolean> {
+    if ((await number(OPEN_SAGAS)) > 0) return false;
+    const counts = await Promise.all(
+      [programs.forward, programs.compensation].map((queue) =>
+        queue.getJobCounts('wait', 'active', 'waiting-children', 'delayed'),
+      ),
+    );
+    return counts.every((states) => Object.values(states).every((jobs) => jobs === 0));
+  }
+  return { number, drained };
+}
+
+const sender =
+  (client: Client): System['send'] =>
+  (action, plan, from) => {
+    const { path: pathOf, body, status: expected } = ACTIONS[action];
+    return runLoad(plan, async (index) => {
+      const answer = await client.post(pathOf(from + index), body(from + index));
+      if (answer.status !== expected) throw new Error(`answered ${answer.status}: ${answer.body.slice(0, 200)}`);
+    });
+  };
+
+async function startPrograms(
+  started: Started,
+  databaseUrl: string,
+  {
+    name,
+    nodeArgs,
+    root,
+    apart,
+  }: Required<Pick<SystemOptions, 'name' | 'nodeArgs' | 'apart'>> & { readonly root: string | undefined },
+) {
+  const prefix = `bench-${name}`;
   const port = await freePort();
   const jwtKeys = `k1:${randomBytes(36).toString('base64url')}`;
   const env = {
@@ -45,7 +179,8 @@ export async function startSystem(
     PAYMENT_GATEWAYS: 'sandbox',
     DATABASE_URL: databaseUrl,
     REDIS_URL: started.redis.url,
-    QUEUE_PREFIX: PREFIX,
+    QUEUE_PREFIX: prefix,
+    ROOMY_DATA_DIR: path.join(started.directory, name),
     JWT_KEYS: jwtKeys,
     HOST: '127.0.0.1',
     PORT: String(port),
@@ -54,147 +189,66 @@ export async function startSystem(
     // Longer than any saga of an overloaded machine takes, so that each answer is an end.
     SAGA_WAIT_MS: '60000',
   };
-  const queues = [FORWARD_QUEUE, COMPENSATION_QUEUE, NOTIFICATION_QUEUE, TASK_QUEUE].map(
-    (name) => new Queue(name, { connection: { url: started.redis.url }, prefix: `{${PREFIX}}` }),
-  );
-  const [forward, compensation, notifications, tasks] = queues;
-  if (!forward || !compensation || !notifications || !tasks) throw new Error('a queue is missing');
-  const worker = await started.node('src/worker.ts', {
+  const open = (queue: string) => {
+    const opened = new Queue(queue, { connection: { url: started.redis.url }, prefix: `{${prefix}}` });
+    opened.on('error', () => undefined);
+    return opened;
+  };
+  const queues = {
+    forward: open(FORWARD_QUEUE),
+    compensation: open(COMPENSATION_QUEUE),
+    notifications: open(NOTIFICATION_QUEUE),
+    tasks: open(TASK_QUEUE),
+  };
+  const tree = root === undefined ? {} : { root };
+  const startWorker = (roles: readonly WorkerRole[] | null, queue: Queue) =>
+    started.node('src/worker.ts', {
+      env: roles === null ? env : { ...env, ROLES: roles.join(',') },
+      nodeArgs: nodeArgs('worker'),
+      ...tree,
+      ready: async () => (await queue.getWorkersCount()) > 0,
+    });
+  const worker = await startWorker(apart ? ['sagas'] : null, queues.forward);
+  const background = apart ? await startWorker(BACKGROUND_ROLES, queues.notifications) : null;
+  const api = await started.node('src/api.ts', {
     env,
-    nodeArgs,
+    nodeArgs: nodeArgs('api'),
     ...tree,
-    ready: async () => (await forward.getWorkersCount()) > 0,
+    ready: () => isReady(port),
   });
-  const api = await started.node('src/api.ts', { env, nodeArgs, ...tree, ready: () => isReady(port) });
   const token = await mintToken(readJwtConfig({ JWT_KEYS: jwtKeys }), systemClock, {
     sub: 'bench',
     grant: { role: 'ADMIN' },
     lifetimeSeconds: 3_600,
   });
-  const pool = new pg.Pool({ connectionString: databaseUrl, max: 2, application_name: 'bench' });
-  // When the bench is interrupted, the servers go first; a query under way fails by itself.
-  pool.on('error', () => undefined);
-  for (const queue of queues) queue.on('error', () => undefined);
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 2_048 });
-  const used: Record<Outcome, number> = { confirm: 0, rollback: 0 };
-  const meter = cpuMeter({
-    api: [api.pid],
-    worker: [worker.pid],
-    postgres: [started.postgres.pid],
-    redis: [started.redis.pid],
-  });
-
-  async function count(text: string): Promise<number> {
-    const { rows } = await pool.query<{ n: string }>(text);
-    return Number(rows[0]?.n ?? 0);
-  }
-  async function drained(): Promise<boolean> {
-    if ((await count(OPEN_SAGAS)) > 0) return false;
-    const counts = await Promise.all(
-      [forward, compensation].map((queue) => queue?.getJobCounts('wait', 'active', 'waiting-children', 'delayed')),
-    );
-    return counts.every((states) => Object.values(states ?? {}).every((jobs) => jobs === 0));
-  }
-
+  const client = createClient(port, token);
   return {
-    databaseUrl,
-    meter: meter.start,
-    sweep: async (run) => {
-      for (const queue of [notifications, tasks]) await (run ? queue.resume() : queue.pause());
-      if (run) return;
-      const idle = async () => (await notifications.getActiveCount()) + (await tasks.getActiveCount()) === 0;
-      if (!(await waitUntil(idle, DRAINED_WITHIN_MS))) throw new Error('the sweeps did not come to rest');
-    },
-    backlog: () => count(BACKLOG),
-    settle: () => vacuum(databaseUrl),
-    measure: async (outcome, plan) => {
-      const from = used[outcome];
-      const maxUnits = Math.min(plan.maxUnits, stays[outcome] - from);
-      const expected = outcome === 'confirm' ? 200 : 409;
-      const endedBefore = await count(ENDED[outcome]);
-      const stop = meter.start();
-      const startedAt = performance.now();
-      const result = await runLoad({ ...plan, maxUnits }, async (index) => {
-        const { status, body } = await confirm(agent, port, token, stayId(outcome, from + index));
-        if (status !== expected) throw new Error(`answered ${status}: ${body.slice(0, 200)}`);
-      });
-      if (!(await waitUntil(drained, DRAINED_WITHIN_MS, LOOK_EVERY_MS))) throw new Error('the queues did not drain');
-      const elapsedMs = performance.now() - startedAt;
-      const cpu = stop();
-      used[outcome] = from + result.done + result.failed;
-      const ended = (await count(ENDED[outcome])) - endedBefore;
-      if (ended !== result.done)
-        throw new Error(`${result.done} sagas were answered for and ${ended} ended: ${result.failures.join('; ')}`);
-      return { ...result, elapsedMs, ...cpu };
-    },
+    ...queues,
+    api,
+    worker,
+    background,
+    client,
     close: async () => {
-      agent.destroy();
-      await Promise.all([pool.end(), ...queues.map((queue) => queue.close())]);
-      await Promise.all([api.stop(), worker.stop()]);
+      client.close();
+      await Promise.all(Object.values(queues).map((queue) => queue.close()));
+      await Promise.all([api.stop(), worker.stop(), background?.stop()]);
     },
   };
 }
 
 const OPEN_SAGAS = `SELECT count(*) AS n FROM saga WHERE status IN ('pending', 'running', 'compensating')`;
-const ENDED: Readonly<Record<Outcome, string>> = {
-  confirm: `SELECT count(*) AS n FROM saga WHERE status = 'completed'`,
-  rollback: `SELECT count(*) AS n FROM saga WHERE status = 'compensated'`,
-};
 const BACKLOG = `SELECT (SELECT count(*) FROM task WHERE status = 'UNASSIGNED' AND next_assign_at <= now())
-  + (SELECT count(*) FROM notification WHERE status IN ('QUEUED', 'SENDING')) AS n`;
-
-const isReady = (port: number): Promise<boolean> =>
-  new Promise((resolve) => {
-    http
-      .get({ host: '127.0.0.1', port, path: '/readyz' }, (response) => {
-        response.resume();
-        resolve(response.statusCode === 200);
-      })
-      .on('error', () => resolve(false));
-  });
-
-interface Answer {
-  readonly status: number;
-  readonly body: string;
-}
-
-/** A connection that the server closed just when it was used again: asked once more, under the same key. */
-async function confirm(agent: http.Agent, port: number, token: string, stay: string): Promise<Answer> {
-  const key = randomUUID();
-  try {
-    return await post(agent, port, token, stay, key);
-  } catch (error) {
-    if (codeOf(error) !== 'ECONNRESET') throw error;
-    return await post(agent, port, token, stay, key);
-  }
-}
-
-function post(agent: http.Agent, port: number, token: string, stay: string, key: string): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const request = http.request(
-      {
-        agent,
-        host: '127.0.0.1',
-        port,
-        method: 'POST',
-        path: `/api/production/reservations/${stay}/confirm`,
-        headers: {
-          Authorization: `Bearer ${token}`,
-          'Content-Type': 'application/json',
-          'Content-Length': 2,
-          'Idempotency-Key': key,
-        },
-        timeout: ANSWER_WITHIN_MS,
-      },
-      (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() }));
-        response.on('error', reject);
-      },
-    );
-    request.on('timeout', () => request.destroy(new Error('no answer in time')));
-    request.on('error', reject);
-    request.end('{}');
-  });
-}
+  + (SELECT count(*) FROM notification WHERE status IN ('QUEUED', 'SENDING') AND due_at <= now()) AS n`;
+const COUNTS = {
+  assigned: `SELECT count(*) AS n FROM task WHERE status = 'ASSIGNED'`,
+  sent: `SELECT count(*) AS n FROM notification WHERE status = 'SENT'`,
+  numbered: 'SELECT last_seq AS n FROM event_feed',
+  sagas: `SELECT count(*) AS n FROM saga WHERE status IN ('completed', 'compensated')`,
+} as const;
+/** Soon due counts as due: what somebody else was quicker with is put off by a second. Cheap, as it is asked meanwhile. */
+const LEFT = `SELECT (EXISTS (SELECT FROM saga WHERE status IN ('pending', 'running', 'compensating'))
+  OR EXISTS (SELECT FROM task WHERE status = 'UNASSIGNED' AND next_assign_at <= now() + interval '5 seconds')
+  OR EXISTS (SELECT FROM notification WHERE status IN ('QUEUED', 'SENDING') AND due_at <= now() + interval '5 seconds')
+  OR EXISTS (SELECT FROM reservation r WHERE r.reminded_version IS DISTINCT FROM r.version
+    AND (r.status <> 'PENDING' OR r.reminded_version IS NOT NULL))
+  OR EXISTS (SELECT FROM domain_event WHERE seq IS NULL))::int AS n`;

@@ -7,6 +7,7 @@ import { readConfig, readJwtConfig } from '../src/config.ts';
 import type { Role } from '../src/http/auth.ts';
 import { mintToken } from '../src/http/mint.ts';
 import { systemClock } from '../src/kernel/clock.ts';
+import { BACKGROUND_ROLES, type WorkerRole } from '../src/workers/roles.ts';
 import { type DemoDayOptions, dayToPlay, playDay } from './demo-day.ts';
 import { watchLifeline } from './lifeline.ts';
 import { createStages, logLineFor, secondsOf } from './progress.ts';
@@ -16,7 +17,7 @@ import { codeOf, type GuardedProcess, runsWith, spawnGuarded } from './services/
 import { type RunningRedis, startRedis } from './services/redis.ts';
 import { welcome } from './welcome.ts';
 
-/** `npm start`: services, migrations, demo data, API and worker, until Ctrl-C. */
+/** `npm start`: services, migrations, demo data, API, a worker of sagas and one of everything else, until Ctrl-C. */
 
 const ROOT = path.resolve(import.meta.dirname, '..');
 const DATA_DIR = path.resolve(ROOT, process.env['ROOMY_DATA_DIR'] ?? '.roomy');
@@ -104,14 +105,19 @@ async function main(fresh: boolean): Promise<void> {
 
   await stage('Preparing the database', () => once('src/migrate.ts', env));
   await stage('Loading the demo data', () => once('src/demo.ts', env));
-  const [ports] = await stage('Starting the API and a worker', () =>
-    Promise.all([startApi(env), keepRunning('worker', 'src/worker.ts', async () => env)]),
+  const [ports] = await stage('Starting the API and two workers', () =>
+    Promise.all([startApi(env), keepWorker('worker', env, ['sagas']), keepWorker('background', env, BACKGROUND_ROLES)]),
   );
   if (ports === undefined || stopping) return;
   await playDemo(env, ports);
   if (stopping) return;
   say(await welcome({ ...ports, logs: path.join(DATA_DIR, 'logs'), tokenOf: (role, sub) => tokenOf(env, role, sub) }));
   say(`Ready in ${secondsOf(Date.now() - BEGAN_AT_MS)}.`);
+}
+
+/** Together they serve every role, whatever `ROLES` the shell has. */
+function keepWorker(name: string, env: NodeJS.ProcessEnv, roles: readonly WorkerRole[]): Promise<void> {
+  return keepRunning(name, 'src/worker.ts', async () => ({ ...env, ROLES: roles.join(',') }));
 }
 
 /** Only after the start that loaded it, or after one that was cut short; never a reason not to start. */
@@ -251,7 +257,7 @@ async function embeddedRedis(): Promise<RunningRedis> {
   return redis;
 }
 
-/** Starts a service again on its port when it ends by itself; the API and the worker reconnect. */
+/** Starts a service again on its port when it ends by itself; the API and the workers reconnect. */
 function watchService(name: string, service: RunningPostgres | RunningRedis): void {
   void (async () => {
     for (let restarts = 1; restarts <= MAX_RESTARTS; restarts += 1) {

@@ -8,6 +8,7 @@ import type { ConfiguredProvider } from './gateways/payment-provider.ts';
 import { FORWARDING_HEADERS, isProxyRange, type ProxyTrust } from './kernel/client-address.ts';
 import { canonicalEmail } from './kernel/email.ts';
 import { isTimeZone } from './kernel/time-zone.ts';
+import { isWorkerRole, WORKER_ROLES, type WorkerRole } from './workers/roles.ts';
 
 /**
  * The only reader of the environment. All problems are reported at once, by name, never with a value. Providers of payments
@@ -54,6 +55,13 @@ const trustedProxies = z
     'must be IP addresses or CIDR ranges that leave somebody out, such as 10.0.0.0/8, separated by commas',
   );
 
+const roles = z.string().transform((text, context): readonly WorkerRole[] => {
+  const names = parts(text);
+  if (names.length > 0 && names.every(isWorkerRole)) return WORKER_ROLES.filter((role) => names.includes(role));
+  context.addIssue({ code: 'custom', message: `must be some of ${WORKER_ROLES.join(', ')}, separated by commas` });
+  return z.NEVER;
+});
+
 const Environment = z.object({
   NODE_ENV: z.string().default('production'),
   ALLOW_PLAINTEXT: z
@@ -78,6 +86,7 @@ const Environment = z.object({
   JWT_ISSUER: z.string().min(1).default('roomy'),
   JWT_AUDIENCE: z.string().min(1).default('roomy-api'),
   SAGA_WAIT_MS: z.coerce.number().int().min(0).max(60_000).default(10_000),
+  ROLES: roles.default(WORKER_ROLES),
   WORKER_CONCURRENCY: z.coerce.number().int().min(1).max(512).default(64),
   OPS_EMAIL: z
     .string()
@@ -114,6 +123,8 @@ export interface Config {
   readonly dataDir: string;
   readonly jwt: JwtConfig;
   readonly sagaWaitMs: number;
+  /** What a worker serves, in the order of `WORKER_ROLES`; never empty. */
+  readonly workerRoles: readonly WorkerRole[];
   readonly workerConcurrency: number;
   /** Who is written to when a saga waits for a person. */
   readonly opsEmail: string;
@@ -202,6 +213,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     dataDir: path.resolve(env.ROOMY_DATA_DIR),
     jwt: { keys: env.JWT_KEYS, issuer: env.JWT_ISSUER, audience: env.JWT_AUDIENCE },
     sagaWaitMs: env.SAGA_WAIT_MS,
+    workerRoles: env.ROLES,
     workerConcurrency: env.WORKER_CONCURRENCY,
     opsEmail: env.OPS_EMAIL,
     channels: channels.on,

@@ -8,6 +8,7 @@ import { createLogger, type Logger } from './kernel/log.ts';
 import { createOutages, type Outages } from './kernel/outages.ts';
 import { definitionOf } from './sagas/index.ts';
 import { createEngine, type Engine } from './wiring.ts';
+import { workerName } from './workers/roles.ts';
 
 export interface Program {
   readonly config: Config;
@@ -23,11 +24,12 @@ export function assemble(role: 'api' | 'worker'): Program {
   const config = readConfig();
   const log = createLogger(role, config.logLevel);
   consoleToLog(log);
+  if (role === 'worker') log.info({ roles: config.workerRoles }, 'starting');
   const outages = createOutages(log);
   const pool = createPool({
     connectionString: config.databaseUrl,
     max: config.databasePool,
-    applicationName: `roomy-${role}`,
+    applicationName: role === 'worker' ? workerName(config.workerRoles) : `roomy-${role}`,
     outages,
   });
   const db = createDb(pool);

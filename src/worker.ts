@@ -13,15 +13,18 @@ import { systemClock } from './kernel/clock.ts';
 import type { Logger } from './kernel/log.ts';
 import { logFailure } from './kernel/outages.ts';
 import { assemble, endInOrder, fail, untilReady } from './programs.ts';
+import { stepsAtHand } from './queues/at-hand.ts';
 import { createReadiness } from './readiness.ts';
 import { alertFailingSweep, createWorkers, workOf } from './workers/crew.ts';
 import { JOBS } from './workers/jobs.ts';
+import { createPace } from './workers/pacing.ts';
+import { workOfRoles } from './workers/roles.ts';
 import { workerOptions } from './workers/worker.ts';
 
-/** Stays whose reminders are planned in one transaction. */
-const REMINDED_AT_ONCE = 100;
-
-/** `npm run worker`, as many as wanted: executes steps, delivers messages, assigns tasks, relays, reconciles. */
+/**
+ * `npm run worker`, as many as wanted: executes steps, delivers messages, assigns tasks, or what `ROLES` names of it; relays
+ * and reconciles in any case.
+ */
 async function main(): Promise<void> {
   const { config, log, outages, db, ports, engine } = assemble('worker');
   const mailbox = createDevMailbox((messages) => storeDevMail(db, messages));
@@ -39,8 +42,8 @@ async function main(): Promise<void> {
     now: () => systemClock.now(),
     random: () => randomBetween(0, 1),
     retentionDays: config.webhooks.retentionDays,
-    deliver: () => deliverDue(delivery),
-    plan: () => planDueReminders(db, REMINDED_AT_ONCE),
+    deliver: (limit: number) => deliverDue(delivery, { limit }),
+    plan: (limit: number) => planDueReminders(db, limit),
   };
   const closing = new AbortController();
   let crew: ReturnType<typeof createWorkers> | null = null;
@@ -54,10 +57,11 @@ async function main(): Promise<void> {
   const readiness = createReadiness(db, engine.queues.producer, engine.relay);
   // Without Redis a worker waits by itself; without the schema everything that it does would fail.
   if (!(await untilReady(log, () => readiness(['postgres', 'migrations']), closing.signal))) return;
-  crew = createWorkers(workOf(JOBS, parts, steps), {
+  crew = createWorkers(workOfRoles(workOf(JOBS, parts, steps), config.workerRoles), {
     options: workerOptions(config.redisUrl, config.queuePrefix),
     log,
     alert: (sweep) => alertFailingSweep(db, sweep),
+    pace: createPace({ stepsAtHand: () => stepsAtHand(engine.queues) }),
   });
   engine.relay.start();
   engine.reconciler.start();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createDb, createPool } from './client.ts';
-import { literal, literals } from './literal.ts';
+import { batchLimit, literal, literals } from './literal.ts';
 import type { TaskStatus } from './schema.ts';
 
 /** Never connects. */
@@ -35,5 +35,17 @@ describe('a literal', () => {
 
   it('is refused where a cast has passed the types by', () => {
     expect(() => literal(JSON.parse(`"a' OR true --"`) as 'ASSIGNED')).toThrow(TypeError);
+  });
+});
+
+describe('the limit of a batch', () => {
+  it('stands in the text of the statement', () => {
+    const query = db.selectFrom('task').select('id').limit(batchLimit(100)).compile();
+    expect(query.sql).toBe('select "id" from "task" limit 100');
+    expect(query.parameters).toEqual([]);
+  });
+
+  it.each([-1, 0.5, 10_001, Number.NaN])('is refused when it is no size of a batch: %s', (rows) => {
+    expect(() => batchLimit(rows)).toThrow(TypeError);
   });
 });

@@ -23,3 +23,14 @@ export function literal<const T extends Primitive>(value: T & Constant<T>): RawB
 /** For `in` and `not in`. */
 export const literals = <const T extends Primitive>(values: readonly (T & Constant<T>)[]): RawBuilder<T>[] =>
   values.map((value) => literal<T>(value));
+
+const MAX_LIMIT = 10_000;
+
+/**
+ * The size of a sweep's batch, for `limit`. As a parameter it would be unknown to the plan, which is made for a tenth of all
+ * rows then. There are few sizes, and so few texts. Throws a `TypeError` for what is no size of a batch.
+ */
+export function batchLimit(rows: number): RawBuilder<number> {
+  if (!Number.isSafeInteger(rows) || rows < 0 || rows > MAX_LIMIT) throw new TypeError('not the size of a batch');
+  return sql.lit(rows);
+}

@@ -24,15 +24,17 @@ export interface Reconciliation {
 /** A saga that had to be dispatched again this often without a step in between is a person's business. */
 const ALERT_AFTER_REDISPATCHES = 3;
 
+type DefinitionOf = (name: string, version: number) => SagaDefinition | undefined;
+
 /** Makes the check of sagas that may have been left behind, from their rows in Postgres alone. */
 export function createReconciliation(
   db: Db,
   load: LoadState,
-  definitionOf: (name: string, version: number) => SagaDefinition | undefined,
+  definitionOf: DefinitionOf,
   onAnswer: (sagaId: string) => void,
 ): Reconciliation {
   return {
-    redispatch: (sagaId) => redispatch(db, sagaId),
+    redispatch: (sagaId) => redispatch(db, definitionOf, sagaId),
     expire: async (sagaId) => {
       const due = await forward(sagaId);
       if (!due) return null;
@@ -67,7 +69,7 @@ export function createReconciliation(
   }
 }
 
-const redispatch = (db: Db, sagaId: string): Promise<FlowOrder | null> =>
+const redispatch = (db: Db, definitionOf: DefinitionOf, sagaId: string): Promise<FlowOrder | null> =>
   db.transaction().execute(async (tx) => {
     const saga = await lockIdleSaga(tx, sagaId);
     const direction = saga ? directionOf(saga.status) : null;
@@ -80,7 +82,9 @@ const redispatch = (db: Db, sagaId: string): Promise<FlowOrder | null> =>
     const redispatches = saga.redispatches + 1;
     await redispatchSagaRow(tx, sagaId, { generation, redispatches });
     if (redispatches > ALERT_AFTER_REDISPATCHES) {
-      const alert = { saga: saga.name, step: String(saga.current_step), code: 'STUCK', what: 'stuck' } as const;
+      // A newer build may know a saga that this one does not.
+      const step = definitionOf(saga.name, saga.definition_ver)?.steps[saga.current_step - 1]?.name;
+      const alert = { saga: saga.name, step: step ?? String(saga.current_step), code: 'STUCK', what: 'stuck' } as const;
       await orderAlert(tx, sagaId, 'stuck', alert);
     }
     const order = { direction, generation, steps, again: true };

@@ -209,8 +209,10 @@ async function carry(db: Db, row: DueRow, add: (order: FlowOrder) => Promise<voi
 async function alertAboutSaga(db: Db, row: DueRow): Promise<void> {
   const { saga, step, code, what } = row.payload as AlertPayload;
   const group = what === 'rolled-back' ? `${saga}-${step}-${code}` : row.dedupe_key;
-  await raiseAlert(db, { about: 'saga', id: row.saga_id ?? '', source: saga, step, code, group });
+  await raiseAlert(db, { about: SUBJECTS[what], id: row.saga_id ?? '', source: saga, step, code, group });
 }
+
+const SUBJECTS = { parked: 'saga', 'rolled-back': 'undone-saga', stuck: 'stuck-saga' } as const;
 
 /**
  * `add` rejects when Redis refuses; after a SCRIPT FLUSH it would reject for good, because its client believes the

@@ -72,9 +72,12 @@ const NEWS_AT_ONCE = 50;
 const NEWS_LANES = 4;
 
 /** Books the waiting events of gateways whose stays are free by now; answers how many charges and other events it found. */
-export async function takeUpGatewayNews(work: Pick<FinanceWork, 'db' | 'ports' | 'orchestrator'>): Promise<number> {
+export async function takeUpGatewayNews(
+  work: Pick<FinanceWork, 'db' | 'ports' | 'orchestrator'>,
+  limit = NEWS_AT_ONCE,
+): Promise<number> {
   const { db, ports } = work;
-  const due = await findDueEvents(db, NEWS_AT_ONCE);
+  const due = await findDueEvents(db, limit);
   await attemptEach(db, 'gateway-events', due, {
     id: ({ id }) => id,
     lanes: NEWS_LANES,
@@ -87,8 +90,8 @@ export async function takeUpGatewayNews(work: Pick<FinanceWork, 'db' | 'ports' |
 }
 
 /** Sends the refunds that are owed since a gateway's news; answers how many it found. */
-export async function sendOwedRefunds({ db }: Pick<FinanceWork, 'db'>): Promise<number> {
-  const due = await unsentRefunds(db, NEWS_AT_ONCE);
+export async function sendOwedRefunds({ db }: Pick<FinanceWork, 'db'>, limit = NEWS_AT_ONCE): Promise<number> {
+  const due = await unsentRefunds(db, limit);
   await attemptEach(db, 'refunds', due, {
     id: (refundId) => refundId,
     work: (refundId) =>
@@ -119,10 +122,10 @@ export async function takeUpNewsAndRefunds(work: Pick<FinanceWork, 'db' | 'ports
   let looks = 0;
   let refunds = 0;
   try {
-    looks = await untilFewer(NEWS_AT_ONCE, MAX_ROUNDS, run, () => takeUpGatewayNews(work));
+    looks = await untilFewer(NEWS_AT_ONCE, MAX_ROUNDS, run, (limit) => takeUpGatewayNews(work, limit));
   } finally {
     // Refunds that are owed already do not wait for a gateway that cannot be asked.
-    refunds = await untilFewer(NEWS_AT_ONCE, MAX_ROUNDS, run, () => sendOwedRefunds(work));
+    refunds = await untilFewer(NEWS_AT_ONCE, MAX_ROUNDS, run, (limit) => sendOwedRefunds(work, limit));
   }
   return { looks, refunds };
 }

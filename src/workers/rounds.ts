@@ -1,24 +1,34 @@
 import type { JobRun } from './worker.ts';
 
-/** A sweep's rounds. A job that is to end soon begins no other one: the rest is still due. */
+/**
+ * A sweep's rounds. A job that is to end soon begins no other one: the rest is still due. Between two rounds a sweep gives
+ * way to sagas (`pacing.ts`).
+ */
 
 /** The part of its job that a sweep needs. */
-export type Rounds = Pick<JobRun, 'signal' | 'isClosing'>;
+export type Rounds = Pick<JobRun, 'signal' | 'isClosing' | 'pace'>;
 
 const goesOn = ({ signal, isClosing }: Rounds): boolean => !signal.aborted && !isClosing();
 
-/** Rounds while they are full, `maxRounds` at the most; answers how much they did in all. */
+/**
+ * Rounds while they are full, `maxRounds` at the most; answers how much they did in all. A round is given how much it may
+ * take: `most`, or less while sagas are at hand.
+ */
 export async function untilFewer(
-  full: number,
+  most: number,
   maxRounds: number,
   run: Rounds,
-  round: () => Promise<number>,
+  round: (limit: number) => Promise<number>,
 ): Promise<number> {
   let all = 0;
   for (let n = 0; n < maxRounds; n += 1) {
-    const some = await round();
+    const limit = run.pace.sizeOf(most);
+    const startedAt = performance.now();
+    const some = await round(limit);
     all += some;
-    if (some < full || !goesOn(run)) break;
+    if (some < limit || !goesOn(run)) break;
+    await run.pace.giveWay(performance.now() - startedAt, run.signal);
+    if (!goesOn(run)) break;
   }
   return all;
 }

@@ -4,6 +4,7 @@ import { forgetHolds } from '../domain/assignment/holds.ts';
 import { reassignUnanswered } from '../domain/assignment/offers.ts';
 import { forgetEvents } from '../domain/events/feed.ts';
 import { pruneKeys } from '../domain/idempotency/prune.ts';
+import { MAX_CLAIM } from '../domain/messages/delivery.ts';
 import { advanceLateCleanings } from '../domain/stay-tasks/late-turnovers.ts';
 import { followDepartures } from '../domain/stays/access.ts';
 import { pruneFailures } from '../domain/sweeps/prune.ts';
@@ -19,10 +20,10 @@ import { type Rounds, untilFewer, untilNothing } from './rounds.ts';
  */
 
 export interface DeliveryWork {
-  /** Sends what is due and returns how many messages it took: `deliverDue`. */
-  readonly deliver: () => Promise<number>;
-  /** Plans reminders and returns of how many stays: `planDueReminders`. */
-  readonly plan: () => Promise<number>;
+  /** Sends what is due, at most `limit`, and returns how many messages it took: `deliverDue`. */
+  readonly deliver: (limit: number) => Promise<number>;
+  /** Plans reminders of at most `limit` stays and returns of how many: `planDueReminders`. */
+  readonly plan: (limit: number) => Promise<number>;
 }
 
 /** While one batch is sent, others are claimed, rendered and recorded: the connections never wait for the database. */
@@ -31,17 +32,21 @@ export const DELIVERY_LANES = 3;
 export const inLanes = <T>(lanes: number, work: () => Promise<T>): Promise<T[]> =>
   Promise.all(Array.from({ length: lanes }, work));
 
-/** With 100 messages a round: far more than a second's worth. */
+/** Far more than a second's worth. */
 const DELIVERY_ROUNDS = 100;
+/** Stays whose reminders are planned in one transaction. */
+const REMINDED_AT_ONCE = 100;
 
 const sum = (counts: readonly number[]): number => counts.reduce((all, count) => all + count, 0);
 
 export const deliverMessages = async ({ deliver }: Pick<DeliveryWork, 'deliver'>, run: Rounds) => ({
-  messages: sum(await inLanes(DELIVERY_LANES, () => untilNothing(DELIVERY_ROUNDS, run, deliver))),
+  messages: sum(
+    await inLanes(DELIVERY_LANES, () => untilNothing(DELIVERY_ROUNDS, run, () => deliver(run.pace.sizeOf(MAX_CLAIM)))),
+  ),
 });
 
 export const planReminders = async ({ plan }: Pick<DeliveryWork, 'plan'>, run: Rounds) => ({
-  stays: await untilNothing(DELIVERY_ROUNDS, run, plan),
+  stays: await untilNothing(DELIVERY_ROUNDS, run, () => plan(run.pace.sizeOf(REMINDED_AT_ONCE))),
 });
 
 const TASK_BATCH = 50;
@@ -52,12 +57,12 @@ export async function assignTasks({ db }: { readonly db: Db }, run: Rounds) {
   const unanswered = await reassignUnanswered(db, TASK_BATCH);
   await forgetHolds(db);
   const hurried = await advanceLateCleanings(db, TASK_BATCH);
-  const looked = await untilFewer(TASK_BATCH, TASK_ROUNDS, run, () => assignDueTasks(db, TASK_BATCH));
+  const looked = await untilFewer(TASK_BATCH, TASK_ROUNDS, run, (limit) => assignDueTasks(db, limit));
   return { looked, unanswered, hurried };
 }
 
 export const followAccess = async ({ db }: { readonly db: Db }, run: Rounds) => ({
-  looked: await untilFewer(TASK_BATCH, TASK_ROUNDS, run, () => followDepartures(db, startAccessChange, TASK_BATCH)),
+  looked: await untilFewer(TASK_BATCH, TASK_ROUNDS, run, (limit) => followDepartures(db, startAccessChange, limit)),
 });
 
 const RULE_BATCH = 20;
@@ -66,7 +71,7 @@ const RULE_ROUNDS = 50;
 /** Which rule is due, and which emergency waits, stands in Postgres. */
 export async function doRecurringWork({ db, now }: { readonly db: Db; readonly now: () => Date }, run: Rounds) {
   const escalated = await escalateEmergencies(db, now());
-  const looked = await untilFewer(RULE_BATCH, RULE_ROUNDS, run, () => sweepRecurrences(db, now(), RULE_BATCH));
+  const looked = await untilFewer(RULE_BATCH, RULE_ROUNDS, run, (limit) => sweepRecurrences(db, now(), limit));
   return { looked, escalated };
 }
 

@@ -4,6 +4,7 @@ import { createFailuresInARow, type Failing, type FailuresInARow } from '../kern
 import type { Logger } from '../kernel/log.ts';
 import { withTimeout } from '../kernel/time-limit.ts';
 import { isRedisAway, keyPrefix, RedisAwayError, workerConnection } from '../queues/connection.ts';
+import { type Pace, unhurried } from './pacing.ts';
 import { createQueueTrouble, type QueueTrouble } from './queue-trouble.ts';
 
 /** The one place that makes workers: listeners, time limits and counters come with every one of them. */
@@ -29,6 +30,8 @@ export interface JobRun {
   readonly signal: AbortSignal;
   /** A closing worker waits for its jobs: finish this one early, the rest is still due. */
   readonly isClosing: () => boolean;
+  /** Of all jobs of the process: how fast it goes through work that nobody waits for. */
+  readonly pace: Pace;
 }
 
 export interface JobHandler {
@@ -62,6 +65,8 @@ export interface WorkerRuntime {
   readonly alert: (sweep: FailingSweep) => Promise<void>;
   /** Of all queues of the process, so that one trouble is reported once. Default: this queue's own. */
   readonly trouble?: QueueTrouble;
+  /** Default: as fast as it can. */
+  readonly pace?: Pace;
   /** A sweep that fails for this long, and more than once, is a person's business. Default: a minute. */
   readonly alertAfterMs?: number;
 }
@@ -95,7 +100,7 @@ export function createWorker(
   { queue, concurrency, handlerOf, settings }: QueueWork,
   runtime: WorkerRuntime,
 ): QueueWorker {
-  const { log } = runtime;
+  const { log, pace = unhurried } = runtime;
   const trouble = runtime.trouble ?? createQueueTrouble(log);
   const atHand = new Set<Promise<unknown>>();
   const worker: Worker = new Worker(
@@ -104,7 +109,7 @@ export function createWorker(
       const handler = handlerOf(job.name);
       if (!handler) throw new UnrecoverableError(`no handler for this job on the queue ${queue}`);
       const ended = trouble.takes();
-      const result = withinLimit(handler, { job, token, isClosing: () => worker.closing !== undefined }, signal);
+      const result = withinLimit(handler, { job, token, isClosing: () => worker.closing !== undefined, pace }, signal);
       atHand.add(result);
       try {
         return await result;

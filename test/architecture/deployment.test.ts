@@ -5,6 +5,7 @@ import { parse } from 'yaml';
 import { readConfig } from '../../src/config.ts';
 import { PROVIDER_VARIABLES } from '../../src/config-providers.ts';
 import { CATALOGUE } from '../../src/kernel/errors.ts';
+import { BACKGROUND_ROLES } from '../../src/workers/roles.ts';
 
 /** Files that cannot be run everywhere are at least read: compose, Dockerfile, manifests. */
 const root = path.join(import.meta.dirname, '../..');
@@ -12,16 +13,30 @@ const read = (file: string): string => readFileSync(path.join(root, file), 'utf8
 
 interface Compose {
   readonly services: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly networks: Readonly<Record<string, { readonly internal?: boolean }>>;
 }
 
 describe('docker-compose.yml', () => {
-  const { services } = parse(read('docker-compose.yml'), { merge: true }) as Compose;
+  const { services, networks } = parse(read('docker-compose.yml'), { merge: true }) as Compose;
+  const networksOf = (name: string): readonly string[] => {
+    const named = services[name]?.['networks'];
+    return Array.isArray(named) ? named.map(String) : [];
+  };
+  const hasWayOut = (name: string): boolean => networksOf(name).some((network) => networks[network]?.internal !== true);
 
   it('has every part, and migrates once before the programs start', () => {
-    expect(Object.keys(services).toSorted()).toEqual(['api', 'mail', 'migrate', 'postgres', 'redis', 'worker']);
+    expect(Object.keys(services).toSorted()).toEqual([
+      'api',
+      'background',
+      'mail',
+      'migrate',
+      'postgres',
+      'redis',
+      'worker',
+    ]);
     expect(services['postgres']?.['image']).toBe('postgres:18');
     expect(services['redis']?.['image']).toBe('redis:8');
-    for (const name of ['api', 'worker']) {
+    for (const name of ['api', 'worker', 'background']) {
       expect(services[name]?.['depends_on']).toMatchObject({
         migrate: { condition: 'service_completed_successfully' },
       });
@@ -34,9 +49,18 @@ describe('docker-compose.yml', () => {
     expect(command).toContain('--maxmemory-policy noeviction');
   });
 
-  it('lets workers be scaled: they have no name and no port of their own', () => {
-    expect(services['worker']).not.toHaveProperty('container_name');
-    expect(services['worker']).not.toHaveProperty('ports');
+  it.each(['worker', 'background'])('lets %s be scaled: it has no name and no port of its own', (name) => {
+    expect(services[name]).not.toHaveProperty('container_name');
+    expect(services[name]).not.toHaveProperty('ports');
+  });
+
+  it('serves every role once, and the sagas apart from everything that nobody waits for', () => {
+    const rolesOf = (name: string): readonly string[] => {
+      const environment = services[name]?.['environment'] as Readonly<Record<string, string>>;
+      return environment['ROLES']?.split(',') ?? [];
+    };
+    expect(rolesOf('worker')).toEqual(['sagas']);
+    expect(rolesOf('background').toSorted()).toEqual(BACKGROUND_ROLES.toSorted());
   });
 
   it('hardens every container and publishes no database', () => {
@@ -46,8 +70,15 @@ describe('docker-compose.yml', () => {
     for (const name of ['postgres', 'redis']) expect(services[name]).not.toHaveProperty('ports');
   });
 
+  it('lets the programs that call gateways, mail servers and webhooks out, and no database', () => {
+    const all = Object.keys(services);
+    expect(all.flatMap(networksOf).filter((network) => !(network in networks))).toEqual([]);
+    expect(all.filter(hasWayOut).toSorted()).toEqual(['api', 'background', 'mail', 'worker']);
+    expect(all.filter((name) => !networksOf(name).includes('internal'))).toEqual([]);
+  });
+
   it('starts programs that exist', () => {
-    for (const name of ['api', 'worker', 'migrate']) {
+    for (const name of ['api', 'worker', 'background', 'migrate']) {
       const command = services[name]?.['command'];
       expect(Array.isArray(command) ? read(String(command[1])) : '').not.toBe('');
     }
@@ -122,6 +153,28 @@ describe('the configuration', () => {
     expect(() => readConfig({ DATABASE_URL: 'postgres://x', REDIS_URL: 'redis://x', JWT_KEYS: keys })).toThrow(
       /JWT_KEYS/,
     );
+  });
+});
+
+describe('ROLES', () => {
+  const complete = {
+    NODE_ENV: 'test',
+    DATABASE_URL: 'postgres://x',
+    REDIS_URL: 'redis://x',
+    JWT_KEYS: 'k1:0123456789abcdef0123456789abcdef',
+  };
+  const rolesOf = (roles?: string) => readConfig({ ...complete, ROLES: roles }).workerRoles;
+
+  it('is everything unless it says less, each role once and in one order', () => {
+    const all = ['sagas', 'messages', 'tasks', 'finance', 'webhooks', 'recurring'];
+    expect(rolesOf()).toEqual(all);
+    expect(rolesOf('')).toEqual(all);
+    expect(rolesOf(all.toReversed().join())).toEqual(all);
+    expect(rolesOf(' tasks, messages,tasks')).toEqual(['messages', 'tasks']);
+  });
+
+  it.each(['cooks', 'sagas,cooks', ',', 'Sagas'])('refuses %j and says what there is', (roles) => {
+    expect(() => rolesOf(roles)).toThrow('ROLES: must be some of sagas, messages, tasks, finance, webhooks, recurring');
   });
 });
 

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { methodsAt } from '../../src/http/policy.ts';
+import { CATALOGUE } from '../../src/kernel/errors.ts';
 
 /** Commands, addresses and pictures that the documents name exist. */
 const root = path.join(import.meta.dirname, '../..');
@@ -43,8 +44,8 @@ describe('the documents', () => {
   it('name only addresses of the API that exist', () => {
     const calls = [
       ...found(/^ *(get (?:'[^']+'|(?:<[^>]*>|[^\s<#])+))(?: +#.*)?$/gm),
-      ...found(/^ *(post (?:'[^']+'|(?:<[^>]*>|[^\s<])+)) '/gm),
-      ...found(/`((?:get|post) (?:'[^']+'|(?:<[^>]*>|[^\s<`])+))/g),
+      ...found(/^ *((?:post|patch) (?:'[^']+'|(?:<[^>]*>|[^\s<])+)) '/gm),
+      ...found(/`((?:get|post|patch) (?:'[^']+'|(?:<[^>]*>|[^\s<`])+))/g),
     ];
     expect(calls.length).toBeGreaterThan(60);
     const unknown = calls.filter(([, call]) => {
@@ -53,6 +54,13 @@ describe('the documents', () => {
       return !methodsAt(`/api/production/${pathname}`).includes(method.toUpperCase());
     });
     expect(unknown).toEqual([]);
+  });
+
+  it('name as refusals that keep no key only statuses that the API sends', () => {
+    const [, list = ''] = /Refused before anything is changed \(([\d, ]+)\)/.exec(read('docs/guarantees.md')) ?? [];
+    const sent = new Set(Object.values(CATALOGUE).map(({ status }) => String(status)));
+    expect(list.split(', ').length).toBeGreaterThan(4);
+    expect(list.split(', ').filter((status) => !sent.has(status))).toEqual([]);
   });
 
   it('show only pictures that are there', () => {

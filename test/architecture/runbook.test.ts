@@ -5,6 +5,7 @@ import { TEMPLATES } from '../../src/domain/messages/templates.ts';
 import { ALERT_CODES } from '../../src/domain/notifications/alert-codes.ts';
 import type { SagaDefinition } from '../../src/engine/definition.ts';
 import type { StepDefinition } from '../../src/engine/step.ts';
+import { POLICIES, permits } from '../../src/http/policy.ts';
 import { CATALOGUE, required } from '../../src/kernel/errors.ts';
 import { definitionOf, SAGA_NAMES } from '../../src/sagas/index.ts';
 
@@ -65,6 +66,33 @@ describe('the runbook', () => {
     expect(missing(reasons, named)).toEqual([]);
   });
 
+  it('says which calls about money a token of FINANCE may not make', () => {
+    const section = runbook
+      .slice(runbook.indexOf('\n## Alerts about money'), runbook.indexOf('\n## Alerts about tasks'))
+      .replaceAll(/<[^>]*>/g, 'id');
+    const calls = [
+      ...section.matchAll(/^(get|post|patch) '?([^'\s#]+)/gm),
+      ...section.matchAll(/`(get|post|patch) '?([^'\s`]+)/g),
+    ];
+    expect(calls.length).toBeGreaterThan(10);
+    const refused = calls.flatMap(([, method = '', call = '']) =>
+      mayFinance(method, call.replace(/\?.*/, '')) ? [] : [call.split(/[/?]/, 1)[0] ?? ''],
+    );
+    const [, named = ''] = /`FINANCE` may not read \(403\): ([^.]+)\./.exec(section) ?? [];
+    expect(refused).toContain('tasks');
+    expect(refused.filter((one) => !named.includes(`\`${one}\``))).toEqual([]);
+  });
+
+  it('shows the subject of each other mail to operations', () => {
+    const rows = [...runbook.matchAll(/^\| `([^`]+)` +\| `([^`]+\.ops@1)`/gm)];
+    expect(rows.length).toBeGreaterThan(10);
+    const wrong = rows.filter(([, subject = '', key = '']) => {
+      const { source } = required(TEMPLATES[key], key);
+      return !source.en.subject.startsWith(subject.replace(/ ?\.\.\.$/, ''));
+    });
+    expect(wrong.map(([line]) => line)).toEqual([]);
+  });
+
   it('names every task that waits for the office', () => {
     const titles = sourcesIn('src').flatMap((text) =>
       [...text.matchAll(/openFinanceTask\(.*?title: '([^']+)'/gs)].map(([, title]) => title ?? ''),
@@ -73,6 +101,24 @@ describe('the runbook', () => {
     expect(titles.filter((title) => !runbook.includes(`"${title}"`))).toEqual([]);
   });
 });
+
+/** Whether the policy of an address lets FINANCE in. */
+function mayFinance(method: string, call: string): boolean {
+  const parts = `/api/production/${call}`.split('/');
+  const names = Object.keys(POLICIES).filter((name) => {
+    const [verb, pattern = ''] = name.split(' ');
+    const wanted = pattern.split('/');
+    return (
+      verb === method.toUpperCase() &&
+      wanted.length === parts.length &&
+      wanted.every((part, n) => part === parts[n] || (part.startsWith(':') && !wanted.includes(parts[n] ?? '')))
+    );
+  });
+  const exact = names.find((name) => name.endsWith(` /api/production/${call}`)) ?? names[0];
+  const policy = exact === undefined ? undefined : POLICIES[exact];
+  if (policy === undefined) throw new Error(`no policy for ${method} ${call}`);
+  return policy === 'anonymous' || permits(policy, { kind: 'person', principal: 'finance-1', role: 'FINANCE' });
+}
 
 function sourcesIn(folder: string): string[] {
   return readdirSync(path.join(root, folder), { recursive: true, encoding: 'utf8' })

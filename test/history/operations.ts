@@ -4,6 +4,7 @@ import { planDueReminders } from '../../src/domain/messages/reminders.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { JOBS, type SweepParts, type SweepQueueRow } from '../../src/workers/jobs.ts';
+import { unhurried } from '../../src/workers/pacing.ts';
 import type { JobRun } from '../../src/workers/worker.ts';
 import { mailboxDeps } from '../setup/deliver.ts';
 import { book, MANY, payment, WEBHOOKS } from './life.ts';
@@ -43,6 +44,7 @@ const partsOf = ({ db, engine, sandbox }: QuietSystem): SweepParts => ({
 const RUN: JobRun = {
   signal: new AbortController().signal,
   isClosing: () => false,
+  pace: unhurried,
   name: 'measured',
   data: {},
   id: 'measured',

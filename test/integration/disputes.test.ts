@@ -9,6 +9,7 @@ import { createLogger } from '../../src/kernel/log.ts';
 import { releaseDuePayouts } from '../../src/workers/finance.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { expectIntegrity, GATEWAY } from '../sagas/money.ts';
+import { expectAlertsFit } from '../setup/alerts.ts';
 import { restOf } from '../setup/engine.ts';
 import { createGatewayDesk, type GatewayDesk } from '../setup/gateway-desk.ts';
 import { type System, startSystem } from '../setup/system.ts';
@@ -504,4 +505,11 @@ describe('a dispute', () => {
       await expectIntegrity(db());
     },
   );
+});
+
+it('no alert about a dispute says that a saga waits', async () => {
+  expect(await expectAlertsFit(db())).toMatchObject({
+    DISPUTE_OPENED: 'notice-alert.ops@1',
+    DISPUTE_DECIDED_ANEW: 'notice-alert.ops@1',
+  });
 });

@@ -8,6 +8,7 @@ import { noteRefusedBehind } from '../../src/domain/finance/store/refunds.ts';
 import { required } from '../../src/kernel/errors.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { expectIntegrity, GATEWAY } from '../sagas/money.ts';
+import { expectAlertsFit } from '../setup/alerts.ts';
 import { createGatewayDesk, type GatewayDesk } from '../setup/gateway-desk.ts';
 import { type System, startSystem } from '../setup/system.ts';
 
@@ -382,4 +383,14 @@ it('money that was captured while a saga of the stay was open is booked afterwar
   await desk.takeUpUntilQuiet();
   expect(await summaryOf(id)).toMatchObject({ received: 500 });
   await expectIntegrity(db());
+});
+
+it('no alert about a gateway’s refunds says that a saga waits', async () => {
+  expect(await expectAlertsFit(db())).toMatchObject({
+    REFUND_FAILED: 'notice-alert.ops@1',
+    DISPUTE_IN_OTHER_CURRENCY: 'notice-alert.ops@1',
+    REFUND_IN_OTHER_CURRENCY: 'notice-alert.ops@1',
+    REFUNDED_MORE_THAN_CAPTURED: 'notice-alert.ops@1',
+    MANUAL_REQUIRED: 'refund-alert.ops@1',
+  });
 });

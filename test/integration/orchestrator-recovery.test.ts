@@ -306,7 +306,7 @@ describe('the reconciler', () => {
       .where('saga_id', '=', sagaId)
       .where('kind', '=', 'ALERT')
       .execute();
-    expect(alerts.map(({ payload }) => payload)).toEqual([expect.objectContaining({ what: 'stuck' })]);
+    expect(alerts.map(({ payload }) => payload)).toEqual([expect.objectContaining({ what: 'stuck', step: 'owe' })]);
   });
 
   it('undoes a saga that is past its deadline', async () => {

@@ -7,6 +7,7 @@ import { createLogger } from '../../src/kernel/log.ts';
 import { doNight, releaseDuePayouts, takeUpGatewayNews } from '../../src/workers/finance.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { expectIntegrity, GATEWAY } from '../sagas/money.ts';
+import { expectAlertsFit } from '../setup/alerts.ts';
 import { restOf } from '../setup/engine.ts';
 import { tamper } from '../setup/ledger.ts';
 import { type System, startSystem } from '../setup/system.ts';
@@ -304,5 +305,14 @@ describe("a gateway's webhook", () => {
     const foreign = { kind: 'charge-changed', reference: 'of-another-shop', chargeId: 'ch_theirs' } as const;
     expect((await send(foreign)).body.data.outcome).toBe('ignored');
     expect((await send({ kind: 'ignored' })).body.data.outcome).toBe('ignored');
+  });
+});
+
+it('no alert about money that has moved says that a saga waits', async () => {
+  expect(await expectAlertsFit(system.bed.db)).toMatchObject({
+    OVERPAID: 'notice-alert.ops@1',
+    OWNER_OWES: 'notice-alert.ops@1',
+    OWNER_PAYOUT_FAILED: 'notice-alert.ops@1',
+    CAPTURED_NOT_BOOKABLE: 'notice-alert.ops@1',
   });
 });

@@ -5,6 +5,7 @@ import { deliverDue } from '../../src/domain/messages/delivery.ts';
 import { planDueReminders } from '../../src/domain/messages/reminders.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { GATEWAY } from '../sagas/money.ts';
+import { expectAlertsFit } from '../setup/alerts.ts';
 import { mailboxDeps } from '../setup/deliver.ts';
 import { until } from '../setup/engine.ts';
 import { type System, startSystem } from '../setup/system.ts';
@@ -135,4 +136,8 @@ describe('the confirmation of a stay whose property’s zone is unusable', () =>
     });
     expect(paid.status, paid.text).toBe(200);
   });
+});
+
+it('the alert about a saga that was undone asks for no retry', async () => {
+  expect(await expectAlertsFit(system.bed.db)).toMatchObject({ TIME_ZONE_UNKNOWN: 'undone-alert.ops@1' });
 });

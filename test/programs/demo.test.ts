@@ -53,6 +53,16 @@ const assigned = (id: string) =>
   });
 
 describe('the start', () => {
+  it('runs the sagas apart from what nobody waits for', async () => {
+    const { rows } = await sql<{ name: string }>`
+      SELECT DISTINCT application_name AS name FROM pg_stat_activity
+       WHERE datname = current_database() AND application_name LIKE 'roomy-worker%' ORDER BY name`.execute(house.db);
+    expect(rows.map(({ name }) => name)).toEqual([
+      'roomy-worker:messages,tasks,finance,webhooks,recurring',
+      'roomy-worker:sagas',
+    ]);
+  });
+
   it('says that it plays the day, how long it took, and left nothing out', () => {
     const said = start.said();
     expect(said).toMatch(/Playing the demo's day \.\.\.\n {2}done in [\d.]+ s/);

@@ -45,6 +45,7 @@ describe('npm start', () => {
     ['SMTP_URL', 'http://mail.example.com'],
     ['TWILIO_ACCOUNT_SID', 'AC1'],
     ['WORKER_CONCURRENCY', '0'],
+    ['ROLES', 'sagas,cooks'],
     ['OPS_EMAIL', 'nobody'],
     ['JWT_KEYS', 'k1:short'],
   ])('ends at once when %s is wrong, and names it without its value', async (name, value) => {

@@ -103,7 +103,7 @@ export async function decideEvent(
       if (await paymentBy(tx, gatewayId, event.reference)) return 'known';
       if (await isBookable(tx, event.reservationId, event.currency)) return 'start-payment';
       // Captured for a stay that does not exist, or in another currency: a person must find out whose money it is.
-      await alertGateway(tx, event.reference, 'CAPTURED_NOT_BOOKABLE', null);
+      await alertGateway(tx, event.reference, 'CAPTURED_NOT_BOOKABLE', event.reference);
       return 'noted';
     case 'charge-changed':
       // The same account at the provider may have charges that are not ours.
@@ -169,7 +169,7 @@ async function bookReturnedPayout(
   // The event came before we have the payout's id, or while it was being booked.
   if (known || mayCome) return 'waiting';
   // As when an owner's own bank sends back the payout of a connected account: a person must find out whose it is.
-  await alertGateway(tx, providerId, 'OWNER_PAYOUT_FAILED', null);
+  await alertGateway(tx, providerId, 'OWNER_PAYOUT_FAILED', providerId);
   return 'noted';
 }
 
@@ -211,7 +211,7 @@ export async function bookReturned(
   for (const id of ids) {
     const journal = await tx
       .selectFrom('ledger_tx')
-      .select(['id', 'saga_id'])
+      .select('id')
       .where('transaction_id', '=', id)
       .where('kind', 'in', ['REFUND_PAID', 'OWNER_PAYOUT'])
       .where((eb) =>
@@ -220,7 +220,7 @@ export async function bookReturned(
       .executeTakeFirst();
     if (!journal) continue;
     await reverseJournal(tx, journal.id, { sagaId: null, postedBy: GATEWAY, effectKey: `${key}-${id}` });
-    await alertGateway(tx, id, `${type}_FAILED`, journal.saga_id);
+    await alertGateway(tx, id, `${type}_FAILED`, id);
   }
   return ids;
 }
@@ -267,10 +267,14 @@ export async function checkCapturedCharge(tx: Tx, paymentId: string): Promise<vo
 /** The actor of bookings from a gateway's events and records. */
 export const GATEWAY = 'system:gateway';
 
-/** Alerts a person to something at a gateway; with a saga, the alert is about the saga. `group`: alerts of one group are one message. */
-export const alertGateway = (tx: Tx, group: string, code: AlertCode, sagaId: string | null) =>
+/**
+ * Alerts a person to something that a gateway has said. `id`: our payment or transaction, or the provider's own id where we
+ * have none. It is never about a saga: no saga waits for the person. `group`: alerts of one group are one message.
+ */
+export const alertGateway = (tx: Tx, group: string, code: AlertCode, id: string) =>
   raiseAlert(tx, {
-    ...(sagaId === null ? { about: 'gateway', id: group } : { about: 'saga', id: sagaId }),
+    about: 'gateway',
+    id,
     source: 'gateway',
     step: null,
     code,

@@ -130,7 +130,8 @@ export async function bookPayment(
   });
   if (excessMinor > 0) {
     const overpaid = { source: 'processPayment', step: null, code: 'OVERPAID' } as const;
-    await raiseAlert(tx, { about: 'saga', id: step.sagaId, ...overpaid, group: `overpaid-${stay.reservationId}` });
+    const { reservationId } = stay;
+    await raiseAlert(tx, { about: 'reservation', id: reservationId, ...overpaid, group: `overpaid-${reservationId}` });
   }
   const { amountMinor, feeMinor } = charge;
   return { paymentId: payment.id, guestPaymentId, amountMinor, feeMinor, excessMinor, outstandingMinor };

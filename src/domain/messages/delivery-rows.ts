@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
-import { literal } from '../../db/literal.ts';
+import { batchLimit, literal } from '../../db/literal.ts';
 import type { Channel, RecipientType } from '../../db/schema.ts';
 import { claimRows, settleRows } from '../notifications/store/deliver.ts';
 import { mayMove } from '../notifications/store/states.ts';
@@ -56,8 +56,7 @@ const dueRows = (db: Db, mode: ClaimMode, scope: Scope) =>
     )
     .where(inScope(scope, sql`q.id`))
     .orderBy('q.due_at')
-    // In the text (few sizes of batches exist): for a limit that is a parameter, the plan is made for a tenth of all rows.
-    .limit(sql.lit(scope.limit));
+    .limit(batchLimit(scope.limit));
 
 /** The ids of what `claimDue` would take. */
 export async function dueIds(db: Db, mode: ClaimMode, limit: number): Promise<readonly string[]> {

@@ -147,6 +147,13 @@ describe('who hears of a cancellation', () => {
       expect(templateOf(template)).toMatchObject({ event, recipientType });
   });
 
+  it('asks for a retry only of a saga that waits for one', () => {
+    const asking = ALERT_SUBJECTS.filter((about) =>
+      JSON.stringify(templateOf(alertText(about).template)).includes('Retry or resolve'),
+    );
+    expect(asking).toEqual(['saga']);
+  });
+
   it('never mixes up what one person is told about one task in two steps', () => {
     const assigned = { ...taskAssignedMessage('sara'), taskId: 'task-1' };
     expect(deliveryKey('saga-1-8-F', assigned)).not.toBe(

@@ -6,9 +6,15 @@ import type { AlertCode } from './alert-codes.ts';
 import type { OrderedText } from './enqueue.ts';
 import { insertNotifications } from './store/order.ts';
 
-/** The kind of thing that needs a person. It decides the text, and so which way out the text names. */
+/**
+ * The kind of thing that needs a person. It decides the text, and so which way out the text names. A `saga` is parked and
+ * waits for a person; an `undone-saga` failed and asks for nothing; a `stuck-saga` is still tried.
+ */
 export const ALERT_SUBJECTS = [
   'saga',
+  'undone-saga',
+  'stuck-saga',
+  'reservation',
   'refund',
   'task',
   'message',
@@ -40,11 +46,16 @@ interface AlertOf<Subject extends AlertSubject, Code extends string> {
 export type Alert =
   | AlertOf<AlertSubject, AlertCode | ErrorCode>
   | AlertOf<'message', string>
-  | (AlertOf<'saga', string> & { readonly source: 'processPayment'; readonly step: 'createGuestPaymentTransaction' });
+  | (AlertOf<'undone-saga', string> & {
+      readonly source: 'processPayment';
+      readonly step: 'createGuestPaymentTransaction';
+    });
 
 /** The keys of the texts of alerts, by subject; `other`: of all subjects without one. `catalogue/system-alert.ts` has the texts. */
 export const ALERT_TEXTS = {
   saga: 'system-alert.ops@1',
+  'undone-saga': 'undone-alert.ops@1',
+  'stuck-saga': 'stuck-alert.ops@1',
   refund: 'refund-alert.ops@1',
   task: 'task-alert.ops@1',
   other: 'notice-alert.ops@1',

@@ -120,7 +120,7 @@ export const processPayment = saga('processPayment', ProcessPayment, {
         await enqueueInTransaction(tx, step.key, told, about);
         if (isOutage) {
           await raiseAlert(tx, {
-            about: 'saga',
+            about: 'undone-saga',
             id: step.sagaId,
             source: 'processPayment',
             step: 'createGuestPaymentTransaction',

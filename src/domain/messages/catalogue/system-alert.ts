@@ -10,7 +10,7 @@ export const systemAlert = defineMessage({
   // Somebody is needed now.
   atAnyHour: true,
   texts: {
-    /** About a task; of a saga there is more to say. */
+    /** About a task; other texts have other ways out. */
     [ALERT_TEXTS.task]: {
       en: {
         subject: 'Roomy needs a person: {step} task - {code}',
@@ -34,6 +34,32 @@ Saga: {sagaId}
 Retry or resolve it through the API or on the ops port.`,
       },
     },
+    /** It failed before its point of no return. Nobody can retry or resolve it. */
+    [ALERT_TEXTS['undone-saga']]: {
+      en: {
+        subject: 'Undone: {sagaName} - {code}',
+        message: `{sagaName} failed, and the steps that it had done are undone. It does not wait for you: it can be neither retried nor resolved. The caller has the answer.
+
+Step: {step|not known}
+Reason: {code}
+Saga: {sagaId}
+
+For the same step and reason there is no other mail within this hour.`,
+      },
+    },
+    /** It is open and makes no progress. */
+    [ALERT_TEXTS['stuck-saga']]: {
+      en: {
+        subject: 'No progress: {sagaName} - {code}',
+        message: `{sagaName} was put into the queue again four times, and no step was finished. The system goes on trying by itself: do not retry or resolve it.
+
+Step: {step|not known}
+Reason: {code}
+Saga: {sagaId}
+
+Look at the workers: are they running, and do they end with an error?`,
+      },
+    },
     [ALERT_TEXTS.refund]: {
       en: {
         subject: 'A refund must be sent by hand: {code}',
@@ -44,7 +70,7 @@ Saga: {sagaId}
 Send it another way, and record that with POST /api/production/transactions/<id of the refund>/settlement.`,
       },
     },
-    /** About any other subject: a message, a webhook endpoint, a channel, a rule. */
+    /** About what is neither a saga nor a task: money, a gateway, a message, a webhook endpoint, a channel, a rule. */
     [ALERT_TEXTS.other]: {
       en: {
         subject: 'Roomy needs a person: {sagaName} - {code}',
