@@ -6,7 +6,7 @@ import { canonicalJson, sha256 } from '../kernel/json.ts';
 import { pendingBody } from './answers.ts';
 import { heldAt, type SagaDefinition } from './definition.ts';
 import type { FlowOrder } from './flow-order.ts';
-import { acceptanceOf, findClaim, type InsertSaga, insertSagas, ONE_OPEN_SAGA, openSagaOf } from './store/accept.ts';
+import { acceptanceOf, findClaim, type InsertSaga, insertSaga, ONE_OPEN_SAGA, openSagaOf } from './store/accept.ts';
 import { RELAY_GRACE_SECONDS } from './store/outbox.ts';
 import type { AcceptedSaga, SagaAnswer, SagaRequest } from './types.ts';
 
@@ -70,8 +70,8 @@ export async function acceptWithin<Input>(
   // Nobody publishes it after the commit: it is the relay's from the start.
   const idempotency = { key: request.key, requestHash };
   const asked = acceptanceOf(definition, { ...request, idempotency }, sagaId, pendingBody(sagaId), 0);
-  const [started] = await insertSagas(tx, definition.subjectType, [asked]);
-  if (!started?.saga) throw new InvariantError(`${definition.name} was not started`);
+  const started = await insertSaga(tx, definition.subjectType, asked);
+  if (!started.saga) throw new InvariantError(`${definition.name} was not started`);
   return sagaId;
 }
 

@@ -81,12 +81,29 @@ describe('a batcher', () => {
     vi.advanceTimersByTime(50);
     await settled();
     expect(runs.length).toBe(2);
-    runs[0]?.end();
-    await settled();
-    expect(runs.length).toBe(2);
     runs[1]?.end();
     await settled();
     expect(runs.length).toBe(3);
+    runs[0]?.end();
+    runs[2]?.end();
+    expect(await Promise.all(answers)).toEqual([10, 20, 30]);
+  });
+
+  it('lets a run that is overdue give its slot back as soon as another slow one has ended', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const slots = createRunSlots({ max: 1, slowMs: 50, maxSlow: 1 });
+    const { runs, send } = controlled(1, 1, slots);
+    const answers = [1, 2, 3].map(send);
+    await settled();
+    for (let n = 0; n < 2; n += 1) {
+      vi.advanceTimersByTime(50);
+      await settled();
+    }
+    expect(runs.length).toBe(2);
+    runs[0]?.end();
+    await settled();
+    expect(runs.length).toBe(3);
+    runs[1]?.end();
     runs[2]?.end();
     expect(await Promise.all(answers)).toEqual([10, 20, 30]);
   });
@@ -115,6 +132,23 @@ describe('a batcher', () => {
     );
     const answers = await Promise.allSettled([1, 2, 3, 4].map(send));
     expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
+  });
+
+  it('fails all that is left when an outage comes while items are run alone', async () => {
+    const alone: number[] = [];
+    const send = createBatcher<number, number>(
+      async (items) => {
+        const [first = 0] = items;
+        if (items.length > 1) throw new Error('one of them is bad');
+        alone.push(first);
+        if (first >= 2) throw new RangeError('away');
+        return items;
+      },
+      { maxBatch: 8, maxInFlight: 1, failTogether: (error) => error instanceof RangeError },
+    );
+    const answers = await Promise.allSettled([1, 2, 3, 4].map(send));
+    expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected', 'rejected']);
+    expect(alone).toEqual([1, 2]);
   });
 
   it('refuses what it cannot hold, and an answer for another number of items', async () => {

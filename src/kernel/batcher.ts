@@ -10,7 +10,7 @@ export interface BatcherOptions {
   readonly slots?: RunSlots;
   /** Items waiting, at the most; one more is refused. */
   readonly maxWaiting?: number;
-  /** Errors that are no item's fault: they fail all of the run, instead of each item being tried alone. */
+  /** Errors that are no item's fault: they fail all of the run that is left, instead of each item being tried alone. */
   readonly failTogether?: (error: unknown) => boolean;
 }
 
@@ -41,12 +41,25 @@ export function createBatcher<T, R>(
     } catch (error) {
       const [only] = batch;
       if (batch.length === 1 && only) return only.reject(error);
-      if (options.failTogether?.(error)) {
-        for (const entry of batch) entry.reject(error);
-        return;
-      }
-      for (const entry of batch) await runBatch([entry]);
+      if (options.failTogether?.(error)) return rejectAll(batch, error);
+      await runSingly(batch);
     }
+  }
+
+  async function runSingly(batch: readonly Waiting[]): Promise<void> {
+    for (const [index, entry] of batch.entries()) {
+      try {
+        const [result] = await run([entry.item]);
+        entry.resolve(result as R);
+      } catch (error) {
+        if (options.failTogether?.(error)) return rejectAll(batch.slice(index), error);
+        entry.reject(error);
+      }
+    }
+  }
+
+  function rejectAll(batch: readonly Waiting[], error: unknown): void {
+    for (const entry of batch) entry.reject(error);
   }
 
   function request(): void {

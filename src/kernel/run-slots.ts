@@ -21,6 +21,8 @@ export interface RunSlots {
  */
 export function createRunSlots({ max, slowMs, maxSlow = 0 }: RunSlotOptions): RunSlots {
   const waiting = new Set<() => void>();
+  /** Runs that are slow, and have their slots still, as too many others were slow. */
+  const overdue = new Set<() => void>();
   let taken = 0;
   let slow = 0;
   let isScheduled = false;
@@ -49,21 +51,26 @@ export function createRunSlots({ max, slowMs, maxSlow = 0 }: RunSlotOptions): Ru
     take: (onSlow) => {
       taken += 1;
       let isSlow = false;
-      const timer =
-        slowMs === undefined
-          ? undefined
-          : setTimeout(() => {
-              if (slow >= maxSlow) return;
-              isSlow = true;
-              slow += 1;
-              taken -= 1;
-              onSlow();
-              schedule();
-            }, slowMs);
+      const becomeSlow = (): void => {
+        if (slow >= maxSlow) {
+          overdue.add(becomeSlow);
+          return;
+        }
+        overdue.delete(becomeSlow);
+        isSlow = true;
+        slow += 1;
+        taken -= 1;
+        onSlow();
+        schedule();
+      };
+      const timer = slowMs === undefined ? undefined : setTimeout(becomeSlow, slowMs);
       return () => {
         clearTimeout(timer);
-        if (isSlow) slow -= 1;
-        else taken -= 1;
+        overdue.delete(becomeSlow);
+        if (isSlow) {
+          slow -= 1;
+          for (const next of overdue) next();
+        } else taken -= 1;
         schedule();
       };
     },

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { errand, runErrand } from '../sagas/errand.ts';
-import { createTestbed, duePointer, type Testbed, type TestProcess, until } from '../setup/engine.ts';
+import { createTestbed, duePointer, PRINCIPAL, type Testbed, type TestProcess, until } from '../setup/engine.ts';
 
 /** Statements share few slots; one that waits for a lock of somebody else must not keep the others waiting. */
 
@@ -59,7 +59,20 @@ describe('while statements wait for locks', () => {
     expect(await Promise.all(waiting)).toEqual(held.map(() => ({ outcome: 'done', steps: 1 })));
   });
 
-  it('sagas about other subjects are accepted', async () => {
+  it('sagas about other subjects are accepted, also those asked for in the same moment', async () => {
+    const [locked, free] = [await errand.seed(bed.db), await errand.seed(bed.db)];
+    const letGo = await hold('SELECT FROM reservation WHERE id = ANY($1) FOR UPDATE', [locked.subjectId]);
+    const ask = ({ subjectId, input }: typeof free) =>
+      desk.engine.orchestrator.accept(runErrand, { subjectId, input, requester: { sub: PRINCIPAL, requestId: null } });
+    const [waiting, other] = [ask(locked), ask(free)];
+    expect((await other).replayed).toBe(false);
+    await waitFor(1);
+    expect(await isOver(waiting)).toBe(false);
+    await letGo();
+    expect((await waiting).replayed).toBe(false);
+  });
+
+  it('sagas about other subjects are accepted that are asked for later', async () => {
     const subject = await errand.seed(bed.db);
     const letGo = await hold('SELECT FROM reservation WHERE id = ANY($1) FOR UPDATE', [subject.subjectId]);
     const waiting = bed.accept(desk, runErrand, subject);

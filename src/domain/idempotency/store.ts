@@ -182,11 +182,12 @@ export async function keepAnswer(
 
 /**
  * Part of the statement that accepts sagas: claims the keys of `from`, which has `principal`, `key`, `request_hash`,
- * `saga_id` and `answer` (bytes, kept as 202), and returns `saga_id`. No row: another request has the key.
+ * `saga_id` and `answer` (bytes, kept as 202), in the order of the keys, and returns `saga_id`. No row: another request
+ * has the key.
  */
 export const claimForSagas = (from: RawBuilder<unknown>): RawBuilder<unknown> =>
   sql`INSERT INTO idempotency_key (principal, key, request_hash, saga_id, accepted_status, accepted_body)
-        SELECT principal, key, request_hash, saga_id, 202, answer FROM ${from} ON CONFLICT DO NOTHING RETURNING saga_id`;
+        SELECT principal, key, request_hash, saga_id, 202, answer FROM ${from} ORDER BY principal, key ON CONFLICT DO NOTHING RETURNING saga_id`;
 
 /** Statement that deletes the keys of `old`, which has `principal`, `key` and `id`; returns each `id`. */
 export const deleteKeys = (old: RawBuilder<unknown>): RawBuilder<{ readonly id: string }> =>

@@ -83,26 +83,27 @@ interface StaySaga {
 /**
  * The task of a confirmation that requires staff. It is made by the same statement as any stay's task, and the turnovers
  * around the stay are settled; then, as a second act, it is assigned, unless another cleaning is also done for it. Throws
- * `NO_STAFF_AVAILABLE` with the brief's body. Answers the task's status and its assignee.
+ * `NO_STAFF_AVAILABLE` with the brief's body. Answers the task's id, which is another one where an
+ * earlier confirmation has left the task, its status and its assignee.
  */
 async function ensureAssignedTask(
   tx: Tx,
   made: StayTask,
   saga: StaySaga,
   requirement: StaffRequirement,
-): Promise<{ status: TaskStatus; assignee: string | null }> {
+): Promise<{ taskId: string; status: TaskStatus; assignee: string | null }> {
   const { chosenStart, propertyId: _, ...values } = made;
   const { taskId, status, assignee } = await ensureTaskIn(tx, { ...saga, reservationId: saga.subjectId }, values);
-  if (status !== 'UNASSIGNED') return { status, assignee };
+  if (status !== 'UNASSIGNED') return { taskId, status, assignee };
   if (chosenStart !== null) await chooseStart(tx, taskId, chosenStart);
   if (made.type === 'CLEANING') await settleAround(tx, saga.subjectId);
   const task = await readOpenTask(tx, taskId);
-  if (task === null) return { status: 'MERGED', assignee: null };
+  if (task === null) return { taskId, status: 'MERGED', assignee: null };
   // Chosen by a person for a time that is too late for the next guest.
   const isApart = made.mustFinishBy !== null && task.must_finish_by === null;
   if (isApart) await releaseNextCleaning(tx, saga.subjectId);
   const { staffId } = await assignNow(tx, task, requirement);
-  return { status: 'ASSIGNED', assignee: staffId };
+  return { taskId, status: 'ASSIGNED', assignee: staffId };
 }
 
 /** Null when nobody is looked for. */

@@ -117,24 +117,33 @@ export function acceptanceOf<Input>(
 
 interface InsertedRow {
   readonly saga_id: string;
-  readonly subject: boolean;
+  /** `locked`: it is there, and a transaction of somebody else holds it. */
+  readonly subject: 'taken' | 'locked' | 'none';
   readonly outbox_id: number | null;
 }
 
 /**
- * T0 of guarantees.md 2.4, for any number of requests about one kind of subject: the idempotency keys, the sagas, their
- * audit rows and their outbox rows in one statement.
+ * T0 of guarantees.md 2.4: the idempotency key, the saga, its audit row and its outbox row in one statement. Waits for a
+ * subject that somebody else has locked.
  */
-export async function insertSagas(
+export async function insertSaga(db: Db | Tx, subjectType: SubjectType, asked: Acceptance): Promise<Inserted> {
+  const [inserted] = await insertSagas(db, subjectType, [asked], 'waits');
+  return required(inserted ?? undefined, 'the only saga');
+}
+
+/** The same for any number of requests about one kind of subject. Null: the subject is locked, and was not to be waited for. */
+async function insertSagas(
   db: Db | Tx,
   subjectType: SubjectType,
   asked: readonly Acceptance[],
-): Promise<readonly Inserted[]> {
-  const { rows } = await db.executeQuery<InsertedRow>(statementOf(db, subjectType, asked));
+  locked: 'waits' | 'skips',
+): Promise<readonly (Inserted | null)[]> {
+  const { rows } = await db.executeQuery<InsertedRow>(statementOf(db, subjectType, asked, locked));
   const byId = new Map(rows.map((row) => [row.saga_id, row]));
   return asked.map(({ saga_id }) => {
-    const row = required(byId.get(saga_id), 'the row of an accepted saga');
-    return { subject: row.subject, saga: row.outbox_id !== null, outboxId: row.outbox_id ?? 0 };
+    const { subject, outbox_id } = required(byId.get(saga_id), 'the row of an accepted saga');
+    if (subject === 'locked') return null;
+    return { subject: subject === 'taken', saga: outbox_id !== null, outboxId: outbox_id ?? 0 };
   });
 }
 
@@ -145,35 +154,54 @@ const MAX_BATCH = 32;
 /** As of the steps (`run.ts`), and for the same reason: a statement may wait for a subject's lock, or for a key. */
 const SLOTS: RunSlotOptions = { max: 2, slowMs: 50, maxSlow: 6 };
 
-/** Makes the function that accepts sagas; one for each process, as what it joins is its own state. */
+/**
+ * Makes the function that accepts sagas; one for each process, as what it joins is its own state. A request about a subject
+ * that somebody has locked waits alone, so that it keeps none of the others waiting.
+ */
 export function createInsertSaga(db: Db): InsertSaga {
   const slots = createRunSlots(SLOTS);
-  const batchers = new Map<SubjectType, (asked: Acceptance) => Promise<Inserted>>();
+  const own = { maxInFlight: 1, slots, failTogether: isUnreachable };
+  const batchers = new Map<SubjectType, InsertSaga>();
+  const createFor = (subjectType: SubjectType): InsertSaga => {
+    const together = createBatcher<Acceptance, Inserted | null>((all) => insertSagas(db, subjectType, all, 'skips'), {
+      ...own,
+      maxBatch: MAX_BATCH,
+    });
+    const alone = createBatcher<Acceptance, Inserted>(
+      (all) => Promise.all(all.map((one) => insertSaga(db, subjectType, one))),
+      { ...own, maxBatch: 1 },
+    );
+    return async (_type, asked) => (await together(asked)) ?? alone(asked);
+  };
   return (subjectType, asked) => {
-    const send =
-      batchers.get(subjectType) ??
-      createBatcher<Acceptance, Inserted>((all) => insertSagas(db, subjectType, all), {
-        maxBatch: MAX_BATCH,
-        maxInFlight: 1,
-        slots,
-        failTogether: isUnreachable,
-      });
-    batchers.set(subjectType, send);
-    return send(asked);
+    const insert = batchers.get(subjectType) ?? createFor(subjectType);
+    batchers.set(subjectType, insert);
+    return insert(subjectType, asked);
   };
 }
 
 /** Stands for the requests' JSON in the compiled parameters. */
 const ASKED = Object.freeze({ marker: 'asked' });
-const compiled = new Map<SubjectType, { readonly query: CompiledQuery<InsertedRow>; readonly askedAt: number }>();
+interface Compiled {
+  readonly query: CompiledQuery<InsertedRow>;
+  /** Index, from 0, of the parameter that carries the requests. */
+  readonly askedAt: number;
+}
+const compiled = new Map<string, Compiled>();
 
-function statementOf(db: Db | Tx, subjectType: SubjectType, asked: readonly Acceptance[]): CompiledQuery<InsertedRow> {
-  const known = compiled.get(subjectType) ?? compile(db, subjectType);
-  compiled.set(subjectType, known);
+function statementOf(
+  db: Db | Tx,
+  subjectType: SubjectType,
+  asked: readonly Acceptance[],
+  locked: 'waits' | 'skips',
+): CompiledQuery<InsertedRow> {
+  const id = `${subjectType} ${locked}`;
+  const known = compiled.get(id) ?? compile(db, subjectType, locked);
+  compiled.set(id, known);
   return { ...known.query, parameters: known.query.parameters.with(known.askedAt, JSON.stringify(asked)) };
 }
 
-function compile(db: Db | Tx, subjectType: SubjectType) {
+function compile(db: Db | Tx, subjectType: SubjectType, locked: 'waits' | 'skips'): Compiled {
   const key = sql.ref(SUBJECT_KEY[subjectType]);
   // The subject's lock keeps out a change that checked for open sagas before this one was there.
   const query = sql<InsertedRow>`WITH asked AS (
@@ -181,7 +209,8 @@ function compile(db: Db | Tx, subjectType: SubjectType) {
       input text, input_hash text, claim jsonb, requested_by text, on_behalf_of text, request_id text, notes text, total_steps int,
       deadline_ms int, holds_state boolean, holds_money boolean, note jsonb, dedupe_key text, grace_seconds int)),
     subject AS (
-      SELECT s.${key} AS id FROM ${sql.table(subjectType)} s WHERE s.${key} IN (SELECT subject_id FROM asked) ORDER BY s.${key} FOR KEY SHARE),
+      SELECT s.${key} AS id FROM ${sql.table(subjectType)} s WHERE s.${key} IN (SELECT subject_id FROM asked) ORDER BY s.${key}
+         FOR KEY SHARE${locked === 'skips' ? sql` SKIP LOCKED` : sql``}),
     claimed AS (
       ${claimForSagas(sql`(SELECT a.requested_by AS principal, a.claim ->> 'key' AS key, decode(a.claim ->> 'request_hash', 'hex') AS request_hash,
           a.saga_id, convert_to(a.claim ->> 'answer', 'UTF8') AS answer
@@ -193,6 +222,7 @@ function compile(db: Db | Tx, subjectType: SubjectType) {
         a.on_behalf_of, a.request_id, a.notes, a.total_steps, now() + a.deadline_ms * interval '1 millisecond', a.holds_state, a.holds_money
         FROM asked a JOIN subject ON subject.id = a.subject_id
        WHERE a.claim IS NULL OR jsonb_typeof(a.claim) = 'null' OR a.saga_id IN (SELECT saga_id FROM claimed)
+       ORDER BY a.subject_id
       RETURNING id),
     noted AS (
       ${auditRows(sql`(SELECT a.saga_id AS stream_id, n.event, false AS ends, n.actor, a.saga_id, n.reservation_id, n.request_id, n.body
@@ -202,7 +232,8 @@ function compile(db: Db | Tx, subjectType: SubjectType) {
       INSERT INTO outbox (kind, dedupe_key, saga_id, payload, available_at)
       SELECT 'FLOW_F', a.dedupe_key, a.saga_id, '{}', now() + a.grace_seconds * interval '1 second'
         FROM asked a JOIN accepted ON accepted.id = a.saga_id RETURNING id, saga_id)
-    SELECT a.saga_id, EXISTS (SELECT FROM subject WHERE subject.id = a.subject_id) AS subject, sent.id AS outbox_id
+    SELECT a.saga_id, CASE WHEN EXISTS (SELECT FROM subject WHERE subject.id = a.subject_id) THEN 'taken'
+        WHEN EXISTS (SELECT FROM ${sql.table(subjectType)} s WHERE s.${key} = a.subject_id) THEN 'locked' ELSE 'none' END AS subject, sent.id AS outbox_id
       FROM asked a LEFT JOIN sent ON sent.saga_id = a.saga_id`.compile(db);
   return { query, askedAt: query.parameters.indexOf(ASKED) };
 }

@@ -39,12 +39,15 @@ export type TurnSaga = (failed: Failed) => Promise<Turned | null>;
 
 interface TurnedRow {
   readonly saga_id: string;
+  readonly step_no: number;
   readonly generation: number;
   readonly outbox_id: number;
   readonly steps: readonly number[];
 }
 
 const MAX_BATCH = 32;
+/** A stale job of the same saga may be in the same batch. */
+const keyOf = (sagaId: string, step: number, generation: number): string => `${sagaId} ${step} ${generation}`;
 /** Stands for the failed sagas' JSON in the compiled parameters. */
 const FAILED = Object.freeze({ marker: 'failed' });
 
@@ -55,10 +58,11 @@ export function createTurn(db: Db, slots: RunSlots): TurnSaga {
     async (items) => {
       const parameters = query.parameters.with(failedAt, JSON.stringify(items));
       const { rows } = await db.executeQuery<TurnedRow>({ ...query, parameters });
-      const byId = new Map(rows.map((row) => [row.saga_id, row]));
-      return items.map(({ saga_id }) => {
-        const row = byId.get(saga_id);
-        byId.delete(saga_id);
+      const turned = new Map(rows.map((row) => [keyOf(row.saga_id, row.step_no, row.generation - 1), row]));
+      return items.map(({ saga_id, step, generation }) => {
+        const key = keyOf(saga_id, step.no, generation);
+        const row = turned.get(key);
+        turned.delete(key);
         return row ? { generation: row.generation, outboxId: row.outbox_id, steps: row.steps } : null;
       });
     },
@@ -104,7 +108,7 @@ export function compileTurn(db: Db): TurnStatement {
     INSERT INTO outbox (kind, dedupe_key, saga_id, payload)
     SELECT 'ALERT', g.saga_id || '-A-' || (g.version - 1), g.saga_id, g.alert FROM guard g WHERE jsonb_typeof(g.alert) = 'object'
     ON CONFLICT (dedupe_key) DO NOTHING)
-    SELECT g.saga_id, g.generation, sent.id AS outbox_id,
+    SELECT g.saga_id, g.step_no, g.generation, sent.id AS outbox_id,
       (SELECT array_agg(u.step_no ORDER BY u.step_no DESC) FROM undoing u WHERE u.saga_id = g.saga_id) AS steps
       FROM guard g JOIN sent ON sent.saga_id = g.saga_id`.compile(db);
   return { query, failedAt: query.parameters.indexOf(FAILED) };

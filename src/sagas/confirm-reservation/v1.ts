@@ -59,9 +59,9 @@ const assigned = <Name extends string>(task: keyof StayPlan, output: Name) => ({
   when: ({ input }: Context) => input.requireAssignment,
   run: async (context: Context & { readonly tx: Tx }) => {
     const made = stayTaskOf(context, task);
-    const ids = { [output]: made.taskId } as { readonly [K in Name]: string };
     const requirement = { nowMs: context.requestedAt.getTime(), holdId: context.input.holdId ?? null, notifies: false };
-    return { ...ids, ...(await taskOrchestrator.ensureAssignedTask(context.tx, made, context, requirement)) };
+    const { taskId, ...rest } = await taskOrchestrator.ensureAssignedTask(context.tx, made, context, requirement);
+    return { ...({ [output]: taskId } as { readonly [K in Name]: string }), ...rest };
   },
 });
 

@@ -231,7 +231,8 @@ const changes = (
     SELECT b.id, i ->> 'part' AS part, i ->> 'previous_id' AS previous_id, (i ->> 'arrival')::timestamptz AS arrival, b.assignee_id,
            b.merged_into_task_id AS merged_into, b.must_finish_by, b.priority
       FROM few_items((SELECT jsonb_agg(w) FROM wanted w)) AS i JOIN task b ON b.id = i ->> 'id'
-     WHERE b.status = i ->> 'status' ORDER BY b.id FOR UPDATE OF b`;
+     WHERE CASE WHEN i ->> 'part' = 'PREVIOUS' THEN b.status IN (${MAY_SETTLE}) ELSE b.status = i ->> 'status' END
+     ORDER BY b.id FOR UPDATE OF b`;
 
 type SettledRow = Change & {
   readonly type: TaskType;
