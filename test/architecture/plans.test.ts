@@ -2,22 +2,38 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { plansText, withSagaTable } from '../../scripts/plans-text.ts';
 import { type SagaDefinition, saga } from '../../src/engine/definition.ts';
 import { comparePlans, type Plans, plansOf } from '../../src/engine/plan.ts';
-import { DEFINITIONS } from '../../src/sagas/index.ts';
+import { required } from '../../src/kernel/errors.ts';
+import { DEFINITIONS, definitionOf } from '../../src/sagas/index.ts';
 
-const locked = JSON.parse(
-  readFileSync(path.join(import.meta.dirname, '../../src/sagas/plans.lock.json'), 'utf8'),
-) as Plans;
+const lock = readFileSync(path.join(import.meta.dirname, '../../src/sagas/plans.lock.json'), 'utf8');
+const locked = JSON.parse(lock) as Plans;
+const newest = required(definitionOf('confirmReservation'), 'the confirmation');
+
+/** Changes the first of the steps that has it. */
+const changeFirst = (steps: Steps, has: (step: Step) => boolean, change: Partial<Step>): Steps => {
+  const first = steps.findIndex(has);
+  expect(first).toBeGreaterThanOrEqual(0);
+  return steps.map((step, index) => (index === first ? { ...step, ...change } : step));
+};
 
 describe('the plans of sagas', () => {
   it('are the locked ones, because executions in flight are pinned to them', () => {
     expect(comparePlans(locked, plansOf(DEFINITIONS)).map(({ message }) => message)).toEqual([]);
   });
 
+  it('are locked as the formatter leaves them, which is checked of every file', () => {
+    expect(lock).toBe(plansText(locked));
+  });
+
+  it('are the table of sagas in docs/domain.md', () => {
+    const page = readFileSync(path.join(import.meta.dirname, '../../docs/domain.md'), 'utf8');
+    expect(page, 'run `npm run plans:lock`').toBe(withSagaTable(page, locked));
+  });
+
   it('may get a new version, which is then to be locked', () => {
-    const [newest] = DEFINITIONS.filter(({ name }) => name === 'confirmReservation').slice(-1);
-    if (!newest) throw new Error('no such saga');
     const next = { ...newest, version: newest.version + 1, steps: newest.steps.slice(1) };
     const differences = comparePlans(locked, plansOf([...DEFINITIONS, next]));
     expect(differences).toMatchObject([{ id: `confirmReservation@${next.version}`, what: 'added' }]);
@@ -27,23 +43,23 @@ describe('the plans of sagas', () => {
   it.each([
     ['a step less', (steps: Steps) => steps.slice(0, -1)],
     ['another order', (steps: Steps) => steps.toReversed()],
-    ['another name', (steps: Steps) => steps.map((step, index) => (index === 2 ? { ...step, name: 'other' } : step))],
-    [
-      'another kind',
-      (steps: Steps) => steps.map((step, index) => (index === 2 ? { ...step, kind: 'tx' as const } : step)),
-    ],
+    ['another name', (steps: Steps) => changeFirst(steps, () => true, { name: 'other' })],
+    ['another kind', (steps: Steps) => changeFirst(steps, ({ kind }) => kind === 'statement', { kind: 'tx' })],
     [
       'no undo',
-      (steps: Steps) => steps.map((step, index) => (index === 2 ? { ...step, compensation: undefined } : step)),
+      (steps: Steps) =>
+        changeFirst(steps, ({ compensation }) => compensation !== undefined, { compensation: undefined }),
     ],
   ])('may not change under a version that is locked: %s', (_what, change) => {
     const changed = DEFINITIONS.map((definition) =>
-      definition.name === 'confirmReservation' ? { ...definition, steps: change(definition.steps) } : definition,
+      definition === newest ? { ...definition, steps: change(definition.steps) } : definition,
     );
     const [difference, ...others] = comparePlans(locked, plansOf(changed));
     expect(others).toEqual([]);
-    expect(difference).toMatchObject({ id: 'confirmReservation@1', what: 'changed' });
-    expect(difference?.message).toMatch(/put it into a version 2 of confirmReservation, register both/);
+    expect(difference).toMatchObject({ id: `confirmReservation@${newest.version}`, what: 'changed' });
+    expect(difference?.message).toContain(
+      `put it into a version ${newest.version + 1} of confirmReservation, register both`,
+    );
   });
 
   it.each([
@@ -72,4 +88,5 @@ function waitOf(timeoutMs: number, onTimeout: 'fail' | 'continue'): SagaDefiniti
     .ends(async () => ({ event: 'ANSWERED', message: 'Answered', data: {}, details: {} }));
 }
 
-type Steps = (typeof DEFINITIONS)[number]['steps'];
+type Steps = SagaDefinition['steps'];
+type Step = Steps[number];

@@ -18,6 +18,7 @@ import {
   until,
 } from '../setup/engine.ts';
 import { stage } from './stages.ts';
+import { subjectRows } from './subject-rows.ts';
 import { expectEnded, expectParkedAnswer } from './verify.ts';
 import { arrival, keepAnswering, signal, waitingAt } from './waits.ts';
 import { closeGate, type Fault, type Gate, PLANT, withFault } from './with-fault.ts';
@@ -160,9 +161,11 @@ async function begin(
   let gate: Gate | undefined;
   const client = options.gate ? await bed.client() : undefined;
   if (client && options.gate) gate = await closeGate(client, planned.definition, options.gate);
+  const { subjectType } = planned.definition;
+  const found = await subjectRows(bed.db, subjectType, subject.subjectId);
   stage('is accepted');
   const asked = await bed.accept(process, planned.definition, subject);
-  const saga = { bed, fixture, asked, subject, definition: planned.definition, id: asked.sagaId };
+  const saga = { bed, fixture, asked, subject, definition: planned.definition, id: asked.sagaId, found };
 
   let current = process;
   let unanswered = options.unanswered;

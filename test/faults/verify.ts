@@ -18,6 +18,7 @@ import {
 import { expectInvariants } from './invariants.ts';
 import type { Ran, SagaFixture } from './lab.ts';
 import { stage } from './stages.ts';
+import { subjectRows } from './subject-rows.ts';
 
 export interface Ended {
   readonly bed: Testbed;
@@ -26,6 +27,8 @@ export interface Ended {
   readonly subject: Subject;
   readonly definition: SagaDefinition;
   readonly id: string;
+  /** The rows of its subject before it was accepted. */
+  readonly found: readonly object[];
 }
 
 /** Everything that must be true of a saga that has ended, whatever happened to it on the way. */
@@ -44,6 +47,7 @@ export async function expectEnded(saga: Ended, process: TestProcess, byJobs: boo
     await fixture.completed(bed.db, ran);
   } else {
     expect(undone).toEqual(await actedSteps(bed.db, id));
+    expect(await subjectRows(bed.db, saga.definition.subjectType, subject.subjectId)).toEqual(saga.found);
     await fixture.compensated(bed.db, ran);
     if (byJobs && undone.length > 0) await expectJobsInOrder(process, id);
   }

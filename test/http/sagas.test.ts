@@ -222,11 +222,7 @@ describe('an execution', () => {
       'forward 1 done',
       'forward 2 done',
       'forward 3 failed',
-      'forward 4 skipped',
-      'forward 5 skipped',
-      'forward 6 skipped',
-      'forward 7 skipped',
-      'forward 8 skipped',
+      ...Array.from({ length: STEPS - 3 }, (_, index) => `forward ${index + 4} skipped`),
       'compensation 3 done',
       'compensation 2 done',
     ]);

@@ -9,7 +9,7 @@ import { API, addReservation, at, type Call, type Http } from './harness.ts';
 
 /**
  * One valid request for each mutation of the API, on records of its own, for tests that walk all of them. A route that is
- * missing here fails those tests (`fixtureOf`).
+ * missing here, and for which none can be derived, fails those tests (`fixtureOf`).
  */
 
 export interface ValidRequest extends Call {
@@ -427,9 +427,38 @@ export const MUTATIONS: readonly string[] = Object.entries(POLICIES).flatMap(([n
 );
 
 export function fixtureOf(endpoint: string): Fixture {
-  const fixture = FIXTURES[endpoint.replace(`${API}/`, '')];
+  const fixture = FIXTURES[endpoint.replace(`${API}/`, '')] ?? derived(endpoint);
   if (fixture === undefined) throw new Error(`no valid request for ${endpoint} in ${import.meta.filename}`);
   return fixture;
+}
+
+const NOUNS: Readonly<Record<string, (http: Http) => Promise<string>>> = {
+  owners: addOwner,
+  guests: addGuest,
+  staff: addStaff,
+  properties: addProperty,
+  reservations: addStay,
+  tasks: addTask(),
+};
+/**
+ * `POST <noun>/:id/<word>` on a new record of the noun, with the example of the API's description as its body. The other
+ * request is to another record.
+ */
+function derived(endpoint: string): Fixture | undefined {
+  const [, method = '', noun = '', word = ''] =
+    /^([A-Z]+) \/api\/production\/([a-z-]+)\/:id(\/[a-z-]+)?$/.exec(endpoint) ?? [];
+  const make = NOUNS[noun];
+  if (make === undefined) return undefined;
+  return {
+    prepare: async (http) => {
+      const { body } = await http.call('GET', '/openapi.json', { as: null });
+      const operation = at(body, 'paths', `${API}/${noun}/{id}${word}`, method.toLowerCase());
+      const example = at(operation, 'requestBody', 'content', 'application/json', 'example');
+      const path = `${API}/${noun}/${await make(http)}${word}`;
+      return { path, ...(typeof example === 'object' && example !== null ? { body: example } : {}) };
+    },
+    other: elsewhere,
+  };
 }
 
 export const methodOf = (endpoint: string): string => endpoint.split(' ')[0] ?? '';

@@ -11,6 +11,7 @@ const COPIED = [
   'test',
   'scripts',
   'bench',
+  'docs/domain.md',
   'docs/openapi',
   'CHANGELOG.md',
   'package.json',

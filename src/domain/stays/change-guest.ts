@@ -4,7 +4,7 @@ import { type GuestChange, type GuestView, guestView, lockGuest, updateGuest } f
 import { replanReminders } from '../reservations/store.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
 
-/** Throws `NOT_FOUND` and `VERSION_CONFLICT`. Reminders follow a new telephone number or time zone. */
+/** Throws `NOT_FOUND` and `PRECONDITION_FAILED`. Reminders follow a new telephone number or time zone. */
 export async function changeGuest(
   tx: Tx,
   id: string,

@@ -14,7 +14,7 @@ import { moveQuestions } from '../tasks/approvals.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
 import { retimeStaysOf } from './retime.ts';
 
-/** Throws `NOT_FOUND` and `VERSION_CONFLICT`. Stays, tasks, reminders, questions and payouts ahead follow the change. */
+/** Throws `NOT_FOUND` and `PRECONDITION_FAILED`. Stays, tasks, reminders, questions and payouts ahead follow the change. */
 export async function changeProperty(
   tx: Tx,
   id: string,

@@ -10,7 +10,7 @@ import { assertVersion, type ExpectedVersions } from '../versions.ts';
 /** The fields that decide which tasks somebody can do. */
 const ABILITIES = ['skills', 'propertyIds', 'region', 'shifts', 'maxMinutesPerDay'] as const;
 
-/** Throws `NOT_FOUND` and `VERSION_CONFLICT`. Tasks that this person cannot do any more go to others at once. */
+/** Throws `NOT_FOUND` and `PRECONDITION_FAILED`. Tasks that this person cannot do any more go to others at once. */
 export async function changeStaff(
   tx: Tx,
   id: string,
