@@ -689,7 +689,10 @@ WITH
           ) AS i
           JOIN task b ON b.id = i ->> 'id'
         WHERE
-          b.status = i ->> 'status'
+          CASE
+            WHEN i ->> 'part' = 'PREVIOUS' THEN b.status IN ('UNASSIGNED', 'ASSIGNED')
+            ELSE b.status = i ->> 'status'
+          END
         ORDER BY
           b.id
         FOR UPDATE OF
