@@ -195,6 +195,12 @@ export const BUGS: readonly SeededBug[] = [
         // biome-ignore lint/suspicious/noTemplateCurlyInString: the text of the source.
         put: 'AND c.step_no > ${step.no}::int AND c.status',
       },
+      {
+        file: 'src/engine/store/turn.ts',
+        find: 'SELECT max(f.step_no) AS highest',
+        put: 'SELECT min(f.step_no) AS highest',
+      },
+      { file: 'src/engine/store/turn.ts', find: 'ORDER BY u.step_no DESC', put: 'ORDER BY u.step_no ASC' },
     ],
     files: EVERY_SAGA,
     tests: '8 sendConfirmationNotification fails at every attempt',
