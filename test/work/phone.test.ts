@@ -268,12 +268,38 @@ describe('the phone page', () => {
     await page.getByRole('link', { name: /Pre-arrival cleaning/ }).click();
     await page.getByRole('button', { name: 'I begin' }).click();
     await until('it has begun', async () => ((await rowOf(id)).status === 'IN_PROGRESS' ? true : undefined));
+    // The phone has the answer: while something waits to be sent, it asks before it forgets it.
+    await until('nothing waits', async () => ((await page.locator('#status').textContent()) === '' ? true : undefined));
     await page.getByRole('button', { name: 'Sign out' }).click();
     await page.getByLabel('Code').waitFor();
     const left = await page.evaluate(
       `(async () => [localStorage.length, (await indexedDB.databases()).length, (await caches.keys()).length])()`,
     );
     expect(left).toEqual([0, 0, 0]);
+  });
+
+  it('keeps nothing of an answer that comes after the sign-out', { timeout: WITHIN_MS }, async () => {
+    await task();
+    const { page } = await signedIn();
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<void>();
+    await page.route('**/me/tasks**', async (route) => {
+      asked.resolve();
+      await answer.promise;
+      await route.continue();
+    });
+    await page.evaluate(`dispatchEvent(new Event('online'))`);
+    await asked.promise;
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByLabel('Code').waitFor();
+    const answered = page.waitForResponse(/me\/tasks/);
+    answer.resolve();
+    await answered;
+    await page.getByLabel('Code').waitFor();
+    const lists = await page.evaluate(
+      `(async () => { const { database } = await import(document.querySelector('script[type=module]').src.replace('app.js', 'store.js')); return (await (await database()).getAll('lists')).length; })()`,
+    );
+    expect(lists).toBe(0);
   });
 
   it('goes by the clock of the service where its own is an hour fast', { timeout: WITHIN_MS }, async () => {

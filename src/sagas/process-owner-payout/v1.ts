@@ -56,8 +56,8 @@ export const processOwnerPayout = saga('processOwnerPayout', ProcessOwnerPayout,
       book: async ({ tx, sagaId, key, done }) => {
         const amountMinor = await failPayouts(tx, sagaId, 'PAYOUT_REFUSED');
         const { ownerId, currency } = done.validatePayout;
-        const told = [payoutFailedMessage(ownerId, { amountMinor, currency })];
-        await enqueueInTransaction(tx, key, told, { sagaId, reservationId: null });
+        const messages = [payoutFailedMessage(ownerId, { amountMinor, currency })];
+        await enqueueInTransaction(tx, key, messages, { sagaId, reservationId: null });
         return { outcome: 'nothing' };
       },
     },

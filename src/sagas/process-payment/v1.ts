@@ -115,9 +115,9 @@ export const processPayment = saga('processPayment', ProcessPayment, {
           : { outcome: 'nothing' as const },
       book: async ({ tx, input, done, answer, ...step }) => {
         const { reversed, code, isOutage } = await takeBackPayment(tx, step, done.own);
-        const told = [paymentFailedMessage(done.validatePayment, { code, ...input })];
+        const messages = [paymentFailedMessage(done.validatePayment, { code, ...input })];
         const about = { sagaId: step.sagaId, reservationId: input.reservationId };
-        await enqueueInTransaction(tx, step.key, told, about);
+        await enqueueInTransaction(tx, step.key, messages, about);
         if (isOutage) {
           await raiseAlert(tx, {
             about: 'undone-saga',

@@ -92,6 +92,8 @@ back.addEventListener('click', () => {
 
 async function refresh() {
   const { ok, answer, offline, status: code } = await call('GET', '/me/tasks?limit=100');
+  // Signed out meanwhile: nothing of it is kept.
+  if (token() === null) return { ok: false, offline, signedOut: false };
   if (ok) {
     list = { id: 'mine', tasks: answer.data ?? [], at: Date.now(), offline: false };
     await saveList();
@@ -109,7 +111,7 @@ async function exchange() {
   await show();
   const sent = await send();
   const asked = await refresh();
-  if (!sent.signedOut && !asked.signedOut) return show();
+  if (token() === null || (!sent.signedOut && !asked.signedOut)) return show();
   // What waits is kept, and sent once the same person has signed in again.
   signOutToken();
   await show();
