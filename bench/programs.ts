@@ -20,7 +20,7 @@ export interface Started {
   readonly database: (name: string, root?: string) => Promise<string>;
   /** A new one without any schema. */
   readonly emptyDatabase: (name: string) => Promise<string>;
-  /** What nobody uses any more: autovacuum would work on it while something else is measured. */
+  /** Drops a database that is done with: autovacuum would work on it while something else is measured. */
   readonly drop: (databaseUrl: string) => Promise<void>;
   readonly stop: () => Promise<void>;
 }

@@ -147,7 +147,7 @@ function everySecond(work: () => Promise<void>): { readonly stop: () => Promise<
       await new Promise((resolve) => setTimeout(resolve, FEED_EVERY_MS));
     }
   })();
-  // Whoever stops it gets the error; until then nobody listens.
+  // `stop` rejects with its error; this keeps the error from being unhandled until then.
   looking.catch(() => undefined);
   return {
     stop: async () => {

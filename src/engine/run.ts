@@ -1,4 +1,4 @@
-import { createRunSlots, type RunSlotOptions } from '../kernel/run-slots.ts';
+import { createRunSlots } from '../kernel/run-slots.ts';
 import { type ConclusionParts, createConclusion } from './conclude.ts';
 import { decide } from './decide.ts';
 import type { SagaDefinition } from './definition.ts';
@@ -9,17 +9,12 @@ import type { DueStep } from './state.ts';
 import type { Advanced } from './store/fused.ts';
 import { createStateLoader } from './store/load.ts';
 import { checkAtOnce } from './store/sagas.ts';
+import { STATEMENT_SLOTS } from './store/slots.ts';
 import type { StepOutcome, StepPointer } from './types.ts';
 
 export interface ExecutorParts extends ConclusionParts, RunnerParts {
   readonly definitionOf: (name: string, version: number) => SagaDefinition | undefined;
 }
-
-/**
- * Statements of steps under way at once in a process: few, so that many sagas share each. One that waits for a lock of
- * another transaction counts no more after a while, so that it keeps no other step waiting.
- */
-const STEP_SLOTS: RunSlotOptions = { max: 2, slowMs: 50, maxSlow: 6 };
 
 /** Throws `StepRetry` (the job is to be tried again, with back-off) and `StepDeferred` (the job waits; no attempt is used). */
 export type ExecuteStep = (pointer: StepPointer, signal: AbortSignal) => Promise<StepOutcome>;
@@ -32,7 +27,7 @@ export type ExecuteStep = (pointer: StepPointer, signal: AbortSignal) => Promise
  */
 export function createExecutor(parts: ExecutorParts): ExecuteStep {
   const load = createStateLoader(parts.db);
-  const slots = createRunSlots(STEP_SLOTS);
+  const slots = createRunSlots(STATEMENT_SLOTS);
   const run = createRunner(parts, slots);
   const conclude = createConclusion(parts, slots);
   const memory = createRunMemory();

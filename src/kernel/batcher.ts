@@ -33,29 +33,26 @@ export function createBatcher<T, R>(
   const slots = options.slots ?? createRunSlots({ max: options.maxInFlight });
   let inFlight = 0;
 
-  async function runBatch(batch: readonly Waiting[]): Promise<void> {
+  /** Answers the error that was no item's fault, if there was one: what is left need not be tried. */
+  async function runBatch(batch: readonly Waiting[]): Promise<{ readonly outage: unknown } | undefined> {
     try {
       const results = await run(batch.map((entry) => entry.item));
       if (results.length !== batch.length) throw new InvariantError('a batcher answered for another number of items');
       for (const [index, entry] of batch.entries()) entry.resolve(results[index] as R);
     } catch (error) {
-      const [only] = batch;
-      if (batch.length === 1 && only) return only.reject(error);
-      if (options.failTogether?.(error)) return rejectAll(batch, error);
-      await runSingly(batch);
-    }
-  }
-
-  async function runSingly(batch: readonly Waiting[]): Promise<void> {
-    for (const [index, entry] of batch.entries()) {
-      try {
-        const [result] = await run([entry.item]);
-        entry.resolve(result as R);
-      } catch (error) {
-        if (options.failTogether?.(error)) return rejectAll(batch.slice(index), error);
-        entry.reject(error);
+      const isOutage = options.failTogether?.(error) ?? false;
+      if (isOutage || batch.length === 1) {
+        rejectAll(batch, error);
+        return isOutage ? { outage: error } : undefined;
+      }
+      for (const [index, entry] of batch.entries()) {
+        const failed = await runBatch([entry]);
+        if (!failed) continue;
+        rejectAll(batch.slice(index + 1), failed.outage);
+        return failed;
       }
     }
+    return undefined;
   }
 
   function rejectAll(batch: readonly Waiting[], error: unknown): void {

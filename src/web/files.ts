@@ -38,7 +38,7 @@ export const DOCS_SCRIPT = { name: 'try.js', file: fileAt(browserFile('docs/try.
 const WORKBOX = ['core', 'routing', 'strategies', 'precaching'].map((part) => `workbox-${part}`);
 
 /**
- * What is under `/work/`, by name. `home` is the page itself: its service worker keeps it with the files and the
+ * The files under `/work/`, by name. `home` is the page itself: its service worker keeps it with the files and the
  * style sheet, so that it opens without a network.
  */
 export function workFiles(home: () => Promise<string>): ReadonlyMap<string, WebFile> {

@@ -24,7 +24,7 @@ export const ROLE_QUEUES = {
 export type WorkerRole = keyof typeof ROLE_QUEUES;
 
 export const WORKER_ROLES: readonly WorkerRole[] = ['sagas', 'messages', 'tasks', 'finance', 'webhooks', 'recurring'];
-/** What nobody waits for: in a worker of its own it does not share a thread with the sagas. */
+/** The roles whose work no request waits for. In a worker of their own they do not share a thread with the sagas. */
 export const BACKGROUND_ROLES: readonly WorkerRole[] = WORKER_ROLES.filter((role) => role !== 'sagas');
 
 export const isWorkerRole = (name: string): name is WorkerRole => Object.hasOwn(ROLE_QUEUES, name);

@@ -8,12 +8,13 @@ import { claimForSagas } from '../../domain/idempotency/store.ts';
 import { createBatcher } from '../../kernel/batcher.ts';
 import { RoomyError, required } from '../../kernel/errors.ts';
 import { canonicalJson, sha256 } from '../../kernel/json.ts';
-import { createRunSlots, type RunSlotOptions } from '../../kernel/run-slots.ts';
+import { createRunSlots } from '../../kernel/run-slots.ts';
 import { auditNote } from '../audit-note.ts';
 import { heldAt, type SagaDefinition } from '../definition.ts';
 import type { LockKind } from '../step.ts';
 import type { AcceptedSaga, IdempotencyClaim, SagaRequest } from '../types.ts';
 import { flowDedupeKey } from './outbox.ts';
+import { STATEMENT_SLOTS } from './slots.ts';
 
 /** The saga of an earlier request with this key; null: there is none. Throws `IDEMPOTENCY_KEY_REUSED` for another request. */
 export async function findClaim(db: Db, principal: string, claim: IdempotencyClaim): Promise<AcceptedSaga | null> {
@@ -151,15 +152,13 @@ async function insertSagas(
 export type InsertSaga = (subjectType: SubjectType, asked: Acceptance) => Promise<Inserted>;
 
 const MAX_BATCH = 32;
-/** As of the steps (`run.ts`), and for the same reason: a statement may wait for a subject's lock, or for a key. */
-const SLOTS: RunSlotOptions = { max: 2, slowMs: 50, maxSlow: 6 };
 
 /**
  * Makes the function that accepts sagas; one for each process, as what it joins is its own state. A request about a subject
  * that somebody has locked waits alone, so that it keeps none of the others waiting.
  */
 export function createInsertSaga(db: Db): InsertSaga {
-  const slots = createRunSlots(SLOTS);
+  const slots = createRunSlots(STATEMENT_SLOTS);
   const own = { maxInFlight: 1, slots, failTogether: isUnreachable };
   const batchers = new Map<SubjectType, InsertSaga>();
   const createFor = (subjectType: SubjectType): InsertSaga => {

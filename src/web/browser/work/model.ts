@@ -37,7 +37,7 @@ export interface TaskList {
   readonly offline: boolean;
 }
 
-/** What is being filled in, of one task. */
+/** The form of one task as far as it is filled in, kept until it is sent. */
 export interface Draft {
   /** Of the task. */
   readonly id: string;
