@@ -108,8 +108,11 @@ CREATE TABLE dev_mail (
   subject text,
   body text NOT NULL,
   received_at timestamp with time zone NOT NULL DEFAULT now(),
+  frame text,
+  locale text,
   CONSTRAINT dev_mail_pkey PRIMARY KEY (id),
-  CONSTRAINT dev_mail_message_id_key UNIQUE (message_id)
+  CONSTRAINT dev_mail_message_id_key UNIQUE (message_id),
+  CONSTRAINT dev_mail_framed CHECK ((frame IS NULL) = (locale IS NULL))
 );
 
 CREATE TABLE difference (
@@ -355,6 +358,12 @@ CREATE INDEX ledger_tx_by_age ON ledger_tx (created_at, id);
 CREATE INDEX ledger_tx_by_reservation ON ledger_tx (reservation_id);
 CREATE INDEX ledger_tx_by_saga ON ledger_tx (saga_id);
 CREATE INDEX ledger_tx_by_transaction ON ledger_tx (transaction_id);
+
+CREATE TABLE mail_frame (
+  id text NOT NULL,
+  html text NOT NULL,
+  CONSTRAINT mail_frame_pkey PRIMARY KEY (id)
+);
 
 CREATE TABLE message_opt_out (
   recipient_type text NOT NULL,

@@ -75,7 +75,9 @@ export interface CheckOutReport {
 export interface DevMail {
   body: string;
   channel: string;
+  frame: string | null;
   id: GeneratedAlways<number>;
+  locale: string | null;
   message_id: string;
   received_at: Generated<Date>;
   recipient: string;
@@ -248,6 +250,11 @@ export interface LedgerTx {
   reverses: string | null;
   saga_id: string | null;
   transaction_id: string | null;
+}
+
+export interface MailFrame {
+  html: string;
+  id: string;
 }
 
 export interface MessageOptOut {
@@ -825,6 +832,7 @@ export interface DB {
   ledger_part: LedgerPart;
   ledger_total: LedgerTotal;
   ledger_tx: LedgerTx;
+  mail_frame: MailFrame;
   message_opt_out: MessageOptOut;
   message_rule: MessageRule;
   message_setting: MessageSetting;

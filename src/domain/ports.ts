@@ -16,6 +16,11 @@ export interface OutgoingMessage {
   readonly text: string;
   /** Null for SMS. */
   readonly html: string | null;
+  /**
+   * What `html` was put together from: the id of the frame that all mails share, the language (BCP 47), and the mail's own
+   * content. For what keeps mails; null or absent: keep `html`.
+   */
+  readonly parts?: { readonly frame: string; readonly locale: string; readonly content: string } | null;
 }
 
 export type SendOutcome =

@@ -2,7 +2,7 @@ import { Hono } from 'hono';
 import { html, raw } from 'hono/html';
 import type { Db } from '../db/client.ts';
 import { type DevMail, type DevMailSummary, listDevMail, readDevMail } from '../domain/messages/delivery-mailbox.ts';
-import { escapeHtml } from '../domain/messages/render.ts';
+import { escapeHtml } from '../domain/messages/mail-frame.ts';
 import type { OpsEnv } from './guard.ts';
 import { MAIL_CSP, messagePage, page } from './pages.ts';
 

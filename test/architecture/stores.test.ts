@@ -19,6 +19,7 @@ const HOMES: Readonly<Record<keyof Database, string>> = {
   transaction: 'domain/finance/store/',
   notification: 'domain/notifications/store/',
   dev_mail: 'domain/messages/delivery-mailbox.ts',
+  mail_frame: 'domain/messages/delivery-mailbox.ts',
   saga: 'engine/store/',
   saga_step: 'engine/store/',
   step_attempt: 'engine/store/',

@@ -14,6 +14,7 @@ const NOT_COPIED: Readonly<Record<string, string>> = {
   message_setting: 'settings',
   message_opt_out: 'settings',
   message_template: 'texts',
+  mail_frame: 'texts',
   event_feed: 'one row',
   idempotency_key: 'kept for 30 days',
   sweep_failure: 'what is wrong now',

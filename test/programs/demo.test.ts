@@ -2,6 +2,7 @@ import path from 'node:path';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DAY_PROPERTIES, DAY_ZONES } from '../../src/demo/places.ts';
+import { readDevMail } from '../../src/domain/messages/delivery-mailbox.ts';
 import type { Role } from '../../src/http/auth.ts';
 import { localDate } from '../../src/kernel/local-time.ts';
 import { until } from '../setup/engine.ts';
@@ -248,15 +249,16 @@ describe('every page', () => {
         ['aisha@owners.example', 'New reservation', 'mail-new-reservation-en.png'],
         ['layla@owners.example', 'حجز جديد', 'mail-new-reservation-ar.png'],
       ] as const) {
-        const mail = await until(`${owner} is told`, () =>
-          house.db
+        const mail = await until(`${owner} is told`, async () => {
+          const row = await house.db
             .selectFrom('dev_mail')
-            .select('body')
+            .select('id')
             .where('recipient', '=', owner)
             .where('subject', 'ilike', `${subject}%`)
             .orderBy('id', 'desc')
-            .executeTakeFirst(),
-        );
+            .executeTakeFirst();
+          return row && ((await readDevMail(house.db, row.id)) ?? undefined);
+        });
         // A page without a policy, as in a program for mails.
         const reader = await phone.context.newPage();
         await reader.setContent(mail.body);

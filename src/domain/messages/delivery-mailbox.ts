@@ -2,8 +2,9 @@ import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import type { Channel } from '../../db/schema.ts';
 import type { OutgoingMessage } from '../ports.ts';
+import { documentOf, frameOfId } from './mail-frame.ts';
 
-/** The mailbox that stands in for a provider. A person reads it on the ops port. */
+/** The mailbox that stands in for a provider. A person reads it on the ops port. The frame of its mails is kept once. */
 
 export interface DevMailSummary {
   readonly id: number;
@@ -22,19 +23,31 @@ export interface DevMail extends Omit<DevMailSummary, 'excerpt'> {
 
 /** One statement for the whole batch. A message that is there already stays as it is, so a re-send shows once. */
 export async function storeDevMail(db: Db, messages: readonly OutgoingMessage[]): Promise<void> {
-  const rows = messages.map(({ messageId, channel, to, subject, text, html }) => ({
+  const mails = messages.map(({ messageId, channel, to, subject, text, html, parts }) => ({
     message_id: messageId,
     channel,
     recipient: to,
     subject,
-    body: html ?? text,
+    body: parts?.content ?? html ?? text,
+    frame: parts?.frame,
+    locale: parts?.locale,
   }));
-  await sql`
-    INSERT INTO dev_mail (message_id, channel, recipient, subject, body)
-    SELECT message_id, channel, recipient, subject, body
-      FROM jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
-           AS m(message_id text, channel text, recipient text, subject text, body text)
-    ON CONFLICT (message_id) DO NOTHING`.execute(db);
+  const { rows } = await sql<{ frame: string }>`
+    WITH m AS (SELECT * FROM jsonb_to_recordset(${JSON.stringify(mails)}::jsonb)
+           AS m(message_id text, channel text, recipient text, subject text, body text, frame text, locale text)),
+    kept AS (INSERT INTO dev_mail (message_id, channel, recipient, subject, body, frame, locale)
+      SELECT message_id, channel, recipient, subject, body, frame, locale FROM m ON CONFLICT (message_id) DO NOTHING)
+    SELECT DISTINCT m.frame FROM m LEFT JOIN mail_frame f ON f.id = m.frame WHERE m.frame IS NOT NULL AND f.id IS NULL`.execute(
+    db,
+  );
+  // The first mails of a layout. Not before them: until then, and after a crash here, this build knows its own frames.
+  const frames = rows.flatMap(({ frame }) => frameOfId(frame) ?? []);
+  if (frames.length === 0) return;
+  await db
+    .insertInto('mail_frame')
+    .values(frames.map(({ id, html }) => ({ id, html })))
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
 }
 
 /** Newest first; `before` is the id of the last one on the page before. */
@@ -61,9 +74,24 @@ export async function listDevMail(
 /** One message of the mailbox, with its body; null when there is none of this id. */
 export async function readDevMail(db: Db, id: number): Promise<DevMail | null> {
   const mail = await db
-    .selectFrom('dev_mail')
-    .where('id', '=', id)
-    .select(['id', 'message_id as messageId', 'channel', 'recipient', 'subject', 'body', 'received_at as receivedAt'])
+    .selectFrom('dev_mail as m')
+    .leftJoin('mail_frame as f', 'f.id', 'm.frame')
+    .where('m.id', '=', id)
+    .select([
+      'm.id',
+      'm.message_id as messageId',
+      'm.channel',
+      'm.recipient',
+      'm.subject',
+      'm.received_at as receivedAt',
+    ])
+    .select(['m.body', 'm.frame', 'm.locale', 'f.html'])
     .executeTakeFirst();
-  return mail ?? null;
+  if (!mail) return null;
+  const { frame: frameId, locale, html, ...shown } = mail;
+  if (frameId === null || locale === null) return shown;
+  const frame = html === null ? frameOfId(frameId) : { id: frameId, html };
+  // Of another build that has stopped before it kept its frame: the content is all there is.
+  if (!frame) return shown;
+  return { ...shown, body: documentOf(frame, { locale, content: mail.body }, mail.subject ?? '') };
 }

@@ -1,5 +1,5 @@
 import { directionOf } from './locales.ts';
-import { LAYOUTS } from './mail-layout.ts';
+import { contentOf, documentOf, escapeHtml, frameFor, type MailParts } from './mail-frame.ts';
 import { asGsm } from './segments.ts';
 import { isOptional } from './variables/index.ts';
 
@@ -62,16 +62,6 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g;
 /** Every value of ours is one line (a name, a date, a code), so control characters become a space everywhere. */
 export const singleLine = (value: string): string => value.replace(CONTROL, ' ').trim();
 
-const HTML_ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-/** Text for an HTML element or a quoted attribute. */
-export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (char) => HTML_ENTITIES[char] ?? char);
-
 /** For subjects, SMS and the text part of a mail. Where the text runs the other way, a value keeps its own direction. */
 export const renderText = (template: TemplateText, values: TemplateValues, locale = 'en'): Rendered =>
   render(template, values, (text) => text, directionOf(locale) === 'rtl' ? isolated : unchanged);
@@ -97,26 +87,18 @@ const buttonIn =
   (address: string): string =>
     `<a href="${escapeHtml(address)}" style="${BUTTON}">${directionOf(locale) === 'rtl' ? 'فتح الصفحة' : 'Open the page'}</a>`;
 
-/** A whole HTML document: paragraphs where the template has empty lines, a table where every line names a fact. */
+/** A whole HTML document, with the parts that it is put together from. */
 export function renderHtml(
   template: TemplateText,
   values: TemplateValues,
   { locale = 'en', title = '' }: { readonly locale?: string; readonly title?: string } = {},
-): Rendered {
-  const direction = directionOf(locale);
-  const body = render(template, values, escapeHtml, direction === 'rtl' ? isolatedHtml : unchanged, buttonIn(locale));
+): (Rendered & { readonly ok: false }) | (Rendered & { readonly ok: true; readonly parts: MailParts }) {
+  const isolate = directionOf(locale) === 'rtl' ? isolatedHtml : unchanged;
+  const body = render(template, values, escapeHtml, isolate, buttonIn(locale));
   if (!body.ok) return body;
-  const paragraphs = body.text.split(/\n{2,}/);
-  const [preheader = ''] = paragraphs.filter((text) => text.length > 40);
-  const parts: Readonly<Record<string, string>> = {
-    '<!--title-->': escapeHtml(title),
-    '<!--preheader-->': preheader.replaceAll('\n', ' '),
-    '<!--content-->': paragraphs.map(paragraphOf).join(''),
-    '<!--foot-->': direction === 'rtl' ? 'روومي لإدارة العقارات' : 'Roomy property management',
-    '@lang': escapeHtml(locale),
-  };
-  // One pass: what a value holds is not looked at again.
-  return { ok: true, text: LAYOUTS[direction].replace(/<!--\w+-->|@lang/g, (place) => parts[place] ?? place) };
+  const frame = frameFor(locale);
+  const parts = { frame: frame.id, locale, content: contentOf(body.text) };
+  return { ok: true, text: documentOf(frame, parts, title), parts };
 }
 
 export interface RenderedMessage {
@@ -125,6 +107,8 @@ export interface RenderedMessage {
   readonly text: string;
   /** Null for SMS. */
   readonly html: string | null;
+  /** Of `html`; null for SMS. */
+  readonly parts: MailParts | null;
 }
 
 /** The message as it goes out over a channel, or the names of the values that it lacks. */
@@ -139,22 +123,13 @@ export function renderMessage(
 ): RenderedMessage | { readonly missing: readonly string[] } {
   const kept = withoutEmptyLines(message, values);
   const text = renderText(kept, values, locale);
-  if (channel === 'SMS') return text.ok ? { subject: null, text: asGsm(text.text), html: null } : text;
+  if (channel === 'SMS') return text.ok ? { subject: null, text: asGsm(text.text), html: null, parts: null } : text;
   const title = renderText(subject, values, locale);
   const html = renderHtml(kept, values, { locale, title: title.ok ? title.text : '' });
-  if (title.ok && text.ok && html.ok) return { subject: title.text, text: text.text, html: html.text };
+  if (title.ok && text.ok && html.ok)
+    return { subject: title.text, text: text.text, html: html.text, parts: html.parts };
   return { missing: [...new Set([title, text, html].flatMap((part) => (part.ok ? [] : part.missing)))] };
 }
-
-function paragraphOf(text: string): string {
-  const lines = text.split('\n');
-  const facts = lines.map((line) => FACT.exec(line));
-  if (lines.length < 2 || facts.some((fact) => fact === null)) return `<p>${lines.join('<br>')}</p>`;
-  const rows = facts.map((fact) => `<tr><th scope="row">${fact?.[1]}</th><td>${fact?.[2]}</td></tr>`);
-  return `<table class="facts">${rows.join('')}</table>`;
-}
-/** `Arrival: 1 June 2027`. */
-const FACT = /^([^:<&]{1,30}): (.+)$/;
 
 function render(
   template: TemplateText,

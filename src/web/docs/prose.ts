@@ -1,5 +1,5 @@
 import { html, raw } from 'hono/html';
-import { escapeHtml } from '../../domain/messages/render.ts';
+import { escapeHtml } from '../../domain/messages/mail-frame.ts';
 
 /** The little of Markdown that descriptions of this document use: paragraphs, lists, `code` and **bold**. */
 export function prose(text: unknown): ReturnType<typeof html> | string {
