@@ -162,25 +162,33 @@ CREATE INDEX difference_by_status ON difference (status, created_at, id);
 
 CREATE TABLE domain_event (
   id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
-  seq bigint,
   at timestamp with time zone NOT NULL DEFAULT now(),
   type text NOT NULL,
   resource text NOT NULL,
   resource_id text NOT NULL,
   reservation_id text,
   data jsonb NOT NULL,
-  CONSTRAINT domain_event_pkey PRIMARY KEY (id),
-  CONSTRAINT domain_event_seq_key UNIQUE (seq)
+  CONSTRAINT domain_event_pkey PRIMARY KEY (id)
 );
 CREATE INDEX domain_event_by_age ON domain_event (at);
-CREATE INDEX domain_event_by_reservation ON domain_event (reservation_id, seq) WHERE reservation_id IS NOT NULL;
-CREATE INDEX domain_event_unnumbered ON domain_event (id) WHERE seq IS NULL;
+CREATE INDEX domain_event_by_reservation ON domain_event (reservation_id, id) WHERE reservation_id IS NOT NULL;
 
 CREATE TABLE event_feed (
   only_row boolean NOT NULL DEFAULT true,
   last_seq bigint NOT NULL DEFAULT 0,
+  from_id bigint NOT NULL DEFAULT 1,
+  left_ids bigint[] NOT NULL DEFAULT '{}'::bigint[],
+  next_id bigint NOT NULL DEFAULT 1,
+  next_xid xid8 NOT NULL DEFAULT '0'::xid8,
   CONSTRAINT event_feed_pkey PRIMARY KEY (only_row),
   CONSTRAINT event_feed_only_row_check CHECK (only_row)
+);
+
+CREATE TABLE event_place (
+  seq bigint NOT NULL,
+  event_id bigint NOT NULL,
+  CONSTRAINT event_place_pkey PRIMARY KEY (seq),
+  CONSTRAINT event_place_event_id_key UNIQUE (event_id)
 );
 
 CREATE TABLE gateway_event (
@@ -446,6 +454,10 @@ CREATE TABLE notification (
   digest_id text,
   in_bulk boolean NOT NULL DEFAULT false,
   property_id text,
+  claim_at timestamp with time zone GENERATED ALWAYS AS ( CASE WHEN status = ANY (ARRAY['QUEUED',
+    'SENDING']) THEN due_at ELSE NULL::timestamp with time zone END) STORED,
+  rare_status text GENERATED ALWAYS AS ( CASE WHEN status = ANY (ARRAY['DELIVERED', 'FAILED', 'SKIPPED',
+    'BLOCKED']) THEN status ELSE NULL::text END) STORED,
   CONSTRAINT notification_pkey PRIMARY KEY (id),
   CONSTRAINT notification_effect_key_key UNIQUE (effect_key),
   CONSTRAINT notification_body_hash_check CHECK (octet_length(body_hash) = 32),
@@ -454,24 +466,23 @@ CREATE TABLE notification (
   CONSTRAINT notification_recipient_type_check CHECK (recipient_type = ANY (ARRAY['GUEST', 'OWNER', 'STAFF', 'OPS'])),
   CONSTRAINT notification_status_check CHECK (status = ANY (ARRAY['QUEUED', 'SENDING', 'SENT', 'DELIVERED', 'FAILED',
     'SKIPPED', 'BLOCKED']))
-) WITH (fillfactor=80);
+) WITH (fillfactor=60);
 CREATE INDEX notification_by_age ON notification (created_at, id);
 CREATE INDEX notification_by_event ON notification (event, created_at, id);
 CREATE INDEX notification_by_provider ON notification (provider_id) WHERE channel = 'SMS' AND provider_id IS NOT NULL;
 CREATE INDEX notification_by_reservation ON notification (reservation_id);
 CREATE INDEX notification_by_saga ON notification (saga_id);
 CREATE INDEX notification_by_task ON notification (task_id) WHERE task_id IS NOT NULL;
-CREATE INDEX notification_due ON notification (due_at) WHERE status = ANY (ARRAY['QUEUED', 'SENDING']);
+CREATE INDEX notification_due ON notification (claim_at) WHERE claim_at IS NOT NULL;
 CREATE INDEX notification_in_digest ON notification (digest_id) WHERE digest_id IS NOT NULL;
-CREATE INDEX notification_not_sent ON notification (status, created_at, id) WHERE status = ANY (ARRAY['DELIVERED',
-    'FAILED', 'SKIPPED', 'BLOCKED']);
+CREATE INDEX notification_not_sent ON notification (rare_status, created_at, id) WHERE rare_status IS NOT NULL;
 CREATE INDEX notification_of_property ON notification (property_id, created_at, id) WHERE property_id IS NOT NULL;
 CREATE INDEX notification_of_property_by_event ON notification (property_id, event, created_at, id)
     WHERE property_id IS NOT NULL;
 CREATE INDEX notification_of_property_by_recipient ON notification (property_id, recipient_id, created_at, id)
     WHERE property_id IS NOT NULL;
-CREATE INDEX notification_of_property_not_sent ON notification (property_id, status, created_at, id)
-    WHERE status = ANY (ARRAY['DELIVERED', 'FAILED', 'SKIPPED', 'BLOCKED']);
+CREATE INDEX notification_of_property_not_sent ON notification (property_id, rare_status, created_at, id)
+    WHERE rare_status IS NOT NULL;
 CREATE INDEX notification_of_recipient ON notification (recipient_id, created_at, id);
 CREATE INDEX notification_resent ON notification (resend_of) WHERE resend_of IS NOT NULL;
 

@@ -120,13 +120,21 @@ export interface DomainEvent {
   reservation_id: string | null;
   resource: string;
   resource_id: string;
-  seq: number | null;
   type: "difference.explained" | "difference.opened" | "difference.resolved" | "difference.updated" | "dispute.closed" | "dispute.funds_withdrawn" | "dispute.lost" | "dispute.opened" | "dispute.won" | "guest.created" | "guest.updated" | "notification.blocked" | "notification.delivered" | "notification.failed" | "notification.sent" | "notification.skipped" | "owner.created" | "owner.updated" | "payment.cancelled" | "payment.completed" | "payment.failed" | "payment.processing" | "payment.reversed" | "property.created" | "property.readiness_changed" | "property.updated" | "reservation.cancelled" | "reservation.checked_in" | "reservation.checked_out" | "reservation.confirmed" | "reservation.created" | "reservation.no_show" | "reservation.payment_status_changed" | "reservation.unconfirmed" | "reservation.updated" | "saga.accepted" | "saga.compensated" | "saga.compensating" | "saga.completed" | "saga.parked" | "saga.resolved" | "staff.created" | "staff.updated" | "task.assigned" | "task.cancelled" | "task.completed" | "task.created" | "task.merged" | "task.overtaken" | "task.rescheduled" | "task.started" | "task.unassigned" | "task.updated" | "transaction.cancelled" | "transaction.completed" | "transaction.created" | "transaction.failed" | "transaction.manual_required" | "transaction.pending" | "transaction.processing" | "transaction.reversed" | "transaction.updated";
 }
 
 export interface EventFeed {
+  from_id: Generated<number>;
   last_seq: Generated<number>;
+  left_ids: Generated<number[]>;
+  next_id: Generated<number>;
+  next_xid: Generated<string>;
   only_row: Generated<boolean>;
+}
+
+export interface EventPlace {
+  event_id: number;
+  seq: number;
 }
 
 export interface GatewayEvent {
@@ -297,6 +305,7 @@ export interface Notification {
   attempts: Generated<number>;
   body_hash: Buffer | null;
   channel: "EMAIL" | "SMS";
+  claim_at: GeneratedAlways<string | null>;
   created_at: Generated<Date>;
   delivered_at: Timestamp | null;
   digest_id: string | null;
@@ -313,6 +322,7 @@ export interface Notification {
   params: Generated<ColumnType<unknown, string, string>>;
   property_id: string | null;
   provider_id: string | null;
+  rare_status: GeneratedAlways<string | null>;
   reason: string | null;
   recipient_id: string;
   recipient_type: "GUEST" | "OPS" | "OWNER" | "STAFF";
@@ -820,6 +830,7 @@ export interface DB {
   difference: Difference;
   domain_event: DomainEvent;
   event_feed: EventFeed;
+  event_place: EventPlace;
   gateway_event: GatewayEvent;
   guest: Guest;
   guest_place: GuestPlace;

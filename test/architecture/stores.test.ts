@@ -56,6 +56,7 @@ const HOMES: Readonly<Record<keyof Database, string>> = {
   message_opt_out: 'domain/messages/preferences.ts',
   domain_event: 'domain/events/feed.ts',
   event_feed: 'domain/events/feed.ts',
+  event_place: 'domain/events/feed.ts',
   webhook_endpoint: 'domain/webhooks/store.ts',
   webhook_attempt: 'domain/webhooks/store.ts',
   message_template: 'domain/messages/template-versions.ts',

@@ -40,6 +40,7 @@ const THINNED: Readonly<Record<string, number>> = {
   outbox: 10,
   audit_log: 10,
   domain_event: 10,
+  event_place: 10,
   webhook_attempt: 10,
   reconciliation: 10,
   reconciliation_line: 10,
@@ -127,7 +128,9 @@ export async function writeHistory(databaseUrl: string, pattern: Pattern, stays:
       if (sample.rows.length === 0) continue;
       await client.query(insertOf(sample, pattern, stays));
     }
-    await client.query(`UPDATE event_feed SET last_seq = (SELECT coalesce(max(seq), 0) FROM domain_event)`);
+    await client.query(`
+      UPDATE event_feed SET last_seq = (SELECT coalesce(max(seq), 0) FROM event_place), from_id = n.id, next_id = n.id
+        FROM (SELECT coalesce(max(id), 0) + 1 AS id FROM domain_event) n`);
     await client.query(`UPDATE webhook_endpoint SET next_seq = (SELECT last_seq + 1 FROM event_feed)`);
     await chainAudit(client);
     for (const definition of rebuild) await client.query(definition);

@@ -29,6 +29,7 @@ import {
   numberOf,
   numbersOf,
   POISONED,
+  type Poison,
   raises,
   type SweepCase,
 } from './harness.ts';
@@ -75,6 +76,20 @@ const seedTasks = (db: Db, more: (n: number) => Record<string, unknown>): Promis
   );
 
 const NIGHT = '2026-01-05';
+
+/** A place names its event by its number only. */
+const ofTheEvent = (poison: Poison): Poison =>
+  Object.assign(
+    async (db: Db, sqlState?: string) => {
+      await sql
+        .raw(`
+    CREATE OR REPLACE FUNCTION is_poisoned(event bigint) RETURNS boolean LANGUAGE sql AS
+      $$ SELECT resource_id = 'reservation-${POISONED}' FROM domain_event WHERE id = event $$`)
+        .execute(db);
+      await poison(db, sqlState);
+    },
+    { byTrigger: true as const },
+  );
 
 export const CASES = {
   ...ENGINE_CASES,
@@ -315,11 +330,14 @@ export const CASES = {
   events: {
     seed: seedStays,
     poisons: {
-      'its number': raises('domain_event', 'UPDATE', `OLD.resource_id = 'reservation-${POISONED}'`),
+      'its number': ofTheEvent(raises('event_place', 'INSERT', 'is_poisoned(NEW.event_id)')),
     },
     sweep: (db) => numberEvents(db),
     done: (db) =>
-      numbersOf(db, "SELECT resource_id AS id FROM domain_event WHERE seq IS NOT NULL AND resource = 'reservation'"),
+      numbersOf(
+        db,
+        "SELECT e.resource_id AS id FROM domain_event e JOIN event_place p ON p.event_id = e.id WHERE e.resource = 'reservation'",
+      ),
   },
   'event-retention': {
     seed: async (db) => {

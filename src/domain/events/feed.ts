@@ -7,15 +7,16 @@ import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
 
 /**
  * The feed of what happened: dense, in one order for everybody, and without gaps. Triggers write events in the
- * transaction of the change (`sources.ts`); here the committed ones get their place. A later change of a record is
- * made by a later id and commits later, so the order of one record's events is that of its changes.
+ * transaction of the change (`sources.ts`); here the committed ones get their place, in a table of its own: an event is
+ * written once. A later change of a record is made by a later id and commits later, so the order of one record's events is
+ * that of its changes.
  */
 
 export type EventView = ReturnType<typeof eventView>;
 
 /** The public form of an event row; times are ISO instants, `seq` is the position in the feed. */
-export const eventView = (row: Selectable<DomainEventTable>) => ({
-  seq: row.seq ?? 0,
+export const eventView = (row: Selectable<DomainEventTable> & { readonly seq: number }) => ({
+  seq: row.seq,
   id: eventId(row.id),
   type: row.type,
   at: row.at.toISOString(),
@@ -43,10 +44,16 @@ const NUMBERED_AT_ONCE = 5_000;
 
 /** Gives committed events their places, and answers the last one given. One at a time; the others wait for it. */
 export async function numberEvents(db: Db): Promise<number> {
-  const { rows: waiting } = await sql<{ last: number; some: boolean }>`
-    SELECT last_seq AS last, EXISTS (SELECT FROM domain_event WHERE seq IS NULL) AS some FROM event_feed`.execute(db);
-  if (!waiting[0]?.some) return waiting[0]?.last ?? 0;
-  let last = waiting[0].last;
+  const { rows: looks } = await sql<{ last: number; some: boolean; moves: boolean }>`
+    SELECT f.last_seq AS last, EXISTS (${unnumbered({ limit: 1, ids: null })}) AS some,
+           ${isSettled} AND (f.next_id > f.from_id OR EXISTS (SELECT FROM domain_event e WHERE e.id >= f.from_id)) AS moves
+      FROM event_feed f`.execute(db);
+  const [look] = looks;
+  if (!look?.some) {
+    if (look?.moves) await db.transaction().execute(moveOn);
+    return look?.last ?? 0;
+  }
+  let { last } = look;
   await sweepBatch({
     db,
     sweep: 'events',
@@ -59,30 +66,65 @@ export async function numberEvents(db: Db): Promise<number> {
       }),
     due: async (limit) => {
       const { rows } = await sql<{ id: string }>`
-        SELECT e.id::text AS id FROM domain_event e WHERE ${isUnnumbered} ORDER BY e.id LIMIT ${limit}::int`.execute(
-        db,
-      );
+        SELECT e.id::text AS id FROM event_feed f, LATERAL (${unnumbered({ limit, ids: null })}) e`.execute(db);
       return rows.map(({ id }) => id);
     },
   });
   return last;
 }
 
-const isUnnumbered = sql<boolean>`e.seq IS NULL AND ${isNotSetAside('events', sql`e.id::text`)}`;
+/** A look for the place by its key, whatever the planner thinks of the number of events. */
+const hasNoPlace = sql<boolean>`(SELECT p.seq FROM event_place p WHERE p.event_id = e.id) IS NULL`;
+
+/**
+ * The ids of committed events without a place, from the oldest: those from where `f`, the row of `event_feed`, says on, and
+ * those before that could not get one.
+ */
+const unnumbered = (scope: Scope) => {
+  const mayGetOne = sql<boolean>`${hasNoPlace} AND ${isNotSetAside('events', sql`e.id::text`)} AND ${inScope(scope, sql`e.id::text`)}`;
+  return sql`
+  SELECT e.id FROM (
+      (SELECT e.id FROM domain_event e WHERE e.id >= f.from_id AND ${mayGetOne} ORDER BY e.id LIMIT ${scope.limit}::int)
+      UNION SELECT e.id FROM unnest(f.left_ids) AS left_one (id) JOIN domain_event e ON e.id = left_one.id WHERE ${mayGetOne}) e
+   ORDER BY e.id LIMIT ${scope.limit}::int`;
+};
 
 async function numberSome(tx: Tx, scope: Scope): Promise<{ readonly last: number; readonly ids: readonly string[] }> {
   const feed = await tx.selectFrom('event_feed').select('last_seq').forUpdate().executeTakeFirstOrThrow();
   // A statement of its own, so that it sees what was committed while this one waited for the row.
   const { rows } = await sql<{ seq: number; id: string }>`
-    WITH next AS (SELECT id, ${feed.last_seq}::bigint + row_number() OVER (ORDER BY id) AS seq
-      FROM (SELECT e.id FROM domain_event e WHERE ${isUnnumbered} AND ${inScope(scope, sql`e.id::text`)}
-             ORDER BY e.id LIMIT ${scope.limit}::int) AS few)
-    UPDATE domain_event e SET seq = next.seq FROM next WHERE e.id = next.id RETURNING e.seq, e.id::text AS id`.execute(
-    tx,
-  );
+    INSERT INTO event_place (seq, event_id)
+    SELECT f.last_seq + row_number() OVER (ORDER BY e.id), e.id FROM event_feed f, LATERAL (${unnumbered(scope)}) e
+    RETURNING seq, event_id::text AS id`.execute(tx);
   const last = Math.max(feed.last_seq, ...rows.map(({ seq }) => seq));
   if (rows.length > 0) await tx.updateTable('event_feed').set({ last_seq: last }).execute();
+  await moveOn(tx);
   return { last, ids: rows.map(({ id }) => id) };
+}
+
+/**
+ * Whether every transaction that may have taken an id below `next_id` has ended: it had its own number before it took one. A
+ * number that is still to come is of another server, from which the rows were restored: none of its transactions goes on.
+ */
+const isSettled = sql<boolean>`(f.next_xid <= pg_snapshot_xmin(pg_current_snapshot()) OR f.next_xid > pg_snapshot_xmax(pg_current_snapshot()))`;
+
+/**
+ * Moves the place from which events without one are looked for, so that a look costs what is new, and not what there is: no
+ * further than the first event that has no place yet, and than the ids of which every transaction has ended. Events that are
+ * noted as failed stay behind in `left_ids`.
+ */
+async function moveOn(tx: Tx): Promise<void> {
+  await tx.selectFrom('event_feed').select('last_seq').forUpdate().execute();
+  const isNoted = sql<boolean>`EXISTS (SELECT FROM sweep_failure a WHERE a.sweep = 'events' AND a.row_id = e.id::text)`;
+  await sql`
+    UPDATE event_feed f SET from_id = least(f.next_id, open.first),
+           left_ids = ARRAY(SELECT e.id FROM unnest(f.left_ids) AS left_one (id) JOIN domain_event e ON e.id = left_one.id WHERE ${hasNoPlace}
+             UNION SELECT e.id FROM domain_event e WHERE e.id >= f.from_id AND e.id < least(f.next_id, open.first) AND ${hasNoPlace}),
+           next_id = coalesce(open.first, open.newest + 1, f.next_id), next_xid = pg_snapshot_xmax(pg_current_snapshot())
+      FROM (SELECT (SELECT e.id FROM domain_event e WHERE e.id >= feed.from_id AND ${hasNoPlace} AND NOT ${isNoted} ORDER BY e.id LIMIT 1) AS first,
+                   (SELECT max(e.id) FROM domain_event e WHERE e.id >= feed.from_id) AS newest
+              FROM event_feed feed) AS open
+     WHERE ${isSettled}`.execute(tx);
 }
 
 const LOOKED_AT_ONCE = 5_000;
@@ -99,9 +141,9 @@ export async function readEvents(db: Db, after: number, limit: number, filter: E
   // Where types are chosen, few may fit: a consumer is told how far was looked, and nobody reads years in one request.
   const until = filter.types?.length ? Math.min(newest, after + LOOKED_AT_ONCE) : newest;
   const rows = await matching(db, filter)
-    .where('seq', '>', after)
-    .where('seq', '<=', until)
-    .orderBy('seq')
+    .where('p.seq', '>', after)
+    .where('p.seq', '<=', until)
+    .orderBy('p.seq')
     .limit(limit + 1)
     .execute();
   const kept = rows.slice(0, limit);
@@ -118,27 +160,31 @@ export function assertReached(place: number, last: number): void {
   if (place > last) throw new RoomyError('EVENTS_NOT_REACHED', { details: { asked: place, last } });
 }
 
-/** Query of the numbered events of a filter; a type `noun.*` stands for every event of that noun. */
+/** Query of the numbered events `e` of a filter with their places `p`; a type `noun.*` stands for every event of that noun. */
 export function matching(db: Db, { types = [], reservationId }: EventFilter) {
-  let query = db.selectFrom('domain_event').selectAll().where('seq', 'is not', null);
+  let query = db
+    .selectFrom('event_place as p')
+    .innerJoin('domain_event as e', 'e.id', 'p.event_id')
+    .selectAll('e')
+    .select('p.seq');
   if (types.length > 0) {
     query = query.where(
-      sql<boolean>`(type = ANY(${types}::text[]) OR split_part(type, '.', 1) || '.*' = ANY(${types}::text[]))`,
+      sql<boolean>`(e.type = ANY(${types}::text[]) OR split_part(e.type, '.', 1) || '.*' = ANY(${types}::text[]))`,
     );
   }
-  if (reservationId !== undefined) query = query.where('reservation_id', '=', reservationId);
+  if (reservationId !== undefined) query = query.where('e.reservation_id', '=', reservationId);
   return query;
 }
 
 async function assertKept(db: Db, after: number): Promise<void> {
   const next = await db
-    .selectFrom('domain_event')
+    .selectFrom('event_place')
     .select('seq')
     .where('seq', '=', after + 1)
     .executeTakeFirst();
   if (next) return;
   const oldest = await db
-    .selectFrom('domain_event')
+    .selectFrom('event_place')
     .select('seq')
     .where('seq', '>', after)
     .orderBy('seq')
@@ -151,12 +197,13 @@ const FORGOTTEN_AT_ONCE = 5_000;
 /** Of one call; the next one goes on. */
 const MAX_ROUNDS = 100;
 
-/** Deletes events that are older than so many days and that every endpoint has got; answers how many. */
+/** Deletes events that are older than so many days and that every endpoint has got, with their places; answers how many. */
 export async function forgetEvents(db: Db, days: number): Promise<number> {
-  const isOld = sql<boolean>`e.at < now() - make_interval(days => ${days}::int) AND e.seq IS NOT NULL
-    AND e.seq < coalesce((SELECT min(next_seq) FROM webhook_endpoint WHERE status = 'ACTIVE'), 9223372036854775807)
+  const isOld = sql<boolean>`e.at < now() - make_interval(days => ${days}::int)
+    AND p.seq < coalesce((SELECT min(next_seq) FROM webhook_endpoint WHERE status = 'ACTIVE'), 9223372036854775807)
     AND ${isNotSetAside('event-retention', sql`e.id::text`)}`;
-  const few = (limit: number) => sql`SELECT e.id FROM domain_event e WHERE ${isOld} ORDER BY e.at LIMIT ${limit}::int`;
+  const few = (limit: number) => sql`SELECT e.id FROM domain_event e
+    CROSS JOIN LATERAL (SELECT p.seq FROM event_place p WHERE p.event_id = e.id OFFSET 0) p WHERE ${isOld} ORDER BY e.at LIMIT ${limit}::int`;
   let forgotten = 0;
   const round = () =>
     sweepBatch({
@@ -166,7 +213,9 @@ export async function forgetEvents(db: Db, days: number): Promise<number> {
       run: async ({ limit, ids }) => {
         const chosen = ids === null ? few(limit) : sql`SELECT unnest(${ids}::bigint[])`;
         const { rows } = await sql<{ id: string }>`
-          DELETE FROM domain_event WHERE id IN (${chosen}) RETURNING id::text AS id`.execute(db);
+          WITH gone AS (DELETE FROM domain_event WHERE id IN (${chosen}) RETURNING id),
+          places AS (DELETE FROM event_place p USING gone WHERE p.event_id = gone.id)
+          SELECT id::text AS id FROM gone`.execute(db);
         forgotten += rows.length;
         return rows.map(({ id }) => id);
       },

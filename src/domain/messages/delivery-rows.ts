@@ -46,7 +46,7 @@ const dueRows = (db: Db, mode: ClaimMode, scope: Scope) =>
     .selectFrom('notification as q')
     .select(['q.id', 'q.status'])
     .where(mayMove('claim', 'q'))
-    .where('q.due_at', '<=', sql<Date>`now()`)
+    .where('q.claim_at', '<=', sql<string>`now()`)
     .where((eb) => eb.or([eb('q.status', '=', literal('QUEUED')), eb('q.lease_until', '<=', sql<Date>`now()`)]))
     .where(isNotSetAside('messages', sql`q.id`))
     .where(
@@ -55,7 +55,7 @@ const dueRows = (db: Db, mode: ClaimMode, scope: Scope) =>
         : sql<boolean>`q.status = 'SENDING'`,
     )
     .where(inScope(scope, sql`q.id`))
-    .orderBy('q.due_at')
+    .orderBy('q.claim_at')
     .limit(batchLimit(scope.limit));
 
 /** The ids of what `claimDue` would take. */

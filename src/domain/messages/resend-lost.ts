@@ -1,10 +1,10 @@
 import { type Selectable, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import { literal } from '../../db/literal.ts';
 import type { NotificationTable } from '../../db/schema.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type Author, recordAudit } from '../audit/record.ts';
 import { insertNotifications } from '../notifications/store/order.ts';
+import { hasStatus } from '../notifications/store/states.ts';
 import { forgetFailures } from '../sweeps/failures.ts';
 import { isAbout } from './resource.ts';
 
@@ -65,7 +65,7 @@ async function findLost(
   let query = db
     .selectFrom('notification')
     .selectAll()
-    .where('status', '=', literal(status))
+    .where(hasStatus(status))
     .where('fallback_of', 'is', null)
     .where(sql<boolean>`NOT EXISTS (SELECT FROM notification a WHERE a.resend_of = notification.id)`)
     .where(

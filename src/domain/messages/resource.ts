@@ -1,8 +1,8 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import { literal } from '../../db/literal.ts';
 import type { NotificationStatus } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
+import { hasStatus } from '../notifications/store/states.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { inPortfolio, newestInPortfolio } from '../properties/portfolio.ts';
 import { isAboutStay } from './about-stay.ts';
@@ -53,7 +53,7 @@ function matching(db: Db, filter: NotificationFilter, page: PageRequest) {
   if (filter.reservationId !== undefined) query = query.where(isAboutStay(filter.reservationId));
   if (filter.recipientId !== undefined) query = query.where('recipient_id', '=', filter.recipientId);
   if (filter.event !== undefined) query = query.where('event', '=', filter.event);
-  if (filter.status !== undefined) query = query.where('status', '=', literal(filter.status));
+  if (filter.status !== undefined) query = query.where(hasStatus(filter.status));
   if (filter.from !== undefined) query = query.where('created_at', '>=', sql<Date>`${filter.from}::timestamptz`);
   if (filter.to !== undefined) query = query.where('created_at', '<', sql<Date>`${filter.to}::timestamptz`);
   if (page.after) query = query.where(isAfter('created_at', 'id', page.after));

@@ -77,9 +77,9 @@ async function serve(deps: WebhookDeps, claimed: Endpoint, newest: number): Prom
   let endpoint: Endpoint | null = claimed;
   while (endpoint !== null && endpoint.next_seq <= newest) {
     const events = await matching(db, { types: endpoint.types })
-      .where('seq', '>=', endpoint.next_seq)
-      .where('seq', '<=', newest)
-      .orderBy('seq')
+      .where('p.seq', '>=', endpoint.next_seq)
+      .where('p.seq', '<=', newest)
+      .orderBy('p.seq')
       .limit(EVENTS_AT_ONCE)
       .execute();
     for (const row of events) {

@@ -139,7 +139,7 @@ export async function replay(
   // The place before the first event that is sent: one more than the largest integer would be none.
   const { rows } = await sql<{ after: number; newest: number }>`
     SELECT last_seq AS newest, CASE WHEN ${from.since ?? null}::timestamptz IS NULL THEN ${from.afterSeq ?? 0}::bigint
-      ELSE coalesce((SELECT min(seq) FROM domain_event WHERE at >= ${from.since ?? null}::timestamptz AND seq IS NOT NULL) - 1, last_seq) END AS after
+      ELSE coalesce((SELECT min(p.seq) FROM domain_event e JOIN event_place p ON p.event_id = e.id WHERE e.at >= ${from.since ?? null}::timestamptz) - 1, last_seq) END AS after
       FROM event_feed`.execute(tx);
   const { after = 0, newest = 0 } = rows[0] ?? {};
   assertReached(after, newest);

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import { literals } from '../../../db/literal.ts';
+import { literal, literals } from '../../../db/literal.ts';
 import type { NotificationStatus } from '../../../db/schema.ts';
 
 /**
@@ -36,4 +36,17 @@ export function mayMove(move: Move, alias = 'notification'): RawBuilder<boolean>
   return others.length === 0
     ? sql<boolean>`${status} = ${first}`
     : sql<boolean>`${status} IN (${sql.join([first, ...others], sql`, `)})`;
+}
+
+const RARE = ['DELIVERED', 'FAILED', 'SKIPPED', 'BLOCKED'] as const;
+const isRare = (status: NotificationStatus): status is (typeof RARE)[number] => RARE.some((one) => one === status);
+
+/**
+ * Whether a row of `notification` has the status, for a search. No index is about `status` itself, so that a claim and most
+ * sends leave the indexes alone: what waits has `claim_at`, and what few messages come to has `rare_status`.
+ */
+export function hasStatus(status: NotificationStatus): RawBuilder<boolean> {
+  if (isRare(status)) return sql<boolean>`notification.rare_status = ${literal(status)}`;
+  const is = sql<boolean>`notification.status = ${literal(status)}`;
+  return status === 'SENT' ? is : sql<boolean>`(notification.claim_at IS NOT NULL AND ${is})`;
 }
