@@ -17,7 +17,7 @@ export interface AssignmentTexts {
  * Expressions for the statement that gives tasks to people, after its `given` (id, version, reservation_id, who, message,
  * instead, quiet). A task that was released and is given to the same person again before the withdrawal was sent makes one
  * message about the new time, not two that disagree; a person who did not answer is asked again, and not notified of a new
- * time.
+ * time. The withdrawal is found by its key: `IS TRUE` keeps the index of all that a person was ever sent out of it.
  */
 export const assignmentMessages = ({
   withdrawn,
@@ -29,7 +29,7 @@ export const assignmentMessages = ({
 }: AssignmentTexts): RawBuilder<unknown> => sql`, again AS (
       UPDATE notification n SET status = 'SKIPPED', reason = 'RESCHEDULED' FROM given
        WHERE n.effect_key = given.id || ${withdrawn}::text || (given.version - 1) || '-' || ${channel}::text || '-' || ${recipientType}::text || '-' || given.id
-         AND n.recipient_id = given.who AND ${mayMove('skip', 'n')}
+         AND (n.recipient_id = given.who) IS TRUE AND ${mayMove('skip', 'n')}
       RETURNING n.task_id AS id, EXISTS (SELECT FROM task_refusal f WHERE f.task_id = given.id AND f.staff_id = given.who) AS silent),
     notified AS (
       INSERT INTO notification (id, effect_key, reservation_id, task_id, event, template, channel, recipient_type, recipient_id)

@@ -52,12 +52,16 @@ export async function skipPlanned(
      WHERE n.id = i ->> 'id' AND ${mayMove('skip', 'n')} AND n.attempts = n.waits`.execute(tx);
 }
 
-/** Holds messages about tasks that are to be given to somebody at once, for so many seconds. */
+/**
+ * Holds messages about tasks that are to be given to somebody at once, for so many seconds. A look at the task of each, as a
+ * join would begin with all messages about tasks.
+ */
 export async function postponeUntilGiven(tx: Tx, effectKeys: readonly string[], seconds: number): Promise<void> {
+  if (effectKeys.length === 0) return;
   await sql`
     UPDATE notification n SET due_at = now() + ${seconds}::int * interval '1 second'
      WHERE n.effect_key = ANY(${effectKeys}::text[]) AND ${mayMove('postpone', 'n')}
-       AND EXISTS (SELECT FROM task t WHERE t.id = n.task_id AND t.status = 'UNASSIGNED' AND t.next_assign_at <= now())`.execute(
+       AND (SELECT t.status = 'UNASSIGNED' AND t.next_assign_at <= now() FROM task t WHERE t.id = n.task_id)`.execute(
     tx,
   );
 }
