@@ -248,7 +248,7 @@ const COUNTS = {
 /** Soon due counts as due: what somebody else was quicker with is put off by a second. Cheap, as it is asked meanwhile. */
 const LEFT = `SELECT (EXISTS (SELECT FROM saga WHERE status IN ('pending', 'running', 'compensating'))
   OR EXISTS (SELECT FROM task WHERE status = 'UNASSIGNED' AND next_assign_at <= now() + interval '5 seconds')
-  OR EXISTS (SELECT FROM notification WHERE claim_at <= now() + interval '5 seconds')
+  OR EXISTS (SELECT FROM notification_due WHERE due_at <= now() + interval '5 seconds')
   OR EXISTS (SELECT FROM reservation r WHERE r.reminded_version IS DISTINCT FROM r.version
     AND (r.status <> 'PENDING' OR r.reminded_version IS NOT NULL))
   OR EXISTS (SELECT FROM event_feed f JOIN domain_event e ON e.id >= f.from_id

@@ -24,15 +24,51 @@ DROP INDEX domain_event_by_reservation, domain_event_unnumbered;
 ALTER TABLE domain_event DROP COLUMN seq;
 CREATE INDEX domain_event_by_reservation ON domain_event (reservation_id, id) WHERE reservation_id IS NOT NULL;
 
--- A message that is claimed changes no column of an index any more, so only its row is written, and not one entry in each of
--- twelve indexes. Its status stood in the conditions of three of them: those have columns of their own now, which a claim
--- leaves alone, and a message that is sent changes one.
+-- A message that is claimed, and one that is sent, change no column of an index any more, so only the row is written, and not
+-- one entry in each of twelve indexes. The status stood in the conditions of three of them, and the provider's id in one. What
+-- waits stands in a narrow table now, which triggers keep; and what few messages come to has a column that others never change.
+DROP INDEX notification_due;
+CREATE TABLE notification_due (
+  due_at timestamptz NOT NULL,
+  notification_id text NOT NULL,
+  PRIMARY KEY (due_at, notification_id)
+);
+INSERT INTO notification_due SELECT due_at, id FROM notification WHERE status IN ('QUEUED', 'SENDING') ORDER BY due_at;
 ALTER TABLE notification
-  ADD COLUMN claim_at timestamptz GENERATED ALWAYS AS (CASE WHEN status IN ('QUEUED', 'SENDING') THEN due_at END) STORED,
-  ADD COLUMN rare_status text GENERATED ALWAYS AS (CASE WHEN status IN ('DELIVERED', 'FAILED', 'SKIPPED', 'BLOCKED') THEN status END) STORED;
-DROP INDEX notification_due, notification_not_sent, notification_of_property_not_sent;
-CREATE INDEX notification_due ON notification (claim_at) WHERE claim_at IS NOT NULL;
+  ADD COLUMN rare_status text GENERATED ALWAYS AS (CASE WHEN status IN ('DELIVERED', 'FAILED', 'SKIPPED', 'BLOCKED') THEN status END) STORED,
+  ADD COLUMN sms_id text GENERATED ALWAYS AS (CASE WHEN channel = 'SMS' THEN provider_id END) STORED;
+DROP INDEX notification_not_sent, notification_of_property_not_sent, notification_by_provider;
+CREATE INDEX notification_by_sms ON notification (sms_id) WHERE sms_id IS NOT NULL;
 CREATE INDEX notification_not_sent ON notification (rare_status, created_at, id) WHERE rare_status IS NOT NULL;
 CREATE INDEX notification_of_property_not_sent ON notification (property_id, rare_status, created_at, id) WHERE rare_status IS NOT NULL;
 -- Room on its page for the row of a claim, when all messages of a page are claimed at once.
-ALTER TABLE notification SET (fillfactor = 60);
+ALTER TABLE notification SET (fillfactor = 50);
+
+CREATE FUNCTION new_notifications_wait() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO notification_due (due_at, notification_id)
+  SELECT n.due_at, n.id FROM new_rows n WHERE n.status IN ('QUEUED', 'SENDING');
+  RETURN NULL;
+END $$;
+CREATE FUNCTION notification_waits() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'TRUNCATE' THEN
+    TRUNCATE notification_due;
+    RETURN NULL;
+  END IF;
+  IF OLD.status IN ('QUEUED', 'SENDING') THEN
+    DELETE FROM notification_due d WHERE d.due_at = OLD.due_at AND d.notification_id = OLD.id;
+  END IF;
+  IF TG_OP = 'UPDATE' AND NEW.status IN ('QUEUED', 'SENDING') THEN
+    INSERT INTO notification_due (due_at, notification_id) VALUES (NEW.due_at, NEW.id);
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER waits AFTER INSERT ON notification REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT
+  EXECUTE FUNCTION new_notifications_wait();
+CREATE TRIGGER waits_on AFTER UPDATE ON notification FOR EACH ROW
+  WHEN (OLD.due_at IS DISTINCT FROM NEW.due_at OR OLD.id IS DISTINCT FROM NEW.id
+    OR (OLD.status IN ('QUEUED', 'SENDING')) IS DISTINCT FROM (NEW.status IN ('QUEUED', 'SENDING')))
+  EXECUTE FUNCTION notification_waits();
+CREATE TRIGGER waits_no_more AFTER DELETE ON notification FOR EACH ROW EXECUTE FUNCTION notification_waits();
+CREATE TRIGGER none_waits AFTER TRUNCATE ON notification FOR EACH STATEMENT EXECUTE FUNCTION notification_waits();

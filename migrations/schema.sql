@@ -454,10 +454,13 @@ CREATE TABLE notification (
   digest_id text,
   in_bulk boolean NOT NULL DEFAULT false,
   property_id text,
-  claim_at timestamp with time zone GENERATED ALWAYS AS ( CASE WHEN status = ANY (ARRAY['QUEUED',
-    'SENDING']) THEN due_at ELSE NULL::timestamp with time zone END) STORED,
   rare_status text GENERATED ALWAYS AS ( CASE WHEN status = ANY (ARRAY['DELIVERED', 'FAILED', 'SKIPPED',
     'BLOCKED']) THEN status ELSE NULL::text END) STORED,
+  sms_id text GENERATED ALWAYS AS (
+CASE
+    WHEN channel = 'SMS' THEN provider_id
+    ELSE NULL::text
+END) STORED,
   CONSTRAINT notification_pkey PRIMARY KEY (id),
   CONSTRAINT notification_effect_key_key UNIQUE (effect_key),
   CONSTRAINT notification_body_hash_check CHECK (octet_length(body_hash) = 32),
@@ -466,14 +469,13 @@ CREATE TABLE notification (
   CONSTRAINT notification_recipient_type_check CHECK (recipient_type = ANY (ARRAY['GUEST', 'OWNER', 'STAFF', 'OPS'])),
   CONSTRAINT notification_status_check CHECK (status = ANY (ARRAY['QUEUED', 'SENDING', 'SENT', 'DELIVERED', 'FAILED',
     'SKIPPED', 'BLOCKED']))
-) WITH (fillfactor=60);
+) WITH (fillfactor=50);
 CREATE INDEX notification_by_age ON notification (created_at, id);
 CREATE INDEX notification_by_event ON notification (event, created_at, id);
-CREATE INDEX notification_by_provider ON notification (provider_id) WHERE channel = 'SMS' AND provider_id IS NOT NULL;
 CREATE INDEX notification_by_reservation ON notification (reservation_id);
 CREATE INDEX notification_by_saga ON notification (saga_id);
+CREATE INDEX notification_by_sms ON notification (sms_id) WHERE sms_id IS NOT NULL;
 CREATE INDEX notification_by_task ON notification (task_id) WHERE task_id IS NOT NULL;
-CREATE INDEX notification_due ON notification (claim_at) WHERE claim_at IS NOT NULL;
 CREATE INDEX notification_in_digest ON notification (digest_id) WHERE digest_id IS NOT NULL;
 CREATE INDEX notification_not_sent ON notification (rare_status, created_at, id) WHERE rare_status IS NOT NULL;
 CREATE INDEX notification_of_property ON notification (property_id, created_at, id) WHERE property_id IS NOT NULL;
@@ -491,6 +493,12 @@ CREATE TABLE notification_content (
   subject text,
   body text NOT NULL,
   CONSTRAINT notification_content_pkey PRIMARY KEY (notification_id)
+);
+
+CREATE TABLE notification_due (
+  due_at timestamp with time zone NOT NULL,
+  notification_id text NOT NULL,
+  CONSTRAINT notification_due_pkey PRIMARY KEY (due_at, notification_id)
 );
 
 CREATE TABLE outbox (
@@ -1631,6 +1639,16 @@ BEGIN
   RETURN NULL;
 END $function$;
 
+CREATE FUNCTION new_notifications_wait()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  INSERT INTO notification_due (due_at, notification_id)
+  SELECT n.due_at, n.id FROM new_rows n WHERE n.status IN ('QUEUED', 'SENDING');
+  RETURN NULL;
+END $function$;
+
 CREATE FUNCTION notification_events()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1648,6 +1666,24 @@ BEGIN
       'recipientId', n.recipient_id, 'reason', n.reason, 'taskId', n.task_id)
     FROM new_rows n JOIN old_rows o ON o.id = n.id
    WHERE n.status <> o.status AND n.status NOT IN ('QUEUED', 'SENDING');
+  RETURN NULL;
+END $function$;
+
+CREATE FUNCTION notification_waits()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF TG_OP = 'TRUNCATE' THEN
+    TRUNCATE notification_due;
+    RETURN NULL;
+  END IF;
+  IF OLD.status IN ('QUEUED', 'SENDING') THEN
+    DELETE FROM notification_due d WHERE d.due_at = OLD.due_at AND d.notification_id = OLD.id;
+  END IF;
+  IF TG_OP = 'UPDATE' AND NEW.status IN ('QUEUED', 'SENDING') THEN
+    INSERT INTO notification_due (due_at, notification_id) VALUES (NEW.due_at, NEW.id);
+  END IF;
   RETURN NULL;
 END $function$;
 
@@ -2147,8 +2183,15 @@ ALTER TABLE ledger_tx ENABLE ALWAYS TRIGGER marks_of_new;
 CREATE TRIGGER kept BEFORE DELETE OR UPDATE OR TRUNCATE ON message_template FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER events_of_change AFTER UPDATE ON notification REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION notification_events();
+CREATE TRIGGER none_waits AFTER TRUNCATE ON notification FOR EACH STATEMENT EXECUTE FUNCTION notification_waits();
 CREATE TRIGGER place BEFORE INSERT ON notification FOR EACH ROW WHEN (new.reservation_id IS NOT NULL
     OR new.task_id IS NOT NULL) EXECUTE FUNCTION place_of_notification();
+CREATE TRIGGER waits AFTER INSERT ON notification REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT
+    EXECUTE FUNCTION new_notifications_wait();
+CREATE TRIGGER waits_no_more AFTER DELETE ON notification FOR EACH ROW EXECUTE FUNCTION notification_waits();
+CREATE TRIGGER waits_on AFTER UPDATE ON notification FOR EACH ROW WHEN (old.due_at IS DISTINCT FROM new.due_at
+    OR old.id IS DISTINCT FROM new.id OR (old.status = ANY (ARRAY['QUEUED',
+    'SENDING'])) IS DISTINCT FROM (new.status = ANY (ARRAY['QUEUED', 'SENDING']))) EXECUTE FUNCTION notification_waits();
 CREATE TRIGGER events_of_change AFTER UPDATE ON owner FOR EACH ROW WHEN (new.version IS DISTINCT FROM old.version)
     EXECUTE FUNCTION owner_events();
 CREATE TRIGGER events_of_new AFTER INSERT ON owner FOR EACH ROW EXECUTE FUNCTION owner_events();

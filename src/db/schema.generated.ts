@@ -305,7 +305,6 @@ export interface Notification {
   attempts: Generated<number>;
   body_hash: Buffer | null;
   channel: "EMAIL" | "SMS";
-  claim_at: GeneratedAlways<string | null>;
   created_at: Generated<Date>;
   delivered_at: Timestamp | null;
   digest_id: string | null;
@@ -330,6 +329,7 @@ export interface Notification {
   reservation_id: string | null;
   saga_id: string | null;
   sent_at: Timestamp | null;
+  sms_id: GeneratedAlways<string | null>;
   status: Generated<"BLOCKED" | "DELIVERED" | "FAILED" | "QUEUED" | "SENDING" | "SENT" | "SKIPPED">;
   task_id: string | null;
   template: string;
@@ -342,6 +342,11 @@ export interface NotificationContent {
   body: string;
   notification_id: string;
   subject: string | null;
+}
+
+export interface NotificationDue {
+  due_at: Timestamp;
+  notification_id: string;
 }
 
 export interface Outbox {
@@ -850,6 +855,7 @@ export interface DB {
   message_template: MessageTemplate;
   notification: Notification;
   notification_content: NotificationContent;
+  notification_due: NotificationDue;
   outbox: Outbox;
   owner: Owner;
   payment: Payment;

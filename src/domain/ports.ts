@@ -16,10 +16,7 @@ export interface OutgoingMessage {
   readonly text: string;
   /** Null for SMS. */
   readonly html: string | null;
-  /**
-   * What `html` was put together from: the id of the frame that all mails share, the language (BCP 47), and the mail's own
-   * content. For what keeps mails; null or absent: keep `html`.
-   */
+  /** What `html` was put together from, for what keeps mails: the frame's id, the language (BCP 47), and the mail's own content. */
   readonly parts?: { readonly frame: string; readonly locale: string; readonly content: string } | null;
 }
 

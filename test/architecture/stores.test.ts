@@ -61,6 +61,7 @@ const HOMES: Readonly<Record<keyof Database, string>> = {
   webhook_attempt: 'domain/webhooks/store.ts',
   message_template: 'domain/messages/template-versions.ts',
   notification_content: 'domain/notifications/store/',
+  notification_due: 'TRIGGERS',
   sweep_failure: 'domain/sweeps/failures.ts',
   integrity_mark: 'domain/finance/integrity-now.ts',
   integrity_pass: 'domain/finance/integrity-now.ts',

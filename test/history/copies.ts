@@ -33,6 +33,7 @@ const SHARED = new Set(['webhook_endpoint']);
 const THINNED: Readonly<Record<string, number>> = {
   notification: 10,
   notification_content: 10,
+  notification_due: 10,
   dev_mail: 50,
   check_out_report: 10,
   saga_step: 10,
@@ -162,7 +163,13 @@ export const vacuum = (databaseUrl: string): Promise<unknown> =>
 
 function insertOf({ table, columns, rows }: Sample, pattern: Pattern, stays: number): string {
   const names = columns.map(({ name }) => `"${name}"`).join(', ');
-  const maxima = new Map(columns.map(({ name }) => [name, Math.max(...rows.map((row) => Number(row[name] ?? 0)))]));
+  const largest = (of: Sample['rows'], name: string): number => Math.max(...of.map((row) => Number(row[name] ?? 0)));
+  const maxima = new Map(columns.map(({ name }) => [name, largest(rows, name)]));
+  // A place is that of an event, and not every event has one yet.
+  if (table === 'event_place') {
+    const events = pattern.samples.find((sample) => sample.table === 'domain_event');
+    maxima.set('event_id', largest(events?.rows ?? [], 'id'));
+  }
   const selects = rows.map((row) => {
     const values = columns.map((column) => expressionOf(table, column, row, maxima, pattern));
     return `SELECT ${values.join(', ')}`;

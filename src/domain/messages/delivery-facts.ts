@@ -105,14 +105,20 @@ function ownFacts(): RawBuilder<Readonly<Record<string, Scalar>> | null> {
   return sql`CASE n.event ${sql.join(cases, sql` `)} END`;
 }
 
-/** A value, or null where the notification has none; a template decides which it cannot do without. */
+/**
+ * A value, or null where the notification has none; a template decides which it cannot do without. Of a text that names few,
+ * `names` spares the others: most of the cost of a message is in printing days and times.
+ */
 export function valuesOf(
   facts: Facts,
   textLocale = 'en',
   /** Of the API, as people reach it; null: links are not known. */
   publicUrl: string | null = null,
+  names: readonly string[] | null = null,
 ): Readonly<Record<VariableName, string | null>> {
   const print = printerFor(textLocale, facts, { publicUrl, times: timesOf(facts) });
-  const values = Object.entries(CATALOGUE).map(([name, { read }]) => [name, read(facts, print)]);
-  return Object.fromEntries(values) as Record<VariableName, string | null>;
+  const named = Object.entries(CATALOGUE).map(
+    ([name, { read }]) => [name, names === null || names.includes(name) ? read(facts, print) : null] as const,
+  );
+  return Object.fromEntries(named) as Record<VariableName, string | null>;
 }

@@ -43,10 +43,13 @@ export type ClaimMode = 'together' | 'alone';
 
 const dueRows = (db: Db, mode: ClaimMode, scope: Scope) =>
   db
-    .selectFrom('notification as q')
+    .selectFrom('notification_due as d')
+    .innerJoin('notification as q', 'q.id', 'd.notification_id')
     .select(['q.id', 'q.status'])
+    .where('d.due_at', '<=', sql<Date>`now()`)
     .where(mayMove('claim', 'q'))
-    .where('q.claim_at', '<=', sql<string>`now()`)
+    // Of the row itself, which is looked at again when it was locked: it may have been put off meanwhile.
+    .where('q.due_at', '<=', sql<Date>`now()`)
     .where((eb) => eb.or([eb('q.status', '=', literal('QUEUED')), eb('q.lease_until', '<=', sql<Date>`now()`)]))
     .where(isNotSetAside('messages', sql`q.id`))
     .where(
@@ -55,7 +58,7 @@ const dueRows = (db: Db, mode: ClaimMode, scope: Scope) =>
         : sql<boolean>`q.status = 'SENDING'`,
     )
     .where(inScope(scope, sql`q.id`))
-    .orderBy('q.claim_at')
+    .orderBy('d.due_at')
     .limit(batchLimit(scope.limit));
 
 /** The ids of what `claimDue` would take. */
@@ -65,7 +68,7 @@ export async function dueIds(db: Db, mode: ClaimMode, limit: number): Promise<re
 
 /** Takes what is due, and what another worker took and did not finish within its lease. */
 export async function claimDue(db: Db, mode: ClaimMode, scope: Scope): Promise<readonly ClaimedNotification[]> {
-  const due = dueRows(db, mode, scope).forUpdate().skipLocked();
+  const due = dueRows(db, mode, scope).forUpdate('q').skipLocked();
   return await claimRows(db, due, { leaseSeconds: LEASE_SECONDS, marked: wasSetAside('messages', sql`n.id`) });
 }
 
@@ -127,8 +130,7 @@ export async function ownedProviderIds(db: Db, ids: readonly string[]): Promise<
   const rows = await db
     .selectFrom('notification')
     .select('provider_id')
-    .where('channel', '=', literal('SMS'))
-    .where('provider_id', '=', sql<string>`ANY(${ids})`)
+    .where('sms_id', '=', sql<string>`ANY(${ids})`)
     .execute();
   return new Set(rows.flatMap(({ provider_id }) => provider_id ?? []));
 }

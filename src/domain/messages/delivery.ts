@@ -24,7 +24,7 @@ import {
 } from './delivery-rows.ts';
 import { fallBack } from './fallback.ts';
 import { offerText } from './offer-texts.ts';
-import { renderMessage } from './render.ts';
+import { renderMessage, variablesOf } from './render.ts';
 import { MAX_SEGMENTS, segmentsOf } from './segments.ts';
 import { templateOf } from './templates.ts';
 import { isForeign, textToSend } from './texts.ts';
@@ -220,7 +220,8 @@ function prepare(row: ClaimedNotification, read: Known, deps: DeliveryDeps): Pre
   if (behind) return behind;
   // One that has waited, for a worker perhaps, offers nothing that is over by now.
   const atSending = { ...facts, dueAt: conditions.now };
-  const rendered = renderMessage(text, row.channel, valuesOf(atSending, text.locale, deps.publicUrl));
+  const names = variablesOf([...text.subject, ...text.message]);
+  const rendered = renderMessage(text, row.channel, valuesOf(atSending, text.locale, deps.publicUrl, names));
   if ('missing' in rendered) return withoutValues(rendered.missing, facts.orderedAt, conditions.now);
   if (row.channel === 'SMS' && segmentsOf(rendered.text).segments > MAX_SEGMENTS) {
     return { status: 'BLOCKED', reason: 'SMS_TOO_LONG' };

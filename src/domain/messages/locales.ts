@@ -48,6 +48,14 @@ export const isSameLanguage = (one: string, other: string): boolean =>
 const RIGHT_TO_LEFT: ReadonlySet<string> = new Set(['Adlm', 'Arab', 'Hebr', 'Nkoo', 'Rohg', 'Syrc', 'Thaa']);
 /** The direction in which the script of a BCP 47 tag is written; `ltr` for what is no tag. */
 export function directionOf(locale: string): Direction {
+  const known = directions.get(locale) ?? readDirection(locale);
+  if (directions.size < MAX_DIRECTIONS) directions.set(locale, known);
+  return known;
+}
+/** Finding the script costs as much as writing the text. Locales come from outside, so there may be any number of them. */
+const directions = new Map<string, Direction>();
+const MAX_DIRECTIONS = 500;
+function readDirection(locale: string): Direction {
   try {
     return RIGHT_TO_LEFT.has(new Intl.Locale(locale).maximize().script ?? '') ? 'rtl' : 'ltr';
   } catch {

@@ -44,7 +44,12 @@ export function createSmtp({ url, from }: SmtpOptions): Messenger {
 
   const send = async (message: OutgoingMessage): Promise<SendOutcome> => {
     if (!isOneAddress(message.to)) return { sent: false, permanent: true, reason: 'BAD_ADDRESS' };
-    const signal = AbortSignal.timeout(MESSAGE_TIMEOUT_MS);
+    // Not `AbortSignal.timeout`, which would hold each message in memory until then, however soon it was taken.
+    const timeout = new AbortController();
+    const timer = setTimeout(
+      () => timeout.abort(new DOMException('not taken in time', 'TimeoutError')),
+      MESSAGE_TIMEOUT_MS,
+    );
     try {
       const sent = await transport.sendMail({
         from,
@@ -55,11 +60,13 @@ export function createSmtp({ url, from }: SmtpOptions): Messenger {
         messageId: message.messageId,
         text: message.text,
         ...(message.html !== null && { html: message.html }),
-        signal,
+        signal: timeout.signal,
       });
       return { sent: true, providerId: sent.messageId.slice(0, 200) };
     } catch (error) {
       return { sent: false, ...failureOf(error) };
+    } finally {
+      clearTimeout(timer);
     }
   };
 

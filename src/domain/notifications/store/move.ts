@@ -1,7 +1,6 @@
 import { type QueryCreator, sql } from 'kysely';
 import type { Db, Tx } from '../../../db/client.ts';
 import type { FusedDatabase } from '../../../db/fused.ts';
-import { literal } from '../../../db/literal.ts';
 import { ACCESS_BEHIND } from '../held.ts';
 import { mayMove } from './states.ts';
 
@@ -76,8 +75,7 @@ export async function noteOutcome(
   const moved = await db
     .updateTable('notification')
     .set({ status: outcome, reason, ...(outcome === 'DELIVERED' && { delivered_at: sql<Date>`now()` }) })
-    .where('channel', '=', literal('SMS'))
-    .where('provider_id', '=', providerId)
+    .where('sms_id', '=', providerId)
     .where(mayMove(outcome === 'DELIVERED' ? 'deliver' : 'bounce'))
     .returning('id')
     .execute();

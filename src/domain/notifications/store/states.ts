@@ -43,10 +43,12 @@ const isRare = (status: NotificationStatus): status is (typeof RARE)[number] => 
 
 /**
  * Whether a row of `notification` has the status, for a search. No index is about `status` itself, so that a claim and most
- * sends leave the indexes alone: what waits has `claim_at`, and what few messages come to has `rare_status`.
+ * sends leave the indexes alone: what waits is in `notification_due`, and what few messages come to has `rare_status`.
  */
 export function hasStatus(status: NotificationStatus): RawBuilder<boolean> {
   if (isRare(status)) return sql<boolean>`notification.rare_status = ${literal(status)}`;
   const is = sql<boolean>`notification.status = ${literal(status)}`;
-  return status === 'SENT' ? is : sql<boolean>`(notification.claim_at IS NOT NULL AND ${is})`;
+  return status === 'SENT'
+    ? is
+    : sql<boolean>`(notification.id IN (SELECT d.notification_id FROM notification_due d) AND ${is})`;
 }
