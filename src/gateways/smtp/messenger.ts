@@ -50,16 +50,20 @@ export function createSmtp({ url, from }: SmtpOptions): Messenger {
       () => timeout.abort(new DOMException('not taken in time', 'TimeoutError')),
       MESSAGE_TIMEOUT_MS,
     );
+    const subject = headerText(message.subject ?? '');
+    const texts = [from, message.to, subject, message.text, message.html ?? message.text];
     try {
       const sent = await transport.sendMail({
         from,
         // As an object, so that nothing in the text is parsed as a list or a display name.
         to: { name: '', address: message.to },
         envelope: { from: addressOf(from), to: [message.to] },
-        subject: headerText(message.subject ?? ''),
+        subject,
         messageId: message.messageId,
         text: message.text,
         ...(message.html !== null && { html: message.html }),
+        // As it would be chosen, without counting the letters of each part: that costs as much as encoding them.
+        ...(texts.every(isPlainLatin) && { textEncoding: 'quoted-printable' as const }),
         signal: timeout.signal,
       });
       return { sent: true, providerId: sent.messageId.slice(0, 200) };
@@ -88,6 +92,9 @@ export function createSmtp({ url, from }: SmtpOptions): Messenger {
 /** Exactly one address: no list, no display name, no route, nothing that ends a header line. */
 const ADDRESS = /^[^\s,;:<>()[\]\\"@\p{Cc}\u2028\u2029]{1,64}@[^\s,;:<>()[\]\\"@\p{Cc}\u2028\u2029]{1,255}$/u;
 export const isOneAddress = (text: string): boolean => text.length <= 254 && ADDRESS.test(text);
+
+/** ASCII with a letter in it: base64 is for texts with fewer letters than other characters. */
+const isPlainLatin = (text: string): boolean => /^[\t\n\r -~]*$/.test(text) && /[A-Za-z]/.test(text);
 
 /** Values were cleaned when the text was rendered; a header gets no line end whatever wrote it. */
 export const headerText = (text: string): string => text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ').trim();
