@@ -238,7 +238,7 @@ async function startPrograms(
 
 const OPEN_SAGAS = `SELECT count(*) AS n FROM saga WHERE status IN ('pending', 'running', 'compensating')`;
 const BACKLOG = `SELECT (SELECT count(*) FROM task WHERE status = 'UNASSIGNED' AND next_assign_at <= now())
-  + (SELECT count(*) FROM notification WHERE status IN ('QUEUED', 'SENDING') AND due_at <= now()) AS n`;
+  + (SELECT count(*) FROM notification_due WHERE due_at <= now()) AS n`;
 const COUNTS = {
   assigned: `SELECT count(*) AS n FROM task WHERE status = 'ASSIGNED'`,
   sent: `SELECT count(*) AS n FROM notification WHERE status = 'SENT'`,
