@@ -46,7 +46,7 @@ const NUMBERED_AT_ONCE = 5_000;
 export async function numberEvents(db: Db): Promise<number> {
   const { rows: looks } = await sql<{ last: number; some: boolean; moves: boolean }>`
     SELECT f.last_seq AS last, EXISTS (${unnumbered({ limit: 1, ids: null })}) AS some,
-           ${isSettled} AND (f.next_id > f.from_id OR EXISTS (SELECT FROM domain_event e WHERE e.id >= f.from_id)) AS moves
+           ${isSettled} AND (f.next_id > f.from_id OR (SELECT max(e.id) FROM domain_event e) >= f.from_id) IS TRUE AS moves
       FROM event_feed f`.execute(db);
   const [look] = looks;
   if (!look?.some) {
@@ -122,7 +122,7 @@ async function moveOn(tx: Tx): Promise<void> {
              UNION SELECT e.id FROM domain_event e WHERE e.id >= f.from_id AND e.id < least(f.next_id, open.first) AND ${hasNoPlace}),
            next_id = coalesce(open.first, open.newest + 1, f.next_id), next_xid = pg_snapshot_xmax(pg_current_snapshot())
       FROM (SELECT (SELECT e.id FROM domain_event e WHERE e.id >= feed.from_id AND ${hasNoPlace} AND NOT ${isNoted} ORDER BY e.id LIMIT 1) AS first,
-                   (SELECT max(e.id) FROM domain_event e WHERE e.id >= feed.from_id) AS newest
+                   (SELECT greatest(max(e.id), feed.from_id - 1) FROM domain_event e) AS newest
               FROM event_feed feed) AS open
      WHERE ${isSettled}`.execute(tx);
 }
@@ -160,11 +160,35 @@ export function assertReached(place: number, last: number): void {
   if (place > last) throw new RoomyError('EVENTS_NOT_REACHED', { details: { asked: place, last } });
 }
 
-/** Query of the numbered events `e` of a filter with their places `p`; a type `noun.*` stands for every event of that noun. */
+/**
+ * Query of the numbered events `e` of a filter with their places `p`; a type `noun.*` stands for every event of that noun. The
+ * places come first, and each event is looked for by its key; of one stay it is the other way round.
+ */
 export function matching(db: Db, { types = [], reservationId }: EventFilter) {
-  let query = db
-    .selectFrom('event_place as p')
-    .innerJoin('domain_event as e', 'e.id', 'p.event_id')
+  const byKey = sql.lit(0);
+  let query = (
+    reservationId === undefined
+      ? db.selectFrom('event_place as p').innerJoinLateral(
+          (eb) =>
+            eb
+              .selectFrom('domain_event as event')
+              .selectAll('event')
+              .whereRef('event.id', '=', 'p.event_id')
+              .offset(byKey)
+              .as('e'),
+          (join) => join.onTrue(),
+        )
+      : db.selectFrom('domain_event as e').innerJoinLateral(
+          (eb) =>
+            eb
+              .selectFrom('event_place as place')
+              .selectAll('place')
+              .whereRef('place.event_id', '=', 'e.id')
+              .offset(byKey)
+              .as('p'),
+          (join) => join.onTrue(),
+        )
+  )
     .selectAll('e')
     .select('p.seq');
   if (types.length > 0) {

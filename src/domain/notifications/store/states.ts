@@ -50,5 +50,5 @@ export function hasStatus(status: NotificationStatus): RawBuilder<boolean> {
   const is = sql<boolean>`notification.status = ${literal(status)}`;
   return status === 'SENT'
     ? is
-    : sql<boolean>`(notification.id IN (SELECT d.notification_id FROM notification_due d) AND ${is})`;
+    : sql<boolean>`(notification.id = ANY(ARRAY(SELECT d.notification_id FROM notification_due d)) AND ${is})`;
 }
