@@ -1,5 +1,6 @@
 import { type Selectable, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
 import type { DomainEventTable } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
@@ -165,7 +166,7 @@ export function assertReached(place: number, last: number): void {
  * places come first, and each event is looked for by its key; of one stay it is the other way round.
  */
 export function matching(db: Db, { types = [], reservationId }: EventFilter) {
-  const byKey = sql.lit(0);
+  const byKey = literal(0);
   let query = (
     reservationId === undefined
       ? db.selectFrom('event_place as p').innerJoinLateral(
