@@ -1,3 +1,6 @@
+-- Nobody may write these between a copy and what goes by it, in the order in which the programs take them.
+LOCK TABLE notification, event_feed, domain_event, dev_mail IN ACCESS EXCLUSIVE MODE;
+
 -- A mail of the mailbox keeps its own content; the frame around it, which is the same for all, is kept once. Mails without a
 -- frame are whole.
 CREATE TABLE mail_frame (

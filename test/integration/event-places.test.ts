@@ -91,6 +91,28 @@ describe('the place of an event', () => {
     expect(all.at(-1)).toBe(late[1]?.id);
   });
 
+  it('is given to one of a transaction that began after the newest that has ended', async () => {
+    const { last_seq: before } = await feed();
+    const mayHappen = Promise.withResolvers<void>();
+    const began = Promise.withResolvers<void>();
+    // It has a smaller number than `late`, and its event has a larger one.
+    const early = db.transaction().execute(async (tx) => {
+      await sql`UPDATE owner SET name = 'Olga' WHERE id = 'owner-1' AND pg_current_xact_id() IS NOT NULL`.execute(tx);
+      began.resolve();
+      await mayHappen.promise;
+      return await happen(tx);
+    });
+    await began.promise;
+    const late = await begin();
+    mayHappen.resolve();
+    const first = await early;
+    for (let n = 0; n < 5; n += 1) await numberEvents(db);
+    expect((await feed()).from_id).toBeLessThanOrEqual((await feed()).newest);
+    await late.end();
+    expect(await placed(before)).toEqual([first, late.id]);
+    await nothingLeft();
+  });
+
   it('is looked for among what is new only, once what is older has ended', async () => {
     const late = await begin();
     const { from_id: open } = await feed();

@@ -45,13 +45,13 @@ const NUMBERED_AT_ONCE = 5_000;
 
 /** Gives committed events their places, and answers the last one given. One at a time; the others wait for it. */
 export async function numberEvents(db: Db): Promise<number> {
-  const { rows: looks } = await sql<{ last: number; some: boolean; moves: boolean }>`
-    SELECT f.last_seq AS last, EXISTS (${unnumbered({ limit: 1, ids: null })}) AS some,
-           ${isSettled} AND (f.next_id > f.from_id OR (SELECT max(e.id) FROM domain_event e) >= f.from_id) IS TRUE AS moves
-      FROM event_feed f`.execute(db);
+  const { rows: looks } = await sql<{ last: number; newest: number; some: boolean; moves: boolean }>`
+    SELECT f.last_seq AS last, n.newest, EXISTS (${unnumbered({ limit: 1, ids: null })}) AS some,
+           ${isSettled} AND (f.next_id > f.from_id OR n.newest >= f.from_id) AS moves
+      FROM event_feed f, (SELECT coalesce(max(e.id), 0) AS newest FROM domain_event e) n`.execute(db);
   const [look] = looks;
   if (!look?.some) {
-    if (look?.moves) await db.transaction().execute(moveOn);
+    if (look?.moves) await db.transaction().execute((tx) => moveOn(tx, look.newest));
     return look?.last ?? 0;
   }
   let { last } = look;
@@ -62,6 +62,7 @@ export async function numberEvents(db: Db): Promise<number> {
     run: (scope) =>
       db.transaction().execute(async (tx) => {
         const numbered = await numberSome(tx, scope);
+        await moveOn(tx, look.newest);
         last = numbered.last;
         return numbered.ids;
       }),
@@ -99,31 +100,30 @@ async function numberSome(tx: Tx, scope: Scope): Promise<{ readonly last: number
     RETURNING seq, event_id::text AS id`.execute(tx);
   const last = Math.max(feed.last_seq, ...rows.map(({ seq }) => seq));
   if (rows.length > 0) await tx.updateTable('event_feed').set({ last_seq: last }).execute();
-  await moveOn(tx);
   return { last, ids: rows.map(({ id }) => id) };
 }
 
 /**
- * Whether every transaction that may have taken an id below `next_id` has ended: it had its own number before it took one. A
- * number that is still to come is of another server, from which the rows were restored: none of its transactions goes on.
+ * Whether every transaction that may have taken an id below `next_id` has ended. One that is still to come is of another
+ * server, from which the rows were restored: none of its transactions goes on.
  */
 const isSettled = sql<boolean>`(f.next_xid <= pg_snapshot_xmin(pg_current_snapshot()) OR f.next_xid > pg_snapshot_xmax(pg_current_snapshot()))`;
 
 /**
  * Moves the place from which events without one are looked for, so that a look costs what is new, and not what there is: no
  * further than the first event that has no place yet, and than the ids of which every transaction has ended. Events that are
- * noted as failed stay behind in `left_ids`.
+ * noted as failed stay behind in `left_ids`. `newest` is the largest id that was to be seen before this transaction began:
+ * who took a smaller one had a number before (the change that makes an event comes first), so a smaller number than ours.
  */
-async function moveOn(tx: Tx): Promise<void> {
+async function moveOn(tx: Tx, newest: number): Promise<void> {
   await tx.selectFrom('event_feed').select('last_seq').forUpdate().execute();
   const isNoted = sql<boolean>`EXISTS (SELECT FROM sweep_failure a WHERE a.sweep = 'events' AND a.row_id = e.id::text)`;
+  const from = sql<number>`least(f.next_id, open.first)`;
   await sql`
-    UPDATE event_feed f SET from_id = least(f.next_id, open.first),
+    UPDATE event_feed f SET from_id = ${from}, next_id = greatest(${newest}::bigint + 1, ${from}), next_xid = pg_current_xact_id(),
            left_ids = ARRAY(SELECT e.id FROM unnest(f.left_ids) AS left_one (id) JOIN domain_event e ON e.id = left_one.id WHERE ${hasNoPlace}
-             UNION SELECT e.id FROM domain_event e WHERE e.id >= f.from_id AND e.id < least(f.next_id, open.first) AND ${hasNoPlace}),
-           next_id = coalesce(open.first, open.newest + 1, f.next_id), next_xid = pg_snapshot_xmax(pg_current_snapshot())
-      FROM (SELECT (SELECT e.id FROM domain_event e WHERE e.id >= feed.from_id AND ${hasNoPlace} AND NOT ${isNoted} ORDER BY e.id LIMIT 1) AS first,
-                   (SELECT greatest(max(e.id), feed.from_id - 1) FROM domain_event e) AS newest
+             UNION SELECT e.id FROM domain_event e WHERE e.id >= f.from_id AND e.id < ${from} AND ${hasNoPlace})
+      FROM (SELECT (SELECT e.id FROM domain_event e WHERE e.id >= feed.from_id AND ${hasNoPlace} AND NOT ${isNoted} ORDER BY e.id LIMIT 1) AS first
               FROM event_feed feed) AS open
      WHERE ${isSettled}`.execute(tx);
 }
