@@ -28,6 +28,20 @@ CREATE INDEX amenity_grant_active ON amenity_grant (property_id) WHERE status = 
 CREATE INDEX amenity_grant_unsettled ON amenity_grant (reservation_id) WHERE status = 'ACTIVE'
     AND wanted_until IS DISTINCT FROM asked_until;
 
+CREATE TABLE archived_outbox (
+  dedupe_key text NOT NULL,
+  id bigint NOT NULL,
+  kind text NOT NULL,
+  saga_id text,
+  payload jsonb NOT NULL,
+  available_at timestamp with time zone NOT NULL,
+  created_at timestamp with time zone NOT NULL,
+  attempts integer NOT NULL,
+  last_error text,
+  published_at timestamp with time zone NOT NULL,
+  CONSTRAINT archived_outbox_pkey PRIMARY KEY (dedupe_key)
+);
+
 CREATE TABLE assignment_rule (
   only_row boolean NOT NULL DEFAULT true,
   workload_percent integer NOT NULL DEFAULT 45,
@@ -111,7 +125,51 @@ CREATE TABLE dev_mail (
   frame text,
   locale text,
   CONSTRAINT dev_mail_pkey PRIMARY KEY (id),
-  CONSTRAINT dev_mail_message_id_key UNIQUE (message_id),
+  CONSTRAINT dev_mail_framed CHECK ((frame IS NULL) = (locale IS NULL))
+) PARTITION BY RANGE (id);
+
+CREATE TABLE dev_mail_first (
+  id bigint CONSTRAINT dev_mail_id_not_null NOT NULL,
+  message_id text CONSTRAINT dev_mail_message_id_not_null NOT NULL,
+  channel text CONSTRAINT dev_mail_channel_not_null NOT NULL,
+  recipient text CONSTRAINT dev_mail_recipient_not_null NOT NULL,
+  subject text,
+  body text CONSTRAINT dev_mail_body_not_null NOT NULL,
+  received_at timestamp with time zone CONSTRAINT dev_mail_received_at_not_null NOT NULL DEFAULT now(),
+  frame text,
+  locale text,
+  CONSTRAINT dev_mail_first_pkey PRIMARY KEY (id),
+  CONSTRAINT dev_mail_first_message_id_key UNIQUE (message_id),
+  CONSTRAINT dev_mail_framed CHECK ((frame IS NULL) = (locale IS NULL))
+);
+
+CREATE TABLE dev_mail_from_2000000 (
+  id bigint CONSTRAINT dev_mail_id_not_null NOT NULL,
+  message_id text CONSTRAINT dev_mail_message_id_not_null NOT NULL,
+  channel text CONSTRAINT dev_mail_channel_not_null NOT NULL,
+  recipient text CONSTRAINT dev_mail_recipient_not_null NOT NULL,
+  subject text,
+  body text CONSTRAINT dev_mail_body_not_null NOT NULL,
+  received_at timestamp with time zone CONSTRAINT dev_mail_received_at_not_null NOT NULL DEFAULT now(),
+  frame text,
+  locale text,
+  CONSTRAINT dev_mail_from_2000000_pkey PRIMARY KEY (id),
+  CONSTRAINT dev_mail_from_2000000_message_id_key UNIQUE (message_id),
+  CONSTRAINT dev_mail_framed CHECK ((frame IS NULL) = (locale IS NULL))
+);
+
+CREATE TABLE dev_mail_open (
+  id bigint CONSTRAINT dev_mail_id_not_null NOT NULL,
+  message_id text CONSTRAINT dev_mail_message_id_not_null NOT NULL,
+  channel text CONSTRAINT dev_mail_channel_not_null NOT NULL,
+  recipient text CONSTRAINT dev_mail_recipient_not_null NOT NULL,
+  subject text,
+  body text CONSTRAINT dev_mail_body_not_null NOT NULL,
+  received_at timestamp with time zone CONSTRAINT dev_mail_received_at_not_null NOT NULL DEFAULT now(),
+  frame text,
+  locale text,
+  CONSTRAINT dev_mail_open_pkey PRIMARY KEY (id),
+  CONSTRAINT dev_mail_open_message_id_key UNIQUE (message_id),
   CONSTRAINT dev_mail_framed CHECK ((frame IS NULL) = (locale IS NULL))
 );
 
@@ -169,9 +227,79 @@ CREATE TABLE domain_event (
   reservation_id text,
   data jsonb NOT NULL,
   CONSTRAINT domain_event_pkey PRIMARY KEY (id)
-);
+) PARTITION BY RANGE (id);
 CREATE INDEX domain_event_by_age ON domain_event (at);
 CREATE INDEX domain_event_by_reservation ON domain_event (reservation_id, id) WHERE reservation_id IS NOT NULL;
+
+CREATE TABLE domain_event_first (
+  id bigint CONSTRAINT domain_event_id_not_null NOT NULL,
+  at timestamp with time zone CONSTRAINT domain_event_at_not_null NOT NULL DEFAULT now(),
+  type text CONSTRAINT domain_event_type_not_null NOT NULL,
+  resource text CONSTRAINT domain_event_resource_not_null NOT NULL,
+  resource_id text CONSTRAINT domain_event_resource_id_not_null NOT NULL,
+  reservation_id text,
+  data jsonb CONSTRAINT domain_event_data_not_null NOT NULL,
+  CONSTRAINT domain_event_first_pkey PRIMARY KEY (id)
+);
+CREATE INDEX domain_event_first_by_age ON domain_event_first (at);
+CREATE INDEX domain_event_first_by_reservation ON domain_event_first (reservation_id, id)
+    WHERE reservation_id IS NOT NULL;
+
+CREATE TABLE domain_event_from_2000000 (
+  id bigint CONSTRAINT domain_event_id_not_null NOT NULL,
+  at timestamp with time zone CONSTRAINT domain_event_at_not_null NOT NULL DEFAULT now(),
+  type text CONSTRAINT domain_event_type_not_null NOT NULL,
+  resource text CONSTRAINT domain_event_resource_not_null NOT NULL,
+  resource_id text CONSTRAINT domain_event_resource_id_not_null NOT NULL,
+  reservation_id text,
+  data jsonb CONSTRAINT domain_event_data_not_null NOT NULL,
+  CONSTRAINT domain_event_from_2000000_pkey PRIMARY KEY (id),
+  CONSTRAINT known_event_type CHECK (type = ANY (ARRAY['reservation.created', 'reservation.confirmed',
+    'reservation.unconfirmed', 'reservation.checked_in', 'reservation.checked_out', 'reservation.cancelled',
+    'reservation.no_show', 'reservation.payment_status_changed', 'reservation.updated', 'task.created',
+    'task.unassigned', 'task.assigned', 'task.started', 'task.completed', 'task.cancelled', 'task.merged',
+    'task.overtaken', 'task.rescheduled', 'task.updated', 'transaction.created', 'transaction.pending',
+    'transaction.processing', 'transaction.completed', 'transaction.failed', 'transaction.cancelled',
+    'transaction.reversed', 'transaction.manual_required', 'transaction.updated', 'payment.processing',
+    'payment.completed', 'payment.failed', 'payment.cancelled', 'payment.reversed', 'dispute.opened',
+    'dispute.funds_withdrawn', 'dispute.won', 'dispute.lost', 'dispute.closed', 'property.created',
+    'property.readiness_changed', 'property.updated', 'saga.accepted', 'saga.compensating', 'saga.parked',
+    'saga.completed', 'saga.compensated', 'saga.resolved', 'notification.sent', 'notification.delivered',
+    'notification.failed', 'notification.skipped', 'notification.blocked', 'guest.created', 'guest.updated',
+    'owner.created', 'owner.updated', 'staff.created', 'staff.updated', 'difference.opened', 'difference.explained',
+    'difference.resolved', 'difference.updated']))
+);
+CREATE INDEX domain_event_from_2000000_at_idx ON domain_event_from_2000000 (at);
+CREATE INDEX domain_event_from_2000000_reservation_id_id_idx ON domain_event_from_2000000 (reservation_id, id)
+    WHERE reservation_id IS NOT NULL;
+
+CREATE TABLE domain_event_open (
+  id bigint CONSTRAINT domain_event_id_not_null NOT NULL,
+  at timestamp with time zone CONSTRAINT domain_event_at_not_null NOT NULL DEFAULT now(),
+  type text CONSTRAINT domain_event_type_not_null NOT NULL,
+  resource text CONSTRAINT domain_event_resource_not_null NOT NULL,
+  resource_id text CONSTRAINT domain_event_resource_id_not_null NOT NULL,
+  reservation_id text,
+  data jsonb CONSTRAINT domain_event_data_not_null NOT NULL,
+  CONSTRAINT domain_event_open_pkey PRIMARY KEY (id),
+  CONSTRAINT known_event_type CHECK (type = ANY (ARRAY['reservation.created', 'reservation.confirmed',
+    'reservation.unconfirmed', 'reservation.checked_in', 'reservation.checked_out', 'reservation.cancelled',
+    'reservation.no_show', 'reservation.payment_status_changed', 'reservation.updated', 'task.created',
+    'task.unassigned', 'task.assigned', 'task.started', 'task.completed', 'task.cancelled', 'task.merged',
+    'task.overtaken', 'task.rescheduled', 'task.updated', 'transaction.created', 'transaction.pending',
+    'transaction.processing', 'transaction.completed', 'transaction.failed', 'transaction.cancelled',
+    'transaction.reversed', 'transaction.manual_required', 'transaction.updated', 'payment.processing',
+    'payment.completed', 'payment.failed', 'payment.cancelled', 'payment.reversed', 'dispute.opened',
+    'dispute.funds_withdrawn', 'dispute.won', 'dispute.lost', 'dispute.closed', 'property.created',
+    'property.readiness_changed', 'property.updated', 'saga.accepted', 'saga.compensating', 'saga.parked',
+    'saga.completed', 'saga.compensated', 'saga.resolved', 'notification.sent', 'notification.delivered',
+    'notification.failed', 'notification.skipped', 'notification.blocked', 'guest.created', 'guest.updated',
+    'owner.created', 'owner.updated', 'staff.created', 'staff.updated', 'difference.opened', 'difference.explained',
+    'difference.resolved', 'difference.updated']))
+);
+CREATE INDEX domain_event_open_at_idx ON domain_event_open (at);
+CREATE INDEX domain_event_open_reservation_id_id_idx ON domain_event_open (reservation_id, id)
+    WHERE reservation_id IS NOT NULL;
 
 CREATE TABLE event_feed (
   only_row boolean NOT NULL DEFAULT true,
@@ -493,6 +621,36 @@ CREATE TABLE notification_content (
   subject text,
   body text NOT NULL,
   CONSTRAINT notification_content_pkey PRIMARY KEY (notification_id)
+) PARTITION BY RANGE (notification_id);
+
+CREATE TABLE notification_content_from_2026 (
+  notification_id text CONSTRAINT notification_content_notification_id_not_null NOT NULL,
+  subject text,
+  body text CONSTRAINT notification_content_body_not_null NOT NULL,
+  CONSTRAINT notification_content_from_2026_pkey PRIMARY KEY (notification_id)
+);
+
+CREATE TABLE notification_content_from_2027 (
+  notification_id text CONSTRAINT notification_content_notification_id_not_null NOT NULL,
+  subject text,
+  body text CONSTRAINT notification_content_body_not_null NOT NULL,
+  CONSTRAINT notification_content_from_2027_pkey PRIMARY KEY (notification_id)
+);
+
+CREATE TABLE notification_content_open (
+  notification_id text CONSTRAINT notification_content_notification_id_not_null NOT NULL,
+  subject text,
+  body text CONSTRAINT notification_content_body_not_null NOT NULL,
+  CONSTRAINT notification_content_open_pkey PRIMARY KEY (notification_id)
+);
+
+CREATE TABLE notification_content_other (
+  notification_id text CONSTRAINT notification_content_notification_id_not_null NOT NULL,
+  subject text,
+  body text CONSTRAINT notification_content_body_not_null NOT NULL,
+  CONSTRAINT notification_content_other_pkey PRIMARY KEY (notification_id),
+  CONSTRAINT notification_content_other_check CHECK (notification_id < 'notification-t-019b76da-a800'
+    OR notification_id >= 'notification-t-1')
 );
 
 CREATE TABLE notification_due (
@@ -872,19 +1030,164 @@ CREATE TABLE saga_step (
   done_at_version bigint,
   wait_until timestamp with time zone,
   CONSTRAINT saga_step_pkey PRIMARY KEY (saga_id, step_no, direction),
-  CONSTRAINT saga_step_effect_key_key UNIQUE (effect_key),
   CONSTRAINT saga_step_check CHECK ((status = 'running') = (lease_until IS NOT NULL)),
   CONSTRAINT saga_step_check1 CHECK ((status = ANY (ARRAY['done', 'failed', 'skipped'])) = (finished_at IS NOT NULL)),
   CONSTRAINT saga_step_check2 CHECK ((status = 'done') = (done_at_version IS NOT NULL)),
   CONSTRAINT saga_step_class_check CHECK (class = ANY (ARRAY['READ', 'COMPENSABLE', 'PIVOT', 'RETRIABLE'])),
   CONSTRAINT saga_step_direction_check CHECK (direction = ANY (ARRAY['F'::bpchar, 'C'::bpchar])),
+  CONSTRAINT saga_step_effect_key_check CHECK (effect_key = ((((saga_id || '-') || step_no) || '-') || direction::text)),
+  CONSTRAINT saga_step_kind_check CHECK (kind = ANY (ARRAY['LOCAL', 'EXTERNAL'])),
+  CONSTRAINT saga_step_status_check CHECK (status = ANY (ARRAY['pending', 'running', 'waiting', 'done', 'failed',
+    'skipped'])),
+  CONSTRAINT saga_step_step_no_check CHECK (step_no >= 1),
+  CONSTRAINT saga_step_wait_check CHECK (status <> 'waiting' OR wait_until IS NOT NULL)
+) PARTITION BY RANGE (saga_id);
+CREATE UNIQUE INDEX one_wait ON saga_step (saga_id) WHERE status = 'waiting';
+
+CREATE TABLE saga_step_from_2026 (
+  saga_id text CONSTRAINT saga_step_saga_id_not_null NOT NULL,
+  step_no integer CONSTRAINT saga_step_step_no_not_null NOT NULL,
+  direction character(1) CONSTRAINT saga_step_direction_not_null NOT NULL,
+  name text CONSTRAINT saga_step_name_not_null NOT NULL,
+  kind text CONSTRAINT saga_step_kind_not_null NOT NULL,
+  class text CONSTRAINT saga_step_class_not_null NOT NULL,
+  status text CONSTRAINT saga_step_status_not_null NOT NULL DEFAULT 'pending',
+  attempt integer CONSTRAINT saga_step_attempt_not_null NOT NULL DEFAULT 0,
+  max_attempts integer CONSTRAINT saga_step_max_attempts_not_null NOT NULL,
+  effect_key text CONSTRAINT saga_step_effect_key_not_null NOT NULL,
+  worker_id text,
+  lease_until timestamp with time zone,
+  first_sent_at timestamp with time zone,
+  request_hash bytea,
+  result jsonb,
+  error jsonb,
+  started_at timestamp with time zone,
+  finished_at timestamp with time zone,
+  done_at_version bigint,
+  wait_until timestamp with time zone,
+  CONSTRAINT saga_step_from_2026_pkey PRIMARY KEY (saga_id, step_no, direction),
+  CONSTRAINT saga_step_check CHECK ((status = 'running') = (lease_until IS NOT NULL)),
+  CONSTRAINT saga_step_check1 CHECK ((status = ANY (ARRAY['done', 'failed', 'skipped'])) = (finished_at IS NOT NULL)),
+  CONSTRAINT saga_step_check2 CHECK ((status = 'done') = (done_at_version IS NOT NULL)),
+  CONSTRAINT saga_step_class_check CHECK (class = ANY (ARRAY['READ', 'COMPENSABLE', 'PIVOT', 'RETRIABLE'])),
+  CONSTRAINT saga_step_direction_check CHECK (direction = ANY (ARRAY['F'::bpchar, 'C'::bpchar])),
+  CONSTRAINT saga_step_effect_key_check CHECK (effect_key = ((((saga_id || '-') || step_no) || '-') || direction::text)),
   CONSTRAINT saga_step_kind_check CHECK (kind = ANY (ARRAY['LOCAL', 'EXTERNAL'])),
   CONSTRAINT saga_step_status_check CHECK (status = ANY (ARRAY['pending', 'running', 'waiting', 'done', 'failed',
     'skipped'])),
   CONSTRAINT saga_step_step_no_check CHECK (step_no >= 1),
   CONSTRAINT saga_step_wait_check CHECK (status <> 'waiting' OR wait_until IS NOT NULL)
 );
-CREATE UNIQUE INDEX one_wait ON saga_step (saga_id) WHERE status = 'waiting';
+CREATE UNIQUE INDEX saga_step_from_2026_saga_id_idx ON saga_step_from_2026 (saga_id) WHERE status = 'waiting';
+
+CREATE TABLE saga_step_from_2027 (
+  saga_id text CONSTRAINT saga_step_saga_id_not_null NOT NULL,
+  step_no integer CONSTRAINT saga_step_step_no_not_null NOT NULL,
+  direction character(1) CONSTRAINT saga_step_direction_not_null NOT NULL,
+  name text CONSTRAINT saga_step_name_not_null NOT NULL,
+  kind text CONSTRAINT saga_step_kind_not_null NOT NULL,
+  class text CONSTRAINT saga_step_class_not_null NOT NULL,
+  status text CONSTRAINT saga_step_status_not_null NOT NULL DEFAULT 'pending',
+  attempt integer CONSTRAINT saga_step_attempt_not_null NOT NULL DEFAULT 0,
+  max_attempts integer CONSTRAINT saga_step_max_attempts_not_null NOT NULL,
+  effect_key text CONSTRAINT saga_step_effect_key_not_null NOT NULL,
+  worker_id text,
+  lease_until timestamp with time zone,
+  first_sent_at timestamp with time zone,
+  request_hash bytea,
+  result jsonb,
+  error jsonb,
+  started_at timestamp with time zone,
+  finished_at timestamp with time zone,
+  done_at_version bigint,
+  wait_until timestamp with time zone,
+  CONSTRAINT saga_step_from_2027_pkey PRIMARY KEY (saga_id, step_no, direction),
+  CONSTRAINT saga_step_check CHECK ((status = 'running') = (lease_until IS NOT NULL)),
+  CONSTRAINT saga_step_check1 CHECK ((status = ANY (ARRAY['done', 'failed', 'skipped'])) = (finished_at IS NOT NULL)),
+  CONSTRAINT saga_step_check2 CHECK ((status = 'done') = (done_at_version IS NOT NULL)),
+  CONSTRAINT saga_step_class_check CHECK (class = ANY (ARRAY['READ', 'COMPENSABLE', 'PIVOT', 'RETRIABLE'])),
+  CONSTRAINT saga_step_direction_check CHECK (direction = ANY (ARRAY['F'::bpchar, 'C'::bpchar])),
+  CONSTRAINT saga_step_effect_key_check CHECK (effect_key = ((((saga_id || '-') || step_no) || '-') || direction::text)),
+  CONSTRAINT saga_step_kind_check CHECK (kind = ANY (ARRAY['LOCAL', 'EXTERNAL'])),
+  CONSTRAINT saga_step_status_check CHECK (status = ANY (ARRAY['pending', 'running', 'waiting', 'done', 'failed',
+    'skipped'])),
+  CONSTRAINT saga_step_step_no_check CHECK (step_no >= 1),
+  CONSTRAINT saga_step_wait_check CHECK (status <> 'waiting' OR wait_until IS NOT NULL)
+);
+CREATE UNIQUE INDEX saga_step_from_2027_saga_id_idx ON saga_step_from_2027 (saga_id) WHERE status = 'waiting';
+
+CREATE TABLE saga_step_open (
+  saga_id text CONSTRAINT saga_step_saga_id_not_null NOT NULL,
+  step_no integer CONSTRAINT saga_step_step_no_not_null NOT NULL,
+  direction character(1) CONSTRAINT saga_step_direction_not_null NOT NULL,
+  name text CONSTRAINT saga_step_name_not_null NOT NULL,
+  kind text CONSTRAINT saga_step_kind_not_null NOT NULL,
+  class text CONSTRAINT saga_step_class_not_null NOT NULL,
+  status text CONSTRAINT saga_step_status_not_null NOT NULL DEFAULT 'pending',
+  attempt integer CONSTRAINT saga_step_attempt_not_null NOT NULL DEFAULT 0,
+  max_attempts integer CONSTRAINT saga_step_max_attempts_not_null NOT NULL,
+  effect_key text CONSTRAINT saga_step_effect_key_not_null NOT NULL,
+  worker_id text,
+  lease_until timestamp with time zone,
+  first_sent_at timestamp with time zone,
+  request_hash bytea,
+  result jsonb,
+  error jsonb,
+  started_at timestamp with time zone,
+  finished_at timestamp with time zone,
+  done_at_version bigint,
+  wait_until timestamp with time zone,
+  CONSTRAINT saga_step_open_pkey PRIMARY KEY (saga_id, step_no, direction),
+  CONSTRAINT saga_step_check CHECK ((status = 'running') = (lease_until IS NOT NULL)),
+  CONSTRAINT saga_step_check1 CHECK ((status = ANY (ARRAY['done', 'failed', 'skipped'])) = (finished_at IS NOT NULL)),
+  CONSTRAINT saga_step_check2 CHECK ((status = 'done') = (done_at_version IS NOT NULL)),
+  CONSTRAINT saga_step_class_check CHECK (class = ANY (ARRAY['READ', 'COMPENSABLE', 'PIVOT', 'RETRIABLE'])),
+  CONSTRAINT saga_step_direction_check CHECK (direction = ANY (ARRAY['F'::bpchar, 'C'::bpchar])),
+  CONSTRAINT saga_step_effect_key_check CHECK (effect_key = ((((saga_id || '-') || step_no) || '-') || direction::text)),
+  CONSTRAINT saga_step_kind_check CHECK (kind = ANY (ARRAY['LOCAL', 'EXTERNAL'])),
+  CONSTRAINT saga_step_status_check CHECK (status = ANY (ARRAY['pending', 'running', 'waiting', 'done', 'failed',
+    'skipped'])),
+  CONSTRAINT saga_step_step_no_check CHECK (step_no >= 1),
+  CONSTRAINT saga_step_wait_check CHECK (status <> 'waiting' OR wait_until IS NOT NULL)
+);
+CREATE UNIQUE INDEX saga_step_open_saga_id_idx ON saga_step_open (saga_id) WHERE status = 'waiting';
+
+CREATE TABLE saga_step_other (
+  saga_id text CONSTRAINT saga_step_saga_id_not_null NOT NULL,
+  step_no integer CONSTRAINT saga_step_step_no_not_null NOT NULL,
+  direction character(1) CONSTRAINT saga_step_direction_not_null NOT NULL,
+  name text CONSTRAINT saga_step_name_not_null NOT NULL,
+  kind text CONSTRAINT saga_step_kind_not_null NOT NULL,
+  class text CONSTRAINT saga_step_class_not_null NOT NULL,
+  status text CONSTRAINT saga_step_status_not_null NOT NULL DEFAULT 'pending',
+  attempt integer CONSTRAINT saga_step_attempt_not_null NOT NULL DEFAULT 0,
+  max_attempts integer CONSTRAINT saga_step_max_attempts_not_null NOT NULL,
+  effect_key text CONSTRAINT saga_step_effect_key_not_null NOT NULL,
+  worker_id text,
+  lease_until timestamp with time zone,
+  first_sent_at timestamp with time zone,
+  request_hash bytea,
+  result jsonb,
+  error jsonb,
+  started_at timestamp with time zone,
+  finished_at timestamp with time zone,
+  done_at_version bigint,
+  wait_until timestamp with time zone,
+  CONSTRAINT saga_step_other_pkey PRIMARY KEY (saga_id, step_no, direction),
+  CONSTRAINT saga_step_check CHECK ((status = 'running') = (lease_until IS NOT NULL)),
+  CONSTRAINT saga_step_check1 CHECK ((status = ANY (ARRAY['done', 'failed', 'skipped'])) = (finished_at IS NOT NULL)),
+  CONSTRAINT saga_step_check2 CHECK ((status = 'done') = (done_at_version IS NOT NULL)),
+  CONSTRAINT saga_step_class_check CHECK (class = ANY (ARRAY['READ', 'COMPENSABLE', 'PIVOT', 'RETRIABLE'])),
+  CONSTRAINT saga_step_direction_check CHECK (direction = ANY (ARRAY['F'::bpchar, 'C'::bpchar])),
+  CONSTRAINT saga_step_effect_key_check CHECK (effect_key = ((((saga_id || '-') || step_no) || '-') || direction::text)),
+  CONSTRAINT saga_step_kind_check CHECK (kind = ANY (ARRAY['LOCAL', 'EXTERNAL'])),
+  CONSTRAINT saga_step_other_check CHECK (saga_id < 'saga-019b76da-a800' OR saga_id >= 'saga-1'),
+  CONSTRAINT saga_step_status_check CHECK (status = ANY (ARRAY['pending', 'running', 'waiting', 'done', 'failed',
+    'skipped'])),
+  CONSTRAINT saga_step_step_no_check CHECK (step_no >= 1),
+  CONSTRAINT saga_step_wait_check CHECK (status <> 'waiting' OR wait_until IS NOT NULL)
+);
+CREATE UNIQUE INDEX saga_step_other_one_wait ON saga_step_other (saga_id) WHERE status = 'waiting';
 
 CREATE TABLE settlement (
   gateway_id text NOT NULL,
@@ -977,6 +1280,63 @@ CREATE TABLE step_attempt (
   ended_at timestamp with time zone,
   unsent boolean NOT NULL DEFAULT false,
   CONSTRAINT step_attempt_pkey PRIMARY KEY (saga_id, step_no, direction, attempt),
+  CONSTRAINT step_attempt_outcome_check CHECK (outcome = ANY (ARRAY['done', 'retry', 'failed', 'fenced', 'abandoned']))
+) PARTITION BY RANGE (saga_id);
+
+CREATE TABLE step_attempt_from_2026 (
+  saga_id text CONSTRAINT step_attempt_saga_id_not_null NOT NULL,
+  step_no integer CONSTRAINT step_attempt_step_no_not_null NOT NULL,
+  direction character(1) CONSTRAINT step_attempt_direction_not_null NOT NULL,
+  attempt integer CONSTRAINT step_attempt_attempt_not_null NOT NULL,
+  worker_id text CONSTRAINT step_attempt_worker_id_not_null NOT NULL,
+  claimed_at timestamp with time zone CONSTRAINT step_attempt_claimed_at_not_null NOT NULL DEFAULT now(),
+  outcome text,
+  ended_at timestamp with time zone,
+  unsent boolean CONSTRAINT step_attempt_unsent_not_null NOT NULL DEFAULT false,
+  CONSTRAINT step_attempt_from_2026_pkey PRIMARY KEY (saga_id, step_no, direction, attempt),
+  CONSTRAINT step_attempt_outcome_check CHECK (outcome = ANY (ARRAY['done', 'retry', 'failed', 'fenced', 'abandoned']))
+);
+
+CREATE TABLE step_attempt_from_2027 (
+  saga_id text CONSTRAINT step_attempt_saga_id_not_null NOT NULL,
+  step_no integer CONSTRAINT step_attempt_step_no_not_null NOT NULL,
+  direction character(1) CONSTRAINT step_attempt_direction_not_null NOT NULL,
+  attempt integer CONSTRAINT step_attempt_attempt_not_null NOT NULL,
+  worker_id text CONSTRAINT step_attempt_worker_id_not_null NOT NULL,
+  claimed_at timestamp with time zone CONSTRAINT step_attempt_claimed_at_not_null NOT NULL DEFAULT now(),
+  outcome text,
+  ended_at timestamp with time zone,
+  unsent boolean CONSTRAINT step_attempt_unsent_not_null NOT NULL DEFAULT false,
+  CONSTRAINT step_attempt_from_2027_pkey PRIMARY KEY (saga_id, step_no, direction, attempt),
+  CONSTRAINT step_attempt_outcome_check CHECK (outcome = ANY (ARRAY['done', 'retry', 'failed', 'fenced', 'abandoned']))
+);
+
+CREATE TABLE step_attempt_open (
+  saga_id text CONSTRAINT step_attempt_saga_id_not_null NOT NULL,
+  step_no integer CONSTRAINT step_attempt_step_no_not_null NOT NULL,
+  direction character(1) CONSTRAINT step_attempt_direction_not_null NOT NULL,
+  attempt integer CONSTRAINT step_attempt_attempt_not_null NOT NULL,
+  worker_id text CONSTRAINT step_attempt_worker_id_not_null NOT NULL,
+  claimed_at timestamp with time zone CONSTRAINT step_attempt_claimed_at_not_null NOT NULL DEFAULT now(),
+  outcome text,
+  ended_at timestamp with time zone,
+  unsent boolean CONSTRAINT step_attempt_unsent_not_null NOT NULL DEFAULT false,
+  CONSTRAINT step_attempt_open_pkey PRIMARY KEY (saga_id, step_no, direction, attempt),
+  CONSTRAINT step_attempt_outcome_check CHECK (outcome = ANY (ARRAY['done', 'retry', 'failed', 'fenced', 'abandoned']))
+);
+
+CREATE TABLE step_attempt_other (
+  saga_id text CONSTRAINT step_attempt_saga_id_not_null NOT NULL,
+  step_no integer CONSTRAINT step_attempt_step_no_not_null NOT NULL,
+  direction character(1) CONSTRAINT step_attempt_direction_not_null NOT NULL,
+  attempt integer CONSTRAINT step_attempt_attempt_not_null NOT NULL,
+  worker_id text CONSTRAINT step_attempt_worker_id_not_null NOT NULL,
+  claimed_at timestamp with time zone CONSTRAINT step_attempt_claimed_at_not_null NOT NULL DEFAULT now(),
+  outcome text,
+  ended_at timestamp with time zone,
+  unsent boolean CONSTRAINT step_attempt_unsent_not_null NOT NULL DEFAULT false,
+  CONSTRAINT step_attempt_other_pkey PRIMARY KEY (saga_id, step_no, direction, attempt),
+  CONSTRAINT step_attempt_other_check CHECK (saga_id < 'saga-019b76da-a800' OR saga_id >= 'saga-1'),
   CONSTRAINT step_attempt_outcome_check CHECK (outcome = ANY (ARRAY['done', 'retry', 'failed', 'fenced', 'abandoned']))
 );
 
@@ -1248,6 +1608,7 @@ ALTER TABLE amenity_grant ADD CONSTRAINT amenity_grant_property_id_fkey FOREIGN 
     REFERENCES property(id);
 ALTER TABLE amenity_grant ADD CONSTRAINT amenity_grant_reservation_id_fkey FOREIGN KEY (reservation_id)
     REFERENCES reservation(id);
+ALTER TABLE archived_outbox ADD CONSTRAINT archived_outbox_saga_id_fkey FOREIGN KEY (saga_id) REFERENCES saga(id);
 ALTER TABLE calendar_feed ADD CONSTRAINT calendar_feed_staff_id_fkey FOREIGN KEY (staff_id) REFERENCES staff(id);
 ALTER TABLE check_out_report ADD CONSTRAINT check_out_report_reservation_id_fkey FOREIGN KEY (reservation_id)
     REFERENCES reservation(id);
@@ -1262,6 +1623,20 @@ ALTER TABLE difference ADD CONSTRAINT difference_seen_in_fkey FOREIGN KEY (seen_
 ALTER TABLE difference ADD CONSTRAINT difference_transaction_id_fkey FOREIGN KEY (transaction_id)
     REFERENCES transaction(id);
 ALTER TABLE domain_event ADD CONSTRAINT known_event_type CHECK (type = ANY (ARRAY['reservation.created',
+    'reservation.confirmed', 'reservation.unconfirmed', 'reservation.checked_in', 'reservation.checked_out',
+    'reservation.cancelled', 'reservation.no_show', 'reservation.payment_status_changed', 'reservation.updated',
+    'task.created', 'task.unassigned', 'task.assigned', 'task.started', 'task.completed', 'task.cancelled',
+    'task.merged', 'task.overtaken', 'task.rescheduled', 'task.updated', 'transaction.created', 'transaction.pending',
+    'transaction.processing', 'transaction.completed', 'transaction.failed', 'transaction.cancelled',
+    'transaction.reversed', 'transaction.manual_required', 'transaction.updated', 'payment.processing',
+    'payment.completed', 'payment.failed', 'payment.cancelled', 'payment.reversed', 'dispute.opened',
+    'dispute.funds_withdrawn', 'dispute.won', 'dispute.lost', 'dispute.closed', 'property.created',
+    'property.readiness_changed', 'property.updated', 'saga.accepted', 'saga.compensating', 'saga.parked',
+    'saga.completed', 'saga.compensated', 'saga.resolved', 'notification.sent', 'notification.delivered',
+    'notification.failed', 'notification.skipped', 'notification.blocked', 'guest.created', 'guest.updated',
+    'owner.created', 'owner.updated', 'staff.created', 'staff.updated', 'difference.opened', 'difference.explained',
+    'difference.resolved', 'difference.updated'])) NOT VALID;
+ALTER TABLE domain_event_first ADD CONSTRAINT known_event_type CHECK (type = ANY (ARRAY['reservation.created',
     'reservation.confirmed', 'reservation.unconfirmed', 'reservation.checked_in', 'reservation.checked_out',
     'reservation.cancelled', 'reservation.no_show', 'reservation.payment_status_changed', 'reservation.updated',
     'task.created', 'task.unassigned', 'task.assigned', 'task.started', 'task.completed', 'task.cancelled',
@@ -1336,8 +1711,7 @@ ALTER TABLE settlement ADD CONSTRAINT settlement_transaction_id_fkey FOREIGN KEY
 ALTER TABLE staff_hold ADD CONSTRAINT staff_hold_property_id_fkey FOREIGN KEY (property_id) REFERENCES property(id);
 ALTER TABLE staff_hold ADD CONSTRAINT staff_hold_staff_id_fkey FOREIGN KEY (staff_id) REFERENCES staff(id);
 ALTER TABLE staff_leave ADD CONSTRAINT staff_leave_staff_id_fkey FOREIGN KEY (staff_id) REFERENCES staff(id);
-ALTER TABLE step_attempt ADD CONSTRAINT step_attempt_saga_id_step_no_direction_fkey FOREIGN KEY (saga_id, step_no,
-    direction) REFERENCES saga_step(saga_id, step_no, direction);
+ALTER TABLE step_attempt ADD CONSTRAINT step_attempt_saga_id_fkey FOREIGN KEY (saga_id) REFERENCES saga(id);
 ALTER TABLE task ADD CONSTRAINT task_assignee_id_fkey FOREIGN KEY (assignee_id) REFERENCES staff(id);
 ALTER TABLE task ADD CONSTRAINT task_block_id_fkey FOREIGN KEY (block_id) REFERENCES reservation(id);
 ALTER TABLE task ADD CONSTRAINT task_created_by_saga_fkey FOREIGN KEY (created_by_saga) REFERENCES saga(id);
@@ -1365,8 +1739,43 @@ ALTER TABLE transaction ADD CONSTRAINT transaction_reservation_id_fkey FOREIGN K
 ALTER TABLE webhook_attempt ADD CONSTRAINT webhook_attempt_endpoint_id_fkey FOREIGN KEY (endpoint_id)
     REFERENCES webhook_endpoint(id) ON DELETE CASCADE;
 
+ALTER TABLE dev_mail ATTACH PARTITION dev_mail_first FOR VALUES FROM (MINVALUE) TO ('2000000');
+ALTER TABLE dev_mail ATTACH PARTITION dev_mail_from_2000000 FOR VALUES FROM ('2000000') TO ('4000000');
+ALTER TABLE dev_mail ATTACH PARTITION dev_mail_open FOR VALUES FROM ('4000000') TO (MAXVALUE);
+ALTER TABLE domain_event ATTACH PARTITION domain_event_first FOR VALUES FROM (MINVALUE) TO ('2000000');
+ALTER TABLE domain_event ATTACH PARTITION domain_event_from_2000000 FOR VALUES FROM ('2000000') TO ('4000000');
+ALTER TABLE domain_event ATTACH PARTITION domain_event_open FOR VALUES FROM ('4000000') TO (MAXVALUE);
+ALTER TABLE notification_content ATTACH PARTITION notification_content_from_2026
+    FOR VALUES FROM ('notification-t-019b76da-a800') TO ('notification-t-01a2ce8b-d400');
+ALTER TABLE notification_content ATTACH PARTITION notification_content_from_2027
+    FOR VALUES FROM ('notification-t-01a2ce8b-d400') TO ('notification-t-01aa263d-0000');
+ALTER TABLE notification_content ATTACH PARTITION notification_content_open
+    FOR VALUES FROM ('notification-t-01aa263d-0000') TO ('notification-t-1');
+ALTER TABLE notification_content ATTACH PARTITION notification_content_other DEFAULT;
+ALTER TABLE saga_step ATTACH PARTITION saga_step_from_2026
+    FOR VALUES FROM ('saga-019b76da-a800') TO ('saga-01a2ce8b-d400');
+ALTER TABLE saga_step ATTACH PARTITION saga_step_from_2027
+    FOR VALUES FROM ('saga-01a2ce8b-d400') TO ('saga-01aa263d-0000');
+ALTER TABLE saga_step ATTACH PARTITION saga_step_open FOR VALUES FROM ('saga-01aa263d-0000') TO ('saga-1');
+ALTER TABLE saga_step ATTACH PARTITION saga_step_other DEFAULT;
+ALTER TABLE step_attempt ATTACH PARTITION step_attempt_from_2026
+    FOR VALUES FROM ('saga-019b76da-a800') TO ('saga-01a2ce8b-d400');
+ALTER TABLE step_attempt ATTACH PARTITION step_attempt_from_2027
+    FOR VALUES FROM ('saga-01a2ce8b-d400') TO ('saga-01aa263d-0000');
+ALTER TABLE step_attempt ATTACH PARTITION step_attempt_open FOR VALUES FROM ('saga-01aa263d-0000') TO ('saga-1');
+ALTER TABLE step_attempt ATTACH PARTITION step_attempt_other DEFAULT;
+
 -- They may name each other in any order.
 SET check_function_bodies = off;
+
+CREATE FUNCTION announce_close(t text, key text, low text, until text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET lock_timeout TO '20ms'
+AS $function$
+BEGIN
+  EXECUTE format('ALTER TABLE %1$I ADD CONSTRAINT closing CHECK (%2$I >= %3$L AND %2$I < %4$L) NOT VALID', t || '_open', key, low, until);
+END $function$;
 
 CREATE FUNCTION audit_chain()
  RETURNS trigger
@@ -1390,6 +1799,38 @@ AS $function$   -- all columns; '=' tells '' from null
   SELECT sha256(a.prev_hash || string_agg(sha256(convert_to(coalesce('=' || x, ''),'UTF8')), ''::bytea ORDER BY n))
     FROM unnest(ARRAY[a.stream_id, a.seq::text, (extract(epoch FROM a.at) * 1000000)::bigint::text, a.event, a.ends::text, a.actor,
                       a.saga_id, a.reservation_id, a.request_id, a.body]) WITH ORDINALITY u(x, n) $function$;
+
+CREATE FUNCTION close_partition(t text, until text, closed text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET lock_timeout TO '20ms'
+AS $function$
+DECLARE
+  open text := t || '_open';
+  next text := t || '_next';
+  low text;
+  high text;
+  one record;
+BEGIN
+  EXECUTE format('LOCK TABLE ONLY %I IN ACCESS EXCLUSIVE MODE', t);
+  SELECT bound[1], bound[2] INTO STRICT low, high
+    FROM pg_class, regexp_match(pg_get_expr(relpartbound, oid), '^FOR VALUES FROM \((.+)\) TO \((.+)\)$') AS bound WHERE oid = open::regclass;
+  EXECUTE format('ALTER TABLE %I DETACH PARTITION %I', t, open);
+  EXECUTE format('ALTER TABLE %I RENAME TO %I', open, closed);
+  EXECUTE format('ALTER TABLE %I RENAME TO %I', next, open);
+  FOR one IN
+    SELECT i.indexrelid::regclass::text AS name, replace(c.relname, v.part, v.whole) AS renamed
+      FROM (VALUES (1, closed, open, closed), (2, open, next, open)) AS v(place, relation, part, whole)
+      JOIN pg_index i ON i.indrelid = v.relation::regclass JOIN pg_class c ON c.oid = i.indexrelid ORDER BY v.place
+  LOOP
+    EXECUTE format('ALTER INDEX %s RENAME TO %I', one.name, one.renamed);
+  END LOOP;
+  EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%L)', t, closed, low, until);
+  EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%s)', t, open, until, high);
+  IF EXISTS (SELECT FROM pg_constraint WHERE conrelid = closed::regclass AND conname = 'closing') THEN
+    EXECUTE format('ALTER TABLE %I DROP CONSTRAINT closing', closed);
+  END IF;
+END $function$;
 
 CREATE FUNCTION count_booking()
  RETURNS trigger
@@ -1471,6 +1912,16 @@ BEGIN
   RETURN NULL;
 END $function$;
 
+CREATE FUNCTION drop_partition(t text, name text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET lock_timeout TO '20ms'
+AS $function$
+BEGIN
+  EXECUTE format('LOCK TABLE ONLY %I IN ACCESS EXCLUSIVE MODE', t);
+  EXECUTE format('DROP TABLE %I', name);
+END $function$;
+
 CREATE FUNCTION few_items(items jsonb)
  RETURNS SETOF jsonb
  LANGUAGE sql
@@ -1482,6 +1933,18 @@ CREATE FUNCTION forbid()
  LANGUAGE plpgsql
 AS $function$
 BEGIN RAISE EXCEPTION '% on % is forbidden', TG_OP, TG_TABLE_NAME USING ERRCODE = '42501'; END $function$;
+
+CREATE FUNCTION forget_close(t text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET lock_timeout TO '20ms'
+AS $function$
+BEGIN
+  EXECUTE format('DROP TABLE IF EXISTS %I', t || '_next');
+  IF EXISTS (SELECT FROM pg_constraint WHERE conrelid = (t || '_open')::regclass AND conname = 'closing') THEN
+    EXECUTE format('ALTER TABLE %I DROP CONSTRAINT closing', t || '_open');
+  END IF;
+END $function$;
 
 CREATE FUNCTION grant_was_asked_for()
  RETURNS trigger
@@ -1630,6 +2093,21 @@ BEGIN
   RETURN NULL;
 END $function$;
 
+CREATE FUNCTION make_like(name text, model text)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+DECLARE
+  definition text;
+BEGIN
+  EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL EXCLUDING IDENTITY)', name, model);
+  FOR definition IN
+    SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgrelid = model::regclass AND NOT tgisinternal AND tgtype & 1 = 0
+  LOOP
+    EXECUTE replace(definition, '.' || model || ' ', '.' || name || ' ');
+  END LOOP;
+END $function$;
+
 CREATE FUNCTION mark_all()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1647,6 +2125,17 @@ BEGIN
   INSERT INTO notification_due (due_at, notification_id)
   SELECT n.due_at, n.id FROM new_rows n WHERE n.status IN ('QUEUED', 'SENDING');
   RETURN NULL;
+END $function$;
+
+CREATE FUNCTION not_archived()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF EXISTS (SELECT FROM archived_outbox WHERE dedupe_key = NEW.dedupe_key) THEN
+    RAISE EXCEPTION 'order % has gone out long ago', NEW.dedupe_key USING ERRCODE = '23505', CONSTRAINT = 'archived_outbox_pkey';
+  END IF;
+  RETURN NEW;
 END $function$;
 
 CREATE FUNCTION notification_events()
@@ -2080,6 +2569,14 @@ BEGIN
   RETURN NULL;
 END $function$;
 
+CREATE FUNCTION time_ordered_uuid()
+ RETURNS uuid
+ LANGUAGE sql
+AS $function$
+  SELECT encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
+    PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6), 52, 1), 53, 1), 'hex')::uuid
+$function$;
+
 CREATE FUNCTION transaction_events()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -2133,7 +2630,16 @@ BEGIN
   RETURN NULL;
 END $function$;
 
+CREATE FUNCTION validate_close(t text)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  EXECUTE format('ALTER TABLE %I VALIDATE CONSTRAINT closing', t || '_open');
+END $function$;
+
 CREATE TRIGGER asked_for BEFORE INSERT ON amenity_grant FOR EACH ROW EXECUTE FUNCTION grant_was_asked_for();
+CREATE TRIGGER kept BEFORE DELETE OR UPDATE OR TRUNCATE ON archived_outbox FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER audit_chain BEFORE INSERT ON audit_log FOR EACH ROW EXECUTE FUNCTION audit_chain();
 CREATE TRIGGER frozen BEFORE DELETE OR UPDATE OR TRUNCATE ON audit_log FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER frozen BEFORE DELETE OR UPDATE OR TRUNCATE ON check_out_report FOR EACH STATEMENT
@@ -2192,6 +2698,7 @@ CREATE TRIGGER waits_no_more AFTER DELETE ON notification FOR EACH ROW EXECUTE F
 CREATE TRIGGER waits_on AFTER UPDATE ON notification FOR EACH ROW WHEN (old.due_at IS DISTINCT FROM new.due_at
     OR old.id IS DISTINCT FROM new.id OR (old.status = ANY (ARRAY['QUEUED',
     'SENDING'])) IS DISTINCT FROM (new.status = ANY (ARRAY['QUEUED', 'SENDING']))) EXECUTE FUNCTION notification_waits();
+CREATE TRIGGER not_archived BEFORE INSERT ON outbox FOR EACH ROW EXECUTE FUNCTION not_archived();
 CREATE TRIGGER events_of_change AFTER UPDATE ON owner FOR EACH ROW WHEN (new.version IS DISTINCT FROM old.version)
     EXECUTE FUNCTION owner_events();
 CREATE TRIGGER events_of_new AFTER INSERT ON owner FOR EACH ROW EXECUTE FUNCTION owner_events();
@@ -2264,6 +2771,10 @@ CREATE TRIGGER frozen BEFORE UPDATE ON saga_signal FOR EACH STATEMENT EXECUTE FU
 CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON saga_signal FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON saga_step FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER step_guard BEFORE UPDATE ON saga_step FOR EACH ROW EXECUTE FUNCTION step_guard();
+CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON saga_step_from_2026 FOR EACH STATEMENT EXECUTE FUNCTION forbid();
+CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON saga_step_from_2027 FOR EACH STATEMENT EXECUTE FUNCTION forbid();
+CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON saga_step_open FOR EACH STATEMENT EXECUTE FUNCTION forbid();
+CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON saga_step_other FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER frozen BEFORE DELETE OR UPDATE OR TRUNCATE ON settlement FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER events_of_change AFTER UPDATE ON staff FOR EACH ROW WHEN (new.version IS DISTINCT FROM old.version)
     EXECUTE FUNCTION staff_events();

@@ -17,7 +17,7 @@ import { codeOf, type GuardedProcess, runsWith, spawnGuarded } from './services/
 import { type RunningRedis, startRedis } from './services/redis.ts';
 import { welcome } from './welcome.ts';
 
-/** `npm start`: services, migrations, demo data, API, a worker of sagas and one of everything else, until Ctrl-C. */
+/** `npm start`: services, migrations, demo data, API, a worker of sagas, one of everything else and the maintenance, until Ctrl-C. */
 
 const ROOT = path.resolve(import.meta.dirname, '..');
 const DATA_DIR = path.resolve(ROOT, process.env['ROOMY_DATA_DIR'] ?? '.roomy');
@@ -113,11 +113,13 @@ async function main(fresh: boolean): Promise<void> {
   if (stopping) return;
   say(await welcome({ ...ports, logs: path.join(DATA_DIR, 'logs'), tokenOf: (role, sub) => tokenOf(env, role, sub) }));
   say(`Ready in ${secondsOf(Date.now() - BEGAN_AT_MS)}.`);
+  // Now and once a day, and nothing that anybody waits for.
+  await keepRunning('maintain', ['src/maintain.ts', '--daily'], async () => env);
 }
 
 /** Together they serve every role, whatever `ROLES` the shell has. */
 function keepWorker(name: string, env: NodeJS.ProcessEnv, roles: readonly WorkerRole[]): Promise<void> {
-  return keepRunning(name, 'src/worker.ts', async () => ({ ...env, ROLES: roles.join(',') }));
+  return keepRunning(name, ['src/worker.ts'], async () => ({ ...env, ROLES: roles.join(',') }));
 }
 
 /** Only after the start that loaded it, or after one that was cut short; never a reason not to start. */
@@ -172,7 +174,7 @@ async function startApi(env: NodeJS.ProcessEnv): Promise<Ports | undefined> {
     }
     return { ...env, PORT: String(ports.api), OPS_PORT: String(ports.ops) };
   };
-  await keepRunning('api', 'src/api.ts', environment, (line) => {
+  await keepRunning('api', ['src/api.ts'], environment, (line) => {
     listens ||= /"msg":"ready"/.test(line);
   });
   const deadline = Date.now() + READY_WITHIN_MS;
@@ -298,7 +300,7 @@ function once(program: string, env: NodeJS.ProcessEnv): void {
 /** Runs a program, and runs it again with a growing pause when it ends by itself; each time in a new environment. */
 async function keepRunning(
   name: string,
-  program: string,
+  program: readonly string[],
   environment: () => Promise<NodeJS.ProcessEnv>,
   onLine: (line: string) => void = () => {},
 ): Promise<void> {
@@ -309,7 +311,7 @@ async function keepRunning(
     fs.renameSync(logFile, `${logFile}.1`);
   const file = fs.createWriteStream(logFile, { flags: 'a' });
   const launch = async (): Promise<GuardedProcess> => {
-    const started = await spawnGuarded(process.execPath, [program], {
+    const started = await spawnGuarded(process.execPath, [...program], {
       stopSignal: 'SIGTERM',
       graceMs: 15_000,
       spawn: { cwd: ROOT, env: await environment(), stdio: ['ignore', 'pipe', 'pipe'] },

@@ -100,6 +100,7 @@ const Environment = z.object({
   TRUSTED_PROXY_HEADER: z.string().toLowerCase().pipe(z.enum(FORWARDING_HEADERS)).default('x-forwarded-for'),
   WEBHOOK_ALLOWED_HOSTS: z.string().default(''),
   EVENT_RETENTION_DAYS: z.coerce.number().int().min(1).max(36_500).default(400),
+  ARCHIVE_AFTER_DAYS: z.coerce.number().int().min(1).max(36_500).default(90),
   AGENCY_TIME_ZONE: z
     .string()
     .default('Asia/Dubai')
@@ -169,6 +170,37 @@ export function readDatabaseUrl(environment: Readonly<Record<string, string | un
   const problems = parsed.success ? databaseProblems(parsed.data) : issuesOf(parsed.error, given);
   if (!parsed.success || problems.length > 0) throw incomplete(problems);
   return parsed.data.DATABASE_URL;
+}
+
+export interface MaintenanceConfig {
+  readonly databaseUrl: string;
+  readonly logLevel: string;
+  readonly archiveAfterDays: number;
+  readonly eventRetentionDays: number;
+}
+
+/** For the program that moves history. Throws `ConfigError`. */
+export function readMaintenanceConfig(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): MaintenanceConfig {
+  const given = givenIn(environment);
+  const parsed = Environment.pick({
+    DATABASE_URL: true,
+    NODE_ENV: true,
+    ALLOW_PLAINTEXT: true,
+    LOG_LEVEL: true,
+    ARCHIVE_AFTER_DAYS: true,
+    EVENT_RETENTION_DAYS: true,
+  }).safeParse(given);
+  const problems = parsed.success ? databaseProblems(parsed.data) : issuesOf(parsed.error, given);
+  if (!parsed.success || problems.length > 0) throw incomplete(problems);
+  const { DATABASE_URL, LOG_LEVEL, ARCHIVE_AFTER_DAYS, EVENT_RETENTION_DAYS } = parsed.data;
+  return {
+    databaseUrl: DATABASE_URL,
+    logLevel: LOG_LEVEL,
+    archiveAfterDays: ARCHIVE_AFTER_DAYS,
+    eventRetentionDays: EVENT_RETENTION_DAYS,
+  };
 }
 
 /** For the token program. */

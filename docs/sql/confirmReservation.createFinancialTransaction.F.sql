@@ -13,8 +13,8 @@
 --
 -- $1: the due sagas, a JSON array of { saga_id; generation; vals: transactionId text, ownerId text, amountMinor
 -- bigint, currency text, distributionVersion bigint; end: null; note: null }. All others are constants of the code:
---   $2, $51 = 8  (the step that is due next)
---   $3, $47 = 7  (this step)
+--   $2, $52 = 8  (the step that is due next)
+--   $3, $48 = 7  (this step)
 --   $4 = '-7-F'  (end of the key of this effect)
 --   $5 = '-7-F'  (end of the key of the forward effect)
 --   $6, $8, $10, $12, $14, $16, $18, $20, $22, $24, $26, $28 = '%+PT7200S'  (for column local_rule)
@@ -22,21 +22,22 @@
 --   $25, $29 = '+PT7200S'  (constant)
 --   $30 = 1  (one version more)
 --   $31, $32 = 2  (constant)
---   $33 = '-withdrawn-'  (constant)
---   $34 = '-EMAIL-STAFF-'  (constant)
---   $35 = 'TASK_WITHDRAWN'  (constant)
---   $36 = 'task-withdrawn.staff@1'  (constant)
---   $37 = 'EMAIL'  (constant)
---   $38 = 'STAFF'  (constant)
---   $39 = 'transactionId'  (name of a value)
---   $40 = 'ownerId'  (name of a value)
---   $41, $42, $45 = 'amountMinor'  (name of a value)
---   $43 = 'currency'  (name of a value)
---   $44 = 'distributionVersion'  (name of a value)
---   $46 = 0  (constant)
---   $48 = 'createFinancialTransaction'  (its name)
---   $49 = 'COMPENSABLE'  (its class)
---   $50 = 8  (its attempts, at the most)
+--   $33 = 'notification-t-'  (constant)
+--   $34 = '-withdrawn-'  (constant)
+--   $35 = '-EMAIL-STAFF-'  (constant)
+--   $36 = 'TASK_WITHDRAWN'  (constant)
+--   $37 = 'task-withdrawn.staff@1'  (constant)
+--   $38 = 'EMAIL'  (constant)
+--   $39 = 'STAFF'  (constant)
+--   $40 = 'transactionId'  (name of a value)
+--   $41 = 'ownerId'  (name of a value)
+--   $42, $43, $46 = 'amountMinor'  (name of a value)
+--   $44 = 'currency'  (name of a value)
+--   $45 = 'distributionVersion'  (name of a value)
+--   $47 = 0  (constant)
+--   $49 = 'createFinancialTransaction'  (its name)
+--   $50 = 'COMPENSABLE'  (its class)
+--   $51 = 8  (its attempts, at the most)
 WITH
   due AS (
     SELECT
@@ -674,14 +675,14 @@ WITH
         "recipient_id"
       )
     SELECT
-      'notification-' || gen_random_uuid(),
-      t.id || $33::text || t.version || $34::text || t.id,
+      $33::text || time_ordered_uuid (),
+      t.id || $34::text || t.version || $35::text || t.id,
       t.reservation_id,
       t.id,
-      $35::text,
       $36::text,
       $37::text,
       $38::text,
+      $39::text,
       t.assignee_id
     FROM
       (
@@ -716,21 +717,21 @@ WITH
         "effect_key"
       )
     SELECT
-      (guard.vals ->> $39::text) AS "id",
+      (guard.vals ->> $40::text) AS "id",
       'GUEST_PAYMENT' AS "type",
       'PENDING' AS "status",
       "guard"."subject_id",
-      (guard.vals ->> $40::text) AS "owner_id",
-      (guard.vals ->> $41::text)::bigint AS "amount_minor",
-      (guard.vals ->> $42::text)::bigint AS "outstanding_minor",
-      (guard.vals ->> $43::text) AS "currency",
-      (guard.vals ->> $44::text)::bigint AS "distribution_version",
+      (guard.vals ->> $41::text) AS "owner_id",
+      (guard.vals ->> $42::text)::bigint AS "amount_minor",
+      (guard.vals ->> $43::text)::bigint AS "outstanding_minor",
+      (guard.vals ->> $44::text) AS "currency",
+      (guard.vals ->> $45::text)::bigint AS "distribution_version",
       "guard"."saga_id",
       "guard"."effect_key"
     FROM
       "guard"
     WHERE
-      (guard.vals ->> $45::text)::bigint > $46
+      (guard.vals ->> $46::text)::bigint > $47
     ON CONFLICT ("reservation_id")
     WHERE
       type = 'GUEST_PAYMENT'
@@ -770,14 +771,14 @@ WITH
       )
     SELECT
       g.saga_id,
-      $47::int,
+      $48::int,
       'F',
-      $48::text,
-      'LOCAL',
       $49::text,
+      'LOCAL',
+      $50::text,
       'done',
       1,
-      $50::int,
+      $51::int,
       g.effect_key,
       jsonb_build_object('count', coalesce(e.n, 0)),
       statement_timestamp(),
@@ -809,6 +810,6 @@ WITH
 SELECT
   saga_id,
   result,
-  $51::int AS next_step
+  $52::int AS next_step
 FROM
   record;

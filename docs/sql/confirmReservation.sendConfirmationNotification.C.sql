@@ -11,11 +11,12 @@
 --
 -- $1: the due sagas, a JSON array of { saga_id; generation; vals: not read; end: the answer and the audit row, should
 -- this step end the saga; note: the audit row of the compensation }. All others are constants of the code:
---   $2, $3, $8 = 8  (this step)
+--   $2, $3, $9 = 8  (this step)
 --   $4 = '-8-C'  (end of the key of this effect)
 --   $5 = '-8-F'  (end of the key of the forward effect)
 --   $6 = 'SKIPPED'  (for column status)
 --   $7 = 'ROLLED_BACK'  (for column reason)
+--   $8 = 'notification-t-'  (constant)
 WITH
   due AS (
     SELECT
@@ -102,7 +103,7 @@ WITH
         "recipient_id"
       )
     SELECT
-      'notification-' || gen_random_uuid(),
+      $8::text || time_ordered_uuid (),
       guard.effect_key || '-' || n.channel || '-' || n.recipient_type,
       guard.saga_id,
       n.reservation_id,
@@ -146,7 +147,7 @@ WITH
       ) e ON e.subject_id = g.subject_id
     WHERE
       t.saga_id = g.saga_id
-      AND t.step_no = $8::int
+      AND t.step_no = $9::int
       AND t.direction = 'C'
     RETURNING
       t.saga_id,

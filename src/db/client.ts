@@ -12,6 +12,8 @@ export interface PoolOptions {
   readonly connectionString: string;
   readonly max: number;
   readonly applicationName: string;
+  /** How long an answer is waited for; by default a little longer than the server may take for a statement. */
+  readonly queryTimeoutMs?: number;
   /** Notified when the server goes away and when it answers again; connections that are cut are replaced by the pool. */
   readonly outages?: Outages;
 }
@@ -45,7 +47,7 @@ export function createPool(options: PoolOptions): pg.Pool {
     statement_timeout: 10_000,
     lock_timeout: 5_000,
     idle_in_transaction_session_timeout: 10_000,
-    query_timeout: 15_000,
+    query_timeout: options.queryTimeoutMs ?? 15_000,
   });
   if (options.outages) watchers.set(pool, options.outages);
   return hearErrors(pool, (error) => options.outages?.failed(POSTGRES, error));

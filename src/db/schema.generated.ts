@@ -26,6 +26,19 @@ export interface AmenityGrant {
   wanted_until: Timestamp | null;
 }
 
+export interface ArchivedOutbox {
+  attempts: number;
+  available_at: Timestamp;
+  created_at: Timestamp;
+  dedupe_key: string;
+  id: number;
+  kind: string;
+  last_error: string | null;
+  payload: ColumnType<unknown, string, string>;
+  published_at: Timestamp;
+  saga_id: string | null;
+}
+
 export interface AssignmentRule {
   accept_quiet_from: Generated<string>;
   accept_quiet_to: Generated<string>;
@@ -827,6 +840,7 @@ export interface WebhookEndpoint {
 
 export interface DB {
   amenity_grant: AmenityGrant;
+  archived_outbox: ArchivedOutbox;
   assignment_rule: AssignmentRule;
   audit_log: AuditLog;
   calendar_feed: CalendarFeed;

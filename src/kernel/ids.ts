@@ -6,6 +6,12 @@ export const ID_PATTERN = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 /** A time-ordered id, e.g. `task-0198c5f2-...`; ordered ids keep the primary keys' inserts together. */
 export const newId = (prefix: string): string => `${prefix}-${randomUUIDv7()}`;
 
+/**
+ * Of a notification, for `newId`. What it said is kept in partitions along these ids; those of before are `notification-`
+ * and a UUID that is not always ordered by time, and come before them.
+ */
+export const NOTIFICATION = 'notification-t';
+
 /** Names this process in claims and logs. */
 export const newProcessId = (role: string): string => `${role}-${process.pid}-${randomBytes(4).toString('hex')}`;
 

@@ -29,6 +29,7 @@ describe('docker-compose.yml', () => {
       'api',
       'background',
       'mail',
+      'maintain',
       'migrate',
       'postgres',
       'redis',
@@ -36,7 +37,7 @@ describe('docker-compose.yml', () => {
     ]);
     expect(services['postgres']?.['image']).toBe('postgres:18');
     expect(services['redis']?.['image']).toBe('redis:8');
-    for (const name of ['api', 'worker', 'background']) {
+    for (const name of ['api', 'worker', 'background', 'maintain']) {
       expect(services[name]?.['depends_on']).toMatchObject({
         migrate: { condition: 'service_completed_successfully' },
       });
@@ -78,7 +79,7 @@ describe('docker-compose.yml', () => {
   });
 
   it('starts programs that exist', () => {
-    for (const name of ['api', 'worker', 'background', 'migrate']) {
+    for (const name of ['api', 'worker', 'background', 'maintain', 'migrate']) {
       const command = services[name]?.['command'];
       expect(Array.isArray(command) ? read(String(command[1])) : '').not.toBe('');
     }

@@ -25,6 +25,7 @@ const HOMES: Readonly<Record<keyof Database, string>> = {
   step_attempt: 'engine/store/',
   saga_signal: 'engine/store/',
   outbox: 'engine/store/',
+  archived_outbox: 'engine/store/',
   idempotency_key: 'domain/idempotency/store.ts',
   audit_log: 'domain/audit/record.ts',
   payment: 'domain/finance/store/',

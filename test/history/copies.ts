@@ -17,6 +17,7 @@ const NOT_COPIED: Readonly<Record<string, string>> = {
   mail_frame: 'texts',
   event_feed: 'one row',
   idempotency_key: 'kept for 30 days',
+  archived_outbox: 'filled by maintenance, and looked at by its key alone',
   sweep_failure: 'what is wrong now',
   integrity_mark: 'what has changed since it was looked at',
   integrity_pass: 'made before each walk',
@@ -85,7 +86,7 @@ async function columnsOf(client: pg.Client): Promise<ReadonlyMap<string, readonl
       EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisunique AND i.indkey::int2[] @> ARRAY[a.attnum]
         AND NOT EXISTS (SELECT FROM pg_constraint f WHERE f.conrelid = c.oid AND f.contype = 'f' AND f.conkey @> ARRAY[a.attnum])) AS unique
       FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-     WHERE c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace AND c.relname NOT LIKE 'kysely%'
+     WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relnamespace = 'public'::regnamespace AND c.relname NOT LIKE 'kysely%'
        AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
      ORDER BY c.relname, a.attnum`);
   const tables = new Map<string, Column[]>();
@@ -263,15 +264,16 @@ async function chainAudit(client: pg.Client): Promise<void> {
 async function dropIndexes(client: pg.Client): Promise<readonly string[]> {
   const { rows } = await client.query<{ name: string; definition: string }>(`
     SELECT c.oid::regclass::text AS name, pg_get_indexdef(c.oid) AS definition FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-     WHERE c.relnamespace = 'public'::regnamespace AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = c.oid)`);
+     WHERE c.relnamespace = 'public'::regnamespace AND NOT c.relispartition AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = c.oid)`);
   for (const { name } of rows) await client.query(`DROP INDEX ${name}`);
-  return rows.map(({ definition }) => definition);
+  // That of a partitioned table is made at each of its partitions.
+  return rows.map(({ definition }) => definition.replace(' ON ONLY ', ' ON '));
 }
 
 async function restartSequences(client: pg.Client): Promise<void> {
   const { rows } = await client.query<{ table: string; name: string }>(`
     SELECT c.relname AS table, a.attname AS name FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-     WHERE a.attidentity <> '' AND c.relnamespace = 'public'::regnamespace`);
+     WHERE a.attidentity <> '' AND NOT c.relispartition AND c.relnamespace = 'public'::regnamespace`);
   for (const { table, name } of rows)
     await client.query(
       `SELECT setval(pg_get_serial_sequence('"${table}"', '${name}'), (SELECT coalesce(max("${name}"), 0) + 1 FROM "${table}"), false)`,

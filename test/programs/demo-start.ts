@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { inject } from 'vitest';
@@ -33,6 +33,8 @@ export interface DemoHouse {
   readonly db: Db;
   start(env?: Readonly<Record<string, string>>): DemoStart;
   tokenOf(role: Role, sub: string): Promise<string>;
+  /** What a program has logged so far. */
+  log(program: string): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -44,6 +46,7 @@ export async function openHouse(name: string): Promise<DemoHouse> {
   const jwt = readJwtConfig({ JWT_KEYS });
   return {
     db,
+    log: (program) => readFile(path.join(dataDir, 'logs', `${program}.log`), 'utf8').catch(() => ''),
     start(env = {}) {
       const started = begin({
         ...clockOfThisProcess(),

@@ -64,6 +64,11 @@ describe('the start', () => {
     ]);
   });
 
+  it('maintains the history once it is ready', () =>
+    until('the maintenance is done', async () =>
+      (await house.log('maintain')).includes('"msg":"maintenance done"') ? true : undefined,
+    ));
+
   it('says that it plays the day, how long it took, and left nothing out', () => {
     const said = start.said();
     expect(said).toMatch(/Playing the demo's day \.\.\.\n {2}done in [\d.]+ s/);

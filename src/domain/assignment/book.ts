@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
-import { newId } from '../../kernel/ids.ts';
+import { NOTIFICATION, newId } from '../../kernel/ids.ts';
 import { taskAssignedMessage } from '../messages/catalogue/task-assigned.ts';
 import { taskChangedMessage } from '../messages/catalogue/task-changed.ts';
 import { assignmentMessages } from '../notifications/store/assigned.ts';
@@ -34,7 +34,7 @@ export async function book(
     overdue: wanted.window.isOverdue,
     replyBy: acceptBy,
     why: explanation,
-    message: newId('notification'),
+    message: newId(NOTIFICATION),
   }));
   const instead = taskAssignedMessage('', { displaces: true });
   const moved = taskChangedMessage('', '', new Date(0));

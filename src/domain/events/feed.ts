@@ -1,6 +1,6 @@
-import { type Selectable, sql } from 'kysely';
+import { type RawBuilder, type Selectable, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import { literal } from '../../db/literal.ts';
+import { batchLimit, literal } from '../../db/literal.ts';
 import type { DomainEventTable } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
@@ -222,10 +222,45 @@ const FORGOTTEN_AT_ONCE = 5_000;
 /** Of one call; the next one goes on. */
 const MAX_ROUNDS = 100;
 
+const firstToKeep = (days: number) => sql`now() - make_interval(days => ${days}::int)`;
+/** The first place that some endpoint has not got yet. */
+const FIRST_TO_SEND = sql`coalesce((SELECT min(next_seq) FROM webhook_endpoint WHERE status = 'ACTIVE'), 9223372036854775807)`;
+
+/** Ids of events, from `low` on (null: from the first) and before `high`. */
+export interface EventRange {
+  readonly low: string | null;
+  readonly high: string;
+}
+const within = (id: RawBuilder<unknown>, { low, high }: EventRange) =>
+  sql<boolean>`${id} >= ${low ?? '0'}::bigint AND ${id} < ${high}::bigint`;
+
+/**
+ * Whether no more events will come into a range, and none of those that are there has to be kept: they are older than so many
+ * days, have had their place, and every endpoint has got them.
+ */
+export async function mayForgetAll(db: Db, range: EventRange, days: number): Promise<boolean> {
+  const { rows } = await sql<{ may: boolean }>`
+    SELECT f.from_id >= ${range.high}::bigint
+       AND NOT EXISTS (SELECT FROM domain_event e WHERE ${within(sql`e.id`, range)} AND e.at >= ${firstToKeep(days)})
+       AND NOT EXISTS (SELECT FROM unnest(f.left_ids) AS left_one (id) WHERE ${within(sql`left_one.id`, range)})
+       AND NOT EXISTS (SELECT FROM event_place p WHERE ${within(sql`p.event_id`, range)} AND p.seq >= ${FIRST_TO_SEND}) AS may
+      FROM event_feed f`.execute(db);
+  return rows[0]?.may ?? false;
+}
+
+/** Deletes places of such a range, from the oldest, at most so many; answers how many. Who asks for them is told that they have expired. */
+export async function forgetPlaces(db: Db, range: EventRange, limit: number): Promise<number> {
+  const { numAffectedRows } = await sql`
+    DELETE FROM event_place WHERE event_id IN (
+      SELECT p.event_id FROM event_place p WHERE ${within(sql`p.event_id`, range)} ORDER BY p.event_id LIMIT ${batchLimit(limit)})`.execute(
+    db,
+  );
+  return Number(numAffectedRows ?? 0);
+}
+
 /** Deletes events that are older than so many days and that every endpoint has got, with their places; answers how many. */
 export async function forgetEvents(db: Db, days: number): Promise<number> {
-  const isOld = sql<boolean>`e.at < now() - make_interval(days => ${days}::int)
-    AND p.seq < coalesce((SELECT min(next_seq) FROM webhook_endpoint WHERE status = 'ACTIVE'), 9223372036854775807)
+  const isOld = sql<boolean>`e.at < ${firstToKeep(days)} AND p.seq < ${FIRST_TO_SEND}
     AND ${isNotSetAside('event-retention', sql`e.id::text`)}`;
   const few = (limit: number) => sql`SELECT e.id FROM domain_event e
     CROSS JOIN LATERAL (SELECT p.seq FROM event_place p WHERE p.event_id = e.id OFFSET 0) p WHERE ${isOld} ORDER BY e.at LIMIT ${limit}::int`;

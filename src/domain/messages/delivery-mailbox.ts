@@ -36,7 +36,7 @@ export async function storeDevMail(db: Db, messages: readonly OutgoingMessage[])
     WITH m AS (SELECT * FROM jsonb_to_recordset(${JSON.stringify(mails)}::jsonb)
            AS m(message_id text, channel text, recipient text, subject text, body text, frame text, locale text)),
     kept AS (INSERT INTO dev_mail (message_id, channel, recipient, subject, body, frame, locale)
-      SELECT message_id, channel, recipient, subject, body, frame, locale FROM m ON CONFLICT (message_id) DO NOTHING)
+      SELECT message_id, channel, recipient, subject, body, frame, locale FROM m ON CONFLICT DO NOTHING)
     SELECT DISTINCT m.frame FROM m LEFT JOIN mail_frame f ON f.id = m.frame WHERE m.frame IS NOT NULL AND f.id IS NULL`.execute(
     db,
   );

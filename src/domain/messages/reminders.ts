@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import type { NotificationStatus, ReservationStatus } from '../../db/schema.ts';
-import { newId } from '../../kernel/ids.ts';
+import { NOTIFICATION, newId } from '../../kernel/ids.ts';
 import { skipPlanned } from '../notifications/store/move.ts';
 import { upsertPlanned } from '../notifications/store/order.ts';
 import { propertyClockOf, stayDatesOf } from '../reservations/stay-plan.ts';
@@ -267,7 +267,7 @@ async function order(tx: Tx, reminders: readonly OrderedReminder[]): Promise<voi
     channel: reminder.channel,
     recipientType: 'GUEST',
     recipientId: reminder.guestId,
-    id: newId('notification'),
+    id: newId(NOTIFICATION),
     key: reminder.key,
     reservationId: reminder.reservationId,
     dueAt: reminder.dueAt.toISOString(),

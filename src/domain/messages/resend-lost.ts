@@ -1,7 +1,7 @@
 import { type Selectable, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import type { NotificationTable } from '../../db/schema.ts';
-import { newId } from '../../kernel/ids.ts';
+import { NOTIFICATION, newId } from '../../kernel/ids.ts';
 import { type Author, recordAudit } from '../audit/record.ts';
 import { insertNotifications } from '../notifications/store/order.ts';
 import { hasStatus } from '../notifications/store/states.ts';
@@ -89,7 +89,7 @@ async function sendAgain(tx: Tx, lost: readonly Selectable<NotificationTable>[],
   const made = await insertNotifications(
     tx,
     lost.map((row) => ({
-      id: newId('notification'),
+      id: newId(NOTIFICATION),
       effect_key: `${row.effect_key}-again-1`,
       reservation_id: row.reservation_id,
       task_id: row.task_id,

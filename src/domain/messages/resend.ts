@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import type { Channel } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
-import { newId } from '../../kernel/ids.ts';
+import { NOTIFICATION, newId } from '../../kernel/ids.ts';
 import { type Author, recordChange } from '../audit/record.ts';
 import { insertNotification } from '../notifications/store/order.ts';
 import { channelsOf } from './matrix-table.ts';
@@ -38,7 +38,7 @@ export async function resendNotification(
     .select(sql<number>`count(*)::int`.as('count'))
     .executeTakeFirstOrThrow();
   const row = await insertNotification(tx, {
-    id: newId('notification'),
+    id: newId(NOTIFICATION),
     effect_key: `${before.effect_key}-again-${count + 1}`,
     reservation_id: before.reservation_id,
     task_id: before.task_id,

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import type { ErrorCode } from '../../kernel/errors.ts';
-import { newId } from '../../kernel/ids.ts';
+import { NOTIFICATION, newId } from '../../kernel/ids.ts';
 import type { AlertCode } from './alert-codes.ts';
 import type { OrderedText } from './enqueue.ts';
 import { insertNotifications } from './store/order.ts';
@@ -102,7 +102,7 @@ async function insertAlert(
   const params: AlertParams & { readonly about: AlertSubject } = { sagaName: source, step, code, sagaId: id, about };
   await insertNotifications(db, [
     {
-      id: newId('notification'),
+      id: newId(NOTIFICATION),
       effect_key: effectKey,
       event,
       template,

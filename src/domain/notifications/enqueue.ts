@@ -2,7 +2,7 @@ import { type QueryCreator, sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import type { FusedDatabase, ValueRefs } from '../../db/fused.ts';
 import type { Channel, RecipientType } from '../../db/schema.ts';
-import { newId } from '../../kernel/ids.ts';
+import { NOTIFICATION, newId } from '../../kernel/ids.ts';
 import { insertFromStep, insertNotifications } from './store/order.ts';
 
 /** The brief's NotificationService: orders messages in the caller's statement; a worker of its own delivers them. */
@@ -43,7 +43,7 @@ export const orderMessages = (
 ): MessageValues => ({
   messages: deliveries.map((delivery) => ({
     ...delivery,
-    id: newId('notification'),
+    id: newId(NOTIFICATION),
     key: deliveryKey(effectKey, delivery),
     taskId: delivery.taskId ?? null,
     reservationId: reservationId ?? null,

@@ -3,7 +3,7 @@ import type { Db, Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import { unlessRefused } from '../../db/savepoint.ts';
 import type { TaskStatus } from '../../db/schema.ts';
-import { newId } from '../../kernel/ids.ts';
+import { NOTIFICATION, newId } from '../../kernel/ids.ts';
 import { settleAround } from '../assignment/turnovers.ts';
 import { taskWithdrawnMessage } from '../messages/catalogue/task-withdrawn.ts';
 import { insertWithdrawal } from '../notifications/store/order.ts';
@@ -144,5 +144,5 @@ function reopen(tx: Tx, task: CancelledTasks['cancelled'][number], as: ReopenedA
 
 /** Keyed by the task's version: a person may be given the same task, and lose it, more than once. */
 async function notifyWithdrawn(tx: Tx, taskId: string, assigneeId: string): Promise<void> {
-  await insertWithdrawal(tx, { ...taskWithdrawnMessage(assigneeId, taskId), id: newId('notification'), taskId });
+  await insertWithdrawal(tx, { ...taskWithdrawnMessage(assigneeId, taskId), id: newId(NOTIFICATION), taskId });
 }

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { batchLimit } from '../../db/literal.ts';
 import type { Direction } from '../../db/schema.ts';
 import { required } from '../../kernel/errors.ts';
 import type { AlertPayload, FlowOrder } from '../flow-order.ts';
@@ -140,4 +141,35 @@ export async function postponeOrder(db: Db, id: string, reason: string): Promise
     })
     .where('id', '=', Number(id))
     .execute();
+}
+
+/** One batch of an archiving. */
+export interface Archived {
+  /** Rows that were moved. */
+  readonly moved: number;
+  /** The last id that was looked at; null: there are no more of that age. */
+  readonly lastId: number | null;
+}
+
+/**
+ * Moves orders and alerts that went out so many days ago, of sagas that ended so many days ago, to `archived_outbox`: of the
+ * next `limit` ids behind `afterId`, in one statement. Their keys stay taken: a trigger refuses an order that has one of
+ * them, and a saga that has ended orders nothing.
+ */
+export async function archiveOrders(
+  db: Db,
+  { afterId, days, limit }: { readonly afterId: number; readonly days: number; readonly limit: number },
+): Promise<Archived> {
+  const before = sql`now() - ${days}::int * interval '1 day'`;
+  const { rows } = await sql<{ moved: number; last: number | null }>`
+    WITH few AS MATERIALIZED (
+      SELECT id, saga_id FROM outbox WHERE id > ${afterId} AND created_at < ${before} ORDER BY id LIMIT ${batchLimit(limit)}),
+    old AS (
+      DELETE FROM outbox o USING few LEFT JOIN saga s ON s.id = few.saga_id
+       WHERE o.id = few.id AND o.published_at < ${before} AND (few.saga_id IS NULL OR s.finished_at < ${before}) RETURNING o.*),
+    moved AS (
+      INSERT INTO archived_outbox (dedupe_key, id, kind, saga_id, payload, available_at, created_at, attempts, last_error, published_at)
+      SELECT dedupe_key, id, kind, saga_id, payload, available_at, created_at, attempts, last_error, published_at FROM old RETURNING id)
+    SELECT (SELECT count(*) FROM moved)::int AS moved, (SELECT max(id) FROM few) AS last`.execute(db);
+  return { moved: rows[0]?.moved ?? 0, lastId: rows[0]?.last ?? null };
 }

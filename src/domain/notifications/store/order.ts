@@ -2,9 +2,12 @@ import { type InsertObject, type QueryCreator, type RawBuilder, sql } from 'kyse
 import type { Db, Tx } from '../../../db/client.ts';
 import type { FusedDatabase } from '../../../db/fused.ts';
 import type { Database } from '../../../db/schema.ts';
+import { NOTIFICATION } from '../../../kernel/ids.ts';
 import { mayMove } from './states.ts';
 
 /** New notifications. A row's `effect_key` is unique: the same order again changes nothing. */
+
+const NEW_ID = sql`${`${NOTIFICATION}-`}::text || time_ordered_uuid()`;
 
 const COLUMNS = [
   'id',
@@ -60,7 +63,7 @@ export const takeBackMessages = (db: QueryCreator<FusedDatabase>, { event, texts
       'recipient_id',
     ])
     .expression(
-      sql`SELECT 'notification-' || gen_random_uuid(), guard.effect_key || '-' || n.channel || '-' || n.recipient_type, guard.saga_id, n.reservation_id,
+      sql`SELECT ${NEW_ID}, guard.effect_key || '-' || n.channel || '-' || n.recipient_type, guard.saga_id, n.reservation_id,
           ${event}, b.template, n.channel, n.recipient_type, n.recipient_id
         FROM "guard" AS guard JOIN notification n ON n.saga_id = guard.saga_id AND n.status IN ('SENDING', 'SENT', 'DELIVERED')
         JOIN ${texts} AS b(recipient_type, template) ON b.recipient_type = n.recipient_type`,
@@ -96,7 +99,7 @@ export const insertWithdrawals = (
     .insertInto('notification')
     .columns([...WITHDRAWAL_COLUMNS])
     .expression(
-      sql`SELECT 'notification-' || gen_random_uuid(), t.id || ${WITHDRAWN}::text || t.version || ${`-${channel}-${recipientType}-`}::text || t.id,
+      sql`SELECT ${NEW_ID}, t.id || ${WITHDRAWN}::text || t.version || ${`-${channel}-${recipientType}-`}::text || t.id,
           t.reservation_id, t.id, ${event}::text, ${template}::text, ${channel}::text, ${recipientType}::text, t.assignee_id
         FROM (${rows}) AS t`,
     )
@@ -184,7 +187,7 @@ export async function insertFallbacks(
   const { numAffectedRows } = await sql`
     INSERT INTO notification (id, effect_key, saga_id, reservation_id, task_id, event, template, channel, recipient_type, recipient_id, params,
                               not_after, fallback_of)
-    SELECT 'notification-' || gen_random_uuid(), n.effect_key || '-instead', n.saga_id, n.reservation_id, n.task_id, n.event,
+    SELECT ${NEW_ID}, n.effect_key || '-instead', n.saga_id, n.reservation_id, n.task_id, n.event,
            CASE n.channel WHEN 'EMAIL' THEN coalesce(${JSON.stringify(shortTexts)}::jsonb ->> n.template, n.template) ELSE n.template END,
            CASE n.channel WHEN 'SMS' THEN 'EMAIL' ELSE 'SMS' END, n.recipient_type, n.recipient_id, n.params, n.not_after, n.id
       FROM notification n
@@ -214,7 +217,7 @@ export async function putIntoDigests(
        WHERE n.id = ANY(${notificationIds}::text[])),
     digest AS (
       INSERT INTO notification (id, effect_key, event, template, channel, recipient_type, recipient_id, due_at)
-      SELECT DISTINCT ON (key) 'notification-' || gen_random_uuid(), key, ${event}, ${template}, 'EMAIL', 'STAFF', recipient_id, due
+      SELECT DISTINCT ON (key) ${NEW_ID}, key, ${event}, ${template}, 'EMAIL', 'STAFF', recipient_id, due
         FROM (SELECT *, 'digest-' || recipient_id || '-' || extract(epoch FROM due)::bigint AS key FROM item) i
       -- So that one which is there already is returned as well.
       ON CONFLICT (effect_key) DO UPDATE SET due_at = notification.due_at
