@@ -3,10 +3,10 @@ import { type ConclusionParts, createConclusion } from './conclude.ts';
 import { decide } from './decide.ts';
 import type { SagaDefinition } from './definition.ts';
 import { isRefusal, orDefer, StepDeferred } from './errors.ts';
+import { following } from './following.ts';
 import { createRunMemory } from './memory.ts';
-import { createRunner, type RunnerParts } from './runners/runner.ts';
+import { createRunner, type Ran, type RunnerParts } from './runners/runner.ts';
 import type { DueStep } from './state.ts';
-import type { Advanced } from './store/fused.ts';
 import { createStateLoader } from './store/load.ts';
 import { checkAtOnce } from './store/sagas.ts';
 import { STATEMENT_SLOTS } from './store/slots.ts';
@@ -50,16 +50,20 @@ export function createExecutor(parts: ExecutorParts): ExecuteStep {
     let due: DueStep | undefined = first;
     let steps = 0;
     while (due && mayRun(due, steps, signal)) {
-      const result = memory.takeRefusal(due) ?? (await run(due, signal));
-      if (result.kind !== 'advanced') {
-        if (steps === 0) return conclude(due, result);
-        if (result.kind === 'failed' && isRefusal(result.error)) memory.refused(due, result);
-        break;
+      const refusal = memory.takeRefusal(due);
+      const ran: readonly Ran[] = refusal ? [{ due, result: refusal }] : await run(due, signal);
+      due = undefined;
+      for (const { due: at, result } of ran) {
+        if (result.kind !== 'advanced') {
+          if (steps === 0) return conclude(at, result);
+          if (result.kind === 'failed' && isRefusal(result.error)) memory.refused(at, result);
+          return { outcome: 'done', steps };
+        }
+        steps += 1;
+        memory.advanced(at, result.advanced.nextStep);
+        if (result.advanced.nextStep === null) parts.onAnswer(at.state.id);
+        due = following(at, result.advanced);
       }
-      steps += 1;
-      memory.advanced(due, result.advanced.nextStep);
-      if (result.advanced.nextStep === null) parts.onAnswer(due.state.id);
-      due = following(due, result.advanced);
     }
     return { outcome: 'done', steps };
   }
@@ -77,15 +81,3 @@ export function createExecutor(parts: ExecutorParts): ExecuteStep {
 /** A call runs only in its own job, which may be aborted while it runs; a local step is not begun any more then. */
 const mayRun = ({ step }: DueStep, steps: number, signal: AbortSignal): boolean =>
   step.kind === 'call' ? steps === 0 : !signal.aborted;
-
-/** The step that the commit made due; undefined at the end. */
-function following(
-  { state, definition, step, direction }: DueStep,
-  { output, nextStep }: Advanced,
-): DueStep | undefined {
-  const next = nextStep === null ? undefined : definition.steps[nextStep - 1];
-  if (!next || step.kind === 'call') return undefined;
-  const done = direction === 'F' ? { ...state.done, [step.name]: output } : state.done;
-  const status = direction === 'F' ? 'running' : 'compensating';
-  return { state: { ...state, done, status, currentStep: next.no }, definition, step: next, direction };
-}

@@ -36,12 +36,17 @@ export interface Advanced {
   /** The step that is due now; null when the saga has ended. */
   readonly nextStep: number | null;
 }
-/** Null when the step was not due. */
-export type RunFused = (due: DueItem) => Promise<Advanced | null>;
+/** A step's statement. */
+export interface FusedStep {
+  /** Runs it, together with other sagas that wait for the same step. Null when the step was not due. */
+  run(due: DueItem): Promise<Advanced | null>;
+  /** The statement for one saga alone, for the caller to send. */
+  queryOf(due: DueItem): CompiledQuery<FusedRow>;
+}
 
 const MAX_BATCH = 32;
 
-interface ResultRow {
+export interface FusedRow {
   readonly saga_id: string;
   readonly result: unknown;
   readonly next_step: number | null;
@@ -65,25 +70,33 @@ export function createFusedStep(
   place: StepPlace,
   effect: ErasedFused | null,
   slots: RunSlots,
-): RunFused {
+): FusedStep {
   const { query, itemsAt } = compileFusedStep(db, step, direction, place, effect);
-  return createBatcher<DueItem, Advanced | null>(
+  const queryOf = (items: readonly DueItem[]): CompiledQuery<FusedRow> => ({
+    ...query,
+    parameters: query.parameters.with(itemsAt, JSON.stringify(items)),
+  });
+  const run = createBatcher<DueItem, Advanced | null>(
     async (items) => {
-      const parameters = query.parameters.with(itemsAt, JSON.stringify(items));
-      const { rows } = await db.executeQuery<ResultRow>({ ...query, parameters });
+      const { rows } = await db.executeQuery(queryOf(items));
       const byId = new Map(rows.map((row) => [row.saga_id, row]));
       return items.map((item) => {
         const row = byId.get(item.saga_id);
         byId.delete(item.saga_id);
-        return row ? { output: row.result, nextStep: row.next_step } : null;
+        return advancedOf(row);
       });
     },
     { maxBatch: MAX_BATCH, maxInFlight: 1, slots, failTogether: isUnreachable },
   );
+  return { run, queryOf: (due) => queryOf([due]) };
 }
 
+/** What a row of the statement's result says. No row: the step was not due. */
+export const advancedOf = (row: FusedRow | undefined): Advanced | null =>
+  row ? { output: row.result, nextStep: row.next_step } : null;
+
 export interface FusedStatement {
-  readonly query: CompiledQuery<ResultRow>;
+  readonly query: CompiledQuery<FusedRow>;
   /** Index, from 0, of the parameter that carries the due sagas; all others are constants of the code. */
   readonly itemsAt: number;
 }
@@ -177,7 +190,7 @@ function forward(
   totalSteps: number,
   releases: readonly LockKind[],
   parts: EffectParts,
-): RawBuilder<ResultRow> {
+): RawBuilder<FusedRow> {
   const last = step.no === totalSteps;
   const advance = last
     ? sql`status = 'completed', finished_at = clock_timestamp(), response_status = (due."end" ->> 'response_status')::int,
@@ -188,7 +201,7 @@ function forward(
     ? sql`, ending AS (
         ${auditRows(sql`(${END_AUDIT}) x(stream_id, n, event, ends, actor, saga_id, reservation_id, request_id, body)`)})`
     : sql``;
-  return sql<ResultRow>`WITH ${DUE}, guard AS (
+  return sql<FusedRow>`WITH ${DUE}, guard AS (
     UPDATE saga AS s SET ${advance} FROM due
      WHERE s.id = due.saga_id AND s.generation = due.generation AND s.current_step = ${step.no}::int AND s.status IN ${from}
     RETURNING s.id AS saga_id, s.subject_id, s.requested_at, s.version, due.vals, due."end",
@@ -205,8 +218,8 @@ function forward(
     SELECT saga_id, result, ${last ? null : step.no + 1}::int AS next_step FROM record`;
 }
 
-function backward(step: StepDefinition, parts: EffectParts): RawBuilder<ResultRow> {
-  return sql<ResultRow>`WITH ${DUE}, guard AS (
+function backward(step: StepDefinition, parts: EffectParts): RawBuilder<FusedRow> {
+  return sql<FusedRow>`WITH ${DUE}, guard AS (
     UPDATE saga AS s SET current_step = coalesce(following.no, s.current_step), redispatches = 0,
         status = CASE WHEN following.no IS NULL THEN 'compensated' ELSE 'compensating' END,
         finished_at = CASE WHEN following.no IS NULL THEN clock_timestamp() END,
