@@ -60,8 +60,9 @@ export function createExecutor(parts: ExecutorParts): ExecuteStep {
           return { outcome: 'done', steps };
         }
         steps += 1;
-        memory.advanced(at, result.advanced.nextStep);
-        if (result.advanced.nextStep === null) parts.onAnswer(at.state.id);
+        const { nextStep, notified } = result.advanced;
+        memory.advanced(at, nextStep);
+        if (nextStep === null && !notified) parts.onAnswer(at.state.id);
         due = following(at, result.advanced);
       }
     }

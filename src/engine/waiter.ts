@@ -1,8 +1,10 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import pg from 'pg';
 import type { Db } from '../db/client.ts';
+import { compiledOnce } from '../db/compiled-once.ts';
 import type { Logger } from '../kernel/log.ts';
 import { logFailure } from '../kernel/outages.ts';
+import { ENDED_CHANNEL } from './store/ended.ts';
 import type { SagaAnswer } from './types.ts';
 
 /**
@@ -16,7 +18,6 @@ export interface AnswerWatcher {
   close(): Promise<void>;
 }
 
-const CHANNEL = 'roomy_saga_ended';
 const POLL_MS = 1_000;
 const RECONNECT_MS = 1_000;
 /** Ids in one notification; its payload may have 8 000 bytes. */
@@ -83,18 +84,22 @@ export function createAnswerWatcher(db: Db, databaseUrl: string, log: Logger): A
   };
 }
 
+const selectAnswers = compiledOnce((db, ids: RawBuilder<readonly string[]>) =>
+  db
+    .selectFrom('saga')
+    .select(['id', 'status', 'response_status', 'response_body', 'parked_body'])
+    .where(sql<boolean>`id = ANY(${ids}::text[])`)
+    .where(sql<boolean>`(finished_at IS NOT NULL OR status = 'parked')`)
+    .compile(),
+);
+
 /** The answers of those of the sagas that have ended or are parked. */
 async function readAnswers(
   db: Db,
   ids: readonly string[],
 ): Promise<readonly { readonly id: string; readonly answer: SagaAnswer }[]> {
   if (ids.length === 0) return [];
-  const rows = await db
-    .selectFrom('saga')
-    .select(['id', 'status', 'response_status', 'response_body', 'parked_body'])
-    .where(sql<boolean>`id = ANY(${ids}::text[])`)
-    .where(sql<boolean>`(finished_at IS NOT NULL OR status = 'parked')`)
-    .execute();
+  const rows = await selectAnswers(db, ids);
   return rows.flatMap((row) => {
     // A person's retry may have ended it meanwhile; then its end is the answer.
     const status = row.status === 'parked' ? 202 : row.response_status;
@@ -125,7 +130,7 @@ function listenForAnswers(databaseUrl: string, onIds: (ids: readonly string[]) =
     fresh.on('notification', ({ payload }) => onIds((payload ?? '').split(',')));
     try {
       await fresh.connect();
-      await fresh.query(`LISTEN ${CHANNEL}`);
+      await fresh.query(`LISTEN ${ENDED_CHANNEL}`);
       client = fresh;
     } catch {
       again();
@@ -141,7 +146,10 @@ function listenForAnswers(databaseUrl: string, onIds: (ids: readonly string[]) =
   };
 }
 
-/** Notifies every process of the sagas that ended or were parked in this tick, once after their commits. */
+/**
+ * Notifies every process of the sagas that ended or were parked in this tick, once after their commits. A fused statement that
+ * ends a saga does so itself.
+ */
 export function createAnswerNotifier(db: Db, log: Logger): (sagaId: string) => void {
   let ids: string[] = [];
   async function send(): Promise<void> {
@@ -149,7 +157,7 @@ export function createAnswerNotifier(db: Db, log: Logger): (sagaId: string) => v
     ids = [];
     for (let from = 0; from < batch.length; from += MAX_IDS) {
       const payload = batch.slice(from, from + MAX_IDS).join(',');
-      await sql`SELECT pg_notify(${CHANNEL}, ${payload})`.execute(db).catch((error: unknown) => {
+      await sql`SELECT pg_notify(${ENDED_CHANNEL}, ${payload})`.execute(db).catch((error: unknown) => {
         log.debug({ err: error }, 'answers were not notified; waiters poll');
       });
     }

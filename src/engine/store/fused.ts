@@ -9,6 +9,7 @@ import { InvariantError } from '../../kernel/errors.ts';
 import type { RunSlots } from '../../kernel/run-slots.ts';
 import type { PreparedEnd } from '../answers.ts';
 import type { ErasedFused, LockKind, SharedEffect, StepDefinition } from '../step.ts';
+import { notifyEnded } from './ended.ts';
 
 /**
  * Guard, effect and record of a local step in one statement, for any number of due sagas.
@@ -35,6 +36,8 @@ export interface Advanced {
   readonly output: unknown;
   /** The step that is due now; null when the saga has ended. */
   readonly nextStep: number | null;
+  /** If it has ended: whether that commit has notified the requests that wait for its answer. */
+  readonly notified: boolean;
 }
 /** A step's statement. */
 export interface FusedStep {
@@ -93,7 +96,7 @@ export function createFusedStep(
 
 /** What a row of the statement's result says. No row: the step was not due. */
 export const advancedOf = (row: FusedRow | undefined): Advanced | null =>
-  row ? { output: row.result, nextStep: row.next_step } : null;
+  row ? { output: row.result, nextStep: row.next_step, notified: true } : null;
 
 export interface FusedStatement {
   readonly query: CompiledQuery<FusedRow>;
@@ -215,7 +218,7 @@ function forward(
     ON CONFLICT (saga_id, step_no, direction) DO UPDATE SET status = 'done', attempt = t.attempt + 1, result = excluded.result,
       started_at = excluded.started_at, finished_at = excluded.finished_at, done_at_version = excluded.done_at_version
     RETURNING saga_id, result)${audit}
-    SELECT saga_id, result, ${last ? null : step.no + 1}::int AS next_step FROM record`;
+    SELECT saga_id, result, ${last ? null : step.no + 1}::int AS next_step${last ? sql`, (${notifyEnded(sql`record`)}) AS notified` : sql``} FROM record`;
 }
 
 function backward(step: StepDefinition, parts: EffectParts): RawBuilder<FusedRow> {
@@ -241,5 +244,5 @@ function backward(step: StepDefinition, parts: EffectParts): RawBuilder<FusedRow
         FROM guard g, jsonb_to_record(g.note) AS a(event text, actor text, reservation_id text, request_id text, body text)
       UNION ALL (${END_AUDIT} WHERE g.next_step IS NULL)) x(stream_id, n, event, ends, actor, saga_id, reservation_id, request_id, body)
      ORDER BY stream_id, n`)})
-    SELECT saga_id, result, next_step FROM record`;
+    SELECT saga_id, result, next_step, (${notifyEnded(sql`record WHERE next_step IS NULL`)}) AS notified FROM record`;
 }
