@@ -1,7 +1,7 @@
 import { InvariantError } from './errors.ts';
 import { createRunSlots, type RunSlots } from './run-slots.ts';
 
-export interface BatcherOptions {
+export interface BatcherOptions<T = unknown, R = unknown> {
   /** Items in one run, at the most. */
   readonly maxBatch: number;
   /** Runs under way at once; items that arrive meanwhile travel together in the next run. */
@@ -12,6 +12,8 @@ export interface BatcherOptions {
   readonly maxWaiting?: number;
   /** Errors that are no item's fault: they fail all of the run that is left, instead of each item being tried alone. */
   readonly failTogether?: (error: unknown) => boolean;
+  /** Runs each item of a run that has failed by itself, in order, one failing without the others. Default: by `run`. */
+  readonly runEach?: (items: readonly T[]) => Promise<readonly PromiseSettledResult<R>[]>;
 }
 
 /**
@@ -21,7 +23,7 @@ export interface BatcherOptions {
  */
 export function createBatcher<T, R>(
   run: (items: readonly T[]) => Promise<readonly R[]>,
-  options: BatcherOptions,
+  options: BatcherOptions<T, R>,
 ): (item: T) => Promise<R> {
   interface Waiting {
     readonly item: T;
@@ -45,6 +47,10 @@ export function createBatcher<T, R>(
         rejectAll(batch, error);
         return isOutage ? { outage: error } : undefined;
       }
+      if (options.runEach) {
+        await runEach(batch, options.runEach);
+        return undefined;
+      }
       for (const [index, entry] of batch.entries()) {
         const failed = await runBatch([entry]);
         if (!failed) continue;
@@ -53,6 +59,20 @@ export function createBatcher<T, R>(
       }
     }
     return undefined;
+  }
+
+  async function runEach(batch: readonly Waiting[], each: NonNullable<typeof options.runEach>): Promise<void> {
+    try {
+      const results = await each(batch.map((entry) => entry.item));
+      for (const [index, entry] of batch.entries()) {
+        const result = results[index];
+        if (result?.status === 'fulfilled') entry.resolve(result.value);
+        else
+          entry.reject(result ? result.reason : new InvariantError('a batcher answered for another number of items'));
+      }
+    } catch (error) {
+      rejectAll(batch, error);
+    }
   }
 
   function rejectAll(batch: readonly Waiting[], error: unknown): void {

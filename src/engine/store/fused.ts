@@ -1,5 +1,5 @@
 import { type CompiledQuery, type Expression, type OperationNodeSource, type RawBuilder, sql } from 'kysely';
-import type { Db } from '../../db/client.ts';
+import { type Db, inSequence } from '../../db/client.ts';
 import { isUnreachable } from '../../db/errors.ts';
 import { valueRefs } from '../../db/fused.ts';
 import type { Direction } from '../../db/schema.ts';
@@ -89,9 +89,16 @@ export function createFusedStep(
         return advancedOf(row);
       });
     },
-    { maxBatch: MAX_BATCH, maxInFlight: 1, slots, failTogether: isUnreachable },
+    { maxBatch: MAX_BATCH, maxInFlight: 1, slots, failTogether: isUnreachable, runEach },
   );
   return { run, queryOf: (due) => queryOf([due]) };
+
+  /** Each a statement and a transaction of its own, sent without waiting for the answers in between. */
+  function runEach(items: readonly DueItem[]): Promise<readonly PromiseSettledResult<Advanced | null>[]> {
+    return inSequence(db, (send) =>
+      Promise.allSettled(items.map(async (item) => advancedOf((await send(queryOf([item])))[0]))),
+    );
+  }
 }
 
 /** What a row of the statement's result says. No row: the step was not due. */
