@@ -5,6 +5,7 @@ import type { SagaDefinition } from './definition.ts';
 import { isRefusal, orDefer, StepDeferred } from './errors.ts';
 import { following } from './following.ts';
 import { createRunMemory } from './memory.ts';
+import type { RunResult } from './runners/result.ts';
 import { createRunner, type Ran, type RunnerParts } from './runners/runner.ts';
 import type { DueStep } from './state.ts';
 import { createStateLoader } from './store/load.ts';
@@ -23,17 +24,18 @@ export type ExecuteStep = (pointer: StepPointer, signal: AbortSignal) => Promise
  * Runs the step that a job points at, if Postgres says that it is due, and goes on with the next due steps right after
  * each commit ("run-on"). Their own jobs then find them done; they stay wake-up, retry and recovery anchor. Run-on
  * ends at an external step, at the end, at a step that is not due, and at any error: the error belongs to that step's
- * own job, with its own attempts.
+ * own job, with its own attempts. Only a refusal that undoes the saga is concluded at once.
  */
 export function createExecutor(parts: ExecutorParts): ExecuteStep {
   const load = createStateLoader(parts.db);
   const slots = createRunSlots(STATEMENT_SLOTS);
   const run = createRunner(parts, slots);
-  const conclude = createConclusion(parts, slots);
+  const { conclude, turnBack } = createConclusion(parts, slots);
   const memory = createRunMemory();
 
   return async (pointer, signal) => {
-    if (memory.isDone(pointer)) return { outcome: 'done', steps: 0 };
+    const known = memory.outcomeOf(pointer);
+    if (known) return known;
     if (pointer.step === 0) return orDefer(() => settle(pointer.sagaId));
     const state = await orDefer(() => load(pointer.sagaId));
     if (!state) return { outcome: 'skipped', reason: 'unknown-saga' };
@@ -56,7 +58,7 @@ export function createExecutor(parts: ExecutorParts): ExecuteStep {
       for (const { due: at, result } of ran) {
         if (result.kind !== 'advanced') {
           if (steps === 0) return conclude(at, result);
-          if (result.kind === 'failed' && isRefusal(result.error)) memory.refused(at, result);
+          if (result.kind === 'failed' && isRefusal(result.error)) await refused(at, result);
           return { outcome: 'done', steps };
         }
         steps += 1;
@@ -67,6 +69,13 @@ export function createExecutor(parts: ExecutorParts): ExecuteStep {
       }
     }
     return { outcome: 'done', steps };
+  }
+
+  /** Run-on has met a refusal, which no attempt can change: the saga turns round now, if nobody has to be asked first. */
+  async function refused(due: DueStep, result: Extract<RunResult, { kind: 'failed' }>): Promise<void> {
+    const outcome = await turnBack(due, result.error);
+    if (outcome?.outcome === 'ended') memory.turned(due, outcome.code);
+    else if (outcome === null) memory.refused(due, result);
   }
 
   /**
