@@ -11,8 +11,7 @@ import type { Failpoint } from './failpoint.ts';
 import type { Publish } from './flow-order.ts';
 import { releaseCall } from './runners/call.ts';
 import type { ClaimedCall, RunResult } from './runners/result.ts';
-import { placeOf } from './runners/runner.ts';
-import { contextOf, type DueStep } from './state.ts';
+import { contextOf, type DueStep, placeOf } from './state.ts';
 import type { Failure, RetryPolicy } from './step.ts';
 import type { StepOutcome } from './types.ts';
 

@@ -16,6 +16,32 @@ export interface BatcherOptions<T = unknown, R = unknown> {
   readonly runEach?: (items: readonly T[]) => Promise<readonly PromiseSettledResult<R>[]>;
 }
 
+interface Waiting<T, R> {
+  readonly item: T;
+  readonly resolve: (result: R) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+function rejectAll(batch: readonly Pick<Waiting<unknown, unknown>, 'reject'>[], error: unknown): void {
+  for (const entry of batch) entry.reject(error);
+}
+
+async function settleEach<T, R>(
+  batch: readonly Waiting<T, R>[],
+  runEach: NonNullable<BatcherOptions<T, R>['runEach']>,
+): Promise<void> {
+  try {
+    const results = await runEach(batch.map((entry) => entry.item));
+    for (const [index, entry] of batch.entries()) {
+      const result = results[index];
+      if (result?.status === 'fulfilled') entry.resolve(result.value);
+      else entry.reject(result ? result.reason : new InvariantError('a batcher answered for another number of items'));
+    }
+  } catch (error) {
+    rejectAll(batch, error);
+  }
+}
+
 /**
  * Joins work that arrives together, or while earlier work is under way: an idle batcher runs an item on the next turn of
  * the event loop, a busy one runs many items together, so that batches cost no latency when there is no load. When a run
@@ -25,18 +51,13 @@ export function createBatcher<T, R>(
   run: (items: readonly T[]) => Promise<readonly R[]>,
   options: BatcherOptions<T, R>,
 ): (item: T) => Promise<R> {
-  interface Waiting {
-    readonly item: T;
-    readonly resolve: (result: R) => void;
-    readonly reject: (error: unknown) => void;
-  }
-  const waiting: Waiting[] = [];
+  const waiting: Waiting<T, R>[] = [];
   const maxWaiting = options.maxWaiting ?? 100_000;
   const slots = options.slots ?? createRunSlots({ max: options.maxInFlight });
   let inFlight = 0;
 
   /** Answers the error that was no item's fault, if there was one: what is left need not be tried. */
-  async function runBatch(batch: readonly Waiting[]): Promise<{ readonly outage: unknown } | undefined> {
+  async function runBatch(batch: readonly Waiting<T, R>[]): Promise<{ readonly outage: unknown } | undefined> {
     try {
       const results = await run(batch.map((entry) => entry.item));
       if (results.length !== batch.length) throw new InvariantError('a batcher answered for another number of items');
@@ -48,7 +69,7 @@ export function createBatcher<T, R>(
         return isOutage ? { outage: error } : undefined;
       }
       if (options.runEach) {
-        await runEach(batch, options.runEach);
+        await settleEach(batch, options.runEach);
         return undefined;
       }
       for (const [index, entry] of batch.entries()) {
@@ -59,24 +80,6 @@ export function createBatcher<T, R>(
       }
     }
     return undefined;
-  }
-
-  async function runEach(batch: readonly Waiting[], each: NonNullable<typeof options.runEach>): Promise<void> {
-    try {
-      const results = await each(batch.map((entry) => entry.item));
-      for (const [index, entry] of batch.entries()) {
-        const result = results[index];
-        if (result?.status === 'fulfilled') entry.resolve(result.value);
-        else
-          entry.reject(result ? result.reason : new InvariantError('a batcher answered for another number of items'));
-      }
-    } catch (error) {
-      rejectAll(batch, error);
-    }
-  }
-
-  function rejectAll(batch: readonly Waiting[], error: unknown): void {
-    for (const entry of batch) entry.reject(error);
   }
 
   function request(): void {

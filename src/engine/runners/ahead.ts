@@ -3,10 +3,9 @@ import { classifyDbError } from '../../db/errors.ts';
 import type { RunSlots } from '../../kernel/run-slots.ts';
 import type { Failpoint } from '../failpoint.ts';
 import { following, foreseen } from '../following.ts';
-import type { DueStep } from '../state.ts';
+import { type DueStep, placeOf } from '../state.ts';
 import { type Advanced, advancedOf, type FusedRow } from '../store/fused.ts';
-import type { RunResult } from './result.ts';
-import { placeOf, type Ran, type RunStep, type RunSteps } from './runner.ts';
+import type { Ran, RunResult, RunStep, RunSteps } from './result.ts';
 import type { PrepareLocal } from './statement.ts';
 
 interface AheadParts {

@@ -4,11 +4,11 @@ import type { Ports } from '../../domain/ports.ts';
 import type { RunSlots } from '../../kernel/run-slots.ts';
 import { deferIfUnreachable } from '../errors.ts';
 import type { Failpoint } from '../failpoint.ts';
-import type { DueStep } from '../state.ts';
+import { type DueStep, placeOf } from '../state.ts';
 import type { Advanced } from '../store/fused.ts';
 import { createAhead } from './ahead.ts';
 import { claimCall, recordCall, sendCall } from './call.ts';
-import type { RunResult } from './result.ts';
+import type { RunResult, RunSteps } from './result.ts';
 import { createLocalSteps } from './statement.ts';
 import { runInTransaction } from './tx.ts';
 import { beginWait } from './wait.ts';
@@ -19,17 +19,6 @@ export interface RunnerParts {
   readonly workerId: string;
   readonly failpoint: Failpoint;
 }
-
-/** Runs one step as its kind asks. Throws only `StepDeferred`. */
-export type RunStep = (due: DueStep, signal: AbortSignal) => Promise<RunResult>;
-
-/** A step that was run, and how that ended. */
-export interface Ran {
-  readonly due: DueStep;
-  readonly result: RunResult;
-}
-/** Runs a step, and perhaps steps behind it: one result at least, and all but the last are "advanced". Throws as `RunStep`. */
-export type RunSteps = (due: DueStep, signal: AbortSignal) => Promise<readonly Ran[]>;
 
 /** Makes the function that runs due steps: a call with its lease, anything else in one transaction. */
 export function createRunner({ db, ports, workerId, failpoint }: RunnerParts, slots: RunSlots): RunSteps {
@@ -79,6 +68,3 @@ export function createRunner({ db, ports, workerId, failpoint }: RunnerParts, sl
     return advanced ? { kind: 'advanced', advanced } : { kind: 'not-due' };
   }
 }
-
-/** Saga, step and direction, as failpoints name them. */
-export const placeOf = ({ state, step, direction }: DueStep) => ({ sagaId: state.id, step: step.name, direction });
