@@ -9,8 +9,8 @@ import type { SagaAnswer } from './types.ts';
 
 /**
  * Lets requests wait for the answer of their saga, which is there when it has ended or is parked: one LISTEN connection
- * in each process, one look-up for all sagas of the notifications of a tick, and a slow poll besides, because a
- * notification is a hint like any other.
+ * in each process in which somebody waits, one look-up for all sagas of the notifications of a tick, and a slow poll
+ * besides, because a notification is a hint like any other.
  */
 export interface AnswerWatcher {
   /** `look`: its answer may be there already. That of a saga that was accepted a moment ago is not. */
@@ -54,12 +54,15 @@ export function createAnswerWatcher(db: Db, databaseUrl: string, log: Logger): A
     void readNotified();
   }
 
-  const poll = setInterval(() => notice(waiting.keys()), POLL_MS);
-  const listener = listenForAnswers(databaseUrl, notice);
+  const noticeAll = (): void => notice(waiting.keys());
+  const poll = setInterval(noticeAll, POLL_MS);
+  let listener: ReturnType<typeof listenForAnswers> | undefined;
+  let isClosed = false;
 
   return {
     async wait(sagaId, waitMs, look, signal) {
       if (waitMs <= 0) return look ? ((await readAnswers(db, [sagaId]))[0]?.answer ?? null) : null;
+      if (!isClosed) listener ??= listenForAnswers(databaseUrl, notice, noticeAll);
       return new Promise((resolve) => {
         const waiters = waiting.get(sagaId) ?? new Set<Waiter>();
         waiting.set(sagaId, waiters);
@@ -78,8 +81,9 @@ export function createAnswerWatcher(db: Db, databaseUrl: string, log: Logger): A
       });
     },
     close: async () => {
+      isClosed = true;
       clearInterval(poll);
-      await listener.close();
+      await listener?.close();
     },
   };
 }
@@ -108,8 +112,15 @@ async function readAnswers(
   });
 }
 
-/** One LISTEN connection, which is made again whenever it is cut. */
-function listenForAnswers(databaseUrl: string, onIds: (ids: readonly string[]) => void): { close(): Promise<void> } {
+/**
+ * One LISTEN connection, which is made again whenever it is cut. `onListening`: from here on nothing is missed; what came
+ * before has to be looked for.
+ */
+function listenForAnswers(
+  databaseUrl: string,
+  onIds: (ids: readonly string[]) => void,
+  onListening: () => void,
+): { close(): Promise<void> } {
   let client: pg.Client | null = null;
   let closed = false;
 
@@ -132,6 +143,7 @@ function listenForAnswers(databaseUrl: string, onIds: (ids: readonly string[]) =
       await fresh.connect();
       await fresh.query(`LISTEN ${ENDED_CHANNEL}`);
       client = fresh;
+      onListening();
     } catch {
       again();
     }
