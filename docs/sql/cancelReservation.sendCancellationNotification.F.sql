@@ -188,6 +188,14 @@ WITH
 SELECT
   saga_id,
   result,
-  $10::int AS next_step
+  $10::int AS next_step,
+  (
+    SELECT
+      pg_notify ('roomy_saga_ended', string_agg(saga_id, ','))
+    FROM
+      record
+    HAVING
+      count(*) > 0
+  ) AS notified
 FROM
   record;

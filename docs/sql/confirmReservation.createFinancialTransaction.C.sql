@@ -173,6 +173,16 @@ WITH
 SELECT
   saga_id,
   result,
-  next_step
+  next_step,
+  (
+    SELECT
+      pg_notify ('roomy_saga_ended', string_agg(saga_id, ','))
+    FROM
+      record
+    WHERE
+      next_step IS NULL
+    HAVING
+      count(*) > 0
+  ) AS notified
 FROM
   record;

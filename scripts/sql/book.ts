@@ -65,7 +65,8 @@ ${table(PARTS)}
 No part sees what another one wrote: all of them see the database as it was when the statement began, except through
 \`RETURNING\`. The trigger on \`saga\` counts its version, the one on \`audit_log\` makes the hash chain.
 The statement makes the next step due and orders nothing: the worker that committed it goes on with that step itself, and
-the jobs that were ordered when the saga was accepted, or when it turned round, come to it otherwise.
+the jobs that were ordered when the saga was accepted, or when it turned round, come to it otherwise. One that ends sagas
+notifies the processes in which somebody waits for their answers.
 
 A refusal undoes the whole statement. The sagas of that batch are then run one by one, so that one refusal fails one saga.
 

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
-import { Kysely, PostgresDialect, type Transaction } from 'kysely';
+import { Writable } from 'node:stream';
+import { type CompiledQuery, Kysely, PostgresDialect, type Transaction } from 'kysely';
 import pg from 'pg';
+import { required } from '../kernel/errors.ts';
 import { noOutages, type Outages } from '../kernel/outages.ts';
 import { isUnreachable } from './errors.ts';
 import type { Database } from './schema.ts';
@@ -48,6 +50,8 @@ export function createPool(options: PoolOptions): pg.Pool {
     lock_timeout: 5_000,
     idle_in_transaction_session_timeout: 10_000,
     query_timeout: options.queryTimeoutMs ?? 15_000,
+    // For `inSequence`; whatever else asks waits for its answer.
+    pipeline: true,
   });
   if (options.outages) watchers.set(pool, options.outages);
   return hearErrors(pool, (error) => options.outages?.failed(POSTGRES, error));
@@ -62,7 +66,57 @@ export function hearErrors(pool: pg.Pool, onIdle: (error: Error) => void = () =>
 }
 
 export function createDb(pool: pg.Pool): Db {
-  return new Kysely<Database>({ dialect: new PostgresDialect({ pool: namingPool(pool) }) });
+  const naming = namingPool(pool);
+  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool: naming }) });
+  pools.set(db, naming);
+  return db;
+}
+
+/** By which databases reach their server. */
+const pools = new WeakMap<Db, pg.Pool>();
+
+/** Of a connection, to write to it less often; not in the types of pg. */
+function socketOf(client: pg.PoolClient): Writable | null {
+  const connection: unknown = Reflect.get(client, 'connection');
+  const stream: unknown = connection instanceof Object ? Reflect.get(connection, 'stream') : null;
+  return stream instanceof Writable ? stream : null;
+}
+
+/** Sends a statement behind those that were sent before it, and answers its rows. */
+export type SendNext = <Row>(query: CompiledQuery<Row>) => Promise<readonly Row[]>;
+
+/**
+ * Lends a connection on which statements follow one another without waiting for the answers in between (pipelining). The
+ * server runs them in order, and each is a transaction of its own: one that fails does not stop those behind it. The first
+ * leaves at once; those that follow in the same turn of the event loop leave together.
+ */
+export async function inSequence<T>(db: Db, work: (send: SendNext) => Promise<T>): Promise<T> {
+  const client = await required(pools.get(db), 'the pool of a database').connect();
+  const sent: Promise<unknown>[] = [];
+  const socket = socketOf(client);
+  let isHeld = false;
+  const hold = (): void => {
+    if (isHeld || !socket) return;
+    isHeld = true;
+    socket.cork();
+    setImmediate(() => {
+      isHeld = false;
+      socket.uncork();
+    });
+  };
+  try {
+    return await work((query) => {
+      if (sent.length > 0) hold();
+      const rows = client.query(query.sql, [...query.parameters]).then((result) => result.rows);
+      // Those that nobody waits for any more may fail as well.
+      rows.catch(() => undefined);
+      sent.push(rows);
+      return rows;
+    });
+  } finally {
+    await Promise.allSettled(sent);
+    client.release();
+  }
 }
 
 /** Statements with distinct texts that are prepared per connection, at the most; later ones are sent unnamed. */

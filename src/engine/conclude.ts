@@ -6,13 +6,12 @@ import type { RunSlots } from '../kernel/run-slots.ts';
 import { recordError } from './answers.ts';
 import { COMPENSATION_RETRY } from './definition.ts';
 import { deferIfUnreachable, isOwnRefusal, orDefer, StepRetry } from './errors.ts';
-import { createFailStep, noteAttempt } from './fail.ts';
+import { createFailStep, noteAttempt, turns } from './fail.ts';
 import type { Failpoint } from './failpoint.ts';
 import type { Publish } from './flow-order.ts';
 import { releaseCall } from './runners/call.ts';
 import type { ClaimedCall, RunResult } from './runners/result.ts';
-import { placeOf } from './runners/runner.ts';
-import { contextOf, type DueStep } from './state.ts';
+import { contextOf, type DueStep, placeOf } from './state.ts';
 import type { Failure, RetryPolicy } from './step.ts';
 import type { StepOutcome } from './types.ts';
 
@@ -31,11 +30,29 @@ export interface ConclusionParts {
  */
 export type Conclude = (due: DueStep, result: Exclude<RunResult, { kind: 'advanced' }>) => Promise<StepOutcome>;
 
-/** Makes the function that turns the result of a step into the saga's next state. */
-export function createConclusion(parts: ConclusionParts, slots: RunSlots): Conclude {
+export interface Conclusion {
+  readonly conclude: Conclude;
+  /**
+   * The saga turns round because a local step has refused, outside of that step's own job. Null: nothing was done, as the step
+   * has not refused for good, or its saga would wait for a person, who finds it by its job.
+   */
+  readonly turnBack: (due: DueStep, thrown: unknown) => Promise<StepOutcome | null>;
+}
+
+/** Makes the functions that turn the result of a step into the saga's next state. */
+export function createConclusion(parts: ConclusionParts, slots: RunSlots): Conclusion {
   const { db } = parts;
   const failStep = createFailStep(db, slots);
-  return async (due, result) => {
+  return { conclude, turnBack };
+
+  async function turnBack(due: DueStep, thrown: unknown): Promise<StepOutcome | null> {
+    const error = await explained(db, due, thrown);
+    if (!isOwnRefusal(error)) return null;
+    const failure = { error: recordError(error, due.step), refused: true, attempt: null };
+    return turns(due, failure) ? fail(due, error, failure) : null;
+  }
+
+  async function conclude(due: DueStep, result: Parameters<Conclude>[1]): Promise<StepOutcome> {
     switch (result.kind) {
       case 'not-due':
         return due.step.kind === 'call' ? NOT_DUE : { outcome: 'done', steps: 0 };
@@ -50,7 +67,7 @@ export function createConclusion(parts: ConclusionParts, slots: RunSlots): Concl
       case 'failed':
         return result.claim ? concludeCall(due, result.error, result.claim) : concludeLocal(due, result.error);
     }
-  };
+  }
 
   async function concludeLocal(due: DueStep, thrown: unknown): Promise<StepOutcome> {
     deferIfUnreachable(thrown);

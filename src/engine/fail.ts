@@ -63,8 +63,8 @@ export function createFailStep(db: Db, slots: RunSlots): FailStep {
   };
 }
 
-/** A local step that nobody holds, and whose saga is undone then. With nothing to undo it ends at once, by `failStep`. */
-function turns(due: DueStep, failure: FinalFailure): boolean {
+/** Whether it is a local step that nobody holds, and whose saga is undone then. With nothing to undo it ends at once, by `failStep`. */
+export function turns(due: DueStep, failure: FinalFailure): boolean {
   const { step, direction } = due;
   const isLocal = step.kind !== 'call' && step.kind !== 'wait' && failure.attempt === null;
   return direction === 'F' && isLocal && !isPastPivot(due) && !waitsForPerson(step, failure);

@@ -21,7 +21,7 @@ export async function recordDone(tx: Tx, due: DueStep, output: unknown): Promise
   await recordStepDone(tx, due, output, await advanceSaga(tx, state.id, direction, to));
   if (direction === 'C') await writeAudit(tx, state.id, compensationNote(state, step));
   if (end) await writeAudit(tx, state.id, end.audit, { ends: true });
-  return { output, nextStep: next };
+  return { output, nextStep: next, notified: false };
 }
 
 /** The kinds that the saga gives back when this step is done. An undoing keeps all that it holds to its end. */

@@ -3,10 +3,11 @@ import { type ConclusionParts, createConclusion } from './conclude.ts';
 import { decide } from './decide.ts';
 import type { SagaDefinition } from './definition.ts';
 import { isRefusal, orDefer, StepDeferred } from './errors.ts';
+import { following } from './following.ts';
 import { createRunMemory } from './memory.ts';
+import type { Ran, RunResult } from './runners/result.ts';
 import { createRunner, type RunnerParts } from './runners/runner.ts';
 import type { DueStep } from './state.ts';
-import type { Advanced } from './store/fused.ts';
 import { createStateLoader } from './store/load.ts';
 import { checkAtOnce } from './store/sagas.ts';
 import { STATEMENT_SLOTS } from './store/slots.ts';
@@ -23,17 +24,18 @@ export type ExecuteStep = (pointer: StepPointer, signal: AbortSignal) => Promise
  * Runs the step that a job points at, if Postgres says that it is due, and goes on with the next due steps right after
  * each commit ("run-on"). Their own jobs then find them done; they stay wake-up, retry and recovery anchor. Run-on
  * ends at an external step, at the end, at a step that is not due, and at any error: the error belongs to that step's
- * own job, with its own attempts.
+ * own job, with its own attempts. Only a refusal that undoes the saga is concluded at once.
  */
 export function createExecutor(parts: ExecutorParts): ExecuteStep {
   const load = createStateLoader(parts.db);
   const slots = createRunSlots(STATEMENT_SLOTS);
   const run = createRunner(parts, slots);
-  const conclude = createConclusion(parts, slots);
+  const { conclude, turnBack } = createConclusion(parts, slots);
   const memory = createRunMemory();
 
   return async (pointer, signal) => {
-    if (memory.isDone(pointer)) return { outcome: 'done', steps: 0 };
+    const known = memory.outcomeOf(pointer);
+    if (known) return known;
     if (pointer.step === 0) return orDefer(() => settle(pointer.sagaId));
     const state = await orDefer(() => load(pointer.sagaId));
     if (!state) return { outcome: 'skipped', reason: 'unknown-saga' };
@@ -50,18 +52,30 @@ export function createExecutor(parts: ExecutorParts): ExecuteStep {
     let due: DueStep | undefined = first;
     let steps = 0;
     while (due && mayRun(due, steps, signal)) {
-      const result = memory.takeRefusal(due) ?? (await run(due, signal));
-      if (result.kind !== 'advanced') {
-        if (steps === 0) return conclude(due, result);
-        if (result.kind === 'failed' && isRefusal(result.error)) memory.refused(due, result);
-        break;
+      const refusal = memory.takeRefusal(due);
+      const ran: readonly Ran[] = refusal ? [{ due, result: refusal }] : await run(due, signal);
+      due = undefined;
+      for (const { due: at, result } of ran) {
+        if (result.kind !== 'advanced') {
+          if (steps === 0) return conclude(at, result);
+          if (result.kind === 'failed' && isRefusal(result.error)) await refused(at, result);
+          return { outcome: 'done', steps };
+        }
+        steps += 1;
+        const { nextStep, notified } = result.advanced;
+        memory.advanced(at, nextStep);
+        if (nextStep === null && !notified) parts.onAnswer(at.state.id);
+        due = following(at, result.advanced);
       }
-      steps += 1;
-      memory.advanced(due, result.advanced.nextStep);
-      if (result.advanced.nextStep === null) parts.onAnswer(due.state.id);
-      due = following(due, result.advanced);
     }
     return { outcome: 'done', steps };
+  }
+
+  /** Run-on has met a refusal, which no attempt can change: the saga turns round now, if nobody has to be asked first. */
+  async function refused(due: DueStep, result: Extract<RunResult, { kind: 'failed' }>): Promise<void> {
+    const outcome = await turnBack(due, result.error);
+    if (outcome?.outcome === 'ended') memory.turned(due, outcome.code);
+    else if (outcome === null) memory.refused(due, result);
   }
 
   /**
@@ -77,15 +91,3 @@ export function createExecutor(parts: ExecutorParts): ExecuteStep {
 /** A call runs only in its own job, which may be aborted while it runs; a local step is not begun any more then. */
 const mayRun = ({ step }: DueStep, steps: number, signal: AbortSignal): boolean =>
   step.kind === 'call' ? steps === 0 : !signal.aborted;
-
-/** The step that the commit made due; undefined at the end. */
-function following(
-  { state, definition, step, direction }: DueStep,
-  { output, nextStep }: Advanced,
-): DueStep | undefined {
-  const next = nextStep === null ? undefined : definition.steps[nextStep - 1];
-  if (!next || step.kind === 'call') return undefined;
-  const done = direction === 'F' ? { ...state.done, [step.name]: output } : state.done;
-  const status = direction === 'F' ? 'running' : 'compensating';
-  return { state: { ...state, done, status, currentStep: next.no }, definition, step: next, direction };
-}

@@ -51,3 +51,6 @@ export function contextOf({ state, definition, step, direction }: DueStep): Eras
     requestedBy: state.requestedBy,
   };
 }
+
+/** Saga, step and direction, as failpoints name them. */
+export const placeOf = ({ state, step, direction }: DueStep) => ({ sagaId: state.id, step: step.name, direction });

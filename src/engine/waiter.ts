@@ -1,14 +1,16 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import pg from 'pg';
 import type { Db } from '../db/client.ts';
+import { compiledOnce } from '../db/compiled-once.ts';
 import type { Logger } from '../kernel/log.ts';
 import { logFailure } from '../kernel/outages.ts';
+import { ENDED_CHANNEL } from './store/ended.ts';
 import type { SagaAnswer } from './types.ts';
 
 /**
  * Lets requests wait for the answer of their saga, which is there when it has ended or is parked: one LISTEN connection
- * in each process, one look-up for all sagas of the notifications of a tick, and a slow poll besides, because a
- * notification is a hint like any other.
+ * in each process in which somebody waits, one look-up for all sagas of the notifications of a tick, and a slow poll
+ * besides, because a notification is a hint like any other.
  */
 export interface AnswerWatcher {
   /** `look`: its answer may be there already. That of a saga that was accepted a moment ago is not. */
@@ -16,7 +18,6 @@ export interface AnswerWatcher {
   close(): Promise<void>;
 }
 
-const CHANNEL = 'roomy_saga_ended';
 const POLL_MS = 1_000;
 const RECONNECT_MS = 1_000;
 /** Ids in one notification; its payload may have 8 000 bytes. */
@@ -53,12 +54,15 @@ export function createAnswerWatcher(db: Db, databaseUrl: string, log: Logger): A
     void readNotified();
   }
 
-  const poll = setInterval(() => notice(waiting.keys()), POLL_MS);
-  const listener = listenForAnswers(databaseUrl, notice);
+  const noticeAll = (): void => notice(waiting.keys());
+  const poll = setInterval(noticeAll, POLL_MS);
+  let listener: ReturnType<typeof listenForAnswers> | undefined;
+  let isClosed = false;
 
   return {
     async wait(sagaId, waitMs, look, signal) {
       if (waitMs <= 0) return look ? ((await readAnswers(db, [sagaId]))[0]?.answer ?? null) : null;
+      if (!isClosed) listener ??= listenForAnswers(databaseUrl, notice, noticeAll);
       return new Promise((resolve) => {
         const waiters = waiting.get(sagaId) ?? new Set<Waiter>();
         waiting.set(sagaId, waiters);
@@ -77,11 +81,21 @@ export function createAnswerWatcher(db: Db, databaseUrl: string, log: Logger): A
       });
     },
     close: async () => {
+      isClosed = true;
       clearInterval(poll);
-      await listener.close();
+      await listener?.close();
     },
   };
 }
+
+const selectAnswers = compiledOnce((db, ids: RawBuilder<readonly string[]>) =>
+  db
+    .selectFrom('saga')
+    .select(['id', 'status', 'response_status', 'response_body', 'parked_body'])
+    .where(sql<boolean>`id = ANY(${ids}::text[])`)
+    .where(sql<boolean>`(finished_at IS NOT NULL OR status = 'parked')`)
+    .compile(),
+);
 
 /** The answers of those of the sagas that have ended or are parked. */
 async function readAnswers(
@@ -89,12 +103,7 @@ async function readAnswers(
   ids: readonly string[],
 ): Promise<readonly { readonly id: string; readonly answer: SagaAnswer }[]> {
   if (ids.length === 0) return [];
-  const rows = await db
-    .selectFrom('saga')
-    .select(['id', 'status', 'response_status', 'response_body', 'parked_body'])
-    .where(sql<boolean>`id = ANY(${ids}::text[])`)
-    .where(sql<boolean>`(finished_at IS NOT NULL OR status = 'parked')`)
-    .execute();
+  const rows = await selectAnswers(db, ids);
   return rows.flatMap((row) => {
     // A person's retry may have ended it meanwhile; then its end is the answer.
     const status = row.status === 'parked' ? 202 : row.response_status;
@@ -103,8 +112,15 @@ async function readAnswers(
   });
 }
 
-/** One LISTEN connection, which is made again whenever it is cut. */
-function listenForAnswers(databaseUrl: string, onIds: (ids: readonly string[]) => void): { close(): Promise<void> } {
+/**
+ * One LISTEN connection, which is made again whenever it is cut. `onListening`: from here on nothing is missed; what came
+ * before has to be looked for.
+ */
+function listenForAnswers(
+  databaseUrl: string,
+  onIds: (ids: readonly string[]) => void,
+  onListening: () => void,
+): { close(): Promise<void> } {
   let client: pg.Client | null = null;
   let closed = false;
 
@@ -125,8 +141,9 @@ function listenForAnswers(databaseUrl: string, onIds: (ids: readonly string[]) =
     fresh.on('notification', ({ payload }) => onIds((payload ?? '').split(',')));
     try {
       await fresh.connect();
-      await fresh.query(`LISTEN ${CHANNEL}`);
+      await fresh.query(`LISTEN ${ENDED_CHANNEL}`);
       client = fresh;
+      onListening();
     } catch {
       again();
     }
@@ -141,7 +158,10 @@ function listenForAnswers(databaseUrl: string, onIds: (ids: readonly string[]) =
   };
 }
 
-/** Notifies every process of the sagas that ended or were parked in this tick, once after their commits. */
+/**
+ * Notifies every process of the sagas that ended or were parked in this tick, once after their commits. A fused statement that
+ * ends a saga does so itself.
+ */
 export function createAnswerNotifier(db: Db, log: Logger): (sagaId: string) => void {
   let ids: string[] = [];
   async function send(): Promise<void> {
@@ -149,7 +169,7 @@ export function createAnswerNotifier(db: Db, log: Logger): (sagaId: string) => v
     ids = [];
     for (let from = 0; from < batch.length; from += MAX_IDS) {
       const payload = batch.slice(from, from + MAX_IDS).join(',');
-      await sql`SELECT pg_notify(${CHANNEL}, ${payload})`.execute(db).catch((error: unknown) => {
+      await sql`SELECT pg_notify(${ENDED_CHANNEL}, ${payload})`.execute(db).catch((error: unknown) => {
         log.debug({ err: error }, 'answers were not notified; waiters poll');
       });
     }

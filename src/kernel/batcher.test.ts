@@ -41,6 +41,30 @@ describe('a batcher', () => {
     expect(await Promise.all([first, ...others])).toEqual([10, 20, 30, 40, 50, 60]);
   });
 
+  it('runs the items of a failed run as it is told, each failing by itself', async () => {
+    const each: (readonly number[])[] = [];
+    const send = createBatcher<number, number>(() => Promise.reject(new Error('run failed')), {
+      maxBatch: 4,
+      maxInFlight: 1,
+      runEach: async (items) => {
+        each.push(items);
+        return Promise.allSettled(
+          items.map(async (item) => {
+            if (item === 2) throw new Error('bad item');
+            return item * 10;
+          }),
+        );
+      },
+    });
+    const answers = await Promise.allSettled([1, 2, 3].map(send));
+    expect(each).toEqual([[1, 2, 3]]);
+    expect(answers).toMatchObject([
+      { value: 10 },
+      { status: 'rejected', reason: { message: 'bad item' } },
+      { value: 30 },
+    ]);
+  });
+
   it('joins what arrives in one turn of the event loop', async () => {
     const { runs, send } = controlled();
     const answers = [1, 2, 3].map(send);

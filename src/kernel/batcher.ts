@@ -1,7 +1,7 @@
 import { InvariantError } from './errors.ts';
 import { createRunSlots, type RunSlots } from './run-slots.ts';
 
-export interface BatcherOptions {
+export interface BatcherOptions<T = unknown, R = unknown> {
   /** Items in one run, at the most. */
   readonly maxBatch: number;
   /** Runs under way at once; items that arrive meanwhile travel together in the next run. */
@@ -12,6 +12,34 @@ export interface BatcherOptions {
   readonly maxWaiting?: number;
   /** Errors that are no item's fault: they fail all of the run that is left, instead of each item being tried alone. */
   readonly failTogether?: (error: unknown) => boolean;
+  /** Runs each item of a run that has failed by itself, in order, one failing without the others. Default: by `run`. */
+  readonly runEach?: (items: readonly T[]) => Promise<readonly PromiseSettledResult<R>[]>;
+}
+
+interface Waiting<T, R> {
+  readonly item: T;
+  readonly resolve: (result: R) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+function rejectAll(batch: readonly Pick<Waiting<unknown, unknown>, 'reject'>[], error: unknown): void {
+  for (const entry of batch) entry.reject(error);
+}
+
+async function settleEach<T, R>(
+  batch: readonly Waiting<T, R>[],
+  runEach: NonNullable<BatcherOptions<T, R>['runEach']>,
+): Promise<void> {
+  try {
+    const results = await runEach(batch.map((entry) => entry.item));
+    for (const [index, entry] of batch.entries()) {
+      const result = results[index];
+      if (result?.status === 'fulfilled') entry.resolve(result.value);
+      else entry.reject(result ? result.reason : new InvariantError('a batcher answered for another number of items'));
+    }
+  } catch (error) {
+    rejectAll(batch, error);
+  }
 }
 
 /**
@@ -21,20 +49,15 @@ export interface BatcherOptions {
  */
 export function createBatcher<T, R>(
   run: (items: readonly T[]) => Promise<readonly R[]>,
-  options: BatcherOptions,
+  options: BatcherOptions<T, R>,
 ): (item: T) => Promise<R> {
-  interface Waiting {
-    readonly item: T;
-    readonly resolve: (result: R) => void;
-    readonly reject: (error: unknown) => void;
-  }
-  const waiting: Waiting[] = [];
+  const waiting: Waiting<T, R>[] = [];
   const maxWaiting = options.maxWaiting ?? 100_000;
   const slots = options.slots ?? createRunSlots({ max: options.maxInFlight });
   let inFlight = 0;
 
   /** Answers the error that was no item's fault, if there was one: what is left need not be tried. */
-  async function runBatch(batch: readonly Waiting[]): Promise<{ readonly outage: unknown } | undefined> {
+  async function runBatch(batch: readonly Waiting<T, R>[]): Promise<{ readonly outage: unknown } | undefined> {
     try {
       const results = await run(batch.map((entry) => entry.item));
       if (results.length !== batch.length) throw new InvariantError('a batcher answered for another number of items');
@@ -45,6 +68,10 @@ export function createBatcher<T, R>(
         rejectAll(batch, error);
         return isOutage ? { outage: error } : undefined;
       }
+      if (options.runEach) {
+        await settleEach(batch, options.runEach);
+        return undefined;
+      }
       for (const [index, entry] of batch.entries()) {
         const failed = await runBatch([entry]);
         if (!failed) continue;
@@ -53,10 +80,6 @@ export function createBatcher<T, R>(
       }
     }
     return undefined;
-  }
-
-  function rejectAll(batch: readonly Waiting[], error: unknown): void {
-    for (const entry of batch) entry.reject(error);
   }
 
   function request(): void {

@@ -13,6 +13,8 @@ export interface RunSlots {
   request(start: () => void): void;
   /** Takes a slot. `onSlow`: the run has lost its slot, and goes on. Answers how to give it back, once. */
   take(onSlow: () => void): () => void;
+  /** No slot is taken, nobody waits for one, and no run is slow. */
+  isIdle(): boolean;
 }
 
 /**
@@ -74,5 +76,6 @@ export function createRunSlots({ max, slowMs, maxSlow = 0 }: RunSlotOptions): Ru
         schedule();
       };
     },
+    isIdle: () => taken === 0 && slow === 0 && waiting.size === 0,
   };
 }

@@ -42,8 +42,8 @@ export interface RelayParts {
 
 const POLL_MS = 250;
 const BATCH = 100;
-/** Orders that were published are marked together, this long after the first of them. */
-const MARK_AFTER_MS = 20;
+/** Orders that were published are marked together, this long after the first of them; far less than the relay's grace. */
+const MARK_AFTER_MS = 200;
 const MAX_UNPUBLISHED = 10_000;
 
 export function createRelay(parts: RelayParts): Relay {
@@ -63,7 +63,7 @@ export function createRelay(parts: RelayParts): Relay {
   const add = (order: FlowOrder): Promise<void> => addOrder(parts, order);
 
   async function mark(): Promise<void> {
-    await pause(MARK_AFTER_MS);
+    await pause(MARK_AFTER_MS, stopping.signal);
     const ids = published;
     published = [];
     marking = null;

@@ -256,6 +256,8 @@ async function startProcess(options: StartOptions): Promise<TestProcess> {
   const db = createDb(pool);
   /** Stops a saga's run-on, after the step that is being run. */
   const stops = new Map<string, AbortController>();
+  /** Sagas of `stops` whose step has begun. */
+  const begun = new Set<string>();
   const strike = options.failpoint ?? noFailpoint;
   const engine = createEngine({
     db,
@@ -267,7 +269,13 @@ async function startProcess(options: StartOptions): Promise<TestProcess> {
     definitionOf,
     ports: options.ports,
     failpoint: async (name, place) => {
-      if (name === 'after-commit') stops.get(place.sagaId)?.abort();
+      const stop = stops.get(place.sagaId);
+      if (name === 'after-commit') stop?.abort();
+      if (name === 'before-step' && stop) {
+        // A step behind it, which may be sent before the first is committed.
+        if (begun.has(place.sagaId)) return stop.abort();
+        begun.add(place.sagaId);
+      }
       // The relay's loop must not wait for ever where the process died: its end would wait for the loop.
       await (name.endsWith('-publish') ? Promise.race([strike(name, place), death.promise]) : strike(name, place));
     },
@@ -278,7 +286,10 @@ async function startProcess(options: StartOptions): Promise<TestProcess> {
     stops.set(pointer.sagaId, stop);
     // A call is not to be cut short by its own commit.
     const bounded = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
-    return engine.execute(pointer, bounded).finally(() => stops.delete(pointer.sagaId));
+    return engine.execute(pointer, bounded).finally(() => {
+      stops.delete(pointer.sagaId);
+      begun.delete(pointer.sagaId);
+    });
   }
   async function execute(pointer: StepPointer, signal: AbortSignal): Promise<StepOutcome> {
     try {

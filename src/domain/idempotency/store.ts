@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { compiledOnce } from '../../db/compiled-once.ts';
 import { isUnreachable } from '../../db/errors.ts';
 import { createBatcher } from '../../kernel/batcher.ts';
 import { RoomyError } from '../../kernel/errors.ts';
@@ -47,33 +48,38 @@ function readerOf(db: Db) {
   return known;
 }
 
+/** The keys of a JSON array of numbered `principal` and `key`. */
+const selectKeys = compiledOnce((db, asked: RawBuilder<string>) =>
+  db
+    .selectFrom(
+      sql<{
+        n: number;
+        principal: string;
+        key: string;
+      }>`(SELECT (i ->> 'n')::int AS n, i ->> 'principal' AS principal, i ->> 'key' AS key
+        FROM few_items(${asked}::jsonb) AS i)`.as('asked'),
+    )
+    .innerJoin('idempotency_key as k', (join) =>
+      join.onRef('k.principal', '=', 'asked.principal').onRef('k.key', '=', 'asked.key'),
+    )
+    .select([
+      'asked.n',
+      'k.request_hash',
+      'k.saga_id',
+      'k.accepted_status',
+      'k.accepted_body',
+      'k.answer_headers',
+      'k.sealed_by',
+    ])
+    .select(sql<boolean | null>`k.lease_until > clock_timestamp()`.as('in_progress'))
+    .compile(),
+);
+
 function createReader(db: Db) {
   return createBatcher(
     async (claims: readonly KeyClaim[]) => {
       const asked = JSON.stringify(claims.map(({ principal, key }, n) => ({ n, principal, key })));
-      const rows = await db
-        .selectFrom(
-          sql<{
-            n: number;
-            principal: string;
-            key: string;
-          }>`(SELECT (i ->> 'n')::int AS n, i ->> 'principal' AS principal, i ->> 'key' AS key
-            FROM few_items(${asked}::jsonb) AS i)`.as('asked'),
-        )
-        .innerJoin('idempotency_key as k', (join) =>
-          join.onRef('k.principal', '=', 'asked.principal').onRef('k.key', '=', 'asked.key'),
-        )
-        .select([
-          'asked.n',
-          'k.request_hash',
-          'k.saga_id',
-          'k.accepted_status',
-          'k.accepted_body',
-          'k.answer_headers',
-          'k.sealed_by',
-        ])
-        .select(sql<boolean | null>`k.lease_until > clock_timestamp()`.as('in_progress'))
-        .execute();
+      const rows = await selectKeys(db, asked);
       const byNumber = new Map(rows.map((row) => [row.n, row]));
       return claims.map((_claim, n) => byNumber.get(n) ?? null);
     },

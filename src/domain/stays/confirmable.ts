@@ -1,5 +1,6 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
+import { compiledOnce } from '../../db/compiled-once.ts';
 import { isUnreachable } from '../../db/errors.ts';
 import { createBatcher } from '../../kernel/batcher.ts';
 import { RoomyError } from '../../kernel/errors.ts';
@@ -98,7 +99,7 @@ function loaderOf(db: Db): StayLoader {
 function createStayLoader(db: Db) {
   return createBatcher(
     async (requests: readonly { readonly reservationId: string; readonly requestedAt: string }[]) => {
-      const rows = await selectStays(db, requests);
+      const rows = await selectStays(db, JSON.stringify(requests));
       const byId = new Map(rows.map((row) => [row.id, row]));
       return requests.map(({ reservationId }) => byId.get(reservationId) ?? null);
     },
@@ -106,9 +107,10 @@ function createStayLoader(db: Db) {
   );
 }
 
-function selectStays(db: Db, requests: readonly { readonly reservationId: string; readonly requestedAt: string }[]) {
+/** The stays of a JSON array of `reservationId` and `requestedAt`. */
+const selectStays = compiledOnce((db, requests: RawBuilder<string>) => {
   const asked = sql<{ reservation_id: string; requested_at: Date }>`(SELECT i ->> 'reservationId' AS reservation_id,
-    (i ->> 'requestedAt')::timestamptz AS requested_at FROM few_items(${JSON.stringify(requests)}::jsonb) AS i)`;
+    (i ->> 'requestedAt')::timestamptz AS requested_at FROM few_items(${requests}::jsonb) AS i)`;
   return db
     .selectFrom(asked.as('asked'))
     .innerJoin('reservation as r', 'r.id', 'asked.reservation_id')
@@ -152,5 +154,5 @@ function selectStays(db: Db, requests: readonly { readonly reservationId: string
       ),
       boundTermsOf(sql`asked.requested_at`).as('distribution_version'),
     ])
-    .execute();
-}
+    .compile();
+});

@@ -1,5 +1,6 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
+import { compiledOnce } from '../../db/compiled-once.ts';
 import { isUnreachable } from '../../db/errors.ts';
 import type { TransactionStatus } from '../../db/schema.ts';
 import { createBatcher } from '../../kernel/batcher.ts';
@@ -82,8 +83,8 @@ interface OutcomeRow {
   } | null;
 }
 
-async function selectOutcomes(db: Db, ids: readonly string[]): Promise<(StayOutcome | null)[]> {
-  const { rows } = await sql<OutcomeRow>`
+const selectRows = compiledOnce((db, ids: RawBuilder<readonly string[]>) =>
+  sql<OutcomeRow>`
     SELECT r.id, r.status, r.property_id, r.check_in_date, r.check_out_date,
       (SELECT jsonb_agg(jsonb_build_object('id', t.id, 'type', t.type, 'title', t.title, 'status', t.status, 'scheduled_at', t.scheduled_at,
            'starts_at', coalesce(t.slot_start, t.scheduled_at), 'assignee_id', t.assignee_id, 'merged', t.merged_into_task_id)
@@ -93,7 +94,11 @@ async function selectOutcomes(db: Db, ids: readonly string[]): Promise<(StayOutc
            'settled_minor', x.settled_minor, 'currency', x.currency)
          FROM transaction x WHERE x.reservation_id = r.id AND x.type = 'GUEST_PAYMENT' AND x.parent_id IS NULL
           AND x.status NOT IN ('FAILED', 'CANCELLED', 'REVERSED')) AS due
-      FROM reservation r WHERE r.id = ANY(${[...new Set(ids)]}::text[])`.execute(db);
+      FROM reservation r WHERE r.id = ANY(${ids}::text[])`.compile(db),
+);
+
+async function selectOutcomes(db: Db, ids: readonly string[]): Promise<(StayOutcome | null)[]> {
+  const rows = await selectRows(db, [...new Set(ids)]);
   const byId = new Map(rows.map((row) => [row.id, outcomeOf(row)]));
   return ids.map((id) => byId.get(id) ?? null);
 }

@@ -1,3 +1,4 @@
+import type { DueStep } from '../state.ts';
 import type { Advanced } from '../store/fused.ts';
 
 /** How the run of a step ended. */
@@ -22,3 +23,14 @@ export interface ClaimedCall {
   /** The return value of the step's `prepare`. */
   readonly prepared: unknown;
 }
+
+/** Runs one step as its kind asks. Throws only `StepDeferred`. */
+export type RunStep = (due: DueStep, signal: AbortSignal) => Promise<RunResult>;
+
+/** A step that was run, and how that ended. */
+export interface Ran {
+  readonly due: DueStep;
+  readonly result: RunResult;
+}
+/** Runs a step, and perhaps steps behind it: one result at least, and all but the last are "advanced". Throws as `RunStep`. */
+export type RunSteps = (due: DueStep, signal: AbortSignal) => Promise<readonly Ran[]>;

@@ -1,13 +1,16 @@
 import type { Db } from '../../db/client.ts';
+import { retryContention } from '../../db/errors.ts';
 import type { Ports } from '../../domain/ports.ts';
 import type { RunSlots } from '../../kernel/run-slots.ts';
 import { deferIfUnreachable } from '../errors.ts';
 import type { Failpoint } from '../failpoint.ts';
-import type { DueStep } from '../state.ts';
+import { type DueStep, placeOf } from '../state.ts';
 import type { Advanced } from '../store/fused.ts';
+import { createAhead } from './ahead.ts';
 import { claimCall, recordCall, sendCall } from './call.ts';
-import type { RunResult } from './result.ts';
-import { createLocalRunner } from './statement.ts';
+import type { RunResult, RunSteps } from './result.ts';
+import { createLocalSteps } from './statement.ts';
+import { runInTransaction } from './tx.ts';
 import { beginWait } from './wait.ts';
 
 export interface RunnerParts {
@@ -17,13 +20,12 @@ export interface RunnerParts {
   readonly failpoint: Failpoint;
 }
 
-/** Runs one step as its kind asks. Throws only `StepDeferred`. */
-export type RunStep = (due: DueStep, signal: AbortSignal) => Promise<RunResult>;
-
-/** Makes the function that runs one due step: a call with its lease, anything else in one transaction. */
-export function createRunner({ db, ports, workerId, failpoint }: RunnerParts, slots: RunSlots): RunStep {
-  const runLocal = createLocalRunner(db, ports, slots);
-  return (due, signal) => (due.step.kind === 'call' ? runCall(due, signal) : run(due));
+/** Makes the function that runs due steps: a call with its lease, anything else in one transaction. */
+export function createRunner({ db, ports, workerId, failpoint }: RunnerParts, slots: RunSlots): RunSteps {
+  const prepare = createLocalSteps(db, ports, slots);
+  const runAhead = createAhead({ db, failpoint, slots, prepare, runAlone: run });
+  return async (due, signal) =>
+    due.step.kind === 'call' ? [{ due, result: await runCall(due, signal) }] : runAhead(due, signal);
 
   async function run(due: DueStep): Promise<RunResult> {
     const place = placeOf(due);
@@ -36,6 +38,13 @@ export function createRunner({ db, ports, workerId, failpoint }: RunnerParts, sl
     } catch (error) {
       return { kind: 'failed', error, claim: null };
     }
+  }
+
+  /** Null when it was not due any more. Throws the step's own error; nothing of it is left behind then. */
+  async function runLocal(due: DueStep): Promise<Advanced | null> {
+    const ready = await prepare(due);
+    if (ready.kind === 'transaction') return runInTransaction(db, due, ready.work);
+    return retryContention(() => ready.statement.run(ready.item));
   }
 
   async function runCall(due: DueStep, signal: AbortSignal): Promise<RunResult> {
@@ -59,6 +68,3 @@ export function createRunner({ db, ports, workerId, failpoint }: RunnerParts, sl
     return advanced ? { kind: 'advanced', advanced } : { kind: 'not-due' };
   }
 }
-
-/** Saga, step and direction, as failpoints name them. */
-export const placeOf = ({ state, step, direction }: DueStep) => ({ sagaId: state.id, step: step.name, direction });

@@ -1,25 +1,28 @@
-import type { Db } from '../../db/client.ts';
-import { retryContention } from '../../db/errors.ts';
+import type { Db, Tx } from '../../db/client.ts';
 import type { Ports } from '../../domain/ports.ts';
 import type { RunSlots } from '../../kernel/run-slots.ts';
 import { compensationNote } from '../audit-note.ts';
 import { endOf, releasedAfter } from '../record.ts';
 import { contextOf, type DueStep } from '../state.ts';
-import { type Advanced, createFusedStep, type RunFused } from '../store/fused.ts';
-import { runInTransaction } from './tx.ts';
+import { createFusedStep, type DueItem, type FusedStep } from '../store/fused.ts';
 
-/** Runs a local step. Null when it was not due any more. Throws the step's own error; nothing of it is left behind then. */
-export type RunLocal = (due: DueStep) => Promise<Advanced | null>;
+/** A local step that is ready to run: one statement, or free TypeScript in a transaction. */
+export type ReadyStep =
+  | { readonly kind: 'statement'; readonly statement: FusedStep; readonly item: DueItem }
+  | { readonly kind: 'transaction'; readonly work: (tx: Tx) => Promise<unknown> };
+
+/** Gets a local step ready. Throws the step's own error. */
+export type PrepareLocal = (due: DueStep) => Promise<ReadyStep>;
 
 /**
  * Local steps: fused statements, free TypeScript in a transaction, and reads, which run like statements without an effect
  * once their values are there. A compensation of a step without one is such a statement as well.
  */
-export function createLocalRunner(db: Db, ports: Ports, slots: RunSlots): RunLocal {
-  const fused = new Map<string, RunFused>();
+export function createLocalSteps(db: Db, ports: Ports, slots: RunSlots): PrepareLocal {
+  const fused = new Map<string, FusedStep>();
 
   /** The statement of one step in one direction, compiled on first use. */
-  function statementOf({ definition, step, direction }: DueStep): RunFused {
+  function statementOf({ definition, step, direction }: DueStep): FusedStep {
     const id = `${definition.name}.${definition.version}.${step.no}.${direction}`;
     const known = fused.get(id);
     if (known) return known;
@@ -37,9 +40,9 @@ export function createLocalRunner(db: Db, ports: Ports, slots: RunSlots): RunLoc
     const work = direction === 'F' ? step.forward : step.compensation;
     if (direction === 'F' && step.imperative?.when(context)) {
       const { imperative } = step;
-      return runInTransaction(db, due, (tx) => imperative.run({ ...context, tx }));
+      return { kind: 'transaction', work: (tx) => imperative.run({ ...context, tx }) };
     }
-    if (work?.kind === 'tx') return runInTransaction(db, due, (tx) => work.run({ ...context, tx }));
+    if (work?.kind === 'tx') return { kind: 'transaction', work: (tx) => work.run({ ...context, tx }) };
     const values =
       work?.kind === 'read'
         ? await work.run({ ...context, db, ports })
@@ -53,6 +56,6 @@ export function createLocalRunner(db: Db, ports: Ports, slots: RunSlots): RunLoc
       end: await endOf(db, due),
       note: direction === 'C' ? compensationNote(state, step) : null,
     };
-    return retryContention(() => statementOf(due)(item));
+    return { kind: 'statement', statement: statementOf(due), item };
   };
 }

@@ -1,5 +1,5 @@
 import { type CompiledQuery, type Expression, type OperationNodeSource, type RawBuilder, sql } from 'kysely';
-import type { Db } from '../../db/client.ts';
+import { type Db, inSequence } from '../../db/client.ts';
 import { isUnreachable } from '../../db/errors.ts';
 import { valueRefs } from '../../db/fused.ts';
 import type { Direction } from '../../db/schema.ts';
@@ -9,6 +9,7 @@ import { InvariantError } from '../../kernel/errors.ts';
 import type { RunSlots } from '../../kernel/run-slots.ts';
 import type { PreparedEnd } from '../answers.ts';
 import type { ErasedFused, LockKind, SharedEffect, StepDefinition } from '../step.ts';
+import { notifyEnded } from './ended.ts';
 
 /**
  * Guard, effect and record of a local step in one statement, for any number of due sagas.
@@ -35,13 +36,20 @@ export interface Advanced {
   readonly output: unknown;
   /** The step that is due now; null when the saga has ended. */
   readonly nextStep: number | null;
+  /** If it has ended: whether that commit has notified the requests that wait for its answer. */
+  readonly notified: boolean;
 }
-/** Null when the step was not due. */
-export type RunFused = (due: DueItem) => Promise<Advanced | null>;
+/** A step's statement. */
+export interface FusedStep {
+  /** Runs it, together with other sagas that wait for the same step. Null when the step was not due. */
+  run(due: DueItem): Promise<Advanced | null>;
+  /** The statement for one saga alone, for the caller to send. */
+  queryOf(due: DueItem): CompiledQuery<FusedRow>;
+}
 
 const MAX_BATCH = 32;
 
-interface ResultRow {
+export interface FusedRow {
   readonly saga_id: string;
   readonly result: unknown;
   readonly next_step: number | null;
@@ -65,25 +73,40 @@ export function createFusedStep(
   place: StepPlace,
   effect: ErasedFused | null,
   slots: RunSlots,
-): RunFused {
+): FusedStep {
   const { query, itemsAt } = compileFusedStep(db, step, direction, place, effect);
-  return createBatcher<DueItem, Advanced | null>(
+  const queryOf = (items: readonly DueItem[]): CompiledQuery<FusedRow> => ({
+    ...query,
+    parameters: query.parameters.with(itemsAt, JSON.stringify(items)),
+  });
+  const run = createBatcher<DueItem, Advanced | null>(
     async (items) => {
-      const parameters = query.parameters.with(itemsAt, JSON.stringify(items));
-      const { rows } = await db.executeQuery<ResultRow>({ ...query, parameters });
+      const { rows } = await db.executeQuery(queryOf(items));
       const byId = new Map(rows.map((row) => [row.saga_id, row]));
       return items.map((item) => {
         const row = byId.get(item.saga_id);
         byId.delete(item.saga_id);
-        return row ? { output: row.result, nextStep: row.next_step } : null;
+        return advancedOf(row);
       });
     },
-    { maxBatch: MAX_BATCH, maxInFlight: 1, slots, failTogether: isUnreachable },
+    { maxBatch: MAX_BATCH, maxInFlight: 1, slots, failTogether: isUnreachable, runEach },
   );
+  return { run, queryOf: (due) => queryOf([due]) };
+
+  /** Each a statement and a transaction of its own, sent without waiting for the answers in between. */
+  function runEach(items: readonly DueItem[]): Promise<readonly PromiseSettledResult<Advanced | null>[]> {
+    return inSequence(db, (send) =>
+      Promise.allSettled(items.map(async (item) => advancedOf((await send(queryOf([item])))[0]))),
+    );
+  }
 }
 
+/** What a row of the statement's result says. No row: the step was not due. */
+export const advancedOf = (row: FusedRow | undefined): Advanced | null =>
+  row ? { output: row.result, nextStep: row.next_step, notified: true } : null;
+
 export interface FusedStatement {
-  readonly query: CompiledQuery<ResultRow>;
+  readonly query: CompiledQuery<FusedRow>;
   /** Index, from 0, of the parameter that carries the due sagas; all others are constants of the code. */
   readonly itemsAt: number;
 }
@@ -177,7 +200,7 @@ function forward(
   totalSteps: number,
   releases: readonly LockKind[],
   parts: EffectParts,
-): RawBuilder<ResultRow> {
+): RawBuilder<FusedRow> {
   const last = step.no === totalSteps;
   const advance = last
     ? sql`status = 'completed', finished_at = clock_timestamp(), response_status = (due."end" ->> 'response_status')::int,
@@ -188,7 +211,7 @@ function forward(
     ? sql`, ending AS (
         ${auditRows(sql`(${END_AUDIT}) x(stream_id, n, event, ends, actor, saga_id, reservation_id, request_id, body)`)})`
     : sql``;
-  return sql<ResultRow>`WITH ${DUE}, guard AS (
+  return sql<FusedRow>`WITH ${DUE}, guard AS (
     UPDATE saga AS s SET ${advance} FROM due
      WHERE s.id = due.saga_id AND s.generation = due.generation AND s.current_step = ${step.no}::int AND s.status IN ${from}
     RETURNING s.id AS saga_id, s.subject_id, s.requested_at, s.version, due.vals, due."end",
@@ -202,11 +225,11 @@ function forward(
     ON CONFLICT (saga_id, step_no, direction) DO UPDATE SET status = 'done', attempt = t.attempt + 1, result = excluded.result,
       started_at = excluded.started_at, finished_at = excluded.finished_at, done_at_version = excluded.done_at_version
     RETURNING saga_id, result)${audit}
-    SELECT saga_id, result, ${last ? null : step.no + 1}::int AS next_step FROM record`;
+    SELECT saga_id, result, ${last ? null : step.no + 1}::int AS next_step${last ? sql`, (${notifyEnded(sql`record`)}) AS notified` : sql``} FROM record`;
 }
 
-function backward(step: StepDefinition, parts: EffectParts): RawBuilder<ResultRow> {
-  return sql<ResultRow>`WITH ${DUE}, guard AS (
+function backward(step: StepDefinition, parts: EffectParts): RawBuilder<FusedRow> {
+  return sql<FusedRow>`WITH ${DUE}, guard AS (
     UPDATE saga AS s SET current_step = coalesce(following.no, s.current_step), redispatches = 0,
         status = CASE WHEN following.no IS NULL THEN 'compensated' ELSE 'compensating' END,
         finished_at = CASE WHEN following.no IS NULL THEN clock_timestamp() END,
@@ -228,5 +251,5 @@ function backward(step: StepDefinition, parts: EffectParts): RawBuilder<ResultRo
         FROM guard g, jsonb_to_record(g.note) AS a(event text, actor text, reservation_id text, request_id text, body text)
       UNION ALL (${END_AUDIT} WHERE g.next_step IS NULL)) x(stream_id, n, event, ends, actor, saga_id, reservation_id, request_id, body)
      ORDER BY stream_id, n`)})
-    SELECT saga_id, result, next_step FROM record`;
+    SELECT saga_id, result, next_step, (${notifyEnded(sql`record WHERE next_step IS NULL`)}) AS notified FROM record`;
 }

@@ -1,5 +1,6 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
+import { compiledOnce } from '../../db/compiled-once.ts';
 import { isUnreachable } from '../../db/errors.ts';
 import { literals } from '../../db/literal.ts';
 import { createBatcher } from '../../kernel/batcher.ts';
@@ -7,39 +8,43 @@ import type { SagaState } from '../state.ts';
 
 export type LoadState = (sagaId: string) => Promise<SagaState | null>;
 
+const selectStates = compiledOnce((db, ids: RawBuilder<readonly string[]>) =>
+  db
+    .selectFrom('saga as s')
+    .select((eb) => [
+      's.id',
+      's.name',
+      's.definition_ver as definitionVersion',
+      's.subject_type as subjectType',
+      's.subject_id as subjectId',
+      's.input',
+      's.requested_at as requestedAt',
+      's.requested_by as requestedBy',
+      's.on_behalf_of as onBehalfOf',
+      's.request_id as requestId',
+      's.status',
+      's.current_step as currentStep',
+      's.total_steps as totalSteps',
+      's.generation',
+      's.error_code as errorCode',
+      's.error_detail as errorDetail',
+      eb
+        .selectFrom('saga_step as t')
+        .select(sql<Readonly<Record<string, unknown>> | null>`jsonb_object_agg(t.name, t.result)`.as('done'))
+        .whereRef('t.saga_id', '=', 's.id')
+        .where('t.direction', '=', 'F')
+        .where('t.status', 'in', literals(['done', 'skipped']))
+        .as('done'),
+    ])
+    .where(sql<boolean>`s.id = ANY(${ids}::text[])`)
+    .compile(),
+);
+
 /** Loads of several sagas that are asked for at once travel in one query. */
 export function createStateLoader(db: Db): LoadState {
   return createBatcher<string, SagaState | null>(
     async (ids) => {
-      const rows = await db
-        .selectFrom('saga as s')
-        .select((eb) => [
-          's.id',
-          's.name',
-          's.definition_ver as definitionVersion',
-          's.subject_type as subjectType',
-          's.subject_id as subjectId',
-          's.input',
-          's.requested_at as requestedAt',
-          's.requested_by as requestedBy',
-          's.on_behalf_of as onBehalfOf',
-          's.request_id as requestId',
-          's.status',
-          's.current_step as currentStep',
-          's.total_steps as totalSteps',
-          's.generation',
-          's.error_code as errorCode',
-          's.error_detail as errorDetail',
-          eb
-            .selectFrom('saga_step as t')
-            .select(sql<Readonly<Record<string, unknown>> | null>`jsonb_object_agg(t.name, t.result)`.as('done'))
-            .whereRef('t.saga_id', '=', 's.id')
-            .where('t.direction', '=', 'F')
-            .where('t.status', 'in', literals(['done', 'skipped']))
-            .as('done'),
-        ])
-        .where(sql<boolean>`s.id = ANY(${[...new Set(ids)]}::text[])`)
-        .execute();
+      const rows = await selectStates(db, [...new Set(ids)]);
       const byId = new Map(rows.map((row) => [row.id, { ...row, done: row.done ?? {} }]));
       return ids.map((id) => byId.get(id) ?? null);
     },

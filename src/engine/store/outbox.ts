@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { compiledOnce } from '../../db/compiled-once.ts';
 import { batchLimit } from '../../db/literal.ts';
 import type { Direction } from '../../db/schema.ts';
 import { required } from '../../kernel/errors.ts';
@@ -119,14 +120,18 @@ export async function leaseOrders<Extra>(
   return rows;
 }
 
-/** Notes that orders have been handed to the queue; those that are marked already stay as they are. */
-export async function markPublished(db: Db, ids: readonly string[]): Promise<void> {
-  await db
+const mark = compiledOnce((db, ids: RawBuilder<readonly string[]>) =>
+  db
     .updateTable('outbox')
     .set({ published_at: sql`now()` })
     .where(sql<boolean>`id = ANY(${ids}::bigint[])`)
     .where('published_at', 'is', null)
-    .execute();
+    .compile(),
+);
+
+/** Notes that orders have been handed to the queue; those that are marked already stay as they are. */
+export async function markPublished(db: Db, ids: readonly string[]): Promise<void> {
+  await mark(db, ids);
 }
 
 const MAX_BACKOFF_SECONDS = 5;

@@ -1,0 +1,91 @@
+import { type Db, inSequence } from '../../db/client.ts';
+import { classifyDbError } from '../../db/errors.ts';
+import type { RunSlots } from '../../kernel/run-slots.ts';
+import type { Failpoint } from '../failpoint.ts';
+import { following, foreseen } from '../following.ts';
+import { type DueStep, placeOf } from '../state.ts';
+import { type Advanced, advancedOf, type FusedRow } from '../store/fused.ts';
+import type { Ran, RunResult, RunStep, RunSteps } from './result.ts';
+import type { PrepareLocal } from './statement.ts';
+
+interface AheadParts {
+  readonly db: Db;
+  readonly failpoint: Failpoint;
+  readonly slots: RunSlots;
+  readonly prepare: PrepareLocal;
+  readonly runAlone: RunStep;
+}
+
+/** A statement on its way. */
+interface Sent {
+  readonly step: number;
+  readonly rows: Promise<readonly FusedRow[]>;
+}
+
+/**
+ * Steps of one saga are sent one behind the other, without waiting for the answers in between: a round trip for many, while
+ * nobody else could share their statements. Each commits by itself, in order, under its own guard; so behind a step that
+ * fails, or that was foreseen wrongly, the others find themselves not due and change nothing. While other statements are
+ * under way, a step runs by `runAlone`, which joins it with other sagas.
+ */
+export function createAhead({ db, failpoint, slots, prepare, runAlone }: AheadParts): RunSteps {
+  return async (due, signal) => {
+    if (!slots.isIdle() || due.step.kind === 'wait' || !foreseen(due)) return [await alone(due, signal)];
+    // Taken at once, so that of two sagas that come together only one goes ahead of the other.
+    const release = slots.take(() => undefined);
+    const ran = await together(due, signal).catch((error: unknown) => [failed(due, error)]);
+    release();
+    return ran.length > 0 ? ran : [await alone(due, signal)];
+  };
+
+  async function alone(due: DueStep, signal: AbortSignal): Promise<Ran> {
+    return { due, result: await runAlone(due, signal) };
+  }
+
+  /** Empty: the first step has to be run alone. */
+  async function together(due: DueStep, signal: AbortSignal): Promise<readonly Ran[]> {
+    const first = await prepare(due);
+    if (first.kind !== 'statement') return [];
+    await failpoint('before-step', placeOf(due));
+    return inSequence(db, async (send) => {
+      const sent: Sent[] = [{ step: due.step.no, rows: send(first.statement.queryOf(first.item)) }];
+      for (let next = foreseen(due); next; next = foreseen(next)) {
+        // What is wrong with it, its own run will find.
+        const ready = await prepare(next).catch(() => null);
+        if (ready?.kind !== 'statement') break;
+        await failpoint('before-step', placeOf(next));
+        if (signal.aborted) break;
+        sent.push({ step: next.step.no, rows: send(ready.statement.queryOf(ready.item)) });
+      }
+      return collect(due, sent);
+    });
+  }
+
+  /** The results in order, up to the first that is not "advanced". */
+  async function collect(due: DueStep, sent: readonly Sent[]): Promise<readonly Ran[]> {
+    const ran: Ran[] = [];
+    let at: DueStep | undefined = due;
+    for (const { step, rows } of sent) {
+      if (at?.step.no !== step) break;
+      const result: RunResult | 'contention' = await resultOf(at, rows);
+      if (result === 'contention') break;
+      ran.push({ due: at, result });
+      at = result.kind === 'advanced' ? following(at, result.advanced) : undefined;
+    }
+    return ran;
+  }
+
+  /** `contention`: it left nothing behind, and is to be run again. */
+  async function resultOf(due: DueStep, rows: Sent['rows']): Promise<RunResult | 'contention'> {
+    let advanced: Advanced | null;
+    try {
+      advanced = advancedOf((await rows)[0]);
+    } catch (error) {
+      return classifyDbError(error).kind === 'contention' ? 'contention' : failed(due, error).result;
+    }
+    await failpoint('after-commit', placeOf(due));
+    return advanced ? { kind: 'advanced', advanced } : { kind: 'not-due' };
+  }
+}
+
+const failed = (due: DueStep, error: unknown): Ran => ({ due, result: { kind: 'failed', error, claim: null } });

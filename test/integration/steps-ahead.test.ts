@@ -1,0 +1,111 @@
+import { sql } from 'kysely';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { inSequence } from '../../src/db/client.ts';
+import type { SagaDefinition } from '../../src/engine/definition.ts';
+import type { Failpoint } from '../../src/engine/failpoint.ts';
+import { confirmReservation } from '../../src/sagas/confirm-reservation/v1.ts';
+import { fixture } from '../faults/fixtures/confirm-reservation.ts';
+import { PLANT, withFault } from '../faults/with-fault.ts';
+import { createTestbed, type Testbed, type TestProcess } from '../setup/engine.ts';
+
+/** A saga that is alone does not wait for the answer of one step before it sends the next. */
+
+let bed: Testbed;
+/** Takes no jobs: it executes what a test asks it to. */
+let desk: TestProcess;
+let moments: string[] = [];
+
+beforeAll(async () => {
+  bed = await createTestbed([confirmReservation]);
+  await (await bed.client()).query(PLANT);
+  await fixture.prepare(bed.db);
+  const failpoint: Failpoint = async (name, { step }) => void moments.push(`${name} ${step}`);
+  desk = await bed.start({ prefix: bed.newPrefix(), works: false, failpoint });
+});
+afterAll(() => bed?.drop());
+
+async function accepted(definition: SagaDefinition = confirmReservation) {
+  const { sagaId } = await bed.accept(desk, definition, await fixture.seed(bed.db));
+  moments = [];
+  return sagaId;
+}
+const execute = (sagaId: string, step: number, direction: 'F' | 'C' = 'F') =>
+  desk.engine.execute({ sagaId, step, direction, generation: direction === 'F' ? 1 : 2 }, new AbortController().signal);
+const sagaOf = (sagaId: string) =>
+  bed.db
+    .selectFrom('saga')
+    .select(['status', 'current_step', 'generation'])
+    .where('id', '=', sagaId)
+    .executeTakeFirstOrThrow();
+const stepsOf = async (sagaId: string, direction: 'F' | 'C') => {
+  const rows = await bed.db
+    .selectFrom('saga_step')
+    .select(['step_no', sql<string>`xmin::text`.as('commit'), 'result'])
+    .where('saga_id', '=', sagaId)
+    .where('direction', '=', direction)
+    .where('status', '=', 'done')
+    .orderBy('step_no')
+    .execute();
+  return { numbers: rows.map(({ step_no }) => step_no), commits: new Set(rows.map(({ commit }) => commit)) };
+};
+const isBefore = (one: string, other: string): boolean => {
+  expect(moments).toContain(one);
+  expect(moments).toContain(other);
+  return moments.indexOf(one) < moments.indexOf(other);
+};
+
+describe('a saga that is alone', () => {
+  it('sends steps before those in front of them are committed, and each has a commit of its own', async () => {
+    const sagaId = await accepted();
+    expect(await execute(sagaId, 1)).toEqual({ outcome: 'done', steps: 8 });
+    expect(isBefore('before-step createPostCleaningTask', 'after-commit updateReservationStatus')).toBe(true);
+    // Its statement takes the saga's answer with it, which is read when all before it is done.
+    expect(isBefore('after-commit createFinancialTransaction', 'before-step sendConfirmationNotification')).toBe(true);
+    const { numbers, commits } = await stepsOf(sagaId, 'F');
+    expect(numbers).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(commits.size).toBe(8);
+    expect(await sagaOf(sagaId)).toMatchObject({ status: 'completed' });
+  });
+
+  it('has nothing done behind a step that fails, though it was sent', async () => {
+    const broken = await withFault(bed, confirmReservation, [{ step: 4, direction: 'F', mode: 'breaks', times: 9 }]);
+    const sagaId = await accepted(broken.definition);
+    expect(await execute(sagaId, 1)).toEqual({ outcome: 'done', steps: 3 });
+    expect(moments).toContain('before-step createCheckOutTask');
+    expect((await stepsOf(sagaId, 'F')).numbers).toEqual([1, 2, 3]);
+    expect(await sagaOf(sagaId)).toMatchObject({ status: 'running', current_step: 4, generation: 1 });
+  });
+
+  it('turns round where it meets a refusal, and undoes its steps in one go; the job of the refused step ends red', async () => {
+    const refusing = await withFault(bed, confirmReservation, [{ step: 6, direction: 'F', mode: 'refuses' }]);
+    const sagaId = await accepted(refusing.definition);
+    expect(await execute(sagaId, 1)).toEqual({ outcome: 'done', steps: 5 });
+    expect(await sagaOf(sagaId)).toEqual({ status: 'compensating', current_step: 5, generation: 2 });
+    expect(await execute(sagaId, 3)).toEqual({ outcome: 'done', steps: 0 });
+    expect(await execute(sagaId, 6)).toEqual({ outcome: 'ended', code: 'NO_STAFF_AVAILABLE' });
+    // A person's retry of that job asks Postgres.
+    expect(await execute(sagaId, 6)).toEqual({ outcome: 'skipped', reason: 'other-direction' });
+    expect(await execute(sagaId, 0)).toEqual({ outcome: 'done', steps: 0 });
+    moments = [];
+    expect(await execute(sagaId, 5, 'C')).toEqual({ outcome: 'done', steps: 4 });
+    expect(isBefore('before-step updateReservationStatus', 'after-commit createCheckOutTask')).toBe(true);
+    const { numbers, commits } = await stepsOf(sagaId, 'C');
+    expect(numbers).toEqual([2, 3, 4, 5]);
+    expect(commits.size).toBe(4);
+    expect(await sagaOf(sagaId)).toMatchObject({ status: 'compensated' });
+  });
+});
+
+describe('statements in sequence', () => {
+  it('are transactions of their own, in order, and one that fails does not stop those behind it', async () => {
+    const ask = (text: string) => sql<{ at: string; pid: number }>`${sql.raw(text)}`.compile(bed.db);
+    const transaction = 'SELECT pg_current_xact_id()::text AS at, pg_backend_pid() AS pid';
+    const [first, failed, last] = await inSequence(bed.db, (send) =>
+      Promise.allSettled([send(ask(transaction)), send(ask('SELECT 1 / 0 AS at')), send(ask(transaction))]),
+    );
+    expect(failed).toMatchObject({ status: 'rejected', reason: { code: '22012' } });
+    if (first?.status !== 'fulfilled' || last?.status !== 'fulfilled') throw new Error('one of them has failed');
+    expect(Number(last.value[0]?.at)).toBeGreaterThan(Number(first.value[0]?.at));
+    expect(last.value[0]?.pid).toBe(first.value[0]?.pid);
+  });
+});
