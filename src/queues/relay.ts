@@ -42,7 +42,10 @@ export interface Relay {
 
 export interface RelayParts {
   readonly db: Db;
-  readonly queues: Pick<QueueConnection, 'flows' | 'producer' | 'queue' | 'isReady' | 'onReady' | 'noteFailure' | 'noteAnswer'>;
+  readonly queues: Pick<
+    QueueConnection,
+    'flows' | 'producer' | 'queue' | 'isReady' | 'onReady' | 'noteFailure' | 'noteAnswer'
+  >;
   readonly log: Logger;
   readonly definitionOf: (name: string, version: number) => SagaDefinition | undefined;
   readonly failpoint: Failpoint;

@@ -70,6 +70,9 @@ export async function numberEvents(db: Db): Promise<number> {
 
 const isUnnumbered = sql<boolean>`e.seq IS NULL AND ${isNotSetAside('events', sql`e.id::text`)}`;
 
+/** SQL: whether a committed event has no place yet. */
+export const eventsUnnumbered = sql<boolean>`EXISTS (SELECT FROM domain_event e WHERE ${isUnnumbered})`;
+
 async function numberSome(tx: Tx, scope: Scope): Promise<{ readonly last: number; readonly ids: readonly string[] }> {
   const feed = await tx.selectFrom('event_feed').select('last_seq').forUpdate().executeTakeFirstOrThrow();
   // A statement of its own, so that it sees what was committed while this one waited for the row.

@@ -41,14 +41,17 @@ const SUSPECT_AFTER = 2;
  */
 export type ClaimMode = 'together' | 'alone';
 
+const isDue = sql<boolean>`${mayMove('claim', 'q')} AND q.due_at <= now() AND (q.status = 'QUEUED' OR q.lease_until <= now())
+  AND ${isNotSetAside('messages', sql`q.id`)}`;
+
+/** SQL: whether a claim of either mode would find anything. */
+export const messagesDue = sql<boolean>`EXISTS (SELECT FROM notification q WHERE ${isDue})`;
+
 const dueRows = (db: Db, mode: ClaimMode, scope: Scope) =>
   db
     .selectFrom('notification as q')
     .select(['q.id', 'q.status'])
-    .where(mayMove('claim', 'q'))
-    .where('q.due_at', '<=', sql<Date>`now()`)
-    .where((eb) => eb.or([eb('q.status', '=', literal('QUEUED')), eb('q.lease_until', '<=', sql<Date>`now()`)]))
-    .where(isNotSetAside('messages', sql`q.id`))
+    .where(isDue)
     .where(
       mode === 'together'
         ? sql<boolean>`(q.status = 'QUEUED' OR q.attempts - q.waits < ${literal(SUSPECT_AFTER)})`
