@@ -21,7 +21,7 @@ export async function upsertSchedules(queue: (name: string) => Queue, schedules:
   }
 }
 
-/** Has a job run now, beside those of its scheduler. Nothing happens while one that was asked for so has not ended. */
+/** Has a job run as soon as a worker takes it, beside those of its scheduler. Nothing happens while one that was asked for so waits. */
 export async function runNow(queue: Queue, job: string, { scheduler }: Pick<Schedule, 'scheduler'>): Promise<void> {
   await queue.add(job, {}, { ...KEPT, deduplication: { id: scheduler } });
 }

@@ -66,6 +66,16 @@ describe('the pace of sweeps', () => {
     expect([100, 50, 20, 1].map(pace.sizeOf)).toEqual([25, 13, 5, 1]);
   });
 
+  it('takes more the fewer steps are at hand, so that a few stays a second cost no small rounds', async () => {
+    const sizes: number[] = [];
+    for (const steps of [0.04, 0.2, 0.5, 1]) {
+      const { work, pace } = paced(always(steps));
+      await work(100, 20);
+      sizes.push(pace.sizeOf(100));
+    }
+    expect(sizes).toEqual([100, 85, 63, 25]);
+  });
+
   it('is back to its speed two seconds after the last saga', async () => {
     let steps = 5;
     const { work, restedMs, pace } = paced(async () => steps);

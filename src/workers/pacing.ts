@@ -41,10 +41,12 @@ const MAX_WORK_MS = 50;
 /** However many wait, every sweep goes on this soon. */
 const MAX_REST_MS = 250;
 /**
- * Of what a round may take. Less in one go: a commit of a saga waits for the log of others that is being written out, and that
- * takes the longer the more they have written.
+ * Of what a round may take, with a step at hand, on the average, or more; with fewer it is more, in proportion. Less in one
+ * go: a commit of a saga waits for the log of others that is being written out, and that takes the longer the more they have
+ * written. But each round has its own cost, so small rounds are dear where few wait.
  */
 const BUSY_SHARE = 0.25;
+const BUSY_STEPS = 1;
 
 /**
  * The pace of a process. A round is paid for with rest in proportion to the time that it took and to how many steps are at
@@ -63,7 +65,7 @@ export function createPace({ stepsAtHand, nowMs = () => performance.now(), wait 
   }
 
   return {
-    sizeOf: (most) => (steps < NOBODY ? most : Math.ceil(most * BUSY_SHARE)),
+    sizeOf: (most) => Math.ceil(most * (steps < NOBODY ? 1 : shareOf(steps))),
     giveWay: async (tookMs, signal) => {
       await look();
       if (steps < NOBODY) return;
@@ -74,3 +76,5 @@ export function createPace({ stepsAtHand, nowMs = () => performance.now(), wait 
     },
   };
 }
+
+const shareOf = (steps: number): number => 1 - (1 - BUSY_SHARE) * Math.min(1, steps / BUSY_STEPS);
