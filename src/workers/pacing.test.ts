@@ -98,6 +98,24 @@ describe('the pace of sweeps', () => {
     expect(await work(100, 20)).toBeCloseTo(0.26, 1);
   });
 
+  it('asks once for lanes that end together, and not again at once', async () => {
+    let looks = 0;
+    let nowMs = 0;
+    const stepsAtHand = async (): Promise<number> => {
+      looks += 1;
+      return 0;
+    };
+    const pace = createPace({ stepsAtHand, nowMs: () => nowMs, wait: async () => undefined });
+    const { signal } = new AbortController();
+    await Promise.all([1, 2, 3].map(() => pace.giveWay(5, signal)));
+    nowMs = 49;
+    await pace.giveWay(5, signal);
+    expect(looks).toBe(1);
+    nowMs = 50;
+    await pace.giveWay(5, signal);
+    expect(looks).toBe(2);
+  });
+
   it('adds up the debts of all lanes, and lets each go on within a quarter of a second', async () => {
     const { work, endTogether } = paced(always(1));
     await work(100, 20);

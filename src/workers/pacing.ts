@@ -28,6 +28,8 @@ export interface PaceParts {
 
 /** A look counts for about this long: between two steps of a saga there may be none at hand. */
 const REMEMBERED_MS = 500;
+/** A look that is younger is not repeated: lanes that end at once share one. */
+const FRESH_MS = 50;
 /** Fewer, on the average, is nobody. */
 const NOBODY = 0.05;
 /**
@@ -57,6 +59,16 @@ export function createPace({ stepsAtHand, nowMs = () => performance.now(), wait 
   let lookedAt = Number.NEGATIVE_INFINITY;
   let restUntil = Number.NEGATIVE_INFINITY;
 
+  let looking: Promise<void> | null = null;
+  /** At most one look at a time, and none while the last one is fresh. */
+  function keepUp(): Promise<void> {
+    if (looking === null && nowMs() - lookedAt < FRESH_MS) return Promise.resolve();
+    looking ??= look().finally(() => {
+      looking = null;
+    });
+    return looking;
+  }
+
   async function look(): Promise<void> {
     const found = await stepsAtHand().catch(() => steps);
     const since = nowMs() - lookedAt;
@@ -67,7 +79,7 @@ export function createPace({ stepsAtHand, nowMs = () => performance.now(), wait 
   return {
     sizeOf: (most) => Math.ceil(most * (steps < NOBODY ? 1 : shareOf(steps))),
     giveWay: async (tookMs, signal) => {
-      await look();
+      await keepUp();
       if (steps < NOBODY) return;
       const now = nowMs();
       const rest = Math.min(tookMs, MAX_WORK_MS) * Math.min(steps, MAX_STEPS) * REST_PER_STEP;
