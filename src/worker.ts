@@ -53,8 +53,7 @@ async function main(): Promise<void> {
   let crew: ReturnType<typeof createWorkers> | null = null;
   endInOrder(log, async () => {
     closing.abort();
-    await dueLook.stop();
-    await crew?.close();
+    await Promise.all([dueLook.stop(), crew?.close()]);
     await engine.close();
     await Promise.all([closeMessengers(), ports.close()]);
     await db.destroy();
