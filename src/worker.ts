@@ -16,6 +16,7 @@ import { assemble, endInOrder, fail, untilReady } from './programs.ts';
 import { stepsAtHand } from './queues/at-hand.ts';
 import { createReadiness } from './readiness.ts';
 import { alertFailingSweep, createWorkers, workOf } from './workers/crew.ts';
+import { createDueLook } from './workers/due-look.ts';
 import { JOBS } from './workers/jobs.ts';
 import { createPace } from './workers/pacing.ts';
 import { workOfRoles } from './workers/roles.ts';
@@ -46,10 +47,13 @@ async function main(): Promise<void> {
     plan: (limit: number) => planDueReminders(db, limit),
   };
   const closing = new AbortController();
+  const work = workOfRoles(workOf(JOBS, parts, steps), config.workerRoles);
+  const served = work.map(({ queue }) => queue);
+  const dueLook = createDueLook(JOBS, served, { db, queues: engine.queues, log });
   let crew: ReturnType<typeof createWorkers> | null = null;
   endInOrder(log, async () => {
     closing.abort();
-    await crew?.close();
+    await Promise.all([dueLook.stop(), crew?.close()]);
     await engine.close();
     await Promise.all([closeMessengers(), ports.close()]);
     await db.destroy();
@@ -57,7 +61,7 @@ async function main(): Promise<void> {
   const readiness = createReadiness(db, engine.queues.producer, engine.relay);
   // Without Redis a worker waits by itself; without the schema everything that it does would fail.
   if (!(await untilReady(log, () => readiness(['postgres', 'migrations']), closing.signal))) return;
-  crew = createWorkers(workOfRoles(workOf(JOBS, parts, steps), config.workerRoles), {
+  crew = createWorkers(work, {
     options: workerOptions(config.redisUrl, config.queuePrefix),
     log,
     alert: (sweep) => alertFailingSweep(db, sweep),
@@ -65,6 +69,7 @@ async function main(): Promise<void> {
   });
   engine.relay.start();
   engine.reconciler.start();
+  dueLook.start();
   await crew.ready();
   log.info('ready');
   await reportUnusable(db, ports, log);

@@ -11,6 +11,8 @@ export interface QueueConnection {
   queue(name: string): Queue;
   /** False while Redis is away: what is sent then would wait, or be refused. */
   isReady(): boolean;
+  /** Calls `listener` whenever Redis is there, again or for the first time. */
+  onReady(listener: () => void): void;
   /** To be asked about every error of a command: whether Redis is away, or refuses everything. */
   noteFailure(error: unknown): void;
   /** A command came through. */
@@ -57,6 +59,9 @@ export function connectQueues(redisUrl: string, prefix: string, outages: Outages
       return found;
     },
     isReady: () => producer.status === 'ready',
+    onReady: (listener) => {
+      producer.on('ready', listener);
+    },
     noteFailure: (error) => {
       if (isRedisAway(error)) outages.failed(REDIS, error);
     },

@@ -31,7 +31,7 @@ export interface ReconcilerParts {
   readonly queues: Pick<QueueConnection, 'producer' | 'isReady' | 'prefix' | 'queue' | 'noteFailure' | 'noteAnswer'>;
   readonly reconciliation: Reconciliation;
   readonly publish: Publish;
-  /** Puts the job schedulers back; they live in Redis only. */
+  /** Puts the job schedulers back; they live in Redis only. Idempotent. */
   readonly upsertSchedules: () => Promise<void>;
   readonly log: Logger;
 }
@@ -43,6 +43,8 @@ export interface Reconciler {
 }
 
 const TICK_MS = 5_000;
+/** The job schedulers are put back when Redis was lost, and this often besides: a program of another version may have set them. */
+const UPSERT_MS = 60_000;
 const LOOK_MS = 1_000;
 /** A saga that a worker was moving when Redis was lost may stop a little later, at a job that is gone. */
 const FOLLOW_UPS = 5;
@@ -69,6 +71,7 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     level: 'warn',
   });
   let nextTickAt = 0;
+  let nextUpsertAt = 0;
   let followUps = 0;
   let lostAt = Number.NEGATIVE_INFINITY;
   const isAftermath = (): boolean => performance.now() - lostAt < AFTERMATH_MS;
@@ -77,8 +80,12 @@ export function createReconciler(parts: ReconcilerParts): Reconciler {
     if (await noticeLostRedis(parts)) {
       followUps = FOLLOW_UPS;
       lostAt = performance.now();
+      // Once more with the next tick: it may have been lost again while they were put back.
+      nextUpsertAt = 0;
+    } else if (performance.now() >= nextUpsertAt) {
+      await parts.upsertSchedules();
+      nextUpsertAt = performance.now() + UPSERT_MS;
     }
-    await parts.upsertSchedules();
     await sweep(parts, stopping.signal, isAftermath);
   }
 
@@ -213,12 +220,13 @@ async function hasLiveJob(queueOf: (name: string) => Queue, saga: IdleSaga): Pro
  * A key that only we set. When it is gone, or is another one than Postgres's open sagas were last checked under, Redis
  * came back empty: every open saga is due for a check now.
  */
-async function noticeLostRedis({ db, queues, log }: ReconcilerParts): Promise<boolean> {
+async function noticeLostRedis({ db, queues, log, upsertSchedules }: ReconcilerParts): Promise<boolean> {
   const { producer: redis, prefix } = queues;
   const key = generationKey(prefix);
   if ((await redis.get(key)) !== null) return false;
-  // First the sagas, then the key: a crash between the two only checks them once more.
+  // First the sagas and the schedulers, then the key: a crash in between only does that once more.
   const openSagas = await checkAllOpen(db);
+  await upsertSchedules();
   await redis.set(key, newId('redis'), 'NX');
   log.warn({ openSagas }, 'redis is empty: open sagas are checked');
   return true;

@@ -3,11 +3,19 @@ import { sql } from 'kysely';
 import type { Db } from '../db/client.ts';
 import { raiseAlert } from '../domain/notifications/alerts.ts';
 import { forgetFailures, isNotSetAside, recordFailures, wasSetAside } from '../domain/sweeps/failures.ts';
-import { byHalves, inScope, isOfRow, sweepBatch } from '../domain/sweeps/isolate.ts';
+import { byHalves, canBeOfRow, inScope, isOfRow, sweepBatch } from '../domain/sweeps/isolate.ts';
 import type { SagaDefinition } from '../engine/definition.ts';
 import type { Failpoint } from '../engine/failpoint.ts';
 import type { AlertPayload, FlowOrder, Publish } from '../engine/flow-order.ts';
-import { dueOrders, type LeasedOrder, leaseOrders, markPublished, postponeOrder } from '../engine/store/outbox.ts';
+import {
+  dueOrders,
+  type LeasedOrder,
+  leaseOrders,
+  markPublished,
+  nextOrderInMs,
+  postponeOrder,
+} from '../engine/store/outbox.ts';
+import { createAlarm, type Wait } from '../kernel/alarm.ts';
 import { pause } from '../kernel/clock.ts';
 import { messageOf } from '../kernel/errors.ts';
 import { createFailuresInARow } from '../kernel/failures.ts';
@@ -34,13 +42,24 @@ export interface Relay {
 
 export interface RelayParts {
   readonly db: Db;
-  readonly queues: Pick<QueueConnection, 'flows' | 'producer' | 'queue' | 'isReady' | 'noteFailure' | 'noteAnswer'>;
+  readonly queues: Pick<
+    QueueConnection,
+    'flows' | 'producer' | 'queue' | 'isReady' | 'onReady' | 'noteFailure' | 'noteAnswer'
+  >;
   readonly log: Logger;
   readonly definitionOf: (name: string, version: number) => SagaDefinition | undefined;
   readonly failpoint: Failpoint;
+  /** Between two looks of the loop. */
+  readonly wait?: Wait;
 }
 
-const POLL_MS = 250;
+/**
+ * Between two looks while nothing is due. A row that is committed meanwhile is no order that is due yet, as its grace is longer;
+ * when it ends is planned for. So only an alert is noticed this late.
+ */
+const LOOK_MS = 1_000;
+/** After a row was due, or a look has failed. */
+const SOON_MS = 250;
 const BATCH = 100;
 /** Orders that were published are marked together, this long after the first of them; far less than the relay's grace. */
 const MARK_AFTER_MS = 200;
@@ -86,18 +105,25 @@ export function createRelay(parts: RelayParts): Relay {
       });
   };
 
+  const alarm = createAlarm(parts.wait);
+  // Orders wait while Redis is away.
+  parts.queues.onReady(alarm.ring);
+
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
+      let sleepMs = SOON_MS;
       try {
-        const carried = await drain(parts, add);
+        const dueInMs = await nextInMs(parts);
+        const carried = dueInMs <= 0 ? await drain(parts, add) : 0;
         drainedAt = performance.now();
         failures.succeeded();
         if (carried === BATCH) continue;
+        sleepMs = dueInMs <= 0 ? SOON_MS : Math.min(dueInMs, LOOK_MS);
       } catch (error) {
         failures.failed(error);
         await alertAboutLoop(db, 'relay', failures.current());
       }
-      await pause(POLL_MS, stopping.signal);
+      await alarm.sleep(sleepMs, stopping.signal);
     }
   }
 
@@ -131,6 +157,16 @@ async function addOrder({ queues, definitionOf, failpoint }: RelayParts, order: 
   }
   queues.noteAnswer();
   await failpoint('after-publish', place);
+}
+
+/** When the next row is due, as far as it is known. What a row makes fail is left to the drain, which isolates it. */
+async function nextInMs({ db, queues }: RelayParts): Promise<number> {
+  try {
+    return (await nextOrderInMs(db, { withOrders: queues.isReady(), where: notSetAside })) ?? LOOK_MS;
+  } catch (error) {
+    if (canBeOfRow(error)) return 0;
+    throw error;
+  }
 }
 
 type DueRow = LeasedOrder & { readonly was_set_aside: boolean };

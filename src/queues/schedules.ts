@@ -9,15 +9,19 @@ export interface Schedule {
 /** By queue, then by the job's name: the table of `workers/jobs.ts`. */
 export type Schedules = Readonly<Record<string, { readonly jobs: Readonly<Record<string, Schedule>> }>>;
 
+/** Of each scheduler, so many jobs that have ended can be seen in Bull Board. */
+const KEPT = { removeOnComplete: { count: 20 }, removeOnFail: { count: 100 } };
+
 /** Idempotent; called at boot and by the reconciler, because schedulers are lost with Redis. */
 export async function upsertSchedules(queue: (name: string) => Queue, schedules: Schedules): Promise<void> {
   for (const [name, { jobs }] of Object.entries(schedules)) {
     for (const [job, { scheduler, everyMs }] of Object.entries(jobs)) {
-      await queue(name).upsertJobScheduler(
-        scheduler,
-        { every: everyMs },
-        { name: job, data: {}, opts: { removeOnComplete: { count: 20 }, removeOnFail: { count: 100 } } },
-      );
+      await queue(name).upsertJobScheduler(scheduler, { every: everyMs }, { name: job, data: {}, opts: KEPT });
     }
   }
+}
+
+/** Has a job run as soon as a worker takes it, beside those of its scheduler. Nothing happens while one that was asked for so waits. */
+export async function runNow(queue: Queue, job: string, { scheduler }: Pick<Schedule, 'scheduler'>): Promise<void> {
+  await queue.add(job, {}, { ...KEPT, deduplication: { id: scheduler } });
 }

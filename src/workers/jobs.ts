@@ -1,5 +1,16 @@
+import type { RawBuilder } from 'kysely';
+import { assignmentsDue } from '../domain/assignment/assign-sweep.ts';
+import { holdsOver } from '../domain/assignment/holds.ts';
+import { answersOverdue } from '../domain/assignment/offers.ts';
+import { gatewayEventsDue } from '../domain/finance/due-events.ts';
+import { refundsDue } from '../domain/finance/refund.ts';
+import { messagesDue } from '../domain/messages/delivery-rows.ts';
+import { remindersDue } from '../domain/messages/reminders.ts';
 import type { Ports } from '../domain/ports.ts';
+import { cleaningsLate } from '../domain/stay-tasks/late-turnovers.ts';
+import { departuresDue } from '../domain/stays/access.ts';
 import type { WebhookDeps } from '../domain/webhooks/deliver.ts';
+import { endpointsDue } from '../domain/webhooks/store.ts';
 import type { SagaOrchestrator } from '../engine/types.ts';
 import type { Logger } from '../kernel/log.ts';
 import type { COMPENSATION_QUEUE, FORWARD_QUEUE, QueueName } from '../queues/names.ts';
@@ -37,6 +48,11 @@ export interface SweepParts extends WebhookDeps, DeliveryWork {
 }
 
 export interface SweepRow<Parts> extends Schedule {
+  /**
+   * SQL: each is whether something is due, at the cost of a look into an index. With any of them, workers look every second
+   * and run the job then (`due-look.ts`), and the schedule is only what finds everything if they do not.
+   */
+  readonly due?: readonly RawBuilder<boolean>[];
   /** After this the job has failed, and its signal is aborted. */
   readonly limitMs: number;
   /** Its result is kept as the job's return value. Safe to run twice at once. */
@@ -52,22 +68,48 @@ export type JobTable<Parts> = { readonly [Queue in SweepQueue]: SweepQueueRow<Pa
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
+/** Of a sweep that is run when something is due. */
+const ANYWAY_MS = 10 * SECOND_MS;
 
 export const JOBS = {
   notifications: {
     concurrency: 1,
     jobs: {
-      sweep: { scheduler: 'deliver-sweep', everyMs: SECOND_MS, limitMs: 10 * MINUTE_MS, run: deliverMessages },
+      sweep: {
+        scheduler: 'deliver-sweep',
+        everyMs: ANYWAY_MS,
+        due: [messagesDue],
+        limitMs: 10 * MINUTE_MS,
+        run: deliverMessages,
+      },
       // Stays whose reminders are not as they should be; when a reminder is due is in its row, and `sweep` sends it.
-      reminders: { scheduler: 'reminder-sweep', everyMs: SECOND_MS, limitMs: 2 * MINUTE_MS, run: planReminders },
+      reminders: {
+        scheduler: 'reminder-sweep',
+        everyMs: ANYWAY_MS,
+        due: [remindersDue],
+        limitMs: 2 * MINUTE_MS,
+        run: planReminders,
+      },
     },
   },
   tasks: {
     concurrency: 1,
     jobs: {
-      sweep: { scheduler: 'assign-sweep', everyMs: 2 * SECOND_MS, limitMs: 2 * MINUTE_MS, run: assignTasks },
+      sweep: {
+        scheduler: 'assign-sweep',
+        everyMs: ANYWAY_MS,
+        due: [assignmentsDue, answersOverdue, cleaningsLate, holdsOver],
+        limitMs: 2 * MINUTE_MS,
+        run: assignTasks,
+      },
       // Departures that what opens the door has not followed yet; which they are stands in Postgres.
-      access: { scheduler: 'access-sweep', everyMs: SECOND_MS, limitMs: 2 * MINUTE_MS, run: followAccess },
+      access: {
+        scheduler: 'access-sweep',
+        everyMs: ANYWAY_MS,
+        due: [departuresDue],
+        limitMs: 2 * MINUTE_MS,
+        run: followAccess,
+      },
     },
   },
   finance: {
@@ -78,7 +120,8 @@ export const JOBS = {
       // The news of a gateway is in Postgres, and waits there until its stay has no open saga.
       news: {
         scheduler: 'gateway-news-sweep',
-        everyMs: 2 * SECOND_MS,
+        everyMs: ANYWAY_MS,
+        due: [gatewayEventsDue, refundsDue],
         limitMs: 2 * MINUTE_MS,
         run: takeUpNewsAndRefunds,
       },
@@ -95,7 +138,13 @@ export const JOBS = {
     jobs: {
       // Which endpoint is due stands in Postgres, as does the event that it gets next. An endpoint may be slow: a round ends
       // within its lease, and they run one after the other.
-      sweep: { scheduler: 'webhook-sweep', everyMs: SECOND_MS, limitMs: 15 * MINUTE_MS, run: callWebhooks },
+      sweep: {
+        scheduler: 'webhook-sweep',
+        everyMs: ANYWAY_MS,
+        due: [endpointsDue],
+        limitMs: 15 * MINUTE_MS,
+        run: callWebhooks,
+      },
       retention: {
         scheduler: 'event-retention',
         everyMs: 60 * MINUTE_MS,

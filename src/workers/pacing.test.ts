@@ -66,6 +66,16 @@ describe('the pace of sweeps', () => {
     expect([100, 50, 20, 1].map(pace.sizeOf)).toEqual([25, 13, 5, 1]);
   });
 
+  it('takes more the fewer steps are at hand, so that a few stays a second cost no small rounds', async () => {
+    const sizes: number[] = [];
+    for (const steps of [0.04, 0.2, 0.5, 1]) {
+      const { work, pace } = paced(always(steps));
+      await work(100, 20);
+      sizes.push(pace.sizeOf(100));
+    }
+    expect(sizes).toEqual([100, 85, 63, 25]);
+  });
+
   it('is back to its speed two seconds after the last saga', async () => {
     let steps = 5;
     const { work, restedMs, pace } = paced(async () => steps);
@@ -86,6 +96,24 @@ describe('the pace of sweeps', () => {
     });
     await work(100, 20);
     expect(await work(100, 20)).toBeCloseTo(0.26, 1);
+  });
+
+  it('asks once for lanes that end together, and not again at once', async () => {
+    let looks = 0;
+    let nowMs = 0;
+    const stepsAtHand = async (): Promise<number> => {
+      looks += 1;
+      return 0;
+    };
+    const pace = createPace({ stepsAtHand, nowMs: () => nowMs, wait: async () => undefined });
+    const { signal } = new AbortController();
+    await Promise.all([1, 2, 3].map(() => pace.giveWay(5, signal)));
+    nowMs = 49;
+    await pace.giveWay(5, signal);
+    expect(looks).toBe(1);
+    nowMs = 50;
+    await pace.giveWay(5, signal);
+    expect(looks).toBe(2);
   });
 
   it('adds up the debts of all lanes, and lets each go on within a quarter of a second', async () => {

@@ -28,6 +28,8 @@ export interface PaceParts {
 
 /** A look counts for about this long: between two steps of a saga there may be none at hand. */
 const REMEMBERED_MS = 500;
+/** A look that is younger is not repeated: lanes that end at once share one. */
+const FRESH_MS = 50;
 /** Fewer, on the average, is nobody. */
 const NOBODY = 0.05;
 /**
@@ -41,10 +43,12 @@ const MAX_WORK_MS = 50;
 /** However many wait, every sweep goes on this soon. */
 const MAX_REST_MS = 250;
 /**
- * Of what a round may take. Less in one go: a commit of a saga waits for the log of others that is being written out, and that
- * takes the longer the more they have written.
+ * Of what a round may take, with a step at hand, on the average, or more; with fewer it is more, in proportion. Less in one
+ * go: a commit of a saga waits for the log of others that is being written out, and that takes the longer the more they have
+ * written. But each round has its own cost, so small rounds are dear where few wait.
  */
 const BUSY_SHARE = 0.25;
+const BUSY_STEPS = 1;
 
 /**
  * The pace of a process. A round is paid for with rest in proportion to the time that it took and to how many steps are at
@@ -55,6 +59,16 @@ export function createPace({ stepsAtHand, nowMs = () => performance.now(), wait 
   let lookedAt = Number.NEGATIVE_INFINITY;
   let restUntil = Number.NEGATIVE_INFINITY;
 
+  let looking: Promise<void> | null = null;
+  /** At most one look at a time, and none while the last one is fresh. */
+  function keepUp(): Promise<void> {
+    if (looking === null && nowMs() - lookedAt < FRESH_MS) return Promise.resolve();
+    looking ??= look().finally(() => {
+      looking = null;
+    });
+    return looking;
+  }
+
   async function look(): Promise<void> {
     const found = await stepsAtHand().catch(() => steps);
     const since = nowMs() - lookedAt;
@@ -63,9 +77,9 @@ export function createPace({ stepsAtHand, nowMs = () => performance.now(), wait 
   }
 
   return {
-    sizeOf: (most) => (steps < NOBODY ? most : Math.ceil(most * BUSY_SHARE)),
+    sizeOf: (most) => Math.ceil(most * (steps < NOBODY ? 1 : shareOf(steps))),
     giveWay: async (tookMs, signal) => {
-      await look();
+      await keepUp();
       if (steps < NOBODY) return;
       const now = nowMs();
       const rest = Math.min(tookMs, MAX_WORK_MS) * Math.min(steps, MAX_STEPS) * REST_PER_STEP;
@@ -74,3 +88,5 @@ export function createPace({ stepsAtHand, nowMs = () => performance.now(), wait 
     },
   };
 }
+
+const shareOf = (steps: number): number => 1 - (1 - BUSY_SHARE) * Math.min(1, steps / BUSY_STEPS);

@@ -8,7 +8,8 @@ import type { JobRun } from './worker.ts';
 /** The part of its job that a sweep needs. */
 export type Rounds = Pick<JobRun, 'signal' | 'isClosing' | 'pace'>;
 
-const goesOn = ({ signal, isClosing }: Rounds): boolean => !signal.aborted && !isClosing();
+/** False: the job is to end, and begins no other round. */
+export const goesOn = ({ signal, isClosing }: Rounds): boolean => !signal.aborted && !isClosing();
 
 /**
  * Rounds while they are full, `maxRounds` at the most; answers how much they did in all. A round is given how much it may

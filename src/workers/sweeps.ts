@@ -11,7 +11,7 @@ import { pruneFailures } from '../domain/sweeps/prune.ts';
 import { escalateEmergencies, sweepRecurrences } from '../domain/tasks/recurring.ts';
 import { deliverWebhooks, type WebhookDeps } from '../domain/webhooks/deliver.ts';
 import { startAccessChange } from '../sagas/change-access/start.ts';
-import { type Rounds, untilFewer, untilNothing } from './rounds.ts';
+import { goesOn, type Rounds, untilFewer, untilNothing } from './rounds.ts';
 
 /**
  * The sweeps of messages, tasks and webhooks (those of money are in `finance.ts`). A job is only a wake-up: the work that is
@@ -39,11 +39,19 @@ const REMINDED_AT_ONCE = 100;
 
 const sum = (counts: readonly number[]): number => counts.reduce((all, count) => all + count, 0);
 
-export const deliverMessages = async ({ deliver }: Pick<DeliveryWork, 'deliver'>, run: Rounds) => ({
-  messages: sum(
-    await inLanes(DELIVERY_LANES, () => untilNothing(DELIVERY_ROUNDS, run, () => deliver(run.pace.sizeOf(MAX_CLAIM)))),
-  ),
-});
+/** So many messages in one batch, fewer than any channel takes, and others are due, most likely. */
+const WORTH_LANES = 10;
+
+/** One lane, unless its first batch shows that much is due: an empty look of each other lane would cost two statements. */
+export async function deliverMessages({ deliver }: Pick<DeliveryWork, 'deliver'>, run: Rounds) {
+  const startedAt = performance.now();
+  const first = await deliver(run.pace.sizeOf(MAX_CLAIM));
+  if (first === 0 || !goesOn(run)) return { messages: first };
+  await run.pace.giveWay(performance.now() - startedAt, run.signal);
+  const lanes = first < WORTH_LANES ? 1 : DELIVERY_LANES;
+  const rounds = () => untilNothing(DELIVERY_ROUNDS, run, () => deliver(run.pace.sizeOf(MAX_CLAIM)));
+  return { messages: first + sum(await inLanes(lanes, rounds)) };
+}
 
 export const planReminders = async ({ plan }: Pick<DeliveryWork, 'plan'>, run: Rounds) => ({
   stays: await untilNothing(DELIVERY_ROUNDS, run, () => plan(run.pace.sizeOf(REMINDED_AT_ONCE))),

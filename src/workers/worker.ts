@@ -108,6 +108,8 @@ export function createWorker(
     async (job: Job, token?: string, signal?: AbortSignal) => {
       const handler = handlerOf(job.name);
       if (!handler) throw new UnrecoverableError(`no handler for this job on the queue ${queue}`);
+      // From now on the sweep may be asked for once more: by then more may be due, and this worker may die.
+      if (job.deduplicationId !== undefined) job.removeDeduplicationKey().catch(() => undefined);
       const ended = trouble.takes();
       const result = withinLimit(handler, { job, token, isClosing: () => worker.closing !== undefined, pace }, signal);
       atHand.add(result);

@@ -3,6 +3,8 @@ import { deliverDue } from '../../src/domain/messages/delivery.ts';
 import { planDueReminders } from '../../src/domain/messages/reminders.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/log.ts';
+import { QUEUE_NAMES } from '../../src/queues/names.ts';
+import { createDueLook } from '../../src/workers/due-look.ts';
 import { JOBS, type SweepParts, type SweepQueueRow } from '../../src/workers/jobs.ts';
 import { unhurried } from '../../src/workers/pacing.ts';
 import type { JobRun } from '../../src/workers/worker.ts';
@@ -15,13 +17,15 @@ const RETENTION_DAYS = 36_500;
 
 /** The work of the workers by themselves: every job that the clock makes, and the loops beside the queues. */
 export function sweepsOf(system: QuietSystem): Readonly<Record<string, () => Promise<unknown>>> {
-  const { engine } = system;
+  const { db, engine } = system;
+  const log = createLogger('test', 'silent');
   const parts = partsOf(system);
   const jobs = Object.entries<SweepQueueRow<SweepParts>>(JOBS).flatMap(([queue, rows]) =>
     Object.entries(rows.jobs).map(([job, { run }]) => [`${queue}.${job}`, () => run(parts, RUN)] as const),
   );
   return {
     ...Object.fromEntries(jobs),
+    'due look': () => createDueLook(JOBS, QUEUE_NAMES, { db, queues: engine.queues, log }).look(),
     reconciler: () => engine.reconciler.tick(),
     relay: async () => {
       engine.relay.start();

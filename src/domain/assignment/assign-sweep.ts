@@ -47,6 +47,9 @@ async function sweep(db: Db, scope: Scope): Promise<readonly string[]> {
 const isDue = sql<boolean>`t.status = 'UNASSIGNED' AND t.next_assign_at <= now() AND ${isNotSetAside('assignment', sql`t.id`)}
   AND coalesce((SELECT s.status FROM saga s WHERE s.id = t.created_by_saga), 'completed') = 'completed'`;
 
+/** SQL: whether a task is due to be assigned. */
+export const assignmentsDue = sql<boolean>`EXISTS (SELECT FROM task t WHERE ${isDue})`;
+
 async function dueIds(db: Db, limit: number): Promise<readonly string[]> {
   const { rows } = await sql<{ id: string }>`
     SELECT t.id FROM task t WHERE ${isDue} ORDER BY t.next_assign_at LIMIT ${limit}::int`.execute(db);

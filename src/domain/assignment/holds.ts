@@ -109,6 +109,9 @@ export async function isHeld(
 const HOLD_ID = sql`concat_ws(' ', h.id, h.occasion, h.staff_id, extract(epoch FROM h.starts_at)::bigint)`;
 const isOver = sql<boolean>`h.expires_at < now() - interval '1 hour' AND ${isNotSetAside('holds', HOLD_ID)}`;
 
+/** SQL: whether a hold is to be forgotten. */
+export const holdsOver = sql<boolean>`EXISTS (SELECT FROM staff_hold h WHERE ${isOver})`;
+
 const MAX_FORGOTTEN = 1_000;
 
 /** Holds are nothing once they have run out; this only keeps the table small. Answers how many of `limit` were deleted. */

@@ -110,6 +110,9 @@ export const reassignUnanswered = (db: Db, limit: number): Promise<number> =>
 const isUnanswered = sql<boolean>`t.status = 'ASSIGNED' AND t.accept_by IS NOT NULL AND t.accepted_at IS NULL AND t.accept_by <= now()
   AND ${isNotSetAside('offers', sql`t.id`)} AND coalesce((SELECT s.status FROM saga s WHERE s.id = t.created_by_saga), 'completed') = 'completed'`;
 
+/** SQL: whether somebody has not answered in time. */
+export const answersOverdue = sql<boolean>`EXISTS (SELECT FROM task t WHERE ${isUnanswered})`;
+
 async function reassign(tx: Tx, scope: Scope): Promise<readonly string[]> {
   const { rows } = await sql<{ id: string }>`
     SELECT t.id FROM task t WHERE ${isUnanswered} AND ${inScope(scope, sql`t.id`)}

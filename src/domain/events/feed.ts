@@ -109,6 +109,12 @@ async function numberSome(tx: Tx, scope: Scope): Promise<{ readonly last: number
  */
 const isSettled = sql<boolean>`(f.next_xid <= pg_snapshot_xmin(pg_current_snapshot()) OR f.next_xid > pg_snapshot_xmax(pg_current_snapshot()))`;
 
+/** Whether the look for events without a place may begin further on: until it does, each look costs what was numbered last. */
+const canMoveOn = sql<boolean>`(${isSettled} AND (f.next_id > f.from_id OR (SELECT max(e.id) FROM domain_event e) >= f.from_id) IS TRUE)`;
+
+/** SQL: whether \`numberEvents\` has anything to do. */
+export const eventsUnnumbered = sql<boolean>`EXISTS (SELECT FROM event_feed f WHERE EXISTS (${unnumbered({ limit: 1, ids: null })}) OR ${canMoveOn})`;
+
 /**
  * Moves the place from which events without one are looked for, so that a look costs what is new, and not what there is: no
  * further than the first event that has no place yet, and than the ids of which every transaction has ended. Events that are

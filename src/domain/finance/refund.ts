@@ -73,10 +73,15 @@ const IS_UNSENT = sql<boolean>`t.type = 'REFUND' AND t.status = 'PENDING' AND CA
   THEN NOT EXISTS (SELECT FROM saga s WHERE s.subject_type = 'transaction' AND s.subject_id = t.id AND s.finished_at IS NULL)
   ELSE t.created_by_saga IS NULL AND NOT EXISTS (SELECT FROM saga s WHERE s.subject_type = 'transaction' AND s.subject_id = t.id) END`;
 
+const IS_TO_SEND = sql<boolean>`${IS_UNSENT} AND ${isNotSetAside('refunds', sql`t.id`)}`;
+
+/** SQL: whether there is a refund for which a saga is to be started. */
+export const refundsDue = sql<boolean>`EXISTS (SELECT FROM transaction t WHERE ${IS_TO_SEND})`;
+
 /** The ids of at most `limit` refunds for which a saga is to be started, the oldest first. */
 export async function unsentRefunds(db: Db, limit: number): Promise<readonly string[]> {
   const { rows } = await sql<{ id: string }>`
-    SELECT t.id FROM transaction t WHERE ${IS_UNSENT} AND ${isNotSetAside('refunds', sql`t.id`)}
+    SELECT t.id FROM transaction t WHERE ${IS_TO_SEND}
      ORDER BY t.created_at, t.id LIMIT ${limit}::int`.execute(db);
   return rows.map(({ id }) => id);
 }

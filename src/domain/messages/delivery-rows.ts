@@ -41,17 +41,21 @@ const SUSPECT_AFTER = 2;
  */
 export type ClaimMode = 'together' | 'alone';
 
+const isDue = sql<boolean>`${mayMove('claim', 'q')} AND q.due_at <= now() AND (q.status = 'QUEUED' OR q.lease_until <= now())
+  AND ${isNotSetAside('messages', sql`q.id`)}`;
+
+/** SQL: whether a claim of either mode would find anything. */
+export const messagesDue = sql<boolean>`EXISTS (
+  SELECT FROM notification_due d JOIN notification q ON q.id = d.notification_id WHERE d.due_at <= now() AND ${isDue})`;
+
 const dueRows = (db: Db, mode: ClaimMode, scope: Scope) =>
   db
     .selectFrom('notification_due as d')
     .innerJoin('notification as q', 'q.id', 'd.notification_id')
     .select(['q.id', 'q.status'])
     .where('d.due_at', '<=', sql<Date>`now()`)
-    .where(mayMove('claim', 'q'))
     // Of the row itself, which is looked at again when it was locked: it may have been put off meanwhile.
-    .where('q.due_at', '<=', sql<Date>`now()`)
-    .where((eb) => eb.or([eb('q.status', '=', literal('QUEUED')), eb('q.lease_until', '<=', sql<Date>`now()`)]))
-    .where(isNotSetAside('messages', sql`q.id`))
+    .where(isDue)
     .where(
       mode === 'together'
         ? sql<boolean>`(q.status = 'QUEUED' OR q.attempts - q.waits < ${literal(SUSPECT_AFTER)})`

@@ -1,4 +1,5 @@
 import { canonicalLocale as canonicalTag } from '../../kernel/locale.ts';
+import { remembered } from '../../kernel/remembered.ts';
 
 /** In which language somebody is written to. */
 
@@ -12,12 +13,17 @@ export type Direction = 'ltr' | 'rtl';
 /** `AR-ae` is `ar-AE`; what is no tag stays as it is. */
 export const canonicalLocale = (locale: string): string => canonicalTag(locale) ?? locale;
 
+/** Each message asks, and `Intl` takes its time to say how a language is written. */
+const MAX_LOCALES = 1_000;
+
 /** Norwegian in general, and the form of it that nearly all Norwegian texts are in, are each other's (CLDR). */
 const SAME: Readonly<Record<string, string>> = { no: 'nb', nb: 'no', nn: 'no' };
 
 /** `ar-AE`: `ar-AE`, `ar`, `en`. Between come the script that the region writes in (`zh-TW`: `zh-Hant`), and what the language also goes by. */
-export function localeChain(locale: string | null): readonly string[] {
-  const parts = canonicalLocale(locale ?? '')
+export const localeChain = (locale: string | null): readonly string[] => chainOf(locale ?? '');
+
+const chainOf = remembered(MAX_LOCALES, (locale): readonly string[] => {
+  const parts = canonicalLocale(locale)
     .split('-')
     .filter((part) => part !== '');
   const chain = parts.map((_, index) => parts.slice(0, parts.length - index).join('-'));
@@ -27,7 +33,7 @@ export function localeChain(locale: string | null): readonly string[] {
   const also = SAME[language];
   const ends = [script === null ? null : `${language}-${script}`, language, also, also && SAME[also], DEFAULT_LANGUAGE];
   return [...new Set([...chain, ...ends.filter((end) => typeof end === 'string')])];
-}
+});
 
 /** The script of a language in a region, where it is not the one that the language is taken to be in: `Hant` of `zh-TW`. */
 function scriptOf(tag: string): string | null {
@@ -47,21 +53,13 @@ export const isSameLanguage = (one: string, other: string): boolean =>
 /** Scripts that are written from right to left (Unicode), as far as people use them today. */
 const RIGHT_TO_LEFT: ReadonlySet<string> = new Set(['Adlm', 'Arab', 'Hebr', 'Nkoo', 'Rohg', 'Syrc', 'Thaa']);
 /** The direction in which the script of a BCP 47 tag is written; `ltr` for what is no tag. */
-export function directionOf(locale: string): Direction {
-  const known = directions.get(locale) ?? readDirection(locale);
-  if (directions.size < MAX_DIRECTIONS) directions.set(locale, known);
-  return known;
-}
-/** Finding the script costs as much as writing the text. Locales come from outside, so there may be any number of them. */
-const directions = new Map<string, Direction>();
-const MAX_DIRECTIONS = 500;
-function readDirection(locale: string): Direction {
+export const directionOf = remembered(MAX_LOCALES, (locale): Direction => {
   try {
     return RIGHT_TO_LEFT.has(new Intl.Locale(locale).maximize().script ?? '') ? 'rtl' : 'ltr';
   } catch {
     return 'ltr';
   }
-}
+});
 
 /** How dates and amounts look in a text of that locale, for somebody who asked for `wanted`. */
 export function formatLocaleOf(textLocale: string, wanted: string | null): string {

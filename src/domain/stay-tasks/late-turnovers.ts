@@ -52,6 +52,9 @@ const isLate = sql<boolean>`t.status = 'ASSIGNED' AND t.must_finish_by < coalesc
            ELSE t.must_finish_by - (t.ends_at - t.scheduled_at) >= now() END
   AND NOT ${isTimedByHand('t')} AND ${isNotSetAside('turnovers', sql`t.id`)}`;
 
+/** SQL: whether such a cleaning is there. */
+export const cleaningsLate = sql<boolean>`EXISTS (SELECT FROM task t WHERE ${isLate})`;
+
 async function advance(tx: Tx, scope: Scope): Promise<readonly string[]> {
   const { rows } = await sql<LateCleaning>`
     SELECT t.id, t.reservation_id, t.occurrence, t.scheduled_at, t.ends_at, t.must_finish_by, t.local_rule,

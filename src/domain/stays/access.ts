@@ -46,6 +46,9 @@ const MAY_ASK = sql<boolean>`((a.wanted_until > a.valid_until OR a.wanted_until 
 const isUnsettled = sql<boolean>`a.status = 'ACTIVE' AND a.wanted_until IS DISTINCT FROM a.asked_until
   AND (a.wanted_until IS NULL OR ${MAY_ASK}) AND ${isNotSetAside('access', sql`a.reservation_id`)}`;
 
+/** SQL: whether a grant is to be looked at. */
+export const departuresDue = sql<boolean>`EXISTS (SELECT FROM amenity_grant a WHERE ${isUnsettled})`;
+
 interface Unsettled {
   readonly id: string;
   readonly valid_from: Date;

@@ -2,6 +2,7 @@ import { type InsertObject, type Selectable, sql, type UpdateObject } from 'kyse
 import type { Db, Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { Database, WebhookEndpointTable } from '../../db/schema.ts';
+import { eventsUnnumbered } from '../events/feed.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
 import { inScope, type Scope } from '../sweeps/isolate.ts';
 
@@ -47,16 +48,20 @@ export async function removeEndpoint(tx: Tx, id: string): Promise<void> {
   await tx.deleteFrom('webhook_endpoint').where('id', '=', id).execute();
 }
 
+const isFree = sql<boolean>`w.status = 'ACTIVE' AND w.next_attempt_at <= now() AND (w.lease_until IS NULL OR w.lease_until <= now())
+  AND ${isNotSetAside('webhooks', sql`w.id`)}`;
+
+/** SQL: whether there is something for an endpoint that nobody holds. */
+export const endpointsDue = sql<boolean>`EXISTS (SELECT FROM webhook_endpoint w WHERE ${isFree}
+  AND (w.next_seq <= (SELECT f.last_seq FROM event_feed f) OR ${eventsUnnumbered}))`;
+
 /** Query of the ids of endpoints that nobody holds and for which there is something up to `newest`, a place in the feed. */
 export const dueEndpoints = (db: Db, newest: number, scope: Scope) =>
   db
     .selectFrom('webhook_endpoint as w')
     .select('w.id')
-    .where('w.status', '=', literal('ACTIVE'))
+    .where(isFree)
     .where('w.next_seq', '<=', newest)
-    .where('w.next_attempt_at', '<=', sql<Date>`now()`)
-    .where((eb) => eb.or([eb('w.lease_until', 'is', null), eb('w.lease_until', '<=', sql<Date>`now()`)]))
-    .where(isNotSetAside('webhooks', sql`w.id`))
     .where(inScope(scope, sql`w.id`))
     .orderBy('w.next_attempt_at')
     .limit(scope.limit);

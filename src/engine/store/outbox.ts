@@ -72,6 +72,21 @@ export interface OrderSelection {
 const isDue = ({ withOrders, where }: OrderSelection) =>
   sql<boolean>`x.published_at IS NULL AND x.available_at <= now() AND (${withOrders}::boolean OR x.kind = 'ALERT') AND ${where}`;
 
+/**
+ * In how many milliseconds the next row is due, of those that are there; at most 0: now. Null: there is none. A row that was
+ * committed after this looked is not due before the grace of the relay is over, unless it is an alert.
+ */
+export async function nextOrderInMs(
+  db: Db,
+  { withOrders, where }: Pick<OrderSelection, 'withOrders' | 'where'>,
+): Promise<number | null> {
+  const { rows } = await sql<{ ms: number }>`
+    SELECT (extract(epoch FROM x.available_at - now()) * 1000)::float8 AS ms FROM outbox x
+     WHERE x.published_at IS NULL AND (${withOrders}::boolean OR x.kind = 'ALERT') AND ${where}
+     ORDER BY x.available_at, x.id LIMIT 1`.execute(db);
+  return rows[0]?.ms ?? null;
+}
+
 /** The ids of the rows that are due, oldest first. */
 export async function dueOrders(db: Db, selection: OrderSelection): Promise<readonly string[]> {
   const { rows } = await sql<{ id: string }>`
