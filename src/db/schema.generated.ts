@@ -221,7 +221,20 @@ export interface LedgerPart {
   currency: string;
   id: GeneratedAlways<number>;
   kind: string;
+  owner_id: Generated<string>;
   party_id: string;
+  property_id: Generated<string>;
+  purpose: string;
+}
+
+export interface LedgerPropertyTotal {
+  account_kind: string;
+  amount: number;
+  currency: string;
+  kind: string;
+  owner_id: string;
+  party_id: string;
+  property_id: string;
   purpose: string;
 }
 
@@ -823,6 +836,7 @@ export interface DB {
   ledger_account: LedgerAccount;
   ledger_entry: LedgerEntry;
   ledger_part: LedgerPart;
+  ledger_property_total: LedgerPropertyTotal;
   ledger_total: LedgerTotal;
   ledger_tx: LedgerTx;
   message_opt_out: MessageOptOut;
