@@ -9,6 +9,13 @@ CREATE TABLE ledger_property_total (
 CREATE INDEX ledger_property_total_by_owner ON ledger_property_total (owner_id) WHERE owner_id <> '';
 ALTER TABLE ledger_part ADD COLUMN property_id text NOT NULL DEFAULT '', ADD COLUMN owner_id text NOT NULL DEFAULT '';
 
+-- The lines of owners' statements, found by owner and time: one a journal. What a statement shows, and what it leaves out, is
+-- found without reading the lines of other years, and their sum is read from the index alone.
+CREATE TABLE ledger_owner_line (
+  owner_id text NOT NULL, at timestamptz NOT NULL, tx_id text NOT NULL, currency char(3) NOT NULL, amount bigint NOT NULL,
+  PRIMARY KEY (owner_id, at, tx_id, currency) INCLUDE (amount)
+);
+
 CREATE OR REPLACE FUNCTION ledger_parts() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO ledger_part (account_kind, party_id, currency, purpose, kind, property_id, owner_id, amount)
@@ -17,6 +24,11 @@ BEGIN
     FROM new_rows e JOIN ledger_tx x ON x.id = e.tx_id JOIN ledger_account a ON a.id = e.account_id LEFT JOIN ledger_tx o ON o.id = x.reverses
     LEFT JOIN transaction t ON t.id = x.transaction_id LEFT JOIN reservation r ON r.id = coalesce(x.reservation_id, t.reservation_id)
    GROUP BY 1, 2, 3, 4, 5, 6, 7;
+  INSERT INTO ledger_owner_line AS l (owner_id, at, tx_id, currency, amount)
+  SELECT a.party_id, x.created_at, x.id, e.currency, sum(e.amount)
+    FROM new_rows e JOIN ledger_account a ON a.id = e.account_id JOIN ledger_tx x ON x.id = e.tx_id
+   WHERE a.kind = 'OWNER_PAYABLE' AND a.party_id IS NOT NULL GROUP BY 1, 2, 3, 4
+  ON CONFLICT (owner_id, at, tx_id, currency) DO UPDATE SET amount = l.amount + excluded.amount;
   RETURN NULL;
 END $$;
 
@@ -26,6 +38,11 @@ CREATE OR REPLACE FUNCTION ledger_totals_anew() RETURNS void LANGUAGE sql AS $$
   DELETE FROM ledger_part;
   DELETE FROM ledger_total;
   DELETE FROM ledger_property_total;
+  DELETE FROM ledger_owner_line;
+  INSERT INTO ledger_owner_line (owner_id, at, tx_id, currency, amount)
+  SELECT a.party_id, x.created_at, x.id, e.currency, sum(e.amount)
+    FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id JOIN ledger_tx x ON x.id = e.tx_id
+   WHERE a.kind = 'OWNER_PAYABLE' AND a.party_id IS NOT NULL GROUP BY 1, 2, 3, 4;
   INSERT INTO ledger_property_total (property_id, owner_id, account_kind, party_id, currency, purpose, kind, amount)
   SELECT coalesce(r.property_id, ''), coalesce(t.owner_id, ''), a.kind,
          CASE a.kind WHEN 'OWNER_PAYABLE' THEN coalesce(a.party_id, '') ELSE '' END, e.currency, x.purpose, coalesce(o.kind, x.kind), sum(e.amount)
@@ -57,3 +74,6 @@ BEGIN
 END $$;
 CREATE TRIGGER ledger_follows AFTER UPDATE OF property_id ON reservation FOR EACH ROW
   WHEN (OLD.property_id IS DISTINCT FROM NEW.property_id) EXECUTE FUNCTION ledger_follows_stay();
+
+-- One a night and gateway; a gateway that has few is not looked for among all of the others'.
+CREATE INDEX reconciliation_by_gateway ON reconciliation (gateway_id, created_at, id);

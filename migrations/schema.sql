@@ -305,6 +305,15 @@ CREATE TABLE ledger_entry (
 );
 CREATE INDEX ledger_entry_by_account ON ledger_entry (account_id);
 
+CREATE TABLE ledger_owner_line (
+  owner_id text NOT NULL,
+  at timestamp with time zone NOT NULL,
+  tx_id text NOT NULL,
+  currency character(3) NOT NULL,
+  amount bigint NOT NULL,
+  CONSTRAINT ledger_owner_line_pkey PRIMARY KEY (owner_id, at, tx_id, currency) INCLUDE (amount)
+);
+
 CREATE TABLE ledger_part (
   id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
   account_kind text NOT NULL,
@@ -630,6 +639,7 @@ CREATE TABLE reconciliation (
   CONSTRAINT reconciliation_source_check CHECK (source = ANY (ARRAY['GATEWAY', 'CSV']))
 );
 CREATE INDEX reconciliation_by_age ON reconciliation (created_at, id);
+CREATE INDEX reconciliation_by_gateway ON reconciliation (gateway_id, created_at, id);
 
 CREATE TABLE reconciliation_line (
   reconciliation_id text NOT NULL,
@@ -1593,6 +1603,11 @@ BEGIN
     FROM new_rows e JOIN ledger_tx x ON x.id = e.tx_id JOIN ledger_account a ON a.id = e.account_id LEFT JOIN ledger_tx o ON o.id = x.reverses
     LEFT JOIN transaction t ON t.id = x.transaction_id LEFT JOIN reservation r ON r.id = coalesce(x.reservation_id, t.reservation_id)
    GROUP BY 1, 2, 3, 4, 5, 6, 7;
+  INSERT INTO ledger_owner_line AS l (owner_id, at, tx_id, currency, amount)
+  SELECT a.party_id, x.created_at, x.id, e.currency, sum(e.amount)
+    FROM new_rows e JOIN ledger_account a ON a.id = e.account_id JOIN ledger_tx x ON x.id = e.tx_id
+   WHERE a.kind = 'OWNER_PAYABLE' AND a.party_id IS NOT NULL GROUP BY 1, 2, 3, 4
+  ON CONFLICT (owner_id, at, tx_id, currency) DO UPDATE SET amount = l.amount + excluded.amount;
   RETURN NULL;
 END $function$;
 
@@ -1615,6 +1630,11 @@ AS $function$
   DELETE FROM ledger_part;
   DELETE FROM ledger_total;
   DELETE FROM ledger_property_total;
+  DELETE FROM ledger_owner_line;
+  INSERT INTO ledger_owner_line (owner_id, at, tx_id, currency, amount)
+  SELECT a.party_id, x.created_at, x.id, e.currency, sum(e.amount)
+    FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id JOIN ledger_tx x ON x.id = e.tx_id
+   WHERE a.kind = 'OWNER_PAYABLE' AND a.party_id IS NOT NULL GROUP BY 1, 2, 3, 4;
   INSERT INTO ledger_property_total (property_id, owner_id, account_kind, party_id, currency, purpose, kind, amount)
   SELECT coalesce(r.property_id, ''), coalesce(t.owner_id, ''), a.kind,
          CASE a.kind WHEN 'OWNER_PAYABLE' THEN coalesce(a.party_id, '') ELSE '' END, e.currency, x.purpose, coalesce(o.kind, x.kind), sum(e.amount)

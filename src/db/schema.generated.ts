@@ -215,6 +215,14 @@ export interface LedgerEntry {
   tx_id: string;
 }
 
+export interface LedgerOwnerLine {
+  amount: number;
+  at: Timestamp;
+  currency: string;
+  owner_id: string;
+  tx_id: string;
+}
+
 export interface LedgerPart {
   account_kind: string;
   amount: number;
@@ -835,6 +843,7 @@ export interface DB {
   integrity_pass: IntegrityPass;
   ledger_account: LedgerAccount;
   ledger_entry: LedgerEntry;
+  ledger_owner_line: LedgerOwnerLine;
   ledger_part: LedgerPart;
   ledger_property_total: LedgerPropertyTotal;
   ledger_total: LedgerTotal;

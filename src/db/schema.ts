@@ -175,6 +175,8 @@ interface NarrowedTables {
     'ledger_property_total',
     { account_kind: AccountKind; purpose: JournalPurpose; kind: JournalKind }
   >;
+  /** What a journal has changed on an owner's account, at the journal's time; + debit, - credit. */
+  ledger_owner_line: Narrow<'ledger_owner_line', object>;
   /** Amounts posted after the totals were last added up. */
   ledger_part: Narrow<'ledger_part', { account_kind: AccountKind; purpose: JournalPurpose; kind: JournalKind }>;
   /** The event as the gateway told it (`GatewayEvent`), kept until it can be booked. */

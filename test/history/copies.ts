@@ -22,6 +22,7 @@ const NOT_COPIED: Readonly<Record<string, string>> = {
   integrity_pass: 'made before each walk',
   ledger_total: 'made anew from the entries',
   ledger_property_total: 'made anew from the entries',
+  ledger_owner_line: 'made anew from the entries',
   ledger_part: 'made anew from the entries',
 };
 /** Some of their rows are one stay's, others are shared by many. */

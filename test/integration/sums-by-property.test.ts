@@ -2,10 +2,12 @@ import fc from 'fast-check';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
+import { type StatementLine, statementLines, statementTotals } from '../../src/domain/finance/balances.ts';
 import { checkIntegrity } from '../../src/domain/finance/integrity.ts';
 import type { MoneyFilter, MoneyScope } from '../../src/domain/finance/scope.ts';
 import { financialSummary } from '../../src/domain/finance/summary.ts';
 import { addUpLedger } from '../../src/domain/finance/totals.ts';
+import type { Page, Position } from '../../src/domain/paging.ts';
 import { RoomyError } from '../../src/kernel/errors.ts';
 import { createTestDatabase } from '../setup/database.ts';
 import { type MoneyStay, type PaidStay, payOut, payStay, refundStay, seedMoneyStay, tamper } from '../setup/ledger.ts';
@@ -77,10 +79,10 @@ async function doIt(acted: Act): Promise<void> {
       };
       await seedMoneyStay(db, stay);
       const paid = await payStay(db, { stay, feeMinor });
-      await tamper(
-        db,
-        sql`UPDATE ledger_tx SET created_at = ${daysAgo(acted.daysAgo)}::timestamptz WHERE reservation_id = ${stay.id}`,
-      );
+      const at = sql`${daysAgo(acted.daysAgo)}::timestamptz`;
+      await tamper(db, sql`UPDATE ledger_tx SET created_at = ${at} WHERE reservation_id = ${stay.id}`);
+      await sql`UPDATE ledger_owner_line SET at = ${at}
+        WHERE tx_id IN (SELECT id FROM ledger_tx WHERE reservation_id = ${stay.id})`.execute(db);
       stays.push({ ...stay, paid, isDone: false });
       return;
     }
@@ -176,6 +178,35 @@ function ownerDue(all: readonly Entry[], scope: MoneyScope, filter: MoneyFilter)
   return Object.fromEntries(Object.entries(sums).filter(([, minor]) => minor !== 0));
 }
 
+/** The whole statement, in pages of three: each line leaves the balance before it and itself, and the last leaves what is owed. */
+async function expectStatement(ownerId: string): Promise<void> {
+  const { rows: booked } = await sql<{ id: string; currency: string; amount: number }>`
+    SELECT x.id, e.currency::text AS currency, -sum(e.amount)::bigint AS amount
+      FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id JOIN ledger_tx x ON x.id = e.tx_id
+     WHERE a.kind = 'OWNER_PAYABLE' AND a.party_id = ${ownerId} GROUP BY x.id, e.currency ORDER BY x.created_at, x.id`.execute(
+    db,
+  );
+  const balances: Record<string, number> = {};
+  const expected = booked.map(({ id, currency, amount }) => {
+    balances[currency] = (balances[currency] ?? 0) + amount;
+    return { id, currency, amount: amount / 100, balance: balances[currency] / 100 };
+  });
+  const shown: unknown[] = [];
+  let after: Position | null = null;
+  do {
+    const page: Page<StatementLine> = await statementLines(db, ownerId, {}, { limit: 3, after });
+    shown.push(...page.items.map(({ id, currency, amount, balance }) => ({ id, currency, amount, balance })));
+    after = page.next;
+  } while (after !== null);
+  expect(shown).toEqual(expected);
+  const totals = await statementTotals(db, { kind: 'ALL' }, ownerId, {});
+  expect(totals.map(({ currency, opening, closing }) => ({ currency, opening, closing }))).toEqual(
+    Object.entries(balances)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([currency, minor]) => ({ currency, opening: 0, closing: minor / 100 })),
+  );
+}
+
 it('answers from kept sums what the journals answer, for every combination of filters', {
   timeout: 300_000,
 }, async () => {
@@ -186,6 +217,7 @@ it('answers from kept sums what the journals answer, for every combination of fi
     fc.asyncProperty(fc.array(act, { minLength: 15, maxLength: 30 }), async (acts) => {
       for (const one of acts) await doIt(one);
       expect((await checkIntegrity(db)).differences.filter(({ check }) => check === 'ledger-total')).toEqual([]);
+      for (const ownerId of OWNERS) await expectStatement(ownerId);
       const all = await entries();
       for (const scope of SCOPES) {
         for (const filter of filters()) {
@@ -218,6 +250,13 @@ it('names a sum of one property that was changed, or is another one’s', async 
   expect(await found()).toEqual([expect.stringMatching(/ at property-\d of owner-\d$/)]);
   await sql`UPDATE ledger_property_total SET property_id = 'property-0' WHERE ${row}`.execute(db);
   expect(await found()).toHaveLength(2);
+  await sql`SELECT ledger_totals_anew()`.execute(db);
+  expect(await found()).toEqual([]);
+  const first = sql`(owner_id, at, tx_id) = (SELECT owner_id, at, tx_id FROM ledger_owner_line ORDER BY owner_id, at, tx_id LIMIT 1)`;
+  await sql`UPDATE ledger_owner_line SET amount = amount + 1 WHERE ${first}`.execute(db);
+  expect(await found()).toEqual([expect.stringMatching(/^statement owner_payable:owner-1:/)]);
+  await sql`DELETE FROM ledger_owner_line WHERE owner_id = 'owner-2'`.execute(db);
+  expect((await found()).filter((ref) => ref.startsWith('statement owner_payable:owner-2:'))).not.toEqual([]);
   await sql`SELECT ledger_totals_anew()`.execute(db);
   expect(await found()).toEqual([]);
 });

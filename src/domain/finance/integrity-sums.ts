@@ -60,7 +60,7 @@ export async function checkSums(
   }
   return {
     'currency-balanced': unbalanced(entries.values()),
-    'ledger-total': await totalsThatDiffer(tx, entries, placed),
+    'ledger-total': await totalsThatDiffer(tx, { entries, placed, accounts }),
     'owner-balance': ownerBalances(accounts, payouts),
     'open-payouts': openPayouts(accounts, payouts, given, await ownersInFlight(tx)),
   };
@@ -130,15 +130,18 @@ function unbalanced(lines: Iterable<Line>): readonly Found[] {
     .toSorted(byRef);
 }
 
+/** What the entries themselves come to. */
+interface FromEntries {
+  readonly entries: ReadonlyMap<string, Line>;
+  readonly placed: ReadonlyMap<string, PlacedLine>;
+  readonly accounts: ReadonlyMap<string, OwnerAccount>;
+}
+
 /**
  * Compares the stored totals, which summaries and balances read, with the entries themselves. Those by property are named
  * where their sum over all properties agrees: a part that is wrong is wrong in both, and is named once.
  */
-async function totalsThatDiffer(
-  tx: Tx,
-  entries: ReadonlyMap<string, Line>,
-  placed: ReadonlyMap<string, PlacedLine>,
-): Promise<readonly Found[]> {
+async function totalsThatDiffer(tx: Tx, { entries, placed, accounts }: FromEntries): Promise<readonly Found[]> {
   const { rows } = await sql<Line>`
     SELECT account_kind, party_id, currency::text AS currency, purpose, kind, sum(amount)::bigint AS amount
       FROM ${LEDGER_TOTALS} t GROUP BY account_kind, party_id, currency, purpose, kind`.execute(tx);
@@ -147,12 +150,51 @@ async function totalsThatDiffer(
       FROM ${PROPERTY_TOTALS} t GROUP BY property_id, owner_id, account_kind, party_id, currency, purpose, kind`.execute(
     tx,
   );
-  const wrong = differing(entries, new Map(rows.map((line) => [keyOf(line), line])));
+  const kept = new Map(rows.map((line) => [keyOf(line), line]));
+  const wrong = differing(entries, kept);
   const isNamed = new Set(wrong.map(({ ref }) => ref));
   const wrongPlaces = differing(placed, new Map(byPlace.map((line) => [placeOf(line), line])), (line) =>
     isNamed.has(keyOf(line)),
   );
-  return [...wrong, ...wrongPlaces];
+  const lines = wrong.flatMap(({ ref }) => entries.get(ref) ?? kept.get(ref) ?? []);
+  const namedAccounts = new Set(lines.map(({ party_id, currency }) => accountOf(party_id, currency)));
+  return [...wrong, ...wrongPlaces, ...(await statementsThatDiffer(tx, accounts, namedAccounts))];
+}
+
+/**
+ * Compares the lines of owners' statements with the entries of their accounts. Owner by owner, so that no statement reads the
+ * lines of all. An owner whose totals differ is named by these.
+ */
+async function statementsThatDiffer(
+  tx: Tx,
+  accounts: ReadonlyMap<string, OwnerAccount>,
+  named: ReadonlySet<string>,
+): Promise<readonly Found[]> {
+  const shown = new Map<string, { readonly owner: string; readonly currency: string; readonly balance: number }>();
+  for (let after: string | null = ''; after !== null; ) {
+    const owner: string | null = await nextOwner(tx, after);
+    after = owner;
+    if (owner === null) break;
+    const { rows } = await sql<{ currency: string; balance: number }>`
+      SELECT currency::text AS currency, -sum(amount)::bigint AS balance FROM ledger_owner_line WHERE owner_id = ${owner} GROUP BY currency`.execute(
+      tx,
+    );
+    for (const { currency, balance } of rows) shown.set(accountOf(owner, currency), { owner, currency, balance });
+  }
+  const found: Found[] = [];
+  for (const ref of new Set([...accounts.keys(), ...shown.keys()])) {
+    const [expected, actual] = [accounts.get(ref)?.balance ?? 0, shown.get(ref)?.balance ?? 0];
+    const isNamed = named.has(ref);
+    if (expected !== actual && !isNamed)
+      found.push({ ref: `statement ${ref}`, expected: String(expected), actual: String(actual) });
+  }
+  return found.toSorted(byRef);
+}
+
+async function nextOwner(tx: Tx, after: string): Promise<string | null> {
+  const { rows } = await sql<{ owner: string | null }>`
+    SELECT min(owner_id) AS owner FROM ledger_owner_line WHERE owner_id > ${after}`.execute(tx);
+  return rows[0]?.owner ?? null;
 }
 
 function differing<T extends Line>(
