@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import { type RunningPostgres, startPostgres } from '../scripts/services/postgres.ts';
 import { freePort, type GuardedProcess, spawnGuarded, waitUntil } from '../scripts/services/process.ts';
+import { PROGRAM_FLAGS } from '../scripts/services/program-flags.ts';
 import { type RunningRedis, startRedis } from '../scripts/services/redis.ts';
 import { migrate } from '../src/db/migrate.ts';
 
@@ -87,7 +88,7 @@ async function startNode(directory: string, script: string, options: ProgramOpti
   const log = fs.openSync(logFile, 'a', 0o600);
   const program = await spawnGuarded(
     process.execPath,
-    [...(options.nodeArgs ?? []), path.join(root, script), ...(options.args ?? [])],
+    [...PROGRAM_FLAGS, ...(options.nodeArgs ?? []), path.join(root, script), ...(options.args ?? [])],
     {
       stopSignal: 'SIGTERM',
       graceMs: 10_000,

@@ -38,6 +38,8 @@ export interface System extends Subject {
   /** What a consumer of the feed does; it is by this that events get their numbers. */
   readonly readFeed: () => Promise<void>;
   readonly databaseUrl: string;
+  /** The first process of each program. */
+  readonly processes: Readonly<Record<string, readonly number[]>>;
   /** As `meter`, for what is short (`cpu.ts`). */
   readonly exactMeter: () => () => Cpu;
   /** A client with the rights of that role. */
@@ -111,6 +113,7 @@ export async function startSystem(
 
   return {
     databaseUrl,
+    processes,
     meter: meter.start,
     exactMeter: cpuMeter(processes, { exact: true }).start,
     clientOf: programs.clientOf,
