@@ -15,6 +15,7 @@ import { type Subject, startSubject } from './subject.ts';
  *
  * --quick      3 000 and 30 000 finished sagas, three runs; not kept with the tree
  * --full       1 000 000 beside them, which takes some 60 GB of disk
+ * --sizes A,B  other numbers of finished sagas, the smallest first; not kept with the tree
  * --runs N     medians of so many
  * --only TEXT  only operations whose name holds it
  * --keep       keeps the long history in `.roomy/growth` for the next run, which finds it there
@@ -24,6 +25,7 @@ const { values: given } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     full: { type: 'boolean', default: false },
+    sizes: { type: 'string' },
     runs: { type: 'string' },
     only: { type: 'string', default: '' },
     keep: { type: 'boolean', default: false },
@@ -31,7 +33,9 @@ const { values: given } = parseArgs({
   },
 });
 const RUNS = Number(given.runs ?? (given.quick ? 3 : 5));
-const SIZES = given.quick ? [3_000, 30_000] : [3_000, 30_000, 300_000, ...(given.full ? [1_000_000] : [])];
+const SIZES =
+  given.sizes?.split(',').map(Number) ??
+  (given.quick ? [3_000, 30_000] : [3_000, 30_000, 300_000, ...(given.full ? [1_000_000] : [])]);
 const STAYS = given.quick ? 40 : 60;
 /** How often a GET is asked in one run. */
 const TIMES = 5;
@@ -49,6 +53,8 @@ const MEASURING = {
 const say = (line: string): void => console.log(line);
 
 async function main(): Promise<number> {
+  if (SIZES.length < 2 || SIZES.some((size) => !Number.isInteger(size) || size < 3_000 || size > 1_000_000))
+    throw new RangeError('--sizes must be whole numbers from 3000 to 1000000, at least two');
   if (!Number.isInteger(RUNS) || RUNS < 1 || RUNS > 20) throw new RangeError('--runs must be from 1 to 20');
   say(`Histories of ${SIZES.join(', ')} finished sagas`);
   const histories = await makeHistories(SIZES, say);
@@ -138,7 +144,7 @@ const isSimple = (name: string): boolean => !name.includes('&');
 function report(operations: readonly Operation[]): void {
   say(renderGrowth(operations, SIZES));
   const at = new Date().toISOString();
-  const isWhole = !given.quick && given.only === '';
+  const isWhole = !given.quick && given.only === '' && given.sizes === undefined;
   const directory = path.join(import.meta.dirname, isWhole ? '../results' : '../../.roomy/bench');
   const file = path.join(directory, `growth-${at.replaceAll(/[:.]/g, '-')}.json`);
   fs.mkdirSync(directory, { recursive: true });

@@ -3,4 +3,4 @@
  * what is garbage lie until its heap is several times as large. What lives is some 60 MB; each of these programs stays below 256
  * MB in all (`npm run bench:soak`).
  */
-export const PROGRAM_FLAGS = ['--max-semi-space-size=8', '--max-old-space-size=256'] as const;
+export const PROGRAM_FLAGS = ['--max-semi-space-size=16', '--max-old-space-size=256'] as const;
