@@ -148,13 +148,18 @@ function journals(scope: MoneyScope, filter: MoneyFilter, since?: Since): RawBui
       ? sql`LATERAL (SELECT * FROM ledger_entry l WHERE l.tx_id = x.id OFFSET 0)`
       : sql`ledger_entry`;
   const account = scope.kind === 'OWNER' ? sql`a.kind = 'OWNER_PAYABLE' AND a.party_id = ${scope.ownerId}` : sql`true`;
+  // There are as many accounts as guests, of all years: only those that the journals name are looked up, each once.
   return sql`
-    SELECT e.currency, e.amount, a.kind AS account, x.purpose, coalesce((SELECT o.kind FROM ledger_tx o WHERE o.id = x.reverses), x.kind) AS kind
-      FROM ${since ? foundSince(scope, filter, since) : found(scope, filter)} x JOIN ${entries} e ON e.tx_id = x.id JOIN ledger_account a ON a.id = e.account_id
-      LEFT JOIN transaction t ON t.id = x.transaction_id
-      LEFT JOIN reservation r ON r.id = coalesce(x.reservation_id, t.reservation_id)
-      LEFT JOIN property p ON p.id = r.property_id
-     WHERE ${account} AND ${journalConditions(scope, filter)}`;
+    SELECT s.currency, s.amount, a.kind AS account, s.purpose, s.kind
+      FROM (SELECT e.account_id, e.currency, x.purpose, coalesce((SELECT o.kind FROM ledger_tx o WHERE o.id = x.reverses), x.kind) AS kind,
+                   sum(e.amount) AS amount
+              FROM ${since ? foundSince(scope, filter, since) : found(scope, filter)} x JOIN ${entries} e ON e.tx_id = x.id
+              LEFT JOIN transaction t ON t.id = x.transaction_id
+              LEFT JOIN reservation r ON r.id = coalesce(x.reservation_id, t.reservation_id)
+              LEFT JOIN property p ON p.id = r.property_id
+             WHERE ${journalConditions(scope, filter)} GROUP BY 1, 2, 3, 4) s
+      CROSS JOIN LATERAL (SELECT l.kind, l.party_id FROM ledger_account l WHERE l.id = s.account_id OFFSET 0) a
+     WHERE ${account}`;
 }
 
 /** The journals that can be meant, by the indexes that find them: those of one stay, place, owner or portfolio, or of a time. */
