@@ -48,9 +48,12 @@ export const OF_TESTS: Shape = {
   lanes: 1,
 };
 
-/** As an agency with a hundred places has it: every row of every stay, 16 stays a day until last week, evenly shared. */
+/**
+ * As an agency with a hundred places has it: every row of every stay, 16 stays a day until last week, evenly shared. A comparison
+ * with a gateway is of a night, so that one of the eight copies of a day has it.
+ */
 export const WHOLE: Shape = {
-  thinned: {},
+  thinned: { reconciliation: 8, reconciliation_line: 8, difference: 8 },
   shortAnswers: false,
   spread: { owner: 50, staff: 50, property: 100 },
   shareOf: (many) => `n % ${many}`,
