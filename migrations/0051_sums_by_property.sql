@@ -6,7 +6,7 @@ CREATE TABLE ledger_property_total (
   amount bigint NOT NULL,
   PRIMARY KEY (property_id, owner_id, account_kind, party_id, currency, purpose, kind)
 );
-CREATE INDEX ledger_property_total_by_owner ON ledger_property_total (owner_id) WHERE owner_id <> '';
+CREATE INDEX ledger_property_total_by_owner ON ledger_property_total (owner_id);
 ALTER TABLE ledger_part ADD COLUMN property_id text NOT NULL DEFAULT '', ADD COLUMN owner_id text NOT NULL DEFAULT '';
 
 -- The lines of owners' statements, found by owner and time: one a journal. What a statement shows, and what it leaves out, is

@@ -339,7 +339,7 @@ CREATE TABLE ledger_property_total (
   CONSTRAINT ledger_property_total_pkey PRIMARY KEY (property_id, owner_id, account_kind, party_id, currency, purpose,
     kind)
 );
-CREATE INDEX ledger_property_total_by_owner ON ledger_property_total (owner_id) WHERE owner_id <> '';
+CREATE INDEX ledger_property_total_by_owner ON ledger_property_total (owner_id);
 
 CREATE TABLE ledger_total (
   account_kind text NOT NULL,
