@@ -1,7 +1,7 @@
 import { stayId } from './seed.ts';
 
 /** The requests that start the sagas of a stay, and how each ends. */
-export type Action = 'confirm' | 'rollback' | 'pay' | 'checkIn' | 'cancel';
+export type Action = 'confirm' | 'rollback' | 'pay' | 'checkIn' | 'checkOut' | 'cancel';
 
 export interface ActionPlan {
   readonly path: (index: number) => string;
@@ -41,5 +41,6 @@ export const ACTIONS: Readonly<Record<Action, ActionPlan>> = {
     ends: 'completed',
   },
   checkIn: { path: on('check-in'), body: nothing, status: 200, saga: 'checkIn', ends: 'completed' },
+  checkOut: { path: on('check-out'), body: nothing, status: 200, saga: 'checkOut', ends: 'completed' },
   cancel: { path: on('cancel'), body: nothing, status: 200, saga: 'cancelReservation', ends: 'completed' },
 };

@@ -1,4 +1,5 @@
 import fs from 'node:fs';
+import type { Cpu } from './types.ts';
 
 /** Where there is no /proc, CPU time is not measured. */
 const MEASURABLE = fs.existsSync('/proc/self/stat');
@@ -11,17 +12,18 @@ interface Process {
   readonly endedChildrenMs: number;
 }
 
-/** CPU time that programs use between two moments, by name and in all. `roots` holds each program's first processes. */
-export function cpuMeter(roots: Readonly<Record<string, readonly number[]>>) {
+/**
+ * CPU time that programs use between two moments, by name and in all. `roots` holds each program's first processes. `exact`
+ * counts in nanoseconds, for what is short: it looks at every thread, so a look costs some milliseconds itself.
+ */
+export function cpuMeter(roots: Readonly<Record<string, readonly number[]>>, { exact = false } = {}) {
   const read = (): ReadonlyMap<string, number | null> =>
     new Map(Object.entries(roots).map(([name, pids]) => [name, cpuMs(pids)]));
+  if (exact) return exactMeter(roots);
   return {
     start: () => {
       const before = read();
-      return (): {
-        readonly cpuMs: number | null;
-        readonly cpuMsByProgram: Readonly<Record<string, number | null>>;
-      } => {
+      return (): Cpu => {
         const used = [...read()].map(([name, after]) => {
           const since = before.get(name) ?? null;
           return [name, after === null || since === null ? null : after - since] as const;
@@ -36,6 +38,13 @@ export function cpuMeter(roots: Readonly<Record<string, readonly number[]>>) {
 /** CPU time so far of processes with all their descendants, in milliseconds; null where it cannot be read. */
 function cpuMs(roots: readonly number[]): number | null {
   if (!MEASURABLE) return null;
+  let total = 0;
+  for (const { ownMs, endedChildrenMs } of treeOf(roots).values()) total += ownMs + endedChildrenMs;
+  return total;
+}
+
+/** These processes and all that descend from them. */
+function treeOf(roots: readonly number[]): ReadonlyMap<number, Process> {
   const processes = new Map<number, Process>();
   for (const entry of fs.readdirSync('/proc')) {
     const process = /^\d+$/.test(entry) ? read(entry) : undefined;
@@ -50,9 +59,44 @@ function cpuMs(roots: readonly number[]): number | null {
     }
     return false;
   };
-  let total = 0;
-  for (const [pid, process] of processes) if (within(pid)) total += process.ownMs + process.endedChildrenMs;
-  return total;
+  return new Map([...processes].filter(([pid]) => within(pid)));
+}
+
+/** Of processes that are there at the end: what one that has ended meanwhile has used is not counted. */
+function exactMeter(roots: Readonly<Record<string, readonly number[]>>) {
+  const look = () =>
+    Object.entries(roots).map(([name, pids]) => {
+      const threads = [...treeOf(pids).keys()].map((pid) => [pid, threadsMs(pid)] as const);
+      return [name, new Map(threads)] as const;
+    });
+  return {
+    start: () => {
+      const before = new Map(look());
+      return (): Cpu => {
+        if (!MEASURABLE) return { cpuMs: null, cpuMsByProgram: {} };
+        const used = look().map(([name, threads]) => {
+          let ms = 0;
+          for (const [pid, now] of threads) ms += (now ?? 0) - (before.get(name)?.get(pid) ?? 0);
+          return [name, ms] as const;
+        });
+        return { cpuMs: used.reduce((sum, [, ms]) => sum + ms, 0), cpuMsByProgram: Object.fromEntries(used) };
+      };
+    },
+  };
+}
+
+const NS_PER_MS = 1e6;
+
+/** Null where the kernel does not say, or when the process has ended. */
+function threadsMs(pid: number): number | null {
+  try {
+    let total = 0;
+    for (const thread of fs.readdirSync(`/proc/${pid}/task`))
+      total += Number(fs.readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]) / NS_PER_MS;
+    return total;
+  } catch {
+    return null;
+  }
 }
 
 function read(pid: string): Process | undefined {

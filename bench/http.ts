@@ -16,11 +16,12 @@ export interface Client {
 const ANSWER_WITHIN_MS = 70_000;
 const MAX_SOCKETS = 2_048;
 
-export function createClient(port: number, token: string): Client {
+/** `token` answers one that is valid now. */
+export function createClient(port: number, token: () => Promise<string>): Client {
   const agent = new http.Agent({ keepAlive: true, maxSockets: MAX_SOCKETS });
   const ask = (method: string, path: string, headers: Readonly<Record<string, string>>, body: string) =>
-    again(() =>
-      request({ agent, port, method, path, headers: { Authorization: `Bearer ${token}`, ...headers } }, body),
+    again(async () =>
+      request({ agent, port, method, path, headers: { Authorization: `Bearer ${await token()}`, ...headers } }, body),
     );
   return {
     post: (path, body) => {

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import { type RunningPostgres, startPostgres } from '../scripts/services/postgres.ts';
 import { freePort, type GuardedProcess, spawnGuarded, waitUntil } from '../scripts/services/process.ts';
+import { PROGRAM_FLAGS } from '../scripts/services/program-flags.ts';
 import { type RunningRedis, startRedis } from '../scripts/services/redis.ts';
 import { migrate } from '../src/db/migrate.ts';
 
@@ -37,7 +38,11 @@ export interface ProgramOptions {
 const READY_WITHIN_MS = 30_000;
 const ROOT = path.join(import.meta.dirname, '..');
 
-export async function startServices(settings: Readonly<Record<string, string>>): Promise<Started> {
+/** `postgresDir` is kept, whatever it holds; without one, everything is removed at the end. */
+export async function startServices(
+  settings: Readonly<Record<string, string>>,
+  { postgresDir }: { readonly postgresDir?: string } = {},
+): Promise<Started> {
   const directory = fs.mkdtempSync(path.join(os.tmpdir(), 'roomy-bench-'));
   // Postgres may run under another account, which must be able to get there.
   fs.chmodSync(directory, 0o755);
@@ -48,7 +53,7 @@ export async function startServices(settings: Readonly<Record<string, string>>):
     for (const end of stops.splice(0).reverse()) await end().catch((error: unknown) => console.error(error));
   };
   try {
-    const postgres = await startPostgres({ dataDir: path.join(directory, 'postgres'), settings });
+    const postgres = await startPostgres({ dataDir: postgresDir ?? path.join(directory, 'postgres'), settings });
     stops.push(postgres.stop);
     const redis = await startRedis({ dir: path.join(directory, 'redis'), say: (line) => console.log(line) });
     stops.push(redis.stop);
@@ -83,7 +88,7 @@ async function startNode(directory: string, script: string, options: ProgramOpti
   const log = fs.openSync(logFile, 'a', 0o600);
   const program = await spawnGuarded(
     process.execPath,
-    [...(options.nodeArgs ?? []), path.join(root, script), ...(options.args ?? [])],
+    [...PROGRAM_FLAGS, ...(options.nodeArgs ?? []), path.join(root, script), ...(options.args ?? [])],
     {
       stopSignal: 'SIGTERM',
       graceMs: 10_000,

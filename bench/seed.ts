@@ -24,20 +24,30 @@ export async function seed(databaseUrl: string, stays: Readonly<Record<Outcome, 
   await client.connect();
   try {
     await client.query(PEOPLE);
-    for (const [outcome, count] of Object.entries(stays)) {
-      const owner = outcome === 'rollback' ? `'owner-refused'` : `'owner-' || n % ${OWNERS}`;
-      await client.query(`INSERT INTO property (id, name, owner_id, region)
-        SELECT '${outcome}-property-' || n, 'Villa ' || n, ${owner}, 'Marina' FROM generate_series(0, ${count - 1}) n`);
-      await client.query(`
-        INSERT INTO reservation (id, property_id, guest_id, check_in_date, check_out_date, total_minor, currency, guest_count, created_by)
-        SELECT '${outcome}-' || n, '${outcome}-property-' || n, 'guest-' || n % ${GUESTS}, current_date + 30 + n % 700,
-          current_date + 30 + n % 700 + 3 + n % 5, 100000 + n, 'AED', 2, 'bench' FROM generate_series(0, ${count - 1}) n`);
-    }
+    for (const outcome of ['confirm', 'rollback'] as const) await addStays(client, outcome, 0, stays[outcome]);
     await client.query('VACUUM (ANALYZE)');
     await client.query('CHECKPOINT');
   } finally {
     await client.end();
   }
+}
+
+/** So many more stays, from the `from`th on, while the programs run. */
+export async function seedMore(databaseUrl: string, from: number, count: number): Promise<void> {
+  const client = new pg.Client({ connectionString: databaseUrl });
+  await client.connect();
+  await addStays(client, 'confirm', from, count).finally(() => client.end());
+}
+
+async function addStays(client: pg.Client, outcome: Outcome, from: number, count: number): Promise<void> {
+  const numbers = `generate_series(${from}, ${from + count - 1}) n`;
+  const owner = outcome === 'rollback' ? `'owner-refused'` : `'owner-' || n % ${OWNERS}`;
+  await client.query(`INSERT INTO property (id, name, owner_id, region)
+    SELECT '${outcome}-property-' || n, 'Villa ' || n, ${owner}, 'Marina' FROM ${numbers}`);
+  await client.query(`
+    INSERT INTO reservation (id, property_id, guest_id, check_in_date, check_out_date, total_minor, currency, guest_count, created_by)
+    SELECT '${outcome}-' || n, '${outcome}-property-' || n, 'guest-' || n % ${GUESTS}, current_date + 30 + n % 700,
+      current_date + 30 + n % 700 + 3 + n % 5, 100000 + n, 'AED', 2, 'bench' FROM ${numbers}`);
 }
 
 /** In a migrated database: refuses the message, and gives the events of the seed their places, so that none waits. */

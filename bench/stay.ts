@@ -27,7 +27,7 @@ export interface Column {
   readonly perSecond: number | null;
   readonly cpuMsPerSaga: number | null;
 }
-export type LaterAction = Exclude<Action, 'confirm' | 'rollback'>;
+export type LaterAction = Extract<Action, 'pay' | 'checkIn' | 'cancel'>;
 export interface StayFigures {
   readonly burst: DrainedStay;
   readonly atRate: DrainedStay;

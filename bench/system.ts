@@ -3,8 +3,9 @@ import path from 'node:path';
 import { Queue } from 'bullmq';
 import pg from 'pg';
 import { waitUntil } from '../scripts/services/process.ts';
-import { readJwtConfig } from '../src/config.ts';
-import { mintToken } from '../src/http/mint.ts';
+import { type JwtConfig, readJwtConfig } from '../src/config.ts';
+import type { Role } from '../src/http/auth.ts';
+import { mintToken, type TokenRequest } from '../src/http/mint.ts';
 import { systemClock } from '../src/kernel/clock.ts';
 import { COMPENSATION_QUEUE, FORWARD_QUEUE, NOTIFICATION_QUEUE, TASK_QUEUE } from '../src/queues/names.ts';
 import { BACKGROUND_ROLES, type WorkerRole } from '../src/workers/roles.ts';
@@ -37,6 +38,15 @@ export interface System extends Subject {
   /** What a consumer of the feed does; it is by this that events get their numbers. */
   readonly readFeed: () => Promise<void>;
   readonly databaseUrl: string;
+  /** The first process of each program. */
+  readonly processes: Readonly<Record<string, readonly number[]>>;
+  /** As `meter`, for what is short (`cpu.ts`). */
+  readonly exactMeter: () => () => Cpu;
+  /** A client with the rights of that role. */
+  readonly clientOf: (role: Role, sub: string) => Client;
+  /** Stops the workers where they are, and lets them go on: so that several systems do not disturb each other. */
+  readonly freeze: () => void;
+  readonly thaw: () => void;
 }
 export interface SystemOptions {
   /** Of the database and in Redis. */
@@ -46,8 +56,12 @@ export interface SystemOptions {
   readonly root?: string;
   /** One worker for sagas and one for everything else, as `npm start` has them, instead of one for all. */
   readonly apart?: boolean;
+  /** A database that has its schema and its stays; it stays when the system is closed. */
+  readonly existing?: string;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
+const TOKEN_SECONDS = 3_600;
 const DRAINED_WITHIN_MS = 60_000;
 const AT_REST_WITHIN_MS = 180_000;
 const LOOK_EVERY_MS = 20;
@@ -56,24 +70,28 @@ const LOOK_FOR_REST_EVERY_MS = 500;
 export async function startSystem(
   started: Started,
   stays: Readonly<Record<Outcome, number>>,
-  { name = 'system', nodeArgs = () => [], root, apart = false }: SystemOptions = {},
+  { name = 'system', nodeArgs = () => [], root, apart = false, existing, env = {} }: SystemOptions = {},
 ): Promise<System> {
-  const databaseUrl = await started.database(`bench_${name}`, root);
-  await seed(databaseUrl, stays);
-  await refuseAndNumber(databaseUrl);
-  const programs = await startPrograms(started, databaseUrl, { name, nodeArgs, root, apart });
+  const databaseUrl = existing ?? (await started.database(`bench_${name}`, root));
+  if (existing === undefined) {
+    await seed(databaseUrl, stays);
+    await refuseAndNumber(databaseUrl);
+  }
+  const programs = await startPrograms(started, databaseUrl, { name, nodeArgs, root, apart, env });
   const { client, notifications, tasks } = programs;
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 2, application_name: 'bench' });
   // When the bench is interrupted, the servers go first; a query under way fails by itself.
   pool.on('error', () => undefined);
   const used: Record<Outcome, number> = { confirm: 0, rollback: 0 };
-  const meter = cpuMeter({
+  const processes = {
     api: [programs.api.pid],
     worker: [programs.worker.pid],
     ...(programs.background ? { background: [programs.background.pid] } : {}),
     postgres: [started.postgres.pid],
     redis: [started.redis.pid],
-  });
+  };
+  const meter = cpuMeter(processes);
+  const workers = [programs.worker, ...(programs.background ? [programs.background] : [])];
 
   const { number, drained } = looksAt(pool, programs);
   const send = sender(client);
@@ -95,7 +113,16 @@ export async function startSystem(
 
   return {
     databaseUrl,
+    processes,
     meter: meter.start,
+    exactMeter: cpuMeter(processes, { exact: true }).start,
+    clientOf: programs.clientOf,
+    freeze: () => {
+      for (const { pid } of workers) process.kill(pid, 'SIGSTOP');
+    },
+    thaw: () => {
+      for (const { pid } of workers) process.kill(pid, 'SIGCONT');
+    },
     wal: () => walMeter(pool),
     send,
     act,
@@ -126,8 +153,21 @@ export async function startSystem(
     close: async () => {
       await pool.end();
       await programs.close();
-      await started.drop(databaseUrl);
+      if (existing === undefined) await started.drop(databaseUrl);
     },
+  };
+}
+
+/** A token lives an hour at the most, and some benches take longer. */
+function renewed(jwt: JwtConfig, request: Omit<TokenRequest, 'lifetimeSeconds'>): () => Promise<string> {
+  let token: Promise<string> | undefined;
+  let until = 0;
+  return () => {
+    const now = performance.now();
+    if (token !== undefined && now < until) return token;
+    until = now + (TOKEN_SECONDS / 2) * 1_000;
+    token = mintToken(jwt, systemClock, { ...request, lifetimeSeconds: TOKEN_SECONDS });
+    return token;
   };
 }
 
@@ -169,7 +209,8 @@ async function startPrograms(
     nodeArgs,
     root,
     apart,
-  }: Required<Pick<SystemOptions, 'name' | 'nodeArgs' | 'apart'>> & { readonly root: string | undefined },
+    env: more,
+  }: Required<Pick<SystemOptions, 'name' | 'nodeArgs' | 'apart' | 'env'>> & { readonly root: string | undefined },
 ) {
   const prefix = `bench-${name}`;
   const port = await freePort();
@@ -188,6 +229,7 @@ async function startPrograms(
     LOG_LEVEL: 'info',
     // Longer than any saga of an overloaded machine takes, so that each answer is an end.
     SAGA_WAIT_MS: '60000',
+    ...more,
   };
   const open = (queue: string) => {
     const opened = new Queue(queue, { connection: { url: started.redis.url }, prefix: `{${prefix}}` });
@@ -216,18 +258,16 @@ async function startPrograms(
     ...tree,
     ready: () => isReady(port),
   });
-  const token = await mintToken(readJwtConfig({ JWT_KEYS: jwtKeys }), systemClock, {
-    sub: 'bench',
-    grant: { role: 'ADMIN' },
-    lifetimeSeconds: 3_600,
-  });
-  const client = createClient(port, token);
+  const jwt = readJwtConfig({ JWT_KEYS: jwtKeys });
+  const clientOf: System['clientOf'] = (role, sub) => createClient(port, renewed(jwt, { sub, grant: { role } }));
+  const client = clientOf('ADMIN', 'bench');
   return {
     ...queues,
     api,
     worker,
     background,
     client,
+    clientOf,
     close: async () => {
       client.close();
       await Promise.all(Object.values(queues).map((queue) => queue.close()));

@@ -444,6 +444,15 @@ CREATE TABLE ledger_entry (
 );
 CREATE INDEX ledger_entry_by_account ON ledger_entry (account_id);
 
+CREATE TABLE ledger_owner_line (
+  owner_id text NOT NULL,
+  at timestamp with time zone NOT NULL,
+  tx_id text NOT NULL,
+  currency character(3) NOT NULL,
+  amount bigint NOT NULL,
+  CONSTRAINT ledger_owner_line_pkey PRIMARY KEY (owner_id, at, tx_id, currency) INCLUDE (amount)
+);
+
 CREATE TABLE ledger_part (
   id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
   account_kind text NOT NULL,
@@ -452,8 +461,24 @@ CREATE TABLE ledger_part (
   purpose text NOT NULL,
   kind text NOT NULL,
   amount bigint NOT NULL,
+  property_id text NOT NULL DEFAULT '',
+  owner_id text NOT NULL DEFAULT '',
   CONSTRAINT ledger_part_pkey PRIMARY KEY (id)
 );
+
+CREATE TABLE ledger_property_total (
+  property_id text NOT NULL,
+  owner_id text NOT NULL,
+  account_kind text NOT NULL,
+  party_id text NOT NULL,
+  currency character(3) NOT NULL,
+  purpose text NOT NULL,
+  kind text NOT NULL,
+  amount bigint NOT NULL,
+  CONSTRAINT ledger_property_total_pkey PRIMARY KEY (property_id, owner_id, account_kind, party_id, currency, purpose,
+    kind)
+);
+CREATE INDEX ledger_property_total_by_owner ON ledger_property_total (owner_id);
 
 CREATE TABLE ledger_total (
   account_kind text NOT NULL,
@@ -800,6 +825,7 @@ CREATE TABLE reconciliation (
   CONSTRAINT reconciliation_source_check CHECK (source = ANY (ARRAY['GATEWAY', 'CSV']))
 );
 CREATE INDEX reconciliation_by_age ON reconciliation (created_at, id);
+CREATE INDEX reconciliation_by_gateway ON reconciliation (gateway_id, created_at, id);
 
 CREATE TABLE reconciliation_line (
   reconciliation_id text NOT NULL,
@@ -2037,15 +2063,42 @@ BEGIN
   RETURN NULL;
 END $function$;
 
+CREATE FUNCTION ledger_follows_stay()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  INSERT INTO ledger_part (account_kind, party_id, currency, purpose, kind, property_id, owner_id, amount)
+  SELECT l.account_kind, l.party_id, l.currency, l.purpose, l.kind, place.id, l.owner_id, place.sign * l.amount
+    FROM (SELECT a.kind AS account_kind, CASE a.kind WHEN 'OWNER_PAYABLE' THEN coalesce(a.party_id, '') ELSE '' END AS party_id, e.currency, x.purpose,
+                 coalesce(o.kind, x.kind) AS kind, coalesce(t.owner_id, '') AS owner_id, sum(e.amount) AS amount
+            FROM (SELECT j.id FROM ledger_tx j WHERE j.reservation_id = NEW.id
+                  UNION SELECT j.id FROM transaction y JOIN ledger_tx j ON j.transaction_id = y.id AND j.reservation_id IS NULL
+                         WHERE y.reservation_id = NEW.id) own
+            JOIN ledger_tx x ON x.id = own.id JOIN ledger_entry e ON e.tx_id = x.id JOIN ledger_account a ON a.id = e.account_id
+            LEFT JOIN ledger_tx o ON o.id = x.reverses LEFT JOIN transaction t ON t.id = x.transaction_id
+           GROUP BY 1, 2, 3, 4, 5, 6) l,
+         (VALUES (OLD.property_id, -1), (NEW.property_id, 1)) AS place (id, sign)
+   WHERE l.amount <> 0;
+  RETURN NULL;
+END $function$;
+
 CREATE FUNCTION ledger_parts()
  RETURNS trigger
  LANGUAGE plpgsql
 AS $function$
 BEGIN
-  INSERT INTO ledger_part (account_kind, party_id, currency, purpose, kind, amount)
-  SELECT a.kind, CASE a.kind WHEN 'OWNER_PAYABLE' THEN coalesce(a.party_id, '') ELSE '' END, e.currency, x.purpose, coalesce(o.kind, x.kind), sum(e.amount)
+  INSERT INTO ledger_part (account_kind, party_id, currency, purpose, kind, property_id, owner_id, amount)
+  SELECT a.kind, CASE a.kind WHEN 'OWNER_PAYABLE' THEN coalesce(a.party_id, '') ELSE '' END, e.currency, x.purpose, coalesce(o.kind, x.kind),
+         coalesce(r.property_id, ''), coalesce(t.owner_id, ''), sum(e.amount)
     FROM new_rows e JOIN ledger_tx x ON x.id = e.tx_id JOIN ledger_account a ON a.id = e.account_id LEFT JOIN ledger_tx o ON o.id = x.reverses
-   GROUP BY 1, 2, 3, 4, 5;
+    LEFT JOIN transaction t ON t.id = x.transaction_id LEFT JOIN reservation r ON r.id = coalesce(x.reservation_id, t.reservation_id)
+   GROUP BY 1, 2, 3, 4, 5, 6, 7;
+  INSERT INTO ledger_owner_line AS l (owner_id, at, tx_id, currency, amount)
+  SELECT a.party_id, x.created_at, x.id, e.currency, sum(e.amount)
+    FROM new_rows e JOIN ledger_account a ON a.id = e.account_id JOIN ledger_tx x ON x.id = e.tx_id
+   WHERE a.kind = 'OWNER_PAYABLE' AND a.party_id IS NOT NULL GROUP BY 1, 2, 3, 4
+  ON CONFLICT (owner_id, at, tx_id, currency) DO UPDATE SET amount = l.amount + excluded.amount;
   RETURN NULL;
 END $function$;
 
@@ -2067,10 +2120,20 @@ AS $function$
   LOCK ledger_entry IN SHARE MODE;
   DELETE FROM ledger_part;
   DELETE FROM ledger_total;
-  INSERT INTO ledger_total (account_kind, party_id, currency, purpose, kind, amount)
-  SELECT a.kind, CASE a.kind WHEN 'OWNER_PAYABLE' THEN coalesce(a.party_id, '') ELSE '' END, e.currency, x.purpose, coalesce(o.kind, x.kind), sum(e.amount)
+  DELETE FROM ledger_property_total;
+  DELETE FROM ledger_owner_line;
+  INSERT INTO ledger_owner_line (owner_id, at, tx_id, currency, amount)
+  SELECT a.party_id, x.created_at, x.id, e.currency, sum(e.amount)
+    FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id JOIN ledger_tx x ON x.id = e.tx_id
+   WHERE a.kind = 'OWNER_PAYABLE' AND a.party_id IS NOT NULL GROUP BY 1, 2, 3, 4;
+  INSERT INTO ledger_property_total (property_id, owner_id, account_kind, party_id, currency, purpose, kind, amount)
+  SELECT coalesce(r.property_id, ''), coalesce(t.owner_id, ''), a.kind,
+         CASE a.kind WHEN 'OWNER_PAYABLE' THEN coalesce(a.party_id, '') ELSE '' END, e.currency, x.purpose, coalesce(o.kind, x.kind), sum(e.amount)
     FROM ledger_entry e JOIN ledger_tx x ON x.id = e.tx_id JOIN ledger_account a ON a.id = e.account_id LEFT JOIN ledger_tx o ON o.id = x.reverses
-   GROUP BY 1, 2, 3, 4, 5;
+    LEFT JOIN transaction t ON t.id = x.transaction_id LEFT JOIN reservation r ON r.id = coalesce(x.reservation_id, t.reservation_id)
+   GROUP BY 1, 2, 3, 4, 5, 6, 7;
+  INSERT INTO ledger_total (account_kind, party_id, currency, purpose, kind, amount)
+  SELECT account_kind, party_id, currency, purpose, kind, sum(amount) FROM ledger_property_total GROUP BY 1, 2, 3, 4, 5;
 $function$;
 
 CREATE FUNCTION ledger_tx_ck()
@@ -2737,6 +2800,8 @@ CREATE TRIGGER guest_place_of_change AFTER UPDATE OF property_id, guest_id ON re
     WHEN (old.property_id IS DISTINCT FROM new.property_id OR old.guest_id IS DISTINCT FROM new.guest_id)
     EXECUTE FUNCTION guest_places();
 CREATE TRIGGER guest_place_of_new AFTER INSERT OR DELETE ON reservation FOR EACH ROW EXECUTE FUNCTION guest_places();
+CREATE TRIGGER ledger_follows AFTER UPDATE OF property_id ON reservation FOR EACH ROW
+    WHEN (old.property_id IS DISTINCT FROM new.property_id) EXECUTE FUNCTION ledger_follows_stay();
 CREATE TRIGGER marks_of_change AFTER UPDATE OF status, payment_status, total_minor, currency, guest_id, property_id,
     referring_agent_id, distribution_version ON reservation FOR EACH ROW WHEN (old.status IS DISTINCT FROM new.status
     OR old.payment_status IS DISTINCT FROM new.payment_status OR old.total_minor IS DISTINCT FROM new.total_minor

@@ -14,6 +14,7 @@ import { createStages, logLineFor, secondsOf } from './progress.ts';
 import { choosePort } from './services/ports.ts';
 import { type RunningPostgres, startPostgres } from './services/postgres.ts';
 import { codeOf, type GuardedProcess, runsWith, spawnGuarded } from './services/process.ts';
+import { PROGRAM_FLAGS } from './services/program-flags.ts';
 import { type RunningRedis, startRedis } from './services/redis.ts';
 import { welcome } from './welcome.ts';
 
@@ -93,6 +94,8 @@ async function main(fresh: boolean): Promise<void> {
   const redisUrl = process.env['REDIS_URL'] ?? (await embeddedRedis()).url;
   const jwtKeys = process.env['JWT_KEYS'] ?? readSecrets();
   const env = {
+    // What Node has made of the sources is used again: programs start in half the time.
+    NODE_COMPILE_CACHE: path.join(DATA_DIR, 'compile-cache'),
     ...process.env,
     // It is for a trial on this machine, whatever the shell says.
     NODE_ENV: 'development',
@@ -311,7 +314,7 @@ async function keepRunning(
     fs.renameSync(logFile, `${logFile}.1`);
   const file = fs.createWriteStream(logFile, { flags: 'a' });
   const launch = async (): Promise<GuardedProcess> => {
-    const started = await spawnGuarded(process.execPath, [...program], {
+    const started = await spawnGuarded(process.execPath, [...PROGRAM_FLAGS, ...program], {
       stopSignal: 'SIGTERM',
       graceMs: 15_000,
       spawn: { cwd: ROOT, env: await environment(), stdio: ['ignore', 'pipe', 'pipe'] },

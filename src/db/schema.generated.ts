@@ -238,13 +238,34 @@ export interface LedgerEntry {
   tx_id: string;
 }
 
+export interface LedgerOwnerLine {
+  amount: number;
+  at: Timestamp;
+  currency: string;
+  owner_id: string;
+  tx_id: string;
+}
+
 export interface LedgerPart {
   account_kind: string;
   amount: number;
   currency: string;
   id: GeneratedAlways<number>;
   kind: string;
+  owner_id: Generated<string>;
   party_id: string;
+  property_id: Generated<string>;
+  purpose: string;
+}
+
+export interface LedgerPropertyTotal {
+  account_kind: string;
+  amount: number;
+  currency: string;
+  kind: string;
+  owner_id: string;
+  party_id: string;
+  property_id: string;
   purpose: string;
 }
 
@@ -859,7 +880,9 @@ export interface DB {
   integrity_pass: IntegrityPass;
   ledger_account: LedgerAccount;
   ledger_entry: LedgerEntry;
+  ledger_owner_line: LedgerOwnerLine;
   ledger_part: LedgerPart;
+  ledger_property_total: LedgerPropertyTotal;
   ledger_total: LedgerTotal;
   ledger_tx: LedgerTx;
   mail_frame: MailFrame;

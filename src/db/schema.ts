@@ -170,6 +170,13 @@ interface NarrowedTables {
   audit_log: Narrow<'audit_log', { seq: Generated<number>; prev_hash: Generated<Buffer>; hash: Generated<Buffer> }>;
   /** Sums of entries; of parties, owners alone have rows of their own, the others ''. */
   ledger_total: Narrow<'ledger_total', { account_kind: AccountKind; purpose: JournalPurpose; kind: JournalKind }>;
+  /** The same by property and owner of the transaction, '' where there is none. */
+  ledger_property_total: Narrow<
+    'ledger_property_total',
+    { account_kind: AccountKind; purpose: JournalPurpose; kind: JournalKind }
+  >;
+  /** What a journal has changed on an owner's account, at the journal's time; + debit, - credit. */
+  ledger_owner_line: Narrow<'ledger_owner_line', object>;
   /** Amounts posted after the totals were last added up. */
   ledger_part: Narrow<'ledger_part', { account_kind: AccountKind; purpose: JournalPurpose; kind: JournalKind }>;
   /** The event as the gateway told it (`GatewayEvent`), kept until it can be booked. */

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { PROGRAM_FLAGS } from '../../scripts/services/program-flags.ts';
 import { readConfig } from '../../src/config.ts';
 import { PROVIDER_VARIABLES } from '../../src/config-providers.ts';
 import { CATALOGUE } from '../../src/kernel/errors.ts';
@@ -92,6 +93,13 @@ describe('the Dockerfile', () => {
     expect(text).toMatch(/^USER 1000:1000$/m);
     expect(text).not.toMatch(/COPY (\.|test|bench|scripts)/);
   });
+});
+
+it('bounds the heap of API and workers alike, whoever starts them', () => {
+  const flags = PROGRAM_FLAGS.join(' ');
+  const { scripts } = JSON.parse(read('package.json')) as { readonly scripts: Readonly<Record<string, string>> };
+  for (const name of ['api', 'worker']) expect(scripts[name]).toContain(`node ${flags} `);
+  expect(read('Dockerfile')).toContain(`NODE_OPTIONS="${flags}"`);
 });
 
 describe('package.json', () => {

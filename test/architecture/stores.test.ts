@@ -33,6 +33,8 @@ const HOMES: Readonly<Record<keyof Database, string>> = {
   ledger_tx: 'domain/finance/ledger.ts',
   ledger_entry: 'domain/finance/ledger.ts',
   ledger_total: 'domain/finance/totals.ts',
+  ledger_property_total: 'domain/finance/totals.ts',
+  ledger_owner_line: 'TRIGGERS',
   ledger_part: 'domain/finance/totals.ts',
   gateway_event: 'domain/finance/gateway-events.ts',
   reconciliation: 'domain/finance/reconciliation.ts',

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { LIVES, PEOPLE } from './life.ts';
+import { isSpread, OF_TESTS, type Shape } from './shapes.ts';
 
 /**
  * A history: finished stays as the product left them, copied by SQL with ids, places and instants of their own. What
@@ -22,33 +23,14 @@ const NOT_COPIED: Readonly<Record<string, string>> = {
   integrity_mark: 'what has changed since it was looked at',
   integrity_pass: 'made before each walk',
   ledger_total: 'made anew from the entries',
+  ledger_property_total: 'made anew from the entries',
+  ledger_owner_line: 'made anew from the entries',
   ledger_part: 'made anew from the entries',
 };
-/** As many as there are people and places, not as there are stays. */
-const SPREAD: Readonly<Record<string, number>> = { owner: 40, staff: 40, property: 40 };
 /** Some of their rows are one stay's, others are shared by many. */
 const MERGED = new Set(['ledger_account']);
 /** Records that many stays share. */
 const SHARED = new Set(['webhook_endpoint']);
-/** Tables of many rows a stay: only every n-th stay has them, so that a history is made within a minute. */
-const THINNED: Readonly<Record<string, number>> = {
-  notification: 10,
-  notification_content: 10,
-  notification_due: 10,
-  dev_mail: 50,
-  check_out_report: 10,
-  saga_step: 10,
-  step_attempt: 10,
-  outbox: 10,
-  audit_log: 10,
-  domain_event: 10,
-  event_place: 10,
-  webhook_attempt: 10,
-  reconciliation: 10,
-  reconciliation_line: 10,
-  difference: 10,
-};
-
 export interface Column {
   readonly name: string;
   readonly type: string;
@@ -98,7 +80,7 @@ async function columnsOf(client: pg.Client): Promise<ReadonlyMap<string, readonl
 function idsIn(samples: readonly Sample[]): readonly string[] {
   const found = new Set<string>();
   for (const { table, columns, rows } of samples) {
-    if (SHARED.has(table) || Object.hasOwn(SPREAD, table) || MERGED.has(table)) continue;
+    if (SHARED.has(table) || isSpread(table) || MERGED.has(table)) continue;
     for (const { name, type, unique } of columns) {
       if (type !== 'text' || name === 'gateway_id' || !(unique || /(provider_id|gateway_reference)$/.test(name)))
         continue;
@@ -115,32 +97,48 @@ function idsIn(samples: readonly Sample[]): readonly string[] {
 }
 const MIN_ID = 8;
 
-/** Newest first in time, oldest first in the tables: one every three hours, and the last of them two months ago. */
-const AGO = `interval '60 days' + n * interval '3 hours'`;
-const DAYS = '(60 + n / 8)';
-
 /** Writes a history of so many stays. Triggers do not run: what they would write is among the copies. */
-export async function writeHistory(databaseUrl: string, pattern: Pattern, stays: number): Promise<void> {
+export async function writeHistory(
+  databaseUrl: string,
+  pattern: Pattern,
+  stays: number,
+  shape: Shape = OF_TESTS,
+): Promise<void> {
   await withClient(databaseUrl, async (client) => {
-    await client.query(`SET session_replication_role = replica; SET synchronous_commit = off; SET statement_timeout = 0;
-      SET maintenance_work_mem = '256MB'; SET jit = off`);
-    await client.query('CREATE TEMPORARY TABLE audit_copy (LIKE audit_log)');
+    await client.query(QUICKLY);
+    await client.query('CREATE UNLOGGED TABLE audit_copy (LIKE audit_log)');
     const rebuild = await dropIndexes(client);
-    for (const sample of pattern.samples) {
-      if (sample.rows.length === 0) continue;
-      await client.query(insertOf(sample, pattern, stays));
-    }
+    const inserts = pattern.samples
+      .filter(({ rows }) => rows.length > 0)
+      // The largest begin first, so that no lane is left alone with one.
+      .toSorted((a, b) => b.rows.length - a.rows.length)
+      .map((sample) => insertOf(sample, pattern, stays, shape));
+    await inLanes(databaseUrl, shape.lanes, inserts);
     await client.query(`
       UPDATE event_feed SET last_seq = (SELECT coalesce(max(seq), 0) FROM event_place), from_id = n.id, next_id = n.id
         FROM (SELECT coalesce(max(id), 0) + 1 AS id FROM domain_event) n`);
     await client.query(`UPDATE webhook_endpoint SET next_seq = (SELECT last_seq + 1 FROM event_feed)`);
-    await chainAudit(client);
-    for (const definition of rebuild) await client.query(definition);
+    await chainAudit(databaseUrl, client);
+    await inLanes(databaseUrl, shape.lanes, rebuild);
     await client.query('SELECT ledger_totals_anew()');
     // A history has been looked at long ago: the walk begins with a look at all of it.
     await client.query('TRUNCATE integrity_mark');
     await restartSequences(client);
   });
+}
+
+const QUICKLY = `SET session_replication_role = replica; SET synchronous_commit = off; SET statement_timeout = 0;
+  SET maintenance_work_mem = '512MB'; SET work_mem = '128MB'; SET jit = off`;
+
+/** Each statement once, in so many connections at a time. */
+async function inLanes(databaseUrl: string, lanes: number, statements: readonly string[]): Promise<void> {
+  const left = [...statements];
+  const lane = () =>
+    withClient(databaseUrl, async (client) => {
+      await client.query(QUICKLY);
+      for (let next = left.shift(); next !== undefined; next = left.shift()) await client.query(next);
+    });
+  await Promise.all(Array.from({ length: lanes }, lane));
 }
 
 /**
@@ -162,7 +160,7 @@ export const vacuum = (databaseUrl: string): Promise<unknown> =>
     await client.query('VACUUM (ANALYZE, INDEX_CLEANUP OFF, TRUNCATE OFF)');
   });
 
-function insertOf({ table, columns, rows }: Sample, pattern: Pattern, stays: number): string {
+function insertOf({ table, columns, rows }: Sample, pattern: Pattern, stays: number, shape: Shape): string {
   const names = columns.map(({ name }) => `"${name}"`).join(', ');
   const largest = (of: Sample['rows'], name: string): number => Math.max(...of.map((row) => Number(row[name] ?? 0)));
   const maxima = new Map(columns.map(({ name }) => [name, largest(rows, name)]));
@@ -172,17 +170,17 @@ function insertOf({ table, columns, rows }: Sample, pattern: Pattern, stays: num
     maxima.set('event_id', largest(events?.rows ?? [], 'id'));
   }
   const selects = rows.map((row) => {
-    const values = columns.map((column) => expressionOf(table, column, row, maxima, pattern));
+    const values = columns.map((column) => expressionOf(table, column, row, maxima, pattern, shape));
     return `SELECT ${values.join(', ')}`;
   });
   const target = table === 'audit_log' ? 'audit_copy' : table;
   const from = `CROSS JOIN LATERAL (${selects.join(' UNION ALL ')}) AS r`;
   const insert = `INSERT INTO "${target}" (${names}) OVERRIDING SYSTEM VALUE SELECT r.* FROM`;
   if (SHARED.has(table)) return `${insert} (SELECT 0 AS n, 0 AS nth) AS copy ${from}`;
-  const spread = SPREAD[table];
+  const spread = isSpread(table) ? shape.spread[table] : undefined;
   if (spread !== undefined)
     return `${insert} (SELECT n, n AS nth FROM generate_series(0, ${spread - 1}) AS n) AS copy ${from} ON CONFLICT DO NOTHING`;
-  const step = THINNED[table] ?? 1;
+  const step = shape.thinned[table] ?? 1;
   const last = Math.floor((copiesOf(stays) - 1) / step) * step;
   return `${insert} (SELECT n, (${last} - n) / ${step} AS nth FROM generate_series(${last}, 0, ${-step}) AS n) AS copy ${from}
     ${MERGED.has(table) ? 'ON CONFLICT DO NOTHING' : ''}`;
@@ -197,25 +195,29 @@ function expressionOf(
   row: Sample['rows'][number],
   maxima: ReadonlyMap<string, number>,
   { ids }: Pattern,
+  shape: Shape,
 ): string {
   const value = row[name] ?? null;
   if (value === null) return `NULL::${type}`;
   if (table === 'check_out_report' && name === 'hash')
-    return `sha256(convert_to(${replaced(row['body'] ?? '', ids)}, 'UTF8'))`;
-  if (table === 'saga' && name === 'response_body')
+    return `sha256(convert_to(${replaced(row['body'] ?? '', ids, shape)}, 'UTF8'))`;
+  if (table === 'saga' && name === 'response_body' && shape.shortAnswers)
     return `CASE WHEN n % 10 = 0 THEN ${quote(value)} ELSE '\\x7b7d' END::bytea`;
   if (SHARED.has(table)) return `${quote(value)}::${type}`;
   if (type === 'bigint' && (unique || name === 'seq')) return `${value}::bigint + nth * ${maxima.get(name)}::bigint`;
-  if (Object.hasOwn(SPREAD, table)) return `${replaced(value, ids)}::${type}`;
-  if (type.startsWith('timestamp')) return `${quote(value)}::${type} - (${AGO})`;
-  if (type === 'date') return `(${quote(value)}::date - ${DAYS})`;
-  return `${replaced(value, ids)}::${type}`;
+  if (isSpread(table)) return `${replaced(value, ids, shape)}::${type}`;
+  if (type.startsWith('timestamp')) return `${quote(value)}::${type} - (${agoOf(shape)})`;
+  if (type === 'date') return `(${quote(value)}::date - (${shape.youngestDays} + n / 8))`;
+  return `${replaced(value, ids, shape)}::${type}`;
 }
+
+/** Newest first in time, oldest first in the tables: a copy every three hours. */
+const agoOf = ({ youngestDays }: Shape): string => `interval '${youngestDays} days' + n * interval '3 hours'`;
 
 const quote = (text: string): string => `'${text.replaceAll("'", "''")}'`;
 
 /** The text with every id in it made that of the copy. */
-function replaced(value: string, ids: readonly string[]): string {
+function replaced(value: string, ids: readonly string[], shape: Shape): string {
   const known = new RegExp(
     [...Object.values(PEOPLE), ...ids.filter((id) => value.includes(id))].map((id) => RegExp.escape(id)).join('|'),
     'g',
@@ -223,27 +225,22 @@ function replaced(value: string, ids: readonly string[]): string {
   let expression = '';
   let end = 0;
   for (const match of value.matchAll(known)) {
-    expression += `${quote(value.slice(end, match.index))} || ${copyOf(match[0])} || `;
+    expression += `${quote(value.slice(end, match.index))} || ${copyOf(match[0], shape)} || `;
     end = match.index + match[0].length;
   }
   return `(${expression}${quote(value.slice(end))})`;
 }
 
-/**
- * Of a copy's place, owner and people there are a few; all else is its own. The first of each has the same few stays
- * however long the history is, so that what costs by its rows is told from what costs by everybody's; half of the rest is the second one's, the
- * others share what is left.
- */
-function copyOf(id: string): string {
+/** Of a copy's place, owner and people there are a few; all else is its own. */
+function copyOf(id: string, { spread, shareOf }: Shape): string {
   const [kind] = Object.entries(PEOPLE).find(([, of]) => of === id) ?? [];
   if (kind === undefined) return `${quote(`${id}-`)} || n`;
-  const many = SPREAD[kind === 'property' ? 'property' : 'owner'] ?? 1;
-  return `${quote(id.slice(0, -1))} || CASE WHEN n < ${OF_THE_FIRST} THEN n % ${many} WHEN n % 2 = 0 THEN 1 ELSE 2 + n % ${many - 2} END`;
+  return `${quote(id.slice(0, -1))} || ${shareOf(spread[kind === 'property' || kind === 'owner' ? kind : 'staff'])}`;
 }
-const OF_THE_FIRST = 400;
 
 /** Each row's hash is over the one before it. */
-async function chainAudit(client: pg.Client): Promise<void> {
+async function chainAudit(databaseUrl: string, client: pg.Client): Promise<void> {
+  await inLanes(databaseUrl, 1, ['ANALYZE audit_copy']);
   const { rows } = await client.query<{ longest: number }>('SELECT coalesce(max(seq), 0) AS longest FROM audit_copy');
   for (let seq = 1; seq <= (rows[0]?.longest ?? 0); seq += 1) {
     await client.query(

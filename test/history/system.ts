@@ -43,7 +43,11 @@ export interface Answered {
 const STEP_WITHIN_MS = 20_000;
 let opened = 0;
 
-export async function openSystem(databaseUrl: string, recorder?: Recorder): Promise<QuietSystem> {
+export async function openSystem(
+  databaseUrl: string,
+  recorder?: Recorder,
+  redisUrl: string = inject('redisUrl'),
+): Promise<QuietSystem> {
   opened += 1;
   const log = createLogger('test', 'silent');
   // One connection: each statement is planned once, and what is measured is in order.
@@ -54,7 +58,7 @@ export async function openSystem(databaseUrl: string, recorder?: Recorder): Prom
   const engine = createEngine({
     db,
     databaseUrl,
-    redisUrl: inject('redisUrl'),
+    redisUrl,
     queuePrefix: `history-${process.pid}-${opened}`,
     log,
     processId: `history-${opened}`,

@@ -6,10 +6,17 @@ import type { Values } from './requests.ts';
 
 /** A copy that has rows in every table, also in those that only every fiftieth stay is in. */
 const COPY = 200;
+/** Which days are asked for, and a stay of today. */
+export interface Asked {
+  readonly from: number;
+  readonly to: number;
+  readonly stay: string;
+}
+const OF_TESTS: Asked = { from: -70, to: -63, stay: 'stay-now-a' };
 const ofCopy = (id: string): string => `${id}-${COPY}`;
 
 /** Values for every path parameter and every filter, about a stay of the history and about one of today. */
-export async function valuesOf(db: Db, pattern: Pattern): Promise<Values> {
+export async function valuesOf(db: Db, pattern: Pattern, asked: Asked = OF_TESTS): Promise<Values> {
   const rowOf = (table: string, where: (row: Readonly<Record<string, string | null>>) => boolean = () => true) => {
     const row = pattern.samples.find((sample) => sample.table === table)?.rows.find(where);
     return ofCopy(row?.['id'] ?? `no ${table}`);
@@ -21,11 +28,11 @@ export async function valuesOf(db: Db, pattern: Pattern): Promise<Values> {
     return ofCopy(row?.['provider_id'] ?? `no ${table}`);
   };
   const sent = (row: Readonly<Record<string, string | null>>): boolean => row['status'] === 'SENT';
-  const stays = [ofCopy(LIVES[0]), 'stay-now-a'];
+  const stays = [ofCopy(LIVES[0]), asked.stay];
   const [reconciliation] = await db.selectFrom('reconciliation').select('id').limit(1).execute();
   const [difference] = await db.selectFrom('difference').select('id').limit(1).execute();
   const api = '/api/production';
-  const [first, second] = [day(-70), day(-63)];
+  const [first, second] = [day(asked.from), day(asked.to)];
   const instants = { from: `${first}T00:00:00Z`, to: `${second}T00:00:00Z` };
   const dated = (path: string): Values => ({ [`${path}?from`]: [first], [`${path}?to`]: [second] });
   return {

@@ -47,7 +47,7 @@ const NUMBERED_AT_ONCE = 5_000;
 export async function numberEvents(db: Db): Promise<number> {
   const { rows: looks } = await sql<{ last: number; newest: number; some: boolean; moves: boolean }>`
     SELECT f.last_seq AS last, n.newest, EXISTS (${unnumbered({ limit: 1, ids: null })}) AS some,
-           ${isSettled} AND (f.next_id > f.from_id OR n.newest >= f.from_id) AS moves
+           ${canMoveOn} AS moves
       FROM event_feed f, (SELECT coalesce(max(e.id), 0) AS newest FROM domain_event e) n`.execute(db);
   const [look] = looks;
   if (!look?.some) {
@@ -112,7 +112,7 @@ const isSettled = sql<boolean>`(f.next_xid <= pg_snapshot_xmin(pg_current_snapsh
 /** Whether the look for events without a place may begin further on: until it does, each look costs what was numbered last. */
 const canMoveOn = sql<boolean>`(${isSettled} AND (f.next_id > f.from_id OR (SELECT max(e.id) FROM domain_event e) >= f.from_id) IS TRUE)`;
 
-/** SQL: whether \`numberEvents\` has anything to do. */
+/** SQL: whether `numberEvents` has anything to do. */
 export const eventsUnnumbered = sql<boolean>`EXISTS (SELECT FROM event_feed f WHERE EXISTS (${unnumbered({ limit: 1, ids: null })}) OR ${canMoveOn})`;
 
 /**

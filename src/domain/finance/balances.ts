@@ -95,14 +95,15 @@ export async function statementTotals(
   { from, to, currency }: StatementFilter,
 ): Promise<readonly StatementTotal[]> {
   await assertVisible(db, scope, { ownerId });
-  const before = (moment: string | undefined, otherwise: boolean) =>
-    moment === undefined ? sql`${otherwise}::boolean` : sql`x.created_at < ${moment}::timestamptz`;
+  const isOwn = sql`${currency === undefined ? sql`true` : sql`currency = ${currency}`}`;
+  const since = (moment: string) => sql`(SELECT coalesce(sum(l.amount), 0) FROM ledger_owner_line l
+    WHERE l.owner_id = ${ownerId} AND l.at >= ${moment}::timestamptz AND l.currency = own.currency)`;
   const { rows } = await sql<{ currency: string; opening: number; closing: number }>`
-    SELECT e.currency, coalesce(-sum(e.amount) FILTER (WHERE ${before(from, false)}), 0)::bigint AS opening,
-           coalesce(-sum(e.amount) FILTER (WHERE ${before(to, true)}), 0)::bigint AS closing
-      FROM ledger_account a JOIN ledger_entry e ON e.account_id = a.id JOIN ledger_tx x ON x.id = e.tx_id
-     WHERE ${ownAccount(ownerId, currency)}
-     GROUP BY e.currency ORDER BY e.currency`.execute(db);
+    SELECT currency, ${from === undefined ? sql`0` : sql`balance + ${since(from)}`}::bigint AS opening,
+           ${to === undefined ? sql`balance` : sql`balance + ${since(to)}`}::bigint AS closing
+      FROM (SELECT currency, -sum(amount) AS balance FROM ${LEDGER_TOTALS} t
+             WHERE account_kind = 'OWNER_PAYABLE' AND party_id = ${ownerId} AND ${isOwn} GROUP BY currency) own
+     ORDER BY currency`.execute(db);
   return rows.map((row) => {
     const major = (amountMinor: number): number => toMajor({ amountMinor, currency: row.currency });
     return {
@@ -129,35 +130,49 @@ interface LineRow {
 }
 export type StatementLine = ReturnType<typeof lineView>;
 
-/** The lines of an owner's account, oldest first, each with the balance that it leaves in its currency. */
+/**
+ * The lines of an owner's account, oldest first, each with the balance that it leaves in its currency: what is owed by now, less
+ * what came after the place where the page begins.
+ */
 export async function statementLines(
   db: Db,
   ownerId: string,
   { from, to, currency }: StatementFilter,
   page: PageRequest,
 ): Promise<Page<StatementLine>> {
-  const shown = [
-    ...(from === undefined ? [] : [sql`at >= ${from}::timestamptz`]),
-    ...(to === undefined ? [] : [sql`at < ${to}::timestamptz`]),
-    ...(page.after ? [sql`(at, id) > (${page.after.at}::timestamptz, ${page.after.id}::text)`] : []),
+  const own = [
+    sql`l.owner_id = ${ownerId}`,
+    ...(currency === undefined ? [] : [sql`l.currency = ${currency}`]),
+    ...(from === undefined ? [] : [sql`l.at >= ${from}::timestamptz`]),
+    // Beside the place of the page, for the index to begin there.
+    ...(page.after
+      ? [
+          sql`l.at >= ${page.after.at}::timestamptz`,
+          sql`(l.at, l.tx_id) > (${page.after.at}::timestamptz, ${page.after.id}::text)`,
+        ]
+      : []),
   ];
+  const shown = [...own, ...(to === undefined ? [] : [sql`l.at < ${to}::timestamptz`])];
+  // From the beginning on, nothing was owed before.
+  const before =
+    from === undefined && !page.after
+      ? sql`0`
+      : sql`(SELECT -coalesce(sum(t.amount), 0) FROM ${LEDGER_TOTALS} t
+              WHERE t.account_kind = 'OWNER_PAYABLE' AND t.party_id = ${ownerId} AND t.currency = c.currency)
+          + (SELECT coalesce(sum(l.amount), 0) FROM ledger_owner_line l WHERE ${allOf(own)} AND l.currency = c.currency)`;
   const { rows } = await sql<LineRow>`
-    WITH account AS (
-      SELECT x.id, x.created_at AS at, x.kind, x.reverses, x.transaction_id, x.reservation_id, e.currency, -sum(e.amount) AS amount,
-             sum(-sum(e.amount)) OVER (PARTITION BY e.currency ORDER BY x.created_at, x.id) AS running
-        FROM ledger_account a JOIN ledger_entry e ON e.account_id = a.id JOIN ledger_tx x ON x.id = e.tx_id
-       WHERE ${ownAccount(ownerId, currency)} GROUP BY x.id, e.currency)
-    SELECT s.id, s.at, s.at::text AS position_at, s.kind, o.kind AS reversed_kind, s.transaction_id,
-           coalesce(s.reservation_id, t.reservation_id) AS reservation_id, s.currency, s.amount::bigint AS amount, s.running::bigint AS running,
-           CASE WHEN s.kind = 'OWNER_PAYOUT' THEN t.amount_minor - t.settled_minor END AS netted
-      FROM (SELECT * FROM account WHERE ${allOf(shown)} ORDER BY at, id LIMIT ${page.limit + 1}) s
-      LEFT JOIN transaction t ON t.id = s.transaction_id LEFT JOIN ledger_tx o ON o.id = s.reverses
+    WITH line AS (SELECT l.tx_id AS id, l.at, l.currency, -l.amount AS amount FROM ledger_owner_line l
+      WHERE ${allOf(shown)} ORDER BY l.at, l.tx_id LIMIT ${page.limit + 1}::int),
+    opening AS (SELECT c.currency, ${before} AS balance FROM (SELECT DISTINCT currency FROM line) c)
+    SELECT s.id, s.at, s.at::text AS position_at, x.kind, o.kind AS reversed_kind, x.transaction_id,
+           coalesce(x.reservation_id, t.reservation_id) AS reservation_id, s.currency, s.amount::bigint AS amount, s.running::bigint AS running,
+           CASE WHEN x.kind = 'OWNER_PAYOUT' THEN t.amount_minor - t.settled_minor END AS netted
+      FROM (SELECT l.*, w.balance + sum(l.amount) OVER (PARTITION BY l.currency ORDER BY l.at, l.id) AS running
+              FROM line l JOIN opening w ON w.currency = l.currency) s
+      JOIN ledger_tx x ON x.id = s.id LEFT JOIN transaction t ON t.id = x.transaction_id LEFT JOIN ledger_tx o ON o.id = x.reverses
      ORDER BY s.at, s.id`.execute(db);
   return cutPage(rows, page.limit, lineView);
 }
-
-const ownAccount = (ownerId: string, currency: string | undefined) =>
-  sql`a.kind = 'OWNER_PAYABLE' AND a.party_id = ${ownerId} AND ${currency === undefined ? sql`true` : sql`a.currency = ${currency}`}`;
 
 function lineView(row: LineRow) {
   const major = (amountMinor: number): number => toMajor({ amountMinor, currency: row.currency });

@@ -30,7 +30,14 @@ export async function listDifferences(
   page: PageRequest,
 ): Promise<Page<DifferenceView>> {
   let query = db.selectFrom('difference').selectAll().select(exactInstant('created_at').as('position_at'));
-  if (filter.gatewayId !== undefined) query = query.where('gateway_id', '=', filter.gatewayId);
+  const { gatewayId } = filter;
+  if (gatewayId !== undefined) {
+    const others = [filter.status, filter.kind, filter.reservationId];
+    query = others.every((value) => value === undefined)
+      ? // As a range in the order of its index: a plan that does not know the gateway looks for its few among all by age.
+        query.where('gateway_id', '>=', gatewayId).where('gateway_id', '<=', gatewayId).orderBy('gateway_id', 'desc')
+      : query.where('gateway_id', '=', gatewayId);
+  }
   if (filter.status !== undefined) query = query.where('status', '=', literal(filter.status));
   if (filter.kind !== undefined) query = query.where('kind', '=', literal(filter.kind));
   if (filter.reservationId !== undefined) query = query.where('reservation_id', '=', filter.reservationId);

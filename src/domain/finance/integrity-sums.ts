@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { type Found, IN_FLIGHT, type SumCheck } from './integrity-checks.ts';
 import type { Range } from './integrity-ranges.ts';
-import { LEDGER_TOTALS } from './totals.ts';
+import { LEDGER_TOTALS, PROPERTY_TOTALS } from './totals.ts';
 
 /** The sum of one group of entries; only owners are separate parties, as in `ledger_total`. Minor units; + debit, - credit. */
 interface Line {
@@ -12,6 +12,11 @@ interface Line {
   readonly purpose: string;
   readonly kind: string;
   readonly amount: number;
+}
+/** Of the place of the stay and the owner of the transaction, as in `ledger_property_total`. */
+interface PlacedLine extends Line {
+  readonly property_id: string;
+  readonly owner_id: string;
 }
 /** An owner's payouts in one currency, minor units. */
 interface Payouts {
@@ -30,13 +35,18 @@ export async function checkSums(
   stays: readonly Range[],
 ): Promise<Readonly<Record<SumCheck, readonly Found[]>>> {
   const entries = new Map<string, Line>();
+  const placed = new Map<string, PlacedLine>();
   for (const { after, until } of journals) {
-    const { rows } = await sql<Line>`
-      SELECT a.kind AS account_kind, CASE a.kind WHEN 'OWNER_PAYABLE' THEN coalesce(a.party_id, '') ELSE '' END AS party_id,
+    const { rows } = await sql<PlacedLine>`
+      SELECT coalesce(r.property_id, '') AS property_id, coalesce(t.owner_id, '') AS owner_id, a.kind AS account_kind, CASE a.kind WHEN 'OWNER_PAYABLE' THEN coalesce(a.party_id, '') ELSE '' END AS party_id,
              e.currency::text AS currency, x.purpose, coalesce(o.kind, x.kind) AS kind, sum(e.amount)::bigint AS amount
         FROM ledger_tx x JOIN ledger_entry e ON e.tx_id = x.id JOIN ledger_account a ON a.id = e.account_id LEFT JOIN ledger_tx o ON o.id = x.reverses
-       WHERE x.id > ${after} AND x.id <= ${until} GROUP BY 1, 2, 3, 4, 5`.execute(tx);
-    for (const line of rows) addLine(entries, line);
+        LEFT JOIN transaction t ON t.id = x.transaction_id LEFT JOIN reservation r ON r.id = coalesce(x.reservation_id, t.reservation_id)
+       WHERE x.id > ${after} AND x.id <= ${until} GROUP BY 1, 2, 3, 4, 5, 6, 7`.execute(tx);
+    for (const line of rows) {
+      addLine(entries, line, keyOf(line));
+      addLine(placed, line, placeOf(line));
+    }
   }
   const payouts = new Map<string, Payouts>();
   for (const range of transactions) for (const row of await payoutsIn(tx, range)) addPayouts(payouts, row);
@@ -50,7 +60,7 @@ export async function checkSums(
   }
   return {
     'currency-balanced': unbalanced(entries.values()),
-    'ledger-total': await totalsThatDiffer(tx, entries),
+    'ledger-total': await totalsThatDiffer(tx, { entries, placed, accounts }),
     'owner-balance': ownerBalances(accounts, payouts),
     'open-payouts': openPayouts(accounts, payouts, given, await ownersInFlight(tx)),
   };
@@ -60,8 +70,10 @@ const keyOf = ({ account_kind, party_id, currency, purpose, kind }: Line): strin
   [account_kind, party_id, currency, purpose, kind].filter((part) => part !== '').join(' ');
 const accountOf = (ownerId: string, currency: string): string => `owner_payable:${ownerId}:${currency}`;
 
-function addLine(sums: Map<string, Line>, line: Line): void {
-  const key = keyOf(line);
+const placeOf = (line: PlacedLine): string =>
+  `${keyOf(line)} at ${line.property_id || 'no property'} of ${line.owner_id || 'no owner'}`;
+
+function addLine<T extends Line>(sums: Map<string, T>, line: T, key: string): void {
   sums.set(key, { ...line, amount: line.amount + (sums.get(key)?.amount ?? 0) });
 }
 
@@ -118,17 +130,84 @@ function unbalanced(lines: Iterable<Line>): readonly Found[] {
     .toSorted(byRef);
 }
 
-/** Compares the stored totals, which summaries and balances read, with the entries themselves. */
-async function totalsThatDiffer(tx: Tx, entries: ReadonlyMap<string, Line>): Promise<readonly Found[]> {
+/** What the entries themselves come to. */
+interface FromEntries {
+  readonly entries: ReadonlyMap<string, Line>;
+  readonly placed: ReadonlyMap<string, PlacedLine>;
+  readonly accounts: ReadonlyMap<string, OwnerAccount>;
+}
+
+/**
+ * Compares the stored totals, which summaries and balances read, with the entries themselves. Those by property are named
+ * where their sum over all properties agrees: a part that is wrong is wrong in both, and is named once.
+ */
+async function totalsThatDiffer(tx: Tx, { entries, placed, accounts }: FromEntries): Promise<readonly Found[]> {
   const { rows } = await sql<Line>`
     SELECT account_kind, party_id, currency::text AS currency, purpose, kind, sum(amount)::bigint AS amount
       FROM ${LEDGER_TOTALS} t GROUP BY account_kind, party_id, currency, purpose, kind`.execute(tx);
-  const kept = new Map(rows.map((line) => [keyOf(line), line.amount]));
-  return [...new Set([...kept.keys(), ...entries.keys()])]
-    .map((ref) => ({ ref, expected: entries.get(ref)?.amount ?? 0, actual: kept.get(ref) ?? 0 }))
-    .filter(({ expected, actual }) => expected !== actual)
-    .map(({ ref, expected, actual }) => ({ ref, expected: String(expected), actual: String(actual) }))
-    .toSorted(byRef);
+  const { rows: byPlace } = await sql<PlacedLine>`
+    SELECT property_id, owner_id, account_kind, party_id, currency::text AS currency, purpose, kind, sum(amount)::bigint AS amount
+      FROM ${PROPERTY_TOTALS} t GROUP BY property_id, owner_id, account_kind, party_id, currency, purpose, kind`.execute(
+    tx,
+  );
+  const kept = new Map(rows.map((line) => [keyOf(line), line]));
+  const wrong = differing(entries, kept);
+  const isNamed = new Set(wrong.map(({ ref }) => ref));
+  const wrongPlaces = differing(placed, new Map(byPlace.map((line) => [placeOf(line), line])), (line) =>
+    isNamed.has(keyOf(line)),
+  );
+  const lines = wrong.flatMap(({ ref }) => entries.get(ref) ?? kept.get(ref) ?? []);
+  const namedAccounts = new Set(lines.map(({ party_id, currency }) => accountOf(party_id, currency)));
+  return [...wrong, ...wrongPlaces, ...(await statementsThatDiffer(tx, accounts, namedAccounts))];
+}
+
+/**
+ * Compares the lines of owners' statements with the entries of their accounts. Owner by owner, so that no statement reads the
+ * lines of all. An owner whose totals differ is named by these.
+ */
+async function statementsThatDiffer(
+  tx: Tx,
+  accounts: ReadonlyMap<string, OwnerAccount>,
+  named: ReadonlySet<string>,
+): Promise<readonly Found[]> {
+  const shown = new Map<string, { readonly owner: string; readonly currency: string; readonly balance: number }>();
+  for (let after: string | null = ''; after !== null; ) {
+    const owner: string | null = await nextOwner(tx, after);
+    after = owner;
+    if (owner === null) break;
+    const { rows } = await sql<{ currency: string; balance: number }>`
+      SELECT currency::text AS currency, -sum(amount)::bigint AS balance FROM ledger_owner_line WHERE owner_id = ${owner} GROUP BY currency`.execute(
+      tx,
+    );
+    for (const { currency, balance } of rows) shown.set(accountOf(owner, currency), { owner, currency, balance });
+  }
+  const found: Found[] = [];
+  for (const ref of new Set([...accounts.keys(), ...shown.keys()])) {
+    const [expected, actual] = [accounts.get(ref)?.balance ?? 0, shown.get(ref)?.balance ?? 0];
+    const isNamed = named.has(ref);
+    if (expected !== actual && !isNamed)
+      found.push({ ref: `statement ${ref}`, expected: String(expected), actual: String(actual) });
+  }
+  return found.toSorted(byRef);
+}
+
+async function nextOwner(tx: Tx, after: string): Promise<string | null> {
+  const { rows } = await sql<{ owner: string | null }>`
+    SELECT min(owner_id) AS owner FROM ledger_owner_line WHERE owner_id > ${after}`.execute(tx);
+  return rows[0]?.owner ?? null;
+}
+
+function differing<T extends Line>(
+  entries: ReadonlyMap<string, T>,
+  kept: ReadonlyMap<string, T>,
+  isNamed: (line: T) => boolean = () => false,
+): readonly Found[] {
+  const found: Found[] = [];
+  for (const [ref, line] of new Map([...kept, ...entries])) {
+    const [expected, actual] = [entries.get(ref)?.amount ?? 0, kept.get(ref)?.amount ?? 0];
+    if (expected !== actual && !isNamed(line)) found.push({ ref, expected: String(expected), actual: String(actual) });
+  }
+  return found.toSorted(byRef);
 }
 
 /** In the owner's favour, minor units. */

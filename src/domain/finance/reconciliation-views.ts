@@ -26,8 +26,20 @@ export async function listReconciliations(
   page: PageRequest,
 ): Promise<Page<ReconciliationView>> {
   let query = selectReconciliations(db).select(exactInstant('r.created_at').as('position_at'));
-  if (filter.gatewayId !== undefined) query = query.where('r.gateway_id', '=', filter.gatewayId);
-  if (page.after) query = query.where(isAfter('r.created_at', 'r.id', page.after));
+  const { gatewayId } = filter;
+  if (gatewayId === undefined) {
+    if (page.after) query = query.where(isAfter('r.created_at', 'r.id', page.after));
+  } else {
+    // As a range in the order of its index: a plan that does not know the gateway looks for its few among all by age.
+    query = query
+      .where('r.gateway_id', '>=', gatewayId)
+      .where('r.gateway_id', '<=', gatewayId)
+      .orderBy('r.gateway_id', 'desc');
+    if (page.after)
+      query = query.where(
+        sql<boolean>`(r.gateway_id, r.created_at, r.id) < (${gatewayId}::text, ${page.after.at}::timestamptz, ${page.after.id}::text)`,
+      );
+  }
   const rows = await query
     .orderBy('r.created_at', 'desc')
     .orderBy('r.id', 'desc')

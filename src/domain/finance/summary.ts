@@ -1,8 +1,8 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import { toMajor } from '../../kernel/money.ts';
-import { assertVisible, journalConditions, type MoneyFilter, type MoneyScope } from './scope.ts';
-import { LEDGER_TOTALS } from './totals.ts';
+import { allOf, assertVisible, journalConditions, type MoneyFilter, type MoneyScope } from './scope.ts';
+import { LEDGER_TOTALS, PROPERTY_TOTALS } from './totals.ts';
 
 /** Minor units; every sum is of ledger entries and of nothing else. */
 interface Sums {
@@ -45,7 +45,7 @@ export async function financialSummary(
 }
 
 async function sumEntries(db: Db, scope: MoneyScope, filter: MoneyFilter): Promise<readonly Sums[]> {
-  const lines = isKept(scope, filter) ? totals(scope, filter) : journals(scope, filter);
+  const { lines, hasEmpty } = linesOf(scope, filter);
   const { rows } = await sql<Sums>`
     WITH line AS (${lines})
     SELECT currency,
@@ -65,38 +65,82 @@ async function sumEntries(db: Db, scope: MoneyScope, filter: MoneyFilter): Promi
            coalesce(sum(amount) FILTER (WHERE account = 'DISPUTED'), 0)::bigint AS disputed,
            coalesce(sum(amount) FILTER (WHERE account = 'BANK'), 0)::bigint AS bank
       FROM (SELECT currency, account, purpose, kind, sum(amount) AS amount FROM line GROUP BY currency, account, purpose, kind) line
-     GROUP BY currency HAVING ${isKept(scope, filter) ? sql`bool_or(amount <> 0)` : sql`true`} ORDER BY currency`.execute(
-    db,
-  );
+     GROUP BY currency HAVING ${hasEmpty ? sql`true` : sql`bool_or(amount <> 0)`} ORDER BY currency`.execute(db);
   return rows;
 }
 
-/** Whether the kept sums answer it: they are from the beginning on and of every property. */
-const isKept = (scope: MoneyScope, { from, propertyId, ownerId, reservationId }: MoneyFilter): boolean =>
-  scope.kind !== 'PORTFOLIO' && [from, propertyId, ownerId, reservationId].every((value) => value === undefined);
+interface Lines {
+  readonly lines: RawBuilder<unknown>;
+  /** A currency in which everything was given back has a line, too. */
+  readonly hasEmpty: boolean;
+}
 
-/** Up to a moment: the kept sums, less the later bookings. So the cost grows with the later bookings, not with the earlier ones. */
-function totals(scope: MoneyScope, { currency, ...until }: MoneyFilter): RawBuilder<unknown> {
-  const own = scope.kind === 'OWNER' ? sql`account_kind = 'OWNER_PAYABLE' AND party_id = ${scope.ownerId}` : sql`true`;
-  const inCurrency = currency === undefined ? sql`true` : sql`currency = ${currency}`;
-  const all = sql`SELECT currency, amount, account_kind AS account, purpose, kind FROM ${LEDGER_TOTALS} t WHERE ${own} AND ${inCurrency}`;
-  const since = bookedSince(until);
-  if (since === null) return all;
-  return sql`${all} UNION ALL SELECT currency, -amount, account, purpose, kind FROM (${journals(scope, { currency }, since)}) later`;
+/**
+ * The kept sums answer what is from the beginning on, less what was booked later. A time that begins somewhere is added up
+ * from its journals, and so is a stay: both cost by their own rows, not by the rows of all years.
+ */
+function linesOf(scope: MoneyScope, filter: MoneyFilter): Lines {
+  const { from, reservationId, propertyId, ownerId } = filter;
+  const isSome = scope.kind === 'PORTFOLIO' || propertyId !== undefined || ownerId !== undefined;
+  if (from !== undefined || reservationId !== undefined) return { lines: journals(scope, filter), hasEmpty: true };
+  const { to, asOf, ...untimed } = filter;
+  const kept = isSome ? propertyTotals(scope, untimed) : totals(scope, untimed);
+  const since = bookedSince({ to, asOf });
+  if (since === null) return { lines: kept, hasEmpty: isSome };
+  const later = journals(scope, untimed, since);
+  return {
+    lines: sql`${kept} UNION ALL SELECT currency, -amount, account, purpose, kind FROM (${later}) later`,
+    hasEmpty: false,
+  };
+}
+
+const sumsOf = (all: RawBuilder<unknown>, conditions: readonly RawBuilder<unknown>[]): RawBuilder<unknown> =>
+  sql`SELECT t.currency, t.amount, t.account_kind AS account, t.purpose, t.kind FROM ${all} t WHERE ${allOf(conditions)}`;
+
+function ownSums(scope: MoneyScope, { currency }: MoneyFilter): readonly RawBuilder<unknown>[] {
+  return [
+    ...(scope.kind === 'OWNER' ? [sql`t.account_kind = 'OWNER_PAYABLE' AND t.party_id = ${scope.ownerId}`] : []),
+    ...(currency === undefined ? [] : [sql`t.currency = ${currency}`]),
+  ];
+}
+
+const totals = (scope: MoneyScope, filter: MoneyFilter): RawBuilder<unknown> =>
+  sumsOf(LEDGER_TOTALS, ownSums(scope, filter));
+
+/** By the property, and by the owner as `journalConditions` has it: that of the transaction, else that of the property. */
+function propertyTotals(scope: MoneyScope, filter: MoneyFilter): RawBuilder<unknown> {
+  const { propertyId, ownerId } = filter;
+  const places = (those: RawBuilder<unknown>) => sql`t.property_id IN (SELECT h.id FROM property h WHERE ${those})`;
+  return sumsOf(PROPERTY_TOTALS, [
+    ...ownSums(scope, filter),
+    ...(scope.kind === 'PORTFOLIO' ? [places(sql`${scope.agentId}::text = ANY(h.agent_ids)`)] : []),
+    ...(propertyId === undefined ? [] : [sql`t.property_id = ${propertyId}`]),
+    ...(ownerId === undefined
+      ? []
+      : [sql`(t.owner_id = ${ownerId} OR t.owner_id = '' AND ${places(sql`h.owner_id = ${ownerId}`)})`]),
+  ]);
+}
+
+/** What was booked at or after a moment, or after it alone. */
+interface Since {
+  readonly moment: string;
+  readonly includesIt: boolean;
 }
 
 /** Of `to`, which is exclusive, and `asOf`, which is not, the one that comes first. Null: neither is given. */
-function bookedSince({ to, asOf }: MoneyFilter): RawBuilder<unknown> | null {
+function bookedSince({ to, asOf }: MoneyFilter): Since | null {
   const byTo = to !== undefined && (asOf === undefined || Date.parse(to) <= Date.parse(asOf));
-  if (byTo) return sql`x.created_at >= ${to}::timestamptz AND x.created_at < 'infinity'`;
-  return asOf === undefined ? null : sql`x.created_at > ${asOf}::timestamptz AND x.created_at < 'infinity'`;
+  if (byTo) return { moment: to, includesIt: true };
+  return asOf === undefined ? null : { moment: asOf, includesIt: false };
 }
 
-function journals(
-  scope: MoneyScope,
-  filter: MoneyFilter,
-  within: RawBuilder<unknown> = sql`true`,
-): RawBuilder<unknown> {
+/** Both bounds: of one alone a generic plan expects a third of the table. */
+const isSince = ({ moment, includesIt }: Since): RawBuilder<unknown> =>
+  includesIt
+    ? sql`j.created_at >= ${moment}::timestamptz AND j.created_at < 'infinity'`
+    : sql`j.created_at > ${moment}::timestamptz AND j.created_at < 'infinity'`;
+
+function journals(scope: MoneyScope, filter: MoneyFilter, since?: Since): RawBuilder<unknown> {
   // An owner's sums are over its own account alone: no other row is read.
   // Found by their journal: by the account they would be those of all years.
   const entries =
@@ -104,17 +148,39 @@ function journals(
       ? sql`LATERAL (SELECT * FROM ledger_entry l WHERE l.tx_id = x.id OFFSET 0)`
       : sql`ledger_entry`;
   const account = scope.kind === 'OWNER' ? sql`a.kind = 'OWNER_PAYABLE' AND a.party_id = ${scope.ownerId}` : sql`true`;
+  // There are as many accounts as guests, of all years: only those that the journals name are looked up, each once.
   return sql`
-    SELECT e.currency, e.amount, a.kind AS account, x.purpose, coalesce((SELECT o.kind FROM ledger_tx o WHERE o.id = x.reverses), x.kind) AS kind
-      FROM ${found(scope, filter)} x JOIN ${entries} e ON e.tx_id = x.id JOIN ledger_account a ON a.id = e.account_id
-      LEFT JOIN transaction t ON t.id = x.transaction_id
-      LEFT JOIN reservation r ON r.id = coalesce(x.reservation_id, t.reservation_id)
-      LEFT JOIN property p ON p.id = r.property_id
-     WHERE ${within} AND ${account} AND ${journalConditions(scope, filter)}`;
+    SELECT s.currency, s.amount, a.kind AS account, s.purpose, s.kind
+      FROM (SELECT e.account_id, e.currency, x.purpose, coalesce((SELECT o.kind FROM ledger_tx o WHERE o.id = x.reverses), x.kind) AS kind,
+                   sum(e.amount) AS amount
+              FROM ${since ? foundSince(scope, filter, since) : found(scope, filter)} x JOIN ${entries} e ON e.tx_id = x.id
+              LEFT JOIN transaction t ON t.id = x.transaction_id
+              LEFT JOIN reservation r ON r.id = coalesce(x.reservation_id, t.reservation_id)
+              LEFT JOIN property p ON p.id = r.property_id
+             WHERE ${journalConditions(scope, filter)} GROUP BY 1, 2, 3, 4) s
+      CROSS JOIN LATERAL (SELECT l.kind, l.party_id FROM ledger_account l WHERE l.id = s.account_id OFFSET 0) a
+     WHERE ${account}`;
 }
 
 /** The journals that can be meant, by the indexes that find them: those of one stay, place, owner or portfolio, or of a time. */
-function found(scope: MoneyScope, { reservationId, propertyId, ownerId, from, to }: MoneyFilter): RawBuilder<unknown> {
+function found(scope: MoneyScope, filter: MoneyFilter): RawBuilder<unknown> {
+  const { reservationId, from, to } = filter;
+  if (reservationId === undefined && from !== undefined)
+    return sql`(SELECT * FROM ledger_tx j WHERE j.created_at >= ${from}::timestamptz AND j.created_at < ${to ?? 'infinity'}::timestamptz)`;
+  return ofSome(scope, filter) ?? sql`ledger_tx`;
+}
+
+/** Of one place, its own journals are fewer than everybody's since a moment that is long ago. */
+function foundSince(scope: MoneyScope, filter: MoneyFilter, since: Since): RawBuilder<unknown> {
+  const everybodys = sql`SELECT * FROM ledger_tx j WHERE ${isSince(since)}`;
+  const own = ofSome(scope, filter);
+  if (own === null) return sql`(${everybodys})`;
+  const isRecent = sql`${since.moment}::timestamptz > now() - interval '62 days'`;
+  return sql`(${everybodys} AND ${isRecent} UNION ALL SELECT * FROM ${own} j WHERE ${isSince(since)} AND NOT ${isRecent})`;
+}
+
+/** The journals of one stay, place, owner or portfolio, whenever they were booked; null: everybody's. */
+function ofSome(scope: MoneyScope, { reservationId, propertyId, ownerId }: MoneyFilter): RawBuilder<unknown> | null {
   const ofStays = (stays: RawBuilder<unknown>) =>
     sql`SELECT j.id FROM ledger_tx j WHERE j.reservation_id IN (${stays})
       UNION SELECT j.id FROM transaction y JOIN ledger_tx j ON j.transaction_id = y.id AND j.reservation_id IS NULL WHERE y.reservation_id IN (${stays})`;
@@ -124,14 +190,11 @@ function found(scope: MoneyScope, { reservationId, propertyId, ownerId, from, to
   const byId = (ids: RawBuilder<unknown>) =>
     sql`(SELECT one.* FROM (${ids}) few CROSS JOIN LATERAL (SELECT * FROM ledger_tx j WHERE j.id = few.id OFFSET 0) one)`;
   if (reservationId !== undefined) return byId(ofStays(sql`${reservationId}::text`));
-  // Both bounds: of one alone a generic plan expects a third of the table.
-  if (from !== undefined)
-    return sql`(SELECT * FROM ledger_tx j WHERE j.created_at >= ${from}::timestamptz AND j.created_at < ${to ?? 'infinity'}::timestamptz)`;
   if (propertyId !== undefined) return byId(ofPlaces(sql`h.id = ${propertyId}`));
   if (ownerId !== undefined)
     return byId(sql`${ofPlaces(sql`h.owner_id = ${ownerId}`)}
       UNION SELECT j.id FROM transaction y JOIN ledger_tx j ON j.transaction_id = y.id WHERE y.owner_id = ${ownerId}`);
-  return scope.kind === 'PORTFOLIO' ? byId(ofPlaces(sql`${scope.agentId}::text = ANY(h.agent_ids)`)) : sql`ledger_tx`;
+  return scope.kind === 'PORTFOLIO' ? byId(ofPlaces(sql`${scope.agentId}::text = ANY(h.agent_ids)`)) : null;
 }
 
 const inMajor =
