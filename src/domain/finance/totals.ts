@@ -12,7 +12,7 @@ export const LEDGER_TOTALS: RawBuilder<unknown> = sql`(SELECT account_kind, part
   UNION ALL SELECT account_kind, party_id, currency, purpose, kind, amount FROM ledger_part)`;
 
 /**
- * The same sums by the property of the stay and the owner of the transaction, '' where there is none (migration 0051). Of a
+ * The same sums by the property of the stay and the owner of the transaction, '' where there is none (migration 0049). Of a
  * stay that was given another property they are at the new one, as its journals are.
  */
 export const PROPERTY_TOTALS: RawBuilder<unknown> = sql`(SELECT property_id, owner_id, account_kind, party_id, currency, purpose, kind, amount FROM ledger_property_total
