@@ -48,6 +48,7 @@ const EMPTY = [
   'archived_outbox',
   'calendar_feed',
   'gateway_event',
+  'notification_due',
   'recurrence',
   'recurrence_period',
   'repair_approval',
