@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import type { NotificationStatus, ReservationStatus } from '../../db/schema.ts';
-import { NOTIFICATION, newId } from '../../kernel/ids.ts';
+import { newId } from '../../kernel/ids.ts';
 import { skipPlanned } from '../notifications/store/move.ts';
 import { upsertPlanned } from '../notifications/store/order.ts';
 import { propertyClockOf, stayDatesOf } from '../reservations/stay-plan.ts';
@@ -44,8 +44,11 @@ export const planDueReminders = (db: Db, limit: number): Promise<number> =>
 const isUnplanned = sql<boolean>`r.reminded_version IS DISTINCT FROM r.version
   AND (r.status <> 'PENDING' OR r.reminded_version IS NOT NULL) AND ${isNotSetAside('reminders', sql`r.id`)}`;
 
-/** SQL: whether a stay's reminders are not as they should be. In the order of the index that has only these, or all stays are read. */
-export const remindersDue = sql<boolean>`(SELECT r.id FROM reservation r WHERE ${isUnplanned} ORDER BY r.id LIMIT 1) IS NOT NULL`;
+/**
+ * SQL: whether a stay's reminders are not as they should be. Not by EXISTS: the planner takes nearly every stay for one, so it would
+ * read the whole table, expecting to meet one at once; the order leads it to the index.
+ */
+export const remindersDue = sql<boolean>`((SELECT r.id FROM reservation r WHERE ${isUnplanned} ORDER BY r.id LIMIT 1) IS NOT NULL)`;
 
 async function plan(tx: Tx, scope: Scope): Promise<readonly string[]> {
   const stays = await lockStays(tx, scope);
@@ -270,7 +273,7 @@ async function order(tx: Tx, reminders: readonly OrderedReminder[]): Promise<voi
     channel: reminder.channel,
     recipientType: 'GUEST',
     recipientId: reminder.guestId,
-    id: newId(NOTIFICATION),
+    id: newId('notification'),
     key: reminder.key,
     reservationId: reminder.reservationId,
     dueAt: reminder.dueAt.toISOString(),
