@@ -45,7 +45,6 @@ describe('after ten times as many finished stays', () => {
 
 /** Of what few stays have, if any. */
 const EMPTY = [
-  'archived_outbox',
   'calendar_feed',
   'gateway_event',
   'notification_due',

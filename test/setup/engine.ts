@@ -259,6 +259,7 @@ async function startProcess(options: StartOptions): Promise<TestProcess> {
   /** Sagas of `stops` whose step has begun. */
   const begun = new Set<string>();
   const strike = options.failpoint ?? noFailpoint;
+  let atFailpoints = 0;
   const engine = createEngine({
     db,
     databaseUrl,
@@ -277,7 +278,11 @@ async function startProcess(options: StartOptions): Promise<TestProcess> {
         begun.add(place.sagaId);
       }
       // The relay's loop must not wait for ever where the process died: its end would wait for the loop.
-      await (name.endsWith('-publish') ? Promise.race([strike(name, place), death.promise]) : strike(name, place));
+      const struck = strike(name, place);
+      atFailpoints += 1;
+      await (name.endsWith('-publish') ? Promise.race([struck, death.promise]) : struck).finally(() => {
+        atFailpoints -= 1;
+      });
     },
   });
 
@@ -321,6 +326,12 @@ async function startProcess(options: StartOptions): Promise<TestProcess> {
     });
   }
 
+  /** From here on, nothing of it can reach Postgres again; its own promises may wait for ever. */
+  function cutOff(): void {
+    for (const { connection } of sockets) connection.stream.destroy();
+    void pool.end().catch(() => undefined);
+  }
+
   return {
     engine,
     db,
@@ -328,9 +339,7 @@ async function startProcess(options: StartOptions): Promise<TestProcess> {
     step: (pointer) => step(pointer),
     async vanish() {
       vanished = true;
-      for (const { connection } of sockets) connection.stream.destroy();
-      // From here on, nothing of it can reach Postgres again; its own promises may wait for ever.
-      void pool.end().catch(() => undefined);
+      cutOff();
       death.reject(new Error('this process is dead'));
       engine.queues.producer.disconnect();
       await Promise.all(workers.map(({ bullmq }) => bullmq.close(true)));
@@ -339,7 +348,9 @@ async function startProcess(options: StartOptions): Promise<TestProcess> {
     async stop() {
       await Promise.all(workers.map((worker) => worker.close()));
       await engine.close();
-      await db.destroy();
+      // What died at a failpoint may keep its connection for ever.
+      if (atFailpoints > 0) cutOff();
+      else await db.destroy();
     },
   };
 }

@@ -47,7 +47,7 @@ export function createAhead({ db, failpoint, slots, prepare, runAlone }: AheadPa
     const first = await prepare(due);
     if (first.kind !== 'statement') return [];
     await failpoint('before-step', placeOf(due));
-    return inSequence(db, async (send) => {
+    const sent = await inSequence(db, async (send) => {
       const sent: Sent[] = [{ step: due.step.no, rows: send(first.statement.queryOf(first.item)) }];
       for (let next = foreseen(due); next; next = foreseen(next)) {
         // What is wrong with it, its own run will find.
@@ -57,8 +57,9 @@ export function createAhead({ db, failpoint, slots, prepare, runAlone }: AheadPa
         if (signal.aborted) break;
         sent.push({ step: next.step.no, rows: send(ready.statement.queryOf(ready.item)) });
       }
-      return collect(due, sent);
+      return sent;
     });
+    return collect(due, sent);
   }
 
   /** The results in order, up to the first that is not "advanced". */
