@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { classifyDbError } from '../../db/errors.ts';
+import { literal } from '../../db/literal.ts';
 import { localMoment } from '../../kernel/local-day.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
 import { inScope, type Scope, sweepBatch } from '../sweeps/isolate.ts';
@@ -47,8 +48,11 @@ async function sweep(db: Db, scope: Scope): Promise<readonly string[]> {
 const isDue = sql<boolean>`t.status = 'UNASSIGNED' AND t.next_assign_at <= now() AND ${isNotSetAside('assignment', sql`t.id`)}
   AND coalesce((SELECT s.status FROM saga s WHERE s.id = t.created_by_saga), 'completed') = 'completed'`;
 
-/** SQL: whether a task is due to be assigned. */
-export const assignmentsDue = sql<boolean>`EXISTS (SELECT FROM task t WHERE ${isDue})`;
+/** What is made within this time is planned together: so many acts of a busy moment cost one round, and what one undoes, none. */
+const GATHERED_SECONDS = 2;
+/** SQL: whether a task has been due to be assigned for a moment. */
+export const assignmentsDue = sql<boolean>`EXISTS (SELECT FROM task t
+  WHERE t.next_assign_at <= now() - ${literal(GATHERED_SECONDS)} * interval '1 second' AND ${isDue})`;
 
 async function dueIds(db: Db, limit: number): Promise<readonly string[]> {
   const { rows } = await sql<{ id: string }>`
