@@ -483,3 +483,53 @@ describe('a cleaning is merged while the other stay is cancelled', () => {
     expect(row).toEqual({ status: 'UNASSIGNED', merged_into_task_id: null });
   });
 });
+
+describe('a task that nobody could take while its only person was busy', () => {
+  const AT_THE_SAME_TIME = {
+    status: 'UNASSIGNED',
+    type: 'CHECK_IN',
+    scheduled_at: SLOTS.ARRIVAL.scheduled_at,
+  } as const;
+
+  /** Sara meets the guest of one stay, and nobody is left for that of another. */
+  async function blocked(): Promise<{ readonly busyWith: string; readonly waiting: string }> {
+    const busyWith = await stay('busy', { ARRIVAL: { status: 'ASSIGNED', assignee_id: 'sara' } });
+    const waiting = `${busyWith}-waiting`;
+    await db
+      .insertInto('task')
+      .values({
+        ...AT_THE_SAME_TIME,
+        id: waiting,
+        property_id: `flat-${made}`,
+        occurrence: 'MANUAL',
+        title: 'Meet',
+        ends_at: SLOTS.ARRIVAL.ends_at,
+      })
+      .execute();
+    await db.updateTable('task').set({ next_assign_at: null }).where('reservation_id', '=', busyWith).execute();
+    await assignDueTasks(db, 50);
+    return { busyWith, waiting };
+  }
+  const assigneeOf = async (id: string): Promise<string | null> => {
+    await assignDueTasks(db, 50);
+    return (await db.selectFrom('task').select('assignee_id').where('id', '=', id).executeTakeFirstOrThrow())
+      .assignee_id;
+  };
+
+  it('waits for its next try', async () => {
+    const { waiting } = await blocked();
+    expect(await assigneeOf(waiting)).toBeNull();
+  });
+
+  it('is given to them as soon as the other stay is called off', async () => {
+    const { busyWith, waiting } = await blocked();
+    await db.transaction().execute((tx) => cancelTasksOf(tx, busyWith));
+    expect(await assigneeOf(waiting)).toBe('sara');
+  });
+
+  it('or its guest has come already', async () => {
+    const { busyWith, waiting } = await blocked();
+    await db.transaction().execute((tx) => endTasksAtArrival(tx, busyWith, new Date('2027-05-01T11:00:00Z')));
+    expect(await assigneeOf(waiting)).toBe('sara');
+  });
+});

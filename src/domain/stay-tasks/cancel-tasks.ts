@@ -7,6 +7,7 @@ import { NOTIFICATION, newId } from '../../kernel/ids.ts';
 import { settleAround } from '../assignment/turnovers.ts';
 import { taskWithdrawnMessage } from '../messages/catalogue/task-withdrawn.ts';
 import { insertWithdrawal } from '../notifications/store/order.ts';
+import { lookAgainFor } from '../tasks/store/assign.ts';
 import { cancelTasks, type ReopenedAs, reopenTask } from '../tasks/store/finish.ts';
 import type { FormerDeadline } from '../tasks/store/turnover.ts';
 
@@ -71,6 +72,10 @@ export async function cancelTasksOf(tx: Tx, reservationId: string): Promise<Canc
     version: task.version + 1,
   }));
   await cancelTasks(tx, ids);
+  await lookAgainFor(
+    tx,
+    cancelled.flatMap(({ assigneeId }) => assigneeId ?? []),
+  );
   const { parted, cleared } = await settleAround(
     tx,
     reservationId,

@@ -2,7 +2,7 @@ import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { unlessRefused } from '../../db/savepoint.ts';
 import { notifyReleased } from '../assignment/release.ts';
-import type { Released } from '../tasks/store/assign.ts';
+import { lookAgainFor, type Released } from '../tasks/store/assign.ts';
 import { type EndedTask, overtakeTasks, resumeAsNobodys, resumeTask } from '../tasks/store/finish.ts';
 
 /**
@@ -63,6 +63,10 @@ async function endTasks(
   which: RawBuilder<SqlBool>,
 ): Promise<{ readonly ended: readonly EndedTask[]; readonly released: readonly Released[] }> {
   const inOrder = await overtakeTasks(tx, which);
+  await lookAgainFor(
+    tx,
+    inOrder.flatMap(({ assigneeId }) => assigneeId ?? []),
+  );
   return {
     ended: inOrder.map(({ type: _, reservationId: __, ...task }) => task),
     released: inOrder.flatMap(({ taskId: id, assigneeId, type, reservationId, version }) =>

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../../db/client.ts';
+import { batchLimit } from '../../../db/literal.ts';
 import type { TaskType } from '../../../db/schema.ts';
 import { required } from '../../../kernel/errors.ts';
 import { statusLiterals } from '../transitions.ts';
@@ -121,6 +122,20 @@ export async function postponeTasks(tx: Tx, taskIds: readonly string[]): Promise
     UPDATE task SET next_assign_at = now() + interval '1 second'
      WHERE id = ANY(${taskIds}::text[]) AND status IN (${sql.join(statusLiterals('schedule'))})`.execute(tx);
 }
+
+/**
+ * These people have time again: tasks that nobody could take while they were busy are due now, and not after the pause of a
+ * task that nobody can take. Those that somebody is at work on are left to that pause.
+ */
+export async function lookAgainFor(tx: Tx, people: readonly string[]): Promise<void> {
+  if (people.length === 0) return;
+  await sql`
+    UPDATE task SET next_assign_at = now() WHERE id IN (
+      SELECT id FROM task WHERE status = 'UNASSIGNED' AND next_assign_at > now()
+         AND assignment_explanation #> '{excluded,BUSY}' ?| ${people}::text[]
+       ORDER BY next_assign_at LIMIT ${batchLimit(LOOKED_AT_AGAIN)} FOR UPDATE SKIP LOCKED)`.execute(tx);
+}
+const LOOKED_AT_AGAIN = 100;
 
 /** Nobody could be found: notes when they are looked at next (an ISO instant), the level of the last alert about them, and why. */
 export async function noteNobodyFound(
