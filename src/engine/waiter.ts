@@ -134,7 +134,10 @@ function listenForAnswers(
       over = true;
       if (client === fresh) client = null;
       void fresh.end().catch(() => undefined);
-      if (!closed) setTimeout(() => void listen(), RECONNECT_MS).unref();
+      if (closed) return;
+      setTimeout(() => {
+        opening = listen();
+      }, RECONNECT_MS).unref();
     };
     fresh.on('error', () => undefined);
     fresh.once('end', again);
@@ -148,11 +151,13 @@ function listenForAnswers(
       again();
     }
   }
-  void listen();
+  let opening = listen();
 
   return {
     close: async () => {
       closed = true;
+      // One that is being opened is closed as well.
+      await opening;
       await client?.end().catch(() => undefined);
     },
   };

@@ -115,6 +115,8 @@ async function prepare(day: Day): Promise<void> {
         .set({ created_at: new Date(moment) })
         .where('created_by_saga', '=', sagaId)
         .execute();
+      // What triggers keep of it.
+      await sql`SELECT ledger_totals_anew()`.execute(tx);
     });
   }
   await db.updateTable('property').set({ time_zone: day.zone }).where('id', '=', propertyId).execute();
