@@ -83,7 +83,7 @@ export async function startSubject(started: Started, history: History): Promise<
     history,
     wake: async () => {
       system.thaw();
-      // What was due meanwhile is done at once.
+      // The programs were stopped; they now work off what fell due meanwhile, before anything is measured.
       await new Promise((resolve) => setTimeout(resolve, AWAKE_MS));
     },
     sleep: async () => {

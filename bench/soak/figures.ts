@@ -1,4 +1,4 @@
-/** What was seen of the programs at one moment. */
+/** One sample: memory and connections of the programs at one moment. */
 export interface Sample {
   /** Since the load began. */
   readonly minutes: number;

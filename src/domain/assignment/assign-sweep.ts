@@ -48,7 +48,7 @@ async function sweep(db: Db, scope: Scope): Promise<readonly string[]> {
 const isDue = sql<boolean>`t.status = 'UNASSIGNED' AND t.next_assign_at <= now() AND ${isNotSetAside('assignment', sql`t.id`)}
   AND coalesce((SELECT s.status FROM saga s WHERE s.id = t.created_by_saga), 'completed') = 'completed'`;
 
-/** What is made within this time is planned together: so many acts of a busy moment cost one round, and what one undoes, none. */
+/** A task waits this long before a worker is asked to run the sweep, so that tasks of the same moment are planned in one round. */
 const GATHERED_SECONDS = 2;
 /** SQL: whether a task has been due to be assigned for a moment. */
 export const assignmentsDue = sql<boolean>`EXISTS (SELECT FROM task t

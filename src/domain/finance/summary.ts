@@ -121,7 +121,7 @@ function propertyTotals(scope: MoneyScope, filter: MoneyFilter): RawBuilder<unkn
   ]);
 }
 
-/** What was booked at or after a moment, or after it alone. */
+/** A lower bound for the time of a booking: at the moment or later, or only later. */
 interface Since {
   readonly moment: string;
   readonly includesIt: boolean;

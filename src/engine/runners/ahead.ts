@@ -50,7 +50,7 @@ export function createAhead({ db, failpoint, slots, prepare, runAlone }: AheadPa
     const sent = await inSequence(db, async (send) => {
       const sent: Sent[] = [{ step: due.step.no, rows: send(first.statement.queryOf(first.item)) }];
       for (let next = foreseen(due); next; next = foreseen(next)) {
-        // What is wrong with it, its own run will find.
+        // A step that cannot be prepared is not sent ahead; it fails when it is run by itself.
         const ready = await prepare(next).catch(() => null);
         if (ready?.kind !== 'statement') break;
         await failpoint('before-step', placeOf(next));
