@@ -94,7 +94,7 @@ async function main(fresh: boolean): Promise<void> {
   const redisUrl = process.env['REDIS_URL'] ?? (await embeddedRedis()).url;
   const jwtKeys = process.env['JWT_KEYS'] ?? readSecrets();
   const env = {
-    // What Node has made of the sources is used again: programs start in half the time.
+    // What Node has made of the sources is used again.
     NODE_COMPILE_CACHE: path.join(DATA_DIR, 'compile-cache'),
     ...process.env,
     // It is for a trial on this machine, whatever the shell says.

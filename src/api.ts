@@ -11,7 +11,7 @@ import { createReadiness } from './readiness.ts';
 
 /** `npm run api`: accepts requests on PORT, and serves operators on OPS_PORT. It executes no steps. */
 async function main(): Promise<void> {
-  const { config, log, db, ports, engine } = assemble('api');
+  const { config, log, db, ports, engine } = await assemble('api');
   const { orchestrator, queues, relay } = engine;
   const readiness = createReadiness(db, queues.producer, relay);
   const closing = new AbortController();
@@ -19,7 +19,7 @@ async function main(): Promise<void> {
     db,
     orchestrator,
     ports,
-    receivers: new Map([...ports.receivers, ...receiptReceivers(config.channels)]),
+    receivers: new Map([...ports.receivers, ...(await receiptReceivers(config.channels))]),
     jwt: config.jwt,
     agencyTimeZone: config.agencyTimeZone,
     sagaWaitMs: config.sagaWaitMs,
@@ -45,8 +45,6 @@ async function main(): Promise<void> {
     publicUrl: config.opsPublicUrl,
     proxyTrust: config.proxyTrust,
   });
-  // Making the description takes longer than a request should hold up others.
-  for (const at of ['/openapi.json', '/docs']) await app.request(at, { headers: { 'Accept-Encoding': 'br' } });
   const servers = [await listen('PORT', config.http, app.fetch)];
   if (config.ops) servers.push(await listen('OPS_PORT', config.ops, ops.fetch));
   endInOrder(log, async () => {

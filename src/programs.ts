@@ -20,7 +20,7 @@ export interface Program {
 }
 
 /** The common part of the API and the workers. Throws `ConfigError`. */
-export function assemble(role: 'api' | 'worker'): Program {
+export async function assemble(role: 'api' | 'worker'): Promise<Program> {
   const config = readConfig();
   const log = createLogger(role, config.logLevel);
   consoleToLog(log);
@@ -33,7 +33,7 @@ export function assemble(role: 'api' | 'worker'): Program {
     outages,
   });
   const db = createDb(pool);
-  const ports = createPorts({ providers: config.payments, amenities: config.amenities }, log);
+  const ports = await createPorts({ providers: config.payments, amenities: config.amenities }, log);
   const pretending = config.payments.flatMap(({ id, pretends }) => (pretends ? [id] : []));
   if (pretending.length > 0) log.warn(`the ${pretending.join(' and ')} gateway is on: no real money moves`);
   const engine = createEngine({

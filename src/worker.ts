@@ -27,9 +27,9 @@ import { workerOptions } from './workers/worker.ts';
  * and reconciles in any case.
  */
 async function main(): Promise<void> {
-  const { config, log, outages, db, ports, engine } = assemble('worker');
+  const { config, log, outages, db, ports, engine } = await assemble('worker');
   const mailbox = createDevMailbox((messages) => storeDevMail(db, messages));
-  const { messengers, close: closeMessengers } = openMessengers(config.channels, mailbox, log);
+  const { messengers, close: closeMessengers } = await openMessengers(config.channels, mailbox, log);
   const sender = createWebhookSender({ clock: systemClock, allowed: config.webhooks.allowed });
   const delivery = { db, messengers, opsEmail: config.opsEmail, publicUrl: config.publicUrl, log };
   const steps = { concurrency: config.workerConcurrency, execute: engine.execute };

@@ -16,9 +16,9 @@ let sandboxDir: string;
 const opened: OpenPorts[] = [];
 const sandboxAt = (...gatewayIds: readonly string[]): ConfiguredProvider =>
   sandboxPayments.with({ dir: sandboxDir, feeBp: 290, gatewayIds });
-const open = (...providers: readonly ConfiguredProvider[]): OpenPorts => {
+const open = async (...providers: readonly ConfiguredProvider[]): Promise<OpenPorts> => {
   const on = providers.length > 0 ? providers : [sandboxAt()];
-  const ports = createPorts({ providers: on }, createLogger('test', 'silent'));
+  const ports = await createPorts({ providers: on }, createLogger('test', 'silent'));
   opened.push(ports);
   return ports;
 };
@@ -41,17 +41,17 @@ const payOut = (ports: OpenPorts, account: string, key: string) =>
 const unknown = expect.objectContaining({ code: 'GATEWAY_UNKNOWN' });
 
 describe('the payment ports', () => {
-  it('know Stripe only when it is on, and the sandbox only by its ids', () => {
-    const sandbox = open(sandboxAt('any'));
+  it('know Stripe only when it is on, and the sandbox only by its ids', async () => {
+    const sandbox = await open(sandboxAt('any'));
     expect(() => sandbox.gateway('stripe')).toThrow(unknown);
     expect(sandbox.payouts('acct_1')).toBe(sandbox.gateway('any'));
     expect(sandbox.gateway('gateway-123')).toBe(sandbox.gateway('any'));
     expect(sandbox.gatewayIds).toEqual(['gateway-123', 'any']);
-    const stripe = open(STRIPE);
+    const stripe = await open(STRIPE);
     expect(() => stripe.gateway('gateway-123')).toThrow(unknown);
     expect(() => stripe.payouts('acct-1')).toThrow(unknown);
     expect(stripe.payouts('acct_1')).toBe(stripe.gateway('stripe'));
-    const both = open(sandboxAt(), STRIPE);
+    const both = await open(sandboxAt(), STRIPE);
     expect(both.payouts('acct_1')).toBe(both.gateway('stripe'));
     expect(both.payouts('acct-1')).toBe(both.gateway('gateway-123'));
     expect(both.gatewayIds).toEqual(['gateway-123', 'stripe']);
@@ -66,8 +66,8 @@ describe('the payment ports', () => {
     ['sandbox', []],
     ['', []],
     ['__proto__', []],
-  ])('take %j for no gateway, and say which may have been meant', (gatewayId, near) => {
-    const both = open(sandboxAt(), STRIPE);
+  ])('take %j for no gateway, and say which may have been meant', async (gatewayId, near) => {
+    const both = await open(sandboxAt(), STRIPE);
     const known = ['gateway-123', 'stripe'];
     expect(() => both.gateway(gatewayId)).toThrow(
       expect.objectContaining({ code: 'GATEWAY_UNKNOWN', unsent: true, details: { gatewayId, known, near } }),
@@ -75,7 +75,7 @@ describe('the payment ports', () => {
   });
 
   it('pretend beside real providers only for what the sandbox has', async () => {
-    const both = open(sandboxAt(), STRIPE);
+    const both = await open(sandboxAt(), STRIPE);
     for (const account of ['Acct_1', 'acct 1', 'AE070331234567890123456', ''])
       expect(() => both.payouts(account)).toThrow(unknown);
     const request = { key: 'k', propertyId: 'property-1', reservationId: 'stay', from: '', until: '' };
@@ -85,21 +85,21 @@ describe('the payment ports', () => {
     await expect(activate(both, 'lock-1')).resolves.toMatchObject({});
   });
 
-  it('verify webhooks when there is a secret', () => {
-    expect([...open(sandboxAt(), STRIPE).receivers]).toEqual([]);
+  it('verify webhooks when there is a secret', async () => {
+    expect([...(await open(sandboxAt(), STRIPE)).receivers]).toEqual([]);
     const stripe = stripePayments.with({ ...SETTINGS, webhookSecrets: ['whsec_0123456789abcdef'] });
-    const { receivers } = open(sandboxAt(), stripe);
+    const { receivers } = await open(sandboxAt(), stripe);
     expect([...receivers.keys()]).toEqual(['stripe']);
     expect(() => receivers.get('stripe')?.receive(Buffer.from('{}'), 'x')).toThrow(RoomyError);
   });
 
-  it('never let two providers have one gateway id', () => {
-    expect(() => open(sandboxAt('stripe'), STRIPE)).toThrow(InvariantError);
-    expect(() => open(sandboxAt('bank'))).toThrow(InvariantError);
+  it('never let two providers have one gateway id', async () => {
+    await expect(open(sandboxAt('stripe'), STRIPE)).rejects.toThrow(InvariantError);
+    await expect(open(sandboxAt('bank'))).rejects.toThrow(InvariantError);
   });
 
   it('tell the bank’s record of payouts, which takes no payments', async () => {
-    const ports = open();
+    const ports = await open();
     await payOut(ports, 'acct-1', 'key-b');
     await payOut(ports, 'acct-2', 'key-a');
     const movements = await ports.gateway('bank').movements('bank', new Date(0), new Date(8.64e15), 1);
@@ -108,7 +108,7 @@ describe('the payment ports', () => {
   });
 
   it('stop asking a reference that is down, and go on with all others', async () => {
-    const ports = open();
+    const ports = await open();
     for (let n = 0; n < 5; n += 1)
       await expect(charge(ports, 'ref-down-1')).rejects.not.toBeInstanceOf(CircuitOpenError);
     await expect(charge(ports, 'ref-down-1')).rejects.toBeInstanceOf(CircuitOpenError);
@@ -121,11 +121,11 @@ describe('the payment ports', () => {
   });
 
   it('keep the sandbox’s record when they are opened anew', async () => {
-    const first = open();
+    const first = await open();
     const made = await charge(first, 'ref-1');
     await first.close();
     opened.length = 0;
-    const movements = await open().gateway('gateway-123').movements('gateway-123', new Date(0), new Date(8.64e15), 9);
+    const movements = await (await open()).gateway('gateway-123').movements('gateway-123', new Date(0), new Date(8.64e15), 9);
     expect(movements).toMatchObject([{ providerId: made.providerId }]);
   });
 });

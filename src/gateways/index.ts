@@ -43,18 +43,19 @@ interface Guarded extends OpenedProvider {
  * The ports over the providers that are on. Throws `InvariantError` for a gateway id of two providers: which one is paid
  * must never depend on an order.
  */
-export function createPorts(
+export async function createPorts(
   settings: PortSettings,
   log: Logger,
   { clock = systemClock, breaker = {} }: { readonly clock?: Clock; readonly breaker?: Partial<BreakerSettings> } = {},
-): OpenPorts {
+): Promise<OpenPorts> {
   const breakers = createBreakers(log, breaker);
   const switches = createBreakers(log, breaker, 'AMENITIES_UNAVAILABLE');
-  const providers = settings.providers.map((one): Guarded => {
-    const opened = one.create({ clock, log });
+  const open = async (one: ConfiguredProvider): Promise<Guarded> => {
+    const opened = await one.create({ clock, log });
     const gateway = withBreakers(opened.gateway, breakers, opened.circuitOf ?? (() => one.id));
     return { ...opened, id: one.id, pretends: one.pretends, gateway };
-  });
+  };
+  const providers = await Promise.all(settings.providers.map(open));
   const byGateway = byGatewayId(providers);
   const gatewayIds = [...byGateway.keys()];
   const bank = bankOf(

@@ -19,9 +19,10 @@ export interface MessageChannelSpec<Environment extends z.ZodObject, Settings> {
   readonly neededVariables: readonly string[];
   /** `webhookUrl`: where it can call us, as seen from outside; null: nowhere. Null: it is off. */
   settings(environment: z.output<Environment>, installation: { readonly webhookUrl: string | null }): Settings | null;
-  create(settings: Settings): Messenger;
+  /** What it needs to work, such as a library, is loaded here and not with its declaration. */
+  create(settings: Settings): Promise<Messenger>;
   /** Takes its reports about the delivery of messages; null: it sends none. Default: none. */
-  webhook?(settings: Settings): WebhookReceiver | null;
+  webhook?(settings: Settings): Promise<WebhookReceiver | null>;
 }
 
 /** With its settings, and not at work yet. */
@@ -31,8 +32,8 @@ export interface ConfiguredChannel {
   readonly circuit: string;
   readonly settings: unknown;
   /** Null: it does not call us. */
-  readonly webhook: WebhookReceiver | null;
-  create(): Messenger;
+  webhook(): Promise<WebhookReceiver | null>;
+  create(): Promise<Messenger>;
 }
 export interface MessageChannel {
   readonly id: string;
@@ -58,7 +59,7 @@ export function messageChannel<Environment extends z.ZodObject, Settings>(
       if (!parsed.success) return { error: parsed.error };
       const settings = spec.settings(parsed.data, installation);
       if (settings === null) return { channel: null };
-      const webhook = spec.webhook?.(settings) ?? null;
+      const webhook = async () => (await spec.webhook?.(settings)) ?? null;
       return { channel: { id, channel, circuit, settings, webhook, create: () => spec.create(settings) } };
     },
   };

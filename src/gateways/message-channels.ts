@@ -15,22 +15,22 @@ export interface OpenMessengers {
 }
 
 /** Each channel behind its circuit; one that no provider serves goes to `mailbox`, which this closes too. */
-export function openMessengers(
+export async function openMessengers(
   channels: readonly ConfiguredChannel[],
   mailbox: Messenger,
   log: Logger,
-): OpenMessengers {
+): Promise<OpenMessengers> {
   const breakers = createBreakers(log);
   const opened: Messenger[] = [mailbox];
-  const messengerOf = (channel: Channel): Messenger => {
+  const messengerOf = async (channel: Channel): Promise<Messenger> => {
     const provider = channels.find((one) => one.channel === channel);
     if (!provider) return mailbox;
-    const messenger = provider.create();
+    const messenger = await provider.create();
     opened.push(messenger);
     return withCircuit(messenger, breakers, provider.circuit);
   };
   return {
-    messengers: { EMAIL: messengerOf('EMAIL'), SMS: messengerOf('SMS') },
+    messengers: { EMAIL: await messengerOf('EMAIL'), SMS: await messengerOf('SMS') },
     close: async () => {
       await Promise.all(opened.map((messenger) => messenger.close()));
     },
@@ -38,5 +38,9 @@ export function openMessengers(
 }
 
 /** By the id of their provider: those that report the delivery of a message. */
-export const receiptReceivers = (channels: readonly ConfiguredChannel[]): ReadonlyMap<string, WebhookReceiver> =>
-  new Map(channels.flatMap(({ id, webhook }) => (webhook ? [[id, webhook] as const] : [])));
+export async function receiptReceivers(
+  channels: readonly ConfiguredChannel[],
+): Promise<ReadonlyMap<string, WebhookReceiver>> {
+  const all = await Promise.all(channels.map(async (channel) => [channel.id, await channel.webhook()] as const));
+  return new Map(all.flatMap(([id, webhook]) => (webhook ? [[id, webhook] as const] : [])));
+}

@@ -20,7 +20,8 @@ export interface PaymentProviderSpec<Environment extends z.ZodObject, Settings> 
   onlyWhenOn?(environment: z.output<Environment>): readonly string[];
   /** `dataDir`: where programs that work together may keep files. */
   settings(environment: z.output<Environment>, installation: { readonly dataDir: string }): Settings;
-  create(settings: Settings, parts: ProviderParts): OpenedProvider;
+  /** What it needs to work, such as a library, is loaded here and not with its declaration. */
+  create(settings: Settings, parts: ProviderParts): OpenedProvider | Promise<OpenedProvider>;
 }
 export interface ProviderParts {
   readonly clock: Clock;
@@ -57,7 +58,7 @@ export interface ConfiguredProvider {
   readonly id: string;
   readonly pretends: boolean;
   readonly settings: unknown;
-  create(parts: ProviderParts): OpenedProvider;
+  create(parts: ProviderParts): Promise<OpenedProvider>;
 }
 
 /** The part of a provider that the configuration reads, whatever its settings are. */
@@ -84,7 +85,7 @@ export function paymentProvider<Environment extends z.ZodObject, Settings>(
     id,
     pretends,
     settings,
-    create: (parts) => spec.create(settings, parts),
+    create: async (parts) => spec.create(settings, parts),
   });
   return {
     id,

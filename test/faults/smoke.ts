@@ -259,7 +259,7 @@ const isOverloaded = (): boolean => (os.loadavg()[1] ?? 0) > 4 * os.availablePar
 async function checkMoney(databaseUrl: string, problems: string[]): Promise<void> {
   const db = createDb(createPool({ connectionString: databaseUrl, max: 2, applicationName: 'chaos' }));
   const settings = { dir: path.join(directory, 'data'), feeBp: 290, gatewayIds: [CHAOS_GATEWAY] };
-  const ports = createPorts({ providers: [sandboxPayments.with(settings)] }, createLogger('chaos', 'silent'));
+  const ports = await createPorts({ providers: [sandboxPayments.with(settings)] }, createLogger('chaos', 'silent'));
   try {
     const { differences, checked } = await checkIntegrity(db);
     for (const difference of differences.slice(0, 20)) problems.push(`integrity: ${JSON.stringify(difference)}`);

@@ -5,7 +5,7 @@ import { createLogger } from '../../src/kernel/log.ts';
 /** Another process on the same sandbox: charges under the keys that it is given, and prints what came of each. */
 const [sandboxDir = '', ...keys] = process.argv.slice(2);
 const sandbox = sandboxPayments.with({ dir: sandboxDir, feeBp: 290, gatewayIds: [] });
-const ports = createPorts({ providers: [sandbox] }, createLogger('payer', 'silent'));
+const ports = await createPorts({ providers: [sandbox] }, createLogger('payer', 'silent'));
 for (const key of keys) {
   const request = {
     key,

@@ -43,7 +43,10 @@ let http: Http;
 beforeAll(async () => {
   http = await startHttp({
     publicUrl: CONFIG.publicUrl,
-    receivers: new Map([...receiptReceivers(CONFIG.channels), ['stripe', stripeWebhook([SECRET], systemClock)]]),
+    receivers: new Map([
+      ...(await receiptReceivers(CONFIG.channels)),
+      ['stripe', stripeWebhook([SECRET], systemClock)],
+    ]),
   });
   await seed(http.db);
   await http.db

@@ -40,7 +40,7 @@ export interface Sandbox {
 export async function openSandbox(others: readonly ConfiguredProvider[] = []): Promise<Sandbox> {
   const sandboxDir = await mkdtemp(path.join(tmpdir(), 'roomy-sandbox-'));
   const pretended = sandboxPayments.with({ dir: sandboxDir, feeBp: 290, gatewayIds: [] });
-  const ports = createPorts({ providers: [pretended, ...others] }, createLogger('test', 'silent'));
+  const ports = await createPorts({ providers: [pretended, ...others] }, createLogger('test', 'silent'));
   // Another program on the same record, as the provider's own pages would be.
   const provider = createSandboxGateway({ dir: sandboxDir, feeBp: 290, clock: systemClock });
   const everything = (gatewayId: string) =>

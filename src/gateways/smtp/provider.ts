@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { url } from '../environment.ts';
 import { messageChannel } from '../message-channel.ts';
-import { createSmtp, type SmtpOptions } from './messenger.ts';
+import type { SmtpOptions } from './messenger.ts';
 
 export const smtpChannel = messageChannel({
   id: 'smtp',
@@ -14,5 +14,5 @@ export const smtpChannel = messageChannel({
   neededVariables: ['SMTP_URL'],
   settings: ({ SMTP_URL, MAIL_FROM }): SmtpOptions | null =>
     SMTP_URL === undefined ? null : { url: SMTP_URL, from: MAIL_FROM },
-  create: createSmtp,
+  create: async (options) => (await import('./messenger.ts')).createSmtp(options),
 });

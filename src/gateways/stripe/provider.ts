@@ -1,9 +1,8 @@
 import { z } from 'zod';
 import { apiUrl, parts } from '../environment.ts';
 import { paymentProvider } from '../payment-provider.ts';
-import { createStripeGateway, type StripeSettings } from './gateway.ts';
+import type { StripeSettings } from './gateway.ts';
 import { stepOf } from './units.ts';
-import { stripeWebhook } from './webhook.ts';
 
 export interface StripeProviderSettings extends StripeSettings {
   /** Signing secrets of the webhook; two during a change. Without any Stripe is not to call us. */
@@ -38,11 +37,18 @@ export const stripePayments = paymentProvider({
     webhookSecrets: environment.STRIPE_WEBHOOK_SECRET,
     apiUrl: environment.STRIPE_API_URL ?? null,
   }),
-  create: (settings, parts) => ({
-    gateway: createStripeGateway(settings, parts),
-    gatewayIds: [ID],
-    accepts: (account) => account.startsWith(ACCOUNT),
-    amountStep: stepOf,
-    webhook: settings.webhookSecrets.length > 0 ? stripeWebhook(settings.webhookSecrets, parts.clock) : null,
-  }),
+  // Its library has 200 files, which a program without it need not read.
+  create: async (settings, parts) => {
+    const [{ createStripeGateway }, { stripeWebhook }] = await Promise.all([
+      import('./gateway.ts'),
+      import('./webhook.ts'),
+    ]);
+    return {
+      gateway: createStripeGateway(settings, parts),
+      gatewayIds: [ID],
+      accepts: (account) => account.startsWith(ACCOUNT),
+      amountStep: stepOf,
+      webhook: settings.webhookSecrets.length > 0 ? stripeWebhook(settings.webhookSecrets, parts.clock) : null,
+    };
+  },
 });

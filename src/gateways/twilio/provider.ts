@@ -1,8 +1,7 @@
 import { z } from 'zod';
 import { apiUrl } from '../environment.ts';
 import { messageChannel } from '../message-channel.ts';
-import { createTwilio, type TwilioOptions } from './messenger.ts';
-import { twilioReceipts } from './receipts.ts';
+import type { TwilioOptions } from './messenger.ts';
 
 export const twilioChannel = messageChannel({
   id: 'twilio',
@@ -28,6 +27,7 @@ export const twilioChannel = messageChannel({
     if (accountSid === undefined || authToken === undefined || from === undefined) return null;
     return { accountSid, authToken, from, apiUrl: environment.TWILIO_API_URL ?? null, statusCallback: webhookUrl };
   },
-  create: createTwilio,
-  webhook: ({ authToken, statusCallback }) => (statusCallback ? twilioReceipts(authToken, statusCallback) : null),
+  create: async (options) => (await import('./messenger.ts')).createTwilio(options),
+  webhook: async ({ authToken, statusCallback }) =>
+    statusCallback ? (await import('./receipts.ts')).twilioReceipts(authToken, statusCallback) : null,
 });

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { RouteConfig } from '@hono/zod-openapi';
 import { z } from '@hono/zod-openapi';
 import { CATALOGUE, type ErrorCode, isErrorCode } from '../../kernel/errors.ts';
@@ -27,7 +28,25 @@ interface Workshop {
   readonly failures: Record<string, JsonObject>;
 }
 
-export function describeApi(app: App, { publicUrl }: DocumentOptions): JsonObject {
+export function describeApi(app: App, options: DocumentOptions): JsonObject {
+  const parts = describing(app, options);
+  let part = parts.next();
+  while (!part.done) part = parts.next();
+  return part.value;
+}
+
+/** The same, one route to a turn of the event loop: all together would hold up requests for half a second. */
+export async function describeApiInTurns(app: App, options: DocumentOptions): Promise<JsonObject> {
+  const parts = describing(app, options);
+  let part = parts.next();
+  while (!part.done) {
+    await turn();
+    part = parts.next();
+  }
+  return part.value;
+}
+
+function* describing(app: App, { publicUrl }: DocumentOptions): Generator<undefined, JsonObject> {
   const book = createSchemaBook();
   const workshop: Workshop = { book, examples: createExamples(book.components), publicUrl, failures: {} };
   const paths: Record<string, JsonObject> = {};
@@ -39,6 +58,7 @@ export function describeApi(app: App, { publicUrl }: DocumentOptions): JsonObjec
     const operation = isRoute ? operationOf(route, workshop) : webhookOf(route, workshop);
     const into = isRoute ? paths : webhooks;
     into[route.path] = { ...into[route.path], [route.method]: operation };
+    yield;
   }
   const used = JSON.stringify([paths, webhooks]);
   return {

@@ -1,12 +1,13 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import { html } from 'hono/html';
 import { RoomyError } from '../../kernel/errors.ts';
+import type { JsonObject } from '../../kernel/json.ts';
 import { docsPage } from '../../web/docs/page.ts';
 import { DOCS_SCRIPT, STYLE_FILE } from '../../web/files.ts';
 import { DOCS_POLICY, type Html, STYLE_SHEET } from '../../web/layout.ts';
 import { ASK_FIRST, cachedText } from '../cached.ts';
 import type { App, Services } from '../context.ts';
-import { describeApi } from '../openapi/document.ts';
+import { describeApiInTurns } from '../openapi/document.ts';
 import { answerPage } from '../page.ts';
 import type { Register } from '../route.ts';
 
@@ -57,8 +58,10 @@ export function registerMeta(register: Register, app: App, services: Services): 
       return ok ? c.text('ok') : c.text('fail', 503);
     });
   }
-  const document = cachedText('application/json; charset=utf-8', () => JSON.stringify(describeApi(app, services)));
-  const page = cachedText('text/html; charset=utf-8', async () => String(await docsPage(describeApi(app, services))));
+  let made: Promise<JsonObject> | undefined;
+  const description = (): Promise<JsonObject> => (made ??= describeApiInTurns(app, services));
+  const document = cachedText('application/json; charset=utf-8', async () => JSON.stringify(await description()));
+  const page = cachedText('text/html; charset=utf-8', async () => String(await docsPage(await description())));
   const script = cachedText(DOCS_SCRIPT.file.type, DOCS_SCRIPT.file.read);
   const style = cachedText(STYLE_FILE.type, STYLE_FILE.read, ASK_FIRST);
   register(hidden('/', 'text/html'), (c) => answerPage(c, { title: 'Roomy', content: welcome(c.get('prefix')) }));

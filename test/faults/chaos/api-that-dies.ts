@@ -22,7 +22,7 @@ const config = readConfig();
 const log = createLogger('api-that-dies', config.logLevel);
 const pool = createPool({ connectionString: config.databaseUrl, max: 4, applicationName: 'roomy-api-that-dies' });
 const db = createDb(pool);
-const ports = createPorts({ providers: config.payments }, log);
+const ports = await createPorts({ providers: config.payments }, log);
 const engine = createEngine({
   db,
   databaseUrl: config.databaseUrl,

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { clockOfThisProcess, type GuardedProcess, spawnGuarded, waitUntil } from '../../../scripts/services/process.ts';
+import { PROGRAM_FLAGS } from '../../../scripts/services/program-flags.ts';
 
 /** The supervisor of the product's processes: whatever dies is started again, as a real one would. */
 export interface Fleet {
@@ -59,12 +60,18 @@ export function createFleet(root: string, directory: string): Fleet {
   async function run(plan: LaunchPlan, log: string): Promise<GuardedProcess> {
     const output = fs.openSync(log, 'a');
     starts += 1;
-    return spawnGuarded(process.execPath, [path.join(root, plan.program)], {
+    return spawnGuarded(process.execPath, [...PROGRAM_FLAGS, path.join(root, plan.program)], {
       stopSignal: 'SIGTERM',
       graceMs: 5_000,
       spawn: {
         cwd: root,
-        env: { ...clockOfThisProcess(), PATH: process.env.PATH, ...plan.env },
+        // Flags and cache as `npm start` has them.
+        env: {
+          ...clockOfThisProcess(),
+          PATH: process.env.PATH,
+          NODE_COMPILE_CACHE: path.join(directory, 'compile-cache'),
+          ...plan.env,
+        },
         stdio: ['ignore', output, output],
       },
     }).finally(() => fs.closeSync(output));
