@@ -623,8 +623,8 @@ END) STORED,
   CONSTRAINT notification_status_check CHECK (status = ANY (ARRAY['QUEUED', 'SENDING', 'SENT', 'DELIVERED', 'FAILED',
     'SKIPPED', 'BLOCKED']))
 ) WITH (fillfactor=50);
-CREATE INDEX notification_by_age ON notification (created_at, id);
-CREATE INDEX notification_by_event ON notification (event, created_at, id);
+CREATE INDEX notification_by_age ON notification (created_at);
+CREATE INDEX notification_by_event ON notification (event, created_at);
 CREATE INDEX notification_by_reservation ON notification (reservation_id);
 CREATE INDEX notification_by_saga ON notification (saga_id);
 CREATE INDEX notification_by_sms ON notification (sms_id) WHERE sms_id IS NOT NULL;
@@ -638,7 +638,7 @@ CREATE INDEX notification_of_property_by_recipient ON notification (property_id,
     WHERE property_id IS NOT NULL;
 CREATE INDEX notification_of_property_not_sent ON notification (property_id, rare_status, created_at, id)
     WHERE rare_status IS NOT NULL;
-CREATE INDEX notification_of_recipient ON notification (recipient_id, created_at, id);
+CREATE INDEX notification_of_recipient ON notification (recipient_id, created_at);
 CREATE INDEX notification_resent ON notification (resend_of) WHERE resend_of IS NOT NULL;
 
 CREATE TABLE notification_content (
@@ -947,11 +947,11 @@ CREATE TABLE reservation (
   CONSTRAINT no_double_booking EXCLUDE USING gist (property_id WITH =, stay WITH &&)
     WHERE (status = ANY (ARRAY['CONFIRMED', 'CHECKED_IN']))
 );
-CREATE INDEX reservation_by_age ON reservation (created_at, id);
+CREATE INDEX reservation_by_age ON reservation (created_at);
 CREATE INDEX reservation_by_departure ON reservation (property_id, COALESCE(departure_date, check_out_date));
 CREATE INDEX reservation_by_property ON reservation (property_id, check_in_date);
-CREATE INDEX reservation_by_status ON reservation (status, created_at, id);
-CREATE INDEX reservation_of_guest ON reservation (guest_id, created_at, id);
+CREATE INDEX reservation_by_status ON reservation (status, created_at);
+CREATE INDEX reservation_of_guest ON reservation (guest_id, created_at);
 CREATE INDEX reservation_of_property ON reservation (property_id, created_at, id);
 CREATE INDEX reservation_to_remind ON reservation (id) WHERE reminded_version IS DISTINCT FROM version
     AND (status <> 'PENDING' OR reminded_version IS NOT NULL);
@@ -1003,9 +1003,9 @@ END) STORED,
 ) WITH (fillfactor=70);
 CREATE UNIQUE INDEX one_open_money ON saga (subject_type, subject_id) WHERE finished_at IS NULL AND holds_money;
 CREATE UNIQUE INDEX one_open_state ON saga (subject_type, subject_id) WHERE finished_at IS NULL AND holds_state;
-CREATE INDEX saga_by_age ON saga (requested_at, id);
-CREATE INDEX saga_by_name ON saga (name, requested_at, id);
-CREATE INDEX saga_by_requester ON saga (requested_by, requested_at, id);
+CREATE INDEX saga_by_age ON saga (requested_at);
+CREATE INDEX saga_by_name ON saga (name, requested_at);
+CREATE INDEX saga_by_requester ON saga (requested_by, requested_at);
 CREATE INDEX saga_by_subject ON saga (subject_id, requested_at);
 CREATE INDEX saga_due ON saga (next_check_at) WHERE finished_at IS NULL;
 CREATE INDEX saga_of_property ON saga (property_id, requested_at, id) INCLUDE (ended_as) WHERE property_id IS NOT NULL;
@@ -1449,19 +1449,18 @@ CREATE INDEX emergency_waiting ON task (created_at) WHERE type = 'EMERGENCY' AND
 CREATE UNIQUE INDEX one_live_task ON task (reservation_id, type, occurrence) WHERE status <> 'CANCELLED';
 CREATE INDEX task_at_work ON task (assignee_id, COALESCE(slot_start, scheduled_at), COALESCE(slot_end, ends_at))
     WHERE status = ANY (ARRAY['ASSIGNED', 'IN_PROGRESS']);
-CREATE INDEX task_by_age ON task (created_at, id);
-CREATE INDEX task_by_assignee ON task (assignee_id, COALESCE(slot_start, scheduled_at), id)
-    WHERE assignee_id IS NOT NULL;
+CREATE INDEX task_by_age ON task (created_at);
+CREATE INDEX task_by_assignee ON task (assignee_id, COALESCE(slot_start, scheduled_at)) WHERE assignee_id IS NOT NULL;
 CREATE INDEX task_by_deadline ON task (COALESCE(must_finish_by, ends_at)) WHERE deleted_at IS NULL;
 CREATE INDEX task_by_property ON task (property_id, scheduled_at);
 CREATE INDEX task_by_reservation ON task (reservation_id);
 CREATE INDEX task_by_start ON task (scheduled_at);
-CREATE INDEX task_by_status ON task (status, created_at, id);
+CREATE INDEX task_by_status ON task (status, created_at);
 CREATE INDEX task_by_type ON task (type, created_at, id) WHERE type = ANY (ARRAY['INSPECTION', 'MAINTENANCE',
     'EMERGENCY', 'FINANCE']);
 CREATE INDEX task_displaced_by ON task (displaced_by) WHERE displaced_by IS NOT NULL;
 CREATE INDEX task_merged_into ON task (merged_into_task_id) WHERE merged_into_task_id IS NOT NULL;
-CREATE INDEX task_of_assignee ON task (assignee_id, created_at, id) WHERE assignee_id IS NOT NULL;
+CREATE INDEX task_of_assignee ON task (assignee_id, created_at) WHERE assignee_id IS NOT NULL;
 CREATE INDEX task_of_property ON task (property_id, created_at, id);
 CREATE INDEX task_of_property_by_assignee ON task (property_id, assignee_id, created_at, id)
     WHERE assignee_id IS NOT NULL;
@@ -1473,7 +1472,7 @@ CREATE INDEX task_offered ON task (accept_by) WHERE status = 'ASSIGNED' AND acce
     AND accepted_at IS NULL;
 CREATE INDEX task_overtaken ON task (property_id, created_at, id) WHERE status = 'OVERTAKEN';
 CREATE INDEX task_to_assign ON task (next_assign_at) WHERE status = 'UNASSIGNED';
-CREATE INDEX task_to_do ON task (assignee_id, COALESCE(slot_start, scheduled_at), id) WHERE assignee_id IS NOT NULL
+CREATE INDEX task_to_do ON task (assignee_id, COALESCE(slot_start, scheduled_at)) WHERE assignee_id IS NOT NULL
     AND deleted_at IS NULL AND (status <> ALL (ARRAY['CANCELLED', 'MERGED']));
 CREATE INDEX task_too_late ON task (id) WHERE status = 'ASSIGNED' AND must_finish_by < COALESCE(slot_end, ends_at);
 
@@ -1573,17 +1572,17 @@ CREATE INDEX payout_due ON transaction (scheduled_for) WHERE type = 'OWNER_PAYOU
 CREATE INDEX payout_open ON transaction (owner_id, currency) WHERE type = 'OWNER_PAYOUT'
     AND (status = ANY (ARRAY['PENDING', 'PROCESSING', 'FAILED']));
 CREATE INDEX refund_to_send ON transaction (created_at, id) WHERE type = 'REFUND' AND status = 'PENDING';
-CREATE INDEX transaction_by_age ON transaction (created_at, id);
+CREATE INDEX transaction_by_age ON transaction (created_at);
 CREATE INDEX transaction_by_completion ON transaction (completed_at) WHERE type = ANY (ARRAY['REFUND', 'OWNER_PAYOUT']);
 CREATE INDEX transaction_by_gateway_reference ON transaction (gateway_reference) WHERE gateway_reference IS NOT NULL;
 CREATE INDEX transaction_by_parent ON transaction (parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX transaction_by_payout_saga ON transaction (payout_saga) WHERE payout_saga IS NOT NULL;
 CREATE INDEX transaction_by_provider_id ON transaction (provider_id) WHERE provider_id IS NOT NULL;
 CREATE INDEX transaction_by_reservation ON transaction (reservation_id);
-CREATE INDEX transaction_by_type ON transaction (type, created_at, id);
+CREATE INDEX transaction_by_type ON transaction (type, created_at);
 CREATE INDEX transaction_not_completed ON transaction (status, created_at, id) WHERE status = ANY (ARRAY['PENDING',
     'PROCESSING', 'FAILED', 'CANCELLED', 'REVERSED', 'MANUAL_REQUIRED']);
-CREATE INDEX transaction_of_owner ON transaction (owner_id, created_at, id) WHERE owner_id IS NOT NULL;
+CREATE INDEX transaction_of_owner ON transaction (owner_id, created_at) WHERE owner_id IS NOT NULL;
 CREATE INDEX transaction_of_property ON transaction (property_id, created_at, id) WHERE property_id IS NOT NULL;
 CREATE INDEX transaction_of_property_by_owner ON transaction (property_id, owner_id, created_at, id)
     WHERE owner_id IS NOT NULL;
