@@ -5,7 +5,6 @@ import { createApp } from './http/app.ts';
 import { createTokenVerifier } from './http/auth.ts';
 import { systemClock } from './kernel/clock.ts';
 import { closeServer, listen } from './listen.ts';
-import { createOpsApp } from './ops/app.ts';
 import { assemble, endInOrder, fail, untilReady } from './programs.ts';
 import { createReadiness } from './readiness.ts';
 
@@ -31,22 +30,25 @@ async function main(): Promise<void> {
     webhooks: createWebhookSender({ clock: systemClock, allowed: config.webhooks.allowed }),
     closing: closing.signal,
   });
-  const verify = createTokenVerifier(config.jwt, systemClock);
-  const ops = createOpsApp({
-    db,
-    queues: queues.queues,
-    orchestrator,
-    verifyToken: async (token) => {
-      const caller = await verify(`Bearer ${token}`);
-      return { sub: caller.principal, role: caller.kind === 'person' ? caller.role : null };
-    },
-    audit: (entry) => recordAudit(db, entry),
-    log,
-    publicUrl: config.opsPublicUrl,
-    proxyTrust: config.proxyTrust,
-  });
   const servers = [await listen('PORT', config.http, app.fetch)];
-  if (config.ops) servers.push(await listen('OPS_PORT', config.ops, ops.fetch));
+  if (config.ops) {
+    const { createOpsApp } = await import('./ops/app.ts');
+    const verify = createTokenVerifier(config.jwt, systemClock);
+    const ops = createOpsApp({
+      db,
+      queues: queues.queues,
+      orchestrator,
+      verifyToken: async (token) => {
+        const caller = await verify(`Bearer ${token}`);
+        return { sub: caller.principal, role: caller.kind === 'person' ? caller.role : null };
+      },
+      audit: (entry) => recordAudit(db, entry),
+      log,
+      publicUrl: config.opsPublicUrl,
+      proxyTrust: config.proxyTrust,
+    });
+    servers.push(await listen('OPS_PORT', config.ops, ops.fetch));
+  }
   endInOrder(log, async () => {
     closing.abort();
     await Promise.all(servers.map(closeServer));
