@@ -106,6 +106,17 @@ describe('the layers', () => {
     expect(wrong).toEqual([]);
   });
 
+  it('load no library of a provider with its declaration', () => {
+    const declarations = [...sources.keys()].filter((file) => /^gateways\/[^/]+\/provider\.ts$/.test(file));
+    const arrows = new Map([...sources.keys()].map((file) => [file, new Set(loadedWith(file))]));
+    expect(declarations.length).toBeGreaterThan(3);
+    for (const file of declarations) {
+      const own = [file, ...reachedFrom(file, arrows)].filter((name) => layerOf(name) === 'gateways');
+      const libraries = own.flatMap(loadedWith).filter((name) => !sources.has(name) && !name.startsWith('node:'));
+      expect(new Set(libraries), file).toEqual(new Set(['zod']));
+    }
+  });
+
   it('have no cycles', () => {
     const state = new Map<string, 'open' | 'done'>();
     const cycles: string[] = [];
@@ -173,9 +184,16 @@ function reachedFrom(start: string, arrows: ReadonlyMap<string, ReadonlySet<stri
 
 /** A type is gone at run time, so a type may point back. */
 function valueImportsOf(file: string): string[] {
-  const text = (sources.get(file) ?? '').replaceAll(/import type [^;]+;/g, '');
-  return [...text.matchAll(/(?:from|import)\s+'(\.[^']+)'/g)].map((match) => match[1] ?? '');
+  return importedAtOnce(file).filter((specifier) => specifier.startsWith('.'));
 }
+
+/** What Node loads before the file: neither types nor `import()`. */
+function importedAtOnce(file: string): string[] {
+  const text = (sources.get(file) ?? '').replaceAll(/import type [^;]+;/g, '');
+  return [...text.matchAll(/(?:from|import)\s+'([^']+)'/g)].map((match) => match[1] ?? '');
+}
+const loadedWith = (file: string): string[] =>
+  importedAtOnce(file).map((specifier) => (specifier.startsWith('.') ? resolved(file, specifier) : specifier));
 
 describe('the scripts of a browser', () => {
   it('import only one another, and stand in one folder', () => {
