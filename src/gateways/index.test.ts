@@ -125,7 +125,9 @@ describe('the payment ports', () => {
     const made = await charge(first, 'ref-1');
     await first.close();
     opened.length = 0;
-    const movements = await (await open()).gateway('gateway-123').movements('gateway-123', new Date(0), new Date(8.64e15), 9);
+    const movements = await (await open())
+      .gateway('gateway-123')
+      .movements('gateway-123', new Date(0), new Date(8.64e15), 9);
     expect(movements).toMatchObject([{ providerId: made.providerId }]);
   });
 });
