@@ -1,5 +1,5 @@
 -- Indexes of long lists end at the moment: who reads them sorts the few rows of one moment by their id. The ids, which are the longest
--- part of a row's place in such an index, were an eighth of what a confirmed stay writes. Indexes of a property's rows keep them: an
+-- part of a row's place in such an index, were a twelfth of what a confirmed stay writes. Indexes of a property's rows keep them: an
 -- agent's list merges those of many properties, and reads the ids from there alone.
 
 DROP INDEX notification_by_age;

@@ -46,6 +46,7 @@ export function createPool(options: PoolOptions): pg.Pool {
     options:
       '-c plan_cache_mode=force_generic_plan -c jit=off -c max_parallel_workers_per_gather=0 -c random_page_cost=1.1',
     connectionTimeoutMillis: 5_000,
+    // Longer than the pauses of the schedules: a new connection plans all its statements anew.
     idleTimeoutMillis: 300_000,
     keepAlive: true,
     statement_timeout: 10_000,

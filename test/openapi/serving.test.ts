@@ -1,6 +1,8 @@
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Http, startHttp } from '../http/harness.ts';
+import { describeApi, describeApiInTurns } from '../../src/http/openapi/document.ts';
+import { POLICIES } from '../../src/http/policy.ts';
+import { type Http, PUBLIC_URL, startHttp } from '../http/harness.ts';
 
 /** How the document and the page that shows it are served. */
 
@@ -48,6 +50,20 @@ describe.each(['/openapi.json', '/docs', '/docs/try.js'])('%s', (path) => {
     for (const asked of ['identity', 'br;q=0, gzip;q=0', 'deflate', '']) {
       expect((await get(path, { 'Accept-Encoding': asked })).headers.get('content-encoding'), asked).toBeNull();
     }
+  });
+});
+
+describe('the document', () => {
+  it('is made one route to a turn of the event loop, so that nobody waits for all of it', async () => {
+    let turns = 0;
+    let next = setImmediate(function count() {
+      turns += 1;
+      next = setImmediate(count);
+    });
+    const inTurns = await describeApiInTurns(http.app, { publicUrl: PUBLIC_URL });
+    clearImmediate(next);
+    expect(inTurns).toEqual(describeApi(http.app, { publicUrl: PUBLIC_URL }));
+    expect(turns).toBeGreaterThan(Object.keys(POLICIES).length / 2);
   });
 });
 
