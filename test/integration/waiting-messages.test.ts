@@ -84,6 +84,13 @@ describe('what waits to be sent', () => {
   });
 
   it('costs its row when it is claimed and sent by mail, and no entry of an index', async () => {
+    // Half a page is left for what is written next: the room comes from rows' old versions, which go as soon as nobody
+    // can see them any more. In a server that others use that is a matter of luck, so here there is room for all three.
+    const { rows: options } = await sql<{ reloptions: readonly string[] }>`
+      SELECT reloptions FROM pg_class WHERE oid = 'notification'::regclass`.execute(db);
+    expect(options).toEqual([{ reloptions: ['fillfactor=50'] }]);
+    await sql`TRUNCATE notification CASCADE`.execute(db);
+    await sql`ALTER TABLE notification SET (fillfactor = 20)`.execute(db);
     await order(ids(100));
     const updates = async () => {
       await sql`SELECT pg_stat_force_next_flush()`.execute(db);
@@ -113,6 +120,6 @@ describe('what waits to be sent', () => {
     ).toBe(100);
     const after = await updates();
     expect(after.all - before.all).toBe(200);
-    expect(after.hot - before.hot).toBeGreaterThan(140);
+    expect(after.hot - before.hot).toBe(200);
   });
 });
