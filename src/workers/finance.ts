@@ -136,7 +136,7 @@ export const addUpTotals = async ({ db }: Pick<FinanceWork, 'db'>, run: Rounds) 
 
 /** Takes off what has changed and is in order, then looks at everything when that has not been done today. */
 export async function lookAtIntegrity({ db, log }: Pick<FinanceWork, 'db' | 'log'>, run: Rounds) {
-  const place = { after: '' };
+  const place = { after: '0' };
   const looked = await untilNothing(MAX_ROUNDS, run, () => verifyMarked(db, place));
   const full = await passNightly(db);
   if (full) log.info({ looked }, 'all of the money was looked at');

@@ -24,7 +24,7 @@ async function pay(id: string): Promise<void> {
   await seedMoneyStay(db, stay);
   await payStay(db, { stay, feeMinor: 290 });
 }
-const settle = () => verifyMarked(db, { after: '' });
+const settle = () => verifyMarked(db, { after: '0' });
 const found = async () => (await integrityNow(db, false)).differences.map(({ check, ref }) => `${check} ${ref}`);
 const owed = (by: number) =>
   sql`UPDATE payment SET refunded_minor = refunded_minor + ${by} WHERE reservation_id = 'old'`;
@@ -139,4 +139,28 @@ it('the night looks at everything once, and calls a person for what does not agr
   const { rows } = await sql`SELECT FROM notification WHERE params ->> 'code' = 'MONEY_DIFFERS'`.execute(db);
   expect(rows).toHaveLength(1);
   await tamper(db, owed(-9));
+});
+
+it('a batch reads its own marks, however many wait behind it', async () => {
+  await settle();
+  await sql`INSERT INTO integrity_mark (kind, ref) SELECT 'reservation', 'gone-' || n FROM generate_series(1, 12000) n`.execute(
+    db,
+  );
+  await sql`ANALYZE integrity_mark`.execute(db);
+  const read = async () => {
+    await sql`SELECT pg_stat_force_next_flush()`.execute(db);
+    const { rows } = await sql<{ n: number }>`
+      SELECT (seq_tup_read + idx_tup_fetch)::int AS n FROM pg_stat_user_tables WHERE relname = 'integrity_mark'`.execute(
+      db,
+    );
+    return rows[0]?.n ?? 0;
+  };
+  const before = await read();
+  const place = { after: '0' };
+  let rounds = 0;
+  while ((await verifyMarked(db, place)) > 0) rounds += 1;
+  expect(rounds).toBe(6);
+  // Each mark is read to be taken up, looked at and deleted, and the last round finds none.
+  expect((await read()) - before).toBeLessThan(5 * 12_000);
+  expect((await integrityNow(db, false)).lookedAt).toEqual([]);
 });

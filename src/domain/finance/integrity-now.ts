@@ -160,47 +160,62 @@ export async function passNightly(db: Db): Promise<boolean> {
 
 const ROW_ID = sql`m.kind || ' ' || m.ref`;
 
-/** Removes the marks of rows that agree; answers how many marks it has checked. Goes on after the mark `after`. */
+/** So many marks are taken up at once: a stay leaves some twenty, which are a handful of rows. */
+const MARKS_AT_ONCE = 2_000;
+
+/** A marked row with its marks of one batch, as ids in text. */
+interface MarkedRow extends Mark {
+  readonly id: string;
+  readonly marks: readonly string[];
+  readonly last: string;
+}
+
+/**
+ * Removes the marks of rows that agree; answers how many rows it has checked. Goes on after the mark `after`, an id in text, in
+ * the order in which the marks were made: a batch reads its own marks only, however many there are.
+ */
 export async function verifyMarked(db: Db, place: { after: string }): Promise<number> {
-  const due = (scope: Scope) => sql<Mark & { id: string }>`
-    SELECT DISTINCT m.kind, m.ref, ${ROW_ID} AS id FROM integrity_mark m
-     WHERE m.kind <> 'all' AND ${ROW_ID} > ${place.after} AND ${IS_AT_REST} AND ${inScope(scope, ROW_ID)}
-       AND ${isNotSetAside('integrity', ROW_ID)} ORDER BY id LIMIT ${scope.limit}::int`;
-  const looked = await sweepBatch({
+  const from = place.after;
+  const due = (scope: Scope) => sql<MarkedRow>`
+    SELECT m.kind, m.ref, ${ROW_ID} AS id, array_agg(m.id::text) AS marks, max(m.id)::text AS last FROM (
+      SELECT m.id, m.kind, m.ref FROM integrity_mark m
+       WHERE m.kind <> 'all' AND m.id > ${from}::bigint AND ${IS_AT_REST} AND ${inScope(scope, ROW_ID)}
+         AND ${isNotSetAside('integrity', ROW_ID)} ORDER BY m.id LIMIT ${scope.limit}::int) m
+     GROUP BY m.kind, m.ref ORDER BY min(m.id)`;
+  return sweepBatch({
     db,
     sweep: 'integrity',
-    limit: AT_ONCE,
+    limit: MARKS_AT_ONCE,
     run: async (scope) => {
       const { rows } = await due(scope).execute(db);
       await settle(db, rows);
-      place.after = rows.at(-1)?.id ?? place.after;
+      for (const { last } of rows) if (BigInt(last) > BigInt(place.after)) place.after = last;
       return rows.map(({ id }) => id);
     },
     due: async (limit) => (await due({ limit, ids: null }).execute(db)).rows.map(({ id }) => id),
   });
-  return looked;
 }
 
-/** By halves, until a row that does not agree is alone and keeps its mark. */
-async function settle(db: Db, marks: readonly Mark[]): Promise<void> {
-  if ((await takeOff(db, marks)) || marks.length <= 1) return;
-  const middle = Math.ceil(marks.length / 2);
-  await settle(db, marks.slice(0, middle));
-  await settle(db, marks.slice(middle));
+/** By halves, until a row that does not agree is alone and keeps its marks. */
+async function settle(db: Db, rows: readonly MarkedRow[]): Promise<void> {
+  if ((await takeOff(db, rows)) || rows.length <= 1) return;
+  const middle = Math.ceil(rows.length / 2);
+  await settle(db, rows.slice(0, middle));
+  await settle(db, rows.slice(middle));
 }
 
-/** False, and nothing changes, when any of their rows does not agree. Changes since then have marks of their own. */
-async function takeOff(db: Db, marks: readonly Mark[]): Promise<boolean> {
-  if (marks.length === 0) return true;
-  const wanted = sql`SELECT m.id FROM integrity_mark m JOIN jsonb_to_recordset(${JSON.stringify(marks)}::jsonb) AS w(kind text, ref text)
-    ON w.kind = m.kind AND w.ref = m.ref WHERE ${IS_AT_REST}`;
+/** False, and nothing changes, when any of the rows does not agree. Changes since then have marks of their own. */
+async function takeOff(db: Db, rows: readonly MarkedRow[]): Promise<boolean> {
+  if (rows.length === 0) return true;
+  const marks = rows.flatMap((row) => row.marks);
   const seen = await reading(db, async (tx) => {
-    const { rows } = await sql<{ id: string }>`${wanted}`.execute(tx);
-    const { parts } = await belongingsOf(tx, marks);
+    const resting = await sql<{ id: string }>`
+      SELECT m.id::text AS id FROM integrity_mark m WHERE m.id = ANY(${marks}::bigint[]) AND ${IS_AT_REST}`.execute(tx);
+    const { parts } = await belongingsOf(tx, rows);
     const book = createBook();
     await checkRows(tx, parts, book);
     await checkShares(tx, parts.reservation, book);
-    return book.result().ok ? rows.map(({ id }) => id) : null;
+    return book.result().ok ? resting.rows.map(({ id }) => id) : null;
   });
   if (seen === null) return false;
   await sql`DELETE FROM integrity_mark WHERE id = ANY(${seen}::bigint[])`.execute(db);
