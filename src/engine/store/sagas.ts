@@ -220,21 +220,48 @@ export async function sagasToCheck(db: Db, { where, limit }: SagaSelection): Pro
   return rows.map(({ id }) => id);
 }
 
-/** Takes sagas whose check is due; they are due again in five seconds, or, if they wait, when their time is up. */
+/**
+ * Takes sagas whose check is due; they are due again in five seconds, or, if they wait, when their time is up. What is asked of
+ * their steps stands in a statement of its own: Postgres 18.4 crashes when a statement that locks rows must look at one again that was
+ * changed meanwhile, and has a subquery that chooses partitions while it runs.
+ */
 export async function takeSagasToCheck(db: Db, { where, limit }: SagaSelection): Promise<readonly IdleSaga[]> {
-  const { rows } = await sql<IdleSaga>`
-    UPDATE saga s SET next_check_at = greatest(now() + interval '5 seconds', (SELECT w.wait_until FROM ${waitOfSaga}))
+  const taken = await sql<Omit<IdleSaga, 'timedOut' | 'busy'>>`
+    UPDATE saga s SET next_check_at = now() + interval '5 seconds'
      WHERE s.id IN (SELECT x.id FROM saga x WHERE ${isDue} AND ${where}
                      ORDER BY x.next_check_at LIMIT ${limit}::int FOR UPDATE SKIP LOCKED)
     RETURNING s.id, CASE WHEN s.status = 'compensating' THEN 'C' ELSE 'F' END AS direction, s.generation, s.current_step, s.total_steps,
-      s.status <> 'compensating' AND s.deadline_at < now() AS expired,
+      s.status <> 'compensating' AND s.deadline_at < now() AS expired`.execute(db);
+  if (taken.rows.length === 0) return [];
+  const seen = await stepsOf(
+    db,
+    taken.rows.map(({ id }) => id),
+  );
+  const waiting = [...seen.values()].filter(({ waitUntil }) => waitUntil !== null);
+  if (waiting.length > 0) {
+    await sql`UPDATE saga s SET next_check_at = w.at
+      FROM unnest(${waiting.map(({ id }) => id)}::text[], ${waiting.map(({ waitUntil }) => waitUntil)}::timestamptz[]) AS w(id, at)
+     WHERE s.id = w.id AND s.finished_at IS NULL AND s.next_check_at < w.at`.execute(db);
+  }
+  return taken.rows.map((saga) => {
+    const { timedOut = false, busy = false } = seen.get(saga.id) ?? {};
+    return { ...saga, timedOut, busy };
+  });
+}
+
+interface StepsSeen extends Pick<IdleSaga, 'id' | 'timedOut' | 'busy'> {
+  /** As the database writes an instant; null: it does not wait. */
+  readonly waitUntil: string | null;
+}
+async function stepsOf(db: Db, ids: readonly string[]): Promise<ReadonlyMap<string, StepsSeen>> {
+  const { rows } = await sql<StepsSeen>`
+    SELECT s.id, (SELECT w.wait_until::text FROM ${waitOfSaga}) AS "waitUntil",
       EXISTS (SELECT FROM ${waitOfSaga} AND w.wait_until <= now()) AS "timedOut",
       EXISTS (SELECT FROM ${waitOfSaga})
         OR EXISTS (SELECT FROM saga_step t WHERE t.saga_id = s.id AND t.status = 'running' AND t.lease_until > now())
-        OR EXISTS (SELECT FROM outbox o WHERE o.saga_id = s.id AND o.kind <> 'ALERT' AND o.published_at IS NULL) AS busy`.execute(
-    db,
-  );
-  return rows;
+        OR EXISTS (SELECT FROM outbox o WHERE o.saga_id = s.id AND o.kind <> 'ALERT' AND o.published_at IS NULL) AS busy
+      FROM unnest(${ids}::text[]) AS s(id)`.execute(db);
+  return new Map(rows.map((row) => [row.id, row]));
 }
 
 const awaitsCheck = sql<boolean>`x.finished_at IS NULL AND x.status <> 'parked' AND x.next_check_at > now()`;
