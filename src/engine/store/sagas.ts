@@ -226,24 +226,26 @@ export async function sagasToCheck(db: Db, { where, limit }: SagaSelection): Pro
  * changed meanwhile, and has a subquery that chooses partitions while it runs.
  */
 export async function takeSagasToCheck(db: Db, { where, limit }: SagaSelection): Promise<readonly IdleSaga[]> {
-  const taken = await sql<Omit<IdleSaga, 'timedOut' | 'busy'>>`
+  const taken = await sql<Omit<IdleSaga, 'timedOut' | 'busy'> & { readonly again: string }>`
     UPDATE saga s SET next_check_at = now() + interval '5 seconds'
      WHERE s.id IN (SELECT x.id FROM saga x WHERE ${isDue} AND ${where}
                      ORDER BY x.next_check_at LIMIT ${limit}::int FOR UPDATE SKIP LOCKED)
     RETURNING s.id, CASE WHEN s.status = 'compensating' THEN 'C' ELSE 'F' END AS direction, s.generation, s.current_step, s.total_steps,
-      s.status <> 'compensating' AND s.deadline_at < now() AS expired`.execute(db);
-  if (taken.rows.length === 0) return [];
+      s.status <> 'compensating' AND s.deadline_at < now() AS expired, s.next_check_at::text AS again`.execute(db);
+  const again = taken.rows[0]?.again;
+  if (again === undefined) return [];
   const seen = await stepsOf(
     db,
     taken.rows.map(({ id }) => id),
   );
   const waiting = [...seen.values()].filter(({ waitUntil }) => waitUntil !== null);
   if (waiting.length > 0) {
+    // A signal that came meanwhile has set a time of its own, which stays.
     await sql`UPDATE saga s SET next_check_at = w.at
       FROM unnest(${waiting.map(({ id }) => id)}::text[], ${waiting.map(({ waitUntil }) => waitUntil)}::timestamptz[]) AS w(id, at)
-     WHERE s.id = w.id AND s.finished_at IS NULL AND s.next_check_at < w.at`.execute(db);
+     WHERE s.id = w.id AND s.next_check_at = ${again}::timestamptz AND s.next_check_at < w.at`.execute(db);
   }
-  return taken.rows.map((saga) => {
+  return taken.rows.map(({ again: _again, ...saga }) => {
     const { timedOut = false, busy = false } = seen.get(saga.id) ?? {};
     return { ...saga, timedOut, busy };
   });
