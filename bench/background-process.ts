@@ -5,6 +5,7 @@ import { storeDevMail } from '../src/domain/messages/delivery-mailbox.ts';
 import { createDevMailbox } from '../src/gateways/dev-mailbox.ts';
 import { createSmtp } from '../src/gateways/smtp/messenger.ts';
 import { createLogger } from '../src/kernel/log.ts';
+import { createTextSeal } from '../src/kernel/text-seal.ts';
 import { DELIVERY_LANES, inLanes } from '../src/workers/sweeps.ts';
 
 /**
@@ -28,6 +29,7 @@ const smtp = createSmtp({ url: `smtp://127.0.0.1:${smtpPort}`, from: 'Roomy <no-
 const delivery = {
   db,
   opsEmail: 'ops@roomy.example',
+  secrets: createTextSeal([]),
   publicUrl: 'https://roomy.example',
   log: createLogger('bench', 'silent'),
 };

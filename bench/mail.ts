@@ -9,6 +9,7 @@ import { migrate } from '../src/db/migrate.ts';
 import { deliverDue } from '../src/domain/messages/delivery.ts';
 import { createSmtp, SMTP_CONNECTIONS } from '../src/gateways/smtp/messenger.ts';
 import { createLogger } from '../src/kernel/log.ts';
+import { createTextSeal } from '../src/kernel/text-seal.ts';
 import { DELIVERY_LANES, inLanes } from '../src/workers/sweeps.ts';
 
 /**
@@ -67,6 +68,7 @@ async function delivery(): Promise<number> {
     db,
     messengers: { EMAIL: smtp, SMS: smtp },
     opsEmail: 'ops@roomy.example',
+    secrets: createTextSeal([]),
     publicUrl: 'https://roomy.example',
     log: createLogger('bench', 'silent'),
   };

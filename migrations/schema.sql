@@ -2,6 +2,37 @@
 
 CREATE EXTENSION btree_gist;
 
+CREATE TABLE account (
+  id text NOT NULL,
+  email text NOT NULL,
+  name text NOT NULL,
+  role text NOT NULL,
+  staff_id text,
+  owner_id text,
+  guest_id text,
+  principal text GENERATED ALWAYS AS (COALESCE(staff_id, owner_id, guest_id, id)) STORED NOT NULL,
+  status text NOT NULL DEFAULT 'INVITED',
+  locale text,
+  totp_secret text,
+  totp_step bigint,
+  invited_by text,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  version integer NOT NULL DEFAULT 1,
+  CONSTRAINT account_pkey PRIMARY KEY (id),
+  CONSTRAINT account_links_by_role CHECK ( CASE WHEN role = ANY (ARRAY['AGENT', 'CLEANER',
+    'MAINTENANCE_STAFF']) THEN staff_id IS NOT NULL AND owner_id IS NULL AND guest_id IS NULL
+    WHEN role = 'OWNER' THEN owner_id IS NOT NULL AND staff_id IS NULL AND guest_id IS NULL
+    WHEN role = 'GUEST' THEN guest_id IS NOT NULL AND staff_id IS NULL AND owner_id IS NULL ELSE staff_id IS NULL
+    AND owner_id IS NULL AND guest_id IS NULL END),
+  CONSTRAINT account_role_check CHECK (role = ANY (ARRAY['ADMIN', 'AGENT', 'FINANCE', 'OPS', 'OWNER', 'CLEANER',
+    'MAINTENANCE_STAFF', 'GUEST'])),
+  CONSTRAINT account_status_check CHECK (status = ANY (ARRAY['INVITED', 'ACTIVE', 'DEACTIVATED']))
+);
+CREATE INDEX account_admins ON account (id) WHERE role = 'ADMIN' AND status = 'ACTIVE';
+CREATE INDEX account_by_age ON account (created_at, id);
+CREATE UNIQUE INDEX account_by_email ON account (lower(email));
+CREATE UNIQUE INDEX account_by_principal ON account (principal);
+
 CREATE TABLE amenity_grant (
   reservation_id text NOT NULL,
   property_id text NOT NULL,
@@ -27,6 +58,84 @@ CREATE TABLE amenity_grant (
 CREATE INDEX amenity_grant_active ON amenity_grant (property_id) WHERE status = 'ACTIVE';
 CREATE INDEX amenity_grant_unsettled ON amenity_grant (reservation_id) WHERE status = 'ACTIVE'
     AND wanted_until IS DISTINCT FROM asked_until;
+
+CREATE TABLE api_key (
+  id text NOT NULL,
+  name text NOT NULL,
+  key_hash bytea NOT NULL,
+  prefix text NOT NULL,
+  scopes text[] NOT NULL,
+  created_by text NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  expires_at timestamp with time zone NOT NULL,
+  last_used_at timestamp with time zone,
+  revoked_at timestamp with time zone,
+  version integer NOT NULL DEFAULT 1,
+  CONSTRAINT api_key_pkey PRIMARY KEY (id),
+  CONSTRAINT api_key_key_hash_key UNIQUE (key_hash)
+);
+CREATE INDEX api_key_by_age ON api_key (created_at, id);
+
+CREATE TABLE approval (
+  id text NOT NULL,
+  kind text NOT NULL,
+  subject_type text NOT NULL,
+  subject_id text NOT NULL,
+  saga_id text,
+  reservation_id text,
+  property_id text,
+  owner_id text,
+  asked text NOT NULL,
+  amount_minor bigint,
+  currency text,
+  asked_by text NOT NULL,
+  barred text[] NOT NULL DEFAULT '{}'::text[],
+  asked_at timestamp with time zone NOT NULL DEFAULT now(),
+  expires_at timestamp with time zone NOT NULL,
+  status text NOT NULL DEFAULT 'PENDING',
+  decided_by text,
+  decided_at timestamp with time zone,
+  reason text,
+  version integer NOT NULL DEFAULT 1,
+  CONSTRAINT approval_pkey PRIMARY KEY (id),
+  CONSTRAINT approval_amount_minor_check CHECK (amount_minor > 0),
+  CONSTRAINT approval_asked_check CHECK (length(asked) >= 1 AND length(asked) <= 1000),
+  CONSTRAINT approval_by_another CHECK (decided_by IS NULL OR (status <> ALL (ARRAY['APPROVED', 'DECLINED']))
+    OR decided_by <> asked_by AND NOT (decided_by = ANY (barred))),
+  CONSTRAINT approval_by_person CHECK ((status <> ALL (ARRAY['APPROVED', 'DECLINED'])) OR decided_by IS NOT NULL),
+  CONSTRAINT approval_currency_check CHECK (currency ~ '^[A-Z]{3}$'),
+  CONSTRAINT approval_is_decided CHECK ((status = 'PENDING') = (decided_at IS NULL)),
+  CONSTRAINT approval_kind_check CHECK (kind = ANY (ARRAY['PAYMENT_REVIEW', 'REFUND_OVERRIDE', 'GOODWILL', 'OWNER_CHARGE',
+    'PAYOUT_ACCOUNT'])),
+  CONSTRAINT approval_of_money CHECK ((amount_minor IS NULL) = (currency IS NULL)),
+  CONSTRAINT approval_of_saga CHECK ((subject_type = 'saga') = (saga_id IS NOT NULL)),
+  CONSTRAINT approval_status_check CHECK (status = ANY (ARRAY['PENDING', 'APPROVED', 'DECLINED', 'EXPIRED', 'WITHDRAWN'])),
+  CONSTRAINT approval_subject_type_check CHECK (subject_type = ANY (ARRAY['saga', 'task', 'owner']))
+);
+CREATE INDEX approval_by_age ON approval (asked_at, id);
+CREATE INDEX approval_by_reservation ON approval (reservation_id) WHERE reservation_id IS NOT NULL;
+CREATE INDEX approval_by_saga ON approval (saga_id) WHERE saga_id IS NOT NULL;
+CREATE INDEX approval_by_status ON approval (status, asked_at, id);
+CREATE INDEX approval_by_subject ON approval (subject_id, kind);
+CREATE INDEX approval_ending ON approval (expires_at) WHERE status = 'PENDING';
+CREATE UNIQUE INDEX one_open_approval ON approval (subject_type, subject_id, kind) WHERE status = 'PENDING';
+
+CREATE TABLE approval_limit (
+  version integer GENERATED ALWAYS AS IDENTITY NOT NULL,
+  override_minor jsonb NOT NULL,
+  charge_minor jsonb NOT NULL,
+  roles jsonb NOT NULL,
+  over_estimate_percent integer NOT NULL,
+  expires_hours integer NOT NULL,
+  account_wait_hours integer NOT NULL,
+  set_by text NOT NULL,
+  set_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT approval_limit_pkey PRIMARY KEY (version),
+  CONSTRAINT approval_limit_account_wait_hours_check CHECK (account_wait_hours >= 1 AND account_wait_hours <= 720),
+  CONSTRAINT approval_limit_expires_hours_check CHECK (expires_hours >= 1 AND expires_hours <= 720),
+  CONSTRAINT approval_limit_over_estimate_percent_check CHECK (over_estimate_percent >= 0
+    AND over_estimate_percent <= 100)
+);
 
 CREATE TABLE archived_outbox (
   dedupe_key text NOT NULL,
@@ -344,9 +453,11 @@ CREATE TABLE guest (
   time_zone text,
   version integer NOT NULL DEFAULT 1,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
+  created_by text,
   CONSTRAINT guest_pkey PRIMARY KEY (id)
 );
 CREATE INDEX guest_by_age ON guest (created_at, id);
+CREATE INDEX guest_by_creator ON guest (created_by, created_at, id);
 CREATE INDEX guest_by_locale ON guest (locale) WHERE locale IS NOT NULL;
 
 CREATE TABLE guest_place (
@@ -375,6 +486,15 @@ CREATE TABLE idempotency_key (
 );
 CREATE INDEX idempotency_key_by_age ON idempotency_key (created_at);
 CREATE INDEX idempotency_key_by_saga ON idempotency_key (saga_id);
+
+CREATE TABLE identity (
+  issuer text NOT NULL,
+  subject text NOT NULL,
+  account_id text NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT identity_pkey PRIMARY KEY (issuer, subject)
+);
+CREATE INDEX identity_by_account ON identity (account_id);
 
 CREATE TABLE income_distribution (
   version integer GENERATED ALWAYS AS IDENTITY NOT NULL,
@@ -684,6 +804,21 @@ CREATE TABLE notification_due (
   CONSTRAINT notification_due_pkey PRIMARY KEY (due_at, notification_id)
 );
 
+CREATE TABLE one_time (
+  hash bytea NOT NULL,
+  kind text NOT NULL,
+  account_id text,
+  data jsonb NOT NULL DEFAULT '{}'::jsonb,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  expires_at timestamp with time zone NOT NULL,
+  consumed_at timestamp with time zone,
+  CONSTRAINT one_time_pkey PRIMARY KEY (hash),
+  CONSTRAINT one_time_kind_check CHECK (kind = ANY (ARRAY['LINK', 'INVITATION', 'HAND_OVER', 'OIDC_STATE',
+    'PASSKEY_CHALLENGE']))
+);
+CREATE INDEX one_time_by_account ON one_time (account_id, kind, created_at);
+CREATE INDEX one_time_by_end ON one_time (expires_at);
+
 CREATE TABLE outbox (
   id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
   kind text NOT NULL,
@@ -712,9 +847,25 @@ CREATE TABLE owner (
   version integer NOT NULL DEFAULT 1,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   payout_terms jsonb,
+  payout_account_from timestamp with time zone,
+  email_before text,
+  email_changed_at timestamp with time zone,
   CONSTRAINT owner_pkey PRIMARY KEY (id)
 );
 CREATE INDEX owner_by_age ON owner (created_at, id);
+
+CREATE TABLE passkey (
+  id text NOT NULL,
+  account_id text NOT NULL,
+  public_key bytea NOT NULL,
+  counter bigint NOT NULL DEFAULT 0,
+  transports text[] NOT NULL DEFAULT '{}'::text[],
+  name text NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  last_used_at timestamp with time zone,
+  CONSTRAINT passkey_pkey PRIMARY KEY (id)
+);
+CREATE INDEX passkey_by_account ON passkey (account_id);
 
 CREATE TABLE payment (
   id text NOT NULL,
@@ -787,6 +938,7 @@ CREATE TABLE property (
   repair_limit_minor bigint,
   repair_limit_currency character(3),
   address text,
+  shares_device boolean NOT NULL DEFAULT false,
   CONSTRAINT property_pkey PRIMARY KEY (id),
   CONSTRAINT property_accept_minutes_check CHECK (accept_minutes >= 1 AND accept_minutes <= 10080),
   CONSTRAINT property_amenity_status_check CHECK (amenity_status = ANY (ARRAY['INACTIVE', 'ACTIVE'])),
@@ -799,6 +951,7 @@ CREATE TABLE property (
     'PROPERTY_NOT_READY']),
   CONSTRAINT repair_limit_whole CHECK ((repair_limit_minor IS NULL) = (repair_limit_currency IS NULL))
 );
+CREATE UNIQUE INDEX one_property_of_device ON property (amenity_device) WHERE NOT shares_device;
 CREATE INDEX property_by_age ON property (created_at, id);
 CREATE INDEX property_by_owner ON property (owner_id);
 
@@ -1016,6 +1169,7 @@ CREATE INDEX saga_of_property_undone ON saga (property_id, ended_as, requested_a
 CREATE INDEX saga_of_property_undone_by_name ON saga (property_id, name, ended_as, requested_at, id)
     WHERE ended_as = ANY (ARRAY['compensated', 'resolved']);
 CREATE INDEX saga_open_by_age ON saga (requested_at, id) WHERE finished_at IS NULL;
+CREATE INDEX saga_open_by_requester ON saga (requested_by) WHERE finished_at IS NULL;
 CREATE INDEX saga_open_by_subject ON saga (subject_type, subject_id) WHERE finished_at IS NULL;
 CREATE INDEX saga_undone_by_age ON saga (ended_as, requested_at, id) WHERE ended_as = ANY (ARRAY['compensated',
     'resolved']);
@@ -1215,6 +1369,29 @@ CREATE TABLE saga_step_other (
 );
 CREATE UNIQUE INDEX saga_step_other_one_wait ON saga_step_other (saga_id) WHERE status = 'waiting';
 
+CREATE TABLE session (
+  id text NOT NULL,
+  account_id text NOT NULL,
+  key_hash bytea NOT NULL,
+  method text NOT NULL,
+  mfa_at timestamp with time zone,
+  wrong_codes integer NOT NULL DEFAULT 0,
+  ip text,
+  user_agent text,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  last_seen_at timestamp with time zone NOT NULL DEFAULT now(),
+  expires_at timestamp with time zone NOT NULL,
+  ended_at timestamp with time zone,
+  ended_reason text,
+  CONSTRAINT session_pkey PRIMARY KEY (id),
+  CONSTRAINT session_key_hash_key UNIQUE (key_hash),
+  CONSTRAINT session_ended_reason_check CHECK (ended_reason = ANY (ARRAY['SIGNED_OUT', 'SIGNED_OUT_EVERYWHERE', 'REVOKED',
+    'ROLE_CHANGED', 'DEACTIVATED'])),
+  CONSTRAINT session_method_check CHECK (method = ANY (ARRAY['LINK', 'PASSKEY', 'OIDC', 'DEMO']))
+);
+CREATE INDEX session_by_end ON session (expires_at);
+CREATE INDEX session_live_by_account ON session (account_id, created_at) WHERE ended_at IS NULL;
+
 CREATE TABLE settlement (
   gateway_id text NOT NULL,
   movement text NOT NULL,
@@ -1366,6 +1543,15 @@ CREATE TABLE step_attempt_other (
   CONSTRAINT step_attempt_outcome_check CHECK (outcome = ANY (ARRAY['done', 'retry', 'failed', 'fenced', 'abandoned']))
 );
 
+CREATE TABLE stream_ticket (
+  hash bytea NOT NULL,
+  caller jsonb NOT NULL,
+  expires_at timestamp with time zone NOT NULL,
+  CONSTRAINT stream_ticket_pkey PRIMARY KEY (hash),
+  CONSTRAINT stream_ticket_hash_check CHECK (octet_length(hash) = 32)
+);
+CREATE INDEX stream_ticket_by_end ON stream_ticket (expires_at);
+
 CREATE TABLE sweep_failure (
   sweep text NOT NULL,
   row_id text NOT NULL,
@@ -1447,6 +1633,7 @@ CREATE TABLE task (
 CREATE INDEX emergency_waiting ON task (created_at) WHERE type = 'EMERGENCY' AND (status = ANY (ARRAY['UNASSIGNED',
     'ASSIGNED']));
 CREATE UNIQUE INDEX one_live_task ON task (reservation_id, type, occurrence) WHERE status <> 'CANCELLED';
+CREATE INDEX task_asked_about ON task (approval, created_at, id) WHERE approval IS NOT NULL;
 CREATE INDEX task_at_work ON task (assignee_id, COALESCE(slot_start, scheduled_at), COALESCE(slot_end, ends_at))
     WHERE status = ANY (ARRAY['ASSIGNED', 'IN_PROGRESS']);
 CREATE INDEX task_by_age ON task (created_at);
@@ -1462,6 +1649,7 @@ CREATE INDEX task_displaced_by ON task (displaced_by) WHERE displaced_by IS NOT 
 CREATE INDEX task_merged_into ON task (merged_into_task_id) WHERE merged_into_task_id IS NOT NULL;
 CREATE INDEX task_of_assignee ON task (assignee_id, created_at) WHERE assignee_id IS NOT NULL;
 CREATE INDEX task_of_property ON task (property_id, created_at, id);
+CREATE INDEX task_of_property_asked_about ON task (property_id, approval, created_at, id) WHERE approval IS NOT NULL;
 CREATE INDEX task_of_property_by_assignee ON task (property_id, assignee_id, created_at, id)
     WHERE assignee_id IS NOT NULL;
 CREATE INDEX task_of_property_by_type ON task (property_id, type, created_at, id) WHERE type = ANY (ARRAY['INSPECTION',
@@ -1629,10 +1817,14 @@ CREATE TABLE webhook_endpoint (
 );
 CREATE INDEX webhook_endpoint_due ON webhook_endpoint (next_attempt_at) WHERE status = 'ACTIVE';
 
+ALTER TABLE account ADD CONSTRAINT account_guest_id_fkey FOREIGN KEY (guest_id) REFERENCES guest(id);
+ALTER TABLE account ADD CONSTRAINT account_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES owner(id);
+ALTER TABLE account ADD CONSTRAINT account_staff_id_fkey FOREIGN KEY (staff_id) REFERENCES staff(id);
 ALTER TABLE amenity_grant ADD CONSTRAINT amenity_grant_property_id_fkey FOREIGN KEY (property_id)
     REFERENCES property(id);
 ALTER TABLE amenity_grant ADD CONSTRAINT amenity_grant_reservation_id_fkey FOREIGN KEY (reservation_id)
     REFERENCES reservation(id);
+ALTER TABLE approval ADD CONSTRAINT approval_saga_id_fkey FOREIGN KEY (saga_id) REFERENCES saga(id);
 ALTER TABLE archived_outbox ADD CONSTRAINT archived_outbox_saga_id_fkey FOREIGN KEY (saga_id) REFERENCES saga(id);
 ALTER TABLE calendar_feed ADD CONSTRAINT calendar_feed_staff_id_fkey FOREIGN KEY (staff_id) REFERENCES staff(id);
 ALTER TABLE check_out_report ADD CONSTRAINT check_out_report_reservation_id_fkey FOREIGN KEY (reservation_id)
@@ -1680,6 +1872,7 @@ ALTER TABLE guest_place ADD CONSTRAINT guest_place_guest_id_fkey FOREIGN KEY (gu
     ON DELETE CASCADE;
 ALTER TABLE idempotency_key ADD CONSTRAINT idempotency_key_saga_id_fkey FOREIGN KEY (saga_id)
     REFERENCES saga(id) DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE identity ADD CONSTRAINT identity_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id);
 ALTER TABLE ledger_entry ADD CONSTRAINT ledger_entry_account_id_currency_fkey FOREIGN KEY (account_id, currency)
     REFERENCES ledger_account(id, currency);
 ALTER TABLE ledger_entry ADD CONSTRAINT ledger_entry_tx_id_currency_fkey FOREIGN KEY (tx_id, currency)
@@ -1702,7 +1895,9 @@ ALTER TABLE notification ADD CONSTRAINT notification_saga_id_fkey FOREIGN KEY (s
 ALTER TABLE notification ADD CONSTRAINT notification_task_id_fkey FOREIGN KEY (task_id) REFERENCES task(id);
 ALTER TABLE notification_content ADD CONSTRAINT notification_content_notification_id_fkey FOREIGN KEY (notification_id)
     REFERENCES notification(id) ON DELETE CASCADE;
+ALTER TABLE one_time ADD CONSTRAINT one_time_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id);
 ALTER TABLE outbox ADD CONSTRAINT outbox_saga_id_fkey FOREIGN KEY (saga_id) REFERENCES saga(id);
+ALTER TABLE passkey ADD CONSTRAINT passkey_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id);
 ALTER TABLE payment ADD CONSTRAINT payment_reservation_id_fkey FOREIGN KEY (reservation_id) REFERENCES reservation(id);
 ALTER TABLE payment ADD CONSTRAINT payment_saga_id_fkey FOREIGN KEY (saga_id) REFERENCES saga(id);
 ALTER TABLE property ADD CONSTRAINT property_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES owner(id);
@@ -1727,6 +1922,7 @@ ALTER TABLE reservation ADD CONSTRAINT reservation_referring_agent_id_fkey FOREI
 ALTER TABLE saga ADD CONSTRAINT saga_retry_of_fkey FOREIGN KEY (retry_of) REFERENCES saga(id);
 ALTER TABLE saga_signal ADD CONSTRAINT saga_signal_saga_id_fkey FOREIGN KEY (saga_id) REFERENCES saga(id);
 ALTER TABLE saga_step ADD CONSTRAINT saga_step_saga_id_fkey FOREIGN KEY (saga_id) REFERENCES saga(id);
+ALTER TABLE session ADD CONSTRAINT session_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id);
 ALTER TABLE settlement ADD CONSTRAINT settlement_ledger_tx_id_fkey FOREIGN KEY (ledger_tx_id) REFERENCES ledger_tx(id);
 ALTER TABLE settlement ADD CONSTRAINT settlement_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES payment(id);
 ALTER TABLE settlement ADD CONSTRAINT settlement_reservation_id_fkey FOREIGN KEY (reservation_id)
@@ -1800,6 +1996,17 @@ CREATE FUNCTION announce_close(t text, key text, low text, until text)
 AS $function$
 BEGIN
   EXECUTE format('ALTER TABLE %1$I ADD CONSTRAINT closing CHECK (%2$I >= %3$L AND %2$I < %4$L) NOT VALID', t || '_open', key, low, until);
+END $function$;
+
+CREATE FUNCTION approval_guard()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF OLD.status <> 'PENDING' THEN
+    RAISE EXCEPTION 'approval % is decided', OLD.id USING ERRCODE = '23514';
+  END IF;
+  RETURN NEW;
 END $function$;
 
 CREATE FUNCTION audit_chain()
@@ -2007,23 +2214,22 @@ BEGIN
   IF TG_OP <> 'INSERT' AND OLD.guest_id IS NOT NULL THEN
     DELETE FROM guest_place p WHERE p.guest_id = OLD.guest_id AND p.property_id = OLD.property_id
       AND NOT EXISTS (SELECT FROM reservation r WHERE r.guest_id = OLD.guest_id AND r.property_id = OLD.property_id);
-    INSERT INTO guest_place SELECT '', g.created_at, g.id FROM guest g
-     WHERE g.id = OLD.guest_id AND NOT EXISTS (SELECT FROM reservation r WHERE r.guest_id = g.id) ON CONFLICT DO NOTHING;
   END IF;
   IF TG_OP <> 'DELETE' AND NEW.guest_id IS NOT NULL THEN
     INSERT INTO guest_place SELECT NEW.property_id, g.created_at, g.id FROM guest g WHERE g.id = NEW.guest_id ON CONFLICT DO NOTHING;
-    DELETE FROM guest_place p WHERE p.guest_id = NEW.guest_id AND p.property_id = '';
   END IF;
   RETURN NULL;
 END $function$;
 
-CREATE FUNCTION guest_without_stay()
- RETURNS trigger
+CREATE FUNCTION is_subject_of(subject_type text, subject_id text, scope jsonb)
+ RETURNS boolean
  LANGUAGE plpgsql
 AS $function$
 BEGIN
-  INSERT INTO guest_place VALUES ('', NEW.created_at, NEW.id);
-  RETURN NULL;
+  RETURN subject_type = 'reservation' AND scope ?| ARRAY['guestId', 'agentId'] AND EXISTS (
+    SELECT FROM reservation r JOIN property p ON p.id = r.property_id
+     WHERE r.id = subject_id AND (NOT scope ? 'guestId' OR r.guest_id = scope ->> 'guestId')
+       AND (NOT scope ? 'agentId' OR scope ->> 'agentId' = ANY(p.agent_ids)));
 END $function$;
 
 CREATE FUNCTION ledger_check(t text)
@@ -2248,6 +2454,15 @@ BEGIN
   VALUES (replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), NEW.id, NEW.assignee_id, NEW.accept_by)
   ON CONFLICT (task_id, staff_id, accept_by) DO NOTHING;
   RETURN NULL;
+END $function$;
+
+CREATE FUNCTION open_sagas_of(requester text, most integer)
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended('open sagas of ' || requester, 0));
+  RETURN (SELECT count(*) FROM (SELECT FROM saga WHERE requested_by = requester AND finished_at IS NULL LIMIT most) AS few);
 END $function$;
 
 CREATE FUNCTION owner_events()
@@ -2701,6 +2916,13 @@ BEGIN
 END $function$;
 
 CREATE TRIGGER asked_for BEFORE INSERT ON amenity_grant FOR EACH ROW EXECUTE FUNCTION grant_was_asked_for();
+CREATE TRIGGER approval_guard BEFORE UPDATE ON approval FOR EACH ROW EXECUTE FUNCTION approval_guard();
+CREATE TRIGGER frozen BEFORE UPDATE OF id, kind, subject_type, subject_id, saga_id, reservation_id, property_id,
+    owner_id, asked, amount_minor, currency, asked_by, barred, asked_at, expires_at ON approval FOR EACH STATEMENT
+    EXECUTE FUNCTION forbid();
+CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON approval FOR EACH STATEMENT EXECUTE FUNCTION forbid();
+CREATE TRIGGER frozen BEFORE UPDATE ON approval_limit FOR EACH STATEMENT EXECUTE FUNCTION forbid();
+CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON approval_limit FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER kept BEFORE DELETE OR UPDATE OR TRUNCATE ON archived_outbox FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER audit_chain BEFORE INSERT ON audit_log FOR EACH ROW EXECUTE FUNCTION audit_chain();
 CREATE TRIGGER frozen BEFORE DELETE OR UPDATE OR TRUNCATE ON audit_log FOR EACH STATEMENT EXECUTE FUNCTION forbid();
@@ -2713,7 +2935,6 @@ CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON difference FOR EACH STATEMENT E
 CREATE TRIGGER events_of_change AFTER UPDATE ON guest FOR EACH ROW WHEN (new.version IS DISTINCT FROM old.version)
     EXECUTE FUNCTION guest_events();
 CREATE TRIGGER events_of_new AFTER INSERT ON guest FOR EACH ROW EXECUTE FUNCTION guest_events();
-CREATE TRIGGER place AFTER INSERT ON guest FOR EACH ROW EXECUTE FUNCTION guest_without_stay();
 CREATE TRIGGER frozen BEFORE DELETE OR UPDATE OR TRUNCATE ON income_distribution FOR EACH STATEMENT
     EXECUTE FUNCTION forbid();
 CREATE TRIGGER marks_of_change AFTER DELETE OR UPDATE ON income_distribution FOR EACH ROW EXECUTE FUNCTION mark_all();

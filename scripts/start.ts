@@ -1,5 +1,4 @@
 import { type ChildProcess, spawnSync } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,6 +15,7 @@ import { type RunningPostgres, startPostgres } from './services/postgres.ts';
 import { codeOf, type GuardedProcess, runsWith, spawnGuarded } from './services/process.ts';
 import { PROGRAM_FLAGS } from './services/program-flags.ts';
 import { type RunningRedis, startRedis } from './services/redis.ts';
+import { completedSecrets, hasTokenKeys, keysOfStart } from './services/token-keys.ts';
 import { welcome } from './welcome.ts';
 
 /** `npm start`: services, migrations, demo data, API, a worker of sagas, one of everything else and the maintenance, until Ctrl-C. */
@@ -32,6 +32,9 @@ const LOG_LIMIT_BYTES = 20_000_000;
 const TOKEN_LIFETIME_SECONDS = 3_600;
 /** Each would reach somebody real for the made-up people of the demo. */
 const REAL_PROVIDERS = ['SMTP_URL', 'TWILIO_ACCOUNT_SID', 'STRIPE_SECRET_KEY'];
+
+/** Whoever tries things out is one person with ten hands. */
+const TRIAL_LIMITS = 'reads=3000,writes=600,payments=300,open-sagas=500,streams=20,sign-in=300';
 
 const say = (line: string): void => console.log(line);
 const stage = createStages(say);
@@ -75,11 +78,13 @@ try {
 
 /** What the programs would refuse at every start, told before anything is started. Throws `ConfigError`. */
 function assertConfigured(): void {
+  const made = 'local:made-by-npm-start-0123456789-abcdefghijkl';
   readConfig({
     DATABASE_URL: 'postgres://127.0.0.1/embedded',
     REDIS_URL: 'redis://127.0.0.1',
-    JWT_KEYS: 'local:made-by-npm-start-0123456789-abcdefghijkl',
     ...process.env,
+    ...(hasTokenKeys(process.env) ? {} : { JWT_KEYS: made }),
+    ...((process.env['SEAL_KEYS'] ?? '') === '' ? { SEAL_KEYS: made } : {}),
     NODE_ENV: 'development',
   });
 }
@@ -92,19 +97,20 @@ async function main(fresh: boolean): Promise<void> {
   if (fresh) wipe();
   const databaseUrl = process.env['DATABASE_URL'] ?? (await embeddedPostgres()).url;
   const redisUrl = process.env['REDIS_URL'] ?? (await embeddedRedis()).url;
-  const jwtKeys = process.env['JWT_KEYS'] ?? readSecrets();
+  const keys = keysOfStart(readSecrets(), process.env);
   const env = {
     // What Node has made of the sources is used again.
     NODE_COMPILE_CACHE: path.join(DATA_DIR, 'compile-cache'),
     ...process.env,
     // It is for a trial on this machine, whatever the shell says.
     NODE_ENV: 'development',
+    RATE_LIMITS: process.env['RATE_LIMITS'] ?? TRIAL_LIMITS,
     DATABASE_URL: databaseUrl,
     REDIS_URL: redisUrl,
-    JWT_KEYS: jwtKeys,
+    ...keys,
     ROOMY_DATA_DIR: DATA_DIR,
   };
-  recordRuntime({ DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, JWT_KEYS: jwtKeys });
+  recordRuntime({ DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, ...keys });
 
   await stage('Preparing the database', () => once('src/migrate.ts', env));
   await stage('Loading the demo data', () => once('src/demo.ts', env));
@@ -287,12 +293,13 @@ function pauseMs(restarts: number): number {
   return Math.min(125 * 2 ** restarts, 10_000);
 }
 
-function readSecrets(): string {
-  const known = readJson<{ JWT_KEYS?: string }>(SECRETS_FILE)?.JWT_KEYS;
-  if (known !== undefined) return known;
-  const made = `local:${randomBytes(32).toString('base64url')}`;
-  fs.writeFileSync(SECRETS_FILE, JSON.stringify({ JWT_KEYS: made }), { mode: 0o600 });
-  return made;
+/** Made once for each data folder. */
+function readSecrets(): Readonly<Record<string, string>> {
+  const known = readJson<Record<string, string>>(SECRETS_FILE) ?? {};
+  const secrets = completedSecrets(known);
+  if (Object.keys(secrets).length > Object.keys(known).length)
+    fs.writeFileSync(SECRETS_FILE, JSON.stringify(secrets), { mode: 0o600 });
+  return secrets;
 }
 
 function once(program: string, env: NodeJS.ProcessEnv): void {

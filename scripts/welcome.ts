@@ -25,6 +25,7 @@ export async function welcome({
 Roomy is ready.
 
   Begin here   ${api}/        it leads to the other pages
+  Sign in      ${api}/sign-in        one click for each role of the demo
   API          ${api}/api/production        docs ${api}/docs        OpenAPI ${api}/openapi.json
   Operators    ${operators}
   Logs         ${logs}

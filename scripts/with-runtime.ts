@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
+import { mergedByPlace } from './services/token-keys.ts';
 
 /**
  * Runs a program with the environment of the `npm start` that is running, as far as variables are not set already:
@@ -27,6 +28,7 @@ const runtime = recorded('runtime.json');
 const ofOthers =
   runtime['DATABASE_URL'] !== undefined && process.env['DATABASE_URL'] === undefined ? /^PG[A-Z]+$/ : /^$/;
 const own = Object.entries(process.env).filter(([name]) => !ofOthers.test(name));
-const env = { ...recorded('secrets.json'), ...runtime, ...Object.fromEntries(own) };
+// A token that was signed by another set of keys would be one that the running API does not know.
+const env = mergedByPlace([recorded('secrets.json'), runtime, Object.fromEntries(own)]);
 const { status } = spawnSync(process.execPath, [path.resolve(root, program), ...args], { env, stdio: 'inherit' });
 process.exitCode = status ?? 1;

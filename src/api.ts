@@ -1,39 +1,61 @@
+import type { Config } from './config.ts';
 import { recordAudit } from './domain/audit/record.ts';
+import { createIdentityProvider } from './gateways/identity-provider.ts';
 import { receiptReceivers } from './gateways/message-channels.ts';
 import { createWebhookSender } from './gateways/webhooks.ts';
+import { operatorSessions } from './http/accounts/operators.ts';
 import { createApp } from './http/app.ts';
 import { createTokenVerifier } from './http/auth.ts';
+import { createStandingGuard, verifierInForce } from './http/standing.ts';
 import { systemClock } from './kernel/clock.ts';
 import { closeServer, listen } from './listen.ts';
 import { assemble, endInOrder, fail, untilReady } from './programs.ts';
+import { createRateLimiter } from './queues/rate-limiter.ts';
+import { connectStandingNews } from './queues/standing-news.ts';
 import { createReadiness } from './readiness.ts';
 
 /** `npm run api`: accepts requests on PORT, and serves operators on OPS_PORT. It executes no steps. */
 async function main(): Promise<void> {
   const { config, log, db, ports, engine } = await assemble('api');
   const { orchestrator, queues, relay } = engine;
+  if (config.sealsWithTokenKeys)
+    log.warn('SEAL_KEYS is not set: cursors, links and kept answers are sealed with JWT_KEYS');
   const readiness = createReadiness(db, queues.producer, relay);
   const closing = new AbortController();
+  const isProduction = config.production;
+  const standingNews = connectStandingNews(config.redisUrl, queues);
+  const standing = createStandingGuard({ db, clock: systemClock, isProduction, standingNews });
+  const limiter = createRateLimiter({ redisUrl: config.redisUrl, prefix: config.queuePrefix });
   const app = createApp({
     db,
     orchestrator,
     ports,
     receivers: new Map([...ports.receivers, ...(await receiptReceivers(config.channels))]),
     jwt: config.jwt,
+    sealKeys: config.sealKeys,
     agencyTimeZone: config.agencyTimeZone,
     sagaWaitMs: config.sagaWaitMs,
+    payoutFourEyes: config.payoutFourEyes,
     log,
     clock: systemClock,
     publicUrl: config.publicUrl,
     proxyTrust: config.proxyTrust,
+    limits: { limiter, numbers: config.rateLimits },
+    corsOrigins: config.corsOrigins,
     readiness,
     webhooks: createWebhookSender({ clock: systemClock, allowed: config.webhooks.allowed }),
+    identityProvider:
+      config.identityProvider && createIdentityProvider(config.identityProvider, { clock: systemClock, log }),
     closing: closing.signal,
+    isProduction,
+    standing,
+    standingNews,
+    opsUrl: opsUrlOf(config),
   });
   const servers = [await listen('PORT', config.http, app.fetch)];
   if (config.ops) {
     const { createOpsApp } = await import('./ops/app.ts');
-    const verify = createTokenVerifier(config.jwt, systemClock);
+    const verify = verifierInForce(createTokenVerifier(config.jwt, systemClock), standing);
     const ops = createOpsApp({
       db,
       queues: queues.queues,
@@ -42,6 +64,9 @@ async function main(): Promise<void> {
         const caller = await verify(`Bearer ${token}`);
         return { sub: caller.principal, role: caller.kind === 'person' ? caller.role : null };
       },
+      sessions: operatorSessions(db, systemClock, standing, isProduction),
+      takesTokens: !isProduction,
+      signInUrl: `${config.publicUrl}/sign-in`,
       audit: (entry) => recordAudit(db, entry),
       log,
       publicUrl: config.opsPublicUrl,
@@ -52,7 +77,8 @@ async function main(): Promise<void> {
   endInOrder(log, async () => {
     closing.abort();
     await Promise.all(servers.map(closeServer));
-    await engine.close();
+    standingNews.close();
+    await Promise.all([engine.close(), limiter.close()]);
     await ports.close();
     await db.destroy();
   });
@@ -62,6 +88,13 @@ async function main(): Promise<void> {
   relay.start();
   if (!(await untilReady(log, readiness, closing.signal))) return;
   log.info({ port: config.http.port, opsPort: config.ops?.port ?? null }, 'ready');
+}
+
+/** As browsers reach it. By default it listens on this machine alone, under the host by which the API is reached. */
+function opsUrlOf({ ops, opsPublicUrl, publicUrl }: Config): string | null {
+  if (ops === null || opsPublicUrl !== null) return opsPublicUrl;
+  const url = new URL(publicUrl);
+  return `${url.protocol}//${url.hostname}:${ops.port}`;
 }
 
 main().catch((error: unknown) => fail('api', error));

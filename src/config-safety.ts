@@ -35,3 +35,12 @@ export function redisProblems(
   if (protocol === 'rediss:' || hostname === '' || isThisMachine(hostname)) return [];
   return [`REDIS_URL: goes to another host in the clear: use rediss:, ${ALLOW}`];
 }
+
+/** Every page in the world could call the API with the token that somebody pastes into it. */
+export function originProblems({
+  NODE_ENV,
+  CORS_ORIGINS,
+}: Pick<SafetySettings, 'NODE_ENV'> & { readonly CORS_ORIGINS: readonly string[] }): string[] {
+  if (!isProduction(NODE_ENV) || !CORS_ORIGINS.includes('*')) return [];
+  return ['CORS_ORIGINS: * lets every page call the API: name the origins'];
+}

@@ -1,12 +1,26 @@
 import path from 'node:path';
 import { z } from 'zod';
+import {
+  type JwtConfig,
+  jwtOf,
+  keyPairs,
+  keyProblems,
+  type SigningKey,
+  secretKeys,
+  tokenProblems,
+  trustedIssuers,
+} from './config-keys.ts';
 import { DEFAULT_DATA_DIR, issuesOf, readChannels, readPayments, unnamedGateways } from './config-providers.ts';
-import { databaseProblems, isProduction, redisProblems } from './config-safety.ts';
+import { databaseProblems, isProduction, originProblems, redisProblems } from './config-safety.ts';
+import { readIdentityProvider } from './config-sign-in.ts';
 import { parts, url } from './gateways/environment.ts';
+import type { IdentityProviderSettings } from './gateways/identity-provider.ts';
 import type { ConfiguredChannel } from './gateways/message-channel.ts';
 import type { ConfiguredProvider } from './gateways/payment-provider.ts';
 import { FORWARDING_HEADERS, isProxyRange, type ProxyTrust } from './kernel/client-address.ts';
 import { canonicalEmail } from './kernel/email.ts';
+import { DEFAULT_MESSAGE_CAPS, type MessageCaps, readMessageCaps } from './kernel/message-caps.ts';
+import { DEFAULT_LIMITS, type LimitNumbers, readLimitNumbers } from './kernel/rate-limits.ts';
 import { isTimeZone } from './kernel/time-zone.ts';
 import { isWorkerRole, WORKER_ROLES, type WorkerRole } from './workers/roles.ts';
 
@@ -15,31 +29,7 @@ import { isWorkerRole, WORKER_ROLES, type WorkerRole } from './workers/roles.ts'
  * and of messages declare their own variables (`gateways/<id>/provider.ts`).
  */
 
-const WEAK_SECRETS = new Set(['changeme', 'secret', 'password']);
-const KEY_ENTRY = /^([A-Za-z0-9_-]{1,32}):(.{32,512})$/s;
-
-export interface SigningKey {
-  readonly kid: string;
-  readonly secret: Uint8Array;
-}
-
-const jwtKeys = z.string().transform((text, context): readonly SigningKey[] => {
-  const keys: SigningKey[] = [];
-  for (const entry of text.split(',')) {
-    const match = KEY_ENTRY.exec(entry.trim());
-    const secret = match?.[2] ?? '';
-    const weak = WEAK_SECRETS.has(secret.toLowerCase()) || new Set(secret).size < 8;
-    if (!match || weak || keys.some((key) => key.kid === match[1])) {
-      context.addIssue({
-        code: 'custom',
-        message: 'must be kid:secret[,kid:secret], each kid once, each secret 32 random characters or more',
-      });
-      return z.NEVER;
-    }
-    keys.push({ kid: match[1] ?? '', secret: new TextEncoder().encode(secret) });
-  }
-  return keys;
-});
+export type { JwtConfig, KeyPair, SigningKey, TrustedIssuer } from './config-keys.ts';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 /** Paths are appended to it. */
@@ -53,6 +43,23 @@ const trustedProxies = z
   .refine(
     (ranges) => ranges.every(isProxyRange),
     'must be IP addresses or CIDR ranges that leave somebody out, such as 10.0.0.0/8, separated by commas',
+  );
+
+/** A list of `name=number`, or what else `read` understands; null is none of it. */
+const numbers = <T>(read: (text: string) => T | null, example: string) =>
+  z.string().transform((text, context): T => {
+    const known = read(text);
+    if (known !== null) return known;
+    context.addIssue({ code: 'custom', message: `must be like ${example}` });
+    return z.NEVER;
+  });
+/** As browsers send them in `Origin`; `*` for any. */
+const origins = z
+  .string()
+  .transform(parts)
+  .refine(
+    (all) => all.every((text) => text === '*' || (/^https?:[^*]+$/.test(text) && URL.parse(text)?.origin === text)),
+    'must be origins without a path, such as https://crm.example.com, separated by commas',
   );
 
 const roles = z.string().transform((text, context): readonly WorkerRole[] => {
@@ -82,10 +89,14 @@ const Environment = z.object({
     .regex(/^[A-Za-z0-9_-]{1,40}$/)
     .default('roomy'),
   ROOMY_DATA_DIR: z.string().default(DEFAULT_DATA_DIR),
-  JWT_KEYS: jwtKeys,
+  JWT_KEYS: secretKeys.optional(),
+  JWT_SIGNING_KEYS: keyPairs.optional(),
+  JWT_ISSUERS: trustedIssuers.default([]),
   JWT_ISSUER: z.string().min(1).default('roomy'),
   JWT_AUDIENCE: z.string().min(1).default('roomy-api'),
+  SEAL_KEYS: secretKeys.optional(),
   SAGA_WAIT_MS: z.coerce.number().int().min(0).max(60_000).default(10_000),
+  PAYOUT_FOUR_EYES: z.enum(['true', 'false'], 'must be true or false').default('false'),
   ROLES: roles.default(WORKER_ROLES),
   WORKER_CONCURRENCY: z.coerce.number().int().min(1).max(512).default(64),
   OPS_EMAIL: z
@@ -98,6 +109,9 @@ const Environment = z.object({
   OPS_PUBLIC_URL: publicUrl.optional(),
   TRUSTED_PROXIES: trustedProxies.default([]),
   TRUSTED_PROXY_HEADER: z.string().toLowerCase().pipe(z.enum(FORWARDING_HEADERS)).default('x-forwarded-for'),
+  RATE_LIMITS: numbers(readLimitNumbers, 'writes=120,service:importer/writes=20000').default(DEFAULT_LIMITS),
+  MESSAGES_A_DAY: numbers(readMessageCaps, 'guest-sms=10,staff-email=500').default(DEFAULT_MESSAGE_CAPS),
+  CORS_ORIGINS: origins.default([]),
   WEBHOOK_ALLOWED_HOSTS: z.string().default(''),
   EVENT_RETENTION_DAYS: z.coerce.number().int().min(1).max(36_500).default(400),
   ARCHIVE_AFTER_DAYS: z.coerce.number().int().min(1).max(36_500).default(90),
@@ -123,7 +137,13 @@ export interface Config {
   readonly queuePrefix: string;
   readonly dataDir: string;
   readonly jwt: JwtConfig;
+  /** Of cursors, links and kept answers: the first seals, each opens. */
+  readonly sealKeys: readonly SigningKey[];
+  /** `JWT_KEYS` do for `SEAL_KEYS`: only in development. */
+  readonly sealsWithTokenKeys: boolean;
   readonly sagaWaitMs: number;
+  /** Who took a payment may not pay its share out. */
+  readonly payoutFourEyes: boolean;
   /** What a worker serves, in the order of `WORKER_ROLES`; never empty. */
   readonly workerRoles: readonly WorkerRole[];
   readonly workerConcurrency: number;
@@ -135,6 +155,12 @@ export interface Config {
   readonly publicUrl: string;
   /** Whose word on a client's address is taken, and in which header. */
   readonly proxyTrust: ProxyTrust;
+  /** How often callers and addresses may do something. */
+  readonly rateLimits: LimitNumbers;
+  /** How many messages one recipient gets a day. */
+  readonly messageCaps: MessageCaps;
+  /** Whose pages may call the API from a browser. */
+  readonly corsOrigins: readonly string[];
   /** On whose clock bare dates in requests are days, where no property says so. */
   readonly agencyTimeZone: string;
   /** Payment providers that are on, in the order of `PAYMENT_PROVIDERS`. */
@@ -143,13 +169,9 @@ export interface Config {
   readonly webhooks: { readonly allowed: readonly string[]; readonly retentionDays: number };
   /** Devices that speak HTTP: which hosts may be called, and how the requests are signed. */
   readonly amenities: { readonly hosts: readonly string[]; readonly signingSecret: string | null };
+  /** By which people may sign in besides; null: off. */
+  readonly identityProvider: IdentityProviderSettings | null;
 }
-export interface JwtConfig {
-  readonly keys: readonly SigningKey[];
-  readonly issuer: string;
-  readonly audience: string;
-}
-
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
@@ -203,14 +225,40 @@ export function readMaintenanceConfig(
   };
 }
 
+export interface AccountConfig {
+  readonly databaseUrl: string;
+  readonly publicUrl: string;
+}
+/** For the program that makes the first administrator. Throws `ConfigError`. */
+export function readAccountConfig(
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): AccountConfig {
+  const given = givenIn(environment);
+  const parsed = Environment.pick({ PUBLIC_URL: true, PORT: true }).safeParse(given);
+  if (!parsed.success) throw incomplete(issuesOf(parsed.error, given));
+  return { databaseUrl: readDatabaseUrl(environment), publicUrl: publicUrlOf(parsed.data) };
+}
+const publicUrlOf = ({
+  PUBLIC_URL,
+  PORT,
+}: {
+  readonly PUBLIC_URL?: string | undefined;
+  readonly PORT: number;
+}): string => PUBLIC_URL?.replace(/\/+$/, '') ?? `http://localhost:${PORT}`;
+
 /** For the token program. */
 export function readJwtConfig(environment: Readonly<Record<string, string | undefined>> = process.env): JwtConfig {
-  const parsed = Environment.pick({ JWT_KEYS: true, JWT_ISSUER: true, JWT_AUDIENCE: true }).safeParse(environment);
-  if (!parsed.success) {
-    throw new ConfigError(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('\n'));
-  }
-  const { JWT_KEYS, JWT_ISSUER, JWT_AUDIENCE } = parsed.data;
-  return { keys: JWT_KEYS, issuer: JWT_ISSUER, audience: JWT_AUDIENCE };
+  const given = givenIn(environment);
+  const parsed = Environment.pick({
+    JWT_KEYS: true,
+    JWT_SIGNING_KEYS: true,
+    JWT_ISSUERS: true,
+    JWT_ISSUER: true,
+    JWT_AUDIENCE: true,
+  }).safeParse(given);
+  const problems = parsed.success ? tokenProblems(parsed.data) : issuesOf(parsed.error, given);
+  if (!parsed.success || problems.length > 0) throw new ConfigError(problems.join('\n'));
+  return jwtOf(parsed.data);
 }
 
 /** Throws `ConfigError` whose message names every wrong variable and what it must be. */
@@ -219,16 +267,20 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   const parsed = Environment.safeParse(given);
   const payments = readPayments(given);
   const channels = readChannels(given);
+  const identityProvider = readIdentityProvider(given, isProduction(given['NODE_ENV'] ?? ''));
   const problems = [
     ...(parsed.success
       ? [
           ...(isProduction(parsed.data.NODE_ENV) ? unnamedGateways(given) : []),
           ...databaseProblems(parsed.data),
           ...redisProblems(parsed.data),
+          ...keyProblems(parsed.data),
+          ...originProblems(parsed.data),
         ]
       : issuesOf(parsed.error, given)),
     ...payments.problems,
     ...channels.problems,
+    ...identityProvider.problems,
   ];
   if (!parsed.success || problems.length > 0) throw incomplete(problems);
   const env = parsed.data;
@@ -243,17 +295,24 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     redisUrl: env.REDIS_URL,
     queuePrefix: env.QUEUE_PREFIX,
     dataDir: path.resolve(env.ROOMY_DATA_DIR),
-    jwt: { keys: env.JWT_KEYS, issuer: env.JWT_ISSUER, audience: env.JWT_AUDIENCE },
+    jwt: jwtOf(env),
+    sealKeys: env.SEAL_KEYS ?? env.JWT_KEYS ?? [],
+    sealsWithTokenKeys: env.SEAL_KEYS === undefined,
     sagaWaitMs: env.SAGA_WAIT_MS,
+    payoutFourEyes: env.PAYOUT_FOUR_EYES === 'true',
     workerRoles: env.ROLES,
     workerConcurrency: env.WORKER_CONCURRENCY,
     opsEmail: env.OPS_EMAIL,
     channels: channels.on,
-    publicUrl: env.PUBLIC_URL?.replace(/\/+$/, '') ?? `http://localhost:${env.PORT}`,
+    publicUrl: publicUrlOf(env),
     proxyTrust: { proxies: env.TRUSTED_PROXIES, header: env.TRUSTED_PROXY_HEADER },
+    rateLimits: env.RATE_LIMITS,
+    messageCaps: env.MESSAGES_A_DAY,
+    corsOrigins: env.CORS_ORIGINS,
     agencyTimeZone: env.AGENCY_TIME_ZONE,
     payments: payments.on,
     webhooks: { allowed: parts(env.WEBHOOK_ALLOWED_HOSTS), retentionDays: env.EVENT_RETENTION_DAYS },
     amenities: { hosts: parts(env.AMENITIES_HOSTS), signingSecret: env.AMENITIES_SIGNING_SECRET ?? null },
+    identityProvider: identityProvider.on,
   });
 }

@@ -1,6 +1,8 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { type ServerType, serve } from '@hono/node-server';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { getRequestListener, RequestError, type ServerType } from '@hono/node-server';
 import { type Config, ConfigError } from './config.ts';
+import { answerBroken, bytesForBroken } from './http/broken-requests.ts';
 
 /** How long a client may take, in milliseconds. */
 export interface ServerLimits {
@@ -21,29 +23,33 @@ const MAX_HEADER_BYTES = 16_384;
 export function listen(
   name: string,
   { host, port, keepAliveMs }: Config['http'],
-  fetch: Parameters<typeof serve>[0]['fetch'],
+  fetch: Parameters<typeof getRequestListener>[0],
   limits: ServerLimits = LIMITS,
 ): Promise<ServerType> {
   return new Promise((resolve, reject) => {
-    const server = serve(
+    const answer = getRequestListener(fetch, {
+      // It would read up to 64 MiB of a body that was refused.
+      autoCleanupIncoming: false,
+      errorHandler: (error) => answerBroken(error instanceof RequestError ? 'MALFORMED_REQUEST' : 'INTERNAL_ERROR'),
+    });
+    const server = createServer(
       {
-        fetch,
-        hostname: host,
-        port,
-        // It would read up to 64 MiB of a body that was refused.
-        autoCleanupIncoming: false,
-        serverOptions: {
-          headersTimeout: limits.headersTimeoutMs,
-          requestTimeout: limits.requestTimeoutMs,
-          // The side that closes first may cut off a request of the other: that side has to be the proxy.
-          keepAliveTimeout: keepAliveMs,
-          connectionsCheckingInterval: limits.checkMs,
-          maxHeaderSize: MAX_HEADER_BYTES,
-        },
+        headersTimeout: limits.headersTimeoutMs,
+        requestTimeout: limits.requestTimeoutMs,
+        // The side that closes first may cut off a request of the other: that side has to be the proxy.
+        keepAliveTimeout: keepAliveMs,
+        connectionsCheckingInterval: limits.checkMs,
+        maxHeaderSize: MAX_HEADER_BYTES,
+        // Node's own refusal has no body; the listener refuses it as well.
+        requireHostHeader: false,
       },
-      () => resolve(server),
+      answer,
     );
-    cutUnread(server as Server);
+    // An expectation that nobody here knows is no reason to refuse (RFC 9110 10.1.1).
+    server.on('checkExpectation', (request, response) => server.emit('request', request, response));
+    cutUnread(server);
+    answerUnreadable(server);
+    server.listen(port, host, () => resolve(server));
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(
         error.code === 'EADDRINUSE'
@@ -53,6 +59,27 @@ export function listen(
           : error,
       );
     });
+  });
+}
+
+/**
+ * What Node cannot read, or does not wait for any longer, gets an answer of ours instead of a bare status line. Where an answer
+ * is under way already, nothing can be put behind it.
+ */
+function answerUnreadable(server: Server): void {
+  const answers = new WeakMap<Socket, ServerResponse>();
+  server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+    answers.set(socket, response);
+    response.once('close', () => answers.delete(socket));
+  });
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    if (!socket.writable || error.code === 'ECONNRESET' || answers.get(socket)?.headersSent === true) {
+      socket.destroy();
+      return;
+    }
+    socket.end(bytesForBroken(error.code ?? ''));
+    socket.pause();
+    setTimeout(() => socket.destroy(), LINGER_MS).unref();
   });
 }
 

@@ -3,6 +3,8 @@ import type { Db } from './db/client.ts';
 import { isUnreachable } from './db/errors.ts';
 import { analyze, dropPartition, makeAhead, PARTITIONED, partitionsOf } from './db/partitions.ts';
 import { forgetPlaces, mayForgetAll } from './domain/events/feed.ts';
+import { pruneOneTimes } from './domain/people/one-time.ts';
+import { pruneSessions } from './domain/people/sessions.ts';
 import { archiveOrders } from './engine/store/outbox.ts';
 import { pause } from './kernel/clock.ts';
 import type { Logger } from './kernel/log.ts';
@@ -23,7 +25,7 @@ export interface MaintenanceParts {
 /** What was done for one table. */
 export interface TableReport {
   readonly table: string;
-  /** Partitions that were made and dropped, and rows that were moved to another table. */
+  /** Partitions that were made and dropped, and rows that were moved to another table or, of the sign-in, deleted. */
   readonly made: number;
   readonly dropped: number;
   readonly moved: number;
@@ -65,6 +67,8 @@ const WORK: readonly (readonly [table: string, work: Work])[] = [
       return { made: made.length, dropped, moved: 0 };
     },
   ]),
+  ['one_time', (parts) => pruned(parts, pruneOneTimes)],
+  ['session', (parts) => pruned(parts, pruneSessions)],
   ['outbox', async (parts) => ({ made: 0, dropped: 0, moved: await archiveAllOrders(parts) })],
 ];
 
@@ -103,6 +107,20 @@ async function sizeOf(db: Db, table: string): Promise<Pick<TableReport, 'partiti
     partitions: partitions.length,
     bytes: partitions.reduce((sum, { bytes }) => sum + bytes, rows[0]?.bytes ?? 0),
   };
+}
+
+const PRUNED_AT_ONCE = 1_000;
+
+async function pruned(
+  { db, between }: MaintenanceParts,
+  prune: (db: Db, limit: number) => Promise<number>,
+): Promise<Pick<TableReport, 'made' | 'dropped' | 'moved'>> {
+  let moved = 0;
+  for (let some = PRUNED_AT_ONCE; some === PRUNED_AT_ONCE; moved += some) {
+    await between();
+    some = await prune(db, PRUNED_AT_ONCE);
+  }
+  return { made: 0, dropped: 0, moved };
 }
 
 const FORGOTTEN_AT_ONCE = 5_000;

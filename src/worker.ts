@@ -12,6 +12,7 @@ import { randomBetween } from './kernel/backoff.ts';
 import { systemClock } from './kernel/clock.ts';
 import type { Logger } from './kernel/log.ts';
 import { logFailure } from './kernel/outages.ts';
+import { createTextSeal } from './kernel/text-seal.ts';
 import { assemble, endInOrder, fail, untilReady } from './programs.ts';
 import { stepsAtHand } from './queues/at-hand.ts';
 import { createReadiness } from './readiness.ts';
@@ -31,7 +32,9 @@ async function main(): Promise<void> {
   const mailbox = createDevMailbox((messages) => storeDevMail(db, messages));
   const { messengers, close: closeMessengers } = await openMessengers(config.channels, mailbox, log);
   const sender = createWebhookSender({ clock: systemClock, allowed: config.webhooks.allowed });
-  const delivery = { db, messengers, opsEmail: config.opsEmail, publicUrl: config.publicUrl, log };
+  const { opsEmail, publicUrl, messageCaps: caps } = config;
+  const secrets = createTextSeal(config.sealKeys);
+  const delivery = { db, messengers, opsEmail, publicUrl, secrets, caps, log };
   const steps = { concurrency: config.workerConcurrency, execute: engine.execute };
   const parts = {
     db,

@@ -8,6 +8,24 @@ export type Generated<T> = T extends ColumnType<infer S, infer I, infer U>
 
 export type Timestamp = ColumnType<Date, Date | string, Date | string>;
 
+export interface Account {
+  created_at: Generated<Date>;
+  email: string;
+  guest_id: string | null;
+  id: string;
+  invited_by: string | null;
+  locale: string | null;
+  name: string;
+  owner_id: string | null;
+  principal: GeneratedAlways<string>;
+  role: "ADMIN" | "AGENT" | "CLEANER" | "FINANCE" | "GUEST" | "MAINTENANCE_STAFF" | "OPS" | "OWNER";
+  staff_id: string | null;
+  status: Generated<"ACTIVE" | "DEACTIVATED" | "INVITED">;
+  totp_secret: string | null;
+  totp_step: number | null;
+  version: Generated<number>;
+}
+
 export interface AmenityGrant {
   access_code: string | null;
   activated_at: Generated<Date>;
@@ -24,6 +42,55 @@ export interface AmenityGrant {
   valid_from: Timestamp;
   valid_until: Timestamp;
   wanted_until: Timestamp | null;
+}
+
+export interface ApiKey {
+  created_at: Generated<Date>;
+  created_by: string;
+  expires_at: Timestamp;
+  id: string;
+  key_hash: Buffer;
+  last_used_at: Timestamp | null;
+  name: string;
+  prefix: string;
+  revoked_at: Timestamp | null;
+  scopes: string[];
+  version: Generated<number>;
+}
+
+export interface Approval {
+  amount_minor: number | null;
+  asked: string;
+  asked_at: Generated<Date>;
+  asked_by: string;
+  barred: Generated<string[]>;
+  currency: string | null;
+  decided_at: Timestamp | null;
+  decided_by: string | null;
+  expires_at: Timestamp;
+  id: string;
+  kind: "GOODWILL" | "OWNER_CHARGE" | "PAYMENT_REVIEW" | "PAYOUT_ACCOUNT" | "REFUND_OVERRIDE";
+  owner_id: string | null;
+  property_id: string | null;
+  reason: string | null;
+  reservation_id: string | null;
+  saga_id: string | null;
+  status: Generated<"APPROVED" | "DECLINED" | "EXPIRED" | "PENDING" | "WITHDRAWN">;
+  subject_id: string;
+  subject_type: "owner" | "saga" | "task";
+  version: Generated<number>;
+}
+
+export interface ApprovalLimit {
+  account_wait_hours: number;
+  charge_minor: ColumnType<unknown, string, string>;
+  expires_hours: number;
+  over_estimate_percent: number;
+  override_minor: ColumnType<unknown, string, string>;
+  roles: ColumnType<unknown, string, string>;
+  set_at: Generated<Date>;
+  set_by: string;
+  version: GeneratedAlways<number>;
 }
 
 export interface ArchivedOutbox {
@@ -165,6 +232,7 @@ export interface GatewayEvent {
 
 export interface Guest {
   created_at: Generated<Date>;
+  created_by: string | null;
   email: string;
   id: string;
   locale: string | null;
@@ -191,6 +259,13 @@ export interface IdempotencyKey {
   request_hash: Buffer;
   saga_id: string | null;
   sealed_by: string | null;
+}
+
+export interface Identity {
+  account_id: string;
+  created_at: Generated<Date>;
+  issuer: string;
+  subject: string;
 }
 
 export interface IncomeDistribution {
@@ -383,6 +458,16 @@ export interface NotificationDue {
   notification_id: string;
 }
 
+export interface OneTime {
+  account_id: string | null;
+  consumed_at: Timestamp | null;
+  created_at: Generated<Date>;
+  data: Generated<ColumnType<unknown, string, string>>;
+  expires_at: Timestamp;
+  hash: Buffer;
+  kind: "HAND_OVER" | "INVITATION" | "LINK" | "OIDC_STATE" | "PASSKEY_CHALLENGE";
+}
+
 export interface Outbox {
   attempts: Generated<number>;
   available_at: Generated<Date>;
@@ -399,13 +484,27 @@ export interface Outbox {
 export interface Owner {
   created_at: Generated<Date>;
   email: string;
+  email_before: string | null;
+  email_changed_at: Timestamp | null;
   id: string;
   locale: string | null;
   name: string;
   payout_account: string | null;
+  payout_account_from: Timestamp | null;
   payout_terms: ColumnType<unknown, string, string> | null;
   phone: string | null;
   version: Generated<number>;
+}
+
+export interface Passkey {
+  account_id: string;
+  counter: Generated<number>;
+  created_at: Generated<Date>;
+  id: string;
+  last_used_at: Timestamp | null;
+  name: string;
+  public_key: Buffer;
+  transports: Generated<string[]>;
 }
 
 export interface Payment {
@@ -456,6 +555,7 @@ export interface Property {
   repair_limit_currency: string | null;
   repair_limit_minor: number | null;
   require_translation: Generated<boolean>;
+  shares_device: Generated<boolean>;
   strict_checks: Generated<string[]>;
   time_zone: Generated<string>;
   version: Generated<number>;
@@ -635,6 +735,22 @@ export interface SagaStep {
   worker_id: string | null;
 }
 
+export interface Session {
+  account_id: string;
+  created_at: Generated<Date>;
+  ended_at: Timestamp | null;
+  ended_reason: "DEACTIVATED" | "REVOKED" | "ROLE_CHANGED" | "SIGNED_OUT" | "SIGNED_OUT_EVERYWHERE" | null;
+  expires_at: Timestamp;
+  id: string;
+  ip: string | null;
+  key_hash: Buffer;
+  last_seen_at: Generated<Date>;
+  method: "DEMO" | "LINK" | "OIDC" | "PASSKEY";
+  mfa_at: Timestamp | null;
+  user_agent: string | null;
+  wrong_codes: Generated<number>;
+}
+
 export interface Settlement {
   amount_minor: number;
   created_at: Generated<Date>;
@@ -704,6 +820,12 @@ export interface StepAttempt {
   step_no: number;
   unsent: Generated<boolean>;
   worker_id: string;
+}
+
+export interface StreamTicket {
+  caller: ColumnType<unknown, string, string>;
+  expires_at: Timestamp;
+  hash: Buffer;
 }
 
 export interface SweepFailure {
@@ -860,7 +982,11 @@ export interface WebhookEndpoint {
 }
 
 export interface DB {
+  account: Account;
   amenity_grant: AmenityGrant;
+  api_key: ApiKey;
+  approval: Approval;
+  approval_limit: ApprovalLimit;
   archived_outbox: ArchivedOutbox;
   assignment_rule: AssignmentRule;
   audit_log: AuditLog;
@@ -875,6 +1001,7 @@ export interface DB {
   guest: Guest;
   guest_place: GuestPlace;
   idempotency_key: IdempotencyKey;
+  identity: Identity;
   income_distribution: IncomeDistribution;
   integrity_mark: IntegrityMark;
   integrity_pass: IntegrityPass;
@@ -893,8 +1020,10 @@ export interface DB {
   notification: Notification;
   notification_content: NotificationContent;
   notification_due: NotificationDue;
+  one_time: OneTime;
   outbox: Outbox;
   owner: Owner;
+  passkey: Passkey;
   payment: Payment;
   property: Property;
   reconciliation: Reconciliation;
@@ -906,11 +1035,13 @@ export interface DB {
   saga: Saga;
   saga_signal: SagaSignal;
   saga_step: SagaStep;
+  session: Session;
   settlement: Settlement;
   staff: Staff;
   staff_hold: StaffHold;
   staff_leave: StaffLeave;
   step_attempt: StepAttempt;
+  stream_ticket: StreamTicket;
   sweep_failure: SweepFailure;
   task: Task;
   task_action: TaskAction;

@@ -47,6 +47,9 @@ export type JournalKind = Value<'ledger_tx', 'kind'>;
 export type JournalPurpose = Value<'ledger_tx', 'purpose'>;
 /** What an owner says to a repair that costs more than the limit. */
 export type RepairApproval = Value<'task', 'approval'>;
+/** What a second person is asked about, and the state of the question. */
+export type ApprovalKind = Value<'approval', 'kind'>;
+export type ApprovalStatus = Value<'approval', 'status'>;
 export type MovementKind = Value<'difference', 'movement'>;
 export type DifferenceKind = Value<'difference', 'kind'>;
 export type ReconciliationStatus = Value<'reconciliation_line', 'status'>;
@@ -91,6 +94,8 @@ export interface PayoutTerms {
   readonly minimumMinor?: Readonly<Record<string, number>>;
   readonly workingCapitalMinor?: Readonly<Record<string, number>>;
 }
+/** Minor units by currency. */
+export type MinorByCurrency = Readonly<Record<string, number>>;
 /** One field in which a gateway's record and ours differ: the two values are never the same. */
 export type FieldDifference =
   /** Minor units; null: it is not there at all, or, of an old line, not known any more. */
@@ -143,7 +148,7 @@ export type RecurrenceEvery =
   | { readonly nights: number };
 
 interface NarrowedTables {
-  /** Written by triggers alone. `property_id` is empty for a guest without a stay. */
+  /** Written by triggers alone. */
   guest_place: Narrow<'guest_place', { guest_created_at: ColumnType<Date> }>;
   owner: Narrow<'owner', { payout_terms: PayoutTerms }>;
   staff: Narrow<'staff', { home_location: GeoPoint; shifts: readonly Shift[] }>;
@@ -152,6 +157,15 @@ interface NarrowedTables {
   income_distribution: Narrow<
     'income_distribution',
     { refund_tiers: ColumnType<readonly RefundTier[], string | undefined, never> }
+  >;
+  /** Versions are never changed. `roles`: null is any amount. */
+  approval_limit: Narrow<
+    'approval_limit',
+    {
+      override_minor: MinorByCurrency;
+      charge_minor: MinorByCurrency;
+      roles: Readonly<Record<'FINANCE' | 'ADMIN', MinorByCurrency | null>>;
+    }
   >;
   /** An expression over columns that are not null. */
   reservation: Narrow<'reservation', { stay: GeneratedAlways<string> }>;
@@ -181,6 +195,7 @@ interface NarrowedTables {
   ledger_part: Narrow<'ledger_part', { account_kind: AccountKind; purpose: JournalPurpose; kind: JournalKind }>;
   /** The event as the gateway told it (`GatewayEvent`), kept until it can be booked. */
   gateway_event: Narrow<'gateway_event', { event: Json }>;
+  stream_ticket: Narrow<'stream_ticket', { caller: Json }>;
   /** `settled`: minor units by currency that it booked into the bank. */
   reconciliation: Narrow<'reconciliation', { settled: Readonly<Record<string, number>> }>;
   reconciliation_line: Narrow<'reconciliation_line', { differs: readonly FieldDifference[] }>;
@@ -189,6 +204,7 @@ interface NarrowedTables {
   recurrence: Narrow<'recurrence', { checklist: readonly string[]; every: RecurrenceEvery }>;
   message_rule: Narrow<'message_rule', { quiet_channels: Channel[] }>;
   domain_event: Narrow<'domain_event', { data: JsonObject }>;
+  one_time: Narrow<'one_time', { data: JsonObject }>;
 }
 
 export type OwnerTable = Database['owner'];
@@ -196,6 +212,8 @@ export type GuestTable = Database['guest'];
 export type StaffTable = Database['staff'];
 export type PropertyTable = Database['property'];
 export type IncomeDistributionTable = Database['income_distribution'];
+export type ApprovalTable = Database['approval'];
+export type ApprovalLimitTable = Database['approval_limit'];
 export type ReservationTable = Database['reservation'];
 export type TaskTable = Database['task'];
 export type TransactionTable = Database['transaction'];

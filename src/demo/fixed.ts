@@ -1,4 +1,5 @@
 import type { Tx } from '../db/client.ts';
+import { DEMO_AUTHOR } from './places.ts';
 
 /**
  * Records with the ids of the brief's examples, so that each of them runs as printed. Existing records are left as they
@@ -6,6 +7,7 @@ import type { Tx } from '../db/client.ts';
  */
 export async function loadFixed(db: Tx): Promise<void> {
   await loadPeople(db);
+  await loadAccounts(db);
   await loadProperties(db);
   await loadStays(db);
   await loadRecurrence(db);
@@ -55,6 +57,46 @@ async function loadPeople(db: Tx): Promise<void> {
       { id: 'cleaner-1', name: 'Nina Petrova', email: 'nina@staff.example', role: 'CLEANER' },
       { id: 'cleaner-2', name: 'Ravi Kumar', email: 'ravi@staff.example', role: 'CLEANER' },
       { id: 'maintenance-1', name: 'Ali Hassan', email: 'ali@staff.example', role: 'MAINTENANCE_STAFF' },
+    ])
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+}
+
+/** One for each role, signed in by one click on the sign-in page: for development only (`accounts.ts`). */
+async function loadAccounts(db: Tx): Promise<void> {
+  const made = { status: 'ACTIVE', invited_by: DEMO_AUTHOR } as const;
+  await db
+    .insertInto('account')
+    .values([
+      { ...made, id: 'demo-1', email: 'hana@office.example', name: 'Hana Saleh', role: 'ADMIN' },
+      { ...made, id: 'demo-2', email: 'tariq@office.example', name: 'Tariq Aziz', role: 'FINANCE' },
+      { ...made, id: 'demo-3', email: 'olga@office.example', name: 'Olga Weiss', role: 'OPS' },
+      { ...made, id: 'demo-4', email: 'sara@staff.example', name: 'Sara Malik', role: 'AGENT', staff_id: 'agent-1' },
+      {
+        ...made,
+        id: 'demo-5',
+        email: 'nina@staff.example',
+        name: 'Nina Petrova',
+        role: 'CLEANER',
+        staff_id: 'cleaner-1',
+      },
+      {
+        ...made,
+        id: 'demo-6',
+        email: 'ali@staff.example',
+        name: 'Ali Hassan',
+        role: 'MAINTENANCE_STAFF',
+        staff_id: 'maintenance-1',
+      },
+      {
+        ...made,
+        id: 'demo-7',
+        email: 'aisha@owners.example',
+        name: 'Aisha Rahman',
+        role: 'OWNER',
+        owner_id: 'owner-1',
+      },
+      { ...made, id: 'demo-8', email: 'john@guests.example', name: 'John Doe', role: 'GUEST', guest_id: 'guest-1' },
     ])
     .onConflict((conflict) => conflict.doNothing())
     .execute();

@@ -46,6 +46,12 @@ export async function acceptSaga<Input>(
         },
       };
     }
+    if (outcome.crowded) {
+      // A repeat, perhaps, of the very request that took the last place.
+      const earlier = claim && (await findClaim(db, request.requester.sub, claim));
+      if (earlier) return { ...earlier, flow: null };
+      throw new RoomyError('TOO_MANY_OPEN', { details: { maxOpen: request.requester.maxOpen ?? 0 } });
+    }
     if (!outcome.subject) throw new RoomyError(definition.notFound, { details: { id: request.subjectId } });
   } catch (error) {
     throw (await explainRefusal(db, definition, request, error)) ?? error;

@@ -22,6 +22,7 @@ const step = (no: number): StepDefinition => ({
   conceals: [],
   onExhausted: 'compensate',
   parksOn: [],
+  parksUnlocked: false,
   expectedRefusals: [],
   onOpenCircuit: 'wait',
   forward: { kind: 'tx', run: async () => ({}) },

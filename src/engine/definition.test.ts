@@ -13,6 +13,20 @@ const begin = () =>
 const run = (db: QueryCreator<FusedDatabase>) => db.selectFrom('guard').select('subject_id');
 const ending = async () => ({ event: 'ERRAND_DONE', message: '', data: {}, details: {} });
 
+describe('a step that parks without locks', () => {
+  const parks = { run: async () => ({}), parksOn: ['APPROVAL_REQUIRED'], parksUnlocked: true } as const;
+  it('stands before everything that changes something', () => {
+    const first = begin().read('ask', parks).statement('write', { run, compensate: { run } }).ends(ending);
+    expect(() => checkDefinition(first)).not.toThrow();
+    const late = begin()
+      .statement('write', { run, compensate: { run } })
+      .read('ask', parks)
+      .statement('writeMore', { run, compensate: { run } })
+      .ends(ending);
+    expect(() => checkDefinition(late)).toThrow('has nothing done yet where ask parks without locks');
+  });
+});
+
 describe('an effect of a definition', () => {
   it('belongs to the step that follows it, and to no other', () => {
     const { steps, ...definition } = begin()

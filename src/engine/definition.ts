@@ -146,6 +146,7 @@ export function saga<Schema extends z.ZodType>(
       conceals: spec.conceals ?? [],
       onExhausted: spec.onExhausted ?? 'compensate',
       parksOn: spec.parksOn ?? [],
+      parksUnlocked: spec.parksUnlocked ?? false,
       expectedRefusals: spec.expectedRefusals ?? [],
       onOpenCircuit: spec.onOpenCircuit ?? 'wait',
       forward: workOf(kind, spec),
@@ -235,6 +236,8 @@ export function checkDefinition(definition: SagaDefinition): void {
     if (step.class === 'RETRIABLE' && step.compensation) problems.push(`does not undo ${step.name} after the pivot`);
     if (step.kind === 'wait' && !(step.timeoutMs >= 1 && step.timeoutMs <= MAX_WAIT_MS))
       problems.push(`bounds the time of ${step.name} by 90 days`);
+    if (step.parksUnlocked && steps.slice(0, step.no).some(({ class: kind }) => kind !== 'READ'))
+      problems.push(`has nothing done yet where ${step.name} parks without locks`);
     if (step.effects.length > 0 && (step.imperative || step.kind !== 'statement'))
       problems.push(`makes ${step.effects[0]?.name} with a step that is always a statement`);
     if (step.maxAttempts < 1 || step.maxAttempts > 50) problems.push(`bounds the attempts of ${step.name} by 1 and 50`);

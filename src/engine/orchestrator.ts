@@ -44,12 +44,12 @@ export function createOrchestrator({
     },
     waitForAnswer: (sagaId, waitMs, signal) => watcher.wait(sagaId, waitMs, !fresh.delete(sagaId), signal),
     async retry(intervention) {
-      const { outcome, flow } = await resumeSaga(db, intervention);
+      const { outcome, flow } = await resumeSaga(db, definitionOf, intervention);
       if (flow) publish(flow);
       return outcome;
     },
     async retryWithin(tx, intervention) {
-      const { outcome, flow } = await resumeWithin(tx, intervention);
+      const { outcome, flow } = await resumeWithin(tx, definitionOf, intervention);
       return { outcome, announce: () => void (flow && publish(flow)) };
     },
     async signal(signal) {

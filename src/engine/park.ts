@@ -12,9 +12,10 @@ export async function parkSaga(tx: Tx, due: DueStep, version: number, error: Rec
   const { state, step, direction } = due;
   // A saga that is being undone keeps the error that turned it round.
   const kept = { code: state.errorCode ?? error.code, detail: state.errorDetail ?? error };
-  await parkSagaRow(tx, state.id, kept, parkedBody(state.id, step, direction, error));
+  const unlocked = direction === 'F' && step.parksUnlocked;
+  await parkSagaRow(tx, state.id, kept, { body: parkedBody(state.id, step, direction, error), unlocked });
   await orderAlert(tx, state.id, version, { saga: state.name, step: step.name, code: error.code, what: 'parked' });
-  if (direction === 'F') await step.whenParked?.({ ...contextOf(due), tx, code: error.code });
+  if (direction === 'F') await step.whenParked?.({ ...contextOf(due), tx, code: error.code, details: error.details });
   await writeAudit(
     tx,
     state.id,

@@ -1,22 +1,30 @@
 import type { Db, Tx } from '../db/client.ts';
 import { retryContention } from '../db/errors.ts';
+import { unlessRefused } from '../db/savepoint.ts';
 import { CATALOGUE, InvariantError, RoomyError } from '../kernel/errors.ts';
 import { auditNote } from './audit-note.ts';
+import { heldAt, type SagaDefinition } from './definition.ts';
 import type { FlowOrder } from './flow-order.ts';
 import type { SagaState } from './state.ts';
+import { ONE_OPEN_SAGA, openSagaOf } from './store/accept.ts';
 import { writeAudit } from './store/audit.ts';
 import { createStateLoader } from './store/load.ts';
 import { orderFlow } from './store/outbox.ts';
-import { lockSaga, resolveSagaRow, resumeSagaRow } from './store/sagas.ts';
+import { lockSaga, type Resumption, resolveSagaRow, resumeSagaRow } from './store/sagas.ts';
 import { grantAttempts, pendingCompensations } from './store/steps.ts';
 import type { Intervention, RetryOutcome, SagaAnswer } from './types.ts';
 
 /** Attempts that a person's retry grants to the step that had used up its own. */
 const GRANTED_ATTEMPTS = 8;
 
+/** At which a saga waits for an approval: nothing else lets it go on. */
+const NEEDS_APPROVAL = 'APPROVAL_REQUIRED';
+
+type DefinitionOf = (name: string, version: number) => SagaDefinition | undefined;
+
 /** TU of guarantees.md 2.4: a parked saga goes on where it stopped, in the direction in which it stopped. */
-export const resumeSaga = (db: Db, intervention: Intervention): Promise<Resumed> =>
-  retryContention(() => db.transaction().execute((tx) => resumeWithin(tx, intervention)));
+export const resumeSaga = (db: Db, definitionOf: DefinitionOf, intervention: Intervention): Promise<Resumed> =>
+  retryContention(() => db.transaction().execute((tx) => resumeWithin(tx, definitionOf, intervention)));
 
 export interface Resumed {
   readonly outcome: RetryOutcome;
@@ -24,8 +32,8 @@ export interface Resumed {
   readonly flow: FlowOrder | null;
 }
 
-/** `resumeSaga` in the caller's transaction. Throws `SAGA_NOT_FOUND`. */
-export async function resumeWithin(tx: Tx, intervention: Intervention): Promise<Resumed> {
+/** `resumeSaga` in the caller's transaction. Throws `SAGA_NOT_FOUND`, `SAGA_IN_PROGRESS`. */
+export async function resumeWithin(tx: Tx, definitionOf: DefinitionOf, intervention: Intervention): Promise<Resumed> {
   const state = await stateWithin(tx, intervention.sagaId);
   const saga = await lockSaga(tx, state.id);
   if (!saga) throw new InvariantError('a saga was loaded and cannot be locked');
@@ -36,15 +44,33 @@ export async function resumeWithin(tx: Tx, intervention: Intervention): Promise<
   }
   const undo = await pendingCompensations(tx, state.id);
   const direction = undo.length > 0 ? 'C' : 'F';
+  if (direction === 'F' && saga.error_code === NEEDS_APPROVAL && intervention.via !== 'approval') {
+    await writeAudit(tx, state.id, operatorNote(state, intervention, 'RETRY_WITHOUT_APPROVAL', { by }));
+    return { outcome: 'needs-approval', flow: null };
+  }
   await grantAttempts(tx, { sagaId: state.id, step: saga.current_step, direction }, GRANTED_ATTEMPTS);
   const generation = saga.generation + 1;
-  await resumeSagaRow(tx, state.id, direction, generation);
+  const definition = definitionOf(state.name, state.definitionVersion);
+  const takes = definition && direction === 'F' && !intervention.refused ? heldAt(definition, saga.current_step) : [];
+  await resumeRow(tx, state, definition, { direction, generation, takes });
   const note = operatorNote(state, intervention, 'SAGA_RESUMED', { by, step: saga.current_step });
   await writeAudit(tx, state.id, note);
   const steps = direction === 'C' ? undo : remainingForward(saga.current_step, state.totalSteps);
   // Bull Board retries the job of the old chain itself, and would find that somebody was faster.
   const again = intervention.via !== 'bull-board';
   return { outcome: 'resumed', flow: await orderFlow(tx, state, { direction, generation, steps, again }) };
+}
+
+/** Throws `SAGA_IN_PROGRESS` when another saga has the locks that this one had let go of. */
+async function resumeRow(
+  tx: Tx,
+  state: SagaState,
+  definition: SagaDefinition | undefined,
+  next: Resumption,
+): Promise<void> {
+  if (await unlessRefused(tx, ONE_OPEN_SAGA, () => resumeSagaRow(tx, state.id, next))) return;
+  const other = definition && (await openSagaOf(tx, definition.subjectType, state.subjectId, next.takes));
+  throw new RoomyError('SAGA_IN_PROGRESS', { details: { sagaExecutionId: other?.id ?? null } });
 }
 
 /** A person closes a parked saga, having settled by hand what it left. Its repeats then answer with that reason. */

@@ -72,8 +72,13 @@ export interface StepOptions<Input, Done> {
   readonly conceals?: readonly string[];
   /** When the retries are used up: undo (default), or wait for a person. Refusals always undo. */
   readonly onExhausted?: 'compensate' | 'park';
-  /** Refusals that are not final: a person decides, by a retry or by closing the saga. */
+  /** Refusals that are not final: a person decides, by an approval (`APPROVAL_REQUIRED`), a retry, or by closing the saga. */
   readonly parksOn?: readonly ErrorCode[];
+  /**
+   * While it is parked here, the saga holds none of its locks; resuming takes them again. For a read before which nothing has
+   * taken effect, so that it decides anew whatever has happened meanwhile.
+   */
+  readonly parksUnlocked?: true;
   /** Refusals that belong to normal business, such as a declined card: the saga is undone without an alert. */
   readonly expectedRefusals?: readonly ErrorCode[];
   /** A call whose circuit is open, and whose earlier attempts certainly had no effect: wait (default), or refuse at once. */
@@ -86,7 +91,13 @@ export interface StepOptions<Input, Done> {
     context: StepContext<Input, Done> & { readonly db: Db; readonly failure: Failure },
   ): Promise<RoomyError | undefined>;
   /** Further writes when the saga comes to wait for a person at this step, beside the System Alert. */
-  whenParked?(context: StepContext<Input, Done> & { readonly tx: Tx; readonly code: string }): Promise<void>;
+  whenParked?(context: StepContext<Input, Done> & Parked): Promise<void>;
+}
+export interface Parked {
+  readonly tx: Tx;
+  readonly code: string;
+  /** Of the refusal; with `ask`, what a person is asked, which no reader of the execution is shown. */
+  readonly details: Json | undefined;
 }
 export type Failure = { readonly constraint: string } | { readonly code: ErrorCode } | { readonly refusal: RoomyError };
 
@@ -187,6 +198,7 @@ export interface StepDefinition {
   readonly conceals: readonly string[];
   readonly onExhausted: 'compensate' | 'park';
   readonly parksOn: readonly ErrorCode[];
+  readonly parksUnlocked: boolean;
   readonly expectedRefusals: readonly ErrorCode[];
   readonly onOpenCircuit: 'wait' | 'refuse';
   readonly forward: Work;
@@ -195,7 +207,7 @@ export interface StepDefinition {
   readonly imperative: ErasedImperative | undefined;
   readonly compensation: Work | undefined;
   explain?(context: ErasedContext & { readonly db: Db; readonly failure: Failure }): Promise<RoomyError | undefined>;
-  whenParked?(context: ErasedContext & { readonly tx: Tx; readonly code: string }): Promise<void>;
+  whenParked?(context: ErasedContext & Parked): Promise<void>;
 }
 export type ErasedContext = StepContext<unknown, Readonly<Record<string, unknown>>>;
 // Declared as methods: a step's own, narrower context is sound because the orchestrator builds it from the same definition.

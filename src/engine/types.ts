@@ -10,6 +10,8 @@ export interface Requester {
   readonly requestId: string | null;
   /** Of the client that sent the request; absent where no request did. */
   readonly ip?: string | null;
+  /** How many sagas of this `sub` may be open at a time; absent: any number. */
+  readonly maxOpen?: number;
 }
 
 export interface IdempotencyClaim {
@@ -20,11 +22,16 @@ export interface IdempotencyClaim {
   readonly requestHash: Buffer;
 }
 
+/** Whose subjects a requester may name, in the words of the database's `is_subject_of`. */
+export type SubjectScope = { readonly guestId: string } | { readonly agentId: string };
+
 /** A request to run a saga. */
 export interface SagaRequest<Input> {
   readonly subjectId: string;
   readonly input: Input;
   readonly requester: Requester;
+  /** Decided on the locked subject, where the saga is accepted: any other is as absent as one that does not exist. Null: anybody's. */
+  readonly within?: SubjectScope | null;
   readonly onBehalfOf?: string | null;
   /** Free text for people; no step reads it, and it is in no job and no audit row. */
   readonly notes?: string | null;
@@ -101,11 +108,14 @@ export interface Intervention {
   readonly by: string;
   readonly requestId: string | null;
   readonly ip?: string | null;
-  /** Through which door: the API, or Bull Board's retry. */
-  readonly via: 'api' | 'bull-board';
+  /** Through which door: the API, Bull Board's retry, or an approval, without which a saga that waits for one does not go on. */
+  readonly via: 'api' | 'bull-board' | 'approval';
   readonly reason?: string;
+  /** Of an approval that was not given: the saga goes on only to be refused, and takes no locks for that. */
+  readonly refused?: boolean;
 }
-export type RetryOutcome = 'resumed' | 'stale';
+/** `needs-approval`: it waits for an approval, and stays as it is. */
+export type RetryOutcome = 'resumed' | 'stale' | 'needs-approval';
 
 /** An answer that a saga waits for, or will. */
 export interface Signal {
@@ -150,7 +160,11 @@ export interface SagaOrchestrator {
    * within `waitMs`.
    */
   waitForAnswer(sagaId: string, waitMs: number, signal?: AbortSignal): Promise<SagaAnswer | null>;
-  /** Resumes a parked saga where it stopped; `stale` (audited as STALE_RETRY) when it is not parked. Throws `SAGA_NOT_FOUND`. */
+  /**
+   * Resumes a parked saga where it stopped; `stale` (audited as STALE_RETRY) when it is not parked, `needs-approval` (audited as
+   * RETRY_WITHOUT_APPROVAL) when it waits for an approval and this is none. Throws `SAGA_NOT_FOUND`, and `SAGA_IN_PROGRESS` when it
+   * had let go of its locks and another saga has them.
+   */
   retry(intervention: Intervention): Promise<RetryOutcome>;
   /** `retry` in the caller's transaction; `announce` is to be called once that is committed. */
   retryWithin(tx: Tx, intervention: Intervention): Promise<{ readonly outcome: RetryOutcome; announce(): void }>;

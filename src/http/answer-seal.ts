@@ -9,8 +9,8 @@ const TAG_BYTES = 16;
 
 /**
  * Answers that hold a secret (the secret of a webhook endpoint, the address of a calendar) are kept for a repeat with the
- * same Idempotency-Key, and not in clear: under keys that are derived from the signing keys, as the cursors' seal uses
- * them. The first key seals, each of them opens.
+ * same Idempotency-Key, and not in clear: under keys that are derived from those of seals. The first key seals, each of
+ * them opens.
  */
 export function createAnswerSeal(keys: readonly SigningKey[]): AnswerSeal {
   const derived = new Map(

@@ -1,19 +1,27 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { RoomyError } from '../kernel/errors.ts';
 import { pathWithout, prefixLocation, prefixOf } from '../kernel/path-prefix.ts';
+import { createTextSeal } from '../kernel/text-seal.ts';
+import { registerWaysIn } from './accounts/ways-in.ts';
 import { createAnswerSeal } from './answer-seal.ts';
+import { createApiKeyVerifier } from './api-key-auth.ts';
 import { createTokenVerifier } from './auth.ts';
 import type { App, AppDeps, AppEnv, Services } from './context.ts';
 import { createCursorSeal } from './cursor.ts';
 import { answerFailure } from './errors.ts';
 import { failurePages } from './failure-pages.ts';
 import { createLinkSeal } from './link-seal.ts';
+import { allowOrigins } from './middleware/cors.ts';
+import { rateLimitFields } from './middleware/rate-limit-fields.ts';
 import { requestLog } from './middleware/request-log.ts';
 import { ownOffersInRefusals } from './offered.ts';
 import { declareEvents } from './openapi/webhooks.ts';
 import { assertPoliciesMatch, methodsAt } from './policy.ts';
 import { problemJson } from './problem.ts';
-import { createRegister } from './route.ts';
+import { createRegister, type Register } from './route.ts';
+import { registerAccounts } from './routes/accounts.ts';
+import { registerApiKeys } from './routes/api-keys.ts';
+import { registerApprovalLimits } from './routes/approval-limits.ts';
 import { registerApprovals } from './routes/approvals.ts';
 import { registerAssignmentRules } from './routes/assignment-rules.ts';
 import { registerCancellations } from './routes/cancellations.ts';
@@ -24,6 +32,8 @@ import { registerGuests } from './routes/guests.ts';
 import { registerIncomeDistribution } from './routes/income-distribution.ts';
 import { registerMessages } from './routes/messages.ts';
 import { registerMeta } from './routes/meta.ts';
+import { registerMoneyApprovals } from './routes/money-approvals.ts';
+import { registerMySessions } from './routes/my-sessions.ts';
 import { registerMyWork } from './routes/my-work.ts';
 import { registerOffers } from './routes/offers.ts';
 import { registerOwners } from './routes/owners.ts';
@@ -45,15 +55,20 @@ import { registerVisits } from './routes/visits.ts';
 import { registerWebhookEndpoints } from './routes/webhook-endpoints.ts';
 import { registerWebhooks } from './routes/webhooks.ts';
 import { registerWorkPage } from './routes/work-page.ts';
+import { createStandingGuard, verifierInForce } from './standing.ts';
 import { validationFailed } from './validation.ts';
 
 /** The HTTP surface, without a port: tests call `app.request()`. Throws when a route has no policy. */
 export function createApp(deps: AppDeps): App {
+  const sealKeys = deps.sealKeys ?? deps.jwt.keys;
   const services: Services = {
     ...deps,
-    cursors: createCursorSeal(deps.jwt.keys),
-    answers: createAnswerSeal(deps.jwt.keys),
-    links: createLinkSeal(deps.jwt.keys, deps.clock),
+    cursors: createCursorSeal(sealKeys),
+    answers: createAnswerSeal(sealKeys),
+    links: createLinkSeal(sealKeys, deps.clock),
+    secrets: createTextSeal(sealKeys),
+    standing: deps.standing ?? createStandingGuard(deps),
+    apiKeys: createApiKeyVerifier(deps),
   };
   const prefix = prefixOf(deps.publicUrl);
   const app: App = new OpenAPIHono<AppEnv>({
@@ -68,6 +83,8 @@ export function createApp(deps: AppDeps): App {
     return next();
   });
   app.use('*', requestLog(services));
+  app.use('*', rateLimitFields);
+  if (deps.corsOrigins !== undefined && deps.corsOrigins.length > 0) app.use('/api/*', allowOrigins(deps.corsOrigins));
   app.use('*', problemJson(deps.publicUrl));
   app.use('*', failurePages);
   app.use('*', prefixLocation(prefix));
@@ -80,7 +97,15 @@ export function createApp(deps: AppDeps): App {
     return refused;
   });
 
-  const register = createRegister(app, services, createTokenVerifier(deps.jwt, deps.clock));
+  const verify = createTokenVerifier(deps.jwt, deps.clock, services.apiKeys);
+  const register = createRegister(app, services, verifierInForce(verify, services.standing));
+  registerAll(register, app, services);
+  declareEvents(app);
+  assertPoliciesMatch(app.routes);
+  return app;
+}
+
+function registerAll(register: Register, app: App, services: Services): void {
   // In the order in which the docs page shows them.
   registerReservations(register, services);
   registerVisits(register, services);
@@ -100,21 +125,24 @@ export function createApp(deps: AppDeps): App {
   registerIncomeDistribution(register, services);
   registerReconciliations(register, services);
   registerDifferences(register, services);
+  registerMoneyApprovals(register, services);
+  registerApprovalLimits(register, services);
   registerRecords(register, services);
   registerMessages(register, services);
   registerSweepFailures(register, services);
   registerTemplates(register, services);
   registerEvents(register, services);
   registerWebhookEndpoints(register, services);
+  registerApiKeys(register, services);
   registerProperties(register, services);
   registerGuests(register, services);
   registerOwners(register, services);
   registerStaff(register, services);
+  registerAccounts(register, services);
+  registerMySessions(register, services);
   registerWebhooks(register, services);
   registerProblems(register);
-  registerWorkPage(register);
+  registerWorkPage(register, services);
   registerMeta(register, app, services);
-  declareEvents(app);
-  assertPoliciesMatch(app.routes);
-  return app;
+  registerWaysIn(register, services);
 }

@@ -43,6 +43,11 @@ function headersOf(error: RoomyError): Record<string, string> {
     }
     case 'IDEMPOTENCY_IN_PROGRESS':
       return { 'Retry-After': '1' };
+    case 'RATE_LIMITED':
+      return { 'Retry-After': String(error.details?.retryAfterSeconds ?? 60) };
+    case 'TOO_MANY_OPEN':
+    case 'TOO_MANY_STREAMS':
+      return { 'Retry-After': '5' };
     default:
       return error.status === 503 ? { 'Retry-After': '5' } : {};
   }
@@ -83,6 +88,9 @@ const BY_CONSTRAINT: Readonly<Record<string, ErrorCode>> = {
   no_double_booking: 'RESERVATION_CONFLICT',
   no_double_shift: 'ASSIGNEE_BUSY',
   one_live_task: 'ALREADY_EXISTS',
+  account_by_email: 'ALREADY_EXISTS',
+  account_by_principal: 'ALREADY_EXISTS',
+  one_property_of_device: 'DEVICE_IN_USE',
 };
 
 function brokenConstraint(constraint: string, cause: unknown): RoomyError {

@@ -13,7 +13,7 @@ const FOR_PROGRAMS = /^\/(?:api|health)(?:\/|$)|^\/(?:healthz|readyz|openapi\.js
 /** Printed by `npm start`, and nothing for a program: whoever opens it is looking for the rest. */
 const ROOT_OF_API = /^\/api\/production\/?$/;
 /** Addresses that somebody was sent: the visitor can do nothing about them but ask for another. */
-const LINKS = /^\/(?:approvals|offers|reports|calendar)(?:\/|$)/;
+const LINKS = /^\/(?:approvals|offers|reports|calendar|sign-in|invitations)(?:\/|$)/;
 
 export const failurePages: MiddlewareHandler<AppEnv> = async (c, next) => {
   await next();
@@ -37,7 +37,7 @@ export const failurePages: MiddlewareHandler<AppEnv> = async (c, next) => {
 };
 
 function kindOf(path: string, status: number): Failure {
-  if (status === 503) return 'busy';
+  if (status === 503 || status === 429) return 'busy';
   if (status >= 500) return 'ours';
   if (LINKS.test(path)) return 'link';
   if (ROOT_OF_API.test(path)) return 'api';

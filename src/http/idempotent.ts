@@ -14,6 +14,8 @@ import { InvariantError, RoomyError, required } from '../kernel/errors.ts';
 import { canonicalJson, sha256 } from '../kernel/json.ts';
 import { type ReservationSagas, reservationServiceBy } from '../sagas/reservation-service.ts';
 import { type AnyContext, callerOf, inTransaction, type Services } from './context.ts';
+import { assertMaySend, assertReach } from './reach.ts';
+import { namesRecords, type ReferenceField } from './references.ts';
 import { answerOfSaga, type SagaStart, startSaga } from './start-saga.ts';
 import { assertStillOwn } from './still-own.ts';
 
@@ -83,6 +85,8 @@ function hashOf(c: AnyContext, body: string): Buffer {
 export interface MutationTraits {
   /** The answer holds a secret, and is kept sealed. */
   readonly secret: boolean;
+  /** What the fields of the body refer to: checked in the transaction of each change, and before each saga and call. */
+  readonly references: readonly ReferenceField[];
   /** The body as validated; undefined: the route reads it itself and calls `changeBy`. */
   readonly body: unknown;
 }
@@ -94,6 +98,7 @@ export async function serveOnce(
   traits: MutationTraits,
   serve: (once: Once) => Promise<Kept>,
 ): Promise<Response> {
+  assertMaySend(c, traits.references, traits.body);
   const key = keyOf(c);
   if (key === null) return assertKept(await serve(onceOf(c, services, traits, () => null)));
   const claim = (body: string): KeyClaim => ({ principal: callerOf(c).principal, key, requestHash: hashOf(c, body) });
@@ -110,10 +115,14 @@ export async function serveOnce(
 function onceOf(
   c: AnyContext,
   services: Services,
-  { secret }: MutationTraits,
+  { secret, references, body }: MutationTraits,
   claimOf: (digest?: string) => KeyClaim | null,
 ): Once {
   const seal = secret ? services.answers : null;
+  const checkReach = (tx: Tx) => assertReach(c, tx, references, body);
+  const checkBefore = async (): Promise<void> => {
+    if (namesRecords(references)) await inTransaction(services, checkReach);
+  };
   const change = async (
     claim: KeyClaim | null,
     work: (tx: Tx, afterCommit: (hook: () => void) => void) => Promise<Response>,
@@ -121,6 +130,7 @@ function onceOf(
     let hooks: (() => void)[] = [];
     const done = await inTransaction(services, async (tx) => {
       hooks = [];
+      await checkReach(tx);
       if (claim !== null && !(await claimKey(tx, claim))) return null;
       const response = await work(tx, (hook) => hooks.push(hook));
       if (claim === null) return response;
@@ -140,6 +150,7 @@ function onceOf(
     return replay(c, services, earlier);
   };
   const saga: Once['saga'] = async (definition, start) => {
+    await checkBefore();
     const claim = claimOf();
     const idempotency = claim && { key: claim.key, requestHash: claim.requestHash, lookedUp: true };
     return kept(await startSaga(c, services, definition, start, idempotency));
@@ -152,6 +163,7 @@ function onceOf(
     change: (work) => change(claimOf(), work),
     changeBy: (digest, work) => change(claimOf(digest), work),
     outside: async (work) => {
+      await checkBefore();
       const claim = claimOf();
       if (claim === null) return kept(await work(c.get('requestId')));
       if (!(await leaseKey(services.db, claim))) return replayed(claim);

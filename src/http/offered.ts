@@ -25,6 +25,18 @@ export function ownOffers<T>(caller: Caller | undefined, body: T): T {
   return { ...body, actions, allowedActions: allowedOf(actions) };
 }
 
+/** What names another stay at the same property: that is for whoever sees the stay, and of these only the office and the property's agents ask (security.md Z7). */
+const OTHER_STAYS = ['conflictingReservation', 'conflict', 'occupiedBy'] as const;
+
+/** The details of a refusal, as far as the caller may know of what they name. */
+export function ownDetails<T>(caller: Caller | undefined, details: T): T {
+  const own = ownOffers(caller, details);
+  if (caller === undefined || typeof own !== 'object' || own === null) return own;
+  if (caller.kind === 'person' && (caller.role === 'ADMIN' || caller.role === 'AGENT')) return own;
+  const left = Object.entries(own).filter(([name]) => !OTHER_STAYS.some((other) => other === name));
+  return Object.fromEntries(left) as T;
+}
+
 export const offeredTo = <T>(c: AnyContext, body: T): T => ownOffers(c.get('caller'), body);
 
 const isOffers = (body: unknown): body is Offers =>
@@ -42,13 +54,13 @@ export const ownOffersInRefusals: MiddlewareHandler<AppEnv> = async (c, next) =>
   if (status < 400 || caller === undefined || headers.get('content-type')?.startsWith('application/json') !== true)
     return;
   const text = await c.res.clone().text();
-  if (!text.includes('"allowedActions"')) return;
+  if (![...OTHER_STAYS, 'allowedActions'].some((name) => text.includes(`"${name}"`))) return;
   const refusal = JSON.parse(text) as { readonly details?: unknown };
   const own = new Headers(headers);
   own.delete('Content-Length');
   // Undefined first: setting it over another one would merge the old headers back in.
   c.res = undefined;
-  c.res = new Response(JSON.stringify({ ...refusal, details: ownOffers(caller, refusal.details) }), {
+  c.res = new Response(JSON.stringify({ ...refusal, details: ownDetails(caller, refusal.details) }), {
     status,
     headers: own,
   });

@@ -1,6 +1,6 @@
 import type { TaskType } from '../db/schema.ts';
 import { workOf } from '../domain/assignment/candidates.ts';
-import { neutralTitle, type Titled } from '../domain/tasks/view.ts';
+import { isOfStay, neutralTitle, type Titled } from '../domain/tasks/view.ts';
 import type { WorkScope } from '../domain/tasks/work.ts';
 import { type AnyContext, callerOf } from './context.ts';
 
@@ -25,9 +25,19 @@ function typesOf(c: AnyContext): readonly TaskType[] {
   return role === 'CLEANER' || role === 'MAINTENANCE_STAFF' ? workOf(role) : [];
 }
 
-/** Titles of meetings name the guest: a person who only cleans or repairs reads the kind of the work instead. */
-export function titledFor<T extends Titled>(c: AnyContext, task: T): T {
+/**
+ * Titles of meetings name the guest: an owner, and a person who only cleans or repairs, reads the kind of the work instead. What
+ * was written about a meeting is for those who meet the guest.
+ */
+export function titledFor<T extends Titled & Partial<Written>>(c: AnyContext, task: T): T {
   const caller = callerOf(c);
-  const isWorker = caller.kind === 'person' && (caller.role === 'CLEANER' || caller.role === 'MAINTENANCE_STAFF');
-  return isWorker ? { ...task, title: neutralTitle(task) } : task;
+  const role = caller.kind === 'person' ? caller.role : null;
+  if (role !== 'OWNER' && role !== 'CLEANER' && role !== 'MAINTENANCE_STAFF') return task;
+  const written = role === 'OWNER' && isOfStay(task) ? { description: null, completion: null } : {};
+  return { ...task, ...written, title: neutralTitle(task) };
+}
+
+interface Written {
+  readonly description: string | null;
+  readonly completion: unknown;
 }

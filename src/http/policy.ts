@@ -1,4 +1,5 @@
-import type { Caller, Role } from './auth.ts';
+import { ROLES, type Role } from '../kernel/roles.ts';
+import type { Caller } from './caller.ts';
 
 /**
  * Who may call what: the one table. An endpoint that is not in it cannot be registered, and an entry without an endpoint
@@ -26,6 +27,7 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   'GET /healthz': 'anonymous',
   'GET /readyz': 'anonymous',
   'GET /openapi.json': 'anonymous',
+  'GET /.well-known/jwks.json': 'anonymous',
   'GET /docs': 'anonymous',
   'GET /style.css': 'anonymous',
   'GET /docs/:file': 'anonymous',
@@ -36,9 +38,52 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   // The caller proves itself with a signature over the body.
   [`POST ${API}/webhooks/:provider`]: 'anonymous',
 
+  // People sign in on pages; what is sent there carries its own proof, a link's secret or a session's cookie.
+  'GET /sign-in': 'anonymous',
+  'POST /sign-in': 'anonymous',
+  'POST /sign-in/demo': 'anonymous',
+  'GET /sign-in/:token': 'anonymous',
+  'POST /sign-in/:token': 'anonymous',
+  'GET /invitations/:token': 'anonymous',
+  'POST /invitations/:token': 'anonymous',
+  'GET /account': 'anonymous',
+  'GET /account/second-factor': 'anonymous',
+  'POST /account/second-factor': 'anonymous',
+  'POST /account/sessions/:id/end': 'anonymous',
+  'POST /account/operations': 'anonymous',
+  'POST /sign-out': 'anonymous',
+  'POST /sign-out/everywhere': 'anonymous',
+  'POST /session/token': 'anonymous',
+  'GET /owner': 'anonymous',
+  'GET /passkeys/:file': 'anonymous',
+  'POST /passkeys/options': 'anonymous',
+  'POST /passkeys/sign-in': 'anonymous',
+  'POST /account/passkeys/options': 'anonymous',
+  'POST /account/passkeys': 'anonymous',
+  'POST /account/passkeys/:id/name': 'anonymous',
+  'POST /account/passkeys/:id/removal': 'anonymous',
+  'POST /oidc': 'anonymous',
+  // The cookie of the browser that began it is the proof, once.
+  'GET /oidc/callback': 'anonymous',
+  'POST /account/identity': 'anonymous',
+  'POST /account/identity/removal': 'anonymous',
+
+  [`GET ${API}/accounts`]: people('accounts:read', 'ADMIN'),
+  [`POST ${API}/accounts`]: people('accounts:write', 'ADMIN'),
+  [`GET ${API}/accounts/:id`]: people('accounts:read', 'ADMIN'),
+  [`PATCH ${API}/accounts/:id`]: people('accounts:write', 'ADMIN'),
+  [`POST ${API}/accounts/:id/deactivate`]: people('accounts:write', 'ADMIN'),
+  [`POST ${API}/accounts/:id/reactivate`]: people('accounts:write', 'ADMIN'),
+  [`POST ${API}/accounts/:id/invitation`]: people('accounts:write', 'ADMIN'),
+  [`DELETE ${API}/accounts/:id/sessions`]: people('accounts:write', 'ADMIN'),
+  [`DELETE ${API}/accounts/:id/authenticator`]: people('accounts:write', 'ADMIN'),
+  [`GET ${API}/me/sessions`]: people('sessions:own', ...ROLES),
+  [`DELETE ${API}/me/sessions`]: people('sessions:own', ...ROLES),
+  [`DELETE ${API}/me/sessions/:id`]: people('sessions:own', ...ROLES),
+
   [`GET ${API}/owners`]: people('owners:read', 'ADMIN', 'AGENT', 'FINANCE'),
   [`POST ${API}/owners`]: people('owners:write', 'ADMIN'),
-  [`GET ${API}/owners/:id`]: people('owners:read', 'ADMIN', 'AGENT', 'FINANCE'),
+  [`GET ${API}/owners/:id`]: people('owners:read', 'ADMIN', 'AGENT', 'FINANCE', 'OWNER'),
   [`PATCH ${API}/owners/:id`]: people('owners:write', 'ADMIN'),
 
   [`GET ${API}/guests`]: open('guests:read', 'ADMIN', 'AGENT'),
@@ -54,14 +99,15 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`POST ${API}/staff/:id/leave`]: people('staff:leave', 'ADMIN', 'AGENT'),
   [`DELETE ${API}/staff/:id/leave/:leaveId`]: people('staff:leave', 'ADMIN', 'AGENT'),
 
-  [`GET ${API}/properties`]: open('properties:read', 'ADMIN', 'AGENT', 'FINANCE'),
+  // Owners see what is theirs: their properties, the stays there without the guest, and the work that is done there.
+  [`GET ${API}/properties`]: open('properties:read', 'ADMIN', 'AGENT', 'FINANCE', 'OWNER'),
   [`POST ${API}/properties`]: open('properties:write', 'ADMIN', 'AGENT'),
-  [`GET ${API}/properties/:id`]: open('properties:read', 'ADMIN', 'AGENT', 'FINANCE'),
+  [`GET ${API}/properties/:id`]: open('properties:read', 'ADMIN', 'AGENT', 'FINANCE', 'OWNER'),
   [`PATCH ${API}/properties/:id`]: open('properties:write', 'ADMIN', 'AGENT'),
 
-  [`GET ${API}/reservations`]: open('reservations:read', 'ADMIN', 'AGENT', 'FINANCE'),
+  [`GET ${API}/reservations`]: open('reservations:read', 'ADMIN', 'AGENT', 'FINANCE', 'OWNER'),
   [`POST ${API}/reservations`]: open('reservations:write', 'ADMIN', 'AGENT'),
-  [`GET ${API}/reservations/:id`]: open('reservations:read', 'ADMIN', 'AGENT', 'FINANCE'),
+  [`GET ${API}/reservations/:id`]: open('reservations:read', 'ADMIN', 'AGENT', 'FINANCE', 'OWNER'),
   [`PATCH ${API}/reservations/:id`]: open('reservations:write', 'ADMIN', 'AGENT'),
   [`POST ${API}/reservations/:id/confirm`]: open('reservations:confirm', 'ADMIN', 'AGENT'),
   [`POST ${API}/reservations/:id/check-in`]: open('reservations:check-in', 'ADMIN', 'AGENT'),
@@ -76,8 +122,11 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`POST ${API}/reservations/:id/refunds`]: people('refunds:override', 'ADMIN', 'FINANCE'),
   [`GET ${API}/reservations/:id/cancellation-quote`]: open('reservations:cancel', 'ADMIN', 'AGENT', 'FINANCE', 'GUEST'),
 
-  [`GET ${API}/tasks`]: open('tasks:read', 'ADMIN', 'AGENT'),
+  [`GET ${API}/tasks`]: open('tasks:read', 'ADMIN', 'AGENT', 'OWNER'),
   [`POST ${API}/tasks`]: open('tasks:write', 'ADMIN', 'AGENT'),
+  // A guest's own stays: what is paid and due, the address, and the code of the door while it opens.
+  [`GET ${API}/me/stays`]: people('stays:own', 'GUEST'),
+  [`GET ${API}/me/stays/:id`]: people('stays:own', 'GUEST'),
   [`GET ${API}/me/tasks`]: people('tasks:work', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
   [`POST ${API}/me/calendar`]: people('tasks:work', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
   [`DELETE ${API}/me/calendar`]: people('tasks:work', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
@@ -85,7 +134,7 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   'GET /calendar/:file': 'anonymous',
 
   [`GET ${API}/tasks/statistics`]: open('tasks:read', 'ADMIN', 'AGENT', 'OPS', 'OWNER', 'CLEANER', 'MAINTENANCE_STAFF'),
-  [`GET ${API}/tasks/:id`]: open('tasks:read', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
+  [`GET ${API}/tasks/:id`]: open('tasks:read', 'ADMIN', 'AGENT', 'OWNER', 'CLEANER', 'MAINTENANCE_STAFF'),
   [`POST ${API}/tasks/:id/start`]: people('tasks:work', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
   [`POST ${API}/tasks/:id/complete`]: people('tasks:work', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
   [`PUT ${API}/tasks/:id/photos/:photoId`]: people('tasks:work', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
@@ -130,6 +179,13 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`GET ${API}/owners/:id/balance`]: people('finance:read', 'ADMIN', 'FINANCE', 'OWNER'),
   [`GET ${API}/owners/:id/statement`]: people('finance:read', 'ADMIN', 'FINANCE', 'OWNER'),
 
+  // What a second person decides about money; how much each may, an administrator sets.
+  [`GET ${API}/approvals`]: people('approvals:read', 'ADMIN', 'FINANCE'),
+  [`GET ${API}/approvals/:id`]: people('approvals:read', 'ADMIN', 'FINANCE'),
+  [`POST ${API}/approvals/:id`]: people('approvals:decide', 'ADMIN', 'FINANCE'),
+  [`GET ${API}/settings/approval-limits`]: people('approvals:read', 'ADMIN', 'FINANCE'),
+  [`PUT ${API}/settings/approval-limits`]: people('approvals:configure', 'ADMIN'),
+
   [`GET ${API}/transactions`]: open('finance:read', 'ADMIN', 'AGENT', 'FINANCE'),
   [`GET ${API}/transactions/:id`]: open('finance:read', 'ADMIN', 'AGENT', 'FINANCE'),
 
@@ -142,6 +198,12 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`GET ${API}/events`]: open('events:read', 'ADMIN', 'OPS'),
   [`GET ${API}/event-types`]: open('events:read', 'ADMIN', 'OPS'),
   [`GET ${API}/events/stream`]: open('events:read', 'ADMIN', 'OPS'),
+  [`GET ${API}/api-keys`]: people('api-keys:read', 'ADMIN'),
+  [`POST ${API}/api-keys`]: people('api-keys:write', 'ADMIN'),
+  [`GET ${API}/api-keys/:id`]: people('api-keys:read', 'ADMIN'),
+  [`DELETE ${API}/api-keys/:id`]: people('api-keys:write', 'ADMIN'),
+  [`POST ${API}/api-keys/:id/rotate`]: people('api-keys:write', 'ADMIN'),
+  [`POST ${API}/events/tickets`]: open('events:read', 'ADMIN', 'OPS'),
   [`GET ${API}/webhook-endpoints`]: people('webhooks:read', 'ADMIN', 'OPS'),
   [`POST ${API}/webhook-endpoints`]: people('webhooks:configure', 'ADMIN'),
   [`GET ${API}/webhook-endpoints/:id`]: people('webhooks:read', 'ADMIN', 'OPS'),
@@ -172,9 +234,10 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`GET ${API}/audit`]: people('audit:read', 'ADMIN', 'OPS'),
   [`GET ${API}/audit/verify`]: people('audit:read', 'ADMIN', 'OPS'),
 
-  [`GET ${API}/sagas`]: open('sagas:read', 'ADMIN', 'OPS', 'AGENT'),
-  [`GET ${API}/sagas/:name/status`]: open('sagas:read', 'ADMIN', 'OPS', 'AGENT'),
-  [`GET ${API}/sagas/executions/:id`]: open('sagas:read', 'ADMIN', 'OPS', 'AGENT'),
+  // What is stuck with money is FINANCE's to see in full; OPS sees that it is stuck.
+  [`GET ${API}/sagas`]: open('sagas:read', 'ADMIN', 'OPS', 'AGENT', 'FINANCE'),
+  [`GET ${API}/sagas/:name/status`]: open('sagas:read', 'ADMIN', 'OPS', 'AGENT', 'FINANCE'),
+  [`GET ${API}/sagas/executions/:id`]: open('sagas:read', 'ADMIN', 'OPS', 'AGENT', 'FINANCE'),
   [`POST ${API}/sagas/executions/:id/retry`]: people('sagas:operate', 'ADMIN', 'OPS'),
   [`POST ${API}/sagas/executions/:id/resolve`]: people('sagas:operate', 'ADMIN', 'OPS'),
 };
@@ -195,6 +258,26 @@ export function policyOf(method: string, pattern: string): PolicyEntry {
   const policy = Object.hasOwn(POLICIES, name) ? POLICIES[name] : undefined;
   if (policy === undefined) throw new Error(`endpoint without a policy: ${name}`);
   return policy;
+}
+
+/** Acts on money, and on who may sign in: where the token was got for a session they need a second factor of the last minutes. */
+const STEP_UP: ReadonlySet<string> = new Set([
+  'payouts:write',
+  'refunds:override',
+  'refunds:settle',
+  'differences:book',
+  'finance:configure',
+  'accounts:write',
+]);
+const STEP_UP_WITHIN_MS = 15 * 60_000;
+
+export const needsStepUp = ({ permission }: Policy): boolean => STEP_UP.has(permission);
+
+/** Tokens of development and of machines have no session: they are not asked. */
+export function isSteppedUp(policy: Policy, caller: Caller, now: Date): boolean {
+  if (!needsStepUp(policy) || caller.kind === 'service' || !caller.session) return true;
+  const { mfaAt } = caller.session;
+  return mfaAt !== null && now.getTime() - mfaAt.getTime() <= STEP_UP_WITHIN_MS;
 }
 
 export function permits(policy: Policy, caller: Caller): boolean {

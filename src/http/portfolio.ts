@@ -1,5 +1,4 @@
-import type { Db, Tx } from '../db/client.ts';
-import { assertInPortfolio, eachInPortfolio, inPortfolio, newestInPortfolio } from '../domain/properties/portfolio.ts';
+import { eachInPortfolio, type Holder, inPortfolio, newestInPortfolio } from '../domain/properties/portfolio.ts';
 import type { ExecutionPart } from '../engine/read/executions.ts';
 import { type AnyContext, callerOf } from './context.ts';
 
@@ -9,16 +8,18 @@ export function agentOf(c: AnyContext): string | null {
   return caller.kind === 'person' && caller.role === 'AGENT' ? caller.principal : null;
 }
 
-/** Throws `REFERENCE_NOT_FOUND` for a property that an agent does not look after: as if there were none. */
-export async function assertOwnProperty(c: AnyContext, db: Db | Tx, propertyId: string | undefined): Promise<void> {
-  const agentId = agentOf(c);
-  if (agentId !== null && propertyId !== undefined) await assertInPortfolio(db, propertyId, agentId);
+/** Whose properties the caller sees, and what belongs to them; null: all. Who is neither the office, an agent nor an owner sees none. */
+export function holderOf(c: AnyContext): Holder {
+  const caller = callerOf(c);
+  if (caller.kind === 'service' || caller.role === 'ADMIN' || caller.role === 'FINANCE') return null;
+  if (caller.role === 'AGENT') return { agentId: caller.principal };
+  return { ownerId: caller.role === 'OWNER' ? caller.principal : '' };
 }
 
 /** The executions that an agent sees: those about the stays of the portfolio, and those that the agent started. */
 export const executionsOf = (agentId: string): ExecutionPart => ({
   principal: agentId,
   holds: (propertyId) => inPortfolio(propertyId, agentId),
-  newest: (page) => newestInPortfolio({ agentId, ...page }),
+  newest: (page) => newestInPortfolio({ holder: { agentId }, ...page }),
   each: (rows) => eachInPortfolio(agentId, rows),
 });

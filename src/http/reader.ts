@@ -2,7 +2,7 @@ import type { ExecutionPart } from '../engine/read/executions.ts';
 import type { Reader } from '../engine/read/view.ts';
 import { definitionOf } from '../sagas/index.ts';
 import { type AnyContext, callerOf } from './context.ts';
-import { ownOffers } from './offered.ts';
+import { ownDetails } from './offered.ts';
 import { agentOf, executionsOf } from './portfolio.ts';
 
 /** The sagas that a caller may see: a service those that it started, an agent those about a portfolio; technical causes, only operators. */
@@ -14,7 +14,7 @@ export function readerOf(
   return {
     stepsOf: (name, version) => definitionOf(name, version)?.steps ?? null,
     seesCauses: caller.kind === 'person' && (caller.role === 'ADMIN' || caller.role === 'OPS'),
-    detailsFor: (details) => ownOffers(caller, details),
+    detailsFor: (details) => ownDetails(caller, details),
     startedBy: caller.kind === 'service' ? caller.principal : null,
     part: agentId === null ? null : executionsOf(agentId),
   };

@@ -5,19 +5,25 @@ import type { TokenVerifier } from './auth.ts';
 import type { AnyContext, App, AppEnv, Services } from './context.ts';
 import { MUTATION_REFUSALS, schemasOf, withKeyHeader, withRefusals } from './declare.ts';
 import { type Kept, keyOf, type Once, serveOnce } from './idempotent.ts';
+import { limitClassOf } from './limits.ts';
 import { csvOrJsonBody, isCsv } from './middleware/csv-body.ts';
 import { emptyBody } from './middleware/empty-body.ts';
 import { guard } from './middleware/guard.ts';
 import { jsonBody, refuseCardDataAround } from './middleware/json-body.ts';
 import { NO_QUERY, parametersOf, strictQuery } from './middleware/strict-query.ts';
-import { endpointName, policyOf } from './policy.ts';
+import { endpointName, needsStepUp, policyOf } from './policy.ts';
+import { namesRecords, referencesOf } from './references.ts';
+import { createRefusalTrail } from './refusal-trail.ts';
 import { holdsSecret } from './secrets.ts';
 import { isPageForPeople } from './tracking.ts';
 
 /** A route's context, with `valid()` typed by its schemas. */
 export type RouteContext<R extends RouteConfig> = Parameters<RouteHandler<R, AppEnv>>[0];
 
-/** Registers routes behind their policies. Throws for one without, and for one whose query would let unknown parameters pass. */
+/**
+ * Registers routes behind their policies. Throws for one without, for one whose query would let unknown parameters pass, and for
+ * one with a field that looks like an id and does not say what it refers to.
+ */
 export interface Register {
   /** A route that only reads. */
   <R extends RouteConfig & { readonly method: 'get' }>(
@@ -41,12 +47,16 @@ export interface Register {
 type MutationMethod = 'post' | 'put' | 'patch' | 'delete';
 
 export function createRegister(app: App, services: Services, verify: TokenVerifier): Register {
+  const trail = createRefusalTrail(services);
   const register = (route: RouteConfig, kind: RouteKind, serve: Serve) => {
     const pattern = route.path.replaceAll(/\{(.+?)\}/g, ':$1');
     const endpoint = endpointName(route.method, pattern);
     const policy = policyOf(route.method, pattern);
     assertKind(endpoint, kind, policy === 'anonymous');
-    const middleware = middlewareOf(route, kind, guard(services, verify, pattern, policy));
+    const limit = limitClassOf(route.method, pattern, policy);
+    const references = referencesOf(route, endpoint);
+    const isBounded = policy !== 'anonymous' && policy.roles.includes('AGENT') && namesRecords(references);
+    const middleware = middlewareOf(route, kind, guard({ deps: services, verify, trail }, { pattern, policy, limit }));
     // Answers are checked against their schemas by the tests, so a handler may answer with stored bytes.
     app.openapi(
       {
@@ -57,7 +67,10 @@ export function createRegister(app: App, services: Services, verify: TokenVerifi
           ...(kind === 'mutation' ? MUTATION_REFUSALS : ['VALIDATION_FAILED' as const]),
           ...(kind === 'mutation' && answersSecret(route) ? ['IDEMPOTENT_ANSWER_LOST' as const] : []),
           ...(isReadAsBody(route) ? ['CARD_DATA_FORBIDDEN' as const] : []),
+          ...(policy !== 'anonymous' && needsStepUp(policy) ? ['STEP_UP_REQUIRED' as const] : []),
+          ...(isBounded ? ['REFERENCE_NOT_FOUND' as const] : []),
           ...(route.responses[202] === undefined ? [] : SAGA_REFUSALS),
+          ...(limit === null ? [] : ['RATE_LIMITED' as const]),
           ...(ON_LOCAL_CLOCKS.test(pattern) ? ['TIME_ZONE_UNKNOWN' as const] : []),
         ]),
         middleware,
@@ -70,8 +83,9 @@ export function createRegister(app: App, services: Services, verify: TokenVerifi
     mutation: (route: RouteConfig, serve: unknown) => {
       const answer = serve as (c: AnyContext, once: Once) => Promise<Kept>;
       const secret = answersSecret(route);
+      const references = referencesOf(route, endpointName(route.method, route.path));
       register(route, 'mutation', (c) =>
-        serveOnce(c, services, { secret, body: bodyOf(c, route) }, (once) => answer(c, once)),
+        serveOnce(c, services, { secret, references, body: bodyOf(c, route) }, (once) => answer(c, once)),
       );
     },
     unkeyed: (route: RouteConfig, serve: unknown) => register(route, 'unkeyed', serve as Serve),
@@ -86,7 +100,7 @@ const answersSecret = ({ responses }: RouteConfig): boolean =>
 const isReadAsBody = ({ request }: RouteConfig): boolean =>
   request?.body !== undefined && !('image/jpeg' in request.body.content);
 /** How a saga of any kind may end besides the ways of its own steps; what starts one may answer 202. */
-const SAGA_REFUSALS = ['STEP_FAILED', 'STEP_TIMEOUT'] as const;
+const SAGA_REFUSALS = ['STEP_FAILED', 'STEP_TIMEOUT', 'TOO_MANY_OPEN'] as const;
 
 /** Routes that compute with the clock of a property, a guest or a shift, or take days of a property. */
 const ON_LOCAL_CLOCKS =

@@ -1,7 +1,8 @@
 import { acceptedAnswer } from '../engine/accept.ts';
-import type { AcceptedSaga, IdempotencyClaim, SagaAnswer, StartableSaga } from '../engine/types.ts';
+import type { AcceptedSaga, IdempotencyClaim, SagaAnswer, StartableSaga, SubjectScope } from '../engine/types.ts';
 import { executionPath } from '../kernel/links.ts';
 import { prefixOf } from '../kernel/path-prefix.ts';
+import { limitOfCaller } from '../kernel/rate-limits.ts';
 import { type AnyContext, type AppDeps, callerOf } from './context.ts';
 import { withPrefixedLinks } from './prefix.ts';
 
@@ -25,15 +26,31 @@ export async function startSaga<Input>(
   idempotency: IdempotencyClaim | null,
 ): Promise<Response> {
   const wanted = preferred(c.req.header('prefer'), deps.sagaWaitMs);
+  const caller = callerOf(c);
+  const maxOpen = deps.limits && limitOfCaller(deps.limits.numbers, caller, 'open-sagas');
   const saga = await deps.orchestrator.accept(definition, {
     subjectId: start.subjectId,
     input: start.input,
-    requester: { sub: callerOf(c).principal, requestId: c.get('requestId'), ip: c.get('ip') },
+    requester: {
+      sub: caller.principal,
+      requestId: c.get('requestId'),
+      ip: c.get('ip'),
+      ...(maxOpen === undefined ? {} : { maxOpen }),
+    },
+    ...withinScope(c),
     onBehalfOf: start.onBehalfOf ?? null,
     notes: start.notes ?? null,
     idempotency,
   });
   return answerWithin(c, deps, saga, wanted);
+}
+
+/** Decided once more where the saga is accepted, on the locked stay: it may have been given to somebody else since it was looked at (security.md Z11). */
+function withinScope(c: AnyContext): { readonly within?: SubjectScope } {
+  const caller = callerOf(c);
+  if (caller.kind === 'service') return {};
+  if (caller.role === 'GUEST') return { within: { guestId: caller.principal } };
+  return caller.role === 'AGENT' ? { within: { agentId: caller.principal } } : {};
 }
 
 /** The answer of a saga that an earlier request has started, waited for like the first one's. */

@@ -6,7 +6,7 @@ import { assertOwnTask } from '../domain/tasks/work.ts';
 import { type AnyContext, callerOf, type Services } from './context.ts';
 import { assertOwnStay } from './own-stay.ts';
 import { workScopeOf } from './own-task.ts';
-import { agentOf } from './portfolio.ts';
+import { agentOf, holderOf } from './portfolio.ts';
 
 type Check = (c: AnyContext, services: Services, id: string) => Promise<unknown>;
 
@@ -14,7 +14,7 @@ type Check = (c: AnyContext, services: Services, id: string) => Promise<unknown>
 const CHECKS: Readonly<Record<string, Check>> = {
   reservations: (c, { db }, id) => assertOwnStay(c, db, id),
   tasks: (c, { db }, id) => assertOwnTask(db, id, workScopeOf(c)),
-  properties: (c, { db }, id) => getProperty(db, id, agentOf(c)),
+  properties: (c, { db }, id) => getProperty(db, id, holderOf(c)),
   recurrences: (c, { db }, id) => getRecurrence(db, id, agentOf(c)),
   guests: (c, { db }, id) => getGuest(db, id, agentOf(c)),
   notifications: (c, { db }, id) => getNotification(db, id, agentOf(c)),

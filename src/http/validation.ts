@@ -14,7 +14,10 @@ export function validationFailed(error: ZodError, schema?: unknown): RoomyError 
     .flatMap((issue) => {
       if (issue.code !== 'unrecognized_keys') return [{ path: issue.path, message: issue.message }];
       const known = knownFields(schema, issue.path);
-      return issue.keys.map((key) => ({ path: [...issue.path, key], message: unknownField(key, known) }));
+      // No more than are told: looking for the nearest name costs time for each.
+      return issue.keys
+        .slice(0, MAX_ISSUES)
+        .map((key) => ({ path: [...issue.path, key], message: unknownField(key, known) }));
     })
     .slice(0, MAX_ISSUES)
     .map(({ path, message }) => ({

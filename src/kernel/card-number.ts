@@ -93,6 +93,8 @@ const MAX_WORD = 20;
 
 /** Whether digits in the text are the number of a card, in whatever script and with whatever separators. */
 export function holdsCardNumber(text: string): boolean {
+  // Most texts, and all that can come by thousands in one body.
+  if (text.length < MIN_DIGITS) return false;
   const plain = withoutIbans(text.replaceAll(MACHINE_MADE, 'x'));
   for (const { 0: run, index } of plain.matchAll(DIGIT_RUNS)) {
     if (run.length < MIN_DIGITS || DECIMALS.test(run)) continue;
@@ -110,6 +112,7 @@ export function holdsCardNumber(text: string): boolean {
  * not be. `order-4111111111111111` is one of the caller's own.
  */
 export function isCardNumber(text: string): boolean {
+  if (text.length < MIN_DIGITS) return false;
   const whole = text.trim();
   const [run] = whole.match(DIGIT_RUNS) ?? [];
   return run === whole && !DECIMALS.test(run) && isCard(digitsOf(run));

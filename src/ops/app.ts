@@ -13,14 +13,21 @@ import { opsAudit, type RecordOpsAudit } from './audit.ts';
 import { BOARD_PATH, createBoard } from './board.ts';
 import { gate, LOGIN_PATH, type OpsEnv, refuse, requestOf, SAFE_METHODS, securityHeaders, wantsPage } from './guard.ts';
 import { createMailbox } from './mailbox.ts';
-import { loginPage, logoutPage, messagePage } from './pages.ts';
-import { type CookiePlace, closeSession, openSession, type VerifyToken, verifyOperator } from './session.ts';
+import { handOverPage, loginPage, logoutPage, messagePage } from './pages.ts';
+import {
+  type CookiePlace,
+  closeSession,
+  keepSession,
+  type OperatorSource,
+  openSession,
+  sessionKeyIn,
+  verifyOperator,
+} from './session.ts';
 
-export interface OpsDeps {
+export interface OpsDeps extends OperatorSource {
   readonly db: Db;
   readonly queues: readonly Queue[];
   readonly orchestrator: Pick<SagaOrchestrator, 'retry'>;
-  readonly verifyToken: VerifyToken;
   readonly audit: RecordOpsAudit;
   readonly log: Logger;
   readonly clock?: Clock;
@@ -28,6 +35,8 @@ export interface OpsDeps {
   readonly publicUrl?: string | null;
   /** Whose word on a client's address is taken; absent: nobody's. */
   readonly proxyTrust?: ProxyTrust;
+  /** Where people sign in; null or absent: by a pasted token alone. */
+  readonly signInUrl?: string | null;
 }
 
 /** The operators' own port: queues and mailbox behind a login. It is never part of the public API's port. */
@@ -45,6 +54,11 @@ export function createOpsApp(deps: OpsDeps): Hono<OpsEnv> {
   app.get('/', (c) => c.redirect(BOARD_PATH, 302));
   app.get(`${BOARD_PATH}/`, (c) => c.redirect(BOARD_PATH, 302));
   app.route(BOARD_PATH, createBoard({ ...deps, prefix }));
+  // Who runs the system sees no guest: a message has a name, an address, and what opens a door (security.md O10).
+  app.use('/mailbox/*', async (c, next) => {
+    if (c.get('operator')?.seesMessages) return next();
+    return refuse(c, deps, 403, 'Messages are shown to the role ADMIN only.');
+  });
   app.route('/mailbox', createMailbox(deps.db));
 
   app.notFound((c) => refuse(c, deps, 404, 'There is nothing at this address.'));
@@ -85,10 +99,13 @@ const boundedBody: MiddlewareHandler<OpsEnv> = async (c, next) => {
 
 function addLogin(app: Hono<OpsEnv>, deps: OpsDeps, { prefix, isHttps }: CookiePlace): void {
   const clock = deps.clock ?? systemClock;
+  const ways = { signInUrl: deps.signInUrl ?? null, takesTokens: deps.takesTokens ?? true };
 
   app.get(LOGIN_PATH, (c) => {
     const next = ownPath(c.req.query('next'));
-    return c.get('operator')?.allowed ? c.redirect(next, 303) : c.html(loginPage(prefix, next, null));
+    const code = c.req.query('code') ?? null;
+    if (c.get('operator')?.allowed) return c.redirect(next, 303);
+    return c.html(code === null ? loginPage(prefix, next, null, ways) : handOverPage(prefix, code));
   });
 
   app.post(LOGIN_PATH, async (c) => {
@@ -97,14 +114,21 @@ function addLogin(app: Hono<OpsEnv>, deps: OpsDeps, { prefix, isHttps }: CookieP
       throw new HTTPException(400, { message: 'This is not a form that can be read.', cause });
     });
     const next = ownPath(form.next);
+    if (typeof form.code === 'string' && deps.sessions) {
+      const opened = await deps.sessions.take(form.code, requestOf(c));
+      if (opened === null) return c.html(loginPage(prefix, next, 'This way in was used, or is over.', ways), 401);
+      keepSession(c, opened, { prefix, isHttps });
+      return c.redirect(next, 303);
+    }
+    if (!ways.takesTokens) return refuse(c, deps, 403, 'A pasted token signs in for development only.');
     const token = typeof form.token === 'string' ? form.token.trim().replace(/^Bearer\s+/i, '') : '';
     const operator = await verifyOperator(deps.verifyToken, token);
-    if (!operator) return c.html(loginPage(prefix, next, 'This token is not valid, or has expired.'), 401);
+    if (!operator) return c.html(loginPage(prefix, next, 'This token is not valid, or has expired.', ways), 401);
     const allowed = operator.allowed;
     await deps.audit(opsAudit({ event: 'OPS_LOGIN', operator, ...requestOf(c), allowed }));
-    if (!allowed) return c.html(loginPage(prefix, next, 'This token’s role is neither OPS nor ADMIN.'), 403);
+    if (!allowed) return c.html(loginPage(prefix, next, 'This token’s role is neither OPS nor ADMIN.', ways), 403);
     if (!openSession(c, token, { clock, prefix, isHttps }))
-      return c.html(loginPage(prefix, next, 'This token has expired.'), 401);
+      return c.html(loginPage(prefix, next, 'This token has expired.', ways), 401);
     return c.redirect(next, 303);
   });
 
@@ -116,6 +140,8 @@ function addLogin(app: Hono<OpsEnv>, deps: OpsDeps, { prefix, isHttps }: CookieP
   app.post('/logout', async (c) => {
     const operator = c.get('operator');
     if (operator) await deps.audit(opsAudit({ event: 'OPS_LOGOUT', operator, ...requestOf(c), allowed: true }));
+    const key = sessionKeyIn(deps, c.req.header('cookie'));
+    if (key !== undefined) await deps.sessions?.end(key, requestOf(c));
     closeSession(c, { prefix, isHttps });
     return c.redirect(LOGIN_PATH, 303);
   });

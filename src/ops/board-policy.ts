@@ -4,10 +4,9 @@ import type { RetryOutcome, SagaOrchestrator } from '../engine/types.ts';
 import { RoomyError } from '../kernel/errors.ts';
 import { ID_PATTERN } from '../kernel/ids.ts';
 import { ADDRESS_HEADER, type OpsCall, opsAudit, type RecordOpsAudit } from './audit.ts';
-import { type Operator, operatorOf, type VerifyToken } from './session.ts';
+import { type Operator, type OperatorSource, operatorOf } from './session.ts';
 
-export interface BoardPolicyDeps {
-  readonly verifyToken: VerifyToken;
+export interface BoardPolicyDeps extends OperatorSource {
   readonly audit: RecordOpsAudit;
   readonly orchestrator: Pick<SagaOrchestrator, 'retry'>;
 }
@@ -42,6 +41,10 @@ const READS: ReadonlySet<string> = new Set([
 const REFUSAL =
   'Refused. This board allows reading, retrying and pausing; what a saga does next is decided in the database, and its jobs come from there.';
 
+const NEEDS_APPROVAL =
+  'This saga waits for an approval, which no retry is: a second person decides with POST /api/production/approvals/<id>.';
+const IN_PROGRESS = 'Another saga is at work on the same record. Retry this one when that has ended.';
+
 type Origin = Pick<OpsCall, 'requestId' | 'ip'>;
 interface Decision {
   readonly result: Exclude<BeforeHookResult, void>;
@@ -66,7 +69,7 @@ export function createBoardPolicy(deps: BoardPolicyDeps): BeforeHook {
     const { method, route, request } = context;
     if (method === 'get') return READS.has(route) ? undefined : deny(403, REFUSAL).result;
     // The gate let this request through; who it is comes from the same cookie, so nothing has to be carried along.
-    const operator = await operatorOf(deps.verifyToken, request.headers.cookie);
+    const operator = await operatorOf(deps, request.headers.cookie);
     if (!operator?.allowed) return deny(403, 'Log in first.').result;
     const origin = {
       requestId: request.headers['x-request-id'] ?? null,
@@ -105,6 +108,8 @@ async function decide(
     if (sagaId === null) return allow();
     const outcome = await retrySaga(deps, sagaId, operator, origin);
     if (outcome === 'unknown') return deny(404, 'This job names a saga that does not exist.', sagaId);
+    if (outcome === 'needs-approval') return deny(409, NEEDS_APPROVAL, sagaId);
+    if (outcome === 'in-progress') return deny(409, IN_PROGRESS, sagaId);
     return allow(sagaId, { [outcome]: 1 });
   }
   if (route === RETRY_ALL) {
@@ -132,11 +137,11 @@ async function retryAll(
   const failed = (await queue.getJobCounts()).failed ?? 0;
   const jobs = await queue.getJobs(['failed'], 0, MAX_RETRY_ALL - 1);
   const sagaIds = [...new Set(jobs.flatMap((job) => sagaOf(job) ?? []))];
-  const sagas: Record<RetryOutcome | 'unknown', number> = { resumed: 0, stale: 0, unknown: 0 };
+  const sagas: Partial<Record<Retried, number>> = { resumed: 0, stale: 0, unknown: 0 };
   for (let start = 0; start < sagaIds.length; start += RETRIES_AT_ONCE) {
     const part = sagaIds.slice(start, start + RETRIES_AT_ONCE);
     const outcomes = await Promise.all(part.map((sagaId) => retrySaga(deps, sagaId, operator, origin)));
-    for (const outcome of outcomes) sagas[outcome] += 1;
+    for (const outcome of outcomes) sagas[outcome] = (sagas[outcome] ?? 0) + 1;
   }
   if (failed <= MAX_RETRY_ALL) return allow(null, sagas);
   for (const job of jobs) await job.retry('failed');
@@ -144,17 +149,15 @@ async function retryAll(
   return { ...deny(409, message), sagas };
 }
 
-async function retrySaga(
-  deps: BoardPolicyDeps,
-  sagaId: string,
-  operator: Operator,
-  origin: Origin,
-): Promise<RetryOutcome | 'unknown'> {
+type Retried = RetryOutcome | 'unknown' | 'in-progress';
+
+async function retrySaga(deps: BoardPolicyDeps, sagaId: string, operator: Operator, origin: Origin): Promise<Retried> {
   try {
     return await deps.orchestrator.retry({ sagaId, by: operator.sub, ...origin, via: 'bull-board' });
   } catch (error) {
     // A forged or edited job; anything else is our failure, and then the job must not be retried either.
     if (error instanceof RoomyError && error.code === 'SAGA_NOT_FOUND') return 'unknown';
+    if (error instanceof RoomyError && error.code === 'SAGA_IN_PROGRESS') return 'in-progress';
     throw error;
   }
 }

@@ -2,17 +2,17 @@ import type { Context, MiddlewareHandler } from 'hono';
 import { createClientAddress, type ProxyTrust } from '../kernel/client-address.ts';
 import { peerOf } from '../kernel/peer.ts';
 import { requestIdOf } from '../kernel/request-id.ts';
+import { isFromOwnPage } from '../kernel/same-origin.ts';
 import { ADDRESS_HEADER, opsAudit, type RecordOpsAudit } from './audit.ts';
 import { BOARD_PATH } from './board.ts';
 import { messagePage, PAGE_CSP } from './pages.ts';
-import { type Operator, operatorOf, type VerifyToken } from './session.ts';
+import { type Operator, type OperatorSource, operatorOf } from './session.ts';
 
 export interface OpsEnv {
   Variables: { requestId: string; ip: string | null; operator: Operator | null; prefix: string };
 }
 type OpsContext = Context<OpsEnv>;
-interface GuardDeps {
-  readonly verifyToken: VerifyToken;
+interface GuardDeps extends OperatorSource {
   readonly audit: RecordOpsAudit;
   /** Where operators reach this port, if that is not its own address. */
   readonly publicUrl: string | null;
@@ -53,12 +53,12 @@ export const securityHeaders = (prefix: string, trust: ProxyTrust): MiddlewareHa
  */
 export const gate = (deps: GuardDeps): MiddlewareHandler<OpsEnv> => {
   return async (c, next) => {
-    const operator = await operatorOf(deps.verifyToken, c.req.header('cookie'));
+    const operator = await operatorOf(deps, c.req.header('cookie'));
     c.set('operator', operator);
     const unsafe = !SAFE_METHODS.has(c.req.method);
     if (c.req.path !== LOGIN_PATH) {
       if (!operator) return unauthenticated(c);
-      if (!operator.allowed) return refuse(c, deps, 403, 'This needs a token of role OPS or ADMIN.');
+      if (!operator.allowed) return refuse(c, deps, 403, 'This needs the role OPS or ADMIN.');
     }
     if (unsafe && !fromOurPages(c, deps.publicUrl))
       return refuse(c, deps, 403, 'This call did not come from a page of this port.');
@@ -66,15 +66,8 @@ export const gate = (deps: GuardDeps): MiddlewareHandler<OpsEnv> => {
   };
 };
 
-/** Browsers say where a request comes from; no page elsewhere can make them say otherwise. Silence is a refusal. */
-function fromOurPages(c: OpsContext, publicUrl: string | null): boolean {
-  const site = c.req.header('sec-fetch-site');
-  if (site !== undefined) return site === 'same-origin';
-  const origin = c.req.header('origin');
-  // The host only: a proxy that ends TLS makes our own scheme differ from the browser's.
-  const hosts = [c.req.url, ...(publicUrl === null ? [] : [publicUrl])].map((url) => new URL(url).host);
-  return origin !== undefined && URL.canParse(origin) && hosts.includes(new URL(origin).host);
-}
+const fromOurPages = (c: OpsContext, publicUrl: string | null): boolean =>
+  isFromOwnPage((name) => c.req.header(name), c.req.url, publicUrl);
 
 function unauthenticated(c: OpsContext): Response | Promise<Response> {
   if (!wantsPage(c)) return c.json({ success: false, error: 'Log in first', code: 'UNAUTHENTICATED' }, 401);

@@ -82,7 +82,7 @@ export const workerConnection = (redisUrl: string): ConnectionOptions => ({
 });
 
 const MAX_RECONNECT_MS = 1_000;
-function reconnectDelay(attempt: number): number {
+export function reconnectDelay(attempt: number): number {
   return Math.min(50 * 2 ** Math.min(attempt, 6), MAX_RECONNECT_MS);
 }
 

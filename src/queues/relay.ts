@@ -245,7 +245,8 @@ async function carry(db: Db, row: DueRow, add: (order: FlowOrder) => Promise<voi
 async function alertAboutSaga(db: Db, row: DueRow): Promise<void> {
   const { saga, step, code, what } = row.payload as AlertPayload;
   const group = what === 'rolled-back' ? `${saga}-${step}-${code}` : row.dedupe_key;
-  await raiseAlert(db, { about: SUBJECTS[what], id: row.saga_id ?? '', source: saga, step, code, group });
+  const about = what === 'parked' && code === 'APPROVAL_REQUIRED' ? 'approval' : SUBJECTS[what];
+  await raiseAlert(db, { about, id: row.saga_id ?? '', source: saga, step, code, group });
 }
 
 const SUBJECTS = { parked: 'saga', 'rolled-back': 'undone-saga', stuck: 'stuck-saga' } as const;

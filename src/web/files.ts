@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { sha256OfBytes } from '../kernel/json.ts';
 
-/** The files that a browser gets: ours as they are written, and those of two libraries as they are published. */
+/** The files that a browser gets: ours as they are written, and those of three libraries as they are published. */
 
 const browserFile = (name: string): string => path.join(import.meta.dirname, 'browser', name);
 /** Wherever npm has put the package. */
@@ -32,7 +32,19 @@ const STYLE_PARTS = ['base', 'card', 'paper', 'phone', 'docs', 'ops'];
 /** The one style sheet of all pages. */
 export const STYLE = STYLE_PARTS.map((part) => readFileSync(browserFile(`style/${part}.css`), 'utf8')).join('\n');
 export const STYLE_FILE: WebFile = { type: 'text/css; charset=utf-8', read: async () => STYLE };
+/** Of the pages that sign people in, by name. */
+export const PASSKEY_FILES: ReadonlyMap<string, WebFile> = new Map([
+  ['passkeys.js', fileAt(browserFile('accounts/passkeys.js'))],
+  ['simplewebauthn.js', { type: TYPES['.js'] ?? '', read: webAuthnModule }],
+]);
 export const DOCS_SCRIPT = { name: 'try.js', file: fileAt(browserFile('docs/try.js')) };
+
+/** The package's one file for browsers makes a global of what a module of ours imports. */
+async function webAuthnModule(): Promise<string> {
+  const bundle = path.resolve(packageFile('@simplewebauthn/browser'), '../../dist/bundle/index.umd.min.js');
+  const names = 'startAuthentication, startRegistration';
+  return `${await readFile(bundle, 'utf8')}\nexport const { ${names} } = globalThis.SimpleWebAuthnBrowser;\n`;
+}
 
 /** In the order in which the service worker loads them: each uses those before it. */
 const WORKBOX = ['core', 'routing', 'strategies', 'precaching'].map((part) => `workbox-${part}`);

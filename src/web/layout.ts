@@ -65,6 +65,14 @@ export const policyOf = (allowed: Readonly<Record<string, string>>): string =>
 export const STYLE_INSIDE = `'sha256-${sha256OfBytes(Buffer.from(STYLE)).toString('base64')}'`;
 
 export const CARD_POLICY = policyOf({ 'style-src': "'self'", 'img-src': 'data:', 'form-action': "'self'" });
+/** A card whose scripts, ours, use passkeys. */
+export const SIGN_IN_POLICY = policyOf({
+  'script-src': "'self'",
+  'style-src': "'self'",
+  'img-src': 'data:',
+  'connect-src': "'self'",
+  'form-action': "'self'",
+});
 export const REPORT_POLICY = policyOf({ 'style-src': STYLE_INSIDE, 'img-src': 'data:', 'form-action': "'none'" });
 /** Scripts of ours, and requests to this server. */
 export const DOCS_POLICY = policyOf({

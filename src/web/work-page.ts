@@ -1,8 +1,11 @@
 import { html } from 'hono/html';
 import { documentOf, type Html, STYLE_SHEET } from './layout.ts';
 
-/** The page for a phone, which its scripts fill. Every address is relative: it is found under any path. */
-export const workPage = (): Html =>
+/**
+ * The page for a phone, which its scripts fill. Every address is relative: it is found under any path. `takesCodes`: a pasted
+ * token signs in too, which is for development.
+ */
+export const workPage = (takesCodes: boolean): Html =>
   documentOf({
     title: 'Roomy work',
     look: 'phone',
@@ -19,7 +22,7 @@ export const workPage = (): Html =>
     <button type="button" id="sign-out" class="plain" hidden>Sign out</button>
   </header>
   <p id="status" role="status" aria-live="polite"></p>
-  <main id="main"></main>
+  <main id="main" data-codes="${takesCodes ? 'yes' : 'no'}"></main>
   <script type="module" src="work/app.js"></script>
 `,
   });

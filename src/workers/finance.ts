@@ -1,4 +1,6 @@
 import type { Db } from '../db/client.ts';
+import { retryContention } from '../db/errors.ts';
+import { approvalsOver } from '../domain/approvals/store.ts';
 import { findDueEvents, processEvents } from '../domain/finance/due-events.ts';
 import { passNightly, verifyMarked } from '../domain/finance/integrity-now.ts';
 import { alertOldDebts } from '../domain/finance/owner-debts.ts';
@@ -7,6 +9,7 @@ import { reconcileNight } from '../domain/finance/reconciliation-night.ts';
 import { lockUnsent, unsentRefunds } from '../domain/finance/refund.ts';
 import { addUpLedger } from '../domain/finance/totals.ts';
 import type { Ports } from '../domain/ports.ts';
+import { expireApproval } from '../domain/stays/decide-approval.ts';
 import { attemptEach } from '../domain/sweeps/isolate.ts';
 import type { SagaOrchestrator } from '../engine/types.ts';
 import { RoomyError } from '../kernel/errors.ts';
@@ -15,6 +18,7 @@ import { canonicalJson, sha256 } from '../kernel/json.ts';
 import type { Logger } from '../kernel/log.ts';
 import { startRefunds } from '../sagas/execute-refund/start.ts';
 import { processOwnerPayout } from '../sagas/index.ts';
+import { resumeAfter } from '../sagas/resume-approved.ts';
 import { BY_GATEWAY, startCapturedPayment } from '../sagas/start-captured-payment.ts';
 import { type Rounds, untilFewer, untilNothing } from './rounds.ts';
 
@@ -103,6 +107,32 @@ export async function sendOwedRefunds({ db }: Pick<FinanceWork, 'db'>, limit = N
   return due.length;
 }
 
+/** Ends the questions that nobody has decided in time, and refuses what waits for them; answers how many it found. */
+export async function expireApprovals(
+  { db, orchestrator }: Pick<FinanceWork, 'db' | 'orchestrator'>,
+  limit = NEWS_AT_ONCE,
+): Promise<number> {
+  const due = await approvalsOver(db, limit);
+  await attemptEach(db, 'approvals', due, {
+    id: (approvalId) => approvalId,
+    work: async (approvalId) => {
+      let announces: (() => void)[] = [];
+      await retryContention(() =>
+        db.transaction().execute((tx) => {
+          announces = [];
+          return expireApproval(
+            tx,
+            approvalId,
+            resumeAfter(orchestrator, (announce) => announces.push(announce)),
+          );
+        }),
+      );
+      for (const announce of announces) announce();
+    },
+  });
+  return due.length;
+}
+
 /** The night's reconciliation of every gateway that was used, and owners who have owed for long; once per night. */
 export async function doNight({ db, ports, log }: FinanceWork, now: Date): Promise<void> {
   const night = new Date(now.getTime() - DAY_MS).toISOString().slice(0, 10);
@@ -129,6 +159,10 @@ export async function takeUpNewsAndRefunds(work: Pick<FinanceWork, 'db' | 'ports
   }
   return { looks, refunds };
 }
+
+export const endApprovals = async (work: Pick<FinanceWork, 'db' | 'orchestrator'>, run: Rounds) => ({
+  ended: await untilFewer(NEWS_AT_ONCE, MAX_ROUNDS, run, (limit) => expireApprovals(work, limit)),
+});
 
 export const addUpTotals = async ({ db }: Pick<FinanceWork, 'db'>, run: Rounds) => ({
   added: await untilNothing(MAX_ROUNDS, run, () => addUpLedger(db)),

@@ -1,4 +1,5 @@
 import type { RawBuilder } from 'kysely';
+import { approvalsDue } from '../domain/approvals/store.ts';
 import { assignmentsDue } from '../domain/assignment/assign-sweep.ts';
 import { holdsOver } from '../domain/assignment/holds.ts';
 import { answersOverdue } from '../domain/assignment/offers.ts';
@@ -15,7 +16,7 @@ import type { SagaOrchestrator } from '../engine/types.ts';
 import type { Logger } from '../kernel/log.ts';
 import type { COMPENSATION_QUEUE, FORWARD_QUEUE, QueueName } from '../queues/names.ts';
 import type { Schedule } from '../queues/schedules.ts';
-import { addUpTotals, lookAtIntegrity, nightlyWork, payOutDue, takeUpNewsAndRefunds } from './finance.ts';
+import { addUpTotals, endApprovals, lookAtIntegrity, nightlyWork, payOutDue, takeUpNewsAndRefunds } from './finance.ts';
 import {
   assignTasks,
   callWebhooks,
@@ -124,6 +125,14 @@ export const JOBS = {
         due: [gatewayEventsDue, refundsDue],
         limitMs: 2 * MINUTE_MS,
         run: takeUpNewsAndRefunds,
+      },
+      // Until when a question can be answered stands in Postgres; what waits for it is refused then.
+      approvals: {
+        scheduler: 'approval-sweep',
+        everyMs: ANYWAY_MS,
+        due: [approvalsDue],
+        limitMs: 2 * MINUTE_MS,
+        run: endApprovals,
       },
       // Postings are in Postgres and in every sum; this only saves adding them anew each time.
       totals: { scheduler: 'ledger-totals', everyMs: 10 * SECOND_MS, limitMs: MINUTE_MS, run: addUpTotals },

@@ -65,6 +65,15 @@ describe('docker-compose.yml', () => {
     expect(rolesOf('background').toSorted()).toEqual(BACKGROUND_ROLES.toSorted());
   });
 
+  it('O1: publishes the operators’ port on this machine only, where the programs have it by themselves', () => {
+    const ports = Object.values(services).flatMap((service) => [service['ports'] ?? []].flat().map(String));
+    expect(ports.length).toBeGreaterThan(1);
+    expect(ports.filter((port) => !port.startsWith('127.0.0.1:'))).toEqual([]);
+    const keys = { JWT_KEYS: 'k1:0123456789abcdef0123456789abcdef' };
+    const { ops } = readConfig({ NODE_ENV: 'test', DATABASE_URL: 'postgres://x', REDIS_URL: 'redis://x', ...keys });
+    expect(ops?.host).toBe('127.0.0.1');
+  });
+
   it('hardens every container and publishes no database', () => {
     for (const service of Object.values(services)) {
       expect(service).toMatchObject({ read_only: true, cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'] });
@@ -131,7 +140,8 @@ describe('package.json', () => {
 describe('.env.example', () => {
   it('explains every variable that the programs read', () => {
     const text = read('.env.example');
-    const names = [...read('src/config.ts').matchAll(/^ {2}([A-Z][A-Z_]+):/gm)].map((match) => match[1] ?? '');
+    const sources = `${read('src/config.ts')}${read('src/config-sign-in.ts')}`;
+    const names = [...sources.matchAll(/^ {2}([A-Z][A-Z_]+):/gm)].map((match) => match[1] ?? '');
     expect(names.length).toBeGreaterThan(15);
     expect(names.filter((name) => name !== 'NODE_ENV' && !text.includes(`${name}=`))).toEqual([]);
     // A provider explains its own in its `provider.ts`; those that come with the product are here too.
@@ -158,7 +168,7 @@ describe('the configuration', () => {
     `k1:${'a'.repeat(40)}`,
     'nokid',
     'k1:0123456789abcdef0123456789abcdef,k1:0123456789abcdef0123456789abcdeX',
-  ])('refuses the weak or ambiguous keys %j', (keys) => {
+  ])('J13: refuses the weak or ambiguous keys %j', (keys) => {
     expect(() => readConfig({ DATABASE_URL: 'postgres://x', REDIS_URL: 'redis://x', JWT_KEYS: keys })).toThrow(
       /JWT_KEYS/,
     );

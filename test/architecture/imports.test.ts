@@ -8,7 +8,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   kernel: [],
   db: ['kernel'],
   domain: ['db', 'kernel'],
-  gateways: ['domain/ports', 'kernel'],
+  gateways: ['domain/ports', 'domain/ports-sign-in', 'kernel'],
   // Audit rows and idempotency keys commit in the statements of sagas, and have one store each with everything else that
   // writes them. Neither file knows a noun of the business.
   engine: ['domain/ports', 'domain/audit/record', 'domain/idempotency/store', 'db', 'kernel'],
@@ -23,7 +23,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 const DOMAIN_LAYERS: readonly (readonly string[])[] = [
   ['audit', 'notifications', 'sweeps', 'idempotency', 'events', 'properties', 'people', 'webhooks'],
   ['reservations'],
-  ['messages', 'tasks', 'finance'],
+  ['messages', 'approvals', 'tasks', 'finance'],
   ['assignment', 'stay-tasks'],
   ['stays'],
 ];
@@ -115,6 +115,13 @@ describe('the layers', () => {
       const libraries = own.flatMap(loadedWith).filter((name) => !sources.has(name) && !name.startsWith('node:'));
       expect(new Set(libraries), file).toEqual(new Set(['zod']));
     }
+  });
+
+  it('load the libraries of passkeys and of identity providers when somebody signs in by one', () => {
+    const LIBRARY = /^(?:openid-client|@simplewebauthn\/server)$/;
+    const all = [...sources.keys()].filter((file) => importsOf(file).some((name) => LIBRARY.test(name)));
+    expect(all.toSorted()).toEqual(['gateways/identity-provider.ts', 'http/accounts/webauthn.ts']);
+    expect(all.filter((file) => importedAtOnce(file).some((name) => LIBRARY.test(name)))).toEqual([]);
   });
 
   it('have no cycles', () => {

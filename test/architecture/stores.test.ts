@@ -8,12 +8,20 @@ import type { Database } from '../../src/db/schema.ts';
  * database write it alone, and no statement of ours.
  */
 const HOMES: Readonly<Record<keyof Database, string>> = {
+  account: 'domain/people/accounts.ts',
+  session: 'domain/people/sessions.ts',
+  one_time: 'domain/people/one-time.ts',
+  api_key: 'domain/people/api-keys.ts',
   owner: 'domain/people/owners.ts',
   guest: 'domain/people/guests.ts',
   guest_place: 'TRIGGERS',
   staff: 'domain/people/staff.ts',
+  identity: 'domain/people/identities.ts',
+  passkey: 'domain/people/passkeys.ts',
   property: 'domain/properties/store.ts',
   income_distribution: 'domain/finance/terms.ts',
+  approval_limit: 'domain/approvals/limits.ts',
+  approval: 'domain/approvals/store.ts',
   reservation: 'domain/reservations/store.ts',
   task: 'domain/tasks/store/',
   transaction: 'domain/finance/store/',
@@ -60,6 +68,7 @@ const HOMES: Readonly<Record<keyof Database, string>> = {
   domain_event: 'domain/events/feed.ts',
   event_feed: 'domain/events/feed.ts',
   event_place: 'domain/events/feed.ts',
+  stream_ticket: 'domain/events/stream-tickets.ts',
   webhook_endpoint: 'domain/webhooks/store.ts',
   webhook_attempt: 'domain/webhooks/store.ts',
   message_template: 'domain/messages/template-versions.ts',

@@ -67,6 +67,7 @@ async function run(): Promise<readonly string[]> {
     REDIS_URL: redis.url,
     SMTP_URL: `smtp://127.0.0.1:${received.port}`,
     JWT_KEYS: 'k1:reminders-0123456789-abcdefghijklmnopqrstuv',
+    SEAL_KEYS: 'k1:reminders-0123456789-abcdefghijklmnopqrstuv',
     NODE_ENV: 'production',
     OPS_PORT: 'off',
     LOG_LEVEL: 'info',

@@ -120,6 +120,7 @@ async function run(): Promise<boolean> {
     DATABASE_URL: postgres.url,
     REDIS_URL: redis.url,
     JWT_KEYS: 'k1:smoke-0123456789-abcdefghijklmnopqrstuvwxyz',
+    SEAL_KEYS: 'k1:smoke-0123456789-abcdefghijklmnopqrstuvwxyz',
     NODE_ENV: 'production',
     OPS_PORT: 'off',
     HOST: '127.0.0.1',
@@ -127,6 +128,10 @@ async function run(): Promise<boolean> {
     ROOMY_DATA_DIR: path.join(directory, 'data'),
     PAYMENT_GATEWAYS: 'sandbox',
     SANDBOX_GATEWAYS: CHAOS_GATEWAY,
+    // One client does everything, as fast as it can, for few people.
+    RATE_LIMITS: 'reads=1000000,writes=1000000,payments=1000000,open-sagas=100000',
+    MESSAGES_A_DAY:
+      'guest-email=100000,guest-sms=100000,owner-email=100000,owner-sms=100000,staff-email=100000,staff-sms=100000',
   };
   const ports = [await freePort(), await freePort(), await freePort()] as const;
   const urlOf = (port: number): string => `http://127.0.0.1:${port}`;

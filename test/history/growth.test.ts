@@ -45,16 +45,23 @@ describe('after ten times as many finished stays', () => {
 
 /** Of what few stays have, if any. */
 const EMPTY = [
+  'account',
+  'approval',
   'calendar_feed',
   'gateway_event',
+  'identity',
   'notification_due',
+  'one_time',
+  'passkey',
   'recurrence',
   'recurrence_period',
   'repair_approval',
   'saga_signal',
+  'session',
   'staff_hold',
   'staff_leave',
-  'task_photo',
+  'stream_ticket',
   'task_offer',
+  'task_photo',
   'task_refusal',
 ];

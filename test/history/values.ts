@@ -94,6 +94,7 @@ export async function valuesOf(db: Db, pattern: Pattern, asked: Asked = OF_TESTS
     [`${api}/notifications/{id}/content/id`]: [rowOf('notification', sent)],
     [`${api}/webhook-endpoints/{id}/id`]: ['webhook-h'],
     [`${api}/webhook-endpoints/{id}/deliveries/id`]: ['webhook-h'],
+    [`${api}/api-keys/{id}/id`]: ['none'],
     [`${api}/properties/{id}/id`]: [MANY.property],
     [`${api}/guests/{id}/id`]: [ofCopy('guest-life')],
     [`${api}/staff/{id}/id`]: [MANY.cleaner],

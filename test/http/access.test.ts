@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROLES } from '../../src/http/auth.ts';
 import { POLICIES, permits } from '../../src/http/policy.ts';
-import { type Answer, API, at, countRows, type Http, startHttp } from './harness.ts';
+import { type Answer, API, at, countRows, type Http, startHttp, tokenFor } from './harness.ts';
 
 let http: Http;
 beforeAll(async () => {
@@ -15,6 +15,8 @@ const endpoints = Object.entries(POLICIES).map(([name, policy]) => {
 });
 const guarded = endpoints.flatMap((e) => (e.policy === 'anonymous' ? [] : [{ ...e, policy: e.policy }]));
 const body = (method: string) => (method === 'GET' ? {} : { body: { nonsense: true } });
+
+const SIGNED_IN = new Set(['/account', '/account/second-factor', '/owner']);
 
 describe('access', () => {
   it.each(guarded)('$name needs a token', async ({ method, path }) => {
@@ -45,7 +47,7 @@ describe('access', () => {
     expect(await countRows(http.db)).toEqual(before);
   });
 
-  it.each(guarded)('$name is for services with its scope, if for any', async ({ method, path, policy }) => {
+  it.each(guarded)('J12: $name is for services with its scope, if for any', async ({ method, path, policy }) => {
     const status = async (scope: string): Promise<number> =>
       (await http.call(method, path, { as: { scope }, ...body(method) })).status;
     expect(await status('')).toBe(403);
@@ -68,14 +70,21 @@ describe('access', () => {
     expect(trail.text).not.toContain('Secret Name');
   });
 
-  it('knows no token in a query or a cookie, and no role from elsewhere', async () => {
-    const path = `${API}/owners?access_token=x`;
-    expect((await http.call('GET', path, { as: null, headers: { cookie: 'token=x' } })).status).toBe(401);
+  it('J10, Z10: knows no token in a query or a cookie, and no role from elsewhere', async () => {
+    const token = await tokenFor({ role: 'ADMIN' }, 'admin-1');
+    for (const name of ['access_token', 'token', 'authorization', 'roomy', 'roomy_ops']) {
+      const path = `${API}/owners?${name}=${token}`;
+      expect((await http.call('GET', path, { as: null })).status, path).toBe(401);
+      const cookies = { cookie: `${name}=${token}; __Host-${name}=${token}` };
+      expect((await http.call('GET', `${API}/owners`, { as: null, headers: cookies })).status, name).toBe(401);
+    }
+    const form = { raw: `access_token=${token}`, headers: { 'content-type': 'application/x-www-form-urlencoded' } };
+    expect((await http.call('POST', `${API}/owners`, { as: null, ...form })).status).toBe(401);
     const asked = await http.call('GET', `${API}/audit`, { as: 'AGENT', headers: { 'x-role': 'ADMIN' } });
     expect(asked.status).toBe(403);
   });
 
-  it('cannot be walked around by spelling the path another way', async () => {
+  it('Z16: cannot be walked around by spelling the path another way', async () => {
     const paths = [
       '//api/production/sagas',
       '/api/production/./sagas',
@@ -97,10 +106,14 @@ describe('access', () => {
   });
 
   it('is open for health and the description of the API', async () => {
-    for (const { path, policy } of endpoints) {
-      // A webhook is open too, but only to a caller that can sign.
-      if (policy !== 'anonymous' || path.includes('nobody') || path.includes('/webhooks/')) continue;
-      expect((await http.call('GET', path, { as: null })).status, path).toBe(200);
+    for (const { method, path, policy } of endpoints) {
+      // A webhook is open too, but only to a caller that can sign; a form, to our own pages.
+      if (policy !== 'anonymous' || method !== 'GET' || path.includes('nobody') || path.includes('/webhooks/'))
+        continue;
+      const { status, headers } = await http.call('GET', path, { as: null });
+      // Pages of somebody who is signed in lead to the sign-in.
+      if (SIGNED_IN.has(path)) expect([status, headers.get('location')], path).toEqual([303, '/sign-in']);
+      else expect(status, path).toBe(200);
     }
   });
 

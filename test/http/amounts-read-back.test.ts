@@ -86,7 +86,38 @@ const terms = (name: 'minimums' | 'workingCapital'): Readonly<Record<string, Pla
     },
   };
 };
+/** The setting is one record: each write is made on the version that was read. */
+const limits = (
+  field: string,
+  list: (amounts: readonly object[]) => object,
+  read: Read,
+): Readonly<Record<string, Place>> => ({
+  [`PUT settings/approval-limits ${field}.0.amount`]: {
+    write: async (raw) => {
+      const path = 'settings/approval-limits';
+      const tag = (await http.call('GET', `${API}/${path}`)).headers.get('etag') ?? '';
+      const body = {
+        ...{ overrides: [], charges: [], roles: { FINANCE: [], ADMIN: null } },
+        ...{ overEstimatePercent: 10, expiresHours: 168, accountWaitHours: 72 },
+        ...list([money]),
+      };
+      return http.call('PUT', `${API}/${path}`, {
+        raw: JSON.stringify(body).replace('"@"', () => raw),
+        headers: { 'content-type': 'application/json', 'if-match': tag },
+      });
+    },
+    read,
+  },
+});
 const PLACES: Readonly<Record<string, Place>> = {
+  ...limits('overrides', (overrides) => ({ overrides }), major('overrides', 0, 'amount')),
+  ...limits('charges', (charges) => ({ charges }), major('charges', 0, 'amount')),
+  ...limits(
+    'roles.FINANCE',
+    (FINANCE) => ({ roles: { FINANCE, ADMIN: null } }),
+    major('roles', 'FINANCE', 0, 'amount'),
+  ),
+  ...limits('roles.ADMIN', (ADMIN) => ({ roles: { FINANCE: [], ADMIN } }), major('roles', 'ADMIN', 0, 'amount')),
   'POST reservations totalAmount': {
     write: (raw) => send('POST', 'reservations', stay, raw),
     read: major('totalAmount'),

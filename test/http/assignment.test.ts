@@ -475,6 +475,8 @@ describe('leave', () => {
   it('is added, listed and removed, and frees the tasks that fall into it', async () => {
     const mary = await staff('mary', 'MAINTENANCE_STAFF');
     const { id } = await ok(createRequired());
+    // Mary works everywhere, and so in the agent's portfolio.
+    await ok(call('PATCH', `/properties/${flat()}`, { body: { agentIds: ['agent-1'] } }));
     const leave = await ok(call('POST', `/staff/${mary}/leave`, { body, role: 'AGENT', sub: 'agent-1' }));
     expect(leave).toMatchObject({ staffId: mary, reason: 'family', createdBy: 'agent-1', releasedTaskIds: [id] });
     expect(await ok(call('GET', `/tasks/${id}`))).toMatchObject({ status: 'UNASSIGNED', assigneeId: null });
@@ -587,11 +589,14 @@ describe('an agent', () => {
     expect(await around(stranger)).toEqual([404, 404, 403, 404, 404]);
     expect(await around(own)).toEqual([200, 200, 403, 200, 200]);
     expect((await stranger('GET', '/guests')).body.data.map((one: { id: string }) => one.id)).not.toContain(guestId);
-    const mine = await ok(
-      stranger('POST', '/properties', { name: 'New', ownerId: 'owner-1', agentIds: ['agent-own'] }),
-    );
+    // Nobody else is put in charge of it, and it goes to an owner of the portfolio.
+    const newHome = { name: 'New', ownerId: 'owner-1' };
+    expect((await stranger('POST', '/properties', { ...newHome, agentIds: ['agent-own'] })).status).toBe(403);
+    expect((await stranger('POST', '/properties', newHome)).status).toBe(422);
+    await ok(call('POST', '/properties', { body: { ...newHome, agentIds: ['agent-strange'] } }));
+    const mine = await ok(stranger('POST', '/properties', newHome));
     expect(mine.agentIds).toEqual(['agent-strange']);
-    expect((await stranger('GET', '/properties')).body.data).toHaveLength(1);
+    expect((await stranger('GET', '/properties')).body.data).toHaveLength(2);
     await ok(call('POST', `/reservations/${stayId}/confirm`, { body: {} }));
     expect((await stranger('GET', '/sagas')).body.data).toEqual([]);
     expect((await stranger('GET', '/sagas/confirmReservation/status')).status).toBe(404);

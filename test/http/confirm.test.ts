@@ -46,7 +46,7 @@ describe('confirming', () => {
     expect(http.orchestrator.waits).toEqual([2_000]);
   });
 
-  it('acts for the caller, whatever name the body has', async () => {
+  it('Z9: acts for the caller, whatever name the body has', async () => {
     await confirm({
       as: 'AGENT',
       sub: 'agent-7',
@@ -59,6 +59,8 @@ describe('confirming', () => {
         subjectId: 'reservation-1',
         input: { reservationId: 'reservation-1', requireAssignment: false },
         requester: { sub: 'agent-7', requestId: 'trace-9', ip: null },
+        // Decided where the saga is accepted, and by who calls alone.
+        within: { agentId: 'agent-7' },
         onBehalfOf: 'admin-1',
         notes: null,
         idempotency: null,
@@ -90,7 +92,7 @@ describe('confirming', () => {
     [],
     'text',
     null,
-  ])('refuses the body %j and starts nothing', async (body) => {
+  ])('Z8: refuses the body %j and starts nothing', async (body) => {
     const answer = await confirm({ body });
     expect([answer.status, answer.body.code]).toEqual([422, 'VALIDATION_FAILED']);
     expect(http.orchestrator.accepts).toEqual([]);

@@ -130,7 +130,14 @@ describe('a request', () => {
     }
   });
 
-  it('by a method that an address lacks is told which it has', async () => {
+  it('O1: finds nothing of the operators’ port at the public one', async () => {
+    for (const path of ['/ops/queues', '/admin/queues', '/queues', '/queues/api/queues', '/%6fps/queues', '/mailbox']) {
+      const answer = await http.call('GET', path);
+      expect([answer.status, answer.body.code], path).toEqual([404, 'ROUTE_NOT_FOUND']);
+    }
+  });
+
+  it('Z15: by a method that an address lacks is told which it has', async () => {
     const answer = await http.call('DELETE', `${API}/owners/owner-1`);
     expect([answer.status, answer.body.code]).toEqual([405, 'METHOD_NOT_ALLOWED']);
     expect(answer.headers.get('allow')).toBe('GET, HEAD, PATCH');
@@ -163,7 +170,7 @@ describe('a request', () => {
     }
   });
 
-  it('leaves one line in the log, with its pattern and without its secrets', async () => {
+  it('J16: leaves one line in the log, with its pattern and without its secrets', async () => {
     const sent = { 'x-request-id': 'trace-1' };
     await http.call('GET', `${API}/guests/guest-secret`, { headers: sent, sub: 'agent-1', as: 'AGENT' });
     const lines = logged.filter((line) => line.requestId === 'trace-1');

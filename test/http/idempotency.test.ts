@@ -152,8 +152,8 @@ describe('a key on every mutation', () => {
     const key = `k-${randomUUID()}`;
     const { text } = await sendTo(http, endpoint, request, withKey(key));
     const { accepted_body } = await rowOf(key);
-    // A webhook's secret, or a word of 256 random bits such as the address of a calendar.
-    for (const [secret] of text.matchAll(/whsec_[\w+/=-]+|(?<![\w-])[\w-]{43}(?![\w-])/g)) {
+    // A webhook's secret, an API key, or a word of 256 random bits such as the address of a calendar.
+    for (const [secret] of text.matchAll(/whsec_[\w+/=-]+|rk_live_[\w-]+|(?<![\w-])[\w-]{43}(?![\w-])/g)) {
       if (!/-7[0-9a-f]{3}-/.test(secret)) expect(accepted_body.includes(secret), secret).toBe(false);
     }
   });

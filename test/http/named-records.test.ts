@@ -93,7 +93,7 @@ describe('a record that does not exist', () => {
     ]);
   });
 
-  it('cannot be told from one that is not the caller’s', async () => {
+  it('Z1: cannot be told from one that is not the caller’s', async () => {
     let tried = 0;
     for (const one of namedBy(http.app)) {
       const foreign = FOREIGN[one.key];

@@ -140,10 +140,10 @@ describe('a form', () => {
 
 describe('the link of a report', () => {
   it('opens nothing when it has ended, is of another kind, or was changed', async () => {
-    const { token } = createLinkSeal(JWT.keys, systemClock).seal('check-out-report', 'reservation-1', 600);
+    const { token } = createLinkSeal(JWT.keys, systemClock).seal('check-out-report', 'reservation-1', 600, 'admin-1');
     const past = { now: () => new Date(Date.now() - 601_000) };
-    const ended = createLinkSeal(JWT.keys, past).seal('check-out-report', 'reservation-1', 600).token;
-    const foreign = createLinkSeal(JWT.keys, systemClock).seal('something-else', 'reservation-1', 600).token;
+    const ended = createLinkSeal(JWT.keys, past).seal('check-out-report', 'reservation-1', 600, 'admin-1').token;
+    const foreign = createLinkSeal(JWT.keys, systemClock).seal('something-else', 'reservation-1', 600, 'admin-1').token;
     const changed = Buffer.from(Buffer.from(token, 'base64url').toString('latin1').replace(/-1$/, '-2'), 'latin1');
     for (const wrong of [ended, foreign, changed.toString('base64url'), `${token}A`, token.slice(1)])
       expect(await expectPage('GET', `/reports/${wrong}`, 404)).toContain('This link does not work');

@@ -154,6 +154,48 @@ async function prepare(): Promise<void> {
     .values(five((n) => ({ ...endpoint, id: `hook-${n}` })))
     .execute();
   await db
+    .insertInto('api_key')
+    .values(
+      five((n) => ({
+        id: `key-${n}`,
+        name: 'x',
+        key_hash: Buffer.from(`${n}`),
+        prefix: 'rk_live_xxxx',
+        scopes: [],
+        created_by: 'x',
+        created_at: made,
+        expires_at: made,
+      })),
+    )
+    .execute();
+  await db
+    .insertInto('account')
+    .values(
+      five((n) => ({
+        id: `account-${n}`,
+        name: 'Omar',
+        email: `${n}@example.com`,
+        role: 'OPS' as const,
+        created_at: made,
+      })),
+    )
+    .execute();
+  await db
+    .insertInto('approval')
+    .values(
+      five((n) => ({
+        id: `approval-${n}`,
+        kind: 'PAYOUT_ACCOUNT' as const,
+        subject_type: 'owner' as const,
+        subject_id: `owner-${n}`,
+        asked: 'x',
+        asked_by: 'x',
+        asked_at: made,
+        expires_at: made,
+      })),
+    )
+    .execute();
+  await db
     .insertInto('webhook_attempt')
     .values(five((n) => ({ endpoint_id: 'hook-1', seq: n, type: 'task.created', attempt: 1, ms: 1 })))
     .execute();
@@ -181,6 +223,7 @@ const PATHS: Readonly<Record<string, string>> = {
 };
 const CALLS: Readonly<Record<string, { readonly call?: Call; readonly query?: string }>> = {
   '/me/tasks': { call: { as: 'CLEANER', sub: 'staff-1' }, query: 'from=2024-01-01' },
+  '/me/stays': { call: { as: 'GUEST', sub: 'guest-1' } },
 };
 const isList = (query: unknown): boolean =>
   typeof query === 'object' && query !== null && 'shape' in query && 'limit' in (query as z.ZodObject).shape;

@@ -248,10 +248,14 @@ describe('a cost that is charged to the owner', () => {
     const cost = { amount: 120.5, currency: 'AED', chargeOwner: true };
     const done = await http.call('POST', `${API}/tasks/${id}/complete`, { body: { cost } });
     expect(done.status).toBe(200);
-    expect(at(done.body, 'data', 'nextActions')).toContainEqual({
-      action: 'OWNER_CHARGED',
-      subjectId: expect.stringMatching(/^transaction-/),
+    expect((await said(id)).get('maintenance-done.owner@1')?.body).toContain('Charged to you: nothing');
+    const actions = at(done.body, 'data', 'nextActions') as { action: string; subjectId: string }[];
+    const { subjectId } = actions.find(({ action }) => action === 'CHARGE_NEEDS_APPROVAL') ?? expect.fail('not asked');
+    const approved = await http.call('POST', `${API}/approvals/${subjectId}`, {
+      sub: 'admin-2',
+      body: { decision: 'APPROVE', reason: 'Seen the invoice' },
     });
+    expect(approved.status, approved.text).toBe(200);
     const balance = await http.call('GET', `${API}/owners/${owner}/balance`);
     expect(at(balance.body, 'data', 'currencies')).toMatchObject([{ balance: -120.5, costs: 120.5 }]);
     const statement = await http.call('GET', `${API}/owners/${owner}/statement`);
@@ -260,7 +264,7 @@ describe('a cost that is charged to the owner', () => {
     expect(at(summary.body, 'data', 'currencies', 0)).toMatchObject({ ownerCosts: 120.5, bank: -120.5 });
     const own = await http.call('GET', `${API}/financial/summary`, { as: 'OWNER', sub: owner });
     expect(at(own.body, 'data', 'currencies', 0)).toMatchObject({ ownerCosts: 120.5, ownerDue: -120.5 });
-    expect((await said(id)).get('maintenance-done.owner@1')?.body).toContain('AED 120.50');
+    expect((await said(id)).get('maintenance-charged.owner@1')?.body).toContain('AED 120.50');
     expect(await http.call('GET', `${API}/financial/integrity`)).toMatchObject({ body: { data: { ok: true } } });
     const again = await http.call('POST', `${API}/tasks/${id}/complete`, { body: { cost } });
     expect(again.status).toBe(409);

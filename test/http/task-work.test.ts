@@ -268,7 +268,7 @@ describe('completing', () => {
     expect((await complete(another.id, {}, {})).body.data.assigneeId).toBeNull();
   });
 
-  it('is for the assignee, agents of the portfolio and administrators; for others there is no such task', async () => {
+  it('Z5: is for the assignee, agents of the portfolio and administrators; for others there is no such task', async () => {
     const { id } = await task();
     for (const as of [
       { role: 'CLEANER', sub: 'cleaner-2' },
@@ -674,8 +674,8 @@ describe('what follows', () => {
     expect(body.data.completion.cost).toEqual({ amountMinor: 35_000, currency: 'AED', chargeOwner: true });
     expect(await actionsOf(id)).toEqual([
       'CALENDAR_UNBLOCKED',
+      'CHARGE_NEEDS_APPROVAL',
       'CLEANING_CREATED',
-      'OWNER_CHARGED',
       'OWNER_TOLD',
       'PROPERTY_BACK_IN_ORDER',
       'SUPERVISOR_TOLD',

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Db } from '../../src/db/client.ts';
 import type { TaskStatus } from '../../src/db/schema.ts';
+import { ask } from '../../src/domain/approvals/store.ts';
 import { explainDifference } from '../../src/domain/finance/difference-resource.ts';
 import { endpointName, POLICIES } from '../../src/http/policy.ts';
 import { addSaga, payStay, refundStay, seedMoneyStay } from '../setup/ledger.ts';
@@ -33,7 +34,7 @@ const next = (name: string): string => {
 export async function prepareWorld(db: Db): Promise<void> {
   const email = 'someone@example.com';
   await db.insertInto('owner').values({ id: 'owner-1', name: 'Layla Haddad', email }).execute();
-  await db.insertInto('guest').values({ id: 'guest-1', name: 'John Doe', email }).execute();
+  await db.insertInto('guest').values({ id: 'guest-1', name: 'John Doe', email, created_by: 'agent-1' }).execute();
   await db
     .insertInto('staff')
     .values([
@@ -84,6 +85,30 @@ const addStaff = async (http: Http): Promise<string> => {
   const id = next('cleaner');
   await http.db.insertInto('staff').values({ id, name: 'Nina', email, role: 'CLEANER' }).execute();
   return id;
+};
+const addAccount = async (http: Http): Promise<string> => {
+  const id = next('account');
+  await http.db
+    .insertInto('account')
+    .values({ id, name: 'Omar', email: `${id}@example.com`, role: 'OPS' })
+    .execute();
+  return id;
+};
+const addSession = async (http: Http): Promise<{ readonly account: string; readonly session: string }> => {
+  const account = await addAccount(http);
+  await http.db.updateTable('account').set({ status: 'ACTIVE' }).where('id', '=', account).execute();
+  const session = next('session');
+  await http.db
+    .insertInto('session')
+    .values({
+      id: session,
+      account_id: account,
+      key_hash: Buffer.from(session),
+      method: 'LINK',
+      expires_at: new Date(Date.now() + 3_600_000),
+    })
+    .execute();
+  return { account, session };
 };
 const addProperty = async (http: Http): Promise<string> => {
   const id = next('property');
@@ -139,6 +164,9 @@ const addLeave = async (http: Http): Promise<string> => {
 };
 const addEndpoint = (http: Http): Promise<string> =>
   make(http, 'webhook-endpoints', { url: 'https://93.184.216.34/hook' });
+const inDays = (days: number): string => new Date(Date.now() + days * 86_400_000).toISOString();
+const newKey = { name: 'Channel manager', scopes: ['reservations:read'], expiresAt: inDays(30) };
+export const addKey = (http: Http): Promise<string> => make(http, 'api-keys', newKey);
 const addPaidStay = async (http: Http) => {
   const id = next('paid');
   const property = next('property-of-paid');
@@ -179,6 +207,30 @@ const addSent = async (http: Http): Promise<string> => {
     .execute();
   return id;
 };
+/** About the account of an owner, so that no saga waits for the answer. */
+export const addQuestion = async (http: Http): Promise<string> => {
+  const ownerId = await addOwner(http);
+  const question = {
+    kind: 'PAYOUT_ACCOUNT',
+    subject: { type: 'owner', id: ownerId },
+    reservationId: null,
+    propertyId: null,
+    ownerId,
+    asked: 'Pay to another account',
+    money: null,
+    barred: [],
+    expiresHours: 72,
+  } as const;
+  return http.db.transaction().execute((tx) => ask(tx, question, { actor: 'somebody-else', requestId: null }));
+};
+const newLimits = {
+  overrides: [{ currency: 'AED', amount: 5000 }],
+  charges: [{ currency: 'AED', amount: 5000 }],
+  roles: { FINANCE: [{ currency: 'AED', amount: 50_000 }], ADMIN: null },
+  overEstimatePercent: 10,
+  expiresHours: 168,
+  accountWaitHours: 72,
+};
 const JPEG = (last: number) => Buffer.from([0xff, 0xd8, 0xff, 0xe0, 1, 2, last]);
 const CSV = (reference: string) =>
   `type,reference,provider_id,amount,currency,fee,date,settled\ncharge,${reference},ch-${reference},10.00,AED,,2024-03-01,no\n`;
@@ -210,6 +262,30 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
     to: '2030-02-04T00:00:00Z',
   }),
   'DELETE staff/:id/leave/:leaveId': on((id) => `staff/${id}`, addLeave),
+  'POST accounts': {
+    prepare: async () => ({
+      path: `${API}/accounts`,
+      body: { email: `${next('person')}@example.com`, name: 'Omar', role: 'OPS' },
+    }),
+    other: (request) => ({ ...request, body: { email: `${next('person')}@example.com`, name: 'Omar', role: 'OPS' } }),
+  },
+  'PATCH accounts/:id': on((id) => `accounts/${id}`, addAccount, { name: 'Renamed' }, { name: 'Other' }),
+  'POST accounts/:id/deactivate': on((id) => `accounts/${id}/deactivate`, addAccount),
+  'POST accounts/:id/reactivate': on((id) => `accounts/${id}/reactivate`, addAccount),
+  'POST accounts/:id/invitation': on((id) => `accounts/${id}/invitation`, addAccount),
+  'DELETE accounts/:id/sessions': on((id) => `accounts/${id}/sessions`, addAccount),
+  'DELETE accounts/:id/authenticator': on((id) => `accounts/${id}/authenticator`, addAccount),
+  'DELETE me/sessions': {
+    prepare: async (http) => ({ as: 'OPS', sub: (await addSession(http)).account, path: `${API}/me/sessions` }),
+    other: (request) => ({ ...request, path: `${API}/me/sessions/another` }),
+  },
+  'DELETE me/sessions/:id': {
+    prepare: async (http) => {
+      const { account, session } = await addSession(http);
+      return { as: 'OPS', sub: account, path: `${API}/me/sessions/${session}` };
+    },
+    other: (request) => ({ ...request, path: `${API}/me/sessions/another` }),
+  },
   'POST properties': create('properties', { name: 'New', ownerId: 'owner-1' }, { name: 'Other', ownerId: 'owner-1' }),
   'PATCH properties/:id': on((id) => `properties/${id}`, addProperty, { name: 'Renamed' }, { name: 'Other' }),
   'POST reservations': create(
@@ -329,6 +405,20 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
     (id) => `financial/differences/${id}/correction`,
     ({ db }) => feeDifference(db),
   ),
+  'POST approvals/:id': on(
+    (id) => `approvals/${id}`,
+    addQuestion,
+    { decision: 'APPROVE', reason: 'a' },
+    { decision: 'APPROVE', reason: 'b' },
+  ),
+  'PUT settings/approval-limits': {
+    prepare: async (http) => {
+      const path = `${API}/settings/approval-limits`;
+      const tag = (await http.call('GET', path)).headers.get('etag') ?? '';
+      return { path, body: newLimits, headers: { 'if-match': tag } };
+    },
+    other: withBody({ ...newLimits, expiresHours: 24 }),
+  },
   'POST transactions/:id/payout': on((id) => `transactions/${id}/payout`, addPayout, { notes: 'a' }, { notes: 'b' }),
   'POST transactions/:id/settlement': on(
     (id) => `transactions/${id}/settlement`,
@@ -336,6 +426,10 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
     { reference: 'FT-1' },
     { reference: 'FT-2' },
   ),
+  'POST events/tickets': {
+    prepare: async () => ({ path: `${API}/events/tickets` }),
+    other: (request) => ({ ...request, path: `${API}/tasks/nothing/start` }),
+  },
   'POST webhook-endpoints': create(
     'webhook-endpoints',
     { url: 'https://93.184.216.34/a' },
@@ -357,6 +451,14 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
     { afterSeq: 1 },
   ),
   'POST webhook-endpoints/:id/test': on((id) => `webhook-endpoints/${id}/test`, addEndpoint),
+  'POST api-keys': create('api-keys', newKey, { ...newKey, name: 'Other' }),
+  'DELETE api-keys/:id': on((id) => `api-keys/${id}`, addKey),
+  'POST api-keys/:id/rotate': on(
+    (id) => `api-keys/${id}/rotate`,
+    addKey,
+    { expiresAt: inDays(60) },
+    { expiresAt: inDays(90) },
+  ),
   'POST sweep-failures/retry': {
     prepare: async (http) => {
       const id = next('task');

@@ -354,7 +354,7 @@ describe('leave', () => {
     const inside = await given(leaving, '2031-03-05T06:00:00Z');
     const outside = await given(leaving, '2031-03-06T06:00:00Z');
     const begun = await given(leaving, '2031-03-05T10:00:00Z', { status: 'IN_PROGRESS' });
-    const leave = await inTx((tx) => addLeave(tx, leaving, LEAVE, AUTHOR));
+    const leave = await inTx((tx) => addLeave(tx, leaving, LEAVE, null, AUTHOR));
     expect(leave).toMatchObject({ staffId: leaving, from: '2031-03-05T00:00:00.000Z', releasedTaskIds: [inside] });
     expect(await messagesOf(inside, 'TASK_WITHDRAWN')).toEqual([leaving]);
     expect(await assigneeOf(inside)).toBe(other);
@@ -366,14 +366,16 @@ describe('leave', () => {
   it('that is taken back leaves the person free again', async () => {
     await property();
     const only = await staff('a');
-    const leave = await inTx((tx) => addLeave(tx, only, LEAVE, AUTHOR));
+    const leave = await inTx((tx) => addLeave(tx, only, LEAVE, null, AUTHOR));
     const id = await task();
     expect(await assigneeOf(id)).toBeNull();
-    expect((await listLeave(db, only, { limit: 10, after: null })).items.map((one) => one.id)).toEqual([leave.id]);
-    await inTx((tx) => removeLeave(tx, only, leave.id, AUTHOR));
+    expect((await listLeave(db, only, null, { limit: 10, after: null })).items.map((one) => one.id)).toEqual([
+      leave.id,
+    ]);
+    await inTx((tx) => removeLeave(tx, { staffId: only, leaveId: leave.id }, null, AUTHOR));
     await dueNow(id);
     expect(await assigneeOf(id)).toBe(only);
-    expect((await listLeave(db, only, { limit: 10, after: null })).items).toEqual([]);
+    expect((await listLeave(db, only, null, { limit: 10, after: null })).items).toEqual([]);
   });
 });
 

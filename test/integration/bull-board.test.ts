@@ -9,10 +9,10 @@ import { createOpsApp } from '../../src/ops/app.ts';
 import type { OpsEnv } from '../../src/ops/guard.ts';
 import { stepJobId } from '../../src/queues/jobs.ts';
 import { COMPENSATION_QUEUE, FORWARD_QUEUE } from '../../src/queues/names.ts';
-import { checkIn, checkOut, confirmReservation } from '../../src/sagas/index.ts';
+import { checkIn, checkOut, confirmReservation, processPayment } from '../../src/sagas/index.ts';
 import { PLANT, withFault } from '../faults/with-fault.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
-import { openSandbox, type Sandbox } from '../sagas/money.ts';
+import { openSandbox, paymentInput, type Sandbox } from '../sagas/money.ts';
 import { createTestbed, restOf, type Testbed, type TestProcess, until } from '../setup/engine.ts';
 
 /** Operators press Retry in the real Bull Board, over the real orchestrator. */
@@ -32,7 +32,7 @@ let cookie: string;
 
 beforeAll(async () => {
   sandbox = await openSandbox();
-  bed = await createTestbed([confirmReservation, checkIn, checkOut], sandbox.ports);
+  bed = await createTestbed([confirmReservation, checkIn, checkOut, processPayment], sandbox.ports);
   await PLANT_IN(bed);
   await prepareStays(bed.db);
   process = await bed.start({ prefix: bed.newPrefix() });
@@ -170,6 +170,43 @@ describe('Retry in Bull Board', () => {
 
     expect((await pressRetry(FORWARD_QUEUE, jobId)).status).toBeLessThan(300);
     expect(await restOf(bed.db, sagaId)).toBe('completed');
+  });
+});
+
+describe('a saga that waits for an approval', () => {
+  it('is let go on by nobody’s Retry, neither of its job nor of all that failed', async () => {
+    const id = await seedStay(bed.db);
+    const reference = `ref-board-${id}`;
+    const signals = [{ rule: 'VELOCITY', points: 50, observed: 10, threshold: 10 }];
+    const input = { ...paymentInput(id, reference), review: { score: 50, signals } };
+    const { sagaId } = await bed.accept(process, processPayment, { subjectId: id, input });
+    expect(await restOf(bed.db, sagaId)).toBe('parked');
+    const jobId = stepJobId(sagaId, 1, 'F', 1);
+    await failedJob(FORWARD_QUEUE, jobId);
+    const saga = () => bed.db.selectFrom('saga').selectAll().where('id', '=', sagaId).executeTakeFirstOrThrow();
+    const before = await saga();
+
+    const one = await pressRetry(FORWARD_QUEUE, jobId);
+    expect(one.status).toBe(409);
+    expect(await one.text()).toContain('waits for an approval');
+    expect(await saga()).toEqual(before);
+    const all = await call(`/queues/api/queues/${FORWARD_QUEUE}/retry/failed`, { method: 'PUT' });
+    expect(all.status).toBeLessThan(300);
+    await until('the jobs have run again', async () =>
+      (await process.engine.queues.queue(FORWARD_QUEUE).getJobState(jobId)) === 'completed' ? true : undefined,
+    );
+    expect(await saga()).toEqual(before);
+    expect(before).toMatchObject({ status: 'parked', error_code: 'APPROVAL_REQUIRED' });
+    expect(await sandbox.netOf(reference)).toBe(0);
+    expect(await auditsOf(sagaId)).toEqual(
+      expect.arrayContaining(['RETRY_WITHOUT_APPROVAL olivia', 'RETRY_WITHOUT_APPROVAL olivia']),
+    );
+    const { status } = await bed.db
+      .selectFrom('approval')
+      .select('status')
+      .where('saga_id', '=', sagaId)
+      .executeTakeFirstOrThrow();
+    expect(status).toBe('PENDING');
   });
 });
 

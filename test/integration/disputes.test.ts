@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { assertCancellable, decideRefund, needsSecondPerson } from '../../src/domain/finance/cancellation.ts';
+import { assertCancellable, decideRefund, overrideQuestion } from '../../src/domain/finance/cancellation.ts';
 import { bookRecord } from '../../src/domain/finance/charge-record.ts';
 import { reconcileWithGateway } from '../../src/domain/finance/reconciliation-night.ts';
 import type { RecordedDispute } from '../../src/domain/ports.ts';
@@ -432,8 +432,10 @@ describe('a dispute', () => {
     const order = { initiator: 'AGENCY', percentOverride: 50 } as const;
     const refund = await decideRefund(db(), system.sandbox.ports, stay, order, new Date());
     expect(refund).toMatchObject({ amountMinor: 20_000, wonMinor: 50_000 });
-    expect(needsSecondPerson(stay, order, { ...refund, wonMinor: 500_000 })).toBe(false);
-    expect(needsSecondPerson(stay, order, { ...refund, wonMinor: 500_001 })).toBe(true);
+    const asked = (wonMinor: number) =>
+      overrideQuestion(db(), system.sandbox.ports, stay, order, { ...refund, wonMinor }, new Date());
+    expect(await asked(500_000)).toBeNull();
+    expect(await asked(500_001)).toMatchObject({ kind: 'REFUND_OVERRIDE', amountMinor: 500_001, currency: 'AED' });
   });
 
   it('leaves clearing like what is handed over, and so does what is given back', async () => {

@@ -36,7 +36,9 @@ it.each(['RETAIN', 'TO_AGENCY', 'TO_OWNER', 'PRO_RATA'] as const)(
     const body = { amount: 1000, currency: 'AED', gatewayId: GATEWAY, gatewayReference: `kept-${unassigned}` };
     expect((await system.call('POST', `/reservations/${stay}/payment`, { body })).status).toBe(200);
     expect((await system.call('POST', `/reservations/${stay}/confirm`, { body: {} })).status).toBe(200);
-    const cancelled = await system.call('POST', `/reservations/${stay}/cancel`, { body: { initiator: 'HOST' } });
+    const cancelled = await system.call('POST', `/reservations/${stay}/cancel`, {
+      body: { initiator: 'HOST', reason: 'OVERBOOKED' },
+    });
     expect(cancelled.body.data.refund).toMatchObject({ percent: 100, amount: 1000 });
     const { currencies } = (await system.call('GET', `/owners/${owner}/balance`)).body.data;
     expect(currencies[0].balance).toBeLessThan(0);

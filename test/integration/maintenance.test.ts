@@ -229,6 +229,8 @@ describe('npm run maintain', () => {
       'saga_step',
       'step_attempt',
       'notification_content',
+      'one_time',
+      'session',
       'outbox',
     ]);
     expect(lines.at(-2)).toMatchObject({ table: 'outbox', made: 0, dropped: 0, bytes: expect.any(Number) });
@@ -255,7 +257,7 @@ describe('npm run maintain', () => {
     expect(failed.lines()).toContainEqual(
       expect.objectContaining({ msg: 'could not be maintained', table: 'saga_step' }),
     );
-    expect(failed.lines().filter(({ msg }) => msg === 'maintained')).toHaveLength(5);
+    expect(failed.lines().filter(({ msg }) => msg === 'maintained')).toHaveLength(7);
     await sql`ALTER TABLE saga_step_elsewhere RENAME TO saga_step_open`.execute(db);
     expect(await start().ended).toBe(0);
   });

@@ -139,7 +139,7 @@ describe('a repeated request', () => {
 });
 
 describe('a job', () => {
-  it('that was forged, edited, or is of an earlier generation does nothing', async () => {
+  it('O5: that was forged, edited, or is of an earlier generation does nothing', async () => {
     const sagaId = await standing(4);
     await bed.db.updateTable('saga').set({ generation: 3 }).where('id', '=', sagaId).execute();
     const before = [await rowOf(sagaId), await stepsOf(sagaId)];
@@ -163,6 +163,8 @@ describe('a job', () => {
       { ...due, generation: '3' },
       { ...due, sagaId: "' OR 1=1" },
       { ...due, guest: 'John' },
+      { ...due, sagaId: 'x'.repeat(1_000_000) },
+      { ...due, more: 'x'.repeat(1_000_000) },
       ...lies,
     ];
     const jobs = await Promise.all(shapeless.map((data) => queue.add('runErrand.forged', data)));

@@ -148,12 +148,12 @@ function send(event: GatewayEvent, id?: string, signature = 'good') {
 }
 
 describe("a gateway's webhook", () => {
-  it('is refused without a good signature', async () => {
+  it('X9: is refused without a good signature', async () => {
     const refused = await send({ kind: 'ignored' }, 'evt-bad', 'bad');
     expect([refused.status, refused.body.code]).toEqual([401, 'INVALID_SIGNATURE']);
   });
 
-  it('books money that nobody has booked, once, and what is over the balance as credit', async () => {
+  it('X9: books money that nobody has booked, once, and what is over the balance as credit', async () => {
     const { db } = system.bed;
     const reservationId = await seedStay(db);
     const event = {

@@ -68,7 +68,7 @@ const reader = { stepsOf: () => null, seesCauses: false, detailsFor: () => undef
 /** Of this test's rows, those that an agent sees in each list. */
 async function seenBy(agentId: string): Promise<readonly string[]> {
   const lists = [
-    await listReservations(db, {}, agentId, page),
+    await listReservations(db, {}, { agentId }, page),
     await listTransactions(db, { kind: 'PORTFOLIO', agentId }, {}, page),
     await listNotifications(db, {}, agentId, page),
     await listGuests(db, agentId, page),
@@ -104,16 +104,19 @@ it('nothing else of a saga that has ended changes with it', async () => {
   await expect(sql`UPDATE saga SET notes = 'x' WHERE id = ${`saga-${n}`}`.execute(db)).rejects.toThrow(/is terminal/);
 });
 
-it('a guest without a stay is seen by all agents, and again when the stay is another guest’s', async () => {
-  expect([await seenBy(ofA), await seenBy(ofB)]).toEqual([[guest], [guest]]);
+it('a guest without a stay is seen by who has added the guest alone, and again when the stay is another guest’s', async () => {
+  await db.updateTable('guest').set({ created_by: ofB }).where('id', '=', guest).execute();
+  expect([await seenBy(ofA), await seenBy(ofB)]).toEqual([[], [guest]]);
   await book();
-  expect(await seenBy(ofB)).toEqual([]);
+  expect(await seenBy(ofB)).toEqual([guest]);
+  expect(await seenBy(ofA)).toContain(guest);
   await db
     .insertInto('guest')
     .values({ id: `guest-other-${n}`, name: 'H', email: 'h@x.example' })
     .execute();
   await sql`UPDATE reservation SET guest_id = ${`guest-other-${n}`} WHERE id = ${stay}`.execute(db);
   expect(await seenBy(ofB)).toEqual([guest]);
+  expect(await seenBy(ofA)).not.toContain(guest);
   expect(await seenBy(ofA)).toContain(`guest-other-${n}`);
 });
 
@@ -132,7 +135,7 @@ it('an agent sees its own tasks wherever they are, once, and pages through all o
   await sql`UPDATE property SET agent_ids = agent_ids || '{agent-w}'::text[] WHERE id = ${`a-${n}`}`.execute(db);
   const ids: string[] = [];
   for (let after = null as Parameters<typeof listTasks>[3]['after'], more = true; more; more = after !== null) {
-    const { items, next } = await listTasks(db, {}, 'agent-w', { after, limit: 1 });
+    const { items, next } = await listTasks(db, {}, { agentId: 'agent-w' }, { after, limit: 1 });
     ids.push(...items.map(({ id }) => id));
     after = next;
   }

@@ -8,7 +8,7 @@ import { mintToken } from '../../src/http/mint.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { RoomyError } from '../../src/kernel/errors.ts';
 import { createLogger } from '../../src/kernel/log.ts';
-import { createOpsApp } from '../../src/ops/app.ts';
+import { createOpsApp, type OpsDeps } from '../../src/ops/app.ts';
 import { createTestDatabase } from '../setup/database.ts';
 
 /** Where the operator's browser is. */
@@ -25,7 +25,11 @@ const jwt = {
 export type Harness = Awaited<ReturnType<typeof startHarness>>;
 
 /** The ops app on a real Postgres and Redis, with an orchestrator that says what it was asked. */
-export async function startHarness(redisUrl: string, publicUrl: string | null = null) {
+export async function startHarness(
+  redisUrl: string,
+  publicUrl: string | null = null,
+  more: (db: Db) => Partial<OpsDeps> = () => ({}),
+) {
   const database = await createTestDatabase();
   const db: Db = createDb(createPool({ connectionString: database.url, max: 4, applicationName: 'ops-test' }));
   const prefix = `ops-${randomUUID().slice(0, 8)}`;
@@ -56,6 +60,7 @@ export async function startHarness(redisUrl: string, publicUrl: string | null = 
     audit: (entry) => recordAudit(db, entry),
     log: createLogger('test', 'silent'),
     publicUrl,
+    ...more(db),
   });
 
   const token = (sub: string, role: Role, lifetimeSeconds = 600): Promise<string> =>

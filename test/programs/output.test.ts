@@ -67,6 +67,7 @@ function run(program: string, env: Readonly<Record<string, string>> = {}, nodeOp
       DATABASE_URL: database.url,
       REDIS_URL: inject('redisUrl'),
       JWT_KEYS,
+      SEAL_KEYS: JWT_KEYS,
       ROOMY_DATA_DIR: dataDir,
       QUEUE_PREFIX: `programs-${process.pid}`,
       HOST: '127.0.0.1',
@@ -114,7 +115,7 @@ async function freePort(): Promise<number> {
 const expectJson = (program: Run): void => expect(program.raw.filter((line) => !line.startsWith('{'))).toEqual([]);
 
 describe.each(['api', 'worker'])('the program %s', (program) => {
-  it('says all that is wrong with its configuration in one line, without values', async () => {
+  it('J13: says all that is wrong with its configuration in one line, without values', async () => {
     const broken = run(program, { DATABASE_URL: 'mysql://secret', REDIS_URL: '', JWT_KEYS: 'hush-hush' });
     expect(await broken.ended).toBe(1);
     expectJson(broken);

@@ -11,6 +11,7 @@ const SAFE = {
   DATABASE_URL: 'postgres://roomy:hunter2@127.0.0.1:1/roomy',
   REDIS_URL: 'redis://127.0.0.1:1',
   JWT_KEYS: 'k1:programs-0123456789-abcdefghijklmnopqrstuv',
+  SEAL_KEYS: 's1:seals-0123456789-abcdefghijklmnopqrstuvwxyz',
   PAYMENT_GATEWAYS: 'sandbox',
 };
 type Settings = Readonly<Record<string, string>>;

@@ -10,6 +10,7 @@ export async function expectAlertsFit(db: Db): Promise<Readonly<Record<string, s
   const { rows } = await sql<{ template: string; code: string; id: string; fits: boolean }>`
     SELECT n.template, n.params ->> 'code' AS code, s.id, CASE n.template
         WHEN 'system-alert.ops@1' THEN EXISTS (SELECT FROM audit_log a WHERE a.saga_id = s.id AND a.event = 'SAGA_PARKED')
+        WHEN 'approval-alert.ops@1' THEN EXISTS (SELECT FROM approval q WHERE q.saga_id = s.id OR q.id = n.params ->> 'sagaId')
         WHEN 'undone-alert.ops@1' THEN s.status IN ('compensating', 'compensated', 'parked', 'resolved')
         WHEN 'stuck-alert.ops@1' THEN s.id IS NOT NULL
         WHEN 'refund-alert.ops@1' THEN n.params ->> 'code' = 'MANUAL_REQUIRED'

@@ -3,6 +3,8 @@ import { type DeliveryDeps, deliverDue } from '../../src/domain/messages/deliver
 import { storeDevMail } from '../../src/domain/messages/delivery-mailbox.ts';
 import { createDevMailbox } from '../../src/gateways/dev-mailbox.ts';
 import { createLogger } from '../../src/kernel/log.ts';
+import { createTextSeal } from '../../src/kernel/text-seal.ts';
+import { JWT } from '../http/harness.ts';
 
 /** Of a delivery into the mailbox for developers, which a test reads. */
 export function mailboxDeps(db: Db, publicUrl = 'https://roomy.example'): DeliveryDeps {
@@ -12,6 +14,7 @@ export function mailboxDeps(db: Db, publicUrl = 'https://roomy.example'): Delive
     messengers: { EMAIL: mailbox, SMS: mailbox },
     opsEmail: 'ops@roomy.example',
     publicUrl,
+    secrets: createTextSeal(JWT.keys),
     log: createLogger('test', 'silent'),
   };
 }

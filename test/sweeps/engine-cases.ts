@@ -7,7 +7,7 @@ import type { Ports } from '../../src/domain/ports.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { confirmReservation, definitionOf } from '../../src/sagas/index.ts';
 import { createEngine, type Engine } from '../../src/wiring.ts';
-import { releaseDuePayouts, sendOwedRefunds } from '../../src/workers/finance.ts';
+import { expireApprovals, releaseDuePayouts, sendOwedRefunds } from '../../src/workers/finance.ts';
 import { NO_DEVICES } from '../setup/engine.ts';
 import { type Bench, insertAll, insertRaw, NUMBERS, numbersOf, POISONED, raises, type SweepCase } from './harness.ts';
 
@@ -90,6 +90,20 @@ export const ENGINE_CASES = {
     sweep: (db, bench) =>
       withEngine(bench, ({ orchestrator }) => releaseDuePayouts({ db, orchestrator, ports: NO_PORTS, log })),
     done: (db) => numbersOf(db, 'SELECT subject_id AS id FROM saga'),
+  },
+  approvals: {
+    seed: (db) =>
+      insertRaw(
+        db,
+        `INSERT INTO approval (id, kind, subject_type, subject_id, owner_id, asked, asked_by, expires_at)
+         SELECT 'approval-' || n, 'PAYOUT_ACCOUNT', 'owner', 'owner-' || n, 'owner-' || n, 'An account', 'somebody', now() - interval '1 hour'
+           FROM generate_series(0, 19) n`,
+      ),
+    poisons: {
+      'its end': raises('approval', 'UPDATE', `OLD.id = 'approval-${POISONED}'`),
+    },
+    sweep: (db, bench) => withEngine(bench, ({ orchestrator }) => expireApprovals({ db, orchestrator })),
+    done: (db) => numbersOf(db, `SELECT id FROM approval WHERE status <> 'PENDING'`),
   },
   refunds: {
     seed: (db) =>

@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Db } from '../../src/db/client.ts';
+import { approvalsDue } from '../../src/domain/approvals/store.ts';
 import { assignmentsDue } from '../../src/domain/assignment/assign-sweep.ts';
 import { holdsOver } from '../../src/domain/assignment/holds.ts';
 import { answersOverdue } from '../../src/domain/assignment/offers.ts';
@@ -28,6 +29,7 @@ const DUE = {
   'gateway-events': gatewayEventsDue,
   refunds: refundsDue,
   webhooks: endpointsDue,
+  approvals: approvalsDue,
 } as const satisfies Partial<Record<keyof typeof CASES, RawBuilder<boolean>>>;
 
 let bench: Bench;

@@ -10,6 +10,7 @@ import { LAYOUTS } from '../../src/domain/messages/mail-layout.ts';
 import { createDevMailbox } from '../../src/gateways/dev-mailbox.ts';
 import { createSmtp } from '../../src/gateways/smtp/messenger.ts';
 import { createLogger } from '../../src/kernel/log.ts';
+import { createTextSeal } from '../../src/kernel/text-seal.ts';
 import { GATEWAY } from '../sagas/money.ts';
 import { createSimulatedDatabase, type SimulatedDatabase } from '../setup/database.ts';
 import { type System, startSystem } from '../setup/system.ts';
@@ -105,6 +106,7 @@ async function deliver(): Promise<void> {
       db,
       messengers: { EMAIL: smtp, SMS: mailbox },
       opsEmail: 'ops@roomy.example',
+      secrets: createTextSeal([]),
       publicUrl: 'https://roomy.example',
       log,
     })) > 0

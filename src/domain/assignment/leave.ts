@@ -5,6 +5,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
+import { isLedBy } from '../people/reach.ts';
 import { countBooking } from '../people/staff.ts';
 import { releaseTasks } from '../tasks/store/assign.ts';
 import { notifyReleased } from './release.ts';
@@ -30,14 +31,17 @@ const leaveView = (row: Selectable<StaffLeaveTable>) => ({
 
 /**
  * Adds leave. The person's tasks in that time go to others: back to UNASSIGNED, due at once, with a message to the person. A
- * task that is being worked on stays. A plan that was made with this person before does not hold any more.
+ * task that is being worked on stays. A plan that was made with this person before does not hold any more. An agent enters the leave
+ * that `isLedBy` says; of anybody else throws `NOT_FOUND`.
  */
 export async function addLeave(
   tx: Tx,
   staffId: string,
   leave: NewLeave,
+  agentId: string | null,
   author: Author,
 ): Promise<LeaveView & { readonly releasedTaskIds: readonly string[] }> {
+  await assertLed(tx, staffId, agentId);
   const counted = await countBooking(tx, staffId);
   if (!counted) throw noStaffMember();
   const row = await tx
@@ -65,10 +69,14 @@ export async function addLeave(
   return { ...leaveView(row), releasedTaskIds: released.map(({ id }) => id) };
 }
 
-/** A person's leave, newest first. Throws `NOT_FOUND` for an unknown person. */
-export async function listLeave(db: Db, staffId: string, page: PageRequest): Promise<Page<LeaveView>> {
-  const person = await db.selectFrom('staff').select('id').where('id', '=', staffId).executeTakeFirst();
-  if (!person) throw noStaffMember();
+/** A person's leave, newest first. Throws `NOT_FOUND` for an unknown person, and for one whose leave is not the agent's to enter. */
+export async function listLeave(
+  db: Db,
+  staffId: string,
+  agentId: string | null,
+  page: PageRequest,
+): Promise<Page<LeaveView>> {
+  await assertLed(db, staffId, agentId);
   let query = db
     .selectFrom('staff_leave')
     .selectAll()
@@ -84,11 +92,17 @@ export async function listLeave(db: Db, staffId: string, page: PageRequest): Pro
 }
 
 /** Removes leave; tasks that went to others stay with them. Throws `NOT_FOUND`. */
-export async function removeLeave(tx: Tx, staffId: string, leaveId: string, author: Author): Promise<LeaveView> {
+export async function removeLeave(
+  tx: Tx,
+  { staffId, leaveId }: { readonly staffId: string; readonly leaveId: string },
+  agentId: string | null,
+  author: Author,
+): Promise<LeaveView> {
   const row = await tx
     .deleteFrom('staff_leave')
     .where('id', '=', leaveId)
     .where('staff_id', '=', staffId)
+    .where((eb) => eb.exists(eb.selectFrom('staff').select('id').where('id', '=', staffId).where(isLedBy(agentId))))
     .returningAll()
     .executeTakeFirst();
   if (!row) throw new RoomyError('NOT_FOUND', { text: 'Leave not found' });
@@ -99,6 +113,17 @@ export async function removeLeave(tx: Tx, staffId: string, leaveId: string, auth
     .executeTakeFirstOrThrow();
   await recordLeave(tx, author, { staffId, event: 'STAFF_LEAVE_REMOVED', version }, ['from', 'to']);
   return leaveView(row);
+}
+
+/** Throws `NOT_FOUND` for a person who is absent or, with `agentId`, whose leave this agent does not enter. */
+async function assertLed(db: Db | Tx, staffId: string, agentId: string | null): Promise<void> {
+  const person = await db
+    .selectFrom('staff')
+    .select('id')
+    .where('id', '=', staffId)
+    .where(isLedBy(agentId))
+    .executeTakeFirst();
+  if (!person) throw noStaffMember();
 }
 
 const noStaffMember = (): RoomyError => new RoomyError('NOT_FOUND', { text: 'Staff member not found' });

@@ -2,6 +2,7 @@ import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import type { TaskType } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
+import { isInForce } from '../people/standing.ts';
 import { neutralTitle } from '../tasks/view.ts';
 import { acceptTask, declineTask } from './offers.ts';
 
@@ -45,7 +46,7 @@ export async function findOffer(db: Db | Tx, token: string): Promise<Offer> {
            coalesce(t.assignee_id <> o.staff_id, false) AS "isElsewhere", ${STATE} AS state
       FROM task_offer o JOIN task t ON t.id = o.task_id JOIN property p ON p.id = t.property_id
       LEFT JOIN task_refusal f ON f.task_id = o.task_id AND f.staff_id = o.staff_id
-     WHERE o.token = ${token}`.execute(db);
+     WHERE o.token = ${token} AND ${isInForce(sql`o.staff_id`)}`.execute(db);
   const [row] = rows;
   if (!row) throw new RoomyError('TASK_NOT_FOUND');
   const { type: _, occurrence: __, ...offer } = row;

@@ -2,12 +2,14 @@ import type { Db, Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { ReservationStatus } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
-import { exponentOf } from '../../kernel/money.ts';
+import { formatMajor } from '../../kernel/money.ts';
+import { isOver, limitsAt } from '../approvals/limits.ts';
+import { assertNoQuestion, type OpenQuestion, type Review, type SagaQuestion } from '../approvals/of-saga.ts';
 import type { Ports } from '../ports.ts';
 import { refusalDetails } from '../reservations/actions.ts';
 import { refusalOfCancel } from '../reservations/refusals.ts';
 import { type CancellationBasis, financialService } from './financial-service.ts';
-import { type Review, readPayableStay } from './payable.ts';
+import { readPayableStay } from './payable.ts';
 import { receiptsOf, type StayReceipts } from './receipts.ts';
 import { type BookedRefunds, type BookingStep, bookRefunds } from './refund-booking.ts';
 import { dropAmountDue } from './store/amount-due.ts';
@@ -162,17 +164,43 @@ function wholeRefundRule(stay: CancellableStay, { initiator }: CancellationOrder
   return initiator === 'GUEST' ? null : `${initiator}_INITIATED`;
 }
 
-/** Major units. A refund beyond the policy that is larger than this needs a second person (domain.md 4). */
-const OVERRIDE_LIMIT_MAJOR = 5_000;
-
-/** Whether an amount in minor units is over the limit for one person (domain.md 4). */
-export const isOverLimit = (amountMinor: number, currency: string): boolean =>
-  amountMinor > OVERRIDE_LIMIT_MAJOR * 10 ** exponentOf(currency);
 export const REFUND_REVIEW: Review = { score: 100, signals: [{ rule: 'REFUND_OVERRIDE', points: 100 }] };
 
-/** Whether an override of the policy waits for a second person, by the most that it may come to (domain.md 4). */
-export const needsSecondPerson = (stay: CancellableStay, order: CancellationOrder, refund: RefundDecision): boolean =>
-  order.percentOverride !== null && isOverLimit(refund.wonMinor, stay.currency);
+/**
+ * What a second person is asked before a cancellation gives more than the policy: by a percentage that a person has set, or because
+ * somebody else than the guest is said to cancel. Null: nobody is asked, as it gives no more, or not more than one person may decide,
+ * by the most that it may come to (domain.md 4). Major units in words, minor units in the question.
+ */
+export async function overrideQuestion(
+  db: Db,
+  ports: Pick<Ports, 'amountStep'>,
+  stay: CancellableStay,
+  order: CancellationOrder,
+  refund: RefundDecision,
+  requestedAt: Date,
+): Promise<SagaQuestion | null> {
+  if (order.percentOverride === null && order.initiator === 'GUEST') return null;
+  const { currency, reservationId, propertyId } = stay;
+  const policy = await decideRefund(db, ports, stay, { initiator: 'GUEST', percentOverride: null }, requestedAt);
+  const { overrideMinor } = await limitsAt(db, requestedAt);
+  const amountMinor = refund.wonMinor;
+  // A percentage that somebody sets is looked at whatever the policy says; a name for who cancels, where it gives more.
+  const isMore = order.percentOverride !== null || amountMinor > policy.wonMinor;
+  if (!isMore || !isOver(overrideMinor, amountMinor, currency)) return null;
+  const major = (minor: number): string => `${currency} ${formatMajor({ amountMinor: minor, currency })}`;
+  const asked = `Refund ${major(amountMinor)} of stay ${reservationId}, cancelled by ${order.initiator}; the policy gives ${major(policy.wonMinor)}`;
+  return { kind: 'REFUND_OVERRIDE', asked, amountMinor, currency, propertyId };
+}
+
+/**
+ * While a question about the stay's money is open, only a cancellation that touches no money goes ahead. Throws
+ * `SAGA_IN_PROGRESS`.
+ */
+export async function assertMoneyIsFree(db: Db, reservationId: string, open: OpenQuestion | null): Promise<void> {
+  if (open === null) return;
+  const { capturedMinor, excessMinor } = await receiptsOf(db, reservationId);
+  if (capturedMinor + excessMinor > 0) assertNoQuestion(open);
+}
 
 /**
  * The point of no return: the refund is owed to the guest, and the owner's part is taken off the payouts to come (domain.md 9). A

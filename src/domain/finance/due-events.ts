@@ -33,11 +33,11 @@ export interface DueEvents {
 }
 
 /**
- * SQL: a saga is at work on the stay, or parked; or a refund of it is on its way, and its outcome at the gateway is not known yet.
+ * SQL: a saga is at work on the stay, or parked with its locks, which one that waits for an approval is not; or a refund of it is on its way, and its outcome at the gateway is not known yet.
  * `stay`: SQL of a stay's id.
  */
 const isBusy = (stay: ReturnType<typeof sql>) => sql<boolean>`(
-  EXISTS (SELECT FROM saga s WHERE s.subject_type = 'reservation' AND s.subject_id = ${stay} AND s.finished_at IS NULL)
+  EXISTS (SELECT FROM saga s WHERE s.subject_type = 'reservation' AND s.subject_id = ${stay} AND s.finished_at IS NULL AND (s.holds_state OR s.holds_money))
   OR EXISTS (SELECT FROM transaction t JOIN saga s ON s.subject_type = 'transaction' AND s.subject_id = t.id AND s.finished_at IS NULL
     WHERE t.reservation_id = ${stay} AND t.type = 'REFUND'))`;
 

@@ -2,12 +2,14 @@ import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import type { RefundBearer } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
-import { toMajor } from '../../kernel/money.ts';
+import { formatMajor, toMajor } from '../../kernel/money.ts';
+import { isOver, limitsAt } from '../approvals/limits.ts';
+import { assertApproved, assertNoQuestion, assertNotDeclined } from '../approvals/of-saga.ts';
 import type { Ports } from '../ports.ts';
 import { refusalDetails } from '../reservations/actions.ts';
 import { refusalOfRefund } from '../reservations/refusals.ts';
-import { isOverLimit, REFUND_REVIEW } from './cancellation.ts';
-import { assertApproved, readPayableStay } from './payable.ts';
+import { REFUND_REVIEW } from './cancellation.ts';
+import { readPayableStay } from './payable.ts';
 import { assertTaken } from './payment-amount.ts';
 import { IS_LIVE_REFUND } from './receipts.ts';
 import { chargesOf, planRefund, type RefundedStay, refundableOf } from './refund-booking.ts';
@@ -19,6 +21,7 @@ export const REFUND_BEARERS = ['SPLIT', 'AGENCY', 'OWNER'] as const satisfies re
 export interface RefundOrder {
   readonly amountMinor: number;
   readonly currency: string;
+  readonly reason: string;
 }
 export type RefundPlan = RefundedStay & {
   /** The part of the amount, in minor units, that had been divided, and so is borne by a party. The rest is the guest's credit. */
@@ -27,13 +30,14 @@ export type RefundPlan = RefundedStay & {
 
 /**
  * Refuses a refund that cannot be made, before anything is booked. Throws `RESERVATION_NOT_FOUND`, `CURRENCY_MISMATCH`,
- * `NOTHING_TO_REFUND`, `REFUND_EXCEEDS_CAPTURED`, `AMOUNT_PRECISION` for a part that its gateway cannot send, and
- * `APPROVAL_REQUIRED` when the refunds of this kind come to more than one person may decide (domain.md 4).
+ * `NOTHING_TO_REFUND`, `REFUND_EXCEEDS_CAPTURED`, `AMOUNT_PRECISION` for a part that its gateway cannot send,
+ * `APPROVAL_REQUIRED` when the refunds of this kind come to more than one person may decide (domain.md 4), `APPROVAL_DECLINED`, and
+ * `SAGA_IN_PROGRESS` while another question about the stay's money is open.
  */
 export async function assertRefundable(
   db: Db,
   ports: Pick<Ports, 'amountStep'>,
-  { amountMinor, currency }: RefundOrder,
+  { amountMinor, currency, reason }: RefundOrder,
   saga: {
     readonly sagaId: string;
     readonly subjectId: string;
@@ -41,6 +45,7 @@ export async function assertRefundable(
     readonly requestedAt: Date;
   },
 ): Promise<RefundPlan> {
+  assertNoQuestion(await assertNotDeclined(db, saga.subjectId, saga.sagaId));
   const stay = await readPayableStay(db, saga.subjectId, saga.requestedAt);
   if (currency !== stay.currency) throw new RoomyError('CURRENCY_MISMATCH', { details: { currency: stay.currency } });
   const charges = await chargesOf(db, saga.subjectId).execute();
@@ -60,8 +65,12 @@ export async function assertRefundable(
   const distributedMinor = parts.reduce((sum, part) => sum + part.distributedMinor, 0);
   // Together with earlier ones: a large refund is not made small by asking for it in parts.
   const decidedMinor = distributedMinor === 0 ? 0 : distributedMinor + (await decidedBefore(db, saga.subjectId));
-  const review = isOverLimit(decidedMinor, currency) ? REFUND_REVIEW : null;
-  await assertApproved(db, saga.sagaId, saga.requestedBy, review);
+  const { overrideMinor } = await limitsAt(db, saga.requestedAt);
+  if (isOver(overrideMinor, decidedMinor, currency)) {
+    const asked = `Refund ${currency} ${formatMajor({ amountMinor, currency })} of stay ${saga.subjectId} as goodwill: ${reason}`;
+    const question = { kind: 'GOODWILL', asked, amountMinor, currency, propertyId: stay.propertyId } as const;
+    await assertApproved(db, saga.sagaId, question, REFUND_REVIEW);
+  }
   return {
     reservationId: stay.reservationId,
     ownerId: stay.ownerId,

@@ -3,6 +3,17 @@ import type { Money } from '../../kernel/money.ts';
 import { accounts, credit, debit, post } from './ledger.ts';
 import { insertBooked } from './store/booked.ts';
 
+export interface OwnerCost {
+  readonly ownerId: string;
+  readonly taskId: string;
+  readonly propertyId: string;
+  /** What it was for, as it was approved. */
+  readonly text: string;
+  /** Absent: the owner has said yes to the estimate. */
+  readonly approvalId?: string;
+  readonly postedBy: string;
+}
+
 /**
  * Charges an owner with a cost that the agency has paid, such as a repair: a line on the owner's statement, taken off the next
  * payouts like any other debt of the owner (domain.md 14, 9.2). Answers the id of the transaction; once for each task, whose
@@ -11,20 +22,20 @@ import { insertBooked } from './store/booked.ts';
 export async function chargeOwner(
   tx: Tx,
   { amountMinor, currency }: Money,
-  order: { readonly ownerId: string; readonly taskId: string; readonly postedBy: string },
+  { ownerId, postedBy, ...details }: OwnerCost,
 ): Promise<string> {
-  const effectKey = `${order.taskId}-cost`;
+  const effectKey = `${details.taskId}-cost`;
   const transactionId = await insertBooked(tx, {
     type: 'ADJUSTMENT',
-    owner_id: order.ownerId,
+    owner_id: ownerId,
     amount_minor: -amountMinor,
     currency,
     effect_key: effectKey,
-    details: JSON.stringify({ reason: 'REPAIR', taskId: order.taskId }),
+    details: JSON.stringify({ reason: 'REPAIR', ...details }),
   });
   await post(tx, {
     sagaId: null,
-    postedBy: order.postedBy,
+    postedBy,
     effectKey,
     kind: 'ADJUSTMENT',
     purpose: 'COST',
@@ -32,10 +43,7 @@ export async function chargeOwner(
     transactionId,
     reservationId: null,
     paymentId: null,
-    lines: [
-      debit(accounts.ownerPayable(order.ownerId, currency), amountMinor),
-      credit(accounts.bank(currency), amountMinor),
-    ],
+    lines: [debit(accounts.ownerPayable(ownerId, currency), amountMinor), credit(accounts.bank(currency), amountMinor)],
   });
   return transactionId;
 }

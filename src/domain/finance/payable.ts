@@ -3,8 +3,9 @@ import type { Db } from '../../db/client.ts';
 import { literals } from '../../db/literal.ts';
 import type { PaymentStatus, ReservationStatus } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
-import { toMajor } from '../../kernel/money.ts';
+import { formatMajor, toMajor } from '../../kernel/money.ts';
 import { savedZone } from '../../kernel/time-zone.ts';
+import type { SagaQuestion } from '../approvals/of-saga.ts';
 import { refusalDetails } from '../reservations/actions.ts';
 import { boundTermsOf } from '../reservations/bound-terms.ts';
 import { refusalOfPayment } from '../reservations/refusals.ts';
@@ -147,36 +148,15 @@ export function findPayment(
     .executeTakeFirst();
 }
 
-/** Whether a person other than its requester has resumed a parked saga; the requester's own retry does not count. */
-async function isApproved(db: Db, sagaId: string, requestedBy: string): Promise<boolean> {
-  const row = await db
-    .selectFrom('audit_log')
-    .select('seq')
-    .where('saga_id', '=', sagaId)
-    .where('event', '=', 'SAGA_RESUMED')
-    .where('actor', '<>', requestedBy)
-    .limit(1)
-    .executeTakeFirst();
-  return row !== undefined;
-}
-
-/** Why an approval is needed: the signals of the fraud rules, or another rule. */
-export interface Review {
-  readonly score: number;
-  readonly signals: readonly { readonly rule: string; readonly points: number }[];
-}
-
-/**
- * A payment under review goes on only after a person other than its requester has approved it. Otherwise this throws
- * `refusal`; with `PAYMENT_BLOCKED` nobody is asked to approve.
- */
-export async function assertApproved(
-  db: Db,
-  sagaId: string,
-  requestedBy: string,
-  review: Review | null,
-  refusal: 'APPROVAL_REQUIRED' | 'PAYMENT_BLOCKED' = 'APPROVAL_REQUIRED',
-): Promise<void> {
-  if (review === null || (await isApproved(db, sagaId, requestedBy))) return;
-  throw new RoomyError(refusal, { details: { ...review } });
-}
+/** What a second person is asked about a payment that looks odd. */
+export const paymentQuestion = (
+  { reservationId, propertyId }: PayableStay,
+  { amountMinor, currency }: Pick<PaymentOrder, 'amountMinor' | 'currency'>,
+  signals: readonly { readonly rule: string }[],
+): SagaQuestion => ({
+  kind: 'PAYMENT_REVIEW',
+  asked: `Charge ${currency} ${formatMajor({ amountMinor, currency })} for stay ${reservationId}, which looks odd: ${signals.map(({ rule }) => rule).join(', ')}`,
+  amountMinor,
+  currency,
+  propertyId,
+});

@@ -35,7 +35,7 @@ export interface PayoutRules {
 
 /**
  * Checks a payout and makes the bank instruction of it. Throws `NOT_FOUND`, `NOT_A_PAYOUT`, `ALREADY_PAID`, `PAYOUT_NOT_PAYABLE` (cancelled, on its way, held, or its payment
- * is not through), `PAYOUT_BEFORE_SCHEDULE`, `PAYOUT_EXCEEDS_BALANCE`.
+ * is not through, or its account was changed), `PAYOUT_BEFORE_SCHEDULE`, `PAYOUT_EXCEEDS_BALANCE`.
  */
 export async function assertPayable(
   db: Db,
@@ -47,13 +47,17 @@ export async function assertPayable(
   if (!row) throw new RoomyError('NOT_FOUND', { text: 'Transaction not found' });
   if (row.type !== 'OWNER_PAYOUT') throw new RoomyError('NOT_A_PAYOUT', { details: { type: row.type } });
   if (row.payout_saga !== sagaId) assertState(row.status);
-  const refuse = (reason: string) => new RoomyError('PAYOUT_NOT_PAYABLE', { details: { status: row.status, reason } });
+  const refuse = (reason: string, more: object = {}) =>
+    new RoomyError('PAYOUT_NOT_PAYABLE', { details: { status: row.status, reason, ...more } });
   // A payment that may still be undone must not be paid out.
   if (row.made_by_open_saga) throw refuse('PAYMENT_NOT_FINISHED');
   if (row.payout_terms?.hold) throw refuse('OWNER_ON_HOLD');
   if (row.is_stay_held && row.status !== 'PROCESSING')
     throw refuse(row.is_disputed ? 'DISPUTED' : 'GATEWAY_NEWS_WAITING');
   if (row.payout_account === null) throw refuse('NO_PAYOUT_ACCOUNT');
+  // The money that is on its way already goes where it was sent.
+  if (row.payout_account_from !== null && row.payout_account_from > requestedAt && row.status !== 'PROCESSING')
+    throw refuse('PAYOUT_ACCOUNT_CHANGED', { until: row.payout_account_from.toISOString() });
   const early = row.scheduled_for !== null && row.scheduled_for > requestedAt;
   if (early && rules.strict) {
     throw new RoomyError('PAYOUT_BEFORE_SCHEDULE', { details: { scheduledFor: row.scheduled_for?.toISOString() } });
@@ -92,6 +96,7 @@ const readPayout = (db: Db, id: string) =>
       't.payout_saga',
       'o.payout_account',
       'o.payout_terms',
+      'o.payout_account_from',
       sql<boolean>`s.id IS NOT NULL AND s.finished_at IS NULL`.as('made_by_open_saga'),
       isStayHeld(sql`t.reservation_id`).as('is_stay_held'),
       isStayDisputed(sql`t.reservation_id`).as('is_disputed'),

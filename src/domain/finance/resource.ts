@@ -64,7 +64,7 @@ export async function listTransactions(
     ? selectTransactions(db).where(
         't.id',
         '=',
-        sql<string>`ANY(${newestInPortfolio({ agentId: scope.agentId, at: listed, limit })})`,
+        sql<string>`ANY(${newestInPortfolio({ holder: scope, at: listed, limit })})`,
       )
     : matching(selectTransactions(db), filter, page).where(ownTransaction(scope))
   )

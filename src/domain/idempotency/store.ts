@@ -23,7 +23,7 @@ export interface KeptAnswer {
   readonly body: Buffer;
 }
 /**
- * Keeps answers that hold a secret unreadable in the table: AES-256-GCM under a key that HKDF derives from the signing keys.
+ * Keeps answers that hold a secret unreadable in the table: AES-256-GCM under a key that HKDF derives from the keys of seals.
  * After a rotation an answer opens as long as its key is still configured; afterwards it is lost, and a repeat is refused
  * (`IDEMPOTENT_ANSWER_LOST`) instead of being carried out a second time.
  */

@@ -6,6 +6,7 @@ import { printerFor } from './print.ts';
 import { variablesOf } from './render.ts';
 import { TEMPLATES } from './templates.ts';
 import { accessColumns } from './variables/access.ts';
+import { accountColumns } from './variables/account.ts';
 import { CATALOGUE, type VariableName } from './variables/index.ts';
 import { moneyColumns } from './variables/money.ts';
 import { peopleColumns } from './variables/people.ts';
@@ -77,6 +78,7 @@ export function loadFacts(db: Db | Tx, notificationIds: readonly string[]) {
         ...moneyColumns(USES),
         ...taskColumns(USES),
         ...accessColumns,
+        ...accountColumns(USES),
         ownFacts().as('own'),
       ])
       .execute()

@@ -2,6 +2,7 @@ import type { Db } from '../../db/client.ts';
 import { handBackRows } from '../notifications/store/deliver.ts';
 import { forgetFailures, type RowFailure, recordFailures } from '../sweeps/failures.ts';
 import { byHalves, sweepBatch } from '../sweeps/isolate.ts';
+import { loadTaken } from './daily-caps.ts';
 import { type Conditions, loadConditions } from './delivery-conditions.ts';
 import { type Facts, loadFacts } from './delivery-facts.ts';
 import {
@@ -42,19 +43,23 @@ async function claimSome(db: Db, mode: ClaimMode, limit: number): Promise<readon
 export interface Known {
   readonly facts: ReadonlyMap<string, Facts>;
   readonly conditions: ReadonlyMap<string, Conditions>;
+  /** How many their recipients have had today; empty where that does not matter. */
+  readonly taken: ReadonlyMap<string, { readonly count: number }>;
   readonly texts: SavedTexts;
   /** Of these nothing could be read. */
   readonly failures: readonly RowFailure[];
 }
 
 /**
- * Everything that the delivery of claimed rows needs: facts, conditions and saved texts, in three statements for the whole batch. A
- * row that spoils a statement is in `failures`, by its id, and in neither map.
+ * Everything that the delivery of claimed rows needs: facts, conditions, saved texts and, with caps, what recipients have had, in a
+ * statement each for the whole batch. A row that spoils a statement is in `failures`, by its id, and in no map.
  */
-export async function loadKnown(db: Db, claimed: readonly ClaimedNotification[]): Promise<Known> {
+export async function loadKnown(db: Db, claimed: readonly ClaimedNotification[], capped: boolean): Promise<Known> {
   const ids = claimed.map(({ id }) => id);
   const facts = new Map<string, Facts>();
   const conditions = new Map<string, Conditions>();
+  const taken = new Map<string, { readonly id: string; readonly count: number }>();
+  const counted = capped ? claimed.filter(({ recipientType }) => recipientType !== 'OPS').map(({ id }) => id) : [];
   const keep = <T extends { readonly id: string }>(into: Map<string, T>, rows: readonly T[]): void => {
     for (const row of rows) into.set(row.id, row);
   };
@@ -65,8 +70,9 @@ export async function loadKnown(db: Db, claimed: readonly ClaimedNotification[])
     ),
     byHalves(ids, async (some) => keep(facts, await loadFacts(db, some))),
     byHalves(ids, async (some) => keep(conditions, await loadConditions(db, some))),
+    byHalves(counted, async (some) => keep(taken, await loadTaken(db, some))),
   ]);
-  return { facts, conditions, texts, failures: failures.flat().map(({ item, error }) => ({ id: item, error })) };
+  return { facts, conditions, taken, texts, failures: failures.flat().map(({ item, error }) => ({ id: item, error })) };
 }
 
 type Result = ClaimedNotification & { readonly verdict: Verdict };

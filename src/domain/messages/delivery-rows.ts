@@ -12,6 +12,7 @@ import { inScope, type Scope } from '../sweeps/isolate.ts';
 export interface ClaimedNotification {
   readonly id: string;
   readonly effectKey: string;
+  readonly event: string;
   readonly template: string;
   readonly channel: Channel;
   readonly recipientType: RecipientType;

@@ -4,13 +4,17 @@ import { canonicalEmail } from '../../kernel/email.ts';
 import { messageOf } from '../../kernel/errors.ts';
 import { sha256OfBytes } from '../../kernel/json.ts';
 import type { Logger } from '../../kernel/log.ts';
+import type { MessageCaps } from '../../kernel/message-caps.ts';
 import { canonicalPhone } from '../../kernel/phone.ts';
+import type { TextSeal } from '../../kernel/text-seal.ts';
 import { raiseAlert } from '../notifications/alerts.ts';
 import type { Messenger, OutgoingMessage, SendOutcome } from '../ports.ts';
 import type { RowFailure } from '../sweeps/failures.ts';
 import { byHalves } from '../sweeps/isolate.ts';
 import { heldForAccess } from './access-hold.ts';
+import { withOpenedLink } from './account-link.ts';
 import { messageOf as catalogued } from './catalogue/index.ts';
+import { createDay, DAILY_LIMIT } from './daily-caps.ts';
 import { heldBack, IN_DIGEST, untrue } from './delivery-conditions.ts';
 import { valuesOf } from './delivery-facts.ts';
 import { claim, digest, handBack, type Known, loadKnown, noteFailures, record } from './delivery-isolated.ts';
@@ -38,6 +42,10 @@ export interface DeliveryDeps {
   readonly opsEmail: string;
   /** Of the API, as people reach it, for links in mails. */
   readonly publicUrl: string;
+  /** Opens the links of sign-ins, which lie sealed in their rows. */
+  readonly secrets: TextSeal;
+  /** How many messages one recipient gets a day; absent: any number. */
+  readonly caps?: MessageCaps;
   readonly log: Logger;
 }
 
@@ -72,12 +80,14 @@ async function deliver(
   verdicts: Map<ClaimedNotification, Verdict>,
 ): Promise<void> {
   const { db } = deps;
-  const known = await loadKnown(db, claimed);
+  const known = await loadKnown(db, claimed, deps.caps !== undefined);
+  const day = createDay(deps.caps, known.taken);
   const unread = new Set(known.failures.map(({ id }) => id));
   const failures = [...known.failures];
   const outgoing = new Map<Messenger, Prepared[]>();
   for (const row of claimed) {
-    const prepared = unread.has(row.id) ? NOT_READ : prepareSafely(row, known, deps, failures);
+    const readied = unread.has(row.id) ? NOT_READ : prepareSafely(row, known, deps, failures);
+    const prepared = 'status' in readied ? readied : (day.refusal(row) ?? readied);
     if ('status' in prepared) {
       verdicts.set(row, prepared);
       continue;
@@ -194,7 +204,7 @@ function prepareSafely(
 
 /** The message to send, or why it is not sent. */
 function prepare(row: ClaimedNotification, read: Known, deps: DeliveryDeps): Prepared | Verdict {
-  const facts = read.facts.get(row.id);
+  const facts = withOpenedLink(read.facts.get(row.id), deps.secrets);
   const conditions = read.conditions.get(row.id);
   const { texts } = read;
   // Only a crash in every attempt gets here: this row may be what kills the process.
@@ -206,7 +216,9 @@ function prepare(row: ClaimedNotification, read: Known, deps: DeliveryDeps): Pre
   const known = { facts, conditions, template: row.template, recipientId: row.recipientId };
   const held = untrue(known) ?? heldBack(known);
   if (held) return held;
-  const address = row.recipientType === 'OPS' ? deps.opsEmail : row.channel === 'SMS' ? facts.phone : facts.email;
+  // Of a sign-in the account's own: that of its record may be another, and is not the one that was invited.
+  const own = row.channel === 'SMS' ? facts.phone : facts.email;
+  const address = facts.accountEmail ?? (row.recipientType === 'OPS' ? deps.opsEmail : own);
   if (!address) return { status: 'SKIPPED', reason: 'NO_ADDRESS' };
   const to = row.channel === 'SMS' ? canonicalPhone(address) : (canonicalEmail(address) ?? address);
   if (to === null) return { status: 'FAILED', reason: 'INVALID_PHONE' };
@@ -236,7 +248,7 @@ function prepare(row: ClaimedNotification, read: Known, deps: DeliveryDeps): Pre
       version: text.version,
       subject: rendered.subject,
       toldStart: catalogued(template.event)?.namesStart ? (facts.taskStartAt?.toISOString() ?? null) : null,
-      body: withoutSecrets(rendered.text, [facts.accessCode, facts.approvalToken, facts.offerToken]),
+      body: withoutSecrets(rendered.text, [facts.accessCode, facts.approvalToken, facts.offerToken, facts.linkSecret]),
       hash: sha256OfBytes(Buffer.from(rendered.html ?? rendered.text)).toString('hex'),
     },
   };
@@ -287,18 +299,23 @@ function verdictOf(outcome: SendOutcome | undefined, rendered: SentContent): Ver
 /** Somebody must see to what is not sent; of each kind there is one alert an hour, and none about an alert. */
 async function alertUnsent(
   db: Db,
-  results: readonly (Pick<ClaimedNotification, 'id' | 'template' | 'recipientType' | 'attempts' | 'waits'> & {
+  results: readonly (Pick<
+    ClaimedNotification,
+    'id' | 'template' | 'channel' | 'recipientType' | 'attempts' | 'waits'
+  > & {
     readonly verdict: Verdict;
   })[],
 ): Promise<void> {
-  for (const { id, template, recipientType, attempts, waits, verdict } of results) {
+  for (const { id, template, channel, recipientType, attempts, waits, verdict } of results) {
     if (recipientType === 'OPS' || verdict.status === 'SENT') continue;
     const status = settled(verdict, attempts - waits);
     if (status !== 'BLOCKED' && status !== 'FAILED') continue;
     const alert = { about: 'message', id, source: 'notifications', step: template, code: verdict.reason } as const;
     // A wrong text concerns that text only; an address or a provider does not.
     const group = status === 'BLOCKED' ? `blocked-${template}` : 'failed';
-    await raiseAlert(db, { ...alert, group: `${group}-${verdict.reason}` });
+    // Whatever was to be said: somebody is sent too much.
+    const isTooMuch = verdict.reason === DAILY_LIMIT;
+    await raiseAlert(db, { ...alert, group: isTooMuch ? `daily-limit-${channel}` : `${group}-${verdict.reason}` });
   }
 }
 
@@ -324,7 +341,8 @@ function report(deps: DeliveryDeps, results: readonly { id: string; verdict: Ver
   const counts: Record<string, number> = {};
   for (const { id, verdict } of results) {
     counts[verdict.status] = (counts[verdict.status] ?? 0) + 1;
-    if (verdict.status === 'BLOCKED' || verdict.status === 'FAILED') {
+    // What is too much for a day may be hundreds, about which there is one alert an hour.
+    if ((verdict.status === 'BLOCKED' && verdict.reason !== DAILY_LIMIT) || verdict.status === 'FAILED') {
       deps.log.error({ notificationId: id, status: verdict.status, reason: verdict.reason }, 'a message is not sent');
     }
   }

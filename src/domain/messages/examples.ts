@@ -10,6 +10,9 @@ export const EXAMPLE_STAY: Facts = {
   own: null,
   recipientName: 'Aisha Rahman',
   email: 'aisha@example.com',
+  accountName: 'Aisha Rahman',
+  accountEmail: 'aisha@example.com',
+  linkSecret: 'example',
   phone: '+971501234567',
   locale: null,
   guestName: 'John Doe',
@@ -63,6 +66,7 @@ export const EXAMPLE_STAY: Facts = {
   acceptedAt: null,
   offerToken: null,
   askedBefore: false,
+  isCharged: true,
   payoutStays: [{ property: 'Marina View 1204', from: '2027-06-01', to: '2027-06-04', paid: 65_000, kept: 5_000 }],
   calendar: { from: '2027-06-01', to: '2027-06-03', nextArrival: '2027-06-05' },
   completion: {

@@ -37,7 +37,7 @@ export async function listNotifications(
     ? matching(db, filter, page)
     : db
         .selectFrom('notification')
-        .where('id', '=', sql<string>`ANY(${newestInPortfolio({ agentId, at: listed, limit })})`)
+        .where('id', '=', sql<string>`ANY(${newestInPortfolio({ holder: { agentId }, at: listed, limit })})`)
   )
     .selectAll()
     .select(exactInstant('created_at').as('position_at'))

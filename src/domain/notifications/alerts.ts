@@ -8,10 +8,11 @@ import { insertNotifications } from './store/order.ts';
 
 /**
  * The kind of thing that needs a person. It decides the text, and so which way out the text names. A `saga` is parked and
- * waits for a person; an `undone-saga` failed and asks for nothing; a `stuck-saga` is still tried.
+ * waits for a person; an `approval` is a saga, or a question about something else, that waits for a second person; an `undone-saga` failed and asks for nothing; a `stuck-saga` is still tried.
  */
 export const ALERT_SUBJECTS = [
   'saga',
+  'approval',
   'undone-saga',
   'stuck-saga',
   'reservation',
@@ -54,6 +55,7 @@ export type Alert =
 /** The keys of the texts of alerts, by subject; `other`: of all subjects without one. `catalogue/system-alert.ts` has the texts. */
 export const ALERT_TEXTS = {
   saga: 'system-alert.ops@1',
+  approval: 'approval-alert.ops@1',
   'undone-saga': 'undone-alert.ops@1',
   'stuck-saga': 'stuck-alert.ops@1',
   refund: 'refund-alert.ops@1',

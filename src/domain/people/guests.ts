@@ -5,7 +5,8 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
-import { inPortfolio, newestInPortfolio } from '../properties/portfolio.ts';
+import { newestInPortfolio } from '../properties/portfolio.ts';
+import { isGuestOf } from './reach.ts';
 
 export interface GuestFields {
   readonly name: string;
@@ -35,7 +36,13 @@ export const guestView = (row: Selectable<GuestTable>) => ({
 export async function createGuest(tx: Tx, guest: NewGuest, author: Author): Promise<GuestView> {
   const row = await tx
     .insertInto('guest')
-    .values({ ...columnsOf(guest), id: guest.id ?? newId('guest'), name: guest.name, email: guest.email })
+    .values({
+      ...columnsOf(guest),
+      id: guest.id ?? newId('guest'),
+      name: guest.name,
+      email: guest.email,
+      created_by: author.actor,
+    })
     .returningAll()
     .executeTakeFirstOrThrow();
   await recordChange(tx, author, {
@@ -48,7 +55,7 @@ export async function createGuest(tx: Tx, guest: NewGuest, author: Author): Prom
   return guestView(row);
 }
 
-/** An agent sees the guests of a portfolio, and those who have not booked yet; `agentId` null: all. */
+/** An agent sees the guests of a portfolio, and those whom the agent has added; `agentId` null: all. */
 export async function listGuests(db: Db, agentId: string | null, page: PageRequest): Promise<Page<GuestView>> {
   const limit = page.limit + 1;
   const listed = (propertyId: RawBuilder<string>) =>
@@ -62,21 +69,20 @@ export async function listGuests(db: Db, agentId: string | null, page: PageReque
       .limit(limit);
   let query = db.selectFrom('guest').selectAll().select(exactInstant('created_at').as('position_at'));
   if (agentId !== null) {
-    const newest = newestInPortfolio({ agentId, at: listed, own: listed(WITHOUT_STAY), limit });
+    const added = db
+      .selectFrom('guest')
+      .select(['id', 'created_at as at'])
+      .where('created_by', '=', agentId)
+      .where(page.after ? isAfter('created_at', 'id', page.after) : sql<boolean>`true`)
+      .orderBy('created_at', 'desc')
+      .orderBy('id', 'desc')
+      .limit(limit);
+    const newest = newestInPortfolio({ holder: { agentId }, at: listed, own: added, limit });
     query = query.where('id', '=', sql<string>`ANY(${newest})`);
   } else if (page.after) query = query.where(isAfter('created_at', 'id', page.after));
   const rows = await query.orderBy('created_at', 'desc').orderBy('id', 'desc').limit(limit).execute();
   return cutPage(rows, page.limit, guestView);
 }
-
-/** The place of guests who have not booked yet. */
-const WITHOUT_STAY = sql<string>`''`;
-
-const isKnownTo = (agentId: string | null) =>
-  agentId === null
-    ? sql<boolean>`true`
-    : sql<boolean>`(NOT EXISTS (SELECT FROM reservation r WHERE r.guest_id = guest.id)
-        OR EXISTS (SELECT FROM reservation r WHERE r.guest_id = guest.id AND ${inPortfolio(sql.ref('r.property_id'), agentId)}))`;
 
 /** The guest; with `agentId`, only one that this agent knows. Throws `NOT_FOUND`. */
 export async function getGuest(db: Db | Tx, id: string, agentId: string | null): Promise<GuestView> {
@@ -84,15 +90,21 @@ export async function getGuest(db: Db | Tx, id: string, agentId: string | null):
     .selectFrom('guest')
     .selectAll()
     .where('id', '=', id)
-    .where(isKnownTo(agentId))
+    .where(isGuestOf(agentId))
     .executeTakeFirst();
   if (!row) throw notFound();
   return guestView(row);
 }
 
-/** Locked until the end of the transaction. Throws `NOT_FOUND`. */
-export async function lockGuest(tx: Tx, id: string) {
-  const row = await tx.selectFrom('guest').select('version').where('id', '=', id).forUpdate().executeTakeFirst();
+/** Locked until the end of the transaction; with `agentId`, only one that this agent knows. Throws `NOT_FOUND`. */
+export async function lockGuest(tx: Tx, id: string, agentId: string | null) {
+  const row = await tx
+    .selectFrom('guest')
+    .select('version')
+    .where('id', '=', id)
+    .where(isGuestOf(agentId))
+    .forUpdate()
+    .executeTakeFirst();
   if (!row) throw notFound();
   return row;
 }

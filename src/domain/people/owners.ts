@@ -1,4 +1,4 @@
-import type { Selectable } from 'kysely';
+import { type Selectable, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import type { OwnerTable, PayoutTerms } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
@@ -7,6 +7,7 @@ import { parseAnswerable, toMajor } from '../../kernel/money.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
+import { isOwnerOf } from './reach.ts';
 
 export interface OwnerFields {
   readonly name: string;
@@ -66,9 +67,13 @@ export async function createOwner(tx: Tx, owner: NewOwner, author: Author): Prom
   return ownerView(row);
 }
 
-/** A page of owners, newest first. */
-export async function listOwners(db: Db, page: PageRequest): Promise<Page<OwnerView>> {
-  let query = db.selectFrom('owner').selectAll().select(exactInstant('created_at').as('position_at'));
+/** A page of owners, newest first; an agent sees those of a portfolio. */
+export async function listOwners(db: Db, agentId: string | null, page: PageRequest): Promise<Page<OwnerView>> {
+  let query = db
+    .selectFrom('owner')
+    .selectAll()
+    .select(exactInstant('created_at').as('position_at'))
+    .where(isOwnerOf(agentId));
   if (page.after) query = query.where(isAfter('created_at', 'id', page.after));
   const rows = await query
     .orderBy('created_at', 'desc')
@@ -78,27 +83,49 @@ export async function listOwners(db: Db, page: PageRequest): Promise<Page<OwnerV
   return cutPage(rows, page.limit, ownerView);
 }
 
-/** The owner. Throws `NOT_FOUND`. */
-export async function getOwner(db: Db, id: string): Promise<OwnerView> {
-  const row = await db.selectFrom('owner').selectAll().where('id', '=', id).executeTakeFirst();
+/** The owner; with `agentId`, only one of this agent's portfolio. Throws `NOT_FOUND`. */
+export async function getOwner(db: Db, id: string, agentId: string | null): Promise<OwnerView> {
+  const row = await db
+    .selectFrom('owner')
+    .selectAll()
+    .where('id', '=', id)
+    .where(isOwnerOf(agentId))
+    .executeTakeFirst();
   if (!row) throw notFound();
   return ownerView(row);
 }
 
-/** Changes an owner of an expected version, with its audit row. Throws `NOT_FOUND`, `PRECONDITION_FAILED`. */
-export async function changeOwner(
+/** An owner who was changed, and the owner's payout account: `changed` to another than an earlier one, payouts to which wait. */
+export type ChangedOwner = { readonly owner: OwnerView } & (
+  | { readonly account: 'kept' | 'first' | 'removed' }
+  | { readonly account: 'changed'; readonly from: Date }
+);
+
+/**
+ * Changes the row of an owner of an expected version, with its audit row; what follows from another account is the caller's to do
+ * (`stays/change-owner.ts`), payouts to which wait `accountWaitHours`. Throws `NOT_FOUND`, `PRECONDITION_FAILED`.
+ */
+export async function updateOwner(
   tx: Tx,
   id: string,
   change: OwnerChange,
   expected: ExpectedVersions,
-  author: Author,
-): Promise<OwnerView> {
-  const before = await tx.selectFrom('owner').select('version').where('id', '=', id).forUpdate().executeTakeFirst();
+  { accountWaitHours, ...author }: Author & { readonly accountWaitHours: number },
+): Promise<ChangedOwner> {
+  const before = await tx.selectFrom('owner').selectAll().where('id', '=', id).forUpdate().executeTakeFirst();
   if (!before) throw notFound();
   assertVersion(before.version, expected);
+  const isOther = change.payoutAccount !== undefined && change.payoutAccount !== before.payout_account;
+  // An account that is taken away first, and another one set after that, is a changed account all the same.
+  const waits = isOther && (before.payout_account !== null || before.payout_account_from !== null);
   const row = await tx
     .updateTable('owner')
-    .set({ ...columnsOf(change), version: before.version + 1 })
+    .set({
+      ...columnsOf(change),
+      ...(waits ? { payout_account_from: sql<Date>`now() + ${accountWaitHours}::int * interval '1 hour'` } : {}),
+      ...(change.email !== undefined && change.email !== before.email ? FORMER_EMAIL : {}),
+      version: before.version + 1,
+    })
     .where('id', '=', id)
     .returningAll()
     .executeTakeFirstOrThrow();
@@ -109,7 +136,40 @@ export async function changeOwner(
     fields: fieldsOf(change),
     version: row.version,
   });
-  return ownerView(row);
+  const owner = ownerView(row);
+  if (!isOther) return { owner, account: 'kept' };
+  if (row.payout_account === null) return { owner, account: 'removed' };
+  const { payout_account_from: from } = row;
+  return waits && from !== null ? { owner, account: 'changed', from } : { owner, account: 'first' };
+}
+
+/** The address of before all changes of the last 30 days: who takes over an account may change the address more than once. */
+const FORMER_EMAIL = {
+  email_before: sql<string>`CASE WHEN email_changed_at > now() - interval '30 days' THEN email_before ELSE email END`,
+  email_changed_at: sql<Date>`now()`,
+};
+
+/** A second person has approved the changed account: payouts to it need not wait any longer. */
+export const acceptPayoutAccount = (tx: Tx, id: string, author: Author): Promise<void> =>
+  endAccountWait(tx, id, { payout_account_from: sql<Date>`now()` }, author);
+
+/** A second person has refused the changed account: there is none until one is set, which waits again. */
+export const dropPayoutAccount = (tx: Tx, id: string, author: Author): Promise<void> =>
+  endAccountWait(tx, id, { payout_account: null }, author);
+
+async function endAccountWait(
+  tx: Tx,
+  id: string,
+  values: { readonly payout_account: null } | { readonly payout_account_from: ReturnType<typeof sql<Date>> },
+  author: Author,
+): Promise<void> {
+  const { version } = await tx
+    .updateTable('owner')
+    .set({ ...values, version: sql<number>`version + 1` })
+    .where('id', '=', id)
+    .returning('version')
+    .executeTakeFirstOrThrow();
+  await recordChange(tx, author, { noun: 'owner', id, event: 'OWNER_UPDATED', fields: ['payoutAccount'], version });
 }
 
 const notFound = (): RoomyError => new RoomyError('NOT_FOUND', { text: 'Owner not found' });

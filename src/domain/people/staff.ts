@@ -6,6 +6,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
+import { isStaffOf } from './reach.ts';
 
 export interface StaffFields {
   readonly name: string;
@@ -72,9 +73,18 @@ export async function createStaff(tx: Tx, staff: NewStaff, author: Author): Prom
   return staffView(row);
 }
 
-/** A page of staff, newest first. */
-export async function listStaff(db: Db, filter: StaffFilter, page: PageRequest): Promise<Page<StaffView>> {
-  let query = db.selectFrom('staff').selectAll().select(exactInstant('created_at').as('position_at'));
+/** A page of staff, newest first; an agent sees who can work in a portfolio. */
+export async function listStaff(
+  db: Db,
+  filter: StaffFilter,
+  agentId: string | null,
+  page: PageRequest,
+): Promise<Page<StaffView>> {
+  let query = db
+    .selectFrom('staff')
+    .selectAll()
+    .select(exactInstant('created_at').as('position_at'))
+    .where(isStaffOf(agentId));
   if (filter.role !== undefined) query = query.where('role', '=', filter.role);
   if (filter.active !== undefined) query = query.where('active', '=', literal(filter.active));
   if (page.after) query = query.where(isAfter('created_at', 'id', page.after));
@@ -86,9 +96,14 @@ export async function listStaff(db: Db, filter: StaffFilter, page: PageRequest):
   return cutPage(rows, page.limit, staffView);
 }
 
-/** The member of staff. Throws `NOT_FOUND`. */
-export async function getStaff(db: Db, id: string): Promise<StaffView> {
-  const row = await db.selectFrom('staff').selectAll().where('id', '=', id).executeTakeFirst();
+/** The member of staff; with `agentId`, only one who can work in this agent's portfolio. Throws `NOT_FOUND`. */
+export async function getStaff(db: Db, id: string, agentId: string | null): Promise<StaffView> {
+  const row = await db
+    .selectFrom('staff')
+    .selectAll()
+    .where('id', '=', id)
+    .where(isStaffOf(agentId))
+    .executeTakeFirst();
   if (!row) throw notFound();
   return staffView(row);
 }

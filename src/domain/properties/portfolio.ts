@@ -1,6 +1,4 @@
 import { type Expression, type RawBuilder, type SqlBool, sql } from 'kysely';
-import type { Db, Tx } from '../../db/client.ts';
-import { RoomyError } from '../../kernel/errors.ts';
 
 /** The properties that an agent looks after: the condition goes into the WHERE of every query, never after it (security.md Z1, Z4). */
 export const inPortfolio = (propertyId: RawBuilder<unknown>, agentId: string | null): RawBuilder<SqlBool> =>
@@ -11,8 +9,19 @@ export const inPortfolio = (propertyId: RawBuilder<unknown>, agentId: string | n
 /** Rows of a list with the instant that it is ordered by. */
 type Listed = Expression<{ readonly id: string; readonly at: Date }>;
 
+/** Whose properties a reader sees: an agent's portfolio, or an owner's own; null: all. */
+export type Holder = { readonly agentId: string } | { readonly ownerId: string } | null;
+
+/** Of a property, or of the name that it has in a query. */
+export function isHeldBy(holder: Holder, property = 'property'): RawBuilder<SqlBool> {
+  if (holder === null) return sql`true`;
+  return 'ownerId' in holder
+    ? sql`${sql.ref(`${property}.owner_id`)} = ${holder.ownerId}`
+    : sql`${holder.agentId}::text = ANY(${sql.ref(`${property}.agent_ids`)})`;
+}
+
 export interface PortfolioPage {
-  readonly agentId: string;
+  readonly holder: NonNullable<Holder>;
   /** The rows of one property that fit, newest first, `limit` at the most. */
   readonly at: (propertyId: RawBuilder<string>) => Listed;
   /** Rows that the agent sees wherever they are: the same of them. */
@@ -25,9 +34,9 @@ export interface PortfolioPage {
  * property, and of these the newest. A condition on each row of a list would read everybody's history to find the
  * few that are an agent's.
  */
-export const newestInPortfolio = ({ agentId, at, own, limit }: PortfolioPage): RawBuilder<string[]> =>
+export const newestInPortfolio = ({ holder, at, own, limit }: PortfolioPage): RawBuilder<string[]> =>
   sql`ARRAY(SELECT newest.id FROM (
-      SELECT few.id, few.at FROM property place CROSS JOIN LATERAL ${at(sql`place.id`)} few WHERE ${agentId}::text = ANY(place.agent_ids)
+      SELECT few.id, few.at FROM property place CROSS JOIN LATERAL ${at(sql`place.id`)} few WHERE ${isHeldBy(holder, 'place')}
       UNION ${own ?? sql`SELECT NULL::text, NULL::timestamptz WHERE false`}) newest
     ORDER BY newest.at DESC, newest.id DESC LIMIT ${limit}::int)`;
 
@@ -37,14 +46,3 @@ export const eachInPortfolio = (
   rows: (propertyId: RawBuilder<string>) => Expression<unknown>,
 ): RawBuilder<unknown> =>
   sql`SELECT few.* FROM property place CROSS JOIN LATERAL ${rows(sql`place.id`)} few WHERE ${agentId}::text = ANY(place.agent_ids)`;
-
-/** Throws `REFERENCE_NOT_FOUND` as for a property that does not exist. */
-export async function assertInPortfolio(db: Db | Tx, propertyId: string, agentId: string): Promise<void> {
-  const own = await db
-    .selectFrom('property')
-    .select('id')
-    .where('id', '=', propertyId)
-    .where(inPortfolio(sql.ref('property.id'), agentId))
-    .executeTakeFirst();
-  if (!own) throw new RoomyError('REFERENCE_NOT_FOUND', { details: { field: 'propertyId' } });
-}

@@ -1,4 +1,4 @@
-import { type Selectable, sql } from 'kysely';
+import type { Selectable } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import type { Checklists, GeoPoint, PropertyTable, Readiness, StayCheck } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
@@ -6,7 +6,7 @@ import { newId } from '../../kernel/ids.ts';
 import { type Money, toMajor } from '../../kernel/money.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
-import { inPortfolio } from './portfolio.ts';
+import { type Holder, isHeldBy } from './portfolio.ts';
 import { insertProperty, updatePropertyRow } from './store.ts';
 
 export interface PropertyFields {
@@ -110,18 +110,18 @@ export async function createProperty(tx: Tx, property: NewProperty, author: Auth
   return propertyView(row);
 }
 
-/** An agent sees a portfolio; `agentId` null: all. */
+/** An agent sees a portfolio, an owner the owner's own. */
 export async function listProperties(
   db: Db,
   filter: PropertyFilter,
-  agentId: string | null,
+  holder: Holder,
   page: PageRequest,
 ): Promise<Page<PropertyView>> {
   let query = db
     .selectFrom('property')
     .selectAll()
     .select(exactInstant('created_at').as('position_at'))
-    .where(inPortfolio(sql.ref('property.id'), agentId));
+    .where(isHeldBy(holder));
   if (filter.ownerId !== undefined) query = query.where('owner_id', '=', filter.ownerId);
   if (filter.region !== undefined) query = query.where('region', '=', filter.region);
   if (page.after) query = query.where(isAfter('created_at', 'id', page.after));
@@ -133,24 +133,25 @@ export async function listProperties(
   return cutPage(rows, page.limit, propertyView);
 }
 
-/** The property; with `agentId`, only one of this agent's portfolio. Throws `NOT_FOUND`. */
-export async function getProperty(db: Db | Tx, id: string, agentId: string | null): Promise<PropertyView> {
+/** The property, if the holder has it. Throws `NOT_FOUND`. */
+export async function getProperty(db: Db | Tx, id: string, holder: Holder): Promise<PropertyView> {
   const row = await db
     .selectFrom('property')
     .selectAll()
     .where('id', '=', id)
-    .where(inPortfolio(sql.ref('property.id'), agentId))
+    .where(isHeldBy(holder))
     .executeTakeFirst();
   if (!row) throw notFound();
   return propertyView(row);
 }
 
-/** Locked until the end of the transaction. Throws `NOT_FOUND`. */
-export async function lockProperty(tx: Tx, id: string) {
+/** Locked until the end of the transaction, if the holder has it: one that is given to another agent meanwhile is not found. Throws `NOT_FOUND`. */
+export async function lockProperty(tx: Tx, id: string, holder: Holder) {
   const row = await tx
     .selectFrom('property')
     .select(['version', 'region'])
     .where('id', '=', id)
+    .where(isHeldBy(holder))
     .forUpdate()
     .executeTakeFirst();
   if (!row) throw notFound();
@@ -175,6 +176,8 @@ const columnsOf = (fields: PropertyChange) => ({
   cleaning_minutes: fields.cleaningMinutes,
   agent_ids: fields.agentIds,
   amenity_device: fields.amenityDevice,
+  // Whose device it is from now on, is decided by the index.
+  ...(fields.amenityDevice !== undefined && { shares_device: false }),
   readiness: fields.readiness,
   inspection_required: fields.inspectionRequired,
   strict_checks: fields.strictChecks,

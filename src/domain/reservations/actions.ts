@@ -48,6 +48,19 @@ export function selectStays(db: Db) {
             .where('saga.subject_type', '=', 'reservation')
             .whereRef('saga.subject_id', '=', 'reservation.id')
             .where('saga.finished_at', 'is', null)
+            // One that only waits for an approval holds none.
+            .where((held) =>
+              held.or([held('saga.holds_state', '=', literal(true)), held('saga.holds_money', '=', literal(true))]),
+            ),
+        )
+        .as('is_busy'),
+      eb
+        .exists(
+          eb
+            .selectFrom('saga')
+            .where('saga.subject_type', '=', 'reservation')
+            .whereRef('saga.subject_id', '=', 'reservation.id')
+            .where('saga.finished_at', 'is', null)
             .where('saga.holds_money', '=', literal(true)),
         )
         .as('is_money_busy'),
@@ -80,7 +93,7 @@ export type StayRow =
 export const factsOf = (row: StayRow): ActionFacts => ({
   ...row,
   ...row.place,
-  isBusy: row.active_saga_id !== null,
+  isBusy: Boolean(row.is_busy),
   isMoneyBusy: Boolean(row.is_money_busy),
   isBlock: row.guest_id === null,
   totalMinor: row.total_minor,

@@ -8,7 +8,7 @@ import type { Money } from '../../kernel/money.ts';
 import { isBareDate } from '../../kernel/period.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
-import { newestInPortfolio } from '../properties/portfolio.ts';
+import { type Holder, newestInPortfolio } from '../properties/portfolio.ts';
 import { actionsOf, factsOf, type StayRow, selectStays } from './actions.ts';
 import { insertReservation, updateReservationRow } from './store.ts';
 import { type ReservationView, reservationView } from './view.ts';
@@ -77,11 +77,11 @@ const dayAt = (text: string, less: string) =>
     : sql<string>`(SELECT ((${text}::timestamptz - ${less}::interval) AT TIME ZONE p.time_zone)::date
         FROM property p WHERE p.id = reservation.property_id)`;
 
-/** An agent sees the stays of a portfolio; null: the caller is none. */
+/** An agent sees the stays of a portfolio, an owner those of the owner's properties. */
 export async function listReservations(
   db: Db,
   filter: ReservationFilter,
-  agentId: string | null,
+  holder: Holder,
   page: PageRequest,
 ): Promise<Page<ReservationDetail>> {
   const limit = page.limit + 1;
@@ -97,9 +97,9 @@ export async function listReservations(
   const rows = await selectStays(db)
     .select(exactInstant('reservation.created_at').as('position_at'))
     .where(
-      agentId === null
+      holder === null
         ? matching(filter, page)
-        : sql<SqlBool>`reservation.id = ANY(${newestInPortfolio({ agentId, at: listed, limit })})`,
+        : sql<SqlBool>`reservation.id = ANY(${newestInPortfolio({ holder, at: listed, limit })})`,
     )
     .orderBy('reservation.created_at', 'desc')
     .orderBy('reservation.id', 'desc')

@@ -4,15 +4,16 @@ import { type GuestChange, type GuestView, guestView, lockGuest, updateGuest } f
 import { replanReminders } from '../reservations/store.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
 
-/** Throws `NOT_FOUND` and `PRECONDITION_FAILED`. Reminders follow a new telephone number or time zone. */
+/** With `agentId`, only of a guest that this agent knows. Throws `NOT_FOUND` and `PRECONDITION_FAILED`. Reminders follow a new telephone number or time zone. */
 export async function changeGuest(
   tx: Tx,
   id: string,
   change: GuestChange,
+  agentId: string | null,
   expected: ExpectedVersions,
   author: Author,
 ): Promise<GuestView> {
-  const before = await lockGuest(tx, id);
+  const before = await lockGuest(tx, id, agentId);
   assertVersion(before.version, expected);
   const row = await updateGuest(tx, id, change, before.version + 1);
   if (change.phone !== undefined || change.timeZone !== undefined) await replanReminders(tx, { guestId: id });

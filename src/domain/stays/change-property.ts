@@ -1,6 +1,7 @@
 import type { Tx } from '../../db/client.ts';
 import { releaseTasksElsewhere } from '../assignment/lost-tasks.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
+import type { Holder } from '../properties/portfolio.ts';
 import {
   lockProperty,
   type PropertyChange,
@@ -14,15 +15,16 @@ import { moveQuestions } from '../tasks/approvals.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
 import { retimeStaysOf } from './retime.ts';
 
-/** Throws `NOT_FOUND` and `PRECONDITION_FAILED`. Stays, tasks, reminders, questions and payouts ahead follow the change. */
+/** Of a property that the holder has. Throws `NOT_FOUND` and `PRECONDITION_FAILED`. Stays, tasks, reminders, questions and payouts ahead follow the change. */
 export async function changeProperty(
   tx: Tx,
   id: string,
   change: PropertyChange,
+  holder: Holder,
   expected: ExpectedVersions,
   author: Author,
 ): Promise<PropertyView> {
-  const before = await lockProperty(tx, id);
+  const before = await lockProperty(tx, id, holder);
   assertVersion(before.version, expected);
   // First the stays, then what was granted for them, as a change of a stay locks them.
   if (MOVES_REMINDERS.some((field) => change[field] !== undefined)) await replanReminders(tx, { propertyId: id });

@@ -1,4 +1,5 @@
 import type { Tx } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { dropAmountDue } from '../finance/store/amount-due.ts';
@@ -100,6 +101,8 @@ async function assertNoOpenSaga(tx: Tx, reservationId: string): Promise<void> {
     .where('subject_type', '=', 'reservation')
     .where('subject_id', '=', reservationId)
     .where('finished_at', 'is', null)
+    // One that only waits for an approval holds none, and looks at the stay again when it goes on.
+    .where((eb) => eb.or([eb('holds_state', '=', literal(true)), eb('holds_money', '=', literal(true))]))
     .executeTakeFirst();
   if (open) throw new RoomyError('SAGA_IN_PROGRESS', { details: { sagaExecutionId: open.id } });
 }

@@ -3,6 +3,7 @@ import { literal } from '../../db/literal.ts';
 import { readHeldTasks, releaseLostTasks } from '../assignment/lost-tasks.ts';
 import { notifyReleased } from '../assignment/release.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
+import { followStaff } from '../people/administer.ts';
 import { lockStaff, type StaffChange, type StaffView, staffView, updateStaff } from '../people/staff.ts';
 import { releaseTasks } from '../tasks/store/assign.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
@@ -25,6 +26,7 @@ export async function changeStaff(
   // A person who has left, or has another role, loses all tasks: somebody else is looked for at once.
   if (change.active === false || (change.role !== undefined && change.role !== before.role)) await releaseAll(tx, id);
   else if (held !== null) await releaseLostTasks(tx, held, row);
+  if (change.active === false || change.role !== undefined) await followStaff(tx, id, change, author);
   await recordChange(tx, author, {
     noun: 'staff',
     id,

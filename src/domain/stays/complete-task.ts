@@ -59,7 +59,7 @@ export async function completeTask(tx: Tx, order: CompleteTask, author: Author):
     completion,
     completedAt,
     startVisit: order.startVisit,
-    actor: author.actor,
+    author,
   });
   await recordAudit(tx, {
     streamId: `task:${task.id}`,

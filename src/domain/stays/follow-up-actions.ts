@@ -1,7 +1,7 @@
 import type { Tx } from '../../db/client.ts';
 import { literal, literals } from '../../db/literal.ts';
 import type { Completion, Readiness } from '../../db/schema.ts';
-import { chargeOwner } from '../finance/owner-costs.ts';
+import type { Author } from '../audit/record.ts';
 import { checkInPromptMessages } from '../messages/catalogue/check-in-prompt.ts';
 import { checkOutPromptMessages } from '../messages/catalogue/check-out-prompt.ts';
 import { maintenanceAlertMessages } from '../messages/catalogue/maintenance-alert.ts';
@@ -17,6 +17,7 @@ import { needsApproval } from '../tasks/approvals.ts';
 import { ensureCleaningAfter, ensureFollowUp, ensureInspection, ensureInspectionAgain } from '../tasks/follow-ups.ts';
 import { lookForCleanerNow } from '../tasks/store/assign.ts';
 import type { WorkItem } from '../tasks/work.ts';
+import { chargeRepair } from './charge-repair.ts';
 
 /** The follow-up actions of a completed task, `nextActions` in its answer (domain.md 14): each once, in the commit of the completion. */
 export type ActionName =
@@ -40,6 +41,7 @@ export type ActionName =
   | 'CALENDAR_UNBLOCKED'
   | 'OWNER_ASKED'
   | 'OWNER_CHARGED'
+  | 'CHARGE_NEEDS_APPROVAL'
   | 'SUPERVISOR_TOLD';
 export interface NextAction {
   readonly action: ActionName;
@@ -58,8 +60,8 @@ export interface Completed extends WorkItem {
   readonly completion: Completion;
   readonly completedAt: Date;
   readonly startVisit: StartVisit;
-  /** The person who completed it. */
-  readonly actor: string;
+  /** Who completed it. */
+  readonly author: Author;
 }
 
 /** Does the follow-up actions of a task whose row is COMPLETED, records them in `task_action`, and answers them in their order. */
@@ -249,10 +251,8 @@ async function repaired(tx: Tx, done: Completed): Promise<readonly NextAction[]>
     const inspectionId = await ensureInspectionAgain(tx, done);
     if (inspectionId !== null) actions.push({ action: 'INSPECTION_CREATED', subjectId: inspectionId });
   }
-  if (completion.cost?.chargeOwner) {
-    const order = { ownerId: property.owner_id, taskId: task.id, postedBy: done.actor };
-    actions.push({ action: 'OWNER_CHARGED', subjectId: await chargeOwner(tx, completion.cost, order) });
-  }
+  const charged = await chargeRepair(tx, done, done.author);
+  if (charged) actions.push(charged);
   if ((completion.findings ?? []).length > 0) return actions;
   await enqueueInTransaction(
     tx,

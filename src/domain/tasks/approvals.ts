@@ -1,11 +1,13 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
 import type { RepairApproval } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newSecret } from '../../kernel/ids.ts';
 import type { Money } from '../../kernel/money.ts';
 import { repairApprovalMessage } from '../messages/catalogue/maintenance-required.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
+import { isInForce } from '../people/standing.ts';
 
 /** Repairs that cost more than a property's limit wait for its owner's word. */
 
@@ -111,10 +113,41 @@ export async function findRepair(db: Db | Tx, decider: Decider): Promise<Repair>
   };
 }
 
+/** A repair that waits for its owner, with the address at which it is answered. */
+export interface OpenQuestion {
+  readonly token: string;
+  readonly title: string;
+  readonly propertyName: string;
+  readonly estimate: Money | null;
+}
+const MAX_QUESTIONS = 100;
+
+/** What waits for an owner's word, the oldest first. */
+export async function openQuestions(db: Db, ownerId: string): Promise<readonly OpenQuestion[]> {
+  const rows = await db
+    .selectFrom('repair_approval as a')
+    .innerJoin('task as t', 't.id', 'a.task_id')
+    .innerJoin('property as p', 'p.id', 't.property_id')
+    .select(['a.token', 't.title', 'p.name', 't.estimate_minor', 't.estimate_currency'])
+    .where('a.owner_id', '=', ownerId)
+    .where('t.approval', '=', literal('PENDING'))
+    .where('t.status', '=', literal('UNASSIGNED'))
+    .orderBy('t.created_at')
+    .orderBy('t.id')
+    .limit(MAX_QUESTIONS)
+    .execute();
+  return rows.map(({ token, title, name, estimate_minor: amountMinor, estimate_currency: currency }) => ({
+    token,
+    title,
+    propertyName: name,
+    estimate: amountMinor === null || currency === null ? null : { amountMinor, currency },
+  }));
+}
+
 function within(decider: Decider) {
   switch (decider.kind) {
     case 'TOKEN':
-      return sql<boolean>`a.token = ${decider.token}`;
+      return sql<boolean>`a.token = ${decider.token} AND ${isInForce(sql`a.owner_id`)}`;
     case 'OWNER':
       return sql<boolean>`t.id = ${decider.taskId} AND a.owner_id = ${decider.ownerId}`;
     case 'PORTFOLIO':

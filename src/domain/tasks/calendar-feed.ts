@@ -5,6 +5,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { newSecret } from '../../kernel/ids.ts';
 import { sha256OfBytes } from '../../kernel/json.ts';
 import { type Author, recordAudit } from '../audit/record.ts';
+import { isInForce } from '../people/standing.ts';
 
 /** The address of somebody's calendar: 256 random bits, of which only a digest is kept. */
 
@@ -39,6 +40,7 @@ export async function staffOfFeed(db: Db, token: string): Promise<string> {
     .select('f.staff_id')
     .where('f.token_hash', '=', digestOf(token))
     .where('s.active', '=', literal(true))
+    .where(isInForce(sql`s.id`))
     .executeTakeFirst();
   if (!row) throw new RoomyError('NOT_FOUND');
   return row.staff_id;

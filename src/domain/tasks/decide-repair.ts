@@ -34,6 +34,8 @@ export async function decideRepair(tx: Tx, decider: Decider, made: DecisionMade)
     .where('id', '=', taskId)
     .forUpdate()
     .executeTakeFirstOrThrow();
+  // The question may have gone to another owner while this answer waited for the task.
+  await findRepair(tx, decider);
   if (task.approval === decision) return findRepair(tx, decider);
   if (task.approval !== 'PENDING' || task.status !== 'UNASSIGNED') {
     const currentStatus = task.approval === 'PENDING' ? task.status : (task.approval ?? task.status);

@@ -2,7 +2,7 @@ import type { Db, Tx } from '../../db/client.ts';
 import type { PhotoType } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { sha256OfBytes } from '../../kernel/json.ts';
-import { assertOwnTask, type WorkScope } from './work.ts';
+import { assertOwnTask, lockOwnTask, type WorkScope } from './work.ts';
 
 /** Photos of a task. The one who takes a photo chooses its id, so that sending it twice stores it once. */
 
@@ -31,9 +31,8 @@ export async function addPhoto(tx: Tx, photo: NewPhoto, scope: WorkScope, upload
   const { taskId, photoId, bytes } = photo;
   const contentType = photoTypeOf(bytes);
   if (contentType === null) throw new RoomyError('UNSUPPORTED_MEDIA_TYPE', { text: 'A JPEG, PNG or WebP is needed' });
-  await assertOwnTask(tx, taskId, scope);
   // One at a time for a task, so that the count holds.
-  await tx.selectFrom('task').select('id').where('id', '=', taskId).forNoKeyUpdate().execute();
+  await lockOwnTask(tx, taskId, scope);
   const sha256 = sha256OfBytes(bytes);
   const known = await tx
     .selectFrom('task_photo')

@@ -1,7 +1,7 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
-import type { ChecklistItem, TaskPriority, TaskStatus, TaskType } from '../../db/schema.ts';
+import type { ChecklistItem, RepairApproval, TaskPriority, TaskStatus, TaskType } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import type { Money } from '../../kernel/money.ts';
@@ -10,7 +10,7 @@ import { maintenanceOrderedMessage } from '../messages/catalogue/maintenance-req
 import { inspectionMessage } from '../messages/catalogue/property-inspection.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
-import { newestInPortfolio } from '../properties/portfolio.ts';
+import { type Holder, newestInPortfolio } from '../properties/portfolio.ts';
 import { askOwner, needsApproval } from './approvals.ts';
 import { alertOfEmergency, blockCalendar } from './emergency.ts';
 import { insertTask } from './store/insert.ts';
@@ -46,6 +46,8 @@ export interface TaskFilter {
   readonly from?: string | undefined;
   /** Begins before. */
   readonly to?: string | undefined;
+  /** The owner's word about a repair that costs more than the limit. */
+  readonly approval?: RepairApproval | undefined;
   readonly includeDeleted?: boolean | undefined;
 }
 
@@ -108,11 +110,11 @@ function notifyOwner(tx: Tx, { id, type }: { readonly id: string; readonly type:
   return enqueueInTransaction(tx, `${id}-ordered`, [message], { sagaId: null, reservationId: null });
 }
 
-/** An agent sees the tasks of a portfolio, and its own wherever they are. */
+/** An agent sees the tasks of a portfolio, and its own wherever they are; an owner those of the owner's properties. */
 export async function listTasks(
   db: Db,
   filter: TaskFilter,
-  agentId: string | null,
+  holder: Holder,
   page: PageRequest,
 ): Promise<Page<TaskView>> {
   const limit = page.limit + 1;
@@ -123,15 +125,15 @@ export async function listTasks(
       .orderBy('created_at', 'desc')
       .orderBy('id', 'desc')
       .limit(limit);
-  const rows = await (agentId === null
+  const rows = await (holder === null
     ? matching(db, filter, page)
     : db.selectFrom('task').where(
         'id',
         '=',
         sql<string>`ANY(${newestInPortfolio({
-          agentId,
+          holder,
           at: (propertyId) => listed(sql`task.property_id = ${propertyId}`),
-          own: listed(sql`task.assignee_id = ${agentId}`),
+          ...('agentId' in holder && { own: listed(sql`task.assignee_id = ${holder.agentId}`) }),
           limit,
         })})`,
       )
@@ -154,6 +156,7 @@ function matching(db: Db, filter: TaskFilter, page: PageRequest) {
   if (filter.status !== undefined) query = query.where('status', '=', literal(filter.status));
   // Nobody's to do any more. The tasks of one stay are its whole record.
   else if (filter.reservationId === undefined) query = query.where('status', '<>', literal('OVERTAKEN'));
+  if (filter.approval !== undefined) query = query.where('approval', '=', literal(filter.approval));
   if (filter.type !== undefined) query = query.where('type', '=', literal(filter.type));
   if (filter.from !== undefined) query = query.where('scheduled_at', '>=', sql<Date>`${filter.from}::timestamptz`);
   if (filter.to !== undefined) query = query.where('scheduled_at', '<', sql<Date>`${filter.to}::timestamptz`);

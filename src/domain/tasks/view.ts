@@ -61,6 +61,9 @@ export interface Titled {
   readonly occurrence: string;
   readonly title: string;
 }
+/** Whether it is about a guest, so that what people write about it may name the guest. */
+export const isOfStay = ({ type }: Titled): boolean => OF_STAYS.has(type);
+
 /** The title without a guest's name, for the person who does the work. */
 export const neutralTitle = ({ type, occurrence, title }: Titled): string =>
   OCCASIONS[occurrence] ?? (OF_STAYS.has(type) ? WORK[type] : title);

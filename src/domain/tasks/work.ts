@@ -47,9 +47,14 @@ export async function assertOwnTask(db: Db | Tx, taskId: string, scope: WorkScop
   if (!row) throw new RoomyError('TASK_NOT_FOUND');
 }
 
+/** The same, decided on the locked task: it is nobody else's until the transaction has ended (security.md Z11). */
+export async function lockOwnTask(tx: Tx, taskId: string, scope: WorkScope): Promise<void> {
+  await tx.selectFrom('task').select('id').where('id', '=', taskId).forUpdate().execute();
+  await assertOwnTask(tx, taskId, scope);
+}
+
 /** The task with what its completion touches, locked until the end of the transaction. Throws `TASK_NOT_FOUND`. */
 export async function lockWork(tx: Tx, taskId: string, scope: WorkScope): Promise<WorkItem> {
-  await assertOwnTask(tx, taskId, scope);
   const task = await tx
     .selectFrom('task')
     .selectAll()
@@ -57,14 +62,15 @@ export async function lockWork(tx: Tx, taskId: string, scope: WorkScope): Promis
     .where('deleted_at', 'is', null)
     .forUpdate()
     .executeTakeFirst();
-  // Another hand may have given it to somebody else since.
-  if (!task || (scope.kind === 'OWN' && task.assignee_id !== scope.staffId)) throw new RoomyError('TASK_NOT_FOUND');
+  if (!task) throw new RoomyError('TASK_NOT_FOUND');
   const property = await tx
     .selectFrom('property')
     .selectAll()
     .where('id', '=', task.property_id)
     .forNoKeyUpdate()
     .executeTakeFirstOrThrow();
+  // Only now: another hand may have given the task or the property to somebody else while this one waited for it.
+  await assertOwnTask(tx, taskId, scope);
   const stay =
     task.reservation_id === null
       ? null

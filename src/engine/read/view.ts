@@ -144,9 +144,16 @@ function publicError(error: Json, reader: Reader): Json {
   const { cause, details, ...rest } = error;
   return {
     ...rest,
-    ...(details === undefined ? {} : { details: reader.detailsFor(details) }),
+    ...(details === undefined ? {} : { details: reader.detailsFor(withoutAsk(details)) }),
     ...(cause === undefined || !reader.seesCauses ? {} : { cause }),
   };
+}
+
+/** What a person is asked, amounts included, is read where it is decided, by who may decide. */
+function withoutAsk(details: Json): Json {
+  if (!isObject(details)) return details;
+  const { ask: _, ...shown } = details;
+  return shown;
 }
 
 const CLASSES = { READ: 'read', COMPENSABLE: 'compensable', PIVOT: 'pivot', RETRIABLE: 'retriable' } as const;

@@ -12,7 +12,7 @@ import { createRunSlots } from '../../kernel/run-slots.ts';
 import { auditNote } from '../audit-note.ts';
 import { heldAt, type SagaDefinition } from '../definition.ts';
 import type { LockKind } from '../step.ts';
-import type { AcceptedSaga, IdempotencyClaim, SagaRequest } from '../types.ts';
+import type { AcceptedSaga, IdempotencyClaim, SagaRequest, SubjectScope } from '../types.ts';
 import { flowDedupeKey } from './outbox.ts';
 import { STATEMENT_SLOTS } from './slots.ts';
 
@@ -40,6 +40,8 @@ const SUBJECT_KEY: Readonly<Record<SubjectType, string>> = {
 /** Which rows there are after the statement: without a subject, or with a key that was taken meanwhile, no saga was made. */
 export interface Inserted {
   readonly subject: boolean;
+  /** Its requester has as many open sagas as it may have: nothing was made, and no key was taken. */
+  readonly crowded: boolean;
   readonly saga: boolean;
   readonly outboxId: number;
 }
@@ -50,6 +52,8 @@ export interface Acceptance {
   readonly name: string;
   readonly version: number;
   readonly subject_id: string;
+  /** Null: whoever asks may name any subject. */
+  readonly scope: SubjectScope | null;
   /** Canonical JSON. */
   readonly input: string;
   /** Hexadecimal. */
@@ -57,6 +61,8 @@ export interface Acceptance {
   /** Null: the request has no Idempotency-Key. `request_hash` in hexadecimal. */
   readonly claim: { readonly key: string; readonly request_hash: string; readonly answer: string } | null;
   readonly requested_by: string;
+  /** Null: any number. */
+  readonly max_open: number | null;
   readonly on_behalf_of: string | null;
   readonly request_id: string | null;
   readonly notes: string | null;
@@ -79,7 +85,7 @@ export function acceptanceOf<Input>(
   graceSeconds: number,
 ): Acceptance {
   const input = canonicalJson(definition.input.parse(request.input));
-  const { sub, requestId, ip } = request.requester;
+  const { sub, requestId, ip, maxOpen } = request.requester;
   const subject = {
     name: definition.name,
     subjectType: definition.subjectType,
@@ -95,10 +101,12 @@ export function acceptanceOf<Input>(
     name: definition.name,
     version: definition.version,
     subject_id: request.subjectId,
+    scope: request.within ?? null,
     input,
     input_hash: sha256(input).toString('hex'),
     claim: claim && { key: claim.key, request_hash: claim.requestHash.toString('hex'), answer },
     requested_by: sub,
+    max_open: maxOpen ?? null,
     on_behalf_of: subject.onBehalfOf,
     request_id: requestId,
     notes: request.notes ?? null,
@@ -118,8 +126,8 @@ export function acceptanceOf<Input>(
 
 interface InsertedRow {
   readonly saga_id: string;
-  /** `locked`: it is there, and a transaction of somebody else holds it. */
-  readonly subject: 'taken' | 'locked' | 'none';
+  /** `locked`: it is there, and a transaction of somebody else holds it. `none`: absent, or not within the scope. `crowded`: it was not looked at. */
+  readonly subject: 'taken' | 'locked' | 'none' | 'crowded';
   readonly outbox_id: number | null;
 }
 
@@ -144,7 +152,8 @@ async function insertSagas(
   return asked.map(({ saga_id }) => {
     const { subject, outbox_id } = required(byId.get(saga_id), 'the row of an accepted saga');
     if (subject === 'locked') return null;
-    return { subject: subject === 'taken', saga: outbox_id !== null, outboxId: outbox_id ?? 0 };
+    const crowded = subject === 'crowded';
+    return { subject: crowded || subject === 'taken', crowded, saga: outbox_id !== null, outboxId: outbox_id ?? 0 };
   });
 }
 
@@ -202,24 +211,37 @@ function statementOf(
 
 function compile(db: Db | Tx, subjectType: SubjectType, locked: 'waits' | 'skips'): Compiled {
   const key = sql.ref(SUBJECT_KEY[subjectType]);
-  // The subject's lock keeps out a change that checked for open sagas before this one was there.
-  const query = sql<InsertedRow>`WITH asked AS (
-    SELECT a.* FROM few_items(${ASKED}::jsonb) AS i, jsonb_to_record(i) AS a(saga_id text, name text, version int, subject_id text,
-      input text, input_hash text, claim jsonb, requested_by text, on_behalf_of text, request_id text, notes text, total_steps int,
-      deadline_ms int, holds_state boolean, holds_money boolean, note jsonb, dedupe_key text, grace_seconds int)),
+  // The subject's lock keeps out a change that checked for open sagas before this one was there. Whose the subject is, is asked with
+  // the lock held: the function is volatile, so it sees what was committed while the statement waited. What a requester has open is
+  // counted once for all of its requests, no further than it matters, and when subjects are locked: who waits for one holds up nobody.
+  const query = sql<InsertedRow>`WITH wanted AS (
+    SELECT a.*, row_number() OVER (PARTITION BY a.requested_by ORDER BY a.saga_id) AS turn
+      FROM few_items(${ASKED}::jsonb) AS i, jsonb_to_record(i) AS a(saga_id text, name text, version int, subject_id text,
+      scope jsonb, input text, input_hash text, claim jsonb, requested_by text, max_open int, on_behalf_of text,
+      request_id text, notes text, total_steps int, deadline_ms int, holds_state boolean, holds_money boolean, note jsonb,
+      dedupe_key text, grace_seconds int)),
     subject AS (
-      SELECT s.${key} AS id FROM ${sql.table(subjectType)} s WHERE s.${key} IN (SELECT subject_id FROM asked) ORDER BY s.${key}
+      SELECT s.${key} AS id FROM ${sql.table(subjectType)} s WHERE s.${key} IN (SELECT subject_id FROM wanted) ORDER BY s.${key}
          FOR KEY SHARE${locked === 'skips' ? sql` SKIP LOCKED` : sql``}),
+    opened AS (
+      SELECT r.requested_by, open_sagas_of(r.requested_by, r.max_open) AS sagas
+        FROM (SELECT requested_by, max(max_open) AS max_open FROM wanted WHERE max_open IS NOT NULL GROUP BY requested_by
+           ORDER BY requested_by) r, (SELECT count(*) FROM subject) AS locked),
+    asked AS (
+      SELECT w.* FROM wanted w LEFT JOIN opened USING (requested_by) WHERE w.max_open IS NULL OR opened.sagas + w.turn <= w.max_open),
+    allowed AS (
+      SELECT a.* FROM asked a JOIN subject s ON s.id = a.subject_id
+       WHERE CASE WHEN jsonb_typeof(a.scope) = 'object' THEN is_subject_of(${subjectType}::text, s.id, a.scope) ELSE true END),
     claimed AS (
       ${claimForSagas(sql`(SELECT a.requested_by AS principal, a.claim ->> 'key' AS key, decode(a.claim ->> 'request_hash', 'hex') AS request_hash,
           a.saga_id, convert_to(a.claim ->> 'answer', 'UTF8') AS answer
-        FROM asked a JOIN subject ON subject.id = a.subject_id WHERE jsonb_typeof(a.claim) = 'object') x`)}),
+        FROM allowed a WHERE jsonb_typeof(a.claim) = 'object') x`)}),
     accepted AS (
       INSERT INTO saga (id, name, definition_ver, subject_type, subject_id, input, input_hash, requested_by, on_behalf_of, request_id, notes,
         total_steps, deadline_at, holds_state, holds_money)
       SELECT a.saga_id, a.name, a.version, ${subjectType}::text, a.subject_id, a.input::jsonb, decode(a.input_hash, 'hex'), a.requested_by,
         a.on_behalf_of, a.request_id, a.notes, a.total_steps, now() + a.deadline_ms * interval '1 millisecond', a.holds_state, a.holds_money
-        FROM asked a JOIN subject ON subject.id = a.subject_id
+        FROM allowed a
        WHERE a.claim IS NULL OR jsonb_typeof(a.claim) = 'null' OR a.saga_id IN (SELECT saga_id FROM claimed)
        ORDER BY a.subject_id
       RETURNING id),
@@ -231,9 +253,11 @@ function compile(db: Db | Tx, subjectType: SubjectType, locked: 'waits' | 'skips
       INSERT INTO outbox (kind, dedupe_key, saga_id, payload, available_at)
       SELECT 'FLOW_F', a.dedupe_key, a.saga_id, '{}', now() + a.grace_seconds * interval '1 second'
         FROM asked a JOIN accepted ON accepted.id = a.saga_id RETURNING id, saga_id)
-    SELECT a.saga_id, CASE WHEN EXISTS (SELECT FROM subject WHERE subject.id = a.subject_id) THEN 'taken'
+    SELECT a.saga_id, CASE WHEN NOT EXISTS (SELECT FROM asked WHERE asked.saga_id = a.saga_id) THEN 'crowded'
+        WHEN EXISTS (SELECT FROM allowed WHERE allowed.saga_id = a.saga_id) THEN 'taken'
+        WHEN EXISTS (SELECT FROM subject WHERE subject.id = a.subject_id) THEN 'none'
         WHEN EXISTS (SELECT FROM ${sql.table(subjectType)} s WHERE s.${key} = a.subject_id) THEN 'locked' ELSE 'none' END AS subject, sent.id AS outbox_id
-      FROM asked a LEFT JOIN sent ON sent.saga_id = a.saga_id`.compile(db);
+      FROM wanted a LEFT JOIN sent ON sent.saga_id = a.saga_id`.compile(db);
   return { query, askedAt: query.parameters.indexOf(ASKED) };
 }
 
@@ -241,7 +265,7 @@ function compile(db: Db | Tx, subjectType: SubjectType, locked: 'waits' | 'skips
 export const ONE_OPEN_SAGA = ['one_open_state', 'one_open_money'] as const;
 
 /** The open saga of a subject that holds one of these kinds; undefined when there is none. */
-export const openSagaOf = (db: Db, subjectType: SubjectType, subjectId: string, kinds: readonly LockKind[]) =>
+export const openSagaOf = (db: Db | Tx, subjectType: SubjectType, subjectId: string, kinds: readonly LockKind[]) =>
   db
     .selectFrom('saga')
     .select('id')

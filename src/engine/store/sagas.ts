@@ -14,7 +14,7 @@ import type { SagaAnswer } from '../types.ts';
 export function lockSaga(tx: Tx, sagaId: string) {
   return tx
     .selectFrom('saga')
-    .select(['status', 'current_step', 'generation', 'version'])
+    .select(['status', 'current_step', 'generation', 'version', 'error_code'])
     .where('id', '=', sagaId)
     .forUpdate()
     .executeTakeFirst();
@@ -110,12 +110,15 @@ export async function endUndone(
     .execute();
 }
 
-/** `body`: kept from the first time that the saga parks, so that the repeats of a request read the same bytes. */
+/**
+ * `body`: kept from the first time that the saga parks, so that the repeats of a request read the same bytes. `unlocked`: it holds
+ * no kind of lock while it is parked.
+ */
 export async function parkSagaRow(
   tx: Tx,
   sagaId: string,
   error: { readonly code: string; readonly detail: unknown },
-  body: string,
+  { body, unlocked }: { readonly body: string; readonly unlocked: boolean },
 ): Promise<void> {
   await tx
     .updateTable('saga')
@@ -124,16 +127,23 @@ export async function parkSagaRow(
       error_code: error.code,
       error_detail: JSON.stringify(error.detail),
       parked_body: sql`coalesce(parked_body, ${Buffer.from(body)}::bytea)`,
+      ...(unlocked ? { holds_state: false, holds_money: false } : {}),
     })
     .where('id', '=', sagaId)
     .execute();
 }
 
-/** A parked saga goes on in a new generation. */
-export async function resumeSagaRow(tx: Tx, sagaId: string, direction: Direction, generation: number): Promise<void> {
+/** A parked saga goes on in a new generation. `takes`: kinds of locks that it had let go of. Broken by `ONE_OPEN_SAGA`. */
+export async function resumeSagaRow(
+  tx: Tx,
+  sagaId: string,
+  { direction, generation, takes }: Resumption,
+): Promise<void> {
   await tx
     .updateTable('saga')
     .set({
+      ...(takes.includes('state') ? { holds_state: true } : {}),
+      ...(takes.includes('money') ? { holds_money: true } : {}),
       status: direction === 'C' ? 'compensating' : 'running',
       generation,
       redispatches: 0,
@@ -143,6 +153,12 @@ export async function resumeSagaRow(tx: Tx, sagaId: string, direction: Direction
     })
     .where('id', '=', sagaId)
     .execute();
+}
+
+export interface Resumption {
+  readonly direction: Direction;
+  readonly generation: number;
+  readonly takes: readonly LockKind[];
 }
 
 /** False: the saga is not parked. */

@@ -7,18 +7,9 @@ import { peerOf } from '../../kernel/peer.ts';
 import { requestIdOf } from '../../kernel/request-id.ts';
 import type { AppDeps, AppEnv } from '../context.ts';
 import { refusalOf } from '../errors.ts';
+import { SECURITY_HEADERS } from '../security-headers.ts';
 
 const PROBES = new Set(['/health/live', '/health/ready', '/healthz', '/readyz']);
-
-const SECURITY_HEADERS: Readonly<Record<string, string>> = {
-  'X-Content-Type-Options': 'nosniff',
-  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
-  'Referrer-Policy': 'no-referrer',
-  'Cross-Origin-Resource-Policy': 'same-origin',
-  'Cache-Control': 'no-store',
-  // Browsers heed it over TLS only, so it is right everywhere.
-  'Strict-Transport-Security': 'max-age=31536000',
-};
 
 /** Gives each request an id and its client's address, each answer its headers, and the log one line per request. */
 export function requestLog(deps: AppDeps): MiddlewareHandler<AppEnv> {

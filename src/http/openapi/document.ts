@@ -5,6 +5,7 @@ import { CATALOGUE, type ErrorCode, isErrorCode } from '../../kernel/errors.ts';
 import type { JsonObject } from '../../kernel/json.ts';
 import { VERSION } from '../../kernel/version.ts';
 import type { App } from '../context.ts';
+import { limitClassOf } from '../limits.ts';
 import { endpointName, POLICIES } from '../policy.ts';
 import { problemAddress } from '../problem.ts';
 import { Failure, Problem } from '../schemas/envelope.ts';
@@ -77,6 +78,7 @@ function* describing(app: App, { publicUrl }: DocumentOptions): Generator<undefi
     ...(Object.keys(webhooks).length === 0 ? {} : { webhooks }),
     components: {
       securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: TOKENS } },
+      headers: RATE_LIMIT_HEADERS,
       responses: sorted(workshop.failures),
       schemas: sorted(book.components),
     },
@@ -97,13 +99,18 @@ function operationOf(route: RouteConfig, workshop: Workshop): JsonObject {
     description: [text, callersOf(name)].filter((part) => part !== undefined).join('\n\n'),
     security: route.security ?? [],
     ...requestOf(route, workshop),
-    responses: responsesOf(route, workshop, answer),
+    responses: responsesOf(route, workshop, answer, isLimited(route.method, pattern, name)),
   };
+}
+
+function isLimited(method: string, pattern: string, name: string): boolean {
+  const policy = Object.hasOwn(POLICIES, name) ? POLICIES[name] : undefined;
+  return policy !== undefined && limitClassOf(method, pattern, policy) !== null;
 }
 
 function webhookOf(route: RouteConfig, workshop: Workshop): JsonObject {
   const { method, path, request, responses, middleware, ...rest } = route;
-  return { ...rest, ...requestOf(route, workshop), responses: responsesOf(route, workshop, undefined) };
+  return { ...rest, ...requestOf(route, workshop), responses: responsesOf(route, workshop, undefined, false) };
 }
 
 /** From the table that decides about it. */
@@ -171,11 +178,12 @@ function contentOf(
 
 type Declared = RouteConfig['responses'][string];
 
-function responsesOf(route: RouteConfig, workshop: Workshop, given: unknown): JsonObject {
+function responsesOf(route: RouteConfig, workshop: Workshop, given: unknown, limited: boolean): JsonObject {
   const responses: JsonObject = {};
   for (const [status, response] of Object.entries(route.responses)) {
     const codes = codesOf(response);
-    responses[status] = codes === null ? answerOf(response, status, workshop, given) : failureOf(codes, workshop);
+    responses[status] =
+      codes === null ? answerOf(response, status, workshop, given, limited) : failureOf(codes, workshop);
   }
   // Anything else that went wrong, by the same shape.
   if (Object.keys(responses).some((status) => status.startsWith('4'))) {
@@ -185,11 +193,17 @@ function responsesOf(route: RouteConfig, workshop: Workshop, given: unknown): Js
   return responses;
 }
 
-function answerOf(response: Declared, status: string, { book, examples }: Workshop, given: unknown): JsonObject {
+function answerOf(
+  response: Declared,
+  status: string,
+  { book, examples }: Workshop,
+  given: unknown,
+  limited: boolean,
+): JsonObject {
   if ('$ref' in response) return { ...response };
   const { content, headers, ...rest } = response;
   const declared = headers instanceof z.ZodObject ? undefined : headers;
-  const all = { ...(HEADERS[status] ?? {}), ...declared };
+  const all = { ...(HEADERS[status] ?? {}), ...(limited ? RATE_LIMITS : {}), ...declared };
   return {
     ...rest,
     ...(Object.keys(all).length === 0 ? {} : { headers: all }),
@@ -207,6 +221,18 @@ const HEADERS: Readonly<Record<string, JsonObject>> = {
     'Retry-After': text('Seconds to wait before asking there'),
   },
 };
+
+/** Named once, and referred to by every answer of an operation that is limited. */
+const RATE_LIMIT_HEADERS: JsonObject = {
+  'RateLimit-Policy': text(
+    'The limit that the request was counted by: `"writes";q=60;w=60` is 60 times (`q`) in 60 seconds (`w`)',
+  ),
+  RateLimit: text('What is left of it: `"writes";r=59;t=42` is 59 times (`r`) for the next 42 seconds (`t`)'),
+};
+const RATE_LIMITS: JsonObject = Object.fromEntries(
+  Object.keys(RATE_LIMIT_HEADERS).map((name) => [name, { $ref: `#/components/headers/${name}` }]),
+);
+const TOO_MANY: JsonObject = { 'Retry-After': text('Seconds to wait before another try'), ...RATE_LIMITS };
 
 /** `refusals()` names the codes of an answer in its description. */
 function codesOf(response: Declared): readonly ErrorCode[] | null {
@@ -234,6 +260,7 @@ function failureAnswer(description: string, codes: readonly ErrorCode[], { book,
     Object.fromEntries(codes.map((code) => [code, { summary: CATALOGUE[code].text, value: media(code) }]));
   return {
     description,
+    ...(codes.some((code) => CATALOGUE[code].status === 429) ? { headers: TOO_MANY } : {}),
     content: {
       'application/json': { schema: book.schemaOf(Failure, 'output'), examples: examplesBy(envelopeExample) },
       'application/problem+json': {

@@ -12,10 +12,12 @@ export const ABOUT = `Every step of a confirmation, a payment, a cancellation, a
 
 **Changes.** Records have a version. Send the \`ETag\` that was read as \`If-Match\`, and a change in between is refused with 412.
 
+**Limits.** Callers have so many reads, changes and payments a minute, and so many processes open at a time; service clients have more. \`RateLimit-Policy\` and \`RateLimit\` say on each answer what counts and what is left. One request too many is 429 with \`Retry-After\`, and nothing was done.
+
 **Who is who.** A token names a person with one role, or a service client with scopes. What a caller may not see does not exist for it: it is 404, not 403.`;
 
 export const TOKENS =
-  'A JWT, signed with a key of the installation (`kid` of `JWT_KEYS`), with `sub`, `exp` at most an hour ahead, and either `role` (`ADMIN`, `AGENT`, `FINANCE`, `OPS`, `OWNER`, `CLEANER`, `MAINTENANCE_STAFF`, `GUEST`) or `scope` for a service client. Each operation says who may call it. For trying out: `npm run -s token -- --role ADMIN --sub admin-1`.';
+  'A program sends an API key (`rk_live_...`, made by `createApiKey`). Everybody else sends a JWT, signed with a key of the installation (EdDSA or ES256; the public keys are at `/.well-known/jwks.json`) or of a provider that it trusts, with `sub`, `exp` at most an hour ahead, and either `role` (`ADMIN`, `AGENT`, `FINANCE`, `OPS`, `OWNER`, `CLEANER`, `MAINTENANCE_STAFF`, `GUEST`) or `scope` for a service client. Each operation says who may call it. For trying out: `npm run -s token -- --role ADMIN --sub admin-1`.';
 
 export const TAGS: readonly { readonly name: string; readonly description: string }[] = [
   {
@@ -29,6 +31,10 @@ export const TAGS: readonly { readonly name: string; readonly description: strin
   {
     name: 'Finance',
     description: 'Sums of the ledger, what owners are owed, how income is shared, and whether all of it agrees.',
+  },
+  {
+    name: 'Approvals',
+    description: 'What a second person must approve before money moves, and how much one person may decide alone.',
   },
   {
     name: 'Sagas',
@@ -53,10 +59,12 @@ export const TAGS: readonly { readonly name: string; readonly description: strin
     name: 'Webhooks',
     description: 'Addresses that are called when something happens, and those at which providers call us.',
   },
+  { name: 'API keys', description: 'How programs prove who they are: named, scoped, ending, and shown once.' },
   { name: 'Properties', description: 'What is rented out, with its clock, its checklists and its agents.' },
   { name: 'Guests', description: 'Who stays, with language and clock.' },
   { name: 'Owners', description: 'Whose the properties are, and how they are paid out.' },
   { name: 'Staff', description: 'Who does the work: role, skills, shifts and leave.' },
+  { name: 'Accounts', description: 'Who can sign in: invitations, roles, deactivation, sessions.' },
   { name: 'Audit', description: 'Who did what and when, in a chain of hashes that shows every later change.' },
   { name: 'Health', description: 'For supervisors and load balancers.' },
 ];

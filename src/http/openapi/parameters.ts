@@ -13,8 +13,9 @@ const IN_PATH: Readonly<Record<string, string>> = {
 
 /** `id` is of what the path names before it. */
 const NOUNS: readonly (readonly [RegExp, string])[] = [
-  [/\/reservations\/\{id\}/, 'reservation'],
+  [/\/(?:reservations|me\/stays)\/\{id\}/, 'reservation'],
   [/\/transactions\/\{id\}/, 'transaction'],
+  [/\/approvals\/\{id\}/, 'approval'],
   [/\/executions\/\{id\}/, 'saga execution'],
   [/\/tasks\/\{id\}/, 'task'],
   [/\/recurrences\/\{id\}/, 'rule'],
@@ -23,6 +24,10 @@ const NOUNS: readonly (readonly [RegExp, string])[] = [
   [/\/differences\/\{id\}/, 'difference'],
   [/\/notifications\/\{id\}/, 'message'],
   [/\/webhook-endpoints\/\{id\}/, 'webhook endpoint'],
+  [/\/api-keys\/\{id\}/, 'API key'],
+  [/\/accounts\/\{id\}/, 'account'],
+  [/\/sessions\/\{id\}/, 'session'],
+  [/\/passkeys\/\{id\}/, 'passkey'],
   [/\/properties\/\{id\}/, 'property'],
   [/\/guests\/\{id\}/, 'guest'],
   [/\/staff\/\{id\}/, 'staff member'],
@@ -33,6 +38,7 @@ const IN_QUERY: Readonly<Record<string, string>> = {
   active: '`true` or `false`: only those that are, or are not',
   actor: 'Only what this person or service has done: the subject of its token',
   after: 'Events after this place in the feed (`seq`); 0 is the beginning',
+  approval: 'Only repairs about which the owner has said this; `PENDING`: that wait for the owner’s answer',
   assigneeId: 'Only tasks of this staff member',
   before: 'Calls before this one: the last `id` of the page before',
   currency: 'Only this currency, as an ISO 4217 code',

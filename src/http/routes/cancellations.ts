@@ -50,6 +50,7 @@ const cancel = createRoute({
       'RESERVATION_NOT_FOUND',
       'RESERVATION_IN_HOUSE',
       'INVALID_STATE_TRANSITION',
+      'APPROVAL_DECLINED',
       'SAGA_IN_PROGRESS',
       'CARD_DATA_FORBIDDEN',
       'INVALID_IDEMPOTENCY_KEY',
@@ -111,14 +112,18 @@ export function registerCancellations(register: Register, services: Services): v
   });
 }
 
-/** Only the agency says that it is the agency, and only who answers for the money sets the policy aside (domain.md 4). */
+/** Whatever may give more than the policy is for those alone who answer for the money (domain.md 4). */
 function orderOf(c: AnyContext, body: z.output<typeof CancelBody>): CancellationOrder {
   const caller = callerOf(c);
   const role = caller.kind === 'person' ? caller.role : null;
   const initiator = body.initiator ?? 'GUEST';
-  if (role === 'GUEST' && initiator !== 'GUEST') throw new RoomyError('FORBIDDEN', { details: { field: 'initiator' } });
-  if (body.refundPercentOverride !== undefined && role !== 'ADMIN' && role !== 'FINANCE') {
-    throw new RoomyError('FORBIDDEN', { details: { field: 'refundPercentOverride', permission: 'refunds:override' } });
+  const fields = [
+    ...(initiator === 'GUEST' ? [] : ['initiator']),
+    ...(body.refundPercentOverride === undefined ? [] : ['refundPercentOverride']),
+  ];
+  const [field] = fields;
+  if (field !== undefined && role !== 'ADMIN' && role !== 'FINANCE') {
+    throw new RoomyError('FORBIDDEN', { details: { field, permission: 'refunds:override' } });
   }
   return { initiator, percentOverride: body.refundPercentOverride ?? null };
 }

@@ -2,19 +2,21 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { streamSSE } from 'hono/streaming';
 import { assertEventPatterns, EVENT_CATALOGUE } from '../../domain/events/catalogue.ts';
 import { type EventFilter, numberEvents, readEvents } from '../../domain/events/feed.ts';
+import { issueTicket } from '../../domain/events/stream-tickets.ts';
 import type { Position } from '../../domain/paging.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { found } from '../answers.ts';
-import type { Services } from '../context.ts';
+import { authorOf, callerOf, type Services } from '../context.ts';
 import { createEventTail } from '../event-tail.ts';
+import { eventShown } from '../masks.ts';
+import { createOpenStreams } from '../open-streams.ts';
 import type { Register } from '../route.ts';
 import { answer, many, one, refusals } from '../schemas/envelope.ts';
-import { DomainEvent, EventKind, EventQuery, PLACE, StreamQuery } from '../schemas/events.ts';
+import { DomainEvent, EventKind, EventQuery, PLACE, StreamQuery, StreamTicket } from '../schemas/events.ts';
+import { keptCaller, STREAM_PATH } from '../stream-ticket.ts';
 
 const PATH = '/api/production/events';
 const tags = ['Events'];
-/** Streams that one process keeps open. */
-const MAX_STREAMS = 200;
 const EVENTS_AT_ONCE = 200;
 const HEARTBEAT_MS = 15_000;
 
@@ -41,7 +43,7 @@ const types = createRoute({
 });
 const stream = createRoute({
   method: 'get',
-  path: `${PATH}/stream`,
+  path: STREAM_PATH,
   tags,
   summary: 'The same as server-sent events; goes on after `Last-Event-ID`, else from now on',
   request: {
@@ -50,14 +52,21 @@ const stream = createRoute({
   },
   responses: {
     200: { description: 'Events', content: { 'text/event-stream': { schema: z.string() } } },
-    ...refusals('VALIDATION_FAILED', 'EVENT_TYPE_UNKNOWN', 'EVENTS_EXPIRED', 'EVENTS_NOT_REACHED'),
+    ...refusals('VALIDATION_FAILED', 'EVENT_TYPE_UNKNOWN', 'EVENTS_EXPIRED', 'EVENTS_NOT_REACHED', 'TOO_MANY_STREAMS'),
   },
+});
+const ticket = createRoute({
+  method: 'post',
+  path: `${PATH}/tickets`,
+  tags,
+  summary: 'Get a ticket with which a browser opens the stream, once and within a minute',
+  responses: { 200: answer('A ticket', one(StreamTicket)), ...refusals() },
 });
 
 export function registerEvents(register: Register, services: Services): void {
   const { db, closing, log } = services;
   const tail = createEventTail(db);
-  let streams = 0;
+  const streams = createOpenStreams(services);
 
   register(feed, async (c) => {
     const { limit, cursor, ...asked } = c.req.valid('query');
@@ -65,18 +74,30 @@ export function registerEvents(register: Register, services: Services): void {
     const after = cursor === undefined ? asked.after : placeOf(cursors.open('events', asked, cursor));
     const { events, last, more } = await readEvents(db, after, limit, filterOf(asked.type, asked.reservationId));
     const nextCursor = more ? cursors.seal('events', asked, { at: '', id: String(last) }) : null;
-    return c.json({ success: true, data: events, nextCursor, nextAfter: last }, 200);
+    return c.json(
+      { success: true, data: events.map((event) => eventShown(c, event)), nextCursor, nextAfter: last },
+      200,
+    );
   });
 
   register(types, (c) => found(c, EVENT_CATALOGUE));
+  register.mutation(ticket, (c, once) =>
+    once.change(async (tx) => found(c, await issueTicket(tx, keptCaller(callerOf(c)), authorOf(c)))),
+  );
   register(stream, async (c) => {
     const { after, type, reservationId } = c.req.valid('query');
-    if (streams >= MAX_STREAMS) throw new RoomyError('SERVICE_UNAVAILABLE');
     const filter = filterOf(type, reservationId);
-    const start = lastEventId(c.req.header('last-event-id')) ?? after ?? (await numberEvents(db));
-    // A position that has been deleted is refused before the stream begins.
-    await readEvents(db, start, 1, filter);
-    streams += 1;
+    const caller = callerOf(c);
+    const release = streams.open(caller);
+    let start: number;
+    try {
+      start = lastEventId(c.req.header('last-event-id')) ?? after ?? (await numberEvents(db));
+      // A position that has been deleted is refused before the stream begins.
+      await readEvents(db, start, 1, filter);
+    } catch (error) {
+      release();
+      throw error;
+    }
     c.header('X-Accel-Buffering', 'no');
     return streamSSE(c, async (sse) => {
       const ended = new AbortController();
@@ -86,9 +107,16 @@ export function registerEvents(register: Register, services: Services): void {
       try {
         let position = start;
         while (!ended.signal.aborted && closing?.aborted !== true) {
+          // A stream outlives the request that was let in: who is not in force any more hears nothing more.
+          await services.standing.inForce(caller);
+          await services.apiKeys.assertInForce(caller);
           const { events, last } = await readEvents(db, position, EVENTS_AT_ONCE, filter);
           for (const event of events) {
-            await sse.writeSSE({ id: String(event.seq), event: event.type, data: JSON.stringify(event) });
+            await sse.writeSSE({
+              id: String(event.seq),
+              event: event.type,
+              data: JSON.stringify(eventShown(c, event)),
+            });
           }
           if (events.length === 0 && last === position) {
             await tail.waitBeyond(position, HEARTBEAT_MS, ended.signal);
@@ -100,7 +128,7 @@ export function registerEvents(register: Register, services: Services): void {
         // The client comes again with its position, and is refused then if that is wrong.
         log.warn({ err: error }, 'a stream of events ended early');
       } finally {
-        streams -= 1;
+        release();
         closing?.removeEventListener('abort', end);
       }
     });

@@ -58,9 +58,8 @@ export function registerGuests(register: Register, services: Services): void {
   register.mutation(change, (c, once) => {
     const { id } = c.req.valid('param');
     const changes = c.req.valid('json');
-    return once.change(async (tx) => {
-      await getGuest(tx, id, agentOf(c));
-      return foundVersion(c, await changeGuest(tx, id, changes, expectedVersions(c), authorOf(c)));
-    });
+    return once.change(async (tx) =>
+      foundVersion(c, await changeGuest(tx, id, changes, agentOf(c), expectedVersions(c), authorOf(c))),
+    );
   });
 }

@@ -9,6 +9,8 @@ import { resendNotification } from '../../domain/messages/resend.ts';
 import { getNotification } from '../../domain/messages/resource.ts';
 import { changeMessageRules, readMessageRuleView } from '../../domain/messages/rules.ts';
 import { getGuest } from '../../domain/people/guests.ts';
+import { getOwner } from '../../domain/people/owners.ts';
+import { getStaff } from '../../domain/people/staff.ts';
 import { forecastStay } from '../../domain/stays/forecast.ts';
 import { found } from '../answers.ts';
 import { authorOf, type Services } from '../context.ts';
@@ -33,6 +35,7 @@ import { Notification } from '../schemas/records.ts';
 const API = '/api/production';
 const tags = ['Notifications'];
 const PARTIES = { guests: 'GUEST', owners: 'OWNER', staff: 'STAFF' } as const;
+const READS = { guests: getGuest, owners: getOwner, staff: getStaff } as const;
 
 const forecast = createRoute({
   method: 'get',
@@ -143,7 +146,8 @@ export function registerMessages(register: Register, services: Services): void {
   });
   register(preferences, async (c) => {
     const { party, id } = c.req.valid('param');
-    if (PARTIES[party] === 'GUEST') await getGuest(db, id, agentOf(c));
+    // A person who is not the agent's to see has no preferences for the agent either.
+    await READS[party](db, id, agentOf(c));
     return found(c, await readPreferences(db, PARTIES[party], id));
   });
   register.mutation(changePreferences, (c, once) => {

@@ -9,9 +9,10 @@ import { ASK_FIRST, cachedText } from '../cached.ts';
 import type { App, Services } from '../context.ts';
 import { describeApiInTurns } from '../openapi/document.ts';
 import { answerPage } from '../page.ts';
+import { publicKeySet } from '../public-keys.ts';
 import type { Register } from '../route.ts';
 
-/** Health, the machine-readable description, and the page that shows it to people. All of it is open. */
+/** Health, the keys of our tokens, the machine-readable description, and the page that shows it to people. All of it is open. */
 
 const word = (description: string) => ({ description, content: { 'text/plain': { schema: z.enum(['ok', 'fail']) } } });
 const live = (at: string, hide: boolean) =>
@@ -64,6 +65,8 @@ export function registerMeta(register: Register, app: App, services: Services): 
   const page = cachedText('text/html; charset=utf-8', async () => String(await docsPage(await description())));
   const script = cachedText(DOCS_SCRIPT.file.type, DOCS_SCRIPT.file.read);
   const style = cachedText(STYLE_FILE.type, STYLE_FILE.read, ASK_FIRST);
+  const keys = cachedText('application/json; charset=utf-8', () => JSON.stringify(publicKeySet(services.jwt)));
+  register(hidden('/.well-known/jwks.json', 'application/json'), (c) => keys.answer(c));
   register(hidden('/', 'text/html'), (c) => answerPage(c, { title: 'Roomy', content: welcome(c.get('prefix')) }));
   register(hidden('/openapi.json', 'application/json'), (c) => document.answer(c));
   register(hidden('/docs', 'text/html'), (c) => {
@@ -80,7 +83,8 @@ export function registerMeta(register: Register, app: App, services: Services): 
 /** Absolute, as the address of this page may have no slash at its end. */
 const welcome = (prefix: string): Html =>
   html`<p class="soft">This is the API of a property manager's bookings, payments and work.</p>
-<dl><dt><a href="${prefix}/work">Phone page</a></dt><dd>for those who clean, repair and meet guests</dd>
+<dl><dt><a href="${prefix}/sign-in">Sign in</a></dt><dd>to your account, and to the pages of your role</dd>
+<dt><a href="${prefix}/work">Phone page</a></dt><dd>for those who clean, repair and meet guests</dd>
 <dt><a href="${prefix}/docs">Documentation</a></dt><dd>every route, to read and to try</dd>
 <dt><a href="${prefix}/problems">Problems</a></dt><dd>what an error code means</dd>
 <dt><a href="${prefix}/openapi.json">openapi.json</a></dt><dd>the same for programs</dd></dl>

@@ -1,4 +1,5 @@
 import { createRoute } from '@hono/zod-openapi';
+import { myStay, myStays } from '../../domain/stays/my-stays.ts';
 import { closeFeed, openFeed, staffOfFeed } from '../../domain/tasks/calendar-feed.ts';
 import { calendarTasks, myTasks } from '../../domain/tasks/my-tasks.ts';
 import { RoomyError } from '../../kernel/errors.ts';
@@ -8,12 +9,30 @@ import { calendarOf } from '../calendar.ts';
 import { type AnyContext, authorOf, callerOf, type Services } from '../context.ts';
 import { withPeriod } from '../period.ts';
 import type { Register } from '../route.ts';
+import { IdParam } from '../schemas/common.ts';
 import { answer, many, one, refusals } from '../schemas/envelope.ts';
+import { MyStay, MyStayQuery } from '../schemas/my-stays.ts';
 import { Feed, FeedParams, MyTask, MyTaskQuery } from '../schemas/my-work.ts';
 
 const PATH = '/api/production/me';
 const tags = ['My work'];
 
+const stays = createRoute({
+  method: 'get',
+  path: `${PATH}/stays`,
+  tags: ['Reservations'],
+  summary: 'My stays, as a guest: what is paid and due, where it is, and the code of the door while it opens',
+  request: { query: MyStayQuery },
+  responses: { 200: answer('A page of stays', many(MyStay)), ...refusals('VALIDATION_FAILED', 'INVALID_CURSOR') },
+});
+const stay = createRoute({
+  method: 'get',
+  path: `${PATH}/stays/{id}`,
+  tags: ['Reservations'],
+  summary: 'One of my stays, as a guest',
+  request: { params: IdParam },
+  responses: { 200: answer('The stay', one(MyStay)), ...refusals('VALIDATION_FAILED', 'RESERVATION_NOT_FOUND') },
+});
 const list = createRoute({
   method: 'get',
   path: `${PATH}/tasks`,
@@ -50,6 +69,10 @@ const feed = createRoute({
 
 export function registerMyWork(register: Register, services: Services): void {
   const { db } = services;
+  register(stays, (c) =>
+    page(c, services, 'my-stays', c.req.valid('query'), (_filter, at) => myStays(db, callerOf(c).principal, at)),
+  );
+  register(stay, async (c) => found(c, await myStay(db, callerOf(c).principal, c.req.valid('param').id)));
   register(list, async (c) => {
     const caller = callerOf(c);
     const worker = { staffId: caller.principal, seesTitles: caller.kind === 'person' && caller.role === 'AGENT' };

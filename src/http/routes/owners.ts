@@ -1,7 +1,9 @@
 import { createRoute } from '@hono/zod-openapi';
-import { changeOwner, createOwner, getOwner, listOwners, type OwnerView } from '../../domain/people/owners.ts';
+import { createOwner, getOwner, listOwners, type OwnerView } from '../../domain/people/owners.ts';
+import { changeOwner } from '../../domain/stays/change-owner.ts';
 import { created, expectedVersions, foundVersion, page } from '../answers.ts';
 import { type AnyContext, authorOf, callerOf, type Services } from '../context.ts';
+import { agentOf } from '../portfolio.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import {
@@ -59,7 +61,7 @@ const change = createRoute({
 export function registerOwners(register: Register, services: Services): void {
   register(list, (c) =>
     page(c, services, 'owners', c.req.valid('query'), async (_filter, at) => {
-      const { items, next } = await listOwners(services.db, at);
+      const { items, next } = await listOwners(services.db, agentOf(c), at);
       return { items: items.map((owner) => seenBy(c, owner)), next };
     }),
   );
@@ -67,7 +69,9 @@ export function registerOwners(register: Register, services: Services): void {
     const owner = c.req.valid('json');
     return once.change(async (tx) => created(c, seenBy(c, await createOwner(tx, owner, authorOf(c))), 'Owner created'));
   });
-  register(read, async (c) => foundVersion(c, seenBy(c, await getOwner(services.db, c.req.valid('param').id))));
+  register(read, async (c) =>
+    foundVersion(c, seenBy(c, await getOwner(services.db, ownIdOf(c, c.req.valid('param').id), agentOf(c)))),
+  );
   register.mutation(change, (c, once) => {
     const { id } = c.req.valid('param');
     const changes = c.req.valid('json');
@@ -77,10 +81,16 @@ export function registerOwners(register: Register, services: Services): void {
   });
 }
 
-/** Where the money goes, and when, is for those who send it. */
+/** An owner reads the owner's own record; any other is as absent as one that does not exist. */
+function ownIdOf(c: AnyContext, id: string): string {
+  const caller = callerOf(c);
+  return caller.kind === 'person' && caller.role === 'OWNER' && caller.principal !== id ? '' : id;
+}
+
+/** Where the money goes, and when, is for those who send it, and for the owner. */
 function seenBy(c: AnyContext, owner: OwnerView): Omit<OwnerView, 'payoutAccount' | 'payoutTerms'> {
   const caller = callerOf(c);
-  if (caller.kind === 'person' && (caller.role === 'ADMIN' || caller.role === 'FINANCE')) return owner;
+  if (caller.kind === 'person' && ['ADMIN', 'FINANCE', 'OWNER'].includes(caller.role ?? '')) return owner;
   const { payoutAccount: _account, payoutTerms: _terms, ...rest } = owner;
   return rest;
 }

@@ -1,4 +1,5 @@
 import { createRoute } from '@hono/zod-openapi';
+import { assertOtherThanPayer } from '../../domain/finance/four-eyes.ts';
 import { assessPayment } from '../../domain/finance/fraud.ts';
 import { settleRefund } from '../../domain/finance/manual-refund.ts';
 import { findPayment, type PaymentOrder } from '../../domain/finance/payable.ts';
@@ -48,6 +49,7 @@ const pay = createRoute({
     ...bodyRefusals(
       'PAYMENT_DECLINED',
       'PAYMENT_BLOCKED',
+      'APPROVAL_DECLINED',
       'RESERVATION_NOT_FOUND',
       'PAYMENT_NOT_VERIFIED',
       'GATEWAY_REFERENCE_REUSED',
@@ -82,6 +84,7 @@ const payOut = createRoute({
       'PAYOUT_BEFORE_SCHEDULE',
       'PAYOUT_EXCEEDS_BALANCE',
       'PAYOUT_REFUSED',
+      'SECOND_PERSON_REQUIRED',
       ...SAGA_REFUSALS,
     ),
   },
@@ -128,10 +131,12 @@ export function registerPayments(register: Register, services: Services): void {
     const { processedBy, notes } = body;
     return once.reservations.processPayment(reservationId, input, { onBehalfOf: processedBy, notes });
   });
-  register.mutation(payOut, (c, once) => {
+  register.mutation(payOut, async (c, once) => {
     const { id } = c.req.valid('param');
     const body = c.req.valid('json');
     const { netting = false, strict = false } = body;
+    // Who took it does not change, so that it may be looked at before anything begins.
+    if (services.payoutFourEyes) await assertOtherThanPayer(services.db, id, callerOf(c).principal);
     return once.saga(processOwnerPayout, {
       subjectId: id,
       input: { payoutId: id, also: [], netting, strict },

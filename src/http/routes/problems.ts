@@ -39,5 +39,8 @@ export function registerProblems(register: Register): void {
   });
 }
 
+/** A limit is refused to nobody for good. */
+const isForNow = (code: ErrorCode): boolean => CATALOGUE[code].status === 429;
+
 const about = (code: ErrorCode) => html`<p>${CATALOGUE[code].text}.</p>
-<dl><dt>Status</dt><dd>${CATALOGUE[code].status}</dd><dt>Sending it again</dt><dd>${AGAIN[CATALOGUE[code].kind]}</dd></dl>`;
+<dl><dt>Status</dt><dd>${CATALOGUE[code].status}</dd><dt>Sending it again</dt><dd>${AGAIN[isForNow(code) ? 'transient' : CATALOGUE[code].kind]}</dd></dl>`;

@@ -3,8 +3,8 @@ import { createProperty, getProperty, listProperties } from '../../domain/proper
 import { changeProperty } from '../../domain/stays/change-property.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { created, expectedVersions, foundVersion, page } from '../answers.ts';
-import { authorOf, type Services } from '../context.ts';
-import { agentOf } from '../portfolio.ts';
+import { type AnyContext, authorOf, callerOf, type Services } from '../context.ts';
+import { agentOf, holderOf } from '../portfolio.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import {
@@ -48,7 +48,7 @@ const create = createRoute({
   request: { body: jsonOf(NewProperty, example) },
   responses: {
     201: answer('Added', one(Property)),
-    ...bodyRefusals('ALREADY_EXISTS', 'REFERENCE_NOT_FOUND', ...MONEY_REFUSALS),
+    ...bodyRefusals('ALREADY_EXISTS', 'DEVICE_IN_USE', 'REFERENCE_NOT_FOUND', ...MONEY_REFUSALS),
   },
 });
 const read = createRoute({
@@ -67,33 +67,37 @@ const change = createRoute({
   request: { params: IdParam, headers: ChangeHeaders, body: jsonOf(PropertyChange, { cleaningMinutes: 90 }) },
   responses: {
     200: answer('Changed', one(Property)),
-    ...bodyRefusals('NOT_FOUND', 'PRECONDITION_FAILED', 'REFERENCE_NOT_FOUND', ...MONEY_REFUSALS),
+    ...bodyRefusals('NOT_FOUND', 'PRECONDITION_FAILED', 'REFERENCE_NOT_FOUND', 'DEVICE_IN_USE', ...MONEY_REFUSALS),
   },
 });
 
 export function registerProperties(register: Register, services: Services): void {
   register(list, (c) =>
     page(c, services, 'properties', c.req.valid('query'), (filter, at) =>
-      listProperties(services.db, filter, agentOf(c), at),
+      listProperties(services.db, filter, holderOf(c), at),
     ),
   );
   register.mutation(create, (c, once) => {
     const agentId = agentOf(c);
     // A property that an agent adds is in that agent's portfolio.
     const wanted = { ...c.req.valid('json'), ...(agentId !== null && { agentIds: [agentId] }) };
+    assertLimitIsOwners(c, wanted);
     return once.change(async (tx) => created(c, await createProperty(tx, wanted, authorOf(c)), 'Property created'));
   });
-  register(read, async (c) => foundVersion(c, await getProperty(services.db, c.req.valid('param').id, agentOf(c))));
+  register(read, async (c) => foundVersion(c, await getProperty(services.db, c.req.valid('param').id, holderOf(c))));
   register.mutation(change, (c, once) => {
     const { id } = c.req.valid('param');
     const changes = c.req.valid('json');
-    // Whose it is, and who looks after it, is not for those who look after it.
-    if (agentOf(c) !== null && (changes.agentIds !== undefined || changes.ownerId !== undefined)) {
-      throw new RoomyError('FORBIDDEN');
-    }
-    return once.change(async (tx) => {
-      await getProperty(tx, id, agentOf(c));
-      return foundVersion(c, await changeProperty(tx, id, changes, expectedVersions(c), authorOf(c)));
-    });
+    assertLimitIsOwners(c, changes);
+    return once.change(async (tx) =>
+      foundVersion(c, await changeProperty(tx, id, changes, holderOf(c), expectedVersions(c), authorOf(c))),
+    );
   });
+}
+
+/** Up to how much an owner is not asked about a repair is the owner's to say, and an administrator's for the owner. */
+function assertLimitIsOwners(c: AnyContext, { repairApprovalLimit }: { readonly repairApprovalLimit?: unknown }): void {
+  const caller = callerOf(c);
+  if (repairApprovalLimit === undefined || (caller.kind === 'person' && caller.role === 'ADMIN')) return;
+  throw new RoomyError('FORBIDDEN', { details: { field: 'repairApprovalLimit' } });
 }

@@ -5,6 +5,7 @@ import { getTransaction } from '../../domain/finance/transaction-detail.ts';
 import { getNotification, listNotifications } from '../../domain/messages/resource.ts';
 import { found, page } from '../answers.ts';
 import type { Services } from '../context.ts';
+import { detailsShown } from '../masks.ts';
 import { withPeriod } from '../period.ts';
 import { agentOf } from '../portfolio.ts';
 import type { Register } from '../route.ts';
@@ -99,9 +100,10 @@ export function registerRecords(register: Register, services: Services): void {
   );
   register(notification, async (c) => found(c, await getNotification(db, c.req.valid('param').id, agentOf(c))));
   register(audit, async (c) =>
-    page(c, services, 'audit', await withPeriod(c, services, c.req.valid('query')), (filter, at) =>
-      listAudit(db, filter, at),
-    ),
+    page(c, services, 'audit', await withPeriod(c, services, c.req.valid('query')), async (filter, at) => {
+      const { items, next } = await listAudit(db, filter, at);
+      return { items: items.map((row) => ({ ...row, details: detailsShown(c, row.details) })), next };
+    }),
   );
   register(verify, async (c) =>
     found(c, await verifyAudit(db, c.req.valid('query').afterStream ?? null, MAX_VERIFY_MS)),

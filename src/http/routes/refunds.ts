@@ -27,6 +27,7 @@ const refund = createRoute({
       'AMOUNT_TOO_LARGE',
       'CURRENCY_INVALID',
       'CURRENCY_MISMATCH',
+      'APPROVAL_DECLINED',
       'SAGA_IN_PROGRESS',
       'CARD_DATA_FORBIDDEN',
       'INVALID_IDEMPOTENCY_KEY',

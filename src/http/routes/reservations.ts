@@ -1,18 +1,26 @@
 import { createRoute } from '@hono/zod-openapi';
 import { transactionsOfReservation } from '../../domain/finance/resource.ts';
 import { notificationsOfReservation } from '../../domain/messages/resource.ts';
-import { createReservation, getReservation, listReservations } from '../../domain/reservations/resource.ts';
+import {
+  createReservation,
+  getReservation,
+  listReservations,
+  type ReservationDetail,
+} from '../../domain/reservations/resource.ts';
 import { changeReservation } from '../../domain/stays/change-reservation.ts';
 import { tasksOfReservation } from '../../domain/tasks/resource.ts';
 import { executionsOfReservation } from '../../engine/read/executions.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { type Money, parseAnswerable } from '../../kernel/money.ts';
 import { created, expectedVersions, foundVersion, page } from '../answers.ts';
-import { authorOf, type Services } from '../context.ts';
+import { type AnyContext, authorOf, callerOf, type Services } from '../context.ts';
+import { executionsShown } from '../masks.ts';
 import { offeredTo } from '../offered.ts';
-import { assertOwnStay } from '../own-stay.ts';
+import { assertOwnStay, lockOwnStay } from '../own-stay.ts';
+import { titledFor } from '../own-task.ts';
 import { withDays } from '../period.ts';
-import { agentOf, assertOwnProperty } from '../portfolio.ts';
+import { permits, policyOf } from '../policy.ts';
+import { holderOf } from '../portfolio.ts';
 import { readerOf } from '../reader.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
@@ -123,41 +131,40 @@ export function registerReservations(register: Register, services: Services): vo
   const { db } = services;
   register(list, async (c) =>
     page(c, services, 'reservations', await withDays(c, services, c.req.valid('query')), async (filter, at) => {
-      const { items, ...rest } = await listReservations(db, filter, agentOf(c), at);
-      return { ...rest, items: items.map((stay) => offeredTo(c, stay)) };
+      const { items, ...rest } = await listReservations(db, filter, holderOf(c), at);
+      return { ...rest, items: items.map((stay) => shownTo(c, stay)) };
     }),
   );
   register.mutation(create, (c, once) => {
     const { totalAmount, currency, ...stay } = c.req.valid('json');
     const total = moneyOf(totalAmount, currency);
-    return once.change(async (tx) => {
-      await assertOwnProperty(c, tx, stay.propertyId);
-      return created(
-        c,
-        offeredTo(c, await createReservation(tx, { ...stay, total }, authorOf(c))),
-        'Reservation created',
-      );
-    });
+    return once.change(async (tx) =>
+      created(c, offeredTo(c, await createReservation(tx, { ...stay, total }, authorOf(c))), 'Reservation created'),
+    );
   });
   register(read, async (c) => {
     const { id } = c.req.valid('param');
     const include = new Set(c.req.valid('query').include);
+    assertMayInclude(c, include);
     await assertOwnStay(c, db, id);
     const stay = await getReservation(db, id);
     return foundVersion(c, {
-      ...offeredTo(c, stay),
-      ...(include.has('tasks') ? { tasks: await tasksOfReservation(db, id) } : {}),
+      ...shownTo(c, stay),
+      ...(include.has('tasks') ? { tasks: (await tasksOfReservation(db, id)).map((task) => titledFor(c, task)) } : {}),
       ...(include.has('transactions') ? { transactions: await transactionsOfReservation(db, id) } : {}),
       ...(include.has('notifications') ? { notifications: await notificationsOfReservation(db, id) } : {}),
-      ...(include.has('sagas') ? { sagas: await executionsOfReservation(db, id, readerOf(c)) } : {}),
+      ...(include.has('sagas')
+        ? { sagas: await executionsShown(c, executionsOfReservation(db, id, readerOf(c))) }
+        : {}),
     });
   });
   register.mutation(change, async (c, once) => {
     const { id } = c.req.valid('param');
     const { totalAmount, currency, ...changes } = c.req.valid('json');
+    // Before what the body names is looked at: a foreign stay is absent whatever is asked of it.
     await assertOwnStay(c, db, id);
     return once.change(async (tx) => {
-      await assertOwnProperty(c, tx, changes.propertyId);
+      await lockOwnStay(c, tx, id);
       // A new amount without a currency is in the currency that the stay has.
       const total =
         totalAmount === undefined
@@ -183,6 +190,23 @@ export function registerReservations(register: Register, services: Services): vo
       { onBehalfOf: body.confirmedBy, notes: body.notes },
     );
   });
+}
+
+/** An owner sees the stay, and nothing of the guest. */
+function shownTo<T extends ReservationDetail>(c: AnyContext, stay: T): T {
+  const caller = callerOf(c);
+  const offered = offeredTo(c, stay);
+  const isOwner = caller.kind === 'person' && caller.role === 'OWNER';
+  return isOwner ? { ...offered, guestId: null, notes: null, plannedArrival: null, plannedDeparture: null } : offered;
+}
+
+/** What belongs to a stay is shown with it to whoever may list it. */
+function assertMayInclude(c: AnyContext, include: ReadonlySet<string>): void {
+  for (const name of include) {
+    const policy = policyOf('GET', `/api/production/${name}`);
+    if (policy === 'anonymous' || permits(policy, callerOf(c))) continue;
+    throw new RoomyError('FORBIDDEN', { details: { field: 'include', permission: policy.permission } });
+  }
 }
 
 const givenTimes = (times: Readonly<Record<string, string | undefined>>): Record<string, string> =>

@@ -1,10 +1,12 @@
 import { createRoute } from '@hono/zod-openapi';
+import { withdraw } from '../../domain/approvals/store.ts';
 import { countSagas, getExecution, listSagas, newestExecution } from '../../engine/read/executions.ts';
 import type { ExecutionView } from '../../engine/types.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { found, page } from '../answers.ts';
-import { type AnyContext, callerOf, type Services } from '../context.ts';
+import { type AnyContext, authorOf, callerOf, type Services } from '../context.ts';
 import { answerFailure } from '../errors.ts';
+import { executionShown } from '../masks.ts';
 import { withPeriod } from '../period.ts';
 import { readerOf } from '../reader.ts';
 import type { Register } from '../route.ts';
@@ -56,7 +58,7 @@ const retry = createRoute({
   request: { params: IdParam, body: jsonOf(RetryBody, { reason: 'The gateway is up again' }, false) },
   responses: {
     200: answer('Resumed', one(ExecutionWithSteps)),
-    ...bodyRefusals('SAGA_NOT_FOUND', 'SAGA_NOT_PARKED'),
+    ...bodyRefusals('SAGA_NOT_FOUND', 'SAGA_NOT_PARKED', 'APPROVAL_REQUIRED', 'SAGA_IN_PROGRESS'),
   },
 });
 const resolve = createRoute({
@@ -90,12 +92,22 @@ export function registerSagas(register: Register, services: Services): void {
     const reader = readerOf(c);
     const { startedBy, part } = reader;
     const counts = await countSagas(db, { ...filter, startedBy, part });
-    return page(c, services, 'sagas', query, (asked, at) => listSagas(db, { ...asked, startedBy, part }, at, reader), {
-      counts,
-    });
+    return page(
+      c,
+      services,
+      'sagas',
+      query,
+      async (asked, at) => {
+        const { items, next } = await listSagas(db, { ...asked, startedBy, part }, at, reader);
+        return { items: items.map((saga) => executionShown(c, saga)), next };
+      },
+      { counts },
+    );
   });
   // Before `:name/status`, which would take `executions` for a name.
-  register(read, async (c) => found(c, await getExecution(db, c.req.valid('param').id, readerOf(c))));
+  register(read, async (c) =>
+    found(c, executionShown(c, await getExecution(db, c.req.valid('param').id, readerOf(c)))),
+  );
   register.mutation(retry, (c, once) => {
     const sagaId = c.req.valid('param').id;
     const { reason } = c.req.valid('json');
@@ -104,16 +116,20 @@ export function registerSagas(register: Register, services: Services): void {
       const { outcome, announce } = await orchestrator.retryWithin(tx, asked);
       // That somebody tried is in the audit trail, which stays.
       if (outcome === 'stale') return answerFailure(c, new RoomyError('SAGA_NOT_PARKED'));
+      // It is in there as well, and the saga stays as it is: a retry is no approval.
+      if (outcome === 'needs-approval') return answerFailure(c, new RoomyError('APPROVAL_REQUIRED'));
       afterCommit(announce);
-      return found(c, await getExecution(tx, sagaId, readerOf(c)));
+      return found(c, executionShown(c, await getExecution(tx, sagaId, readerOf(c))));
     });
   });
   register.mutation(resolve, (c, once) => {
     const sagaId = c.req.valid('param').id;
     const asked = { ...intervention(c, sagaId), reason: c.req.valid('json').reason };
     return once.change(async (tx, afterCommit) => {
+      // Nobody need decide any more; first, as a decision locks the question before the saga.
+      await withdraw(tx, { subject: { type: 'saga', id: sagaId } }, authorOf(c));
       afterCommit(await orchestrator.resolveWithin(tx, asked));
-      return found(c, await getExecution(tx, sagaId, readerOf(c)));
+      return found(c, executionShown(c, await getExecution(tx, sagaId, readerOf(c))));
     });
   });
   register(status, async (c) => {

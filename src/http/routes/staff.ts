@@ -5,6 +5,7 @@ import { changeStaff } from '../../domain/stays/change-staff.ts';
 import { created, createdFixed, expectedVersions, found, foundVersion, page } from '../answers.ts';
 import { authorOf, type Services } from '../context.ts';
 import { periodOf } from '../period.ts';
+import { agentOf } from '../portfolio.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { answer, bodyRefusals, ChangeHeaders, jsonOf, many, one, refusals } from '../schemas/envelope.ts';
@@ -89,34 +90,39 @@ const cancelLeave = createRoute({
 
 export function registerStaff(register: Register, services: Services): void {
   register(list, (c) =>
-    page(c, services, 'staff', c.req.valid('query'), (filter, at) => listStaff(services.db, filter, at)),
+    page(c, services, 'staff', c.req.valid('query'), (filter, at) => listStaff(services.db, filter, agentOf(c), at)),
   );
   register.mutation(create, (c, once) => {
     const wanted = c.req.valid('json');
     return once.change(async (tx) => created(c, await createStaff(tx, wanted, authorOf(c)), 'Staff member created'));
   });
-  register(read, async (c) => foundVersion(c, await getStaff(services.db, c.req.valid('param').id)));
+  register(read, async (c) => foundVersion(c, await getStaff(services.db, c.req.valid('param').id, agentOf(c))));
   register.mutation(change, (c, once) => {
     const { id } = c.req.valid('param');
     const changes = c.req.valid('json');
-    return once.change(async (tx) =>
-      foundVersion(c, await changeStaff(tx, id, changes, expectedVersions(c), authorOf(c))),
-    );
+    return once.change(async (tx, afterCommit) => {
+      afterCommit(() => services.standing.changed(id));
+      return foundVersion(c, await changeStaff(tx, id, changes, expectedVersions(c), authorOf(c)));
+    });
   });
   register(listOfLeave, (c) => {
     const { id } = c.req.valid('param');
-    return page(c, services, `leave of ${id}`, c.req.valid('query'), (_filter, at) => listLeave(services.db, id, at));
+    return page(c, services, `leave of ${id}`, c.req.valid('query'), (_filter, at) =>
+      listLeave(services.db, id, agentOf(c), at),
+    );
   });
   register.mutation(takeLeave, async (c, once) => {
     const { id } = c.req.valid('param');
     const { reason, ...asked } = c.req.valid('json');
     const { from = '', to = '' } = await periodOf(c, services, asked, 'refused');
     return once.change(async (tx) =>
-      createdFixed(c, await addLeave(tx, id, { from, to, reason }, authorOf(c)), 'Leave added'),
+      createdFixed(c, await addLeave(tx, id, { from, to, reason }, agentOf(c), authorOf(c)), 'Leave added'),
     );
   });
   register.mutation(cancelLeave, (c, once) => {
     const { id, leaveId } = c.req.valid('param');
-    return once.change(async (tx) => found(c, await removeLeave(tx, id, leaveId, authorOf(c))));
+    return once.change(async (tx) =>
+      found(c, await removeLeave(tx, { staffId: id, leaveId }, agentOf(c), authorOf(c))),
+    );
   });
 }

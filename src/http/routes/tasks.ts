@@ -4,14 +4,14 @@ import { acceptTask, declineTask } from '../../domain/assignment/offers.ts';
 import { assignMade, holdForTask } from '../../domain/stay-tasks/require-staff.ts';
 import { changeTask } from '../../domain/stays/change-task.ts';
 import { createTask, getTask, listTasks } from '../../domain/tasks/resource.ts';
-import { assertOwnTask } from '../../domain/tasks/work.ts';
+import { assertOwnTask, lockOwnTask } from '../../domain/tasks/work.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { created, expectedVersions, found, foundVersion, page } from '../answers.ts';
 import { type AnyContext, authorOf, callerOf, type Services } from '../context.ts';
 import { answerFailure } from '../errors.ts';
 import { titledFor, workScopeOf } from '../own-task.ts';
 import { withPeriod } from '../period.ts';
-import { agentOf, assertOwnProperty } from '../portfolio.ts';
+import { holderOf } from '../portfolio.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import {
@@ -129,15 +129,15 @@ function answering(c: AnyContext, taskId: string) {
 
 export function registerTasks(register: Register, services: Services): void {
   register(list, async (c) =>
-    page(c, services, 'tasks', await withPeriod(c, services, c.req.valid('query')), (filter, at) =>
-      listTasks(services.db, filter, agentOf(c), at),
-    ),
+    page(c, services, 'tasks', await withPeriod(c, services, c.req.valid('query')), async (filter, at) => {
+      const { items, next } = await listTasks(services.db, filter, holderOf(c), at);
+      return { items: items.map((task) => titledFor(c, task)), next };
+    }),
   );
   register.mutation(create, async (c, once) => {
     const { requireAssignment, holdAlternatives, holdId, ...wanted } = c.req.valid('json');
     try {
       return await once.change(async (tx) => {
-        await assertOwnProperty(c, tx, wanted.propertyId);
         const task = await createTask(tx, wanted, authorOf(c));
         if (!requireAssignment) return created(c, task, 'Task created');
         if (task.approval === 'PENDING') throw new RoomyError('APPROVAL_REQUIRED', { details: { taskId: task.id } });
@@ -160,7 +160,7 @@ export function registerTasks(register: Register, services: Services): void {
     const { id } = c.req.valid('param');
     const changes = c.req.valid('json');
     return once.change(async (tx) => {
-      await assertOwnTask(tx, id, workScopeOf(c));
+      await lockOwnTask(tx, id, workScopeOf(c));
       return foundVersion(c, await changeTask(tx, id, changes, expectedVersions(c), authorOf(c)));
     });
   });

@@ -1,10 +1,11 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Db } from '../../db/client.ts';
 import { readCheckOutReport, type StoredReport } from '../../domain/stays/report.ts';
+import { RoomyError } from '../../kernel/errors.ts';
 import { REPORT_POLICY } from '../../web/layout.ts';
 import { reportPage } from '../../web/report-page.ts';
 import { found } from '../answers.ts';
-import type { AnyContext, Services } from '../context.ts';
+import { type AnyContext, callerOf, type Services } from '../context.ts';
 import { assertOwnStay } from '../own-stay.ts';
 import { PAGE_HEADERS, prefersPage } from '../page.ts';
 import type { Register } from '../route.ts';
@@ -128,12 +129,14 @@ export function registerVisits(register: Register, services: Services): void {
     const { id } = c.req.valid('param');
     await assertOwnStay(c, db, id);
     await readCheckOutReport(db, id);
-    const { token, expiresAt } = services.links.seal(LINK_KIND, id, LINK_LIFETIME_SECONDS);
+    const { token, expiresAt } = services.links.seal(LINK_KIND, id, LINK_LIFETIME_SECONDS, callerOf(c).principal);
     return found(c, { url: `${services.publicUrl}/reports/${token}`, expiresAt: expiresAt.toISOString() });
   });
-  register(printed, async (c) =>
-    answerReport(c, db, await readCheckOutReport(db, services.links.open(LINK_KIND, c.req.valid('param').token))),
-  );
+  register(printed, async (c) => {
+    const { id, madeBy } = services.links.open(LINK_KIND, c.req.valid('param').token);
+    if (!(await services.standing.isPrincipalInForce(madeBy))) throw new RoomyError('NOT_FOUND');
+    return answerReport(c, db, await readCheckOutReport(db, id));
+  });
 }
 
 async function answerReport(c: AnyContext, db: Db, stored: StoredReport): Promise<Response> {

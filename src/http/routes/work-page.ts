@@ -4,7 +4,7 @@ import { workFiles } from '../../web/files.ts';
 import { WORK_POLICY } from '../../web/layout.ts';
 import { workPage } from '../../web/work-page.ts';
 import { ASK_FIRST, type CachedText, cachedText } from '../cached.ts';
-import type { AnyContext } from '../context.ts';
+import type { AnyContext, Services } from '../context.ts';
 import type { Register } from '../route.ts';
 
 /** The page for a phone, and its files: nothing in them is anybody's, so anybody may read them. */
@@ -18,8 +18,8 @@ const fileRoute = (at: string, request: object) =>
     responses: { 200: { description: 'A file', content: { 'text/html': { schema: { type: 'string' as const } } } } },
   });
 
-export function registerWorkPage(register: Register): void {
-  const home = async (): Promise<string> => String(await workPage());
+export function registerWorkPage(register: Register, { isProduction = false }: Services): void {
+  const home = async (): Promise<string> => String(await workPage(!isProduction));
   // Its own service worker keeps them; a browser's cache would keep an old version beside a new one.
   const page = cachedText('text/html; charset=utf-8', home, ASK_FIRST);
   const files = new Map(

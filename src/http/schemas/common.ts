@@ -7,12 +7,19 @@ import { CURRENCY_PATTERN, isCurrency } from '../../kernel/money.ts';
 import { UNSEEN, withoutUnseenEnds } from '../../kernel/pasted.ts';
 import { savedPhone } from '../../kernel/phone.ts';
 import { canonicalTimeZone, isTimeZone } from '../../kernel/time-zone.ts';
+import { noReference } from '../references.ts';
 
 /** Fields that several resources share. Every text is bounded, every pattern linear. */
 
 export const Id = z
   .string()
   .regex(ID_PATTERN, 'must be 1 to 64 letters, digits, _ or -, and begin with a letter or digit');
+/** The id of the record that is made, if its sender chooses it. */
+export const NewRecordId = noReference(Id, 'names what there is not yet');
+/** Whom the body names as the one for whom the caller acts. */
+export const OnBehalfId = noReference(Id, 'a note in the audit trail, by which nothing is decided (security.md Z9)');
+/** Of the gateways that are configured. */
+export const GatewayId = noReference(Id, 'a word of a closed list, like a status');
 export const IdParam = z.strictObject({ id: Id });
 
 /** One line that a person typed: no control characters, which could forge a mail header or a log line. */

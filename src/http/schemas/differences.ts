@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
-import { Id, line, pageQuery } from './common.ts';
+import { filtersBy } from '../references.ts';
+import { GatewayId, Id, line, pageQuery } from './common.ts';
 
 /** Differences between a gateway's record and the ledger. */
 
@@ -56,10 +57,10 @@ export const Difference = z
   })
   .openapi('Difference');
 export const DifferenceQuery = z.strictObject({
-  gatewayId: Id.optional(),
+  gatewayId: GatewayId.optional(),
   status: DifferenceStatus.optional(),
   kind: DifferenceKind.optional(),
-  reservationId: Id.optional(),
+  reservationId: filtersBy(Id, 'reservation').optional(),
   ...pageQuery,
 });
 export const Explanation = z

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { filtersBy } from '../references.ts';
 import { secret } from '../secrets.ts';
 import { CHANGE_NOTHING, Id, isChange, line, pageQuery } from './common.ts';
 import { sinceFields } from './period.ts';
@@ -25,7 +26,11 @@ const count = z
   .regex(PLACE, 'must be a whole number without leading zeros')
   .transform(Number)
   .openapi({ type: 'integer' });
-const position = { after: count.default(0), type: EventType.optional(), reservationId: Id.optional() };
+const position = {
+  after: count.default(0),
+  type: EventType.optional(),
+  reservationId: filtersBy(Id, 'reservation').optional(),
+};
 export const EventQuery = z.strictObject({
   ...position,
   limit: z
@@ -36,7 +41,21 @@ export const EventQuery = z.strictObject({
     .openapi({ type: 'integer' }),
   cursor: pageQuery.cursor,
 });
-export const StreamQuery = z.strictObject({ ...position, after: count.optional() });
+export const StreamQuery = z.strictObject({
+  ...position,
+  after: count.optional(),
+  ticket: z
+    .string()
+    .max(64)
+    .optional()
+    .openapi({ description: 'In place of a token: of `POST /events/tickets`, for one stream' }),
+});
+export const StreamTicket = z
+  .object({
+    ticket: secret(z.string().openapi({ description: 'Goes into `ticket` of the stream’s address' })),
+    expiresAt: z.iso.datetime(),
+  })
+  .openapi('StreamTicket');
 
 /** Read back as it was sent, and nothing that a parser of addresses would leave out or read otherwise. */
 const Url = z

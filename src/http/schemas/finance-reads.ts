@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { SETTLEMENT_COLUMNS } from '../../domain/finance/settlement-file.ts';
-import { Currency, Flag, Id, line, pageQuery } from './common.ts';
+import { filtersBy } from '../references.ts';
+import { Currency, Flag, GatewayId, Id, line, pageQuery } from './common.ts';
 import { DifferenceKind, DifferenceStatus, Differs } from './differences.ts';
 import { asOfField, periodFields, requiredPeriod } from './period.ts';
 
@@ -12,9 +13,9 @@ const period = periodFields('Booked');
 export const SummaryQuery = z.strictObject({
   ...period,
   asOf: asOfField,
-  propertyId: Id.optional(),
-  ownerId: Id.optional(),
-  reservationId: Id.optional(),
+  propertyId: filtersBy(Id, 'property').optional(),
+  ownerId: filtersBy(Id, 'owner').optional(),
+  reservationId: filtersBy(Id, 'reservation').optional(),
   currency: Currency.optional(),
 });
 const ownMoney = {
@@ -137,7 +138,9 @@ export const StatementTotals = z.array(
   z.object({ currency: z.string(), opening: z.number(), closing: z.number(), carriedForward: z.number() }),
 );
 
-export const ReconciliationBody = z.strictObject({ gatewayId: Id, ...requiredPeriod }).openapi('ReconciliationBody');
+export const ReconciliationBody = z
+  .strictObject({ gatewayId: GatewayId, ...requiredPeriod })
+  .openapi('ReconciliationBody');
 export const SettlementCsv = z.string().openapi({
   description: `UTF-8 CSV of 5 MiB and 50 000 lines at the most, with a header of ${SETTLEMENT_COLUMNS.join(', ')} in any order.
 type is charge, refund or payout; amount and fee are major units (an empty fee is taken as booked); date is an instant or a date, a day in the zone of the query;
@@ -146,10 +149,10 @@ settled is yes or no: what has reached the bank is booked once.`,
 });
 /** Only with a file, whose own first and last dates are the default. */
 export const ReconcileQuery = z.strictObject({
-  gatewayId: Id.optional(),
+  gatewayId: GatewayId.optional(),
   ...periodFields('Lines'),
 });
-export const ReconciliationQuery = z.strictObject({ gatewayId: Id.optional(), ...pageQuery });
+export const ReconciliationQuery = z.strictObject({ gatewayId: GatewayId.optional(), ...pageQuery });
 const LineStatus = z.enum(['MATCHED', ...DifferenceKind.options]);
 export const ReconciliationLineQuery = z.strictObject({
   status: LineStatus.optional(),

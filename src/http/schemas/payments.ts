@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { INITIATORS } from '../../domain/finance/cancellation.ts';
 import { financialService } from '../../domain/finance/financial-service.ts';
 import { REFUND_STATUSES } from '../../domain/reservations/payment-status.ts';
-import { Flag, Id, line, prose, reference } from './common.ts';
+import { Flag, GatewayId, Id, line, OnBehalfId, prose, reference } from './common.ts';
 import { paymentMoney } from './finance-terms.ts';
 
 /** A gateway's token or reference; a card number is refused wherever it stands. */
@@ -10,9 +10,9 @@ const Reference = reference(255);
 
 export const PaymentBody = paymentMoney({
   paymentMethod: line(64).optional(),
-  gatewayId: Id,
+  gatewayId: GatewayId,
   gatewayReference: Reference,
-  processedBy: Id.optional().openapi({ description: 'For whom; who acts is the token’s subject' }),
+  processedBy: OnBehalfId.optional().openapi({ description: 'For whom; who acts is the token’s subject' }),
   notes: prose(2000).optional(),
 }).openapi('ProcessPayment');
 export const PAYMENT_EXAMPLE = {
@@ -74,22 +74,26 @@ export const PROCESSED_EXAMPLE = {
   message: 'Payment processed successfully',
 };
 
+const isOverride = (body: {
+  readonly initiator?: string | undefined;
+  readonly refundPercentOverride?: number | undefined;
+}) => body.refundPercentOverride !== undefined || (body.initiator ?? 'GUEST') !== 'GUEST';
 export const CancelBody = z
   .strictObject({
-    cancelledBy: Id.optional().openapi({ description: 'For whom; who acts is the token’s subject' }),
+    cancelledBy: OnBehalfId.optional().openapi({ description: 'For whom; who acts is the token’s subject' }),
     reason: line(64)
       .optional()
       .openapi({ description: 'A short reason, kept with the stay', example: 'GUEST_REQUEST' }),
     notes: prose(2000).optional(),
-    initiator: z
-      .enum(INITIATORS)
-      .optional()
-      .openapi({ description: 'GUEST (default) is refunded by the policy, the others give everything back' }),
+    initiator: z.enum(INITIATORS).optional().openapi({
+      description:
+        'GUEST (default) is refunded by the policy. The others give everything back: ADMIN and FINANCE only, with a reason, and over the limit after an approval',
+    }),
     refundPercentOverride: z.int().min(0).max(100).optional().openapi({
       description: 'Instead of the policy; ADMIN and FINANCE only, and only with a reason',
     }),
   })
-  .refine((body) => body.refundPercentOverride === undefined || body.reason !== undefined, {
+  .refine((body) => !isOverride(body) || body.reason !== undefined, {
     path: ['reason'],
     message: 'is required to override the policy',
   })
@@ -177,7 +181,7 @@ export const SettlementBody = z
   .openapi('SettleRefund');
 export const PayoutBody = z
   .strictObject({
-    releasedBy: Id.optional().openapi({ description: 'For whom; who acts is the token’s subject' }),
+    releasedBy: OnBehalfId.optional().openapi({ description: 'For whom; who acts is the token’s subject' }),
     netting: z
       .boolean()
       .optional()

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { refersTo } from '../references.ts';
 import {
   CHANGE_NOTHING,
   Email,
@@ -11,6 +12,7 @@ import {
   LocalTime,
   label,
   line,
+  NewRecordId,
   Phone,
   PhoneOfLocale,
   pageQuery,
@@ -25,7 +27,7 @@ const shown = { version: z.int(), createdAt: z.iso.datetime() };
 
 export const NewOwner = z
   .strictObject({
-    id: Id.optional(),
+    id: NewRecordId.optional(),
     name: line(200),
     email: Email,
     phone: PhoneOfLocale.optional(),
@@ -66,7 +68,7 @@ export const Owner = z
 
 export const NewGuest = z
   .strictObject({
-    id: Id.optional(),
+    id: NewRecordId.optional(),
     name: line(200),
     email: Email,
     phone: PhoneOfLocale.optional(),
@@ -119,14 +121,14 @@ const staffFields = {
 const staffOptions = {
   phone: Phone,
   homeLocation: GeoPoint,
-  propertyIds: z.array(Id).max(500),
+  propertyIds: z.array(refersTo(Id, 'property')).max(500),
   region: label(100),
   shifts: z.array(Shift).max(50),
   maxMinutesPerDay: z.int().min(1).max(1440),
 };
 export const NewStaff = z
   .strictObject({
-    id: Id.optional(),
+    id: NewRecordId.optional(),
     ...staffFields,
     skills: staffFields.skills.optional(),
     active: staffFields.active.optional(),

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { filtersBy, refersTo } from '../references.ts';
 import {
   CHANGE_NOTHING,
   GeoPoint,
@@ -8,6 +9,7 @@ import {
   label,
   line,
   MoneyIn,
+  NewRecordId,
   pageQuery,
   reference,
   TimeZone,
@@ -16,12 +18,12 @@ import { Checklist, TaskType } from './tasks.ts';
 
 const fields = {
   name: line(200),
-  ownerId: Id,
   timeZone: TimeZone,
   checkInTime: LocalTime,
   checkOutTime: LocalTime,
   cleaningMinutes: z.int().min(1).max(1440),
-  agentIds: z.array(Id).max(100),
+  // Who looks after it is not for those who look after it.
+  agentIds: z.array(refersTo(Id, 'staff', 'use', 'ADMIN')).max(100),
 };
 const Readiness = z.enum(['DIRTY', 'CLEANING', 'CLEAN', 'INSPECTED', 'OUT_OF_ORDER']);
 const StayChecks = z.array(z.enum(['CHECK_IN_TOO_EARLY', 'BALANCE_DUE', 'PROPERTY_NOT_READY'])).max(3);
@@ -34,7 +36,10 @@ const work = {
   checklists: z.partialRecord(TaskType, Checklist).optional().openapi({ description: 'By type of task' }),
 };
 const staffing = {
-  primaryStaffIds: z.array(Id).max(100).openapi({ description: 'Who knows it best: preferred for its tasks' }),
+  primaryStaffIds: z
+    .array(refersTo(Id, 'staff'))
+    .max(100)
+    .openapi({ description: 'Who knows it best: preferred for its tasks' }),
   acceptMinutes: z.int().min(1).max(10_080).openapi({
     description: 'An assignee is to accept within so many minutes, those of the night not counted (`acceptQuietFrom`)',
   }),
@@ -59,14 +64,15 @@ const options = {
   region: label(100),
   address: line(300).openapi({ description: 'As guests are told it when their stay is confirmed' }),
   location: GeoPoint,
-  amenityDevice: reference(100),
+  // A lock opens for the guests of one property, and an administrator says of which.
+  amenityDevice: refersTo(reference(100), 'device', 'use', 'ADMIN'),
 };
 
 export const NewProperty = z
   .strictObject({
-    id: Id.optional(),
+    id: NewRecordId.optional(),
     name: fields.name,
-    ownerId: fields.ownerId,
+    ownerId: refersTo(Id, 'owner'),
     region: options.region.optional(),
     address: options.address.optional(),
     timeZone: fields.timeZone.default('Asia/Dubai'),
@@ -86,7 +92,7 @@ export const NewProperty = z
 export const PropertyChange = z
   .strictObject({
     name: fields.name.optional(),
-    ownerId: fields.ownerId.optional(),
+    ownerId: refersTo(Id, 'owner', 'use', 'ADMIN_AND_SERVICES').optional(),
     region: options.region.nullish(),
     address: options.address.nullish(),
     timeZone: fields.timeZone.optional(),
@@ -137,4 +143,8 @@ export const Property = z
   })
   .openapi('Property');
 
-export const PropertyQuery = z.strictObject({ ownerId: Id.optional(), region: label(100).optional(), ...pageQuery });
+export const PropertyQuery = z.strictObject({
+  ownerId: filtersBy(Id, 'owner').optional(),
+  region: label(100).optional(),
+  ...pageQuery,
+});

@@ -1,5 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { VARIABLES } from '../../domain/messages/templates.ts';
+import { filtersBy, noReference } from '../references.ts';
 import { Id, line, pageQuery, reference } from './common.ts';
 import { periodFields } from './period.ts';
 
@@ -86,16 +87,18 @@ export const TransactionDetail = Transaction.extend({
   reversedBy: z.array(z.string()),
 }).openapi('TransactionDetail');
 export const TransactionQuery = z.strictObject({
-  reservationId: Id.optional(),
-  ownerId: Id.optional(),
+  reservationId: filtersBy(Id, 'reservation').optional(),
+  ownerId: filtersBy(Id, 'owner').optional(),
   type: TransactionType.optional(),
   status: TransactionStatus.optional(),
   gatewayReference: reference(255)
     .optional()
     .openapi({ description: 'A gateway’s reference or id, as on a bank’s statement' }),
-  providerId: reference(200).optional().openapi({
-    description: 'The gateway’s or bank’s own id of a charge, with all that came of it, of a refund or of a payout',
-  }),
+  providerId: noReference(reference(200), 'the gateway’s own word, looked for among what the caller sees')
+    .optional()
+    .openapi({
+      description: 'The gateway’s or bank’s own id of a charge, with all that came of it, of a refund or of a payout',
+    }),
   ...periodFields('Made'),
   ...pageQuery,
 });
@@ -133,8 +136,8 @@ export const Notification = z
 /** The catalogue of the templates: a name that is misspelt would select nothing, for ever. */
 const NotificationEventName = z.enum(Object.keys(VARIABLES));
 export const NotificationQuery = z.strictObject({
-  reservationId: Id.optional(),
-  recipientId: Id.optional(),
+  reservationId: filtersBy(Id, 'reservation').optional(),
+  recipientId: filtersBy(Id, 'recipient').optional(),
   event: NotificationEventName.optional(),
   status: NotificationStatus.optional(),
   ...periodFields('Made'),
@@ -181,8 +184,8 @@ export const AUDIT_EXAMPLE = {
   hash: 'ff'.repeat(32),
 };
 export const AuditQuery = z.strictObject({
-  reservationId: Id.optional(),
-  sagaExecutionId: Id.optional(),
+  reservationId: filtersBy(Id, 'reservation').optional(),
+  sagaExecutionId: filtersBy(Id, 'saga').optional(),
   event: line(64).optional(),
   actor: line(160).optional(),
   ...periodFields('Written'),

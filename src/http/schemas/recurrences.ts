@@ -1,5 +1,17 @@
 import { z } from '@hono/zod-openapi';
-import { CalendarDate, CHANGE_NOTHING, Flag, Id, isChange, LocalTime, line, pageQuery, prose } from './common.ts';
+import { filtersBy, refersTo } from '../references.ts';
+import {
+  CalendarDate,
+  CHANGE_NOTHING,
+  Flag,
+  Id,
+  isChange,
+  LocalTime,
+  line,
+  NewRecordId,
+  pageQuery,
+  prose,
+} from './common.ts';
 
 const Type = z.enum(['INSPECTION', 'MAINTENANCE']);
 const Every = z
@@ -20,8 +32,8 @@ const fields = {
 
 export const NewRecurrence = z
   .strictObject({
-    id: Id.optional(),
-    propertyId: Id,
+    id: NewRecordId.optional(),
+    propertyId: refersTo(Id, 'property'),
     type: Type,
     title: fields.title,
     description: fields.description.optional(),
@@ -62,7 +74,7 @@ export const Recurrence = z
   })
   .openapi('Recurrence');
 export const RecurrenceQuery = z.strictObject({
-  propertyId: Id.optional(),
+  propertyId: filtersBy(Id, 'property').optional(),
   type: Type.optional(),
   active: Flag.optional(),
   ...pageQuery,

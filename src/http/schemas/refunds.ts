@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { REFUND_BEARERS } from '../../domain/finance/goodwill.ts';
 import { REFUND_STATUSES } from '../../domain/reservations/payment-status.ts';
-import { Id, line, prose } from './common.ts';
+import { Id, line, OnBehalfId, prose } from './common.ts';
 import { unparsedAmount } from './finance-terms.ts';
 
 const bearer = z.enum(REFUND_BEARERS);
@@ -15,7 +15,7 @@ export const RefundBody = z
       description:
         'Who bears what had been divided: SPLIT (default) everybody by the split of the stay, as in a cancellation; AGENCY or OWNER that party alone. A guest’s credit goes back first, and nobody bears it',
     }),
-    refundedBy: Id.optional().openapi({ description: 'For whom; who acts is the token’s subject' }),
+    refundedBy: OnBehalfId.optional().openapi({ description: 'For whom; who acts is the token’s subject' }),
     notes: prose(2000).optional(),
   })
   .openapi('RefundReservation');

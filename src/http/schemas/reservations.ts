@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { REFUND_STATUSES } from '../../domain/reservations/payment-status.ts';
 import { OFFERED_ACTIONS } from '../../domain/reservations/state-machine.ts';
+import { filtersBy, refersTo } from '../references.ts';
 import {
   Amount,
   CalendarDate,
@@ -11,6 +12,8 @@ import {
   InstantOrDate,
   isChange,
   LocalArrival,
+  NewRecordId,
+  OnBehalfId,
   pageQuery,
   prose,
 } from './common.ts';
@@ -33,16 +36,19 @@ const stayInOrder = {
   refusal: { path: ['checkOutDate'], message: 'must be after checkInDate' },
 };
 
+/** Earns a share of the stay, so no agent names anybody: neither oneself nor a friend. */
+const Referrer = refersTo(Id, 'staff', 'use', 'ADMIN_AND_SERVICES');
+
 export const NewReservation = z
   .strictObject({
-    id: Id.optional(),
-    propertyId: Id,
-    guestId: Id,
+    id: NewRecordId.optional(),
+    propertyId: refersTo(Id, 'property'),
+    guestId: refersTo(Id, 'guest'),
     checkInDate: CalendarDate,
     checkOutDate: CalendarDate,
     totalAmount: Amount,
     currency: Currency.default('AED'),
-    referringAgentId: Id.optional(),
+    referringAgentId: Referrer.optional(),
     guestCount: GuestCount.optional(),
     plannedArrival: LocalArrival.optional(),
     plannedDeparture: LocalArrival.optional(),
@@ -61,13 +67,13 @@ export const NEW_RESERVATION_EXAMPLE = {
 };
 export const ReservationChange = z
   .strictObject({
-    propertyId: Id.optional(),
-    guestId: Id.optional(),
+    propertyId: refersTo(Id, 'property').optional(),
+    guestId: refersTo(Id, 'guest').optional(),
     checkInDate: CalendarDate.optional(),
     checkOutDate: CalendarDate.optional(),
     totalAmount: Amount.optional(),
     currency: Currency.optional(),
-    referringAgentId: Id.nullish(),
+    referringAgentId: Referrer.nullish(),
     guestCount: GuestCount.nullish(),
     plannedArrival: LocalArrival.nullish(),
     plannedDeparture: LocalArrival.nullish(),
@@ -154,8 +160,8 @@ export const IncludeQuery = z.strictObject({
 });
 export const ReservationQuery = z.strictObject({
   status: ReservationStatus.optional(),
-  propertyId: Id.optional(),
-  guestId: Id.optional(),
+  propertyId: filtersBy(Id, 'property').optional(),
+  guestId: filtersBy(Id, 'guest').optional(),
   from: InstantOrDate.optional().openapi({
     description: 'Stays with a day on or after it; of an instant, the day at the property',
   }),
@@ -165,7 +171,7 @@ export const ReservationQuery = z.strictObject({
 
 export const ConfirmBody = z
   .strictObject({
-    confirmedBy: Id.optional().openapi({ description: 'For whom; who acts is the token’s subject' }),
+    confirmedBy: OnBehalfId.optional().openapi({ description: 'For whom; who acts is the token’s subject' }),
     notes: prose(2000).optional(),
     requireAssignment: z.boolean().optional().openapi({
       description: 'Refuse and undo when nobody can take a task; otherwise such tasks wait unassigned',

@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { COUNTED_AT_MOST } from '../../engine/read/executions.ts';
 import { SAGA_NAMES } from '../../sagas/index.ts';
+import { filtersBy } from '../references.ts';
 import { Id, pageQuery, prose } from './common.ts';
 import { periodFields } from './period.ts';
 
@@ -89,12 +90,15 @@ export const SagaCounts = z.record(z.string(), z.int()).openapi({
 export const SagaQuery = z.strictObject({
   status: SagaStatus.optional(),
   name: z.enum(SAGA_NAMES).optional(),
-  reservationId: Id.optional(),
+  reservationId: filtersBy(Id, 'reservation').optional(),
   ...periodFields('Accepted'),
   ...pageQuery,
 });
 export const SagaNameParam = z.strictObject({ name: z.string().regex(/^[A-Za-z][A-Za-z0-9]{0,63}$/) });
-export const SagaStatusQuery = z.strictObject({ reservationId: Id.optional(), executionId: Id.optional() });
+export const SagaStatusQuery = z.strictObject({
+  reservationId: filtersBy(Id, 'reservation').optional(),
+  executionId: filtersBy(Id, 'saga').optional(),
+});
 const reason = prose(500).refine((text) => text.trim() !== '', 'must not be blank');
 export const RetryBody = z.strictObject({ reason: reason.optional() }).openapi('RetrySaga');
 export const ResolveBody = z.strictObject({ reason }).openapi('ResolveSaga');

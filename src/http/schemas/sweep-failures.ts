@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { MAX_RESENT } from '../../domain/messages/resend-lost.ts';
 import { SWEEP_NAMES } from '../../domain/sweeps/names.ts';
+import { filtersBy, noReference } from '../references.ts';
 import { Id, InstantOrDate, line, pageQuery, TimeZone } from './common.ts';
 import { periodFields } from './period.ts';
 
@@ -35,7 +36,7 @@ export const SweepRetry = z
   .strictObject({
     sweep: Sweep.optional(),
     ids: z
-      .array(FailureId)
+      .array(noReference(FailureId, 'of a row that a sweep has set aside; for operators, who see all of them'))
       .min(1)
       .max(MAX_IDS)
       .optional()
@@ -56,7 +57,7 @@ export const LostResend = z
     status: z.enum(['FAILED', 'BLOCKED']).optional().openapi({ description: 'Both, when it is left out' }),
     reason: line(200).optional().openapi({ description: 'The `reason` of the messages', example: 'LEASE_EXPIRED' }),
     event: line(64).optional(),
-    ids: z.array(Id).min(1).max(MAX_IDS).optional(),
+    ids: z.array(filtersBy(Id, 'notification')).min(1).max(MAX_IDS).optional(),
     from: InstantOrDate.optional().openapi({
       description: 'Made at or after this; without it and without `ids`, the last 30 days',
     }),

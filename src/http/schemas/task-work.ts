@@ -1,9 +1,10 @@
 import { z } from '@hono/zod-openapi';
-import { Amount, Currency, Id, Instant, prose } from './common.ts';
+import { filtersBy, noReference } from '../references.ts';
+import { Amount, Currency, Id, Instant, OnBehalfId, prose } from './common.ts';
 import { periodFields } from './period.ts';
-import { Estimate, Task } from './tasks.ts';
+import { Estimate, ItemId, Task } from './tasks.ts';
 
-const photoIds = z.array(Id).max(30);
+const photoIds = z.array(noReference(Id, 'of a photo of this task, among which alone it is looked for')).max(30);
 
 export const StartBody = z
   .strictObject({
@@ -17,14 +18,16 @@ export const START_EXAMPLE = {};
 
 export const CompleteBody = z
   .strictObject({
-    completedBy: Id.optional().openapi({ description: 'For whom; who acts is the token’s subject' }),
+    completedBy: OnBehalfId.optional().openapi({ description: 'For whom; who acts is the token’s subject' }),
     notes: prose(2000).optional(),
     minutes: z.int().min(0).max(1440).optional().openapi({ description: 'Of work; without it, since the start' }),
     completedAt: Instant.optional().openapi({
       description: 'When it really was done, for a phone that was offline; not in the future',
     }),
     checklist: z
-      .array(z.strictObject({ id: Id, done: z.boolean(), note: prose(500).optional(), photoIds: photoIds.optional() }))
+      .array(
+        z.strictObject({ id: ItemId, done: z.boolean(), note: prose(500).optional(), photoIds: photoIds.optional() }),
+      )
       .max(100)
       .optional(),
     photos: photoIds.optional(),
@@ -61,7 +64,7 @@ export const Photo = z.object({ id: z.string(), taskId: z.string(), href: z.stri
 export const StatisticsQuery = z.strictObject({
   /** Default: the last 30 days. */
   ...periodFields('Had to be done'),
-  propertyId: Id.optional(),
+  propertyId: filtersBy(Id, 'property').optional(),
 });
 const counts = z.record(z.string(), z.int());
 export const Statistics = z

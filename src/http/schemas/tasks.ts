@@ -1,6 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { OBSTACLES } from '../../domain/assignment/candidates.ts';
 import { MANUAL_TASK_TYPES } from '../../domain/tasks/resource.ts';
+import { filtersBy, noReference, refersTo } from '../references.ts';
 import {
   CalendarDate,
   CHANGE_NOTHING,
@@ -12,6 +13,7 @@ import {
   label,
   line,
   MoneyIn,
+  NewRecordId,
   pageQuery,
   prose,
 } from './common.ts';
@@ -38,7 +40,9 @@ export const TaskStatus = z.enum([
 const Priority = z.enum(['LOW', 'NORMAL', 'HIGH', 'URGENT']);
 const Duration = z.int().min(1).max(1440);
 
-const Item = z.strictObject({ id: Id, label: line(200), required: z.boolean().default(false) });
+/** Of an item within its own list. */
+export const ItemId = noReference(Id, 'names an item of the list that it stands in');
+const Item = z.strictObject({ id: ItemId, label: line(200), required: z.boolean().default(false) });
 /** Each item once. */
 export const Checklist = z
   .array(Item)
@@ -56,7 +60,9 @@ export const holds = {
     description:
       'A refusal keeps the times that it suggests free for some minutes, for whoever posts back its `holdId`',
   }),
-  holdId: Id.optional().openapi({ description: 'Of an earlier refusal: its times are free for this request' }),
+  holdId: noReference(Id, 'known only to whom the refusal was sent: it cannot be guessed')
+    .optional()
+    .openapi({ description: 'Of an earlier refusal: its times are free for this request' }),
 };
 export const needsAssignment = {
   check: (body: {
@@ -72,10 +78,10 @@ export const needsAssignment = {
 
 export const NewTask = z
   .strictObject({
-    id: Id.optional(),
+    id: NewRecordId.optional(),
     type: z.enum(MANUAL_TASK_TYPES),
     title: line(200),
-    propertyId: Id,
+    propertyId: refersTo(Id, 'property'),
     scheduledDate: Instant,
     durationMinutes: Duration.default(60),
     priority: Priority.optional().openapi({ description: 'Else NORMAL, or URGENT when it should have begun already' }),
@@ -108,7 +114,7 @@ export const TaskChange = z
     priority: Priority.optional(),
     scheduledDate: Instant.optional(),
     durationMinutes: Duration.optional(),
-    assigneeId: Id.nullish(),
+    assigneeId: refersTo(Id, 'staff').nullish(),
     requiredSkills: Skills.optional(),
   })
   .refine(isChange, CHANGE_NOTHING)
@@ -154,12 +160,13 @@ export const Task = z
   })
   .openapi('Task');
 export const TaskQuery = z.strictObject({
-  reservationId: Id.optional(),
-  propertyId: Id.optional(),
-  assigneeId: Id.optional(),
+  reservationId: filtersBy(Id, 'reservation').optional(),
+  propertyId: filtersBy(Id, 'property').optional(),
+  assigneeId: filtersBy(Id, 'staff').optional(),
   status: TaskStatus.optional(),
   type: TaskType.optional(),
   ...periodFields('Planned to begin'),
+  approval: z.enum(['PENDING', 'APPROVED', 'DECLINED']).optional(),
   includeDeleted: Flag.optional(),
   ...pageQuery,
 });

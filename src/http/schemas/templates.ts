@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { refersTo } from '../references.ts';
 import { secret } from '../secrets.ts';
 import { Id, Locale, prose } from './common.ts';
 import { Channel, RecipientType } from './messages.ts';
@@ -24,7 +25,7 @@ export const PreviewRequest = z
     locale: Locale.default('en'),
     subject: subject.optional(),
     message: message.optional(),
-    reservationId: Id.optional(),
+    reservationId: refersTo(Id, 'reservation', 'read').optional(),
   })
   .openapi('PreviewRequest');
 

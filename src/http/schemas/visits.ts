@@ -1,13 +1,13 @@
 import { z } from '@hono/zod-openapi';
 import { secret } from '../secrets.ts';
-import { Id, Instant, prose } from './common.ts';
+import { Id, Instant, OnBehalfId, prose } from './common.ts';
 import { Task } from './tasks.ts';
 
 const actualTime = Instant.optional().openapi({
   description: 'When it really happened; without it, now. Not in the future',
 });
 const notes = prose(2000).optional();
-const onBehalf = Id.optional().openapi({ description: 'For whom; who acts is the token’s subject' });
+const onBehalf = OnBehalfId.optional().openapi({ description: 'For whom; who acts is the token’s subject' });
 const strict = z.boolean().optional();
 
 export const CheckInBody = z

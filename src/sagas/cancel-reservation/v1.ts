@@ -1,13 +1,14 @@
 import { z } from 'zod';
+import { askSecondPerson, assertApproved, assertNotDeclined } from '../../domain/approvals/of-saga.ts';
 import {
   assertCancellable,
+  assertMoneyIsFree,
   bookCancellation,
   decideRefund,
   INITIATORS,
-  needsSecondPerson,
+  overrideQuestion,
   REFUND_REVIEW,
 } from '../../domain/finance/cancellation.ts';
-import { assertApproved } from '../../domain/finance/payable.ts';
 import { awaitRefunds } from '../../domain/finance/refund.ts';
 import { countNotifications } from '../../domain/messages/catalogue/deliveries.ts';
 import { refundAffectsPayoutMessage } from '../../domain/messages/catalogue/refund-affects-payout.ts';
@@ -38,10 +39,16 @@ export const cancelReservation = saga('cancelReservation', CancelReservation, {
   .read('validateCancellation', {
     // A second person is asked before anything has changed, so that a no leaves nothing behind.
     parksOn: ['APPROVAL_REQUIRED'],
-    run: async ({ db, ports, subjectId, input, requestedAt, requestedBy, sagaId }) => {
+    parksUnlocked: true,
+    whenParked: askSecondPerson,
+    expectedRefusals: ['APPROVAL_DECLINED'],
+    run: async ({ db, ports, subjectId, input, requestedAt, sagaId }) => {
+      const open = await assertNotDeclined(db, subjectId, sagaId);
       const stay = await assertCancellable(db, subjectId, requestedAt);
+      await assertMoneyIsFree(db, subjectId, open);
       const refund = await decideRefund(db, ports, stay, input, requestedAt);
-      await assertApproved(db, sagaId, requestedBy, needsSecondPerson(stay, input, refund) ? REFUND_REVIEW : null);
+      const question = await overrideQuestion(db, ports, stay, input, refund, requestedAt);
+      if (question) await assertApproved(db, sagaId, question, REFUND_REVIEW);
       return stay;
     },
   })

@@ -1,4 +1,10 @@
 import { z } from 'zod';
+import {
+  askSecondPerson,
+  assertApproved,
+  assertNoQuestion,
+  assertNotDeclined,
+} from '../../domain/approvals/of-saga.ts';
 import { cardFingerprintOf } from '../../domain/finance/card.ts';
 import {
   bookFees,
@@ -10,7 +16,7 @@ import {
 import { assessCard } from '../../domain/finance/fraud.ts';
 import { checkCapturedCharge } from '../../domain/finance/gateway-events.ts';
 import { reverseStep } from '../../domain/finance/ledger.ts';
-import { assertApproved, assertPayable, type PayableStay, referenceReused } from '../../domain/finance/payable.ts';
+import { assertPayable, type PayableStay, paymentQuestion, referenceReused } from '../../domain/finance/payable.ts';
 import { type BookedPayment, bookPayment, claimPayment, takeBackPayment } from '../../domain/finance/payment.ts';
 import { assertTaken } from '../../domain/finance/payment-amount.ts';
 import { paymentOutcome } from '../../domain/finance/payment-outcome.ts';
@@ -22,7 +28,7 @@ import { enqueueInTransaction, enqueueMessages, orderMessages } from '../../doma
 import { derivePaymentStatus, restorePaymentStatus } from '../../domain/reservations/store.ts';
 import { saga } from '../../engine/definition.ts';
 import type { StepContext } from '../../engine/step.ts';
-import { required } from '../../kernel/errors.ts';
+import { RoomyError, required } from '../../kernel/errors.ts';
 
 export const ProcessPayment = z.strictObject({
   reservationId: z.string(),
@@ -75,19 +81,24 @@ export const processPayment = saga('processPayment', ProcessPayment, {
 })
   .read('validatePayment', {
     parksOn: ['APPROVAL_REQUIRED'],
+    parksUnlocked: true,
+    whenParked: askSecondPerson,
+    expectedRefusals: ['APPROVAL_DECLINED'],
     conceals: ['cardFingerprint'],
-    run: async ({ db, ports, input, sagaId, requestedAt, requestedBy }) => {
-      const stay: Payable = await assertPayable(db, input, requestedAt, sagaId);
-      // Money that the gateway holds already is booked, whatever the card.
-      if (input.captured) return stay;
+    run: async ({ db, ports, input, sagaId, subjectId, requestedAt }): Promise<Payable> => {
+      // Money that the gateway holds already is booked, whatever the card, and whatever somebody is asked about the stay.
+      if (input.captured) return assertPayable(db, input, requestedAt, sagaId);
+      assertNoQuestion(await assertNotDeclined(db, subjectId, sagaId));
+      const stay = await assertPayable(db, input, requestedAt, sagaId);
       assertTaken(ports, input);
       const { gatewayId, gatewayReference: reference } = input;
       const fingerprint = await cardFingerprintOf(ports, { gatewayId, reference });
       const card = { gatewayId, fingerprint, at: requestedAt };
       const { score, verdict, signals } = await assessCard(db, card, input.review?.signals ?? []);
-      const review = verdict === 'PASS' ? null : { score, signals };
-      const refusal = verdict === 'BLOCK' ? 'PAYMENT_BLOCKED' : 'APPROVAL_REQUIRED';
-      await assertApproved(db, sagaId, requestedBy, review, refusal);
+      // Nobody is asked to approve what is blocked.
+      if (verdict === 'BLOCK') throw new RoomyError('PAYMENT_BLOCKED', { details: { score, signals } });
+      if (verdict === 'REVIEW')
+        await assertApproved(db, sagaId, paymentQuestion(stay, input, signals), { score, signals });
       return { ...stay, cardFingerprint: fingerprint };
     },
   })

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { askSecondPerson } from '../../domain/approvals/of-saga.ts';
 import { assertRefundable, REFUND_BEARERS } from '../../domain/finance/goodwill.ts';
 import { awaitRefunds } from '../../domain/finance/refund.ts';
 import { bookRefunds } from '../../domain/finance/refund-booking.ts';
@@ -29,6 +30,9 @@ export const refundReservation = saga('refundReservation', RefundReservation, {
 })
   .read('validateRefund', {
     parksOn: ['APPROVAL_REQUIRED'],
+    parksUnlocked: true,
+    whenParked: askSecondPerson,
+    expectedRefusals: ['APPROVAL_DECLINED'],
     run: ({ db, ports, input, ...step }) => assertRefundable(db, ports, input, step),
   })
   .pivot()

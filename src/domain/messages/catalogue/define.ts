@@ -73,6 +73,8 @@ export interface Message<Event extends string = string, Key extends string = str
   readonly notNeeded?: (known: Known) => string | null;
   /** It is sent in quiet hours too. */
   readonly atAnyHour?: true;
+  /** A person waits for it now: it takes nothing from what the recipient may get a day, and has as much for itself. */
+  readonly countsApart?: true;
   /** Its rows are made ahead by the plan of reminders, and move with it. */
   readonly isPlanned?: true;
   /** Its row keeps the start of the task that the recipient read. */

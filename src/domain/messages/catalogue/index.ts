@@ -1,3 +1,5 @@
+import { accountInvited } from './account-invited.ts';
+import { approvalDecided } from './approval-decided.ts';
 import { checkInPrompt } from './check-in-prompt.ts';
 import { checkInReminder } from './check-in-reminder.ts';
 import { checkOutPrompt } from './check-out-prompt.ts';
@@ -10,6 +12,7 @@ import { newReservation } from './new-reservation.ts';
 import { paymentConfirmed } from './payment-confirmed.ts';
 import { paymentDue } from './payment-due.ts';
 import { paymentFailed } from './payment-failed.ts';
+import { payoutAccountChanged } from './payout-account-changed.ts';
 import { payoutFailed } from './payout-failed.ts';
 import { payoutProcessed } from './payout-processed.ts';
 import { payoutScheduled } from './payout-scheduled.ts';
@@ -21,6 +24,7 @@ import { reservationCancelled } from './reservation-cancelled.ts';
 import { reservationConfirmed } from './reservation-confirmed.ts';
 import { reservationRolledBack } from './reservation-rolled-back.ts';
 import { reviewRequest } from './review-request.ts';
+import { signInLink } from './sign-in-link.ts';
 import { systemAlert } from './system-alert.ts';
 import { taskAssigned } from './task-assigned.ts';
 import { taskChanged } from './task-changed.ts';
@@ -43,6 +47,7 @@ export const MESSAGES = [
   payoutScheduled,
   payoutProcessed,
   payoutFailed,
+  payoutAccountChanged,
   paymentDue,
   checkInReminder,
   welcome,
@@ -64,7 +69,10 @@ export const MESSAGES = [
   checkInPrompt,
   checkOutPrompt,
   maintenanceAlert,
+  approvalDecided,
   systemAlert,
+  accountInvited,
+  signInLink,
 ] as const;
 
 export type NotificationEvent = (typeof MESSAGES)[number]['event'];

@@ -8,6 +8,20 @@ export const maintenanceDone = defineMessage({
   to: { OWNER: { channels: MAIL } },
   variables: ['recipientName', 'propertyName', 'charged'],
   texts: {
+    'maintenance-charged.owner@1': {
+      en: {
+        subject: 'Cost of a repair - {propertyName}',
+        message: `Dear {recipientName},
+
+A repair at {propertyName} is done, and its cost is charged to you: {charged}.`,
+      },
+      ar: {
+        subject: 'تكلفة إصلاح - {propertyName}',
+        message: `عزيزي {recipientName}،
+
+انتهى إصلاح في {propertyName}، وتُحتسب تكلفته عليك: {charged}.`,
+      },
+    },
     'maintenance-done.owner@1': {
       en: {
         subject: 'Repaired - {propertyName}',
@@ -27,6 +41,13 @@ Charged to you: {charged|nothing}`,
       },
     },
   },
+});
+
+/** To the owner, when a second person has approved the charge. */
+export const chargedMessage = (ownerId: string, taskId: string): OrderedText => ({
+  ...toOwner(maintenanceDone, 'maintenance-charged.owner@1', ownerId),
+  taskId,
+  occasion: 'charged',
 });
 
 /** To the owner. The amount charged is read from the completed task when the message is sent. */

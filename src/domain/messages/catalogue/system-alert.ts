@@ -34,6 +34,17 @@ Saga: {sagaId}
 Retry or resolve it through the API or on the ops port.`,
       },
     },
+    /** Nothing has happened yet, and no retry helps. */
+    [ALERT_TEXTS.approval]: {
+      en: {
+        subject: 'Roomy needs a second person: {sagaName}',
+        message: `{sagaName} waits for an approval. Nothing has happened yet.
+
+About: {sagaId}
+
+GET /api/production/approvals?status=PENDING shows what is asked, how much, and until when. Somebody other than who asked answers with POST /api/production/approvals/<id>. A retry is no answer.`,
+      },
+    },
     /** It failed before its point of no return. Nobody can retry or resolve it. */
     [ALERT_TEXTS['undone-saga']]: {
       en: {

@@ -1,4 +1,5 @@
 import { ACCESS } from './access.ts';
+import { ACCOUNT } from './account.ts';
 import { ALERT } from './alert.ts';
 import { MONEY } from './money.ts';
 import { PEOPLE } from './people.ts';
@@ -9,7 +10,7 @@ import type { Variable } from './variable.ts';
 
 /** Everything that texts may name. An event's file lists those that its texts may use. */
 
-const ALL = { ...PEOPLE, ...STAY_VARIABLES, ...PROPERTY, ...MONEY, ...TASK, ...ACCESS, ...ALERT };
+const ALL = { ...PEOPLE, ...STAY_VARIABLES, ...PROPERTY, ...MONEY, ...TASK, ...ACCESS, ...ALERT, ...ACCOUNT };
 export type VariableName = keyof typeof ALL;
 export const CATALOGUE: Readonly<Record<VariableName, Variable>> = ALL;
 

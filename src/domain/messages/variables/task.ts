@@ -18,8 +18,11 @@ interface DisplacedTask {
 }
 
 /** Columns of the facts. Amounts in minor units; the findings as one text. */
-export const taskColumns = ({ names }: Uses) =>
+export const taskColumns = ({ names, mayUse }: Uses) =>
   [
+    // A cost that waits for a second person is not charged yet.
+    sql<boolean | null>`CASE WHEN ${mayUse('charged')} THEN EXISTS (
+          SELECT FROM transaction c WHERE c.effect_key = n.task_id || '-cost') END`.as('isCharged'),
     // The findings of an inspection, in the order in which it was written down.
     sql<string | null>`(SELECT string_agg(f.value ->> 'description', '; ' ORDER BY f.ordinality)
           FROM jsonb_array_elements(t.completion -> 'findings') WITH ORDINALITY AS f)`.as('findings'),
@@ -83,9 +86,9 @@ export const TASK = {
   doneTasks: variable('text', 'Marina View 1204: cleaning; Palm 7: inspection', doneLines),
   doneCount: variable('text', '2', ({ doneTasks }) => doneTasks && String(doneTasks.length)),
   displacedTasks: variable('text', 'Filter check, Palm 7: it is no longer yours', displacedLines),
-  charged: variable('money', 'AED 120.50', ({ completion }, { money }) => {
+  charged: variable('money', 'AED 120.50', ({ completion, isCharged }, { money }) => {
     const cost = completion?.cost;
-    return cost?.chargeOwner && cost.amountMinor > 0 ? money(cost.amountMinor, cost.currency) : null;
+    return isCharged && cost?.chargeOwner && cost.amountMinor > 0 ? money(cost.amountMinor, cost.currency) : null;
   }),
   severity: variable('text', 'severe', severityOf),
 } as const satisfies Readonly<Record<string, Variable>>;

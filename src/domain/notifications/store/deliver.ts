@@ -32,6 +32,7 @@ export const claimRows = (
     .returning([
       'n.id',
       'n.effect_key as effectKey',
+      'n.event',
       'n.template',
       'n.channel',
       'n.recipient_type as recipientType',

@@ -6,7 +6,7 @@ const SAGAS = `${API}/sagas`;
 export const EVENTS: OperationTexts = {
   [`GET ${API}/events`]: {
     id: 'listEvents',
-    text: 'What has happened after a place in the feed (`after`, 0 for the beginning), in order, without gaps and the same for everybody. Go on with `after` set to `nextAfter`. Events are kept for a time that the installation sets; what came next and is gone is 410 `EVENTS_EXPIRED`.',
+    text: 'What has happened after a place in the feed (`after`, 0 for the beginning), in order, without gaps and the same for everybody; amounts are null for operators, and for services without `finance:read`. Go on with `after` set to `nextAfter`. Events are kept for a time that the installation sets; what came next and is gone is 410 `EVENTS_EXPIRED`.',
   },
   [`GET ${API}/event-types`]: {
     id: 'listEventTypes',
@@ -14,7 +14,11 @@ export const EVENTS: OperationTexts = {
   },
   [`GET ${API}/events/stream`]: {
     id: 'streamEvents',
-    text: 'The same feed as server-sent events, for as long as the connection lasts. It goes on after `Last-Event-ID`, which browsers send by themselves, or after `after`; without either it begins now.',
+    text: 'The same feed as server-sent events, for as long as the connection lasts. It goes on after `Last-Event-ID`, which browsers send by themselves, or after `after`; without either it begins now. A browser, which can send no token here, comes with a `ticket`. A caller has a few streams at a time; one more is 429 `TOO_MANY_STREAMS`.',
+  },
+  [`POST ${API}/events/tickets`]: {
+    id: 'createStreamTicket',
+    text: 'Answers a `ticket` for the address of the stream (`GET /events/stream?ticket=...`), for pages in a browser: it opens one stream within a minute, with the rights that the caller has now, and nothing else. A page whose connection was lost gets a new one, and goes on with `after` set to the last `id` that came.',
   },
   [`GET ${ENDPOINTS}`]: {
     id: 'listWebhookEndpoints',

@@ -18,4 +18,4 @@ export const VERSIONED =
 export const PAGED =
   'Newest first, one page at a time: pass `nextCursor` as `cursor` with the same filter until it is null.';
 export const PORTFOLIO =
-  'An agent sees the properties of its portfolio only; everything else does not exist for it (404).';
+  'An agent sees the properties of its portfolio only, an owner those of its own; everything else does not exist for them (404).';

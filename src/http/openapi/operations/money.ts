@@ -4,6 +4,26 @@ const MAJOR =
   'Amounts are in major units (1000 is AED 1,000.00), one sum for each currency: currencies are never added up.';
 
 export const MONEY: OperationTexts = {
+  [`GET ${API}/approvals`]: {
+    id: 'listApprovals',
+    text: `What waits for a second person (\`status=PENDING\`): payments that look odd, refunds beyond the policy and goodwill over the limit, costs charged to owners, and changed payout accounts; and what was decided, by whom and why. ${PAGED} ${MAJOR}`,
+  },
+  [`GET ${API}/approvals/:id`]: {
+    id: 'getApproval',
+    text: `One question to a second person, with who asked, until when it can be answered, and the answer if there is one. ${MAJOR}`,
+  },
+  [`POST ${API}/approvals/:id`]: {
+    id: 'decideApproval',
+    text: 'Answers a question, once. `APPROVE` lets what waits go on in the same transaction, with exactly the text, amount and property that were asked; `DECLINE` refuses it with `APPROVAL_DECLINED`. Never by who asked, nor by who did the work that is charged (`SECOND_PERSON_REQUIRED`), and not over the limit of the role (`APPROVAL_LIMIT_EXCEEDED`). A retry of the saga is no answer. `SAGA_IN_PROGRESS`: something else is at work on the stay; the question stays open. Who asked gets a message.',
+  },
+  [`GET ${API}/settings/approval-limits`]: {
+    id: 'getApprovalLimits',
+    text: `How much one person may decide alone, and how much each role may approve, by currency; how long questions stay open, and how long payouts to a changed account wait. ${MAJOR}`,
+  },
+  [`PUT ${API}/settings/approval-limits`]: {
+    id: 'setApprovalLimits',
+    text: 'Sets a new version of the limits, for what is asked from then on; what was accepted before is judged by the version of its time. `If-Match` is required (428 without it, 412 when somebody else has changed the limits). Amounts are in major units, and a currency that is not named has the limit 0.',
+  },
   [`GET ${API}/transactions`]: {
     id: 'listTransactions',
     text: `Payments, payouts, fees, refunds and corrections, by reservation, owner, type, status or gateway reference. ${PAGED} ${MAJOR}`,

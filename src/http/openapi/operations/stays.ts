@@ -9,11 +9,11 @@ export const STAYS: OperationTexts = {
   },
   [`POST ${PATH}`]: {
     id: 'createReservation',
-    text: 'Adds a reservation in status `PENDING`. It does not take the dates yet: that is what confirming does, so two pending reservations may overlap. `totalAmount` is in major units (1000 is AED 1,000.00) with no more decimals than the currency has (`AMOUNT_PRECISION`). Property and guest must exist (`REFERENCE_NOT_FOUND`). Without an `id` one is made.',
+    text: 'Adds a reservation in status `PENDING`. It does not take the dates yet: that is what confirming does, so two pending reservations may overlap. `totalAmount` is in major units (1000 is AED 1,000.00) with no more decimals than the currency has (`AMOUNT_PRECISION`). Property and guest must exist, and an agent must have them: the property in the portfolio, the guest from a stay there or added by the agent (`REFERENCE_NOT_FOUND`). `referringAgentId` is not an agent’s to send (403). Without an `id` one is made.',
   },
   [`GET ${PATH}/:id`]: {
     id: 'getReservation',
-    text: `Answers the reservation, which actions its state allows, and with \`include\` its tasks, transactions, messages and sagas. The \`ETag\` is what a change sends as \`If-Match\`. ${PORTFOLIO}`,
+    text: `Answers the reservation, which actions its state allows, and with \`include\` its tasks, transactions, messages and sagas, each for whoever may list these (else 403). An owner sees the stay without its guest. The \`ETag\` is what a change sends as \`If-Match\`. ${PORTFOLIO}`,
   },
   [`PATCH ${PATH}/:id`]: {
     id: 'updateReservation',

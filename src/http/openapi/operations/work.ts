@@ -1,7 +1,8 @@
 import { API, type OperationTexts, PAGED, PORTFOLIO, VERSIONED } from './kinds.ts';
 
 const TASKS = `${API}/tasks`;
-const OWN = 'Staff see their own tasks, agents those of their portfolio; any other task does not exist for them (404).';
+const OWN =
+  'Staff see their own tasks, agents those of their portfolio, owners those at their properties; any other task does not exist for them (404).';
 const BY_STAFF_LINK =
   'The address stands in a mail to the person who is asked and holds a secret token; it is meant for a browser.';
 const BY_LINK = 'The address stands in a mail to the owner and holds a secret token; it is meant for a browser.';
@@ -107,6 +108,14 @@ export const WORK: OperationTexts = {
   [`DELETE ${API}/recurrences/:id`]: {
     id: 'endRecurrence',
     text: `Ends the rule and answers it with \`active: false\`. Tasks that it has made stay. ${VERSIONED}`,
+  },
+  [`GET ${API}/me/stays`]: {
+    id: 'listMyStays',
+    text: `The stays of the guest who calls, with what is paid and due in major units. The address is there once a stay is confirmed, the code of the door (\`access\`) while it opens. ${PAGED}`,
+  },
+  [`GET ${API}/me/stays/:id`]: {
+    id: 'getMyStay',
+    text: 'One stay of the guest who calls: its days on the property’s clock, what is paid and due in major units, the address once it is confirmed, and the code of the door while it opens. Any other stay does not exist for a guest (`RESERVATION_NOT_FOUND`).',
   },
   [`GET ${API}/me/tasks`]: {
     id: 'listMyTasks',

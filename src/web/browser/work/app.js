@@ -1,5 +1,5 @@
 /** @import { Entry, TaskList } from './model.ts' */
-import { call, signIn, signOutToken, token } from './api.js';
+import { call, renew, signIn, signOutSession, signOutToken, token } from './api.js';
 import { listView } from './list-view.js';
 import { entries, send } from './outbox.js';
 import { signInView } from './sign-in-view.js';
@@ -14,6 +14,8 @@ const heading = byId('heading');
 const back = byId('back');
 const leave = byId('sign-out');
 const status = byId('status');
+/** In development a pasted token signs in too. */
+const takesCodes = main.dataset['codes'] === 'yes';
 const AGAIN_MS = 15_000;
 
 /** @type {TaskList | null} */
@@ -61,7 +63,7 @@ function tellStatus(outbox) {
 
 /** @param {string | null} problem */
 function signInPage(problem) {
-  page('Sign in', [signInView(problem, tryCode)]);
+  page('Sign in', signInView(problem, takesCodes ? tryCode : null));
 }
 
 /** @param {string} code */
@@ -78,6 +80,7 @@ async function tryCode(code) {
 leave.addEventListener('click', async () => {
   const unsent = (await entries()).length;
   if (unsent > 0 && !confirm(`${unsent} not sent yet would be lost. Sign out all the same?`)) return;
+  await signOutSession();
   await forgetAll();
   list = null;
   status.textContent = '';
@@ -115,7 +118,7 @@ async function exchange() {
   // What waits is kept, and sent once the same person has signed in again.
   signOutToken();
   await show();
-  signInPage('Your code has expired. What you have done is kept.');
+  signInPage(`${takesCodes ? 'Your code has expired.' : 'You are signed out.'} What you have done is kept.`);
 }
 
 const actions = { show, exchange, saveList };
@@ -136,5 +139,7 @@ setInterval(async () => {
 void navigator.serviceWorker?.register(new URL('sw.js', import.meta.url), {
   scope: new URL('../work', import.meta.url).pathname,
 });
+// Whoever has signed in on the page for that needs nothing more.
+if (token() === null) await renew();
 await show();
 await exchange();

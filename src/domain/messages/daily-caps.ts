@@ -1,0 +1,54 @@
+import { sql } from 'kysely';
+import type { Db } from '../../db/client.ts';
+import { type MessageCaps, messageCapOf } from '../../kernel/message-caps.ts';
+import { MESSAGES } from './catalogue/index.ts';
+import type { ClaimedNotification, Verdict } from './delivery-rows.ts';
+
+/**
+ * How many messages one recipient gets within 24 hours over one channel (security.md Q6): what a loop of bookings and
+ * cancellations costs, and what it does to a guest, has an end. Operations are not counted: alerts have a bound of their own.
+ */
+
+const APART: readonly string[] = MESSAGES.flatMap(({ event, countsApart }) => (countsApart ? [event] : []));
+
+/**
+ * For each message how many have been sent to its recipient, or are being sent by a worker that took them before. A look at three
+ * days of one recipient: what was ordered earlier, such as a reminder, is not counted.
+ */
+export const loadTaken = (db: Db, notificationIds: readonly string[]) =>
+  db
+    .selectFrom('notification as n')
+    .where('n.id', '=', sql<string>`ANY(${notificationIds})`)
+    .select([
+      'n.id',
+      sql<number>`(SELECT count(*)::int FROM notification o
+        WHERE o.recipient_id = n.recipient_id AND o.created_at > now() - interval '3 days'
+          AND o.recipient_type = n.recipient_type AND o.channel = n.channel
+          AND (o.event = ANY(${APART}::text[])) = (n.event = ANY(${APART}::text[]))
+          AND (o.sent_at > now() - interval '24 hours' OR (o.status = 'SENDING'
+            AND o.id <> ALL(${notificationIds}::text[]) AND o.lease_until < n.lease_until)))`.as('count'),
+    ])
+    .execute();
+
+/** A batch's own share of the day: asked once for each message that is about to be sent. */
+export interface Day {
+  /** Null: it may go. */
+  refusal(row: ClaimedNotification): Verdict | null;
+}
+export const DAILY_LIMIT = 'DAILY_LIMIT';
+
+/** `taken` by the id of a message, as `loadTaken` answers. */
+export function createDay(caps: MessageCaps | undefined, taken: ReadonlyMap<string, { readonly count: number }>): Day {
+  const passed = new Map<string, number>();
+  return {
+    refusal(row) {
+      const cap = caps === undefined ? null : messageCapOf(caps, row.recipientType, row.channel);
+      if (cap === null) return null;
+      const group = [row.recipientType, row.recipientId, row.channel, APART.includes(row.event)].join(' ');
+      const own = passed.get(group) ?? 0;
+      if ((taken.get(row.id)?.count ?? 0) + own >= cap) return { status: 'BLOCKED', reason: DAILY_LIMIT };
+      passed.set(group, own + 1);
+      return null;
+    },
+  };
+}

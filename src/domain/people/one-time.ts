@@ -1,0 +1,95 @@
+import { type SqlBool, sql } from 'kysely';
+import type { Db, Tx } from '../../db/client.ts';
+import type { Database, Json } from '../../db/schema.ts';
+import { newSecret } from '../../kernel/ids.ts';
+import { sha256OfBytes } from '../../kernel/json.ts';
+
+/**
+ * What counts once and until its end: the link of a mail, an invitation, the state of a sign-in elsewhere. The only statements
+ * that write `one_time`. The secret is 256 random bits, of which a digest alone is kept.
+ */
+
+export type OneTimeKind = Database['one_time']['kind'];
+
+export interface OneTime {
+  readonly accountId: string | null;
+  readonly data: Json;
+}
+export interface NewOneTime {
+  readonly kind: OneTimeKind;
+  readonly accountId: string | null;
+  /** No secrets: it lies in clear. */
+  readonly data?: Readonly<Record<string, Json>>;
+  readonly lifetimeSeconds: number;
+}
+
+const digestOf = (secret: string): Buffer => sha256OfBytes(Buffer.from(secret, 'utf8'));
+
+const isOpen = sql<SqlBool>`consumed_at IS NULL AND expires_at > now()`;
+
+/** Answers the secret, which is shown to nobody again. */
+export async function issueOneTime(
+  tx: Db | Tx,
+  { kind, accountId, data, lifetimeSeconds }: NewOneTime,
+): Promise<string> {
+  const secret = newSecret();
+  await tx
+    .insertInto('one_time')
+    .values({
+      hash: digestOf(secret),
+      kind,
+      account_id: accountId,
+      data: JSON.stringify(data ?? {}),
+      expires_at: sql<Date>`now() + make_interval(secs => ${lifetimeSeconds})`,
+    })
+    .execute();
+  return secret;
+}
+
+/** Looks without using it up, as a page does before its button. Null: unknown, used or past its end. */
+export async function peekOneTime(db: Db, kind: OneTimeKind, secret: string): Promise<OneTime | null> {
+  const row = await db
+    .selectFrom('one_time')
+    .select(['account_id', 'data'])
+    .where('hash', '=', digestOf(secret))
+    .where('kind', '=', kind)
+    .where(isOpen)
+    .executeTakeFirst();
+  return row ? { accountId: row.account_id, data: row.data } : null;
+}
+
+/** Uses it up. Of any number of callers at once, one gets the answer and the others null. */
+export async function consumeOneTime(tx: Db | Tx, kind: OneTimeKind, secret: string): Promise<OneTime | null> {
+  const row = await tx
+    .updateTable('one_time')
+    .set({ consumed_at: sql<Date>`now()` })
+    .where('hash', '=', digestOf(secret))
+    .where('kind', '=', kind)
+    .where(isOpen)
+    .returning(['account_id', 'data'])
+    .executeTakeFirst();
+  return row ? { accountId: row.account_id, data: row.data } : null;
+}
+
+/** Ends what is open of these kinds for an account: a newer link, or a deactivation, takes the older ones back. */
+export async function withdrawOneTimes(tx: Tx, accountId: string, kinds: readonly OneTimeKind[]): Promise<void> {
+  await tx
+    .updateTable('one_time')
+    .set({ consumed_at: sql<Date>`now()` })
+    .where('account_id', '=', accountId)
+    .where('kind', 'in', kinds)
+    .where('consumed_at', 'is', null)
+    .execute();
+}
+
+const KEPT_DAYS = 7;
+
+/** Deletes some that have ended a week ago; answers how many. */
+export async function pruneOneTimes(db: Db, limit: number): Promise<number> {
+  const { numAffectedRows } = await sql`
+    DELETE FROM one_time WHERE hash IN (SELECT o.hash FROM one_time o
+      WHERE o.expires_at < now() - ${KEPT_DAYS}::int * interval '1 day' ORDER BY o.expires_at LIMIT ${limit}::int)`.execute(
+    db,
+  );
+  return Number(numAffectedRows ?? 0n);
+}

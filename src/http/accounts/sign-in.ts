@@ -1,0 +1,119 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import type { Db } from '../../db/client.ts';
+import {
+  type AccountRow,
+  activateAccount,
+  findAccount,
+  findAccountByEmail,
+  listDemoAccounts,
+} from '../../domain/people/accounts.ts';
+import { consumeOneTime, type OneTimeKind, peekOneTime, withdrawOneTimes } from '../../domain/people/one-time.ts';
+import { readStanding } from '../../domain/people/standing.ts';
+import { pause } from '../../kernel/clock.ts';
+import { canonicalEmail } from '../../kernel/email.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { SIGN_IN_POLICY } from '../../web/layout.ts';
+import { linkPage, mailSentPage, signInPage } from '../../web/sign-in-page.ts';
+import { otherWaysIn } from '../../web/sign-in-parts.ts';
+import { type AnyContext, inTransaction, type Services } from '../context.ts';
+import type { Register } from '../route.ts';
+import { beginSession, type Proof, welcome } from './begin-session.ts';
+import { answerForm, formOf, PAGE_ROUTE } from './form.ts';
+import { mailSignInLink } from './mail.ts';
+import { assertFromOwnPage, lacksSecondFactor, landingOf, sessionOf } from './page-session.ts';
+
+/** Signing in by a link in a mail, and accepting an invitation by one. */
+
+const Token = z.strictObject({ token: z.string().max(100) });
+const ask = createRoute({ ...PAGE_ROUTE, method: 'get', path: '/sign-in' });
+const send = createRoute({ ...PAGE_ROUTE, method: 'post', path: '/sign-in' });
+const demo = createRoute({ ...PAGE_ROUTE, method: 'post', path: '/sign-in/demo' });
+const LINKS = [
+  { place: 'sign-in', kind: 'LINK' },
+  { place: 'invitations', kind: 'INVITATION' },
+] as const;
+
+export function registerSignIn(register: Register, services: Services): void {
+  const { db } = services;
+  register(ask, async (c) => {
+    const session = await sessionOf(c, services);
+    if (session)
+      return c.redirect(lacksSecondFactor(session) ? '/account/second-factor' : landingOf(session.account), 303);
+    const people = services.isProduction === true ? [] : await listDemoAccounts(db);
+    const waysIn = otherWaysIn(c.get('prefix'), services.identityProvider?.name ?? null);
+    return answerForm(c, signInPage(c.get('prefix'), people, waysIn), SIGN_IN_POLICY);
+  });
+  register.unkeyed(send, async (c) => {
+    assertFromOwnPage(c, services);
+    const email = canonicalEmail(((await formOf(c)).get('email') ?? '').trim());
+    // For an address of ours and for any other: the same page, and after the same time.
+    await Promise.all([pause(ANSWER_AFTER_MS), email === null ? null : mailTo(services, email)]);
+    return answerForm(c, mailSentPage(c.get('prefix'), mailboxOf(services)));
+  });
+  register.unkeyed(demo, async (c) => {
+    if (services.isProduction === true) throw new RoomyError('ROUTE_NOT_FOUND');
+    assertFromOwnPage(c, services);
+    const id = (await formOf(c)).get('account');
+    const account = (await listDemoAccounts(db)).find((one) => one.id === id);
+    if (!account) throw new RoomyError('NOT_FOUND');
+    // Two factors are taken as given: there is no phone to show them on.
+    const proof: Proof = { account, method: 'DEMO', mfaAt: services.clock.now() };
+    return welcome(c, services, proof, await inTransaction(services, (tx) => beginSession(tx, c, services, proof)));
+  });
+  for (const { place, kind } of LINKS) {
+    const at = { path: `/${place}/{token}`, request: { params: Token } } as const;
+    register(createRoute({ ...PAGE_ROUTE, ...at, method: 'get' }), async (c) => {
+      const { token } = c.req.valid('param');
+      return answerForm(c, linkPage({ kind, token, name: await nameBehind(services, kind, token) }));
+    });
+    register.unkeyed(createRoute({ ...PAGE_ROUTE, ...at, method: 'post' }), (c) => {
+      assertFromOwnPage(c, services);
+      return signInBy(c, services, kind, c.req.valid('param').token);
+    });
+  }
+}
+
+/** Longer than the work for an address of ours takes. */
+const ANSWER_AFTER_MS = 250;
+
+/** No mail to strangers, nor to somebody who was not let in yet or not any more. */
+async function mailTo(services: Services, email: string): Promise<void> {
+  const account = await findAccountByEmail(services.db, email);
+  if (account && (await maySignIn(services.db, account)))
+    await inTransaction(services, (tx) => mailSignInLink(tx, services, account));
+}
+
+/** The account is active, and the member of staff that it belongs to works here. */
+const maySignIn = async (db: Db, { principal }: AccountRow): Promise<boolean> =>
+  (await readStanding(db, principal, null))?.isActive ?? false;
+
+/** In development no mail leaves the machine. */
+const mailboxOf = ({ isProduction = false, opsUrl = null }: Services): string | null =>
+  isProduction || opsUrl === null ? null : `${opsUrl}/mailbox`;
+
+/** Looks, and uses nothing up: programs that check mails follow their links. Throws `NOT_FOUND`. */
+async function nameBehind({ db }: Services, kind: OneTimeKind, token: string): Promise<string> {
+  const accountId = (await peekOneTime(db, kind, token))?.accountId ?? null;
+  const account = accountId === null ? undefined : await findAccount(db, accountId);
+  if (!account || account.status === 'DEACTIVATED') throw new RoomyError('NOT_FOUND');
+  return account.name;
+}
+
+/** Of any number who press the button at once, one is signed in. Throws `NOT_FOUND` for the others. */
+async function signInBy(
+  c: AnyContext,
+  services: Services,
+  kind: 'LINK' | 'INVITATION',
+  token: string,
+): Promise<Response> {
+  const { proof, opened } = await inTransaction(services, async (tx) => {
+    const accountId = (await consumeOneTime(tx, kind, token))?.accountId ?? null;
+    if (accountId === null) throw new RoomyError('NOT_FOUND');
+    const account = kind === 'INVITATION' ? await activateAccount(tx, accountId) : await findAccount(tx, accountId);
+    if (!account || !(await maySignIn(tx, account))) throw new RoomyError('NOT_FOUND');
+    await withdrawOneTimes(tx, account.id, ['LINK', 'INVITATION']);
+    const signedIn: Proof = { account, method: 'LINK', mfaAt: null };
+    return { proof: signedIn, opened: await beginSession(tx, c, services, signedIn) };
+  });
+  return welcome(c, services, proof, opened);
+}

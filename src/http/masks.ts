@@ -1,0 +1,69 @@
+import type { EventView } from '../domain/events/feed.ts';
+import type { ExecutionView, StepView } from '../engine/types.ts';
+import { type AnyContext, callerOf } from './context.ts';
+
+/**
+ * What runs the system, without money and guests (security.md O10): operators see how far a process is and why it stands, and neither
+ * a name nor an amount; a service sees amounts only with `finance:read`. Fields keep their names and are null.
+ */
+
+const isOperator = (c: AnyContext): boolean => {
+  const caller = callerOf(c);
+  return caller.kind === 'person' && caller.role === 'OPS';
+};
+const seesMoney = (c: AnyContext): boolean => {
+  const caller = callerOf(c);
+  return caller.kind === 'service' ? caller.scopes.has('finance:read') : caller.role !== 'OPS';
+};
+
+/** Numbers that are no money; every other one is hidden, so that a new amount is hidden by itself. */
+const NO_AMOUNT =
+  /(?:version|percent|count|created|sent|completed|attempts?|step|ordinal|generation|seq|status|minutes|days|hours|ms)$/i;
+const AMOUNT_AS_TEXT = /^-?\d+(?:\.\d+)?$/;
+/** Words that a person wrote, about a person; a code, an id or an instant has no spaces. */
+const PERSONAL = /(?:name|title|e-?mail|phone|text|notes?|address|description|body)$/i;
+
+function masked(value: unknown, key: string, { people }: { readonly people: boolean }): unknown {
+  if (Array.isArray(value)) return value.map((member) => masked(member, key, { people }));
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, masked(field, name, { people })]));
+  }
+  if (typeof value === 'number') return NO_AMOUNT.test(key) ? value : null;
+  if (typeof value !== 'string') return value;
+  if (AMOUNT_AS_TEXT.test(value) && !/Id$/.test(key)) return null;
+  return people && (/\s/.test(value) || PERSONAL.test(key)) ? null : value;
+}
+
+/** Details of something that happened, as far as the caller may see them. */
+export function detailsShown<T>(c: AnyContext, details: T): T {
+  return seesMoney(c) ? details : (masked(details, '', { people: isOperator(c) }) as T);
+}
+
+export const eventShown = (c: AnyContext, event: EventView): EventView =>
+  seesMoney(c) ? event : { ...event, data: detailsShown(c, event.data) };
+
+/** An execution with or without its steps. */
+export function executionShown<T extends ExecutionView & { readonly steps?: readonly StepView[] }>(
+  c: AnyContext,
+  saga: T,
+): T {
+  if (seesMoney(c)) return saga;
+  const { error, steps } = saga;
+  return {
+    ...saga,
+    notes: isOperator(c) ? null : saga.notes,
+    error: error && { ...error, details: detailsShown(c, error.details) },
+    ...(steps && {
+      steps: steps.map((step) => ({
+        ...step,
+        output: detailsShown(c, step.output),
+        error: detailsShown(c, step.error),
+      })),
+    }),
+  };
+}
+
+export const executionsShown = async <T extends ExecutionView>(
+  c: AnyContext,
+  sagas: Promise<readonly T[]>,
+): Promise<readonly T[]> => (await sagas).map((saga) => executionShown(c, saga));

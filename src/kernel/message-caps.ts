@@ -1,0 +1,34 @@
+/** How many messages one recipient gets within 24 hours over one channel, by kind of recipient (security.md Q6). */
+
+const DEFAULTS = {
+  'guest-email': 10,
+  'guest-sms': 10,
+  // Of many properties, perhaps.
+  'owner-email': 30,
+  'owner-sms': 10,
+  'staff-email': 200,
+  'staff-sms': 50,
+} as const;
+type CapName = keyof typeof DEFAULTS;
+export type MessageCaps = Readonly<Record<CapName, number>>;
+export const DEFAULT_MESSAGE_CAPS: MessageCaps = DEFAULTS;
+
+const isCapName = (text: string): text is CapName => Object.hasOwn(DEFAULTS, text);
+const ENTRY = /^([a-z-]+)=([1-9]\d{0,8})$/;
+
+/** `guest-sms=20,staff-email=1000`; what is not named keeps its default. Null: it is not well-formed. */
+export function readMessageCaps(text: string): MessageCaps | null {
+  const caps: Record<CapName, number> = { ...DEFAULTS };
+  for (const entry of text.split(',')) {
+    const [, name = '', number = ''] = ENTRY.exec(entry.trim()) ?? [];
+    if (!isCapName(name)) return null;
+    caps[name] = Number(number);
+  }
+  return caps;
+}
+
+/** Null: there is none, as for operations, whose alerts have a bound of their own. */
+export function messageCapOf(caps: MessageCaps, recipientType: string, channel: string): number | null {
+  const name = `${recipientType}-${channel}`.toLowerCase();
+  return isCapName(name) ? caps[name] : null;
+}
