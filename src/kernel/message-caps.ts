@@ -4,7 +4,7 @@ const DEFAULTS = {
   'guest-email': 10,
   'guest-sms': 10,
   // Of many properties, perhaps.
-  'owner-email': 30,
+  'owner-email': 200,
   'owner-sms': 10,
   'staff-email': 200,
   'staff-sms': 50,
