@@ -28,36 +28,48 @@ const membersOf = (set: TreeValue | undefined): readonly TreeValue[] => (Array.i
 const choosesWhileRunning = (info: TreeValue | undefined): boolean =>
   [...nodesIn(info)].some((node) => membersOf(node.fields.get('execparamids')?.[0]).length > 0);
 
-/** Whether the key is looked for in a list: nothing is chosen by one that is not there before, in no plan. Keys are first columns. */
-const asksForList = (scan: TreeValue): boolean =>
-  [...nodesIn(scan)]
-    .filter(({ type }) => type === 'SCALARARRAYOPEXPR')
-    .some(({ fields }) => [...nodesIn(fields.get('args'))].some((arg) => wordOf(arg, 'varattno') === '1'));
+/** The conditions of a join, and what its one side hands to the other. */
+const joinedBy = ({ type, fields }: TreeNode): readonly TreeValue[] =>
+  type === 'NESTLOOPPARAM'
+    ? [...fields.values()].flat()
+    : ['join.joinqual', 'hashclauses', 'mergeclauses'].flatMap((field) => fields.get(field) ?? []);
 
-/** Reads of partitioned tables that such a look prepares anew, and that choose partitions while they run, or would with other joins. */
+/** Reads of partitioned tables that such a look prepares anew, and that choose partitions while they run, or would if joined otherwise. */
 export function chosenAnew(plan: TreeValue): number {
   if (!isNode(plan)) return 0;
   const list = (field: string): readonly TreeValue[] =>
     (plan.fields.get(field) ?? []).flatMap((value) => (Array.isArray(value) ? value : []));
   const infos = list('partPruneInfos');
   const relations = list('rtable');
+  const all = [...nodesIn(plan)];
+  const again = all.filter(looksAgain);
+  if (again.length === 0) return 0;
   const isPartitioned = (place: TreeValue): boolean => {
     const relation = relations[Number(place) - 1];
     return isNode(relation) && wordOf(relation, 'relkind') === 'p';
   };
-  const again = [...nodesIn(plan)].filter(looksAgain);
-  if (again.length === 0) return 0;
-  const reads = [plan.fields.get('subplans'), ...again.flatMap(({ fields }) => [...fields.values()])].flatMap((part) =>
-    [...nodesIn(part)].filter((node) => membersOf(node.fields.get('apprelids')?.[0]).some(isPartitioned)),
-  );
-  return [...new Set(reads)].filter((node) => {
+  const joined = all.flatMap(joinedBy).flatMap((value) => [...nodesIn(value)]);
+  // The key of each is its first column.
+  const isJoinedByKey = (places: readonly TreeValue[]): boolean =>
+    joined.some((node) => places.includes(wordOf(node, 'varnosyn') ?? '') && wordOf(node, 'varattnosyn') === '1');
+
+  const prepared = [plan.fields.get('subplans'), ...again.flatMap(({ fields }) => [...fields.values()])];
+  const reads = new Set(prepared.flatMap((part) => [...nodesIn(part)]).filter(({ fields }) => fields.has('apprelids')));
+  return [...reads].filter((node) => {
+    const places = membersOf(node.fields.get('apprelids')?.[0]).filter(isPartitioned);
+    if (places.length === 0) return false;
     const chosen = Number(wordOf(node, 'part_prune_index'));
-    if (chosen >= 0) return choosesWhileRunning(infos[chosen]);
-    return ![...(node.fields.get('appendplans') ?? []), ...(node.fields.get('mergeplans') ?? [])].every(
-      (scans) => Array.isArray(scans) && scans.every(asksForList),
-    );
+    return chosen >= 0 ? choosesWhileRunning(infos[chosen]) : isJoinedByKey(places) && !asksForList(node);
   }).length;
 }
+
+/** Whether the key is looked for in a list, by which nothing is chosen, in no plan. */
+const asksForList = (read: TreeNode): boolean =>
+  [...nodesIn(read)].some(
+    ({ type, fields }) =>
+      type === 'SCALARARRAYOPEXPR' &&
+      [...nodesIn(fields.get('args'))].some((arg) => wordOf(arg, 'varattnosyn') === '1'),
+  );
 
 /** As the planner does it in production, and as it might with other statistics: each table by an index, for each row. */
 const PLANNERS: readonly (readonly string[])[] = [
@@ -65,9 +77,12 @@ const PLANNERS: readonly (readonly string[])[] = [
   ['enable_hashjoin', 'enable_mergejoin', 'enable_seqscan', 'enable_material', 'enable_memoize'],
 ];
 
-/** Those of the statements that are of this kind. They are planned, not run. */
+/** Those of the statements that are of this kind, or that cannot be planned, with the reason. They are planned, not run. */
 export async function prunedUnderLock(databaseUrl: string, texts: Iterable<string>): Promise<readonly string[]> {
-  const client = new pg.Client({ connectionString: databaseUrl, options: '-c random_page_cost=1.1 -c jit=off' });
+  const client = new pg.Client({
+    connectionString: databaseUrl,
+    options: '-c random_page_cost=1.1 -c jit=off -c default_transaction_read_only=on',
+  });
   let plans: string[] = [];
   client.on('notice', ({ message, detail }) => {
     if (message === 'plan:') plans.push(detail ?? '');
@@ -80,12 +95,15 @@ export async function prunedUnderLock(databaseUrl: string, texts: Iterable<strin
       for (const setting of off) await client.query(`SET ${setting} = off`);
       for (const text of texts) {
         plans = [];
-        await client.query(`EXPLAIN (GENERIC_PLAN) ${text}`).catch((error: Error) => {
-          throw new Error(`cannot be planned (${error.message}): ${text}`);
-        });
-        // `EXPLAIN` itself has a plan, of nothing.
+        const shown = text.replaceAll(/\s+/g, ' ').trim();
+        try {
+          await client.query(`EXPLAIN (GENERIC_PLAN) ${text}`);
+        } catch (error) {
+          found.add(`cannot be planned (${error}): ${shown}`);
+          continue;
+        }
         if (plans.length === 0) throw new Error(`the server has not shown the plan of: ${text}`);
-        if (plans.some((plan) => chosenAnew(parseTree(plan)) > 0)) found.add(text.replaceAll(/\s+/g, ' ').trim());
+        if (plans.some((plan) => chosenAnew(parseTree(plan)) > 0)) found.add(shown);
       }
     }
   } finally {
