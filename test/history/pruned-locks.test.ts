@@ -10,7 +10,7 @@ import { isOfInterest } from '../setup/statements-heard.ts';
 
 /**
  * No statement that locks rows chooses partitions by a value that comes up while it runs: Postgres 18 may crash, or answer wrongly,
- * when a row was changed meanwhile (decision 20). What all other tests send is looked at when they have run.
+ * when a row was changed meanwhile (guarantees.md 2.4). What all other tests send is looked at when they have run.
  */
 let database: TestDatabase;
 let db: Db;
