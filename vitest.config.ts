@@ -23,6 +23,7 @@ export default defineConfig({
         name,
         include: files.get(name) ?? [],
         globalSetup: [...SETUP[name]],
+        setupFiles: SETUP[name].includes(SERVICES) ? ['test/setup/hear-statements.ts'] : [],
         pool: 'forks',
         // Without services there is nothing that one file could leave to the next.
         isolate: name !== 'unit',

@@ -53,7 +53,7 @@ WITH
         FROM
           saga_step c
         WHERE
-          c.saga_id = due.saga_id
+          c.saga_id = ANY (array_append('{}'::TEXT[], due.saga_id))
           AND c.direction = 'C'
           AND c.step_no < $2::int
           AND c.status NOT IN ('done', 'skipped')
@@ -109,7 +109,7 @@ WITH
           subject_id
       ) e ON e.subject_id = g.subject_id
     WHERE
-      t.saga_id = g.saga_id
+      t.saga_id = ANY (array_append('{}'::TEXT[], g.saga_id))
       AND t.step_no = $8::int
       AND t.direction = 'C'
     RETURNING

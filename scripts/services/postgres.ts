@@ -17,7 +17,10 @@ import {
 import { type Account, inAccount, unprivilegedAccount } from './unprivileged.ts';
 
 export interface PostgresOptions {
-  /** Made if missing. Holds `cluster/`, `password` and `postgres.log`; safe to delete as a whole when stopped. */
+  /**
+   * Made if missing. Holds `cluster/`, `password`, `postgres.log` and, once that had become long, the one before it, `postgres.log.1`;
+   * safe to delete as a whole when stopped.
+   */
   readonly dataDir: string;
   /** Default: a free one. */
   readonly port?: number;
@@ -43,6 +46,8 @@ export interface RunningPostgres {
   readonly restart: () => Promise<void>;
 }
 
+/** A log that is longer when the server starts is put aside, over the one that was put aside before it. */
+const LOG_BYTES = 20_000_000;
 const START_WITHIN_MS = 60_000;
 const LEFTOVER_WITHIN_MS = 10_000;
 const STOP_WITHIN_MS = 15_000;
@@ -177,6 +182,7 @@ function createCluster({ dataDir, cluster, password, bin, account }: Server): vo
 
 async function launch(server: Server, port: number, settings: Readonly<Record<string, string>>, takeOver: boolean) {
   const deadline = Date.now() + LEFTOVER_WITHIN_MS;
+  putAsideLog(server.log);
   for (;;) {
     await clearLeftover(server.cluster, takeOver);
     const offset = fs.existsSync(server.log) ? fs.statSync(server.log).size : 0;
@@ -190,6 +196,10 @@ async function launch(server: Server, port: number, settings: Readonly<Record<st
     if (!leftover || Date.now() >= deadline) throw new Error(`Postgres did not start:\n${tailOf(server.log, offset)}`);
     await sleep(100);
   }
+}
+
+function putAsideLog(log: string): void {
+  if ((fs.statSync(log, { throwIfNoEntry: false })?.size ?? 0) > LOG_BYTES) fs.renameSync(log, `${log}.1`);
 }
 
 async function launchOnce(server: Server, port: number, settings: Readonly<Record<string, string>>) {

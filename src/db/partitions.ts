@@ -33,6 +33,13 @@ export const PARTITIONED: readonly PartitionedTable[] = [
   { table: 'notification_content', key: 'notification_id', prefix: `${NOTIFICATION}-` },
 ];
 
+/**
+ * SQL: `key = <this>`, for a text key of a partitioned table whose value comes up while the statement runs, in a statement that
+ * locks rows. It is looked for by the index of each partition. After a plain `=` the server chooses the partition, and Postgres 18
+ * may crash, or read another one, when a row that it locks was changed meanwhile (guarantees.md 2.4).
+ */
+export const inEachPartition = (key: RawBuilder<unknown>) => sql`ANY (array_append('{}'::text[], ${key}))`;
+
 export interface Partition {
   readonly name: string;
   /** The first key, and the first one behind it; null: there is none. */

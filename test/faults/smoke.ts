@@ -19,6 +19,7 @@ import { createLogger } from '../../src/kernel/log.ts';
 import { keyPrefix } from '../../src/queues/connection.ts';
 import { COMPENSATION_QUEUE, FORWARD_QUEUE } from '../../src/queues/names.ts';
 import { disagreements } from '../setup/gateway-agreement.ts';
+import { crashesIn } from '../setup/server-crashes.ts';
 import { connectChaosDatabase, seedStays } from './chaos/database.ts';
 import { createDriver, PRINCIPAL } from './chaos/driver.ts';
 import { CHAOS_SCHEMA, LINK_ANSWERS, OUTCOME_INVARIANTS, RECOVERY } from './chaos/evidence.ts';
@@ -216,6 +217,9 @@ async function report(
   for (const key of driver.unanswered) problems.push(`never answered: key ${key}`);
   for (const surprise of fleet.surprises) problems.push(`a process crashed: ${surprise}`);
   for (const end of fleet.interferences) say(`somebody else's signal: ${end}`);
+  for (const name of fs.readdirSync(path.join(directory, 'postgres')).filter((file) => /^postgres\.log/.test(file)))
+    for (const crash of crashesIn(fs.readFileSync(path.join(directory, 'postgres', name), 'utf8')))
+      problems.push(`Postgres: ${crash}`);
   await checkQueues(redisUrl, problems);
 
   say('recovery after the last fault before each saga ended, in seconds:');

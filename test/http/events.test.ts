@@ -250,7 +250,7 @@ describe('events that are old', () => {
     await db
       .updateTable('domain_event')
       .set({ at: new Date('2020-01-01') } as never)
-      .where('id', 'in', db.selectFrom('event_place').select('event_id').where('seq', '<=', last))
+      .where(sql<boolean>`id = ANY (ARRAY(SELECT event_id FROM event_place WHERE seq <= ${last}))`)
       .execute();
     expect(await forgetEvents(db, 400)).toBe(2);
     await db.deleteFrom('webhook_endpoint').execute();

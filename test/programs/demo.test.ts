@@ -1,11 +1,13 @@
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { sql } from 'kysely';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { DAY_PROPERTIES, DAY_ZONES } from '../../src/demo/places.ts';
 import { readDevMail } from '../../src/domain/messages/delivery-mailbox.ts';
 import type { Role } from '../../src/http/auth.ts';
 import { localDate } from '../../src/kernel/local-time.ts';
 import { until } from '../setup/engine.ts';
+import { crashesIn } from '../setup/server-crashes.ts';
 import { openPhone } from '../work/browser.ts';
 import { type DemoHouse, type DemoStart, openHouse } from './demo-start.ts';
 
@@ -18,6 +20,7 @@ let house: DemoHouse;
 let start: DemoStart;
 let at: { readonly api: string; readonly ops: string };
 beforeAll(async () => {
+  logBytes = serverLog().length;
   house = await openHouse('first');
   start = house.start();
   at = await start.ready();
@@ -46,6 +49,10 @@ const taskOf = ({ tasks }: Data, occurrence: string): Data => tasks.find((one: D
 /** On the day for which it was planned: midnight may come while it is looked at. */
 const today = (propertyId: keyof typeof DAY_ZONES): string => localDate(plannedAt, DAY_ZONES[propertyId]);
 let plannedAt: Date;
+/** Of the server, from the start of this file on; it is that of the other tests as well. */
+let logBytes = 0;
+const serverLog = (): Buffer =>
+  existsSync(inject('postgresLog')) ? readFileSync(inject('postgresLog')) : Buffer.alloc(0);
 /** The sweep gives tasks to people after the saga that made them. */
 const assigned = (id: string) =>
   until(`${id} has somebody`, async () => {
@@ -366,3 +373,9 @@ const PLAYED = [
   'cancelReservation reservation-waiting',
   'cancelReservation reservation-cancelled',
 ];
+
+describe('the server', () => {
+  it('has not crashed meanwhile', () => {
+    expect(crashesIn(serverLog().subarray(logBytes).toString('utf8'))).toEqual([]);
+  });
+});

@@ -125,13 +125,19 @@ async function moveOn(tx: Tx, newest: number): Promise<void> {
   await tx.selectFrom('event_feed').select('last_seq').forUpdate().execute();
   const isNoted = sql<boolean>`EXISTS (SELECT FROM sweep_failure a WHERE a.sweep = 'events' AND a.row_id = e.id::text)`;
   const from = sql<number>`least(f.next_id, open.first)`;
-  await sql`
-    UPDATE event_feed f SET from_id = ${from}, next_id = greatest(${newest}::bigint + 1, ${from}), next_xid = pg_current_xact_id(),
-           left_ids = ARRAY(SELECT e.id FROM unnest(f.left_ids) AS left_one (id) JOIN domain_event e ON e.id = left_one.id WHERE ${hasNoPlace}
-             UNION SELECT e.id FROM domain_event e WHERE e.id >= f.from_id AND e.id < ${from} AND ${hasNoPlace})
-      FROM (SELECT (SELECT e.id FROM domain_event e WHERE e.id >= feed.from_id AND ${hasNoPlace} AND NOT ${isNoted} ORDER BY e.id LIMIT 1) AS first
+  // Nobody else changes the row between the two: a statement that locks rows chooses no partitions of events (`inEachPartition`).
+  const { rows } = await sql<{ from: number; next: number; left: readonly string[] }>`
+    SELECT ${from} AS "from", greatest(${newest}::bigint + 1, ${from}) AS next,
+           ARRAY(SELECT e.id::text FROM unnest(f.left_ids) AS left_one (id) JOIN domain_event e ON e.id = left_one.id WHERE ${hasNoPlace}
+             UNION SELECT e.id::text FROM domain_event e WHERE e.id >= f.from_id AND e.id < ${from} AND ${hasNoPlace}) AS left
+      FROM event_feed f, (SELECT (SELECT e.id FROM domain_event e WHERE e.id >= feed.from_id AND ${hasNoPlace} AND NOT ${isNoted} ORDER BY e.id LIMIT 1) AS first
               FROM event_feed feed) AS open
      WHERE ${isSettled}`.execute(tx);
+  const [place] = rows;
+  if (!place) return;
+  await sql`
+    UPDATE event_feed SET from_id = ${place.from}::bigint, next_id = ${place.next}::bigint, next_xid = pg_current_xact_id(),
+           left_ids = ${place.left}::text[]::bigint[]`.execute(tx);
 }
 
 const LOOKED_AT_ONCE = 5_000;
@@ -268,8 +274,14 @@ export async function forgetPlaces(db: Db, range: EventRange, limit: number): Pr
 export async function forgetEvents(db: Db, days: number): Promise<number> {
   const isOld = sql<boolean>`e.at < ${firstToKeep(days)} AND p.seq < ${FIRST_TO_SEND}
     AND ${isNotSetAside('event-retention', sql`e.id::text`)}`;
-  const few = (limit: number) => sql`SELECT e.id FROM domain_event e
-    CROSS JOIN LATERAL (SELECT p.seq FROM event_place p WHERE p.event_id = e.id OFFSET 0) p WHERE ${isOld} ORDER BY e.at LIMIT ${limit}::int`;
+  const chooseOld = async (limit: number): Promise<readonly string[]> => {
+    const { rows } = await sql<{ id: string }>`
+      SELECT e.id::text AS id FROM domain_event e
+       CROSS JOIN LATERAL (SELECT p.seq FROM event_place p WHERE p.event_id = e.id OFFSET 0) p WHERE ${isOld} ORDER BY e.at LIMIT ${limit}::int`.execute(
+      db,
+    );
+    return rows.map(({ id }) => id);
+  };
   let forgotten = 0;
   const round = () =>
     sweepBatch({
@@ -277,15 +289,17 @@ export async function forgetEvents(db: Db, days: number): Promise<number> {
       sweep: 'event-retention',
       limit: FORGOTTEN_AT_ONCE,
       run: async ({ limit, ids }) => {
-        const chosen = ids === null ? few(limit) : sql`SELECT unnest(${ids}::bigint[])`;
+        // A statement that locks rows chooses no partitions of events while it runs (`inEachPartition`).
+        const chosen = ids ?? (await chooseOld(limit));
+        if (chosen.length === 0) return [];
         const { rows } = await sql<{ id: string }>`
-          WITH gone AS (DELETE FROM domain_event WHERE id IN (${chosen}) RETURNING id),
+          WITH gone AS (DELETE FROM domain_event WHERE id = ANY (${chosen}::bigint[]) RETURNING id),
           places AS (DELETE FROM event_place p USING gone WHERE p.event_id = gone.id)
           SELECT id::text AS id FROM gone`.execute(db);
         forgotten += rows.length;
         return rows.map(({ id }) => id);
       },
-      due: async (limit) => (await sql<{ id: number }>`${few(limit)}`.execute(db)).rows.map(({ id }) => String(id)),
+      due: chooseOld,
     });
   for (let n = 0; n < MAX_ROUNDS && (await round()) === FORGOTTEN_AT_ONCE; n += 1);
   return forgotten;

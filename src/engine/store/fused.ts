@@ -2,6 +2,7 @@ import { type CompiledQuery, type Expression, type OperationNodeSource, type Raw
 import { type Db, inSequence } from '../../db/client.ts';
 import { isUnreachable } from '../../db/errors.ts';
 import { valueRefs } from '../../db/fused.ts';
+import { inEachPartition } from '../../db/partitions.ts';
 import type { Direction } from '../../db/schema.ts';
 import { type AuditNote, auditRows } from '../../domain/audit/record.ts';
 import { createBatcher } from '../../kernel/batcher.ts';
@@ -235,8 +236,8 @@ function backward(step: StepDefinition, parts: EffectParts): RawBuilder<FusedRow
         finished_at = CASE WHEN following.no IS NULL THEN clock_timestamp() END,
         response_status = CASE WHEN following.no IS NULL THEN (due."end" ->> 'response_status')::int END,
         response_body = CASE WHEN following.no IS NULL THEN convert_to(due."end" ->> 'response_body', 'UTF8') END
-      FROM due LEFT JOIN LATERAL (SELECT max(c.step_no) AS no FROM saga_step c WHERE c.saga_id = due.saga_id AND c.direction = 'C'
-             AND c.step_no < ${step.no}::int AND c.status NOT IN ('done', 'skipped')) following ON true
+      FROM due LEFT JOIN LATERAL (SELECT max(c.step_no) AS no FROM saga_step c WHERE c.saga_id = ${inEachPartition(sql`due.saga_id`)}
+             AND c.direction = 'C' AND c.step_no < ${step.no}::int AND c.status NOT IN ('done', 'skipped')) following ON true
      WHERE s.id = due.saga_id AND s.generation = due.generation AND s.current_step = ${step.no}::int AND s.status = 'compensating'
     RETURNING s.id AS saga_id, s.subject_id, s.requested_at, s.version, due.vals, due."end", due.note, following.no AS next_step,
       s.id || ${`-${step.no}-C`}::text AS effect_key, s.id || ${`-${step.no}-F`}::text AS forward_key)
@@ -244,7 +245,7 @@ function backward(step: StepDefinition, parts: EffectParts): RawBuilder<FusedRow
     UPDATE saga_step AS t SET status = 'done', attempt = t.attempt + 1, result = ${parts.result},
         started_at = statement_timestamp(), finished_at = clock_timestamp(), done_at_version = g.version
       FROM guard g ${parts.join}
-     WHERE t.saga_id = g.saga_id AND t.step_no = ${step.no}::int AND t.direction = 'C'
+     WHERE t.saga_id = ${inEachPartition(sql`g.saga_id`)} AND t.step_no = ${step.no}::int AND t.direction = 'C'
     RETURNING t.saga_id, t.result, g.next_step), ending AS (
     ${auditRows(sql`(
       SELECT g.saga_id, 1, a.event, false, a.actor, g.saga_id, a.reservation_id, a.request_id, a.body

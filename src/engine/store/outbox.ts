@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { compiledOnce } from '../../db/compiled-once.ts';
 import { batchLimit } from '../../db/literal.ts';
+import { inEachPartition } from '../../db/partitions.ts';
 import type { Direction } from '../../db/schema.ts';
 import { required } from '../../kernel/errors.ts';
 import type { AlertPayload, FlowOrder } from '../flow-order.ts';
@@ -130,7 +131,7 @@ export async function leaseOrders<Extra>(
       CASE due.kind
         WHEN 'FLOW_F' THEN (SELECT array_agg(n ORDER BY n) FROM generate_series(s.current_step, s.total_steps) n)
         WHEN 'FLOW_C' THEN (SELECT array_agg(t.step_no ORDER BY t.step_no DESC) FROM saga_step t
-                             WHERE t.saga_id = s.id AND t.direction = 'C' AND t.status NOT IN ('done', 'skipped')) END AS steps
+                             WHERE t.saga_id = ${inEachPartition(sql`s.id`)} AND t.direction = 'C' AND t.status NOT IN ('done', 'skipped')) END AS steps
       FROM due LEFT JOIN saga s ON s.id = due.saga_id ORDER BY due.id`.execute(db);
   return rows;
 }

@@ -1,6 +1,7 @@
 import { type CompiledQuery, sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import { isUnreachable } from '../../db/errors.ts';
+import { inEachPartition } from '../../db/partitions.ts';
 import { type AuditNote, auditRows } from '../../domain/audit/record.ts';
 import { createBatcher } from '../../kernel/batcher.ts';
 import type { RunSlots } from '../../kernel/run-slots.ts';
@@ -87,7 +88,7 @@ export function compileTurn(db: Db): TurnStatement {
       (i -> 'step' ->> 'maxAttempts')::int AS max_attempts FROM few_items(${FAILED}::jsonb) AS i), guard AS (
     UPDATE saga AS s SET status = 'compensating', current_step = acted.highest, generation = s.generation + 1,
         error_code = due.error ->> 'code', error_detail = due.error
-      FROM due CROSS JOIN LATERAL (SELECT max(f.step_no) AS highest FROM saga_step f WHERE f.saga_id = due.saga_id AND ${ACTED}) acted
+      FROM due CROSS JOIN LATERAL (SELECT max(f.step_no) AS highest FROM saga_step f WHERE f.saga_id = ${inEachPartition(sql`due.saga_id`)} AND ${ACTED}) acted
      WHERE s.id = due.saga_id AND s.generation = due.generation AND s.current_step = due.step_no AND s.status = 'running'
        AND acted.highest IS NOT NULL
     RETURNING s.id AS saga_id, s.generation, s.version, due.error, due.note, due.alert, due.step_no, due.name, due.class, due.max_attempts), failed AS (
@@ -98,7 +99,7 @@ export function compileTurn(db: Db): TurnStatement {
       lease_until = NULL, finished_at = excluded.finished_at), undoing AS (
     INSERT INTO saga_step (saga_id, step_no, direction, name, kind, class, max_attempts, effect_key)
     SELECT f.saga_id, f.step_no, 'C', f.name, f.kind, f.class, ${COMPENSATION_RETRY.attempts}::int, f.saga_id || '-' || f.step_no || '-C'
-      FROM guard g JOIN saga_step f ON f.saga_id = g.saga_id AND ${ACTED}
+      FROM guard g JOIN saga_step f ON f.saga_id = ${inEachPartition(sql`g.saga_id`)} AND ${ACTED}
     RETURNING saga_id, step_no), noted AS (
     ${auditRows(sql`(SELECT g.saga_id AS stream_id, a.event, false AS ends, a.actor, g.saga_id, a.reservation_id, a.request_id, a.body
       FROM guard g, jsonb_to_record(g.note) AS a(event text, actor text, reservation_id text, request_id text, body text)) x`)}), sent AS (
