@@ -129,7 +129,7 @@ describe('beginning', () => {
 });
 
 describe('completing', () => {
-  it('records who did it and how, and tells the supervisor once', async () => {
+  it('Z9: records who did it and how, and tells the supervisor once', async () => {
     const { id } = await task();
     await photo(id, 'photo-1');
     const body = { completedBy: 'cleaner-2', notes: 'All clean', minutes: 95, photos: ['photo-1'] };

@@ -108,9 +108,9 @@ export function registerEvents(register: Register, services: Services): void {
       try {
         let position = start;
         while (!ended.signal.aborted && closing?.aborted !== true) {
-          // A stream outlives the request that was let in: who is not in force any more hears nothing more.
-          await assertStillInForce(services, caller);
           const { events, last } = await readEvents(db, position, EVENTS_AT_ONCE, filter);
+          // A stream outlives the request that was let in. Asked after the read: who is not in force any more hears nothing of it.
+          await assertStillInForce(services, caller);
           for (const event of events) {
             await sse.writeSSE({
               id: String(event.seq),
