@@ -73,7 +73,7 @@ describe('a call to a consumer', () => {
     });
   });
 
-  it('follows nobody elsewhere', async () => {
+  it('X7: follows nobody elsewhere', async () => {
     answer = { status: 302, headers: { location: 'http://169.254.169.254/' } };
     expect(await allowing().send(request(`http://127.0.0.1:${port}/`))).toMatchObject({
       taken: false,
@@ -100,7 +100,7 @@ describe('a call to a consumer', () => {
   });
 });
 
-describe('an address that is not public', () => {
+describe('X7: an address that is not public', () => {
   it.each([
     'http://169.254.169.254/',
     'https://169.254.169.254/latest/meta-data',

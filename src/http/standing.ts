@@ -1,6 +1,6 @@
 import type { AccountRole } from '../domain/people/accounts.ts';
 import { createStandingBook, type Standing } from '../domain/people/standing.ts';
-import { type Caller, type TokenVerifier, unauthenticated } from './auth.ts';
+import { type ApiKeyVerifier, type Caller, type TokenVerifier, unauthenticated } from './auth.ts';
 import type { AppDeps } from './context.ts';
 
 /**
@@ -10,8 +10,6 @@ import type { AppDeps } from './context.ts';
 export interface StandingGuard {
   /** The caller with what the books know. Throws `UNAUTHENTICATED` for one who is not in force any more. */
   inForce(caller: Caller): Promise<Caller>;
-  /** Whether a link that this principal made still opens. */
-  isPrincipalInForce(principal: string): Promise<boolean>;
   /** The next look at this principal goes to the books. */
   forget(principal: string): void;
   /** Something about these principals was committed: this process looks anew, and the others are told. */
@@ -39,9 +37,6 @@ export function createStandingGuard({ db, clock, isProduction = false, standingN
       if (standing === null) return unknownTo(caller, isProduction);
       return known(caller, standing);
     },
-    async isPrincipalInForce(principal) {
-      return (await book.of(principal, null))?.isActive ?? true;
-    },
     forget: (principal) => book.forget([principal]),
     changed(...principals) {
       book.forget(principals);
@@ -67,6 +62,16 @@ function known(caller: Caller & { readonly kind: 'person' }, { accountId, role, 
   };
 }
 const isSame = (role: AccountRole, claimed: string | null): boolean => role === claimed;
+
+/** For what outlives the request that it began with. Throws `UNAUTHENTICATED` for a person or a key that does not count any more. */
+export async function assertStillInForce(services: StillInForce, caller: Caller): Promise<Caller> {
+  await services.apiKeys.assertInForce(caller);
+  return services.standing.inForce(caller);
+}
+interface StillInForce {
+  readonly standing: StandingGuard;
+  readonly apiKeys: Pick<ApiKeyVerifier, 'assertInForce'>;
+}
 
 /** The verifier whose answer has been compared with the books. */
 export const verifierInForce =

@@ -43,7 +43,7 @@ const cardNumber = fc
   .constantFrom(...NETWORKS)
   .chain(([prefix, length]) => decimals(length - prefix.length - 1).map((rest) => withCheckDigit(prefix + rest)));
 
-describe('a card number', () => {
+describe('M12: a card number', () => {
   it.each([
     '4111111111111111',
     '4111 1111 1111 1111',

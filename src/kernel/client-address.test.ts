@@ -9,7 +9,7 @@ const addressBy = (header: 'x-forwarded-for' | 'forwarded', proxies: readonly st
     addressOf(peer, new Headers(value === undefined ? {} : { [header]: value }));
 };
 
-describe('the address of a client', () => {
+describe('P1: the address of a client', () => {
   it('is the peer, whatever a header says, unless the peer is a trusted proxy', () => {
     const addressOf = createClientAddress(NO_PROXY);
     const claims = new Headers({ 'x-forwarded-for': '203.0.113.1', forwarded: 'for=203.0.113.1' });

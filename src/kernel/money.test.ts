@@ -99,7 +99,7 @@ describe('a currency', () => {
   });
 });
 
-describe('an amount as a client writes it', () => {
+describe('M1: an amount as a client writes it', () => {
   it.each([
     [1000, 'AED', 100_000],
     ['99.99', 'AED', 9_999],

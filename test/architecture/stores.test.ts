@@ -59,7 +59,7 @@ const HOMES: Readonly<Record<keyof Database, string>> = {
   staff_leave: 'domain/assignment/leave.ts',
   staff_hold: 'domain/assignment/holds.ts',
   task_refusal: 'domain/assignment/offers.ts',
-  task_offer: 'TRIGGERS',
+  task_offer: 'domain/assignment/offer-link.ts',
   recurrence: 'domain/tasks/recurrence-store.ts',
   recurrence_period: 'domain/tasks/recurring.ts',
   message_rule: 'domain/messages/rules.ts',

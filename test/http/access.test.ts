@@ -1,13 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROLES } from '../../src/http/auth.ts';
 import { POLICIES, permits } from '../../src/http/policy.ts';
-import { type Answer, API, at, countRows, type Http, startHttp, tokenFor } from './harness.ts';
+import { API, at, countRows, type Http, startHttp, tokenFor } from './harness.ts';
+import { onWire, type Wire } from './wire.ts';
 
 let http: Http;
+let wire: Wire;
 beforeAll(async () => {
   http = await startHttp({ closing: AbortSignal.abort() });
+  wire = await onWire(http.app);
 }, 60_000);
-afterAll(() => http?.stop());
+afterAll(async () => {
+  await wire?.close();
+  await http?.stop();
+});
 
 const endpoints = Object.entries(POLICIES).map(([name, policy]) => {
   const [method = '', pattern = ''] = name.split(' ');
@@ -16,6 +22,7 @@ const endpoints = Object.entries(POLICIES).map(([name, policy]) => {
 const guarded = endpoints.flatMap((e) => (e.policy === 'anonymous' ? [] : [{ ...e, policy: e.policy }]));
 const body = (method: string) => (method === 'GET' ? {} : { body: { nonsense: true } });
 
+const OLGA = { name: 'Olga', email: 'olga@example.com' };
 const SIGNED_IN = new Set(['/account', '/account/second-factor', '/owner']);
 
 describe('access', () => {
@@ -70,7 +77,7 @@ describe('access', () => {
     expect(trail.text).not.toContain('Secret Name');
   });
 
-  it('J10, Z10: knows no token in a query or a cookie, and no role from elsewhere', async () => {
+  it('J10: knows no token in a query, a cookie or a form', async () => {
     const token = await tokenFor({ role: 'ADMIN' }, 'admin-1');
     for (const name of ['access_token', 'token', 'authorization', 'roomy', 'roomy_ops']) {
       const path = `${API}/owners?${name}=${token}`;
@@ -80,29 +87,102 @@ describe('access', () => {
     }
     const form = { raw: `access_token=${token}`, headers: { 'content-type': 'application/x-www-form-urlencoded' } };
     expect((await http.call('POST', `${API}/owners`, { as: null, ...form })).status).toBe(401);
-    const asked = await http.call('GET', `${API}/audit`, { as: 'AGENT', headers: { 'x-role': 'ADMIN' } });
-    expect(asked.status).toBe(403);
+  });
+
+  it('Z10: knows no role from a header, a query or a body', async () => {
+    const roles = { 'x-role': 'ADMIN', 'x-user-role': 'ADMIN', role: 'ADMIN', 'x-forwarded-user': 'admin-1' };
+    for (const as of ['AGENT', 'CLEANER', 'GUEST', { scope: 'reservations:read' }] as const) {
+      for (const query of ['', '?role=ADMIN', '?as=ADMIN']) {
+        const asked = await http.call('GET', `${API}/audit${query}`, { as, headers: roles });
+        expect([asked.status, asked.body.code], query).toEqual([403, 'FORBIDDEN']);
+      }
+      const said = await http.call('POST', `${API}/owners`, { as, headers: roles, body: { ...OLGA, role: 'ADMIN' } });
+      expect([said.status, said.body.code]).toEqual([403, 'FORBIDDEN']);
+    }
+    // Who may ask is told that there is no such thing.
+    expect((await http.call('GET', `${API}/owners?role=ADMIN`)).status).toBe(422);
+    const named = await http.call('POST', `${API}/owners`, { body: { ...OLGA, role: 'ADMIN' } });
+    expect([named.status, at(named.body, 'details', 'issues', 0, 'path')]).toEqual([422, 'role']);
+  });
+
+  it('Z15: answers a method that an address lacks with those it has, and takes no other from a header', async () => {
+    const token = await tokenFor({ role: 'ADMIN' }, 'admin-1');
+    const confirm = `${API}/reservations/nobody/confirm`;
+    const split = `${API}/financial/income-distribution`;
+    for (const [method, path, allow] of [
+      ['PUT', confirm, 'POST'],
+      ['PATCH', confirm, 'POST'],
+      ['TRACE', confirm, 'POST'],
+      ['DELETE', confirm, 'POST'],
+      ['GET', confirm, 'POST'],
+      ['POST', split, 'GET, HEAD, PUT'],
+      ['TRACE', split, 'GET, HEAD, PUT'],
+    ] as const) {
+      for (const authorization of [`Bearer ${token}`, '']) {
+        const answer = await wire.send(method, path, { authorization });
+        expect([answer.status, answer.code], `${method} ${path}`).toEqual([405, 'METHOD_NOT_ALLOWED']);
+        expect(answer.headers['allow'], path).toBe(allow);
+        expect(answer.text).not.toContain(token);
+      }
+    }
+    const before = await http.call('GET', split);
+    const shares = { AGENCY: 100, OWNER: 0 };
+    for (const name of ['x-http-method-override', 'x-http-method', 'x-method-override']) {
+      const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json', [name]: 'PUT' };
+      expect((await wire.send('POST', split, headers, JSON.stringify(shares))).status, name).toBe(405);
+      expect((await wire.send('GET', split, { ...headers, [name]: 'DELETE' })).status, name).toBe(200);
+      expect((await wire.send('POST', `${split}?_method=PUT`, headers, JSON.stringify(shares))).status).toBe(405);
+      // As a POST, which it is.
+      expect((await wire.send('POST', `${API}/owners`, headers, '{}')).code, name).toBe('VALIDATION_FAILED');
+    }
+    expect(at((await http.call('GET', split)).body, 'data')).toEqual(at(before.body, 'data'));
   });
 
   it('Z16: cannot be walked around by spelling the path another way', async () => {
-    const paths = [
-      '//api/production/sagas',
-      '/api/production/./sagas',
-      '/API/production/sagas',
-      '/%61pi/production/sagas',
-      `${API}/sagas/`,
-      `${API}/sagas;x=1`,
-      `${API}/sagas%00`,
-      `${API}/x/%2e%2e/sagas`,
-      '/docs/../api/production/sagas',
-      '/docs/%2e%2e%2fpackage.json',
-      '/docs/..%2f..%2fpackage.json',
+    const paths = (path: string): readonly string[] => [
+      `/${path}`,
+      `//${path}`,
+      `/./${path.slice(1)}`,
+      path.replace('/production/', '/production/./'),
+      path.replace('/production/', '/production//'),
+      path.replace('/production/', '/production/x/../'),
+      path.replace('/production/', '/production/x/%2e%2e/'),
+      path.replace('/production/', '/production/x/%2E%2E%2F'),
+      path.replace('/production/', '/production/x/..%2f'),
+      path.replace('/production/', '\\production\\'),
+      path.replace('/api/', '/API/'),
+      path.replace('/api/', '/%61pi/'),
+      path.replace('/api/', '/%2561pi/'),
+      path.replace('/api/', '/health/../api/'),
+      path.replace('/api/', '/docs/%2e%2e/api/'),
+      `${path}/`,
+      `${path}//`,
+      `${path};x=1`,
+      `${path}%00`,
+      `${path}%20`,
+      `${path}%3f`,
+      `${path}.json`,
+      `http://other.example${path}`,
     ];
-    for (const path of paths) {
-      const answer: Answer = await http.call('GET', path, { as: null });
-      expect([401, 404], path).toContain(answer.status);
-      expect(answer.body.success).toBe(false);
+    const before = await countRows(http.db);
+    for (const [method, path] of [
+      ['GET', `${API}/sagas`],
+      ['GET', `${API}/owners`],
+      ['POST', `${API}/owners`],
+      ['POST', `${API}/reservations/nobody/confirm`],
+    ] as const) {
+      const headers = { 'content-type': 'application/json' };
+      for (const spelled of paths(path)) {
+        const answer = await wire.send(method, spelled, headers, method === 'POST' ? JSON.stringify(OLGA) : '');
+        expect([400, 401, 404, 405], `${method} ${spelled} ${answer.text}`).toContain(answer.status);
+        expect(answer.code, spelled).toMatch(
+          /^(?:MALFORMED_REQUEST|UNAUTHENTICATED|NOT_FOUND|ROUTE_NOT_FOUND|METHOD_NOT_ALLOWED)$/,
+        );
+      }
     }
+    for (const file of ['/docs/%2e%2e%2fpackage.json', '/docs/..%2f..%2fpackage.json', '/work/..%2f..%2fsrc/api.ts'])
+      expect((await wire.send('GET', file)).status, file).toBe(404);
+    expect(await countRows(http.db)).toEqual(before);
   });
 
   it('is open for health and the description of the API', async () => {

@@ -29,7 +29,7 @@ const events = async (accountId: string) =>
       .execute()
   ).map(({ event }) => event);
 
-describe('an invitation', () => {
+describe('S1: an invitation', () => {
   it('is mailed, opens the account by its button, and makes it active', async () => {
     const made = await invite({ email: 'nina@home.example', name: 'Nina Petrova', role: 'CLEANER', staffId: 'nina' });
     expect([made.status, at(made.body, 'data', 'status'), at(made.body, 'data', 'principal')]).toEqual([
@@ -86,7 +86,7 @@ describe('an invitation', () => {
   });
 });
 
-describe('a deactivation', () => {
+describe('Z12: a deactivation', () => {
   it('ends sessions and links in one transaction with its audit row', async () => {
     const person = await addPerson(http.db, 'CLEANER');
     const browser = await signInByMail(http.app, http.db, person.email);
@@ -129,7 +129,7 @@ describe('a deactivation', () => {
   });
 });
 
-describe('another role', () => {
+describe('Z12: another role', () => {
   it('ends all sessions, and tokens of the old role', async () => {
     const person = await addPerson(http.db, 'OPS');
     const old = await tokenFor({ role: 'OPS' }, person.principal);
@@ -160,7 +160,7 @@ describe('another role', () => {
   });
 });
 
-describe('the last administrator', () => {
+describe('S4: the last administrator', () => {
   it('can be neither deactivated nor given another role, also when two do it to each other at once', async () => {
     const one = await addPerson(http.db, 'ADMIN');
     const other = await addPerson(http.db, 'ADMIN');
@@ -186,7 +186,7 @@ describe('the last administrator', () => {
   });
 });
 
-describe('signing somebody out', () => {
+describe('Z12, S2: signing somebody out', () => {
   it('ends every session, with an audit row; a lost phone takes its authenticator app along', async () => {
     const person = await addPerson(http.db, 'CLEANER');
     const browser = await signInByMail(http.app, http.db, person.email);

@@ -334,3 +334,29 @@ describe('an action', () => {
     expect(POLICIES).toHaveProperty([`POST ${API}/reservations/:id/${action}`]);
   });
 });
+
+describe('Z9: whom a body names', () => {
+  it('is a note of the audit trail; the actor is the caller', async () => {
+    const { db } = system.bed;
+    const id = await seedStay(db);
+    const { property_id } = await db
+      .selectFrom('reservation')
+      .select('property_id')
+      .where('id', '=', id)
+      .executeTakeFirstOrThrow();
+    await db
+      .updateTable('property')
+      .set({ agent_ids: ['agent-z9'] })
+      .where('id', '=', property_id)
+      .execute();
+    const body = { confirmedBy: 'admin-1' };
+    const confirm = (sub: string): Promise<Answer> =>
+      system.call('POST', `/reservations/${id}/confirm`, { body, role: 'AGENT', sub });
+    expect((await confirm('agent-z8')).status).toBe(404);
+    const confirmed = await confirm('agent-z9');
+    expect(confirmed.status, confirmed.text).toBe(200);
+    const trail = await system.call('GET', '/audit?event=RESERVATION_CONFIRMED&actor=agent-z9');
+    expect(trail.body.data).toMatchObject([{ reservationId: id, actor: { id: 'agent-z9' }, onBehalfOf: 'admin-1' }]);
+    expect((await system.call('GET', '/audit?event=RESERVATION_CONFIRMED&actor=admin-1')).text).not.toContain(id);
+  });
+});

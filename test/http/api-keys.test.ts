@@ -160,7 +160,7 @@ describe('an API key that does not count', () => {
     expect((await http.call('GET', `${API}/guests?access_token=${key}`, { as: null })).status).toBe(401);
   });
 
-  it('is out within 30 seconds of its revocation, on every process that has believed it', async () => {
+  it('J14, Z12: is out within 30 seconds of its revocation, on every process that has believed it', async () => {
     const { id, key } = await madeKey();
     expect((await use(key)).status).toBe(200);
     expect((await revoke(id)).status).toBe(204);
@@ -174,7 +174,7 @@ describe('an API key that does not count', () => {
     expect((await revoke('nothing')).body.code).toBe('NOT_FOUND');
   });
 
-  it('ends what it has opened: no stream goes on after its revocation', async () => {
+  it('Z12: ends what it has opened: no stream goes on after its revocation', async () => {
     const { id, key } = await madeKey({ scopes: ['events:read'] });
     const headers = { authorization: `Bearer ${key}` };
     const stream = await http.app.request(`${API}/events/stream`, { headers });

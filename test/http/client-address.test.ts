@@ -51,7 +51,7 @@ async function ask(
 const lineOf = (requestId: string | null) =>
   lines.find((line) => line.msg === 'request' && line.requestId === requestId);
 
-describe('behind a proxy', () => {
+describe('P1: behind a proxy', () => {
   it('logs the client that the proxy names, and no one that a client names', async () => {
     const named = await ask('10.0.0.1', { 'x-forwarded-for': `6.6.6.6, ${CLIENT}`, 'x-request-id': 'trace-1' });
     expect(named.headers.get('x-request-id')).toBe('trace-1');
@@ -127,7 +127,7 @@ describe('behind a proxy', () => {
   });
 });
 
-describe('TRUSTED_PROXIES', () => {
+describe('P1: TRUSTED_PROXIES', () => {
   const read = (environment: Readonly<Record<string, string>>) =>
     readConfig({
       NODE_ENV: 'test',

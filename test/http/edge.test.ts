@@ -191,7 +191,7 @@ describe('a request', () => {
     expect(logged.at(-1)).toMatchObject({ code: 'UNAUTHENTICATED', reason: 'jwt_malformed' });
   });
 
-  it('has its security headers on every answer', async () => {
+  it('H1: has its security headers on every answer', async () => {
     const answers = [
       await http.call('GET', `${API}/owners`),
       await http.call('GET', `${API}/owners`, { as: null }),

@@ -79,7 +79,7 @@ const LIES: Readonly<Record<string, readonly [gatewayId: string, prepare: () => 
   'of another amount at the sandbox': [GATEWAY, () => 'ref-wrong-amount-m3', 'AMOUNT_MISMATCH'],
 };
 
-describe('a gateway reference (M3)', () => {
+describe('M3: a gateway reference', () => {
   it.each(Object.entries(LIES))(
     '%s is 409 PAYMENT_NOT_VERIFIED, with no ledger rows',
     async (_, [gateway, prepare, reason]) => {

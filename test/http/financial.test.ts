@@ -170,7 +170,7 @@ describe('the financial summary', () => {
     ['propertyId', 'nowhere', { as: 'ADMIN' }],
     ['ownerId', 'nobody', { as: 'FINANCE' }],
     ['reservationId', 'never', { as: { scope: 'finance:read' } }],
-  ] as const)('does not tell foreign from absent: %s %s', async (filter, foreign, call) => {
+  ] as const)('Z1: does not tell foreign from absent: %s %s', async (filter, foreign, call) => {
     const refused = await get(`${SUMMARY}?${filter}=${foreign}`, call);
     expect(refused).toMatchObject({ status: 404, body: { code: 'NOT_FOUND' } });
     expect(comparable(refused)).toEqual(comparable(await get(`${SUMMARY}?${filter}=absent-id`, call)));

@@ -174,6 +174,41 @@ describe('an address', () => {
     expect((await guess('2001:db8:7:8::1')).status).toBe(401);
   });
 
+  it('Q2: has 30 attempts to sign in a minute: of 100 bad ones 70 are not looked at, and nobody elsewhere notices', async () => {
+    const attempt = async (peer: string, path: string, form: Readonly<Record<string, string>> = {}) => {
+      const headers = { 'sec-fetch-site': 'same-origin' };
+      const init = { method: 'POST', headers, body: new URLSearchParams(form) };
+      const answer = await http.app.request(path, init, { incoming: { socket: { remoteAddress: peer } } });
+      return { status: answer.status, retryAfter: answer.headers.get('retry-after') };
+    };
+    const rows = async () =>
+      (
+        await Promise.all(
+          (['session', 'one_time', 'notification'] as const).map((table) =>
+            http.db
+              .selectFrom(table)
+              .select((eb) => eb.fn.countAll<number>().as('n'))
+              .executeTakeFirstOrThrow(),
+          ),
+        )
+      ).map(({ n }) => Number(n));
+    const before = await rows();
+    const guesses = Array.from({ length: 100 }, (_, n) =>
+      n % 2 === 0
+        ? attempt('198.51.100.80', '/sign-in', { email: `stranger-${n}@example.com` })
+        : attempt('198.51.100.80', `/sign-in/${String(n).padStart(43, 'A')}`),
+    );
+    const answers = await Promise.all(guesses);
+    const refused = answers.filter(({ status }) => status === 429);
+    expect(refused).toHaveLength(70);
+    for (const { retryAfter } of refused) expect(Number(retryAfter)).toBeGreaterThan(0);
+    expect(answers.filter(({ status }) => status !== 429 && status !== 200 && status !== 404)).toEqual([]);
+    expect(await rows()).toEqual(before);
+    expect((await attempt('198.51.100.81', `/sign-in/${'A'.repeat(43)}`)).status).toBe(404);
+    // Who is signed in goes on, at that address too.
+    expect((await ask('GET', `${API}/owners`, { peer: '198.51.100.80' })).status).toBe(200);
+  });
+
   it('Q3: is not another one for each X-Forwarded-For that a client writes', async () => {
     const random = (n: number) => ({ 'x-forwarded-for': `203.0.113.${n}, 10.0.0.${n}`, forwarded: `for=192.0.2.${n}` });
     expect(await repeat(30, (n) => guess('198.51.100.40', random(n)))).toEqual({ 401: 30 });

@@ -96,7 +96,7 @@ async function letTimePass(approvalId: string): Promise<void> {
 }
 const FINANCE = { sub: 'finance-2' };
 
-describe('an approval (ENG-12)', () => {
+describe('Z18: an approval (ENG-12)', () => {
   it('is asked for in the commit that parks the saga: what, how much, where, by whom, until when', async () => {
     const id = await paidStay();
     const { sagaId, approvalId } = await waitingRefund(id);
@@ -302,7 +302,7 @@ describe('an approval (ENG-12)', () => {
   });
 });
 
-describe('a payment that the fraud rules hold (FSE-3)', () => {
+describe('Z18: a payment that the fraud rules hold (FSE-3)', () => {
   it('pauses for an approval, is charged after it, and is told to who asked', async () => {
     const id = await newStay();
     const reference = newReference();
@@ -476,7 +476,7 @@ describe('limits', () => {
   });
 });
 
-describe('a cancellation that gives more than the policy', () => {
+describe('Z18: a cancellation that gives more than the policy', () => {
   /** The arrival has been long ago: nothing comes back by the policy. */
   async function lateStay(amount: number): Promise<string> {
     const id = await paidStay(amount);

@@ -45,7 +45,7 @@ async function expectRefusal(answer: Answer, code: string): Promise<void> {
   expect(await countRows(http.db)).toEqual(before);
 }
 
-describe('an amount', () => {
+describe('M1: an amount', () => {
   it.each([
     ['-1', 'AMOUNT_NOT_POSITIVE'],
     ['0', 'AMOUNT_NOT_POSITIVE'],
@@ -139,7 +139,7 @@ describe('an amount', () => {
   });
 });
 
-describe('a number that a double cannot hold', () => {
+describe('M1: a number that a double cannot hold', () => {
   it('is never taken for null', async () => {
     const body = {
       propertyId: 'property-1',
@@ -171,7 +171,7 @@ describe('a currency', () => {
   });
 });
 
-describe('the number of a card', () => {
+describe('M12: the number of a card', () => {
   const NUMBER = '4111 1111 1111 1111';
   async function expectForgotten(answer: Answer): Promise<void> {
     await expectRefusal(answer, 'CARD_DATA_FORBIDDEN');

@@ -106,7 +106,7 @@ beforeEach(async () => {
   provider.person = { sub: someone.sub, email: someone.email.toUpperCase() };
 });
 
-describe('a sign-in by the provider', () => {
+describe('S7: a sign-in by the provider', () => {
   it('links the account of a verified address the first time, and knows the subject from then on', async () => {
     const answer = await signIn();
     expect([answer.status, answer.headers.get('location')]).toEqual([303, '/account/second-factor']);
@@ -167,7 +167,7 @@ describe('a sign-in by the provider', () => {
   });
 });
 
-describe('a way back', () => {
+describe('S7: a way back', () => {
   it('counts once', async () => {
     const { address, cookie } = await begin();
     const back = await provider.visit(address);
@@ -230,7 +230,7 @@ describe('a way back', () => {
   });
 });
 
-describe('nobody gets in', () => {
+describe('S7: nobody gets in', () => {
   it('without an account, with an address that is not verified, or deactivated: one page for all', async () => {
     const pages: string[] = [];
     const tryAs = async (person: RunningProvider['person']): Promise<void> => {
@@ -275,7 +275,7 @@ describe('nobody gets in', () => {
   });
 });
 
-describe('a link on the account page', () => {
+describe('S6, S7: a link on the account page', () => {
   const cookieFor = async (accountId: string): Promise<{ readonly id: string; readonly cookie: string }> => {
     const session = {
       accountId,

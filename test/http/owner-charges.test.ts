@@ -94,7 +94,7 @@ const decide = (id: string, decision: 'APPROVE' | 'DECLINE', who: Who) =>
   http.call('POST', `${API}/approvals/${id}`, { ...who, body: { decision, reason: 'Seen the invoice' } });
 const FINANCE: Who = { as: 'FINANCE', sub: 'finance-1' };
 
-describe('a charge to an owner', () => {
+describe('Z18: a charge to an owner', () => {
   it('is booked at once where the owner has said yes to an estimate that it keeps to', async () => {
     const owner = await ownerOf();
     for (const amount of [750, 825]) {

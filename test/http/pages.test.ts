@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Caller } from '../../src/http/caller.ts';
 import { createLinkSeal } from '../../src/http/link-seal.ts';
 import { policyOf } from '../../src/http/policy.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
@@ -10,6 +11,7 @@ import { API, type Call, declaredRoutes, type Http, JWT, seed, startHttp } from 
 const BROWSER = { accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' };
 let http: Http;
 let approval: string;
+const MADE_BY: Caller = { kind: 'person', principal: 'admin-1', role: 'ADMIN' };
 beforeAll(async () => {
   http = await startHttp();
   await seed(http.db);
@@ -140,10 +142,10 @@ describe('a form', () => {
 
 describe('the link of a report', () => {
   it('opens nothing when it has ended, is of another kind, or was changed', async () => {
-    const { token } = createLinkSeal(JWT.keys, systemClock).seal('check-out-report', 'reservation-1', 600, 'admin-1');
+    const { token } = createLinkSeal(JWT.keys, systemClock).seal('check-out-report', 'reservation-1', 600, MADE_BY);
     const past = { now: () => new Date(Date.now() - 601_000) };
-    const ended = createLinkSeal(JWT.keys, past).seal('check-out-report', 'reservation-1', 600, 'admin-1').token;
-    const foreign = createLinkSeal(JWT.keys, systemClock).seal('something-else', 'reservation-1', 600, 'admin-1').token;
+    const ended = createLinkSeal(JWT.keys, past).seal('check-out-report', 'reservation-1', 600, MADE_BY).token;
+    const foreign = createLinkSeal(JWT.keys, systemClock).seal('something-else', 'reservation-1', 600, MADE_BY).token;
     const changed = Buffer.from(Buffer.from(token, 'base64url').toString('latin1').replace(/-1$/, '-2'), 'latin1');
     for (const wrong of [ended, foreign, changed.toString('base64url'), `${token}A`, token.slice(1)])
       expect(await expectPage('GET', `/reports/${wrong}`, 404)).toContain('This link does not work');

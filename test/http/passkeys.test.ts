@@ -90,7 +90,7 @@ async function withPasskey(): Promise<void> {
   expect((await add(browser, authenticator)).status).toBe(201);
 }
 
-describe('a passkey', () => {
+describe('S5: a passkey', () => {
   it('is added after a sign-in, and then signs in without an address, as two factors', async () => {
     await withPasskey();
     const answer = await signIn(authenticator);
@@ -167,7 +167,7 @@ describe('a passkey', () => {
   });
 });
 
-describe('a challenge', () => {
+describe('S5: a challenge', () => {
   it('counts once, whatever comes of it', async () => {
     await withPasskey();
     const used = authenticator.get(await toSignIn());
@@ -232,7 +232,7 @@ const openChallenges = async () => {
   return { rows: rows.map((row) => ({ seconds: seconds(row) })) };
 };
 
-describe('somebody who may not come in any more', () => {
+describe('Z12: somebody who may not come in any more', () => {
   it('does not by a passkey: the account is deactivated', async () => {
     await withPasskey();
     await http.db.transaction().execute((tx) => updateAccount(tx, accountId, { status: 'DEACTIVATED' }));
@@ -251,7 +251,7 @@ describe('somebody who may not come in any more', () => {
   });
 });
 
-describe('what changes the factors of an account', () => {
+describe('S6: what changes the factors of an account', () => {
   it('needs a sign-in of the last 15 minutes', async () => {
     const made = new Date(Date.now() - 16 * 60_000);
     await http.db.updateTable('session').set({ created_at: made }).where('id', '=', browser.sessionId).execute();

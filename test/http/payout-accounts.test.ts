@@ -85,7 +85,7 @@ async function toldAt(owner: string): Promise<readonly (string | null)[]> {
   return facts.map(({ email }) => email);
 }
 
-describe('a changed payout account', () => {
+describe('Z18: a changed payout account', () => {
   it('followed by a payout: refused by hand with the reason, and left alone by the schedule', async () => {
     const { owner, payout } = await owed();
     expect((await change(owner, { payoutAccount: 'acct-thief' })).status).toBe(200);
@@ -187,7 +187,7 @@ describe('a changed payout account', () => {
   });
 });
 
-describe('four eyes on payouts (Z17)', () => {
+describe('Z17: four eyes on payouts', () => {
   it('with PAYOUT_FOUR_EYES who took the payment does not pay its share out: 403 SECOND_PERSON_REQUIRED', async () => {
     const { payout } = await owed(strict);
     const ask = (sub: string, role: 'FINANCE' | 'ADMIN') =>

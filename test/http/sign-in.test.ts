@@ -41,7 +41,7 @@ async function withApp(email: string) {
   return { browser, secret };
 }
 
-describe('a link in a mail', () => {
+describe('S1: a link in a mail', () => {
   it('signs in by its button, and not by being looked at', async () => {
     const nina = await addPerson(http.db, 'CLEANER');
     const asking = browserOf(http.app);
@@ -119,7 +119,7 @@ describe('a link in a mail', () => {
   });
 });
 
-describe('a session', () => {
+describe('S2: a session', () => {
   it('has its key in the cookie, and in the database a hash alone', async () => {
     const nina = await addPerson(http.db, 'CLEANER');
     const browser = await signInByMail(http.app, http.db, nina.email);
@@ -228,7 +228,7 @@ describe('a session', () => {
   });
 });
 
-describe('a second factor', () => {
+describe('S3: a second factor', () => {
   it.each(['ADMIN', 'FINANCE', 'OPS'] as const)('comes before anything else for %s', async (role) => {
     const person = await addPerson(http.db, role);
     const browser = await signInByMail(http.app, http.db, person.email);

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { AccountRow } from '../../src/domain/people/accounts.ts';
+import { openSession } from '../../src/domain/people/sessions.ts';
 import { ROLES } from '../../src/http/auth.ts';
+import type { Caller } from '../../src/http/caller.ts';
 import { createLinkSeal } from '../../src/http/link-seal.ts';
 import { mintToken } from '../../src/http/mint.ts';
 import { POLICIES } from '../../src/http/policy.ts';
@@ -24,12 +27,24 @@ const deactivate = (id: string) =>
 const ask = async (token: string, path: string) =>
   (await http.app.request(`${API}${path}`, { headers: { authorization: `Bearer ${token}` } })).status;
 const WITHIN_SECONDS = 59;
+/** As an administrator, by the clock of the app. */
+async function asAdmin(method: string, path: string, body?: object) {
+  const headers = {
+    authorization: `Bearer ${await tokenFor({ role: 'ADMIN' }, 'admin-1', clock)}`,
+    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+  };
+  const init = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
+  const answer = await http.app.request(`${API}${path}`, init);
+  const text = await answer.text();
+  expect(answer.ok, text).toBe(true);
+  return text === '' ? null : (JSON.parse(text) as unknown);
+}
 
 const GUARDED = Object.entries(POLICIES).flatMap(([name, policy]) =>
   policy === 'anonymous' ? [] : [{ name, policy }],
 );
 
-describe('every route of the API', () => {
+describe('Z12: every route of the API', () => {
   it('refuses who was deactivated, whatever the role', async () => {
     const tokens = new Map<string, string>();
     for (const role of ROLES) {
@@ -49,7 +64,7 @@ describe('every route of the API', () => {
   });
 });
 
-describe('a token', () => {
+describe('Z12: a token', () => {
   it('of somebody who was deactivated is refused within a minute', async () => {
     const person = await addPerson(http.db, 'CLEANER');
     const token = await tokenFor({ role: 'CLEANER' }, person.principal, clock);
@@ -120,7 +135,7 @@ describe('a token', () => {
   });
 });
 
-describe('processes', () => {
+describe('Z12: processes', () => {
   it('tell each other at once, where they can', async () => {
     const person = await addPerson(http.db, 'CLEANER');
     const heard: ((principals: readonly string[] | null) => void)[] = [];
@@ -141,29 +156,110 @@ describe('processes', () => {
   });
 });
 
-describe('an open stream', () => {
-  it('ends within a minute of the deactivation', async () => {
-    const person = await addPerson(http.db, 'OPS');
-    const token = await tokenFor({ role: 'OPS' }, person.principal, clock);
-    const answer = await http.app.request(`${API}/events/stream`, { headers: { authorization: `Bearer ${token}` } });
-    expect(answer.status).toBe(200);
-    const reader = answer.body?.getReader();
-    await deactivate(person.id);
+/** The ways in which somebody loses a right, each behind the back of the process. */
+const ENDS: Readonly<Record<string, (person: AccountRow) => Promise<unknown>>> = {
+  'is deactivated': ({ id }) => deactivate(id),
+  'has another role': ({ id }) =>
+    http.db.updateTable('account').set({ role: 'FINANCE' }).where('id', '=', id).execute(),
+  'is signed out': ({ id }) =>
+    http.db
+      .updateTable('session')
+      .set({ ended_at: new Date(), ended_reason: 'REVOKED' })
+      .where('account_id', '=', id)
+      .execute(),
+};
+/** Somebody who runs the system, and the session in which they do. */
+async function operator() {
+  const person = await addPerson(http.db, 'OPS');
+  const { id: sid } = await http.db.transaction().execute((tx) =>
+    openSession(tx, {
+      accountId: person.id,
+      method: 'PASSKEY',
+      mfaAt: clock.now(),
+      ip: null,
+      userAgent: null,
+      lifetime: 3_600,
+    }),
+  );
+  const grant = { role: 'OPS' } as const;
+  const token = await mintToken(JWT, clock, { sub: person.principal, grant, lifetimeSeconds: 900, sid });
+  return { person, sid, token };
+}
+const STREAM = `${API}/events/stream`;
+const bearer = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
+async function ticketOf(token: string): Promise<string> {
+  const answer = await http.app.request(`${API}/events/tickets`, { method: 'POST', ...bearer(token) });
+  return String(at(await answer.json(), 'data', 'ticket'));
+}
+
+describe('Z12: an open stream', () => {
+  const cases = Object.keys(ENDS).flatMap((how) => ['token', 'ticket'].map((by) => [how, by] as const));
+
+  it.each(cases)(
+    'of somebody who %s ends within a minute, opened by a %s',
+    async (how, by) => {
+      const { person, token } = await operator();
+      const answer = await (by === 'token'
+        ? http.app.request(STREAM, bearer(token))
+        : http.app.request(`${STREAM}?ticket=${await ticketOf(token)}`));
+      expect(answer.status).toBe(200);
+      const heard = answer.text();
+      await ENDS[how]?.(person);
+      clock.forward(WITHIN_SECONDS);
+      // Something happens, so that the stream has something to say.
+      const noise = `noise-${person.id}`;
+      await http.db.insertInto('owner').values({ id: noise, name: 'O', email: 'o@x.example' }).execute();
+      expect(await heard).not.toContain(noise);
+    },
+    40_000,
+  );
+
+  it.each(Object.keys(ENDS))('is not opened by the ticket of somebody who %s', async (how) => {
+    const { person, token } = await operator();
+    const ticket = await ticketOf(token);
+    await ENDS[how]?.(person);
     clock.forward(WITHIN_SECONDS);
-    // Something happens, so that the stream has something to say.
-    await http.db
-      .insertInto('owner')
-      .values({ id: `noise-${person.id}`, name: 'O', email: 'o@x.example' })
-      .execute();
-    for (;;) {
-      const chunk = await reader?.read();
-      if (chunk === undefined || chunk.done) break;
-    }
-  }, 40_000);
+    expect((await http.app.request(`${STREAM}?ticket=${ticket}`)).status).toBe(401);
+  });
+
+  it('is not opened by the ticket of a key that was revoked', async () => {
+    const { id, key } = await machine(['events:read']);
+    const ticket = await ticketOf(key);
+    await asAdmin('DELETE', `/api-keys/${id}`);
+    clock.forward(WITHIN_SECONDS);
+    expect((await http.app.request(`${STREAM}?ticket=${ticket}`)).status).toBe(401);
+  });
+});
+async function machine(scopes: readonly string[]): Promise<{ readonly id: string; readonly key: string }> {
+  const expiresAt = new Date(Date.now() + 86_400_000).toISOString();
+  const body = await asAdmin('POST', '/api-keys', { name: 'Machine', scopes, expiresAt });
+  return { id: String(at(body, 'data', 'id')), key: String(at(body, 'data', 'key')) };
+}
+
+describe('Z12: a page', () => {
+  it.each(['another role', 'the end of all sessions', 'a deactivation'])('is closed at once by %s', async (how) => {
+    const person = await addPerson(http.db, 'CLEANER');
+    const browser = await signInByMail(http.app, http.db, person.email);
+    expect((await browser.get('/account')).status).toBe(200);
+    const path = `/accounts/${person.id}`;
+    if (how === 'another role') await asAdmin('PATCH', path, { role: 'OPS' });
+    else if (how === 'a deactivation') await asAdmin('POST', `${path}/deactivate`);
+    else await asAdmin('DELETE', `${path}/sessions`);
+    expect((await browser.get('/account')).location).toBe('/sign-in');
+    expect((await browser.post('/session/token')).status).toBe(401);
+  });
 });
 
-describe('what is read without a token', () => {
-  it('a calendar ends with its person', async () => {
+type Loss = readonly [name: string, lose: (person: AccountRow) => Promise<unknown>];
+const LOSSES: readonly Loss[] = [
+  ['is deactivated', ({ id }) => deactivate(id)],
+  ['has another role', ({ id }) => asAdmin('PATCH', `/accounts/${id}`, { role: 'OPS' })],
+  ['does other work', ({ staff_id }) => asAdmin('PATCH', `/staff/${staff_id}`, { role: 'MAINTENANCE_STAFF' })],
+  ['works here no more', ({ staff_id }) => asAdmin('PATCH', `/staff/${staff_id}`, { active: false })],
+];
+
+describe('Z12: what is read without a token', () => {
+  it.each(LOSSES)('a calendar ends with its person, who %s', async (_, lose) => {
     const person = await addPerson(http.db, 'CLEANER');
     const mine = { as: 'CLEANER' as const, sub: person.principal };
     const token = await tokenFor({ role: 'CLEANER' }, mine.sub, clock);
@@ -173,18 +269,18 @@ describe('what is read without a token', () => {
     });
     const url = new URL(String(at(await opened.json(), 'data', 'url')));
     expect((await http.app.request(url.pathname)).status).toBe(200);
-    await deactivate(person.id);
+    await lose(person);
     expect((await http.app.request(url.pathname)).status).toBe(404);
   });
 
-  it('the question to an owner ends with the owner', async () => {
+  it.each(LOSSES.slice(0, 2))('the question to an owner ends with the owner, who %s', async (_, lose) => {
     const person = await addPerson(http.db, 'OWNER');
     const ownerId = person.owner_id ?? '';
     await http.db
       .insertInto('property')
       .values({ id: `p-${ownerId}`, name: 'Old', owner_id: ownerId })
       .execute();
-    const token = 'q'.repeat(43);
+    const token = ownerId.padEnd(43, 'q');
     await http.db
       .insertInto('task')
       .values({
@@ -208,13 +304,13 @@ describe('what is read without a token', () => {
     // Signed in, the owner lands on what waits.
     const browser = await signInByMail(http.app, http.db, person.email);
     expect((await browser.get('/owner')).text).toContain(`/approvals/${token}`);
-    await deactivate(person.id);
+    await lose(person);
     expect((await http.app.request(`/approvals/${token}`)).status).toBe(404);
     expect((await http.app.request(`/approvals/${token}/approve`, { method: 'POST' })).status).toBe(404);
     expect((await browser.get('/owner')).location).toBe('/sign-in');
   });
 
-  it('the offer of a task ends with the person who was asked', async () => {
+  it.each(LOSSES)('the offer of a task ends with the person who was asked, who %s', async (_, lose) => {
     const person = await addPerson(http.db, 'CLEANER');
     const staffId = person.staff_id ?? '';
     await http.db
@@ -247,20 +343,33 @@ describe('what is read without a token', () => {
       .where('staff_id', '=', staffId)
       .executeTakeFirstOrThrow();
     expect((await http.app.request(`/offers/${token}`)).status).toBe(200);
-    await deactivate(person.id);
+    await lose(person);
     expect((await http.app.request(`/offers/${token}`)).status).toBe(404);
     expect((await http.app.request(`/offers/${token}/accept`, { method: 'POST' })).status).toBe(404);
   });
 
-  it('the link to a report ends with the person who made it', async () => {
-    const person = await addPerson(http.db, 'FINANCE');
-    const links = createLinkSeal(JWT.keys, clock);
-    const { token } = links.seal('check-out-report', 'no-such-stay', 600, person.principal);
-    const open = async () => at(await (await http.app.request(`/reports/${token}`)).json(), 'code');
-    // The link opens, and leads to a stay that is not there.
-    expect(await open()).toBe('RESERVATION_NOT_FOUND');
-    await deactivate(person.id);
+  it.each(Object.keys(ENDS))('the link to a report ends with the person who made it, who %s', async (how) => {
+    const { person, sid } = await operator();
+    const session = { id: sid, mfaAt: null };
+    const made = linkBy({ kind: 'person', principal: person.principal, role: 'OPS', session });
+    expect(await made()).toBe('RESERVATION_NOT_FOUND');
+    await ENDS[how]?.(person);
     clock.forward(WITHIN_SECONDS);
-    expect(await open()).toBe('NOT_FOUND');
+    expect(await made()).toBe('NOT_FOUND');
+  });
+
+  it('the link to a report ends with the key by which it was made', async () => {
+    const { id } = await machine(['reservations:read']);
+    const made = linkBy({ kind: 'service', principal: `service:${id}`, scopes: new Set() });
+    expect(await made()).toBe('RESERVATION_NOT_FOUND');
+    await asAdmin('DELETE', `/api-keys/${id}`);
+    clock.forward(WITHIN_SECONDS);
+    expect(await made()).toBe('NOT_FOUND');
   });
 });
+
+/** What the link answers that this caller has made: it opens, and leads to a stay that is not there. */
+function linkBy(caller: Caller): () => Promise<unknown> {
+  const { token } = createLinkSeal(JWT.keys, clock).seal('check-out-report', 'no-such-stay', 600, caller);
+  return async () => at(await (await http.app.request(`/reports/${token}`)).json(), 'code');
+}

@@ -129,7 +129,7 @@ describe('beginning', () => {
 });
 
 describe('completing', () => {
-  it('records who did it and how, and tells the supervisor once', async () => {
+  it('Z9: records who did it and how, and tells the supervisor once', async () => {
     const { id } = await task();
     await photo(id, 'photo-1');
     const body = { completedBy: 'cleaner-2', notes: 'All clean', minutes: 95, photos: ['photo-1'] };
@@ -298,7 +298,7 @@ describe('completing', () => {
     ['INSPECTION', 'MAINTENANCE_STAFF', 200],
     ['CLEANING', 'MAINTENANCE_STAFF', 404],
     ['CHECK_IN', 'MAINTENANCE_STAFF', 404],
-  ] as const)('of a %s by a %s who has it is a %i', async (type, role, expected) => {
+  ] as const)('Z5: of a %s by a %s who has it is a %i', async (type, role, expected) => {
     const as = role === 'CLEANER' ? cleaner : fixer;
     const { id } = await task({ type, assignee: as.sub ?? '' });
     const answers = [

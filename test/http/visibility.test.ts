@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Role } from '../../src/http/auth.ts';
 import { addSaga, payStay, seedMoneyStay } from '../setup/ledger.ts';
-import { API, at, type Call, type Http, startHttp } from './harness.ts';
+import { API, at, type Call, countRows, type Http, startHttp } from './harness.ts';
 
 /** What each role is shown of a stay, its money and its people: its own, and of that no more than it is for. */
 
@@ -281,13 +281,38 @@ describe('what is not the caller’s', () => {
   });
 
   it('Z6: is not the newest saga of a name to an agent who sees none of that name', async () => {
-    expect(await refused('GET', 'sagas/processPayment/status', stranger)).toEqual([404, 'SAGA_NOT_FOUND']);
-    expect((await get('sagas/processPayment/status', 'AGENT', 'agent-1')).status).toBe(200);
+    await addSaga(http.db, { name: 'confirmReservation', subjectId: 'stay-1', requestedBy: 'agent-1' });
+    for (const name of ['confirmReservation', 'processPayment']) {
+      expect(await refused('GET', `sagas/${name}/status`, stranger), name).toEqual([404, 'SAGA_NOT_FOUND']);
+      expect((await get(`sagas/${name}/status`, 'AGENT', 'agent-1')).status, name).toBe(200);
+    }
+    // As a name of which there is none at all.
+    expect(await refused('GET', 'sagas/cancelReservation/status', stranger)).toEqual([404, 'SAGA_NOT_FOUND']);
+  });
+
+  it('Z8: is not changed by fields that are not the caller’s to say', async () => {
+    const rows = () => http.db.selectFrom('reservation').selectAll().orderBy('id').execute();
+    const before = await rows();
+    const counts = await countRows(http.db);
+    const forged = { status: 'CONFIRMED', totalAmount: 1, ownerId: 'x' };
+    for (const [method, path] of [
+      ['POST', 'reservations/stay-1/confirm'],
+      ['POST', 'reservations/stay-1/check-in'],
+      ['POST', 'reservations/stay-1/cancel'],
+      ['PATCH', 'reservations/stay-1'],
+    ] as const) {
+      for (const as of ['AGENT', 'ADMIN'] as const) {
+        const sub = as === 'AGENT' ? 'agent-1' : 'admin-1';
+        expect(await refused(method, path, { as, sub, body: forged }), path).toEqual([422, 'VALIDATION_FAILED']);
+      }
+    }
+    expect(http.orchestrator.accepts).toEqual([]);
+    expect([await rows(), await countRows(http.db)]).toEqual([before, counts]);
   });
 
   it('Z13: is refused as soon as what does not exist', async () => {
     const took: Record<string, number[]> = { 'stay-1': [], 'stay-nowhere': [] };
-    for (let n = 0; n < 200; n += 1) {
+    for (let n = 0; n < 500; n += 1) {
       for (const [id, times] of Object.entries(took)) {
         const start = performance.now();
         await http.call('GET', `${API}/reservations/${id}`, stranger);

@@ -301,7 +301,7 @@ describe('an endpoint', () => {
     'https://[::ffff:10.0.0.1]/',
     'file:///etc/passwd',
     'gopher://x/',
-  ])('cannot be %s', async (address) => {
+  ])('X7: cannot be %s', async (address) => {
     const refused = await call('POST', '', { url: address });
     expect([refused.status, refused.body.code]).toEqual([422, 'WEBHOOK_URL_REFUSED']);
     const id = await subscribe();

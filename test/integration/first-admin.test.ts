@@ -20,7 +20,7 @@ const ask = (email: string, more: Partial<Parameters<typeof linkForAdmin>[1]> = 
 const pathOf = ({ kind, secret }: Awaited<ReturnType<typeof linkForAdmin>>) =>
   `/${kind === 'INVITATION' ? 'invitations' : 'sign-in'}/${secret}`;
 
-it('the first administrator comes by a link that opens once; then only an administrator gets another', async () => {
+it('S4: the first administrator comes by a link that opens once; then only an administrator gets another', async () => {
   const [first, second] = [await ask('hana@office.test'), await ask('hana@office.test')];
   expect([first.kind, second.kind]).toEqual(['INVITATION', 'INVITATION']);
   // A newer link ends the one before.
@@ -59,7 +59,7 @@ it('the first administrator comes by a link that opens once; then only an admini
   ]);
 });
 
-it('a change of somebody’s standing is heard by other processes, over Redis', async () => {
+it('Z12: a change of somebody’s standing is heard by other processes, over Redis', async () => {
   const queues = connectQueues(inject('redisUrl'), `news-${process.pid}`, noOutages);
   const [teller, hearer] = [1, 2].map(() => connectStandingNews(inject('redisUrl'), queues));
   const heard: (readonly string[] | null)[] = [];

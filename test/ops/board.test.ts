@@ -1,6 +1,6 @@
 import { appRoutes } from '@bull-board/api/dist/routes.js';
-import { Worker } from 'bullmq';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
+import { failedJobs as failJobs } from './failed-jobs.ts';
 import { type Harness, OPERATOR_IP, startHarness } from './harness.ts';
 
 let ops: Harness;
@@ -19,28 +19,8 @@ const put = (path: string, init: { method?: string; body?: string } = {}) =>
   ops.call(`/queues/api/queues/${path}`, { method: 'PUT', cookie, ...init });
 const body = (audit: { body: string } | undefined) => JSON.parse(audit?.body ?? 'null');
 
-let failures = 0;
-/** A job of a saga that a worker has finally failed. */
-async function failedJobs(queue: 'saga-forward' | 'saga-compensation' | 'tasks', sagaIds: readonly unknown[]) {
-  const target = ops.queue(queue);
-  failures += 1;
-  const jobs = await target.addBulk(
-    sagaIds.map((sagaId, n) => ({
-      name: 'confirmReservation.createCleaningTask',
-      data: { sagaId, step: 3, direction: 'F', generation: 1 },
-      opts: { jobId: `f${failures}-${n}` },
-    })),
-  );
-  const { connection, prefix } = ops;
-  const worker = new Worker(queue, () => Promise.reject(new Error('<script>alert(1)</script>')), {
-    connection,
-    prefix,
-    concurrency: 50,
-  });
-  await expect.poll(() => target.getFailedCount(), { timeout: 20_000 }).toBeGreaterThanOrEqual(sagaIds.length);
-  await worker.close();
-  return jobs.map((job) => job.id ?? '');
-}
+const failedJobs = (queue: 'saga-forward' | 'saga-compensation' | 'tasks', sagaIds: readonly unknown[]) =>
+  failJobs(ops, queue, sagaIds);
 const state = (queue: 'saga-forward' | 'saga-compensation' | 'tasks', id = '') => ops.queue(queue).getJobState(id);
 
 describe('the board', () => {

@@ -36,7 +36,7 @@ async function signedIn(role: 'ADMIN' | 'OPS' | 'FINANCE', hasSecondFactor = tru
 const status = async (cookie: string): Promise<number> => (await ops.call('/queues/api/queues', { cookie })).status;
 
 describe('a session', () => {
-  it('opens the port to ADMIN and OPS, and only after a second factor', async () => {
+  it('S3: opens the port to ADMIN and OPS, and only after a second factor', async () => {
     expect([await status((await signedIn('ADMIN')).cookie), await status((await signedIn('OPS')).cookie)]).toEqual([
       200, 200,
     ]);
@@ -45,7 +45,7 @@ describe('a session', () => {
     expect(await status(`roomy_session=${'x'.repeat(43)}`)).toBe(401);
   });
 
-  it('that has ended, or whose person was deactivated, opens it no more', async () => {
+  it('Z12: that has ended, or whose person was deactivated, opens it no more', async () => {
     const [one, other] = [await signedIn('OPS'), await signedIn('OPS')];
     await ops.db.updateTable('session').set({ ended_at: new Date() }).where('id', '=', one.id).execute();
     await ops.db.updateTable('account').set({ status: 'DEACTIVATED' }).where('id', '=', other.account.id).execute();
@@ -91,7 +91,7 @@ describe('a code that is handed over', () => {
     expect((await enter(code)).status).toBe(401);
   });
 
-  it('opens nothing for a session that has ended since', async () => {
+  it('Z12: opens nothing for a session that has ended since', async () => {
     const { account, id } = await signedIn('OPS');
     const code = await handOver(account.id, id);
     await ops.db.updateTable('session').set({ ended_at: new Date() }).where('id', '=', id).execute();

@@ -44,9 +44,9 @@ export async function findOffer(db: Db | Tx, token: string): Promise<Offer> {
            coalesce(t.slot_start, t.scheduled_at) AS "startsAt", coalesce(t.slot_end, t.ends_at) AS "endsAt", o.accept_by AS "acceptBy",
            date_part('epoch', o.accept_by - now())::float8 AS "secondsLeft",
            coalesce(t.assignee_id <> o.staff_id, false) AS "isElsewhere", ${STATE} AS state
-      FROM task_offer o JOIN task t ON t.id = o.task_id JOIN property p ON p.id = t.property_id
+      FROM task_offer o JOIN task t ON t.id = o.task_id JOIN property p ON p.id = t.property_id JOIN staff s ON s.id = o.staff_id
       LEFT JOIN task_refusal f ON f.task_id = o.task_id AND f.staff_id = o.staff_id
-     WHERE o.token = ${token} AND ${isInForce(sql`o.staff_id`)}`.execute(db);
+     WHERE o.token = ${token} AND s.active AND ${isInForce(sql`o.staff_id`)}`.execute(db);
   const [row] = rows;
   if (!row) throw new RoomyError('TASK_NOT_FOUND');
   const { type: _, occurrence: __, ...offer } = row;
@@ -61,6 +61,14 @@ const STATE = sql<OfferState>`CASE
   WHEN t.accept_by <> o.accept_by THEN 'ASKED_AGAIN'
   WHEN t.accept_by <= now() THEN 'EXPIRED'
   ELSE 'OPEN' END`;
+
+/** The links of questions to this person end. Who is to answer one still does so signed in. */
+export const endOfferLinks = (tx: Tx, staffId: string) =>
+  tx
+    .updateTable('task_offer')
+    .set({ token: sql<string>`replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '')` })
+    .where('staff_id', '=', staffId)
+    .execute();
 
 export interface LinkAnswer {
   readonly answer: 'ACCEPTED' | 'DECLINED';

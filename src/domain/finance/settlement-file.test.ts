@@ -102,7 +102,7 @@ describe('a settlement file', () => {
 });
 
 describe('a line of an export', () => {
-  it('holds nothing that a spreadsheet would run', () => {
+  it('X6: holds nothing that a spreadsheet would run', () => {
     expect(csvLine(['=HYPERLINK("x")', '+1', '-1', '@a', '\tx', 'a"b', 'a,b', 'plain', -5, null])).toBe(
       `"'=HYPERLINK(""x"")",'+1,'-1,'@a,'\tx,"a""b","a,b",plain,-5,\r\n`,
     );

@@ -27,6 +27,8 @@ export interface AccountChange extends Links {
 export interface Changed {
   readonly account: AccountRow;
   readonly principals: readonly string[];
+  /** The role or the record is another one. */
+  readonly isOther?: boolean;
 }
 
 const LINK_OF: Readonly<Record<AccountRole, keyof Links | null>> = {
@@ -71,7 +73,7 @@ export async function changeAccount(
   const isOther = account.role !== before.role || account.principal !== before.principal;
   const ended = isOther ? await endSessionsOf(tx, id, 'ROLE_CHANGED') : 0;
   await noteChange(tx, author, account, 'ACCOUNT_UPDATED', fieldsOf(change), ended);
-  return { account, principals: [before.principal, account.principal] };
+  return { account, principals: [before.principal, account.principal], isOther };
 }
 
 /** Nothing of this account opens any more: sessions, links, invitations. Throws `NOT_FOUND` and `LAST_ADMIN`. */

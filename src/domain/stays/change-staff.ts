@@ -7,6 +7,7 @@ import { followStaff } from '../people/administer.ts';
 import { lockStaff, type StaffChange, type StaffView, staffView, updateStaff } from '../people/staff.ts';
 import { releaseTasks } from '../tasks/store/assign.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
+import { endAddresses } from './change-account.ts';
 
 /** The fields that decide which tasks somebody can do. */
 const ABILITIES = ['skills', 'propertyIds', 'region', 'shifts', 'maxMinutesPerDay'] as const;
@@ -24,9 +25,11 @@ export async function changeStaff(
   const held = ABILITIES.some((field) => change[field] !== undefined) ? await readHeldTasks(tx, id) : null;
   const row = await updateStaff(tx, id, change, before.version + 1);
   // A person who has left, or has another role, loses all tasks: somebody else is looked for at once.
-  if (change.active === false || (change.role !== undefined && change.role !== before.role)) await releaseAll(tx, id);
+  const isOtherRole = change.role !== undefined && change.role !== before.role;
+  if (change.active === false || isOtherRole) await releaseAll(tx, id);
   else if (held !== null) await releaseLostTasks(tx, held, row);
   if (change.active === false || change.role !== undefined) await followStaff(tx, id, change, author);
+  if (isOtherRole) await endAddresses(tx, id, author);
   await recordChange(tx, author, {
     noun: 'staff',
     id,

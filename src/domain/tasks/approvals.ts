@@ -57,6 +57,15 @@ export async function moveQuestions(tx: Tx, propertyId: string, ownerId: string)
   }
 }
 
+/** The links of open questions to this owner end; an owner who may still answer does so signed in. */
+export const endQuestionLinks = (tx: Tx, ownerId: string) =>
+  tx
+    .updateTable('repair_approval')
+    .set({ token: sql<string>`left(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 43)` })
+    .where('owner_id', '=', ownerId)
+    .where('decided_at', 'is', null)
+    .execute();
+
 /** Records the owner's decision and who made it; the task follows it in `decide-repair.ts`. */
 export const recordDecision = (tx: Tx, taskId: string, decidedBy: string, note: string | null) =>
   tx

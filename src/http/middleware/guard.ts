@@ -5,6 +5,7 @@ import type { AnyContext, AppEnv, Services } from '../context.ts';
 import { admit, admitFailure, type LimitClass } from '../limits.ts';
 import { isSteppedUp, type Policy, type PolicyEntry, permits } from '../policy.ts';
 import type { RefusalTrail } from '../refusal-trail.ts';
+import { assertStillInForce } from '../standing.ts';
 import { callerByTicket, takesTicket } from '../stream-ticket.ts';
 
 export interface GuardParts {
@@ -49,7 +50,7 @@ async function pass(c: AnyContext, { deps, verify }: GuardParts, { pattern, poli
 
 async function identify(c: AnyContext, deps: Services, verify: TokenVerifier, pattern: string): Promise<Caller> {
   try {
-    if (takesTicket(c, pattern)) return await deps.standing.inForce(await callerByTicket(c, deps.db));
+    if (takesTicket(c, pattern)) return await assertStillInForce(deps, await callerByTicket(c, deps.db));
     return await verify(c.req.header('authorization'));
   } catch (error) {
     if (error instanceof RoomyError && error.code === 'UNAUTHENTICATED') await admitFailure(c, deps);

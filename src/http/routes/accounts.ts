@@ -4,12 +4,12 @@ import { accountView, getAccount, listAccounts, lockAccount } from '../../domain
 import {
   addAccount,
   type Changed,
-  changeAccount,
   deactivateAccount,
   endAllSessions,
   reactivateAccount,
   resetAuthenticator,
 } from '../../domain/people/administer.ts';
+import { changeAccount } from '../../domain/stays/change-account.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { mailInvitation } from '../accounts/mail.ts';
 import { created, expectedVersions, found, foundVersion, page } from '../answers.ts';

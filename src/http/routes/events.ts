@@ -13,6 +13,7 @@ import { createOpenStreams } from '../open-streams.ts';
 import type { Register } from '../route.ts';
 import { answer, many, one, refusals } from '../schemas/envelope.ts';
 import { DomainEvent, EventKind, EventQuery, PLACE, StreamQuery, StreamTicket } from '../schemas/events.ts';
+import { assertStillInForce } from '../standing.ts';
 import { keptCaller, STREAM_PATH } from '../stream-ticket.ts';
 
 const PATH = '/api/production/events';
@@ -107,10 +108,9 @@ export function registerEvents(register: Register, services: Services): void {
       try {
         let position = start;
         while (!ended.signal.aborted && closing?.aborted !== true) {
-          // A stream outlives the request that was let in: who is not in force any more hears nothing more.
-          await services.standing.inForce(caller);
-          await services.apiKeys.assertInForce(caller);
           const { events, last } = await readEvents(db, position, EVENTS_AT_ONCE, filter);
+          // A stream outlives the request that was let in. Asked after the read: who is not in force any more hears nothing of it.
+          await assertStillInForce(services, caller);
           for (const event of events) {
             await sse.writeSSE({
               id: String(event.seq),

@@ -5,6 +5,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { REPORT_POLICY } from '../../web/layout.ts';
 import { reportPage } from '../../web/report-page.ts';
 import { found } from '../answers.ts';
+import type { Caller } from '../caller.ts';
 import { type AnyContext, callerOf, type Services } from '../context.ts';
 import { assertOwnStay } from '../own-stay.ts';
 import { PAGE_HEADERS, prefersPage } from '../page.ts';
@@ -22,6 +23,7 @@ import {
   CheckOutReport,
   ReportLink,
 } from '../schemas/visits.ts';
+import { assertStillInForce } from '../standing.ts';
 
 const PATH = '/api/production/reservations/{id}';
 const tags = ['Reservations'];
@@ -93,7 +95,7 @@ const printed = createRoute({
   path: '/reports/{token}',
   tags,
   summary: 'A report to print; whoever has the address may read it until it ends',
-  request: { params: z.strictObject({ token: z.string().max(300) }) },
+  request: { params: z.strictObject({ token: z.string().max(500) }) },
   responses: {
     200: { description: 'A page', content: { 'text/html': { schema: { type: 'string' as const } } } },
     ...refusals('NOT_FOUND', 'RESERVATION_NOT_FOUND', 'VALIDATION_FAILED'),
@@ -129,14 +131,24 @@ export function registerVisits(register: Register, services: Services): void {
     const { id } = c.req.valid('param');
     await assertOwnStay(c, db, id);
     await readCheckOutReport(db, id);
-    const { token, expiresAt } = services.links.seal(LINK_KIND, id, LINK_LIFETIME_SECONDS, callerOf(c).principal);
+    const { token, expiresAt } = services.links.seal(LINK_KIND, id, LINK_LIFETIME_SECONDS, callerOf(c));
     return found(c, { url: `${services.publicUrl}/reports/${token}`, expiresAt: expiresAt.toISOString() });
   });
   register(printed, async (c) => {
     const { id, madeBy } = services.links.open(LINK_KIND, c.req.valid('param').token);
-    if (!(await services.standing.isPrincipalInForce(madeBy))) throw new RoomyError('NOT_FOUND');
+    await assertMakerInForce(services, madeBy);
     return answerReport(c, db, await readCheckOutReport(db, id));
   });
+}
+
+/** A link of somebody who may not call any more is as one that never was. */
+async function assertMakerInForce(services: Services, madeBy: Caller): Promise<void> {
+  try {
+    await assertStillInForce(services, madeBy);
+  } catch (error) {
+    if (error instanceof RoomyError && error.code === 'UNAUTHENTICATED') throw new RoomyError('NOT_FOUND');
+    throw error;
+  }
 }
 
 async function answerReport(c: AnyContext, db: Db, stored: StoredReport): Promise<Response> {
