@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createLinkSeal } from '../../src/http/link-seal.ts';
 import { policyOf } from '../../src/http/policy.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { createLinkSeal } from '../../src/kernel/link-seal.ts';
 import { API, type Call, declaredRoutes, type Http, JWT, seed, startHttp } from './harness.ts';
 
 /** A person who opens an address in a browser reads a page, whatever is wrong with it; programs keep their answers. */

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROLES } from '../../src/http/auth.ts';
-import { createLinkSeal } from '../../src/http/link-seal.ts';
 import { mintToken } from '../../src/http/mint.ts';
 import { POLICIES } from '../../src/http/policy.ts';
 import { createStandingGuard, type StandingNews } from '../../src/http/standing.ts';
+import { createLinkSeal } from '../../src/kernel/link-seal.ts';
 import { API, at, type Http, JWT, startHttp, tokenFor } from './harness.ts';
 import { addPerson, movableClock, signInByMail, tokenOf } from './people.ts';
 

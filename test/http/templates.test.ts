@@ -82,7 +82,7 @@ describe('the catalogue', () => {
 });
 
 describe('the mail of a confirmation', () => {
-  const MAIL = 'reservation-confirmed-details.guest@1';
+  const MAIL = 'reservation-confirmed-details.guest@2';
   it('is shown before as it will be, without lines for what the stay does not have', async () => {
     const bare = await confirmed();
     const placed = await confirmed({}, { address: 'Marina Walk 12, Dubai' });

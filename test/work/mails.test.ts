@@ -9,6 +9,8 @@ import { storeDevMail } from '../../src/domain/messages/delivery-mailbox.ts';
 import { LAYOUTS } from '../../src/domain/messages/mail-layout.ts';
 import { createDevMailbox } from '../../src/gateways/dev-mailbox.ts';
 import { createSmtp } from '../../src/gateways/smtp/messenger.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { createLinkSeal } from '../../src/kernel/link-seal.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { createTextSeal } from '../../src/kernel/text-seal.ts';
 import { GATEWAY } from '../sagas/money.ts';
@@ -107,6 +109,7 @@ async function deliver(): Promise<void> {
       messengers: { EMAIL: smtp, SMS: mailbox },
       opsEmail: 'ops@roomy.example',
       secrets: createTextSeal([]),
+      links: createLinkSeal([], systemClock),
       publicUrl: 'https://roomy.example',
       log,
     })) > 0

@@ -9,7 +9,7 @@ import { isOptional } from './variables/index.ts';
 
 /** The mail that confirms a reservation: the brief's sentence first, then all that a guest looks up later. */
 
-const KEY = 'reservation-confirmed-details.guest@1';
+const KEY = 'reservation-confirmed-details.guest@2';
 type Facts = typeof EXAMPLE_STAY;
 
 function mailOf(facts: Partial<Facts> = {}, language = 'en', values: Readonly<Record<string, string | null>> = {}) {

@@ -13,6 +13,8 @@ export const EXAMPLE_STAY: Facts = {
   accountName: 'Aisha Rahman',
   accountEmail: 'aisha@example.com',
   linkSecret: 'example',
+  linkedGuestId: 'guest-1',
+  stayToken: 'example',
   phone: '+971501234567',
   locale: null,
   guestName: 'John Doe',

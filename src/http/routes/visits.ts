@@ -133,8 +133,8 @@ export function registerVisits(register: Register, services: Services): void {
     return found(c, { url: `${services.publicUrl}/reports/${token}`, expiresAt: expiresAt.toISOString() });
   });
   register(printed, async (c) => {
-    const { id, madeBy } = services.links.open(LINK_KIND, c.req.valid('param').token);
-    if (!(await services.standing.isPrincipalInForce(madeBy))) throw new RoomyError('NOT_FOUND');
+    const { id, principal } = services.links.open(LINK_KIND, c.req.valid('param').token);
+    if (!(await services.standing.isPrincipalInForce(principal))) throw new RoomyError('NOT_FOUND');
     return answerReport(c, db, await readCheckOutReport(db, id));
   });
 }
