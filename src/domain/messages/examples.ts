@@ -13,6 +13,7 @@ export const EXAMPLE_STAY: Facts = {
   accountName: 'Aisha Rahman',
   accountEmail: 'aisha@example.com',
   linkSecret: 'example',
+  sealedAddress: null,
   linkedGuestId: 'guest-1',
   stayToken: 'example',
   phone: '+971501234567',
