@@ -35,6 +35,7 @@ import { withStayLink } from './stay-link.ts';
 import { templateOf } from './templates.ts';
 import { isForeign, textToSend } from './texts.ts';
 import { LATE_VARIABLES } from './variables/access.ts';
+import { withoutSecrets } from './without-secrets.ts';
 
 export interface DeliveryDeps {
   readonly db: Db;
@@ -252,13 +253,7 @@ function prepare(row: ClaimedNotification, read: Known, deps: DeliveryDeps): Pre
       version: text.version,
       subject: rendered.subject,
       toldStart: catalogued(template.event)?.namesStart ? (facts.taskStartAt?.toISOString() ?? null) : null,
-      body: withoutSecrets(rendered.text, [
-        facts.accessCode,
-        facts.approvalToken,
-        facts.offerToken,
-        facts.linkSecret,
-        facts.stayToken ?? null,
-      ]),
+      body: withoutSecrets(rendered.text, facts),
       hash: sha256OfBytes(Buffer.from(rendered.html ?? rendered.text)).toString('hex'),
     },
   };
@@ -278,12 +273,6 @@ function withoutValues(missing: readonly string[], orderedAt: Date, now: Date): 
   }
   return { status: 'BLOCKED', reason: `MISSING ${missing.join(', ')}` };
 }
-
-const withoutSecrets = (body: string, secrets: readonly (string | null)[]): string =>
-  secrets.reduce<string>(
-    (text, secret) => (secret === null || secret === '' ? text : text.replaceAll(secret, '••••')),
-    body,
-  );
 
 async function attemptSend(
   deps: DeliveryDeps,
