@@ -96,7 +96,7 @@ describe('Z19: the page of a link', () => {
 
     await change(id, { status: 'CHECKED_IN' });
     expect(at((await account()).body, 'data', 'access', 'code')).toBe('471188');
-    expect(await page()).toMatch(/Door code 471188 \(until Monday 2 January 2090 at 12:00 \)/);
+    expect(await page()).toMatch(/Door code 471188 \(until Monday, 2 January 2090 at 12:00 \)/);
     await grantCode(id, '2020-01-02');
     expect(at((await account()).body, 'data', 'access')).toBeNull();
     expect(await page()).not.toContain('471188');
