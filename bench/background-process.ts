@@ -4,6 +4,8 @@ import { deliverDue } from '../src/domain/messages/delivery.ts';
 import { storeDevMail } from '../src/domain/messages/delivery-mailbox.ts';
 import { createDevMailbox } from '../src/gateways/dev-mailbox.ts';
 import { createSmtp } from '../src/gateways/smtp/messenger.ts';
+import { systemClock } from '../src/kernel/clock.ts';
+import { createLinkSeal } from '../src/kernel/link-seal.ts';
 import { createLogger } from '../src/kernel/log.ts';
 import { createTextSeal } from '../src/kernel/text-seal.ts';
 import { DELIVERY_LANES, inLanes } from '../src/workers/sweeps.ts';
@@ -30,6 +32,7 @@ const delivery = {
   db,
   opsEmail: 'ops@roomy.example',
   secrets: createTextSeal([]),
+  links: createLinkSeal([], systemClock),
   publicUrl: 'https://roomy.example',
   log: createLogger('bench', 'silent'),
 };

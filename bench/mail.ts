@@ -8,6 +8,8 @@ import { createDb, createPool } from '../src/db/client.ts';
 import { migrate } from '../src/db/migrate.ts';
 import { deliverDue } from '../src/domain/messages/delivery.ts';
 import { createSmtp, SMTP_CONNECTIONS } from '../src/gateways/smtp/messenger.ts';
+import { systemClock } from '../src/kernel/clock.ts';
+import { createLinkSeal } from '../src/kernel/link-seal.ts';
 import { createLogger } from '../src/kernel/log.ts';
 import { createTextSeal } from '../src/kernel/text-seal.ts';
 import { DELIVERY_LANES, inLanes } from '../src/workers/sweeps.ts';
@@ -69,6 +71,7 @@ async function delivery(): Promise<number> {
     messengers: { EMAIL: smtp, SMS: smtp },
     opsEmail: 'ops@roomy.example',
     secrets: createTextSeal([]),
+    links: createLinkSeal([], systemClock),
     publicUrl: 'https://roomy.example',
     log: createLogger('bench', 'silent'),
   };

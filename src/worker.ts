@@ -10,6 +10,7 @@ import { openMessengers } from './gateways/message-channels.ts';
 import { createWebhookSender } from './gateways/webhooks.ts';
 import { randomBetween } from './kernel/backoff.ts';
 import { systemClock } from './kernel/clock.ts';
+import { createLinkSeal } from './kernel/link-seal.ts';
 import type { Logger } from './kernel/log.ts';
 import { logFailure } from './kernel/outages.ts';
 import { createTextSeal } from './kernel/text-seal.ts';
@@ -34,7 +35,8 @@ async function main(): Promise<void> {
   const sender = createWebhookSender({ clock: systemClock, allowed: config.webhooks.allowed });
   const { opsEmail, publicUrl, messageCaps: caps } = config;
   const secrets = createTextSeal(config.sealKeys);
-  const delivery = { db, messengers, opsEmail, publicUrl, secrets, caps, log };
+  const links = createLinkSeal(config.sealKeys, systemClock);
+  const delivery = { db, messengers, opsEmail, publicUrl, secrets, links, caps, log };
   const steps = { concurrency: config.workerConcurrency, execute: engine.execute };
   const parts = {
     db,

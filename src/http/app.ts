@@ -1,5 +1,6 @@
 import { OpenAPIHono } from '@hono/zod-openapi';
 import { RoomyError } from '../kernel/errors.ts';
+import { createLinkSeal } from '../kernel/link-seal.ts';
 import { pathWithout, prefixLocation, prefixOf } from '../kernel/path-prefix.ts';
 import { createTextSeal } from '../kernel/text-seal.ts';
 import { registerWaysIn } from './accounts/ways-in.ts';
@@ -10,7 +11,6 @@ import type { App, AppDeps, AppEnv, Services } from './context.ts';
 import { createCursorSeal } from './cursor.ts';
 import { answerFailure } from './errors.ts';
 import { failurePages } from './failure-pages.ts';
-import { createLinkSeal } from './link-seal.ts';
 import { allowOrigins } from './middleware/cors.ts';
 import { rateLimitFields } from './middleware/rate-limit-fields.ts';
 import { requestLog } from './middleware/request-log.ts';
@@ -28,6 +28,7 @@ import { registerCancellations } from './routes/cancellations.ts';
 import { registerDifferences } from './routes/differences.ts';
 import { registerEvents } from './routes/events.ts';
 import { registerFinancial } from './routes/financial.ts';
+import { registerGuestLinks } from './routes/guest-links.ts';
 import { registerGuests } from './routes/guests.ts';
 import { registerIncomeDistribution } from './routes/income-distribution.ts';
 import { registerMessages } from './routes/messages.ts';
@@ -109,6 +110,7 @@ function registerAll(register: Register, app: App, services: Services): void {
   // In the order in which the docs page shows them.
   registerReservations(register, services);
   registerVisits(register, services);
+  registerGuestLinks(register, services);
   registerPayments(register, services);
   registerCancellations(register, services);
   registerRefunds(register, services);

@@ -11,12 +11,12 @@ import type { SagaOrchestrator } from '../engine/types.ts';
 import type { ProxyTrust } from '../kernel/client-address.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { required } from '../kernel/errors.ts';
+import type { LinkSeal } from '../kernel/link-seal.ts';
 import type { Logger } from '../kernel/log.ts';
 import type { LimitNumbers, Quota, RateLimiter, Taken } from '../kernel/rate-limits.ts';
 import type { TextSeal } from '../kernel/text-seal.ts';
 import type { ApiKeyVerifier, Caller } from './auth.ts';
 import type { CursorSeal } from './cursor.ts';
-import type { LinkSeal } from './link-seal.ts';
 import type { StandingGuard, StandingNews } from './standing.ts';
 
 /** Readiness names what fails for the log; callers only hear `ok` or `fail`. */

@@ -13,7 +13,7 @@ const FOR_PROGRAMS = /^\/(?:api|health)(?:\/|$)|^\/(?:healthz|readyz|openapi\.js
 /** Printed by `npm start`, and nothing for a program: whoever opens it is looking for the rest. */
 const ROOT_OF_API = /^\/api\/production\/?$/;
 /** Addresses that somebody was sent: the visitor can do nothing about them but ask for another. */
-const LINKS = /^\/(?:approvals|offers|reports|calendar|sign-in|invitations)(?:\/|$)/;
+const LINKS = /^\/(?:approvals|offers|reports|stay|calendar|sign-in|invitations)(?:\/|$)/;
 
 export const failurePages: MiddlewareHandler<AppEnv> = async (c, next) => {
   await next();

@@ -9,6 +9,7 @@ export const PAGE_HEADERS: Readonly<Record<string, string>> = {
   'Content-Security-Policy': CARD_POLICY,
   'Cache-Control': 'private, no-store',
   'Referrer-Policy': 'no-referrer',
+  'X-Robots-Tag': 'noindex',
   'X-Content-Type-Options': 'nosniff',
 };
 

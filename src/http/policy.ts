@@ -116,6 +116,9 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`GET ${API}/reservations/:id/check-out-report/link`]: open('reservations:read', 'ADMIN', 'AGENT', 'FINANCE'),
   // The address itself is the permission, for ten minutes.
   'GET /reports/:token': 'anonymous',
+  // The address of the mail is the permission, as long as the stay is that guest's.
+  [`POST ${API}/reservations/:id/guest-link`]: people('reservations:guest-link', 'ADMIN', 'AGENT'),
+  'GET /stay/:token': 'anonymous',
   [`POST ${API}/reservations/:id/payment`]: open('payments:write', 'ADMIN', 'AGENT', 'FINANCE', 'GUEST'),
   [`POST ${API}/reservations/:id/cancel`]: open('reservations:cancel', 'ADMIN', 'AGENT', 'FINANCE', 'GUEST'),
   // Only the roles that answer for money may set the policy of a cancellation aside.

@@ -9,6 +9,8 @@ import { withCircuit } from '../../src/gateways/channel-circuit.ts';
 import { createDevMailbox } from '../../src/gateways/dev-mailbox.ts';
 import { createTwilio } from '../../src/gateways/twilio/messenger.ts';
 import { twilioReceipts } from '../../src/gateways/twilio/receipts.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { createLinkSeal } from '../../src/kernel/link-seal.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { createTextSeal } from '../../src/kernel/text-seal.ts';
 import { API } from '../http/harness.ts';
@@ -52,6 +54,7 @@ const deliver = (messenger: Messenger) => {
     messengers: { EMAIL: mailbox, SMS: messenger },
     opsEmail: 'ops@roomy.example',
     secrets: createTextSeal([]),
+    links: createLinkSeal([], systemClock),
     publicUrl: 'https://roomy.example',
     log,
   });

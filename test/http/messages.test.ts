@@ -289,7 +289,7 @@ describe('once more', () => {
     });
     // A mail has more to say than an SMS has room for.
     expect([mail?.template, first.body.data.template]).toEqual([
-      'reservation-confirmed-details.guest@1',
+      'reservation-confirmed-details.guest@2',
       'reservation-confirmed.guest@1',
     ]);
     expect((await resend(mail?.id, { channel: 'SMS' }, { 'idempotency-key': 'again' })).text).toBe(first.text);

@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Caller } from '../../src/http/caller.ts';
-import { createLinkSeal } from '../../src/http/link-seal.ts';
+import { textOf } from '../../src/http/link-maker.ts';
 import { policyOf } from '../../src/http/policy.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
+import { createLinkSeal } from '../../src/kernel/link-seal.ts';
 import { API, type Call, declaredRoutes, type Http, JWT, seed, startHttp } from './harness.ts';
 
 /** A person who opens an address in a browser reads a page, whatever is wrong with it; programs keep their answers. */
@@ -11,7 +11,7 @@ import { API, type Call, declaredRoutes, type Http, JWT, seed, startHttp } from 
 const BROWSER = { accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' };
 let http: Http;
 let approval: string;
-const MADE_BY: Caller = { kind: 'person', principal: 'admin-1', role: 'ADMIN' };
+const MADE_BY = textOf({ kind: 'person', principal: 'admin-1', role: 'ADMIN' });
 beforeAll(async () => {
   http = await startHttp();
   await seed(http.db);

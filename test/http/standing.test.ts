@@ -3,10 +3,11 @@ import type { AccountRow } from '../../src/domain/people/accounts.ts';
 import { openSession } from '../../src/domain/people/sessions.ts';
 import { ROLES } from '../../src/http/auth.ts';
 import type { Caller } from '../../src/http/caller.ts';
-import { createLinkSeal } from '../../src/http/link-seal.ts';
+import { textOf } from '../../src/http/link-maker.ts';
 import { mintToken } from '../../src/http/mint.ts';
 import { POLICIES } from '../../src/http/policy.ts';
 import { createStandingGuard, type StandingNews } from '../../src/http/standing.ts';
+import { createLinkSeal } from '../../src/kernel/link-seal.ts';
 import { API, at, type Http, JWT, startHttp, tokenFor } from './harness.ts';
 import { addPerson, movableClock, signInByMail, tokenOf } from './people.ts';
 
@@ -370,6 +371,6 @@ describe('Z12: what is read without a token', () => {
 
 /** What the link answers that this caller has made: it opens, and leads to a stay that is not there. */
 function linkBy(caller: Caller): () => Promise<unknown> {
-  const { token } = createLinkSeal(JWT.keys, clock).seal('check-out-report', 'no-such-stay', 600, caller);
+  const { token } = createLinkSeal(JWT.keys, clock).seal('check-out-report', 'no-such-stay', 600, textOf(caller));
   return async () => at(await (await http.app.request(`/reports/${token}`)).json(), 'code');
 }

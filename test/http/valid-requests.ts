@@ -123,6 +123,13 @@ const addStay = async (http: Http): Promise<string> => {
   const id = await addReservation(http.db, next('stay-of'), await addProperty(http));
   return id;
 };
+/** A stay that is still to come: its guest's link opens. */
+const addFutureStay = async (http: Http): Promise<string> => {
+  const id = await addStay(http);
+  const dates = { check_in_date: '2041-06-01', check_out_date: '2041-06-04' };
+  await http.db.updateTable('reservation').set(dates).where('id', '=', id).execute();
+  return id;
+};
 const addTask =
   (status: TaskStatus = 'ASSIGNED', fields: Readonly<Record<string, unknown>> = {}) =>
   async (http: Http): Promise<string> => {
@@ -316,6 +323,7 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
     { notes: 'a' },
     { notes: 'b' },
   ),
+  'POST reservations/:id/guest-link': on((id) => `reservations/${id}/guest-link`, addFutureStay),
   'POST reservations/:id/payment': on(
     (id) => `reservations/${id}/payment`,
     addStay,

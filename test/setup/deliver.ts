@@ -2,6 +2,8 @@ import type { Db } from '../../src/db/client.ts';
 import { type DeliveryDeps, deliverDue } from '../../src/domain/messages/delivery.ts';
 import { storeDevMail } from '../../src/domain/messages/delivery-mailbox.ts';
 import { createDevMailbox } from '../../src/gateways/dev-mailbox.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
+import { createLinkSeal } from '../../src/kernel/link-seal.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { createTextSeal } from '../../src/kernel/text-seal.ts';
 import { JWT } from '../http/harness.ts';
@@ -15,6 +17,7 @@ export function mailboxDeps(db: Db, publicUrl = 'https://roomy.example'): Delive
     opsEmail: 'ops@roomy.example',
     publicUrl,
     secrets: createTextSeal(JWT.keys),
+    links: createLinkSeal(JWT.keys, systemClock),
     log: createLogger('test', 'silent'),
   };
 }

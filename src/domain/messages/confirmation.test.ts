@@ -9,13 +9,16 @@ import { isOptional } from './variables/index.ts';
 
 /** The mail that confirms a reservation: the brief's sentence first, then all that a guest looks up later. */
 
-const KEY = 'reservation-confirmed-details.guest@1';
+const KEY = 'reservation-confirmed-details.guest@2';
 type Facts = typeof EXAMPLE_STAY;
 
 function mailOf(facts: Partial<Facts> = {}, language = 'en', values: Readonly<Record<string, string | null>> = {}) {
   const text = builtInText(KEY, language);
   if (!text) throw new Error('no text');
-  const mail = renderMessage(text, 'EMAIL', { ...valuesOf({ ...EXAMPLE_STAY, ...facts }, language), ...values });
+  const mail = renderMessage(text, 'EMAIL', {
+    ...valuesOf({ ...EXAMPLE_STAY, ...facts }, language, 'https://roomy.example'),
+    ...values,
+  });
   if ('missing' in mail) throw new Error(mail.missing.join());
   return mail as RenderedMessage & { readonly html: string };
 }
@@ -36,7 +39,9 @@ Still to pay: AED 600.00
 If you cancel: 100% of what you paid is refunded until 25 May 2027, 23:59 (Gulf Standard Time); 50% of what you paid until 29 May 2027, 23:59; nothing after that
 
 Questions: Sara Malik, +971 50 000 0020, sara@staff.example
-Reservation: reservation-1`);
+Reservation: reservation-1
+
+Your stay online: https://roomy.example/stay/example`);
   });
 
   it("begins with the brief's sentence, in every language", () => {
@@ -56,7 +61,7 @@ Reservation: reservation-1`);
     const names = Object.keys(examplesOf('RESERVATION_CONFIRMED', 'en')).filter(
       (name) => isOptional(name) && name !== 'contact',
     );
-    expect(names.toSorted()).toEqual(['address', 'refundTerms']);
+    expect(names.toSorted()).toEqual(['address', 'refundTerms', 'stayUrl']);
     for (const language of LANGUAGES) {
       const full = mailOf({}, language)
         .text.split('\n')

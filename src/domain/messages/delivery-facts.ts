@@ -19,7 +19,10 @@ import type { Uses } from './variables/variable.ts';
  * The facts that a message prints, read when it is sent: its row holds only ids, so a name that has changed or a stay
  * that was cancelled meanwhile is seen. One statement for a whole batch.
  */
-export type Facts = Awaited<ReturnType<typeof loadFacts>>[number];
+export type Facts = Awaited<ReturnType<typeof loadFacts>>[number] & {
+  /** Of the link to the guest's page of the stay: made where the message is, and kept nowhere. */
+  readonly stayToken?: string;
+};
 export type Scalar = string | number | boolean | null;
 
 /** One row per id that exists; everything that the notification does not point at is null. */
@@ -73,7 +76,7 @@ export function loadFacts(db: Db | Tx, notificationIds: readonly string[]) {
         'ra.token as approvalToken',
         'f.token as offerToken',
         ...peopleColumns,
-        ...stayColumns,
+        ...stayColumns(USES),
         ...propertyColumns(USES),
         ...moneyColumns(USES),
         ...taskColumns(USES),

@@ -3,6 +3,7 @@ import type { Channel } from '../../db/schema.ts';
 import { canonicalEmail } from '../../kernel/email.ts';
 import { messageOf } from '../../kernel/errors.ts';
 import { sha256OfBytes } from '../../kernel/json.ts';
+import type { LinkSeal } from '../../kernel/link-seal.ts';
 import type { Logger } from '../../kernel/log.ts';
 import type { MessageCaps } from '../../kernel/message-caps.ts';
 import { canonicalPhone } from '../../kernel/phone.ts';
@@ -30,9 +31,11 @@ import { fallBack } from './fallback.ts';
 import { offerText } from './offer-texts.ts';
 import { renderMessage, variablesOf } from './render.ts';
 import { MAX_SEGMENTS, segmentsOf } from './segments.ts';
+import { withStayLink } from './stay-link.ts';
 import { templateOf } from './templates.ts';
 import { isForeign, textToSend } from './texts.ts';
 import { LATE_VARIABLES } from './variables/access.ts';
+import { withoutSecrets } from './without-secrets.ts';
 
 export interface DeliveryDeps {
   readonly db: Db;
@@ -44,6 +47,8 @@ export interface DeliveryDeps {
   readonly publicUrl: string;
   /** Opens the links of sign-ins, which lie sealed in their rows. */
   readonly secrets: TextSeal;
+  /** Makes the links of guests to their stays. */
+  readonly links: Pick<LinkSeal, 'sealLasting'>;
   /** How many messages one recipient gets a day; absent: any number. */
   readonly caps?: MessageCaps;
   readonly log: Logger;
@@ -204,7 +209,7 @@ function prepareSafely(
 
 /** The message to send, or why it is not sent. */
 function prepare(row: ClaimedNotification, read: Known, deps: DeliveryDeps): Prepared | Verdict {
-  const facts = withOpenedLink(read.facts.get(row.id), deps.secrets);
+  const facts = withStayLink(withOpenedLink(read.facts.get(row.id), deps.secrets), deps.links);
   const conditions = read.conditions.get(row.id);
   const { texts } = read;
   // Only a crash in every attempt gets here: this row may be what kills the process.
@@ -248,7 +253,7 @@ function prepare(row: ClaimedNotification, read: Known, deps: DeliveryDeps): Pre
       version: text.version,
       subject: rendered.subject,
       toldStart: catalogued(template.event)?.namesStart ? (facts.taskStartAt?.toISOString() ?? null) : null,
-      body: withoutSecrets(rendered.text, [facts.accessCode, facts.approvalToken, facts.offerToken, facts.linkSecret]),
+      body: withoutSecrets(rendered.text, facts),
       hash: sha256OfBytes(Buffer.from(rendered.html ?? rendered.text)).toString('hex'),
     },
   };
@@ -268,12 +273,6 @@ function withoutValues(missing: readonly string[], orderedAt: Date, now: Date): 
   }
   return { status: 'BLOCKED', reason: `MISSING ${missing.join(', ')}` };
 }
-
-const withoutSecrets = (body: string, secrets: readonly (string | null)[]): string =>
-  secrets.reduce<string>(
-    (text, secret) => (secret === null || secret === '' ? text : text.replaceAll(secret, '••••')),
-    body,
-  );
 
 async function attemptSend(
   deps: DeliveryDeps,

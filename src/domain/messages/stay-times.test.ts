@@ -23,7 +23,7 @@ describe('the times in a text are those that were agreed', () => {
   it('and there are such texts for guests and for owners', () => {
     expect(TIMED.map(([name]) => name)).toEqual(
       expect.arrayContaining([
-        'reservation-confirmed-details.guest@1 in en',
+        'reservation-confirmed-details.guest@2 in en',
         'new-reservation.owner@1 in en',
         'welcome.guest@1 in ar',
         'check-in-reminder.guest@1 in en',

@@ -15,7 +15,7 @@ import { MAX_SEGMENTS, type Segments, segmentsOf } from './segments.ts';
 import { hintsIn, type TemplateHint } from './template-hints.ts';
 import { TEMPLATES, type Template, templateOf, VARIABLES } from './templates.ts';
 import { builtInText, loadSavedTexts, type SavedTexts, textToSend } from './texts.ts';
-import { CATALOGUE, isOptional } from './variables/index.ts';
+import { CATALOGUE, EXAMPLES, isOptional } from './variables/index.ts';
 
 /** Texts as people see and change them (domain.md 13). A saved version counts from the next sending on. */
 
@@ -299,7 +299,10 @@ async function factsOfStay(db: Db, key: string, template: Template, reservationI
         reservation_id: reservationId,
       });
       const [facts] = await loadFacts(tx, [id]);
-      throw new Asked(facts ? valuesOf(facts, locale) : {});
+      if (!facts) throw new Asked({});
+      // A link is for the guest alone: who reads this sees that there is one.
+      const link = facts.linkedGuestId === null ? {} : { stayUrl: EXAMPLES['stayUrl'] ?? null };
+      throw new Asked({ ...valuesOf(facts, locale), ...link });
     });
   } catch (error) {
     if (!(error instanceof Asked)) throw error;

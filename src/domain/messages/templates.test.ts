@@ -67,6 +67,7 @@ describe('the catalogue', () => {
     const whileTheStayLasts = [
       'reservation-confirmed.guest@1',
       'reservation-confirmed-details.guest@1',
+      'reservation-confirmed-details.guest@2',
       'new-reservation.owner@1',
       'reservation-rolled-back.guest@1',
       'reservation-rolled-back.owner@1',

@@ -20,7 +20,7 @@ const keyOf = (key: string, locale: string): string => `${key} ${locale}`;
 
 /** With those of the keys before them. */
 export async function loadSavedTexts(db: Db | Tx, keys: readonly string[]): Promise<SavedTexts> {
-  const all = new Set(keys.flatMap((key) => [key, keyBefore(key) ?? key]));
+  const all = new Set(keys.flatMap((key) => [key, ...keysBefore(key)]));
   const rows = await db
     .selectFrom('message_template')
     .distinctOn(['key', 'locale'])
@@ -67,19 +67,23 @@ export function textFor(key: string, locale: string | null, saved: SavedTexts): 
   return null;
 }
 
-/** The text that mails went by before there was a longer one for them. */
-const keyBefore = (key: string): string | undefined => templateOf(key)?.source.savedBefore;
+/** The texts that mails went by before there was another one for them, the latest first. */
+function keysBefore(key: string): readonly string[] {
+  const before = templateOf(key)?.source.savedBefore;
+  return before === undefined ? [] : [before, ...keysBefore(before)];
+}
 
 /**
- * The text that is sent: that of the key, unless people have saved one for the key before and none for this, whose mails
+ * The text that is sent: that of the key, unless people have saved one for a key before and none for this, whose mails
  * stay as they wrote them. `saved` is of `loadSavedTexts`. Null when there is no such key.
  */
 export function textToSend(key: string, locale: string | null, saved: SavedTexts): Text | null {
   const text = textFor(key, locale, saved);
-  const before = keyBefore(key);
-  if (!text || before === undefined || text.version > 0) return text;
-  const own = textFor(before, locale, saved);
-  return own !== null && own.version > 0 ? own : text;
+  if (!text || text.version > 0) return text;
+  const own = keysBefore(key)
+    .map((before) => textFor(before, locale, saved))
+    .find((before) => before !== null && before.version > 0);
+  return own ?? text;
 }
 
 /** Whether somebody who reads `wanted` gets another language. */

@@ -111,6 +111,7 @@ export const insertAccount = (tx: Tx, account: NewAccount): Promise<AccountRow> 
     .executeTakeFirstOrThrow();
 
 export interface AccountColumns {
+  readonly email?: string | undefined;
   readonly name?: string | undefined;
   readonly role?: AccountRole | undefined;
   readonly staff_id?: string | null | undefined;

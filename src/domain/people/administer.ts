@@ -20,6 +20,7 @@ import { type EndReason, endSessionsOf } from './sessions.ts';
 
 export type Links = Pick<NewAccount, 'staffId' | 'ownerId' | 'guestId'>;
 export interface AccountChange extends Links {
+  readonly email?: string | undefined;
   readonly name?: string | undefined;
   readonly role?: AccountRole | undefined;
 }
@@ -29,6 +30,8 @@ export interface Changed {
   readonly principals: readonly string[];
   /** The role or the record is another one. */
   readonly isOther?: boolean;
+  /** The address that it had, where that is another one now: both are told. */
+  readonly formerEmail?: string;
 }
 
 const LINK_OF: Readonly<Record<AccountRole, keyof Links | null>> = {
@@ -42,6 +45,9 @@ const LINK_OF: Readonly<Record<AccountRole, keyof Links | null>> = {
   GUEST: 'guestId',
 };
 
+/** What somebody has begun, or is to begin, to sign in with. */
+const UNFINISHED = ['LINK', 'INVITATION', 'HAND_OVER', 'OIDC_STATE', 'PASSKEY_CHALLENGE'] as const;
+
 /** Adds an account that is invited. Throws `VALIDATION_FAILED` for a record that does not fit the role, `ALREADY_EXISTS`. */
 export async function addAccount(tx: Tx, wanted: NewAccount, author: Author): Promise<AccountRow> {
   await assertLinks(tx, wanted.role, wanted);
@@ -51,8 +57,9 @@ export async function addAccount(tx: Tx, wanted: NewAccount, author: Author): Pr
 }
 
 /**
- * Changes name, role or record of an account of an expected version. With another role or record all its sessions end. Throws
- * `NOT_FOUND`, `PRECONDITION_FAILED`, `VALIDATION_FAILED` and `LAST_ADMIN`.
+ * Changes address, name, role or record of an account of an expected version. With another address, role or record all its sessions
+ * end, and with another address its links too: whoever reads the mailbox of before must not come in by one. Throws `NOT_FOUND`,
+ * `PRECONDITION_FAILED`, `VALIDATION_FAILED`, `LAST_ADMIN`, and `ALREADY_EXISTS` for the address of another account.
  */
 export async function changeAccount(
   tx: Tx,
@@ -69,11 +76,14 @@ export async function changeAccount(
   if (role !== 'ADMIN') assertNotLastAdmin(before, admins);
   await assertLinks(tx, role, links);
   const columns = { staff_id: links.staffId ?? null, owner_id: links.ownerId ?? null, guest_id: links.guestId ?? null };
-  const account = await updateAccount(tx, id, { name: change.name, role, ...columns });
+  const account = await updateAccount(tx, id, { email: change.email, name: change.name, role, ...columns });
+  const hasOtherEmail = account.email !== before.email;
+  if (hasOtherEmail) await withdrawOneTimes(tx, id, UNFINISHED);
   const isOther = account.role !== before.role || account.principal !== before.principal;
-  const ended = isOther ? await endSessionsOf(tx, id, 'ROLE_CHANGED') : 0;
+  const ended = isOther || hasOtherEmail ? await endSessionsOf(tx, id, isOther ? 'ROLE_CHANGED' : 'REVOKED') : 0;
   await noteChange(tx, author, account, 'ACCOUNT_UPDATED', fieldsOf(change), ended);
-  return { account, principals: [before.principal, account.principal], isOther };
+  const principals = [before.principal, account.principal];
+  return { account, principals, isOther, ...(hasOtherEmail ? { formerEmail: before.email } : {}) };
 }
 
 /** Nothing of this account opens any more: sessions, links, invitations. Throws `NOT_FOUND` and `LAST_ADMIN`. */
@@ -90,7 +100,7 @@ export async function deactivateAccount(
   if (before.status === 'DEACTIVATED') return { account: before, principals: [before.principal] };
   const account = await updateAccount(tx, id, { status: 'DEACTIVATED' });
   const ended = await endSessionsOf(tx, id, 'DEACTIVATED');
-  await withdrawOneTimes(tx, id, ['LINK', 'INVITATION', 'HAND_OVER']);
+  await withdrawOneTimes(tx, id, UNFINISHED);
   await noteChange(tx, author, account, 'ACCOUNT_DEACTIVATED', ['status'], ended);
   return { account, principals: [account.principal] };
 }

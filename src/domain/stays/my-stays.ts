@@ -4,6 +4,7 @@ import type { PaymentStatus, ReservationStatus } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { toMajor } from '../../kernel/money.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
+import { opensToGuest } from '../reservations/guest-link.ts';
 import { amountOutstandingOf, capturedOf } from '../reservations/payment-status.ts';
 
 /** The stays of one guest, for that guest: nothing of the agency, of the owner, and of anybody else's stays (security.md Z3). */
@@ -28,6 +29,7 @@ interface Row {
   readonly check_out_time: string;
   readonly access_code: string | null;
   readonly opens_until: Date | null;
+  readonly locale: string | null;
   readonly position_at: string;
 }
 export type MyStay = ReturnType<typeof viewOf>;
@@ -45,13 +47,26 @@ export async function myStay(db: Db, guestId: string, id: string): Promise<MySta
   return viewOf(row);
 }
 
+/**
+ * The same to whoever holds the link of the stay (`reservations/guest-link.ts`), with the language of the guest. Throws `NOT_FOUND`
+ * where the link does not open: the stay is another guest's by now, cancelled, absent or long over.
+ */
+export async function stayOfLink(
+  db: Db,
+  { reservationId, guestId }: { readonly reservationId: string; readonly guestId: string },
+): Promise<{ readonly stay: MyStay; readonly locale: string | null }> {
+  const [row] = await select(db, guestId, sql<SqlBool>`r.id = ${reservationId} AND ${opensToGuest}`, 1);
+  if (!row) throw new RoomyError('NOT_FOUND');
+  return { stay: viewOf(row), locale: row.locale };
+}
+
 async function select(db: Db, guestId: string, which: RawBuilder<SqlBool>, limit: number): Promise<readonly Row[]> {
   const { rows } = await sql<Row>`
     SELECT r.id, r.status, r.check_in_date, r.check_out_date, r.planned_arrival, r.planned_departure, r.guest_count, r.total_minor,
            ${capturedOf('r.id')} AS paid_minor, CASE WHEN r.status IN ('CANCELLED', 'NO_SHOW') THEN 0 ELSE ${amountOutstandingOf('r')} END AS due_minor,
            r.currency, r.payment_status, p.name AS property, p.address, p.time_zone, p.check_in_time, p.check_out_time,
-           a.access_code, a.valid_until AS opens_until, ${exactInstant('r.created_at')} AS position_at
-      FROM reservation r JOIN property p ON p.id = r.property_id
+           a.access_code, a.valid_until AS opens_until, g.locale, ${exactInstant('r.created_at')} AS position_at
+      FROM reservation r JOIN property p ON p.id = r.property_id JOIN guest g ON g.id = r.guest_id
       LEFT JOIN amenity_grant a ON a.reservation_id = r.id AND a.status = 'ACTIVE' AND a.valid_from <= now() AND a.valid_until > now()
      WHERE r.guest_id = ${guestId} AND ${which} ORDER BY r.created_at DESC, r.id DESC LIMIT ${limit}::int`.execute(db);
   return rows;

@@ -16,12 +16,13 @@ export interface Proof {
 
 /**
  * Opens the session, in the transaction that used up the proof. A session that this browser had ends. The account is locked: a
- * deactivation or another role that is under way comes before or after, and not in between. Throws `NOT_FOUND` for the former.
+ * deactivation, another role or another address that is under way comes before or after, and not in between. Throws `NOT_FOUND` for the former.
  */
 export async function beginSession(tx: Tx, c: AnyContext, services: Services, proof: Proof): Promise<OpenedSession> {
   const { account, method, mfaAt } = proof;
   const now = await lockAccount(tx, account.id);
-  if (now.status !== 'ACTIVE' || now.role !== account.role) throw new RoomyError('NOT_FOUND');
+  if (now.status !== 'ACTIVE' || now.role !== account.role || now.email !== account.email)
+    throw new RoomyError('NOT_FOUND');
   const before = await sessionOf(c, { ...services, db: tx });
   if (before) await endSession(tx, before.id, 'SIGNED_OUT');
   const opened = await openSession(tx, {

@@ -1,4 +1,5 @@
 import type { Tx } from '../../db/client.ts';
+import { accountEmailChangedMessages } from '../../domain/messages/catalogue/account-email-changed.ts';
 import { accountInvitedMessage } from '../../domain/messages/catalogue/account-invited.ts';
 import { signInLinkMessage } from '../../domain/messages/catalogue/sign-in-link.ts';
 import { enqueueInTransaction } from '../../domain/notifications/enqueue.ts';
@@ -23,6 +24,21 @@ export async function mailInvitation(tx: Tx, deps: Deps, account: AccountRow): P
 /** Links that were sent before stay open: whoever asks for new ones in another's name must not lock that person out. */
 export const mailSignInLink = (tx: Tx, deps: Deps, account: AccountRow): Promise<void> =>
   mail(tx, deps, account, { kind: 'LINK', lifetimeSeconds: SIGN_IN_SECONDS });
+
+/** Tells the address before and the new one of the change, whatever becomes of the row until the mails are sent. */
+export async function mailEmailChanged(
+  tx: Tx,
+  { secrets }: Pick<Deps, 'secrets'>,
+  account: AccountRow,
+  formerEmail: string,
+): Promise<void> {
+  const sealed = {
+    former: secrets.seal(account.id, formerEmail),
+    current: secrets.seal(account.id, account.email),
+  };
+  const messages = accountEmailChangedMessages(account, sealed);
+  await enqueueInTransaction(tx, newId('email-change'), messages, { sagaId: null, reservationId: null });
+}
 
 async function mail(
   tx: Tx,

@@ -6,6 +6,7 @@ import {
   findAccount,
   findAccountByEmail,
   listDemoAccounts,
+  lockAccount,
 } from '../../domain/people/accounts.ts';
 import { consumeOneTime, type OneTimeKind, peekOneTime, withdrawOneTimes } from '../../domain/people/one-time.ts';
 import { readStanding } from '../../domain/people/standing.ts';
@@ -80,7 +81,11 @@ const ANSWER_AFTER_MS = 250;
 async function mailTo(services: Services, email: string): Promise<void> {
   const account = await findAccountByEmail(services.db, email);
   if (account && (await maySignIn(services.db, account)))
-    await inTransaction(services, (tx) => mailSignInLink(tx, services, account));
+    await inTransaction(services, async (tx) => {
+      // Another address that is under way comes first, and then this one is a stranger's.
+      const now = await lockAccount(tx, account.id);
+      if (now.email === account.email) await mailSignInLink(tx, services, account);
+    });
 }
 
 /** The account is active, and the member of staff that it belongs to works here. */

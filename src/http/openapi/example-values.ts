@@ -226,6 +226,10 @@ export const COMPONENT_EXAMPLES: Readonly<Record<string, unknown>> = {
   Reconciled: { id: 'reconciliation-1', source: 'GATEWAY', settlementsPosted: 12 },
   ReconciliationWithLines: { id: 'reconciliation-1', source: 'GATEWAY' },
   CalendarFeed: { url: 'https://roomy.example/calendar/0123456789abcdefghijklmnopqrstuvwxyzABCDEFG.ics' },
+  GuestLink: {
+    url: 'https://roomy.example/stay/MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXZ3eHl6QUJDREVGRw',
+    expiresAt: '2024-02-17T20:00:00Z',
+  },
   CheckOutReportLink: {
     url: 'https://roomy.example/reports/MDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1ub3BxcnN0dXZ3eHl6QUJDREVGRw',
     expiresAt: '2024-02-03T07:10:00Z',

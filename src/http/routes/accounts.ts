@@ -11,7 +11,7 @@ import {
 } from '../../domain/people/administer.ts';
 import { changeAccount } from '../../domain/stays/change-account.ts';
 import { RoomyError } from '../../kernel/errors.ts';
-import { mailInvitation } from '../accounts/mail.ts';
+import { mailEmailChanged, mailInvitation } from '../accounts/mail.ts';
 import { created, expectedVersions, found, foundVersion, page } from '../answers.ts';
 import { type AnyContext, authorOf, callerOf, type Services } from '../context.ts';
 import type { Kept, Once } from '../idempotent.ts';
@@ -52,7 +52,7 @@ const change = createRoute({
   method: 'patch',
   path: `${PATH}/{id}`,
   tags,
-  summary: 'Change name, role or record; another role ends all sessions. Honours If-Match',
+  summary: 'Change address, name, role or record; another address or role ends all sessions. Honours If-Match',
   request: { params: IdParam, headers: ChangeHeaders, body: jsonOf(AccountChange, { name: 'Nina Petrova-Haddad' }) },
   responses: {
     200: answer('Changed', one(Account)),
@@ -117,7 +117,12 @@ export function registerAccounts(register: Register, services: Services): void {
   register.mutation(change, (c, once) => {
     const { id } = c.req.valid('param');
     const changes = c.req.valid('json');
-    return changing(c, once, (tx) => changeAccount(tx, id, changes, expectedVersions(c), authorOf(c)));
+    return changing(c, once, async (tx) => {
+      const changed = await changeAccount(tx, id, changes, expectedVersions(c), authorOf(c));
+      const { account, formerEmail } = changed;
+      if (formerEmail !== undefined) await mailEmailChanged(tx, services, account, formerEmail);
+      return changed;
+    });
   });
   register.mutation(deactivate, (c, once) => {
     const { id } = c.req.valid('param');

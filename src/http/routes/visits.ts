@@ -7,6 +7,7 @@ import { reportPage } from '../../web/report-page.ts';
 import { found } from '../answers.ts';
 import type { Caller } from '../caller.ts';
 import { type AnyContext, callerOf, type Services } from '../context.ts';
+import { makerOf, textOf } from '../link-maker.ts';
 import { assertOwnStay } from '../own-stay.ts';
 import { PAGE_HEADERS, prefersPage } from '../page.ts';
 import type { Register } from '../route.ts';
@@ -131,12 +132,12 @@ export function registerVisits(register: Register, services: Services): void {
     const { id } = c.req.valid('param');
     await assertOwnStay(c, db, id);
     await readCheckOutReport(db, id);
-    const { token, expiresAt } = services.links.seal(LINK_KIND, id, LINK_LIFETIME_SECONDS, callerOf(c));
+    const { token, expiresAt } = services.links.seal(LINK_KIND, id, LINK_LIFETIME_SECONDS, textOf(callerOf(c)));
     return found(c, { url: `${services.publicUrl}/reports/${token}`, expiresAt: expiresAt.toISOString() });
   });
   register(printed, async (c) => {
-    const { id, madeBy } = services.links.open(LINK_KIND, c.req.valid('param').token);
-    await assertMakerInForce(services, madeBy);
+    const { id, holder } = services.links.open(LINK_KIND, c.req.valid('param').token);
+    await assertMakerInForce(services, makerOf(holder));
     return answerReport(c, db, await readCheckOutReport(db, id));
   });
 }

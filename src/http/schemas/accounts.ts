@@ -17,7 +17,7 @@ export const NewAccount = z
   .strictObject({ email: Email, name: line(200), role: Role, ...links, locale: Locale.optional() })
   .openapi('NewAccount');
 export const AccountChange = z
-  .strictObject({ name: line(200).optional(), role: Role.optional(), ...links })
+  .strictObject({ email: Email.optional(), name: line(200).optional(), role: Role.optional(), ...links })
   .refine(isChange, CHANGE_NOTHING)
   .openapi('AccountChange');
 export const AccountQuery = z.strictObject({ role: Role.optional(), status: Status.optional(), ...pageQuery });

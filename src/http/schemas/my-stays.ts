@@ -4,6 +4,14 @@ import { pageQuery } from './common.ts';
 
 const major = (description: string) => z.number().openapi({ description: `${description}; major units` });
 
+export const GuestLink = z
+  .object({
+    url: secret(z.url()),
+    expiresAt: z.iso
+      .datetime()
+      .openapi({ description: 'As the days of the stay are now: it moves with the departure' }),
+  })
+  .openapi('GuestLink');
 export const MyStayQuery = z.strictObject(pageQuery);
 export const MyStay = z
   .object({

@@ -1,5 +1,5 @@
 import type { OrderedText } from '../../notifications/enqueue.ts';
-import { type AccountLink, isLinkOpen, toAccount } from './account-mail.ts';
+import { type AccountLink, isLinkOpen, linkParams, toAccount } from './account-mail.ts';
 import { defineMessage, MAIL, type MessageText } from './define.ts';
 
 const TO = { channels: MAIL, required: true, owed: true } as const;
@@ -43,4 +43,4 @@ export const accountInvited = defineMessage({
 
 /** To the address of the account, whoever its record is. */
 export const accountInvitedMessage = (link: AccountLink): OrderedText =>
-  toAccount(accountInvited, 'account-invited', link);
+  toAccount(accountInvited, 'account-invited', link.account, linkParams(link));

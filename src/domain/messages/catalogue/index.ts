@@ -1,3 +1,4 @@
+import { accountEmailChanged } from './account-email-changed.ts';
 import { accountInvited } from './account-invited.ts';
 import { approvalDecided } from './approval-decided.ts';
 import { checkInPrompt } from './check-in-prompt.ts';
@@ -72,6 +73,7 @@ export const MESSAGES = [
   approvalDecided,
   systemAlert,
   accountInvited,
+  accountEmailChanged,
   signInLink,
 ] as const;
 

@@ -5,6 +5,43 @@ import { defineMessage, MAIL_AND_SMS, whileStayIs } from './define.ts';
 import { byMail, type StayParties, toGuest } from './deliveries.ts';
 import { newReservationMessage } from './new-reservation.ts';
 
+const DETAILS = {
+  en: {
+    subject: 'Reservation Confirmed - {propertyName}',
+    message: `Dear {guestName}, your reservation for {propertyName} is confirmed for {checkInDate}.
+
+Arrival: {checkInDate}, from {arrivalTime}
+Departure: {checkOutDate}, until {departureTime}
+Address: {address}
+
+Price: {price}
+Paid: {paid}
+Still to pay: {outstanding}
+
+If you cancel: {refundTerms}
+
+Questions: {contact|just answer this message}
+Reservation: {reservationId}`,
+  },
+  ar: {
+    subject: 'تم تأكيد الحجز - {propertyName}',
+    message: `عزيزي {guestName}، تم تأكيد حجزك في {propertyName} بتاريخ {checkInDate}.
+
+الوصول: {checkInDate}، من الساعة {arrivalTime}
+المغادرة: {checkOutDate}، حتى الساعة {departureTime}
+العنوان: {address}
+
+السعر: {price}
+المدفوع: {paid}
+المبلغ المتبقي: {outstanding}
+
+عند الإلغاء: {refundTerms}
+
+للاستفسار: {contact|يكفي الرد على هذه الرسالة}
+رقم الحجز: {reservationId}`,
+  },
+};
+
 export const reservationConfirmed = defineMessage({
   event: 'RESERVATION_CONFIRMED',
   cause: 'when the reservation is confirmed',
@@ -19,6 +56,7 @@ export const reservationConfirmed = defineMessage({
     'outstanding',
     'refundTerms',
     'contact',
+    'stayUrl',
     ...STAY,
   ],
   example: { outstandingMinor: 60_000, currency: 'AED' },
@@ -41,40 +79,14 @@ export const reservationConfirmed = defineMessage({
     'reservation-confirmed-details.guest@1': {
       smsText: 'reservation-confirmed.guest@1',
       savedBefore: 'reservation-confirmed.guest@1',
-      en: {
-        subject: 'Reservation Confirmed - {propertyName}',
-        message: `Dear {guestName}, your reservation for {propertyName} is confirmed for {checkInDate}.
-
-Arrival: {checkInDate}, from {arrivalTime}
-Departure: {checkOutDate}, until {departureTime}
-Address: {address}
-
-Price: {price}
-Paid: {paid}
-Still to pay: {outstanding}
-
-If you cancel: {refundTerms}
-
-Questions: {contact|just answer this message}
-Reservation: {reservationId}`,
-      },
-      ar: {
-        subject: 'تم تأكيد الحجز - {propertyName}',
-        message: `عزيزي {guestName}، تم تأكيد حجزك في {propertyName} بتاريخ {checkInDate}.
-
-الوصول: {checkInDate}، من الساعة {arrivalTime}
-المغادرة: {checkOutDate}، حتى الساعة {departureTime}
-العنوان: {address}
-
-السعر: {price}
-المدفوع: {paid}
-المبلغ المتبقي: {outstanding}
-
-عند الإلغاء: {refundTerms}
-
-للاستفسار: {contact|يكفي الرد على هذه الرسالة}
-رقم الحجز: {reservationId}`,
-      },
+      ...DETAILS,
+    },
+    /** The same, with the link to the page of the stay. */
+    'reservation-confirmed-details.guest@2': {
+      smsText: 'reservation-confirmed.guest@1',
+      savedBefore: 'reservation-confirmed-details.guest@1',
+      en: { ...DETAILS.en, message: `${DETAILS.en.message}\n\nYour stay online: {stayUrl}` },
+      ar: { ...DETAILS.ar, message: `${DETAILS.ar.message}\n\nإقامتك على الإنترنت: {stayUrl}` },
     },
   },
 });
@@ -82,7 +94,7 @@ Reservation: {reservationId}`,
 const confirmedToGuest = (stay: StayParties): readonly OrderedText[] =>
   byMail(
     reservationConfirmed,
-    'reservation-confirmed-details.guest@1',
+    'reservation-confirmed-details.guest@2',
     toGuest(reservationConfirmed, 'reservation-confirmed.guest@1', stay),
   );
 

@@ -16,6 +16,8 @@ export const accountColumns = ({ mayUse }: Uses) =>
     sql<string | null>`CASE WHEN ${mayUse('accountName')} THEN
       (SELECT ac.email FROM account ac WHERE ac.id = n.params ->> 'accountId') END`.as('accountEmail'),
     sql<string | null>`n.params ->> 'sealedLink'`.as('linkSecret'),
+    // An address of the account that is not, or may not be any more, that of its row.
+    sql<string | null>`n.params ->> 'sealedAddress'`.as('sealedAddress'),
   ] as const;
 
 export const ACCOUNT = {

@@ -105,7 +105,7 @@ export const PEOPLE: OperationTexts = {
   },
   [`PATCH ${ACCOUNTS}/:id`]: {
     id: 'updateAccount',
-    text: `Changes the fields that are sent. With another role or record all sessions end in the same transaction, and tokens of the old role are refused within a minute. \`LAST_ADMIN\`: there must be an active administrator. ${VERSIONED}`,
+    text: `Changes the fields that are sent. With another role or record all sessions end in the same transaction, and tokens of the old role are refused within a minute. Another \`email\` ends all sessions too, and every link and invitation that was sent; a mail tells the address before and the new one, and somebody who had not signed in yet is invited anew (\`resendInvitation\`). \`ALREADY_EXISTS\`: another account has the address. \`LAST_ADMIN\`: there must be an active administrator. ${VERSIONED}`,
   },
   [`POST ${ACCOUNTS}/:id/deactivate`]: {
     id: 'deactivateAccount',

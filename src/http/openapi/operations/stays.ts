@@ -43,6 +43,14 @@ export const STAYS: OperationTexts = {
     id: 'showCheckOutReport',
     text: 'The report of a departure as a page to print. The address itself is the permission: `getCheckOutReportLink` gives one that ends after ten minutes. An ended or wrong one is 404 `NOT_FOUND`, in a browser a page that says so.',
   },
+  [`POST ${PATH}/:id/guest-link`]: {
+    id: 'createGuestLink',
+    text: `Answers the address by which the guest sees the stay without an account: its days, what is paid and due, and the address and the code of the door when these are due. It is the one that the mail of the confirmation has, and whoever has it may read the page. It ends at \`expiresAt\`, 14 days after the departure, and at once when the stay is cancelled, becomes another guest’s, or the guest’s account is deactivated; for a stay whose link would not open, or that has no guest, it is refused with \`INVALID_STATE_TRANSITION\`. It is audited, without the address. ${PORTFOLIO}`,
+  },
+  [`GET /stay/:token`]: {
+    id: 'showGuestStay',
+    text: 'What `getMyStay` answers, as a page in the language of the guest. The address itself is the permission: it is in the mail of the confirmation, and `createGuestLink` answers it. One that is wrong, or has ended, is 404 `NOT_FOUND`, in a browser a page that says so.',
+  },
   [`POST ${PATH}/:id/payment`]: {
     id: 'processPayment',
     text: `Books a payment that the gateway holds or is to capture, and divides it between owner, agency and referring agent by the terms of the stay. \`amount\` is in major units and may be a number or a decimal text; the currency is the reservation’s. \`gatewayReference\` is the gateway’s token for the payment, never a card number (\`CARD_DATA_FORBIDDEN\`). A payment that the gateway declines is 402 \`PAYMENT_DECLINED\` with its reason in \`details.gatewayError\`; nothing stays booked. More than what is outstanding is \`PAYMENT_EXCEEDS_BALANCE\`. A guest pays for its own stays only. ${SAGA}`,
