@@ -13,7 +13,8 @@ const FOR_PROGRAMS = /^\/(?:api|health)(?:\/|$)|^\/(?:healthz|readyz|openapi\.js
 /** Printed by `npm start`, and nothing for a program: whoever opens it is looking for the rest. */
 const ROOT_OF_API = /^\/api\/production\/?$/;
 /** Addresses that somebody was sent: the visitor can do nothing about them but ask for another. */
-const LINKS = /^\/(?:approvals|offers|reports|stay|calendar|sign-in|invitations)(?:\/|$)/;
+const LINKS = /^\/(?:approvals|offers|reports|stay|calendar)(?:\/|$)/;
+const SIGN_IN_LINKS = /^\/(?:sign-in|invitations)(?:\/|$)/;
 
 export const failurePages: MiddlewareHandler<AppEnv> = async (c, next) => {
   await next();
@@ -37,8 +38,10 @@ export const failurePages: MiddlewareHandler<AppEnv> = async (c, next) => {
 };
 
 function kindOf(path: string, status: number): Failure {
-  if (status === 503 || status === 429) return 'busy';
+  if (status === 429) return 'often';
+  if (status === 503) return 'busy';
   if (status >= 500) return 'ours';
+  if (SIGN_IN_LINKS.test(path)) return 'signIn';
   if (LINKS.test(path)) return 'link';
   if (ROOT_OF_API.test(path)) return 'api';
   return status === 404 || status === 405 ? 'absent' : 'refused';

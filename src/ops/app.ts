@@ -2,6 +2,7 @@ import type { Queue } from 'bullmq';
 import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { Db } from '../db/client.ts';
+import { classifyDbError } from '../db/errors.ts';
 import type { SagaOrchestrator } from '../engine/types.ts';
 import { readBounded } from '../kernel/bounded.ts';
 import { NO_PROXY, type ProxyTrust } from '../kernel/client-address.ts';
@@ -70,13 +71,16 @@ export function createOpsApp(deps: OpsDeps): Hono<OpsEnv> {
       if (status === 413) c.header('connection', 'close');
       return failed(c, status, CATALOGUE[code].text, code);
     }
+    const isAway = ['unreachable', 'contention'].includes(classifyDbError(error).kind);
+    if (isAway) c.header('retry-after', '5');
+    if (isAway) return failed(c, 503, CATALOGUE.SERVICE_UNAVAILABLE.text, 'SERVICE_UNAVAILABLE');
     deps.log.error({ err: error, requestId: c.get('requestId'), path: c.req.path }, 'ops request failed');
     return failed(c, 500, 'Something went wrong on our side', 'INTERNAL_ERROR');
   });
   return app;
 }
 
-const failed = (c: Context<OpsEnv>, status: 400 | 413 | 500, error: string, code: string) =>
+const failed = (c: Context<OpsEnv>, status: 400 | 413 | 500 | 503, error: string, code: string) =>
   wantsPage(c)
     ? c.html(messagePage(c.get('prefix'), 'This did not work', `${error}.`, c.get('operator') ?? null), status)
     : c.json({ success: false, error, code }, status);

@@ -14,6 +14,8 @@ interface Account {
   readonly prefix: string;
   readonly name: string;
   readonly email: string;
+  /** As the audit trail names this person. */
+  readonly principal: string;
   readonly sessions: readonly SessionView[];
   /** The session of this browser. */
   readonly current: string;
@@ -28,6 +30,7 @@ export const accountPage = ({
   prefix,
   name,
   email,
+  principal,
   sessions,
   current,
   hasAuthenticator,
@@ -36,7 +39,7 @@ export const accountPage = ({
 }: Account): Card => ({
   title: 'Your account',
   wide: true,
-  content: html`<p class="soft"><bdi>${name}</bdi>, ${email}</p>
+  content: html`<p class="soft"><bdi>${name}</bdi>, ${email} <code>${principal}</code></p>
 ${places.length === 0 ? '' : html`<ul>${places.map((place) => html`<li>${linkTo(place)}</li>`)}</ul>`}
 <h2>Second factor</h2>
 <p>${

@@ -38,6 +38,7 @@ export function registerAccountPages(register: Register, services: Services): vo
           prefix: c.get('prefix'),
           name: account.name,
           email: account.email,
+          principal: account.principal,
           sessions: await listSessions(db, account.id),
           current: id,
           hasAuthenticator: account.totp_secret !== null,

@@ -232,7 +232,8 @@ const RATE_LIMIT_HEADERS: JsonObject = {
 const RATE_LIMITS: JsonObject = Object.fromEntries(
   Object.keys(RATE_LIMIT_HEADERS).map((name) => [name, { $ref: `#/components/headers/${name}` }]),
 );
-const TOO_MANY: JsonObject = { 'Retry-After': text('Seconds to wait before another try'), ...RATE_LIMITS };
+const RETRY_AFTER: JsonObject = { 'Retry-After': text('Seconds to wait before another try') };
+const RETRIED: ReadonlySet<number> = new Set([429, 503]);
 
 /** `refusals()` names the codes of an answer in its description. */
 function codesOf(response: Declared): readonly ErrorCode[] | null {
@@ -260,7 +261,9 @@ function failureAnswer(description: string, codes: readonly ErrorCode[], { book,
     Object.fromEntries(codes.map((code) => [code, { summary: CATALOGUE[code].text, value: media(code) }]));
   return {
     description,
-    ...(codes.some((code) => CATALOGUE[code].status === 429) ? { headers: TOO_MANY } : {}),
+    headers: codes.some((code) => RETRIED.has(CATALOGUE[code].status))
+      ? { ...RETRY_AFTER, ...RATE_LIMITS }
+      : RATE_LIMITS,
     content: {
       'application/json': { schema: book.schemaOf(Failure, 'output'), examples: examplesBy(envelopeExample) },
       'application/problem+json': {

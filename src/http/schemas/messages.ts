@@ -59,7 +59,7 @@ export const Forecast = z
         channel: Channel,
         recipientType: RecipientType,
         recipientId: z.string().nullable().openapi({ description: 'null: whoever it will be' }),
-        on: z.string().openapi({ description: 'What causes it' }),
+        on: z.string().nullable().openapi({ description: 'What causes it; null: it was not planned, it came' }),
         at: z.iso.datetime().nullable().openapi({ description: 'When; null: as soon as it is caused' }),
         why: z.string(),
         status: z.string().openapi({ description: 'EXPECTED, or the state of the message that there is' }),
