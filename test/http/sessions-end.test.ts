@@ -21,7 +21,7 @@ beforeAll(async () => {
     identityProvider: {
       name: 'Acme',
       issuer: 'https://acme.example',
-      addressFor: async ({ state }) => new URL(`https://acme.example/?state=${state}`),
+      addressFor: async ({ state }) => `https://acme.example/?state=${state}`,
       identify: async () => identity,
     },
   });
