@@ -18,6 +18,9 @@ CREATE TABLE account (
   totp_secret text,
   -- The last time step that was taken: each counts once.
   totp_step   bigint,
+  -- Wrong codes of the app since the last right one, in all sessions, and when the last of them was: with many, none counts for a while.
+  wrong_codes integer NOT NULL DEFAULT 0,
+  wrong_code_at timestamptz,
   invited_by  text,
   created_at  timestamptz NOT NULL DEFAULT now(),
   version     integer NOT NULL DEFAULT 1,
@@ -31,6 +34,21 @@ CREATE UNIQUE INDEX account_by_email ON account (lower(email));
 CREATE UNIQUE INDEX account_by_principal ON account (principal);
 CREATE INDEX account_by_age ON account (created_at, id);
 CREATE INDEX account_admins ON account (id) WHERE role = 'ADMIN' AND status = 'ACTIVE';
+
+-- Every name that an account has or has had: what somebody did under an earlier one was done by the same person.
+CREATE TABLE account_principal (
+  principal  text NOT NULL,
+  account_id text NOT NULL REFERENCES account,
+  PRIMARY KEY (principal, account_id)
+);
+CREATE INDEX account_principal_by_account ON account_principal (account_id);
+CREATE FUNCTION account_keeps_principal() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO account_principal VALUES (NEW.principal, NEW.id), (NEW.id, NEW.id) ON CONFLICT DO NOTHING;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER keeps_principal AFTER INSERT OR UPDATE OF staff_id, owner_id, guest_id ON account
+  FOR EACH ROW EXECUTE FUNCTION account_keeps_principal();
 
 CREATE TABLE session (
   id           text PRIMARY KEY,
@@ -96,6 +114,8 @@ CREATE TABLE api_key (
   prefix       text NOT NULL,
   scopes       text[] NOT NULL,
   created_by   text NOT NULL,
+  -- Those who replaced the key, and were shown the new one.
+  rotated_by   text[] NOT NULL DEFAULT '{}',
   created_at   timestamptz NOT NULL DEFAULT now(),
   expires_at   timestamptz NOT NULL,
   last_used_at timestamptz,

@@ -15,6 +15,8 @@ CREATE TABLE account (
   locale text,
   totp_secret text,
   totp_step bigint,
+  wrong_codes integer NOT NULL DEFAULT 0,
+  wrong_code_at timestamp with time zone,
   invited_by text,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   version integer NOT NULL DEFAULT 1,
@@ -32,6 +34,13 @@ CREATE INDEX account_admins ON account (id) WHERE role = 'ADMIN' AND status = 'A
 CREATE INDEX account_by_age ON account (created_at, id);
 CREATE UNIQUE INDEX account_by_email ON account (lower(email));
 CREATE UNIQUE INDEX account_by_principal ON account (principal);
+
+CREATE TABLE account_principal (
+  principal text NOT NULL,
+  account_id text NOT NULL,
+  CONSTRAINT account_principal_pkey PRIMARY KEY (principal, account_id)
+);
+CREATE INDEX account_principal_by_account ON account_principal (account_id);
 
 CREATE TABLE amenity_grant (
   reservation_id text NOT NULL,
@@ -66,6 +75,7 @@ CREATE TABLE api_key (
   prefix text NOT NULL,
   scopes text[] NOT NULL,
   created_by text NOT NULL,
+  rotated_by text[] NOT NULL DEFAULT '{}'::text[],
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   expires_at timestamp with time zone NOT NULL,
   last_used_at timestamp with time zone,
@@ -1820,6 +1830,8 @@ CREATE INDEX webhook_endpoint_due ON webhook_endpoint (next_attempt_at) WHERE st
 ALTER TABLE account ADD CONSTRAINT account_guest_id_fkey FOREIGN KEY (guest_id) REFERENCES guest(id);
 ALTER TABLE account ADD CONSTRAINT account_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES owner(id);
 ALTER TABLE account ADD CONSTRAINT account_staff_id_fkey FOREIGN KEY (staff_id) REFERENCES staff(id);
+ALTER TABLE account_principal ADD CONSTRAINT account_principal_account_id_fkey FOREIGN KEY (account_id)
+    REFERENCES account(id);
 ALTER TABLE amenity_grant ADD CONSTRAINT amenity_grant_property_id_fkey FOREIGN KEY (property_id)
     REFERENCES property(id);
 ALTER TABLE amenity_grant ADD CONSTRAINT amenity_grant_reservation_id_fkey FOREIGN KEY (reservation_id)
@@ -1988,6 +2000,15 @@ ALTER TABLE step_attempt ATTACH PARTITION step_attempt_other DEFAULT;
 
 -- They may name each other in any order.
 SET check_function_bodies = off;
+
+CREATE FUNCTION account_keeps_principal()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  INSERT INTO account_principal VALUES (NEW.principal, NEW.id), (NEW.id, NEW.id) ON CONFLICT DO NOTHING;
+  RETURN NULL;
+END $function$;
 
 CREATE FUNCTION announce_close(t text, key text, low text, until text)
  RETURNS void
@@ -2915,6 +2936,8 @@ BEGIN
   EXECUTE format('ALTER TABLE %I VALIDATE CONSTRAINT closing', t || '_open');
 END $function$;
 
+CREATE TRIGGER keeps_principal AFTER INSERT OR UPDATE OF staff_id, owner_id, guest_id ON account FOR EACH ROW
+    EXECUTE FUNCTION account_keeps_principal();
 CREATE TRIGGER asked_for BEFORE INSERT ON amenity_grant FOR EACH ROW EXECUTE FUNCTION grant_was_asked_for();
 CREATE TRIGGER approval_guard BEFORE UPDATE ON approval FOR EACH ROW EXECUTE FUNCTION approval_guard();
 CREATE TRIGGER frozen BEFORE UPDATE OF id, kind, subject_type, subject_id, saga_id, reservation_id, property_id,

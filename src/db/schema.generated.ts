@@ -24,6 +24,13 @@ export interface Account {
   totp_secret: string | null;
   totp_step: number | null;
   version: Generated<number>;
+  wrong_code_at: Timestamp | null;
+  wrong_codes: Generated<number>;
+}
+
+export interface AccountPrincipal {
+  account_id: string;
+  principal: string;
 }
 
 export interface AmenityGrant {
@@ -54,6 +61,7 @@ export interface ApiKey {
   name: string;
   prefix: string;
   revoked_at: Timestamp | null;
+  rotated_by: Generated<string[]>;
   scopes: string[];
   version: Generated<number>;
 }
@@ -983,6 +991,7 @@ export interface WebhookEndpoint {
 
 export interface DB {
   account: Account;
+  account_principal: AccountPrincipal;
   amenity_grant: AmenityGrant;
   api_key: ApiKey;
   approval: Approval;

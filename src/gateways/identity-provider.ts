@@ -111,6 +111,7 @@ async function identityOf(
   });
   const claims = tokens.claims();
   if (claims === undefined) return null;
+  if (!isKept(claims.sub)) return null;
   // Many providers keep the address out of the token, and tell it when they are asked.
   const isTold = typeof claims['email'] === 'string';
   const told = isTold ? claims : await fetchUserInfo(configuration, tokens.access_token, claims.sub);
@@ -122,9 +123,14 @@ async function identityOf(
   };
 }
 
+/** As long as OpenID Connect allows a subject; room for every address, too. */
+const MAX_CLAIM_CHARS = 255;
+/** No row can hold a text with a zero, and no name or address has any other control character. */
+const isKept = (claim: string): boolean => claim.length <= MAX_CLAIM_CHARS && !/\p{Cc}/u.test(claim);
+
 /** Only the word `true` itself is one: some providers send texts. */
 const emailOf = (told: IDToken | UserInfoResponse): Pick<VerifiedIdentity, 'email' | 'emailVerified'> => ({
-  email: typeof told['email'] === 'string' ? told['email'] : null,
+  email: typeof told['email'] === 'string' && isKept(told['email']) ? told['email'] : null,
   emailVerified: told['email_verified'] === true,
 });
 

@@ -9,6 +9,7 @@ import type { Database } from '../../src/db/schema.ts';
  */
 const HOMES: Readonly<Record<keyof Database, string>> = {
   account: 'domain/people/accounts.ts',
+  account_principal: 'TRIGGERS',
   session: 'domain/people/sessions.ts',
   one_time: 'domain/people/one-time.ts',
   api_key: 'domain/people/api-keys.ts',

@@ -107,6 +107,16 @@ beforeEach(async () => {
 });
 
 describe('S7: a sign-in by the provider', () => {
+  it('is refused where a claim is a text that no row can hold, by name and by address', async () => {
+    for (const odd of ['a\0b', 'a\u0007b', 'x'.repeat(256)]) {
+      provider.person = { sub: odd, email: someone.email };
+      await expectRefused(await signIn());
+      provider.person = { sub: `strange-${odd.length}`, email: `${odd}@example.com` };
+      await expectRefused(await signIn());
+    }
+    expect(await identitiesOf(someone.id)).toEqual([]);
+  });
+
   it('links the account of a verified address the first time, and knows the subject from then on', async () => {
     const answer = await signIn();
     expect([answer.status, answer.headers.get('location')]).toEqual([303, '/account/second-factor']);
@@ -252,6 +262,9 @@ describe('S7: nobody gets in', () => {
     for (const { id } of [someone, gone, left]) {
       expect([await sessionsOf(id), await identitiesOf(id)]).toEqual([[], []]);
     }
+    // Nothing of a refusal is kept: the invitation of who has left is not accepted.
+    const statuses = await http.db.selectFrom('account').select('status').where('id', '=', left.id).execute();
+    expect(statuses).toEqual([{ status: 'INVITED' }]);
     const stranger = await http.db
       .selectFrom('account')
       .select('id')

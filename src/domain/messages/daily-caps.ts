@@ -10,6 +10,7 @@ import type { ClaimedNotification, Verdict } from './delivery-rows.ts';
  */
 
 const APART: readonly string[] = MESSAGES.flatMap(({ event, countsApart }) => (countsApart ? [event] : []));
+const UNCOUNTED: readonly string[] = MESSAGES.flatMap(({ event, isBounded }) => (isBounded ? [event] : []));
 
 /**
  * For each message how many have been sent to its recipient, or are being sent by a worker that took them before. A look at three
@@ -24,6 +25,7 @@ export const loadTaken = (db: Db, notificationIds: readonly string[]) =>
       sql<number>`(SELECT count(*)::int FROM notification o
         WHERE o.recipient_id = n.recipient_id AND o.created_at > now() - interval '3 days'
           AND o.recipient_type = n.recipient_type AND o.channel = n.channel
+          AND o.event <> ALL(${UNCOUNTED}::text[])
           AND (o.event = ANY(${APART}::text[])) = (n.event = ANY(${APART}::text[]))
           AND (o.sent_at > now() - interval '24 hours' OR (o.status = 'SENDING'
             AND o.id <> ALL(${notificationIds}::text[]) AND o.lease_until < n.lease_until)))`.as('count'),
@@ -43,7 +45,7 @@ export function createDay(caps: MessageCaps | undefined, taken: ReadonlyMap<stri
   return {
     refusal(row) {
       const cap = caps === undefined ? null : messageCapOf(caps, row.recipientType, row.channel);
-      if (cap === null) return null;
+      if (cap === null || UNCOUNTED.includes(row.event)) return null;
       const group = [row.recipientType, row.recipientId, row.channel, APART.includes(row.event)].join(' ');
       const own = passed.get(group) ?? 0;
       if ((taken.get(row.id)?.count ?? 0) + own >= cap) return { status: 'BLOCKED', reason: DAILY_LIMIT };

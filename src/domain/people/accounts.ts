@@ -120,6 +120,8 @@ export interface AccountColumns {
   readonly status?: AccountStatus | undefined;
   readonly totp_secret?: string | null | undefined;
   readonly totp_step?: number | null | undefined;
+  readonly wrong_codes?: number | undefined;
+  readonly wrong_code_at?: null | undefined;
 }
 
 /** Writes a row that the caller has locked, and counts its version up. */
@@ -145,11 +147,42 @@ export const activateAccount = (tx: Tx, id: string): Promise<AccountRow | undefi
 export async function takeTimeStep(tx: Tx, id: string, step: number): Promise<boolean> {
   const { numUpdatedRows } = await tx
     .updateTable('account')
-    .set({ totp_step: step })
+    .set({ totp_step: step, wrong_codes: 0, wrong_code_at: null })
     .where('id', '=', id)
     .where(sql<SqlBool>`(totp_step IS NULL OR totp_step < ${step})`)
     .executeTakeFirst();
   return numUpdatedRows > 0n;
+}
+
+/** So many wrong codes of an account, in whichever sessions, and no code counts for a while. */
+const MAX_WRONG_CODES = 10;
+/** 15 minutes after the tenth, twice as long after each that follows, half a day at the most; a day without one begins anew. */
+const CODES_COUNT_FROM = sql<Date>`wrong_code_at + least(interval '12 hours',
+  interval '15 minutes' * 2 ^ least(wrong_codes - ${MAX_WRONG_CODES}, 10))`;
+const PAUSE_SECONDS = sql<number>`CASE WHEN wrong_codes < ${MAX_WRONG_CODES} THEN 0
+  ELSE greatest(0, ceil(extract(epoch FROM ${CODES_COUNT_FROM} - clock_timestamp()))) END::int`;
+
+/** In how many seconds a code of the account's app counts again; 0: now. The row is locked. */
+export async function codePauseOf(tx: Tx, id: string): Promise<number> {
+  const row = await tx.selectFrom('account').select(PAUSE_SECONDS.as('pause')).where('id', '=', id).executeTakeFirst();
+  return row?.pause ?? 0;
+}
+
+/** Counts a wrong code of the app; answers for how many seconds none counts now, and whether that is the first pause. */
+export async function countWrongCodeOf(
+  tx: Tx,
+  id: string,
+): Promise<{ readonly pause: number; readonly isFirst: boolean }> {
+  const row = await tx
+    .updateTable('account')
+    .set({
+      wrong_codes: sql<number>`CASE WHEN wrong_code_at > now() - interval '1 day' THEN wrong_codes ELSE 0 END + 1`,
+      wrong_code_at: sql<Date>`clock_timestamp()`,
+    })
+    .where('id', '=', id)
+    .returning(['wrong_codes', PAUSE_SECONDS.as('pause')])
+    .executeTakeFirstOrThrow();
+  return { pause: row.pause, isFirst: row.wrong_codes === MAX_WRONG_CODES };
 }
 
 /**

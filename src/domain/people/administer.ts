@@ -45,9 +45,6 @@ const LINK_OF: Readonly<Record<AccountRole, keyof Links | null>> = {
   GUEST: 'guestId',
 };
 
-/** What somebody has begun, or is to begin, to sign in with. */
-const UNFINISHED = ['LINK', 'INVITATION', 'HAND_OVER', 'OIDC_STATE', 'PASSKEY_CHALLENGE'] as const;
-
 /** Adds an account that is invited. Throws `VALIDATION_FAILED` for a record that does not fit the role, `ALREADY_EXISTS`. */
 export async function addAccount(tx: Tx, wanted: NewAccount, author: Author): Promise<AccountRow> {
   await assertLinks(tx, wanted.role, wanted);
@@ -78,7 +75,7 @@ export async function changeAccount(
   const columns = { staff_id: links.staffId ?? null, owner_id: links.ownerId ?? null, guest_id: links.guestId ?? null };
   const account = await updateAccount(tx, id, { email: change.email, name: change.name, role, ...columns });
   const hasOtherEmail = account.email !== before.email;
-  if (hasOtherEmail) await withdrawOneTimes(tx, id, UNFINISHED);
+  if (hasOtherEmail) await withdrawOneTimes(tx, id, ['INVITATION']);
   const isOther = account.role !== before.role || account.principal !== before.principal;
   const ended = isOther || hasOtherEmail ? await endSessionsOf(tx, id, isOther ? 'ROLE_CHANGED' : 'REVOKED') : 0;
   await noteChange(tx, author, account, 'ACCOUNT_UPDATED', fieldsOf(change), ended);
@@ -100,7 +97,7 @@ export async function deactivateAccount(
   if (before.status === 'DEACTIVATED') return { account: before, principals: [before.principal] };
   const account = await updateAccount(tx, id, { status: 'DEACTIVATED' });
   const ended = await endSessionsOf(tx, id, 'DEACTIVATED');
-  await withdrawOneTimes(tx, id, UNFINISHED);
+  await withdrawOneTimes(tx, id, ['INVITATION']);
   await noteChange(tx, author, account, 'ACCOUNT_DEACTIVATED', ['status'], ended);
   return { account, principals: [account.principal] };
 }
@@ -120,16 +117,7 @@ export async function reactivateAccount(
   return { account, principals: [account.principal] };
 }
 
-/** A lost phone: the authenticator app is set up anew at the next sign-in, and all sessions end. Throws `NOT_FOUND`. */
-export async function resetAuthenticator(tx: Tx, id: string, author: Author): Promise<Changed> {
-  const before = await lockAccount(tx, id);
-  const account = await updateAccount(tx, id, { totp_secret: null, totp_step: null });
-  const ended = await endSessionsOf(tx, id, 'REVOKED');
-  await noteChange(tx, author, account, 'ACCOUNT_AUTHENTICATOR_RESET', ['totpSecret'], ended);
-  return { account, principals: [before.principal] };
-}
-
-/** Signs somebody out everywhere, with the audit row; answers how many sessions ended. */
+/** Signs somebody out everywhere, and takes links back that are on their way, with the audit row; answers how many sessions ended. */
 export async function endAllSessions(
   tx: Tx,
   account: Pick<AccountRow, 'id'>,
@@ -230,7 +218,8 @@ const isThere = (row: object | undefined): boolean => row !== undefined;
 const invalid = (path: string, message: string): RoomyError =>
   new RoomyError('VALIDATION_FAILED', { details: { issues: [{ path, message }] } });
 
-async function noteChange(
+/** An audit row about a changed account, and one about the sessions that ended with the change. */
+export async function noteChange(
   tx: Tx,
   author: Author,
   account: AccountRow,

@@ -131,7 +131,13 @@ export async function rotateApiKey(
   const key = newApiKey();
   const row = await tx
     .updateTable('api_key')
-    .set({ ...columnsOf(key), expires_at: new Date(expiresAt), last_used_at: null, version: before.version + 1 })
+    .set({
+      ...columnsOf(key),
+      expires_at: new Date(expiresAt),
+      last_used_at: null,
+      rotated_by: sql<string[]>`array_append(array_remove(rotated_by, ${author.actor}), ${author.actor})`,
+      version: before.version + 1,
+    })
     .where('id', '=', id)
     .returningAll()
     .executeTakeFirstOrThrow();

@@ -3,9 +3,9 @@ import type { Db, Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { recordAudit } from '../audit/record.ts';
-import { type AccountRow, findAccountByEmail, insertAccount, lockAccount, updateAccount } from './accounts.ts';
+import { type AccountRow, findAccountByEmail, insertAccount } from './accounts.ts';
+import { resetAuthenticator } from './lost-phone.ts';
 import { issueOneTime, withdrawOneTimes } from './one-time.ts';
-import { endSessionsOf } from './sessions.ts';
 
 /** The way in for whoever runs the system: from its shell, where nobody can be asked to sign in yet. */
 
@@ -34,7 +34,7 @@ export const linkForAdmin = (db: Db, request: AdminRequest): Promise<AdminLink> 
     await sql`SELECT pg_advisory_xact_lock(hashtext('first administrator'))`.execute(tx);
     const known = await findAccountByEmail(tx, request.email);
     if (known?.role === 'ADMIN' && known.status !== 'DEACTIVATED') {
-      if (request.newAuthenticator) await forgetAuthenticator(tx, known);
+      if (request.newAuthenticator) await resetAuthenticator(tx, known.id, { actor: ACTOR, requestId: null });
       return linkFor(tx, known, 'ADMIN_LINK_MADE');
     }
     if (known !== undefined || (await hasActiveAdmin(tx))) {
@@ -63,18 +63,6 @@ async function linkFor(tx: Tx, account: AccountRow, event: string): Promise<Admi
     body: { outcome: 'success', details: { id: account.id, kind } },
   });
   return { kind, secret };
-}
-
-async function forgetAuthenticator(tx: Tx, { id }: AccountRow): Promise<void> {
-  await lockAccount(tx, id);
-  await updateAccount(tx, id, { totp_secret: null, totp_step: null });
-  await endSessionsOf(tx, id, 'REVOKED');
-  await recordAudit(tx, {
-    streamId: `account:${id}`,
-    event: 'ACCOUNT_AUTHENTICATOR_RESET',
-    actor: ACTOR,
-    body: { outcome: 'success', details: { id } },
-  });
 }
 
 async function hasActiveAdmin(tx: Tx): Promise<boolean> {

@@ -6,6 +6,7 @@ import { newId } from '../../kernel/ids.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { newestInPortfolio } from '../properties/portfolio.ts';
+import { assertNameIsFree } from './free-names.ts';
 import { isGuestOf } from './reach.ts';
 
 export interface GuestFields {
@@ -32,8 +33,9 @@ export const guestView = (row: Selectable<GuestTable>) => ({
   createdAt: row.created_at.toISOString(),
 });
 
-/** Adds a guest, with its audit row. */
+/** Adds a guest, with its audit row. Throws `ALREADY_EXISTS` for the id of anybody. */
 export async function createGuest(tx: Tx, guest: NewGuest, author: Author): Promise<GuestView> {
+  if (guest.id !== undefined) await assertNameIsFree(tx, guest.id);
   const row = await tx
     .insertInto('guest')
     .values({

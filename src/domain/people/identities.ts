@@ -41,37 +41,40 @@ const accountIdOf = async (tx: Tx, { issuer, subject }: VerifiedIdentity): Promi
 
 /**
  * The account that somebody may use who has proved to be this identity, active and locked until the end of the transaction.
- * Null: nobody of ours. The first time it is found by a verified e-mail address, linked, and an invitation thereby accepted;
+ * Throws `NOT_FOUND`: nobody of ours. The first time it is found by a verified e-mail address, linked, and an invitation thereby accepted;
  * an account that has another subject at the same issuer is not: the address may have been given to somebody else there.
  */
 export async function accountOfIdentity(
   tx: Tx,
   identity: VerifiedIdentity,
   request: Omit<Author, 'actor'>,
-): Promise<AccountRow | null> {
+): Promise<AccountRow> {
   const known = await accountIdOf(tx, identity);
   if (known !== undefined) return inForce(tx, await lockAccount(tx, known));
   const found = identity.email !== null && identity.emailVerified && (await findAccountByEmail(tx, identity.email));
-  if (!found) return null;
+  if (!found) throw new RoomyError('NOT_FOUND');
   const account = await lockAccount(tx, found.id);
   const theirs = (await listIdentities(tx, account.id)).find(({ issuer }) => issuer === identity.issuer);
   // Of two first sign-ins at once, the second finds what the first has linked.
-  if (theirs !== undefined) return theirs.subject === identity.subject ? inForce(tx, account) : null;
+  if (theirs !== undefined && theirs.subject !== identity.subject) throw new RoomyError('NOT_FOUND');
+  if (theirs !== undefined) return inForce(tx, account);
   const active = account.status === 'INVITED' ? await acceptInvitation(tx, account) : await inForce(tx, account);
-  if (active === null) return null;
   await insertIdentity(tx, identity, active.id);
   await noteSessions(tx, { actor: active.principal, ...request }, active.id, 'IDENTITY_LINKED', { by: 'EMAIL' });
   return active;
 }
 
-/** Null for an account that is not active, or whose member of staff has left. */
-const inForce = async (tx: Tx, account: AccountRow): Promise<AccountRow | null> =>
-  (await readStanding(tx, account.principal, null))?.isActive ? account : null;
+/** Throws `NOT_FOUND` for an account that is not active, or whose member of staff has left. */
+async function inForce(tx: Tx, account: AccountRow): Promise<AccountRow> {
+  if ((await readStanding(tx, account.principal, null))?.isActive) return account;
+  throw new RoomyError('NOT_FOUND');
+}
 
-/** The invitation's link has done its work, and opens nothing any more. */
-async function acceptInvitation(tx: Tx, { id }: AccountRow): Promise<AccountRow | null> {
+/** The invitation's link has done its work, and opens nothing any more. Throws `NOT_FOUND`, so that nothing is kept of a refusal. */
+async function acceptInvitation(tx: Tx, { id }: AccountRow): Promise<AccountRow> {
   const account = await activateAccount(tx, id);
-  if (account === undefined || (await inForce(tx, account)) === null) return null;
+  if (account === undefined) throw new RoomyError('NOT_FOUND');
+  await inForce(tx, account);
   await withdrawOneTimes(tx, id, ['INVITATION']);
   return account;
 }

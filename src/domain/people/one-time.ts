@@ -46,8 +46,29 @@ export async function issueOneTime(
   return secret;
 }
 
+/** How many of a kind an account got in the last hour, and how many of them are of the last `seconds` and unused. */
+export async function recentOneTimes(
+  tx: Tx,
+  accountId: string,
+  kind: OneTimeKind,
+  seconds: number,
+): Promise<{ readonly issued: number; readonly unused: number }> {
+  return tx
+    .selectFrom('one_time')
+    .select([
+      sql<number>`count(*)::int`.as('issued'),
+      sql<number>`(count(*) FILTER (WHERE ${isOpen} AND created_at > now() - make_interval(secs => ${seconds})))::int`.as(
+        'unused',
+      ),
+    ])
+    .where('account_id', '=', accountId)
+    .where('kind', '=', kind)
+    .where('created_at', '>', sql<Date>`now() - interval '1 hour'`)
+    .executeTakeFirstOrThrow();
+}
+
 /** Looks without using it up, as a page does before its button. Null: unknown, used or past its end. */
-export async function peekOneTime(db: Db, kind: OneTimeKind, secret: string): Promise<OneTime | null> {
+export async function peekOneTime(db: Db | Tx, kind: OneTimeKind, secret: string): Promise<OneTime | null> {
   const row = await db
     .selectFrom('one_time')
     .select(['account_id', 'data'])

@@ -7,6 +7,7 @@ import { parseAnswerable, toMajor } from '../../kernel/money.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
+import { assertNameIsFree } from './free-names.ts';
 import { isOwnerOf } from './reach.ts';
 
 export interface OwnerFields {
@@ -50,8 +51,9 @@ export const ownerView = (row: Selectable<OwnerTable>) => ({
   createdAt: row.created_at.toISOString(),
 });
 
-/** Adds an owner, with its audit row. */
+/** Adds an owner, with its audit row. Throws `ALREADY_EXISTS` for the id of anybody. */
 export async function createOwner(tx: Tx, owner: NewOwner, author: Author): Promise<OwnerView> {
+  if (owner.id !== undefined) await assertNameIsFree(tx, owner.id);
   const row = await tx
     .insertInto('owner')
     .values({ ...columnsOf(owner), id: owner.id ?? newId('owner'), name: owner.name, email: owner.email })

@@ -131,4 +131,10 @@ export async function removePasskey(tx: Tx, accountId: string, id: string, autho
   await noteSessions(tx, author, accountId, 'PASSKEY_REMOVED', { passkeyId: id });
 }
 
+/** Removes all passkeys of an account, which is locked; answers how many. The audit row is the caller's. */
+export async function removePasskeysOf(tx: Tx, accountId: string): Promise<number> {
+  const { numDeletedRows } = await tx.deleteFrom('passkey').where('account_id', '=', accountId).executeTakeFirst();
+  return Number(numDeletedRows);
+}
+
 const passkeyNotFound = (): RoomyError => new RoomyError('NOT_FOUND', { text: 'Passkey not found' });

@@ -4,7 +4,8 @@ import { literal } from '../../db/literal.ts';
 import type { Database } from '../../db/schema.ts';
 import { newId, newSecret } from '../../kernel/ids.ts';
 import { sha256OfBytes } from '../../kernel/json.ts';
-import type { AccountRow } from './accounts.ts';
+import { type AccountRow, lockAccount } from './accounts.ts';
+import { type OneTimeKind, withdrawOneTimes } from './one-time.ts';
 
 /**
  * Where people are signed in. The only statements that write `session`. The key in the cookie is 256 random bits; the table
@@ -44,7 +45,7 @@ const MAX_USER_AGENT_CHARS = 300;
 const digestOf = (key: string): Buffer => sha256OfBytes(Buffer.from(key, 'utf8'));
 const isLive = sql<SqlBool>`s.ended_at IS NULL AND s.expires_at > now()`;
 
-/** Opens a session of an account, which the caller has found to be active. */
+/** The row of a session of an account that is locked: people come in by `beginSession` alone. */
 export async function openSession(tx: Tx, session: NewSession): Promise<OpenedSession> {
   const key = newSecret();
   const row = await tx
@@ -140,19 +141,21 @@ export async function endSession(tx: Tx, id: string, reason: EndReason, accountI
   return numUpdatedRows > 0n;
 }
 
-/** Ends every session of an account but `exceptId`; answers how many. */
-export async function endSessionsOf(
-  tx: Tx,
-  accountId: string,
-  reason: EndReason,
-  exceptId: string | null = null,
-): Promise<number> {
+/** What somebody has begun, or has been sent, to get into an account that is in use. */
+const ON_ITS_WAY: readonly OneTimeKind[] = ['LINK', 'HAND_OVER', 'OIDC_STATE', 'PASSKEY_CHALLENGE'];
+
+/**
+ * Ends every session of an account, and what would open another one; answers how many sessions. The account is locked, as it is where
+ * one begins (`beginSession`): one that begins at the same time is ended here, or finds that what it began with has ended.
+ */
+export async function endSessionsOf(tx: Tx, accountId: string, reason: EndReason): Promise<number> {
+  await lockAccount(tx, accountId);
+  await withdrawOneTimes(tx, accountId, ON_ITS_WAY);
   const { numUpdatedRows } = await tx
     .updateTable('session')
     .set({ ended_at: sql<Date>`now()`, ended_reason: reason })
     .where('account_id', '=', accountId)
     .where('ended_at', 'is', null)
-    .where(sql<SqlBool>`id IS DISTINCT FROM ${exceptId}::text`)
     .executeTakeFirst();
   return Number(numUpdatedRows);
 }

@@ -6,6 +6,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
+import { assertNameIsFree } from './free-names.ts';
 import { isStaffOf } from './reach.ts';
 
 export interface StaffFields {
@@ -50,8 +51,9 @@ export const staffView = (row: Selectable<StaffTable>) => ({
   createdAt: row.created_at.toISOString(),
 });
 
-/** Adds a member of staff, with the audit row. */
+/** Adds a member of staff, with the audit row. Throws `ALREADY_EXISTS` for the id of anybody. */
 export async function createStaff(tx: Tx, staff: NewStaff, author: Author): Promise<StaffView> {
+  if (staff.id !== undefined) await assertNameIsFree(tx, staff.id);
   const row = await tx
     .insertInto('staff')
     .values({

@@ -6,6 +6,7 @@ import { ask } from '../approvals/store.ts';
 import type { Author } from '../audit/record.ts';
 import { chargeOwner } from '../finance/owner-costs.ts';
 import { raiseAlertOnce } from '../notifications/alerts.ts';
+import { isSamePerson } from '../people/same-person.ts';
 import type { WorkItem } from '../tasks/work.ts';
 
 /**
@@ -81,7 +82,9 @@ async function reasonsToAsk(
     .select('decided_by')
     .where('task_id', '=', task.id)
     .executeTakeFirst();
-  const alone = said?.decided_by === actor || said?.decided_by === task.assignee_id;
+  const workers = [actor, ...(task.assignee_id === null ? [] : [task.assignee_id])];
+  const sayer = said?.decided_by ?? null;
+  const alone = sayer !== null && (await isSamePerson(tx, sayer, workers));
   return alone ? [...reasons, 'by one person alone'] : reasons;
 }
 

@@ -10,6 +10,7 @@ import { type Asker, approvalDecidedMessage } from '../messages/catalogue/approv
 import { chargedMessage } from '../messages/catalogue/maintenance-done.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import { acceptPayoutAccount, dropPayoutAccount } from '../people/owners.ts';
+import { isSamePerson } from '../people/same-person.ts';
 
 /** The answer of a second person, and what follows from it: all in one transaction. */
 
@@ -31,7 +32,7 @@ export type ResumeSaga = (
 
 /**
  * Decides an open question, once. Throws `NOT_FOUND`, `SECOND_PERSON_REQUIRED` (for who asked, and who did the work that is
- * charged), `APPROVAL_LIMIT_EXCEEDED` (the amount is more than the role may approve), `INVALID_STATE_TRANSITION` (it is decided, or
+ * charged, under whatever name), `APPROVAL_LIMIT_EXCEEDED` (the amount is more than the role may approve), `INVALID_STATE_TRANSITION` (it is decided, or
  * its time is up) and `SAGA_IN_PROGRESS` (something else is at work on the stay; the question stays open).
  */
 export async function decideApproval(
@@ -41,7 +42,7 @@ export async function decideApproval(
   resume: ResumeSaga,
 ): Promise<ApprovalView> {
   const row = await lockApproval(tx, id);
-  if (row.asked_by === author.actor || row.barred.includes(author.actor)) {
+  if (await isSamePerson(tx, author.actor, [row.asked_by, ...row.barred])) {
     throw new RoomyError('SECOND_PERSON_REQUIRED', { details: { approvalId: id } });
   }
   if (row.status !== 'PENDING' || row.is_over) {

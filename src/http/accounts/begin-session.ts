@@ -1,8 +1,7 @@
 import type { Tx } from '../../db/client.ts';
-import { type AccountRow, lockAccount } from '../../domain/people/accounts.ts';
-import { noteSessions } from '../../domain/people/administer.ts';
-import { endSession, type OpenedSession, openSession, type SignInMethod } from '../../domain/people/sessions.ts';
-import { RoomyError } from '../../kernel/errors.ts';
+import type { AccountRow } from '../../domain/people/accounts.ts';
+import { beginSession } from '../../domain/people/begin-session.ts';
+import { endSession, type OpenedSession, type SignInMethod } from '../../domain/people/sessions.ts';
 import type { AnyContext, Services } from '../context.ts';
 import { keepSession, lacksSecondFactor, landingOf, lifetimeOf, sessionOf } from './page-session.ts';
 
@@ -14,27 +13,15 @@ export interface Proof {
   readonly mfaAt: Date | null;
 }
 
-/**
- * Opens the session, in the transaction that used up the proof. A session that this browser had ends. The account is locked: a
- * deactivation, another role or another address that is under way comes before or after, and not in between. Throws `NOT_FOUND` for the former.
- */
-export async function beginSession(tx: Tx, c: AnyContext, services: Services, proof: Proof): Promise<OpenedSession> {
+/** Opens the session, in the transaction that used up the proof. A session that this browser had ends. Throws `NOT_FOUND` as `beginSession` does. */
+export async function enter(tx: Tx, c: AnyContext, services: Services, proof: Proof): Promise<OpenedSession> {
   const { account, method, mfaAt } = proof;
-  const now = await lockAccount(tx, account.id);
-  if (now.status !== 'ACTIVE' || now.role !== account.role || now.email !== account.email)
-    throw new RoomyError('NOT_FOUND');
+  const ip = c.get('ip');
+  const userAgent = c.req.header('user-agent') ?? null;
+  const begun = { account, method, mfaAt, ip, userAgent, lifetime: lifetimeOf(account.role) };
+  const opened = await beginSession(tx, begun, { requestId: c.get('requestId'), ip });
   const before = await sessionOf(c, { ...services, db: tx });
   if (before) await endSession(tx, before.id, 'SIGNED_OUT');
-  const opened = await openSession(tx, {
-    accountId: account.id,
-    method,
-    mfaAt,
-    ip: c.get('ip'),
-    userAgent: c.req.header('user-agent') ?? null,
-    lifetime: lifetimeOf(account.role),
-  });
-  const author = { actor: account.principal, requestId: c.get('requestId'), ip: c.get('ip') };
-  await noteSessions(tx, author, account.id, 'SIGNED_IN', { method, session: opened.id });
   return opened;
 }
 

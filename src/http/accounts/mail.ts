@@ -1,10 +1,11 @@
 import type { Tx } from '../../db/client.ts';
 import { accountEmailChangedMessages } from '../../domain/messages/catalogue/account-email-changed.ts';
 import { accountInvitedMessage } from '../../domain/messages/catalogue/account-invited.ts';
+import { secondFactorPausedMessage } from '../../domain/messages/catalogue/second-factor-paused.ts';
 import { signInLinkMessage } from '../../domain/messages/catalogue/sign-in-link.ts';
 import { enqueueInTransaction } from '../../domain/notifications/enqueue.ts';
 import type { AccountRow } from '../../domain/people/accounts.ts';
-import { issueOneTime, withdrawOneTimes } from '../../domain/people/one-time.ts';
+import { issueOneTime, recentOneTimes, withdrawOneTimes } from '../../domain/people/one-time.ts';
 import { newId } from '../../kernel/ids.ts';
 import type { Services } from '../context.ts';
 
@@ -21,9 +22,20 @@ export async function mailInvitation(tx: Tx, deps: Deps, account: AccountRow): P
   await mail(tx, deps, account, { kind: 'INVITATION', lifetimeSeconds: INVITATION_SECONDS });
 }
 
-/** Links that were sent before stay open: whoever asks for new ones in another's name must not lock that person out. */
-export const mailSignInLink = (tx: Tx, deps: Deps, account: AccountRow): Promise<void> =>
-  mail(tx, deps, account, { kind: 'LINK', lifetimeSeconds: SIGN_IN_SECONDS });
+const LINK_EVERY_SECONDS = 5 * 60;
+/** More than strangers get out of it: for somebody who uses links and asks again. */
+const MAX_LINKS_AN_HOUR = 20;
+
+/**
+ * Links that were sent before stay open: whoever asks for new ones in another's name must not lock that person out. While one of the
+ * last minutes is unused there is no other: it lies in the mailbox. So no asking of strangers floods it, and no cap of the day is needed.
+ * The account is locked.
+ */
+export async function mailSignInLink(tx: Tx, deps: Deps, account: AccountRow): Promise<void> {
+  const { unused, issued } = await recentOneTimes(tx, account.id, 'LINK', LINK_EVERY_SECONDS);
+  if (unused > 0 || issued >= MAX_LINKS_AN_HOUR) return;
+  await mail(tx, deps, account, { kind: 'LINK', lifetimeSeconds: SIGN_IN_SECONDS });
+}
 
 /** Tells the address before and the new one of the change, whatever becomes of the row until the mails are sent. */
 export async function mailEmailChanged(
@@ -38,6 +50,12 @@ export async function mailEmailChanged(
   };
   const messages = accountEmailChangedMessages(account, sealed);
   await enqueueInTransaction(tx, newId('email-change'), messages, { sagaId: null, reservationId: null });
+}
+
+/** Once for a run of wrong codes: whoever gives them has come as far as the second factor. */
+export async function mailSecondFactorPaused(tx: Tx, account: AccountRow): Promise<void> {
+  const messages = [secondFactorPausedMessage(account)];
+  await enqueueInTransaction(tx, newId('second-factor'), messages, { sagaId: null, reservationId: null });
 }
 
 async function mail(

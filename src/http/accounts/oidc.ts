@@ -14,7 +14,7 @@ import { type AnyContext, inTransaction, type Services } from '../context.ts';
 import { answerPage } from '../page.ts';
 import type { Register } from '../route.ts';
 import { refusals } from '../schemas/envelope.ts';
-import { beginSession, type Proof, welcome } from './begin-session.ts';
+import { enter, type Proof, welcome } from './begin-session.ts';
 import { PAGE_ROUTE } from './form.ts';
 import { ownAuthor, whenOwn } from './own-session.ts';
 import { assertFromOwnPage } from './page-session.ts';
@@ -132,11 +132,10 @@ async function signIn(c: AnyContext, services: Services, identity: VerifiedIdent
   const request = { requestId: c.get('requestId'), ip: c.get('ip') };
   const entered = await inTransaction(services, async (tx) => {
     const account = await accountOfIdentity(tx, identity, request);
-    if (account === null) return null;
     const proof: Proof = { account, method: 'OIDC', mfaAt: identity.secondFactorAt };
-    return { proof, opened: await beginSession(tx, c, services, proof) };
-  });
-  return entered === null ? refused(c) : welcome(c, services, entered.proof, entered.opened);
+    return { proof, opened: await enter(tx, c, services, proof) };
+  }).catch(whereRefused);
+  return entered === false ? refused(c) : welcome(c, services, entered.proof, entered.opened);
 }
 
 /** For the session that began it, if that is still open; its cookie need not come along from another site. */
@@ -157,7 +156,7 @@ async function linkTo(
   return linked ? c.redirect('/account', 303) : refused(c);
 }
 
-/** The session has ended, or the identity is somebody else's: the page says no more than to a stranger. */
+/** Nobody of ours, the session has ended, or the identity is somebody else's: the page says no more than to a stranger. */
 function whereRefused(error: unknown): false {
   if (error instanceof RoomyError && error.kind === 'refusal') return false;
   throw error;

@@ -1,13 +1,9 @@
 import type { Db, Tx } from '../../db/client.ts';
+import { lockAccount } from '../../domain/people/accounts.ts';
 import { noteSessions } from '../../domain/people/administer.ts';
-import { consumeOneTime, type OneTime } from '../../domain/people/one-time.ts';
-import {
-  endSession,
-  findSession,
-  findSessionById,
-  type LiveSession,
-  openSession,
-} from '../../domain/people/sessions.ts';
+import { beginSession } from '../../domain/people/begin-session.ts';
+import { consumeOneTime, type OneTime, peekOneTime } from '../../domain/people/one-time.ts';
+import { endSession, findSession, findSessionById, type LiveSession } from '../../domain/people/sessions.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { sessionCookie } from '../../kernel/session-cookie.ts';
 import type { StandingGuard } from '../standing.ts';
@@ -34,24 +30,17 @@ export const operatorSessions = (db: Db, clock: Clock, standing: StandingGuard, 
   },
   async take(code: string, origin: Origin) {
     return db.transaction().execute(async (tx) => {
+      // The account first, as whoever ends its sessions does: what has ended by then is seen to have ended.
+      const accountId = (await peekOneTime(tx, 'HAND_OVER', code))?.accountId ?? null;
+      if (accountId === null) return null;
+      await lockAccount(tx, accountId);
       const once = await consumeOneTime(tx, 'HAND_OVER', code);
       const handed = once === null ? null : await handedOver(tx, once);
       if (handed === null) return null;
       const { account, method, mfaAt, expiresAt } = handed;
       const lifetime = (expiresAt.getTime() - clock.now().getTime()) / 1_000;
-      const opened = await openSession(tx, {
-        accountId: account.id,
-        method,
-        mfaAt,
-        ip: origin.ip,
-        userAgent: 'Operations',
-        lifetime,
-      });
-      await noteSessions(tx, { actor: account.principal, ...origin }, account.id, 'SIGNED_IN', {
-        method,
-        session: opened.id,
-      });
-      return opened;
+      const begun = { account, method, mfaAt, ip: origin.ip, userAgent: 'Operations', lifetime };
+      return beginSession(tx, begun, origin);
     });
   },
   async end(key: string, origin: Origin) {

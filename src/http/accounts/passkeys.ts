@@ -23,7 +23,7 @@ import { ASK_FIRST, cachedText } from '../cached.ts';
 import { type AnyContext, inTransaction, type Services } from '../context.ts';
 import type { Register } from '../route.ts';
 import { answer, bodyRefusals, jsonOf, one, refusals } from '../schemas/envelope.ts';
-import { beginSession, type Proof } from './begin-session.ts';
+import { enter, type Proof } from './begin-session.ts';
 import { formOf } from './form.ts';
 import { ownAuthor, ownSession, whenOwn } from './own-session.ts';
 import { assertFromOwnPage, keepSession, landingOf, sessionOf } from './page-session.ts';
@@ -152,7 +152,7 @@ async function enterBy(c: AnyContext, services: Services, passkey: PasskeyRow, c
       return null;
     }
     const proof: Proof = { account, method: 'PASSKEY', mfaAt: services.clock.now() };
-    if (present?.account.id !== account.id) return { proof, opened: await beginSession(tx, c, services, proof) };
+    if (present?.account.id !== account.id) return { proof, opened: await enter(tx, c, services, proof) };
     await markSecondFactor(tx, present.id);
     await noteSessions(tx, author, account.id, 'SECOND_FACTOR_GIVEN', { session: present.id, by: 'PASSKEY' });
     return { proof, opened: null };

@@ -1,14 +1,24 @@
 import type { Tx } from '../../db/client.ts';
-import { lockAccount, needsSecondFactor, takeTimeStep, updateAccount } from '../../domain/people/accounts.ts';
+import type { Author } from '../../domain/audit/record.ts';
+import {
+  type AccountRow,
+  codePauseOf,
+  countWrongCodeOf,
+  lockAccount,
+  needsSecondFactor,
+  takeTimeStep,
+  updateAccount,
+} from '../../domain/people/accounts.ts';
 import { noteSessions } from '../../domain/people/administer.ts';
 import { assertMayChangeFactors, mayChangeFactors } from '../../domain/people/factors.ts';
 import { hasPasskey } from '../../domain/people/passkeys.ts';
-import { countWrongCode, type LiveSession, markSecondFactor } from '../../domain/people/sessions.ts';
+import { countWrongCode, findSessionById, type LiveSession, markSecondFactor } from '../../domain/people/sessions.ts';
 import { challengePage, passkeyChallengePage, setUpPage, signInAgainPage } from '../../web/account-page.ts';
 import { SIGN_IN_POLICY } from '../../web/layout.ts';
 import { passkeyFactor, passkeyInstead } from '../../web/sign-in-parts.ts';
 import { type AnyContext, inTransaction, type Services } from '../context.ts';
 import { answerForm } from './form.ts';
+import { mailSecondFactorPaused } from './mail.ts';
 import { newTotpSecret, qrOf, stepOf } from './totp.ts';
 
 /** The second factor of an account: set up once, then asked for at every sign-in, and again for acts on money. */
@@ -61,16 +71,45 @@ export async function takeCode(
   const code = (form.get('code') ?? '').replaceAll(' ', '');
   const offered = services.secrets.open(contextOf(session.account.id), form.get('sealed') ?? '');
   const author = { actor: session.account.principal, requestId: c.get('requestId'), ip: c.get('ip') };
-  const counted = await inTransaction(services, async (tx) => {
-    const took = await takeOnce(tx, services, session, { code, offered });
-    const event = took === null ? 'SECOND_FACTOR_REFUSED' : took;
-    if (took === null) await countWrongCode(tx, session.id);
+  const took = await inTransaction(services, async (tx) => {
+    const account = await lockAccount(tx, session.account.id);
+    // Of many codes at once, those that waited for the lock find what the ones before have ended.
+    if ((await findSessionById(tx, session.id)) === null) return 'SIGNED_OUT';
+    const pause = account.totp_secret === null ? 0 : await codePauseOf(tx, account.id);
+    if (pause > 0) return { pause };
+    const event = await takeOnce(tx, services, session, { code, offered });
+    await noteSessions(tx, author, account.id, event ?? 'SECOND_FACTOR_REFUSED', { session: session.id });
+    if (event === null) await countWrong(tx, session, account, author);
     else await markSecondFactor(tx, session.id);
-    await noteSessions(tx, author, session.account.id, event, { session: session.id });
-    return took !== null;
+    return event;
   });
   services.standing.changed(session.account.principal);
-  return counted ? null : secondFactorPage(c, services, session, WRONG, offered);
+  if (took === null) return secondFactorPage(c, services, session, WRONG, offered);
+  if (took === 'SIGNED_OUT') return c.redirect('/sign-in', 303);
+  return typeof took === 'string' ? null : pausedPage(c, services, session, took.pause);
+}
+
+/** For the session, which ends with the fifth, and for the account: sessions cost nothing to who can read somebody's mail. */
+async function countWrong(tx: Tx, session: LiveSession, account: AccountRow, author: Author): Promise<void> {
+  await countWrongCode(tx, session.id);
+  // Of a secret that is being set up nothing can be guessed.
+  if (account.totp_secret === null) return;
+  const { pause, isFirst } = await countWrongCodeOf(tx, account.id);
+  if (pause > 0) await noteSessions(tx, author, account.id, 'SECOND_FACTOR_PAUSED', { seconds: pause });
+  if (isFirst) await mailSecondFactorPaused(tx, account);
+}
+
+/** 429, with the passkey as the other way. */
+async function pausedPage(c: AnyContext, services: Services, session: LiveSession, pause: number): Promise<Response> {
+  c.status(429);
+  c.header('Retry-After', String(pause));
+  const minutes = Math.ceil(pause / 60);
+  return secondFactorPage(
+    c,
+    services,
+    session,
+    `Too many wrong codes: none counts for ${minutes} minutes. A passkey does.`,
+  );
 }
 
 /** What happened; null: the code is wrong, or its time step was taken. The row is locked, so of two at once one counts. */

@@ -18,7 +18,7 @@ import { linkPage, mailSentPage, signInPage } from '../../web/sign-in-page.ts';
 import { otherWaysIn } from '../../web/sign-in-parts.ts';
 import { type AnyContext, inTransaction, type Services } from '../context.ts';
 import type { Register } from '../route.ts';
-import { beginSession, type Proof, welcome } from './begin-session.ts';
+import { enter, type Proof, welcome } from './begin-session.ts';
 import { answerForm, formOf, PAGE_ROUTE } from './form.ts';
 import { mailSignInLink } from './mail.ts';
 import { assertFromOwnPage, lacksSecondFactor, landingOf, sessionOf } from './page-session.ts';
@@ -59,7 +59,7 @@ export function registerSignIn(register: Register, services: Services): void {
     if (!account) throw new RoomyError('NOT_FOUND');
     // Two factors are taken as given: there is no phone to show them on.
     const proof: Proof = { account, method: 'DEMO', mfaAt: services.clock.now() };
-    return welcome(c, services, proof, await inTransaction(services, (tx) => beginSession(tx, c, services, proof)));
+    return welcome(c, services, proof, await inTransaction(services, (tx) => enter(tx, c, services, proof)));
   });
   for (const { place, kind } of LINKS) {
     const at = { path: `/${place}/{token}`, request: { params: Token } } as const;
@@ -118,7 +118,7 @@ async function signInBy(
     if (!account || !(await maySignIn(tx, account))) throw new RoomyError('NOT_FOUND');
     await withdrawOneTimes(tx, account.id, ['LINK', 'INVITATION']);
     const signedIn: Proof = { account, method: 'LINK', mfaAt: null };
-    return { proof: signedIn, opened: await beginSession(tx, c, services, signedIn) };
+    return { proof: signedIn, opened: await enter(tx, c, services, signedIn) };
   });
   return welcome(c, services, proof, opened);
 }

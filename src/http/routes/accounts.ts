@@ -7,8 +7,8 @@ import {
   deactivateAccount,
   endAllSessions,
   reactivateAccount,
-  resetAuthenticator,
 } from '../../domain/people/administer.ts';
+import { resetAuthenticator } from '../../domain/people/lost-phone.ts';
 import { changeAccount } from '../../domain/stays/change-account.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { mailEmailChanged, mailInvitation } from '../accounts/mail.ts';

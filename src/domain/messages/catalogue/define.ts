@@ -75,6 +75,8 @@ export interface Message<Event extends string = string, Key extends string = str
   readonly atAnyHour?: true;
   /** A person waits for it now: it takes nothing from what the recipient may get a day, and has as much for itself. */
   readonly countsApart?: true;
+  /** Whoever orders it sees to how many there are: no cap of the day counts it, so that nobody can use a person's day up. */
+  readonly isBounded?: true;
   /** Its rows are made ahead by the plan of reminders, and move with it. */
   readonly isPlanned?: true;
   /** Its row keeps the start of the task that the recipient read. */

@@ -25,6 +25,7 @@ import { reservationCancelled } from './reservation-cancelled.ts';
 import { reservationConfirmed } from './reservation-confirmed.ts';
 import { reservationRolledBack } from './reservation-rolled-back.ts';
 import { reviewRequest } from './review-request.ts';
+import { secondFactorPaused } from './second-factor-paused.ts';
 import { signInLink } from './sign-in-link.ts';
 import { systemAlert } from './system-alert.ts';
 import { taskAssigned } from './task-assigned.ts';
@@ -74,6 +75,7 @@ export const MESSAGES = [
   systemAlert,
   accountInvited,
   accountEmailChanged,
+  secondFactorPaused,
   signInLink,
 ] as const;
 

@@ -32,7 +32,7 @@ export const signInLink = defineMessage({
   to: { GUEST: TO, OWNER: TO, STAFF: TO, OPS: TO },
   variables: ['accountName', 'signInUrl'],
   atAnyHour: true,
-  countsApart: true,
+  isBounded: true,
   stillTrue: isLinkOpen,
   texts: {
     'sign-in-link.guest@1': TEXT,

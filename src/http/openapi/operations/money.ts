@@ -14,7 +14,7 @@ export const MONEY: OperationTexts = {
   },
   [`POST ${API}/approvals/:id`]: {
     id: 'decideApproval',
-    text: 'Answers a question, once. `APPROVE` lets what waits go on in the same transaction, with exactly the text, amount and property that were asked; `DECLINE` refuses it with `APPROVAL_DECLINED`. Never by who asked, nor by who did the work that is charged (`SECOND_PERSON_REQUIRED`), and not over the limit of the role (`APPROVAL_LIMIT_EXCEEDED`). A retry of the saga is no answer. `SAGA_IN_PROGRESS`: something else is at work on the stay; the question stays open. Who asked gets a message.',
+    text: 'Answers a question, once. `APPROVE` lets what waits go on in the same transaction, with exactly the text, amount and property that were asked; `DECLINE` refuses it with `APPROVAL_DECLINED`. Never by who asked, nor by who did the work that is charged, under whatever name or API key (`SECOND_PERSON_REQUIRED`), and not over the limit of the role (`APPROVAL_LIMIT_EXCEEDED`). A retry of the saga is no answer. `SAGA_IN_PROGRESS`: something else is at work on the stay; the question stays open. Who asked gets a message.',
   },
   [`GET ${API}/settings/approval-limits`]: {
     id: 'getApprovalLimits',

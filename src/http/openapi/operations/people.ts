@@ -125,7 +125,7 @@ export const PEOPLE: OperationTexts = {
   },
   [`DELETE ${ACCOUNTS}/:id/authenticator`]: {
     id: 'resetAccountAuthenticator',
-    text: 'Forgets the authenticator app of an account, for somebody who has lost the phone. All sessions end; ADMIN, FINANCE and OPS set up a new one at the next sign-in.',
+    text: 'Forgets the authenticator app and the passkeys of an account, for somebody who has lost the phone. All sessions end, and links that are on their way; ADMIN, FINANCE and OPS set up a new one at the next sign-in.',
   },
   [`GET ${API}/me/sessions`]: {
     id: 'listMySessions',
