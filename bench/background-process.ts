@@ -34,6 +34,7 @@ const delivery = {
   secrets: createTextSeal([]),
   links: createLinkSeal([], systemClock),
   publicUrl: 'https://roomy.example',
+  agencyTimeZone: 'Asia/Dubai',
   log: createLogger('bench', 'silent'),
 };
 const messengers = { mailbox: { EMAIL: mailbox, SMS: mailbox }, mail: { EMAIL: smtp, SMS: mailbox } };

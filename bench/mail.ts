@@ -73,6 +73,7 @@ async function delivery(): Promise<number> {
     secrets: createTextSeal([]),
     links: createLinkSeal([], systemClock),
     publicUrl: 'https://roomy.example',
+    agencyTimeZone: 'Asia/Dubai',
     log: createLogger('bench', 'silent'),
   };
   const began = performance.now();

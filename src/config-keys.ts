@@ -127,6 +127,8 @@ const Issuer = z.strictObject({
       scopes: z.strictObject({ claim, values: z.record(claim, claim) }).optional(),
     })
     .refine(({ role, scopes }) => role !== undefined || scopes !== undefined),
+  /** Values of `amr` or `acr` that mean two factors; with `auth_time` they are what step-up asks for. */
+  secondFactors: z.array(claim).max(20).default(['mfa', 'hwk', 'otp']),
 });
 /** Somebody else whose tokens count, by the keys that it publishes. */
 export type TrustedIssuer = z.infer<typeof Issuer>;

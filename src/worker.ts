@@ -33,10 +33,10 @@ async function main(): Promise<void> {
   const mailbox = createDevMailbox((messages) => storeDevMail(db, messages));
   const { messengers, close: closeMessengers } = await openMessengers(config.channels, mailbox, log);
   const sender = createWebhookSender({ clock: systemClock, allowed: config.webhooks.allowed });
-  const { opsEmail, publicUrl, messageCaps: caps } = config;
+  const { opsEmail, publicUrl, agencyTimeZone, messageCaps: caps } = config;
   const secrets = createTextSeal(config.sealKeys);
   const links = createLinkSeal(config.sealKeys, systemClock);
-  const delivery = { db, messengers, opsEmail, publicUrl, secrets, links, caps, log };
+  const delivery = { db, messengers, opsEmail, publicUrl, agencyTimeZone, secrets, links, caps, log };
   const steps = { concurrency: config.workerConcurrency, execute: engine.execute };
   const parts = {
     db,

@@ -14,7 +14,7 @@ import { RoomyError } from '../kernel/errors.ts';
 import { ID_PATTERN } from '../kernel/ids.ts';
 import { ROLES, type Role } from '../kernel/roles.ts';
 import type { Caller } from './caller.ts';
-import { claimOf, createIssuers, grantOf, type Issuer } from './issuers.ts';
+import { claimOf, createIssuers, grantOf, type Issuer, secondFactorAt } from './issuers.ts';
 
 export { type Caller, ROLES, type Role };
 
@@ -193,7 +193,10 @@ function callerFrom(payload: JWTPayload): Caller {
 function callerOfOther(issuer: Issuer, payload: JWTPayload): Caller {
   const subject = subjectOf(claimOf(payload, issuer.claims.subject));
   const grant = grantOf(issuer, payload);
-  if ('role' in grant) return { kind: 'person', principal: subject, role: grant.role };
+  if ('role' in grant) {
+    const provider = { mfaAt: secondFactorAt(issuer, payload) };
+    return { kind: 'person', principal: subject, role: grant.role, provider };
+  }
   return { kind: 'service', principal: `service:${issuer.name}:${subject}`, scopes: grant.scopes };
 }
 

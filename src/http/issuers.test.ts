@@ -48,6 +48,7 @@ beforeAll(async () => {
       role: { claim: 'groups', values: { 'roomy-admins': 'ADMIN', 'roomy-agents': 'AGENT' } },
       scopes: { claim: 'scp', values: { 'stays.read': 'reservations:read', 'stays.write': 'reservations:write' } },
     },
+    secondFactors: ['mfa', 'urn:example:strong'],
   };
 });
 afterAll(() => new Promise((resolve) => server.close(resolve)));
@@ -98,9 +99,38 @@ const own = (): string => {
 
 describe('a token of a trusted issuer', () => {
   it('names a person by the claims that we have named', async () => {
-    expect(await of(forge())).toEqual({ kind: 'person', principal: 'agent-1', role: 'AGENT' });
+    expect(await of(forge())).toEqual({
+      kind: 'person',
+      principal: 'agent-1',
+      role: 'AGENT',
+      provider: { mfaAt: null },
+    });
     expect(await of(forgeBy(signerOf(curve), { ...good(), groups: 'roomy-admins' }))).toMatchObject({ role: 'ADMIN' });
     expect(asked).toEqual(['/keys']);
+  });
+
+  it('S3: has a second factor of the time that it says, if it says one of the ways that we have named', async () => {
+    const now = Math.floor(NOW / 1000);
+    const given = async (claims: object) => {
+      const caller = await of(forge(claims));
+      return caller.kind === 'person' ? (caller.provider?.mfaAt?.getTime() ?? null) : undefined;
+    };
+    const at = now - 300;
+    expect(await given({ auth_time: at, amr: ['pwd', 'mfa'] })).toBe(at * 1000);
+    expect(await given({ auth_time: at, acr: 'urn:example:strong' })).toBe(at * 1000);
+    for (const claims of [
+      { amr: ['mfa'] },
+      { auth_time: at },
+      { auth_time: at, amr: ['pwd', 'otp'] },
+      { auth_time: at, amr: 'mfa' },
+      { auth_time: at, amr: [['mfa']], acr: ['mfa'] },
+      { auth_time: String(at), amr: ['mfa'] },
+      { auth_time: now + 1, amr: ['mfa'] },
+      { auth_time: -1, amr: ['mfa'] },
+      { auth_time: null, amr: ['mfa'] },
+    ]) {
+      expect(await given(claims), JSON.stringify(claims)).toBeNull();
+    }
   });
 
   it('J12: names a service client in a name space of its own, by the scopes that we have named', async () => {
@@ -127,7 +157,8 @@ describe('a token of a trusted issuer', () => {
 
   it('J11: has no right by our own claims', async () => {
     const ours = { sub: 'admin-1', role: 'ADMIN', scope: 'reservations:read', sid: 'session-1' };
-    expect(await of(forge({ ...ours, groups: [] }))).toEqual({ kind: 'person', principal: 'agent-1', role: null });
+    const nobody = { kind: 'person', principal: 'agent-1', role: null, provider: { mfaAt: null } };
+    expect(await of(forge({ ...ours, groups: [] }))).toEqual(nobody);
     await refused(forge({ sub: 'admin-1', roomy_id: undefined }));
   });
 

@@ -85,6 +85,21 @@ export function grantOf(
   return { role };
 }
 
+/**
+ * When a second factor was given, by the word of the provider: `auth_time` counts only together with a way of signing in that
+ * is configured as two factors. Null: it does not say, or says a time after that of the token.
+ */
+export function secondFactorAt(
+  { secondFactors }: Pick<TrustedIssuer, 'secondFactors'>,
+  payload: JWTPayload,
+): Date | null {
+  const [at, amr, acr] = ['auth_time', 'amr', 'acr'].map((name) => claimOf(payload, name));
+  const ways: readonly unknown[] = [...(Array.isArray(amr) ? amr : []), acr];
+  if (!ways.some((way) => typeof way === 'string' && secondFactors.includes(way))) return null;
+  const isBefore = typeof at === 'number' && Number.isSafeInteger(at) && at > 0 && at <= (payload.iat ?? 0);
+  return isBefore ? new Date(at * 1000) : null;
+}
+
 /** Our values of what a claim holds: a text of words, or an array. */
 function mapped<Value extends string>(
   payload: JWTPayload,

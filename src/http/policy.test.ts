@@ -31,6 +31,7 @@ describe('the policy table', () => {
       'POST /approvals/:token/approve',
       'POST /approvals/:token/decline',
       'GET /reports/:token',
+      'GET /stay/:token',
       'GET /offers/:token',
       'POST /offers/:token/accept',
       'POST /offers/:token/decline',

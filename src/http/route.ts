@@ -8,13 +8,14 @@ import { type Kept, keyOf, type Once, serveOnce } from './idempotent.ts';
 import { limitClassOf } from './limits.ts';
 import { csvOrJsonBody, isCsv } from './middleware/csv-body.ts';
 import { emptyBody } from './middleware/empty-body.ts';
-import { guard } from './middleware/guard.ts';
+import { assertSteppedUpFor, guard } from './middleware/guard.ts';
 import { jsonBody, refuseCardDataAround } from './middleware/json-body.ts';
 import { NO_QUERY, parametersOf, strictQuery } from './middleware/strict-query.ts';
-import { endpointName, needsStepUp, policyOf } from './policy.ts';
+import { endpointName, policyOf } from './policy.ts';
 import { namesRecords, referencesOf } from './references.ts';
 import { createRefusalTrail } from './refusal-trail.ts';
 import { holdsSecret } from './secrets.ts';
+import { mayNeedStepUp } from './step-up.ts';
 import { isPageForPeople } from './tracking.ts';
 
 /** A route's context, with `valid()` typed by its schemas. */
@@ -49,7 +50,7 @@ type MutationMethod = 'post' | 'put' | 'patch' | 'delete';
 export function createRegister(app: App, services: Services, verify: TokenVerifier): Register {
   const trail = createRefusalTrail(services);
   const register = (route: RouteConfig, kind: RouteKind, serve: Serve) => {
-    const pattern = route.path.replaceAll(/\{(.+?)\}/g, ':$1');
+    const pattern = patternOf(route);
     const endpoint = endpointName(route.method, pattern);
     const policy = policyOf(route.method, pattern);
     assertKind(endpoint, kind, policy === 'anonymous');
@@ -67,7 +68,7 @@ export function createRegister(app: App, services: Services, verify: TokenVerifi
           ...(kind === 'mutation' ? MUTATION_REFUSALS : ['VALIDATION_FAILED' as const]),
           ...(kind === 'mutation' && answersSecret(route) ? ['IDEMPOTENT_ANSWER_LOST' as const] : []),
           ...(isReadAsBody(route) ? ['CARD_DATA_FORBIDDEN' as const] : []),
-          ...(policy !== 'anonymous' && needsStepUp(policy) ? ['STEP_UP_REQUIRED' as const] : []),
+          ...(policy !== 'anonymous' && mayNeedStepUp(policy) ? ['STEP_UP_REQUIRED' as const] : []),
           ...(isBounded ? ['REFERENCE_NOT_FOUND' as const] : []),
           ...(route.responses[202] === undefined ? [] : SAGA_REFUSALS),
           ...(limit === null ? [] : ['RATE_LIMITED' as const]),
@@ -84,13 +85,18 @@ export function createRegister(app: App, services: Services, verify: TokenVerifi
       const answer = serve as (c: AnyContext, once: Once) => Promise<Kept>;
       const secret = answersSecret(route);
       const references = referencesOf(route, endpointName(route.method, route.path));
-      register(route, 'mutation', (c) =>
-        serveOnce(c, services, { secret, references, body: bodyOf(c, route) }, (once) => answer(c, once)),
-      );
+      const policy = policyOf(route.method, patternOf(route));
+      register(route, 'mutation', async (c) => {
+        const body = bodyOf(c, route);
+        await assertSteppedUpFor(c, services, policy, body);
+        return serveOnce(c, services, { secret, references, body }, (once) => answer(c, once));
+      });
     },
     unkeyed: (route: RouteConfig, serve: unknown) => register(route, 'unkeyed', serve as Serve),
   });
 }
+
+const patternOf = ({ path }: RouteConfig): string => path.replaceAll(/\{(.+?)\}/g, ':$1');
 
 const answersSecret = ({ responses }: RouteConfig): boolean =>
   Object.entries(responses).some(
@@ -123,7 +129,7 @@ function middlewareOf(
   kind: RouteKind,
   guarded: MiddlewareHandler<AppEnv>,
 ): MiddlewareHandler<AppEnv>[] {
-  const pattern = route.path.replaceAll(/\{(.+?)\}/g, ':$1');
+  const pattern = patternOf(route);
   // A route that says nothing about its query takes none.
   const parameters = parametersOf(route.request?.query ?? NO_QUERY, endpointName(route.method, pattern));
   const page = kind === 'read' && isPageForPeople(route);

@@ -139,7 +139,12 @@ describe('JWT_ISSUERS', () => {
 
   it('are read with their defaults', () => {
     expect(read({ ...keys, JWT_ISSUERS: JSON.stringify([issuer]) }).jwt.issuers).toEqual([
-      { ...issuer, maxLifetimeSeconds: 3_600, claims: { ...issuer.claims, subject: 'sub' } },
+      {
+        ...issuer,
+        maxLifetimeSeconds: 3_600,
+        claims: { ...issuer.claims, subject: 'sub' },
+        secondFactors: ['mfa', 'hwk', 'otp'],
+      },
     ]);
     expect(read(keys).jwt.issuers).toEqual([]);
   });

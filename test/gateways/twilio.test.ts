@@ -56,6 +56,7 @@ const deliver = (messenger: Messenger) => {
     secrets: createTextSeal([]),
     links: createLinkSeal([], systemClock),
     publicUrl: 'https://roomy.example',
+    agencyTimeZone: 'Asia/Dubai',
     log,
   });
 };

@@ -6,6 +6,7 @@ import { SCOPES } from '../../src/http/policy.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { pairOf } from '../setup/forge.ts';
 import { API, addReservation, at, type Call, countRows, type Http, JWT, seed, startHttp } from './harness.ts';
+import { addPerson } from './people.ts';
 
 /** Keys of machines, from the form to the digest in the table. */
 
@@ -286,6 +287,26 @@ describe('the keys of our tokens', () => {
     const tag = answer.headers.get('etag') ?? '';
     const again = await http.call('GET', '/.well-known/jwks.json', { as: null, headers: { 'if-none-match': tag } });
     expect(again.status).toBe(304);
+  });
+});
+
+describe('the maker of an API key', () => {
+  it('may be sent away: the key is the agency’s and goes on, and the list says how its maker stands', async () => {
+    const maker = await addPerson(http.db, 'ADMIN');
+    const made = await make({}, { sub: maker.principal });
+    const [id, key] = [String(at(made.body, 'data', 'id')), String(at(made.body, 'data', 'key'))];
+    expect(at(made.body, 'data', 'maker')).toEqual({ role: 'ADMIN', isActive: true });
+    await http.db
+      .updateTable('account')
+      .set({ role: 'OPS', status: 'DEACTIVATED' })
+      .where('id', '=', maker.id)
+      .execute();
+    const list = await http.call('GET', `${API}/api-keys`);
+    const listed = (list.body['data'] as readonly { readonly id: string }[]).find((one) => one.id === id);
+    for (const shown of [listed, at((await http.call('GET', `${API}/api-keys/${id}`)).body, 'data')])
+      expect(shown).toMatchObject({ createdBy: maker.principal, maker: { role: 'OPS', isActive: false } });
+    expect((await use(key)).status).toBe(200);
+    expect(at((await make()).body, 'data', 'maker')).toBeNull();
   });
 });
 

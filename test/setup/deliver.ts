@@ -16,6 +16,7 @@ export function mailboxDeps(db: Db, publicUrl = 'https://roomy.example'): Delive
     messengers: { EMAIL: mailbox, SMS: mailbox },
     opsEmail: 'ops@roomy.example',
     publicUrl,
+    agencyTimeZone: 'Asia/Dubai',
     secrets: createTextSeal(JWT.keys),
     links: createLinkSeal(JWT.keys, systemClock),
     log: createLogger('test', 'silent'),

@@ -111,6 +111,7 @@ async function deliver(): Promise<void> {
       secrets: createTextSeal([]),
       links: createLinkSeal([], systemClock),
       publicUrl: 'https://roomy.example',
+      agencyTimeZone: 'Asia/Dubai',
       log,
     })) > 0
   );

@@ -45,6 +45,8 @@ export interface DeliveryDeps {
   readonly opsEmail: string;
   /** Of the API, as people reach it, for links in mails. */
   readonly publicUrl: string;
+  /** IANA; of moments in messages that are about no property. */
+  readonly agencyTimeZone: string;
   /** Opens the links of sign-ins, which lie sealed in their rows. */
   readonly secrets: TextSeal;
   /** Makes the links of guests to their stays. */
@@ -211,7 +213,6 @@ function prepareSafely(
 function prepare(row: ClaimedNotification, read: Known, deps: DeliveryDeps): Prepared | Verdict {
   const facts = withStayLink(withOpenedLink(read.facts.get(row.id), deps.secrets), deps.links);
   const conditions = read.conditions.get(row.id);
-  const { texts } = read;
   // Only a crash in every attempt gets here: this row may be what kills the process.
   if (row.attempts - row.waits > MAX_ATTEMPTS) return { status: 'FAILED', reason: 'LEASE_EXPIRED' };
   const template = templateOf(row.template);
@@ -228,7 +229,7 @@ function prepare(row: ClaimedNotification, read: Known, deps: DeliveryDeps): Pre
   const to = row.channel === 'SMS' ? canonicalPhone(address) : (canonicalEmail(address) ?? address);
   if (to === null) return { status: 'FAILED', reason: 'INVALID_PHONE' };
 
-  const text = textToSend(offerText(row.template, facts), facts.locale, texts);
+  const text = textToSend(offerText(row.template, facts), facts.locale, read.texts);
   if (!text) return { status: 'RETRY', reason: 'UNKNOWN_TEMPLATE' };
   if (facts.requireTranslation === true && isForeign(text, facts.locale)) {
     return { status: 'BLOCKED', reason: `MISSING_TRANSLATION ${facts.locale}` };
@@ -236,7 +237,7 @@ function prepare(row: ClaimedNotification, read: Known, deps: DeliveryDeps): Pre
   const behind = heldForAccess(text, row.recipientType, facts, conditions.now);
   if (behind) return behind;
   // One that has waited, for a worker perhaps, offers nothing that is over by now.
-  const atSending = { ...facts, dueAt: conditions.now };
+  const atSending = { ...facts, timeZone: facts.timeZone ?? deps.agencyTimeZone, dueAt: conditions.now };
   const names = variablesOf([...text.subject, ...text.message]);
   const rendered = renderMessage(text, row.channel, valuesOf(atSending, text.locale, deps.publicUrl, names));
   if ('missing' in rendered) return withoutValues(rendered.missing, facts.orderedAt, conditions.now);

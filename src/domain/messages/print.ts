@@ -16,7 +16,7 @@ export interface Printer {
   readonly times: ReturnType<typeof stayTimes> | null;
   /** `1 June 2027` of an ISO date. */
   readonly day: (date: string) => string;
-  /** `Monday 31 May 2027 at 15:00 (Asia/Dubai)` at the property; null without an instant or a property. */
+  /** `Monday 31 May 2027 at 15:00 (Asia/Dubai)` at the property, or at the agency; null without an instant or a zone. */
   readonly moment: (at: Date | null) => string | null;
   /** `15:00 (Asia/Dubai)`, with its day where that is not `beside`, the day that the text names already. */
   readonly wallClock: (at: LocalMoment | undefined, beside: string | null) => string | null;

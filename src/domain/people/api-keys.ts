@@ -6,6 +6,7 @@ import { newId, newSecret } from '../../kernel/ids.ts';
 import { sha256OfBytes } from '../../kernel/json.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
+import type { AccountRole } from './accounts.ts';
 
 /**
  * Keys of machines: named, scoped, ending, and kept as a digest only. The key itself is shown once, when it is made. These are
@@ -49,12 +50,22 @@ export interface ApiKeyFields {
 export type ApiKeyView = ReturnType<typeof apiKeyView>;
 export type ApiKeyWithSecret = ApiKeyView & { readonly key: string };
 
-const apiKeyView = (row: Selectable<Database['api_key']>) => ({
+/** Who made a key, as they stand now: the key is the agency's and goes on without them. Null: nobody with an account. */
+interface Maker {
+  readonly role: AccountRole;
+  readonly isActive: boolean;
+}
+const maker =
+  sql<Maker | null>`(SELECT json_build_object('role', a.role, 'isActive', a.status = 'ACTIVE' AND coalesce(m.active, true))
+  FROM account a LEFT JOIN staff m ON m.id = a.staff_id WHERE a.principal = api_key.created_by)`.as('maker');
+
+const apiKeyView = (row: Selectable<Database['api_key']> & { readonly maker: Maker | null }) => ({
   id: row.id,
   name: row.name,
   prefix: row.prefix,
   scopes: row.scopes,
   createdBy: row.created_by,
+  maker: row.maker,
   createdAt: row.created_at.toISOString(),
   expiresAt: row.expires_at.toISOString(),
   lastUsedAt: row.last_used_at?.toISOString() ?? null,
@@ -77,6 +88,7 @@ export async function createApiKey(tx: Tx, fields: ApiKeyFields, now: Date, auth
       expires_at: new Date(fields.expiresAt),
     })
     .returningAll()
+    .returning(maker)
     .executeTakeFirstOrThrow();
   await note(tx, row, 'API_KEY_CREATED', fieldsOf(fields), author);
   return { ...apiKeyView(row), key };
@@ -84,7 +96,10 @@ export async function createApiKey(tx: Tx, fields: ApiKeyFields, now: Date, auth
 
 /** A page of keys, newest first, those that have ended too. */
 export async function listApiKeys(db: Db, page: PageRequest): Promise<Page<ApiKeyView>> {
-  let query = db.selectFrom('api_key').selectAll().select(exactInstant('created_at').as('position_at'));
+  let query = db
+    .selectFrom('api_key')
+    .selectAll()
+    .select([maker, exactInstant('created_at').as('position_at')]);
   if (page.after) query = query.where(isAfter('created_at', 'id', page.after));
   const rows = await query
     .orderBy('created_at', 'desc')
@@ -96,7 +111,7 @@ export async function listApiKeys(db: Db, page: PageRequest): Promise<Page<ApiKe
 
 /** The key without what it is. Throws `NOT_FOUND`. */
 export async function getApiKey(db: Db, id: string): Promise<ApiKeyView> {
-  const row = await db.selectFrom('api_key').selectAll().where('id', '=', id).executeTakeFirst();
+  const row = await db.selectFrom('api_key').selectAll().select(maker).where('id', '=', id).executeTakeFirst();
   if (!row) throw notFound();
   return apiKeyView(row);
 }
@@ -140,6 +155,7 @@ export async function rotateApiKey(
     })
     .where('id', '=', id)
     .returningAll()
+    .returning(maker)
     .executeTakeFirstOrThrow();
   await note(tx, row, 'API_KEY_ROTATED', ['expiresAt', 'key'], author);
   return { ...apiKeyView(row), key };

@@ -71,9 +71,17 @@ export function registerAccountPages(register: Register, services: Services): vo
 }
 
 function registerEndings(register: Register, services: Services): void {
-  const ending = async (c: AnyContext, end: (session: LiveSession) => Promise<boolean>): Promise<Response> => {
+  /** `mayEnd`: what a session may end in which a second factor has still to be given; that is nothing but itself. */
+  const ending = async (
+    c: AnyContext,
+    mayEnd: (session: LiveSession) => boolean,
+    end: (session: LiveSession) => Promise<boolean>,
+  ): Promise<Response> => {
     assertFromOwnPage(c, services);
     const session = await sessionOf(c, services);
+    if (session !== null && lacksSecondFactor(session) && !mayEnd(session)) {
+      return c.redirect('/account/second-factor', 303);
+    }
     const isOver = session === null || (await end(session));
     if (session !== null) services.standing.changed(session.account.principal);
     if (isOver) dropSession(c, services);
@@ -90,25 +98,34 @@ function registerEndings(register: Register, services: Services): void {
       await noteSessions(tx, author(c, session), session.account.id, 'SESSIONS_ENDED', { ended: 1, session: id });
     });
   register.unkeyed(page('post', '/sign-out'), (c) =>
-    ending(c, async (session) => {
-      await endThat(c, session, session.id);
-      return true;
-    }),
+    ending(
+      c,
+      () => true,
+      async (session) => {
+        await endThat(c, session, session.id);
+        return true;
+      },
+    ),
   );
-  register.unkeyed(endOne, (c) =>
-    ending(c, async (session) => {
-      const { id } = c.req.valid('param');
+  register.unkeyed(endOne, (c) => {
+    const { id } = c.req.valid('param');
+    const isOwn = (session: LiveSession): boolean => id === session.id;
+    return ending(c, isOwn, async (session) => {
       await endThat(c, session, id);
-      return id === session.id;
-    }),
-  );
+      return isOwn(session);
+    });
+  });
   register.unkeyed(page('post', '/sign-out/everywhere'), (c) =>
-    ending(c, async (session) => {
-      await inTransaction(services, (tx) =>
-        endAllSessions(tx, session.account, 'SIGNED_OUT_EVERYWHERE', author(c, session)),
-      );
-      return true;
-    }),
+    ending(
+      c,
+      () => false,
+      async (session) => {
+        await inTransaction(services, (tx) =>
+          endAllSessions(tx, session.account, 'SIGNED_OUT_EVERYWHERE', author(c, session)),
+        );
+        return true;
+      },
+    ),
   );
 }
 

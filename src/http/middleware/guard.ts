@@ -1,11 +1,12 @@
 import type { MiddlewareHandler } from 'hono';
 import { RoomyError } from '../../kernel/errors.ts';
 import type { Caller, TokenVerifier } from '../auth.ts';
-import type { AnyContext, AppEnv, Services } from '../context.ts';
+import { type AnyContext, type AppEnv, callerOf, type Services } from '../context.ts';
 import { admit, admitFailure, type LimitClass } from '../limits.ts';
-import { isSteppedUp, type Policy, type PolicyEntry, permits } from '../policy.ts';
+import { type PolicyEntry, permits } from '../policy.ts';
 import type { RefusalTrail } from '../refusal-trail.ts';
 import { assertStillInForce } from '../standing.ts';
+import { alwaysNeedsStepUp, isSteppedUp, needsStepUpFor } from '../step-up.ts';
 import { callerByTicket, takesTicket } from '../stream-ticket.ts';
 
 export interface GuardParts {
@@ -45,7 +46,7 @@ async function pass(c: AnyContext, { deps, verify }: GuardParts, { pattern, poli
       details: { permission: policy.permission },
     });
   }
-  if (!isSteppedUp(policy, caller, deps.clock.now())) await assertSteppedUp(deps, policy, caller);
+  if (alwaysNeedsStepUp(policy)) await assertSteppedUp(deps, caller);
 }
 
 async function identify(c: AnyContext, deps: Services, verify: TokenVerifier, pattern: string): Promise<Caller> {
@@ -58,9 +59,24 @@ async function identify(c: AnyContext, deps: Services, verify: TokenVerifier, pa
   }
 }
 
+/** For the routes whose body says whether they are an act that needs a fresh second factor. Throws `STEP_UP_REQUIRED`. */
+export async function assertSteppedUpFor(
+  c: AnyContext,
+  deps: Services,
+  policy: PolicyEntry,
+  body: unknown,
+): Promise<void> {
+  if (policy !== 'anonymous' && needsStepUpFor(policy, body)) await assertSteppedUp(deps, callerOf(c));
+}
+
 /** It may have been given a moment ago, at another process: the books are read before somebody is refused. */
-async function assertSteppedUp(deps: Services, policy: Policy, caller: Caller): Promise<void> {
+async function assertSteppedUp(deps: Services, caller: Caller): Promise<void> {
+  if (isSteppedUp(caller, deps.clock.now())) return;
   deps.standing.forget(caller.principal);
-  if (isSteppedUp(policy, await deps.standing.inForce(caller), deps.clock.now())) return;
-  throw new RoomyError('STEP_UP_REQUIRED', { details: { page: `${deps.publicUrl}/account/second-factor` } });
+  if (isSteppedUp(await deps.standing.inForce(caller), deps.clock.now())) return;
+  // Where somebody else signs people in, it is there that they give it.
+  const isOurs = caller.kind === 'person' && caller.provider === undefined;
+  throw new RoomyError('STEP_UP_REQUIRED', {
+    ...(isOurs ? { details: { page: `${deps.publicUrl}/account/second-factor` } } : {}),
+  });
 }

@@ -1,4 +1,5 @@
 import { z } from '@hono/zod-openapi';
+import { ROLES } from '../../kernel/roles.ts';
 import { SCOPES } from '../policy.ts';
 import { secret } from '../secrets.ts';
 import { Instant, line } from './common.ts';
@@ -23,6 +24,10 @@ const apiKey = {
   prefix: z.string().openapi({ description: 'How the key begins, to tell it from others', example: 'rk_live_Zk3q' }),
   scopes: z.array(z.string()),
   createdBy: z.string(),
+  maker: z
+    .object({ role: z.enum(ROLES), isActive: z.boolean() })
+    .nullable()
+    .openapi({ description: 'How its maker stands now: the key goes on without them. Null: nobody with an account' }),
   createdAt: z.iso.datetime(),
   expiresAt: z.iso.datetime(),
   lastUsedAt: z.iso.datetime().nullable().openapi({ description: 'To the minute; null: never' }),

@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { INITIATORS } from '../../domain/finance/cancellation.ts';
 import { financialService } from '../../domain/finance/financial-service.ts';
 import { REFUND_STATUSES } from '../../domain/reservations/payment-status.ts';
+import { isOverride } from '../step-up.ts';
 import { Flag, GatewayId, Id, line, OnBehalfId, prose, reference } from './common.ts';
 import { paymentMoney } from './finance-terms.ts';
 
@@ -74,10 +75,6 @@ export const PROCESSED_EXAMPLE = {
   message: 'Payment processed successfully',
 };
 
-const isOverride = (body: {
-  readonly initiator?: string | undefined;
-  readonly refundPercentOverride?: number | undefined;
-}) => body.refundPercentOverride !== undefined || (body.initiator ?? 'GUEST') !== 'GUEST';
 export const CancelBody = z
   .strictObject({
     cancelledBy: OnBehalfId.optional().openapi({ description: 'For whom; who acts is the token’s subject' }),

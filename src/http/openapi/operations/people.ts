@@ -23,7 +23,7 @@ export const PEOPLE: OperationTexts = {
   },
   [`GET ${API}/api-keys`]: {
     id: 'listApiKeys',
-    text: `Every API key, also those that were revoked or have ended, by their \`prefix\`; what a key is cannot be read again. ${PAGED}`,
+    text: `Every API key, also those that were revoked or have ended, by their \`prefix\`; what a key is cannot be read again. A key goes on without who made it: \`maker\` says how they stand now. ${PAGED}`,
   },
   [`POST ${API}/api-keys`]: {
     id: 'createApiKey',
