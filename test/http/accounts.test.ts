@@ -183,6 +183,11 @@ describe('S4: the last administrator', () => {
       'LAST_ADMIN',
     );
     expect((await http.call('PATCH', `${API}/accounts/${last}`, { body: { name: 'Still here' } })).status).toBe(200);
+    // An administrator of the demo's data, whom nobody can sign in as, is no other one.
+    const madeUp = await addPerson(http.db, 'ADMIN');
+    await http.db.updateTable('account').set({ invited_by: 'demo' }).where('id', '=', madeUp.id).execute();
+    expect((await act(last, 'deactivate')).body.code).toBe('LAST_ADMIN');
+    expect((await act(madeUp.id, 'deactivate')).status).toBe(200);
   });
 });
 

@@ -1,4 +1,4 @@
-import { type Selectable, type SqlBool, sql } from 'kysely';
+import { type RawBuilder, type Selectable, type SqlBool, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { Database } from '../../db/schema.ts';
@@ -185,21 +185,23 @@ export async function countWrongCodeOf(
   return { pause: row.pause, isFirst: row.wrong_codes === MAX_WRONG_CODES };
 }
 
+/** The made-up people of the demo let nobody in where there is no one click. */
+export const isMadeUp: RawBuilder<SqlBool> = sql<SqlBool>`invited_by IS NOT DISTINCT FROM 'demo'`;
+
 /**
  * Locks the accounts of all active administrators, always in one order, so that of two who take each other's role away one
- * waits and is refused. Answers their ids.
+ * waits and is refused.
  */
-export async function lockAdmins(tx: Tx): Promise<readonly string[]> {
-  const rows = await tx
+export const lockAdmins = (tx: Tx) =>
+  tx
     .selectFrom('account')
-    .select('id')
+    .select(['id', isMadeUp.as('is_made_up')])
     .where('role', '=', literal('ADMIN'))
     .where('status', '=', literal('ACTIVE'))
     .orderBy('id')
     .forUpdate()
     .execute();
-  return rows.map(({ id }) => id);
-}
+export type Admins = Awaited<ReturnType<typeof lockAdmins>>;
 
 const DEMO_AUTHOR = 'demo';
 /** The made-up people of the demo who can be signed in by one click, in the order of their roles. None in production. */

@@ -6,6 +6,7 @@ import { assertVersion, type ExpectedVersions } from '../versions.ts';
 import {
   type AccountRole,
   type AccountRow,
+  type Admins,
   findAccountByPrincipal,
   insertAccount,
   lockAccount,
@@ -167,9 +168,11 @@ export const noteSessions = (
     body: { outcome: 'success', details: { id: accountId, ...details } },
   });
 
-/** Without one, nobody could invite the next. `admins`: the active ones, locked. */
-function assertNotLastAdmin(before: AccountRow, admins: readonly string[]): void {
-  if (admins.length === 1 && admins[0] === before.id) throw new RoomyError('LAST_ADMIN');
+/** Without one, nobody could invite the next: of those who can sign in, unless all are made up. `admins`: the active ones, locked. */
+function assertNotLastAdmin(before: AccountRow, admins: Admins): void {
+  const own = admins.find(({ id }) => id === before.id);
+  if (own && !admins.some((one) => one !== own && (own.is_made_up || !one.is_made_up)))
+    throw new RoomyError('LAST_ADMIN');
 }
 
 const hasLinks = ({ staffId, ownerId, guestId }: Links): boolean =>

@@ -3,7 +3,7 @@ import type { Db, Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { recordAudit } from '../audit/record.ts';
-import { type AccountRow, findAccountByEmail, insertAccount } from './accounts.ts';
+import { type AccountRow, findAccountByEmail, insertAccount, isMadeUp } from './accounts.ts';
 import { resetAuthenticator } from './lost-phone.ts';
 import { issueOneTime, withdrawOneTimes } from './one-time.ts';
 
@@ -71,8 +71,7 @@ async function hasActiveAdmin(tx: Tx): Promise<boolean> {
     .select(sql<SqlBool>`true`.as('found'))
     .where('role', '=', literal('ADMIN'))
     .where('status', '=', literal('ACTIVE'))
-    // The made-up one of the demo lets nobody in where there is no one click.
-    .where(sql<SqlBool>`invited_by IS DISTINCT FROM 'demo'`)
+    .where(sql<SqlBool>`NOT ${isMadeUp}`)
     .limit(1)
     .executeTakeFirst();
   return row !== undefined;
