@@ -140,6 +140,8 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`GET ${API}/tasks/:id`]: open('tasks:read', 'ADMIN', 'AGENT', 'OWNER', 'CLEANER', 'MAINTENANCE_STAFF'),
   [`POST ${API}/tasks/:id/start`]: people('tasks:work', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
   [`POST ${API}/tasks/:id/complete`]: people('tasks:work', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
+  // An owner's debt: for the roles that answer for money, and by two people where the owner has not said yes.
+  [`POST ${API}/tasks/:id/charge`]: people('charges:write', 'ADMIN', 'FINANCE'),
   [`PUT ${API}/tasks/:id/photos/:photoId`]: people('tasks:work', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
   [`GET ${API}/tasks/:id/photos/:photoId`]: people('tasks:work', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
   [`PATCH ${API}/tasks/:id`]: open('tasks:write', 'ADMIN', 'AGENT'),
@@ -266,6 +268,7 @@ export function policyOf(method: string, pattern: string): PolicyEntry {
 /** Acts on money, and on who may sign in: where the token was got for a session they need a second factor of the last minutes. */
 const STEP_UP: ReadonlySet<string> = new Set([
   'payouts:write',
+  'charges:write',
   'refunds:override',
   'refunds:settle',
   'differences:book',
