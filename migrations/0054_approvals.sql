@@ -73,9 +73,33 @@ CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON approval FOR EACH STATEMENT EXE
 
 -- Payouts to an account that was changed wait until then; null: nothing is waited for.
 ALTER TABLE owner ADD COLUMN payout_account_from timestamptz,
+  -- The account that was in force before the one that waits: it is put back if that one is refused.
+  ADD COLUMN payout_account_before text,
   -- The address before the latest changes of it, and when it was last changed: news of the account goes there.
   ADD COLUMN email_before text,
   ADD COLUMN email_changed_at timestamptz;
+
+-- What an owner is asked about a repair, beside who is asked: a yes is for this, and for nothing else. `title` null: asked before it
+-- was kept, and the text was changed by now, so that nobody knows to what the owner said yes.
+ALTER TABLE repair_approval ADD COLUMN property_id text REFERENCES property, ADD COLUMN title text, ADD COLUMN description text,
+  ADD COLUMN estimate_minor bigint, ADD COLUMN estimate_currency text;
+UPDATE repair_approval a SET property_id = t.property_id, description = t.description, estimate_minor = t.estimate_minor,
+    estimate_currency = t.estimate_currency,
+    title = CASE WHEN a.decided_at IS NULL OR NOT t.manual_fields && '{title,description}' THEN t.title END
+  FROM task t WHERE t.id = a.task_id;
+ALTER TABLE repair_approval ALTER COLUMN property_id SET NOT NULL,
+  ADD CONSTRAINT repair_is_named CHECK (title IS NOT NULL OR decided_at IS NOT NULL);
+
+-- Something else is asked only anew: by another link, and without the answer of before.
+CREATE FUNCTION repair_question_guard() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NEW.decided_at IS NOT NULL OR NEW.token = OLD.token THEN
+    RAISE EXCEPTION 'the owner was asked something else about task %', OLD.task_id USING ERRCODE = '23514';
+  END IF;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER repair_question_guard BEFORE UPDATE OF owner_id, property_id, title, description, estimate_minor, estimate_currency
+  ON repair_approval FOR EACH ROW EXECUTE FUNCTION repair_question_guard();
 
 -- Sagas that wait for a person already ask for an approval from now on: their amounts are not known here, so that a yes lets them
 -- look again, and ask with the amount.

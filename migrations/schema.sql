@@ -858,6 +858,7 @@ CREATE TABLE owner (
   created_at timestamp with time zone NOT NULL DEFAULT now(),
   payout_terms jsonb,
   payout_account_from timestamp with time zone,
+  payout_account_before text,
   email_before text,
   email_changed_at timestamp with time zone,
   CONSTRAINT owner_pkey PRIMARY KEY (id)
@@ -1062,9 +1063,15 @@ CREATE TABLE repair_approval (
   decided_by text,
   note text,
   created_at timestamp with time zone NOT NULL DEFAULT now(),
+  property_id text NOT NULL,
+  title text,
+  description text,
+  estimate_minor bigint,
+  estimate_currency text,
   CONSTRAINT repair_approval_pkey PRIMARY KEY (task_id),
   CONSTRAINT repair_approval_token_key UNIQUE (token),
-  CONSTRAINT repair_approval_check CHECK ((decided_at IS NULL) = (decided_by IS NULL))
+  CONSTRAINT repair_approval_check CHECK ((decided_at IS NULL) = (decided_by IS NULL)),
+  CONSTRAINT repair_is_named CHECK (title IS NOT NULL OR decided_at IS NOT NULL)
 );
 
 CREATE TABLE reservation (
@@ -1924,6 +1931,8 @@ ALTER TABLE recurrence_period ADD CONSTRAINT recurrence_period_recurrence_id_fke
     REFERENCES recurrence(id);
 ALTER TABLE recurrence_period ADD CONSTRAINT recurrence_period_task_id_fkey FOREIGN KEY (task_id) REFERENCES task(id);
 ALTER TABLE repair_approval ADD CONSTRAINT repair_approval_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES owner(id);
+ALTER TABLE repair_approval ADD CONSTRAINT repair_approval_property_id_fkey FOREIGN KEY (property_id)
+    REFERENCES property(id);
 ALTER TABLE repair_approval ADD CONSTRAINT repair_approval_task_id_fkey FOREIGN KEY (task_id) REFERENCES task(id);
 ALTER TABLE reservation ADD CONSTRAINT reservation_distribution_version_fkey FOREIGN KEY (distribution_version)
     REFERENCES income_distribution(version);
@@ -2642,6 +2651,17 @@ BEGIN
   RETURN NULL;
 END $function$;
 
+CREATE FUNCTION repair_question_guard()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF NEW.decided_at IS NOT NULL OR NEW.token = OLD.token THEN
+    RAISE EXCEPTION 'the owner was asked something else about task %', OLD.task_id USING ERRCODE = '23514';
+  END IF;
+  RETURN NEW;
+END $function$;
+
 CREATE FUNCTION reservation_events()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -3031,6 +3051,8 @@ CREATE TRIGGER events_of_new AFTER INSERT ON property REFERENCING NEW TABLE AS n
     EXECUTE FUNCTION property_events();
 CREATE TRIGGER frozen BEFORE DELETE OR UPDATE OR TRUNCATE ON reconciliation_line FOR EACH STATEMENT
     EXECUTE FUNCTION forbid();
+CREATE TRIGGER repair_question_guard BEFORE UPDATE OF owner_id, property_id, title, description, estimate_minor,
+    estimate_currency ON repair_approval FOR EACH ROW EXECUTE FUNCTION repair_question_guard();
 CREATE TRIGGER departure_moves AFTER UPDATE OF planned_departure, check_out_date, property_id ON reservation
     FOR EACH ROW WHEN (old.planned_departure IS DISTINCT FROM new.planned_departure
     OR old.check_out_date IS DISTINCT FROM new.check_out_date OR old.property_id IS DISTINCT FROM new.property_id)

@@ -498,6 +498,7 @@ export interface Owner {
   locale: string | null;
   name: string;
   payout_account: string | null;
+  payout_account_before: string | null;
   payout_account_from: Timestamp | null;
   payout_terms: ColumnType<unknown, string, string> | null;
   phone: string | null;
@@ -640,9 +641,14 @@ export interface RepairApproval {
   created_at: Generated<Date>;
   decided_at: Timestamp | null;
   decided_by: string | null;
+  description: string | null;
+  estimate_currency: string | null;
+  estimate_minor: number | null;
   note: string | null;
   owner_id: string;
+  property_id: string;
   task_id: string;
+  title: string | null;
   token: string;
 }
 

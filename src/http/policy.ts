@@ -167,6 +167,8 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`GET ${API}/tasks/:id`]: open('tasks:read', 'ADMIN', 'AGENT', 'OWNER', 'CLEANER', 'MAINTENANCE_STAFF'),
   [`POST ${API}/tasks/:id/start`]: everyday(people('tasks:work', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF')),
   [`POST ${API}/tasks/:id/complete`]: everyday(people('tasks:work', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF')),
+  // An owner's debt: for the roles that answer for money, and by two people where the owner has not said yes.
+  [`POST ${API}/tasks/:id/charge`]: steppedUp(people('charges:write', 'ADMIN', 'FINANCE')),
   [`PUT ${API}/tasks/:id/photos/:photoId`]: everyday(
     people('tasks:work', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
   ),

@@ -27,6 +27,7 @@ const ENGLISH = {
   money: 'Money',
   price: 'Price',
   paid: 'Paid',
+  refunded: 'Paid back to you',
   due: 'Still to pay',
   code: 'Door code',
   zone: 'Times are those of',
@@ -51,6 +52,7 @@ const ARABIC: typeof ENGLISH = {
   money: 'المبالغ',
   price: 'السعر',
   paid: 'المدفوع',
+  refunded: 'المبلغ المعاد إليك',
   due: 'المبلغ المتبقي',
   code: 'رمز الباب',
   zone: 'الأوقات بتوقيت',
@@ -86,6 +88,7 @@ ${
 <h2>${words.money}</h2>
 <dl>${row(words.price, money(stay.totalAmount))}
 ${row(words.paid, money(stay.paid))}
+${stay.refunded === 0 ? '' : row(words.refunded, money(stay.refunded))}
 ${row(words.due, money(stay.due))}</dl>
 <p class="soft">${words.zone} <bdi>${property.timeZone}</bdi>. <bdi>${stay.id}</bdi></p>`,
   };

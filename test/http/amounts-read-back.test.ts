@@ -145,6 +145,14 @@ const PLACES: Readonly<Record<string, Place>> = {
     write: async (raw) => send('POST', `tasks/${await aTask('MAINTENANCE')}/complete`, { cost: money }, raw),
     read: (answer) => BigInt(String(at(answer.body, 'data', 'completion', 'cost', 'amountMinor'))),
   },
+  'POST tasks/:id/charge amount': {
+    write: async (raw) => {
+      const id = await aTask('MAINTENANCE');
+      await http.call('POST', `${API}/tasks/${id}/complete`, { body: {} });
+      return send('POST', `tasks/${id}/charge`, money, raw);
+    },
+    read: major('amount'),
+  },
   'POST tasks/:id/complete findings.0.estimate.amount': {
     write: async (raw) => {
       const findings = [{ description: 'A leak', severity: 'MINOR', estimate: money }];

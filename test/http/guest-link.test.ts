@@ -9,7 +9,7 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import { createLinkSeal } from '../../src/kernel/link-seal.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { deliverAll } from '../setup/deliver.ts';
-import { payStay, seedMoneyStay } from '../setup/ledger.ts';
+import { payStay, refundStay, seedMoneyStay } from '../setup/ledger.ts';
 import { API, at, type Call, type Http, JWT, PUBLIC_URL, startHttp } from './harness.ts';
 import { addPerson } from './people.ts';
 
@@ -90,9 +90,16 @@ describe('Z19: the page of a link', () => {
     expect(at((await account()).body, 'data')).toMatchObject({ totalAmount: 1000, paid: 0, due: 1000, access: null });
     expect(before).not.toContain('471188');
 
-    await payStay(http.db, { stay: { id }, amountMinor: 60_000, reference: `ref-${id}` });
-    expect(at((await account()).body, 'data')).toMatchObject({ paid: 600, due: 0 });
+    const paid = await payStay(http.db, { stay: { id }, amountMinor: 60_000, reference: `ref-${id}` });
+    expect(at((await account()).body, 'data')).toMatchObject({ paid: 600, refunded: 0, due: 0 });
     expect(await page()).toContain('Price AED 1,000.00 Paid AED 600.00 Still to pay AED 0.00');
+
+    for (const isBack of [false, true]) {
+      await refundStay(http.db, { id }, paid, { percent: 20, paid: isBack });
+      const back = isBack ? 200 : 0;
+      expect(at((await account()).body, 'data')).toMatchObject({ paid: 600, refunded: back, due: 0 });
+      expect((await page()).includes('Paid back to you AED 200.00')).toBe(isBack);
+    }
 
     await change(id, { status: 'CHECKED_IN' });
     expect(at((await account()).body, 'data', 'access', 'code')).toBe('471188');

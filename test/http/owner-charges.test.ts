@@ -1,5 +1,8 @@
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { expireApproval } from '../../src/domain/stays/decide-approval.ts';
 import type { Role } from '../../src/http/auth.ts';
+import { deliverAll } from '../setup/deliver.ts';
 import { API, at, type Http, seed, startHttp } from './harness.ts';
 
 /** The cost of a repair is an owner's debt by the word of two people, or of one and the owner. */
@@ -37,8 +40,8 @@ const FIXER: Who = { as: 'MAINTENANCE_STAFF', sub: 'fixer' };
 const AED = (amount: number) => ({ amount, currency: 'AED' });
 
 let made = 0;
-/** A repair that is given to the fixer; with `said`, one that the owner was asked about, and has answered. */
-async function repair(estimate: object | null, said: Who | null = null): Promise<string> {
+/** A repair that waits for its owner, if the estimate is high. */
+async function repairAsked(estimate: object | null): Promise<string> {
   made += 1;
   const body = {
     type: 'MAINTENANCE',
@@ -49,7 +52,11 @@ async function repair(estimate: object | null, said: Who | null = null): Promise
   };
   const answer = await http.call('POST', `${API}/tasks`, { body });
   expect(answer.status, answer.text).toBe(201);
-  const id = String(at(answer.body, 'data', 'id'));
+  return String(at(answer.body, 'data', 'id'));
+}
+/** The same, given to the fixer; with `said`, one that the owner was asked about, and has answered. */
+async function repair(estimate: object | null, said: Who | null = null): Promise<string> {
+  const id = await repairAsked(estimate);
   if (said) {
     const approved = await http.call('POST', `${API}/tasks/${id}/approval`, {
       ...said,
@@ -57,12 +64,24 @@ async function repair(estimate: object | null, said: Who | null = null): Promise
     });
     expect(approved.status, approved.text).toBe(200);
   }
-  await http.db
+  await give(id);
+  return id;
+}
+const give = (id: string) =>
+  http.db
     .updateTable('task')
     .set({ assignee_id: 'fixer', status: 'ASSIGNED', next_assign_at: null })
     .where('id', '=', id)
     .execute();
-  return id;
+/** Also to a new owner. */
+async function sell(ownerId: string): Promise<void> {
+  await http.db
+    .insertInto('owner')
+    .values({ id: ownerId, name: 'B', email: `${ownerId}@example.com` })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  const sold = await http.call('PATCH', `${API}/properties/property-1`, { body: { ownerId } });
+  expect(sold.status, sold.text).toBe(200);
 }
 const ownerOf = async (): Promise<Who> => {
   const { owner_id } = await http.db
@@ -72,10 +91,15 @@ const ownerOf = async (): Promise<Who> => {
     .executeTakeFirstOrThrow();
   return { as: 'OWNER', sub: owner_id };
 };
-async function complete(id: string, cost: object, who: Who): Promise<readonly { action: string; subjectId: string }[]> {
+async function complete(
+  id: string,
+  cost: object,
+  who: Who,
+  chargeOwner = true,
+): Promise<readonly { action: string; subjectId: string }[]> {
   const done = await http.call('POST', `${API}/tasks/${id}/complete`, {
     ...who,
-    body: { cost: { ...cost, chargeOwner: true } },
+    body: { cost: { ...cost, chargeOwner } },
   });
   expect(done.status, done.text).toBe(200);
   return at(done.body, 'data', 'nextActions') as readonly { action: string; subjectId: string }[];
@@ -182,6 +206,187 @@ describe('Z18: a charge to an owner', () => {
       'INVALID_STATE_TRANSITION',
     );
   });
+});
+
+const AGENT: Who = { as: 'AGENT', sub: 'agent-1' };
+const questionOf = (id: string) =>
+  http.db.selectFrom('repair_approval').selectAll().where('task_id', '=', id).executeTakeFirstOrThrow();
+const pageOf = async (token: string) => http.call('GET', `/approvals/${token}`, { as: null });
+/** What was mailed of this template about a task, the oldest first. */
+const bodiesOf = async (id: string, template: string): Promise<readonly string[]> => {
+  await deliverAll(http.db);
+  const rows = await http.db
+    .selectFrom('notification as n')
+    .innerJoin('dev_mail as m', (join) => join.on(sql<boolean>`m.message_id = '<' || n.effect_key || '@roomy>'`))
+    .select('m.body')
+    .where('n.task_id', '=', id)
+    .where('n.template', '=', template)
+    .orderBy('n.id')
+    .execute();
+  return rows.map(({ body }) => body);
+};
+const mailsAbout = (id: string) => bodiesOf(id, 'repair-approval.owner@1');
+const bodyOf = async (id: string, template: string) => (await bodiesOf(id, template)).at(-1);
+
+describe('Z18: an owner’s yes', () => {
+  it.each([
+    ['title', { title: 'Golden taps' }],
+    ['description', { description: 'With diamonds' }],
+  ])('is for the %s that the owner has read: with another one the owner is asked anew', async (_, change) => {
+    const id = await repair(AED(750), await ownerOf());
+    const first = await questionOf(id);
+    const same = await http.call('PATCH', `${API}/tasks/${id}`, { ...AGENT, body: { title: first.title } });
+    expect(at(same.body, 'data')).toMatchObject({ approval: 'APPROVED', assigneeId: 'fixer' });
+
+    const given = await http.call('PATCH', `${API}/tasks/${id}`, {
+      ...AGENT,
+      body: { ...change, assigneeId: 'fixer' },
+    });
+    expect([given.status, given.body.code]).toEqual([409, 'APPROVAL_REQUIRED']);
+    const changed = await http.call('PATCH', `${API}/tasks/${id}`, { ...AGENT, body: change });
+    expect(at(changed.body, 'data')).toMatchObject({
+      ...change,
+      approval: 'PENDING',
+      status: 'UNASSIGNED',
+      assigneeId: null,
+    });
+    const done = await http.call('POST', `${API}/tasks/${id}/complete`, { ...AGENT, body: {} });
+    expect([done.status, done.body.code]).toEqual([409, 'TASK_NOT_COMPLETABLE']);
+    const again = await questionOf(id);
+    expect(again).toMatchObject({ ...change, decided_at: null, decided_by: null });
+    expect((await pageOf(first.token)).status).toBe(404);
+    expect((await pageOf(again.token)).text).toContain(Object.values(change)[0]);
+
+    expect((await http.call('POST', `/approvals/${again.token}/approve`, { as: null })).status).toBe(303);
+    await give(id);
+    expect((await complete(id, AED(825), AGENT)).map(({ action }) => action)).toContain('OWNER_CHARGED');
+    const { title } = await http.db.selectFrom('task').select('title').where('id', '=', id).executeTakeFirstOrThrow();
+    expect((await chargeOf(id))?.details).toMatchObject({ text: expect.stringContaining(`"${title}"`) });
+  });
+
+  it('is asked for with one text, in the mail and on the page, when the text changes before the answer', async () => {
+    const id = await repairAsked(AED(750));
+    const first = await questionOf(id);
+    expect(await mailsAbout(id)).toHaveLength(1);
+    const changed = await http.call('PATCH', `${API}/tasks/${id}`, { ...AGENT, body: { title: 'Golden taps' } });
+    expect(at(changed.body, 'data')).toMatchObject({ approval: 'PENDING' });
+    const { token } = await questionOf(id);
+    const mails = await mailsAbout(id);
+    expect(mails).toHaveLength(2);
+    expect(mails[1]).toContain('Golden taps');
+    expect(mails[1]).toContain(token);
+    expect((await pageOf(token)).text).toContain('Golden taps');
+    expect((await http.call('POST', `/approvals/${first.token}/approve`, { as: null })).status).toBe(404);
+  });
+
+  it('is that owner’s: a buyer of the property was not asked, and the second person is', async () => {
+    const seller = await ownerOf();
+    const id = await repair(AED(750), seller);
+    await sell('buyer-2');
+    await waits(id, AED(750), FIXER);
+    await sell(seller.sub);
+  });
+
+  it('is mailed to each owner who is asked, also when the property comes back to one', async () => {
+    const seller = await ownerOf();
+    const id = await repairAsked(AED(750));
+    expect(await mailsAbout(id)).toHaveLength(1);
+    const owners = ['buyer-3', seller.sub, 'buyer-3', seller.sub];
+    for (const [n, owner] of owners.entries()) {
+      await sell(owner);
+      expect(await mailsAbout(id)).toHaveLength(n + 2);
+    }
+  });
+
+  it.each([
+    ['title', { title: 'Golden taps' }],
+    ['description', { description: 'With diamonds' }],
+    ['estimate', { estimate_minor: 900_000 }],
+    ['currency of the estimate', { estimate_currency: 'USD' }],
+  ])('does not count at the charge where the %s is another by whatever way', async (_, change) => {
+    const id = await repair(AED(750), await ownerOf());
+    await http.db.updateTable('task').set(change).where('id', '=', id).execute();
+    await waits(id, AED(750), FIXER);
+  });
+
+  it('stays with the property and the words that were asked, unless another question is put', async () => {
+    const id = await repair(AED(750), await ownerOf());
+    for (const column of ['owner_id', 'property_id', 'title', 'description', 'estimate_minor', 'estimate_currency']) {
+      const change = sql`UPDATE repair_approval SET ${sql.ref(column)} = ${sql.ref(column)} WHERE task_id = ${id}`;
+      await expect(change.execute(http.db)).rejects.toMatchObject({ code: '23514' });
+    }
+  });
+});
+
+const charge = (id: string, cost: object, who: Who) =>
+  http.call('POST', `${API}/tasks/${id}/charge`, { ...who, body: cost });
+
+describe('Z18: a cost that is charged after the completion', () => {
+  const expire = (approvalId: string) =>
+    http.db.transaction().execute(async (tx) => {
+      await sql`ALTER TABLE approval DISABLE TRIGGER frozen`.execute(tx);
+      await sql`UPDATE approval SET expires_at = now() WHERE id = ${approvalId}`.execute(tx);
+      await sql`ALTER TABLE approval ENABLE TRIGGER frozen`.execute(tx);
+    });
+  it.each([
+    ['was refused', async (approvalId: string) => void (await decide(approvalId, 'DECLINE', FINANCE))],
+    [
+      'nobody has answered',
+      async (approvalId: string) => {
+        await expire(approvalId);
+        await http.db.transaction().execute((tx) => expireApproval(tx, approvalId, async () => 'stale'));
+      },
+    ],
+  ])('goes to a second person again where the question about it %s, and is booked once', async (_, end) => {
+    const id = await repair(null);
+    const first = await waits(id, AED(900), FIXER);
+    expect((await charge(id, AED(800), FINANCE)).body).toMatchObject({
+      code: 'INVALID_STATE_TRANSITION',
+      details: { currentStatus: 'PENDING' },
+    });
+    await end(first);
+    const asked = await charge(id, AED(800), FINANCE);
+    expect(at(asked.body, 'data')).toMatchObject({ action: 'CHARGE_NEEDS_APPROVAL', ...AED(800) });
+    const second = String(at(asked.body, 'data', 'subjectId'));
+    expect((await decide(second, 'APPROVE', FINANCE)).body.code).toBe('SECOND_PERSON_REQUIRED');
+    expect((await decide(second, 'APPROVE', { as: 'ADMIN', sub: 'fixer' })).body.code).toBe('SECOND_PERSON_REQUIRED');
+    expect((await decide(second, 'APPROVE', ADMIN)).status).toBe(200);
+    expect(await chargeOf(id)).toMatchObject({ amount_minor: -80_000, details: { approvalId: second } });
+    expect((await charge(id, AED(800), ADMIN)).body).toMatchObject({
+      code: 'INVALID_STATE_TRANSITION',
+      details: { currentStatus: 'CHARGED' },
+    });
+    expect(await bodyOf(id, 'maintenance-charged.owner@1')).toContain('AED 800.00');
+  });
+
+  it('is booked at once within the owner’s yes, and never by one person after a refusal', async () => {
+    const id = await repair(AED(750), await ownerOf());
+    await complete(id, AED(750), FIXER, false);
+    expect(at((await charge(id, AED(800), FINANCE)).body, 'data', 'action')).toBe('OWNER_CHARGED');
+    expect(await chargeOf(id)).toMatchObject({ amount_minor: -80_000 });
+    expect(await bodyOf(id, 'maintenance-charged.owner@1')).toContain('AED 800.00');
+
+    const refused = await repair(AED(750), await ownerOf());
+    expect((await decide(await waits(refused, AED(900), FIXER), 'DECLINE', FINANCE)).status).toBe(200);
+    expect(at((await charge(refused, AED(750), ADMIN)).body, 'data', 'action')).toBe('CHARGE_NEEDS_APPROVAL');
+    expect(await http.call('GET', `${API}/financial/integrity`)).toMatchObject({ body: { data: { ok: true } } });
+  });
+
+  it('is of a completed repair, and in the hands of FINANCE and ADMIN', async () => {
+    const id = await repair(null);
+    expect((await charge(id, AED(80), FINANCE)).body.code).toBe('INVALID_STATE_TRANSITION');
+    expect((await charge('nowhere', AED(80), FINANCE)).body.code).toBe('TASK_NOT_FOUND');
+    for (const who of [FIXER, AGENT, await ownerOf()]) expect((await charge(id, AED(80), who)).status).toBe(403);
+  });
+});
+
+it('an owner whose charge waits for a second person is not told that nothing is charged', async () => {
+  const id = await repair(null);
+  await waits(id, AED(90), FIXER);
+  expect(await bodyOf(id, 'maintenance-done.owner@1')).toBeUndefined();
+  const body = await bodyOf(id, 'maintenance-undecided.owner@1');
+  expect(body).toContain('is done');
+  expect(body).not.toContain('Charged to you: nothing');
 });
 
 describe('how much an owner is not asked about', () => {

@@ -125,12 +125,55 @@ describe('Z18: a changed payout account', () => {
     expect((await payOut(payout)).status).toBe(200);
   });
 
-  it('is none any more when a second person has refused it', async () => {
+  it.each([
+    ['the one of before', ['acct-thief']],
+    ['the last that was in force, and none that waited itself', ['acct-thief', 'acct-thief-2']],
+  ])(
+    'when a second person has refused it, %s is in force without a wait, and the owner is told',
+    async (_, accounts) => {
+      const { owner, payout } = await owed();
+      const old = `old-${made}@example.com`;
+      for (const payoutAccount of accounts) await change(owner, { payoutAccount });
+      expect((await decide((await questionOf(owner)).id, 'DECLINE')).status).toBe(200);
+      expect((await system.call('GET', `/owners/${owner}`)).body.data.payoutAccount).toBe(`acct-old-${made}`);
+      expect(await toldAt(owner)).toEqual([...accounts, 'refused'].map(() => old));
+      const told = db().selectFrom('notification').select('id').where('recipient_id', '=', owner);
+      expect(await told.where('template', '=', 'payout-account-put-back.owner@1').execute()).toHaveLength(1);
+      const paid = await payOut(payout);
+      expect(paid.status, paid.text).toBe(200);
+      // Another one waits as ever, also after it was taken away.
+      const next = await owed();
+      await change(next.owner, { payoutAccount: 'acct-thief' });
+      await decide((await questionOf(next.owner)).id, 'DECLINE');
+      await change(next.owner, { payoutAccount: null });
+      await change(next.owner, { payoutAccount: 'acct-thief' });
+      expect((await payOut(next.payout)).body.details.reason).toBe('PAYOUT_ACCOUNT_CHANGED');
+    },
+  );
+
+  it('is the one to put back once it has been in force, by time or by a second person', async () => {
+    for (const inForce of ['time', 'approval']) {
+      const { owner } = await owed();
+      await change(owner, { payoutAccount: 'acct-new' });
+      if (inForce === 'approval') await decide((await questionOf(owner)).id, 'APPROVE');
+      else
+        await db()
+          .updateTable('owner')
+          .set({ payout_account_from: sql<Date>`now()` })
+          .where('id', '=', owner)
+          .execute();
+      await change(owner, { payoutAccount: 'acct-thief' });
+      await decide((await questionOf(owner)).id, 'DECLINE');
+      expect((await system.call('GET', `/owners/${owner}`)).body.data.payoutAccount).toBe('acct-new');
+    }
+  });
+
+  it('is none any more when a second person has refused it and the one of before was taken away', async () => {
     const { owner, payout } = await owed();
+    await change(owner, { payoutAccount: null });
     await change(owner, { payoutAccount: 'acct-thief' });
     expect((await decide((await questionOf(owner)).id, 'DECLINE')).status).toBe(200);
     expect((await payOut(payout)).body.details.reason).toBe('NO_PAYOUT_ACCOUNT');
-    expect((await system.call('GET', `/owners/${owner}`)).body.data.payoutAccount).toBeNull();
     // The one that is set after that waits like any other.
     await change(owner, { payoutAccount: 'acct-thief' });
     expect((await payOut(payout)).body.details.reason).toBe('PAYOUT_ACCOUNT_CHANGED');

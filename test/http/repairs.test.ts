@@ -248,7 +248,7 @@ describe('a cost that is charged to the owner', () => {
     const cost = { amount: 120.5, currency: 'AED', chargeOwner: true };
     const done = await http.call('POST', `${API}/tasks/${id}/complete`, { body: { cost } });
     expect(done.status).toBe(200);
-    expect((await said(id)).get('maintenance-done.owner@1')?.body).toContain('Charged to you: nothing');
+    expect((await said(id)).get('maintenance-undecided.owner@1')?.body).toContain('is not decided yet');
     const actions = at(done.body, 'data', 'nextActions') as { action: string; subjectId: string }[];
     const { subjectId } = actions.find(({ action }) => action === 'CHARGE_NEEDS_APPROVAL') ?? expect.fail('not asked');
     const approved = await http.call('POST', `${API}/approvals/${subjectId}`, {

@@ -299,7 +299,7 @@ describe('Z12: what is read without a token', () => {
       .execute();
     await http.db
       .insertInto('repair_approval')
-      .values({ task_id: `t-${ownerId}`, owner_id: ownerId, token })
+      .values({ task_id: `t-${ownerId}`, owner_id: ownerId, token, property_id: `p-${ownerId}`, title: 'Boiler' })
       .execute();
     expect((await http.app.request(`/approvals/${token}`)).status).toBe(200);
     // Signed in, the owner lands on what waits.

@@ -349,6 +349,12 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
     { decision: 'APPROVED' },
     { decision: 'DECLINED' },
   ),
+  'POST tasks/:id/charge': on(
+    (id) => `tasks/${id}/charge`,
+    addTask('COMPLETED', { type: 'MAINTENANCE', completed_at: new Date(), completed_by: 'cleaner-1' }),
+    { amount: 120, currency: 'AED' },
+    { amount: 130, currency: 'AED' },
+  ),
   'PUT tasks/:id/photos/:photoId': {
     prepare: async (http) => ({
       ...cleaner,

@@ -84,7 +84,10 @@ beforeAll(async () => {
     ])
     .execute();
   const token = 'b'.repeat(43);
-  await db.insertInto('repair_approval').values({ task_id: 'boiler', owner_id: 'owner-1', token }).execute();
+  await db
+    .insertInto('repair_approval')
+    .values({ task_id: 'boiler', owner_id: 'owner-1', token, property_id: 'marina', title: 'New boiler' })
+    .execute();
 }, 240_000);
 afterAll(async () => {
   await Promise.all([api?.close(), operators?.close()]);

@@ -143,6 +143,10 @@ export const approvedOf = (db: Db | Tx, subjectId: string, kind: ApprovalKind) =
     .where('status', '=', literal('APPROVED'))
     .execute();
 
+/** How the questions of this kind about a subject stand. */
+export const answersAbout = (tx: Tx, subjectId: string, kind: ApprovalKind) =>
+  tx.selectFrom('approval').select('status').where('subject_id', '=', subjectId).where('kind', '=', kind).execute();
+
 /** What a saga of a stay has to know before it moves money: its own refusals, and the open questions of other sagas of the stay. */
 export const questionsAbout = (db: Db | Tx, reservationId: string, sagaId: string) =>
   db

@@ -24,7 +24,7 @@ export async function chargeOwner(
   { amountMinor, currency }: Money,
   { ownerId, postedBy, ...details }: OwnerCost,
 ): Promise<string> {
-  const effectKey = `${details.taskId}-cost`;
+  const effectKey = keyOf(details.taskId);
   const transactionId = await insertBooked(tx, {
     type: 'ADJUSTMENT',
     owner_id: ownerId,
@@ -47,3 +47,10 @@ export async function chargeOwner(
   });
   return transactionId;
 }
+
+const keyOf = (taskId: string): string => `${taskId}-cost`;
+
+/** Whether the cost of a task is an owner's debt. */
+export const isCharged = async (tx: Tx, taskId: string): Promise<boolean> =>
+  (await tx.selectFrom('transaction').select('id').where('effect_key', '=', keyOf(taskId)).executeTakeFirst()) !==
+  undefined;

@@ -69,7 +69,7 @@ export const EXAMPLE_STAY: Facts = {
   acceptedAt: null,
   offerToken: null,
   askedBefore: false,
-  isCharged: true,
+  charge: { minor: 12_050, currency: 'AED' },
   payoutStays: [{ property: 'Marina View 1204', from: '2027-06-01', to: '2027-06-04', paid: 65_000, kept: 5_000 }],
   calendar: { from: '2027-06-01', to: '2027-06-03', nextArrival: '2027-06-05' },
   completion: {

@@ -1,6 +1,6 @@
-import { type Selectable, sql } from 'kysely';
+import { type Selectable, sql, type UpdateObject } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import type { OwnerTable, PayoutTerms } from '../../db/schema.ts';
+import type { Database, OwnerTable, PayoutTerms } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { parseAnswerable, toMajor } from '../../kernel/money.ts';
@@ -125,6 +125,7 @@ export async function updateOwner(
     .set({
       ...columnsOf(change),
       ...(waits ? { payout_account_from: sql<Date>`now() + ${accountWaitHours}::int * interval '1 hour'` } : {}),
+      ...(isOther ? { payout_account_before: change.payoutAccount === null ? null : IN_FORCE } : {}),
       ...(change.email !== undefined && change.email !== before.email ? FORMER_EMAIL : {}),
       version: before.version + 1,
     })
@@ -151,27 +152,42 @@ const FORMER_EMAIL = {
   email_changed_at: sql<Date>`now()`,
 };
 
+/** The account to which payouts went when another one was set: one that waited itself does not count. */
+const IN_FORCE = sql<string>`CASE WHEN payout_account_from > now() THEN payout_account_before ELSE payout_account END`;
+
 /** A second person has approved the changed account: payouts to it need not wait any longer. */
-export const acceptPayoutAccount = (tx: Tx, id: string, author: Author): Promise<void> =>
-  endAccountWait(tx, id, { payout_account_from: sql<Date>`now()` }, author);
+export async function acceptPayoutAccount(tx: Tx, id: string, author: Author): Promise<void> {
+  await endAccountWait(tx, id, { payout_account_from: sql<Date>`now()`, payout_account_before: null }, author);
+}
 
-/** A second person has refused the changed account: there is none until one is set, which waits again. */
-export const dropPayoutAccount = (tx: Tx, id: string, author: Author): Promise<void> =>
-  endAccountWait(tx, id, { payout_account: null }, author);
+/**
+ * A second person has refused the changed account: the one that was in force before is again, without a wait. False: there was none,
+ * and there is none until one is set, which waits again.
+ */
+export async function dropPayoutAccount(tx: Tx, id: string, author: Author): Promise<boolean> {
+  const values = {
+    payout_account: sql<string>`payout_account_before`,
+    payout_account_from: sql<Date>`CASE WHEN payout_account_before IS NULL THEN payout_account_from END`,
+    payout_account_before: null,
+  };
+  return (await endAccountWait(tx, id, values, author)) !== null;
+}
 
+/** Answers the account that there is then. */
 async function endAccountWait(
   tx: Tx,
   id: string,
-  values: { readonly payout_account: null } | { readonly payout_account_from: ReturnType<typeof sql<Date>> },
+  values: UpdateObject<Database, 'owner'>,
   author: Author,
-): Promise<void> {
-  const { version } = await tx
+): Promise<string | null> {
+  const { version, payout_account: account } = await tx
     .updateTable('owner')
     .set({ ...values, version: sql<number>`version + 1` })
     .where('id', '=', id)
-    .returning('version')
+    .returning(['version', 'payout_account'])
     .executeTakeFirstOrThrow();
   await recordChange(tx, author, { noun: 'owner', id, event: 'OWNER_UPDATED', fields: ['payoutAccount'], version });
+  return account;
 }
 
 const notFound = (): RoomyError => new RoomyError('NOT_FOUND', { text: 'Owner not found' });

@@ -4,6 +4,10 @@ import { sql } from 'kysely';
 export const capturedOf = (reservationId: string) =>
   sql<number>`(SELECT coalesce(sum(y.amount_minor - y.excess_minor), 0)::bigint FROM payment y
     WHERE y.reservation_id = ${sql.ref(reservationId)} AND y.status = 'COMPLETED')`;
+/** The sum that has gone back to the guest of a stay, in minor units: what is on its way does not count yet. */
+export const refundedOf = (reservationId: string) =>
+  sql<number>`(SELECT coalesce(sum(x.amount_minor), 0)::bigint FROM transaction x
+    WHERE x.reservation_id = ${sql.ref(reservationId)} AND x.type = 'REFUND' AND x.status = 'COMPLETED')`;
 /** The part of a stay's amount due that is not paid, in minor units; the whole price while nothing has been asked for. `stay`: a table of reservations, or its alias. */
 export const amountOutstandingOf = (stay: string) =>
   sql<number>`coalesce((SELECT x.outstanding_minor FROM transaction x WHERE x.reservation_id = ${sql.ref(`${stay}.id`)}

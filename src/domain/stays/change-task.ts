@@ -11,6 +11,7 @@ import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { taskAssignedMessage } from '../messages/catalogue/task-assigned.ts';
 import { taskChangedMessage } from '../messages/catalogue/task-changed.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
+import { askAnew } from '../tasks/approvals.ts';
 import { releaseTasks } from '../tasks/store/assign.ts';
 import { changeTaskRow } from '../tasks/store/retime.ts';
 import { mayBe } from '../tasks/transitions.ts';
@@ -31,7 +32,8 @@ type TaskRow = Selectable<TaskTable>;
 /**
  * Changes a task as a person decides, whatever the rules would have chosen. A task that is moved to a time at which its assignee
  * cannot come, or that now asks for a skill that its assignee does not have, goes to another person. Each person who gains or
- * loses a task gets a message. Throws `ASSIGNEE_BUSY` for a person who has other work then or whose time is held for somebody
+ * loses a task gets a message. A repair that its owner was asked about is another one with another text: the owner is asked anew, and
+ * nobody has it until then. Throws `ASSIGNEE_BUSY` for a person who has other work then or whose time is held for somebody
  * else, `ASSIGNEE_INACTIVE`, `VALIDATION_FAILED` for a person of another role, `REFERENCE_NOT_FOUND`, `TASK_NOT_FOUND`,
  * `INVALID_STATE_TRANSITION`, `APPROVAL_REQUIRED` and `PRECONDITION_FAILED`.
  */
@@ -48,12 +50,13 @@ export async function changeTask(
   if (!mayBe(before.status, 'change')) {
     throw new RoomyError('INVALID_STATE_TRANSITION', { details: { currentStatus: before.status, action: 'change' } });
   }
-  if (before.approval === 'PENDING' && typeof change.assigneeId === 'string') {
+  const asksAnew = isOtherRepair(before, change);
+  if ((before.approval === 'PENDING' || asksAnew) && typeof change.assigneeId === 'string') {
     throw new RoomyError('APPROVAL_REQUIRED', { details: { taskId: id } });
   }
   const times = timesAfter(before, change);
   const isMoved = change.scheduledDate !== undefined || change.durationMinutes !== undefined;
-  const assignment = await assignmentAfter(tx, before, change, { ...times, isMoved });
+  const assignment = asksAnew ? WAITS : await assignmentAfter(tx, before, change, { ...times, isMoved });
   const changed = await changeTaskRow(tx, id, {
     title: change.title,
     description: change.description,
@@ -65,6 +68,7 @@ export async function changeTask(
     manual_fields: [...new Set([...before.manual_fields, ...fieldsOf(change)])].sort(),
     version: before.version + 1,
   });
+  if (asksAnew) await askAnew(tx, id, await payerOf(tx, before.property_id));
   if (await losesSkill(tx, before, change)) await releaseTasks(tx, [id]);
   // A time that is too late for the next guest parts the two cleanings, and one that is not brings them together.
   if (isMoved && changed.type === 'CLEANING' && changed.reservation_id !== null) {
@@ -81,6 +85,23 @@ export async function changeTask(
     reservationId: row.reservation_id,
   });
   return taskView(row);
+}
+
+/** Whether it is not any more what its owner was asked about, or has said yes to. */
+const isOtherRepair = (before: TaskRow, { title, description }: TaskChange): boolean =>
+  (before.approval === 'PENDING' || before.approval === 'APPROVED') &&
+  ((title !== undefined && title !== before.title) ||
+    (description !== undefined && description !== before.description));
+
+/** The property is not sold before the question is put. */
+async function payerOf(tx: Tx, propertyId: string): Promise<string> {
+  const { owner_id } = await tx
+    .selectFrom('property')
+    .select('owner_id')
+    .where('id', '=', propertyId)
+    .forNoKeyUpdate()
+    .executeTakeFirstOrThrow();
+  return owner_id;
 }
 
 /** Whether it now asks for what its assignee does not have, who had all that it asked for until now (as for staff who lose a skill). */
@@ -151,6 +172,7 @@ async function assertMayDo(tx: Tx, assigneeId: string, type: TaskType): Promise<
 }
 
 const NOBODYS = { assignee_id: null, status: 'UNASSIGNED', accept_by: null, accepted_at: null } as const;
+const WAITS = { ...NOBODYS, approval: 'PENDING', next_assign_at: null } as const;
 
 /** An assignee who has accepted the task at one time has not accepted it at another. */
 async function askAgain(tx: Tx, { property_id, type }: TaskRow, start: Date) {

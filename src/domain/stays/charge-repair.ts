@@ -1,13 +1,17 @@
 import type { Tx } from '../../db/client.ts';
 import type { Completion } from '../../db/schema.ts';
+import { RoomyError } from '../../kernel/errors.ts';
 import { formatMajor, type Money } from '../../kernel/money.ts';
 import { currentLimits, isOver, type Limits } from '../approvals/limits.ts';
-import { ask } from '../approvals/store.ts';
-import type { Author } from '../audit/record.ts';
-import { chargeOwner } from '../finance/owner-costs.ts';
+import { answersAbout, ask } from '../approvals/store.ts';
+import { type Author, recordAudit } from '../audit/record.ts';
+import { chargeOwner, isCharged } from '../finance/owner-costs.ts';
+import { chargedMessage } from '../messages/catalogue/maintenance-done.ts';
 import { raiseAlertOnce } from '../notifications/alerts.ts';
+import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import { isSamePerson } from '../people/same-person.ts';
-import type { WorkItem } from '../tasks/work.ts';
+import { ownersYes } from '../tasks/approvals.ts';
+import { lockWork, type WorkItem } from '../tasks/work.ts';
 
 /**
  * What a repair has cost, as the owner's debt. Nobody charges an owner alone: the owner has said yes to an estimate that the cost
@@ -25,11 +29,53 @@ export async function chargeRepair(
   author: Author,
 ): Promise<ChargedRepair | null> {
   const { cost } = work.completion;
-  if (!cost?.chargeOwner) return null;
+  return cost?.chargeOwner ? charge(tx, work, cost, author) : null;
+}
+
+/**
+ * Charges what a repair has cost after it was completed, by the same rules: where nothing was charged, or the question about it was
+ * answered no or by nobody. What a second person has refused, one person alone does not charge. Throws `TASK_NOT_FOUND` and
+ * `INVALID_STATE_TRANSITION` (it is no completed repair, it is charged, or its question is open).
+ */
+export async function chargeCompleted(tx: Tx, taskId: string, cost: Money, author: Author): Promise<ChargedRepair> {
+  const work = await lockWork(tx, taskId, { kind: 'ALL' });
+  const { task } = work;
+  const isRepair = task.type === 'MAINTENANCE' || task.type === 'EMERGENCY';
+  if (!isRepair || task.status !== 'COMPLETED') throw notChargeable(isRepair ? task.status : task.type);
+  const answers = (await answersAbout(tx, taskId, 'OWNER_CHARGE')).map(({ status }) => status);
+  if (answers.includes('PENDING')) throw notChargeable('PENDING');
+  if (await isCharged(tx, taskId)) throw notChargeable('CHARGED');
+  const charged = await charge(tx, work, cost, author, answers.includes('DECLINED') ? ['refused before'] : []);
+  if (charged.action === 'OWNER_CHARGED') {
+    const about = { sagaId: null, reservationId: task.reservation_id };
+    await enqueueInTransaction(tx, `${taskId}-charged`, [chargedMessage(work.property.owner_id, taskId)], about);
+  }
+  await recordAudit(tx, {
+    streamId: `task:${taskId}`,
+    event: 'TASK_COST_CHARGED',
+    actor: author.actor,
+    requestId: author.requestId,
+    ip: author.ip ?? null,
+    reservationId: task.reservation_id,
+    body: { outcome: 'success', details: { id: taskId, ...charged, ...cost } },
+  });
+  return charged;
+}
+
+const notChargeable = (currentStatus: string): RoomyError =>
+  new RoomyError('INVALID_STATE_TRANSITION', { details: { currentStatus, action: 'charge' } });
+
+async function charge(
+  tx: Tx,
+  work: WorkItem,
+  cost: Money,
+  author: Author,
+  besides: readonly string[] = [],
+): Promise<ChargedRepair> {
   const { task, property } = work;
   const ownerId = property.owner_id;
   const limits = await currentLimits(tx);
-  const reasons = await reasonsToAsk(tx, work, cost, limits, author.actor);
+  const reasons = [...besides, ...(await reasonsToAsk(tx, work, cost, limits, author.actor))];
   const asked = `Charge ${words(cost)} to owner ${ownerId} for "${task.title}" at property ${property.id}, task ${task.id}`;
   if (reasons.length === 0) {
     const order = { ownerId, taskId: task.id, propertyId: property.id, text: asked, postedBy: author.actor };
@@ -64,7 +110,7 @@ export async function chargeRepair(
 /** Why a second person is asked, in the order in which people look for it; none: the cost is charged at once. */
 async function reasonsToAsk(
   tx: Tx,
-  { task }: WorkItem,
+  { task, property }: WorkItem,
   cost: Money,
   limits: Limits,
   actor: string,
@@ -75,16 +121,11 @@ async function reasonsToAsk(
   if (estimateMinor === null || estimateCurrency !== cost.currency) reasons.push('without an estimate');
   else if (cost.amountMinor * 100 > estimateMinor * (100 + limits.overEstimatePercent))
     reasons.push(`above the estimate of ${words({ amountMinor: estimateMinor, currency: estimateCurrency })}`);
-  if (task.approval !== 'APPROVED') return [...reasons, 'the owner was not asked'];
+  const said = await ownersYes(tx, task.id, property.owner_id);
+  if (!said) return [...reasons, 'the owner was not asked'];
   // The owner's yes that somebody has recorded who now charges it is that person's own word.
-  const said = await tx
-    .selectFrom('repair_approval')
-    .select('decided_by')
-    .where('task_id', '=', task.id)
-    .executeTakeFirst();
   const workers = [actor, ...(task.assignee_id === null ? [] : [task.assignee_id])];
-  const sayer = said?.decided_by ?? null;
-  const alone = sayer !== null && (await isSamePerson(tx, sayer, workers));
+  const alone = said.decided_by !== null && (await isSamePerson(tx, said.decided_by, workers));
   return alone ? [...reasons, 'by one person alone'] : reasons;
 }
 

@@ -8,6 +8,7 @@ import type { Author } from '../audit/record.ts';
 import { chargeOwner } from '../finance/owner-costs.ts';
 import { type Asker, approvalDecidedMessage } from '../messages/catalogue/approval-decided.ts';
 import { chargedMessage } from '../messages/catalogue/maintenance-done.ts';
+import { payoutAccountRefusedMessage } from '../messages/catalogue/payout-account-changed.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
 import { acceptPayoutAccount, dropPayoutAccount } from '../people/owners.ts';
 import { isSamePerson } from '../people/same-person.ts';
@@ -108,7 +109,11 @@ async function follow(tx: Tx, row: ApprovalRow, author: Author, resume: ResumeSa
     case 'PAYOUT_ACCOUNT': {
       const ownerId = required(row.owner_id, 'the owner of an account');
       if (approved) await acceptPayoutAccount(tx, ownerId, author);
-      else if (row.status === 'DECLINED') await dropPayoutAccount(tx, ownerId, author);
+      else if (row.status === 'DECLINED') {
+        const isBack = await dropPayoutAccount(tx, ownerId, author);
+        const message = payoutAccountRefusedMessage(ownerId, isBack, row.id);
+        await enqueueInTransaction(tx, `owner-account-${ownerId}`, [message], { sagaId: null, reservationId: null });
+      }
     }
   }
 }

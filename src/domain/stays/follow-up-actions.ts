@@ -257,7 +257,7 @@ async function repaired(tx: Tx, done: Completed): Promise<readonly NextAction[]>
   await enqueueInTransaction(
     tx,
     keyOf(done, 'repaired'),
-    [maintenanceDoneMessage(property.owner_id, task.id)],
+    [maintenanceDoneMessage(property.owner_id, task.id, charged?.action === 'CHARGE_NEEDS_APPROVAL')],
     about(done),
   );
   return [...actions, { action: 'OWNER_TOLD', subjectId: property.owner_id }];

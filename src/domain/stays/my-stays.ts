@@ -5,7 +5,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { toMajor } from '../../kernel/money.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { opensToGuest } from '../reservations/guest-link.ts';
-import { amountOutstandingOf, capturedOf } from '../reservations/payment-status.ts';
+import { amountOutstandingOf, capturedOf, refundedOf } from '../reservations/payment-status.ts';
 
 /** The stays of one guest, for that guest: nothing of the agency, of the owner, and of anybody else's stays (security.md Z3). */
 
@@ -19,6 +19,7 @@ interface Row {
   readonly guest_count: number | null;
   readonly total_minor: number;
   readonly paid_minor: number;
+  readonly refunded_minor: number;
   readonly due_minor: number;
   readonly currency: string;
   readonly payment_status: PaymentStatus;
@@ -63,7 +64,8 @@ export async function stayOfLink(
 async function select(db: Db, guestId: string, which: RawBuilder<SqlBool>, limit: number): Promise<readonly Row[]> {
   const { rows } = await sql<Row>`
     SELECT r.id, r.status, r.check_in_date, r.check_out_date, r.planned_arrival, r.planned_departure, r.guest_count, r.total_minor,
-           ${capturedOf('r.id')} AS paid_minor, CASE WHEN r.status IN ('CANCELLED', 'NO_SHOW') THEN 0 ELSE ${amountOutstandingOf('r')} END AS due_minor,
+           ${capturedOf('r.id')} AS paid_minor, ${refundedOf('r.id')} AS refunded_minor,
+           CASE WHEN r.status IN ('CANCELLED', 'NO_SHOW') THEN 0 ELSE ${amountOutstandingOf('r')} END AS due_minor,
            r.currency, r.payment_status, p.name AS property, p.address, p.time_zone, p.check_in_time, p.check_out_time,
            a.access_code, a.valid_until AS opens_until, g.locale, ${exactInstant('r.created_at')} AS position_at
       FROM reservation r JOIN property p ON p.id = r.property_id JOIN guest g ON g.id = r.guest_id
@@ -89,6 +91,7 @@ function viewOf(row: Row) {
     guestCount: row.guest_count,
     totalAmount: major(row.total_minor),
     paid: major(row.paid_minor),
+    refunded: major(row.refunded_minor),
     due: major(row.due_minor),
     currency: row.currency,
     paymentStatus: row.payment_status,

@@ -3,7 +3,7 @@ import type { Db, Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { RepairApproval } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
-import { newSecret } from '../../kernel/ids.ts';
+import { newId, newSecret } from '../../kernel/ids.ts';
 import type { Money } from '../../kernel/money.ts';
 import { repairApprovalMessage } from '../messages/catalogue/maintenance-required.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
@@ -27,12 +27,61 @@ export function needsApproval(limit: RepairLimit, estimate: Money | null): boole
 export async function askOwner(tx: Tx, taskId: string, ownerId: string): Promise<void> {
   await tx
     .insertInto('repair_approval')
-    .values({ task_id: taskId, owner_id: ownerId, token: newSecret() })
+    .columns(['task_id', 'owner_id', 'token', ...ASKED])
+    .expression(
+      tx
+        .selectFrom('task')
+        .select(['id', sql.val(ownerId).as('owner_id'), sql.val(newSecret()).as('token'), ...ASKED])
+        .where('id', '=', taskId),
+    )
     .onConflict((conflict) => conflict.column('task_id').doNothing())
     .execute();
   const about = { sagaId: null, reservationId: null };
   await enqueueInTransaction(tx, `${taskId}-approval`, [repairApprovalMessage(ownerId, taskId)], about);
 }
+
+/**
+ * Asks about a task that is another one now, in the transaction that makes it so, or asks the owner who pays now: what was asked
+ * before ends, with its answer and its link.
+ */
+export async function askAnew(tx: Tx, taskId: string, ownerId: string): Promise<void> {
+  await tx
+    .updateTable('repair_approval as a')
+    .from('task as t')
+    .set({
+      owner_id: ownerId,
+      token: newSecret(),
+      decided_at: null,
+      decided_by: null,
+      note: null,
+      property_id: sql.ref('t.property_id'),
+      title: sql.ref('t.title'),
+      description: sql.ref('t.description'),
+      estimate_minor: sql.ref('t.estimate_minor'),
+      estimate_currency: sql.ref('t.estimate_currency'),
+    })
+    .whereRef('t.id', '=', 'a.task_id')
+    .where('t.id', '=', taskId)
+    .execute();
+  const messages = [repairApprovalMessage(ownerId, taskId)];
+  await enqueueInTransaction(tx, newId(`${taskId}-approval`), messages, { sagaId: null, reservationId: null });
+}
+
+/** What the owner is asked, of the task and of the question. */
+const ASKED = ['property_id', 'title', 'description', 'estimate_minor', 'estimate_currency'] as const;
+
+/** The owner's yes, if it is what this owner has said to the task as it is now, and who has recorded it. */
+export const ownersYes = (tx: Tx, taskId: string, ownerId: string) =>
+  tx
+    .selectFrom('repair_approval as a')
+    .innerJoin('task as t', 't.id', 'a.task_id')
+    .select('a.decided_by')
+    .where('t.id', '=', taskId)
+    .where('t.approval', '=', literal('APPROVED'))
+    .where('a.owner_id', '=', ownerId)
+    .where(sql<boolean>`(${columnsOf('a')}) IS NOT DISTINCT FROM (${columnsOf('t')})`)
+    .executeTakeFirst();
+const columnsOf = (table: string) => sql.join(ASKED.map((name) => sql.ref(`${table}.${name}`)));
 
 /** The owner who pays is asked: when a property is sold, an open question goes to the new owner and the old link ends. */
 export async function moveQuestions(tx: Tx, propertyId: string, ownerId: string): Promise<void> {
@@ -46,15 +95,7 @@ export async function moveQuestions(tx: Tx, propertyId: string, ownerId: string)
     .orderBy('t.id')
     .forUpdate('t')
     .execute();
-  for (const { id } of open) {
-    await tx
-      .updateTable('repair_approval')
-      .set({ owner_id: ownerId, token: newSecret() })
-      .where('task_id', '=', id)
-      .execute();
-    const messages = [repairApprovalMessage(ownerId, id)];
-    await enqueueInTransaction(tx, `${id}-approval-${ownerId}`, messages, { sagaId: null, reservationId: null });
-  }
+  for (const { id } of open) await askAnew(tx, id, ownerId);
 }
 
 /** The links of open questions to this owner end; an owner who may still answer does so signed in. */
@@ -101,8 +142,9 @@ export async function findRepair(db: Db | Tx, decider: Decider): Promise<Repair>
     .innerJoin('task as t', 't.id', 'a.task_id')
     .innerJoin('property as p', 'p.id', 't.property_id')
     .innerJoin('owner as o', 'o.id', 'a.owner_id')
-    .select(['a.task_id', 'a.owner_id', 't.title', 't.description', 't.status', 't.approval', 'p.name', 'o.locale'])
-    .select(['t.estimate_minor', 't.estimate_currency'])
+    .select(['a.task_id', 'a.owner_id', 'a.description', 't.status', 't.approval', 'p.name', 'o.locale'])
+    .select((eb) => eb.fn.coalesce('a.title', 't.title').as('title'))
+    .select(['a.estimate_minor', 'a.estimate_currency'])
     .where(within(decider))
     .executeTakeFirst();
   if (!row || row.approval === null) throw new RoomyError('TASK_NOT_FOUND');
@@ -137,7 +179,8 @@ export async function openQuestions(db: Db, ownerId: string): Promise<readonly O
     .selectFrom('repair_approval as a')
     .innerJoin('task as t', 't.id', 'a.task_id')
     .innerJoin('property as p', 'p.id', 't.property_id')
-    .select(['a.token', 't.title', 'p.name', 't.estimate_minor', 't.estimate_currency'])
+    .select((eb) => eb.fn.coalesce('a.title', 't.title').as('title'))
+    .select(['a.token', 'p.name', 'a.estimate_minor', 'a.estimate_currency'])
     .where('a.owner_id', '=', ownerId)
     .where('t.approval', '=', literal('PENDING'))
     .where('t.status', '=', literal('UNASSIGNED'))

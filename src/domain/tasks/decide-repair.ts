@@ -46,7 +46,8 @@ export async function decideRepair(tx: Tx, decider: Decider, made: DecisionMade)
   await recordDecision(tx, taskId, actor, note);
   if (!isYes) await inspectInstead(tx, taskId);
   const about = { sagaId: null, reservationId: null };
-  await enqueueInTransaction(tx, `${taskId}-decided`, [repairDecidedMessage(taskId, decision)], about);
+  // An owner who is asked anew decides again.
+  await enqueueInTransaction(tx, `${taskId}-decided-${task.version}`, [repairDecidedMessage(taskId, decision)], about);
   await recordAudit(tx, {
     streamId: `task:${taskId}`,
     event: isYes ? 'REPAIR_APPROVED' : 'REPAIR_DECLINED',

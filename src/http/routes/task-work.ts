@@ -2,12 +2,13 @@ import { createRoute } from '@hono/zod-openapi';
 import type { z } from 'zod';
 import type { Completion } from '../../db/schema.ts';
 import { parsePayment } from '../../domain/finance/payment-amount.ts';
+import { chargeCompleted } from '../../domain/stays/charge-repair.ts';
 import { completeTask, startTask } from '../../domain/stays/complete-task.ts';
 import { addPhoto, readPhoto } from '../../domain/tasks/photos.ts';
 import { taskStatistics } from '../../domain/tasks/statistics.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { sha256OfBytes } from '../../kernel/json.ts';
-import { parseMajor } from '../../kernel/money.ts';
+import { parseMajor, toMajor } from '../../kernel/money.ts';
 import { prefixOf } from '../../kernel/path-prefix.ts';
 import { startVisitFor } from '../../sagas/start-visit.ts';
 import { found } from '../answers.ts';
@@ -18,8 +19,10 @@ import { doingScopeOf, workScopeOf } from '../own-task.ts';
 import { periodOf } from '../period.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
-import { answer, bodyRefusals, jsonOf, one, refusals } from '../schemas/envelope.ts';
+import { answer, bodyRefusals, jsonOf, MONEY_REFUSALS, one, refusals } from '../schemas/envelope.ts';
 import {
+  CHARGE_EXAMPLE,
+  ChargeBody,
   COMPLETE_EXAMPLE,
   CompleteBody,
   CompletedTask,
@@ -29,6 +32,7 @@ import {
   StartBody,
   Statistics,
   StatisticsQuery,
+  TaskCharge,
 } from '../schemas/task-work.ts';
 import { Task } from '../schemas/tasks.ts';
 
@@ -74,6 +78,17 @@ const complete = createRoute({
       'AMOUNT_TOO_LARGE',
       'CARD_DATA_FORBIDDEN',
     ),
+  },
+});
+const charge = createRoute({
+  method: 'post',
+  path: `${PATH}/{id}/charge`,
+  tags,
+  summary: 'Charge the owner what a completed repair has cost, where that is not charged yet',
+  request: { params: IdParam, body: jsonOf(ChargeBody, CHARGE_EXAMPLE) },
+  responses: {
+    200: answer('Charged, or asked for', one(TaskCharge)),
+    ...bodyRefusals('TASK_NOT_FOUND', 'INVALID_STATE_TRANSITION', 'CURRENCY_INVALID', ...MONEY_REFUSALS),
   },
 });
 const picture = { schema: { type: 'string', format: 'binary' } } as const;
@@ -144,6 +159,14 @@ export function registerTaskWork(register: Register, services: Services): void {
       };
       return found(c, await completeTask(tx, order, author), 'Task completed');
     });
+  });
+  register.mutation(charge, (c, once) => {
+    const { id } = c.req.valid('param');
+    const { amount, currency } = c.req.valid('json');
+    const cost = parsePayment(amount, currency);
+    return once.change(async (tx) =>
+      found(c, { ...(await chargeCompleted(tx, id, cost, authorOf(c))), amount: toMajor(cost), currency }),
+    );
   });
   register.mutation(putPhoto, async (c, once) => {
     const { id, photoId } = c.req.valid('param');

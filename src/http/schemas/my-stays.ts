@@ -29,6 +29,7 @@ export const MyStay = z
     guestCount: z.int().nullable(),
     totalAmount: major('The price of the stay'),
     paid: major('What was paid of it'),
+    refunded: major('What has gone back, of money paid over the price too; not what is on its way'),
     due: major('What is left to pay'),
     currency: z.string(),
     paymentStatus: z.string().openapi({ example: 'PARTIALLY_PAID' }),

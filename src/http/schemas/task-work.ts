@@ -58,6 +58,19 @@ const NextAction = z.object({
 });
 export const CompletedTask = Task.extend({ nextActions: z.array(NextAction) }).openapi('CompletedTask');
 
+export const ChargeBody = z
+  .strictObject({ amount: Amount, currency: Currency })
+  .openapi('ChargeTask', { description: 'What a completed repair has cost' });
+export const CHARGE_EXAMPLE = { amount: 120.5, currency: 'AED' };
+export const TaskCharge = z
+  .object({
+    action: z.enum(['OWNER_CHARGED', 'CHARGE_NEEDS_APPROVAL']),
+    subjectId: z.string().openapi({ description: 'Of the transaction, or of the approval that it waits for' }),
+    amount: z.number().openapi({ description: 'Major units' }),
+    currency: z.string(),
+  })
+  .openapi('TaskCharge');
+
 export const PhotoParams = z.strictObject({ id: Id, photoId: Id });
 export const Photo = z.object({ id: z.string(), taskId: z.string(), href: z.string() }).openapi('TaskPhoto');
 

@@ -22,6 +22,24 @@ A repair at {propertyName} is done, and its cost is charged to you: {charged}.`,
 انتهى إصلاح في {propertyName}، وتُحتسب تكلفته عليك: {charged}.`,
       },
     },
+    'maintenance-undecided.owner@1': {
+      en: {
+        subject: 'Repaired - {propertyName}',
+        message: `Dear {recipientName},
+
+A repair at {propertyName} is done.
+
+Whether its cost is charged to you is not decided yet. If it is, we write to you again.`,
+      },
+      ar: {
+        subject: 'تم الإصلاح - {propertyName}',
+        message: `عزيزي {recipientName}،
+
+انتهى إصلاح في {propertyName}.
+
+لم يتقرر بعد ما إذا كانت تكلفته ستُحتسب عليك. إذا احتُسبت فسنكتب إليك مرة أخرى.`,
+      },
+    },
     'maintenance-done.owner@1': {
       en: {
         subject: 'Repaired - {propertyName}',
@@ -50,8 +68,8 @@ export const chargedMessage = (ownerId: string, taskId: string): OrderedText => 
   occasion: 'charged',
 });
 
-/** To the owner. The amount charged is read from the completed task when the message is sent. */
-export const maintenanceDoneMessage = (ownerId: string, taskId: string): OrderedText => ({
-  ...toOwner(maintenanceDone, 'maintenance-done.owner@1', ownerId),
+/** To the owner. What is charged is read from the ledger when the message is sent; `waits`: a second person is asked about it. */
+export const maintenanceDoneMessage = (ownerId: string, taskId: string, waits: boolean): OrderedText => ({
+  ...toOwner(maintenanceDone, waits ? 'maintenance-undecided.owner@1' : 'maintenance-done.owner@1', ownerId),
   taskId,
 });

@@ -5,7 +5,7 @@ import { toOwner } from './deliveries.ts';
 /** Goes to the address that the owner had before it was changed, if it was changed of late (`variables/people.ts`). */
 export const payoutAccountChanged = defineMessage({
   event: 'PAYOUT_ACCOUNT_CHANGED',
-  cause: 'when the account is changed to which an owner is paid out',
+  cause: 'when the account is changed to which an owner is paid out, or the change is refused',
   to: { OWNER: { channels: MAIL, owed: true } },
   variables: ['recipientName', 'scheduledFor'],
   example: { scheduledFor: '2027-06-14T20:00:00Z' },
@@ -30,6 +30,42 @@ If it was not you who asked for this, call us at once.`,
 إذا لم تكن أنت من طلب ذلك، فاتصل بنا فوراً.`,
       },
     },
+    'payout-account-put-back.owner@1': {
+      en: {
+        subject: 'Your payouts go to your account of before',
+        message: `Dear {recipientName},
+
+We have not accepted the other account for your payouts. They go to the account of before, as if it had never been changed.
+
+If the other account is yours, call us.`,
+      },
+      ar: {
+        subject: 'دفعاتك تُحوَّل إلى حسابك السابق',
+        message: `عزيزي {recipientName}،
+
+لم نقبل الحساب الآخر لدفعاتك. تُحوَّل الدفعات إلى الحساب السابق كأنه لم يتغير.
+
+إذا كان الحساب الآخر حسابك، فاتصل بنا.`,
+      },
+    },
+    'payout-account-refused.owner@1': {
+      en: {
+        subject: 'We need an account for your payouts',
+        message: `Dear {recipientName},
+
+We have not accepted the other account for your payouts, and there was none before. We pay nothing out until we have one.
+
+Call us, please.`,
+      },
+      ar: {
+        subject: 'نحتاج إلى حساب لدفعاتك',
+        message: `عزيزي {recipientName}،
+
+لم نقبل الحساب الآخر لدفعاتك، ولم يكن هناك حساب قبله. لن نحوّل أي مبلغ حتى يكون لدينا حساب.
+
+نرجو أن تتصل بنا.`,
+      },
+    },
   },
 });
 
@@ -39,5 +75,16 @@ export const payoutAccountChangedMessage = (ownerId: string, from: string, occas
     scheduledFor: from,
     address: 'former',
   }),
+  occasion,
+});
+
+/** To the owner: a second person has refused the account. `isBack`: the one of before is in force again. `occasion`: the question. */
+export const payoutAccountRefusedMessage = (ownerId: string, isBack: boolean, occasion: string): OrderedText => ({
+  ...toOwner(
+    payoutAccountChanged,
+    isBack ? 'payout-account-put-back.owner@1' : 'payout-account-refused.owner@1',
+    ownerId,
+    { address: 'former' },
+  ),
   occasion,
 });

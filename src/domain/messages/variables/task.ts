@@ -20,9 +20,11 @@ interface DisplacedTask {
 /** Columns of the facts. Amounts in minor units; the findings as one text. */
 export const taskColumns = ({ names, mayUse }: Uses) =>
   [
-    // A cost that waits for a second person is not charged yet.
-    sql<boolean | null>`CASE WHEN ${mayUse('charged')} THEN EXISTS (
-          SELECT FROM transaction c WHERE c.effect_key = n.task_id || '-cost') END`.as('isCharged'),
+    // What is booked: a cost that waits for a second person is not charged yet, and may be another one then.
+    sql<{ readonly minor: number; readonly currency: string } | null>`CASE WHEN ${mayUse('charged')} THEN (
+          SELECT json_build_object('minor', -c.amount_minor, 'currency', c.currency) FROM transaction c WHERE c.effect_key = n.task_id || '-cost') END`.as(
+      'charge',
+    ),
     // The findings of an inspection, in the order in which it was written down.
     sql<string | null>`(SELECT string_agg(f.value ->> 'description', '; ' ORDER BY f.ordinality)
           FROM jsonb_array_elements(t.completion -> 'findings') WITH ORDINALITY AS f)`.as('findings'),
@@ -86,10 +88,7 @@ export const TASK = {
   doneTasks: variable('text', 'Marina View 1204: cleaning; Palm 7: inspection', doneLines),
   doneCount: variable('text', '2', ({ doneTasks }) => doneTasks && String(doneTasks.length)),
   displacedTasks: variable('text', 'Filter check, Palm 7: it is no longer yours', displacedLines),
-  charged: variable('money', 'AED 120.50', ({ completion, isCharged }, { money }) => {
-    const cost = completion?.cost;
-    return isCharged && cost?.chargeOwner && cost.amountMinor > 0 ? money(cost.amountMinor, cost.currency) : null;
-  }),
+  charged: variable('money', 'AED 120.50', ({ charge }, { money }) => charge && money(charge.minor, charge.currency)),
   severity: variable('text', 'severe', severityOf),
 } as const satisfies Readonly<Record<string, Variable>>;
 

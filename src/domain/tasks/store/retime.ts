@@ -105,7 +105,7 @@ export const changeTaskRow = (tx: Tx, id: string, change: TaskRowChange) =>
 
 export type TaskRowChange = Omit<Updateable<TaskTable>, 'status' | 'next_assign_at' | 'assign_attempts'> & {
   readonly status?: 'UNASSIGNED' | 'ASSIGNED' | undefined;
-  readonly next_assign_at?: RawBuilder<Date> | undefined;
+  readonly next_assign_at?: RawBuilder<Date> | null | undefined;
   readonly assign_attempts?: number | undefined;
   readonly version: number;
 };

@@ -67,7 +67,7 @@ export const PEOPLE: OperationTexts = {
   },
   [`PATCH ${API}/owners/:id`]: {
     id: 'updateOwner',
-    text: `Changes the fields that are sent. \`payoutTerms\` are replaced as a whole; null gives the general terms back. ${VERSIONED}`,
+    text: `Changes the fields that are sent. \`payoutTerms\` are replaced as a whole; null gives the general terms back. Payouts to another \`payoutAccount\` wait; if a second person refuses it, the one that was in force before is back. ${VERSIONED}`,
   },
   [`GET ${STAFF}`]: {
     id: 'listStaff',

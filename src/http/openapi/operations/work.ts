@@ -26,7 +26,7 @@ export const WORK: OperationTexts = {
   },
   [`PATCH ${TASKS}/:id`]: {
     id: 'updateTask',
-    text: `Changes the fields that are sent; what a person has set by hand is not moved by later changes of the stay. An \`assigneeId\` must be free at that time (\`ASSIGNEE_BUSY\`), active (\`ASSIGNEE_INACTIVE\`) and of a role that does such tasks; null takes the task back. ${VERSIONED}`,
+    text: `Changes the fields that are sent; what a person has set by hand is not moved by later changes of the stay. An \`assigneeId\` must be free at that time (\`ASSIGNEE_BUSY\`), active (\`ASSIGNEE_INACTIVE\`) and of a role that does such tasks; null takes the task back. Another title or description of a repair that its owner was asked about asks the owner anew: the task is nobody’s until there is an answer. ${VERSIONED}`,
   },
   [`POST ${TASKS}/:id/start`]: {
     id: 'startTask',
@@ -35,6 +35,10 @@ export const WORK: OperationTexts = {
   [`POST ${TASKS}/:id/complete`]: {
     id: 'completeTask',
     text: 'The assignee, an agent or a service client completes the task. Required items of the checklist must be done (`CHECKLIST_INCOMPLETE`); an inspection needs an `outcome`. `minutes` is the time of work, `cost` in major units. `nextActions` says what followed: the property is clean, a check-in was started, findings became repairs. Put photos first and name their ids here.',
+  },
+  [`POST ${TASKS}/:id/charge`]: {
+    id: 'chargeTask',
+    text: 'Charges the owner what a completed repair has cost, in major units, where nothing was charged or the question about it was refused or has expired. The rules are those of a completion with `chargeOwner`: `OWNER_CHARGED` where the owner has said yes to this text and an estimate that the cost keeps to, else `CHARGE_NEEDS_APPROVAL`, as always after a refusal. `INVALID_STATE_TRANSITION`: it is no completed repair, it is charged already, or its question is open.',
   },
   [`PUT ${TASKS}/:id/photos/:photoId`]: {
     id: 'putTaskPhoto',
@@ -58,7 +62,7 @@ export const WORK: OperationTexts = {
   },
   [`POST ${TASKS}/:id/approval`]: {
     id: 'decideRepair',
-    text: 'Records whether the owner wants a repair that is estimated above the property’s `repairApprovalLimit`. An owner decides for its own properties; an agent or administrator records what the owner has said. Approved, it is assigned; declined, it is cancelled. A second decision is `INVALID_STATE_TRANSITION`.',
+    text: 'Records whether the owner wants a repair that is estimated above the property’s `repairApprovalLimit`. An owner decides for its own properties; an agent or administrator records what the owner has said. Approved, it is assigned; declined, it is cancelled. A second decision is `INVALID_STATE_TRANSITION`. A yes is for the text, estimate and property that were asked: a task that is changed is asked about anew.',
   },
   [`GET /approvals/:token`]: {
     id: 'showRepairApproval',
@@ -111,11 +115,11 @@ export const WORK: OperationTexts = {
   },
   [`GET ${API}/me/stays`]: {
     id: 'listMyStays',
-    text: `The stays of the guest who calls, with what is paid and due in major units. The address is there once a stay is confirmed, the code of the door (\`access\`) while it opens. ${PAGED}`,
+    text: `The stays of the guest who calls, with what is paid, refunded and due in major units. The address is there once a stay is confirmed, the code of the door (\`access\`) while it opens. ${PAGED}`,
   },
   [`GET ${API}/me/stays/:id`]: {
     id: 'getMyStay',
-    text: 'One stay of the guest who calls: its days on the property’s clock, what is paid and due in major units, the address once it is confirmed, and the code of the door while it opens. Any other stay does not exist for a guest (`RESERVATION_NOT_FOUND`).',
+    text: 'One stay of the guest who calls: its days on the property’s clock, what is paid, refunded and due in major units, the address once it is confirmed, and the code of the door while it opens. Any other stay does not exist for a guest (`RESERVATION_NOT_FOUND`).',
   },
   [`GET ${API}/me/tasks`]: {
     id: 'listMyTasks',
