@@ -11,7 +11,7 @@ import { emptyBody } from './middleware/empty-body.ts';
 import { guard } from './middleware/guard.ts';
 import { jsonBody, refuseCardDataAround } from './middleware/json-body.ts';
 import { NO_QUERY, parametersOf, strictQuery } from './middleware/strict-query.ts';
-import { endpointName, needsStepUp, policyOf } from './policy.ts';
+import { endpointName, hasHead, needsStepUp, policyOf } from './policy.ts';
 import { namesRecords, referencesOf } from './references.ts';
 import { createRefusalTrail } from './refusal-trail.ts';
 import { holdsSecret } from './secrets.ts';
@@ -53,6 +53,7 @@ export function createRegister(app: App, services: Services, verify: TokenVerifi
     const endpoint = endpointName(route.method, pattern);
     const policy = policyOf(route.method, pattern);
     assertKind(endpoint, kind, policy === 'anonymous');
+    if (isStream(route) && hasHead(route.method, pattern)) throw new InvariantError(`${endpoint} streams for a HEAD`);
     const limit = limitClassOf(route.method, pattern, policy);
     const references = referencesOf(route, endpoint);
     const isBounded = policy !== 'anonymous' && policy.roles.includes('AGENT') && namesRecords(references);
@@ -92,6 +93,8 @@ export function createRegister(app: App, services: Services, verify: TokenVerifi
   });
 }
 
+const isStream = ({ responses }: RouteConfig): boolean =>
+  Object.values(responses).some((response) => 'content' in response && 'text/event-stream' in (response.content ?? {}));
 const answersSecret = ({ responses }: RouteConfig): boolean =>
   Object.entries(responses).some(
     ([status, response]) => status.startsWith('2') && schemasOf(response).some(holdsSecret),
