@@ -1,6 +1,9 @@
+import { glob, readFile } from 'node:fs/promises';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EVENT_CATALOGUE } from '../../src/domain/events/catalogue.ts';
 import type { Role } from '../../src/http/auth.ts';
+import { isCode } from '../../src/http/codes.ts';
 import { addSaga, payStay, seedMoneyStay } from '../setup/ledger.ts';
 import { API, at, type Call, countRows, type Http, startHttp } from './harness.ts';
 
@@ -71,6 +74,15 @@ beforeAll(async () => {
   );
 }, 60_000);
 afterAll(() => http?.stop());
+
+/** Every text of the sources that may be the name of an event of the trail; more than there are. */
+async function auditEvents(): Promise<readonly string[]> {
+  const names = new Set<string>();
+  for await (const file of glob('src/{domain,engine,http,ops,sagas}/**/*.ts')) {
+    for (const [, name = ''] of (await readFile(file, 'utf8')).matchAll(/'([A-Z]+(?:_[A-Z]+)+)'/g)) names.add(name);
+  }
+  return [...names].filter((name) => name.length <= 64).toSorted();
+}
 
 const get = (path: string, as: Call['as'], sub: string) =>
   http.call('GET', `${API}/${path}`, { ...(as === undefined ? {} : { as }), sub });
@@ -181,6 +193,59 @@ describe('O10: who runs the system', () => {
       expect(answer.status, path).toBe(200);
       for (const secret of hidden) expect(answer.text, path).not.toContain(secret);
       expect(answer.text, path).not.toMatch(/"\w*(?:[aA]mount|outstanding|Minor)\w*":\d/);
+    }
+  });
+
+  it('reads no word of a person in the details of any event, with spaces or without', async () => {
+    const events = await auditEvents();
+    const words = ['mask.guest@secret.example', 'Maskguest', 'Mask guest'];
+    const fields = ['reason', 'notes', 'reference', 'comment', 'title', 'text', 'method', 'name', 'anything'];
+    const details = Object.fromEntries(fields.map((field) => [field, words]));
+    const rows = events.map((event) => ({
+      stream_id: `walk:${event}`,
+      event,
+      ends: false,
+      actor: 'admin-1',
+      saga_id: null,
+      reservation_id: null,
+      request_id: 'walk',
+      body: JSON.stringify({
+        userId: 'admin-1',
+        outcome: 'success',
+        details: { id: event, deep: [details], ...details },
+      }),
+    }));
+    await http.db.insertInto('audit_log').values(rows).execute();
+    const shown: string[] = [];
+    for (const event of events) {
+      const { body, text } = await get(`audit?event=${event}`, 'OPS', 'ops-1');
+      expect(at(body, 'data', 0, 'details', 'id'), event).toBe(event);
+      for (const field of fields) {
+        const open = JSON.stringify(at(body, 'data', 0, 'details', field)) !== '[null,null,null]';
+        if (open) shown.push(`${event} ${field}`);
+      }
+      expect(text, event).not.toContain('secret.example');
+      expect(text, event).not.toContain('Mask guest');
+    }
+    // In these a code of ours stands there.
+    expect(shown).toEqual([
+      'ACCESS_DENIED method',
+      'AUTHENTICATION_FAILED reason',
+      'AUTHENTICATION_FAILED method',
+      'OPS_CALL method',
+      'PASSKEY_REFUSED reason',
+      'RATE_LIMITED method',
+      'SIGNED_IN method',
+    ]);
+    expect(events.length).toBeGreaterThan(80);
+  });
+
+  it('reads the codes of every event of the feed', async () => {
+    for (const { resource, example } of EVENT_CATALOGUE) {
+      for (const [field, value] of Object.entries(example.data.data)) {
+        if (typeof value === 'string')
+          expect([field, value, isCode(value, field, resource)]).toEqual([field, value, true]);
+      }
     }
   });
 
