@@ -19,9 +19,8 @@ export function holdingOf(caller: Caller): Holder {
   return { ownerId: caller.role === 'OWNER' ? caller.principal : '' };
 }
 
-/** The executions that an agent sees: those about the stays of the portfolio, and those that the agent started. */
+/** The executions that an agent sees: those about the stays of the portfolio, whoever started them. */
 export const executionsOf = (agentId: string): ExecutionPart => ({
-  principal: agentId,
   holds: (propertyId) => inPortfolio(propertyId, agentId),
   newest: (page) => newestInPortfolio({ holder: { agentId }, ...page }),
   each: (rows) => eachInPortfolio(agentId, rows),
