@@ -12,7 +12,8 @@ const isOperator = (c: AnyContext): boolean => {
   const caller = callerOf(c);
   return caller.kind === 'person' && caller.role === 'OPS';
 };
-const seesMoney = (c: AnyContext): boolean => {
+/** Services see it with `finance:read`. */
+export const seesMoney = (c: AnyContext): boolean => {
   const caller = callerOf(c);
   return caller.kind === 'service' ? caller.scopes.has('finance:read') : caller.role !== 'OPS';
 };

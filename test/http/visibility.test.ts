@@ -176,6 +176,106 @@ describe('Z3: a guest', () => {
   });
 });
 
+describe('Z4: how a task came to its assignee', () => {
+  it('is shown to an agent with the people and tasks of the portfolio alone', async () => {
+    const { db } = http;
+    await db
+      .updateTable('property')
+      .set({ agent_ids: ['agent-2'] })
+      .where('id', '=', 'property-2')
+      .execute();
+    const person = (id: string, place: string) => ({
+      id,
+      name: id,
+      email: 'x@example.com',
+      role: 'MAINTENANCE_STAFF' as const,
+      property_ids: [place],
+    });
+    await db
+      .insertInto('staff')
+      .values([person('near', 'property-1'), person('far', 'property-2')])
+      .execute();
+    const row = (id: string) => [id, 1, 1, 1, 1, 1, null, 0, 0];
+    const explanation = {
+      at: '2031-01-01T08:00:00.000Z',
+      startsAt: '2031-01-01T09:00:00.000Z',
+      weights: [25, 25, 25, 25],
+      chosen: null,
+      candidates: [row('near'), row('far')],
+      excluded: { BUSY: ['near', 'far'], PLACE: ['far'] },
+    };
+    await db
+      .updateTable('task')
+      .set({ assignment_explanation: JSON.stringify(explanation), displaced_by: 'repair-2' })
+      .where('id', '=', 'repair-1')
+      .execute();
+    await sql`UPDATE task SET displaced_by = 'repair-1' WHERE id IN ('repair-2', 'meeting-1')`.execute(db);
+    const refused = { task_id: 'repair-1', reason: 'DECLINED' } as const;
+    await db
+      .insertInto('task_refusal')
+      .values([
+        { ...refused, staff_id: 'near' },
+        { ...refused, staff_id: 'far' },
+      ])
+      .execute();
+    const read = async (as: Role, sub: string) => (await get('tasks/repair-1/assignment', as, sub)).body.data;
+    const all = JSON.stringify(await read('ADMIN', 'admin-1'));
+    for (const id of ['near', 'far', 'repair-2', 'meeting-1']) expect(all).toContain(`"${id}"`);
+    const seen = await read('AGENT', 'agent-1');
+    for (const id of ['far', 'repair-2']) expect(JSON.stringify(seen)).not.toContain(`"${id}"`);
+    expect(seen).toMatchObject({
+      explanation: {
+        candidates: [{ staffId: 'near' }],
+        excluded: [
+          { reason: 'PLACE', count: 1, staffIds: [] },
+          { reason: 'BUSY', count: 2, staffIds: ['near'] },
+        ],
+      },
+      refusals: [{ staffId: 'near' }],
+      displacedTaskIds: ['meeting-1'],
+      displacedByTaskId: null,
+    });
+  });
+});
+
+describe('Z4: a service that reads tasks', () => {
+  it('reads names of guests with guests:read, and amounts with finance:read', async () => {
+    await http.db
+      .updateTable('task')
+      .set({
+        estimate_minor: 98_700,
+        estimate_currency: 'AED',
+        completion: JSON.stringify({ cost: { amountMinor: 98_700, currency: 'AED' } }),
+      })
+      .where('id', '=', 'repair-1')
+      .execute();
+    const paths = ['tasks', 'tasks/meeting-1', 'tasks/repair-1', 'reservations/stay-1?include=tasks'];
+    for (const path of paths) {
+      for (const more of ['', ' guests:read', ' finance:read']) {
+        const { status, text } = await get(path, { scope: `tasks:read reservations:read${more}` }, 'desk');
+        expect(status, text).toBe(200);
+        const [names, amounts] = [text.includes(SECRETS.name), /987(?:00)?\b/.test(text)];
+        const isAbout = {
+          meeting: !path.includes('repair') && !path.includes('include'),
+          repair: /tasks$|repair/.test(path),
+        };
+        expect([path, more, names]).toEqual([path, more, isAbout.meeting && more === ' guests:read']);
+        expect([path, more, amounts]).toEqual([
+          path,
+          more,
+          isAbout.repair && !path.includes('include') && more === ' finance:read',
+        ]);
+      }
+    }
+  });
+
+  it('reads neither in the answer to a change', async () => {
+    const as = { scope: 'tasks:read tasks:write' };
+    const changed = await http.call('PATCH', `${API}/tasks/meeting-1`, { as, sub: 'desk', body: { priority: 'HIGH' } });
+    expect([changed.status, changed.text.includes(SECRETS.name)], changed.text).toEqual([200, false]);
+  });
+});
+
 describe('O10: who runs the system', () => {
   const hidden = [SECRETS.name, SECRETS.email, SECRETS.phone, SECRETS.note, '987654', '9876.54', '60000'];
   const pages = () => [
