@@ -12,7 +12,7 @@ import { guard } from './middleware/guard.ts';
 import { jsonBody, refuseCardDataAround } from './middleware/json-body.ts';
 import { NO_QUERY, parametersOf, strictQuery } from './middleware/strict-query.ts';
 import { endpointName, hasHead, needsStepUp, policyOf } from './policy.ts';
-import { namesRecords, referencesOf } from './references.ts';
+import { listsRecords, namesRecords, referencesOf } from './references.ts';
 import { createRefusalTrail } from './refusal-trail.ts';
 import { holdsSecret } from './secrets.ts';
 import { isPageForPeople } from './tracking.ts';
@@ -56,7 +56,9 @@ export function createRegister(app: App, services: Services, verify: TokenVerifi
     if (isStream(route) && hasHead(route.method, pattern)) throw new InvariantError(`${endpoint} streams for a HEAD`);
     const limit = limitClassOf(route.method, pattern, policy);
     const references = referencesOf(route, endpoint);
-    const isBounded = policy !== 'anonymous' && policy.roles.includes('AGENT') && namesRecords(references);
+    const isBounded =
+      policy !== 'anonymous' &&
+      (listsRecords(references) || (policy.roles.includes('AGENT') && namesRecords(references)));
     const middleware = middlewareOf(route, kind, guard({ deps: services, verify, trail }, { pattern, policy, limit }));
     // Answers are checked against their schemas by the tests, so a handler may answer with stored bytes.
     app.openapi(
