@@ -33,28 +33,32 @@ export function createApiKeyVerifier({ db, clock, log }: Deps): ApiKeyVerifier {
   const believed = new Map<string, Believed>();
   const notedAtMs = new Map<string, number>();
 
-  async function look(name: string, by: Parameters<typeof findApiKey>[1]): Promise<KnownApiKey | null> {
+  async function look(keyDigest: string): Promise<KnownApiKey | null> {
     const nowMs = clock.now().getTime();
-    const known = believed.get(name);
+    const known = believed.get(keyDigest);
     // A clock that was set back makes nothing last longer.
     if (known !== undefined && known.atMs <= nowMs && nowMs - known.atMs < BELIEVED_MS) return known.key;
     if (believed.size >= MAX_BELIEVED) believed.clear();
-    const key = findApiKey(db, by);
-    believed.set(name, { atMs: nowMs, key });
+    const key = findApiKey(db, Buffer.from(keyDigest, 'base64url'));
+    believed.set(keyDigest, { atMs: nowMs, key });
     try {
       const found = await key;
       // Guesses would fill the memory.
-      if (found === null) believed.delete(name);
+      if (found === null) believed.delete(keyDigest);
       return found;
     } catch (error) {
-      believed.delete(name);
+      believed.delete(keyDigest);
       throw error;
     }
   }
 
-  function assertCounts({ isRevoked, expiresAt }: KnownApiKey): void {
-    if (isRevoked) throw unauthenticated('api_key_revoked');
-    if (expiresAt <= clock.now()) throw unauthenticated('api_key_expired');
+  /** By its digest, so that a key which another has replaced is unknown. */
+  async function counting(keyDigest: string): Promise<KnownApiKey> {
+    const key = await look(keyDigest);
+    if (key === null) throw unauthenticated('api_key_unknown');
+    if (key.isRevoked) throw unauthenticated('api_key_revoked');
+    if (key.expiresAt <= clock.now()) throw unauthenticated('api_key_expired');
+    return key;
   }
 
   /** Nobody waits for it, and a request is answered without it. */
@@ -73,20 +77,14 @@ export function createApiKeyVerifier({ db, clock, log }: Deps): ApiKeyVerifier {
     async verify(token) {
       const digest = apiKeyDigest(token);
       if (digest === null) throw unauthenticated('api_key_malformed');
-      const key = await look(digest.toString('base64url'), { digest });
-      if (key === null) throw unauthenticated('api_key_unknown');
-      assertCounts(key);
+      const keyDigest = digest.toString('base64url');
+      const key = await counting(keyDigest);
       noteUse(key.id);
-      return { kind: 'service', principal: `${SERVICE}${key.id}`, scopes: new Set(key.scopes) };
+      return { kind: 'service', principal: `service:${key.id}`, scopes: new Set(key.scopes), keyDigest };
     },
     async assertInForce(caller) {
-      if (caller.kind !== 'service') return;
-      const id = caller.principal.slice(SERVICE.length);
-      const key = await look(`id ${id}`, { id });
-      // The service client of a token, which has an end of its own.
-      if (key !== null) assertCounts(key);
+      // The service client of a token has an end of its own.
+      if (caller.kind === 'service' && caller.keyDigest !== undefined) await counting(caller.keyDigest);
     },
   };
 }
-
-const SERVICE = 'service:';

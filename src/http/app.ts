@@ -7,7 +7,7 @@ import { registerWaysIn } from './accounts/ways-in.ts';
 import { createAnswerSeal } from './answer-seal.ts';
 import { createApiKeyVerifier } from './api-key-auth.ts';
 import { createTokenVerifier } from './auth.ts';
-import type { App, AppDeps, AppEnv, Services } from './context.ts';
+import type { AnyContext, App, AppDeps, AppEnv, Services } from './context.ts';
 import { createCursorSeal } from './cursor.ts';
 import { answerFailure } from './errors.ts';
 import { failurePages } from './failure-pages.ts';
@@ -91,11 +91,11 @@ export function createApp(deps: AppDeps): App {
   app.use('*', prefixLocation(prefix));
   app.use('*', ownOffersInRefusals);
   app.onError((error, c) => answerFailure(c, error));
-  app.notFound((c) => {
-    const methods = methodsAt(c.req.path);
-    const refused = answerFailure(c, new RoomyError(methods.length === 0 ? 'ROUTE_NOT_FOUND' : 'METHOD_NOT_ALLOWED'));
-    if (methods.length > 0) refused.headers.set('Allow', methods.join(', '));
-    return refused;
+  app.notFound(answerNoRoute);
+  // The framework runs a GET for every HEAD.
+  app.use('*', async (c, next) => {
+    if (c.req.method !== 'HEAD' || methodsAt(c.req.path).includes('HEAD')) return next();
+    return answerNoRoute(c);
   });
 
   const verify = createTokenVerifier(deps.jwt, deps.clock, services.apiKeys);
@@ -104,6 +104,14 @@ export function createApp(deps: AppDeps): App {
   declareEvents(app);
   assertPoliciesMatch(app.routes);
   return app;
+}
+
+/** Says which methods the address has, if it has any. */
+function answerNoRoute(c: AnyContext): Response {
+  const methods = methodsAt(c.req.path);
+  const refused = answerFailure(c, new RoomyError(methods.length === 0 ? 'ROUTE_NOT_FOUND' : 'METHOD_NOT_ALLOWED'));
+  if (methods.length > 0) refused.headers.set('Allow', methods.join(', '));
+  return refused;
 }
 
 function registerAll(register: Register, app: App, services: Services): void {

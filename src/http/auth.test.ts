@@ -44,7 +44,12 @@ describe.each(SIGNERS)('a bearer token by $alg', (signer) => {
   };
 
   it('names the person and the role', async () => {
-    expect(await verify(`Bearer ${forge()}`)).toEqual({ kind: 'person', principal: 'admin-1', role: 'ADMIN' });
+    expect(await verify(`Bearer ${forge()}`)).toEqual({
+      kind: 'person',
+      principal: 'admin-1',
+      role: 'ADMIN',
+      validUntil: new Date((GOOD.exp + 60) * 1000),
+    });
   });
 
   it('names its session, if it was made in one', async () => {
@@ -61,6 +66,7 @@ describe.each(SIGNERS)('a bearer token by $alg', (signer) => {
       kind: 'service',
       principal: 'service:admin-1',
       scopes: new Set(['sagas:read', 'finance:read']),
+      validUntil: expect.any(Date),
     });
     expect(await verify(`Bearer ${forge({ role: 'ADMIN', scope: '' })}`)).toMatchObject({ kind: 'service' });
   });
@@ -313,7 +319,7 @@ describe('mintToken', () => {
   it('makes what is verified, by whichever key comes first', async () => {
     for (const keys of [jwt, { ...jwt, signing: [curve] }, { ...jwt, signing: [] }]) {
       const token = await mintToken(keys, clock, { sub: 'ops-1', grant: { role: 'OPS' }, lifetimeSeconds: 3600 });
-      expect(await verify(`bearer ${token}`)).toEqual({ kind: 'person', principal: 'ops-1', role: 'OPS' });
+      expect(await verify(`bearer ${token}`)).toMatchObject({ kind: 'person', principal: 'ops-1', role: 'OPS' });
     }
     const sid = 'session-1';
     const ofSession = await mintToken(jwt, clock, { sub: 'a', grant: { role: 'OPS' }, lifetimeSeconds: 900, sid });

@@ -135,7 +135,7 @@ function createOwnVerifier(jwt: JwtConfig): VerifyOwn {
       requiredClaims: ['iss', 'aud', 'sub', 'exp', 'iat', 'jti'],
     });
     assertTimes(payload, MAX_LIFETIME_SECONDS, now);
-    return { payload, caller: callerFrom(payload), rememberedUntil: payload.exp ?? 0 };
+    return { payload, caller: ending(callerFrom(payload), payload), rememberedUntil: payload.exp ?? 0 };
   };
 }
 
@@ -147,8 +147,13 @@ async function verifyOfOther(issuer: Issuer, token: string, now: Date): Promise<
   assertTimes(payload, issuer.maxLifetimeSeconds, now);
   const seconds = Math.floor(now.getTime() / 1000);
   const rememberedUntil = Math.min(payload.exp ?? 0, seconds + REMEMBERED_OF_OTHERS_SECONDS - TOLERANCE_SECONDS);
-  return { payload, caller: callerOfOther(issuer, payload), rememberedUntil };
+  return { payload, caller: ending(callerOfOther(issuer, payload), payload), rememberedUntil };
 }
+
+const ending = (caller: Caller, { exp = 0 }: JWTPayload): Caller => ({
+  ...caller,
+  validUntil: new Date((exp + TOLERANCE_SECONDS) * 1000),
+});
 
 const rulesOf = (
   { issuer, audience }: Pick<JwtConfig, 'issuer' | 'audience'>,

@@ -1,5 +1,6 @@
 import type { EventView } from '../domain/events/feed.ts';
 import type { ExecutionView, StepView } from '../engine/types.ts';
+import { isCode } from './codes.ts';
 import { type AnyContext, callerOf } from './context.ts';
 
 /**
@@ -11,7 +12,8 @@ const isOperator = (c: AnyContext): boolean => {
   const caller = callerOf(c);
   return caller.kind === 'person' && caller.role === 'OPS';
 };
-const seesMoney = (c: AnyContext): boolean => {
+/** Services see it with `finance:read`. */
+export const seesMoney = (c: AnyContext): boolean => {
   const caller = callerOf(c);
   return caller.kind === 'service' ? caller.scopes.has('finance:read') : caller.role !== 'OPS';
 };
@@ -20,27 +22,32 @@ const seesMoney = (c: AnyContext): boolean => {
 const NO_AMOUNT =
   /(?:version|percent|count|created|sent|completed|attempts?|step|ordinal|generation|seq|status|minutes|days|hours|ms)$/i;
 const AMOUNT_AS_TEXT = /^-?\d+(?:\.\d+)?$/;
-/** Words that a person wrote, about a person; a code, an id or an instant has no spaces. */
-const PERSONAL = /(?:name|title|e-?mail|phone|text|notes?|address|description|body)$/i;
 
-function masked(value: unknown, key: string, { people }: { readonly people: boolean }): unknown {
-  if (Array.isArray(value)) return value.map((member) => masked(member, key, { people }));
+interface Mask {
+  /** Whether only codes are shown of texts. */
+  readonly people: boolean;
+  readonly event: string | null;
+}
+
+function masked(value: unknown, key: string, mask: Mask): unknown {
+  if (Array.isArray(value)) return value.map((member) => masked(member, key, mask));
   if (typeof value === 'object' && value !== null) {
-    return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, masked(field, name, { people })]));
+    return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, masked(field, name, mask)]));
   }
   if (typeof value === 'number') return NO_AMOUNT.test(key) ? value : null;
   if (typeof value !== 'string') return value;
   if (AMOUNT_AS_TEXT.test(value) && !/Id$/.test(key)) return null;
-  return people && (/\s/.test(value) || PERSONAL.test(key)) ? null : value;
+  return mask.people && !isCode(value, key, mask.event) ? null : value;
 }
 
-/** Details of something that happened, as far as the caller may see them. */
-export function detailsShown<T>(c: AnyContext, details: T): T {
-  return seesMoney(c) ? details : (masked(details, '', { people: isOperator(c) }) as T);
+/** Details of something that happened, as far as the caller may see them. `event`: of the audit trail, or the record of the feed. */
+export function detailsShown<T>(c: AnyContext, details: T, event: string | null = null): T {
+  return seesMoney(c) ? details : (masked(details, '', { people: isOperator(c), event }) as T);
 }
 
+const recordOf = ({ type }: EventView): string => type.split('.')[0] ?? '';
 export const eventShown = (c: AnyContext, event: EventView): EventView =>
-  seesMoney(c) ? event : { ...event, data: detailsShown(c, event.data) };
+  seesMoney(c) ? event : { ...event, data: detailsShown(c, event.data, recordOf(event)) };
 
 /** An execution with or without its steps. */
 export function executionShown<T extends ExecutionView & { readonly steps?: readonly StepView[] }>(

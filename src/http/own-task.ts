@@ -3,6 +3,7 @@ import { workOf } from '../domain/assignment/candidates.ts';
 import { isOfStay, neutralTitle, type Titled } from '../domain/tasks/view.ts';
 import type { WorkScope } from '../domain/tasks/work.ts';
 import { type AnyContext, callerOf } from './context.ts';
+import { detailsShown, seesMoney } from './masks.ts';
 
 /** Who does the work sees their own tasks, an agent those of a portfolio, an owner those of the owner's properties (security.md Z4, Z5). */
 export function workScopeOf(c: AnyContext): WorkScope {
@@ -26,18 +27,25 @@ function typesOf(c: AnyContext): readonly TaskType[] {
 }
 
 /**
- * Titles of meetings name the guest: an owner, and a person who only cleans or repairs, reads the kind of the work instead. What
- * was written about a meeting is for those who meet the guest.
+ * Titles of meetings name the guest: an owner, a person who only cleans or repairs, and a service without `guests:read` read the kind of
+ * the work instead. What was written about a meeting is for those who meet the guest. Amounts are a service's with `finance:read`.
  */
 export function titledFor<T extends Titled & Partial<Written>>(c: AnyContext, task: T): T {
   const caller = callerOf(c);
-  const role = caller.kind === 'person' ? caller.role : null;
-  if (role !== 'OWNER' && role !== 'CLEANER' && role !== 'MAINTENANCE_STAFF') return task;
-  const written = role === 'OWNER' && isOfStay(task) ? { description: null, completion: null } : {};
-  return { ...task, ...written, title: neutralTitle(task) };
+  const isService = caller.kind === 'service';
+  const role = isService ? null : caller.role;
+  const amounts =
+    isService && !seesMoney(c) ? { estimate: null, completion: detailsShown(c, task.completion ?? null) } : {};
+  const readsTitle = isService
+    ? caller.scopes.has('guests:read')
+    : role !== 'OWNER' && role !== 'CLEANER' && role !== 'MAINTENANCE_STAFF';
+  if (readsTitle) return { ...task, ...amounts };
+  const written = (isService || role === 'OWNER') && isOfStay(task) ? { description: null, completion: null } : {};
+  return { ...task, ...amounts, ...written, title: neutralTitle(task) };
 }
 
 interface Written {
   readonly description: string | null;
   readonly completion: unknown;
+  readonly estimate: unknown;
 }

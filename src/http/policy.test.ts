@@ -76,6 +76,7 @@ describe('the policy table', () => {
   it('knows the methods of an address', () => {
     expect(methodsAt('/api/production/owners')).toEqual(['GET', 'HEAD', 'POST']);
     expect(methodsAt('/api/production/reservations/reservation-1/confirm')).toEqual(['POST']);
+    expect(methodsAt('/api/production/events/stream')).toEqual(['GET']);
     expect(methodsAt('/api/production/owners/')).toEqual([]);
     expect(methodsAt('/openapiXjson')).toEqual([]);
   });

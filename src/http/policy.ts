@@ -324,11 +324,19 @@ export function assertPoliciesMatch(routes: readonly Registered[]): void {
 
 const PATTERNS = Object.keys(POLICIES).map((name) => {
   const [method = '', pattern = ''] = name.split(' ');
-  return { method, matches: new RegExp(`^${pattern.replaceAll('.', '\\.').replaceAll(/:[^/]+/g, '[^/]+')}$`) };
+  return { method, pattern, matches: new RegExp(`^${pattern.replaceAll('.', '\\.').replaceAll(/:[^/]+/g, '[^/]+')}$`) };
 });
+
+/** GETs that keep something open or use something up. As a HEAD they would do so for nobody, so they have none (security.md Z15). */
+const WITHOUT_HEAD: ReadonlySet<string> = new Set([`GET ${API}/events/stream`, 'GET /oidc/callback']);
+
+export const hasHead = (method: string, pattern: string): boolean =>
+  method.toUpperCase() === 'GET' && !WITHOUT_HEAD.has(endpointName(method, pattern));
 
 /** The methods that an address supports; none when there is nothing at it. */
 export function methodsAt(path: string): string[] {
-  const methods = PATTERNS.filter((entry) => entry.matches.test(path)).map((entry) => entry.method);
-  return [...new Set(methods.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method])))];
+  const entries = PATTERNS.filter((entry) => entry.matches.test(path));
+  return [
+    ...new Set(entries.flatMap(({ method, pattern }) => (hasHead(method, pattern) ? [method, 'HEAD'] : [method]))),
+  ];
 }

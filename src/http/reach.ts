@@ -10,6 +10,7 @@ import { namesRecords, type Reference, type ReferenceField, type Sender, valuesA
 interface Sent {
   readonly reference: Extract<Reference, { readonly kind: 'record' }>;
   readonly field: string;
+  readonly isList: boolean;
   readonly values: readonly unknown[];
 }
 
@@ -19,7 +20,7 @@ function sentIn(fields: readonly ReferenceField[], body: unknown): readonly Sent
     const at = path.indexOf('[]');
     // A list that is sent empty is sent all the same: it takes away what was there.
     const isSent = valuesAt(body, at === -1 ? path : path.slice(0, at)).length > 0;
-    return isSent ? [{ reference, field: path[0] ?? '', values: valuesAt(body, path) }] : [];
+    return isSent ? [{ reference, field: path[0] ?? '', isList: at !== -1, values: valuesAt(body, path) }] : [];
   });
 }
 
@@ -38,6 +39,7 @@ function maySend(from: Sender, caller: Caller): boolean {
 /**
  * Throws `REFERENCE_NOT_FOUND` for a record that the caller has not the right to, as for one that does not exist. In the transaction
  * that acts (security.md Z11). The office and its services may name every record, an agent those of a portfolio, anybody else none.
+ * Of the office the lists are looked up here: a column that is a list has no foreign key.
  */
 export async function assertReach(
   c: AnyContext,
@@ -47,12 +49,13 @@ export async function assertReach(
 ): Promise<void> {
   if (!namesRecords(fields)) return;
   const caller = callerOf(c);
-  if (caller.kind === 'service' || OFFICE.has(caller.role ?? '')) return;
-  for (const { reference, field, values } of sentIn(fields, body)) {
+  const isOffice = caller.kind === 'service' || OFFICE.has(caller.role ?? '');
+  const mayName = isOffice || caller.role === 'AGENT';
+  for (const { reference, field, isList, values } of sentIn(fields, body)) {
     const ids = values.filter((value) => typeof value === 'string');
-    if (ids.length === 0) continue;
+    if (ids.length === 0 || (isOffice && !isList)) continue;
     const { noun } = reference;
-    const isOwn = caller.role === 'AGENT' && isReachable(noun) && (await reachesAll(tx, caller.principal, noun, ids));
+    const isOwn = mayName && isReachable(noun) && (await reachesAll(tx, isOffice ? null : caller.principal, noun, ids));
     if (!isOwn) throw new RoomyError('REFERENCE_NOT_FOUND', { details: { field } });
   }
 }

@@ -69,6 +69,12 @@ export function referencesOf({ request }: RouteConfig, endpoint: string): readon
 export const namesRecords = (fields: readonly ReferenceField[]): boolean =>
   fields.some((field) => field.in === 'body' && field.reference.kind === 'record');
 
+/** Whether a body of these fields has a list of such records, each of which is looked up for whoever sends it. */
+export const listsRecords = (fields: readonly ReferenceField[]): boolean =>
+  fields.some(
+    ({ in: where, path, reference }) => where === 'body' && reference.kind === 'record' && path.includes('[]'),
+  );
+
 /** Deeper than any body that a request may have (`middleware/json-body.ts`). */
 const MAX_DEPTH = 20;
 

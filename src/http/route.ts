@@ -11,8 +11,8 @@ import { emptyBody } from './middleware/empty-body.ts';
 import { assertSteppedUpFor, guard } from './middleware/guard.ts';
 import { jsonBody, refuseCardDataAround } from './middleware/json-body.ts';
 import { NO_QUERY, parametersOf, strictQuery } from './middleware/strict-query.ts';
-import { endpointName, policyOf } from './policy.ts';
-import { namesRecords, referencesOf } from './references.ts';
+import { endpointName, hasHead, policyOf } from './policy.ts';
+import { listsRecords, namesRecords, referencesOf } from './references.ts';
 import { createRefusalTrail } from './refusal-trail.ts';
 import { holdsSecret } from './secrets.ts';
 import { mayNeedStepUp } from './step-up.ts';
@@ -54,9 +54,12 @@ export function createRegister(app: App, services: Services, verify: TokenVerifi
     const endpoint = endpointName(route.method, pattern);
     const policy = policyOf(route.method, pattern);
     assertKind(endpoint, kind, policy === 'anonymous');
+    if (isStream(route) && hasHead(route.method, pattern)) throw new InvariantError(`${endpoint} streams for a HEAD`);
     const limit = limitClassOf(route.method, pattern, policy);
     const references = referencesOf(route, endpoint);
-    const isBounded = policy !== 'anonymous' && policy.roles.includes('AGENT') && namesRecords(references);
+    const isBounded =
+      policy !== 'anonymous' &&
+      (listsRecords(references) || (policy.roles.includes('AGENT') && namesRecords(references)));
     const middleware = middlewareOf(route, kind, guard({ deps: services, verify, trail }, { pattern, policy, limit }));
     // Answers are checked against their schemas by the tests, so a handler may answer with stored bytes.
     app.openapi(
@@ -98,6 +101,8 @@ export function createRegister(app: App, services: Services, verify: TokenVerifi
 
 const patternOf = ({ path }: RouteConfig): string => path.replaceAll(/\{(.+?)\}/g, ':$1');
 
+const isStream = ({ responses }: RouteConfig): boolean =>
+  Object.values(responses).some((response) => 'content' in response && 'text/event-stream' in (response.content ?? {}));
 const answersSecret = ({ responses }: RouteConfig): boolean =>
   Object.entries(responses).some(
     ([status, response]) => status.startsWith('2') && schemasOf(response).some(holdsSecret),

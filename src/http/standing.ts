@@ -1,5 +1,6 @@
 import type { AccountRole } from '../domain/people/accounts.ts';
 import { createStandingBook, type Standing } from '../domain/people/standing.ts';
+import type { Clock } from '../kernel/clock.ts';
 import { type ApiKeyVerifier, type Caller, type TokenVerifier, unauthenticated } from './auth.ts';
 import type { AppDeps } from './context.ts';
 
@@ -63,12 +64,18 @@ function known(caller: Caller & { readonly kind: 'person' }, { accountId, role, 
 }
 const isSame = (role: AccountRole, claimed: string | null): boolean => role === claimed;
 
-/** For what outlives the request that it began with. Throws `UNAUTHENTICATED` for a person or a key that does not count any more. */
+/**
+ * For what outlives the request that it began with: streams, tickets and links. Throws `UNAUTHENTICATED` for a person, a session, a
+ * token or a key that does not count any more.
+ */
 export async function assertStillInForce(services: StillInForce, caller: Caller): Promise<Caller> {
+  if (caller.validUntil !== undefined && caller.validUntil <= services.clock.now())
+    throw unauthenticated('jwt_expired');
   await services.apiKeys.assertInForce(caller);
   return services.standing.inForce(caller);
 }
 interface StillInForce {
+  readonly clock: Clock;
   readonly standing: StandingGuard;
   readonly apiKeys: Pick<ApiKeyVerifier, 'assertInForce'>;
 }

@@ -12,6 +12,15 @@ const flat = (): string => `flat-${made}`;
 const name = (id: string): string => `${id}-${made}`;
 beforeAll(async () => {
   system = await startSystem();
+  const { db } = system.bed;
+  // Who is named by requests below; they take no work.
+  const named = ['agent-1', 'agent-own', 'agent-strange', 'staff-9'];
+  await db
+    .insertInto('staff')
+    .values(named.map((id) => ({ id, name: id, email: 'x@example.com', role: 'AGENT' as const, active: false })))
+    .execute();
+  await db.insertInto('owner').values({ id: 'owner-9', name: 'O', email: 'o@example.com' }).execute();
+  await db.insertInto('property').values({ id: 'elsewhere', name: 'Far', owner_id: 'owner-9' }).execute();
 });
 afterAll(() => system?.close());
 beforeEach(async () => {
@@ -387,8 +396,8 @@ describe('a confirmation that insists on staff', () => {
 
 describe('an answer to an offer', () => {
   const offered = async () => {
-    await ok(call('PATCH', `/properties/${flat()}`, { body: { acceptMinutes: 30, primaryStaffIds: [name('mary')] } }));
     const mary = await staff('mary', 'MAINTENANCE_STAFF');
+    await ok(call('PATCH', `/properties/${flat()}`, { body: { acceptMinutes: 30, primaryStaffIds: [mary] } }));
     const data = await ok(createRequired());
     expect(data.acceptBy).not.toBeNull();
     return { mary, id: data.id as string };

@@ -4,7 +4,8 @@ import type { Db } from '../../src/db/client.ts';
 import { createOrchestrator } from '../../src/engine/orchestrator.ts';
 import { POLICIES } from '../../src/http/policy.ts';
 import { definitionOf } from '../../src/sagas/index.ts';
-import { API, at, type Http, startHttp } from './harness.ts';
+import { addSaga } from '../setup/ledger.ts';
+import { API, addReservation, at, type Http, startHttp } from './harness.ts';
 import { fixtureOf, MUTATIONS, prepareWorld, sendTo } from './valid-requests.ts';
 
 /** A key replayed by a caller whose property, sale or stay is somebody else's by now (security.md Z3, Z4). */
@@ -56,6 +57,30 @@ describe('an agent whose property was given to another', () => {
     await give('agent-1');
     const again = await send();
     expect([again.status, again.text]).toEqual([first.status, first.text]);
+  });
+
+  it('reads no saga of it any more, whoever started it', async () => {
+    await give('agent-1');
+    const executionId = await addSaga(http.db, {
+      name: 'confirmReservation',
+      subjectId: await addReservation(http.db),
+      requestedBy: 'agent-1',
+    });
+    const read = async (sub: string) => {
+      const ask = (path: string) => http.call('GET', `${API}/sagas${path}`, { as: 'AGENT', sub });
+      const [list, one, status] = [
+        await ask('?name=confirmReservation'),
+        await ask(`/executions/${executionId}`),
+        await ask(`/confirmReservation/status?executionId=${executionId}`),
+      ];
+      const counts = Object.values(Object(at(list.body, 'counts'))).some((count) => count !== 0);
+      return [list.text.includes(executionId), counts, one.status, status.status];
+    };
+    const all = [true, true, 200, 200];
+    const nothing = [false, false, 404, 404];
+    expect([await read('agent-1'), await read('agent-2')]).toEqual([all, nothing]);
+    await give('agent-2');
+    expect([await read('agent-1'), await read('agent-2')]).toEqual([nothing, all]);
   });
 
   it('is told no more of what a property beyond theirs is than of one that does not exist', async () => {

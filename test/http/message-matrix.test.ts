@@ -156,6 +156,13 @@ async function book(scene: Pick<Scene, 'timeZone' | 'guestZone' | 'checkIn' | 'c
     phone: `+97150000${100 + n}`,
     ...zone,
   });
+  await call('POST', '/properties', {
+    id: `home-${n}`,
+    name: `Marina ${n}`,
+    ownerId: `owner-${n}`,
+    timeZone: scene.timeZone,
+    amenityDevice: `lock-${n}`,
+  });
   await call('POST', '/staff', {
     id: `agent-${n}`,
     name: 'Sara Malik',
@@ -170,14 +177,7 @@ async function book(scene: Pick<Scene, 'timeZone' | 'guestZone' | 'checkIn' | 'c
     role: 'CLEANER',
     propertyIds: [`home-${n}`],
   });
-  await call('POST', '/properties', {
-    id: `home-${n}`,
-    name: `Marina ${n}`,
-    ownerId: `owner-${n}`,
-    timeZone: scene.timeZone,
-    agentIds: [`agent-${n}`],
-    amenityDevice: `lock-${n}`,
-  });
+  await call('PATCH', `/properties/home-${n}`, { agentIds: [`agent-${n}`] });
   await call('POST', '/reservations', {
     id: `stay-${n}`,
     propertyId: `home-${n}`,

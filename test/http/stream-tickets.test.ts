@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { POLICIES } from '../../src/http/policy.ts';
 import { DEFAULT_LIMITS } from '../../src/kernel/rate-limits.ts';
 import { startLimits, type TestLimits } from '../setup/limits.ts';
 import { API, at, type Call, type Http, startHttp, tokenFor } from './harness.ts';
@@ -98,7 +99,41 @@ describe('a ticket', () => {
   });
 });
 
+describe('a HEAD', () => {
+  const gets = Object.keys(POLICIES).flatMap((name) => (name.startsWith('GET ') ? [name.slice('GET '.length)] : []));
+  /** Of addresses that keep something open or use something up. */
+  const ONCE = [STREAM, '/oidc/callback'];
+
+  it('Z15: is refused where a GET streams or uses something up, and answered like a GET everywhere else', async () => {
+    const wrong: string[] = [];
+    for (const pattern of gets) {
+      const path = pattern.replaceAll(/:[^/]+/g, 'nobody');
+      const { status, headers } = await http.call('HEAD', path);
+      const isRefused = status === 405 && headers.get('allow') === 'GET';
+      const expected = ONCE.includes(pattern) || (await http.call('GET', path)).status;
+      if (expected === true ? !isRefused : status !== expected) wrong.push(`${pattern}: ${status}`);
+    }
+    expect([gets.length > 80, wrong]).toEqual([true, []]);
+  });
+
+  it('Q1: takes no place and no ticket', async () => {
+    for (let n = 0; n < 10; n += 1) expect((await http.call('HEAD', STREAM, { sub: 'head' })).status).toBe(405);
+    const ticket = await ticketFor({ sub: 'head' });
+    expect((await http.call('HEAD', `${STREAM}?ticket=${ticket}`, { as: null })).status).toBe(405);
+    expect(await openOnce(`?ticket=${ticket}`)).toBe(200);
+  });
+});
+
 describe('a caller', () => {
+  it('Q1: gets every place back when the request ends, also one whose answer nobody has read', async () => {
+    const headers = { authorization: `Bearer ${await tokenFor({ role: 'ADMIN' }, 'hasty')}` };
+    for (let n = 0; n < 10; n += 1) {
+      const gone = new AbortController();
+      expect((await http.app.request(STREAM, { headers, signal: gone.signal })).status).toBe(200);
+      gone.abort();
+    }
+  });
+
   it('Q1: has five streams at a time, of which one that ends makes room, and takes none from others', async () => {
     const headers = { authorization: `Bearer ${await tokenFor({ role: 'ADMIN' }, 'greedy')}` };
     const streams = await Promise.all(Array.from({ length: 5 }, () => open('', headers)));

@@ -1,6 +1,9 @@
+import { glob, readFile } from 'node:fs/promises';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EVENT_CATALOGUE } from '../../src/domain/events/catalogue.ts';
 import type { Role } from '../../src/http/auth.ts';
+import { isCode } from '../../src/http/codes.ts';
 import { addSaga, payStay, seedMoneyStay } from '../setup/ledger.ts';
 import { API, at, type Call, countRows, type Http, startHttp } from './harness.ts';
 
@@ -71,6 +74,15 @@ beforeAll(async () => {
   );
 }, 60_000);
 afterAll(() => http?.stop());
+
+/** Every text of the sources that may be the name of an event of the trail; more than there are. */
+async function auditEvents(): Promise<readonly string[]> {
+  const names = new Set<string>();
+  for await (const file of glob('src/{domain,engine,http,ops,sagas}/**/*.ts')) {
+    for (const [, name = ''] of (await readFile(file, 'utf8')).matchAll(/'([A-Z]+(?:_[A-Z]+)+)'/g)) names.add(name);
+  }
+  return [...names].filter((name) => name.length <= 64).toSorted();
+}
 
 const get = (path: string, as: Call['as'], sub: string) =>
   http.call('GET', `${API}/${path}`, { ...(as === undefined ? {} : { as }), sub });
@@ -164,6 +176,106 @@ describe('Z3: a guest', () => {
   });
 });
 
+describe('Z4: how a task came to its assignee', () => {
+  it('is shown to an agent with the people and tasks of the portfolio alone', async () => {
+    const { db } = http;
+    await db
+      .updateTable('property')
+      .set({ agent_ids: ['agent-2'] })
+      .where('id', '=', 'property-2')
+      .execute();
+    const person = (id: string, place: string) => ({
+      id,
+      name: id,
+      email: 'x@example.com',
+      role: 'MAINTENANCE_STAFF' as const,
+      property_ids: [place],
+    });
+    await db
+      .insertInto('staff')
+      .values([person('near', 'property-1'), person('far', 'property-2')])
+      .execute();
+    const row = (id: string) => [id, 1, 1, 1, 1, 1, null, 0, 0];
+    const explanation = {
+      at: '2031-01-01T08:00:00.000Z',
+      startsAt: '2031-01-01T09:00:00.000Z',
+      weights: [25, 25, 25, 25],
+      chosen: null,
+      candidates: [row('near'), row('far')],
+      excluded: { BUSY: ['near', 'far'], PLACE: ['far'] },
+    };
+    await db
+      .updateTable('task')
+      .set({ assignment_explanation: JSON.stringify(explanation), displaced_by: 'repair-2' })
+      .where('id', '=', 'repair-1')
+      .execute();
+    await sql`UPDATE task SET displaced_by = 'repair-1' WHERE id IN ('repair-2', 'meeting-1')`.execute(db);
+    const refused = { task_id: 'repair-1', reason: 'DECLINED' } as const;
+    await db
+      .insertInto('task_refusal')
+      .values([
+        { ...refused, staff_id: 'near' },
+        { ...refused, staff_id: 'far' },
+      ])
+      .execute();
+    const read = async (as: Role, sub: string) => (await get('tasks/repair-1/assignment', as, sub)).body.data;
+    const all = JSON.stringify(await read('ADMIN', 'admin-1'));
+    for (const id of ['near', 'far', 'repair-2', 'meeting-1']) expect(all).toContain(`"${id}"`);
+    const seen = await read('AGENT', 'agent-1');
+    for (const id of ['far', 'repair-2']) expect(JSON.stringify(seen)).not.toContain(`"${id}"`);
+    expect(seen).toMatchObject({
+      explanation: {
+        candidates: [{ staffId: 'near' }],
+        excluded: [
+          { reason: 'PLACE', count: 1, staffIds: [] },
+          { reason: 'BUSY', count: 2, staffIds: ['near'] },
+        ],
+      },
+      refusals: [{ staffId: 'near' }],
+      displacedTaskIds: ['meeting-1'],
+      displacedByTaskId: null,
+    });
+  });
+});
+
+describe('Z4: a service that reads tasks', () => {
+  it('reads names of guests with guests:read, and amounts with finance:read', async () => {
+    await http.db
+      .updateTable('task')
+      .set({
+        estimate_minor: 98_700,
+        estimate_currency: 'AED',
+        completion: JSON.stringify({ cost: { amountMinor: 98_700, currency: 'AED' } }),
+      })
+      .where('id', '=', 'repair-1')
+      .execute();
+    const paths = ['tasks', 'tasks/meeting-1', 'tasks/repair-1', 'reservations/stay-1?include=tasks'];
+    for (const path of paths) {
+      for (const more of ['', ' guests:read', ' finance:read']) {
+        const { status, text } = await get(path, { scope: `tasks:read reservations:read${more}` }, 'desk');
+        expect(status, text).toBe(200);
+        const [names, amounts] = [text.includes(SECRETS.name), /987(?:00)?\b/.test(text)];
+        const isAbout = {
+          meeting: !path.includes('repair') && !path.includes('include'),
+          repair: /tasks$|repair/.test(path),
+        };
+        expect([path, more, names]).toEqual([path, more, isAbout.meeting && more === ' guests:read']);
+        expect([path, more, amounts]).toEqual([
+          path,
+          more,
+          isAbout.repair && !path.includes('include') && more === ' finance:read',
+        ]);
+      }
+    }
+  });
+
+  it('reads neither in the answer to a change', async () => {
+    const as = { scope: 'tasks:read tasks:write' };
+    const changed = await http.call('PATCH', `${API}/tasks/meeting-1`, { as, sub: 'desk', body: { priority: 'HIGH' } });
+    expect([changed.status, changed.text.includes(SECRETS.name)], changed.text).toEqual([200, false]);
+  });
+});
+
 describe('O10: who runs the system', () => {
   const hidden = [SECRETS.name, SECRETS.email, SECRETS.phone, SECRETS.note, '987654', '9876.54', '60000'];
   const pages = () => [
@@ -181,6 +293,59 @@ describe('O10: who runs the system', () => {
       expect(answer.status, path).toBe(200);
       for (const secret of hidden) expect(answer.text, path).not.toContain(secret);
       expect(answer.text, path).not.toMatch(/"\w*(?:[aA]mount|outstanding|Minor)\w*":\d/);
+    }
+  });
+
+  it('reads no word of a person in the details of any event, with spaces or without', async () => {
+    const events = await auditEvents();
+    const words = ['mask.guest@secret.example', 'Maskguest', 'Mask guest'];
+    const fields = ['reason', 'notes', 'reference', 'comment', 'title', 'text', 'method', 'name', 'anything'];
+    const details = Object.fromEntries(fields.map((field) => [field, words]));
+    const rows = events.map((event) => ({
+      stream_id: `walk:${event}`,
+      event,
+      ends: false,
+      actor: 'admin-1',
+      saga_id: null,
+      reservation_id: null,
+      request_id: 'walk',
+      body: JSON.stringify({
+        userId: 'admin-1',
+        outcome: 'success',
+        details: { id: event, deep: [details], ...details },
+      }),
+    }));
+    await http.db.insertInto('audit_log').values(rows).execute();
+    const shown: string[] = [];
+    for (const event of events) {
+      const { body, text } = await get(`audit?event=${event}`, 'OPS', 'ops-1');
+      expect(at(body, 'data', 0, 'details', 'id'), event).toBe(event);
+      for (const field of fields) {
+        const open = JSON.stringify(at(body, 'data', 0, 'details', field)) !== '[null,null,null]';
+        if (open) shown.push(`${event} ${field}`);
+      }
+      expect(text, event).not.toContain('secret.example');
+      expect(text, event).not.toContain('Mask guest');
+    }
+    // In these a code of ours stands there.
+    expect(shown).toEqual([
+      'ACCESS_DENIED method',
+      'AUTHENTICATION_FAILED reason',
+      'AUTHENTICATION_FAILED method',
+      'OPS_CALL method',
+      'PASSKEY_REFUSED reason',
+      'RATE_LIMITED method',
+      'SIGNED_IN method',
+    ]);
+    expect(events.length).toBeGreaterThan(80);
+  });
+
+  it('reads the codes of every event of the feed', async () => {
+    for (const { resource, example } of EVENT_CATALOGUE) {
+      for (const [field, value] of Object.entries(example.data.data)) {
+        if (typeof value === 'string')
+          expect([field, value, isCode(value, field, resource)]).toEqual([field, value, true]);
+      }
     }
   });
 

@@ -1,6 +1,9 @@
+import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import type { Json, StaffRole } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
+import { isStaffOf } from '../people/reach.ts';
+import { inPortfolio } from '../properties/portfolio.ts';
 import { type Found, OBSTACLES, type Obstacle, ROLES, type Wanted } from './candidates.ts';
 import type { Scored } from './score.ts';
 import { MAX_EXPLAINED, type Roster } from './staffing.ts';
@@ -98,8 +101,11 @@ export interface AssignmentView {
   }[];
 }
 
-/** How a task came to its assignee, or why nobody has it. Times are ISO instants. Throws `TASK_NOT_FOUND`. */
-export async function readAssignment(db: Db, taskId: string): Promise<AssignmentView> {
+/**
+ * How a task came to its assignee, or why nobody has it. Times are ISO instants. An agent is shown the people and tasks of the portfolio,
+ * and of others how many there are (security.md Z4); `agentId` null: all. Throws `TASK_NOT_FOUND`.
+ */
+export async function readAssignment(db: Db, taskId: string, agentId: string | null = null): Promise<AssignmentView> {
   const task = await db
     .selectFrom('task')
     .select(['id', 'status', 'assignee_id', 'accept_by', 'accepted_at', 'assignment_explanation', 'displaced_by'])
@@ -114,7 +120,7 @@ export async function readAssignment(db: Db, taskId: string): Promise<Assignment
     .orderBy('staff_id')
     .execute();
   const displaced = await db.selectFrom('task').select('id').where('displaced_by', '=', taskId).orderBy('id').execute();
-  return {
+  const view = {
     taskId: task.id,
     status: task.status,
     assigneeId: task.assignee_id,
@@ -128,6 +134,36 @@ export async function readAssignment(db: Db, taskId: string): Promise<Assignment
     displacedTaskIds: displaced.map(({ id }) => id),
     displacedByTaskId: task.displaced_by,
     refusals: refusals.map(({ staff_id, at, ...refusal }) => ({ staffId: staff_id, ...refusal, at: at.toISOString() })),
+  };
+  return agentId === null ? view : ofPortfolio(db, view, agentId);
+}
+
+async function ofPortfolio(db: Db, view: AssignmentView, agentId: string): Promise<AssignmentView> {
+  const { explanation, refusals, displacedTaskIds, displacedByTaskId } = view;
+  const people = [
+    ...refusals.map(({ staffId }) => staffId),
+    ...(explanation?.candidates ?? []).map(({ staffId }) => staffId),
+    ...(explanation?.excluded ?? []).flatMap(({ staffIds }) => staffIds ?? []),
+  ];
+  const { rows } = await sql<{ id: string }>`
+    SELECT staff.id FROM staff WHERE staff.id = ANY(${people}::text[]) AND ${isStaffOf(agentId)}
+     UNION SELECT t.id FROM task t WHERE t.id = ANY(${[...displacedTaskIds, displacedByTaskId ?? '']}::text[])
+       AND ${inPortfolio(sql.ref('t.property_id'), agentId)}`.execute(db);
+  // The assignee is on the task itself.
+  const shown = new Set([...rows.map(({ id }) => id), view.assigneeId]);
+  return {
+    ...view,
+    explanation: explanation && {
+      ...explanation,
+      candidates: explanation.candidates.filter(({ staffId }) => shown.has(staffId)),
+      excluded: explanation.excluded.map(({ staffIds, ...one }) => ({
+        ...one,
+        staffIds: staffIds?.filter((id) => shown.has(id)) ?? null,
+      })),
+    },
+    refusals: refusals.filter(({ staffId }) => shown.has(staffId)),
+    displacedTaskIds: displacedTaskIds.filter((id) => shown.has(id)),
+    displacedByTaskId: shown.has(displacedByTaskId) ? displacedByTaskId : null,
   };
 }
 

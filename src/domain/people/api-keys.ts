@@ -169,16 +169,13 @@ export interface KnownApiKey {
   readonly isRevoked: boolean;
 }
 
-/** By the digest of the key, or by its id; null: there is none. */
-export async function findApiKey(
-  db: Db,
-  by: { readonly digest: Buffer } | { readonly id: string },
-): Promise<KnownApiKey | null> {
-  const query = db.selectFrom('api_key').select(['id', 'scopes', 'expires_at', 'revoked_at']);
-  const row = await ('digest' in by
-    ? query.where('key_hash', '=', by.digest)
-    : query.where('id', '=', by.id)
-  ).executeTakeFirst();
+/** By the digest of the key; null: there is none, or another has taken its place. */
+export async function findApiKey(db: Db, keyHash: Buffer): Promise<KnownApiKey | null> {
+  const row = await db
+    .selectFrom('api_key')
+    .select(['id', 'scopes', 'expires_at', 'revoked_at'])
+    .where('key_hash', '=', keyHash)
+    .executeTakeFirst();
   if (!row) return null;
   return { id: row.id, scopes: row.scopes, expiresAt: row.expires_at, isRevoked: row.revoked_at !== null };
 }

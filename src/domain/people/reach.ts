@@ -32,19 +32,24 @@ export const isLedBy = (agentId: string | null): RawBuilder<SqlBool> =>
   agentId === null ? sql`true` : sql`(staff.id = ${agentId} OR (staff.role <> 'AGENT' AND ${isStaffOf(agentId)}))`;
 
 /** Of the row itself, so that it is decided once more where the row was locked by whoever gives it away. */
-const isPropertyOf = (agentId: string): RawBuilder<SqlBool> => isHeldBy({ agentId });
+const isPropertyOf = (agentId: string | null): RawBuilder<SqlBool> => isHeldBy(agentId === null ? null : { agentId });
 
 const REACH = { property: isPropertyOf, guest: isGuestOf, owner: isOwnerOf, staff: isStaffOf } as const;
 /** What an agent may name at all. */
 export type Reachable = keyof typeof REACH;
 
 /**
- * Whether an agent may name all of these records, which stay as they are until the transaction has ended: a property is not given
+ * Whether an agent may name all of these records (null, the office: whether they exist), which stay as they are until the transaction has ended: a property is not given
  * to another agent between this answer and the act.
  */
-export async function reachesAll(tx: Tx, agentId: string, noun: Reachable, ids: readonly string[]): Promise<boolean> {
+export async function reachesAll(
+  tx: Tx,
+  agentId: string | null,
+  noun: Reachable,
+  ids: readonly string[],
+): Promise<boolean> {
   const wanted = [...new Set(ids)];
-  const lock = noun === 'property' ? sql`FOR NO KEY UPDATE` : sql`FOR KEY SHARE`;
+  const lock = noun === 'property' && agentId !== null ? sql`FOR NO KEY UPDATE` : sql`FOR KEY SHARE`;
   const { rows } = await sql<{ id: string }>`
     SELECT ${sql.ref(`${noun}.id`)} AS id FROM ${sql.table(noun)}
      WHERE ${sql.ref(`${noun}.id`)} = ANY(${wanted}::text[]) AND ${REACH[noun](agentId)} ORDER BY 1 ${lock}`.execute(

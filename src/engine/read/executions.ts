@@ -18,18 +18,13 @@ import { executionView, type Reader, type StepRow, timeline } from './view.ts';
 /** Rows of a list with the instant that it is ordered by. */
 type Listed = Expression<{ readonly id: string; readonly at: Date }>;
 
-/**
- * A part of all executions: those about some properties, and those that one principal started. The caller makes it from the
- * rights of the reader.
- */
+/** A part of all executions: those about some properties. The caller makes it from the rights of the reader. */
 export interface ExecutionPart {
-  readonly principal: string;
   /** Whether a row with this property is in the part. */
   holds(propertyId: RawBuilder<unknown>): RawBuilder<SqlBool>;
-  /** The ids of the newest rows, as an array: of `at`, the rows of each property, and of `own`; `limit` at the most. */
+  /** The ids of the newest rows, as an array: of `at`, the rows of each property; `limit` at the most. */
   newest(page: {
     readonly at: (propertyId: RawBuilder<string>) => Listed;
-    readonly own: Listed;
     readonly limit: number;
   }): RawBuilder<string[]>;
   /** A statement for `rows` of each property of the part. */
@@ -83,12 +78,6 @@ export async function listSagas(
         '=',
         sql<string>`ANY(${part.newest({
           at: (propertyId) => listed.where('property_id', '=', propertyId),
-          own: listed
-            .where(startedBy(part.principal))
-            .clearOrderBy()
-            .orderBy('requested_by', 'desc')
-            .orderBy('requested_at', 'desc')
-            .orderBy('id', 'desc'),
           limit,
         })})`,
       )
@@ -108,13 +97,6 @@ export async function listSagas(
     next: last ? { at: last.position_at, id: last.id } : null,
   };
 }
-
-/**
- * As a range, and listed by it first, so that the index by requester is the only one that fits: where one client asks for
- * most sagas, a plan for anybody would look for a principal's own among those of all years.
- */
-const startedBy = (principal: string): RawBuilder<SqlBool> =>
-  sql`saga.requested_by >= ${principal} AND saga.requested_by <= ${principal}`;
 
 /** Executions that have ended are counted up to here: a full count would read all that ever ran. */
 export const COUNTED_AT_MOST = 1_000;
@@ -149,7 +131,7 @@ export async function countSagas(db: Db, filter: SagaFilter): Promise<Record<Sag
 
 type Counted = { readonly status: SagaStatus; readonly count: number };
 
-/** By status, of `limit` rows at the most; of a part, property by property and those that its principal started. */
+/** By status, of `limit` rows at the most; of a part, property by property. */
 async function counted(
   db: Db,
   part: ExecutionPart | null,
@@ -160,8 +142,7 @@ async function counted(
   const some =
     part === null
       ? sql`${few(sql`true`)}`
-      : sql`(SELECT * FROM (${part.each((propertyId) => few(sql`saga.property_id = ${propertyId}`))} LIMIT ${limit}::int) own_places
-          UNION ${few(startedBy(part.principal)).clearOrderBy().orderBy('requested_by', 'desc').orderBy('requested_at', 'desc')} LIMIT ${limit}::int)`;
+      : sql`(${part.each((propertyId) => few(sql`saga.property_id = ${propertyId}`))} LIMIT ${limit}::int)`;
   const { rows } =
     await sql<Counted>`SELECT status, count(*)::int AS count FROM ${some} picked GROUP BY status`.execute(db);
   return rows;
@@ -218,10 +199,7 @@ function matches(filter: SagaFilter) {
     if (filter.reservationId !== undefined) {
       all.push(eb('subject_type', '<>', 'transaction'), eb('subject_id', '=', filter.reservationId));
     }
-    if (filter.part) {
-      const { principal } = filter.part;
-      all.push(sql<SqlBool>`(requested_by = ${principal} OR ${filter.part.holds(sql.ref('saga.property_id'))})`);
-    }
+    if (filter.part) all.push(filter.part.holds(sql.ref('saga.property_id')));
     if (filter.executionId !== undefined) all.push(eb('id', '=', filter.executionId));
     if (filter.from !== undefined) all.push(eb('requested_at', '>=', sql<Date>`${filter.from}::timestamptz`));
     if (filter.to !== undefined) all.push(eb('requested_at', '<', sql<Date>`${filter.to}::timestamptz`));

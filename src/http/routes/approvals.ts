@@ -5,6 +5,7 @@ import { getTask } from '../../domain/tasks/resource.ts';
 import { approvalPage } from '../../web/approval-page.ts';
 import { foundVersion } from '../answers.ts';
 import { type AnyContext, authorOf, callerOf, inTransaction, type Services } from '../context.ts';
+import { titledFor } from '../own-task.ts';
 import { answerPage } from '../page.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
@@ -58,7 +59,7 @@ export function registerApprovals(register: Register, services: Services): void 
     const { actor, ...request } = authorOf(c);
     return once.change(async (tx) => {
       const { taskId } = await decideRepair(tx, decider, { decision, note, by: actor, ...request });
-      return foundVersion(c, await getTask(tx, taskId));
+      return foundVersion(c, titledFor(c, await getTask(tx, taskId)));
     });
   });
   register(show, async (c) => {

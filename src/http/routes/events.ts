@@ -101,17 +101,27 @@ export function registerEvents(register: Register, services: Services): void {
     }
     c.header('X-Accel-Buffering', 'no');
     return streamSSE(c, async (sse) => {
+      const gone = c.req.raw.signal;
       const ended = new AbortController();
-      const end = (): void => ended.abort();
+      // The place is free as soon as nobody listens, whatever is waited for below.
+      const end = (): void => {
+        ended.abort();
+        release();
+      };
       sse.onAbort(end);
-      closing?.addEventListener('abort', end, { once: true });
+      for (const signal of [gone, closing]) {
+        signal?.addEventListener('abort', end, { once: true });
+        if (signal?.aborted === true) end();
+      }
       try {
         let position = start;
-        while (!ended.signal.aborted && closing?.aborted !== true) {
+        while (!ended.signal.aborted) {
           const { events, last } = await readEvents(db, position, EVENTS_AT_ONCE, filter);
           // A stream outlives the request that was let in. Asked after the read: who is not in force any more hears nothing of it.
           await assertStillInForce(services, caller);
           for (const event of events) {
+            // A client may take its time between two of them.
+            await assertStillInForce(services, caller);
             await sse.writeSSE({
               id: String(event.seq),
               event: event.type,
@@ -128,8 +138,8 @@ export function registerEvents(register: Register, services: Services): void {
         // The client comes again with its position, and is refused then if that is wrong.
         log.warn({ err: error }, 'a stream of events ended early');
       } finally {
-        release();
-        closing?.removeEventListener('abort', end);
+        end();
+        for (const signal of [gone, closing]) signal?.removeEventListener('abort', end);
       }
     });
   });

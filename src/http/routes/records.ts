@@ -102,7 +102,7 @@ export function registerRecords(register: Register, services: Services): void {
   register(audit, async (c) =>
     page(c, services, 'audit', await withPeriod(c, services, c.req.valid('query')), async (filter, at) => {
       const { items, next } = await listAudit(db, filter, at);
-      return { items: items.map((row) => ({ ...row, details: detailsShown(c, row.details) })), next };
+      return { items: items.map((row) => ({ ...row, details: detailsShown(c, row.details, row.event) })), next };
     }),
   );
   register(verify, async (c) =>

@@ -15,7 +15,7 @@ import { found } from '../answers.ts';
 import { authorOf, type Services } from '../context.ts';
 import { readPhotoBody } from '../middleware/photo-body.ts';
 import { assertSeenProperty } from '../named.ts';
-import { doingScopeOf, workScopeOf } from '../own-task.ts';
+import { doingScopeOf, titledFor, workScopeOf } from '../own-task.ts';
 import { periodOf } from '../period.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
@@ -142,7 +142,7 @@ export function registerTaskWork(register: Register, services: Services): void {
       scope: doingScopeOf(c),
       startedAt: c.req.valid('json').startedAt ?? null,
     };
-    return once.change(async (tx) => found(c, await startTask(tx, order, authorOf(c)), 'Task started'));
+    return once.change(async (tx) => found(c, titledFor(c, await startTask(tx, order, authorOf(c))), 'Task started'));
   });
   register.mutation(complete, (c, once) => {
     const { id } = c.req.valid('param');
@@ -157,7 +157,7 @@ export function registerTaskWork(register: Register, services: Services): void {
         onBehalfOf: body.completedBy ?? null,
         startVisit: startVisitFor({ sub: author.actor, requestId: author.requestId, ip: author.ip ?? null }),
       };
-      return found(c, await completeTask(tx, order, author), 'Task completed');
+      return found(c, titledFor(c, await completeTask(tx, order, author)), 'Task completed');
     });
   });
   register.mutation(charge, (c, once) => {

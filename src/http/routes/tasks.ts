@@ -11,7 +11,7 @@ import { type AnyContext, authorOf, callerOf, type Services } from '../context.t
 import { answerFailure } from '../errors.ts';
 import { titledFor, workScopeOf } from '../own-task.ts';
 import { withPeriod } from '../period.ts';
-import { holderOf } from '../portfolio.ts';
+import { agentOf, holderOf } from '../portfolio.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import {
@@ -139,10 +139,10 @@ export function registerTasks(register: Register, services: Services): void {
     try {
       return await once.change(async (tx) => {
         const task = await createTask(tx, wanted, authorOf(c));
-        if (!requireAssignment) return created(c, task, 'Task created');
+        if (!requireAssignment) return created(c, titledFor(c, task), 'Task created');
         if (task.approval === 'PENDING') throw new RoomyError('APPROVAL_REQUIRED', { details: { taskId: task.id } });
         await assignMade(tx, task.id, holdId ?? null);
-        return created(c, await getTask(tx, task.id), 'Task created');
+        return created(c, titledFor(c, await getTask(tx, task.id)), 'Task created');
       });
     } catch (error) {
       const isRefused = error instanceof RoomyError && error.code === 'NO_STAFF_AVAILABLE';
@@ -161,13 +161,13 @@ export function registerTasks(register: Register, services: Services): void {
     const changes = c.req.valid('json');
     return once.change(async (tx) => {
       await lockOwnTask(tx, id, workScopeOf(c));
-      return foundVersion(c, await changeTask(tx, id, changes, expectedVersions(c), authorOf(c)));
+      return foundVersion(c, titledFor(c, await changeTask(tx, id, changes, expectedVersions(c), authorOf(c))));
     });
   });
   register(assignment, async (c) => {
     const { id } = c.req.valid('param');
     await assertOwnTask(services.db, id, workScopeOf(c));
-    return found(c, await readAssignment(services.db, id));
+    return found(c, await readAssignment(services.db, id, agentOf(c)));
   });
   register.mutation(accept, (c, once) => {
     const who = answering(c, c.req.valid('param').id);

@@ -7,8 +7,8 @@ import { reportPage } from '../../web/report-page.ts';
 import { found } from '../answers.ts';
 import type { Caller } from '../caller.ts';
 import { type AnyContext, callerOf, type Services } from '../context.ts';
-import { makerOf, textOf } from '../link-maker.ts';
-import { assertOwnStay } from '../own-stay.ts';
+import { lifetimeOf, makerOf, textOf } from '../link-maker.ts';
+import { assertOwnStay, assertStayOf } from '../own-stay.ts';
 import { PAGE_HEADERS, prefersPage } from '../page.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
@@ -132,12 +132,16 @@ export function registerVisits(register: Register, services: Services): void {
     const { id } = c.req.valid('param');
     await assertOwnStay(c, db, id);
     await readCheckOutReport(db, id);
-    const { token, expiresAt } = services.links.seal(LINK_KIND, id, LINK_LIFETIME_SECONDS, textOf(callerOf(c)));
+    const maker = callerOf(c);
+    const seconds = lifetimeOf(maker, LINK_LIFETIME_SECONDS, services.clock.now());
+    const { token, expiresAt } = services.links.seal(LINK_KIND, id, seconds, textOf(maker));
     return found(c, { url: `${services.publicUrl}/reports/${token}`, expiresAt: expiresAt.toISOString() });
   });
   register(printed, async (c) => {
     const { id, holder } = services.links.open(LINK_KIND, c.req.valid('param').token);
-    await assertMakerInForce(services, makerOf(holder));
+    const maker = makerOf(holder);
+    await assertMakerInForce(services, maker);
+    await assertStayOf(maker, db, id);
     return answerReport(c, db, await readCheckOutReport(db, id));
   });
 }
