@@ -125,7 +125,8 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`POST ${API}/reservations/:id/refunds`]: people('refunds:override', 'ADMIN', 'FINANCE'),
   [`GET ${API}/reservations/:id/cancellation-quote`]: open('reservations:cancel', 'ADMIN', 'AGENT', 'FINANCE', 'GUEST'),
 
-  [`GET ${API}/tasks`]: open('tasks:read', 'ADMIN', 'AGENT', 'OWNER'),
+  // FINANCE sees the tasks that are its own to do, and no others.
+  [`GET ${API}/tasks`]: open('tasks:read', 'ADMIN', 'AGENT', 'OWNER', 'FINANCE'),
   [`POST ${API}/tasks`]: open('tasks:write', 'ADMIN', 'AGENT'),
   // A guest's own stays: what is paid and due, the address, and the code of the door while it opens.
   [`GET ${API}/me/stays`]: people('stays:own', 'GUEST'),
@@ -137,7 +138,7 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   'GET /calendar/:file': 'anonymous',
 
   [`GET ${API}/tasks/statistics`]: open('tasks:read', 'ADMIN', 'AGENT', 'OPS', 'OWNER', 'CLEANER', 'MAINTENANCE_STAFF'),
-  [`GET ${API}/tasks/:id`]: open('tasks:read', 'ADMIN', 'AGENT', 'OWNER', 'CLEANER', 'MAINTENANCE_STAFF'),
+  [`GET ${API}/tasks/:id`]: open('tasks:read', 'ADMIN', 'AGENT', 'OWNER', 'FINANCE', 'CLEANER', 'MAINTENANCE_STAFF'),
   [`POST ${API}/tasks/:id/start`]: people('tasks:work', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
   [`POST ${API}/tasks/:id/complete`]: people('tasks:work', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
   [`PUT ${API}/tasks/:id/photos/:photoId`]: people('tasks:work', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF'),
@@ -237,11 +238,11 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`GET ${API}/audit`]: people('audit:read', 'ADMIN', 'OPS'),
   [`GET ${API}/audit/verify`]: people('audit:read', 'ADMIN', 'OPS'),
 
-  // What is stuck with money is FINANCE's to see in full; OPS sees that it is stuck.
+  // What is stuck with money is FINANCE's to see in full and to let go on; OPS sees that it is stuck.
   [`GET ${API}/sagas`]: open('sagas:read', 'ADMIN', 'OPS', 'AGENT', 'FINANCE'),
   [`GET ${API}/sagas/:name/status`]: open('sagas:read', 'ADMIN', 'OPS', 'AGENT', 'FINANCE'),
   [`GET ${API}/sagas/executions/:id`]: open('sagas:read', 'ADMIN', 'OPS', 'AGENT', 'FINANCE'),
-  [`POST ${API}/sagas/executions/:id/retry`]: people('sagas:operate', 'ADMIN', 'OPS'),
+  [`POST ${API}/sagas/executions/:id/retry`]: people('sagas:operate', 'ADMIN', 'OPS', 'FINANCE'),
   [`POST ${API}/sagas/executions/:id/resolve`]: people('sagas:operate', 'ADMIN', 'OPS'),
 };
 
