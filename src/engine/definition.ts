@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { Db, Tx } from '../db/client.ts';
 import type { Json, StepClass, SubjectType } from '../db/schema.ts';
-import type { ErrorCode } from '../kernel/errors.ts';
+import { type ErrorCode, InvariantError } from '../kernel/errors.ts';
 import {
   type BookedCallSpec,
   type CallSpec,
@@ -60,6 +60,14 @@ export interface SagaDefinition<Input = unknown> {
   readonly input: { parse(value: unknown): Input };
   readonly steps: readonly StepDefinition[];
   end(context: ErasedContext & { readonly db: Db | Tx }): Promise<Ending>;
+  whenUndone?(undone: Undone): Promise<void>;
+}
+
+/** In the transaction in which a saga ends undone; `code`: why. */
+export interface Undone {
+  readonly tx: Tx;
+  readonly sagaId: string;
+  readonly code: string;
 }
 
 export interface SagaOptions {
@@ -68,6 +76,8 @@ export interface SagaOptions {
   readonly notFound: ErrorCode;
   /** Of each step that does not say otherwise. Default: all kinds. */
   readonly locks?: readonly LockKind[];
+  /** Further writes when the saga ends undone. The step that is undone last is no `statement`, which many sagas end in at once. */
+  readonly whenUndone?: (undone: Undone) => Promise<void>;
   /** From acceptance; then the reconciler undoes it, or parks it once the pivot is passed. */
   readonly deadlineMs?: number;
 }
@@ -180,6 +190,7 @@ export function saga<Schema extends z.ZodType>(
       return builder;
     },
     ends: (end: SagaDefinition['end']): SagaDefinition<z.output<Schema>> => ({
+      ...undoneWith(options, steps),
       name,
       version: options.version,
       subjectType: options.subjectType,
@@ -192,6 +203,13 @@ export function saga<Schema extends z.ZodType>(
   };
   // The one place where the typed surface meets the erased steps behind it.
   return builder as unknown as SagaBuilder<z.output<Schema>, unknown, unknown, 'before'>;
+}
+
+function undoneWith({ whenUndone }: SagaOptions, steps: readonly StepDefinition[]): Pick<SagaOptions, 'whenUndone'> {
+  if (whenUndone === undefined) return {};
+  const last = steps.find(({ compensation }) => compensation !== undefined);
+  if (last?.kind === 'statement') throw new InvariantError(`${last.name} is undone last, and cannot call whenUndone`);
+  return { whenUndone };
 }
 
 interface ErasedSpec extends StepOptions<unknown, Readonly<Record<string, unknown>>> {

@@ -21,6 +21,7 @@ export async function recordDone(tx: Tx, due: DueStep, output: unknown): Promise
   await recordStepDone(tx, due, output, await advanceSaga(tx, state.id, direction, to));
   if (direction === 'C') await writeAudit(tx, state.id, compensationNote(state, step));
   if (end) await writeAudit(tx, state.id, end.audit, { ends: true });
+  if (end && direction === 'C') await definition.whenUndone?.({ tx, sagaId: state.id, code: errorOf(state).code });
   return { output, nextStep: next, notified: false };
 }
 

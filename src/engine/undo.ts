@@ -18,6 +18,7 @@ export async function undoSaga(tx: Tx, due: DueStep, saga: LockedSaga, error: Re
     const end = compensatedEnd(state, error);
     await endUndone(tx, state.id, saga.status, error, end);
     await writeAudit(tx, state.id, end.audit, { ends: true });
+    await definition.whenUndone?.({ tx, sagaId: state.id, code: error.code });
     if (ABOUT_SAVED_DATA.has(error.code)) await alertRolledBack(tx, due, saga.version, error);
     return { kind: 'compensated' };
   }

@@ -5,13 +5,20 @@ import type { WorkScope } from '../domain/tasks/work.ts';
 import { type AnyContext, callerOf } from './context.ts';
 import { detailsShown, seesMoney } from './masks.ts';
 
-/** Who does the work sees their own tasks, an agent those of a portfolio, an owner those of the owner's properties (security.md Z4, Z5). */
+/** Who does the work sees their own tasks, an agent those of a portfolio, an owner those of the owner's properties, FINANCE its own kind (security.md Z4, Z5). */
 export function workScopeOf(c: AnyContext): WorkScope {
   const caller = callerOf(c);
   if (caller.kind === 'service' || caller.role === 'ADMIN' || caller.role === 'OPS') return { kind: 'ALL' };
   if (caller.role === 'AGENT') return { kind: 'PORTFOLIO', agentId: caller.principal };
   if (caller.role === 'OWNER') return { kind: 'OWNER', ownerId: caller.principal };
+  if (caller.role === 'FINANCE') return { kind: 'TYPE', type: 'FINANCE' };
   return { kind: 'OWN', staffId: caller.principal, types: null };
+}
+
+/** The one kind of tasks that the caller sees; undefined: every kind. */
+export function onlyTypeOf(c: AnyContext): TaskType | undefined {
+  const scope = workScopeOf(c);
+  return scope.kind === 'TYPE' ? scope.type : undefined;
 }
 
 /** The tasks that the caller may begin and complete: cleaners only cleanings, repairers only repairs (security.md Z5). */
@@ -42,6 +49,12 @@ export function titledFor<T extends Titled & Partial<Written>>(c: AnyContext, ta
   if (readsTitle) return { ...task, ...amounts };
   const written = (isService || role === 'OWNER') && isOfStay(task) ? { description: null, completion: null } : {};
   return { ...task, ...amounts, ...written, title: neutralTitle(task) };
+}
+
+/** Those of the tasks of a stay that the caller sees. */
+export function tasksFor<T extends Titled & Partial<Written>>(c: AnyContext, tasks: readonly T[]): T[] {
+  const only = onlyTypeOf(c);
+  return tasks.filter(({ type }) => only === undefined || type === only).map((task) => titledFor(c, task));
 }
 
 interface Written {

@@ -152,7 +152,8 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`POST ${API}/reservations/:id/refunds`]: steppedUp(people('refunds:override', 'ADMIN', 'FINANCE')),
   [`GET ${API}/reservations/:id/cancellation-quote`]: open('reservations:cancel', 'ADMIN', 'AGENT', 'FINANCE', 'GUEST'),
 
-  [`GET ${API}/tasks`]: open('tasks:read', 'ADMIN', 'AGENT', 'OWNER'),
+  // FINANCE sees the tasks that are its own to do, and no others.
+  [`GET ${API}/tasks`]: open('tasks:read', 'ADMIN', 'AGENT', 'OWNER', 'FINANCE'),
   [`POST ${API}/tasks`]: everyday(open('tasks:write', 'ADMIN', 'AGENT')),
   // A guest's own stays: what is paid and due, the address, and the code of the door while it opens.
   [`GET ${API}/me/stays`]: people('stays:own', 'GUEST'),
@@ -164,7 +165,7 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   'GET /calendar/:file': 'anonymous',
 
   [`GET ${API}/tasks/statistics`]: open('tasks:read', 'ADMIN', 'AGENT', 'OPS', 'OWNER', 'CLEANER', 'MAINTENANCE_STAFF'),
-  [`GET ${API}/tasks/:id`]: open('tasks:read', 'ADMIN', 'AGENT', 'OWNER', 'CLEANER', 'MAINTENANCE_STAFF'),
+  [`GET ${API}/tasks/:id`]: open('tasks:read', 'ADMIN', 'AGENT', 'OWNER', 'FINANCE', 'CLEANER', 'MAINTENANCE_STAFF'),
   [`POST ${API}/tasks/:id/start`]: everyday(people('tasks:work', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF')),
   [`POST ${API}/tasks/:id/complete`]: everyday(people('tasks:work', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF')),
   // An owner's debt: for the roles that answer for money, and by two people where the owner has not said yes.
@@ -268,11 +269,11 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`GET ${API}/audit`]: people('audit:read', 'ADMIN', 'OPS'),
   [`GET ${API}/audit/verify`]: people('audit:read', 'ADMIN', 'OPS'),
 
-  // What is stuck with money is FINANCE's to see in full; OPS sees that it is stuck.
+  // What is stuck with money is FINANCE's to see in full and to let go on; OPS sees that it is stuck.
   [`GET ${API}/sagas`]: open('sagas:read', 'ADMIN', 'OPS', 'AGENT', 'FINANCE'),
   [`GET ${API}/sagas/:name/status`]: open('sagas:read', 'ADMIN', 'OPS', 'AGENT', 'FINANCE'),
   [`GET ${API}/sagas/executions/:id`]: open('sagas:read', 'ADMIN', 'OPS', 'AGENT', 'FINANCE'),
-  [`POST ${API}/sagas/executions/:id/retry`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS')),
+  [`POST ${API}/sagas/executions/:id/retry`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS', 'FINANCE')),
   [`POST ${API}/sagas/executions/:id/resolve`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS')),
 };
 

@@ -39,5 +39,9 @@ export const DEFINITIONS: readonly SagaDefinition[] = [
 
 const registry = createRegistry(DEFINITIONS);
 export const { definitionOf } = registry;
+/** Those that move money, or are about money that is to be moved: FINANCE lets them go on when they are stuck. */
+export const MONEY_SAGAS: ReadonlySet<string> = new Set(
+  [processPayment, cancelReservation, refundReservation, executeRefund, processOwnerPayout].map(({ name }) => name),
+);
 /** The names of all sagas, each once. */
 export const SAGA_NAMES: readonly string[] = registry.names;

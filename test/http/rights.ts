@@ -99,20 +99,24 @@ export async function prepareRights(http: Http): Promise<World> {
   await db.updateTable('reservation').set({ guest_id: 'guest-9' }).where('id', '=', 'stay-9').execute();
   await seedMoneyStay(db, { id: 'stay-told' });
   const paid = await payStay(db, { stay: { id: 'stay-own' }, reference: 'ref-of-own' });
-  const task = (id: string, type: 'CLEANING' | 'MAINTENANCE', assignee: string, hour: number) => ({
+  const task = (id: string, type: 'CLEANING' | 'MAINTENANCE' | 'FINANCE', assignee: string | null, hour: number) => ({
     id,
     type,
     occurrence: id,
     title: 'Work',
     property_id: 'property-1',
-    status: 'ASSIGNED' as const,
+    status: assignee === null ? ('UNASSIGNED' as const) : ('ASSIGNED' as const),
     assignee_id: assignee,
     scheduled_at: new Date(Date.UTC(2031, 0, 1, hour)),
     ends_at: new Date(Date.UTC(2031, 0, 1, hour + 1)),
   });
   await db
     .insertInto('task')
-    .values([task('task-own', 'CLEANING', 'cleaner-1', 0), task('task-of-repairer', 'MAINTENANCE', 'repairer-1', 2)])
+    .values([
+      task('task-own', 'CLEANING', 'cleaner-1', 0),
+      task('task-of-repairer', 'MAINTENANCE', 'repairer-1', 2),
+      task('task-of-finance', 'FINANCE', null, 4),
+    ])
     .execute();
   await sql`INSERT INTO recurrence (id, property_id, type, title, every, anchor_date, local_time, duration_minutes, next_period, created_by)
     VALUES ('recurrence-own', 'property-1', 'INSPECTION', 'Monthly', '"MONTHLY"', '2030-01-31', '11:00', 60, 0, 'admin-1')`.execute(
@@ -159,6 +163,7 @@ export async function prepareRights(http: Http): Promise<World> {
       'me/stays': 'stay-own',
       tasks: 'task-own',
       'tasks MAINTENANCE_STAFF': 'task-of-repairer',
+      'tasks FINANCE': 'task-of-finance',
       recurrences: 'recurrence-own',
       transactions: paid.transactions.OWNER_PAYOUT ?? '',
       notifications: 'message-own',

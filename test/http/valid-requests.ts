@@ -190,7 +190,8 @@ const addManualRefund = async (http: Http): Promise<string> => {
 };
 const addParked = async (http: Http): Promise<string> =>
   addSaga(http.db, {
-    name: 'confirmReservation',
+    // One about money, which FINANCE may let go on too.
+    name: 'processPayment',
     subjectId: await addStay(http),
     status: 'parked',
     errorCode: 'STEP_FAILED',

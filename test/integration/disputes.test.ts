@@ -432,8 +432,7 @@ describe('a dispute', () => {
     const order = { initiator: 'AGENCY', percentOverride: 50 } as const;
     const refund = await decideRefund(db(), system.sandbox.ports, stay, order, new Date());
     expect(refund).toMatchObject({ amountMinor: 20_000, wonMinor: 50_000 });
-    const asked = (wonMinor: number) =>
-      overrideQuestion(db(), system.sandbox.ports, stay, order, { ...refund, wonMinor }, new Date());
+    const asked = (wonMinor: number) => overrideQuestion(db(), stay, order, { ...refund, wonMinor }, new Date());
     expect(await asked(500_000)).toBeNull();
     expect(await asked(500_001)).toMatchObject({ kind: 'REFUND_OVERRIDE', amountMinor: 500_001, currency: 'AED' });
   });

@@ -7,6 +7,7 @@ import { newId } from '../../kernel/ids.ts';
 import type { Money } from '../../kernel/money.ts';
 import { type Author, recordAudit } from '../audit/record.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
+import { tellAsker } from './tell-asker.ts';
 
 /**
  * Questions to a second person, and their answers. A question is written in the transaction that comes to wait for its answer; it
@@ -86,7 +87,7 @@ export interface Settlement {
   readonly reason: string | null;
 }
 
-/** Answers an open question, which is locked. */
+/** Ends an open question, which is locked, in any of its ways: the asker is told of each. */
 export async function settleApproval(
   tx: Tx,
   { id, kind, saga_id, reservation_id }: ApprovalRow,
@@ -113,15 +114,18 @@ export async function settleApproval(
     sagaId: saga_id,
     reservationId: reservation_id,
   });
+  await tellAsker(tx, row);
   return row;
 }
 
-/** Nothing waits for the answer any more: the subject is settled otherwise, or is asked about anew. */
-export async function withdraw(
-  tx: Tx,
-  { subject, kind }: { readonly subject: Question['subject']; readonly kind?: ApprovalKind },
-  author: Author,
-): Promise<void> {
+interface About {
+  readonly subject: Question['subject'];
+  /** Default: every kind. */
+  readonly kind?: ApprovalKind;
+}
+
+/** The open questions about a subject, locked until the end of the transaction. */
+export function lockOpenQuestions(tx: Tx, { subject, kind }: About): Promise<ApprovalRow[]> {
   let open = tx
     .selectFrom('approval')
     .selectAll()
@@ -129,7 +133,12 @@ export async function withdraw(
     .where('subject_id', '=', subject.id)
     .where('status', '=', literal('PENDING'));
   if (kind !== undefined) open = open.where('kind', '=', kind);
-  for (const row of await open.orderBy('id').forUpdate().execute())
+  return open.orderBy('id').forUpdate().execute();
+}
+
+/** Nothing waits for the answer any more: the subject is settled otherwise, or is asked about anew. */
+export async function withdraw(tx: Tx, about: About, author: Author): Promise<void> {
+  for (const row of await lockOpenQuestions(tx, about))
     await settleApproval(tx, row, { status: 'WITHDRAWN', reason: null }, author);
 }
 

@@ -2,13 +2,14 @@ import type { Db, Tx } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { ReservationStatus } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
-import { formatMajor } from '../../kernel/money.ts';
+import { formatMajor, toMajor } from '../../kernel/money.ts';
 import { isOver, limitsAt } from '../approvals/limits.ts';
 import { assertNoQuestion, type OpenQuestion, type Review, type SagaQuestion } from '../approvals/of-saga.ts';
 import type { Ports } from '../ports.ts';
 import { refusalDetails } from '../reservations/actions.ts';
 import { refusalOfCancel } from '../reservations/refusals.ts';
 import { type CancellationBasis, financialService } from './financial-service.ts';
+import { givenBeyond } from './given-beyond.ts';
 import { readPayableStay } from './payable.ts';
 import { receiptsOf, type StayReceipts } from './receipts.ts';
 import { type BookedRefunds, type BookingStep, bookRefunds } from './refund-booking.ts';
@@ -81,6 +82,8 @@ export type RefundDecision = {
   readonly excessMinor: number;
   /** The amount in the end, if the open disputes of the stay are won (`dispute-won.ts`). */
   readonly wonMinor: number;
+  /** What the policy alone would come to then. A saga that decided before it was kept has none. */
+  readonly policyMinor?: number;
   readonly rule: string;
   readonly daysBeforeCheckIn: number;
 };
@@ -132,12 +135,15 @@ export async function decideRefund(
   const percentOverride = order.percentOverride ?? (whole === null ? undefined : 100);
   const decidedBy = { ...basis, ...(percentOverride !== undefined && { percentOverride }) };
   const decided = financialService.refundAt(decidedBy, requestedAt);
-  const won = financialService.refundAt({ ...decidedBy, refundedMinor: receipts.refundedMinor }, requestedAt);
+  const wonBy = { refundedMinor: receipts.refundedMinor };
+  const won = financialService.refundAt({ ...decidedBy, ...wonBy }, requestedAt);
+  const policy = financialService.refundAt({ ...basis, ...wonBy }, requestedAt);
   return {
     percent: decided.percent,
     amountMinor: decided.amountMinor,
     excessMinor: receipts.excessMinor,
     wonMinor: won.amountMinor,
+    policyMinor: policy.amountMinor,
     rule: order.percentOverride === null ? (whole ?? decided.rule) : decided.rule,
     daysBeforeCheckIn: decided.days,
   };
@@ -166,29 +172,32 @@ function wholeRefundRule(stay: CancellableStay, { initiator }: CancellationOrder
 
 export const REFUND_REVIEW: Review = { score: 100, signals: [{ rule: 'REFUND_OVERRIDE', points: 100 }] };
 
+/** The part of a refund, in minor units, that a cancellation gives beyond the policy. Pure. */
+const beyondPolicy = ({ wonMinor, policyMinor = wonMinor }: RefundDecision): number =>
+  Math.max(0, wonMinor - policyMinor);
+
 /**
  * What a second person is asked before a cancellation gives more than the policy: by a percentage that a person has set, or because
- * somebody else than the guest is said to cancel. Null: nobody is asked, as it gives no more, or not more than one person may decide,
- * by the most that it may come to (domain.md 4). Major units in words, minor units in the question.
+ * somebody else than the guest is said to cancel. Null: nobody is asked, as it gives no more, or not more than one person may
+ * decide, by the most that it may come to and together with what was given beyond the policy before (domain.md 4). Major units in
+ * words, minor units in the question.
  */
 export async function overrideQuestion(
   db: Db,
-  ports: Pick<Ports, 'amountStep'>,
   stay: CancellableStay,
   order: CancellationOrder,
   refund: RefundDecision,
   requestedAt: Date,
 ): Promise<SagaQuestion | null> {
-  if (order.percentOverride === null && order.initiator === 'GUEST') return null;
+  if (beyondPolicy(refund) === 0) return null;
   const { currency, reservationId, propertyId } = stay;
-  const policy = await decideRefund(db, ports, stay, { initiator: 'GUEST', percentOverride: null }, requestedAt);
+  const { wonMinor: amountMinor, policyMinor = amountMinor } = refund;
   const { overrideMinor } = await limitsAt(db, requestedAt);
-  const amountMinor = refund.wonMinor;
-  // A percentage that somebody sets is looked at whatever the policy says; a name for who cancels, where it gives more.
-  const isMore = order.percentOverride !== null || amountMinor > policy.wonMinor;
-  if (!isMore || !isOver(overrideMinor, amountMinor, currency)) return null;
+  const givenMinor = await givenBeyond(db, reservationId, currency);
+  if (!isOver(overrideMinor, givenMinor + amountMinor, currency)) return null;
   const major = (minor: number): string => `${currency} ${formatMajor({ amountMinor: minor, currency })}`;
-  const asked = `Refund ${major(amountMinor)} of stay ${reservationId}, cancelled by ${order.initiator}; the policy gives ${major(policy.wonMinor)}`;
+  const before = givenMinor > 0 ? `; ${major(givenMinor)} were given beyond it before` : '';
+  const asked = `Refund ${major(amountMinor)} of stay ${reservationId}, cancelled by ${order.initiator}; the policy gives ${major(policyMinor)}${before}`;
   return { kind: 'REFUND_OVERRIDE', asked, amountMinor, currency, propertyId };
 }
 
@@ -210,12 +219,17 @@ export async function bookCancellation(
   tx: Tx,
   step: BookingStep,
   stay: CancellableStay,
-  { amountMinor, excessMinor, percent, rule, daysBeforeCheckIn }: RefundDecision,
+  refund: RefundDecision,
 ): Promise<BookedRefunds> {
+  const { amountMinor, excessMinor, percent, rule, daysBeforeCheckIn } = refund;
+  const beyondMinor = beyondPolicy(refund);
   await dropAmountDue(tx, stay.reservationId);
   return bookRefunds(tx, step, stay, {
     amountMinor: amountMinor + excessMinor,
     bearer: null,
-    details: { percent, rule, daysBeforeCheckIn },
+    details: {
+      ...{ percent, rule, daysBeforeCheckIn },
+      ...(beyondMinor > 0 && { beyondPolicy: toMajor({ amountMinor: beyondMinor, currency: stay.currency }) }),
+    },
   });
 }

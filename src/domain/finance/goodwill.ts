@@ -1,4 +1,3 @@
-import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import type { RefundBearer } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
@@ -9,9 +8,9 @@ import type { Ports } from '../ports.ts';
 import { refusalDetails } from '../reservations/actions.ts';
 import { refusalOfRefund } from '../reservations/refusals.ts';
 import { REFUND_REVIEW } from './cancellation.ts';
+import { givenBeyond } from './given-beyond.ts';
 import { readPayableStay } from './payable.ts';
 import { assertTaken } from './payment-amount.ts';
-import { IS_LIVE_REFUND } from './receipts.ts';
 import { chargesOf, planRefund, type RefundedStay, refundableOf } from './refund-booking.ts';
 
 /** A refund that a person decides, beside any cancellation: of a guest's credit, or as goodwill. */
@@ -31,7 +30,7 @@ export type RefundPlan = RefundedStay & {
 /**
  * Refuses a refund that cannot be made, before anything is booked. Throws `RESERVATION_NOT_FOUND`, `CURRENCY_MISMATCH`,
  * `NOTHING_TO_REFUND`, `REFUND_EXCEEDS_CAPTURED`, `AMOUNT_PRECISION` for a part that its gateway cannot send,
- * `APPROVAL_REQUIRED` when the refunds of this kind come to more than one person may decide (domain.md 4), `APPROVAL_DECLINED`, and
+ * `APPROVAL_REQUIRED` when what is given beyond the policy comes to more than one person may decide (domain.md 4), `APPROVAL_DECLINED`, and
  * `SAGA_IN_PROGRESS` while another question about the stay's money is open.
  */
 export async function assertRefundable(
@@ -63,8 +62,8 @@ export async function assertRefundable(
     assertTaken(ports, { amountMinor: part.amountMinor, currency, gatewayId: part.charge.gateway_id });
   }
   const distributedMinor = parts.reduce((sum, part) => sum + part.distributedMinor, 0);
-  // Together with earlier ones: a large refund is not made small by asking for it in parts.
-  const decidedMinor = distributedMinor === 0 ? 0 : distributedMinor + (await decidedBefore(db, saga.subjectId));
+  const decidedMinor =
+    distributedMinor === 0 ? 0 : distributedMinor + (await givenBeyond(db, saga.subjectId, currency));
   const { overrideMinor } = await limitsAt(db, saga.requestedAt);
   if (isOver(overrideMinor, decidedMinor, currency)) {
     const asked = `Refund ${currency} ${formatMajor({ amountMinor, currency })} of stay ${saga.subjectId} as goodwill: ${reason}`;
@@ -80,14 +79,6 @@ export async function assertRefundable(
     termsVersion: stay.termsVersion,
     distributedMinor,
   };
-}
-
-/** The refunds of a stay that people have decided so far, without the guest's own credit, in minor units. */
-async function decidedBefore(db: Db, reservationId: string): Promise<number> {
-  const { rows } = await sql<{ minor: number }>`
-    SELECT coalesce(sum(t.borne_minor), 0)::bigint AS minor FROM transaction t
-     WHERE t.reservation_id = ${reservationId} AND ${IS_LIVE_REFUND}`.execute(db);
-  return rows[0]?.minor ?? 0;
 }
 
 /** The currency of a stay. Throws `RESERVATION_NOT_FOUND`, also for a repair's block in the calendar, which has no money. */

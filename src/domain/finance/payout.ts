@@ -6,7 +6,7 @@ import { toMajor } from '../../kernel/money.ts';
 import type { Ports } from '../ports.ts';
 import { accounts, credit, debit, post } from './ledger.ts';
 import { carryOver, payableOf, positionOf } from './payout-amount.ts';
-import { isStayDisputed, isStayHeld } from './payout-hold.ts';
+import { isStayHeld, whyStayIsHeld } from './payout-hold.ts';
 import { claimPayout, completePayouts, markPayoutsFailed } from './store/payouts.ts';
 import { mayMove, mayMoveFrom } from './transitions.ts';
 
@@ -52,8 +52,7 @@ export async function assertPayable(
   // A payment that may still be undone must not be paid out.
   if (row.made_by_open_saga) throw refuse('PAYMENT_NOT_FINISHED');
   if (row.payout_terms?.hold) throw refuse('OWNER_ON_HOLD');
-  if (row.is_stay_held && row.status !== 'PROCESSING')
-    throw refuse(row.is_disputed ? 'DISPUTED' : 'GATEWAY_NEWS_WAITING');
+  if (row.held_because !== null && row.status !== 'PROCESSING') throw refuse(row.held_because);
   if (row.payout_account === null) throw refuse('NO_PAYOUT_ACCOUNT');
   // The money that is on its way already goes where it was sent.
   if (row.payout_account_from !== null && row.payout_account_from > requestedAt && row.status !== 'PROCESSING')
@@ -98,8 +97,7 @@ const readPayout = (db: Db, id: string) =>
       'o.payout_terms',
       'o.payout_account_from',
       sql<boolean>`s.id IS NOT NULL AND s.finished_at IS NULL`.as('made_by_open_saga'),
-      isStayHeld(sql`t.reservation_id`).as('is_stay_held'),
-      isStayDisputed(sql`t.reservation_id`).as('is_disputed'),
+      whyStayIsHeld(sql`t.reservation_id`).as('held_because'),
     ])
     .where('t.id', '=', id)
     .executeTakeFirst();

@@ -9,6 +9,7 @@ import type { ClaimedNotification, Verdict } from './delivery-rows.ts';
  * cancellations costs, and what it does to a guest, has an end. Operations are not counted: alerts have a bound of their own.
  */
 
+/** Each of these has a count of its own, so that many of one keep back no other. */
 const APART: readonly string[] = MESSAGES.flatMap(({ event, countsApart }) => (countsApart ? [event] : []));
 const UNCOUNTED: readonly string[] = MESSAGES.flatMap(({ event, isBounded }) => (isBounded ? [event] : []));
 
@@ -26,7 +27,7 @@ export const loadTaken = (db: Db, notificationIds: readonly string[]) =>
         WHERE o.recipient_id = n.recipient_id AND o.created_at > now() - interval '3 days'
           AND o.recipient_type = n.recipient_type AND o.channel = n.channel
           AND o.event <> ALL(${UNCOUNTED}::text[])
-          AND (o.event = ANY(${APART}::text[])) = (n.event = ANY(${APART}::text[]))
+          AND CASE WHEN n.event = ANY(${APART}::text[]) THEN o.event = n.event ELSE o.event <> ALL(${APART}::text[]) END
           AND (o.sent_at > now() - interval '24 hours' OR (o.status = 'SENDING'
             AND o.id <> ALL(${notificationIds}::text[]) AND o.lease_until < n.lease_until)))`.as('count'),
     ])
@@ -46,7 +47,8 @@ export function createDay(caps: MessageCaps | undefined, taken: ReadonlyMap<stri
     refusal(row) {
       const cap = caps === undefined ? null : messageCapOf(caps, row.recipientType, row.channel);
       if (cap === null || UNCOUNTED.includes(row.event)) return null;
-      const group = [row.recipientType, row.recipientId, row.channel, APART.includes(row.event)].join(' ');
+      const kind = APART.includes(row.event) ? row.event : 'others';
+      const group = [row.recipientType, row.recipientId, row.channel, kind].join(' ');
       const own = passed.get(group) ?? 0;
       if ((taken.get(row.id)?.count ?? 0) + own >= cap) return { status: 'BLOCKED', reason: DAILY_LIMIT };
       passed.set(group, own + 1);

@@ -5,8 +5,8 @@ import { currentLimits, type DecidingRole, isOver } from '../approvals/limits.ts
 import { type ApprovalView, approvalView } from '../approvals/resource.ts';
 import { type ApprovalRow, lockApproval, type Settlement, settleApproval } from '../approvals/store.ts';
 import type { Author } from '../audit/record.ts';
+import { givenBeyond } from '../finance/given-beyond.ts';
 import { chargeOwner } from '../finance/owner-costs.ts';
-import { type Asker, approvalDecidedMessage } from '../messages/catalogue/approval-decided.ts';
 import { chargedMessage } from '../messages/catalogue/maintenance-done.ts';
 import { payoutAccountRefusedMessage } from '../messages/catalogue/payout-account-changed.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
@@ -67,14 +67,15 @@ export async function expireApproval(tx: Tx, id: string, resume: ResumeSaga): Pr
   return true;
 }
 
-async function assertWithinLimit(
-  tx: Tx,
-  { id, amount_minor: amountMinor, currency }: ApprovalRow,
-  role: DecidingRole,
-): Promise<void> {
+/** Of a refund beyond the policy, together with what was given so before: a role's limit is that of a stay, not of a question. */
+async function assertWithinLimit(tx: Tx, row: ApprovalRow, role: DecidingRole): Promise<void> {
+  const { id, kind, amount_minor: amountMinor, currency, reservation_id: stayId } = row;
   if (amountMinor === null || currency === null) return;
   const limit = (await currentLimits(tx)).roles[role];
-  if (limit === null || !isOver(limit, amountMinor, currency)) return;
+  if (limit === null) return;
+  const isGift = (kind === 'GOODWILL' || kind === 'REFUND_OVERRIDE') && stayId !== null;
+  const givenMinor = isGift ? await givenBeyond(tx, stayId, currency) : 0;
+  if (!isOver(limit, givenMinor + amountMinor, currency)) return;
   const most = toMajor({ amountMinor: limit[currency] ?? 0, currency });
   throw new RoomyError('APPROVAL_LIMIT_EXCEEDED', { details: { approvalId: id, role, limit: most, currency } });
 }
@@ -88,7 +89,6 @@ async function settle(
 ): Promise<ApprovalRow> {
   const settled = await settleApproval(tx, row, settlement, author);
   await follow(tx, settled, author, resume);
-  await tellAsker(tx, settled);
   return settled;
 }
 
@@ -135,28 +135,4 @@ async function charge(tx: Tx, row: ApprovalRow, author: Author): Promise<void> {
   });
   const about = { sagaId: null, reservationId: row.reservation_id };
   await enqueueInTransaction(tx, `${row.id}-charged`, [chargedMessage(ownerId, row.subject_id)], about);
-}
-
-/** Who asked reads what was decided; of a person without a record here, and of a machine, operations do. */
-async function tellAsker(tx: Tx, row: ApprovalRow): Promise<void> {
-  if (row.status !== 'APPROVED' && row.status !== 'DECLINED' && row.status !== 'EXPIRED') return;
-  // That an account counts once its wait is over was said when it was changed.
-  if (row.kind === 'PAYOUT_ACCOUNT' && row.status === 'EXPIRED') return;
-  const message = approvalDecidedMessage(await askerOf(tx, row.asked_by), {
-    approvalId: row.id,
-    kind: row.kind,
-    status: row.status,
-    money:
-      row.amount_minor === null || row.currency === null
-        ? null
-        : { amountMinor: row.amount_minor, currency: row.currency },
-  });
-  await enqueueInTransaction(tx, `${row.id}-decided`, [message], { sagaId: null, reservationId: row.reservation_id });
-}
-
-async function askerOf(tx: Tx, principal: string): Promise<Asker> {
-  const staff = await tx.selectFrom('staff').select('id').where('id', '=', principal).executeTakeFirst();
-  if (staff) return { type: 'STAFF', id: principal };
-  const guest = await tx.selectFrom('guest').select('id').where('id', '=', principal).executeTakeFirst();
-  return guest ? { type: 'GUEST', id: principal } : { type: 'OPS', id: 'ops' };
 }

@@ -42,6 +42,8 @@ export interface TaskFilter {
   readonly assigneeId?: string | undefined;
   readonly status?: TaskStatus | undefined;
   readonly type?: TaskType | undefined;
+  /** The caller sees no others. */
+  readonly onlyType?: TaskType | undefined;
   /** Begins at or after. */
   readonly from?: string | undefined;
   /** Begins before. */
@@ -158,6 +160,7 @@ function matching(db: Db, filter: TaskFilter, page: PageRequest) {
   else if (filter.reservationId === undefined) query = query.where('status', '<>', literal('OVERTAKEN'));
   if (filter.approval !== undefined) query = query.where('approval', '=', literal(filter.approval));
   if (filter.type !== undefined) query = query.where('type', '=', literal(filter.type));
+  if (filter.onlyType !== undefined) query = query.where('type', '=', literal(filter.onlyType));
   if (filter.from !== undefined) query = query.where('scheduled_at', '>=', sql<Date>`${filter.from}::timestamptz`);
   if (filter.to !== undefined) query = query.where('scheduled_at', '<', sql<Date>`${filter.to}::timestamptz`);
   if (page.after) query = query.where(isAfter('created_at', 'id', page.after));

@@ -1,5 +1,6 @@
 import { type RawBuilder, type Selectable, type SqlBool, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
 import type { PropertyTable, ReservationStatus, TaskTable, TaskType } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 
@@ -10,6 +11,8 @@ export type WorkScope =
   | { readonly kind: 'PORTFOLIO'; readonly agentId: string }
   /** An owner: the owner's properties. */
   | { readonly kind: 'OWNER'; readonly ownerId: string }
+  /** The tasks of one kind, wherever they are. */
+  | { readonly kind: 'TYPE'; readonly type: TaskType }
   /** A member of staff: the person's own tasks; where types are named, of those alone. */
   | { readonly kind: 'OWN'; readonly staffId: string; readonly types: readonly TaskType[] | null };
 
@@ -22,6 +25,8 @@ export function withinScope(scope: WorkScope): RawBuilder<SqlBool> {
       return sql`(${scope.agentId}::text = ANY(p.agent_ids) OR t.assignee_id = ${scope.agentId})`;
     case 'OWNER':
       return sql`p.owner_id = ${scope.ownerId}`;
+    case 'TYPE':
+      return sql`t.type = ${literal(scope.type)}`;
     case 'OWN':
       return scope.types === null
         ? sql`t.assignee_id = ${scope.staffId}`

@@ -17,7 +17,7 @@ import { type AnyContext, authorOf, callerOf, type Services } from '../context.t
 import { executionsShown } from '../masks.ts';
 import { offeredTo } from '../offered.ts';
 import { assertOwnStay, lockOwnStay } from '../own-stay.ts';
-import { titledFor } from '../own-task.ts';
+import { tasksFor } from '../own-task.ts';
 import { withDays } from '../period.ts';
 import { permits, policyOf } from '../policy.ts';
 import { holderOf } from '../portfolio.ts';
@@ -150,7 +150,7 @@ export function registerReservations(register: Register, services: Services): vo
     const stay = await getReservation(db, id);
     return foundVersion(c, {
       ...shownTo(c, stay),
-      ...(include.has('tasks') ? { tasks: (await tasksOfReservation(db, id)).map((task) => titledFor(c, task)) } : {}),
+      ...(include.has('tasks') ? { tasks: tasksFor(c, await tasksOfReservation(db, id)) } : {}),
       ...(include.has('transactions') ? { transactions: await transactionsOfReservation(db, id) } : {}),
       ...(include.has('notifications') ? { notifications: await notificationsOfReservation(db, id) } : {}),
       ...(include.has('sagas')

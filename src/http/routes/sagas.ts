@@ -1,13 +1,15 @@
 import { createRoute } from '@hono/zod-openapi';
-import { withdraw } from '../../domain/approvals/store.ts';
+import { type ApprovalRow, lockOpenQuestions, withdraw } from '../../domain/approvals/store.ts';
 import { countSagas, getExecution, listSagas, newestExecution } from '../../engine/read/executions.ts';
 import type { ExecutionView } from '../../engine/types.ts';
 import { RoomyError } from '../../kernel/errors.ts';
+import { MONEY_SAGAS } from '../../sagas/index.ts';
 import { found, page } from '../answers.ts';
 import { type AnyContext, authorOf, callerOf, type Services } from '../context.ts';
 import { answerFailure } from '../errors.ts';
 import { executionShown } from '../masks.ts';
 import { withPeriod } from '../period.ts';
+import { permits, policyOf } from '../policy.ts';
 import { readerOf } from '../reader.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
@@ -113,6 +115,7 @@ export function registerSagas(register: Register, services: Services): void {
     const { reason } = c.req.valid('json');
     const asked = { ...intervention(c, sagaId), ...(reason === undefined ? {} : { reason }) };
     return once.change(async (tx, afterCommit) => {
+      assertMayRetry(c, await getExecution(tx, sagaId, readerOf(c)));
       const { outcome, announce } = await orchestrator.retryWithin(tx, asked);
       // That somebody tried is in the audit trail, which stays.
       if (outcome === 'stale') return answerFailure(c, new RoomyError('SAGA_NOT_PARKED'));
@@ -127,7 +130,9 @@ export function registerSagas(register: Register, services: Services): void {
     const asked = { ...intervention(c, sagaId), reason: c.req.valid('json').reason };
     return once.change(async (tx, afterCommit) => {
       // Nobody need decide any more; first, as a decision locks the question before the saga.
-      await withdraw(tx, { subject: { type: 'saga', id: sagaId } }, authorOf(c));
+      const about = { subject: { type: 'saga', id: sagaId } } as const;
+      assertMayWithdraw(c, await lockOpenQuestions(tx, about));
+      await withdraw(tx, about, authorOf(c));
       afterCommit(await orchestrator.resolveWithin(tx, asked));
       return found(c, executionShown(c, await getExecution(tx, sagaId, readerOf(c))));
     });
@@ -138,6 +143,22 @@ export function registerSagas(register: Register, services: Services): void {
     const filter = { name, ...c.req.valid('query'), startedBy: reader.startedBy, part: reader.part };
     return found(c, statusView(await newestExecution(db, filter, reader)));
   });
+}
+
+/** A question about money is its asker's to take back, or of those who may decide it. */
+function assertMayWithdraw(c: AnyContext, questions: readonly ApprovalRow[]): void {
+  const caller = callerOf(c);
+  const policy = policyOf('POST', '/api/production/approvals/:id');
+  if (policy === 'anonymous' || permits(policy, caller)) return;
+  if (questions.every((question) => question.asked_by === caller.principal)) return;
+  throw new RoomyError('FORBIDDEN', { details: { permission: policy.permission } });
+}
+
+/** What is stuck with money FINANCE lets go on; all else is for those who operate. */
+function assertMayRetry(c: AnyContext, { name }: ExecutionView): void {
+  const caller = callerOf(c);
+  if (caller.kind === 'person' && caller.role === 'FINANCE' && !MONEY_SAGAS.has(name))
+    throw new RoomyError('FORBIDDEN', { details: { permission: 'sagas:operate' } });
 }
 
 const intervention = (c: AnyContext, sagaId: string) => ({

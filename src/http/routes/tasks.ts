@@ -9,7 +9,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { created, expectedVersions, found, foundVersion, page } from '../answers.ts';
 import { type AnyContext, authorOf, callerOf, type Services } from '../context.ts';
 import { answerFailure } from '../errors.ts';
-import { titledFor, workScopeOf } from '../own-task.ts';
+import { onlyTypeOf, titledFor, workScopeOf } from '../own-task.ts';
 import { withPeriod } from '../period.ts';
 import { agentOf, holderOf } from '../portfolio.ts';
 import type { Register } from '../route.ts';
@@ -130,7 +130,7 @@ function answering(c: AnyContext, taskId: string) {
 export function registerTasks(register: Register, services: Services): void {
   register(list, async (c) =>
     page(c, services, 'tasks', await withPeriod(c, services, c.req.valid('query')), async (filter, at) => {
-      const { items, next } = await listTasks(services.db, filter, holderOf(c), at);
+      const { items, next } = await listTasks(services.db, { ...filter, onlyType: onlyTypeOf(c) }, holderOf(c), at);
       return { items: items.map((task) => titledFor(c, task)), next };
     }),
   );

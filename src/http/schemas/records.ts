@@ -55,7 +55,7 @@ export const Transaction = z
     errorCode: z.string().nullable(),
     details: z.unknown().openapi({
       description:
-        'Of a refund: percent, rule and daysBeforeCheckIn of a cancellation, or the reason and the bearer that a person gave; of a dispute: the reason of the guest’s bank, and until when it can be answered',
+        'Of a refund: percent, rule and daysBeforeCheckIn of a cancellation, with beyondPolicy if it gave so much more than the policy (major units), or the reason and the bearer that a person gave; of a dispute: the reason of the guest’s bank, and until when it can be answered',
     }),
     scheduledFor: z.iso.datetime().nullable(),
     createdBySaga: z.string().nullable(),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { askSecondPerson, assertApproved, assertNotDeclined } from '../../domain/approvals/of-saga.ts';
+import { tellApprovedUndone } from '../../domain/approvals/tell-asker.ts';
 import {
   assertCancellable,
   assertMoneyIsFree,
@@ -35,6 +36,7 @@ export const cancelReservation = saga('cancelReservation', CancelReservation, {
   version: 1,
   subjectType: 'reservation',
   notFound: 'RESERVATION_NOT_FOUND',
+  whenUndone: tellApprovedUndone,
 })
   .read('validateCancellation', {
     // A second person is asked before anything has changed, so that a no leaves nothing behind.
@@ -47,7 +49,7 @@ export const cancelReservation = saga('cancelReservation', CancelReservation, {
       const stay = await assertCancellable(db, subjectId, requestedAt);
       await assertMoneyIsFree(db, subjectId, open);
       const refund = await decideRefund(db, ports, stay, input, requestedAt);
-      const question = await overrideQuestion(db, ports, stay, input, refund, requestedAt);
+      const question = await overrideQuestion(db, stay, input, refund, requestedAt);
       if (question) await assertApproved(db, sagaId, question, REFUND_REVIEW);
       return stay;
     },

@@ -5,6 +5,7 @@ import {
   assertNoQuestion,
   assertNotDeclined,
 } from '../../domain/approvals/of-saga.ts';
+import { tellApprovedUndone } from '../../domain/approvals/tell-asker.ts';
 import { cardFingerprintOf } from '../../domain/finance/card.ts';
 import {
   bookFees,
@@ -78,6 +79,7 @@ export const processPayment = saga('processPayment', ProcessPayment, {
   locks: ['money'],
   subjectType: 'reservation',
   notFound: 'RESERVATION_NOT_FOUND',
+  whenUndone: tellApprovedUndone,
 })
   .read('validatePayment', {
     parksOn: ['APPROVAL_REQUIRED'],

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { askSecondPerson } from '../../domain/approvals/of-saga.ts';
+import { tellApprovedUndone } from '../../domain/approvals/tell-asker.ts';
 import { assertRefundable, REFUND_BEARERS } from '../../domain/finance/goodwill.ts';
 import { awaitRefunds } from '../../domain/finance/refund.ts';
 import { bookRefunds } from '../../domain/finance/refund-booking.ts';
@@ -27,6 +28,7 @@ export const refundReservation = saga('refundReservation', RefundReservation, {
   locks: ['money'],
   subjectType: 'reservation',
   notFound: 'RESERVATION_NOT_FOUND',
+  whenUndone: tellApprovedUndone,
 })
   .read('validateRefund', {
     parksOn: ['APPROVAL_REQUIRED'],

@@ -32,6 +32,7 @@ export const accountInvited = defineMessage({
   to: { GUEST: TO, OWNER: TO, STAFF: TO, OPS: TO },
   variables: ['accountName', 'invitationUrl'],
   atAnyHour: true,
+  countsApart: true,
   stillTrue: isLinkOpen,
   texts: {
     'account-invited.guest@1': TEXT,

@@ -4,9 +4,12 @@ import { type Amount, amountParams, mailToGuest, mailToStaff, toOps } from './de
 
 export const approvalDecided = defineMessage({
   event: 'APPROVAL_DECIDED',
-  cause: 'when a second person has approved or refused, or nobody has in time',
+  cause:
+    'when a second person has approved or refused, nobody has in time, the question was withdrawn, or what was approved could not be done',
   to: { GUEST: { channels: MAIL }, STAFF: { channels: MAIL }, OPS: { channels: MAIL } },
-  variables: ['recipientName', 'amount', 'sagaName', 'code', 'sagaId'],
+  // Somebody waits for it.
+  countsApart: true,
+  variables: ['recipientName', 'amount', 'sagaName', 'code', 'sagaId', 'why'],
   example: { amountMinor: 100_000, currency: 'AED' },
   texts: {
     'approval-given.guest@1': {
@@ -57,6 +60,28 @@ What you asked for is not approved ({code}), and nothing was done: {sagaName}, {
 Approval: {sagaId}`,
       },
     },
+    'approval-undone.staff@1': {
+      en: {
+        subject: 'Approved, and not done: {sagaName} - {code}',
+        message: `Dear {recipientName},
+
+What was approved could not be done after all, and everything is as it was before: {sagaName}, {amount|no amount}.
+
+Why: {why}
+
+Approval: {sagaId}`,
+      },
+    },
+    'approval-undone.ops@1': {
+      en: {
+        subject: 'Approved, and not done: {sagaName} - {code}',
+        message: `What a second person has approved could not be done after all, and everything is as it was before: {sagaName}.
+
+Why: {why}
+
+GET /api/production/approvals/{sagaId} tells who asked, and who approved.`,
+      },
+    },
     'approval-given.ops@1': {
       en: {
         subject: 'Approved: {sagaName}',
@@ -87,7 +112,7 @@ export function approvalDecidedMessage(
   decided: {
     readonly approvalId: string;
     readonly kind: string;
-    readonly status: 'APPROVED' | 'DECLINED' | 'EXPIRED';
+    readonly status: 'APPROVED' | 'DECLINED' | 'EXPIRED' | 'WITHDRAWN';
     readonly money: Amount | null;
   },
 ): OrderedText {
@@ -105,5 +130,22 @@ export function approvalDecidedMessage(
       });
     case 'OPS':
       return toOps(approvalDecided, given ? 'approval-given.ops@1' : 'approval-refused.ops@1', { params });
+  }
+}
+
+/** To who asked, or who approved: `code` is why what was approved could not be done. A guest reads that nothing was charged. */
+export function approvedButUndoneMessage(
+  to: Asker,
+  undone: { readonly approvalId: string; readonly kind: string; readonly code: string; readonly money: Amount | null },
+): OrderedText {
+  const { approvalId: sagaId, kind: sagaName, code, money } = undone;
+  const params = { sagaId, sagaName, code, ...(money && amountParams(money)) };
+  switch (to.type) {
+    case 'GUEST':
+      return mailToGuest(approvalDecided, 'approval-refused.guest@1', to.id, { params });
+    case 'STAFF':
+      return mailToStaff(approvalDecided, 'approval-undone.staff@1', to.id, { params });
+    case 'OPS':
+      return toOps(approvalDecided, 'approval-undone.ops@1', { params });
   }
 }

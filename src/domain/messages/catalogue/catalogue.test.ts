@@ -33,6 +33,24 @@ describe('every message', () => {
     expect(new Set(keys).size).toBe(keys.length);
   });
 
+  it('that is a question with a link to its answer, or news about an account, counts apart from the day’s others (Q6)', () => {
+    // An offer of a task is asked of the next person when nobody answers, and staff may get fifty a day.
+    const isOffer = ({ variables }: Message): boolean => variables.includes('answerUrl');
+    const isQuestion = ({ variables }: Message): boolean =>
+      variables.some((name) => ['approvalUrl', 'signInUrl', 'invitationUrl'].includes(name));
+    const isNews = ({ event }: Message): boolean => /ACCOUNT|SIGN_IN|APPROVAL/.test(event);
+    const must = ALL.filter((message) => !isOffer(message) && (isQuestion(message) || isNews(message)));
+    expect(must.map(({ event }) => event).toSorted()).toEqual([
+      'ACCOUNT_EMAIL_CHANGED',
+      'ACCOUNT_INVITED',
+      'APPROVAL_DECIDED',
+      'MAINTENANCE_REQUIRED',
+      'PAYOUT_ACCOUNT_CHANGED',
+      'SIGN_IN_LINK',
+    ]);
+    expect(must.filter(({ countsApart }) => !countsApart).map(({ event }) => event)).toEqual([]);
+  });
+
   it('that is planned for an hour is in the plan of reminders', () => {
     const planned = ALL.filter(({ isPlanned }) => isPlanned).map(({ event }) => event);
     expect(planned.toSorted()).toEqual([...REMINDERS].toSorted());

@@ -73,7 +73,10 @@ export interface Message<Event extends string = string, Key extends string = str
   readonly notNeeded?: (known: Known) => string | null;
   /** It is sent in quiet hours too. */
   readonly atAnyHour?: true;
-  /** A person waits for it now: it takes nothing from what the recipient may get a day, and has as much for itself. */
+  /**
+   * Somebody waits for it, is asked by it, or should know because of security: it takes nothing from what the recipient may get
+   * a day, and has as much for itself.
+   */
   readonly countsApart?: true;
   /** Whoever orders it sees to how many there are: no cap of the day counts it, so that nobody can use a person's day up. */
   readonly isBounded?: true;

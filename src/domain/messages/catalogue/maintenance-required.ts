@@ -9,6 +9,8 @@ export const maintenanceRequired = defineMessage({
   cause: 'when something at the property must be repaired, or its regular maintenance is due',
   to: { OWNER: { channels: MAIL, required: true } },
   variables: ['recipientName', 'propertyName', 'taskTitle', 'taskStart', 'estimate', 'approvalUrl'],
+  // Among its texts is a question, which has to come whatever else the owner was sent today.
+  countsApart: true,
   // The owner has answered meanwhile, by telephone perhaps, or has sold the property.
   stillTrue: ({ template, facts: { approval, approvalToken } }) =>
     template !== APPROVAL || (approval === 'PENDING' && approvalToken !== null),

@@ -11,6 +11,7 @@ export const payoutAccountChanged = defineMessage({
   example: { scheduledFor: '2027-06-14T20:00:00Z' },
   // Whoever did not want it should know at once.
   atAnyHour: true,
+  countsApart: true,
   texts: {
     'payout-account-changed.owner@1': {
       en: {
