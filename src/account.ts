@@ -30,8 +30,18 @@ try {
   });
   process.stdout.write(`${publicUrl}/${kind === 'INVITATION' ? 'invitations' : 'sign-in'}/${secret}\n`);
 } catch (error) {
-  console.error(error instanceof Error ? error.message : 'no link could be made');
+  console.error(
+    isWithoutSchema(error) ? 'the database has no schema of this version: npm run migrate' : wordsOf(error),
+  );
   process.exitCode = 1;
 } finally {
   await db?.destroy();
+}
+
+/** Postgres: there is no such table, or column. */
+function isWithoutSchema(error: unknown): boolean {
+  return error instanceof Error && ['42P01', '42703'].includes(String(Reflect.get(error, 'code')));
+}
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'no link could be made';
 }

@@ -3,6 +3,7 @@ import { Secret, TOTP } from 'otpauth';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { AccountRow } from '../../src/domain/people/accounts.ts';
 import { openSession } from '../../src/domain/people/sessions.ts';
+import { createTextSeal } from '../../src/kernel/text-seal.ts';
 import { createAuthenticator } from '../setup/authenticator.ts';
 import { API, at, type Http, PUBLIC_URL, startHttp, tokenFor } from './harness.ts';
 import { addPerson, movableClock } from './people.ts';
@@ -162,4 +163,17 @@ describe('S3: wrong codes of a second factor', () => {
     const row = await http.db.selectFrom('account').selectAll().where('id', '=', person.id).executeTakeFirstOrThrow();
     expect([row.wrong_codes, row.totp_secret]).toEqual([0, null]);
   });
+});
+
+it('S3: a code that cannot be checked, since the key of its seal is gone, is no wrong one', async () => {
+  const lost = createTextSeal([
+    { kid: 'lost', secret: new Uint8Array(Buffer.from('lost-0123456789-abcdefghijklmnopqrstuvwx')) },
+  ]);
+  const sealed = lost.seal(`totp ${person.id}`, secret);
+  await http.db.updateTable('account').set({ totp_secret: sealed }).where('id', '=', person.id).execute();
+  const cookie = await newSession();
+  for (let n = 0; n < 12; n += 1) {
+    const answer = await guess(cookie, rightCode());
+    expect([answer.status, (await answer.text()).includes('cannot be checked any more')]).toEqual([200, true]);
+  }
 });

@@ -24,6 +24,7 @@ import { newTotpSecret, qrOf, stepOf } from './totp.ts';
 /** The second factor of an account: set up once, then asked for at every sign-in, and again for acts on money. */
 
 const WRONG = 'This code is not right, or was used already. Wait for the next one.';
+const UNREADABLE = 'Your app cannot be checked any more. Ask an administrator to reset it, or use a passkey.';
 const contextOf = (accountId: string): string => `totp ${accountId}`;
 
 /** The page that asks for a code; with a new secret where no app is set up yet. Nothing is kept before a code has proved it. */
@@ -77,6 +78,8 @@ export async function takeCode(
     if ((await findSessionById(tx, session.id)) === null) return 'SIGNED_OUT';
     const pause = account.totp_secret === null ? 0 : await codePauseOf(tx, account.id);
     if (pause > 0) return { pause };
+    if (account.totp_secret !== null && services.secrets.open(contextOf(account.id), account.totp_secret) === null)
+      return 'UNREADABLE';
     const event = await takeOnce(tx, services, session, { code, offered });
     await noteSessions(tx, author, account.id, event ?? 'SECOND_FACTOR_REFUSED', { session: session.id });
     if (event === null) await countWrong(tx, session, account, author);
@@ -84,6 +87,13 @@ export async function takeCode(
     return event;
   });
   services.standing.changed(session.account.principal);
+  if (took === 'UNREADABLE') {
+    services.log.warn(
+      { account: session.account.id },
+      'an authenticator was sealed by a key that SEAL_KEYS does not have',
+    );
+    return secondFactorPage(c, services, session, UNREADABLE);
+  }
   if (took === null) return secondFactorPage(c, services, session, WRONG, offered);
   if (took === 'SIGNED_OUT') return c.redirect('/sign-in', 303);
   return typeof took === 'string' ? null : pausedPage(c, services, session, took.pause);
