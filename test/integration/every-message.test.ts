@@ -4,7 +4,10 @@ import { createDb, createPool, type Db } from '../../src/db/client.ts';
 import { accountEmailChangedMessages } from '../../src/domain/messages/catalogue/account-email-changed.ts';
 import { accountInvitedMessage } from '../../src/domain/messages/catalogue/account-invited.ts';
 import type { AccountLink } from '../../src/domain/messages/catalogue/account-mail.ts';
-import { approvalDecidedMessage } from '../../src/domain/messages/catalogue/approval-decided.ts';
+import {
+  approvalDecidedMessage,
+  approvedButUndoneMessage,
+} from '../../src/domain/messages/catalogue/approval-decided.ts';
 import { checkInPromptMessages } from '../../src/domain/messages/catalogue/check-in-prompt.ts';
 import { checkOutPromptMessages } from '../../src/domain/messages/catalogue/check-out-prompt.ts';
 import type { Message } from '../../src/domain/messages/catalogue/define.ts';
@@ -14,7 +17,10 @@ import { chargedMessage, maintenanceDoneMessage } from '../../src/domain/message
 import * as repairs from '../../src/domain/messages/catalogue/maintenance-required.ts';
 import { paymentConfirmedMessages } from '../../src/domain/messages/catalogue/payment-confirmed.ts';
 import { paymentFailedMessage } from '../../src/domain/messages/catalogue/payment-failed.ts';
-import { payoutAccountChangedMessage } from '../../src/domain/messages/catalogue/payout-account-changed.ts';
+import {
+  payoutAccountChangedMessage,
+  payoutAccountRefusedMessage,
+} from '../../src/domain/messages/catalogue/payout-account-changed.ts';
 import { payoutFailedMessage } from '../../src/domain/messages/catalogue/payout-failed.ts';
 import { payoutProcessedMessage } from '../../src/domain/messages/catalogue/payout-processed.ts';
 import { payoutScheduledMessage } from '../../src/domain/messages/catalogue/payout-scheduled.ts';
@@ -25,6 +31,7 @@ import { refundProcessedMessage } from '../../src/domain/messages/catalogue/refu
 import { cancelledMessages } from '../../src/domain/messages/catalogue/reservation-cancelled.ts';
 import { confirmationMessages } from '../../src/domain/messages/catalogue/reservation-confirmed.ts';
 import { rollbackMessages } from '../../src/domain/messages/catalogue/reservation-rolled-back.ts';
+import { secondFactorPausedMessage } from '../../src/domain/messages/catalogue/second-factor-paused.ts';
 import { signInLinkMessage } from '../../src/domain/messages/catalogue/sign-in-link.ts';
 import { taskAssignedMessage } from '../../src/domain/messages/catalogue/task-assigned.ts';
 import { taskChangedMessage } from '../../src/domain/messages/catalogue/task-changed.ts';
@@ -99,7 +106,6 @@ const aboutATask = (id: string): readonly OrderedText[] => [
   repairs.maintenancePlannedMessage(OWNER, id),
   maintenanceDoneMessage(OWNER, id, false),
   maintenanceDoneMessage(OWNER, id, true),
-  chargedMessage(OWNER, id),
   { ...taskAssignedMessage(AGENT), taskId: id },
   taskWithdrawnMessage(AGENT, id),
   ...taskCompletedMessages([AGENT], id),
@@ -124,23 +130,30 @@ const aboutAStaysTask = (id: string): readonly OrderedText[] => [
   ...propertyReadyMessages(AGENT, id),
   ...propertyReadyMessages(null, id),
 ];
+const ASKERS = [
+  { type: 'GUEST', id: 'guest-1' },
+  { type: 'STAFF', id: AGENT },
+  { type: 'OPS', id: 'ops' },
+] as const;
 const decided = (status: 'APPROVED' | 'DECLINED', money: typeof MONEY | null) =>
-  (
-    [
-      { type: 'GUEST', id: 'guest-1' },
-      { type: 'STAFF', id: AGENT },
-      { type: 'OPS', id: 'ops' },
-    ] as const
-  ).map((asker) => approvalDecidedMessage(asker, { approvalId: 'a-1', kind: 'OWNER_CHARGE', status, money }));
+  ASKERS.map((asker) => approvalDecidedMessage(asker, { approvalId: 'a-1', kind: 'OWNER_CHARGE', status, money }));
 const ABOUT_NOTHING: readonly OrderedText[] = [
   payoutFailedMessage(OWNER, MONEY),
   payoutProcessedMessage(OWNER, { ...MONEY, sagaId: 'saga-1' }),
   payoutAccountChangedMessage(OWNER, LATER.toISOString(), '2'),
   ...decided('APPROVED', MONEY),
   ...decided('DECLINED', null),
+  ...[MONEY, null].flatMap((money) =>
+    ASKERS.map((to) =>
+      approvedButUndoneMessage(to, { approvalId: 'a-2', kind: 'GOODWILL', code: 'NOTHING_TO_REFUND', money }),
+    ),
+  ),
+  payoutAccountRefusedMessage(OWNER, true, '3'),
+  payoutAccountRefusedMessage(OWNER, false, '4'),
   ...ACCOUNTS.flatMap((of) => [
     signInLinkMessage(link(of)),
     accountInvitedMessage(link(of)),
+    secondFactorPausedMessage(of),
     ...accountEmailChangedMessages(of, { former: seal('old@example.com'), current: seal('new@example.com') }),
   ]),
 ];
@@ -228,9 +241,16 @@ async function seedStays(): Promise<void> {
       .insertInto('task')
       .values({ ...row, ...hours(n), occurrence: row.id })
       .execute();
-  await sql`INSERT INTO repair_approval (task_id, owner_id, token) VALUES ('task-asked', ${OWNER}, 'token-1')`.execute(
-    db,
-  );
+  await db
+    .insertInto('repair_approval')
+    .values({
+      task_id: 'task-asked',
+      owner_id: OWNER,
+      token: 'token-1',
+      property_id: task.property_id,
+      title: task.title,
+    })
+    .execute();
   const money = { amount_minor: 100_000, outstanding_minor: 100_000, currency: 'AED', status: 'PENDING' } as const;
   await db
     .insertInto('transaction')
