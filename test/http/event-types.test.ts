@@ -49,6 +49,9 @@ async function live(): Promise<void> {
     gatewayId: GATEWAY,
     gatewayReference: `ref-${parked}`,
   });
+  // The policy gives nothing back any more, so that a second person has to approve it.
+  const dates = { check_in_date: '2024-02-01', check_out_date: '2024-02-03' };
+  await db.updateTable('reservation').set(dates).where('id', '=', parked).execute();
   const waits = await post(`/reservations/${parked}/cancel`, { refundPercentOverride: 100, reason: 'GOODWILL' });
   expect(waits.body.data.status).toBe('parked');
   await post(`/sagas/executions/${waits.body.data.sagaExecutionId}/resolve`, { reason: 'no' });
