@@ -55,6 +55,7 @@ it('S4: the first administrator comes by a link that opens once; then only an ad
     'ADMIN_LINK_MADE',
     'ADMIN_LINK_MADE',
     'ACCOUNT_AUTHENTICATOR_RESET',
+    'SESSIONS_ENDED',
     'ADMIN_LINK_MADE',
   ]);
 });
