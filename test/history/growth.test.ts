@@ -46,6 +46,7 @@ describe('after ten times as many finished stays', () => {
 /** Of what few stays have, if any. */
 const EMPTY = [
   'account',
+  'account_principal',
   'approval',
   'calendar_feed',
   'gateway_event',
