@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { localDate } from '../../src/kernel/local-time.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { releaseDuePayouts } from '../../src/workers/finance.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
@@ -84,10 +85,11 @@ describe('a parked refund', () => {
 });
 
 describe('a payout that was made after the backup', () => {
-  const today = () => new Date().toISOString().slice(0, 10);
+  // Days are those of the agency, which is ahead of UTC.
+  const today = () => localDate(new Date(), 'Asia/Dubai');
   const compare = (gatewayId: string) =>
     system.call('POST', '/financial/reconciliations', { body: { gatewayId, from: yesterday(), to: today() } });
-  const yesterday = () => new Date(Date.now() - 86_400_000).toISOString().slice(0, 10);
+  const yesterday = () => localDate(new Date(Date.now() - 86_400_000), 'Asia/Dubai');
   const paidByBank = async (): Promise<number> =>
     (await system.sandbox.ports.gateway('bank').movements('bank', new Date(0), new Date(4e12), 1_000)).reduce(
       (sum, { amountMinor }) => sum + amountMinor,

@@ -12,7 +12,7 @@ import { neutralTitle } from './view.ts';
  * meeting has the guest's name, so only agents, who meet guests, get titles.
  */
 export interface MyTaskFilter {
-  /** ISO instants, by the agreed start; from inclusive, to exclusive. Without them: all that is open and late, and a week from today. */
+  /** ISO instants, by the agreed start; from inclusive, to exclusive. Without them: all that is open and late, what was done today, and a week from today. */
   readonly from?: string | undefined;
   readonly to?: string | undefined;
   readonly status?: TaskStatus | undefined;
@@ -77,7 +77,7 @@ function within(staffId: string, { from, to }: MyTaskFilter): RawBuilder<unknown
   }
   const today = sql`((now() AT TIME ZONE p.time_zone)::date::timestamp AT TIME ZONE p.time_zone)`;
   // The days around, whatever the zone, and what is open: each by an index, so that years of done work are not read.
-  return sql`${START} < ${today} + interval '8 days' AND (${START} >= ${today} OR t.status IN ('ASSIGNED', 'IN_PROGRESS'))
+  return sql`${START} < ${today} + interval '8 days' AND (${START} >= ${today} OR t.status IN ('ASSIGNED', 'IN_PROGRESS') OR t.completed_at >= ${today})
     AND t.id = ANY(ARRAY(
       SELECT n.id FROM task n WHERE n.assignee_id = ${staffId} AND coalesce(n.slot_start, n.scheduled_at) >= now() - interval '2 days'
         AND coalesce(n.slot_start, n.scheduled_at) < now() + interval '10 days'
