@@ -86,6 +86,14 @@ describe('my tasks', () => {
     for (const other of [cancelled, foreign]) expect(idsOf((await mine('?from=2020-01-01')).body)).not.toContain(other);
   });
 
+  it('are what was done today, whenever it began, and no longer tomorrow', async () => {
+    const done = await task(-30, { status: 'COMPLETED' });
+    expect(idsOf((await mine()).body)).toContain(done);
+    const yesterday = new Date(Date.now() - 25 * HOUR);
+    await http.db.updateTable('task').set({ completed_at: yesterday }).where('id', '=', done).execute();
+    expect(idsOf((await mine()).body)).not.toContain(done);
+  });
+
   it('come page by page', async () => {
     const first = await mine('?limit=2');
     const next = await mine(`?limit=2&cursor=${encodeURIComponent(String(at(first.body, 'nextCursor')))}`);

@@ -116,11 +116,12 @@ async function signedIn(colorScheme: 'light' | 'dark' = 'light'): Promise<{ page
   await page.getByRole('heading', { name: 'Today' }).waitFor();
   return { page, context: phone.context };
 }
-/** The page answers from its own cache when there is no network: a worker is ready once it has kept every file. */
+/** The page answers from its own cache when there is no network: a worker is ready once it has kept every file, and none of before. */
 const keptOffline = (page: Page) =>
   page.evaluate(`(async () => {
     await navigator.serviceWorker.ready;
-    while ((await (await caches.open('roomy-work-1')).keys()).length < 10) await new Promise(requestAnimationFrame);
+    const kept = async () => (await (await caches.open('roomy-work-1')).keys()).map(({ url }) => url.includes('__WB_REVISION__'));
+    for (let files = await kept(); files.length < 10 || files.includes(false); files = await kept()) await new Promise(requestAnimationFrame);
   })()`);
 const ONE_PIXEL = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
