@@ -86,7 +86,7 @@ describe('my tasks', () => {
     for (const other of [cancelled, foreign]) expect(idsOf((await mine('?from=2020-01-01')).body)).not.toContain(other);
   });
 
-  it('are what was done today, whenever it began, and no longer tomorrow', async () => {
+  it('are what was done today, also where it began before midnight, and no longer tomorrow', async () => {
     const done = await task(-30, { status: 'COMPLETED' });
     expect(idsOf((await mine()).body)).toContain(done);
     const yesterday = new Date(Date.now() - 25 * HOUR);

@@ -12,7 +12,7 @@ import { neutralTitle } from './view.ts';
  * meeting has the guest's name, so only agents, who meet guests, get titles.
  */
 export interface MyTaskFilter {
-  /** ISO instants, by the agreed start; from inclusive, to exclusive. Without them: all that is open and late, what was done today, and a week from today. */
+  /** ISO instants, by the agreed start; from inclusive, to exclusive. Without them: all that is open and late, what was done today and began within two days, and a week from today. */
   readonly from?: string | undefined;
   readonly to?: string | undefined;
   readonly status?: TaskStatus | undefined;

@@ -5,7 +5,7 @@ import { periodFields } from './period.ts';
 import { Checklist, TaskStatus, TaskType } from './tasks.ts';
 
 export const MyTaskQuery = z.strictObject({
-  /** Default: what is open and late, what was done today, and a week from today. */
+  /** Default: what is open and late, what was done today and began within two days, and a week from today. */
   ...periodFields('Begins'),
   status: TaskStatus.optional(),
   ...pageQuery,
