@@ -1118,6 +1118,7 @@ CREATE TABLE reservation (
     WHERE (status = ANY (ARRAY['CONFIRMED', 'CHECKED_IN']))
 );
 CREATE INDEX reservation_by_age ON reservation (created_at);
+CREATE INDEX reservation_by_check_out ON reservation (property_id, check_out_date);
 CREATE INDEX reservation_by_departure ON reservation (property_id, COALESCE(departure_date, check_out_date));
 CREATE INDEX reservation_by_property ON reservation (property_id, check_in_date);
 CREATE INDEX reservation_by_status ON reservation (status, created_at);
@@ -1174,7 +1175,7 @@ END) STORED,
 CREATE UNIQUE INDEX one_open_money ON saga (subject_type, subject_id) WHERE finished_at IS NULL AND holds_money;
 CREATE UNIQUE INDEX one_open_state ON saga (subject_type, subject_id) WHERE finished_at IS NULL AND holds_state;
 CREATE INDEX saga_by_age ON saga (requested_at);
-CREATE INDEX saga_by_name ON saga (name, requested_at);
+CREATE INDEX saga_by_name ON saga (name, requested_at, id) INCLUDE (ended_as);
 CREATE INDEX saga_by_requester ON saga (requested_by, requested_at);
 CREATE INDEX saga_by_subject ON saga (subject_id, requested_at);
 CREATE INDEX saga_due ON saga (next_check_at) WHERE finished_at IS NULL;

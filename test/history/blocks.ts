@@ -47,7 +47,7 @@ export interface Growth {
 /** Statements that read more as there are more rows, each with its reason. No other may. */
 const READS_MORE: readonly { readonly operation: RegExp; readonly why: string }[] = [
   {
-    operation: /\/(?:reservations|tasks) \?(?:from|status|type)=\S+ as AGENT agent-h1$/,
+    operation: /\/(?:reservations \?status|tasks \?(?:from|status|type))=\S+ as AGENT agent-h1$/,
     why: 'of an agent with half of all stays, of whose own rows few fit: the portfolio’s are read, and nobody else’s',
   },
   {

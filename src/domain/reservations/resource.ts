@@ -77,6 +77,12 @@ const dayAt = (text: string, less: string) =>
     : sql<string>`(SELECT ((${text}::timestamptz - ${less}::interval) AT TIME ZONE p.time_zone)::date
         FROM property p WHERE p.id = reservation.property_id)`;
 
+/**
+ * Keeps the planner from reading a property's stays newest first until enough of them fit: where few do, that is its whole
+ * history. By the index of their ends only those that fit are read.
+ */
+const BY_THEIR_DAYS = sql`OFFSET 0`;
+
 /** An agent sees the stays of a portfolio, an owner those of the owner's properties. */
 export async function listReservations(
   db: Db,
@@ -85,22 +91,19 @@ export async function listReservations(
   page: PageRequest,
 ): Promise<Page<ReservationDetail>> {
   const limit = page.limit + 1;
-  const listed = (propertyId: RawBuilder<string>) =>
-    db
-      .selectFrom('reservation')
-      .select(['id', 'created_at as at'])
-      .where('property_id', '=', propertyId)
-      .where(matching(filter, page))
-      .orderBy('created_at', 'desc')
-      .orderBy('id', 'desc')
-      .limit(limit);
+  const listed = (propertyId: RawBuilder<string>): RawBuilder<{ id: string; at: Date }> =>
+    sql`(SELECT few.id, few.created_at AS at
+      FROM (SELECT id, created_at FROM reservation WHERE property_id = ${propertyId} AND ${matching(filter, page)}
+        ${filter.from === undefined ? sql`` : BY_THEIR_DAYS}) few
+     ORDER BY few.created_at DESC, few.id DESC LIMIT ${limit}::int)`;
+  const fitting = (): RawBuilder<SqlBool> => {
+    if (holder !== null) return sql`reservation.id = ANY(${newestInPortfolio({ holder, at: listed, limit })})`;
+    if (filter.propertyId === undefined || filter.from === undefined) return matching(filter, page);
+    return sql`reservation.id = ANY(ARRAY(SELECT newest.id FROM ${listed(sql`${filter.propertyId}`)} newest))`;
+  };
   const rows = await selectStays(db)
     .select(exactInstant('reservation.created_at').as('position_at'))
-    .where(
-      holder === null
-        ? matching(filter, page)
-        : sql<SqlBool>`reservation.id = ANY(${newestInPortfolio({ holder, at: listed, limit })})`,
-    )
+    .where(fitting())
     .orderBy('reservation.created_at', 'desc')
     .orderBy('reservation.id', 'desc')
     .limit(limit)

@@ -72,17 +72,10 @@ export async function listSagas(
     .orderBy('requested_at', 'desc')
     .orderBy('id', 'desc')
     .limit(limit);
-  const rows = await (part
-    ? db.selectFrom('saga').where(
-        'id',
-        '=',
-        sql<string>`ANY(${part.newest({
-          at: (propertyId) => listed.where('property_id', '=', propertyId),
-          limit,
-        })})`,
-      )
-    : matching
-  )
+  // Of a name, the ids are in an index of its own; whole rows would be looked for among those of all names.
+  const ofName = filter.name === undefined ? null : sql`ARRAY(SELECT newest.id FROM ${listed} newest)`;
+  const ids = part ? part.newest({ at: (propertyId) => listed.where('property_id', '=', propertyId), limit }) : ofName;
+  const rows = await (ids === null ? matching : db.selectFrom('saga').where('id', '=', sql<string>`ANY(${ids})`))
     .selectAll()
     .select(sql<string>`requested_at::text`.as('position_at'))
     .orderBy('requested_at', 'desc')
