@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { API, at, type Http, startHttp, tokenFor } from './harness.ts';
 import { addPerson, browserOf, mailedLink, signInByMail, tokenOf } from './people.ts';
@@ -65,6 +66,19 @@ describe('S1: an invitation', () => {
     await mailedLink(http.db, 'early@home.example');
     await browserOf(http.app).post('/sign-in', { email: 'early@home.example' });
     expect(await mailedLink(http.db, 'early@home.example')).toContain('/invitations/');
+  });
+
+  it('is sent again to an invited person who asks for a link, and one of the two opens the account', async () => {
+    const made = await invite({ email: 'late@home.example', name: 'Lea', role: 'OPS' });
+    const id = String(at(made.body, 'data', 'id'));
+    const first = await mailedLink(http.db, 'late@home.example');
+    const minutesLater = sql<Date>`created_at - interval '6 minutes'`;
+    await http.db.updateTable('one_time').set({ created_at: minutesLater }).where('account_id', '=', id).execute();
+    await browserOf(http.app).post('/sign-in', { email: 'late@home.example' });
+    const second = await mailedLink(http.db, 'late@home.example');
+    expect([second.includes('/invitations/'), second === first]).toEqual([true, false]);
+    expect((await browserOf(http.app).post(first)).location).toBe('/account/second-factor');
+    expect((await browserOf(http.app).post(second)).status).toBe(404);
   });
 
   it.each([

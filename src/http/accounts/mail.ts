@@ -27,14 +27,19 @@ const LINK_EVERY_SECONDS = 5 * 60;
 const MAX_LINKS_AN_HOUR = 20;
 
 /**
+ * Of somebody who was invited and has not come yet, the link of the invitation, as the first mail may be lost or past its week.
  * Links that were sent before stay open: whoever asks for new ones in another's name must not lock that person out. While one of the
  * last minutes is unused there is no other: it lies in the mailbox. So no asking of strangers floods it, and no cap of the day is needed.
  * The account is locked.
  */
 export async function mailSignInLink(tx: Tx, deps: Deps, account: AccountRow): Promise<void> {
-  const { unused, issued } = await recentOneTimes(tx, account.id, 'LINK', LINK_EVERY_SECONDS);
+  const link =
+    account.status === 'INVITED'
+      ? ({ kind: 'INVITATION', lifetimeSeconds: INVITATION_SECONDS } as const)
+      : ({ kind: 'LINK', lifetimeSeconds: SIGN_IN_SECONDS } as const);
+  const { unused, issued } = await recentOneTimes(tx, account.id, link.kind, LINK_EVERY_SECONDS);
   if (unused > 0 || issued >= MAX_LINKS_AN_HOUR) return;
-  await mail(tx, deps, account, { kind: 'LINK', lifetimeSeconds: SIGN_IN_SECONDS });
+  await mail(tx, deps, account, link);
 }
 
 /** Tells the address before and the new one of the change, whatever becomes of the row until the mails are sent. */

@@ -77,14 +77,14 @@ export function registerSignIn(register: Register, services: Services): void {
 /** Longer than the work for an address of ours takes. */
 const ANSWER_AFTER_MS = 250;
 
-/** No mail to strangers, nor to somebody who was not let in yet or not any more. */
+/** No mail to strangers, nor to somebody who is not let in any more. */
 async function mailTo(services: Services, email: string): Promise<void> {
   const account = await findAccountByEmail(services.db, email);
-  if (account && (await maySignIn(services.db, account)))
+  if (account && (account.status === 'INVITED' || (await maySignIn(services.db, account))))
     await inTransaction(services, async (tx) => {
-      // Another address that is under way comes first, and then this one is a stranger's.
+      // Another address or end that is under way comes first, and then this one is a stranger's.
       const now = await lockAccount(tx, account.id);
-      if (now.email === account.email) await mailSignInLink(tx, services, account);
+      if (now.email === account.email && now.status !== 'DEACTIVATED') await mailSignInLink(tx, services, now);
     });
 }
 
