@@ -9,6 +9,7 @@ import { mintToken, type TokenRequest } from '../src/http/mint.ts';
 import { systemClock } from '../src/kernel/clock.ts';
 import { COMPENSATION_QUEUE, FORWARD_QUEUE, NOTIFICATION_QUEUE, TASK_QUEUE } from '../src/queues/names.ts';
 import { BACKGROUND_ROLES, type WorkerRole } from '../src/workers/roles.ts';
+import { letIn } from './accounts.ts';
 import { ACTIONS, type Action } from './actions.ts';
 import { cpuMeter } from './cpu.ts';
 import { type Client, createClient, isReady } from './http.ts';
@@ -263,7 +264,11 @@ async function startPrograms(
     ready: () => isReady(port),
   });
   const jwt = readJwtConfig({ JWT_KEYS: jwtKeys });
-  const clientOf: System['clientOf'] = (role, sub) => createClient(port, renewed(jwt, { sub, grant: { role } }));
+  const clientOf: System['clientOf'] = (role, sub) => {
+    const inForce = letIn(databaseUrl, role, sub);
+    const token = renewed(jwt, { sub, grant: { role } });
+    return createClient(port, () => inForce.then(token));
+  };
   const client = clientOf('ADMIN', 'bench');
   return {
     ...queues,

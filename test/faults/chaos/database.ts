@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { PRINCIPAL } from './driver.ts';
 
 /** The harness's own way to Postgres: every query is tried again until Postgres is back. */
 export interface ChaosDatabase {
@@ -65,6 +66,11 @@ export const totalOf = (reservationId: string): number =>
 export async function seedStays(db: ChaosDatabase): Promise<Stays> {
   await db.query(`
     INSERT INTO owner (id, name, email) SELECT 'owner-' || n, 'Owner ' || n, 'owner' || n || '@example.com' FROM generate_series(1, 10) n`);
+  // In production a token of somebody without an account is refused.
+  await db.query(
+    `INSERT INTO account (id, email, name, role, status) VALUES ($1, 'admin@example.com', 'Admin', 'ADMIN', 'ACTIVE')`,
+    [PRINCIPAL],
+  );
   await db.query(`
     INSERT INTO guest (id, name, email, phone)
     SELECT 'guest-' || n, 'Guest ' || n, 'guest' || n || '@example.com', '+97150' || (1000000 + n) FROM generate_series(1, 50) n`);
