@@ -21,8 +21,20 @@ export function renderGrowth(operations: readonly Operation[], sizes: readonly n
     ),
     `\nGETs: ${reads.length - tooMuch.length} of ${reads.length} within the bounds`,
     ...(tooMuch.length > 0 ? ['', table(worstFirst, sizes)] : []),
+    ...operations.flatMap(statementsOf),
     `\nBounds, of ${sizes.at(-1)} to ${sizes[0]}: ${MEASURES.map((measure) => `${UNITS[measure]} ${BOUNDS[measure]}`).join(', ')}; ${all} of ${operations.length} exceed one`,
   ].join('\n');
+}
+
+const SHOWN_OF_A_STATEMENT = 300;
+
+function statementsOf({ name, growing }: Operation): readonly string[] {
+  if (growing.length === 0) return [];
+  const lines = growing.map(
+    ({ statement, bySize }) =>
+      `  ${bySize.map((blocks) => shown(blocks, DIGITS.blocks)).join(', ')} blocks: ${statement.replaceAll(/\s+/g, ' ').slice(0, SHOWN_OF_A_STATEMENT)}`,
+  );
+  return [`\nWhat reads more in ${name}`, ...lines];
 }
 
 function table(operations: readonly Operation[], sizes: readonly number[]): string {

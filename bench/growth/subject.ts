@@ -7,7 +7,7 @@ import type { Client } from '../http.ts';
 import type { LoadPlan } from '../load.ts';
 import type { Started } from '../programs.ts';
 import { startSystem } from '../system.ts';
-import type { Cost } from './figures.ts';
+import type { Blocks, Cost } from './figures.ts';
 import { type History, run, seedStays, urlOf, withDb } from './history.ts';
 
 /** The product's own programs over one history. Only one of several workers is awake at a time, and none while reads are measured. */
@@ -54,10 +54,16 @@ export async function startSubject(started: Started, history: History): Promise<
     await work();
     const ms = performance.now() - startedAt;
     const { cpuMs } = stop();
+    const byStatement = new Map<string, number>();
+    for (const [statement, after] of await blocks.read()) {
+      const read = after - (blocksBefore.get(statement) ?? 0);
+      if (read > 0) byStatement.set(statement, read / units);
+    }
     return {
       cpuMs: cpuMs === null ? null : cpuMs / units,
       ms: ms / units,
-      blocks: ((await blocks.read()) - blocksBefore) / units,
+      blocks: byStatement.values().reduce((sum, read) => sum + read, 0),
+      byStatement,
     };
   };
   const take = async (count: number): Promise<number> => {
@@ -72,8 +78,12 @@ export async function startSubject(started: Started, history: History): Promise<
     seconds: LONGEST_SECONDS,
     maxUnits: units,
   });
+  // With the numbering of its events, which a sweep does at a moment of its own: in whichever saga's time that fell.
   const saga = (action: Action, from: number, count: number): Promise<Cost> =>
-    measured(count, () => whole(system.act(action, plan(count), from)));
+    measured(count, async () => {
+      await whole(system.act(action, plan(count), from));
+      await system.readFeed();
+    });
   const drained = (from: number, count: number): Promise<Cost> =>
     measured(count, async () => {
       await whole(system.send('confirm', plan(count), from));
@@ -122,7 +132,7 @@ export async function startSubject(started: Started, history: History): Promise<
       await rest();
       await withDb(url, async (db) => {
         await passNightly(db);
-        await waitUntil(async () => (await verifyMarked(db, { after: '' })) === 0, LONGEST_SECONDS * 1_000);
+        await waitUntil(async () => (await verifyMarked(db, { after: '0' })) === 0, LONGEST_SECONDS * 1_000);
       });
       await run(url, 'VACUUM (ANALYZE)');
     },
@@ -160,14 +170,29 @@ async function blockMeter(server: string, database: string) {
   const client = new pg.Client({ connectionString: server });
   await client.connect();
   await client.query('CREATE EXTENSION IF NOT EXISTS pg_stat_statements');
+  const texts = new Map<string, string>();
+  const learn = async (unknown: readonly string[]): Promise<void> => {
+    if (unknown.length === 0) return;
+    const { rows } = await client.query<{ id: string; text: string }>(
+      'SELECT DISTINCT ON (queryid) queryid::text AS id, query AS text FROM pg_stat_statements WHERE queryid = ANY($1::bigint[])',
+      [unknown],
+    );
+    for (const { id, text } of rows) texts.set(id, text);
+  };
   return {
-    read: async (): Promise<number> => {
-      const { rows } = await client.query<{ blocks: string }>(
-        `SELECT coalesce(sum(shared_blks_hit + shared_blks_read), 0) AS blocks FROM pg_stat_statements(false)
-          WHERE dbid = (SELECT oid FROM pg_database WHERE datname = $1)`,
+    read: async (): Promise<Blocks> => {
+      const { rows } = await client.query<{ id: string; blocks: string }>(
+        `SELECT queryid::text AS id, sum(shared_blks_hit + shared_blks_read) AS blocks FROM pg_stat_statements(false)
+          WHERE dbid = (SELECT oid FROM pg_database WHERE datname = $1) AND queryid IS NOT NULL GROUP BY queryid`,
         [database],
       );
-      return Number(rows[0]?.blocks ?? 0);
+      await learn(rows.map(({ id }) => id).filter((id) => !texts.has(id)));
+      const found = new Map<string, number>();
+      for (const { id, blocks } of rows) {
+        const text = texts.get(id) ?? id;
+        found.set(text, (found.get(text) ?? 0) + Number(blocks));
+      }
+      return found;
     },
     close: () => client.end(),
   };

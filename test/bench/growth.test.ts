@@ -2,7 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { type Cost, operationsOf } from '../../bench/growth/figures.ts';
 import { renderGrowth } from '../../bench/growth/report.ts';
 
-const cost = (cpuMs: number, blocks: number, ms = 1): Cost => ({ cpuMs, ms, blocks });
+const cost = (cpuMs: number, blocks: number, ms = 1, byStatement: Readonly<Record<string, number>> = {}): Cost => ({
+  cpuMs,
+  ms,
+  blocks,
+  byStatement: new Map(Object.entries(byStatement)),
+});
 const over = (small: readonly Cost[], large: readonly Cost[]) =>
   operationsOf(new Map([['GET /x', [small, [cost(0, 0)], large]]]));
 
@@ -29,5 +34,17 @@ describe('the growth of an operation', () => {
     const shown = renderGrowth(over([cost(1, 3)], [cost(2, 3)]), [3_000, 30_000, 300_000]);
     expect(shown).toContain('GETs: 0 of 1 within the bounds');
     expect(shown).toMatch(/GET \/x .*! 2\.00/);
+  });
+
+  it('names the statements that read more, the first of them first', () => {
+    const small = cost(1, 1_000, 1, { 'SELECT a': 400, 'SELECT b': 300, 'SELECT c': 300 });
+    const large = cost(1, 2_000, 1, { 'SELECT a': 900, 'SELECT c': 200, 'SELECT  d': 900 });
+    const found = over([small], [large]);
+    expect(found[0]?.growing).toEqual([
+      { statement: 'SELECT  d', bySize: [0, 0, 900] },
+      { statement: 'SELECT a', bySize: [400, 0, 900] },
+    ]);
+    expect(renderGrowth(found, [3_000, 30_000, 300_000])).toContain('  0, 0, 900 blocks: SELECT d');
+    expect(over([small], [cost(2, 1_000, 1, { 'SELECT a': 900 })])[0]?.growing).toEqual([]);
   });
 });
