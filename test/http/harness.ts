@@ -201,7 +201,7 @@ async function send(app: App, method: string, path: string, call: Call): Promise
   const isJson = type.startsWith('application/json');
   if (type.startsWith('application/problem+json')) assertProblem(app, `${method} ${path}`, JSON.parse(text));
   const parsed: Record<string, unknown> = isJson && text !== '' ? JSON.parse(text) : {};
-  if (isJson && text !== '') assertDeclared(app, method, path, response.status, parsed);
+  if (isJson && text !== '') assertDeclared(app, method, path, response, parsed);
   return { status: response.status, headers: response.headers, text, body: parsed };
 }
 
@@ -213,7 +213,7 @@ function contractOf(app: App): Contract {
 }
 
 /** The contract: what is answered fits the schema that the OpenAPI document declares for it. */
-function assertDeclared(app: App, method: string, path: string, status: number, body: unknown): void {
+function assertDeclared(app: App, method: string, path: string, { status, headers }: Response, body: unknown): void {
   if (status === 404 || status === 405) return;
   const [pathname = ''] = path.split('?');
   for (const { route } of declaredRoutes(app)) {
@@ -225,7 +225,10 @@ function assertDeclared(app: App, method: string, path: string, status: number, 
     if (!fits.success) throw new Error(`${method} ${path} ${status}: ${fits.error.message}\n${JSON.stringify(body)}`);
     const contract = contractOf(app);
     const operation = contract.operationAt(method, pathname);
-    const problem = operation && contract.problemOfAnswer(operation, status, 'application/json', body);
+    const problem =
+      operation &&
+      (contract.problemOfAnswer(operation, status, 'application/json', body) ??
+        contract.problemOfHeaders(operation, status, headers));
     if (problem)
       throw new Error(`${method} ${path} ${status} is not as documented: ${problem}\n${JSON.stringify(body)}`);
     return;

@@ -29,7 +29,13 @@ export interface Contract {
   operationAt(method: string, pathname: string): Operation | undefined;
   /** Null when such an answer is declared; else why not. */
   problemOfAnswer(operation: Operation, status: number, contentType: string, body: unknown): string | null;
+  /** Null when a client finds all that it may read of the headers in the document; else which is not there. */
+  problemOfHeaders(operation: Operation, status: number, headers: Headers): string | null;
 }
+
+/** Of HTTP and of browsers, which every client knows. */
+const EVERYBODYS =
+  /^(?:cache-control|connection|content-.*|cross-origin-.*|referrer-policy|strict-transport-security|vary|x-content-type-options|x-frame-options)$/;
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'];
 
@@ -98,6 +104,12 @@ export function createContract(document: Json): Contract {
       const media = content[type];
       if (!isObject(media)) return `answers ${status} as ${type}, which is not declared`;
       return media['schema'] === undefined ? null : problem(media['schema'], body);
+    },
+    problemOfHeaders: ({ operation }, status, headers) => {
+      const { headers: named } = resolve(objectAt(operation, 'responses')[String(status)]);
+      const declared = Object.keys(objectAt(named)).map((name) => name.toLowerCase());
+      const missing = [...headers.keys()].filter((name) => !EVERYBODYS.test(name) && !declared.includes(name));
+      return missing.length === 0 ? null : `answers ${status} with ${missing.join(', ')}, not declared`;
     },
   };
 }

@@ -78,7 +78,7 @@ function* describing(app: App, { publicUrl }: DocumentOptions): Generator<undefi
     ...(Object.keys(webhooks).length === 0 ? {} : { webhooks }),
     components: {
       securitySchemes: { bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: TOKENS } },
-      headers: RATE_LIMIT_HEADERS,
+      headers: HEADERS,
       responses: sorted(workshop.failures),
       schemas: sorted(book.components),
     },
@@ -99,7 +99,7 @@ function operationOf(route: RouteConfig, workshop: Workshop): JsonObject {
     description: [text, callersOf(name)].filter((part) => part !== undefined).join('\n\n'),
     security: route.security ?? [],
     ...requestOf(route, workshop),
-    responses: responsesOf(route, workshop, answer, isLimited(route.method, pattern, name)),
+    responses: responsesOf(route, workshop, answer, sentBy(route, isLimited(route.method, pattern, name))),
   };
 }
 
@@ -110,7 +110,7 @@ function isLimited(method: string, pattern: string, name: string): boolean {
 
 function webhookOf(route: RouteConfig, workshop: Workshop): JsonObject {
   const { method, path, request, responses, middleware, ...rest } = route;
-  return { ...rest, ...requestOf(route, workshop), responses: responsesOf(route, workshop, undefined, false) };
+  return { ...rest, ...requestOf(route, workshop), responses: responsesOf(route, workshop, undefined, []) };
 }
 
 /** From the table that decides about it. */
@@ -178,12 +178,14 @@ function contentOf(
 
 type Declared = RouteConfig['responses'][string];
 
-function responsesOf(route: RouteConfig, workshop: Workshop, given: unknown, limited: boolean): JsonObject {
+/** The headers of an operation's answers, by their names. */
+type Sent = readonly (keyof typeof HEADERS)[];
+
+function responsesOf(route: RouteConfig, workshop: Workshop, given: unknown, sent: Sent): JsonObject {
   const responses: JsonObject = {};
   for (const [status, response] of Object.entries(route.responses)) {
     const codes = codesOf(response);
-    responses[status] =
-      codes === null ? answerOf(response, status, workshop, given, limited) : failureOf(codes, workshop);
+    responses[status] = codes === null ? answerOf(response, status, workshop, given, sent) : failureOf(codes, workshop);
   }
   // Anything else that went wrong, by the same shape.
   if (Object.keys(responses).some((status) => status.startsWith('4'))) {
@@ -198,12 +200,17 @@ function answerOf(
   status: string,
   { book, examples }: Workshop,
   given: unknown,
-  limited: boolean,
+  sent: Sent,
 ): JsonObject {
   if ('$ref' in response) return { ...response };
   const { content, headers, ...rest } = response;
   const declared = headers instanceof z.ZodObject ? undefined : headers;
-  const all = { ...(HEADERS[status] ?? {}), ...(limited ? RATE_LIMITS : {}), ...declared };
+  const all = {
+    ...(OF_STATUS[status] ?? {}),
+    ...named(sent),
+    ...(hasVersion(content) ? named(['ETag']) : {}),
+    ...declared,
+  };
   return {
     ...rest,
     ...(Object.keys(all).length === 0 ? {} : { headers: all }),
@@ -214,7 +221,7 @@ function answerOf(
 }
 
 const text = (description: string) => ({ description, schema: { type: 'string' } });
-const HEADERS: Readonly<Record<string, JsonObject>> = {
+const OF_STATUS: Readonly<Record<string, JsonObject>> = {
   '201': { Location: text('The address of what was added') },
   '202': {
     Location: text('The address at which the saga can be followed'),
@@ -222,18 +229,44 @@ const HEADERS: Readonly<Record<string, JsonObject>> = {
   },
 };
 
-/** Named once, and referred to by every answer of an operation that is limited. */
-const RATE_LIMIT_HEADERS: JsonObject = {
+/** Named once, and referred to by every answer that has them. */
+const HEADERS = {
+  ETag: text('The version of the record, to be sent as `If-Match` with a change of it'),
+  'Idempotency-Replayed': text('`true`: this is the recorded answer to an earlier request with the same key'),
+  'Preference-Applied': text('Which part of `Prefer` was followed'),
   'RateLimit-Policy': text(
     'The limit that the request was counted by: `"writes";q=60;w=60` is 60 times (`q`) in 60 seconds (`w`)',
   ),
   RateLimit: text('What is left of it: `"writes";r=59;t=42` is 59 times (`r`) for the next 42 seconds (`t`)'),
+  'WWW-Authenticate': text('How to say who is calling'),
+  'X-Request-Id': text('The request in the logs and in the audit trail: the one that was sent, or a new one'),
 };
-const RATE_LIMITS: JsonObject = Object.fromEntries(
-  Object.keys(RATE_LIMIT_HEADERS).map((name) => [name, { $ref: `#/components/headers/${name}` }]),
-);
+const named = (names: Sent): JsonObject =>
+  Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
+const RATE_LIMITS = ['RateLimit-Policy', 'RateLimit'] as const;
+
+function sentBy({ request }: RouteConfig, limited: boolean): Sent {
+  const accepted = request?.headers instanceof z.ZodObject ? Object.keys(request.headers.shape) : [];
+  return [
+    'X-Request-Id',
+    ...(limited ? RATE_LIMITS : []),
+    ...(accepted.includes('Idempotency-Key') ? (['Idempotency-Replayed'] as const) : []),
+    ...(accepted.includes('Prefer') ? (['Preference-Applied'] as const) : []),
+  ];
+}
+
+/** Whether the answer is one record that can be changed. */
+function hasVersion(content: Readonly<Partial<Record<string, object>>> | undefined): boolean {
+  const media = content?.['application/json'] ?? {};
+  const schema: unknown = 'schema' in media ? media.schema : undefined;
+  const data = schema instanceof z.ZodObject ? schema.shape['data'] : undefined;
+  return data instanceof z.ZodObject && 'version' in data.shape;
+}
+
 const RETRY_AFTER: JsonObject = { 'Retry-After': text('Seconds to wait before another try') };
 const RETRIED: ReadonlySet<number> = new Set([429, 503]);
+const isWorthAnotherTry = (code: ErrorCode): boolean =>
+  RETRIED.has(CATALOGUE[code].status) || code === 'IDEMPOTENCY_IN_PROGRESS';
 
 /** `refusals()` names the codes of an answer in its description. */
 function codesOf(response: Declared): readonly ErrorCode[] | null {
@@ -261,9 +294,12 @@ function failureAnswer(description: string, codes: readonly ErrorCode[], { book,
     Object.fromEntries(codes.map((code) => [code, { summary: CATALOGUE[code].text, value: media(code) }]));
   return {
     description,
-    headers: codes.some((code) => RETRIED.has(CATALOGUE[code].status))
-      ? { ...RETRY_AFTER, ...RATE_LIMITS }
-      : RATE_LIMITS,
+    headers: {
+      ...(codes.some(isWorthAnotherTry) ? RETRY_AFTER : {}),
+      ...(codes.includes('SAGA_IN_PROGRESS') ? { Location: text('The address of the saga that is at work') } : {}),
+      ...named(['X-Request-Id', 'Idempotency-Replayed', 'Preference-Applied', ...RATE_LIMITS]),
+      ...(codes.includes('UNAUTHENTICATED') ? named(['WWW-Authenticate']) : {}),
+    },
     content: {
       'application/json': { schema: book.schemaOf(Failure, 'output'), examples: examplesBy(envelopeExample) },
       'application/problem+json': {
