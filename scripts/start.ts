@@ -110,7 +110,8 @@ async function main(fresh: boolean): Promise<void> {
     ...keys,
     ROOMY_DATA_DIR: DATA_DIR,
   };
-  recordRuntime({ DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, ...keys });
+  const runtime = { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, ...keys };
+  recordRuntime(runtime);
 
   await stage('Preparing the database', () => once('src/migrate.ts', env));
   await stage('Loading the demo data', () => once('src/demo.ts', env));
@@ -118,6 +119,8 @@ async function main(fresh: boolean): Promise<void> {
     Promise.all([startApi(env), keepWorker('worker', env, ['sagas']), keepWorker('background', env, BACKGROUND_ROLES)]),
   );
   if (ports === undefined || stopping) return;
+  // Links that programs print lead to the port that was free.
+  recordRuntime({ ...runtime, PORT: String(ports.api) });
   await playDemo(env, ports);
   if (stopping) return;
   say(await welcome({ ...ports, logs: path.join(DATA_DIR, 'logs'), tokenOf: (role, sub) => tokenOf(env, role, sub) }));
@@ -225,7 +228,7 @@ function takeDataDir(): void {
   }
 }
 
-/** For `npm run token` and `npm run migrate`. Replaced in one step, so that nobody reads half of it. */
+/** For `npm run token`, `npm run account` and `npm run migrate`. Replaced in one step, so that nobody reads half of it. */
 function recordRuntime(variables: Readonly<Record<string, string>>): void {
   const unfinished = `${RUNTIME_FILE}.unfinished`;
   fs.writeFileSync(unfinished, JSON.stringify({ pid: process.pid, ...variables }), { mode: 0o600 });

@@ -19,12 +19,12 @@ export function mergedByPlace(places: readonly Variables[]): Record<string, stri
   );
 }
 
-/** Secrets of a data folder: those that are known, and what is missing made anew. An earlier version has made `JWT_KEYS` there, which count on. */
+/** Secrets of a data folder: those that are known, and what is missing made anew. An earlier version has made `JWT_KEYS` there, which count on, and open what it has sealed. */
 export function completedSecrets(known: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   const { privateKey } = generateKeyPairSync('ed25519');
   return {
     JWT_SIGNING_KEYS: `local-1:${privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64')}`,
-    SEAL_KEYS: `local:${randomBytes(32).toString('base64url')}`,
+    SEAL_KEYS: [`seal-1:${randomBytes(32).toString('base64url')}`, known['JWT_KEYS']].filter(Boolean).join(','),
     ...known,
   };
 }

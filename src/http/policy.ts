@@ -122,7 +122,10 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
 
   // Owners see what is theirs: their properties, the stays there without the guest, and the work that is done there.
   [`GET ${API}/properties`]: open('properties:read', 'ADMIN', 'AGENT', 'FINANCE', 'OWNER'),
-  [`POST ${API}/properties`]: everyday(open('properties:write', 'ADMIN', 'AGENT')),
+  [`POST ${API}/properties`]: steppedUpWith(
+    ['agentIds', 'amenityDevice', 'repairApprovalLimit'],
+    open('properties:write', 'ADMIN', 'AGENT'),
+  ),
   [`GET ${API}/properties/:id`]: open('properties:read', 'ADMIN', 'AGENT', 'FINANCE', 'OWNER'),
   [`PATCH ${API}/properties/:id`]: steppedUpWith(
     ['ownerId', 'agentIds', 'amenityDevice', 'repairApprovalLimit'],

@@ -36,6 +36,10 @@ export const alwaysNeedsStepUp = ({ stepUp }: Policy): boolean => stepUp === 'AL
 export const needsStepUpFor = ({ stepUp }: Policy, body: unknown): boolean =>
   typeof stepUp === 'function' && stepUp(body);
 
+/** A second factor that was given at this moment still counts as one of late. */
+export const isFresh = (mfaAt: Date | null, now: Date): boolean =>
+  mfaAt !== null && now.getTime() - mfaAt.getTime() <= STEP_UP_WITHIN_MS;
+
 /**
  * Whether this caller has given a second factor of late, or is not asked: machines, our own tokens without a session, which are
  * for development, and people in roles that need no second factor, such as an agent who takes a payment at the desk.
@@ -44,5 +48,5 @@ export function isSteppedUp(caller: Caller, now: Date): boolean {
   if (caller.kind === 'service' || caller.role === null || !needsSecondFactor(caller.role)) return true;
   const proof = caller.session ?? caller.provider ?? null;
   if (proof === null) return true;
-  return proof.mfaAt !== null && now.getTime() - proof.mfaAt.getTime() <= STEP_UP_WITHIN_MS;
+  return isFresh(proof.mfaAt, now);
 }

@@ -45,6 +45,9 @@ const NEEDS_APPROVAL =
   'This saga waits for an approval, which no retry is: a second person decides with POST /api/production/approvals/<id>.';
 const IN_PROGRESS = 'Another saga is at work on the same record. Retry this one when that has ended.';
 
+const NEEDS_FACTOR =
+  'Trying sagas again needs a second factor of the last minutes: give one at /account/second-factor, sign in here again, and come back.';
+
 type Origin = Pick<OpsCall, 'requestId' | 'ip'>;
 interface Decision {
   readonly result: Exclude<BeforeHookResult, void>;
@@ -106,6 +109,7 @@ async function decide(
     const sagaId = job ? sagaOf(job) : null;
     // A wake-up of another queue: running it again is what it is for.
     if (sagaId === null) return allow();
+    if (!operator.isSteppedUp) return deny(403, NEEDS_FACTOR, sagaId);
     const outcome = await retrySaga(deps, sagaId, operator, origin);
     if (outcome === 'unknown') return deny(404, 'This job names a saga that does not exist.', sagaId);
     if (outcome === 'needs-approval') return deny(409, NEEDS_APPROVAL, sagaId);
@@ -115,6 +119,7 @@ async function decide(
   if (route === RETRY_ALL) {
     // Completed jobs may be a whole day's: running them all again would be load and nothing else.
     if (request.params.queueStatus !== 'failed') return deny(403, 'Only failed jobs can be retried all at once.');
+    if (!operator.isSteppedUp) return deny(403, NEEDS_FACTOR);
     return retryAll(deps, queue, operator, origin);
   }
   return deny(403, REFUSAL);

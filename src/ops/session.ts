@@ -15,8 +15,10 @@ export interface Operator {
   readonly allowed: boolean;
   /** Whether messages are shown, which have names, addresses and what opens doors. */
   readonly seesMessages: boolean;
+  /** A second factor was given of late, as retrying a saga needs it (security.md S3). A pasted token is not asked. */
+  readonly isSteppedUp: boolean;
 }
-type Identity = { readonly sub: string; readonly role: string | null };
+type Identity = { readonly sub: string; readonly role: string | null; readonly isSteppedUp?: boolean };
 export type VerifyToken = (token: string) => Promise<Identity>;
 
 /** Sessions of the sign-in that all pages share. */
@@ -75,8 +77,9 @@ export function sessionKeyIn({ sessions }: OperatorSource, cookieHeader: string 
   return own !== undefined && own !== '' && !own.includes('.') ? own : cookies[sessions.cookie];
 }
 
-const operatorBy = ({ sub, role }: Identity): Operator => ({
+const operatorBy = ({ sub, role, isSteppedUp = true }: Identity): Operator => ({
   sub,
+  isSteppedUp,
   allowed: role !== null && ROLES.has(role),
   seesMessages: role === 'ADMIN',
 });

@@ -311,6 +311,22 @@ describe('once more', () => {
     await deliver();
     const [owners] = await rowsOf(stay, 'NEW_RESERVATION');
     expect((await resend('nothing')).status).toBe(404);
+    // Links to sign in have bounds of their own.
+    await system.bed.db
+      .insertInto('notification')
+      .values({
+        id: 'notification-link',
+        effect_key: 'a-link',
+        event: 'SIGN_IN_LINK',
+        template: 'sign-in-link.ops@1',
+        channel: 'EMAIL',
+        recipient_type: 'OPS',
+        recipient_id: 'account-1',
+        params: '{}',
+        status: 'SENT',
+      })
+      .execute();
+    expect((await resend('notification-link')).body.code).toBe('INVALID_STATE_TRANSITION');
     expect((await resend(owners?.id, { channel: 'SMS' })).status).toBe(422);
   });
 });

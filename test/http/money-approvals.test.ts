@@ -110,7 +110,7 @@ describe('Z18: an approval (ENG-12)', () => {
     expect(asked).toMatchObject({
       kind: 'GOODWILL',
       status: 'PENDING',
-      asked: `Refund AED 6000.00 of stay ${id} as goodwill: ${REASON}`,
+      asked: `Refund AED 6000.00 of stay ${id} as goodwill, AED 6000.00 of it borne by owner, agency and referrer by their shares: ${REASON}`,
       amount: 6_000,
       currency: 'AED',
       subjectType: 'saga',
@@ -128,6 +128,23 @@ describe('Z18: an approval (ENG-12)', () => {
       .where('event', '=', 'APPROVAL_ASKED')
       .executeTakeFirstOrThrow();
     expect(at).toBeInstanceOf(Date);
+    await decide(approvalId, 'DECLINE', FINANCE);
+  });
+
+  it('is asked for where an owner is to bear more than the share of the stay, and says who bears what', async () => {
+    const id = await paidStay(1_000);
+    const give = (amount: number) =>
+      system.call('POST', `/reservations/${id}/refunds`, {
+        body: { amount, currency: 'AED', reason: REASON, bearer: 'OWNER' },
+      });
+    const within = await give(400);
+    expect(within.status, within.text).toBe(200);
+    // One person may give that much, but the owner has 300 left of it.
+    const { approvalId } = await waiting(await give(301));
+    const borne = 'AED 301.00 of it borne by the owner alone; AED 400.00 were given beyond the policy before';
+    expect((await approvalOf(approvalId)).asked).toBe(
+      `Refund AED 301.00 of stay ${id} as goodwill, ${borne}: ${REASON}`,
+    );
     await decide(approvalId, 'DECLINE', FINANCE);
   });
 

@@ -34,6 +34,7 @@ beforeAll(async () => {
     secondFactors: ['mfa'],
   };
   one = await startHttp({ jwt: { ...JWT, issuers: [issuer] } });
+  await one.db.insertInto('owner').values({ id: 'owner-1', name: 'Olga', email: 'o@example.com' }).execute();
 }, 60_000);
 afterAll(async () => {
   await one?.stop();
@@ -124,6 +125,14 @@ const BY_FIELD: Readonly<Record<string, { readonly grave: readonly object[]; rea
   [`PATCH ${API}/staff/:id`]: {
     grave: [{ active: false }, { active: true }, { role: 'AGENT' }],
     everyday: { name: 'Clara' },
+  },
+  [`POST ${API}/properties`]: {
+    grave: [{ agentIds: [] }, { amenityDevice: 'lock-9' }, { repairApprovalLimit: null }].map((field) => ({
+      name: 'Marina 1204',
+      ownerId: 'owner-1',
+      ...field,
+    })),
+    everyday: { name: 'Marina 1204', ownerId: 'owner-1' },
   },
   [`PATCH ${API}/properties/:id`]: {
     grave: [{ ownerId: 'owner-9' }, { agentIds: [] }, { amenityDevice: 'lock-9' }, { repairApprovalLimit: null }],

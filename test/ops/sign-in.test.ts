@@ -45,6 +45,19 @@ describe('a session', () => {
     expect(await status(`roomy_session=${'x'.repeat(43)}`)).toBe(401);
   });
 
+  it('S3: tries sagas again only after a second factor of the last 15 minutes, and reads and pauses without', async () => {
+    const press = (cookie: string, path: string) => ops.call(`/queues/api/queues/${path}`, { method: 'PUT', cookie });
+    const { cookie, id } = await signedIn('OPS');
+    expect((await press(cookie, 'saga-forward/retry/failed')).status).toBe(200);
+    const hoursAgo = new Date(Date.now() - 3 * 3_600_000);
+    await ops.db.updateTable('session').set({ mfa_at: hoursAgo }).where('id', '=', id).execute();
+    const refused = await press(cookie, 'saga-forward/retry/failed');
+    expect([refused.status, await refused.text()]).toEqual([403, expect.stringContaining('/account/second-factor')]);
+    expect(await status(cookie)).toBe(200);
+    expect((await press(cookie, 'pause')).status).toBe(200);
+    expect((await press(cookie, 'resume')).status).toBe(200);
+  });
+
   it('Z12: that has ended, or whose person was deactivated, opens it no more', async () => {
     const [one, other] = [await signedIn('OPS'), await signedIn('OPS')];
     await ops.db.updateTable('session').set({ ended_at: new Date() }).where('id', '=', one.id).execute();

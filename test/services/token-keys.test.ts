@@ -24,6 +24,8 @@ describe('the secrets of a data folder', () => {
     const config = readConfig({ ...BASE, ...made });
     expect(config.jwt.keys.map(({ kid }) => kid)).toEqual(['local']);
     expect(config.jwt.signing?.map(({ kid }) => kid)).toEqual(['local-1']);
+    // And what they have sealed opens.
+    expect(config.sealKeys.map(({ kid }) => kid)).toEqual(['seal-1', 'local']);
   });
 });
 

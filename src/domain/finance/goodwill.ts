@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import type { RefundBearer } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
@@ -17,10 +18,17 @@ import { chargesOf, planRefund, type RefundedStay, refundableOf } from './refund
 
 export const REFUND_BEARERS = ['SPLIT', 'AGENCY', 'OWNER'] as const satisfies readonly RefundBearer[];
 
+const BORNE_BY: Readonly<Record<RefundBearer, string>> = {
+  SPLIT: 'owner, agency and referrer by their shares',
+  AGENCY: 'the agency',
+  OWNER: 'the owner alone',
+};
+
 export interface RefundOrder {
   readonly amountMinor: number;
   readonly currency: string;
   readonly reason: string;
+  readonly bearer: RefundBearer;
 }
 export type RefundPlan = RefundedStay & {
   /** The part of the amount, in minor units, that had been divided, and so is borne by a party. The rest is the guest's credit. */
@@ -30,13 +38,13 @@ export type RefundPlan = RefundedStay & {
 /**
  * Refuses a refund that cannot be made, before anything is booked. Throws `RESERVATION_NOT_FOUND`, `CURRENCY_MISMATCH`,
  * `NOTHING_TO_REFUND`, `REFUND_EXCEEDS_CAPTURED`, `AMOUNT_PRECISION` for a part that its gateway cannot send,
- * `APPROVAL_REQUIRED` when what is given beyond the policy comes to more than one person may decide (domain.md 4), `APPROVAL_DECLINED`, and
+ * `APPROVAL_REQUIRED` when what is given beyond the policy comes to more than one person may decide (domain.md 4), or the owner is to bear more than the own share of the stay, `APPROVAL_DECLINED`, and
  * `SAGA_IN_PROGRESS` while another question about the stay's money is open.
  */
 export async function assertRefundable(
   db: Db,
   ports: Pick<Ports, 'amountStep'>,
-  { amountMinor, currency, reason }: RefundOrder,
+  { amountMinor, currency, reason, bearer }: RefundOrder,
   saga: {
     readonly sagaId: string;
     readonly subjectId: string;
@@ -62,11 +70,15 @@ export async function assertRefundable(
     assertTaken(ports, { amountMinor: part.amountMinor, currency, gatewayId: part.charge.gateway_id });
   }
   const distributedMinor = parts.reduce((sum, part) => sum + part.distributedMinor, 0);
-  const decidedMinor =
-    distributedMinor === 0 ? 0 : distributedMinor + (await givenBeyond(db, saga.subjectId, currency));
+  const givenMinor = distributedMinor === 0 ? 0 : await givenBeyond(db, saga.subjectId, currency);
   const { overrideMinor } = await limitsAt(db, saga.requestedAt);
-  if (isOver(overrideMinor, decidedMinor, currency)) {
-    const asked = `Refund ${currency} ${formatMajor({ amountMinor, currency })} of stay ${saga.subjectId} as goodwill: ${reason}`;
+  // What goes beyond the owner's share of the stay is a cost that the owner was not asked about.
+  const isOwnersCost = bearer === 'OWNER' && distributedMinor > (await ownersShareOf(db, saga.subjectId));
+  if (isOwnersCost || isOver(overrideMinor, distributedMinor + givenMinor, currency)) {
+    const major = (minor: number): string => `${currency} ${formatMajor({ amountMinor: minor, currency })}`;
+    const borne = distributedMinor === 0 ? '' : `, ${major(distributedMinor)} of it borne by ${BORNE_BY[bearer]}`;
+    const before = givenMinor > 0 ? `; ${major(givenMinor)} were given beyond the policy before` : '';
+    const asked = `Refund ${major(amountMinor)} of stay ${saga.subjectId} as goodwill${borne}${before}: ${reason}`;
     const question = { kind: 'GOODWILL', asked, amountMinor, currency, propertyId: stay.propertyId } as const;
     await assertApproved(db, saga.sagaId, question, REFUND_REVIEW);
   }
@@ -79,6 +91,15 @@ export async function assertRefundable(
     termsVersion: stay.termsVersion,
     distributedMinor,
   };
+}
+
+/** What the owner has got of a stay, payouts left aside, in minor units. */
+async function ownersShareOf(db: Db, reservationId: string): Promise<number> {
+  const { rows } = await sql<{ minor: number }>`
+    SELECT coalesce(-sum(e.amount), 0)::bigint AS minor FROM ledger_tx x JOIN ledger_entry e ON e.tx_id = x.id
+      JOIN ledger_account a ON a.id = e.account_id
+     WHERE x.reservation_id = ${reservationId} AND x.purpose = 'DISTRIBUTION' AND a.kind = 'OWNER_PAYABLE'`.execute(db);
+  return rows[0]?.minor ?? 0;
 }
 
 /** The currency of a stay. Throws `RESERVATION_NOT_FOUND`, also for a repair's block in the calendar, which has no money. */

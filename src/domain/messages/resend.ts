@@ -5,14 +5,21 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { NOTIFICATION, newId } from '../../kernel/ids.ts';
 import { type Author, recordChange } from '../audit/record.ts';
 import { insertNotification } from '../notifications/store/order.ts';
+import { MESSAGES } from './catalogue/index.ts';
 import { channelsOf } from './matrix-table.ts';
 import { keyFor, templateOf } from './templates.ts';
 import { type NotificationView, notificationView } from './view.ts';
 
+const LINKS: ReadonlySet<string> = new Set(
+  MESSAGES.filter(({ variables }) => variables.includes('signInUrl') || variables.includes('invitationUrl')).map(
+    ({ event }) => event,
+  ),
+);
+
 /**
  * The same message once more, over the same channel or another one: a row of its own, rendered anew when it is sent,
  * because a person asked for it. One that is not true any more is skipped like any other. Throws `NOT_FOUND`,
- * `INVALID_STATE_TRANSITION` while the first is still under way, `VALIDATION_FAILED` for a channel that it does not have.
+ * `INVALID_STATE_TRANSITION` while the first is still under way and for a link to sign in, `VALIDATION_FAILED` for a channel that it does not have.
  */
 export async function resendNotification(
   tx: Tx,
@@ -24,6 +31,10 @@ export async function resendNotification(
   if (!before) throw new RoomyError('NOT_FOUND', { text: 'Notification not found' });
   if (before.status === 'QUEUED' || before.status === 'SENDING') {
     throw new RoomyError('INVALID_STATE_TRANSITION', { details: { currentStatus: before.status, action: 'resend' } });
+  }
+  // A link has bounds of its own, and whoever needs another one asks for it.
+  if (LINKS.has(before.event)) {
+    throw new RoomyError('INVALID_STATE_TRANSITION', { details: { event: before.event, action: 'resend' } });
   }
   const over = channel ?? before.channel;
   const key = over === before.channel ? before.template : keyFor(before.template, over);

@@ -147,6 +147,7 @@ export async function followStaff(
   }
   if (change.active === false) {
     const ended = await endSessionsOf(tx, before.id, 'DEACTIVATED');
+    await withdrawOneTimes(tx, before.id, ['INVITATION']);
     await noteSessions(tx, author, before.id, 'SESSIONS_ENDED', { ended, cause: 'STAFF_INACTIVE' });
   }
 }

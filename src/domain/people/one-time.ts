@@ -46,7 +46,7 @@ export async function issueOneTime(
   return secret;
 }
 
-/** How many of a kind an account got in the last hour, and how many of them are of the last `seconds` and unused. */
+/** How many of a kind an account got in the last hour, and how many of the last `seconds` are unused. */
 export async function recentOneTimes(
   tx: Tx,
   accountId: string,
@@ -56,14 +56,14 @@ export async function recentOneTimes(
   return tx
     .selectFrom('one_time')
     .select([
-      sql<number>`count(*)::int`.as('issued'),
+      sql<number>`(count(*) FILTER (WHERE created_at > now() - interval '1 hour'))::int`.as('issued'),
       sql<number>`(count(*) FILTER (WHERE ${isOpen} AND created_at > now() - make_interval(secs => ${seconds})))::int`.as(
         'unused',
       ),
     ])
     .where('account_id', '=', accountId)
     .where('kind', '=', kind)
-    .where('created_at', '>', sql<Date>`now() - interval '1 hour'`)
+    .where('created_at', '>', sql<Date>`now() - greatest(interval '1 hour', make_interval(secs => ${seconds}))`)
     .executeTakeFirstOrThrow();
 }
 

@@ -1,7 +1,7 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import type { AccountRole } from './accounts.ts';
+import type { AccountRole, AccountRow } from './accounts.ts';
 
 /**
  * Whether somebody who has a token is still in force: it was right when it was signed, and the account may have been
@@ -37,6 +37,13 @@ export async function readStanding(db: Db, principal: string, sessionId: string 
   if (!row) return null;
   const session = sessionId === null ? null : { isOpen: row.sessionId !== null && row.isOpen, mfaAt: row.mfaAt };
   return { accountId: row.id, role: row.role, isActive: row.isActive, session };
+}
+
+/** Whether the member of staff whom an account belongs to works here; of somebody else's, that is so. */
+export async function isAtWork(db: Db, { staff_id: staffId }: Pick<AccountRow, 'staff_id'>): Promise<boolean> {
+  if (staffId === null) return true;
+  const staff = await db.selectFrom('staff').select('active').where('id', '=', staffId).executeTakeFirst();
+  return staff?.active ?? false;
 }
 
 /** SQL: nobody who has been deactivated has this id, an expression of the statement around it; of a link or a calendar, which are read without a token. */

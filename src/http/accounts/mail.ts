@@ -23,6 +23,8 @@ export async function mailInvitation(tx: Tx, deps: Deps, account: AccountRow): P
 }
 
 const LINK_EVERY_SECONDS = 5 * 60;
+/** An invitation opens for a week: one of the last hours is in the mailbox. */
+const INVITATION_EVERY_SECONDS = 6 * 3_600;
 /** More than strangers get out of it: for somebody who uses links and asks again. */
 const MAX_LINKS_AN_HOUR = 20;
 
@@ -35,9 +37,9 @@ const MAX_LINKS_AN_HOUR = 20;
 export async function mailSignInLink(tx: Tx, deps: Deps, account: AccountRow): Promise<void> {
   const link =
     account.status === 'INVITED'
-      ? ({ kind: 'INVITATION', lifetimeSeconds: INVITATION_SECONDS } as const)
-      : ({ kind: 'LINK', lifetimeSeconds: SIGN_IN_SECONDS } as const);
-  const { unused, issued } = await recentOneTimes(tx, account.id, link.kind, LINK_EVERY_SECONDS);
+      ? ({ kind: 'INVITATION', lifetimeSeconds: INVITATION_SECONDS, everySeconds: INVITATION_EVERY_SECONDS } as const)
+      : ({ kind: 'LINK', lifetimeSeconds: SIGN_IN_SECONDS, everySeconds: LINK_EVERY_SECONDS } as const);
+  const { unused, issued } = await recentOneTimes(tx, account.id, link.kind, link.everySeconds);
   if (unused > 0 || issued >= MAX_LINKS_AN_HOUR) return;
   await mail(tx, deps, account, link);
 }

@@ -7,6 +7,7 @@ import { endSession, findSession, findSessionById, type LiveSession } from '../.
 import type { Clock } from '../../kernel/clock.ts';
 import { sessionCookie } from '../../kernel/session-cookie.ts';
 import type { StandingGuard } from '../standing.ts';
+import { isFresh } from '../step-up.ts';
 
 interface Origin {
   readonly requestId: string | null;
@@ -24,9 +25,9 @@ export const operatorSessions = (db: Db, clock: Clock, standing: StandingGuard, 
   cookie: sessionCookie(isProduction),
   async find(key: string) {
     const session = await findSession(db, key);
-    return session === null || session.mfaAt === null
-      ? null
-      : { sub: session.account.principal, role: session.account.role };
+    if (session === null || session.mfaAt === null) return null;
+    const { principal: sub, role } = session.account;
+    return { sub, role, isSteppedUp: isFresh(session.mfaAt, clock.now()) };
   },
   async take(code: string, origin: Origin) {
     return db.transaction().execute(async (tx) => {

@@ -9,7 +9,7 @@ import {
   lockAccount,
 } from '../../domain/people/accounts.ts';
 import { consumeOneTime, type OneTimeKind, peekOneTime, withdrawOneTimes } from '../../domain/people/one-time.ts';
-import { readStanding } from '../../domain/people/standing.ts';
+import { isAtWork, readStanding } from '../../domain/people/standing.ts';
 import { pause } from '../../kernel/clock.ts';
 import { canonicalEmail } from '../../kernel/email.ts';
 import { RoomyError } from '../../kernel/errors.ts';
@@ -80,13 +80,17 @@ const ANSWER_AFTER_MS = 250;
 /** No mail to strangers, nor to somebody who is not let in any more. */
 async function mailTo(services: Services, email: string): Promise<void> {
   const account = await findAccountByEmail(services.db, email);
-  if (account && (account.status === 'INVITED' || (await maySignIn(services.db, account))))
+  if (account && (await mayBeMailed(services.db, account)))
     await inTransaction(services, async (tx) => {
       // Another address or end that is under way comes first, and then this one is a stranger's.
       const now = await lockAccount(tx, account.id);
       if (now.email === account.email && now.status !== 'DEACTIVATED') await mailSignInLink(tx, services, now);
     });
 }
+
+/** Who was invited gets the invitation again, unless the member of staff works here no more. */
+const mayBeMailed = async (db: Db, account: AccountRow): Promise<boolean> =>
+  account.status === 'INVITED' ? isAtWork(db, account) : maySignIn(db, account);
 
 /** The account is active, and the member of staff that it belongs to works here. */
 const maySignIn = async (db: Db, { principal }: AccountRow): Promise<boolean> =>

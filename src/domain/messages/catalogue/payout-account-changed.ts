@@ -6,7 +6,8 @@ import { toOwner } from './deliveries.ts';
 export const payoutAccountChanged = defineMessage({
   event: 'PAYOUT_ACCOUNT_CHANGED',
   cause: 'when the account is changed to which an owner is paid out, or the change is refused',
-  to: { OWNER: { channels: MAIL, owed: true } },
+  // A safeguard that somebody may switch off is none.
+  to: { OWNER: { channels: MAIL, required: true, owed: true } },
   variables: ['recipientName', 'scheduledFor'],
   example: { scheduledFor: '2027-06-14T20:00:00Z' },
   // Whoever did not want it should know at once.
