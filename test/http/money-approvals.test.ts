@@ -481,6 +481,34 @@ describe('Z18: a payment that the fraud rules hold (FSE-3)', () => {
     expect(told).toEqual([{ template: 'approval-given.staff@1', recipient_id: 'agent-7' }]);
   });
 
+  it.each(['APPROVE', 'DECLINE'] as const)(
+    'is told to a person of the office at the address of the account: %s',
+    async (decision) => {
+      const account = {
+        id: `account-${decision}`,
+        email: `${decision}@office.example`,
+        name: 'Tariq',
+        role: 'FINANCE',
+      } as const;
+      await db()
+        .insertInto('account')
+        .values({ ...account, status: 'ACTIVE' })
+        .execute();
+      const { sagaId, approvalId } = await waitingRefund(await paidStay(), 6_000, { role: 'FINANCE', sub: account.id });
+      expect((await decide(approvalId, decision, FINANCE)).status).toBe(200);
+      await restOf(db(), sagaId);
+      const told = await db()
+        .selectFrom('notification')
+        .select(['template', 'recipient_type', 'recipient_id', 'params'])
+        .where('event', '=', 'APPROVAL_DECIDED')
+        .where('effect_key', 'like', `${approvalId}-%`)
+        .execute();
+      const template = decision === 'APPROVE' ? 'own-approval-given.ops@1' : 'own-approval-refused.ops@1';
+      const params = expect.objectContaining({ accountId: account.id, sagaId: approvalId });
+      expect(told).toEqual([{ template, recipient_type: 'OPS', recipient_id: account.id, params }]);
+    },
+  );
+
   it('is not charged when it is declined', async () => {
     const id = await newStay();
     const reference = newReference();

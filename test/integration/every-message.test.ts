@@ -133,6 +133,7 @@ const aboutAStaysTask = (id: string): readonly OrderedText[] => [
 const ASKERS = [
   { type: 'GUEST', id: 'guest-1' },
   { type: 'STAFF', id: AGENT },
+  { type: 'OFFICE', id: 'account-1', account: account({}) },
   { type: 'OPS', id: 'ops' },
 ] as const;
 const decided = (status: 'APPROVED' | 'DECLINED', money: typeof MONEY | null) =>

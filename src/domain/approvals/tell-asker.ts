@@ -6,9 +6,10 @@ import {
   approvedButUndoneMessage,
 } from '../messages/catalogue/approval-decided.ts';
 import { enqueueInTransaction } from '../notifications/enqueue.ts';
+import { findAccountByPrincipal } from '../people/accounts.ts';
 import type { ApprovalRow } from './store.ts';
 
-/** Who asked reads how the question ended; of a person without a record here, and of a machine, operations do. */
+/** Who asked reads how the question ended; of a person without a record or an account here, and of a machine, operations do. */
 export async function tellAsker(tx: Tx, row: ApprovalRow): Promise<void> {
   if (row.status === 'PENDING') return;
   // That an account counts once its wait is over was said when it was changed.
@@ -54,5 +55,8 @@ async function askerOf(tx: Tx, principal: string): Promise<Asker> {
   const staff = await tx.selectFrom('staff').select('id').where('id', '=', principal).executeTakeFirst();
   if (staff) return { type: 'STAFF', id: principal };
   const guest = await tx.selectFrom('guest').select('id').where('id', '=', principal).executeTakeFirst();
-  return guest ? { type: 'GUEST', id: principal } : { type: 'OPS', id: 'ops' };
+  if (guest) return { type: 'GUEST', id: principal };
+  const account = await findAccountByPrincipal(tx, principal);
+  const isOffice = account?.status === 'ACTIVE' && account.owner_id === null;
+  return isOffice ? { type: 'OFFICE', id: account.id, account } : { type: 'OPS', id: 'ops' };
 }

@@ -1,4 +1,5 @@
 import type { OrderedText } from '../../notifications/enqueue.ts';
+import { type AccountOf, toAccount } from './account-mail.ts';
 import { defineMessage, MAIL } from './define.ts';
 import { type Amount, amountParams, mailToGuest, mailToStaff, toOps } from './deliveries.ts';
 
@@ -9,7 +10,7 @@ export const approvalDecided = defineMessage({
   to: { GUEST: { channels: MAIL }, STAFF: { channels: MAIL }, OPS: { channels: MAIL } },
   // Somebody waits for it.
   countsApart: true,
-  variables: ['recipientName', 'amount', 'sagaName', 'code', 'sagaId', 'why'],
+  variables: ['recipientName', 'accountName', 'amount', 'sagaName', 'code', 'sagaId', 'why'],
   example: { amountMinor: 100_000, currency: 'AED' },
   texts: {
     'approval-given.guest@1': {
@@ -82,6 +83,39 @@ Why: {why}
 GET /api/production/approvals/{sagaId} tells who asked, and who approved.`,
       },
     },
+    // To a person of the office, at the address of the account. OPS reads kept texts, so there are no amounts in them.
+    'own-approval-given.ops@1': {
+      en: {
+        subject: 'Approved: {sagaName}',
+        message: `Dear {accountName},
+
+What you asked for is approved, and goes ahead: {sagaName}.
+
+GET /api/production/approvals/{sagaId} tells who approved, and why.`,
+      },
+    },
+    'own-approval-refused.ops@1': {
+      en: {
+        subject: 'Not approved: {sagaName} - {code}',
+        message: `Dear {accountName},
+
+What you asked for is not approved ({code}), and nothing was done: {sagaName}.
+
+GET /api/production/approvals/{sagaId} tells who decided, and why.`,
+      },
+    },
+    'own-approval-undone.ops@1': {
+      en: {
+        subject: 'Approved, and not done: {sagaName} - {code}',
+        message: `Dear {accountName},
+
+What was approved could not be done after all, and everything is as it was before: {sagaName}.
+
+Why: {why}
+
+GET /api/production/approvals/{sagaId} tells who asked, and who approved.`,
+      },
+    },
     'approval-given.ops@1': {
       en: {
         subject: 'Approved: {sagaName}',
@@ -101,8 +135,9 @@ GET /api/production/approvals/{sagaId} tells who asked, who decided, and why.`,
   },
 });
 
-/** Who asked: a person with a record here, or operations in place of anybody else. */
+/** Who asked: a person with a record here, one of the office with an account, or operations in place of anybody else. */
 export type Asker =
+  | { readonly type: 'OFFICE'; readonly id: string; readonly account: AccountOf }
   | { readonly type: 'STAFF' | 'GUEST'; readonly id: string }
   | { readonly type: 'OPS'; readonly id: 'ops' };
 
@@ -128,6 +163,8 @@ export function approvalDecidedMessage(
       return mailToStaff(approvalDecided, given ? 'approval-given.staff@1' : 'approval-refused.staff@1', asker.id, {
         params,
       });
+    case 'OFFICE':
+      return toAccount(approvalDecided, given ? 'own-approval-given' : 'own-approval-refused', asker.account, params);
     case 'OPS':
       return toOps(approvalDecided, given ? 'approval-given.ops@1' : 'approval-refused.ops@1', { params });
   }
@@ -145,6 +182,8 @@ export function approvedButUndoneMessage(
       return mailToGuest(approvalDecided, 'approval-refused.guest@1', to.id, { params });
     case 'STAFF':
       return mailToStaff(approvalDecided, 'approval-undone.staff@1', to.id, { params });
+    case 'OFFICE':
+      return toAccount(approvalDecided, 'own-approval-undone', to.account, params);
     case 'OPS':
       return toOps(approvalDecided, 'approval-undone.ops@1', { params });
   }
