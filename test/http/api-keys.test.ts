@@ -110,7 +110,7 @@ describe('an API key', () => {
       .select(['accepted_body', 'sealed_by'])
       .where('key', '=', 'make-once')
       .executeTakeFirstOrThrow();
-    expect(kept.sealed_by).toBe('new');
+    expect(kept.sealed_by).toMatch(/^new\//);
     expect(kept.accepted_body.includes('rk_live_')).toBe(false);
   });
 
@@ -145,15 +145,15 @@ describe('an API key', () => {
 describe('an API key that does not count', () => {
   it('is 401 when it was never one, with or without the right form', async () => {
     const { key } = await madeKey();
-    const swapped = key.endsWith('A') ? 'B' : 'A';
+    const withOther = (at: number): string => `${key.slice(0, at)}${key[at] === 'A' ? 'B' : 'A'}${key.slice(at + 1)}`;
     for (const wrong of [
       'rk_live_',
       'rk_',
       `rk_live_${'a'.repeat(49)}`,
       `${key}A`,
       key.slice(0, -1),
-      `${key.slice(0, -1)}${swapped}`,
-      `${key.slice(0, 8)}${swapped}${key.slice(9)}`,
+      withOther(key.length - 1),
+      withOther(8),
       key.toUpperCase(),
       `${key}, ${key}`,
     ])

@@ -35,7 +35,7 @@ export interface Contract {
 
 /** Of HTTP and of browsers, which every client knows. */
 const EVERYBODYS =
-  /^(?:cache-control|connection|content-.*|cross-origin-.*|referrer-policy|strict-transport-security|vary|x-content-type-options|x-frame-options)$/;
+  /^(?:access-control-.*|cache-control|connection|content-.*|cross-origin-.*|referrer-policy|strict-transport-security|vary|x-content-type-options|x-frame-options)$/;
 
 const METHODS = ['get', 'post', 'put', 'patch', 'delete'];
 
