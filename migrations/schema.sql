@@ -506,6 +506,63 @@ CREATE TABLE identity (
 );
 CREATE INDEX identity_by_account ON identity (account_id);
 
+CREATE TABLE incident (
+  id text NOT NULL,
+  kind text NOT NULL,
+  subject text NOT NULL,
+  area text NOT NULL,
+  severity text NOT NULL,
+  count integer NOT NULL,
+  most integer NOT NULL,
+  since timestamp with time zone NOT NULL,
+  details jsonb NOT NULL,
+  first_at timestamp with time zone NOT NULL DEFAULT now(),
+  last_at timestamp with time zone NOT NULL DEFAULT now(),
+  muted_until timestamp with time zone,
+  muted_by text,
+  closed_at timestamp with time zone,
+  closed_by text,
+  reason text,
+  version integer NOT NULL DEFAULT 1,
+  CONSTRAINT incident_pkey PRIMARY KEY (id),
+  CONSTRAINT incident_area_check CHECK (area = ANY (ARRAY['ENGINE', 'MONEY'])),
+  CONSTRAINT incident_check CHECK (most >= count),
+  CONSTRAINT incident_count_check CHECK (count > 0),
+  CONSTRAINT incident_is_closed CHECK ((closed_at IS NULL) = (closed_by IS NULL)),
+  CONSTRAINT incident_is_muted CHECK ((muted_until IS NULL) = (muted_by IS NULL)),
+  CONSTRAINT incident_kind_check CHECK (kind ~ '^[A-Z][A-Z_]{2,39}$'),
+  CONSTRAINT incident_reason_check CHECK (length(reason) <= 500),
+  CONSTRAINT incident_severity_check CHECK (severity = ANY (ARRAY['CRITICAL', 'WARNING'])),
+  CONSTRAINT incident_subject_check CHECK (length(subject) >= 1 AND length(subject) <= 200)
+) WITH (fillfactor=70);
+CREATE INDEX incident_by_age ON incident (first_at, id);
+CREATE INDEX incident_by_area ON incident (area, first_at, id);
+CREATE INDEX incident_by_kind ON incident (kind, first_at, id);
+CREATE INDEX incident_by_subject ON incident (kind, subject, first_at);
+CREATE INDEX incident_open_by_age ON incident (first_at, id) WHERE closed_at IS NULL;
+CREATE UNIQUE INDEX one_open_incident ON incident (kind, subject) WHERE closed_at IS NULL;
+
+CREATE TABLE incident_notice (
+  id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+  incident_id text,
+  what text NOT NULL,
+  target text NOT NULL,
+  created_at timestamp with time zone NOT NULL DEFAULT now(),
+  due_at timestamp with time zone NOT NULL DEFAULT now(),
+  attempts integer NOT NULL DEFAULT 0,
+  last_error text,
+  ended_at timestamp with time zone,
+  told boolean NOT NULL DEFAULT false,
+  CONSTRAINT incident_notice_pkey PRIMARY KEY (id),
+  CONSTRAINT incident_notice_is_told CHECK (NOT told OR ended_at IS NOT NULL),
+  CONSTRAINT incident_notice_last_error_check CHECK (length(last_error) <= 100),
+  CONSTRAINT incident_notice_of CHECK ((what = 'DIGEST') = (incident_id IS NULL)),
+  CONSTRAINT incident_notice_target_check CHECK (target = ANY (ARRAY['OPS', 'FINANCE', 'WEBHOOK'])),
+  CONSTRAINT incident_notice_what_check CHECK (what = ANY (ARRAY['OPENED', 'CLOSED', 'DIGEST']))
+) WITH (fillfactor=70);
+CREATE INDEX incident_notice_due ON incident_notice (due_at) WHERE ended_at IS NULL;
+CREATE INDEX incident_notice_of_incident ON incident_notice (incident_id, id) WHERE incident_id IS NOT NULL;
+
 CREATE TABLE income_distribution (
   version integer GENERATED ALWAYS AS IDENTITY NOT NULL,
   owner_bp integer NOT NULL,
@@ -918,6 +975,19 @@ CREATE INDEX payment_by_reservation ON payment (reservation_id, created_at);
 CREATE INDEX payment_failed_by_card ON payment (gateway_id, card_fingerprint, created_at) WHERE status = 'FAILED'
     AND card_fingerprint IS NOT NULL;
 CREATE INDEX payment_failed_by_requester ON payment (requested_by, created_at) WHERE status = 'FAILED';
+
+CREATE TABLE process (
+  id text NOT NULL,
+  program text NOT NULL,
+  roles text[] NOT NULL DEFAULT '{}'::text[],
+  version text NOT NULL,
+  started_at timestamp with time zone NOT NULL DEFAULT now(),
+  seen_at timestamp with time zone NOT NULL DEFAULT now(),
+  circuits jsonb NOT NULL DEFAULT '{}'::jsonb,
+  CONSTRAINT process_pkey PRIMARY KEY (id),
+  CONSTRAINT process_id_check CHECK (length(id) <= 100),
+  CONSTRAINT process_program_check CHECK (program = ANY (ARRAY['api', 'worker']))
+) WITH (fillfactor=50);
 
 CREATE TABLE property (
   id text NOT NULL,
@@ -1797,6 +1867,21 @@ CREATE INDEX transaction_of_property_by_type ON transaction (property_id, type, 
 CREATE INDEX transaction_of_property_not_completed ON transaction (property_id, status, created_at, id)
     WHERE status = ANY (ARRAY['PENDING', 'PROCESSING', 'FAILED', 'CANCELLED', 'REVERSED', 'MANUAL_REQUIRED']);
 
+CREATE TABLE watch (
+  id integer NOT NULL DEFAULT 1,
+  holder text,
+  lease_until timestamp with time zone NOT NULL DEFAULT '-infinity'::timestamp with time zone,
+  looked_at timestamp with time zone,
+  audit_after text NOT NULL DEFAULT '',
+  audit_began_at timestamp with time zone,
+  audit_done_at timestamp with time zone,
+  audit_found jsonb NOT NULL DEFAULT '[]'::jsonb,
+  audit_broken jsonb NOT NULL DEFAULT '[]'::jsonb,
+  digest_on date,
+  CONSTRAINT watch_pkey PRIMARY KEY (id),
+  CONSTRAINT watch_id_check CHECK (id = 1)
+) WITH (fillfactor=50);
+
 CREATE TABLE webhook_attempt (
   id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
   endpoint_id text NOT NULL,
@@ -1893,6 +1978,8 @@ ALTER TABLE guest_place ADD CONSTRAINT guest_place_guest_id_fkey FOREIGN KEY (gu
 ALTER TABLE idempotency_key ADD CONSTRAINT idempotency_key_saga_id_fkey FOREIGN KEY (saga_id)
     REFERENCES saga(id) DEFERRABLE INITIALLY DEFERRED;
 ALTER TABLE identity ADD CONSTRAINT identity_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id);
+ALTER TABLE incident_notice ADD CONSTRAINT incident_notice_incident_id_fkey FOREIGN KEY (incident_id)
+    REFERENCES incident(id);
 ALTER TABLE ledger_entry ADD CONSTRAINT ledger_entry_account_id_currency_fkey FOREIGN KEY (account_id, currency)
     REFERENCES ledger_account(id, currency);
 ALTER TABLE ledger_entry ADD CONSTRAINT ledger_entry_tx_id_currency_fkey FOREIGN KEY (tx_id, currency)
@@ -2979,6 +3066,7 @@ CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON difference FOR EACH STATEMENT E
 CREATE TRIGGER events_of_change AFTER UPDATE ON guest FOR EACH ROW WHEN (new.version IS DISTINCT FROM old.version)
     EXECUTE FUNCTION guest_events();
 CREATE TRIGGER events_of_new AFTER INSERT ON guest FOR EACH ROW EXECUTE FUNCTION guest_events();
+CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON incident FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER frozen BEFORE DELETE OR UPDATE OR TRUNCATE ON income_distribution FOR EACH STATEMENT
     EXECUTE FUNCTION forbid();
 CREATE TRIGGER marks_of_change AFTER DELETE OR UPDATE ON income_distribution FOR EACH ROW EXECUTE FUNCTION mark_all();
@@ -3155,3 +3243,4 @@ CREATE TRIGGER marks_of_new AFTER INSERT ON transaction REFERENCING NEW TABLE AS
 ALTER TABLE transaction ENABLE ALWAYS TRIGGER marks_of_new;
 CREATE TRIGGER place BEFORE INSERT ON transaction FOR EACH ROW WHEN (new.reservation_id IS NOT NULL)
     EXECUTE FUNCTION place_of_transaction();
+CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON watch FOR EACH STATEMENT EXECUTE FUNCTION forbid();

@@ -3,6 +3,7 @@ import { recordAudit } from './domain/audit/record.ts';
 import { createIdentityProvider } from './gateways/identity-provider.ts';
 import { receiptReceivers } from './gateways/message-channels.ts';
 import { createWebhookSender } from './gateways/webhooks.ts';
+import { createHeartbeat } from './heartbeat.ts';
 import { operatorSessions } from './http/accounts/operators.ts';
 import { createApp } from './http/app.ts';
 import { createTokenVerifier } from './http/auth.ts';
@@ -13,10 +14,11 @@ import { assemble, endInOrder, fail, untilReady } from './programs.ts';
 import { createRateLimiter } from './queues/rate-limiter.ts';
 import { connectStandingNews } from './queues/standing-news.ts';
 import { createReadiness } from './readiness.ts';
+import { startWatch } from './watching.ts';
 
 /** `npm run api`: accepts requests on PORT, and serves operators on OPS_PORT. It executes no steps. */
 async function main(): Promise<void> {
-  const { config, log, db, ports, engine } = await assemble('api');
+  const { config, log, db, ports, engine, processId } = await assemble('api');
   const { orchestrator, queues, relay } = engine;
   if (config.sealsWithTokenKeys)
     log.warn('SEAL_KEYS is not set: cursors, links and kept answers are sealed with JWT_KEYS');
@@ -74,9 +76,11 @@ async function main(): Promise<void> {
     });
     servers.push(await listen('OPS_PORT', config.ops, ops.fetch));
   }
+  const watch = await startWatch(config, { db, queues, holder: processId, log });
+  const heartbeat = createHeartbeat({ db, log, id: processId, program: 'api', roles: [], circuits: ports.circuits });
   endInOrder(log, async () => {
     closing.abort();
-    await Promise.all(servers.map(closeServer));
+    await Promise.all([...servers.map(closeServer), watch.close(), heartbeat.stop()]);
     standingNews.close();
     await Promise.all([engine.close(), limiter.close()]);
     await ports.close();
@@ -86,6 +90,8 @@ async function main(): Promise<void> {
   // The relay waits for Redis by itself; without the schema everything that it does would fail.
   if (!(await untilReady(log, () => readiness(['postgres', 'migrations']), closing.signal))) return;
   relay.start();
+  heartbeat.start();
+  watch.start();
   if (!(await untilReady(log, readiness, closing.signal))) return;
   log.info({ port: config.http.port, opsPort: config.ops?.port ?? null }, 'ready');
 }

@@ -11,9 +11,9 @@ import {
   trustedIssuers,
 } from './config-keys.ts';
 import { DEFAULT_DATA_DIR, issuesOf, readChannels, readPayments, unnamedGateways } from './config-providers.ts';
-import { databaseProblems, isProduction, originProblems, redisProblems } from './config-safety.ts';
+import { databaseProblems, incidentProblems, isProduction, originProblems, redisProblems } from './config-safety.ts';
 import { readIdentityProvider } from './config-sign-in.ts';
-import { parts, url } from './gateways/environment.ts';
+import { apiUrl, parts, url } from './gateways/environment.ts';
 import type { IdentityProviderSettings } from './gateways/identity-provider.ts';
 import type { ConfiguredChannel } from './gateways/message-channel.ts';
 import type { ConfiguredProvider } from './gateways/payment-provider.ts';
@@ -22,6 +22,7 @@ import { canonicalEmail } from './kernel/email.ts';
 import { DEFAULT_MESSAGE_CAPS, type MessageCaps, readMessageCaps } from './kernel/message-caps.ts';
 import { DEFAULT_LIMITS, type LimitNumbers, readLimitNumbers } from './kernel/rate-limits.ts';
 import { isTimeZone } from './kernel/time-zone.ts';
+import { WEBHOOK_FORMATS, type WebhookFormat } from './watchdog/formats.ts';
 import { isWorkerRole, WORKER_ROLES, type WorkerRole } from './workers/roles.ts';
 
 /**
@@ -103,6 +104,10 @@ const Environment = z.object({
     .string()
     .refine((text) => canonicalEmail(text) !== null, 'must be an e-mail address')
     .default('ops@roomy.example'),
+  INCIDENT_WEBHOOK_URL: apiUrl.optional(),
+  INCIDENT_WEBHOOK_FORMAT: z.enum(WEBHOOK_FORMATS).default('json'),
+  INCIDENT_WEBHOOK_KEY: z.string().min(1).optional(),
+  DEAD_MANS_SWITCH_URL: apiUrl.optional(),
   AMENITIES_SIGNING_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
   AMENITIES_HOSTS: z.string().default(''),
   PUBLIC_URL: publicUrl.optional(),
@@ -149,6 +154,14 @@ export interface Config {
   readonly workerConcurrency: number;
   /** Who is written to when a saga waits for a person. */
   readonly opsEmail: string;
+  /** A program that is told of incidents, beside `opsEmail`; null: none. */
+  readonly incidentWebhook: {
+    readonly url: string;
+    readonly format: WebhookFormat;
+    readonly key: string | null;
+  } | null;
+  /** What is called every ten seconds while all is well; null: nothing. */
+  readonly deadMansSwitchUrl: string | null;
   /** Providers of messages that are on. A channel without one can be read in the mailbox of the ops port. */
   readonly channels: readonly ConfiguredChannel[];
   /** Of the API, as people and providers reach it, without a slash at its end. */
@@ -276,6 +289,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
           ...redisProblems(parsed.data),
           ...keyProblems(parsed.data),
           ...originProblems(parsed.data),
+          ...incidentProblems(parsed.data),
         ]
       : issuesOf(parsed.error, given)),
     ...payments.problems,
@@ -303,6 +317,15 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     workerRoles: env.ROLES,
     workerConcurrency: env.WORKER_CONCURRENCY,
     opsEmail: env.OPS_EMAIL,
+    incidentWebhook:
+      env.INCIDENT_WEBHOOK_URL === undefined
+        ? null
+        : {
+            url: env.INCIDENT_WEBHOOK_URL,
+            format: env.INCIDENT_WEBHOOK_FORMAT,
+            key: env.INCIDENT_WEBHOOK_KEY ?? null,
+          },
+    deadMansSwitchUrl: env.DEAD_MANS_SWITCH_URL ?? null,
     channels: channels.on,
     publicUrl: publicUrlOf(env),
     proxyTrust: { proxies: env.TRUSTED_PROXIES, header: env.TRUSTED_PROXY_HEADER },

@@ -17,6 +17,8 @@ export interface Program {
   readonly db: Db;
   readonly ports: OpenPorts;
   readonly engine: Engine;
+  /** Names this process in Postgres and in the log. */
+  readonly processId: string;
 }
 
 /** The common part of the API and the workers. Throws `ConfigError`. */
@@ -36,6 +38,7 @@ export async function assemble(role: 'api' | 'worker'): Promise<Program> {
   const ports = await createPorts({ providers: config.payments, amenities: config.amenities }, log);
   const pretending = config.payments.flatMap(({ id, pretends }) => (pretends ? [id] : []));
   if (pretending.length > 0) log.warn(`the ${pretending.join(' and ')} gateway is on: no real money moves`);
+  const processId = newProcessId(role);
   const engine = createEngine({
     db,
     databaseUrl: config.databaseUrl,
@@ -43,11 +46,11 @@ export async function assemble(role: 'api' | 'worker'): Promise<Program> {
     queuePrefix: config.queuePrefix,
     log,
     outages,
-    processId: newProcessId(role),
+    processId,
     definitionOf,
     ports,
   });
-  return { config, log, outages, db, ports, engine };
+  return { config, log, outages, db, ports, engine, processId };
 }
 
 /** A program that cannot start says why in one line, with all that is the operator's to mend, and ends with code 1. */

@@ -8,6 +8,7 @@ import { findUnusableValues } from './domain/saved-values.ts';
 import { createDevMailbox } from './gateways/dev-mailbox.ts';
 import { openMessengers } from './gateways/message-channels.ts';
 import { createWebhookSender } from './gateways/webhooks.ts';
+import { createHeartbeat } from './heartbeat.ts';
 import { randomBetween } from './kernel/backoff.ts';
 import { systemClock } from './kernel/clock.ts';
 import { createLinkSeal } from './kernel/link-seal.ts';
@@ -29,9 +30,9 @@ import { workerOptions } from './workers/worker.ts';
  * and reconciles in any case.
  */
 async function main(): Promise<void> {
-  const { config, log, outages, db, ports, engine } = await assemble('worker');
+  const { config, log, outages, db, ports, engine, processId } = await assemble('worker');
   const mailbox = createDevMailbox((messages) => storeDevMail(db, messages));
-  const { messengers, close: closeMessengers } = await openMessengers(config.channels, mailbox, log);
+  const { messengers, circuits, close: closeMessengers } = await openMessengers(config.channels, mailbox, log);
   const sender = createWebhookSender({ clock: systemClock, allowed: config.webhooks.allowed });
   const { opsEmail, publicUrl, agencyTimeZone, messageCaps: caps } = config;
   const secrets = createTextSeal(config.sealKeys);
@@ -55,10 +56,19 @@ async function main(): Promise<void> {
   const work = workOfRoles(workOf(JOBS, parts, steps), config.workerRoles);
   const served = work.map(({ queue }) => queue);
   const dueLook = createDueLook(JOBS, served, { db, queues: engine.queues, log });
+  const heartbeat = createHeartbeat({
+    db,
+    log,
+    id: processId,
+    program: 'worker',
+    roles: config.workerRoles,
+    circuits: () => [...ports.circuits(), ...circuits()],
+  });
   let crew: ReturnType<typeof createWorkers> | null = null;
   endInOrder(log, async () => {
     closing.abort();
     await Promise.all([dueLook.stop(), crew?.close()]);
+    await heartbeat.stop();
     await engine.close();
     await Promise.all([closeMessengers(), ports.close()]);
     await db.destroy();
@@ -75,6 +85,7 @@ async function main(): Promise<void> {
   engine.relay.start();
   engine.reconciler.start();
   dueLook.start();
+  heartbeat.start();
   await crew.ready();
   log.info('ready');
   await reportUnusable(db, ports, log);

@@ -276,6 +276,39 @@ export interface Identity {
   subject: string;
 }
 
+export interface Incident {
+  area: "ENGINE" | "MONEY";
+  closed_at: Timestamp | null;
+  closed_by: string | null;
+  count: number;
+  details: ColumnType<unknown, string, string>;
+  first_at: Generated<Date>;
+  id: string;
+  kind: string;
+  last_at: Generated<Date>;
+  most: number;
+  muted_by: string | null;
+  muted_until: Timestamp | null;
+  reason: string | null;
+  severity: "CRITICAL" | "WARNING";
+  since: Timestamp;
+  subject: string;
+  version: Generated<number>;
+}
+
+export interface IncidentNotice {
+  attempts: Generated<number>;
+  created_at: Generated<Date>;
+  due_at: Generated<Date>;
+  ended_at: Timestamp | null;
+  id: GeneratedAlways<number>;
+  incident_id: string | null;
+  last_error: string | null;
+  target: "FINANCE" | "OPS" | "WEBHOOK";
+  told: Generated<boolean>;
+  what: "CLOSED" | "DIGEST" | "OPENED";
+}
+
 export interface IncomeDistribution {
   agency_bp: number;
   agency_fee_refundable: Generated<boolean>;
@@ -535,6 +568,16 @@ export interface Payment {
   reservation_id: string;
   saga_id: string;
   status: "CANCELLED" | "COMPLETED" | "FAILED" | "PROCESSING" | "REVERSED";
+}
+
+export interface Process {
+  circuits: Generated<ColumnType<unknown, string, string>>;
+  id: string;
+  program: "api" | "worker";
+  roles: Generated<string[]>;
+  seen_at: Generated<Date>;
+  started_at: Generated<Date>;
+  version: string;
 }
 
 export interface Property {
@@ -963,6 +1006,19 @@ export interface Transaction {
   version: Generated<number>;
 }
 
+export interface Watch {
+  audit_after: Generated<string>;
+  audit_began_at: Timestamp | null;
+  audit_broken: Generated<ColumnType<unknown, string, string>>;
+  audit_done_at: Timestamp | null;
+  audit_found: Generated<ColumnType<unknown, string, string>>;
+  digest_on: string | null;
+  holder: string | null;
+  id: Generated<number>;
+  lease_until: Generated<Date>;
+  looked_at: Timestamp | null;
+}
+
 export interface WebhookAttempt {
   at: Generated<Date>;
   attempt: number;
@@ -1017,6 +1073,8 @@ export interface DB {
   guest_place: GuestPlace;
   idempotency_key: IdempotencyKey;
   identity: Identity;
+  incident: Incident;
+  incident_notice: IncidentNotice;
   income_distribution: IncomeDistribution;
   integrity_mark: IntegrityMark;
   integrity_pass: IntegrityPass;
@@ -1040,6 +1098,7 @@ export interface DB {
   owner: Owner;
   passkey: Passkey;
   payment: Payment;
+  process: Process;
   property: Property;
   reconciliation: Reconciliation;
   reconciliation_line: ReconciliationLine;
@@ -1064,6 +1123,7 @@ export interface DB {
   task_photo: TaskPhoto;
   task_refusal: TaskRefusal;
   transaction: Transaction;
+  watch: Watch;
   webhook_attempt: WebhookAttempt;
   webhook_endpoint: WebhookEndpoint;
 }

@@ -147,6 +147,26 @@ export type RecurrenceEvery =
   | { readonly stays: number }
   | { readonly nights: number };
 
+/** One thing that an incident is about. Ids, codes and ISO instants: nothing of a person. */
+export interface IncidentExample {
+  /** Of the record: a saga, a stream and number of the audit trail, a row that was set aside. */
+  readonly id: string;
+  readonly sagaId?: string;
+  readonly reservationId?: string;
+  readonly propertyId?: string;
+  /** Since when it is so. */
+  readonly since?: string;
+  /** How often it was tried. */
+  readonly attempts?: number;
+  /** Why the last time failed. */
+  readonly code?: string;
+}
+/** A row of the audit trail that does not fit into its chain. */
+export interface BrokenRow {
+  readonly streamId: string;
+  readonly seq: number;
+}
+
 interface NarrowedTables {
   /** Written by triggers alone. */
   guest_place: Narrow<'guest_place', { guest_created_at: ColumnType<Date> }>;
@@ -167,6 +187,8 @@ interface NarrowedTables {
       roles: Readonly<Record<'FINANCE' | 'ADMIN', MinorByCurrency | null>>;
     }
   >;
+  incident: Narrow<'incident', { details: { readonly examples?: readonly IncidentExample[] } }>;
+  watch: Narrow<'watch', { audit_found: readonly BrokenRow[]; audit_broken: readonly BrokenRow[] }>;
   /** An expression over columns that are not null. */
   reservation: Narrow<'reservation', { stay: GeneratedAlways<string> }>;
   task: Narrow<'task', { assignment_explanation: Json; completion: Completion; checklist: readonly ChecklistItem[] }>;

@@ -97,7 +97,7 @@ export function createBreakers(
         throw error;
       }
     },
-    states: () => new Map([...circuits].map(([name, { policy }]) => [name, statusOf(policy.state)])),
+    states: () => new Map([...circuits].map(([name, circuit]) => [name, statusOf(circuit)])),
   };
 }
 
@@ -115,9 +115,10 @@ async function answerOf<T>(signal: AbortSignal | null, work: () => Promise<T>): 
   }
 }
 
-function statusOf(state: CircuitState): CircuitStatus {
+/** Once its pause is over, the next call goes through, whether one comes or not. */
+function statusOf({ policy: { state }, until }: Circuit): CircuitStatus {
   if (state === CircuitState.Closed) return 'closed';
-  return state === CircuitState.HalfOpen ? 'half-open' : 'open';
+  return state === CircuitState.HalfOpen || Date.now() >= until ? 'half-open' : 'open';
 }
 
 /** The gateway behind its breakers. `circuitOf` names the circuit of a request by gateway and reference or account. */

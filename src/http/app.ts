@@ -30,6 +30,7 @@ import { registerEvents } from './routes/events.ts';
 import { registerFinancial } from './routes/financial.ts';
 import { registerGuestLinks } from './routes/guest-links.ts';
 import { registerGuests } from './routes/guests.ts';
+import { registerIncidents } from './routes/incidents.ts';
 import { registerIncomeDistribution } from './routes/income-distribution.ts';
 import { registerMessages } from './routes/messages.ts';
 import { registerMeta } from './routes/meta.ts';
@@ -140,6 +141,7 @@ function registerAll(register: Register, app: App, services: Services): void {
   registerRecords(register, services);
   registerMessages(register, services);
   registerSweepFailures(register, services);
+  registerIncidents(register, services);
   registerTemplates(register, services);
   registerEvents(register, services);
   registerWebhookEndpoints(register, services);

@@ -14,6 +14,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   engine: ['domain/ports', 'domain/audit/record', 'domain/idempotency/store', 'db', 'kernel'],
   sagas: ['engine', 'domain', 'db', 'kernel'],
   queues: ['engine', 'domain', 'db', 'kernel'],
+  watchdog: ['queues', 'engine', 'domain', 'db', 'kernel'],
   workers: ['queues', 'sagas', 'engine', 'domain', 'db', 'kernel'],
   web: ['domain', 'kernel'],
   http: ['web', 'sagas', 'engine', 'domain', 'db', 'kernel', 'config'],
@@ -23,7 +24,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 const DOMAIN_LAYERS: readonly (readonly string[])[] = [
   ['audit', 'notifications', 'sweeps', 'idempotency', 'events', 'properties', 'people', 'webhooks'],
   ['reservations'],
-  ['messages', 'approvals', 'tasks', 'finance'],
+  ['messages', 'approvals', 'tasks', 'finance', 'incidents'],
   ['assignment', 'stay-tasks'],
   ['stays'],
 ];

@@ -48,6 +48,8 @@ const isDue = sql<boolean>`e.processed_at IS NULL AND e.event IS NOT NULL AND NO
 
 /** SQL: whether a waiting event can be booked now. */
 export const gatewayEventsDue = sql<boolean>`EXISTS (SELECT FROM gateway_event e WHERE ${isDue})`;
+/** SQL: since when the event that has waited longest can be booked; null: none can. */
+export const oldestGatewayEvent = sql<Date | null>`(SELECT min(e.received_at) FROM gateway_event e WHERE ${isDue})`;
 
 type GatewayPorts = Pick<Ports, 'gateway' | 'amountStep'>;
 

@@ -1,0 +1,48 @@
+import { sql } from 'kysely';
+import type { Db } from '../../db/client.ts';
+
+/** Whom an incident concerns, for the person who is told: the property, the guest's initials, the days of the stay. */
+export interface StayInBrief {
+  readonly reservationId: string;
+  readonly property: string;
+  /** `A.B.`: the whole name is nobody's business who runs the system. */
+  readonly initials: string;
+  /** Dates at the property, `YYYY-MM-DD`. */
+  readonly arrival: string;
+  readonly departure: string;
+}
+
+export async function staysInBrief(db: Db, ids: readonly string[]): Promise<ReadonlyMap<string, StayInBrief>> {
+  if (ids.length === 0) return new Map();
+  const { rows } = await sql<Omit<StayInBrief, 'initials'> & { readonly name: string }>`
+    SELECT r.id AS "reservationId", p.name AS property, g.name, r.check_in_date::text AS arrival,
+           coalesce(r.departure_date, r.check_out_date)::text AS departure
+      FROM reservation r JOIN property p ON p.id = r.property_id JOIN guest g ON g.id = r.guest_id WHERE r.id = ANY(${ids}::text[])`.execute(
+    db,
+  );
+  return new Map(rows.map(({ name, ...stay }) => [stay.reservationId, { ...stay, initials: initialsOf(name) }]));
+}
+
+const MAX_INITIALS = 4;
+/** The first letter of each part of a name, in any writing. */
+export const initialsOf = (name: string): string =>
+  name
+    .split(/[\s-]+/u)
+    .flatMap((part) => /\p{L}/u.exec(part)?.[0].toUpperCase() ?? [])
+    .slice(0, MAX_INITIALS)
+    .map((letter) => `${letter}.`)
+    .join('');
+
+const MAX_FINANCE = 20;
+/** Addresses of those who look after the money. */
+export async function financeEmails(db: Db): Promise<readonly string[]> {
+  const rows = await db
+    .selectFrom('account')
+    .select('email')
+    .where('role', '=', 'FINANCE')
+    .where('status', '=', 'ACTIVE')
+    .orderBy('id')
+    .limit(MAX_FINANCE)
+    .execute();
+  return rows.map(({ email }) => email);
+}

@@ -1,0 +1,116 @@
+import { type RawBuilder, sql } from 'kysely';
+import type { Db, Tx } from '../../db/client.ts';
+import { batchLimit, literal } from '../../db/literal.ts';
+import type { Database } from '../../db/schema.ts';
+
+/**
+ * What is to be told of incidents, and to whom: an outbox of its own, so that telling needs neither workers nor queues. The only
+ * statements that write `incident_notice`.
+ */
+
+export const NOTICE_TARGETS = ['OPS', 'FINANCE', 'WEBHOOK'] as const;
+export type NoticeTarget = (typeof NOTICE_TARGETS)[number];
+export type NoticeKind = Database['incident_notice']['what'] extends infer W ? Extract<W, string> : never;
+
+/** What goes on and off is mailed once in this time; programs hear of every change. */
+const QUIET_MINUTES = 30;
+/** Nobody wants to hear of it after this. */
+const GIVEN_UP_HOURS = 24;
+/** Until others may tell what somebody has begun to tell. */
+const LEASE_SECONDS = 60;
+const FIRST_PAUSE_SECONDS = 10;
+const MAX_PAUSE_SECONDS = 300;
+const MAX_POWER = 6;
+
+/** Of muted incidents nothing is told, of those of money FINANCE is told too, and of an end whoever was told of the beginning. */
+export async function orderNotices(
+  tx: Tx,
+  what: 'OPENED' | 'CLOSED',
+  ids: readonly string[],
+  targets: readonly NoticeTarget[],
+): Promise<void> {
+  if (ids.length === 0 || targets.length === 0) return;
+  await sql`
+    INSERT INTO incident_notice (incident_id, what, target)
+    SELECT i.id, ${what}, t.target FROM incident i CROSS JOIN unnest(${targets}::text[]) AS t(target)
+     WHERE i.id = ANY(${ids}::text[]) AND coalesce(i.muted_until <= now(), true) AND (t.target <> 'FINANCE' OR i.area = 'MONEY')
+       AND (t.target = 'WEBHOOK' OR NOT EXISTS (SELECT FROM incident_notice n WHERE n.incident_id = i.id AND n.target = t.target
+             AND n.what = ${what} AND n.created_at > now() - ${QUIET_MINUTES}::int * interval '1 minute'))
+       AND (${what} = 'OPENED' OR EXISTS (SELECT FROM incident_notice n WHERE n.incident_id = i.id AND n.target = t.target AND n.what = 'OPENED'))`.execute(
+    tx,
+  );
+}
+
+/** Everything that is open is to be told once more. */
+export async function orderDigest(db: Db, targets: readonly NoticeTarget[]): Promise<void> {
+  const mailed = targets.filter((target) => target !== 'WEBHOOK');
+  if (mailed.length === 0) return;
+  await db
+    .insertInto('incident_notice')
+    .values(mailed.map((target) => ({ what: 'DIGEST' as const, target })))
+    .execute();
+}
+
+/** One thing to be told. */
+export interface Notice {
+  readonly id: number;
+  readonly incidentId: string | null;
+  readonly what: NoticeKind;
+}
+
+/** Takes what is to be told to one target now, the oldest first; nobody else takes it for a minute. */
+export async function claimNotices(db: Db, target: NoticeTarget, limit: number): Promise<readonly Notice[]> {
+  const { rows } = await sql<Notice>`
+    WITH taken AS (
+      SELECT n.id FROM incident_notice n WHERE n.ended_at IS NULL AND n.target = ${literal(target)} AND n.due_at <= now()
+       ORDER BY n.id LIMIT ${batchLimit(limit)} FOR UPDATE SKIP LOCKED)
+    UPDATE incident_notice n SET attempts = n.attempts + 1, due_at = now() + ${LEASE_SECONDS}::int * interval '1 second'
+      FROM taken WHERE n.id = taken.id RETURNING n.id, n.incident_id AS "incidentId", n.what`.execute(db);
+  return rows.toSorted((a, b) => a.id - b.id);
+}
+
+/** They were told, all together. */
+export const noticesTold = (db: Db, ids: readonly number[]): Promise<void> =>
+  change(db, ids, sql`told = true, ended_at = now(), last_error = NULL`);
+
+/** They were not: `error` is a code. After a day they are given up. */
+export const noticesFailed = (db: Db, ids: readonly number[], error: string): Promise<void> =>
+  change(
+    db,
+    ids,
+    sql`last_error = ${error.slice(0, 100)},
+      ended_at = CASE WHEN created_at < now() - ${GIVEN_UP_HOURS}::int * interval '1 hour' THEN now() END,
+      due_at = now() + least(${MAX_PAUSE_SECONDS}::int, ${FIRST_PAUSE_SECONDS}::int * power(2, least(attempts, ${MAX_POWER}::int))) * interval '1 second'`,
+  );
+
+async function change(db: Db, ids: readonly number[], set: RawBuilder<unknown>): Promise<void> {
+  if (ids.length === 0) return;
+  await sql`UPDATE incident_notice SET ${set} WHERE id = ANY(${ids}::bigint[]) AND ended_at IS NULL`.execute(db);
+}
+
+/** What of an incident was told, and what is still to be. */
+export interface NoticeView {
+  readonly what: NoticeKind;
+  readonly target: NoticeTarget;
+  readonly toldAt: string | null;
+  readonly attempts: number;
+  readonly lastError: string | null;
+}
+const MAX_SHOWN = 50;
+
+export async function noticesOf(db: Db, incidentId: string): Promise<readonly NoticeView[]> {
+  const rows = await db
+    .selectFrom('incident_notice')
+    .select(['what', 'target', 'told', 'ended_at', 'attempts', 'last_error'])
+    .where('incident_id', '=', incidentId)
+    .orderBy('id', 'desc')
+    .limit(MAX_SHOWN)
+    .execute();
+  return rows.toReversed().map(({ what, target, told, ended_at, attempts, last_error }) => ({
+    what,
+    target,
+    toldAt: told ? (ended_at?.toISOString() ?? null) : null,
+    attempts,
+    lastError: last_error,
+  }));
+}

@@ -1,0 +1,206 @@
+import { type Selectable, sql } from 'kysely';
+import type { Db, Tx } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
+import type { Database } from '../../db/schema.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { newId } from '../../kernel/ids.ts';
+import { type Author, recordAudit } from '../audit/record.ts';
+import type { Finding, RipeFinding } from './findings.ts';
+import { INCIDENT_KINDS, type IncidentKind, isIncidentKind } from './kinds.ts';
+import { NOTICE_TARGETS, type NoticeTarget, orderNotices } from './notices.ts';
+
+/**
+ * Incidents: what stands still, grouped by cause. The only statements that write `incident`. The watchdog opens, updates and
+ * closes them by what it finds; a person may close one, which stays closed while the same is found on, or mute it.
+ */
+
+export type IncidentRow = Selectable<Database['incident']>;
+
+/** It closes what was over by itself. */
+export const WATCHDOG = 'watchdog';
+/** Not found for so long, it is over. */
+const OVER_AFTER_SECONDS = 30;
+/** What begins again this soon is the same incident. */
+const SAME_WITHIN_MINUTES = 30;
+/** What a person has closed and is found without such a gap is still what they closed. */
+const GAP_SECONDS = 60;
+const MAX_SUBJECT = 200;
+const MAX_EXAMPLES = 5;
+
+export interface Found {
+  readonly findings: readonly RipeFinding[];
+  /** The kinds that could be looked at: what is not found of others may still be so. */
+  readonly checked: readonly IncidentKind[];
+}
+
+/** The state of the incidents after a round of looks, in one transaction. Answers the ids of those that began and that ended. */
+export const settleIncidents = (
+  db: Db,
+  found: Found,
+  targets: readonly NoticeTarget[],
+): Promise<{ readonly opened: readonly string[]; readonly closed: readonly string[] }> =>
+  db.transaction().execute(async (tx) => {
+    const open = await tx.selectFrom('incident').selectAll().where('closed_at', 'is', null).forUpdate().execute();
+    const opened: string[] = [];
+    const held = new Set<string>();
+    for (const finding of found.findings) {
+      const known = open.find((row) => row.kind === finding.kind && row.subject === subjectOf(finding));
+      if (known) await goOn(tx, known.id, finding);
+      else opened.push(...(await begin(tx, finding)));
+      if (known) held.add(known.id);
+    }
+    const checked = new Set<string>(found.checked);
+    const over = open.filter(({ id, kind }) => !held.has(id) && (checked.has(kind) || !isIncidentKind(kind)));
+    const closed = await end(tx, over);
+    await orderNotices(tx, 'OPENED', opened, targets);
+    await orderNotices(tx, 'CLOSED', closed, NOTICE_TARGETS);
+    return { opened, closed };
+  });
+
+const subjectOf = ({ subject }: Finding): string => subject.slice(0, MAX_SUBJECT);
+const detailsOf = ({ examples = [] }: Finding): string => JSON.stringify({ examples: examples.slice(0, MAX_EXAMPLES) });
+
+async function goOn(tx: Tx, id: string, finding: Finding): Promise<void> {
+  const count = finding.count ?? 1;
+  await tx
+    .updateTable('incident')
+    .set({
+      count,
+      most: sql<number>`greatest(most, ${count}::int)`,
+      details: detailsOf(finding),
+      last_at: sql<Date>`now()`,
+    })
+    .where('id', '=', id)
+    .execute();
+}
+
+/** Its id, if it begins: what has not held for long enough does not, nor what a person has closed as it stands. */
+async function begin(tx: Tx, finding: RipeFinding): Promise<readonly string[]> {
+  const before = await tx
+    .selectFrom('incident')
+    .select(['id', 'closed_by'])
+    .select(sql<boolean>`last_at > now() - ${GAP_SECONDS}::int * interval '1 second'`.as('was_found_just_now'))
+    .select(sql<boolean>`closed_at > now() - ${SAME_WITHIN_MINUTES}::int * interval '1 minute'`.as('is_recent'))
+    .where('kind', '=', finding.kind)
+    .where('subject', '=', subjectOf(finding))
+    .orderBy('first_at', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  const byPerson = before !== undefined && before.closed_by !== WATCHDOG;
+  if (before && byPerson && before.was_found_just_now) {
+    await goOn(tx, before.id, finding);
+    return [];
+  }
+  if (!finding.isRipe) return [];
+  if (before && !byPerson && before.is_recent) {
+    await tx
+      .updateTable('incident')
+      .set((eb) => ({ closed_at: null, closed_by: null, reason: null, version: eb('version', '+', 1) }))
+      .where('id', '=', before.id)
+      .execute();
+    await goOn(tx, before.id, finding);
+    return [before.id];
+  }
+  const id = newId('incident');
+  const count = finding.count ?? 1;
+  await tx
+    .insertInto('incident')
+    .values({
+      id,
+      kind: finding.kind,
+      subject: subjectOf(finding),
+      area: finding.area ?? 'ENGINE',
+      severity: INCIDENT_KINDS[finding.kind].severity,
+      count,
+      most: count,
+      since: finding.since ?? sql<Date>`now()`,
+      details: detailsOf(finding),
+    })
+    .execute();
+  return [id];
+}
+
+async function end(tx: Tx, rows: readonly IncidentRow[]): Promise<readonly string[]> {
+  if (rows.length === 0) return [];
+  const ended = await tx
+    .updateTable('incident')
+    .set((eb) => ({ closed_at: sql<Date>`now()`, closed_by: WATCHDOG, version: eb('version', '+', 1) }))
+    .where(
+      'id',
+      'in',
+      rows.map(({ id }) => id),
+    )
+    .where('last_at', '<', sql<Date>`now() - ${OVER_AFTER_SECONDS}::int * interval '1 second'`)
+    .returning('id')
+    .execute();
+  return ended.map(({ id }) => id);
+}
+
+export interface IncidentAct {
+  readonly id: string;
+  readonly reason: string;
+  /** Whose incidents the caller may see; null: all. */
+  readonly area: 'MONEY' | null;
+}
+
+/** A person closes an incident. Throws `NOT_FOUND`, and `INVALID_STATE_TRANSITION` for one that is closed. */
+export async function closeIncident(tx: Tx, act: IncidentAct, author: Author): Promise<IncidentRow> {
+  await lockOpen(tx, act);
+  const row = await tx
+    .updateTable('incident')
+    .set((eb) => ({
+      closed_at: sql<Date>`now()`,
+      closed_by: author.actor,
+      reason: act.reason,
+      version: eb('version', '+', 1),
+    }))
+    .where('id', '=', act.id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  await orderNotices(tx, 'CLOSED', [act.id], NOTICE_TARGETS);
+  await audit(tx, author, 'INCIDENT_CLOSED', row, act.reason);
+  return row;
+}
+
+/** A person wants to hear nothing of an open incident until then; null: again at once. Throws as `closeIncident`. */
+export async function muteIncident(
+  tx: Tx,
+  act: IncidentAct & { readonly until: Date | null },
+  author: Author,
+): Promise<IncidentRow> {
+  await lockOpen(tx, act);
+  const row = await tx
+    .updateTable('incident')
+    .set((eb) => ({
+      muted_until: act.until,
+      muted_by: act.until === null ? null : author.actor,
+      reason: act.reason,
+      version: eb('version', '+', 1),
+    }))
+    .where('id', '=', act.id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  await audit(tx, author, 'INCIDENT_MUTED', row, act.reason);
+  return row;
+}
+
+async function lockOpen(tx: Tx, { id, area }: IncidentAct): Promise<void> {
+  let query = tx.selectFrom('incident').select('closed_at').where('id', '=', id);
+  if (area !== null) query = query.where('area', '=', literal(area));
+  const row = await query.forUpdate().executeTakeFirst();
+  if (!row) throw incidentNotFound();
+  if (row.closed_at !== null)
+    throw new RoomyError('INVALID_STATE_TRANSITION', { text: 'The incident is closed', details: { status: 'CLOSED' } });
+}
+
+export const incidentNotFound = (): RoomyError => new RoomyError('NOT_FOUND', { text: 'Incident not found' });
+
+const audit = (tx: Tx, author: Author, event: string, { id, kind, subject }: IncidentRow, reason: string) =>
+  recordAudit(tx, {
+    streamId: `incident:${id}`,
+    event,
+    actor: author.actor,
+    requestId: author.requestId,
+    ip: author.ip ?? null,
+    body: { outcome: 'success', details: { id, kind, subject, reason } },
+  });

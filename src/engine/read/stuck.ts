@@ -1,0 +1,60 @@
+import { sql } from 'kysely';
+import type { Db } from '../../db/client.ts';
+import type { IncidentExample } from '../../db/schema.ts';
+
+/** Sagas that do not come on, by the step at which they stand and why. Read from open sagas alone, whatever has ended before. */
+export interface StuckSagas {
+  readonly name: string;
+  readonly step: string;
+  readonly code: string;
+  readonly isUndoing: boolean;
+  readonly count: number;
+  readonly since: Date;
+  /** The five that have stood longest. */
+  readonly examples: readonly IncidentExample[];
+}
+
+const RETRYING_MINUTES = 10;
+const PARKED_MINUTES = 60;
+
+/** Refunds and payouts are found with their stay. */
+const STAY = sql`CASE s.subject_type WHEN 'transaction' THEN (SELECT t.reservation_id FROM transaction t WHERE t.id = s.subject_id) ELSE s.subject_id END`;
+
+/** Those whose step has been tried again and again for ten minutes. */
+export async function retryingSagas(db: Db): Promise<readonly StuckSagas[]> {
+  const { rows } = await sql<StuckSagas>`
+    WITH tried AS (
+      SELECT s.id, s.name, ${STAY} AS stay, s.property_id, st.name AS step, st.direction, st.attempt,
+             coalesce(st.error ->> 'code', 'UNKNOWN') AS code, coalesce(st.started_at, s.updated_at) AS since
+        FROM saga s JOIN saga_step st ON st.saga_id = s.id AND st.step_no = s.current_step
+         AND st.direction = CASE s.status WHEN 'compensating' THEN 'C' ELSE 'F' END
+       WHERE s.finished_at IS NULL AND s.status <> 'parked' AND s.requested_at < now() - ${RETRYING_MINUTES}::int * interval '1 minute'
+         AND st.error IS NOT NULL AND st.status IN ('pending', 'running'))
+    SELECT name, step, code, direction = 'C' AS "isUndoing", count(*)::int AS count, min(since) AS since,
+           (array_agg(jsonb_strip_nulls(jsonb_build_object('id', id, 'sagaId', id, 'propertyId', property_id, 'code', code, 'attempts', attempt,
+             'reservationId', stay,
+             'since', to_char(since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))) ORDER BY since, id))[1:5] AS examples
+      FROM tried WHERE since < now() - ${RETRYING_MINUTES}::int * interval '1 minute'
+     GROUP BY name, step, code, direction ORDER BY name, step, code`.execute(db);
+  return rows;
+}
+
+/** Those that have waited for a person for an hour. What waits for an approval has a question of its own, with an end. */
+export async function parkedSagas(db: Db): Promise<readonly StuckSagas[]> {
+  const { rows } = await sql<StuckSagas>`
+    WITH parked AS (
+      SELECT s.id, s.name, ${STAY} AS stay, s.property_id, s.updated_at AS since,
+             coalesce(st.name, s.current_step::text) AS step, st.direction, st.attempt,
+             coalesce(st.error ->> 'code', s.error_code, 'UNKNOWN') AS code
+        FROM saga s LEFT JOIN LATERAL (
+             SELECT x.name, x.direction, x.attempt, x.error FROM saga_step x
+              WHERE x.saga_id = s.id AND x.step_no = s.current_step AND x.status = 'failed' ORDER BY x.direction LIMIT 1) st ON true
+       WHERE s.finished_at IS NULL AND s.status = 'parked' AND s.error_code IS DISTINCT FROM 'APPROVAL_REQUIRED'
+         AND s.updated_at < now() - ${PARKED_MINUTES}::int * interval '1 minute')
+    SELECT name, step, code, coalesce(direction = 'C', false) AS "isUndoing", count(*)::int AS count, min(since) AS since,
+           (array_agg(jsonb_strip_nulls(jsonb_build_object('id', id, 'sagaId', id, 'propertyId', property_id, 'code', code, 'attempts', attempt,
+             'reservationId', stay,
+             'since', to_char(since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))) ORDER BY since, id))[1:5] AS examples
+      FROM parked GROUP BY name, step, code, coalesce(direction = 'C', false) ORDER BY name, step, code`.execute(db);
+  return rows;
+}

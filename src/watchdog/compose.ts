@@ -1,0 +1,104 @@
+import type { IncidentExample } from '../db/schema.ts';
+import type { StayInBrief } from '../domain/incidents/about.ts';
+import type { NoticeKind } from '../domain/incidents/notices.ts';
+import type { IncidentView } from '../domain/incidents/resource.ts';
+import { contentOf, documentOf, escapeHtml, frameFor } from '../domain/messages/mail-frame.ts';
+
+/** The words in which incidents are told: what, to whom, since when, what was tried, what comes by itself, what a person can do. */
+
+export interface Told {
+  readonly what: NoticeKind;
+  readonly incident: IncidentView;
+}
+export interface Wording {
+  /** Of the API. */
+  readonly publicUrl: string;
+  readonly timeZone: string;
+  readonly stays: ReadonlyMap<string, StayInBrief>;
+}
+export interface IncidentMail {
+  readonly subject: string;
+  readonly text: string;
+  readonly html: string;
+}
+
+const MAX_IN_FULL = 10;
+
+/** One mail for all that is told at once. */
+export function mailOf(all: readonly Told[], wording: Wording): IncidentMail {
+  const subject = subjectOf(all);
+  const shown = all.slice(0, MAX_IN_FULL).map((told) => paragraphsOf(told, wording));
+  const more = all.length - shown.length;
+  const text = [
+    ...shown,
+    ...(more > 0 ? [`And ${more} more: ${wording.publicUrl}/console/incidents`] : []),
+    'You get this mail because your address is that of operations or of somebody who looks after the money.',
+  ].join('\n\n');
+  const content = contentOf(escapeHtml(text));
+  return { subject, text, html: documentOf(frameFor('en'), { locale: 'en', content }, subject) };
+}
+
+function subjectOf(all: readonly Told[]): string {
+  const [first] = all;
+  if (first && all.length === 1) return `${headOf(first)}: ${first.incident.summary}`.slice(0, 200);
+  const open = all.filter(({ what }) => what !== 'CLOSED').length;
+  if (first?.what === 'DIGEST') return `Still open: ${open} ${open === 1 ? 'incident' : 'incidents'}`;
+  const over = all.length - open;
+  return [open > 0 ? `${open} new` : '', over > 0 ? `${over} over` : '']
+    .filter(Boolean)
+    .join(', ')
+    .concat(' incidents');
+}
+const headOf = ({ what, incident }: Told): string => {
+  if (what === 'CLOSED') return 'Over';
+  if (what === 'DIGEST') return 'Still open';
+  return incident.severity === 'CRITICAL' ? 'Critical' : 'Warning';
+};
+
+/** Paragraphs of plain text, with empty lines between them; lines of facts as the frame knows them. */
+function paragraphsOf(told: Told, wording: Wording): string {
+  const { what, incident } = told;
+  const facts = [
+    `Kind: ${incident.kind}`,
+    `Since: ${localTime(incident.since, wording.timeZone)}`,
+    ...(what === 'CLOSED' ? [`Until: ${localTime(incident.closedAt ?? incident.lastAt, wording.timeZone)}`] : []),
+  ].join('\n');
+  const examples = incident.examples.map((example) => `- ${exampleLine(example, wording)}`).join('\n');
+  const rest = incident.count - incident.examples.length;
+  const about =
+    examples === '' || what === 'CLOSED' ? [] : [`It is about:\n${examples}${rest > 0 ? `\n- and ${rest} more` : ''}`];
+  const link = `${wording.publicUrl}/console/incidents/${incident.id}`;
+  return [
+    `${headOf(told)}: ${incident.summary}`,
+    facts,
+    ...about,
+    ...(what === 'CLOSED'
+      ? [
+          incident.closedBy === null
+            ? 'It was over by itself.'
+            : `Closed by ${incident.closedBy}: ${incident.reason ?? ''}`,
+        ]
+      : [`What happens by itself: ${incident.next}`, `What you can do: ${incident.remedy}`]),
+    link,
+  ].join('\n\n');
+}
+
+function exampleLine(example: IncidentExample, { stays, timeZone }: Wording): string {
+  const stay = example.reservationId === undefined ? undefined : stays.get(example.reservationId);
+  return [
+    ...(stay ? [`${stay.property}, guest ${stay.initials}, ${stay.arrival} to ${stay.departure}`] : []),
+    example.id,
+    ...(example.since === undefined ? [] : [`since ${localTime(example.since, timeZone)}`]),
+    ...(example.attempts === undefined
+      ? []
+      : [`tried ${example.attempts} ${example.attempts === 1 ? 'time' : 'times'}`]),
+    ...(example.code === undefined ? [] : [`last answer ${example.code}`]),
+  ].join('; ');
+}
+
+/** `2026-11-30 03:12 (Asia/Dubai)`. */
+function localTime(instant: string, timeZone: string): string {
+  const at = new Date(instant);
+  if (Number.isNaN(at.getTime())) return instant;
+  return `${new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'short', timeZone }).format(at)} (${timeZone})`;
+}

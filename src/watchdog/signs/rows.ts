@@ -1,0 +1,78 @@
+import { sql } from 'kysely';
+import type { Db } from '../../db/client.ts';
+import type { Finding } from '../../domain/incidents/findings.ts';
+import { parkedSagas, retryingSagas, type StuckSagas } from '../../engine/read/stuck.ts';
+import type { Waiting } from '../../queues/waiting.ts';
+import type { Sign } from '../sign.ts';
+
+/** Whether anything that is due has waited for longer than it ever should. One statement for all kinds. */
+export const waitingSign = (db: Db, waits: readonly Waiting[]): Sign => ({
+  name: 'what is due',
+  kinds: ['WORK_WAITS'],
+  async look() {
+    const asked = waits.map(({ since }, n) => sql`${since} AS ${sql.id(`since_${n}`)}`);
+    const { rows } = await sql<Readonly<Record<string, Date | null>>>`SELECT now() AS now, ${sql.join(asked)}`.execute(
+      db,
+    );
+    const [row] = rows;
+    const nowMs = row?.['now']?.getTime() ?? 0;
+    return waits.flatMap(({ what, lateAfterMs }, n) => {
+      const since = row?.[`since_${n}`] ?? null;
+      return since !== null && nowMs - since.getTime() > lateAfterMs
+        ? [{ kind: 'WORK_WAITS', subject: what, since } as const]
+        : [];
+    });
+  },
+});
+
+/** Sagas that try in vain, and those that nobody has looked after for an hour. */
+export const sagaSign = (db: Db, isAboutMoney: (name: string) => boolean): Sign => ({
+  name: 'sagas',
+  kinds: ['SAGA_RETRYING', 'SAGA_PARKED'],
+  async look() {
+    const finding =
+      (kind: 'SAGA_RETRYING' | 'SAGA_PARKED') =>
+      (group: StuckSagas): Finding => ({
+        kind,
+        subject: `${group.name}.${group.step}${group.isUndoing ? ' (undoing)' : ''}: ${group.code}`,
+        count: group.count,
+        since: group.since,
+        area: isAboutMoney(group.name) ? 'MONEY' : 'ENGINE',
+        examples: group.examples,
+      });
+    const [retrying, parked] = [await retryingSagas(db), await parkedSagas(db)];
+    return [...retrying.map(finding('SAGA_RETRYING')), ...parked.map(finding('SAGA_PARKED'))];
+  },
+});
+
+/** Rows that sweeps have set aside. */
+export const setAsideSign = (db: Db): Sign => ({
+  name: 'rows that were set aside',
+  kinds: ['ROWS_SET_ASIDE'],
+  async look() {
+    const { rows } = await sql<{ subject: string; count: number; since: Date; ids: string[] }>`
+      SELECT f.sweep AS subject, count(*)::int AS count, min(f.first_at) AS since,
+             (array_agg(f.row_id ORDER BY f.first_at, f.row_id))[1:5] AS ids
+        FROM (SELECT sweep, row_id, first_at FROM sweep_failure ORDER BY last_at DESC LIMIT 1000) f GROUP BY f.sweep`.execute(
+      db,
+    );
+    return rows.map(
+      ({ ids, ...row }) => ({ kind: 'ROWS_SET_ASIDE', ...row, examples: ids.map((id) => ({ id })) }) as const,
+    );
+  },
+});
+
+/** Endpoints that are on, have been called in vain several times, and have taken nothing for an hour. */
+export const webhookSign = (db: Db): Sign => ({
+  name: 'webhook endpoints',
+  kinds: ['WEBHOOK_FAILING'],
+  async look() {
+    const { rows } = await sql<{ subject: string; since: Date }>`
+      SELECT w.id AS subject, f.at AS since FROM webhook_endpoint w CROSS JOIN LATERAL (
+             SELECT a.at FROM webhook_attempt a WHERE a.endpoint_id = w.id AND a.seq = w.next_seq ORDER BY a.id LIMIT 1) f
+       WHERE w.status = 'ACTIVE' AND w.attempt > 2 AND f.at < now() - interval '1 hour' ORDER BY w.id LIMIT 100`.execute(
+      db,
+    );
+    return rows.map((row) => ({ kind: 'WEBHOOK_FAILING', ...row }) as const);
+  },
+});

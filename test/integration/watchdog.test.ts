@@ -1,0 +1,382 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { sql } from 'kysely';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { INCIDENT_KINDS } from '../../src/domain/incidents/kinds.ts';
+import { beat } from '../../src/domain/incidents/processes.ts';
+import type { OutgoingMessage } from '../../src/domain/ports.ts';
+import { createLogger } from '../../src/kernel/log.ts';
+import { createWatch } from '../../src/watching.ts';
+import { WORKER_ROLES } from '../../src/workers/roles.ts';
+import { prepareStays, seedStay } from '../sagas/confirmation.ts';
+import { createSimulatedDatabase, type SimulatedDatabase } from '../setup/database.ts';
+import { type System, startSystem } from '../setup/system.ts';
+
+/**
+ * Each incident is made for real: the watchdog finds it within a minute, tells it by mail and by webhook, and closes it once its cause
+ * is mended. Time is moved, ten seconds a round.
+ */
+const ROUND_MS = 10_000;
+let database: SimulatedDatabase;
+let system: System;
+let hook: Server;
+let url = '';
+let watch: ReturnType<typeof createWatch>;
+let monotonicMs = 0;
+let hookAnswers = 204;
+let pings = 0;
+const mails: OutgoingMessage[] = [];
+const posts: { readonly type: string; readonly data: Record<string, unknown> }[] = [];
+
+beforeAll(async () => {
+  database = await createSimulatedDatabase();
+  system = await startSystem(database);
+  await prepareStays(system.bed.db);
+  hook = createServer((request, response) => {
+    void bodyOf(request).then((text) => {
+      if (hookAnswers === 204) posts.push(JSON.parse(text));
+      response.writeHead(hookAnswers).end();
+    });
+  });
+  await new Promise<void>((resolve) => hook.listen(0, '127.0.0.1', resolve));
+  const address = hook.address();
+  url = `http://127.0.0.1:${typeof address === 'object' && address ? address.port : 0}/`;
+  watch = watchOf('api-1');
+  await system.process.engine.upsertSchedules();
+});
+afterAll(async () => {
+  hook?.close();
+  await system?.close();
+});
+afterEach(() => {
+  mails.length = 0;
+  posts.length = 0;
+});
+
+const bodyOf = async (request: IncomingMessage): Promise<string> => {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks).toString();
+};
+const watchOf = (holder: string) =>
+  createWatch({
+    db: system.process.db,
+    queues: system.process.engine.queues,
+    holder,
+    timeZone: 'Asia/Dubai',
+    log: createLogger('test', 'silent'),
+    now: () => monotonicMs,
+    sayAllIsWell: async () => {
+      pings += 1;
+    },
+    teller: {
+      mail: {
+        maxBatch: 20,
+        send: async (messages) => {
+          mails.push(...messages);
+          return messages.map(() => ({ sent: true, providerId: 'x' }));
+        },
+        close: async () => undefined,
+      },
+      opsEmail: 'ops@roomy.example',
+      publicUrl: 'https://roomy.example',
+      clock: database.clock,
+      webhook: { url, format: 'json', key: null, publicUrl: 'https://roomy.example' },
+    },
+  });
+
+const forward = async (ms: number): Promise<void> => {
+  await database.clock.moveTo(new Date(database.clock.now().getTime() + ms));
+};
+const living = (circuits: Readonly<Record<string, string>> = {}) =>
+  beat(system.bed.db, { id: 'worker-1', program: 'worker', roles: WORKER_ROLES, version: '1', circuits });
+
+/** A minute of the watch, with workers that are alive unless it says otherwise. */
+async function minute({
+  workers = true,
+  circuits = {} as Readonly<Record<string, string>>,
+  rounds = 6,
+} = {}): Promise<void> {
+  for (let n = 0; n < rounds; n += 1) {
+    await forward(ROUND_MS);
+    monotonicMs += ROUND_MS;
+    if (workers) await living(circuits);
+    expect(await watch.round()).toBe(true);
+  }
+}
+const openKinds = async (): Promise<string[]> =>
+  (await system.call('GET', '/incidents?status=OPEN&limit=100')).body.data.map(
+    ({ kind, subject }: { kind: string; subject: string }) => `${kind} ${subject}`,
+  );
+/** No sweep runs here. */
+async function leaveNothingDue(): Promise<void> {
+  await sql`UPDATE notification SET status = 'SKIPPED', reason = 'TEST' WHERE status = 'QUEUED'`.execute(system.bed.db);
+  await sql`UPDATE task SET next_assign_at = NULL`.execute(system.bed.db);
+}
+/** It is over: nothing is open, and everybody who was told of it hears so. */
+async function expectOver(): Promise<void> {
+  mails.length = 0;
+  posts.length = 0;
+  await minute();
+  expect(await openKinds()).toEqual([]);
+  expect(mails.map(({ subject }) => subject).join()).toMatch(/over/i);
+  expect(posts.map(({ type }) => type)).toContain('incident.closed');
+}
+
+it('finds nothing where all is well, and says so', async () => {
+  pings = 0;
+  await minute();
+  expect(await openKinds()).toEqual([]);
+  expect([mails, posts, pings]).toEqual([[], [], 6]);
+});
+
+it('tells that no worker is alive, by role, in one mail, and does not say that all is well', async () => {
+  await forward(30_000);
+  pings = 0;
+  await minute({ workers: false });
+  expect((await openKinds()).toSorted()).toEqual(WORKER_ROLES.map((role) => `NO_WORKER ${role}`).toSorted());
+  expect(mails).toHaveLength(1);
+  const [mail] = mails;
+  expect(mail).toMatchObject({ to: 'ops@roomy.example', subject: '6 new incidents' });
+  for (const words of [
+    'No worker is alive that does the work of "sagas"',
+    'Since: ',
+    'What happens by itself: Work waits in Postgres',
+    'What you can do: Start a worker',
+    'https://roomy.example/console/incidents/incident-',
+  ])
+    expect(mail?.text).toContain(words);
+  expect(posts.map(({ type, data }) => `${type} ${data['kind']} ${data['severity']}`)).toEqual(
+    WORKER_ROLES.map(() => 'incident.opened NO_WORKER CRITICAL'),
+  );
+  expect(pings).toBeLessThan(3);
+  await expectOver();
+});
+
+it('tells that a queue is paused', async () => {
+  const queue = system.process.engine.queues.queue('finance');
+  await queue.pause();
+  await minute();
+  expect(await openKinds()).toEqual(['QUEUE_PAUSED finance']);
+  expect(mails.map(({ subject }) => subject)).toEqual([
+    'Critical: The queue "finance" is paused: none of its jobs is run.',
+  ]);
+  await queue.resume();
+  await expectOver();
+});
+
+it('tells that a scheduler is missing for longer than it takes to be put back', async () => {
+  const queue = system.process.engine.queues.queue('recurring');
+  await queue.removeJobScheduler('recurring-sweep');
+  await minute();
+  expect(await openKinds()).toEqual([]);
+  await minute();
+  expect(await openKinds()).toEqual(['SCHEDULE_MISSING recurring-sweep']);
+  await system.process.engine.upsertSchedules();
+  await expectOver();
+});
+
+it('tells that a circuit is open, in whichever process', async () => {
+  const since = database.clock.now().toISOString();
+  await minute({ circuits: { stripe: since } });
+  expect(await openKinds()).toEqual(['CIRCUIT_OPEN stripe']);
+  expect(posts.map(({ data }) => data['since'])).toEqual([since]);
+  await expectOver();
+});
+
+it('tells that what is due is not taken up', async () => {
+  await sql`INSERT INTO notification (id, effect_key, event, template, channel, recipient_type, recipient_id, params)
+    VALUES ('message-late', 'late', 'SYSTEM_ALERT', 'system-alert.ops@1', 'EMAIL', 'OPS', 'ops', '{}')`.execute(
+    system.bed.db,
+  );
+  await minute();
+  expect(await openKinds()).toEqual([]);
+  await forward(120_000);
+  await minute();
+  expect(await openKinds()).toEqual(['WORK_WAITS messages']);
+  await sql`UPDATE notification SET status = 'SKIPPED', reason = 'TEST' WHERE id = 'message-late'`.execute(
+    system.bed.db,
+  );
+  await expectOver();
+});
+
+it('tells of a row that a sweep has set aside', async () => {
+  await sql`INSERT INTO sweep_failure (sweep, row_id, reason, next_try_at) VALUES ('offers', 'task-1', 'x', '2090-01-01')`.execute(
+    system.bed.db,
+  );
+  await minute({ rounds: 1 });
+  expect(await openKinds()).toEqual(['ROWS_SET_ASIDE offers']);
+  expect(posts[0]?.data['examples']).toEqual([{ id: 'task-1' }]);
+  await sql`DELETE FROM sweep_failure`.execute(system.bed.db);
+  await expectOver();
+});
+
+it('names the row of the audit trail that was changed, until it is as before', async () => {
+  const change = (to: string) =>
+    sql
+      .raw(`ALTER TABLE audit_log DISABLE TRIGGER USER; ${to}; ALTER TABLE audit_log ENABLE TRIGGER USER`)
+      .execute(system.bed.db);
+  const id = await seedStay(system.bed.db);
+  await system.call('POST', `/reservations/${id}/confirm`, { body: {} });
+  const row = await system.bed.db.selectFrom('audit_log').selectAll().orderBy('at').limit(1).executeTakeFirstOrThrow();
+  const where = `WHERE stream_id = '${row.stream_id}' AND seq = ${row.seq}`;
+  await leaveNothingDue();
+  await change(`UPDATE audit_log SET actor = 'nobody' ${where}`);
+  await minute();
+  expect(await openKinds()).toEqual(['AUDIT_BROKEN audit trail']);
+  expect(JSON.stringify(posts[0]?.data['examples'])).toContain(`${row.stream_id}:${row.seq}`);
+  await change(`UPDATE audit_log SET actor = '${row.actor}' ${where}`);
+  await minute();
+  await minute();
+  expect(await openKinds()).toEqual([]);
+});
+
+describe('a departure whose lock is dead', () => {
+  let sagaId = '';
+  it('is told after an hour, with the property, the initials, the days and what to do', async () => {
+    const { db } = system.bed;
+    const id = await seedStay(db);
+    await system.call('POST', `/reservations/${id}/confirm`, { body: {} });
+    await system.call('POST', `/reservations/${id}/check-in`, { body: {} });
+    await db
+      .updateTable('property')
+      .set({ amenity_device: `device-refused-${id}` })
+      .execute();
+    const answer = await system.call('POST', `/reservations/${id}/check-out`, { body: {} });
+    expect(answer.body.data.status).toBe('parked');
+    sagaId = answer.body.data.sagaExecutionId;
+    await minute();
+    expect(await openKinds()).toEqual([]);
+    await forward(3_600_000);
+    await leaveNothingDue();
+    await minute();
+    expect(await openKinds()).toEqual([
+      'SAGA_PARKED checkOut.deactivatePropertyAmenities: AMENITIES_REFUSED',
+    ]);
+    const stay = await db
+      .selectFrom('reservation as r')
+      .innerJoin('property as p', 'p.id', 'r.property_id')
+      .innerJoin('guest as g', 'g.id', 'r.guest_id')
+      .select(['p.name as property', 'g.name as guest', 'r.check_in_date as arrival', 'r.check_out_date as departure'])
+      .where('r.id', '=', id)
+      .executeTakeFirstOrThrow();
+    const text = mails.map((mail) => mail.text).join();
+    expect(text).toContain(stay.property);
+    expect(text).toContain(`${stay.arrival} to `);
+    expect(text).not.toContain(stay.guest);
+    expect(text).toContain(sagaId);
+    expect(text).toContain('last answer AMENITIES_REFUSED');
+    expect(JSON.stringify(posts)).not.toContain(stay.guest);
+  });
+
+  it('is one that retries, while a person has it tried again and it does not come on', async () => {
+    const queue = system.process.engine.queues.queue('saga-forward');
+    await queue.pause();
+    expect((await system.call('POST', `/sagas/executions/${sagaId}/retry`, { body: {} })).status).toBe(200);
+    await minute({ rounds: 1 });
+    expect(await openKinds()).toContain('SAGA_RETRYING checkOut.deactivatePropertyAmenities: AMENITIES_REFUSED');
+    await queue.resume();
+    await restOf(system.bed.db, sagaId);
+    await system.call('POST', `/sagas/executions/${sagaId}/resolve`, { body: { reason: 'Locked by hand' } });
+    await leaveNothingDue();
+    await expectOver();
+  });
+});
+
+describe('a person', () => {
+  const pause = async (): Promise<string> => {
+    await system.process.engine.queues.queue('webhooks').pause();
+    await minute();
+    const { body } = await system.call('GET', '/incidents?status=OPEN&kind=QUEUE_PAUSED');
+    return body.data[0].id;
+  };
+  const resume = () => system.process.engine.queues.queue('webhooks').resume();
+
+  it('closes an incident, which stays closed while the same goes on, and begins anew after a gap', async () => {
+    const id = await pause();
+    const closed = await system.call('POST', `/incidents/${id}/close`, {
+      body: { reason: 'Maintenance' },
+      role: 'OPS',
+      sub: 'ops-1',
+    });
+    expect(closed.body.data).toMatchObject({ status: 'CLOSED', closedBy: 'ops-1', reason: 'Maintenance' });
+    await minute();
+    expect(await openKinds()).not.toContain('QUEUE_PAUSED webhooks');
+    expect((await system.call('POST', `/incidents/${id}/close`, { body: { reason: 'x' } })).status).toBe(409);
+    await resume();
+    await minute();
+    await minute();
+    expect(await pause()).not.toBe(id);
+    await resume();
+    await minute();
+  });
+
+  it('hears nothing of a muted one', async () => {
+    const id = await pause();
+    const until = new Date(database.clock.now().getTime() + 3_600_000).toISOString();
+    const muted = await system.call('POST', `/incidents/${id}/mute`, { body: { until, reason: 'We know' } });
+    expect(muted.body.data).toMatchObject({ mutedBy: 'admin-1', mutedUntil: until });
+    mails.length = 0;
+    posts.length = 0;
+    await resume();
+    await minute();
+    expect([
+      mails.filter(({ text }) => text.includes('webhooks')),
+      posts.filter(({ data }) => data['id'] === id),
+    ]).toEqual([[], []]);
+    const { body } = await system.call('GET', `/incidents/${id}`);
+    expect(body.data).toMatchObject({ status: 'CLOSED', closedBy: null });
+  });
+
+  it('who looks after the money sees incidents of money alone', async () => {
+    const { body } = await system.call('GET', '/incidents?limit=100', { role: 'FINANCE', sub: 'finance-1' });
+    expect(body.data.map(({ area }: { area: string }) => area).filter((area: string) => area !== 'MONEY')).toEqual([]);
+    const [any] = (await system.call('GET', '/incidents?area=ENGINE')).body.data;
+    for (const [method, path] of [
+      ['GET', ''],
+      ['POST', '/close'],
+    ] as const) {
+      const answer = await system.call(method, `/incidents/${any.id}${path}`, {
+        role: 'FINANCE',
+        sub: 'finance-1',
+        ...(method === 'POST' ? { body: { reason: 'x' } } : {}),
+      });
+      expect(answer.status).toBe(404);
+    }
+  });
+});
+
+it('tells a program that was away as soon as it is back, and mails meanwhile', async () => {
+  hookAnswers = 503;
+  await system.process.engine.queues.queue('tasks').pause();
+  await minute();
+  expect(mails).toHaveLength(1);
+  const { body } = await system.call('GET', '/incidents?status=OPEN&kind=QUEUE_PAUSED');
+  const told = async () =>
+    (await system.call('GET', `/incidents/${body.data[0].id}`)).body.data.told.find(
+      ({ target }: { target: string }) => target === 'WEBHOOK',
+    );
+  expect(await told()).toMatchObject({ toldAt: null, lastError: 'HTTP_503' });
+  hookAnswers = 204;
+  await forward(300_000);
+  await minute({ rounds: 1 });
+  expect(await told()).toMatchObject({ toldAt: expect.any(String), lastError: null });
+  expect(posts.map(({ data }) => data['subject'])).toContain('tasks');
+  await system.process.engine.queues.queue('tasks').resume();
+  await minute();
+});
+
+it('is kept by one process at a time, and taken over when that one is silent', async () => {
+  const other = watchOf('api-2');
+  expect(await other.round()).toBe(false);
+  await forward(30_000);
+  expect(await other.round()).toBe(true);
+  expect(await watch.round()).toBe(false);
+  await forward(30_000);
+  expect(await watch.round()).toBe(true);
+});
+
+it('has words for every kind', () => {
+  for (const { says, next, remedy } of Object.values(INCIDENT_KINDS))
+    for (const count of [1, 3])
+      for (const words of [says('a thing', count), next, remedy]) expect(words).toMatch(/^[A-Z"].*[.)]$/);
+});
