@@ -976,7 +976,7 @@ CREATE INDEX payment_failed_by_card ON payment (gateway_id, card_fingerprint, cr
     AND card_fingerprint IS NOT NULL;
 CREATE INDEX payment_failed_by_requester ON payment (requested_by, created_at) WHERE status = 'FAILED';
 
-CREATE TABLE process (
+CREATE UNLOGGED TABLE process (
   id text NOT NULL,
   program text NOT NULL,
   roles text[] NOT NULL DEFAULT '{}'::text[],

@@ -80,6 +80,12 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   'POST /account/passkeys': 'anonymous',
   'POST /account/passkeys/:id/name': 'anonymous',
   'POST /account/passkeys/:id/removal': 'anonymous',
+  'GET /console/incidents': 'anonymous',
+  'GET /console/incidents/:id': 'anonymous',
+  'POST /console/incidents/:id/close': 'anonymous',
+  'POST /console/incidents/:id/mute': 'anonymous',
+  'POST /console/incidents/:id/retry': 'anonymous',
+  'POST /console/incidents/:id/resolve': 'anonymous',
   'POST /oidc': 'anonymous',
   // The cookie of the browser that began it is the proof, once.
   'GET /oidc/callback': 'anonymous',

@@ -1,5 +1,5 @@
 import type { Db } from '../db/client.ts';
-import type { RipeFinding } from '../domain/incidents/findings.ts';
+import type { Finding, RipeFinding } from '../domain/incidents/findings.ts';
 import { orderDigest } from '../domain/incidents/notices.ts';
 import { forgetDead } from '../domain/incidents/processes.ts';
 import { openIncidents } from '../domain/incidents/resource.ts';
@@ -53,31 +53,13 @@ export function createWatchdog(parts: WatchdogParts): Watchdog {
     ends: 'the watchdog looks again',
     level: 'warn',
   });
-  const looks = new Map<string, FailuresInARow>();
+  const lookAt = createLooks(log);
   let walk: AuditWalk | null = null;
   let loop: Promise<void> = Promise.resolve();
   const signs = parts.signs(() => {
     if (walk === null) throw new Error('nobody keeps the watch');
     return walk;
   });
-
-  /** What a sign finds; null: it cannot be seen. */
-  async function lookAt(sign: Sign): Promise<Awaited<ReturnType<Sign['look']>> | null> {
-    const fields = { sign: sign.name };
-    const streak =
-      looks.get(sign.name) ??
-      createFailuresInARow(log, { begins: 'a look of the watchdog failed', ends: 'the watchdog sees again', fields });
-    looks.set(sign.name, streak);
-    const tooLate = (cause: unknown): Error => new Error('no answer in time', { cause });
-    try {
-      const found = await withTimeout({ timeoutMs: LOOK_TIMEOUT_MS, error: tooLate }, () => sign.look());
-      streak.succeeded();
-      return found;
-    } catch (error) {
-      streak.failed(error);
-      return null;
-    }
-  }
 
   async function look(): Promise<{ readonly isBlind: boolean }> {
     const found: RipeFinding[] = [];
@@ -133,5 +115,29 @@ export function createWatchdog(parts: WatchdogParts): Watchdog {
       stopping.abort();
       await loop;
     },
+  };
+}
+
+/** Looks at a sign: what it finds; null: it cannot be seen. One line in the log when that begins and one when it ends. */
+function createLooks(log: Logger): (sign: Sign) => Promise<readonly Finding[] | null> {
+  const streaks = new Map<string, FailuresInARow>();
+  const streakOf = ({ name }: Sign): FailuresInARow => {
+    const fields = { sign: name };
+    const streak =
+      streaks.get(name) ??
+      createFailuresInARow(log, { begins: 'a look of the watchdog failed', ends: 'the watchdog sees again', fields });
+    streaks.set(name, streak);
+    return streak;
+  };
+  const tooLate = (cause: unknown): Error => new Error('no answer in time', { cause });
+  return async (sign) => {
+    try {
+      const found = await withTimeout({ timeoutMs: LOOK_TIMEOUT_MS, error: tooLate }, () => sign.look());
+      streakOf(sign).succeeded();
+      return found;
+    } catch (error) {
+      streakOf(sign).failed(error);
+      return null;
+    }
   };
 }

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { INCIDENT_KIND_NAMES } from '../../src/domain/incidents/kinds.ts';
 import { TEMPLATES } from '../../src/domain/messages/templates.ts';
 import { ALERT_CODES } from '../../src/domain/notifications/alert-codes.ts';
 import type { SagaDefinition } from '../../src/engine/definition.ts';
@@ -28,6 +29,10 @@ const mayPark = ({ steps }: SagaDefinition, step: StepDefinition): boolean =>
 describe('the runbook', () => {
   it('has a heading for every code of an alert that is no error of a step', () => {
     expect(missing(ALERT_CODES, headings)).toEqual([]);
+  });
+
+  it('has a heading for every kind of incident', () => {
+    expect(missing(INCIDENT_KIND_NAMES, headings)).toEqual([]);
   });
 
   it('has a heading for every error at which a saga parks, or that no caller can mend', () => {

@@ -231,6 +231,25 @@ export const addQuestion = async (http: Http): Promise<string> => {
   } as const;
   return http.db.transaction().execute((tx) => ask(tx, question, { actor: 'somebody-else', requestId: null }));
 };
+/** Of money, so that all who see incidents see it. */
+export const addIncident = async (http: Http): Promise<string> => {
+  const id = next('incident');
+  await http.db
+    .insertInto('incident')
+    .values({
+      id,
+      kind: 'SAGA_PARKED',
+      subject: `executeRefund.refundAtGateway: ${id}`,
+      area: 'MONEY',
+      severity: 'WARNING',
+      count: 1,
+      most: 1,
+      since: sql`now()`,
+      details: '{"examples":[]}',
+    })
+    .execute();
+  return id;
+};
 const newLimits = {
   overrides: [{ currency: 'AED', amount: 5000 }],
   charges: [{ currency: 'AED', amount: 5000 }],
@@ -473,6 +492,13 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
     addKey,
     { expiresAt: inDays(60) },
     { expiresAt: inDays(90) },
+  ),
+  'POST incidents/:id/close': on((id) => `incidents/${id}/close`, addIncident, { reason: 'a' }, { reason: 'b' }),
+  'POST incidents/:id/mute': on(
+    (id) => `incidents/${id}/mute`,
+    addIncident,
+    { until: '2090-01-01T00:00:00Z', reason: 'a' },
+    { until: null, reason: 'a' },
   ),
   'POST sweep-failures/retry': {
     prepare: async (http) => {

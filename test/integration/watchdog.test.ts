@@ -9,6 +9,7 @@ import { createWatch } from '../../src/watching.ts';
 import { WORKER_ROLES } from '../../src/workers/roles.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { createSimulatedDatabase, type SimulatedDatabase } from '../setup/database.ts';
+import { restOf } from '../setup/engine.ts';
 import { type System, startSystem } from '../setup/system.ts';
 
 /**
@@ -237,10 +238,8 @@ describe('a departure whose lock is dead', () => {
     const id = await seedStay(db);
     await system.call('POST', `/reservations/${id}/confirm`, { body: {} });
     await system.call('POST', `/reservations/${id}/check-in`, { body: {} });
-    await db
-      .updateTable('property')
-      .set({ amenity_device: `device-refused-${id}` })
-      .execute();
+    await sql`UPDATE property SET amenity_device = ${`device-refused-${id}`}
+      WHERE id = (SELECT property_id FROM reservation WHERE id = ${id})`.execute(db);
     const answer = await system.call('POST', `/reservations/${id}/check-out`, { body: {} });
     expect(answer.body.data.status).toBe('parked');
     sagaId = answer.body.data.sagaExecutionId;
@@ -249,9 +248,7 @@ describe('a departure whose lock is dead', () => {
     await forward(3_600_000);
     await leaveNothingDue();
     await minute();
-    expect(await openKinds()).toEqual([
-      'SAGA_PARKED checkOut.deactivatePropertyAmenities: AMENITIES_REFUSED',
-    ]);
+    expect(await openKinds()).toEqual(['SAGA_PARKED checkOut.deactivatePropertyAmenities: AMENITIES_REFUSED']);
     const stay = await db
       .selectFrom('reservation as r')
       .innerJoin('property as p', 'p.id', 'r.property_id')

@@ -12,6 +12,7 @@ export interface StayInBrief {
   readonly departure: string;
 }
 
+/** Of those of the ids that there are, by their id. */
 export async function staysInBrief(db: Db, ids: readonly string[]): Promise<ReadonlyMap<string, StayInBrief>> {
   if (ids.length === 0) return new Map();
   const { rows } = await sql<Omit<StayInBrief, 'initials'> & { readonly name: string }>`

@@ -131,6 +131,7 @@ export const INCIDENT_KINDS = {
 
 export type IncidentKind = keyof typeof INCIDENT_KINDS;
 export const INCIDENT_KIND_NAMES = Object.keys(INCIDENT_KINDS) as readonly IncidentKind[];
+/** Whether this version knows it. */
 export const isIncidentKind = (name: string): name is IncidentKind => Object.hasOwn(INCIDENT_KINDS, name);
 
 /** `MONEY` is for FINANCE too; none of them holds a name or an amount. */

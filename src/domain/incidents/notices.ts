@@ -98,6 +98,7 @@ export interface NoticeView {
 }
 const MAX_SHOWN = 50;
 
+/** The latest fifty, the oldest of them first. */
 export async function noticesOf(db: Db, incidentId: string): Promise<readonly NoticeView[]> {
   const rows = await db
     .selectFrom('incident_notice')

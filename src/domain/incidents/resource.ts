@@ -50,6 +50,7 @@ const UNKNOWN: Pick<IncidentKindText, 'says' | 'next' | 'remedy'> = {
   remedy: 'See the documentation of that version.',
 };
 
+/** The public form of a row. */
 export function incidentView(row: IncidentRow): IncidentView {
   const text = isIncidentKind(row.kind) ? INCIDENT_KINDS[row.kind] : UNKNOWN;
   return {

@@ -193,6 +193,7 @@ async function lockOpen(tx: Tx, { id, area }: IncidentAct): Promise<void> {
     throw new RoomyError('INVALID_STATE_TRANSITION', { text: 'The incident is closed', details: { status: 'CLOSED' } });
 }
 
+/** For one that is not there, or not the caller's to see. */
 export const incidentNotFound = (): RoomyError => new RoomyError('NOT_FOUND', { text: 'Incident not found' });
 
 const audit = (tx: Tx, author: Author, event: string, { id, kind, subject }: IncidentRow, reason: string) =>

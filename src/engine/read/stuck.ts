@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
-import type { IncidentExample } from '../../db/schema.ts';
+import type { IncidentExample, SagaStatus } from '../../db/schema.ts';
 
 /** Sagas that do not come on, by the step at which they stand and why. Read from open sagas alone, whatever has ended before. */
 export interface StuckSagas {
@@ -57,4 +57,18 @@ export async function parkedSagas(db: Db): Promise<readonly StuckSagas[]> {
              'since', to_char(since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))) ORDER BY since, id))[1:5] AS examples
       FROM parked GROUP BY name, step, code, coalesce(direction = 'C', false) ORDER BY name, step, code`.execute(db);
   return rows;
+}
+
+/** The names and states of those of the sagas that there are, by their id. */
+export async function sagasInBrief(
+  db: Db,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, { readonly name: string; readonly status: SagaStatus }>> {
+  if (ids.length === 0) return new Map();
+  const rows = await db
+    .selectFrom('saga')
+    .select(['id', 'name', 'status'])
+    .where('id', 'in', [...new Set(ids)])
+    .execute();
+  return new Map(rows.map(({ id, ...saga }) => [id, saga]));
 }

@@ -191,8 +191,10 @@ function placesOf(c: AnyContext, { opsUrl = null, publicUrl }: Services, role: L
   if (role === 'OWNER') return [{ href: `${prefix}/owner`, text: 'What waits for your answer' }];
   if (role === 'CLEANER' || role === 'MAINTENANCE_STAFF' || role === 'AGENT')
     return [{ href: `${prefix}/work`, text: 'Your tasks' }];
-  if ((role !== 'ADMIN' && role !== 'OPS') || opsUrl === null) return [];
+  if (role === 'GUEST') return [];
+  const incidents = { href: `${prefix}/console/incidents`, text: 'Incidents: what stands still' };
+  if ((role !== 'ADMIN' && role !== 'OPS') || opsUrl === null) return [incidents];
   const isSameHost = new URL(opsUrl).hostname === new URL(publicUrl).hostname;
   const href = isSameHost ? opsUrl : `${prefix}/account/operations`;
-  return [{ href, text: 'Operations: queues and mailbox', isForm: !isSameHost }];
+  return [incidents, { href, text: 'Operations: queues and mailbox', isForm: !isSameHost }];
 }

@@ -1,0 +1,150 @@
+import { createRoute, z } from '@hono/zod-openapi';
+import { getIncident, type IncidentDetail, listIncidents } from '../../domain/incidents/resource.ts';
+import { closeIncident, muteIncident } from '../../domain/incidents/store.ts';
+import type { LiveSession } from '../../domain/people/sessions.ts';
+import { sagasInBrief } from '../../engine/read/stuck.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { MONEY_SAGAS } from '../../sagas/index.ts';
+import { incidentPage, incidentsPage, type SagaActs } from '../../web/incident-pages.ts';
+import { answerForm, formOf, PAGE_ROUTE } from '../accounts/form.ts';
+import { assertFromOwnPage, lacksSecondFactor, landingOf, sessionOf } from '../accounts/page-session.ts';
+import { type AnyContext, inTransaction, type Services } from '../context.ts';
+import type { Register } from '../route.ts';
+import { line } from '../schemas/common.ts';
+import { isFresh } from '../step-up.ts';
+
+/** Pages of incidents, for those who are signed in as ADMIN, OPS or FINANCE: over the same functions and rights as the API. */
+
+const PATH = '/console/incidents';
+const ID = z.strictObject({ id: z.string().max(100) });
+const list = createRoute({ ...PAGE_ROUTE, method: 'get', path: PATH });
+const read = createRoute({ ...PAGE_ROUTE, method: 'get', path: `${PATH}/{id}`, request: { params: ID } });
+const act = <const Act extends 'close' | 'mute' | 'retry' | 'resolve'>(name: Act) =>
+  createRoute({ ...PAGE_ROUTE, method: 'post', path: `${PATH}/{id}/${name}`, request: { params: ID } });
+
+const SHOWN_CLOSED = 20;
+const SHOWN_OPEN = 100;
+const HOUR_MS = 3_600_000;
+
+type Reader = LiveSession['account'];
+const isReader = ({ role }: Reader): boolean => role === 'ADMIN' || role === 'OPS' || role === 'FINANCE';
+const areaOf = ({ role }: Reader): 'MONEY' | null => (role === 'FINANCE' ? 'MONEY' : null);
+const mayRetry = ({ role }: Reader, sagaName: string): boolean => role !== 'FINANCE' || MONEY_SAGAS.has(sagaName);
+const mayResolve = ({ role }: Reader): boolean => role !== 'FINANCE';
+
+const Reason = line(500);
+const Hours = z.coerce.number().int().min(1).max(720);
+
+export function registerIncidentPages(register: Register, services: Services): void {
+  const { db, orchestrator } = services;
+  const context = (c: AnyContext) => ({ prefix: c.get('prefix'), timeZone: services.agencyTimeZone });
+
+  register(list, (c) =>
+    forReader(c, services, async ({ account }) => {
+      const only = areaOf(account);
+      const [open, closed] = [
+        await listIncidents(db, { status: 'OPEN' }, only, { after: null, limit: SHOWN_OPEN }),
+        await listIncidents(db, { status: 'CLOSED' }, only, { after: null, limit: SHOWN_CLOSED }),
+      ];
+      return answerForm(c, incidentsPage(context(c), { open: open.items, closed: closed.items }));
+    }),
+  );
+  const show = async (c: AnyContext, { account }: LiveSession, id: string, problem: string | null) => {
+    const incident = await getIncident(db, id, areaOf(account));
+    return answerForm(c, incidentPage(context(c), incident, await actsOf(incident, account), problem));
+  };
+  register(read, (c) => forReader(c, services, (session) => show(c, session, c.req.valid('param').id, null)));
+
+  /** What the reader may do with each saga of the incident that waits for a person. */
+  async function actsOf(incident: IncidentDetail, account: Reader): Promise<readonly SagaActs[]> {
+    const ids = incident.examples.flatMap(({ sagaId }) => sagaId ?? []);
+    const parked = [...(await sagasInBrief(db, ids))].filter(([, { status }]) => status === 'parked');
+    return parked.map(([sagaId, { name }]) => ({
+      sagaId,
+      mayRetry: mayRetry(account, name),
+      mayResolve: mayResolve(account),
+    }));
+  }
+
+  /** An act of a form: back to the page, with what it was refused for. */
+  const acting = (
+    c: AnyContext,
+    id: string,
+    work: (session: LiveSession, form: URLSearchParams, author: Author) => Promise<void>,
+  ): Promise<Response> => {
+    assertFromOwnPage(c, services);
+    return forReader(c, services, async (session) => {
+      const form = await formOf(c);
+      try {
+        await work(session, form, { actor: session.account.principal, requestId: c.get('requestId'), ip: c.get('ip') });
+      } catch (error) {
+        if (!(error instanceof RoomyError) || error.status >= 500 || error.code === 'NOT_FOUND') throw error;
+        return show(c, session, id, `${error.message}.`);
+      }
+      return c.redirect(`${PATH}/${id}`, 303);
+    });
+  };
+  register.unkeyed(act('close'), (c) => {
+    const { id } = c.req.valid('param');
+    return acting(c, id, async ({ account }, form, author) => {
+      await inTransaction(services, (tx) =>
+        closeIncident(tx, { id, reason: reasonIn(form), area: areaOf(account) }, author),
+      );
+    });
+  });
+  register.unkeyed(act('mute'), (c) => {
+    const { id } = c.req.valid('param');
+    return acting(c, id, async ({ account }, form, author) => {
+      const hours = Hours.safeParse(form.get('hours'));
+      if (!hours.success) throw new RoomyError('VALIDATION_FAILED', { text: 'Say for how long' });
+      const until = new Date(services.clock.now().getTime() + hours.data * HOUR_MS);
+      const muting = { id, reason: reasonIn(form), area: areaOf(account), until };
+      await inTransaction(services, (tx) => muteIncident(tx, muting, author));
+    });
+  });
+  const onSaga = (c: AnyContext, id: string, verb: 'retry' | 'resolve') =>
+    acting(c, id, async ({ account, mfaAt }, form, { actor, requestId, ip }) => {
+      if (!isFresh(mfaAt, services.clock.now())) throw new RoomyError('STEP_UP_REQUIRED');
+      const reason = reasonIn(form);
+      const incident = await getIncident(db, id, areaOf(account));
+      const sagaId = form.get('sagaId') ?? '';
+      const saga = (await sagasInBrief(db, [sagaId])).get(sagaId);
+      if (!saga || !incident.examples.some((example) => example.sagaId === sagaId))
+        throw new RoomyError('SAGA_NOT_FOUND');
+      if (verb === 'retry' ? !mayRetry(account, saga.name) : !mayResolve(account)) throw new RoomyError('FORBIDDEN');
+      const asked = { sagaId, by: actor, requestId, ip, via: 'api' as const, reason };
+      if (verb === 'resolve') {
+        await orchestrator.resolve(asked);
+        return;
+      }
+      const outcome = await orchestrator.retry(asked);
+      if (outcome === 'stale') throw new RoomyError('SAGA_NOT_PARKED');
+      if (outcome === 'needs-approval') throw new RoomyError('APPROVAL_REQUIRED');
+    });
+  register.unkeyed(act('retry'), (c) => onSaga(c, c.req.valid('param').id, 'retry'));
+  register.unkeyed(act('resolve'), (c) => onSaga(c, c.req.valid('param').id, 'resolve'));
+}
+
+interface Author {
+  readonly actor: string;
+  readonly requestId: string;
+  readonly ip: string | null;
+}
+
+function reasonIn(form: URLSearchParams): string {
+  const reason = Reason.safeParse(form.get('reason')?.trim());
+  if (!reason.success) throw new RoomyError('VALIDATION_FAILED', { text: 'Say why, in a line' });
+  return reason.data;
+}
+
+/** Runs for somebody who may read incidents; else leads to where they belong. */
+async function forReader(
+  c: AnyContext,
+  services: Services,
+  answer: (session: LiveSession) => Promise<Response>,
+): Promise<Response> {
+  const session = await sessionOf(c, services);
+  if (!session) return c.redirect('/sign-in', 303);
+  if (lacksSecondFactor(session)) return c.redirect('/account/second-factor', 303);
+  return isReader(session.account) ? answer(session) : c.redirect(landingOf(session.account), 303);
+}

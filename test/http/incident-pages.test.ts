@@ -1,0 +1,103 @@
+import { sql } from 'kysely';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { AccountRow } from '../../src/domain/people/accounts.ts';
+import { addSaga } from '../setup/ledger.ts';
+import { type Http, startHttp } from './harness.ts';
+import { addPerson, type Browser, signInByMail } from './people.ts';
+import { addIncident, prepareWorld } from './valid-requests.ts';
+
+/** Incidents on pages: who sees which, and what their forms do. */
+let http: Http;
+beforeAll(async () => {
+  http = await startHttp();
+  await prepareWorld(http.db);
+}, 60_000);
+afterAll(() => http?.stop());
+
+/** Somebody with a second factor of this moment. */
+async function signedIn(role: AccountRow['role']): Promise<{ readonly browser: Browser; readonly account: AccountRow }> {
+  const account = await addPerson(http.db, role);
+  const browser = await signInByMail(http.app, http.db, account.email);
+  await sql`UPDATE session SET mfa_at = now() WHERE account_id = ${account.id}`.execute(http.db);
+  return { browser, account };
+}
+const setArea = (id: string, area: 'ENGINE' | 'MONEY') =>
+  http.db.updateTable('incident').set({ area }).where('id', '=', id).execute();
+const pageOf = (id: string): string => `/console/incidents/${id}`;
+
+it('leads to the sign-in who is not signed in, and home whose business it is not', async () => {
+  const id = await addIncident(http);
+  const answer = await http.app.request(`https://roomy.example${pageOf(id)}`, { redirect: 'manual' });
+  expect([answer.status, answer.headers.get('location')]).toEqual([303, '/sign-in']);
+  for (const role of ['CLEANER', 'OWNER', 'AGENT'] as const) {
+    const { browser } = await signedIn(role);
+    for (const path of [pageOf(id), '/console/incidents']) {
+      const { status, location } = await browser.get(path);
+      expect([status, location]).toEqual([303, role === 'OWNER' ? '/owner' : '/work']);
+    }
+    expect((await browser.post(`${pageOf(id)}/close`, { reason: 'x' })).status).toBe(303);
+  }
+  const { closed_at } = await http.db.selectFrom('incident').select('closed_at').where('id', '=', id).executeTakeFirstOrThrow();
+  expect(closed_at).toBeNull();
+});
+
+it('shows FINANCE what is about money, and nothing else', async () => {
+  const [money, engine] = [await addIncident(http), await addIncident(http)];
+  await setArea(engine, 'ENGINE');
+  const finance = (await signedIn('FINANCE')).browser;
+  const ops = (await signedIn('OPS')).browser;
+  const lists = [(await finance.get('/console/incidents')).text, (await ops.get('/console/incidents')).text];
+  expect(lists.map((text) => [text.includes(money), text.includes(engine)])).toEqual([
+    [true, false],
+    [true, true],
+  ]);
+  expect([(await finance.get(pageOf(engine))).status, (await ops.get(pageOf(engine))).status]).toEqual([404, 200]);
+  expect((await finance.post(`${pageOf(engine)}/close`, { reason: 'x' })).status).toBe(404);
+});
+
+it('closes and mutes with a reason, by forms of our own pages alone', async () => {
+  const id = await addIncident(http);
+  const { browser, account } = await signedIn('OPS');
+  expect((await browser.post(`${pageOf(id)}/mute`, { reason: 'x', hours: '8' }, { origin: 'https://evil.example' })).status).toBe(403);
+  for (const form of [{}, { reason: ' ' }, { reason: 'a'.repeat(501) }]) {
+    const refused = await browser.post(`${pageOf(id)}/close`, form);
+    expect(refused.text).toContain('role="alert"');
+  }
+  expect((await browser.post(`${pageOf(id)}/mute`, { reason: 'x', hours: '9000' })).text).toContain('role="alert"');
+  expect((await browser.post(`${pageOf(id)}/mute`, { reason: 'We know', hours: '8' })).location).toBe(pageOf(id));
+  expect((await browser.get(pageOf(id))).text).toContain('muted until');
+  expect((await browser.post(`${pageOf(id)}/close`, { reason: 'It is <over>' })).location).toBe(pageOf(id));
+  const { text } = await browser.get(pageOf(id));
+  expect(text).toContain(`closed by ${account.principal}`);
+  expect(text).toContain('It is &lt;over&gt;');
+  expect(text).not.toContain('<form');
+  const { rows } = await sql<{ event: string }>`SELECT event FROM audit_log WHERE stream_id = ${`incident:${id}`} ORDER BY seq`.execute(http.db);
+  expect(rows.map(({ event }) => event)).toEqual(['INCIDENT_MUTED', 'INCIDENT_CLOSED']);
+});
+
+it('retries and resolves the sagas that it is about, with a fresh second factor, and no others', async () => {
+  const id = await addIncident(http);
+  const saga = await addSaga(http.db, { name: 'executeRefund', status: 'parked', subjectId: `transaction-of-${id}` });
+  const other = await addSaga(http.db, { name: 'executeRefund', status: 'parked', subjectId: `other-of-${id}` });
+  await http.db
+    .updateTable('incident')
+    .set({ details: JSON.stringify({ examples: [{ id: saga, sagaId: saga, attempts: 3, code: 'GATEWAY_UNAVAILABLE' }] }) })
+    .where('id', '=', id)
+    .execute();
+  const { browser, account } = await signedIn('FINANCE');
+  const { text } = await browser.get(pageOf(id));
+  expect(text).toContain('Retry');
+  expect(text).not.toContain('Resolve');
+  http.orchestrator.reset();
+  expect((await browser.post(`${pageOf(id)}/retry`, { sagaId: other, reason: 'x' })).text).toContain('role="alert"');
+  expect((await browser.post(`${pageOf(id)}/resolve`, { sagaId: saga, reason: 'x' })).text).toContain('role="alert"');
+  expect(http.orchestrator.interventions).toEqual([]);
+  expect((await browser.post(`${pageOf(id)}/retry`, { sagaId: saga, reason: 'It is back' })).location).toBe(pageOf(id));
+  expect(http.orchestrator.interventions).toMatchObject([{ sagaId: saga, by: account.principal, reason: 'It is back' }]);
+  const ops = (await signedIn('OPS')).browser;
+  expect((await ops.post(`${pageOf(id)}/resolve`, { sagaId: saga, reason: 'Paid by hand' })).location).toBe(pageOf(id));
+  http.orchestrator.reset();
+  await sql`UPDATE session SET mfa_at = now() - interval '1 hour'`.execute(http.db);
+  expect((await browser.post(`${pageOf(id)}/retry`, { sagaId: saga, reason: 'x' })).text).toContain('role="alert"');
+  expect(http.orchestrator.interventions).toEqual([]);
+});
