@@ -23,7 +23,8 @@ describe('the policy table', () => {
   it('leaves open only the first page, health, the description of the API and its errors, the pages’ style and the phone page’s files, and what is signed or secret by its address', () => {
     const open = Object.keys(POLICIES).filter((name) => POLICIES[name] === 'anonymous');
     // Pages of the sign-in: a link's secret, or a session's cookie from one of our own pages (security.md S1, S2).
-    const signIn = /^(?:GET|POST) \/(?:sign-in|sign-out|invitations|account|session|owner|passkeys|oidc)(?:\/|$)/;
+    const signIn =
+      /^(?:GET|POST) \/(?:sign-in|sign-out|invitations|account|session|owner|passkeys|oidc|console)(?:\/|$)/;
     const signed = new Set([
       'POST /api/production/webhooks/:provider',
       'GET /calendar/:file',

@@ -1,5 +1,6 @@
 import { ROLES, type Role } from '../kernel/roles.ts';
 import type { Caller } from './caller.ts';
+import { PAGE_POLICIES } from './page-policies.ts';
 import { type IsGrave, isOverride, namesAny, type StepUp } from './step-up.ts';
 
 /**
@@ -56,41 +57,7 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   // The caller proves itself with a signature over the body.
   [`POST ${API}/webhooks/:provider`]: 'anonymous',
 
-  // People sign in on pages; what is sent there carries its own proof, a link's secret or a session's cookie.
-  'GET /sign-in': 'anonymous',
-  'POST /sign-in': 'anonymous',
-  'POST /sign-in/demo': 'anonymous',
-  'GET /sign-in/:token': 'anonymous',
-  'POST /sign-in/:token': 'anonymous',
-  'GET /invitations/:token': 'anonymous',
-  'POST /invitations/:token': 'anonymous',
-  'GET /account': 'anonymous',
-  'GET /account/second-factor': 'anonymous',
-  'POST /account/second-factor': 'anonymous',
-  'POST /account/sessions/:id/end': 'anonymous',
-  'POST /account/operations': 'anonymous',
-  'POST /sign-out': 'anonymous',
-  'POST /sign-out/everywhere': 'anonymous',
-  'POST /session/token': 'anonymous',
-  'GET /owner': 'anonymous',
-  'GET /passkeys/:file': 'anonymous',
-  'POST /passkeys/options': 'anonymous',
-  'POST /passkeys/sign-in': 'anonymous',
-  'POST /account/passkeys/options': 'anonymous',
-  'POST /account/passkeys': 'anonymous',
-  'POST /account/passkeys/:id/name': 'anonymous',
-  'POST /account/passkeys/:id/removal': 'anonymous',
-  'GET /console/incidents': 'anonymous',
-  'GET /console/incidents/:id': 'anonymous',
-  'POST /console/incidents/:id/close': 'anonymous',
-  'POST /console/incidents/:id/mute': 'anonymous',
-  'POST /console/incidents/:id/retry': 'anonymous',
-  'POST /console/incidents/:id/resolve': 'anonymous',
-  'POST /oidc': 'anonymous',
-  // The cookie of the browser that began it is the proof, once.
-  'GET /oidc/callback': 'anonymous',
-  'POST /account/identity': 'anonymous',
-  'POST /account/identity/removal': 'anonymous',
+  ...PAGE_POLICIES,
 
   [`GET ${API}/accounts`]: people('accounts:read', 'ADMIN'),
   [`POST ${API}/accounts`]: steppedUp(people('accounts:write', 'ADMIN')),

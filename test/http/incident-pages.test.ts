@@ -15,7 +15,9 @@ beforeAll(async () => {
 afterAll(() => http?.stop());
 
 /** Somebody with a second factor of this moment. */
-async function signedIn(role: AccountRow['role']): Promise<{ readonly browser: Browser; readonly account: AccountRow }> {
+async function signedIn(
+  role: AccountRow['role'],
+): Promise<{ readonly browser: Browser; readonly account: AccountRow }> {
   const account = await addPerson(http.db, role);
   const browser = await signInByMail(http.app, http.db, account.email);
   await sql`UPDATE session SET mfa_at = now() WHERE account_id = ${account.id}`.execute(http.db);
@@ -37,7 +39,11 @@ it('leads to the sign-in who is not signed in, and home whose business it is not
     }
     expect((await browser.post(`${pageOf(id)}/close`, { reason: 'x' })).status).toBe(303);
   }
-  const { closed_at } = await http.db.selectFrom('incident').select('closed_at').where('id', '=', id).executeTakeFirstOrThrow();
+  const { closed_at } = await http.db
+    .selectFrom('incident')
+    .select('closed_at')
+    .where('id', '=', id)
+    .executeTakeFirstOrThrow();
   expect(closed_at).toBeNull();
 });
 
@@ -58,7 +64,9 @@ it('shows FINANCE what is about money, and nothing else', async () => {
 it('closes and mutes with a reason, by forms of our own pages alone', async () => {
   const id = await addIncident(http);
   const { browser, account } = await signedIn('OPS');
-  expect((await browser.post(`${pageOf(id)}/mute`, { reason: 'x', hours: '8' }, { origin: 'https://evil.example' })).status).toBe(403);
+  expect(
+    (await browser.post(`${pageOf(id)}/mute`, { reason: 'x', hours: '8' }, { origin: 'https://evil.example' })).status,
+  ).toBe(403);
   for (const form of [{}, { reason: ' ' }, { reason: 'a'.repeat(501) }]) {
     const refused = await browser.post(`${pageOf(id)}/close`, form);
     expect(refused.text).toContain('role="alert"');
@@ -71,7 +79,9 @@ it('closes and mutes with a reason, by forms of our own pages alone', async () =
   expect(text).toContain(`closed by ${account.principal}`);
   expect(text).toContain('It is &lt;over&gt;');
   expect(text).not.toContain('<form');
-  const { rows } = await sql<{ event: string }>`SELECT event FROM audit_log WHERE stream_id = ${`incident:${id}`} ORDER BY seq`.execute(http.db);
+  const { rows } = await sql<{
+    event: string;
+  }>`SELECT event FROM audit_log WHERE stream_id = ${`incident:${id}`} ORDER BY seq`.execute(http.db);
   expect(rows.map(({ event }) => event)).toEqual(['INCIDENT_MUTED', 'INCIDENT_CLOSED']);
 });
 
@@ -81,7 +91,9 @@ it('retries and resolves the sagas that it is about, with a fresh second factor,
   const other = await addSaga(http.db, { name: 'executeRefund', status: 'parked', subjectId: `other-of-${id}` });
   await http.db
     .updateTable('incident')
-    .set({ details: JSON.stringify({ examples: [{ id: saga, sagaId: saga, attempts: 3, code: 'GATEWAY_UNAVAILABLE' }] }) })
+    .set({
+      details: JSON.stringify({ examples: [{ id: saga, sagaId: saga, attempts: 3, code: 'GATEWAY_UNAVAILABLE' }] }),
+    })
     .where('id', '=', id)
     .execute();
   const { browser, account } = await signedIn('FINANCE');
@@ -93,7 +105,9 @@ it('retries and resolves the sagas that it is about, with a fresh second factor,
   expect((await browser.post(`${pageOf(id)}/resolve`, { sagaId: saga, reason: 'x' })).text).toContain('role="alert"');
   expect(http.orchestrator.interventions).toEqual([]);
   expect((await browser.post(`${pageOf(id)}/retry`, { sagaId: saga, reason: 'It is back' })).location).toBe(pageOf(id));
-  expect(http.orchestrator.interventions).toMatchObject([{ sagaId: saga, by: account.principal, reason: 'It is back' }]);
+  expect(http.orchestrator.interventions).toMatchObject([
+    { sagaId: saga, by: account.principal, reason: 'It is back' },
+  ]);
   const ops = (await signedIn('OPS')).browser;
   expect((await ops.post(`${pageOf(id)}/resolve`, { sagaId: saga, reason: 'Paid by hand' })).location).toBe(pageOf(id));
   http.orchestrator.reset();

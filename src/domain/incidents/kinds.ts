@@ -118,7 +118,7 @@ export const INCIDENT_KINDS = {
     afterSeconds: 0,
     says: (subject) => `The webhook endpoint ${subject} has taken nothing for over an hour.`,
     next: 'It is called again, less and less often; its events wait for it in order.',
-    remedy: 'Tell its owner. GET webhook-endpoints/{id}/attempts says how it answers.',
+    remedy: 'Tell its owner. GET webhook-endpoints/{id}/deliveries says how it answers.',
   },
   WATCHDOG_BLIND: {
     severity: 'WARNING',

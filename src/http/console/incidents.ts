@@ -1,4 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { lockOpenQuestions } from '../../domain/approvals/store.ts';
 import { getIncident, type IncidentDetail, listIncidents } from '../../domain/incidents/resource.ts';
 import { closeIncident, muteIncident } from '../../domain/incidents/store.ts';
 import type { LiveSession } from '../../domain/people/sessions.ts';
@@ -36,7 +37,7 @@ const Reason = line(500);
 const Hours = z.coerce.number().int().min(1).max(720);
 
 export function registerIncidentPages(register: Register, services: Services): void {
-  const { db, orchestrator } = services;
+  const { db } = services;
   const context = (c: AnyContext) => ({ prefix: c.get('prefix'), timeZone: services.agencyTimeZone });
 
   register(list, (c) =>
@@ -51,20 +52,9 @@ export function registerIncidentPages(register: Register, services: Services): v
   );
   const show = async (c: AnyContext, { account }: LiveSession, id: string, problem: string | null) => {
     const incident = await getIncident(db, id, areaOf(account));
-    return answerForm(c, incidentPage(context(c), incident, await actsOf(incident, account), problem));
+    return answerForm(c, incidentPage(context(c), incident, await actsOf(db, incident, account), problem));
   };
   register(read, (c) => forReader(c, services, (session) => show(c, session, c.req.valid('param').id, null)));
-
-  /** What the reader may do with each saga of the incident that waits for a person. */
-  async function actsOf(incident: IncidentDetail, account: Reader): Promise<readonly SagaActs[]> {
-    const ids = incident.examples.flatMap(({ sagaId }) => sagaId ?? []);
-    const parked = [...(await sagasInBrief(db, ids))].filter(([, { status }]) => status === 'parked');
-    return parked.map(([sagaId, { name }]) => ({
-      sagaId,
-      mayRetry: mayRetry(account, name),
-      mayResolve: mayResolve(account),
-    }));
-  }
 
   /** An act of a form: back to the page, with what it was refused for. */
   const acting = (
@@ -102,27 +92,55 @@ export function registerIncidentPages(register: Register, services: Services): v
       await inTransaction(services, (tx) => muteIncident(tx, muting, author));
     });
   });
-  const onSaga = (c: AnyContext, id: string, verb: 'retry' | 'resolve') =>
-    acting(c, id, async ({ account, mfaAt }, form, { actor, requestId, ip }) => {
-      if (!isFresh(mfaAt, services.clock.now())) throw new RoomyError('STEP_UP_REQUIRED');
-      const reason = reasonIn(form);
-      const incident = await getIncident(db, id, areaOf(account));
-      const sagaId = form.get('sagaId') ?? '';
-      const saga = (await sagasInBrief(db, [sagaId])).get(sagaId);
-      if (!saga || !incident.examples.some((example) => example.sagaId === sagaId))
-        throw new RoomyError('SAGA_NOT_FOUND');
-      if (verb === 'retry' ? !mayRetry(account, saga.name) : !mayResolve(account)) throw new RoomyError('FORBIDDEN');
-      const asked = { sagaId, by: actor, requestId, ip, via: 'api' as const, reason };
-      if (verb === 'resolve') {
-        await orchestrator.resolve(asked);
-        return;
-      }
-      const outcome = await orchestrator.retry(asked);
-      if (outcome === 'stale') throw new RoomyError('SAGA_NOT_PARKED');
-      if (outcome === 'needs-approval') throw new RoomyError('APPROVAL_REQUIRED');
-    });
-  register.unkeyed(act('retry'), (c) => onSaga(c, c.req.valid('param').id, 'retry'));
-  register.unkeyed(act('resolve'), (c) => onSaga(c, c.req.valid('param').id, 'resolve'));
+  register.unkeyed(act('retry'), (c) =>
+    acting(c, c.req.valid('param').id, onSaga(services, c.req.valid('param').id, 'retry')),
+  );
+  register.unkeyed(act('resolve'), (c) =>
+    acting(c, c.req.valid('param').id, onSaga(services, c.req.valid('param').id, 'resolve')),
+  );
+}
+
+/** What the reader may do with each saga of the incident that waits for a person. */
+async function actsOf(db: Services['db'], incident: IncidentDetail, account: Reader): Promise<readonly SagaActs[]> {
+  const ids = incident.examples.flatMap(({ sagaId }) => sagaId ?? []);
+  const parked = [...(await sagasInBrief(db, ids))].filter(([, { status }]) => status === 'parked');
+  return parked.map(([sagaId, { name }]) => ({
+    sagaId,
+    mayRetry: mayRetry(account, name),
+    mayResolve: mayResolve(account),
+  }));
+}
+
+/** Retry or resolve a saga of the incident that the form names. */
+function onSaga(services: Services, id: string, verb: 'retry' | 'resolve') {
+  const { db, orchestrator, clock } = services;
+  return async (
+    { account, mfaAt }: LiveSession,
+    form: URLSearchParams,
+    { actor, requestId, ip }: Author,
+  ): Promise<void> => {
+    if (!isFresh(mfaAt, clock.now())) throw new RoomyError('STEP_UP_REQUIRED');
+    const reason = reasonIn(form);
+    const incident = await getIncident(db, id, areaOf(account));
+    const sagaId = form.get('sagaId') ?? '';
+    const saga = (await sagasInBrief(db, [sagaId])).get(sagaId);
+    if (!saga || !incident.examples.some((example) => example.sagaId === sagaId))
+      throw new RoomyError('SAGA_NOT_FOUND');
+    if (verb === 'retry' ? !mayRetry(account, saga.name) : !mayResolve(account)) throw new RoomyError('FORBIDDEN');
+    const asked = { sagaId, by: actor, requestId, ip, via: 'api' as const, reason };
+    if (verb === 'resolve') {
+      const announce = await inTransaction(services, async (tx) => {
+        const questions = await lockOpenQuestions(tx, { subject: { type: 'saga', id: sagaId } });
+        if (questions.length > 0) throw new RoomyError('APPROVAL_REQUIRED');
+        return orchestrator.resolveWithin(tx, asked);
+      });
+      announce();
+      return;
+    }
+    const outcome = await orchestrator.retry(asked);
+    if (outcome === 'stale') throw new RoomyError('SAGA_NOT_PARKED');
+    if (outcome === 'needs-approval') throw new RoomyError('APPROVAL_REQUIRED');
+  };
 }
 
 interface Author {
