@@ -200,6 +200,23 @@ async function prepare(): Promise<void> {
     .values(five((n) => ({ endpoint_id: 'hook-1', seq: n, type: 'task.created', attempt: 1, ms: 1 })))
     .execute();
   await db
+    .insertInto('incident')
+    .values(
+      five((n) => ({
+        id: `incident-${n}`,
+        kind: 'QUEUE_PAUSED',
+        subject: `queue-${n}`,
+        area: 'ENGINE' as const,
+        severity: 'CRITICAL' as const,
+        count: 1,
+        most: 1,
+        since: made,
+        details: '{}',
+        first_at: made,
+      })),
+    )
+    .execute();
+  await db
     .insertInto('sweep_failure')
     .values(
       five((n) => ({

@@ -15,6 +15,7 @@ const IN_PATH: Readonly<Record<string, string>> = {
 const NOUNS: readonly (readonly [RegExp, string])[] = [
   [/\/(?:reservations|me\/stays)\/\{id\}/, 'reservation'],
   [/\/transactions\/\{id\}/, 'transaction'],
+  [/\/incidents\/\{id\}/, 'incident'],
   [/\/approvals\/\{id\}/, 'approval'],
   [/\/executions\/\{id\}/, 'saga execution'],
   [/\/tasks\/\{id\}/, 'task'],

@@ -61,8 +61,11 @@ export const IncidentDetail = z
   .openapi('IncidentDetail');
 export const IncidentQuery = z.strictObject({
   status: z.enum(STATES).optional(),
-  kind: z.enum(INCIDENT_KIND_NAMES).optional(),
-  area: z.enum(AREAS).optional(),
+  kind: z
+    .enum(INCIDENT_KIND_NAMES)
+    .optional()
+    .openapi({ description: 'Only incidents of this kind, such as `NO_WORKER`' }),
+  area: z.enum(AREAS).optional().openapi({ description: 'Only what is about money, or what is not' }),
   ...pageQuery,
 });
 export const IncidentClosing = z

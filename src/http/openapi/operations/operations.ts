@@ -1,0 +1,73 @@
+import { API, type OperationTexts, PAGED } from './kinds.ts';
+
+const incident = {
+  id: 'incident-1',
+  kind: 'QUEUE_PAUSED',
+  subject: 'finance',
+  area: 'ENGINE',
+  severity: 'CRITICAL',
+  status: 'OPEN',
+  summary: 'The queue "finance" is paused: none of its jobs is run.',
+  next: 'Nobody but a person resumes a queue.',
+  remedy: 'Resume the queue in Bull Board.',
+  count: 1,
+  most: 1,
+  since: '2024-02-01T02:10:00.000Z',
+  firstAt: '2024-02-01T02:10:20.000Z',
+  lastAt: '2024-02-01T02:15:10.000Z',
+  mutedUntil: null,
+  mutedBy: null,
+  closedAt: null,
+  closedBy: null,
+  reason: null,
+  examples: [],
+  version: 1,
+};
+
+export const OPERATIONS_OF_OPERATORS: OperationTexts = {
+  [`GET ${API}/incidents`]: {
+    id: 'listIncidents',
+    text: `What stands still or may be lost, as an API process finds it every ten seconds: roles without a worker, paused queues, work that waits, sagas that try in vain or wait for a person, circuits that are open, an audit trail that was changed. Grouped by cause; none has a name or an amount. \`FINANCE\` sees those about money. ${PAGED}`,
+    answer: { success: true, data: [incident], nextCursor: null },
+  },
+  [`GET ${API}/incidents/:id`]: {
+    id: 'getIncident',
+    text: 'One incident, with the first five records that it is about, and who was told of it when.',
+    answer: {
+      success: true,
+      data: {
+        ...incident,
+        told: [{ what: 'OPENED', target: 'OPS', toldAt: '2024-02-01T02:10:20.000Z', attempts: 1, lastError: null }],
+      },
+    },
+  },
+  [`POST ${API}/incidents/:id/close`]: {
+    id: 'closeIncident',
+    text: 'Says that it is over, or that nobody need hear of it. It stays closed while the same is found without a gap of a minute; found again after that, it is another incident. Most close by themselves half a minute after their cause is gone.',
+    answer: {
+      success: true,
+      data: {
+        ...incident,
+        status: 'CLOSED',
+        closedAt: '2024-02-01T02:20:00.000Z',
+        closedBy: 'ops-1',
+        reason: 'The worker was moved to another host',
+        version: 2,
+      },
+    },
+  },
+  [`POST ${API}/incidents/:id/mute`]: {
+    id: 'muteIncident',
+    text: 'Keeps it open, and tells nobody until then: neither that it goes on nor that it is over.',
+    answer: {
+      success: true,
+      data: {
+        ...incident,
+        mutedUntil: '2024-02-01T06:00:00.000Z',
+        mutedBy: 'ops-1',
+        reason: 'The provider is being moved tonight',
+        version: 2,
+      },
+    },
+  },
+};
