@@ -3,6 +3,7 @@ import type { StayInBrief } from '../domain/incidents/about.ts';
 import type { NoticeKind } from '../domain/incidents/notices.ts';
 import type { IncidentView } from '../domain/incidents/resource.ts';
 import { contentOf, documentOf, escapeHtml, frameFor } from '../domain/messages/mail-frame.ts';
+import type { OutgoingMessage } from '../domain/ports.ts';
 
 /** The words in which incidents are told: what, to whom, since when, what was tried, what comes by itself, what a person can do. */
 
@@ -20,6 +21,7 @@ export interface IncidentMail {
   readonly subject: string;
   readonly text: string;
   readonly html: string;
+  readonly parts: NonNullable<OutgoingMessage['parts']>;
 }
 
 const MAX_IN_FULL = 10;
@@ -35,7 +37,9 @@ export function mailOf(all: readonly Told[], wording: Wording): IncidentMail {
     'You get this mail because your address is that of operations or of somebody who looks after the money.',
   ].join('\n\n');
   const content = contentOf(escapeHtml(text));
-  return { subject, text, html: documentOf(frameFor('en'), { locale: 'en', content }, subject) };
+  const frame = frameFor('en');
+  const html = documentOf(frame, { locale: 'en', content }, subject);
+  return { subject, text, html, parts: { frame: frame.id, locale: 'en', content } };
 }
 
 function subjectOf(all: readonly Told[]): string {
