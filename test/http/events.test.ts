@@ -250,7 +250,9 @@ describe('events that are old', () => {
     await db
       .updateTable('domain_event')
       .set({ at: new Date('2020-01-01') } as never)
-      .where(sql<boolean>`id = ANY (ARRAY(SELECT event_id FROM event_place WHERE seq <= ${last}))`)
+      .where(
+        sql<boolean>`EXISTS (SELECT FROM event_place p WHERE id >= p.event_id AND id < least(p.event_id + p.events, p.event_id + ${last} + 1 - p.seq))`,
+      )
       .execute();
     expect(await forgetEvents(db, 400)).toBe(2);
     await db.deleteFrom('webhook_endpoint').execute();

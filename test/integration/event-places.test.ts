@@ -128,12 +128,14 @@ describe('the place of an event', () => {
   it('comes after that of later ones where it could not be given, also when nobody has it noted any more', async () => {
     const { last_seq: before } = await feed();
     const stuck = await happen();
-    await sql`CREATE FUNCTION is_stuck(event bigint) RETURNS boolean LANGUAGE sql AS
-      ${sql.raw(`$$ SELECT resource_id = '${stuck}' FROM domain_event WHERE id = event $$`)}`.execute(db);
+    await sql`CREATE FUNCTION is_stuck(first bigint, events integer) RETURNS boolean LANGUAGE sql AS
+      ${sql.raw(`$$ SELECT bool_or(resource_id = '${stuck}') FROM domain_event WHERE id >= first AND id < first + events $$`)}`.execute(
+      db,
+    );
     await sql`CREATE FUNCTION refuse_place() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$`.execute(
       db,
     );
-    await sql`CREATE TRIGGER refused BEFORE INSERT ON event_place FOR EACH ROW WHEN (is_stuck(NEW.event_id)) EXECUTE FUNCTION refuse_place()`.execute(
+    await sql`CREATE TRIGGER refused BEFORE INSERT ON event_place FOR EACH ROW WHEN (is_stuck(NEW.event_id, NEW.events)) EXECUTE FUNCTION refuse_place()`.execute(
       db,
     );
     const others = [await happen(), await happen()];
