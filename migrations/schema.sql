@@ -204,11 +204,11 @@ CREATE TABLE audit_log (
   hash bytea NOT NULL,
   CONSTRAINT audit_log_pkey PRIMARY KEY (stream_id, seq)
 );
-CREATE INDEX audit_by_actor ON audit_log (actor, at, stream_id, seq);
-CREATE INDEX audit_by_event ON audit_log (event, at, stream_id, seq);
+CREATE INDEX audit_by_actor ON audit_log (actor, at);
+CREATE INDEX audit_by_event ON audit_log (event, at);
 CREATE INDEX audit_by_reservation ON audit_log (reservation_id, at);
 CREATE INDEX audit_by_saga ON audit_log (saga_id);
-CREATE INDEX audit_by_time ON audit_log (at, stream_id, seq);
+CREATE INDEX audit_by_time ON audit_log (at);
 CREATE UNIQUE INDEX audit_one_end ON audit_log (saga_id) WHERE ends;
 
 CREATE TABLE calendar_feed (
@@ -347,7 +347,7 @@ CREATE TABLE domain_event (
   data jsonb NOT NULL,
   CONSTRAINT domain_event_pkey PRIMARY KEY (id)
 ) PARTITION BY RANGE (id);
-CREATE INDEX domain_event_by_age ON domain_event (at);
+CREATE INDEX domain_event_by_age ON domain_event USING brin (at) WITH (pages_per_range='16', autosummarize='on');
 CREATE INDEX domain_event_by_reservation ON domain_event (reservation_id, id) WHERE reservation_id IS NOT NULL;
 
 CREATE TABLE domain_event_first (
@@ -360,7 +360,8 @@ CREATE TABLE domain_event_first (
   data jsonb CONSTRAINT domain_event_data_not_null NOT NULL,
   CONSTRAINT domain_event_first_pkey PRIMARY KEY (id)
 );
-CREATE INDEX domain_event_first_by_age ON domain_event_first (at);
+CREATE INDEX domain_event_first_at_idx ON domain_event_first USING brin (at) WITH (pages_per_range='16',
+    autosummarize='on');
 CREATE INDEX domain_event_first_by_reservation ON domain_event_first (reservation_id, id)
     WHERE reservation_id IS NOT NULL;
 
@@ -388,7 +389,8 @@ CREATE TABLE domain_event_from_2000000 (
     'owner.created', 'owner.updated', 'staff.created', 'staff.updated', 'difference.opened', 'difference.explained',
     'difference.resolved', 'difference.updated']))
 );
-CREATE INDEX domain_event_from_2000000_at_idx ON domain_event_from_2000000 (at);
+CREATE INDEX domain_event_from_2000000_at_idx ON domain_event_from_2000000 USING brin (at) WITH (pages_per_range='16',
+    autosummarize='on');
 CREATE INDEX domain_event_from_2000000_reservation_id_id_idx ON domain_event_from_2000000 (reservation_id, id)
     WHERE reservation_id IS NOT NULL;
 
@@ -416,7 +418,8 @@ CREATE TABLE domain_event_open (
     'owner.created', 'owner.updated', 'staff.created', 'staff.updated', 'difference.opened', 'difference.explained',
     'difference.resolved', 'difference.updated']))
 );
-CREATE INDEX domain_event_open_at_idx ON domain_event_open (at);
+CREATE INDEX domain_event_open_at_idx ON domain_event_open USING brin (at) WITH (pages_per_range='16',
+    autosummarize='on');
 CREATE INDEX domain_event_open_reservation_id_id_idx ON domain_event_open (reservation_id, id)
     WHERE reservation_id IS NOT NULL;
 
@@ -434,8 +437,10 @@ CREATE TABLE event_feed (
 CREATE TABLE event_place (
   seq bigint NOT NULL,
   event_id bigint NOT NULL,
+  events integer NOT NULL DEFAULT 1,
   CONSTRAINT event_place_pkey PRIMARY KEY (seq),
-  CONSTRAINT event_place_event_id_key UNIQUE (event_id)
+  CONSTRAINT event_place_event_id_key UNIQUE (event_id),
+  CONSTRAINT event_place_events_check CHECK (events > 0)
 );
 
 CREATE TABLE gateway_event (
@@ -809,19 +814,19 @@ END) STORED,
   CONSTRAINT notification_recipient_type_check CHECK (recipient_type = ANY (ARRAY['GUEST', 'OWNER', 'STAFF', 'OPS'])),
   CONSTRAINT notification_status_check CHECK (status = ANY (ARRAY['QUEUED', 'SENDING', 'SENT', 'DELIVERED', 'FAILED',
     'SKIPPED', 'BLOCKED']))
-) WITH (fillfactor=50);
+) WITH (fillfactor=40);
 CREATE INDEX notification_by_age ON notification (created_at);
 CREATE INDEX notification_by_event ON notification (event, created_at);
 CREATE INDEX notification_by_reservation ON notification (reservation_id);
-CREATE INDEX notification_by_saga ON notification (saga_id);
+CREATE INDEX notification_by_saga ON notification (saga_id) WHERE saga_id IS NOT NULL AND reservation_id IS NULL;
 CREATE INDEX notification_by_sms ON notification (sms_id) WHERE sms_id IS NOT NULL;
 CREATE INDEX notification_by_task ON notification (task_id) WHERE task_id IS NOT NULL;
 CREATE INDEX notification_in_digest ON notification (digest_id) WHERE digest_id IS NOT NULL;
 CREATE INDEX notification_not_sent ON notification (rare_status, created_at, id) WHERE rare_status IS NOT NULL;
-CREATE INDEX notification_of_property ON notification (property_id, created_at, id) WHERE property_id IS NOT NULL;
-CREATE INDEX notification_of_property_by_event ON notification (property_id, event, created_at, id)
+CREATE INDEX notification_of_property ON notification (property_id, created_at) WHERE property_id IS NOT NULL;
+CREATE INDEX notification_of_property_by_event ON notification (property_id, event, created_at)
     WHERE property_id IS NOT NULL;
-CREATE INDEX notification_of_property_by_recipient ON notification (property_id, recipient_id, created_at, id)
+CREATE INDEX notification_of_property_by_recipient ON notification (property_id, recipient_id, created_at)
     WHERE property_id IS NOT NULL;
 CREATE INDEX notification_of_property_not_sent ON notification (property_id, rare_status, created_at, id)
     WHERE rare_status IS NOT NULL;
@@ -867,9 +872,9 @@ CREATE TABLE notification_content_other (
 
 CREATE TABLE notification_due (
   due_at timestamp with time zone NOT NULL,
-  notification_id text NOT NULL,
-  CONSTRAINT notification_due_pkey PRIMARY KEY (due_at, notification_id)
+  notification_id text NOT NULL
 );
+CREATE INDEX notification_due_by_moment ON notification_due (due_at, hashtext(notification_id));
 
 CREATE TABLE one_time (
   hash bytea NOT NULL,
@@ -900,7 +905,7 @@ CREATE TABLE outbox (
   CONSTRAINT outbox_pkey PRIMARY KEY (id),
   CONSTRAINT outbox_dedupe_key_key UNIQUE (dedupe_key),
   CONSTRAINT outbox_kind_check CHECK (kind = ANY (ARRAY['FLOW_F', 'FLOW_C', 'JOB', 'ALERT']))
-) WITH (fillfactor=80);
+) WITH (fillfactor=50);
 CREATE INDEX outbox_due ON outbox (available_at, id) WHERE published_at IS NULL;
 CREATE INDEX outbox_unpublished_by_saga ON outbox (saga_id) WHERE published_at IS NULL;
 
@@ -1241,7 +1246,7 @@ END) STORED,
     'compensated', 'resolved'])),
   CONSTRAINT saga_subject_type_check CHECK (subject_type = ANY (ARRAY['reservation', 'transaction', 'amenity_grant'])),
   CONSTRAINT saga_total_steps_check CHECK (total_steps >= 2 AND total_steps <= 32)
-) WITH (fillfactor=70);
+) WITH (fillfactor=30);
 CREATE UNIQUE INDEX one_open_money ON saga (subject_type, subject_id) WHERE finished_at IS NULL AND holds_money;
 CREATE UNIQUE INDEX one_open_state ON saga (subject_type, subject_id) WHERE finished_at IS NULL AND holds_state;
 CREATE INDEX saga_by_age ON saga (requested_at);
@@ -1717,7 +1722,7 @@ CREATE TABLE task (
   CONSTRAINT unapproved_is_nobodys CHECK (approval IS DISTINCT FROM 'PENDING' OR assignee_id IS NULL),
   CONSTRAINT no_double_shift EXCLUDE USING gist (assignee_id WITH =, tstzrange(COALESCE(slot_start, scheduled_at),
     COALESCE(slot_end, ends_at), '[)') WITH &&) WHERE (status = ANY (ARRAY['ASSIGNED', 'IN_PROGRESS']))
-);
+) WITH (fillfactor=40);
 CREATE INDEX emergency_waiting ON task (created_at) WHERE type = 'EMERGENCY' AND (status = ANY (ARRAY['UNASSIGNED',
     'ASSIGNED']));
 CREATE UNIQUE INDEX one_live_task ON task (reservation_id, type, occurrence) WHERE status <> 'CANCELLED';
@@ -1736,10 +1741,9 @@ CREATE INDEX task_by_type ON task (type, created_at, id) WHERE type = ANY (ARRAY
 CREATE INDEX task_displaced_by ON task (displaced_by) WHERE displaced_by IS NOT NULL;
 CREATE INDEX task_merged_into ON task (merged_into_task_id) WHERE merged_into_task_id IS NOT NULL;
 CREATE INDEX task_of_assignee ON task (assignee_id, created_at) WHERE assignee_id IS NOT NULL;
-CREATE INDEX task_of_property ON task (property_id, created_at, id);
+CREATE INDEX task_of_property ON task (property_id, created_at);
 CREATE INDEX task_of_property_asked_about ON task (property_id, approval, created_at, id) WHERE approval IS NOT NULL;
-CREATE INDEX task_of_property_by_assignee ON task (property_id, assignee_id, created_at, id)
-    WHERE assignee_id IS NOT NULL;
+CREATE INDEX task_of_property_by_assignee ON task (property_id, assignee_id, created_at) WHERE assignee_id IS NOT NULL;
 CREATE INDEX task_of_property_by_type ON task (property_id, type, created_at, id) WHERE type = ANY (ARRAY['INSPECTION',
     'MAINTENANCE', 'EMERGENCY', 'FINANCE']);
 CREATE INDEX task_of_property_ended ON task (property_id, status, created_at, id) WHERE status = ANY (ARRAY['CANCELLED',
@@ -2554,7 +2558,8 @@ BEGIN
     RETURN NULL;
   END IF;
   IF OLD.status IN ('QUEUED', 'SENDING') THEN
-    DELETE FROM notification_due d WHERE d.due_at = OLD.due_at AND d.notification_id = OLD.id;
+    DELETE FROM notification_due d
+     WHERE d.due_at = OLD.due_at AND hashtext(d.notification_id) = hashtext(OLD.id) AND d.notification_id = OLD.id;
   END IF;
   IF TG_OP = 'UPDATE' AND NEW.status IN ('QUEUED', 'SENDING') THEN
     INSERT INTO notification_due (due_at, notification_id) VALUES (NEW.due_at, NEW.id);
@@ -2698,6 +2703,21 @@ CREATE FUNCTION place_of_transaction()
 AS $function$
 BEGIN
   NEW.property_id := (SELECT r.property_id FROM reservation r WHERE r.id = NEW.reservation_id);
+  RETURN NEW;
+END $function$;
+
+CREATE FUNCTION places_are_apart()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF (SELECT p.event_id + p.events FROM event_place p WHERE p.event_id <= NEW.event_id ORDER BY p.event_id DESC LIMIT 1) > NEW.event_id
+    OR EXISTS (SELECT FROM event_place p WHERE p.event_id > NEW.event_id AND p.event_id < NEW.event_id + NEW.events)
+    OR (SELECT p.seq + p.events FROM event_place p WHERE p.seq <= NEW.seq ORDER BY p.seq DESC LIMIT 1) > NEW.seq
+    OR EXISTS (SELECT FROM event_place p WHERE p.seq > NEW.seq AND p.seq < NEW.seq + NEW.events) THEN
+    RAISE EXCEPTION 'events from % have places, or places from % have events', NEW.event_id, NEW.seq
+      USING ERRCODE = '23505', CONSTRAINT = 'event_place_event_id_key';
+  END IF;
   RETURN NEW;
 END $function$;
 
@@ -3063,6 +3083,7 @@ CREATE TRIGGER events_of_change AFTER UPDATE ON difference FOR EACH ROW WHEN (ne
     AND (new.status <> old.status OR new.version IS DISTINCT FROM old.version)) EXECUTE FUNCTION difference_events();
 CREATE TRIGGER events_of_new AFTER INSERT ON difference FOR EACH ROW EXECUTE FUNCTION difference_events();
 CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON difference FOR EACH STATEMENT EXECUTE FUNCTION forbid();
+CREATE TRIGGER apart BEFORE INSERT ON event_place FOR EACH ROW EXECUTE FUNCTION places_are_apart();
 CREATE TRIGGER events_of_change AFTER UPDATE ON guest FOR EACH ROW WHEN (new.version IS DISTINCT FROM old.version)
     EXECUTE FUNCTION guest_events();
 CREATE TRIGGER events_of_new AFTER INSERT ON guest FOR EACH ROW EXECUTE FUNCTION guest_events();

@@ -168,7 +168,7 @@ export async function seedStays(url: string, from: number, count: number): Promi
      INSERT INTO event_place (seq, event_id)
        SELECT f.last_seq + row_number() OVER (ORDER BY e.id), e.id FROM event_feed f, domain_event e
         WHERE e.id >= f.from_id AND NOT EXISTS (SELECT FROM event_place p WHERE p.event_id = e.id);
-     UPDATE event_feed SET last_seq = (SELECT max(seq) FROM event_place), from_id = n.id, next_id = n.id
+     UPDATE event_feed SET last_seq = (SELECT max(seq + events - 1) FROM event_place), from_id = n.id, next_id = n.id
        FROM (SELECT max(id) + 1 AS id FROM domain_event) n`,
   );
 }

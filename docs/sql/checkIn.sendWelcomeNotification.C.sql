@@ -83,7 +83,8 @@ WITH
     FROM
       "guard"
     WHERE
-      "notification"."saga_id" = "guard"."saga_id"
+      "notification"."reservation_id" = "guard"."subject_id"
+      AND "notification"."saga_id" = "guard"."saga_id"
       AND "notification"."status" = 'QUEUED'
     RETURNING
       notification.reservation_id AS "subject_id"

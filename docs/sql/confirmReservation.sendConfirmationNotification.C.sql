@@ -84,7 +84,8 @@ WITH
     FROM
       "guard"
     WHERE
-      "notification"."saga_id" = "guard"."saga_id"
+      "notification"."reservation_id" = "guard"."subject_id"
+      AND "notification"."saga_id" = "guard"."saga_id"
       AND "notification"."status" = 'QUEUED'
     RETURNING
       notification.reservation_id AS "subject_id"
@@ -114,7 +115,8 @@ WITH
       n.recipient_id
     FROM
       "guard" AS guard
-      JOIN notification n ON n.saga_id = guard.saga_id
+      JOIN notification n ON n.reservation_id = guard.subject_id
+      AND n.saga_id = guard.saga_id
       AND n.status IN ('SENDING', 'SENT', 'DELIVERED')
       JOIN (
         VALUES

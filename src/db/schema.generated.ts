@@ -222,6 +222,7 @@ export interface EventFeed {
 
 export interface EventPlace {
   event_id: number;
+  events: Generated<number>;
   seq: number;
 }
 

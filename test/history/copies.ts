@@ -117,7 +117,7 @@ export async function writeHistory(
       .map((sample) => insertOf(sample, pattern, stays, shape));
     await inLanes(databaseUrl, shape.lanes, inserts);
     await client.query(`
-      UPDATE event_feed SET last_seq = (SELECT coalesce(max(seq), 0) FROM event_place), from_id = n.id, next_id = n.id
+      UPDATE event_feed SET last_seq = (SELECT coalesce(max(seq + events - 1), 0) FROM event_place), from_id = n.id, next_id = n.id
         FROM (SELECT coalesce(max(id), 0) + 1 AS id FROM domain_event) n`);
     await client.query(`UPDATE webhook_endpoint SET next_seq = (SELECT last_seq + 1 FROM event_feed)`);
     await chainAudit(databaseUrl, client);
@@ -170,6 +170,7 @@ function insertOf({ table, columns, rows }: Sample, pattern: Pattern, stays: num
   if (table === 'event_place') {
     const events = pattern.samples.find((sample) => sample.table === 'domain_event');
     maxima.set('event_id', largest(events?.rows ?? [], 'id'));
+    maxima.set('seq', Math.max(...rows.map((row) => Number(row['seq']) + Number(row['events']) - 1)));
   }
   const selects = rows.map((row) => {
     const values = columns.map((column) => expressionOf(table, column, row, maxima, pattern, shape));

@@ -250,7 +250,9 @@ describe('events that are old', () => {
     await db
       .updateTable('domain_event')
       .set({ at: new Date('2020-01-01') } as never)
-      .where(sql<boolean>`id = ANY (ARRAY(SELECT event_id FROM event_place WHERE seq <= ${last}))`)
+      .where(
+        sql<boolean>`id = ANY (ARRAY(SELECT run.event_id + place - run.seq FROM event_place run, generate_series(run.seq, run.seq + run.events - 1) AS place WHERE place <= ${last}))`,
+      )
       .execute();
     expect(await forgetEvents(db, 400)).toBe(2);
     await db.deleteFrom('webhook_endpoint').execute();

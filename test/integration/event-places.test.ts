@@ -2,7 +2,7 @@ import { sql, type Transaction } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createDb, createPool, type Db } from '../../src/db/client.ts';
 import type { Database } from '../../src/db/schema.ts';
-import { numberEvents, readEvents } from '../../src/domain/events/feed.ts';
+import { forgetEvents, numberEvents, readEvents } from '../../src/domain/events/feed.ts';
 import { createTestDatabase } from '../setup/database.ts';
 import { until } from '../setup/engine.ts';
 
@@ -128,12 +128,14 @@ describe('the place of an event', () => {
   it('comes after that of later ones where it could not be given, also when nobody has it noted any more', async () => {
     const { last_seq: before } = await feed();
     const stuck = await happen();
-    await sql`CREATE FUNCTION is_stuck(event bigint) RETURNS boolean LANGUAGE sql AS
-      ${sql.raw(`$$ SELECT resource_id = '${stuck}' FROM domain_event WHERE id = event $$`)}`.execute(db);
+    await sql`CREATE FUNCTION is_stuck(first bigint, events integer) RETURNS boolean LANGUAGE sql AS
+      ${sql.raw(`$$ SELECT bool_or(resource_id = '${stuck}') FROM domain_event WHERE id >= first AND id < first + events $$`)}`.execute(
+      db,
+    );
     await sql`CREATE FUNCTION refuse_place() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$`.execute(
       db,
     );
-    await sql`CREATE TRIGGER refused BEFORE INSERT ON event_place FOR EACH ROW WHEN (is_stuck(NEW.event_id)) EXECUTE FUNCTION refuse_place()`.execute(
+    await sql`CREATE TRIGGER refused BEFORE INSERT ON event_place FOR EACH ROW WHEN (is_stuck(NEW.event_id, NEW.events)) EXECUTE FUNCTION refuse_place()`.execute(
       db,
     );
     const others = [await happen(), await happen()];
@@ -153,6 +155,48 @@ describe('the place of an event', () => {
     const some = [await happen(), await happen()];
     expect(await placed(before)).toEqual(some);
     await nothingLeft();
+  });
+
+  it('is kept in one row with those of the events before and after it, and is given to no other', async () => {
+    const { last_seq: before } = await feed();
+    for (let n = 0; n < 3; n += 1) await happen();
+    await nothingLeft();
+    const { rows } = await sql<{ seq: number; event_id: number; events: number }>`
+      SELECT seq, event_id, events FROM event_place WHERE seq > ${before}`.execute(db);
+    expect(rows.map(({ seq, events }) => ({ seq, events }))).toEqual([{ seq: before + 1, events: 3 }]);
+    const id = rows[0]?.event_id ?? 0;
+    for (const [seq, first, events] of [
+      [before + 100, id + 1, 1],
+      [before + 100, id - 1, 2],
+      [before + 2, id + 100, 1],
+      [before - 1, id + 100, 9],
+    ])
+      await expect(
+        sql`INSERT INTO event_place (seq, event_id, events) VALUES (${seq}, ${first}, ${events})`.execute(db),
+      ).rejects.toMatchObject({ code: '23505' });
+  });
+
+  it('goes with the event once that is old, and the row with the last of its events', async () => {
+    const { last_seq: before } = await feed();
+    for (let n = 0; n < 2; n += 1) await happen();
+    await nothingLeft();
+    const age = async (seq: number) => {
+      const { rows } = await sql<{ id: number }>`
+        SELECT event_id + ${seq} - seq AS id FROM event_place WHERE seq <= ${seq} ORDER BY seq DESC LIMIT 1`.execute(
+        db,
+      );
+      await sql`UPDATE domain_event SET at = '2020-01-01' WHERE id <= ${rows[0]?.id ?? 0}`.execute(db);
+    };
+    await age(before + 1);
+    expect(await forgetEvents(db, 400)).toBeGreaterThan(0);
+    await expect(readEvents(db, before, 10)).rejects.toMatchObject({
+      code: 'EVENTS_EXPIRED',
+      details: { oldest: before + 2 },
+    });
+    expect((await readEvents(db, before + 1, 10)).events.map(({ seq }) => seq)).toEqual([before + 2]);
+    await age(before + 2);
+    expect(await forgetEvents(db, 400)).toBe(1);
+    expect(await db.selectFrom('event_place').select('seq').execute()).toEqual([]);
   });
 
   it('costs no update of the event', async () => {

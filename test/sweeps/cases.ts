@@ -83,8 +83,8 @@ const ofTheEvent = (poison: Poison): Poison =>
     async (db: Db, sqlState?: string) => {
       await sql
         .raw(`
-    CREATE OR REPLACE FUNCTION is_poisoned(event bigint) RETURNS boolean LANGUAGE sql AS
-      $$ SELECT resource_id = 'reservation-${POISONED}' FROM domain_event WHERE id = event $$`)
+    CREATE OR REPLACE FUNCTION is_poisoned(first bigint, events integer) RETURNS boolean LANGUAGE sql AS
+      $$ SELECT bool_or(resource_id = 'reservation-${POISONED}') FROM domain_event WHERE id >= first AND id < first + events $$`)
         .execute(db);
       await poison(db, sqlState);
     },
@@ -330,13 +330,14 @@ export const CASES = {
   events: {
     seed: seedStays,
     poisons: {
-      'its number': ofTheEvent(raises('event_place', 'INSERT', 'is_poisoned(NEW.event_id)')),
+      'its number': ofTheEvent(raises('event_place', 'INSERT', 'is_poisoned(NEW.event_id, NEW.events)')),
     },
     sweep: (db) => numberEvents(db),
     done: (db) =>
       numbersOf(
         db,
-        "SELECT e.resource_id AS id FROM domain_event e JOIN event_place p ON p.event_id = e.id WHERE e.resource = 'reservation'",
+        `SELECT e.resource_id AS id FROM domain_event e JOIN event_place p ON e.id >= p.event_id AND e.id < p.event_id + p.events
+          WHERE e.resource = 'reservation'`,
       ),
   },
   'event-retention': {

@@ -1,6 +1,6 @@
 import { type RawBuilder, type Selectable, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
-import { batchLimit, literal } from '../../db/literal.ts';
+import { batchLimit } from '../../db/literal.ts';
 import type { DomainEventTable } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { isNotSetAside } from '../sweeps/failures.ts';
@@ -75,8 +75,14 @@ export async function numberEvents(db: Db): Promise<number> {
   return last;
 }
 
-/** A look for the place by its key, whatever the planner thinks of the number of events. */
-const hasNoPlace = sql<boolean>`(SELECT p.seq FROM event_place p WHERE p.event_id = e.id) IS NULL`;
+/**
+ * SQL: the place of the event with this id, null where it has none. A row of `event_place` holds a run of events whose ids follow
+ * each other, as their places do: `events` of them from `event_id` and `seq` on.
+ */
+export const placeOf = (id: RawBuilder<unknown>): RawBuilder<number | null> =>
+  sql`(SELECT CASE WHEN ${id} < run.event_id + run.events THEN run.seq + (${id} - run.event_id) END
+      FROM event_place run WHERE run.event_id <= ${id} ORDER BY run.event_id DESC LIMIT 1)`;
+const hasNoPlace = sql<boolean>`${placeOf(sql`e.id`)} IS NULL`;
 
 /**
  * The ids of committed events without a place, from the oldest: those from where `f`, the row of `event_feed`, says on, and
@@ -95,9 +101,10 @@ async function numberSome(tx: Tx, scope: Scope): Promise<{ readonly last: number
   const feed = await tx.selectFrom('event_feed').select('last_seq').forUpdate().executeTakeFirstOrThrow();
   // A statement of its own, so that it sees what was committed while this one waited for the row.
   const { rows } = await sql<{ seq: number; id: string }>`
-    INSERT INTO event_place (seq, event_id)
-    SELECT f.last_seq + row_number() OVER (ORDER BY e.id), e.id FROM event_feed f, LATERAL (${unnumbered(scope)}) e
-    RETURNING seq, event_id::text AS id`.execute(tx);
+    WITH placed AS MATERIALIZED (
+      SELECT f.last_seq + row_number() OVER (ORDER BY e.id) AS seq, e.id FROM event_feed f, LATERAL (${unnumbered(scope)}) e),
+    runs AS (INSERT INTO event_place (seq, event_id, events) SELECT min(seq), min(id), count(*) FROM placed GROUP BY id - seq)
+    SELECT seq, id::text AS id FROM placed`.execute(tx);
   const last = Math.max(feed.last_seq, ...rows.map(({ seq }) => seq));
   if (rows.length > 0) await tx.updateTable('event_feed').set({ last_seq: last }).execute();
   return { last, ids: rows.map(({ id }) => id) };
@@ -150,15 +157,10 @@ export async function readEvents(db: Db, after: number, limit: number, filter: E
   const newest = await numberEvents(db);
   assertReached(after, newest);
   if (after === newest) return { events: [], last: after, more: false };
-  await assertKept(db, after);
+  await assertKept(db, after, newest);
   // Where types are chosen, few may fit: a consumer is told how far was looked, and nobody reads years in one request.
   const until = filter.types?.length ? Math.min(newest, after + LOOKED_AT_ONCE) : newest;
-  const rows = await matching(db, filter)
-    .where('p.seq', '>', after)
-    .where('p.seq', '<=', until)
-    .orderBy('p.seq')
-    .limit(limit + 1)
-    .execute();
+  const rows = await matching(db, filter, { from: after + 1, until, limit: limit + 1 });
   const kept = rows.slice(0, limit);
   const full = rows.length > limit;
   return {
@@ -173,61 +175,47 @@ export function assertReached(place: number, last: number): void {
   if (place > last) throw new RoomyError('EVENTS_NOT_REACHED', { details: { asked: place, last } });
 }
 
-/**
- * Query of the numbered events `e` of a filter with their places `p`; a type `noun.*` stands for every event of that noun. The
- * places come first, and each event is looked for by its key; of one stay it is the other way round.
- */
-export function matching(db: Db, { types = [], reservationId }: EventFilter) {
-  const byKey = literal(0);
-  let query = (
-    reservationId === undefined
-      ? db.selectFrom('event_place as p').innerJoinLateral(
-          (eb) =>
-            eb
-              .selectFrom('domain_event as event')
-              .selectAll('event')
-              .whereRef('event.id', '=', 'p.event_id')
-              .offset(byKey)
-              .as('e'),
-          (join) => join.onTrue(),
-        )
-      : db.selectFrom('domain_event as e').innerJoinLateral(
-          (eb) =>
-            eb
-              .selectFrom('event_place as place')
-              .selectAll('place')
-              .whereRef('place.event_id', '=', 'e.id')
-              .offset(byKey)
-              .as('p'),
-          (join) => join.onTrue(),
-        )
-  )
-    .selectAll('e')
-    .select('p.seq');
-  if (types.length > 0) {
-    query = query.where(
-      sql<boolean>`(e.type = ANY(${types}::text[]) OR split_part(e.type, '.', 1) || '.*' = ANY(${types}::text[]))`,
-    );
-  }
-  if (reservationId !== undefined) query = query.where('e.reservation_id', '=', reservationId);
-  return query;
+/** Places from `from` to `until`, and how many events of them at the most. */
+export interface Span {
+  readonly from: number;
+  readonly until: number;
+  readonly limit: number;
 }
 
-async function assertKept(db: Db, after: number): Promise<void> {
-  const next = await db
-    .selectFrom('event_place')
-    .select('seq')
-    .where('seq', '=', after + 1)
-    .executeTakeFirst();
-  if (next) return;
-  const oldest = await db
-    .selectFrom('event_place')
-    .select('seq')
-    .where('seq', '>', after)
-    .orderBy('seq')
-    .limit(1)
-    .executeTakeFirst();
-  throw new RoomyError('EVENTS_EXPIRED', { details: { oldest: oldest?.seq ?? null } });
+/**
+ * The numbered events of a filter in the order of their places, the first that fit; a type `noun.*` stands for every event of that
+ * noun. The runs of places come first, and the events of each are looked for by their keys; of one stay it is the other way round.
+ */
+export async function matching(
+  db: Db,
+  { types = [], reservationId }: EventFilter,
+  { from, until, limit }: Span,
+): Promise<readonly (Selectable<DomainEventTable> & { readonly seq: number })[]> {
+  const isOfType =
+    types.length === 0
+      ? sql`true`
+      : sql`(e.type = ANY(${types}::text[]) OR split_part(e.type, '.', 1) || '.*' = ANY(${types}::text[]))`;
+  const events =
+    reservationId === undefined
+      ? sql`SELECT event.*, run.seq + (event.id - run.event_id) AS seq
+        FROM event_place run CROSS JOIN LATERAL (SELECT e.* FROM domain_event e
+          WHERE e.id >= run.event_id + greatest(${from}::bigint - run.seq, 0)
+            AND e.id < run.event_id + least(${until}::bigint + 1 - run.seq, run.events) AND ${isOfType}
+          ORDER BY e.id LIMIT ${limit}::int) event
+       WHERE run.seq >= coalesce((SELECT max(r.seq) FROM event_place r WHERE r.seq <= ${from}::bigint), 0) AND run.seq <= ${until}::bigint
+       ORDER BY run.seq, event.id LIMIT ${limit}::int`
+      : sql`SELECT * FROM (SELECT e.*, ${placeOf(sql`e.id`)} AS seq FROM domain_event e
+          WHERE e.reservation_id = ${reservationId} AND ${isOfType} OFFSET 0) event
+       WHERE seq >= ${from}::bigint AND seq <= ${until}::bigint ORDER BY seq LIMIT ${limit}::int`;
+  const { rows } = await sql<Selectable<DomainEventTable> & { seq: number }>`${events}`.execute(db);
+  return rows;
+}
+
+/** An event goes with its place, or, with all of its partition, a little before it. */
+async function assertKept(db: Db, after: number, newest: number): Promise<void> {
+  const [next] = await matching(db, {}, { from: after + 1, until: newest, limit: 1 });
+  if (next?.seq === after + 1) return;
+  throw new RoomyError('EVENTS_EXPIRED', { details: { oldest: next?.seq ?? null } });
 }
 
 const FORGOTTEN_AT_ONCE = 5_000;
@@ -246,6 +234,11 @@ export interface EventRange {
 const within = (id: RawBuilder<unknown>, { low, high }: EventRange) =>
   sql<boolean>`${id} >= ${low ?? '0'}::bigint AND ${id} < ${high}::bigint`;
 
+/** The runs `p` of places that hold ids of a range; the first may begin before it. */
+const touches = ({ low, high }: EventRange) =>
+  sql<boolean>`p.event_id < ${high}::bigint AND p.event_id + p.events > ${low ?? '0'}::bigint
+    AND p.event_id >= coalesce((SELECT max(first.event_id) FROM event_place first WHERE first.event_id <= ${low ?? '0'}::bigint), 0)`;
+
 /**
  * Whether no more events will come into a range, and none of those that are there has to be kept: they are older than so many
  * days, have had their place, and every endpoint has got them.
@@ -255,31 +248,33 @@ export async function mayForgetAll(db: Db, range: EventRange, days: number): Pro
     SELECT f.from_id >= ${range.high}::bigint
        AND NOT EXISTS (SELECT FROM domain_event e WHERE ${within(sql`e.id`, range)} AND e.at >= ${firstToKeep(days)})
        AND NOT EXISTS (SELECT FROM unnest(f.left_ids) AS left_one (id) WHERE ${within(sql`left_one.id`, range)})
-       AND NOT EXISTS (SELECT FROM event_place p WHERE ${within(sql`p.event_id`, range)} AND p.seq >= ${FIRST_TO_SEND}) AS may
+       AND NOT EXISTS (SELECT FROM event_place p WHERE ${touches(range)} AND p.seq + p.events > ${FIRST_TO_SEND}) AS may
       FROM event_feed f`.execute(db);
   return rows[0]?.may ?? false;
 }
 
-/** Deletes places of such a range, from the oldest, at most so many; answers how many. Who asks for them is told that they have expired. */
+/**
+ * Deletes places of such a range, from the oldest, at most so many runs; answers how many. A run that goes on after the range stays
+ * with its later events. Who asks for them is told that they have expired.
+ */
 export async function forgetPlaces(db: Db, range: EventRange, limit: number): Promise<number> {
   const { numAffectedRows } = await sql`
     DELETE FROM event_place WHERE event_id IN (
-      SELECT p.event_id FROM event_place p WHERE ${within(sql`p.event_id`, range)} ORDER BY p.event_id LIMIT ${batchLimit(limit)})`.execute(
-    db,
-  );
+      SELECT p.event_id FROM event_place p WHERE ${touches(range)} AND p.event_id + p.events <= ${range.high}::bigint
+       ORDER BY p.event_id LIMIT ${batchLimit(limit)})`.execute(db);
   return Number(numAffectedRows ?? 0);
 }
 
 /** Deletes events that are older than so many days and that every endpoint has got, with their places; answers how many. */
 export async function forgetEvents(db: Db, days: number): Promise<number> {
-  const isOld = sql<boolean>`e.at < ${firstToKeep(days)} AND p.seq < ${FIRST_TO_SEND}
-    AND ${isNotSetAside('event-retention', sql`e.id::text`)}`;
   const chooseOld = async (limit: number): Promise<readonly string[]> => {
+    // Events have an index of their ids only, and the older one has the smaller id, but for the length of a transaction.
     const { rows } = await sql<{ id: string }>`
-      SELECT e.id::text AS id FROM domain_event e
-       CROSS JOIN LATERAL (SELECT p.seq FROM event_place p WHERE p.event_id = e.id OFFSET 0) p WHERE ${isOld} ORDER BY e.at LIMIT ${limit}::int`.execute(
-      db,
-    );
+      SELECT e.id::text AS id
+        FROM (SELECT e.id, e.at FROM domain_event e
+               WHERE (SELECT first.at FROM domain_event first ORDER BY first.id LIMIT 1) < ${firstToKeep(days)}
+                 AND ${isNotSetAside('event-retention', sql`e.id::text`)} ORDER BY e.id LIMIT ${limit}::int) e
+       WHERE e.at < ${firstToKeep(days)} AND ${placeOf(sql`e.id`)} < ${FIRST_TO_SEND} ORDER BY e.id`.execute(db);
     return rows.map(({ id }) => id);
   };
   let forgotten = 0;
@@ -292,15 +287,27 @@ export async function forgetEvents(db: Db, days: number): Promise<number> {
         // A statement that locks rows chooses no partitions of events while it runs (`inEachPartition`).
         const chosen = ids ?? (await chooseOld(limit));
         if (chosen.length === 0) return [];
-        const { rows } = await sql<{ id: string }>`
-          WITH gone AS (DELETE FROM domain_event WHERE id = ANY (${chosen}::bigint[]) RETURNING id),
-          places AS (DELETE FROM event_place p USING gone WHERE p.event_id = gone.id)
-          SELECT id::text AS id FROM gone`.execute(db);
-        forgotten += rows.length;
-        return rows.map(({ id }) => id);
+        const gone = await db.transaction().execute((tx) => deleteEvents(tx, chosen));
+        forgotten += gone.length;
+        return gone;
       },
       due: chooseOld,
     });
   for (let n = 0; n < MAX_ROUNDS && (await round()) === FORGOTTEN_AT_ONCE; n += 1);
   return forgotten;
+}
+
+/** A run of places goes with the last of its events. */
+async function deleteEvents(tx: Tx, ids: readonly string[]): Promise<readonly string[]> {
+  const { rows } = await sql<{ id: string }>`
+    DELETE FROM domain_event WHERE id = ANY (${ids}::bigint[]) RETURNING id::text AS id`.execute(tx);
+  const { rows: runs } = await sql<{ id: string }>`
+    SELECT run.event_id::text AS id FROM (SELECT DISTINCT (SELECT p.event_id FROM event_place p WHERE p.event_id <= gone.id
+        ORDER BY p.event_id DESC LIMIT 1) AS event_id FROM unnest(${ids}::bigint[]) AS gone (id)) first
+      JOIN event_place run ON run.event_id = first.event_id
+     WHERE (SELECT e.id FROM domain_event e WHERE e.id >= run.event_id AND e.id < run.event_id + run.events ORDER BY e.id LIMIT 1) IS NULL`.execute(
+    tx,
+  );
+  await sql`DELETE FROM event_place WHERE event_id = ANY (${runs.map(({ id }) => id)}::bigint[])`.execute(tx);
+  return rows.map(({ id }) => id);
 }

@@ -4,7 +4,7 @@ import type { NotificationStatus } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { hasStatus } from '../notifications/store/states.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
-import { inPortfolio, newestInPortfolio } from '../properties/portfolio.ts';
+import { inPortfolio, momentOfLast, newestInPortfolio } from '../properties/portfolio.ts';
 import { isAboutStay } from './about-stay.ts';
 import { type NotificationView, notificationView } from './view.ts';
 
@@ -26,10 +26,19 @@ export async function listNotifications(
   page: PageRequest,
 ): Promise<Page<NotificationView>> {
   const limit = page.limit + 1;
+  const { after } = page;
+  const moments = (propertyId: RawBuilder<string>) =>
+    matching(db, filter, { after: null, limit })
+      .select('created_at as at')
+      .where('property_id', '=', propertyId)
+      .where(after ? sql<boolean>`created_at < ${after.at}::timestamptz` : sql<boolean>`true`)
+      .orderBy('created_at', 'desc')
+      .limit(limit);
   const listed = (propertyId: RawBuilder<string>) =>
     matching(db, filter, page)
       .select(['id', 'created_at as at'])
       .where('property_id', '=', propertyId)
+      .where('created_at', '>=', momentOfLast({ holder: { agentId: agentId ?? '' }, moments, limit }))
       .orderBy('created_at', 'desc')
       .orderBy('id', 'desc')
       .limit(limit);

@@ -40,6 +40,24 @@ export const newestInPortfolio = ({ holder, at, own, limit }: PortfolioPage): Ra
       UNION ${own ?? sql`SELECT NULL::text, NULL::timestamptz WHERE false`}) newest
     ORDER BY newest.at DESC, newest.id DESC LIMIT ${limit}::int)`;
 
+/**
+ * The moment of the last row of a page, by the moments alone, for rows whose ids are not in the index of their property: only at
+ * rows since then need be looked. `moments`: those of one property's rows that come after the page before for certain, newest
+ * first, `limit` at the most. Where there are fewer than `limit` in all: before everything.
+ */
+export const momentOfLast = ({
+  holder,
+  moments,
+  limit,
+}: {
+  readonly holder: NonNullable<Holder>;
+  readonly moments: (propertyId: RawBuilder<string>) => Expression<{ readonly at: Date }>;
+  readonly limit: number;
+}): RawBuilder<Date> =>
+  sql`(SELECT CASE WHEN count(*) = ${limit}::int THEN min(newest.at) ELSE '-infinity' END FROM (
+      SELECT few.at FROM property place CROSS JOIN LATERAL ${moments(sql`place.id`)} few WHERE ${isHeldBy(holder, 'place')}
+       ORDER BY few.at DESC LIMIT ${limit}::int) newest)`;
+
 /** A statement for `rows` of each property of a portfolio: its columns are theirs. */
 export const eachInPortfolio = (
   agentId: string,

@@ -76,12 +76,8 @@ async function serve(deps: WebhookDeps, claimed: Endpoint, newest: number): Prom
   const deadline = performance.now() + WORK_MS;
   let endpoint: Endpoint | null = claimed;
   while (endpoint !== null && endpoint.next_seq <= newest) {
-    const events = await matching(db, { types: endpoint.types })
-      .where('p.seq', '>=', endpoint.next_seq)
-      .where('p.seq', '<=', newest)
-      .orderBy('p.seq')
-      .limit(EVENTS_AT_ONCE)
-      .execute();
+    const span = { from: endpoint.next_seq, until: newest, limit: EVENTS_AT_ONCE };
+    const events = await matching(db, { types: endpoint.types }, span);
     for (const row of events) {
       if (endpoint === null || performance.now() > deadline) break;
       const { seq, id, type, at, ...event } = eventView(row);

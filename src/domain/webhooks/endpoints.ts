@@ -4,7 +4,7 @@ import { RoomyError } from '../../kernel/errors.ts';
 import { newId, newSecret } from '../../kernel/ids.ts';
 import { type Author, fieldsOf, recordChange } from '../audit/record.ts';
 import { assertEventPatterns, deadPatterns } from '../events/catalogue.ts';
-import { assertReached } from '../events/feed.ts';
+import { assertReached, placeOf } from '../events/feed.ts';
 import { cutPage, exactInstant, isAfter, type Page, type PageRequest } from '../paging.ts';
 import { assertVersion, type ExpectedVersions } from '../versions.ts';
 import { type Endpoint, insertEndpoint, removeEndpoint, rewindEndpoint, updateEndpoint } from './store.ts';
@@ -139,7 +139,7 @@ export async function replay(
   // The place before the first event that is sent: one more than the largest integer would be none.
   const { rows } = await sql<{ after: number; newest: number }>`
     SELECT last_seq AS newest, CASE WHEN ${from.since ?? null}::timestamptz IS NULL THEN ${from.afterSeq ?? 0}::bigint
-      ELSE coalesce((SELECT min(p.seq) FROM domain_event e JOIN event_place p ON p.event_id = e.id WHERE e.at >= ${from.since ?? null}::timestamptz) - 1, last_seq) END AS after
+      ELSE coalesce((SELECT min(${placeOf(sql`e.id`)}) FROM domain_event e WHERE e.at >= ${from.since ?? null}::timestamptz) - 1, last_seq) END AS after
       FROM event_feed`.execute(tx);
   const { after = 0, newest = 0 } = rows[0] ?? {};
   assertReached(after, newest);

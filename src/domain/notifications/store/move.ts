@@ -29,11 +29,15 @@ export const releaseHeldMessages = (db: QueryCreator<FusedDatabase>) =>
     .set({ due_at: sql<Date>`now()` })
     .returning([sql<string>`notification.reservation_id`.as('subject_id')]);
 
-/** A message that has not left yet, stays; one that has, is taken back by a message of its own (features CNF-C4). */
+/**
+ * A message that has not left yet, stays; one that has, is taken back by a message of its own (features CNF-C4). They are found
+ * by the stay that the saga is about: messages of a saga have an index only where they are about none.
+ */
 export const withdrawMessages = (db: QueryCreator<FusedDatabase>) =>
   db
     .updateTable('notification')
     .from('guard')
+    .whereRef('notification.reservation_id', '=', 'guard.subject_id')
     .whereRef('notification.saga_id', '=', 'guard.saga_id')
     .where(mayMove('skip'))
     .set({ status: 'SKIPPED', reason: 'ROLLED_BACK' })

@@ -47,7 +47,7 @@ export interface TakeBack {
   readonly texts: RawBuilder<unknown>;
 }
 
-/** To everybody to whom the saga's messages went, or are going, over the same channels. */
+/** In a saga about a stay: to everybody to whom the saga's messages went, or are going, over the same channels. */
 export const takeBackMessages = (db: QueryCreator<FusedDatabase>, { event, texts }: TakeBack) =>
   db
     .insertInto('notification')
@@ -65,7 +65,8 @@ export const takeBackMessages = (db: QueryCreator<FusedDatabase>, { event, texts
     .expression(
       sql`SELECT ${NEW_ID}, guard.effect_key || '-' || n.channel || '-' || n.recipient_type, guard.saga_id, n.reservation_id,
           ${event}, b.template, n.channel, n.recipient_type, n.recipient_id
-        FROM "guard" AS guard JOIN notification n ON n.saga_id = guard.saga_id AND n.status IN ('SENDING', 'SENT', 'DELIVERED')
+        FROM "guard" AS guard JOIN notification n ON n.reservation_id = guard.subject_id AND n.saga_id = guard.saga_id
+          AND n.status IN ('SENDING', 'SENT', 'DELIVERED')
         JOIN ${texts} AS b(recipient_type, template) ON b.recipient_type = n.recipient_type`,
     )
     .onConflict((conflict) => conflict.column('effect_key').doNothing())
