@@ -9,14 +9,14 @@ import { createTokenVerifier } from './http/auth.ts';
 import { createStandingGuard, verifierInForce } from './http/standing.ts';
 import { systemClock } from './kernel/clock.ts';
 import { closeServer, listen } from './listen.ts';
-import { assemble, endInOrder, fail, untilReady } from './programs.ts';
+import { assemble, endInOrder, fail, metricsAccess, untilReady } from './programs.ts';
 import { createRateLimiter } from './queues/rate-limiter.ts';
 import { connectStandingNews } from './queues/standing-news.ts';
 import { createReadiness } from './readiness.ts';
 
 /** `npm run api`: accepts requests on PORT, and serves operators on OPS_PORT. It executes no steps. */
 async function main(): Promise<void> {
-  const { config, log, db, ports, engine } = await assemble('api');
+  const { config, log, db, ports, engine, telemetry } = await assemble('api');
   const { orchestrator, queues, relay } = engine;
   if (config.sealsWithTokenKeys)
     log.warn('SEAL_KEYS is not set: cursors, links and kept answers are sealed with JWT_KEYS');
@@ -54,7 +54,10 @@ async function main(): Promise<void> {
   });
   const servers = [await listen('PORT', config.http, app.fetch)];
   if (config.ops) {
-    const { createOpsApp } = await import('./ops/app.ts');
+    const [{ createOpsApp }, { createProbes, probesBefore }] = await Promise.all([
+      import('./ops/app.ts'),
+      import('./ops/probes.ts'),
+    ]);
     const verify = verifierInForce(createTokenVerifier(config.jwt, systemClock), standing);
     const ops = createOpsApp({
       db,
@@ -72,14 +75,17 @@ async function main(): Promise<void> {
       publicUrl: config.opsPublicUrl,
       proxyTrust: config.proxyTrust,
     });
-    servers.push(await listen('OPS_PORT', config.ops, ops.fetch));
+    const access = metricsAccess(config, config.ops.host);
+    if (access === 'closed') log.info('METRICS_TOKEN is not set: nobody may read /metrics on the ops port');
+    const probes = createProbes({ readiness, metricsText: telemetry.metricsText, access });
+    servers.push(await listen('OPS_PORT', config.ops, probesBefore(probes, ops.fetch)));
   }
   endInOrder(log, async () => {
     closing.abort();
     await Promise.all(servers.map(closeServer));
     standingNews.close();
     await Promise.all([engine.close(), limiter.close()]);
-    await ports.close();
+    await Promise.all([ports.close(), telemetry.close()]);
     await db.destroy();
   });
   log.info({ port: config.http.port, opsPort: config.ops?.port ?? null }, 'listening');

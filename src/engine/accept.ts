@@ -3,6 +3,7 @@ import { classifyDbError, retryContention } from '../db/errors.ts';
 import { InvariantError, RoomyError } from '../kernel/errors.ts';
 import { newId } from '../kernel/ids.ts';
 import { canonicalJson, sha256 } from '../kernel/json.ts';
+import { count } from '../kernel/telemetry/measure.ts';
 import { pendingBody } from './answers.ts';
 import { heldAt, type SagaDefinition } from './definition.ts';
 import type { FlowOrder } from './flow-order.ts';
@@ -31,6 +32,7 @@ export async function acceptSaga<Input>(
   try {
     const outcome = await retryContention(() => insert(definition.subjectType, asked));
     if (outcome.saga) {
+      count('roomy_sagas_started_total', { saga: definition.name });
       return {
         sagaId,
         replayed: false,
@@ -78,6 +80,7 @@ export async function acceptWithin<Input>(
   const asked = acceptanceOf(definition, { ...request, idempotency }, sagaId, pendingBody(sagaId), 0);
   const started = await insertSaga(tx, definition.subjectType, asked);
   if (!started.saga) throw new InvariantError(`${definition.name} was not started`);
+  count('roomy_sagas_started_total', { saga: definition.name });
   return sagaId;
 }
 

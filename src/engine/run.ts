@@ -4,6 +4,7 @@ import { decide } from './decide.ts';
 import type { SagaDefinition } from './definition.ts';
 import { isRefusal, orDefer, StepDeferred } from './errors.ts';
 import { following } from './following.ts';
+import { measureEnd } from './measured.ts';
 import { createRunMemory } from './memory.ts';
 import type { Ran, RunResult } from './runners/result.ts';
 import { createRunner, type RunnerParts } from './runners/runner.ts';
@@ -64,6 +65,7 @@ export function createExecutor(parts: ExecutorParts): ExecuteStep {
         steps += 1;
         const { nextStep, notified } = result.advanced;
         memory.advanced(at, nextStep);
+        if (nextStep === null) measureEnd(at);
         if (nextStep === null && !notified) parts.onAnswer(at.state.id);
         due = following(at, result.advanced);
       }

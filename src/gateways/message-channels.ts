@@ -1,6 +1,6 @@
 import type { Messenger, WebhookReceiver } from '../domain/ports.ts';
 import type { Logger } from '../kernel/log.ts';
-import { createBreakers } from './breaker.ts';
+import { type CircuitStatus, createBreakers } from './breaker.ts';
 import { withCircuit } from './channel-circuit.ts';
 import type { Channel, ConfiguredChannel, MessageChannel } from './message-channel.ts';
 import { smtpChannel } from './smtp/provider.ts';
@@ -11,6 +11,8 @@ export const MESSAGE_CHANNELS: readonly MessageChannel[] = [smtpChannel, twilioC
 
 export interface OpenMessengers {
   readonly messengers: Readonly<Record<Channel, Messenger>>;
+  /** By circuit: what its breaker lets through. */
+  circuits(): ReadonlyMap<string, CircuitStatus>;
   close(): Promise<void>;
 }
 
@@ -31,6 +33,7 @@ export async function openMessengers(
   };
   return {
     messengers: { EMAIL: await messengerOf('EMAIL'), SMS: await messengerOf('SMS') },
+    circuits: breakers.states,
     close: async () => {
       await Promise.all(opened.map((messenger) => messenger.close()));
     },

@@ -3,6 +3,7 @@ import { classifyDbError } from '../../db/errors.ts';
 import type { RunSlots } from '../../kernel/run-slots.ts';
 import type { Failpoint } from '../failpoint.ts';
 import { following, foreseen } from '../following.ts';
+import { measureStep } from '../measured.ts';
 import { type DueStep, placeOf } from '../state.ts';
 import { type Advanced, advancedOf, type FusedRow } from '../store/fused.ts';
 import type { Ran, RunResult, RunStep, RunSteps } from './result.ts';
@@ -19,6 +20,8 @@ interface AheadParts {
 /** A statement on its way. */
 interface Sent {
   readonly step: number;
+  /** In `performance.now()` milliseconds. */
+  readonly sentMs: number;
   readonly rows: Promise<readonly FusedRow[]>;
 }
 
@@ -33,7 +36,12 @@ export function createAhead({ db, failpoint, slots, prepare, runAlone }: AheadPa
     if (!slots.isIdle() || due.step.kind === 'wait' || !foreseen(due)) return [await alone(due, signal)];
     // Taken at once, so that of two sagas that come together only one goes ahead of the other.
     const release = slots.take(() => undefined);
-    const ran = await together(due, signal).catch((error: unknown) => [failed(due, error)]);
+    const beganMs = performance.now();
+    const ran = await together(due, signal).catch((error: unknown) => {
+      const one = failed(due, error);
+      measureStep(due, one.result, beganMs);
+      return [one];
+    });
     release();
     return ran.length > 0 ? ran : [await alone(due, signal)];
   };
@@ -48,14 +56,16 @@ export function createAhead({ db, failpoint, slots, prepare, runAlone }: AheadPa
     if (first.kind !== 'statement') return [];
     await failpoint('before-step', placeOf(due));
     const sent = await inSequence(db, async (send) => {
-      const sent: Sent[] = [{ step: due.step.no, rows: send(first.statement.queryOf(first.item)) }];
+      const sent: Sent[] = [
+        { step: due.step.no, sentMs: performance.now(), rows: send(first.statement.queryOf(first.item)) },
+      ];
       for (let next = foreseen(due); next; next = foreseen(next)) {
         // A step that cannot be prepared is not sent ahead; it fails when it is run by itself.
         const ready = await prepare(next).catch(() => null);
         if (ready?.kind !== 'statement') break;
         await failpoint('before-step', placeOf(next));
         if (signal.aborted) break;
-        sent.push({ step: next.step.no, rows: send(ready.statement.queryOf(ready.item)) });
+        sent.push({ step: next.step.no, sentMs: performance.now(), rows: send(ready.statement.queryOf(ready.item)) });
       }
       return sent;
     });
@@ -66,10 +76,11 @@ export function createAhead({ db, failpoint, slots, prepare, runAlone }: AheadPa
   async function collect(due: DueStep, sent: readonly Sent[]): Promise<readonly Ran[]> {
     const ran: Ran[] = [];
     let at: DueStep | undefined = due;
-    for (const { step, rows } of sent) {
+    for (const { step, sentMs, rows } of sent) {
       if (at?.step.no !== step) break;
       const result: RunResult | 'contention' = await resultOf(at, rows);
       if (result === 'contention') break;
+      measureStep(at, result, sentMs);
       ran.push({ due: at, result });
       at = result.kind === 'advanced' ? following(at, result.advanced) : undefined;
     }

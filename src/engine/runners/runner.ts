@@ -4,6 +4,7 @@ import type { Ports } from '../../domain/ports.ts';
 import type { RunSlots } from '../../kernel/run-slots.ts';
 import { deferIfUnreachable } from '../errors.ts';
 import type { Failpoint } from '../failpoint.ts';
+import { measureStep } from '../measured.ts';
 import { type DueStep, placeOf } from '../state.ts';
 import type { Advanced } from '../store/fused.ts';
 import { createAhead } from './ahead.ts';
@@ -23,9 +24,18 @@ export interface RunnerParts {
 /** Makes the function that runs due steps: a call with its lease, anything else in one transaction. */
 export function createRunner({ db, ports, workerId, failpoint }: RunnerParts, slots: RunSlots): RunSteps {
   const prepare = createLocalSteps(db, ports, slots);
-  const runAhead = createAhead({ db, failpoint, slots, prepare, runAlone: run });
+  const runAhead = createAhead({ db, failpoint, slots, prepare, runAlone: (due) => measured(due, () => run(due)) });
   return async (due, signal) =>
-    due.step.kind === 'call' ? [{ due, result: await runCall(due, signal) }] : runAhead(due, signal);
+    due.step.kind === 'call'
+      ? [{ due, result: await measured(due, () => runCall(due, signal)) }]
+      : runAhead(due, signal);
+
+  async function measured(due: DueStep, work: () => Promise<RunResult>): Promise<RunResult> {
+    const beganMs = performance.now();
+    const result = await work();
+    measureStep(due, result, beganMs);
+    return result;
+  }
 
   async function run(due: DueStep): Promise<RunResult> {
     const place = placeOf(due);
