@@ -5,8 +5,10 @@ import pg from 'pg';
 import { required } from '../kernel/errors.ts';
 import { noOutages, type Outages } from '../kernel/outages.ts';
 import { isMeasuring, observe, secondsSince } from '../kernel/telemetry/measure.ts';
+import { isInTrace } from '../kernel/telemetry/tracing.ts';
 import { isUnreachable } from './errors.ts';
 import type { Database } from './schema.ts';
+import { traceStatement } from './traced.ts';
 
 export type Db = Kysely<Database>;
 export type Tx = Transaction<Database>;
@@ -162,7 +164,7 @@ function namingPool(pool: pg.Pool): pg.Pool {
       wrapped.add(client);
       const query = client.query.bind(client) as (...args: readonly unknown[]) => unknown;
       const send = (...args: readonly unknown[]): unknown => {
-        const sent = query(...args);
+        const sent = isInTrace() ? traceStatement(args[0], () => query(...args)) : query(...args);
         if (sent instanceof Promise) {
           sent.then(
             () => outages.answered(POSTGRES),

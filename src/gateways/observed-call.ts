@@ -1,5 +1,6 @@
 import { CircuitOpenError, RoomyError } from '../kernel/errors.ts';
 import { observe, secondsSince } from '../kernel/telemetry/measure.ts';
+import { inSpan } from '../kernel/telemetry/tracing.ts';
 import { NotYetError } from './failures.ts';
 
 /** What is called: never which gateway or device, whose names may hold an account or an address. */
@@ -8,8 +9,13 @@ export interface ObservedCall {
   readonly call: string;
 }
 
-/** Times a call of another system. */
-export async function observedCall<T>({ kind, call }: ObservedCall, work: () => Promise<T>): Promise<T> {
+/** Times and traces a call of another system. */
+export function observedCall<T>(about: ObservedCall, work: () => Promise<T>): Promise<T> {
+  const { kind, call } = about;
+  return inSpan(`${kind} ${call}`, { kind: 'client', attributes: { 'roomy.call': call } }, () => timed(about, work));
+}
+
+async function timed<T>({ kind, call }: ObservedCall, work: () => Promise<T>): Promise<T> {
   const beganMs = performance.now();
   const end = (outcome: string): void =>
     observe('roomy_gateway_call_duration_seconds', secondsSince(beganMs), { kind, call, outcome });

@@ -21,9 +21,10 @@ export interface Sources {
   readonly relayDrainedAt: () => number;
   readonly roles: readonly string[];
   readonly log: Logger;
+  /** How long a reading of a store is kept. Default: five seconds, as several processes and readers may ask at the same time. */
+  readonly keptMs?: number;
 }
 
-/** Several processes and readers may ask at the same time: what is read in a store is kept for so long. */
 const KEPT_MS = 5_000;
 const READ_WITHIN_MS = 4_000;
 
@@ -32,14 +33,15 @@ export function createSources(sources: Sources): { readonly read: () => Promise<
   const { db, log } = sources;
   const delay = monitorEventLoopDelay({ resolution: 20 });
   delay.enable();
-  const postgres = keptShortly(async () => {
+  const keptMs = sources.keptMs ?? KEPT_MS;
+  const postgres = keptShortly(keptMs, async () => {
     // One connection is enough for all of them: nobody waits for a scrape.
     const samples: Sample[] = [];
     for (const read of [rowsDue, openSagas, retryingSagas, moneyInFlight, plansAndBooks])
       samples.push(...(await read(db)));
     return [...samples, ...(await workers(db, sources.roles))];
   });
-  const redis = keptShortly(sources.queueDepths);
+  const redis = keptShortly(keptMs, sources.queueDepths);
   const ask = async (dependency: string, read: () => Promise<readonly Sample[]>): Promise<readonly Sample[]> => {
     try {
       return [...(await read()), sample('roomy_dependency_up', 1, { dependency })];
@@ -62,11 +64,11 @@ export function createSources(sources: Sources): { readonly read: () => Promise<
 }
 
 /** Who asks while it is being read waits for the same answer. */
-function keptShortly(read: () => Promise<readonly Sample[]>): () => Promise<readonly Sample[]> {
+function keptShortly(keptMs: number, read: () => Promise<readonly Sample[]>): () => Promise<readonly Sample[]> {
   let kept: { readonly atMs: number; readonly samples: Promise<readonly Sample[]> } | null = null;
   return () => {
     const atMs = performance.now();
-    if (kept && atMs - kept.atMs < KEPT_MS) return kept.samples;
+    if (kept && atMs - kept.atMs < keptMs) return kept.samples;
     const tooLate = (cause: unknown): Error => new Error('no answer in time', { cause });
     const samples = withTimeout({ timeoutMs: READ_WITHIN_MS, error: tooLate }, read);
     const mine = { atMs, samples };

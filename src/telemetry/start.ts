@@ -30,6 +30,7 @@ export async function startTelemetry(parts: TelemetryParts): Promise<Telemetry> 
     metrics ??= openMetrics(parts);
     return metrics;
   };
+  const traces = settings.traces === null ? null : await openTraces(parts, settings.traces);
   if (settings.metrics === 'prometheus' || settings.metrics === 'otlp') await open();
   return {
     metricsText: async () => (settings.metrics === 'off' ? null : (await open()).text()),
@@ -37,6 +38,7 @@ export async function startTelemetry(parts: TelemetryParts): Promise<Telemetry> 
       await metrics
         ?.then((opened) => opened.close())
         .catch((error: unknown) => logFailure(log, error, 'the last metrics were not sent'));
+      await traces?.close().catch((error: unknown) => logFailure(log, error, 'the last spans were not sent'));
     },
   };
 }
@@ -56,6 +58,14 @@ async function openMetrics({ settings, program, processId, sources }: TelemetryP
       await metrics.close();
     },
   };
+}
+
+async function openTraces(
+  { settings, program, processId }: TelemetryParts,
+  sampling: NonNullable<TelemetrySettings['traces']>,
+) {
+  const { startTraces } = await import('./traces.ts');
+  return startTraces({ resource: resourceOf(settings, program, processId), sampling });
 }
 
 /** What tells this process from others, by the names of OpenTelemetry. */

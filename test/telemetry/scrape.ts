@@ -41,6 +41,7 @@ export async function measured(system: System) {
     relayDrainedAt: system.process.engine.relay.lastDrainedAt,
     roles: WORKER_ROLES,
     log: createLogger('test', 'silent'),
+    keptMs: 0,
   });
   const metrics = await startMetrics({ resource: { 'service.name': 'roomy-test' }, read, otlp: false });
   return {

@@ -16,6 +16,7 @@ import {
   moveEndpoint,
   releaseEndpoint,
 } from './store.ts';
+import { tracedCall } from './traced-call.ts';
 
 /**
  * Sends the feed to webhook endpoints: to each in order, one event at a time, each until it is taken. An
@@ -87,7 +88,8 @@ async function serve(deps: WebhookDeps, claimed: Endpoint, newest: number): Prom
       if (endpoint === null || performance.now() > deadline) break;
       const { seq, id, type, at, ...event } = eventView(row);
       const body = JSON.stringify({ type, timestamp: at, data: { seq, id, ...event } });
-      const outcome = await sender.send({ url: endpoint.url, id, body, secrets: secretsOf(endpoint) });
+      const request = { url: endpoint.url, id, body, secrets: secretsOf(endpoint) };
+      const outcome = await tracedCall(db, row, () => sender.send(request));
       const came = outcome.taken ? 'taken' : outcome.statusCode === null ? 'failed' : 'refused';
       count('roomy_webhook_calls_total', { outcome: came });
       endpoint = await record(deps, endpoint, { seq, type }, outcome);

@@ -1,9 +1,10 @@
 import { type Db, inSequence } from '../../db/client.ts';
 import { classifyDbError } from '../../db/errors.ts';
 import type { RunSlots } from '../../kernel/run-slots.ts';
+import { isTracing, openSpan } from '../../kernel/telemetry/tracing.ts';
 import type { Failpoint } from '../failpoint.ts';
 import { following, foreseen } from '../following.ts';
-import { measureStep } from '../measured.ts';
+import { measureStep, stepSpan } from '../measured.ts';
 import { type DueStep, placeOf } from '../state.ts';
 import { type Advanced, advancedOf, type FusedRow } from '../store/fused.ts';
 import type { Ran, RunResult, RunStep, RunSteps } from './result.ts';
@@ -57,7 +58,11 @@ export function createAhead({ db, failpoint, slots, prepare, runAlone }: AheadPa
     await failpoint('before-step', placeOf(due));
     const sent = await inSequence(db, async (send) => {
       const sent: Sent[] = [
-        { step: due.step.no, sentMs: performance.now(), rows: send(first.statement.queryOf(first.item)) },
+        {
+          step: due.step.no,
+          sentMs: performance.now(),
+          rows: traced(due, () => send(first.statement.queryOf(first.item))),
+        },
       ];
       for (let next = foreseen(due); next; next = foreseen(next)) {
         // A step that cannot be prepared is not sent ahead; it fails when it is run by itself.
@@ -65,7 +70,11 @@ export function createAhead({ db, failpoint, slots, prepare, runAlone }: AheadPa
         if (ready?.kind !== 'statement') break;
         await failpoint('before-step', placeOf(next));
         if (signal.aborted) break;
-        sent.push({ step: next.step.no, sentMs: performance.now(), rows: send(ready.statement.queryOf(ready.item)) });
+        sent.push({
+          step: next.step.no,
+          sentMs: performance.now(),
+          rows: traced(next, () => send(ready.statement.queryOf(ready.item))),
+        });
       }
       return sent;
     });
@@ -98,6 +107,18 @@ export function createAhead({ db, failpoint, slots, prepare, runAlone }: AheadPa
     await failpoint('after-commit', placeOf(due));
     return advanced ? { kind: 'advanced', advanced } : { kind: 'not-due' };
   }
+}
+
+/** A step's span, from sending to answer: the answers of steps ahead come while others are still sent. */
+function traced(due: DueStep, send: () => Sent['rows']): Sent['rows'] {
+  if (!isTracing()) return send();
+  const span = openSpan(...stepSpan(due));
+  const rows = span.within(send);
+  rows.then(
+    () => span.end(),
+    (error: unknown) => span.end(error),
+  );
+  return rows;
 }
 
 const failed = (due: DueStep, error: unknown): Ran => ({ due, result: { kind: 'failed', error, claim: null } });

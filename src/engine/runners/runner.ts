@@ -2,9 +2,10 @@ import type { Db } from '../../db/client.ts';
 import { retryContention } from '../../db/errors.ts';
 import type { Ports } from '../../domain/ports.ts';
 import type { RunSlots } from '../../kernel/run-slots.ts';
+import { inSpan } from '../../kernel/telemetry/tracing.ts';
 import { deferIfUnreachable } from '../errors.ts';
 import type { Failpoint } from '../failpoint.ts';
-import { measureStep } from '../measured.ts';
+import { measureStep, stepSpan } from '../measured.ts';
 import { type DueStep, placeOf } from '../state.ts';
 import type { Advanced } from '../store/fused.ts';
 import { createAhead } from './ahead.ts';
@@ -32,9 +33,11 @@ export function createRunner({ db, ports, workerId, failpoint }: RunnerParts, sl
 
   async function measured(due: DueStep, work: () => Promise<RunResult>): Promise<RunResult> {
     const beganMs = performance.now();
-    const result = await work();
-    measureStep(due, result, beganMs);
-    return result;
+    return inSpan(...stepSpan(due), async (span) => {
+      const result = await work();
+      span.set({ 'roomy.step.outcome': measureStep(due, result, beganMs) });
+      return result;
+    });
   }
 
   async function run(due: DueStep): Promise<RunResult> {

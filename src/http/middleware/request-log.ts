@@ -2,6 +2,7 @@ import type { MiddlewareHandler } from 'hono';
 import { classifyDbError } from '../../db/errors.ts';
 import { createClientAddress, NO_PROXY } from '../../kernel/client-address.ts';
 import { RoomyError } from '../../kernel/errors.ts';
+import { withLogContext } from '../../kernel/log-context.ts';
 import { describeFailure } from '../../kernel/outages.ts';
 import { peerOf } from '../../kernel/peer.ts';
 import { requestIdOf } from '../../kernel/request-id.ts';
@@ -21,7 +22,7 @@ export function requestLog(deps: AppDeps): MiddlewareHandler<AppEnv> {
     const ip = addressOf(peerOf(c), c.req.raw.headers);
     c.set('requestId', requestId);
     c.set('ip', ip);
-    await next();
+    await withLogContext({ requestId }, next);
     c.res.headers.set('X-Request-Id', requestId);
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) {
       if (!c.res.headers.has(name)) c.res.headers.set(name, value);

@@ -83,6 +83,11 @@ export const METRICS = {
     labels: ['kind', 'call', 'outcome'],
     help: 'Calls of payment gateways and devices; kind: gateway or device; outcome: ok, refused, failed or open (not sent).',
   },
+  roomy_audit_verifications_total: {
+    type: 'counter',
+    labels: ['outcome'],
+    help: 'Verifications of the audit trail by this process; outcome: agrees, broken or incomplete (a part of it agrees).',
+  },
   roomy_circuits: {
     type: 'gauge',
     labels: ['kind', 'state'],
