@@ -26,6 +26,7 @@ const Environment = z.object({
   OTEL_METRICS_EXPORTER: oneOf('otlp', 'prometheus', 'none').optional(),
   OTEL_TRACES_SAMPLER: z.enum(SAMPLERS).default('parentbased_always_on'),
   OTEL_TRACES_SAMPLER_ARG: z.coerce.number().min(0).max(1).default(1),
+  OTEL_METRIC_EXPORT_INTERVAL: z.coerce.number().int().min(1_000).max(3_600_000).default(60_000),
   OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
   OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: endpoint,
   OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: endpoint,
@@ -41,6 +42,8 @@ export interface TelemetrySettings {
   readonly traces: { readonly sampler: (typeof SAMPLERS)[number]; readonly ratio: number } | null;
   /** `asked`: measured from the first scrape on. */
   readonly metrics: 'off' | 'asked' | 'prometheus' | 'otlp';
+  /** Between two times that metrics are sent by OTLP. */
+  readonly metricsEveryMs: number;
   /** What a reader of `/metrics` has to show; null: nothing. */
   readonly metricsToken: string | null;
   /** Without a token `/metrics` is served only where it listens on this machine alone, or in development. */
@@ -68,6 +71,7 @@ export function readTelemetry(given: Given): Read {
       serviceName: env.OTEL_SERVICE_NAME,
       traces: isTraced ? { sampler: env.OTEL_TRACES_SAMPLER, ratio: env.OTEL_TRACES_SAMPLER_ARG } : null,
       metrics: isOff ? 'off' : metricsOf(env),
+      metricsEveryMs: env.OTEL_METRIC_EXPORT_INTERVAL,
       metricsToken: env.METRICS_TOKEN ?? null,
       production,
       workerOpsPort: env.WORKER_OPS_PORT === 'off' ? null : env.WORKER_OPS_PORT,

@@ -20,8 +20,8 @@ export interface MetricsOptions {
   readonly resource: Readonly<Record<string, string>>;
   /** What is read when somebody asks. It rejects for nothing that is only away. */
   readonly read: () => Promise<readonly Sample[]>;
-  /** Sends them by OTLP too, to where the standard variables say. */
-  readonly otlp: boolean;
+  /** Sends them by OTLP too, to where the standard variables say, so often; null: it does not. */
+  readonly otlpEveryMs: number | null;
 }
 
 /** The metrics of a process that is being asked for them. */
@@ -42,9 +42,9 @@ class AskedReader extends MetricReader {
 }
 
 /** Begins to measure. */
-export async function startMetrics({ resource, read, otlp }: MetricsOptions): Promise<Metrics> {
+export async function startMetrics({ resource, read, otlpEveryMs }: MetricsOptions): Promise<Metrics> {
   const asked = new AskedReader();
-  const readers: IMetricReader[] = otlp ? [asked, await otlpReader()] : [asked];
+  const readers: IMetricReader[] = otlpEveryMs === null ? [asked] : [asked, await otlpReader(otlpEveryMs)];
   const provider = new MeterProvider({ resource: resourceFromAttributes({ ...resource }), readers });
   const meter = provider.getMeter('roomy', VERSION);
   const serializer = new PrometheusSerializer(undefined, false, undefined, true, true);
@@ -63,9 +63,9 @@ export async function startMetrics({ resource, read, otlp }: MetricsOptions): Pr
   };
 }
 
-async function otlpReader(): Promise<IMetricReader> {
+async function otlpReader(exportIntervalMillis: number): Promise<IMetricReader> {
   const { OTLPMetricExporter } = await import('@opentelemetry/exporter-metrics-otlp-http');
-  return new PeriodicExportingMetricReader({ exporter: new OTLPMetricExporter() });
+  return new PeriodicExportingMetricReader({ exporter: new OTLPMetricExporter(), exportIntervalMillis });
 }
 
 type Meter = ReturnType<MeterProvider['getMeter']>;

@@ -49,7 +49,7 @@ async function openMetrics({ settings, program, processId, sources }: TelemetryP
   const metrics = await startMetrics({
     resource: resourceOf(settings, program, processId),
     read,
-    otlp: settings.metrics === 'otlp',
+    otlpEveryMs: settings.metrics === 'otlp' ? settings.metricsEveryMs : null,
   });
   return {
     text: metrics.text,

@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { clockOfThisProcess } from '../../scripts/services/process.ts';
@@ -87,5 +89,23 @@ describe('a worker', () => {
     const { url, loaded } = await startWorker({ OTEL_SDK_DISABLED: 'true' });
     expect((await fetch(`${url}/metrics`, bearer)).status).toBe(404);
     expect(await loaded()).toEqual([]);
+  });
+
+  it('sends metrics by OTLP to where the usual variable says, and has loaded what it traces with', async () => {
+    const paths = new Set<string>();
+    const collector = createServer((request, response) => {
+      paths.add(String(request.url));
+      request.resume().on('end', () => response.writeHead(200, { 'content-type': 'application/json' }).end('{}'));
+    });
+    await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
+    const { port } = collector.address() as AddressInfo;
+    const { loaded } = await startWorker({
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
+      OTEL_METRIC_EXPORT_INTERVAL: '1000',
+    });
+    await until('metrics have come', async () => (paths.has('/v1/metrics') ? true : undefined), 30_000);
+    expect(await loaded()).toEqual(expect.arrayContaining(['sdk-metrics', 'sdk-trace', 'exporter-trace-otlp-http']));
+    collector.closeAllConnections();
+    collector.close();
   });
 });

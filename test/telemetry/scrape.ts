@@ -43,7 +43,7 @@ export async function measured(system: System) {
     log: createLogger('test', 'silent'),
     keptMs: 0,
   });
-  const metrics = await startMetrics({ resource: { 'service.name': 'roomy-test' }, read, otlp: false });
+  const metrics = await startMetrics({ resource: { 'service.name': 'roomy-test' }, read, otlpEveryMs: null });
   return {
     text: metrics.text,
     lines: async () => linesOf(await metrics.text()),
