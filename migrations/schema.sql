@@ -1239,14 +1239,16 @@ END) STORED,
   property_id text,
   holds_state boolean NOT NULL DEFAULT true,
   holds_money boolean NOT NULL DEFAULT true,
+  traceparent text,
   CONSTRAINT saga_pkey PRIMARY KEY (id),
   CONSTRAINT saga_check CHECK ((status = ANY (ARRAY['completed', 'compensated', 'resolved'])) = (finished_at IS NOT NULL)),
   CONSTRAINT saga_check1 CHECK (num_nulls(finished_at, response_status, response_body) = ANY (ARRAY[0, 3])),
   CONSTRAINT saga_status_check CHECK (status = ANY (ARRAY['pending', 'running', 'compensating', 'parked', 'completed',
     'compensated', 'resolved'])),
   CONSTRAINT saga_subject_type_check CHECK (subject_type = ANY (ARRAY['reservation', 'transaction', 'amenity_grant'])),
-  CONSTRAINT saga_total_steps_check CHECK (total_steps >= 2 AND total_steps <= 32)
-) WITH (fillfactor=30);
+  CONSTRAINT saga_total_steps_check CHECK (total_steps >= 2 AND total_steps <= 32),
+  CONSTRAINT saga_traceparent_check CHECK (traceparent ~ '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$')
+) WITH (fillfactor=70);
 CREATE UNIQUE INDEX one_open_money ON saga (subject_type, subject_id) WHERE finished_at IS NULL AND holds_money;
 CREATE UNIQUE INDEX one_open_state ON saga (subject_type, subject_id) WHERE finished_at IS NULL AND holds_state;
 CREATE INDEX saga_by_age ON saga (requested_at);

@@ -33,6 +33,9 @@ const TOKEN_LIFETIME_SECONDS = 3_600;
 /** Each would reach somebody real for the made-up people of the demo. */
 const REAL_PROVIDERS = ['SMTP_URL', 'TWILIO_ACCOUNT_SID', 'STRIPE_SECRET_KEY'];
 
+/** Where the first worker answers probes and shows its metrics; the second one does behind it. */
+const WORKER_PORT = 3002;
+
 /** Whoever tries things out is one person with ten hands. */
 const TRIAL_LIMITS = 'reads=3000,writes=600,payments=300,open-sagas=500,streams=20,sign-in=300';
 
@@ -116,7 +119,11 @@ async function main(fresh: boolean): Promise<void> {
   await stage('Preparing the database', () => once('src/migrate.ts', env));
   await stage('Loading the demo data', () => once('src/demo.ts', env));
   const [ports] = await stage('Starting the API and two workers', () =>
-    Promise.all([startApi(env), keepWorker('worker', env, ['sagas']), keepWorker('background', env, BACKGROUND_ROLES)]),
+    Promise.all([
+      startApi(env),
+      keepWorker('worker', env, ['sagas'], WORKER_PORT),
+      keepWorker('background', env, BACKGROUND_ROLES, WORKER_PORT + 1),
+    ]),
   );
   if (ports === undefined || stopping) return;
   // Links that programs print lead to the port that was free.
@@ -130,8 +137,19 @@ async function main(fresh: boolean): Promise<void> {
 }
 
 /** Together they serve every role, whatever `ROLES` the shell has. */
-function keepWorker(name: string, env: NodeJS.ProcessEnv, roles: readonly WorkerRole[]): Promise<void> {
-  return keepRunning(name, ['src/worker.ts'], async () => ({ ...env, ROLES: roles.join(',') }));
+function keepWorker(
+  name: string,
+  env: NodeJS.ProcessEnv,
+  roles: readonly WorkerRole[],
+  standard: number,
+): Promise<void> {
+  const host = process.env['OPS_HOST'] ?? '127.0.0.1';
+  return keepRunning(name, ['src/worker.ts'], async () => {
+    const isOff = process.env['OPS_PORT'] === 'off';
+    // Chosen at each start, as another program may have taken it meanwhile.
+    const port = isOff ? 'off' : await choosePort({ name: 'WORKER_OPS_PORT', standard, host }, () => {}, undefined);
+    return { ...env, ROLES: roles.join(','), WORKER_OPS_PORT: String(port) };
+  });
 }
 
 /** Only after the start that loaded it, or after one that was cut short; never a reason not to start. */

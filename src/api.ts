@@ -10,7 +10,7 @@ import { createTokenVerifier } from './http/auth.ts';
 import { createStandingGuard, verifierInForce } from './http/standing.ts';
 import { systemClock } from './kernel/clock.ts';
 import { closeServer, listen } from './listen.ts';
-import { assemble, endInOrder, fail, untilReady } from './programs.ts';
+import { assemble, endInOrder, fail, metricsAccess, untilReady } from './programs.ts';
 import { createRateLimiter } from './queues/rate-limiter.ts';
 import { connectStandingNews } from './queues/standing-news.ts';
 import { createReadiness } from './readiness.ts';
@@ -18,7 +18,7 @@ import { startWatch } from './watching.ts';
 
 /** `npm run api`: accepts requests on PORT, and serves operators on OPS_PORT. It executes no steps. */
 async function main(): Promise<void> {
-  const { config, log, db, ports, engine, processId } = await assemble('api');
+  const { config, log, db, ports, engine, telemetry, processId } = await assemble('api');
   const { orchestrator, queues, relay } = engine;
   if (config.sealsWithTokenKeys)
     log.warn('SEAL_KEYS is not set: cursors, links and kept answers are sealed with JWT_KEYS');
@@ -56,7 +56,10 @@ async function main(): Promise<void> {
   });
   const servers = [await listen('PORT', config.http, app.fetch)];
   if (config.ops) {
-    const { createOpsApp } = await import('./ops/app.ts');
+    const [{ createOpsApp }, { createProbes, probesBefore }] = await Promise.all([
+      import('./ops/app.ts'),
+      import('./ops/probes.ts'),
+    ]);
     const verify = verifierInForce(createTokenVerifier(config.jwt, systemClock), standing);
     const ops = createOpsApp({
       db,
@@ -74,7 +77,10 @@ async function main(): Promise<void> {
       publicUrl: config.opsPublicUrl,
       proxyTrust: config.proxyTrust,
     });
-    servers.push(await listen('OPS_PORT', config.ops, ops.fetch));
+    const access = metricsAccess(config, config.ops.host);
+    if (access === 'closed') log.info('METRICS_TOKEN is not set: nobody may read /metrics on the ops port');
+    const probes = createProbes({ readiness, metricsText: telemetry.metricsText, access });
+    servers.push(await listen('OPS_PORT', config.ops, probesBefore(probes, ops.fetch)));
   }
   const watch = await startWatch(config, { db, queues, holder: processId, log });
   const heartbeat = createHeartbeat({ db, log, id: processId, program: 'api', roles: [], circuits: ports.circuits });
@@ -83,7 +89,7 @@ async function main(): Promise<void> {
     await Promise.all([...servers.map(closeServer), watch.close(), heartbeat.stop()]);
     standingNews.close();
     await Promise.all([engine.close(), limiter.close()]);
-    await ports.close();
+    await Promise.all([ports.close(), telemetry.close()]);
     await db.destroy();
   });
   log.info({ port: config.http.port, opsPort: config.ops?.port ?? null }, 'listening');

@@ -13,6 +13,7 @@ import {
 import { DEFAULT_DATA_DIR, issuesOf, readChannels, readPayments, unnamedGateways } from './config-providers.ts';
 import { databaseProblems, incidentProblems, isProduction, originProblems, redisProblems } from './config-safety.ts';
 import { readIdentityProvider } from './config-sign-in.ts';
+import { readTelemetry, type TelemetrySettings } from './config-telemetry.ts';
 import { apiUrl, parts, url } from './gateways/environment.ts';
 import type { IdentityProviderSettings } from './gateways/identity-provider.ts';
 import type { ConfiguredChannel } from './gateways/message-channel.ts';
@@ -184,6 +185,9 @@ export interface Config {
   readonly amenities: { readonly hosts: readonly string[]; readonly signingSecret: string | null };
   /** By which people may sign in besides; null: off. */
   readonly identityProvider: IdentityProviderSettings | null;
+  readonly telemetry: TelemetrySettings;
+  /** Where a worker answers probes and shows its metrics; null: nowhere. */
+  readonly workerOps: Config['http'] | null;
 }
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
@@ -281,6 +285,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
   const payments = readPayments(given);
   const channels = readChannels(given);
   const identityProvider = readIdentityProvider(given, isProduction(given['NODE_ENV'] ?? ''));
+  const telemetry = readTelemetry(given);
   const problems = [
     ...(parsed.success
       ? [
@@ -295,8 +300,9 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     ...payments.problems,
     ...channels.problems,
     ...identityProvider.problems,
+    ...telemetry.problems,
   ];
-  if (!parsed.success || problems.length > 0) throw incomplete(problems);
+  if (!parsed.success || telemetry.on === null || problems.length > 0) throw incomplete(problems);
   const env = parsed.data;
   return Object.freeze({
     production: isProduction(env.NODE_ENV),
@@ -337,5 +343,10 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     webhooks: { allowed: parts(env.WEBHOOK_ALLOWED_HOSTS), retentionDays: env.EVENT_RETENTION_DAYS },
     amenities: { hosts: parts(env.AMENITIES_HOSTS), signingSecret: env.AMENITIES_SIGNING_SECRET ?? null },
     identityProvider: identityProvider.on,
+    telemetry: telemetry.on,
+    workerOps:
+      telemetry.on.workerOpsPort === null
+        ? null
+        : { host: env.OPS_HOST, port: telemetry.on.workerOpsPort, keepAliveMs: env.KEEP_ALIVE_MS },
   });
 }

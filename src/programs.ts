@@ -1,14 +1,18 @@
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { createDb, createPool, type Db } from './db/client.ts';
+import { isThisMachine } from './db/transport.ts';
 import { createPorts, type OpenPorts } from './gateways/index.ts';
 import { pause } from './kernel/clock.ts';
 import { consoleToLog } from './kernel/console.ts';
 import { newProcessId } from './kernel/ids.ts';
 import { createLogger, type Logger } from './kernel/log.ts';
 import { createOutages, type Outages } from './kernel/outages.ts';
+import type { MetricsAccess } from './ops/probes.ts';
+import { queueDepths } from './queues/depths.ts';
 import { definitionOf } from './sagas/index.ts';
+import { startTelemetry, type Telemetry } from './telemetry/start.ts';
 import { createEngine, type Engine } from './wiring.ts';
-import { workerName } from './workers/roles.ts';
+import { WORKER_ROLES, workerName } from './workers/roles.ts';
 
 export interface Program {
   readonly config: Config;
@@ -19,6 +23,9 @@ export interface Program {
   readonly engine: Engine;
   /** Names this process in Postgres and in the log. */
   readonly processId: string;
+  readonly telemetry: Telemetry;
+  /** Circuits of message channels, where this program has any. */
+  readonly channels: { circuits: OpenPorts['circuits'] };
 }
 
 /** The common part of the API and the workers. Throws `ConfigError`. */
@@ -50,7 +57,29 @@ export async function assemble(role: 'api' | 'worker'): Promise<Program> {
     definitionOf,
     ports,
   });
-  return { config, log, outages, db, ports, engine, processId };
+  const channels: Program['channels'] = { circuits: () => new Map() };
+  const telemetry = await startTelemetry({
+    settings: config.telemetry,
+    program: role,
+    processId,
+    sources: {
+      db,
+      pool,
+      queueDepths: () => queueDepths(engine.queues),
+      circuits: () => ({ ...ports.circuitsByKind(), channel: channels.circuits() }),
+      relayDrainedAt: engine.relay.lastDrainedAt,
+      roles: WORKER_ROLES,
+      log,
+    },
+  });
+  return { config, log, outages, db, ports, engine, telemetry, channels, processId };
+}
+
+/** Who may read the metrics of a port: in production a port that other machines reach asks for a token. */
+export function metricsAccess({ telemetry }: Config, host: string): MetricsAccess {
+  const { metricsToken: token, production } = telemetry;
+  if (token !== null) return { token };
+  return production && !isThisMachine(host) ? 'closed' : 'open';
 }
 
 /** A program that cannot start says why in one line, with all that is the operator's to mend, and ends with code 1. */

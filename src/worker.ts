@@ -15,9 +15,10 @@ import { createLinkSeal } from './kernel/link-seal.ts';
 import type { Logger } from './kernel/log.ts';
 import { logFailure } from './kernel/outages.ts';
 import { createTextSeal } from './kernel/text-seal.ts';
-import { assemble, endInOrder, fail, untilReady } from './programs.ts';
+import { closeServer, listen } from './listen.ts';
+import { assemble, endInOrder, fail, metricsAccess, type Program, untilReady } from './programs.ts';
 import { stepsAtHand } from './queues/at-hand.ts';
-import { createReadiness } from './readiness.ts';
+import { createReadiness, type Readiness } from './readiness.ts';
 import { alertFailingSweep, createWorkers, workOf } from './workers/crew.ts';
 import { createDueLook } from './workers/due-look.ts';
 import { JOBS } from './workers/jobs.ts';
@@ -30,9 +31,11 @@ import { workerOptions } from './workers/worker.ts';
  * and reconciles in any case.
  */
 async function main(): Promise<void> {
-  const { config, log, outages, db, ports, engine, processId } = await assemble('worker');
+  const program = await assemble('worker');
+  const { config, log, outages, db, ports, engine, telemetry, processId } = program;
   const mailbox = createDevMailbox((messages) => storeDevMail(db, messages));
   const { messengers, circuits, close: closeMessengers } = await openMessengers(config.channels, mailbox, log);
+  program.channels.circuits = circuits;
   const sender = createWebhookSender({ clock: systemClock, allowed: config.webhooks.allowed });
   const { opsEmail, publicUrl, agencyTimeZone, messageCaps: caps } = config;
   const secrets = createTextSeal(config.sealKeys);
@@ -65,15 +68,16 @@ async function main(): Promise<void> {
     circuits: () => [...ports.circuits(), ...circuits()],
   });
   let crew: ReturnType<typeof createWorkers> | null = null;
+  const readiness = createReadiness(db, engine.queues.producer, engine.relay);
+  const ops = await serveProbes(program, readiness);
   endInOrder(log, async () => {
     closing.abort();
-    await Promise.all([dueLook.stop(), crew?.close()]);
+    await Promise.all([dueLook.stop(), crew?.close(), ops && closeServer(ops)]);
     await heartbeat.stop();
     await engine.close();
-    await Promise.all([closeMessengers(), ports.close()]);
+    await Promise.all([closeMessengers(), ports.close(), telemetry.close()]);
     await db.destroy();
   });
-  const readiness = createReadiness(db, engine.queues.producer, engine.relay);
   // Without Redis a worker waits by itself; without the schema everything that it does would fail.
   if (!(await untilReady(log, () => readiness(['postgres', 'migrations']), closing.signal))) return;
   crew = createWorkers(work, {
@@ -89,6 +93,20 @@ async function main(): Promise<void> {
   await crew.ready();
   log.info('ready');
   await reportUnusable(db, ports, log);
+}
+
+/** On `WORKER_OPS_PORT`; null: this worker has none. */
+async function serveProbes({ config, telemetry, log }: Program, readiness: Readiness) {
+  const at = config.workerOps;
+  if (at === null) return null;
+  const { createProbes } = await import('./ops/probes.ts');
+  const access = metricsAccess(config, at.host);
+  const probes = createProbes({ readiness, metricsText: telemetry.metricsText, access });
+  const server = await listen('WORKER_OPS_PORT', at, probes.fetch);
+  const address = server.address();
+  const opsPort = typeof address === 'object' ? address?.port : at.port;
+  log.info({ opsPort, metrics: access === 'closed' ? 'METRICS_TOKEN is not set' : 'served' }, 'listening');
+  return server;
 }
 
 /**

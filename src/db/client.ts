@@ -4,8 +4,11 @@ import { type CompiledQuery, Kysely, PostgresDialect, type Transaction } from 'k
 import pg from 'pg';
 import { required } from '../kernel/errors.ts';
 import { noOutages, type Outages } from '../kernel/outages.ts';
+import { isMeasuring, observe, secondsSince } from '../kernel/telemetry/measure.ts';
+import { isInTrace } from '../kernel/telemetry/tracing.ts';
 import { isUnreachable } from './errors.ts';
 import type { Database } from './schema.ts';
+import { traceStatement } from './traced.ts';
 
 export type Db = Kysely<Database>;
 export type Tx = Transaction<Database>;
@@ -148,10 +151,12 @@ function namingPool(pool: pg.Pool): pg.Pool {
     if (isUnreachable(error)) outages.failed(POSTGRES, error);
   };
   const connect = async (): Promise<pg.PoolClient> => {
+    const askedMs = performance.now();
     const client = await pool.connect().catch((error: unknown) => {
       failed(error);
       throw error;
     });
+    if (isMeasuring()) observe('roomy_database_connect_seconds', secondsSince(askedMs), {});
     // The pool puts a fresh `release` on a client each time it hands it out.
     const release = client.release.bind(client);
     client.release = (error) => release(error || silent.has(client));
@@ -159,7 +164,7 @@ function namingPool(pool: pg.Pool): pg.Pool {
       wrapped.add(client);
       const query = client.query.bind(client) as (...args: readonly unknown[]) => unknown;
       const send = (...args: readonly unknown[]): unknown => {
-        const sent = query(...args);
+        const sent = isInTrace() ? traceStatement(args[0], () => query(...args)) : query(...args);
         if (sent instanceof Promise) {
           sent.then(
             () => outages.answered(POSTGRES),

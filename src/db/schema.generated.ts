@@ -757,6 +757,7 @@ export interface Saga {
   subject_id: string;
   subject_type: "amenity_grant" | "reservation" | "transaction";
   total_steps: number;
+  traceparent: string | null;
   updated_at: Generated<Date>;
   version: Generated<number>;
 }

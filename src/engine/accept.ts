@@ -3,6 +3,9 @@ import { classifyDbError, retryContention } from '../db/errors.ts';
 import { InvariantError, RoomyError } from '../kernel/errors.ts';
 import { newId } from '../kernel/ids.ts';
 import { canonicalJson, sha256 } from '../kernel/json.ts';
+import { noteInLog } from '../kernel/log-context.ts';
+import { count } from '../kernel/telemetry/measure.ts';
+import { inSpan } from '../kernel/telemetry/tracing.ts';
 import { pendingBody } from './answers.ts';
 import { heldAt, type SagaDefinition } from './definition.ts';
 import type { FlowOrder } from './flow-order.ts';
@@ -14,7 +17,23 @@ import type { AcceptedSaga, SagaAnswer, SagaRequest } from './types.ts';
  * T0 of guarantees.md 2.4, as one statement: the idempotency key, the saga, its audit row and its outbox row commit
  * together or not at all, and with those of the requests that share the statement.
  */
-export async function acceptSaga<Input>(
+export function acceptSaga<Input>(
+  db: Db,
+  insert: InsertSaga,
+  definition: SagaDefinition<Input>,
+  request: SagaRequest<Input>,
+): Promise<AcceptedSaga & { readonly flow: FlowOrder | null }> {
+  const about = { attributes: { 'roomy.saga.subject': request.subjectId } };
+  return inSpan(`accept ${definition.name}`, about, async (span) => {
+    const accepted = await acceptOnce(db, insert, definition, request);
+    span.set({ 'roomy.saga.id': accepted.sagaId });
+    const isStay = definition.subjectType === 'reservation';
+    noteInLog({ sagaId: accepted.sagaId, ...(isStay ? { reservationId: request.subjectId } : {}) });
+    return accepted;
+  });
+}
+
+async function acceptOnce<Input>(
   db: Db,
   insert: InsertSaga,
   definition: SagaDefinition<Input>,
@@ -31,6 +50,7 @@ export async function acceptSaga<Input>(
   try {
     const outcome = await retryContention(() => insert(definition.subjectType, asked));
     if (outcome.saga) {
+      count('roomy_sagas_started_total', { saga: definition.name });
       return {
         sagaId,
         replayed: false,
@@ -78,6 +98,7 @@ export async function acceptWithin<Input>(
   const asked = acceptanceOf(definition, { ...request, idempotency }, sagaId, pendingBody(sagaId), 0);
   const started = await insertSaga(tx, definition.subjectType, asked);
   if (!started.saga) throw new InvariantError(`${definition.name} was not started`);
+  count('roomy_sagas_started_total', { saga: definition.name });
   return sagaId;
 }
 

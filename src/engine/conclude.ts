@@ -9,6 +9,7 @@ import { deferIfUnreachable, isOwnRefusal, orDefer, StepRetry } from './errors.t
 import { createFailStep, noteAttempt, turns } from './fail.ts';
 import type { Failpoint } from './failpoint.ts';
 import type { Publish } from './flow-order.ts';
+import { measureFailure, measureRetry } from './measured.ts';
 import { releaseCall } from './runners/call.ts';
 import type { ClaimedCall, RunResult } from './runners/result.ts';
 import { contextOf, type DueStep, placeOf } from './state.ts';
@@ -75,7 +76,7 @@ export function createConclusion(parts: ConclusionParts, slots: RunSlots): Concl
     if (isOwnRefusal(error)) return fail(due, error, { refused: true, attempt: null });
     const noted = await orDefer(() => noteAttempt(db, due, recordError(error, due.step)));
     if (noted === 'stale') return NOT_DUE;
-    if (noted === 'noted') throw new StepRetry(error, retryOf(due));
+    if (noted === 'noted') throw retried(due, error);
     return fail(due, error, { refused: false, attempt: null });
   }
 
@@ -90,7 +91,7 @@ export function createConclusion(parts: ConclusionParts, slots: RunSlots): Concl
     const release = { error: recordError(error, step), unsent: isUnsent(error), isFree };
     if (!(await orDefer(() => releaseCall(db, due, attempt, release)))) return NOT_DUE;
     if (isFree) return { outcome: 'later', at: error.until };
-    throw new StepRetry(error, retryOf(due));
+    throw retried(due, error);
   }
 
   async function fail(
@@ -107,6 +108,7 @@ export function createConclusion(parts: ConclusionParts, slots: RunSlots): Concl
     await parts.failpoint('after-fail', place);
     if (outcome.kind === 'stale') return NOT_DUE;
     const { code } = recorded;
+    measureFailure(due, outcome, code);
     parts.log[refused ? 'info' : 'error'](
       {
         ...{ sagaId: state.id, saga: state.name, step: step.name, direction, code, became: outcome.kind },
@@ -135,6 +137,11 @@ async function explained(db: Db, due: DueStep, error: unknown): Promise<unknown>
 const NOT_DUE: StepOutcome = { outcome: 'skipped', reason: 'not-due' };
 
 const isUnsent = (error: unknown): boolean => error instanceof RoomyError && error.unsent;
+
+function retried(due: DueStep, error: unknown): StepRetry {
+  measureRetry(due, recordError(error, due.step).code);
+  return new StepRetry(error, retryOf(due));
+}
 
 const retryOf = ({ step, direction }: DueStep): RetryPolicy => (direction === 'F' ? step.retry : COMPENSATION_RETRY);
 

@@ -53,6 +53,7 @@ function stateOf(saga: Pick<SagaState, 'status' | 'currentStep' | 'generation'>)
     requestedBy: 'tester',
     onBehalfOf: null,
     requestId: null,
+    traceparent: null,
     totalSteps: STEPS,
     errorCode: null,
     errorDetail: null,

@@ -3,6 +3,7 @@ import { CATALOGUE } from '../kernel/errors.ts';
 import type { SagaDefinition } from './definition.ts';
 import { failStep } from './fail.ts';
 import type { FlowOrder } from './flow-order.ts';
+import { measureFailure } from './measured.ts';
 import { remainingForward } from './resume.ts';
 import { type DueStep, directionOf } from './state.ts';
 import type { LoadState } from './store/load.ts';
@@ -47,6 +48,7 @@ export function createReconciliation(
         retryable: false,
       } as const;
       const outcome = await failStep(db, due, { error, refused: false, attempt: null });
+      measureFailure(due, outcome, error.code);
       if (outcome.kind === 'compensated' || outcome.kind === 'parked') onAnswer(sagaId);
       return outcome.kind === 'compensating' ? outcome.flow : null;
     },
@@ -54,6 +56,7 @@ export function createReconciliation(
       const due = await forward(sagaId);
       if (due?.step.kind !== 'wait') return null;
       const outcome = await timeOutWait(db, due);
+      if (outcome.kind !== 'continued') measureFailure(due, outcome, 'WAIT_TIMED_OUT');
       if (outcome.kind === 'compensated' || outcome.kind === 'parked') onAnswer(sagaId);
       return outcome.kind === 'compensating' || outcome.kind === 'continued' ? outcome.flow : null;
     },

@@ -1,9 +1,12 @@
+import { withLogContext } from '../kernel/log-context.ts';
 import { createRunSlots } from '../kernel/run-slots.ts';
+import { inSpan } from '../kernel/telemetry/tracing.ts';
 import { type ConclusionParts, createConclusion } from './conclude.ts';
 import { decide } from './decide.ts';
 import type { SagaDefinition } from './definition.ts';
 import { isRefusal, orDefer, StepDeferred } from './errors.ts';
 import { following } from './following.ts';
+import { logContextOf, measureEnd, runSpan } from './measured.ts';
 import { createRunMemory } from './memory.ts';
 import type { Ran, RunResult } from './runners/result.ts';
 import { createRunner, type RunnerParts } from './runners/runner.ts';
@@ -45,7 +48,8 @@ export function createExecutor(parts: ExecutorParts): ExecuteStep {
     const decision = decide(state, definition, pointer);
     if (decision.kind === 'done') return { outcome: 'done', steps: 0 };
     if (decision.kind === 'skip') return { outcome: 'skipped', reason: decision.reason };
-    return runOn({ state, definition, step: decision.step, direction: pointer.direction }, signal);
+    const due = { state, definition, step: decision.step, direction: pointer.direction };
+    return withLogContext(logContextOf(state), () => inSpan(...runSpan(due), () => runOn(due, signal)));
   };
 
   async function runOn(first: DueStep, signal: AbortSignal): Promise<StepOutcome> {
@@ -64,6 +68,7 @@ export function createExecutor(parts: ExecutorParts): ExecuteStep {
         steps += 1;
         const { nextStep, notified } = result.advanced;
         memory.advanced(at, nextStep);
+        if (nextStep === null) measureEnd(at);
         if (nextStep === null && !notified) parts.onAnswer(at.state.id);
         due = following(at, result.advanced);
       }

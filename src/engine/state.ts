@@ -15,6 +15,8 @@ export interface SagaState {
   readonly requestedBy: string;
   readonly onBehalfOf: string | null;
   readonly requestId: string | null;
+  /** W3C, of the request that started it; null: nothing was traced then. */
+  readonly traceparent: string | null;
   readonly status: SagaStatus;
   readonly currentStep: number;
   readonly totalSteps: number;

@@ -13,6 +13,7 @@ import type { Logger } from '../kernel/log.ts';
 import { createOutages } from '../kernel/outages.ts';
 import { withTimeout } from '../kernel/time-limit.ts';
 import { NotYetError } from './failures.ts';
+import { observedCall } from './observed-call.ts';
 
 /**
  * Circuit breakers (guarantees.md 2.5.5): five failures in a row open one; while it is open nothing is sent; after
@@ -127,37 +128,43 @@ export function withBreakers(
   breakers: Breakers,
   circuitOf: (gatewayId: string, reference: string) => string,
 ): PaymentGateway {
-  const guard = <T>(
+  const guard = async <T>(
+    call: keyof PaymentGateway,
     { gatewayId, reference }: { readonly gatewayId: string; readonly reference: string },
-    signal: AbortSignal,
+    signal: AbortSignal | null,
     work: () => Promise<T>,
-  ): Promise<T> => breakers.run(circuitOf(gatewayId, reference), signal, work);
+    own = '',
+  ): Promise<T> =>
+    observedCall({ kind: 'gateway', call }, () => breakers.run(circuitOf(gatewayId, reference) + own, signal, work));
   return {
-    charge: (request, signal) => guard(request, signal, () => gateway.charge(request, signal)),
-    undoCharge: (request, signal) => guard(request, signal, () => gateway.undoCharge(request, signal)),
-    refund: (request, signal) => guard(request, signal, () => gateway.refund(request, signal)),
-    payOut: (request, signal) =>
-      guard({ gatewayId: PAYOUT_BANK, reference: request.account }, signal, () => gateway.payOut(request, signal)),
+    charge: (request, signal) => guard('charge', request, signal, () => gateway.charge(request, signal)),
+    undoCharge: (request, signal) => guard('undoCharge', request, signal, () => gateway.undoCharge(request, signal)),
+    refund: (request, signal) => guard('refund', request, signal, () => gateway.refund(request, signal)),
+    payOut: (request, signal) => {
+      const to = { gatewayId: PAYOUT_BANK, reference: request.account };
+      return guard('payOut', to, signal, () => gateway.payOut(request, signal));
+    },
     // Look-ups have a circuit of their own: when they fail, payments still go through.
-    cardOf: (request, signal) =>
-      breakers.run(`${circuitOf(request.gatewayId, request.reference)} (cards)`, signal, () =>
-        gateway.cardOf(request, signal),
-      ),
+    cardOf: (request, signal) => guard('cardOf', request, signal, () => gateway.cardOf(request, signal), ' (cards)'),
     recordOf: (request, signal) =>
-      breakers.run(`${circuitOf(request.gatewayId, request.reference)} (records)`, signal, () =>
-        gateway.recordOf(request, signal),
-      ),
+      guard('recordOf', request, signal, () => gateway.recordOf(request, signal), ' (records)'),
     disputes: (gatewayId, ...range) =>
-      breakers.run(`${circuitOf(gatewayId, '')} (records)`, null, () => gateway.disputes(gatewayId, ...range)),
+      guard('disputes', { gatewayId, reference: '' }, null, () => gateway.disputes(gatewayId, ...range), ' (records)'),
     movements: (gatewayId, ...range) =>
-      breakers.run(circuitOf(gatewayId, ''), null, () => gateway.movements(gatewayId, ...range)),
+      guard('movements', { gatewayId, reference: '' }, null, () => gateway.movements(gatewayId, ...range)),
   };
 }
 
 /** Devices behind their breakers, each with a circuit of its own. */
-export const devicesWithBreakers = (devices: Amenities, breakers: Breakers): Amenities => ({
-  activate: (request, signal) => breakers.run(request.device, signal, () => devices.activate(request, signal)),
-  changePeriod: (request, signal) => breakers.run(request.device, signal, () => devices.changePeriod(request, signal)),
-  deactivate: (request, signal) => breakers.run(request.device, signal, () => devices.deactivate(request, signal)),
-  grantsOf: (device, signal) => breakers.run(device, signal, () => devices.grantsOf(device, signal)),
-});
+export function devicesWithBreakers(devices: Amenities, breakers: Breakers): Amenities {
+  const guard = <T>(call: keyof Amenities, device: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> =>
+    observedCall({ kind: 'device', call }, () => breakers.run(device, signal, work));
+  return {
+    activate: (request, signal) => guard('activate', request.device, signal, () => devices.activate(request, signal)),
+    changePeriod: (request, signal) =>
+      guard('changePeriod', request.device, signal, () => devices.changePeriod(request, signal)),
+    deactivate: (request, signal) =>
+      guard('deactivate', request.device, signal, () => devices.deactivate(request, signal)),
+    grantsOf: (device, signal) => guard('grantsOf', device, signal, () => devices.grantsOf(device, signal)),
+  };
+}

@@ -28,6 +28,8 @@ export interface PortSettings {
 export interface OpenPorts extends Ports {
   /** By circuit: what its breaker lets through. */
   circuits(): ReadonlyMap<string, CircuitStatus>;
+  /** The same, of payment gateways and of devices. */
+  circuitsByKind(): Readonly<Record<'gateway' | 'device', ReadonlyMap<string, CircuitStatus>>>;
   /** By the id of their provider: who may call us, and how. */
   readonly receivers: ReadonlyMap<string, WebhookReceiver>;
   close(): Promise<void>;
@@ -89,6 +91,7 @@ export async function createPorts(
     },
     amenities: devicesWithBreakers(devices, switches),
     circuits: () => new Map([...breakers.states(), ...switches.states()]),
+    circuitsByKind: () => ({ gateway: breakers.states(), device: switches.states() }),
     receivers: new Map(providers.flatMap(({ id, webhook }) => (webhook ? [[id, webhook] as const] : []))),
     close: async () => {
       for (const provider of providers) provider.close?.();

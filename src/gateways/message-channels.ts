@@ -33,7 +33,7 @@ export async function openMessengers(
   };
   return {
     messengers: { EMAIL: await messengerOf('EMAIL'), SMS: await messengerOf('SMS') },
-    circuits: () => breakers.states(),
+    circuits: breakers.states,
     close: async () => {
       await Promise.all(opened.map((messenger) => messenger.close()));
     },

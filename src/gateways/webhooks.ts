@@ -6,6 +6,7 @@ import ipaddr from 'ipaddr.js';
 import { Webhook } from 'standardwebhooks';
 import type { WebhookOutcome, WebhookRequest, WebhookSender } from '../domain/ports.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { traceHeaders } from '../kernel/telemetry/tracing.ts';
 import { VERSION } from '../kernel/version.ts';
 
 /**
@@ -74,6 +75,7 @@ function headersOf({ id, body, secrets }: WebhookRequest, at: Date): Readonly<Re
   return {
     'content-type': 'application/json',
     'user-agent': `Roomy-Webhooks/${VERSION}`,
+    ...traceHeaders(),
     'webhook-id': id,
     'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
     'webhook-signature': secrets.map((secret) => new Webhook(secret).sign(id, at, body)).join(' '),

@@ -15,6 +15,7 @@ import { failurePages } from './failure-pages.ts';
 import { allowOrigins } from './middleware/cors.ts';
 import { rateLimitFields } from './middleware/rate-limit-fields.ts';
 import { requestLog } from './middleware/request-log.ts';
+import { traced } from './middleware/trace.ts';
 import { ownOffersInRefusals } from './offered.ts';
 import { declareEvents } from './openapi/webhooks.ts';
 import { assertPoliciesMatch, methodsAt } from './policy.ts';
@@ -85,6 +86,7 @@ export function createApp(deps: AppDeps): App {
     c.set('prefix', prefix);
     return next();
   });
+  app.use('*', traced);
   app.use('*', requestLog(services));
   app.use('*', rateLimitFields);
   if (deps.corsOrigins !== undefined && deps.corsOrigins.length > 0) app.use('/api/*', allowOrigins(deps.corsOrigins));

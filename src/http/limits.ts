@@ -6,6 +6,7 @@ import {
   networkOf,
   type RateLimiter,
 } from '../kernel/rate-limits.ts';
+import { count as countMeasured } from '../kernel/telemetry/measure.ts';
 import { WEBHOOKS_PATH } from '../kernel/webhook-path.ts';
 import type { Caller } from './auth.ts';
 import type { AnyContext, AppDeps } from './context.ts';
@@ -63,6 +64,7 @@ async function count(c: AnyContext, limiter: RateLimiter, name: string, times: n
   const taken = await limiter.take({ name, times, windowSeconds: WINDOW_SECONDS }, who);
   c.set('counted', { ...taken, name, windowSeconds: WINDOW_SECONDS });
   if (taken.isAllowed) return;
+  countMeasured('roomy_rate_limited_total', { limit: name });
   throw new RoomyError('RATE_LIMITED', {
     details: { limit: name, retryAfterSeconds: Math.max(1, secondsOf(taken.resetMs)) },
   });

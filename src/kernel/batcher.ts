@@ -1,5 +1,6 @@
 import { InvariantError } from './errors.ts';
 import { createRunSlots, type RunSlots } from './run-slots.ts';
+import { forAll, type Origin, origin } from './telemetry/tracing.ts';
 
 export interface BatcherOptions<T = unknown, R = unknown> {
   /** Items in one run, at the most. */
@@ -18,6 +19,7 @@ export interface BatcherOptions<T = unknown, R = unknown> {
 
 interface Waiting<T, R> {
   readonly item: T;
+  readonly from: Origin;
   readonly resolve: (result: R) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -59,7 +61,11 @@ export function createBatcher<T, R>(
   /** Answers the error that was no item's fault, if there was one: what is left need not be tried. */
   async function runBatch(batch: readonly Waiting<T, R>[]): Promise<{ readonly outage: unknown } | undefined> {
     try {
-      const results = await run(batch.map((entry) => entry.item));
+      const items = batch.map((entry) => entry.item);
+      const results = await forAll(
+        batch.map(({ from }) => from),
+        () => run(items),
+      );
       if (results.length !== batch.length) throw new InvariantError('a batcher answered for another number of items');
       for (const [index, entry] of batch.entries()) entry.resolve(results[index] as R);
     } catch (error) {
@@ -107,7 +113,7 @@ export function createBatcher<T, R>(
         reject(new InvariantError('a batcher is full'));
         return;
       }
-      waiting.push({ item, resolve, reject });
+      waiting.push({ item, from: origin(), resolve, reject });
       request();
     });
 }

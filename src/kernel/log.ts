@@ -1,4 +1,5 @@
 import { type Logger, pino } from 'pino';
+import { idsForLog } from './log-context.ts';
 import { describeFailure } from './outages.ts';
 
 export type { Logger };
@@ -8,6 +9,7 @@ export function createLogger(role: string, level: string): Logger {
   return pino({
     level,
     base: { role, pid: process.pid },
+    mixin: idsForLog,
     timestamp: pino.stdTimeFunctions.isoTime,
     redact: {
       paths: ['authorization', 'token', 'password', '*.authorization', '*.token', '*.password'],

@@ -2,6 +2,7 @@ import { type Job, UnrecoverableError, Worker, type WorkerOptions } from 'bullmq
 import type { Counters } from '../kernel/counters.ts';
 import { createFailuresInARow, type Failing, type FailuresInARow } from '../kernel/failures.ts';
 import type { Logger } from '../kernel/log.ts';
+import { count as measure } from '../kernel/telemetry/measure.ts';
 import { withTimeout } from '../kernel/time-limit.ts';
 import { isRedisAway, keyPrefix, RedisAwayError, workerConnection } from '../queues/connection.ts';
 import { type Pace, unhurried } from './pacing.ts';
@@ -149,6 +150,7 @@ function watchConnection(worker: Worker, { log, counters }: WorkerRuntime, troub
   worker.on('ready', () => trouble.connected(queue));
   worker.on('stalled', (jobId) => {
     counters.add(`${queue}.stalled`);
+    measure('roomy_jobs_total', { queue, job: 'none', outcome: 'stalled' });
     log.warn({ queue, jobId }, 'a job was taken from a worker that has died');
   });
 }
@@ -161,7 +163,10 @@ function watchJobs(
   trouble: QueueTrouble,
 ): void {
   const queue = worker.name;
-  const count = (job: string, how: string): void => counters.add(`${queue}.${job}.${how}`);
+  const count = (job: string, how: string): void => {
+    counters.add(`${queue}.${job}.${how}`);
+    measure('roomy_jobs_total', { queue, job: handlerOf(job)?.kind === 'step' ? 'step' : job, outcome: how });
+  };
   const streaks = new Map<string, FailuresInARow>();
   const streakOf = (job: string): FailuresInARow => {
     const fields = { queue, job };
@@ -179,6 +184,7 @@ function watchJobs(
     const handler = job && handlerOf(job.name);
     if (!job || !handler) {
       counters.add(`${queue}.refused`);
+      measure('roomy_jobs_total', { queue, job: 'none', outcome: 'refused' });
       log.error(
         { queue, job: job?.name.slice(0, MAX_NAME), jobId: job?.id, reason: error.message },
         'a job was refused',

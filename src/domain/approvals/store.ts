@@ -187,7 +187,7 @@ export async function approvalsOver(db: Db, limit: number): Promise<readonly str
     .execute();
   return rows.map(({ id }) => id);
 }
-const isOver = sql<boolean>`status = 'PENDING' AND expires_at <= now() AND ${isNotSetAside('approvals', sql`approval.id`)}`;
+export const isOver = sql<boolean>`status = 'PENDING' AND expires_at <= now() AND ${isNotSetAside('approvals', sql`approval.id`)}`;
 
 /** SQL: whether the time of an open question is up. */
 export const approvalsDue = sql<boolean>`(SELECT id FROM approval WHERE ${isOver} ORDER BY expires_at LIMIT 1) IS NOT NULL`;

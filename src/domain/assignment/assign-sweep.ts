@@ -45,20 +45,20 @@ async function sweep(db: Db, scope: Scope): Promise<readonly string[]> {
   }
 }
 
-const isDue = sql<boolean>`t.status = 'UNASSIGNED' AND t.next_assign_at <= now() AND ${isNotSetAside('assignment', sql`t.id`)}
+export const isToAssign = sql<boolean>`t.status = 'UNASSIGNED' AND t.next_assign_at <= now() AND ${isNotSetAside('assignment', sql`t.id`)}
   AND coalesce((SELECT s.status FROM saga s WHERE s.id = t.created_by_saga), 'completed') = 'completed'`;
 
 /** A task waits this long before a worker is asked to run the sweep, so that tasks of the same moment are planned in one round. */
 const GATHERED_SECONDS = 2;
 /** SQL: whether a task has been due to be assigned for a moment. */
 export const assignmentsDue = sql<boolean>`EXISTS (SELECT FROM task t
-  WHERE t.next_assign_at <= now() - ${literal(GATHERED_SECONDS)} * interval '1 second' AND ${isDue})`;
+  WHERE t.next_assign_at <= now() - ${literal(GATHERED_SECONDS)} * interval '1 second' AND ${isToAssign})`;
 /** SQL: since when the task that has waited longest is due to be assigned; null: none is. */
-export const oldestAssignment = sql<Date | null>`(SELECT t.next_assign_at FROM task t WHERE ${isDue} ORDER BY t.next_assign_at LIMIT 1)`;
+export const oldestAssignment = sql<Date | null>`(SELECT t.next_assign_at FROM task t WHERE ${isToAssign} ORDER BY t.next_assign_at LIMIT 1)`;
 
 async function dueIds(db: Db, limit: number): Promise<readonly string[]> {
   const { rows } = await sql<{ id: string }>`
-    SELECT t.id FROM task t WHERE ${isDue} ORDER BY t.next_assign_at LIMIT ${limit}::int`.execute(db);
+    SELECT t.id FROM task t WHERE ${isToAssign} ORDER BY t.next_assign_at LIMIT ${limit}::int`.execute(db);
   return rows.map(({ id }) => id);
 }
 
@@ -67,7 +67,7 @@ type DueTask = OpenTask & { readonly now_ms: number };
 async function takeDue(tx: Tx, scope: Scope): Promise<readonly DueTask[]> {
   const { rows } = await sql<DueTask>`
     SELECT ${OPEN_TASK}, (extract(epoch FROM now()) * 1000)::bigint AS now_ms FROM task t JOIN property p ON p.id = t.property_id
-     WHERE ${isDue} AND ${inScope(scope, sql`t.id`)}
+     WHERE ${isToAssign} AND ${inScope(scope, sql`t.id`)}
      ORDER BY t.next_assign_at LIMIT ${scope.limit}::int FOR UPDATE OF t SKIP LOCKED`.execute(tx);
   return rows;
 }

@@ -107,7 +107,7 @@ export const reassignUnanswered = (db: Db, limit: number): Promise<number> =>
     },
   });
 
-const isUnanswered = sql<boolean>`t.status = 'ASSIGNED' AND t.accept_by IS NOT NULL AND t.accepted_at IS NULL AND t.accept_by <= now()
+export const isUnanswered = sql<boolean>`t.status = 'ASSIGNED' AND t.accept_by IS NOT NULL AND t.accepted_at IS NULL AND t.accept_by <= now()
   AND ${isNotSetAside('offers', sql`t.id`)} AND coalesce((SELECT s.status FROM saga s WHERE s.id = t.created_by_saga), 'completed') = 'completed'`;
 
 /** SQL: whether somebody has not answered in time. */

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
+import { count } from '../../kernel/telemetry/measure.ts';
 import { exactInstant, type Page, type PageRequest, type Position } from '../paging.ts';
 import { type AuditView, auditView } from './view.ts';
 
@@ -67,17 +68,22 @@ const MAX_BROKEN = 100;
  */
 export async function verifyAudit(db: Db, afterStream: string | null, maxMs: number): Promise<ChainReport> {
   const startedMs = performance.now();
+  const end = (outcome: string): void => count('roomy_audit_verifications_total', { outcome });
   const broken: { streamId: string; seq: number }[] = [];
   let verified = 0;
   let after = afterStream ?? '';
   for (let batch = 0; batch < MAX_BATCHES; batch += 1) {
     const found = await verifyBatch(db, after);
-    if (found.lastStream === null) return { verified, broken, complete: true, nextStream: null };
+    if (found.lastStream === null) {
+      end(broken.length === 0 ? 'agrees' : 'broken');
+      return { verified, broken, complete: true, nextStream: null };
+    }
     verified += found.verified;
     broken.push(...found.broken.slice(0, MAX_BROKEN - broken.length));
     after = found.lastStream;
     if (broken.length >= MAX_BROKEN || performance.now() - startedMs > maxMs) break;
   }
+  end(broken.length === 0 ? 'incomplete' : 'broken');
   return { verified, broken, complete: false, nextStream: after };
 }
 

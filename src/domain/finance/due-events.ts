@@ -43,13 +43,13 @@ const isBusy = (stay: ReturnType<typeof sql>) => sql<boolean>`(
 
 const ROW_ID = sql`e.gateway_id || ' ' || coalesce(e.payment_id, e.event_id)`;
 
-const isDue = sql<boolean>`e.processed_at IS NULL AND e.event IS NOT NULL AND NOT ${isBusy(sql`e.reservation_id`)}
+export const isEventDue = sql<boolean>`e.processed_at IS NULL AND e.event IS NOT NULL AND NOT ${isBusy(sql`e.reservation_id`)}
   AND NOT ${MAY_BE_OF_PAYOUT_UNDER_WAY} AND ${isNotSetAside('gateway-events', ROW_ID)}`;
 
 /** SQL: whether a waiting event can be booked now. */
-export const gatewayEventsDue = sql<boolean>`EXISTS (SELECT FROM gateway_event e WHERE ${isDue})`;
+export const gatewayEventsDue = sql<boolean>`EXISTS (SELECT FROM gateway_event e WHERE ${isEventDue})`;
 /** SQL: since when the event that has waited longest can be booked; null: none can. */
-export const oldestGatewayEvent = sql<Date | null>`(SELECT min(e.received_at) FROM gateway_event e WHERE ${isDue})`;
+export const oldestGatewayEvent = sql<Date | null>`(SELECT min(e.received_at) FROM gateway_event e WHERE ${isEventDue})`;
 
 type GatewayPorts = Pick<Ports, 'gateway' | 'amountStep'>;
 
@@ -60,7 +60,7 @@ export async function findDueEvents(db: Db, limit: number): Promise<readonly Due
            array_agg(e.event_id ORDER BY e.received_at, e.event_id) AS "eventIds",
            (array_agg(e.event ORDER BY e.received_at, e.event_id))[1] AS event
       FROM gateway_event e
-     WHERE ${isDue}
+     WHERE ${isEventDue}
      GROUP BY e.gateway_id, e.payment_id, coalesce(e.payment_id, e.event_id) ORDER BY min(e.received_at), id LIMIT ${limit}::int`.execute(
     db,
   );

@@ -16,6 +16,13 @@ export interface DueBatch {
 }
 const MAX_IN_BATCH = 50;
 
+/** SQL of transaction `t`, its owner `o` and the saga `s` that made it, if any: a payout that may be paid, and is due. */
+export const isPayoutDue = sql<boolean>`t.type = 'OWNER_PAYOUT' AND t.status = 'PENDING' AND t.scheduled_for <= now() AND t.amount_minor > 0
+       AND o.payout_account IS NOT NULL AND coalesce(o.payout_account_from, '-infinity') <= now() AND coalesce(o.payout_terms ->> 'hold', 'false') <> 'true'
+       AND (s.id IS NULL OR s.finished_at IS NOT NULL) AND NOT ${isStayHeld(sql`t.reservation_id`)}
+       AND NOT EXISTS (SELECT FROM saga w WHERE w.subject_type = 'transaction' AND w.subject_id = t.id AND w.finished_at IS NULL)
+       AND ${isNotSetAside('payouts', sql`(t.owner_id || ' ' || t.currency)`)}`;
+
 /**
  * The payouts that the sweep may pay, by owner and currency, at most `limit` groups, the longest due first. Held owners and stays,
  * and accounts that were changed of late, are left for another time (domain.md 8).
@@ -24,11 +31,7 @@ export async function dueBatches(db: Db, limit: number): Promise<readonly DuePay
   const { rows } = await sql<DuePayouts>`
     SELECT t.owner_id, t.currency, o.payout_account, o.payout_terms, jsonb_agg(jsonb_build_object('id', t.id, 'amount', t.amount_minor) ORDER BY t.created_at, t.id) AS payouts
       FROM transaction t JOIN owner o ON o.id = t.owner_id LEFT JOIN saga s ON s.id = t.created_by_saga
-     WHERE t.type = 'OWNER_PAYOUT' AND t.status = 'PENDING' AND t.scheduled_for <= now() AND t.amount_minor > 0
-       AND o.payout_account IS NOT NULL AND coalesce(o.payout_account_from, '-infinity') <= now() AND coalesce(o.payout_terms ->> 'hold', 'false') <> 'true'
-       AND (s.id IS NULL OR s.finished_at IS NOT NULL) AND NOT ${isStayHeld(sql`t.reservation_id`)}
-       AND NOT EXISTS (SELECT FROM saga w WHERE w.subject_type = 'transaction' AND w.subject_id = t.id AND w.finished_at IS NULL)
-       AND ${isNotSetAside('payouts', sql`(t.owner_id || ' ' || t.currency)`)}
+     WHERE ${isPayoutDue}
      GROUP BY t.owner_id, t.currency, o.payout_account, o.payout_terms
        -- A rest that the provider could not pay goes with the owner's next payout.
        HAVING NOT bool_and(coalesce(t.details ? 'carriedFrom', false))

@@ -73,7 +73,7 @@ const IS_UNSENT = sql<boolean>`t.type = 'REFUND' AND t.status = 'PENDING' AND CA
   THEN NOT EXISTS (SELECT FROM saga s WHERE s.subject_type = 'transaction' AND s.subject_id = t.id AND s.finished_at IS NULL)
   ELSE t.created_by_saga IS NULL AND NOT EXISTS (SELECT FROM saga s WHERE s.subject_type = 'transaction' AND s.subject_id = t.id) END`;
 
-const IS_TO_SEND = sql<boolean>`${IS_UNSENT} AND ${isNotSetAside('refunds', sql`t.id`)}`;
+export const IS_TO_SEND = sql<boolean>`${IS_UNSENT} AND ${isNotSetAside('refunds', sql`t.id`)}`;
 
 /** SQL: whether there is a refund for which a saga is to be started. */
 export const refundsDue = sql<boolean>`EXISTS (SELECT FROM transaction t WHERE ${IS_TO_SEND})`;

@@ -1,4 +1,5 @@
 import type { Db } from '../../db/client.ts';
+import { count } from '../../kernel/telemetry/measure.ts';
 import { handBackRows } from '../notifications/store/deliver.ts';
 import { forgetFailures, type RowFailure, recordFailures } from '../sweeps/failures.ts';
 import { byHalves, sweepBatch } from '../sweeps/isolate.ts';
@@ -91,6 +92,7 @@ export async function record(
   let recorded = 0;
   const keep = async (some: readonly Result[]): Promise<void> => {
     recorded += await recordVerdicts(db, some);
+    for (const { channel, verdict } of some) count('roomy_messages_total', { channel, outcome: verdict.status });
   };
   const unkept = await byHalves(results, keep);
   const bare = unkept.map(({ item }) => ({ ...item, verdict: withoutContent(item.verdict) }));

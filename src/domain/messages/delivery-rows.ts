@@ -42,15 +42,15 @@ const SUSPECT_AFTER = 2;
  */
 export type ClaimMode = 'together' | 'alone';
 
-const isDue = sql<boolean>`${mayMove('claim', 'q')} AND q.due_at <= now() AND (q.status = 'QUEUED' OR q.lease_until <= now())
+export const isMessageDue = sql<boolean>`${mayMove('claim', 'q')} AND q.due_at <= now() AND (q.status = 'QUEUED' OR q.lease_until <= now())
   AND ${isNotSetAside('messages', sql`q.id`)}`;
 
 /** SQL: whether a claim of either mode would find anything. */
 export const messagesDue = sql<boolean>`EXISTS (
-  SELECT FROM notification_due d JOIN notification q ON q.id = d.notification_id WHERE d.due_at <= now() AND ${isDue})`;
+  SELECT FROM notification_due d JOIN notification q ON q.id = d.notification_id WHERE d.due_at <= now() AND ${isMessageDue})`;
 /** SQL: since when the message that has waited longest is due; null: none is. */
 export const oldestMessage = sql<Date | null>`(SELECT d.due_at FROM notification_due d JOIN notification q ON q.id = d.notification_id
-  WHERE d.due_at <= now() AND ${isDue} ORDER BY d.due_at LIMIT 1)`;
+  WHERE d.due_at <= now() AND ${isMessageDue} ORDER BY d.due_at LIMIT 1)`;
 
 const dueRows = (db: Db, mode: ClaimMode, scope: Scope) =>
   db
@@ -59,7 +59,7 @@ const dueRows = (db: Db, mode: ClaimMode, scope: Scope) =>
     .select(['q.id', 'q.status'])
     .where('d.due_at', '<=', sql<Date>`now()`)
     // Of the row itself, which is looked at again when it was locked: it may have been put off meanwhile.
-    .where(isDue)
+    .where(isMessageDue)
     .where(
       mode === 'together'
         ? sql<boolean>`(q.status = 'QUEUED' OR q.attempts - q.waits < ${literal(SUSPECT_AFTER)})`

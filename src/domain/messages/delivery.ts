@@ -1,7 +1,6 @@
 import type { Db } from '../../db/client.ts';
 import type { Channel } from '../../db/schema.ts';
 import { canonicalEmail } from '../../kernel/email.ts';
-import { messageOf } from '../../kernel/errors.ts';
 import { sha256OfBytes } from '../../kernel/json.ts';
 import type { LinkSeal } from '../../kernel/link-seal.ts';
 import type { Logger } from '../../kernel/log.ts';
@@ -14,6 +13,7 @@ import type { RowFailure } from '../sweeps/failures.ts';
 import { byHalves } from '../sweeps/isolate.ts';
 import { heldForAccess } from './access-hold.ts';
 import { withOpenedLink } from './account-link.ts';
+import { attemptSend } from './attempt-send.ts';
 import { messageOf as catalogued } from './catalogue/index.ts';
 import { createDay, DAILY_LIMIT } from './daily-caps.ts';
 import { heldBack, IN_DIGEST, untrue } from './delivery-conditions.ts';
@@ -273,19 +273,6 @@ function withoutValues(missing: readonly string[], orderedAt: Date, now: Date): 
     };
   }
   return { status: 'BLOCKED', reason: `MISSING ${missing.join(', ')}` };
-}
-
-async function attemptSend(
-  deps: DeliveryDeps,
-  messenger: Messenger,
-  batch: readonly Pick<Prepared, 'message'>[],
-): Promise<readonly SendOutcome[]> {
-  try {
-    return await messenger.send(batch.map(({ message }) => message));
-  } catch (error) {
-    deps.log.warn({ reason: messageOf(error), messages: batch.length }, 'a batch of messages was not sent');
-    return [];
-  }
 }
 
 function verdictOf(outcome: SendOutcome | undefined, rendered: SentContent): Verdict {

@@ -41,7 +41,7 @@ export const planDueReminders = (db: Db, limit: number): Promise<number> =>
     },
   });
 
-const isUnplanned = sql<boolean>`r.reminded_version IS DISTINCT FROM r.version
+export const isUnplanned = sql<boolean>`r.reminded_version IS DISTINCT FROM r.version
   AND (r.status <> 'PENDING' OR r.reminded_version IS NOT NULL) AND ${isNotSetAside('reminders', sql`r.id`)}`;
 
 /**

@@ -43,7 +43,7 @@ const LAST_REMINDER = sql`(SELECT n.not_after FROM notification n WHERE n.reserv
 const IS_BUSY = sql`EXISTS (SELECT FROM saga s WHERE s.subject_type = 'amenity_grant' AND s.subject_id = a.reservation_id AND s.finished_at IS NULL)`;
 /** Whether the device may be asked now: one change at a time, after the saga of the change before has ended. */
 const MAY_ASK = sql<boolean>`((a.wanted_until > a.valid_until OR a.wanted_until = ${LAST_REMINDER}) AND NOT ${IS_BUSY})`;
-const isUnsettled = sql<boolean>`a.status = 'ACTIVE' AND a.wanted_until IS DISTINCT FROM a.asked_until
+export const isUnsettled = sql<boolean>`a.status = 'ACTIVE' AND a.wanted_until IS DISTINCT FROM a.asked_until
   AND (a.wanted_until IS NULL OR ${MAY_ASK}) AND ${isNotSetAside('access', sql`a.reservation_id`)}`;
 
 /** SQL: whether a grant is to be looked at. */

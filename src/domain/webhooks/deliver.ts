@@ -1,6 +1,7 @@
 import type { Db } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { Outages } from '../../kernel/outages.ts';
+import { count } from '../../kernel/telemetry/measure.ts';
 import { eventView, matching, numberEvents } from '../events/feed.ts';
 import { raiseAlert } from '../notifications/alerts.ts';
 import type { WebhookOutcome, WebhookSender } from '../ports.ts';
@@ -15,6 +16,7 @@ import {
   moveEndpoint,
   releaseEndpoint,
 } from './store.ts';
+import { tracedCall } from './traced-call.ts';
 
 /**
  * Sends the feed to webhook endpoints: to each in order, one event at a time, each until it is taken. An
@@ -82,7 +84,10 @@ async function serve(deps: WebhookDeps, claimed: Endpoint, newest: number): Prom
       if (endpoint === null || performance.now() > deadline) break;
       const { seq, id, type, at, ...event } = eventView(row);
       const body = JSON.stringify({ type, timestamp: at, data: { seq, id, ...event } });
-      const outcome = await sender.send({ url: endpoint.url, id, body, secrets: secretsOf(endpoint) });
+      const request = { url: endpoint.url, id, body, secrets: secretsOf(endpoint) };
+      const outcome = await tracedCall(db, row, () => sender.send(request));
+      const came = outcome.taken ? 'taken' : outcome.statusCode === null ? 'failed' : 'refused';
+      count('roomy_webhook_calls_total', { outcome: came });
       endpoint = await record(deps, endpoint, { seq, type }, outcome);
       if (!outcome.taken) return;
     }

@@ -48,7 +48,7 @@ export async function removeEndpoint(tx: Tx, id: string): Promise<void> {
   await tx.deleteFrom('webhook_endpoint').where('id', '=', id).execute();
 }
 
-const isFree = sql<boolean>`w.status = 'ACTIVE' AND w.next_attempt_at <= now() AND (w.lease_until IS NULL OR w.lease_until <= now())
+export const isFree = sql<boolean>`w.status = 'ACTIVE' AND w.next_attempt_at <= now() AND (w.lease_until IS NULL OR w.lease_until <= now())
   AND ${isNotSetAside('webhooks', sql`w.id`)}`;
 
 /** SQL: whether there is something for an endpoint that nobody holds. */

@@ -1,8 +1,10 @@
 import { type Db, inSequence } from '../../db/client.ts';
 import { classifyDbError } from '../../db/errors.ts';
 import type { RunSlots } from '../../kernel/run-slots.ts';
+import { isTracing, openSpan } from '../../kernel/telemetry/tracing.ts';
 import type { Failpoint } from '../failpoint.ts';
 import { following, foreseen } from '../following.ts';
+import { measureStep, stepSpan } from '../measured.ts';
 import { type DueStep, placeOf } from '../state.ts';
 import { type Advanced, advancedOf, type FusedRow } from '../store/fused.ts';
 import type { Ran, RunResult, RunStep, RunSteps } from './result.ts';
@@ -19,6 +21,8 @@ interface AheadParts {
 /** A statement on its way. */
 interface Sent {
   readonly step: number;
+  /** In `performance.now()` milliseconds. */
+  readonly sentMs: number;
   readonly rows: Promise<readonly FusedRow[]>;
 }
 
@@ -33,7 +37,12 @@ export function createAhead({ db, failpoint, slots, prepare, runAlone }: AheadPa
     if (!slots.isIdle() || due.step.kind === 'wait' || !foreseen(due)) return [await alone(due, signal)];
     // Taken at once, so that of two sagas that come together only one goes ahead of the other.
     const release = slots.take(() => undefined);
-    const ran = await together(due, signal).catch((error: unknown) => [failed(due, error)]);
+    const beganMs = performance.now();
+    const ran = await together(due, signal).catch((error: unknown) => {
+      const one = failed(due, error);
+      measureStep(due, one.result, beganMs);
+      return [one];
+    });
     release();
     return ran.length > 0 ? ran : [await alone(due, signal)];
   };
@@ -48,14 +57,24 @@ export function createAhead({ db, failpoint, slots, prepare, runAlone }: AheadPa
     if (first.kind !== 'statement') return [];
     await failpoint('before-step', placeOf(due));
     const sent = await inSequence(db, async (send) => {
-      const sent: Sent[] = [{ step: due.step.no, rows: send(first.statement.queryOf(first.item)) }];
+      const sent: Sent[] = [
+        {
+          step: due.step.no,
+          sentMs: performance.now(),
+          rows: traced(due, () => send(first.statement.queryOf(first.item))),
+        },
+      ];
       for (let next = foreseen(due); next; next = foreseen(next)) {
         // A step that cannot be prepared is not sent ahead; it fails when it is run by itself.
         const ready = await prepare(next).catch(() => null);
         if (ready?.kind !== 'statement') break;
         await failpoint('before-step', placeOf(next));
         if (signal.aborted) break;
-        sent.push({ step: next.step.no, rows: send(ready.statement.queryOf(ready.item)) });
+        sent.push({
+          step: next.step.no,
+          sentMs: performance.now(),
+          rows: traced(next, () => send(ready.statement.queryOf(ready.item))),
+        });
       }
       return sent;
     });
@@ -66,10 +85,11 @@ export function createAhead({ db, failpoint, slots, prepare, runAlone }: AheadPa
   async function collect(due: DueStep, sent: readonly Sent[]): Promise<readonly Ran[]> {
     const ran: Ran[] = [];
     let at: DueStep | undefined = due;
-    for (const { step, rows } of sent) {
+    for (const { step, sentMs, rows } of sent) {
       if (at?.step.no !== step) break;
       const result: RunResult | 'contention' = await resultOf(at, rows);
       if (result === 'contention') break;
+      measureStep(at, result, sentMs);
       ran.push({ due: at, result });
       at = result.kind === 'advanced' ? following(at, result.advanced) : undefined;
     }
@@ -87,6 +107,18 @@ export function createAhead({ db, failpoint, slots, prepare, runAlone }: AheadPa
     await failpoint('after-commit', placeOf(due));
     return advanced ? { kind: 'advanced', advanced } : { kind: 'not-due' };
   }
+}
+
+/** A step's span, from sending to answer: the answers of steps ahead come while others are still sent. */
+function traced(due: DueStep, send: () => Sent['rows']): Sent['rows'] {
+  if (!isTracing()) return send();
+  const span = openSpan(...stepSpan(due));
+  const rows = span.within(send);
+  rows.then(
+    () => span.end(),
+    (error: unknown) => span.end(error),
+  );
+  return rows;
 }
 
 const failed = (due: DueStep, error: unknown): Ran => ({ due, result: { kind: 'failed', error, claim: null } });

@@ -2,8 +2,10 @@ import type { Db } from '../../db/client.ts';
 import { retryContention } from '../../db/errors.ts';
 import type { Ports } from '../../domain/ports.ts';
 import type { RunSlots } from '../../kernel/run-slots.ts';
+import { inSpan } from '../../kernel/telemetry/tracing.ts';
 import { deferIfUnreachable } from '../errors.ts';
 import type { Failpoint } from '../failpoint.ts';
+import { measureStep, stepSpan } from '../measured.ts';
 import { type DueStep, placeOf } from '../state.ts';
 import type { Advanced } from '../store/fused.ts';
 import { createAhead } from './ahead.ts';
@@ -23,9 +25,20 @@ export interface RunnerParts {
 /** Makes the function that runs due steps: a call with its lease, anything else in one transaction. */
 export function createRunner({ db, ports, workerId, failpoint }: RunnerParts, slots: RunSlots): RunSteps {
   const prepare = createLocalSteps(db, ports, slots);
-  const runAhead = createAhead({ db, failpoint, slots, prepare, runAlone: run });
+  const runAhead = createAhead({ db, failpoint, slots, prepare, runAlone: (due) => measured(due, () => run(due)) });
   return async (due, signal) =>
-    due.step.kind === 'call' ? [{ due, result: await runCall(due, signal) }] : runAhead(due, signal);
+    due.step.kind === 'call'
+      ? [{ due, result: await measured(due, () => runCall(due, signal)) }]
+      : runAhead(due, signal);
+
+  async function measured(due: DueStep, work: () => Promise<RunResult>): Promise<RunResult> {
+    const beganMs = performance.now();
+    return inSpan(...stepSpan(due), async (span) => {
+      const result = await work();
+      span.set({ 'roomy.step.outcome': measureStep(due, result, beganMs) });
+      return result;
+    });
+  }
 
   async function run(due: DueStep): Promise<RunResult> {
     const place = placeOf(due);

@@ -9,6 +9,7 @@ import { createBatcher } from '../../kernel/batcher.ts';
 import { RoomyError, required } from '../../kernel/errors.ts';
 import { canonicalJson, sha256 } from '../../kernel/json.ts';
 import { createRunSlots } from '../../kernel/run-slots.ts';
+import { currentTraceparent } from '../../kernel/telemetry/tracing.ts';
 import { auditNote } from '../audit-note.ts';
 import { heldAt, type SagaDefinition } from '../definition.ts';
 import type { LockKind } from '../step.ts';
@@ -66,6 +67,8 @@ export interface Acceptance {
   readonly on_behalf_of: string | null;
   readonly request_id: string | null;
   readonly notes: string | null;
+  /** Absent: nothing is traced. */
+  readonly traceparent?: string;
   readonly total_steps: number;
   readonly deadline_ms: number;
   readonly holds_state: boolean;
@@ -94,6 +97,7 @@ export function acceptanceOf<Input>(
     onBehalfOf: request.onBehalfOf ?? null,
     requestId,
   };
+  const traceparent = currentTraceparent();
   const held = heldAt(definition, 1);
   const claim = request.idempotency ?? null;
   return {
@@ -110,6 +114,7 @@ export function acceptanceOf<Input>(
     on_behalf_of: subject.onBehalfOf,
     request_id: requestId,
     notes: request.notes ?? null,
+    ...(traceparent === null ? {} : { traceparent }),
     total_steps: definition.steps.length,
     deadline_ms: definition.deadlineMs,
     holds_state: held.includes('state'),
@@ -219,7 +224,7 @@ function compile(db: Db | Tx, subjectType: SubjectType, locked: 'waits' | 'skips
       FROM few_items(${ASKED}::jsonb) AS i, jsonb_to_record(i) AS a(saga_id text, name text, version int, subject_id text,
       scope jsonb, input text, input_hash text, claim jsonb, requested_by text, max_open int, on_behalf_of text,
       request_id text, notes text, total_steps int, deadline_ms int, holds_state boolean, holds_money boolean, note jsonb,
-      dedupe_key text, grace_seconds int)),
+      dedupe_key text, grace_seconds int, traceparent text)),
     subject AS (
       SELECT s.${key} AS id FROM ${sql.table(subjectType)} s WHERE s.${key} IN (SELECT subject_id FROM wanted) ORDER BY s.${key}
          FOR KEY SHARE${locked === 'skips' ? sql` SKIP LOCKED` : sql``}),
@@ -238,9 +243,9 @@ function compile(db: Db | Tx, subjectType: SubjectType, locked: 'waits' | 'skips
         FROM allowed a WHERE jsonb_typeof(a.claim) = 'object') x`)}),
     accepted AS (
       INSERT INTO saga (id, name, definition_ver, subject_type, subject_id, input, input_hash, requested_by, on_behalf_of, request_id, notes,
-        total_steps, deadline_at, holds_state, holds_money)
+        total_steps, deadline_at, holds_state, holds_money, traceparent)
       SELECT a.saga_id, a.name, a.version, ${subjectType}::text, a.subject_id, a.input::jsonb, decode(a.input_hash, 'hex'), a.requested_by,
-        a.on_behalf_of, a.request_id, a.notes, a.total_steps, now() + a.deadline_ms * interval '1 millisecond', a.holds_state, a.holds_money
+        a.on_behalf_of, a.request_id, a.notes, a.total_steps, now() + a.deadline_ms * interval '1 millisecond', a.holds_state, a.holds_money, a.traceparent
         FROM allowed a
        WHERE a.claim IS NULL OR jsonb_typeof(a.claim) = 'null' OR a.saga_id IN (SELECT saga_id FROM claimed)
        ORDER BY a.subject_id

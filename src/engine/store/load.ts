@@ -22,6 +22,7 @@ const selectStates = compiledOnce((db, ids: RawBuilder<readonly string[]>) =>
       's.requested_by as requestedBy',
       's.on_behalf_of as onBehalfOf',
       's.request_id as requestId',
+      's.traceparent',
       's.status',
       's.current_step as currentStep',
       's.total_steps as totalSteps',

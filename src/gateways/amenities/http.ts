@@ -11,6 +11,7 @@ import type {
 import { readBounded } from '../../kernel/bounded.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import { RoomyError } from '../../kernel/errors.ts';
+import { traceHeaders } from '../../kernel/telemetry/tracing.ts';
 
 /**
  * Smart locks and buildings that speak HTTP. A device is named by an address, `https://building.example/devices/12`:
@@ -78,6 +79,7 @@ export function createHttpAmenities({ hosts, signingSecret }: AmenitySettings, c
       redirect: 'error',
       signal,
       headers: {
+        ...traceHeaders(),
         accept: 'application/json',
         ...(key === null ? {} : { 'idempotency-key': key }),
         ...(body === null ? {} : { 'content-type': 'application/json' }),

@@ -2,10 +2,12 @@ import type { MiddlewareHandler } from 'hono';
 import { classifyDbError } from '../../db/errors.ts';
 import { createClientAddress, NO_PROXY } from '../../kernel/client-address.ts';
 import { RoomyError } from '../../kernel/errors.ts';
+import { withLogContext } from '../../kernel/log-context.ts';
 import { describeFailure } from '../../kernel/outages.ts';
 import { peerOf } from '../../kernel/peer.ts';
 import { requestIdOf } from '../../kernel/request-id.ts';
-import type { AppDeps, AppEnv } from '../context.ts';
+import { isMeasuring, observe, secondsSince } from '../../kernel/telemetry/measure.ts';
+import type { AnyContext, AppDeps, AppEnv } from '../context.ts';
 import { refusalOf } from '../errors.ts';
 import { SECURITY_HEADERS } from '../security-headers.ts';
 
@@ -20,11 +22,12 @@ export function requestLog(deps: AppDeps): MiddlewareHandler<AppEnv> {
     const ip = addressOf(peerOf(c), c.req.raw.headers);
     c.set('requestId', requestId);
     c.set('ip', ip);
-    await next();
+    await withLogContext({ requestId }, next);
     c.res.headers.set('X-Request-Id', requestId);
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) {
       if (!c.res.headers.has(name)) c.res.headers.set(name, value);
     }
+    if (isMeasuring()) measure(c, startedMs);
     const failure = c.get('failure');
     const event = {
       method: c.req.method,
@@ -41,6 +44,16 @@ export function requestLog(deps: AppDeps): MiddlewareHandler<AppEnv> {
     else if (c.res.status >= 500) deps.log.error(event, 'request');
     else deps.log.info(event, 'request');
   };
+}
+
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+
+function measure(c: AnyContext, startedMs: number): void {
+  observe('roomy_http_request_duration_seconds', secondsSince(startedMs), {
+    method: METHODS.has(c.req.method) ? c.req.method : 'OTHER',
+    route: c.get('route') ?? 'none',
+    status: `${Math.floor(c.res.status / 100)}xx`,
+  });
 }
 
 /** Why it failed: the code always, the cause only of what is our own fault. Values that callers sent stay out. */
