@@ -113,10 +113,13 @@ export async function readTimeline(
     if (!entry) return [];
     const shown = shownTo(c, entry);
     const cause = entry.causes.find((name) => listed.has(nameOf(name))) ?? null;
-    return [{ at, kind, id, sentence: sentenceOf(shown), cause, details: shown.details }];
+    return [{ at: shownAt(at), kind, id, sentence: sentenceOf(shown), cause, details: shown.details }];
   });
   return { items, next };
 }
+
+/** In milliseconds, as everywhere else; the order and the cursor go by the microseconds. */
+const shownAt = (at: string): string => new Date(at).toISOString();
 
 const nameOf = ({ kind, id }: EntryName): string => `${kind} ${id}`;
 

@@ -19,7 +19,7 @@ import {
   causesOfStep,
   readChangingSteps,
 } from './timeline-causes.ts';
-import type { EntryName, Place, TimelineKind } from './timeline-places.ts';
+import type { EntryName, Place } from './timeline-places.ts';
 import { ruleOf, type TransactionRule, termsByVersion } from './timeline-rules.ts';
 import { type DeliveryView, readDeliveries } from './timeline-webhooks.ts';
 
@@ -311,7 +311,7 @@ const changes: Read = async (db, ids) => {
   });
 };
 
-const READS: Readonly<Record<RecordKind, Read>> & Partial<Record<TimelineKind, Read>> = {
+const READS: Readonly<Record<RecordKind, Read>> = {
   reservation: reservations,
   state: states,
   task: tasks,

@@ -15,7 +15,7 @@ function entry(kind: TimelineKind, details: z.ZodType) {
   const name = kind.charAt(0).toUpperCase() + kind.slice(1);
   return z
     .object({
-      at: z.iso.datetime().openapi({ description: 'With microseconds' }),
+      at: z.iso.datetime(),
       kind: z.literal(kind),
       id: z.string().openapi({ description: 'Unique among the entries of its kind' }),
       sentence: z.string().openapi({ description: 'In English' }),
@@ -158,7 +158,7 @@ export const TIMELINE_EXAMPLE = {
   success: true,
   data: [
     {
-      at: '2024-01-15T10:00:00.000000Z',
+      at: '2024-01-15T10:00:00.000Z',
       kind: 'request',
       id: 'saga-1',
       sentence: 'agent-1 asked for confirmReservation.',
@@ -166,7 +166,7 @@ export const TIMELINE_EXAMPLE = {
       details: { requestId: 'request-1', actor: 'agent-1', onBehalfOf: null, saga: 'confirmReservation' },
     },
     {
-      at: '2024-01-15T10:00:00.412000Z',
+      at: '2024-01-15T10:00:00.412Z',
       kind: 'outcome',
       id: 'saga-1',
       sentence: 'confirmReservation took effect.',
