@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Caller } from './auth.ts';
-import { assertPoliciesMatch, methodsAt, POLICIES, permits, policyOf, SCOPES } from './policy.ts';
+import { methodsAt } from './methods.ts';
+import { assertPoliciesMatch, POLICIES, permits, policyOf, SCOPES } from './policy.ts';
 
 const routes = Object.keys(POLICIES).map((name) => {
   const [method = '', path = ''] = name.split(' ');

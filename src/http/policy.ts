@@ -246,6 +246,13 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`PUT ${API}/:party/:id/notification-preferences`]: everyday(people('notifications:configure', 'ADMIN')),
   [`GET ${API}/reservations/:id/forecast`]: open('reservations:read', 'ADMIN', 'AGENT', 'FINANCE'),
 
+  [`GET ${API}/day`]: open('reservations:read', 'ADMIN', 'AGENT', 'FINANCE', 'OPS'),
+  // Each entry is for whoever may list its kind; of a stay operators see the processes, messages and events.
+  [`GET ${API}/reservations/:id/timeline`]: open('reservations:read', 'ADMIN', 'AGENT', 'FINANCE', 'OPS', 'OWNER'),
+  [`GET ${API}/properties/:id/timeline`]: open('properties:read', 'ADMIN', 'AGENT', 'FINANCE', 'OWNER'),
+  [`GET ${API}/owners/:id/timeline`]: people('owners:read', 'ADMIN', 'AGENT', 'FINANCE'),
+  [`GET ${API}/staff/:id/timeline`]: people('staff:read', 'ADMIN', 'AGENT'),
+
   [`GET ${API}/audit`]: people('audit:read', 'ADMIN', 'OPS'),
   [`GET ${API}/audit/verify`]: people('audit:read', 'ADMIN', 'OPS'),
 
@@ -301,23 +308,4 @@ export function assertPoliciesMatch(routes: readonly Registered[]): void {
   const unused = Object.keys(POLICIES).filter((name) => !endpoints.has(name));
   if (missing.length > 0) throw new Error(`endpoints without a policy: ${missing.join(', ')}`);
   if (unused.length > 0) throw new Error(`policies without an endpoint: ${unused.join(', ')}`);
-}
-
-const PATTERNS = Object.keys(POLICIES).map((name) => {
-  const [method = '', pattern = ''] = name.split(' ');
-  return { method, pattern, matches: new RegExp(`^${pattern.replaceAll('.', '\\.').replaceAll(/:[^/]+/g, '[^/]+')}$`) };
-});
-
-/** GETs that keep something open or use something up. As a HEAD they would do so for nobody, so they have none (security.md Z15). */
-const WITHOUT_HEAD: ReadonlySet<string> = new Set([`GET ${API}/events/stream`, 'GET /oidc/callback']);
-
-export const hasHead = (method: string, pattern: string): boolean =>
-  method.toUpperCase() === 'GET' && !WITHOUT_HEAD.has(endpointName(method, pattern));
-
-/** The methods that an address supports; none when there is nothing at it. */
-export function methodsAt(path: string): string[] {
-  const entries = PATTERNS.filter((entry) => entry.matches.test(path));
-  return [
-    ...new Set(entries.flatMap(({ method, pattern }) => (hasHead(method, pattern) ? [method, 'HEAD'] : [method]))),
-  ];
 }

@@ -6,12 +6,13 @@ import type { AnyContext, App, AppEnv, Services } from './context.ts';
 import { MUTATION_REFUSALS, schemasOf, withKeyHeader, withRefusals } from './declare.ts';
 import { type Kept, keyOf, type Once, serveOnce } from './idempotent.ts';
 import { limitClassOf } from './limits.ts';
+import { hasHead } from './methods.ts';
 import { csvOrJsonBody, isCsv } from './middleware/csv-body.ts';
 import { emptyBody } from './middleware/empty-body.ts';
 import { assertSteppedUpFor, guard } from './middleware/guard.ts';
 import { jsonBody, refuseCardDataAround } from './middleware/json-body.ts';
 import { NO_QUERY, parametersOf, strictQuery } from './middleware/strict-query.ts';
-import { endpointName, hasHead, policyOf } from './policy.ts';
+import { endpointName, policyOf } from './policy.ts';
 import { listsRecords, namesRecords, referencesOf } from './references.ts';
 import { createRefusalTrail } from './refusal-trail.ts';
 import { holdsSecret } from './secrets.ts';
@@ -115,7 +116,7 @@ const SAGA_REFUSALS = ['STEP_FAILED', 'STEP_TIMEOUT', 'TOO_MANY_OPEN'] as const;
 
 /** Routes that compute with the clock of a property, a guest or a shift, or take days of a property. */
 const ON_LOCAL_CLOCKS =
-  /^\/api\/production\/(?:reservations|tasks|me|recurrences|properties|guests|staff|owners|transactions|notifications|notification-rules|sagas|audit|financial|sweep-failures)(?:\/|$)/;
+  /^\/api\/production\/(?:reservations|day|tasks|me|recurrences|properties|guests|staff|owners|transactions|notifications|notification-rules|sagas|audit|financial|sweep-failures)(?:\/|$)/;
 
 type Serve = (c: AnyContext) => Response | Promise<Response>;
 type RouteKind = 'read' | 'mutation' | 'unkeyed';

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { methodsAt } from '../../src/http/policy.ts';
+import { methodsAt } from '../../src/http/methods.ts';
 import { CATALOGUE } from '../../src/kernel/errors.ts';
 
 /** Commands, addresses and pictures that the documents name exist. */

@@ -84,6 +84,7 @@ describe('a record that does not exist', () => {
       if (one.kind === 'report') expect(answer.body.code, one.name).toMatch(/(?:^|_)NOT_FOUND$/);
     }
     expect(all.filter(({ kind }) => kind === 'report').map(({ name }) => name.replace(API, ''))).toEqual([
+      'GET /day?propertyId',
       'GET /sagas/:name/status?reservationId',
       'GET /sagas/:name/status?executionId',
       'GET /tasks/statistics?propertyId',

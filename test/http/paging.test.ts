@@ -237,6 +237,10 @@ const PATHS: Readonly<Record<string, string>> = {
   '/financial/reconciliations/{id}': '/financial/reconciliations/reconciliation-1',
   '/webhook-endpoints/{id}/deliveries': '/webhook-endpoints/hook-1/deliveries',
   '/staff/{id}/leave': '/staff/staff-1/leave',
+  '/reservations/{id}/timeline': '/reservations/stay-1/timeline',
+  '/properties/{id}/timeline': '/properties/property-1/timeline',
+  '/owners/{id}/timeline': '/owners/owner-1/timeline',
+  '/staff/{id}/timeline': '/staff/staff-1/timeline',
 };
 const CALLS: Readonly<Record<string, { readonly call?: Call; readonly query?: string }>> = {
   '/me/tasks': { call: { as: 'CLEANER', sub: 'staff-1' }, query: 'from=2024-01-01' },

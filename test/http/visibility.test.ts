@@ -115,7 +115,8 @@ describe('Z2: an owner', () => {
       'tasks',
       'tasks/meeting-1',
     ];
-    for (const path of [...paths, 'properties', 'properties/property-1', 'owners/owner-1/statement']) {
+    const timelines = ['reservations/stay-1/timeline', 'properties/property-1/timeline'];
+    for (const path of [...paths, ...timelines, 'properties', 'properties/property-1', 'owners/owner-1/statement']) {
       const answer = await own(path);
       expect(answer.status, `${path} ${answer.text}`).toBe(200);
       for (const secret of [...Object.values(SECRETS), 'guest-1']) expect(answer.text, path).not.toContain(secret);
@@ -285,6 +286,8 @@ describe('O10: who runs the system', () => {
     'sagas/processPayment/status',
     'audit',
     'notifications',
+    'reservations/stay-1/timeline?limit=100',
+    'day?date=2024-02-01',
   ];
 
   it('sees neither a name nor an amount on any address that it may read', async () => {

@@ -106,21 +106,39 @@ export interface AssignmentView {
  * and of others how many there are (security.md Z4); `agentId` null: all. Throws `TASK_NOT_FOUND`.
  */
 export async function readAssignment(db: Db, taskId: string, agentId: string | null = null): Promise<AssignmentView> {
-  const task = await db
+  const [view] = await readAssignments(db, [taskId], agentId);
+  if (!view) throw new RoomyError('TASK_NOT_FOUND');
+  return view;
+}
+
+/** The same of several tasks, in statements whose number does not depend on theirs; absent ones are left out. */
+export async function readAssignments(
+  db: Db,
+  taskIds: readonly string[],
+  agentId: string | null,
+): Promise<readonly AssignmentView[]> {
+  if (taskIds.length === 0) return [];
+  const ids = [...taskIds];
+  const tasks = await db
     .selectFrom('task')
     .select(['id', 'status', 'assignee_id', 'accept_by', 'accepted_at', 'assignment_explanation', 'displaced_by'])
-    .where('id', '=', taskId)
-    .executeTakeFirst();
-  if (!task) throw new RoomyError('TASK_NOT_FOUND');
+    .where('id', '=', sql<string>`ANY(${ids}::text[])`)
+    .orderBy('id')
+    .execute();
   const refusals = await db
     .selectFrom('task_refusal')
-    .select(['staff_id', 'reason', 'times', 'at'])
-    .where('task_id', '=', taskId)
+    .select(['task_id', 'staff_id', 'reason', 'times', 'at'])
+    .where('task_id', '=', sql<string>`ANY(${ids}::text[])`)
     .orderBy('at')
     .orderBy('staff_id')
     .execute();
-  const displaced = await db.selectFrom('task').select('id').where('displaced_by', '=', taskId).orderBy('id').execute();
-  const view = {
+  const displaced = await db
+    .selectFrom('task')
+    .select(['id', 'displaced_by'])
+    .where('displaced_by', '=', sql<string>`ANY(${ids}::text[])`)
+    .orderBy('id')
+    .execute();
+  const views = tasks.map((task) => ({
     taskId: task.id,
     status: task.status,
     assigneeId: task.assignee_id,
@@ -131,39 +149,54 @@ export async function readAssignment(db: Db, taskId: string, agentId: string | n
       task.assignment_explanation === null
         ? null
         : explanationView(task.assignment_explanation as unknown as StoredExplanation, task.assignee_id),
-    displacedTaskIds: displaced.map(({ id }) => id),
+    displacedTaskIds: displaced.filter((other) => other.displaced_by === task.id).map(({ id }) => id),
     displacedByTaskId: task.displaced_by,
-    refusals: refusals.map(({ staff_id, at, ...refusal }) => ({ staffId: staff_id, ...refusal, at: at.toISOString() })),
-  };
-  return agentId === null ? view : ofPortfolio(db, view, agentId);
+    refusals: refusals
+      .filter(({ task_id }) => task_id === task.id)
+      .map(({ staff_id, reason, times, at }) => ({ staffId: staff_id, reason, times, at: at.toISOString() })),
+  }));
+  return agentId === null ? views : ofPortfolio(db, views, agentId);
 }
 
-async function ofPortfolio(db: Db, view: AssignmentView, agentId: string): Promise<AssignmentView> {
-  const { explanation, refusals, displacedTaskIds, displacedByTaskId } = view;
-  const people = [
+async function ofPortfolio(
+  db: Db,
+  views: readonly AssignmentView[],
+  agentId: string,
+): Promise<readonly AssignmentView[]> {
+  const people = views.flatMap(({ explanation, refusals }) => [
     ...refusals.map(({ staffId }) => staffId),
     ...(explanation?.candidates ?? []).map(({ staffId }) => staffId),
     ...(explanation?.excluded ?? []).flatMap(({ staffIds }) => staffIds ?? []),
-  ];
+  ]);
+  const tasks = views.flatMap(({ displacedTaskIds, displacedByTaskId }) => [
+    ...displacedTaskIds,
+    displacedByTaskId ?? '',
+  ]);
   const { rows } = await sql<{ id: string }>`
-    SELECT staff.id FROM staff WHERE staff.id = ANY(${people}::text[]) AND ${isStaffOf(agentId)}
-     UNION SELECT t.id FROM task t WHERE t.id = ANY(${[...displacedTaskIds, displacedByTaskId ?? '']}::text[])
+    SELECT staff.id FROM staff WHERE staff.id = ANY(${[...new Set(people)]}::text[]) AND ${isStaffOf(agentId)}
+     UNION SELECT t.id FROM task t WHERE t.id = ANY(${tasks}::text[])
        AND ${inPortfolio(sql.ref('t.property_id'), agentId)}`.execute(db);
+  const reached = new Set(rows.map(({ id }) => id));
+  return views.map((view) => shownOf(view, reached));
+}
+
+function shownOf(view: AssignmentView, reached: ReadonlySet<string>): AssignmentView {
+  const { explanation, refusals, displacedTaskIds, displacedByTaskId } = view;
   // The assignee is on the task itself.
-  const shown = new Set([...rows.map(({ id }) => id), view.assigneeId]);
+  const isShown = (id: string): boolean => reached.has(id) || id === view.assigneeId;
   return {
     ...view,
     explanation: explanation && {
       ...explanation,
-      candidates: explanation.candidates.filter(({ staffId }) => shown.has(staffId)),
+      candidates: explanation.candidates.filter(({ staffId }) => isShown(staffId)),
       excluded: explanation.excluded.map(({ staffIds, ...one }) => ({
         ...one,
-        staffIds: staffIds?.filter((id) => shown.has(id)) ?? null,
+        staffIds: staffIds?.filter(isShown) ?? null,
       })),
     },
-    refusals: refusals.filter(({ staffId }) => shown.has(staffId)),
-    displacedTaskIds: displacedTaskIds.filter((id) => shown.has(id)),
-    displacedByTaskId: shown.has(displacedByTaskId) ? displacedByTaskId : null,
+    refusals: refusals.filter(({ staffId }) => isShown(staffId)),
+    displacedTaskIds: displacedTaskIds.filter((id) => reached.has(id)),
+    displacedByTaskId: displacedByTaskId !== null && reached.has(displacedByTaskId) ? displacedByTaskId : null,
   };
 }
 

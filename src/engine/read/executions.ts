@@ -170,6 +170,25 @@ export async function getExecution(
   return { ...executionView(row, steps, reader), steps: timeline(row, steps, reader) };
 }
 
+/** These executions with their steps, in no order; absent ones are left out. The caller knows that they are the reader's to see. */
+export async function executionsWithSteps(
+  db: Db,
+  ids: readonly string[],
+  reader: Reader,
+): Promise<readonly (ExecutionView & { readonly steps: readonly StepView[] })[]> {
+  if (ids.length === 0) return [];
+  const rows = await db
+    .selectFrom('saga')
+    .selectAll()
+    .where('id', '=', sql<string>`ANY(${[...ids]}::text[])`)
+    .execute();
+  const steps = await stepsByExecution(db, rows);
+  return rows.map((row) => {
+    const own = steps.get(row.id) ?? [];
+    return { ...executionView(row, own, reader), steps: timeline(row, own, reader) };
+  });
+}
+
 /** The newest executions about a stay, 50 at the most. */
 export async function executionsOfReservation(
   db: Db,

@@ -8,48 +8,16 @@ import { foundVersion, page } from '../answers.ts';
 import { type AnyContext, authorOf, callerOf, type Services } from '../context.ts';
 import { filtersBy } from '../references.ts';
 import type { Register } from '../route.ts';
+import { APPROVAL_KINDS, APPROVAL_STATES, Approval } from '../schemas/approvals.ts';
 import { Id, IdParam, line, pageQuery } from '../schemas/common.ts';
 import { answer, bodyRefusals, jsonOf, many, one, refusals } from '../schemas/envelope.ts';
 
 const PATH = '/api/production/approvals';
 const tags = ['Approvals'];
 
-const KINDS = ['PAYMENT_REVIEW', 'REFUND_OVERRIDE', 'GOODWILL', 'OWNER_CHARGE', 'PAYOUT_ACCOUNT'] as const;
-const STATES = ['PENDING', 'APPROVED', 'DECLINED', 'EXPIRED', 'WITHDRAWN'] as const;
-
-const Approval = z
-  .object({
-    id: z.string(),
-    kind: z.enum(KINDS),
-    status: z.enum(STATES).openapi({
-      description: '`EXPIRED` counts as a no. `WITHDRAWN`: nothing waits for it any more',
-    }),
-    asked: z.string().openapi({
-      description: 'What is asked, and for a charge what is booked',
-      example: 'Refund AED 6000.00 of stay reservation-1 as goodwill: No hot water',
-    }),
-    amount: z.number().nullable().openapi({ description: 'Major units; null: it is not about an amount' }),
-    currency: z.string().nullable(),
-    subjectType: z.enum(['saga', 'task', 'owner']),
-    subjectId: z
-      .string()
-      .openapi({ description: 'What waits: a saga, the cost of a task, or the account of an owner' }),
-    sagaExecutionId: z.string().nullable(),
-    reservationId: z.string().nullable(),
-    propertyId: z.string().nullable(),
-    ownerId: z.string().nullable(),
-    askedBy: z.string().openapi({ description: 'May not decide' }),
-    askedAt: z.iso.datetime(),
-    expiresAt: z.iso.datetime(),
-    decidedBy: z.string().nullable(),
-    decidedAt: z.iso.datetime().nullable(),
-    reason: z.string().nullable(),
-    version: z.int(),
-  })
-  .openapi('Approval');
 const ApprovalQuery = z.strictObject({
-  status: z.enum(STATES).optional(),
-  kind: z.enum(KINDS).optional().openapi({ description: 'Only questions of this kind, such as `GOODWILL`' }),
+  status: z.enum(APPROVAL_STATES).optional(),
+  kind: z.enum(APPROVAL_KINDS).optional().openapi({ description: 'Only questions of this kind, such as `GOODWILL`' }),
   sagaExecutionId: filtersBy(Id, 'saga')
     .optional()
     .openapi({ description: 'Only what this saga waits, or has waited, for' }),

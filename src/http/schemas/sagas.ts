@@ -61,7 +61,7 @@ export const Execution = z
   })
   .openapi('SagaExecution');
 
-const Step = z
+export const Step = z
   .object({
     step: z.int(),
     name: z.string(),

@@ -19,3 +19,6 @@ export const PAGED =
   'Newest first, one page at a time: pass `nextCursor` as `cursor` with the same filter until it is null.';
 export const PORTFOLIO =
   'An agent sees the properties of its portfolio only, an owner those of its own; everything else does not exist for them (404).';
+/** Of a timeline. */
+export const OLDEST_FIRST =
+  'Oldest first, one page at a time: pass `nextCursor` as `cursor` until it is null. Each entry has its instant, a sentence, the details that the list of its kind has, and as `cause` the entry of this list that it follows from. Of each kind a caller sees what it may list elsewhere, and of amounts and names what it is shown there.';

@@ -1,4 +1,4 @@
-import { API, type OperationTexts, PAGED, PORTFOLIO, VERSIONED } from './kinds.ts';
+import { API, OLDEST_FIRST, type OperationTexts, PAGED, PORTFOLIO, VERSIONED } from './kinds.ts';
 
 const STAFF = `${API}/staff`;
 const ACCOUNTS = `${API}/accounts`;
@@ -12,6 +12,18 @@ export const PEOPLE: OperationTexts = {
   [`GET ${API}/properties/:id`]: {
     id: 'getProperty',
     text: `The property, whether it is ready for a guest (\`readiness\`), and how its stays are handled. The \`ETag\` is what a change sends as \`If-Match\`. ${PORTFOLIO}`,
+  },
+  [`GET ${API}/properties/:id/timeline`]: {
+    id: 'listPropertyTimeline',
+    text: `The records of the property, each where it was made: stays, sagas and who asked for them, tasks, transactions, messages, and changes of the property itself. What became of a stay is in its own timeline. ${OLDEST_FIRST} ${PORTFOLIO}`,
+  },
+  [`GET ${API}/owners/:id/timeline`]: {
+    id: 'listOwnerTimeline',
+    text: `The transactions of the owner with their rules, the messages to the owner, what a second person was asked, and changes of the record. An agent sees what belongs to its portfolio. ${OLDEST_FIRST}`,
+  },
+  [`GET ${STAFF}/:id/timeline`]: {
+    id: 'listStaffTimeline',
+    text: `The tasks that the member of staff has, with the scores by which they were given, the messages to that person, and changes of the record, leave included. An agent sees what belongs to its portfolio. ${OLDEST_FIRST}`,
   },
   [`PATCH ${API}/properties/:id`]: {
     id: 'updateProperty',

@@ -1,4 +1,4 @@
-import { API, type OperationTexts, PAGED, PORTFOLIO, SAGA, VERSIONED } from './kinds.ts';
+import { API, OLDEST_FIRST, type OperationTexts, PAGED, PORTFOLIO, SAGA, VERSIONED } from './kinds.ts';
 
 const PATH = `${API}/reservations`;
 
@@ -30,6 +30,14 @@ export const STAYS: OperationTexts = {
   [`POST ${PATH}/:id/check-out`]: {
     id: 'checkOutReservation',
     text: `Records that the guest has left: the stay becomes \`CHECKED_OUT\`, devices are switched off, a cleaning is planned two hours after the real departure, nights that were not used are free again, and the report of the stay is written. With \`strict\` an open balance refuses it (\`BALANCE_DUE\`). ${SAGA}`,
+  },
+  [`GET ${PATH}/:id/timeline`]: {
+    id: 'listReservationTimeline',
+    text: `What happened about the stay and why: who asked for what, each saga with its steps and its end, the states of the stay, tasks with the scores of who could do them, money with its rule and the version of the terms, refunds and payouts included, approvals, access to the door, messages or why they were not sent, events of the feed with how far each webhook is, and changes by hand. With \`forecast=true\` also what will happen after \`now\`, for whoever may ask for the forecast (else 403). ${OLDEST_FIRST} ${PORTFOLIO}`,
+  },
+  [`GET ${API}/day`]: {
+    id: 'getDay',
+    text: `Who arrives, leaves and is in the house on a day, with counts: properties by name, their stays by time. Of each stay whether the rooms are cleaned, who comes for which task, what is still to pay (major units), and in \`warnings\` what is late or has nobody, by now. A day is the property’s own; without \`date\` it is today on the clock of the agency. Guests’ names are for whoever may read guests, amounts for whoever sees money. A property that the caller does not see is 404 \`NOT_FOUND\`. ${PORTFOLIO}`,
   },
   [`GET ${PATH}/:id/check-out-report`]: {
     id: 'getCheckOutReport',
