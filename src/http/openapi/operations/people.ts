@@ -23,7 +23,7 @@ export const PEOPLE: OperationTexts = {
   },
   [`GET ${STAFF}/:id/timeline`]: {
     id: 'listStaffTimeline',
-    text: `The tasks that the member of staff has, with the scores by which they were given, the messages to that person, and changes of the record, leave included. An agent sees what belongs to its portfolio. ${OLDEST_FIRST}`,
+    text: `The tasks that the member of staff has, with the scores by which they were given, the messages to that person, and changes of the record. An agent sees what belongs to its portfolio. ${OLDEST_FIRST}`,
   },
   [`PATCH ${API}/properties/:id`]: {
     id: 'updateProperty',
