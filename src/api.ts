@@ -7,18 +7,19 @@ import { createHeartbeat } from './heartbeat.ts';
 import { operatorSessions } from './http/accounts/operators.ts';
 import { createApp } from './http/app.ts';
 import { createTokenVerifier } from './http/auth.ts';
-import { createStandingGuard, verifierInForce } from './http/standing.ts';
+import { createStandingGuard, type StandingGuard, verifierInForce } from './http/standing.ts';
 import { systemClock } from './kernel/clock.ts';
 import { closeServer, listen } from './listen.ts';
-import { assemble, endInOrder, fail, metricsAccess, untilReady } from './programs.ts';
+import { assemble, endInOrder, fail, metricsAccess, type Program, untilReady } from './programs.ts';
 import { createRateLimiter } from './queues/rate-limiter.ts';
 import { connectStandingNews } from './queues/standing-news.ts';
-import { createReadiness } from './readiness.ts';
+import { createReadiness, type Readiness } from './readiness.ts';
 import { startWatch } from './watching.ts';
 
 /** `npm run api`: accepts requests on PORT, and serves operators on OPS_PORT. It executes no steps. */
 async function main(): Promise<void> {
-  const { config, log, db, ports, engine, telemetry, processId } = await assemble('api');
+  const program = await assemble('api');
+  const { config, log, db, ports, engine, telemetry, processId } = program;
   const { orchestrator, queues, relay } = engine;
   if (config.sealsWithTokenKeys)
     log.warn('SEAL_KEYS is not set: cursors, links and kept answers are sealed with JWT_KEYS');
@@ -55,33 +56,7 @@ async function main(): Promise<void> {
     opsUrl: opsUrlOf(config),
   });
   const servers = [await listen('PORT', config.http, app.fetch)];
-  if (config.ops) {
-    const [{ createOpsApp }, { createProbes, probesBefore }] = await Promise.all([
-      import('./ops/app.ts'),
-      import('./ops/probes.ts'),
-    ]);
-    const verify = verifierInForce(createTokenVerifier(config.jwt, systemClock), standing);
-    const ops = createOpsApp({
-      db,
-      queues: queues.queues,
-      orchestrator,
-      verifyToken: async (token) => {
-        const caller = await verify(`Bearer ${token}`);
-        return { sub: caller.principal, role: caller.kind === 'person' ? caller.role : null };
-      },
-      sessions: operatorSessions(db, systemClock, standing, isProduction),
-      takesTokens: !isProduction,
-      signInUrl: `${config.publicUrl}/sign-in`,
-      audit: (entry) => recordAudit(db, entry),
-      log,
-      publicUrl: config.opsPublicUrl,
-      proxyTrust: config.proxyTrust,
-    });
-    const access = metricsAccess(config, config.ops.host);
-    if (access === 'closed') log.info('METRICS_TOKEN is not set: nobody may read /metrics on the ops port');
-    const probes = createProbes({ readiness, metricsText: telemetry.metricsText, access });
-    servers.push(await listen('OPS_PORT', config.ops, probesBefore(probes, ops.fetch)));
-  }
+  if (config.ops) servers.push(await listen('OPS_PORT', config.ops, await opsFetch(program, { readiness, standing })));
   const watch = await startWatch(config, { db, queues, holder: processId, log });
   const heartbeat = createHeartbeat({ db, log, id: processId, program: 'api', roles: [], circuits: ports.circuits });
   endInOrder(log, async () => {
@@ -100,6 +75,39 @@ async function main(): Promise<void> {
   watch.start();
   if (!(await untilReady(log, readiness, closing.signal))) return;
   log.info({ port: config.http.port, opsPort: config.ops?.port ?? null }, 'ready');
+}
+
+/** What answers on the ops port: queues and mailbox for operators, and probes for programs. */
+async function opsFetch(
+  { config, log, db, engine: { queues, orchestrator }, telemetry }: Program,
+  { readiness, standing }: { readonly readiness: Readiness; readonly standing: StandingGuard },
+): Promise<Parameters<typeof listen>[2]> {
+  const [{ createOpsApp }, { createProbes, probesBefore }] = await Promise.all([
+    import('./ops/app.ts'),
+    import('./ops/probes.ts'),
+  ]);
+  const isProduction = config.production;
+  const verify = verifierInForce(createTokenVerifier(config.jwt, systemClock), standing);
+  const ops = createOpsApp({
+    db,
+    queues: queues.queues,
+    orchestrator,
+    verifyToken: async (token) => {
+      const caller = await verify(`Bearer ${token}`);
+      return { sub: caller.principal, role: caller.kind === 'person' ? caller.role : null };
+    },
+    sessions: operatorSessions(db, systemClock, standing, isProduction),
+    takesTokens: !isProduction,
+    signInUrl: `${config.publicUrl}/sign-in`,
+    audit: (entry) => recordAudit(db, entry),
+    log,
+    publicUrl: config.opsPublicUrl,
+    proxyTrust: config.proxyTrust,
+  });
+  const access = metricsAccess(config, config.ops?.host ?? '');
+  if (access === 'closed') log.info('METRICS_TOKEN is not set: nobody may read /metrics on the ops port');
+  const probes = createProbes({ readiness, metricsText: telemetry.metricsText, access });
+  return probesBefore(probes, ops.fetch);
 }
 
 /** As browsers reach it. By default it listens on this machine alone, under the host by which the API is reached. */

@@ -44,19 +44,3 @@ export function originProblems({
   if (!isProduction(NODE_ENV) || !CORS_ORIGINS.includes('*')) return [];
   return ['CORS_ORIGINS: * lets every page call the API: name the origins'];
 }
-
-/** A program that is told of incidents needs its address, and each format its own kind of key. */
-export function incidentProblems(settings: {
-  readonly INCIDENT_WEBHOOK_URL?: string | undefined;
-  readonly INCIDENT_WEBHOOK_FORMAT: string;
-  readonly INCIDENT_WEBHOOK_KEY?: string | undefined;
-}): string[] {
-  const { INCIDENT_WEBHOOK_URL: url, INCIDENT_WEBHOOK_FORMAT: format, INCIDENT_WEBHOOK_KEY: key } = settings;
-  if (url === undefined)
-    return key === undefined && format === 'json' ? [] : ['INCIDENT_WEBHOOK_URL: is required with its format or key'];
-  if (format === 'pagerduty' && key === undefined)
-    return ['INCIDENT_WEBHOOK_KEY: is required: the routing key of PagerDuty'];
-  if (format === 'json' && key !== undefined && !/^whsec_[A-Za-z0-9+/=]{32,}$/.test(key))
-    return ['INCIDENT_WEBHOOK_KEY: must be whsec_ and at least 24 bytes in base64'];
-  return [];
-}

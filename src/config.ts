@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { z } from 'zod';
+import { INCIDENT_VARIABLES, type IncidentSettings, incidentProblems, incidentSettings } from './config-incidents.ts';
 import {
   type JwtConfig,
   jwtOf,
@@ -11,10 +12,10 @@ import {
   trustedIssuers,
 } from './config-keys.ts';
 import { DEFAULT_DATA_DIR, issuesOf, readChannels, readPayments, unnamedGateways } from './config-providers.ts';
-import { databaseProblems, incidentProblems, isProduction, originProblems, redisProblems } from './config-safety.ts';
+import { databaseProblems, isProduction, originProblems, redisProblems } from './config-safety.ts';
 import { readIdentityProvider } from './config-sign-in.ts';
 import { readTelemetry, type TelemetrySettings } from './config-telemetry.ts';
-import { apiUrl, parts, url } from './gateways/environment.ts';
+import { parts, url } from './gateways/environment.ts';
 import type { IdentityProviderSettings } from './gateways/identity-provider.ts';
 import type { ConfiguredChannel } from './gateways/message-channel.ts';
 import type { ConfiguredProvider } from './gateways/payment-provider.ts';
@@ -23,7 +24,6 @@ import { canonicalEmail } from './kernel/email.ts';
 import { DEFAULT_MESSAGE_CAPS, type MessageCaps, readMessageCaps } from './kernel/message-caps.ts';
 import { DEFAULT_LIMITS, type LimitNumbers, readLimitNumbers } from './kernel/rate-limits.ts';
 import { isTimeZone } from './kernel/time-zone.ts';
-import { WEBHOOK_FORMATS, type WebhookFormat } from './watchdog/formats.ts';
 import { isWorkerRole, WORKER_ROLES, type WorkerRole } from './workers/roles.ts';
 
 /**
@@ -105,10 +105,7 @@ const Environment = z.object({
     .string()
     .refine((text) => canonicalEmail(text) !== null, 'must be an e-mail address')
     .default('ops@roomy.example'),
-  INCIDENT_WEBHOOK_URL: apiUrl.optional(),
-  INCIDENT_WEBHOOK_FORMAT: z.enum(WEBHOOK_FORMATS).default('json'),
-  INCIDENT_WEBHOOK_KEY: z.string().min(1).optional(),
-  DEAD_MANS_SWITCH_URL: apiUrl.optional(),
+  ...INCIDENT_VARIABLES,
   AMENITIES_SIGNING_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
   AMENITIES_HOSTS: z.string().default(''),
   PUBLIC_URL: publicUrl.optional(),
@@ -127,7 +124,7 @@ const Environment = z.object({
     .refine((zone) => isTimeZone(zone), 'must be an IANA time zone'),
 });
 
-export interface Config {
+export interface Config extends IncidentSettings {
   readonly production: boolean;
   readonly logLevel: string;
   /** `keepAliveMs`: how long a connection may wait for its next request. */
@@ -155,14 +152,6 @@ export interface Config {
   readonly workerConcurrency: number;
   /** Who is written to when a saga waits for a person. */
   readonly opsEmail: string;
-  /** A program that is told of incidents, beside `opsEmail`; null: none. */
-  readonly incidentWebhook: {
-    readonly url: string;
-    readonly format: WebhookFormat;
-    readonly key: string | null;
-  } | null;
-  /** What is called every ten seconds while all is well; null: nothing. */
-  readonly deadMansSwitchUrl: string | null;
   /** Providers of messages that are on. A channel without one can be read in the mailbox of the ops port. */
   readonly channels: readonly ConfiguredChannel[];
   /** Of the API, as people and providers reach it, without a slash at its end. */
@@ -323,15 +312,7 @@ export function readConfig(environment: Readonly<Record<string, string | undefin
     workerRoles: env.ROLES,
     workerConcurrency: env.WORKER_CONCURRENCY,
     opsEmail: env.OPS_EMAIL,
-    incidentWebhook:
-      env.INCIDENT_WEBHOOK_URL === undefined
-        ? null
-        : {
-            url: env.INCIDENT_WEBHOOK_URL,
-            format: env.INCIDENT_WEBHOOK_FORMAT,
-            key: env.INCIDENT_WEBHOOK_KEY ?? null,
-          },
-    deadMansSwitchUrl: env.DEAD_MANS_SWITCH_URL ?? null,
+    ...incidentSettings(env),
     channels: channels.on,
     publicUrl: publicUrlOf(env),
     proxyTrust: { proxies: env.TRUSTED_PROXIES, header: env.TRUSTED_PROXY_HEADER },

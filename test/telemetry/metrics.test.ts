@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { methodsAt, POLICIES } from '../../src/http/policy.ts';
+import { methodsAt } from '../../src/http/methods.ts';
+import { POLICIES } from '../../src/http/policy.ts';
 import { CATALOGUE } from '../../src/kernel/errors.ts';
 import { DEFAULT_LIMITS } from '../../src/kernel/rate-limits.ts';
 import { type Label, METRICS, type Metric } from '../../src/kernel/telemetry/catalogue.ts';
