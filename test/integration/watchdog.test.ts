@@ -9,7 +9,7 @@ import { createWatch } from '../../src/watching.ts';
 import { WORKER_ROLES } from '../../src/workers/roles.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { createSimulatedDatabase, type SimulatedDatabase } from '../setup/database.ts';
-import { restOf } from '../setup/engine.ts';
+import { drained, restOf } from '../setup/engine.ts';
 import { type System, startSystem } from '../setup/system.ts';
 
 /**
@@ -273,6 +273,7 @@ describe('a departure whose lock is dead', () => {
     expect(await openKinds()).toContain('SAGA_RETRYING checkOut.deactivatePropertyAmenities: AMENITIES_REFUSED');
     await queue.resume();
     await restOf(system.bed.db, sagaId);
+    await drained(system.bed.db, sagaId);
     await system.call('POST', `/sagas/executions/${sagaId}/resolve`, { body: { reason: 'Locked by hand' } });
     await leaveNothingDue();
     await expectOver();

@@ -5,7 +5,7 @@ import { toMajor } from '../../kernel/money.ts';
 import { type ApprovalView, approvalView } from '../approvals/resource.ts';
 import { type AssignmentView, readAssignments } from '../assignment/explanation.ts';
 import { type AuditView, auditView } from '../audit/view.ts';
-import { eventId } from '../events/feed.ts';
+import { eventId, placeOf } from '../events/feed.ts';
 import { selectTransactions } from '../finance/resource.ts';
 import { type TransactionView, transactionView } from '../finance/view.ts';
 import { type NotificationView, notificationView } from '../messages/view.ts';
@@ -274,7 +274,7 @@ const events: Read = async (db, ids, { seesWebhooks }) => {
     data: Json;
     seq: number | null;
   }>`
-    SELECT e.id, e.at, e.type, e.resource, e.resource_id, e.data, (SELECT p.seq FROM event_place p WHERE p.event_id = e.id) AS seq
+    SELECT e.id, e.at, e.type, e.resource, e.resource_id, e.data, ${placeOf(sql`e.id`)} AS seq
       FROM domain_event e WHERE e.id = ANY(${[...ids]}::bigint[])`.execute(db);
   const deliveries = seesWebhooks ? await readDeliveries(db) : () => [];
   return rows.map((row) => ({
