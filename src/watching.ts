@@ -7,28 +7,19 @@ import { systemClock } from './kernel/clock.ts';
 import { kindOfError } from './kernel/errors.ts';
 import type { Logger } from './kernel/log.ts';
 import type { QueueConnection } from './queues/connection.ts';
-import { ENGINE_WAITS, type Waiting } from './queues/waiting.ts';
 import { MONEY_SAGAS } from './sagas/index.ts';
 import { auditSign } from './watchdog/signs/audit.ts';
 import { queueSign, redisMemorySign, redisSign, type WatchedQueues } from './watchdog/signs/queues.ts';
-import { sagaSign, setAsideSign, waitingSign, webhookSign } from './watchdog/signs/rows.ts';
+import { approvalSign, sagaSign, setAsideSign, waitingSign, webhookSign } from './watchdog/signs/rows.ts';
 import { circuitSign, workerSign } from './watchdog/signs/workers.ts';
 import { createTeller, type TellerParts } from './watchdog/tell.ts';
 import { createWatchdog, type Watchdog, type WatchdogParts } from './watchdog/watchdog.ts';
-import { JOBS, type SweepQueueRow, type SweepRow } from './workers/jobs.ts';
+import { JOBS } from './workers/jobs.ts';
 import { WORKER_ROLES } from './workers/roles.ts';
 
 /** The watchdog of an API process: all that it looks at, and how it tells. */
 
 const PING_TIMEOUT_MS = 5_000;
-
-/** All that has to be taken up soon after it is due. */
-const WAITS: readonly Waiting[] = [
-  ...ENGINE_WAITS,
-  ...Object.values<SweepQueueRow<never>>(JOBS).flatMap(({ jobs }) =>
-    Object.values<SweepRow<never>>(jobs).flatMap(({ waits = [] }) => waits),
-  ),
-];
 
 export interface WatchParts extends Pick<WatchdogParts, 'sayAllIsWell' | 'log' | 'wait' | 'now'> {
   readonly db: Db;
@@ -52,8 +43,9 @@ export function createWatch({ db, queues, holder, timeZone, teller, ...rest }: W
       queueSign(queues, JOBS),
       workerSign(db, WORKER_ROLES),
       circuitSign(db),
-      waitingSign(db, WAITS),
+      waitingSign(db),
       sagaSign(db, (name) => MONEY_SAGAS.has(name)),
+      approvalSign(db),
       setAsideSign(db),
       webhookSign(db),
       auditSign(db, holder, walk, () => systemClock.now()),

@@ -1,22 +1,21 @@
 import type { RawBuilder } from 'kysely';
-import { approvalsDue, oldestApproval } from '../domain/approvals/store.ts';
-import { assignmentsDue, oldestAssignment } from '../domain/assignment/assign-sweep.ts';
+import { approvalsDue } from '../domain/approvals/store.ts';
+import { assignmentsDue } from '../domain/assignment/assign-sweep.ts';
 import { holdsOver } from '../domain/assignment/holds.ts';
 import { answersOverdue } from '../domain/assignment/offers.ts';
-import { gatewayEventsDue, oldestGatewayEvent } from '../domain/finance/due-events.ts';
-import { oldestRefund, refundsDue } from '../domain/finance/refund.ts';
-import { messagesDue, oldestMessage } from '../domain/messages/delivery-rows.ts';
+import { gatewayEventsDue } from '../domain/finance/due-events.ts';
+import { refundsDue } from '../domain/finance/refund.ts';
+import { messagesDue } from '../domain/messages/delivery-rows.ts';
 import { remindersDue } from '../domain/messages/reminders.ts';
 import type { Ports } from '../domain/ports.ts';
 import { cleaningsLate } from '../domain/stay-tasks/late-turnovers.ts';
 import { departuresDue } from '../domain/stays/access.ts';
 import type { WebhookDeps } from '../domain/webhooks/deliver.ts';
-import { endpointsDue, oldestEndpoint } from '../domain/webhooks/store.ts';
+import { endpointsDue } from '../domain/webhooks/store.ts';
 import type { SagaOrchestrator } from '../engine/types.ts';
 import type { Logger } from '../kernel/log.ts';
 import type { COMPENSATION_QUEUE, FORWARD_QUEUE, QueueName } from '../queues/names.ts';
 import type { Schedule } from '../queues/schedules.ts';
-import type { Waiting } from '../queues/waiting.ts';
 import { addUpTotals, endApprovals, lookAtIntegrity, nightlyWork, payOutDue, takeUpNewsAndRefunds } from './finance.ts';
 import {
   assignTasks,
@@ -55,8 +54,6 @@ export interface SweepRow<Parts> extends Schedule {
    * and run the job then (`due-look.ts`), and the schedule is only what finds everything if they do not.
    */
   readonly due?: readonly RawBuilder<boolean>[];
-  /** What of it is late, if it has been due for a while: the watchdog tells. */
-  readonly waits?: readonly Waiting[];
   /** After this the job has failed, and its signal is aborted. */
   readonly limitMs: number;
   /** Its result is kept as the job's return value. Safe to run twice at once. */
@@ -83,7 +80,6 @@ export const JOBS = {
         scheduler: 'deliver-sweep',
         everyMs: ANYWAY_MS,
         due: [messagesDue],
-        waits: [{ what: 'messages', since: oldestMessage, lateAfterMs: 2 * MINUTE_MS }],
         limitMs: 10 * MINUTE_MS,
         run: deliverMessages,
       },
@@ -104,7 +100,6 @@ export const JOBS = {
         scheduler: 'assign-sweep',
         everyMs: ANYWAY_MS,
         due: [assignmentsDue, answersOverdue, cleaningsLate, holdsOver],
-        waits: [{ what: 'tasks to assign', since: oldestAssignment, lateAfterMs: 2 * MINUTE_MS }],
         limitMs: 2 * MINUTE_MS,
         run: assignTasks,
       },
@@ -128,10 +123,6 @@ export const JOBS = {
         scheduler: 'gateway-news-sweep',
         everyMs: ANYWAY_MS,
         due: [gatewayEventsDue, refundsDue],
-        waits: [
-          { what: 'news of payment providers', since: oldestGatewayEvent, lateAfterMs: 5 * MINUTE_MS },
-          { what: 'refunds to send', since: oldestRefund, lateAfterMs: 5 * MINUTE_MS },
-        ],
         limitMs: 2 * MINUTE_MS,
         run: takeUpNewsAndRefunds,
       },
@@ -140,7 +131,6 @@ export const JOBS = {
         scheduler: 'approval-sweep',
         everyMs: ANYWAY_MS,
         due: [approvalsDue],
-        waits: [{ what: 'questions that are over', since: oldestApproval, lateAfterMs: 10 * MINUTE_MS }],
         limitMs: 2 * MINUTE_MS,
         run: endApprovals,
       },
@@ -161,7 +151,6 @@ export const JOBS = {
         scheduler: 'webhook-sweep',
         everyMs: ANYWAY_MS,
         due: [endpointsDue],
-        waits: [{ what: 'events for webhook endpoints', since: oldestEndpoint, lateAfterMs: 5 * MINUTE_MS }],
         limitMs: 15 * MINUTE_MS,
         run: callWebhooks,
       },

@@ -212,6 +212,40 @@ it('tells that what is due is not taken up', async () => {
   await expectOver();
 });
 
+it('tells those who look after the money of each question that waits, and operations not', async () => {
+  const { db } = system.bed;
+  const question = (id: string) =>
+    sql`INSERT INTO approval (id, kind, subject_type, subject_id, asked, asked_by, expires_at)
+    VALUES (${id}, 'PAYOUT_ACCOUNT', 'owner', ${id}, 'Pay to another account', 'somebody', now() + interval '1 day')`.execute(
+      db,
+    );
+  await sql`INSERT INTO account (id, email, name, role, status) VALUES ('admin-9', 'admin@agency.example', 'A', 'ADMIN', 'ACTIVE')`.execute(
+    db,
+  );
+  await question('question-1');
+  await minute({ rounds: 1 });
+  expect(mails.map(({ to }) => to)).toEqual(['admin@agency.example']);
+  await sql`INSERT INTO account (id, email, name, role, status) VALUES ('finance-9', 'money@agency.example', 'F', 'FINANCE', 'ACTIVE')`.execute(
+    db,
+  );
+  await question('question-2');
+  await minute({ rounds: 1 });
+  expect(mails.map(({ to }) => to)).toEqual(['admin@agency.example', 'money@agency.example']);
+  expect(mails.at(-1)?.text).toContain('question-2');
+  expect(posts).toEqual([]);
+  const { body } = await system.call('GET', '/incidents?status=OPEN&kind=APPROVAL_WAITS', {
+    role: 'FINANCE',
+    sub: 'f',
+  });
+  expect(body.data.map(({ subject }: { subject: string }) => subject)).toEqual([
+    'PAYOUT_ACCOUNT question-2',
+    'PAYOUT_ACCOUNT question-1',
+  ]);
+  await sql`UPDATE approval SET status = 'WITHDRAWN', decided_at = now()`.execute(db);
+  await minute();
+  expect(await openKinds()).toEqual([]);
+});
+
 it('tells of a row that a sweep has set aside', async () => {
   await sql`INSERT INTO sweep_failure (sweep, row_id, reason, next_try_at) VALUES ('offers', 'task-1', 'x', '2090-01-01')`.execute(
     system.bed.db,

@@ -191,8 +191,6 @@ export const isOver = sql<boolean>`status = 'PENDING' AND expires_at <= now() AN
 
 /** SQL: whether the time of an open question is up. */
 export const approvalsDue = sql<boolean>`(SELECT id FROM approval WHERE ${isOver} ORDER BY expires_at LIMIT 1) IS NOT NULL`;
-/** SQL: since when the question that has waited longest is over; null: none is. */
-export const oldestApproval = sql<Date | null>`(SELECT expires_at FROM approval WHERE ${isOver} ORDER BY expires_at LIMIT 1)`;
 
 const sagaOf = ({ type, id }: Question['subject']): string | null => (type === 'saga' ? id : null);
 

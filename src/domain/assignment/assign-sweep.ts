@@ -53,8 +53,6 @@ const GATHERED_SECONDS = 2;
 /** SQL: whether a task has been due to be assigned for a moment. */
 export const assignmentsDue = sql<boolean>`EXISTS (SELECT FROM task t
   WHERE t.next_assign_at <= now() - ${literal(GATHERED_SECONDS)} * interval '1 second' AND ${isToAssign})`;
-/** SQL: since when the task that has waited longest is due to be assigned; null: none is. */
-export const oldestAssignment = sql<Date | null>`(SELECT t.next_assign_at FROM task t WHERE ${isToAssign} ORDER BY t.next_assign_at LIMIT 1)`;
 
 async function dueIds(db: Db, limit: number): Promise<readonly string[]> {
   const { rows } = await sql<{ id: string }>`

@@ -48,8 +48,6 @@ export const isEventDue = sql<boolean>`e.processed_at IS NULL AND e.event IS NOT
 
 /** SQL: whether a waiting event can be booked now. */
 export const gatewayEventsDue = sql<boolean>`EXISTS (SELECT FROM gateway_event e WHERE ${isEventDue})`;
-/** SQL: since when the event that has waited longest can be booked; null: none can. */
-export const oldestGatewayEvent = sql<Date | null>`(SELECT min(e.received_at) FROM gateway_event e WHERE ${isEventDue})`;
 
 type GatewayPorts = Pick<Ports, 'gateway' | 'amountStep'>;
 

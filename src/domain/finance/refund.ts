@@ -77,8 +77,6 @@ export const IS_TO_SEND = sql<boolean>`${IS_UNSENT} AND ${isNotSetAside('refunds
 
 /** SQL: whether there is a refund for which a saga is to be started. */
 export const refundsDue = sql<boolean>`EXISTS (SELECT FROM transaction t WHERE ${IS_TO_SEND})`;
-/** SQL: since when the refund that has waited longest is to be sent; null: none is. */
-export const oldestRefund = sql<Date | null>`(SELECT min(t.created_at) FROM transaction t WHERE ${IS_TO_SEND})`;
 
 /** The ids of at most `limit` refunds for which a saga is to be started, the oldest first. */
 export async function unsentRefunds(db: Db, limit: number): Promise<readonly string[]> {

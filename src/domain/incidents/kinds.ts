@@ -9,6 +9,8 @@ export interface IncidentKindText {
   readonly afterSeconds: number;
   /** What has happened, in a sentence; `subject` and `count` are the incident's. */
   readonly says: (subject: string, count: number) => string;
+  /** Who is told besides those who look after its area; default: operations, and the program of their choosing. */
+  readonly toldTo?: 'FINANCE_ALONE';
   /** What the system does about it by itself. */
   readonly next: string;
   /** What a person can do. */
@@ -83,6 +85,14 @@ export const INCIDENT_KINDS = {
     next: 'Nothing: a parked saga waits until a person retries or resolves it, and keeps its stay from other requests.',
     remedy: 'Retry it when the cause is mended, or resolve it with what was done instead.',
   },
+  APPROVAL_WAITS: {
+    severity: 'WARNING',
+    afterSeconds: 0,
+    toldTo: 'FINANCE_ALONE',
+    says: (subject) => `A second person has to decide about money: ${subject}.`,
+    next: 'What nobody decides until its end counts as refused; an account of an owner counts then.',
+    remedy: 'Look at GET approvals/{id} and decide with POST approvals/{id}, as somebody who did not ask.',
+  },
   CIRCUIT_OPEN: {
     severity: 'WARNING',
     afterSeconds: 0,
@@ -133,6 +143,11 @@ export type IncidentKind = keyof typeof INCIDENT_KINDS;
 export const INCIDENT_KIND_NAMES = Object.keys(INCIDENT_KINDS) as readonly IncidentKind[];
 /** Whether this version knows it. */
 export const isIncidentKind = (name: string): name is IncidentKind => Object.hasOwn(INCIDENT_KINDS, name);
+
+/** Of what operations need not hear: it has an alert of its own. */
+export const KINDS_FOR_FINANCE: readonly IncidentKind[] = INCIDENT_KIND_NAMES.filter(
+  (kind) => 'toldTo' in INCIDENT_KINDS[kind],
+);
 
 /** `MONEY` is for FINANCE too; none of them holds a name or an amount. */
 export type IncidentArea = 'ENGINE' | 'MONEY';

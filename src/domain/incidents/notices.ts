@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
 import { batchLimit, literal } from '../../db/literal.ts';
 import type { Database } from '../../db/schema.ts';
+import { KINDS_FOR_FINANCE } from './kinds.ts';
 
 /**
  * What is to be told of incidents, and to whom: an outbox of its own, so that telling needs neither workers nor queues. The only
@@ -34,6 +35,7 @@ export async function orderNotices(
     INSERT INTO incident_notice (incident_id, what, target)
     SELECT i.id, ${what}, t.target FROM incident i CROSS JOIN unnest(${targets}::text[]) AS t(target)
      WHERE i.id = ANY(${ids}::text[]) AND coalesce(i.muted_until <= now(), true) AND (t.target <> 'FINANCE' OR i.area = 'MONEY')
+       AND (t.target = 'FINANCE' OR i.kind <> ALL (${KINDS_FOR_FINANCE}::text[]))
        AND (t.target = 'WEBHOOK' OR NOT EXISTS (SELECT FROM incident_notice n WHERE n.incident_id = i.id AND n.target = t.target
              AND n.what = ${what} AND n.created_at > now() - ${QUIET_MINUTES}::int * interval '1 minute'))
        AND (${what} = 'OPENED' OR EXISTS (SELECT FROM incident_notice n WHERE n.incident_id = i.id AND n.target = t.target AND n.what = 'OPENED'))`.execute(

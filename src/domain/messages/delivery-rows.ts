@@ -48,9 +48,6 @@ export const isMessageDue = sql<boolean>`${mayMove('claim', 'q')} AND q.due_at <
 /** SQL: whether a claim of either mode would find anything. */
 export const messagesDue = sql<boolean>`EXISTS (
   SELECT FROM notification_due d JOIN notification q ON q.id = d.notification_id WHERE d.due_at <= now() AND ${isMessageDue})`;
-/** SQL: since when the message that has waited longest is due; null: none is. */
-export const oldestMessage = sql<Date | null>`(SELECT d.due_at FROM notification_due d JOIN notification q ON q.id = d.notification_id
-  WHERE d.due_at <= now() AND ${isMessageDue} ORDER BY d.due_at LIMIT 1)`;
 
 const dueRows = (db: Db, mode: ClaimMode, scope: Scope) =>
   db

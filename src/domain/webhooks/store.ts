@@ -54,9 +54,6 @@ export const isFree = sql<boolean>`w.status = 'ACTIVE' AND w.next_attempt_at <= 
 /** SQL: whether there is something for an endpoint that nobody holds. */
 export const endpointsDue = sql<boolean>`EXISTS (SELECT FROM webhook_endpoint w WHERE ${isFree}
   AND (w.next_seq <= (SELECT f.last_seq FROM event_feed f) OR ${eventsUnnumbered}))`;
-/** SQL: since when the endpoint that has waited longest is to be called; null: there is nothing for any. */
-export const oldestEndpoint = sql<Date | null>`(SELECT w.next_attempt_at FROM webhook_endpoint w WHERE ${isFree}
-  AND w.next_seq <= (SELECT f.last_seq FROM event_feed f) ORDER BY w.next_attempt_at LIMIT 1)`;
 
 /** Query of the ids of endpoints that nobody holds and for which there is something up to `newest`, a place in the feed. */
 export const dueEndpoints = (db: Db, newest: number, scope: Scope) =>

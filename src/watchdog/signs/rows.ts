@@ -1,29 +1,36 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
 import type { Finding } from '../../domain/incidents/findings.ts';
 import { parkedSagas, retryingSagas, type StuckSagas } from '../../engine/read/stuck.ts';
-import type { Waiting } from '../../queues/waiting.ts';
+import { DUE_KINDS, dueKind } from '../../queues/due-rows.ts';
 import type { Sign } from '../sign.ts';
 
 /** Whether anything that is due has waited for longer than it ever should. One statement for all kinds. */
-export const waitingSign = (db: Db, waits: readonly Waiting[]): Sign => ({
+export const waitingSign = (db: Db): Sign => ({
   name: 'what is due',
   kinds: ['WORK_WAITS'],
   async look() {
-    const asked = waits.map(({ since }, n) => sql`${since} AS ${sql.id(`since_${n}`)}`);
+    const asked = WATCHED.map(
+      ({ rows, since }, n) =>
+        sql`(SELECT due.at FROM (SELECT ${since} AS at ${rows} ORDER BY ${since} LIMIT 1) due) AS ${sql.id(`since_${n}`)}`,
+    );
     const { rows } = await sql<Readonly<Record<string, Date | null>>>`SELECT now() AS now, ${sql.join(asked)}`.execute(
       db,
     );
     const [row] = rows;
     const nowMs = row?.['now']?.getTime() ?? 0;
-    return waits.flatMap(({ what, lateAfterMs }, n) => {
+    return WATCHED.flatMap(({ what, lateAfterMinutes }, n) => {
       const since = row?.[`since_${n}`] ?? null;
-      return since !== null && nowMs - since.getTime() > lateAfterMs
+      return since !== null && nowMs - since.getTime() > lateAfterMinutes * 60_000
         ? [{ kind: 'WORK_WAITS', subject: what, since } as const]
         : [];
     });
   },
 });
+const WATCHED = DUE_KINDS.map(dueKind).flatMap(({ what, rows, since, lateAfterMinutes }) =>
+  since === null || lateAfterMinutes === null ? [] : [{ what, rows, since, lateAfterMinutes }],
+);
 
 /** Sagas that try in vain, and those that nobody has looked after for an hour. */
 export const sagaSign = (db: Db, isAboutMoney: (name: string) => boolean): Sign => ({
@@ -76,3 +83,34 @@ export const webhookSign = (db: Db): Sign => ({
     return rows.map((row) => ({ kind: 'WEBHOOK_FAILING', ...row }) as const);
   },
 });
+
+/** Questions about money that nobody has answered. Each is an incident of its own, as each is told at once. */
+export const approvalSign = (db: Db): Sign => ({
+  name: 'approvals',
+  kinds: ['APPROVAL_WAITS'],
+  async look() {
+    const rows = await db
+      .selectFrom('approval')
+      .select(['id', 'kind', 'asked_at', 'saga_id', 'reservation_id', 'property_id'])
+      .where('status', '=', literal('PENDING'))
+      .orderBy('asked_at')
+      .orderBy('id')
+      .limit(MAX_APPROVALS)
+      .execute();
+    return rows.map(({ id, kind, asked_at, saga_id, reservation_id, property_id }) => ({
+      kind: 'APPROVAL_WAITS',
+      subject: `${kind} ${id}`,
+      since: asked_at,
+      area: 'MONEY',
+      examples: [
+        {
+          id,
+          ...(saga_id === null ? {} : { sagaId: saga_id }),
+          ...(reservation_id === null ? {} : { reservationId: reservation_id }),
+          ...(property_id === null ? {} : { propertyId: property_id }),
+        },
+      ],
+    }));
+  },
+});
+const MAX_APPROVALS = 100;
