@@ -41,6 +41,8 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   '/invitations/{token}': 'a page of one link',
   '/account': 'a page of one session',
   '/account/second-factor': 'a page of one session',
+  '/console/incidents': 'a page of one session over the list of the API',
+  '/console/incidents/{id}': 'a page of one session over a GET of the API',
   '/owner': 'a page of one session',
   '/oidc/callback': 'a page of one sign-in',
   '/passkeys/{file}': 'reads nothing',
