@@ -80,11 +80,11 @@ CREATE TRIGGER bench_refusal BEFORE INSERT ON notification FOR EACH ROW
 /** Trees until migration 46, which `--against` may name, keep the place of an event in its own row. */
 const NUMBERED = `
 DO $$ BEGIN
-  IF to_regclass('event_place') IS NULL THEN
+  IF to_regclass('event_run') IS NULL THEN
     UPDATE domain_event e SET seq = placed.seq FROM (SELECT id, row_number() OVER (ORDER BY id) AS seq FROM domain_event) placed WHERE placed.id = e.id;
     UPDATE event_feed SET last_seq = (SELECT coalesce(max(seq), 0) FROM domain_event);
   ELSE
-    INSERT INTO event_place (seq, event_id) SELECT row_number() OVER (ORDER BY id), id FROM domain_event;
+    INSERT INTO event_run (seq, event_id) SELECT row_number() OVER (ORDER BY id), id FROM domain_event;
     UPDATE event_feed SET last_seq = n.events, from_id = n.id, next_id = n.id
       FROM (SELECT count(*) AS events, coalesce(max(id), 0) + 1 AS id FROM domain_event) n;
   END IF;

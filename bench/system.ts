@@ -304,5 +304,5 @@ const LEFT = `SELECT ((SELECT s.id FROM saga s WHERE s.finished_at IS NULL AND s
   OR (SELECT r.id FROM reservation r WHERE r.reminded_version IS DISTINCT FROM r.version
     AND (r.status <> 'PENDING' OR r.reminded_version IS NOT NULL) ORDER BY r.id LIMIT 1) IS NOT NULL
   OR (SELECT e.id FROM domain_event e WHERE e.id >= (SELECT f.from_id FROM event_feed f)
-    AND coalesce((SELECT p.event_id + coalesce((to_jsonb(p) ->> 'events')::int, 1) FROM event_place p WHERE p.event_id <= e.id ORDER BY p.event_id DESC LIMIT 1), 0) <= e.id
+    AND coalesce((SELECT p.event_id + coalesce((to_jsonb(p) ->> 'events')::int, 1) FROM event_run p WHERE p.event_id <= e.id ORDER BY p.event_id DESC LIMIT 1), 0) <= e.id
     ORDER BY e.id LIMIT 1) IS NOT NULL)::int AS n`;

@@ -54,20 +54,24 @@ END $$;
 -- The places of events, a row for each run of them: `events` events whose ids follow each other as their places do. A row for each
 -- event was three records of the log, with its entries in two indexes.
 LOCK TABLE event_feed, event_place IN ACCESS EXCLUSIVE MODE;
-ALTER TABLE event_place ADD COLUMN events integer NOT NULL DEFAULT 1 CHECK (events > 0);
+-- Under another name: a program of before, which would take a run for one event and pass over the others, has no feed at all until it ends.
+ALTER TABLE event_place RENAME TO event_run;
+ALTER INDEX event_place_pkey RENAME TO event_run_pkey;
+ALTER INDEX event_place_event_id_key RENAME TO event_run_event_id_key;
+ALTER TABLE event_run ADD COLUMN events integer NOT NULL DEFAULT 1 CHECK (events > 0);
 -- No event has two places, and no place two events.
 CREATE FUNCTION places_are_apart() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  IF (SELECT p.event_id + p.events FROM event_place p WHERE p.event_id <= NEW.event_id ORDER BY p.event_id DESC LIMIT 1) > NEW.event_id
-    OR EXISTS (SELECT FROM event_place p WHERE p.event_id > NEW.event_id AND p.event_id < NEW.event_id + NEW.events)
-    OR (SELECT p.seq + p.events FROM event_place p WHERE p.seq <= NEW.seq ORDER BY p.seq DESC LIMIT 1) > NEW.seq
-    OR EXISTS (SELECT FROM event_place p WHERE p.seq > NEW.seq AND p.seq < NEW.seq + NEW.events) THEN
+  IF (SELECT p.event_id + p.events FROM event_run p WHERE p.event_id <= NEW.event_id ORDER BY p.event_id DESC LIMIT 1) > NEW.event_id
+    OR EXISTS (SELECT FROM event_run p WHERE p.event_id > NEW.event_id AND p.event_id < NEW.event_id + NEW.events)
+    OR (SELECT p.seq + p.events FROM event_run p WHERE p.seq <= NEW.seq ORDER BY p.seq DESC LIMIT 1) > NEW.seq
+    OR EXISTS (SELECT FROM event_run p WHERE p.seq > NEW.seq AND p.seq < NEW.seq + NEW.events) THEN
     RAISE EXCEPTION 'events from % have places, or places from % have events', NEW.event_id, NEW.seq
-      USING ERRCODE = '23505', CONSTRAINT = 'event_place_event_id_key';
+      USING ERRCODE = '23505', CONSTRAINT = 'event_run_event_id_key';
   END IF;
   RETURN NEW;
 END $$;
-CREATE TRIGGER apart BEFORE INSERT ON event_place FOR EACH ROW EXECUTE FUNCTION places_are_apart();
+CREATE TRIGGER apart BEFORE INSERT ON event_run FOR EACH ROW EXECUTE FUNCTION places_are_apart();
 
 -- Events lie in the order of their age, so that a summary of each few pages says which of them are of a time.
 DROP INDEX domain_event_by_age;

@@ -434,13 +434,13 @@ CREATE TABLE event_feed (
   CONSTRAINT event_feed_only_row_check CHECK (only_row)
 );
 
-CREATE TABLE event_place (
-  seq bigint NOT NULL,
-  event_id bigint NOT NULL,
+CREATE TABLE event_run (
+  seq bigint CONSTRAINT event_place_seq_not_null NOT NULL,
+  event_id bigint CONSTRAINT event_place_event_id_not_null NOT NULL,
   events integer NOT NULL DEFAULT 1,
-  CONSTRAINT event_place_pkey PRIMARY KEY (seq),
-  CONSTRAINT event_place_event_id_key UNIQUE (event_id),
-  CONSTRAINT event_place_events_check CHECK (events > 0)
+  CONSTRAINT event_run_pkey PRIMARY KEY (seq),
+  CONSTRAINT event_run_event_id_key UNIQUE (event_id),
+  CONSTRAINT event_run_events_check CHECK (events > 0)
 );
 
 CREATE TABLE gateway_event (
@@ -2713,12 +2713,12 @@ CREATE FUNCTION places_are_apart()
  LANGUAGE plpgsql
 AS $function$
 BEGIN
-  IF (SELECT p.event_id + p.events FROM event_place p WHERE p.event_id <= NEW.event_id ORDER BY p.event_id DESC LIMIT 1) > NEW.event_id
-    OR EXISTS (SELECT FROM event_place p WHERE p.event_id > NEW.event_id AND p.event_id < NEW.event_id + NEW.events)
-    OR (SELECT p.seq + p.events FROM event_place p WHERE p.seq <= NEW.seq ORDER BY p.seq DESC LIMIT 1) > NEW.seq
-    OR EXISTS (SELECT FROM event_place p WHERE p.seq > NEW.seq AND p.seq < NEW.seq + NEW.events) THEN
+  IF (SELECT p.event_id + p.events FROM event_run p WHERE p.event_id <= NEW.event_id ORDER BY p.event_id DESC LIMIT 1) > NEW.event_id
+    OR EXISTS (SELECT FROM event_run p WHERE p.event_id > NEW.event_id AND p.event_id < NEW.event_id + NEW.events)
+    OR (SELECT p.seq + p.events FROM event_run p WHERE p.seq <= NEW.seq ORDER BY p.seq DESC LIMIT 1) > NEW.seq
+    OR EXISTS (SELECT FROM event_run p WHERE p.seq > NEW.seq AND p.seq < NEW.seq + NEW.events) THEN
     RAISE EXCEPTION 'events from % have places, or places from % have events', NEW.event_id, NEW.seq
-      USING ERRCODE = '23505', CONSTRAINT = 'event_place_event_id_key';
+      USING ERRCODE = '23505', CONSTRAINT = 'event_run_event_id_key';
   END IF;
   RETURN NEW;
 END $function$;
@@ -3085,7 +3085,7 @@ CREATE TRIGGER events_of_change AFTER UPDATE ON difference FOR EACH ROW WHEN (ne
     AND (new.status <> old.status OR new.version IS DISTINCT FROM old.version)) EXECUTE FUNCTION difference_events();
 CREATE TRIGGER events_of_new AFTER INSERT ON difference FOR EACH ROW EXECUTE FUNCTION difference_events();
 CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON difference FOR EACH STATEMENT EXECUTE FUNCTION forbid();
-CREATE TRIGGER apart BEFORE INSERT ON event_place FOR EACH ROW EXECUTE FUNCTION places_are_apart();
+CREATE TRIGGER apart BEFORE INSERT ON event_run FOR EACH ROW EXECUTE FUNCTION places_are_apart();
 CREATE TRIGGER events_of_change AFTER UPDATE ON guest FOR EACH ROW WHEN (new.version IS DISTINCT FROM old.version)
     EXECUTE FUNCTION guest_events();
 CREATE TRIGGER events_of_new AFTER INSERT ON guest FOR EACH ROW EXECUTE FUNCTION guest_events();

@@ -220,7 +220,7 @@ export interface EventFeed {
   only_row: Generated<boolean>;
 }
 
-export interface EventPlace {
+export interface EventRun {
   event_id: number;
   events: Generated<number>;
   seq: number;
@@ -1069,7 +1069,7 @@ export interface DB {
   difference: Difference;
   domain_event: DomainEvent;
   event_feed: EventFeed;
-  event_place: EventPlace;
+  event_run: EventRun;
   gateway_event: GatewayEvent;
   guest: Guest;
   guest_place: GuestPlace;

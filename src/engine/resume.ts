@@ -38,14 +38,19 @@ export async function resumeWithin(tx: Tx, definitionOf: DefinitionOf, intervent
   const saga = await lockSaga(tx, state.id);
   if (!saga) throw new InvariantError('a saga was loaded and cannot be locked');
   const by = `${intervention.via}:${intervention.by}`;
+  const why = intervention.reason === undefined ? {} : { reason: intervention.reason };
   if (saga.status !== 'parked') {
-    await writeAudit(tx, state.id, operatorNote(state, intervention, 'STALE_RETRY', { by, status: saga.status }));
+    await writeAudit(
+      tx,
+      state.id,
+      operatorNote(state, intervention, 'STALE_RETRY', { by, status: saga.status, ...why }),
+    );
     return { outcome: 'stale', flow: null };
   }
   const undo = await pendingCompensations(tx, state.id);
   const direction = undo.length > 0 ? 'C' : 'F';
   if (direction === 'F' && saga.error_code === NEEDS_APPROVAL && intervention.via !== 'approval') {
-    await writeAudit(tx, state.id, operatorNote(state, intervention, 'RETRY_WITHOUT_APPROVAL', { by }));
+    await writeAudit(tx, state.id, operatorNote(state, intervention, 'RETRY_WITHOUT_APPROVAL', { by, ...why }));
     return { outcome: 'needs-approval', flow: null };
   }
   await grantAttempts(tx, { sagaId: state.id, step: saga.current_step, direction }, GRANTED_ATTEMPTS);
@@ -53,7 +58,7 @@ export async function resumeWithin(tx: Tx, definitionOf: DefinitionOf, intervent
   const definition = definitionOf(state.name, state.definitionVersion);
   const takes = definition && direction === 'F' && !intervention.refused ? heldAt(definition, saga.current_step) : [];
   await resumeRow(tx, state, definition, { direction, generation, takes });
-  const note = operatorNote(state, intervention, 'SAGA_RESUMED', { by, step: saga.current_step });
+  const note = operatorNote(state, intervention, 'SAGA_RESUMED', { by, step: saga.current_step, ...why });
   await writeAudit(tx, state.id, note);
   const steps = direction === 'C' ? undo : remainingForward(saga.current_step, state.totalSteps);
   // Bull Board retries the job of the old chain itself, and would find that somebody was faster.

@@ -8,6 +8,8 @@ interface Context {
   readonly prefix: string;
   /** IANA: in which times are shown. */
   readonly timeZone: string;
+  /** A mute that is over is none. */
+  readonly now: Date;
 }
 /** What the reader may do with an example. */
 export interface SagaActs {
@@ -28,12 +30,14 @@ ${closed.length === 0 ? '' : html`<h2>Over</h2>${listOf(context, closed)}`}
 <p><a href="${context.prefix}/account">Your account</a></p>`,
 });
 
-const listOf = ({ prefix, timeZone }: Context, incidents: readonly IncidentView[]): Html =>
+const listOf = ({ prefix, timeZone, now }: Context, incidents: readonly IncidentView[]): Html =>
   html`<ul>${incidents.map(
     (incident) =>
       html`<li><strong>${gravity(incident)}</strong> <a href="${prefix}/console/incidents/${incident.id}">${incident.summary}</a>
-<span class="soft">since ${moment(incident.since, timeZone)}${incident.mutedUntil === null ? '' : html`, muted until ${moment(incident.mutedUntil, timeZone)}`}</span></li>`,
+<span class="soft">since ${moment(incident.since, timeZone)}${isMuted(incident, now) ? html`, muted until ${moment(incident.mutedUntil ?? '', timeZone)}` : ''}</span></li>`,
   )}</ul>`;
+
+const isMuted = ({ mutedUntil }: IncidentView, now: Date): boolean => mutedUntil !== null && new Date(mutedUntil) > now;
 
 const gravity = ({ status, severity }: IncidentView): string => {
   if (status === 'CLOSED') return 'Over:';
@@ -53,7 +57,7 @@ export function incidentPage(
     title: incident.summary,
     wide: true,
     content: html`${problem === null ? '' : html`<p role="alert">${problem}</p>`}
-<dl><dt>State</dt><dd>${stateOf(incident, show)}</dd>
+<dl><dt>State</dt><dd>${stateOf(context, incident, show)}</dd>
 <dt>Kind</dt><dd><code>${incident.kind}</code> <bdi>${incident.subject}</bdi></dd>
 <dt>Since</dt><dd>${show(incident.since)}</dd><dt>Last found</dt><dd>${show(incident.lastAt)}</dd>
 <dt>How many</dt><dd>${incident.count}${incident.most > incident.count ? html`, at the most ${incident.most}` : ''}</dd>
@@ -78,14 +82,12 @@ ${
   };
 }
 
-function stateOf(
-  { status, severity, closedAt, closedBy, reason, mutedUntil, mutedBy }: IncidentView,
-  show: (at: string) => string,
-): Html {
+function stateOf({ now }: Context, incident: IncidentView, show: (at: string) => string): Html {
+  const { status, severity, closedAt, closedBy, reason } = incident;
   if (status === 'CLOSED')
     return html`over since ${show(closedAt ?? '')}${closedBy === null ? '' : html`, closed by ${closedBy}: <bdi>${reason ?? ''}</bdi>`}`;
   return html`open, ${severity === 'CRITICAL' ? 'critical' : 'a warning'}${
-    mutedUntil === null ? '' : html`; muted until ${show(mutedUntil)} by ${mutedBy ?? ''}`
+    isMuted(incident, now) ? html`; muted until ${show(incident.mutedUntil ?? '')} by ${incident.mutedBy ?? ''}` : ''
   }`;
 }
 

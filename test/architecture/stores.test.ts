@@ -72,7 +72,7 @@ const HOMES: Readonly<Record<keyof Database, string>> = {
   message_opt_out: 'domain/messages/preferences.ts',
   domain_event: 'domain/events/feed.ts',
   event_feed: 'domain/events/feed.ts',
-  event_place: 'domain/events/feed.ts',
+  event_run: 'domain/events/feed.ts',
   stream_ticket: 'domain/events/stream-tickets.ts',
   webhook_endpoint: 'domain/webhooks/store.ts',
   webhook_attempt: 'domain/webhooks/store.ts',

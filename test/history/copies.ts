@@ -121,7 +121,7 @@ export async function writeHistory(
       .map((sample) => insertOf(sample, pattern, stays, shape));
     await inLanes(databaseUrl, shape.lanes, inserts);
     await client.query(`
-      UPDATE event_feed SET last_seq = (SELECT coalesce(max(seq + events - 1), 0) FROM event_place), from_id = n.id, next_id = n.id
+      UPDATE event_feed SET last_seq = (SELECT coalesce(max(seq + events - 1), 0) FROM event_run), from_id = n.id, next_id = n.id
         FROM (SELECT coalesce(max(id), 0) + 1 AS id FROM domain_event) n`);
     await client.query(`UPDATE webhook_endpoint SET next_seq = (SELECT last_seq + 1 FROM event_feed)`);
     await chainAudit(databaseUrl, client);
@@ -171,7 +171,7 @@ function insertOf({ table, columns, rows }: Sample, pattern: Pattern, stays: num
   const largest = (of: Sample['rows'], name: string): number => Math.max(...of.map((row) => Number(row[name] ?? 0)));
   const maxima = new Map(columns.map(({ name }) => [name, largest(rows, name)]));
   // A place is that of an event, and not every event has one yet.
-  if (table === 'event_place') {
+  if (table === 'event_run') {
     const events = pattern.samples.find((sample) => sample.table === 'domain_event');
     maxima.set('event_id', largest(events?.rows ?? [], 'id'));
     maxima.set('seq', Math.max(...rows.map((row) => Number(row['seq']) + Number(row['events']) - 1)));

@@ -34,8 +34,7 @@ const DANGEROUS: Readonly<Record<string, string>> = {
     'UPDATE saga s SET redispatches = 1 FROM saga_step t WHERE t.saga_id = s.id AND t.step_no = 1',
   'an update of them': `WITH due AS (SELECT unnest($1::text[]) AS id)
      UPDATE saga_step t SET attempt = 1 FROM due WHERE t.saga_id = due.id AND t.step_no = 1`,
-  'a delete of what is found':
-    'DELETE FROM domain_event e WHERE e.id IN (SELECT p.event_id FROM event_place p LIMIT 5)',
+  'a delete of what is found': 'DELETE FROM domain_event e WHERE e.id IN (SELECT p.event_id FROM event_run p LIMIT 5)',
   'a merge': `MERGE INTO saga s USING (SELECT unnest($1::text[]) AS id) d ON d.id = s.id
      WHEN MATCHED THEN UPDATE SET current_step = (${STEPS} = s.id)`,
   'an update in one WITH, and an insert that reads them in another': `

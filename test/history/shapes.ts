@@ -36,7 +36,7 @@ export const OF_TESTS: Shape = {
     outbox: 10,
     audit_log: 10,
     domain_event: 10,
-    event_place: 10,
+    event_run: 10,
     webhook_attempt: 10,
     reconciliation: 10,
     reconciliation_line: 10,

@@ -251,7 +251,7 @@ describe('events that are old', () => {
       .updateTable('domain_event')
       .set({ at: new Date('2020-01-01') } as never)
       .where(
-        sql<boolean>`id = ANY (ARRAY(SELECT run.event_id + place - run.seq FROM event_place run, generate_series(run.seq, run.seq + run.events - 1) AS place WHERE place <= ${last}))`,
+        sql<boolean>`id = ANY (ARRAY(SELECT run.event_id + place - run.seq FROM event_run run, generate_series(run.seq, run.seq + run.events - 1) AS place WHERE place <= ${last}))`,
       )
       .execute();
     expect(await forgetEvents(db, 400)).toBe(2);

@@ -115,3 +115,19 @@ it('retries and resolves the sagas that it is about, with a fresh second factor,
   expect((await browser.post(`${pageOf(id)}/retry`, { sagaId: saga, reason: 'x' })).text).toContain('role="alert"');
   expect(http.orchestrator.interventions).toEqual([]);
 });
+
+it('answers an id that is none as one that is not there, and takes no mute into the past', async () => {
+  const { browser } = await signedIn('OPS');
+  for (const id of ['%00', 'a%0ab', 'x'.repeat(200)]) {
+    expect((await browser.get(pageOf(id))).status, id).toBeLessThan(500);
+    expect((await browser.post(`${pageOf(id)}/close`, { reason: 'x' })).status, id).toBeLessThan(500);
+  }
+  const id = await addIncident(http);
+  expect((await browser.post(`${pageOf(id)}/retry`, { sagaId: '\u0000', reason: 'x' })).text).toContain('role="alert"');
+  for (const until of ['2024-01-01T00:00:00Z', '2190-01-01T00:00:00Z']) {
+    const { status } = await http.call('POST', `/api/production/incidents/${id}/mute`, {
+      body: { until, reason: 'x' },
+    });
+    expect(status, until).toBe(422);
+  }
+});

@@ -322,11 +322,11 @@ describe('a place beyond the end of the feed', () => {
   it('is met by who was ahead of a database that was restored', async () => {
     const end = await last();
     await sql`DELETE FROM domain_event WHERE id = ANY (ARRAY(SELECT run.event_id + place - run.seq
-      FROM event_place run, generate_series(run.seq, run.seq + run.events - 1) AS place WHERE place > ${end - 3}))`.execute(
+      FROM event_run run, generate_series(run.seq, run.seq + run.events - 1) AS place WHERE place > ${end - 3}))`.execute(
       http.db,
     );
-    await sql`DELETE FROM event_place WHERE seq > ${end - 3}`.execute(http.db);
-    await sql`UPDATE event_place SET events = least(events, ${end - 3} + 1 - seq)`.execute(http.db);
+    await sql`DELETE FROM event_run WHERE seq > ${end - 3}`.execute(http.db);
+    await sql`UPDATE event_run SET events = least(events, ${end - 3} + 1 - seq)`.execute(http.db);
     await sql`UPDATE event_feed SET last_seq = ${end - 3}`.execute(http.db);
     const answer = await http.call('GET', `${API}/events?after=${end}`);
     expect([answer.status, at(answer.body, 'details', 'last')]).toEqual([409, end - 3]);

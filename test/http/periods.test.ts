@@ -357,11 +357,11 @@ describe('a replay since', () => {
     if (!dubai) return;
     const reset = async (): Promise<void> => {
       await sql`DELETE FROM domain_event`.execute(http.db);
-      await sql`DELETE FROM event_place`.execute(http.db);
+      await sql`DELETE FROM event_run`.execute(http.db);
       for (const [n, moment] of momentsOf(dubai).entries()) {
         await sql`WITH e AS (INSERT INTO domain_event (type, resource, resource_id, data, at)
             VALUES ('task.created', 'task', 'x', '{}', ${moment}::timestamptz) RETURNING id)
-          INSERT INTO event_place (seq, event_id) SELECT ${n + 1}, id FROM e`.execute(http.db);
+          INSERT INTO event_run (seq, event_id) SELECT ${n + 1}, id FROM e`.execute(http.db);
       }
       await sql`UPDATE event_feed SET last_seq = 4`.execute(http.db);
       await sql`UPDATE webhook_endpoint SET next_seq = 5`.execute(http.db);

@@ -497,7 +497,7 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
   'POST incidents/:id/mute': on(
     (id) => `incidents/${id}/mute`,
     addIncident,
-    { until: '2090-01-01T00:00:00Z', reason: 'a' },
+    { until: new Date(Date.now() + 86_400_000).toISOString(), reason: 'a' },
     { until: null, reason: 'a' },
   ),
   'POST sweep-failures/retry': {

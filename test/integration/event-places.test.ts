@@ -135,14 +135,14 @@ describe('the place of an event', () => {
     await sql`CREATE FUNCTION refuse_place() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$`.execute(
       db,
     );
-    await sql`CREATE TRIGGER refused BEFORE INSERT ON event_place FOR EACH ROW WHEN (is_stuck(NEW.event_id, NEW.events)) EXECUTE FUNCTION refuse_place()`.execute(
+    await sql`CREATE TRIGGER refused BEFORE INSERT ON event_run FOR EACH ROW WHEN (is_stuck(NEW.event_id, NEW.events)) EXECUTE FUNCTION refuse_place()`.execute(
       db,
     );
     const others = [await happen(), await happen()];
     expect(await nothingLeft()).toHaveLength(1);
     expect(await placed(before)).toEqual(others);
     await sql`DELETE FROM sweep_failure`.execute(db);
-    await sql`DROP TRIGGER refused ON event_place`.execute(db);
+    await sql`DROP TRIGGER refused ON event_run`.execute(db);
     for (let n = 0; n < 2; n += 1) await numberEvents(db);
     expect(await placed(before)).toEqual([...others, stuck]);
     await happen();
@@ -162,7 +162,7 @@ describe('the place of an event', () => {
     for (let n = 0; n < 3; n += 1) await happen();
     await nothingLeft();
     const { rows } = await sql<{ seq: number; event_id: number; events: number }>`
-      SELECT seq, event_id, events FROM event_place WHERE seq > ${before}`.execute(db);
+      SELECT seq, event_id, events FROM event_run WHERE seq > ${before}`.execute(db);
     expect(rows.map(({ seq, events }) => ({ seq, events }))).toEqual([{ seq: before + 1, events: 3 }]);
     const id = rows[0]?.event_id ?? 0;
     for (const [seq, first, events] of [
@@ -172,7 +172,7 @@ describe('the place of an event', () => {
       [before - 1, id + 100, 9],
     ])
       await expect(
-        sql`INSERT INTO event_place (seq, event_id, events) VALUES (${seq}, ${first}, ${events})`.execute(db),
+        sql`INSERT INTO event_run (seq, event_id, events) VALUES (${seq}, ${first}, ${events})`.execute(db),
       ).rejects.toMatchObject({ code: '23505' });
   });
 
@@ -182,9 +182,7 @@ describe('the place of an event', () => {
     await nothingLeft();
     const age = async (seq: number) => {
       const { rows } = await sql<{ id: number }>`
-        SELECT event_id + ${seq} - seq AS id FROM event_place WHERE seq <= ${seq} ORDER BY seq DESC LIMIT 1`.execute(
-        db,
-      );
+        SELECT event_id + ${seq} - seq AS id FROM event_run WHERE seq <= ${seq} ORDER BY seq DESC LIMIT 1`.execute(db);
       await sql`UPDATE domain_event SET at = '2020-01-01' WHERE id <= ${rows[0]?.id ?? 0}`.execute(db);
     };
     await age(before + 1);
@@ -196,7 +194,7 @@ describe('the place of an event', () => {
     expect((await readEvents(db, before + 1, 10)).events.map(({ seq }) => seq)).toEqual([before + 2]);
     await age(before + 2);
     expect(await forgetEvents(db, 400)).toBe(1);
-    expect(await db.selectFrom('event_place').select('seq').execute()).toEqual([]);
+    expect(await db.selectFrom('event_run').select('seq').execute()).toEqual([]);
   });
 
   it('costs no update of the event', async () => {

@@ -286,7 +286,7 @@ describe('partitions of events', () => {
   beforeEach(async () => {
     await addEvents(1, EVENTS);
     await addEvents(2_000_000, EVENTS);
-    await sql`INSERT INTO event_place (seq, event_id) SELECT row_number() OVER (ORDER BY id), id FROM domain_event`.execute(
+    await sql`INSERT INTO event_run (seq, event_id) SELECT row_number() OVER (ORDER BY id), id FROM domain_event`.execute(
       db,
     );
     await sql`UPDATE domain_event SET at = pg_catalog.now() - interval '500 days' WHERE id < 2000000`.execute(db);

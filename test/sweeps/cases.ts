@@ -330,13 +330,13 @@ export const CASES = {
   events: {
     seed: seedStays,
     poisons: {
-      'its number': ofTheEvent(raises('event_place', 'INSERT', 'is_poisoned(NEW.event_id, NEW.events)')),
+      'its number': ofTheEvent(raises('event_run', 'INSERT', 'is_poisoned(NEW.event_id, NEW.events)')),
     },
     sweep: (db) => numberEvents(db),
     done: (db) =>
       numbersOf(
         db,
-        `SELECT e.resource_id AS id FROM domain_event e JOIN event_place p ON e.id >= p.event_id AND e.id < p.event_id + p.events
+        `SELECT e.resource_id AS id FROM domain_event e JOIN event_run p ON e.id >= p.event_id AND e.id < p.event_id + p.events
           WHERE e.resource = 'reservation'`,
       ),
   },

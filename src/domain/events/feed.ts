@@ -76,12 +76,12 @@ export async function numberEvents(db: Db): Promise<number> {
 }
 
 /**
- * SQL: the place of the event with this id, null where it has none. A row of `event_place` holds a run of events whose ids follow
+ * SQL: the place of the event with this id, null where it has none. A row of `event_run` holds a run of events whose ids follow
  * each other, as their places do: `events` of them from `event_id` and `seq` on.
  */
 export const placeOf = (id: RawBuilder<unknown>): RawBuilder<number | null> =>
   sql`(SELECT CASE WHEN ${id} < run.event_id + run.events THEN run.seq + (${id} - run.event_id) END
-      FROM event_place run WHERE run.event_id <= ${id} ORDER BY run.event_id DESC LIMIT 1)`;
+      FROM event_run run WHERE run.event_id <= ${id} ORDER BY run.event_id DESC LIMIT 1)`;
 const hasNoPlace = sql<boolean>`${placeOf(sql`e.id`)} IS NULL`;
 
 /**
@@ -103,7 +103,7 @@ async function numberSome(tx: Tx, scope: Scope): Promise<{ readonly last: number
   const { rows } = await sql<{ seq: number; id: string }>`
     WITH placed AS MATERIALIZED (
       SELECT f.last_seq + row_number() OVER (ORDER BY e.id) AS seq, e.id FROM event_feed f, LATERAL (${unnumbered(scope)}) e),
-    runs AS (INSERT INTO event_place (seq, event_id, events) SELECT min(seq), min(id), count(*) FROM placed GROUP BY id - seq)
+    runs AS (INSERT INTO event_run (seq, event_id, events) SELECT min(seq), min(id), count(*) FROM placed GROUP BY id - seq)
     SELECT seq, id::text AS id FROM placed`.execute(tx);
   const last = Math.max(feed.last_seq, ...rows.map(({ seq }) => seq));
   if (rows.length > 0) await tx.updateTable('event_feed').set({ last_seq: last }).execute();
@@ -198,11 +198,11 @@ export async function matching(
   const events =
     reservationId === undefined
       ? sql`SELECT event.*, run.seq + (event.id - run.event_id) AS seq
-        FROM event_place run CROSS JOIN LATERAL (SELECT e.* FROM domain_event e
+        FROM event_run run CROSS JOIN LATERAL (SELECT e.* FROM domain_event e
           WHERE e.id >= run.event_id + greatest(${from}::bigint - run.seq, 0)
             AND e.id < run.event_id + least(${until}::bigint + 1 - run.seq, run.events) AND ${isOfType}
           ORDER BY e.id LIMIT ${limit}::int) event
-       WHERE run.seq >= coalesce((SELECT max(r.seq) FROM event_place r WHERE r.seq <= ${from}::bigint), 0) AND run.seq <= ${until}::bigint
+       WHERE run.seq >= coalesce((SELECT max(r.seq) FROM event_run r WHERE r.seq <= ${from}::bigint), 0) AND run.seq <= ${until}::bigint
        ORDER BY run.seq, event.id LIMIT ${limit}::int`
       : sql`SELECT * FROM (SELECT e.*, ${placeOf(sql`e.id`)} AS seq FROM domain_event e
           WHERE e.reservation_id = ${reservationId} AND ${isOfType} OFFSET 0) event
@@ -237,7 +237,7 @@ const within = (id: RawBuilder<unknown>, { low, high }: EventRange) =>
 /** The runs `p` of places that hold ids of a range; the first may begin before it. */
 const touches = ({ low, high }: EventRange) =>
   sql<boolean>`p.event_id < ${high}::bigint AND p.event_id + p.events > ${low ?? '0'}::bigint
-    AND p.event_id >= coalesce((SELECT max(first.event_id) FROM event_place first WHERE first.event_id <= ${low ?? '0'}::bigint), 0)`;
+    AND p.event_id >= coalesce((SELECT max(first.event_id) FROM event_run first WHERE first.event_id <= ${low ?? '0'}::bigint), 0)`;
 
 /**
  * Whether no more events will come into a range, and none of those that are there has to be kept: they are older than so many
@@ -248,7 +248,7 @@ export async function mayForgetAll(db: Db, range: EventRange, days: number): Pro
     SELECT f.from_id >= ${range.high}::bigint
        AND NOT EXISTS (SELECT FROM domain_event e WHERE ${within(sql`e.id`, range)} AND e.at >= ${firstToKeep(days)})
        AND NOT EXISTS (SELECT FROM unnest(f.left_ids) AS left_one (id) WHERE ${within(sql`left_one.id`, range)})
-       AND NOT EXISTS (SELECT FROM event_place p WHERE ${touches(range)} AND p.seq + p.events > ${FIRST_TO_SEND}) AS may
+       AND NOT EXISTS (SELECT FROM event_run p WHERE ${touches(range)} AND p.seq + p.events > ${FIRST_TO_SEND}) AS may
       FROM event_feed f`.execute(db);
   return rows[0]?.may ?? false;
 }
@@ -259,8 +259,8 @@ export async function mayForgetAll(db: Db, range: EventRange, days: number): Pro
  */
 export async function forgetPlaces(db: Db, range: EventRange, limit: number): Promise<number> {
   const { numAffectedRows } = await sql`
-    DELETE FROM event_place WHERE event_id IN (
-      SELECT p.event_id FROM event_place p WHERE ${touches(range)} AND p.event_id + p.events <= ${range.high}::bigint
+    DELETE FROM event_run WHERE event_id IN (
+      SELECT p.event_id FROM event_run p WHERE ${touches(range)} AND p.event_id + p.events <= ${range.high}::bigint
        ORDER BY p.event_id LIMIT ${batchLimit(limit)})`.execute(db);
   return Number(numAffectedRows ?? 0);
 }
@@ -302,12 +302,12 @@ async function deleteEvents(tx: Tx, ids: readonly string[]): Promise<readonly st
   const { rows } = await sql<{ id: string }>`
     DELETE FROM domain_event WHERE id = ANY (${ids}::bigint[]) RETURNING id::text AS id`.execute(tx);
   const { rows: runs } = await sql<{ id: string }>`
-    SELECT run.event_id::text AS id FROM (SELECT DISTINCT (SELECT p.event_id FROM event_place p WHERE p.event_id <= gone.id
+    SELECT run.event_id::text AS id FROM (SELECT DISTINCT (SELECT p.event_id FROM event_run p WHERE p.event_id <= gone.id
         ORDER BY p.event_id DESC LIMIT 1) AS event_id FROM unnest(${ids}::bigint[]) AS gone (id)) first
-      JOIN event_place run ON run.event_id = first.event_id
+      JOIN event_run run ON run.event_id = first.event_id
      WHERE (SELECT e.id FROM domain_event e WHERE e.id >= run.event_id AND e.id < run.event_id + run.events ORDER BY e.id LIMIT 1) IS NULL`.execute(
     tx,
   );
-  await sql`DELETE FROM event_place WHERE event_id = ANY (${runs.map(({ id }) => id)}::bigint[])`.execute(tx);
+  await sql`DELETE FROM event_run WHERE event_id = ANY (${runs.map(({ id }) => id)}::bigint[])`.execute(tx);
   return rows.map(({ id }) => id);
 }

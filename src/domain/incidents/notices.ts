@@ -23,7 +23,7 @@ const FIRST_PAUSE_SECONDS = 10;
 const MAX_PAUSE_SECONDS = 300;
 const MAX_POWER = 6;
 
-/** Of muted incidents nothing is told, of those of money FINANCE is told too, and of an end whoever was told of the beginning. */
+/** Of muted incidents nothing is told but to programs that they are over, of those of money FINANCE is told too, and of an end whoever was told of the beginning. */
 export async function orderNotices(
   tx: Tx,
   what: 'OPENED' | 'CLOSED',
@@ -34,7 +34,7 @@ export async function orderNotices(
   await sql`
     INSERT INTO incident_notice (incident_id, what, target)
     SELECT i.id, ${what}, t.target FROM incident i CROSS JOIN unnest(${targets}::text[]) AS t(target)
-     WHERE i.id = ANY(${ids}::text[]) AND coalesce(i.muted_until <= now(), true) AND (t.target <> 'FINANCE' OR i.area = 'MONEY')
+     WHERE i.id = ANY(${ids}::text[]) AND (coalesce(i.muted_until <= now(), true) OR ${what} = 'CLOSED' AND t.target = 'WEBHOOK') AND (t.target <> 'FINANCE' OR i.area = 'MONEY')
        AND (t.target = 'FINANCE' OR i.kind <> ALL (${KINDS_FOR_FINANCE}::text[]))
        AND (t.target = 'WEBHOOK' OR NOT EXISTS (SELECT FROM incident_notice n WHERE n.incident_id = i.id AND n.target = t.target
              AND n.what = ${what} AND n.created_at > now() - ${QUIET_MINUTES}::int * interval '1 minute'))

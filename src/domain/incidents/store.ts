@@ -162,13 +162,26 @@ export async function closeIncident(tx: Tx, act: IncidentAct, author: Author): P
   return row;
 }
 
-/** A person wants to hear nothing of an open incident until then; null: again at once. Throws as `closeIncident`. */
+const MAX_MUTED_DAYS = 30;
+async function isAhead(tx: Tx, until: Date): Promise<boolean> {
+  const { rows } = await sql<{ fits: boolean }>`
+    SELECT ${until}::timestamptz > now() AND ${until}::timestamptz <= now() + ${MAX_MUTED_DAYS}::int * interval '1 day' AS fits`.execute(
+    tx,
+  );
+  return rows[0]?.fits === true;
+}
+
+/** A person wants to hear nothing of an open incident until then; null: again at once. Throws as `closeIncident`, and `VALIDATION_FAILED`. */
 export async function muteIncident(
   tx: Tx,
   act: IncidentAct & { readonly until: Date | null },
   author: Author,
 ): Promise<IncidentRow> {
   await lockOpen(tx, act);
+  if (act.until !== null && !(await isAhead(tx, act.until)))
+    throw new RoomyError('VALIDATION_FAILED', {
+      text: `"until" must lie ahead, by ${MAX_MUTED_DAYS} days at the most`,
+    });
   const row = await tx
     .updateTable('incident')
     .set((eb) => ({

@@ -74,7 +74,8 @@ export interface Day {
     readonly turnovers: number;
     readonly toConfirm: number;
     readonly late: number;
-    readonly unassigned: number;
+    /** Null: the reader sees no tasks. */
+    readonly unassigned: number | null;
     readonly notReady: number;
   };
   /** False: there are more stays than one answer has; ask for one property at a time. */
@@ -100,7 +101,12 @@ export async function readDay(db: Db, asked: DayAsked, reader: DayReader): Promi
   const properties = [...Map.groupBy(rows, ({ property_id: id }) => id).values()].map((stays) =>
     propertyView(stays, (stay) => tasksOf.get(stay.id) ?? [], names, asked.now),
   );
-  return { date: asked.date, counts: countsOf(properties), complete: found.length === rows.length, properties };
+  return {
+    date: asked.date,
+    counts: countsOf(properties, reader.seesTasks),
+    complete: found.length === rows.length,
+    properties,
+  };
 }
 
 type TasksOf = (stay: DayStayRow) => readonly DayTaskRow[];
@@ -204,7 +210,7 @@ function taskView(task: DayTaskRow, names: ReadonlyMap<string, string>, now: Dat
 }
 const IS_OPEN: ReadonlySet<string> = new Set(['UNASSIGNED', 'ASSIGNED', 'IN_PROGRESS']);
 
-function countsOf(properties: readonly DayProperty[]): Day['counts'] {
+function countsOf(properties: readonly DayProperty[], seesTasks: boolean): Day['counts'] {
   const stays = properties.flatMap((property) => property.stays);
   const taken = stays.filter(({ status }) => status !== 'PENDING');
   const count = (fits: (stay: DayStay) => boolean): number => taken.filter(fits).length;
@@ -217,7 +223,7 @@ function countsOf(properties: readonly DayProperty[]): Day['counts'] {
     turnovers: properties.filter(({ isTurnover }) => isTurnover).length,
     toConfirm: stays.length - taken.length,
     late: warned('NOT_ARRIVED', 'NOT_LEFT', 'NOT_READY', 'TASK_LATE'),
-    unassigned: warned('UNASSIGNED'),
+    unassigned: seesTasks ? warned('UNASSIGNED') : null,
     notReady: warned('NOT_READY'),
   };
 }

@@ -7,7 +7,7 @@ import type { Page, PageRequest, Position } from '../paging.ts';
  * one kind of entries; of each no more rows are taken than a page has, and of these the oldest are the page.
  */
 
-/** In the order in which entries of one instant stand: what causes others comes first. */
+/** In the order in which entries of one instant stand: what causes others comes first. An event stands where its transaction began, a moment before what made it was done. */
 export const TIMELINE_KINDS = [
   'request',
   'saga',

@@ -11,17 +11,16 @@ import { answerForm, formOf, PAGE_ROUTE } from '../accounts/form.ts';
 import { assertFromOwnPage, lacksSecondFactor, landingOf, sessionOf } from '../accounts/page-session.ts';
 import { type AnyContext, inTransaction, type Services } from '../context.ts';
 import type { Register } from '../route.ts';
-import { line } from '../schemas/common.ts';
+import { Id, IdParam, line } from '../schemas/common.ts';
 import { isFresh } from '../step-up.ts';
 
 /** Pages of incidents, for those who are signed in as ADMIN, OPS or FINANCE: over the same functions and rights as the API. */
 
 const PATH = '/console/incidents';
-const ID = z.strictObject({ id: z.string().max(100) });
 const list = createRoute({ ...PAGE_ROUTE, method: 'get', path: PATH });
-const read = createRoute({ ...PAGE_ROUTE, method: 'get', path: `${PATH}/{id}`, request: { params: ID } });
+const read = createRoute({ ...PAGE_ROUTE, method: 'get', path: `${PATH}/{id}`, request: { params: IdParam } });
 const act = <const Act extends 'close' | 'mute' | 'retry' | 'resolve'>(name: Act) =>
-  createRoute({ ...PAGE_ROUTE, method: 'post', path: `${PATH}/{id}/${name}`, request: { params: ID } });
+  createRoute({ ...PAGE_ROUTE, method: 'post', path: `${PATH}/{id}/${name}`, request: { params: IdParam } });
 
 const SHOWN_CLOSED = 20;
 const SHOWN_OPEN = 100;
@@ -38,7 +37,11 @@ const Hours = z.coerce.number().int().min(1).max(720);
 
 export function registerIncidentPages(register: Register, services: Services): void {
   const { db } = services;
-  const context = (c: AnyContext) => ({ prefix: c.get('prefix'), timeZone: services.agencyTimeZone });
+  const context = (c: AnyContext) => ({
+    prefix: c.get('prefix'),
+    timeZone: services.agencyTimeZone,
+    now: services.clock.now(),
+  });
 
   register(list, (c) =>
     forReader(c, services, async ({ account }) => {
@@ -122,7 +125,7 @@ function onSaga(services: Services, id: string, verb: 'retry' | 'resolve') {
     if (!isFresh(mfaAt, clock.now())) throw new RoomyError('STEP_UP_REQUIRED');
     const reason = reasonIn(form);
     const incident = await getIncident(db, id, areaOf(account));
-    const sagaId = form.get('sagaId') ?? '';
+    const sagaId = Id.safeParse(form.get('sagaId')).data ?? '';
     const saga = (await sagasInBrief(db, [sagaId])).get(sagaId);
     if (!saga || !incident.examples.some((example) => example.sagaId === sagaId))
       throw new RoomyError('SAGA_NOT_FOUND');

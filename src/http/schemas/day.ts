@@ -37,10 +37,10 @@ const DayStay = z.object({
   paymentStatus: z.string(),
   balanceDue: z.number().nullable().openapi({ description: 'Major units; null: not for the caller' }),
   currency: z.string(),
-  isCleaned: z
-    .boolean()
-    .nullable()
-    .openapi({ description: 'Whether the cleaning before the arrival is done; null: there is none' }),
+  isCleaned: z.boolean().nullable().openapi({
+    description:
+      'Whether the cleaning before the arrival is done; null: there is none, or tasks are not for the caller',
+  }),
   tasks: z.array(DayTask),
   warnings: z
     .array(z.enum(DAY_WARNINGS))
@@ -55,8 +55,8 @@ export const Day = z
       inHouse: z.int(),
       turnovers: z.int().openapi({ description: 'Properties' }),
       toConfirm: z.int(),
-      late: z.int(),
-      unassigned: z.int(),
+      late: z.int().openapi({ description: 'Of tasks only those that the caller may see' }),
+      unassigned: z.int().nullable().openapi({ description: 'null: tasks are not for the caller' }),
       notReady: z.int(),
     }),
     complete: z.boolean().openapi({ description: 'false: more stays than one answer has; ask property by property' }),

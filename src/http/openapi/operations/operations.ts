@@ -58,7 +58,7 @@ export const OPERATIONS_OF_OPERATORS: OperationTexts = {
   },
   [`POST ${API}/incidents/:id/mute`]: {
     id: 'muteIncident',
-    text: 'Keeps it open, and tells nobody until then: neither that it goes on nor that it is over.',
+    text: 'Keeps it open, and tells nobody until then: neither that it goes on nor, but for the program of the webhook, that it is over. `until` lies ahead, by 30 days at the most.',
     answer: {
       success: true,
       data: {
