@@ -47,6 +47,10 @@ CREATE TABLE incident (
   details jsonb NOT NULL,
   first_at timestamptz NOT NULL DEFAULT now(),
   last_at timestamptz NOT NULL DEFAULT now(),
+  -- How often in a row it was looked for and not found: three times, and it is over.
+  missed integer NOT NULL DEFAULT 0,
+  -- Closed by a person, it is found on: until it is not, it stays closed.
+  lingers boolean NOT NULL DEFAULT false,
   muted_until timestamptz,
   muted_by text,
   closed_at timestamptz,
@@ -63,6 +67,7 @@ CREATE INDEX incident_by_kind ON incident (kind, first_at, id);
 CREATE INDEX incident_by_area ON incident (area, first_at, id);
 CREATE INDEX incident_by_subject ON incident (kind, subject, first_at);
 CREATE INDEX incident_open_by_age ON incident (first_at, id) WHERE closed_at IS NULL;
+CREATE INDEX incident_lingering ON incident (kind, subject) WHERE lingers;
 CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON incident FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 
 -- What is to be told of an incident, and whether it was.

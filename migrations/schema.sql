@@ -523,6 +523,8 @@ CREATE TABLE incident (
   details jsonb NOT NULL,
   first_at timestamp with time zone NOT NULL DEFAULT now(),
   last_at timestamp with time zone NOT NULL DEFAULT now(),
+  missed integer NOT NULL DEFAULT 0,
+  lingers boolean NOT NULL DEFAULT false,
   muted_until timestamp with time zone,
   muted_by text,
   closed_at timestamp with time zone,
@@ -544,6 +546,7 @@ CREATE INDEX incident_by_age ON incident (first_at, id);
 CREATE INDEX incident_by_area ON incident (area, first_at, id);
 CREATE INDEX incident_by_kind ON incident (kind, first_at, id);
 CREATE INDEX incident_by_subject ON incident (kind, subject, first_at);
+CREATE INDEX incident_lingering ON incident (kind, subject) WHERE lingers;
 CREATE INDEX incident_open_by_age ON incident (first_at, id) WHERE closed_at IS NULL;
 CREATE UNIQUE INDEX one_open_incident ON incident (kind, subject) WHERE closed_at IS NULL;
 

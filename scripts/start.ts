@@ -147,7 +147,11 @@ function keepWorker(
   return keepRunning(name, ['src/worker.ts'], async () => {
     const isOff = process.env['OPS_PORT'] === 'off';
     // Chosen at each start, as another program may have taken it meanwhile.
-    const port = isOff ? 'off' : await choosePort({ name: 'WORKER_OPS_PORT', standard, host }, () => {}, undefined);
+    const asked = process.env['WORKER_OPS_PORT'];
+    // Named for the first of them; the next ones follow it.
+    const named = /^[1-9]\d*$/.test(asked ?? '') ? String(Number(asked) + standard - WORKER_PORT) : asked;
+    const isNone = isOff || named === 'off';
+    const port = isNone ? 'off' : await choosePort({ name: 'WORKER_OPS_PORT', standard, host }, () => {}, named);
     return { ...env, ROLES: roles.join(','), WORKER_OPS_PORT: String(port) };
   });
 }

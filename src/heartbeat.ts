@@ -21,6 +21,8 @@ export interface HeartbeatParts extends Pick<Beat, 'id' | 'program' | 'roles'> {
 }
 
 const BEAT_MS = 5_000;
+/** A circuit that lets a call through again is well once a call has succeeded; or when nobody has called for so long. */
+const UNTRIED_MS = 15 * 60_000;
 
 export function createHeartbeat({ db, log, circuits, wait, ...own }: HeartbeatParts): Heartbeat {
   const stopping = new AbortController();
@@ -30,16 +32,18 @@ export function createHeartbeat({ db, log, circuits, wait, ...own }: HeartbeatPa
     ends: 'the process says again that it is alive',
     level: 'warn',
   });
-  let openSince: Readonly<Record<string, string>> = {};
+  const open = new Map<string, { readonly since: string; seenMs: number }>();
   let loop: Promise<void> = Promise.resolve();
 
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
-      const now = new Date().toISOString();
-      const open = [...circuits()].filter(([, status]) => status === 'open');
-      openSince = Object.fromEntries(open.map(([name]) => [name, openSince[name] ?? now]));
+      noteCircuits(open, circuits());
       try {
-        await beat(db, { ...own, version: VERSION, circuits: openSince });
+        await beat(db, {
+          ...own,
+          version: VERSION,
+          circuits: Object.fromEntries([...open].map(([name, { since }]) => [name, since])),
+        });
         failures.succeeded();
       } catch (error) {
         failures.failed(error);
@@ -58,4 +62,17 @@ export function createHeartbeat({ db, log, circuits, wait, ...own }: HeartbeatPa
       await loop;
     },
   };
+}
+
+/** Keeps since when each circuit has been open; one that is half open is not yet well. */
+function noteCircuits(
+  open: Map<string, { readonly since: string; seenMs: number }>,
+  circuits: ReturnType<HeartbeatParts['circuits']>,
+): void {
+  const nowMs = performance.now();
+  for (const [name, status] of circuits) {
+    const known = open.get(name);
+    if (status === 'open') open.set(name, { since: known?.since ?? new Date().toISOString(), seenMs: nowMs });
+    else if (known && (status === 'closed' || nowMs - known.seenMs > UNTRIED_MS)) open.delete(name);
+  }
 }

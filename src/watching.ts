@@ -9,7 +9,7 @@ import type { Logger } from './kernel/log.ts';
 import type { QueueConnection } from './queues/connection.ts';
 import { MONEY_SAGAS } from './sagas/index.ts';
 import { auditSign } from './watchdog/signs/audit.ts';
-import { queueSign, redisMemorySign, redisSign, type WatchedQueues } from './watchdog/signs/queues.ts';
+import { redisSign, type WatchedQueues } from './watchdog/signs/queues.ts';
 import { approvalSign, sagaSign, setAsideSign, waitingSign, webhookSign } from './watchdog/signs/rows.ts';
 import { circuitSign, workerSign } from './watchdog/signs/workers.ts';
 import { createTeller, type TellerParts } from './watchdog/tell.ts';
@@ -38,9 +38,7 @@ export function createWatch({ db, queues, holder, timeZone, teller, ...rest }: W
     timeZone,
     teller: createTeller({ ...teller, db, timeZone, log: rest.log }),
     signs: (walk) => [
-      redisSign(queues),
-      redisMemorySign(queues),
-      queueSign(queues, JOBS),
+      redisSign(queues, JOBS),
       workerSign(db, WORKER_ROLES),
       circuitSign(db),
       waitingSign(db),

@@ -287,6 +287,8 @@ export interface Incident {
   id: string;
   kind: string;
   last_at: Generated<Date>;
+  lingers: Generated<boolean>;
+  missed: Generated<number>;
   most: number;
   muted_by: string | null;
   muted_until: Timestamp | null;

@@ -79,7 +79,8 @@ function taskSentence({ title, startsAt, status, assigneeId, assignment }: Detai
 function transactionSentence({ type, amount, currency, status, rule }: DetailsOf<'transaction'>): string {
   const share = rule?.percent === null || rule === null ? '' : `${rule.percent} % by `;
   const version = rule?.version == null ? '' : ` of version ${rule.version} of the terms`;
-  const why = rule === null ? '' : `: ${share}${rule.name}${version}`;
+  const taken = type === 'OWNER_PAYOUT' ? ', less fees and what the owner bears' : '';
+  const why = rule === null ? '' : `: ${share}${rule.name}${version}${taken}`;
   return `${type} of ${amount} ${currency} is ${status}${why}.`;
 }
 

@@ -36,7 +36,7 @@ export function mailOf(all: readonly Told[], wording: Wording): IncidentMail {
     ...(more > 0 ? [`And ${more} more: ${wording.publicUrl}/console/incidents`] : []),
     'You get this mail because your address is that of operations or of somebody who looks after the money.',
   ].join('\n\n');
-  const content = contentOf(escapeHtml(text));
+  const content = contentOf(escapeHtml(text)).replaceAll(/https?:\/\/[^\s<]+/g, (url) => `<a href="${url}">${url}</a>`);
   const frame = frameFor('en');
   const html = documentOf(frame, { locale: 'en', content }, subject);
   return { subject, text, html, parts: { frame: frame.id, locale: 'en', content } };
@@ -48,10 +48,12 @@ function subjectOf(all: readonly Told[]): string {
   const open = all.filter(({ what }) => what !== 'CLOSED').length;
   if (first?.what === 'DIGEST') return `Still open: ${open} ${open === 1 ? 'incident' : 'incidents'}`;
   const over = all.length - open;
-  return [open > 0 ? `${open} new` : '', over > 0 ? `${over} over` : '']
-    .filter(Boolean)
-    .join(', ')
-    .concat(' incidents');
+  const begun = open > 0 ? [open === 1 ? 'one new incident' : `${open} new incidents`] : [];
+  const ended = over > 0 ? [over === 1 ? 'one is over' : `${over} are over`] : [];
+  const isCritical = all.some(({ what, incident }) => what === 'OPENED' && incident.severity === 'CRITICAL');
+  const kinds = [...new Set(all.map(({ incident }) => incident.kind))].join(', ');
+  const head = open === 0 ? 'Over' : isCritical ? 'Critical' : 'Warning';
+  return `${head}: ${[...begun, ...ended].join(', ')} (${kinds})`.slice(0, 200);
 }
 const headOf = ({ what, incident }: Told): string => {
   if (what === 'CLOSED') return 'Over';

@@ -1,5 +1,6 @@
 import type { Db } from '../db/client.ts';
-import type { Finding, RipeFinding } from '../domain/incidents/findings.ts';
+import type { RipeFinding } from '../domain/incidents/findings.ts';
+import type { IncidentKind } from '../domain/incidents/kinds.ts';
 import { orderDigest } from '../domain/incidents/notices.ts';
 import { forgetDead } from '../domain/incidents/processes.ts';
 import { openIncidents } from '../domain/incidents/resource.ts';
@@ -10,7 +11,7 @@ import { createFailuresInARow, type FailuresInARow } from '../kernel/failures.ts
 import type { Logger } from '../kernel/log.ts';
 import { withTimeout } from '../kernel/time-limit.ts';
 import { createRipening } from './ripening.ts';
-import type { Sign } from './sign.ts';
+import type { PartlySeen, Sign } from './sign.ts';
 import type { Teller } from './tell.ts';
 
 /**
@@ -41,7 +42,7 @@ export interface WatchdogParts {
 }
 
 const ROUND_MS = 10_000;
-const LOOK_TIMEOUT_MS = 5_000;
+const LOOK_TIMEOUT_MS = 3_000;
 
 export function createWatchdog(parts: WatchdogParts): Watchdog {
   const { db, holder, teller, log } = parts;
@@ -63,21 +64,18 @@ export function createWatchdog(parts: WatchdogParts): Watchdog {
 
   async function look(): Promise<{ readonly isBlind: boolean }> {
     const found: RipeFinding[] = [];
-    const seen = new Set<Sign>();
+    const checked: IncidentKind[] = ['WATCHDOG_BLIND'];
+    let isBlind = false;
     for (const sign of signs) {
-      const findings = await lookAt(sign);
-      if (findings) seen.add(sign);
-      found.push(...ripening.of(findings ?? [{ kind: 'WATCHDOG_BLIND', subject: sign.name }]));
+      const seen = await lookAt(sign);
+      isBlind ||= seen === null;
+      found.push(...ripening.of(seen?.found ?? [{ kind: 'WATCHDOG_BLIND', subject: sign.name }]));
+      checked.push(...(seen?.checked ?? []));
     }
     ripening.endRound();
-    const checked = [...signs].filter((sign) => seen.has(sign)).flatMap(({ kinds }) => kinds);
-    const { opened, closed } = await settleIncidents(
-      db,
-      { findings: found, checked: [...checked, 'WATCHDOG_BLIND'] },
-      teller.targets,
-    );
+    const { opened, closed } = await settleIncidents(db, { findings: found, checked }, teller.targets);
     if (opened.length + closed.length > 0) log.warn({ opened, closed }, 'incidents changed');
-    return { isBlind: seen.size < signs.length };
+    return { isBlind };
   }
 
   async function round(): Promise<boolean> {
@@ -119,7 +117,7 @@ export function createWatchdog(parts: WatchdogParts): Watchdog {
 }
 
 /** Looks at a sign: what it finds; null: it cannot be seen. One line in the log when that begins and one when it ends. */
-function createLooks(log: Logger): (sign: Sign) => Promise<readonly Finding[] | null> {
+function createLooks(log: Logger): (sign: Sign) => Promise<PartlySeen | null> {
   const streaks = new Map<string, FailuresInARow>();
   const streakOf = ({ name }: Sign): FailuresInARow => {
     const fields = { sign: name };
@@ -134,7 +132,7 @@ function createLooks(log: Logger): (sign: Sign) => Promise<readonly Finding[] | 
     try {
       const found = await withTimeout({ timeoutMs: LOOK_TIMEOUT_MS, error: tooLate }, () => sign.look());
       streakOf(sign).succeeded();
-      return found;
+      return 'checked' in found ? found : { found, checked: sign.kinds };
     } catch (error) {
       streakOf(sign).failed(error);
       return null;

@@ -37,7 +37,8 @@ const listOf = ({ prefix, timeZone, now }: Context, incidents: readonly Incident
 <span class="soft">since ${moment(incident.since, timeZone)}${isMuted(incident, now) ? html`, muted until ${moment(incident.mutedUntil ?? '', timeZone)}` : ''}</span></li>`,
   )}</ul>`;
 
-const isMuted = ({ mutedUntil }: IncidentView, now: Date): boolean => mutedUntil !== null && new Date(mutedUntil) > now;
+const isMuted = ({ status, mutedUntil }: IncidentView, now: Date): boolean =>
+  status === 'OPEN' && mutedUntil !== null && new Date(mutedUntil) > now;
 
 const gravity = ({ status, severity }: IncidentView): string => {
   if (status === 'CLOSED') return 'Over:';

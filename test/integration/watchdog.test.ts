@@ -5,6 +5,7 @@ import { INCIDENT_KINDS } from '../../src/domain/incidents/kinds.ts';
 import { beat } from '../../src/domain/incidents/processes.ts';
 import type { OutgoingMessage } from '../../src/domain/ports.ts';
 import { createLogger } from '../../src/kernel/log.ts';
+import type { WatchedQueues } from '../../src/watchdog/signs/queues.ts';
 import { createWatch } from '../../src/watching.ts';
 import { WORKER_ROLES } from '../../src/workers/roles.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
@@ -58,10 +59,10 @@ const bodyOf = async (request: IncomingMessage): Promise<string> => {
   for await (const chunk of request) chunks.push(Buffer.from(chunk));
   return Buffer.concat(chunks).toString();
 };
-const watchOf = (holder: string) =>
+const watchOf = (holder: string, queues: WatchedQueues = system.process.engine.queues) =>
   createWatch({
     db: system.process.db,
-    queues: system.process.engine.queues,
+    queues,
     holder,
     timeZone: 'Asia/Dubai',
     log: createLogger('test', 'silent'),
@@ -149,7 +150,7 @@ it('tells that no worker is alive, by role, in one mail, and does not say that a
   expect((await openKinds()).toSorted()).toEqual(WORKER_ROLES.map((role) => `NO_WORKER ${role}`).toSorted());
   expect(mails).toHaveLength(1);
   const [mail] = mails;
-  expect(mail).toMatchObject({ to: 'ops@roomy.example', subject: '6 new incidents' });
+  expect(mail).toMatchObject({ to: 'ops@roomy.example', subject: 'Critical: 6 new incidents (NO_WORKER)' });
   for (const words of [
     'No worker is alive that does the work of "sagas"',
     'Since: ',
@@ -362,10 +363,9 @@ describe('a person', () => {
     posts.length = 0;
     await resume();
     await minute();
-    expect([
-      mails.filter(({ text }) => text.includes('webhooks')),
-      posts.filter(({ data }) => data['id'] === id),
-    ]).toEqual([[], []]);
+    expect(mails.filter(({ text }) => text.includes('webhooks'))).toEqual([]);
+    // A program keeps its own state of each, and would hold it open for ever.
+    expect(posts.filter(({ data }) => data['id'] === id).map(({ type }) => type)).toEqual(['incident.closed']);
     const { body } = await system.call('GET', `/incidents/${id}`);
     expect(body.data).toMatchObject({ status: 'CLOSED', closedBy: null });
   });
@@ -408,13 +408,99 @@ it('tells a program that was away as soon as it is back, and mails meanwhile', a
   await minute();
 });
 
+it('mails what comes back and stays, as soon as it may again, and no more of what was over before', async () => {
+  const queue = system.process.engine.queues.queue('notifications');
+  const about = () => mails.filter(({ text }) => text.includes('The queue "notifications"'));
+  const heads = () => about().map(({ subject }) => subject?.split(':')[0]);
+  const paused = async () => (await system.call('GET', '/incidents?kind=QUEUE_PAUSED&limit=1')).body.data[0];
+  await queue.pause();
+  await minute();
+  const first = await paused();
+  await queue.resume();
+  await minute();
+  expect(heads()).toEqual(['Critical', 'Over']);
+  await queue.pause();
+  await minute();
+  const second = await paused();
+  expect([second.id, second.status]).toEqual([first.id, 'OPEN']);
+  expect(second.since > first.since).toBe(true);
+  expect(about()).toHaveLength(2);
+  await minute({ rounds: 180 });
+  expect(heads()).toEqual(['Critical', 'Over', 'Critical']);
+  await queue.resume();
+  await minute();
+  await queue.pause();
+  await minute();
+  await queue.resume();
+  await minute();
+  await forward(1_800_000);
+  await minute();
+  // Of the last time nobody was told that it began, nor is anybody that it is over.
+  expect(heads()).toEqual(['Critical', 'Over', 'Critical', 'Over']);
+});
+
+it('tells a program nothing that was over before it could be told', async () => {
+  hookAnswers = 503;
+  const queue = system.process.engine.queues.queue('tasks');
+  await forward(3_600_000);
+  await leaveNothingDue();
+  await queue.pause();
+  await minute();
+  await queue.resume();
+  await minute();
+  hookAnswers = 204;
+  await forward(300_000);
+  await minute();
+  expect(posts.filter(({ data }) => data['subject'] === 'tasks')).toEqual([]);
+});
+
+it('opens anew what a person has closed, when more of the same is found', async () => {
+  const fail = (id: string) =>
+    sql`INSERT INTO sweep_failure (sweep, row_id, reason, next_try_at) VALUES ('holds', ${id}, 'x', '2090-01-01')`.execute(
+      system.bed.db,
+    );
+  await fail('hold-1');
+  await minute({ rounds: 1 });
+  const [first] = (await system.call('GET', '/incidents?status=OPEN&kind=ROWS_SET_ASIDE')).body.data;
+  await system.call('POST', `/incidents/${first.id}/close`, { body: { reason: 'We know that one' } });
+  await minute();
+  // A watch that was away for a while sees no gap.
+  await forward(600_000);
+  await leaveNothingDue();
+  await minute();
+  expect(await openKinds()).toEqual([]);
+  await fail('hold-2');
+  await minute({ rounds: 1 });
+  const [second] = (await system.call('GET', '/incidents?status=OPEN&kind=ROWS_SET_ASIDE')).body.data;
+  expect([second.count, second.id === first.id]).toEqual([2, false]);
+  await sql`DELETE FROM sweep_failure`.execute(system.bed.db);
+  await minute();
+});
+
+it('tells that Redis hangs, and nothing of what it cannot know then', async () => {
+  const { producer, queues } = system.process.engine.queues;
+  const hangs = watchOf('api-1', {
+    queues,
+    isReady: () => true,
+    producer: Object.assign(Object.create(producer), { ping: () => new Promise(() => undefined) }),
+  });
+  for (let n = 0; n < 3; n += 1) {
+    await forward(ROUND_MS);
+    monotonicMs += ROUND_MS;
+    await living();
+    expect(await hangs.round()).toBe(true);
+  }
+  expect(await openKinds()).toEqual(['REDIS_AWAY redis']);
+  await minute();
+});
+
 it('is kept by one process at a time, and taken over when that one is silent', async () => {
   const other = watchOf('api-2');
   expect(await other.round()).toBe(false);
-  await forward(30_000);
+  await forward(45_000);
   expect(await other.round()).toBe(true);
   expect(await watch.round()).toBe(false);
-  await forward(30_000);
+  await forward(45_000);
   expect(await watch.round()).toBe(true);
 });
 

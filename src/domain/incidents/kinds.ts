@@ -65,7 +65,7 @@ export const INCIDENT_KINDS = {
   },
   WORK_WAITS: {
     severity: 'CRITICAL',
-    afterSeconds: 0,
+    afterSeconds: 25,
     says: (subject) => `Nothing takes up what is due: ${subject}.`,
     next: `${AS_SOON}`,
     remedy: 'Look for incidents beside this one: no worker, a paused queue, Redis away. Else the log of the workers.',
@@ -75,7 +75,7 @@ export const INCIDENT_KINDS = {
     afterSeconds: 0,
     says: (subject, count) =>
       `For over ten minutes ${things(count, 'saga has', 'sagas have')} tried in vain: ${subject}.`,
-    next: 'Each is tried again, less and less often; when its attempts are used up it is undone, or waits for a person.',
+    next: 'Each is tried again, less and less often: most for some minutes, payouts for a day, refunds for three. Then it is undone, or waits for a person.',
     remedy: 'Mend what refuses; each saga then goes on with its next attempt.',
   },
   SAGA_PARKED: {
@@ -97,7 +97,7 @@ export const INCIDENT_KINDS = {
     severity: 'WARNING',
     afterSeconds: 0,
     says: (subject) => `"${subject}" has failed five times in a row, and is left alone for a while.`,
-    next: 'One call after each pause, of at most 30 s, finds out whether it is well again. What waits uses up no attempts.',
+    next: 'One call after each pause, of at most 30 s, finds out whether it is well again; a call that is kept back meanwhile uses up no attempt.',
     remedy: 'Ask its provider whether it is down, and look whether its address and keys are right.',
   },
   AUDIT_BROKEN: {

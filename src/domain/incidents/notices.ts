@@ -13,7 +13,7 @@ export const NOTICE_TARGETS = ['OPS', 'FINANCE', 'WEBHOOK'] as const;
 export type NoticeTarget = (typeof NOTICE_TARGETS)[number];
 export type NoticeKind = Database['incident_notice']['what'] extends infer W ? Extract<W, string> : never;
 
-/** What goes on and off is mailed once in this time; programs hear of every change. */
+/** What goes on and off is mailed once in this time, and then as it stands; programs hear of every change. */
 const QUIET_MINUTES = 30;
 /** Nobody wants to hear of it after this. */
 const GIVEN_UP_HOURS = 24;
@@ -32,15 +32,26 @@ export async function orderNotices(
 ): Promise<void> {
   if (ids.length === 0 || targets.length === 0) return;
   await sql`
-    INSERT INTO incident_notice (incident_id, what, target)
-    SELECT i.id, ${what}, t.target FROM incident i CROSS JOIN unnest(${targets}::text[]) AS t(target)
-     WHERE i.id = ANY(${ids}::text[]) AND (coalesce(i.muted_until <= now(), true) OR ${what} = 'CLOSED' AND t.target = 'WEBHOOK') AND (t.target <> 'FINANCE' OR i.area = 'MONEY')
-       AND (t.target = 'FINANCE' OR i.kind <> ALL (${KINDS_FOR_FINANCE}::text[]))
-       AND (t.target = 'WEBHOOK' OR NOT EXISTS (SELECT FROM incident_notice n WHERE n.incident_id = i.id AND n.target = t.target
-             AND n.what = ${what} AND n.created_at > now() - ${QUIET_MINUTES}::int * interval '1 minute'))
+    INSERT INTO incident_notice (incident_id, what, target, due_at)
+    SELECT i.id, ${what}, t.target, greatest(now(), CASE WHEN t.target <> 'WEBHOOK' THEN (
+             SELECT max(n.created_at) FROM incident_notice n WHERE n.incident_id = i.id AND n.target = t.target AND n.what = ${what})
+             + ${QUIET_MINUTES}::int * interval '1 minute' END)
+      FROM incident i CROSS JOIN unnest(${targets}::text[]) AS t(target)
+     WHERE i.id = ANY(${ids}::text[]) AND (coalesce(i.muted_until <= now(), true) OR ${what} = 'CLOSED' AND t.target = 'WEBHOOK')
+       AND (t.target <> 'FINANCE' OR i.area = 'MONEY') AND (t.target = 'FINANCE' OR i.kind <> ALL (${KINDS_FOR_FINANCE}::text[]))
        AND (${what} = 'OPENED' OR EXISTS (SELECT FROM incident_notice n WHERE n.incident_id = i.id AND n.target = t.target AND n.what = 'OPENED'))`.execute(
     tx,
   );
+}
+
+/** What began and was over before anybody could be told of it is not told; nor that what is over again began. */
+async function dropWhatIsOver(db: Db): Promise<void> {
+  await sql`
+    UPDATE incident_notice n SET ended_at = now(), last_error = 'OVER'
+      FROM incident i WHERE n.ended_at IS NULL AND n.incident_id = i.id AND CASE n.what
+        WHEN 'OPENED' THEN i.closed_at IS NOT NULL
+        ELSE i.closed_at IS NULL AND n.target <> 'WEBHOOK' OR EXISTS (SELECT FROM incident_notice o WHERE o.incident_id = i.id AND o.target = n.target
+               AND o.what = 'OPENED' AND o.ended_at IS NULL AND o.id < n.id) END`.execute(db);
 }
 
 /** Everything that is open is to be told once more. */
@@ -60,11 +71,13 @@ export interface Notice {
   readonly what: NoticeKind;
 }
 
-/** Takes what is to be told to one target now, the oldest first; nobody else takes it for a minute. */
+/** Takes what is to be told to one target now, of each incident in order; nobody else takes it for a minute. */
 export async function claimNotices(db: Db, target: NoticeTarget, limit: number): Promise<readonly Notice[]> {
+  await dropWhatIsOver(db);
   const { rows } = await sql<Notice>`
     WITH taken AS (
       SELECT n.id FROM incident_notice n WHERE n.ended_at IS NULL AND n.target = ${literal(target)} AND n.due_at <= now()
+         AND NOT EXISTS (SELECT FROM incident_notice e WHERE e.incident_id = n.incident_id AND e.target = n.target AND e.ended_at IS NULL AND e.id < n.id)
        ORDER BY n.id LIMIT ${batchLimit(limit)} FOR UPDATE SKIP LOCKED)
     UPDATE incident_notice n SET attempts = n.attempts + 1, due_at = now() + ${LEASE_SECONDS}::int * interval '1 second'
       FROM taken WHERE n.id = taken.id RETURNING n.id, n.incident_id AS "incidentId", n.what`.execute(db);

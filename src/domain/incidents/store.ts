@@ -18,12 +18,10 @@ export type IncidentRow = Selectable<Database['incident']>;
 
 /** It closes what was over by itself. */
 export const WATCHDOG = 'watchdog';
-/** Not found for so long, it is over. */
-const OVER_AFTER_SECONDS = 30;
+/** Looked for and not found so often in a row, it is over. */
+const OVER_AFTER_LOOKS = 3;
 /** What begins again this soon is the same incident. */
 const SAME_WITHIN_MINUTES = 30;
-/** What a person has closed and is found without such a gap is still what they closed. */
-const GAP_SECONDS = 60;
 const MAX_SUBJECT = 200;
 const MAX_EXAMPLES = 5;
 
@@ -40,18 +38,26 @@ export const settleIncidents = (
   targets: readonly NoticeTarget[],
 ): Promise<{ readonly opened: readonly string[]; readonly closed: readonly string[] }> =>
   db.transaction().execute(async (tx) => {
-    const open = await tx.selectFrom('incident').selectAll().where('closed_at', 'is', null).forUpdate().execute();
+    const known = await tx
+      .selectFrom('incident')
+      .selectAll()
+      .where((eb) => eb.or([eb('closed_at', 'is', null), eb('lingers', '=', literal(true))]))
+      .forUpdate()
+      .execute();
     const opened: string[] = [];
     const held = new Set<string>();
     for (const finding of found.findings) {
-      const known = open.find((row) => row.kind === finding.kind && row.subject === subjectOf(finding));
-      if (known) await goOn(tx, known.id, finding);
+      const same = known.filter((row) => row.kind === finding.kind && row.subject === subjectOf(finding));
+      const row = same.find(({ closed_at }) => closed_at === null) ?? same.find((one) => isStillThat(one, finding));
+      if (row) await goOn(tx, row.id, finding);
       else opened.push(...(await begin(tx, finding)));
-      if (known) held.add(known.id);
+      if (row) held.add(row.id);
     }
     const checked = new Set<string>(found.checked);
-    const over = open.filter(({ id, kind }) => !held.has(id) && (checked.has(kind) || !isIncidentKind(kind)));
-    const closed = await end(tx, over);
+    const closed = await miss(
+      tx,
+      known.filter(({ id, kind }) => !held.has(id) && (checked.has(kind) || !isIncidentKind(kind))),
+    );
     await orderNotices(tx, 'OPENED', opened, targets);
     await orderNotices(tx, 'CLOSED', closed, NOTICE_TARGETS);
     return { opened, closed };
@@ -69,33 +75,44 @@ async function goOn(tx: Tx, id: string, finding: Finding): Promise<void> {
       most: sql<number>`greatest(most, ${count}::int)`,
       details: detailsOf(finding),
       last_at: sql<Date>`now()`,
+      missed: 0,
     })
     .where('id', '=', id)
     .execute();
 }
 
-/** Its id, if it begins: what has not held for long enough does not, nor what a person has closed as it stands. */
+/** What a person has closed stays closed while no more of the same is found. */
+const isStillThat = ({ most }: IncidentRow, { count = 1 }: Finding): boolean => count <= most;
+
+/** Its id, if it begins: what has not held for long enough does not. */
 async function begin(tx: Tx, finding: RipeFinding): Promise<readonly string[]> {
+  if (!finding.isRipe) return [];
+  await tx
+    .updateTable('incident')
+    .set({ lingers: false })
+    .where('kind', '=', finding.kind)
+    .where('subject', '=', subjectOf(finding))
+    .where('lingers', '=', literal(true))
+    .execute();
   const before = await tx
     .selectFrom('incident')
     .select(['id', 'closed_by'])
-    .select(sql<boolean>`last_at > now() - ${GAP_SECONDS}::int * interval '1 second'`.as('was_found_just_now'))
     .select(sql<boolean>`closed_at > now() - ${SAME_WITHIN_MINUTES}::int * interval '1 minute'`.as('is_recent'))
     .where('kind', '=', finding.kind)
     .where('subject', '=', subjectOf(finding))
     .orderBy('first_at', 'desc')
     .limit(1)
     .executeTakeFirst();
-  const byPerson = before !== undefined && before.closed_by !== WATCHDOG;
-  if (before && byPerson && before.was_found_just_now) {
-    await goOn(tx, before.id, finding);
-    return [];
-  }
-  if (!finding.isRipe) return [];
-  if (before && !byPerson && before.is_recent) {
+  if (before?.closed_by === WATCHDOG && before.is_recent) {
     await tx
       .updateTable('incident')
-      .set((eb) => ({ closed_at: null, closed_by: null, reason: null, version: eb('version', '+', 1) }))
+      .set((eb) => ({
+        closed_at: null,
+        closed_by: null,
+        reason: null,
+        since: finding.since ?? sql<Date>`now()`,
+        version: eb('version', '+', 1),
+      }))
       .where('id', '=', before.id)
       .execute();
     await goOn(tx, before.id, finding);
@@ -120,20 +137,22 @@ async function begin(tx: Tx, finding: RipeFinding): Promise<readonly string[]> {
   return [id];
 }
 
-async function end(tx: Tx, rows: readonly IncidentRow[]): Promise<readonly string[]> {
+/** They were looked for and not found. Answers which are over by that. */
+async function miss(tx: Tx, rows: readonly IncidentRow[]): Promise<readonly string[]> {
   if (rows.length === 0) return [];
-  const ended = await tx
+  const idsOf = (some: readonly IncidentRow[]): readonly string[] => some.map(({ id }) => id);
+  const gone = rows.filter(({ missed }) => missed + 1 >= OVER_AFTER_LOOKS);
+  const over = gone.filter(({ closed_at }) => closed_at === null);
+  await sql`UPDATE incident SET missed = missed + 1, lingers = lingers AND missed + 1 < ${OVER_AFTER_LOOKS}::int WHERE id = ANY(${idsOf(rows)}::text[])`.execute(
+    tx,
+  );
+  if (over.length === 0) return [];
+  await tx
     .updateTable('incident')
     .set((eb) => ({ closed_at: sql<Date>`now()`, closed_by: WATCHDOG, version: eb('version', '+', 1) }))
-    .where(
-      'id',
-      'in',
-      rows.map(({ id }) => id),
-    )
-    .where('last_at', '<', sql<Date>`now() - ${OVER_AFTER_SECONDS}::int * interval '1 second'`)
-    .returning('id')
+    .where('id', 'in', [...idsOf(over)])
     .execute();
-  return ended.map(({ id }) => id);
+  return idsOf(over);
 }
 
 export interface IncidentAct {
@@ -152,6 +171,8 @@ export async function closeIncident(tx: Tx, act: IncidentAct, author: Author): P
       closed_at: sql<Date>`now()`,
       closed_by: author.actor,
       reason: act.reason,
+      lingers: true,
+      missed: 0,
       version: eb('version', '+', 1),
     }))
     .where('id', '=', act.id)

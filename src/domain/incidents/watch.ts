@@ -5,7 +5,7 @@ import type { BrokenRow } from '../../db/schema.ts';
 /** Who keeps the watch, and how far it has come. The only statements that write `watch`, which is one row. */
 
 /** Without a round for so long, another process takes over. */
-const LEASE_SECONDS = 25;
+const LEASE_SECONDS = 40;
 
 /** The walk through the audit trail, which goes over many rounds. */
 export interface AuditWalk {

@@ -9,7 +9,7 @@ export interface TransactionRule {
   readonly name: string;
   /** The version of the terms that the stay has; null: none. */
   readonly version: number | null;
-  /** Of a share: of the payment. Of a refund: of what the policy counts from. Null: it is no part of an amount. */
+  /** Of a share: of the payment, before fees and what its party bears are taken off. Of a refund: of what the policy counts from. Null: it is no part of an amount. */
   readonly percent: number | null;
   /** Of a payout: when it falls due; null: it is none. */
   readonly payoutPolicy: string | null;
