@@ -34,7 +34,7 @@ export async function orderNotices(
   await sql`
     INSERT INTO incident_notice (incident_id, what, target, due_at)
     SELECT i.id, ${what}, t.target, greatest(now(), CASE WHEN t.target <> 'WEBHOOK' THEN (
-             SELECT max(n.created_at) FROM incident_notice n WHERE n.incident_id = i.id AND n.target = t.target AND n.what = ${what})
+             SELECT max(n.ended_at) FROM incident_notice n WHERE n.incident_id = i.id AND n.target = t.target AND n.what = ${what} AND n.told)
              + ${QUIET_MINUTES}::int * interval '1 minute' END)
       FROM incident i CROSS JOIN unnest(${targets}::text[]) AS t(target)
      WHERE i.id = ANY(${ids}::text[]) AND (coalesce(i.muted_until <= now(), true) OR ${what} = 'CLOSED' AND t.target = 'WEBHOOK')
