@@ -3,7 +3,6 @@
 
 -- Room on the page for the next version of a row: then it is written where it stands, the log takes only what has changed of it, and no
 -- index hears of it. Pages that are there fill as they are.
-ALTER TABLE saga SET (fillfactor = 30);
 ALTER TABLE notification SET (fillfactor = 40);
 ALTER TABLE task SET (fillfactor = 40);
 ALTER TABLE outbox SET (fillfactor = 50);

@@ -1251,7 +1251,7 @@ END) STORED,
   CONSTRAINT saga_subject_type_check CHECK (subject_type = ANY (ARRAY['reservation', 'transaction', 'amenity_grant'])),
   CONSTRAINT saga_total_steps_check CHECK (total_steps >= 2 AND total_steps <= 32),
   CONSTRAINT saga_traceparent_check CHECK (traceparent ~ '^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$')
-) WITH (fillfactor=30);
+) WITH (fillfactor=70);
 CREATE UNIQUE INDEX one_open_money ON saga (subject_type, subject_id) WHERE finished_at IS NULL AND holds_money;
 CREATE UNIQUE INDEX one_open_state ON saga (subject_type, subject_id) WHERE finished_at IS NULL AND holds_state;
 CREATE INDEX saga_by_age ON saga (requested_at);
