@@ -1,6 +1,6 @@
 import fs from 'node:fs/promises';
 import path from 'node:path';
-import { CompiledQuery, Kysely, PostgresDialect } from 'kysely';
+import { CompiledQuery, Kysely, PostgresDialect, sql } from 'kysely';
 import { type Migration, type MigrationProvider, Migrator } from 'kysely/migration';
 import pg from 'pg';
 import { hearErrors } from './client.ts';
@@ -27,10 +27,16 @@ export async function migrate(databaseUrl: string): Promise<readonly string[]> {
   }
 }
 
-/** True when a migration of this build has not been applied to the database. */
+/** True when a migration of this build has not been applied to the database. One small statement: programs ask while they are busy. */
 export async function migrationsPending(db: Kysely<Database>): Promise<boolean> {
-  const migrations = await createMigrator(db).getMigrations();
-  return migrations.some((migration) => migration.executedAt === undefined);
+  const names = (await fs.readdir(MIGRATIONS)).flatMap((file) => MIGRATION_FILE.exec(file)?.[1] ?? []);
+  const { rows } = await sql<{ there: boolean }>`SELECT to_regclass('kysely_migration') IS NOT NULL AS there`.execute(
+    db,
+  );
+  if (rows[0]?.there !== true) return true;
+  const applied = await sql<{ n: number }>`
+    SELECT count(*)::int AS n FROM kysely_migration WHERE name = ANY(${names}::text[])`.execute(db);
+  return applied.rows[0]?.n !== names.length;
 }
 
 const createMigrator = (db: Kysely<unknown> | Kysely<Database>): Migrator => new Migrator({ db, provider: sqlFiles });
