@@ -4,6 +4,7 @@ import type { NoticeKind } from '../domain/incidents/notices.ts';
 import type { IncidentView } from '../domain/incidents/resource.ts';
 import { contentOf, documentOf, escapeHtml, frameFor } from '../domain/messages/mail-frame.ts';
 import type { OutgoingMessage } from '../domain/ports.ts';
+import { localMinute } from '../kernel/local-minute.ts';
 
 /** The words in which incidents are told: what, to whom, since when, what was tried, what comes by itself, what a person can do. */
 
@@ -66,8 +67,8 @@ function paragraphsOf(told: Told, wording: Wording): string {
   const { what, incident } = told;
   const facts = [
     `Kind: ${incident.kind}`,
-    `Since: ${localTime(incident.since, wording.timeZone)}`,
-    ...(what === 'CLOSED' ? [`Until: ${localTime(incident.closedAt ?? incident.lastAt, wording.timeZone)}`] : []),
+    `Since: ${localMinute(incident.since, wording.timeZone)}`,
+    ...(what === 'CLOSED' ? [`Until: ${localMinute(incident.closedAt ?? incident.lastAt, wording.timeZone)}`] : []),
   ].join('\n');
   const examples = incident.examples.map((example) => `- ${exampleLine(example, wording)}`).join('\n');
   const rest = incident.count - incident.examples.length;
@@ -94,17 +95,10 @@ function exampleLine(example: IncidentExample, { stays, timeZone }: Wording): st
   return [
     ...(stay ? [`${stay.property}, guest ${stay.initials}, ${stay.arrival} to ${stay.departure}`] : []),
     example.id,
-    ...(example.since === undefined ? [] : [`since ${localTime(example.since, timeZone)}`]),
+    ...(example.since === undefined ? [] : [`since ${localMinute(example.since, timeZone)}`]),
     ...(example.attempts === undefined
       ? []
       : [`tried ${example.attempts} ${example.attempts === 1 ? 'time' : 'times'}`]),
     ...(example.code === undefined ? [] : [`last answer ${example.code}`]),
   ].join('; ');
-}
-
-/** `2026-11-30 03:12 (Asia/Dubai)`. */
-function localTime(instant: string, timeZone: string): string {
-  const at = new Date(instant);
-  if (Number.isNaN(at.getTime())) return instant;
-  return `${new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'short', timeZone }).format(at)} (${timeZone})`;
 }

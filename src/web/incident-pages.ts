@@ -1,5 +1,6 @@
 import { html } from 'hono/html';
 import type { IncidentDetail, IncidentView } from '../domain/incidents/resource.ts';
+import { localMinute } from '../kernel/local-minute.ts';
 import type { Card, Html } from './layout.ts';
 
 /** Incidents for people: what stands still, and what can be done about it. `prefix`: the path under which the API is reached. */
@@ -34,7 +35,7 @@ const listOf = ({ prefix, timeZone, now }: Context, incidents: readonly Incident
   html`<ul>${incidents.map(
     (incident) =>
       html`<li><strong>${gravity(incident)}</strong> <a href="${prefix}/console/incidents/${incident.id}">${incident.summary}</a>
-<span class="soft">since ${moment(incident.since, timeZone)}${isMuted(incident, now) ? html`, muted until ${moment(incident.mutedUntil ?? '', timeZone)}` : ''}</span></li>`,
+<span class="soft">since ${localMinute(incident.since, timeZone)}${isMuted(incident, now) ? html`, muted until ${localMinute(incident.mutedUntil ?? '', timeZone)}` : ''}</span></li>`,
   )}</ul>`;
 
 const isMuted = ({ status, mutedUntil }: IncidentView, now: Date): boolean =>
@@ -53,7 +54,7 @@ export function incidentPage(
   problem: string | null,
 ): Card {
   const at = `${context.prefix}/console/incidents/${incident.id}`;
-  const show = (instant: string): string => moment(instant, context.timeZone);
+  const show = (instant: string): string => localMinute(instant, context.timeZone);
   return {
     title: incident.summary,
     wide: true,
@@ -116,9 +117,3 @@ const formsOf = (at: string): Html =>
 <form method="post" action="${at}/mute"><label>Mute for <select name="hours"><option value="1">an hour</option><option value="8">8 hours</option>
 <option value="72">3 days</option></select></label> <label>Why <input name="reason" required maxlength="500"></label><button>Mute</button></form>
 <form method="post" action="${at}/close"><label>Why it is over <input name="reason" required maxlength="500"></label><button class="no">Close</button></form>`;
-
-function moment(instant: string, timeZone: string): string {
-  const at = new Date(instant);
-  if (Number.isNaN(at.getTime())) return instant;
-  return `${new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'short', timeZone }).format(at)} (${timeZone})`;
-}
