@@ -19,6 +19,16 @@ export function readingOf(explained: readonly Explained[]): ReadonlyMap<string, 
   return byText;
 }
 
+/** Of two times that the same was done, what each statement read when it read less. */
+export const lesserOf = (one: ReadonlyMap<string, Reading>, other: ReadonlyMap<string, Reading>) =>
+  new Map([
+    ...other,
+    ...[...one].map(([text, reading]) => {
+      const again = other.get(text);
+      return [text, again && again.blocks < reading.blocks ? again : reading] as const;
+    }),
+  ]);
+
 /** Of what was sent often, the one time at which it read most. */
 export function largestOf(explained: readonly Explained[]): ReadonlyMap<string, Reading> {
   const byText = new Map<string, Reading>();

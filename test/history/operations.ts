@@ -55,13 +55,13 @@ const RUN: JobRun = {
 } as never;
 
 /** The sagas that everybody waits for, on stays of today. */
-export function pathsOf(system: QuietSystem, which: string): Readonly<Record<string, () => Promise<unknown>>> {
+export function pathsOf(system: QuietSystem, which: 'before' | 'now' | 'again'): Readonly<Record<string, () => Promise<unknown>>> {
   const { db } = system;
   const stay = `stay-${which}-a`;
   const cancelled = `stay-${which}-b`;
   return {
     confirm: async () => {
-      await book(system, stay, 0, 2, which === 'now' ? MANY.property : 'property-h6');
+      await book(system, stay, 0, 2, which === 'before' ? 'property-h6' : MANY.property);
       await system.run(`/reservations/${stay}/confirm`);
     },
     payment: () => system.run(`/reservations/${stay}/payment`, payment(`ref-${which}-a`)),
