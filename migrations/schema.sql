@@ -1044,6 +1044,17 @@ CREATE UNIQUE INDEX one_property_of_device ON property (amenity_device) WHERE NO
 CREATE INDEX property_by_age ON property (created_at, id);
 CREATE INDEX property_by_owner ON property (owner_id);
 
+CREATE TABLE rating (
+  reservation_id text NOT NULL,
+  score smallint NOT NULL,
+  comment text,
+  given_by text NOT NULL,
+  given_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT rating_pkey PRIMARY KEY (reservation_id),
+  CONSTRAINT rating_comment_check CHECK (length(comment) >= 1 AND length(comment) <= 1000),
+  CONSTRAINT rating_score_check CHECK (score >= 1 AND score <= 5)
+);
+
 CREATE TABLE reconciliation (
   id text NOT NULL,
   gateway_id text NOT NULL,
@@ -1198,6 +1209,7 @@ CREATE TABLE reservation (
 CREATE INDEX reservation_by_age ON reservation (created_at);
 CREATE INDEX reservation_by_check_out ON reservation (property_id, check_out_date);
 CREATE INDEX reservation_by_departure ON reservation (property_id, COALESCE(departure_date, check_out_date));
+CREATE INDEX reservation_by_leaving ON reservation (actual_check_out_at) WHERE actual_check_out_at IS NOT NULL;
 CREATE INDEX reservation_by_property ON reservation (property_id, check_in_date);
 CREATE INDEX reservation_by_status ON reservation (status, created_at);
 CREATE INDEX reservation_of_guest ON reservation (guest_id, created_at);
@@ -2017,6 +2029,7 @@ ALTER TABLE passkey ADD CONSTRAINT passkey_account_id_fkey FOREIGN KEY (account_
 ALTER TABLE payment ADD CONSTRAINT payment_reservation_id_fkey FOREIGN KEY (reservation_id) REFERENCES reservation(id);
 ALTER TABLE payment ADD CONSTRAINT payment_saga_id_fkey FOREIGN KEY (saga_id) REFERENCES saga(id);
 ALTER TABLE property ADD CONSTRAINT property_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES owner(id);
+ALTER TABLE rating ADD CONSTRAINT rating_reservation_id_fkey FOREIGN KEY (reservation_id) REFERENCES reservation(id);
 ALTER TABLE reconciliation_line ADD CONSTRAINT reconciliation_line_difference_id_fkey FOREIGN KEY (difference_id)
     REFERENCES difference(id);
 ALTER TABLE reconciliation_line ADD CONSTRAINT reconciliation_line_reconciliation_id_fkey FOREIGN KEY (reconciliation_id)
@@ -3164,6 +3177,7 @@ CREATE TRIGGER events_of_change AFTER UPDATE ON property REFERENCING OLD TABLE A
     FOR EACH STATEMENT EXECUTE FUNCTION property_events();
 CREATE TRIGGER events_of_new AFTER INSERT ON property REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT
     EXECUTE FUNCTION property_events();
+CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON rating FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER frozen BEFORE DELETE OR UPDATE OR TRUNCATE ON reconciliation_line FOR EACH STATEMENT
     EXECUTE FUNCTION forbid();
 CREATE TRIGGER repair_question_guard BEFORE UPDATE OF owner_id, property_id, title, description, estimate_minor,

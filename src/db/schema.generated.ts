@@ -616,6 +616,14 @@ export interface Property {
   version: Generated<number>;
 }
 
+export interface Rating {
+  comment: string | null;
+  given_at: Generated<Date>;
+  given_by: string;
+  reservation_id: string;
+  score: number;
+}
+
 export interface Reconciliation {
   created_at: Generated<Date>;
   currency_mismatch: Generated<number>;
@@ -1104,6 +1112,7 @@ export interface DB {
   payment: Payment;
   process: Process;
   property: Property;
+  rating: Rating;
   reconciliation: Reconciliation;
   reconciliation_line: ReconciliationLine;
   recurrence: Recurrence;

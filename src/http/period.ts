@@ -37,6 +37,22 @@ export async function periodOf(
   return { ...period, ...(asOf === undefined ? {} : { asOf: known(() => resolveAsOf(asOf, zone)) }) };
 }
 
+const DAY_MS = 24 * 60 * 60_000;
+const DEFAULT_DAYS = 30;
+
+/** The period of a report: what is not said is the last 30 days before its end, and its end is now. Throws as `periodOf`, and when it begins after now. */
+export async function reportPeriodOf(
+  c: AnyContext,
+  services: Services,
+  asked: PeriodQuery,
+): Promise<{ readonly from: string; readonly to: string }> {
+  const { from, to } = await periodOf(c, services, asked);
+  const end = to === undefined ? services.clock.now() : new Date(to);
+  const begin = from === undefined ? new Date(end.getTime() - DEFAULT_DAYS * DAY_MS) : new Date(from);
+  if (begin > end) throw wrong('from', 'must not be after now, where `to` is not given');
+  return { from: begin.toISOString(), to: end.toISOString() };
+}
+
 /** The query with instants for its ends and without its zone: what a list filters by, and what its cursors are sealed with. */
 export async function withPeriod<Query extends PeriodQuery>(
   c: AnyContext,
@@ -62,12 +78,17 @@ export async function withDays<Query extends PeriodQuery>(
 }
 
 /** The zone whose days a request means. */
-async function zoneOf(
+async function zoneOf(c: AnyContext, services: Services, asked: PeriodQuery): Promise<string> {
+  const { from, to, asOf, zone } = asked;
+  return [from, to, asOf].some(isBareDate) ? namedZoneOf(c, services, asked) : (zone ?? services.agencyTimeZone);
+}
+
+/** The zone of the property that the request names, by itself or by its stay; else of its `zone`; else of the agency. */
+export async function namedZoneOf(
   c: AnyContext,
   { db, agencyTimeZone }: Services,
-  { from, to, asOf, zone, propertyId, reservationId }: PeriodQuery,
+  { zone, propertyId, reservationId }: PeriodQuery,
 ): Promise<string> {
-  if (![from, to, asOf].some(isBareDate)) return zone ?? agencyTimeZone;
   const property = propertyId !== undefined || reservationId !== undefined;
   const named = property
     ? await db

@@ -119,6 +119,8 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   // The address of the mail is the permission, as long as the stay is that guest's.
   [`POST ${API}/reservations/:id/guest-link`]: everyday(people('reservations:guest-link', 'ADMIN', 'AGENT')),
   'GET /stay/:token': 'anonymous',
+  [`POST ${API}/reservations/:id/rating`]: everyday(open('reservations:rate', 'ADMIN', 'AGENT', 'GUEST')),
+  [`GET ${API}/reservations/:id/rating`]: open('reservations:read', 'ADMIN', 'AGENT', 'FINANCE', 'GUEST'),
   [`POST ${API}/reservations/:id/payment`]: steppedUp(open('payments:write', 'ADMIN', 'AGENT', 'FINANCE', 'GUEST')),
   [`POST ${API}/reservations/:id/cancel`]: steppedUpWhen(
     isOverride,
@@ -140,6 +142,12 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   // The address itself is the permission: it cannot be guessed, and can be revoked.
   'GET /calendar/:file': 'anonymous',
 
+  // Counts, rates and times, without a name or an amount.
+  [`GET ${API}/analytics/conversion`]: open('analytics:read', 'ADMIN', 'AGENT', 'FINANCE'),
+  [`GET ${API}/analytics/payments`]: open('analytics:read', 'ADMIN', 'AGENT', 'FINANCE', 'OPS'),
+  [`GET ${API}/analytics/tasks`]: open('analytics:read', 'ADMIN', 'AGENT', 'OPS'),
+  [`GET ${API}/analytics/satisfaction`]: open('analytics:read', 'ADMIN', 'AGENT'),
+  [`GET ${API}/analytics/payouts`]: open('analytics:read', 'ADMIN', 'FINANCE'),
   [`GET ${API}/tasks/statistics`]: open('tasks:read', 'ADMIN', 'AGENT', 'OPS', 'OWNER', 'CLEANER', 'MAINTENANCE_STAFF'),
   [`GET ${API}/tasks/:id`]: open('tasks:read', 'ADMIN', 'AGENT', 'OWNER', 'FINANCE', 'CLEANER', 'MAINTENANCE_STAFF'),
   [`POST ${API}/tasks/:id/start`]: everyday(people('tasks:work', 'ADMIN', 'AGENT', 'CLEANER', 'MAINTENANCE_STAFF')),

@@ -23,6 +23,7 @@ const HOMES: Readonly<Record<keyof Database, string>> = {
   income_distribution: 'domain/finance/terms.ts',
   approval_limit: 'domain/approvals/limits.ts',
   approval: 'domain/approvals/store.ts',
+  rating: 'domain/reservations/rating.ts',
   incident: 'domain/incidents/store.ts',
   incident_notice: 'domain/incidents/notices.ts',
   process: 'domain/incidents/processes.ts',

@@ -48,6 +48,13 @@ export async function valuesOf(db: Db, pattern: Pattern, asked: Asked = OF_TESTS
     guestId: [ofCopy('guest-life')],
     ownerId: [MANY.owner, 'owner-none'],
     // Of an owner or a place with as many stays in both histories: these cost by its own.
+    ...Object.fromEntries(
+      ['conversion', 'payments', 'tasks', 'satisfaction', 'payouts'].map((name) => [
+        `${api}/analytics/${name}?propertyId`,
+        [MANY.property],
+      ]),
+    ),
+    [`${api}/reservations/{id}/rating/id`]: [ofCopy(LIVES[0])],
     [`${api}/tasks/statistics?propertyId`]: [MANY.property],
     [`${api}/financial/summary?propertyId`]: [PEOPLE.property],
     [`${api}/financial/summary?ownerId`]: [PEOPLE.owner],

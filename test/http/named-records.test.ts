@@ -91,6 +91,11 @@ describe('a record that does not exist', () => {
       'GET /financial/summary?propertyId',
       'GET /financial/summary?ownerId',
       'GET /financial/summary?reservationId',
+      'GET /analytics/conversion?propertyId',
+      'GET /analytics/payments?propertyId',
+      'GET /analytics/tasks?propertyId',
+      'GET /analytics/satisfaction?propertyId',
+      'GET /analytics/payouts?propertyId',
     ]);
   });
 

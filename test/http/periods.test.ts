@@ -48,6 +48,7 @@ async function prepare(day: Day): Promise<void> {
     const id = placeOf(day, n);
     const stay = { id: `stay-${id}`, propertyId, ownerId: ownerOf(day), totalMinor: 10_000 * 2 ** n };
     await seedMoneyStay(db, stay);
+    await prepareReported(id, day.zone, moment);
     await db
       .insertInto('staff')
       .values({ id: `staff-${id}`, name: id, email: 'x@example.com', role: 'CLEANER' })
@@ -129,6 +130,58 @@ async function ok(answer: Promise<Answer>): Promise<Answer> {
   expect([200, 201], answered.text).toContain(answered.status);
   return answered;
 }
+/** What five reports count, at a property of its own for each moment. */
+async function prepareReported(id: string, zone: string, moment: string): Promise<void> {
+  const { db } = http;
+  const propertyId = `reported-${id}`;
+  const stay = { id: `reported-stay-${id}`, propertyId, ownerId: 'owner-1', totalMinor: 10_000 };
+  await seedMoneyStay(db, stay);
+  await db.updateTable('property').set({ time_zone: zone }).where('id', '=', propertyId).execute();
+  const at = new Date(moment);
+  await db
+    .updateTable('reservation')
+    .set({ status: 'CHECKED_OUT', created_at: at, actual_check_out_at: at })
+    .where('id', '=', stay.id)
+    .execute();
+  await db
+    .insertInto('payment')
+    .values({
+      id: `reported-payment-${id}`,
+      reservation_id: stay.id,
+      saga_id: await addSaga(db, { subjectId: stay.id, requestedAt: new Date('2020-01-01T00:00:00Z') }),
+      gateway_id: 'sandbox',
+      gateway_reference: `reported-${id}`,
+      amount_minor: 10_000,
+      currency: 'AED',
+      status: 'FAILED',
+      requested_by: 'test',
+      created_at: at,
+    })
+    .execute();
+  await db
+    .insertInto('transaction')
+    .values({
+      id: `reported-payout-${id}`,
+      type: 'OWNER_PAYOUT',
+      status: 'COMPLETED',
+      owner_id: 'owner-1',
+      property_id: propertyId,
+      amount_minor: 1,
+      outstanding_minor: 0,
+      settled_minor: 1,
+      currency: 'AED',
+      completed_at: at,
+    })
+    .execute();
+}
+const report = (name: string): Probe => ({
+  path: () => `/analytics/${name}?groupBy=property`,
+  seen: (answer, day) =>
+    numbersIn(
+      (at(answer.body, 'data', 'groups') as { key: string }[]).map(({ key }) => key),
+      day,
+    ),
+});
 const rowsOf = (answer: Answer): readonly Record<string, unknown>[] => at(answer.body, 'data') as never;
 const numbersIn = (texts: readonly unknown[], day: Day): readonly number[] =>
   [0, 1, 2, 3].filter((n) => texts.some((text) => String(text).endsWith(placeOf(day, n))));
@@ -156,6 +209,18 @@ const LISTS: Readonly<Record<string, Probe>> = {
         day,
       ),
   },
+  'GET /analytics/conversion': report('conversion'),
+  'GET /analytics/payments': report('payments'),
+  'GET /analytics/tasks': {
+    path: () => '/analytics/tasks?groupBy=assignee',
+    seen: (answer, day) =>
+      numbersIn(
+        (at(answer.body, 'data', 'groups') as { key: string }[]).map(({ key }) => key),
+        day,
+      ),
+  },
+  'GET /analytics/satisfaction': report('satisfaction'),
+  'GET /analytics/payouts': report('payouts'),
   'GET /sagas': { path: () => '/sagas?limit=100', seen: byField('requestedBy') },
   'GET /audit': { path: () => '/audit?limit=100', seen: byField('userId') },
   'GET /notifications': { path: () => '/notifications?limit=100', seen: byField('id') },

@@ -130,6 +130,12 @@ const addFutureStay = async (http: Http): Promise<string> => {
   await http.db.updateTable('reservation').set(dates).where('id', '=', id).execute();
   return id;
 };
+/** A stay whose guest has left. */
+const addLeftStay = async (http: Http): Promise<string> => {
+  const id = await addStay(http);
+  await http.db.updateTable('reservation').set({ status: 'CHECKED_OUT' }).where('id', '=', id).execute();
+  return id;
+};
 const addTask =
   (status: TaskStatus = 'ASSIGNED', fields: Readonly<Record<string, unknown>> = {}) =>
   async (http: Http): Promise<string> => {
@@ -342,6 +348,12 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
     addStay,
     { notes: 'a' },
     { notes: 'b' },
+  ),
+  'POST reservations/:id/rating': on(
+    (id) => `reservations/${id}/rating`,
+    addLeftStay,
+    { score: 5, comment: 'a' },
+    { score: 4, comment: 'b' },
   ),
   'POST reservations/:id/guest-link': on((id) => `reservations/${id}/guest-link`, addFutureStay),
   'POST reservations/:id/payment': on(

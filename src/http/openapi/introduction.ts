@@ -40,6 +40,10 @@ export const TAGS: readonly { readonly name: string; readonly description: strin
     name: 'Sagas',
     description: 'Business processes as they run: how far they are, what failed, and what waits for a person.',
   },
+  {
+    name: 'Analytics',
+    description: 'How the business does: conversion, payments, work in time, satisfaction, and how long owners wait.',
+  },
   { name: 'My work', description: 'For those who do the work: their own tasks and their calendar.' },
   {
     name: 'Tasks',

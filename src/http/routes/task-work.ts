@@ -6,7 +6,6 @@ import { chargeCompleted } from '../../domain/stays/charge-repair.ts';
 import { completeTask, startTask } from '../../domain/stays/complete-task.ts';
 import { addPhoto, readPhoto } from '../../domain/tasks/photos.ts';
 import { taskStatistics } from '../../domain/tasks/statistics.ts';
-import { RoomyError } from '../../kernel/errors.ts';
 import { sha256OfBytes } from '../../kernel/json.ts';
 import { parseMajor, toMajor } from '../../kernel/money.ts';
 import { prefixOf } from '../../kernel/path-prefix.ts';
@@ -16,7 +15,7 @@ import { authorOf, type Services } from '../context.ts';
 import { readPhotoBody } from '../middleware/photo-body.ts';
 import { assertSeenProperty } from '../named.ts';
 import { doingScopeOf, titledFor, workScopeOf } from '../own-task.ts';
-import { periodOf } from '../period.ts';
+import { reportPeriodOf } from '../period.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { answer, bodyRefusals, jsonOf, MONEY_REFUSALS, one, refusals } from '../schemas/envelope.ts';
@@ -117,23 +116,13 @@ const getPhoto = createRoute({
   },
 });
 
-const DAY_MS = 24 * 60 * 60_000;
-const DEFAULT_DAYS = 30;
-
 export function registerTaskWork(register: Register, services: Services): void {
-  const { db, clock } = services;
+  const { db } = services;
   register(statistics, async (c) => {
     const query = c.req.valid('query');
     const { propertyId } = query;
     await assertSeenProperty(c, db, propertyId);
-    const { from, to } = await periodOf(c, services, query);
-    const end = to === undefined ? clock.now() : new Date(to);
-    const begin = from === undefined ? new Date(end.getTime() - DEFAULT_DAYS * DAY_MS) : new Date(from);
-    if (begin > end) {
-      const issues = [{ path: 'from', message: 'must not be after now, where `to` is not given' }];
-      throw new RoomyError('VALIDATION_FAILED', { details: { issues } });
-    }
-    const filter = { from: begin.toISOString(), to: end.toISOString(), propertyId };
+    const filter = { ...(await reportPeriodOf(c, services, query)), propertyId };
     return found(c, await taskStatistics(db, workScopeOf(c), filter));
   });
   register.mutation(start, (c, once) => {

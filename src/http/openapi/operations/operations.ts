@@ -1,4 +1,4 @@
-import { API, type OperationTexts, PAGED } from './kinds.ts';
+import { API, type OperationTexts, PAGED, PORTFOLIO } from './kinds.ts';
 
 const incident = {
   id: 'incident-1',
@@ -24,7 +24,29 @@ const incident = {
   version: 1,
 };
 
+const REPORT = `The period is the last 30 days when it is not said, and three years at the most; days are those of the property that is asked for, else of \`zone\`, else of the agency. \`total\` is the whole, \`groups\` its parts by \`groupBy\`, both of one moment; \`format=csv\` answers the same as a file. ${PORTFOLIO}`;
+
 export const OPERATIONS_OF_OPERATORS: OperationTexts = {
+  [`GET ${API}/analytics/conversion`]: {
+    id: 'reportConversion',
+    text: `How many of the stays that were entered in the period were confirmed at any time since. What still waits and is younger than 24 hours is not counted yet. ${REPORT}`,
+  },
+  [`GET ${API}/analytics/payments`]: {
+    id: 'reportPayments',
+    text: `How many of the charges that were tried in the period were taken, and of those that were the first of their stay. \`groupBy=code\` says why the others were refused; the group without a key are those that were taken. ${REPORT}`,
+  },
+  [`GET ${API}/analytics/tasks`]: {
+    id: 'reportOnTimeWork',
+    text: `How much of the work whose deadline lies in the period was done by it. Withdrawn and merged tasks are not counted, and what may still be done in time is not late. ${REPORT}`,
+  },
+  [`GET ${API}/analytics/satisfaction`]: {
+    id: 'reportSatisfaction',
+    text: `The mean of the ratings of the stays whose guests left in the period, whenever they rated them, and how many of them have. ${REPORT}`,
+  },
+  [`GET ${API}/analytics/payouts`]: {
+    id: 'reportPayoutTimes',
+    text: `Median and 95th percentile of the hours from a guest’s payment to the payout of the owner’s share, and of its lateness against the day that was promised, of payouts that completed in the period. ${REPORT}`,
+  },
   [`GET ${API}/incidents`]: {
     id: 'listIncidents',
     text: `What stands still or may be lost, as an API process finds it every ten seconds: roles without a worker, paused queues, work that waits, sagas that try in vain or wait for a person, circuits that are open, an audit trail that was changed. Grouped by cause; none has a name or an amount. \`FINANCE\` sees those about money. ${PAGED}`,

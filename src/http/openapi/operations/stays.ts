@@ -51,6 +51,14 @@ export const STAYS: OperationTexts = {
     id: 'showCheckOutReport',
     text: 'The report of a departure as a page to print. The address itself is the permission: `getCheckOutReportLink` gives one that ends after ten minutes. An ended or wrong one is 404 `NOT_FOUND`, in a browser a page that says so.',
   },
+  [`POST ${PATH}/:id/rating`]: {
+    id: 'rateReservation',
+    text: `Keeps what the guest thinks of a stay, from 1 to 5, with a comment: by the guest, or by the office that was told. One rating a stay, for good. It is refused with \`INVALID_STATE_TRANSITION\` until the guest has left, for what is no guest’s stay, and when there is one already. ${PORTFOLIO}`,
+  },
+  [`GET ${PATH}/:id/rating`]: {
+    id: 'getRating',
+    text: `The rating of a stay, with who entered it and when. 404 \`NOT_FOUND\` while there is none. ${PORTFOLIO}`,
+  },
   [`POST ${PATH}/:id/guest-link`]: {
     id: 'createGuestLink',
     text: `Answers the address by which the guest sees the stay without an account: its days, what is paid and due, and the address and the code of the door when these are due. It is the one that the mail of the confirmation has, and whoever has it may read the page. It ends at \`expiresAt\`, 14 days after the departure, and at once when the stay is cancelled, becomes another guest’s, or the guest’s account is deactivated; for a stay whose link would not open, or that has no guest, it is refused with \`INVALID_STATE_TRANSITION\`. It is audited, without the address. ${PORTFOLIO}`,
