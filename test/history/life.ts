@@ -4,6 +4,7 @@ import { assignDueTasks } from '../../src/domain/assignment/assign-sweep.ts';
 import { numberEvents } from '../../src/domain/events/feed.ts';
 import { reconcile } from '../../src/domain/finance/reconciliation.ts';
 import { planDueReminders } from '../../src/domain/messages/reminders.ts';
+import { giveRating } from '../../src/domain/reservations/rating.ts';
 import { deliverWebhooks, type WebhookDeps } from '../../src/domain/webhooks/deliver.ts';
 import { systemClock } from '../../src/kernel/clock.ts';
 import { noOutages } from '../../src/kernel/outages.ts';
@@ -122,6 +123,9 @@ async function wholeStay(system: QuietSystem): Promise<void> {
     const done = await system.call('POST', `/tasks/${task.id}/complete`, { body: { notes: 'clean' } });
     if (done.status !== 200) throw new Error(done.text);
   }
+  await db
+    .transaction()
+    .execute((tx) => giveRating(tx, { reservationId: id, score: 5, comment: null }, { actor: GUEST, requestId: null }));
   const payout = await db
     .selectFrom('transaction')
     .select('id')

@@ -98,6 +98,7 @@ export async function prepareRights(http: Http): Promise<World> {
   await seedMoneyStay(db, { id: 'stay-9', propertyId: 'property-9', ownerId: 'owner-9' });
   await db.updateTable('reservation').set({ guest_id: 'guest-9' }).where('id', '=', 'stay-9').execute();
   await seedMoneyStay(db, { id: 'stay-told' });
+  await db.insertInto('rating').values({ reservation_id: 'stay-own', score: 4, given_by: 'guest-1' }).execute();
   const paid = await payStay(db, { stay: { id: 'stay-own' }, reference: 'ref-of-own' });
   const task = (id: string, type: 'CLEANING' | 'MAINTENANCE' | 'FINANCE', assignee: string | null, hour: number) => ({
     id,

@@ -44,10 +44,12 @@ export function payoutTimes(
           LEFT JOIN reservation r ON r.id = t.reservation_id
           JOIN property p ON p.id = coalesce(t.property_id, r.property_id)
          WHERE t.status = 'COMPLETED' AND ${seenAt(asked)}`,
-    sql`count(*)::int AS payouts, ${percentile(0.5, 'hours')} AS "medianHours", ${percentile(0.95, 'hours')} AS "p95Hours",
-        ${percentile(0.5, 'lateness')} AS "medianLatenessHours", ${percentile(0.95, 'lateness')} AS "p95LatenessHours"`,
+    sql`count(*)::int AS payouts, ${median(sql`hours`)} AS "medianHours", ${p95(sql`hours`)} AS "p95Hours",
+        ${median(sql`lateness`)} AS "medianLatenessHours", ${p95(sql`lateness`)} AS "p95LatenessHours"`,
   );
 }
 
-const percentile = (part: 0.5 | 0.95, column: 'hours' | 'lateness'): RawBuilder<unknown> =>
-  sql`round((percentile_cont(${sql.raw(String(part))}) WITHIN GROUP (ORDER BY ${sql.raw(column)}))::numeric, 2)::float8`;
+const median = (hours: RawBuilder<unknown>): RawBuilder<unknown> =>
+  sql`round((percentile_cont(0.5) WITHIN GROUP (ORDER BY ${hours}))::numeric, 2)::float8`;
+const p95 = (hours: RawBuilder<unknown>): RawBuilder<unknown> =>
+  sql`round((percentile_cont(0.95) WITHIN GROUP (ORDER BY ${hours}))::numeric, 2)::float8`;
