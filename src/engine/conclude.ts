@@ -118,7 +118,7 @@ export function createConclusion(parts: ConclusionParts, slots: RunSlots): Concl
     );
     if (outcome.kind === 'compensating') parts.publish(outcome.flow);
     else parts.onAnswer(state.id);
-    return { outcome: 'ended', code };
+    return { outcome: 'ended', code, refused: refused && outcome.kind !== 'parked' };
   }
 }
 

@@ -82,8 +82,8 @@ export function createRunMemory(): RunMemory {
 function outcomeBehindTurn({ failed }: Known, step: number, generation: number): StepOutcome | undefined {
   if (step === 0) return DONE;
   if (failed?.generation !== generation || step > failed.step) return undefined;
-  // Red in Bull Board, like a job that has met the refusal itself.
-  return step === failed.step ? { outcome: 'ended', code: failed.code } : DONE;
+  // Like a job that has met the refusal itself.
+  return step === failed.step ? { outcome: 'ended', code: failed.code, refused: true } : DONE;
 }
 
 function keep<T>(map: Map<string, T>, key: string, value: T): void {

@@ -145,7 +145,8 @@ export type StepOutcome =
   | { readonly outcome: 'done'; readonly steps: number }
   | { readonly outcome: 'skipped'; readonly reason: string }
   | { readonly outcome: 'later'; readonly at: Date }
-  | { readonly outcome: 'ended'; readonly code: ErrorCode };
+  /** `refused`: the saga was asked for what cannot be, and is undone. No fault, and nothing that a retry could help. */
+  | { readonly outcome: 'ended'; readonly code: ErrorCode; readonly refused: boolean };
 
 /** The orchestrator as the edges (HTTP, ops, workers) know it. */
 export interface SagaOrchestrator {

@@ -3,6 +3,7 @@ import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { HTTPException } from 'hono/http-exception';
 import type { Db } from '../db/client.ts';
 import { classifyDbError } from '../db/errors.ts';
+import { parkedAmong } from '../engine/read/stuck.ts';
 import type { SagaOrchestrator } from '../engine/types.ts';
 import { readBounded } from '../kernel/bounded.ts';
 import { NO_PROXY, type ProxyTrust } from '../kernel/client-address.ts';
@@ -12,6 +13,7 @@ import type { Logger } from '../kernel/log.ts';
 import { pathWithout, prefixLocation, prefixOf } from '../kernel/path-prefix.ts';
 import { opsAudit, type RecordOpsAudit } from './audit.ts';
 import { BOARD_PATH, createBoard } from './board.ts';
+import type { BoardPolicyDeps } from './board-policy.ts';
 import { gate, LOGIN_PATH, type OpsEnv, refuse, requestOf, SAFE_METHODS, securityHeaders, wantsPage } from './guard.ts';
 import { createMailbox } from './mailbox.ts';
 import { handOverPage, loginPage, logoutPage, messagePage } from './pages.ts';
@@ -38,6 +40,8 @@ export interface OpsDeps extends OperatorSource {
   readonly proxyTrust?: ProxyTrust;
   /** Where people sign in; null or absent: by a pasted token alone. */
   readonly signInUrl?: string | null;
+  /** Which of these sagas a retry can help; absent: as the database says. */
+  readonly parkedOf?: BoardPolicyDeps['parkedOf'];
 }
 
 /** The operators' own port: queues and mailbox behind a login. It is never part of the public API's port. */
@@ -54,7 +58,7 @@ export function createOpsApp(deps: OpsDeps): Hono<OpsEnv> {
   addLogin(app, deps, { prefix, isHttps: publicUrl?.startsWith('https:') ?? false });
   app.get('/', (c) => c.redirect(BOARD_PATH, 302));
   app.get(`${BOARD_PATH}/`, (c) => c.redirect(BOARD_PATH, 302));
-  app.route(BOARD_PATH, createBoard({ ...deps, prefix }));
+  app.route(BOARD_PATH, createBoard({ parkedOf: (ids) => parkedAmong(deps.db, ids), ...deps, prefix }));
   // Who runs the system sees no guest: a message has a name, an address, and what opens a door (security.md O10).
   app.use('/mailbox/*', async (c, next) => {
     if (c.get('operator')?.seesMessages) return next();

@@ -9,6 +9,8 @@ import { type Operator, type OperatorSource, operatorOf } from './session.ts';
 export interface BoardPolicyDeps extends OperatorSource {
   readonly audit: RecordOpsAudit;
   readonly orchestrator: Pick<SagaOrchestrator, 'retry'>;
+  /** Which of these sagas wait for a person. */
+  readonly parkedOf: (sagaIds: readonly string[]) => Promise<ReadonlySet<string>>;
 }
 
 /**
@@ -127,11 +129,13 @@ async function decide(
 
 const MAX_RETRY_ALL = 1_000;
 const RETRIES_AT_ONCE = 8;
+/** As many failed jobs as the queue keeps, and some. */
+const MAX_PAGES = 60;
 
 /**
- * Resumes each saga that a failed job of this queue belongs to; the board then retries the jobs themselves, which
- * their old generation makes harmless. Of a longer list only the first part is taken, jobs included, and the person
- * is asked to go on: retrying the rest natively would take their jobs off the list without resuming their sagas.
+ * Resumes each saga that waits for a person and that a failed job of this queue belongs to; then its jobs, and those that belong to no
+ * saga, are retried, which the old generation makes harmless. All other jobs stay as they are: their sagas have ended, or go on by
+ * themselves, and a green job would say that something was done. Of a longer list only the first part is taken, and the person is asked to go on.
  */
 async function retryAll(
   deps: BoardPolicyDeps,
@@ -140,18 +144,42 @@ async function retryAll(
   origin: Origin,
 ): Promise<Decision> {
   const failed = (await queue.getJobCounts()).failed ?? 0;
-  const jobs = await queue.getJobs(['failed'], 0, MAX_RETRY_ALL - 1);
-  const sagaIds = [...new Set(jobs.flatMap((job) => sagaOf(job) ?? []))];
-  const sagas: Partial<Record<Retried, number>> = { resumed: 0, stale: 0, unknown: 0 };
+  const { helped, left, isAll } = await whatRetryHelps(deps, queue);
+  const sagaIds = [...new Set(helped.flatMap((job) => sagaOf(job) ?? []))];
+  const sagas: Partial<Record<Retried, number>> = {};
   for (let start = 0; start < sagaIds.length; start += RETRIES_AT_ONCE) {
     const part = sagaIds.slice(start, start + RETRIES_AT_ONCE);
     const outcomes = await Promise.all(part.map((sagaId) => retrySaga(deps, sagaId, operator, origin)));
     for (const outcome of outcomes) sagas[outcome] = (sagas[outcome] ?? 0) + 1;
   }
-  if (failed <= MAX_RETRY_ALL) return allow(null, sagas);
-  for (const job of jobs) await job.retry('failed');
-  const message = `The first ${jobs.length} of ${failed} jobs were retried. Retry all again to go on.`;
+  if (isAll && left === 0) return allow(null, sagas);
+  for (const job of helped) await job.retry('failed');
+  const rest = isAll ? '' : ' Retry all again to go on.';
+  const others = left === 0 ? '' : ` ${left} were left as they are: their sagas have ended, or go on by themselves.`;
+  const message = `${helped.length} of ${failed} jobs were retried.${others}${rest}`;
   return { ...deny(409, message), sagas };
+}
+
+/** The first thousand failed jobs that a retry can help, and how many were met that it cannot. */
+async function whatRetryHelps(
+  deps: BoardPolicyDeps,
+  queue: BaseAdapter,
+): Promise<{ readonly helped: readonly QueueJob[]; readonly left: number; readonly isAll: boolean }> {
+  const helped: QueueJob[] = [];
+  let left = 0;
+  for (let page = 0; page < MAX_PAGES; page += 1) {
+    const jobs = await queue.getJobs(['failed'], page * MAX_RETRY_ALL, (page + 1) * MAX_RETRY_ALL - 1);
+    const sagaIds = [...new Set(jobs.flatMap((job) => sagaOf(job) ?? []))];
+    const parked = sagaIds.length === 0 ? new Set<string>() : await deps.parkedOf(sagaIds);
+    for (const job of jobs) {
+      const sagaId = sagaOf(job);
+      if (sagaId !== null && !parked.has(sagaId)) left += 1;
+      else if (helped.length === MAX_RETRY_ALL) return { helped, left, isAll: false };
+      else helped.push(job);
+    }
+    if (jobs.length < MAX_RETRY_ALL) break;
+  }
+  return { helped, left, isAll: true };
 }
 
 type Retried = RetryOutcome | 'unknown' | 'in-progress';

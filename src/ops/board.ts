@@ -85,12 +85,17 @@ const REMOTE_FONTS = /<link href="https:\/\/fonts\.[^>]*>/;
 
 /** Only what a job of ours holds is shown: an edited or forged job's other keys stay hidden (security.md O6). */
 function inertAdapter(queue: Queue): BullMQAdapter {
-  const adapter = new BullMQAdapter(queue, { description: DESCRIPTIONS[queue.name] ?? '' });
+  const adapter = new OnceAdapter(queue, { description: DESCRIPTIONS[queue.name] ?? '' });
   adapter.setFormatter('data', (data: unknown) => shown(data, ['sagaId', 'step', 'direction', 'generation']));
   adapter.setFormatter('returnValue', (value: unknown) =>
     shown(value, ['outcome', 'steps', 'reason', 'at', 'code', 'messages', 'tasks', 'skipped']),
   );
   return adapter;
+}
+
+/** What is done is not done again: the button would do nothing. */
+class OnceAdapter extends BullMQAdapter {
+  override readonly allowCompletedRetries: boolean = false;
 }
 
 const DIRECTIONS: Readonly<Record<string, string>> = { F: 'forward', C: 'compensation' };

@@ -39,8 +39,10 @@ async function runStep(execute: ExecuteStep, { job, token, signal }: JobRun): Pr
   try {
     const outcome = await execute(parsed.data, signal);
     if (outcome.outcome === 'later') return await delay(job, outcome.at.getTime(), token);
-    // Red in Bull Board; the step's failure is in Postgres already.
-    if (outcome.outcome === 'ended') throw new UnrecoverableError(outcome.code);
+    // Red in Bull Board, for what a person may help; the step's failure is in Postgres already.
+    if (outcome.outcome === 'ended' && !outcome.refused) throw new UnrecoverableError(outcome.code);
+    // Among the completed jobs it would look as if its step had been done.
+    if (outcome.outcome === 'skipped') job.opts.removeOnComplete = true;
     return outcome;
   } catch (error) {
     if (error instanceof StepDeferred)

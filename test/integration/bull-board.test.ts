@@ -7,7 +7,7 @@ import { systemClock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { createOpsApp } from '../../src/ops/app.ts';
 import type { OpsEnv } from '../../src/ops/guard.ts';
-import { stepJobId } from '../../src/queues/jobs.ts';
+import { settleJobId, stepJobId } from '../../src/queues/jobs.ts';
 import { COMPENSATION_QUEUE, FORWARD_QUEUE } from '../../src/queues/names.ts';
 import { checkIn, checkOut, confirmReservation, processPayment } from '../../src/sagas/index.ts';
 import { PLANT, withFault } from '../faults/with-fault.ts';
@@ -132,12 +132,14 @@ describe('Retry in Bull Board', () => {
     });
   });
 
-  it('does nothing for a saga that has ended, and says so in the audit trail', async () => {
+  it('does nothing for a saga that has ended, says so in the audit trail, and leaves no job that looks done', async () => {
     const { definition } = await withFault(bed, confirmReservation, [
-      { step: no('createCleaningTask'), direction: 'F', mode: 'refuses' },
+      { step: no('createCleaningTask'), direction: 'F', mode: 'breaks', times: 9 },
     ]);
+    const hasty = { ...definition, steps: definition.steps.map((step) => ({ ...step, maxAttempts: 1 })) };
+    bed.register(hasty);
     const id = await seedStay(bed.db);
-    const { sagaId } = await bed.accept(process, definition, { subjectId: id, input: { reservationId: id } });
+    const { sagaId } = await bed.accept(process, hasty, { subjectId: id, input: { reservationId: id } });
     expect(await restOf(bed.db, sagaId)).toBe('compensated');
     const jobId = stepJobId(sagaId, 1, 'F', no('createCleaningTask'));
     await failedJob(FORWARD_QUEUE, jobId);
@@ -145,12 +147,34 @@ describe('Retry in Bull Board', () => {
 
     expect((await pressRetry(FORWARD_QUEUE, jobId)).status).toBeLessThan(300);
     await until('the job has run', async () =>
-      (await process.engine.queues.queue(FORWARD_QUEUE).getJobState(jobId)) === 'completed' ? true : undefined,
+      (await process.engine.queues.queue(FORWARD_QUEUE).getJobState(jobId)) === 'unknown' ? true : undefined,
     );
     expect(await bed.db.selectFrom('saga').selectAll().where('id', '=', sagaId).executeTakeFirstOrThrow()).toEqual(
       before,
     );
     expect((await auditsOf(sagaId)).at(-1)).toBe('STALE_RETRY olivia');
+  });
+
+  it('has nothing to press for a refusal: its job is not red, and no job of what did not run looks done', async () => {
+    const { definition } = await withFault(bed, confirmReservation, [
+      { step: no('createCleaningTask'), direction: 'F', mode: 'refuses' },
+    ]);
+    const id = await seedStay(bed.db);
+    const { sagaId } = await bed.accept(process, definition, { subjectId: id, input: { reservationId: id } });
+    expect(await restOf(bed.db, sagaId)).toBe('compensated');
+    const queue = process.engine.queues.queue(FORWARD_QUEUE);
+    await until('the flow is over', async () =>
+      (await queue.getJobState(settleJobId(sagaId, 1))) === 'completed' ? true : undefined,
+    );
+    const states = await Promise.all(
+      definition.steps.map(({ no: step }) => queue.getJobState(stepJobId(sagaId, 1, 'F', step))),
+    );
+    const refusedAt = no('createCleaningTask');
+    expect(states).toEqual(definition.steps.map(({ no: step }) => (step <= refusedAt ? 'completed' : 'unknown')));
+    expect((await queue.getJob(stepJobId(sagaId, 1, 'F', refusedAt)))?.returnvalue).toMatchObject({
+      outcome: 'ended',
+      refused: true,
+    });
   });
 
   it('resumes a forward step that was parked for a person', async () => {
@@ -191,16 +215,13 @@ describe('a saga that waits for an approval', () => {
     expect(await one.text()).toContain('waits for an approval');
     expect(await saga()).toEqual(before);
     const all = await call(`/queues/api/queues/${FORWARD_QUEUE}/retry/failed`, { method: 'PUT' });
-    expect(all.status).toBeLessThan(300);
-    await until('the jobs have run again', async () =>
-      (await process.engine.queues.queue(FORWARD_QUEUE).getJobState(jobId)) === 'completed' ? true : undefined,
-    );
+    expect(all.status).toBe(409);
+    expect(await all.text()).toContain('were left as they are');
+    expect(await process.engine.queues.queue(FORWARD_QUEUE).getJobState(jobId)).toBe('failed');
     expect(await saga()).toEqual(before);
     expect(before).toMatchObject({ status: 'parked', error_code: 'APPROVAL_REQUIRED' });
     expect(await sandbox.netOf(reference)).toBe(0);
-    expect(await auditsOf(sagaId)).toEqual(
-      expect.arrayContaining(['RETRY_WITHOUT_APPROVAL olivia', 'RETRY_WITHOUT_APPROVAL olivia']),
-    );
+    expect(await auditsOf(sagaId)).toEqual(expect.arrayContaining(['RETRY_WITHOUT_APPROVAL olivia']));
     const { status } = await bed.db
       .selectFrom('approval')
       .select('status')

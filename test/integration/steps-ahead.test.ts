@@ -76,13 +76,13 @@ describe('a saga that is alone', () => {
     expect(await sagaOf(sagaId)).toMatchObject({ status: 'running', current_step: 4, generation: 1 });
   });
 
-  it('turns round where it meets a refusal, and undoes its steps in one go; the job of the refused step ends red', async () => {
+  it('turns round where it meets a refusal, and undoes its steps in one go; the job of the refused step says so', async () => {
     const refusing = await withFault(bed, confirmReservation, [{ step: 6, direction: 'F', mode: 'refuses' }]);
     const sagaId = await accepted(refusing.definition);
     expect(await execute(sagaId, 1)).toEqual({ outcome: 'done', steps: 5 });
     expect(await sagaOf(sagaId)).toEqual({ status: 'compensating', current_step: 5, generation: 2 });
     expect(await execute(sagaId, 3)).toEqual({ outcome: 'done', steps: 0 });
-    expect(await execute(sagaId, 6)).toEqual({ outcome: 'ended', code: 'NO_STAFF_AVAILABLE' });
+    expect(await execute(sagaId, 6)).toEqual({ outcome: 'ended', code: 'NO_STAFF_AVAILABLE', refused: true });
     // A person's retry of that job asks Postgres.
     expect(await execute(sagaId, 6)).toEqual({ outcome: 'skipped', reason: 'other-direction' });
     expect(await execute(sagaId, 0)).toEqual({ outcome: 'done', steps: 0 });

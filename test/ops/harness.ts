@@ -53,6 +53,8 @@ export async function startHarness(
     db,
     queues,
     orchestrator: { retry },
+    parkedOf: async (ids) =>
+      new Set(ids.filter((id) => !['stale', 'missing', 'needs-approval'].includes(outcomes.get(id) ?? ''))),
     verifyToken: async (token) => {
       const caller = await verify(`Bearer ${token}`);
       return { sub: caller.principal, role: caller.kind === 'person' ? caller.role : null };

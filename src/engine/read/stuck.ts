@@ -72,3 +72,12 @@ export async function sagasInBrief(
     .execute();
   return new Map(rows.map(({ id, ...saga }) => [id, saga]));
 }
+
+/** Which of these sagas wait for a person who tries again: what waits for an approval goes on by the answer to its question alone. */
+export async function parkedAmong(db: Db, sagaIds: readonly string[]): Promise<ReadonlySet<string>> {
+  const { rows } = await sql<{ readonly id: string }>`
+    SELECT id FROM saga WHERE id = ANY(${sagaIds}::text[]) AND status = 'parked' AND error_code IS DISTINCT FROM 'APPROVAL_REQUIRED'`.execute(
+    db,
+  );
+  return new Set(rows.map(({ id }) => id));
+}
