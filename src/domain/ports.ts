@@ -166,6 +166,8 @@ export interface GatewayMovement {
  * `unsent` when the request certainly never arrived) or `CircuitOpenError`; a timeout after sending is `STEP_TIMEOUT`.
  */
 export interface PaymentGateway {
+  /** What it will keep of a charge, in minor units, where that is known without asking. Absent: nobody knows before. */
+  feeOf?(amountMinor: number): number;
   /**
    * Captures the reference, or finds it captured. Throws `PAYMENT_DECLINED` (details: gatewayError, retryAfter?) and
    * `PAYMENT_NOT_VERIFIED` when the gateway reports another amount or currency, something already refunded, or does

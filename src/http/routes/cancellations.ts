@@ -12,7 +12,6 @@ import { financialService } from '../../domain/finance/financial-service.ts';
 import { openTasksOf } from '../../domain/stay-tasks/cancel-tasks.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { toMajor } from '../../kernel/money.ts';
-import { cancelReservation } from '../../sagas/index.ts';
 import { found } from '../answers.ts';
 import { type AnyContext, callerOf, type Services } from '../context.ts';
 import { assertOwnStay } from '../own-stay.ts';
@@ -24,9 +23,10 @@ import {
   CANCELLED_EXAMPLE,
   CancelBody,
   CancellationQuote,
+  CancellationPlan,
   CancelledReservation,
-  CancelQuery,
 } from '../schemas/payments.ts';
+import { DryRunQuery, orPlan } from '../schemas/rehearsals.ts';
 import { ACCEPTED_EXAMPLE, Accepted } from '../schemas/sagas.ts';
 
 const PATH = '/api/production/reservations/{id}';
@@ -39,12 +39,12 @@ const cancel = createRoute({
   summary: 'Cancel a reservation and refund by its policy: saga cancelReservation',
   request: {
     params: IdParam,
-    query: CancelQuery,
+    query: DryRunQuery,
     headers: StartHeaders,
     body: jsonOf(CancelBody, CANCEL_EXAMPLE, false),
   },
   responses: {
-    200: answer('Cancelled, or with `dryRun` what would happen', one(CancelledReservation), CANCELLED_EXAMPLE),
+    200: answer('Cancelled, or with `dryRun` what would happen', one(orPlan(CancelledReservation, CancellationPlan)), CANCELLED_EXAMPLE),
     202: answer('Accepted; follow Location', one(Accepted), ACCEPTED_EXAMPLE),
     ...bodyRefusals(
       'RESERVATION_NOT_FOUND',
@@ -78,12 +78,10 @@ export function registerCancellations(register: Register, services: Services): v
     const body = c.req.valid('json');
     await assertOwnStay(c, db, id);
     const order = orderOf(c, body);
-    if (c.req.valid('query').dryRun === true) {
-      return once.change(async (tx) => found(c, await rehearse({ db: tx, clock, ports }, id, order)));
-    }
     const { cancelledBy, notes, reason } = body;
     const input = { reason: reason ?? null, ...order };
-    return once.reservations.cancelReservation(id, input, { onBehalfOf: cancelledBy, notes });
+    const besidePlan = () => besideCancellation(services, id, order);
+    return once.reservations.cancelReservation(id, input, { onBehalfOf: cancelledBy, notes, besidePlan });
   });
   register(quote, async (c) => {
     const { id } = c.req.valid('param');
@@ -136,8 +134,8 @@ const refundView = (stay: CancellableStay, refund: RefundDecision) => ({
   daysBeforeCheckIn: refund.daysBeforeCheckIn,
 });
 
-/** The effects that the saga would have, by the same rules; nothing is written. */
-async function rehearse(
+/** What the plan of a cancellation tells besides: the refund by its rule, and the tasks that go on. */
+async function besideCancellation(
   { db, clock, ports }: Pick<Services, 'db' | 'clock' | 'ports'>,
   id: string,
   order: CancellationOrder,
@@ -146,29 +144,9 @@ async function rehearse(
   const stay = await assertCancellable(db, id, now);
   const refund = await decideRefund(db, ports, stay, order, now);
   const tasks = await openTasksOf(db, id);
-  const open = tasks.filter((task) => task.status !== 'IN_PROGRESS');
-  const inProgress = tasks.filter((task) => task.status === 'IN_PROGRESS').map((task) => task.id);
   return {
-    dryRun: true,
     reservation: { id, status: stay.status },
     refund: refundView(stay, refund),
-    tasks: open.map((task) => ({ id: task.id, status: task.status })),
-    tasksInProgress: inProgress,
-    warnings: inProgress.length > 0 ? ['TASKS_IN_PROGRESS'] : [],
-    plan: cancelReservation.steps.map((step) => ({
-      step: step.name,
-      effect: effectOf(step.name, refund, open.length),
-    })),
+    tasksInProgress: tasks.filter((task) => task.status === 'IN_PROGRESS').map((task) => task.id),
   };
-}
-
-function effectOf(step: string, refund: RefundDecision, openTasks: number): string {
-  if (step === 'cancelRelatedTasks') return `${openTasks} tasks would be cancelled`;
-  if (step === 'createRefundTransaction') {
-    return refund.amountMinor + refund.excessMinor === 0
-      ? 'nothing to refund'
-      : `${refund.percent} % would be refunded`;
-  }
-  if (step === 'updateReservationStatus') return 'the reservation would be CANCELLED and its dates free';
-  return step.startsWith('send') ? 'guest, owner and assigned staff would be told' : 'checked';
 }

@@ -49,6 +49,7 @@ import {
   ReservationQuery,
   ReservationWithIncludes,
 } from '../schemas/reservations.ts';
+import { DryRunQuery, orPlan } from '../schemas/rehearsals.ts';
 import { ACCEPTED_EXAMPLE, Accepted } from '../schemas/sagas.ts';
 
 const PATH = '/api/production/reservations';
@@ -110,9 +111,14 @@ const confirm = createRoute({
   path: `${PATH}/{id}/confirm`,
   tags,
   summary: 'Confirm a reservation: saga confirmReservation',
-  request: { params: IdParam, headers: StartHeaders, body: jsonOf(ConfirmBody, CONFIRM_EXAMPLE, false) },
+  request: {
+    params: IdParam,
+    query: DryRunQuery,
+    headers: StartHeaders,
+    body: jsonOf(ConfirmBody, CONFIRM_EXAMPLE, false),
+  },
   responses: {
-    200: answer('Confirmed', one(ConfirmedReservation), CONFIRMED_EXAMPLE),
+    200: answer('Confirmed, or with `dryRun` the plan', one(orPlan(ConfirmedReservation)), CONFIRMED_EXAMPLE),
     202: answer('Accepted; follow Location', one(Accepted), ACCEPTED_EXAMPLE),
     ...bodyRefusals(
       'RESERVATION_NOT_FOUND',
