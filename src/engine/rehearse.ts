@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
-import type { Db } from '../db/client.ts';
-import { classifyDbError } from '../db/errors.ts';
+import type { Db, Tx } from '../db/client.ts';
+import { classifyDbError, retryContention } from '../db/errors.ts';
 import { inRehearsal } from '../db/rehearsal.ts';
 import type { Ports } from '../domain/ports.ts';
 import { InvariantError, RoomyError, required } from '../kernel/errors.ts';
@@ -72,21 +72,53 @@ export async function rehearseSaga<Input, Changes>(
 ): Promise<Rehearsed<Changes>> {
   const found = required(parts.definitionOf(startable.name, startable.version), 'a registered saga');
   const definition = { ...found, input: startable.input };
+  const accept = async (db: Db): Promise<string> => {
+    const accepted = await acceptSaga(db, createInsertSaga(db), definition, { ...request, idempotency: null });
+    return accepted.sagaId;
+  };
+  return rehearse(parts, request.subjectId, accept, read);
+}
+
+/** The same for a change that is no saga, and for those that it starts. Throws what `work` throws as well. */
+export const rehearseChange = <Changes>(
+  parts: RehearsalParts,
+  subjectId: string,
+  work: (tx: Tx) => Promise<unknown>,
+  read: ReadChanges<Changes>,
+): Promise<Rehearsed<Changes>> =>
+  rehearse(
+    parts,
+    subjectId,
+    async (db) => {
+      await retryContention(() => db.transaction().execute(work));
+      return null;
+    },
+    read,
+  );
+
+/** `begin` answers the saga whose refusal is that of the whole; null: there is none. */
+async function rehearse<Changes>(
+  parts: RehearsalParts,
+  subjectId: string,
+  begin: (db: Db) => Promise<string | null>,
+  read: ReadChanges<Changes>,
+): Promise<Rehearsed<Changes>> {
   try {
     return await unmeasured(() =>
-      inRehearsal(parts.db, (db) => rehearse({ ...parts, db }, definition, request, read)),
+      inRehearsal(parts.db, async (db) => {
+        const { sagaIds, ...rehearsed } = await runAll({ ...parts, db }, begin);
+        return { ...rehearsed, changes: await read(db, { sagaIds, subjectId }) };
+      }),
     );
   } catch (thrown) {
     throw refusalOf(thrown);
   }
 }
 
-async function rehearse<Input, Changes>(
+async function runAll(
   { db, ports, definitionOf, log }: RehearsalParts,
-  definition: SagaDefinition<Input>,
-  request: Omit<SagaRequest<Input>, 'idempotency'>,
-  read: ReadChanges<Changes>,
-): Promise<Rehearsed<Changes>> {
+  begin: (db: Db) => Promise<string | null>,
+): Promise<Omit<Rehearsed<unknown>, 'changes'> & { readonly sagaIds: readonly string[] }> {
   const calls: ForeseenCall[] = [];
   const warnings = new Set<string>();
   const noted: Noted = {
@@ -114,23 +146,19 @@ async function rehearse<Input, Changes>(
       onAnswer: () => undefined,
     }),
   };
-  const { sagaId } = await acceptSaga(db, createInsertSaga(db), definition, { ...request, idempotency: null });
+  const first = await begin(db);
   const steps: PlannedStep[] = [];
   const sagaIds: string[] = [];
-  for (let next: string | undefined = sagaId; next !== undefined; next = await startedBehind(db, sagaIds)) {
+  let next = first ?? (await startedBehind(db, sagaIds));
+  for (; next !== undefined; next = await startedBehind(db, sagaIds)) {
     const { refusal, waitsFor, ...ran } = await runToRest(stage, next);
-    if (refusal && next === sagaId) throw refusal;
+    if (refusal && next === first) throw refusal;
     const code = refusal?.code ?? waitsFor;
     if (code !== undefined) warnings.add(code);
     steps.push(...ran.steps);
     sagaIds.push(next);
   }
-  return {
-    steps,
-    calls,
-    warnings: [...warnings],
-    changes: await read(db, { sagaIds, subjectId: request.subjectId }),
-  };
+  return { steps, calls, warnings: [...warnings], sagaIds };
 }
 
 /** A saga that a step has started, and that was not executed yet. All have begun with this transaction. */
@@ -178,11 +206,18 @@ async function runToRest(stage: Stage, sagaId: string): Promise<RanToRest> {
     if (directionOf(state.status) !== 'F') return { steps, refusal: refusalIn(state) };
     const timeLeftMs = Math.max(1, stage.until - performance.now());
     const pointer = { sagaId, step: state.currentStep, direction: 'F', generation: state.generation } as const;
-    const { outcome } = await stage.execute(pointer, AbortSignal.timeout(Math.ceil(timeLeftMs)));
-    if (outcome === 'later' || performance.now() > stage.until) throw new RoomyError('SERVICE_UNAVAILABLE');
+    await stage.execute(pointer, AbortSignal.timeout(Math.ceil(timeLeftMs))).catch(unlessOwn);
+    if (performance.now() > stage.until) throw new RoomyError('SERVICE_UNAVAILABLE');
   }
   throw new InvariantError(`the rehearsal of ${definition.name} does not get on`);
 }
+
+/** An attempt has failed by the step's own fault: there are others, the last of which decides, as of an act. Throws what others are at fault of. */
+function unlessOwn(thrown: unknown): void {
+  if (!(thrown instanceof StepRetry) || isOfOthers(thrown.cause)) throw thrown;
+}
+const isOfOthers = (error: unknown): boolean =>
+  ['contention', 'unreachable'].includes(classifyDbError(error).kind) || isCanceled(error);
 
 /** Before it comes to them, as a signal may. */
 async function answerWaits({ db, noted }: Stage, sagaId: string, { steps }: SagaDefinition): Promise<void> {
@@ -229,14 +264,14 @@ function warningsIn(data: unknown): readonly string[] {
   return Array.isArray(found) ? found.filter((one) => typeof one === 'string') : [];
 }
 
-/** A statement took too long, which the server has ended. */
+/** A statement took too long, and the server has ended it. */
 const QUERY_CANCELED = '57014';
+const isCanceled = (error: unknown): boolean => error instanceof Error && Reflect.get(error, 'code') === QUERY_CANCELED;
 
 /** What a caller is told who asked for a rehearsal that did not come to its end. */
 function refusalOf(thrown: unknown): unknown {
   const error = (thrown instanceof StepRetry || thrown instanceof StepDeferred) && thrown.cause ? thrown.cause : thrown;
   if (error instanceof RoomyError) return error;
   if (classifyDbError(error).kind === 'contention') return new RoomyError('SAGA_IN_PROGRESS', { cause: error });
-  const isSlow = error instanceof Error && Reflect.get(error, 'code') === QUERY_CANCELED;
-  return isSlow ? new RoomyError('SERVICE_UNAVAILABLE', { cause: error }) : error;
+  return isCanceled(error) ? new RoomyError('SERVICE_UNAVAILABLE', { cause: error }) : error;
 }

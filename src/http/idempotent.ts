@@ -16,7 +16,7 @@ import { type ReservationSagas, reservationServiceBy } from '../sagas/reservatio
 import { type AnyContext, callerOf, inTransaction, type Services } from './context.ts';
 import { assertMaySend, assertReach } from './reach.ts';
 import { namesRecords, type ReferenceField } from './references.ts';
-import { answerDone, isDryRun } from './rehearsal.ts';
+import { answerDone, isDryRun, rehearseWork } from './rehearsal.ts';
 import { answerOfSaga, rehearseStart, type SagaStart, startSaga } from './start-saga.ts';
 import { assertStillOwn } from './still-own.ts';
 
@@ -129,6 +129,13 @@ function onceOf(
     claim: KeyClaim | null,
     work: (tx: Tx, afterCommit: (hook: () => void) => void) => Promise<Response>,
   ): Promise<Kept> => {
+    if (isDryRun(c)) {
+      const rehearsed = async (tx: Tx): Promise<void> => {
+        await checkReach(tx);
+        await work(tx, () => undefined);
+      };
+      return kept(await rehearseWork(c, services, c.req.param('id') ?? '', rehearsed));
+    }
     let hooks: (() => void)[] = [];
     const done = await inTransaction(services, async (tx) => {
       hooks = [];

@@ -1,5 +1,12 @@
 import { acceptedAnswer } from '../engine/accept.ts';
-import type { AcceptedSaga, IdempotencyClaim, SagaAnswer, SagaRequest, StartableSaga, SubjectScope } from '../engine/types.ts';
+import type {
+  AcceptedSaga,
+  IdempotencyClaim,
+  SagaAnswer,
+  SagaRequest,
+  StartableSaga,
+  SubjectScope,
+} from '../engine/types.ts';
 import { executionPath } from '../kernel/links.ts';
 import { prefixOf } from '../kernel/path-prefix.ts';
 import { limitOfCaller } from '../kernel/rate-limits.ts';

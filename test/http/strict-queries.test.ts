@@ -122,8 +122,8 @@ describe('a query that a route does not know', () => {
 });
 
 describe('the example of the issue', () => {
-  it('a payment with dryRun=true captures nothing and says so', async () => {
-    const endpoint = `POST ${API}/reservations/:id/payment`;
+  it('a new property with dryRun=true is not entered, and the answer says so', async () => {
+    const endpoint = `POST ${API}/properties`;
     const request = await fixtureOf(endpoint).prepare(http);
     const answer = await sendTo(http, endpoint, { ...request, path: `${request.path}?dryRun=true` });
     expect(answer.status).toBe(422);
@@ -131,6 +131,20 @@ describe('the example of the issue', () => {
       { path: 'dryRun', message: 'is not supported by this operation: nothing was done' },
     ]);
   });
+
+  it.each(MUTATIONS.filter(hasDryRun))(
+    '%s with dryRun=true answers a plan, and nothing is left behind',
+    async (endpoint) => {
+      const request = await fixtureOf(endpoint).prepare(http);
+      const before = await digestOfEverything(http.db);
+      const accepts = http.orchestrator.accepts.length;
+      const headers = { 'idempotency-key': 'of-a-dry-run' };
+      const planned = await sendTo(http, endpoint, { ...request, path: and(request.path, 'dryRun=true') }, headers);
+      expect([planned.status, at(planned.body, 'data', 'dryRun')], planned.text).toEqual([200, true]);
+      expect(await digestOfEverything(http.db)).toEqual(before);
+      expect(http.orchestrator.accepts).toHaveLength(accepts);
+    },
+  );
 
   it.each(['dryRun=yes', 'dryRun=', 'dryRun', 'dryrun=true', 'dryRun=true&dryRun=true', 'dryRun=true&dryRun=false'])(
     'a cancellation with %s is refused, and nothing is cancelled',

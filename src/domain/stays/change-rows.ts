@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import type { Json } from '../../db/schema.ts';
-import { type TransactionRule, ruleOf, termsByVersion } from './timeline-rules.ts';
+import { ruleOf, type TransactionRule, termsByVersion } from './timeline-rules.ts';
 
 /**
  * The rows that sagas have changed, read from the events that the changes have made, as they stand. Read once before and once
@@ -42,7 +42,8 @@ export async function readTouched(
   by: 'transaction' | 'anybody',
   about: { readonly sagaIds: readonly string[]; readonly subjectId: string },
 ): Promise<Touched> {
-  const isOurs = (column: RawBuilder<unknown>) => (by === 'transaction' ? sql`${column} = now()` : sql`${column} >= ${since.at}`);
+  const isOurs = (column: RawBuilder<unknown>) =>
+    by === 'transaction' ? sql`${column} = now()` : sql`${column} >= ${since.at}`;
   const { rows } = await sql<{ resource: string; resource_id: string; reservation_id: string | null }>`
     SELECT DISTINCT e.resource, e.resource_id, e.reservation_id FROM domain_event e
      WHERE e.id > ${since.eventId}::bigint AND ${by === 'transaction' ? sql`e.at = now()` : sql`true`}`.execute(db);
@@ -92,7 +93,9 @@ export async function readChangeRows(db: Db, { ids }: Touched): Promise<ChangeRo
     const asked = ids[resource];
     if (asked.length === 0) return [resource, new Map()];
     const { rows } = await sql<{ id: string; row: ChangeRow }>`
-      SELECT x.id, to_jsonb(x) AS row FROM (${SOURCES[resource]} WHERE ${KEYS[resource] ?? sql`r.id`} = ANY(${[...asked]}::text[])) x`.execute(db);
+      SELECT x.id, to_jsonb(x) AS row FROM (${SOURCES[resource]} WHERE ${KEYS[resource] ?? sql`r.id`} = ANY(${[...asked]}::text[])) x`.execute(
+      db,
+    );
     return [resource, new Map(rows.map(({ id, row }) => [id, row]))];
   };
   const [reservation, property, task, transaction, payment, access, message] = [

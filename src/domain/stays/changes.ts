@@ -1,6 +1,7 @@
 import type { Db } from '../../db/client.ts';
 import type { Json, TransactionType } from '../../db/schema.ts';
 import { toMajor } from '../../kernel/money.ts';
+import { type PreviewSettings, type Words, wordsOf } from '../messages/preview.ts';
 import {
   type Booking,
   type ChangeRow,
@@ -72,6 +73,8 @@ export interface MessageChange {
   readonly recipientId: Json;
   readonly dueAt: Json;
   readonly reason: Json;
+  /** As it would read now; null: it is withdrawn, or its text waits for something. */
+  readonly words: Words | null;
 }
 export interface Changes {
   readonly changes: readonly StateChange[];
@@ -86,14 +89,18 @@ export interface Standing {
   readonly rows: ChangeRows;
   readonly bookings: readonly Booking[];
   readonly terms: TermsByVersion;
+  /** Of messages that wait. */
+  readonly words: ReadonlyMap<string, Words>;
 }
 
 /** Reads what the touched rows are now. */
-export async function readStanding(db: Db, touched: Touched): Promise<Standing> {
+export async function readStanding(db: Db, touched: Touched, settings: PreviewSettings): Promise<Standing> {
   const rows = await readChangeRows(db, touched);
   const bookings = await readBookings(db, touched.sagaIds);
   const versions = [...rows.transaction.values()].map((row) => numberOf(row, 'distribution_version'));
-  return { touched, rows, bookings, terms: await termsByVersion(db, versions) };
+  const waiting = [...rows.message].filter(([, row]) => fieldOf(row, 'status') === WAITING).map(([id]) => id);
+  const words = await wordsOf(db, waiting, settings);
+  return { touched, rows, bookings, terms: await termsByVersion(db, versions), words };
 }
 
 /** The difference, in an order of its own that does not depend on ids of what is new. */
@@ -107,8 +114,19 @@ export function changesBetween(before: ChangeRows, after: Standing): Changes {
         .toSorted(byText),
       ...after.bookings.map(bookedMoney),
     ],
-    messages: changed('message', before, after.rows).map(messageChange).toSorted(byText),
+    messages: changed('message', before, after.rows)
+      .map((row) => messageChange(row, withoutNewIds(after.words.get(row.key), before, after.rows)))
+      .toSorted(byText),
   };
+}
+
+/** The words of a message, which may name what does not exist yet, such as the number of a receipt. */
+function withoutNewIds(words: Words | undefined, before: ChangeRows, after: ChangeRows): Words | null {
+  if (!words) return null;
+  const made = (['transaction', 'task', 'payment'] as const).flatMap((resource) =>
+    [...after[resource].keys()].filter((id) => !before[resource].has(id)),
+  );
+  return { ...words, text: made.reduce((text, id) => text.replaceAll(id, '…'), words.text) };
 }
 
 const STATES = [
@@ -119,6 +137,8 @@ const STATES = [
 ] as const satisfies readonly (readonly [Resource, readonly string[]])[];
 
 interface Changed {
+  readonly key: string;
+  /** Null: it is new. */
   readonly id: string | null;
   readonly was: ChangeRow | undefined;
   readonly is: ChangeRow;
@@ -129,7 +149,7 @@ function changed(resource: Resource, before: ChangeRows, after: ChangeRows): rea
   return [...after[resource]].flatMap(([id, is]) => {
     const was = before[resource].get(id);
     if (was && JSON.stringify(was) === JSON.stringify(is)) return [];
-    return [{ id: was ? id : null, was, is }];
+    return [{ key: id, id: was ? id : null, was, is }];
   });
 }
 
@@ -141,7 +161,7 @@ function stateChanges(
 ): readonly StateChange[] {
   const found = changed(resource, before, after).flatMap(({ id, was, is }) =>
     fields.flatMap((field): readonly StateChange[] => {
-      const [from, to] = [valueOf(was, field), valueOf(is, field)];
+      const [from, to] = [fieldOf(was, field), fieldOf(is, field)];
       return from === to ? [] : [{ resource, id, field, from, to }];
     }),
   );
@@ -151,16 +171,16 @@ function stateChanges(
 const DROPPED = new Set<Json>(['CANCELLED', 'MERGED', 'OVERTAKEN']);
 
 function taskChange({ id, was, is }: Changed): TaskChange {
-  const moved = ['startsAt', 'endsAt', 'mustFinishBy'].some((field) => valueOf(was, field) !== valueOf(is, field));
-  const isDropped = DROPPED.has(valueOf(is, 'status')) && valueOf(was, 'status') !== valueOf(is, 'status');
+  const moved = ['startsAt', 'endsAt', 'mustFinishBy'].some((field) => fieldOf(was, field) !== fieldOf(is, field));
+  const isDropped = DROPPED.has(fieldOf(is, 'status')) && fieldOf(was, 'status') !== fieldOf(is, 'status');
   return {
     change: isDropped ? 'DROPPED' : was === undefined ? 'MADE' : moved ? 'MOVED' : 'CHANGED',
     id,
-    type: valueOf(is, 'type'),
-    occurrence: valueOf(is, 'occurrence'),
-    status: valueOf(was, 'status'),
-    becomes: valueOf(is, 'status'),
-    assigneeId: valueOf(is, 'assigneeId'),
+    type: fieldOf(is, 'type'),
+    occurrence: fieldOf(is, 'occurrence'),
+    status: fieldOf(was, 'status'),
+    becomes: fieldOf(is, 'status'),
+    assigneeId: fieldOf(is, 'assigneeId'),
     startsAt: instant(is, 'startsAt'),
     endsAt: instant(is, 'endsAt'),
     mustFinishBy: instant(is, 'mustFinishBy'),
@@ -174,18 +194,18 @@ function transactionChange({ id, was, is }: Changed, terms: TermsByVersion): Tra
     kind: 'TRANSACTION',
     id,
     type,
-    status: valueOf(was, 'status'),
-    becomes: valueOf(is, 'status'),
+    status: fieldOf(was, 'status'),
+    becomes: fieldOf(is, 'status'),
     amount: toMajor({ amountMinor: numberOf(is, 'amountMinor') ?? 0, currency }),
     outstanding: toMajor({ amountMinor: numberOf(is, 'outstandingMinor') ?? 0, currency }),
     currency,
-    ownerId: valueOf(is, 'ownerId'),
+    ownerId: fieldOf(is, 'ownerId'),
     scheduledFor: instant(is, 'scheduledFor'),
     rule: ruleOf(
       {
         type: type as TransactionType,
         distribution_version: numberOf(is, 'distribution_version'),
-        details: valueOf(is, 'details'),
+        details: fieldOf(is, 'details'),
       },
       terms,
     ),
@@ -204,32 +224,33 @@ const bookedMoney = ({ party, partyId, kind, amountMinor, currency, rule }: Book
 
 const WAITING: Json = 'QUEUED';
 
-function messageChange({ id, was, is }: Changed): MessageChange {
-  const isWithdrawn = was !== undefined && valueOf(is, 'status') !== WAITING;
+function messageChange({ id, was, is }: Changed, words: Words | null): MessageChange {
+  const isWithdrawn = was !== undefined && fieldOf(is, 'status') !== WAITING;
   return {
     change: was === undefined ? 'ORDERED' : isWithdrawn ? 'WITHDRAWN' : 'MOVED',
     id,
-    event: valueOf(is, 'event'),
-    template: valueOf(is, 'template'),
-    channel: valueOf(is, 'channel'),
-    recipientType: valueOf(is, 'recipientType'),
-    recipientId: valueOf(is, 'recipientId'),
+    event: fieldOf(is, 'event'),
+    template: fieldOf(is, 'template'),
+    channel: fieldOf(is, 'channel'),
+    recipientType: fieldOf(is, 'recipientType'),
+    recipientId: fieldOf(is, 'recipientId'),
     dueAt: instant(is, 'dueAt'),
-    reason: valueOf(is, 'reason'),
+    reason: fieldOf(is, 'reason'),
+    words,
   };
 }
 
-const valueOf = (row: ChangeRow | undefined, field: string): Json => row?.[field] ?? null;
+const fieldOf = (row: ChangeRow | undefined, field: string): Json => row?.[field] ?? null;
 const textOf = (row: ChangeRow, field: string): string => {
-  const value = valueOf(row, field);
+  const value = fieldOf(row, field);
   return typeof value === 'string' ? value : '';
 };
 const numberOf = (row: ChangeRow, field: string): number | null => {
-  const value = valueOf(row, field);
+  const value = fieldOf(row, field);
   return typeof value === 'number' ? value : null;
 };
 const instant = (row: ChangeRow, field: string): string | null => {
-  const value = valueOf(row, field);
+  const value = fieldOf(row, field);
   return typeof value === 'string' ? new Date(value).toISOString() : null;
 };
 const byText = (a: object, b: object): number => {

@@ -22,8 +22,8 @@ import {
   CANCEL_EXAMPLE,
   CANCELLED_EXAMPLE,
   CancelBody,
-  CancellationQuote,
   CancellationPlan,
+  CancellationQuote,
   CancelledReservation,
 } from '../schemas/payments.ts';
 import { DryRunQuery, orPlan } from '../schemas/rehearsals.ts';
@@ -44,7 +44,11 @@ const cancel = createRoute({
     body: jsonOf(CancelBody, CANCEL_EXAMPLE, false),
   },
   responses: {
-    200: answer('Cancelled, or with `dryRun` what would happen', one(orPlan(CancelledReservation, CancellationPlan)), CANCELLED_EXAMPLE),
+    200: answer(
+      'Cancelled, or with `dryRun` what would happen',
+      one(orPlan(CancelledReservation, CancellationPlan)),
+      CANCELLED_EXAMPLE,
+    ),
     202: answer('Accepted; follow Location', one(Accepted), ACCEPTED_EXAMPLE),
     ...bodyRefusals(
       'RESERVATION_NOT_FOUND',

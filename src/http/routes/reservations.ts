@@ -35,6 +35,7 @@ import {
   refusals,
   StartHeaders,
 } from '../schemas/envelope.ts';
+import { DryRunQuery, orPlan } from '../schemas/rehearsals.ts';
 import {
   ChangedReservation,
   CONFIRM_EXAMPLE,
@@ -49,7 +50,6 @@ import {
   ReservationQuery,
   ReservationWithIncludes,
 } from '../schemas/reservations.ts';
-import { DryRunQuery, orPlan } from '../schemas/rehearsals.ts';
 import { ACCEPTED_EXAMPLE, Accepted } from '../schemas/sagas.ts';
 
 const PATH = '/api/production/reservations';

@@ -20,6 +20,7 @@ import { periodOf } from '../period.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { answer, bodyRefusals, jsonOf, MONEY_REFUSALS, one, refusals } from '../schemas/envelope.ts';
+import { DryRunQuery, orPlan } from '../schemas/rehearsals.ts';
 import {
   CHARGE_EXAMPLE,
   ChargeBody,
@@ -52,9 +53,9 @@ const start = createRoute({
   path: `${PATH}/{id}/start`,
   tags,
   summary: 'Begin a task, as its assignee',
-  request: { params: IdParam, body: jsonOf(StartBody, START_EXAMPLE, false) },
+  request: { params: IdParam, query: DryRunQuery, body: jsonOf(StartBody, START_EXAMPLE, false) },
   responses: {
-    200: answer('Begun', one(Task)),
+    200: answer('Begun, or with `dryRun` the plan', one(orPlan(Task))),
     ...bodyRefusals('TASK_NOT_FOUND', 'TASK_NOT_COMPLETABLE', 'INVALID_STATE_TRANSITION'),
   },
 });
@@ -63,9 +64,9 @@ const complete = createRoute({
   path: `${PATH}/{id}/complete`,
   tags,
   summary: 'Complete a task; the answer says what followed from it',
-  request: { params: IdParam, body: jsonOf(CompleteBody, COMPLETE_EXAMPLE, false) },
+  request: { params: IdParam, query: DryRunQuery, body: jsonOf(CompleteBody, COMPLETE_EXAMPLE, false) },
   responses: {
-    200: answer('Completed', one(CompletedTask)),
+    200: answer('Completed, or with `dryRun` the plan', one(orPlan(CompletedTask))),
     ...bodyRefusals(
       'TASK_NOT_FOUND',
       'TASK_ALREADY_COMPLETED',

@@ -87,12 +87,16 @@ export const SagaPlan = z
         change: z.enum(['ORDERED', 'WITHDRAWN', 'MOVED']),
         id: ExistingId,
         event: text,
-        template: text.openapi({ description: 'Its words: `GET notification-templates/{key}` has them' }),
+        template: text,
         channel: text,
         recipientType: text,
         recipientId: text,
         dueAt: instant,
         reason: text.openapi({ description: 'Why it is withdrawn' }),
+        words: z.object({ locale: z.string(), subject: text, text: z.string() }).nullable().openapi({
+          description:
+            'As it would read now, without codes and links. Null: it is withdrawn, its text lacks something yet, or the caller may not read messages',
+        }),
       }),
     ),
     calls: z.array(
