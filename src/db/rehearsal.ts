@@ -1,5 +1,6 @@
 import type { PostgresCursor, PostgresPoolClient, PostgresQueryResult } from 'kysely';
 import { InvariantError } from '../kernel/errors.ts';
+import { createRunSlots } from '../kernel/run-slots.ts';
 import { createDbOver, type Db, poolOf } from './client.ts';
 
 /**
@@ -13,8 +14,23 @@ const LOCK_TIMEOUT_MS = 250;
 /** While it runs it holds locks that real work may wait for. */
 const STATEMENT_TIMEOUT_MS = 2_000;
 
-/** Runs `work` on such a database. Whatever comes of it, nothing is committed. Throws what `work` throws. */
+/** Of a process: each takes a connection for as long as it runs, and real work needs some as well. */
+const AT_ONCE = 3;
+const slots = createRunSlots({ max: AT_ONCE });
+const turn = (): Promise<() => void> =>
+  new Promise((resolve) => slots.request(() => resolve(slots.take(() => undefined))));
+
+/** Runs `work` on such a database, a few of them at a time. Whatever comes of it, nothing is committed. Throws what `work` throws. */
 export async function inRehearsal<T>(db: Db, work: (db: Db) => Promise<T>): Promise<T> {
+  const release = await turn();
+  try {
+    return await rolledBack(db, work);
+  } finally {
+    release();
+  }
+}
+
+async function rolledBack<T>(db: Db, work: (db: Db) => Promise<T>): Promise<T> {
   const client = await poolOf(db).connect();
   let isClean = false;
   try {

@@ -79,8 +79,9 @@ function planFor(c: AnyContext, rehearsed: Omit<Rehearsed<unknown>, 'changes'>, 
     changes: planned.changes.filter(({ resource }) =>
       resource === 'reservation' ? !isOfHouse || sees('reservation') : sees(KIND_OF[resource]),
     ),
-    tasks: planned.tasks.filter(
-      (task) => sees('task') && (type === undefined || task.type === type) && (!isOwnWork || isOwn(task)),
+    tasks: planned.tasks.filter((task) =>
+      // Who works may list no tasks, and sees their own all the same.
+      isOwnWork ? isOfHouse && isOwn(task) : sees('task') && (type === undefined || task.type === type),
     ),
     money: sees('transaction') ? planned.money : [],
     messages: sees('message')

@@ -255,12 +255,13 @@ function sentBy({ request }: RouteConfig, limited: boolean): Sent {
   ];
 }
 
-/** Whether the answer is one record that can be changed. */
+/** Whether the answer is one record that can be changed, or may be. */
 function hasVersion(content: Readonly<Partial<Record<string, object>>> | undefined): boolean {
   const media = content?.['application/json'] ?? {};
   const schema: unknown = 'schema' in media ? media.schema : undefined;
   const data = schema instanceof z.ZodObject ? schema.shape['data'] : undefined;
-  return data instanceof z.ZodObject && 'version' in data.shape;
+  const forms: readonly unknown[] = data instanceof z.ZodUnion ? data.options : [data];
+  return forms.some((form) => form instanceof z.ZodObject && 'version' in form.shape);
 }
 
 const RETRY_AFTER: JsonObject = { 'Retry-After': text('Seconds to wait before another try') };
