@@ -10,9 +10,9 @@ import {
 } from '../engine/rehearse.ts';
 import type { SagaRequest, StartableSaga } from '../engine/types.ts';
 import { definitionOf } from '../sagas/index.ts';
-import { found } from './answers.ts';
 import { type AnyContext, type AppDeps, callerOf } from './context.ts';
 import { onlyTypeOf, workScopeOf } from './own-task.ts';
+import { PLAN_TYPE } from './schemas/rehearsals.ts';
 import { mayRead, timelineReaderOf } from './timeline.ts';
 
 /** `?dryRun=true`: what a saga would do, for the one who asks; no key is taken for it, and nothing is written. */
@@ -55,12 +55,12 @@ async function answerPlan(
   for (const name of ['ETag', 'Location']) c.header(name, undefined);
   const before = await readChangeRows(db, after.touched);
   const plan = planFor(c, rehearsed, changesBetween(before, after));
-  return found(c, { dryRun: true, ...plan, ...(await beside()) }, 'Nothing was done: this is what would be');
+  return planned(c, { ...plan, ...(await beside()) });
 }
 
 /** Of a repeat: what was asked for is done. */
 export const answerDone = (c: AnyContext): Response =>
-  found(c, { dryRun: true, steps: [], ...NOTHING, calls: [], warnings: ['ALREADY_DONE'] });
+  planned(c, { steps: [], ...NOTHING, calls: [], warnings: ['ALREADY_DONE'] });
 const NOTHING: Changes = { changes: [], tasks: [], money: [], messages: [] };
 
 /** Of each kind what the caller is shown elsewhere. Guests and owners are told of the stay alone: the rest is of other people. */
@@ -93,3 +93,8 @@ function planFor(c: AnyContext, rehearsed: Omit<Rehearsed<unknown>, 'changes'>, 
 }
 
 const KIND_OF = { property: 'task', payment: 'payment', access: 'access' } as const;
+
+function planned(c: AnyContext, plan: object): Response {
+  const body = { success: true, data: { dryRun: true, ...plan }, message: 'Nothing was done: this is what would be' };
+  return c.body(JSON.stringify(body), 200, { 'Content-Type': PLAN_TYPE });
+}

@@ -9,6 +9,7 @@ import { limitClassOf } from '../limits.ts';
 import { endpointName, POLICIES } from '../policy.ts';
 import { problemAddress } from '../problem.ts';
 import { Failure, Problem } from '../schemas/envelope.ts';
+import { PLANNED } from '../schemas/rehearsals.ts';
 import { createExamples, type Examples } from './examples.ts';
 import { ABOUT, TAGS, TOKENS } from './introduction.ts';
 import { createSchemaBook, type SchemaBook } from './json-schema.ts';
@@ -203,7 +204,12 @@ function answerOf(
   sent: Sent,
 ): JsonObject {
   if ('$ref' in response) return { ...response };
-  const { content, headers, ...rest } = response;
+  const {
+    content,
+    headers,
+    [PLANNED]: planned,
+    ...rest
+  }: typeof response & { readonly [PLANNED]?: unknown } = response;
   const declared = headers instanceof z.ZodObject ? undefined : headers;
   const all = {
     ...(OF_STATUS[status] ?? {}),
@@ -213,6 +219,7 @@ function answerOf(
   };
   return {
     ...rest,
+    ...(planned instanceof Object ? { [PLANNED]: contentOf({ ...planned }, book, 'output', examples) } : {}),
     ...(Object.keys(all).length === 0 ? {} : { headers: all }),
     ...(content === undefined
       ? {}
@@ -255,13 +262,12 @@ function sentBy({ request }: RouteConfig, limited: boolean): Sent {
   ];
 }
 
-/** Whether the answer is one record that can be changed, or may be. */
+/** Whether the answer is one record that can be changed. */
 function hasVersion(content: Readonly<Partial<Record<string, object>>> | undefined): boolean {
   const media = content?.['application/json'] ?? {};
   const schema: unknown = 'schema' in media ? media.schema : undefined;
   const data = schema instanceof z.ZodObject ? schema.shape['data'] : undefined;
-  const forms: readonly unknown[] = data instanceof z.ZodUnion ? data.options : [data];
-  return forms.some((form) => form instanceof z.ZodObject && 'version' in form.shape);
+  return data instanceof z.ZodObject && 'version' in data.shape;
 }
 
 const RETRY_AFTER: JsonObject = { 'Retry-After': text('Seconds to wait before another try') };

@@ -12,6 +12,7 @@ import { financialService } from '../../domain/finance/financial-service.ts';
 import { openTasksOf } from '../../domain/stay-tasks/cancel-tasks.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { toMajor } from '../../kernel/money.ts';
+import { cancelReservation } from '../../sagas/index.ts';
 import { found } from '../answers.ts';
 import { type AnyContext, callerOf, type Services } from '../context.ts';
 import { assertOwnStay } from '../own-stay.ts';
@@ -26,7 +27,7 @@ import {
   CancellationQuote,
   CancelledReservation,
 } from '../schemas/payments.ts';
-import { DryRunQuery, orPlan } from '../schemas/rehearsals.ts';
+import { DryRunQuery, withPlan } from '../schemas/rehearsals.ts';
 import { ACCEPTED_EXAMPLE, Accepted } from '../schemas/sagas.ts';
 
 const PATH = '/api/production/reservations/{id}';
@@ -44,11 +45,7 @@ const cancel = createRoute({
     body: jsonOf(CancelBody, CANCEL_EXAMPLE, false),
   },
   responses: {
-    200: answer(
-      'Cancelled, or with `dryRun` what would happen',
-      one(orPlan(CancelledReservation, CancellationPlan)),
-      CANCELLED_EXAMPLE,
-    ),
+    200: withPlan(answer('Cancelled', one(CancelledReservation), CANCELLED_EXAMPLE), CancellationPlan),
     202: answer('Accepted; follow Location', one(Accepted), ACCEPTED_EXAMPLE),
     ...bodyRefusals(
       'RESERVATION_NOT_FOUND',
@@ -138,7 +135,7 @@ const refundView = (stay: CancellableStay, refund: RefundDecision) => ({
   daysBeforeCheckIn: refund.daysBeforeCheckIn,
 });
 
-/** What the plan of a cancellation tells besides: the refund by its rule, and the tasks that go on. */
+/** What the plan of a cancellation tells besides: the refund by its rule, the tasks that go on, and a sentence for each step, which it had before others had plans. */
 async function besideCancellation(
   { db, clock, ports }: Pick<Services, 'db' | 'clock' | 'ports'>,
   id: string,
@@ -148,9 +145,22 @@ async function besideCancellation(
   const stay = await assertCancellable(db, id, now);
   const refund = await decideRefund(db, ports, stay, order, now);
   const tasks = await openTasksOf(db, id);
+  const open = tasks.filter((task) => task.status !== 'IN_PROGRESS');
   return {
     reservation: { id, status: stay.status },
     refund: refundView(stay, refund),
     tasksInProgress: tasks.filter((task) => task.status === 'IN_PROGRESS').map((task) => task.id),
+    plan: cancelReservation.steps.map(({ name }) => ({ step: name, effect: effectOf(name, refund, open.length) })),
   };
+}
+
+function effectOf(step: string, refund: RefundDecision, openTasks: number): string {
+  if (step === 'cancelRelatedTasks') return `${openTasks} tasks would be cancelled`;
+  if (step === 'createRefundTransaction') {
+    return refund.amountMinor + refund.excessMinor === 0
+      ? 'nothing to refund'
+      : `${refund.percent} % would be refunded`;
+  }
+  if (step === 'updateReservationStatus') return 'the reservation would be CANCELLED and its dates free';
+  return step.startsWith('send') ? 'guest, owner and assigned staff would be told' : 'checked';
 }

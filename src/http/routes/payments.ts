@@ -24,7 +24,7 @@ import {
   SettlementBody,
 } from '../schemas/payments.ts';
 import { TransactionDetail } from '../schemas/records.ts';
-import { DryRunQuery, orPlan } from '../schemas/rehearsals.ts';
+import { DryRunQuery, withPlan } from '../schemas/rehearsals.ts';
 import { ACCEPTED_EXAMPLE, Accepted } from '../schemas/sagas.ts';
 import { scopeOf } from './financial.ts';
 
@@ -50,7 +50,7 @@ const pay = createRoute({
     body: jsonOf(PaymentBody, PAYMENT_EXAMPLE),
   },
   responses: {
-    200: answer('Paid, or with `dryRun` the plan', one(orPlan(ProcessedPayment)), PROCESSED_EXAMPLE),
+    200: withPlan(answer('Paid', one(ProcessedPayment), PROCESSED_EXAMPLE)),
     202: answer('Accepted; follow Location', one(Accepted), ACCEPTED_EXAMPLE),
     ...bodyRefusals(
       'PAYMENT_DECLINED',
@@ -80,7 +80,7 @@ const payOut = createRoute({
   summary: 'Pay an owner out now: saga processOwnerPayout',
   request: { params: IdParam, query: DryRunQuery, headers: StartHeaders, body: jsonOf(PayoutBody, {}, false) },
   responses: {
-    200: answer('Paid out, or with `dryRun` the plan', one(orPlan(ProcessedPayout))),
+    200: withPlan(answer('Paid out', one(ProcessedPayout))),
     202: answer('Accepted; follow Location', one(Accepted), ACCEPTED_EXAMPLE),
     ...bodyRefusals(
       'NOT_FOUND',

@@ -35,7 +35,7 @@ import {
   refusals,
   StartHeaders,
 } from '../schemas/envelope.ts';
-import { DryRunQuery, orPlan } from '../schemas/rehearsals.ts';
+import { DryRunQuery, withPlan } from '../schemas/rehearsals.ts';
 import {
   ChangedReservation,
   CONFIRM_EXAMPLE,
@@ -118,7 +118,7 @@ const confirm = createRoute({
     body: jsonOf(ConfirmBody, CONFIRM_EXAMPLE, false),
   },
   responses: {
-    200: answer('Confirmed, or with `dryRun` the plan', one(orPlan(ConfirmedReservation)), CONFIRMED_EXAMPLE),
+    200: withPlan(answer('Confirmed', one(ConfirmedReservation), CONFIRMED_EXAMPLE)),
     202: answer('Accepted; follow Location', one(Accepted), ACCEPTED_EXAMPLE),
     ...bodyRefusals(
       'RESERVATION_NOT_FOUND',

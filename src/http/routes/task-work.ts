@@ -20,7 +20,7 @@ import { periodOf } from '../period.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { answer, bodyRefusals, jsonOf, MONEY_REFUSALS, one, refusals } from '../schemas/envelope.ts';
-import { DryRunQuery, orPlan } from '../schemas/rehearsals.ts';
+import { DryRunQuery, withPlan } from '../schemas/rehearsals.ts';
 import {
   CHARGE_EXAMPLE,
   ChargeBody,
@@ -55,7 +55,7 @@ const start = createRoute({
   summary: 'Begin a task, as its assignee',
   request: { params: IdParam, query: DryRunQuery, body: jsonOf(StartBody, START_EXAMPLE, false) },
   responses: {
-    200: answer('Begun, or with `dryRun` the plan', one(orPlan(Task))),
+    200: withPlan(answer('Begun', one(Task))),
     ...bodyRefusals('TASK_NOT_FOUND', 'TASK_NOT_COMPLETABLE', 'INVALID_STATE_TRANSITION'),
   },
 });
@@ -66,7 +66,7 @@ const complete = createRoute({
   summary: 'Complete a task; the answer says what followed from it',
   request: { params: IdParam, query: DryRunQuery, body: jsonOf(CompleteBody, COMPLETE_EXAMPLE, false) },
   responses: {
-    200: answer('Completed, or with `dryRun` the plan', one(orPlan(CompletedTask))),
+    200: withPlan(answer('Completed', one(CompletedTask))),
     ...bodyRefusals(
       'TASK_NOT_FOUND',
       'TASK_ALREADY_COMPLETED',

@@ -24,7 +24,7 @@ import {
   one,
   refusals,
 } from '../schemas/envelope.ts';
-import { DryRunQuery, orPlan } from '../schemas/rehearsals.ts';
+import { DryRunQuery, withPlan } from '../schemas/rehearsals.ts';
 import { Assignment, Decline, NewTask, Task, TaskChange, TaskQuery } from '../schemas/tasks.ts';
 
 const PATH = '/api/production/tasks';
@@ -82,7 +82,7 @@ const change = createRoute({
     body: jsonOf(TaskChange, { priority: 'URGENT' }),
   },
   responses: {
-    200: answer('Changed, or with `dryRun` the plan', one(orPlan(Task))),
+    200: withPlan(answer('Changed', one(Task))),
     ...bodyRefusals(
       'TASK_NOT_FOUND',
       'PRECONDITION_FAILED',
@@ -110,7 +110,7 @@ const accept = createRoute({
   summary: 'Accept an offered task, as its assignee',
   request: { params: IdParam, query: DryRunQuery },
   responses: {
-    200: answer('Accepted, or with `dryRun` the plan', one(orPlan(Task))),
+    200: withPlan(answer('Accepted', one(Task))),
     ...refusals('VALIDATION_FAILED', 'TASK_NOT_FOUND', 'INVALID_STATE_TRANSITION', 'OFFER_EXPIRED'),
   },
 });
@@ -121,7 +121,7 @@ const decline = createRoute({
   summary: 'Decline a task, as its assignee; it goes to the next best',
   request: { params: IdParam, query: DryRunQuery, body: jsonOf(Decline, { reason: 'My car broke down' }) },
   responses: {
-    200: answer('Declined, or with `dryRun` the plan', one(orPlan(Task))),
+    200: withPlan(answer('Declined', one(Task))),
     ...bodyRefusals('TASK_NOT_FOUND', 'INVALID_STATE_TRANSITION'),
   },
 });

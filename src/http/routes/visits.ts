@@ -13,7 +13,7 @@ import { PAGE_HEADERS, prefersPage } from '../page.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { answer, bodyRefusals, jsonOf, one, refusals, StartHeaders } from '../schemas/envelope.ts';
-import { DryRunQuery, orPlan } from '../schemas/rehearsals.ts';
+import { DryRunQuery, withPlan } from '../schemas/rehearsals.ts';
 import { ACCEPTED_EXAMPLE, Accepted } from '../schemas/sagas.ts';
 import {
   CHECK_IN_EXAMPLE,
@@ -51,7 +51,7 @@ const arrive = createRoute({
     body: jsonOf(CheckInBody, CHECK_IN_EXAMPLE, false),
   },
   responses: {
-    200: answer('Checked in, or with `dryRun` the plan', one(orPlan(CheckedInReservation))),
+    200: withPlan(answer('Checked in', one(CheckedInReservation))),
     202: answer('Accepted; follow Location', one(Accepted), ACCEPTED_EXAMPLE),
     ...bodyRefusals(
       'CHECK_IN_TOO_EARLY',
@@ -74,7 +74,7 @@ const depart = createRoute({
     body: jsonOf(CheckOutBody, CHECK_OUT_EXAMPLE, false),
   },
   responses: {
-    200: answer('Checked out, or with `dryRun` the plan', one(orPlan(CheckedOutReservation))),
+    200: withPlan(answer('Checked out', one(CheckedOutReservation))),
     202: answer('Accepted; follow Location', one(Accepted), ACCEPTED_EXAMPLE),
     ...bodyRefusals(...SAGA_REFUSALS),
   },

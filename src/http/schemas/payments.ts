@@ -114,6 +114,8 @@ export const CancelledReservation = z
     tasks: z.array(z.object({ id: z.string(), status: z.string() })),
     tasksInProgress: z.array(z.string()),
     warnings: z.array(z.string()),
+    dryRun: z.boolean().optional(),
+    plan: z.array(z.object({ step: z.string(), effect: z.string() })).optional(),
   })
   .openapi('CancelledReservation');
 /** The plan of a cancellation, with the refund by its rule. */
@@ -121,7 +123,8 @@ export const CancellationPlan = SagaPlan.extend({
   reservation: z.object({ id: Id, status: z.string() }),
   refund: RefundDecision,
   tasksInProgress: z.array(z.string()),
-}).openapi('CancellationPlan');
+  plan: z.array(z.object({ step: z.string(), effect: z.string() })),
+});
 const REFUND = financialService.calculateRefund(
   { totalAmount: PAYMENT_EXAMPLE.amount, checkInDate: '2024-02-01' },
   new Date('2024-01-28T08:00:00.000Z'),
