@@ -245,7 +245,7 @@ function assertPlan(app: App, method: string, path: string, body: unknown): void
   const operation = contract.operationAt(method, pathname);
   const media = objectAt(operation?.operation, 'responses', '200', PLANNED, PLAN_TYPE);
   const problem = contract.problem(objectAt(media, 'schema'), body);
-  if (problem !== undefined) throw new Error(`${method} ${path}: the plan is not as documented: ${problem}`);
+  if (problem !== null) throw new Error(`${method} ${path}: the plan is not as documented: ${problem}`);
 }
 
 const PROBLEM = { $ref: '#/components/schemas/Problem' };
