@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Writable } from 'node:stream';
-import { type CompiledQuery, Kysely, PostgresDialect, type Transaction } from 'kysely';
+import { type CompiledQuery, Kysely, PostgresDialect, type PostgresPool, type Transaction } from 'kysely';
 import pg from 'pg';
 import { required } from '../kernel/errors.ts';
 import { noOutages, type Outages } from '../kernel/outages.ts';
@@ -71,18 +71,22 @@ export function hearErrors(pool: pg.Pool, onIdle: (error: Error) => void = () =>
   return pool;
 }
 
-export function createDb(pool: pg.Pool): Db {
-  const naming = namingPool(pool);
-  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool: naming }) });
-  pools.set(db, naming);
+export const createDb = (pool: pg.Pool): Db => createDbOver(namingPool(pool));
+
+/** A database whose connections are lent by `pool`, as they are. */
+export function createDbOver(pool: PostgresPool): Db {
+  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
+  pools.set(db, pool);
   return db;
 }
 
 /** By which databases reach their server. */
-const pools = new WeakMap<Db, pg.Pool>();
+const pools = new WeakMap<Db, PostgresPool>();
+/** The pool behind a database. Throws for one that was not made here, such as a transaction. */
+export const poolOf = (db: Db): PostgresPool => required(pools.get(db), 'the pool of a database');
 
 /** Of a connection, to write to it less often; not in the types of pg. */
-function socketOf(client: pg.PoolClient): Writable | null {
+function socketOf(client: object): Writable | null {
   const connection: unknown = Reflect.get(client, 'connection');
   const stream: unknown = connection instanceof Object ? Reflect.get(connection, 'stream') : null;
   return stream instanceof Writable ? stream : null;
@@ -97,7 +101,7 @@ export type SendNext = <Row>(query: CompiledQuery<Row>) => Promise<readonly Row[
  * leaves at once; those that follow in the same turn of the event loop leave together.
  */
 export async function inSequence<T>(db: Db, work: (send: SendNext) => Promise<T>): Promise<T> {
-  const client = await required(pools.get(db), 'the pool of a database').connect();
+  const client = await poolOf(db).connect();
   const sent: Promise<unknown>[] = [];
   const socket = socketOf(client);
   let isHeld = false;
@@ -111,9 +115,9 @@ export async function inSequence<T>(db: Db, work: (send: SendNext) => Promise<T>
     });
   };
   try {
-    return await work((query) => {
+    return await work(<Row>(query: CompiledQuery<Row>) => {
       if (sent.length > 0) hold();
-      const rows = client.query(query.sql, [...query.parameters]).then((result) => result.rows);
+      const rows = client.query<Row>(query.sql, [...query.parameters]).then((result) => result.rows);
       // Those that nobody waits for any more may fail as well.
       rows.catch(() => undefined);
       sent.push(rows);

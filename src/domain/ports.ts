@@ -127,10 +127,7 @@ export interface DisputedCharge {
   readonly providerId: string;
   readonly chargeId: string;
 }
-export interface CardRequest {
-  readonly gatewayId: string;
-  readonly reference: string;
-}
+export type CardRequest = Pick<ChargeRequest, 'gatewayId' | 'reference'>;
 export interface PayoutRequest {
   readonly key: string;
   /** The owner's account at the gateway or bank. */
@@ -166,6 +163,8 @@ export interface GatewayMovement {
  * `unsent` when the request certainly never arrived) or `CircuitOpenError`; a timeout after sending is `STEP_TIMEOUT`.
  */
 export interface PaymentGateway {
+  /** What it will keep of a charge, in minor units; absent: nobody knows before. */
+  feeOf?(amountMinor: number): number;
   /**
    * Captures the reference, or finds it captured. Throws `PAYMENT_DECLINED` (details: gatewayError, retryAfter?) and
    * `PAYMENT_NOT_VERIFIED` when the gateway reports another amount or currency, something already refunded, or does

@@ -59,8 +59,15 @@ export interface SagaDefinition<Input = unknown> {
   readonly deadlineMs: number;
   readonly input: { parse(value: unknown): Input };
   readonly steps: readonly StepDefinition[];
-  end(context: ErasedContext & { readonly db: Db | Tx }): Promise<Ending>;
+  end(context: ErasedContext & EndContext): Promise<Ending>;
   whenUndone?(undone: Undone): Promise<void>;
+}
+
+/** Given to the ending in addition. */
+export interface EndContext {
+  readonly db: Db | Tx;
+  /** Nobody else is at work: there is nothing to wait for. */
+  readonly isRehearsed?: true;
 }
 
 /** In the transaction in which a saga ends undone; `code`: why. */
@@ -129,7 +136,7 @@ export interface SagaBuilder<Input, Done, Before, P extends Phase> {
   /** Without a pivot: the steps so far are not undone any more. */
   retriable(): P extends 'before' ? SagaBuilder<Input, Done, Before, 'after'> : never;
   /** The answer sees everything but the last step's output, because it commits together with that step. */
-  ends(end: (context: StepContext<Input, Before> & { readonly db: Db | Tx }) => Promise<Ending>): SagaDefinition<Input>;
+  ends(end: (context: StepContext<Input, Before> & EndContext) => Promise<Ending>): SagaDefinition<Input>;
 }
 
 /** Begins the definition of a saga; steps are added in the order in which they run. */

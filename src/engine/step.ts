@@ -139,6 +139,13 @@ interface CallParts<Input, Done, Prepared, Answer, Out> {
 }
 type CallWork<Input, Done, Out> = (context: StepContext<Input, Done> & CallContext) => Promise<Out>;
 
+/**
+ * What a rehearsal (`rehearse.ts`) takes for the answer of a call. `'ports'`: `run` speaks to nobody but through `ports`, so it
+ * runs as it is, against ports that note what they are asked and answer as when all goes well. Anything else that it speaks to
+ * cannot be foreseen by them: then a function that answers in its place, and changes nothing.
+ */
+export type Foresees<Context, Answer> = 'ports' | ((context: Context) => Answer);
+
 /** The form of a statement step in free TypeScript, for the executions that need it; same record, same undo. */
 interface Imperative<Input, Done, Out> {
   when(context: StepContext<Input, Done>): boolean;
@@ -157,11 +164,13 @@ type WithCallUndo<P extends Phase, Undo> = P extends 'after'
   : { readonly compensate: Undo };
 export type CallSpec<Input, Done, Out, P extends Phase> = StepOptions<Input, Done> & {
   readonly run: CallWork<Input, Done, Out>;
+  readonly foresees: Foresees<StepContext<Input, Done>, Out>;
   readonly book?: never;
 } & WithCallUndo<P, CallWork<Input, Done & { readonly own?: Out }, Output>>;
 export type BookedCallSpec<Input, Done, Prepared, Answer, Out, Undone, P extends Phase> = StepOptions<Input, Done> &
-  CallParts<Input, Done, Prepared, Answer, Out> &
-  WithCallUndo<P, CallParts<Input, Done & { readonly own?: Out }, undefined, Undone, Output>>;
+  CallParts<Input, Done, Prepared, Answer, Out> & {
+    readonly foresees: Foresees<StepContext<Input, Done> & { readonly prepared: Prepared }, Answer>;
+  } & WithCallUndo<P, CallParts<Input, Done & { readonly own?: Out }, undefined, Undone, Output>>;
 
 /**
  * A wait for a signal or a time. It changes nothing and needs no undo; its output is `{ signal }`. It needs no kind of lock
@@ -175,6 +184,8 @@ export interface WaitSpec<Input, Done, Payload extends Json, T extends OnTimeout
   readonly onTimeout: T;
   /** A signal's payload: small JSON, ids and codes, 16 KiB at the most; no guest data. */
   readonly payload: z.ZodType<Payload>;
+  /** The payload that a rehearsal goes on with. */
+  readonly foresees: NoInfer<Payload>;
 }
 export type OnTimeout = 'fail' | 'continue';
 /** The signal's payload; null: the time was up. */
@@ -222,12 +233,16 @@ export interface WaitWork {
   readonly timeoutMs: number;
   readonly onTimeout: OnTimeout;
   readonly payload: z.ZodType<Json>;
+  readonly foresees: Json;
 }
 export interface ErasedCall {
   prepare?(context: ErasedContext & Doubt & { readonly tx: Tx }): Promise<unknown>;
   run(context: ErasedContext & CallContext & { readonly prepared: unknown }): Promise<unknown>;
   book?(context: ErasedContext & { readonly tx: Tx; readonly answer: unknown }): Promise<unknown>;
+  /** Absent: of an undo, which is never rehearsed. */
+  readonly foresees?: 'ports' | ErasedForesight;
 }
+type ErasedForesight = { foresee(context: ErasedContext & { readonly prepared: unknown }): unknown }['foresee'];
 export interface ErasedFused {
   values?(context: ErasedContext): unknown;
   run(db: QueryCreator<FusedDatabase>, value: ValueRefs<Record<string, unknown>>): FusedQuery<unknown>;

@@ -137,6 +137,7 @@ export function withBreakers(
   ): Promise<T> =>
     observedCall({ kind: 'gateway', call }, () => breakers.run(circuitOf(gatewayId, reference) + own, signal, work));
   return {
+    ...(gateway.feeOf ? { feeOf: gateway.feeOf } : {}),
     charge: (request, signal) => guard('charge', request, signal, () => gateway.charge(request, signal)),
     undoCharge: (request, signal) => guard('undoCharge', request, signal, () => gateway.undoCharge(request, signal)),
     refund: (request, signal) => guard('refund', request, signal, () => gateway.refund(request, signal)),

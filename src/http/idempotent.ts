@@ -16,7 +16,8 @@ import { type ReservationSagas, reservationServiceBy } from '../sagas/reservatio
 import { type AnyContext, callerOf, inTransaction, type Services } from './context.ts';
 import { assertMaySend, assertReach } from './reach.ts';
 import { namesRecords, type ReferenceField } from './references.ts';
-import { answerOfSaga, type SagaStart, startSaga } from './start-saga.ts';
+import { answerDone, isDryRun, rehearseWork } from './rehearsal.ts';
+import { answerOfSaga, rehearseStart, type SagaStart, startSaga } from './start-saga.ts';
 import { assertStillOwn } from './still-own.ts';
 
 /**
@@ -72,8 +73,8 @@ export function keyOf(c: AnyContext): string | null {
 }
 
 /**
- * The request that a key stands for: method, path, body, and the query where there is one (it decides what a body means: a dry run,
- * the gateway of a file). Not `If-Match` and not `Prefer`: they say when and how to answer, so a repeat with the ETag that the
+ * The request that a key stands for: method, path, body, and the query where there is one (it decides what a body means: the
+ * gateway of a file). Not `If-Match` and not `Prefer`: they say when and how to answer, so a repeat with the ETag that the
  * first request has made gets the first answer instead of a refusal.
  */
 function hashOf(c: AnyContext, body: string): Buffer {
@@ -99,7 +100,8 @@ export async function serveOnce(
   serve: (once: Once) => Promise<Kept>,
 ): Promise<Response> {
   assertMaySend(c, traits.references, traits.body);
-  const key = keyOf(c);
+  // A dry run does nothing that a repeat could do twice: it takes no key.
+  const key = isDryRun(c) ? null : keyOf(c);
   if (key === null) return assertKept(await serve(onceOf(c, services, traits, () => null)));
   const claim = (body: string): KeyClaim => ({ principal: callerOf(c).principal, key, requestHash: hashOf(c, body) });
   const { body } = traits;
@@ -127,6 +129,13 @@ function onceOf(
     claim: KeyClaim | null,
     work: (tx: Tx, afterCommit: (hook: () => void) => void) => Promise<Response>,
   ): Promise<Kept> => {
+    if (isDryRun(c)) {
+      const rehearsed = async (tx: Tx): Promise<void> => {
+        await checkReach(tx);
+        await work(tx, () => undefined);
+      };
+      return kept(await rehearseWork(c, services, c.req.param('id') ?? '', rehearsed));
+    }
     let hooks: (() => void)[] = [];
     const done = await inTransaction(services, async (tx) => {
       hooks = [];
@@ -151,6 +160,7 @@ function onceOf(
   };
   const saga: Once['saga'] = async (definition, start) => {
     await checkBefore();
+    if (isDryRun(c)) return kept(await rehearseStart(c, services, definition, start));
     const claim = claimOf();
     const idempotency = claim && { key: claim.key, requestHash: claim.requestHash, lookedUp: true };
     return kept(await startSaga(c, services, definition, start, idempotency));
@@ -178,7 +188,7 @@ function onceOf(
       await keepAnswer(services.db, claim, answer, seal);
       return kept(responseOf(answer, false));
     },
-    answerOf: async (sagaId) => kept(await answerOfSaga(c, services, sagaId)),
+    answerOf: async (sagaId) => kept(isDryRun(c) ? answerDone(c) : await answerOfSaga(c, services, sagaId)),
   };
 }
 

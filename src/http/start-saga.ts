@@ -1,10 +1,18 @@
 import { acceptedAnswer } from '../engine/accept.ts';
-import type { AcceptedSaga, IdempotencyClaim, SagaAnswer, StartableSaga, SubjectScope } from '../engine/types.ts';
+import type {
+  AcceptedSaga,
+  IdempotencyClaim,
+  SagaAnswer,
+  SagaRequest,
+  StartableSaga,
+  SubjectScope,
+} from '../engine/types.ts';
 import { executionPath } from '../kernel/links.ts';
 import { prefixOf } from '../kernel/path-prefix.ts';
 import { limitOfCaller } from '../kernel/rate-limits.ts';
 import { type AnyContext, type AppDeps, callerOf } from './context.ts';
 import { withPrefixedLinks } from './prefix.ts';
+import { answerRehearsal } from './rehearsal.ts';
 
 export interface SagaStart<Input> {
   readonly subjectId: string;
@@ -12,6 +20,8 @@ export interface SagaStart<Input> {
   /** Whom the body names as the one who acts; the one who acts is the caller (domain.md T14). */
   readonly onBehalfOf: string | undefined;
   readonly notes?: string | undefined;
+  /** What the plan of a dry run tells besides. */
+  readonly besidePlan?: () => Promise<object>;
 }
 
 /**
@@ -26,9 +36,26 @@ export async function startSaga<Input>(
   idempotency: IdempotencyClaim | null,
 ): Promise<Response> {
   const wanted = preferred(c.req.header('prefer'), deps.sagaWaitMs);
+  const saga = await deps.orchestrator.accept(definition, { ...requestOf(c, deps, start), idempotency });
+  return answerWithin(c, deps, saga, wanted);
+}
+
+/** Answers what the saga would do; it is not started. */
+export const rehearseStart = <Input>(
+  c: AnyContext,
+  deps: AppDeps,
+  definition: StartableSaga<Input>,
+  start: SagaStart<Input>,
+): Promise<Response> => answerRehearsal(c, deps, definition, requestOf(c, deps, start), start.besidePlan);
+
+function requestOf<Input>(
+  c: AnyContext,
+  deps: AppDeps,
+  start: SagaStart<Input>,
+): Omit<SagaRequest<Input>, 'idempotency'> {
   const caller = callerOf(c);
   const maxOpen = deps.limits && limitOfCaller(deps.limits.numbers, caller, 'open-sagas');
-  const saga = await deps.orchestrator.accept(definition, {
+  return {
     subjectId: start.subjectId,
     input: start.input,
     requester: {
@@ -40,9 +67,7 @@ export async function startSaga<Input>(
     ...withinScope(c),
     onBehalfOf: start.onBehalfOf ?? null,
     notes: start.notes ?? null,
-    idempotency,
-  });
-  return answerWithin(c, deps, saga, wanted);
+  };
 }
 
 /** Decided once more where the saga is accepted, on the locked stay: it may have been given to somebody else since it was looked at (security.md Z11). */

@@ -82,7 +82,7 @@ describe('the plans of sagas', () => {
 function waitOf(timeoutMs: number, onTimeout: 'fail' | 'continue'): SagaDefinition {
   const empty = z.strictObject({});
   return saga('patient', empty, { version: 1, subjectType: 'reservation', notFound: 'RESERVATION_NOT_FOUND' })
-    .wait('answer', { timeoutMs, onTimeout, payload: empty })
+    .wait('answer', { timeoutMs, onTimeout, payload: empty, foresees: {} })
     .retriable()
     .tx('note', { run: async () => ({}) })
     .ends(async () => ({ event: 'ANSWERED', message: 'Answered', data: {}, details: {} }));

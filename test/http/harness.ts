@@ -9,6 +9,7 @@ import type { Role } from '../../src/http/auth.ts';
 import type { App, AppDeps } from '../../src/http/context.ts';
 import { mintToken, type TokenRequest } from '../../src/http/mint.ts';
 import { describeApi } from '../../src/http/openapi/document.ts';
+import { PLAN_TYPE, PLANNED } from '../../src/http/schemas/rehearsals.ts';
 import { type Clock, systemClock } from '../../src/kernel/clock.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { type Contract, createContract, objectAt } from '../openapi/contract.ts';
@@ -198,10 +199,12 @@ async function send(app: App, method: string, path: string, call: Call): Promise
   } as RequestInit);
   const text = await response.text();
   const type = response.headers.get('content-type') ?? '';
-  const isJson = type.startsWith('application/json');
+  const isPlan = type.startsWith(PLAN_TYPE);
+  const isJson = type.startsWith('application/json') || isPlan;
   if (type.startsWith('application/problem+json')) assertProblem(app, `${method} ${path}`, JSON.parse(text));
   const parsed: Record<string, unknown> = isJson && text !== '' ? JSON.parse(text) : {};
-  if (isJson && text !== '') assertDeclared(app, method, path, response, parsed);
+  if (isPlan) assertPlan(app, method, path, parsed);
+  else if (isJson && text !== '') assertDeclared(app, method, path, response, parsed);
   return { status: response.status, headers: response.headers, text, body: parsed };
 }
 
@@ -233,6 +236,16 @@ function assertDeclared(app: App, method: string, path: string, { status, header
       throw new Error(`${method} ${path} ${status} is not as documented: ${problem}\n${JSON.stringify(body)}`);
     return;
   }
+}
+
+/** A plan is the one that the route declares beside its answer, without a field that is not there. */
+function assertPlan(app: App, method: string, path: string, body: unknown): void {
+  const [pathname = ''] = path.split('?');
+  const contract = contractOf(app);
+  const operation = contract.operationAt(method, pathname);
+  const media = objectAt(operation?.operation, 'responses', '200', PLANNED, PLAN_TYPE);
+  const problem = contract.problem(objectAt(media, 'schema'), body);
+  if (problem !== null) throw new Error(`${method} ${path}: the plan is not as documented: ${problem}`);
 }
 
 const PROBLEM = { $ref: '#/components/schemas/Problem' };

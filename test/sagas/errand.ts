@@ -119,21 +119,27 @@ export const runErrand = saga('runErrand', z.strictObject({ note: z.string() }),
   })
   .call('bookCar', {
     run: ({ key }) => provider.act(key),
+    foresees: ({ key }) => ({ reference: `ref-${key}` }),
     compensate: ({ key, forwardKey }) => provider.cancel(key, forwardKey),
   })
   .call('reserveParts', {
     onExhausted: 'park',
     run: ({ key }) => provider.act(key),
+    foresees: ({ key }) => ({ reference: `ref-${key}` }),
     compensate: ({ key, forwardKey }) => provider.cancel(key, forwardKey),
   })
   .pivot()
   .call('captureDeposit', {
     run: ({ key }) => provider.act(key),
+    foresees: ({ key }) => ({ reference: `ref-${key}` }),
     compensate: ({ key, forwardKey }) => provider.cancel(key, forwardKey),
   })
   .read('lookAtDeposit', { run: async ({ done }) => ({ reference: done.captureDeposit.reference }) })
   .tx('bookDeposit', { run: ({ tx, ...at }) => noteVisit(tx, at, 'EMERGENCY') })
-  .call('sendReceipt', { run: ({ key }) => provider.act(key) })
+  .call('sendReceipt', {
+    run: ({ key }) => provider.act(key),
+    foresees: ({ key }) => ({ reference: `ref-${key}` }),
+  })
   .statement('owe', {
     values: ({ done: { lookAround } }) => ({
       transactionId: newId('transaction'),

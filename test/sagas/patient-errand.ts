@@ -25,14 +25,14 @@ export const patientErrand = saga('patientErrand', z.strictObject({ note: z.stri
     onNoRow: 'STEP_FAILED',
     compensate: { run: withdrawTask },
   })
-  .wait('approval', { timeoutMs: 2 * DAY_MS, onTimeout: 'fail', payload: Answer })
+  .wait('approval', { timeoutMs: 2 * DAY_MS, onTimeout: 'fail', payload: Answer, foresees: { decision: 'yes' } })
   .pivot()
   .tx('noteVisit', {
     locks: ['state'],
     run: ({ tx, done, ...at }) =>
       noteVisit(tx, at, done.approval.signal.decision === 'yes' ? 'MAINTENANCE' : 'EMERGENCY'),
   })
-  .wait('receipt', { timeoutMs: DAY_MS, onTimeout: 'continue', payload: Answer })
+  .wait('receipt', { timeoutMs: DAY_MS, onTimeout: 'continue', payload: Answer, foresees: { decision: 'yes' } })
   .statement('owe', {
     locks: ['money'],
     values: () => ({

@@ -140,10 +140,14 @@ function refundRefusal(record: SandboxRecord, { gatewayId, reference, ...request
   return request.amountMinor > record.leftOf(charge).amountMinor ? 'EXCEEDS_CHARGE' : null;
 }
 
+/** Half up. */
+export const feeOf = (amountMinor: number, feeBp: number): number =>
+  Number((BigInt(amountMinor) * BigInt(feeBp) + 5_000n) / 10_000n);
+
 /** A reference that lies about its amount was charged something else. */
 function chargeEffect({ key, gatewayId, reference, currency, ...request }: ChargeRequest, feeBp: number): Effect {
   const amountMinor = request.amountMinor + (chargeFaultOf(reference) === 'wrong-amount' ? 1 : 0);
-  const feeMinor = Number((BigInt(amountMinor) * BigInt(feeBp) + 5_000n) / 10_000n);
+  const feeMinor = feeOf(amountMinor, feeBp);
   const providerId = newId('charge');
   return { key, kind: 'CHARGE', gatewayId, reference, providerId, chargeId: null, amountMinor, feeMinor, currency };
 }

@@ -3,7 +3,16 @@ import type { Charge, ChargeRequest, GatewayMovement, PaymentGateway } from '../
 import { type Clock, pause } from '../../kernel/clock.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { amountMismatch, notVerified } from '../failures.ts';
-import { answerCharge, answerPayout, answerRefund, answerUndo, outage, type Provider, type Reply } from './answers.ts';
+import {
+  answerCharge,
+  answerPayout,
+  answerRefund,
+  answerUndo,
+  feeOf,
+  outage,
+  type Provider,
+  type Reply,
+} from './answers.ts';
 import { cardOf, chargeFaultOf } from './behaviour.ts';
 import { createDashboard, type SandboxDashboard } from './dashboard.ts';
 import type { RecordedEffect, SandboxRecord } from './record.ts';
@@ -54,6 +63,7 @@ export function createSandboxGateway({ dir, feeBp, clock }: SandboxOptions): San
   }
 
   return {
+    feeOf: (amountMinor) => feeOf(amountMinor, feeBp),
     charge: async (request, signal) =>
       verified(request, await exchange(signal, (record) => answerCharge(record, provider, request))),
     undoCharge: (request, signal) => exchange(signal, (record) => answerUndo(record, provider, request)),

@@ -9,6 +9,7 @@ import { limitClassOf } from '../limits.ts';
 import { endpointName, POLICIES } from '../policy.ts';
 import { problemAddress } from '../problem.ts';
 import { Failure, Problem } from '../schemas/envelope.ts';
+import { PLANNED } from '../schemas/rehearsals.ts';
 import { createExamples, type Examples } from './examples.ts';
 import { ABOUT, TAGS, TOKENS } from './introduction.ts';
 import { createSchemaBook, type SchemaBook } from './json-schema.ts';
@@ -203,7 +204,12 @@ function answerOf(
   sent: Sent,
 ): JsonObject {
   if ('$ref' in response) return { ...response };
-  const { content, headers, ...rest } = response;
+  const {
+    content,
+    headers,
+    [PLANNED]: planned,
+    ...rest
+  }: typeof response & { readonly [PLANNED]?: unknown } = response;
   const declared = headers instanceof z.ZodObject ? undefined : headers;
   const all = {
     ...(OF_STATUS[status] ?? {}),
@@ -213,6 +219,7 @@ function answerOf(
   };
   return {
     ...rest,
+    ...(planned instanceof Object ? { [PLANNED]: contentOf({ ...planned }, book, 'output', examples) } : {}),
     ...(Object.keys(all).length === 0 ? {} : { headers: all }),
     ...(content === undefined
       ? {}

@@ -23,10 +23,11 @@ import {
   CANCEL_EXAMPLE,
   CANCELLED_EXAMPLE,
   CancelBody,
+  CancellationPlan,
   CancellationQuote,
   CancelledReservation,
-  CancelQuery,
 } from '../schemas/payments.ts';
+import { DryRunQuery, withPlan } from '../schemas/rehearsals.ts';
 import { ACCEPTED_EXAMPLE, Accepted } from '../schemas/sagas.ts';
 
 const PATH = '/api/production/reservations/{id}';
@@ -39,12 +40,12 @@ const cancel = createRoute({
   summary: 'Cancel a reservation and refund by its policy: saga cancelReservation',
   request: {
     params: IdParam,
-    query: CancelQuery,
+    query: DryRunQuery,
     headers: StartHeaders,
     body: jsonOf(CancelBody, CANCEL_EXAMPLE, false),
   },
   responses: {
-    200: answer('Cancelled, or with `dryRun` what would happen', one(CancelledReservation), CANCELLED_EXAMPLE),
+    200: withPlan(answer('Cancelled', one(CancelledReservation), CANCELLED_EXAMPLE), CancellationPlan),
     202: answer('Accepted; follow Location', one(Accepted), ACCEPTED_EXAMPLE),
     ...bodyRefusals(
       'RESERVATION_NOT_FOUND',
@@ -78,12 +79,10 @@ export function registerCancellations(register: Register, services: Services): v
     const body = c.req.valid('json');
     await assertOwnStay(c, db, id);
     const order = orderOf(c, body);
-    if (c.req.valid('query').dryRun === true) {
-      return once.change(async (tx) => found(c, await rehearse({ db: tx, clock, ports }, id, order)));
-    }
     const { cancelledBy, notes, reason } = body;
     const input = { reason: reason ?? null, ...order };
-    return once.reservations.cancelReservation(id, input, { onBehalfOf: cancelledBy, notes });
+    const besidePlan = () => besideCancellation(services, id, order);
+    return once.reservations.cancelReservation(id, input, { onBehalfOf: cancelledBy, notes, besidePlan });
   });
   register(quote, async (c) => {
     const { id } = c.req.valid('param');
@@ -136,8 +135,8 @@ const refundView = (stay: CancellableStay, refund: RefundDecision) => ({
   daysBeforeCheckIn: refund.daysBeforeCheckIn,
 });
 
-/** The effects that the saga would have, by the same rules; nothing is written. */
-async function rehearse(
+/** What the plan of a cancellation tells besides: the refund by its rule, the tasks that go on, and a sentence for each step, which it had before others had plans. */
+async function besideCancellation(
   { db, clock, ports }: Pick<Services, 'db' | 'clock' | 'ports'>,
   id: string,
   order: CancellationOrder,
@@ -147,18 +146,11 @@ async function rehearse(
   const refund = await decideRefund(db, ports, stay, order, now);
   const tasks = await openTasksOf(db, id);
   const open = tasks.filter((task) => task.status !== 'IN_PROGRESS');
-  const inProgress = tasks.filter((task) => task.status === 'IN_PROGRESS').map((task) => task.id);
   return {
-    dryRun: true,
     reservation: { id, status: stay.status },
     refund: refundView(stay, refund),
-    tasks: open.map((task) => ({ id: task.id, status: task.status })),
-    tasksInProgress: inProgress,
-    warnings: inProgress.length > 0 ? ['TASKS_IN_PROGRESS'] : [],
-    plan: cancelReservation.steps.map((step) => ({
-      step: step.name,
-      effect: effectOf(step.name, refund, open.length),
-    })),
+    tasksInProgress: tasks.filter((task) => task.status === 'IN_PROGRESS').map((task) => task.id),
+    plan: cancelReservation.steps.map(({ name }) => ({ step: name, effect: effectOf(name, refund, open.length) })),
   };
 }
 

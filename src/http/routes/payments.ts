@@ -24,6 +24,7 @@ import {
   SettlementBody,
 } from '../schemas/payments.ts';
 import { TransactionDetail } from '../schemas/records.ts';
+import { DryRunQuery, withPlan } from '../schemas/rehearsals.ts';
 import { ACCEPTED_EXAMPLE, Accepted } from '../schemas/sagas.ts';
 import { scopeOf } from './financial.ts';
 
@@ -42,9 +43,14 @@ const pay = createRoute({
   path: `${API}/reservations/{id}/payment`,
   tags: ['Reservations'],
   summary: 'Take a payment for a reservation: saga processPayment',
-  request: { params: IdParam, headers: StartHeaders, body: jsonOf(PaymentBody, PAYMENT_EXAMPLE) },
+  request: {
+    params: IdParam,
+    query: DryRunQuery,
+    headers: StartHeaders,
+    body: jsonOf(PaymentBody, PAYMENT_EXAMPLE),
+  },
   responses: {
-    200: answer('Paid', one(ProcessedPayment), PROCESSED_EXAMPLE),
+    200: withPlan(answer('Paid', one(ProcessedPayment), PROCESSED_EXAMPLE)),
     202: answer('Accepted; follow Location', one(Accepted), ACCEPTED_EXAMPLE),
     ...bodyRefusals(
       'PAYMENT_DECLINED',
@@ -72,9 +78,9 @@ const payOut = createRoute({
   path: `${API}/transactions/{id}/payout`,
   tags: ['Transactions'],
   summary: 'Pay an owner out now: saga processOwnerPayout',
-  request: { params: IdParam, headers: StartHeaders, body: jsonOf(PayoutBody, {}, false) },
+  request: { params: IdParam, query: DryRunQuery, headers: StartHeaders, body: jsonOf(PayoutBody, {}, false) },
   responses: {
-    200: answer('Paid out', one(ProcessedPayout)),
+    200: withPlan(answer('Paid out', one(ProcessedPayout))),
     202: answer('Accepted; follow Location', one(Accepted), ACCEPTED_EXAMPLE),
     ...bodyRefusals(
       'NOT_FOUND',

@@ -6,6 +6,7 @@ import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { answer, bodyRefusals, jsonOf, one, StartHeaders } from '../schemas/envelope.ts';
 import { REFUND_EXAMPLE, RefundBody, StartedRefund } from '../schemas/refunds.ts';
+import { DryRunQuery, withPlan } from '../schemas/rehearsals.ts';
 import { ACCEPTED_EXAMPLE, Accepted } from '../schemas/sagas.ts';
 
 const refund = createRoute({
@@ -13,9 +14,9 @@ const refund = createRoute({
   path: '/api/production/reservations/{id}/refunds',
   tags: ['Reservations'],
   summary: 'Give a guest money back beside any cancellation: saga refundReservation',
-  request: { params: IdParam, headers: StartHeaders, body: jsonOf(RefundBody, REFUND_EXAMPLE) },
+  request: { params: IdParam, query: DryRunQuery, headers: StartHeaders, body: jsonOf(RefundBody, REFUND_EXAMPLE) },
   responses: {
-    200: answer('Booked, and sent to the gateway', one(StartedRefund)),
+    200: withPlan(answer('Booked, and sent to the gateway', one(StartedRefund))),
     202: answer('Accepted; follow Location', one(Accepted), ACCEPTED_EXAMPLE),
     ...bodyRefusals(
       'RESERVATION_NOT_FOUND',

@@ -35,6 +35,7 @@ import {
   refusals,
   StartHeaders,
 } from '../schemas/envelope.ts';
+import { DryRunQuery, withPlan } from '../schemas/rehearsals.ts';
 import {
   ChangedReservation,
   CONFIRM_EXAMPLE,
@@ -110,9 +111,14 @@ const confirm = createRoute({
   path: `${PATH}/{id}/confirm`,
   tags,
   summary: 'Confirm a reservation: saga confirmReservation',
-  request: { params: IdParam, headers: StartHeaders, body: jsonOf(ConfirmBody, CONFIRM_EXAMPLE, false) },
+  request: {
+    params: IdParam,
+    query: DryRunQuery,
+    headers: StartHeaders,
+    body: jsonOf(ConfirmBody, CONFIRM_EXAMPLE, false),
+  },
   responses: {
-    200: answer('Confirmed', one(ConfirmedReservation), CONFIRMED_EXAMPLE),
+    200: withPlan(answer('Confirmed', one(ConfirmedReservation), CONFIRMED_EXAMPLE)),
     202: answer('Accepted; follow Location', one(Accepted), ACCEPTED_EXAMPLE),
     ...bodyRefusals(
       'RESERVATION_NOT_FOUND',

@@ -19,6 +19,7 @@ import { reportPeriodOf } from '../period.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { answer, bodyRefusals, jsonOf, MONEY_REFUSALS, one, refusals } from '../schemas/envelope.ts';
+import { DryRunQuery, withPlan } from '../schemas/rehearsals.ts';
 import {
   CHARGE_EXAMPLE,
   ChargeBody,
@@ -51,9 +52,9 @@ const start = createRoute({
   path: `${PATH}/{id}/start`,
   tags,
   summary: 'Begin a task, as its assignee',
-  request: { params: IdParam, body: jsonOf(StartBody, START_EXAMPLE, false) },
+  request: { params: IdParam, query: DryRunQuery, body: jsonOf(StartBody, START_EXAMPLE, false) },
   responses: {
-    200: answer('Begun', one(Task)),
+    200: withPlan(answer('Begun', one(Task))),
     ...bodyRefusals('TASK_NOT_FOUND', 'TASK_NOT_COMPLETABLE', 'INVALID_STATE_TRANSITION'),
   },
 });
@@ -62,9 +63,9 @@ const complete = createRoute({
   path: `${PATH}/{id}/complete`,
   tags,
   summary: 'Complete a task; the answer says what followed from it',
-  request: { params: IdParam, body: jsonOf(CompleteBody, COMPLETE_EXAMPLE, false) },
+  request: { params: IdParam, query: DryRunQuery, body: jsonOf(CompleteBody, COMPLETE_EXAMPLE, false) },
   responses: {
-    200: answer('Completed', one(CompletedTask)),
+    200: withPlan(answer('Completed', one(CompletedTask))),
     ...bodyRefusals(
       'TASK_NOT_FOUND',
       'TASK_ALREADY_COMPLETED',

@@ -24,6 +24,7 @@ import {
   one,
   refusals,
 } from '../schemas/envelope.ts';
+import { DryRunQuery, withPlan } from '../schemas/rehearsals.ts';
 import { Assignment, Decline, NewTask, Task, TaskChange, TaskQuery } from '../schemas/tasks.ts';
 
 const PATH = '/api/production/tasks';
@@ -74,9 +75,14 @@ const change = createRoute({
   path: `${PATH}/{id}`,
   tags,
   summary: 'Change a task; honours If-Match',
-  request: { params: IdParam, headers: ChangeHeaders, body: jsonOf(TaskChange, { priority: 'URGENT' }) },
+  request: {
+    params: IdParam,
+    query: DryRunQuery,
+    headers: ChangeHeaders,
+    body: jsonOf(TaskChange, { priority: 'URGENT' }),
+  },
   responses: {
-    200: answer('Changed', one(Task)),
+    200: withPlan(answer('Changed', one(Task))),
     ...bodyRefusals(
       'TASK_NOT_FOUND',
       'PRECONDITION_FAILED',
@@ -102,9 +108,9 @@ const accept = createRoute({
   path: `${PATH}/{id}/accept`,
   tags,
   summary: 'Accept an offered task, as its assignee',
-  request: { params: IdParam },
+  request: { params: IdParam, query: DryRunQuery },
   responses: {
-    200: answer('Accepted', one(Task)),
+    200: withPlan(answer('Accepted', one(Task))),
     ...refusals('VALIDATION_FAILED', 'TASK_NOT_FOUND', 'INVALID_STATE_TRANSITION', 'OFFER_EXPIRED'),
   },
 });
@@ -113,9 +119,9 @@ const decline = createRoute({
   path: `${PATH}/{id}/decline`,
   tags,
   summary: 'Decline a task, as its assignee; it goes to the next best',
-  request: { params: IdParam, body: jsonOf(Decline, { reason: 'My car broke down' }) },
+  request: { params: IdParam, query: DryRunQuery, body: jsonOf(Decline, { reason: 'My car broke down' }) },
   responses: {
-    200: answer('Declined', one(Task)),
+    200: withPlan(answer('Declined', one(Task))),
     ...bodyRefusals('TASK_NOT_FOUND', 'INVALID_STATE_TRANSITION'),
   },
 });

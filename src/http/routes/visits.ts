@@ -13,6 +13,7 @@ import { PAGE_HEADERS, prefersPage } from '../page.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { answer, bodyRefusals, jsonOf, one, refusals, StartHeaders } from '../schemas/envelope.ts';
+import { DryRunQuery, withPlan } from '../schemas/rehearsals.ts';
 import { ACCEPTED_EXAMPLE, Accepted } from '../schemas/sagas.ts';
 import {
   CHECK_IN_EXAMPLE,
@@ -43,9 +44,14 @@ const arrive = createRoute({
   path: `${PATH}/check-in`,
   tags,
   summary: 'Check a guest in: saga checkIn',
-  request: { params: IdParam, headers: StartHeaders, body: jsonOf(CheckInBody, CHECK_IN_EXAMPLE, false) },
+  request: {
+    params: IdParam,
+    query: DryRunQuery,
+    headers: StartHeaders,
+    body: jsonOf(CheckInBody, CHECK_IN_EXAMPLE, false),
+  },
   responses: {
-    200: answer('Checked in', one(CheckedInReservation)),
+    200: withPlan(answer('Checked in', one(CheckedInReservation))),
     202: answer('Accepted; follow Location', one(Accepted), ACCEPTED_EXAMPLE),
     ...bodyRefusals(
       'CHECK_IN_TOO_EARLY',
@@ -61,9 +67,14 @@ const depart = createRoute({
   path: `${PATH}/check-out`,
   tags,
   summary: 'Check a guest out: saga checkOut. Nights that are left are free at once',
-  request: { params: IdParam, headers: StartHeaders, body: jsonOf(CheckOutBody, CHECK_OUT_EXAMPLE, false) },
+  request: {
+    params: IdParam,
+    query: DryRunQuery,
+    headers: StartHeaders,
+    body: jsonOf(CheckOutBody, CHECK_OUT_EXAMPLE, false),
+  },
   responses: {
-    200: answer('Checked out', one(CheckedOutReservation)),
+    200: withPlan(answer('Checked out', one(CheckedOutReservation))),
     202: answer('Accepted; follow Location', one(Accepted), ACCEPTED_EXAMPLE),
     ...bodyRefusals(...SAGA_REFUSALS),
   },

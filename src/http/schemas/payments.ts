@@ -3,8 +3,9 @@ import { INITIATORS } from '../../domain/finance/cancellation.ts';
 import { financialService } from '../../domain/finance/financial-service.ts';
 import { REFUND_STATUSES } from '../../domain/reservations/payment-status.ts';
 import { isOverride } from '../step-up.ts';
-import { Flag, GatewayId, Id, line, OnBehalfId, prose, reference } from './common.ts';
+import { GatewayId, Id, line, OnBehalfId, prose, reference } from './common.ts';
 import { paymentMoney } from './finance-terms.ts';
+import { SagaPlan } from './rehearsals.ts';
 
 /** A gateway's token or reference; a card number is refused wherever it stands. */
 const Reference = reference(255);
@@ -96,9 +97,6 @@ export const CancelBody = z
   })
   .openapi('CancelReservation');
 export const CANCEL_EXAMPLE = { cancelledBy: 'agent-1', reason: 'GUEST_REQUEST' };
-export const CancelQuery = z.strictObject({
-  dryRun: Flag.optional().openapi({ description: '`true`: what would happen; nothing is written' }),
-});
 
 const RefundDecision = z.object({
   percent,
@@ -120,6 +118,13 @@ export const CancelledReservation = z
     plan: z.array(z.object({ step: z.string(), effect: z.string() })).optional(),
   })
   .openapi('CancelledReservation');
+/** The plan of a cancellation, with the refund by its rule. */
+export const CancellationPlan = SagaPlan.extend({
+  reservation: z.object({ id: Id, status: z.string() }),
+  refund: RefundDecision,
+  tasksInProgress: z.array(z.string()),
+  plan: z.array(z.object({ step: z.string(), effect: z.string() })),
+});
 const REFUND = financialService.calculateRefund(
   { totalAmount: PAYMENT_EXAMPLE.amount, checkInDate: '2024-02-01' },
   new Date('2024-01-28T08:00:00.000Z'),

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { isErrorCode } from '../errors.ts';
 import type { LabelsOf, NameOf } from './catalogue.ts';
 
@@ -19,14 +20,19 @@ export function measureInto(target: MetricSink | null): void {
 
 export const isMeasuring = (): boolean => sink !== null;
 
+const asides = new AsyncLocalStorage<true>();
+/** Runs work of which nothing is counted or timed: it only looks as if something happened. */
+export const unmeasured = <T>(work: () => Promise<T>): Promise<T> => asides.run(true, work);
+const open = (): MetricSink | null => (sink !== null && asides.getStore() === undefined ? sink : null);
+
 /** Counts something that has happened, once or more often. */
 export function count<Name extends NameOf<'counter'>>(name: Name, labels: LabelsOf<Name>, times = 1): void {
-  sink?.add(name, times, labels);
+  open()?.add(name, times, labels);
 }
 
 /** Notes how long something took, in seconds. */
 export function observe<Name extends NameOf<'histogram'>>(name: Name, seconds: number, labels: LabelsOf<Name>): void {
-  sink?.observe(name, seconds, labels);
+  open()?.observe(name, seconds, labels);
 }
 
 /** Of `performance.now()` before. */

@@ -32,6 +32,7 @@ export const changeAccess = saga('changeAccess', ChangeAccess, {
     run: ({ db, input }) => readAccess(db, input.reservationId),
   })
   .call('changeAccessPeriod', {
+    foresees: 'ports',
     retry: RETRY,
     onExhausted: 'park',
     parksOn: ['AMENITIES_REFUSED'],

@@ -58,6 +58,7 @@ export const checkIn = saga('checkIn', CheckIn, {
     compensate: ({ tx, subjectId, forwardKey, done }) => undoArrival(tx, subjectId, forwardKey, done.own),
   })
   .call('activatePropertyAmenities', {
+    foresees: 'ports',
     retry: DEVICE_RETRY,
     onOpenCircuit: 'refuse',
     run: async ({ ports, key, done, signal }) => {

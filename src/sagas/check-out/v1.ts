@@ -52,6 +52,7 @@ export const checkOut = saga('checkOut', CheckOut, {
     run: ({ tx, done, ...step }) => leaveProperty(tx, step, done.validateCheckOut),
   })
   .call('deactivatePropertyAmenities', {
+    foresees: 'ports',
     locks: ['state'],
     retry: DEVICE_RETRY,
     // As the property is wired now: who presses Retry has perhaps put another device in.

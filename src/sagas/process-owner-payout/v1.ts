@@ -39,6 +39,7 @@ export const processOwnerPayout = saga('processOwnerPayout', ProcessOwnerPayout,
   })
   .pivot()
   .call('executePayout', {
+    foresees: 'ports',
     retry: RETRY,
     onExhausted: 'park',
     prepare: ({ tx, sagaId, input, done }) => claimPayouts(tx, sagaId, done.validatePayout, input),

@@ -105,6 +105,7 @@ export const processPayment = saga('processPayment', ProcessPayment, {
     },
   })
   .call('createGuestPaymentTransaction', {
+    foresees: 'ports',
     retry: RETRY,
     expectedRefusals: ['PAYMENT_DECLINED', 'GATEWAY_REFERENCE_REUSED'],
     onOpenCircuit: 'refuse',

@@ -61,7 +61,7 @@ export const refundReservation = saga('refundReservation', RefundReservation, {
       ),
     run: enqueueMessages,
   })
-  .ends(async ({ db, subjectId, input, done }) => {
+  .ends(async ({ db, subjectId, input, done, isRehearsed }) => {
     const { refundIds, ownerMinor } = done.createRefundTransaction;
     const { distributedMinor } = done.validateRefund;
     const { amountMinor, currency, bearer, reason } = input;
@@ -78,7 +78,7 @@ export const refundReservation = saga('refundReservation', RefundReservation, {
           bearer,
           fromCredit: major(amountMinor - distributedMinor),
           takenFromOwner: major(ownerMinor),
-          status: await awaitRefunds(db, refundIds, REFUND_BUDGET_MS),
+          status: await awaitRefunds(db, refundIds, isRehearsed ? 0 : REFUND_BUDGET_MS),
           transactionIds: refundIds,
         },
       },

@@ -12,7 +12,10 @@ export type OperationTexts = Readonly<Record<string, OperationText>>;
 export const API = '/api/production';
 /** A saga answers in one of two ways. */
 export const SAGA =
-  'This starts a saga: every step takes effect, or all are undone. The request waits for its end and answers 200, or answers 202 with a `Location` to follow when it takes longer or the caller asks for it (`Prefer: respond-async`). Send an `Idempotency-Key`, so that a repeat after a lost connection does nothing twice.';
+  'This starts a saga: every step takes effect, or all are undone. The request waits for its end and answers 200, or answers 202 with a `Location` to follow when it takes longer or the caller asks for it (`Prefer: respond-async`). Send an `Idempotency-Key`, so that a repeat after a lost connection does nothing twice. With `dryRun=true` the same steps are tried and taken back: the answer is what they would do (`application/vnd.roomy.plan+json`, described under `x-dry-run`), or their refusal; nothing is written, nobody is asked or told, and no key is taken.';
+/** The same of an act that is no saga. */
+export const REHEARSED =
+  'With `dryRun=true` it is tried and taken back, with what would follow from it: the answer is the plan (`application/vnd.roomy.plan+json`, described under `x-dry-run`), or the refusal, and nothing is written.';
 export const VERSIONED =
   'Send the `ETag` that was read as `If-Match`, and a change that somebody else made in between is refused with 412 `PRECONDITION_FAILED` instead of being overwritten.';
 export const PAGED =

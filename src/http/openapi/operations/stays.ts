@@ -73,7 +73,7 @@ export const STAYS: OperationTexts = {
   },
   [`POST ${PATH}/:id/cancel`]: {
     id: 'cancelReservation',
-    text: `Cancels the stay, frees its dates, cancels open tasks and refunds by the policy that held when it was confirmed: by default all of it 7 days before check-in, half of it 3 days before, a quarter the day before, then nothing. \`initiator\` AGENCY or OWNER refunds everything; \`refundPercentOverride\` is for ADMIN and FINANCE and needs a \`reason\`. With \`dryRun=true\` nothing is written and the answer says what would happen. A guest who has checked in must check out instead (\`RESERVATION_IN_HOUSE\`). ${SAGA}`,
+    text: `Cancels the stay, frees its dates, cancels open tasks and refunds by the policy that held when it was confirmed: by default all of it 7 days before check-in, half of it 3 days before, a quarter the day before, then nothing. \`initiator\` AGENCY or OWNER refunds everything; \`refundPercentOverride\` is for ADMIN and FINANCE and needs a \`reason\`. The plan of a dry run has the \`refund\` by its rule, too. A guest who has checked in must check out instead (\`RESERVATION_IN_HOUSE\`). ${SAGA}`,
   },
   [`POST ${PATH}/:id/refunds`]: {
     id: 'refundReservation',

@@ -1,4 +1,4 @@
-import { API, type OperationTexts, PAGED, PORTFOLIO, VERSIONED } from './kinds.ts';
+import { API, type OperationTexts, PAGED, PORTFOLIO, REHEARSED, VERSIONED } from './kinds.ts';
 
 const TASKS = `${API}/tasks`;
 const OWN =
@@ -26,15 +26,15 @@ export const WORK: OperationTexts = {
   },
   [`PATCH ${TASKS}/:id`]: {
     id: 'updateTask',
-    text: `Changes the fields that are sent; what a person has set by hand is not moved by later changes of the stay. An \`assigneeId\` must be free at that time (\`ASSIGNEE_BUSY\`), active (\`ASSIGNEE_INACTIVE\`) and of a role that does such tasks; null takes the task back. Another title or description of a repair that its owner was asked about asks the owner anew: the task is nobody’s until there is an answer. ${VERSIONED}`,
+    text: `Changes the fields that are sent; what a person has set by hand is not moved by later changes of the stay. An \`assigneeId\` must be free at that time (\`ASSIGNEE_BUSY\`), active (\`ASSIGNEE_INACTIVE\`) and of a role that does such tasks; null takes the task back. Another title or description of a repair that its owner was asked about asks the owner anew: the task is nobody’s until there is an answer. ${VERSIONED} ${REHEARSED}`,
   },
   [`POST ${TASKS}/:id/start`]: {
     id: 'startTask',
-    text: 'The assignee begins: status `IN_PROGRESS`, and the time counts from now, or from `startedAt`, which a phone that was offline sends. Refused with `INVALID_STATE_TRANSITION` for a task that is not `ASSIGNED`, or a cleaning whose guest has not left.',
+    text: `The assignee begins: status \`IN_PROGRESS\`, and the time counts from now, or from \`startedAt\`, which a phone that was offline sends. Refused with \`INVALID_STATE_TRANSITION\` for a task that is not \`ASSIGNED\`, or a cleaning whose guest has not left. ${REHEARSED}`,
   },
   [`POST ${TASKS}/:id/complete`]: {
     id: 'completeTask',
-    text: 'The assignee, an agent or a service client completes the task. Required items of the checklist must be done (`CHECKLIST_INCOMPLETE`); an inspection needs an `outcome`. `minutes` is the time of work, `cost` in major units. `nextActions` says what followed: the property is clean, a check-in was started, findings became repairs. Put photos first and name their ids here.',
+    text: `The assignee, an agent or a service client completes the task. Required items of the checklist must be done (\`CHECKLIST_INCOMPLETE\`); an inspection needs an \`outcome\`. \`minutes\` is the time of work, \`cost\` in major units. \`nextActions\` says what followed: the property is clean, a check-in was started, findings became repairs. Put photos first and name their ids here. ${REHEARSED}`,
   },
   [`POST ${TASKS}/:id/charge`]: {
     id: 'chargeTask',
@@ -54,11 +54,11 @@ export const WORK: OperationTexts = {
   },
   [`POST ${TASKS}/:id/accept`]: {
     id: 'acceptTask',
-    text: 'The assignee accepts a task that must be accepted by a certain time (`acceptBy`), after which it is `OFFER_EXPIRED`. An administrator may do it in the assignee’s place, also later, while the task is still that person’s. Refused with `INVALID_STATE_TRANSITION` when nothing is waiting for an answer.',
+    text: `The assignee accepts a task that must be accepted by a certain time (\`acceptBy\`), after which it is \`OFFER_EXPIRED\`. An administrator may do it in the assignee’s place, also later, while the task is still that person’s. Refused with \`INVALID_STATE_TRANSITION\` when nothing is waiting for an answer. ${REHEARSED}`,
   },
   [`POST ${TASKS}/:id/decline`]: {
     id: 'declineTask',
-    text: 'The assignee gives the task back with a reason. It goes to the next best person and is never offered to the same one again.',
+    text: `The assignee gives the task back with a reason. It goes to the next best person and is never offered to the same one again. ${REHEARSED}`,
   },
   [`POST ${TASKS}/:id/approval`]: {
     id: 'decideRepair',

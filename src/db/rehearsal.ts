@@ -1,0 +1,133 @@
+import type { PostgresCursor, PostgresPoolClient, PostgresQueryResult } from 'kysely';
+import { InvariantError } from '../kernel/errors.ts';
+import { createRunSlots } from '../kernel/run-slots.ts';
+import { createDbOver, type Db, poolOf } from './client.ts';
+
+/**
+ * A database all of whose statements and transactions are parts of one transaction, which is rolled back: what runs on it finds
+ * what it has written before, and leaves nothing behind. A transaction is a savepoint in it, and so is a statement outside of
+ * one, which by itself would be a transaction, too. `now()` is the same for all of it.
+ */
+
+/** Rather than to wait for somebody who works on the same rows, a rehearsal gives up. */
+const LOCK_TIMEOUT_MS = 250;
+/** While it runs it holds locks that real work may wait for. */
+const STATEMENT_TIMEOUT_MS = 2_000;
+
+/** Of a process: each takes a connection for as long as it runs, and real work needs some as well. */
+const AT_ONCE = 3;
+const slots = createRunSlots({ max: AT_ONCE });
+const turn = (): Promise<() => void> =>
+  new Promise((resolve) => slots.request(() => resolve(slots.take(() => undefined))));
+
+/** Runs `work` on such a database, a few of them at a time. Whatever comes of it, nothing is committed. Throws what `work` throws. */
+export async function inRehearsal<T>(db: Db, work: (db: Db) => Promise<T>): Promise<T> {
+  const release = await turn();
+  try {
+    return await rolledBack(db, work);
+  } finally {
+    release();
+  }
+}
+
+async function rolledBack<T>(db: Db, work: (db: Db) => Promise<T>): Promise<T> {
+  const client = await poolOf(db).connect();
+  let isClean = false;
+  try {
+    await client.query('BEGIN', []);
+    await client.query(`SELECT set_config('lock_timeout', $1, true), set_config('statement_timeout', $2, true)`, [
+      String(LOCK_TIMEOUT_MS),
+      String(STATEMENT_TIMEOUT_MS),
+    ]);
+    return await work(createDbOver(within(client)));
+  } finally {
+    await client.query('ROLLBACK', []).then(
+      () => {
+        isClean = true;
+      },
+      () => undefined,
+    );
+    client.release(!isClean);
+  }
+}
+
+const DONE: PostgresQueryResult<never> = { command: 'COMMIT', rowCount: 0, rows: [] };
+
+/** Lends the one connection to as many as ask, in the form of connections of their own. */
+function within(client: PostgresPoolClient) {
+  let last: Promise<unknown> = Promise.resolve();
+  let made = 0;
+  /** One after the other: a savepoint and what belongs to it stand together. */
+  const alone = <T>(work: () => Promise<T>): Promise<T> => {
+    const next = last.then(work);
+    last = next.catch(() => undefined);
+    return next;
+  };
+  const newName = (): string => {
+    made += 1;
+    return `rehearsed_${made}`;
+  };
+  const send = (text: string): Promise<unknown> => client.query(text, []);
+  const takeBack = async (name: string): Promise<void> => {
+    await send(`ROLLBACK TO SAVEPOINT ${name}`);
+    await send(`RELEASE SAVEPOINT ${name}`);
+  };
+  /** What is checked at the end of a transaction is checked where a real one would end. */
+  const settle = async (name: string): Promise<void> => {
+    try {
+      await send('SET CONSTRAINTS ALL IMMEDIATE');
+      await send('SET CONSTRAINTS ALL DEFERRED');
+    } catch (error) {
+      await takeBack(name);
+      throw error;
+    }
+    await send(`RELEASE SAVEPOINT ${name}`);
+  };
+
+  class Lent {
+    /** Of the transaction that is open on it. */
+    #savepoint: string | null = null;
+
+    query<R>(text: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>>;
+    query<R>(cursor: PostgresCursor<R>): PostgresCursor<R>;
+    query<R>(
+      text: string | PostgresCursor<R>,
+      parameters: readonly unknown[] = [],
+    ): Promise<PostgresQueryResult<R>> | PostgresCursor<R> {
+      if (typeof text !== 'string') throw new InvariantError('a rehearsal reads no cursors');
+      return alone(() => this.#run<R>(text, parameters));
+    }
+
+    release(): void {}
+
+    async #run<R>(text: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<R>> {
+      const name = this.#savepoint;
+      if (text === 'begin' || text.startsWith('start transaction')) {
+        this.#savepoint = newName();
+        await send(`SAVEPOINT ${this.#savepoint}`);
+        return DONE;
+      }
+      if (name === null) return asTransaction(() => client.query<R>(text, parameters));
+      if (text !== 'commit' && text !== 'rollback') return client.query<R>(text, parameters);
+      this.#savepoint = null;
+      await (text === 'commit' ? settle(name) : takeBack(name));
+      return DONE;
+    }
+  }
+
+  async function asTransaction<T>(work: () => Promise<T>): Promise<T> {
+    const name = newName();
+    await send(`SAVEPOINT ${name}`);
+    let done: T;
+    try {
+      done = await work();
+    } catch (error) {
+      await takeBack(name);
+      throw error;
+    }
+    await settle(name);
+    return done;
+  }
+
+  return { connect: async () => new Lent(), end: async () => undefined, options: {} };
+}
