@@ -41,6 +41,7 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   '/invitations/{token}': 'a page of one link',
   '/account': 'a page of one session',
   '/account/second-factor': 'a page of one session',
+  '/console': 'leads to the first page of the console',
   '/console/incidents': 'a page of one session over the list of the API',
   '/console/incidents/{id}': 'a page of one session over a GET of the API',
   '/owner': 'a page of one session',
