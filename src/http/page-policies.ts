@@ -34,6 +34,12 @@ export const PAGE_POLICIES = {
   // The console: who may read a page, and do what it offers, is asked of the policies of the API.
   'GET /console': 'anonymous',
   'POST /console/language': 'anonymous',
+  'GET /console/today': 'anonymous',
+  'GET /console/stays/:id': 'anonymous',
+  'POST /console/stays/:id/confirm': 'anonymous',
+  'POST /console/stays/:id/check-in': 'anonymous',
+  'POST /console/stays/:id/check-out': 'anonymous',
+  'POST /console/stays/:id/cancel': 'anonymous',
   'GET /console/incidents': 'anonymous',
   'GET /console/incidents/:id': 'anonymous',
   'POST /console/incidents/:id/close': 'anonymous',

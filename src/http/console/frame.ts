@@ -42,15 +42,8 @@ export interface Console {
 }
 
 /** The GET of the API that decides who sees a page. */
-const READS: Readonly<Record<Exclude<ConsolePage, 'system'>, string>> = {
-  today: '/day',
-  incidents: '/incidents',
-  sagas: '/sagas',
-  messages: '/notifications',
-};
-/** Who may read a page. The system has no GET of its own: it is for those who see what the sweeps could not do. */
-export const mayReadPage = (api: ConsoleApi, page: ConsolePage): boolean =>
-  api.may('GET', page === 'system' ? '/sweep-failures' : READS[page]);
+const READS: Readonly<Record<ConsolePage, string>> = { today: '/day', incidents: '/incidents' };
+export const mayReadPage = (api: ConsoleApi, page: ConsolePage): boolean => api.may('GET', READS[page]);
 
 export const LANGUAGE_COOKIE = 'roomy_language';
 export const isLanguage = (text: string | undefined | null): text is Language => text === 'en' || text === 'ar';

@@ -7,6 +7,9 @@ import type { App, Services } from '../context.ts';
 import type { Register } from '../route.ts';
 import { createConsole, isLanguage, LANGUAGE_COOKIE, pagesOf } from './frame.ts';
 import { registerIncidentPages } from './incidents.ts';
+import { registerStay } from './stay.ts';
+import { registerStayActs } from './stay-acts.ts';
+import { registerToday } from './today.ts';
 
 /** All pages of the console. */
 
@@ -41,5 +44,8 @@ export function registerConsole(register: Register, app: App, services: Services
     const back = form.get('back') ?? '';
     return c.redirect(OWN_PATH.test(back) && !back.includes('..') ? back : '/console', 303);
   });
+  registerToday(register, services, console);
+  registerStay(register, console);
+  registerStayActs(register, services, console);
   registerIncidentPages(register, services, console);
 }

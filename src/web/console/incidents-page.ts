@@ -24,8 +24,11 @@ ${open.length === 0 ? html`<p role="status">${say(frame, 'allWell')}</p>` : inci
 ${closed.length === 0 ? '' : html`<h2>${say(frame, 'over')}</h2>${incidentList(frame, closed)}`}`,
 });
 
+/** What a list shows of an incident. */
+export type ListedIncident = Omit<IncidentView, 'examples'>;
+
 /** Each with how grave it is, in words, and since when. */
-export const incidentList = (frame: Frame, incidents: readonly IncidentView[]): Html =>
+export const incidentList = (frame: Frame, incidents: readonly ListedIncident[]): Html =>
   html`<ul class="rows">${incidents.map(
     (incident) =>
       html`<li class="${incident.status === 'OPEN' ? (incident.severity === 'CRITICAL' ? 'bad' : 'warn') : ''}"><strong>${gravity(frame, incident)}</strong> <a href="${frame.prefix}/console/incidents/${incident.id}">${inEnglish(incident.summary)}</a>
@@ -36,10 +39,10 @@ export const incidentList = (frame: Frame, incidents: readonly IncidentView[]): 
       }</span></li>`,
   )}</ul>`;
 
-const isMuted = ({ status, mutedUntil }: IncidentView, now: Date): boolean =>
+const isMuted = ({ status, mutedUntil }: ListedIncident, now: Date): boolean =>
   status === 'OPEN' && mutedUntil !== null && new Date(mutedUntil) > now;
 
-const gravity = (frame: Frame, { status, severity }: IncidentView): string => {
+const gravity = (frame: Frame, { status, severity }: ListedIncident): string => {
   if (status === 'CLOSED') return `${say(frame, 'over')}:`;
   return `${say(frame, severity === 'CRITICAL' ? 'critical' : 'warning')}:`;
 };
