@@ -46,4 +46,11 @@ export const PAGE_POLICIES = {
   'POST /console/incidents/:id/mute': 'anonymous',
   'POST /console/incidents/:id/retry': 'anonymous',
   'POST /console/incidents/:id/resolve': 'anonymous',
+  'GET /console/sagas': 'anonymous',
+  'GET /console/sagas/:id': 'anonymous',
+  'POST /console/sagas/:id/retry': 'anonymous',
+  'POST /console/sagas/:id/resolve': 'anonymous',
+  'GET /console/messages': 'anonymous',
+  'GET /console/messages/:id': 'anonymous',
+  'POST /console/messages/:id/resend': 'anonymous',
 } as const;

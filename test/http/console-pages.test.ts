@@ -1,7 +1,10 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Tx } from '../../src/db/client.ts';
 import type { AccountRow } from '../../src/domain/people/accounts.ts';
 import { RoomyError } from '../../src/kernel/errors.ts';
+import { newId } from '../../src/kernel/ids.ts';
+import { addSaga } from '../setup/ledger.ts';
 import { type Http, startHttp } from './harness.ts';
 import { addPerson, type Browser, browserOf, signInByMail } from './people.ts';
 import { addIncident, prepareWorld } from './valid-requests.ts';
@@ -43,10 +46,34 @@ async function stay(id: string, status: Status, from: string, to: string, proper
     })
     .execute();
 }
-async function signedIn(role: AccountRow['role'], links: Parameters<typeof addPerson>[2] = {}): Promise<Browser> {
+/** One that was sent. */
+async function addMessage(tx: Tx, reservation_id: string): Promise<string> {
+  const id = newId('notification-t');
+  await tx
+    .insertInto('notification')
+    .values({
+      id,
+      effect_key: id,
+      reservation_id,
+      event: 'RESERVATION_CONFIRMED',
+      template: 'reservation-confirmed.guest@1',
+      channel: 'EMAIL',
+      recipient_type: 'GUEST',
+      recipient_id: 'guest-1',
+      params: '{}',
+      status: 'FAILED',
+    })
+    .execute();
+  await tx
+    .insertInto('notification_content')
+    .values({ notification_id: id, subject: 'Welcome', body: 'Hello <John>' })
+    .execute();
+  return id;
+}
+async function signedIn(role: AccountRow['role'], links: Parameters<typeof addPerson>[2] = {}, ago = '0'): Promise<Browser> {
   const account = await addPerson(http.db, role, links);
   const browser = await signInByMail(http.app, http.db, account.email);
-  await sql`UPDATE session SET mfa_at = now() WHERE account_id = ${account.id}`.execute(http.db);
+  await sql`UPDATE session SET mfa_at = now() - ${ago}::interval WHERE account_id = ${account.id}`.execute(http.db);
   return browser;
 }
 const navigationOf = (text: string): string[] =>
@@ -195,4 +222,87 @@ it('shows a stay with its acts and their reasons, its money and what happened', 
   const ops = (await (await signedIn('OPS')).get('/console/stays/asks')).text;
   expect(mainOf(ops)).not.toMatch(/John Doe|1,000|method="post"/);
   expect((await admin.get('/console/stays/none')).status).toBe(404);
+});
+
+describe('a saga', () => {
+  it('shows its steps with their undo, errors and times, and is found in the list', async () => {
+    const id = await addSaga(http.db, { name: 'executeRefund', status: 'parked', subjectId: 'transaction-1' });
+    const row = (step_no: number, direction: 'F' | 'C', status: 'done' | 'failed') =>
+      http.db
+        .insertInto('saga_step')
+        .values({
+          saga_id: id,
+          step_no,
+          direction,
+          name: `step-${step_no}`,
+          class: 'RETRIABLE',
+          kind: 'LOCAL',
+          effect_key: `${id}-${step_no}-${direction}`,
+          status,
+          attempt: 3,
+          done_at_version: status === 'done' ? 1 : null,
+          max_attempts: 5,
+          started_at: new Date('2031-05-10T10:00:00Z'),
+          finished_at: new Date('2031-05-10T10:00:02Z'),
+          error: status === 'failed' ? JSON.stringify({ code: 'GATEWAY_UNAVAILABLE' }) : null,
+        })
+        .execute();
+    await row(1, 'F', 'done');
+    await row(2, 'F', 'failed');
+    await row(1, 'C', 'done');
+    const admin = await signedIn('ADMIN');
+    const { text } = await admin.get(`/console/sagas/${id}`);
+    expect(text).toMatch(/class="undo"/);
+    expect(text).toContain('GATEWAY_UNAVAILABLE');
+    expect(text).toMatch(/<rect class="stopped" x="\d+"/);
+    expect(text).not.toMatch(/ style=/);
+    expect((await admin.get('/console/sagas?status=parked&name=&reservationId=&from=&to=')).text).toContain(id);
+    expect((await admin.get('/console/sagas?status=completed')).text).not.toContain(id);
+    expect((await admin.get('/console/sagas?status=nonsense')).status).toBe(422);
+    expect((await admin.get('/console/sagas/none')).status).toBe(404);
+  });
+
+  it('is let go on and settled with a reason and a fresh second factor, by those who may', async () => {
+    const id = await addSaga(http.db, { name: 'executeRefund', status: 'parked', subjectId: 'transaction-2' });
+    const other = await addSaga(http.db, { name: 'checkOut', status: 'parked', subjectId: 'comes' });
+    const at = `/console/sagas/${id}`;
+    const finance = await signedIn('FINANCE');
+    const { text } = await finance.get(at);
+    expect([text.includes(`${at}/retry`), text.includes(`${at}/resolve`)]).toEqual([true, false]);
+    expect((await finance.get(`/console/sagas/${other}`)).text).not.toContain('/retry"');
+    http.orchestrator.reset();
+    expect((await finance.post(`${at}/retry`, { key: 'r-1', reason: 'It is back' })).location).toBe(at);
+    expect((await finance.post(`${at}/resolve`, { key: 'r-2', reason: 'x' })).location).toBe('/account');
+    expect((await finance.post(`/console/sagas/${other}/retry`, { key: 'r-3', reason: 'x' })).text).toContain(
+      'role="alert"',
+    );
+    expect(http.orchestrator.interventions).toMatchObject([{ sagaId: id, reason: 'It is back' }]);
+    const ops = await signedIn('OPS');
+    expect((await ops.post(`${at}/resolve`, { key: 'r-4', reason: ' ' })).text).toContain('role="alert"');
+    expect((await ops.post(`${at}/resolve`, { key: 'r-5', reason: 'Paid by hand' })).location).toBe(at);
+    http.orchestrator.reset();
+    const tired = await signedIn('OPS', {}, '1 hour');
+    const refused = await tired.post(`${at}/retry`, { key: 'r-6', reason: 'x' });
+    expect(refused.text).toContain('href="/account/second-factor"');
+    expect(http.orchestrator.interventions).toEqual([]);
+    expect((await agent.get(at)).status).toBe(404);
+    expect((await agent.post(`${at}/retry`, { key: 'r-7', reason: 'x' })).location).toBe('/work');
+  });
+});
+
+it('shows a message with its words to those who may read them, and sends it again', async () => {
+  const id = await http.db.transaction().execute((tx) => addMessage(tx, 'asks'));
+  const admin = await signedIn('ADMIN');
+  const { text } = await admin.get(`/console/messages/${id}`);
+  expect(text).toContain('Hello &lt;John&gt;');
+  expect((await admin.get('/console/messages?reservationId=asks&status=&recipientId=')).text).toContain(id);
+  expect((await admin.get('/console/messages?reservationId=comes')).text).not.toContain(id);
+  const ops = await signedIn('OPS');
+  expect((await ops.get(`/console/messages/${id}`)).text).not.toContain('Hello');
+  const { location } = await ops.post(`/console/messages/${id}/resend`, { key: keyOf(text) });
+  expect(location).toMatch(/^\/console\/messages\/.+\?told=resent$/);
+  expect(location).not.toContain(`/${id}?`);
+  expect((await ops.get(location ?? '')).text).toContain('role="status">Sent again.');
+  expect((await ops.post('/console/messages/none/resend', { key: 'm-1' })).status).toBe(404);
+  expect((await agent.get('/console/messages/none')).status).toBe(404);
 });

@@ -27,8 +27,9 @@ export interface Listed<Item> {
 }
 export interface Acted {
   readonly status: number;
-  /** As far as it is known: of a saga that is still at work. */
+  /** Of a saga that has not ended yet. */
   readonly sagaId: string | null;
+  readonly data: unknown;
 }
 
 const API = '/api/production';
@@ -90,7 +91,8 @@ export function consoleApi(c: AnyContext, app: App, services: Services, session:
     act: async (path, body, key) => {
       const more = { 'content-type': 'application/json', 'idempotency-key': key };
       const { status, body: answered } = await call('POST', path, more, body);
-      return { status, sagaId: Started.safeParse(answered.data).data?.sagaExecutionId ?? null };
+      const { data } = answered;
+      return { status, sagaId: Started.safeParse(data).data?.sagaExecutionId ?? null, data };
     },
   };
 }

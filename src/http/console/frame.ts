@@ -42,7 +42,12 @@ export interface Console {
 }
 
 /** The GET of the API that decides who sees a page. */
-const READS: Readonly<Record<ConsolePage, string>> = { today: '/day', incidents: '/incidents' };
+const READS: Readonly<Record<ConsolePage, string>> = {
+  today: '/day',
+  incidents: '/incidents',
+  sagas: '/sagas',
+  messages: '/notifications',
+};
 export const mayReadPage = (api: ConsoleApi, page: ConsolePage): boolean => api.may('GET', READS[page]);
 
 export const LANGUAGE_COOKIE = 'roomy_language';

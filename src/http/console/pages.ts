@@ -7,6 +7,8 @@ import type { App, Services } from '../context.ts';
 import type { Register } from '../route.ts';
 import { createConsole, isLanguage, LANGUAGE_COOKIE, pagesOf } from './frame.ts';
 import { registerIncidentPages } from './incidents.ts';
+import { registerMessagePages } from './messages.ts';
+import { registerSagaPages } from './sagas.ts';
 import { registerStay } from './stay.ts';
 import { registerStayActs } from './stay-acts.ts';
 import { registerToday } from './today.ts';
@@ -48,4 +50,6 @@ export function registerConsole(register: Register, app: App, services: Services
   registerStay(register, console);
   registerStayActs(register, services, console);
   registerIncidentPages(register, services, console);
+  registerSagaPages(register, console);
+  registerMessagePages(register, console);
 }

@@ -58,7 +58,7 @@ export interface MessageList {
 
 export const messagesPage = (frame: Frame, { rows, filter, next, isFirst, address }: MessageList): Content => ({
   title: say(frame, 'messages'),
-  page: null,
+  page: 'messages',
   body: html`<form class="filter" method="get" action="${frame.prefix}/console/messages">${choice(frame, 'status', 'state', MESSAGE_STATES, filter.status)}
 <label>${say(frame, 'stay')} <input name="reservationId" value="${filter.reservationId ?? ''}" maxlength="64"></label>
 <label>${say(frame, 'recipient')} <input name="recipientId" value="${filter.recipientId ?? ''}" maxlength="64"></label><button class="no">${say(frame, 'show')}</button></form>
@@ -79,7 +79,7 @@ export function messagePage(frame: Frame, view: MessageView): Content {
   const { message, words, problem, told } = view;
   return {
     title: `${say(frame, 'event')}: ${message.event.replaceAll('_', ' ').toLowerCase()}`,
-    page: null,
+    page: 'messages',
     problem,
     told,
     body: html`<dl class="facts panel">${fact(frame, 'state', badge(frame, message.status))}
