@@ -53,4 +53,5 @@ export const PAGE_POLICIES = {
   'GET /console/messages': 'anonymous',
   'GET /console/messages/:id': 'anonymous',
   'POST /console/messages/:id/resend': 'anonymous',
+  'GET /console/system': 'anonymous',
 } as const;

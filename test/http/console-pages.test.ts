@@ -1,6 +1,8 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Tx } from '../../src/db/client.ts';
+import type { SystemReader } from '../../src/domain/incidents/overview.ts';
+import { beat } from '../../src/domain/incidents/processes.ts';
 import type { AccountRow } from '../../src/domain/people/accounts.ts';
 import { RoomyError } from '../../src/kernel/errors.ts';
 import { newId } from '../../src/kernel/ids.ts';
@@ -15,8 +17,14 @@ const DATE = '2031-05-10';
 let http: Http;
 /** Whose only property is `property-1`. */
 let agent: Browser;
+/** How the queues stand; null: they do not answer. */
+let standing: Awaited<ReturnType<SystemReader['queues']>> = null;
+const system: SystemReader = {
+  queues: async () => standing,
+  due: async () => [{ what: 'messages', count: 2, oldestSeconds: 600, lateAfterMinutes: 2 }],
+};
 beforeAll(async () => {
-  http = await startHttp();
+  http = await startHttp({ system });
   await prepareWorld(http.db);
   await http.db
     .insertInto('property')
@@ -70,7 +78,11 @@ async function addMessage(tx: Tx, reservation_id: string): Promise<string> {
     .execute();
   return id;
 }
-async function signedIn(role: AccountRow['role'], links: Parameters<typeof addPerson>[2] = {}, ago = '0'): Promise<Browser> {
+async function signedIn(
+  role: AccountRow['role'],
+  links: Parameters<typeof addPerson>[2] = {},
+  ago = '0',
+): Promise<Browser> {
   const account = await addPerson(http.db, role, links);
   const browser = await signInByMail(http.app, http.db, account.email);
   await sql`UPDATE session SET mfa_at = now() - ${ago}::interval WHERE account_id = ${account.id}`.execute(http.db);
@@ -305,4 +317,29 @@ it('shows a message with its words to those who may read them, and sends it agai
   expect((await ops.get(location ?? '')).text).toContain('role="status">Sent again.');
   expect((await ops.post('/console/messages/none/resend', { key: 'm-1' })).status).toBe(404);
   expect((await agent.get('/console/messages/none')).status).toBe(404);
+});
+
+describe('the system', () => {
+  it('shows programs, queues, what is due and what is late, in words', async () => {
+    await beat(http.db, {
+      id: 'w-1',
+      program: 'worker',
+      roles: ['sagas'],
+      version: '9.9.9',
+      circuits: { sandbox: '2031-05-10T10:00:00Z' },
+    });
+    standing = {
+      queues: [{ name: 'sagas', isPaused: true, waiting: 3, active: 1, delayed: 0, failed: 2, oldestSeconds: 90 }],
+      schedules: [{ queue: 'sweeps', job: 'assign', everyMs: 60_000, nextAt: new Date('2031-05-10T10:00:00Z') }],
+    };
+    const ops = await signedIn('OPS');
+    const { text } = await ops.get('/console/system');
+    for (const words of ['9.9.9', 'sandbox', 'Paused', '1 min 30 s', 'assign', 'messages', '(Late)'])
+      expect(text, words).toContain(words);
+    standing = null;
+    const away = (await ops.get('/console/system')).text;
+    expect(away).toContain('The queues do not answer just now');
+    expect(away).toContain('messages');
+    expect((await (await signedIn('FINANCE')).get('/console/system')).location).toBe('/account');
+  });
 });

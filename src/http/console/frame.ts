@@ -41,12 +41,13 @@ export interface Console {
   ): Promise<Response>;
 }
 
-/** The GET of the API that decides who sees a page. */
+/** The GET of the API that decides who sees a page. The system has none of its own: who sees what no sweep could do sees it all. */
 const READS: Readonly<Record<ConsolePage, string>> = {
   today: '/day',
   incidents: '/incidents',
   sagas: '/sagas',
   messages: '/notifications',
+  system: '/sweep-failures',
 };
 export const mayReadPage = (api: ConsoleApi, page: ConsolePage): boolean => api.may('GET', READS[page]);
 

@@ -11,6 +11,7 @@ import { registerMessagePages } from './messages.ts';
 import { registerSagaPages } from './sagas.ts';
 import { registerStay } from './stay.ts';
 import { registerStayActs } from './stay-acts.ts';
+import { registerSystem } from './system.ts';
 import { registerToday } from './today.ts';
 
 /** All pages of the console. */
@@ -52,4 +53,5 @@ export function registerConsole(register: Register, app: App, services: Services
   registerIncidentPages(register, services, console);
   registerSagaPages(register, console);
   registerMessagePages(register, console);
+  registerSystem(register, services, console);
 }

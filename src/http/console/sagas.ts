@@ -12,6 +12,7 @@ import { Execution, ExecutionWithSteps, SagaCounts } from '../schemas/sagas.ts';
 import { queryOf } from './client.ts';
 import { answerConsole, type Console, keyIn, mayReadPage, problemOf, type Visit } from './frame.ts';
 import { openIncidents } from './open-incidents.ts';
+import { mayReadStay } from './stay.ts';
 
 /** The list of sagas and the page of each, with the hands that its reader has. */
 
@@ -32,7 +33,6 @@ const act = <const Act extends 'retry' | 'resolve'>(name: Act) =>
   createRoute({ ...PAGE_ROUTE, method: 'post', path: `${PATH}/{id}/${name}`, request: { params: IdParam } });
 
 const Counts = z.object({ counts: SagaCounts });
-const TIMELINE = '/reservations/:id/timeline';
 
 async function showSaga(c: AnyContext, { api, session, frame }: Visit, id: string, problem: Html | null) {
   const saga = await api.get(`/sagas/executions/${encodeURIComponent(id)}`, ExecutionWithSteps);
@@ -42,7 +42,7 @@ async function showSaga(c: AnyContext, { api, session, frame }: Visit, id: strin
   const isTheirs = session.account.role !== 'FINANCE' || MONEY_SAGAS.has(saga.name);
   const view = {
     saga,
-    mayOpenStay: api.may('GET', TIMELINE),
+    mayOpenStay: mayReadStay(api),
     incidents: incidents.filter(({ examples }) => examples.some(({ sagaId }) => sagaId === id)),
     mayRetry: isParked && isTheirs && api.may('POST', '/sagas/executions/:id/retry'),
     mayResolve: isParked && api.may('POST', '/sagas/executions/:id/resolve'),
@@ -68,7 +68,7 @@ export function registerSagaPages(register: Register, console: Console): void {
           next,
           isFirst: cursor === undefined,
           address: `${frame.prefix}${PATH}${queryOf(filter)}`,
-          mayOpenStay: api.may('GET', TIMELINE),
+          mayOpenStay: mayReadStay(api),
         };
         return answerConsole(c, frame, sagasPage(frame, view));
       },

@@ -6,7 +6,7 @@ import type { Register } from '../route.ts';
 import { CalendarDate, IdParam } from '../schemas/common.ts';
 import { type Console, keyIn, problemOf, type Visit } from './frame.ts';
 import { mayAct } from './offered-acts.ts';
-import { showStay } from './stay.ts';
+import { mayReadStay, showStay } from './stay.ts';
 import { showDay } from './today.ts';
 
 /** What people do with a stay by a form: each is the request of the API, with its rights, its saga and its trail. */
@@ -22,7 +22,7 @@ export function registerStayActs(register: Register, services: Services, console
     register.unkeyed(act(name), (c) =>
       console.submit(
         c,
-        (api) => mayAct(api)(name),
+        (api) => mayReadStay(api) && mayAct(api)(name),
         (visit, form) => perform(c, services, visit, { id: c.req.valid('param').id, name, form }),
       ),
     );

@@ -52,7 +52,8 @@ const Beside = z.object({
 });
 
 const SHOWN = 50;
-const TIMELINE = '/reservations/:id/timeline';
+/** Whether somebody may open the pages of stays at all. */
+export const mayReadStay = (api: ConsoleApi): boolean => api.may('GET', '/reservations/:id/timeline');
 
 interface Asked {
   readonly id: string;
@@ -133,10 +134,8 @@ function balanceOf({ transactions, status, totalAmount }: z.output<typeof WithMo
 
 export function registerStay(register: Register, console: Console): void {
   register(stay, (c) =>
-    console.visit(
-      c,
-      (api) => api.may('GET', TIMELINE),
-      (visit) => showStay(c, visit, { ...c.req.valid('query'), id: c.req.valid('param').id }),
+    console.visit(c, mayReadStay, (visit) =>
+      showStay(c, visit, { ...c.req.valid('query'), id: c.req.valid('param').id }),
     ),
   );
 }

@@ -12,6 +12,7 @@ import { queryOf } from './client.ts';
 import { answerConsole, type Console, mayReadPage, type Visit } from './frame.ts';
 import { mayAct, toldOf } from './offered-acts.ts';
 import { openIncidents } from './open-incidents.ts';
+import { mayReadStay } from './stay.ts';
 
 /** The page of a day, over `GET day`. */
 
@@ -43,7 +44,7 @@ export async function showDay(
     propertyId: propertyId ?? null,
     incidents: await openIncidents(api),
     mayAct: mayAct(api),
-    mayOpen: api.may('GET', '/reservations/:id/timeline'),
+    mayOpen: mayReadStay(api),
     problem,
     told: toldOf(frame, told),
   };
