@@ -108,14 +108,6 @@ async function prepareHouse(): Promise<Readonly<Record<string, string>>> {
       }),
     })
     .execute();
-  await beat(db, { id: 'api-1', program: 'api', roles: [], version: '0.4.0', circuits: {} });
-  await beat(db, {
-    id: 'worker-1',
-    program: 'worker',
-    roles: ['sagas', 'messages'],
-    version: '0.4.0',
-    circuits: { amenities: new Date().toISOString() },
-  });
   const { id: message } = await db
     .selectFrom('notification')
     .select('id')
@@ -134,6 +126,14 @@ async function prepareHouse(): Promise<Readonly<Record<string, string>>> {
     system: '/console/system',
     nobody: `/console/today?date=${dayFromNow(400)}`,
   };
+}
+
+/** They count as alive for some seconds. */
+async function beatOfAll(): Promise<void> {
+  const { db } = system.bed;
+  await beat(db, { id: 'api-1', program: 'api', roles: [], version: '0.4.0', circuits: {} });
+  const circuits = { amenities: new Date().toISOString() };
+  await beat(db, { id: 'worker-1', program: 'worker', roles: ['sagas', 'messages'], version: '0.4.0', circuits });
 }
 
 async function addSteps(sagaId: string): Promise<void> {
@@ -193,6 +193,7 @@ describe.each(['en', 'ar'] as const)('the console in %s', (language) => {
       await page.emulateMedia({ colorScheme });
       const problems: string[] = [];
       for (const [name, address] of Object.entries(pages)) {
+        await beatOfAll();
         const answer = await page.goto(`${served.url}${address}`);
         if (answer?.status() !== 200) problems.push(`${name}: ${answer?.status()}`);
         for (const problem of await violations(page)) problems.push(`${name}: ${problem}`);
@@ -246,6 +247,7 @@ describe.runIf(PICTURES !== null)('the pictures', () => {
   it('are taken', { timeout: WITHIN_MS }, async () => {
     const picture = async (name: string, address: string, width = 1280): Promise<void> => {
       await page.setViewportSize({ width, height: width < 500 ? 1_400 : 900 });
+      await beatOfAll();
       await page.goto(`${served.url}${address}`);
       await page.screenshot({ path: path.join(PICTURES ?? '', `console-${name}.png`) });
     };

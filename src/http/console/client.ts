@@ -71,7 +71,7 @@ export function consoleApi(c: AnyContext, app: App, services: Services, session:
       headers,
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    const answer = await app.fetch(request, c.env);
+    const answer = await app.request(request, undefined, c.env);
     const answered: unknown = await answer.json();
     if (answer.status >= 400) throw refusalIn(answered);
     return { status: answer.status, body: Answered.parse(answered) };

@@ -27,9 +27,15 @@ export const cancelForm = (frame: Frame, id: string, plan: Html | null): Html =>
 <form method="post" action="${frame.prefix}/console/stays/${encodeURIComponent(id)}/cancel" class="act">${hidden({ date: null })}
 <label>${say(frame, 'reason')} <input name="reason" required maxlength="64"></label><button class="danger">${say(frame, 'cancel')}</button></form></details>`;
 
+interface OnDay {
+  readonly status: string;
+  readonly parts: readonly string[];
+  readonly warnings: readonly string[];
+}
 /** The act that the day of a stay asks for; null: none. */
-export function actOfDay(status: string, parts: readonly string[]): Exclude<StayAct, 'cancel'> | null {
+export function actOfDay({ status, parts, warnings }: OnDay): Exclude<StayAct, 'cancel'> | null {
   if (status === 'PENDING') return 'confirm';
   if (status === 'CONFIRMED' && parts.includes('ARRIVAL')) return 'check-in';
-  return status === 'CHECKED_IN' && parts.includes('DEPARTURE') ? 'check-out' : null;
+  const leaves = parts.includes('DEPARTURE') || warnings.includes('NOT_LEFT');
+  return status === 'CHECKED_IN' && leaves ? 'check-out' : null;
 }

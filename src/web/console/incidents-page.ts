@@ -60,7 +60,7 @@ export function incidentPage(
     titleLanguage: 'en',
     page: 'incidents',
     problem,
-    body: html`<dl class="facts">${fact(frame, 'state', stateOf(frame, incident))}
+    body: html`<dl class="facts panel">${fact(frame, 'state', stateOf(frame, incident))}
 ${fact(frame, 'kind', html`<code>${incident.kind}</code> <bdi>${incident.subject}</bdi>`)}
 ${fact(frame, 'since', moment(frame, incident.since))}${fact(frame, 'lastFound', moment(frame, incident.lastAt))}
 ${fact(frame, 'howMany', html`${incident.count}${incident.most > incident.count ? html`, ${say(frame, 'atMost')} ${incident.most}` : ''}`)}

@@ -74,8 +74,11 @@ ${why.length === 0 ? '' : html`<details><summary>${say(frame, 'why')}<span class
 function causeOf(frame: Frame, cause: Entry['cause'], known: ReadonlySet<string>): Html {
   if (cause === null) return html``;
   const name = nameOf(cause);
-  const what = html`<bdi lang="en">${cause.kind} ${cause.id}</bdi>`;
-  return html` <span class="soft">${say(frame, 'because')} ${known.has(name) ? html`<a href="#${encodeURIComponent(name)}">${what}</a>` : what}</span>`;
+  const what = codeWords(frame, cause.kind);
+  const link = known.has(name)
+    ? html`<a href="#${encodeURIComponent(name)}">${what}</a>`
+    : html`${what} <bdi>${cause.id}</bdi>`;
+  return html` <span class="soft">${say(frame, 'because')} ${link}</span>`;
 }
 
 const isNothing = (value: unknown): boolean =>

@@ -109,8 +109,8 @@ function propertyOf(frame: Frame, property: ShownProperty, view: View): Html {
 }
 
 function stayOf(frame: Frame, property: string, stay: ShownStay, view: View): Html {
-  const { reservationId, parts, status, warnings, guestName, guestCount } = stay;
-  const act = actOfDay(status, parts);
+  const { reservationId, status, warnings, guestName, guestCount } = stay;
+  const act = actOfDay(stay);
   const who = guestName ?? reservationId;
   return html`<li class="${warnings.length > 0 ? 'bad' : ''}"><div class="when">${whenOf(frame, stay)}</div>
 <div class="about"><strong><bdi>${who}</bdi></strong>${guestCount === null ? '' : html` <span class="soft">${guestCount} ${say(frame, 'guests')}</span>`} ${badge(frame, status)}
@@ -144,7 +144,9 @@ function tasksOf(frame: Frame, tasks: readonly ShownTask[]): Html {
   return html`<ul class="tasks">${tasks.map(
     ({ type, status, startsAt, endsAt, assigneeId, assigneeName, isLate }) =>
       html`<li class="${isLate || status === 'UNASSIGNED' ? 'late' : ''}">${codeWords(frame, type)} ${timeOfDay(frame, startsAt)}–${timeOfDay(frame, endsAt)}: ${
-        assigneeId === null ? say(frame, 'nobodyHasIt') : html`<bdi>${assigneeName ?? assigneeId}</bdi>`
-      }, ${codeWords(frame, status)}${isLate ? html` (${say(frame, 'late')})` : ''}</li>`,
+        assigneeId === null
+          ? say(frame, 'nobodyHasIt')
+          : html`<bdi>${assigneeName ?? assigneeId}</bdi>, ${codeWords(frame, status)}`
+      }${isLate ? html` (${say(frame, 'late')})` : ''}</li>`,
   )}</ul>`;
 }

@@ -206,7 +206,7 @@ export const ARABIC_CODES: Readonly<Record<string, string>> = {
   NOT_LEFT: 'الضيف لم يغادر',
   NOT_READY: 'العقار غير جاهز',
   TASK_LATE: 'مهمة متأخرة',
-  UNASSIGNED: 'مهمة بلا مسؤول',
+  UNASSIGNED: 'غير مُسندة',
   ASSIGNED: 'مُسندة',
   IN_PROGRESS: 'قيد العمل',
   COMPLETED: 'تم',

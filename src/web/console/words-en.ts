@@ -207,7 +207,7 @@ export const ENGLISH_CODES: Readonly<Record<string, string>> = {
   NOT_LEFT: 'Guest has not left',
   NOT_READY: 'Property not ready',
   TASK_LATE: 'Task is late',
-  UNASSIGNED: 'Nobody has a task',
+  UNASSIGNED: 'Unassigned',
   ASSIGNED: 'Assigned',
   IN_PROGRESS: 'At work',
   COMPLETED: 'Done',
