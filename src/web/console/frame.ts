@@ -36,7 +36,7 @@ export interface Content {
   readonly told?: Html | string | null;
 }
 
-/** Nothing runs, nothing is loaded but the style sheet and what an event stream tells, and forms go to this server. */
+/** Nothing runs, nothing is loaded but the style sheet, and forms go to this server. */
 export const CONSOLE_POLICY = policyOf({ 'style-src': "'self'", 'img-src': 'data:', 'form-action': "'self'" });
 
 export const wordIn = (language: Language, word: Word): string => (language === 'ar' ? ARABIC : ENGLISH)[word];
