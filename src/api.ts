@@ -11,9 +11,11 @@ import { createStandingGuard, type StandingGuard, verifierInForce } from './http
 import { systemClock } from './kernel/clock.ts';
 import { closeServer, listen } from './listen.ts';
 import { assemble, endInOrder, fail, metricsAccess, type Program, untilReady } from './programs.ts';
+import { queuesReader } from './queues/depths.ts';
 import { createRateLimiter } from './queues/rate-limiter.ts';
 import { connectStandingNews } from './queues/standing-news.ts';
 import { createReadiness, type Readiness } from './readiness.ts';
+import { dueReader } from './telemetry/rows-due.ts';
 import { startWatch } from './watching.ts';
 
 /** `npm run api`: accepts requests on PORT, and serves operators on OPS_PORT. It executes no steps. */
@@ -54,6 +56,7 @@ async function main(): Promise<void> {
     standing,
     standingNews,
     opsUrl: opsUrlOf(config),
+    system: { queues: queuesReader(queues), due: dueReader(db) },
   });
   const servers = [await listen('PORT', config.http, app.fetch)];
   if (config.ops) servers.push(await listen('OPS_PORT', config.ops, await opsFetch(program, { readiness, standing })));

@@ -7,7 +7,7 @@ import { registerWaysIn } from './accounts/ways-in.ts';
 import { createAnswerSeal } from './answer-seal.ts';
 import { createApiKeyVerifier } from './api-key-auth.ts';
 import { createTokenVerifier } from './auth.ts';
-import { registerIncidentPages } from './console/incidents.ts';
+import { registerConsole } from './console/pages.ts';
 import type { AnyContext, App, AppDeps, AppEnv, Services } from './context.ts';
 import { createCursorSeal } from './cursor.ts';
 import { answerFailure } from './errors.ts';
@@ -167,7 +167,7 @@ function registerAll(register: Register, app: App, services: Services): void {
   registerWebhooks(register, services);
   registerProblems(register);
   registerWorkPage(register, services);
-  registerIncidentPages(register, services);
+  registerConsole(register, app, services);
   registerMeta(register, app, services);
   registerWaysIn(register, services);
 }

@@ -5,6 +5,7 @@ import type { Db, Tx } from '../db/client.ts';
 import { retryContention } from '../db/errors.ts';
 import type { Author } from '../domain/audit/record.ts';
 import type { AnswerSeal } from '../domain/idempotency/store.ts';
+import type { SystemReader } from '../domain/incidents/overview.ts';
 import type { Ports, WebhookReceiver, WebhookSender } from '../domain/ports.ts';
 import type { IdentityProvider } from '../domain/ports-sign-in.ts';
 import type { SagaOrchestrator } from '../engine/types.ts';
@@ -61,6 +62,8 @@ export interface AppDeps {
   readonly standingNews?: StandingNews;
   /** Where operators reach their port; null or absent: there is none, or nobody knows. */
   readonly opsUrl?: string | null;
+  /** How queues and due rows stand, for the console; absent: nobody tells. */
+  readonly system?: SystemReader;
   /** By which people may sign in besides; absent: by none. */
   readonly identityProvider?: IdentityProvider | null;
   /** Aborted when the process ends: streams do not wait for their clients. */

@@ -28,7 +28,7 @@ const fileAt = (at: string): WebFile => ({
 });
 
 /** What all pages have in common, then a part for each look, which may overrule it. */
-const STYLE_PARTS = ['base', 'card', 'paper', 'phone', 'docs', 'ops'];
+const STYLE_PARTS = ['base', 'card', 'paper', 'phone', 'docs', 'ops', 'console', 'console-pages'];
 /** The one style sheet of all pages. */
 export const STYLE = STYLE_PARTS.map((part) => readFileSync(browserFile(`style/${part}.css`), 'utf8')).join('\n');
 export const STYLE_FILE: WebFile = { type: 'text/css; charset=utf-8', read: async () => STYLE };

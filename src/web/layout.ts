@@ -11,8 +11,8 @@ export const STYLE_SHEET = 'style.css';
 
 interface Document {
   readonly title: string;
-  /** `card`: a question or a text. `phone`: an app. `paper`: to be printed. `docs` and `ops`: for those who work with the system. */
-  readonly look: 'card' | 'phone' | 'paper' | 'docs' | 'ops';
+  /** `card`: a question or a text. `phone`: an app. `paper`: to be printed. `console`, `docs` and `ops`: for those who work with the system. */
+  readonly look: 'card' | 'phone' | 'paper' | 'docs' | 'ops' | 'console';
   /**
    * Where the page finds the style sheet; `inside` puts it into the page: for a page that is kept as a file, and on a port
    * that answers nothing but pages.

@@ -23,7 +23,17 @@ const guarded = endpoints.flatMap((e) => (e.policy === 'anonymous' ? [] : [{ ...
 const body = (method: string) => (method === 'GET' ? {} : { body: { nonsense: true } });
 
 const OLGA = { name: 'Olga', email: 'olga@example.com' };
-const SIGNED_IN = new Set(['/account', '/account/second-factor', '/owner', '/console/incidents']);
+const SIGNED_IN = new Set([
+  '/account',
+  '/account/second-factor',
+  '/owner',
+  '/console',
+  '/console/incidents',
+  '/console/today',
+  '/console/sagas',
+  '/console/messages',
+  '/console/system',
+]);
 
 describe('access', () => {
   it.each(guarded)('$name needs a token', async ({ method, path }) => {

@@ -17,7 +17,18 @@ export interface Phone {
 }
 export const VIEWPORT = { width: 390, height: 844 };
 
-export async function openPhone(colorScheme: 'light' | 'dark' = 'light'): Promise<Phone> {
+export const openPhone = (colorScheme: 'light' | 'dark' = 'light'): Promise<Phone> =>
+  open({ viewport: VIEWPORT, deviceScaleFactor: 2, isMobile: true, hasTouch: true, colorScheme });
+
+/** A screen on a desk; its pages may be given another size. */
+export const openDesk = (): Promise<Phone> => open({ viewport: { width: 1280, height: 900 }, colorScheme: 'light' });
+
+type Screen = Pick<
+  NonNullable<Parameters<typeof chromium.launchPersistentContext>[1]>,
+  'viewport' | 'deviceScaleFactor' | 'isMobile' | 'hasTouch' | 'colorScheme'
+>;
+
+async function open(screen: Screen): Promise<Phone> {
   const { command, env } = inject('chromium') ?? (await findChromium(() => {}));
   const profile = await mkdtemp(path.join(tmpdir(), 'roomy-phone-'));
   const context = await chromium.launchPersistentContext(profile, {
@@ -26,11 +37,7 @@ export async function openPhone(colorScheme: 'light' | 'dark' = 'light'): Promis
       Object.entries(env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
     ),
     headless: true,
-    viewport: VIEWPORT,
-    deviceScaleFactor: 2,
-    isMobile: true,
-    hasTouch: true,
-    colorScheme,
+    ...screen,
     locale: 'en-GB',
     args: [
       '--no-sandbox',

@@ -190,11 +190,14 @@ function placesOf(c: AnyContext, { opsUrl = null, publicUrl }: Services, role: L
   const prefix = c.get('prefix');
   if (role === 'OWNER') return [{ href: `${prefix}/owner`, text: 'What waits for your answer' }];
   if (role === 'CLEANER' || role === 'MAINTENANCE_STAFF' || role === 'AGENT')
-    return [{ href: `${prefix}/work`, text: 'Your tasks' }];
+    return [
+      { href: `${prefix}/work`, text: 'Your tasks' },
+      ...(role === 'AGENT' ? [{ href: `${prefix}/console`, text: 'Console: your properties today' }] : []),
+    ];
   if (role === 'GUEST') return [];
-  const incidents = { href: `${prefix}/console/incidents`, text: 'Incidents: what stands still' };
-  if ((role !== 'ADMIN' && role !== 'OPS') || opsUrl === null) return [incidents];
+  const console = { href: `${prefix}/console`, text: 'Console: today, and what stands still' };
+  if ((role !== 'ADMIN' && role !== 'OPS') || opsUrl === null) return [console];
   const isSameHost = new URL(opsUrl).hostname === new URL(publicUrl).hostname;
   const href = isSameHost ? opsUrl : `${prefix}/account/operations`;
-  return [incidents, { href, text: 'Operations: queues and mailbox', isForm: !isSameHost }];
+  return [console, { href, text: 'Operations: queues and mailbox', isForm: !isSameHost }];
 }

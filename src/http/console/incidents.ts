@@ -1,4 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { html } from 'hono/html';
 import { lockOpenQuestions } from '../../domain/approvals/store.ts';
 import { getIncident, type IncidentDetail, listIncidents } from '../../domain/incidents/resource.ts';
 import { closeIncident, muteIncident } from '../../domain/incidents/store.ts';
@@ -6,13 +7,15 @@ import type { LiveSession } from '../../domain/people/sessions.ts';
 import { sagasInBrief } from '../../engine/read/stuck.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { MONEY_SAGAS } from '../../sagas/index.ts';
-import { incidentPage, incidentsPage, type SagaActs } from '../../web/incident-pages.ts';
-import { answerForm, formOf, PAGE_ROUTE } from '../accounts/form.ts';
-import { assertFromOwnPage, lacksSecondFactor, landingOf, sessionOf } from '../accounts/page-session.ts';
+import { incidentPage, incidentsPage, type SagaActs } from '../../web/console/incidents-page.ts';
+import type { Html } from '../../web/layout.ts';
+import { PAGE_ROUTE } from '../accounts/form.ts';
 import { type AnyContext, inTransaction, type Services } from '../context.ts';
 import type { Register } from '../route.ts';
 import { Id, IdParam, line } from '../schemas/common.ts';
 import { isFresh } from '../step-up.ts';
+import type { ConsoleApi } from './client.ts';
+import { answerConsole, type Console, mayReadPage, problemOf, type Visit } from './frame.ts';
 
 /** Pages of incidents, for those who are signed in as ADMIN, OPS or FINANCE: over the same functions and rights as the API. */
 
@@ -27,7 +30,7 @@ const SHOWN_OPEN = 100;
 const HOUR_MS = 3_600_000;
 
 type Reader = LiveSession['account'];
-const isReader = ({ role }: Reader): boolean => role === 'ADMIN' || role === 'OPS' || role === 'FINANCE';
+const mayRead = (api: ConsoleApi): boolean => mayReadPage(api, 'incidents');
 const areaOf = ({ role }: Reader): 'MONEY' | null => (role === 'FINANCE' ? 'MONEY' : null);
 const mayRetry = ({ role }: Reader, sagaName: string): boolean => role !== 'FINANCE' || MONEY_SAGAS.has(sagaName);
 const mayResolve = ({ role }: Reader): boolean => role !== 'FINANCE';
@@ -35,48 +38,41 @@ const mayResolve = ({ role }: Reader): boolean => role !== 'FINANCE';
 const Reason = line(500);
 const Hours = z.coerce.number().int().min(1).max(720);
 
-export function registerIncidentPages(register: Register, services: Services): void {
+export function registerIncidentPages(register: Register, services: Services, console: Console): void {
   const { db } = services;
-  const context = (c: AnyContext) => ({
-    prefix: c.get('prefix'),
-    timeZone: services.agencyTimeZone,
-    now: services.clock.now(),
-  });
-
   register(list, (c) =>
-    forReader(c, services, async ({ account }) => {
+    console.visit(c, mayRead, async ({ session: { account }, frame }) => {
       const only = areaOf(account);
       const [open, closed] = [
         await listIncidents(db, { status: 'OPEN' }, only, { after: null, limit: SHOWN_OPEN }),
         await listIncidents(db, { status: 'CLOSED' }, only, { after: null, limit: SHOWN_CLOSED }),
       ];
-      return answerForm(c, incidentsPage(context(c), { open: open.items, closed: closed.items }));
+      return answerConsole(c, frame, incidentsPage(frame, { open: open.items, closed: closed.items }));
     }),
   );
-  const show = async (c: AnyContext, { account }: LiveSession, id: string, problem: string | null) => {
+  const show = async (c: AnyContext, { session: { account }, frame }: Visit, id: string, problem: Html | null) => {
     const incident = await getIncident(db, id, areaOf(account));
-    return answerForm(c, incidentPage(context(c), incident, await actsOf(db, incident, account), problem));
+    return answerConsole(c, frame, incidentPage(frame, incident, await actsOf(db, incident, account), problem));
   };
-  register(read, (c) => forReader(c, services, (session) => show(c, session, c.req.valid('param').id, null)));
+  register(read, (c) => console.visit(c, mayRead, (visit) => show(c, visit, c.req.valid('param').id, null)));
 
   /** An act of a form: back to the page, with what it was refused for. */
   const acting = (
     c: AnyContext,
     id: string,
     work: (session: LiveSession, form: URLSearchParams, author: Author) => Promise<void>,
-  ): Promise<Response> => {
-    assertFromOwnPage(c, services);
-    return forReader(c, services, async (session) => {
-      const form = await formOf(c);
+  ): Promise<Response> =>
+    console.submit(c, mayRead, async (visit, form) => {
+      const { session } = visit;
       try {
         await work(session, form, { actor: session.account.principal, requestId: c.get('requestId'), ip: c.get('ip') });
       } catch (error) {
-        if (!(error instanceof RoomyError) || error.status >= 500 || error.code === 'NOT_FOUND') throw error;
-        return show(c, session, id, `${error.message}.`);
+        if (error instanceof RoomyError && error.code === 'SAGA_NOT_FOUND')
+          return show(c, visit, id, html`${error.message}.`);
+        return show(c, visit, id, problemOf(visit.frame, error));
       }
       return c.redirect(`${PATH}/${id}`, 303);
     });
-  };
   register.unkeyed(act('close'), (c) => {
     const { id } = c.req.valid('param');
     return acting(c, id, async ({ account }, form, author) => {
@@ -156,16 +152,4 @@ function reasonIn(form: URLSearchParams): string {
   const reason = Reason.safeParse(form.get('reason')?.trim());
   if (!reason.success) throw new RoomyError('VALIDATION_FAILED', { text: 'Say why, in a line' });
   return reason.data;
-}
-
-/** Runs for somebody who may read incidents; else leads to where they belong. */
-async function forReader(
-  c: AnyContext,
-  services: Services,
-  answer: (session: LiveSession) => Promise<Response>,
-): Promise<Response> {
-  const session = await sessionOf(c, services);
-  if (!session) return c.redirect('/sign-in', 303);
-  if (lacksSecondFactor(session)) return c.redirect('/account/second-factor', 303);
-  return isReader(session.account) ? answer(session) : c.redirect(landingOf(session.account), 303);
 }

@@ -1,0 +1,135 @@
+import { getCookie } from 'hono/cookie';
+import { html } from 'hono/html';
+import type { LiveSession } from '../../domain/people/sessions.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import {
+  CONSOLE_PAGES,
+  CONSOLE_POLICY,
+  type ConsolePage,
+  type Content,
+  consoleDocument,
+  type Frame,
+  type Language,
+  say,
+} from '../../web/console/frame.ts';
+import type { Html } from '../../web/layout.ts';
+import { formOf } from '../accounts/form.ts';
+import { assertFromOwnPage, lacksSecondFactor, landingOf, sessionOf } from '../accounts/page-session.ts';
+import type { AnyContext, App, Services } from '../context.ts';
+import { PAGE_HEADERS } from '../page.ts';
+import { type ConsoleApi, consoleApi } from './client.ts';
+
+/** What every page of the console begins and ends with: who reads it, in which language, and the answer. */
+
+export interface Visit {
+  readonly session: LiveSession;
+  readonly api: ConsoleApi;
+  readonly frame: Frame;
+}
+export interface Console {
+  /** Runs for somebody who may read the page; else leads to where they belong. */
+  visit(
+    c: AnyContext,
+    mayRead: (api: ConsoleApi) => boolean,
+    answer: (visit: Visit) => Promise<Response>,
+  ): Promise<Response>;
+  /** The same for a form of ours. */
+  submit(
+    c: AnyContext,
+    mayRead: (api: ConsoleApi) => boolean,
+    answer: (visit: Visit, form: URLSearchParams) => Promise<Response>,
+  ): Promise<Response>;
+}
+
+/** The GET of the API that decides who sees a page. The system has none of its own: who sees what no sweep could do sees it all. */
+const READS: Readonly<Record<ConsolePage, string>> = {
+  today: '/day',
+  incidents: '/incidents',
+  sagas: '/sagas',
+  messages: '/notifications',
+  system: '/sweep-failures',
+};
+export const mayReadPage = (api: ConsoleApi, page: ConsolePage): boolean => api.may('GET', READS[page]);
+
+export const LANGUAGE_COOKIE = 'roomy_language';
+export const isLanguage = (text: string | undefined | null): text is Language => text === 'en' || text === 'ar';
+
+/** As it was chosen; else as the browser asks for it. */
+function languageOf(c: AnyContext): Language {
+  const chosen = getCookie(c, LANGUAGE_COOKIE);
+  if (isLanguage(chosen)) return chosen;
+  return /^\s*ar\b/i.test(c.req.header('accept-language') ?? '') ? 'ar' : 'en';
+}
+
+/** The pages of a person, those first on which most of their work is. */
+export function pagesOf(api: ConsoleApi): readonly ConsolePage[] {
+  return CONSOLE_PAGES.filter((page) => mayReadPage(api, page));
+}
+
+export function createConsole(app: App, services: Services): Console {
+  const visit: Console['visit'] = async (c, mayRead, answer) => {
+    const session = await sessionOf(c, services);
+    if (!session) return c.redirect('/sign-in', 303);
+    if (lacksSecondFactor(session)) return c.redirect('/account/second-factor', 303);
+    const api = consoleApi(c, app, services, session);
+    if (!mayRead(api)) return c.redirect(landingOf(session.account), 303);
+    const { name, role } = session.account;
+    const frame: Frame = {
+      prefix: c.get('prefix'),
+      language: languageOf(c),
+      timeZone: services.agencyTimeZone,
+      now: services.clock.now(),
+      person: { name, role },
+      pages: pagesOf(api),
+      path: pathOf(c),
+    };
+    return answer({ session, api, frame });
+  };
+  return {
+    visit,
+    submit: (c, mayRead, answer) => {
+      assertFromOwnPage(c, services);
+      return visit(c, mayRead, async (visited) => answer(visited, await formOf(c)));
+    },
+  };
+}
+
+/** With its query; of a form, whose address cannot be opened, the page that it is about. */
+function pathOf(c: AnyContext): string {
+  if (c.req.method !== 'GET') return c.req.path.replace(/\/[a-z-]+$/, '');
+  const { search } = new URL(c.req.url);
+  return `${c.req.path}${search}`;
+}
+
+export function answerConsole(c: AnyContext, frame: Frame, content: Content): Response | Promise<Response> {
+  for (const [name, value] of Object.entries(PAGE_HEADERS)) c.header(name, value);
+  c.header('Content-Security-Policy', CONSOLE_POLICY);
+  // Not `no-referrer`: with it a browser sends `Origin: null` with the forms.
+  c.header('Referrer-Policy', 'same-origin');
+  c.header('Vary', 'Cookie, Accept-Language');
+  return c.html(consoleDocument(frame, content));
+}
+
+/** Why an act was refused, for the page that it was asked on. Throws what is no refusal, and what is not there. */
+export function problemOf(frame: Frame, error: unknown): Html {
+  if (!(error instanceof RoomyError) || error.status >= 500 || error.status === 404) throw error;
+  const sagaId = error.details?.sagaExecutionId;
+  const { prefix } = frame;
+  return html`<span lang="en" dir="ltr">${error.message}.</span>${
+    error.code === 'STEP_UP_REQUIRED'
+      ? html` <a href="${prefix}/account/second-factor">${say(frame, 'secondFactor')}</a>`
+      : ''
+  }${
+    typeof sagaId === 'string'
+      ? html` <a href="${prefix}/console/sagas/${encodeURIComponent(sagaId)}">${say(frame, 'whatHappened')}</a>`
+      : ''
+  }`;
+}
+
+/** Keeps a second press of the same button from acting twice. */
+const Key = /^[\x21-\x7e]{1,255}$/;
+export function keyIn(form: URLSearchParams): string {
+  const key = form.get('key') ?? '';
+  if (!Key.test(key)) throw new RoomyError('INVALID_IDEMPOTENCY_KEY');
+  return key;
+}

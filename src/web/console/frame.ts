@@ -1,0 +1,79 @@
+import { html } from 'hono/html';
+import { documentOf, type Html, policyOf, STYLE_SHEET } from '../layout.ts';
+import { ARABIC, ARABIC_CODES } from './words-ar.ts';
+import { ENGLISH, ENGLISH_CODES, type Word } from './words-en.ts';
+
+/** The frame around every page of the console: where one can go, who is signed in, and the language. */
+
+export type Language = 'en' | 'ar';
+export const CONSOLE_PAGES = ['today', 'incidents', 'sagas', 'messages', 'system'] as const;
+export type ConsolePage = (typeof CONSOLE_PAGES)[number];
+
+export interface Frame {
+  /** The path under which the API is reached. */
+  readonly prefix: string;
+  readonly language: Language;
+  /** IANA: on whose clock times are shown, where no property has another. */
+  readonly timeZone: string;
+  readonly now: Date;
+  readonly person: { readonly name: string; readonly role: string };
+  /** Those that this person may read, in their order. */
+  readonly pages: readonly ConsolePage[];
+  /** The path of this page, without the prefix: where the choice of a language leads back to. */
+  readonly path: string;
+}
+
+export interface Content {
+  readonly title: string;
+  /** The language of the title, where it is data. */
+  readonly titleLanguage?: 'en';
+  /** To which entry of the navigation it belongs; null: to none. */
+  readonly page: ConsolePage | null;
+  readonly body: Html;
+  /** Why the last act did nothing. */
+  readonly problem?: Html | string | null;
+  /** What the last act did. */
+  readonly told?: Html | string | null;
+}
+
+/** Nothing runs, nothing is loaded but the style sheet, and forms go to this server. */
+export const CONSOLE_POLICY = policyOf({ 'style-src': "'self'", 'img-src': 'data:', 'form-action': "'self'" });
+
+export const wordIn = (language: Language, word: Word): string => (language === 'ar' ? ARABIC : ENGLISH)[word];
+/** A word in the language of the frame. */
+export const say = ({ language }: Pick<Frame, 'language'>, word: Word): string => wordIn(language, word);
+
+/** A code of the API in words; one that has none stays as it is, from left to right. */
+export function codeWords({ language }: Pick<Frame, 'language'>, code: string): Html {
+  const codes = language === 'ar' ? ARABIC_CODES : ENGLISH_CODES;
+  const text = Object.hasOwn(codes, code) ? codes[code] : undefined;
+  return text === undefined ? html`<bdi lang="en">${code.replaceAll('_', ' ').toLowerCase()}</bdi>` : html`${text}`;
+}
+
+/** What the API says in English, whatever the language of the page. */
+export const inEnglish = (text: string): Html => html`<span lang="en" dir="ltr">${text}</span>`;
+
+/** The whole page. */
+export function consoleDocument(frame: Frame, content: Content): Html {
+  const { prefix, language, person, pages } = frame;
+  const titled = content.titleLanguage === 'en' ? inEnglish(content.title) : html`${content.title}`;
+  return documentOf({
+    title: `${content.title} · Roomy`,
+    look: 'console',
+    style: { at: `${prefix}/${STYLE_SHEET}` },
+    language,
+    body: html`<a class="skip" href="#main">${say(frame, 'skip')}</a>
+<header class="bar"><a class="brand" href="${prefix}/console">Roomy</a>
+<nav aria-label="${say(frame, 'navigation')}"><ul>${pages.map(
+      (page) =>
+        html`<li><a href="${prefix}/console/${page}"${page === content.page ? html` aria-current="page"` : ''}>${say(frame, page)}</a></li>`,
+    )}</ul></nav>
+<div class="who"><a href="${prefix}/account"><bdi>${person.name}</bdi></a> <span class="soft">${codeWords(frame, person.role)}</span>
+<form method="post" action="${prefix}/console/language"><input type="hidden" name="language" value="${language === 'ar' ? 'en' : 'ar'}"><input type="hidden" name="back" value="${frame.path}">
+<button class="quiet" lang="${language === 'ar' ? 'en' : 'ar'}">${say(frame, 'otherLanguage')}</button></form>
+<form method="post" action="${prefix}/sign-out"><button class="quiet">${say(frame, 'signOut')}</button></form></div></header>
+<main id="main" tabindex="-1"><h1>${titled}</h1>
+${content.told ? html`<p class="notice" role="status">${content.told}</p>` : ''}${content.problem ? html`<p class="notice bad" role="alert">${content.problem}</p>` : ''}
+${content.body}</main>`,
+  });
+}

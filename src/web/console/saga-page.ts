@@ -1,0 +1,150 @@
+import { html } from 'hono/html';
+import { newId } from '../../kernel/ids.ts';
+import type { Html } from '../layout.ts';
+import { type Content, codeWords, type Frame, inEnglish, say } from './frame.ts';
+import { badge, duration, fact, moment, sagaLink, stayLink } from './parts.ts';
+import { treeOf } from './timeline.ts';
+
+/** One saga: its steps on a common scale of time, what each undid, why it stands, and what a person can do. */
+
+export interface SagaStep {
+  readonly step: number;
+  readonly name: string;
+  readonly direction: string;
+  readonly kind: string;
+  readonly status: string;
+  readonly attempts: number;
+  readonly maxAttempts: number;
+  readonly error?: unknown;
+  readonly startedAt: string | null;
+  readonly endedAt: string | null;
+  readonly durationMs: number | null;
+  readonly waitsUntil: string | null;
+}
+export interface SagaFacts {
+  readonly id: string;
+  readonly name: string;
+  readonly status: string;
+  readonly subjectType: string;
+  readonly subjectId: string;
+  readonly requestedBy: string;
+  readonly onBehalfOf: string | null;
+  readonly requestId: string | null;
+  readonly notes: string | null;
+  readonly createdAt: string;
+  readonly finishedAt: string | null;
+  readonly deadlineAt: string;
+  readonly stepsCompleted: number;
+  readonly totalSteps: number;
+  readonly retryOf: string | null;
+  readonly error?: { readonly code: string; readonly details?: unknown } | null;
+  readonly waiting?: { readonly step: string; readonly since: string; readonly until: string } | null;
+  readonly steps: readonly SagaStep[];
+}
+export interface SagaView {
+  readonly saga: SagaFacts;
+  /** Whether the reader may open the pages of stays. */
+  readonly mayOpenStay: boolean;
+  readonly incidents: readonly { readonly id: string; readonly summary: string }[];
+  readonly mayRetry: boolean;
+  readonly mayResolve: boolean;
+  readonly problem: Html | null;
+}
+
+export function sagaPage(frame: Frame, { saga, incidents, problem, ...may }: SagaView): Content {
+  return {
+    title: saga.name,
+    titleLanguage: 'en',
+    page: 'sagas',
+    problem,
+    body: html`${factsOf(frame, saga, may.mayOpenStay)}
+${saga.error ? html`<section class="panel" aria-labelledby="error"><h2 id="error">${say(frame, 'error')}: <code>${saga.error.code}</code></h2><div lang="en" dir="ltr">${treeOf(saga.error.details ?? {})}</div></section>` : ''}
+${incidents.length === 0 ? '' : html`<h2>${say(frame, 'openIncidents')}</h2><ul class="rows">${incidents.map(({ id, summary }) => html`<li class="bad"><a href="${frame.prefix}/console/incidents/${id}">${inEnglish(summary)}</a></li>`)}</ul>`}
+${may.mayRetry || may.mayResolve ? handsOf(frame, saga.id, may) : ''}
+${stepsOf(frame, saga)}`,
+  };
+}
+
+function factsOf(frame: Frame, saga: SagaFacts, mayOpenStay: boolean): Html {
+  const { subjectType, subjectId, waiting } = saga;
+  const subject =
+    subjectType === 'reservation' && mayOpenStay
+      ? stayLink(frame, subjectId)
+      : html`${codeWords(frame, subjectType)} <code>${subjectId}</code>`;
+  return html`<dl class="facts panel">${fact(frame, 'state', badge(frame, saga.status))}
+${fact(frame, 'subject', subject)}${fact(frame, 'steps', `${saga.stepsCompleted} / ${saga.totalSteps}`)}
+${fact(frame, 'started', moment(frame, saga.createdAt))}
+${saga.finishedAt === null ? fact(frame, 'deadline', moment(frame, saga.deadlineAt)) : fact(frame, 'ended', moment(frame, saga.finishedAt))}
+${fact(frame, 'requestedBy', html`<bdi>${saga.requestedBy}</bdi>${saga.onBehalfOf === null ? '' : html` (<bdi>${saga.onBehalfOf}</bdi>)`}`)}
+${saga.requestId === null ? '' : fact(frame, 'request', html`<code>${saga.requestId}</code>`)}
+${waiting ? fact(frame, 'waits', html`<code>${waiting.step}</code> ${say(frame, 'until')} ${moment(frame, waiting.until)}`) : ''}
+${saga.retryOf === null ? '' : fact(frame, 'retryOf', sagaLink(frame, saga.retryOf, saga.retryOf))}
+${saga.notes === null ? '' : fact(frame, 'notes', html`<bdi>${saga.notes}</bdi>`)}
+<div><dt>ID</dt><dd><code>${saga.id}</code></dd></div></dl>`;
+}
+
+function handsOf(frame: Frame, id: string, may: Pick<SagaView, 'mayRetry' | 'mayResolve'>): Html {
+  const form = (act: 'retry' | 'resolve'): Html =>
+    html`<form method="post" action="${frame.prefix}/console/sagas/${encodeURIComponent(id)}/${act}" class="act"><input type="hidden" name="key" value="${newId('press')}">
+<label>${say(frame, act === 'retry' ? 'retryReason' : 'resolveReason')} <input name="reason" required maxlength="500"></label><button class="${act === 'retry' ? 'yes' : 'no'}">${say(frame, act)}</button></form>`;
+  return html`<section class="panel" aria-labelledby="hands"><h2 id="hands">${say(frame, 'hands')}</h2>${may.mayRetry ? form('retry') : ''}${may.mayResolve ? form('resolve') : ''}</section>`;
+}
+
+/** From the first beginning to the last end, in milliseconds of the epoch. */
+interface Scale {
+  readonly fromMs: number;
+  readonly lengthMs: number;
+  readonly nowMs: number;
+}
+function scaleOf({ createdAt, steps }: SagaFacts, now: Date): Scale {
+  const endOf = ({ startedAt, endedAt }: SagaStep): number =>
+    endedAt === null ? (startedAt === null ? 0 : now.getTime()) : Date.parse(endedAt);
+  const fromMs = Math.min(
+    Date.parse(createdAt),
+    ...steps.flatMap(({ startedAt }) => (startedAt === null ? [] : [Date.parse(startedAt)])),
+  );
+  const toMs = Math.max(fromMs + 1, ...steps.map(endOf));
+  return { fromMs, lengthMs: toMs - fromMs, nowMs: now.getTime() };
+}
+
+/** Each step with its undo below it. */
+function stepsOf(frame: Frame, saga: SagaFacts): Html {
+  const scale = scaleOf(saga, frame.now);
+  const forward = saga.steps.filter(({ direction }) => direction === 'forward');
+  const undone = Map.groupBy(
+    saga.steps.filter(({ direction }) => direction !== 'forward'),
+    ({ step }) => step,
+  );
+  return html`<section class="panel" aria-labelledby="steps"><h2 id="steps">${say(frame, 'steps')}</h2><p class="soft">${say(frame, 'timeOfSteps')} (${duration(scale.lengthMs)})</p>
+<ol class="waterfall">${forward.map(
+    (step) =>
+      html`<li>${stepOf(frame, step, scale)}${(undone.get(step.step) ?? []).map((undo) => html`<div class="undo">${stepOf(frame, undo, scale)}</div>`)}</li>`,
+  )}</ol></section>`;
+}
+
+function stepOf(frame: Frame, step: SagaStep, scale: Scale): Html {
+  const { name, direction, status, attempts, maxAttempts, durationMs, kind, waitsUntil, error } = step;
+  return html`<div class="step"><span class="name">${direction === 'forward' ? html`<span class="soft">${step.step}.</span>` : html`<span class="badge warn">${say(frame, 'undo')}</span>`} <bdi lang="en">${name}</bdi></span>
+<span>${badge(frame, status)}</span>${barOf(step, scale)}
+<span class="soft">${durationMs === null ? '' : html`<bdi>${duration(durationMs)}</bdi>`}${attempts > 1 ? html` ${say(frame, 'attempts')}: ${attempts}/${maxAttempts}` : ''}${
+    kind === 'wait' && waitsUntil !== null
+      ? html` ${say(frame, 'waits')} ${say(frame, 'until')} ${moment(frame, waitsUntil)}`
+      : ''
+  }</span></div>${isNothing(error) ? '' : html`<div class="failure" lang="en" dir="ltr">${treeOf(error)}</div>`}`;
+}
+
+const isNothing = (error: unknown): boolean => error === null || error === undefined;
+const WIDTH = 1_000;
+/** So much is seen of a step that took no time. */
+const LEAST = 6;
+
+/** Drawn by attributes: a style of an element would need more of the page's policy. Time runs from left to right. */
+function barOf({ startedAt, endedAt, status, kind }: SagaStep, { fromMs, lengthMs, nowMs }: Scale): Html {
+  if (startedAt === null) return html`<svg class="lane" viewBox="0 0 ${WIDTH} 12" aria-hidden="true"></svg>`;
+  const place = (ms: number): number => Math.round(((ms - fromMs) / lengthMs) * WIDTH);
+  const x = Math.max(0, Math.min(WIDTH - LEAST, place(Date.parse(startedAt))));
+  const end = place(endedAt === null ? nowMs : Date.parse(endedAt));
+  const width = Math.min(WIDTH - x, Math.max(LEAST, end - x));
+  const tone = status === 'failed' ? 'stopped' : kind === 'wait' ? 'wait' : 'run';
+  return html`<svg class="lane" viewBox="0 0 ${WIDTH} 12" preserveAspectRatio="none" aria-hidden="true"><rect class="${tone}" x="${x}" y="1" width="${width}" height="10" rx="2"></rect></svg>`;
+}

@@ -1,0 +1,115 @@
+import { html } from 'hono/html';
+import type { DueState, QueueState, ScheduleState } from '../../domain/incidents/overview.ts';
+import type { LivingProcess } from '../../domain/incidents/processes.ts';
+import type { Html } from '../layout.ts';
+import { type Content, type Frame, inEnglish, say } from './frame.ts';
+import { duration, moment } from './parts.ts';
+import type { Word } from './words-en.ts';
+
+/** How the system stands: which programs are alive, what waits in the queues and in the books, and what the clock does. */
+
+export interface SystemView {
+  readonly version: string;
+  readonly processes: readonly LivingProcess[];
+  /** Null: the queues do not answer just now. */
+  readonly queues: readonly QueueState[] | null;
+  readonly schedules: readonly ScheduleState[];
+  readonly due: readonly DueState[];
+}
+
+export const systemPage = (frame: Frame, { version, processes, queues, schedules, due }: SystemView): Content => ({
+  title: say(frame, 'system'),
+  page: 'system',
+  body: html`<p class="soft">${say(frame, 'version')} <bdi>${version}</bdi></p>
+${section(frame, 'workers', processesOf(frame, processes))}
+${section(frame, 'circuits', circuitsOf(frame, processes))}
+${section(frame, 'queues', queues === null ? html`<p class="notice bad">${say(frame, 'queuesAway')}</p>` : queuesOf(frame, queues))}
+${section(frame, 'due', html`<p class="soft">${say(frame, 'dueText')}</p>${dueOf(frame, due)}`)}
+${schedules.length === 0 ? '' : section(frame, 'schedules', schedulesOf(frame, schedules))}`,
+});
+
+const section = (frame: Frame, name: 'workers' | 'circuits' | 'queues' | 'due' | 'schedules', content: Html): Html =>
+  html`<section class="panel" aria-labelledby="${name}"><h2 id="${name}">${say(frame, name)}</h2>${content}</section>`;
+
+type Cells = readonly (Html | string | number)[];
+/** A table whose cells say on a narrow screen what they are. */
+function table(frame: Frame, columns: readonly Word[], rows: readonly Cells[]): Html {
+  const names = columns.map((word) => say(frame, word));
+  return html`<table><thead><tr>${names.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
+<tbody>${rows.map((cells) => html`<tr>${cells.map((cell, index) => html`<td data-label="${names[index] ?? ''}"><span>${cell}</span></td>`)}</tr>`)}</tbody></table>`;
+}
+
+function processesOf(frame: Frame, processes: readonly LivingProcess[]): Html {
+  if (processes.length === 0) return html`<p class="notice bad">${say(frame, 'noWorkers')}</p>`;
+  return table(
+    frame,
+    ['program', 'roles', 'version', 'since', 'lastSeen'],
+    processes.map(({ program, roles, version, startedAt, seenAt }) => [
+      html`<code>${program}</code>`,
+      roles.join(', '),
+      version,
+      moment(frame, startedAt.toISOString()),
+      html`<bdi>${duration(Math.max(0, frame.now.getTime() - seenAt.getTime()))}</bdi>`,
+    ]),
+  );
+}
+
+function circuitsOf(frame: Frame, processes: readonly LivingProcess[]): Html {
+  const open = processes.flatMap(({ program, circuits }) =>
+    Object.entries(circuits).map(([name, since]) => ({ name, since, program })),
+  );
+  if (open.length === 0) return html`<p>${say(frame, 'circuitsClosed')}</p>`;
+  return html`<ul class="rows">${open.map(
+    ({ name, since, program }) =>
+      html`<li class="bad"><code>${name}</code> (<code>${program}</code>) ${say(frame, 'sinceText')} ${moment(frame, since)}</li>`,
+  )}</ul>`;
+}
+
+/** A time that is too long says so, not by its colour alone. */
+const age = (frame: Frame, seconds: number | null, lateAfterMinutes: number | null): Html => {
+  if (seconds === null) return html`–`;
+  const isLate = lateAfterMinutes !== null && seconds > lateAfterMinutes * 60;
+  return isLate
+    ? html`<strong class="bad"><bdi>${duration(seconds * 1_000)}</bdi> (${say(frame, 'late')})</strong>`
+    : html`<bdi>${duration(seconds * 1_000)}</bdi>`;
+};
+
+const queuesOf = (frame: Frame, queues: readonly QueueState[]): Html =>
+  table(
+    frame,
+    ['queue', 'state', 'waiting', 'active', 'delayed', 'failed', 'oldest'],
+    queues.map(({ name, isPaused, waiting, active, delayed, failed, oldestSeconds }) => [
+      html`<code>${name}</code>`,
+      isPaused
+        ? html`<span class="badge bad">${say(frame, 'paused')}</span>`
+        : html`<span class="badge good">${say(frame, 'running')}</span>`,
+      waiting,
+      active,
+      delayed,
+      failed,
+      age(frame, oldestSeconds, null),
+    ]),
+  );
+
+const dueOf = (frame: Frame, due: readonly DueState[]): Html =>
+  table(
+    frame,
+    ['kind', 'howMany', 'oldest'],
+    due.map(({ what, count, oldestSeconds, lateAfterMinutes }) => [
+      inEnglish(what),
+      count,
+      age(frame, count === 0 ? null : oldestSeconds, lateAfterMinutes),
+    ]),
+  );
+
+const schedulesOf = (frame: Frame, schedules: readonly ScheduleState[]): Html =>
+  table(
+    frame,
+    ['job', 'queue', 'every', 'next'],
+    schedules.map(({ job, queue, everyMs, nextAt }) => [
+      html`<code>${job}</code>`,
+      html`<code>${queue}</code>`,
+      everyMs === null ? '–' : html`<bdi>${duration(everyMs)}</bdi>`,
+      nextAt === null ? '–' : moment(frame, nextAt.toISOString()),
+    ]),
+  );

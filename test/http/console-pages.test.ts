@@ -1,0 +1,345 @@
+import { sql } from 'kysely';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Tx } from '../../src/db/client.ts';
+import type { SystemReader } from '../../src/domain/incidents/overview.ts';
+import { beat } from '../../src/domain/incidents/processes.ts';
+import type { AccountRow } from '../../src/domain/people/accounts.ts';
+import { RoomyError } from '../../src/kernel/errors.ts';
+import { newId } from '../../src/kernel/ids.ts';
+import { addSaga } from '../setup/ledger.ts';
+import { type Http, startHttp } from './harness.ts';
+import { addPerson, type Browser, browserOf, signInByMail } from './people.ts';
+import { addIncident, prepareWorld } from './valid-requests.ts';
+
+/** The frame of the console, the day of the office and the page of a stay, with the forms by which people act there. */
+
+const DATE = '2031-05-10';
+let http: Http;
+/** Whose only property is `property-1`. */
+let agent: Browser;
+/** How the queues stand; null: they do not answer. */
+let standing: Awaited<ReturnType<SystemReader['queues']>> = null;
+const system: SystemReader = {
+  queues: async () => standing,
+  due: async () => [{ what: 'messages', count: 2, oldestSeconds: 600, lateAfterMinutes: 2 }],
+};
+beforeAll(async () => {
+  http = await startHttp({ system });
+  await prepareWorld(http.db);
+  await http.db
+    .insertInto('property')
+    .values({ id: 'property-2', name: 'Palm <7>', owner_id: 'owner-1', agent_ids: ['agent-2'] })
+    .execute();
+  await stay('asks', 'PENDING', DATE, '2031-05-12');
+  await stay('comes', 'CONFIRMED', DATE, '2031-05-12', 'property-2');
+  await stay('late', 'CHECKED_IN', '2024-02-01', '2024-02-03');
+  agent = await signedIn('AGENT', { staffId: 'agent-1' });
+}, 60_000);
+afterAll(() => http?.stop());
+
+type Status = 'PENDING' | 'CONFIRMED' | 'CHECKED_IN';
+async function stay(id: string, status: Status, from: string, to: string, property_id = 'property-1') {
+  await http.db
+    .insertInto('reservation')
+    .values({
+      id,
+      property_id,
+      guest_id: 'guest-1',
+      check_in_date: from,
+      check_out_date: to,
+      total_minor: 100_000,
+      currency: 'AED',
+      status,
+      created_by: 'test',
+    })
+    .execute();
+}
+/** One that was sent. */
+async function addMessage(tx: Tx, reservation_id: string): Promise<string> {
+  const id = newId('notification-t');
+  await tx
+    .insertInto('notification')
+    .values({
+      id,
+      effect_key: id,
+      reservation_id,
+      event: 'RESERVATION_CONFIRMED',
+      template: 'reservation-confirmed.guest@1',
+      channel: 'EMAIL',
+      recipient_type: 'GUEST',
+      recipient_id: 'guest-1',
+      params: '{}',
+      status: 'FAILED',
+    })
+    .execute();
+  await tx
+    .insertInto('notification_content')
+    .values({ notification_id: id, subject: 'Welcome', body: 'Hello <John>' })
+    .execute();
+  return id;
+}
+async function signedIn(
+  role: AccountRow['role'],
+  links: Parameters<typeof addPerson>[2] = {},
+  ago = '0',
+): Promise<Browser> {
+  const account = await addPerson(http.db, role, links);
+  const browser = await signInByMail(http.app, http.db, account.email);
+  await sql`UPDATE session SET mfa_at = now() - ${ago}::interval WHERE account_id = ${account.id}`.execute(http.db);
+  return browser;
+}
+const navigationOf = (text: string): string[] =>
+  [...(/<nav[\s\S]*?<\/nav>/.exec(text)?.[0] ?? '').matchAll(/href="\/console\/([a-z]+)"/g)].map(
+    ([, name = '']) => name,
+  );
+const keyOf = (text: string): string => /name="key" value="([^"]+)"/.exec(text)?.[1] ?? '';
+const mainOf = (text: string): string => text.slice(text.indexOf('<main'));
+
+describe('the frame', () => {
+  it('leads each role to its first page, and whom it is not for to where they belong', async () => {
+    expect((await browserOf(http.app).get('/console')).location).toBe('/sign-in');
+    const homes = {
+      ADMIN: '/console/today',
+      OPS: '/console/today',
+      AGENT: '/console/today',
+      FINANCE: '/console/incidents',
+      OWNER: '/owner',
+      CLEANER: '/work',
+    } as const;
+    for (const [role, home] of Object.entries(homes) as [keyof typeof homes, string][])
+      expect((await (await signedIn(role)).get('/console')).location, role).toBe(home);
+  });
+
+  it('names the pages that the reader may open, and marks the one that is open', async () => {
+    for (const role of ['ADMIN', 'OPS', 'FINANCE', 'AGENT'] as const) {
+      const browser = await signedIn(role);
+      const { text, headers } = await browser.get('/console/today');
+      expect(text).toContain('aria-current="page">Today');
+      expect(headers.get('content-security-policy')).toContain("default-src 'none'; style-src 'self'");
+      for (const page of navigationOf(text)) expect((await browser.get(`/console/${page}`)).status, page).toBe(200);
+      expect(navigationOf(text).includes('incidents'), role).toBe(role !== 'AGENT');
+    }
+  });
+
+  it('speaks the language of the browser, and another that was chosen', async () => {
+    const browser = await signedIn('ADMIN');
+    const inArabic = async (acceptLanguage: string) => {
+      const headers = { cookie: browser.cookie, accept: 'text/html', 'accept-language': acceptLanguage };
+      return (await http.app.request('https://roomy.example/console/today', { headers })).text();
+    };
+    expect(await inArabic('ar-AE,en;q=0.5')).toContain('<html lang="ar" dir="rtl">');
+    expect(await inArabic('en-GB,ar;q=0.5')).toContain('<html lang="en" dir="ltr">');
+    const back = `/console/today?date=${DATE}`;
+    expect((await browser.post('/console/language', { language: 'ar', back })).location).toBe(back);
+    expect((await browser.get('/console/today')).text).toContain('dir="rtl"');
+    for (const elsewhere of ['https://evil.example/', '//evil.example', '/console/../sign-out', '/consoles', ''])
+      expect((await browser.post('/console/language', { language: 'en', back: elsewhere })).location).toBe('/console');
+    expect((await browser.post('/console/language', { language: 'xx' })).status).toBe(422);
+    expect(
+      (await browser.post('/console/language', { language: 'ar' }, { origin: 'https://evil.example' })).status,
+    ).toBe(403);
+  });
+});
+
+describe('the day', () => {
+  it('shows who comes and what is late, with the acts that the reader has', async () => {
+    const admin = await signedIn('ADMIN');
+    const { text } = await admin.get(`/console/today?date=${DATE}`);
+    expect(text).toContain('Palm &lt;7&gt;');
+    expect(text).toContain('John Doe');
+    expect(text).toContain('action="/console/stays/asks/confirm"');
+    expect(text).toContain('action="/console/stays/comes/check-in"');
+    expect((await admin.get('/console/today')).text).toContain('Guest has not left');
+    const ops = (await (await signedIn('OPS')).get(`/console/today?date=${DATE}`)).text;
+    expect(mainOf(ops)).not.toMatch(/John Doe|method="post"|Balance due/);
+    const finance = (await (await signedIn('FINANCE')).get(`/console/today?date=${DATE}`)).text;
+    expect(mainOf(finance)).not.toMatch(/John Doe|method="post"/);
+    expect(finance).toContain('Balance due');
+  });
+
+  it('has the open incidents on top, for those who may read them', async () => {
+    const id = await addIncident(http);
+    expect((await (await signedIn('OPS')).get('/console/today')).text).toContain(`/console/incidents/${id}`);
+    expect((await agent.get('/console/today')).text).not.toContain(id);
+  });
+
+  it('shows an agent their own properties, and no others', async () => {
+    const { text } = await agent.get(`/console/today?date=${DATE}`);
+    expect([text.includes('Marina 1204'), text.includes('Palm')]).toEqual([true, false]);
+  });
+
+  it('goes to the days beside it, and refuses what is no day', async () => {
+    const admin = await signedIn('ADMIN');
+    const { text } = await admin.get('/console/today?date=2031-03-01');
+    expect(text).toContain('date=2031-02-28');
+    expect(text).toContain('date=2031-03-02');
+    expect((await admin.get('/console/today?date=2031-02-30')).status).toBe(422);
+  });
+});
+
+describe('an act on a stay', () => {
+  const end = (status: number, body: object) => ({ status, body: Buffer.from(JSON.stringify(body)) });
+
+  it('is the request of the API: the same saga, by the same person, once for each key', async () => {
+    const admin = await signedIn('ADMIN');
+    http.orchestrator.reset();
+    http.orchestrator.end = end(200, { success: true, data: { reservation: {} } });
+    const key = keyOf((await admin.get(`/console/today?date=${DATE}`)).text);
+    const { location } = await admin.post('/console/stays/asks/confirm', { key, date: DATE });
+    expect(location).toBe(`/console/today?date=${DATE}&told=confirm`);
+    expect((await admin.get(location ?? '')).text).toContain('role="status">Confirm: Done.');
+    expect(http.orchestrator.accepts).toMatchObject([
+      { name: 'confirmReservation', request: { subjectId: 'asks', idempotency: { key } } },
+    ]);
+  });
+
+  it('leads to the saga that has not ended', async () => {
+    const admin = await signedIn('ADMIN');
+    http.orchestrator.reset();
+    expect((await admin.post('/console/stays/late/check-out', { key: 'k-1' })).location).toBe('/console/sagas/saga-1');
+  });
+
+  it('says on the same page why it was refused, and whom it refuses', async () => {
+    const admin = await signedIn('ADMIN');
+    http.orchestrator.reset();
+    http.orchestrator.refusal = new RoomyError('SAGA_IN_PROGRESS', { details: { sagaExecutionId: 'saga-7' } });
+    const onDay = await admin.post('/console/stays/asks/confirm', { key: 'k-2', date: DATE });
+    expect(onDay.text).toMatch(/role="alert"[\s\S]*saga-7/);
+    expect(onDay.text).toContain('Marina 1204');
+    const onStay = await admin.post('/console/stays/asks/cancel', { key: 'k-3', reason: 'GUEST_REQUEST' });
+    expect(onStay.text).toContain('role="alert"');
+    expect((await admin.post('/console/stays/asks/cancel', { key: 'k-4', reason: ' ' })).text).toContain(
+      'role="alert"',
+    );
+    expect((await admin.post('/console/stays/asks/confirm', {})).text).toContain('role="alert"');
+    expect((await admin.post('/console/stays/none/confirm', { key: 'k-5' })).status).toBe(404);
+    expect(
+      (await admin.post('/console/stays/asks/confirm', { key: 'k' }, { origin: 'https://evil.example' })).status,
+    ).toBe(403);
+    expect((await agent.post('/console/stays/comes/check-in', { key: 'k-6' })).status).toBe(404);
+    const finance = await signedIn('FINANCE');
+    expect((await finance.post('/console/stays/asks/confirm', { key: 'k-7' })).location).toBe('/account');
+    expect(http.orchestrator.accepts).toEqual([]);
+  });
+});
+
+it('shows a stay with its acts and their reasons, its money and what happened', async () => {
+  const admin = await signedIn('ADMIN');
+  const { text } = await admin.get('/console/stays/asks');
+  expect(text).toContain('John Doe, Marina 1204');
+  expect(text).toContain('action="/console/stays/asks/cancel"');
+  expect(text).toContain('Not possible now');
+  expect(text).toMatch(/AED.1,000\.00/);
+  expect(text).toContain('class="now"');
+  const ops = (await (await signedIn('OPS')).get('/console/stays/asks')).text;
+  expect(mainOf(ops)).not.toMatch(/John Doe|1,000|method="post"/);
+  expect((await admin.get('/console/stays/none')).status).toBe(404);
+});
+
+describe('a saga', () => {
+  it('shows its steps with their undo, errors and times, and is found in the list', async () => {
+    const id = await addSaga(http.db, { name: 'executeRefund', status: 'parked', subjectId: 'transaction-1' });
+    const row = (step_no: number, direction: 'F' | 'C', status: 'done' | 'failed') =>
+      http.db
+        .insertInto('saga_step')
+        .values({
+          saga_id: id,
+          step_no,
+          direction,
+          name: `step-${step_no}`,
+          class: 'RETRIABLE',
+          kind: 'LOCAL',
+          effect_key: `${id}-${step_no}-${direction}`,
+          status,
+          attempt: 3,
+          done_at_version: status === 'done' ? 1 : null,
+          max_attempts: 5,
+          started_at: new Date('2031-05-10T10:00:00Z'),
+          finished_at: new Date('2031-05-10T10:00:02Z'),
+          error: status === 'failed' ? JSON.stringify({ code: 'GATEWAY_UNAVAILABLE' }) : null,
+        })
+        .execute();
+    await row(1, 'F', 'done');
+    await row(2, 'F', 'failed');
+    await row(1, 'C', 'done');
+    const admin = await signedIn('ADMIN');
+    const { text } = await admin.get(`/console/sagas/${id}`);
+    expect(text).toMatch(/class="undo"/);
+    expect(text).toContain('GATEWAY_UNAVAILABLE');
+    expect(text).toMatch(/<rect class="stopped" x="\d+"/);
+    expect(text).not.toMatch(/ style=/);
+    expect((await admin.get('/console/sagas?status=parked&name=&reservationId=&from=&to=')).text).toContain(id);
+    expect((await admin.get('/console/sagas?status=completed')).text).not.toContain(id);
+    expect((await admin.get('/console/sagas?status=nonsense')).status).toBe(422);
+    expect((await admin.get('/console/sagas/none')).status).toBe(404);
+  });
+
+  it('is let go on and settled with a reason and a fresh second factor, by those who may', async () => {
+    const id = await addSaga(http.db, { name: 'executeRefund', status: 'parked', subjectId: 'transaction-2' });
+    const other = await addSaga(http.db, { name: 'checkOut', status: 'parked', subjectId: 'comes' });
+    const at = `/console/sagas/${id}`;
+    const finance = await signedIn('FINANCE');
+    const { text } = await finance.get(at);
+    expect([text.includes(`${at}/retry`), text.includes(`${at}/resolve`)]).toEqual([true, false]);
+    expect((await finance.get(`/console/sagas/${other}`)).text).not.toContain('/retry"');
+    http.orchestrator.reset();
+    expect((await finance.post(`${at}/retry`, { key: 'r-1', reason: 'It is back' })).location).toBe(at);
+    expect((await finance.post(`${at}/resolve`, { key: 'r-2', reason: 'x' })).location).toBe('/account');
+    expect((await finance.post(`/console/sagas/${other}/retry`, { key: 'r-3', reason: 'x' })).text).toContain(
+      'role="alert"',
+    );
+    expect(http.orchestrator.interventions).toMatchObject([{ sagaId: id, reason: 'It is back' }]);
+    const ops = await signedIn('OPS');
+    expect((await ops.post(`${at}/resolve`, { key: 'r-4', reason: ' ' })).text).toContain('role="alert"');
+    expect((await ops.post(`${at}/resolve`, { key: 'r-5', reason: 'Paid by hand' })).location).toBe(at);
+    http.orchestrator.reset();
+    const tired = await signedIn('OPS', {}, '1 hour');
+    const refused = await tired.post(`${at}/retry`, { key: 'r-6', reason: 'x' });
+    expect(refused.text).toContain('href="/account/second-factor"');
+    expect(http.orchestrator.interventions).toEqual([]);
+    expect((await agent.get(at)).status).toBe(404);
+    expect((await agent.post(`${at}/retry`, { key: 'r-7', reason: 'x' })).location).toBe('/work');
+  });
+});
+
+it('shows a message with its words to those who may read them, and sends it again', async () => {
+  const id = await http.db.transaction().execute((tx) => addMessage(tx, 'asks'));
+  const admin = await signedIn('ADMIN');
+  const { text } = await admin.get(`/console/messages/${id}`);
+  expect(text).toContain('Hello &lt;John&gt;');
+  expect((await admin.get('/console/messages?reservationId=asks&status=&recipientId=')).text).toContain(id);
+  expect((await admin.get('/console/messages?reservationId=comes')).text).not.toContain(id);
+  const ops = await signedIn('OPS');
+  expect((await ops.get(`/console/messages/${id}`)).text).not.toContain('Hello');
+  const { location } = await ops.post(`/console/messages/${id}/resend`, { key: keyOf(text) });
+  expect(location).toMatch(/^\/console\/messages\/.+\?told=resent$/);
+  expect(location).not.toContain(`/${id}?`);
+  expect((await ops.get(location ?? '')).text).toContain('role="status">Sent again.');
+  expect((await ops.post('/console/messages/none/resend', { key: 'm-1' })).status).toBe(404);
+  expect((await agent.get('/console/messages/none')).status).toBe(404);
+});
+
+describe('the system', () => {
+  it('shows programs, queues, what is due and what is late, in words', async () => {
+    await beat(http.db, {
+      id: 'w-1',
+      program: 'worker',
+      roles: ['sagas'],
+      version: '9.9.9',
+      circuits: { sandbox: '2031-05-10T10:00:00Z' },
+    });
+    standing = {
+      queues: [{ name: 'sagas', isPaused: true, waiting: 3, active: 1, delayed: 0, failed: 2, oldestSeconds: 90 }],
+      schedules: [{ queue: 'sweeps', job: 'assign', everyMs: 60_000, nextAt: new Date('2031-05-10T10:00:00Z') }],
+    };
+    const ops = await signedIn('OPS');
+    const { text } = await ops.get('/console/system');
+    for (const words of ['9.9.9', 'sandbox', 'Paused', '1 min 30 s', 'assign', 'messages', '(Late)'])
+      expect(text, words).toContain(words);
+    standing = null;
+    const away = (await ops.get('/console/system')).text;
+    expect(away).toContain('The queues do not answer just now');
+    expect(away).toContain('messages');
+    expect((await (await signedIn('FINANCE')).get('/console/system')).location).toBe('/account');
+  });
+});
