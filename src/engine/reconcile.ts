@@ -4,6 +4,7 @@ import type { SagaDefinition } from './definition.ts';
 import { failStep } from './fail.ts';
 import type { FlowOrder } from './flow-order.ts';
 import { measureFailure } from './measured.ts';
+import { holdOf } from './holds.ts';
 import { remainingForward } from './resume.ts';
 import { type DueStep, directionOf } from './state.ts';
 import type { LoadState } from './store/load.ts';
@@ -38,7 +39,8 @@ export function createReconciliation(
     redispatch: (sagaId) => redispatch(db, definitionOf, sagaId),
     expire: async (sagaId) => {
       const due = await forward(sagaId);
-      if (!due) return null;
+      // Its deadline runs while nobody may move it: it is given more when it is resumed.
+      if (!due || holdOf(due.state.holds, due)) return null;
       const { step } = due;
       const error = {
         code: 'SAGA_DEADLINE',

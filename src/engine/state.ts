@@ -1,6 +1,7 @@
 import type { Direction, Json, SagaStatus } from '../db/schema.ts';
 import { effectKey } from '../kernel/ids.ts';
 import type { SagaDefinition } from './definition.ts';
+import type { Hold } from './holds.ts';
 import type { ErasedContext, StepDefinition } from './step.ts';
 
 /** A saga as Postgres has it, with the outputs of its finished steps. */
@@ -24,6 +25,8 @@ export interface SagaState {
   readonly errorCode: string | null;
   readonly errorDetail: Json;
   readonly done: Readonly<Record<string, unknown>>;
+  /** What is paused at all, as it was when the saga was read. */
+  readonly holds: readonly Hold[];
 }
 
 /** A step of a saga in one direction, which is believed to be due. */
