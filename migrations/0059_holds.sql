@@ -2,7 +2,7 @@
 -- emptied Redis nor a restart ends it.
 CREATE TABLE hold (
   id text PRIMARY KEY,
-  -- `ALL`: every saga. `NAME`: of one name. `STEP`: at one step, `name.step`. `GATEWAY`: calls of one payment provider. `SAGA`: one execution.
+  -- `ALL`: every saga. `NAME`: of one name. `STEP`: at one step, `name.step`. `GATEWAY`: steps that speak to one other system. `SAGA`: one execution.
   scope text NOT NULL CHECK (scope IN ('ALL', 'NAME', 'STEP', 'GATEWAY', 'SAGA')),
   subject text NOT NULL CHECK (length(subject) BETWEEN 1 AND 200),
   reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
@@ -10,8 +10,9 @@ CREATE TABLE hold (
   held_at timestamptz NOT NULL DEFAULT now(),
   released_by text,
   released_at timestamptz,
+  release_reason text CHECK (length(release_reason) BETWEEN 1 AND 500),
   version integer NOT NULL DEFAULT 1,
-  CONSTRAINT hold_is_released CHECK ((released_at IS NULL) = (released_by IS NULL)),
+  CONSTRAINT hold_is_released CHECK (num_nulls(released_at, released_by, release_reason) IN (0, 3)),
   CONSTRAINT hold_of_all CHECK ((scope = 'ALL') = (subject = 'ALL'))
 );
 CREATE UNIQUE INDEX one_hold ON hold (scope, subject) WHERE released_at IS NULL;

@@ -483,6 +483,28 @@ CREATE TABLE guest_place (
 );
 CREATE INDEX guest_place_by_guest ON guest_place (guest_id);
 
+CREATE TABLE hold (
+  id text NOT NULL,
+  scope text NOT NULL,
+  subject text NOT NULL,
+  reason text NOT NULL,
+  held_by text NOT NULL,
+  held_at timestamp with time zone NOT NULL DEFAULT now(),
+  released_by text,
+  released_at timestamp with time zone,
+  release_reason text,
+  version integer NOT NULL DEFAULT 1,
+  CONSTRAINT hold_pkey PRIMARY KEY (id),
+  CONSTRAINT hold_is_released CHECK (num_nulls(released_at, released_by, release_reason) = ANY (ARRAY[0, 3])),
+  CONSTRAINT hold_of_all CHECK ((scope = 'ALL') = (subject = 'ALL')),
+  CONSTRAINT hold_reason_check CHECK (length(reason) >= 1 AND length(reason) <= 500),
+  CONSTRAINT hold_release_reason_check CHECK (length(release_reason) >= 1 AND length(release_reason) <= 500),
+  CONSTRAINT hold_scope_check CHECK (scope = ANY (ARRAY['ALL', 'NAME', 'STEP', 'GATEWAY', 'SAGA'])),
+  CONSTRAINT hold_subject_check CHECK (length(subject) >= 1 AND length(subject) <= 200)
+);
+CREATE INDEX hold_by_age ON hold (held_at, id);
+CREATE UNIQUE INDEX one_hold ON hold (scope, subject) WHERE released_at IS NULL;
+
 CREATE TABLE idempotency_key (
   principal text NOT NULL,
   key text NOT NULL,
@@ -3092,6 +3114,7 @@ CREATE TRIGGER apart BEFORE INSERT ON event_run FOR EACH ROW EXECUTE FUNCTION pl
 CREATE TRIGGER events_of_change AFTER UPDATE ON guest FOR EACH ROW WHEN (new.version IS DISTINCT FROM old.version)
     EXECUTE FUNCTION guest_events();
 CREATE TRIGGER events_of_new AFTER INSERT ON guest FOR EACH ROW EXECUTE FUNCTION guest_events();
+CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON hold FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON incident FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER frozen BEFORE DELETE OR UPDATE OR TRUNCATE ON income_distribution FOR EACH STATEMENT
     EXECUTE FUNCTION forbid();

@@ -56,6 +56,7 @@ export type ReconciliationStatus = Value<'reconciliation_line', 'status'>;
 /** `EXPLAINED` by a person; `RESOLVED`: both sides agree by now, or what was missing was booked. */
 export type DifferenceStatus = Value<'difference', 'status'>;
 export type SagaStatus = Value<'saga', 'status'>;
+export type HoldScope = Value<'hold', 'scope'>;
 export type StepStatus = Value<'saga_step', 'status'>;
 export type StepClass = Value<'saga_step', 'class'>;
 export type Direction = Value<'saga_step', 'direction'>;

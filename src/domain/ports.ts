@@ -270,6 +270,8 @@ export type MoneyPlace = { readonly gatewayId: string } | { readonly account: st
 
 /** Under this gateway id stand the payouts in a record of movements: they leave from the bank. */
 export const PAYOUT_BANK = 'bank';
+/** The id under which people pause what is asked of the properties' devices. */
+export const DEVICES = 'devices';
 
 /** 422, with the ids there are and those that may have been meant. */
 export function gatewayUnknown(gatewayId: string, known: readonly string[]): RoomyError {

@@ -1,26 +1,22 @@
-import type { DueStep } from './state.ts';
+import type { HoldScope } from '../db/schema.ts';
+import type { Hold } from './state.ts';
+import type { Known, StepSummary } from './types.ts';
 
-/** What people have paused (`hold`), as far as it concerns a step that is due. */
-export interface Hold {
-  readonly scope: 'ALL' | 'NAME' | 'STEP' | 'GATEWAY' | 'SAGA';
-  /** Of the scope: `ALL`, a saga's name, `name.step`, a gateway's id, a saga's id. */
-  readonly subject: string;
+/** A step of a saga that is due, as far as a hold asks about it. */
+export interface HeldPlace {
+  readonly state: Known & { readonly id: string; readonly name: string };
+  /** Undefined: this build does not know it. */
+  readonly step: Pick<StepSummary, 'name' | 'speaksTo'> | undefined;
 }
 
-/** Whether the step may not be started. A saga that is being undone is held as well: its undoing waits. Pure. */
-export function holdOf(holds: readonly Hold[], { state, step }: Pick<DueStep, 'state' | 'step'>): Hold | undefined {
-  return holds.find(({ scope, subject }) => {
-    switch (scope) {
-      case 'ALL':
-        return true;
-      case 'NAME':
-        return subject === state.name;
-      case 'STEP':
-        return subject === `${state.name}.${step.name}`;
-      case 'SAGA':
-        return subject === state.id;
-      case 'GATEWAY':
-        return step.kind === 'call' && subject === state.input['gatewayId'];
-    }
-  });
-}
+/** The hold that keeps the step from starting. A saga that is being undone is held as well: its undoing waits. Pure. */
+export const holdOf = <H extends Hold>(holds: readonly H[], place: HeldPlace): H | undefined =>
+  holds.find(({ scope, subject }) => KEEPS[scope](subject, place));
+
+const KEEPS: Readonly<Record<HoldScope, (subject: string, place: HeldPlace) => boolean>> = {
+  ALL: () => true,
+  NAME: (subject, { state }) => subject === state.name,
+  STEP: (subject, { state, step }) => step !== undefined && subject === `${state.name}.${step.name}`,
+  SAGA: (subject, { state }) => subject === state.id,
+  GATEWAY: (subject, { state, step }) => step?.speaksTo?.(state) === subject,
+};

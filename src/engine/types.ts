@@ -1,5 +1,5 @@
 import type { Tx } from '../db/client.ts';
-import type { Direction, SagaStatus, StepClass, StepStatus } from '../db/schema.ts';
+import type { Direction, HoldScope, SagaStatus, StepClass, StepStatus } from '../db/schema.ts';
 import type { ErrorCode } from '../kernel/errors.ts';
 import type { StepKind } from './step.ts';
 
@@ -72,6 +72,16 @@ export interface StepView {
   readonly waitsUntil: string | null;
 }
 
+/** What a person has paused, as an execution shows it. */
+export interface PauseView {
+  readonly holdId: string;
+  readonly scope: HoldScope;
+  readonly subject: string;
+  readonly by: string;
+  readonly since: string;
+  readonly reason: string;
+}
+
 export interface ExecutionView {
   readonly id: string;
   readonly name: string;
@@ -95,6 +105,8 @@ export interface ExecutionView {
   readonly error: { readonly code: string; readonly details: unknown } | null;
   /** The wait that it stands at; null when it does not wait. */
   readonly waiting: { readonly step: string; readonly since: string; readonly until: string } | null;
+  /** What keeps it from going on, though it is open; null: nothing. */
+  readonly pausedBy: PauseView | null;
   readonly responseStatus: number | null;
   readonly retryOf: string | null;
   /** Ids that the finished steps put out (domain.md T7). */
@@ -186,10 +198,16 @@ export interface StartableSaga<Input> {
   readonly steps: readonly StepSummary[];
   readonly input: { parse(value: unknown): Input };
 }
+/** What is known of a saga before its step: the frozen input, and what earlier steps put out. */
+export interface Known {
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly done: Readonly<Record<string, unknown>>;
+}
 export interface StepSummary {
   readonly name: string;
   readonly kind: StepKind;
   readonly class: StepClass;
   readonly maxAttempts: number;
   readonly conceals: readonly string[];
+  speaksTo?(known: Known): string | undefined;
 }

@@ -34,6 +34,7 @@ import { registerEvents } from './routes/events.ts';
 import { registerFinancial } from './routes/financial.ts';
 import { registerGuestLinks } from './routes/guest-links.ts';
 import { registerGuests } from './routes/guests.ts';
+import { registerHolds } from './routes/holds.ts';
 import { registerIncidents } from './routes/incidents.ts';
 import { registerIncomeDistribution } from './routes/income-distribution.ts';
 import { registerMessages } from './routes/messages.ts';
@@ -150,6 +151,7 @@ function registerAll(register: Register, app: App, services: Services): void {
   registerMessages(register, services);
   registerSweepFailures(register, services);
   registerIncidents(register, services);
+  registerHolds(register, services);
   registerTemplates(register, services);
   registerEvents(register, services);
   registerWebhookEndpoints(register, services);

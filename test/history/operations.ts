@@ -55,7 +55,10 @@ const RUN: JobRun = {
 } as never;
 
 /** The sagas that everybody waits for, on stays of today. */
-export function pathsOf(system: QuietSystem, which: 'before' | 'now' | 'again'): Readonly<Record<string, () => Promise<unknown>>> {
+export function pathsOf(
+  system: QuietSystem,
+  which: 'before' | 'now' | 'again',
+): Readonly<Record<string, () => Promise<unknown>>> {
   const { db } = system;
   const stay = `stay-${which}-a`;
   const cancelled = `stay-${which}-b`;

@@ -10,6 +10,7 @@ import type { Db } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { Database, SagaStatus } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
+import { openHolds } from '../store/holds.ts';
 import type { ExecutionView, StepView } from '../types.ts';
 import { executionView, type Reader, type StepRow, timeline } from './view.ts';
 
@@ -84,9 +85,9 @@ export async function listSagas(
     .execute();
   const kept = rows.slice(0, page.limit);
   const last = rows.length > page.limit ? kept.at(-1) : undefined;
-  const steps = await stepsByExecution(db, kept);
+  const [steps, holds] = await Promise.all([stepsByExecution(db, kept), openHolds(db)]);
   return {
-    items: kept.map((row) => executionView(row, steps.get(row.id) ?? [], reader)),
+    items: kept.map((row) => executionView(row, steps.get(row.id) ?? [], reader, holds)),
     next: last ? { at: last.position_at, id: last.id } : null,
   };
 }
@@ -167,7 +168,7 @@ export async function getExecution(
     .executeTakeFirst();
   if (!row) throw new RoomyError('SAGA_NOT_FOUND');
   const steps = (await stepsByExecution(db, [row])).get(id) ?? [];
-  return { ...executionView(row, steps, reader), steps: timeline(row, steps, reader) };
+  return { ...executionView(row, steps, reader, await openHolds(db)), steps: timeline(row, steps, reader) };
 }
 
 /** These executions with their steps, in no order; absent ones are left out. The caller knows that they are the reader's to see. */
@@ -182,10 +183,10 @@ export async function executionsWithSteps(
     .selectAll()
     .where('id', '=', sql<string>`ANY(${[...ids]}::text[])`)
     .execute();
-  const steps = await stepsByExecution(db, rows);
+  const [steps, holds] = await Promise.all([stepsByExecution(db, rows), openHolds(db)]);
   return rows.map((row) => {
     const own = steps.get(row.id) ?? [];
-    return { ...executionView(row, own, reader), steps: timeline(row, own, reader) };
+    return { ...executionView(row, own, reader, holds), steps: timeline(row, own, reader) };
   });
 }
 

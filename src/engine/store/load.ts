@@ -4,8 +4,7 @@ import { compiledOnce } from '../../db/compiled-once.ts';
 import { isUnreachable } from '../../db/errors.ts';
 import { literals } from '../../db/literal.ts';
 import { createBatcher } from '../../kernel/batcher.ts';
-import type { Hold } from '../holds.ts';
-import type { SagaState } from '../state.ts';
+import type { Hold, SagaState } from '../state.ts';
 
 export type LoadState = (sagaId: string) => Promise<SagaState | null>;
 
@@ -38,7 +37,9 @@ const selectStates = compiledOnce((db, ids: RawBuilder<readonly string[]>) =>
         .where('t.status', 'in', literals(['done', 'skipped']))
         .as('done'),
       // One look a statement, into an index that is empty most of the time.
-      sql<readonly Hold[] | null>`(SELECT jsonb_agg(jsonb_build_object('scope', h.scope, 'subject', h.subject)) FROM hold h WHERE h.released_at IS NULL)`.as(
+      sql<
+        readonly Hold[] | null
+      >`(SELECT jsonb_agg(jsonb_build_object('scope', h.scope, 'subject', h.subject)) FROM hold h WHERE h.released_at IS NULL)`.as(
         'holds',
       ),
     ])

@@ -3,6 +3,7 @@ import { COUNTED_AT_MOST } from '../../engine/read/executions.ts';
 import { SAGA_NAMES } from '../../sagas/index.ts';
 import { filtersBy } from '../references.ts';
 import { Id, pageQuery, prose } from './common.ts';
+import { HOLD_SCOPES } from './holds.ts';
 import { periodFields } from './period.ts';
 
 const SagaStatus = z.enum(['pending', 'running', 'compensating', 'parked', 'completed', 'compensated', 'resolved']);
@@ -56,6 +57,17 @@ export const Execution = z
     deadlineAt: z.iso.datetime(),
     error: z.object({ code: z.string(), details: z.unknown() }).nullable(),
     waiting: Waiting.nullable().openapi({ description: 'The step at which a `running` execution waits for an answer' }),
+    pausedBy: z
+      .object({
+        holdId: z.string(),
+        scope: z.enum(HOLD_SCOPES),
+        subject: z.string(),
+        by: z.string(),
+        since: z.iso.datetime(),
+        reason: z.string(),
+      })
+      .nullable()
+      .openapi({ description: 'What people have paused, and keeps it from going on; null: nothing does' }),
     responseStatus: z.int().nullable(),
     retryOf: z.string().nullable(),
   })

@@ -3,6 +3,7 @@ import { accessAlertMessage } from '../../domain/messages/catalogue/maintenance-
 import { enqueueInTransaction } from '../../domain/notifications/enqueue.ts';
 import { releaseHeldMessages } from '../../domain/notifications/store/move.ts';
 import type { Ports } from '../../domain/ports.ts';
+import { DEVICES } from '../../domain/ports.ts';
 import { recordAccessEnd } from '../../domain/properties/amenities.ts';
 import { readAccess } from '../../domain/stays/access.ts';
 import { saga } from '../../engine/definition.ts';
@@ -32,6 +33,7 @@ export const changeAccess = saga('changeAccess', ChangeAccess, {
     run: ({ db, input }) => readAccess(db, input.reservationId),
   })
   .call('changeAccessPeriod', {
+    speaksTo: () => DEVICES,
     retry: RETRY,
     onExhausted: 'park',
     parksOn: ['AMENITIES_REFUSED'],

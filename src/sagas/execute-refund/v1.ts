@@ -34,6 +34,7 @@ export const executeRefund = saga('executeRefund', ExecuteRefund, {
   })
   .pivot()
   .call('refundAtGateway', {
+    speaksTo: ({ done }) => done.validateRefund.gatewayId,
     retry: RETRY,
     onExhausted: 'park',
     prepare: ({ tx, input, inDoubt }) => markRefund(tx, input.refundId, inDoubt),
