@@ -196,6 +196,15 @@ const addParked = async (http: Http): Promise<string> =>
     status: 'parked',
     errorCode: 'STEP_FAILED',
   });
+/** Of one money saga, so that all who hold sagas see to it. */
+export const addHold = async (http: Http): Promise<string> => {
+  const id = next('hold');
+  await http.db
+    .insertInto('hold')
+    .values({ id, scope: 'SAGA', subject: await addParked(http), reason: 'x', held_by: 'admin-1' })
+    .execute();
+  return id;
+};
 const addSent = async (http: Http): Promise<string> => {
   const id = next('notification');
   await http.db
@@ -539,6 +548,14 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
     { optOuts: [{ event: '*', channel: 'SMS' }] },
     { optOuts: [] },
   ),
+  'POST holds': {
+    prepare: async (http) => ({
+      path: `${API}/holds`,
+      body: { scope: 'SAGA', subject: await addParked(http), reason: 'a' },
+    }),
+    other: (request) => ({ ...request, body: { ...Object(request.body), reason: 'b' } }),
+  },
+  'POST holds/:id/release': on((id) => `holds/${id}/release`, addHold, { reason: 'a' }, { reason: 'b' }),
   'POST sagas/executions/:id/retry': on(
     (id) => `sagas/executions/${id}/retry`,
     addParked,
