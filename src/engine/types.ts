@@ -187,6 +187,13 @@ export interface SagaOrchestrator {
    * `IDEMPOTENCY_KEY_REUSED`, `SERVICE_UNAVAILABLE`.
    */
   signal(signal: Signal): Promise<SignalOutcome>;
+  /**
+   * Makes the next attempt of a step that backs off now, in the caller's transaction; the function that it returns is to be called once
+   * that is committed. Throws `SAGA_NOT_FOUND`, `INVALID_STATE_TRANSITION`, `SERVICE_UNAVAILABLE`.
+   */
+  retryNowWithin(tx: Tx, intervention: Intervention): Promise<() => void>;
+  /** Stops a saga before its point of no return and has it undone, in the same way; throws the same. */
+  cancelWithin(tx: Tx, intervention: Intervention & { readonly reason: string }): Promise<() => void>;
   /** Closes a parked saga with a reason. Throws `SAGA_NOT_FOUND`, `SAGA_NOT_PARKED`. */
   resolve(intervention: Intervention & { readonly reason: string }): Promise<SagaAnswer>;
 }

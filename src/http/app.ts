@@ -52,6 +52,7 @@ import { registerRecords } from './routes/records.ts';
 import { registerRecurrences } from './routes/recurrences.ts';
 import { registerRefunds } from './routes/refunds.ts';
 import { registerReservations } from './routes/reservations.ts';
+import { registerSagaActs } from './routes/saga-acts.ts';
 import { registerSagas } from './routes/sagas.ts';
 import { registerStaff } from './routes/staff.ts';
 import { registerSweepFailures } from './routes/sweep-failures.ts';
@@ -133,6 +134,7 @@ function registerAll(register: Register, app: App, services: Services): void {
   registerCancellations(register, services);
   registerRefunds(register, services);
   registerSagas(register, services);
+  registerSagaActs(register, services);
   registerMyWork(register, services);
   // Before `/tasks/:id`, which would take its address for an id.
   registerTaskWork(register, services);

@@ -17,7 +17,7 @@ export interface Scenario {
 // ---- What there is to try
 
 /** The point of no return: the pivot, or, without one, the last step before the first that is only tried again. */
-function pivotOf(definition: SagaDefinition): number {
+export function pivotOf(definition: SagaDefinition): number {
   const pivot = definition.steps.find((step) => step.class === 'PIVOT')?.no;
   const retriable = definition.steps.find((step) => step.class === 'RETRIABLE')?.no;
   return pivot ?? (retriable === undefined ? Number.POSITIVE_INFINITY : retriable - 1);
@@ -133,7 +133,7 @@ const SAID: Readonly<Record<FaultMode, string>> = {
   'hangs-late': 'hangs after it acted',
 };
 
-function restAfterFailing(definition: SagaDefinition, step: StepDefinition, mode: FaultMode): Rest {
+export function restAfterFailing(definition: SagaDefinition, step: StepDefinition, mode: FaultMode): Rest {
   if (step.no > pivotOf(definition)) return 'parked';
   return step.onExhausted === 'park' && mode !== 'refuses' ? 'parked' : 'compensated';
 }

@@ -562,6 +562,18 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
     { reason: 'a' },
     { reason: 'b' },
   ),
+  'POST sagas/executions/:id/retry-now': on(
+    (id) => `sagas/executions/${id}/retry-now`,
+    addParked,
+    { reason: 'a' },
+    { reason: 'b' },
+  ),
+  'POST sagas/executions/:id/cancel': on(
+    (id) => `sagas/executions/${id}/cancel`,
+    addParked,
+    { reason: 'a' },
+    { reason: 'b' },
+  ),
   'POST sagas/executions/:id/resolve': on(
     (id) => `sagas/executions/${id}/resolve`,
     addParked,

@@ -14,7 +14,7 @@ import type { SagaAnswer } from '../types.ts';
 export function lockSaga(tx: Tx, sagaId: string) {
   return tx
     .selectFrom('saga')
-    .select(['status', 'current_step', 'generation', 'version', 'error_code'])
+    .select(['status', 'current_step', 'generation', 'version', 'redispatches', 'error_code'])
     .where('id', '=', sagaId)
     .forUpdate()
     .executeTakeFirst();
@@ -96,8 +96,8 @@ export async function endUndone(
   error: RecordedError,
   end: PreparedEnd,
 ): Promise<void> {
-  // The guard of the table knows no way from `running` to `compensated` but through `compensating`.
-  if (from === 'running')
+  // The guard of the table knows no way from `running` or `parked` to `compensated` but through `compensating`.
+  if (from === 'running' || from === 'parked')
     await tx
       .updateTable('saga')
       .set({ status: 'compensating', ...carried(error) })

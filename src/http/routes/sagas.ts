@@ -1,15 +1,14 @@
 import { createRoute } from '@hono/zod-openapi';
-import { type ApprovalRow, lockOpenQuestions, withdraw } from '../../domain/approvals/store.ts';
+import { lockOpenQuestions, withdraw } from '../../domain/approvals/store.ts';
 import { countSagas, getExecution, listSagas, newestExecution } from '../../engine/read/executions.ts';
 import type { ExecutionView } from '../../engine/types.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { found, page } from '../answers.ts';
-import { type AnyContext, authorOf, callerOf, type Services } from '../context.ts';
+import { authorOf, type Services } from '../context.ts';
 import { answerFailure } from '../errors.ts';
 import { executionShown } from '../masks.ts';
-import { assertMayOperateOn, interventionOf } from '../operating.ts';
+import { assertMayOperateOn, assertMayWithdraw, interventionOf } from '../operating.ts';
 import { withPeriod } from '../period.ts';
-import { permits, policyOf } from '../policy.ts';
 import { readerOf } from '../reader.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
@@ -143,15 +142,6 @@ export function registerSagas(register: Register, services: Services): void {
     const filter = { name, ...c.req.valid('query'), startedBy: reader.startedBy, part: reader.part };
     return found(c, statusView(await newestExecution(db, filter, reader)));
   });
-}
-
-/** A question about money is its asker's to take back, or of those who may decide it. */
-function assertMayWithdraw(c: AnyContext, questions: readonly ApprovalRow[]): void {
-  const caller = callerOf(c);
-  const policy = policyOf('POST', '/api/production/approvals/:id');
-  if (policy === 'anonymous' || permits(policy, caller)) return;
-  if (questions.every((question) => question.asked_by === caller.principal)) return;
-  throw new RoomyError('FORBIDDEN', { details: { permission: policy.permission } });
 }
 
 /** The brief's fields first, as in its sample. */

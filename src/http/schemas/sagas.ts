@@ -113,6 +113,7 @@ export const SagaStatusQuery = z.strictObject({
 });
 const reason = prose(500).refine((text) => text.trim() !== '', 'must not be blank');
 export const RetryBody = z.strictObject({ reason: reason.optional() }).openapi('RetrySaga');
+export const CancelBody = z.strictObject({ reason }).openapi('CancelSaga');
 export const ResolveBody = z.strictObject({ reason }).openapi('ResolveSaga');
 
 /** The answer of a saga while it is open. The bytes are the same for each key and status. */

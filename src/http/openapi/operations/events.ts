@@ -76,6 +76,14 @@ export const EVENTS: OperationTexts = {
     id: 'retrySaga',
     text: 'Resumes a `parked` execution at the step at which it stopped, with what earlier steps put out. Anything else is `SAGA_NOT_PARKED`.',
   },
+  [`POST ${SAGAS}/executions/:id/retry-now`]: {
+    id: 'retrySagaNow',
+    text: 'Makes the next attempt of a step that has failed and backs off now, forward or undoing. The attempt counts like any other; a circuit that is open stays open. `INVALID_STATE_TRANSITION` where nothing backs off: a `parked` execution is resumed by `retry`, a paused one by releasing its hold, and an attempt that is under way cannot be made twice.',
+  },
+  [`POST ${SAGAS}/executions/:id/cancel`]: {
+    id: 'cancelSaga',
+    text: 'Stops an execution that is `pending`, `running`, or `parked` on its way forward, and undoes in reverse what it has done. Who asked for it is answered as for any that was undone, with `SAGA_CANCELLED`, the reason and who cancelled it. `INVALID_STATE_TRANSITION` once its point of no return is passed or may have been, while a call is under way (ask again within seconds), and when it has ended or is being undone. A question that it had asked is withdrawn.',
+  },
   [`POST ${SAGAS}/executions/:id/resolve`]: {
     id: 'resolveSaga',
     text: 'Closes a `parked` execution that a person has settled in another way, with the reason, which is kept. Nothing more is done or undone.',
