@@ -1277,7 +1277,9 @@ END) STORED,
 CREATE UNIQUE INDEX one_open_money ON saga (subject_type, subject_id) WHERE finished_at IS NULL AND holds_money;
 CREATE UNIQUE INDEX one_open_state ON saga (subject_type, subject_id) WHERE finished_at IS NULL AND holds_state;
 CREATE INDEX saga_by_age ON saga (requested_at);
+CREATE INDEX saga_by_error ON saga (error_code, requested_at, id) INCLUDE (ended_as) WHERE error_code IS NOT NULL;
 CREATE INDEX saga_by_name ON saga (name, requested_at, id) INCLUDE (ended_as);
+CREATE INDEX saga_by_request ON saga (request_id, requested_at, id) INCLUDE (ended_as) WHERE request_id IS NOT NULL;
 CREATE INDEX saga_by_requester ON saga (requested_by, requested_at);
 CREATE INDEX saga_by_subject ON saga (subject_id, requested_at);
 CREATE INDEX saga_due ON saga (next_check_at) WHERE finished_at IS NULL;

@@ -6,7 +6,15 @@ import type { ReferenceField } from '../../src/http/references.ts';
 import { addSaga, payStay, seedMoneyStay } from '../setup/ledger.ts';
 import { feeDifference } from '../setup/movements.ts';
 import { type Answer, at, type Call, type Http } from './harness.ts';
-import { addHold, addIncident, addKey, addQuestion, fixtureOf, prepareWorld, type ValidRequest } from './valid-requests.ts';
+import {
+  addHold,
+  addIncident,
+  addKey,
+  addQuestion,
+  fixtureOf,
+  prepareWorld,
+  type ValidRequest,
+} from './valid-requests.ts';
 
 /** Who calls and about what, for the matrix of rights: two agencies in one house, and every kind of caller of both. */
 
