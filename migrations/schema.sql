@@ -1604,6 +1604,7 @@ CREATE TABLE step_attempt (
   outcome text,
   ended_at timestamp with time zone,
   unsent boolean NOT NULL DEFAULT false,
+  error jsonb,
   CONSTRAINT step_attempt_pkey PRIMARY KEY (saga_id, step_no, direction, attempt),
   CONSTRAINT step_attempt_outcome_check CHECK (outcome = ANY (ARRAY['done', 'retry', 'failed', 'fenced', 'abandoned']))
 ) PARTITION BY RANGE (saga_id);
@@ -1618,6 +1619,7 @@ CREATE TABLE step_attempt_from_2026 (
   outcome text,
   ended_at timestamp with time zone,
   unsent boolean CONSTRAINT step_attempt_unsent_not_null NOT NULL DEFAULT false,
+  error jsonb,
   CONSTRAINT step_attempt_from_2026_pkey PRIMARY KEY (saga_id, step_no, direction, attempt),
   CONSTRAINT step_attempt_outcome_check CHECK (outcome = ANY (ARRAY['done', 'retry', 'failed', 'fenced', 'abandoned']))
 );
@@ -1632,6 +1634,7 @@ CREATE TABLE step_attempt_from_2027 (
   outcome text,
   ended_at timestamp with time zone,
   unsent boolean CONSTRAINT step_attempt_unsent_not_null NOT NULL DEFAULT false,
+  error jsonb,
   CONSTRAINT step_attempt_from_2027_pkey PRIMARY KEY (saga_id, step_no, direction, attempt),
   CONSTRAINT step_attempt_outcome_check CHECK (outcome = ANY (ARRAY['done', 'retry', 'failed', 'fenced', 'abandoned']))
 );
@@ -1646,6 +1649,7 @@ CREATE TABLE step_attempt_open (
   outcome text,
   ended_at timestamp with time zone,
   unsent boolean CONSTRAINT step_attempt_unsent_not_null NOT NULL DEFAULT false,
+  error jsonb,
   CONSTRAINT step_attempt_open_pkey PRIMARY KEY (saga_id, step_no, direction, attempt),
   CONSTRAINT step_attempt_outcome_check CHECK (outcome = ANY (ARRAY['done', 'retry', 'failed', 'fenced', 'abandoned']))
 );
@@ -1660,6 +1664,7 @@ CREATE TABLE step_attempt_other (
   outcome text,
   ended_at timestamp with time zone,
   unsent boolean CONSTRAINT step_attempt_unsent_not_null NOT NULL DEFAULT false,
+  error jsonb,
   CONSTRAINT step_attempt_other_pkey PRIMARY KEY (saga_id, step_no, direction, attempt),
   CONSTRAINT step_attempt_other_check CHECK (saga_id < 'saga-019b76da-a800' OR saga_id >= 'saga-1'),
   CONSTRAINT step_attempt_outcome_check CHECK (outcome = ANY (ARRAY['done', 'retry', 'failed', 'fenced', 'abandoned']))

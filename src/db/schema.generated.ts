@@ -889,6 +889,7 @@ export interface StepAttempt {
   claimed_at: Generated<Date>;
   direction: string;
   ended_at: Timestamp | null;
+  error: ColumnType<unknown, string, string> | null;
   outcome: "abandoned" | "done" | "failed" | "fenced" | "retry" | null;
   saga_id: string;
   step_no: number;

@@ -200,7 +200,7 @@ interface NarrowedTables {
   saga: Narrow<'saga', { input: JsonObject; error_detail: Json; ended_as: 'completed' | 'compensated' | 'resolved' }>;
   saga_step: Narrow<'saga_step', { result: Json; error: Json }>;
   saga_signal: Narrow<'saga_signal', { payload: Json }>;
-  step_attempt: Narrow<'step_attempt', { direction: Direction }>;
+  step_attempt: Narrow<'step_attempt', { direction: Direction; error: Json }>;
   outbox: Narrow<'outbox', { payload: JsonObject }>;
   idempotency_key: Narrow<'idempotency_key', { answer_headers: Readonly<Record<string, string>> }>;
   /** Numbered and chained by a trigger. */

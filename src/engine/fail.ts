@@ -99,7 +99,7 @@ export async function failWithin(tx: Tx, due: DueStep, failure: FinalFailure): P
   // The holder of a claim may fail its step whatever generation is being dispatched: its token is the fence.
   if (attempt === null && saga.generation !== state.generation) return { kind: 'stale' };
   if (!(await recordStepFailed(tx, due, error, attempt))) return { kind: 'stale' };
-  if (attempt !== null) await failAttempt(tx, due, attempt, failure.unsent ?? false);
+  if (attempt !== null) await failAttempt(tx, due, attempt, { unsent: failure.unsent ?? false, error });
   await writeAudit(tx, state.id, failureNote(due, error));
   if (direction === 'C' || isPastPivot(due) || waitsForPerson(step, failure))
     return parkSaga(tx, due, saga.version, error);

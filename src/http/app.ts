@@ -53,6 +53,7 @@ import { registerRecurrences } from './routes/recurrences.ts';
 import { registerRefunds } from './routes/refunds.ts';
 import { registerReservations } from './routes/reservations.ts';
 import { registerSagaActs } from './routes/saga-acts.ts';
+import { registerSagaEvidence } from './routes/saga-evidence.ts';
 import { registerSagas } from './routes/sagas.ts';
 import { registerStaff } from './routes/staff.ts';
 import { registerSweepFailures } from './routes/sweep-failures.ts';
@@ -135,6 +136,7 @@ function registerAll(register: Register, app: App, services: Services): void {
   registerRefunds(register, services);
   registerSagas(register, services);
   registerSagaActs(register, services);
+  registerSagaEvidence(register, services);
   registerMyWork(register, services);
   // Before `/tasks/:id`, which would take its address for an id.
   registerTaskWork(register, services);

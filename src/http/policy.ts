@@ -264,6 +264,8 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`GET ${API}/sagas`]: open('sagas:read', 'ADMIN', 'OPS', 'AGENT', 'FINANCE'),
   [`GET ${API}/sagas/:name/status`]: open('sagas:read', 'ADMIN', 'OPS', 'AGENT', 'FINANCE'),
   [`GET ${API}/sagas/executions/:id`]: open('sagas:read', 'ADMIN', 'OPS', 'AGENT', 'FINANCE'),
+  [`GET ${API}/sagas/executions/:id/attempts`]: people('sagas:read', 'ADMIN', 'OPS', 'FINANCE'),
+  [`GET ${API}/sagas/executions/:id/export`]: people('sagas:read', 'ADMIN', 'OPS', 'FINANCE'),
   [`POST ${API}/sagas/executions/:id/retry`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS', 'FINANCE')),
   [`POST ${API}/sagas/executions/:id/retry-now`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS', 'FINANCE')),
   [`POST ${API}/sagas/executions/:id/cancel`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS', 'FINANCE')),

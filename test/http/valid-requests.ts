@@ -196,6 +196,18 @@ const addParked = async (http: Http): Promise<string> =>
     status: 'parked',
     errorCode: 'STEP_FAILED',
   });
+/** Its first step has failed once, and waits for the next attempt. */
+const addBackingOff = async (http: Http): Promise<string> => {
+  const id = await addSaga(http.db, { name: 'processPayment', subjectId: await addStay(http), status: 'running' });
+  await http.db
+    .insertInto('saga_step')
+    .values({
+      ...{ saga_id: id, step_no: 1, direction: 'F', name: 'validatePayment', kind: 'LOCAL', class: 'READ' },
+      ...{ attempt: 1, max_attempts: 8, effect_key: `${id}-1-F`, error: '{"code":"STEP_FAILED"}' },
+    })
+    .execute();
+  return id;
+};
 /** Of one money saga, so that all who hold sagas see to it. */
 export const addHold = async (http: Http): Promise<string> => {
   const id = next('hold');
@@ -564,7 +576,7 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
   ),
   'POST sagas/executions/:id/retry-now': on(
     (id) => `sagas/executions/${id}/retry-now`,
-    addParked,
+    addBackingOff,
     { reason: 'a' },
     { reason: 'b' },
   ),

@@ -146,7 +146,7 @@ function stepView(row: StepRow, definition: StepSummary | undefined, reader: Rea
     attempts: row.attempt,
     maxAttempts: row.max_attempts,
     effectKey: row.effect_key,
-    output: shown(row.result, definition),
+    output: shownOutput(row.result, definition),
     error: publicError(row.error, reader),
     startedAt: row.started_at?.toISOString() ?? null,
     endedAt: row.finished_at?.toISOString() ?? null,
@@ -157,12 +157,13 @@ function stepView(row: StepRow, definition: StepSummary | undefined, reader: Rea
 }
 
 /** A step that this build does not know may have something to conceal. */
-function shown(output: Json, definition: StepSummary | undefined): Json {
+export function shownOutput(output: Json, definition: StepSummary | undefined): Json {
   if (!definition || !isObject(output)) return definition ? output : null;
   return Object.fromEntries(Object.entries(output).filter(([field]) => !definition.conceals.includes(field)));
 }
 
-function publicError(error: Json, reader: Reader): Json {
+/** The error as this reader may see it. */
+export function publicError(error: Json, reader: Reader): Json {
   if (!isObject(error)) return error;
   const { cause, details, ...rest } = error;
   return {

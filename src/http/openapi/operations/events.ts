@@ -72,6 +72,14 @@ export const EVENTS: OperationTexts = {
     id: 'getSagaExecution',
     text: 'One execution with every step, its attempts, outputs and errors; compensations come last. This is what `Location` of a 202 leads to: ask again until the status is `completed`, `compensated` or `resolved`.',
   },
+  [`GET ${SAGAS}/executions/:id/attempts`]: {
+    id: 'listSagaAttempts',
+    text: 'What was tried, step by step and then undone: each attempt of a call with its worker, duration, outcome and error, and of a local step the last attempt. The input and the outputs are shown without what a person wrote; amounts are null for operators.',
+  },
+  [`GET ${SAGAS}/executions/:id/export`]: {
+    id: 'exportSaga',
+    text: 'One execution as a document to send to somebody who helps: its input, steps, attempts, rows of the audit trail (the newest 1000) and what was paused meanwhile. It has ids, codes and times, and nothing that a person wrote; amounts are null for operators.',
+  },
   [`POST ${SAGAS}/executions/:id/retry`]: {
     id: 'retrySaga',
     text: 'Resumes a `parked` execution at the step at which it stopped, with what earlier steps put out. Anything else is `SAGA_NOT_PARKED`.',
