@@ -268,9 +268,8 @@ export interface Ports {
 /** Where an amount is to be sent. */
 export type MoneyPlace = { readonly gatewayId: string } | { readonly account: string };
 
-/** Under this gateway id stand the payouts in a record of movements: they leave from the bank. */
+/** Under this gateway id stand the payouts in a record of movements: they leave from the bank. `DEVICES` stands for those of properties. */
 export const PAYOUT_BANK = 'bank';
-/** The id under which people pause what is asked of the properties' devices. */
 export const DEVICES = 'devices';
 
 /** 422, with the ids there are and those that may have been meant. */

@@ -44,6 +44,7 @@ export function assertNotHeld(due: DueStep): void {
   if (hold) throw notNow('It is paused: release the hold first', { scope: hold.scope, subject: hold.subject });
 }
 
+/** The refusal of an act that the saga's state does not allow, with what to do instead. */
 export const notNow = (text: string, details: Readonly<Record<string, unknown>>): RoomyError =>
   new RoomyError('INVALID_STATE_TRANSITION', { text, details });
 
