@@ -1283,6 +1283,8 @@ CREATE INDEX saga_by_request ON saga (request_id, requested_at, id) INCLUDE (end
 CREATE INDEX saga_by_requester ON saga (requested_by, requested_at);
 CREATE INDEX saga_by_subject ON saga (subject_id, requested_at);
 CREATE INDEX saga_due ON saga (next_check_at) WHERE finished_at IS NULL;
+CREATE INDEX saga_ended_by_error ON saga (error_code, ended_as, requested_at, id) WHERE error_code IS NOT NULL
+    AND ended_as IS NOT NULL;
 CREATE INDEX saga_of_property ON saga (property_id, requested_at, id) INCLUDE (ended_as) WHERE property_id IS NOT NULL;
 CREATE INDEX saga_of_property_by_name ON saga (property_id, name, requested_at, id) INCLUDE (ended_as)
     WHERE property_id IS NOT NULL;
@@ -1297,6 +1299,8 @@ CREATE INDEX saga_undone_by_age ON saga (ended_as, requested_at, id) WHERE ended
     'resolved']);
 CREATE INDEX saga_undone_by_name ON saga (name, ended_as, requested_at, id) WHERE ended_as = ANY (ARRAY['compensated',
     'resolved']);
+CREATE INDEX saga_undone_by_requester ON saga (requested_by, ended_as, requested_at, id)
+    WHERE ended_as = ANY (ARRAY['compensated', 'resolved']);
 
 CREATE TABLE saga_signal (
   saga_id text NOT NULL,
