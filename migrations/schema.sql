@@ -483,6 +483,28 @@ CREATE TABLE guest_place (
 );
 CREATE INDEX guest_place_by_guest ON guest_place (guest_id);
 
+CREATE TABLE hold (
+  id text NOT NULL,
+  scope text NOT NULL,
+  subject text NOT NULL,
+  reason text NOT NULL,
+  held_by text NOT NULL,
+  held_at timestamp with time zone NOT NULL DEFAULT now(),
+  released_by text,
+  released_at timestamp with time zone,
+  release_reason text,
+  version integer NOT NULL DEFAULT 1,
+  CONSTRAINT hold_pkey PRIMARY KEY (id),
+  CONSTRAINT hold_is_released CHECK (num_nulls(released_at, released_by, release_reason) = ANY (ARRAY[0, 3])),
+  CONSTRAINT hold_of_all CHECK ((scope = 'ALL') = (subject = 'ALL')),
+  CONSTRAINT hold_reason_check CHECK (length(reason) >= 1 AND length(reason) <= 500),
+  CONSTRAINT hold_release_reason_check CHECK (length(release_reason) >= 1 AND length(release_reason) <= 500),
+  CONSTRAINT hold_scope_check CHECK (scope = ANY (ARRAY['ALL', 'NAME', 'STEP', 'GATEWAY', 'SAGA'])),
+  CONSTRAINT hold_subject_check CHECK (length(subject) >= 1 AND length(subject) <= 200)
+);
+CREATE INDEX hold_by_age ON hold (held_at, id);
+CREATE UNIQUE INDEX one_hold ON hold (scope, subject) WHERE released_at IS NULL;
+
 CREATE TABLE idempotency_key (
   principal text NOT NULL,
   key text NOT NULL,
@@ -1267,10 +1289,14 @@ END) STORED,
 CREATE UNIQUE INDEX one_open_money ON saga (subject_type, subject_id) WHERE finished_at IS NULL AND holds_money;
 CREATE UNIQUE INDEX one_open_state ON saga (subject_type, subject_id) WHERE finished_at IS NULL AND holds_state;
 CREATE INDEX saga_by_age ON saga (requested_at);
+CREATE INDEX saga_by_error ON saga (error_code, requested_at, id) INCLUDE (ended_as) WHERE error_code IS NOT NULL;
 CREATE INDEX saga_by_name ON saga (name, requested_at, id) INCLUDE (ended_as);
+CREATE INDEX saga_by_request ON saga (request_id, requested_at, id) INCLUDE (ended_as) WHERE request_id IS NOT NULL;
 CREATE INDEX saga_by_requester ON saga (requested_by, requested_at);
 CREATE INDEX saga_by_subject ON saga (subject_id, requested_at);
 CREATE INDEX saga_due ON saga (next_check_at) WHERE finished_at IS NULL;
+CREATE INDEX saga_ended_by_error ON saga (error_code, ended_as, requested_at, id) WHERE error_code IS NOT NULL
+    AND ended_as IS NOT NULL;
 CREATE INDEX saga_of_property ON saga (property_id, requested_at, id) INCLUDE (ended_as) WHERE property_id IS NOT NULL;
 CREATE INDEX saga_of_property_by_name ON saga (property_id, name, requested_at, id) INCLUDE (ended_as)
     WHERE property_id IS NOT NULL;
@@ -1285,6 +1311,8 @@ CREATE INDEX saga_undone_by_age ON saga (ended_as, requested_at, id) WHERE ended
     'resolved']);
 CREATE INDEX saga_undone_by_name ON saga (name, ended_as, requested_at, id) WHERE ended_as = ANY (ARRAY['compensated',
     'resolved']);
+CREATE INDEX saga_undone_by_requester ON saga (requested_by, ended_as, requested_at, id)
+    WHERE ended_as = ANY (ARRAY['compensated', 'resolved']);
 
 CREATE TABLE saga_signal (
   saga_id text NOT NULL,
@@ -1592,6 +1620,7 @@ CREATE TABLE step_attempt (
   outcome text,
   ended_at timestamp with time zone,
   unsent boolean NOT NULL DEFAULT false,
+  error jsonb,
   CONSTRAINT step_attempt_pkey PRIMARY KEY (saga_id, step_no, direction, attempt),
   CONSTRAINT step_attempt_outcome_check CHECK (outcome = ANY (ARRAY['done', 'retry', 'failed', 'fenced', 'abandoned']))
 ) PARTITION BY RANGE (saga_id);
@@ -1606,6 +1635,7 @@ CREATE TABLE step_attempt_from_2026 (
   outcome text,
   ended_at timestamp with time zone,
   unsent boolean CONSTRAINT step_attempt_unsent_not_null NOT NULL DEFAULT false,
+  error jsonb,
   CONSTRAINT step_attempt_from_2026_pkey PRIMARY KEY (saga_id, step_no, direction, attempt),
   CONSTRAINT step_attempt_outcome_check CHECK (outcome = ANY (ARRAY['done', 'retry', 'failed', 'fenced', 'abandoned']))
 );
@@ -1620,6 +1650,7 @@ CREATE TABLE step_attempt_from_2027 (
   outcome text,
   ended_at timestamp with time zone,
   unsent boolean CONSTRAINT step_attempt_unsent_not_null NOT NULL DEFAULT false,
+  error jsonb,
   CONSTRAINT step_attempt_from_2027_pkey PRIMARY KEY (saga_id, step_no, direction, attempt),
   CONSTRAINT step_attempt_outcome_check CHECK (outcome = ANY (ARRAY['done', 'retry', 'failed', 'fenced', 'abandoned']))
 );
@@ -1634,6 +1665,7 @@ CREATE TABLE step_attempt_open (
   outcome text,
   ended_at timestamp with time zone,
   unsent boolean CONSTRAINT step_attempt_unsent_not_null NOT NULL DEFAULT false,
+  error jsonb,
   CONSTRAINT step_attempt_open_pkey PRIMARY KEY (saga_id, step_no, direction, attempt),
   CONSTRAINT step_attempt_outcome_check CHECK (outcome = ANY (ARRAY['done', 'retry', 'failed', 'fenced', 'abandoned']))
 );
@@ -1648,6 +1680,7 @@ CREATE TABLE step_attempt_other (
   outcome text,
   ended_at timestamp with time zone,
   unsent boolean CONSTRAINT step_attempt_unsent_not_null NOT NULL DEFAULT false,
+  error jsonb,
   CONSTRAINT step_attempt_other_pkey PRIMARY KEY (saga_id, step_no, direction, attempt),
   CONSTRAINT step_attempt_other_check CHECK (saga_id < 'saga-019b76da-a800' OR saga_id >= 'saga-1'),
   CONSTRAINT step_attempt_outcome_check CHECK (outcome = ANY (ARRAY['done', 'retry', 'failed', 'fenced', 'abandoned']))
@@ -3105,6 +3138,7 @@ CREATE TRIGGER apart BEFORE INSERT ON event_run FOR EACH ROW EXECUTE FUNCTION pl
 CREATE TRIGGER events_of_change AFTER UPDATE ON guest FOR EACH ROW WHEN (new.version IS DISTINCT FROM old.version)
     EXECUTE FUNCTION guest_events();
 CREATE TRIGGER events_of_new AFTER INSERT ON guest FOR EACH ROW EXECUTE FUNCTION guest_events();
+CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON hold FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON incident FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER frozen BEFORE DELETE OR UPDATE OR TRUNCATE ON income_distribution FOR EACH STATEMENT
     EXECUTE FUNCTION forbid();

@@ -257,6 +257,19 @@ export interface GuestPlace {
   property_id: string;
 }
 
+export interface Hold {
+  held_at: Generated<Date>;
+  held_by: string;
+  id: string;
+  reason: string;
+  release_reason: string | null;
+  released_at: Timestamp | null;
+  released_by: string | null;
+  scope: "ALL" | "GATEWAY" | "NAME" | "SAGA" | "STEP";
+  subject: string;
+  version: Generated<number>;
+}
+
 export interface IdempotencyKey {
   accepted_body: Buffer;
   accepted_status: number;
@@ -884,6 +897,7 @@ export interface StepAttempt {
   claimed_at: Generated<Date>;
   direction: string;
   ended_at: Timestamp | null;
+  error: ColumnType<unknown, string, string> | null;
   outcome: "abandoned" | "done" | "failed" | "fenced" | "retry" | null;
   saga_id: string;
   step_no: number;
@@ -1083,6 +1097,7 @@ export interface DB {
   gateway_event: GatewayEvent;
   guest: Guest;
   guest_place: GuestPlace;
+  hold: Hold;
   idempotency_key: IdempotencyKey;
   identity: Identity;
   incident: Incident;

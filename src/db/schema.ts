@@ -56,6 +56,7 @@ export type ReconciliationStatus = Value<'reconciliation_line', 'status'>;
 /** `EXPLAINED` by a person; `RESOLVED`: both sides agree by now, or what was missing was booked. */
 export type DifferenceStatus = Value<'difference', 'status'>;
 export type SagaStatus = Value<'saga', 'status'>;
+export type HoldScope = Value<'hold', 'scope'>;
 export type StepStatus = Value<'saga_step', 'status'>;
 export type StepClass = Value<'saga_step', 'class'>;
 export type Direction = Value<'saga_step', 'direction'>;
@@ -199,7 +200,7 @@ interface NarrowedTables {
   saga: Narrow<'saga', { input: JsonObject; error_detail: Json; ended_as: 'completed' | 'compensated' | 'resolved' }>;
   saga_step: Narrow<'saga_step', { result: Json; error: Json }>;
   saga_signal: Narrow<'saga_signal', { payload: Json }>;
-  step_attempt: Narrow<'step_attempt', { direction: Direction }>;
+  step_attempt: Narrow<'step_attempt', { direction: Direction; error: Json }>;
   outbox: Narrow<'outbox', { payload: JsonObject }>;
   idempotency_key: Narrow<'idempotency_key', { answer_headers: Readonly<Record<string, string>> }>;
   /** Numbered and chained by a trigger. */

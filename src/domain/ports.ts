@@ -267,8 +267,9 @@ export interface Ports {
 /** Where an amount is to be sent. */
 export type MoneyPlace = { readonly gatewayId: string } | { readonly account: string };
 
-/** Under this gateway id stand the payouts in a record of movements: they leave from the bank. */
+/** Under this gateway id stand the payouts in a record of movements: they leave from the bank. `DEVICES` stands for those of properties. */
 export const PAYOUT_BANK = 'bank';
+export const DEVICES = 'devices';
 
 /** 422, with the ids there are and those that may have been meant. */
 export function gatewayUnknown(gatewayId: string, known: readonly string[]): RoomyError {

@@ -58,6 +58,7 @@ function stateOf(saga: Pick<SagaState, 'status' | 'currentStep' | 'generation'>)
     errorCode: null,
     errorDetail: null,
     done: {},
+    holds: [],
     ...saga,
   };
 }

@@ -171,6 +171,7 @@ export function saga<Schema extends z.ZodType>(
       imperative: spec.imperative,
       compensation: spec.compensate === undefined ? undefined : workOf(kind, asSpec(spec.compensate)),
       ...(spec.explain ? { explain: spec.explain.bind(spec) } : {}),
+      ...(spec.speaksTo ? { speaksTo: spec.speaksTo.bind(spec) } : {}),
       ...(spec.whenParked ? { whenParked: spec.whenParked.bind(spec) } : {}),
     });
     effects = [];

@@ -73,7 +73,8 @@ export function turns(due: DueStep, failure: FinalFailure): boolean {
 const waitsForPerson = (step: StepDefinition, { error, refused }: FinalFailure): boolean =>
   refused ? step.parksOn.includes(error.code) : step.onExhausted === 'park';
 
-const failureNote = ({ state, step, direction }: DueStep, error: RecordedError): AuditNote =>
+/** The audit note of a step that has failed for good. */
+export const failureNote = ({ state, step, direction }: DueStep, error: RecordedError): AuditNote =>
   auditNote(state, direction === 'F' ? 'STEP_FAILED' : 'COMPENSATION_FAILED', {
     outcome: 'failed',
     effectKey: effectKey(state.id, step.no, direction),
@@ -98,7 +99,7 @@ export async function failWithin(tx: Tx, due: DueStep, failure: FinalFailure): P
   // The holder of a claim may fail its step whatever generation is being dispatched: its token is the fence.
   if (attempt === null && saga.generation !== state.generation) return { kind: 'stale' };
   if (!(await recordStepFailed(tx, due, error, attempt))) return { kind: 'stale' };
-  if (attempt !== null) await failAttempt(tx, due, attempt, failure.unsent ?? false);
+  if (attempt !== null) await failAttempt(tx, due, attempt, { unsent: failure.unsent ?? false, error });
   await writeAudit(tx, state.id, failureNote(due, error));
   if (direction === 'C' || isPastPivot(due) || waitsForPerson(step, failure))
     return parkSaga(tx, due, saga.version, error);
@@ -106,7 +107,7 @@ export async function failWithin(tx: Tx, due: DueStep, failure: FinalFailure): P
 }
 
 /** Behind the point of no return there is only forward, for a read as well, whose own class does not show it. */
-const isPastPivot = ({ definition, step }: DueStep): boolean =>
+export const isPastPivot = ({ definition, step }: DueStep): boolean =>
   step.class === 'RETRIABLE' || definition.steps.some((one) => one.class === 'PIVOT' && one.no < step.no);
 
 /** `noted`: another attempt follows. `exhausted`: the attempt now failing is the last one; nothing was written. */

@@ -1,9 +1,12 @@
 import type { Db } from '../db/client.ts';
 import { InvariantError } from '../kernel/errors.ts';
 import { acceptSaga } from './accept.ts';
+import { cancelWithin } from './cancel.ts';
 import type { SagaDefinition } from './definition.ts';
 import type { Publish } from './flow-order.ts';
+import { measureFailure } from './measured.ts';
 import { resolveSaga, resolveWithin, resumeSaga, resumeWithin } from './resume.ts';
+import { retryNowWithin } from './retry-now.ts';
 import { signalSaga } from './signal.ts';
 import { createInsertSaga } from './store/accept.ts';
 import type { SagaOrchestrator } from './types.ts';
@@ -60,6 +63,18 @@ export function createOrchestrator({
     async resolveWithin(tx, intervention) {
       await resolveWithin(tx, intervention);
       return () => onAnswer(intervention.sagaId);
+    },
+    async retryNowWithin(tx, intervention) {
+      const flow = await retryNowWithin(tx, definitionOf, intervention);
+      return () => publish(flow);
+    },
+    async cancelWithin(tx, intervention) {
+      const { due, outcome } = await cancelWithin(tx, definitionOf, intervention);
+      return () => {
+        measureFailure(due, outcome, 'SAGA_CANCELLED');
+        if (outcome.kind === 'compensating') publish(outcome.flow);
+        else onAnswer(intervention.sagaId);
+      };
     },
     async resolve(intervention) {
       const answer = await resolveSaga(db, intervention);

@@ -3,9 +3,11 @@ import { CATALOGUE } from '../kernel/errors.ts';
 import type { SagaDefinition } from './definition.ts';
 import { failStep } from './fail.ts';
 import type { FlowOrder } from './flow-order.ts';
+import { holdOf } from './holds.ts';
 import { measureFailure } from './measured.ts';
 import { remainingForward } from './resume.ts';
 import { type DueStep, directionOf } from './state.ts';
+import { isAnythingHeld } from './store/holds.ts';
 import type { LoadState } from './store/load.ts';
 import { orderAlert, orderFlow } from './store/outbox.ts';
 import { lockIdleSaga, redispatchSagaRow } from './store/sagas.ts';
@@ -14,6 +16,8 @@ import { timeOutWait } from './wait.ts';
 
 /** The reconciler's ways to move a saga that it finds idle. */
 export interface Reconciliation {
+  /** A person has paused it: it is neither dispatched anew nor cut short, and has more time when it is resumed. */
+  isHeld(sagaId: string): Promise<boolean>;
   /** TD: orders a new flow of what remains; null when the saga is not open any more, or somebody is at work on it. */
   redispatch(sagaId: string): Promise<FlowOrder | null>;
   /** The deadline has passed: undo, or park once the pivot is passed. */
@@ -35,6 +39,13 @@ export function createReconciliation(
   onAnswer: (sagaId: string) => void,
 ): Reconciliation {
   return {
+    isHeld: async (sagaId) => {
+      if (!(await isAnythingHeld(db))) return false;
+      const state = await load(sagaId);
+      if (!state) return false;
+      const step = definitionOf(state.name, state.definitionVersion)?.steps[state.currentStep - 1];
+      return holdOf(state.holds, { state, step }) !== undefined;
+    },
     redispatch: (sagaId) => redispatch(db, definitionOf, sagaId),
     expire: async (sagaId) => {
       const due = await forward(sagaId);

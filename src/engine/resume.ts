@@ -2,9 +2,9 @@ import type { Db, Tx } from '../db/client.ts';
 import { retryContention } from '../db/errors.ts';
 import { unlessRefused } from '../db/savepoint.ts';
 import { CATALOGUE, InvariantError, RoomyError } from '../kernel/errors.ts';
-import { auditNote } from './audit-note.ts';
 import { heldAt, type SagaDefinition } from './definition.ts';
 import type { FlowOrder } from './flow-order.ts';
+import { type DefinitionOf, operatorNote } from './operator.ts';
 import type { SagaState } from './state.ts';
 import { ONE_OPEN_SAGA, openSagaOf } from './store/accept.ts';
 import { writeAudit } from './store/audit.ts';
@@ -19,8 +19,6 @@ const GRANTED_ATTEMPTS = 8;
 
 /** At which a saga waits for an approval: nothing else lets it go on. */
 const NEEDS_APPROVAL = 'APPROVAL_REQUIRED';
-
-type DefinitionOf = (name: string, version: number) => SagaDefinition | undefined;
 
 /** TU of guarantees.md 2.4: a parked saga goes on where it stopped, in the direction in which it stopped. */
 export const resumeSaga = (db: Db, definitionOf: DefinitionOf, intervention: Intervention): Promise<Resumed> =>
@@ -107,20 +105,6 @@ async function stateWithin(tx: Tx, sagaId: string): Promise<SagaState> {
   const state = await createStateLoader(tx)(sagaId);
   if (!state) throw new RoomyError('SAGA_NOT_FOUND');
   return state;
-}
-
-function operatorNote(
-  state: SagaState,
-  { by, requestId, ip }: Intervention,
-  event: string,
-  details: Readonly<Record<string, string | number>>,
-) {
-  return auditNote(
-    { ...state, requestId },
-    event,
-    { outcome: event.toLowerCase(), ...(ip ? { ip } : {}), details },
-    by,
-  );
 }
 
 /** The forward steps from `from` to the last, in their order. */

@@ -6,6 +6,7 @@ import { decide } from './decide.ts';
 import type { SagaDefinition } from './definition.ts';
 import { isRefusal, orDefer, StepDeferred } from './errors.ts';
 import { following } from './following.ts';
+import { holdOf } from './holds.ts';
 import { logContextOf, measureEnd, runSpan } from './measured.ts';
 import { createRunMemory } from './memory.ts';
 import type { Ran, RunResult } from './runners/result.ts';
@@ -49,13 +50,15 @@ export function createExecutor(parts: ExecutorParts): ExecuteStep {
     if (decision.kind === 'done') return { outcome: 'done', steps: 0 };
     if (decision.kind === 'skip') return { outcome: 'skipped', reason: decision.reason };
     const due = { state, definition, step: decision.step, direction: pointer.direction };
+    // The job waits, and no attempt is used.
+    if (holdOf(state.holds, due)) throw new StepDeferred(`${state.name}.${decision.step.name} is paused`);
     return withLogContext(logContextOf(state), () => inSpan(...runSpan(due), () => runOn(due, signal)));
   };
 
   async function runOn(first: DueStep, signal: AbortSignal): Promise<StepOutcome> {
     let due: DueStep | undefined = first;
     let steps = 0;
-    while (due && mayRun(due, steps, signal)) {
+    while (due && mayRun(due, steps, signal) && !holdOf(due.state.holds, due)) {
       const refusal = memory.takeRefusal(due);
       const ran: readonly Ran[] = refusal ? [{ due, result: refusal }] : await run(due, signal);
       due = undefined;

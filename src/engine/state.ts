@@ -1,7 +1,14 @@
-import type { Direction, Json, SagaStatus } from '../db/schema.ts';
+import type { Direction, HoldScope, Json, SagaStatus } from '../db/schema.ts';
 import { effectKey } from '../kernel/ids.ts';
 import type { SagaDefinition } from './definition.ts';
 import type { ErasedContext, StepDefinition } from './step.ts';
+
+/** What people have paused (table `hold`), as far as it concerns a step that is due. */
+export interface Hold {
+  readonly scope: HoldScope;
+  /** Of the scope: `ALL`, a saga's name, `name.step`, another system's id, a saga's id. */
+  readonly subject: string;
+}
 
 /** A saga as Postgres has it, with the outputs of its finished steps. */
 export interface SagaState {
@@ -24,6 +31,8 @@ export interface SagaState {
   readonly errorCode: string | null;
   readonly errorDetail: Json;
   readonly done: Readonly<Record<string, unknown>>;
+  /** What is paused at all, as it was when the saga was read. */
+  readonly holds: readonly Hold[];
 }
 
 /** A step of a saga in one direction, which is believed to be due. */

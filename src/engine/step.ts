@@ -83,6 +83,8 @@ export interface StepOptions<Input, Done> {
   readonly expectedRefusals?: readonly ErrorCode[];
   /** A call whose circuit is open, and whose earlier attempts certainly had no effect: wait (default), or refuse at once. */
   readonly onOpenCircuit?: 'wait' | 'refuse';
+  /** The id of the other system that the step speaks to: a gateway, `bank`, `devices`. People pause the steps of one system together. */
+  speaksTo?(known: Pick<StepContext<Input, Done>, 'input' | 'done'>): string;
   /**
    * Turns a broken constraint or an empty statement into the refusal that the caller understands, or says more of one
    * that the step threw. The step's transaction is rolled back by then; writes here are no part of the saga.
@@ -219,6 +221,7 @@ export interface StepDefinition {
   readonly compensation: Work | undefined;
   explain?(context: ErasedContext & { readonly db: Db; readonly failure: Failure }): Promise<RoomyError | undefined>;
   whenParked?(context: ErasedContext & Parked): Promise<void>;
+  speaksTo?(known: Pick<ErasedContext, 'input' | 'done'>): string;
 }
 export type ErasedContext = StepContext<unknown, Readonly<Record<string, unknown>>>;
 // Declared as methods: a step's own, narrower context is sound because the orchestrator builds it from the same definition.

@@ -1,5 +1,5 @@
 import type { Tx } from '../db/client.ts';
-import type { Direction, SagaStatus, StepClass, StepStatus } from '../db/schema.ts';
+import type { Direction, HoldScope, SagaStatus, StepClass, StepStatus } from '../db/schema.ts';
 import type { ErrorCode } from '../kernel/errors.ts';
 import type { StepKind } from './step.ts';
 
@@ -72,6 +72,16 @@ export interface StepView {
   readonly waitsUntil: string | null;
 }
 
+/** What a person has paused, as an execution shows it. */
+export interface PauseView {
+  readonly holdId: string;
+  readonly scope: HoldScope;
+  readonly subject: string;
+  readonly by: string;
+  readonly since: string;
+  readonly reason: string;
+}
+
 export interface ExecutionView {
   readonly id: string;
   readonly name: string;
@@ -95,6 +105,8 @@ export interface ExecutionView {
   readonly error: { readonly code: string; readonly details: unknown } | null;
   /** The wait that it stands at; null when it does not wait. */
   readonly waiting: { readonly step: string; readonly since: string; readonly until: string } | null;
+  /** What keeps it from going on, though it is open; null: nothing. */
+  readonly pausedBy: PauseView | null;
   readonly responseStatus: number | null;
   readonly retryOf: string | null;
   /** Ids that the finished steps put out (domain.md T7). */
@@ -176,6 +188,13 @@ export interface SagaOrchestrator {
    * `IDEMPOTENCY_KEY_REUSED`, `SERVICE_UNAVAILABLE`.
    */
   signal(signal: Signal): Promise<SignalOutcome>;
+  /**
+   * Makes the next attempt of a step that backs off now, in the caller's transaction; the function that it returns is to be called once
+   * that is committed. Throws `SAGA_NOT_FOUND`, `INVALID_STATE_TRANSITION`, `SERVICE_UNAVAILABLE`.
+   */
+  retryNowWithin(tx: Tx, intervention: Intervention): Promise<() => void>;
+  /** Stops a saga before its point of no return and has it undone, in the same way; throws the same. */
+  cancelWithin(tx: Tx, intervention: Intervention & { readonly reason: string }): Promise<() => void>;
   /** Closes a parked saga with a reason. Throws `SAGA_NOT_FOUND`, `SAGA_NOT_PARKED`. */
   resolve(intervention: Intervention & { readonly reason: string }): Promise<SagaAnswer>;
 }
@@ -187,10 +206,16 @@ export interface StartableSaga<Input> {
   readonly steps: readonly StepSummary[];
   readonly input: { parse(value: unknown): Input };
 }
+/** What is known of a saga before its step: the frozen input, and what earlier steps put out. */
+export interface Known {
+  readonly input: Readonly<Record<string, unknown>>;
+  readonly done: Readonly<Record<string, unknown>>;
+}
 export interface StepSummary {
   readonly name: string;
   readonly kind: StepKind;
   readonly class: StepClass;
   readonly maxAttempts: number;
   readonly conceals: readonly string[];
+  speaksTo?(known: Known): string | undefined;
 }

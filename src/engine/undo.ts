@@ -32,9 +32,9 @@ export async function undoSaga(tx: Tx, due: DueStep, saga: LockedSaga, error: Re
 /** Refusals because of data that is saved here: no caller can mend it, so a person is alerted although nothing had to be undone. */
 const ABOUT_SAVED_DATA: ReadonlySet<string> = new Set(['TIME_ZONE_UNKNOWN']);
 
-/** A refusal that belongs to normal business is undone without an alert. */
+/** A refusal that belongs to normal business is undone without an alert, and so is what a person has cancelled. */
 export const alertsOfUndoing = (step: StepDefinition, { code }: RecordedError): boolean =>
-  !step.expectedRefusals.includes(code);
+  code !== 'SAGA_CANCELLED' && !step.expectedRefusals.includes(code);
 
 /** The alert that this step has failed and its saga is undone. */
 export const undoingAlert = ({ state, step }: DueStep, { code }: RecordedError): AlertPayload => ({

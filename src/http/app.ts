@@ -35,6 +35,7 @@ import { registerEvents } from './routes/events.ts';
 import { registerFinancial } from './routes/financial.ts';
 import { registerGuestLinks } from './routes/guest-links.ts';
 import { registerGuests } from './routes/guests.ts';
+import { registerHolds } from './routes/holds.ts';
 import { registerIncidents } from './routes/incidents.ts';
 import { registerIncomeDistribution } from './routes/income-distribution.ts';
 import { registerMessages } from './routes/messages.ts';
@@ -53,6 +54,8 @@ import { registerRecords } from './routes/records.ts';
 import { registerRecurrences } from './routes/recurrences.ts';
 import { registerRefunds } from './routes/refunds.ts';
 import { registerReservations } from './routes/reservations.ts';
+import { registerSagaActs } from './routes/saga-acts.ts';
+import { registerSagaEvidence } from './routes/saga-evidence.ts';
 import { registerSagas } from './routes/sagas.ts';
 import { registerStaff } from './routes/staff.ts';
 import { registerSweepFailures } from './routes/sweep-failures.ts';
@@ -135,6 +138,8 @@ function registerAll(register: Register, app: App, services: Services): void {
   registerCancellations(register, services);
   registerRefunds(register, services);
   registerSagas(register, services);
+  registerSagaActs(register, services);
+  registerSagaEvidence(register, services);
   registerMyWork(register, services);
   // Before `/tasks/:id`, which would take its address for an id.
   registerTaskWork(register, services);
@@ -154,6 +159,7 @@ function registerAll(register: Register, app: App, services: Services): void {
   registerSweepFailures(register, services);
   registerIncidents(register, services);
   registerAnalytics(register, services);
+  registerHolds(register, services);
   registerTemplates(register, services);
   registerEvents(register, services);
   registerWebhookEndpoints(register, services);

@@ -26,6 +26,8 @@ const AMOUNT_AS_TEXT = /^-?\d+(?:\.\d+)?$/;
 interface Mask {
   /** Whether only codes are shown of texts. */
   readonly people: boolean;
+  /** Whether amounts are hidden; default true. */
+  readonly amounts?: boolean;
   readonly event: string | null;
 }
 
@@ -34,9 +36,10 @@ function masked(value: unknown, key: string, mask: Mask): unknown {
   if (typeof value === 'object' && value !== null) {
     return Object.fromEntries(Object.entries(value).map(([name, field]) => [name, masked(field, name, mask)]));
   }
-  if (typeof value === 'number') return NO_AMOUNT.test(key) ? value : null;
+  const { amounts = true } = mask;
+  if (typeof value === 'number') return !amounts || NO_AMOUNT.test(key) ? value : null;
   if (typeof value !== 'string') return value;
-  if (AMOUNT_AS_TEXT.test(value) && !/Id$/.test(key)) return null;
+  if (amounts && AMOUNT_AS_TEXT.test(value) && !/Id$/.test(key)) return null;
   return mask.people && !isCode(value, key, mask.event) ? null : value;
 }
 
@@ -44,6 +47,10 @@ function masked(value: unknown, key: string, mask: Mask): unknown {
 export function detailsShown<T>(c: AnyContext, details: T, event: string | null = null): T {
   return seesMoney(c) ? details : (masked(details, '', { people: isOperator(c), event }) as T);
 }
+
+/** Without what a person wrote, whoever reads it; amounts for those who see money. */
+export const impersonal = <T>(c: AnyContext, value: T): T =>
+  masked(value, '', { people: true, amounts: !seesMoney(c), event: 'saga' }) as T;
 
 const recordOf = ({ type }: EventView): string => type.split('.')[0] ?? '';
 export const eventShown = (c: AnyContext, event: EventView): EventView =>

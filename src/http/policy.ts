@@ -237,6 +237,10 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`GET ${API}/incidents/:id`]: people('incidents:read', 'ADMIN', 'OPS', 'FINANCE'),
   [`POST ${API}/incidents/:id/close`]: everyday(people('incidents:operate', 'ADMIN', 'OPS', 'FINANCE')),
   [`POST ${API}/incidents/:id/mute`]: everyday(people('incidents:operate', 'ADMIN', 'OPS', 'FINANCE')),
+  [`GET ${API}/holds`]: people('sagas:read', 'ADMIN', 'OPS', 'FINANCE'),
+  [`GET ${API}/holds/:id`]: people('sagas:read', 'ADMIN', 'OPS', 'FINANCE'),
+  [`POST ${API}/holds`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS', 'FINANCE')),
+  [`POST ${API}/holds/:id/release`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS', 'FINANCE')),
   [`GET ${API}/sweep-failures`]: people('sweeps:read', 'ADMIN', 'OPS'),
   [`POST ${API}/sweep-failures/retry`]: steppedUp(people('sweeps:operate', 'ADMIN', 'OPS')),
   [`POST ${API}/notifications/resend`]: everyday(people('notifications:resend', 'ADMIN', 'AGENT', 'OPS')),
@@ -268,7 +272,11 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`GET ${API}/sagas`]: open('sagas:read', 'ADMIN', 'OPS', 'AGENT', 'FINANCE'),
   [`GET ${API}/sagas/:name/status`]: open('sagas:read', 'ADMIN', 'OPS', 'AGENT', 'FINANCE'),
   [`GET ${API}/sagas/executions/:id`]: open('sagas:read', 'ADMIN', 'OPS', 'AGENT', 'FINANCE'),
+  [`GET ${API}/sagas/executions/:id/attempts`]: people('sagas:read', 'ADMIN', 'OPS', 'FINANCE'),
+  [`GET ${API}/sagas/executions/:id/export`]: people('sagas:read', 'ADMIN', 'OPS', 'FINANCE'),
   [`POST ${API}/sagas/executions/:id/retry`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS', 'FINANCE')),
+  [`POST ${API}/sagas/executions/:id/retry-now`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS', 'FINANCE')),
+  [`POST ${API}/sagas/executions/:id/cancel`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS', 'FINANCE')),
   [`POST ${API}/sagas/executions/:id/resolve`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS')),
 };
 

@@ -95,6 +95,7 @@ export const CATALOGUE = {
   SAGA_NOT_WAITING: refusal(409, 'The process does not wait for this'),
   WAIT_TIMED_OUT: refusal(409, 'An answer that the process waited for did not come in time'),
   SAGA_RESOLVED: refusal(409, 'The process was closed by a person'),
+  SAGA_CANCELLED: refusal(409, 'The process was cancelled by a person, and undone'),
   SUPERSEDED: refusal(409, 'The record was changed after the step that is to be undone'),
   PRECONDITION_FAILED: refusal(412, 'The record has changed since it was read'),
   TASK_ALREADY_COMPLETED: refusal(409, 'The task has been completed already'),

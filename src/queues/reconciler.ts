@@ -151,6 +151,7 @@ async function sweep(parts: ReconcilerParts, signal: AbortSignal, isAftermath: (
 /** Whether it was dispatched anew. */
 async function reconcile({ reconciliation, publish, queues, log }: ReconcilerParts, saga: IdleSaga): Promise<boolean> {
   try {
+    if (await reconciliation.isHeld(saga.id)) return false;
     if (saga.timedOut) {
       const order = await reconciliation.timeOut(saga.id);
       log.info({ sagaId: saga.id, step: saga.current_step }, 'the time of a wait is up');

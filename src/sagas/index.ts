@@ -45,3 +45,7 @@ export const MONEY_SAGAS: ReadonlySet<string> = new Set(
 );
 /** The names of all sagas, each once. */
 export const SAGA_NAMES: readonly string[] = registry.names;
+/** `name.step` of every step of every version, each once. */
+export const STEP_NAMES: readonly string[] = [
+  ...new Set(DEFINITIONS.flatMap(({ name, steps }) => steps.map((step) => `${name}.${step.name}`))),
+];

@@ -17,14 +17,14 @@ export interface Scenario {
 // ---- What there is to try
 
 /** The point of no return: the pivot, or, without one, the last step before the first that is only tried again. */
-function pivotOf(definition: SagaDefinition): number {
+export function pivotOf(definition: SagaDefinition): number {
   const pivot = definition.steps.find((step) => step.class === 'PIVOT')?.no;
   const retriable = definition.steps.find((step) => step.class === 'RETRIABLE')?.no;
   return pivot ?? (retriable === undefined ? Number.POSITIVE_INFINITY : retriable - 1);
 }
 
 /** A step whose final failure undoes the saga, and the last such one: with it every compensation falls due. */
-const lastUndoing = (definition: SagaDefinition): StepDefinition => {
+export const lastUndoing = (definition: SagaDefinition): StepDefinition => {
   const step = definition.steps.filter(({ no, kind }) => no <= pivotOf(definition) && kind !== 'wait').at(-1);
   if (!step) throw new Error(`${definition.name} has no step that can be undone`);
   return step;
@@ -36,7 +36,7 @@ const isCompensated = (definition: SagaDefinition, step: StepDefinition): boolea
   return step.compensation !== undefined && (step.no < last.no || (step.no === last.no && step.kind === 'call'));
 };
 
-function placesOf(definition: SagaDefinition): readonly Place[] {
+export function placesOf(definition: SagaDefinition): readonly Place[] {
   const forward = definition.steps.map((step) => ({ step, direction: 'F' as const }));
   const backward = definition.steps
     .filter((step) => isCompensated(definition, step))
@@ -86,14 +86,14 @@ export function countScenarios(definition: SagaDefinition): number {
   return ofAll + (4 + 3) * calls + WAIT_FAULTS * waits;
 }
 
-const named = ({ step, direction }: Place): string =>
+export const named = ({ step, direction }: Place): string =>
   direction === 'F' ? `${step.no} ${step.name}` : `undoing ${step.no} ${step.name}`;
 
 /** Makes every compensation fall due, when the place is one. */
-function turningRound(definition: SagaDefinition, { direction }: Place): readonly Fault[] {
+export function turningRound(definition: SagaDefinition, { direction }: Place): readonly Fault[] {
   return direction === 'F' ? [] : [{ step: lastUndoing(definition).no, direction: 'F', mode: 'refuses' }];
 }
-const restAfter = ({ direction }: Place): Rest => (direction === 'F' ? 'completed' : 'compensated');
+export const restAfter = ({ direction }: Place): Rest => (direction === 'F' ? 'completed' : 'compensated');
 
 // ---- The scenarios
 
@@ -133,7 +133,7 @@ const SAID: Readonly<Record<FaultMode, string>> = {
   'hangs-late': 'hangs after it acted',
 };
 
-function restAfterFailing(definition: SagaDefinition, step: StepDefinition, mode: FaultMode): Rest {
+export function restAfterFailing(definition: SagaDefinition, step: StepDefinition, mode: FaultMode): Rest {
   if (step.no > pivotOf(definition)) return 'parked';
   return step.onExhausted === 'park' && mode !== 'refuses' ? 'parked' : 'compensated';
 }

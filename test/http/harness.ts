@@ -82,6 +82,16 @@ function createFakeOrchestrator(): FakeOrchestrator {
       return { outcome: fake.retryOutcome, announce: () => undefined };
     },
     signal: () => Promise.reject(new Error('no route signals')),
+    retryNowWithin: async (_tx, intervention) => {
+      if (fake.refusal) throw fake.refusal;
+      fake.interventions.push(intervention);
+      return () => undefined;
+    },
+    cancelWithin: async (_tx, intervention) => {
+      if (fake.refusal) throw fake.refusal;
+      fake.interventions.push(intervention);
+      return () => undefined;
+    },
     resolveWithin: async (_tx, intervention) => {
       if (fake.refusal) throw fake.refusal;
       fake.interventions.push(intervention);

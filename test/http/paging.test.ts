@@ -217,6 +217,19 @@ async function prepare(): Promise<void> {
     )
     .execute();
   await db
+    .insertInto('hold')
+    .values(
+      five((n) => ({
+        id: `hold-${n}`,
+        scope: 'SAGA' as const,
+        subject: `saga-${n}`,
+        reason: 'x',
+        held_by: 'x',
+        held_at: made,
+      })),
+    )
+    .execute();
+  await db
     .insertInto('sweep_failure')
     .values(
       five((n) => ({

@@ -6,7 +6,15 @@ import type { ReferenceField } from '../../src/http/references.ts';
 import { addSaga, payStay, seedMoneyStay } from '../setup/ledger.ts';
 import { feeDifference } from '../setup/movements.ts';
 import { type Answer, at, type Call, type Http } from './harness.ts';
-import { addIncident, addKey, addQuestion, fixtureOf, prepareWorld, type ValidRequest } from './valid-requests.ts';
+import {
+  addHold,
+  addIncident,
+  addKey,
+  addQuestion,
+  fixtureOf,
+  prepareWorld,
+  type ValidRequest,
+} from './valid-requests.ts';
 
 /** Who calls and about what, for the matrix of rights: two agencies in one house, and every kind of caller of both. */
 
@@ -173,6 +181,7 @@ export async function prepareRights(http: Http): Promise<World> {
       'api-keys': await addKey(http),
       approvals: await addQuestion(http),
       incidents: await addIncident(http),
+      holds: await addHold(http),
       'financial/reconciliations': 'reconciliation-own',
       'financial/differences': await feeDifference(db),
       templates: 'reservation-confirmed.guest@1',

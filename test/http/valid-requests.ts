@@ -202,6 +202,27 @@ const addParked = async (http: Http): Promise<string> =>
     status: 'parked',
     errorCode: 'STEP_FAILED',
   });
+/** Its first step has failed once, and waits for the next attempt. */
+const addBackingOff = async (http: Http): Promise<string> => {
+  const id = await addSaga(http.db, { name: 'processPayment', subjectId: await addStay(http), status: 'running' });
+  await http.db
+    .insertInto('saga_step')
+    .values({
+      ...{ saga_id: id, step_no: 1, direction: 'F', name: 'validatePayment', kind: 'LOCAL', class: 'READ' },
+      ...{ attempt: 1, max_attempts: 8, effect_key: `${id}-1-F`, error: '{"code":"STEP_FAILED"}' },
+    })
+    .execute();
+  return id;
+};
+/** Of one money saga, so that all who hold sagas see to it. */
+export const addHold = async (http: Http): Promise<string> => {
+  const id = next('hold');
+  await http.db
+    .insertInto('hold')
+    .values({ id, scope: 'SAGA', subject: await addParked(http), reason: 'x', held_by: 'admin-1' })
+    .execute();
+  return id;
+};
 const addSent = async (http: Http): Promise<string> => {
   const id = next('notification');
   await http.db
@@ -551,8 +572,28 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
     { optOuts: [{ event: '*', channel: 'SMS' }] },
     { optOuts: [] },
   ),
+  'POST holds': {
+    prepare: async (http) => ({
+      path: `${API}/holds`,
+      body: { scope: 'SAGA', subject: await addParked(http), reason: 'a' },
+    }),
+    other: (request) => ({ ...request, body: { ...Object(request.body), reason: 'b' } }),
+  },
+  'POST holds/:id/release': on((id) => `holds/${id}/release`, addHold, { reason: 'a' }, { reason: 'b' }),
   'POST sagas/executions/:id/retry': on(
     (id) => `sagas/executions/${id}/retry`,
+    addParked,
+    { reason: 'a' },
+    { reason: 'b' },
+  ),
+  'POST sagas/executions/:id/retry-now': on(
+    (id) => `sagas/executions/${id}/retry-now`,
+    addBackingOff,
+    { reason: 'a' },
+    { reason: 'b' },
+  ),
+  'POST sagas/executions/:id/cancel': on(
+    (id) => `sagas/executions/${id}/cancel`,
     addParked,
     { reason: 'a' },
     { reason: 'b' },

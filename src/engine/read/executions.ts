@@ -10,6 +10,7 @@ import type { Db } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { Database, SagaStatus } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
+import { openHolds } from '../store/holds.ts';
 import type { ExecutionView, StepView } from '../types.ts';
 import { executionView, type Reader, type StepRow, timeline } from './view.ts';
 
@@ -34,7 +35,15 @@ export interface ExecutionPart {
 export interface SagaFilter {
   readonly status?: SagaStatus | undefined;
   readonly name?: string | undefined;
+  /** The subject's, unless that is a transaction. */
   readonly reservationId?: string | undefined;
+  /** About a stay, or about one of its transactions: its refunds and payouts. */
+  readonly stayId?: string | undefined;
+  readonly propertyId?: string | undefined;
+  readonly requestId?: string | undefined;
+  /** Who asked for it, as the audit trail names them. */
+  readonly actor?: string | undefined;
+  readonly errorCode?: string | undefined;
   readonly executionId?: string | undefined;
   /** Accepted at or after. */
   readonly from?: string | undefined;
@@ -84,9 +93,9 @@ export async function listSagas(
     .execute();
   const kept = rows.slice(0, page.limit);
   const last = rows.length > page.limit ? kept.at(-1) : undefined;
-  const steps = await stepsByExecution(db, kept);
+  const [steps, holds] = await Promise.all([stepsByExecution(db, kept), openHolds(db)]);
   return {
-    items: kept.map((row) => executionView(row, steps.get(row.id) ?? [], reader)),
+    items: kept.map((row) => executionView(row, steps.get(row.id) ?? [], reader, holds)),
     next: last ? { at: last.position_at, id: last.id } : null,
   };
 }
@@ -167,7 +176,7 @@ export async function getExecution(
     .executeTakeFirst();
   if (!row) throw new RoomyError('SAGA_NOT_FOUND');
   const steps = (await stepsByExecution(db, [row])).get(id) ?? [];
-  return { ...executionView(row, steps, reader), steps: timeline(row, steps, reader) };
+  return { ...executionView(row, steps, reader, await openHolds(db)), steps: timeline(row, steps, reader) };
 }
 
 /** These executions with their steps, in no order; absent ones are left out. The caller knows that they are the reader's to see. */
@@ -182,10 +191,10 @@ export async function executionsWithSteps(
     .selectAll()
     .where('id', '=', sql<string>`ANY(${[...ids]}::text[])`)
     .execute();
-  const steps = await stepsByExecution(db, rows);
+  const [steps, holds] = await Promise.all([stepsByExecution(db, rows), openHolds(db)]);
   return rows.map((row) => {
     const own = steps.get(row.id) ?? [];
-    return { ...executionView(row, own, reader), steps: timeline(row, own, reader) };
+    return { ...executionView(row, own, reader, holds), steps: timeline(row, own, reader) };
   });
 }
 
@@ -211,6 +220,11 @@ function matches(filter: SagaFilter) {
     if (filter.reservationId !== undefined) {
       all.push(eb('subject_type', '<>', 'transaction'), eb('subject_id', '=', filter.reservationId));
     }
+    if (filter.stayId !== undefined) all.push(isOfStay(filter.stayId));
+    if (filter.propertyId !== undefined) all.push(eb('property_id', '=', filter.propertyId));
+    if (filter.requestId !== undefined) all.push(eb('request_id', '=', filter.requestId));
+    if (filter.actor !== undefined) all.push(eb('requested_by', '=', filter.actor));
+    if (filter.errorCode !== undefined) all.push(eb('error_code', '=', filter.errorCode));
     if (filter.part) all.push(filter.part.holds(sql.ref('saga.property_id')));
     if (filter.executionId !== undefined) all.push(eb('id', '=', filter.executionId));
     if (filter.from !== undefined) all.push(eb('requested_at', '>=', sql<Date>`${filter.from}::timestamptz`));
@@ -219,6 +233,11 @@ function matches(filter: SagaFilter) {
     return eb.and(all);
   };
 }
+
+/** By the index of subjects: a stay has few transactions. */
+const isOfStay = (stayId: string): RawBuilder<SqlBool> => sql<boolean>`subject_id = ANY(ARRAY(
+    SELECT ${stayId}::text UNION ALL SELECT t.id FROM transaction t WHERE t.reservation_id = ${stayId}::text))
+  AND (subject_type = 'transaction') = (subject_id <> ${stayId}::text)`;
 
 async function stepsByExecution(db: Db, sagas: readonly { readonly id: string }[]): Promise<Map<string, StepRow[]>> {
   const bySaga = new Map<string, StepRow[]>(sagas.map((saga) => [saga.id, []]));

@@ -1,7 +1,9 @@
 import type { Selectable } from 'kysely';
 import type { Json, SagaStepTable, SagaTable } from '../../db/schema.ts';
 import { effectKey } from '../../kernel/ids.ts';
-import type { ExecutionView, StepSummary, StepView } from '../types.ts';
+import { holdOf } from '../holds.ts';
+import type { HoldRow } from '../store/holds.ts';
+import type { ExecutionView, PauseView, StepSummary, StepView } from '../types.ts';
 
 /** An execution and the timeline of its steps, from their rows, as far as a reader may see them. */
 
@@ -24,7 +26,12 @@ export type StepRow = Selectable<SagaStepTable>;
  * The public form of an execution, without the output fields that its steps conceal and the causes that this reader may
  * not see.
  */
-export function executionView(row: SagaRow, steps: readonly StepRow[], reader: Reader): ExecutionView {
+export function executionView(
+  row: SagaRow,
+  steps: readonly StepRow[],
+  reader: Reader,
+  holds: readonly HoldRow[],
+): ExecutionView {
   const definition = reader.stepsOf(row.name, row.definition_ver);
   const done = steps.filter((step) => step.direction === 'F' && step.status === 'done');
   const currentStep = Math.min(Math.max(row.current_step, 1), row.total_steps);
@@ -52,10 +59,26 @@ export function executionView(row: SagaRow, steps: readonly StepRow[], reader: R
     deadlineAt: row.deadline_at.toISOString(),
     error: row.error_code === null ? null : { code: row.error_code, details: publicError(row.error_detail, reader) },
     waiting: waitOf(steps),
+    pausedBy: pauseOf(row, done, definition?.[currentStep - 1], holds),
     responseStatus: row.response_status,
     retryOf: row.retry_of,
     data: { ...(row.subject_type === 'transaction' ? {} : { reservationId: row.subject_id }), ...idsOf(done) },
   };
+}
+
+function pauseOf(
+  row: SagaRow,
+  done: readonly StepRow[],
+  step: StepSummary | undefined,
+  holds: readonly HoldRow[],
+): PauseView | null {
+  // A parked one waits for a person first.
+  if (holds.length === 0 || row.finished_at !== null || row.status === 'parked') return null;
+  const outputs = Object.fromEntries(done.map(({ name, result }) => [name, result]));
+  const hold = holdOf(holds, { state: { id: row.id, name: row.name, input: row.input, done: outputs }, step });
+  if (!hold) return null;
+  const { id, scope, subject, held_by, held_at, reason } = hold;
+  return { holdId: id, scope, subject, by: held_by, since: held_at.toISOString(), reason };
 }
 
 function waitOf(steps: readonly StepRow[]): ExecutionView['waiting'] {
@@ -123,7 +146,7 @@ function stepView(row: StepRow, definition: StepSummary | undefined, reader: Rea
     attempts: row.attempt,
     maxAttempts: row.max_attempts,
     effectKey: row.effect_key,
-    output: shown(row.result, definition),
+    output: shownOutput(row.result, definition),
     error: publicError(row.error, reader),
     startedAt: row.started_at?.toISOString() ?? null,
     endedAt: row.finished_at?.toISOString() ?? null,
@@ -134,12 +157,13 @@ function stepView(row: StepRow, definition: StepSummary | undefined, reader: Rea
 }
 
 /** A step that this build does not know may have something to conceal. */
-function shown(output: Json, definition: StepSummary | undefined): Json {
+export function shownOutput(output: Json, definition: StepSummary | undefined): Json {
   if (!definition || !isObject(output)) return definition ? output : null;
   return Object.fromEntries(Object.entries(output).filter(([field]) => !definition.conceals.includes(field)));
 }
 
-function publicError(error: Json, reader: Reader): Json {
+/** The error as this reader may see it. */
+export function publicError(error: Json, reader: Reader): Json {
   if (!isObject(error)) return error;
   const { cause, details, ...rest } = error;
   return {

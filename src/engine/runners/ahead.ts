@@ -34,7 +34,9 @@ interface Sent {
  */
 export function createAhead({ db, failpoint, slots, prepare, runAlone }: AheadParts): RunSteps {
   return async (due, signal) => {
-    if (!slots.isIdle() || due.step.kind === 'wait' || !foreseen(due)) return [await alone(due, signal)];
+    // What is paused is looked at before each step.
+    if (!slots.isIdle() || due.step.kind === 'wait' || due.state.holds.length > 0 || !foreseen(due))
+      return [await alone(due, signal)];
     // Taken at once, so that of two sagas that come together only one goes ahead of the other.
     const release = slots.take(() => undefined);
     const beganMs = performance.now();

@@ -122,7 +122,7 @@ export function releaseCall(
     db.transaction().execute(async (tx) => {
       const held = await holdsClaim(tx, due, attempt);
       if (held) await releaseClaim(tx, due, error, isFree);
-      await endAttempt(tx, due, attempt, { outcome: held ? 'retry' : 'fenced', unsent: held && unsent });
+      await endAttempt(tx, due, attempt, { outcome: held ? 'retry' : 'fenced', unsent: held && unsent, error });
       return held;
     }),
   );

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db, Tx } from '../../db/client.ts';
+import type { RecordedError } from '../answers.ts';
 import type { DueStep } from '../state.ts';
 
 /** The rows of `step_attempt`: each claim of a call, and how it ended; the evidence of the fence (guarantees.md 2.4). */
@@ -29,6 +30,8 @@ export interface AttemptEnd {
   readonly outcome: 'done' | 'retry' | 'fenced' | 'abandoned';
   /** It certainly never reached the other side. */
   readonly unsent?: boolean;
+  /** Why it failed, if it did. */
+  readonly error?: RecordedError;
 }
 
 /** An end that is recorded stays, but for an abandoned attempt that answers after all. */
@@ -36,11 +39,11 @@ export async function endAttempt(
   db: Db | Tx,
   { state, step, direction }: DueStep,
   attempt: number,
-  { outcome, unsent = false }: AttemptEnd,
+  { outcome, unsent = false, error }: AttemptEnd,
 ): Promise<void> {
   await db
     .updateTable('step_attempt')
-    .set({ outcome, unsent, ended_at: sql`clock_timestamp()` })
+    .set({ outcome, unsent, ended_at: sql`clock_timestamp()`, ...(error ? { error: JSON.stringify(error) } : {}) })
     .where('saga_id', '=', state.id)
     .where('step_no', '=', step.no)
     .where('direction', '=', direction)
@@ -54,11 +57,11 @@ export async function failAttempt(
   tx: Tx,
   { state, step, direction }: DueStep,
   attempt: number,
-  unsent: boolean,
+  { unsent, error }: { readonly unsent: boolean; readonly error: RecordedError },
 ): Promise<void> {
   await tx
     .updateTable('step_attempt')
-    .set({ outcome: 'failed', unsent, ended_at: sql`clock_timestamp()` })
+    .set({ outcome: 'failed', unsent, ended_at: sql`clock_timestamp()`, error: JSON.stringify(error) })
     .where('saga_id', '=', state.id)
     .where('step_no', '=', step.no)
     .where('direction', '=', direction)

@@ -4,7 +4,7 @@ import { compiledOnce } from '../../db/compiled-once.ts';
 import { isUnreachable } from '../../db/errors.ts';
 import { literals } from '../../db/literal.ts';
 import { createBatcher } from '../../kernel/batcher.ts';
-import type { SagaState } from '../state.ts';
+import type { Hold, SagaState } from '../state.ts';
 
 export type LoadState = (sagaId: string) => Promise<SagaState | null>;
 
@@ -36,6 +36,12 @@ const selectStates = compiledOnce((db, ids: RawBuilder<readonly string[]>) =>
         .where('t.direction', '=', 'F')
         .where('t.status', 'in', literals(['done', 'skipped']))
         .as('done'),
+      // One look a statement, into an index that is empty most of the time.
+      sql<
+        readonly Hold[] | null
+      >`(SELECT jsonb_agg(jsonb_build_object('scope', h.scope, 'subject', h.subject)) FROM hold h WHERE h.released_at IS NULL)`.as(
+        'holds',
+      ),
     ])
     .where(sql<boolean>`s.id = ANY(${ids}::text[])`)
     .compile(),
@@ -46,7 +52,7 @@ export function createStateLoader(db: Db): LoadState {
   return createBatcher<string, SagaState | null>(
     async (ids) => {
       const rows = await selectStates(db, [...new Set(ids)]);
-      const byId = new Map(rows.map((row) => [row.id, { ...row, done: row.done ?? {} }]));
+      const byId = new Map(rows.map((row) => [row.id, { ...row, done: row.done ?? {}, holds: row.holds ?? [] }]));
       return ids.map((id) => byId.get(id) ?? null);
     },
     { maxBatch: 64, maxInFlight: 2, failTogether: isUnreachable },

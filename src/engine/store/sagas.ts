@@ -14,7 +14,7 @@ import type { SagaAnswer } from '../types.ts';
 export function lockSaga(tx: Tx, sagaId: string) {
   return tx
     .selectFrom('saga')
-    .select(['status', 'current_step', 'generation', 'version', 'error_code'])
+    .select(['status', 'current_step', 'generation', 'version', 'redispatches', 'error_code'])
     .where('id', '=', sagaId)
     .forUpdate()
     .executeTakeFirst();
@@ -96,8 +96,8 @@ export async function endUndone(
   error: RecordedError,
   end: PreparedEnd,
 ): Promise<void> {
-  // The guard of the table knows no way from `running` to `compensated` but through `compensating`.
-  if (from === 'running')
+  // The guard of the table knows no way from `running` or `parked` to `compensated` but through `compensating`.
+  if (from === 'running' || from === 'parked')
     await tx
       .updateTable('saga')
       .set({ status: 'compensating', ...carried(error) })
@@ -280,6 +280,24 @@ async function stepsOf(db: Db, ids: readonly string[]): Promise<ReadonlyMap<stri
         OR EXISTS (SELECT FROM outbox o WHERE o.saga_id = s.id AND o.kind <> 'ALERT' AND o.published_at IS NULL) AS busy
       FROM unnest(${ids}::text[]) AS s(id)`.execute(db);
   return new Map(rows.map((row) => [row.id, row]));
+}
+
+/** As after a person's retry. */
+const DEADLINE_MINUTES = 15;
+const WOKEN_PER_SECOND = 500;
+
+/**
+ * Open sagas that stood still go on: they are due for a check now, so many a second, and have time before their deadline. `where`: a
+ * condition over `x`. One that is being moved at this moment is left alone.
+ */
+export async function wakeSagas(tx: Tx, where: RawBuilder<unknown>): Promise<void> {
+  await sql`
+    UPDATE saga s SET next_check_at = least(s.next_check_at, now() + (o.n / ${WOKEN_PER_SECOND}::int) * interval '1 second'),
+        deadline_at = greatest(s.deadline_at, now() + ${DEADLINE_MINUTES}::int * interval '1 minute')
+      FROM (SELECT id, row_number() OVER (ORDER BY requested_at) - 1 AS n
+              FROM (SELECT x.id, x.requested_at FROM saga x WHERE x.finished_at IS NULL AND x.status <> 'parked'
+                       AND ${where} ORDER BY x.requested_at FOR UPDATE SKIP LOCKED) open) o
+     WHERE s.id = o.id`.execute(tx);
 }
 
 const awaitsCheck = sql<boolean>`x.finished_at IS NULL AND x.status <> 'parked' AND x.next_check_at > now()`;

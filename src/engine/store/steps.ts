@@ -141,6 +141,7 @@ export const readClaim = (tx: Tx, due: DueStep) =>
       'max_attempts',
       'lease_until',
       sql<boolean>`coalesce(lease_until > clock_timestamp(), false)`.as('leased'),
+      sql<boolean>`error IS NOT NULL`.as('has_failed'),
     ])
     .executeTakeFirst();
 

@@ -16,6 +16,7 @@ const NOUNS: readonly (readonly [RegExp, string])[] = [
   [/\/(?:reservations|me\/stays)\/\{id\}/, 'reservation'],
   [/\/transactions\/\{id\}/, 'transaction'],
   [/\/incidents\/\{id\}/, 'incident'],
+  [/\/holds\/\{id\}/, 'hold'],
   [/\/approvals\/\{id\}/, 'approval'],
   [/\/executions\/\{id\}/, 'saga execution'],
   [/\/tasks\/\{id\}/, 'task'],

@@ -1,15 +1,14 @@
 import { createRoute } from '@hono/zod-openapi';
-import { type ApprovalRow, lockOpenQuestions, withdraw } from '../../domain/approvals/store.ts';
+import { lockOpenQuestions, withdraw } from '../../domain/approvals/store.ts';
 import { countSagas, getExecution, listSagas, newestExecution } from '../../engine/read/executions.ts';
 import type { ExecutionView } from '../../engine/types.ts';
 import { RoomyError } from '../../kernel/errors.ts';
-import { MONEY_SAGAS } from '../../sagas/index.ts';
 import { found, page } from '../answers.ts';
-import { type AnyContext, authorOf, callerOf, type Services } from '../context.ts';
+import { authorOf, type Services } from '../context.ts';
 import { answerFailure } from '../errors.ts';
 import { executionShown } from '../masks.ts';
+import { assertMayOperateOn, assertMayWithdraw, interventionOf } from '../operating.ts';
 import { withPeriod } from '../period.ts';
-import { permits, policyOf } from '../policy.ts';
 import { readerOf } from '../reader.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
@@ -90,7 +89,7 @@ export function registerSagas(register: Register, services: Services): void {
   const { db, orchestrator } = services;
   register(list, async (c) => {
     const query = await withPeriod(c, services, c.req.valid('query'));
-    const { limit: _limit, cursor: _cursor, ...filter } = query;
+    const { limit: _limit, cursor: _cursor, ...filter } = ofStay(query);
     const reader = readerOf(c);
     const { startedBy, part } = reader;
     const counts = await countSagas(db, { ...filter, startedBy, part });
@@ -100,7 +99,7 @@ export function registerSagas(register: Register, services: Services): void {
       'sagas',
       query,
       async (asked, at) => {
-        const { items, next } = await listSagas(db, { ...asked, startedBy, part }, at, reader);
+        const { items, next } = await listSagas(db, { ...ofStay(asked), startedBy, part }, at, reader);
         return { items: items.map((saga) => executionShown(c, saga)), next };
       },
       { counts },
@@ -113,9 +112,9 @@ export function registerSagas(register: Register, services: Services): void {
   register.mutation(retry, (c, once) => {
     const sagaId = c.req.valid('param').id;
     const { reason } = c.req.valid('json');
-    const asked = { ...intervention(c, sagaId), ...(reason === undefined ? {} : { reason }) };
+    const asked = { ...interventionOf(c, sagaId), ...(reason === undefined ? {} : { reason }) };
     return once.change(async (tx, afterCommit) => {
-      assertMayRetry(c, await getExecution(tx, sagaId, readerOf(c)));
+      assertMayOperateOn(c, (await getExecution(tx, sagaId, readerOf(c))).name);
       const { outcome, announce } = await orchestrator.retryWithin(tx, asked);
       // That somebody tried is in the audit trail, which stays.
       if (outcome === 'stale') return answerFailure(c, new RoomyError('SAGA_NOT_PARKED'));
@@ -127,7 +126,7 @@ export function registerSagas(register: Register, services: Services): void {
   });
   register.mutation(resolve, (c, once) => {
     const sagaId = c.req.valid('param').id;
-    const asked = { ...intervention(c, sagaId), reason: c.req.valid('json').reason };
+    const asked = { ...interventionOf(c, sagaId), reason: c.req.valid('json').reason };
     return once.change(async (tx, afterCommit) => {
       // Nobody need decide any more; first, as a decision locks the question before the saga.
       const about = { subject: { type: 'saga', id: sagaId } } as const;
@@ -145,28 +144,10 @@ export function registerSagas(register: Register, services: Services): void {
   });
 }
 
-/** A question about money is its asker's to take back, or of those who may decide it. */
-function assertMayWithdraw(c: AnyContext, questions: readonly ApprovalRow[]): void {
-  const caller = callerOf(c);
-  const policy = policyOf('POST', '/api/production/approvals/:id');
-  if (policy === 'anonymous' || permits(policy, caller)) return;
-  if (questions.every((question) => question.asked_by === caller.principal)) return;
-  throw new RoomyError('FORBIDDEN', { details: { permission: policy.permission } });
-}
-
-/** What is stuck with money FINANCE lets go on; all else is for those who operate. */
-function assertMayRetry(c: AnyContext, { name }: ExecutionView): void {
-  const caller = callerOf(c);
-  if (caller.kind === 'person' && caller.role === 'FINANCE' && !MONEY_SAGAS.has(name))
-    throw new RoomyError('FORBIDDEN', { details: { permission: 'sagas:operate' } });
-}
-
-const intervention = (c: AnyContext, sagaId: string) => ({
-  sagaId,
-  by: callerOf(c).principal,
-  requestId: c.get('requestId'),
-  ip: c.get('ip'),
-  via: 'api' as const,
+/** Refunds and payouts are found with their stay. */
+const ofStay = <Query extends { readonly reservationId?: string | undefined }>({ reservationId, ...query }: Query) => ({
+  ...query,
+  stayId: reservationId,
 });
 
 /** The brief's fields first, as in its sample. */

@@ -2,7 +2,8 @@ import { z } from '@hono/zod-openapi';
 import { COUNTED_AT_MOST } from '../../engine/read/executions.ts';
 import { SAGA_NAMES } from '../../sagas/index.ts';
 import { filtersBy } from '../references.ts';
-import { Id, pageQuery, prose } from './common.ts';
+import { Id, line, pageQuery, prose } from './common.ts';
+import { HOLD_SCOPES } from './holds.ts';
 import { periodFields } from './period.ts';
 
 const SagaStatus = z.enum(['pending', 'running', 'compensating', 'parked', 'completed', 'compensated', 'resolved']);
@@ -56,6 +57,17 @@ export const Execution = z
     deadlineAt: z.iso.datetime(),
     error: z.object({ code: z.string(), details: z.unknown() }).nullable(),
     waiting: Waiting.nullable().openapi({ description: 'The step at which a `running` execution waits for an answer' }),
+    pausedBy: z
+      .object({
+        holdId: z.string(),
+        scope: z.enum(HOLD_SCOPES),
+        subject: z.string(),
+        by: z.string(),
+        since: z.iso.datetime(),
+        reason: z.string(),
+      })
+      .nullable()
+      .openapi({ description: 'What people have paused, and keeps it from going on; null: nothing does' }),
     responseStatus: z.int().nullable(),
     retryOf: z.string().nullable(),
   })
@@ -90,7 +102,19 @@ export const SagaCounts = z.record(z.string(), z.int()).openapi({
 export const SagaQuery = z.strictObject({
   status: SagaStatus.optional(),
   name: z.enum(SAGA_NAMES).optional(),
-  reservationId: filtersBy(Id, 'reservation').optional(),
+  reservationId: filtersBy(Id, 'reservation')
+    .optional()
+    .openapi({ description: 'Executions about this stay, its refunds and its payouts' }),
+  propertyId: filtersBy(Id, 'property').optional(),
+  requestId: filtersBy(line(255), 'request')
+    .optional()
+    .openapi({ description: 'Those that one request has started, by the `X-Request-Id` of its answer' }),
+  actor: line(200).optional().openapi({ description: 'Those that this caller has started, as `requestedBy` names it' }),
+  errorCode: z
+    .string()
+    .regex(/^[A-Z][A-Z0-9_]{0,63}$/)
+    .optional()
+    .openapi({ description: 'Those that this code has stopped or undone', example: 'GATEWAY_UNAVAILABLE' }),
   ...periodFields('Accepted'),
   ...pageQuery,
 });
@@ -101,6 +125,7 @@ export const SagaStatusQuery = z.strictObject({
 });
 const reason = prose(500).refine((text) => text.trim() !== '', 'must not be blank');
 export const RetryBody = z.strictObject({ reason: reason.optional() }).openapi('RetrySaga');
+export const CancelBody = z.strictObject({ reason }).openapi('CancelSaga');
 export const ResolveBody = z.strictObject({ reason }).openapi('ResolveSaga');
 
 /** The answer of a saga while it is open. The bytes are the same for each key and status. */

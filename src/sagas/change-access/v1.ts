@@ -3,6 +3,7 @@ import { accessAlertMessage } from '../../domain/messages/catalogue/maintenance-
 import { enqueueInTransaction } from '../../domain/notifications/enqueue.ts';
 import { releaseHeldMessages } from '../../domain/notifications/store/move.ts';
 import type { Ports } from '../../domain/ports.ts';
+import { DEVICES } from '../../domain/ports.ts';
 import { recordAccessEnd } from '../../domain/properties/amenities.ts';
 import { readAccess } from '../../domain/stays/access.ts';
 import { saga } from '../../engine/definition.ts';
@@ -33,6 +34,7 @@ export const changeAccess = saga('changeAccess', ChangeAccess, {
   })
   .call('changeAccessPeriod', {
     foresees: 'ports',
+    speaksTo: () => DEVICES,
     retry: RETRY,
     onExhausted: 'park',
     parksOn: ['AMENITIES_REFUSED'],

@@ -4,6 +4,7 @@ import { taskWithdrawnMessage } from '../../domain/messages/catalogue/task-withd
 import { welcomeMessages } from '../../domain/messages/catalogue/welcome.ts';
 import { enqueueMessages, orderMessages } from '../../domain/notifications/enqueue.ts';
 import { withdrawMessages } from '../../domain/notifications/store/move.ts';
+import { DEVICES } from '../../domain/ports.ts';
 import { recordActivation, recordDeactivation } from '../../domain/properties/amenities.ts';
 import { transitionError } from '../../domain/reservations/actions.ts';
 import { checkIn as arrive, undoCheckIn } from '../../domain/reservations/store.ts';
@@ -64,6 +65,7 @@ export const checkInV1 = saga('checkIn', CheckIn, {
   })
   .call('activatePropertyAmenities', {
     foresees: 'ports',
+    speaksTo: () => DEVICES,
     retry: DEVICE_RETRY,
     onOpenCircuit: 'refuse',
     run: async ({ ports, key, done, signal }) => {

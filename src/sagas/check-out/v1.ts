@@ -3,6 +3,7 @@ import { countNotifications } from '../../domain/messages/catalogue/deliveries.t
 import { amenitiesAlertMessage } from '../../domain/messages/catalogue/maintenance-alert.ts';
 import { thankYouMessages } from '../../domain/messages/catalogue/thank-you.ts';
 import { enqueueInTransaction, enqueueMessages, orderMessages } from '../../domain/notifications/enqueue.ts';
+import { DEVICES } from '../../domain/ports.ts';
 import { readDevices, recordDeactivation } from '../../domain/properties/amenities.ts';
 import { transitionError } from '../../domain/reservations/actions.ts';
 import { checkOut as depart, undoCheckOut } from '../../domain/reservations/store.ts';
@@ -53,6 +54,7 @@ export const checkOut = saga('checkOut', CheckOut, {
   })
   .call('deactivatePropertyAmenities', {
     foresees: 'ports',
+    speaksTo: () => DEVICES,
     locks: ['state'],
     retry: DEVICE_RETRY,
     // As the property is wired now: who presses Retry has perhaps put another device in.

@@ -35,6 +35,7 @@ export const executeRefund = saga('executeRefund', ExecuteRefund, {
   .pivot()
   .call('refundAtGateway', {
     foresees: 'ports',
+    speaksTo: ({ done }) => done.validateRefund.gatewayId,
     retry: RETRY,
     onExhausted: 'park',
     prepare: ({ tx, input, inDoubt }) => markRefund(tx, input.refundId, inDoubt),

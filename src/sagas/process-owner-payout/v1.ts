@@ -10,6 +10,7 @@ import {
 import { payoutFailedMessage } from '../../domain/messages/catalogue/payout-failed.ts';
 import { payoutProcessedMessage } from '../../domain/messages/catalogue/payout-processed.ts';
 import { enqueueInTransaction, enqueueMessagesAbout, orderMessages } from '../../domain/notifications/enqueue.ts';
+import { PAYOUT_BANK } from '../../domain/ports.ts';
 import { saga } from '../../engine/definition.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 
@@ -40,6 +41,7 @@ export const processOwnerPayout = saga('processOwnerPayout', ProcessOwnerPayout,
   .pivot()
   .call('executePayout', {
     foresees: 'ports',
+    speaksTo: () => PAYOUT_BANK,
     retry: RETRY,
     onExhausted: 'park',
     prepare: ({ tx, sagaId, input, done }) => claimPayouts(tx, sagaId, done.validatePayout, input),

@@ -82,6 +82,7 @@ export const processPayment = saga('processPayment', ProcessPayment, {
   whenUndone: tellApprovedUndone,
 })
   .read('validatePayment', {
+    speaksTo: ({ input }) => input.gatewayId,
     parksOn: ['APPROVAL_REQUIRED'],
     parksUnlocked: true,
     whenParked: askSecondPerson,
@@ -106,6 +107,7 @@ export const processPayment = saga('processPayment', ProcessPayment, {
   })
   .call('createGuestPaymentTransaction', {
     foresees: 'ports',
+    speaksTo: ({ input }) => input.gatewayId,
     retry: RETRY,
     expectedRefusals: ['PAYMENT_DECLINED', 'GATEWAY_REFERENCE_REUSED'],
     onOpenCircuit: 'refuse',

@@ -66,15 +66,31 @@ export const EVENTS: OperationTexts = {
   },
   [`GET ${SAGAS}`]: {
     id: 'listSagas',
-    text: `Executions of business processes by status, name, reservation or time, with counts by status for the same filter. \`parked\` are those that wait for a person. ${PAGED} ${PORTFOLIO} A service client sees those that it started.`,
+    text: `Executions of business processes by status, name, stay (with its refunds and payouts), property, request, who asked, error code or time, with counts by status for the same filter. \`parked\` are those that wait for a person. ${PAGED} ${PORTFOLIO} A service client sees those that it started.`,
   },
   [`GET ${SAGAS}/executions/:id`]: {
     id: 'getSagaExecution',
     text: 'One execution with every step, its attempts, outputs and errors; compensations come last. This is what `Location` of a 202 leads to: ask again until the status is `completed`, `compensated` or `resolved`.',
   },
+  [`GET ${SAGAS}/executions/:id/attempts`]: {
+    id: 'listSagaAttempts',
+    text: 'What was tried, step by step and then undone: each attempt of a call with its worker, duration, outcome and error, and of a local step the last attempt. The input and the outputs are shown without what a person wrote; amounts are null for operators.',
+  },
+  [`GET ${SAGAS}/executions/:id/export`]: {
+    id: 'exportSaga',
+    text: 'One execution as a document to send to somebody who helps: its input, steps, attempts, rows of the audit trail (the newest 1000) and what was paused meanwhile. It has ids, codes and times, and nothing that a person wrote; amounts are null for operators.',
+  },
   [`POST ${SAGAS}/executions/:id/retry`]: {
     id: 'retrySaga',
     text: 'Resumes a `parked` execution at the step at which it stopped, with what earlier steps put out. Anything else is `SAGA_NOT_PARKED`.',
+  },
+  [`POST ${SAGAS}/executions/:id/retry-now`]: {
+    id: 'retrySagaNow',
+    text: 'Makes the next attempt of a step that has failed and backs off now, forward or undoing. The attempt counts like any other; a circuit that is open stays open. `INVALID_STATE_TRANSITION` where nothing backs off: a `parked` execution is resumed by `retry`, a paused one by releasing its hold, and an attempt that is under way cannot be made twice.',
+  },
+  [`POST ${SAGAS}/executions/:id/cancel`]: {
+    id: 'cancelSaga',
+    text: 'Stops an execution that is `pending`, `running`, or `parked` on its way forward, and undoes in reverse what it has done. Who asked for it is answered as for any that was undone, with `SAGA_CANCELLED`, the reason and who cancelled it. `INVALID_STATE_TRANSITION` once its point of no return is passed or may have been, while a call is under way (ask again within seconds), and when it has ended or is being undone. A question that it had asked is withdrawn.',
   },
   [`POST ${SAGAS}/executions/:id/resolve`]: {
     id: 'resolveSaga',

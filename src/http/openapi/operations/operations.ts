@@ -26,6 +26,20 @@ const incident = {
 
 const REPORT = `The period is the last 30 days when it is not said, and three years at the most; days are those of the property that is asked for, else of \`zone\`, else of the agency. \`total\` is the whole, \`groups\` its parts by \`groupBy\`, both of one moment; \`format=csv\` answers the same as a file. ${PORTFOLIO}`;
 
+const hold = {
+  id: 'hold-1',
+  scope: 'NAME',
+  subject: 'checkOut',
+  status: 'OPEN',
+  reason: 'The locks get a new server tonight',
+  heldBy: 'ops-1',
+  heldAt: '2024-02-01T02:10:00.000Z',
+  releasedBy: null,
+  releasedAt: null,
+  releaseReason: null,
+  version: 1,
+};
+
 export const OPERATIONS_OF_OPERATORS: OperationTexts = {
   [`GET ${API}/analytics/conversion`]: {
     id: 'reportConversion',
@@ -46,6 +60,36 @@ export const OPERATIONS_OF_OPERATORS: OperationTexts = {
   [`GET ${API}/analytics/payouts`]: {
     id: 'reportPayoutTimes',
     text: `Median and 95th percentile of the hours from a guest’s payment to the payout of the owner’s share, and of its lateness against the day that was promised, of payouts that completed in the period. ${REPORT}`,
+  },
+  [`GET ${API}/holds`]: {
+    id: 'listHolds',
+    text: `What people have paused, and what they have resumed since. \`status=OPEN\` is what is paused now; \`GET sagas/executions/:id\` says in \`pausedBy\` whether that keeps an execution from going on. ${PAGED}`,
+    answer: { success: true, data: [hold], nextCursor: null },
+  },
+  [`GET ${API}/holds/:id`]: {
+    id: 'getHold',
+    text: 'One hold: what is paused, by whom, when and why, and the same of its release once somebody has resumed it.',
+    answer: { success: true, data: hold },
+  },
+  [`POST ${API}/holds`]: {
+    id: 'createHold',
+    text: 'Pauses every saga, the sagas of a name, one step of a name, the steps that speak to another system, or one execution. What is paused begins no further step and no undoing, uses no attempt, and is neither timed out nor parked; a step that has begun ends first, and local steps right behind it may, for less than a second. Requests are still accepted, and answered 202. It lasts until it is released, through a restart and an emptied Redis. `FINANCE` pauses what is about money.',
+    answer: { success: true, data: hold, message: 'Paused' },
+  },
+  [`POST ${API}/holds/:id/release`]: {
+    id: 'releaseHold',
+    text: 'Resumes what the hold has paused, if no other hold keeps it: within seconds, at most 500 executions a second, each at the step at which it stood, and with at least 15 minutes before its deadline. A hold that is released stays in the list; to pause again makes another one.',
+    answer: {
+      success: true,
+      data: {
+        ...hold,
+        status: 'RELEASED',
+        releasedBy: 'ops-1',
+        releasedAt: '2024-02-01T04:00:00.000Z',
+        releaseReason: 'The new server is in use',
+        version: 2,
+      },
+    },
   },
   [`GET ${API}/incidents`]: {
     id: 'listIncidents',

@@ -1,0 +1,77 @@
+import type { Tx } from '../db/client.ts';
+import { CATALOGUE } from '../kernel/errors.ts';
+import type { RecordedError } from './answers.ts';
+import { failureNote, isPastPivot } from './fail.ts';
+import type { FailOutcome } from './fail-outcome.ts';
+import { type DefinitionOf, dueIn, type Locked, lockForAct, notNow, operatorNote } from './operator.ts';
+import type { DueStep } from './state.ts';
+import { endAttempt, mayHaveActed } from './store/attempts.ts';
+import { writeAudit } from './store/audit.ts';
+import { pendingCompensations, readClaim, recordStepFailed } from './store/steps.ts';
+import type { Intervention } from './types.ts';
+import { undoSaga } from './undo.ts';
+
+export interface Cancelled {
+  readonly due: DueStep;
+  readonly outcome: FailOutcome;
+}
+
+/**
+ * A person stops a saga before its point of no return, and what it has done is undone in reverse. The caller of its request is answered
+ * `SAGA_CANCELLED`, with the reason. Under the saga's row lock: a local step that is running commits before, and is undone, or finds
+ * that it is not due any more. Throws `SAGA_NOT_FOUND`, `INVALID_STATE_TRANSITION` (it has ended, is being undone, is past its point of
+ * no return, or a call of it is under way), `SERVICE_UNAVAILABLE`.
+ */
+export async function cancelWithin(
+  tx: Tx,
+  definitionOf: DefinitionOf,
+  intervention: Intervention & { readonly reason: string },
+): Promise<Cancelled> {
+  const locked = await lockForAct(tx, definitionOf, intervention.sagaId);
+  const { saga, state } = locked;
+  const due = await cancellable(tx, locked);
+  const error: RecordedError = {
+    code: 'SAGA_CANCELLED',
+    text: CATALOGUE.SAGA_CANCELLED.text,
+    failedStep: due.step.name,
+    step: due.step.no,
+    retryable: false,
+    details: { reason: intervention.reason, cancelledBy: intervention.by },
+  };
+  // What stopped a parked one stays with its step.
+  if (saga.status !== 'parked') {
+    await recordStepFailed(tx, due, error, null);
+    await writeAudit(tx, state.id, failureNote(due, error));
+  }
+  const note = { step: due.step.no, reason: intervention.reason };
+  await writeAudit(tx, state.id, operatorNote(state, intervention, 'SAGA_CANCELLED', note));
+  return { due, outcome: await undoSaga(tx, due, saga, error) };
+}
+
+/** The step at which it stands, if everything up to there can be undone. */
+async function cancellable(tx: Tx, locked: Locked): Promise<DueStep> {
+  const { saga, state } = locked;
+  const { status } = saga;
+  if (status === 'compensating' || (await pendingCompensations(tx, state.id)).length > 0)
+    throw notNow('It is being undone already', { status });
+  if (status !== 'pending' && status !== 'running' && status !== 'parked')
+    throw notNow('It has ended: there is nothing to cancel', { status });
+  const due = dueIn(locked, 'F');
+  const { step } = due;
+  if (isPastPivot(due))
+    throw notNow('It is past its point of no return, and can only go on: retry or resolve it', { step: step.name });
+  if (step.kind !== 'call') return due;
+  const claim = await readClaim(tx, due);
+  if (claim?.leased)
+    throw notNow('A call of it is under way: cancel it again when that has ended, within seconds', {
+      step: step.name,
+      until: claim.lease_until?.toISOString() ?? null,
+    });
+  if (step.class === 'PIVOT' && (await mayHaveActed(tx, due)))
+    throw notNow('Its point of no return may have been passed: retry it to find out, or resolve it', {
+      step: step.name,
+    });
+  // Its worker has died.
+  if (claim?.status === 'running') await endAttempt(tx, due, claim.attempt, { outcome: 'abandoned' });
+  return due;
+}

@@ -1,0 +1,147 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { prepareStays, seedStay } from '../sagas/confirmation.ts';
+import { GATEWAY } from '../sagas/money.ts';
+import { restOf, until } from '../setup/engine.ts';
+import { type Answer, type CallOptions, type System, startSystem } from '../setup/system.ts';
+
+/** The acts on an execution and what is shown of it, through the API. That they are right at every step is in test/faults. */
+let system: System;
+beforeAll(async () => {
+  system = await startSystem(undefined, { sagaWaitMs: 500 });
+  await prepareStays(system.bed.db);
+});
+afterAll(() => system?.close());
+
+const post = (path: string, body: object, options: CallOptions = {}): Promise<Answer> =>
+  system.call('POST', path, { role: 'OPS', sub: 'ops-1', body, ...options });
+const get = (path: string, options: CallOptions = {}): Promise<Answer> => system.call('GET', path, options);
+
+async function confirm(stay: string, key: string): Promise<Answer> {
+  return system.call('POST', `/reservations/${stay}/confirm`, { body: {}, headers: { 'idempotency-key': key } });
+}
+
+/** The execution that a request has started; it may be over by the time that it is answered. */
+async function newestOf(stay: string): Promise<string> {
+  const saga = await system.bed.db
+    .selectFrom('saga')
+    .select('id')
+    .where('subject_id', '=', stay)
+    .orderBy('requested_at', 'desc')
+    .executeTakeFirstOrThrow();
+  return saga.id;
+}
+
+/** An execution that people have paused before its first step, so that it can be cancelled at leisure. */
+async function heldConfirmation(): Promise<{ id: string; stay: string; key: string; holdId: string }> {
+  const stay = await seedStay(system.bed.db);
+  const hold = await post('/holds', { scope: 'NAME', subject: 'confirmReservation', reason: 'x' });
+  const key = `confirm-${stay}`;
+  const id: string = (await confirm(stay, key)).body.data.sagaExecutionId;
+  return { id, stay, key, holdId: hold.body.data.id };
+}
+
+describe('cancelling', () => {
+  it('answers the caller who asked for it with who cancelled it and why', async () => {
+    const { id, stay, key, holdId } = await heldConfirmation();
+    const cancelled = await post(`/sagas/executions/${id}/cancel`, { reason: 'The guest has called' });
+    expect([cancelled.status, cancelled.body.data.status]).toEqual([200, 'compensated']);
+    await post(`/holds/${holdId}/release`, { reason: 'x' });
+    const again = await until('the request is answered', async () => {
+      const answer = await confirm(stay, key);
+      return answer.status === 202 ? undefined : answer;
+    });
+    expect([again.status, again.body.code, again.body.details]).toEqual([
+      409,
+      'SAGA_CANCELLED',
+      { reason: 'The guest has called', cancelledBy: 'ops-1' },
+    ]);
+    // The stay is free for another request.
+    await confirm(stay, `${key}-again`);
+    expect(await restOf(system.bed.db, await newestOf(stay))).toBe('completed');
+    expect((await post(`/sagas/executions/${id}/cancel`, { reason: 'x' })).body.code).toBe('INVALID_STATE_TRANSITION');
+  });
+
+  it('is not for FINANCE where it is not about money, and needs a reason', async () => {
+    const { id, holdId } = await heldConfirmation();
+    const path = `/sagas/executions/${id}/cancel`;
+    expect((await post(path, { reason: 'x' }, { role: 'FINANCE', sub: 'finance-1' })).status).toBe(403);
+    expect((await post(path, {})).status).toBe(422);
+    expect((await post('/sagas/executions/saga-none/cancel', { reason: 'x' })).body.code).toBe('SAGA_NOT_FOUND');
+    await post(`/holds/${holdId}/release`, { reason: 'x' });
+    expect(await restOf(system.bed.db, id)).toBe('completed');
+  });
+});
+
+describe('a retry now', () => {
+  it('is refused for what does not back off, and says what to do', async () => {
+    const { id, holdId } = await heldConfirmation();
+    const paused = await post(`/sagas/executions/${id}/retry-now`, {});
+    expect([paused.body.code, paused.body.error]).toEqual([
+      'INVALID_STATE_TRANSITION',
+      'It is paused: release the hold first',
+    ]);
+    await post(`/holds/${holdId}/release`, { reason: 'x' });
+    await restOf(system.bed.db, id);
+    expect((await post(`/sagas/executions/${id}/retry-now`, {})).body.error).toBe('It has ended');
+  });
+});
+
+/** A payment whose gateway was asked, and a stay whose guest wrote something. */
+async function payment(): Promise<string> {
+  const stay = await seedStay(system.bed.db);
+  await system.bed.db.updateTable('reservation').set({ status: 'CONFIRMED' }).where('id', '=', stay).execute();
+  const body = { amount: 10, currency: 'AED', gatewayId: GATEWAY, gatewayReference: `ref-${stay}` };
+  await system.call('POST', `/reservations/${stay}/payment`, { body });
+  const id = await newestOf(stay);
+  await restOf(system.bed.db, id);
+  return id;
+}
+
+describe('what is shown of an execution', () => {
+  it('is each attempt with worker, duration and output, and the masked input', async () => {
+    const id = await payment();
+    const { body } = await get(`/sagas/executions/${id}/attempts`);
+    expect(body.data.input).toMatchObject({ gatewayId: GATEWAY, amountMinor: 1_000 });
+    const call = body.data.attempts.find(({ name }: { name: string }) => name === 'createGuestPaymentTransaction');
+    expect(call).toMatchObject({
+      attempt: 1,
+      outcome: 'done',
+      worker: expect.stringMatching(/^process-/),
+      error: null,
+    });
+    expect(call.durationMs).toBeGreaterThanOrEqual(0);
+    expect(body.data.attempts.map(({ outcome }: { outcome: string }) => outcome)).not.toContain('later');
+    const masked = await get(`/sagas/executions/${id}/attempts`, { role: 'OPS', sub: 'ops-1' });
+    expect(masked.body.data.input).toMatchObject({ gatewayId: GATEWAY, amountMinor: null });
+  });
+
+  it('is one document without a word of a person', async () => {
+    const hold = await post('/holds', { scope: 'GATEWAY', subject: GATEWAY, reason: 'Mr Smith is moving it' });
+    const stay = await seedStay(system.bed.db);
+    await system.bed.db.updateTable('reservation').set({ status: 'CONFIRMED' }).where('id', '=', stay).execute();
+    const body = {
+      amount: 10,
+      currency: 'AED',
+      gatewayId: GATEWAY,
+      gatewayReference: `ref-${stay}`,
+      notes: 'For Mr Smith',
+    };
+    const paid = await system.call('POST', `/reservations/${stay}/payment`, { body });
+    const id: string = paid.body.data.sagaExecutionId;
+    await post(`/holds/${hold.body.data.id}/release`, { reason: 'Mr Smith is back' });
+    await restOf(system.bed.db, id);
+    const { status, body: shown, text } = await get(`/sagas/executions/${id}/export`);
+    expect(status).toBe(200);
+    expect(text).not.toContain('Smith');
+    expect(shown.data).toMatchObject({
+      execution: { id, status: 'completed', notes: null },
+      holds: [expect.objectContaining({ id: hold.body.data.id, scope: 'GATEWAY', subject: GATEWAY, heldBy: 'ops-1' })],
+    });
+    expect(shown.data.steps.length).toBe(shown.data.execution.totalSteps);
+    expect(shown.data.attempts.length).toBeGreaterThanOrEqual(shown.data.execution.totalSteps);
+    const events = shown.data.audit.map(({ event }: { event: string }) => event);
+    expect(events.length).toBeGreaterThan(1);
+    expect((await get('/sagas/executions/saga-none/export')).body.code).toBe('SAGA_NOT_FOUND');
+    expect((await get(`/sagas/executions/${id}/export`, { role: 'AGENT', sub: 'agent-1' })).status).toBe(403);
+  });
+});
