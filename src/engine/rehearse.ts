@@ -11,6 +11,7 @@ import { errorOf } from './answers.ts';
 import type { SagaDefinition } from './definition.ts';
 import { StepDeferred, StepRetry } from './errors.ts';
 import { noFailpoint } from './failpoint.ts';
+import { holdOf } from './holds.ts';
 import { type ForeseenCall, type Noted, rehearsalPorts } from './rehearsal-ports.ts';
 import { createExecutor, type ExecuteStep } from './run.ts';
 import { directionOf, type SagaState } from './state.ts';
@@ -129,11 +130,12 @@ async function runAll(
     const found = definitionOf(name, version);
     return found && rehearsed(found, noted);
   };
+  const load = unheld(createStateLoader(db), known, noted);
   const stage: Stage = {
     db,
     noted,
     definitionOf: known,
-    load: createStateLoader(db),
+    load,
     until: performance.now() + MAX_MS,
     execute: createExecutor({
       db,
@@ -142,6 +144,7 @@ async function runAll(
       workerId: 'rehearsal',
       failpoint: noFailpoint,
       log,
+      load,
       publish: () => undefined,
       onAnswer: () => undefined,
     }),
@@ -160,6 +163,17 @@ async function runAll(
   }
   return { steps, calls, warnings: [...warnings], sagaIds };
 }
+
+/** What is paused would be done once it is resumed: the plan is of that, with a warning. */
+const unheld =
+  (load: LoadState, definitionOf: RehearsalParts['definitionOf'], noted: Noted): LoadState =>
+  async (sagaId) => {
+    const state = await load(sagaId);
+    if (!state || state.holds.length === 0) return state;
+    const steps = definitionOf(state.name, state.definitionVersion)?.steps ?? [];
+    if (steps.some((step) => holdOf(state.holds, { state, step }))) noted.warn('PAUSED');
+    return { ...state, holds: [] };
+  };
 
 /** A saga that a step has started, and that was not executed yet. All have begun with this transaction. */
 async function startedBehind(db: Db, sagaIds: readonly string[]): Promise<string | undefined> {

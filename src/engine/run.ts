@@ -12,13 +12,15 @@ import { createRunMemory } from './memory.ts';
 import type { Ran, RunResult } from './runners/result.ts';
 import { createRunner, type RunnerParts } from './runners/runner.ts';
 import type { DueStep } from './state.ts';
-import { createStateLoader } from './store/load.ts';
+import { createStateLoader, type LoadState } from './store/load.ts';
 import { checkAtOnce } from './store/sagas.ts';
 import { STATEMENT_SLOTS } from './store/slots.ts';
 import type { StepOutcome, StepPointer } from './types.ts';
 
 export interface ExecutorParts extends ConclusionParts, RunnerParts {
   readonly definitionOf: (name: string, version: number) => SagaDefinition | undefined;
+  /** Absent: as the database has it. */
+  readonly load?: LoadState;
 }
 
 /** Throws `StepRetry` (the job is to be tried again, with back-off) and `StepDeferred` (the job waits; no attempt is used). */
@@ -31,7 +33,7 @@ export type ExecuteStep = (pointer: StepPointer, signal: AbortSignal) => Promise
  * own job, with its own attempts. Only a refusal that undoes the saga is concluded at once.
  */
 export function createExecutor(parts: ExecutorParts): ExecuteStep {
-  const load = createStateLoader(parts.db);
+  const load = parts.load ?? createStateLoader(parts.db);
   const slots = createRunSlots(STATEMENT_SLOTS);
   const run = createRunner(parts, slots);
   const { conclude, turnBack } = createConclusion(parts, slots);

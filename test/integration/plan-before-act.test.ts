@@ -121,6 +121,20 @@ for (const [definition, fixtureFor] of FIXTURES) {
       expect(Object.values(planned.changes).flat()).not.toEqual([]);
     }, 60_000);
 
+    it('is planned while it is paused, with a warning', async () => {
+      const subject = await fixture.seed(bed.db);
+      const hold = { id: 'hold-1', scope: 'NAME' as const, subject: definition.name, reason: 'x', held_by: 'ops-1' };
+      await bed.db.insertInto('hold').values(hold).execute();
+      const planned = await plan(subject);
+      await bed.db
+        .updateTable('hold')
+        .set({ released_at: new Date(), released_by: 'ops-1', release_reason: 'x' })
+        .where('id', '=', hold.id)
+        .execute();
+      expect(planned.warnings).toContain('PAUSED');
+      expect(planned.steps.every(({ outcome }) => outcome === 'done')).toBe(true);
+    }, 60_000);
+
     it('is refused like its act, and so is the dry run of it', async () => {
       const subject = await fixture.seed(bed.db);
       await act(subject);
