@@ -182,9 +182,10 @@ describe('M12: a card number', () => {
       (unit) => unit.repeat(65_536 / unit.length),
     );
     for (const text of [...texts, '1'.repeat(65_536)]) {
-      const startedMs = performance.now();
+      // Of this thread alone, whatever else the machine does.
+      const before = process.threadCpuUsage();
       expect(holdsCardNumber(text)).toBe(false);
-      expect(performance.now() - startedMs).toBeLessThan(500);
+      expect(process.threadCpuUsage(before).user / 1_000).toBeLessThan(500);
     }
   });
 });
