@@ -302,6 +302,33 @@ describe('a saga', () => {
   });
 });
 
+describe('a saga that runs', () => {
+  it('is paused and resumed on its page, which offers what can be done as it stands', async () => {
+    const id = await addSaga(http.db, { name: 'checkOut', status: 'running', subjectId: 'runs-on' });
+    const at = `/console/sagas/${id}`;
+    const ops = await signedIn('OPS');
+    const offers = async (): Promise<readonly string[]> => {
+      const { text } = await ops.get(at);
+      return [...text.matchAll(/action="[^"]*\/sagas\/[^/"]+\/([a-z-]+)"/g)].map(([, name = '']) => name);
+    };
+    expect(await offers()).toEqual(['pause', 'cancel']);
+    expect((await ops.post(`${at}/pause`, { key: 'h-1', reason: 'The lock is being changed' })).location).toBe(at);
+    expect(await offers()).toEqual(['resume', 'cancel']);
+    const paused = (await ops.get(at)).text;
+    expect(paused).toContain('The lock is being changed');
+    const hold = /name="hold" value="([^"]+)"/.exec(paused)?.[1] ?? '';
+    expect((await ops.post(`${at}/resume`, { key: 'h-2', reason: 'Changed', hold })).location).toBe(at);
+    expect((await ops.post(`${at}/resume`, { key: 'h-3', reason: 'Changed', hold })).text).toContain('role="alert"');
+    expect(await offers()).toEqual(['pause', 'cancel']);
+    await http.db.updateTable('saga').set({ status: 'compensating' }).where('id', '=', id).execute();
+    expect(await offers()).toEqual(['pause']);
+    const tired = await signedIn('OPS', {}, '1 hour');
+    expect((await tired.post(`${at}/pause`, { key: 'h-4', reason: 'x' })).text).toContain('/account/second-factor');
+    const finance = await signedIn('FINANCE');
+    expect((await finance.get(at)).text).not.toContain('/pause"');
+  });
+});
+
 it('shows a message with its words to those who may read them, and sends it again', async () => {
   const id = await http.db.transaction().execute((tx) => addMessage(tx, 'asks'));
   const admin = await signedIn('ADMIN');
@@ -336,6 +363,19 @@ describe('the system', () => {
     const { text } = await ops.get('/console/system');
     for (const words of ['9.9.9', 'sandbox', 'Paused', '1 min 30 s', 'assign', 'messages', '(Late)'])
       expect(text, words).toContain(words);
+    await ops.post('/console/system/pause', { key: 's-1', scope: 'NAME', subject: 'checkOut', reason: 'Locks move' });
+    const held = (await ops.get('/console/system')).text;
+    expect(held).toContain('Locks move');
+    const wrong = await ops.post('/console/system/pause', {
+      key: 's-2',
+      scope: 'NAME',
+      subject: 'nothing',
+      reason: 'x',
+    });
+    expect(wrong.text).toContain('role="alert"');
+    const hold = /name="hold" value="([^"]+)"/.exec(held)?.[1] ?? '';
+    await ops.post('/console/system/resume', { key: 's-3', hold, reason: 'Done' });
+    expect((await ops.get('/console/system')).text).not.toContain('Locks move');
     standing = null;
     const away = (await ops.get('/console/system')).text;
     expect(away).toContain('The queues do not answer just now');

@@ -1,6 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import type { Role } from '../../kernel/roles.ts';
 import { MONEY_SAGAS, SAGA_NAMES } from '../../sagas/index.ts';
-import { sagaPage } from '../../web/console/saga-page.ts';
+import { type SagaHand, sagaPage } from '../../web/console/saga-page.ts';
 import { sagasPage } from '../../web/console/sagas-page.ts';
 import type { Html } from '../../web/layout.ts';
 import { PAGE_ROUTE } from '../accounts/form.ts';
@@ -9,7 +10,7 @@ import { filtersBy } from '../references.ts';
 import type { Register } from '../route.ts';
 import { Id, IdParam } from '../schemas/common.ts';
 import { Execution, ExecutionWithSteps, SagaCounts } from '../schemas/sagas.ts';
-import { queryOf } from './client.ts';
+import { type ConsoleApi, queryOf } from './client.ts';
 import { answerConsole, type Console, keyIn, mayReadPage, problemOf, type Visit } from './frame.ts';
 import { openIncidents } from './open-incidents.ts';
 import { mayReadStay } from './stay.ts';
@@ -29,7 +30,7 @@ const Query = z.strictObject({
 });
 const list = createRoute({ ...PAGE_ROUTE, method: 'get', path: PATH, request: { query: Query } });
 const read = createRoute({ ...PAGE_ROUTE, method: 'get', path: `${PATH}/{id}`, request: { params: IdParam } });
-const act = <const Act extends 'retry' | 'resolve'>(name: Act) =>
+const act = (name: SagaHand) =>
   createRoute({ ...PAGE_ROUTE, method: 'post', path: `${PATH}/{id}/${name}`, request: { params: IdParam } });
 
 const Counts = z.object({ counts: SagaCounts });
@@ -37,15 +38,11 @@ const Counts = z.object({ counts: SagaCounts });
 async function showSaga(c: AnyContext, { api, session, frame }: Visit, id: string, problem: Html | null) {
   const saga = await api.get(`/sagas/executions/${encodeURIComponent(id)}`, ExecutionWithSteps);
   const incidents = (await openIncidents(api)) ?? [];
-  const isParked = saga.status === 'parked';
-  // FINANCE lets go on what moves money, and nothing else.
-  const isTheirs = session.account.role !== 'FINANCE' || MONEY_SAGAS.has(saga.name);
   const view = {
     saga,
     mayOpenStay: mayReadStay(api),
     incidents: incidents.filter(({ examples }) => examples.some(({ sagaId }) => sagaId === id)),
-    mayRetry: isParked && isTheirs && api.may('POST', '/sagas/executions/:id/retry'),
-    mayResolve: isParked && api.may('POST', '/sagas/executions/:id/resolve'),
+    hands: handsOf(api, session.account.role, saga),
     problem,
   };
   return answerConsole(c, frame, sagaPage(frame, view));
@@ -81,21 +78,59 @@ export function registerSagaPages(register: Register, console: Console): void {
       (visit) => showSaga(c, visit, c.req.valid('param').id, null),
     ),
   );
-  const acting = (c: AnyContext, id: string, name: 'retry' | 'resolve'): Promise<Response> =>
-    console.submit(
-      c,
-      (api) => api.may('POST', `/sagas/executions/:id/${name}`),
-      async (visit, form) => {
-        const at = encodeURIComponent(id);
-        try {
-          const reason = form.get('reason')?.trim() ?? '';
-          await visit.api.act(`/sagas/executions/${at}/${name}`, { reason }, keyIn(form));
-        } catch (error) {
-          return showSaga(c, visit, id, problemOf(visit.frame, error));
-        }
-        return c.redirect(`${PATH}/${at}`, 303);
-      },
-    );
-  register.unkeyed(act('retry'), (c) => acting(c, c.req.valid('param').id, 'retry'));
-  register.unkeyed(act('resolve'), (c) => acting(c, c.req.valid('param').id, 'resolve'));
+  for (const hand of HANDS) register.unkeyed(act(hand), (c) => acting(c, console, c.req.valid('param').id, hand));
 }
+
+const HANDS: readonly SagaHand[] = ['retry', 'retry-now', 'resume', 'pause', 'cancel', 'resolve'];
+
+/** What somebody may do with a saga as it stands; the API decides once more, on the locked saga. */
+function handsOf(api: ConsoleApi, role: Role, saga: Saga): readonly SagaHand[] {
+  // FINANCE lets go on what moves money, and nothing else.
+  if (role === 'FINANCE' && !MONEY_SAGAS.has(saga.name)) return [];
+  const isOpen = saga.finishedAt === null;
+  const isUndoing = saga.steps.some(({ direction }) => direction === 'compensation');
+  const at = saga.steps.find(
+    ({ direction, status }) => direction === 'forward' && status !== 'done' && status !== 'skipped',
+  );
+  const isPastPivot =
+    at?.class === 'retriable' || saga.steps.some((step) => step.class === 'pivot' && step.status === 'done');
+  const failing = saga.steps.some(({ status, error }) => status === 'pending' && error !== null && error !== undefined);
+  const stands: Readonly<Record<SagaHand, boolean>> = {
+    retry: saga.status === 'parked',
+    'retry-now': isOpen && saga.status !== 'parked' && failing && saga.pausedBy === null,
+    resume: saga.pausedBy !== null,
+    pause: isOpen && saga.status !== 'parked' && saga.pausedBy === null,
+    cancel: isOpen && !isUndoing && saga.status !== 'compensating' && !isPastPivot,
+    resolve: saga.status === 'parked',
+  };
+  return HANDS.filter((hand) => stands[hand] && api.may('POST', API_OF[hand]));
+}
+type Saga = z.output<typeof ExecutionWithSteps>;
+
+const API_OF: Readonly<Record<SagaHand, string>> = {
+  retry: '/sagas/executions/:id/retry',
+  'retry-now': '/sagas/executions/:id/retry-now',
+  resume: '/holds/:id/release',
+  pause: '/holds',
+  cancel: '/sagas/executions/:id/cancel',
+  resolve: '/sagas/executions/:id/resolve',
+};
+
+const acting = (c: AnyContext, console: Console, id: string, hand: SagaHand): Promise<Response> =>
+  console.submit(
+    c,
+    (api) => api.may('POST', API_OF[hand]),
+    async (visit, form) => {
+      const reason = form.get('reason')?.trim() ?? '';
+      try {
+        if (hand === 'pause') await visit.api.act('/holds', { scope: 'SAGA', subject: id, reason }, keyIn(form));
+        else {
+          const about = hand === 'resume' ? (form.get('hold') ?? '') : id;
+          await visit.api.act(API_OF[hand].replace(':id', encodeURIComponent(about)), { reason }, keyIn(form));
+        }
+      } catch (error) {
+        return showSaga(c, visit, id, problemOf(visit.frame, error));
+      }
+      return c.redirect(`${PATH}/${encodeURIComponent(id)}`, 303);
+    },
+  );

@@ -4,6 +4,7 @@ import type { Html } from '../layout.ts';
 import { type Content, codeWords, type Frame, inEnglish, say } from './frame.ts';
 import { badge, duration, fact, moment, sagaLink, stayLink } from './parts.ts';
 import { treeOf } from './timeline.ts';
+import type { Word } from './words-en.ts';
 
 /** One saga: its steps on a common scale of time, what each undid, why it stands, and what a person can do. */
 
@@ -37,6 +38,14 @@ export interface SagaFacts {
   readonly stepsCompleted: number;
   readonly totalSteps: number;
   readonly retryOf: string | null;
+  readonly pausedBy: {
+    readonly holdId: string;
+    readonly scope: string;
+    readonly subject: string;
+    readonly by: string;
+    readonly since: string;
+    readonly reason: string;
+  } | null;
   readonly error?: { readonly code: string; readonly details?: unknown } | null;
   readonly waiting?: { readonly step: string; readonly since: string; readonly until: string } | null;
   readonly steps: readonly SagaStep[];
@@ -46,21 +55,22 @@ export interface SagaView {
   /** Whether the reader may open the pages of stays. */
   readonly mayOpenStay: boolean;
   readonly incidents: readonly { readonly id: string; readonly summary: string }[];
-  readonly mayRetry: boolean;
-  readonly mayResolve: boolean;
+  /** What the reader may do with it as it stands, in the order in which it is offered. */
+  readonly hands: readonly SagaHand[];
   readonly problem: Html | null;
 }
+export type SagaHand = 'retry' | 'retry-now' | 'cancel' | 'pause' | 'resume' | 'resolve';
 
-export function sagaPage(frame: Frame, { saga, incidents, problem, ...may }: SagaView): Content {
+export function sagaPage(frame: Frame, { saga, incidents, problem, mayOpenStay, hands }: SagaView): Content {
   return {
     title: saga.name,
     titleLanguage: 'en',
     page: 'sagas',
     problem,
-    body: html`${factsOf(frame, saga, may.mayOpenStay)}
+    body: html`${factsOf(frame, saga, mayOpenStay)}
 ${saga.error ? html`<section class="panel" aria-labelledby="error"><h2 id="error">${say(frame, 'error')}: <code>${saga.error.code}</code></h2><div lang="en" dir="ltr">${treeOf(saga.error.details ?? {})}</div></section>` : ''}
 ${incidents.length === 0 ? '' : html`<h2>${say(frame, 'openIncidents')}</h2><ul class="rows">${incidents.map(({ id, summary }) => html`<li class="bad"><a href="${frame.prefix}/console/incidents/${id}">${inEnglish(summary)}</a></li>`)}</ul>`}
-${may.mayRetry || may.mayResolve ? handsOf(frame, saga.id, may) : ''}
+${hands.length === 0 ? '' : handsOf(frame, saga, hands)}
 ${stepsOf(frame, saga)}`,
   };
 }
@@ -78,16 +88,28 @@ ${saga.finishedAt === null ? fact(frame, 'deadline', moment(frame, saga.deadline
 ${fact(frame, 'requestedBy', html`<bdi>${saga.requestedBy}</bdi>${saga.onBehalfOf === null ? '' : html` (<bdi>${saga.onBehalfOf}</bdi>)`}`)}
 ${saga.requestId === null ? '' : fact(frame, 'request', html`<code>${saga.requestId}</code>`)}
 ${waiting ? fact(frame, 'waits', html`<code>${waiting.step}</code> ${say(frame, 'until')} ${moment(frame, waiting.until)}`) : ''}
+${saga.pausedBy === null ? '' : fact(frame, 'pausedBy', html`<bdi>${saga.pausedBy.by}</bdi> ${say(frame, 'sinceText')} ${moment(frame, saga.pausedBy.since)}: <bdi>${saga.pausedBy.reason}</bdi> (<code>${saga.pausedBy.subject}</code>)`)}
 ${saga.retryOf === null ? '' : fact(frame, 'retryOf', sagaLink(frame, saga.retryOf, saga.retryOf))}
 ${saga.notes === null ? '' : fact(frame, 'notes', html`<bdi>${saga.notes}</bdi>`)}
 <div><dt>ID</dt><dd><code>${saga.id}</code></dd></div></dl>`;
 }
 
-function handsOf(frame: Frame, id: string, may: Pick<SagaView, 'mayRetry' | 'mayResolve'>): Html {
-  const form = (act: 'retry' | 'resolve'): Html =>
-    html`<form method="post" action="${frame.prefix}/console/sagas/${encodeURIComponent(id)}/${act}" class="act"><input type="hidden" name="key" value="${newId('press')}">
-<label>${say(frame, act === 'retry' ? 'retryReason' : 'resolveReason')} <input name="reason" required maxlength="500"></label><button class="${act === 'retry' ? 'yes' : 'no'}">${say(frame, act)}</button></form>`;
-  return html`<section class="panel" aria-labelledby="hands"><h2 id="hands">${say(frame, 'hands')}</h2>${may.mayRetry ? form('retry') : ''}${may.mayResolve ? form('resolve') : ''}</section>`;
+const HANDS: Readonly<Record<SagaHand, { readonly word: Word; readonly reason: Word; readonly tone: 'yes' | 'no' }>> = {
+  retry: { word: 'retry', reason: 'retryReason', tone: 'yes' },
+  'retry-now': { word: 'retryNow', reason: 'retryReason', tone: 'yes' },
+  resume: { word: 'resume', reason: 'reason', tone: 'yes' },
+  pause: { word: 'pause', reason: 'reason', tone: 'no' },
+  cancel: { word: 'cancelSaga', reason: 'reason', tone: 'no' },
+  resolve: { word: 'resolve', reason: 'resolveReason', tone: 'no' },
+};
+
+function handsOf(frame: Frame, { id, pausedBy }: SagaFacts, hands: readonly SagaHand[]): Html {
+  const form = (hand: SagaHand): Html => {
+    const { word, reason, tone } = HANDS[hand];
+    return html`<form method="post" action="${frame.prefix}/console/sagas/${encodeURIComponent(id)}/${hand}" class="act"><input type="hidden" name="key" value="${newId('press')}">${hand === 'resume' ? html`<input type="hidden" name="hold" value="${pausedBy?.holdId ?? ''}">` : ''}
+<label>${say(frame, reason)} <input name="reason" required maxlength="500"></label><button class="${tone}">${say(frame, word)}</button></form>`;
+  };
+  return html`<section class="panel" aria-labelledby="hands"><h2 id="hands">${say(frame, 'hands')}</h2>${hands.map(form)}</section>`;
 }
 
 /** From the first beginning to the last end, in milliseconds of the epoch. */

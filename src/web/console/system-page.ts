@@ -3,6 +3,7 @@ import type { DueState, QueueState, ScheduleState } from '../../domain/incidents
 import type { LivingProcess } from '../../domain/incidents/processes.ts';
 import type { Html } from '../layout.ts';
 import { type Content, type Frame, inEnglish, say } from './frame.ts';
+import { type HoldView, holdsPanel } from './holds-panel.ts';
 import { duration, moment } from './parts.ts';
 import type { Word } from './words-en.ts';
 
@@ -15,12 +16,22 @@ export interface SystemView {
   readonly queues: readonly QueueState[] | null;
   readonly schedules: readonly ScheduleState[];
   readonly due: readonly DueState[];
+  /** What is paused; null: not for this reader. */
+  readonly holds: readonly HoldView[] | null;
+  readonly mayPause: boolean;
+  readonly mayResume: boolean;
+  readonly problem: Html | null;
 }
 
-export const systemPage = (frame: Frame, { version, processes, queues, schedules, due }: SystemView): Content => ({
+export const systemPage = (
+  frame: Frame,
+  { version, processes, queues, schedules, due, holds, problem, ...may }: SystemView,
+): Content => ({
   title: say(frame, 'system'),
   page: 'system',
+  problem,
   body: html`<p class="soft">${say(frame, 'version')} <bdi>${version}</bdi></p>
+${holds === null ? '' : holdsPanel(frame, holds, may)}
 ${section(frame, 'workers', processesOf(frame, processes))}
 ${section(frame, 'circuits', circuitsOf(frame, processes))}
 ${section(frame, 'queues', queues === null ? html`<p class="notice bad">${say(frame, 'queuesAway')}</p>` : queuesOf(frame, queues))}
