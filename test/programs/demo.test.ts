@@ -162,6 +162,7 @@ describe('every page', () => {
       '/financial/differences',
       '/financial/reconciliations',
       '/webhook-endpoints',
+      '/holds',
       '/sweep-failures',
       '/api-keys',
       '/me/sessions',
