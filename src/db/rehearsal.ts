@@ -1,5 +1,5 @@
 import type { PostgresCursor, PostgresPoolClient, PostgresQueryResult } from 'kysely';
-import { InvariantError } from '../kernel/errors.ts';
+import { InvariantError, RoomyError } from '../kernel/errors.ts';
 import { createRunSlots } from '../kernel/run-slots.ts';
 import { createDbOver, type Db, poolOf } from './client.ts';
 
@@ -17,8 +17,20 @@ const STATEMENT_TIMEOUT_MS = 2_000;
 /** Of a process: each takes a connection for as long as it runs, and real work needs some as well. */
 const AT_ONCE = 3;
 const slots = createRunSlots({ max: AT_ONCE });
-const turn = (): Promise<() => void> =>
-  new Promise((resolve) => slots.request(() => resolve(slots.take(() => undefined))));
+/** More wait for their turn than a person would wait for. */
+const MAX_WAITING = 12;
+let waiting = 0;
+
+async function turn(): Promise<() => void> {
+  if (waiting >= MAX_WAITING)
+    throw new RoomyError('SERVICE_UNAVAILABLE', { text: 'Too many plans are being made just now: ask again' });
+  waiting += 1;
+  try {
+    return await new Promise((resolve) => slots.request(() => resolve(slots.take(() => undefined))));
+  } finally {
+    waiting -= 1;
+  }
+}
 
 /** Runs `work` on such a database, a few of them at a time. Whatever comes of it, nothing is committed. Throws what `work` throws. */
 export async function inRehearsal<T>(db: Db, work: (db: Db) => Promise<T>): Promise<T> {

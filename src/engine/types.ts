@@ -79,7 +79,7 @@ export interface PauseView {
   readonly subject: string;
   readonly by: string;
   readonly since: string;
-  readonly reason: string;
+  readonly reason: string | null;
 }
 
 export interface ExecutionView {

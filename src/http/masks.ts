@@ -2,6 +2,7 @@ import type { EventView } from '../domain/events/feed.ts';
 import type { ExecutionView, StepView } from '../engine/types.ts';
 import { isCode } from './codes.ts';
 import { type AnyContext, callerOf } from './context.ts';
+import { permits, policyOf } from './policy.ts';
 
 /**
  * What runs the system, without money and guests (security.md O10): operators see how far a process is and why it stands, and neither
@@ -61,10 +62,11 @@ export function executionShown<T extends ExecutionView & { readonly steps?: read
   c: AnyContext,
   saga: T,
 ): T {
-  if (seesMoney(c)) return saga;
+  const shown = { ...saga, pausedBy: pauseShown(c, saga.pausedBy) };
+  if (seesMoney(c)) return shown;
   const { error, steps } = saga;
   return {
-    ...saga,
+    ...shown,
     notes: isOperator(c) ? null : saga.notes,
     error: error && { ...error, details: detailsShown(c, error.details) },
     ...(steps && {
@@ -75,6 +77,13 @@ export function executionShown<T extends ExecutionView & { readonly steps?: read
       })),
     }),
   };
+}
+
+/** Why somebody has paused it is for those who read holds. */
+function pauseShown(c: AnyContext, pause: ExecutionView['pausedBy']): ExecutionView['pausedBy'] {
+  const policy = policyOf('GET', '/api/production/holds');
+  const mayRead = policy === 'anonymous' || permits(policy, callerOf(c));
+  return pause && !mayRead ? { ...pause, reason: null } : pause;
 }
 
 export const executionsShown = async <T extends ExecutionView>(

@@ -188,6 +188,9 @@ function shownTo(c: AnyContext, entry: TimelineEntry): TimelineEntry {
   switch (entry.kind) {
     case 'task':
       return { ...entry, details: titledFor(c, entry.details) };
+    case 'state':
+      // In the words of whoever cancelled, who may be the guest.
+      return isOwner(c) ? { ...entry, details: { ...entry.details, reason: null } } : entry;
     case 'event': {
       const { data, resource, ...details } = entry.details;
       return { ...entry, details: { ...details, resource, data: detailsShown(c, data, resource.type) } };
@@ -200,3 +203,8 @@ function shownTo(c: AnyContext, entry: TimelineEntry): TimelineEntry {
       return entry;
   }
 }
+
+const isOwner = (c: AnyContext): boolean => {
+  const caller = callerOf(c);
+  return caller.kind === 'person' && caller.role === 'OWNER';
+};

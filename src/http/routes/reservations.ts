@@ -203,7 +203,8 @@ function shownTo<T extends ReservationDetail>(c: AnyContext, stay: T): T {
   const caller = callerOf(c);
   const offered = offeredTo(c, stay);
   const isOwner = caller.kind === 'person' && caller.role === 'OWNER';
-  return isOwner ? { ...offered, guestId: null, notes: null, plannedArrival: null, plannedDeparture: null } : offered;
+  const ofGuest = { guestId: null, notes: null, plannedArrival: null, plannedDeparture: null, cancelReason: null };
+  return isOwner ? { ...offered, ...ofGuest } : offered;
 }
 
 /** What belongs to a stay is shown with it to whoever may list it. */

@@ -64,7 +64,7 @@ export const Execution = z
         subject: z.string(),
         by: z.string(),
         since: z.iso.datetime(),
-        reason: z.string(),
+        reason: z.string().nullable().openapi({ description: 'For those who may read holds' }),
       })
       .nullable()
       .openapi({ description: 'What people have paused, and keeps it from going on; null: nothing does' }),

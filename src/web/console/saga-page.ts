@@ -44,7 +44,7 @@ export interface SagaFacts {
     readonly subject: string;
     readonly by: string;
     readonly since: string;
-    readonly reason: string;
+    readonly reason: string | null;
   } | null;
   readonly error?: { readonly code: string; readonly details?: unknown } | null;
   readonly waiting?: { readonly step: string; readonly since: string; readonly until: string } | null;
@@ -88,7 +88,7 @@ ${saga.finishedAt === null ? fact(frame, 'deadline', moment(frame, saga.deadline
 ${fact(frame, 'requestedBy', html`<bdi>${saga.requestedBy}</bdi>${saga.onBehalfOf === null ? '' : html` (<bdi>${saga.onBehalfOf}</bdi>)`}`)}
 ${saga.requestId === null ? '' : fact(frame, 'request', html`<code>${saga.requestId}</code>`)}
 ${waiting ? fact(frame, 'waits', html`<code>${waiting.step}</code> ${say(frame, 'until')} ${moment(frame, waiting.until)}`) : ''}
-${saga.pausedBy === null ? '' : fact(frame, 'pausedBy', html`<bdi>${saga.pausedBy.by}</bdi> ${say(frame, 'sinceText')} ${moment(frame, saga.pausedBy.since)}: <bdi>${saga.pausedBy.reason}</bdi> (<code>${saga.pausedBy.subject}</code>)`)}
+${saga.pausedBy === null ? '' : fact(frame, 'pausedBy', html`<bdi>${saga.pausedBy.by}</bdi> ${say(frame, 'sinceText')} ${moment(frame, saga.pausedBy.since)}${saga.pausedBy.reason === null ? '' : html`: <bdi>${saga.pausedBy.reason}</bdi>`} (<code>${saga.pausedBy.subject}</code>)`)}
 ${saga.retryOf === null ? '' : fact(frame, 'retryOf', sagaLink(frame, saga.retryOf, saga.retryOf))}
 ${saga.notes === null ? '' : fact(frame, 'notes', html`<bdi>${saga.notes}</bdi>`)}
 <div><dt>ID</dt><dd><code>${saga.id}</code></dd></div></dl>`;
