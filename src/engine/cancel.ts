@@ -20,7 +20,7 @@ export interface Cancelled {
  * A person stops a saga before its point of no return, and what it has done is undone in reverse. The caller of its request is answered
  * `SAGA_CANCELLED`, with the reason. Under the saga's row lock: a local step that is running commits before, and is undone, or finds
  * that it is not due any more. Throws `SAGA_NOT_FOUND`, `INVALID_STATE_TRANSITION` (it has ended, is being undone, is past its point of
- * no return, or a call of it is under way), `SERVICE_UNAVAILABLE`.
+ * no return, sends what is owed, or a call of it is under way), `SERVICE_UNAVAILABLE`.
  */
 export async function cancelWithin(
   tx: Tx,
@@ -57,7 +57,8 @@ async function cancellable(tx: Tx, locked: Locked): Promise<DueStep> {
   if (status !== 'pending' && status !== 'running' && status !== 'parked')
     throw notNow('It has ended: there is nothing to cancel', { status });
   const due = dueIn(locked, 'F');
-  const { step } = due;
+  const { step, definition } = due;
+  if (definition.notCancelled !== undefined) throw notNow(definition.notCancelled, { saga: state.name });
   if (isPastPivot(due))
     throw notNow('It is past its point of no return, and can only go on: retry or resolve it', { step: step.name });
   if (step.kind !== 'call') return due;

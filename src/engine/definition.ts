@@ -59,6 +59,8 @@ export interface SagaDefinition<Input = unknown> {
   readonly deadlineMs: number;
   readonly input: { parse(value: unknown): Input };
   readonly steps: readonly StepDefinition[];
+  /** Why nobody can cancel it, as a sentence; absent: before its point of no return it can be cancelled. */
+  readonly notCancelled?: string;
   end(context: ErasedContext & EndContext): Promise<Ending>;
   whenUndone?(undone: Undone): Promise<void>;
 }
@@ -87,6 +89,8 @@ export interface SagaOptions {
   readonly whenUndone?: (undone: Undone) => Promise<void>;
   /** From acceptance; then the reconciler undoes it, or parks it once the pivot is passed. */
   readonly deadlineMs?: number;
+  /** Of a saga that sends what is owed, and would only be asked for again: why it is not cancelled, and what to do instead. */
+  readonly notCancelled?: string;
 }
 
 const FORWARD_RETRY: RetryPolicy = { attempts: 8, baseMs: 200, maxMs: 30_000 };
@@ -199,6 +203,7 @@ export function saga<Schema extends z.ZodType>(
     },
     ends: (end: SagaDefinition['end']): SagaDefinition<z.output<Schema>> => ({
       ...undoneWith(options, steps),
+      ...(options.notCancelled === undefined ? {} : { notCancelled: options.notCancelled }),
       name,
       version: options.version,
       subjectType: options.subjectType,

@@ -4,7 +4,7 @@ import { lockOpenQuestions } from '../../domain/approvals/store.ts';
 import { getIncident, type IncidentDetail, listIncidents } from '../../domain/incidents/resource.ts';
 import { closeIncident, muteIncident } from '../../domain/incidents/store.ts';
 import type { LiveSession } from '../../domain/people/sessions.ts';
-import { sagasInBrief } from '../../engine/read/stuck.ts';
+import { parkedAmong, sagasInBrief } from '../../engine/read/stuck.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { MONEY_SAGAS } from '../../sagas/index.ts';
 import { incidentPage, incidentsPage, type SagaActs } from '../../web/console/incidents-page.ts';
@@ -102,8 +102,9 @@ export function registerIncidentPages(register: Register, services: Services, co
 /** What the reader may do with each saga of the incident that waits for a person. */
 async function actsOf(db: Services['db'], incident: IncidentDetail, account: Reader): Promise<readonly SagaActs[]> {
   const ids = incident.examples.flatMap(({ sagaId }) => sagaId ?? []);
-  const parked = [...(await sagasInBrief(db, ids))].filter(([, { status }]) => status === 'parked');
-  return parked.map(([sagaId, { name }]) => ({
+  const parked = await parkedAmong(db, ids);
+  const sagas = [...(await sagasInBrief(db, ids))].filter(([id]) => parked.has(id));
+  return sagas.map(([sagaId, { name }]) => ({
     sagaId,
     mayRetry: mayRetry(account, name),
     mayResolve: mayResolve(account),

@@ -1,6 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Role } from '../../kernel/roles.ts';
-import { MONEY_SAGAS, SAGA_NAMES } from '../../sagas/index.ts';
+import { DEFINITIONS, MONEY_SAGAS, SAGA_NAMES } from '../../sagas/index.ts';
 import { type SagaHand, sagaPage } from '../../web/console/saga-page.ts';
 import { sagasPage } from '../../web/console/sagas-page.ts';
 import type { Html } from '../../web/layout.ts';
@@ -88,6 +88,8 @@ function handsOf(api: ConsoleApi, role: Role, saga: Saga): readonly SagaHand[] {
   // FINANCE lets go on what moves money, and nothing else.
   if (role === 'FINANCE' && !MONEY_SAGAS.has(saga.name)) return [];
   const isOpen = saga.finishedAt === null;
+  // What waits for an approval goes on by the answer to its question, and by nothing else.
+  const isParked = saga.status === 'parked' && saga.error?.code !== 'APPROVAL_REQUIRED';
   const isUndoing = saga.steps.some(({ direction }) => direction === 'compensation');
   const at = saga.steps.find(
     ({ direction, status }) => direction === 'forward' && status !== 'done' && status !== 'skipped',
@@ -96,15 +98,17 @@ function handsOf(api: ConsoleApi, role: Role, saga: Saga): readonly SagaHand[] {
     at?.class === 'retriable' || saga.steps.some((step) => step.class === 'pivot' && step.status === 'done');
   const failing = saga.steps.some(({ status, error }) => status === 'pending' && error !== null && error !== undefined);
   const stands: Readonly<Record<SagaHand, boolean>> = {
-    retry: saga.status === 'parked',
+    retry: isParked,
     'retry-now': isOpen && saga.status !== 'parked' && failing && saga.pausedBy === null,
     resume: saga.pausedBy !== null,
     pause: isOpen && saga.status !== 'parked' && saga.pausedBy === null,
-    cancel: isOpen && !isUndoing && saga.status !== 'compensating' && !isPastPivot,
-    resolve: saga.status === 'parked',
+    cancel: isOpen && !isUndoing && saga.status !== 'compensating' && !isPastPivot && isCancellable(saga.name),
+    resolve: isParked,
   };
   return HANDS.filter((hand) => stands[hand] && api.may('POST', API_OF[hand]));
 }
+const isCancellable = (name: string): boolean =>
+  DEFINITIONS.every((definition) => definition.name !== name || definition.notCancelled === undefined);
 type Saga = z.output<typeof ExecutionWithSteps>;
 
 const API_OF: Readonly<Record<SagaHand, string>> = {

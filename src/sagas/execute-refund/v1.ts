@@ -26,6 +26,7 @@ export const executeRefund = saga('executeRefund', ExecuteRefund, {
   subjectType: 'transaction',
   notFound: 'NOT_FOUND',
   deadlineMs: DEADLINE_MS,
+  notCancelled: 'The guest is owed this refund, and it would be sent again: pause it, or settle it by hand',
 })
   .read('validateRefund', {
     // The refund is owed: what cannot be looked up now waits for a person, and is not dropped.

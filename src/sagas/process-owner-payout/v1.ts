@@ -34,6 +34,7 @@ export const processOwnerPayout = saga('processOwnerPayout', ProcessOwnerPayout,
   subjectType: 'transaction',
   notFound: 'NOT_FOUND',
   deadlineMs: DEADLINE_MS,
+  notCancelled: 'The owner is owed this payout, and it would be sent again: pause it, or settle it by hand',
 })
   .read('validatePayout', {
     run: ({ db, ports, input, ...saga }): Promise<PayoutOrder> => assertPayable(db, ports, input, saga),

@@ -90,7 +90,7 @@ export const EVENTS: OperationTexts = {
   },
   [`POST ${SAGAS}/executions/:id/cancel`]: {
     id: 'cancelSaga',
-    text: 'Stops an execution that is `pending`, `running`, or `parked` on its way forward, and undoes in reverse what it has done. Who asked for it is answered as for any that was undone, with `SAGA_CANCELLED`, the reason and who cancelled it. `INVALID_STATE_TRANSITION` once its point of no return is passed or may have been, while a call is under way (ask again within seconds), and when it has ended or is being undone. A question that it had asked is withdrawn.',
+    text: 'Stops an execution that is `pending`, `running`, or `parked` on its way forward, and undoes in reverse what it has done. Who asked for it is answered as for any that was undone, with `SAGA_CANCELLED`, the reason and who cancelled it. `INVALID_STATE_TRANSITION` once its point of no return is passed or may have been, while a call is under way (ask again within seconds), and when it has ended or is being undone, and of a refund or a payout, which are owed: pause those. A question that it had asked is withdrawn.',
   },
   [`POST ${SAGAS}/executions/:id/resolve`]: {
     id: 'resolveSaga',
