@@ -10,7 +10,7 @@ import type { QueueConnection } from './queues/connection.ts';
 import { MONEY_SAGAS } from './sagas/index.ts';
 import { auditSign } from './watchdog/signs/audit.ts';
 import { redisSign, type WatchedQueues } from './watchdog/signs/queues.ts';
-import { approvalSign, sagaSign, setAsideSign, waitingSign, webhookSign } from './watchdog/signs/rows.ts';
+import { approvalSign, holdSign, sagaSign, setAsideSign, waitingSign, webhookSign } from './watchdog/signs/rows.ts';
 import { circuitSign, workerSign } from './watchdog/signs/workers.ts';
 import { createTeller, type TellerParts } from './watchdog/tell.ts';
 import { createWatchdog, type Watchdog, type WatchdogParts } from './watchdog/watchdog.ts';
@@ -44,6 +44,7 @@ export function createWatch({ db, queues, holder, timeZone, teller, ...rest }: W
       waitingSign(db),
       sagaSign(db, (name) => MONEY_SAGAS.has(name)),
       approvalSign(db),
+      holdSign(db),
       setAsideSign(db),
       webhookSign(db),
       auditSign(db, holder, walk, () => systemClock.now()),

@@ -247,6 +247,20 @@ it('tells those who look after the money of each question that waits, and operat
   expect(await openKinds()).toEqual([]);
 });
 
+it('tells of what has been paused for an hour, until it is resumed', async () => {
+  const { db } = system.bed;
+  const hold = (id: string, scope: string, subject: string, minutes: number) =>
+    sql`INSERT INTO hold (id, scope, subject, reason, held_by, held_at)
+      VALUES (${id}, ${scope}, ${subject}, 'x', 'ops-1', now() - ${minutes}::int * interval '1 minute')`.execute(db);
+  await hold('hold-1', 'NAME', 'checkOut', 61);
+  await hold('hold-2', 'GATEWAY', 'devices', 59);
+  await minute({ rounds: 1 });
+  expect(await openKinds()).toEqual(['SAGAS_PAUSED checkOut']);
+  expect(posts[0]?.data['examples']).toEqual([{ id: 'hold-1' }]);
+  await sql`UPDATE hold SET released_at = now(), released_by = 'ops-1', release_reason = 'x'`.execute(db);
+  await expectOver();
+});
+
 it('tells of a row that a sweep has set aside', async () => {
   await sql`INSERT INTO sweep_failure (sweep, row_id, reason, next_try_at) VALUES ('offers', 'task-1', 'x', '2090-01-01')`.execute(
     system.bed.db,

@@ -85,6 +85,13 @@ export const INCIDENT_KINDS = {
     next: 'Nothing: a parked saga waits until a person retries or resolves it, and keeps its stay from other requests.',
     remedy: 'Retry it when the cause is mended, or resolve it with what was done instead.',
   },
+  SAGAS_PAUSED: {
+    severity: 'WARNING',
+    afterSeconds: 0,
+    says: (subject) => `For over an hour sagas have been paused: ${subject}.`,
+    next: 'Nothing: what is paused is neither done nor undone until a person resumes it. Requests are still accepted.',
+    remedy: 'Resume it when the reason is gone: /console/system, or POST holds/{id}/release.',
+  },
   APPROVAL_WAITS: {
     severity: 'WARNING',
     afterSeconds: 0,

@@ -84,6 +84,29 @@ export const webhookSign = (db: Db): Sign => ({
   },
 });
 
+/** What people have paused, and may have forgotten. */
+export const holdSign = (db: Db): Sign => ({
+  name: 'holds',
+  kinds: ['SAGAS_PAUSED'],
+  async look() {
+    const rows = await db
+      .selectFrom('hold')
+      .select(['id', 'scope', 'subject', 'held_at'])
+      .where('released_at', 'is', null)
+      .where('held_at', '<', sql<Date>`now() - interval '1 hour'`)
+      .orderBy('held_at')
+      .limit(MAX_HOLDS)
+      .execute();
+    return rows.map(({ id, scope, subject, held_at }) => ({
+      kind: 'SAGAS_PAUSED',
+      subject: scope === 'ALL' ? 'all of them' : subject,
+      since: held_at,
+      examples: [{ id, ...(scope === 'SAGA' ? { sagaId: subject } : {}) }],
+    }));
+  },
+});
+const MAX_HOLDS = 100;
+
 /** Questions about money that nobody has answered. Each is an incident of its own, as each is told at once. */
 export const approvalSign = (db: Db): Sign => ({
   name: 'approvals',
