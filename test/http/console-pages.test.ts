@@ -8,7 +8,7 @@ import { RoomyError } from '../../src/kernel/errors.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { addSaga } from '../setup/ledger.ts';
 import { type Http, startHttp } from './harness.ts';
-import { addPerson, type Browser, browserOf, signInByMail } from './people.ts';
+import { addPerson, type Browser, browserOf, mailedLink, signInByMail } from './people.ts';
 import { addIncident, prepareWorld } from './valid-requests.ts';
 
 /** The frame of the console, the day of the office and the page of a stay, with the forms by which people act there. */
@@ -94,6 +94,40 @@ const navigationOf = (text: string): string[] =>
   );
 const keyOf = (text: string): string => /name="key" value="([^"]+)"/.exec(text)?.[1] ?? '';
 const mainOf = (text: string): string => text.slice(text.indexOf('<main'));
+
+describe('a link of a mail', () => {
+  it('leads there after the sign-in, once, and never to another site', async () => {
+    const { email } = await addPerson(http.db, 'AGENT');
+    const browser = browserOf(http.app);
+    const signIn = async (): Promise<string | null> => {
+      await browser.post('/sign-in', { email });
+      return (await browser.post(await mailedLink(http.db, email))).location;
+    };
+    const page = '/console/sagas?status=parked&from=2031-05-10';
+    expect((await browser.get(page)).location).toBe('/sign-in');
+    expect(await signIn()).toBe(page);
+    await browser.post('/sign-out');
+    expect(await signIn()).toBe('/work');
+    await browser.post('/sign-out');
+    for (const path of ['/console/sagas?name=//evil.example', '/console//evil.example', '/account']) {
+      await browser.get(path);
+      expect(await signIn(), path).toBe('/work');
+      await browser.post('/sign-out');
+    }
+  });
+
+  it('is found again after the code that was asked for first', async () => {
+    const { email } = await addPerson(http.db, 'OPS');
+    const browser = browserOf(http.app);
+    await browser.get('/console/incidents/incident-1');
+    await browser.post('/sign-in', { email });
+    expect((await browser.post(await mailedLink(http.db, email))).location).toBe('/account/second-factor');
+    await sql`UPDATE session SET mfa_at = now() WHERE ended_at IS NULL AND account_id = (SELECT id FROM account WHERE email = ${email})`.execute(
+      http.db,
+    );
+    expect((await browser.get('/sign-in')).location).toBe('/console/incidents/incident-1');
+  });
+});
 
 describe('the frame', () => {
   it('leads each role to its first page, and whom it is not for to where they belong', async () => {

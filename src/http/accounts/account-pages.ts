@@ -16,6 +16,7 @@ import { answerForm, formOf, PAGE_ROUTE } from './form.ts';
 import { waysInOf } from './own-session.ts';
 import { assertFromOwnPage, dropSession, lacksSecondFactor, landingOf, sessionOf } from './page-session.ts';
 import { secondFactorPage, takeCode } from './second-factor.ts';
+import { nextPageOf } from './way-back.ts';
 
 /** The pages of somebody who is signed in, and the tokens that scripts of our pages get for the session. */
 
@@ -63,7 +64,10 @@ export function registerAccountPages(register: Register, services: Services): vo
     assertFromOwnPage(c, services);
     const session = await sessionOf(c, services);
     if (!session) return c.redirect('/sign-in', 303);
-    return (await takeCode(c, services, session, await formOf(c))) ?? c.redirect(landingOf(session.account), 303);
+    return (
+      (await takeCode(c, services, session, await formOf(c))) ??
+      c.redirect(nextPageOf(c, services, session.account), 303)
+    );
   });
   registerEndings(register, services);
   registerTokens(register, services);

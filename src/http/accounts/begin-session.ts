@@ -3,7 +3,8 @@ import type { AccountRow } from '../../domain/people/accounts.ts';
 import { beginSession } from '../../domain/people/begin-session.ts';
 import { endSession, type OpenedSession, type SignInMethod } from '../../domain/people/sessions.ts';
 import type { AnyContext, Services } from '../context.ts';
-import { keepSession, lacksSecondFactor, landingOf, lifetimeOf, sessionOf } from './page-session.ts';
+import { keepSession, lacksSecondFactor, lifetimeOf, sessionOf } from './page-session.ts';
+import { nextPageOf } from './way-back.ts';
 
 /** A sign-in that was proved, by whichever method: every one of them ends here. */
 export interface Proof {
@@ -29,5 +30,5 @@ export async function enter(tx: Tx, c: AnyContext, services: Services, proof: Pr
 export function welcome(c: AnyContext, services: Services, proof: Proof, opened: OpenedSession): Response {
   services.standing.changed(proof.account.principal);
   keepSession(c, services, opened);
-  return c.redirect(lacksSecondFactor(proof) ? '/account/second-factor' : landingOf(proof.account), 303);
+  return c.redirect(lacksSecondFactor(proof) ? '/account/second-factor' : nextPageOf(c, services, proof.account), 303);
 }

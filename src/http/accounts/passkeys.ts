@@ -26,7 +26,8 @@ import { answer, bodyRefusals, jsonOf, one, refusals } from '../schemas/envelope
 import { enter, type Proof } from './begin-session.ts';
 import { formOf } from './form.ts';
 import { ownAuthor, ownSession, whenOwn } from './own-session.ts';
-import { assertFromOwnPage, keepSession, landingOf, sessionOf } from './page-session.ts';
+import { assertFromOwnPage, keepSession, sessionOf } from './page-session.ts';
+import { hasWayBack, nextPageOf } from './way-back.ts';
 import {
   CHALLENGE_SECONDS,
   CredentialParam,
@@ -159,9 +160,9 @@ async function enterBy(c: AnyContext, services: Services, passkey: PasskeyRow, c
   });
   if (entered === null) throw notTheirs('counter');
   services.standing.changed(entered.proof.account.principal);
-  if (entered.opened === null) return '/account';
-  keepSession(c, services, entered.opened);
-  return landingOf(entered.proof.account);
+  if (entered.opened !== null) keepSession(c, services, entered.opened);
+  else if (!hasWayBack(c)) return '/account';
+  return nextPageOf(c, services, entered.proof.account);
 }
 
 /** The counter has not gone up: there may be a copy of the authenticator. It stays in the trail, where somebody looks for it. */

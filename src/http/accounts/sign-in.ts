@@ -21,7 +21,8 @@ import type { Register } from '../route.ts';
 import { enter, type Proof, welcome } from './begin-session.ts';
 import { answerForm, formOf, PAGE_ROUTE } from './form.ts';
 import { mailSignInLink } from './mail.ts';
-import { assertFromOwnPage, lacksSecondFactor, landingOf, sessionOf } from './page-session.ts';
+import { assertFromOwnPage, lacksSecondFactor, sessionOf } from './page-session.ts';
+import { nextPageOf } from './way-back.ts';
 
 /** Signing in by a link in a mail, and accepting an invitation by one. */
 
@@ -39,7 +40,10 @@ export function registerSignIn(register: Register, services: Services): void {
   register(ask, async (c) => {
     const session = await sessionOf(c, services);
     if (session)
-      return c.redirect(lacksSecondFactor(session) ? '/account/second-factor' : landingOf(session.account), 303);
+      return c.redirect(
+        lacksSecondFactor(session) ? '/account/second-factor' : nextPageOf(c, services, session.account),
+        303,
+      );
     const people = services.isProduction === true ? [] : await listDemoAccounts(db);
     const waysIn = otherWaysIn(c.get('prefix'), services.identityProvider?.name ?? null);
     return answerForm(c, signInPage(c.get('prefix'), people, waysIn), SIGN_IN_POLICY);

@@ -15,8 +15,10 @@ import {
 import type { Html } from '../../web/layout.ts';
 import { formOf } from '../accounts/form.ts';
 import { assertFromOwnPage, lacksSecondFactor, landingOf, sessionOf } from '../accounts/page-session.ts';
+import { keepWayBack } from '../accounts/way-back.ts';
 import type { AnyContext, App, Services } from '../context.ts';
 import { PAGE_HEADERS } from '../page.ts';
+import { isFresh } from '../step-up.ts';
 import { type ConsoleApi, consoleApi } from './client.ts';
 
 /** What every page of the console begins and ends with: who reads it, in which language, and the answer. */
@@ -69,8 +71,12 @@ export function pagesOf(api: ConsoleApi): readonly ConsolePage[] {
 export function createConsole(app: App, services: Services): Console {
   const visit: Console['visit'] = async (c, mayRead, answer) => {
     const session = await sessionOf(c, services);
-    if (!session) return c.redirect('/sign-in', 303);
-    if (lacksSecondFactor(session)) return c.redirect('/account/second-factor', 303);
+    if (!session || lacksSecondFactor(session)) {
+      keepWayBack(c, services, pathOf(c));
+      return c.redirect(session ? '/account/second-factor' : '/sign-in', 303);
+    }
+    // Its acts may be refused until a code is given.
+    if (c.req.method !== 'GET' && !isFresh(session.mfaAt, services.clock.now())) keepWayBack(c, services, pathOf(c));
     const api = consoleApi(c, app, services, session);
     if (!mayRead(api)) return c.redirect(landingOf(session.account), 303);
     const { name, role } = session.account;
