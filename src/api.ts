@@ -102,6 +102,7 @@ async function opsFetch(
     sessions: operatorSessions(db, systemClock, standing, isProduction),
     takesTokens: !isProduction,
     signInUrl: `${config.publicUrl}/sign-in`,
+    consoleUrl: `${config.publicUrl}/console`,
     audit: (entry) => recordAudit(db, entry),
     log,
     publicUrl: config.opsPublicUrl,

@@ -40,6 +40,8 @@ export interface OpsDeps extends OperatorSource {
   readonly proxyTrust?: ProxyTrust;
   /** Where people sign in; null or absent: by a pasted token alone. */
   readonly signInUrl?: string | null;
+  /** Where the console is; absent: jobs have no link to their saga. */
+  readonly consoleUrl?: string;
   /** Which of these sagas a retry can help; absent: as the database says. */
   readonly parkedOf?: BoardPolicyDeps['parkedOf'];
 }
@@ -58,7 +60,10 @@ export function createOpsApp(deps: OpsDeps): Hono<OpsEnv> {
   addLogin(app, deps, { prefix, isHttps: publicUrl?.startsWith('https:') ?? false });
   app.get('/', (c) => c.redirect(BOARD_PATH, 302));
   app.get(`${BOARD_PATH}/`, (c) => c.redirect(BOARD_PATH, 302));
-  app.route(BOARD_PATH, createBoard({ parkedOf: (ids) => parkedAmong(deps.db, ids), ...deps, prefix }));
+  app.route(
+    BOARD_PATH,
+    createBoard({ parkedOf: (ids) => parkedAmong(deps.db, ids), consoleUrl: null, ...deps, prefix }),
+  );
   // Who runs the system sees no guest: a message has a name, an address, and what opens a door (security.md O10).
   app.use('/mailbox/*', async (c, next) => {
     if (c.get('operator')?.seesMessages) return next();

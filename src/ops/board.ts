@@ -4,6 +4,7 @@ import { HonoAdapter } from '@bull-board/hono';
 import { serveStatic } from '@hono/node-server/serve-static';
 import type { Queue } from 'bullmq';
 import { Hono } from 'hono';
+import { ID_PATTERN } from '../kernel/ids.ts';
 import { type BoardPolicyDeps, createBoardPolicy } from './board-policy.ts';
 
 export const BOARD_PATH = '/queues';
@@ -34,11 +35,16 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
 const SYSTEM_FONT = "system-ui, -apple-system, 'Segoe UI', sans-serif";
 
 export function createBoard(
-  deps: BoardPolicyDeps & { readonly queues: readonly Queue[]; readonly prefix: string },
+  deps: BoardPolicyDeps & {
+    readonly queues: readonly Queue[];
+    readonly prefix: string;
+    /** Where the console is, for links to sagas; null: nowhere. */
+    readonly consoleUrl: string | null;
+  },
 ): Hono {
   const adapter = new HonoAdapter(serveStatic).setBasePath(BOARD_PATH);
   createBullBoard({
-    queues: deps.queues.map((queue) => inertAdapter(queue)),
+    queues: deps.queues.map((queue) => inertAdapter(queue, deps.consoleUrl)),
     serverAdapter: adapter,
     options: {
       handlerHooks: { before: createBoardPolicy(deps) },
@@ -84,13 +90,25 @@ const BASE = /<base href="[^"]*"/;
 const REMOTE_FONTS = /<link href="https:\/\/fonts\.[^>]*>/;
 
 /** Only what a job of ours holds is shown: an edited or forged job's other keys stay hidden (security.md O6). */
-function inertAdapter(queue: Queue): BullMQAdapter {
-  const adapter = new OnceAdapter(queue, { description: DESCRIPTIONS[queue.name] ?? '' });
+function inertAdapter(queue: Queue, consoleUrl: string | null): BullMQAdapter {
+  const adapter = new OnceAdapter(queue, {
+    description: DESCRIPTIONS[queue.name] ?? '',
+    ...(consoleUrl !== null && SAGA_QUEUES.has(queue.name)
+      ? { externalJobUrl: ({ data }) => ({ displayText: 'Saga', href: `${consoleUrl}/sagas${placeIn(data)}` }) }
+      : {}),
+  });
   adapter.setFormatter('data', (data: unknown) => shown(data, ['sagaId', 'step', 'direction', 'generation']));
   adapter.setFormatter('returnValue', (value: unknown) =>
     shown(value, ['outcome', 'steps', 'reason', 'at', 'code', 'messages', 'tasks', 'skipped']),
   );
   return adapter;
+}
+
+const SAGA_QUEUES: ReadonlySet<string> = new Set(['saga-forward', 'saga-compensation']);
+/** A job's data is untrusted: without an id of ours the link leads to the list. */
+function placeIn(data: unknown): string {
+  const id: unknown = data instanceof Object ? Reflect.get(data, 'sagaId') : undefined;
+  return typeof id === 'string' && ID_PATTERN.test(id) ? `/${id}` : '';
 }
 
 /** What is done is not done again: the button would do nothing. */

@@ -6,7 +6,7 @@ import { type Harness, OPERATOR_IP, startHarness } from './harness.ts';
 let ops: Harness;
 let cookie: string;
 beforeAll(async () => {
-  ops = await startHarness(inject('redisUrl'));
+  ops = await startHarness(inject('redisUrl'), null, () => ({ consoleUrl: 'https://crm.example/console' }));
   cookie = await ops.login('olivia', 'OPS');
 }, 60_000);
 afterAll(() => ops?.stop());
@@ -44,6 +44,20 @@ describe('the board', () => {
     for (const path of ['saga-forward/shown/flow', 'saga-forward/shown/logs', 'saga-forward/workers'])
       expect(await (await ops.call(`/queues/api/queues/${path}`, { cookie })).text()).not.toContain('Canary');
     await ops.queue('saga-forward').remove('shown');
+  });
+
+  it('leads from each job of a saga to the saga, and from one that names none of ours to the list', async () => {
+    const hrefOf = async (queue: 'saga-forward' | 'tasks', sagaId: unknown): Promise<unknown> => {
+      await ops.queue(queue).add('confirmReservation.createCleaningTask', { sagaId }, { jobId: 'linked' });
+      const answer = await ops.call(`/queues/api/queues/${queue}/linked`, { cookie });
+      await ops.queue(queue).remove('linked');
+      const { job } = (await answer.json()) as { readonly job: { readonly externalUrl?: { readonly href: string } } };
+      return job.externalUrl?.href;
+    };
+    expect(await hrefOf('saga-forward', 'saga-7')).toBe('https://crm.example/console/sagas/saga-7');
+    expect(await hrefOf('saga-forward', 'javascript:alert(1)')).toBe('https://crm.example/console/sagas');
+    expect(await hrefOf('saga-forward', { a: 1 })).toBe('https://crm.example/console/sagas');
+    expect(await hrefOf('tasks', 'saga-7')).toBeUndefined();
   });
 
   it('O6: tells nothing about Redis', async () => {
