@@ -1289,14 +1289,10 @@ END) STORED,
 CREATE UNIQUE INDEX one_open_money ON saga (subject_type, subject_id) WHERE finished_at IS NULL AND holds_money;
 CREATE UNIQUE INDEX one_open_state ON saga (subject_type, subject_id) WHERE finished_at IS NULL AND holds_state;
 CREATE INDEX saga_by_age ON saga (requested_at);
-CREATE INDEX saga_by_error ON saga (error_code, requested_at, id) INCLUDE (ended_as) WHERE error_code IS NOT NULL;
 CREATE INDEX saga_by_name ON saga (name, requested_at, id) INCLUDE (ended_as);
-CREATE INDEX saga_by_request ON saga (request_id, requested_at, id) INCLUDE (ended_as) WHERE request_id IS NOT NULL;
 CREATE INDEX saga_by_requester ON saga (requested_by, requested_at);
 CREATE INDEX saga_by_subject ON saga (subject_id, requested_at);
 CREATE INDEX saga_due ON saga (next_check_at) WHERE finished_at IS NULL;
-CREATE INDEX saga_ended_by_error ON saga (error_code, ended_as, requested_at, id) WHERE error_code IS NOT NULL
-    AND ended_as IS NOT NULL;
 CREATE INDEX saga_of_property ON saga (property_id, requested_at, id) INCLUDE (ended_as) WHERE property_id IS NOT NULL;
 CREATE INDEX saga_of_property_by_name ON saga (property_id, name, requested_at, id) INCLUDE (ended_as)
     WHERE property_id IS NOT NULL;
@@ -1311,8 +1307,6 @@ CREATE INDEX saga_undone_by_age ON saga (ended_as, requested_at, id) WHERE ended
     'resolved']);
 CREATE INDEX saga_undone_by_name ON saga (name, ended_as, requested_at, id) WHERE ended_as = ANY (ARRAY['compensated',
     'resolved']);
-CREATE INDEX saga_undone_by_requester ON saga (requested_by, ended_as, requested_at, id)
-    WHERE ended_as = ANY (ARRAY['compensated', 'resolved']);
 
 CREATE TABLE saga_signal (
   saga_id text NOT NULL,

@@ -300,36 +300,3 @@ describe('an operator', () => {
     expect([answer.status, answer.body.code]).toEqual([409, 'SAGA_NOT_PARKED']);
   });
 });
-
-// The last: it adds to the lists.
-describe('sagas that are looked for', () => {
-  it('are found by what is known of them: stay with its money, property, request, actor and error code', async () => {
-    const of = async (query: string) => ids((await http.call('GET', `${API}/sagas?${query}`)).body);
-    for (const stay of ['b', 'c']) {
-      await http.db
-        .insertInto('transaction')
-        .values({
-          id: `refund-${stay}`,
-          type: 'GUEST_PAYMENT',
-          status: 'PENDING',
-          reservation_id: `stay-${stay}`,
-          amount_minor: 1,
-          outstanding_minor: 1,
-          currency: 'AED',
-        })
-        .execute();
-    }
-    const refund = { name: 'executeRefund', subject_type: 'transaction' as const, request_id: 'request-7' };
-    await addSaga('saga-refund-b', 'refund-b', { ...refund, requested_by: 'finance-7' }, -2);
-    await addSaga('saga-refund-c', 'refund-c', refund, -1);
-    expect(await of('reservationId=stay-b')).toEqual(['saga-undone', 'saga-refund-b']);
-    expect(await of('reservationId=refund-b')).toEqual([]);
-    expect(await of('requestId=request-7')).toEqual(['saga-refund-c', 'saga-refund-b']);
-    expect(await of('requestId=request-7&actor=finance-7')).toEqual(['saga-refund-b']);
-    expect(await of('actor=service:booker')).toEqual(['saga-done']);
-    expect(await of('errorCode=RESERVATION_CONFLICT')).toEqual(['saga-undone']);
-    expect(await of('errorCode=RESERVATION_CONFLICT&status=parked')).toEqual([]);
-    expect((await of('propertyId=property-1')).length).toBeGreaterThan(3);
-    expect(await of('propertyId=property-2')).toEqual([]);
-  });
-});

@@ -35,15 +35,7 @@ export interface ExecutionPart {
 export interface SagaFilter {
   readonly status?: SagaStatus | undefined;
   readonly name?: string | undefined;
-  /** The subject's, unless that is a transaction. */
   readonly reservationId?: string | undefined;
-  /** About a stay, or about one of its transactions: its refunds and payouts. */
-  readonly stayId?: string | undefined;
-  readonly propertyId?: string | undefined;
-  readonly requestId?: string | undefined;
-  /** Who asked for it, as the audit trail names them. */
-  readonly actor?: string | undefined;
-  readonly errorCode?: string | undefined;
   readonly executionId?: string | undefined;
   /** Accepted at or after. */
   readonly from?: string | undefined;
@@ -220,11 +212,6 @@ function matches(filter: SagaFilter) {
     if (filter.reservationId !== undefined) {
       all.push(eb('subject_type', '<>', 'transaction'), eb('subject_id', '=', filter.reservationId));
     }
-    if (filter.stayId !== undefined) all.push(isOfStay(filter.stayId));
-    if (filter.propertyId !== undefined) all.push(eb('property_id', '=', filter.propertyId));
-    if (filter.requestId !== undefined) all.push(eb('request_id', '=', filter.requestId));
-    if (filter.actor !== undefined) all.push(eb('requested_by', '=', filter.actor));
-    if (filter.errorCode !== undefined) all.push(eb('error_code', '=', filter.errorCode));
     if (filter.part) all.push(filter.part.holds(sql.ref('saga.property_id')));
     if (filter.executionId !== undefined) all.push(eb('id', '=', filter.executionId));
     if (filter.from !== undefined) all.push(eb('requested_at', '>=', sql<Date>`${filter.from}::timestamptz`));
@@ -233,11 +220,6 @@ function matches(filter: SagaFilter) {
     return eb.and(all);
   };
 }
-
-/** By the index of subjects: a stay has few transactions. */
-const isOfStay = (stayId: string): RawBuilder<SqlBool> => sql<boolean>`subject_id = ANY(ARRAY(
-    SELECT ${stayId}::text UNION ALL SELECT t.id FROM transaction t WHERE t.reservation_id = ${stayId}::text))
-  AND (subject_type = 'transaction') = (subject_id <> ${stayId}::text)`;
 
 async function stepsByExecution(db: Db, sagas: readonly { readonly id: string }[]): Promise<Map<string, StepRow[]>> {
   const bySaga = new Map<string, StepRow[]>(sagas.map((saga) => [saga.id, []]));

@@ -89,7 +89,7 @@ export function registerSagas(register: Register, services: Services): void {
   const { db, orchestrator } = services;
   register(list, async (c) => {
     const query = await withPeriod(c, services, c.req.valid('query'));
-    const { limit: _limit, cursor: _cursor, ...filter } = ofStay(query);
+    const { limit: _limit, cursor: _cursor, ...filter } = query;
     const reader = readerOf(c);
     const { startedBy, part } = reader;
     const counts = await countSagas(db, { ...filter, startedBy, part });
@@ -99,7 +99,7 @@ export function registerSagas(register: Register, services: Services): void {
       'sagas',
       query,
       async (asked, at) => {
-        const { items, next } = await listSagas(db, { ...ofStay(asked), startedBy, part }, at, reader);
+        const { items, next } = await listSagas(db, { ...asked, startedBy, part }, at, reader);
         return { items: items.map((saga) => executionShown(c, saga)), next };
       },
       { counts },
@@ -143,12 +143,6 @@ export function registerSagas(register: Register, services: Services): void {
     return found(c, statusView(await newestExecution(db, filter, reader)));
   });
 }
-
-/** Refunds and payouts are found with their stay. */
-const ofStay = <Query extends { readonly reservationId?: string | undefined }>({ reservationId, ...query }: Query) => ({
-  ...query,
-  stayId: reservationId,
-});
 
 /** The brief's fields first, as in its sample. */
 const statusView = (saga: ExecutionView) => ({

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { COUNTED_AT_MOST } from '../../engine/read/executions.ts';
 import { SAGA_NAMES } from '../../sagas/index.ts';
 import { filtersBy } from '../references.ts';
-import { Id, line, pageQuery, prose } from './common.ts';
+import { Id, pageQuery, prose } from './common.ts';
 import { HOLD_SCOPES } from './holds.ts';
 import { periodFields } from './period.ts';
 
@@ -102,19 +102,7 @@ export const SagaCounts = z.record(z.string(), z.int()).openapi({
 export const SagaQuery = z.strictObject({
   status: SagaStatus.optional(),
   name: z.enum(SAGA_NAMES).optional(),
-  reservationId: filtersBy(Id, 'reservation')
-    .optional()
-    .openapi({ description: 'Executions about this stay, its refunds and its payouts' }),
-  propertyId: filtersBy(Id, 'property').optional(),
-  requestId: filtersBy(line(255), 'request')
-    .optional()
-    .openapi({ description: 'Those that one request has started, by the `X-Request-Id` of its answer' }),
-  actor: line(200).optional().openapi({ description: 'Those that this caller has started, as `requestedBy` names it' }),
-  errorCode: z
-    .string()
-    .regex(/^[A-Z][A-Z0-9_]{0,63}$/)
-    .optional()
-    .openapi({ description: 'Those that this code has stopped or undone', example: 'GATEWAY_UNAVAILABLE' }),
+  reservationId: filtersBy(Id, 'reservation').optional(),
   ...periodFields('Accepted'),
   ...pageQuery,
 });

@@ -66,7 +66,7 @@ export const EVENTS: OperationTexts = {
   },
   [`GET ${SAGAS}`]: {
     id: 'listSagas',
-    text: `Executions of business processes by status, name, stay (with its refunds and payouts), property, request, who asked, error code or time, with counts by status for the same filter. \`parked\` are those that wait for a person. ${PAGED} ${PORTFOLIO} A service client sees those that it started.`,
+    text: `Executions of business processes by status, name, reservation or time, with counts by status for the same filter. \`parked\` are those that wait for a person. ${PAGED} ${PORTFOLIO} A service client sees those that it started.`,
   },
   [`GET ${SAGAS}/executions/:id`]: {
     id: 'getSagaExecution',
