@@ -84,7 +84,7 @@ function within(client: PostgresPoolClient) {
     await send(`ROLLBACK TO SAVEPOINT ${name}`);
     await send(`RELEASE SAVEPOINT ${name}`);
   };
-  /** What is checked at the end of a transaction is checked where a real one would end. */
+  /** Constraints that Postgres checks at a commit are checked at the end of each step here, where a real one would commit. */
   const settle = async (name: string): Promise<void> => {
     try {
       await send('SET CONSTRAINTS ALL IMMEDIATE');

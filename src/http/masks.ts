@@ -9,7 +9,8 @@ import { permits, policyOf } from './policy.ts';
  * a name nor an amount; a service sees amounts only with `finance:read`. Fields keep their names and are null.
  */
 
-const isOperator = (c: AnyContext): boolean => {
+/** Who runs the system: counts, times and codes of everything, no name and no amount. */
+export const isOperator = (c: AnyContext): boolean => {
   const caller = callerOf(c);
   return caller.kind === 'person' && caller.role === 'OPS';
 };

@@ -9,7 +9,8 @@ import { csvLine } from '../../domain/finance/settlement-file.ts';
 import { getProperty } from '../../domain/properties/resource.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { found } from '../answers.ts';
-import { type AnyContext, callerOf, type Services } from '../context.ts';
+import type { AnyContext, Services } from '../context.ts';
+import { isOperator } from '../masks.ts';
 import { namedZoneOf, type PeriodQuery, reportPeriodOf } from '../period.ts';
 import { holderOf } from '../portfolio.ts';
 import type { Register } from '../route.ts';
@@ -140,9 +141,3 @@ function csvOf(c: AnyContext, total: Cells, groups: readonly object[]): Response
   c.header('X-Content-Type-Options', 'nosniff');
   return c.body(csvLine(columns) + lines.join(''), 200);
 }
-
-/** Operators see how every property does: counts and times, no name and no amount. */
-const isOperator = (c: AnyContext): boolean => {
-  const caller = callerOf(c);
-  return caller.kind === 'person' && caller.role === 'OPS';
-};

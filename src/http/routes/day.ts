@@ -3,8 +3,8 @@ import { getProperty } from '../../domain/properties/resource.ts';
 import { type Day as DayView, readDay } from '../../domain/stays/day.ts';
 import { localDate } from '../../kernel/local-time.ts';
 import { found } from '../answers.ts';
-import { type AnyContext, callerOf, type Services } from '../context.ts';
-import { seesMoney } from '../masks.ts';
+import type { AnyContext, Services } from '../context.ts';
+import { isOperator, seesMoney } from '../masks.ts';
 import { onlyTypeOf } from '../own-task.ts';
 import { agentOf, holderOf } from '../portfolio.ts';
 import type { Register } from '../route.ts';
@@ -26,15 +26,15 @@ export function registerDay(register: Register, services: Services): void {
   register(day, async (c) => {
     const { date, propertyId } = c.req.valid('query');
     const now = clock.now();
-    const isOperator = isOperatorOf(c);
-    const holder = isOperator ? null : holderOf(c);
+    const seesAll = isOperator(c);
+    const holder = seesAll ? null : holderOf(c);
     if (propertyId !== undefined) await getProperty(db, propertyId, holder);
     const view = await readDay(
       db,
       { date: date ?? localDate(now, agencyTimeZone), propertyId, holder, now },
       {
         agentId: agentOf(c),
-        seesTasks: isOperator || mayRead(c, 'tasks'),
+        seesTasks: seesAll || mayRead(c, 'tasks'),
         onlyTaskType: onlyTypeOf(c),
         seesStaff: mayRead(c, 'staff'),
       },
@@ -59,9 +59,3 @@ function shownTo(c: AnyContext, view: DayView): DayView {
     })),
   };
 }
-
-/** Operators see how far the work of every property is. */
-const isOperatorOf = (c: AnyContext): boolean => {
-  const caller = callerOf(c);
-  return caller.kind === 'person' && caller.role === 'OPS';
-};
