@@ -47,7 +47,7 @@ export function createWatch({ db, queues, holder, timeZone, teller, ...rest }: W
       holdSign(db),
       setAsideSign(db),
       webhookSign(db),
-      auditSign(db, holder, walk, () => systemClock.now()),
+      auditSign(db, holder, walk),
     ],
   });
 }

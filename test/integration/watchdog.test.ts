@@ -1,12 +1,22 @@
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { sql } from 'kysely';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type RunningRedis, startRedis } from '../../scripts/services/redis.ts';
 import { INCIDENT_KINDS } from '../../src/domain/incidents/kinds.ts';
 import { beat } from '../../src/domain/incidents/processes.ts';
 import type { OutgoingMessage } from '../../src/domain/ports.ts';
+import { deliverWebhooks } from '../../src/domain/webhooks/deliver.ts';
+import { createWebhookSender } from '../../src/gateways/webhooks.ts';
 import { createLogger } from '../../src/kernel/log.ts';
+import { createOutages } from '../../src/kernel/outages.ts';
+import { connectQueues, type QueueConnection } from '../../src/queues/connection.ts';
+import type { Schedules } from '../../src/queues/schedules.ts';
 import type { WatchedQueues } from '../../src/watchdog/signs/queues.ts';
 import { createWatch } from '../../src/watching.ts';
+import { JOBS } from '../../src/workers/jobs.ts';
 import { WORKER_ROLES } from '../../src/workers/roles.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
 import { createSimulatedDatabase, type SimulatedDatabase } from '../setup/database.ts';
@@ -506,6 +516,141 @@ it('tells that Redis hangs, and nothing of what it cannot know then', async () =
   }
   expect(await openKinds()).toEqual(['REDIS_AWAY redis']);
   await minute();
+});
+
+describe('another Redis', () => {
+  let redis: RunningRedis;
+  let queues: QueueConnection;
+  let home = '';
+  beforeAll(async () => {
+    home = mkdtempSync(path.join(tmpdir(), 'roomy-watch-'));
+    redis = await startRedis({ dir: home, appendonly: false });
+    queues = connectQueues(redis.url, 'watch', createOutages(createLogger('test', 'silent')));
+    await until('Redis is there', async () => (queues.isReady() ? true : undefined));
+    const schedules: Schedules = JOBS;
+    for (const queue of queues.queues)
+      for (const { scheduler } of Object.values(schedules[queue.name]?.jobs ?? {}))
+        await queue.upsertJobScheduler(scheduler, { every: 3_600_000 });
+  });
+  afterAll(async () => {
+    await queues?.close();
+    await redis?.stop();
+    if (home !== '') rmSync(home, { recursive: true, force: true });
+  });
+  /** Set from elsewhere, as an operator does it. */
+  const set = (name: string, value: string | number) => queues.producer.config('SET', name, value);
+  async function look(): Promise<void> {
+    const it = watchOf('api-1', queues);
+    for (let n = 0; n < 3; n += 1) {
+      await forward(ROUND_MS);
+      monotonicMs += ROUND_MS;
+      await living();
+      expect(await it.round()).toBe(true);
+    }
+  }
+
+  it('may throw jobs away: told, until it may not', async () => {
+    await leaveNothingDue();
+    await look();
+    expect(await openKinds()).toEqual([]);
+    await set('maxmemory-policy', 'allkeys-lru');
+    await look();
+    expect(await openKinds()).toEqual(['REDIS_POLICY allkeys-lru']);
+    expect(mails.map(({ subject }) => subject)).toEqual([
+      'Critical: Redis may throw jobs away: its maxmemory-policy is "allkeys-lru".',
+    ]);
+    await set('maxmemory-policy', 'noeviction');
+    await look();
+    expect(await openKinds()).toEqual([]);
+  });
+
+  it('is nearly full: told before it refuses jobs', async () => {
+    const used = Number(/^used_memory:(\d+)/m.exec(await queues.producer.info('memory'))?.[1]);
+    await set('maxmemory', Math.round(used * 1.05));
+    await look();
+    expect(await openKinds()).toEqual(['REDIS_FULL redis']);
+    await set('maxmemory', used * 4);
+    await look();
+    expect(await openKinds()).toEqual([]);
+  });
+});
+
+it('tells of an endpoint that has taken nothing for an hour, until it takes again', async () => {
+  const { db } = system.bed;
+  const { host } = new URL(url);
+  const sender = createWebhookSender({ clock: database.clock, allowed: [host] });
+  const log = createLogger('test', 'silent');
+  const deliver = () => deliverWebhooks({ db, sender, random: () => 0.5, outages: createOutages(log) });
+  await sql`INSERT INTO webhook_endpoint (id, url, types, secret, next_seq, created_by)
+    VALUES ('endpoint-1', ${url}, '{}', 'whsec_dGVzdC10ZXN0LXRlc3QtdGVzdA==', 1, 'admin-1')`.execute(db);
+  hookAnswers = 503;
+  await seedStay(db);
+  for (let minutes = 0; minutes < 70; minutes += 5) {
+    await deliver();
+    await forward(300_000);
+  }
+  hookAnswers = 204;
+  await leaveNothingDue();
+  await minute({ rounds: 1 });
+  expect(await openKinds()).toEqual(['WEBHOOK_FAILING endpoint-1']);
+  expect(mails.map(({ subject }) => subject)).toEqual([
+    'Warning: The webhook endpoint endpoint-1 has taken nothing for over an hour.',
+  ]);
+  await forward(24 * 3_600_000);
+  while ((await deliver()) > 0);
+  await leaveNothingDue();
+  await expectOver();
+  await sql`DELETE FROM webhook_endpoint`.execute(db);
+});
+
+it('tells that the walk through the audit trail takes longer than a day', async () => {
+  await sql`UPDATE watch SET audit_began_at = now() - interval '25 hours', audit_done_at = now() - interval '25 hours'`.execute(
+    system.bed.db,
+  );
+  await minute({ rounds: 1 });
+  expect(await openKinds()).toEqual(['AUDIT_LATE audit trail']);
+  await expectOver();
+});
+
+it('tells what it cannot see, and nothing else of that', async () => {
+  const rename = (from: string, to: string) =>
+    sql`ALTER TABLE ${sql.id(from)} RENAME TO ${sql.id(to)}`.execute(system.bed.db);
+  await rename('webhook_attempt', 'webhook_attempt_away');
+  pings = 0;
+  await minute();
+  expect(await openKinds()).toEqual([]);
+  await minute({ rounds: 2 });
+  expect(await openKinds()).toEqual(['WATCHDOG_BLIND webhook endpoints']);
+  expect(pings).toBe(0);
+  await rename('webhook_attempt_away', 'webhook_attempt');
+  await expectOver();
+});
+
+it('names the stay that waits for a device which nobody calls for the while', async () => {
+  const { db } = system.bed;
+  const id = await seedStay(db);
+  await system.call('POST', `/reservations/${id}/confirm`, { body: {} });
+  await system.call('POST', `/reservations/${id}/check-in`, { body: {} });
+  const device = `device-down-${id}`;
+  await sql`UPDATE property SET amenity_device = ${device} WHERE id = (SELECT property_id FROM reservation WHERE id = ${id})`.execute(
+    db,
+  );
+  const checkOut = system.call('POST', `/reservations/${id}/check-out`, { body: {} });
+  const sagaId = await until('it has failed', async () => {
+    const { rows } = await sql<{ id: string }>`
+      SELECT s.id FROM saga s JOIN saga_step st ON st.saga_id = s.id WHERE s.subject_id = ${id} AND s.finished_at IS NULL
+         AND st.error ->> 'code' = 'AMENITIES_UNAVAILABLE'`.execute(db);
+    await database.clock.moveTo(new Date(database.clock.now().getTime() + 1_000));
+    return rows[0]?.id;
+  });
+  await leaveNothingDue();
+  await minute({ circuits: { [device]: database.clock.now().toISOString() }, rounds: 1 });
+  const { body } = await system.call('GET', '/incidents?status=OPEN&kind=CIRCUIT_OPEN');
+  expect(body.data).toMatchObject([
+    { subject: device, examples: [{ sagaId, reservationId: id, code: 'AMENITIES_UNAVAILABLE' }] },
+  ]);
+  expect(mails.map(({ text }) => text).join()).toContain(sagaId);
+  await checkOut;
 });
 
 it('is kept by one process at a time, and taken over when that one is silent', async () => {

@@ -13,8 +13,8 @@ export interface AuditWalk {
   readonly after: string;
   /** Null: none is under way. */
   readonly beganAt: Date | null;
-  /** When the last whole walk ended; null: never. */
-  readonly doneAt: Date | null;
+  /** Seconds since the last whole walk ended, or the first began; null: none has begun. */
+  readonly unverifiedSeconds: number | null;
   /** What the walk under way has found so far. */
   readonly found: readonly BrokenRow[];
   /** What the last whole walk has found. */
@@ -34,14 +34,17 @@ export async function takeWatch(db: Db, holder: string): Promise<AuditWalk | nul
     })
     .where('id', '=', 1)
     .where((eb) => eb.or([eb('holder', '=', holder), eb('lease_until', '<', sql<Date>`now()`)]))
-    .returning(['audit_after', 'audit_began_at', 'audit_done_at', 'audit_found', 'audit_broken'])
-    .returning(sql<number | null>`extract(epoch FROM now() - audit_done_at)::float8`.as('rested'))
+    .returning(['audit_after', 'audit_began_at', 'audit_found', 'audit_broken'])
+    .returning([
+      sql<number | null>`extract(epoch FROM now() - audit_done_at)::float8`.as('rested'),
+      sql<number | null>`extract(epoch FROM now() - coalesce(audit_done_at, audit_began_at))::float8`.as('unverified'),
+    ])
     .executeTakeFirst();
   if (!row) return null;
   return {
     after: row.audit_after,
     beganAt: row.audit_began_at,
-    doneAt: row.audit_done_at,
+    unverifiedSeconds: row.unverified,
     found: row.audit_found,
     broken: row.audit_broken,
     restedSeconds: row.rested,

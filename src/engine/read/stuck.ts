@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import type { IncidentExample, SagaStatus } from '../../db/schema.ts';
+import { PAYOUT_BANK } from '../../domain/ports.ts';
 
 /** Sagas that do not come on, by the step at which they stand and why. Read from open sagas alone, whatever has ended before. */
 export interface StuckSagas {
@@ -56,6 +57,42 @@ export async function parkedSagas(db: Db): Promise<readonly StuckSagas[]> {
              'reservationId', stay,
              'since', to_char(since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))) ORDER BY since, id))[1:5] AS examples
       FROM parked GROUP BY name, step, code, coalesce(direction = 'C', false) ORDER BY name, step, code`.execute(db);
+  return rows;
+}
+
+/** Sagas that wait for a system which nobody calls for the while. */
+export interface SagasAtSystem {
+  /** Of the circuit: a payment gateway, a bank or a device. */
+  readonly system: string;
+  readonly count: number;
+  /** The five that have waited longest. */
+  readonly examples: readonly IncidentExample[];
+}
+
+/**
+ * Of the circuits, those that open sagas stand before: with an outage as the last answer of a property's device, of the gateway of a
+ * payment or a refund, or of the bank for payouts. Read from open sagas alone.
+ */
+export async function sagasAtCircuits(db: Db, circuits: readonly string[]): Promise<readonly SagasAtSystem[]> {
+  if (circuits.length === 0) return [];
+  const { rows } = await sql<SagasAtSystem>`
+    WITH waiting AS (
+      SELECT s.id, ${STAY} AS stay, s.property_id, st.attempt, st.error ->> 'code' AS code, s.requested_at AS since,
+             CASE WHEN st.error ->> 'code' = 'AMENITIES_UNAVAILABLE' THEN (SELECT p.amenity_device FROM property p WHERE p.id = s.property_id)
+                  WHEN s.subject_type = 'transaction' THEN
+                       (SELECT coalesce(t.gateway_id, ${PAYOUT_BANK}) FROM transaction t WHERE t.id = s.subject_id)
+                  ELSE s.input ->> 'gatewayId' END AS system,
+             CASE WHEN s.subject_type = 'transaction' THEN (SELECT t.gateway_reference FROM transaction t WHERE t.id = s.subject_id)
+                  ELSE s.input ->> 'gatewayReference' END AS reference
+        FROM saga s JOIN saga_step st ON st.saga_id = s.id AND st.step_no = s.current_step
+       WHERE s.finished_at IS NULL AND st.error ->> 'code' IN ('AMENITIES_UNAVAILABLE', 'GATEWAY_UNAVAILABLE'))
+    SELECT circuit AS system, count(*)::int AS count,
+           (array_agg(jsonb_strip_nulls(jsonb_build_object('id', id, 'sagaId', id, 'propertyId', property_id, 'code', code, 'attempts', attempt,
+             'reservationId', stay,
+             'since', to_char(since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))) ORDER BY since, id))[1:5] AS examples
+      FROM waiting JOIN unnest(${circuits}::text[]) AS circuit ON circuit IN (system, system || '/' || reference) GROUP BY circuit`.execute(
+    db,
+  );
   return rows;
 }
 

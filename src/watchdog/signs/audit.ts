@@ -15,12 +15,12 @@ const MAX_BROKEN = 100;
  * Walks the audit trail for ever, a slice each round: a trail of some thousand streams as a whole within a minute, a longer one at
  * about five thousand streams a minute. What it finds is an incident at once, and until a whole walk finds nothing.
  */
-export const auditSign = (db: Db, holder: string, walk: () => AuditWalk, now: () => Date): Sign => ({
+export const auditSign = (db: Db, holder: string, walk: () => AuditWalk): Sign => ({
   name: 'the audit trail',
   kinds: ['AUDIT_BROKEN', 'AUDIT_LATE'],
   async look() {
-    const { after, beganAt, found, broken, doneAt, restedSeconds } = walk();
-    const late = beganAt !== null && now().getTime() - (doneAt ?? beganAt).getTime() > LATE_SECONDS * 1_000;
+    const { after, beganAt, found, broken, unverifiedSeconds, restedSeconds } = walk();
+    const late = beganAt !== null && (unverifiedSeconds ?? 0) > LATE_SECONDS;
     const isResting = beganAt === null && restedSeconds !== null && restedSeconds < REST_SECONDS;
     let all = found;
     let ended = isResting;

@@ -1,5 +1,6 @@
 import type { Db } from '../../db/client.ts';
 import { livingProcesses } from '../../domain/incidents/processes.ts';
+import { sagasAtCircuits } from '../../engine/read/stuck.ts';
 import type { Sign } from '../sign.ts';
 
 /** Whether each role is served by a worker that is alive. */
@@ -13,7 +14,7 @@ export const workerSign = (db: Db, roles: readonly string[]): Sign => ({
   },
 });
 
-/** Circuits that are open, in whichever process; the incident is about the other system. */
+/** Circuits that are open, in whichever process; the incident is about the other system, and names who waits for it. */
 export const circuitSign = (db: Db): Sign => ({
   name: 'circuits',
   kinds: ['CIRCUIT_OPEN'],
@@ -26,6 +27,11 @@ export const circuitSign = (db: Db): Sign => ({
         if (!Number.isNaN(at.getTime()) && (known === undefined || at < known)) since.set(name, at);
       }
     }
-    return [...since].map(([subject, at]) => ({ kind: 'CIRCUIT_OPEN', subject, since: at }) as const);
+    const waiting = new Map((await sagasAtCircuits(db, [...since.keys()])).map((one) => [one.system, one]));
+    return [...since].map(([subject, at]) => {
+      const sagas = waiting.get(subject);
+      const whose = sagas ? { count: sagas.count, examples: sagas.examples } : {};
+      return { kind: 'CIRCUIT_OPEN', subject, since: at, ...whose } as const;
+    });
   },
 });
