@@ -19,6 +19,7 @@ import { createWatch } from '../../src/watching.ts';
 import { JOBS } from '../../src/workers/jobs.ts';
 import { WORKER_ROLES } from '../../src/workers/roles.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
+import { GATEWAY } from '../sagas/money.ts';
 import { createSimulatedDatabase, type SimulatedDatabase } from '../setup/database.ts';
 import { restOf, until } from '../setup/engine.ts';
 import { type System, startSystem } from '../setup/system.ts';
@@ -651,6 +652,28 @@ it('names the stay that waits for a device which nobody calls for the while', as
   ]);
   expect(mails.map(({ text }) => text).join()).toContain(sagaId);
   await checkOut;
+});
+
+it('names the stay whose refund waits for a gateway that nobody calls for the while', async () => {
+  const { db } = system.bed;
+  const id = await seedStay(db);
+  const gatewayReference = `ref-refund-down-${id}`;
+  await system.call('POST', `/reservations/${id}/confirm`, { body: {} });
+  const money = { amount: 1000, currency: 'AED', paymentMethod: 'Credit Card', gatewayId: GATEWAY, gatewayReference };
+  expect((await system.call('POST', `/reservations/${id}/payment`, { body: money })).status).toBe(200);
+  await system.call('POST', `/reservations/${id}/cancel`, { body: {} });
+  await until('the refund has failed', async () => {
+    const { rows } = await sql`SELECT FROM saga s JOIN saga_step st ON st.saga_id = s.id WHERE s.finished_at IS NULL
+      AND s.name = 'executeRefund' AND st.error ->> 'code' = 'GATEWAY_UNAVAILABLE'`.execute(db);
+    await database.clock.moveTo(new Date(database.clock.now().getTime() + 1_000));
+    return rows[0];
+  });
+  await leaveNothingDue();
+  const circuit = `${GATEWAY}/${gatewayReference}`;
+  await minute({ circuits: { [circuit]: database.clock.now().toISOString() }, rounds: 1 });
+  const { body } = await system.call('GET', '/incidents?status=OPEN&kind=CIRCUIT_OPEN');
+  const ours = body.data.find(({ subject }: { subject: string }) => subject === circuit);
+  expect(ours.examples).toMatchObject([{ reservationId: id, code: 'GATEWAY_UNAVAILABLE' }]);
 });
 
 it('is kept by one process at a time, and taken over when that one is silent', async () => {
