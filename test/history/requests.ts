@@ -48,6 +48,8 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   '/console/sagas/{id}': 'a page of one session over a GET of the API',
   '/console/messages': 'a page of one session over the list of the API',
   '/console/messages/{id}': 'a page of one session over a GET of the API',
+  '/console/texts': 'a page of one session over the list of the API',
+  '/console/texts/{key}': 'a page of one session over a GET of the API',
   '/console/system': 'a page of one session over the living programs, the queues and the due rows',
   '/console/incidents': 'a page of one session over the list of the API',
   '/console/incidents/{id}': 'a page of one session over a GET of the API',

@@ -32,6 +32,7 @@ const SIGNED_IN = new Set([
   '/console/today',
   '/console/sagas',
   '/console/messages',
+  '/console/texts',
   '/console/system',
 ]);
 

@@ -7,7 +7,7 @@ import type { AccountRow } from '../../src/domain/people/accounts.ts';
 import { RoomyError } from '../../src/kernel/errors.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { addSaga } from '../setup/ledger.ts';
-import { type Http, startHttp } from './harness.ts';
+import { API, type Http, startHttp } from './harness.ts';
 import { addPerson, type Browser, browserOf, mailedLink, signInByMail } from './people.ts';
 import { addIncident, prepareWorld } from './valid-requests.ts';
 
@@ -378,6 +378,40 @@ it('shows a message with its words to those who may read them, and sends it agai
   expect((await ops.get(location ?? '')).text).toContain('role="status">Sent again.');
   expect((await ops.post('/console/messages/none/resend', { key: 'm-1' })).status).toBe(404);
   expect((await agent.get('/console/messages/none')).status).toBe(404);
+});
+
+describe('the texts of messages', () => {
+  const AT = '/console/texts/reservation-confirmed.guest@1';
+  const draft = { locale: 'en', subject: 'Welcome, {guestName}', message: 'Dear {guestName}\r\nSee you.', key: '' };
+
+  it('are seen as their readers would, and changed, by those who may', async () => {
+    const admin = await signedIn('ADMIN');
+    const { text } = await admin.get(AT);
+    expect(text).toContain('<code>{guestName}</code>');
+    const seen = await admin.post(`${AT}/preview`, draft);
+    expect(seen.text).toMatch(/Welcome, (?!\{guestName\})[^<]+<\/strong>/);
+    expect(seen.text).toContain('See you.</textarea>');
+    const saved = await admin.post(`${AT}/save`, { ...draft, key: keyOf(text) });
+    expect(saved.text).toContain('role="status">Saved.');
+    await admin.post(`${AT}/save`, { ...draft, key: keyOf(text) });
+    const { body } = await http.call('GET', `${API}/templates/reservation-confirmed.guest@1`, { as: 'ADMIN' });
+    expect(body).toMatchObject({ data: { versions: [{ version: 1, message: 'Dear {guestName}\nSee you.' }] } });
+    expect((await admin.get(AT)).text).toContain('Version 1');
+  });
+
+  it('keep what was written when it is refused, and say why', async () => {
+    const admin = await signedIn('ADMIN');
+    const { text } = await admin.post(`${AT}/save`, { ...draft, message: 'Dear {nobody}', key: 'text-9' });
+    expect(text).toContain('role="alert"');
+    expect(text).toContain('Dear {nobody}</textarea>');
+  });
+
+  it('are read, and not written, by operations', async () => {
+    const ops = await signedIn('OPS');
+    const { text } = await ops.get(AT);
+    expect(text).not.toContain('<textarea');
+    expect((await ops.post(`${AT}/save`, { ...draft, key: 'text-8' })).status).toBe(303);
+  });
 });
 
 describe('the system', () => {

@@ -123,6 +123,8 @@ async function prepareHouse(): Promise<Readonly<Record<string, string>>> {
     saga: `/console/sagas/${saga}`,
     messages: '/console/messages',
     message: `/console/messages/${message}`,
+    texts: '/console/texts',
+    text: '/console/texts/reservation-confirmed.guest@1',
     system: '/console/system',
     nobody: `/console/today?date=${dayFromNow(400)}`,
   };

@@ -53,6 +53,7 @@ async function showMessage(c: AnyContext, { api, frame }: Visit, { id, problem =
     message,
     words,
     mayResend: api.may('POST', '/notifications/:id/resend'),
+    maySeeText: api.may('GET', '/templates/:key'),
     key: newId('press'),
     problem,
     told: told === 'resent' ? html`${say(frame, 'resent')}.` : null,
@@ -87,6 +88,7 @@ export function registerMessagePages(register: Register, console: Console): void
           filter: { status, reservationId, recipientId },
           next,
           isFirst: cursor === undefined,
+          maySeeTexts: api.may('GET', '/templates'),
           address: `${frame.prefix}${PATH}${queryOf(filter)}`,
         };
         return answerConsole(c, frame, messagesPage(frame, view));

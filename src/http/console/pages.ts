@@ -12,6 +12,7 @@ import { registerSagaPages } from './sagas.ts';
 import { registerStay } from './stay.ts';
 import { registerStayActs } from './stay-acts.ts';
 import { registerSystem } from './system.ts';
+import { registerTextPages } from './texts.ts';
 import { registerToday } from './today.ts';
 
 /** All pages of the console. */
@@ -53,5 +54,6 @@ export function registerConsole(register: Register, app: App, services: Services
   registerIncidentPages(register, services, console);
   registerSagaPages(register, console);
   registerMessagePages(register, console);
+  registerTextPages(register, console);
   registerSystem(register, services, console);
 }

@@ -2,6 +2,7 @@ import { html } from 'hono/html';
 import type { Html } from '../layout.ts';
 import { type Content, codeWords, type Frame, inEnglish, say } from './frame.ts';
 import { badge, choice, fact, moment, pager, sagaLink, stayLink } from './parts.ts';
+import { textAt } from './texts-page.ts';
 
 /** Messages: to whom, by what, what became of them and why not, and the words as they were sent. */
 
@@ -52,17 +53,21 @@ export interface MessageList {
   readonly filter: Readonly<Record<'status' | 'reservationId' | 'recipientId', string | undefined>>;
   readonly next: string | null;
   readonly isFirst: boolean;
+  readonly maySeeTexts: boolean;
   /** With the filter. */
   readonly address: string;
 }
 
-export const messagesPage = (frame: Frame, { rows, filter, next, isFirst, address }: MessageList): Content => ({
+export const messagesPage = (
+  frame: Frame,
+  { rows, filter, next, isFirst, address, maySeeTexts }: MessageList,
+): Content => ({
   title: say(frame, 'messages'),
   page: 'messages',
   body: html`<form class="filter" method="get" action="${frame.prefix}/console/messages">${choice(frame, 'status', 'state', MESSAGE_STATES, filter.status)}
 <label>${say(frame, 'stay')} <input name="reservationId" value="${filter.reservationId ?? ''}" maxlength="64"></label>
 <label>${say(frame, 'recipient')} <input name="recipientId" value="${filter.recipientId ?? ''}" maxlength="64"></label><button class="no">${say(frame, 'show')}</button></form>
-${rows.length === 0 ? html`<p class="empty">${say(frame, 'noMessagesFit')}</p>` : messageTable(frame, rows)}${pager(frame, address, next, isFirst)}`,
+${rows.length === 0 ? html`<p class="empty">${say(frame, 'noMessagesFit')}</p>` : messageTable(frame, rows)}${pager(frame, address, next, isFirst)}${maySeeTexts ? html`<p><a href="${frame.prefix}/console/texts">${say(frame, 'texts')}</a></p>` : ''}`,
 });
 
 export interface MessageView {
@@ -70,6 +75,7 @@ export interface MessageView {
   /** Null: they are not the reader's to see. */
   readonly words: MessageWords | null;
   readonly mayResend: boolean;
+  readonly maySeeText: boolean;
   readonly key: string;
   readonly problem: Html | null;
   readonly told: Html | null;
@@ -90,7 +96,7 @@ ${fact(frame, 'goes', html`${moment(frame, message.dueAt)}${message.dueRule === 
 ${message.sentAt === null ? '' : fact(frame, 'went', moment(frame, message.sentAt))}
 ${message.deliveredAt === null ? '' : fact(frame, 'arrived', moment(frame, message.deliveredAt))}
 ${fact(frame, 'attempts', String(message.attempts))}
-${fact(frame, 'template', html`<code>${message.template}</code>${message.templateVersion === null ? '' : ` (${message.templateVersion})`}`)}
+${fact(frame, 'template', html`<code>${message.template}</code>${message.templateVersion === null ? '' : ` (${message.templateVersion})`}${view.maySeeText ? html` <a href="${textAt(frame, message.template)}">${say(frame, 'changeText')}</a>` : ''}`)}
 ${message.reservationId === null ? '' : fact(frame, 'stay', stayLink(frame, message.reservationId))}
 ${message.sagaExecutionId === null ? '' : fact(frame, 'saga', sagaLink(frame, message.sagaExecutionId, message.sagaExecutionId))}</dl>
 ${words === null ? '' : wordsOf(frame, words)}${view.mayResend ? resendForm(frame, message.id, view.key) : ''}`,

@@ -1,7 +1,9 @@
 import type { Words } from './words-en.ts';
+import { ARABIC_TEXTS } from './words-texts.ts';
 
 /** What the console says in Arabic. */
 export const ARABIC: Words = {
+  ...ARABIC_TEXTS,
   console: 'لوحة التحكم',
   skip: 'انتقل إلى المحتوى',
   navigation: 'صفحات لوحة التحكم',

@@ -1,5 +1,8 @@
+import { ENGLISH_TEXTS } from './words-texts.ts';
+
 /** What the console says in English: its frame, its labels and its buttons. The other languages have the same names. */
 export const ENGLISH = {
+  ...ENGLISH_TEXTS,
   console: 'Console',
   skip: 'Skip to the content',
   navigation: 'Pages of the console',
