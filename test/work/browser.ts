@@ -86,7 +86,7 @@ export interface Served {
 }
 
 /** On a free port of this machine: a service worker needs a real origin. */
-export function serveApp(app: App): Promise<Served> {
+export function serveApp(app: Pick<App, 'fetch'>): Promise<Served> {
   return new Promise((resolve) => {
     let losing: { pathEnd: string; came: number } | null = null;
     const fetch = async (request: Request, env: HttpBindings): Promise<Response> => {

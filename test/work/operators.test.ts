@@ -1,0 +1,342 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { sql } from 'kysely';
+import { Secret, TOTP } from 'otpauth';
+import type { Page } from 'playwright-core';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beat } from '../../src/domain/incidents/processes.ts';
+import type { OutgoingMessage, PaymentGateway } from '../../src/domain/ports.ts';
+import type { ConfiguredProvider } from '../../src/gateways/payment-provider.ts';
+import { sandboxPayments } from '../../src/gateways/sandbox/provider.ts';
+import type { App } from '../../src/http/context.ts';
+import { RoomyError } from '../../src/kernel/errors.ts';
+import { createLogger } from '../../src/kernel/log.ts';
+import { createWatch } from '../../src/watching.ts';
+import { WORKER_ROLES } from '../../src/workers/roles.ts';
+import { addPerson, mailedLink } from '../http/people.ts';
+import { prepareStays, seedStay } from '../sagas/confirmation.ts';
+import { createSimulatedDatabase, type SimulatedDatabase } from '../setup/database.ts';
+import { deliverAll } from '../setup/deliver.ts';
+import { until } from '../setup/engine.ts';
+import { type System, startSystem } from '../setup/system.ts';
+import { openDesk, type Phone, type Served, serveApp } from './browser.ts';
+
+/**
+ * What operators do at night, each from the link of the mail to the end of the incident, in a real Chromium and without anything else.
+ * The trouble is real, and so is what mends it; only time is moved.
+ */
+
+const WITHIN_MS = 240_000;
+const ROUND_MS = 10_000;
+const BANK = 'northern-bank';
+
+let database: SimulatedDatabase;
+let system: System;
+let served: Served;
+let desk: Phone;
+let page: Page;
+let totp: TOTP;
+let home = '';
+let monotonicMs = 0;
+let watch: ReturnType<typeof createWatch>;
+let calls = 0;
+let areWorkersAlive = true;
+const mails: OutgoingMessage[] = [];
+/** What the bank refuses to answer, for the while. */
+const silent = new Set<keyof PaymentGateway>();
+
+/** A bank of its own that can be told to keep silent. */
+function northernBank(dir: string): ConfiguredProvider {
+  const base = sandboxPayments.with({ dir, feeBp: 290, gatewayIds: [] });
+  return {
+    ...base,
+    id: BANK,
+    create: async (parts) => {
+      const { gateway, close } = await base.create(parts);
+      const moody = new Proxy(gateway, {
+        get: (target, name: keyof PaymentGateway) =>
+          silent.has(name)
+            ? async () => {
+                throw new RoomyError('GATEWAY_UNAVAILABLE', { details: { gatewayError: 'NO_ANSWER' } });
+              }
+            : target[name],
+      });
+      return {
+        gateway: moody,
+        gatewayIds: [BANK],
+        accepts: () => false,
+        // Each call stands for itself: what is shown here is retries, not a circuit that is open.
+        circuitOf: () => {
+          calls += 1;
+          return `${BANK}/${calls}`;
+        },
+        ...(close ? { close } : {}),
+      };
+    },
+  };
+}
+
+beforeAll(async () => {
+  home = mkdtempSync(path.join(tmpdir(), 'roomy-bank-'));
+  database = await createSimulatedDatabase();
+  let fetch: App['fetch'] = () => new Response(null, { status: 503 });
+  served = await serveApp({ fetch: (...call) => fetch(...call) });
+  system = await startSystem(database, { publicUrl: served.url }, [northernBank(home)]);
+  ({ fetch } = (await system.as({})).app);
+  await prepareStays(system.bed.db);
+  watch = createWatch({
+    db: system.process.db,
+    queues: system.process.engine.queues,
+    holder: 'api-1',
+    timeZone: 'Asia/Dubai',
+    log: createLogger('test', 'silent'),
+    now: () => monotonicMs,
+    sayAllIsWell: async () => undefined,
+    teller: {
+      mail: {
+        maxBatch: 20,
+        send: async (messages) => {
+          mails.push(...messages);
+          return messages.map(() => ({ sent: true, providerId: 'x' }));
+        },
+        close: async () => undefined,
+      },
+      opsEmail: 'ops@roomy.example',
+      publicUrl: served.url,
+      clock: database.clock,
+      webhook: null,
+    },
+  });
+  await system.process.engine.upsertSchedules();
+  desk = await openDesk();
+  page = desk.context.pages()[0] ?? (await desk.context.newPage());
+}, WITHIN_MS);
+afterAll(async () => {
+  await desk?.close();
+  await served?.close();
+  await system?.close();
+  rmSync(home, { recursive: true, force: true });
+});
+beforeEach(() => {
+  mails.length = 0;
+  silent.clear();
+  areWorkersAlive = true;
+});
+
+const forward = (ms: number) => database.clock.moveTo(new Date(database.clock.now().getTime() + ms));
+/** No sweep runs here. */
+const leaveNothingDue = async (): Promise<void> => {
+  await sql`UPDATE notification SET status = 'SKIPPED', reason = 'TEST' WHERE status = 'QUEUED' AND event <> 'SIGN_IN_LINK'`.execute(
+    system.bed.db,
+  );
+  await sql`UPDATE task SET next_assign_at = NULL`.execute(system.bed.db);
+};
+async function rounds(count: number): Promise<void> {
+  for (let n = 0; n < count; n += 1) {
+    await forward(ROUND_MS);
+    monotonicMs += ROUND_MS;
+    await leaveNothingDue();
+    if (areWorkersAlive)
+      await beat(system.bed.db, { id: 'worker-1', program: 'worker', roles: WORKER_ROLES, version: '1', circuits: {} });
+    expect(await watch.round()).toBe(true);
+  }
+}
+/** Within a minute it is told; opens the link of the mail that says so. */
+async function openMailAbout(words: RegExp | string): Promise<void> {
+  await rounds(6);
+  const mail = mails.find(({ text }) => text.match(words));
+  expect(mail, mails.map(({ subject }) => subject).join()).toBeDefined();
+  const [link] =
+    /https?:\S+\/console\/incidents\/incident-\S+/.exec(mail?.text.slice(mail.text.search(words)) ?? '') ?? [];
+  await page.goto(link ?? '');
+}
+/** The incident has ended by itself, and everybody who was told of it hears so. */
+async function expectMended(): Promise<void> {
+  mails.length = 0;
+  await rounds(6);
+  const { body } = await system.call('GET', '/incidents?status=OPEN');
+  expect(body.data.map(({ summary }: { summary: string }) => summary)).toEqual([]);
+  expect(mails.map(({ subject }) => subject).join()).toMatch(/over/i);
+}
+/** Gives the second factor where the page asks for it, and comes back. */
+async function act(button: string, fill: Readonly<Record<string, string>>): Promise<void> {
+  const press = async (): Promise<void> => {
+    const form = page
+      .locator('form')
+      .filter({ has: page.getByRole('button', { name: button, exact: true }) })
+      .first();
+    for (const [label, value] of Object.entries(fill)) await form.getByLabel(label).fill(value);
+    await form.getByRole('button', { name: button, exact: true }).click();
+    await page.waitForLoadState();
+  };
+  await press();
+  const asked = page.getByRole('link', { name: 'Give your second factor' });
+  if ((await asked.count()) === 0) return;
+  await asked.click();
+  await giveCode();
+  await press();
+}
+async function giveCode(): Promise<void> {
+  // A code counts once.
+  await forward(31_000);
+  await page.getByLabel('Code', { exact: true }).fill(totp.generate({ timestamp: database.clock.now().getTime() }));
+  await page.getByRole('button', { name: 'Go on' }).click();
+  await page.waitForLoadState();
+}
+const statusOf = async (id: string): Promise<string> =>
+  (await system.call('GET', `/reservations/${id}`)).body.data.status;
+const stayIn = async (...acts: readonly string[]): Promise<string> => {
+  const id = await seedStay(system.bed.db);
+  for (const one of acts)
+    expect((await system.call('POST', `/reservations/${id}/${one}`, { body: {} })).status).toBe(200);
+  return id;
+};
+const deviceOf = (id: string, device: string) =>
+  sql`UPDATE property SET amenity_device = ${device} WHERE id = (SELECT property_id FROM reservation WHERE id = ${id})`.execute(
+    system.bed.db,
+  );
+const ended = (sagaId: string, status: string) =>
+  until(`the saga is ${status}`, async () => {
+    const row = await system.bed.db.selectFrom('saga').select('status').where('id', '=', sagaId).executeTakeFirst();
+    return row?.status === status ? true : undefined;
+  });
+
+/** A check-out whose lock refuses, parked for an hour. */
+async function parkedCheckOut(): Promise<{ readonly id: string; readonly sagaId: string }> {
+  const id = await stayIn('confirm', 'check-in');
+  await deviceOf(id, `device-refused-${id}`);
+  const { body } = await system.call('POST', `/reservations/${id}/check-out`, { body: {} });
+  expect(body.data.status).toBe('parked');
+  await forward(3_600_000);
+  return { id, sagaId: body.data.sagaExecutionId };
+}
+
+describe('an operator', () => {
+  it('signs in from the mail of a dead lock at check-out, and has it tried again once it is mended', {
+    timeout: WITHIN_MS,
+  }, async () => {
+    const { id, sagaId } = await parkedCheckOut();
+    const { email } = await addPerson(system.bed.db, 'ADMIN');
+    await openMailAbout('deactivatePropertyAmenities');
+    await page.waitForURL(/\/sign-in/);
+    await page.getByLabel(/mail/i).fill(email);
+    await page.getByRole('button').first().click();
+    await page.waitForLoadState();
+    await page.goto(`${served.url}${await mailedLink(system.bed.db, email)}`);
+    await page.getByRole('button').first().click();
+    await page.waitForURL(/second-factor/);
+    const secret = ((await page.locator('code').textContent()) ?? '').replaceAll(' ', '');
+    totp = new TOTP({ secret: Secret.fromBase32(secret) });
+    await giveCode();
+    await page.waitForURL(/\/console\/incidents\/incident-/);
+    await page.getByText('AMENITIES_REFUSED').first().waitFor();
+    await deviceOf(id, `device-new-${id}`);
+    await act('Retry', { Why: 'The lock has a new battery' });
+    await ended(sagaId, 'completed');
+    expect(await statusOf(id)).toBe('CHECKED_OUT');
+    await expectMended();
+  });
+
+  it('ends a wrong check-out by what was done by hand, and leaves nothing half done', {
+    timeout: WITHIN_MS,
+  }, async () => {
+    const { id, sagaId } = await parkedCheckOut();
+    await openMailAbout('deactivatePropertyAmenities');
+    await act('Resolve', { 'What was done instead': 'The key was taken back, the lock is off' });
+    await ended(sagaId, 'resolved');
+    expect(await statusOf(id)).toBe('CHECKED_OUT');
+    await expectMended();
+  });
+
+  it('has a payment of unknown outcome tried again once its bank answers', { timeout: WITHIN_MS }, async () => {
+    const id = await stayIn('confirm');
+    for (const call of ['charge', 'undoCharge', 'recordOf'] as const) silent.add(call);
+    const money = { amount: 1000, currency: 'AED', paymentMethod: 'Credit Card', gatewayId: BANK };
+    const asked = await system.call('POST', `/reservations/${id}/payment`, {
+      body: { ...money, gatewayReference: `ref-${id}` },
+      headers: { prefer: 'respond-async' },
+    });
+    const { sagaExecutionId: sagaId } = asked.body.data;
+    await until('it is parked', async () => {
+      const { body } = await system.call('POST', `/sagas/executions/${sagaId}/retry-now`, {
+        body: { reason: 'Again' },
+      });
+      const row = await system.bed.db.selectFrom('saga').select('status').where('id', '=', sagaId).executeTakeFirst();
+      return row?.status === 'parked' ? body : undefined;
+    });
+    await forward(3_600_000);
+    await openMailAbout('processPayment.createGuestPaymentTransaction');
+    silent.clear();
+    await act('Retry', { Why: 'The bank is back' });
+    await ended(sagaId, 'compensated');
+    await expectMended();
+  });
+
+  it('has a refund that is stuck at the bank tried at once when the bank is back', { timeout: WITHIN_MS }, async () => {
+    const id = await stayIn('confirm');
+    const money = { amount: 1000, currency: 'AED', paymentMethod: 'Credit Card', gatewayId: BANK };
+    const paid = await system.call('POST', `/reservations/${id}/payment`, {
+      body: { ...money, gatewayReference: `ref-${id}` },
+    });
+    expect(paid.status).toBe(200);
+    silent.add('refund');
+    await system.call('POST', `/reservations/${id}/cancel`, { body: {} });
+    const sagaId = await until('the refund has failed', async () => {
+      const { rows } = await sql<{ id: string }>`SELECT s.id FROM saga s JOIN saga_step st ON st.saga_id = s.id
+         WHERE s.name = 'executeRefund' AND s.finished_at IS NULL AND st.error IS NOT NULL`.execute(system.bed.db);
+      return rows[0]?.id;
+    });
+    await forward(660_000);
+    await openMailAbout('executeRefund.refundAtGateway');
+    await page.getByRole('link', { name: sagaId }).click();
+    silent.clear();
+    await act('Try now', { Why: 'The bank is back' });
+    await ended(sagaId, 'completed');
+    const { body } = await system.call('GET', `/reservations/${id}`);
+    expect(body.data.refundStatus).toBe('COMPLETED');
+    await expectMended();
+  });
+
+  it('is told that no worker is alive, sees it on the page of the system, and starts one', {
+    timeout: WITHIN_MS,
+  }, async () => {
+    areWorkersAlive = false;
+    await forward(60_000);
+    await openMailAbout('No worker is alive');
+    await page.getByText('Start a worker with this role').waitFor();
+    await page.getByRole('link', { name: 'System' }).click();
+    await page.getByText('No program says that it is alive.').waitFor();
+    areWorkersAlive = true;
+    await expectMended();
+    await page.reload();
+    expect(await page.getByText('No program says that it is alive.').count()).toBe(0);
+  });
+
+  it('mends the text of a message that was wrong, and sends it again', { timeout: WITHIN_MS }, async () => {
+    const id = await stayIn('confirm');
+    await deliverAll(system.bed.db);
+    await page.goto(`${served.url}/console/messages?reservationId=${id}`);
+    await page
+      .getByRole('row')
+      .filter({ hasText: 'Guest' })
+      .filter({ hasText: 'mail' })
+      .getByRole('link')
+      .first()
+      .click();
+    const message = page.url();
+    await page.getByRole('link', { name: 'Change this text' }).click();
+    const panel = page.locator('section').filter({ has: page.getByRole('heading', { name: /^en/ }) });
+    await panel.getByLabel('Text').fill('Dear {guestName}, welcome to {propertyName}.');
+    await panel.getByRole('button', { name: 'Preview' }).click();
+    await page.getByText('welcome to', { exact: false }).first().waitFor();
+    await panel.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Saved.').waitFor();
+    await page.goto(message);
+    await page.getByRole('button', { name: 'Send again' }).click();
+    await page.getByText('Sent again.').waitFor();
+    await deliverAll(system.bed.db);
+    await page.reload();
+    await page.getByText('welcome to', { exact: false }).first().waitFor();
+  });
+});
