@@ -40,6 +40,8 @@ export const PAGE_POLICIES = {
   'POST /console/stays/:id/check-in': 'anonymous',
   'POST /console/stays/:id/check-out': 'anonymous',
   'POST /console/stays/:id/cancel': 'anonymous',
+  'POST /console/stays/:id/payment': 'anonymous',
+  'POST /console/stays/:id/refunds': 'anonymous',
   'GET /console/incidents': 'anonymous',
   'GET /console/incidents/:id': 'anonymous',
   'POST /console/incidents/:id/close': 'anonymous',

@@ -4,6 +4,7 @@ import { type ErrorCode, isErrorCode, RoomyError } from '../../kernel/errors.ts'
 import type { AnyContext, App, Services } from '../context.ts';
 import { mintToken } from '../mint.ts';
 import { permits, policyOf } from '../policy.ts';
+import { PLAN_TYPE } from '../schemas/rehearsals.ts';
 
 /**
  * The console asks the API for everything, as the person who is signed in: one table of rights, one set of masks and one trail
@@ -16,6 +17,8 @@ export interface ConsoleApi {
   get<Schema extends z.ZodType>(path: string, data: Schema): Promise<z.output<Schema>>;
   /** A page of a list. */
   list<Schema extends z.ZodType>(path: string, item: Schema): Promise<Listed<z.output<Schema>>>;
+  /** What an act would do; nothing is done, and no key is taken. Throws what the act would be refused with. */
+  rehearse<Schema extends z.ZodType>(path: string, body: object, plan: Schema): Promise<z.output<Schema>>;
   /** An act, once for each key. Throws what the API refuses with. */
   act(path: string, body: object, key: string): Promise<Acted>;
 }
@@ -87,6 +90,10 @@ export function consoleApi(c: AnyContext, app: App, services: Services, session:
       const { data, nextCursor, ...rest } = (await call('GET', path, {})).body;
       const next = typeof nextCursor === 'string' ? nextCursor : null;
       return { items: z.array(item).parse(data), next, rest };
+    },
+    rehearse: async (path, body, plan) => {
+      const more = { 'content-type': 'application/json', accept: PLAN_TYPE };
+      return plan.parse((await call('POST', `${path}?dryRun=true`, more, body)).body.data);
     },
     act: async (path, body, key) => {
       const more = { 'content-type': 'application/json', 'idempotency-key': key };

@@ -48,7 +48,7 @@ export function registerConsole(register: Register, app: App, services: Services
     return c.redirect(OWN_PATH.test(back) && !back.includes('..') ? back : '/console', 303);
   });
   registerToday(register, services, console);
-  registerStay(register, console);
+  registerStay(register, services, console);
   registerStayActs(register, services, console);
   registerIncidentPages(register, services, console);
   registerSagaPages(register, console);

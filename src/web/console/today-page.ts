@@ -117,9 +117,7 @@ function stayOf(frame: Frame, property: string, stay: ShownStay, view: View): Ht
 ${warnings.map((warning) => html` <strong class="badge bad">${codeWords(frame, warning)}</strong>`)}
 ${balanceOf(frame, stay)}${tasksOf(frame, stay.tasks)}</div>
 <div class="acts">${
-    act !== null && view.mayAct(act)
-      ? actButton(frame, reservationId, act, `${who}, ${property}`, { date: view.day.date })
-      : ''
+    act !== null && view.mayAct(act) ? actButton(frame, reservationId, act, `${who}, ${property}`, view.day.date) : ''
   }${view.mayOpen ? html`<span>${say(frame, 'openStay')}: ${stayLink(frame, reservationId)}</span>` : html`<code>${reservationId}</code>`}</div></li>`;
 }
 
