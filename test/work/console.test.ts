@@ -85,6 +85,18 @@ async function prepareHouse(): Promise<Readonly<Record<string, string>>> {
   await addStay('stay-asks', 'sea', [0, 2]);
   const confirmed = await system.call('POST', '/reservations/stay-arrives/confirm');
   expect(confirmed.status).toBe(200);
+  await db
+    .insertInto('staff')
+    .values({ id: 'cleaner-1', name: 'Nina Petrova', email: 'nina@example.com', role: 'CLEANER', skills: ['windows'] })
+    .execute();
+  const { id: task } = await db
+    .selectFrom('task')
+    .select('id')
+    .where('reservation_id', '=', 'stay-arrives')
+    .where('type', '=', 'CLEANING')
+    .orderBy('scheduled_at')
+    .limit(1)
+    .executeTakeFirstOrThrow();
   const saga = await addSaga(db, {
     name: 'checkOut',
     subjectId: 'stay-late',
@@ -123,6 +135,9 @@ async function prepareHouse(): Promise<Readonly<Record<string, string>>> {
     saga: `/console/sagas/${saga}`,
     messages: '/console/messages',
     message: `/console/messages/${message}`,
+    task: `/console/tasks/${task}`,
+    staff: '/console/staff',
+    person: '/console/staff/cleaner-1',
     system: '/console/system',
     nobody: `/console/today?date=${dayFromNow(400)}`,
   };

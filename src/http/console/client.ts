@@ -12,7 +12,7 @@ import { PLAN_TYPE } from '../schemas/rehearsals.ts';
  */
 export interface ConsoleApi {
   /** Whether the person may call it at all; a page leaves out what they may not. `pattern`: below the root of the API. */
-  may(method: 'GET' | 'POST', pattern: string): boolean;
+  may(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', pattern: string): boolean;
   /** The data of an answer. `path`: below the root of the API. Throws what the API refuses with. */
   get<Schema extends z.ZodType>(path: string, data: Schema): Promise<z.output<Schema>>;
   /** A page of a list. */
@@ -20,7 +20,7 @@ export interface ConsoleApi {
   /** What an act would do; nothing is done, and no key is taken. Throws what the act would be refused with. */
   rehearse<Schema extends z.ZodType>(path: string, body: object, plan: Schema): Promise<z.output<Schema>>;
   /** An act, once for each key. Throws what the API refuses with. */
-  act(path: string, body: object, key: string): Promise<Acted>;
+  act(path: string, body: object | null, key: string, method?: 'POST' | 'PATCH' | 'DELETE'): Promise<Acted>;
 }
 export interface Listed<Item> {
   readonly items: readonly Item[];
@@ -95,14 +95,21 @@ export function consoleApi(c: AnyContext, app: App, services: Services, session:
       const more = { 'content-type': 'application/json', accept: PLAN_TYPE };
       return plan.parse((await call('POST', `${path}?dryRun=true`, more, body)).body.data);
     },
-    act: async (path, body, key) => {
-      const more = { 'content-type': 'application/json', 'idempotency-key': key };
-      const { status, body: answered } = await call('POST', path, more, body);
+    act: async (path, body, key, method = 'POST') => {
+      const more = { ...(body === null ? {} : { 'content-type': 'application/json' }), 'idempotency-key': key };
+      const { status, body: answered } = await call(method, path, more, body ?? undefined);
       const { data } = answered;
       return { status, sagaId: Started.safeParse(data).data?.sagaExecutionId ?? null, data };
     },
   };
 }
+
+/** Null for who may not ask for it. `pattern`: of the GET that decides. */
+export const partOf = async <Part>(
+  api: ConsoleApi,
+  pattern: string,
+  read: () => Promise<Part>,
+): Promise<Part | null> => (api.may('GET', pattern) ? read() : null);
 
 /** The refusal as it was thrown behind the API. */
 function refusalIn(body: unknown): RoomyError {

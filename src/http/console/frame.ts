@@ -49,6 +49,7 @@ const READS: Readonly<Record<ConsolePage, string>> = {
   incidents: '/incidents',
   sagas: '/sagas',
   messages: '/notifications',
+  staff: '/staff',
   system: '/sweep-failures',
 };
 export const mayReadPage = (api: ConsoleApi, page: ConsolePage): boolean => api.may('GET', READS[page]);

@@ -16,4 +16,6 @@ export const mayAct =
 
 /** What the last act did, by the name that the address has. */
 export const toldOf = (frame: Frame, told: string | undefined): Html | null =>
+  told === 'assign' ? html`${say(frame, 'assigned')}` : toldOfAct(frame, told);
+const toldOfAct = (frame: Frame, told: string | undefined): Html | null =>
   isAct(told) ? html`${say(frame, ACT_WORDS[told])}: ${say(frame, 'done')}` : null;

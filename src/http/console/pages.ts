@@ -9,9 +9,11 @@ import { createConsole, isLanguage, LANGUAGE_COOKIE, pagesOf } from './frame.ts'
 import { registerIncidentPages } from './incidents.ts';
 import { registerMessagePages } from './messages.ts';
 import { registerSagaPages } from './sagas.ts';
+import { registerStaffPages } from './staff.ts';
 import { registerStay } from './stay.ts';
 import { registerStayActs } from './stay-acts.ts';
 import { registerSystem } from './system.ts';
+import { registerTaskPages } from './tasks.ts';
 import { registerToday } from './today.ts';
 
 /** All pages of the console. */
@@ -53,5 +55,7 @@ export function registerConsole(register: Register, app: App, services: Services
   registerIncidentPages(register, services, console);
   registerSagaPages(register, console);
   registerMessagePages(register, console);
+  registerTaskPages(register, console);
+  registerStaffPages(register, services, console);
   registerSystem(register, services, console);
 }

@@ -9,7 +9,7 @@ import { Notification, Transaction } from '../schemas/records.ts';
 import { Reservation } from '../schemas/reservations.ts';
 import { Execution } from '../schemas/sagas.ts';
 import { Task } from '../schemas/tasks.ts';
-import { type ConsoleApi, queryOf } from './client.ts';
+import { type ConsoleApi, partOf, queryOf } from './client.ts';
 import { answerConsole, type Console, type Visit } from './frame.ts';
 import { mayAct, toldOf } from './offered-acts.ts';
 
@@ -96,6 +96,7 @@ export async function showStay(
     tasks: tasks?.items ?? null,
     messages: messages?.items ?? null,
     sagas: sagas?.items ?? null,
+    mayOpenTask: api.may('GET', '/tasks/:id'),
     gateways: ports.gatewayIds,
     mayAct: mayAct(api),
     problem,
@@ -117,10 +118,6 @@ export async function headOf(api: ConsoleApi, id: string) {
   ]);
   return { facts, place, guest };
 }
-
-/** Null for who may not ask for it. `pattern`: of the GET that decides. */
-const partOf = async <Part>(api: ConsoleApi, pattern: string, read: () => Promise<Part>): Promise<Part | null> =>
-  api.may('GET', pattern) ? read() : null;
 
 const guestOf = (api: ConsoleApi, guestId: string | null) =>
   guestId === null ? null : partOf(api, '/guests/:id', () => api.get(`/guests/${encodeURIComponent(guestId)}`, Named));

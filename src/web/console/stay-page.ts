@@ -3,7 +3,7 @@ import type { Html } from '../layout.ts';
 import { ACT_WORDS, cancelForm, paymentForm, planButton, refundForm, STAY_ACTS, type StayAct } from './acts.ts';
 import { type Content, codeWords, type Frame, inEnglish, say } from './frame.ts';
 import { type MessageRow, messageTable } from './messages-page.ts';
-import { badge, dayName, fact, moment, money, sagaLink } from './parts.ts';
+import { badge, dayName, fact, moment, money, sagaLink, taskLink } from './parts.ts';
 import { type Ahead, type Entry, timelineOf } from './timeline.ts';
 
 /** One stay: its facts, what can be done with it, what happened and why, its money, tasks, messages and sagas. */
@@ -74,6 +74,7 @@ export interface StayView {
   readonly tasks: readonly TaskRow[] | null;
   readonly messages: readonly MessageRow[] | null;
   readonly sagas: readonly SagaRow[] | null;
+  readonly mayOpenTask: boolean;
   /** By which a payment is taken. */
   readonly gateways: readonly string[];
   readonly mayAct: (act: StayAct) => boolean;
@@ -93,7 +94,7 @@ export function stayPage(frame: Frame, view: StayView): Content {
 ${facts === null ? '' : actionsOf(frame, view, facts)}
 ${timelineOf(frame, view)}
 <div class="columns">${view.money === null ? '' : section(frame, 'money', moneyOf(frame, view.money))}
-${view.tasks === null ? '' : section(frame, 'tasks', taskList(frame, view.tasks))}
+${view.tasks === null ? '' : section(frame, 'tasks', taskList(frame, view.tasks, view.mayOpenTask))}
 ${view.sagas === null ? '' : section(frame, 'sagas', sagaList(frame, view.sagas))}</div>
 ${view.messages === null ? '' : section(frame, 'messages', view.messages.length === 0 ? html`<p class="soft">${say(frame, 'noMessages')}</p>` : messageTable(frame, view.messages))}`,
   };
@@ -174,12 +175,12 @@ function moneyOf(frame: Frame, rows: readonly MoneyRow[]): Html {
   )}</tbody></table>`;
 }
 
-const taskList = (frame: Frame, tasks: readonly TaskRow[]): Html =>
+const taskList = (frame: Frame, tasks: readonly TaskRow[], mayOpen: boolean): Html =>
   tasks.length === 0
     ? html`<p class="soft">${say(frame, 'noTasks')}</p>`
     : html`<ul class="rows">${tasks.map(
-        ({ type, title, status, startsAt, assigneeId }) =>
-          html`<li class="${status === 'UNASSIGNED' ? 'bad' : ''}"><strong>${codeWords(frame, type)}</strong> <bdi>${title}</bdi> ${badge(frame, status)} ${moment(frame, startsAt)}, ${
+        ({ id, type, title, status, startsAt, assigneeId }) =>
+          html`<li class="${status === 'UNASSIGNED' ? 'bad' : ''}"><strong>${codeWords(frame, type)}</strong> ${mayOpen ? taskLink(frame, id, title) : html`<bdi>${title}</bdi>`} ${badge(frame, status)} ${moment(frame, startsAt)}, ${
             assigneeId === null
               ? html`<span class="late">${say(frame, 'nobodyHasIt')}</span>`
               : html`<bdi>${assigneeId}</bdi>`
