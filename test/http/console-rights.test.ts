@@ -40,12 +40,20 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => http?.stop());
 
-type Noun = 'stays' | 'sagas' | 'messages' | 'incidents' | 'tasks' | 'staff';
+type Noun = 'stays' | 'sagas' | 'messages' | 'incidents' | 'tasks' | 'staff' | 'metrics';
 type Which = 'own' | 'foreign' | 'absent';
 const IDS: Record<Which, Record<Noun, string>> = {
-  own: { stays: 'stay-own', sagas: '', messages: '', incidents: '', tasks: '', staff: '' },
-  foreign: { stays: 'stay-foreign', sagas: '', messages: '', incidents: '', tasks: '', staff: '' },
-  absent: { stays: 'none', sagas: 'none', messages: 'none', incidents: 'none', tasks: 'none', staff: 'none' },
+  own: { stays: 'stay-own', sagas: '', messages: '', incidents: '', tasks: '', staff: '', metrics: 'payments' },
+  foreign: { stays: 'stay-foreign', sagas: '', messages: '', incidents: '', tasks: '', staff: '', metrics: 'payouts' },
+  absent: {
+    stays: 'none',
+    sagas: 'none',
+    messages: 'none',
+    incidents: 'none',
+    tasks: 'none',
+    staff: 'none',
+    metrics: 'none',
+  },
 };
 /** The GET of the API that decides about a page, by its address below the console. */
 const DECIDES: Readonly<Record<string, (id: string) => string>> = {
@@ -60,6 +68,8 @@ const DECIDES: Readonly<Record<string, (id: string) => string>> = {
   '/tasks/:id': (id) => `/tasks/${id}`,
   '/staff': () => '/staff',
   '/staff/:id': (id) => `/staff/${id}`,
+  '/metrics': () => '/analytics/payments',
+  '/metrics/:id': (id) => `/analytics/${id}`,
   '/system': () => '/sweep-failures',
 };
 const DATE = '2031-05-10';

@@ -138,6 +138,7 @@ async function prepareHouse(): Promise<Readonly<Record<string, string>>> {
     task: `/console/tasks/${task}`,
     staff: '/console/staff',
     person: '/console/staff/cleaner-1',
+    metrics: '/console/metrics',
     system: '/console/system',
     nobody: `/console/today?date=${dayFromNow(400)}`,
   };
@@ -218,6 +219,32 @@ describe.each(['en', 'ar'] as const)('the console in %s', (language) => {
       expect(problems).toEqual([]);
     },
   );
+});
+
+describe('the charts of the metrics', () => {
+  it('are drawn from the tables, and nothing breaks the policy of the page', { timeout: WITHIN_MS }, async () => {
+    await chooseLanguage('en');
+    await page.setViewportSize({ width: 1280, height: 900 });
+    const complaints: string[] = [];
+    page.on('console', (message) => {
+      if (message.type() === 'error') complaints.push(message.text());
+    });
+    page.on('pageerror', (error) => void complaints.push(error.message));
+    for (const by of ['day', 'property']) {
+      await page.goto(`${served.url}/console/metrics?conversion=${by}`);
+      const chart = page.locator('[aria-labelledby="report-conversion"] .chart[role="img"] canvas');
+      await chart.waitFor();
+      const rows = page.locator('#table-conversion tbody tr');
+      expect(await rows.count()).toBeGreaterThan(0);
+      const inked = await page.evaluate<boolean>(`(() => {
+        const canvas = document.querySelector('[aria-labelledby="report-conversion"] canvas');
+        const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+        return data.some((value, at) => at % 4 === 3 && value > 0);
+      })()`);
+      expect(inked, by).toBe(true);
+    }
+    expect(complaints).toEqual([]);
+  });
 });
 
 describe('somebody at the desk', () => {

@@ -15,6 +15,8 @@ export interface ConsoleApi {
   may(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', pattern: string): boolean;
   /** The data of an answer. `path`: below the root of the API. Throws what the API refuses with. */
   get<Schema extends z.ZodType>(path: string, data: Schema): Promise<z.output<Schema>>;
+  /** The text of an answer that is no JSON. */
+  text(path: string): Promise<string>;
   /** A page of a list. */
   list<Schema extends z.ZodType>(path: string, item: Schema): Promise<Listed<z.output<Schema>>>;
   /** What an act would do; nothing is done, and no key is taken. Throws what the act would be refused with. */
@@ -62,7 +64,7 @@ export function consoleApi(c: AnyContext, app: App, services: Services, session:
       lifetimeSeconds: TOKEN_SECONDS,
       sid: session.id,
     }));
-  const call = async (method: string, path: string, more: Readonly<Record<string, string>>, body?: object) => {
+  const send = async (method: string, path: string, more: Readonly<Record<string, string>>, body?: object) => {
     const headers = new Headers(c.req.raw.headers);
     for (const name of OF_THE_PAGE) headers.delete(name);
     headers.set('authorization', `Bearer ${await tokenOf()}`);
@@ -75,9 +77,12 @@ export function consoleApi(c: AnyContext, app: App, services: Services, session:
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const answer = await app.request(request, undefined, c.env);
-    const answered: unknown = await answer.json();
-    if (answer.status >= 400) throw refusalIn(answered);
-    return { status: answer.status, body: Answered.parse(answered) };
+    if (answer.status >= 400) throw refusalIn(await answer.json());
+    return answer;
+  };
+  const call = async (...request: Parameters<typeof send>) => {
+    const answer = await send(...request);
+    return { status: answer.status, body: Answered.parse(await answer.json()) };
   };
   return {
     may: (method, pattern) => {
@@ -86,6 +91,7 @@ export function consoleApi(c: AnyContext, app: App, services: Services, session:
       return policy === 'anonymous' || permits(policy, { kind: 'person', principal, role });
     },
     get: async (path, data) => data.parse((await call('GET', path, {})).body.data),
+    text: async (path) => (await send('GET', path, {})).text(),
     list: async (path, item) => {
       const { data, nextCursor, ...rest } = (await call('GET', path, {})).body;
       const next = typeof nextCursor === 'string' ? nextCursor : null;

@@ -8,6 +8,7 @@ import type { Register } from '../route.ts';
 import { createConsole, isLanguage, LANGUAGE_COOKIE, pagesOf } from './frame.ts';
 import { registerIncidentPages } from './incidents.ts';
 import { registerMessagePages } from './messages.ts';
+import { registerMetrics } from './metrics.ts';
 import { registerSagaPages } from './sagas.ts';
 import { registerStaffPages } from './staff.ts';
 import { registerStay } from './stay.ts';
@@ -57,5 +58,6 @@ export function registerConsole(register: Register, app: App, services: Services
   registerMessagePages(register, console);
   registerTaskPages(register, console);
   registerStaffPages(register, services, console);
+  registerMetrics(register, services, console);
   registerSystem(register, services, console);
 }
