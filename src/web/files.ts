@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { sha256OfBytes } from '../kernel/json.ts';
 
-/** The files that a browser gets: ours as they are written, and those of three libraries as they are published. */
+/** The files that a browser gets: ours as they are written, and those of four libraries as they are published. */
 
 const browserFile = (name: string): string => path.join(import.meta.dirname, 'browser', name);
 /** Wherever npm has put the package. */
@@ -17,6 +17,7 @@ export interface WebFile {
 
 /** By the end of the name. What has another end is for the type check alone, and not served. */
 const TYPES: Readonly<Record<string, string>> = {
+  '.css': 'text/css; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
   '.svg': 'image/svg+xml',
   '.webmanifest': 'application/manifest+json',
@@ -38,6 +39,18 @@ export const PASSKEY_FILES: ReadonlyMap<string, WebFile> = new Map([
   ['simplewebauthn.js', { type: TYPES['.js'] ?? '', read: webAuthnModule }],
 ]);
 export const DOCS_SCRIPT = { name: 'try.js', file: fileAt(browserFile('docs/try.js')) };
+
+/** Of the pages with charts, by name. */
+export const CHART_FILES: ReadonlyMap<string, WebFile> = new Map([
+  ['charts.js', fileAt(browserFile('charts/charts.js'))],
+  ['uplot.js', { type: TYPES['.js'] ?? '', read: uPlotModule }],
+  ['uplot.css', fileAt(packageFile('uplot/dist/uPlot.min.css'))],
+]);
+
+/** The package's small file makes a variable of what our module imports. */
+async function uPlotModule(): Promise<string> {
+  return `${await readFile(packageFile('uplot/dist/uPlot.iife.min.js'), 'utf8')}\nexport default uPlot;\n`;
+}
 
 /** The package's one file for browsers makes a global of what a module of ours imports. */
 async function webAuthnModule(): Promise<string> {

@@ -29,18 +29,54 @@ beforeAll(async () => {
     IDS[which].messages = await addMessage(`stay-${which}`, guest);
     IDS[which].incidents = await addIncident(http);
   }
+  for (const which of ['own', 'foreign'] as const) {
+    IDS[which].tasks = await addTask(`stay-${which}`, which === 'own' ? 'property-1' : 'property-9');
+    const staff = { id: `staff-${which}`, name: 'Nina', email: `${which}@example.com`, role: 'CLEANER' as const };
+    await http.db
+      .insertInto('staff')
+      .values({ ...staff, property_ids: [which === 'own' ? 'property-1' : 'property-9'] })
+      .execute();
+    IDS[which].staff = staff.id;
+  }
   await http.db.updateTable('incident').set({ area: 'ENGINE' }).where('id', '=', IDS.foreign.incidents).execute();
 }, 60_000);
 afterAll(() => http?.stop());
 
-type Noun = 'stays' | 'sagas' | 'messages' | 'incidents' | 'texts';
 /** Every text belongs to the agency. */
 const TEXT = 'reservation-confirmed.guest@1';
+type Noun = 'stays' | 'sagas' | 'messages' | 'incidents' | 'tasks' | 'staff' | 'metrics' | 'texts';
 type Which = 'own' | 'foreign' | 'absent';
 const IDS: Record<Which, Record<Noun, string>> = {
-  own: { stays: 'stay-own', sagas: '', messages: '', incidents: '', texts: TEXT },
-  foreign: { stays: 'stay-foreign', sagas: '', messages: '', incidents: '', texts: TEXT },
-  absent: { stays: 'none', sagas: 'none', messages: 'none', incidents: 'none', texts: 'none-such.guest@1' },
+  own: {
+    stays: 'stay-own',
+    sagas: '',
+    messages: '',
+    incidents: '',
+    tasks: '',
+    staff: '',
+    metrics: 'payments',
+    texts: TEXT,
+  },
+  foreign: {
+    stays: 'stay-foreign',
+    sagas: '',
+    messages: '',
+    incidents: '',
+    tasks: '',
+    staff: '',
+    metrics: 'payouts',
+    texts: TEXT,
+  },
+  absent: {
+    stays: 'none',
+    sagas: 'none',
+    messages: 'none',
+    incidents: 'none',
+    tasks: 'none',
+    staff: 'none',
+    metrics: 'none',
+    texts: 'none-such.guest@1',
+  },
 };
 /** The GET of the API that decides about a page, by its address below the console. */
 const DECIDES: Readonly<Record<string, (id: string) => string>> = {
@@ -54,6 +90,11 @@ const DECIDES: Readonly<Record<string, (id: string) => string>> = {
   '/stays/:id': (id) => `/reservations/${id}/timeline`,
   '/texts': () => '/templates',
   '/texts/:key': (key) => `/templates/${key}`,
+  '/tasks/:id': (id) => `/tasks/${id}`,
+  '/staff': () => '/staff',
+  '/staff/:id': (id) => `/staff/${id}`,
+  '/metrics': () => '/analytics/payments',
+  '/metrics/:id': (id) => `/analytics/${id}`,
   '/system': () => '/sweep-failures',
 };
 const DATE = '2031-05-10';
@@ -66,6 +107,24 @@ async function addStay(id: string, property_id: string, guest_id: string): Promi
     .insertInto('reservation')
     .values({ ...stay, total_minor: 123_400, currency: 'AED', status: 'CONFIRMED' })
     .execute();
+}
+async function addTask(reservation_id: string, property_id: string): Promise<string> {
+  const id = `task-of-${reservation_id}`;
+  const times = { scheduled_at: new Date('2031-05-10T08:00:00Z'), ends_at: new Date('2031-05-10T10:00:00Z') };
+  await http.db
+    .insertInto('task')
+    .values({
+      id,
+      type: 'CLEANING',
+      occurrence: id,
+      title: 'A task',
+      property_id,
+      reservation_id,
+      status: 'UNASSIGNED',
+      ...times,
+    })
+    .execute();
+  return id;
 }
 async function addMessage(reservation_id: string, recipient_id: string): Promise<string> {
   const id = `notification-of-${reservation_id}`;

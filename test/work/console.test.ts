@@ -85,6 +85,18 @@ async function prepareHouse(): Promise<Readonly<Record<string, string>>> {
   await addStay('stay-asks', 'sea', [0, 2]);
   const confirmed = await system.call('POST', '/reservations/stay-arrives/confirm');
   expect(confirmed.status).toBe(200);
+  await db
+    .insertInto('staff')
+    .values({ id: 'cleaner-1', name: 'Nina Petrova', email: 'nina@example.com', role: 'CLEANER', skills: ['windows'] })
+    .execute();
+  const { id: task } = await db
+    .selectFrom('task')
+    .select('id')
+    .where('reservation_id', '=', 'stay-arrives')
+    .where('type', '=', 'CLEANING')
+    .orderBy('scheduled_at')
+    .limit(1)
+    .executeTakeFirstOrThrow();
   const saga = await addSaga(db, {
     name: 'checkOut',
     subjectId: 'stay-late',
@@ -125,6 +137,10 @@ async function prepareHouse(): Promise<Readonly<Record<string, string>>> {
     message: `/console/messages/${message}`,
     texts: '/console/texts',
     text: '/console/texts/reservation-confirmed.guest@1',
+    task: `/console/tasks/${task}`,
+    staff: '/console/staff',
+    person: '/console/staff/cleaner-1',
+    metrics: '/console/metrics',
     system: '/console/system',
     nobody: `/console/today?date=${dayFromNow(400)}`,
   };
@@ -205,6 +221,32 @@ describe.each(['en', 'ar'] as const)('the console in %s', (language) => {
       expect(problems).toEqual([]);
     },
   );
+});
+
+describe('the charts of the metrics', () => {
+  it('are drawn from the tables, and nothing breaks the policy of the page', { timeout: WITHIN_MS }, async () => {
+    await chooseLanguage('en');
+    await page.setViewportSize({ width: 1280, height: 900 });
+    const complaints: string[] = [];
+    page.on('console', (message) => {
+      if (message.type() === 'error') complaints.push(message.text());
+    });
+    page.on('pageerror', (error) => void complaints.push(error.message));
+    for (const by of ['day', 'property']) {
+      await page.goto(`${served.url}/console/metrics?conversion=${by}`);
+      const chart = page.locator('[aria-labelledby="report-conversion"] .chart[role="img"] canvas');
+      await chart.waitFor();
+      const rows = page.locator('#table-conversion tbody tr');
+      expect(await rows.count()).toBeGreaterThan(0);
+      const inked = await page.evaluate<boolean>(`(() => {
+        const canvas = document.querySelector('[aria-labelledby="report-conversion"] canvas');
+        const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+        return data.some((value, at) => at % 4 === 3 && value > 0);
+      })()`);
+      expect(inked, by).toBe(true);
+    }
+    expect(complaints).toEqual([]);
+  });
 });
 
 describe('somebody at the desk', () => {

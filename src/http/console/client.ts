@@ -4,6 +4,7 @@ import { type ErrorCode, isErrorCode, RoomyError } from '../../kernel/errors.ts'
 import type { AnyContext, App, Services } from '../context.ts';
 import { mintToken } from '../mint.ts';
 import { permits, policyOf } from '../policy.ts';
+import { PLAN_TYPE } from '../schemas/rehearsals.ts';
 
 /**
  * The console asks the API for everything, as the person who is signed in: one table of rights, one set of masks and one trail
@@ -11,13 +12,17 @@ import { permits, policyOf } from '../policy.ts';
  */
 export interface ConsoleApi {
   /** Whether the person may call it at all; a page leaves out what they may not. `pattern`: below the root of the API. */
-  may(method: 'GET' | 'POST', pattern: string): boolean;
+  may(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', pattern: string): boolean;
   /** The data of an answer. `path`: below the root of the API. Throws what the API refuses with. */
   get<Schema extends z.ZodType>(path: string, data: Schema): Promise<z.output<Schema>>;
+  /** The text of an answer that is no JSON. */
+  text(path: string): Promise<string>;
   /** A page of a list. */
   list<Schema extends z.ZodType>(path: string, item: Schema): Promise<Listed<z.output<Schema>>>;
+  /** What an act would do; nothing is done, and no key is taken. Throws what the act would be refused with. */
+  rehearse<Schema extends z.ZodType>(path: string, body: object, plan: Schema): Promise<z.output<Schema>>;
   /** An act, once for each key. Throws what the API refuses with. */
-  act(path: string, body: object, key: string): Promise<Acted>;
+  act(path: string, body: object | null, key: string, method?: 'POST' | 'PATCH' | 'DELETE'): Promise<Acted>;
 }
 export interface Listed<Item> {
   readonly items: readonly Item[];
@@ -59,7 +64,7 @@ export function consoleApi(c: AnyContext, app: App, services: Services, session:
       lifetimeSeconds: TOKEN_SECONDS,
       sid: session.id,
     }));
-  const call = async (method: string, path: string, more: Readonly<Record<string, string>>, body?: object) => {
+  const send = async (method: string, path: string, more: Readonly<Record<string, string>>, body?: object) => {
     const headers = new Headers(c.req.raw.headers);
     for (const name of OF_THE_PAGE) headers.delete(name);
     headers.set('authorization', `Bearer ${await tokenOf()}`);
@@ -72,9 +77,12 @@ export function consoleApi(c: AnyContext, app: App, services: Services, session:
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const answer = await app.request(request, undefined, c.env);
-    const answered: unknown = await answer.json();
-    if (answer.status >= 400) throw refusalIn(answered);
-    return { status: answer.status, body: Answered.parse(answered) };
+    if (answer.status >= 400) throw refusalIn(await answer.json());
+    return answer;
+  };
+  const call = async (...request: Parameters<typeof send>) => {
+    const answer = await send(...request);
+    return { status: answer.status, body: Answered.parse(await answer.json()) };
   };
   return {
     may: (method, pattern) => {
@@ -83,19 +91,31 @@ export function consoleApi(c: AnyContext, app: App, services: Services, session:
       return policy === 'anonymous' || permits(policy, { kind: 'person', principal, role });
     },
     get: async (path, data) => data.parse((await call('GET', path, {})).body.data),
+    text: async (path) => (await send('GET', path, {})).text(),
     list: async (path, item) => {
       const { data, nextCursor, ...rest } = (await call('GET', path, {})).body;
       const next = typeof nextCursor === 'string' ? nextCursor : null;
       return { items: z.array(item).parse(data), next, rest };
     },
-    act: async (path, body, key) => {
-      const more = { 'content-type': 'application/json', 'idempotency-key': key };
-      const { status, body: answered } = await call('POST', path, more, body);
+    rehearse: async (path, body, plan) => {
+      const more = { 'content-type': 'application/json', accept: PLAN_TYPE };
+      return plan.parse((await call('POST', `${path}?dryRun=true`, more, body)).body.data);
+    },
+    act: async (path, body, key, method = 'POST') => {
+      const more = { ...(body === null ? {} : { 'content-type': 'application/json' }), 'idempotency-key': key };
+      const { status, body: answered } = await call(method, path, more, body ?? undefined);
       const { data } = answered;
       return { status, sagaId: Started.safeParse(data).data?.sagaExecutionId ?? null, data };
     },
   };
 }
+
+/** Null for who may not ask for it. `pattern`: of the GET that decides. */
+export const partOf = async <Part>(
+  api: ConsoleApi,
+  pattern: string,
+  read: () => Promise<Part>,
+): Promise<Part | null> => (api.may('GET', pattern) ? read() : null);
 
 /** The refusal as it was thrown behind the API. */
 function refusalIn(body: unknown): RoomyError {

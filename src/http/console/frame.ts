@@ -3,6 +3,7 @@ import { html } from 'hono/html';
 import type { LiveSession } from '../../domain/people/sessions.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import {
+  CHART_POLICY,
   CONSOLE_PAGES,
   CONSOLE_POLICY,
   type ConsolePage,
@@ -49,6 +50,9 @@ const READS: Readonly<Record<ConsolePage, string>> = {
   incidents: '/incidents',
   sagas: '/sagas',
   messages: '/notifications',
+  staff: '/staff',
+  // Of the five reports that which most may read; each is asked for by itself.
+  metrics: '/analytics/payments',
   system: '/sweep-failures',
 };
 export const mayReadPage = (api: ConsoleApi, page: ConsolePage): boolean => api.may('GET', READS[page]);
@@ -109,7 +113,7 @@ function pathOf(c: AnyContext): string {
 
 export function answerConsole(c: AnyContext, frame: Frame, content: Content): Response | Promise<Response> {
   for (const [name, value] of Object.entries(PAGE_HEADERS)) c.header(name, value);
-  c.header('Content-Security-Policy', CONSOLE_POLICY);
+  c.header('Content-Security-Policy', content.draws === true ? CHART_POLICY : CONSOLE_POLICY);
   // Not `no-referrer`: with it a browser sends `Origin: null` with the forms.
   c.header('Referrer-Policy', 'same-origin');
   c.header('Vary', 'Cookie, Accept-Language');

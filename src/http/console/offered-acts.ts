@@ -1,5 +1,5 @@
 import { html } from 'hono/html';
-import { STAY_ACTS, type StayAct } from '../../web/console/acts.ts';
+import { ACT_WORDS, STAY_ACTS, type StayAct } from '../../web/console/acts.ts';
 import { type Frame, say } from '../../web/console/frame.ts';
 import type { Html } from '../../web/layout.ts';
 import type { ConsoleApi } from './client.ts';
@@ -16,4 +16,6 @@ export const mayAct =
 
 /** What the last act did, by the name that the address has. */
 export const toldOf = (frame: Frame, told: string | undefined): Html | null =>
-  isAct(told) ? html`${say(frame, told)}: ${say(frame, 'done')}` : null;
+  told === 'assign' ? html`${say(frame, 'assigned')}` : toldOfAct(frame, told);
+const toldOfAct = (frame: Frame, told: string | undefined): Html | null =>
+  isAct(told) ? html`${say(frame, ACT_WORDS[told])}: ${say(frame, 'done')}` : null;

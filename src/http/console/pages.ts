@@ -8,10 +8,13 @@ import type { Register } from '../route.ts';
 import { createConsole, isLanguage, LANGUAGE_COOKIE, pagesOf } from './frame.ts';
 import { registerIncidentPages } from './incidents.ts';
 import { registerMessagePages } from './messages.ts';
+import { registerMetrics } from './metrics.ts';
 import { registerSagaPages } from './sagas.ts';
+import { registerStaffPages } from './staff.ts';
 import { registerStay } from './stay.ts';
 import { registerStayActs } from './stay-acts.ts';
 import { registerSystem } from './system.ts';
+import { registerTaskPages } from './tasks.ts';
 import { registerTextPages } from './texts.ts';
 import { registerToday } from './today.ts';
 
@@ -49,11 +52,14 @@ export function registerConsole(register: Register, app: App, services: Services
     return c.redirect(OWN_PATH.test(back) && !back.includes('..') ? back : '/console', 303);
   });
   registerToday(register, services, console);
-  registerStay(register, console);
+  registerStay(register, services, console);
   registerStayActs(register, services, console);
   registerIncidentPages(register, services, console);
   registerSagaPages(register, console);
   registerMessagePages(register, console);
   registerTextPages(register, console);
+  registerTaskPages(register, console);
+  registerStaffPages(register, services, console);
+  registerMetrics(register, services, console);
   registerSystem(register, services, console);
 }

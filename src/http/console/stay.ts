@@ -2,14 +2,14 @@ import { createRoute, z } from '@hono/zod-openapi';
 import { type StayView, stayPage } from '../../web/console/stay-page.ts';
 import type { Html } from '../../web/layout.ts';
 import { PAGE_ROUTE } from '../accounts/form.ts';
-import type { AnyContext } from '../context.ts';
+import type { AnyContext, Services } from '../context.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { Notification, Transaction } from '../schemas/records.ts';
 import { Reservation } from '../schemas/reservations.ts';
 import { Execution } from '../schemas/sagas.ts';
 import { Task } from '../schemas/tasks.ts';
-import { type ConsoleApi, queryOf } from './client.ts';
+import { type ConsoleApi, partOf, queryOf } from './client.ts';
 import { answerConsole, type Console, type Visit } from './frame.ts';
 import { mayAct, toldOf } from './offered-acts.ts';
 
@@ -63,18 +63,18 @@ interface Asked {
 }
 
 /** Throws `RESERVATION_NOT_FOUND` for a stay that is not the reader's to see. */
-export async function showStay(c: AnyContext, { api, frame }: Visit, asked: Asked): Promise<Response> {
+export async function showStay(
+  c: AnyContext,
+  { ports }: Services,
+  { api, frame }: Visit,
+  asked: Asked,
+): Promise<Response> {
   const { id, cursor, told, problem = null } = asked;
   const at = encodeURIComponent(id);
   // First the part that every reader of the page may see: a foreign stay is refused before anything else is asked.
   const timeline = await timelineAt(api, at, cursor);
-  const facts = await partOf(api, '/reservations/:id', () =>
-    api.get(`/reservations/${at}${api.may('GET', '/transactions') ? '?include=transactions' : ''}`, WithMoney),
-  );
-  const [place, guest, quote, tasks, messages, sagas] = await Promise.all([
-    facts &&
-      partOf(api, '/properties/:id', () => api.get(`/properties/${encodeURIComponent(facts.propertyId)}`, Place)),
-    guestOf(api, facts?.guestId ?? null),
+  const { facts, place, guest } = await headOf(api, id);
+  const [quote, tasks, messages, sagas] = await Promise.all([
     facts?.allowedActions.includes('cancel') ? quoteOf(api, at) : null,
     partOf(api, '/tasks', () => api.list(`/tasks${queryOf({ reservationId: id, limit: '50' })}`, Task)),
     partOf(api, '/notifications', () =>
@@ -96,6 +96,8 @@ export async function showStay(c: AnyContext, { api, frame }: Visit, asked: Aske
     tasks: tasks?.items ?? null,
     messages: messages?.items ?? null,
     sagas: sagas?.items ?? null,
+    mayOpenTask: api.may('GET', '/tasks/:id'),
+    gateways: ports.gatewayIds,
     mayAct: mayAct(api),
     problem,
     told: toldOf(frame, told),
@@ -103,9 +105,19 @@ export async function showStay(c: AnyContext, { api, frame }: Visit, asked: Aske
   return answerConsole(c, there, stayPage(there, view));
 }
 
-/** Null for who may not ask for it. `pattern`: of the GET that decides. */
-const partOf = async <Part>(api: ConsoleApi, pattern: string, read: () => Promise<Part>): Promise<Part | null> =>
-  api.may('GET', pattern) ? read() : null;
+/** The stay, where it is and whose it is; each null for who may not ask for it. */
+export async function headOf(api: ConsoleApi, id: string) {
+  const facts = await partOf(api, '/reservations/:id', () => {
+    const beside = api.may('GET', '/transactions') ? '?include=transactions' : '';
+    return api.get(`/reservations/${encodeURIComponent(id)}${beside}`, WithMoney);
+  });
+  const [place, guest] = await Promise.all([
+    facts &&
+      partOf(api, '/properties/:id', () => api.get(`/properties/${encodeURIComponent(facts.propertyId)}`, Place)),
+    guestOf(api, facts?.guestId ?? null),
+  ]);
+  return { facts, place, guest };
+}
 
 const guestOf = (api: ConsoleApi, guestId: string | null) =>
   guestId === null ? null : partOf(api, '/guests/:id', () => api.get(`/guests/${encodeURIComponent(guestId)}`, Named));
@@ -132,10 +144,10 @@ function balanceOf({ transactions, status, totalAmount }: z.output<typeof WithMo
   return payment?.amountOutstanding ?? totalAmount;
 }
 
-export function registerStay(register: Register, console: Console): void {
+export function registerStay(register: Register, services: Services, console: Console): void {
   register(stay, (c) =>
     console.visit(c, mayReadStay, (visit) =>
-      showStay(c, visit, { ...c.req.valid('query'), id: c.req.valid('param').id }),
+      showStay(c, services, visit, { ...c.req.valid('query'), id: c.req.valid('param').id }),
     ),
   );
 }

@@ -45,6 +45,8 @@ export async function showDay(
     incidents: await openIncidents(api),
     mayAct: mayAct(api),
     mayOpen: mayReadStay(api),
+    mayAssign: api.may('PATCH', '/tasks/:id'),
+    mayOpenStaff: api.may('GET', '/staff/:id'),
     problem,
     told: toldOf(frame, told),
   };

@@ -6,7 +6,7 @@ import { ENGLISH, ENGLISH_CODES, type Word } from './words-en.ts';
 /** The frame around every page of the console: where one can go, who is signed in, and the language. */
 
 export type Language = 'en' | 'ar';
-export const CONSOLE_PAGES = ['today', 'incidents', 'sagas', 'messages', 'system'] as const;
+export const CONSOLE_PAGES = ['today', 'incidents', 'sagas', 'messages', 'staff', 'metrics', 'system'] as const;
 export type ConsolePage = (typeof CONSOLE_PAGES)[number];
 
 export interface Frame {
@@ -30,6 +30,8 @@ export interface Content {
   /** To which entry of the navigation it belongs; null: to none. */
   readonly page: ConsolePage | null;
   readonly body: Html;
+  /** It has charts, which a script of ours draws. */
+  readonly draws?: true;
   /** Why the last act did nothing. */
   readonly problem?: Html | string | null;
   /** What the last act did. */
@@ -38,6 +40,16 @@ export interface Content {
 
 /** Nothing runs, nothing is loaded but the style sheet, and forms go to this server. */
 export const CONSOLE_POLICY = policyOf({ 'style-src': "'self'", 'img-src': 'data:', 'form-action': "'self'" });
+
+/** The same, with the script that draws charts. */
+export const CHART_POLICY = policyOf({
+  'script-src': "'self'",
+  'style-src': "'self'",
+  'img-src': 'data:',
+  'form-action': "'self'",
+});
+const chartHead = (prefix: string): Html =>
+  html`<link rel="icon" href="data:,"><link rel="stylesheet" href="${prefix}/charts/uplot.css"><script type="module" src="${prefix}/charts/charts.js"></script>`;
 
 export const wordIn = (language: Language, word: Word): string => (language === 'ar' ? ARABIC : ENGLISH)[word];
 /** A word in the language of the frame. */
@@ -60,6 +72,7 @@ export function consoleDocument(frame: Frame, content: Content): Html {
   return documentOf({
     title: `${content.title} · Roomy`,
     look: 'console',
+    ...(content.draws === true ? { head: chartHead(prefix) } : {}),
     style: { at: `${prefix}/${STYLE_SHEET}` },
     language,
     body: html`<a class="skip" href="#main">${say(frame, 'skip')}</a>

@@ -68,6 +68,10 @@ export const fact = (frame: Pick<Frame, 'language'>, word: Word, value: Html | s
 
 export const stayLink = ({ prefix }: Pick<Frame, 'prefix'>, id: string): Html =>
   html`<a href="${prefix}/console/stays/${encodeURIComponent(id)}"><bdi>${id}</bdi></a>`;
+export const staffLink = ({ prefix }: Pick<Frame, 'prefix'>, id: string, name: string): Html =>
+  html`<a href="${prefix}/console/staff/${encodeURIComponent(id)}"><bdi>${name}</bdi></a>`;
+export const taskLink = ({ prefix }: Pick<Frame, 'prefix'>, id: string, title: string): Html =>
+  html`<a href="${prefix}/console/tasks/${encodeURIComponent(id)}"><bdi>${title}</bdi></a>`;
 export const sagaLink = ({ prefix }: Pick<Frame, 'prefix'>, id: string, text: string): Html =>
   html`<a href="${prefix}/console/sagas/${encodeURIComponent(id)}"><bdi lang="en">${text}</bdi></a>`;
 

@@ -1,9 +1,9 @@
 import { html } from 'hono/html';
 import type { Html } from '../layout.ts';
-import { actButton, cancelForm, STAY_ACTS, type StayAct } from './acts.ts';
+import { ACT_WORDS, cancelForm, paymentForm, planButton, refundForm, STAY_ACTS, type StayAct } from './acts.ts';
 import { type Content, codeWords, type Frame, inEnglish, say } from './frame.ts';
 import { type MessageRow, messageTable } from './messages-page.ts';
-import { badge, dayName, fact, moment, money, sagaLink } from './parts.ts';
+import { badge, dayName, fact, moment, money, sagaLink, taskLink } from './parts.ts';
 import { type Ahead, type Entry, timelineOf } from './timeline.ts';
 
 /** One stay: its facts, what can be done with it, what happened and why, its money, tasks, messages and sagas. */
@@ -74,6 +74,9 @@ export interface StayView {
   readonly tasks: readonly TaskRow[] | null;
   readonly messages: readonly MessageRow[] | null;
   readonly sagas: readonly SagaRow[] | null;
+  readonly mayOpenTask: boolean;
+  /** By which a payment is taken. */
+  readonly gateways: readonly string[];
   readonly mayAct: (act: StayAct) => boolean;
   readonly problem: Html | null;
   readonly told: Html | null;
@@ -91,7 +94,7 @@ export function stayPage(frame: Frame, view: StayView): Content {
 ${facts === null ? '' : actionsOf(frame, view, facts)}
 ${timelineOf(frame, view)}
 <div class="columns">${view.money === null ? '' : section(frame, 'money', moneyOf(frame, view.money))}
-${view.tasks === null ? '' : section(frame, 'tasks', taskList(frame, view.tasks))}
+${view.tasks === null ? '' : section(frame, 'tasks', taskList(frame, view.tasks, view.mayOpenTask))}
 ${view.sagas === null ? '' : section(frame, 'sagas', sagaList(frame, view.sagas))}</div>
 ${view.messages === null ? '' : section(frame, 'messages', view.messages.length === 0 ? html`<p class="soft">${say(frame, 'noMessages')}</p>` : messageTable(frame, view.messages))}`,
   };
@@ -120,27 +123,44 @@ ${facts.notes === null ? '' : fact(frame, 'notes', html`<bdi>${facts.notes}</bdi
 }
 
 /** The acts that this page has, each with why it is not possible. */
-function actionsOf(frame: Frame, view: StayView, { actions }: StayFacts): Html {
+function actionsOf(frame: Frame, view: StayView, facts: StayFacts): Html {
   const offered = STAY_ACTS.filter((act) => view.mayAct(act)).flatMap((act) => {
-    const known = actions.find(({ action }) => action === act);
+    const known = facts.actions.find(({ action }) => action === act);
     return known ? [{ ...known, act }] : [];
   });
   if (offered.length === 0) return html``;
-  const allowed = offered.filter((action) => action.allowed);
+  const allowed = offered.filter((action) => action.allowed).map(({ act }) => act);
   const refused = offered.filter((action) => !action.allowed);
   return html`<section class="panel" aria-labelledby="acts"><h2 id="acts">${say(frame, 'actions')}</h2>
+${refused.some(({ reason }) => reason?.code === 'SAGA_IN_PROGRESS') ? runningOf(frame, view.sagas ?? []) : ''}
 <div class="acts">${allowed
-    .filter(({ act }) => act !== 'cancel')
-    .map(({ act }) => actButton(frame, view.id, act, view.guestName ?? view.id, { date: null }))}</div>
-${allowed.some(({ act }) => act === 'cancel') ? cancelForm(frame, view.id, planOf(frame, view.quote)) : ''}
+    .filter((act) => !HAS_FORM.has(act))
+    .map((act) => planButton(frame, view.id, act, view.guestName ?? view.id))}</div>
+${allowed.filter((act) => HAS_FORM.has(act)).map((act) => formOf(frame, view, facts, act))}
 ${
   refused.length === 0
     ? ''
     : html`<details><summary>${say(frame, 'notPossible')}</summary><ul>${refused.map(
         ({ act, reason }) =>
-          html`<li>${say(frame, act)}${reason === null ? '' : html`: ${inEnglish(reason.message)}`}</li>`,
+          html`<li>${say(frame, ACT_WORDS[act])}${reason === null ? '' : html`: ${inEnglish(reason.message)}`}</li>`,
       )}</ul></details>`
 }</section>`;
+}
+
+const HAS_FORM: ReadonlySet<StayAct> = new Set(['cancel', 'payment', 'refunds']);
+function formOf(frame: Frame, view: StayView, { currency }: StayFacts, act: StayAct): Html {
+  if (act === 'payment')
+    return paymentForm(frame, view.id, { currency, due: view.balanceDue, gateways: view.gateways });
+  return act === 'refunds'
+    ? refundForm(frame, view.id, currency)
+    : cancelForm(frame, view.id, planOf(frame, view.quote));
+}
+
+const HAS_ENDED: ReadonlySet<string> = new Set(['completed', 'compensated', 'resolved']);
+/** Which process keeps others out, and where it stands. */
+function runningOf(frame: Frame, sagas: readonly SagaRow[]): Html {
+  const running = sagas.filter(({ status }) => !HAS_ENDED.has(status));
+  return running.length === 0 ? html`` : html`<h3>${say(frame, 'runsNow')}</h3>${sagaList(frame, running)}`;
 }
 
 const planOf = (frame: Frame, quote: StayView['quote']): Html | null =>
@@ -155,12 +175,12 @@ function moneyOf(frame: Frame, rows: readonly MoneyRow[]): Html {
   )}</tbody></table>`;
 }
 
-const taskList = (frame: Frame, tasks: readonly TaskRow[]): Html =>
+const taskList = (frame: Frame, tasks: readonly TaskRow[], mayOpen: boolean): Html =>
   tasks.length === 0
     ? html`<p class="soft">${say(frame, 'noTasks')}</p>`
     : html`<ul class="rows">${tasks.map(
-        ({ type, title, status, startsAt, assigneeId }) =>
-          html`<li class="${status === 'UNASSIGNED' ? 'bad' : ''}"><strong>${codeWords(frame, type)}</strong> <bdi>${title}</bdi> ${badge(frame, status)} ${moment(frame, startsAt)}, ${
+        ({ id, type, title, status, startsAt, assigneeId }) =>
+          html`<li class="${status === 'UNASSIGNED' ? 'bad' : ''}"><strong>${codeWords(frame, type)}</strong> ${mayOpen ? taskLink(frame, id, title) : html`<bdi>${title}</bdi>`} ${badge(frame, status)} ${moment(frame, startsAt)}, ${
             assigneeId === null
               ? html`<span class="late">${say(frame, 'nobodyHasIt')}</span>`
               : html`<bdi>${assigneeId}</bdi>`

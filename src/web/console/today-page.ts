@@ -4,7 +4,7 @@ import type { Html } from '../layout.ts';
 import { actButton, actOfDay, type StayAct } from './acts.ts';
 import { type Content, codeWords, type Frame, say } from './frame.ts';
 import { incidentList, type ListedIncident } from './incidents-page.ts';
-import { badge, dayName, money, stayLink, timeOfDay } from './parts.ts';
+import { badge, dayName, money, staffLink, stayLink, timeOfDay } from './parts.ts';
 import type { Word } from './words-en.ts';
 
 /** One day of the office: who comes, who goes, who is in the house, and what is not as it should be. */
@@ -29,6 +29,9 @@ export interface Today {
   readonly mayAct: (act: StayAct) => boolean;
   /** Whether the reader may open a stay. */
   readonly mayOpen: boolean;
+  /** Whether the reader may give tasks to people, and open the pages of these. */
+  readonly mayAssign: boolean;
+  readonly mayOpenStaff: boolean;
   readonly problem: Html | null;
   readonly told: Html | null;
 }
@@ -115,11 +118,9 @@ function stayOf(frame: Frame, property: string, stay: ShownStay, view: View): Ht
   return html`<li class="${warnings.length > 0 ? 'bad' : ''}"><div class="when">${whenOf(frame, stay)}</div>
 <div class="about"><strong><bdi>${who}</bdi></strong>${guestCount === null ? '' : html` <span class="soft">${guestCount} ${say(frame, 'guests')}</span>`} ${badge(frame, status)}
 ${warnings.map((warning) => html` <strong class="badge bad">${codeWords(frame, warning)}</strong>`)}
-${balanceOf(frame, stay)}${tasksOf(frame, stay.tasks)}</div>
+${balanceOf(frame, stay)}${tasksOf(frame, stay.tasks, view)}</div>
 <div class="acts">${
-    act !== null && view.mayAct(act)
-      ? actButton(frame, reservationId, act, `${who}, ${property}`, { date: view.day.date })
-      : ''
+    act !== null && view.mayAct(act) ? actButton(frame, reservationId, act, `${who}, ${property}`, view.day.date) : ''
   }${view.mayOpen ? html`<span>${say(frame, 'openStay')}: ${stayLink(frame, reservationId)}</span>` : html`<code>${reservationId}</code>`}</div></li>`;
 }
 
@@ -139,14 +140,23 @@ function balanceOf(frame: Frame, { balanceDue, currency, paymentStatus }: ShownS
   return html`<p>${say(frame, 'balanceDue')}: ${money(balanceDue, currency)}</p>`;
 }
 
-function tasksOf(frame: Frame, tasks: readonly ShownTask[]): Html {
+function tasksOf(frame: Frame, tasks: readonly ShownTask[], view: View): Html {
   if (tasks.length === 0) return html``;
-  return html`<ul class="tasks">${tasks.map(
-    ({ type, status, startsAt, endsAt, assigneeId, assigneeName, isLate }) =>
-      html`<li class="${isLate || status === 'UNASSIGNED' ? 'late' : ''}">${codeWords(frame, type)} ${timeOfDay(frame, startsAt)}–${timeOfDay(frame, endsAt)}: ${
-        assigneeId === null
-          ? say(frame, 'nobodyHasIt')
-          : html`<bdi>${assigneeName ?? assigneeId}</bdi>, ${codeWords(frame, status)}`
-      }${isLate ? html` (${say(frame, 'late')})` : ''}</li>`,
-  )}</ul>`;
+  return html`<ul class="tasks">${tasks.map((task) => {
+    const { id, type, status, startsAt, endsAt, isLate } = task;
+    const isWrong = isLate || status === 'UNASSIGNED';
+    return html`<li class="${isWrong ? 'late' : ''}">${codeWords(frame, type)} ${timeOfDay(frame, startsAt)}–${timeOfDay(frame, endsAt)}: ${whoHas(frame, task, view)}${
+      isLate ? html` (${say(frame, 'late')})` : ''
+    }${isWrong && view.mayAssign && status !== 'IN_PROGRESS' ? html` <a href="${frame.prefix}/console/tasks/${encodeURIComponent(id)}?date=${view.day.date}">${say(frame, 'assign')}<span class="hidden">: ${codeWords(frame, type)}</span></a>` : ''}</li>`;
+  })}</ul>`;
+}
+
+function whoHas(frame: Frame, { assigneeId, assigneeName, status }: ShownTask, view: View): Html {
+  if (assigneeId === null) return html`${say(frame, 'nobodyHasIt')}`;
+  // Whose name the reader is told, they may open.
+  const who =
+    assigneeName !== null && view.mayOpenStaff
+      ? staffLink(frame, assigneeId, assigneeName)
+      : html`<bdi>${assigneeName ?? assigneeId}</bdi>`;
+  return html`${who}, ${codeWords(frame, status)}`;
 }

@@ -1,8 +1,12 @@
 import type { Words } from './words-en.ts';
+import { METRICS_ARABIC, METRICS_ARABIC_CODES } from './words-metrics-ar.ts';
+import { OFFICE_ARABIC, OFFICE_ARABIC_CODES } from './words-office-ar.ts';
 import { ARABIC_TEXTS } from './words-texts.ts';
 
 /** What the console says in Arabic. */
 export const ARABIC: Words = {
+  ...OFFICE_ARABIC,
+  ...METRICS_ARABIC,
   ...ARABIC_TEXTS,
   console: 'لوحة التحكم',
   skip: 'انتقل إلى المحتوى',
@@ -207,6 +211,8 @@ export const ARABIC: Words = {
 
 /** Codes of the API in Arabic. */
 export const ARABIC_CODES: Readonly<Record<string, string>> = {
+  ...OFFICE_ARABIC_CODES,
+  ...METRICS_ARABIC_CODES,
   PENDING: 'معلّق',
   CONFIRMED: 'مؤكد',
   CHECKED_IN: 'سُجّل الوصول',

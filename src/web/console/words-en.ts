@@ -1,7 +1,11 @@
+import { METRICS_ENGLISH, METRICS_ENGLISH_CODES } from './words-metrics-en.ts';
+import { OFFICE_ENGLISH, OFFICE_ENGLISH_CODES } from './words-office-en.ts';
 import { ENGLISH_TEXTS } from './words-texts.ts';
 
 /** What the console says in English: its frame, its labels and its buttons. The other languages have the same names. */
 export const ENGLISH = {
+  ...OFFICE_ENGLISH,
+  ...METRICS_ENGLISH,
   ...ENGLISH_TEXTS,
   console: 'Console',
   skip: 'Skip to the content',
@@ -209,6 +213,8 @@ export type Words = Readonly<Record<Word, string>>;
 
 /** Codes of the API in words; a code that is not here is shown as it is. */
 export const ENGLISH_CODES: Readonly<Record<string, string>> = {
+  ...OFFICE_ENGLISH_CODES,
+  ...METRICS_ENGLISH_CODES,
   PENDING: 'Pending',
   CONFIRMED: 'Confirmed',
   CHECKED_IN: 'Checked in',
