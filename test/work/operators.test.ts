@@ -5,17 +5,21 @@ import { sql } from 'kysely';
 import { Secret, TOTP } from 'otpauth';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { assignDueTasks } from '../../src/domain/assignment/assign-sweep.ts';
 import { beat } from '../../src/domain/incidents/processes.ts';
+import { readDevMail } from '../../src/domain/messages/delivery-mailbox.ts';
 import type { OutgoingMessage, PaymentGateway } from '../../src/domain/ports.ts';
 import type { ConfiguredProvider } from '../../src/gateways/payment-provider.ts';
 import { sandboxPayments } from '../../src/gateways/sandbox/provider.ts';
 import type { App } from '../../src/http/context.ts';
 import { RoomyError } from '../../src/kernel/errors.ts';
+import { initialsOf } from '../../src/kernel/initials.ts';
 import { createLogger } from '../../src/kernel/log.ts';
 import { createWatch } from '../../src/watching.ts';
 import { WORKER_ROLES } from '../../src/workers/roles.ts';
 import { addPerson, mailedLink } from '../http/people.ts';
 import { prepareStays, seedStay } from '../sagas/confirmation.ts';
+import { GATEWAY } from '../sagas/money.ts';
 import { createSimulatedDatabase, type SimulatedDatabase } from '../setup/database.ts';
 import { deliverAll } from '../setup/deliver.ts';
 import { until } from '../setup/engine.ts';
@@ -151,21 +155,24 @@ async function openMailAbout(words: RegExp | string): Promise<void> {
     /https?:\S+\/console\/incidents\/incident-\S+/.exec(mail?.text.slice(mail.text.search(words)) ?? '') ?? [];
   await page.goto(link ?? '');
 }
-/** The incident has ended by itself, and everybody who was told of it hears so. */
-async function expectMended(): Promise<void> {
-  mails.length = 0;
+async function expectNothingOpen(): Promise<void> {
   await rounds(6);
   const { body } = await system.call('GET', '/incidents?status=OPEN');
   expect(body.data.map(({ summary }: { summary: string }) => summary)).toEqual([]);
+}
+/** The incident has ended by itself, and everybody who was told of it hears so. */
+async function expectMended(): Promise<void> {
+  mails.length = 0;
+  await expectNothingOpen();
   expect(mails.map(({ subject }) => subject).join()).toMatch(/over/i);
 }
-/** Gives the second factor where the page asks for it, and comes back. */
-async function act(button: string, fill: Readonly<Record<string, string>>): Promise<void> {
+/** Presses a button of a form, in the folded part of the page with that title if one is named; gives the second factor where it is asked for. */
+async function act(button: string, fill: Readonly<Record<string, string>>, folded?: string): Promise<void> {
   const press = async (): Promise<void> => {
-    const form = page
-      .locator('form')
-      .filter({ has: page.getByRole('button', { name: button, exact: true }) })
-      .first();
+    const named = page.getByRole('button', { name: button, exact: true });
+    const details = page.locator('details').filter({ hasText: folded ?? '' });
+    if (folded !== undefined) await details.locator('summary').click();
+    const form = (folded === undefined ? page : details).locator('form').filter({ has: named }).first();
     for (const [label, value] of Object.entries(fill)) await form.getByLabel(label).fill(value);
     await form.getByRole('button', { name: button, exact: true }).click();
     await page.waitForLoadState();
@@ -212,6 +219,23 @@ async function parkedCheckOut(): Promise<{ readonly id: string; readonly sagaId:
   return { id, sagaId: body.data.sagaExecutionId };
 }
 
+/** What operations are told at once, and not by the watch. */
+async function alertAbout(sagaId: string): Promise<string> {
+  const { db } = system.bed;
+  return until('operations are told at once', async () => {
+    await deliverAll(db, served.url);
+    const rows = await db
+      .selectFrom('dev_mail')
+      .select('id')
+      .where('subject', 'like', 'Roomy needs a person%')
+      .orderBy('id', 'desc')
+      .limit(5)
+      .execute();
+    const mails = await Promise.all(rows.map(async ({ id }) => (await readDevMail(db, id))?.body ?? ''));
+    return mails.find((body) => body.includes(sagaId));
+  });
+}
+
 describe('an operator', () => {
   it('signs in from the mail of a dead lock at check-out, and has it tried again once it is mended', {
     timeout: WITHIN_MS,
@@ -242,11 +266,23 @@ describe('an operator', () => {
     timeout: WITHIN_MS,
   }, async () => {
     const { id, sagaId } = await parkedCheckOut();
-    await openMailAbout('deactivatePropertyAmenities');
+    const mail = await alertAbout(sagaId);
+    const { rows } = await sql<{
+      property: string;
+      guest: string;
+    }>`SELECT p.name AS property, g.name AS guest FROM reservation r
+      JOIN property p ON p.id = r.property_id JOIN guest g ON g.id = r.guest_id WHERE r.id = ${id}`.execute(
+      system.bed.db,
+    );
+    expect(mail).toContain(`${rows[0]?.property}, guest ${initialsOf(rows[0]?.guest ?? '')}, `);
+    expect(mail).not.toContain(rows[0]?.guest);
+    const [link] = /https?:[^"\s]+\/console\/sagas\/[^"\s]+/.exec(mail) ?? [];
+    expect(link).toContain(sagaId);
+    await page.goto(link ?? '');
     await act('Resolve', { 'What was done instead': 'The key was taken back, the lock is off' });
     await ended(sagaId, 'resolved');
     expect(await statusOf(id)).toBe('CHECKED_OUT');
-    await expectMended();
+    await expectNothingOpen();
   });
 
   it('has a payment of unknown outcome tried again once its bank answers', { timeout: WITHIN_MS }, async () => {
@@ -338,5 +374,72 @@ describe('an operator', () => {
     await deliverAll(system.bed.db);
     await page.reload();
     await page.getByText('welcome to', { exact: false }).first().waitFor();
+  });
+
+  it('takes a payment with another card where one was declined', { timeout: WITHIN_MS }, async () => {
+    const id = await stayIn('confirm');
+    const declined = await system.call('POST', `/reservations/${id}/payment`, {
+      body: { amount: 1000, currency: 'AED', gatewayId: GATEWAY, gatewayReference: `ref-declined-${id}` },
+    });
+    expect(declined.body.code).toBe('PAYMENT_DECLINED');
+    await page.goto(`${served.url}/console/stays/${id}`);
+    expect(await page.content()).toContain('PAYMENT_DECLINED');
+    await act('See what it would do', { Amount: '1000', 'Card token or reference': `ref-${id}` }, 'Take a payment');
+    await page.getByText('Nothing has been done yet.', { exact: false }).waitFor();
+    await act('Do it: Take a payment', {});
+    await until('it is paid', async () => {
+      const { body } = await system.call('GET', `/reservations/${id}`);
+      return body.data.paymentStatus === 'PAID' ? true : undefined;
+    });
+  });
+
+  it('gives back what a guest was charged twice, and nothing more', { timeout: WITHIN_MS }, async () => {
+    const id = await stayIn('confirm');
+    for (const n of [1, 2]) {
+      const paid = await system.call('POST', `/reservations/${id}/payment`, {
+        body: { amount: 500, currency: 'AED', gatewayId: GATEWAY, gatewayReference: `ref-${id}-${n}` },
+      });
+      expect(paid.status).toBe(200);
+    }
+    await page.goto(`${served.url}/console/stays/${id}`);
+    await act('See what it would do', { Amount: '500', Why: 'Charged twice' }, 'Give money back');
+    await page.getByText('Nothing has been done yet.', { exact: false }).waitFor();
+    await act('Do it: Give money back', {});
+    await until('it is given back', async () => {
+      const { body } = await system.call('GET', `/reservations/${id}`);
+      return body.data.refundStatus === 'COMPLETED' ? true : undefined;
+    });
+    const { rows } = await sql<{ refunded: number }>`SELECT sum(amount_minor)::int AS refunded FROM transaction
+      WHERE reservation_id = ${id} AND type = 'REFUND'`.execute(system.bed.db);
+    expect(rows).toEqual([{ refunded: 50_000 }]);
+  });
+
+  it('enters who is ill, and somebody else has the work', { timeout: WITHIN_MS }, async () => {
+    const { db } = system.bed;
+    for (const name of ['Nina', 'Omar'])
+      await db
+        .insertInto('staff')
+        .values({ id: name.toLowerCase(), name, email: `${name}@example.com`, role: 'CLEANER' })
+        .execute();
+    const id = await stayIn('confirm');
+    const cleaning = async () => {
+      await assignDueTasks(db, 50);
+      return db
+        .selectFrom('task')
+        .select(['assignee_id', sql<string>`(scheduled_at AT TIME ZONE 'Asia/Dubai')::date::text`.as('day')])
+        .where('reservation_id', '=', id)
+        .where('assignee_id', 'in', ['nina', 'omar'])
+        .orderBy('id')
+        .executeTakeFirstOrThrow();
+    };
+    const { assignee_id: ill, day } = await cleaning();
+    await page.goto(`${served.url}/console/staff`);
+    await page.getByRole('link', { name: ill === 'nina' ? 'Nina' : 'Omar' }).click();
+    await act('Mark as absent', { From: day, 'Until the end of': day });
+    await page.getByText('These tasks go to others:').waitFor();
+    const after = await cleaning();
+    expect(after.assignee_id).toBe(ill === 'nina' ? 'omar' : 'nina');
+    await page.reload();
+    await page.getByText('now with').first().waitFor();
   });
 });

@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
+import { initialsOf } from '../../kernel/initials.ts';
 
 /** Whom an incident concerns, for the person who is told: the property, the guest's initials, the days of the stay. */
 export interface StayInBrief {
@@ -23,16 +24,6 @@ export async function staysInBrief(db: Db, ids: readonly string[]): Promise<Read
   );
   return new Map(rows.map(({ name, ...stay }) => [stay.reservationId, { ...stay, initials: initialsOf(name) }]));
 }
-
-const MAX_INITIALS = 4;
-/** The first letter of each part of a name, in any writing. */
-export const initialsOf = (name: string): string =>
-  name
-    .split(/[\s-]+/u)
-    .flatMap((part) => /\p{L}/u.exec(part)?.[0].toUpperCase() ?? [])
-    .slice(0, MAX_INITIALS)
-    .map((letter) => `${letter}.`)
-    .join('');
 
 const MAX_FINANCE = 20;
 /** Addresses of those who look after the money: of the role FINANCE, or where nobody has it, of the administrators. */

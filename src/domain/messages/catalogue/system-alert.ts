@@ -1,12 +1,32 @@
+import { sql } from 'kysely';
 import { ALERT_EVENT, ALERT_TEXTS } from '../../notifications/alerts.ts';
 import { defineMessage, MAIL } from './define.ts';
+
+/** The stay of what an alert is about; its saga may be about a transaction of the stay. */
+const STAY = sql`(SELECT r.id, p.name AS property, g.name AS guest, r.check_in_date AS arrival,
+    coalesce(r.departure_date, r.check_out_date) AS departure, p.time_zone AS zone
+  FROM reservation r JOIN property p ON p.id = r.property_id JOIN guest g ON g.id = r.guest_id
+  WHERE r.id = CASE n.params ->> 'about'
+    WHEN 'reservation' THEN n.params ->> 'sagaId'
+    WHEN 'task' THEN (SELECT k.reservation_id FROM task k WHERE k.id = n.params ->> 'sagaId')
+    ELSE (SELECT CASE s.subject_type WHEN 'transaction' THEN (SELECT x.reservation_id FROM transaction x WHERE x.id = s.subject_id)
+      ELSE s.subject_id END FROM saga s WHERE s.id = n.params ->> 'sagaId') END) stay`;
+const ofStay = (column: string) => sql<string | null>`(SELECT stay.${sql.id(column)}::text FROM ${STAY})`;
 
 /** The event and the keys of its texts are those of `notifications/alerts.ts`, where the subject of an alert decides its text. */
 export const systemAlert = defineMessage({
   event: ALERT_EVENT,
   cause: 'when a saga, a task or a part of the system needs a person',
   to: { OPS: { channels: MAIL, required: true } },
-  variables: ['sagaName', 'step', 'code', 'sagaId'],
+  variables: ['sagaName', 'step', 'code', 'sagaId', 'alertStay', 'alertSince', 'alertUrl'],
+  loads: {
+    stay: ofStay('id'),
+    property: ofStay('property'),
+    guest: ofStay('guest'),
+    arrival: ofStay('arrival'),
+    departure: ofStay('departure'),
+    zone: ofStay('zone'),
+  },
   // Somebody is needed now.
   atAnyHour: true,
   texts: {
@@ -16,10 +36,14 @@ export const systemAlert = defineMessage({
         subject: 'Roomy needs a person: {step} task - {code}',
         message: `A task needs attention: {sagaId}.
 
+Whom it concerns: {alertStay}
 Type: {step|not known}
 Reason: {code}
+Since: {alertSince}
 
-GET /api/production/tasks/{sagaId}/assignment tells who was looked at, and why nobody has it.`,
+GET /api/production/tasks/{sagaId}/assignment tells who was looked at, and why nobody has it.
+
+{alertUrl}`,
       },
     },
     [ALERT_TEXTS.saga]: {
@@ -27,11 +51,15 @@ GET /api/production/tasks/{sagaId}/assignment tells who was looked at, and why n
         subject: 'Roomy needs a person: {sagaName} - {code}',
         message: `{sagaName} stopped and cannot go on by itself.
 
+Whom it concerns: {alertStay}
 Step: {step|not known}
 Reason: {code}
+Since: {alertSince}
 Saga: {sagaId}
 
-Retry or resolve it through the API or on the ops port.`,
+Retry or resolve it through the API, or on its page, which says what has been tried:
+
+{alertUrl}`,
       },
     },
     /** Nothing has happened yet, and no retry helps. */
@@ -40,9 +68,13 @@ Retry or resolve it through the API or on the ops port.`,
         subject: 'Roomy needs a second person: {sagaName}',
         message: `{sagaName} waits for an approval. Nothing has happened yet.
 
+Whom it concerns: {alertStay}
 About: {sagaId}
+Since: {alertSince}
 
-GET /api/production/approvals?status=PENDING shows what is asked, how much, and until when. Somebody other than who asked answers with POST /api/production/approvals/<id>. A retry is no answer.`,
+GET /api/production/approvals?status=PENDING shows what is asked, how much, and until when. Somebody other than who asked answers with POST /api/production/approvals/<id>. A retry is no answer.
+
+{alertUrl}`,
       },
     },
     /** It failed before its point of no return. Nobody can retry or resolve it. */
@@ -51,11 +83,15 @@ GET /api/production/approvals?status=PENDING shows what is asked, how much, and 
         subject: 'Undone: {sagaName} - {code}',
         message: `{sagaName} failed, and the steps that it had done are undone. It does not wait for you: it can be neither retried nor resolved. The caller has the answer.
 
+Whom it concerns: {alertStay}
 Step: {step|not known}
 Reason: {code}
+Since: {alertSince}
 Saga: {sagaId}
 
-For the same step and reason there is no other mail within this hour.`,
+For the same step and reason there is no other mail within this hour.
+
+{alertUrl}`,
       },
     },
     /** It is open and makes no progress. */
@@ -64,11 +100,15 @@ For the same step and reason there is no other mail within this hour.`,
         subject: 'No progress: {sagaName} - {code}',
         message: `{sagaName} was put into the queue again four times, and no step was finished. The system goes on trying by itself: do not retry or resolve it.
 
+Whom it concerns: {alertStay}
 Step: {step|not known}
 Reason: {code}
+Since: {alertSince}
 Saga: {sagaId}
 
-Look at the workers: are they running, and do they end with an error?`,
+Look at the workers: are they running, and do they end with an error?
+
+{alertUrl}`,
       },
     },
     [ALERT_TEXTS.refund]: {
@@ -76,9 +116,13 @@ Look at the workers: are they running, and do they end with an error?`,
         subject: 'A refund must be sent by hand: {code}',
         message: `A gateway refuses a refund for good. The money stays owed to the guest, and a task of type FINANCE waits.
 
+Whom it concerns: {alertStay}
+Since: {alertSince}
 Saga: {sagaId}
 
-Send it another way, and record that with POST /api/production/transactions/<id of the refund>/settlement.`,
+Send it another way, and record that with POST /api/production/transactions/<id of the refund>/settlement.
+
+{alertUrl}`,
       },
     },
     /** About what is neither a saga nor a task: money, a gateway, a message, a webhook endpoint, a channel, a rule. */
@@ -87,11 +131,15 @@ Send it another way, and record that with POST /api/production/transactions/<id 
         subject: 'Roomy needs a person: {sagaName} - {code}',
         message: `Something about {sagaName} needs attention.
 
+Whom it concerns: {alertStay}
 What: {step|not known}
 Reason: {code}
+Since: {alertSince}
 About: {sagaId|not known}
 
-Others of the same kind within the hour are not told again.`,
+Others of the same kind within the hour are not told again.
+
+{alertUrl}`,
       },
     },
   },

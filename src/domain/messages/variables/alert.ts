@@ -1,5 +1,21 @@
 import { CATALOGUE, isErrorCode } from '../../../kernel/errors.ts';
+import { initialsOf } from '../../../kernel/initials.ts';
+import { localMinute } from '../../../kernel/local-minute.ts';
 import { param, type Variable, variable } from './variable.ts';
+
+/** What `catalogue/system-alert.ts` loads of the stay that an alert is about. */
+const STAY_PARTS = ['stay', 'property', 'guest', 'arrival', 'departure'] as const;
+
+/** The page of each subject that has one. */
+const PAGES: Readonly<Record<string, string>> = {
+  saga: 'sagas',
+  approval: 'sagas',
+  'undone-saga': 'sagas',
+  'stuck-saga': 'sagas',
+  refund: 'sagas',
+  task: 'tasks',
+  reservation: 'stays',
+};
 
 /** The parameters in the row of an alert, about the thing that needs a person. */
 
@@ -13,4 +29,31 @@ export const ALERT = {
     return code !== null && isErrorCode(code) ? CATALOGUE[code].text : code;
   }),
   sagaId: variable('id', 'saga-1', (facts) => param(facts, 'sagaId')),
+  /** The whole name of a guest is nobody's business who runs the system. */
+  alertStay: variable(
+    'text',
+    'Marina View 1204, guest J.D., 1 June 2027 to 4 June 2027 (reservation-1)',
+    ({ own }, { day }) => {
+      const [id, property, guest, arrival, departure] = STAY_PARTS.map((name) => own?.[name]);
+      if (typeof id !== 'string') return null;
+      const days = typeof arrival === 'string' && typeof departure === 'string' ? [day(arrival), day(departure)] : [];
+      return `${property}, guest ${initialsOf(String(guest))}, ${days.join(' to ')} (${id})`;
+    },
+    { optional: true },
+  ),
+  alertSince: variable('instant', '2027-06-01 09:12 (Asia/Dubai)', ({ orderedAt, own }) =>
+    localMinute(orderedAt.toISOString(), typeof own?.['zone'] === 'string' ? own['zone'] : 'UTC'),
+  ),
+  /** Of the page where it is mended. */
+  alertUrl: variable(
+    'url',
+    'https://roomy.example/console/sagas/saga-1',
+    (facts, { publicUrl }) => {
+      const [about, id] = [param(facts, 'about') ?? 'saga', param(facts, 'sagaId')];
+      if (publicUrl === null) return null;
+      const page = id === null ? undefined : PAGES[about];
+      return `${publicUrl}/console/${page === undefined || id === null ? 'incidents' : `${page}/${encodeURIComponent(id)}`}`;
+    },
+    { optional: true },
+  ),
 } as const satisfies Readonly<Record<string, Variable>>;
