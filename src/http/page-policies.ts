@@ -34,6 +34,8 @@ export const PAGE_POLICIES = {
   // The console: who may read a page, and do what it offers, is asked of the policies of the API.
   'GET /console': 'anonymous',
   'POST /console/language': 'anonymous',
+  'GET /console/live': 'anonymous',
+  'GET /console/files/:file': 'anonymous',
   'GET /console/today': 'anonymous',
   'GET /console/stays/:id': 'anonymous',
   'POST /console/stays/:id/confirm': 'anonymous',

@@ -37,6 +37,10 @@ export const PASSKEY_FILES: ReadonlyMap<string, WebFile> = new Map([
   ['passkeys.js', fileAt(browserFile('accounts/passkeys.js'))],
   ['simplewebauthn.js', { type: TYPES['.js'] ?? '', read: webAuthnModule }],
 ]);
+/** Of the console, by name. */
+export const CONSOLE_FILES: ReadonlyMap<string, WebFile> = new Map([
+  ['live.js', fileAt(browserFile('console/live.js'))],
+]);
 export const DOCS_SCRIPT = { name: 'try.js', file: fileAt(browserFile('docs/try.js')) };
 
 /** The package's one file for browsers makes a global of what a module of ours imports. */

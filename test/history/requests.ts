@@ -42,6 +42,8 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   '/account': 'a page of one session',
   '/account/second-factor': 'a page of one session',
   '/console': 'leads to the first page of the console',
+  '/console/live': 'does not end; it reads as the pages do, and then what is new',
+  '/console/files/{file}': 'reads nothing',
   '/console/today': 'a page of one session over a GET of the API',
   '/console/stays/{id}': 'a page of one session over GETs of the API',
   '/console/sagas': 'a page of one session over the list of the API',

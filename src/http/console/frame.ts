@@ -113,7 +113,9 @@ export function answerConsole(c: AnyContext, frame: Frame, content: Content): Re
   // Not `no-referrer`: with it a browser sends `Origin: null` with the forms.
   c.header('Referrer-Policy', 'same-origin');
   c.header('Vary', 'Cookie, Accept-Language');
-  return c.html(consoleDocument(frame, content));
+  // The answer to a form has what became of it, which a look at the page would not have.
+  const { live: _live, ...still } = content;
+  return c.html(consoleDocument(frame, c.req.method === 'GET' ? content : still));
 }
 
 /** Why an act was refused, for the page that it was asked on. Throws what is no refusal, and what is not there. */

@@ -7,6 +7,7 @@ import type { App, Services } from '../context.ts';
 import type { Register } from '../route.ts';
 import { createConsole, isLanguage, LANGUAGE_COOKIE, pagesOf } from './frame.ts';
 import { registerIncidentPages } from './incidents.ts';
+import { registerLive } from './live.ts';
 import { registerMessagePages } from './messages.ts';
 import { registerSagaPages } from './sagas.ts';
 import { registerStay } from './stay.ts';
@@ -47,6 +48,7 @@ export function registerConsole(register: Register, app: App, services: Services
     const back = form.get('back') ?? '';
     return c.redirect(OWN_PATH.test(back) && !back.includes('..') ? back : '/console', 303);
   });
+  registerLive(register, services, console);
   registerToday(register, services, console);
   registerStay(register, console);
   registerStayActs(register, services, console);

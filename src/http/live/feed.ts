@@ -1,5 +1,6 @@
 import type { Db } from '../../db/client.ts';
 import { type EventView, eventView, matching, numberEvents } from '../../domain/events/feed.ts';
+import { openIncidentsDigest } from '../../domain/incidents/standing.ts';
 import { type MovingStep, movingSteps } from '../../engine/read/moving-steps.ts';
 import { pause } from '../../kernel/clock.ts';
 
@@ -8,14 +9,23 @@ import { pause } from '../../kernel/clock.ts';
  * back than this reaches reads the database by itself until it has caught up, so memory is bounded however slow somebody reads.
  */
 export interface LiveFeed {
-  /** Takes part until `leave`. `steps`: the steps of executions are looked at too. */
-  join(interest: { readonly steps: boolean }): Listener;
+  /** Takes part until `leave`. */
+  join(interest: Interest): Listener;
+}
+/** What is looked at besides the feed, while somebody asks for it. */
+export interface Interest {
+  readonly steps?: boolean;
+  readonly incidents?: boolean;
 }
 export interface Listener {
+  /** The last place of the feed; null before the first look. */
+  newest(): number | null;
   /** The events after a place. Null: they are not in memory, as before the first look, and have to be read. */
   after(seq: number): readonly EventView[] | null;
   /** The steps that came into another state since the last call. */
   steps(): readonly MovingStep[];
+  /** Whether the open incidents are others than at the last call. */
+  incidentsChanged(): boolean;
   /** Resolves when the feed has grown, after so long, or when the signal is aborted. */
   wait(ms: number, signal: AbortSignal): Promise<void>;
   /** Whether the feed has become shorter since the beginning: the database was restored. */
@@ -34,7 +44,9 @@ export function createLiveFeed(db: Db, every = LOOK_EVERY_MS): LiveFeed {
   const memory = createMemory();
   const book = createStepBook();
   const listeners = new Set<() => void>();
-  let forSteps = 0;
+  const asked = { steps: 0, incidents: 0 };
+  let incidents: string | null = null;
+  let incidentChanges = 0;
   let resets = 0;
   let watching = false;
 
@@ -54,9 +66,18 @@ export function createLiveFeed(db: Db, every = LOOK_EVERY_MS): LiveFeed {
     const full = rows.length === READ_AT_ONCE;
     memory.add(events, full ? (events.at(-1)?.seq ?? last) : last);
     const ended = events.flatMap(({ resource }) => (resource.type === 'saga' ? [resource.id] : []));
-    const moved = forSteps > 0 ? book.note(await movingSteps(db, ended)) : false;
-    if (forSteps === 0) book.forget();
-    if (newest !== memory.newest() || moved) for (const wake of listeners) wake();
+    const moved = asked.steps > 0 ? book.note(await movingSteps(db, ended)) : false;
+    if (asked.steps === 0) book.forget();
+    const changed = await lookAtIncidents();
+    if (newest !== memory.newest() || moved || changed) for (const wake of listeners) wake();
+  }
+
+  async function lookAtIncidents(): Promise<boolean> {
+    const before = incidents;
+    incidents = asked.incidents > 0 ? await openIncidentsDigest(db) : null;
+    const changed = before !== null && incidents !== null && before !== incidents;
+    if (changed) incidentChanges += 1;
+    return changed;
   }
 
   async function watch(): Promise<void> {
@@ -69,24 +90,33 @@ export function createLiveFeed(db: Db, every = LOOK_EVERY_MS): LiveFeed {
     watching = false;
     memory.clear();
     book.forget();
+    incidents = null;
   }
 
   return {
-    join({ steps }) {
+    join(interest) {
+      const wanted = (['steps', 'incidents'] as const).filter((what) => interest[what] === true);
       let woken = new AbortController();
       const wake = (): void => woken.abort();
       const resetsBefore = resets;
       let heard = book.last();
+      let heardIncidents = incidentChanges;
       listeners.add(wake);
-      if (steps) forSteps += 1;
+      for (const what of wanted) asked[what] += 1;
       if (!watching) void watch();
       return {
+        newest: () => memory.newest(),
         after: (seq) => memory.after(seq),
         steps() {
-          if (!steps) return [];
+          if (interest.steps !== true) return [];
           const moved = book.after(heard);
           heard = book.last();
           return moved;
+        },
+        incidentsChanged() {
+          const changed = interest.incidents === true && heardIncidents !== incidentChanges;
+          heardIncidents = incidentChanges;
+          return changed;
         },
         async wait(ms, signal) {
           await pause(ms, AbortSignal.any([woken.signal, signal]));
@@ -97,7 +127,7 @@ export function createLiveFeed(db: Db, every = LOOK_EVERY_MS): LiveFeed {
         },
         leave() {
           if (!listeners.delete(wake)) return;
-          if (steps) forSteps -= 1;
+          for (const what of wanted) asked[what] -= 1;
         },
       };
     },

@@ -1,12 +1,18 @@
 import { ServerResponse } from 'node:http';
-import { streamSSE } from 'hono/streaming';
+import { type SSEStreamingApi, streamSSE } from 'hono/streaming';
 import type { AnyContext, Services } from '../context.ts';
 import { eventShown } from '../masks.ts';
 import { TooSlow, tell, type Wanted } from './tell.ts';
 
-/** Server-sent events. `release`: gives the place back, once nobody listens any more. */
-export function answerEvents(c: AnyContext, services: Services, wanted: Wanted, release: () => void): Response {
-  const { closing, log } = services;
+/** Server-sent events. */
+
+/** Runs `serve` until nobody listens any more. `release`: gives the place back then. */
+export function answerStream(
+  c: AnyContext,
+  { closing, log }: Pick<Services, 'closing' | 'log'>,
+  release: () => void,
+  serve: (sse: SSEStreamingApi, signal: AbortSignal) => Promise<void>,
+): Response {
   c.header('X-Accel-Buffering', 'no');
   return streamSSE(c, async (sse) => {
     const gone = c.req.raw.signal;
@@ -21,15 +27,8 @@ export function answerEvents(c: AnyContext, services: Services, wanted: Wanted, 
       signal?.addEventListener('abort', end, { once: true });
       if (signal?.aborted === true) end();
     }
-    const sink = {
-      event: (event: Parameters<typeof eventShown>[1]) =>
-        sse.writeSSE({ id: String(event.seq), event: event.type, data: JSON.stringify(eventShown(c, event)) }),
-      // Without an id: a client that comes again says how far it was in the feed.
-      step: (step: object) => sse.writeSSE({ event: 'step', data: JSON.stringify(step) }),
-      beat: () => sse.write(': \n\n'),
-    };
     try {
-      await tell(services, wanted, sink, ended.signal);
+      await serve(sse, ended.signal);
     } catch (error) {
       // The client comes again with its position, and is refused then if that is wrong.
       log.warn({ err: error }, 'a stream of events ended early');
@@ -40,6 +39,19 @@ export function answerEvents(c: AnyContext, services: Services, wanted: Wanted, 
     }
   });
 }
+
+/** The feed, and steps where they are wanted. */
+export const answerEvents = (c: AnyContext, services: Services, wanted: Wanted, release: () => void): Response =>
+  answerStream(c, services, release, (sse, signal) => {
+    const sink = {
+      event: (event: Parameters<typeof eventShown>[1]) =>
+        sse.writeSSE({ id: String(event.seq), event: event.type, data: JSON.stringify(eventShown(c, event)) }),
+      // Without an id: a client that comes again says how far it was in the feed.
+      step: (step: object) => sse.writeSSE({ event: 'step', data: JSON.stringify(step) }),
+      beat: () => sse.write(': \n\n'),
+    };
+    return tell(services, wanted, sink, signal);
+  });
 
 /** Nothing more can be written to a client that does not read, not even the end. */
 function cut(c: AnyContext): void {

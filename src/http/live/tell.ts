@@ -28,11 +28,11 @@ export interface Sink {
 }
 
 const EVENTS_AT_ONCE = 200;
-const HEARTBEAT_MS = 15_000;
+export const HEARTBEAT_MS = 15_000;
 /** Who has been put out of force is noticed by then, also while nothing happens. */
-const LOOK_AT_CALLER_MS = 5_000;
+export const LOOK_AT_CALLER_MS = 5_000;
 /** One that is slower comes again, and goes on where it was. */
-const PATIENCE_MS = 20_000;
+export const PATIENCE_MS = 20_000;
 
 /**
  * Tells until the signal is aborted. Throws for a caller who is not in force any more, for a client that is too slow, and
@@ -98,7 +98,8 @@ function fits({ type, reservationId }: EventView, filter: EventFilter): boolean 
 const isAbout = ({ reservationId }: MovingStep, filter: EventFilter): boolean =>
   filter.reservationId === undefined || reservationId === filter.reservationId;
 
-async function within(sent: Promise<unknown>, patienceMs: number, signal: AbortSignal): Promise<void> {
+/** Throws `TooSlow` where it is not sent in time. */
+export async function within(sent: Promise<unknown>, patienceMs: number, signal: AbortSignal): Promise<void> {
   const taken = new AbortController();
   const late = pause(patienceMs, AbortSignal.any([taken.signal, signal])).then(() => 'late' as const);
   try {

@@ -34,10 +34,23 @@ export interface Content {
   readonly problem?: Html | string | null;
   /** What the last act did. */
   readonly told?: Html | string | null;
+  /** What it follows while it is open; absent: it stays as it is. */
+  readonly live?: Live;
+}
+export interface Live {
+  readonly about: 'day' | 'stay' | 'saga' | 'incidents' | 'system';
+  /** Which stay or saga. */
+  readonly of?: string;
 }
 
-/** Nothing runs, nothing is loaded but the style sheet, and forms go to this server. */
-export const CONSOLE_POLICY = policyOf({ 'style-src': "'self'", 'img-src': 'data:', 'form-action': "'self'" });
+/** One script of ours runs, and asks this server; forms go to this server. */
+export const CONSOLE_POLICY = policyOf({
+  'script-src': "'self'",
+  'style-src': "'self'",
+  'img-src': 'data:',
+  'connect-src': "'self'",
+  'form-action': "'self'",
+});
 
 export const wordIn = (language: Language, word: Word): string => (language === 'ar' ? ARABIC : ENGLISH)[word];
 /** A word in the language of the frame. */
@@ -62,6 +75,9 @@ export function consoleDocument(frame: Frame, content: Content): Html {
     look: 'console',
     style: { at: `${prefix}/${STYLE_SHEET}` },
     language,
+    ...(content.live && {
+      head: html`<link rel="icon" href="data:,"><script type="module" src="${prefix}/console/files/live.js"></script>`,
+    }),
     body: html`<a class="skip" href="#main">${say(frame, 'skip')}</a>
 <header class="bar"><a class="brand" href="${prefix}/console">Roomy</a>
 <nav aria-label="${say(frame, 'navigation')}"><ul>${pages.map(
@@ -72,8 +88,15 @@ export function consoleDocument(frame: Frame, content: Content): Html {
 <form method="post" action="${prefix}/console/language"><input type="hidden" name="language" value="${language === 'ar' ? 'en' : 'ar'}"><input type="hidden" name="back" value="${frame.path}">
 <button class="quiet" lang="${language === 'ar' ? 'en' : 'ar'}">${say(frame, 'otherLanguage')}</button></form>
 <form method="post" action="${prefix}/sign-out"><button class="quiet">${say(frame, 'signOut')}</button></form></div></header>
-<main id="main" tabindex="-1"><h1>${titled}</h1>
+<main id="main" tabindex="-1"${liveData(frame, content.live)}><h1>${titled}</h1>
 ${content.told ? html`<p class="notice" role="status">${content.told}</p>` : ''}${content.problem ? html`<p class="notice bad" role="alert">${content.problem}</p>` : ''}
-${content.body}</main>`,
+${content.body}</main>${content.live ? html`<footer class="live soft"><p id="live" role="status" data-word="${say(frame, 'updatedAt')}"></p></footer>` : ''}`,
   });
+}
+
+/** Where the page hears of changes, and where it asks for itself. */
+function liveData({ prefix, path }: Frame, live: Live | undefined): Html {
+  if (live === undefined) return html``;
+  const query = new URLSearchParams({ about: live.about, ...(live.of === undefined ? {} : { of: live.of }) });
+  return html` data-stream="${prefix}/console/live?${query.toString()}" data-page="${prefix}${path}"`;
 }

@@ -29,6 +29,7 @@ export const systemPage = (
 ): Content => ({
   title: say(frame, 'system'),
   page: 'system',
+  live: { about: 'system' },
   problem,
   body: html`<p class="soft">${say(frame, 'version')} <bdi>${version}</bdi></p>
 ${holds === null ? '' : holdsPanel(frame, holds, may)}

@@ -4,6 +4,7 @@ import type { Words } from './words-en.ts';
 export const ARABIC: Words = {
   console: 'لوحة التحكم',
   skip: 'انتقل إلى المحتوى',
+  updatedAt: 'تم التحديث في',
   navigation: 'صفحات لوحة التحكم',
   today: 'اليوم',
   incidents: 'الحوادث',

@@ -2,6 +2,7 @@
 export const ENGLISH = {
   console: 'Console',
   skip: 'Skip to the content',
+  updatedAt: 'Updated at',
   navigation: 'Pages of the console',
   today: 'Today',
   incidents: 'Incidents',
