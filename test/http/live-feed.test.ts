@@ -164,7 +164,7 @@ describe('a client', () => {
     const slow = tell(
       services,
       { caller, start, filter: {}, steps: false, patienceMs: 50 },
-      { event: never, step: never, beat: never },
+      { event: never, step: never, place: never },
       new AbortController().signal,
     );
     await expect(slow).rejects.toBeInstanceOf(TooSlow);

@@ -35,12 +35,18 @@ interface Open {
   /** 101, or what was answered instead. */
   readonly status: number;
   heard(): readonly unknown[];
+  /** How far it has been told, without an event. */
+  places(): readonly unknown[];
   readonly closed: Promise<number>;
 }
 async function open(query: string, headers: Readonly<Record<string, string>> = {}): Promise<Open> {
   const socket = new WebSocket(`${address}${query}`, { headers });
   const messages: unknown[] = [];
-  socket.on('message', (data) => messages.push(JSON.parse(String(data))));
+  const places: unknown[] = [];
+  socket.on('message', (data) => {
+    const message = JSON.parse(String(data));
+    (message.event === 'place' ? places : messages).push(message);
+  });
   const closed = new Promise<number>((resolve) => socket.once('close', resolve));
   const status = await new Promise<number>((resolve, reject) => {
     socket.once('open', () => resolve(101));
@@ -50,7 +56,7 @@ async function open(query: string, headers: Readonly<Record<string, string>> = {
     });
     socket.once('error', reject);
   });
-  return { socket, status, heard: () => messages, closed };
+  return { socket, status, heard: () => messages, places: () => places, closed };
 }
 async function bearer(who: Who = 'ADMIN', sub = 'listener'): Promise<Record<string, string>> {
   return { authorization: `Bearer ${await tokenFor(typeof who === 'string' ? { role: who } : who, sub)}` };
@@ -85,6 +91,7 @@ describe('a WebSocket', () => {
       const messages = feed.map((event) => ({ id: String(event.seq), event: event.type, data: event }));
       await expect.poll(now.heard, { timeout: 10_000 }).toEqual(messages);
       await expect.poll(later.heard, { timeout: 10_000 }).toEqual(messages.slice(3));
+      expect(later.places()[0]).toEqual({ id: String(start + 3), event: 'place', data: null });
       for (const { socket, closed } of [now, later]) {
         socket.close();
         await closed;

@@ -66,7 +66,7 @@ async function serve(c: AnyContext, socket: WebSocket, services: Services, wante
     event: (event: Parameters<typeof eventShown>[1]) =>
       send({ id: String(event.seq), event: event.type, data: eventShown(c, event) }),
     step: (data: object) => send({ event: 'step', data }),
-    beat: () => sent((done) => socket.ping(undefined, undefined, done)),
+    place: (seq: number) => send({ id: String(seq), event: 'place', data: null }),
   };
   let code = GOING_AWAY;
   try {

@@ -48,7 +48,8 @@ export const answerEvents = (c: AnyContext, services: Services, wanted: Wanted, 
         sse.writeSSE({ id: String(event.seq), event: event.type, data: JSON.stringify(eventShown(c, event)) }),
       // Without an id: a client that comes again says how far it was in the feed.
       step: (step: object) => sse.writeSSE({ event: 'step', data: JSON.stringify(step) }),
-      beat: () => sse.write(': \n\n'),
+      // Without data it is no event: clients only keep the id.
+      place: (seq: number) => sse.write(`id:${seq}\n\n`),
     };
     return tell(services, wanted, sink, signal);
   });

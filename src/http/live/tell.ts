@@ -23,8 +23,11 @@ export interface Wanted {
 export interface Sink {
   event(event: EventView): Promise<unknown>;
   step(step: MovingStep): Promise<unknown>;
-  /** So that both sides notice when the other is gone. */
-  beat(): Promise<unknown>;
+  /**
+   * Everything up to this place has been told, or was not asked for: at the beginning, so that a client which is cut off before the
+   * first event loses none, and now and then, so that both sides notice when the other is gone.
+   */
+  place(seq: number): Promise<unknown>;
 }
 
 const EVENTS_AT_ONCE = 200;
@@ -53,6 +56,7 @@ export async function tell(
   };
   let quietSince = performance.now();
   try {
+    await say(() => sink.place(wanted.start));
     for (let position = wanted.start; !signal.aborted; ) {
       if (listener.isReset) throw new RoomyError('EVENTS_NOT_REACHED', { details: { asked: position } });
       const steps = listener.steps().filter((step) => isAbout(step, filter));
@@ -63,7 +67,7 @@ export async function tell(
       if (events.length > 0 || steps.length > 0) quietSince = now;
       else if (now - quietSince >= HEARTBEAT_MS) {
         quietSince = now;
-        await say(() => sink.beat());
+        await say(() => sink.place(position));
       } else if (last === position) {
         await listener.wait(LOOK_AT_CALLER_MS, signal);
         await assertStillInForce(services, caller);
