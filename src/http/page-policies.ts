@@ -62,4 +62,13 @@ export const PAGE_POLICIES = {
   'GET /console/system': 'anonymous',
   'POST /console/system/pause': 'anonymous',
   'POST /console/system/resume': 'anonymous',
+  'GET /console/developers': 'anonymous',
+  'GET /console/developers/requests': 'anonymous',
+  'GET /console/developers/endpoints/:id': 'anonymous',
+  'POST /console/developers/endpoints/:id/test': 'anonymous',
+  'POST /console/developers/endpoints/:id/enable': 'anonymous',
+  'POST /console/developers/endpoints/:id/replay': 'anonymous',
+  'POST /console/developers/endpoints/:id/rotate-secret': 'anonymous',
+  'GET /console/developers/keys/:id': 'anonymous',
+  'POST /console/developers/keys/:id/rotate': 'anonymous',
 } as const;

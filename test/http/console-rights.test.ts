@@ -27,16 +27,40 @@ beforeAll(async () => {
     IDS[which].messages = await addMessage(`stay-${which}`, guest);
     IDS[which].incidents = await addIncident(http);
   }
+  await http.db
+    .insertInto('webhook_endpoint')
+    .values({ id: 'endpoint-1', url: 'https://example.com/hook', secret: 'whsec_x', next_seq: 1, created_by: 'x' })
+    .execute();
+  await http.db
+    .insertInto('api_key')
+    .values({
+      id: 'key-1',
+      name: 'Machine',
+      prefix: 'rk_live_x',
+      key_hash: Buffer.alloc(32),
+      scopes: ['events:read'],
+      created_by: 'x',
+      expires_at: new Date(Date.now() + 86_400_000),
+    })
+    .execute();
   await http.db.updateTable('incident').set({ area: 'ENGINE' }).where('id', '=', IDS.foreign.incidents).execute();
 }, 60_000);
 afterAll(() => http?.stop());
 
-type Noun = 'stays' | 'sagas' | 'messages' | 'incidents';
+type Noun = 'stays' | 'sagas' | 'messages' | 'incidents' | 'endpoints' | 'keys';
 type Which = 'own' | 'foreign' | 'absent';
 const IDS: Record<Which, Record<Noun, string>> = {
-  own: { stays: 'stay-own', sagas: '', messages: '', incidents: '' },
-  foreign: { stays: 'stay-foreign', sagas: '', messages: '', incidents: '' },
-  absent: { stays: 'none', sagas: 'none', messages: 'none', incidents: 'none' },
+  own: { stays: 'stay-own', sagas: '', messages: '', incidents: '', endpoints: 'endpoint-1', keys: 'key-1' },
+  // Endpoints and keys are nobody's own.
+  foreign: {
+    stays: 'stay-foreign',
+    sagas: '',
+    messages: '',
+    incidents: '',
+    endpoints: 'endpoint-1',
+    keys: 'key-1',
+  },
+  absent: { stays: 'none', sagas: 'none', messages: 'none', incidents: 'none', endpoints: 'none', keys: 'none' },
 };
 /** The GET of the API that decides about a page, by its address below the console. */
 const DECIDES: Readonly<Record<string, (id: string) => string>> = {
@@ -49,6 +73,10 @@ const DECIDES: Readonly<Record<string, (id: string) => string>> = {
   '/messages/:id': (id) => `/notifications/${id}`,
   '/stays/:id': (id) => `/reservations/${id}/timeline`,
   '/system': () => '/sweep-failures',
+  '/developers': () => '/webhook-endpoints',
+  '/developers/requests': () => '/audit',
+  '/developers/endpoints/:id': (id) => `/webhook-endpoints/${id}`,
+  '/developers/keys/:id': (id) => `/api-keys/${id}`,
 };
 const DATE = '2031-05-10';
 /** No pages: a script, and hints that have nothing in them (`console-live.test.ts`). */
@@ -113,7 +141,7 @@ it.each(ROLES)('shows %s what the API shows, page by page', async (role) => {
   let shown = '';
   for (const page of PAGES) {
     for (const which of ['own', 'foreign', 'absent'] as const) {
-      const noun = page.split('/')[1] as Noun;
+      const noun = (/\/(\w+)\/:id/.exec(page)?.[1] ?? 'stays') as Noun;
       const id = IDS[which][noun] ?? '';
       const expected = (await ask(DECIDES[page]?.(id) ?? '')).status;
       const query = page === '/today' ? `?date=${DATE}` : '';

@@ -50,6 +50,7 @@ const READS: Readonly<Record<ConsolePage, string>> = {
   sagas: '/sagas',
   messages: '/notifications',
   system: '/sweep-failures',
+  developers: '/webhook-endpoints',
 };
 export const mayReadPage = (api: ConsoleApi, page: ConsolePage): boolean => api.may('GET', READS[page]);
 

@@ -24,7 +24,7 @@ import { mayReadStay } from './stay.ts';
  * reader. So there is nothing to be masked here, and nothing to be resumed: a page that comes again is told at once.
  */
 
-const ABOUT = ['day', 'stay', 'saga', 'incidents', 'system'] as const;
+const ABOUT = ['day', 'stay', 'saga', 'incidents', 'system', 'developers'] as const;
 type About = (typeof ABOUT)[number];
 const Query = z.strictObject({
   about: z.enum(ABOUT),
@@ -50,8 +50,8 @@ const file = createRoute({
   request: { params: z.strictObject({ file: z.string().max(50) }) },
 });
 
-/** Workers, queues and due rows have no events. */
-const SYSTEM_EVERY_MS = 5_000;
+/** Workers, queues, due rows and calls of webhooks have no events. */
+const WITHOUT_EVENTS_MS = 5_000;
 const OF_A_DAY: ReadonlySet<string> = new Set(['reservation', 'task', 'transaction', 'property']);
 
 interface Subject {
@@ -66,6 +66,8 @@ const KINDS: Readonly<
       mayRead(api: ConsoleApi): boolean;
       /** The answer of the API without which the page does not exist for its reader. */
       readonly record?: (of: string) => string;
+      /** Told after so long anyhow, in milliseconds. */
+      readonly everyMs?: number;
       event?(event: EventView, of: string): boolean;
       step?(step: MovingStep, of: string): boolean;
     }
@@ -89,7 +91,8 @@ const KINDS: Readonly<
     step: ({ sagaId }, of) => sagaId === of,
   },
   incidents: { mayRead: (api) => mayReadPage(api, 'incidents'), incidents: true },
-  system: { mayRead: (api) => mayReadPage(api, 'system'), incidents: true },
+  system: { mayRead: (api) => mayReadPage(api, 'system'), everyMs: WITHOUT_EVENTS_MS },
+  developers: { mayRead: (api) => mayReadPage(api, 'developers'), everyMs: WITHOUT_EVENTS_MS, event: () => true },
 };
 
 export function registerLive(register: Register, services: Services, console: Console): void {
@@ -131,7 +134,7 @@ async function follow(
       const changes = [
         listener.steps().some((step) => kind.step?.(step, of) ?? false),
         listener.incidentsChanged(),
-        about === 'system' && performance.now() - toldAt >= SYSTEM_EVERY_MS,
+        kind.everyMs !== undefined && performance.now() - toldAt >= kind.everyMs,
       ];
       const newest = listener.newest();
       // What happened before the first look, or too long ago for memory, may be the page's too.

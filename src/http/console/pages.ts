@@ -5,6 +5,7 @@ import { formOf, PAGE_ROUTE } from '../accounts/form.ts';
 import { assertFromOwnPage, landingOf } from '../accounts/page-session.ts';
 import type { App, Services } from '../context.ts';
 import type { Register } from '../route.ts';
+import { registerDevelopers } from './developers.ts';
 import { createConsole, isLanguage, LANGUAGE_COOKIE, pagesOf } from './frame.ts';
 import { registerIncidentPages } from './incidents.ts';
 import { registerLive } from './live.ts';
@@ -56,4 +57,5 @@ export function registerConsole(register: Register, app: App, services: Services
   registerSagaPages(register, console);
   registerMessagePages(register, console);
   registerSystem(register, services, console);
+  registerDevelopers(register, services, console);
 }

@@ -6,7 +6,7 @@ import { ENGLISH, ENGLISH_CODES, type Word } from './words-en.ts';
 /** The frame around every page of the console: where one can go, who is signed in, and the language. */
 
 export type Language = 'en' | 'ar';
-export const CONSOLE_PAGES = ['today', 'incidents', 'sagas', 'messages', 'system'] as const;
+export const CONSOLE_PAGES = ['today', 'incidents', 'sagas', 'messages', 'system', 'developers'] as const;
 export type ConsolePage = (typeof CONSOLE_PAGES)[number];
 
 export interface Frame {
@@ -38,7 +38,7 @@ export interface Content {
   readonly live?: Live;
 }
 export interface Live {
-  readonly about: 'day' | 'stay' | 'saga' | 'incidents' | 'system';
+  readonly about: 'day' | 'stay' | 'saga' | 'incidents' | 'system' | 'developers';
   /** Which stay or saga. */
   readonly of?: string;
 }

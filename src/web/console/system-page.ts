@@ -4,8 +4,7 @@ import type { LivingProcess } from '../../domain/incidents/processes.ts';
 import type { Html } from '../layout.ts';
 import { type Content, type Frame, inEnglish, say } from './frame.ts';
 import { type HoldView, holdsPanel } from './holds-panel.ts';
-import { duration, moment } from './parts.ts';
-import type { Word } from './words-en.ts';
+import { duration, moment, table } from './parts.ts';
 
 /** How the system stands: which programs are alive, what waits in the queues and in the books, and what the clock does. */
 
@@ -42,14 +41,6 @@ ${schedules.length === 0 ? '' : section(frame, 'schedules', schedulesOf(frame, s
 
 const section = (frame: Frame, name: 'workers' | 'circuits' | 'queues' | 'due' | 'schedules', content: Html): Html =>
   html`<section class="panel" aria-labelledby="${name}"><h2 id="${name}">${say(frame, name)}</h2>${content}</section>`;
-
-type Cells = readonly (Html | string | number)[];
-/** A table whose cells say on a narrow screen what they are. */
-function table(frame: Frame, columns: readonly Word[], rows: readonly Cells[]): Html {
-  const names = columns.map((word) => say(frame, word));
-  return html`<table><thead><tr>${names.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
-<tbody>${rows.map((cells) => html`<tr>${cells.map((cell, index) => html`<td data-label="${names[index] ?? ''}"><span>${cell}</span></td>`)}</tr>`)}</tbody></table>`;
-}
 
 function processesOf(frame: Frame, processes: readonly LivingProcess[]): Html {
   if (processes.length === 0) return html`<p class="notice bad">${say(frame, 'noWorkers')}</p>`;
