@@ -3,6 +3,7 @@ import { type EventView, eventView, matching, numberEvents } from '../../domain/
 import { openIncidentsDigest } from '../../domain/incidents/standing.ts';
 import { type MovingStep, movingSteps } from '../../engine/read/moving-steps.ts';
 import { pause } from '../../kernel/clock.ts';
+import { createMemory, createStepBook } from './memory.ts';
 
 /**
  * The feed as it grows, read once for all streams of this process, and not at all while nobody listens. A stream that is further
@@ -35,62 +36,26 @@ export interface Listener {
 
 const LOOK_EVERY_MS = 250;
 const READ_AT_ONCE = 1_000;
-const KEPT_EVENTS = 2_000;
-const KEPT_STEPS = 2_000;
-const SEEN_STEPS = 20_000;
+
+type Extra = keyof Interest;
 
 /** `every`: how often is looked, in milliseconds. */
 export function createLiveFeed(db: Db, every = LOOK_EVERY_MS): LiveFeed {
-  const memory = createMemory();
-  const book = createStepBook();
+  const view = createView(db);
   const listeners = new Set<() => void>();
-  const asked = { steps: 0, incidents: 0 };
-  let incidents: string | null = null;
-  let incidentChanges = 0;
-  let resets = 0;
+  const asked: Record<Extra, number> = { steps: 0, incidents: 0 };
   let watching = false;
-
-  async function look(): Promise<void> {
-    const last = await numberEvents(db);
-    if (last < (memory.newest() ?? 0)) {
-      resets += 1;
-      memory.clear();
-    }
-    const newest = memory.newest();
-    const rows =
-      newest === null || newest === last
-        ? []
-        : await matching(db, {}, { from: newest + 1, until: last, limit: READ_AT_ONCE });
-    const events = rows.map(eventView);
-    // Not all that there is, after a burst: the next look goes on.
-    const full = rows.length === READ_AT_ONCE;
-    memory.add(events, full ? (events.at(-1)?.seq ?? last) : last);
-    const ended = events.flatMap(({ resource }) => (resource.type === 'saga' ? [resource.id] : []));
-    const moved = asked.steps > 0 ? book.note(await movingSteps(db, ended)) : false;
-    if (asked.steps === 0) book.forget();
-    const changed = await lookAtIncidents();
-    if (newest !== memory.newest() || moved || changed) for (const wake of listeners) wake();
-  }
-
-  async function lookAtIncidents(): Promise<boolean> {
-    const before = incidents;
-    incidents = asked.incidents > 0 ? await openIncidentsDigest(db) : null;
-    const changed = before !== null && incidents !== null && before !== incidents;
-    if (changed) incidentChanges += 1;
-    return changed;
-  }
 
   async function watch(): Promise<void> {
     watching = true;
     while (listeners.size > 0) {
       // An outage of the database is not reported here: who has to read meets it.
-      await look().catch(() => undefined);
+      const isNews = await view.look(asked).catch(() => false);
+      if (isNews) for (const wake of listeners) wake();
       await pause(every);
     }
     watching = false;
-    memory.clear();
-    book.forget();
-    incidents = null;
+    view.forget();
   }
 
   return {
@@ -98,24 +63,24 @@ export function createLiveFeed(db: Db, every = LOOK_EVERY_MS): LiveFeed {
       const wanted = (['steps', 'incidents'] as const).filter((what) => interest[what] === true);
       let woken = new AbortController();
       const wake = (): void => woken.abort();
-      const resetsBefore = resets;
-      let heard = book.last();
-      let heardIncidents = incidentChanges;
+      const before = view.resets();
+      let heard = view.steps.last();
+      let incidents = view.incidentChanges();
       listeners.add(wake);
       for (const what of wanted) asked[what] += 1;
       if (!watching) void watch();
       return {
-        newest: () => memory.newest(),
-        after: (seq) => memory.after(seq),
+        newest: view.events.newest,
+        after: view.events.after,
         steps() {
           if (interest.steps !== true) return [];
-          const moved = book.after(heard);
-          heard = book.last();
+          const moved = view.steps.after(heard);
+          heard = view.steps.last();
           return moved;
         },
         incidentsChanged() {
-          const changed = interest.incidents === true && heardIncidents !== incidentChanges;
-          heardIncidents = incidentChanges;
+          const changed = interest.incidents === true && incidents !== view.incidentChanges();
+          incidents = view.incidentChanges();
           return changed;
         },
         async wait(ms, signal) {
@@ -123,7 +88,7 @@ export function createLiveFeed(db: Db, every = LOOK_EVERY_MS): LiveFeed {
           if (woken.signal.aborted) woken = new AbortController();
         },
         get isReset() {
-          return resets > resetsBefore;
+          return view.resets() > before;
         },
         leave() {
           if (!listeners.delete(wake)) return;
@@ -134,74 +99,59 @@ export function createLiveFeed(db: Db, every = LOOK_EVERY_MS): LiveFeed {
   };
 }
 
-/** The last events, with the places that they cover without a gap. */
-function createMemory() {
-  let events: EventView[] = [];
-  /** Everything after it is here. */
-  let floor: number | null = null;
-  let newest: number | null = null;
-  return {
-    newest: () => newest,
-    add(more: readonly EventView[], upTo: number) {
-      floor ??= upTo;
-      events.push(...more);
-      newest = upTo;
-      const dropped = events.splice(0, Math.max(0, events.length - KEPT_EVENTS));
-      floor = dropped.at(-1)?.seq ?? floor;
-    },
-    after(seq: number): readonly EventView[] | null {
-      if (floor === null || seq < floor) return null;
-      // Of few listeners is one far behind: the new ones are at the end.
-      const first = events.findLastIndex((event) => event.seq <= seq) + 1;
-      return events.slice(first);
-    },
-    clear() {
-      events = [];
-      floor = null;
-      newest = null;
-    },
-  };
-}
+/** What was seen at the last look. */
+function createView(db: Db) {
+  const events = createMemory();
+  const steps = createStepBook();
+  let incidents: string | null = null;
+  let incidentChanges = 0;
+  let resets = 0;
 
-/** Which steps were seen in which state, and the changes in their order. */
-function createStepBook() {
-  const seen = new Map<string, string>();
-  let changes: { readonly n: number; readonly step: MovingStep }[] = [];
-  let count = 0;
-  /** The newest step of the first look, which only says how things stand; null: nobody has looked. */
-  let since: string | null = null;
-  const keyOf = ({ sagaId, step, direction }: MovingStep): string => `${sagaId} ${step} ${direction}`;
-  const stateOf = ({ status, attempt }: MovingStep): string => `${status} ${attempt}`;
+  /** Answers the events that are new. */
+  async function lookAtEvents(): Promise<readonly EventView[]> {
+    const last = await numberEvents(db);
+    if (last < (events.newest() ?? 0)) {
+      resets += 1;
+      events.clear();
+    }
+    const newest = events.newest();
+    const rows =
+      newest === null || newest === last
+        ? []
+        : await matching(db, {}, { from: newest + 1, until: last, limit: READ_AT_ONCE });
+    const views = rows.map(eventView);
+    // Not all that there is, after a burst: the next look goes on.
+    events.add(views, rows.length === READ_AT_ONCE ? (views.at(-1)?.seq ?? last) : last);
+    return views;
+  }
+
+  async function lookAtIncidents(isAsked: boolean): Promise<boolean> {
+    const before = incidents;
+    incidents = isAsked ? await openIncidentsDigest(db) : null;
+    const changed = before !== null && incidents !== null && before !== incidents;
+    if (changed) incidentChanges += 1;
+    return changed;
+  }
+
   return {
-    last: () => count,
-    after: (n: number): readonly MovingStep[] => changes.filter((change) => change.n > n).map(({ step }) => step),
-    /** `steps`: from the oldest. Answers whether something has changed. */
-    note(steps: readonly MovingStep[]): boolean {
-      const before = since;
-      since ??= steps.at(-1)?.at ?? '';
-      const moved = steps.filter((step) => {
-        const state = seen.get(keyOf(step));
-        seen.set(keyOf(step), stateOf(step));
-        if (before === null) return false;
-        // An execution that was not looked at until now may have steps from before anybody listened.
-        return state === undefined ? step.at > before : state !== stateOf(step);
-      });
-      for (const step of moved) {
-        count += 1;
-        changes.push({ n: count, step });
-      }
-      changes.splice(0, Math.max(0, changes.length - KEPT_STEPS));
-      // The oldest go first: a map keeps the order in which its keys came.
-      for (const key of seen.keys()) {
-        if (seen.size <= SEEN_STEPS) break;
-        seen.delete(key);
-      }
-      return moved.length > 0;
+    events,
+    steps,
+    resets: () => resets,
+    incidentChanges: () => incidentChanges,
+    /** Answers whether there is something new. */
+    async look(asked: Readonly<Record<Extra, number>>): Promise<boolean> {
+      const newest = events.newest();
+      const come = await lookAtEvents();
+      const ended = come.flatMap(({ resource }) => (resource.type === 'saga' ? [resource.id] : []));
+      const moved = asked.steps > 0 && steps.note(await movingSteps(db, ended));
+      if (asked.steps === 0) steps.forget();
+      const changed = await lookAtIncidents(asked.incidents > 0);
+      return newest !== events.newest() || moved || changed;
     },
     forget() {
-      seen.clear();
-      changes = [];
-      since = null;
+      events.clear();
+      steps.forget();
+      incidents = null;
     },
   };
 }
