@@ -1,6 +1,13 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { getRequestListener, RequestError, type ServerType } from '@hono/node-server';
+import {
+  createAdaptorServer,
+  getRequestListener,
+  RequestError,
+  type ServerType,
+  type WebSocketServerLike,
+} from '@hono/node-server';
+import { WebSocketServer } from 'ws';
 import { type Config, ConfigError } from './config.ts';
 import { answerBroken, bytesForBroken } from './http/broken-requests.ts';
 
@@ -18,6 +25,8 @@ const LIMITS: ServerLimits = {
   checkMs: 2_000,
 };
 const MAX_HEADER_BYTES = 16_384;
+/** Of what a client says over a WebSocket: nothing is asked of it there. */
+const MAX_MESSAGE_BYTES = 1_024;
 
 /** Listens with limits on everything that a client can draw out. Rejects with `ConfigError` when the port is taken. */
 export function listen(
@@ -32,19 +41,28 @@ export function listen(
       autoCleanupIncoming: false,
       errorHandler: (error) => answerBroken(error instanceof RequestError ? 'MALFORMED_REQUEST' : 'INTERNAL_ERROR'),
     });
-    const server = createServer(
-      {
-        headersTimeout: limits.headersTimeoutMs,
-        requestTimeout: limits.requestTimeoutMs,
-        // The side that closes first may cut off a request of the other: that side has to be the proxy.
-        keepAliveTimeout: keepAliveMs,
-        connectionsCheckingInterval: limits.checkMs,
-        maxHeaderSize: MAX_HEADER_BYTES,
-        // Node's own refusal has no body; the listener refuses it as well.
-        requireHostHeader: false,
-      },
-      answer,
-    );
+    const options: ServerOptions = {
+      headersTimeout: limits.headersTimeoutMs,
+      requestTimeout: limits.requestTimeoutMs,
+      // The side that closes first may cut off a request of the other: that side has to be the proxy.
+      keepAliveTimeout: keepAliveMs,
+      connectionsCheckingInterval: limits.checkMs,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      // Node's own refusal has no body; the listener refuses it as well.
+      requireHostHeader: false,
+      // Whoever asks for another protocol is answered in this one.
+      shouldUpgradeCallback: ({ method, headers }) =>
+        method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket',
+    };
+    const server = createServer(options, answer);
+    // It hears upgrades on a server that it is given, and nothing else of it: requests have the listener above.
+    const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES });
+    createAdaptorServer({
+      fetch,
+      createServer: () => server,
+      // Its published types say less than it takes, of optional parameters.
+      websocket: { server: sockets as unknown as WebSocketServerLike },
+    });
     // An expectation that nobody here knows is no reason to refuse (RFC 9110 10.1.1).
     server.on('checkExpectation', (request, response) => server.emit('request', request, response));
     cutUnread(server);

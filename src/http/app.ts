@@ -12,6 +12,8 @@ import type { AnyContext, App, AppDeps, AppEnv, Services } from './context.ts';
 import { createCursorSeal } from './cursor.ts';
 import { answerFailure } from './errors.ts';
 import { failurePages } from './failure-pages.ts';
+import { createLiveFeed } from './live/feed.ts';
+import { createOpenStreams } from './live/open-streams.ts';
 import { methodsAt } from './methods.ts';
 import { allowOrigins } from './middleware/cors.ts';
 import { rateLimitFields } from './middleware/rate-limit-fields.ts';
@@ -81,6 +83,8 @@ export function createApp(deps: AppDeps): App {
     secrets: createTextSeal(sealKeys),
     standing: deps.standing ?? createStandingGuard(deps),
     apiKeys: createApiKeyVerifier(deps),
+    live: createLiveFeed(deps.db),
+    streams: createOpenStreams(deps),
   };
   const prefix = prefixOf(deps.publicUrl);
   const app: App = new OpenAPIHono<AppEnv>({

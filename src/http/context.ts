@@ -18,6 +18,8 @@ import type { LimitNumbers, Quota, RateLimiter, Taken } from '../kernel/rate-lim
 import type { TextSeal } from '../kernel/text-seal.ts';
 import type { ApiKeyVerifier, Caller } from './auth.ts';
 import type { CursorSeal } from './cursor.ts';
+import type { LiveFeed } from './live/feed.ts';
+import type { OpenStreams } from './live/open-streams.ts';
 import type { StandingGuard, StandingNews } from './standing.ts';
 
 /** Readiness names what fails for the log; callers only hear `ok` or `fail`. */
@@ -78,6 +80,8 @@ export interface Services extends AppDeps {
   readonly answers: AnswerSeal;
   readonly links: LinkSeal;
   readonly apiKeys: ApiKeyVerifier;
+  readonly live: LiveFeed;
+  readonly streams: OpenStreams;
 }
 
 export interface AppEnv {

@@ -8,7 +8,11 @@ const PATTERNS = Object.keys(POLICIES).map((name) => {
 });
 
 /** GETs that keep something open or use something up. As a HEAD they would do so for nobody, so they have none (security.md Z15). */
-const WITHOUT_HEAD: ReadonlySet<string> = new Set(['GET /api/production/events/stream', 'GET /oidc/callback']);
+const WITHOUT_HEAD: ReadonlySet<string> = new Set([
+  'GET /api/production/events/stream',
+  'GET /console/live',
+  'GET /oidc/callback',
+]);
 
 export const hasHead = (method: string, pattern: string): boolean =>
   method.toUpperCase() === 'GET' && !WITHOUT_HEAD.has(endpointName(method, pattern));

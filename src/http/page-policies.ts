@@ -34,6 +34,8 @@ export const PAGE_POLICIES = {
   // The console: who may read a page, and do what it offers, is asked of the policies of the API.
   'GET /console': 'anonymous',
   'POST /console/language': 'anonymous',
+  'GET /console/live': 'anonymous',
+  'GET /console/files/:file': 'anonymous',
   'GET /console/today': 'anonymous',
   'GET /console/stays/:id': 'anonymous',
   'POST /console/stays/:id/confirm': 'anonymous',
@@ -75,4 +77,13 @@ export const PAGE_POLICIES = {
   'GET /console/system': 'anonymous',
   'POST /console/system/pause': 'anonymous',
   'POST /console/system/resume': 'anonymous',
+  'GET /console/developers': 'anonymous',
+  'GET /console/developers/requests': 'anonymous',
+  'GET /console/developers/endpoints/:id': 'anonymous',
+  'POST /console/developers/endpoints/:id/test': 'anonymous',
+  'POST /console/developers/endpoints/:id/enable': 'anonymous',
+  'POST /console/developers/endpoints/:id/replay': 'anonymous',
+  'POST /console/developers/endpoints/:id/rotate-secret': 'anonymous',
+  'GET /console/developers/keys/:id': 'anonymous',
+  'POST /console/developers/keys/:id/rotate': 'anonymous',
 } as const;

@@ -7,3 +7,11 @@ const REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 /** The request's id as its caller, or the proxy before us, has chosen it; a new one where that is not well-formed. */
 export const requestIdOf = (given: string | undefined): string =>
   given !== undefined && REQUEST_ID.test(given) && !isCardNumber(given) ? given : newId('request');
+
+const OWN = /^request-([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-/;
+
+/** When the request of an id that we made came; null: somebody else chose it. */
+export function instantOfRequest(id: string): Date | null {
+  const [, high, low] = OWN.exec(id) ?? [];
+  return high === undefined || low === undefined ? null : new Date(Number.parseInt(`${high}${low}`, 16));
+}

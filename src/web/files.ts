@@ -38,6 +38,10 @@ export const PASSKEY_FILES: ReadonlyMap<string, WebFile> = new Map([
   ['passkeys.js', fileAt(browserFile('accounts/passkeys.js'))],
   ['simplewebauthn.js', { type: TYPES['.js'] ?? '', read: webAuthnModule }],
 ]);
+/** Of the console, by name. */
+export const CONSOLE_FILES: ReadonlyMap<string, WebFile> = new Map([
+  ['live.js', fileAt(browserFile('console/live.js'))],
+]);
 export const DOCS_SCRIPT = { name: 'try.js', file: fileAt(browserFile('docs/try.js')) };
 
 /** Of the pages with charts, by name. */

@@ -78,6 +78,7 @@ export async function valuesOf(db: Db, pattern: Pattern, asked: Asked = OF_TESTS
     afterStream: ['0'],
     [`${api}/events?after`]: ['0', '300'],
     [`${api}/events?type`]: ['task.assigned', 'task.*', 'saga.parked'],
+    [`${api}/audit?requestId`]: ['request-019b76da-a800-7000-8000-000000000000'],
     [`${api}/audit?event`]: ['RESERVATION_CONFIRMED', 'MESSAGE_RULES_CHANGED'],
     '/id': stays,
     [`${api}/tasks/{id}/id`]: [rowOf('task')],

@@ -102,7 +102,7 @@ describe('a ticket', () => {
 describe('a HEAD', () => {
   const gets = Object.keys(POLICIES).flatMap((name) => (name.startsWith('GET ') ? [name.slice('GET '.length)] : []));
   /** Of addresses that keep something open or use something up. */
-  const ONCE = [STREAM, '/oidc/callback'];
+  const ONCE = [STREAM, '/console/live', '/oidc/callback'];
 
   it('Z15: is refused where a GET streams or uses something up, and answered like a GET everywhere else', async () => {
     const wrong: string[] = [];

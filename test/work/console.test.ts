@@ -120,6 +120,7 @@ async function prepareHouse(): Promise<Readonly<Record<string, string>>> {
       }),
     })
     .execute();
+  await addDevelopers();
   const { id: message } = await db
     .selectFrom('notification')
     .select('id')
@@ -142,8 +143,45 @@ async function prepareHouse(): Promise<Readonly<Record<string, string>>> {
     person: '/console/staff/cleaner-1',
     metrics: '/console/metrics',
     system: '/console/system',
+    developers: '/console/developers',
+    endpoint: '/console/developers/endpoints/endpoint-1',
+    key: '/console/developers/keys/key-1',
+    requests: '/console/developers/requests',
     nobody: `/console/today?date=${dayFromNow(400)}`,
   };
+}
+
+/** An endpoint that was called in vain, and a key. */
+async function addDevelopers(): Promise<void> {
+  const { db } = system.bed;
+  const endpoint = {
+    id: 'endpoint-1',
+    url: 'https://accounts.example.com/hooks/roomy',
+    secret: 'whsec_x',
+    next_seq: 1,
+  };
+  await db
+    .insertInto('webhook_endpoint')
+    .values({ ...endpoint, types: ['reservation.*', 'payment.completed'], created_by: 'admin-1' })
+    .execute();
+  const call = { endpoint_id: 'endpoint-1', seq: 1, type: 'reservation.created' };
+  await db
+    .insertInto('webhook_attempt')
+    .values([
+      { ...call, attempt: 1, status_code: null, reason: 'TIMEOUT', ms: 10_000 },
+      { ...call, attempt: 2, status_code: 503, reason: null, ms: 180 },
+    ])
+    .execute();
+  const key = { id: 'key-1', name: 'Channel manager', prefix: 'rk_live_Zk3q', key_hash: Buffer.alloc(32) };
+  await db
+    .insertInto('api_key')
+    .values({
+      ...key,
+      scopes: ['reservations:read', 'reservations:write', 'events:read'],
+      created_by: 'admin-1',
+      expires_at: new Date(Date.now() + 90 * 86_400_000),
+    })
+    .execute();
 }
 
 /** They count as alive for some seconds. */

@@ -3,7 +3,6 @@ import { html } from 'hono/html';
 import type { LiveSession } from '../../domain/people/sessions.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import {
-  CHART_POLICY,
   CONSOLE_PAGES,
   CONSOLE_POLICY,
   type ConsolePage,
@@ -54,6 +53,7 @@ const READS: Readonly<Record<ConsolePage, string>> = {
   // Of the five reports that which most may read; each is asked for by itself.
   metrics: '/analytics/payments',
   system: '/sweep-failures',
+  developers: '/webhook-endpoints',
 };
 export const mayReadPage = (api: ConsoleApi, page: ConsolePage): boolean => api.may('GET', READS[page]);
 
@@ -113,11 +113,13 @@ function pathOf(c: AnyContext): string {
 
 export function answerConsole(c: AnyContext, frame: Frame, content: Content): Response | Promise<Response> {
   for (const [name, value] of Object.entries(PAGE_HEADERS)) c.header(name, value);
-  c.header('Content-Security-Policy', content.draws === true ? CHART_POLICY : CONSOLE_POLICY);
+  c.header('Content-Security-Policy', CONSOLE_POLICY);
   // Not `no-referrer`: with it a browser sends `Origin: null` with the forms.
   c.header('Referrer-Policy', 'same-origin');
   c.header('Vary', 'Cookie, Accept-Language');
-  return c.html(consoleDocument(frame, content));
+  // The answer to a form has what became of it, which a look at the page would not have.
+  const { live: _live, ...still } = content;
+  return c.html(consoleDocument(frame, c.req.method === 'GET' ? content : still));
 }
 
 /** Why an act was refused, for the page that it was asked on. Throws what is no refusal, and what is not there. */

@@ -5,8 +5,10 @@ import { formOf, PAGE_ROUTE } from '../accounts/form.ts';
 import { assertFromOwnPage, landingOf } from '../accounts/page-session.ts';
 import type { App, Services } from '../context.ts';
 import type { Register } from '../route.ts';
+import { registerDevelopers } from './developers.ts';
 import { createConsole, isLanguage, LANGUAGE_COOKIE, pagesOf } from './frame.ts';
 import { registerIncidentPages } from './incidents.ts';
+import { registerLive } from './live.ts';
 import { registerMessagePages } from './messages.ts';
 import { registerMetrics } from './metrics.ts';
 import { registerSagaPages } from './sagas.ts';
@@ -51,6 +53,7 @@ export function registerConsole(register: Register, app: App, services: Services
     const back = form.get('back') ?? '';
     return c.redirect(OWN_PATH.test(back) && !back.includes('..') ? back : '/console', 303);
   });
+  registerLive(register, services, console);
   registerToday(register, services, console);
   registerStay(register, services, console);
   registerStayActs(register, services, console);
@@ -62,4 +65,5 @@ export function registerConsole(register: Register, app: App, services: Services
   registerStaffPages(register, services, console);
   registerMetrics(register, services, console);
   registerSystem(register, services, console);
+  registerDevelopers(register, services, console);
 }

@@ -1,25 +1,23 @@
 import { createRoute, z } from '@hono/zod-openapi';
-import { streamSSE } from 'hono/streaming';
 import { assertEventPatterns, EVENT_CATALOGUE } from '../../domain/events/catalogue.ts';
 import { type EventFilter, numberEvents, readEvents } from '../../domain/events/feed.ts';
 import { issueTicket } from '../../domain/events/stream-tickets.ts';
 import type { Position } from '../../domain/paging.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { found } from '../answers.ts';
+import type { Caller } from '../auth.ts';
 import { authorOf, callerOf, type Services } from '../context.ts';
-import { createEventTail } from '../event-tail.ts';
+import { answerSocket, asksForSocket, assertOwnOrigin } from '../live/socket.ts';
+import { answerEvents } from '../live/sse.ts';
 import { eventShown } from '../masks.ts';
-import { createOpenStreams } from '../open-streams.ts';
+import { permits, policyOf } from '../policy.ts';
 import type { Register } from '../route.ts';
 import { answer, many, one, refusals } from '../schemas/envelope.ts';
 import { DomainEvent, EventKind, EventQuery, PLACE, StreamQuery, StreamTicket } from '../schemas/events.ts';
-import { assertStillInForce } from '../standing.ts';
 import { keptCaller, STREAM_PATH } from '../stream-ticket.ts';
 
 const PATH = '/api/production/events';
 const tags = ['Events'];
-const EVENTS_AT_ONCE = 200;
-const HEARTBEAT_MS = 15_000;
 
 const feed = createRoute({
   method: 'get',
@@ -46,7 +44,7 @@ const stream = createRoute({
   method: 'get',
   path: STREAM_PATH,
   tags,
-  summary: 'The same as server-sent events; goes on after `Last-Event-ID`, else from now on',
+  summary: 'The same as server-sent events or over a WebSocket; goes on after `Last-Event-ID`, else from now on',
   request: {
     query: StreamQuery,
     headers: z.object({ 'Last-Event-ID': z.string().optional().openapi({ description: 'The last `id` that came' }) }),
@@ -65,9 +63,7 @@ const ticket = createRoute({
 });
 
 export function registerEvents(register: Register, services: Services): void {
-  const { db, closing, log } = services;
-  const tail = createEventTail(db);
-  const streams = createOpenStreams(services);
+  const { db } = services;
 
   register(feed, async (c) => {
     const { limit, cursor, ...asked } = c.req.valid('query');
@@ -86,62 +82,34 @@ export function registerEvents(register: Register, services: Services): void {
     once.change(async (tx) => found(c, await issueTicket(tx, keptCaller(callerOf(c)), authorOf(c)))),
   );
   register(stream, async (c) => {
-    const { after, type, reservationId } = c.req.valid('query');
+    const { after, type, reservationId, steps } = c.req.valid('query');
     const filter = filterOf(type, reservationId);
     const caller = callerOf(c);
-    const release = streams.open(caller);
-    let start: number;
+    if (steps) assertMayReadSteps(caller);
+    const isSocket = asksForSocket(c);
+    if (isSocket) assertOwnOrigin(c, services);
+    const release = services.streams.open(caller);
     try {
-      start = lastEventId(c.req.header('last-event-id')) ?? after ?? (await numberEvents(db));
+      const start = lastEventId(c.req.header('last-event-id')) ?? after ?? (await numberEvents(db));
       // A position that has been deleted is refused before the stream begins.
       await readEvents(db, start, 1, filter);
+      const wanted = { caller, start, filter, steps };
+      if (isSocket) return await answerSocket(c, services, wanted, release);
+      return answerEvents(c, services, wanted, release);
     } catch (error) {
       release();
       throw error;
     }
-    c.header('X-Accel-Buffering', 'no');
-    return streamSSE(c, async (sse) => {
-      const gone = c.req.raw.signal;
-      const ended = new AbortController();
-      // The place is free as soon as nobody listens, whatever is waited for below.
-      const end = (): void => {
-        ended.abort();
-        release();
-      };
-      sse.onAbort(end);
-      for (const signal of [gone, closing]) {
-        signal?.addEventListener('abort', end, { once: true });
-        if (signal?.aborted === true) end();
-      }
-      try {
-        let position = start;
-        while (!ended.signal.aborted) {
-          const { events, last } = await readEvents(db, position, EVENTS_AT_ONCE, filter);
-          // A stream outlives the request that was let in. Asked after the read: who is not in force any more hears nothing of it.
-          await assertStillInForce(services, caller);
-          for (const event of events) {
-            // A client may take its time between two of them.
-            await assertStillInForce(services, caller);
-            await sse.writeSSE({
-              id: String(event.seq),
-              event: event.type,
-              data: JSON.stringify(eventShown(c, event)),
-            });
-          }
-          if (events.length === 0 && last === position) {
-            await tail.waitBeyond(position, HEARTBEAT_MS, ended.signal);
-            if (!ended.signal.aborted) await sse.write(': \n\n');
-          }
-          position = last;
-        }
-      } catch (error) {
-        // The client comes again with its position, and is refused then if that is wrong.
-        log.warn({ err: error }, 'a stream of events ended early');
-      } finally {
-        end();
-        for (const signal of [gone, closing]) signal?.removeEventListener('abort', end);
-      }
-    });
+  });
+}
+
+/** Who may not read an execution does not hear of its steps. Throws `FORBIDDEN`. */
+function assertMayReadSteps(caller: Caller): void {
+  const policy = policyOf('GET', '/api/production/sagas/executions/:id');
+  if (policy === 'anonymous' || permits(policy, caller)) return;
+  throw new RoomyError('FORBIDDEN', {
+    text: `You lack the permission ${policy.permission}`,
+    details: { permission: policy.permission },
   });
 }
 

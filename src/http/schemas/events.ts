@@ -44,6 +44,11 @@ export const EventQuery = z.strictObject({
 export const StreamQuery = z.strictObject({
   ...position,
   after: count.optional(),
+  steps: z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((text) => text === 'true')
+    .openapi({ type: 'boolean', description: 'Whether the steps of executions are told too, as `step`' }),
   ticket: z
     .string()
     .max(64)

@@ -6,7 +6,16 @@ import { ENGLISH, ENGLISH_CODES, type Word } from './words-en.ts';
 /** The frame around every page of the console: where one can go, who is signed in, and the language. */
 
 export type Language = 'en' | 'ar';
-export const CONSOLE_PAGES = ['today', 'incidents', 'sagas', 'messages', 'staff', 'metrics', 'system'] as const;
+export const CONSOLE_PAGES = [
+  'today',
+  'incidents',
+  'sagas',
+  'messages',
+  'staff',
+  'metrics',
+  'system',
+  'developers',
+] as const;
 export type ConsolePage = (typeof CONSOLE_PAGES)[number];
 
 export interface Frame {
@@ -36,20 +45,26 @@ export interface Content {
   readonly problem?: Html | string | null;
   /** What the last act did. */
   readonly told?: Html | string | null;
+  /** What it follows while it is open; absent: it stays as it is. */
+  readonly live?: Live;
+}
+export interface Live {
+  readonly about: 'day' | 'stay' | 'saga' | 'incidents' | 'system' | 'developers';
+  /** Which stay or saga. */
+  readonly of?: string;
 }
 
-/** Nothing runs, nothing is loaded but the style sheet, and forms go to this server. */
-export const CONSOLE_POLICY = policyOf({ 'style-src': "'self'", 'img-src': 'data:', 'form-action': "'self'" });
-
-/** The same, with the script that draws charts. */
-export const CHART_POLICY = policyOf({
+/** One script of ours runs, and asks this server; forms go to this server. */
+export const CONSOLE_POLICY = policyOf({
   'script-src': "'self'",
   'style-src': "'self'",
   'img-src': 'data:',
+  'connect-src': "'self'",
   'form-action': "'self'",
 });
-const chartHead = (prefix: string): Html =>
-  html`<link rel="icon" href="data:,"><link rel="stylesheet" href="${prefix}/charts/uplot.css"><script type="module" src="${prefix}/charts/charts.js"></script>`;
+
+const headOf = (prefix: string, { draws, live }: Content): Html =>
+  html`<link rel="icon" href="data:,">${draws === true ? html`<link rel="stylesheet" href="${prefix}/charts/uplot.css"><script type="module" src="${prefix}/charts/charts.js"></script>` : ''}${live ? html`<script type="module" src="${prefix}/console/files/live.js"></script>` : ''}`;
 
 export const wordIn = (language: Language, word: Word): string => (language === 'ar' ? ARABIC : ENGLISH)[word];
 /** A word in the language of the frame. */
@@ -72,7 +87,7 @@ export function consoleDocument(frame: Frame, content: Content): Html {
   return documentOf({
     title: `${content.title} · Roomy`,
     look: 'console',
-    ...(content.draws === true ? { head: chartHead(prefix) } : {}),
+    head: headOf(prefix, content),
     style: { at: `${prefix}/${STYLE_SHEET}` },
     language,
     body: html`<a class="skip" href="#main">${say(frame, 'skip')}</a>
@@ -85,8 +100,15 @@ export function consoleDocument(frame: Frame, content: Content): Html {
 <form method="post" action="${prefix}/console/language"><input type="hidden" name="language" value="${language === 'ar' ? 'en' : 'ar'}"><input type="hidden" name="back" value="${frame.path}">
 <button class="quiet" lang="${language === 'ar' ? 'en' : 'ar'}">${say(frame, 'otherLanguage')}</button></form>
 <form method="post" action="${prefix}/sign-out"><button class="quiet">${say(frame, 'signOut')}</button></form></div></header>
-<main id="main" tabindex="-1"><h1>${titled}</h1>
+<main id="main" tabindex="-1"${liveData(frame, content.live)}><h1>${titled}</h1>
 ${content.told ? html`<p class="notice" role="status">${content.told}</p>` : ''}${content.problem ? html`<p class="notice bad" role="alert">${content.problem}</p>` : ''}
-${content.body}</main>`,
+${content.body}</main>${content.live ? html`<footer class="live soft"><p id="live" role="status" data-word="${say(frame, 'updatedAt')}"></p></footer>` : ''}`,
   });
+}
+
+/** Where the page hears of changes, and where it asks for itself. */
+function liveData({ prefix, path }: Frame, live: Live | undefined): Html {
+  if (live === undefined) return html``;
+  const query = new URLSearchParams({ about: live.about, ...(live.of === undefined ? {} : { of: live.of }) });
+  return html` data-stream="${prefix}/console/live?${query.toString()}" data-page="${prefix}${path}"`;
 }

@@ -19,6 +19,7 @@ export const incidentsPage = (
 ): Content => ({
   title: say(frame, 'incidents'),
   page: 'incidents',
+  live: { about: 'incidents' },
   body: html`<p class="soft">${say(frame, 'incidentsText')}</p>
 ${open.length === 0 ? html`<p role="status">${say(frame, 'allWell')}</p>` : incidentList(frame, open)}
 ${closed.length === 0 ? '' : html`<h2>${say(frame, 'over')}</h2>${incidentList(frame, closed)}`}`,
@@ -59,6 +60,7 @@ export function incidentPage(
     title: incident.summary,
     titleLanguage: 'en',
     page: 'incidents',
+    live: { about: 'incidents' },
     problem,
     body: html`<dl class="facts panel">${fact(frame, 'state', stateOf(frame, incident))}
 ${fact(frame, 'kind', html`<code>${incident.kind}</code> <bdi>${incident.subject}</bdi>`)}

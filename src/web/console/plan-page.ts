@@ -2,8 +2,7 @@ import { html } from 'hono/html';
 import type { Html } from '../layout.ts';
 import { ACT_WORDS, type StayAct, sureForm } from './acts.ts';
 import { type Content, codeWords, type Frame, inEnglish, say } from './frame.ts';
-import { badge, moment, money } from './parts.ts';
-import { table } from './table.ts';
+import { badge, moment, money, table } from './parts.ts';
 import type { Word } from './words-en.ts';
 
 /** What an act on a stay would do, before anybody does it: the dry run of the API in sentences and tables. */

@@ -66,6 +66,7 @@ export function sagaPage(frame: Frame, { saga, incidents, problem, mayOpenStay, 
     title: saga.name,
     titleLanguage: 'en',
     page: 'sagas',
+    live: { about: 'saga', of: saga.id },
     problem,
     body: html`${factsOf(frame, saga, mayOpenStay)}
 ${saga.error ? html`<section class="panel" aria-labelledby="error"><h2 id="error">${say(frame, 'error')}: <code>${saga.error.code}</code></h2><div lang="en" dir="ltr">${treeOf(saga.error.details ?? {})}</div></section>` : ''}

@@ -2,8 +2,7 @@ import { html } from 'hono/html';
 import { newId } from '../../kernel/ids.ts';
 import type { Html } from '../layout.ts';
 import { type Content, codeWords, type Frame, say } from './frame.ts';
-import { badge, choice, fact, moment, pager, staffLink, taskLink } from './parts.ts';
-import { table } from './table.ts';
+import { badge, choice, fact, moment, pager, staffLink, table, taskLink } from './parts.ts';
 
 /** Who works here: their tasks of the next days, and their absence with what becomes of these. */
 

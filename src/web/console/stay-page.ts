@@ -88,6 +88,7 @@ export function stayPage(frame: Frame, view: StayView): Content {
   return {
     title: `${say(frame, 'stay')} ${named.length === 0 ? id : named.join(', ')}`,
     page: 'today',
+    live: { about: 'stay', of: id },
     problem,
     told,
     body: html`${facts === null ? '' : factsOf(frame, view, facts)}

@@ -4,8 +4,7 @@ import type { LivingProcess } from '../../domain/incidents/processes.ts';
 import type { Html } from '../layout.ts';
 import { type Content, type Frame, inEnglish, say } from './frame.ts';
 import { type HoldView, holdsPanel } from './holds-panel.ts';
-import { duration, moment } from './parts.ts';
-import { table } from './table.ts';
+import { duration, moment, table } from './parts.ts';
 
 /** How the system stands: which programs are alive, what waits in the queues and in the books, and what the clock does. */
 
@@ -29,6 +28,7 @@ export const systemPage = (
 ): Content => ({
   title: say(frame, 'system'),
   page: 'system',
+  live: { about: 'system' },
   problem,
   body: html`<p class="soft">${say(frame, 'version')} <bdi>${version}</bdi></p>
 ${holds === null ? '' : holdsPanel(frame, holds, may)}

@@ -41,6 +41,7 @@ export function todayPage(frame: Frame, { problem, told, ...view }: Today): Cont
   return {
     title: day.date === view.today ? say(frame, 'today') : dayName(frame.language, day.date),
     page: 'today',
+    live: { about: 'day' },
     problem,
     told,
     body: html`${dayChooser(frame, view)}

@@ -14,7 +14,7 @@ export const EVENTS: OperationTexts = {
   },
   [`GET ${API}/events/stream`]: {
     id: 'streamEvents',
-    text: 'The same feed as server-sent events, for as long as the connection lasts. It goes on after `Last-Event-ID`, which browsers send by themselves, or after `after`; without either it begins now. A browser, which can send no token here, comes with a `ticket`. A caller has a few streams at a time; one more is 429 `TOO_MANY_STREAMS`.',
+    text: 'The same feed as server-sent events, for as long as the connection lasts; with `Upgrade: websocket` as messages of a WebSocket, each with the fields `id`, `event` and `data`. It goes on after `Last-Event-ID`, which browsers send by themselves, or after `after`; without either it begins now. With `steps=true`, for those who may read executions, each step of a saga that has come into another state is told as `step`, within a second and without an id: it is no event of the feed. A browser, which can send no token here, comes with a `ticket`. A caller has a few streams at a time; one more is 429 `TOO_MANY_STREAMS`. Who does not read is let go after 20 seconds, and goes on with the last `id`.',
   },
   [`POST ${API}/events/tickets`]: {
     id: 'createStreamTicket',
@@ -102,7 +102,7 @@ export const EVENTS: OperationTexts = {
   },
   [`GET ${API}/audit`]: {
     id: 'listAuditRows',
-    text: `Who did what, for whom, in which request, and how it ended. ${PAGED} Each row carries the hash of the one before it.`,
+    text: `Who did what, for whom, in which request, and how it ended. ${PAGED} Each row carries the hash of the one before it. \`requestId\` finds what one request did: by an id that we made alone, by one that a client chose with \`from\`.`,
   },
   [`GET ${API}/audit/verify`]: {
     id: 'verifyAudit',

@@ -1,7 +1,7 @@
-import { RoomyError } from '../kernel/errors.ts';
-import { limitOfCaller } from '../kernel/rate-limits.ts';
-import type { Caller } from './auth.ts';
-import type { AppDeps } from './context.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { limitOfCaller } from '../../kernel/rate-limits.ts';
+import type { Caller } from '../auth.ts';
+import type { AppDeps } from '../context.ts';
 
 /** The streams that this process keeps open: so many in all, and of them so many for one caller. */
 export interface OpenStreams {
