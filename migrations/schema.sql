@@ -1341,6 +1341,8 @@ CREATE TABLE saga_step (
   finished_at timestamp with time zone,
   done_at_version bigint,
   wait_until timestamp with time zone,
+  skipped_by text,
+  skip_reason text,
   CONSTRAINT saga_step_pkey PRIMARY KEY (saga_id, step_no, direction),
   CONSTRAINT saga_step_check CHECK ((status = 'running') = (lease_until IS NOT NULL)),
   CONSTRAINT saga_step_check1 CHECK ((status = ANY (ARRAY['done', 'failed', 'skipped'])) = (finished_at IS NOT NULL)),
@@ -1377,6 +1379,8 @@ CREATE TABLE saga_step_from_2026 (
   finished_at timestamp with time zone,
   done_at_version bigint,
   wait_until timestamp with time zone,
+  skipped_by text,
+  skip_reason text,
   CONSTRAINT saga_step_from_2026_pkey PRIMARY KEY (saga_id, step_no, direction),
   CONSTRAINT saga_step_check CHECK ((status = 'running') = (lease_until IS NOT NULL)),
   CONSTRAINT saga_step_check1 CHECK ((status = ANY (ARRAY['done', 'failed', 'skipped'])) = (finished_at IS NOT NULL)),
@@ -1413,6 +1417,8 @@ CREATE TABLE saga_step_from_2027 (
   finished_at timestamp with time zone,
   done_at_version bigint,
   wait_until timestamp with time zone,
+  skipped_by text,
+  skip_reason text,
   CONSTRAINT saga_step_from_2027_pkey PRIMARY KEY (saga_id, step_no, direction),
   CONSTRAINT saga_step_check CHECK ((status = 'running') = (lease_until IS NOT NULL)),
   CONSTRAINT saga_step_check1 CHECK ((status = ANY (ARRAY['done', 'failed', 'skipped'])) = (finished_at IS NOT NULL)),
@@ -1449,6 +1455,8 @@ CREATE TABLE saga_step_open (
   finished_at timestamp with time zone,
   done_at_version bigint,
   wait_until timestamp with time zone,
+  skipped_by text,
+  skip_reason text,
   CONSTRAINT saga_step_open_pkey PRIMARY KEY (saga_id, step_no, direction),
   CONSTRAINT saga_step_check CHECK ((status = 'running') = (lease_until IS NOT NULL)),
   CONSTRAINT saga_step_check1 CHECK ((status = ANY (ARRAY['done', 'failed', 'skipped'])) = (finished_at IS NOT NULL)),
@@ -1485,6 +1493,8 @@ CREATE TABLE saga_step_other (
   finished_at timestamp with time zone,
   done_at_version bigint,
   wait_until timestamp with time zone,
+  skipped_by text,
+  skip_reason text,
   CONSTRAINT saga_step_other_pkey PRIMARY KEY (saga_id, step_no, direction),
   CONSTRAINT saga_step_check CHECK ((status = 'running') = (lease_until IS NOT NULL)),
   CONSTRAINT saga_step_check1 CHECK ((status = ANY (ARRAY['done', 'failed', 'skipped'])) = (finished_at IS NOT NULL)),
@@ -2079,7 +2089,22 @@ ALTER TABLE reservation ADD CONSTRAINT reservation_referring_agent_id_fkey FOREI
     REFERENCES staff(id);
 ALTER TABLE saga ADD CONSTRAINT saga_retry_of_fkey FOREIGN KEY (retry_of) REFERENCES saga(id);
 ALTER TABLE saga_signal ADD CONSTRAINT saga_signal_saga_id_fkey FOREIGN KEY (saga_id) REFERENCES saga(id);
+ALTER TABLE saga_step ADD CONSTRAINT saga_step_is_skipped CHECK ((status = 'skipped') = (skipped_by IS NOT NULL)
+    AND (skipped_by IS NULL) = (skip_reason IS NULL) AND length(skip_reason) >= 1
+    AND length(skip_reason) <= 500) NOT VALID;
 ALTER TABLE saga_step ADD CONSTRAINT saga_step_saga_id_fkey FOREIGN KEY (saga_id) REFERENCES saga(id);
+ALTER TABLE saga_step_from_2026 ADD CONSTRAINT saga_step_is_skipped CHECK ((status = 'skipped') = (skipped_by IS NOT NULL)
+    AND (skipped_by IS NULL) = (skip_reason IS NULL) AND length(skip_reason) >= 1
+    AND length(skip_reason) <= 500) NOT VALID;
+ALTER TABLE saga_step_from_2027 ADD CONSTRAINT saga_step_is_skipped CHECK ((status = 'skipped') = (skipped_by IS NOT NULL)
+    AND (skipped_by IS NULL) = (skip_reason IS NULL) AND length(skip_reason) >= 1
+    AND length(skip_reason) <= 500) NOT VALID;
+ALTER TABLE saga_step_open ADD CONSTRAINT saga_step_is_skipped CHECK ((status = 'skipped') = (skipped_by IS NOT NULL)
+    AND (skipped_by IS NULL) = (skip_reason IS NULL) AND length(skip_reason) >= 1
+    AND length(skip_reason) <= 500) NOT VALID;
+ALTER TABLE saga_step_other ADD CONSTRAINT saga_step_is_skipped CHECK ((status = 'skipped') = (skipped_by IS NOT NULL)
+    AND (skipped_by IS NULL) = (skip_reason IS NULL) AND length(skip_reason) >= 1
+    AND length(skip_reason) <= 500) NOT VALID;
 ALTER TABLE session ADD CONSTRAINT session_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id);
 ALTER TABLE settlement ADD CONSTRAINT settlement_ledger_tx_id_fkey FOREIGN KEY (ledger_tx_id) REFERENCES ledger_tx(id);
 ALTER TABLE settlement ADD CONSTRAINT settlement_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES payment(id);

@@ -810,6 +810,8 @@ export interface SagaStep {
   request_hash: Buffer | null;
   result: ColumnType<unknown, string, string> | null;
   saga_id: string;
+  skip_reason: string | null;
+  skipped_by: string | null;
   started_at: Timestamp | null;
   status: Generated<"done" | "failed" | "pending" | "running" | "skipped" | "waiting">;
   step_no: number;

@@ -15,6 +15,7 @@ import {
   type ReadSpec,
   type RetryPolicy,
   type SharedEffect,
+  type Skippable,
   type StatementSpec,
   type StepContext,
   type StepDefinition,
@@ -68,8 +69,8 @@ export interface SagaDefinition<Input = unknown> {
 /** Given to the ending in addition. */
 export interface EndContext {
   readonly db: Db | Tx;
-  /** Nobody else is at work: there is nothing to wait for. */
-  readonly isRehearsed?: true;
+  /** It waits for nothing: in a rehearsal nobody else is at work, and whoever skips the last step holds the saga's lock. */
+  readonly isAtOnce?: true;
 }
 
 /** In the transaction in which a saga ends undone; `code`: why. */
@@ -174,6 +175,7 @@ export function saga<Schema extends z.ZodType>(
       effects,
       imperative: spec.imperative,
       compensation: spec.compensate === undefined ? undefined : workOf(kind, asSpec(spec.compensate)),
+      ...(spec.skippable ? { skippable: spec.skippable } : {}),
       ...(spec.explain ? { explain: spec.explain.bind(spec) } : {}),
       ...(spec.speaksTo ? { speaksTo: spec.speaksTo.bind(spec) } : {}),
       ...(spec.whenParked ? { whenParked: spec.whenParked.bind(spec) } : {}),
@@ -228,6 +230,7 @@ function undoneWith({ whenUndone }: SagaOptions, steps: readonly StepDefinition[
 interface ErasedSpec extends StepOptions<unknown, Readonly<Record<string, unknown>>> {
   readonly run: unknown;
   readonly imperative?: ErasedImperative;
+  readonly skippable?: Skippable<ErasedContext, unknown>;
   readonly compensate?: unknown;
 }
 const asSpec = (undo: unknown): ErasedSpec => (typeof undo === 'function' ? { run: undo } : (undo as ErasedSpec));
@@ -253,6 +256,13 @@ export function heldAt({ steps }: Pick<SagaDefinition, 'steps'>, stepNo: number)
   const mayRun = isPast ? steps.slice(stepNo - 1) : steps;
   return LOCK_KINDS.filter((kind) => mayRun.some((step) => step.locks.includes(kind)));
 }
+/** Whether the saga may come to wait for a person at this step, on its way forward. */
+export const mayPark = ({ steps }: Pick<SagaDefinition, 'steps'>, step: StepDefinition): boolean =>
+  step.class === 'RETRIABLE' ||
+  step.onExhausted === 'park' ||
+  step.parksOn.length > 0 ||
+  steps.some((one) => one.class === 'PIVOT' && one.no < step.no);
+
 const isPointOfNoReturn = (step: StepDefinition): boolean => step.class === 'PIVOT' || step.class === 'RETRIABLE';
 
 /** Checks the rules that types cannot express; called for every definition at start. Throws with all problems at once. */
@@ -271,9 +281,25 @@ export function checkDefinition(definition: SagaDefinition): void {
       problems.push(`has nothing done yet where ${step.name} parks without locks`);
     if (step.effects.length > 0 && (step.imperative || step.kind !== 'statement'))
       problems.push(`makes ${step.effects[0]?.name} with a step that is always a statement`);
+    if (step.skippable) problems.push(...againstSkipping(definition, step));
     if (step.maxAttempts < 1 || step.maxAttempts > 50) problems.push(`bounds the attempts of ${step.name} by 1 and 50`);
   }
   if (heldAt(definition, 1).length === 0) problems.push('locks something');
   if (steps.at(-1)?.class === 'READ') problems.push('does not end with a read or a wait');
   if (problems.length > 0) throw new Error(`saga ${definition.name}: it must be one that ${problems.join('; ')}`);
+}
+
+/** Nobody skips what the rest stands on, or what never waits for anybody. */
+function againstSkipping(definition: SagaDefinition, step: StepDefinition): readonly string[] {
+  const problems: string[] = [];
+  if (!mayPark(definition, step)) problems.push(`parks at ${step.name}, which may be skipped`);
+  const next = definition.steps[step.no];
+  const isLast = next === undefined || next.class === 'RETRIABLE';
+  if (!isLast && !definition.steps.some((one) => one.class === 'PIVOT' && one.no < step.no))
+    problems.push(`undoes nothing behind ${step.name}, which may be skipped`);
+  if (step.class === 'READ' || step.class === 'PIVOT') problems.push(`does not skip ${step.name}, a ${step.class}`);
+  if (step.forward.kind === 'statement' && step.forward.onNoRow !== undefined)
+    problems.push(`does not skip ${step.name}, which must find its row`);
+  if (step.effects.length > 0) problems.push(`does not skip ${step.effects[0]?.name} with ${step.name}`);
+  return problems;
 }

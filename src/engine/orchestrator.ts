@@ -4,10 +4,11 @@ import { acceptSaga } from './accept.ts';
 import { cancelWithin } from './cancel.ts';
 import type { SagaDefinition } from './definition.ts';
 import type { Publish } from './flow-order.ts';
-import { measureFailure } from './measured.ts';
+import { measureEnd, measureFailure } from './measured.ts';
 import { resolveSaga, resolveWithin, resumeSaga, resumeWithin } from './resume.ts';
 import { retryNowWithin } from './retry-now.ts';
 import { signalSaga } from './signal.ts';
+import { skipWithin } from './skip.ts';
 import { createInsertSaga } from './store/accept.ts';
 import type { SagaOrchestrator } from './types.ts';
 import type { AnswerWatcher } from './waiter.ts';
@@ -74,6 +75,14 @@ export function createOrchestrator({
         measureFailure(due, outcome, 'SAGA_CANCELLED');
         if (outcome.kind === 'compensating') publish(outcome.flow);
         else onAnswer(intervention.sagaId);
+      };
+    },
+    async skipWithin(tx, act) {
+      const { due, flow } = await skipWithin(tx, definitionOf, act);
+      return () => {
+        if (flow) return publish(flow);
+        measureEnd(due);
+        onAnswer(act.sagaId);
       };
     },
     async resolve(intervention) {

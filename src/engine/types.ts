@@ -70,6 +70,10 @@ export interface StepView {
   readonly durationMs: number | null;
   /** Of a step that has begun to wait: when its time is up, or was. */
   readonly waitsUntil: string | null;
+  /** Of a step that a person has skipped. */
+  readonly skipped: { readonly by: string; readonly reason: string | null } | null;
+  /** What follows when a person skips it, in a sentence; null: it is not skipped. */
+  readonly ifSkipped: string | null;
 }
 
 /** What a person has paused, as an execution shows it. */
@@ -125,6 +129,12 @@ export interface Intervention {
   readonly reason?: string;
   /** Of an approval that was not given: the saga goes on only to be refused, and takes no locks for that. */
   readonly refused?: boolean;
+}
+/** A person's wish that a parked saga goes on behind a step. */
+export interface SkipAct extends Intervention {
+  readonly reason: string;
+  /** The name of the step at which it is parked, as the person saw it. */
+  readonly step: string;
 }
 /** `needs-approval`: it waits for an approval, and stays as it is. */
 export type RetryOutcome = 'resumed' | 'stale' | 'needs-approval';
@@ -195,6 +205,11 @@ export interface SagaOrchestrator {
   retryNowWithin(tx: Tx, intervention: Intervention): Promise<() => void>;
   /** Stops a saga before its point of no return and has it undone, in the same way; throws the same. */
   cancelWithin(tx: Tx, intervention: Intervention & { readonly reason: string }): Promise<() => void>;
+  /**
+   * Lets a parked saga go on behind the step at which it stopped, in the same way. Throws `SAGA_NOT_FOUND`, `SAGA_NOT_PARKED`,
+   * `INVALID_STATE_TRANSITION`, `SERVICE_UNAVAILABLE`.
+   */
+  skipWithin(tx: Tx, act: SkipAct): Promise<() => void>;
   /** Closes a parked saga with a reason. Throws `SAGA_NOT_FOUND`, `SAGA_NOT_PARKED`. */
   resolve(intervention: Intervention & { readonly reason: string }): Promise<SagaAnswer>;
 }
@@ -217,5 +232,6 @@ export interface StepSummary {
   readonly class: StepClass;
   readonly maxAttempts: number;
   readonly conceals: readonly string[];
+  readonly skippable?: { readonly follows: string };
   speaksTo?(known: Known): string | undefined;
 }

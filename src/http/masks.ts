@@ -63,9 +63,10 @@ export function executionShown<T extends ExecutionView & { readonly steps?: read
   c: AnyContext,
   saga: T,
 ): T {
-  const shown = { ...saga, pausedBy: pauseShown(c, saga.pausedBy) };
+  const steps = saga.steps?.map((step) => ({ ...step, skipped: reasonShown(c, step.skipped) }));
+  const shown = { ...saga, pausedBy: reasonShown(c, saga.pausedBy), ...(steps && { steps }) };
   if (seesMoney(c)) return shown;
-  const { error, steps } = saga;
+  const { error } = saga;
   return {
     ...shown,
     notes: isOperator(c) ? null : saga.notes,
@@ -80,11 +81,11 @@ export function executionShown<T extends ExecutionView & { readonly steps?: read
   };
 }
 
-/** Why somebody has paused it is for those who read holds. */
-function pauseShown(c: AnyContext, pause: ExecutionView['pausedBy']): ExecutionView['pausedBy'] {
+/** Why somebody has paused it, or skipped a step, is for those who read holds. */
+function reasonShown<T extends { readonly reason: string | null }>(c: AnyContext, act: T | null): T | null {
   const policy = policyOf('GET', '/api/production/holds');
   const mayRead = policy === 'anonymous' || permits(policy, callerOf(c));
-  return pause && !mayRead ? { ...pause, reason: null } : pause;
+  return act && !mayRead ? { ...act, reason: null } : act;
 }
 
 export const executionsShown = async <T extends ExecutionView>(

@@ -276,6 +276,7 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`GET ${API}/sagas/executions/:id/export`]: people('sagas:read', 'ADMIN', 'OPS', 'FINANCE'),
   [`POST ${API}/sagas/executions/:id/retry`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS', 'FINANCE')),
   [`POST ${API}/sagas/executions/:id/retry-now`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS', 'FINANCE')),
+  [`POST ${API}/sagas/executions/:id/skip`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS', 'FINANCE')),
   [`POST ${API}/sagas/executions/:id/cancel`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS', 'FINANCE')),
   [`POST ${API}/sagas/executions/:id/resolve`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS')),
 };

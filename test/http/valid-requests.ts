@@ -592,6 +592,12 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
     { reason: 'a' },
     { reason: 'b' },
   ),
+  'POST sagas/executions/:id/skip': on(
+    (id) => `sagas/executions/${id}/skip`,
+    addParked,
+    { step: 'sendRefundNotification', reason: 'a' },
+    { step: 'sendRefundNotification', reason: 'b' },
+  ),
   'POST sagas/executions/:id/cancel': on(
     (id) => `sagas/executions/${id}/cancel`,
     addParked,

@@ -102,6 +102,28 @@ export async function recordStepFailed(
   return row !== undefined;
 }
 
+/** A person has skipped the step, which has failed before: it has this output, and has done nothing. */
+export async function recordStepSkipped(
+  tx: Tx,
+  due: DueStep,
+  output: unknown,
+  { by, reason }: { readonly by: string; readonly reason: string },
+): Promise<void> {
+  const skipped = {
+    status: 'skipped' as const,
+    result: JSON.stringify(output as Json),
+    skipped_by: by,
+    skip_reason: reason,
+    lease_until: null,
+    finished_at: sql<Date>`clock_timestamp()`,
+  };
+  await tx
+    .insertInto('saga_step')
+    .values({ ...rowOf(due), ...skipped, max_attempts: due.step.maxAttempts })
+    .onConflict((conflict) => conflict.columns([...KEY]).doUpdateSet(skipped))
+    .execute();
+}
+
 /** Counts a failed attempt of a local step. False: it is the last one, and nothing was written. */
 export async function countFailedAttempt(tx: Tx, due: DueStep, error: RecordedError): Promise<boolean> {
   const before = await ofStep(tx, due).select(['attempt', 'max_attempts', 'status']).executeTakeFirst();

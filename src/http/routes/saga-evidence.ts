@@ -76,7 +76,12 @@ async function exported(c: AnyContext, db: Db, id: string) {
       pausedBy: saga.pausedBy && { ...saga.pausedBy, reason: null },
     },
     input,
-    steps: steps.map((step) => ({ ...step, output: impersonal(c, step.output), error: impersonal(c, step.error) })),
+    steps: steps.map((step) => ({
+      ...step,
+      output: impersonal(c, step.output),
+      error: impersonal(c, step.error),
+      skipped: step.skipped && { ...step.skipped, reason: null },
+    })),
     attempts: all,
     audit: audit.items.toReversed().map(({ seq, timestamp, event, userId, outcome, requestId, details, hash }) => ({
       ...{ seq, timestamp, event, userId, outcome, requestId, hash },

@@ -90,6 +90,16 @@ export const Step = z
     endedAt: z.iso.datetime().nullable(),
     durationMs: z.number().nullable(),
     waitsUntil: z.iso.datetime().nullable().openapi({ description: 'Of a `wait`: when its time is up, or was' }),
+    skipped: z
+      .object({
+        by: z.string(),
+        reason: z.string().nullable().openapi({ description: 'For those who may read holds' }),
+      })
+      .nullable()
+      .openapi({ description: 'Of a step that a person has skipped' }),
+    ifSkipped: z.string().nullable().openapi({
+      description: 'What follows when a person skips it, and what is to be done by hand; null: it is not skipped',
+    }),
   })
   .openapi('SagaStep');
 export const ExecutionWithSteps = Execution.extend({ steps: z.array(Step) }).openapi('SagaExecutionWithSteps');
@@ -113,6 +123,9 @@ export const SagaStatusQuery = z.strictObject({
 });
 const reason = prose(500).refine((text) => text.trim() !== '', 'must not be blank');
 export const RetryBody = z.strictObject({ reason: reason.optional() }).openapi('RetrySaga');
+export const SkipBody = z
+  .strictObject({ step: z.string().regex(/^[A-Za-z][A-Za-z0-9]{0,63}$/), reason })
+  .openapi('SkipStep');
 export const CancelBody = z.strictObject({ reason }).openapi('CancelSaga');
 export const ResolveBody = z.strictObject({ reason }).openapi('ResolveSaga');
 

@@ -23,6 +23,7 @@ import { cancelTasksOf, reopenTasks } from '../../domain/stay-tasks/cancel-tasks
 import { saga } from '../../engine/definition.ts';
 import { toMajor } from '../../kernel/money.ts';
 import { REFUND_BUDGET_MS, startRefunds } from '../execute-refund/start.ts';
+import { toldByHand } from '../told-by-hand.ts';
 
 export const CancelReservation = z.strictObject({
   reservationId: z.string(),
@@ -84,6 +85,7 @@ export const cancelReservation = saga('cancelReservation', CancelReservation, {
     onNoRow: 'INVALID_STATE_TRANSITION',
   })
   .statement('sendCancellationNotification', {
+    skippable: toldByHand('the guest, the owner, and who had a task there'),
     values: ({ key, done }) => {
       const stay = done.validateCancellation;
       const { ownerMinor } = done.createRefundTransaction;
@@ -102,12 +104,12 @@ export const cancelReservation = saga('cancelReservation', CancelReservation, {
     },
     run: enqueueMessages,
   })
-  .ends(async ({ db, subjectId, done, isRehearsed }) => {
+  .ends(async ({ db, subjectId, done, isAtOnce }) => {
     const stay = done.validateCancellation;
     const { percent, amountMinor, excessMinor, rule, daysBeforeCheckIn } = done.calculateRefundAmount;
     const { refundIds } = done.createRefundTransaction;
     const { cancelled, inProgress } = done.cancelRelatedTasks;
-    const status = await awaitRefunds(db, refundIds, isRehearsed ? 0 : REFUND_BUDGET_MS);
+    const status = await awaitRefunds(db, refundIds, isAtOnce ? 0 : REFUND_BUDGET_MS);
     const amount = toMajor({ amountMinor: amountMinor + excessMinor, currency: stay.currency });
     const refund = {
       percent,

@@ -21,6 +21,8 @@ export interface SagaStep {
   readonly endedAt: string | null;
   readonly durationMs: number | null;
   readonly waitsUntil: string | null;
+  readonly skipped: { readonly by: string; readonly reason: string | null } | null;
+  readonly ifSkipped: string | null;
 }
 export interface SagaFacts {
   readonly id: string;
@@ -59,7 +61,7 @@ export interface SagaView {
   readonly hands: readonly SagaHand[];
   readonly problem: Html | null;
 }
-export type SagaHand = 'retry' | 'retry-now' | 'cancel' | 'pause' | 'resume' | 'resolve';
+export type SagaHand = 'retry' | 'retry-now' | 'skip' | 'cancel' | 'pause' | 'resume' | 'resolve';
 
 export function sagaPage(frame: Frame, { saga, incidents, problem, mayOpenStay, hands }: SagaView): Content {
   return {
@@ -97,20 +99,29 @@ ${saga.notes === null ? '' : fact(frame, 'notes', html`<bdi>${saga.notes}</bdi>`
 const HANDS: Readonly<Record<SagaHand, { readonly word: Word; readonly reason: Word; readonly tone: 'yes' | 'no' }>> = {
   retry: { word: 'retry', reason: 'retryReason', tone: 'yes' },
   'retry-now': { word: 'retryNow', reason: 'retryReason', tone: 'yes' },
+  skip: { word: 'skipStep', reason: 'skipReason', tone: 'no' },
   resume: { word: 'resume', reason: 'reason', tone: 'yes' },
   pause: { word: 'pause', reason: 'reason', tone: 'no' },
   cancel: { word: 'cancelSaga', reason: 'reason', tone: 'no' },
   resolve: { word: 'resolve', reason: 'resolveReason', tone: 'no' },
 };
 
-function handsOf(frame: Frame, { id, pausedBy }: SagaFacts, hands: readonly SagaHand[]): Html {
+function handsOf(frame: Frame, saga: SagaFacts, hands: readonly SagaHand[]): Html {
+  const { id, pausedBy } = saga;
+  const parked = parkedAt(saga);
   const form = (hand: SagaHand): Html => {
     const { word, reason, tone } = HANDS[hand];
-    return html`<form method="post" action="${frame.prefix}/console/sagas/${encodeURIComponent(id)}/${hand}" class="act"><input type="hidden" name="key" value="${newId('press')}">${hand === 'resume' ? html`<input type="hidden" name="hold" value="${pausedBy?.holdId ?? ''}">` : ''}
+    return html`<form method="post" action="${frame.prefix}/console/sagas/${encodeURIComponent(id)}/${hand}" class="act"><input type="hidden" name="key" value="${newId('press')}">${hand === 'resume' ? html`<input type="hidden" name="hold" value="${pausedBy?.holdId ?? ''}">` : ''}${hand === 'skip' ? html`<input type="hidden" name="step" value="${parked?.name ?? ''}"><p><code>${parked?.name}</code>: ${inEnglish(parked?.ifSkipped ?? '')}</p>` : ''}
 <label>${say(frame, reason)} <input name="reason" required maxlength="500"></label><button class="${tone}">${say(frame, word)}</button></form>`;
   };
   return html`<section class="panel" aria-labelledby="hands"><h2 id="hands">${say(frame, 'hands')}</h2>${hands.map(form)}</section>`;
 }
+
+/** The step forward at which it stands; undefined when it is being undone, or is over. */
+export const parkedAt = ({ steps }: Pick<SagaFacts, 'steps'>): SagaStep | undefined =>
+  steps.some(({ direction }) => direction !== 'forward')
+    ? undefined
+    : steps.find(({ status }) => status !== 'done' && status !== 'skipped');
 
 /** From the first beginning to the last end, in milliseconds of the epoch. */
 interface Scale {
@@ -145,14 +156,14 @@ function stepsOf(frame: Frame, saga: SagaFacts): Html {
 }
 
 function stepOf(frame: Frame, step: SagaStep, scale: Scale): Html {
-  const { name, direction, status, attempts, maxAttempts, durationMs, kind, waitsUntil, error } = step;
+  const { name, direction, status, attempts, maxAttempts, durationMs, kind, waitsUntil, error, skipped } = step;
   return html`<div class="step"><span class="name">${direction === 'forward' ? html`<span class="soft">${step.step}.</span>` : html`<span class="badge warn">${say(frame, 'undo')}</span>`} <bdi lang="en">${name}</bdi></span>
 <span>${badge(frame, status)}</span>${barOf(step, scale)}
 <span class="soft">${durationMs === null ? '' : html`<bdi>${duration(durationMs)}</bdi>`}${attempts > 1 ? html` ${say(frame, 'attempts')}: ${attempts}/${maxAttempts}` : ''}${
     kind === 'wait' && waitsUntil !== null
       ? html` ${say(frame, 'waits')} ${say(frame, 'until')} ${moment(frame, waitsUntil)}`
       : ''
-  }</span></div>${isNothing(error) ? '' : html`<div class="failure" lang="en" dir="ltr">${treeOf(error)}</div>`}`;
+  }</span></div>${skipped === null ? '' : html`<p class="soft">${say(frame, 'skippedBy')} <bdi>${skipped.by}</bdi>${skipped.reason === null ? '' : html`: <bdi>${skipped.reason}</bdi>`}</p>`}${isNothing(error) ? '' : html`<div class="failure" lang="en" dir="ltr">${treeOf(error)}</div>`}`;
 }
 
 const isNothing = (error: unknown): boolean => error === null || error === undefined;

@@ -88,6 +88,10 @@ export const EVENTS: OperationTexts = {
     id: 'retrySagaNow',
     text: 'Makes the next attempt of a step that has failed and backs off now, forward or undoing. The attempt counts like any other; a circuit that is open stays open. `INVALID_STATE_TRANSITION` where nothing backs off: a `parked` execution is resumed by `retry`, a paused one by releasing its hold, and an attempt that is under way cannot be made twice.',
   },
+  [`POST ${SAGAS}/executions/:id/skip`]: {
+    id: 'skipSagaStep',
+    text: 'Lets a `parked` execution go on behind the step at which it stopped, as if that had done nothing: somebody has seen to it by hand, or nobody needs it. `step` names that step, so that no other is skipped by mistake. Only a step with an `ifSkipped` is skipped, which says what follows and what is to be done by hand; none that moves money is. A skipped step is never undone, and keeps who skipped it and why. `INVALID_STATE_TRANSITION` for any other step, and while the execution is being undone.',
+  },
   [`POST ${SAGAS}/executions/:id/cancel`]: {
     id: 'cancelSaga',
     text: 'Stops an execution that is `pending`, `running`, or `parked` on its way forward, and undoes in reverse what it has done. Who asked for it is answered as for any that was undone, with `SAGA_CANCELLED`, the reason and who cancelled it. `INVALID_STATE_TRANSITION` once its point of no return is passed or may have been, while a call is under way (ask again within seconds), and when it has ended or is being undone, and of a refund or a payout, which are owed: pause those. A question that it had asked is withdrawn.',
