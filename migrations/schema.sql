@@ -3001,7 +3001,7 @@ CREATE FUNCTION step_guard()
  LANGUAGE plpgsql
 AS $function$
 BEGIN
-  IF OLD.status IN ('done','skipped') THEN
+  IF OLD.status = 'skipped' OR OLD.status = 'done' AND NOT (NEW.status = 'pending' AND OLD.class = 'READ' AND OLD.direction = 'F') THEN
     RAISE EXCEPTION 'step %/%/% is final', OLD.saga_id, OLD.step_no, OLD.direction USING ERRCODE = '23514';
   END IF;
   IF NEW.attempt < OLD.attempt OR NEW.effect_key <> OLD.effect_key

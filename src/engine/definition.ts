@@ -175,6 +175,7 @@ export function saga<Schema extends z.ZodType>(
       effects,
       imperative: spec.imperative,
       compensation: spec.compensate === undefined ? undefined : workOf(kind, asSpec(spec.compensate)),
+      ...(spec.readsAgain ? { readsAgain: spec.readsAgain } : {}),
       ...(spec.skippable ? { skippable: spec.skippable } : {}),
       ...(spec.explain ? { explain: spec.explain.bind(spec) } : {}),
       ...(spec.speaksTo ? { speaksTo: spec.speaksTo.bind(spec) } : {}),
@@ -231,6 +232,7 @@ interface ErasedSpec extends StepOptions<unknown, Readonly<Record<string, unknow
   readonly run: unknown;
   readonly imperative?: ErasedImperative;
   readonly skippable?: Skippable<ErasedContext, unknown>;
+  readonly readsAgain?: true;
   readonly compensate?: unknown;
 }
 const asSpec = (undo: unknown): ErasedSpec => (typeof undo === 'function' ? { run: undo } : (undo as ErasedSpec));

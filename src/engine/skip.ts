@@ -40,7 +40,7 @@ export async function skipWithin(tx: Tx, definitionOf: DefinitionOf, act: SkipAc
 
   const output = (await step.skippable.instead({ ...contextOf(due), tx })) ?? {};
   const generation = saga.generation + 1;
-  await resumeSagaRow(tx, state.id, { direction: 'F', generation, takes: [] });
+  await resumeSagaRow(tx, state.id, { direction: 'F', generation, takes: [], step: step.no });
   await recordStepSkipped(tx, due, output, act);
   const note = { step: step.no, name: step.name, reason: act.reason };
   await writeAudit(tx, state.id, operatorNote(state, act, 'SAGA_STEP_SKIPPED', note));

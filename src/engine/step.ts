@@ -131,6 +131,11 @@ interface MaySkip<Input, Done, Out> {
 }
 
 export interface ReadSpec<Input, Done, Out> extends StepOptions<Input, Done> {
+  /**
+   * A person may have it read once more by a retry, while the saga is parked at a step before which nothing but reads was done since. Not where
+   * that step may have told another system what was read: it says the same under the same key on every attempt.
+   */
+  readonly readsAgain?: true;
   run(context: StepContext<Input, Done> & ReadContext): Promise<Out>;
 }
 /** Given to a read in addition. The read itself bounds the time of its requests to other systems. */
@@ -243,6 +248,7 @@ export interface StepDefinition {
   readonly imperative: ErasedImperative | undefined;
   readonly compensation: Work | undefined;
   readonly skippable?: Skippable<ErasedContext, unknown>;
+  readonly readsAgain?: true;
   explain?(context: ErasedContext & { readonly db: Db; readonly failure: Failure }): Promise<RoomyError | undefined>;
   whenParked?(context: ErasedContext & Parked): Promise<void>;
   speaksTo?(known: Pick<ErasedContext, 'input' | 'done'>): string;

@@ -74,6 +74,8 @@ export interface StepView {
   readonly skipped: { readonly by: string; readonly reason: string | null } | null;
   /** What follows when a person skips it, in a sentence; null: it is not skipped. */
   readonly ifSkipped: string | null;
+  /** A retry may begin with it again, as long as nothing but such steps is done behind it. */
+  readonly readsAgain: boolean;
 }
 
 /** What a person has paused, as an execution shows it. */
@@ -127,6 +129,8 @@ export interface Intervention {
   /** Through which door: the API, Bull Board's retry, or an approval, without which a saga that waits for one does not go on. */
   readonly via: 'api' | 'bull-board' | 'approval';
   readonly reason?: string;
+  /** Of a retry: the name of the step from which it goes on; absent: where it stopped. */
+  readonly from?: string;
   /** Of an approval that was not given: the saga goes on only to be refused, and takes no locks for that. */
   readonly refused?: boolean;
 }
@@ -186,7 +190,7 @@ export interface SagaOrchestrator {
   /**
    * Resumes a parked saga where it stopped; `stale` (audited as STALE_RETRY) when it is not parked, `needs-approval` (audited as
    * RETRY_WITHOUT_APPROVAL) when it waits for an approval and this is none. Throws `SAGA_NOT_FOUND`, and `SAGA_IN_PROGRESS` when it
-   * had let go of its locks and another saga has them.
+   * had let go of its locks and another saga has them, and `INVALID_STATE_TRANSITION` when `from` is a step that is not done once more.
    */
   retry(intervention: Intervention): Promise<RetryOutcome>;
   /** `retry` in the caller's transaction; `announce` is to be called once that is committed. */
@@ -233,5 +237,6 @@ export interface StepSummary {
   readonly maxAttempts: number;
   readonly conceals: readonly string[];
   readonly skippable?: { readonly follows: string };
+  readonly readsAgain?: true;
   speaksTo?(known: Known): string | undefined;
 }

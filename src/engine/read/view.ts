@@ -134,6 +134,7 @@ function unstarted(sagaId: string, no: number, step: StepSummary, status: 'pendi
     waitsUntil: null,
     skipped: null,
     ifSkipped: step.skippable?.follows ?? null,
+    readsAgain: step.readsAgain ?? false,
   };
 }
 
@@ -157,6 +158,7 @@ function stepView(row: StepRow, definition: StepSummary | undefined, reader: Rea
     waitsUntil: row.wait_until?.toISOString() ?? null,
     skipped: row.skipped_by === null ? null : { by: row.skipped_by, reason: row.skip_reason },
     ifSkipped: row.direction === 'F' ? (definition?.skippable?.follows ?? null) : null,
+    readsAgain: row.direction === 'F' && (definition?.readsAgain ?? false),
   };
 }
 

@@ -284,6 +284,22 @@ export async function followingCompensation(tx: Tx, { state, step }: DueStep): P
   return next ?? null;
 }
 
+/** Reads that are done are to be read once more, each with as many attempts as a retry grants. */
+export async function readAgain(tx: Tx, sagaId: string, steps: readonly number[], attempts: number): Promise<void> {
+  await tx
+    .updateTable('saga_step')
+    .set({
+      status: 'pending',
+      finished_at: null,
+      done_at_version: null,
+      max_attempts: sql`attempt + ${attempts}`,
+    })
+    .where('saga_id', '=', sagaId)
+    .where('step_no', 'in', [...steps])
+    .where('direction', '=', 'F')
+    .execute();
+}
+
 /** Grants more attempts to a step that had used up its own. */
 export async function grantAttempts(
   tx: Tx,

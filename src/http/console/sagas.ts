@@ -132,7 +132,12 @@ const acting = (c: AnyContext, console: Console, id: string, hand: SagaHand): Pr
         if (hand === 'pause') await visit.api.act('/holds', { scope: 'SAGA', subject: id, reason }, keyIn(form));
         else {
           const about = hand === 'resume' ? (form.get('hold') ?? '') : id;
-          const body = hand === 'skip' ? { reason, step: form.get('step') ?? '' } : { reason };
+          const from = hand === 'retry' ? (form.get('from') ?? '') : '';
+          const body = {
+            reason,
+            ...(hand === 'skip' ? { step: form.get('step') ?? '' } : {}),
+            ...(from === '' ? {} : { from }),
+          };
           await visit.api.act(API_OF[hand].replace(':id', encodeURIComponent(about)), body, keyIn(form));
         }
       } catch (error) {

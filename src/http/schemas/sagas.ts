@@ -100,6 +100,9 @@ export const Step = z
     ifSkipped: z.string().nullable().openapi({
       description: 'What follows when a person skips it, and what is to be done by hand; null: it is not skipped',
     }),
+    readsAgain: z.boolean().openapi({
+      description: 'A retry `from` it reads once more, as long as nothing but such steps is done behind it',
+    }),
   })
   .openapi('SagaStep');
 export const ExecutionWithSteps = Execution.extend({ steps: z.array(Step) }).openapi('SagaExecutionWithSteps');
@@ -122,10 +125,15 @@ export const SagaStatusQuery = z.strictObject({
   executionId: filtersBy(Id, 'saga').optional(),
 });
 const reason = prose(500).refine((text) => text.trim() !== '', 'must not be blank');
+const stepName = z.string().regex(/^[A-Za-z][A-Za-z0-9]{0,63}$/);
 export const RetryBody = z.strictObject({ reason: reason.optional() }).openapi('RetrySaga');
-export const SkipBody = z
-  .strictObject({ step: z.string().regex(/^[A-Za-z][A-Za-z0-9]{0,63}$/), reason })
-  .openapi('SkipStep');
+export const RetryFromBody = RetryBody.extend({
+  from: stepName.optional().openapi({
+    description:
+      'The step from which it goes on: an earlier read that may be read once more; default: where it stopped',
+  }),
+}).openapi('RetrySagaFrom');
+export const SkipBody = z.strictObject({ step: stepName, reason }).openapi('SkipStep');
 export const CancelBody = z.strictObject({ reason }).openapi('CancelSaga');
 export const ResolveBody = z.strictObject({ reason }).openapi('ResolveSaga');
 

@@ -30,6 +30,8 @@ export const changeAccess = saga('changeAccess', ChangeAccess, {
   deadlineMs: DEADLINE_MS,
 })
   .read('validateAccess', {
+    // The period is asked for anew at each attempt, and a device that has been replaced meanwhile is another grant.
+    readsAgain: true,
     run: ({ db, input }) => readAccess(db, input.reservationId),
   })
   .call('changeAccessPeriod', {

@@ -23,6 +23,7 @@ export interface SagaStep {
   readonly waitsUntil: string | null;
   readonly skipped: { readonly by: string; readonly reason: string | null } | null;
   readonly ifSkipped: string | null;
+  readonly readsAgain: boolean;
 }
 export interface SagaFacts {
   readonly id: string;
@@ -111,7 +112,7 @@ function handsOf(frame: Frame, saga: SagaFacts, hands: readonly SagaHand[]): Htm
   const parked = parkedAt(saga);
   const form = (hand: SagaHand): Html => {
     const { word, reason, tone } = HANDS[hand];
-    return html`<form method="post" action="${frame.prefix}/console/sagas/${encodeURIComponent(id)}/${hand}" class="act"><input type="hidden" name="key" value="${newId('press')}">${hand === 'resume' ? html`<input type="hidden" name="hold" value="${pausedBy?.holdId ?? ''}">` : ''}${hand === 'skip' ? html`<input type="hidden" name="step" value="${parked?.name ?? ''}"><p><code>${parked?.name}</code>: ${inEnglish(parked?.ifSkipped ?? '')}</p>` : ''}
+    return html`<form method="post" action="${frame.prefix}/console/sagas/${encodeURIComponent(id)}/${hand}" class="act"><input type="hidden" name="key" value="${newId('press')}">${hand === 'resume' ? html`<input type="hidden" name="hold" value="${pausedBy?.holdId ?? ''}">` : ''}${hand === 'retry' ? startsOf(frame, saga) : ''}${hand === 'skip' ? html`<input type="hidden" name="step" value="${parked?.name ?? ''}"><p><code>${parked?.name}</code>: ${inEnglish(parked?.ifSkipped ?? '')}</p>` : ''}
 <label>${say(frame, reason)} <input name="reason" required maxlength="500"></label><button class="${tone}">${say(frame, word)}</button></form>`;
   };
   return html`<section class="panel" aria-labelledby="hands"><h2 id="hands">${say(frame, 'hands')}</h2>${hands.map(form)}</section>`;
@@ -122,6 +123,17 @@ export const parkedAt = ({ steps }: Pick<SagaFacts, 'steps'>): SagaStep | undefi
   steps.some(({ direction }) => direction !== 'forward')
     ? undefined
     : steps.find(({ status }) => status !== 'done' && status !== 'skipped');
+
+/** From which steps a retry may go on, where there is a choice: reads may be done once more. */
+function startsOf(frame: Frame, saga: SagaFacts): Html {
+  const at = parkedAt(saga);
+  const before = saga.steps.filter((step) => at !== undefined && step.direction === 'forward' && step.step < at.step);
+  const again = before.slice(before.findLastIndex(({ readsAgain }) => !readsAgain) + 1);
+  if (again.length === 0) return html``;
+  const starts = [...again.toReversed()];
+  return html`<label>${say(frame, 'retryFrom')} <select name="from"><option value="">${at?.name}</option>${starts.map(({ name }) => html`<option>${name}</option>`)}</select></label>
+`;
+}
 
 /** From the first beginning to the last end, in milliseconds of the epoch. */
 interface Scale {

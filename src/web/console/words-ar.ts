@@ -141,6 +141,7 @@ export const ARABIC: Words = {
   resolve: 'تسوية',
   resolveReason: 'ما الذي تم بدلاً منها',
   retryNow: 'حاول الآن',
+  retryFrom: 'من الخطوة',
   skipStep: 'تخطَّ هذه الخطوة',
   skipReason: 'لماذا يمكن تركها',
   skippedBy: 'تخطاها',

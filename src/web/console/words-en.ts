@@ -139,6 +139,7 @@ export const ENGLISH = {
   resolve: 'Resolve',
   resolveReason: 'What was done instead',
   retryNow: 'Try now',
+  retryFrom: 'From step',
   skipStep: 'Skip this step',
   skipReason: 'Why it may be left out',
   skippedBy: 'Skipped by',
