@@ -10,3 +10,19 @@ BEGIN
   END IF;
   RETURN NEW;
 END $$;
+
+-- What a person has changed of the input of a parked saga; the input itself, and what its request is known by, stay as they were accepted.
+CREATE TABLE saga_amendment (
+  saga_id text NOT NULL REFERENCES saga,
+  no integer NOT NULL CHECK (no BETWEEN 1 AND 100),
+  -- The fields with their new values: each replaces what the input, or an earlier amendment, has.
+  fields jsonb NOT NULL CHECK (octet_length(fields::text) <= 16384),
+  -- At which it was parked; the steps before it have run with what was true then.
+  step_no integer NOT NULL,
+  reason text NOT NULL CHECK (length(reason) BETWEEN 1 AND 500),
+  amended_by text NOT NULL,
+  amended_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (saga_id, no)
+);
+CREATE TRIGGER frozen BEFORE UPDATE ON saga_amendment FOR EACH STATEMENT EXECUTE FUNCTION forbid();
+CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON saga_amendment FOR EACH STATEMENT EXECUTE FUNCTION forbid();

@@ -1308,6 +1308,20 @@ CREATE INDEX saga_undone_by_age ON saga (ended_as, requested_at, id) WHERE ended
 CREATE INDEX saga_undone_by_name ON saga (name, ended_as, requested_at, id) WHERE ended_as = ANY (ARRAY['compensated',
     'resolved']);
 
+CREATE TABLE saga_amendment (
+  saga_id text NOT NULL,
+  no integer NOT NULL,
+  fields jsonb NOT NULL,
+  step_no integer NOT NULL,
+  reason text NOT NULL,
+  amended_by text NOT NULL,
+  amended_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT saga_amendment_pkey PRIMARY KEY (saga_id, no),
+  CONSTRAINT saga_amendment_fields_check CHECK (octet_length(fields::text) <= 16384),
+  CONSTRAINT saga_amendment_no_check CHECK (no >= 1 AND no <= 100),
+  CONSTRAINT saga_amendment_reason_check CHECK (length(reason) >= 1 AND length(reason) <= 500)
+);
+
 CREATE TABLE saga_signal (
   saga_id text NOT NULL,
   name text NOT NULL,
@@ -2088,6 +2102,7 @@ ALTER TABLE reservation ADD CONSTRAINT reservation_property_id_fkey FOREIGN KEY 
 ALTER TABLE reservation ADD CONSTRAINT reservation_referring_agent_id_fkey FOREIGN KEY (referring_agent_id)
     REFERENCES staff(id);
 ALTER TABLE saga ADD CONSTRAINT saga_retry_of_fkey FOREIGN KEY (retry_of) REFERENCES saga(id);
+ALTER TABLE saga_amendment ADD CONSTRAINT saga_amendment_saga_id_fkey FOREIGN KEY (saga_id) REFERENCES saga(id);
 ALTER TABLE saga_signal ADD CONSTRAINT saga_signal_saga_id_fkey FOREIGN KEY (saga_id) REFERENCES saga(id);
 ALTER TABLE saga_step ADD CONSTRAINT saga_step_is_skipped CHECK ((status = 'skipped') = (skipped_by IS NOT NULL)
     AND (skipped_by IS NULL) = (skip_reason IS NULL) AND length(skip_reason) >= 1
@@ -3279,6 +3294,8 @@ CREATE TRIGGER saga_guard BEFORE UPDATE ON saga FOR EACH ROW WHEN (NOT old.prope
     EXECUTE FUNCTION saga_guard();
 CREATE TRIGGER saga_moves BEFORE UPDATE ON saga FOR EACH ROW WHEN (old.property_id IS DISTINCT FROM new.property_id)
     EXECUTE FUNCTION saga_moves();
+CREATE TRIGGER frozen BEFORE UPDATE ON saga_amendment FOR EACH STATEMENT EXECUTE FUNCTION forbid();
+CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON saga_amendment FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER frozen BEFORE UPDATE ON saga_signal FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON saga_signal FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON saga_step FOR EACH STATEMENT EXECUTE FUNCTION forbid();

@@ -785,6 +785,16 @@ export interface Saga {
   version: Generated<number>;
 }
 
+export interface SagaAmendment {
+  amended_at: Generated<Date>;
+  amended_by: string;
+  fields: ColumnType<unknown, string, string>;
+  no: number;
+  reason: string;
+  saga_id: string;
+  step_no: number;
+}
+
 export interface SagaSignal {
   key: string;
   name: string;
@@ -1137,6 +1147,7 @@ export interface DB {
   repair_approval: RepairApproval;
   reservation: Reservation;
   saga: Saga;
+  saga_amendment: SagaAmendment;
   saga_signal: SagaSignal;
   saga_step: SagaStep;
   session: Session;

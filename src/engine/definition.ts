@@ -60,6 +60,8 @@ export interface SagaDefinition<Input = unknown> {
   readonly deadlineMs: number;
   readonly input: { parse(value: unknown): Input };
   readonly steps: readonly StepDefinition[];
+  /** Fields of the input that a person may amend while the saga is parked, each with what it may be. Default: none. */
+  readonly amendable?: Readonly<Record<string, z.ZodType<Json>>>;
   /** Why nobody can cancel it, as a sentence; absent: before its point of no return it can be cancelled. */
   readonly notCancelled?: string;
   end(context: ErasedContext & EndContext): Promise<Ending>;
@@ -80,12 +82,17 @@ export interface Undone {
   readonly code: string;
 }
 
-export interface SagaOptions {
+export interface SagaOptions<Input = unknown> {
   readonly version: number;
   readonly subjectType: SubjectType;
   readonly notFound: ErrorCode;
   /** Of each step that does not say otherwise. Default: all kinds. */
   readonly locks?: readonly LockKind[];
+  /**
+   * Fields of the input that a person may amend while the saga is parked, each with the schema of its new value. Never an amount, a payee or
+   * the id of a record: those are what was asked for, and approved.
+   */
+  readonly amendable?: { readonly [Field in keyof Input]?: z.ZodType<Input[Field] & Json> };
   /** Further writes when the saga ends undone. The step that is undone last is no `statement`, which many sagas end in at once. */
   readonly whenUndone?: (undone: Undone) => Promise<void>;
   /** From acceptance; then the reconciler undoes it, or parks it once the pivot is passed. */
@@ -148,7 +155,7 @@ export interface SagaBuilder<Input, Done, Before, P extends Phase> {
 export function saga<Schema extends z.ZodType>(
   name: string,
   input: Schema,
-  options: SagaOptions,
+  options: SagaOptions<z.output<Schema>>,
 ): SagaBuilder<z.output<Schema>, unknown, unknown, 'before'> {
   const steps: StepDefinition[] = [];
   let phase: Phase = 'before';
@@ -206,6 +213,7 @@ export function saga<Schema extends z.ZodType>(
     },
     ends: (end: SagaDefinition['end']): SagaDefinition<z.output<Schema>> => ({
       ...undoneWith(options, steps),
+      ...(options.amendable ? { amendable: options.amendable as NonNullable<SagaDefinition['amendable']> } : {}),
       ...(options.notCancelled === undefined ? {} : { notCancelled: options.notCancelled }),
       name,
       version: options.version,
@@ -286,10 +294,15 @@ export function checkDefinition(definition: SagaDefinition): void {
     if (step.skippable) problems.push(...againstSkipping(definition, step));
     if (step.maxAttempts < 1 || step.maxAttempts > 50) problems.push(`bounds the attempts of ${step.name} by 1 and 50`);
   }
+  for (const field of Object.keys(definition.amendable ?? {}).filter((name) => ASKED_FOR.test(name)))
+    problems.push(`does not amend ${field}, which is what was asked for`);
   if (heldAt(definition, 1).length === 0) problems.push('locks something');
   if (steps.at(-1)?.class === 'READ') problems.push('does not end with a read or a wait');
   if (problems.length > 0) throw new Error(`saga ${definition.name}: it must be one that ${problems.join('; ')}`);
 }
+
+/** Amounts, those who get them, and ids of records. */
+const ASKED_FOR = /(?:^id|Ids?|Minor|amount|currency|percent\w*|bearer|account|also|reference|captured|review)$/i;
 
 /** Nobody skips what the rest stands on, or what never waits for anybody. */
 function againstSkipping(definition: SagaDefinition, step: StepDefinition): readonly string[] {

@@ -1,6 +1,7 @@
 import type { Db } from '../db/client.ts';
 import { InvariantError } from '../kernel/errors.ts';
 import { acceptSaga } from './accept.ts';
+import { amendWithin } from './amend.ts';
 import { cancelWithin } from './cancel.ts';
 import type { SagaDefinition } from './definition.ts';
 import type { Publish } from './flow-order.ts';
@@ -76,6 +77,10 @@ export function createOrchestrator({
         if (outcome.kind === 'compensating') publish(outcome.flow);
         else onAnswer(intervention.sagaId);
       };
+    },
+    async amendWithin(tx, act) {
+      const { flow } = await amendWithin(tx, definitionOf, act);
+      return () => void (flow && publish(flow));
     },
     async skipWithin(tx, act) {
       const { due, flow } = await skipWithin(tx, definitionOf, act);

@@ -19,7 +19,7 @@ import type { Intervention, RetryOutcome, SagaAnswer } from './types.ts';
 const GRANTED_ATTEMPTS = 8;
 
 /** At which a saga waits for an approval: nothing else lets it go on. */
-const NEEDS_APPROVAL = 'APPROVAL_REQUIRED';
+export const NEEDS_APPROVAL = 'APPROVAL_REQUIRED';
 
 /** TU of guarantees.md 2.4: a parked saga goes on where it stopped, in the direction in which it stopped. */
 export const resumeSaga = (db: Db, definitionOf: DefinitionOf, intervention: Intervention): Promise<Resumed> =>

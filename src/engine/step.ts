@@ -10,7 +10,7 @@ import type { ErrorCode, RoomyError } from '../kernel/errors.ts';
 
 export type Output = { readonly [key: string]: Json | undefined };
 
-/** The context of every step. `input` is frozen at acceptance; `done` holds the earlier steps' outputs, from Postgres. */
+/** The context of every step. `input` is frozen at acceptance, but for what a person has amended; `done` holds the earlier steps' outputs, from Postgres. */
 export interface StepContext<Input, Done> {
   readonly sagaId: string;
   readonly subjectId: string;
@@ -19,6 +19,8 @@ export interface StepContext<Input, Done> {
   /** The key of the forward effect; in a compensation, the effect that is to be undone. */
   readonly forwardKey: string;
   readonly input: Input;
+  /** How often people have amended the input: a call whose content may change so makes this a part of its key. */
+  readonly amendments: number;
   readonly done: Done;
   /** When the request was accepted, by Postgres's clock: the only time that a step may decide by. */
   readonly requestedAt: Date;

@@ -119,6 +119,24 @@ export interface ExecutionView {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
+/** What a person has changed of the input of an execution. */
+export interface AmendmentView {
+  readonly no: number;
+  /** Name of the step at which it was parked: that one and those behind it read the new values. */
+  readonly step: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly by: string;
+  readonly at: string;
+  readonly reason: string | null;
+}
+/** One execution, as a page of its own shows it. */
+export interface ExecutionDetail extends ExecutionView {
+  readonly steps: readonly StepView[];
+  readonly amendments: readonly AmendmentView[];
+  /** Fields of its input that may be amended while it is parked. */
+  readonly amendable: readonly string[];
+}
+
 /** An operator's act on a parked saga. */
 export interface Intervention {
   readonly sagaId: string;
@@ -139,6 +157,12 @@ export interface SkipAct extends Intervention {
   readonly reason: string;
   /** The name of the step at which it is parked, as the person saw it. */
   readonly step: string;
+}
+/** A person's change of the input of a parked saga. */
+export interface AmendAct extends Intervention {
+  readonly reason: string;
+  /** The fields with their new values. */
+  readonly input: Readonly<Record<string, unknown>>;
 }
 /** `needs-approval`: it waits for an approval, and stays as it is. */
 export type RetryOutcome = 'resumed' | 'stale' | 'needs-approval';
@@ -214,6 +238,11 @@ export interface SagaOrchestrator {
    * `INVALID_STATE_TRANSITION`, `SERVICE_UNAVAILABLE`.
    */
   skipWithin(tx: Tx, act: SkipAct): Promise<() => void>;
+  /**
+   * Amends the input of a parked saga and resumes it, in the same way. Throws `SAGA_NOT_FOUND`, `SAGA_NOT_PARKED`, `VALIDATION_FAILED`,
+   * `INVALID_STATE_TRANSITION`, `APPROVAL_REQUIRED`, `SAGA_IN_PROGRESS`, `SERVICE_UNAVAILABLE`.
+   */
+  amendWithin(tx: Tx, act: AmendAct): Promise<() => void>;
   /** Closes a parked saga with a reason. Throws `SAGA_NOT_FOUND`, `SAGA_NOT_PARKED`. */
   resolve(intervention: Intervention & { readonly reason: string }): Promise<SagaAnswer>;
 }

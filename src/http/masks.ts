@@ -1,5 +1,5 @@
 import type { EventView } from '../domain/events/feed.ts';
-import type { ExecutionView, StepView } from '../engine/types.ts';
+import type { ExecutionDetail, ExecutionView } from '../engine/types.ts';
 import { isCode } from './codes.ts';
 import { type AnyContext, callerOf } from './context.ts';
 import { permits, policyOf } from './policy.ts';
@@ -59,12 +59,22 @@ export const eventShown = (c: AnyContext, event: EventView): EventView =>
   seesMoney(c) ? event : { ...event, data: detailsShown(c, event.data, recordOf(event)) };
 
 /** An execution with or without its steps. */
-export function executionShown<T extends ExecutionView & { readonly steps?: readonly StepView[] }>(
+export function executionShown<T extends ExecutionView & Partial<Pick<ExecutionDetail, 'steps' | 'amendments'>>>(
   c: AnyContext,
   saga: T,
 ): T {
   const steps = saga.steps?.map((step) => ({ ...step, skipped: reasonShown(c, step.skipped) }));
-  const shown = { ...saga, pausedBy: reasonShown(c, saga.pausedBy), ...(steps && { steps }) };
+  const amendments = saga.amendments?.map((amendment) => ({
+    ...amendment,
+    fields: detailsShown(c, amendment.fields),
+    reason: reasonShown(c, amendment)?.reason ?? null,
+  }));
+  const shown = {
+    ...saga,
+    pausedBy: reasonShown(c, saga.pausedBy),
+    ...(steps && { steps }),
+    ...(amendments && { amendments }),
+  };
   if (seesMoney(c)) return shown;
   const { error } = saga;
   return {

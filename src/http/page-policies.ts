@@ -52,6 +52,7 @@ export const PAGE_POLICIES = {
   'POST /console/sagas/:id/resolve': 'anonymous',
   'POST /console/sagas/:id/retry-now': 'anonymous',
   'POST /console/sagas/:id/skip': 'anonymous',
+  'POST /console/sagas/:id/amend': 'anonymous',
   'POST /console/sagas/:id/cancel': 'anonymous',
   'POST /console/sagas/:id/pause': 'anonymous',
   'POST /console/sagas/:id/resume': 'anonymous',

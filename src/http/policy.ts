@@ -277,6 +277,7 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`POST ${API}/sagas/executions/:id/retry`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS', 'FINANCE')),
   [`POST ${API}/sagas/executions/:id/retry-now`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS', 'FINANCE')),
   [`POST ${API}/sagas/executions/:id/skip`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS', 'FINANCE')),
+  [`POST ${API}/sagas/executions/:id/amend`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS', 'FINANCE')),
   [`POST ${API}/sagas/executions/:id/cancel`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS', 'FINANCE')),
   [`POST ${API}/sagas/executions/:id/resolve`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS')),
 };

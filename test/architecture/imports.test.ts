@@ -218,7 +218,7 @@ describe('the scripts of a browser', () => {
 });
 
 describe('the engine', () => {
-  const TABLES = ['saga', 'saga_step', 'step_attempt', 'saga_signal', 'outbox'];
+  const TABLES = ['saga', 'saga_step', 'step_attempt', 'saga_signal', 'saga_amendment', 'outbox'];
 
   it('writes its tables in one folder', () => {
     const writes = new RegExp(

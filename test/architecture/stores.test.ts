@@ -38,6 +38,7 @@ const HOMES: Readonly<Record<keyof Database, string>> = {
   saga_step: 'engine/store/',
   step_attempt: 'engine/store/',
   saga_signal: 'engine/store/',
+  saga_amendment: 'engine/store/',
   hold: 'engine/store/',
   outbox: 'engine/store/',
   archived_outbox: 'engine/store/',

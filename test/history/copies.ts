@@ -20,6 +20,7 @@ const NOT_COPIED: Readonly<Record<string, string>> = {
   mail_frame: 'texts',
   event_feed: 'one row',
   watch: 'one row',
+  saga_amendment: 'as often as somebody amended, not as there were stays',
   hold: 'as often as somebody paused, not as there were stays',
   incident: 'as many as there were faults, not stays',
   incident_notice: 'as many as there were faults, not stays',

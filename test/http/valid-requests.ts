@@ -202,6 +202,33 @@ const addParked = async (http: Http): Promise<string> =>
     status: 'parked',
     errorCode: 'STEP_FAILED',
   });
+/** A payment whose guest cannot be told. */
+const addParkedTelling = async (http: Http): Promise<string> => {
+  const subjectId = await addStay(http);
+  const paid = {
+    amountMinor: 1_000,
+    currency: 'AED',
+    paymentMethod: null,
+    gatewayId: 'sandbox',
+    gatewayReference: 'x',
+  };
+  const input = { reservationId: subjectId, ...paid };
+  return addSaga(http.db, {
+    name: 'processPayment',
+    subjectId,
+    status: 'parked',
+    errorCode: 'STEP_FAILED',
+    step: 7,
+    input,
+  });
+};
+/** A cancellation whose reason cannot be written down. */
+const addParkedCancellation = async (http: Http): Promise<string> => {
+  const subjectId = await addStay(http);
+  const input = { reservationId: subjectId };
+  const parked = { status: 'parked', errorCode: 'STEP_FAILED', step: 5 } as const;
+  return addSaga(http.db, { name: 'cancelReservation', subjectId, input, ...parked });
+};
 /** Its first step has failed once, and waits for the next attempt. */
 const addBackingOff = async (http: Http): Promise<string> => {
   const id = await addSaga(http.db, { name: 'processPayment', subjectId: await addStay(http), status: 'running' });
@@ -594,9 +621,15 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
   ),
   'POST sagas/executions/:id/skip': on(
     (id) => `sagas/executions/${id}/skip`,
-    addParked,
-    { step: 'sendRefundNotification', reason: 'a' },
-    { step: 'sendRefundNotification', reason: 'b' },
+    addParkedTelling,
+    { step: 'sendPaymentConfirmation', reason: 'a' },
+    { step: 'sendPaymentConfirmation', reason: 'b' },
+  ),
+  'POST sagas/executions/:id/amend': on(
+    (id) => `sagas/executions/${id}/amend`,
+    addParkedCancellation,
+    { input: { reason: 'OTHER' }, reason: 'a' },
+    { input: { reason: 'OTHER' }, reason: 'b' },
   ),
   'POST sagas/executions/:id/cancel': on(
     (id) => `sagas/executions/${id}/cancel`,

@@ -130,6 +130,13 @@ describe('skipping a step', () => {
       403,
     );
 
+    const amended = await post(`${path}/amend`, { input: { actualTime: 'x' }, reason: 'x' });
+    expect([amended.status, amended.body.details.known]).toEqual([422, []]);
+    expect((await post(`${path}/amend`, { input: {}, reason: 'x' })).status).toBe(422);
+    expect((await post(`${path}/retry`, { from: 'updateReservationStatus' })).body.error).toContain(
+      'is done, and is not done twice',
+    );
+
     const skipped = await post(`${path}/skip`, { step: REVOKE, reason: 'Taken off the door with Mr Smith' });
     expect(skipped.status).toBe(200);
     expect(step(skipped)).toMatchObject({

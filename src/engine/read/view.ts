@@ -13,6 +13,8 @@ export type StepsOf = (name: string, version: number) => readonly StepSummary[] 
 /** The rights of a reader, as far as an execution shows something to some readers only. */
 export interface Reader {
   readonly stepsOf: StepsOf;
+  /** The fields of the input that the definition lets a person amend; absent: none is shown. */
+  readonly amendableOf?: (name: string, version: number) => readonly string[];
   /** Whether technical causes of errors are shown. */
   readonly seesCauses: boolean;
   /** The part of a refusal's details that this reader may see. */

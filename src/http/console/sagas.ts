@@ -81,7 +81,7 @@ export function registerSagaPages(register: Register, console: Console): void {
   for (const hand of HANDS) register.unkeyed(act(hand), (c) => acting(c, console, c.req.valid('param').id, hand));
 }
 
-const HANDS: readonly SagaHand[] = ['retry', 'retry-now', 'skip', 'resume', 'pause', 'cancel', 'resolve'];
+const HANDS: readonly SagaHand[] = ['retry', 'retry-now', 'skip', 'amend', 'resume', 'pause', 'cancel', 'resolve'];
 
 /** What somebody may do with a saga as it stands; the API decides once more, on the locked saga. */
 function handsOf(api: ConsoleApi, role: Role, saga: Saga): readonly SagaHand[] {
@@ -101,6 +101,7 @@ function handsOf(api: ConsoleApi, role: Role, saga: Saga): readonly SagaHand[] {
     retry: isParked,
     'retry-now': isOpen && saga.status !== 'parked' && failing && saga.pausedBy === null,
     skip: isParked && (parkedAt(saga)?.ifSkipped ?? null) !== null,
+    amend: isParked && parkedAt(saga) !== undefined && saga.amendable.length > 0,
     resume: saga.pausedBy !== null,
     pause: isOpen && saga.status !== 'parked' && saga.pausedBy === null,
     cancel: isOpen && !isUndoing && saga.status !== 'compensating' && !isPastPivot && isCancellable(saga.name),
@@ -116,6 +117,7 @@ const API_OF: Readonly<Record<SagaHand, string>> = {
   retry: '/sagas/executions/:id/retry',
   'retry-now': '/sagas/executions/:id/retry-now',
   skip: '/sagas/executions/:id/skip',
+  amend: '/sagas/executions/:id/amend',
   resume: '/holds/:id/release',
   pause: '/holds',
   cancel: '/sagas/executions/:id/cancel',
@@ -136,6 +138,7 @@ const acting = (c: AnyContext, console: Console, id: string, hand: SagaHand): Pr
           const body = {
             reason,
             ...(hand === 'skip' ? { step: form.get('step') ?? '' } : {}),
+            ...(hand === 'amend' ? { input: amendedIn(form) } : {}),
             ...(from === '' ? {} : { from }),
           };
           await visit.api.act(API_OF[hand].replace(':id', encodeURIComponent(about)), body, keyIn(form));
@@ -145,4 +148,12 @@ const acting = (c: AnyContext, console: Console, id: string, hand: SagaHand): Pr
       }
       return c.redirect(`${PATH}/${encodeURIComponent(id)}`, 303);
     },
+  );
+
+/** The fields that were filled in; the others stay as they are. */
+const amendedIn = (form: URLSearchParams): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    [...form].flatMap(([name, value]) =>
+      name.startsWith('input.') && value !== '' ? [[name.slice('input.'.length), value]] : [],
+    ),
   );

@@ -10,7 +10,7 @@ import { readerOf } from '../reader.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { answer, bodyRefusals, jsonOf, one } from '../schemas/envelope.ts';
-import { CancelBody, ExecutionWithSteps, RetryBody, SkipBody } from '../schemas/sagas.ts';
+import { AmendBody, CancelBody, ExecutionWithSteps, RetryBody, SkipBody } from '../schemas/sagas.ts';
 
 /** What people do with an execution besides letting it go on as it is, and closing it. */
 
@@ -58,6 +58,30 @@ const skip = createRoute({
   },
 });
 
+const amend = createRoute({
+  method: 'post',
+  path: `${PATH}/amend`,
+  tags,
+  summary: 'Change fields of the input of a parked execution, and resume it',
+  request: {
+    params: IdParam,
+    body: jsonOf(AmendBody, {
+      input: { until: '2027-01-31T11:00:00Z' },
+      reason: 'The lock keeps no time beyond this month',
+    }),
+  },
+  responses: {
+    200: answer('Amended and resumed', one(ExecutionWithSteps)),
+    ...bodyRefusals(
+      'SAGA_NOT_FOUND',
+      'SAGA_NOT_PARKED',
+      'INVALID_STATE_TRANSITION',
+      'APPROVAL_REQUIRED',
+      'SAGA_IN_PROGRESS',
+    ),
+  },
+});
+
 export function registerSagaActs(register: Register, { orchestrator }: Services): void {
   register.mutation(retryNow, (c, once) => {
     const sagaId = c.req.valid('param').id;
@@ -75,6 +99,15 @@ export function registerSagaActs(register: Register, { orchestrator }: Services)
     return once.change(async (tx, afterCommit) => {
       await assertMayAct(c, tx, sagaId);
       afterCommit(await orchestrator.skipWithin(tx, asked));
+      return execution(c, tx, sagaId);
+    });
+  });
+  register.mutation(amend, (c, once) => {
+    const sagaId = c.req.valid('param').id;
+    const asked = { ...interventionOf(c, sagaId), ...c.req.valid('json') };
+    return once.change(async (tx, afterCommit) => {
+      await assertMayAct(c, tx, sagaId);
+      afterCommit(await orchestrator.amendWithin(tx, asked));
       return execution(c, tx, sagaId);
     });
   });

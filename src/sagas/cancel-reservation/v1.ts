@@ -38,6 +38,8 @@ export const cancelReservation = saga('cancelReservation', CancelReservation, {
   subjectType: 'reservation',
   notFound: 'RESERVATION_NOT_FOUND',
   whenUndone: tellApprovedUndone,
+  // Written down with the stay, and decided by nobody.
+  amendable: { reason: z.string().max(500).nullable() },
 })
   .read('validateCancellation', {
     // A second person is asked before anything has changed, so that a no leaves nothing behind.

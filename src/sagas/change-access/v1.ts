@@ -28,6 +28,8 @@ export const changeAccess = saga('changeAccess', ChangeAccess, {
   subjectType: 'amenity_grant',
   notFound: 'RESERVATION_NOT_FOUND',
   deadlineMs: DEADLINE_MS,
+  // A device may refuse a time that it cannot keep.
+  amendable: { until: z.iso.datetime() },
 })
   .read('validateAccess', {
     // The period is asked for anew at each attempt, and a device that has been replaced meanwhile is another grant.
@@ -42,10 +44,15 @@ export const changeAccess = saga('changeAccess', ChangeAccess, {
     parksOn: ['AMENITIES_REFUSED'],
     // A guest who has left meanwhile needs no code.
     prepare: ({ tx, input }) => readAccess(tx, input.reservationId),
-    run: async ({ ports, key, input, done, prepared, signal }) => {
+    run: async ({ ports, key, input, amendments, done, prepared, signal }) => {
       const { activationKey } = done.validateAccess;
       if (prepared.device === null || prepared.activationKey !== activationKey) return { isThere: false };
-      await ports.amenities.changePeriod(requestOf(input, key, { ...done.validateAccess, until: input.until }), signal);
+      // Another time is another request.
+      const requestKey = amendments === 0 ? key : `${key}-${amendments}`;
+      await ports.amenities.changePeriod(
+        requestOf(input, requestKey, { ...done.validateAccess, until: input.until }),
+        signal,
+      );
       return { isThere: true };
     },
     book: async ({ tx, input, done, answer }) => {

@@ -51,6 +51,14 @@ export interface SagaFacts {
   } | null;
   readonly error?: { readonly code: string; readonly details?: unknown } | null;
   readonly waiting?: { readonly step: string; readonly since: string; readonly until: string } | null;
+  readonly amendments: readonly {
+    readonly step: string;
+    readonly fields: Readonly<Record<string, unknown>>;
+    readonly by: string;
+    readonly at: string;
+    readonly reason: string | null;
+  }[];
+  readonly amendable: readonly string[];
   readonly steps: readonly SagaStep[];
 }
 export interface SagaView {
@@ -62,7 +70,7 @@ export interface SagaView {
   readonly hands: readonly SagaHand[];
   readonly problem: Html | null;
 }
-export type SagaHand = 'retry' | 'retry-now' | 'skip' | 'cancel' | 'pause' | 'resume' | 'resolve';
+export type SagaHand = 'retry' | 'retry-now' | 'skip' | 'amend' | 'cancel' | 'pause' | 'resume' | 'resolve';
 
 export function sagaPage(frame: Frame, { saga, incidents, problem, mayOpenStay, hands }: SagaView): Content {
   return {
@@ -73,6 +81,7 @@ export function sagaPage(frame: Frame, { saga, incidents, problem, mayOpenStay, 
     body: html`${factsOf(frame, saga, mayOpenStay)}
 ${saga.error ? html`<section class="panel" aria-labelledby="error"><h2 id="error">${say(frame, 'error')}: <code>${saga.error.code}</code></h2><div lang="en" dir="ltr">${treeOf(saga.error.details ?? {})}</div></section>` : ''}
 ${incidents.length === 0 ? '' : html`<h2>${say(frame, 'openIncidents')}</h2><ul class="rows">${incidents.map(({ id, summary }) => html`<li class="bad"><a href="${frame.prefix}/console/incidents/${id}">${inEnglish(summary)}</a></li>`)}</ul>`}
+${saga.amendments.length === 0 ? '' : amendmentsOf(frame, saga)}
 ${hands.length === 0 ? '' : handsOf(frame, saga, hands)}
 ${stepsOf(frame, saga)}`,
   };
@@ -101,6 +110,7 @@ const HANDS: Readonly<Record<SagaHand, { readonly word: Word; readonly reason: W
   retry: { word: 'retry', reason: 'retryReason', tone: 'yes' },
   'retry-now': { word: 'retryNow', reason: 'retryReason', tone: 'yes' },
   skip: { word: 'skipStep', reason: 'skipReason', tone: 'no' },
+  amend: { word: 'amend', reason: 'amendReason', tone: 'no' },
   resume: { word: 'resume', reason: 'reason', tone: 'yes' },
   pause: { word: 'pause', reason: 'reason', tone: 'no' },
   cancel: { word: 'cancelSaga', reason: 'reason', tone: 'no' },
@@ -112,7 +122,7 @@ function handsOf(frame: Frame, saga: SagaFacts, hands: readonly SagaHand[]): Htm
   const parked = parkedAt(saga);
   const form = (hand: SagaHand): Html => {
     const { word, reason, tone } = HANDS[hand];
-    return html`<form method="post" action="${frame.prefix}/console/sagas/${encodeURIComponent(id)}/${hand}" class="act"><input type="hidden" name="key" value="${newId('press')}">${hand === 'resume' ? html`<input type="hidden" name="hold" value="${pausedBy?.holdId ?? ''}">` : ''}${hand === 'retry' ? startsOf(frame, saga) : ''}${hand === 'skip' ? html`<input type="hidden" name="step" value="${parked?.name ?? ''}"><p><code>${parked?.name}</code>: ${inEnglish(parked?.ifSkipped ?? '')}</p>` : ''}
+    return html`<form method="post" action="${frame.prefix}/console/sagas/${encodeURIComponent(id)}/${hand}" class="act"><input type="hidden" name="key" value="${newId('press')}">${hand === 'resume' ? html`<input type="hidden" name="hold" value="${pausedBy?.holdId ?? ''}">` : ''}${hand === 'retry' ? startsOf(frame, saga) : ''}${hand === 'amend' ? saga.amendable.map((field) => html`<label><code>${field}</code> <input name="input.${field}" maxlength="1000"></label>`) : ''}${hand === 'skip' ? html`<input type="hidden" name="step" value="${parked?.name ?? ''}"><p><code>${parked?.name}</code>: ${inEnglish(parked?.ifSkipped ?? '')}</p>` : ''}
 <label>${say(frame, reason)} <input name="reason" required maxlength="500"></label><button class="${tone}">${say(frame, word)}</button></form>`;
   };
   return html`<section class="panel" aria-labelledby="hands"><h2 id="hands">${say(frame, 'hands')}</h2>${hands.map(form)}</section>`;
@@ -133,6 +143,13 @@ function startsOf(frame: Frame, saga: SagaFacts): Html {
   const starts = [...again.toReversed()];
   return html`<label>${say(frame, 'retryFrom')} <select name="from"><option value="">${at?.name}</option>${starts.map(({ name }) => html`<option>${name}</option>`)}</select></label>
 `;
+}
+
+function amendmentsOf(frame: Frame, { amendments }: SagaFacts): Html {
+  return html`<section class="panel" aria-labelledby="amendments"><h2 id="amendments">${say(frame, 'amendments')}</h2><ul class="rows">${amendments.map(
+    ({ step, fields, by, at, reason }) =>
+      html`<li>${moment(frame, at)} <bdi>${by}</bdi> (<code>${step}</code>)${reason === null ? '' : html`: <bdi>${reason}</bdi>`}<div lang="en" dir="ltr">${treeOf(fields)}</div></li>`,
+  )}</ul></section>`;
 }
 
 /** From the first beginning to the last end, in milliseconds of the epoch. */

@@ -92,6 +92,10 @@ export const EVENTS: OperationTexts = {
     id: 'skipSagaStep',
     text: 'Lets a `parked` execution go on behind the step at which it stopped, as if that had done nothing: somebody has seen to it by hand, or nobody needs it. `step` names that step, so that no other is skipped by mistake. Only a step with an `ifSkipped` is skipped, which says what follows and what is to be done by hand; none that moves money is. A skipped step is never undone, and keeps who skipped it and why. `INVALID_STATE_TRANSITION` for any other step, and while the execution is being undone.',
   },
+  [`POST ${SAGAS}/executions/:id/amend`]: {
+    id: 'amendSaga',
+    text: 'Changes fields of the input of a `parked` execution and resumes it where it stopped, in one act. Only the fields in its `amendable`, never an amount, a payee or the id of a record. The input stays as it was accepted; what was changed, by whom and why is kept beside it (`amendments`). The step at which it stopped and those behind it read the new values, those before it keep what they have done. What waits for an approval is not amended: `APPROVAL_REQUIRED`.',
+  },
   [`POST ${SAGAS}/executions/:id/cancel`]: {
     id: 'cancelSaga',
     text: 'Stops an execution that is `pending`, `running`, or `parked` on its way forward, and undoes in reverse what it has done. Who asked for it is answered as for any that was undone, with `SAGA_CANCELLED`, the reason and who cancelled it. `INVALID_STATE_TRANSITION` once its point of no return is passed or may have been, while a call is under way (ask again within seconds), and when it has ended or is being undone, and of a refund or a payout, which are owed: pause those. A question that it had asked is withdrawn.',
