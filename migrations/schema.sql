@@ -1166,6 +1166,52 @@ CREATE TABLE recurrence_period (
   CONSTRAINT recurrence_period_status_check CHECK (status = ANY (ARRAY['MADE', 'SKIPPED']))
 );
 
+CREATE TABLE redrive (
+  id text NOT NULL,
+  incident_id text NOT NULL,
+  act text NOT NULL,
+  is_undoing boolean NOT NULL,
+  per_second integer NOT NULL,
+  stop_after_errors integer NOT NULL,
+  reason text NOT NULL,
+  ordered_by text NOT NULL,
+  request_id text,
+  ordered_at timestamp with time zone NOT NULL DEFAULT now(),
+  due_at timestamp with time zone NOT NULL DEFAULT now(),
+  ended_at timestamp with time zone,
+  ended_as text,
+  ended_by text,
+  end_reason text,
+  CONSTRAINT redrive_pkey PRIMARY KEY (id),
+  CONSTRAINT redrive_act_check CHECK (act = ANY (ARRAY['RETRY', 'RETRY_NOW'])),
+  CONSTRAINT redrive_end_reason_check CHECK (length(end_reason) >= 1 AND length(end_reason) <= 500),
+  CONSTRAINT redrive_ended_as_check CHECK (ended_as = ANY (ARRAY['DONE', 'STOPPED', 'FAILED'])),
+  CONSTRAINT redrive_is_over CHECK ((ended_at IS NULL) = (ended_as IS NULL)),
+  CONSTRAINT redrive_is_stopped CHECK ((NOT ended_as IS DISTINCT FROM 'STOPPED') = (ended_by IS NOT NULL)
+    AND (ended_by IS NULL) = (end_reason IS NULL)),
+  CONSTRAINT redrive_per_second_check CHECK (per_second >= 1 AND per_second <= 50),
+  CONSTRAINT redrive_reason_check CHECK (length(reason) >= 1 AND length(reason) <= 500),
+  CONSTRAINT redrive_stop_after_errors_check CHECK (stop_after_errors >= 1 AND stop_after_errors <= 1000)
+);
+CREATE UNIQUE INDEX one_redrive ON redrive (incident_id) WHERE ended_at IS NULL;
+CREATE INDEX redrive_due ON redrive (due_at) WHERE ended_at IS NULL;
+CREATE INDEX redrive_of_incident ON redrive (incident_id, ordered_at, id);
+
+CREATE TABLE redrive_saga (
+  redrive_id text NOT NULL,
+  no integer NOT NULL,
+  saga_id text NOT NULL,
+  status text NOT NULL DEFAULT 'WAITING',
+  at timestamp with time zone,
+  code text,
+  CONSTRAINT redrive_saga_pkey PRIMARY KEY (redrive_id, no),
+  CONSTRAINT redrive_saga_code_check CHECK (length(code) <= 100),
+  CONSTRAINT redrive_saga_status_check CHECK (status = ANY (ARRAY['WAITING', 'RETRIED', 'DONE', 'FAILED', 'SKIPPED']))
+) WITH (fillfactor=70);
+CREATE INDEX redrive_saga_of_saga ON redrive_saga (saga_id);
+CREATE INDEX redrive_saga_under_way ON redrive_saga (redrive_id, no) WHERE status = 'RETRIED';
+CREATE INDEX redrive_saga_waiting ON redrive_saga (redrive_id, no) WHERE status = 'WAITING';
+
 CREATE TABLE repair_approval (
   task_id text NOT NULL,
   owner_id text NOT NULL,
@@ -2091,6 +2137,9 @@ ALTER TABLE recurrence ADD CONSTRAINT recurrence_property_id_fkey FOREIGN KEY (p
 ALTER TABLE recurrence_period ADD CONSTRAINT recurrence_period_recurrence_id_fkey FOREIGN KEY (recurrence_id)
     REFERENCES recurrence(id);
 ALTER TABLE recurrence_period ADD CONSTRAINT recurrence_period_task_id_fkey FOREIGN KEY (task_id) REFERENCES task(id);
+ALTER TABLE redrive ADD CONSTRAINT redrive_incident_id_fkey FOREIGN KEY (incident_id) REFERENCES incident(id);
+ALTER TABLE redrive_saga ADD CONSTRAINT redrive_saga_redrive_id_fkey FOREIGN KEY (redrive_id) REFERENCES redrive(id);
+ALTER TABLE redrive_saga ADD CONSTRAINT redrive_saga_saga_id_fkey FOREIGN KEY (saga_id) REFERENCES saga(id);
 ALTER TABLE repair_approval ADD CONSTRAINT repair_approval_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES owner(id);
 ALTER TABLE repair_approval ADD CONSTRAINT repair_approval_property_id_fkey FOREIGN KEY (property_id)
     REFERENCES property(id);
@@ -3248,6 +3297,8 @@ CREATE TRIGGER events_of_new AFTER INSERT ON property REFERENCING NEW TABLE AS n
 CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON rating FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER frozen BEFORE DELETE OR UPDATE OR TRUNCATE ON reconciliation_line FOR EACH STATEMENT
     EXECUTE FUNCTION forbid();
+CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON redrive FOR EACH STATEMENT EXECUTE FUNCTION forbid();
+CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON redrive_saga FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER repair_question_guard BEFORE UPDATE OF owner_id, property_id, title, description, estimate_minor,
     estimate_currency ON repair_approval FOR EACH ROW EXECUTE FUNCTION repair_question_guard();
 CREATE TRIGGER departure_moves AFTER UPDATE OF planned_departure, check_out_date, property_id ON reservation

@@ -704,6 +704,33 @@ export interface RecurrencePeriod {
   task_id: string | null;
 }
 
+export interface Redrive {
+  act: "RETRY" | "RETRY_NOW";
+  due_at: Generated<Date>;
+  end_reason: string | null;
+  ended_as: "DONE" | "FAILED" | "STOPPED" | null;
+  ended_at: Timestamp | null;
+  ended_by: string | null;
+  id: string;
+  incident_id: string;
+  is_undoing: boolean;
+  ordered_at: Generated<Date>;
+  ordered_by: string;
+  per_second: number;
+  reason: string;
+  request_id: string | null;
+  stop_after_errors: number;
+}
+
+export interface RedriveSaga {
+  at: Timestamp | null;
+  code: string | null;
+  no: number;
+  redrive_id: string;
+  saga_id: string;
+  status: Generated<"DONE" | "FAILED" | "RETRIED" | "SKIPPED" | "WAITING">;
+}
+
 export interface RepairApproval {
   created_at: Generated<Date>;
   decided_at: Timestamp | null;
@@ -1144,6 +1171,8 @@ export interface DB {
   reconciliation_line: ReconciliationLine;
   recurrence: Recurrence;
   recurrence_period: RecurrencePeriod;
+  redrive: Redrive;
+  redrive_saga: RedriveSaga;
   repair_approval: RepairApproval;
   reservation: Reservation;
   saga: Saga;

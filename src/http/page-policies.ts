@@ -45,6 +45,8 @@ export const PAGE_POLICIES = {
   'POST /console/incidents/:id/close': 'anonymous',
   'POST /console/incidents/:id/mute': 'anonymous',
   'POST /console/incidents/:id/retry': 'anonymous',
+  'POST /console/incidents/:id/redrive': 'anonymous',
+  'POST /console/incidents/:id/redrive-stop': 'anonymous',
   'POST /console/incidents/:id/resolve': 'anonymous',
   'GET /console/sagas': 'anonymous',
   'GET /console/sagas/:id': 'anonymous',

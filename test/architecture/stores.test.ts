@@ -39,6 +39,8 @@ const HOMES: Readonly<Record<keyof Database, string>> = {
   step_attempt: 'engine/store/',
   saga_signal: 'engine/store/',
   saga_amendment: 'engine/store/',
+  redrive: 'engine/store/',
+  redrive_saga: 'engine/store/',
   hold: 'engine/store/',
   outbox: 'engine/store/',
   archived_outbox: 'engine/store/',

@@ -21,6 +21,8 @@ const NOT_COPIED: Readonly<Record<string, string>> = {
   event_feed: 'one row',
   watch: 'one row',
   saga_amendment: 'as often as somebody amended, not as there were stays',
+  redrive: 'as often as somebody ordered it, not as there were stays',
+  redrive_saga: 'as often as somebody ordered it, not as there were stays',
   hold: 'as often as somebody paused, not as there were stays',
   incident: 'as many as there were faults, not stays',
   incident_notice: 'as many as there were faults, not stays',

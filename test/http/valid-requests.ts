@@ -304,6 +304,28 @@ export const addIncident = async (http: Http): Promise<string> => {
     .execute();
   return id;
 };
+/** About one saga that is parked. */
+const addStuckIncident = async (http: Http): Promise<string> => {
+  const code = next('code');
+  const parked = { name: 'processPayment', status: 'parked', errorCode: code } as const;
+  await addSaga(http.db, { ...parked, subjectId: await addStay(http) });
+  const id = await addIncident(http);
+  await http.db
+    .updateTable('incident')
+    .set({ subject: `processPayment.1: ${code}` })
+    .where('id', '=', id)
+    .execute();
+  return id;
+};
+const addRedrive = async (http: Http): Promise<string> => {
+  const incident_id = await addStuckIncident(http);
+  const pace = { act: 'RETRY', is_undoing: false, per_second: 1, stop_after_errors: 1 } as const;
+  await http.db
+    .insertInto('redrive')
+    .values({ id: next('redrive'), incident_id, ...pace, reason: 'x', ordered_by: 'admin-1' })
+    .execute();
+  return incident_id;
+};
 const newLimits = {
   overrides: [{ currency: 'AED', amount: 5000 }],
   charges: [{ currency: 'AED', amount: 5000 }],
@@ -554,6 +576,18 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
     { expiresAt: inDays(90) },
   ),
   'POST incidents/:id/close': on((id) => `incidents/${id}/close`, addIncident, { reason: 'a' }, { reason: 'b' }),
+  'POST incidents/:id/redrive': on(
+    (id) => `incidents/${id}/redrive`,
+    addStuckIncident,
+    { reason: 'a', perSecond: 2, stopAfterErrors: 1 },
+    { reason: 'b', perSecond: 2, stopAfterErrors: 1 },
+  ),
+  'POST incidents/:id/redrive/stop': on(
+    (id) => `incidents/${id}/redrive/stop`,
+    addRedrive,
+    { reason: 'a' },
+    { reason: 'b' },
+  ),
   'POST incidents/:id/mute': on(
     (id) => `incidents/${id}/mute`,
     addIncident,
