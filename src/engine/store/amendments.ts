@@ -15,6 +15,7 @@ export interface NewAmendment {
   readonly by: string;
 }
 
+/** Writes one down, with the number that the caller has found under the saga's lock. */
 export async function insertAmendment(tx: Tx, { sagaId, no, fields, stepNo, reason, by }: NewAmendment): Promise<void> {
   await tx
     .insertInto('saga_amendment')

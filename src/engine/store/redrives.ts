@@ -122,6 +122,7 @@ export interface RedriveProgress {
   readonly underWay: boolean;
   readonly failed: number;
 }
+/** How far it has come. */
 export async function progressOf(tx: Tx, id: string): Promise<RedriveProgress> {
   const { rows } = await sql<RedriveProgress>`
     SELECT EXISTS (SELECT FROM redrive_saga i WHERE i.redrive_id = ${id} AND i.status = 'WAITING') AS waiting,

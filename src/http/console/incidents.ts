@@ -99,23 +99,7 @@ export function registerIncidentPages(register: Register, services: Services, co
       await inTransaction(services, (tx) => muteIncident(tx, muting, author));
     });
   });
-  for (const [name, path] of REDRIVES) {
-    register.unkeyed(act(name), (c) => {
-      const { id } = c.req.valid('param');
-      return console.submit(
-        c,
-        (api) => mayRead(api) && api.may('POST', path),
-        async (visit, form) => {
-          try {
-            await visit.api.act(path.replace(':id', encodeURIComponent(id)), redriveIn(name, form), keyIn(form));
-          } catch (error) {
-            return show(c, visit, id, problemOf(visit.frame, error));
-          }
-          return c.redirect(`${PATH}/${encodeURIComponent(id)}`, 303);
-        },
-      );
-    });
-  }
+  registerRedriveForms(register, console, show);
   register.unkeyed(act('retry'), (c) =>
     acting(c, c.req.valid('param').id, onSaga(services, c.req.valid('param').id, 'retry')),
   );
@@ -136,6 +120,28 @@ const redriveIn = (name: (typeof REDRIVES)[number][0], form: URLSearchParams): o
     ? { perSecond: Number(form.get('perSecond')), stopAfterErrors: Number(form.get('stopAfterErrors')) }
     : {}),
 });
+
+type Show = (c: AnyContext, visit: Visit, id: string, problem: Html | null) => Promise<Response>;
+
+function registerRedriveForms(register: Register, console: Console, show: Show): void {
+  for (const [name, path] of REDRIVES) {
+    register.unkeyed(act(name), (c) => {
+      const { id } = c.req.valid('param');
+      return console.submit(
+        c,
+        (api) => mayRead(api) && api.may('POST', path),
+        async (visit, form) => {
+          try {
+            await visit.api.act(path.replace(':id', encodeURIComponent(id)), redriveIn(name, form), keyIn(form));
+          } catch (error) {
+            return show(c, visit, id, problemOf(visit.frame, error));
+          }
+          return c.redirect(`${PATH}/${encodeURIComponent(id)}`, 303);
+        },
+      );
+    });
+  }
+}
 
 /** What the reader may do with each saga of the incident that waits for a person. */
 async function actsOf(db: Services['db'], incident: IncidentDetail, account: Reader): Promise<readonly SagaActs[]> {

@@ -249,6 +249,8 @@ export const ARABIC_CODES: Readonly<Record<string, string>> = {
   SENT: 'أُرسلت',
   DELIVERED: 'وصلت',
   FAILED: 'فشل',
+  DONE: 'تمت',
+  STOPPED: 'أُوقفت',
   SKIPPED: 'لم تُرسل',
   BLOCKED: 'محظورة',
   ADMIN: 'مدير',

@@ -250,6 +250,8 @@ export const ENGLISH_CODES: Readonly<Record<string, string>> = {
   SENT: 'Sent',
   DELIVERED: 'Delivered',
   FAILED: 'Failed',
+  DONE: 'Done',
+  STOPPED: 'Stopped',
   SKIPPED: 'Not sent',
   BLOCKED: 'Blocked',
   ADMIN: 'Administrator',
