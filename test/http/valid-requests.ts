@@ -305,7 +305,7 @@ export const addIncident = async (http: Http): Promise<string> => {
   return id;
 };
 /** About one saga that is parked. */
-const addStuckIncident = async (http: Http): Promise<string> => {
+export const addStuckIncident = async (http: Http): Promise<string> => {
   const code = next('code');
   const parked = { name: 'processPayment', status: 'parked', errorCode: code } as const;
   await addSaga(http.db, { ...parked, subjectId: await addStay(http) });

@@ -38,6 +38,7 @@ export interface SagaFacts {
   readonly createdAt: string;
   readonly finishedAt: string | null;
   readonly deadlineAt: string;
+  readonly currentStep: number;
   readonly stepsCompleted: number;
   readonly totalSteps: number;
   readonly retryOf: string | null;
@@ -128,11 +129,9 @@ function handsOf(frame: Frame, saga: SagaFacts, hands: readonly SagaHand[]): Htm
   return html`<section class="panel" aria-labelledby="hands"><h2 id="hands">${say(frame, 'hands')}</h2>${hands.map(form)}</section>`;
 }
 
-/** The step forward at which it stands; undefined when it is being undone, or is over. */
-export const parkedAt = ({ steps }: Pick<SagaFacts, 'steps'>): SagaStep | undefined =>
-  steps.some(({ direction }) => direction !== 'forward')
-    ? undefined
-    : steps.find(({ status }) => status !== 'done' && status !== 'skipped');
+/** The step forward at which it stands; undefined when it is being undone. */
+export const parkedAt = ({ steps, currentStep }: Pick<SagaFacts, 'steps' | 'currentStep'>): SagaStep | undefined =>
+  steps.some(({ direction }) => direction !== 'forward') ? undefined : steps.find(({ step }) => step === currentStep);
 
 /** From which steps a retry may go on, where there is a choice: reads may be done once more. */
 function startsOf(frame: Frame, saga: SagaFacts): Html {
