@@ -1166,6 +1166,52 @@ CREATE TABLE recurrence_period (
   CONSTRAINT recurrence_period_status_check CHECK (status = ANY (ARRAY['MADE', 'SKIPPED']))
 );
 
+CREATE TABLE redrive (
+  id text NOT NULL,
+  incident_id text NOT NULL,
+  act text NOT NULL,
+  is_undoing boolean NOT NULL,
+  per_second integer NOT NULL,
+  stop_after_errors integer NOT NULL,
+  reason text NOT NULL,
+  ordered_by text NOT NULL,
+  request_id text,
+  ordered_at timestamp with time zone NOT NULL DEFAULT now(),
+  due_at timestamp with time zone NOT NULL DEFAULT now(),
+  ended_at timestamp with time zone,
+  ended_as text,
+  ended_by text,
+  end_reason text,
+  CONSTRAINT redrive_pkey PRIMARY KEY (id),
+  CONSTRAINT redrive_act_check CHECK (act = ANY (ARRAY['RETRY', 'RETRY_NOW'])),
+  CONSTRAINT redrive_end_reason_check CHECK (length(end_reason) >= 1 AND length(end_reason) <= 500),
+  CONSTRAINT redrive_ended_as_check CHECK (ended_as = ANY (ARRAY['DONE', 'STOPPED', 'FAILED'])),
+  CONSTRAINT redrive_is_over CHECK ((ended_at IS NULL) = (ended_as IS NULL)),
+  CONSTRAINT redrive_is_stopped CHECK ((NOT ended_as IS DISTINCT FROM 'STOPPED') = (ended_by IS NOT NULL)
+    AND (ended_by IS NULL) = (end_reason IS NULL)),
+  CONSTRAINT redrive_per_second_check CHECK (per_second >= 1 AND per_second <= 50),
+  CONSTRAINT redrive_reason_check CHECK (length(reason) >= 1 AND length(reason) <= 500),
+  CONSTRAINT redrive_stop_after_errors_check CHECK (stop_after_errors >= 1 AND stop_after_errors <= 1000)
+);
+CREATE UNIQUE INDEX one_redrive ON redrive (incident_id) WHERE ended_at IS NULL;
+CREATE INDEX redrive_due ON redrive (due_at) WHERE ended_at IS NULL;
+CREATE INDEX redrive_of_incident ON redrive (incident_id, ordered_at, id);
+
+CREATE TABLE redrive_saga (
+  redrive_id text NOT NULL,
+  no integer NOT NULL,
+  saga_id text NOT NULL,
+  status text NOT NULL DEFAULT 'WAITING',
+  at timestamp with time zone,
+  code text,
+  CONSTRAINT redrive_saga_pkey PRIMARY KEY (redrive_id, no),
+  CONSTRAINT redrive_saga_code_check CHECK (length(code) <= 100),
+  CONSTRAINT redrive_saga_status_check CHECK (status = ANY (ARRAY['WAITING', 'RETRIED', 'DONE', 'FAILED', 'SKIPPED']))
+) WITH (fillfactor=70);
+CREATE INDEX redrive_saga_of_saga ON redrive_saga (saga_id);
+CREATE INDEX redrive_saga_under_way ON redrive_saga (redrive_id, no) WHERE status = 'RETRIED';
+CREATE INDEX redrive_saga_waiting ON redrive_saga (redrive_id, no) WHERE status = 'WAITING';
+
 CREATE TABLE repair_approval (
   task_id text NOT NULL,
   owner_id text NOT NULL,
@@ -1308,6 +1354,20 @@ CREATE INDEX saga_undone_by_age ON saga (ended_as, requested_at, id) WHERE ended
 CREATE INDEX saga_undone_by_name ON saga (name, ended_as, requested_at, id) WHERE ended_as = ANY (ARRAY['compensated',
     'resolved']);
 
+CREATE TABLE saga_amendment (
+  saga_id text NOT NULL,
+  no integer NOT NULL,
+  fields jsonb NOT NULL,
+  step_no integer NOT NULL,
+  reason text NOT NULL,
+  amended_by text NOT NULL,
+  amended_at timestamp with time zone NOT NULL DEFAULT now(),
+  CONSTRAINT saga_amendment_pkey PRIMARY KEY (saga_id, no),
+  CONSTRAINT saga_amendment_fields_check CHECK (octet_length(fields::text) <= 16384),
+  CONSTRAINT saga_amendment_no_check CHECK (no >= 1 AND no <= 100),
+  CONSTRAINT saga_amendment_reason_check CHECK (length(reason) >= 1 AND length(reason) <= 500)
+);
+
 CREATE TABLE saga_signal (
   saga_id text NOT NULL,
   name text NOT NULL,
@@ -1341,6 +1401,8 @@ CREATE TABLE saga_step (
   finished_at timestamp with time zone,
   done_at_version bigint,
   wait_until timestamp with time zone,
+  skipped_by text,
+  skip_reason text,
   CONSTRAINT saga_step_pkey PRIMARY KEY (saga_id, step_no, direction),
   CONSTRAINT saga_step_check CHECK ((status = 'running') = (lease_until IS NOT NULL)),
   CONSTRAINT saga_step_check1 CHECK ((status = ANY (ARRAY['done', 'failed', 'skipped'])) = (finished_at IS NOT NULL)),
@@ -1377,6 +1439,8 @@ CREATE TABLE saga_step_from_2026 (
   finished_at timestamp with time zone,
   done_at_version bigint,
   wait_until timestamp with time zone,
+  skipped_by text,
+  skip_reason text,
   CONSTRAINT saga_step_from_2026_pkey PRIMARY KEY (saga_id, step_no, direction),
   CONSTRAINT saga_step_check CHECK ((status = 'running') = (lease_until IS NOT NULL)),
   CONSTRAINT saga_step_check1 CHECK ((status = ANY (ARRAY['done', 'failed', 'skipped'])) = (finished_at IS NOT NULL)),
@@ -1413,6 +1477,8 @@ CREATE TABLE saga_step_from_2027 (
   finished_at timestamp with time zone,
   done_at_version bigint,
   wait_until timestamp with time zone,
+  skipped_by text,
+  skip_reason text,
   CONSTRAINT saga_step_from_2027_pkey PRIMARY KEY (saga_id, step_no, direction),
   CONSTRAINT saga_step_check CHECK ((status = 'running') = (lease_until IS NOT NULL)),
   CONSTRAINT saga_step_check1 CHECK ((status = ANY (ARRAY['done', 'failed', 'skipped'])) = (finished_at IS NOT NULL)),
@@ -1449,6 +1515,8 @@ CREATE TABLE saga_step_open (
   finished_at timestamp with time zone,
   done_at_version bigint,
   wait_until timestamp with time zone,
+  skipped_by text,
+  skip_reason text,
   CONSTRAINT saga_step_open_pkey PRIMARY KEY (saga_id, step_no, direction),
   CONSTRAINT saga_step_check CHECK ((status = 'running') = (lease_until IS NOT NULL)),
   CONSTRAINT saga_step_check1 CHECK ((status = ANY (ARRAY['done', 'failed', 'skipped'])) = (finished_at IS NOT NULL)),
@@ -1485,6 +1553,8 @@ CREATE TABLE saga_step_other (
   finished_at timestamp with time zone,
   done_at_version bigint,
   wait_until timestamp with time zone,
+  skipped_by text,
+  skip_reason text,
   CONSTRAINT saga_step_other_pkey PRIMARY KEY (saga_id, step_no, direction),
   CONSTRAINT saga_step_check CHECK ((status = 'running') = (lease_until IS NOT NULL)),
   CONSTRAINT saga_step_check1 CHECK ((status = ANY (ARRAY['done', 'failed', 'skipped'])) = (finished_at IS NOT NULL)),
@@ -2067,6 +2137,9 @@ ALTER TABLE recurrence ADD CONSTRAINT recurrence_property_id_fkey FOREIGN KEY (p
 ALTER TABLE recurrence_period ADD CONSTRAINT recurrence_period_recurrence_id_fkey FOREIGN KEY (recurrence_id)
     REFERENCES recurrence(id);
 ALTER TABLE recurrence_period ADD CONSTRAINT recurrence_period_task_id_fkey FOREIGN KEY (task_id) REFERENCES task(id);
+ALTER TABLE redrive ADD CONSTRAINT redrive_incident_id_fkey FOREIGN KEY (incident_id) REFERENCES incident(id);
+ALTER TABLE redrive_saga ADD CONSTRAINT redrive_saga_redrive_id_fkey FOREIGN KEY (redrive_id) REFERENCES redrive(id);
+ALTER TABLE redrive_saga ADD CONSTRAINT redrive_saga_saga_id_fkey FOREIGN KEY (saga_id) REFERENCES saga(id);
 ALTER TABLE repair_approval ADD CONSTRAINT repair_approval_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES owner(id);
 ALTER TABLE repair_approval ADD CONSTRAINT repair_approval_property_id_fkey FOREIGN KEY (property_id)
     REFERENCES property(id);
@@ -2078,8 +2151,24 @@ ALTER TABLE reservation ADD CONSTRAINT reservation_property_id_fkey FOREIGN KEY 
 ALTER TABLE reservation ADD CONSTRAINT reservation_referring_agent_id_fkey FOREIGN KEY (referring_agent_id)
     REFERENCES staff(id);
 ALTER TABLE saga ADD CONSTRAINT saga_retry_of_fkey FOREIGN KEY (retry_of) REFERENCES saga(id);
+ALTER TABLE saga_amendment ADD CONSTRAINT saga_amendment_saga_id_fkey FOREIGN KEY (saga_id) REFERENCES saga(id);
 ALTER TABLE saga_signal ADD CONSTRAINT saga_signal_saga_id_fkey FOREIGN KEY (saga_id) REFERENCES saga(id);
+ALTER TABLE saga_step ADD CONSTRAINT saga_step_is_skipped CHECK ((status = 'skipped') = (skipped_by IS NOT NULL)
+    AND (skipped_by IS NULL) = (skip_reason IS NULL) AND length(skip_reason) >= 1
+    AND length(skip_reason) <= 500) NOT VALID;
 ALTER TABLE saga_step ADD CONSTRAINT saga_step_saga_id_fkey FOREIGN KEY (saga_id) REFERENCES saga(id);
+ALTER TABLE saga_step_from_2026 ADD CONSTRAINT saga_step_is_skipped CHECK ((status = 'skipped') = (skipped_by IS NOT NULL)
+    AND (skipped_by IS NULL) = (skip_reason IS NULL) AND length(skip_reason) >= 1
+    AND length(skip_reason) <= 500) NOT VALID;
+ALTER TABLE saga_step_from_2027 ADD CONSTRAINT saga_step_is_skipped CHECK ((status = 'skipped') = (skipped_by IS NOT NULL)
+    AND (skipped_by IS NULL) = (skip_reason IS NULL) AND length(skip_reason) >= 1
+    AND length(skip_reason) <= 500) NOT VALID;
+ALTER TABLE saga_step_open ADD CONSTRAINT saga_step_is_skipped CHECK ((status = 'skipped') = (skipped_by IS NOT NULL)
+    AND (skipped_by IS NULL) = (skip_reason IS NULL) AND length(skip_reason) >= 1
+    AND length(skip_reason) <= 500) NOT VALID;
+ALTER TABLE saga_step_other ADD CONSTRAINT saga_step_is_skipped CHECK ((status = 'skipped') = (skipped_by IS NOT NULL)
+    AND (skipped_by IS NULL) = (skip_reason IS NULL) AND length(skip_reason) >= 1
+    AND length(skip_reason) <= 500) NOT VALID;
 ALTER TABLE session ADD CONSTRAINT session_account_id_fkey FOREIGN KEY (account_id) REFERENCES account(id);
 ALTER TABLE settlement ADD CONSTRAINT settlement_ledger_tx_id_fkey FOREIGN KEY (ledger_tx_id) REFERENCES ledger_tx(id);
 ALTER TABLE settlement ADD CONSTRAINT settlement_payment_id_fkey FOREIGN KEY (payment_id) REFERENCES payment(id);
@@ -2976,7 +3065,7 @@ CREATE FUNCTION step_guard()
  LANGUAGE plpgsql
 AS $function$
 BEGIN
-  IF OLD.status IN ('done','skipped') THEN
+  IF OLD.status = 'skipped' OR OLD.status = 'done' AND NOT (NEW.status = 'pending' AND OLD.class = 'READ' AND OLD.direction = 'F') THEN
     RAISE EXCEPTION 'step %/%/% is final', OLD.saga_id, OLD.step_no, OLD.direction USING ERRCODE = '23514';
   END IF;
   IF NEW.attempt < OLD.attempt OR NEW.effect_key <> OLD.effect_key
@@ -3208,6 +3297,8 @@ CREATE TRIGGER events_of_new AFTER INSERT ON property REFERENCING NEW TABLE AS n
 CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON rating FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER frozen BEFORE DELETE OR UPDATE OR TRUNCATE ON reconciliation_line FOR EACH STATEMENT
     EXECUTE FUNCTION forbid();
+CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON redrive FOR EACH STATEMENT EXECUTE FUNCTION forbid();
+CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON redrive_saga FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER repair_question_guard BEFORE UPDATE OF owner_id, property_id, title, description, estimate_minor,
     estimate_currency ON repair_approval FOR EACH ROW EXECUTE FUNCTION repair_question_guard();
 CREATE TRIGGER departure_moves AFTER UPDATE OF planned_departure, check_out_date, property_id ON reservation
@@ -3254,6 +3345,8 @@ CREATE TRIGGER saga_guard BEFORE UPDATE ON saga FOR EACH ROW WHEN (NOT old.prope
     EXECUTE FUNCTION saga_guard();
 CREATE TRIGGER saga_moves BEFORE UPDATE ON saga FOR EACH ROW WHEN (old.property_id IS DISTINCT FROM new.property_id)
     EXECUTE FUNCTION saga_moves();
+CREATE TRIGGER frozen BEFORE UPDATE ON saga_amendment FOR EACH STATEMENT EXECUTE FUNCTION forbid();
+CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON saga_amendment FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER frozen BEFORE UPDATE ON saga_signal FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON saga_signal FOR EACH STATEMENT EXECUTE FUNCTION forbid();
 CREATE TRIGGER kept BEFORE DELETE OR TRUNCATE ON saga_step FOR EACH STATEMENT EXECUTE FUNCTION forbid();

@@ -23,6 +23,7 @@ import { alertFailingSweep, createWorkers, workOf } from './workers/crew.ts';
 import { createDueLook } from './workers/due-look.ts';
 import { JOBS } from './workers/jobs.ts';
 import { createPace } from './workers/pacing.ts';
+import { createRedriver } from './workers/redriver.ts';
 import { workOfRoles } from './workers/roles.ts';
 import { workerOptions } from './workers/worker.ts';
 
@@ -59,6 +60,7 @@ async function main(): Promise<void> {
   const work = workOfRoles(workOf(JOBS, parts, steps), config.workerRoles);
   const served = work.map(({ queue }) => queue);
   const dueLook = createDueLook(JOBS, served, { db, queues: engine.queues, log });
+  const redriver = createRedriver({ db, orchestrator: engine.orchestrator, log });
   const heartbeat = createHeartbeat({
     db,
     log,
@@ -72,7 +74,7 @@ async function main(): Promise<void> {
   const ops = await serveProbes(program, readiness);
   endInOrder(log, async () => {
     closing.abort();
-    await Promise.all([dueLook.stop(), crew?.close(), ops && closeServer(ops)]);
+    await Promise.all([dueLook.stop(), redriver.stop(), crew?.close(), ops && closeServer(ops)]);
     await heartbeat.stop();
     await engine.close();
     await Promise.all([closeMessengers(), ports.close(), telemetry.close()]);
@@ -89,6 +91,7 @@ async function main(): Promise<void> {
   engine.relay.start();
   engine.reconciler.start();
   dueLook.start();
+  redriver.start();
   heartbeat.start();
   await crew.ready();
   log.info('ready');

@@ -704,6 +704,33 @@ export interface RecurrencePeriod {
   task_id: string | null;
 }
 
+export interface Redrive {
+  act: "RETRY" | "RETRY_NOW";
+  due_at: Generated<Date>;
+  end_reason: string | null;
+  ended_as: "DONE" | "FAILED" | "STOPPED" | null;
+  ended_at: Timestamp | null;
+  ended_by: string | null;
+  id: string;
+  incident_id: string;
+  is_undoing: boolean;
+  ordered_at: Generated<Date>;
+  ordered_by: string;
+  per_second: number;
+  reason: string;
+  request_id: string | null;
+  stop_after_errors: number;
+}
+
+export interface RedriveSaga {
+  at: Timestamp | null;
+  code: string | null;
+  no: number;
+  redrive_id: string;
+  saga_id: string;
+  status: Generated<"DONE" | "FAILED" | "RETRIED" | "SKIPPED" | "WAITING">;
+}
+
 export interface RepairApproval {
   created_at: Generated<Date>;
   decided_at: Timestamp | null;
@@ -785,6 +812,16 @@ export interface Saga {
   version: Generated<number>;
 }
 
+export interface SagaAmendment {
+  amended_at: Generated<Date>;
+  amended_by: string;
+  fields: ColumnType<unknown, string, string>;
+  no: number;
+  reason: string;
+  saga_id: string;
+  step_no: number;
+}
+
 export interface SagaSignal {
   key: string;
   name: string;
@@ -810,6 +847,8 @@ export interface SagaStep {
   request_hash: Buffer | null;
   result: ColumnType<unknown, string, string> | null;
   saga_id: string;
+  skip_reason: string | null;
+  skipped_by: string | null;
   started_at: Timestamp | null;
   status: Generated<"done" | "failed" | "pending" | "running" | "skipped" | "waiting">;
   step_no: number;
@@ -1132,9 +1171,12 @@ export interface DB {
   reconciliation_line: ReconciliationLine;
   recurrence: Recurrence;
   recurrence_period: RecurrencePeriod;
+  redrive: Redrive;
+  redrive_saga: RedriveSaga;
   repair_approval: RepairApproval;
   reservation: Reservation;
   saga: Saga;
+  saga_amendment: SagaAmendment;
   saga_signal: SagaSignal;
   saga_step: SagaStep;
   session: Session;

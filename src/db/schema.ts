@@ -199,6 +199,7 @@ interface NarrowedTables {
   /** `ended_as`: the status once it is one of the ends; null while the saga is open. */
   saga: Narrow<'saga', { input: JsonObject; error_detail: Json; ended_as: 'completed' | 'compensated' | 'resolved' }>;
   saga_step: Narrow<'saga_step', { result: Json; error: Json }>;
+  saga_amendment: Narrow<'saga_amendment', { fields: Json }>;
   saga_signal: Narrow<'saga_signal', { payload: Json }>;
   step_attempt: Narrow<'step_attempt', { direction: Direction; error: Json }>;
   outbox: Narrow<'outbox', { payload: JsonObject }>;

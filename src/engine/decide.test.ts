@@ -49,6 +49,7 @@ function stateOf(saga: Pick<SagaState, 'status' | 'currentStep' | 'generation'>)
     subjectType: 'reservation',
     subjectId: 'r-1',
     input: {},
+    amendments: 0,
     requestedAt: new Date(0),
     requestedBy: 'tester',
     onBehalfOf: null,

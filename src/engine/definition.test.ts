@@ -51,3 +51,27 @@ describe('an effect of a definition', () => {
     expect(() => checkDefinition(definition)).toThrow('makes settle with a step that is always a statement');
   });
 });
+
+describe('a step that a person may skip', () => {
+  const skippable = { follows: 'Nothing is sent.', instead: async () => ({ count: 0 }) };
+  const write = { run, compensate: { run } };
+  it('waits for a person, stands behind everything that is undone, and is no point of no return', () => {
+    const behind = begin().statement('write', write).retriable().statement('tell', { run, skippable }).ends(ending);
+    expect(() => checkDefinition(behind)).not.toThrow();
+    const never = begin()
+      .statement('write', { ...write, skippable })
+      .statement('more', write)
+      .ends(ending);
+    expect(() => checkDefinition(never)).toThrow('parks at write, which may be skipped');
+    expect(() => checkDefinition(never)).toThrow('undoes nothing behind write, which may be skipped');
+    const pivot = begin().pivot().statement('tell', { run, onExhausted: 'park', skippable }).ends(ending);
+    expect(() => checkDefinition(pivot)).toThrow('does not skip tell, a PIVOT');
+  });
+
+  it('need not find its row, and carries no effect of others', () => {
+    const finds = begin().retriable().statement('tell', { run, skippable, onNoRow: 'STEP_FAILED' }).ends(ending);
+    expect(() => checkDefinition(finds)).toThrow('does not skip tell, which must find its row');
+    const carries = begin().retriable().effect('settle', { run }).statement('tell', { run, skippable }).ends(ending);
+    expect(() => checkDefinition(carries)).toThrow('does not skip settle with tell');
+  });
+});

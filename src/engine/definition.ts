@@ -15,6 +15,7 @@ import {
   type ReadSpec,
   type RetryPolicy,
   type SharedEffect,
+  type Skippable,
   type StatementSpec,
   type StepContext,
   type StepDefinition,
@@ -59,6 +60,8 @@ export interface SagaDefinition<Input = unknown> {
   readonly deadlineMs: number;
   readonly input: { parse(value: unknown): Input };
   readonly steps: readonly StepDefinition[];
+  /** Fields of the input that a person may amend while the saga is parked, each with what it may be. Default: none. */
+  readonly amendable?: Readonly<Record<string, z.ZodType<Json>>>;
   /** Why nobody can cancel it, as a sentence; absent: before its point of no return it can be cancelled. */
   readonly notCancelled?: string;
   end(context: ErasedContext & EndContext): Promise<Ending>;
@@ -68,8 +71,8 @@ export interface SagaDefinition<Input = unknown> {
 /** Given to the ending in addition. */
 export interface EndContext {
   readonly db: Db | Tx;
-  /** Nobody else is at work: there is nothing to wait for. */
-  readonly isRehearsed?: true;
+  /** It waits for nothing: in a rehearsal nobody else is at work, and whoever skips the last step holds the saga's lock. */
+  readonly isAtOnce?: true;
 }
 
 /** In the transaction in which a saga ends undone; `code`: why. */
@@ -79,12 +82,17 @@ export interface Undone {
   readonly code: string;
 }
 
-export interface SagaOptions {
+export interface SagaOptions<Input = unknown> {
   readonly version: number;
   readonly subjectType: SubjectType;
   readonly notFound: ErrorCode;
   /** Of each step that does not say otherwise. Default: all kinds. */
   readonly locks?: readonly LockKind[];
+  /**
+   * Fields of the input that a person may amend while the saga is parked, each with the schema of its new value. Never an amount, a payee or
+   * the id of a record: those are what was asked for, and approved.
+   */
+  readonly amendable?: { readonly [Field in keyof Input]?: z.ZodType<Input[Field] & Json> };
   /** Further writes when the saga ends undone. The step that is undone last is no `statement`, which many sagas end in at once. */
   readonly whenUndone?: (undone: Undone) => Promise<void>;
   /** From acceptance; then the reconciler undoes it, or parks it once the pivot is passed. */
@@ -147,7 +155,7 @@ export interface SagaBuilder<Input, Done, Before, P extends Phase> {
 export function saga<Schema extends z.ZodType>(
   name: string,
   input: Schema,
-  options: SagaOptions,
+  options: SagaOptions<z.output<Schema>>,
 ): SagaBuilder<z.output<Schema>, unknown, unknown, 'before'> {
   const steps: StepDefinition[] = [];
   let phase: Phase = 'before';
@@ -174,6 +182,8 @@ export function saga<Schema extends z.ZodType>(
       effects,
       imperative: spec.imperative,
       compensation: spec.compensate === undefined ? undefined : workOf(kind, asSpec(spec.compensate)),
+      ...(spec.readsAgain ? { readsAgain: spec.readsAgain } : {}),
+      ...(spec.skippable ? { skippable: spec.skippable } : {}),
       ...(spec.explain ? { explain: spec.explain.bind(spec) } : {}),
       ...(spec.speaksTo ? { speaksTo: spec.speaksTo.bind(spec) } : {}),
       ...(spec.whenParked ? { whenParked: spec.whenParked.bind(spec) } : {}),
@@ -203,6 +213,7 @@ export function saga<Schema extends z.ZodType>(
     },
     ends: (end: SagaDefinition['end']): SagaDefinition<z.output<Schema>> => ({
       ...undoneWith(options, steps),
+      ...(options.amendable ? { amendable: options.amendable as NonNullable<SagaDefinition['amendable']> } : {}),
       ...(options.notCancelled === undefined ? {} : { notCancelled: options.notCancelled }),
       name,
       version: options.version,
@@ -228,6 +239,8 @@ function undoneWith({ whenUndone }: SagaOptions, steps: readonly StepDefinition[
 interface ErasedSpec extends StepOptions<unknown, Readonly<Record<string, unknown>>> {
   readonly run: unknown;
   readonly imperative?: ErasedImperative;
+  readonly skippable?: Skippable<ErasedContext, unknown>;
+  readonly readsAgain?: true;
   readonly compensate?: unknown;
 }
 const asSpec = (undo: unknown): ErasedSpec => (typeof undo === 'function' ? { run: undo } : (undo as ErasedSpec));
@@ -253,6 +266,13 @@ export function heldAt({ steps }: Pick<SagaDefinition, 'steps'>, stepNo: number)
   const mayRun = isPast ? steps.slice(stepNo - 1) : steps;
   return LOCK_KINDS.filter((kind) => mayRun.some((step) => step.locks.includes(kind)));
 }
+/** Whether the saga may come to wait for a person at this step, on its way forward. */
+export const mayPark = ({ steps }: Pick<SagaDefinition, 'steps'>, step: StepDefinition): boolean =>
+  step.class === 'RETRIABLE' ||
+  step.onExhausted === 'park' ||
+  step.parksOn.length > 0 ||
+  steps.some((one) => one.class === 'PIVOT' && one.no < step.no);
+
 const isPointOfNoReturn = (step: StepDefinition): boolean => step.class === 'PIVOT' || step.class === 'RETRIABLE';
 
 /** Checks the rules that types cannot express; called for every definition at start. Throws with all problems at once. */
@@ -271,9 +291,30 @@ export function checkDefinition(definition: SagaDefinition): void {
       problems.push(`has nothing done yet where ${step.name} parks without locks`);
     if (step.effects.length > 0 && (step.imperative || step.kind !== 'statement'))
       problems.push(`makes ${step.effects[0]?.name} with a step that is always a statement`);
+    if (step.skippable) problems.push(...againstSkipping(definition, step));
     if (step.maxAttempts < 1 || step.maxAttempts > 50) problems.push(`bounds the attempts of ${step.name} by 1 and 50`);
   }
+  for (const field of Object.keys(definition.amendable ?? {}).filter((name) => ASKED_FOR.test(name)))
+    problems.push(`does not amend ${field}, which is what was asked for`);
   if (heldAt(definition, 1).length === 0) problems.push('locks something');
   if (steps.at(-1)?.class === 'READ') problems.push('does not end with a read or a wait');
   if (problems.length > 0) throw new Error(`saga ${definition.name}: it must be one that ${problems.join('; ')}`);
+}
+
+/** Amounts, those who get them, and ids of records. */
+const ASKED_FOR = /(?:^id|Ids?|Minor|amount|currency|percent\w*|bearer|account|also|reference|captured|review)$/i;
+
+/** Nobody skips what the rest stands on, or what never waits for anybody. */
+function againstSkipping(definition: SagaDefinition, step: StepDefinition): readonly string[] {
+  const problems: string[] = [];
+  if (!mayPark(definition, step)) problems.push(`parks at ${step.name}, which may be skipped`);
+  const next = definition.steps[step.no];
+  const isLast = next === undefined || next.class === 'RETRIABLE';
+  if (!isLast && !definition.steps.some((one) => one.class === 'PIVOT' && one.no < step.no))
+    problems.push(`undoes nothing behind ${step.name}, which may be skipped`);
+  if (step.class === 'READ' || step.class === 'PIVOT') problems.push(`does not skip ${step.name}, a ${step.class}`);
+  if (step.forward.kind === 'statement' && step.forward.onNoRow !== undefined)
+    problems.push(`does not skip ${step.name}, which must find its row`);
+  if (step.effects.length > 0) problems.push(`does not skip ${step.effects[0]?.name} with ${step.name}`);
+  return problems;
 }

@@ -1,13 +1,15 @@
 import type { Db } from '../db/client.ts';
 import { InvariantError } from '../kernel/errors.ts';
 import { acceptSaga } from './accept.ts';
+import { amendWithin } from './amend.ts';
 import { cancelWithin } from './cancel.ts';
 import type { SagaDefinition } from './definition.ts';
 import type { Publish } from './flow-order.ts';
-import { measureFailure } from './measured.ts';
+import { measureEnd, measureFailure } from './measured.ts';
 import { resolveSaga, resolveWithin, resumeSaga, resumeWithin } from './resume.ts';
 import { retryNowWithin } from './retry-now.ts';
 import { signalSaga } from './signal.ts';
+import { skipWithin } from './skip.ts';
 import { createInsertSaga } from './store/accept.ts';
 import type { SagaOrchestrator } from './types.ts';
 import type { AnswerWatcher } from './waiter.ts';
@@ -74,6 +76,18 @@ export function createOrchestrator({
         measureFailure(due, outcome, 'SAGA_CANCELLED');
         if (outcome.kind === 'compensating') publish(outcome.flow);
         else onAnswer(intervention.sagaId);
+      };
+    },
+    async amendWithin(tx, act) {
+      const { flow } = await amendWithin(tx, definitionOf, act);
+      return () => void (flow && publish(flow));
+    },
+    async skipWithin(tx, act) {
+      const { due, flow } = await skipWithin(tx, definitionOf, act);
+      return () => {
+        if (flow) return publish(flow);
+        measureEnd(due);
+        onAnswer(act.sagaId);
       };
     },
     async resolve(intervention) {

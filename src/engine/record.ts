@@ -2,7 +2,7 @@ import type { Db, Tx } from '../db/client.ts';
 import type { Direction } from '../db/schema.ts';
 import { compensatedEnd, completedEnd, errorOf, type PreparedEnd } from './answers.ts';
 import { compensationNote } from './audit-note.ts';
-import { heldAt, type SagaDefinition } from './definition.ts';
+import { type EndContext, heldAt, type SagaDefinition } from './definition.ts';
 import { contextOf, type DueStep } from './state.ts';
 import type { LockKind, StepDefinition } from './step.ts';
 import { writeAudit } from './store/audit.ts';
@@ -40,9 +40,13 @@ export function releasedAfter(
  * The answer of the saga if this step ends it; null when it certainly does not. Its reads do not change any more once all
  * steps but the last are done.
  */
-export async function endOf(db: Db | Tx, due: DueStep): Promise<PreparedEnd | null> {
+export async function endOf(
+  db: Db | Tx,
+  due: DueStep,
+  options: Pick<EndContext, 'isAtOnce'> = {},
+): Promise<PreparedEnd | null> {
   const { state, definition, step, direction } = due;
   if (direction === 'C') return compensatedEnd(state, errorOf(state));
   if (step.no < definition.steps.length) return null;
-  return completedEnd(state, await definition.end({ ...contextOf(due), db }), definition);
+  return completedEnd(state, await definition.end({ ...contextOf(due), ...options, db }), definition);
 }

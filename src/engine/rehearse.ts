@@ -255,7 +255,7 @@ function rehearsed(definition: SagaDefinition, noted: Noted): SagaDefinition {
     ...definition,
     steps: definition.steps.map((step) => foreseen(step, noted)),
     end: async (context) => {
-      const ending = await definition.end({ ...context, isRehearsed: true });
+      const ending = await definition.end({ ...context, isAtOnce: true });
       for (const warning of warningsIn(ending.data)) noted.warn(warning);
       return ending;
     },

@@ -4,8 +4,9 @@ import { unlessRefused } from '../db/savepoint.ts';
 import { CATALOGUE, InvariantError, RoomyError } from '../kernel/errors.ts';
 import { heldAt, type SagaDefinition } from './definition.ts';
 import type { FlowOrder } from './flow-order.ts';
-import { type DefinitionOf, operatorNote } from './operator.ts';
+import { type DefinitionOf, notNow, operatorNote } from './operator.ts';
 import type { SagaState } from './state.ts';
+import { stepBack } from './step-back.ts';
 import { ONE_OPEN_SAGA, openSagaOf } from './store/accept.ts';
 import { writeAudit } from './store/audit.ts';
 import { createStateLoader } from './store/load.ts';
@@ -18,7 +19,7 @@ import type { Intervention, RetryOutcome, SagaAnswer } from './types.ts';
 const GRANTED_ATTEMPTS = 8;
 
 /** At which a saga waits for an approval: nothing else lets it go on. */
-const NEEDS_APPROVAL = 'APPROVAL_REQUIRED';
+export const NEEDS_APPROVAL = 'APPROVAL_REQUIRED';
 
 /** TU of guarantees.md 2.4: a parked saga goes on where it stopped, in the direction in which it stopped. */
 export const resumeSaga = (db: Db, definitionOf: DefinitionOf, intervention: Intervention): Promise<Resumed> =>
@@ -51,14 +52,22 @@ export async function resumeWithin(tx: Tx, definitionOf: DefinitionOf, intervent
     await writeAudit(tx, state.id, operatorNote(state, intervention, 'RETRY_WITHOUT_APPROVAL', { by, ...why }));
     return { outcome: 'needs-approval', flow: null };
   }
+  const definition = definitionOf(state.name, state.definitionVersion);
+  const { from } = intervention;
+  if (from !== undefined && direction === 'C')
+    throw notNow('It is being undone: retry it without a step', { status: saga.status });
+  if (from !== undefined && !definition) throw new RoomyError('SERVICE_UNAVAILABLE');
+  const step =
+    from === undefined || !definition
+      ? saga.current_step
+      : await stepBack(tx, definition, state, { from, attempts: GRANTED_ATTEMPTS });
   await grantAttempts(tx, { sagaId: state.id, step: saga.current_step, direction }, GRANTED_ATTEMPTS);
   const generation = saga.generation + 1;
-  const definition = definitionOf(state.name, state.definitionVersion);
-  const takes = definition && direction === 'F' && !intervention.refused ? heldAt(definition, saga.current_step) : [];
-  await resumeRow(tx, state, definition, { direction, generation, takes });
-  const note = operatorNote(state, intervention, 'SAGA_RESUMED', { by, step: saga.current_step, ...why });
+  const takes = definition && direction === 'F' && !intervention.refused ? heldAt(definition, step) : [];
+  await resumeRow(tx, state, definition, { direction, generation, takes, step });
+  const note = operatorNote(state, intervention, 'SAGA_RESUMED', { by, step, ...why });
   await writeAudit(tx, state.id, note);
-  const steps = direction === 'C' ? undo : remainingForward(saga.current_step, state.totalSteps);
+  const steps = direction === 'C' ? undo : remainingForward(step, state.totalSteps);
   // Bull Board retries the job of the old chain itself, and would find that somebody was faster.
   const again = intervention.via !== 'bull-board';
   return { outcome: 'resumed', flow: await orderFlow(tx, state, { direction, generation, steps, again }) };

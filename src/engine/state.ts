@@ -17,7 +17,10 @@ export interface SagaState {
   readonly definitionVersion: number;
   readonly subjectType: string;
   readonly subjectId: string;
+  /** As it was accepted, with what people have amended since. */
   readonly input: Readonly<Record<string, Json>>;
+  /** How often it was amended. */
+  readonly amendments: number;
   readonly requestedAt: Date;
   readonly requestedBy: string;
   readonly onBehalfOf: string | null;
@@ -58,6 +61,7 @@ export function contextOf({ state, definition, step, direction }: DueStep): Eras
     forwardKey: effectKey(state.id, step.no, 'F'),
     input: definition.input.parse(state.input),
     done: direction === 'F' ? state.done : { ...state.done, own: state.done[step.name] },
+    amendments: state.amendments,
     requestedAt: state.requestedAt,
     requestedBy: state.requestedBy,
   };

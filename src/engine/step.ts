@@ -10,7 +10,7 @@ import type { ErrorCode, RoomyError } from '../kernel/errors.ts';
 
 export type Output = { readonly [key: string]: Json | undefined };
 
-/** The context of every step. `input` is frozen at acceptance; `done` holds the earlier steps' outputs, from Postgres. */
+/** The context of every step. `input` is frozen at acceptance, but for what a person has amended; `done` holds the earlier steps' outputs, from Postgres. */
 export interface StepContext<Input, Done> {
   readonly sagaId: string;
   readonly subjectId: string;
@@ -19,6 +19,8 @@ export interface StepContext<Input, Done> {
   /** The key of the forward effect; in a compensation, the effect that is to be undone. */
   readonly forwardKey: string;
   readonly input: Input;
+  /** How often people have amended the input: a call whose content may change so makes this a part of its key. */
+  readonly amendments: number;
   readonly done: Done;
   /** When the request was accepted, by Postgres's clock: the only time that a step may decide by. */
   readonly requestedAt: Date;
@@ -95,6 +97,16 @@ export interface StepOptions<Input, Done> {
   /** Further writes when the saga comes to wait for a person at this step, beside the System Alert. */
   whenParked?(context: StepContext<Input, Done> & Parked): Promise<void>;
 }
+/** Of a step that a person may skip while the saga is parked at it. A step without this is not skipped. */
+export interface Skippable<Context, Out> {
+  /** What does not happen then, and what the person has to do by hand, in a sentence or two. */
+  readonly follows: string;
+  /**
+   * In the transaction that skips it, instead of its work: notes here what the person has seen to, and gives the steps behind it the
+   * output that they need. Behind such a step nothing is undone any more, so that a skipped one never has to be.
+   */
+  instead(context: Context & { readonly tx: Tx }): Promise<Out>;
+}
 export interface Parked {
   readonly tx: Tx;
   readonly code: string;
@@ -111,7 +123,21 @@ type WithUndo<P extends Phase, Undo> = P extends 'before'
     ? { readonly compensate?: Undo }
     : { readonly compensate?: never };
 
+/** The output of a statement that may find any number of rows. One that must find its row is not skipped. */
+interface Counted {
+  readonly count: number;
+}
+/** A read is not skipped: what it finds out is needed behind it. */
+interface MaySkip<Input, Done, Out> {
+  readonly skippable?: Skippable<StepContext<Input, Done>, Out>;
+}
+
 export interface ReadSpec<Input, Done, Out> extends StepOptions<Input, Done> {
+  /**
+   * A person may have it read once more by a retry, while the saga is parked at a step before which nothing but reads was done since. Not where
+   * that step may have told another system what was read: it says the same under the same key on every attempt.
+   */
+  readonly readsAgain?: true;
   run(context: StepContext<Input, Done> & ReadContext): Promise<Out>;
 }
 /** Given to a read in addition. The read itself bounds the time of its requests to other systems. */
@@ -154,22 +180,26 @@ interface Imperative<Input, Done, Out> {
   run: TxWork<Input, Done, Out>;
 }
 export type StatementSpec<Input, Done, V, Row, UndoValues, P extends Phase> = StepOptions<Input, Done> &
+  MaySkip<Input, Done, Counted> &
   FusedEffect<Input, Done, V, Row> & {
     readonly imperative?: Imperative<Input, Done, Omit<Row, 'subject_id'>>;
   } & WithUndo<P, FusedEffect<Input, Done & { readonly own?: Omit<Row, 'subject_id'> }, UndoValues, unknown>>;
-export type TxSpec<Input, Done, Out, P extends Phase> = StepOptions<Input, Done> & {
-  readonly run: TxWork<Input, Done, Out>;
-} & WithUndo<P, TxWork<Input, Done & { readonly own?: Out }, void>>;
+export type TxSpec<Input, Done, Out, P extends Phase> = StepOptions<Input, Done> &
+  MaySkip<Input, Done, NoInfer<Out>> & {
+    readonly run: TxWork<Input, Done, Out>;
+  } & WithUndo<P, TxWork<Input, Done & { readonly own?: Out }, void>>;
 /** A call's undo is always required before the point of no return, the pivot's included: its answer may have been lost. */
 type WithCallUndo<P extends Phase, Undo> = P extends 'after'
   ? { readonly compensate?: never }
   : { readonly compensate: Undo };
-export type CallSpec<Input, Done, Out, P extends Phase> = StepOptions<Input, Done> & {
-  readonly run: CallWork<Input, Done, Out>;
-  readonly foresees: Foresees<StepContext<Input, Done>, Out>;
-  readonly book?: never;
-} & WithCallUndo<P, CallWork<Input, Done & { readonly own?: Out }, Output>>;
+export type CallSpec<Input, Done, Out, P extends Phase> = StepOptions<Input, Done> &
+  MaySkip<Input, Done, NoInfer<Out>> & {
+    readonly run: CallWork<Input, Done, Out>;
+    readonly foresees: Foresees<StepContext<Input, Done>, Out>;
+    readonly book?: never;
+  } & WithCallUndo<P, CallWork<Input, Done & { readonly own?: Out }, Output>>;
 export type BookedCallSpec<Input, Done, Prepared, Answer, Out, Undone, P extends Phase> = StepOptions<Input, Done> &
+  MaySkip<Input, Done, NoInfer<Out>> &
   CallParts<Input, Done, Prepared, Answer, Out> & {
     readonly foresees: Foresees<StepContext<Input, Done> & { readonly prepared: Prepared }, Answer>;
   } & WithCallUndo<P, CallParts<Input, Done & { readonly own?: Out }, undefined, Undone, Output>>;
@@ -219,6 +249,8 @@ export interface StepDefinition {
   readonly effects: readonly SharedEffect[];
   readonly imperative: ErasedImperative | undefined;
   readonly compensation: Work | undefined;
+  readonly skippable?: Skippable<ErasedContext, unknown>;
+  readonly readsAgain?: true;
   explain?(context: ErasedContext & { readonly db: Db; readonly failure: Failure }): Promise<RoomyError | undefined>;
   whenParked?(context: ErasedContext & Parked): Promise<void>;
   speaksTo?(known: Pick<ErasedContext, 'input' | 'done'>): string;

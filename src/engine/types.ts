@@ -70,6 +70,12 @@ export interface StepView {
   readonly durationMs: number | null;
   /** Of a step that has begun to wait: when its time is up, or was. */
   readonly waitsUntil: string | null;
+  /** Of a step that a person has skipped. */
+  readonly skipped: { readonly by: string; readonly reason: string | null } | null;
+  /** What follows when a person skips it, in a sentence; null: it is not skipped. */
+  readonly ifSkipped: string | null;
+  /** A retry may begin with it again, as long as nothing but such steps is done behind it. */
+  readonly readsAgain: boolean;
 }
 
 /** What a person has paused, as an execution shows it. */
@@ -113,6 +119,24 @@ export interface ExecutionView {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
+/** What a person has changed of the input of an execution. */
+export interface AmendmentView {
+  readonly no: number;
+  /** Name of the step at which it was parked: that one and those behind it read the new values. */
+  readonly step: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly by: string;
+  readonly at: string;
+  readonly reason: string | null;
+}
+/** One execution, as a page of its own shows it. */
+export interface ExecutionDetail extends ExecutionView {
+  readonly steps: readonly StepView[];
+  readonly amendments: readonly AmendmentView[];
+  /** Fields of its input that may be amended while it is parked. */
+  readonly amendable: readonly string[];
+}
+
 /** An operator's act on a parked saga. */
 export interface Intervention {
   readonly sagaId: string;
@@ -123,8 +147,22 @@ export interface Intervention {
   /** Through which door: the API, Bull Board's retry, or an approval, without which a saga that waits for one does not go on. */
   readonly via: 'api' | 'bull-board' | 'approval';
   readonly reason?: string;
+  /** Of a retry: the name of the step from which it goes on; absent: where it stopped. */
+  readonly from?: string;
   /** Of an approval that was not given: the saga goes on only to be refused, and takes no locks for that. */
   readonly refused?: boolean;
+}
+/** A person's wish that a parked saga goes on behind a step. */
+export interface SkipAct extends Intervention {
+  readonly reason: string;
+  /** The name of the step at which it is parked, as the person saw it. */
+  readonly step: string;
+}
+/** A person's change of the input of a parked saga. */
+export interface AmendAct extends Intervention {
+  readonly reason: string;
+  /** The fields with their new values. */
+  readonly input: Readonly<Record<string, unknown>>;
 }
 /** `needs-approval`: it waits for an approval, and stays as it is. */
 export type RetryOutcome = 'resumed' | 'stale' | 'needs-approval';
@@ -176,7 +214,7 @@ export interface SagaOrchestrator {
   /**
    * Resumes a parked saga where it stopped; `stale` (audited as STALE_RETRY) when it is not parked, `needs-approval` (audited as
    * RETRY_WITHOUT_APPROVAL) when it waits for an approval and this is none. Throws `SAGA_NOT_FOUND`, and `SAGA_IN_PROGRESS` when it
-   * had let go of its locks and another saga has them.
+   * had let go of its locks and another saga has them, and `INVALID_STATE_TRANSITION` when `from` is a step that is not done once more.
    */
   retry(intervention: Intervention): Promise<RetryOutcome>;
   /** `retry` in the caller's transaction; `announce` is to be called once that is committed. */
@@ -195,6 +233,16 @@ export interface SagaOrchestrator {
   retryNowWithin(tx: Tx, intervention: Intervention): Promise<() => void>;
   /** Stops a saga before its point of no return and has it undone, in the same way; throws the same. */
   cancelWithin(tx: Tx, intervention: Intervention & { readonly reason: string }): Promise<() => void>;
+  /**
+   * Lets a parked saga go on behind the step at which it stopped, in the same way. Throws `SAGA_NOT_FOUND`, `SAGA_NOT_PARKED`,
+   * `INVALID_STATE_TRANSITION`, `SERVICE_UNAVAILABLE`.
+   */
+  skipWithin(tx: Tx, act: SkipAct): Promise<() => void>;
+  /**
+   * Amends the input of a parked saga and resumes it, in the same way. Throws `SAGA_NOT_FOUND`, `SAGA_NOT_PARKED`, `VALIDATION_FAILED`,
+   * `INVALID_STATE_TRANSITION`, `APPROVAL_REQUIRED`, `SAGA_IN_PROGRESS`, `SERVICE_UNAVAILABLE`.
+   */
+  amendWithin(tx: Tx, act: AmendAct): Promise<() => void>;
   /** Closes a parked saga with a reason. Throws `SAGA_NOT_FOUND`, `SAGA_NOT_PARKED`. */
   resolve(intervention: Intervention & { readonly reason: string }): Promise<SagaAnswer>;
 }
@@ -217,5 +265,7 @@ export interface StepSummary {
   readonly class: StepClass;
   readonly maxAttempts: number;
   readonly conceals: readonly string[];
+  readonly skippable?: { readonly follows: string };
+  readonly readsAgain?: true;
   speaksTo?(known: Known): string | undefined;
 }

@@ -54,6 +54,7 @@ import { registerRatings } from './routes/ratings.ts';
 import { registerReconciliations } from './routes/reconciliations.ts';
 import { registerRecords } from './routes/records.ts';
 import { registerRecurrences } from './routes/recurrences.ts';
+import { registerRedrives } from './routes/redrives.ts';
 import { registerRefunds } from './routes/refunds.ts';
 import { registerReservations } from './routes/reservations.ts';
 import { registerSagaActs } from './routes/saga-acts.ts';
@@ -162,6 +163,7 @@ function registerAll(register: Register, app: App, services: Services): void {
   registerMessages(register, services);
   registerSweepFailures(register, services);
   registerIncidents(register, services);
+  registerRedrives(register, services);
   registerAnalytics(register, services);
   registerHolds(register, services);
   registerTemplates(register, services);

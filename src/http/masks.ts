@@ -1,5 +1,5 @@
 import type { EventView } from '../domain/events/feed.ts';
-import type { ExecutionView, StepView } from '../engine/types.ts';
+import type { ExecutionDetail, ExecutionView } from '../engine/types.ts';
 import { isCode } from './codes.ts';
 import { type AnyContext, callerOf } from './context.ts';
 import { permits, policyOf } from './policy.ts';
@@ -59,13 +59,24 @@ export const eventShown = (c: AnyContext, event: EventView): EventView =>
   seesMoney(c) ? event : { ...event, data: detailsShown(c, event.data, recordOf(event)) };
 
 /** An execution with or without its steps. */
-export function executionShown<T extends ExecutionView & { readonly steps?: readonly StepView[] }>(
+export function executionShown<T extends ExecutionView & Partial<Pick<ExecutionDetail, 'steps' | 'amendments'>>>(
   c: AnyContext,
   saga: T,
 ): T {
-  const shown = { ...saga, pausedBy: pauseShown(c, saga.pausedBy) };
+  const steps = saga.steps?.map((step) => ({ ...step, skipped: reasonShown(c, step.skipped) }));
+  const amendments = saga.amendments?.map((amendment) => ({
+    ...amendment,
+    fields: detailsShown(c, amendment.fields),
+    reason: reasonShown(c, amendment)?.reason ?? null,
+  }));
+  const shown = {
+    ...saga,
+    pausedBy: reasonShown(c, saga.pausedBy),
+    ...(steps && { steps }),
+    ...(amendments && { amendments }),
+  };
   if (seesMoney(c)) return shown;
-  const { error, steps } = saga;
+  const { error } = saga;
   return {
     ...shown,
     notes: isOperator(c) ? null : saga.notes,
@@ -80,11 +91,11 @@ export function executionShown<T extends ExecutionView & { readonly steps?: read
   };
 }
 
-/** Why somebody has paused it is for those who read holds. */
-function pauseShown(c: AnyContext, pause: ExecutionView['pausedBy']): ExecutionView['pausedBy'] {
+/** Why somebody has paused it, or skipped a step, is for those who read holds. */
+function reasonShown<T extends { readonly reason: string | null }>(c: AnyContext, act: T | null): T | null {
   const policy = policyOf('GET', '/api/production/holds');
   const mayRead = policy === 'anonymous' || permits(policy, callerOf(c));
-  return pause && !mayRead ? { ...pause, reason: null } : pause;
+  return act && !mayRead ? { ...act, reason: null } : act;
 }
 
 export const executionsShown = async <T extends ExecutionView>(

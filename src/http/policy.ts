@@ -237,6 +237,9 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`GET ${API}/incidents/:id`]: people('incidents:read', 'ADMIN', 'OPS', 'FINANCE'),
   [`POST ${API}/incidents/:id/close`]: everyday(people('incidents:operate', 'ADMIN', 'OPS', 'FINANCE')),
   [`POST ${API}/incidents/:id/mute`]: everyday(people('incidents:operate', 'ADMIN', 'OPS', 'FINANCE')),
+  [`GET ${API}/incidents/:id/redrive`]: people('incidents:read', 'ADMIN', 'OPS', 'FINANCE'),
+  [`POST ${API}/incidents/:id/redrive`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS', 'FINANCE')),
+  [`POST ${API}/incidents/:id/redrive/stop`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS', 'FINANCE')),
   [`GET ${API}/holds`]: people('sagas:read', 'ADMIN', 'OPS', 'FINANCE'),
   [`GET ${API}/holds/:id`]: people('sagas:read', 'ADMIN', 'OPS', 'FINANCE'),
   [`POST ${API}/holds`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS', 'FINANCE')),
@@ -276,6 +279,8 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`GET ${API}/sagas/executions/:id/export`]: people('sagas:read', 'ADMIN', 'OPS', 'FINANCE'),
   [`POST ${API}/sagas/executions/:id/retry`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS', 'FINANCE')),
   [`POST ${API}/sagas/executions/:id/retry-now`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS', 'FINANCE')),
+  [`POST ${API}/sagas/executions/:id/skip`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS', 'FINANCE')),
+  [`POST ${API}/sagas/executions/:id/amend`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS', 'FINANCE')),
   [`POST ${API}/sagas/executions/:id/cancel`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS', 'FINANCE')),
   [`POST ${API}/sagas/executions/:id/resolve`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS')),
 };

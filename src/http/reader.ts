@@ -13,6 +13,7 @@ export function readerOf(
   const agentId = agentOf(c);
   return {
     stepsOf: (name, version) => definitionOf(name, version)?.steps ?? null,
+    amendableOf: (name, version) => Object.keys(definitionOf(name, version)?.amendable ?? {}),
     seesCauses: caller.kind === 'person' && (caller.role === 'ADMIN' || caller.role === 'OPS'),
     detailsFor: (details) => ownDetails(caller, details),
     startedBy: caller.kind === 'service' ? caller.principal : null,

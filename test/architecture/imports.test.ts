@@ -218,7 +218,16 @@ describe('the scripts of a browser', () => {
 });
 
 describe('the engine', () => {
-  const TABLES = ['saga', 'saga_step', 'step_attempt', 'saga_signal', 'outbox'];
+  const TABLES = [
+    'saga',
+    'saga_step',
+    'step_attempt',
+    'saga_signal',
+    'saga_amendment',
+    'redrive',
+    'redrive_saga',
+    'outbox',
+  ];
 
   it('writes its tables in one folder', () => {
     const writes = new RegExp(

@@ -338,6 +338,40 @@ describe('a saga', () => {
   });
 });
 
+describe('a saga that is parked', () => {
+  it('has its step skipped, or its input changed, where its definition allows it', async () => {
+    const ops = await signedIn('OPS');
+    const parked = { status: 'parked', errorCode: 'STEP_FAILED', subjectId: 'parked-stay' } as const;
+    const id = await addSaga(http.db, { ...parked, name: 'cancelReservation', step: 6 });
+    const at = `/console/sagas/${id}`;
+    const { text } = await ops.get(at);
+    expect(text).toContain('Nothing is sent: tell the guest');
+    expect(text).toContain('name="input.reason"');
+    http.orchestrator.reset();
+    const skipped = { key: 's-1', step: 'sendCancellationNotification', reason: 'Told by telephone' };
+    expect((await ops.post(`${at}/skip`, skipped)).location).toBe(at);
+    const amended = { key: 's-2', 'input.reason': 'OTHER', reason: 'It was another' };
+    expect((await ops.post(`${at}/amend`, amended)).location).toBe(at);
+    expect(http.orchestrator.interventions).toMatchObject([
+      { sagaId: id, step: 'sendCancellationNotification', reason: 'Told by telephone' },
+      { sagaId: id, input: { reason: 'OTHER' }, reason: 'It was another' },
+    ]);
+    http.orchestrator.reset();
+    const access = await addSaga(http.db, { ...parked, name: 'changeAccess', subjectId: 'parked-access', step: 2 });
+    const page = (await ops.get(`/console/sagas/${access}`)).text;
+    expect(page).toContain('<option>validateAccess</option>');
+    const retried = { key: 's-3', from: 'validateAccess', reason: 'A new lock' };
+    expect((await ops.post(`/console/sagas/${access}/retry`, retried)).location).toBe(`/console/sagas/${access}`);
+    expect(http.orchestrator.interventions).toMatchObject([{ sagaId: access, from: 'validateAccess' }]);
+    // Neither is offered at a step that moves money.
+    const refund = await addSaga(http.db, { ...parked, name: 'executeRefund', subjectType: 'transaction', step: 2 });
+    const money = (await ops.get(`/console/sagas/${refund}`)).text;
+    expect(money).not.toContain(`${refund}/skip`);
+    expect(money).not.toContain(`${refund}/amend`);
+    http.orchestrator.reset();
+  });
+});
+
 describe('a saga that runs', () => {
   it('is paused and resumed on its page, which offers what can be done as it stands', async () => {
     const id = await addSaga(http.db, { name: 'checkOut', status: 'running', subjectId: 'runs-on' });

@@ -87,6 +87,16 @@ function createFakeOrchestrator(): FakeOrchestrator {
       fake.interventions.push(intervention);
       return () => undefined;
     },
+    amendWithin: async (_tx, intervention) => {
+      if (fake.refusal) throw fake.refusal;
+      fake.interventions.push(intervention);
+      return () => undefined;
+    },
+    skipWithin: async (_tx, intervention) => {
+      if (fake.refusal) throw fake.refusal;
+      fake.interventions.push(intervention);
+      return () => undefined;
+    },
     cancelWithin: async (_tx, intervention) => {
       if (fake.refusal) throw fake.refusal;
       fake.interventions.push(intervention);

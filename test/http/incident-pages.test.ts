@@ -4,7 +4,7 @@ import type { AccountRow } from '../../src/domain/people/accounts.ts';
 import { addSaga } from '../setup/ledger.ts';
 import { type Http, startHttp } from './harness.ts';
 import { addPerson, type Browser, signInByMail } from './people.ts';
-import { addIncident, prepareWorld } from './valid-requests.ts';
+import { addIncident, addStuckIncident, prepareWorld } from './valid-requests.ts';
 
 /** Incidents on pages: who sees which, and what their forms do. */
 let http: Http;
@@ -133,4 +133,28 @@ it('answers an id that is none as one that is not there, and takes no mute into 
     });
     expect(status, until).toBe(422);
   }
+});
+
+it('has the sagas of an incident tried again, shows how far that is, and stops', async () => {
+  const id = await addStuckIncident(http);
+  const finance = (await signedIn('FINANCE')).browser;
+  expect((await finance.get(pageOf(id))).text).toContain('Stand still now: 1');
+  const order = { key: `press-${id}`, perSecond: '3', stopAfterErrors: '2', reason: 'The gateway is back' };
+  expect((await finance.post(`${pageOf(id)}/redrive`, { ...order, key: 'press-none', reason: '' })).text).toContain(
+    'role="alert"',
+  );
+  expect((await finance.post(`${pageOf(id)}/redrive`, order)).location).toBe(pageOf(id));
+  // Sent twice, it is one.
+  expect((await finance.post(`${pageOf(id)}/redrive`, order)).location).toBe(pageOf(id));
+  const { text } = await finance.get(pageOf(id));
+  expect(text).toContain('The gateway is back');
+  expect(text).toContain('Tried: 0 / 1');
+  expect(text).not.toContain('name="perSecond"');
+  const stop = { key: `stop-${id}`, reason: 'It is not' };
+  expect((await finance.post(`${pageOf(id)}/redrive-stop`, stop)).location).toBe(pageOf(id));
+  const rows = await http.db.selectFrom('redrive').selectAll().where('incident_id', '=', id).execute();
+  expect(rows).toEqual([
+    expect.objectContaining({ per_second: 3, stop_after_errors: 2, ended_as: 'STOPPED', end_reason: 'It is not' }),
+  ]);
+  expect((await finance.get(pageOf(id))).text).toContain('name="perSecond"');
 });

@@ -213,6 +213,9 @@ describe('an execution', () => {
       endedAt: '2024-01-15T10:00:00.040Z',
       durationMs: 40,
       waitsUntil: null,
+      skipped: null,
+      ifSkipped: null,
+      readsAgain: false,
     });
   });
 

@@ -202,6 +202,33 @@ const addParked = async (http: Http): Promise<string> =>
     status: 'parked',
     errorCode: 'STEP_FAILED',
   });
+/** A payment whose guest cannot be told. */
+const addParkedTelling = async (http: Http): Promise<string> => {
+  const subjectId = await addStay(http);
+  const paid = {
+    amountMinor: 1_000,
+    currency: 'AED',
+    paymentMethod: null,
+    gatewayId: 'sandbox',
+    gatewayReference: 'x',
+  };
+  const input = { reservationId: subjectId, ...paid };
+  return addSaga(http.db, {
+    name: 'processPayment',
+    subjectId,
+    status: 'parked',
+    errorCode: 'STEP_FAILED',
+    step: 7,
+    input,
+  });
+};
+/** A cancellation whose reason cannot be written down. */
+const addParkedCancellation = async (http: Http): Promise<string> => {
+  const subjectId = await addStay(http);
+  const input = { reservationId: subjectId };
+  const parked = { status: 'parked', errorCode: 'STEP_FAILED', step: 5 } as const;
+  return addSaga(http.db, { name: 'cancelReservation', subjectId, input, ...parked });
+};
 /** Its first step has failed once, and waits for the next attempt. */
 const addBackingOff = async (http: Http): Promise<string> => {
   const id = await addSaga(http.db, { name: 'processPayment', subjectId: await addStay(http), status: 'running' });
@@ -276,6 +303,28 @@ export const addIncident = async (http: Http): Promise<string> => {
     })
     .execute();
   return id;
+};
+/** About one saga that is parked. */
+export const addStuckIncident = async (http: Http): Promise<string> => {
+  const code = next('code');
+  const parked = { name: 'processPayment', status: 'parked', errorCode: code } as const;
+  await addSaga(http.db, { ...parked, subjectId: await addStay(http) });
+  const id = await addIncident(http);
+  await http.db
+    .updateTable('incident')
+    .set({ subject: `processPayment.1: ${code}` })
+    .where('id', '=', id)
+    .execute();
+  return id;
+};
+const addRedrive = async (http: Http): Promise<string> => {
+  const incident_id = await addStuckIncident(http);
+  const pace = { act: 'RETRY', is_undoing: false, per_second: 1, stop_after_errors: 1 } as const;
+  await http.db
+    .insertInto('redrive')
+    .values({ id: next('redrive'), incident_id, ...pace, reason: 'x', ordered_by: 'admin-1' })
+    .execute();
+  return incident_id;
 };
 const newLimits = {
   overrides: [{ currency: 'AED', amount: 5000 }],
@@ -527,6 +576,18 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
     { expiresAt: inDays(90) },
   ),
   'POST incidents/:id/close': on((id) => `incidents/${id}/close`, addIncident, { reason: 'a' }, { reason: 'b' }),
+  'POST incidents/:id/redrive': on(
+    (id) => `incidents/${id}/redrive`,
+    addStuckIncident,
+    { reason: 'a', perSecond: 2, stopAfterErrors: 1 },
+    { reason: 'b', perSecond: 2, stopAfterErrors: 1 },
+  ),
+  'POST incidents/:id/redrive/stop': on(
+    (id) => `incidents/${id}/redrive/stop`,
+    addRedrive,
+    { reason: 'a' },
+    { reason: 'b' },
+  ),
   'POST incidents/:id/mute': on(
     (id) => `incidents/${id}/mute`,
     addIncident,
@@ -591,6 +652,18 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
     addBackingOff,
     { reason: 'a' },
     { reason: 'b' },
+  ),
+  'POST sagas/executions/:id/skip': on(
+    (id) => `sagas/executions/${id}/skip`,
+    addParkedTelling,
+    { step: 'sendPaymentConfirmation', reason: 'a' },
+    { step: 'sendPaymentConfirmation', reason: 'b' },
+  ),
+  'POST sagas/executions/:id/amend': on(
+    (id) => `sagas/executions/${id}/amend`,
+    addParkedCancellation,
+    { input: { reason: 'OTHER' }, reason: 'a' },
+    { input: { reason: 'OTHER' }, reason: 'b' },
   ),
   'POST sagas/executions/:id/cancel': on(
     (id) => `sagas/executions/${id}/cancel`,

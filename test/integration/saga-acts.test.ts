@@ -86,6 +86,78 @@ describe('a retry now', () => {
   });
 });
 
+/** A check-out whose lock says no: parked behind its point of no return. */
+async function parkedCheckOut(): Promise<{ id: string; stay: string }> {
+  const stay = await seedStay(system.bed.db);
+  const rests = async (name: string): Promise<string> => {
+    await system.call('POST', `/reservations/${stay}/${name}`, { body: {} });
+    const id = await newestOf(stay);
+    await restOf(system.bed.db, id);
+    return id;
+  };
+  await rests('confirm');
+  await rests('check-in');
+  const { property_id } = await system.bed.db
+    .selectFrom('reservation')
+    .select('property_id')
+    .where('id', '=', stay)
+    .executeTakeFirstOrThrow();
+  await system.bed.db
+    .updateTable('property')
+    .set({ amenity_device: `device-refused-${stay}` })
+    .where('id', '=', property_id)
+    .execute();
+  return { id: await rests('check-out'), stay };
+}
+
+describe('skipping a step', () => {
+  const REVOKE = 'deactivatePropertyAmenities';
+  it('lets a check-out end whose lock is dead, and says who did it, why, and what to do by hand', async () => {
+    const { id, stay } = await parkedCheckOut();
+    const path = `/sagas/executions/${id}`;
+    const parked = await get(path, { role: 'OPS', sub: 'ops-1' });
+    expect(parked.body.data.status).toBe('parked');
+    const step = (answer: Answer) => answer.body.data.steps.find(({ name }: { name: string }) => name === REVOKE);
+    expect(step(parked)).toMatchObject({ skipped: null, ifSkipped: expect.stringContaining('by hand') });
+
+    expect((await post(`${path}/skip`, { step: REVOKE })).status).toBe(422);
+    expect((await post(`${path}/skip`, { step: REVOKE, reason: ' ' })).status).toBe(422);
+    const other = await post(`${path}/skip`, { step: 'generateCheckOutReport', reason: 'x' });
+    expect([other.body.code, other.body.error]).toEqual(['INVALID_STATE_TRANSITION', 'It is parked at another step']);
+    const finance = { role: 'FINANCE', sub: 'finance-1' } as const;
+    expect((await post(`${path}/skip`, { step: REVOKE, reason: 'x' }, finance)).status).toBe(403);
+    expect((await post(`${path}/skip`, { step: REVOKE, reason: 'x' }, { role: 'AGENT', sub: 'agent-1' })).status).toBe(
+      403,
+    );
+
+    const amended = await post(`${path}/amend`, { input: { actualTime: 'x' }, reason: 'x' });
+    expect([amended.status, amended.body.details.known]).toEqual([422, []]);
+    expect((await post(`${path}/amend`, { input: {}, reason: 'x' })).status).toBe(422);
+    expect((await post(`${path}/retry`, { from: 'updateReservationStatus' })).body.error).toContain(
+      'is done, and is not done twice',
+    );
+
+    const skipped = await post(`${path}/skip`, { step: REVOKE, reason: 'Taken off the door with Mr Smith' });
+    expect(skipped.status).toBe(200);
+    expect(step(skipped)).toMatchObject({
+      status: 'skipped',
+      skipped: { by: 'ops-1', reason: 'Taken off the door with Mr Smith' },
+      output: { amenities: 'REVOKED' },
+    });
+    expect(await restOf(system.bed.db, id)).toBe('completed');
+    expect((await get(`/reservations/${stay}`)).body.data.status).toBe('CHECKED_OUT');
+    const ended = (await get(path)).body.data;
+    expect(ended.stepsCompleted).toBe(ended.totalSteps);
+    expect((await post(`${path}/skip`, { step: REVOKE, reason: 'x' })).body.code).toBe('SAGA_NOT_PARKED');
+    const attempts = (await get(`${path}/attempts`)).body.data.attempts;
+    expect(attempts.find(({ name }: { name: string }) => name === REVOKE)).toMatchObject({ outcome: 'failed' });
+    const { text, body } = await get(`${path}/export`);
+    expect(text).not.toContain('Smith');
+    expect(step({ ...skipped, body: { data: body.data } })).toMatchObject({ skipped: { by: 'ops-1', reason: null } });
+    expect(body.data.audit.map(({ event }: { event: string }) => event)).toContain('SAGA_STEP_SKIPPED');
+  });
+});
+
 /** A payment whose gateway was asked, and a stay whose guest wrote something. */
 async function payment(): Promise<string> {
   const stay = await seedStay(system.bed.db);

@@ -64,6 +64,9 @@ export interface SagaSeed {
   readonly requestedBy?: string;
   readonly requestedAt?: Date;
   readonly errorCode?: string;
+  readonly input?: object;
+  /** At which it stands. */
+  readonly step?: number;
 }
 export async function addSaga(db: Db | Tx, seed: SagaSeed): Promise<string> {
   const { status = 'completed' } = seed;
@@ -77,7 +80,8 @@ export async function addSaga(db: Db | Tx, seed: SagaSeed): Promise<string> {
       definition_ver: 1,
       subject_type: seed.subjectType ?? 'reservation',
       subject_id: seed.subjectId,
-      input: '{}',
+      input: JSON.stringify(seed.input ?? {}),
+      current_step: seed.step ?? 1,
       input_hash: Buffer.from('hash'),
       requested_by: seed.requestedBy ?? 'agent-1',
       requested_at: seed.requestedAt ?? new Date(),

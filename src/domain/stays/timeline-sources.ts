@@ -111,7 +111,7 @@ export function sourcesOfStay(reservationId: string, reader: TimelineReader): Ti
 }
 
 /** What a saga does by itself is told by the saga and its steps. */
-const isDoneByHand = sql`(l.saga_id IS NULL OR l.event IN ('SAGA_RESUMED', 'SAGA_RESOLVED', 'SAGA_CANCELLED', 'SAGA_RETRIED_NOW', 'SAGA_SIGNALLED', 'SAGA_PARKED', 'STALE_RETRY', 'RETRY_WITHOUT_APPROVAL'))`;
+const isDoneByHand = sql`(l.saga_id IS NULL OR l.event IN ('SAGA_RESUMED', 'SAGA_RESOLVED', 'SAGA_CANCELLED', 'SAGA_RETRIED_NOW', 'SAGA_STEP_SKIPPED', 'SAGA_AMENDED', 'SAGA_SIGNALLED', 'SAGA_PARKED', 'STALE_RETRY', 'RETRY_WITHOUT_APPROVAL'))`;
 const changesWhere = (which: RawBuilder<unknown>): RawBuilder<unknown> =>
   sql`SELECT l.at, l.stream_id || ':' || l.seq AS id FROM audit_log l WHERE ${which}`;
 

@@ -3,6 +3,8 @@ import type { Db } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { Database } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
+import type { AmendmentView } from '../types.ts';
+import { amendmentViews } from './amendments.ts';
 import { type HoldView, holdView } from './holds.ts';
 import { publicError, type Reader, type StepRow, shownOutput } from './view.ts';
 
@@ -31,6 +33,8 @@ export interface AttemptView {
 export interface AttemptsView {
   /** As it was accepted. */
   readonly input: Readonly<Record<string, unknown>>;
+  /** What people have changed of it since; the attempts behind each have read it. */
+  readonly amendments: readonly AmendmentView[];
   /** Oldest first. */
   readonly attempts: readonly AttemptView[];
 }
@@ -58,7 +62,8 @@ export async function attemptsOf(db: Db, sagaId: string, reader: Reader): Promis
     if (own.length > 0) return own.map((call) => attemptOfCall(step, call, shown));
     return step.attempt === 0 ? [] : [lastAttempt(step, shown)];
   });
-  return { input: saga.input, attempts };
+  const amendments = await amendmentViews(db, sagaId, definition);
+  return { input: saga.input, amendments, attempts };
 }
 
 interface Shown {

@@ -11,7 +11,8 @@ import { literal } from '../../db/literal.ts';
 import type { Database, SagaStatus } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { openHolds } from '../store/holds.ts';
-import type { ExecutionView, StepView } from '../types.ts';
+import type { ExecutionDetail, ExecutionView, StepView } from '../types.ts';
+import { amendmentViews } from './amendments.ts';
 import { executionView, type Reader, type StepRow, timeline } from './view.ts';
 
 /** The read side of sagas. Nothing here changes or decides anything. */
@@ -160,7 +161,7 @@ export async function getExecution(
   db: Db,
   id: string,
   reader: Reader & Pick<SagaFilter, 'startedBy' | 'part'>,
-): Promise<ExecutionView & { readonly steps: readonly StepView[] }> {
+): Promise<ExecutionDetail> {
   const row = await db
     .selectFrom('saga')
     .selectAll()
@@ -168,7 +169,12 @@ export async function getExecution(
     .executeTakeFirst();
   if (!row) throw new RoomyError('SAGA_NOT_FOUND');
   const steps = (await stepsByExecution(db, [row])).get(id) ?? [];
-  return { ...executionView(row, steps, reader, await openHolds(db)), steps: timeline(row, steps, reader) };
+  return {
+    ...executionView(row, steps, reader, await openHolds(db)),
+    steps: timeline(row, steps, reader),
+    amendments: await amendmentViews(db, id, reader.stepsOf(row.name, row.definition_ver)),
+    amendable: reader.amendableOf?.(row.name, row.definition_ver) ?? [],
+  };
 }
 
 /** These executions with their steps, in no order; absent ones are left out. The caller knows that they are the reader's to see. */

@@ -13,6 +13,8 @@ export type StepsOf = (name: string, version: number) => readonly StepSummary[] 
 /** The rights of a reader, as far as an execution shows something to some readers only. */
 export interface Reader {
   readonly stepsOf: StepsOf;
+  /** The fields of the input that the definition lets a person amend; absent: none is shown. */
+  readonly amendableOf?: (name: string, version: number) => readonly string[];
   /** Whether technical causes of errors are shown. */
   readonly seesCauses: boolean;
   /** The part of a refusal's details that this reader may see. */
@@ -33,7 +35,7 @@ export function executionView(
   holds: readonly HoldRow[],
 ): ExecutionView {
   const definition = reader.stepsOf(row.name, row.definition_ver);
-  const done = steps.filter((step) => step.direction === 'F' && step.status === 'done');
+  const done = steps.filter((step) => step.direction === 'F' && (step.status === 'done' || step.status === 'skipped'));
   const currentStep = Math.min(Math.max(row.current_step, 1), row.total_steps);
   const stepName =
     definition?.[currentStep - 1]?.name ?? steps.find((step) => step.step_no === currentStep)?.name ?? '';
@@ -132,6 +134,9 @@ function unstarted(sagaId: string, no: number, step: StepSummary, status: 'pendi
     endedAt: null,
     durationMs: null,
     waitsUntil: null,
+    skipped: null,
+    ifSkipped: step.skippable?.follows ?? null,
+    readsAgain: step.readsAgain ?? false,
   };
 }
 
@@ -153,6 +158,9 @@ function stepView(row: StepRow, definition: StepSummary | undefined, reader: Rea
     durationMs:
       row.started_at && row.finished_at ? Math.max(0, row.finished_at.getTime() - row.started_at.getTime()) : null,
     waitsUntil: row.wait_until?.toISOString() ?? null,
+    skipped: row.skipped_by === null ? null : { by: row.skipped_by, reason: row.skip_reason },
+    ifSkipped: row.direction === 'F' ? (definition?.skippable?.follows ?? null) : null,
+    readsAgain: row.direction === 'F' && (definition?.readsAgain ?? false),
   };
 }
 

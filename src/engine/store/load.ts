@@ -3,6 +3,7 @@ import type { Db } from '../../db/client.ts';
 import { compiledOnce } from '../../db/compiled-once.ts';
 import { isUnreachable } from '../../db/errors.ts';
 import { literals } from '../../db/literal.ts';
+import type { Json } from '../../db/schema.ts';
 import { createBatcher } from '../../kernel/batcher.ts';
 import type { Hold, SagaState } from '../state.ts';
 
@@ -36,6 +37,10 @@ const selectStates = compiledOnce((db, ids: RawBuilder<readonly string[]>) =>
         .where('t.direction', '=', 'F')
         .where('t.status', 'in', literals(['done', 'skipped']))
         .as('done'),
+      // Of few sagas there is one: a look by the key of each.
+      sql<
+        readonly Readonly<Record<string, Json>>[] | null
+      >`(SELECT jsonb_agg(a.fields ORDER BY a.no) FROM saga_amendment a WHERE a.saga_id = s.id)`.as('amended'),
       // One look a statement, into an index that is empty most of the time.
       sql<
         readonly Hold[] | null
@@ -52,7 +57,18 @@ export function createStateLoader(db: Db): LoadState {
   return createBatcher<string, SagaState | null>(
     async (ids) => {
       const rows = await selectStates(db, [...new Set(ids)]);
-      const byId = new Map(rows.map((row) => [row.id, { ...row, done: row.done ?? {}, holds: row.holds ?? [] }]));
+      const byId = new Map(
+        rows.map(({ amended, ...row }) => [
+          row.id,
+          {
+            ...row,
+            input: Object.assign({}, row.input, ...(amended ?? [])),
+            amendments: amended?.length ?? 0,
+            done: row.done ?? {},
+            holds: row.holds ?? [],
+          },
+        ]),
+      );
       return ids.map((id) => byId.get(id) ?? null);
     },
     { maxBatch: 64, maxInFlight: 2, failTogether: isUnreachable },

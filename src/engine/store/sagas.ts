@@ -137,7 +137,7 @@ export async function parkSagaRow(
 export async function resumeSagaRow(
   tx: Tx,
   sagaId: string,
-  { direction, generation, takes }: Resumption,
+  { direction, generation, takes, step }: Resumption,
 ): Promise<void> {
   await tx
     .updateTable('saga')
@@ -145,6 +145,7 @@ export async function resumeSagaRow(
       ...(takes.includes('state') ? { holds_state: true } : {}),
       ...(takes.includes('money') ? { holds_money: true } : {}),
       status: direction === 'C' ? 'compensating' : 'running',
+      current_step: step,
       generation,
       redispatches: 0,
       next_check_at: sql`now() + interval '15 seconds'`,
@@ -159,6 +160,8 @@ export interface Resumption {
   readonly direction: Direction;
   readonly generation: number;
   readonly takes: readonly LockKind[];
+  /** At which it goes on. */
+  readonly step: number;
 }
 
 /** False: the saga is not parked. */

@@ -102,6 +102,28 @@ export async function recordStepFailed(
   return row !== undefined;
 }
 
+/** A person has skipped the step, which has failed before: it has this output, and has done nothing. */
+export async function recordStepSkipped(
+  tx: Tx,
+  due: DueStep,
+  output: unknown,
+  { by, reason }: { readonly by: string; readonly reason: string },
+): Promise<void> {
+  const skipped = {
+    status: 'skipped' as const,
+    result: JSON.stringify(output as Json),
+    skipped_by: by,
+    skip_reason: reason,
+    lease_until: null,
+    finished_at: sql<Date>`clock_timestamp()`,
+  };
+  await tx
+    .insertInto('saga_step')
+    .values({ ...rowOf(due), ...skipped, max_attempts: due.step.maxAttempts })
+    .onConflict((conflict) => conflict.columns([...KEY]).doUpdateSet(skipped))
+    .execute();
+}
+
 /** Counts a failed attempt of a local step. False: it is the last one, and nothing was written. */
 export async function countFailedAttempt(tx: Tx, due: DueStep, error: RecordedError): Promise<boolean> {
   const before = await ofStep(tx, due).select(['attempt', 'max_attempts', 'status']).executeTakeFirst();
@@ -260,6 +282,22 @@ export async function pendingCompensations(tx: Tx, sagaId: string): Promise<read
 export async function followingCompensation(tx: Tx, { state, step }: DueStep): Promise<number | null> {
   const [next] = (await pendingCompensations(tx, state.id)).filter((no) => no < step.no);
   return next ?? null;
+}
+
+/** Reads that are done are to be read once more, each with as many attempts as a retry grants. */
+export async function readAgain(tx: Tx, sagaId: string, steps: readonly number[], attempts: number): Promise<void> {
+  await tx
+    .updateTable('saga_step')
+    .set({
+      status: 'pending',
+      finished_at: null,
+      done_at_version: null,
+      max_attempts: sql`attempt + ${attempts}`,
+    })
+    .where('saga_id', '=', sagaId)
+    .where('step_no', 'in', [...steps])
+    .where('direction', '=', 'F')
+    .execute();
 }
 
 /** Grants more attempts to a step that had used up its own. */

@@ -12,17 +12,18 @@ import type { Html } from '../../web/layout.ts';
 import { PAGE_ROUTE } from '../accounts/form.ts';
 import { type AnyContext, inTransaction, type Services } from '../context.ts';
 import type { Register } from '../route.ts';
+import { redrivable, stuckGroupOf } from '../routes/redrives.ts';
 import { Id, IdParam, line } from '../schemas/common.ts';
 import { isFresh } from '../step-up.ts';
 import type { ConsoleApi } from './client.ts';
-import { answerConsole, type Console, mayReadPage, problemOf, type Visit } from './frame.ts';
+import { answerConsole, type Console, keyIn, mayReadPage, problemOf, type Visit } from './frame.ts';
 
 /** Pages of incidents, for those who are signed in as ADMIN, OPS or FINANCE: over the same functions and rights as the API. */
 
 const PATH = '/console/incidents';
 const list = createRoute({ ...PAGE_ROUTE, method: 'get', path: PATH });
 const read = createRoute({ ...PAGE_ROUTE, method: 'get', path: `${PATH}/{id}`, request: { params: IdParam } });
-const act = <const Act extends 'close' | 'mute' | 'retry' | 'resolve'>(name: Act) =>
+const act = <const Act extends 'close' | 'mute' | 'retry' | 'resolve' | 'redrive' | 'redrive-stop'>(name: Act) =>
   createRoute({ ...PAGE_ROUTE, method: 'post', path: `${PATH}/{id}/${name}`, request: { params: IdParam } });
 
 const SHOWN_CLOSED = 20;
@@ -50,9 +51,16 @@ export function registerIncidentPages(register: Register, services: Services, co
       return answerConsole(c, frame, incidentsPage(frame, { open: open.items, closed: closed.items }));
     }),
   );
-  const show = async (c: AnyContext, { session: { account }, frame }: Visit, id: string, problem: Html | null) => {
+  const show = async (c: AnyContext, { session: { account }, frame, api }: Visit, id: string, problem: Html | null) => {
     const incident = await getIncident(db, id, areaOf(account));
-    return answerConsole(c, frame, incidentPage(frame, incident, await actsOf(db, incident, account), problem));
+    const name = stuckGroupOf(incident)?.name;
+    const mayOrder = name !== undefined && mayRetry(account, name) && api.may('POST', REDRIVE);
+    const redrive = { ...(await redrivable(db, incident)), mayOrder };
+    return answerConsole(
+      c,
+      frame,
+      incidentPage(frame, incident, await actsOf(db, incident, account), redrive, problem),
+    );
   };
   register(read, (c) => console.visit(c, mayRead, (visit) => show(c, visit, c.req.valid('param').id, null)));
 
@@ -91,12 +99,48 @@ export function registerIncidentPages(register: Register, services: Services, co
       await inTransaction(services, (tx) => muteIncident(tx, muting, author));
     });
   });
+  registerRedriveForms(register, console, show);
   register.unkeyed(act('retry'), (c) =>
     acting(c, c.req.valid('param').id, onSaga(services, c.req.valid('param').id, 'retry')),
   );
   register.unkeyed(act('resolve'), (c) =>
     acting(c, c.req.valid('param').id, onSaga(services, c.req.valid('param').id, 'resolve')),
   );
+}
+
+const REDRIVE = '/incidents/:id/redrive';
+const REDRIVES = [
+  ['redrive', REDRIVE],
+  ['redrive-stop', `${REDRIVE}/stop`],
+] as const;
+/** The API judges the values. */
+const redriveIn = (name: (typeof REDRIVES)[number][0], form: URLSearchParams): object => ({
+  reason: form.get('reason')?.trim() ?? '',
+  ...(name === 'redrive'
+    ? { perSecond: Number(form.get('perSecond')), stopAfterErrors: Number(form.get('stopAfterErrors')) }
+    : {}),
+});
+
+type Show = (c: AnyContext, visit: Visit, id: string, problem: Html | null) => Promise<Response>;
+
+function registerRedriveForms(register: Register, console: Console, show: Show): void {
+  for (const [name, path] of REDRIVES) {
+    register.unkeyed(act(name), (c) => {
+      const { id } = c.req.valid('param');
+      return console.submit(
+        c,
+        (api) => mayRead(api) && api.may('POST', path),
+        async (visit, form) => {
+          try {
+            await visit.api.act(path.replace(':id', encodeURIComponent(id)), redriveIn(name, form), keyIn(form));
+          } catch (error) {
+            return show(c, visit, id, problemOf(visit.frame, error));
+          }
+          return c.redirect(`${PATH}/${encodeURIComponent(id)}`, 303);
+        },
+      );
+    });
+  }
 }
 
 /** What the reader may do with each saga of the incident that waits for a person. */

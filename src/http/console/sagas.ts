@@ -1,7 +1,7 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Role } from '../../kernel/roles.ts';
 import { DEFINITIONS, MONEY_SAGAS, SAGA_NAMES } from '../../sagas/index.ts';
-import { type SagaHand, sagaPage } from '../../web/console/saga-page.ts';
+import { parkedAt, type SagaHand, sagaPage } from '../../web/console/saga-page.ts';
 import { sagasPage } from '../../web/console/sagas-page.ts';
 import type { Html } from '../../web/layout.ts';
 import { PAGE_ROUTE } from '../accounts/form.ts';
@@ -81,7 +81,7 @@ export function registerSagaPages(register: Register, console: Console): void {
   for (const hand of HANDS) register.unkeyed(act(hand), (c) => acting(c, console, c.req.valid('param').id, hand));
 }
 
-const HANDS: readonly SagaHand[] = ['retry', 'retry-now', 'resume', 'pause', 'cancel', 'resolve'];
+const HANDS: readonly SagaHand[] = ['retry', 'retry-now', 'skip', 'amend', 'resume', 'pause', 'cancel', 'resolve'];
 
 /** What somebody may do with a saga as it stands; the API decides once more, on the locked saga. */
 function handsOf(api: ConsoleApi, role: Role, saga: Saga): readonly SagaHand[] {
@@ -100,6 +100,8 @@ function handsOf(api: ConsoleApi, role: Role, saga: Saga): readonly SagaHand[] {
   const stands: Readonly<Record<SagaHand, boolean>> = {
     retry: isParked,
     'retry-now': isOpen && saga.status !== 'parked' && failing && saga.pausedBy === null,
+    skip: isParked && (parkedAt(saga)?.ifSkipped ?? null) !== null,
+    amend: isParked && parkedAt(saga) !== undefined && saga.amendable.length > 0,
     resume: saga.pausedBy !== null,
     pause: isOpen && saga.status !== 'parked' && saga.pausedBy === null,
     cancel: isOpen && !isUndoing && saga.status !== 'compensating' && !isPastPivot && isCancellable(saga.name),
@@ -114,6 +116,8 @@ type Saga = z.output<typeof ExecutionWithSteps>;
 const API_OF: Readonly<Record<SagaHand, string>> = {
   retry: '/sagas/executions/:id/retry',
   'retry-now': '/sagas/executions/:id/retry-now',
+  skip: '/sagas/executions/:id/skip',
+  amend: '/sagas/executions/:id/amend',
   resume: '/holds/:id/release',
   pause: '/holds',
   cancel: '/sagas/executions/:id/cancel',
@@ -130,11 +134,26 @@ const acting = (c: AnyContext, console: Console, id: string, hand: SagaHand): Pr
         if (hand === 'pause') await visit.api.act('/holds', { scope: 'SAGA', subject: id, reason }, keyIn(form));
         else {
           const about = hand === 'resume' ? (form.get('hold') ?? '') : id;
-          await visit.api.act(API_OF[hand].replace(':id', encodeURIComponent(about)), { reason }, keyIn(form));
+          const from = hand === 'retry' ? (form.get('from') ?? '') : '';
+          const body = {
+            reason,
+            ...(hand === 'skip' ? { step: form.get('step') ?? '' } : {}),
+            ...(hand === 'amend' ? { input: amendedIn(form) } : {}),
+            ...(from === '' ? {} : { from }),
+          };
+          await visit.api.act(API_OF[hand].replace(':id', encodeURIComponent(about)), body, keyIn(form));
         }
       } catch (error) {
         return showSaga(c, visit, id, problemOf(visit.frame, error));
       }
       return c.redirect(`${PATH}/${encodeURIComponent(id)}`, 303);
     },
+  );
+
+/** The fields that were filled in; the others stay as they are. */
+const amendedIn = (form: URLSearchParams): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    [...form].flatMap(([name, value]) =>
+      name.startsWith('input.') && value !== '' ? [[name.slice('input.'.length), value]] : [],
+    ),
   );

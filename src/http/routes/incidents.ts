@@ -78,7 +78,7 @@ export function registerIncidents(register: Register, services: Services): void 
 }
 
 /** The only area that the caller may see; null: all. */
-function areaOf(c: AnyContext): 'MONEY' | null {
+export function areaOf(c: AnyContext): 'MONEY' | null {
   const caller = callerOf(c);
   return caller.kind === 'person' && caller.role === 'FINANCE' ? 'MONEY' : null;
 }

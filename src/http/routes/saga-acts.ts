@@ -10,9 +10,9 @@ import { readerOf } from '../reader.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { answer, bodyRefusals, jsonOf, one } from '../schemas/envelope.ts';
-import { CancelBody, ExecutionWithSteps, RetryBody } from '../schemas/sagas.ts';
+import { AmendBody, CancelBody, ExecutionWithSteps, RetryBody, SkipBody } from '../schemas/sagas.ts';
 
-/** What people do with an execution that is not parked, or not yet. */
+/** What people do with an execution besides letting it go on as it is, and closing it. */
 
 const PATH = '/api/production/sagas/executions/{id}';
 const tags = ['Sagas'];
@@ -40,6 +40,48 @@ const cancel = createRoute({
   },
 });
 
+const skip = createRoute({
+  method: 'post',
+  path: `${PATH}/skip`,
+  tags,
+  summary: 'Let a parked execution go on behind the step at which it stopped',
+  request: {
+    params: IdParam,
+    body: jsonOf(SkipBody, {
+      step: 'deactivatePropertyAmenities',
+      reason: 'The lock is broken; the code was taken off by hand',
+    }),
+  },
+  responses: {
+    200: answer('Skipped; `ifSkipped` of the step says what is to be done by hand', one(ExecutionWithSteps)),
+    ...bodyRefusals('SAGA_NOT_FOUND', 'SAGA_NOT_PARKED', 'INVALID_STATE_TRANSITION'),
+  },
+});
+
+const amend = createRoute({
+  method: 'post',
+  path: `${PATH}/amend`,
+  tags,
+  summary: 'Change fields of the input of a parked execution, and resume it',
+  request: {
+    params: IdParam,
+    body: jsonOf(AmendBody, {
+      input: { until: '2027-01-31T11:00:00Z' },
+      reason: 'The lock keeps no time beyond this month',
+    }),
+  },
+  responses: {
+    200: answer('Amended and resumed', one(ExecutionWithSteps)),
+    ...bodyRefusals(
+      'SAGA_NOT_FOUND',
+      'SAGA_NOT_PARKED',
+      'INVALID_STATE_TRANSITION',
+      'APPROVAL_REQUIRED',
+      'SAGA_IN_PROGRESS',
+    ),
+  },
+});
+
 export function registerSagaActs(register: Register, { orchestrator }: Services): void {
   register.mutation(retryNow, (c, once) => {
     const sagaId = c.req.valid('param').id;
@@ -48,6 +90,24 @@ export function registerSagaActs(register: Register, { orchestrator }: Services)
     return once.change(async (tx, afterCommit) => {
       await assertMayAct(c, tx, sagaId);
       afterCommit(await orchestrator.retryNowWithin(tx, asked));
+      return execution(c, tx, sagaId);
+    });
+  });
+  register.mutation(skip, (c, once) => {
+    const sagaId = c.req.valid('param').id;
+    const asked = { ...interventionOf(c, sagaId), ...c.req.valid('json') };
+    return once.change(async (tx, afterCommit) => {
+      await assertMayAct(c, tx, sagaId);
+      afterCommit(await orchestrator.skipWithin(tx, asked));
+      return execution(c, tx, sagaId);
+    });
+  });
+  register.mutation(amend, (c, once) => {
+    const sagaId = c.req.valid('param').id;
+    const asked = { ...interventionOf(c, sagaId), ...c.req.valid('json') };
+    return once.change(async (tx, afterCommit) => {
+      await assertMayAct(c, tx, sagaId);
+      afterCommit(await orchestrator.amendWithin(tx, asked));
       return execution(c, tx, sagaId);
     });
   });

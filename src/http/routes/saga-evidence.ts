@@ -46,9 +46,10 @@ export function registerSagaEvidence(register: Register, { db }: Services): void
 }
 
 async function tried(c: AnyContext, db: Db, id: string): Promise<AttemptsView> {
-  const { input, attempts: all } = await attemptsOf(db, id, readerOf(c));
+  const { input, amendments, attempts: all } = await attemptsOf(db, id, readerOf(c));
   return {
     input: impersonal(c, input),
+    amendments: amendments.map((one) => ({ ...one, fields: impersonal(c, one.fields), reason: null })),
     attempts: all.map((attempt) => ({
       ...attempt,
       output: impersonal(c, attempt.output),
@@ -61,8 +62,8 @@ async function tried(c: AnyContext, db: Db, id: string): Promise<AttemptsView> {
 const MOST_AUDIT_ROWS = 1_000;
 
 async function exported(c: AnyContext, db: Db, id: string) {
-  const { steps, ...saga } = await getExecution(db, id, readerOf(c));
-  const [{ input, attempts: all }, audit, holds] = await Promise.all([
+  const { steps, amendments: _, amendable: _names, ...saga } = await getExecution(db, id, readerOf(c));
+  const [{ input, amendments, attempts: all }, audit, holds] = await Promise.all([
     tried(c, db, id),
     listAudit(db, { sagaExecutionId: id }, { after: null, limit: MOST_AUDIT_ROWS }),
     holdsOver(db, saga),
@@ -76,7 +77,13 @@ async function exported(c: AnyContext, db: Db, id: string) {
       pausedBy: saga.pausedBy && { ...saga.pausedBy, reason: null },
     },
     input,
-    steps: steps.map((step) => ({ ...step, output: impersonal(c, step.output), error: impersonal(c, step.error) })),
+    amendments,
+    steps: steps.map((step) => ({
+      ...step,
+      output: impersonal(c, step.output),
+      error: impersonal(c, step.error),
+      skipped: step.skipped && { ...step.skipped, reason: null },
+    })),
     attempts: all,
     audit: audit.items.toReversed().map(({ seq, timestamp, event, userId, outcome, requestId, details, hash }) => ({
       ...{ seq, timestamp, event, userId, outcome, requestId, hash },

@@ -17,7 +17,7 @@ import {
   Execution,
   ExecutionWithSteps,
   ResolveBody,
-  RetryBody,
+  RetryFromBody,
   SAGA_STATUS_EXAMPLE,
   SagaCounts,
   SagaNameParam,
@@ -56,10 +56,16 @@ const retry = createRoute({
   path: `${PATH}/executions/{id}/retry`,
   tags,
   summary: 'Resume a parked execution where it stopped',
-  request: { params: IdParam, body: jsonOf(RetryBody, { reason: 'The gateway is up again' }, false) },
+  request: { params: IdParam, body: jsonOf(RetryFromBody, { reason: 'The gateway is up again' }, false) },
   responses: {
     200: answer('Resumed', one(ExecutionWithSteps)),
-    ...bodyRefusals('SAGA_NOT_FOUND', 'SAGA_NOT_PARKED', 'APPROVAL_REQUIRED', 'SAGA_IN_PROGRESS'),
+    ...bodyRefusals(
+      'SAGA_NOT_FOUND',
+      'SAGA_NOT_PARKED',
+      'APPROVAL_REQUIRED',
+      'SAGA_IN_PROGRESS',
+      'INVALID_STATE_TRANSITION',
+    ),
   },
 });
 const resolve = createRoute({
@@ -111,8 +117,9 @@ export function registerSagas(register: Register, services: Services): void {
   );
   register.mutation(retry, (c, once) => {
     const sagaId = c.req.valid('param').id;
-    const { reason } = c.req.valid('json');
-    const asked = { ...interventionOf(c, sagaId), ...(reason === undefined ? {} : { reason }) };
+    const { reason, from } = c.req.valid('json');
+    const given = { ...(reason === undefined ? {} : { reason }), ...(from === undefined ? {} : { from }) };
+    const asked = { ...interventionOf(c, sagaId), ...given };
     return once.change(async (tx, afterCommit) => {
       assertMayOperateOn(c, (await getExecution(tx, sagaId, readerOf(c))).name);
       const { outcome, announce } = await orchestrator.retryWithin(tx, asked);

@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import { HOLD_SCOPES } from './holds.ts';
-import { Execution, Step } from './sagas.ts';
+import { Amendment, Execution, Step } from './sagas.ts';
 
 const Attempt = z
   .object({
@@ -25,7 +25,11 @@ const input = z.record(z.string(), z.unknown()).openapi({
   description: 'As it was accepted; what a person wrote is null, and so are amounts for who sees none',
 });
 
-export const SagaAttempts = z.object({ input, attempts: z.array(Attempt) }).openapi('SagaAttempts');
+const amendments = z
+  .array(Amendment.extend({ reason: z.null() }))
+  .openapi({ description: 'What people have changed of the input since, oldest first' });
+
+export const SagaAttempts = z.object({ input, amendments, attempts: z.array(Attempt) }).openapi('SagaAttempts');
 
 export const SagaExport = z
   .object({
@@ -42,6 +46,7 @@ export const SagaExport = z
         .nullable(),
     }),
     input,
+    amendments,
     steps: z.array(Step),
     attempts: z.array(Attempt),
     audit: z.array(

@@ -90,9 +90,38 @@ export const Step = z
     endedAt: z.iso.datetime().nullable(),
     durationMs: z.number().nullable(),
     waitsUntil: z.iso.datetime().nullable().openapi({ description: 'Of a `wait`: when its time is up, or was' }),
+    skipped: z
+      .object({
+        by: z.string(),
+        reason: z.string().nullable().openapi({ description: 'For those who may read holds' }),
+      })
+      .nullable()
+      .openapi({ description: 'Of a step that a person has skipped' }),
+    ifSkipped: z.string().nullable().openapi({
+      description: 'What follows when a person skips it, and what is to be done by hand; null: it is not skipped',
+    }),
+    readsAgain: z.boolean().openapi({
+      description: 'A retry `from` it reads once more, as long as nothing but such steps is done behind it',
+    }),
   })
   .openapi('SagaStep');
-export const ExecutionWithSteps = Execution.extend({ steps: z.array(Step) }).openapi('SagaExecutionWithSteps');
+export const Amendment = z
+  .object({
+    no: z.int(),
+    step: z
+      .string()
+      .openapi({ description: 'At which it was parked: that one and those behind it read the new values' }),
+    fields: z.record(z.string(), z.unknown()),
+    by: z.string(),
+    at: z.iso.datetime(),
+    reason: z.string().nullable().openapi({ description: 'For those who may read holds' }),
+  })
+  .openapi('SagaAmendment');
+export const ExecutionWithSteps = Execution.extend({
+  steps: z.array(Step),
+  amendments: z.array(Amendment).openapi({ description: 'What people have changed of its input, oldest first' }),
+  amendable: z.array(z.string()).openapi({ description: 'Fields of its input that may be amended while it is parked' }),
+}).openapi('SagaExecutionWithSteps');
 
 export const SagaCounts = z.record(z.string(), z.int()).openapi({
   description: `Executions by status, for the same filter without its status; ${COUNTED_AT_MOST} stands for so many or more`,
@@ -112,7 +141,27 @@ export const SagaStatusQuery = z.strictObject({
   executionId: filtersBy(Id, 'saga').optional(),
 });
 const reason = prose(500).refine((text) => text.trim() !== '', 'must not be blank');
+const stepName = z.string().regex(/^[A-Za-z][A-Za-z0-9]{0,63}$/);
 export const RetryBody = z.strictObject({ reason: reason.optional() }).openapi('RetrySaga');
+export const RetryFromBody = RetryBody.extend({
+  from: stepName.optional().openapi({
+    description:
+      'The step from which it goes on: an earlier read that may be read once more; default: where it stopped',
+  }),
+}).openapi('RetrySagaFrom');
+export const SkipBody = z.strictObject({ step: stepName, reason }).openapi('SkipStep');
+export const AmendBody = z
+  .strictObject({
+    input: z
+      .record(
+        z.string().regex(/^[A-Za-z][A-Za-z0-9]{0,63}$/),
+        z.union([z.string().max(1_000), z.number(), z.boolean(), z.null()]),
+      )
+      .refine((fields) => Object.keys(fields).length > 0, 'must have a field')
+      .openapi({ description: 'The fields with their new values, of those in `amendable`' }),
+    reason,
+  })
+  .openapi('AmendSaga');
 export const CancelBody = z.strictObject({ reason }).openapi('CancelSaga');
 export const ResolveBody = z.strictObject({ reason }).openapi('ResolveSaga');
 

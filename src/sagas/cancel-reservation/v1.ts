@@ -23,6 +23,7 @@ import { cancelTasksOf, reopenTasks } from '../../domain/stay-tasks/cancel-tasks
 import { saga } from '../../engine/definition.ts';
 import { toMajor } from '../../kernel/money.ts';
 import { REFUND_BUDGET_MS, startRefunds } from '../execute-refund/start.ts';
+import { toldByHand } from '../told-by-hand.ts';
 
 export const CancelReservation = z.strictObject({
   reservationId: z.string(),
@@ -37,6 +38,8 @@ export const cancelReservation = saga('cancelReservation', CancelReservation, {
   subjectType: 'reservation',
   notFound: 'RESERVATION_NOT_FOUND',
   whenUndone: tellApprovedUndone,
+  // Written down with the stay, and decided by nobody.
+  amendable: { reason: z.string().max(500).nullable() },
 })
   .read('validateCancellation', {
     // A second person is asked before anything has changed, so that a no leaves nothing behind.
@@ -84,6 +87,7 @@ export const cancelReservation = saga('cancelReservation', CancelReservation, {
     onNoRow: 'INVALID_STATE_TRANSITION',
   })
   .statement('sendCancellationNotification', {
+    skippable: toldByHand('the guest, the owner, and who had a task there'),
     values: ({ key, done }) => {
       const stay = done.validateCancellation;
       const { ownerMinor } = done.createRefundTransaction;
@@ -102,12 +106,12 @@ export const cancelReservation = saga('cancelReservation', CancelReservation, {
     },
     run: enqueueMessages,
   })
-  .ends(async ({ db, subjectId, done, isRehearsed }) => {
+  .ends(async ({ db, subjectId, done, isAtOnce }) => {
     const stay = done.validateCancellation;
     const { percent, amountMinor, excessMinor, rule, daysBeforeCheckIn } = done.calculateRefundAmount;
     const { refundIds } = done.createRefundTransaction;
     const { cancelled, inProgress } = done.cancelRelatedTasks;
-    const status = await awaitRefunds(db, refundIds, isRehearsed ? 0 : REFUND_BUDGET_MS);
+    const status = await awaitRefunds(db, refundIds, isAtOnce ? 0 : REFUND_BUDGET_MS);
     const amount = toMajor({ amountMinor: amountMinor + excessMinor, currency: stay.currency });
     const refund = {
       percent,

@@ -28,8 +28,12 @@ export const changeAccess = saga('changeAccess', ChangeAccess, {
   subjectType: 'amenity_grant',
   notFound: 'RESERVATION_NOT_FOUND',
   deadlineMs: DEADLINE_MS,
+  // A device may refuse a time that it cannot keep.
+  amendable: { until: z.iso.datetime() },
 })
   .read('validateAccess', {
+    // The period is asked for anew at each attempt, and a device that has been replaced meanwhile is another grant.
+    readsAgain: true,
     run: ({ db, input }) => readAccess(db, input.reservationId),
   })
   .call('changeAccessPeriod', {
@@ -40,16 +44,29 @@ export const changeAccess = saga('changeAccess', ChangeAccess, {
     parksOn: ['AMENITIES_REFUSED'],
     // A guest who has left meanwhile needs no code.
     prepare: ({ tx, input }) => readAccess(tx, input.reservationId),
-    run: async ({ ports, key, input, done, prepared, signal }) => {
+    run: async ({ ports, key, input, amendments, done, prepared, signal }) => {
       const { activationKey } = done.validateAccess;
       if (prepared.device === null || prepared.activationKey !== activationKey) return { isThere: false };
-      await ports.amenities.changePeriod(requestOf(input, key, { ...done.validateAccess, until: input.until }), signal);
+      // Another time is another request.
+      const requestKey = amendments === 0 ? key : `${key}-${amendments}`;
+      await ports.amenities.changePeriod(
+        requestOf(input, requestKey, { ...done.validateAccess, until: input.until }),
+        signal,
+      );
       return { isThere: true };
     },
     book: async ({ tx, input, done, answer }) => {
       const { activationKey } = done.validateAccess;
       const isChanged = answer.isThere && (await recordAccessEnd(tx, { ...input, activationKey }));
       return { amenities: isChanged ? 'ACTIVE' : 'REVOKED' };
+    },
+    skippable: {
+      follows:
+        'The device is not asked: set the code of the guest to the new departure by hand. Here it counts as set, and the guest is told so.',
+      instead: async ({ tx, input, done: { validateAccess } }) => {
+        const isThere = await recordAccessEnd(tx, { ...input, activationKey: validateAccess.activationKey });
+        return { amenities: isThere ? 'ACTIVE' : 'REVOKED' };
+      },
     },
     compensate: {
       run: async ({ ports, key, input, done, inDoubt, signal }) =>
@@ -67,6 +84,10 @@ export const changeAccess = saga('changeAccess', ChangeAccess, {
   })
   .retriable()
   .statement('releaseMessages', {
+    skippable: {
+      follows: 'The texts that wait for the door go some minutes later, with their next look. Nothing has to be done.',
+      instead: async () => ({ count: 0 }),
+    },
     // Only now is it true that the guest may stay so long.
     run: releaseHeldMessages,
   })

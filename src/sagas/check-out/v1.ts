@@ -13,6 +13,7 @@ import { assertMayCheckOut } from '../../domain/stays/visit.ts';
 import { readVisitOutcome } from '../../domain/stays/visit-outcome.ts';
 import { saga } from '../../engine/definition.ts';
 import { required } from '../../kernel/errors.ts';
+import { toldByHand } from '../told-by-hand.ts';
 
 export const CheckOut = z.strictObject({
   reservationId: z.string(),
@@ -74,6 +75,14 @@ export const checkOut = saga('checkOut', CheckOut, {
       await recordDeactivation(tx, reservationId, propertyId);
       return { amenities: answer.devices === 0 ? 'NONE' : 'REVOKED' };
     },
+    skippable: {
+      follows: 'The device is not asked: take the code of the guest off it by hand. Here it counts as taken off.',
+      instead: async ({ tx, done }) => {
+        const { reservationId, propertyId } = done.validateCheckOut;
+        await recordDeactivation(tx, reservationId, propertyId);
+        return { amenities: 'REVOKED' };
+      },
+    },
     whenParked: async ({ tx, sagaId, key, subjectId, code }) => {
       const alert = amenitiesAlertMessage({ sagaName: 'checkOut', step: 'deactivatePropertyAmenities', code, sagaId });
       await enqueueInTransaction(tx, key, [alert], { sagaId, reservationId: subjectId });
@@ -85,6 +94,7 @@ export const checkOut = saga('checkOut', CheckOut, {
       writeCheckOutReport(tx, sagaId, subjectId, done.validateCheckOut.warnings),
   })
   .statement('sendThankYouNotification', {
+    skippable: toldByHand('the guest'),
     locks: ['state'],
     values: ({ key, done }) => orderMessages(key, thankYouMessages(done.validateCheckOut)),
     run: enqueueMessages,

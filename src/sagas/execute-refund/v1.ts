@@ -10,6 +10,7 @@ import {
 import { refundProcessedMessage } from '../../domain/messages/catalogue/refund-processed.ts';
 import { enqueueMessagesAbout, orderMessages } from '../../domain/notifications/enqueue.ts';
 import { saga } from '../../engine/definition.ts';
+import { toldByHand } from '../told-by-hand.ts';
 
 export const ExecuteRefund = z.strictObject({ refundId: z.string() });
 
@@ -62,6 +63,7 @@ export const executeRefund = saga('executeRefund', ExecuteRefund, {
     },
   })
   .statement('sendRefundNotification', {
+    skippable: toldByHand('the guest'),
     values: ({ key, done: { validateRefund: refund, refundAtGateway } }) => {
       const { amountMinor, currency } = refund;
       const processed = refundAtGateway.done ? [refundProcessedMessage(refund, { amountMinor, currency })] : [];

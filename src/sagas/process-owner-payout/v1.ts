@@ -13,6 +13,7 @@ import { enqueueInTransaction, enqueueMessagesAbout, orderMessages } from '../..
 import { PAYOUT_BANK } from '../../domain/ports.ts';
 import { saga } from '../../engine/definition.ts';
 import { RoomyError } from '../../kernel/errors.ts';
+import { toldByHand } from '../told-by-hand.ts';
 
 export const ProcessOwnerPayout = z.strictObject({
   payoutId: z.string(),
@@ -73,6 +74,7 @@ export const processOwnerPayout = saga('processOwnerPayout', ProcessOwnerPayout,
     },
   })
   .statement('sendPayoutProcessedNotification', {
+    skippable: toldByHand('the owner'),
     values: ({ key, sagaId, done }) => {
       const { ownerId, currency } = done.validatePayout;
       const { amountMinor } = done.executePayout;

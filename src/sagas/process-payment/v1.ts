@@ -30,6 +30,7 @@ import { derivePaymentStatus, restorePaymentStatus } from '../../domain/reservat
 import { saga } from '../../engine/definition.ts';
 import type { StepContext } from '../../engine/step.ts';
 import { RoomyError, required } from '../../kernel/errors.ts';
+import { toldByHand } from '../told-by-hand.ts';
 
 export const ProcessPayment = z.strictObject({
   reservationId: z.string(),
@@ -172,6 +173,7 @@ export const processPayment = saga('processPayment', ProcessPayment, {
   })
   .retriable()
   .statement('sendPaymentConfirmation', {
+    skippable: toldByHand('the guest and the owner'),
     values: ({ key, input, done }) =>
       orderMessages(
         key,
@@ -185,6 +187,7 @@ export const processPayment = saga('processPayment', ProcessPayment, {
     run: enqueueMessages,
   })
   .statement('sendPayoutNotification', {
+    skippable: toldByHand('the owner'),
     values: ({ key, input, done }) => {
       const { amountMinor, transactionId } = done.createOwnerPayoutTransaction;
       const { scheduledFor } = done.calculateIncomeDistribution;

@@ -9,6 +9,7 @@ import { enqueueMessages, orderMessages } from '../../domain/notifications/enque
 import { saga } from '../../engine/definition.ts';
 import { toMajor } from '../../kernel/money.ts';
 import { REFUND_BUDGET_MS, startRefunds } from '../execute-refund/start.ts';
+import { toldByHand } from '../told-by-hand.ts';
 
 export const RefundReservation = z.strictObject({
   reservationId: z.string(),
@@ -51,6 +52,7 @@ export const refundReservation = saga('refundReservation', RefundReservation, {
     },
   })
   .statement('sendRefundNotice', {
+    skippable: toldByHand('the owner'),
     // The guest is told when the money has gone; an owner at once, because a payout is changed at once.
     values: ({ key, done: { validateRefund: stay, createRefundTransaction: booked } }) =>
       orderMessages(
@@ -61,7 +63,7 @@ export const refundReservation = saga('refundReservation', RefundReservation, {
       ),
     run: enqueueMessages,
   })
-  .ends(async ({ db, subjectId, input, done, isRehearsed }) => {
+  .ends(async ({ db, subjectId, input, done, isAtOnce }) => {
     const { refundIds, ownerMinor } = done.createRefundTransaction;
     const { distributedMinor } = done.validateRefund;
     const { amountMinor, currency, bearer, reason } = input;
@@ -78,7 +80,7 @@ export const refundReservation = saga('refundReservation', RefundReservation, {
           bearer,
           fromCredit: major(amountMinor - distributedMinor),
           takenFromOwner: major(ownerMinor),
-          status: await awaitRefunds(db, refundIds, isRehearsed ? 0 : REFUND_BUDGET_MS),
+          status: await awaitRefunds(db, refundIds, isAtOnce ? 0 : REFUND_BUDGET_MS),
           transactionIds: refundIds,
         },
       },

@@ -3,6 +3,7 @@ import type { Db } from '../../db/client.ts';
 import { literal } from '../../db/literal.ts';
 import type { Finding } from '../../domain/incidents/findings.ts';
 import { parkedSagas, retryingSagas, type StuckSagas } from '../../engine/read/stuck.ts';
+import { groupSubject } from '../../engine/stuck-group.ts';
 import { DUE_KINDS, dueKind } from '../../queues/due-rows.ts';
 import type { Sign } from '../sign.ts';
 
@@ -41,7 +42,7 @@ export const sagaSign = (db: Db, isAboutMoney: (name: string) => boolean): Sign 
       (kind: 'SAGA_RETRYING' | 'SAGA_PARKED') =>
       (group: StuckSagas): Finding => ({
         kind,
-        subject: `${group.name}.${group.step}${group.isUndoing ? ' (undoing)' : ''}: ${group.code}`,
+        subject: groupSubject(group),
         count: group.count,
         since: group.since,
         area: isAboutMoney(group.name) ? 'MONEY' : 'ENGINE',

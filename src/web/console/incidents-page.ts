@@ -1,8 +1,9 @@
 import { html } from 'hono/html';
 import type { IncidentDetail, IncidentView } from '../../domain/incidents/resource.ts';
+import { newId } from '../../kernel/ids.ts';
 import type { Html } from '../layout.ts';
 import { type Content, type Frame, inEnglish, say } from './frame.ts';
-import { fact, moment, sagaLink, stayLink } from './parts.ts';
+import { badge, fact, moment, sagaLink, stayLink } from './parts.ts';
 
 /** Incidents for people: what stands still, and what can be done about it. */
 
@@ -48,11 +49,37 @@ const gravity = (frame: Frame, { status, severity }: ListedIncident): string => 
   return `${say(frame, severity === 'CRITICAL' ? 'critical' : 'warning')}:`;
 };
 
+/** What there is to try again together, and how far that has come. */
+export interface RedriveShown {
+  readonly group: { readonly count: number; readonly since: string | null } | null;
+  readonly redrives: readonly {
+    readonly status: 'OPEN' | 'DONE' | 'STOPPED' | 'FAILED';
+    readonly perSecond: number;
+    readonly stopAfterErrors: number;
+    readonly reason: string;
+    readonly orderedBy: string;
+    readonly orderedAt: string;
+    readonly endedBy: string | null;
+    readonly endReason: string | null;
+    readonly sagas: {
+      readonly all: number;
+      readonly waiting: number;
+      readonly retried: number;
+      readonly done: number;
+      readonly failed: number;
+      readonly skipped: number;
+    };
+    readonly failures: readonly { readonly sagaId: string; readonly code: string | null }[];
+  }[];
+  readonly mayOrder: boolean;
+}
+
 /** One incident with its forms. `problem`: why the last act did nothing. */
 export function incidentPage(
   frame: Frame,
   incident: IncidentDetail,
   acts: readonly SagaActs[],
+  redrive: RedriveShown,
   problem: Html | null,
 ): Content {
   const at = `${frame.prefix}/console/incidents/${incident.id}`;
@@ -69,6 +96,7 @@ ${fact(frame, 'howMany', html`${incident.count}${incident.most > incident.count 
 ${fact(frame, 'byItself', inEnglish(incident.next))}
 ${fact(frame, 'hands', inEnglish(incident.remedy))}</dl>
 ${incident.examples.length === 0 ? '' : html`<h2>${say(frame, 'isAbout')}</h2><ul class="rows">${incident.examples.map((example) => exampleOf(frame, at, example, acts))}</ul>`}
+${redrive.group === null && redrive.redrives.length === 0 ? '' : redriveOf(frame, at, redrive)}
 ${incident.status === 'OPEN' ? formsOf(frame, at) : ''}
 <h2>${say(frame, 'whoWasTold')}</h2>
 ${
@@ -124,3 +152,32 @@ const formsOf = (frame: Frame, at: string): Html =>
 <form method="post" action="${at}/mute" class="act"><label>${say(frame, 'muteFor')} <select name="hours"><option value="1">${say(frame, 'hour')}</option><option value="8">${say(frame, 'hours8')}</option>
 <option value="72">${say(frame, 'days3')}</option></select></label> <label>${say(frame, 'reason')} <input name="reason" required maxlength="500"></label><button>${say(frame, 'mute')}</button></form>
 <form method="post" action="${at}/close" class="act"><label>${say(frame, 'whyOver')} <input name="reason" required maxlength="500"></label><button class="no">${say(frame, 'close')}</button></form>`;
+
+/** Counted first; then the form, or the progress with the way to stop it. */
+function redriveOf(frame: Frame, at: string, { group, redrives, mayOrder }: RedriveShown): Html {
+  const isOpen = redrives.some(({ status }) => status === 'OPEN');
+  const count = group?.count ?? 0;
+  return html`<section class="panel" aria-labelledby="redrive"><h2 id="redrive">${say(frame, 'redrive')}</h2>
+${group === null ? '' : html`<p>${say(frame, 'standStill')}: ${count}${group.since === null ? '' : html`, ${say(frame, 'sinceText')} ${moment(frame, group.since)}`}</p>`}
+${mayOrder && !isOpen && count > 0 ? orderForm(frame, at) : ''}
+${mayOrder && isOpen ? stopForm(frame, at) : ''}
+${redrives.length === 0 ? '' : html`<ul class="rows">${redrives.map((one) => redriveShown(frame, one))}</ul>`}</section>`;
+}
+
+const orderForm = (frame: Frame, at: string): Html =>
+  html`<form method="post" action="${at}/redrive" class="act"><input type="hidden" name="key" value="${newId('press')}">
+<label>${say(frame, 'perSecond')} <input type="number" name="perSecond" min="1" max="50" value="5" required></label>
+<label>${say(frame, 'stopAfterErrors')} <input type="number" name="stopAfterErrors" min="1" max="1000" value="5" required></label>
+<label>${say(frame, 'retryReason')} <input name="reason" required maxlength="500"></label><button class="yes">${say(frame, 'redrive')}</button></form>`;
+
+const stopForm = (frame: Frame, at: string): Html =>
+  html`<form method="post" action="${at}/redrive-stop" class="act"><input type="hidden" name="key" value="${newId('press')}">
+<label>${say(frame, 'reason')} <input name="reason" required maxlength="500"></label><button class="no">${say(frame, 'stopRedrive')}</button></form>`;
+
+function redriveShown(frame: Frame, redrive: RedriveShown['redrives'][number]): Html {
+  const { status, orderedAt, orderedBy, reason, sagas, failures, endedBy, endReason } = redrive;
+  return html`<li>${badge(frame, status)} ${moment(frame, orderedAt)} <bdi>${orderedBy}</bdi>: <bdi>${reason}</bdi>
+<div>${say(frame, 'redriven')}: ${sagas.all - sagas.waiting} / ${sagas.all}; ${say(frame, 'redriveDone')}: ${sagas.done}; ${say(frame, 'redriveFailed')}: ${sagas.failed}${
+    endedBy === null ? '' : html`; <bdi>${endedBy}</bdi>: <bdi>${endReason}</bdi>`
+  }</div>${failures.map(({ sagaId, code }) => html`<div>${sagaLink(frame, sagaId, sagaId)} <code>${code ?? ''}</code></div>`)}</li>`;
+}

@@ -21,6 +21,9 @@ export interface SagaStep {
   readonly endedAt: string | null;
   readonly durationMs: number | null;
   readonly waitsUntil: string | null;
+  readonly skipped: { readonly by: string; readonly reason: string | null } | null;
+  readonly ifSkipped: string | null;
+  readonly readsAgain: boolean;
 }
 export interface SagaFacts {
   readonly id: string;
@@ -35,6 +38,7 @@ export interface SagaFacts {
   readonly createdAt: string;
   readonly finishedAt: string | null;
   readonly deadlineAt: string;
+  readonly currentStep: number;
   readonly stepsCompleted: number;
   readonly totalSteps: number;
   readonly retryOf: string | null;
@@ -48,6 +52,14 @@ export interface SagaFacts {
   } | null;
   readonly error?: { readonly code: string; readonly details?: unknown } | null;
   readonly waiting?: { readonly step: string; readonly since: string; readonly until: string } | null;
+  readonly amendments: readonly {
+    readonly step: string;
+    readonly fields: Readonly<Record<string, unknown>>;
+    readonly by: string;
+    readonly at: string;
+    readonly reason: string | null;
+  }[];
+  readonly amendable: readonly string[];
   readonly steps: readonly SagaStep[];
 }
 export interface SagaView {
@@ -59,7 +71,7 @@ export interface SagaView {
   readonly hands: readonly SagaHand[];
   readonly problem: Html | null;
 }
-export type SagaHand = 'retry' | 'retry-now' | 'cancel' | 'pause' | 'resume' | 'resolve';
+export type SagaHand = 'retry' | 'retry-now' | 'skip' | 'amend' | 'cancel' | 'pause' | 'resume' | 'resolve';
 
 export function sagaPage(frame: Frame, { saga, incidents, problem, mayOpenStay, hands }: SagaView): Content {
   return {
@@ -71,6 +83,7 @@ export function sagaPage(frame: Frame, { saga, incidents, problem, mayOpenStay, 
     body: html`${factsOf(frame, saga, mayOpenStay)}
 ${saga.error ? html`<section class="panel" aria-labelledby="error"><h2 id="error">${say(frame, 'error')}: <code>${saga.error.code}</code></h2><div lang="en" dir="ltr">${treeOf(saga.error.details ?? {})}</div></section>` : ''}
 ${incidents.length === 0 ? '' : html`<h2>${say(frame, 'openIncidents')}</h2><ul class="rows">${incidents.map(({ id, summary }) => html`<li class="bad"><a href="${frame.prefix}/console/incidents/${id}">${inEnglish(summary)}</a></li>`)}</ul>`}
+${saga.amendments.length === 0 ? '' : amendmentsOf(frame, saga)}
 ${hands.length === 0 ? '' : handsOf(frame, saga, hands)}
 ${stepsOf(frame, saga)}`,
   };
@@ -98,19 +111,45 @@ ${saga.notes === null ? '' : fact(frame, 'notes', html`<bdi>${saga.notes}</bdi>`
 const HANDS: Readonly<Record<SagaHand, { readonly word: Word; readonly reason: Word; readonly tone: 'yes' | 'no' }>> = {
   retry: { word: 'retry', reason: 'retryReason', tone: 'yes' },
   'retry-now': { word: 'retryNow', reason: 'retryReason', tone: 'yes' },
+  skip: { word: 'skipStep', reason: 'skipReason', tone: 'no' },
+  amend: { word: 'amend', reason: 'amendReason', tone: 'no' },
   resume: { word: 'resume', reason: 'reason', tone: 'yes' },
   pause: { word: 'pause', reason: 'reason', tone: 'no' },
   cancel: { word: 'cancelSaga', reason: 'reason', tone: 'no' },
   resolve: { word: 'resolve', reason: 'resolveReason', tone: 'no' },
 };
 
-function handsOf(frame: Frame, { id, pausedBy }: SagaFacts, hands: readonly SagaHand[]): Html {
+function handsOf(frame: Frame, saga: SagaFacts, hands: readonly SagaHand[]): Html {
+  const { id, pausedBy } = saga;
+  const parked = parkedAt(saga);
   const form = (hand: SagaHand): Html => {
     const { word, reason, tone } = HANDS[hand];
-    return html`<form method="post" action="${frame.prefix}/console/sagas/${encodeURIComponent(id)}/${hand}" class="act"><input type="hidden" name="key" value="${newId('press')}">${hand === 'resume' ? html`<input type="hidden" name="hold" value="${pausedBy?.holdId ?? ''}">` : ''}
+    return html`<form method="post" action="${frame.prefix}/console/sagas/${encodeURIComponent(id)}/${hand}" class="act"><input type="hidden" name="key" value="${newId('press')}">${hand === 'resume' ? html`<input type="hidden" name="hold" value="${pausedBy?.holdId ?? ''}">` : ''}${hand === 'retry' ? startsOf(frame, saga) : ''}${hand === 'amend' ? saga.amendable.map((field) => html`<label><code>${field}</code> <input name="input.${field}" maxlength="1000"></label>`) : ''}${hand === 'skip' ? html`<input type="hidden" name="step" value="${parked?.name ?? ''}"><p><code>${parked?.name}</code>: ${inEnglish(parked?.ifSkipped ?? '')}</p>` : ''}
 <label>${say(frame, reason)} <input name="reason" required maxlength="500"></label><button class="${tone}">${say(frame, word)}</button></form>`;
   };
   return html`<section class="panel" aria-labelledby="hands"><h2 id="hands">${say(frame, 'hands')}</h2>${hands.map(form)}</section>`;
+}
+
+/** The step forward at which it stands; undefined when it is being undone. */
+export const parkedAt = ({ steps, currentStep }: Pick<SagaFacts, 'steps' | 'currentStep'>): SagaStep | undefined =>
+  steps.some(({ direction }) => direction !== 'forward') ? undefined : steps.find(({ step }) => step === currentStep);
+
+/** From which steps a retry may go on, where there is a choice: reads may be done once more. */
+function startsOf(frame: Frame, saga: SagaFacts): Html {
+  const at = parkedAt(saga);
+  const before = saga.steps.filter((step) => at !== undefined && step.direction === 'forward' && step.step < at.step);
+  const again = before.slice(before.findLastIndex(({ readsAgain }) => !readsAgain) + 1);
+  if (again.length === 0) return html``;
+  const starts = [...again.toReversed()];
+  return html`<label>${say(frame, 'retryFrom')} <select name="from"><option value="">${at?.name}</option>${starts.map(({ name }) => html`<option>${name}</option>`)}</select></label>
+`;
+}
+
+function amendmentsOf(frame: Frame, { amendments }: SagaFacts): Html {
+  return html`<section class="panel" aria-labelledby="amendments"><h2 id="amendments">${say(frame, 'amendments')}</h2><ul class="rows">${amendments.map(
+    ({ step, fields, by, at, reason }) =>
+      html`<li>${moment(frame, at)} <bdi>${by}</bdi> (<code>${step}</code>)${reason === null ? '' : html`: <bdi>${reason}</bdi>`}<div lang="en" dir="ltr">${treeOf(fields)}</div></li>`,
+  )}</ul></section>`;
 }
 
 /** From the first beginning to the last end, in milliseconds of the epoch. */
@@ -146,14 +185,14 @@ function stepsOf(frame: Frame, saga: SagaFacts): Html {
 }
 
 function stepOf(frame: Frame, step: SagaStep, scale: Scale): Html {
-  const { name, direction, status, attempts, maxAttempts, durationMs, kind, waitsUntil, error } = step;
+  const { name, direction, status, attempts, maxAttempts, durationMs, kind, waitsUntil, error, skipped } = step;
   return html`<div class="step"><span class="name">${direction === 'forward' ? html`<span class="soft">${step.step}.</span>` : html`<span class="badge warn">${say(frame, 'undo')}</span>`} <bdi lang="en">${name}</bdi></span>
 <span>${badge(frame, status)}</span>${barOf(step, scale)}
 <span class="soft">${durationMs === null ? '' : html`<bdi>${duration(durationMs)}</bdi>`}${attempts > 1 ? html` ${say(frame, 'attempts')}: ${attempts}/${maxAttempts}` : ''}${
     kind === 'wait' && waitsUntil !== null
       ? html` ${say(frame, 'waits')} ${say(frame, 'until')} ${moment(frame, waitsUntil)}`
       : ''
-  }</span></div>${isNothing(error) ? '' : html`<div class="failure" lang="en" dir="ltr">${treeOf(error)}</div>`}`;
+  }</span></div>${skipped === null ? '' : html`<p class="soft">${say(frame, 'skippedBy')} <bdi>${skipped.by}</bdi>${skipped.reason === null ? '' : html`: <bdi>${skipped.reason}</bdi>`}</p>`}${isNothing(error) ? '' : html`<div class="failure" lang="en" dir="ltr">${treeOf(error)}</div>`}`;
 }
 
 const isNothing = (error: unknown): boolean => error === null || error === undefined;

@@ -82,11 +82,19 @@ export const EVENTS: OperationTexts = {
   },
   [`POST ${SAGAS}/executions/:id/retry`]: {
     id: 'retrySaga',
-    text: 'Resumes a `parked` execution at the step at which it stopped, with what earlier steps put out. Anything else is `SAGA_NOT_PARKED`.',
+    text: 'Resumes a `parked` execution at the step at which it stopped, with what earlier steps put out. With `from`, at an earlier step, where everything from there was only read and may be read once more (`readsAgain`); what has changed something stays done, and the refusal names it (`INVALID_STATE_TRANSITION`). Anything else is `SAGA_NOT_PARKED`.',
   },
   [`POST ${SAGAS}/executions/:id/retry-now`]: {
     id: 'retrySagaNow',
     text: 'Makes the next attempt of a step that has failed and backs off now, forward or undoing. The attempt counts like any other; a circuit that is open stays open. `INVALID_STATE_TRANSITION` where nothing backs off: a `parked` execution is resumed by `retry`, a paused one by releasing its hold, and an attempt that is under way cannot be made twice.',
+  },
+  [`POST ${SAGAS}/executions/:id/skip`]: {
+    id: 'skipSagaStep',
+    text: 'Lets a `parked` execution go on behind the step at which it stopped, as if that had done nothing: somebody has seen to it by hand, or nobody needs it. `step` names that step, so that no other is skipped by mistake. Only a step with an `ifSkipped` is skipped, which says what follows and what is to be done by hand; none that moves money is. A skipped step is never undone, and keeps who skipped it and why. `INVALID_STATE_TRANSITION` for any other step, and while the execution is being undone.',
+  },
+  [`POST ${SAGAS}/executions/:id/amend`]: {
+    id: 'amendSaga',
+    text: 'Changes fields of the input of a `parked` execution and resumes it where it stopped, in one act. Only the fields in its `amendable`, never an amount, a payee or the id of a record. The input stays as it was accepted; what was changed, by whom and why is kept beside it (`amendments`). The step at which it stopped and those behind it read the new values, those before it keep what they have done. What waits for an approval is not amended: `APPROVAL_REQUIRED`.',
   },
   [`POST ${SAGAS}/executions/:id/cancel`]: {
     id: 'cancelSaga',

@@ -1,0 +1,92 @@
+import type { Db } from '../db/client.ts';
+import { retryContention } from '../db/errors.ts';
+import { RoomyError } from '../kernel/errors.ts';
+import {
+  endRedrive,
+  nextOf,
+  progressOf,
+  type RedriveRow,
+  recordTried,
+  redrivesDue,
+  settleTried,
+  takeRedrive,
+  takeWaiting,
+} from './store/redrives.ts';
+import type { Intervention, SagaOrchestrator } from './types.ts';
+
+/**
+ * Moves the redrives on that people have ordered: of each, as many sagas as it may try in a second. Postgres alone says which, so any number of
+ * processes may call it, and one that dies leaves nothing behind but what is still to try. Each saga is retried in a transaction of its
+ * own, in the name of who ordered it. A redrive ends when all were tried, and before that when too many of them wait for a person again.
+ */
+
+export interface RedriveParts {
+  readonly db: Db;
+  readonly orchestrator: Pick<SagaOrchestrator, 'retryWithin' | 'retryNowWithin'>;
+}
+
+/** One round. Answers how many sagas were tried. */
+export async function driveRedrives(parts: RedriveParts): Promise<number> {
+  let tried = 0;
+  for (const id of await redrivesDue(parts.db)) {
+    const second = await retryContention(() => nextSecond(parts.db, id));
+    for (const no of second?.next ?? []) {
+      if (second && (await tryOne(parts, second.redrive, no))) tried += 1;
+    }
+  }
+  return tried;
+}
+
+interface Second {
+  readonly redrive: RedriveRow;
+  readonly next: readonly number[];
+}
+const nextSecond = (db: Db, id: string): Promise<Second | null> =>
+  db.transaction().execute(async (tx) => {
+    const redrive = await takeRedrive(tx, id);
+    if (!redrive) return null;
+    await settleTried(tx, redrive);
+    const { waiting, underWay, failed } = await progressOf(tx, id);
+    if (failed >= redrive.stop_after_errors) await endRedrive(tx, redrive, 'FAILED');
+    else if (waiting) return { redrive, next: await nextOf(tx, id, redrive.per_second) };
+    else if (!underWay) await endRedrive(tx, redrive, 'DONE');
+    return null;
+  });
+
+/** False: another process has tried it. */
+async function tryOne({ db, orchestrator }: RedriveParts, redrive: RedriveRow, no: number): Promise<boolean> {
+  try {
+    const announce = await retryContention(() =>
+      db.transaction().execute(async (tx) => {
+        const sagaId = await takeWaiting(tx, redrive.id, no);
+        if (sagaId === undefined) return null;
+        const act = interventionOf(redrive, sagaId);
+        if (redrive.act === 'RETRY_NOW') {
+          const announceNow = await orchestrator.retryNowWithin(tx, act);
+          await recordTried(tx, redrive.id, no, { status: 'RETRIED', code: null });
+          return announceNow;
+        }
+        const retried = await orchestrator.retryWithin(tx, act);
+        const status = retried.outcome === 'resumed' ? 'RETRIED' : 'SKIPPED';
+        await recordTried(tx, redrive.id, no, { status, code: null });
+        return retried.announce;
+      }),
+    );
+    announce?.();
+    return announce !== null;
+  } catch (error) {
+    if (!(error instanceof RoomyError)) throw error;
+    // It has moved on by itself, or cannot be tried now.
+    const status = error.code === 'INVALID_STATE_TRANSITION' ? 'SKIPPED' : 'FAILED';
+    await recordTried(db, redrive.id, no, { status, code: error.code });
+    return true;
+  }
+}
+
+const interventionOf = (redrive: RedriveRow, sagaId: string): Intervention => ({
+  sagaId,
+  by: redrive.ordered_by,
+  requestId: redrive.request_id,
+  via: 'api',
+  reason: redrive.reason,
+});

@@ -1,0 +1,190 @@
+import { type Selectable, sql } from 'kysely';
+import type { Db, Tx } from '../../db/client.ts';
+import { literal } from '../../db/literal.ts';
+import type { Database } from '../../db/schema.ts';
+import { type Author, recordAudit } from '../../domain/audit/record.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { newId } from '../../kernel/ids.ts';
+import { type StuckGroup, sagasOfGroup } from '../stuck-group.ts';
+
+/** The rows of `redrive` and `redrive_saga`: which sagas people have had tried again together, and how far that has come. */
+
+export type RedriveRow = Selectable<Database['redrive']>;
+
+export interface NewRedrive {
+  readonly incidentId: string;
+  readonly group: StuckGroup;
+  readonly perSecond: number;
+  readonly stopAfterErrors: number;
+  readonly reason: string;
+}
+
+/** Orders the sagas that the group has now. Throws `INVALID_STATE_TRANSITION` when there is none, or one is under way. */
+export async function orderRedrive(tx: Tx, order: NewRedrive, author: Author): Promise<RedriveRow> {
+  const { incidentId, group, perSecond, stopAfterErrors, reason } = order;
+  const row = await tx
+    .insertInto('redrive')
+    .values({
+      id: newId('redrive'),
+      incident_id: incidentId,
+      act: group.isParked ? 'RETRY' : 'RETRY_NOW',
+      is_undoing: group.isUndoing,
+      per_second: perSecond,
+      stop_after_errors: stopAfterErrors,
+      reason,
+      ordered_by: author.actor,
+      request_id: author.requestId,
+    })
+    .onConflict((conflict) => conflict.column('incident_id').where('ended_at', 'is', null).doNothing())
+    .returningAll()
+    .executeTakeFirst();
+  if (!row)
+    throw new RoomyError('INVALID_STATE_TRANSITION', { text: 'They are being tried again already: stop that first' });
+  const { numAffectedRows = 0n } = await sql`
+    INSERT INTO redrive_saga (redrive_id, no, saga_id)
+    SELECT ${row.id}::text, row_number() OVER (ORDER BY g.since, g.id), g.id FROM (${sagasOfGroup(group)}) g`.execute(
+    tx,
+  );
+  if (numAffectedRows === 0n)
+    throw new RoomyError('INVALID_STATE_TRANSITION', { text: 'No saga of it stands still any more' });
+  await audit(tx, author, 'REDRIVE_ORDERED', row, { reason, sagas: Number(numAffectedRows) });
+  return row;
+}
+
+/** A person ends it: those that were tried go on. Throws `INVALID_STATE_TRANSITION` when none of the incident is under way. */
+export async function stopRedrive(
+  tx: Tx,
+  { incidentId, reason }: { readonly incidentId: string; readonly reason: string },
+  author: Author,
+): Promise<RedriveRow> {
+  const row = await tx
+    .updateTable('redrive')
+    .set({ ended_at: sql<Date>`now()`, ended_as: 'STOPPED', ended_by: author.actor, end_reason: reason })
+    .where('incident_id', '=', incidentId)
+    .where('ended_at', 'is', null)
+    .returningAll()
+    .executeTakeFirst();
+  if (!row) throw new RoomyError('INVALID_STATE_TRANSITION', { text: 'Nothing of it is being tried again' });
+  await audit(tx, author, 'REDRIVE_STOPPED', row, { reason });
+  return row;
+}
+
+/** Ends it by itself. */
+export async function endRedrive(tx: Tx, redrive: RedriveRow, as: 'DONE' | 'FAILED'): Promise<void> {
+  await tx
+    .updateTable('redrive')
+    .set({ ended_at: sql<Date>`now()`, ended_as: as })
+    .where('id', '=', redrive.id)
+    .execute();
+  const author = { actor: redrive.ordered_by, requestId: redrive.request_id };
+  await audit(tx, author, as === 'DONE' ? 'REDRIVE_DONE' : 'REDRIVE_FAILED', redrive, { reason: redrive.reason });
+}
+
+const MAX_OPEN = 50;
+/** Ids of those whose next second has come. */
+export async function redrivesDue(db: Db): Promise<readonly string[]> {
+  const rows = await db
+    .selectFrom('redrive')
+    .select('id')
+    .where('ended_at', 'is', null)
+    .where('due_at', '<=', sql<Date>`now()`)
+    .orderBy('due_at')
+    .limit(MAX_OPEN)
+    .execute();
+  return rows.map(({ id }) => id);
+}
+
+/** Takes the next second of a redrive under its row lock; undefined: another process has it, or it is not due. */
+export const takeRedrive = (tx: Tx, id: string): Promise<RedriveRow | undefined> =>
+  sql<RedriveRow>`
+    UPDATE redrive SET due_at = now() + interval '1 second'
+     WHERE id = (SELECT r.id FROM redrive r WHERE r.id = ${id} AND r.ended_at IS NULL AND r.due_at <= now() FOR UPDATE SKIP LOCKED)
+    RETURNING *`
+    .execute(tx)
+    .then(({ rows }) => rows[0]);
+
+/** Notes of those that were tried what has become of them. */
+export async function settleTried(tx: Tx, { id, is_undoing }: RedriveRow): Promise<void> {
+  await sql`
+    UPDATE redrive_saga i SET code = s.error_code,
+        status = CASE WHEN s.status = 'completed' OR s.status = 'resolved' OR s.status = 'compensated' AND ${is_undoing}::boolean
+                      THEN 'DONE' ELSE 'FAILED' END
+      FROM saga s WHERE i.redrive_id = ${id} AND i.status = 'RETRIED' AND s.id = i.saga_id
+       AND (s.finished_at IS NOT NULL OR s.status = 'parked')`.execute(tx);
+}
+
+/** Long enough to be parked again; what takes longer backs off, and goes on by itself. */
+const WATCHED_MINUTES = 2;
+
+export interface RedriveProgress {
+  readonly waiting: boolean;
+  /** Some were tried a moment ago, and may still fail. */
+  readonly underWay: boolean;
+  readonly failed: number;
+}
+/** How far it has come. */
+export async function progressOf(tx: Tx, id: string): Promise<RedriveProgress> {
+  const { rows } = await sql<RedriveProgress>`
+    SELECT EXISTS (SELECT FROM redrive_saga i WHERE i.redrive_id = ${id} AND i.status = 'WAITING') AS waiting,
+      EXISTS (SELECT FROM redrive_saga i WHERE i.redrive_id = ${id} AND i.status = 'RETRIED'
+                 AND i.at > now() - ${WATCHED_MINUTES}::int * interval '1 minute') AS "underWay",
+      (SELECT count(*)::int FROM redrive_saga i WHERE i.redrive_id = ${id} AND i.status = 'FAILED') AS failed`.execute(
+    tx,
+  );
+  return rows[0] ?? { waiting: false, underWay: false, failed: 0 };
+}
+
+/** Numbers of the next that wait, `limit` at the most. */
+export async function nextOf(tx: Tx, id: string, limit: number): Promise<readonly number[]> {
+  const rows = await tx
+    .selectFrom('redrive_saga')
+    .select('no')
+    .where('redrive_id', '=', id)
+    .where('status', '=', literal('WAITING'))
+    .orderBy('no')
+    .limit(limit)
+    .execute();
+  return rows.map(({ no }) => no);
+}
+
+/** The id of a saga that waits, under the lock of its row; undefined: it was tried meanwhile, or the redrive has ended. */
+export async function takeWaiting(tx: Tx, redriveId: string, no: number): Promise<string | undefined> {
+  const { rows } = await sql<{ readonly saga_id: string }>`
+    SELECT i.saga_id FROM redrive_saga i JOIN redrive r ON r.id = i.redrive_id AND r.ended_at IS NULL
+     WHERE i.redrive_id = ${redriveId} AND i.no = ${no}::int AND i.status = 'WAITING' FOR UPDATE OF i SKIP LOCKED`.execute(
+    tx,
+  );
+  return rows[0]?.saga_id;
+}
+
+/** Notes what came of the attempt to have it tried again. */
+export async function recordTried(
+  tx: Tx | Db,
+  redriveId: string,
+  no: number,
+  { status, code }: { readonly status: 'RETRIED' | 'FAILED' | 'SKIPPED'; readonly code: string | null },
+): Promise<void> {
+  await tx
+    .updateTable('redrive_saga')
+    .set({ status, code, at: sql<Date>`clock_timestamp()` })
+    .where('redrive_id', '=', redriveId)
+    .where('no', '=', no)
+    .where('status', '=', literal('WAITING'))
+    .execute();
+}
+
+const audit = (
+  tx: Tx,
+  author: Author,
+  event: string,
+  { id, incident_id }: RedriveRow,
+  details: Readonly<Record<string, string | number>>,
+) =>
+  recordAudit(tx, {
+    streamId: `redrive:${id}`,
+    event,
+    actor: author.actor,
+    requestId: author.requestId,
+    ip: author.ip ?? null,
+    body: { outcome: 'success', details: { id, incidentId: incident_id, ...details } },
+  });

@@ -1,0 +1,103 @@
+import { createRoute } from '@hono/zod-openapi';
+import type { Db } from '../../db/client.ts';
+import { getIncident, type IncidentDetail } from '../../domain/incidents/resource.ts';
+import { countGroup, redrivesOf, redriveView } from '../../engine/read/redrives.ts';
+import { orderRedrive, stopRedrive } from '../../engine/store/redrives.ts';
+import { groupOf, type StuckGroup } from '../../engine/stuck-group.ts';
+import { RoomyError } from '../../kernel/errors.ts';
+import { found } from '../answers.ts';
+import { authorOf, type Services } from '../context.ts';
+import { assertMayOperateOn } from '../operating.ts';
+import type { Register } from '../route.ts';
+import { IdParam } from '../schemas/common.ts';
+import { answer, bodyRefusals, jsonOf, one, refusals } from '../schemas/envelope.ts';
+import { NewRedrive, Redrivable, Redrive, RedriveStop } from '../schemas/redrives.ts';
+import { areaOf } from './incidents.ts';
+
+/** All sagas of an incident, tried again together: counted first, so many a second, and stopped by their errors or a person. */
+
+const PATH = '/api/production/incidents/{id}/redrive';
+const tags = ['Operations'];
+
+const read = createRoute({
+  method: 'get',
+  path: PATH,
+  tags,
+  summary: 'Count the sagas of an incident that can be tried again together, and see how far that has come',
+  request: { params: IdParam },
+  responses: {
+    200: answer('How many, and what was ordered', one(Redrivable)),
+    ...refusals('VALIDATION_FAILED', 'NOT_FOUND'),
+  },
+});
+const order = createRoute({
+  method: 'post',
+  path: PATH,
+  tags,
+  summary: 'Have all sagas of an incident tried again, so many a second',
+  request: {
+    params: IdParam,
+    body: jsonOf(NewRedrive, { reason: 'The lock server answers again', perSecond: 5, stopAfterErrors: 5 }),
+  },
+  responses: { 200: answer('Ordered', one(Redrive)), ...bodyRefusals('NOT_FOUND', 'INVALID_STATE_TRANSITION') },
+});
+const stop = createRoute({
+  method: 'post',
+  path: `${PATH}/stop`,
+  tags,
+  summary: 'Stop trying the sagas of an incident again',
+  request: { params: IdParam, body: jsonOf(RedriveStop, { reason: 'It refuses again' }) },
+  responses: { 200: answer('Stopped', one(Redrive)), ...bodyRefusals('NOT_FOUND', 'INVALID_STATE_TRANSITION') },
+});
+
+export function registerRedrives(register: Register, { db }: Services): void {
+  register(read, async (c) =>
+    found(c, await redrivable(db, await getIncident(db, c.req.valid('param').id, areaOf(c)))),
+  );
+  register.mutation(order, (c, once) => {
+    const asked = c.req.valid('json');
+    const incidentId = c.req.valid('param').id;
+    return once.change(async (tx) => {
+      const group = stuckGroupOf(await getIncident(tx, incidentId, areaOf(c)));
+      if (!group)
+        throw new RoomyError('INVALID_STATE_TRANSITION', {
+          text: 'It is about no sagas that can be tried again together',
+        });
+      assertMayOperateOn(c, group.name);
+      const redrive = await orderRedrive(tx, { ...asked, incidentId, group }, authorOf(c));
+      return found(c, await redriveView(tx, redrive));
+    });
+  });
+  register.mutation(stop, (c, once) => {
+    const act = { incidentId: c.req.valid('param').id, reason: c.req.valid('json').reason };
+    return once.change(async (tx) => {
+      const group = stuckGroupOf(await getIncident(tx, act.incidentId, areaOf(c)));
+      if (group) assertMayOperateOn(c, group.name);
+      return found(c, await redriveView(tx, await stopRedrive(tx, act, authorOf(c))));
+    });
+  });
+}
+
+/** What there is to try again, and what was ordered so far. */
+export async function redrivable(db: Db, incident: Pick<IncidentDetail, 'id' | 'kind' | 'subject'>) {
+  const group = stuckGroupOf(incident);
+  const counted = group && (await countGroup(db, group));
+  return {
+    group: group && counted && { ...groupView(group), ...counted },
+    redrives: await redrivesOf(db, incident.id),
+  };
+}
+
+/** The sagas that the incident is about; null: it is about something else. */
+export function stuckGroupOf({ kind, subject }: Pick<IncidentDetail, 'kind' | 'subject'>): StuckGroup | null {
+  if (kind !== 'SAGA_PARKED' && kind !== 'SAGA_RETRYING') return null;
+  return groupOf(subject, kind === 'SAGA_PARKED');
+}
+
+const groupView = ({ name: saga, step, code, isUndoing, isParked }: StuckGroup) => ({
+  saga,
+  step,
+  code,
+  isUndoing,
+  isParked,
+});

@@ -1,0 +1,160 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { SagaDefinition } from '../../src/engine/definition.ts';
+import { mayPark } from '../../src/engine/definition.ts';
+import type { StepDefinition } from '../../src/engine/step.ts';
+import { DEFINITIONS } from '../../src/sagas/index.ts';
+import { drained, finishByHand, noteAnswer, restOf, type TestProcess } from '../setup/engine.ts';
+import { fixtureOf } from './every-saga.ts';
+import { expectInvariants } from './invariants.ts';
+import { type Lab, openLab, type SagaFixture } from './lab.ts';
+import { restAfterFailing } from './scenarios.ts';
+import { ranOf } from './verify.ts';
+import { FORWARD_ATTEMPTS } from './with-fault.ts';
+
+/** A person skips the step at which a saga is parked: at every step of every saga, what may be skipped is, and all else is refused. */
+
+const WITHIN_MS = 180_000;
+const REASON = 'Somebody has seen to it by hand';
+
+describe.each(DEFINITIONS.map((definition) => [`${definition.name}@${definition.version}`, definition] as const))(
+  'skipping steps of %s',
+  (_name, definition) => {
+    let lab: Lab;
+    let fixture: SagaFixture;
+    /** They share their jobs, and have none that were made before: Redis has been emptied. */
+    let heirs: readonly [TestProcess, TestProcess];
+    beforeAll(async () => {
+      fixture = await fixtureOf(definition);
+      lab = await openLab(definition, fixture);
+      const prefix = lab.bed.newPrefix();
+      heirs = [await lab.bed.start({ prefix }), await lab.bed.start({ prefix })];
+    }, 60_000);
+    afterAll(() => lab?.close(), 60_000);
+
+    it('lets it end behind each step that may be skipped', { timeout: WITHIN_MS }, async () => {
+      for (const step of definition.steps.filter(({ skippable }) => skippable !== undefined))
+        await isSkipped(lab, fixture, heirs, step);
+    });
+
+    it('is refused at each other step at which it parks, which a retry completes', { timeout: WITHIN_MS }, async () => {
+      const others = definition.steps.filter(
+        (step) => step.skippable === undefined && parksByBreaking(definition, step),
+      );
+      for (const step of others) {
+        const saga = await lab.begin([fault(step)]);
+        await saga.rests('parked');
+        const refused = skip(heirs[0], saga.id, step.name);
+        await expect(refused, step.name).rejects.toMatchObject({ code: 'INVALID_STATE_TRANSITION' });
+        await saga.isRetriedTo('completed');
+        await saga.verify();
+      }
+    });
+
+    it('is refused where it is not parked, at every step', { timeout: WITHIN_MS }, async () => {
+      const saga = await lab.begin([], { by: 'hand' });
+      for (const step of definition.steps) {
+        await saga.walkTo({ step, direction: 'F' });
+        await expect(skip(heirs[0], saga.id, step.name), step.name).rejects.toMatchObject({ code: 'SAGA_NOT_PARKED' });
+      }
+      await saga.walkToEnd();
+      await saga.rests('completed');
+      await saga.verify();
+    });
+
+    it('never touches what moves money, takes dates or is the point of no return', () => {
+      const skipped = definition.steps.filter(({ skippable }) => skippable !== undefined);
+      expect(skipped.filter((step) => step.class === 'PIVOT' || step.class === 'READ')).toEqual([]);
+      const others = skipped.filter((step) => step.kind !== 'statement' || step.effects.length > 0);
+      // Only what somebody can do at the door.
+      expect(others.every((step) => step.speaksTo?.({ input: {}, done: {} }) === 'devices')).toBe(true);
+      expect(skipped.every((step) => /\.$/.test(step.skippable?.follows ?? '') && mayPark(definition, step))).toBe(
+        true,
+      );
+    });
+  },
+);
+
+const fault = (step: StepDefinition) =>
+  ({ step: step.no, direction: 'F', mode: 'breaks', times: FORWARD_ATTEMPTS }) as const;
+const parksByBreaking = (definition: SagaDefinition, step: StepDefinition): boolean =>
+  restAfterFailing(definition, step, 'breaks') === 'parked';
+
+async function isSkipped(
+  lab: Lab,
+  fixture: SagaFixture,
+  heirs: readonly [TestProcess, TestProcess],
+  step: StepDefinition,
+): Promise<void> {
+  const { db } = lab.bed;
+  const saga = await lab.begin([fault(step)]);
+  await saga.rests('parked');
+  const other = lab.definition.steps.find(({ no }) => no !== step.no)?.name ?? '';
+  await expect(skip(heirs[0], saga.id, other)).rejects.toMatchObject({ code: 'INVALID_STATE_TRANSITION' });
+
+  // Whoever skips it dies before its jobs are there, and both heirs find it at once.
+  await skip(lab.racers[0], saga.id, step.name);
+  // Behind it nothing is undone, so that neither is what was skipped.
+  await expect(cancel(heirs[0], saga.id), step.name).rejects.toMatchObject({ code: 'INVALID_STATE_TRANSITION' });
+  await db
+    .updateTable('saga')
+    .set({ next_check_at: new Date(0) })
+    .where('id', '=', saga.id)
+    .where('finished_at', 'is', null)
+    .execute();
+  await Promise.all(heirs.map(({ engine }) => engine.reconciler.tick()));
+  expect(await restOf(db, saga.id), step.name).toBe('completed');
+  await expect(skip(heirs[0], saga.id, step.name)).rejects.toMatchObject({ code: 'SAGA_NOT_PARKED' });
+  await expectSkipped(lab, fixture, heirs[0], saga.id, step);
+}
+
+/** It has done nothing, all others have; who skipped it is kept; every promise about a completed saga holds. */
+async function expectSkipped(
+  { bed, definition }: Lab,
+  fixture: SagaFixture,
+  process: TestProcess,
+  sagaId: string,
+  step: StepDefinition,
+): Promise<void> {
+  const { db } = bed;
+  const row = await db.selectFrom('saga').selectAll().where('id', '=', sagaId).executeTakeFirstOrThrow();
+  await drained(db, sagaId);
+  const ran = ranOf(definition, sagaId, row.subject_id);
+  for (const follower of (await fixture.follows?.(db, ran)) ?? []) await finishByHand(bed, process, follower);
+  const steps = await db.selectFrom('saga_step').selectAll().where('saga_id', '=', sagaId).orderBy('step_no').execute();
+  expect(steps.map(({ status }) => status)).toEqual(
+    definition.steps.map(({ no }) => (no === step.no ? 'skipped' : 'done')),
+  );
+  expect(steps[step.no - 1]).toMatchObject({ skipped_by: 'olivia', skip_reason: REASON, direction: 'F' });
+  const messages = await db
+    .selectFrom('notification')
+    .select('event')
+    .where('effect_key', 'like', `${ran.keyOf(step.name)}-%`)
+    .where('recipient_type', '<>', 'OPS')
+    .execute();
+  expect(messages).toEqual([]);
+  const audited = await db
+    .selectFrom('audit_log')
+    .select(['actor', 'body'])
+    .where('stream_id', '=', sagaId)
+    .where('event', '=', 'SAGA_STEP_SKIPPED')
+    .execute();
+  expect(audited.map(({ actor }) => actor)).toEqual(['olivia']);
+  expect(JSON.parse(audited[0]?.body ?? '')).toMatchObject({ details: { name: step.name, reason: REASON } });
+  const answer = await process.engine.orchestrator.waitForAnswer(sagaId, 5_000);
+  expect(answer?.status).toBe(200);
+  if (answer) await noteAnswer(db, null, sagaId, answer);
+  await expectInvariants(db, [sagaId, row.subject_id]);
+}
+
+/** Without the announcement: the orders stay in Postgres. */
+async function skip({ db, engine }: TestProcess, sagaId: string, step: string): Promise<void> {
+  const person = { by: 'olivia', requestId: 'skip-1', via: 'api' } as const;
+  await db
+    .transaction()
+    .execute((tx) => engine.orchestrator.skipWithin(tx, { sagaId, step, reason: REASON, ...person }));
+}
+
+async function cancel({ db, engine }: TestProcess, sagaId: string): Promise<void> {
+  const person = { by: 'olivia', requestId: 'cancel-1', via: 'api' } as const;
+  await db.transaction().execute((tx) => engine.orchestrator.cancelWithin(tx, { sagaId, reason: REASON, ...person }));
+}
