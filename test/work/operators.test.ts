@@ -1,4 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { sql } from 'kysely';
@@ -6,15 +8,19 @@ import { Secret, TOTP } from 'otpauth';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { assignDueTasks } from '../../src/domain/assignment/assign-sweep.ts';
+import { numberEvents } from '../../src/domain/events/feed.ts';
 import { beat } from '../../src/domain/incidents/processes.ts';
 import { readDevMail } from '../../src/domain/messages/delivery-mailbox.ts';
 import type { OutgoingMessage, PaymentGateway } from '../../src/domain/ports.ts';
+import { deliverWebhooks } from '../../src/domain/webhooks/deliver.ts';
 import type { ConfiguredProvider } from '../../src/gateways/payment-provider.ts';
 import { sandboxPayments } from '../../src/gateways/sandbox/provider.ts';
+import { createWebhookSender } from '../../src/gateways/webhooks.ts';
 import type { App } from '../../src/http/context.ts';
 import { RoomyError } from '../../src/kernel/errors.ts';
 import { initialsOf } from '../../src/kernel/initials.ts';
 import { createLogger } from '../../src/kernel/log.ts';
+import { createOutages } from '../../src/kernel/outages.ts';
 import { createWatch } from '../../src/watching.ts';
 import { WORKER_ROLES } from '../../src/workers/roles.ts';
 import { addPerson, mailedLink } from '../http/people.ts';
@@ -40,6 +46,7 @@ let system: System;
 let served: Served;
 let desk: Phone;
 let page: Page;
+let email = '';
 let totp: TOTP;
 let home = '';
 let monotonicMs = 0;
@@ -184,6 +191,22 @@ async function act(button: string, fill: Readonly<Record<string, string>>, folde
   await giveCode();
   await press();
 }
+/** By the link of a mail, up to the question for the second factor. */
+async function signIn(): Promise<void> {
+  await page.waitForURL(/\/sign-in/);
+  await page.getByLabel(/mail/i).fill(email);
+  await page.getByRole('button').first().click();
+  await page.waitForLoadState();
+  await page.goto(`${served.url}${await mailedLink(system.bed.db, email)}`);
+  await page.getByRole('button').first().click();
+  await page.waitForURL(/second-factor/);
+}
+/** A session does not last over the night. */
+async function signInAgain(): Promise<void> {
+  await signIn();
+  await giveCode();
+  await page.waitForURL(/\/console\//);
+}
 async function giveCode(): Promise<void> {
   // A code counts once.
   await forward(31_000);
@@ -241,15 +264,9 @@ describe('an operator', () => {
     timeout: WITHIN_MS,
   }, async () => {
     const { id, sagaId } = await parkedCheckOut();
-    const { email } = await addPerson(system.bed.db, 'ADMIN');
+    ({ email } = await addPerson(system.bed.db, 'ADMIN'));
     await openMailAbout('deactivatePropertyAmenities');
-    await page.waitForURL(/\/sign-in/);
-    await page.getByLabel(/mail/i).fill(email);
-    await page.getByRole('button').first().click();
-    await page.waitForLoadState();
-    await page.goto(`${served.url}${await mailedLink(system.bed.db, email)}`);
-    await page.getByRole('button').first().click();
-    await page.waitForURL(/second-factor/);
+    await signIn();
     const secret = ((await page.locator('code').textContent()) ?? '').replaceAll(' ', '');
     totp = new TOTP({ secret: Secret.fromBase32(secret) });
     await giveCode();
@@ -326,6 +343,7 @@ describe('an operator', () => {
     await forward(660_000);
     await openMailAbout('executeRefund.refundAtGateway');
     await page.getByRole('link', { name: sagaId }).click();
+    await page.waitForURL(/\/console\/sagas\//);
     silent.clear();
     await act('Try now', { Why: 'The bank is back' });
     await ended(sagaId, 'completed');
@@ -341,7 +359,7 @@ describe('an operator', () => {
     await forward(60_000);
     await openMailAbout('No worker is alive');
     await page.getByText('Start a worker with this role').waitFor();
-    await page.getByRole('link', { name: 'System' }).click();
+    await page.getByRole('link', { name: 'System' }).last().click();
     await page.getByText('No program says that it is alive.').waitFor();
     areWorkersAlive = true;
     await expectMended();
@@ -441,5 +459,44 @@ describe('an operator', () => {
     expect(after.assignee_id).toBe(ill === 'nina' ? 'omar' : 'nina');
     await page.reload();
     await page.getByText('now with').first().waitFor();
+  });
+
+  it('has sent again what a program missed that was away for a day', { timeout: WITHIN_MS }, async () => {
+    const { db } = system.bed;
+    const taken: string[] = [];
+    let isAway = true;
+    const consumer = createServer((request, response) => {
+      if (!isAway) taken.push(String(request.headers['webhook-id']));
+      request.resume();
+      response.writeHead(isAway ? 503 : 204).end();
+    });
+    await new Promise<void>((resolve) => consumer.listen(0, '127.0.0.1', resolve));
+    const { port } = consumer.address() as AddressInfo;
+    const sender = createWebhookSender({ clock: database.clock, allowed: [`127.0.0.1:${port}`] });
+    const outages = createOutages(createLogger('test', 'silent'));
+    const deliver = () => deliverWebhooks({ db, sender, random: () => 0.5, outages });
+    await sql`INSERT INTO webhook_endpoint (id, url, secret, next_seq, created_by)
+      VALUES ('endpoint-1', ${`http://127.0.0.1:${port}/`}, 'whsec_dGVzdC10ZXN0LXRlc3QtdGVzdA==', 1, 'admin-1')`.execute(
+      db,
+    );
+    try {
+      for (let hours = 0; hours < 24; hours += 1) {
+        await deliver();
+        await forward(3_600_000);
+      }
+      await openMailAbout('webhook endpoint endpoint-1');
+      await signInAgain();
+      isAway = false;
+      await page.getByRole('link', { name: 'Developers' }).last().click();
+      await page.getByText('503').first().waitFor();
+      await act('Send again', { 'Send again what came after place': '0' });
+      const newest = await numberEvents(db);
+      while ((await deliver()) > 0);
+      expect(new Set(taken).size).toBe(newest);
+      await expectMended();
+    } finally {
+      consumer.close();
+      await sql`DELETE FROM webhook_endpoint`.execute(db);
+    }
   });
 });

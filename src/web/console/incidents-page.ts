@@ -2,7 +2,7 @@ import { html } from 'hono/html';
 import type { IncidentDetail, IncidentView } from '../../domain/incidents/resource.ts';
 import { newId } from '../../kernel/ids.ts';
 import type { Html } from '../layout.ts';
-import { type Content, type Frame, inEnglish, say } from './frame.ts';
+import { type ConsolePage, type Content, type Frame, inEnglish, say } from './frame.ts';
 import { badge, fact, moment, sagaLink, stayLink } from './parts.ts';
 
 /** Incidents for people: what stands still, and what can be done about it. */
@@ -94,7 +94,7 @@ ${fact(frame, 'kind', html`<code>${incident.kind}</code> <bdi>${incident.subject
 ${fact(frame, 'since', moment(frame, incident.since))}${fact(frame, 'lastFound', moment(frame, incident.lastAt))}
 ${fact(frame, 'howMany', html`${incident.count}${incident.most > incident.count ? html`, ${say(frame, 'atMost')} ${incident.most}` : ''}`)}
 ${fact(frame, 'byItself', inEnglish(incident.next))}
-${fact(frame, 'hands', inEnglish(incident.remedy))}</dl>
+${fact(frame, 'hands', html`${inEnglish(incident.remedy)}${placeOf(frame, incident)}`)}</dl>
 ${incident.examples.length === 0 ? '' : html`<h2>${say(frame, 'isAbout')}</h2><ul class="rows">${incident.examples.map((example) => exampleOf(frame, at, example, acts))}</ul>`}
 ${redrive.group === null && redrive.redrives.length === 0 ? '' : redriveOf(frame, at, redrive)}
 ${incident.status === 'OPEN' ? formsOf(frame, at) : ''}
@@ -114,6 +114,22 @@ const toldOf = (frame: Frame, { what, target, toldAt, attempts, lastError }: Inc
       ? html`${say(frame, 'notYetTried')} ${attempts}${lastError === null ? '' : html` (<bdi>${lastError}</bdi>)`}`
       : moment(frame, toldAt)
   }</li>`;
+
+/** The page on which incidents of a kind are mended, where the saga's own is not it. */
+const PLACES: Readonly<Record<string, (subject: string) => readonly [ConsolePage, string]>> = {
+  NO_WORKER: () => ['system', 'system'],
+  QUEUE_PAUSED: () => ['system', 'system'],
+  SCHEDULE_MISSING: () => ['system', 'system'],
+  SAGAS_PAUSED: () => ['system', 'system'],
+  CIRCUIT_OPEN: () => ['system', 'system'],
+  WORK_WAITS: () => ['system', 'system'],
+  WEBHOOK_FAILING: (subject) => ['developers', `developers/endpoints/${encodeURIComponent(subject)}`],
+};
+function placeOf(frame: Frame, { kind, subject }: IncidentView): Html {
+  const [page, address] = PLACES[kind]?.(subject) ?? [];
+  if (page === undefined || address === undefined || !frame.pages.includes(page)) return html``;
+  return html` <a href="${frame.prefix}/console/${address}">${say(frame, page)}</a>`;
+}
 
 function stateOf(frame: Frame, incident: IncidentView): Html {
   const { status, severity, closedAt, closedBy, reason } = incident;
