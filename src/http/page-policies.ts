@@ -70,5 +70,6 @@ export const PAGE_POLICIES = {
   'GET /charts/:file': 'anonymous',
   'GET /console/system': 'anonymous',
   'POST /console/system/pause': 'anonymous',
+  'POST /console/system/run': 'anonymous',
   'POST /console/system/resume': 'anonymous',
 } as const;

@@ -6,7 +6,10 @@ import { beat } from '../../src/domain/incidents/processes.ts';
 import { localDate } from '../../src/kernel/local-time.ts';
 import { sessionCookie } from '../../src/kernel/session-cookie.ts';
 import { queuesReader } from '../../src/queues/depths.ts';
+import { schedulesByHand } from '../../src/queues/schedules.ts';
+import { keptReader, sealsReader } from '../../src/telemetry/records-kept.ts';
 import { dueReader } from '../../src/telemetry/rows-due.ts';
+import { JOBS } from '../../src/workers/jobs.ts';
 import { addPerson, signInByMail } from '../http/people.ts';
 import { addSaga } from '../setup/ledger.ts';
 import { type System, startSystem } from '../setup/system.ts';
@@ -31,6 +34,14 @@ beforeAll(async () => {
     system: {
       queues: () => queuesReader(system.process.engine.queues)(),
       due: () => dueReader(system.process.db)(),
+      kept: () => keptReader(system.process.db, 400)(),
+      seals: () => sealsReader(system.process.db)(),
+    },
+    schedules: {
+      get all() {
+        return schedulesByHand(system.process.engine.queues, JOBS).all;
+      },
+      run: (name) => schedulesByHand(system.process.engine.queues, JOBS).run(name),
     },
   });
   const { app } = await system.as({});
