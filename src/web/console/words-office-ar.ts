@@ -101,6 +101,9 @@ export const OFFICE_ARABIC: Readonly<Record<keyof typeof OFFICE_ENGLISH, string>
   keptInTime: 'في الوقت',
   tooOld: 'أقدم من اللازم: لم يُنظَّف',
   none: 'لا شيء',
+
+  moreProperties: 'عقارات أخرى',
+  firstProperties: 'العودة إلى أول العقارات',
 };
 
 export const OFFICE_ARABIC_CODES: Readonly<Record<string, string>> = {

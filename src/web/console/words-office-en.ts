@@ -99,6 +99,9 @@ export const OFFICE_ENGLISH = {
   keptInTime: 'In time',
   tooOld: 'Too old: nothing has swept it',
   none: 'none',
+
+  moreProperties: 'More properties',
+  firstProperties: 'Back to the first properties',
 } as const;
 
 /** Codes that a plan has, in words. */
