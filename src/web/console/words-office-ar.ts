@@ -166,6 +166,8 @@ export const OFFICE_ARABIC_CODES: Readonly<Record<string, string>> = {
   PARTIALLY_REFUNDED: 'مسترد جزئياً',
   OVERPAID: 'مدفوع بزيادة',
   PROCESSING: 'قيد التنفيذ',
+  OVERTAKEN: 'لم تعد لازمة',
+  MERGED: 'تُنجز مع غيرها',
   CLEANER: 'عامل تنظيف',
   MAINTENANCE_STAFF: 'صيانة',
   EMERGENCY: 'طوارئ',

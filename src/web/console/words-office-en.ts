@@ -165,6 +165,8 @@ export const OFFICE_ENGLISH_CODES: Readonly<Record<string, string>> = {
   PARTIALLY_REFUNDED: 'Partly refunded',
   OVERPAID: 'Paid too much',
   PROCESSING: 'At work',
+  OVERTAKEN: 'Not needed any more',
+  MERGED: 'Done with another',
   CLEANER: 'Cleaner',
   MAINTENANCE_STAFF: 'Maintenance',
   EMERGENCY: 'Emergency',
