@@ -32,6 +32,8 @@ const SIGNED_IN = new Set([
   '/console/today',
   '/console/sagas',
   '/console/messages',
+  '/console/staff',
+  '/console/metrics',
   '/console/system',
 ]);
 
