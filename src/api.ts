@@ -13,10 +13,13 @@ import { closeServer, listen } from './listen.ts';
 import { assemble, endInOrder, fail, metricsAccess, type Program, untilReady } from './programs.ts';
 import { queuesReader } from './queues/depths.ts';
 import { createRateLimiter } from './queues/rate-limiter.ts';
+import { schedulesByHand } from './queues/schedules.ts';
 import { connectStandingNews } from './queues/standing-news.ts';
 import { createReadiness, type Readiness } from './readiness.ts';
+import { keptReader, sealsReader } from './telemetry/records-kept.ts';
 import { dueReader } from './telemetry/rows-due.ts';
 import { startWatch } from './watching.ts';
+import { JOBS } from './workers/jobs.ts';
 
 /** `npm run api`: accepts requests on PORT, and serves operators on OPS_PORT. It executes no steps. */
 async function main(): Promise<void> {
@@ -56,7 +59,13 @@ async function main(): Promise<void> {
     standing,
     standingNews,
     opsUrl: opsUrlOf(config),
-    system: { queues: queuesReader(queues), due: dueReader(db) },
+    system: {
+      queues: queuesReader(queues),
+      due: dueReader(db),
+      kept: keptReader(db, config.webhooks.retentionDays),
+      seals: sealsReader(db),
+    },
+    schedules: schedulesByHand(queues, JOBS),
   });
   const servers = [await listen('PORT', config.http, app.fetch)];
   if (config.ops) servers.push(await listen('OPS_PORT', config.ops, await opsFetch(program, { readiness, standing })));

@@ -60,6 +60,7 @@ import { registerReservations } from './routes/reservations.ts';
 import { registerSagaActs } from './routes/saga-acts.ts';
 import { registerSagaEvidence } from './routes/saga-evidence.ts';
 import { registerSagas } from './routes/sagas.ts';
+import { registerSchedules } from './routes/schedules.ts';
 import { registerStaff } from './routes/staff.ts';
 import { registerSweepFailures } from './routes/sweep-failures.ts';
 import { registerTaskWork } from './routes/task-work.ts';
@@ -162,6 +163,7 @@ function registerAll(register: Register, app: App, services: Services): void {
   registerRecords(register, services);
   registerMessages(register, services);
   registerSweepFailures(register, services);
+  registerSchedules(register, services);
   registerIncidents(register, services);
   registerRedrives(register, services);
   registerAnalytics(register, services);

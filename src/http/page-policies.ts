@@ -80,6 +80,7 @@ export const PAGE_POLICIES = {
   'GET /charts/:file': 'anonymous',
   'GET /console/system': 'anonymous',
   'POST /console/system/pause': 'anonymous',
+  'POST /console/system/run': 'anonymous',
   'POST /console/system/resume': 'anonymous',
   'GET /console/developers': 'anonymous',
   'GET /console/developers/requests': 'anonymous',

@@ -41,7 +41,7 @@ describe('the policy table', () => {
     const rest = open.filter((name) => !signed.has(name) && !signIn.test(name));
     expect(
       rest.every((name) =>
-        /^GET \/(?:$|(?:health|healthz|readyz|openapi\.json|style\.css|docs|problems|work|\.well-known\/jwks\.json)(?:\/|$))/.test(
+        /^GET \/(?:$|(?:health|healthz|readyz|openapi\.json|style\.css|charts|docs|problems|work|\.well-known\/jwks\.json)(?:\/|$))/.test(
           name,
         ),
       ),

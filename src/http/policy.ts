@@ -244,6 +244,8 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`GET ${API}/holds/:id`]: people('sagas:read', 'ADMIN', 'OPS', 'FINANCE'),
   [`POST ${API}/holds`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS', 'FINANCE')),
   [`POST ${API}/holds/:id/release`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS', 'FINANCE')),
+  [`GET ${API}/schedules`]: people('sweeps:read', 'ADMIN', 'OPS'),
+  [`POST ${API}/schedules/:schedule/run`]: steppedUp(people('sweeps:operate', 'ADMIN', 'OPS')),
   [`GET ${API}/sweep-failures`]: people('sweeps:read', 'ADMIN', 'OPS'),
   [`POST ${API}/sweep-failures/retry`]: steppedUp(people('sweeps:operate', 'ADMIN', 'OPS')),
   [`POST ${API}/notifications/resend`]: everyday(people('notifications:resend', 'ADMIN', 'AGENT', 'OPS')),

@@ -43,6 +43,7 @@ export async function valuesOf(db: Db, pattern: Pattern, asked: Asked = OF_TESTS
     ...dated(`${api}/owners/{id}/statement`),
     asOf: [second],
     date: [first, day(0)],
+    [`${api}/day?after`]: [MANY.property],
     zone: ['Asia/Dubai'],
     propertyId: [MANY.property, 'property-none'],
     guestId: [ofCopy('guest-life')],

@@ -33,6 +33,8 @@ const SIGNED_IN = new Set([
   '/console/sagas',
   '/console/messages',
   '/console/texts',
+  '/console/staff',
+  '/console/metrics',
   '/console/system',
   '/console/live',
   '/console/developers',

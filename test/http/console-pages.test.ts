@@ -21,6 +21,14 @@ let agent: Browser;
 let standing: Awaited<ReturnType<SystemReader['queues']>> = null;
 const system: SystemReader = {
   queues: async () => standing,
+  kept: async () => [
+    { what: 'events', days: 400, oldestAt: new Date('2024-01-01T00:00:00Z') },
+    { what: 'keys', days: 30, oldestAt: null },
+  ],
+  seals: async () => ({
+    watch: { lookedAt: new Date(), walkBeganAt: null, walkDoneAt: new Date(), broken: 0 },
+    money: { finishedAt: new Date(), differences: 3 },
+  }),
   due: async () => [{ what: 'messages', count: 2, oldestSeconds: 600, lateAfterMinutes: 2 }],
 };
 beforeAll(async () => {
@@ -480,6 +488,16 @@ describe('the system', () => {
     const hold = /name="hold" value="([^"]+)"/.exec(held)?.[1] ?? '';
     await ops.post('/console/system/resume', { key: 's-3', hold, reason: 'Done' });
     expect((await ops.get('/console/system')).text).not.toContain('Locks move');
+    expect(text).toMatch(/name="name"[\s\S]*assign-sweep/);
+    const ran = await ops.post('/console/system/run', { key: 's-4', name: 'assign-sweep', reason: 'Staff are back' });
+    expect((await ops.get(ran.location ?? '')).text).toContain('role="status">Asked for');
+    expect((await ops.post('/console/system/run', { key: 's-5', name: 'none', reason: 'x' })).status).toBe(404);
+    expect((await ops.post('/console/system/run', { key: 's-6', name: 'assign-sweep', reason: ' ' })).text).toContain(
+      'role="alert"',
+    );
+    expect(text).toContain('Nobody has changed it.');
+    expect(text).toContain('Differences:');
+    expect(text).toMatch(/Too old[\s\S]*In time/);
     standing = null;
     const away = (await ops.get('/console/system')).text;
     expect(away).toContain('The queues do not answer just now');

@@ -230,3 +230,28 @@ describe('GET day', () => {
     }
   });
 });
+
+describe('a day in pages', () => {
+  it('has every property once, and the counts of all on each page', async () => {
+    const ask = async (query: string) => {
+      const { status, body } = await http.call('GET', `${API}/day?date=${DATE}${query}`);
+      expect(status).toBe(200);
+      return body.data as Day;
+    };
+    const whole = await ask('');
+    expect(whole.nextAfter).toBeNull();
+    for (const limit of [1, 2, whole.properties.length]) {
+      const pages: Day[] = [];
+      for (let after = ''; ; ) {
+        const page = await ask(`&limit=${limit}${after}`);
+        pages.push(page);
+        if (page.nextAfter === null) break;
+        after = `&after=${page.nextAfter}`;
+      }
+      expect(pages.flatMap(({ properties }) => properties)).toEqual(whole.properties);
+      expect(pages).toHaveLength(Math.ceil(whole.properties.length / limit));
+      for (const { counts } of pages) expect(counts).toEqual(whole.counts);
+    }
+    expect((await http.call('GET', `${API}/day?limit=0`)).status).toBe(422);
+  });
+});

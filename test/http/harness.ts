@@ -190,6 +190,10 @@ export async function startHttp(
     receivers: new Map(),
     webhooks: createWebhookSender({ clock: systemClock, allowed: [] }),
     readiness: async () => ({ ok: true, failing: [] }),
+    schedules: {
+      all: [{ name: 'assign-sweep', queue: 'tasks', job: 'sweep', everyMs: 10_000 }],
+      run: async () => true,
+    },
     ...overrides,
     ...more(db),
   });

@@ -633,6 +633,10 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
     { optOuts: [{ event: '*', channel: 'SMS' }] },
     { optOuts: [] },
   ),
+  'POST schedules/:schedule/run': {
+    prepare: async () => ({ path: `${API}/schedules/assign-sweep/run`, body: { reason: 'The staff are back' } }),
+    other: withBody({ reason: 'Another' }),
+  },
   'POST holds': {
     prepare: async (http) => ({
       path: `${API}/holds`,

@@ -1,3 +1,4 @@
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { sql } from 'kysely';
 import type { Page } from 'playwright-core';
@@ -6,17 +7,21 @@ import { beat } from '../../src/domain/incidents/processes.ts';
 import { localDate } from '../../src/kernel/local-time.ts';
 import { sessionCookie } from '../../src/kernel/session-cookie.ts';
 import { queuesReader } from '../../src/queues/depths.ts';
+import { schedulesByHand } from '../../src/queues/schedules.ts';
+import { keptReader, sealsReader } from '../../src/telemetry/records-kept.ts';
 import { dueReader } from '../../src/telemetry/rows-due.ts';
+import { JOBS } from '../../src/workers/jobs.ts';
 import { addPerson, signInByMail } from '../http/people.ts';
 import { addSaga } from '../setup/ledger.ts';
 import { type System, startSystem } from '../setup/system.ts';
 import { openDesk, type Phone, type Served, serveApp, violations } from './browser.ts';
+import { withFewColours } from './few-colours.ts';
 
 /** Every page of the console in a real Chromium: wide and narrow, light and dark, in English and in Arabic. */
 
 const WITHIN_MS = 240_000;
 /** Set to take the pictures of the documents anew. */
-const PICTURES = process.env['ROOMY_SCREENSHOTS'] ? path.join(import.meta.dirname, '../../docs') : null;
+const PICTURES = process.env['ROOMY_SCREENSHOTS'] ? path.join(import.meta.dirname, '../../docs/console') : null;
 const ZONE = 'Asia/Dubai';
 const dayFromNow = (days: number): string => localDate(new Date(Date.now() + days * 86_400_000), ZONE);
 
@@ -31,6 +36,14 @@ beforeAll(async () => {
     system: {
       queues: () => queuesReader(system.process.engine.queues)(),
       due: () => dueReader(system.process.db)(),
+      kept: () => keptReader(system.process.db, 400)(),
+      seals: () => sealsReader(system.process.db)(),
+    },
+    schedules: {
+      get all() {
+        return schedulesByHand(system.process.engine.queues, JOBS).all;
+      },
+      run: (name) => schedulesByHand(system.process.engine.queues, JOBS).run(name),
     },
   });
   const { app } = await system.as({});
@@ -325,21 +338,59 @@ describe('somebody at the desk', () => {
   });
 });
 
+/** What an act would do: asked for on the page of the stay. */
+async function openPlan(): Promise<void> {
+  await page.goto(`${served.url}${pages['stay'] ?? ''}`);
+  await page.locator('form[action$="/check-in"] button').click();
+  await page.locator('form.act[action$="/check-in"]').waitFor();
+}
+
+describe('the plan of an act', () => {
+  it.each([
+    ['en', 1280],
+    ['ar', 390],
+  ] as const)(
+    'has no barrier and does not run over the edge, in %s',
+    { timeout: WITHIN_MS },
+    async (language, width) => {
+      await chooseLanguage(language);
+      await page.setViewportSize({ width, height: 900 });
+      await openPlan();
+      expect(await violations(page)).toEqual([]);
+      expect(
+        await page.evaluate<number>('document.documentElement.scrollWidth - window.innerWidth'),
+      ).toBeLessThanOrEqual(0);
+    },
+  );
+});
+
+const LOOKS = [
+  ['1280', 1280, 'light', 'en'],
+  ['1280-dark', 1280, 'dark', 'en'],
+  ['1280-ar', 1280, 'light', 'ar'],
+  ['390', 390, 'light', 'en'],
+  ['390-dark', 390, 'dark', 'en'],
+  ['390-ar', 390, 'light', 'ar'],
+] as const;
+
 describe.runIf(PICTURES !== null)('the pictures', () => {
-  it('are taken', { timeout: WITHIN_MS }, async () => {
-    const picture = async (name: string, address: string, width = 1280): Promise<void> => {
-      await page.setViewportSize({ width, height: width < 500 ? 1_400 : 900 });
+  it.each(LOOKS)('are taken: %s', { timeout: WITHIN_MS }, async (look, width, colorScheme, language) => {
+    await mkdir(PICTURES ?? '', { recursive: true });
+    await page.emulateMedia({ colorScheme });
+    await chooseLanguage(language);
+    await page.setViewportSize({ width, height: width < 500 ? 844 : 800 });
+    const take = async (name: string): Promise<void> => {
+      const picture = withFewColours(await page.screenshot());
+      await writeFile(path.join(PICTURES ?? '', `${name}-${look}.png`), picture);
+    };
+    for (const [name, address] of Object.entries(pages)) {
+      if (name === 'nobody') continue;
       await beatOfAll();
       await page.goto(`${served.url}${address}`);
-      await page.screenshot({ path: path.join(PICTURES ?? '', `console-${name}.png`) });
-    };
-    await page.emulateMedia({ colorScheme: 'light' });
-    await chooseLanguage('en');
-    for (const [name, address] of Object.entries(pages)) if (name !== 'nobody') await picture(name, address);
-    await page.emulateMedia({ colorScheme: 'dark' });
-    await picture('today-dark', pages['today'] ?? '', 390);
-    await page.emulateMedia({ colorScheme: 'light' });
-    await chooseLanguage('ar');
-    await picture('today-ar', pages['today'] ?? '');
+      if (name === 'metrics') await page.locator('.chart canvas').first().waitFor();
+      await take(name);
+    }
+    await openPlan();
+    await take('plan');
   });
 });

@@ -5,6 +5,8 @@ import { isNotSetAside } from '../sweeps/failures.ts';
 import { inScope } from '../sweeps/isolate.ts';
 import { deleteKeys } from './store.ts';
 
+/** Those of sagas, so long after their end. */
+export const KEYS_KEPT_DAYS = 30;
 const PRUNED_AT_ONCE = 5_000;
 
 /** A caller chose the key, so it is not shown: `SELECT ... WHERE md5(principal || ' ' || key) = ...` finds it. */
@@ -21,8 +23,8 @@ export const pruneKeys = (db: Db): Promise<number> =>
     limit: PRUNED_AT_ONCE,
     old: (scope) => sql`
       SELECT k.principal, k.key, ${ROW_ID} AS id FROM idempotency_key k LEFT JOIN saga s ON s.id = k.saga_id
-       WHERE k.created_at < now() - interval '30 days'
-         AND (k.saga_id IS NULL OR s.finished_at < now() - interval '30 days')
+       WHERE k.created_at < now() - ${KEYS_KEPT_DAYS}::int * interval '1 day'
+         AND (k.saga_id IS NULL OR s.finished_at < now() - ${KEYS_KEPT_DAYS}::int * interval '1 day')
          AND ${isNotSetAside('idempotency-keys', ROW_ID)} AND ${inScope(scope, ROW_ID)}
        ORDER BY k.created_at LIMIT ${scope.limit}::int`,
     remove: deleteKeys,

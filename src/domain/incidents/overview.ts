@@ -1,3 +1,5 @@
+import type { WatchState } from './watch.ts';
+
 /** How the system stands, for the people who run it. Whoever has the queues and the due rows tells it (`AppDeps.system`). */
 
 export interface QueueState {
@@ -28,8 +30,42 @@ export interface DueState {
   readonly lateAfterMinutes: number | null;
 }
 
+/** One of those that the clock runs, by a name that stays. */
+export interface NamedSchedule {
+  readonly name: string;
+  readonly queue: string;
+  readonly job: string;
+  readonly everyMs: number;
+}
+/** The work of the clock, for people who want it done now. */
+export interface SchedulesByHand {
+  readonly all: readonly NamedSchedule[];
+  /** Has it run as soon as a worker takes it. False: the queues do not answer just now. Throws `RangeError` for another name. */
+  run(name: string): Promise<boolean>;
+}
+
+/** Records that are forgotten some time. */
+export interface KeptState {
+  /** A word for them. */
+  readonly what: KeptKind;
+  readonly days: number;
+  /** The oldest that is there; null: there is none. Of what ends some time, its end. */
+  readonly oldestAt: Date | null;
+}
+export type KeptKind = 'events' | 'keys' | 'failures' | 'sessions' | 'links';
+
+/** What was verified last: that nobody has changed the audit trail, and that the books agree. */
+export interface SealState {
+  readonly watch: WatchState;
+  /** The last check of all of the money; null: there was none. */
+  readonly money: { readonly finishedAt: Date; readonly differences: number } | null;
+}
+
 export interface SystemReader {
   /** Null: the queues do not answer just now. */
   queues(): Promise<{ readonly queues: readonly QueueState[]; readonly schedules: readonly ScheduleState[] } | null>;
   due(): Promise<readonly DueState[]>;
+  /** Absent: nobody tells. */
+  kept?(): Promise<readonly KeptState[]>;
+  seals?(): Promise<SealState>;
 }

@@ -60,6 +60,34 @@ export async function leaveWatch(db: Db, holder: string): Promise<void> {
     .execute();
 }
 
+/** How the watch stands, for people. */
+export interface WatchState {
+  /** The last round of the one that keeps it; null: there was none. */
+  readonly lookedAt: Date | null;
+  /** The walk through the audit trail that is under way; null: none is. */
+  readonly walkBeganAt: Date | null;
+  /** When the last whole walk ended; null: never. */
+  readonly walkDoneAt: Date | null;
+  /** Rows that are not as they were written: of the last whole walk, and of the one under way. */
+  readonly broken: number;
+}
+
+/** Reads it without taking it. */
+export async function readWatch(db: Db): Promise<WatchState> {
+  const row = await db
+    .selectFrom('watch')
+    .select(['looked_at', 'audit_began_at', 'audit_done_at', 'audit_found', 'audit_broken'])
+    .where('id', '=', 1)
+    .executeTakeFirst();
+  const rows = [...(row?.audit_found ?? []), ...(row?.audit_broken ?? [])];
+  return {
+    lookedAt: row?.looked_at ?? null,
+    walkBeganAt: row?.audit_began_at ?? null,
+    walkDoneAt: row?.audit_done_at ?? null,
+    broken: new Set(rows.map(({ streamId, seq }) => `${streamId}:${seq}`)).size,
+  };
+}
+
 /** Where the walk stands after a slice; `next` null: it has come to its end. */
 export async function saveWalk(
   db: Db,

@@ -103,13 +103,14 @@ export async function withdrawOneTimes(tx: Tx, accountId: string, kinds: readonl
     .execute();
 }
 
-const KEPT_DAYS = 7;
+/** After their end. */
+export const ONE_TIMES_KEPT_DAYS = 7;
 
 /** Deletes some that have ended a week ago; answers how many. */
 export async function pruneOneTimes(db: Db, limit: number): Promise<number> {
   const { numAffectedRows } = await sql`
     DELETE FROM one_time WHERE hash IN (SELECT o.hash FROM one_time o
-      WHERE o.expires_at < now() - ${KEPT_DAYS}::int * interval '1 day' ORDER BY o.expires_at LIMIT ${limit}::int)`.execute(
+      WHERE o.expires_at < now() - ${ONE_TIMES_KEPT_DAYS}::int * interval '1 day' ORDER BY o.expires_at LIMIT ${limit}::int)`.execute(
     db,
   );
   return Number(numAffectedRows ?? 0n);

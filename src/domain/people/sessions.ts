@@ -185,13 +185,14 @@ export async function touchSession(db: Db, sessionId: string): Promise<void> {
     .execute();
 }
 
-const KEPT_DAYS = 90;
+/** After their end. */
+export const SESSIONS_KEPT_DAYS = 90;
 
 /** Deletes some that are over for a quarter of a year; answers how many. The audit trail keeps that they were. */
 export async function pruneSessions(db: Db, limit: number): Promise<number> {
   const { numAffectedRows } = await sql`
     DELETE FROM session WHERE id IN (SELECT s.id FROM session s
-      WHERE s.expires_at < now() - ${KEPT_DAYS}::int * interval '1 day' ORDER BY s.expires_at LIMIT ${limit}::int)`.execute(
+      WHERE s.expires_at < now() - ${SESSIONS_KEPT_DAYS}::int * interval '1 day' ORDER BY s.expires_at LIMIT ${limit}::int)`.execute(
     db,
   );
   return Number(numAffectedRows ?? 0n);

@@ -14,6 +14,9 @@ export interface DayAsked {
   readonly propertyId?: string | undefined;
   /** Whose properties are asked for. */
   readonly holder: Holder;
+  /** So many properties, behind the one that is named; absent: all. The counts are of all. */
+  readonly limit?: number | undefined;
+  readonly after?: string | undefined;
   /** By which is told who should have left. */
   readonly now: Date;
 }
@@ -105,22 +108,27 @@ export interface DayTaskRow {
   readonly is_of_day: boolean;
 }
 
-/** The tasks of these stays. One that was merged has the state, the person and the times of the one that does its work. */
+/** Those tasks of these stays that the day shows, and the cleaning before each arrival, which says whether that is done. One that was merged has the state, the person and the times of the one that does its work. */
 export async function readDayTasks(
   db: Db,
   date: string,
-  stays: readonly string[],
+  stays: readonly Pick<DayStayRow, 'id' | 'arrives' | 'departs'>[],
   onlyType: TaskType | undefined,
 ): Promise<readonly DayTaskRow[]> {
   if (stays.length === 0) return [];
+  const isOfDay = sql`(coalesce(w.slot_start, w.scheduled_at) AT TIME ZONE p.time_zone)::date = ${date}::date`;
+  const [ids, arrive, depart] = [stays.map(({ id }) => id), stays.map((s) => s.arrives), stays.map((s) => s.departs)];
   const { rows } = await sql<DayTaskRow>`
     SELECT t.id, t.reservation_id, t.type, t.occurrence, w.status, w.assignee_id, coalesce(w.slot_start, w.scheduled_at) AS starts_at,
            coalesce(w.slot_end, w.ends_at) AS ends_at, coalesce(t.must_finish_by, w.must_finish_by, w.slot_end, w.ends_at) AS deadline,
            t.merged_into_task_id AS merged_into,
-           (coalesce(w.slot_start, w.scheduled_at) AT TIME ZONE p.time_zone)::date = ${date}::date AS is_of_day
-      FROM task t JOIN task w ON w.id = coalesce(t.merged_into_task_id, t.id) JOIN property p ON p.id = t.property_id
-     WHERE t.reservation_id = ANY(${[...stays]}::text[]) AND t.deleted_at IS NULL AND t.status NOT IN ('CANCELLED', 'OVERTAKEN')
+           ${isOfDay} AS is_of_day
+      FROM unnest(${ids}::text[], ${arrive}::bool[], ${depart}::bool[]) AS s (id, arrives, departs)
+      JOIN task t ON t.reservation_id = s.id JOIN task w ON w.id = coalesce(t.merged_into_task_id, t.id) JOIN property p ON p.id = t.property_id
+     WHERE t.deleted_at IS NULL AND t.status NOT IN ('CANCELLED', 'OVERTAKEN')
        AND ${onlyType === undefined ? sql`true` : sql`t.type = ${literal(onlyType)}`}
+       AND (t.occurrence = 'PRE_ARRIVAL' OR (s.arrives AND t.occurrence = 'ARRIVAL')
+         OR (s.departs AND t.occurrence IN ('DEPARTURE', 'POST_DEPARTURE')) OR ${isOfDay})
      ORDER BY starts_at, t.id`.execute(db);
   return rows;
 }

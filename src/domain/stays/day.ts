@@ -81,6 +81,8 @@ export interface Day {
   /** False: there are more stays than one answer has; ask for one property at a time. */
   readonly complete: boolean;
   readonly properties: readonly DayProperty[];
+  /** The property behind which the rest begins; null: there is none. */
+  readonly nextAfter: string | null;
 }
 export interface DayReader {
   readonly agentId: string | null;
@@ -93,20 +95,44 @@ export interface DayReader {
 export async function readDay(db: Db, asked: DayAsked, reader: DayReader): Promise<Day> {
   const found = await readDayStays(db, asked);
   const rows = found.slice(0, MAX_STAYS_OF_DAY);
-  const ids = rows.map(({ id }) => id);
-  const tasks = reader.seesTasks ? await readDayTasks(db, asked.date, ids, reader.onlyTaskType) : [];
+  const tasks = reader.seesTasks ? await readDayTasks(db, asked.date, rows, reader.onlyTaskType) : [];
   const people = [...new Set(tasks.flatMap(({ assignee_id: id }) => (id === null ? [] : [id])))];
   const names = reader.seesStaff ? await namesOfStaff(db, people, reader.agentId) : new Map<string, string>();
   const tasksOf = Map.groupBy(tasks, ({ reservation_id: stay }) => stay);
+  const clockOf = rememberedTimes();
   const properties = [...Map.groupBy(rows, ({ property_id: id }) => id).values()].map((stays) =>
-    propertyView(stays, (stay) => tasksOf.get(stay.id) ?? [], names, asked.now),
+    propertyView(stays, (stay) => tasksOf.get(stay.id) ?? [], names, clockOf, asked.now),
   );
+  const { shown, nextAfter } = pageOf(properties, asked);
   return {
     date: asked.date,
     counts: countsOf(properties, reader.seesTasks),
     complete: found.length === rows.length,
-    properties,
+    properties: shown,
+    nextAfter,
   };
+}
+
+/** Many stays have the same days and hours, and a clock with a time zone is slow: each is read once. */
+function rememberedTimes(): typeof stayTimes {
+  const known = new Map<string, ReturnType<typeof stayTimes>>();
+  return (stay, clock) => {
+    const key = JSON.stringify([stay, clock]);
+    const times = known.get(key) ?? stayTimes(stay, clock);
+    known.set(key, times);
+    return times;
+  };
+}
+
+/** Of all properties of the day so many, behind the one that is named. */
+function pageOf(
+  properties: readonly DayProperty[],
+  { limit, after }: DayAsked,
+): { readonly shown: readonly DayProperty[]; readonly nextAfter: string | null } {
+  if (limit === undefined) return { shown: properties, nextAfter: null };
+  const from = after === undefined ? 0 : properties.findIndex(({ propertyId }) => propertyId === after) + 1;
+  const shown = properties.slice(from, from + limit);
+  return { shown, nextAfter: from + limit < properties.length ? (shown.at(-1)?.propertyId ?? null) : null };
 }
 
 type TasksOf = (stay: DayStayRow) => readonly DayTaskRow[];
@@ -115,13 +141,23 @@ function propertyView(
   rows: readonly DayStayRow[],
   tasksOf: TasksOf,
   names: ReadonlyMap<string, string>,
+  clockOf: typeof stayTimes,
   now: Date,
 ): DayProperty {
   const [first] = rows;
   if (!first) throw new RangeError('a property without stays');
   const isReady = first.readiness === 'INSPECTED' || (first.readiness === 'CLEAN' && !first.inspection_required);
   const isOccupied = (row: DayStayRow) => rows.some((other) => other.id !== row.id && other.status === 'CHECKED_IN');
-  const stays = rows.map((row) => stayView(row, tasksOf(row), names, now, isReady && !isOccupied(row)));
+  const stays = rows.map((row) =>
+    stayView(
+      row,
+      tasksOf(row),
+      names,
+      clockOf(stayDatesOf(row), propertyTimesOf(row)),
+      now,
+      isReady && !isOccupied(row),
+    ),
+  );
   const taken = rows.filter(({ status }) => status !== 'PENDING');
   const arriving = taken.find(({ arrives }) => arrives);
   return {
@@ -147,10 +183,10 @@ function stayView(
   row: DayStayRow,
   rows: readonly DayTaskRow[],
   names: ReadonlyMap<string, string>,
+  { arrival, departure }: ReturnType<typeof stayTimes>,
   now: Date,
   isReady: boolean,
 ): DayStay {
-  const { arrival, departure } = stayTimes(stayDatesOf(row), propertyTimesOf(row));
   const arrivesAt = row.actual_check_in_at?.toISOString() ?? arrival.instant;
   const leavesAt = row.actual_check_out_at?.toISOString() ?? departure.instant;
   const tasks = rows.filter((task) => isOfThisDay(row, task)).map((task) => taskView(task, names, now));

@@ -9,7 +9,7 @@ const PRUNED_AT_ONCE = 1_000;
 /** A row that is still due is tried again every six hours at the latest, which moves `last_at`. */
 const UNTRIED_DAYS = 2;
 /** A message that was lost can be sent again for so long (`notifications/resend-lost.ts`). */
-const LOST_DAYS = 30;
+export const LOST_DAYS = 30;
 
 const ROW_ID = sql`f.sweep || ':' || f.row_id`;
 /** Ended, and neither sent again nor too old for it: an operator may still ask for that. */

@@ -71,11 +71,10 @@ export async function showStay(
 ): Promise<Response> {
   const { id, cursor, told, problem = null } = asked;
   const at = encodeURIComponent(id);
-  // First the part that every reader of the page may see: a foreign stay is refused before anything else is asked.
-  const timeline = await timelineAt(api, at, cursor);
-  const { facts, place, guest } = await headOf(api, id);
-  const [quote, tasks, messages, sagas] = await Promise.all([
-    facts?.allowedActions.includes('cancel') ? quoteOf(api, at) : null,
+  // Together, for the page is as slow as the slowest. A foreign stay is refused by its timeline, which every reader asks for.
+  const [timeline, { facts, place, guest, quote }, tasks, messages, sagas] = await Promise.all([
+    timelineAt(api, at, cursor),
+    headOf(api, id),
     partOf(api, '/tasks', () => api.list(`/tasks${queryOf({ reservationId: id, limit: '50' })}`, Task)),
     partOf(api, '/notifications', () =>
       api.list(`/notifications${queryOf({ reservationId: id, limit: '50' })}`, Notification),
@@ -105,18 +104,19 @@ export async function showStay(
   return answerConsole(c, there, stayPage(there, view));
 }
 
-/** The stay, where it is and whose it is; each null for who may not ask for it. */
+/** The stay, where it is, whose it is, and what a cancellation gives back; each null for who may not ask for it. */
 export async function headOf(api: ConsoleApi, id: string) {
   const facts = await partOf(api, '/reservations/:id', () => {
     const beside = api.may('GET', '/transactions') ? '?include=transactions' : '';
     return api.get(`/reservations/${encodeURIComponent(id)}${beside}`, WithMoney);
   });
-  const [place, guest] = await Promise.all([
+  const [place, guest, quote] = await Promise.all([
     facts &&
       partOf(api, '/properties/:id', () => api.get(`/properties/${encodeURIComponent(facts.propertyId)}`, Place)),
     guestOf(api, facts?.guestId ?? null),
+    facts?.allowedActions.includes('cancel') ? quoteOf(api, encodeURIComponent(id)) : null,
   ]);
-  return { facts, place, guest };
+  return { facts, place, guest, quote };
 }
 
 const guestOf = (api: ConsoleApi, guestId: string | null) =>

@@ -19,6 +19,7 @@ import { mayReadStay } from './stay.ts';
 const Query = z.strictObject({
   date: CalendarDate.optional(),
   propertyId: filtersBy(Id, 'property').optional(),
+  after: filtersBy(Id, 'property').optional(),
   told: z.string().max(20).optional(),
 });
 const today = createRoute({ ...PAGE_ROUTE, method: 'get', path: '/console/today', request: { query: Query } });
@@ -26,22 +27,27 @@ const today = createRoute({ ...PAGE_ROUTE, method: 'get', path: '/console/today'
 export interface DayShown {
   readonly date?: string | undefined;
   readonly propertyId?: string | undefined;
+  readonly after?: string | undefined;
   readonly problem?: Html | null;
   readonly told?: string | undefined;
 }
+
+/** More are on a page of their own. */
+const SHOWN_PROPERTIES = 50;
 
 /** The page of a day; today's where none is named. */
 export async function showDay(
   c: AnyContext,
   { agencyTimeZone, clock }: Services,
   { api, frame }: Visit,
-  { date, propertyId, problem = null, told }: DayShown,
+  { date, propertyId, after, problem = null, told }: DayShown,
 ): Promise<Response> {
-  const day = await api.get(`/day${queryOf({ date, propertyId })}`, Day);
+  const day = await api.get(`/day${queryOf({ date, propertyId, after, limit: String(SHOWN_PROPERTIES) })}`, Day);
   const view = {
     day,
     today: localDate(clock.now(), agencyTimeZone),
     propertyId: propertyId ?? null,
+    isFirst: after === undefined,
     incidents: await openIncidents(api),
     mayAct: mayAct(api),
     mayOpen: mayReadStay(api),

@@ -6,6 +6,18 @@ import { CalendarDate, Id } from './common.ts';
 export const DayQuery = z.strictObject({
   date: CalendarDate.optional().openapi({ description: 'At each property its own day; today on the agency’s clock' }),
   propertyId: filtersBy(Id, 'property').optional(),
+  limit: z
+    .string()
+    .regex(/^(?:[1-9]\d?|[1-4]\d\d|500)$/, 'must be a whole number from 1 to 500')
+    .transform(Number)
+    .optional()
+    .openapi({
+      type: 'integer',
+      minimum: 1,
+      maximum: 500,
+      description: 'So many properties; without it all. The counts are of all of them in either case',
+    }),
+  after: filtersBy(Id, 'property').optional().openapi({ description: 'Goes on behind this property: `nextAfter`' }),
 });
 
 const DayTask = z.object({
@@ -60,6 +72,7 @@ export const Day = z
       notReady: z.int(),
     }),
     complete: z.boolean().openapi({ description: 'false: more stays than one answer has; ask property by property' }),
+    nextAfter: z.string().nullable().openapi({ description: 'Null: there are no more properties' }),
     properties: z.array(
       z.object({
         propertyId: z.string(),

@@ -1,9 +1,11 @@
 import { html } from 'hono/html';
-import type { DueState, QueueState, ScheduleState } from '../../domain/incidents/overview.ts';
+import type { DueState, KeptState, QueueState, ScheduleState, SealState } from '../../domain/incidents/overview.ts';
 import type { LivingProcess } from '../../domain/incidents/processes.ts';
+import { newId } from '../../kernel/ids.ts';
 import type { Html } from '../layout.ts';
 import { type Content, type Frame, inEnglish, say } from './frame.ts';
 import { type HoldView, holdsPanel } from './holds-panel.ts';
+import { keptPanel, sealsPanel } from './kept-panel.ts';
 import { duration, moment, table } from './parts.ts';
 
 /** How the system stands: which programs are alive, what waits in the queues and in the books, and what the clock does. */
@@ -13,30 +15,37 @@ export interface SystemView {
   readonly processes: readonly LivingProcess[];
   /** Null: the queues do not answer just now. */
   readonly queues: readonly QueueState[] | null;
-  readonly schedules: readonly ScheduleState[];
+  readonly schedules: readonly (ScheduleState & { readonly name: string | null })[];
+  readonly mayRun: boolean;
+  /** Null: nobody tells. */
+  readonly kept: readonly KeptState[] | null;
+  readonly seals: SealState | null;
   readonly due: readonly DueState[];
   /** What is paused; null: not for this reader. */
   readonly holds: readonly HoldView[] | null;
   readonly mayPause: boolean;
   readonly mayResume: boolean;
   readonly problem: Html | null;
+  readonly told: Html | null;
 }
 
 export const systemPage = (
   frame: Frame,
-  { version, processes, queues, schedules, due, holds, problem, ...may }: SystemView,
+  { version, processes, queues, schedules, due, holds, kept, seals, problem, told, ...may }: SystemView,
 ): Content => ({
   title: say(frame, 'system'),
   page: 'system',
   live: { about: 'system' },
   problem,
+  told,
   body: html`<p class="soft">${say(frame, 'version')} <bdi>${version}</bdi></p>
 ${holds === null ? '' : holdsPanel(frame, holds, may)}
 ${section(frame, 'workers', processesOf(frame, processes))}
 ${section(frame, 'circuits', circuitsOf(frame, processes))}
 ${section(frame, 'queues', queues === null ? html`<p class="notice bad">${say(frame, 'queuesAway')}</p>` : queuesOf(frame, queues))}
 ${section(frame, 'due', html`<p class="soft">${say(frame, 'dueText')}</p>${dueOf(frame, due)}`)}
-${schedules.length === 0 ? '' : section(frame, 'schedules', schedulesOf(frame, schedules))}`,
+${schedules.length === 0 ? '' : section(frame, 'schedules', schedulesOf(frame, schedules, may.mayRun))}
+${seals === null ? '' : sealsPanel(frame, seals)}${kept === null ? '' : keptPanel(frame, kept)}`,
 });
 
 const section = (frame: Frame, name: 'workers' | 'circuits' | 'queues' | 'due' | 'schedules', content: Html): Html =>
@@ -105,14 +114,23 @@ const dueOf = (frame: Frame, due: readonly DueState[]): Html =>
     ]),
   );
 
-const schedulesOf = (frame: Frame, schedules: readonly ScheduleState[]): Html =>
-  table(
+function schedulesOf(frame: Frame, schedules: SystemView['schedules'], mayRun: boolean): Html {
+  const names = schedules.flatMap(({ name }) => (name === null ? [] : [name]));
+  return html`${table(
     frame,
-    ['job', 'queue', 'every', 'next'],
-    schedules.map(({ job, queue, everyMs, nextAt }) => [
-      html`<code>${job}</code>`,
+    ['scheduleName', 'queue', 'job', 'every', 'next'],
+    schedules.map(({ name, job, queue, everyMs, nextAt }) => [
+      name === null ? '–' : html`<code>${name}</code>`,
       html`<code>${queue}</code>`,
+      html`<code>${job}</code>`,
       everyMs === null ? '–' : html`<bdi>${duration(everyMs)}</bdi>`,
       nextAt === null ? '–' : moment(frame, nextAt.toISOString()),
     ]),
-  );
+  )}${mayRun && names.length > 0 ? runForm(frame, names) : ''}`;
+}
+
+const runForm = (frame: Frame, names: readonly string[]): Html =>
+  html`<h3>${say(frame, 'runNow')}</h3><p class="soft">${say(frame, 'runText')}</p>
+<form method="post" action="${frame.prefix}/console/system/run" class="act"><input type="hidden" name="key" value="${newId('press')}">
+<label>${say(frame, 'scheduleName')} <select name="name">${names.map((name) => html`<option value="${name}">${name}</option>`)}</select></label>
+<label>${say(frame, 'reason')} <input name="reason" required maxlength="500"></label><button>${say(frame, 'runNow')}</button></form>`;

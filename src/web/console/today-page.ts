@@ -24,6 +24,8 @@ export interface Today {
   /** The day on the agency's clock. */
   readonly today: string;
   readonly propertyId: string | null;
+  /** The properties that come first are on this page. */
+  readonly isFirst: boolean;
   /** Null: they are not the reader's to see. */
   readonly incidents: readonly ListedIncident[] | null;
   readonly mayAct: (act: StayAct) => boolean;
@@ -52,7 +54,8 @@ ${
   day.properties.length === 0
     ? html`<p class="empty">${say(frame, 'nobodyToday')}</p>`
     : day.properties.map((property) => propertyOf(frame, property, view))
-}`,
+}
+${moreOf(frame, view)}`,
   };
 }
 
@@ -78,6 +81,16 @@ ${day.date === today ? '' : html`<a class="button" href="${addressOf(frame, toda
       ? ''
       : html`<a class="button" href="${addressOf(frame, day.date, null)}">${say(frame, 'all')}</a>`
   }</form>`;
+}
+
+function moreOf(frame: Frame, { day, propertyId, isFirst }: View): Html {
+  if (isFirst && day.nextAfter === null) return html``;
+  const at = addressOf(frame, day.date, propertyId);
+  return html`<p class="pager">${isFirst ? '' : html`<a href="${at}">${say(frame, 'firstProperties')}</a>`} ${
+    day.nextAfter === null
+      ? ''
+      : html`<a rel="next" href="${at}&after=${encodeURIComponent(day.nextAfter)}">${say(frame, 'moreProperties')}</a>`
+  }</p>`;
 }
 
 const COUNTS = [

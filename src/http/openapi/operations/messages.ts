@@ -13,6 +13,14 @@ export const MESSAGES: OperationTexts = {
     id: 'getNotificationContent',
     text: 'The text as it was sent, or as it would be sent now. Access codes and other secrets are left out.',
   },
+  [`GET ${API}/schedules`]: {
+    id: 'listSchedules',
+    text: 'What runs by the clock, such as the sweep that assigns tasks: its name, its queue and job as Bull Board has them, and how often it runs. Most of it also runs within a second when something is due.',
+  },
+  [`POST ${API}/schedules/:schedule/run`]: {
+    id: 'runSchedule',
+    text: 'Has the work of a schedule done as soon as a worker takes it, beside its turns by the clock. It is the same job, which looks in Postgres for what is due, so that running it twice does nothing twice; while one that was asked for waits, no other is made. `SERVICE_UNAVAILABLE`: the queues do not answer, and nothing was asked for. The reason is kept in the audit trail.',
+  },
   [`GET ${API}/sweep-failures`]: {
     id: 'listSweepFailures',
     text: `Rows that work by the clock could not do because of the row itself, such as a message to a guest whose saved time zone does not exist: why, how often, and when it is tried again (after 1, 4, 16 and 64 minutes, about 4 hours, then every 6). The rest of their batch went on. ${PAGED}`,

@@ -3,6 +3,10 @@
 import uPlot from './uplot.js';
 
 const HEIGHT = 240;
+/** Of the name of a point on the axis, in pixels. */
+const NAME_WIDTH = 110;
+/** In seconds. */
+const HALF_A_DAY = 43_200;
 const STROKES = ['--brand', '--warn'];
 
 /** @param {string} name */
@@ -41,22 +45,31 @@ function draw(place, table) {
   if (across.some(Number.isNaN)) return null;
   const axis = { stroke: colour('--soft'), grid: { stroke: colour('--line'), width: 1 }, ticks: { show: false } };
   const bars = overTime ? undefined : uPlot.paths.bars?.({ size: [0.6, 60] });
+  const [first = 0, last = 0] = [across[0], across.at(-1)];
+  const beside = overTime ? Math.max((last - first) / 50, HALF_A_DAY) : 0.5;
+  // As many names as there is room for.
+  const step = Math.ceil(across.length / Math.max(2, Math.floor(place.clientWidth / NAME_WIDTH)));
+  const named = across.filter((_at, index) => index % step === 0);
   /** @type {uPlot.Options} */
   const options = {
     width: place.clientWidth,
     height: HEIGHT,
     scales: {
-      x: { time: overTime, ...(overTime ? {} : { range: () => [-0.5, across.length - 0.5] }) },
+      x: { time: false, range: () => [first - beside, last + beside] },
       y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.05 : 1] },
     },
     axes: [
-      overTime
-        ? axis
-        : { ...axis, splits: () => across, values: (_plot, splits) => splits.map((at) => short(labels[at] ?? '')) },
+      {
+        ...axis,
+        splits: () => named,
+        values: (_plot, splits) => splits.map((at) => short(labels[across.indexOf(at)] ?? '')),
+      },
       axis,
     ],
+    // The values stand in the table.
+    legend: { live: false },
     series: [
-      overTime ? { value: '{YYYY}-{MM}-{DD}' } : { value: (_plot, at) => labels[at] ?? '' },
+      {},
       ...series.map(({ label }, at) => {
         const stroke = colour(STROKES[at % STROKES.length] ?? '');
         return {
@@ -68,7 +81,6 @@ function draw(place, table) {
         };
       }),
     ],
-    tzDate: (at) => uPlot.tzDate(new Date(at * 1_000), 'UTC'),
   };
   return new uPlot(options, [across, ...series.map(({ values }) => values)], place);
 }
