@@ -149,7 +149,9 @@ describe('the frame', () => {
       const browser = await signedIn(role);
       const { text, headers } = await browser.get('/console/today');
       expect(text).toContain('aria-current="page">Today');
-      expect(headers.get('content-security-policy')).toContain("default-src 'none'; script-src 'self'; style-src 'self'");
+      expect(headers.get('content-security-policy')).toContain(
+        "default-src 'none'; script-src 'self'; style-src 'self'",
+      );
       for (const page of navigationOf(text)) expect((await browser.get(`/console/${page}`)).status, page).toBe(200);
       expect(navigationOf(text).includes('incidents'), role).toBe(role !== 'AGENT');
     }
