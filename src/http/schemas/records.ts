@@ -190,6 +190,8 @@ export const AuditQuery = z.strictObject({
   actor: line(160).optional(),
   requestId: noReference(line(128), 'it names a request, which is no record').optional().openapi({
     description: 'What was written within ten minutes of the request. With an id that a client chose, `from` says when',
+    description:
+      'What was written within ten minutes of the request. With an id that a client chose, `from` says when; default: just now',
   }),
   ...periodFields('Written'),
   ...pageQuery,

@@ -110,7 +110,7 @@ export const EVENTS: OperationTexts = {
   },
   [`GET ${API}/audit`]: {
     id: 'listAuditRows',
-    text: `Who did what, for whom, in which request, and how it ended. ${PAGED} Each row carries the hash of the one before it. \`requestId\` finds what one request did: by an id that we made alone, by one that a client chose with \`from\`.`,
+    text: `Who did what, for whom, in which request, and how it ended. ${PAGED} Each row carries the hash of the one before it. \`requestId\` finds what one request did: by an id that we made whenever it was, by one that a client chose within ten minutes of \`from\`, else of the last ten minutes.`,
   },
   [`GET ${API}/audit/verify`]: {
     id: 'verifyAudit',
