@@ -180,6 +180,32 @@ describe('a redrive', () => {
     expect(last).toMatchObject({ status: 'DONE', sagas: { all: 3, done: 2, skipped: 1 } });
   });
 
+  it('makes the next attempt of those that back off now', async () => {
+    const { id: sagaId, stay } = await parkedCheckOut();
+    // As if its step had failed once, and its job came back in an hour.
+    await db()
+      .updateTable('saga_step')
+      .set({ status: 'pending', finished_at: null, max_attempts: 8 })
+      .where('saga_id', '=', sagaId)
+      .where('status', '=', 'failed')
+      .execute();
+    const later = new Date(Date.now() + 3_600_000);
+    await db().updateTable('saga').set({ status: 'running', next_check_at: later }).where('id', '=', sagaId).execute();
+    await wire(stay, `lock-of-${stay}`);
+    const id = await incident();
+    await db().updateTable('incident').set({ kind: 'SAGA_RETRYING' }).where('id', '=', id).execute();
+    expect((await standing(id)).group).toMatchObject({ isParked: false, count: 1 });
+    await post(`/incidents/${id}/redrive`, { reason: 'The lock is back' });
+    expect(await round()).toBe(1);
+    expect(await restOf(db(), sagaId)).toBe('completed');
+    await round();
+    expect((await standing(id)).redrives[0]).toMatchObject({
+      status: 'DONE',
+      perSecond: 5,
+      sagas: { all: 1, done: 1 },
+    });
+  });
+
   it('is of no other incident', async () => {
     const id = await incident();
     await db().updateTable('incident').set({ kind: 'NO_WORKER', subject: 'all' }).where('id', '=', id).execute();
