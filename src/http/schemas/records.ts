@@ -189,7 +189,6 @@ export const AuditQuery = z.strictObject({
   event: line(64).optional(),
   actor: line(160).optional(),
   requestId: noReference(line(128), 'it names a request, which is no record').optional().openapi({
-    description: 'What was written within ten minutes of the request. With an id that a client chose, `from` says when',
     description:
       'What was written within ten minutes of the request. With an id that a client chose, `from` says when; default: just now',
   }),
