@@ -215,7 +215,7 @@ it.each(ROLES)('shows %s what the API shows, page by page', async (role) => {
   let shown = '';
   for (const page of PAGES) {
     for (const which of ['own', 'foreign', 'absent'] as const) {
-      const noun = (/\/(\w+)\/:id/.exec(page)?.[1] ?? 'stays') as Noun;
+      const noun = (/\/(\w+)\/:\w+/.exec(page)?.[1] ?? 'stays') as Noun;
       const id = IDS[which][noun] ?? '';
       const expected = (await ask(DECIDES[page]?.(id) ?? '')).status;
       const query = page === '/today' ? `?date=${DATE}` : '';

@@ -243,7 +243,7 @@ describe('a day in pages', () => {
     for (const limit of [1, 2, whole.properties.length]) {
       const pages: Day[] = [];
       for (let after = ''; ; ) {
-        const page = await ask(`&limit=${limit}${after}`);
+        const page = await ask(`&properties=${limit}${after}`);
         pages.push(page);
         if (page.nextAfter === null) break;
         after = `&after=${page.nextAfter}`;
@@ -252,6 +252,6 @@ describe('a day in pages', () => {
       expect(pages).toHaveLength(Math.ceil(whole.properties.length / limit));
       for (const { counts } of pages) expect(counts).toEqual(whole.counts);
     }
-    expect((await http.call('GET', `${API}/day?limit=0`)).status).toBe(422);
+    expect((await http.call('GET', `${API}/day?properties=0`)).status).toBe(422);
   });
 });

@@ -133,7 +133,7 @@ describe('skipping a step', () => {
     const amended = await post(`${path}/amend`, { input: { actualTime: 'x' }, reason: 'x' });
     expect([amended.status, amended.body.details.known]).toEqual([422, []]);
     expect((await post(`${path}/amend`, { input: {}, reason: 'x' })).status).toBe(422);
-    expect((await post(`${path}/retry`, { from: 'updateReservationStatus' })).body.error).toContain(
+    expect((await post(`${path}/retry`, { fromStep: 'updateReservationStatus' })).body.error).toContain(
       'is done, and is not done twice',
     );
 

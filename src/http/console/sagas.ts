@@ -139,7 +139,7 @@ const acting = (c: AnyContext, console: Console, id: string, hand: SagaHand): Pr
             reason,
             ...(hand === 'skip' ? { step: form.get('step') ?? '' } : {}),
             ...(hand === 'amend' ? { input: amendedIn(form) } : {}),
-            ...(from === '' ? {} : { from }),
+            ...(from === '' ? {} : { fromStep: from }),
           };
           await visit.api.act(API_OF[hand].replace(':id', encodeURIComponent(about)), body, keyIn(form));
         }

@@ -42,7 +42,7 @@ export async function showDay(
   { api, frame }: Visit,
   { date, propertyId, after, problem = null, told }: DayShown,
 ): Promise<Response> {
-  const day = await api.get(`/day${queryOf({ date, propertyId, after, limit: String(SHOWN_PROPERTIES) })}`, Day);
+  const day = await api.get(`/day${queryOf({ date, propertyId, after, properties: String(SHOWN_PROPERTIES) })}`, Day);
   const view = {
     day,
     today: localDate(clock.now(), agencyTimeZone),

@@ -24,14 +24,14 @@ const day = createRoute({
 export function registerDay(register: Register, services: Services): void {
   const { db, clock, agencyTimeZone } = services;
   register(day, async (c) => {
-    const { date, propertyId, limit, after } = c.req.valid('query');
+    const { date, propertyId, properties, after } = c.req.valid('query');
     const now = clock.now();
     const seesAll = isOperator(c);
     const holder = seesAll ? null : holderOf(c);
     if (propertyId !== undefined) await getProperty(db, propertyId, holder);
     const view = await readDay(
       db,
-      { date: date ?? localDate(now, agencyTimeZone), propertyId, holder, now, limit, after },
+      { date: date ?? localDate(now, agencyTimeZone), propertyId, holder, now, limit: properties, after },
       {
         agentId: agentOf(c),
         seesTasks: seesAll || mayRead(c, 'tasks'),

@@ -117,8 +117,11 @@ export function registerSagas(register: Register, services: Services): void {
   );
   register.mutation(retry, (c, once) => {
     const sagaId = c.req.valid('param').id;
-    const { reason, from } = c.req.valid('json');
-    const given = { ...(reason === undefined ? {} : { reason }), ...(from === undefined ? {} : { from }) };
+    const { reason, fromStep } = c.req.valid('json');
+    const given = {
+      ...(reason === undefined ? {} : { reason }),
+      ...(fromStep === undefined ? {} : { from: fromStep }),
+    };
     const asked = { ...interventionOf(c, sagaId), ...given };
     return once.change(async (tx, afterCommit) => {
       assertMayOperateOn(c, (await getExecution(tx, sagaId, readerOf(c))).name);

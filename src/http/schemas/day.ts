@@ -6,7 +6,7 @@ import { CalendarDate, Id } from './common.ts';
 export const DayQuery = z.strictObject({
   date: CalendarDate.optional().openapi({ description: 'At each property its own day; today on the agency’s clock' }),
   propertyId: filtersBy(Id, 'property').optional(),
-  limit: z
+  properties: z
     .string()
     .regex(/^(?:[1-9]\d?|[1-4]\d\d|500)$/, 'must be a whole number from 1 to 500')
     .transform(Number)

@@ -144,7 +144,7 @@ const reason = prose(500).refine((text) => text.trim() !== '', 'must not be blan
 const stepName = z.string().regex(/^[A-Za-z][A-Za-z0-9]{0,63}$/);
 export const RetryBody = z.strictObject({ reason: reason.optional() }).openapi('RetrySaga');
 export const RetryFromBody = RetryBody.extend({
-  from: stepName.optional().openapi({
+  fromStep: stepName.optional().openapi({
     description:
       'The step from which it goes on: an earlier read that may be read once more; default: where it stopped',
   }),

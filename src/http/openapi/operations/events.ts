@@ -82,7 +82,7 @@ export const EVENTS: OperationTexts = {
   },
   [`POST ${SAGAS}/executions/:id/retry`]: {
     id: 'retrySaga',
-    text: 'Resumes a `parked` execution at the step at which it stopped, with what earlier steps put out. With `from`, at an earlier step, where everything from there was only read and may be read once more (`readsAgain`); what has changed something stays done, and the refusal names it (`INVALID_STATE_TRANSITION`). Anything else is `SAGA_NOT_PARKED`.',
+    text: 'Resumes a `parked` execution at the step at which it stopped, with what earlier steps put out. With `fromStep`, at an earlier step, where everything from there was only read and may be read once more (`readsAgain`); what has changed something stays done, and the refusal names it (`INVALID_STATE_TRANSITION`). Anything else is `SAGA_NOT_PARKED`.',
   },
   [`POST ${SAGAS}/executions/:id/retry-now`]: {
     id: 'retrySagaNow',
