@@ -44,6 +44,7 @@ export async function valuesOf(db: Db, pattern: Pattern, asked: Asked = OF_TESTS
     asOf: [second],
     date: [first, day(0)],
     [`${api}/day?after`]: [MANY.property],
+    [`${api}/day?properties`]: ['50'],
     zone: ['Asia/Dubai'],
     propertyId: [MANY.property, 'property-none'],
     guestId: [ofCopy('guest-life')],
