@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor } from '@opentelemetry/sdk-trace';
@@ -16,6 +17,7 @@ import { type System, startSystem } from '../setup/system.ts';
 
 const CALLER = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331' };
 const TRACEPARENT = `00-${CALLER.traceId}-${CALLER.spanId}-01`;
+const MANY_SPANS = 10_000;
 const exporter = new InMemorySpanExporter();
 let traces: Awaited<ReturnType<typeof startTraces>>;
 let system: System;
@@ -129,6 +131,36 @@ describe('many at once', () => {
       });
       return good.length === ids.length ? true : undefined;
     });
+  });
+
+  it('form whole traces, ten thousand spans of them', { timeout: 120_000 }, async () => {
+    const { db } = system.bed;
+    exporter.reset();
+    const ids: string[] = [];
+    const lane = async (): Promise<void> => {
+      while (exporter.getFinishedSpans().length < MANY_SPANS) {
+        const stay = await seedStay(db);
+        for (const act of ['confirm', 'check-in', 'cancel'] as const) {
+          const id = randomBytes(16).toString('hex');
+          const headers = { traceparent: `00-${id}-${CALLER.spanId}-01` };
+          const { status } = await system.call('POST', `/reservations/${stay}/${act}`, { body: {}, headers });
+          // A guest who is in the house is not cancelled: refusals have traces as well.
+          expect(status).toBe(act === 'cancel' ? 409 : 200);
+          ids.push(id);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: 8 }, lane));
+    await deliverAll(db);
+    await until('all traces are whole', async () => {
+      const traces = Map.groupBy(exporter.getFinishedSpans(), (span) => span.spanContext().traceId);
+      const broken = ids.filter((id) => {
+        const spans = traces.get(id) ?? [];
+        return spans.length === 0 || orphans(spans).length > 0;
+      });
+      return broken.length === 0 ? true : undefined;
+    });
+    expect(exporter.getFinishedSpans().length).toBeGreaterThanOrEqual(MANY_SPANS);
   });
 
   it('are not kept when their caller does not keep its own', async () => {
