@@ -37,7 +37,7 @@ export const STAYS: OperationTexts = {
   },
   [`GET ${API}/day`]: {
     id: 'getDay',
-    text: `Who arrives, leaves and is in the house on a day, with counts: properties by name, their stays by time. Of each stay whether the rooms are cleaned, who comes for which task, what is still to pay (major units), and in \`warnings\` what is late or has nobody, by now. With \`limit\` so many properties, and \`nextAfter\` for the next call’s \`after\`. A day is the property’s own; without \`date\` it is today on the clock of the agency. Guests’ names are for whoever may read guests, amounts for whoever sees money. A property that the caller does not see is 404 \`NOT_FOUND\`. ${PORTFOLIO}`,
+    text: `Who arrives, leaves and is in the house on a day, with counts: properties by name, their stays by time. Of each stay whether the rooms are cleaned, who comes for which task, what is still to pay (major units), and in \`warnings\` what is late or has nobody, by now. With \`properties\` so many of them, and \`nextAfter\` for the next call’s \`after\`. A day is the property’s own; without \`date\` it is today on the clock of the agency. Guests’ names are for whoever may read guests, amounts for whoever sees money. A property that the caller does not see is 404 \`NOT_FOUND\`. ${PORTFOLIO}`,
   },
   [`GET ${PATH}/:id/check-out-report`]: {
     id: 'getCheckOutReport',
