@@ -51,8 +51,14 @@ export function listen(
       // Node's own refusal has no body; the listener refuses it as well.
       requireHostHeader: false,
       // Whoever asks for another protocol is answered in this one.
-      shouldUpgradeCallback: ({ method, headers }) =>
-        method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket',
+      shouldUpgradeCallback: ({ method, headers, headersDistinct, socket }) => {
+        const upgrades = method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket';
+        // Two of them are refused, which a handshake would not see: it knows the first alone.
+        if (!upgrades || (headersDistinct['authorization']?.length ?? 0) > 1) return false;
+        // What was refused is only ended, and Node's limits are over by then: who does not close would keep the socket for ever.
+        socket.once('finish', () => setTimeout(() => socket.destroy(), LINGER_MS).unref());
+        return true;
+      },
     };
     const server = createServer(options, answer);
     // It hears upgrades on a server that it is given, and nothing else of it: requests have the listener above.

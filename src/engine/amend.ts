@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { Tx } from '../db/client.ts';
 import type { Json } from '../db/schema.ts';
 import { RoomyError } from '../kernel/errors.ts';
@@ -30,7 +31,7 @@ export async function amendWithin(tx: Tx, definitionOf: DefinitionOf, act: Amend
   const fields = fieldsOf(definition, act.input);
   const no = state.amendments + 1;
   if (no > MAX_AMENDMENTS) throw notNow(`It was amended ${MAX_AMENDMENTS} times: resolve it`, { amendments: no - 1 });
-  assertWhole(locked, fields);
+  await assertWhole(tx, locked, fields);
   const { step } = dueIn(locked, 'F');
   const { by, reason } = act;
   await insertAmendment(tx, { sagaId: state.id, no, fields, stepNo: step.no, reason, by });
@@ -44,7 +45,7 @@ function fieldsOf({ amendable }: SagaDefinition, input: AmendAct['input']): Read
   const issues: { path: string; message: string }[] = [];
   const fields: Record<string, Json> = {};
   for (const [field, value] of Object.entries(input)) {
-    const parsed = amendable?.[field]?.safeParse(value);
+    const parsed = amendable && Object.hasOwn(amendable, field) ? amendable[field]?.safeParse(value) : undefined;
     if (parsed === undefined) issues.push({ path: `input.${field}`, message: 'This field is not amended' });
     else if (parsed.success) fields[field] = parsed.data;
     else
@@ -58,10 +59,18 @@ function fieldsOf({ amendable }: SagaDefinition, input: AmendAct['input']): Read
 }
 
 /** The definition still takes it as a whole. */
-function assertWhole({ state, definition }: Locked, fields: Readonly<Record<string, Json>>): void {
+async function assertWhole(
+  tx: Tx,
+  { state, definition }: Locked,
+  fields: Readonly<Record<string, Json>>,
+): Promise<void> {
+  const after = { ...state.input, ...fields };
   try {
-    definition.input.parse({ ...state.input, ...fields });
+    definition.input.parse(after);
   } catch (error) {
     throw new RoomyError('VALIDATION_FAILED', { text: 'The amended input is not one of this saga', cause: error });
   }
+  const { rows } = await sql<{ now: Date }>`SELECT now() AS now`.execute(tx);
+  const text = definition.mayAmend?.({ before: state.input, after, now: rows[0]?.now ?? new Date() }) ?? null;
+  if (text !== null) throw new RoomyError('VALIDATION_FAILED', { text });
 }

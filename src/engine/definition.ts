@@ -51,6 +51,13 @@ export interface Ending {
   readonly details: Output;
 }
 
+/** The input of a parked saga as it is, and as a person would have it. */
+export interface Amendment<Input = Readonly<Record<string, Json>>> {
+  readonly before: Input;
+  readonly after: Input;
+  readonly now: Date;
+}
+
 export interface SagaDefinition<Input = unknown> {
   readonly name: string;
   readonly version: number;
@@ -62,6 +69,7 @@ export interface SagaDefinition<Input = unknown> {
   readonly steps: readonly StepDefinition[];
   /** Fields of the input that a person may amend while the saga is parked, each with what it may be. Default: none. */
   readonly amendable?: Readonly<Record<string, z.ZodType<Json>>>;
+  mayAmend?(change: Amendment): string | null;
   /** Why nobody can cancel it, as a sentence; absent: before its point of no return it can be cancelled. */
   readonly notCancelled?: string;
   end(context: ErasedContext & EndContext): Promise<Ending>;
@@ -93,6 +101,8 @@ export interface SagaOptions<Input = unknown> {
    * the id of a record: those are what was asked for, and approved.
    */
   readonly amendable?: { readonly [Field in keyof Input]?: z.ZodType<Input[Field] & Json> };
+  /** Why the input may not become so, as a sentence; null: it may. */
+  mayAmend?(change: Amendment<Input>): string | null;
   /** Further writes when the saga ends undone. The step that is undone last is no `statement`, which many sagas end in at once. */
   readonly whenUndone?: (undone: Undone) => Promise<void>;
   /** From acceptance; then the reconciler undoes it, or parks it once the pivot is passed. */
@@ -213,6 +223,9 @@ export function saga<Schema extends z.ZodType>(
     },
     ends: (end: SagaDefinition['end']): SagaDefinition<z.output<Schema>> => ({
       ...undoneWith(options, steps),
+      ...(options.mayAmend
+        ? { mayAmend: options.mayAmend.bind(options) as NonNullable<SagaDefinition['mayAmend']> }
+        : {}),
       ...(options.amendable ? { amendable: options.amendable as NonNullable<SagaDefinition['amendable']> } : {}),
       ...(options.notCancelled === undefined ? {} : { notCancelled: options.notCancelled }),
       name,

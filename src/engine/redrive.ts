@@ -1,5 +1,5 @@
 import type { Db } from '../db/client.ts';
-import { retryContention } from '../db/errors.ts';
+import { classifyDbError, retryContention } from '../db/errors.ts';
 import { RoomyError } from '../kernel/errors.ts';
 import {
   endRedrive,
@@ -26,11 +26,12 @@ export interface RedriveParts {
 }
 
 /** One round. Answers how many sagas were tried. */
-export async function driveRedrives(parts: RedriveParts): Promise<number> {
+export async function driveRedrives(parts: RedriveParts, signal?: AbortSignal): Promise<number> {
   let tried = 0;
   for (const id of await redrivesDue(parts.db)) {
     const second = await retryContention(() => nextSecond(parts.db, id));
     for (const no of second?.next ?? []) {
+      if (signal?.aborted === true) return tried;
       if (second && (await tryOne(parts, second.redrive, no))) tried += 1;
     }
   }
@@ -48,8 +49,11 @@ const nextSecond = (db: Db, id: string): Promise<Second | null> =>
     await settleTried(tx, redrive);
     const { waiting, underWay, failed } = await progressOf(tx, id);
     if (failed >= redrive.stop_after_errors) await endRedrive(tx, redrive, 'FAILED');
-    else if (waiting) return { redrive, next: await nextOf(tx, id, redrive.per_second) };
-    else if (!underWay) await endRedrive(tx, redrive, 'DONE');
+    else if (waiting) {
+      // No more are under way than may fail: an outage stops it before it has tried them all.
+      const most = Math.max(0, Math.min(redrive.per_second, redrive.stop_after_errors - failed - underWay));
+      return { redrive, next: most === 0 ? [] : await nextOf(tx, id, most) };
+    } else if (underWay === 0) await endRedrive(tx, redrive, 'DONE');
     return null;
   });
 
@@ -75,10 +79,12 @@ async function tryOne({ db, orchestrator }: RedriveParts, redrive: RedriveRow, n
     announce?.();
     return announce !== null;
   } catch (error) {
-    if (!(error instanceof RoomyError)) throw error;
-    // It has moved on by itself, or cannot be tried now.
-    const status = error.code === 'INVALID_STATE_TRANSITION' ? 'SKIPPED' : 'FAILED';
-    await recordTried(db, redrive.id, no, { status, code: error.code });
+    const { kind } = classifyDbError(error);
+    if (kind === 'unreachable' || kind === 'contention') throw error;
+    // It has moved on by itself, or cannot be tried now. Whatever else is wrong with one holds up no other.
+    const code = error instanceof RoomyError ? error.code : 'STEP_FAILED';
+    const status = code === 'INVALID_STATE_TRANSITION' ? 'SKIPPED' : 'FAILED';
+    await recordTried(db, redrive.id, no, { status, code });
     return true;
   }
 }

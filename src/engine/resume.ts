@@ -60,7 +60,12 @@ export async function resumeWithin(tx: Tx, definitionOf: DefinitionOf, intervent
   const step =
     from === undefined || !definition
       ? saga.current_step
-      : await stepBack(tx, definition, state, { from, attempts: GRANTED_ATTEMPTS });
+      : await stepBack(
+          tx,
+          definition,
+          { id: state.id, currentStep: saga.current_step },
+          { from, attempts: GRANTED_ATTEMPTS },
+        );
   await grantAttempts(tx, { sagaId: state.id, step: saga.current_step, direction }, GRANTED_ATTEMPTS);
   const generation = saga.generation + 1;
   const takes = definition && direction === 'F' && !intervention.refused ? heldAt(definition, step) : [];

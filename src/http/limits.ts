@@ -40,6 +40,8 @@ export function limitClassOf(method: string, pattern: string, policy: PolicyEntr
   if (PROBES.has(pattern)) return null;
   if (pattern.startsWith(WEBHOOKS_PATH)) return { by: 'address', name: 'webhooks' };
   if ((reads ? SIGNED_LINK : ASKED_BY_LINK).test(pattern)) return { by: 'address', name: 'links' };
+  // Forms of people who are signed in; what they act on is counted once more by who they are.
+  if (pattern.startsWith('/console')) return { by: 'address', name: 'pages' };
   // Whatever else changes something for nobody in particular tries to become somebody.
   return { by: 'address', name: reads ? 'pages' : 'sign-in' };
 }

@@ -29,7 +29,7 @@ export function createRedriver({ log, wait, ...parts }: RedriverParts): Redriver
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
       try {
-        await driveRedrives(parts);
+        await driveRedrives(parts, stopping.signal);
         failures.succeeded();
       } catch (error) {
         failures.failed(error);

@@ -27,6 +27,8 @@ export function heldForAccess(
   const departure = timesOf(facts)?.departure.instant;
   if (!namesDeparture || departure === undefined || departure <= accessUntil.toISOString()) return null;
   if (accessChange === 'resolved') return null;
-  if (accessChange === 'compensated') return { status: 'BLOCKED', reason: ACCESS_BEHIND };
+  // A person may have had the device asked for an earlier time, which nobody asks it to change any more.
+  if (accessChange === 'compensated' || accessChange === 'completed')
+    return { status: 'BLOCKED', reason: ACCESS_BEHIND };
   return { status: 'WAIT', until: new Date(now.getTime() + LOOK_AGAIN_MS), reason: ACCESS_BEHIND };
 }

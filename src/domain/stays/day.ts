@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import type { TaskType } from '../../db/schema.ts';
 import { toMajor } from '../../kernel/money.ts';
@@ -103,7 +104,7 @@ export async function readDay(db: Db, asked: DayAsked, reader: DayReader): Promi
   const properties = [...Map.groupBy(rows, ({ property_id: id }) => id).values()].map((stays) =>
     propertyView(stays, (stay) => tasksOf.get(stay.id) ?? [], names, clockOf, asked.now),
   );
-  const { shown, nextAfter } = pageOf(properties, asked);
+  const { shown, nextAfter } = pageOf(properties, await beginOf(db, properties, asked), asked.limit);
   return {
     date: asked.date,
     counts: countsOf(properties, reader.seesTasks),
@@ -124,13 +125,28 @@ function rememberedTimes(): typeof stayTimes {
   };
 }
 
-/** Of all properties of the day so many, behind the one that is named. */
+/** Where a page begins: behind the property that is named, though nothing is left at it that day. */
+async function beginOf(db: Db, properties: readonly DayProperty[], { after }: DayAsked): Promise<number> {
+  if (after === undefined) return 0;
+  const place = properties.findIndex(({ propertyId }) => propertyId === after);
+  if (place >= 0) return place + 1;
+  const { rows } = await sql<{
+    id: string;
+  }>`SELECT p.id FROM property gone JOIN property p ON (p.name, p.id) > (gone.name, gone.id)
+     WHERE gone.id = ${after} AND p.id = ANY(${properties.map(({ propertyId }) => propertyId)}::text[]) ORDER BY p.name, p.id LIMIT 1`.execute(
+    db,
+  );
+  const next = properties.findIndex(({ propertyId }) => propertyId === rows[0]?.id);
+  return next >= 0 ? next : properties.length;
+}
+
+/** Of all properties of the day so many. */
 function pageOf(
   properties: readonly DayProperty[],
-  { limit, after }: DayAsked,
+  from: number,
+  limit: number | undefined,
 ): { readonly shown: readonly DayProperty[]; readonly nextAfter: string | null } {
   if (limit === undefined) return { shown: properties, nextAfter: null };
-  const from = after === undefined ? 0 : properties.findIndex(({ propertyId }) => propertyId === after) + 1;
   const shown = properties.slice(from, from + limit);
   return { shown, nextAfter: from + limit < properties.length ? (shown.at(-1)?.propertyId ?? null) : null };
 }

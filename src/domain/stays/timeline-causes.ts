@@ -63,7 +63,7 @@ export async function readChangingSteps(db: Db, reservationId: string): Promise<
   const { rows } = await sql<StepOfSaga>`
     SELECT s.name AS saga, st.saga_id, st.effect_key, st.name FROM saga s JOIN saga_step st ON st.saga_id = s.id
      WHERE st.saga_id = ANY(ARRAY(SELECT o.id FROM saga o WHERE o.subject_id = ${reservationId} AND o.subject_type <> 'transaction'))
-       AND st.status = 'done' AND st.name = ANY(${[STATE_STEP, ...ENDING_ACCESS]}::text[])
+       AND st.status IN ('done', 'skipped') AND st.name = ANY(${[STATE_STEP, ...ENDING_ACCESS]}::text[])
      ORDER BY st.finished_at DESC`.execute(db);
   return rows;
 }

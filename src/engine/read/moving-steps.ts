@@ -17,6 +17,8 @@ export interface MovingStep {
   readonly status: Selectable<SagaStepTable>['status'];
   readonly attempt: number;
   readonly errorCode: string | null;
+  /** The principal that asked for the execution. */
+  readonly startedBy: string;
   /** When it came into this state, as far as the row says; an ISO instant. */
   readonly at: string;
 }
@@ -31,14 +33,14 @@ const LOOKED_AT = 300;
 export async function movingSteps(db: Db, ended: readonly string[]): Promise<readonly MovingStep[]> {
   const { rows } = await sql<Omit<MovingStep, 'at'> & { readonly at: Date }>`
     WITH looked AS MATERIALIZED (
-      (SELECT s.id, s.name, s.subject_type, s.subject_id FROM saga s
+      (SELECT s.id, s.name, s.subject_type, s.subject_id, s.requested_by FROM saga s
         WHERE s.finished_at IS NULL ORDER BY s.next_check_at LIMIT ${literal(LOOKED_AT)})
       UNION ALL
-      SELECT s.id, s.name, s.subject_type, s.subject_id FROM saga s
+      SELECT s.id, s.name, s.subject_type, s.subject_id, s.requested_by FROM saga s
        WHERE s.id = ANY (${[...ended]}::text[]) AND s.finished_at IS NOT NULL)
     SELECT s.id AS "sagaId", s.name AS saga, CASE WHEN s.subject_type <> 'transaction' THEN s.subject_id END AS "reservationId",
            st.step_no AS step, st.name, CASE st.direction WHEN 'F' THEN 'forward' ELSE 'compensation' END AS direction,
-           st.status, st.attempt, st.error ->> 'code' AS "errorCode", coalesce(st.finished_at, st.started_at) AS at
+           st.status, st.attempt, st.error ->> 'code' AS "errorCode", s.requested_by AS "startedBy", coalesce(st.finished_at, st.started_at) AS at
       FROM looked s CROSS JOIN LATERAL (SELECT begun.* FROM saga_step begun
         WHERE begun.saga_id = s.id AND (begun.started_at IS NOT NULL OR begun.finished_at IS NOT NULL) OFFSET 0) st
      ORDER BY at, st.saga_id, st.step_no`.execute(db);

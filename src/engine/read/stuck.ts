@@ -85,7 +85,9 @@ export async function sagasAtCircuits(db: Db, circuits: readonly string[]): Prom
              CASE WHEN s.subject_type = 'transaction' THEN (SELECT t.gateway_reference FROM transaction t WHERE t.id = s.subject_id)
                   ELSE s.input ->> 'gatewayReference' END AS reference
         FROM saga s JOIN saga_step st ON st.saga_id = s.id AND st.step_no = s.current_step
-       WHERE s.finished_at IS NULL AND st.error ->> 'code' IN ('AMENITIES_UNAVAILABLE', 'GATEWAY_UNAVAILABLE'))
+       WHERE s.finished_at IS NULL AND st.error ->> 'code' IN ('AMENITIES_UNAVAILABLE', 'GATEWAY_UNAVAILABLE')
+         AND CASE s.status WHEN 'parked' THEN st.status = 'failed' WHEN 'compensating' THEN st.direction = 'C' AND st.status <> 'done'
+             ELSE st.direction = 'F' AND st.status <> 'done' END)
     SELECT circuit AS system, count(*)::int AS count,
            (array_agg(jsonb_strip_nulls(jsonb_build_object('id', id, 'sagaId', id, 'propertyId', property_id, 'code', code, 'attempts', attempt,
              'reservationId', stay,

@@ -118,20 +118,20 @@ const WATCHED_MINUTES = 2;
 
 export interface RedriveProgress {
   readonly waiting: boolean;
-  /** Some were tried a moment ago, and may still fail. */
-  readonly underWay: boolean;
+  /** Those that were tried a moment ago, and may still fail. */
+  readonly underWay: number;
   readonly failed: number;
 }
 /** How far it has come. */
 export async function progressOf(tx: Tx, id: string): Promise<RedriveProgress> {
   const { rows } = await sql<RedriveProgress>`
     SELECT EXISTS (SELECT FROM redrive_saga i WHERE i.redrive_id = ${id} AND i.status = 'WAITING') AS waiting,
-      EXISTS (SELECT FROM redrive_saga i WHERE i.redrive_id = ${id} AND i.status = 'RETRIED'
+      (SELECT count(*)::int FROM redrive_saga i WHERE i.redrive_id = ${id} AND i.status = 'RETRIED'
                  AND i.at > now() - ${WATCHED_MINUTES}::int * interval '1 minute') AS "underWay",
       (SELECT count(*)::int FROM redrive_saga i WHERE i.redrive_id = ${id} AND i.status = 'FAILED') AS failed`.execute(
     tx,
   );
-  return rows[0] ?? { waiting: false, underWay: false, failed: 0 };
+  return rows[0] ?? { waiting: false, underWay: 0, failed: 0 };
 }
 
 /** Numbers of the next that wait, `limit` at the most. */

@@ -51,6 +51,7 @@ const requests = createRoute({
       requestId: noReference(field, 'it names a request, which is no record'),
       actor: field,
       event: field,
+      from: field,
       cursor,
     }),
   },
@@ -86,9 +87,12 @@ async function newestEvents({ db }: Services, api: ConsoleApi, type: string | un
     const { items } = await api.list(`/events${queryOf({ after, type, limit: String(LOOKED_AT) })}`, DomainEvent);
     return items.slice(-SHOWN_EVENTS).toReversed();
   } catch (error) {
-    // Older ones than the feed keeps.
-    if (error instanceof RoomyError && error.code === 'EVENTS_EXPIRED') return [];
-    throw error;
+    if (!(error instanceof RoomyError) || error.code !== 'EVENTS_EXPIRED') throw error;
+    // The feed keeps fewer: those that there are.
+    const oldest = Number(error.details?.['oldest']);
+    if (!Number.isSafeInteger(oldest)) return [];
+    const kept = queryOf({ after: String(Math.max(0, oldest - 1)), type, limit: String(LOOKED_AT) });
+    return (await api.list(`/events${kept}`, DomainEvent)).items.slice(-SHOWN_EVENTS).toReversed();
   }
 }
 
@@ -173,8 +177,8 @@ export function registerDevelopers(register: Register, services: Services, conso
       c,
       (api) => api.may('GET', '/audit'),
       async ({ api, frame }) => {
-        const { cursor: at, requestId, actor, event } = c.req.valid('query');
-        const filter = { requestId, actor, event };
+        const { cursor: at, requestId, actor, event, from } = c.req.valid('query');
+        const filter = { requestId, actor, event, from };
         const asked = await rowsOrProblem(frame, () =>
           api.list(`/audit${queryOf({ ...filter, cursor: at, limit: '50' })}`, AuditRow),
         );

@@ -116,6 +116,10 @@ export function registerLive(register: Register, services: Services, console: Co
   });
 }
 
+/** Between two hints: each makes its page ask for its parts again, and each of these counts for its reader. */
+const REST_MS = 1_000;
+const REST_OF_ALL_EVENTS_MS = 3_000;
+
 async function follow(
   services: Services,
   caller: Caller,
@@ -127,6 +131,8 @@ async function follow(
   const listener = services.live.join(kind);
   let position: number | null = null;
   let toldAt = 0;
+  let isPending = false;
+  const restMs = about === 'developers' ? REST_OF_ALL_EVENTS_MS : REST_MS;
   try {
     while (!signal.aborted) {
       await assertStillInForce(services, caller);
@@ -143,11 +149,15 @@ async function follow(
         newest !== null &&
         (events === null || events.some((event) => kind.event?.(event, of)) || changes.includes(true));
       position = newest;
-      if (isNews || performance.now() - toldAt >= HEARTBEAT_MS) {
+      isPending ||= isNews;
+      const quietMs = performance.now() - toldAt;
+      if (quietMs >= (isPending ? restMs : HEARTBEAT_MS)) {
+        const tells = isPending;
+        isPending = false;
         toldAt = performance.now();
-        await within(isNews ? sse.writeSSE({ event: 'changed', data: '' }) : sse.write(': \n\n'), PATIENCE_MS, signal);
+        await within(tells ? sse.writeSSE({ event: 'changed', data: '' }) : sse.write(': \n\n'), PATIENCE_MS, signal);
       }
-      if (listener.newest() === position) await listener.wait(LOOK_AT_CALLER_MS, signal);
+      if (listener.newest() === position) await listener.wait(isPending ? restMs : LOOK_AT_CALLER_MS, signal);
     }
   } finally {
     listener.leave();

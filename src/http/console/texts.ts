@@ -1,5 +1,6 @@
 import { createRoute } from '@hono/zod-openapi';
 import { html } from 'hono/html';
+import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
 import { say } from '../../web/console/frame.ts';
 import { type Draft, type Previewed, textPage, textsPage } from '../../web/console/texts-page.ts';
@@ -78,7 +79,9 @@ export function registerTextPages(register: Register, console: Console): void {
           const { data } = await visit.api.act(path, { ...textOf(draft), ...facts }, newId('press'));
           return await showText(c, visit, { key, draft, previewed: Preview.parse(data) });
         } catch (error) {
-          return showText(c, visit, { key, draft, problem: problemOf(visit.frame, error) });
+          const isNoStay = error instanceof RoomyError && error.code === 'RESERVATION_NOT_FOUND';
+          const problem = isNoStay ? html`${error.message}.` : problemOf(visit.frame, error);
+          return showText(c, visit, { key, draft, problem });
         }
       },
     ),

@@ -54,6 +54,8 @@ export function createStepBook() {
       since ??= steps.at(-1)?.at ?? '';
       const moved = steps.filter((step) => {
         const state = seen.get(keyOf(step));
+        // Behind all others: what moves is forgotten last.
+        seen.delete(keyOf(step));
         seen.set(keyOf(step), stateOf(step));
         if (before === null) return false;
         // An execution that was not looked at until now may have steps from before anybody listened.

@@ -50,7 +50,8 @@ export async function answerSocket(
   // Also where the handshake comes to nothing.
   connectionOf(c)?.socket.once('close', end);
   services.closing?.addEventListener('abort', end, { once: true });
-  if (services.closing?.aborted === true) end();
+  // It may have been closed already, which nobody is told again.
+  if (services.closing?.aborted === true || connectionOf(c)?.socket.destroyed !== false) end();
   const upgrade = upgradeWebSocket(() => ({
     onOpen: (_opened, { raw }) => {
       if (raw instanceof WebSocket) void serve(c, raw, services, wanted, ended.signal).finally(end);

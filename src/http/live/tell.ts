@@ -22,7 +22,7 @@ export interface Wanted {
 /** How it is sent. Each resolves when the client has taken it. */
 export interface Sink {
   event(event: EventView): Promise<unknown>;
-  step(step: MovingStep): Promise<unknown>;
+  step(step: Omit<MovingStep, 'startedBy'>): Promise<unknown>;
   /**
    * Everything up to this place has been told, or was not asked for: at the beginning, so that a client which is cut off before the
    * first event loses none, and now and then, so that both sides notice when the other is gone.
@@ -59,10 +59,10 @@ export async function tell(
     await say(() => sink.place(wanted.start));
     for (let position = wanted.start; !signal.aborted; ) {
       if (listener.isReset) throw new RoomyError('EVENTS_NOT_REACHED', { details: { asked: position } });
-      const steps = listener.steps().filter((step) => isAbout(step, filter));
+      const steps = listener.steps().filter((step) => isAbout(step, filter) && mayHear(caller, step));
       const { events, last } = await next(services, listener.after(position), position, filter);
       for (const event of events) await say(() => sink.event(event));
-      for (const step of steps) await say(() => sink.step(step));
+      for (const { startedBy: _, ...step } of steps) await say(() => sink.step(step));
       const now = performance.now();
       if (events.length > 0 || steps.length > 0) quietSince = now;
       else if (now - quietSince >= HEARTBEAT_MS) {
@@ -78,6 +78,10 @@ export async function tell(
     listener.leave();
   }
 }
+
+/** A program sees the executions that it has started, and no others. */
+const mayHear = (caller: Caller, { startedBy }: MovingStep): boolean =>
+  caller.kind !== 'service' || caller.principal === startedBy;
 
 /** From memory, else from the database. */
 async function next(

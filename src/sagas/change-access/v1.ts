@@ -30,6 +30,10 @@ export const changeAccess = saga('changeAccess', ChangeAccess, {
   deadlineMs: DEADLINE_MS,
   // A device may refuse a time that it cannot keep.
   amendable: { until: z.iso.datetime() },
+  mayAmend: ({ before, after, now }) =>
+    new Date(after.until) > now && new Date(after.until) <= new Date(before.until)
+      ? null
+      : 'The door may serve for a shorter time than was asked for, and not for a longer one, nor for one that is over',
 })
   .read('validateAccess', {
     // The period is asked for anew at each attempt, and a device that has been replaced meanwhile is another grant.

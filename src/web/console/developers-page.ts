@@ -67,7 +67,7 @@ ${view.mayReadRequests ? html`<p><a href="${at(frame, '/requests')}">${say(frame
 ${section(frame, 'eventFeed', eventsOf(frame, view))}
 ${section(frame, 'webhooks', endpointsOf(frame, view.endpoints))}
 ${view.keys === null ? '' : section(frame, 'apiKeys', keysOf(frame, view.keys))}
-<section class="panel"><p>${say(frame, 'listenText')}:</p><pre dir="ltr"><code>npx roomy listen --to http://localhost:3000/hook</code></pre></section>
+<section class="panel"><p>${say(frame, 'listenText')}:</p><pre dir="ltr"><code>npx --no roomy listen --to http://localhost:3000/hook</code></pre></section>
 ${section(
   frame,
   'eventTypes',
@@ -271,7 +271,7 @@ export interface RequestRow {
 }
 export interface RequestLog {
   readonly rows: readonly RequestRow[];
-  readonly filter: Readonly<Record<'requestId' | 'actor' | 'event', string | undefined>>;
+  readonly filter: Readonly<Record<'requestId' | 'actor' | 'event' | 'from', string | undefined>>;
   readonly next: string | null;
   readonly isFirst: boolean;
   readonly address: string;
@@ -287,12 +287,15 @@ export function requestsPage(frame: Frame, { rows, filter, problem, ...list }: R
     problem,
     body: html`<p class="soft">${say(frame, 'requestLogText')}</p>
 <form class="filter" method="get" action="${at(frame, '/requests')}">${field('requestId', 'request')}
-${field('actor', 'actor')}${field('event', 'kind')}<button class="no">${say(frame, 'show')}</button></form>
+${field('actor', 'actor')}${field('event', 'kind')}${field('from', 'from')}<button class="no">${say(frame, 'show')}</button></form>
 ${rows.length === 0 ? html`<p class="empty">${say(frame, 'noRequests')}</p>` : requestsOf(frame, rows, list.mayOpenStay)}
 ${pager(frame, list.address, list.next, list.isFirst)}
 <p><a href="${at(frame, '')}">${say(frame, 'developers')}</a></p>`,
   };
 }
+
+/** A request is looked for among what was written within ten minutes: from so long before one of its rows on. */
+const before = (timestamp: string): string => new Date(Date.parse(timestamp) - 300_000).toISOString();
 
 const requestsOf = (frame: Frame, rows: readonly RequestRow[], mayOpenStay: boolean): Html =>
   table(
@@ -305,7 +308,7 @@ const requestsOf = (frame: Frame, rows: readonly RequestRow[], mayOpenStay: bool
       html`<bdi>${actor.id}</bdi>`,
       requestId === null
         ? ''
-        : html`<a href="${at(frame, `/requests?requestId=${encodeURIComponent(requestId)}`)}">${code(requestId)}</a>`,
+        : html`<a href="${at(frame, `/requests?requestId=${encodeURIComponent(requestId)}&from=${encodeURIComponent(before(timestamp))}`)}">${code(requestId)}</a>`,
       html`${sagaExecutionId === null ? '' : sagaLink(frame, sagaExecutionId, sagaExecutionId)} ${
         reservationId === null ? '' : mayOpenStay ? stayLink(frame, reservationId) : code(reservationId)
       }`,

@@ -52,6 +52,8 @@ export const ALERT = {
       const [about, id] = [param(facts, 'about') ?? 'saga', param(facts, 'sagaId')];
       if (publicUrl === null) return null;
       const page = id === null ? undefined : PAGES[about];
+      // What waits for an approval may be no saga.
+      if (page === 'sagas' && id?.startsWith('saga-') !== true) return `${publicUrl}/console/incidents`;
       return `${publicUrl}/console/${page === undefined || id === null ? 'incidents' : `${page}/${encodeURIComponent(id)}`}`;
     },
     { optional: true },
