@@ -62,13 +62,17 @@ async function tryOne({ db, orchestrator }: RedriveParts, redrive: RedriveRow, n
   try {
     const announce = await retryContention(() =>
       db.transaction().execute(async (tx) => {
-        const sagaId = await takeWaiting(tx, redrive.id, no);
-        if (sagaId === undefined) return null;
-        const act = interventionOf(redrive, sagaId);
+        const taken = await takeWaiting(tx, redrive.id, no);
+        if (taken === undefined) return null;
+        const act = interventionOf(redrive, taken.sagaId);
         if (redrive.act === 'RETRY_NOW') {
           const announceNow = await orchestrator.retryNowWithin(tx, act);
           await recordTried(tx, redrive.id, no, { status: 'RETRIED', code: null });
           return announceNow;
+        }
+        if (taken.hasMoved) {
+          await recordTried(tx, redrive.id, no, { status: 'SKIPPED', code: null });
+          return nothing;
         }
         const retried = await orchestrator.retryWithin(tx, act);
         const status = retried.outcome === 'resumed' ? 'RETRIED' : 'SKIPPED';
@@ -88,6 +92,8 @@ async function tryOne({ db, orchestrator }: RedriveParts, redrive: RedriveRow, n
     return true;
   }
 }
+
+const nothing = (): void => undefined;
 
 const interventionOf = (redrive: RedriveRow, sagaId: string): Intervention => ({
   sagaId,

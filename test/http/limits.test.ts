@@ -263,8 +263,11 @@ describe('every endpoint', () => {
     expect(money.filter((name) => name.startsWith('GET '))).toEqual([]);
   });
 
-  it('Q2: that changes something for nobody in particular is a signed link, a provider’s call, or a sign-in', () => {
+  it('Q2: that changes something for nobody in particular is a signed link, a provider’s call, or a sign-in; forms of the console count as its pages', () => {
     const open = Object.keys(POLICIES).filter((name) => POLICIES[name] === 'anonymous' && !name.startsWith('GET '));
-    for (const name of open) expect(['links', 'webhooks', 'sign-in'], name).toContain(classOf(name));
+    const isForm = (name: string): boolean => name.startsWith('POST /console/');
+    for (const name of open.filter((one) => !isForm(one)))
+      expect(['links', 'webhooks', 'sign-in'], name).toContain(classOf(name));
+    expect([...new Set(open.filter(isForm).map(classOf))]).toEqual(['pages']);
   });
 });

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { EVENT_CATALOGUE } from '../../src/domain/events/catalogue.ts';
@@ -7,6 +8,7 @@ import { numberEvents } from '../../src/domain/events/feed.ts';
 import { DEFAULT_LIMITS } from '../../src/kernel/rate-limits.ts';
 import { ROLES, type Role } from '../../src/kernel/roles.ts';
 import { closeServer, listen } from '../../src/listen.ts';
+import { until } from '../setup/engine.ts';
 import { startLimits, type TestLimits } from '../setup/limits.ts';
 import { API, at, type Http, PUBLIC_URL, startHttp, tokenFor } from './harness.ts';
 
@@ -157,4 +159,26 @@ describe('a WebSocket', () => {
     closing.abort();
     expect(await opened.closed).toBe(1001);
   });
+});
+
+it('cuts a handshake that was refused, whether its client closes or not', async () => {
+  const { hostname, port, pathname } = new URL(address);
+  const client = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+  const lines = [`GET ${pathname} HTTP/1.1`, `Host: ${hostname}`, 'Connection: Upgrade', 'Upgrade: websocket'];
+  const key = ['Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='];
+  client.write(`${[...lines, ...key].join('\r\n')}\r\n\r\n`);
+  const held = await new Promise<string>((resolve, reject) => {
+    let text = '';
+    client.on('data', (bytes) => {
+      text += String(bytes);
+    });
+    client.once('error', reject);
+    // Its own half stays open: a server that only ends the other half never gets rid of it.
+    client.once('end', () => resolve(text));
+  });
+  expect(held).toMatch(/^HTTP\/1\.1 401 /);
+  const open = promisify(server.getConnections.bind(server));
+  const before = await open();
+  await until('it is cut', async () => ((await open()) < before ? true : undefined));
+  client.destroy();
 });

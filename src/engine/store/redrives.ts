@@ -147,14 +147,22 @@ export async function nextOf(tx: Tx, id: string, limit: number): Promise<readonl
   return rows.map(({ no }) => no);
 }
 
-/** The id of a saga that waits, under the lock of its row; undefined: it was tried meanwhile, or the redrive has ended. */
-export async function takeWaiting(tx: Tx, redriveId: string, no: number): Promise<string | undefined> {
-  const { rows } = await sql<{ readonly saga_id: string }>`
-    SELECT i.saga_id FROM redrive_saga i JOIN redrive r ON r.id = i.redrive_id AND r.ended_at IS NULL
+/**
+ * A saga that waits, under the lock of its row; undefined: it was tried meanwhile, or the redrive has ended. `hasMoved`: it was written
+ * since the redrive was ordered, so that it stands elsewhere or for another reason, if it waits for a person again.
+ */
+export async function takeWaiting(
+  tx: Tx,
+  redriveId: string,
+  no: number,
+): Promise<{ readonly sagaId: string; readonly hasMoved: boolean } | undefined> {
+  const { rows } = await sql<{ readonly sagaId: string; readonly hasMoved: boolean }>`
+    SELECT i.saga_id AS "sagaId", s.updated_at > r.ordered_at AS "hasMoved"
+      FROM redrive_saga i JOIN redrive r ON r.id = i.redrive_id AND r.ended_at IS NULL JOIN saga s ON s.id = i.saga_id
      WHERE i.redrive_id = ${redriveId} AND i.no = ${no}::int AND i.status = 'WAITING' FOR UPDATE OF i SKIP LOCKED`.execute(
     tx,
   );
-  return rows[0]?.saga_id;
+  return rows[0];
 }
 
 /** Notes what came of the attempt to have it tried again. */

@@ -128,7 +128,7 @@ export const OPERATIONS_OF_OPERATORS: OperationTexts = {
   },
   [`POST ${API}/incidents/:id/redrive`]: {
     id: 'orderRedrive',
-    text: 'Has all sagas of an incident tried again, those that have stood longest first: `perSecond` of them a second, 10 000 at the most, each as by its own retry, in the name of who ordered it and with the reason. It ends when all were tried, when `stopAfterErrors` of them wait for a person again, or when somebody stops it; an emptied Redis and a restart do not end it. What waits for an approval is not touched. Count first, by `GET`. `INVALID_STATE_TRANSITION` when nothing stands still, or one is under way.',
+    text: 'Has all sagas of an incident tried again, those that have stood longest first: `perSecond` of them a second, never more under way than may still fail, 10 000 at the most, each as by its own retry, in the name of who ordered it and with the reason. It ends when all were tried, when `stopAfterErrors` of them wait for a person again, or when somebody stops it; an emptied Redis and a restart do not end it. What waits for an approval is not touched. Count first, by `GET`. `INVALID_STATE_TRANSITION` when nothing stands still, or one is under way.',
   },
   [`POST ${API}/incidents/:id/redrive/stop`]: {
     id: 'stopRedrive',
