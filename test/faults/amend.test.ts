@@ -17,7 +17,10 @@ const WITHIN_MS = 180_000;
 /** A new value of each field that some definition lets people amend, and such as are none. */
 const VALUES: Readonly<Record<string, { readonly good: string; readonly bad: readonly (string | number)[] }>> = {
   'cancelReservation.reason': { good: 'GUEST_REQUEST', bad: [7] },
-  'changeAccess.until': { good: '2031-02-03T09:00:00Z', bad: ['tomorrow', '2031-02-03T10:00:00Z', '2024-02-03T09:00:00Z'] },
+  'changeAccess.until': {
+    good: '2031-02-03T09:00:00Z',
+    bad: ['tomorrow', '2031-02-03T10:00:00Z', '2024-02-03T09:00:00Z'],
+  },
 };
 const amendableOf = ({ name, amendable }: SagaDefinition): string[] =>
   Object.keys(amendable ?? {}).map((field) => `${name}.${field}`);
@@ -70,7 +73,9 @@ async function isAmended(
   await saga.rests('parked');
   const before = await rowOf(lab, saga.id);
   const fields = amendableOf(definition).map((name) => name.split('.')[1] ?? '');
-  for (const field of [...Object.keys(before.input), 'noSuchField', 'constructor'].filter((name) => !fields.includes(name))) {
+  for (const field of [...Object.keys(before.input), 'noSuchField', 'constructor'].filter(
+    (name) => !fields.includes(name),
+  )) {
     const refused = amend(heirs[0], saga.id, { [field]: 'x' });
     await expect(refused, field).rejects.toMatchObject({ code: 'VALIDATION_FAILED', details: { known: fields } });
   }

@@ -177,7 +177,9 @@ describe('maintenance', () => {
       SELECT tablename AS relname, count(*)::int AS n FROM pg_stats WHERE tablename LIKE 'saga\_step%' GROUP BY 1`.execute(
       db,
     );
-    expect(rows).toEqual([{ relname: 'saga_step', n: 20 }]);
+    const columns = await sql<{ n: number }>`
+      SELECT count(*)::int AS n FROM information_schema.columns WHERE table_name = 'saga_step'`.execute(db);
+    expect(rows).toEqual([{ relname: 'saga_step', n: columns.rows[0]?.n }]);
   });
 
   it('makes partitions before they are needed', async () => {

@@ -115,10 +115,16 @@ describe('a locale that the edge accepts', () => {
     for (const text of ['', 'C', 'en_', 'x', 'de_DE@euro', 'en US']) expect(isRefused(Locale, text)).toBe(true);
   });
 
-  /** Everything that a message may be about, absent but for a date and an amount. */
+  /** Everything that a message may be about, absent but for a date and an amount; when it was ordered is always known. */
   const factsIn = (locale: string): Facts =>
     new Proxy(
-      { locale, timeZone: 'Asia/Dubai', checkInDate: '2027-02-01', params: { amountMinor: 1, currency: 'AED' } },
+      {
+        locale,
+        timeZone: 'Asia/Dubai',
+        checkInDate: '2027-02-01',
+        orderedAt: new Date(0),
+        params: { amountMinor: 1, currency: 'AED' },
+      },
       {
         get: (target, name) => Reflect.get(target, name) ?? null,
       },
