@@ -50,7 +50,7 @@ export function listen(
       maxHeaderSize: MAX_HEADER_BYTES,
       // Node's own refusal has no body; the listener refuses it as well.
       requireHostHeader: false,
-      // Whoever asks for another protocol is answered in this one.
+      // A request to upgrade to anything but a WebSocket is answered as plain HTTP.
       shouldUpgradeCallback: ({ method, headers, headersDistinct, socket }) => {
         const upgrades = method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket';
         // Two of them are refused, which a handshake would not see: it knows the first alone.

@@ -35,7 +35,7 @@ export async function amendWithin(tx: Tx, definitionOf: DefinitionOf, act: Amend
   const { step } = dueIn(locked, 'F');
   const { by, reason } = act;
   await insertAmendment(tx, { sagaId: state.id, no, fields, stepNo: step.no, reason, by });
-  // What somebody writes into a field is in its own row, and not in the trail.
+  // The trail names the fields alone: their values may be personal, and are in the row of the amendment.
   const note = { step: step.no, amendment: no, fields: Object.keys(fields).join(', '), reason };
   await writeAudit(tx, state.id, operatorNote(state, act, 'SAGA_AMENDED', note));
   return resumeWithin(tx, definitionOf, act);

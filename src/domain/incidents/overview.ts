@@ -54,7 +54,7 @@ export interface KeptState {
 }
 export type KeptKind = 'events' | 'keys' | 'failures' | 'sessions' | 'links';
 
-/** What was verified last: that nobody has changed the audit trail, and that the books agree. */
+/** When the audit trail was last verified as unchanged, and when the books were last found to agree. */
 export interface SealState {
   readonly watch: WatchState;
   /** The last check of all of the money; null: there was none. */

@@ -21,6 +21,11 @@ const PARKED_MINUTES = 60;
 /** Refunds and payouts are found with their stay. */
 const STAY = sql`CASE s.subject_type WHEN 'transaction' THEN (SELECT t.reservation_id FROM transaction t WHERE t.id = s.subject_id) ELSE s.subject_id END`;
 
+/** The five of a group that have stood longest. */
+const EXAMPLES = sql`(array_agg(jsonb_strip_nulls(jsonb_build_object('id', id, 'sagaId', id, 'propertyId', property_id, 'code', code, 'attempts', attempt,
+  'reservationId', stay,
+  'since', to_char(since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))) ORDER BY since, id))[1:5] AS examples`;
+
 /** Those whose step has been tried again and again for ten minutes. */
 export async function retryingSagas(db: Db): Promise<readonly StuckSagas[]> {
   const { rows } = await sql<StuckSagas>`
@@ -32,9 +37,7 @@ export async function retryingSagas(db: Db): Promise<readonly StuckSagas[]> {
        WHERE s.finished_at IS NULL AND s.status <> 'parked' AND s.requested_at < now() - ${RETRYING_MINUTES}::int * interval '1 minute'
          AND st.error IS NOT NULL AND st.status IN ('pending', 'running'))
     SELECT name, step, code, direction = 'C' AS "isUndoing", count(*)::int AS count, min(since) AS since,
-           (array_agg(jsonb_strip_nulls(jsonb_build_object('id', id, 'sagaId', id, 'propertyId', property_id, 'code', code, 'attempts', attempt,
-             'reservationId', stay,
-             'since', to_char(since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))) ORDER BY since, id))[1:5] AS examples
+           ${EXAMPLES}
       FROM tried WHERE since < now() - ${RETRYING_MINUTES}::int * interval '1 minute'
      GROUP BY name, step, code, direction ORDER BY name, step, code`.execute(db);
   return rows;
@@ -53,9 +56,7 @@ export async function parkedSagas(db: Db): Promise<readonly StuckSagas[]> {
        WHERE s.finished_at IS NULL AND s.status = 'parked' AND s.error_code IS DISTINCT FROM 'APPROVAL_REQUIRED'
          AND s.updated_at < now() - ${PARKED_MINUTES}::int * interval '1 minute')
     SELECT name, step, code, coalesce(direction = 'C', false) AS "isUndoing", count(*)::int AS count, min(since) AS since,
-           (array_agg(jsonb_strip_nulls(jsonb_build_object('id', id, 'sagaId', id, 'propertyId', property_id, 'code', code, 'attempts', attempt,
-             'reservationId', stay,
-             'since', to_char(since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))) ORDER BY since, id))[1:5] AS examples
+           ${EXAMPLES}
       FROM parked GROUP BY name, step, code, coalesce(direction = 'C', false) ORDER BY name, step, code`.execute(db);
   return rows;
 }
@@ -89,9 +90,7 @@ export async function sagasAtCircuits(db: Db, circuits: readonly string[]): Prom
          AND CASE s.status WHEN 'parked' THEN st.status = 'failed' WHEN 'compensating' THEN st.direction = 'C' AND st.status <> 'done'
              ELSE st.direction = 'F' AND st.status <> 'done' END)
     SELECT circuit AS system, count(*)::int AS count,
-           (array_agg(jsonb_strip_nulls(jsonb_build_object('id', id, 'sagaId', id, 'propertyId', property_id, 'code', code, 'attempts', attempt,
-             'reservationId', stay,
-             'since', to_char(since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))) ORDER BY since, id))[1:5] AS examples
+           ${EXAMPLES}
       FROM waiting JOIN unnest(${circuits}::text[]) AS circuit ON circuit IN (system, system || '/' || reference) GROUP BY circuit`.execute(
     db,
   );

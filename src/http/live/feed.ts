@@ -13,7 +13,7 @@ export interface LiveFeed {
   /** Takes part until `leave`. */
   join(interest: Interest): Listener;
 }
-/** What is looked at besides the feed, while somebody asks for it. */
+/** Beside events a stream may ask for steps of sagas, or for changes of incidents; they are read only while one does. */
 export interface Interest {
   readonly steps?: boolean;
   readonly incidents?: boolean;
@@ -99,7 +99,7 @@ export function createLiveFeed(db: Db, every = LOOK_EVERY_MS): LiveFeed {
   };
 }
 
-/** What was seen at the last look. */
+/** What the last look at the database has found, shared by all streams. */
 function createView(db: Db) {
   const events = createMemory();
   const steps = createStepBook();
