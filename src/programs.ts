@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { type Config, ConfigError, readConfig } from './config.ts';
 import { createDb, createPool, type Db } from './db/client.ts';
 import { isThisMachine } from './db/transport.ts';
@@ -28,8 +29,13 @@ export interface Program {
   readonly channels: { circuits: OpenPorts['circuits'] };
 }
 
-/** The common part of the API and the workers. Throws `ConfigError`. */
+/**
+ * The common part of the API and the workers. Throws `ConfigError`. With `NODE_COMPILE_CACHE` set, what was compiled so far is
+ * kept at once, some seconds of work the first time and none after: Node keeps it at an orderly end alone, so a program
+ * that is always killed would compile everything anew, and it is started again when the machine is busiest.
+ */
 export async function assemble(role: 'api' | 'worker'): Promise<Program> {
+  flushCompileCache();
   const config = readConfig();
   const log = createLogger(role, config.logLevel);
   consoleToLog(log);
