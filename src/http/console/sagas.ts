@@ -2,14 +2,14 @@ import { createRoute, z } from '@hono/zod-openapi';
 import type { Role } from '../../kernel/roles.ts';
 import { DEFINITIONS, MONEY_SAGAS, SAGA_NAMES } from '../../sagas/index.ts';
 import { parkedAt, type SagaHand, sagaPage } from '../../web/console/saga-page.ts';
-import { sagasPage } from '../../web/console/sagas-page.ts';
+import { SAGA_FILTER, type SagaList, sagasPage } from '../../web/console/sagas-page.ts';
 import type { Html } from '../../web/layout.ts';
 import { PAGE_ROUTE } from '../accounts/form.ts';
 import type { AnyContext } from '../context.ts';
 import { filtersBy } from '../references.ts';
 import type { Register } from '../route.ts';
 import { Id, IdParam } from '../schemas/common.ts';
-import { Execution, ExecutionWithSteps, SagaCounts } from '../schemas/sagas.ts';
+import { Execution, ExecutionWithSteps, SagaCounts, SagaFailures } from '../schemas/sagas.ts';
 import { type ConsoleApi, queryOf } from './client.ts';
 import { answerConsole, type Console, keyIn, mayReadPage, problemOf, type Visit } from './frame.ts';
 import { openIncidents } from './open-incidents.ts';
@@ -26,6 +26,11 @@ const Query = z.strictObject({
   reservationId: filtersBy(z.union([z.literal(''), Id]), 'reservation').optional(),
   from: field,
   to: field,
+  step: field,
+  errorCode: z.string().max(100).optional(),
+  isUndoing: field,
+  isParked: field,
+  system: z.string().max(200).optional(),
   cursor: z.string().max(1024).optional(),
 });
 const list = createRoute({ ...PAGE_ROUTE, method: 'get', path: PATH, request: { query: Query } });
@@ -56,16 +61,17 @@ export function registerSagaPages(register: Register, console: Console): void {
       async ({ api, frame }) => {
         const { cursor, ...filter } = c.req.valid('query');
         const { items, next, rest } = await api.list(`/sagas${queryOf({ ...filter, cursor, limit: '50' })}`, Execution);
-        const { status, name, reservationId, from, to } = filter;
         const view = {
           rows: items,
           counts: Counts.parse(rest).counts,
           names: SAGA_NAMES,
-          filter: { status, name, reservationId, from, to },
+          filter: Object.fromEntries(SAGA_FILTER.map((name) => [name, filter[name]])) as SagaList['filter'],
+          failures: await api.get(`/sagas/failures${queryOf(filter)}`, SagaFailures),
           next,
           isFirst: cursor === undefined,
           address: `${frame.prefix}${PATH}${queryOf(filter)}`,
           mayOpenStay: mayReadStay(api),
+          mayOpenIncident: mayReadPage(api, 'incidents'),
         };
         return answerConsole(c, frame, sagasPage(frame, view));
       },
