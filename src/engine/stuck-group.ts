@@ -20,6 +20,7 @@ export interface CircuitGroup {
 }
 
 export type StuckGroup = StepGroup | CircuitGroup;
+/** Whether it is all that a circuit has stopped. */
 export const isOfCircuit = (group: StuckGroup): group is CircuitGroup => 'circuit' in group;
 
 /** As incidents name a group. */
