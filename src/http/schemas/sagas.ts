@@ -136,7 +136,7 @@ const sagaFilter = {
   ...periodFields('Accepted'),
   step: z
     .string()
-    .regex(/^[A-Za-z0-9]{1,64}$/)
+    .regex(/^[A-Za-z0-9_-]{1,64}$/)
     .optional(),
   errorCode: z
     .string()
