@@ -264,6 +264,7 @@ it('is a block of the console’s page of sagas, each group with the way to its 
   const group = (await browser.get(link)).text;
   expect(group).toContain(`/console/sagas/${id}`);
   expect(group).toContain('name="system" value="lock-own"');
+  expect((await browser.get('/console/sagas?reservationId=none')).status).toBe(200);
   expect((await browser.get('/console/sagas?step=nowhere')).text).not.toContain('id="failures"');
   const agent = await signInByMail(http.app, db, (await addPerson(db, 'AGENT', { staffId: 'agent-1' })).email);
   expect((await agent.get('/console/sagas?step=onThePage')).text).not.toContain('/console/incidents/');

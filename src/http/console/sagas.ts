@@ -1,4 +1,5 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import { RoomyError } from '../../kernel/errors.ts';
 import type { Role } from '../../kernel/roles.ts';
 import { DEFINITIONS, MONEY_SAGAS, SAGA_NAMES } from '../../sagas/index.ts';
 import { parkedAt, type SagaHand, sagaPage } from '../../web/console/saga-page.ts';
@@ -66,7 +67,7 @@ export function registerSagaPages(register: Register, console: Console): void {
           counts: Counts.parse(rest).counts,
           names: SAGA_NAMES,
           filter: Object.fromEntries(SAGA_FILTER.map((name) => [name, filter[name]])) as SagaList['filter'],
-          failures: await api.get(`/sagas/failures${queryOf(filter)}`, SagaFailures),
+          failures: await failuresOf(api, queryOf(filter)),
           next,
           isFirst: cursor === undefined,
           address: `${frame.prefix}${PATH}${queryOf(filter)}`,
@@ -85,6 +86,17 @@ export function registerSagaPages(register: Register, console: Console): void {
     ),
   );
   for (const hand of HANDS) register.unkeyed(act(hand), (c) => acting(c, console, c.req.valid('param').id, hand));
+}
+
+/** A list about a stay that is not there is empty, where a report of it is none. */
+async function failuresOf(api: ConsoleApi, query: string): Promise<z.output<typeof SagaFailures>> {
+  try {
+    return await api.get(`/sagas/failures${query}`, SagaFailures);
+  } catch (error) {
+    if (error instanceof RoomyError && error.code === 'RESERVATION_NOT_FOUND')
+      return { sagas: 0, groups: 0, shown: [] };
+    throw error;
+  }
 }
 
 const HANDS: readonly SagaHand[] = ['retry', 'retry-now', 'skip', 'amend', 'resume', 'pause', 'cancel', 'resolve'];

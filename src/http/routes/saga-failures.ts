@@ -6,6 +6,7 @@ import { type FailureGroup, readFailures } from '../../engine/read/failures.ts';
 import { groupSubject } from '../../engine/stuck-group.ts';
 import { found } from '../answers.ts';
 import { type AnyContext, callerOf, type Services } from '../context.ts';
+import { assertSeenStay } from '../named.ts';
 import { withPeriod } from '../period.ts';
 import { permits, policyOf } from '../policy.ts';
 import { readerOf } from '../reader.ts';
@@ -23,13 +24,17 @@ const read = createRoute({
   tags: ['Sagas'],
   summary: 'Group the executions that stand still or back off by what keeps them',
   request: { query: SagaFailuresQuery },
-  responses: { 200: answer('The groups', one(SagaFailures)), ...refusals('VALIDATION_FAILED') },
+  responses: {
+    200: answer('The groups', one(SagaFailures)),
+    ...refusals('VALIDATION_FAILED', 'RESERVATION_NOT_FOUND'),
+  },
 });
 
 export function registerSagaFailures(register: Register, services: Services): void {
   const { db } = services;
   register(read, async (c) => {
     const filter = await withPeriod(c, services, c.req.valid('query'));
+    await assertSeenStay(c, db, filter.reservationId);
     const { startedBy, part } = readerOf(c);
     const { sagas, groups, shown } = await readFailures(db, { ...filter, startedBy, part });
     const about = await incidentsOf(c, db, shown);
