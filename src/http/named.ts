@@ -39,16 +39,3 @@ export async function assertSeenProperty(c: AnyContext, db: Db | Tx, propertyId:
     .executeTakeFirst();
   if (!seen) throw new RoomyError('NOT_FOUND');
 }
-
-/** For reports about sagas. Throws `RESERVATION_NOT_FOUND` for a stay that is absent or foreign. */
-export async function assertSeenStay(c: AnyContext, db: Db | Tx, reservationId: string | undefined): Promise<void> {
-  if (reservationId === undefined) return;
-  const seen = await db
-    .selectFrom('reservation')
-    .innerJoin('property', 'property.id', 'reservation.property_id')
-    .select('reservation.id')
-    .where('reservation.id', '=', reservationId)
-    .where(isSeenBy(c))
-    .executeTakeFirst();
-  if (!seen) throw new RoomyError('RESERVATION_NOT_FOUND');
-}

@@ -93,8 +93,7 @@ async function failuresOf(api: ConsoleApi, query: string): Promise<z.output<type
   try {
     return await api.get(`/sagas/failures${query}`, SagaFailures);
   } catch (error) {
-    if (error instanceof RoomyError && error.code === 'RESERVATION_NOT_FOUND')
-      return { sagas: 0, groups: 0, shown: [] };
+    if (error instanceof RoomyError && error.code === 'SAGA_NOT_FOUND') return { sagas: 0, groups: 0, shown: [] };
     throw error;
   }
 }

@@ -2,11 +2,11 @@ import { createRoute } from '@hono/zod-openapi';
 import type { Db } from '../../db/client.ts';
 import type { IncidentKind } from '../../domain/incidents/kinds.ts';
 import { type IncidentAbout, newestAbout } from '../../domain/incidents/resource.ts';
+import { newestExecution } from '../../engine/read/executions.ts';
 import { type FailureGroup, readFailures } from '../../engine/read/failures.ts';
 import { groupSubject } from '../../engine/stuck-group.ts';
 import { found } from '../answers.ts';
 import { type AnyContext, callerOf, type Services } from '../context.ts';
-import { assertSeenStay } from '../named.ts';
 import { withPeriod } from '../period.ts';
 import { permits, policyOf } from '../policy.ts';
 import { readerOf } from '../reader.ts';
@@ -26,7 +26,7 @@ const read = createRoute({
   request: { query: SagaFailuresQuery },
   responses: {
     200: answer('The groups', one(SagaFailures)),
-    ...refusals('VALIDATION_FAILED', 'RESERVATION_NOT_FOUND'),
+    ...refusals('VALIDATION_FAILED', 'SAGA_NOT_FOUND'),
   },
 });
 
@@ -34,8 +34,11 @@ export function registerSagaFailures(register: Register, services: Services): vo
   const { db } = services;
   register(read, async (c) => {
     const filter = await withPeriod(c, services, c.req.valid('query'));
-    await assertSeenStay(c, db, filter.reservationId);
-    const { startedBy, part } = readerOf(c);
+    const reader = readerOf(c);
+    const { startedBy, part } = reader;
+    const { reservationId } = filter;
+    // Nothing to report about a stay that no saga was about, as far as the caller may know.
+    if (reservationId !== undefined) await newestExecution(db, { reservationId, startedBy, part }, reader);
     const { sagas, groups, shown } = await readFailures(db, { ...filter, startedBy, part });
     const about = await incidentsOf(c, db, shown);
     return found(c, { sagas, groups, shown: shown.map((group) => groupShown(group, about)) });
