@@ -118,7 +118,7 @@ function handsOf(api: ConsoleApi, role: Role, saga: Saga): readonly SagaHand[] {
     retry: isParked,
     'retry-now': isOpen && saga.status !== 'parked' && failing && saga.pausedBy === null,
     skip: isParked && (parkedAt(saga)?.ifSkipped ?? null) !== null,
-    amend: isParked && parkedAt(saga) !== undefined && saga.amendable.length > 0,
+    amend: isParked && parkedAt(saga)?.direction === 'forward' && saga.amendable.length > 0,
     resume: saga.pausedBy !== null,
     pause: isOpen && saga.status !== 'parked' && saga.pausedBy === null,
     cancel: isOpen && !isUndoing && saga.status !== 'compensating' && !isPastPivot && isCancellable(saga.name),

@@ -94,7 +94,7 @@ export const EVENTS: OperationTexts = {
   },
   [`POST ${SAGAS}/executions/:id/skip`]: {
     id: 'skipSagaStep',
-    text: 'Lets a `parked` execution go on behind the step at which it stopped, as if that had done nothing: somebody has seen to it by hand, or nobody needs it. `step` names that step, so that no other is skipped by mistake. Only a step with an `ifSkipped` is skipped, which says what follows and what is to be done by hand; none that moves money is. A skipped step is never undone, and keeps who skipped it and why. `INVALID_STATE_TRANSITION` for any other step, and while the execution is being undone.',
+    text: 'Lets a `parked` execution go on behind the step at which it stopped, as if that had done nothing: somebody has seen to it by hand, or nobody needs it. `step` names that step, so that no other is skipped by mistake. Only a step with an `ifSkipped` is skipped, which says what follows and what is to be done by hand; none that moves money is. A skipped step is never undone, and keeps who skipped it and why. While the execution is being undone, the undo at which it stopped is skipped in the same way, if it has an `ifSkipped`, and the undoing goes on. `INVALID_STATE_TRANSITION` for any other step.',
   },
   [`POST ${SAGAS}/executions/:id/amend`]: {
     id: 'amendSaga',
