@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { PAYOUT_BANK } from '../../src/domain/ports.ts';
 import type { SagaDefinition } from '../../src/engine/definition.ts';
 import { newId } from '../../src/kernel/ids.ts';
 import { DEFINITIONS } from '../../src/sagas/index.ts';
-import { addSaga } from '../setup/ledger.ts';
+import { addSaga, payStay, seedMoneyStay } from '../setup/ledger.ts';
 import { type Call, type Http, startHttp } from './harness.ts';
 import { addPerson, signInByMail } from './people.ts';
 import { prepareWorld } from './valid-requests.ts';
@@ -179,7 +178,27 @@ it('blames the device, the gateway or the bank, and nobody for what is nobody’
       expect((await failures(`?step=${step.name}&system=other`)).sagas).toBe(0);
     }
   }
-  expect(PAYOUT_BANK).toBe('bank');
+});
+
+it('finds a refund and a payout with their stay, and blames who was to move the money', async () => {
+  const stay = { id: 'stay-of-money' };
+  await seedMoneyStay(http.db, stay);
+  const { transactions } = await payStay(http.db, { stay, reference: 'ref-of-money' });
+  const step = { no: 2, name: 'moved', isCall: true };
+  for (const [type, system] of [
+    ['GUEST_PAYMENT', 'sandbox'],
+    ['OWNER_PAYOUT', 'bank'],
+  ] as const) {
+    const subject = { type: 'transaction', id: transactions[type] ?? '' } as const;
+    const id = await stands({ ...AT_DEVICE, step, code: 'GATEWAY_UNAVAILABLE', subject });
+    const { shown } = await failures(`?step=moved&system=${system}`);
+    expect(shown).toMatchObject([{ system, count: 1, examples: [{ sagaId: id, reservationId: stay.id }] }]);
+  }
+  // One part of the gateway does not answer; its incident is about this group as well.
+  const part = await incident('CIRCUIT_OPEN', 'sandbox/ref-of-money', 'ENGINE');
+  expect((await failures('?step=moved&system=sandbox')).shown[0]?.incidents).toEqual([
+    { id: part, kind: 'CIRCUIT_OPEN', status: 'OPEN' },
+  ]);
 });
 
 it('names the incidents that are about a group, as far as the reader sees them', async () => {
