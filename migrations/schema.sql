@@ -1169,8 +1169,8 @@ CREATE TABLE recurrence_period (
 CREATE TABLE redrive (
   id text NOT NULL,
   incident_id text NOT NULL,
-  act text NOT NULL,
-  is_undoing boolean NOT NULL,
+  act text,
+  is_undoing boolean,
   per_second integer NOT NULL,
   stop_after_errors integer NOT NULL,
   reason text NOT NULL,
@@ -1186,6 +1186,7 @@ CREATE TABLE redrive (
   CONSTRAINT redrive_act_check CHECK (act = ANY (ARRAY['RETRY', 'RETRY_NOW'])),
   CONSTRAINT redrive_end_reason_check CHECK (length(end_reason) >= 1 AND length(end_reason) <= 500),
   CONSTRAINT redrive_ended_as_check CHECK (ended_as = ANY (ARRAY['DONE', 'STOPPED', 'FAILED'])),
+  CONSTRAINT redrive_has_act CHECK ((act IS NULL) = (is_undoing IS NULL)),
   CONSTRAINT redrive_is_over CHECK ((ended_at IS NULL) = (ended_as IS NULL)),
   CONSTRAINT redrive_is_stopped CHECK ((NOT ended_as IS DISTINCT FROM 'STOPPED') = (ended_by IS NOT NULL)
     AND (ended_by IS NULL) = (end_reason IS NULL)),
@@ -1204,8 +1205,12 @@ CREATE TABLE redrive_saga (
   status text NOT NULL DEFAULT 'WAITING',
   at timestamp with time zone,
   code text,
+  act text,
+  is_undoing boolean,
   CONSTRAINT redrive_saga_pkey PRIMARY KEY (redrive_id, no),
+  CONSTRAINT redrive_saga_act_check CHECK (act = ANY (ARRAY['RETRY', 'RETRY_NOW'])),
   CONSTRAINT redrive_saga_code_check CHECK (length(code) <= 100),
+  CONSTRAINT redrive_saga_has_act CHECK ((act IS NULL) = (is_undoing IS NULL)),
   CONSTRAINT redrive_saga_status_check CHECK (status = ANY (ARRAY['WAITING', 'RETRIED', 'DONE', 'FAILED', 'SKIPPED']))
 ) WITH (fillfactor=70);
 CREATE INDEX redrive_saga_of_saga ON redrive_saga (saga_id);

@@ -705,7 +705,7 @@ export interface RecurrencePeriod {
 }
 
 export interface Redrive {
-  act: "RETRY" | "RETRY_NOW";
+  act: "RETRY" | "RETRY_NOW" | null;
   due_at: Generated<Date>;
   end_reason: string | null;
   ended_as: "DONE" | "FAILED" | "STOPPED" | null;
@@ -713,7 +713,7 @@ export interface Redrive {
   ended_by: string | null;
   id: string;
   incident_id: string;
-  is_undoing: boolean;
+  is_undoing: boolean | null;
   ordered_at: Generated<Date>;
   ordered_by: string;
   per_second: number;
@@ -723,8 +723,10 @@ export interface Redrive {
 }
 
 export interface RedriveSaga {
+  act: "RETRY" | "RETRY_NOW" | null;
   at: Timestamp | null;
   code: string | null;
+  is_undoing: boolean | null;
   no: number;
   redrive_id: string;
   saga_id: string;

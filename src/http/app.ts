@@ -59,6 +59,7 @@ import { registerRefunds } from './routes/refunds.ts';
 import { registerReservations } from './routes/reservations.ts';
 import { registerSagaActs } from './routes/saga-acts.ts';
 import { registerSagaEvidence } from './routes/saga-evidence.ts';
+import { registerSagaFailures } from './routes/saga-failures.ts';
 import { registerSagas } from './routes/sagas.ts';
 import { registerSchedules } from './routes/schedules.ts';
 import { registerStaff } from './routes/staff.ts';
@@ -144,6 +145,7 @@ function registerAll(register: Register, app: App, services: Services): void {
   registerCancellations(register, services);
   registerRefunds(register, services);
   registerSagas(register, services);
+  registerSagaFailures(register, services);
   registerSagaActs(register, services);
   registerSagaEvidence(register, services);
   registerMyWork(register, services);

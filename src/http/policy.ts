@@ -275,6 +275,7 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
 
   // What is stuck with money is FINANCE's to see in full and to let go on; OPS sees that it is stuck.
   [`GET ${API}/sagas`]: open('sagas:read', 'ADMIN', 'OPS', 'AGENT', 'FINANCE'),
+  [`GET ${API}/sagas/failures`]: open('sagas:read', 'ADMIN', 'OPS', 'AGENT', 'FINANCE'),
   [`GET ${API}/sagas/:name/status`]: open('sagas:read', 'ADMIN', 'OPS', 'AGENT', 'FINANCE'),
   [`GET ${API}/sagas/executions/:id`]: open('sagas:read', 'ADMIN', 'OPS', 'AGENT', 'FINANCE'),
   [`GET ${API}/sagas/executions/:id/attempts`]: people('sagas:read', 'ADMIN', 'OPS', 'FINANCE'),

@@ -158,3 +158,40 @@ it('has the sagas of an incident tried again, shows how far that is, and stops',
   ]);
   expect((await finance.get(pageOf(id))).text).toContain('name="perSecond"');
 });
+
+it('has all that a circuit has stopped tried again, also when the circuit is closed, and says how many were parked', async () => {
+  const id = await addIncident(http);
+  await http.db
+    .updateTable('incident')
+    .set({ kind: 'CIRCUIT_OPEN', subject: 'gateway-stopped', area: 'ENGINE' })
+    .where('id', '=', id)
+    .execute();
+  const ops = (await signedIn('OPS')).browser;
+  // Nothing waits for it.
+  expect((await ops.get(pageOf(id))).text).not.toContain('id="redrive"');
+  for (const status of ['parked', 'running'] as const) {
+    const saga = await addSaga(http.db, {
+      ...{ status, subjectId: `${status}-of-${id}`, input: { gatewayId: 'gateway-stopped' } },
+    });
+    await http.db
+      .insertInto('saga_step')
+      .values({
+        ...{ saga_id: saga, step_no: 1, direction: 'F', name: 'sendPayment', kind: 'EXTERNAL', class: 'COMPENSABLE' },
+        ...{ effect_key: `${saga}-1-F`, status: status === 'parked' ? 'failed' : 'pending', max_attempts: 8 },
+        finished_at: status === 'parked' ? new Date() : null,
+        error: JSON.stringify({ code: 'GATEWAY_UNAVAILABLE' }),
+      })
+      .execute();
+  }
+  await http.db
+    .updateTable('incident')
+    .set({ closed_at: new Date(), closed_by: 'watchdog' })
+    .where('id', '=', id)
+    .execute();
+  const { text } = await ops.get(pageOf(id));
+  expect(text).toContain('Stand still now: 2 (wait for a person: 1)');
+  const order = { key: `press-${id}`, perSecond: '3', stopAfterErrors: '2', reason: 'The gateway is back' };
+  expect((await ops.post(`${pageOf(id)}/redrive`, order)).location).toBe(pageOf(id));
+  expect((await ops.get(pageOf(id))).text).toContain('Tried: 0 / 2');
+  expect((await (await signedIn('FINANCE')).browser.get(pageOf(id))).status).toBe(404);
+});

@@ -87,6 +87,7 @@ describe('a record that does not exist', () => {
       'GET /day?propertyId',
       'GET /sagas/:name/status?reservationId',
       'GET /sagas/:name/status?executionId',
+      'GET /sagas/failures?reservationId',
       'GET /tasks/statistics?propertyId',
       'GET /financial/summary?propertyId',
       'GET /financial/summary?ownerId',
@@ -122,6 +123,7 @@ describe('a record that does not exist', () => {
       ['financial/summary?propertyId=property-1', { as: 'OWNER', sub: 'owner-1' }],
       ['financial/summary?reservationId=stay-1', { as: 'FINANCE' }],
       ['sagas/confirmReservation/status?reservationId=stay-1', {}],
+      ['sagas/failures?reservationId=stay-1', {}],
     ] as const) {
       expect((await http.call('GET', `${API}/${path}`, call)).status, path).toBe(200);
     }

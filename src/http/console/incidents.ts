@@ -12,7 +12,7 @@ import type { Html } from '../../web/layout.ts';
 import { PAGE_ROUTE } from '../accounts/form.ts';
 import { type AnyContext, inTransaction, type Services } from '../context.ts';
 import type { Register } from '../route.ts';
-import { redrivable, stuckGroupOf } from '../routes/redrives.ts';
+import { isAboutMoney, redrivable, stuckGroupOf } from '../routes/redrives.ts';
 import { Id, IdParam, line } from '../schemas/common.ts';
 import { isFresh } from '../step-up.ts';
 import type { ConsoleApi } from './client.ts';
@@ -53,8 +53,8 @@ export function registerIncidentPages(register: Register, services: Services, co
   );
   const show = async (c: AnyContext, { session: { account }, frame, api }: Visit, id: string, problem: Html | null) => {
     const incident = await getIncident(db, id, areaOf(account));
-    const name = stuckGroupOf(incident)?.name;
-    const mayOrder = name !== undefined && mayRetry(account, name) && api.may('POST', REDRIVE);
+    const group = stuckGroupOf(incident);
+    const mayOrder = group !== null && (account.role !== 'FINANCE' || isAboutMoney(group)) && api.may('POST', REDRIVE);
     const redrive = { ...(await redrivable(db, incident)), mayOrder };
     return answerConsole(
       c,

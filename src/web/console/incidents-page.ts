@@ -51,7 +51,7 @@ const gravity = (frame: Frame, { status, severity }: ListedIncident): string => 
 
 /** What there is to try again together, and how far that has come. */
 export interface RedriveShown {
-  readonly group: { readonly count: number; readonly since: string | null } | null;
+  readonly group: { readonly count: number; readonly parked: number; readonly since: string | null } | null;
   readonly redrives: readonly {
     readonly status: 'OPEN' | 'DONE' | 'STOPPED' | 'FAILED';
     readonly perSecond: number;
@@ -96,7 +96,7 @@ ${fact(frame, 'howMany', html`${incident.count}${incident.most > incident.count 
 ${fact(frame, 'byItself', inEnglish(incident.next))}
 ${fact(frame, 'hands', html`${inEnglish(incident.remedy)}${placeOf(frame, incident)}`)}</dl>
 ${incident.examples.length === 0 ? '' : html`<h2>${say(frame, 'isAbout')}</h2><ul class="rows">${incident.examples.map((example) => exampleOf(frame, at, example, acts))}</ul>`}
-${redrive.group === null && redrive.redrives.length === 0 ? '' : redriveOf(frame, at, redrive)}
+${hasRedrive(incident, redrive) ? redriveOf(frame, at, redrive) : ''}
 ${incident.status === 'OPEN' ? formsOf(frame, at) : ''}
 <h2>${say(frame, 'whoWasTold')}</h2>
 ${
@@ -107,6 +107,10 @@ ${
 <p><a href="${frame.prefix}/console/incidents">${say(frame, 'allIncidents')}</a></p>`,
   };
 }
+
+/** An open circuit that stops no saga has none to try again. */
+const hasRedrive = ({ kind }: IncidentDetail, { group, redrives }: RedriveShown): boolean =>
+  redrives.length > 0 || (group !== null && (group.count > 0 || kind !== 'CIRCUIT_OPEN'));
 
 const toldOf = (frame: Frame, { what, target, toldAt, attempts, lastError }: IncidentDetail['told'][number]): Html =>
   html`<li>${say(frame, what === 'CLOSED' ? 'toldOver' : 'toldBegan')}: <bdi>${target}</bdi>, ${
@@ -174,7 +178,7 @@ function redriveOf(frame: Frame, at: string, { group, redrives, mayOrder }: Redr
   const isOpen = redrives.some(({ status }) => status === 'OPEN');
   const count = group?.count ?? 0;
   return html`<section class="panel" aria-labelledby="redrive"><h2 id="redrive">${say(frame, 'redrive')}</h2>
-${group === null ? '' : html`<p>${say(frame, 'standStill')}: ${count}${group.since === null ? '' : html`, ${say(frame, 'sinceText')} ${moment(frame, group.since)}`}</p>`}
+${group === null ? '' : html`<p>${say(frame, 'standStill')}: ${count}${group.parked === 0 || group.parked === count ? '' : html` (${say(frame, 'ofThemParked')}: ${group.parked})`}${group.since === null ? '' : html`, ${say(frame, 'sinceText')} ${moment(frame, group.since)}`}</p>`}
 ${mayOrder && !isOpen && count > 0 ? orderForm(frame, at) : ''}
 ${mayOrder && isOpen ? stopForm(frame, at) : ''}
 ${redrives.length === 0 ? '' : html`<ul class="rows">${redrives.map((one) => redriveShown(frame, one))}</ul>`}</section>`;

@@ -124,11 +124,11 @@ export const OPERATIONS_OF_OPERATORS: OperationTexts = {
   },
   [`GET ${API}/incidents/:id/redrive`]: {
     id: 'getRedrive',
-    text: 'For an incident about sagas that are parked, or back off, at one step for one reason: how many there are now and since when, whether anybody was told of each or not; what has been ordered so far, and how each of those sagas stands. `group` is null for any other incident.',
+    text: 'For an incident about sagas that are parked, or back off, at one step for one reason, or about a circuit, whose sagas are all that this device, gateway or bank keeps from coming on, of any name and step: how many there are now and since when, whether anybody was told of each or not; what has been ordered so far, and how each of those sagas stands. The incident may be over: what was parked meanwhile is still. `group` is null for any other incident.',
   },
   [`POST ${API}/incidents/:id/redrive`]: {
     id: 'orderRedrive',
-    text: 'Has all sagas of an incident tried again, those that have stood longest first: `perSecond` of them a second, never more under way than may still fail, 10 000 at the most, each as by its own retry, in the name of who ordered it and with the reason. It ends when all were tried, when `stopAfterErrors` of them wait for a person again, or when somebody stops it; an emptied Redis and a restart do not end it. What waits for an approval is not touched. Count first, by `GET`. `INVALID_STATE_TRANSITION` when nothing stands still, or one is under way.',
+    text: 'Has all sagas of an incident tried again, those that have stood longest first: `perSecond` of them a second, never more under way than may still fail, 10 000 at the most, each as by its own retry, or by `retry-now` if it backed off, in the name of who ordered it and with the reason. It ends when all were tried, when `stopAfterErrors` of them have failed once more, or when somebody stops it; an emptied Redis and a restart do not end it. What waits for an approval is not touched. Count first, by `GET`. `INVALID_STATE_TRANSITION` when nothing stands still, or one is under way.',
   },
   [`POST ${API}/incidents/:id/redrive/stop`]: {
     id: 'stopRedrive',
