@@ -44,7 +44,7 @@ export async function skipWithin(tx: Tx, definitionOf: DefinitionOf, act: SkipAc
   await recordStepSkipped(tx, due, output, act);
   const note = { step: step.no, name: step.name, reason: act.reason };
   await writeAudit(tx, state.id, operatorNote(state, act, 'SAGA_STEP_SKIPPED', note));
-  const end = await endOf(tx, due, { isAtOnce: true });
+  const end = await endOf(tx, due, { isAtOnce: true, isLastSkipped: true });
   if (end) return endBehind(tx, due, end);
   await advanceSaga(tx, state.id, 'F', { nextStep: step.no + 1, releases: releasedAfter(definition, step, 'F') });
   const steps = remainingForward(step.no + 1, state.totalSteps);
