@@ -20,7 +20,7 @@ import type { AnyContext, App, Services } from '../context.ts';
 import { PAGE_HEADERS } from '../page.ts';
 import { isFresh } from '../step-up.ts';
 import { type ConsoleApi, consoleApi } from './client.ts';
-import { keepForm, showKept } from './kept-form.ts';
+import { forgetForm, keepForm, showKept } from './kept-form.ts';
 
 /** What every page of the console begins and ends with: who reads it, in which language, and the answer. */
 
@@ -94,9 +94,8 @@ export function createConsole(app: App, services: Services): Console {
       pages: pagesOf(api),
       path: pathOf(c),
     };
-    const shown = () => answer({ session, api, frame });
-    if (c.req.method !== 'GET') return shown();
-    return showKept(c, services, session, { isFresh: isFresh(session.mfaAt, services.clock.now()), answer: shown });
+    const answered = await answer({ session, api, frame });
+    return c.req.method === 'GET' ? showKept(c, services, session, answered) : answered;
   };
   return {
     visit,
@@ -105,7 +104,7 @@ export function createConsole(app: App, services: Services): Console {
       return visit(c, mayRead, async (visited) => {
         const form = await formOf(c);
         const answered = await answer(visited, form);
-        if (!needsFactor.has(visited.frame)) return answered;
+        if (!needsFactor.has(visited.frame)) return forgetForm(c, services, answered);
         return keepForm(c, services, visited.session, { page: pathOf(c), form, answer: answered });
       });
     },

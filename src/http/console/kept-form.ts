@@ -1,4 +1,4 @@
-import { deleteCookie, generateCookie, getCookie } from 'hono/cookie';
+import { generateCookie, getCookie } from 'hono/cookie';
 import { z } from 'zod';
 import type { LiveSession } from '../../domain/people/sessions.ts';
 import { refill, type TypedForm } from '../../web/console/refill.ts';
@@ -6,7 +6,7 @@ import type { AnyContext, Services } from '../context.ts';
 
 /**
  * What somebody has typed into a form that was refused until a second factor is given: kept in this browser, sealed for this session, and
- * shown once more on the page of the form. Never in an address, as it may be about a person.
+ * shown on the page of the form until it is sent again. Never in an address, as it may be about a person.
  */
 
 const COOKIE = 'roomy_form';
@@ -42,20 +42,20 @@ export async function keepForm(
   return filled;
 }
 
-/** A page, with the form of it that was kept; forgotten then, once the factor has been given. */
-export async function showKept(
-  c: AnyContext,
-  deps: Deps,
-  session: LiveSession,
-  { isFresh, answer }: { readonly isFresh: boolean; readonly answer: () => Promise<Response> },
-): Promise<Response> {
+/** A page, with the form of it that was kept. An open page asks for itself again and again, and has to find it each time. */
+export async function showKept(c: AnyContext, deps: Deps, session: LiveSession, answer: Response): Promise<Response> {
   const sealed = getCookie(c, COOKIE);
-  if (sealed === undefined) return answer();
-  const text = deps.secrets.open(contextOf(session), sealed);
+  const text = sealed === undefined ? null : deps.secrets.open(contextOf(session), sealed);
   const kept = text === null ? null : Kept.parse(JSON.parse(text));
-  if (kept !== null && kept.page !== c.req.path) return answer();
-  if (kept === null || isFresh) deleteCookie(c, COOKIE, attributes(c, deps));
-  return kept === null ? answer() : refilled(await answer(), kept);
+  return kept === null || kept.page !== c.req.path ? answer : refilled(answer, kept);
+}
+
+/** After a form was sent whose answer asks for no factor. */
+export function forgetForm(c: AnyContext, deps: Deps, answer: Response): Response {
+  if (getCookie(c, COOKIE) === undefined) return answer;
+  const forgotten = new Response(answer.body, answer);
+  forgotten.headers.append('set-cookie', generateCookie(COOKIE, '', { ...attributes(c, deps), maxAge: 0 }));
+  return forgotten;
 }
 
 async function refilled(answer: Response, typed: TypedForm): Promise<Response> {
