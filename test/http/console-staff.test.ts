@@ -73,7 +73,13 @@ describe('a task that nobody has', () => {
     const before = await digests();
     const asked = { plan: 'first', date: DATE, assigneeId: 'nina-1' };
     const planned = (await admin.post(`/console/tasks/${id}/assign`, asked)).text;
-    for (const words of ['Nothing has been done yet', 'Nina &lt;Petrova&gt;', 'Changed', 'nina-1', 'Do it: Give it to somebody'])
+    for (const words of [
+      'Nothing has been done yet',
+      'Nina &lt;Petrova&gt;',
+      'Changed',
+      'nina-1',
+      'Do it: Give it to somebody',
+    ])
       expect(planned).toContain(words);
     expect(planned).toContain(`href="/console/tasks/${id}?date=${DATE}"`);
     expect([await assigneeOf(id), await digests()]).toEqual([null, before]);
