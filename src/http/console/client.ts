@@ -20,7 +20,12 @@ export interface ConsoleApi {
   /** A page of a list. */
   list<Schema extends z.ZodType>(path: string, item: Schema): Promise<Listed<z.output<Schema>>>;
   /** What an act would do; nothing is done, and no key is taken. Throws what the act would be refused with. */
-  rehearse<Schema extends z.ZodType>(path: string, body: object, plan: Schema): Promise<z.output<Schema>>;
+  rehearse<Schema extends z.ZodType>(
+    path: string,
+    body: object,
+    plan: Schema,
+    method?: 'POST' | 'PATCH',
+  ): Promise<z.output<Schema>>;
   /** An act, once for each key. Throws what the API refuses with. */
   act(path: string, body: object | null, key: string, method?: 'POST' | 'PATCH' | 'DELETE'): Promise<Acted>;
 }
@@ -97,9 +102,9 @@ export function consoleApi(c: AnyContext, app: App, services: Services, session:
       const next = typeof nextCursor === 'string' ? nextCursor : null;
       return { items: z.array(item).parse(data), next, rest };
     },
-    rehearse: async (path, body, plan) => {
+    rehearse: async (path, body, plan, method = 'POST') => {
       const more = { 'content-type': 'application/json', accept: PLAN_TYPE };
-      return plan.parse((await call('POST', `${path}?dryRun=true`, more, body)).body.data);
+      return plan.parse((await call(method, `${path}?dryRun=true`, more, body)).body.data);
     },
     act: async (path, body, key, method = 'POST') => {
       const more = { ...(body === null ? {} : { 'content-type': 'application/json' }), 'idempotency-key': key };

@@ -13,7 +13,7 @@ import { assertMayCheckOut } from '../../domain/stays/visit.ts';
 import { readVisitOutcome } from '../../domain/stays/visit-outcome.ts';
 import { saga } from '../../engine/definition.ts';
 import { required } from '../../kernel/errors.ts';
-import { toldByHand } from '../told-by-hand.ts';
+import { sentUnlessSkipped, toldByHand } from '../told-by-hand.ts';
 
 export const CheckOut = z.strictObject({
   reservationId: z.string(),
@@ -99,7 +99,7 @@ export const checkOut = saga('checkOut', CheckOut, {
     values: ({ key, done }) => orderMessages(key, thankYouMessages(done.validateCheckOut)),
     run: enqueueMessages,
   })
-  .ends(async ({ db, subjectId, done }) => {
+  .ends(async ({ db, subjectId, done, isLastSkipped }) => {
     const stay = await readVisitOutcome(db, subjectId);
     const { warnings } = done.createPostDepartureCleaningTask;
     return {
@@ -110,7 +110,10 @@ export const checkOut = saga('checkOut', CheckOut, {
         warnings,
         amenities: done.deactivatePropertyAmenities.amenities,
         reportId: done.generateCheckOutReport.reportId,
-        notificationsSent: countNotifications(thankYouMessages(done.validateCheckOut)),
+        notificationsSent: sentUnlessSkipped(
+          countNotifications(thankYouMessages(done.validateCheckOut)),
+          isLastSkipped,
+        ),
       },
     };
   });
