@@ -43,7 +43,7 @@ const isNamed = (columns: readonly ('gateway_reference' | 'provider_id')[], valu
     sql` UNION `,
   )}))`;
 
-const bearsReference = (reference: string) => isNamed(['gateway_reference', 'provider_id'], reference);
+export const bearsReference = (reference: string) => isNamed(['gateway_reference', 'provider_id'], reference);
 
 /** A page of the transactions within a scope, newest first. */
 export async function listTransactions(
