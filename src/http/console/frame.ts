@@ -57,6 +57,8 @@ const READS: Readonly<Record<ConsolePage, string>> = {
 };
 export const mayReadPage = (api: ConsoleApi, page: ConsolePage): boolean => api.may('GET', READS[page]);
 
+export const maySearch = (api: ConsoleApi): boolean => api.may('GET', '/search');
+
 export const LANGUAGE_COOKIE = 'roomy_language';
 export const isLanguage = (text: string | undefined | null): text is Language => text === 'en' || text === 'ar';
 
@@ -91,6 +93,7 @@ export function createConsole(app: App, services: Services): Console {
       now: services.clock.now(),
       person: { name, role },
       pages: pagesOf(api),
+      finds: maySearch(api),
       path: pathOf(c),
     };
     return answer({ session, api, frame });
