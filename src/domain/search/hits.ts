@@ -83,6 +83,7 @@ const NOTHING_MORE = {
   amount: null,
   currency: null,
 };
+/** A hit without what its kind does not have. */
 export const hitOf = (hit: Pick<Hit, 'kind' | 'id' | 'title'> & Partial<Hit>): Hit => ({ ...NOTHING_MORE, ...hit });
 
 export interface Found<Row = Hit> {

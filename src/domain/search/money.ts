@@ -9,6 +9,7 @@ import { type Asked, cut, type Found, type Hit, hitOf, idsOf, inPeriod, LOOKED_A
 
 /** Money: transactions, and the payments of guests, by ids, references of gateways and banks, errors and days. */
 
+/** The newest of those that the scope has. */
 export async function findTransactions(db: Db, asked: Asked, scope: MoneyScope): Promise<Found> {
   const rows = await selectTransactions(db)
     .where('t.id', '=', sql<string>`ANY(${idsOf(candidates(asked, scope))})`)
@@ -24,6 +25,7 @@ export async function findTransactions(db: Db, asked: Asked, scope: MoneyScope):
 const fits = (asked: Asked): RawBuilder<SqlBool> =>
   sql`${inPeriod('t.created_at', asked)} AND ${ofProperty('t.property_id', asked)}`;
 
+/** A transaction as a hit, with its amount in major units. */
 export function transactionHit(row: TransactionRow): Hit {
   const { id, type, status, amount, currency, reservationId, gatewayReference, providerId, errorCode, createdAt } =
     transactionView(row);
@@ -109,6 +111,7 @@ interface PaymentRow {
   readonly created_at: Date;
 }
 
+/** Payments of guests, the failed ones too; an agent finds those of the portfolio's stays. */
 export async function findPayments(db: Db, asked: Asked, agentId: string | null): Promise<Found> {
   const { id, codes } = asked;
   const all: RawBuilder<unknown>[] = [];

@@ -69,6 +69,7 @@ const named = (kind: 'PROPERTY' | 'OWNER' | 'STAFF', asked: Asked) =>
     ...(asked.id === null ? [] : [sql`SELECT ${asked.id}::text`]),
   ]);
 
+/** An agent finds the owners of the portfolio. */
 export async function findOwners(db: Db, asked: Asked, { agentId }: Scope): Promise<Found> {
   if (asked.propertyId !== undefined) return NOTHING;
   const { rows } = await sql<PersonRow>`
@@ -78,6 +79,7 @@ export async function findOwners(db: Db, asked: Asked, { agentId }: Scope): Prom
   return cut(rows, asked.limit, personHit('OWNER'));
 }
 
+/** An agent finds who can work in the portfolio. */
 export async function findStaff(db: Db, asked: Asked, { agentId }: Scope): Promise<Found> {
   if (asked.propertyId !== undefined) return NOTHING;
   const { rows } = await sql<PersonRow & { role: string; active: boolean }>`
@@ -90,6 +92,7 @@ export async function findStaff(db: Db, asked: Asked, { agentId }: Scope): Promi
   }));
 }
 
+/** Those that the holder has. */
 export async function findProperties(db: Db, asked: Asked, { holder }: Scope): Promise<Found> {
   const { rows } = await sql<{ id: string; name: string; address: string | null; readiness: string }>`
     SELECT property.id, property.name, property.address, property.readiness FROM property

@@ -27,6 +27,7 @@ interface StayRow {
   readonly created_at: Date;
 }
 
+/** The latest arrivals first. */
 export async function findStays(db: Db, asked: Asked, reader: StayReader): Promise<Found> {
   const { rows } = await sql<StayRow>`
     SELECT r.id, r.status, r.property_id, p.name AS property, g.name AS guest, r.check_in_date, r.check_out_date, r.created_at

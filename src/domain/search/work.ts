@@ -55,6 +55,7 @@ export interface TaskReader extends Scope {
   readonly titled: (task: TaskView) => TaskView;
 }
 
+/** An agent finds the tasks of the portfolio and the agent's own; who sees one type, that type. */
 export async function findTasks(db: Db, asked: Asked, reader: TaskReader): Promise<Found> {
   const { holder, agentId, onlyType } = reader;
   const isOwn = agentId === null ? undefined : sql<SqlBool>`task.assignee_id = ${agentId}`;
@@ -111,6 +112,7 @@ export async function findTasks(db: Db, asked: Asked, reader: TaskReader): Promi
   });
 }
 
+/** Messages by what they are about, whom they went to, or their event; without their words. */
 export async function findMessages(db: Db, asked: Asked, { agentId }: Scope): Promise<Found> {
   const { id, codes } = asked;
   const holder = agentId === null ? null : { agentId };
