@@ -1,5 +1,6 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
+import { literals } from '../../db/literal.ts';
 import { toMajor } from '../../kernel/money.ts';
 import { bearsReference, selectTransactions } from '../finance/resource.ts';
 import { type MoneyScope, ownTransaction } from '../finance/scope.ts';
@@ -88,7 +89,7 @@ export async function transactionsOfStays(
 ): Promise<readonly Hit[]> {
   if (stays.length === 0) return [];
   const few = sql<string>`ANY(ARRAY(SELECT few.id FROM unnest(${[...stays]}::text[]) stay (id) CROSS JOIN LATERAL (
-    SELECT x.id FROM transaction x WHERE x.reservation_id = stay.id AND x.type = ANY(${[...BROUGHT]}::text[])
+    SELECT x.id FROM transaction x WHERE x.reservation_id = stay.id AND x.type IN (${sql.join(literals([...BROUGHT]))})
      ORDER BY x.created_at DESC, x.id DESC LIMIT ${OF_A_STAY}::int) few))`;
   const rows = await selectTransactions(db)
     .where('t.id', '=', few)

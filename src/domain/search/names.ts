@@ -38,7 +38,7 @@ const ALL_NAMES = 2_000;
 export async function findGuests(db: Db, asked: Asked, { agentId }: Scope): Promise<Found> {
   const many = asked.limit + 1;
   const at = (place: RawBuilder<unknown>, range: RawBuilder<unknown>) =>
-    sql`SELECT guest_id AS id FROM guest_word WHERE place = ${place} AND ${range} ORDER BY word LIMIT ${many}::int`;
+    sql`SELECT guest_id AS id FROM guest_word WHERE place = ${place} AND ${range} ORDER BY word, guest_id LIMIT ${many}::int`;
   const placesOf = (range: RawBuilder<unknown>): readonly RawBuilder<unknown>[] => {
     if (asked.propertyId !== undefined) return [at(sql`${`at ${asked.propertyId}`}`, range)];
     if (agentId === null) return [at(sql`''`, range)];
