@@ -63,6 +63,11 @@ beforeAll(async () => {
       ends_at: new Date('2031-01-01T01:00:00Z'),
     })
     .execute();
+  const counted = { severity: 'CRITICAL' as const, count: 1, most: 1, since: sql`now()`, details: '{}' };
+  await db
+    .insertInto('incident')
+    .values({ ...counted, id: 'incident-engine', kind: 'NO_WORKER', subject: 'sagas', area: 'ENGINE' })
+    .execute();
   await db
     .insertInto('audit_log')
     .values({
@@ -173,6 +178,12 @@ describe('a search finds', () => {
     }
     expect(namesOf(await find('request-of-stay-own'))).toEqual([`SAGA ${made.parked}`]);
     expect(namesOf(await find('agent-1'))).toContain(`SAGA ${made.parked}`);
+  });
+
+  it('incidents by their kind, those of money alone for who answers for money', async () => {
+    expect(namesOf(await find('no_worker'))).toEqual(['INCIDENT incident-engine']);
+    expect(await find('NO_WORKER', { as: 'FINANCE', sub: 'finance-1' })).toEqual([]);
+    expect((await find('SAGA_PARKED', { as: 'FINANCE', sub: 'finance-1' })).length).toBe(1);
   });
 
   it('a request with what it was, once', async () => {
@@ -325,7 +336,8 @@ describe('rights: a search shows', () => {
       'ref-of-paid',
       'bank-77',
       'DEVICE_UNREACHABLE',
-      'QUEUE_PAUSED',
+      'SAGA_PARKED',
+      'NO_WORKER',
       'RESERVATION_CONFIRMED',
     ];
     for (const q of [
