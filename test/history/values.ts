@@ -46,7 +46,7 @@ export async function valuesOf(db: Db, pattern: Pattern, asked: Asked = OF_TESTS
     [`${api}/day?after`]: [MANY.property],
     [`${api}/day?properties`]: ['50'],
     zone: ['Asia/Dubai'],
-    // What is found by a name or an error is everybody's, and so of a history of any length.
+    // By a name that nobody has: all copies have the same one, and what is found then is read from as many pages as there are, up to its bound.
     [`${api}/search?q`]: [
       ...stays,
       ofCopy('guest-life'),
@@ -60,9 +60,9 @@ export async function valuesOf(db: Db, pattern: Pattern, asked: Asked = OF_TESTS
       'request-019b76da-a800-7000-8000-000000000000',
       'RESERVATION_CONFIRMED',
       'GATEWAY_UNAVAILABLE',
-      '+97150',
+      '+97250',
       first,
-      'john',
+      'johanna',
     ],
     [`${api}/search?perKind`]: ['50'],
     propertyId: [MANY.property, 'property-none'],

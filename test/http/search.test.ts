@@ -63,7 +63,7 @@ beforeAll(async () => {
       ends_at: new Date('2031-01-01T01:00:00Z'),
     })
     .execute();
-  const counted = { severity: 'CRITICAL' as const, count: 1, most: 1, since: sql`now()`, details: '{}' };
+  const counted = { severity: 'CRITICAL' as const, count: 1, most: 1, since: sql<Date>`now()`, details: '{}' };
   await db
     .insertInto('incident')
     .values({ ...counted, id: 'incident-engine', kind: 'NO_WORKER', subject: 'sagas', area: 'ENGINE' })

@@ -37,9 +37,10 @@ export interface FoundSaga {
 
 const COLUMNS = sql`saga.id, saga.name, saga.status, saga.subject_type, saga.subject_id, saga.property_id, saga.requested_by, saga.requested_at, saga.error_code`;
 
-/** Whether the reader sees it at all. */
-const isSeen = ({ startedBy, part }: SagaScope): RawBuilder<SqlBool> =>
-  sql`${startedBy === null ? sql`true` : sql`saga.requested_by = ${startedBy}`} AND ${part === null ? sql`true` : part.holds(sql.ref('saga.property_id'))}`;
+/** Whether the reader sees it at all, by the name that it has in the query. */
+const isSeen = ({ startedBy, part }: SagaScope, saga = 'saga'): RawBuilder<SqlBool> =>
+  sql`${startedBy === null ? sql`true` : sql`${sql.ref(`${saga}.requested_by`)} = ${startedBy}`}
+    AND ${part === null ? sql`true` : part.holds(sql.ref(`${saga}.property_id`))}`;
 
 /** Newest first, one more than `limit`. */
 export async function findSagas(db: Db, question: SagaQuestion, scope: SagaScope): Promise<readonly FoundSaga[]> {
@@ -73,19 +74,21 @@ const fits = (question: SagaQuestion): RawBuilder<SqlBool> =>
 
 /**
  * By rows of the index itself: with an equation the planner takes the index by age for as good, and reads everybody's history to find
- * the little that few have asked for.
+ * the little that few have asked for. What the reader sees of the newest is kept.
  */
-const askedBy = (
-  who: string,
-  { from = '-infinity', to = 'infinity' }: SagaQuestion,
-  many: number,
-): RawBuilder<unknown> =>
-  sql`SELECT saga.id FROM saga WHERE (saga.requested_by, saga.requested_at) >= (${who}, ${from}::timestamptz)
+function askedBy(who: string, question: SagaQuestion, scope: SagaScope): RawBuilder<unknown> {
+  const { from = '-infinity', to = 'infinity', propertyId, limit, lookedAt } = question;
+  const isPart = scope.part !== null || scope.startedBy !== null || propertyId !== undefined;
+  return sql`SELECT newest.id FROM (
+      SELECT saga.id, saga.property_id, saga.requested_by FROM saga
+       WHERE (saga.requested_by, saga.requested_at) >= (${who}, ${from}::timestamptz)
          AND (saga.requested_by, saga.requested_at) < (${who}, ${to}::timestamptz)
-       ORDER BY saga.requested_by DESC, saga.requested_at DESC LIMIT ${many}::int`;
+       ORDER BY saga.requested_by DESC, saga.requested_at DESC LIMIT ${isPart ? lookedAt : limit + 1}::int) newest
+    WHERE ${isSeen(scope, 'newest')} AND ${propertyId === undefined ? sql`true` : sql`newest.property_id = ${propertyId}`}`;
+}
 
 function candidatesOf(question: SagaQuestion, scope: SagaScope): readonly RawBuilder<unknown>[] {
-  const { id, codes, day, limit, lookedAt, propertyId } = question;
+  const { id, codes, day, limit, lookedAt } = question;
   const { startedBy, part } = scope;
   const few = limit + 1;
   /** By an index that ends in the moment; of a part by one of the property. */
@@ -103,14 +106,13 @@ function candidatesOf(question: SagaQuestion, scope: SagaScope): readonly RawBui
   };
   const all: RawBuilder<unknown>[] = [];
   if (id !== null) {
-    const isPart = part !== null || startedBy !== null || propertyId !== undefined;
     const ofColumn = (column: string, many: number) =>
       sql`SELECT saga.id FROM saga WHERE ${sql.ref(`saga.${column}`)} = ${id} AND ${inPeriod(question)} ORDER BY saga.requested_at DESC LIMIT ${many}::int`;
     all.push(
       sql`SELECT ${id}::text`,
       ofColumn('subject_id', lookedAt),
       ofColumn('request_id', lookedAt),
-      askedBy(id, question, isPart ? lookedAt : few),
+      askedBy(id, question, scope),
     );
   }
   for (const code of codes) all.push(newest(sql`saga.error_code = ${code}`));
