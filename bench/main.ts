@@ -39,6 +39,7 @@ import { WAL_SETTINGS } from './wal.ts';
  * --rounds N       of everything; medians are reported
  * --check          exit code 1 when the system falls behind its targets or a goal of `goals.ts`
  * --against COMMIT this tree beside that commit instead, by CPU per saga; exit code 1 when it needs over 10 % more
+ * --traced         with --against: this tree sends all its traces and metrics; exit code 1 above 5 %
  * --beside         how long people wait while a backlog of the sweeps is worked off, and nothing else; exit code 1 with --check
  * --profile DIR    CPU profiles, statement and command statistics of the run; costs some speed itself
  */
@@ -62,6 +63,7 @@ const { values: given } = parseArgs({
     check: { type: 'boolean', default: false },
     profile: { type: 'string' },
     against: { type: 'string' },
+    traced: { type: 'boolean', default: false },
     beside: { type: 'boolean', default: false },
   },
 });
@@ -242,7 +244,9 @@ function keep(at: string, report: unknown): void {
 
 function run(): Promise<number> {
   if (given.beside) return measureBeside({ check: given.check });
-  return given.against === undefined ? main() : measureAgainst(given.against, { seconds, rounds });
+  return given.against === undefined
+    ? main()
+    : measureAgainst(given.against, { seconds, rounds, traced: given.traced });
 }
 process.exitCode = await run().catch((error: unknown) => {
   console.error(error);

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { sha256OfBytes } from '../kernel/json.ts';
 
-/** The files that a browser gets: ours as they are written, and those of four libraries as they are published. */
+/** The files that a browser gets: ours as they are written, and those of libraries as they are published. */
 
 const browserFile = (name: string): string => path.join(import.meta.dirname, 'browser', name);
 /** Wherever npm has put the package. */
@@ -41,6 +41,8 @@ export const PASSKEY_FILES: ReadonlyMap<string, WebFile> = new Map([
 /** Of the console, by name. */
 export const CONSOLE_FILES: ReadonlyMap<string, WebFile> = new Map([
   ['live.js', fileAt(browserFile('console/live.js'))],
+  ['htmx.js', fileAt(packageFile('htmx.org/dist/htmx.esm.min.js'))],
+  ['hx-sse.js', fileAt(packageFile('htmx.org/dist/ext/hx-sse.min.js'))],
 ]);
 export const DOCS_SCRIPT = { name: 'try.js', file: fileAt(browserFile('docs/try.js')) };
 

@@ -167,11 +167,14 @@ it('come with a script of our own origin, which has a tag, and no other runs', a
   expect(page.headers.get('content-security-policy')).toContain("script-src 'self';");
   const text = await page.text();
   expect(text.match(/<script[^>]*>/g)).toEqual(['<script type="module" src="/console/files/live.js">']);
-  const script = await http.app.request('/console/files/live.js');
-  expect(script.headers.get('content-type')).toContain('text/javascript');
-  const again = await http.app.request('/console/files/live.js', {
-    headers: { 'if-none-match': script.headers.get('etag') ?? '' },
-  });
-  expect(again.status).toBe(304);
+  // The script, and what it imports: htmx with its extension for streams, as they are published.
+  for (const name of ['live.js', 'htmx.js', 'hx-sse.js']) {
+    const script = await http.app.request(`/console/files/${name}`);
+    expect(script.headers.get('content-type')).toContain('text/javascript');
+    const again = await http.app.request(`/console/files/${name}`, {
+      headers: { 'if-none-match': script.headers.get('etag') ?? '' },
+    });
+    expect(again.status).toBe(304);
+  }
   expect((await http.app.request('/console/files/frame.ts')).status).toBe(404);
 });

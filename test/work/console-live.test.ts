@@ -54,6 +54,12 @@ async function addStay(id: string, property: string): Promise<void> {
     system.bed.db,
   );
 }
+/** A hint, and what came of it. */
+const ASK_AND_WAIT = `new Promise((over) => {
+  document.addEventListener('htmx:finally:request', () => over(null), { once: true });
+  document.querySelector('#live').dispatchEvent(new CustomEvent('changed'));
+})`;
+
 /** A page that is open, and has heard of the first hint: what comes after is news. */
 async function open(address: string): Promise<Page> {
   const page = await desk.context.newPage();
@@ -104,7 +110,35 @@ it('leaves a form alone while somebody writes, and the focus where it is', { tim
   await stay.getByLabel('Why').fill('');
   await stay.getByLabel('Why').blur();
   await stay.getByRole('button', { name: /^Check in/ }).waitFor({ timeout: 5_000 });
-  await stay.close();
+  // Nothing is there twice, and nothing is missing.
+  const parts = (page: Page): Promise<readonly string[]> => page.locator('main h2').allTextContents();
+  const fresh = await open('/console/stays/asks');
+  expect(await parts(stay)).toEqual(await parts(fresh));
+  await Promise.all([stay.close(), fresh.close()]);
+});
+
+it('takes nothing over but pages: no refusal, and no form to sign in', { timeout: WITHIN_MS }, async () => {
+  const page = await desk.context.newPage();
+  let refused = 0;
+  await page.route('**/console/live?*', async (route) => {
+    refused += 1;
+    await route.fulfill({ status: 429, contentType: 'application/problem+json', body: '{"code":"RATE_LIMITED"}' });
+  });
+  const asked = page.waitForResponse((answer) => answer.status() === 429);
+  await page.goto(`${served.url}/console/today`);
+  await asked;
+  const shown = await page.locator('body').textContent();
+  // What a hint makes the page do, for somebody who was signed out meanwhile, and at a server with a fault.
+  for (const answer of [
+    { status: 303, headers: { location: '/sign-in' } },
+    { status: 500, body: '<main id="main">Broken</main>', contentType: 'text/html' },
+  ]) {
+    await page.route('**/console/today', (route) => route.fulfill(answer));
+    await page.evaluate(ASK_AND_WAIT);
+  }
+  expect(await page.locator('body').textContent()).toBe(shown);
+  expect(refused).toBe(1);
+  await page.close();
 });
 
 it('is as it was without the script', { timeout: WITHIN_MS }, async () => {

@@ -66,7 +66,7 @@ export function openSpan(name: string, { kind, attributes = {}, parent = null }:
   const around = parent === null ? context.active() : contextOf(parent);
   const links = linksIn(around);
   const span = tracer.startSpan(name, { kind: kind ? KINDS[kind] : SpanKind.INTERNAL, attributes, links }, around);
-  const inside = trace.setSpan(around.deleteValue(LINKS), span);
+  const inside = trace.setSpan(links.length === 0 ? around : around.deleteValue(LINKS), span);
   return {
     within: (work) => context.with(inside, work),
     set: (more) => void span.setAttributes(more),
@@ -133,7 +133,8 @@ export function forAll<T>([first, ...others]: readonly Origin[], work: () => T):
   return context.with(first.setValue(LINKS, links), work);
 }
 
+const NO_LINKS: Link[] = [];
 function linksIn(around: Context): Link[] {
   const links = around.getValue(LINKS);
-  return Array.isArray(links) ? links : [];
+  return Array.isArray(links) ? links : NO_LINKS;
 }

@@ -56,7 +56,7 @@ export interface Live {
   readonly of?: string;
 }
 
-/** One script of ours runs, and asks this server; forms go to this server. */
+/** Scripts of this server run, and ask this server; forms go to this server. */
 export const CONSOLE_POLICY = policyOf({
   'script-src': "'self'",
   'style-src': "'self'",
@@ -66,7 +66,12 @@ export const CONSOLE_POLICY = policyOf({
 });
 
 const headOf = (prefix: string, { draws, live }: Content): Html =>
-  html`<link rel="icon" href="data:,">${draws === true ? html`<link rel="stylesheet" href="${prefix}/charts/uplot.css"><script type="module" src="${prefix}/charts/charts.js"></script>` : ''}${live ? html`<script type="module" src="${prefix}/console/files/live.js"></script>` : ''}`;
+  html`<link rel="icon" href="data:,">${draws === true ? html`<link rel="stylesheet" href="${prefix}/charts/uplot.css"><script type="module" src="${prefix}/charts/charts.js"></script>` : ''}${live ? scriptOfLive(prefix) : ''}`;
+
+/** No style of its own, no history, and an extension that it does not know is none of ours. */
+const HTMX = { includeIndicatorCSS: false, history: false, extensions: 'sse, roomy-live' };
+const scriptOfLive = (prefix: string): Html =>
+  html`<meta name="htmx-config" content="${JSON.stringify(HTMX)}"><script type="module" src="${prefix}/console/files/live.js"></script>`;
 
 export const wordIn = (language: Language, word: Word): string => (language === 'ar' ? ARABIC : ENGLISH)[word];
 /** A word in the language of the frame. */
@@ -102,9 +107,9 @@ export function consoleDocument(frame: Frame, content: Content): Html {
 <form method="post" action="${prefix}/console/language"><input type="hidden" name="language" value="${language === 'ar' ? 'en' : 'ar'}"><input type="hidden" name="back" value="${frame.path}">
 <button class="quiet" lang="${language === 'ar' ? 'en' : 'ar'}">${say(frame, 'otherLanguage')}</button></form>
 <form method="post" action="${prefix}/sign-out"><button class="quiet">${say(frame, 'signOut')}</button></form></div></header>
-<main id="main" tabindex="-1"${liveData(frame, content.live)}><h1>${titled}</h1>
+<main id="main" tabindex="-1"${liveParts(frame, content.live)}><h1>${titled}</h1>
 ${content.told ? html`<p class="notice" role="status">${content.told}</p>` : ''}${content.problem ? html`<p class="notice bad" role="alert">${content.problem}</p>` : ''}
-${content.body}</main>${content.live ? html`<footer class="live soft"><p id="live" role="status" data-word="${say(frame, 'updatedAt')}"></p></footer>` : ''}`,
+${content.body}</main>${liveLine(frame, content.live)}`,
   });
 }
 
@@ -112,9 +117,15 @@ ${content.body}</main>${content.live ? html`<footer class="live soft"><p id="liv
 const findBox = (frame: Frame): Html =>
   html`<form class="find" role="search" method="get" action="${frame.prefix}/console/find"><input type="search" name="q" maxlength="200" dir="auto" required minlength="2" aria-label="${say(frame, 'findWhat')}" placeholder="${say(frame, 'find')}"><button class="no">${say(frame, 'find')}</button></form>`;
 
-/** Where the page hears of changes, and where it asks for itself. */
-function liveData({ prefix, path }: Frame, live: Live | undefined): Html {
+/** Where the page asks for itself, when it has heard of a change. */
+const liveParts = ({ prefix, path }: Frame, live: Live | undefined): Html =>
+  live === undefined
+    ? html``
+    : html` hx-get="${prefix}${path}" hx-trigger="changed from:#live throttle:500ms" hx-sync="queue last" hx-select="#main" hx-swap="outerMorph"`;
+
+/** Where the page hears of changes, and where it says that it has taken them over. */
+function liveLine(frame: Frame, live: Live | undefined): Html {
   if (live === undefined) return html``;
   const query = new URLSearchParams({ about: live.about, ...(live.of === undefined ? {} : { of: live.of }) });
-  return html` data-stream="${prefix}/console/live?${query.toString()}" data-page="${prefix}${path}"`;
+  return html`<footer class="live soft"><p id="live" role="status" data-word="${say(frame, 'updatedAt')}" hx-sse:connect="${frame.prefix}/console/live?${query.toString()}" hx-trigger="load, again"></p></footer>`;
 }
