@@ -1,11 +1,11 @@
 import { z } from '@hono/zod-openapi';
 import { SEARCH_KINDS } from '../../domain/search/hits.ts';
 import { filtersBy } from '../references.ts';
-import { Id } from './common.ts';
+import { Id, label } from './common.ts';
 import { periodFields } from './period.ts';
 
 export const SearchQuery = z.strictObject({
-  q: z.string().trim().min(2).max(200).optional().openapi({
+  q: label(200).min(2).optional().openapi({
     description:
       'An id, a reference of a gateway, the id of a request, an error code, who did it, a date, or the beginning of a name, an e-mail address or a phone number; without it nothing is found',
     example: 'doe',
