@@ -144,6 +144,22 @@ describe('a search finds', () => {
     expect(rows).toEqual([]);
   });
 
+  it('by words that are those which the migration wrote, whatever has changed since', async () => {
+    const { rows } = await sql<{ n: number }>`
+      WITH anew (kind, place, word, id) AS (
+        SELECT 'GUEST', places.place, said.word, g.id FROM guest g, search_words(g.name, g.email, g.phone) said (word),
+          LATERAL (SELECT '' UNION SELECT 'by ' || g.created_by UNION SELECT 'at ' || r.property_id FROM reservation r WHERE r.guest_id = g.id) places (place)
+         WHERE places.place IS NOT NULL
+        UNION ALL SELECT 'PROPERTY', '', said.word, p.id FROM property p, search_words(p.name, NULL, NULL) said (word)
+        UNION ALL SELECT 'OWNER', '', said.word, o.id FROM owner o, search_words(o.name, o.email, o.phone) said (word)
+        UNION ALL SELECT 'STAFF', '', said.word, s.id FROM staff s, search_words(s.name, s.email, s.phone) said (word)),
+      kept AS (SELECT 'GUEST', place, word, guest_id FROM guest_word UNION ALL SELECT kind, '', word, id FROM name_word)
+      SELECT count(*)::int AS n FROM ((TABLE anew EXCEPT ALL TABLE kept) UNION ALL (TABLE kept EXCEPT ALL TABLE anew)) differing`.execute(
+      http.db,
+    );
+    expect(rows).toEqual([{ n: 0 }]);
+  });
+
   it('with a stay its sagas, refunds and payouts', async () => {
     const [stay] = (await find('stay-paid')).filter(({ kind }) => kind === 'RESERVATION');
     const related = stay?.related ?? [];
