@@ -263,6 +263,8 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`PUT ${API}/:party/:id/notification-preferences`]: everyday(people('notifications:configure', 'ADMIN')),
   [`GET ${API}/reservations/:id/forecast`]: open('reservations:read', 'ADMIN', 'AGENT', 'FINANCE'),
 
+  // Of each kind what its list shows the caller.
+  [`GET ${API}/search`]: open('search:read', 'ADMIN', 'AGENT', 'FINANCE', 'OPS', 'OWNER'),
   [`GET ${API}/day`]: open('reservations:read', 'ADMIN', 'AGENT', 'FINANCE', 'OPS'),
   // Each entry is for whoever may list its kind; of a stay operators see the processes, messages and events.
   [`GET ${API}/reservations/:id/timeline`]: open('reservations:read', 'ADMIN', 'AGENT', 'FINANCE', 'OPS', 'OWNER'),
