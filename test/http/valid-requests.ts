@@ -637,6 +637,14 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
     prepare: async () => ({ path: `${API}/schedules/assign-sweep/run`, body: { reason: 'The staff are back' } }),
     other: withBody({ reason: 'Another' }),
   },
+  'POST queues/:queue/pause': {
+    prepare: async () => ({ path: `${API}/queues/finance/pause`, body: { reason: 'The bank is moved' } }),
+    other: withBody({ reason: 'Another' }),
+  },
+  'POST queues/:queue/resume': {
+    prepare: async () => ({ path: `${API}/queues/finance/resume`, body: { reason: 'The bank is back' } }),
+    other: withBody({ reason: 'Another' }),
+  },
   'POST holds': {
     prepare: async (http) => ({
       path: `${API}/holds`,
