@@ -270,7 +270,7 @@ const addSent = async (http: Http): Promise<string> => {
   return id;
 };
 /** About the account of an owner, so that no saga waits for the answer. */
-export const addQuestion = async (http: Http): Promise<string> => {
+export const addQuestion = async (http: Http, askedBy = 'somebody-else'): Promise<string> => {
   const ownerId = await addOwner(http);
   const question = {
     kind: 'PAYOUT_ACCOUNT',
@@ -283,7 +283,7 @@ export const addQuestion = async (http: Http): Promise<string> => {
     barred: [],
     expiresHours: 72,
   } as const;
-  return http.db.transaction().execute((tx) => ask(tx, question, { actor: 'somebody-else', requestId: null }));
+  return http.db.transaction().execute((tx) => ask(tx, question, { actor: askedBy, requestId: null }));
 };
 /** Of money, so that all who see incidents see it. */
 export const addIncident = async (http: Http): Promise<string> => {
@@ -523,7 +523,7 @@ export const FIXTURES: Readonly<Record<string, Fixture>> = {
   ),
   'POST approvals/:id': on(
     (id) => `approvals/${id}`,
-    addQuestion,
+    (http) => addQuestion(http),
     { decision: 'APPROVE', reason: 'a' },
     { decision: 'APPROVE', reason: 'b' },
   ),
