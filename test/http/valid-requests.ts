@@ -230,7 +230,7 @@ const addParkedCancellation = async (http: Http): Promise<string> => {
   return addSaga(http.db, { name: 'cancelReservation', subjectId, input, ...parked });
 };
 /** Its first step has failed once, and waits for the next attempt. */
-const addBackingOff = async (http: Http): Promise<string> => {
+export const addBackingOff = async (http: Http): Promise<string> => {
   const id = await addSaga(http.db, { name: 'processPayment', subjectId: await addStay(http), status: 'running' });
   await http.db
     .insertInto('saga_step')
@@ -250,7 +250,7 @@ export const addHold = async (http: Http): Promise<string> => {
     .execute();
   return id;
 };
-const addSent = async (http: Http): Promise<string> => {
+export const addSent = async (http: Http): Promise<string> => {
   const id = next('notification');
   await http.db
     .insertInto('notification')
