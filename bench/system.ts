@@ -135,7 +135,8 @@ export async function startSystem(
       if (!(await waitUntil(idle, DRAINED_WITHIN_MS))) throw new Error('the sweeps did not come to rest');
     },
     rest: async () => {
-      const atRest = async () => (await number(LEFT)) === 0;
+      const left = leftIn((await number(`SELECT (to_regclass('reminder_mark') IS NOT NULL)::int AS n`)) === 1);
+      const atRest = async () => (await number(left)) === 0;
       if (!(await waitUntil(atRest, AT_REST_WITHIN_MS, LOOK_FOR_REST_EVERY_MS)))
         throw new Error('the stays did not come to rest');
     },
@@ -297,12 +298,16 @@ const COUNTS = {
   numbered: 'SELECT last_seq AS n FROM event_feed',
   sagas: `SELECT count(*) AS n FROM saga WHERE status IN ('completed', 'compensated')`,
 } as const;
+/** Before marks of their own stood for them. */
+const UNMARKED = `(SELECT r.id FROM reservation r WHERE r.reminded_version IS DISTINCT FROM r.version
+    AND (r.status <> 'PENDING' OR r.reminded_version IS NOT NULL) ORDER BY r.id LIMIT 1) IS NOT NULL`;
 /** Soon due counts as due: what somebody else was quicker with is put off by a second. Cheap, as it is asked meanwhile: the order leads to the index. */
-const LEFT = `SELECT ((SELECT s.id FROM saga s WHERE s.finished_at IS NULL AND s.status <> 'parked' ORDER BY s.next_check_at LIMIT 1) IS NOT NULL
+const leftIn = (
+  hasMarks: boolean,
+): string => `SELECT ((SELECT s.id FROM saga s WHERE s.finished_at IS NULL AND s.status <> 'parked' ORDER BY s.next_check_at LIMIT 1) IS NOT NULL
   OR (SELECT t.id FROM task t WHERE t.status = 'UNASSIGNED' AND t.next_assign_at <= now() + interval '5 seconds' ORDER BY t.next_assign_at LIMIT 1) IS NOT NULL
   OR (SELECT d.due_at FROM notification_due d WHERE d.due_at <= now() + interval '5 seconds' ORDER BY d.due_at LIMIT 1) IS NOT NULL
-  OR (SELECT r.id FROM reservation r WHERE r.reminded_version IS DISTINCT FROM r.version
-    AND (r.status <> 'PENDING' OR r.reminded_version IS NOT NULL) ORDER BY r.id LIMIT 1) IS NOT NULL
+  OR ${hasMarks ? 'EXISTS (SELECT FROM reminder_mark)' : UNMARKED}
   OR (SELECT e.id FROM domain_event e WHERE e.id >= (SELECT f.from_id FROM event_feed f)
     AND coalesce((SELECT p.event_id + coalesce((to_jsonb(p) ->> 'events')::int, 1) FROM event_run p WHERE p.event_id <= e.id ORDER BY p.event_id DESC LIMIT 1), 0) <= e.id
     ORDER BY e.id LIMIT 1) IS NOT NULL)::int AS n`;

@@ -1233,6 +1233,11 @@ CREATE INDEX redrive_saga_of_saga ON redrive_saga (saga_id);
 CREATE INDEX redrive_saga_under_way ON redrive_saga (redrive_id, no) WHERE status = 'RETRIED';
 CREATE INDEX redrive_saga_waiting ON redrive_saga (redrive_id, no) WHERE status = 'WAITING';
 
+CREATE TABLE reminder_mark (
+  reservation_id text NOT NULL,
+  CONSTRAINT reminder_mark_pkey PRIMARY KEY (reservation_id)
+);
+
 CREATE TABLE repair_approval (
   task_id text NOT NULL,
   owner_id text NOT NULL,
@@ -1294,7 +1299,7 @@ CREATE TABLE reservation (
   CONSTRAINT stay_order CHECK (check_in_date < check_out_date),
   CONSTRAINT no_double_booking EXCLUDE USING gist (property_id WITH =, stay WITH &&)
     WHERE (status = ANY (ARRAY['CONFIRMED', 'CHECKED_IN']))
-);
+) WITH (fillfactor=75);
 CREATE INDEX reservation_by_age ON reservation (created_at);
 CREATE INDEX reservation_by_check_out ON reservation (property_id, check_out_date);
 CREATE INDEX reservation_by_departure ON reservation (property_id, COALESCE(departure_date, check_out_date));
@@ -1303,8 +1308,6 @@ CREATE INDEX reservation_by_property ON reservation (property_id, check_in_date)
 CREATE INDEX reservation_by_status ON reservation (status, created_at);
 CREATE INDEX reservation_of_guest ON reservation (guest_id, created_at);
 CREATE INDEX reservation_of_property ON reservation (property_id, created_at, id);
-CREATE INDEX reservation_to_remind ON reservation (id) WHERE reminded_version IS DISTINCT FROM version
-    AND (status <> 'PENDING' OR reminded_version IS NOT NULL);
 
 CREATE TABLE saga (
   id text NOT NULL,
@@ -2167,6 +2170,8 @@ ALTER TABLE recurrence_period ADD CONSTRAINT recurrence_period_task_id_fkey FORE
 ALTER TABLE redrive ADD CONSTRAINT redrive_incident_id_fkey FOREIGN KEY (incident_id) REFERENCES incident(id);
 ALTER TABLE redrive_saga ADD CONSTRAINT redrive_saga_redrive_id_fkey FOREIGN KEY (redrive_id) REFERENCES redrive(id);
 ALTER TABLE redrive_saga ADD CONSTRAINT redrive_saga_saga_id_fkey FOREIGN KEY (saga_id) REFERENCES saga(id);
+ALTER TABLE reminder_mark ADD CONSTRAINT reminder_mark_reservation_id_fkey FOREIGN KEY (reservation_id)
+    REFERENCES reservation(id) ON DELETE CASCADE;
 ALTER TABLE repair_approval ADD CONSTRAINT repair_approval_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES owner(id);
 ALTER TABLE repair_approval ADD CONSTRAINT repair_approval_property_id_fkey FOREIGN KEY (property_id)
     REFERENCES property(id);
@@ -2697,6 +2702,19 @@ CREATE FUNCTION mark_all()
 AS $function$
 BEGIN
   INSERT INTO integrity_mark (kind, ref) VALUES ('all', TG_TABLE_NAME);
+  RETURN NULL;
+END $function$;
+
+CREATE FUNCTION mark_reminders()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+BEGIN
+  IF NEW.reminded_version IS DISTINCT FROM NEW.version AND (NEW.status <> 'PENDING' OR NEW.reminded_version IS NOT NULL) THEN
+    INSERT INTO reminder_mark VALUES (NEW.id) ON CONFLICT DO NOTHING;
+  ELSE
+    DELETE FROM reminder_mark WHERE reservation_id = NEW.id;
+  END IF;
   RETURN NULL;
 END $function$;
 
@@ -3437,6 +3455,13 @@ CREATE TRIGGER marks_of_gone AFTER DELETE ON reservation FOR EACH ROW EXECUTE FU
 ALTER TABLE reservation ENABLE ALWAYS TRIGGER marks_of_gone;
 CREATE TRIGGER places_follow AFTER UPDATE OF property_id ON reservation FOR EACH ROW
     WHEN (old.property_id IS DISTINCT FROM new.property_id) EXECUTE FUNCTION places_follow_stay();
+CREATE TRIGGER reminders_are_due AFTER INSERT ON reservation FOR EACH ROW
+    WHEN (new.reminded_version IS DISTINCT FROM new.version AND (new.status <> 'PENDING'
+    OR new.reminded_version IS NOT NULL)) EXECUTE FUNCTION mark_reminders();
+CREATE TRIGGER reminders_change AFTER UPDATE ON reservation FOR EACH ROW
+    WHEN ((old.reminded_version IS DISTINCT FROM old.version AND (old.status <> 'PENDING'
+    OR old.reminded_version IS NOT NULL)) <> (new.reminded_version IS DISTINCT FROM new.version
+    AND (new.status <> 'PENDING' OR new.reminded_version IS NOT NULL))) EXECUTE FUNCTION mark_reminders();
 CREATE TRIGGER events_of_change AFTER UPDATE ON saga REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
     FOR EACH STATEMENT EXECUTE FUNCTION saga_events();
 CREATE TRIGGER events_of_new AFTER INSERT ON saga REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT

@@ -745,6 +745,10 @@ export interface RedriveSaga {
   status: Generated<"DONE" | "FAILED" | "RETRIED" | "SKIPPED" | "WAITING">;
 }
 
+export interface ReminderMark {
+  reservation_id: string;
+}
+
 export interface RepairApproval {
   created_at: Generated<Date>;
   decided_at: Timestamp | null;
@@ -1189,6 +1193,7 @@ export interface DB {
   recurrence_period: RecurrencePeriod;
   redrive: Redrive;
   redrive_saga: RedriveSaga;
+  reminder_mark: ReminderMark;
   repair_approval: RepairApproval;
   reservation: Reservation;
   saga: Saga;

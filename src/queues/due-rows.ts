@@ -36,7 +36,7 @@ const KINDS = {
   },
   reminders: {
     what: 'stays whose reminders are to be planned',
-    rows: sql`FROM reservation r WHERE ${isUnplanned}`,
+    rows: sql`FROM reminder_mark m WHERE ${isUnplanned}`,
     since: null,
     lateAfterMinutes: null,
   },

@@ -31,6 +31,7 @@ const HOMES: Readonly<Record<keyof Database, string>> = {
   process: 'domain/incidents/processes.ts',
   watch: 'domain/incidents/watch.ts',
   reservation: 'domain/reservations/store.ts',
+  reminder_mark: 'domain/messages/reminders.ts',
   task: 'domain/tasks/store/',
   transaction: 'domain/finance/store/',
   notification: 'domain/notifications/store/',

@@ -36,19 +36,18 @@ export const planDueReminders = (db: Db, limit: number): Promise<number> =>
     run: (scope) => db.transaction().execute((tx) => plan(tx, scope)),
     due: async (some) => {
       const { rows } = await sql<{ id: string }>`
-        SELECT r.id FROM reservation r WHERE ${isUnplanned} ORDER BY r.id LIMIT ${some}::int`.execute(db);
+        SELECT m.reservation_id AS id FROM reminder_mark m WHERE ${isUnplanned} ORDER BY m.reservation_id LIMIT ${some}::int`.execute(
+        db,
+      );
       return rows.map(({ id }) => id);
     },
   });
 
-export const isUnplanned = sql<boolean>`r.reminded_version IS DISTINCT FROM r.version
-  AND (r.status <> 'PENDING' OR r.reminded_version IS NOT NULL) AND ${isNotSetAside('reminders', sql`r.id`)}`;
+/** SQL over `m`, a mark: the stay is not set aside. Marks are kept by the database, one for each stay whose version is another than the planned one. */
+export const isUnplanned = isNotSetAside('reminders', sql`m.reservation_id`);
 
-/**
- * SQL: whether a stay's reminders are not as they should be. Not by EXISTS: the planner takes nearly every stay for one, so it would
- * read the whole table, expecting to meet one at once; the order leads it to the index.
- */
-export const remindersDue = sql<boolean>`((SELECT r.id FROM reservation r WHERE ${isUnplanned} ORDER BY r.id LIMIT 1) IS NOT NULL)`;
+/** SQL: whether a stay's reminders are not as they should be. */
+export const remindersDue = sql<boolean>`EXISTS (SELECT FROM reminder_mark m WHERE ${isUnplanned})`;
 
 async function plan(tx: Tx, scope: Scope): Promise<readonly string[]> {
   const stays = await lockStays(tx, scope);
@@ -71,11 +70,19 @@ async function plan(tx: Tx, scope: Scope): Promise<readonly string[]> {
 
 type LockedStay = Awaited<ReturnType<typeof lockStays>>[number];
 
-/** Those that somebody else is at work on are left for the next look, so this never waits. */
+/** So many more are looked at than are planned, as somebody else may be at work on some. */
+const SPARE = 200;
+
+/**
+ * Those that somebody else is at work on are left for the next look, so this never waits. Marks are read first: joined with them, stays
+ * in their order would be read from the first on.
+ */
 const lockStays = (tx: Tx, scope: Scope) =>
   selectStays(tx)
-    .where(isUnplanned)
-    .where(inScope(scope, sql`r.id`))
+    .where(
+      sql<boolean>`r.id = ANY(ARRAY(SELECT m.reservation_id FROM reminder_mark m WHERE ${isUnplanned}
+        AND ${inScope(scope, sql`m.reservation_id`)} ORDER BY m.reservation_id LIMIT ${scope.limit + SPARE}::int))`,
+    )
     .orderBy('r.id')
     .limit(scope.limit)
     .forUpdate('r')
