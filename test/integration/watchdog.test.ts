@@ -577,16 +577,20 @@ describe('another Redis', () => {
   });
 });
 
-it('tells of an endpoint that has taken nothing for an hour, until it takes again', async () => {
+it.each([
+  { which: 'of all types', types: '{}' },
+  { which: 'that wants but one type, with others before it', types: '{reservation.confirmed}' },
+])('tells of an endpoint $which that has taken nothing for an hour, until it takes again', async ({ types }) => {
   const { db } = system.bed;
   const { host } = new URL(url);
   const sender = createWebhookSender({ clock: database.clock, allowed: [host] });
   const log = createLogger('test', 'silent');
   const deliver = () => deliverWebhooks({ db, sender, random: () => 0.5, outages: createOutages(log) });
   await sql`INSERT INTO webhook_endpoint (id, url, types, secret, next_seq, created_by)
-    VALUES ('endpoint-1', ${url}, '{}', 'whsec_dGVzdC10ZXN0LXRlc3QtdGVzdA==', 1, 'admin-1')`.execute(db);
+    VALUES ('endpoint-1', ${url}, ${types}::text[], 'whsec_dGVzdC10ZXN0LXRlc3QtdGVzdA==', 1, 'admin-1')`.execute(db);
   hookAnswers = 503;
-  await seedStay(db);
+  const id = await seedStay(db);
+  expect((await system.call('POST', `/reservations/${id}/confirm`, { body: {} })).status).toBe(200);
   for (let minutes = 0; minutes < 70; minutes += 5) {
     await deliver();
     await forward(300_000);

@@ -70,14 +70,17 @@ export const setAsideSign = (db: Db): Sign => ({
   },
 });
 
-/** Endpoints that are on, have been called in vain several times, and have taken nothing for an hour. */
+/**
+ * Endpoints that are on, have been called in vain several times, and have taken nothing for an hour: since the first of the calls in a
+ * row that failed. Their place in the feed says nothing of it, for events of types that they do not want lie between.
+ */
 export const webhookSign = (db: Db): Sign => ({
   name: 'webhook endpoints',
   kinds: ['WEBHOOK_FAILING'],
   async look() {
     const { rows } = await sql<{ subject: string; since: Date }>`
       SELECT w.id AS subject, f.at AS since FROM webhook_endpoint w CROSS JOIN LATERAL (
-             SELECT a.at FROM webhook_attempt a WHERE a.endpoint_id = w.id AND a.seq = w.next_seq ORDER BY a.id LIMIT 1) f
+             SELECT min(a.at) AS at FROM (SELECT x.at FROM webhook_attempt x WHERE x.endpoint_id = w.id ORDER BY x.id DESC LIMIT w.attempt) a) f
        WHERE w.status = 'ACTIVE' AND w.attempt > 2 AND f.at < now() - interval '1 hour' ORDER BY w.id LIMIT 100`.execute(
       db,
     );
