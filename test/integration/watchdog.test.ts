@@ -542,6 +542,80 @@ it('opens anew what a person has closed, when more of the same is found', async 
   await minute();
 });
 
+describe('what a person has closed, of which some go and others come', () => {
+  const failure = (id: string) =>
+    sql`INSERT INTO sweep_failure (sweep, row_id, reason, next_try_at, first_at) VALUES ('closing', ${id}, 'x', '2090-01-01', now())`.execute(
+      system.bed.db,
+    );
+  const parkedAt = async (minutesAgo: number): Promise<string> => {
+    const id = await seedStay(system.bed.db);
+    const sagaId = `saga-closed-${id}`;
+    await sql`INSERT INTO saga (id, name, definition_ver, subject_type, subject_id, input, input_hash, requested_by, total_steps, deadline_at, status, error_code,
+             requested_at, updated_at)
+      VALUES (${sagaId}, 'checkOut', 1, 'reservation', ${id}, '{}', '\\x00', 'tester', 2, now(), 'parked', 'NOT_BY_ITSELF',
+              now() - interval '1 day', now() - ${minutesAgo}::int * interval '1 minute')`.execute(system.bed.db);
+    return sagaId;
+  };
+  const kinds = [
+    {
+      kind: 'ROWS_SET_ASIDE',
+      come: async (n: number) => {
+        await failure(`closed-${n}`);
+        return `closed-${n}`;
+      },
+      go: (ids: readonly string[]) => sql`DELETE FROM sweep_failure WHERE row_id = ANY(${ids}::text[])`,
+    },
+    {
+      kind: 'SAGA_PARKED',
+      // Parked before the close, and forgotten for an hour after it.
+      come: (n: number) => parkedAt(n <= 12 ? 90 : 59),
+      go: (ids: readonly string[]) =>
+        sql`UPDATE saga SET status = 'resolved', finished_at = now(), response_status = 200, response_body = '' WHERE id = ANY(${ids}::text[])`,
+    },
+  ] as const;
+  const openOf = async (kind: string) =>
+    (await system.call('GET', `/incidents?status=OPEN&kind=${kind}`)).body.data.map(
+      ({ id, count }: { readonly id: string; readonly count: number }) => ({ id, count }),
+    );
+
+  it.each(kinds)('begins anew within a round: $kind', async ({ kind, come, go }) => {
+    await leaveNothingDue();
+    const first: string[] = [];
+    for (let n = 1; n <= 12; n += 1) first.push(await come(n));
+    await minute({ rounds: 1 });
+    const [open] = await openOf(kind);
+    expect(open.count).toBe(12);
+    const next = kind === 'SAGA_PARKED' ? [await come(13), await come(14), await come(15)] : [];
+    await system.call('POST', `/incidents/${open.id}/close`, { body: { reason: 'We know these' } });
+    await go(first.slice(0, 5)).execute(system.bed.db);
+    await minute({ rounds: 2 });
+    expect(await openOf(kind)).toEqual([]);
+    await forward(60_000);
+    if (next.length === 0) for (const n of [13, 14, 15]) next.push(await come(n));
+    await leaveNothingDue();
+    await minute({ rounds: 1 });
+    const [again] = await openOf(kind);
+    expect([again.count, again.id === open.id]).toEqual([10, false]);
+    await go([...first.slice(5), ...next]).execute(system.bed.db);
+    await minute();
+    expect(await openOf(kind)).toEqual([]);
+  });
+
+  it('begins anew by one that was not among them, where each is known', async () => {
+    await sql`INSERT INTO sweep_failure (sweep, row_id, reason, next_try_at, first_at) VALUES ('rules', 'known', 'x', '2090-01-01', now())`.execute(
+      system.bed.db,
+    );
+    await minute({ rounds: 1 });
+    const [open] = await openOf('ROWS_SET_ASIDE');
+    await system.call('POST', `/incidents/${open.id}/close`, { body: { reason: 'We know this one' } });
+    await sql`UPDATE sweep_failure SET row_id = 'unknown' WHERE row_id = 'known'`.execute(system.bed.db);
+    await minute({ rounds: 1 });
+    expect(await openOf('ROWS_SET_ASIDE')).toHaveLength(1);
+    await sql`DELETE FROM sweep_failure`.execute(system.bed.db);
+    await minute();
+  });
+});
+
 it('tells that Redis hangs, and nothing of what it cannot know then', async () => {
   const { producer, queues } = system.process.engine.queues;
   const hangs = watchOf('api-1', {

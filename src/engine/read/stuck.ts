@@ -11,6 +11,8 @@ export interface StuckSagas {
   readonly isUndoing: boolean;
   readonly count: number;
   readonly since: Date;
+  /** When the one that has stood shortest came to be one of them. */
+  readonly newest: Date;
   /** The five that have stood longest. */
   readonly examples: readonly IncidentExample[];
 }
@@ -37,7 +39,7 @@ export async function retryingSagas(db: Db): Promise<readonly StuckSagas[]> {
        WHERE s.finished_at IS NULL AND s.status <> 'parked' AND s.requested_at < now() - ${RETRYING_MINUTES}::int * interval '1 minute'
          AND st.error IS NOT NULL AND st.status IN ('pending', 'running'))
     SELECT name, step, code, direction = 'C' AS "isUndoing", count(*)::int AS count, min(since) AS since,
-           ${EXAMPLES}
+           max(since) + ${RETRYING_MINUTES}::int * interval '1 minute' AS newest, ${EXAMPLES}
       FROM tried WHERE since < now() - ${RETRYING_MINUTES}::int * interval '1 minute'
      GROUP BY name, step, code, direction ORDER BY name, step, code`.execute(db);
   return rows;
@@ -56,7 +58,7 @@ export async function parkedSagas(db: Db): Promise<readonly StuckSagas[]> {
        WHERE s.finished_at IS NULL AND s.status = 'parked' AND s.error_code IS DISTINCT FROM 'APPROVAL_REQUIRED'
          AND s.updated_at < now() - ${PARKED_MINUTES}::int * interval '1 minute')
     SELECT name, step, code, coalesce(direction = 'C', false) AS "isUndoing", count(*)::int AS count, min(since) AS since,
-           ${EXAMPLES}
+           max(since) + ${PARKED_MINUTES}::int * interval '1 minute' AS newest, ${EXAMPLES}
       FROM parked GROUP BY name, step, code, coalesce(direction = 'C', false) ORDER BY name, step, code`.execute(db);
   return rows;
 }
@@ -66,6 +68,8 @@ export interface SagasAtSystem {
   /** Of the circuit: a payment gateway, a bank or a device. */
   readonly system: string;
   readonly count: number;
+  /** When the latest of them was asked for. */
+  readonly newest: Date;
   /** The five that have waited longest. */
   readonly examples: readonly IncidentExample[];
 }
@@ -89,7 +93,7 @@ export async function sagasAtCircuits(db: Db, circuits: readonly string[]): Prom
        WHERE s.finished_at IS NULL AND st.error ->> 'code' IN ('AMENITIES_UNAVAILABLE', 'GATEWAY_UNAVAILABLE')
          AND CASE s.status WHEN 'parked' THEN st.status = 'failed' WHEN 'compensating' THEN st.direction = 'C' AND st.status <> 'done'
              ELSE st.direction = 'F' AND st.status <> 'done' END)
-    SELECT circuit AS system, count(*)::int AS count,
+    SELECT circuit AS system, count(*)::int AS count, max(since) AS newest,
            ${EXAMPLES}
       FROM waiting JOIN unnest(${circuits}::text[]) AS circuit ON circuit IN (system, system || '/' || reference) GROUP BY circuit`.execute(
     db,
