@@ -174,8 +174,10 @@ it('tells that no worker is alive, by role, in one mail, and does not say that a
   expect(posts.map(({ type, data }) => `${type} ${data['kind']} ${data['severity']}`)).toEqual(
     WORKER_ROLES.map(() => 'incident.opened NO_WORKER CRITICAL'),
   );
+  expect(mail?.text).toContain('Runbook: docs/runbook.md, NO_WORKER');
   expect(pings).toBeLessThan(3);
   await expectOver();
+  expect(mails[0]?.text).toContain('Over: this is no longer so: No worker is alive that does the work of "sagas".');
 });
 
 it('tells that a queue is paused', async () => {
@@ -839,7 +841,18 @@ it('names the stay that waits for a device which nobody calls for the while', as
     { subject: device, examples: [{ sagaId, reservationId: id, code: 'AMENITIES_UNAVAILABLE' }] },
   ]);
   expect(mails.map(({ text }) => text).join()).toContain(sagaId);
+  await until('it waits for a person', async () => {
+    await forward(2_000);
+    const { rows } = await sql`SELECT FROM saga WHERE id = ${sagaId} AND status = 'parked'`.execute(db);
+    return rows[0];
+  });
   await checkOut;
+  await leaveNothingDue();
+  await expectOver();
+  // The device is well again; who stopped at it is not.
+  expect(mails.map(({ text }) => text).join()).toContain(
+    'One saga stopped at it and waits for a person now: https://roomy.example/console/sagas?status=parked',
+  );
 });
 
 it('names the stay whose refund waits for a gateway that nobody calls for the while', async () => {
@@ -857,11 +870,23 @@ it('names the stay whose refund waits for a gateway that nobody calls for the wh
     return rows[0];
   });
   await leaveNothingDue();
+  // After many attempts the waits are long.
+  const refunds = await db
+    .selectFrom('saga')
+    .select('id')
+    .where('name', '=', 'executeRefund')
+    .where('finished_at', 'is', null)
+    .execute();
+  for (const refund of refunds)
+    await sql`UPDATE saga_step SET attempt = 12 WHERE status = 'pending' AND saga_id = ANY(${[refund.id]}::text[])`.execute(
+      db,
+    );
   const circuit = `${GATEWAY}/${gatewayReference}`;
   await minute({ circuits: { [circuit]: database.clock.now().toISOString() }, rounds: 1 });
   const { body } = await system.call('GET', '/incidents?status=OPEN&kind=CIRCUIT_OPEN');
   const ours = body.data.find(({ subject }: { subject: string }) => subject === circuit);
   expect(ours.examples).toMatchObject([{ reservationId: id, code: 'GATEWAY_UNAVAILABLE' }]);
+  expect(mails.map(({ text }) => text).join()).toMatch(new RegExp(`; at ${GATEWAY}; tried again by 20\\d\\d-`));
 });
 
 it('is kept by one process at a time, and taken over when that one is silent', async () => {

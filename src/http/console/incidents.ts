@@ -5,8 +5,9 @@ import { getIncident, type IncidentDetail, listIncidents } from '../../domain/in
 import { closeIncident, muteIncident } from '../../domain/incidents/store.ts';
 import type { LiveSession } from '../../domain/people/sessions.ts';
 import { parkedAmong, sagasInBrief } from '../../engine/read/stuck.ts';
+import { triedSagas } from '../../engine/read/tried.ts';
 import { RoomyError } from '../../kernel/errors.ts';
-import { MONEY_SAGAS } from '../../sagas/index.ts';
+import { DEFINITIONS, MONEY_SAGAS } from '../../sagas/index.ts';
 import { incidentPage, incidentsPage, type SagaActs } from '../../web/console/incidents-page.ts';
 import type { Html } from '../../web/layout.ts';
 import { PAGE_ROUTE } from '../accounts/form.ts';
@@ -55,11 +56,13 @@ export function registerIncidentPages(register: Register, services: Services, co
     const incident = await getIncident(db, id, areaOf(account));
     const name = stuckGroupOf(incident)?.name;
     const mayOrder = name !== undefined && mayRetry(account, name) && api.may('POST', REDRIVE);
+    const sagaIds = incident.examples.flatMap(({ sagaId }) => sagaId ?? []);
+    const tried = await triedSagas(db, sagaIds, DEFINITIONS);
     const redrive = { ...(await redrivable(db, incident)), mayOrder };
     return answerConsole(
       c,
       frame,
-      incidentPage(frame, incident, await actsOf(db, incident, account), redrive, problem),
+      incidentPage(frame, incident, { acts: await actsOf(db, incident, account), tried }, redrive, problem),
     );
   };
   register(read, (c) => console.visit(c, mayRead, (visit) => show(c, visit, c.req.valid('param').id, null)));

@@ -13,6 +13,11 @@ export interface SagaActs {
   readonly mayRetry: boolean;
   readonly mayResolve: boolean;
 }
+/** At what a saga stands, and when it is tried again at the latest; null: it does not say. */
+export interface TriedShown {
+  readonly system: string | null;
+  readonly nextBy: Date | null;
+}
 
 export const incidentsPage = (
   frame: Frame,
@@ -78,7 +83,7 @@ export interface RedriveShown {
 export function incidentPage(
   frame: Frame,
   incident: IncidentDetail,
-  acts: readonly SagaActs[],
+  { acts, tried }: { readonly acts: readonly SagaActs[]; readonly tried: ReadonlyMap<string, TriedShown> },
   redrive: RedriveShown,
   problem: Html | null,
 ): Content {
@@ -93,9 +98,10 @@ export function incidentPage(
 ${fact(frame, 'kind', html`<code>${incident.kind}</code> <bdi>${incident.subject}</bdi>`)}
 ${fact(frame, 'since', moment(frame, incident.since))}${fact(frame, 'lastFound', moment(frame, incident.lastAt))}
 ${fact(frame, 'howMany', html`${incident.count}${incident.most > incident.count ? html`, ${say(frame, 'atMost')} ${incident.most}` : ''}`)}
+${fact(frame, 'runbook', html`<code>docs/runbook.md</code>, <code>${incident.kind}</code>`)}
 ${fact(frame, 'byItself', inEnglish(incident.next))}
 ${fact(frame, 'hands', html`${inEnglish(incident.remedy)}${placeOf(frame, incident)}`)}</dl>
-${incident.examples.length === 0 ? '' : html`<h2>${say(frame, 'isAbout')}</h2><ul class="rows">${incident.examples.map((example) => exampleOf(frame, at, example, acts))}</ul>`}
+${incident.examples.length === 0 ? '' : html`<h2>${say(frame, 'isAbout')}</h2><ul class="rows">${incident.examples.map((example) => exampleOf(frame, at, example, acts, tried))}</ul>`}
 ${redrive.group === null && redrive.redrives.length === 0 ? '' : redriveOf(frame, at, redrive)}
 ${incident.status === 'OPEN' ? formsOf(frame, at) : ''}
 <h2>${say(frame, 'whoWasTold')}</h2>
@@ -147,6 +153,7 @@ function exampleOf(
   at: string,
   { id, sagaId, reservationId, propertyId, since, attempts, code }: IncidentDetail['examples'][number],
   acts: readonly SagaActs[],
+  tried: ReadonlyMap<string, TriedShown>,
 ): Html {
   const may = acts.find((known) => known.sagaId === sagaId);
   return html`<li>${sagaId === undefined ? html`<code>${id}</code>` : sagaLink(frame, sagaId, id)}${
@@ -155,8 +162,11 @@ function exampleOf(
     since === undefined ? '' : html`, ${say(frame, 'sinceText')} ${moment(frame, since)}`
   }${attempts === undefined ? '' : html`, ${say(frame, 'attempts')}: ${attempts}`}${
     code === undefined ? '' : html`, <code>${code}</code>`
-  }${may?.mayRetry ? sagaForm(frame, at, may.sagaId, 'retry') : ''}${may?.mayResolve ? sagaForm(frame, at, may.sagaId, 'resolve') : ''}</li>`;
+  }${triedOf(frame, sagaId === undefined ? undefined : tried.get(sagaId))}${may?.mayRetry ? sagaForm(frame, at, may.sagaId, 'retry') : ''}${may?.mayResolve ? sagaForm(frame, at, may.sagaId, 'resolve') : ''}</li>`;
 }
+
+const triedOf = (frame: Frame, tried: TriedShown | undefined): Html =>
+  html`${tried?.system ? html`, ${say(frame, 'speaksTo')} <code>${tried.system}</code>` : ''}${tried?.nextBy ? html`, ${say(frame, 'nextAttempt')} ${moment(frame, tried.nextBy.toISOString())}` : ''}`;
 
 const sagaForm = (frame: Frame, at: string, sagaId: string, act: 'retry' | 'resolve'): Html =>
   html`<form method="post" action="${at}/${act}" class="act"><input type="hidden" name="sagaId" value="${sagaId}">
