@@ -58,6 +58,8 @@ const READS: Readonly<Record<ConsolePage, string>> = {
 };
 export const mayReadPage = (api: ConsoleApi, page: ConsolePage): boolean => api.may('GET', READS[page]);
 
+export const maySearch = (api: ConsoleApi): boolean => api.may('GET', '/search');
+
 export const LANGUAGE_COOKIE = 'roomy_language';
 export const isLanguage = (text: string | undefined | null): text is Language => text === 'en' || text === 'ar';
 
@@ -91,7 +93,9 @@ export function createConsole(app: App, services: Services): Console {
       timeZone: services.agencyTimeZone,
       now: services.clock.now(),
       person: { name, role },
+      isDemo: session.method === 'DEMO',
       pages: pagesOf(api),
+      finds: maySearch(api),
       path: pathOf(c),
     };
     const answered = await answer({ session, api, frame });
@@ -138,6 +142,8 @@ export function problemOf(frame: Frame, error: unknown): Html {
   const sagaId = error.details?.sagaExecutionId;
   const { prefix } = frame;
   if (error.code === 'STEP_UP_REQUIRED') needsFactor.add(frame);
+  if (error.code === 'STEP_UP_REQUIRED' && frame.isDemo)
+    return html`${say(frame, 'demoFactor')} <a href="${prefix}/account/second-factor">${say(frame, 'demoAgain')}</a>`;
   return html`<span lang="en" dir="ltr">${error.message}.</span>${
     error.code === 'STEP_UP_REQUIRED'
       ? html` <a href="${prefix}/account/second-factor">${say(frame, 'secondFactor')}</a>`

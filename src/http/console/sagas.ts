@@ -1,20 +1,22 @@
 import { createRoute, z } from '@hono/zod-openapi';
 import type { Db } from '../../db/client.ts';
 import { triedSagas } from '../../engine/read/tried.ts';
+import { RoomyError } from '../../kernel/errors.ts';
 import type { Role } from '../../kernel/roles.ts';
 import { DEFINITIONS, MONEY_SAGAS, SAGA_NAMES } from '../../sagas/index.ts';
 import { parkedAt, type SagaHand, sagaPage } from '../../web/console/saga-page.ts';
-import { sagasPage } from '../../web/console/sagas-page.ts';
+import { SAGA_FILTER, type SagaList, sagasPage } from '../../web/console/sagas-page.ts';
 import type { Html } from '../../web/layout.ts';
 import { PAGE_ROUTE } from '../accounts/form.ts';
 import type { AnyContext, Services } from '../context.ts';
 import { filtersBy } from '../references.ts';
 import type { Register } from '../route.ts';
 import { Id, IdParam } from '../schemas/common.ts';
-import { Execution, ExecutionWithSteps, SagaCounts } from '../schemas/sagas.ts';
+import { Execution, ExecutionWithSteps, SagaCounts, SagaFailures } from '../schemas/sagas.ts';
 import { type ConsoleApi, queryOf } from './client.ts';
 import { answerConsole, type Console, keyIn, mayReadPage, problemOf, type Visit } from './frame.ts';
 import { openIncidents } from './open-incidents.ts';
+import { decideBy, questionsOfSaga } from './questions.ts';
 import { mayReadStay } from './stay.ts';
 
 /** The list of sagas and the page of each, with the hands that its reader has. */
@@ -28,6 +30,11 @@ const Query = z.strictObject({
   reservationId: filtersBy(z.union([z.literal(''), Id]), 'reservation').optional(),
   from: field,
   to: field,
+  step: field,
+  errorCode: z.string().max(100).optional(),
+  isUndoing: field,
+  isParked: field,
+  system: z.string().max(200).optional(),
   cursor: z.string().max(1024).optional(),
 });
 const list = createRoute({ ...PAGE_ROUTE, method: 'get', path: PATH, request: { query: Query } });
@@ -35,9 +42,17 @@ const read = createRoute({ ...PAGE_ROUTE, method: 'get', path: `${PATH}/{id}`, r
 const act = (name: SagaHand) =>
   createRoute({ ...PAGE_ROUTE, method: 'post', path: `${PATH}/{id}/${name}`, request: { params: IdParam } });
 
+const decide = createRoute({
+  ...PAGE_ROUTE,
+  method: 'post',
+  path: `${PATH}/{id}/decide`,
+  request: { params: IdParam },
+});
+
 const Counts = z.object({ counts: SagaCounts });
 
-async function showSaga(c: AnyContext, db: Db, { api, session, frame }: Visit, id: string, problem: Html | null) {
+async function showSaga(c: AnyContext, db: Db, visit: Visit, id: string, problem: Html | null) {
+  const { api, session, frame } = visit;
   const saga = await api.get(`/sagas/executions/${encodeURIComponent(id)}`, ExecutionWithSteps);
   const incidents = (await openIncidents(api)) ?? [];
   const view = {
@@ -46,10 +61,13 @@ async function showSaga(c: AnyContext, db: Db, { api, session, frame }: Visit, i
     mayOpenStay: mayReadStay(api),
     incidents: incidents.filter(({ examples }) => examples.some(({ sagaId }) => sagaId === id)),
     hands: handsOf(api, session.account.role, saga),
+    questions: waitsForPerson(saga) ? await questionsOfSaga(visit, id) : [],
     problem,
   };
   return answerConsole(c, frame, sagaPage(frame, view));
 }
+
+const waitsForPerson = ({ status, error }: Saga): boolean => status === 'parked' && error?.code === 'APPROVAL_REQUIRED';
 
 export function registerSagaPages(register: Register, { db }: Services, console: Console): void {
   register(list, (c) =>
@@ -59,16 +77,17 @@ export function registerSagaPages(register: Register, { db }: Services, console:
       async ({ api, frame }) => {
         const { cursor, ...filter } = c.req.valid('query');
         const { items, next, rest } = await api.list(`/sagas${queryOf({ ...filter, cursor, limit: '50' })}`, Execution);
-        const { status, name, reservationId, from, to } = filter;
         const view = {
           rows: items,
           counts: Counts.parse(rest).counts,
           names: SAGA_NAMES,
-          filter: { status, name, reservationId, from, to },
+          filter: Object.fromEntries(SAGA_FILTER.map((name) => [name, filter[name]])) as SagaList['filter'],
+          failures: await failuresOf(api, queryOf(filter)),
           next,
           isFirst: cursor === undefined,
           address: `${frame.prefix}${PATH}${queryOf(filter)}`,
           mayOpenStay: mayReadStay(api),
+          mayOpenIncident: mayReadPage(api, 'incidents'),
         };
         return answerConsole(c, frame, sagasPage(frame, view));
       },
@@ -81,13 +100,39 @@ export function registerSagaPages(register: Register, { db }: Services, console:
       (visit) => showSaga(c, db, visit, c.req.valid('param').id, null),
     ),
   );
+  register.unkeyed(decide, (c) => {
+    const { id } = c.req.valid('param');
+    return console.submit(
+      c,
+      (api) => api.may('POST', '/approvals/:id'),
+      async (visit, form) => {
+        try {
+          if (!(await decideBy(visit, form, ({ sagaExecutionId }) => sagaExecutionId === id)))
+            throw new RoomyError('NOT_FOUND');
+        } catch (error) {
+          return showSaga(c, db, visit, id, problemOf(visit.frame, error));
+        }
+        return c.redirect(`${PATH}/${encodeURIComponent(id)}`, 303);
+      },
+    );
+  });
   for (const hand of HANDS) register.unkeyed(act(hand), (c) => acting(c, db, console, c.req.valid('param').id, hand));
+}
+
+/** A list about a stay that is not there is empty, where a report of it is none. */
+async function failuresOf(api: ConsoleApi, query: string): Promise<z.output<typeof SagaFailures>> {
+  try {
+    return await api.get(`/sagas/failures${query}`, SagaFailures);
+  } catch (error) {
+    if (error instanceof RoomyError && error.code === 'SAGA_NOT_FOUND') return { sagas: 0, groups: 0, shown: [] };
+    throw error;
+  }
 }
 
 const HANDS: readonly SagaHand[] = ['retry', 'retry-now', 'skip', 'amend', 'resume', 'pause', 'cancel', 'resolve'];
 
 /** What somebody may do with a saga as it stands; the API decides once more, on the locked saga. */
-function handsOf(api: ConsoleApi, role: Role, saga: Saga): readonly SagaHand[] {
+export function handsOf(api: ConsoleApi, role: Role, saga: Saga): readonly SagaHand[] {
   // FINANCE lets go on what moves money, and nothing else.
   if (role === 'FINANCE' && !MONEY_SAGAS.has(saga.name)) return [];
   const isOpen = saga.finishedAt === null;
@@ -104,7 +149,7 @@ function handsOf(api: ConsoleApi, role: Role, saga: Saga): readonly SagaHand[] {
     retry: isParked,
     'retry-now': isOpen && saga.status !== 'parked' && failing && saga.pausedBy === null,
     skip: isParked && (parkedAt(saga)?.ifSkipped ?? null) !== null,
-    amend: isParked && parkedAt(saga) !== undefined && saga.amendable.length > 0,
+    amend: isParked && parkedAt(saga)?.direction === 'forward' && saga.amendable.length > 0,
     resume: saga.pausedBy !== null,
     pause: isOpen && saga.status !== 'parked' && saga.pausedBy === null,
     cancel: isOpen && !isUndoing && saga.status !== 'compensating' && !isPastPivot && isCancellable(saga.name),
@@ -114,7 +159,7 @@ function handsOf(api: ConsoleApi, role: Role, saga: Saga): readonly SagaHand[] {
 }
 const isCancellable = (name: string): boolean =>
   DEFINITIONS.every((definition) => definition.name !== name || definition.notCancelled === undefined);
-type Saga = z.output<typeof ExecutionWithSteps>;
+export type Saga = z.output<typeof ExecutionWithSteps>;
 
 const API_OF: Readonly<Record<SagaHand, string>> = {
   retry: '/sagas/executions/:id/retry',

@@ -1,3 +1,5 @@
+import { FIND_ENGLISH } from './words-find.ts';
+import { ENGLISH_HANDS, ENGLISH_HANDS_CODES } from './words-hands.ts';
 import { METRICS_ENGLISH, METRICS_ENGLISH_CODES } from './words-metrics-en.ts';
 import { OFFICE_ENGLISH, OFFICE_ENGLISH_CODES } from './words-office-en.ts';
 import { ENGLISH_TEXTS } from './words-texts.ts';
@@ -7,6 +9,8 @@ export const ENGLISH = {
   ...OFFICE_ENGLISH,
   ...METRICS_ENGLISH,
   ...ENGLISH_TEXTS,
+  ...FIND_ENGLISH,
+  ...ENGLISH_HANDS,
   console: 'Console',
   skip: 'Skip to the content',
   updatedAt: 'Updated at',
@@ -157,6 +161,7 @@ export const ENGLISH = {
   amendments: 'Changed input',
   redrive: 'Try all of them again',
   standStill: 'Stand still now',
+  ofThemParked: 'wait for a person',
   perSecond: 'So many a second',
   stopAfterErrors: 'Stop after so many errors',
   stopRedrive: 'Stop trying',
@@ -182,6 +187,13 @@ export const ENGLISH = {
   whichOne: 'Which one',
   hands: 'What you can do',
   noSagas: 'No saga fits this.',
+  failures: 'What keeps sagas from coming on',
+  toBlame: 'Device, gateway or bank',
+  lastFailed: 'Failed last',
+  examples: 'The oldest',
+  notAllGroups: 'The largest groups are shown:',
+  errorCode: 'Error code',
+  allOfThem: 'Show all',
   timeOfSteps: 'When each step ran, from the first to the last',
   reservation: 'Stay',
   from: 'From',
@@ -280,6 +292,7 @@ export type Words = Readonly<Record<Word, string>>;
 /** Codes of the API in words; a code that is not here is shown as it is. */
 export const ENGLISH_CODES: Readonly<Record<string, string>> = {
   ...OFFICE_ENGLISH_CODES,
+  ...ENGLISH_HANDS_CODES,
   ...METRICS_ENGLISH_CODES,
   PENDING: 'Pending',
   ACTIVE: 'Active',
@@ -330,6 +343,7 @@ export const ENGLISH_CODES: Readonly<Record<string, string>> = {
   running: 'At work',
   compensating: 'Being undone',
   parked: 'Waits for a person',
+  retrying: 'Is tried again',
   completed: 'Done',
   compensated: 'Undone',
   resolved: 'Settled by hand',
