@@ -7,7 +7,7 @@ import { systemClock } from './kernel/clock.ts';
 import { kindOfError } from './kernel/errors.ts';
 import type { Logger } from './kernel/log.ts';
 import type { QueueConnection } from './queues/connection.ts';
-import { MONEY_SAGAS } from './sagas/index.ts';
+import { DEFINITIONS, MONEY_SAGAS } from './sagas/index.ts';
 import { auditSign } from './watchdog/signs/audit.ts';
 import { declinedSign, disputeSign } from './watchdog/signs/money.ts';
 import { redisSign, type WatchedQueues } from './watchdog/signs/queues.ts';
@@ -27,7 +27,7 @@ export interface WatchParts extends Pick<WatchdogParts, 'sayAllIsWell' | 'log' |
   readonly queues: WatchedQueues;
   readonly holder: string;
   readonly timeZone: string;
-  readonly teller: Omit<TellerParts, 'db' | 'log' | 'timeZone'>;
+  readonly teller: Omit<TellerParts, 'db' | 'log' | 'timeZone' | 'definitions'>;
 }
 
 /** With every sign that there is. */
@@ -37,7 +37,7 @@ export function createWatch({ db, queues, holder, timeZone, teller, ...rest }: W
     db,
     holder,
     timeZone,
-    teller: createTeller({ ...teller, db, timeZone, log: rest.log }),
+    teller: createTeller({ ...teller, db, timeZone, definitions: DEFINITIONS, log: rest.log }),
     signs: (walk) => [
       redisSign(queues, JOBS),
       workerSign(db, WORKER_ROLES),

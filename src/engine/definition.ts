@@ -199,6 +199,7 @@ export function saga<Schema extends z.ZodType>(
       ...skippableUndoOf(spec),
       ...(spec.explain ? { explain: spec.explain.bind(spec) } : {}),
       ...(spec.speaksTo ? { speaksTo: spec.speaksTo.bind(spec) } : {}),
+      ...(spec.tellsWhenParked ? { tellsWhenParked: spec.tellsWhenParked } : {}),
       ...(spec.whenParked ? { whenParked: spec.whenParked.bind(spec) } : {}),
     });
     effects = [];

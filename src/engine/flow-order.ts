@@ -23,4 +23,6 @@ export interface AlertPayload {
   readonly step: string;
   readonly code: ErrorCode | 'STUCK';
   readonly what: 'parked' | 'rolled-back' | 'stuck';
+  /** The step has told it already, in a text of its own. */
+  readonly isTold?: true;
 }

@@ -14,7 +14,9 @@ export async function parkSaga(tx: Tx, due: DueStep, version: number, error: Rec
   const kept = { code: state.errorCode ?? error.code, detail: state.errorDetail ?? error };
   const unlocked = direction === 'F' && step.parksUnlocked;
   await parkSagaRow(tx, state.id, kept, { body: parkedBody(state.id, step, direction, error), unlocked });
-  await orderAlert(tx, state.id, version, { saga: state.name, step: step.name, code: error.code, what: 'parked' });
+  const isTold = direction === 'F' && step.tellsWhenParked === true;
+  const alert = { saga: state.name, step: step.name, code: error.code, what: 'parked' } as const;
+  await orderAlert(tx, state.id, version, { ...alert, ...(isTold ? { isTold } : {}) });
   if (direction === 'F') await step.whenParked?.({ ...contextOf(due), tx, code: error.code, details: error.details });
   await writeAudit(
     tx,

@@ -96,6 +96,8 @@ export interface StepOptions<Input, Done> {
   ): Promise<RoomyError | undefined>;
   /** Further writes when the saga comes to wait for a person at this step, beside the System Alert. */
   whenParked?(context: StepContext<Input, Done> & Parked): Promise<void>;
+  /** `whenParked` tells operations itself: no System Alert is sent of it. */
+  readonly tellsWhenParked?: true;
 }
 /** Of a step, or its undo, that a person may skip while the saga is parked at it. One without this is not skipped. */
 export interface Skippable<Context, Out> {
@@ -265,6 +267,7 @@ export interface StepDefinition {
   readonly readsAgain?: true;
   explain?(context: ErasedContext & { readonly db: Db; readonly failure: Failure }): Promise<RoomyError | undefined>;
   whenParked?(context: ErasedContext & Parked): Promise<void>;
+  readonly tellsWhenParked?: true;
   speaksTo?(known: Pick<ErasedContext, 'input' | 'done'>): string;
 }
 export type ErasedContext = StepContext<unknown, Readonly<Record<string, unknown>>>;

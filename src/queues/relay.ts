@@ -243,7 +243,8 @@ async function carry(db: Db, row: DueRow, add: (order: FlowOrder) => Promise<voi
 
 /** One that waits for a person goes out for each saga; roll-backs of the same kind share a message. */
 async function alertAboutSaga(db: Db, row: DueRow): Promise<void> {
-  const { saga, step, code, what } = row.payload as AlertPayload;
+  const { saga, step, code, what, isTold } = row.payload as AlertPayload;
+  if (isTold) return;
   const group = what === 'rolled-back' ? `${saga}-${step}-${code}` : row.dedupe_key;
   const about = what === 'parked' && code === 'APPROVAL_REQUIRED' ? 'approval' : SUBJECTS[what];
   await raiseAlert(db, { about, id: row.saga_id ?? '', source: saga, step, code, group });

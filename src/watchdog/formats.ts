@@ -1,5 +1,6 @@
 import { Webhook } from 'standardwebhooks';
 import type { IncidentView } from '../domain/incidents/resource.ts';
+import { summaryOf } from './compose.ts';
 
 /** How an incident is told to a program of the operator's choosing. Nothing in it is of a person. */
 
@@ -84,10 +85,11 @@ function jsonOf({ isOver, incident }: Change, link: string): object {
 /** Incoming webhooks of Slack, and of what understands them. */
 const slackOf = ({ isOver, incident }: Change, link: string): object => {
   const head = isOver ? 'Over' : incident.severity === 'CRITICAL' ? 'Critical' : 'Warning';
-  const lines = [`*${head}*: ${slackText(incident.summary)}`];
+  const summary = slackText(summaryOf({ what: isOver ? 'CLOSED' : 'OPENED', incident }));
+  const lines = [`*${head}*: ${summary}`];
   if (!isOver) lines.push(slackText(incident.next), `*What you can do:* ${slackText(incident.remedy)}`);
   return {
-    text: `${head}: ${slackText(incident.summary)}`,
+    text: `${head}: ${summary}`,
     blocks: [
       { type: 'section', text: { type: 'mrkdwn', text: lines.join('\n') } },
       { type: 'context', elements: [{ type: 'mrkdwn', text: `<${link}|${incident.kind}> since ${incident.since}` }] },

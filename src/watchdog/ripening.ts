@@ -21,6 +21,7 @@ export function createRipening(now: () => number): Ripening {
         const heldMs = now() - firstMs;
         return {
           ...finding,
+          newest: finding.newest ?? finding.since ?? null,
           since: finding.since ?? new Date(Date.now() - heldMs),
           isRipe: heldMs >= INCIDENT_KINDS[finding.kind].afterSeconds * 1_000,
         };

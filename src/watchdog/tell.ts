@@ -9,6 +9,8 @@ import {
 } from '../domain/incidents/notices.ts';
 import { type IncidentView, incidentsById, openIncidents } from '../domain/incidents/resource.ts';
 import type { Messenger, SendOutcome } from '../domain/ports.ts';
+import type { SagaDefinition } from '../engine/definition.ts';
+import { parkedAtCircuit, parkedOfGroup, triedSagas } from '../engine/read/tried.ts';
 import { boundedFetch } from '../kernel/bounded-fetch.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { kindOfError } from '../kernel/errors.ts';
@@ -24,6 +26,8 @@ export interface TellerParts {
   readonly webhook: (PostSettings & { readonly url: string }) | null;
   readonly publicUrl: string;
   readonly timeZone: string;
+  /** Of the sagas that incidents are about. */
+  readonly definitions: readonly SagaDefinition[];
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -61,7 +65,15 @@ export function createTeller(parts: TellerParts): Teller {
       incident.examples.flatMap(({ reservationId }) => reservationId ?? []),
     );
     const stays = await staysInBrief(db, [...new Set(reservations)]);
-    const mail = mailOf(told, { publicUrl: parts.publicUrl, timeZone: parts.timeZone, stays });
+    const sagas = told.flatMap(({ incident }) => incident.examples.flatMap(({ sagaId }) => sagaId ?? []));
+    const tried = await triedSagas(db, sagas, parts.definitions);
+    const mail = mailOf(told, {
+      publicUrl: parts.publicUrl,
+      timeZone: parts.timeZone,
+      stays,
+      tried,
+      parked: await parkedAfter(db, told),
+    });
     const outcomes = await send(
       addresses.map((to, n) => ({
         messageId: `<incident-notice-${notices[0]?.id ?? 0}-${notices.length}-${n}@roomy>`,
@@ -106,6 +118,17 @@ export function createTeller(parts: TellerParts): Teller {
       }
     },
   };
+}
+
+/** What is over may have left sagas behind that wait for a person: how many, by incident. */
+async function parkedAfter(db: Db, told: readonly Told[]): Promise<ReadonlyMap<string, number>> {
+  const counts = new Map<string, number>();
+  for (const { what, incident } of told) {
+    if (what !== 'CLOSED') continue;
+    if (incident.kind === 'CIRCUIT_OPEN') counts.set(incident.id, await parkedAtCircuit(db, incident.subject));
+    if (incident.kind === 'SAGA_RETRYING') counts.set(incident.id, await parkedOfGroup(db, incident.subject));
+  }
+  return counts;
 }
 
 interface NoticeTold extends Told {

@@ -95,6 +95,7 @@ const ABOUT_A_STAY: readonly OrderedText[] = [
   refundProcessedMessage(STAY, MONEY),
   refundAffectsPayoutMessage(OWNER, MONEY),
   alerts.amenitiesAlertMessage({ sagaName: 'checkOut', step: 's', code: 'C', sagaId: 'saga-1' }),
+  alerts.furtherAmenitiesAlertMessage({ sagaName: 'checkOut', step: 's', code: 'C', sagaId: 'saga-1' }),
   alerts.accessAlertMessage({ sagaName: 'changeAccess', step: 's', code: 'C', sagaId: 'saga-1' }),
 ];
 /** Whatever the task is like. */

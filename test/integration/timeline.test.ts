@@ -217,6 +217,31 @@ describe('why', () => {
       { endpointId: 'webhook-h', status: 'PASSED', failedAttempts: 0, nextAttemptAt: null },
     ]);
   });
+
+  it('an event that a webhook does not take is the one that is retried, whatever lies before it that it does not want', async () => {
+    const events = (await ofStay(LIVED)).filter(({ kind }) => kind === 'event');
+    const wanted = events.filter(({ details: { type } }) => type.startsWith('task.'));
+    const [tried] = wanted;
+    expect([events[0]?.id === tried?.id, wanted.length > 1]).toEqual([false, true]);
+    await sql`INSERT INTO webhook_endpoint (id, url, types, secret, next_seq, attempt, next_attempt_at, created_by, created_at)
+      VALUES ('webhook-picky', 'https://crm.example/picky', '{task.*}', 'whsec_c2VjcmV0', 1, 2, '2090-01-01T00:00:00Z', 'admin-1', '2000-01-01')`.execute(
+      system.db,
+    );
+    await sql`INSERT INTO webhook_attempt (endpoint_id, seq, type, attempt, status_code, ms) SELECT 'webhook-picky', ${tried?.details.seq}::bigint, 'x', n, 503, 1
+      FROM generate_series(1, 2) n`.execute(system.db);
+    const told = (await ofStay(LIVED))
+      .filter(({ kind }) => kind === 'event')
+      .flatMap(({ id, details }) =>
+        details.webhooks
+          .filter(({ endpointId }: { endpointId: string }) => endpointId === 'webhook-picky')
+          .map((one: { readonly status: string }) => ({ id, ...one })),
+      );
+    expect(told.map(({ id, status }) => [id, status])).toEqual(
+      wanted.map(({ id }) => [id, id === tried?.id ? 'RETRYING' : 'WAITING']),
+    );
+    expect(told[0]).toMatchObject({ failedAttempts: 2, nextAttemptAt: '2090-01-01T00:00:00.000Z' });
+    await sql`DELETE FROM webhook_endpoint WHERE id = 'webhook-picky'`.execute(system.db);
+  });
 });
 
 describe('who sees what', () => {

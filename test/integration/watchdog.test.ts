@@ -174,8 +174,10 @@ it('tells that no worker is alive, by role, in one mail, and does not say that a
   expect(posts.map(({ type, data }) => `${type} ${data['kind']} ${data['severity']}`)).toEqual(
     WORKER_ROLES.map(() => 'incident.opened NO_WORKER CRITICAL'),
   );
+  expect(mail?.text).toContain('Runbook: docs/runbook.md, NO_WORKER');
   expect(pings).toBeLessThan(3);
   await expectOver();
+  expect(mails[0]?.text).toContain('Over: this is no longer so: No worker is alive that does the work of "sagas".');
 });
 
 it('tells that a queue is paused', async () => {
@@ -434,35 +436,74 @@ it('tells a program that was away as soon as it is back, and mails meanwhile', a
   await minute();
 });
 
-it('mails what comes back and stays, as soon as it may again, and no more of what was over before', async () => {
-  const queue = system.process.engine.queues.queue('notifications');
-  const about = () => mails.filter(({ text }) => text.includes('The queue "notifications"'));
-  const heads = () => about().map(({ subject }) => subject?.split(':')[0]);
-  const paused = async () => (await system.call('GET', '/incidents?kind=QUEUE_PAUSED&limit=1')).body.data[0];
-  await queue.pause();
-  await minute();
-  const first = await paused();
-  await queue.resume();
-  await minute();
-  expect(heads()).toEqual(['Critical', 'Over']);
-  await queue.pause();
-  await minute();
-  const second = await paused();
-  expect([second.id, second.status]).toEqual([first.id, 'OPEN']);
-  expect(second.since > first.since).toBe(true);
-  expect(about()).toHaveLength(2);
-  await minute({ rounds: 180 });
-  expect(heads()).toEqual(['Critical', 'Over', 'Critical']);
-  await queue.resume();
-  await minute();
-  await queue.pause();
-  await minute();
-  await queue.resume();
-  await minute();
-  await forward(1_800_000);
-  await minute();
-  // Of the last time nobody was told that it began, nor is anybody that it is over.
-  expect(heads()).toEqual(['Critical', 'Over', 'Critical', 'Over']);
+describe('what goes on and off', () => {
+  /** Pauses and resumes a queue, and answers the heads of the mails about it. */
+  function flapping(name: 'notifications' | 'finance') {
+    const queue = system.process.engine.queues.queue(name);
+    return {
+      on: async () => {
+        await queue.pause();
+        await minute();
+      },
+      off: async () => {
+        await queue.resume();
+        await minute();
+      },
+      heads: () =>
+        mails
+          .filter(({ text }) => text.includes(`The queue "${name}"`))
+          .map(({ subject }) => subject?.split(':')[0])
+          .join(', '),
+      latest: async () => (await system.call('GET', '/incidents?kind=QUEUE_PAUSED&limit=1')).body.data[0],
+    };
+  }
+
+  it('is mailed within a minute when it is back after a mail said that it is over, and its "over" is held back in the end', async () => {
+    const { on, off, heads, latest } = flapping('notifications');
+    await on();
+    const first = await latest();
+    for (const told of [
+      'Critical, Over',
+      'Critical, Over, Critical, Over',
+      'Critical, Over, Critical, Over, Critical, Over',
+    ]) {
+      await off();
+      expect(heads()).toBe(told);
+      await on();
+      expect(heads()).toBe(`${told}, Critical`);
+    }
+    const again = await latest();
+    expect([again.id, again.status]).toEqual([first.id, 'OPEN']);
+    expect(again.since > first.since).toBe(true);
+    // Three times "over" are enough in half an hour. What is thought to be so meanwhile errs to the safe side.
+    const told = heads();
+    for (let n = 0; n < 3; n += 1) {
+      await off();
+      await on();
+    }
+    expect(heads()).toBe(told);
+    await off();
+    expect(heads()).toBe(told);
+    await forward(1_800_000);
+    await minute({ rounds: 1 });
+    expect(heads()).toBe(`${told}, Over`);
+  });
+
+  it('is mailed again while it goes on, and once that it is over', async () => {
+    const { on, off, heads } = flapping('finance');
+    for (let n = 0; n < 4; n += 1) {
+      await on();
+      await off();
+    }
+    await on();
+    const told = heads();
+    expect(told).toBe('Critical, Over, Critical, Over, Critical, Over, Critical');
+    await forward(1_800_000);
+    await minute({ rounds: 1 });
+    expect(heads()).toBe(`${told}, Critical`);
+    await off();
+    expect(heads()).toBe(`${told}, Critical, Over`);
+  });
 });
 
 it('tells a program nothing that was over before it could be told', async () => {
@@ -501,6 +542,80 @@ it('opens anew what a person has closed, when more of the same is found', async 
   expect([second.count, second.id === first.id]).toEqual([2, false]);
   await sql`DELETE FROM sweep_failure`.execute(system.bed.db);
   await minute();
+});
+
+describe('what a person has closed, of which some go and others come', () => {
+  const failure = (id: string) =>
+    sql`INSERT INTO sweep_failure (sweep, row_id, reason, next_try_at, first_at) VALUES ('closing', ${id}, 'x', '2090-01-01', now())`.execute(
+      system.bed.db,
+    );
+  const parkedAt = async (minutesAgo: number): Promise<string> => {
+    const id = await seedStay(system.bed.db);
+    const sagaId = `saga-closed-${id}`;
+    await sql`INSERT INTO saga (id, name, definition_ver, subject_type, subject_id, input, input_hash, requested_by, total_steps, deadline_at, status, error_code,
+             requested_at, updated_at)
+      VALUES (${sagaId}, 'checkOut', 1, 'reservation', ${id}, '{}', '\\x00', 'tester', 2, now(), 'parked', 'NOT_BY_ITSELF',
+              now() - interval '1 day', now() - ${minutesAgo}::int * interval '1 minute')`.execute(system.bed.db);
+    return sagaId;
+  };
+  const kinds = [
+    {
+      kind: 'ROWS_SET_ASIDE',
+      come: async (n: number) => {
+        await failure(`closed-${n}`);
+        return `closed-${n}`;
+      },
+      go: (ids: readonly string[]) => sql`DELETE FROM sweep_failure WHERE row_id = ANY(${ids}::text[])`,
+    },
+    {
+      kind: 'SAGA_PARKED',
+      // Parked before the close, and forgotten for an hour after it.
+      come: (n: number) => parkedAt(n <= 12 ? 90 : 59),
+      go: (ids: readonly string[]) =>
+        sql`UPDATE saga SET status = 'resolved', finished_at = now(), response_status = 200, response_body = '' WHERE id = ANY(${ids}::text[])`,
+    },
+  ] as const;
+  const openOf = async (kind: string) =>
+    (await system.call('GET', `/incidents?status=OPEN&kind=${kind}`)).body.data.map(
+      ({ id, count }: { readonly id: string; readonly count: number }) => ({ id, count }),
+    );
+
+  it.each(kinds)('begins anew within a round: $kind', async ({ kind, come, go }) => {
+    await leaveNothingDue();
+    const first: string[] = [];
+    for (let n = 1; n <= 12; n += 1) first.push(await come(n));
+    await minute({ rounds: 1 });
+    const [open] = await openOf(kind);
+    expect(open.count).toBe(12);
+    const next = kind === 'SAGA_PARKED' ? [await come(13), await come(14), await come(15)] : [];
+    await system.call('POST', `/incidents/${open.id}/close`, { body: { reason: 'We know these' } });
+    await go(first.slice(0, 5)).execute(system.bed.db);
+    await minute({ rounds: 2 });
+    expect(await openOf(kind)).toEqual([]);
+    await forward(60_000);
+    if (next.length === 0) for (const n of [13, 14, 15]) next.push(await come(n));
+    await leaveNothingDue();
+    await minute({ rounds: 1 });
+    const [again] = await openOf(kind);
+    expect([again.count, again.id === open.id]).toEqual([10, false]);
+    await go([...first.slice(5), ...next]).execute(system.bed.db);
+    await minute();
+    expect(await openOf(kind)).toEqual([]);
+  });
+
+  it('begins anew by one that was not among them, where each is known', async () => {
+    await sql`INSERT INTO sweep_failure (sweep, row_id, reason, next_try_at, first_at) VALUES ('rules', 'known', 'x', '2090-01-01', now())`.execute(
+      system.bed.db,
+    );
+    await minute({ rounds: 1 });
+    const [open] = await openOf('ROWS_SET_ASIDE');
+    await system.call('POST', `/incidents/${open.id}/close`, { body: { reason: 'We know this one' } });
+    await sql`UPDATE sweep_failure SET row_id = 'unknown' WHERE row_id = 'known'`.execute(system.bed.db);
+    await minute({ rounds: 1 });
+    expect(await openOf('ROWS_SET_ASIDE')).toHaveLength(1);
+    await sql`DELETE FROM sweep_failure`.execute(system.bed.db);
+    await minute();
+  });
 });
 
 it('tells that Redis hangs, and nothing of what it cannot know then', async () => {
@@ -577,16 +692,20 @@ describe('another Redis', () => {
   });
 });
 
-it('tells of an endpoint that has taken nothing for an hour, until it takes again', async () => {
+it.each([
+  { which: 'of all types', types: '{}' },
+  { which: 'that wants but one type, with others before it', types: '{reservation.confirmed}' },
+])('tells of an endpoint $which that has taken nothing for an hour, until it takes again', async ({ types }) => {
   const { db } = system.bed;
   const { host } = new URL(url);
   const sender = createWebhookSender({ clock: database.clock, allowed: [host] });
   const log = createLogger('test', 'silent');
   const deliver = () => deliverWebhooks({ db, sender, random: () => 0.5, outages: createOutages(log) });
   await sql`INSERT INTO webhook_endpoint (id, url, types, secret, next_seq, created_by)
-    VALUES ('endpoint-1', ${url}, '{}', 'whsec_dGVzdC10ZXN0LXRlc3QtdGVzdA==', 1, 'admin-1')`.execute(db);
+    VALUES ('endpoint-1', ${url}, ${types}::text[], 'whsec_dGVzdC10ZXN0LXRlc3QtdGVzdA==', 1, 'admin-1')`.execute(db);
   hookAnswers = 503;
-  await seedStay(db);
+  const id = await seedStay(db);
+  expect((await system.call('POST', `/reservations/${id}/confirm`, { body: {} })).status).toBe(200);
   for (let minutes = 0; minutes < 70; minutes += 5) {
     await deliver();
     await forward(300_000);
@@ -722,7 +841,18 @@ it('names the stay that waits for a device which nobody calls for the while', as
     { subject: device, examples: [{ sagaId, reservationId: id, code: 'AMENITIES_UNAVAILABLE' }] },
   ]);
   expect(mails.map(({ text }) => text).join()).toContain(sagaId);
+  await until('it waits for a person', async () => {
+    await forward(2_000);
+    const { rows } = await sql`SELECT FROM saga WHERE id = ${sagaId} AND status = 'parked'`.execute(db);
+    return rows[0];
+  });
   await checkOut;
+  await leaveNothingDue();
+  await expectOver();
+  // The device is well again; who stopped at it is not.
+  expect(mails.map(({ text }) => text).join()).toContain(
+    'One saga stopped at it and waits for a person now: https://roomy.example/console/sagas?status=parked',
+  );
 });
 
 it('names the stay whose refund waits for a gateway that nobody calls for the while', async () => {
@@ -740,11 +870,23 @@ it('names the stay whose refund waits for a gateway that nobody calls for the wh
     return rows[0];
   });
   await leaveNothingDue();
+  // After many attempts the waits are long.
+  const refunds = await db
+    .selectFrom('saga')
+    .select('id')
+    .where('name', '=', 'executeRefund')
+    .where('finished_at', 'is', null)
+    .execute();
+  for (const refund of refunds)
+    await sql`UPDATE saga_step SET attempt = 12 WHERE status = 'pending' AND saga_id = ANY(${[refund.id]}::text[])`.execute(
+      db,
+    );
   const circuit = `${GATEWAY}/${gatewayReference}`;
   await minute({ circuits: { [circuit]: database.clock.now().toISOString() }, rounds: 1 });
   const { body } = await system.call('GET', '/incidents?status=OPEN&kind=CIRCUIT_OPEN');
   const ours = body.data.find(({ subject }: { subject: string }) => subject === circuit);
   expect(ours.examples).toMatchObject([{ reservationId: id, code: 'GATEWAY_UNAVAILABLE' }]);
+  expect(mails.map(({ text }) => text).join()).toMatch(new RegExp(`; at ${GATEWAY}; tried again by 20\\d\\d-`));
 });
 
 it('is kept by one process at a time, and taken over when that one is silent', async () => {

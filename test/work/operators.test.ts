@@ -297,7 +297,7 @@ describe('an operator', () => {
     timeout: WITHIN_MS,
   }, async () => {
     const { id, sagaId } = await parkedCheckOut();
-    const [mail = ''] = await alertsAbout('Roomy needs a person', sagaId);
+    const [mail = ''] = await alertsAbout('The devices of Marina 12', sagaId);
     const { rows } = await sql<{
       property: string;
       guest: string;

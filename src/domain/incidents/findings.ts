@@ -10,6 +10,8 @@ export interface Finding {
   readonly count?: number;
   /** Default: since it was first found. */
   readonly since?: Date;
+  /** When the newest of them came to be one of these; default: `since`. By what is newer than its close an incident begins anew. */
+  readonly newest?: Date | null;
   /** Default `ENGINE`. */
   readonly area?: IncidentArea;
   /** The first few. */
@@ -19,4 +21,6 @@ export interface Finding {
 /** It has held for as long as its kind asks. */
 export interface RipeFinding extends Finding {
   readonly isRipe: boolean;
+  /** Null where the look knows of no time: the watch, which may change hands, has none of its own. */
+  readonly newest: Date | null;
 }

@@ -13,8 +13,14 @@ export const NOTICE_TARGETS = ['OPS', 'FINANCE', 'WEBHOOK'] as const;
 export type NoticeTarget = (typeof NOTICE_TARGETS)[number];
 export type NoticeKind = Database['incident_notice']['what'] extends infer W ? Extract<W, string> : never;
 
-/** What goes on and off is mailed once in this time, and then as it stands; programs hear of every change. */
+/**
+ * Who has only the mail must never believe that all is well when it is not: after a mail that said "over", one that it is back goes
+ * at once. What goes on and off is kept quiet by its "over", of which so many go in this time; until the next one may go, it is still
+ * told as begun. Programs hear of every change.
+ */
 const QUIET_MINUTES = 30;
+const OVERS_OF_CRITICAL = 3;
+const OVERS_OF_WARNING = 1;
 /** Nobody wants to hear of it after this. */
 const GIVEN_UP_HOURS = 24;
 /** Until others may tell what somebody has begun to tell. */
@@ -33,8 +39,7 @@ export async function orderNotices(
   if (ids.length === 0 || targets.length === 0) return;
   await sql`
     INSERT INTO incident_notice (incident_id, what, target, due_at)
-    SELECT i.id, ${what}, t.target, greatest(now(), CASE WHEN t.target <> 'WEBHOOK' THEN (
-             SELECT max(n.ended_at) FROM incident_notice n WHERE n.incident_id = i.id AND n.target = t.target AND n.what = ${what} AND n.told)
+    SELECT i.id, ${what}, t.target, greatest(now(), CASE WHEN t.target <> 'WEBHOOK' THEN ${what === 'OPENED' ? LAST_TOLD_BEGUN : OVER_TOO_OFTEN}
              + ${QUIET_MINUTES}::int * interval '1 minute' END)
       FROM incident i CROSS JOIN unnest(${targets}::text[]) AS t(target)
      WHERE i.id = ANY(${ids}::text[]) AND (coalesce(i.muted_until <= now(), true) OR ${what} = 'CLOSED' AND t.target = 'WEBHOOK')
@@ -44,14 +49,26 @@ export async function orderNotices(
   );
 }
 
-/** What began and was over before anybody could be told of it is not told; nor that what is over again began. */
+const TOLD = sql`FROM incident_notice n WHERE n.incident_id = i.id AND n.target = t.target AND n.told AND n.what`;
+/** When it was told as begun, if nothing was told of it since. */
+const LAST_TOLD_BEGUN = sql`(SELECT CASE WHEN n.what = 'OPENED' THEN n.ended_at END ${TOLD} <> 'DIGEST' ORDER BY n.id DESC LIMIT 1)`;
+/** When the first of the latest "over" was told, of as many as may go in the time. */
+const OVER_TOO_OFTEN = sql`(SELECT n.ended_at ${TOLD} = 'CLOSED' ORDER BY n.id DESC LIMIT 1
+             OFFSET CASE i.severity WHEN 'CRITICAL' THEN ${OVERS_OF_CRITICAL}::int ELSE ${OVERS_OF_WARNING}::int END - 1)`;
+
+/**
+ * What began and was over before anybody could be told of it is not told; nor that what is over again began. That it is over is told
+ * to whom it was last told as begun.
+ */
 async function dropWhatIsOver(db: Db): Promise<void> {
   await sql`
     UPDATE incident_notice n SET ended_at = now(), last_error = 'OVER'
       FROM incident i WHERE n.ended_at IS NULL AND n.incident_id = i.id AND CASE n.what
         WHEN 'OPENED' THEN i.closed_at IS NOT NULL
         ELSE i.closed_at IS NULL AND n.target <> 'WEBHOOK' OR EXISTS (SELECT FROM incident_notice o WHERE o.incident_id = i.id AND o.target = n.target
-               AND o.what = 'OPENED' AND o.ended_at IS NULL AND o.id < n.id) END`.execute(db);
+               AND o.what = 'OPENED' AND o.ended_at IS NULL AND o.id < n.id)
+             AND (n.target = 'WEBHOOK' OR coalesce((SELECT l.what <> 'OPENED' FROM incident_notice l WHERE l.incident_id = i.id AND l.target = n.target
+                    AND l.told ORDER BY l.id DESC LIMIT 1), true)) END`.execute(db);
 }
 
 /** Everything that is open is to be told once more. */

@@ -11,7 +11,7 @@ import { NOTICE_TARGETS, type NoticeTarget, orderNotices } from './notices.ts';
 
 /**
  * Incidents: what stands still, grouped by cause. The only statements that write `incident`. The watchdog opens, updates and
- * closes them by what it finds; a person may close one, which stays closed while the same is found on, or mute it.
+ * closes them by what it finds; a person may close one, which stays closed while nothing newer is found, or mute it.
  */
 
 export type IncidentRow = Selectable<Database['incident']>;
@@ -49,7 +49,8 @@ export const settleIncidents = (
     for (const finding of found.findings) {
       const same = known.filter((row) => row.kind === finding.kind && row.subject === subjectOf(finding));
       const row = same.find(({ closed_at }) => closed_at === null) ?? same.find((one) => isStillThat(one, finding));
-      if (row) await goOn(tx, row.id, finding);
+      if (row?.closed_at === null) await goOn(tx, row.id, finding);
+      else if (row) await lingerOn(tx, row.id);
       else opened.push(...(await begin(tx, finding)));
       if (row) held.add(row.id);
     }
@@ -81,8 +82,20 @@ async function goOn(tx: Tx, id: string, finding: Finding): Promise<void> {
     .execute();
 }
 
-/** What a person has closed stays closed while no more of the same is found. */
-const isStillThat = ({ most }: IncidentRow, { count = 1 }: Finding): boolean => count <= most;
+/** What a person has closed is found still. It keeps what it was about at its close, which says what is new. */
+async function lingerOn(tx: Tx, id: string): Promise<void> {
+  await tx.updateTable('incident').set({ last_at: sql<Date>`now()`, missed: 0 }).where('id', '=', id).execute();
+}
+
+/**
+ * What a person has closed stays closed while what is found was there at the close: no more of it, nothing that began later, and,
+ * as far as they are known one by one, none but those.
+ */
+function isStillThat(row: IncidentRow, { count = 1, newest, examples = [] }: RipeFinding): boolean {
+  if (count > row.count || row.closed_at === null || (newest !== null && newest > row.closed_at)) return false;
+  const known = row.details.examples ?? [];
+  return known.length < row.count || examples.every(({ id }) => known.some((one) => one.id === id));
+}
 
 /** Its id, if it begins: what has not held for long enough does not. */
 async function begin(tx: Tx, finding: RipeFinding): Promise<readonly string[]> {

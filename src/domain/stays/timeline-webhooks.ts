@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 
 /**
@@ -22,17 +23,18 @@ interface Numbered {
 /** How far each endpoint is, for events one by one. An endpoint is told of what happens from its creation on. */
 export async function readDeliveries(db: Db): Promise<(event: Numbered) => readonly DeliveryView[]> {
   const endpoints = await db
-    .selectFrom('webhook_endpoint')
-    .select(['id', 'types', 'status', 'next_seq', 'attempt', 'next_attempt_at', 'created_at'])
-    .orderBy('id')
+    .selectFrom('webhook_endpoint as w')
+    .select(['w.id', 'w.types', 'w.status', 'w.next_seq', 'w.attempt', 'w.next_attempt_at', 'w.created_at'])
+    .select(LAST_TRIED.as('tried_seq'))
+    .orderBy('w.id')
     .limit(MAX_ENDPOINTS)
     .execute();
   return ({ type, at, seq }) =>
     endpoints
       .filter(({ types, created_at: since }) => since <= at && isChosen(types, type))
-      .map(({ id, status, next_seq: next, attempt, next_attempt_at: nextAt }) => {
+      .map(({ id, status, next_seq: next, attempt, next_attempt_at: nextAt, tried_seq: tried }) => {
         const isPassed = seq !== null && next > seq;
-        const isNext = seq === next && attempt > 0;
+        const isNext = seq !== null && seq === tried && attempt > 0 && !isPassed;
         const waits = status === 'ACTIVE' ? (isNext ? 'RETRYING' : 'WAITING') : 'DISABLED';
         return {
           endpointId: id,
@@ -43,6 +45,10 @@ export async function readDeliveries(db: Db): Promise<(event: Numbered) => reado
       });
 }
 const MAX_ENDPOINTS = 100;
+/** The event that an endpoint was last called with; between its place and that one lie events that it does not want. */
+const LAST_TRIED = sql<
+  number | null
+>`(SELECT a.seq FROM webhook_attempt a WHERE a.endpoint_id = w.id ORDER BY a.id DESC LIMIT 1)`;
 
 /** None chosen: all are. */
 const isChosen = (types: readonly string[], type: string): boolean =>

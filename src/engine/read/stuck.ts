@@ -11,6 +11,8 @@ export interface StuckSagas {
   readonly isUndoing: boolean;
   readonly count: number;
   readonly since: Date;
+  /** When the one that has stood shortest came to be one of them. */
+  readonly newest: Date;
   /** The five that have stood longest. */
   readonly examples: readonly IncidentExample[];
 }
@@ -31,7 +33,8 @@ export const parkedSagas = (db: Db): Promise<readonly StuckSagas[]> => stuckFor(
 
 async function stuckFor(db: Db, minutes: number, isParked: boolean): Promise<readonly StuckSagas[]> {
   const { rows } = await sql<StuckSagas>`
-    SELECT stuck.name, stuck.step, stuck.code, stuck.is_undoing AS "isUndoing", count(*)::int AS count, min(stuck.since) AS since, ${STUCK_EXAMPLES}
+    SELECT stuck.name, stuck.step, stuck.code, stuck.is_undoing AS "isUndoing", count(*)::int AS count, min(stuck.since) AS since,
+           max(stuck.since) + ${minutes}::int * interval '1 minute' AS newest, ${STUCK_EXAMPLES}
       FROM (${STUCK_SAGAS}) stuck
      WHERE stuck.is_parked = ${isParked}::boolean AND stuck.requested_at < now() - ${minutes}::int * interval '1 minute'
        AND stuck.since < now() - ${minutes}::int * interval '1 minute'
@@ -46,6 +49,8 @@ export interface SagasAtSystem {
   /** Of the circuit: a payment gateway, a bank or a device. */
   readonly system: string;
   readonly count: number;
+  /** When the latest of them was asked for. */
+  readonly newest: Date;
   /** The five that have waited longest. */
   readonly examples: readonly IncidentExample[];
 }
@@ -57,7 +62,7 @@ export interface SagasAtSystem {
 export async function sagasAtCircuits(db: Db, circuits: readonly string[]): Promise<readonly SagasAtSystem[]> {
   if (circuits.length === 0) return [];
   const { rows } = await sql<SagasAtSystem>`
-    SELECT circuit AS system, count(*)::int AS count, ${STUCK_EXAMPLES}
+    SELECT circuit AS system, count(*)::int AS count, max(stuck.requested_at) AS newest, ${STUCK_EXAMPLES}
       FROM (${STUCK_SAGAS}) stuck JOIN unnest(${circuits}::text[]) AS circuit ON ${isAtCircuit(sql.ref('circuit'))} GROUP BY circuit`.execute(
     db,
   );

@@ -1,7 +1,9 @@
 import { createRoute, type z } from '@hono/zod-openapi';
 import { html } from 'hono/html';
 import { lastPauses } from '../../domain/incidents/queue-pauses.ts';
+import { triedSagas } from '../../engine/read/tried.ts';
 import { RoomyError } from '../../kernel/errors.ts';
+import { DEFINITIONS } from '../../sagas/index.ts';
 import {
   EXAMPLE_HANDS,
   incidentPage,
@@ -80,6 +82,11 @@ async function showIncident(c: AnyContext, { db }: Services, visit: Visit, id: s
     group !== null && (role !== 'FINANCE' || isAboutMoney(group)) && api.may('POST', '/incidents/:id/redrive');
   const view = {
     acts: await actsOf(visit, incident),
+    tried: await triedSagas(
+      db,
+      incident.examples.flatMap(({ sagaId }) => sagaId ?? []),
+      DEFINITIONS,
+    ),
     redrive: { ...(await api.get(`${pathOf(id)}/redrive`, Redrivable)), mayOrder },
     questions: await questionsOf(visit, incident),
     queue: await queueOf(db, api, incident),

@@ -59,7 +59,7 @@ export function registerConsole(register: Register, app: App, services: Services
   registerStay(register, services, console);
   registerStayActs(register, services, console);
   registerIncidentPages(register, services, console);
-  registerSagaPages(register, console);
+  registerSagaPages(register, services, console);
   registerMessagePages(register, console);
   registerTextPages(register, console);
   registerTaskPages(register, console);

@@ -1,4 +1,6 @@
 import { createRoute, z } from '@hono/zod-openapi';
+import type { Db } from '../../db/client.ts';
+import { triedSagas } from '../../engine/read/tried.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import type { Role } from '../../kernel/roles.ts';
 import { DEFINITIONS, MONEY_SAGAS, SAGA_NAMES } from '../../sagas/index.ts';
@@ -6,7 +8,7 @@ import { parkedAt, type SagaHand, sagaPage } from '../../web/console/saga-page.t
 import { SAGA_FILTER, type SagaList, sagasPage } from '../../web/console/sagas-page.ts';
 import type { Html } from '../../web/layout.ts';
 import { PAGE_ROUTE } from '../accounts/form.ts';
-import type { AnyContext } from '../context.ts';
+import type { AnyContext, Services } from '../context.ts';
 import { filtersBy } from '../references.ts';
 import type { Register } from '../route.ts';
 import { Id, IdParam } from '../schemas/common.ts';
@@ -49,12 +51,13 @@ const decide = createRoute({
 
 const Counts = z.object({ counts: SagaCounts });
 
-async function showSaga(c: AnyContext, visit: Visit, id: string, problem: Html | null) {
+async function showSaga(c: AnyContext, db: Db, visit: Visit, id: string, problem: Html | null) {
   const { api, session, frame } = visit;
   const saga = await api.get(`/sagas/executions/${encodeURIComponent(id)}`, ExecutionWithSteps);
   const incidents = (await openIncidents(api)) ?? [];
   const view = {
     saga,
+    tried: (await triedSagas(db, [id], DEFINITIONS)).get(id) ?? null,
     mayOpenStay: mayReadStay(api),
     incidents: incidents.filter(({ examples }) => examples.some(({ sagaId }) => sagaId === id)),
     hands: handsOf(api, session.account.role, saga),
@@ -66,7 +69,7 @@ async function showSaga(c: AnyContext, visit: Visit, id: string, problem: Html |
 
 const waitsForPerson = ({ status, error }: Saga): boolean => status === 'parked' && error?.code === 'APPROVAL_REQUIRED';
 
-export function registerSagaPages(register: Register, console: Console): void {
+export function registerSagaPages(register: Register, { db }: Services, console: Console): void {
   register(list, (c) =>
     console.visit(
       c,
@@ -94,7 +97,7 @@ export function registerSagaPages(register: Register, console: Console): void {
     console.visit(
       c,
       (api) => mayReadPage(api, 'sagas'),
-      (visit) => showSaga(c, visit, c.req.valid('param').id, null),
+      (visit) => showSaga(c, db, visit, c.req.valid('param').id, null),
     ),
   );
   register.unkeyed(decide, (c) => {
@@ -107,13 +110,13 @@ export function registerSagaPages(register: Register, console: Console): void {
           if (!(await decideBy(visit, form, ({ sagaExecutionId }) => sagaExecutionId === id)))
             throw new RoomyError('NOT_FOUND');
         } catch (error) {
-          return showSaga(c, visit, id, problemOf(visit.frame, error));
+          return showSaga(c, db, visit, id, problemOf(visit.frame, error));
         }
         return c.redirect(`${PATH}/${encodeURIComponent(id)}`, 303);
       },
     );
   });
-  for (const hand of HANDS) register.unkeyed(act(hand), (c) => acting(c, console, c.req.valid('param').id, hand));
+  for (const hand of HANDS) register.unkeyed(act(hand), (c) => acting(c, db, console, c.req.valid('param').id, hand));
 }
 
 /** A list about a stay that is not there is empty, where a report of it is none. */
@@ -169,7 +172,7 @@ const API_OF: Readonly<Record<SagaHand, string>> = {
   resolve: '/sagas/executions/:id/resolve',
 };
 
-const acting = (c: AnyContext, console: Console, id: string, hand: SagaHand): Promise<Response> =>
+const acting = (c: AnyContext, db: Db, console: Console, id: string, hand: SagaHand): Promise<Response> =>
   console.submit(
     c,
     (api) => api.may('POST', API_OF[hand]),
@@ -189,7 +192,7 @@ const acting = (c: AnyContext, console: Console, id: string, hand: SagaHand): Pr
           await visit.api.act(API_OF[hand].replace(':id', encodeURIComponent(about)), body, keyIn(form));
         }
       } catch (error) {
-        return showSaga(c, visit, id, problemOf(visit.frame, error));
+        return showSaga(c, db, visit, id, problemOf(visit.frame, error));
       }
       return c.redirect(`${PATH}/${encodeURIComponent(id)}`, 303);
     },

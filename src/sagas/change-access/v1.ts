@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { accessAlertMessage } from '../../domain/messages/catalogue/maintenance-alert.ts';
-import { enqueueInTransaction } from '../../domain/notifications/enqueue.ts';
+import { enqueueFirstOfHour } from '../../domain/notifications/first-of-hour.ts';
 import { releaseHeldMessages } from '../../domain/notifications/store/move.ts';
 import type { Ports } from '../../domain/ports.ts';
 import { DEVICES } from '../../domain/ports.ts';
@@ -94,9 +94,10 @@ export const changeAccess = saga('changeAccess', ChangeAccess, {
         },
       },
     },
-    whenParked: async ({ tx, sagaId, key, subjectId, code }) => {
+    tellsWhenParked: true,
+    whenParked: async ({ tx, sagaId, subjectId, code }) => {
       const alert = accessAlertMessage({ sagaName: 'changeAccess', step: 'changeAccessPeriod', code, sagaId });
-      await enqueueInTransaction(tx, key, [alert], { sagaId, reservationId: subjectId });
+      await enqueueFirstOfHour(tx, `access-${subjectId}-${code}`, { sagaId, reservationId: subjectId }, [alert]);
     },
   })
   .retriable()

@@ -1,8 +1,12 @@
 import { z } from 'zod';
 import { countNotifications } from '../../domain/messages/catalogue/deliveries.ts';
-import { amenitiesAlertMessage } from '../../domain/messages/catalogue/maintenance-alert.ts';
+import {
+  amenitiesAlertMessage,
+  furtherAmenitiesAlertMessage,
+} from '../../domain/messages/catalogue/maintenance-alert.ts';
 import { thankYouMessages } from '../../domain/messages/catalogue/thank-you.ts';
-import { enqueueInTransaction, enqueueMessages, orderMessages } from '../../domain/notifications/enqueue.ts';
+import { enqueueMessages, orderMessages } from '../../domain/notifications/enqueue.ts';
+import { enqueueFirstOfHour } from '../../domain/notifications/first-of-hour.ts';
 import { DEVICES } from '../../domain/ports.ts';
 import { readDevices, recordDeactivation } from '../../domain/properties/amenities.ts';
 import { transitionError } from '../../domain/reservations/actions.ts';
@@ -83,9 +87,13 @@ export const checkOut = saga('checkOut', CheckOut, {
         return { amenities: 'REVOKED' };
       },
     },
-    whenParked: async ({ tx, sagaId, key, subjectId, code }) => {
-      const alert = amenitiesAlertMessage({ sagaName: 'checkOut', step: 'deactivatePropertyAmenities', code, sagaId });
-      await enqueueInTransaction(tx, key, [alert], { sagaId, reservationId: subjectId });
+    tellsWhenParked: true,
+    whenParked: async ({ tx, sagaId, subjectId, code }) => {
+      const alert = { sagaName: 'checkOut', step: 'deactivatePropertyAmenities', code, sagaId } as const;
+      await enqueueFirstOfHour(tx, `amenities-${code}`, { sagaId, reservationId: subjectId }, [
+        amenitiesAlertMessage(alert),
+        furtherAmenitiesAlertMessage(alert),
+      ]);
     },
   })
   .tx('generateCheckOutReport', {

@@ -9,6 +9,7 @@ interface Found {
   readonly subject: string;
   readonly count: number;
   readonly since: Date;
+  readonly newest: Date;
   readonly examples: readonly IncidentExample[];
 }
 
@@ -34,7 +35,8 @@ export const declinedSign = (db: Db): Sign => ({
          WHERE t.status = 'FAILED' AND t.type = 'GUEST_PAYMENT' AND t.created_at > now() - ${FORGOTTEN_HOURS}::int * interval '1 hour'
            AND r.status NOT IN ('CANCELLED', 'NO_SHOW') AND r.payment_status IN ('UNPAID', 'PARTIALLY_PAID')
          ORDER BY t.reservation_id, t.created_at DESC, t.id)
-      SELECT left(coalesce(gateway_id, 'gateway') || ': ' || code, 200) AS subject, count(*)::int AS count, min(since) AS since, ${EXAMPLES}
+      SELECT left(coalesce(gateway_id, 'gateway') || ': ' || code, 200) AS subject, count(*)::int AS count, min(since) AS since,
+             max(since) + ${OWN_TRY_MINUTES}::int * interval '1 minute' AS newest, ${EXAMPLES}
         FROM failed f WHERE since < now() - ${OWN_TRY_MINUTES}::int * interval '1 minute'
          AND NOT EXISTS (SELECT FROM payment y WHERE y.reservation_id = f.stay AND y.created_at > f.since AND y.status IN ('PROCESSING', 'COMPLETED'))
        GROUP BY 1 ORDER BY 1`.execute(db);
@@ -53,7 +55,7 @@ export const disputeSign = (db: Db): Sign => ({
           FROM transaction t WHERE t.type = 'DISPUTE' AND t.status IN ('PENDING', 'PROCESSING')
            AND EXISTS (SELECT FROM task k WHERE k.reservation_id = t.reservation_id AND k.type = 'FINANCE' AND k.occurrence = 'dispute-' || t.id
                         AND k.status IN ('UNASSIGNED', 'ASSIGNED', 'IN_PROGRESS')))
-      SELECT left(coalesce(gateway_id, 'gateway') || ': ' || code, 200) AS subject, count(*)::int AS count, min(since) AS since, ${EXAMPLES}
+      SELECT left(coalesce(gateway_id, 'gateway') || ': ' || code, 200) AS subject, count(*)::int AS count, min(since) AS since, max(since) AS newest, ${EXAMPLES}
         FROM open GROUP BY 1 ORDER BY 1`.execute(db);
     return rows.map((row) => ({ kind: 'DISPUTE_WAITS', area: 'MONEY', ...row }) as const);
   },

@@ -45,6 +45,7 @@ export const sagaSign = (db: Db, isAboutMoney: (name: string) => boolean): Sign 
         subject: groupSubject(group),
         count: group.count,
         since: group.since,
+        newest: group.newest,
         area: isAboutMoney(group.name) ? 'MONEY' : 'ENGINE',
         examples: group.examples,
       });
@@ -58,8 +59,8 @@ export const setAsideSign = (db: Db): Sign => ({
   name: 'rows that were set aside',
   kinds: ['ROWS_SET_ASIDE'],
   async look() {
-    const { rows } = await sql<{ subject: string; count: number; since: Date; ids: string[] }>`
-      SELECT f.sweep AS subject, count(*)::int AS count, min(f.first_at) AS since,
+    const { rows } = await sql<{ subject: string; count: number; since: Date; newest: Date; ids: string[] }>`
+      SELECT f.sweep AS subject, count(*)::int AS count, min(f.first_at) AS since, max(f.first_at) AS newest,
              (array_agg(f.row_id ORDER BY f.first_at, f.row_id))[1:5] AS ids
         FROM (SELECT sweep, row_id, first_at FROM sweep_failure ORDER BY last_at DESC LIMIT 1000) f GROUP BY f.sweep`.execute(
       db,
@@ -70,14 +71,17 @@ export const setAsideSign = (db: Db): Sign => ({
   },
 });
 
-/** Endpoints that are on, have been called in vain several times, and have taken nothing for an hour. */
+/**
+ * Endpoints that are on, have been called in vain several times, and have taken nothing for an hour: since the first of the calls in a
+ * row that failed. Their place in the feed says nothing of it, for events of types that they do not want lie between.
+ */
 export const webhookSign = (db: Db): Sign => ({
   name: 'webhook endpoints',
   kinds: ['WEBHOOK_FAILING'],
   async look() {
     const { rows } = await sql<{ subject: string; since: Date }>`
       SELECT w.id AS subject, f.at AS since FROM webhook_endpoint w CROSS JOIN LATERAL (
-             SELECT a.at FROM webhook_attempt a WHERE a.endpoint_id = w.id AND a.seq = w.next_seq ORDER BY a.id LIMIT 1) f
+             SELECT min(a.at) AS at FROM (SELECT x.at FROM webhook_attempt x WHERE x.endpoint_id = w.id ORDER BY x.id DESC LIMIT w.attempt) a) f
        WHERE w.status = 'ACTIVE' AND w.attempt > 2 AND f.at < now() - interval '1 hour' ORDER BY w.id LIMIT 100`.execute(
       db,
     );
@@ -94,7 +98,7 @@ export const holdSign = (db: Db): Sign => ({
       .selectFrom('hold')
       .select(['id', 'scope', 'subject', 'held_at'])
       .where('released_at', 'is', null)
-      .where('held_at', '<', sql<Date>`now() - interval '1 hour'`)
+      .where('held_at', '<', sql<Date>`now() - ${FORGOTTEN_MS / 1_000}::int * interval '1 second'`)
       .orderBy('held_at')
       .limit(MAX_HOLDS)
       .execute();
@@ -102,11 +106,13 @@ export const holdSign = (db: Db): Sign => ({
       kind: 'SAGAS_PAUSED',
       subject: scope === 'ALL' ? 'all of them' : subject,
       since: held_at,
+      newest: new Date(held_at.getTime() + FORGOTTEN_MS),
       examples: [{ id, ...(scope === 'SAGA' ? { sagaId: subject } : {}) }],
     }));
   },
 });
 const MAX_HOLDS = 100;
+const FORGOTTEN_MS = 3_600_000;
 
 /** Questions about money that nobody has answered. Each is an incident of its own, as each is told at once. */
 export const approvalSign = (db: Db): Sign => ({

@@ -30,8 +30,10 @@ export const circuitSign = (db: Db): Sign => ({
     const waiting = new Map((await sagasAtCircuits(db, [...since.keys()])).map((one) => [one.system, one]));
     return [...since].map(([subject, at]) => {
       const sagas = waiting.get(subject);
-      const whose = sagas ? { count: sagas.count, examples: sagas.examples } : {};
+      const whose = sagas ? { count: sagas.count, newest: later(at, sagas.newest), examples: sagas.examples } : {};
       return { kind: 'CIRCUIT_OPEN', subject, since: at, ...whose } as const;
     });
   },
 });
+
+const later = (one: Date, other: Date): Date => (one > other ? one : other);

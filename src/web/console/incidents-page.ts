@@ -23,6 +23,11 @@ export interface SagaActs {
 export interface QueueShown extends PausedQueue {
   readonly mayResume: boolean;
 }
+/** At what a saga stands, and when it is tried again at the latest; null: it does not say. */
+export interface TriedShown {
+  readonly system: string | null;
+  readonly nextBy: Date | null;
+}
 
 export const incidentsPage = (
   frame: Frame,
@@ -86,6 +91,8 @@ export interface RedriveShown {
 
 export interface IncidentForms {
   readonly acts: readonly SagaActs[];
+  /** By saga. */
+  readonly tried: ReadonlyMap<string, TriedShown>;
   readonly redrive: RedriveShown;
   /** That wait for a second person. */
   readonly questions: readonly Question[];
@@ -101,7 +108,7 @@ export interface IncidentForms {
 export function incidentPage(
   frame: Frame,
   incident: IncidentDetail,
-  { acts, redrive, questions, queue, mayTend, problem }: IncidentForms,
+  { acts, tried, redrive, questions, queue, mayTend, problem }: IncidentForms,
 ): Content {
   const at = `${frame.prefix}/console/incidents/${incident.id}`;
   return {
@@ -114,10 +121,11 @@ export function incidentPage(
 ${fact(frame, 'kind', html`<code>${incident.kind}</code> <bdi>${incident.subject}</bdi>`)}
 ${fact(frame, 'since', moment(frame, incident.since))}${fact(frame, 'lastFound', moment(frame, incident.lastAt))}
 ${fact(frame, 'howMany', html`${incident.count}${incident.most > incident.count ? html`, ${say(frame, 'atMost')} ${incident.most}` : ''}`)}
+${fact(frame, 'runbook', html`<code>docs/runbook.md</code>, <code>${incident.kind}</code>`)}
 ${fact(frame, 'byItself', inEnglish(incident.next))}
 ${fact(frame, 'hands', html`${inEnglish(incident.remedy)}${placeOf(frame, incident)}`)}</dl>
 ${questions.map((question) => questionPanel(frame, `${at}/decide`, question))}${queue === null ? '' : queueOf(frame, at, queue)}
-${incident.examples.length === 0 ? '' : html`<h2>${say(frame, 'isAbout')}</h2><ul class="rows">${incident.examples.map((example) => exampleOf(frame, at, example, acts))}</ul>`}
+${incident.examples.length === 0 ? '' : html`<h2>${say(frame, 'isAbout')}</h2><ul class="rows">${incident.examples.map((example) => exampleOf(frame, at, example, acts, tried))}</ul>`}
 ${hasRedrive(incident, redrive) ? redriveOf(frame, at, redrive) : ''}
 ${incident.status === 'OPEN' && mayTend ? formsOf(frame, at) : ''}
 <h2>${say(frame, 'whoWasTold')}</h2>
@@ -173,6 +181,7 @@ function exampleOf(
   at: string,
   { id, sagaId, reservationId, propertyId, since, attempts, code }: IncidentDetail['examples'][number],
   acts: readonly SagaActs[],
+  tried: ReadonlyMap<string, TriedShown>,
 ): Html {
   const may = acts.find((known) => known.sagaId === sagaId);
   return html`<li>${sagaId === undefined ? html`<code>${id}</code>` : sagaLink(frame, sagaId, id)}${
@@ -181,8 +190,11 @@ function exampleOf(
     since === undefined ? '' : html`, ${say(frame, 'sinceText')} ${moment(frame, since)}`
   }${attempts === undefined ? '' : html`, ${say(frame, 'attempts')}: ${attempts}`}${
     code === undefined ? '' : html`, <code>${code}</code>`
-  }${may === undefined ? '' : may.hands.map((hand) => sagaForm(frame, at, may, hand))}</li>`;
+  }${triedOf(frame, sagaId === undefined ? undefined : tried.get(sagaId))}${may === undefined ? '' : may.hands.map((hand) => sagaForm(frame, at, may, hand))}</li>`;
 }
+
+const triedOf = (frame: Frame, tried: TriedShown | undefined): Html =>
+  html`${tried?.system ? html`, ${say(frame, 'speaksTo')} <code>${tried.system}</code>` : ''}${tried?.nextBy ? html`, ${say(frame, 'nextAttempt')} ${moment(frame, tried.nextBy.toISOString())}` : ''}`;
 
 const queueOf = (frame: Frame, at: string, { name, pausedBy, mayResume }: QueueShown): Html =>
   html`<section class="panel" aria-labelledby="queue"><h2 id="queue">${say(frame, 'queue')}: <code>${name}</code></h2><p>${whoPaused(frame, pausedBy)}</p>

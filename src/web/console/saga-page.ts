@@ -65,6 +65,8 @@ export interface SagaFacts {
 }
 export interface SagaView {
   readonly saga: SagaFacts;
+  /** At what it stands, and when it is tried again at the latest; null: nothing has failed. */
+  readonly tried: { readonly system: string | null; readonly nextBy: Date | null } | null;
   /** Whether the reader may open the pages of stays. */
   readonly mayOpenStay: boolean;
   readonly incidents: readonly { readonly id: string; readonly summary: string }[];
@@ -76,14 +78,17 @@ export interface SagaView {
 }
 export type SagaHand = 'retry' | 'retry-now' | 'skip' | 'amend' | 'cancel' | 'pause' | 'resume' | 'resolve';
 
-export function sagaPage(frame: Frame, { saga, incidents, problem, mayOpenStay, hands, questions }: SagaView): Content {
+export function sagaPage(
+  frame: Frame,
+  { saga, tried, incidents, problem, mayOpenStay, hands, questions }: SagaView,
+): Content {
   return {
     title: saga.name,
     titleLanguage: 'en',
     page: 'sagas',
     live: { about: 'saga', of: saga.id },
     problem,
-    body: html`${factsOf(frame, saga, mayOpenStay)}
+    body: html`${factsOf(frame, saga, tried, mayOpenStay)}
 ${saga.error ? html`<section class="panel" aria-labelledby="error"><h2 id="error">${say(frame, 'error')}: <code>${saga.error.code}</code></h2><div lang="en" dir="ltr">${treeOf(saga.error.details ?? {})}</div></section>` : ''}
 ${incidents.length === 0 ? '' : html`<h2>${say(frame, 'openIncidents')}</h2><ul class="rows">${incidents.map(({ id, summary }) => html`<li class="bad"><a href="${frame.prefix}/console/incidents/${id}">${inEnglish(summary)}</a></li>`)}</ul>`}
 ${questions.map((question) => questionPanel(frame, `${frame.prefix}/console/sagas/${encodeURIComponent(saga.id)}/decide`, question))}
@@ -93,7 +98,7 @@ ${stepsOf(frame, saga)}`,
   };
 }
 
-function factsOf(frame: Frame, saga: SagaFacts, mayOpenStay: boolean): Html {
+function factsOf(frame: Frame, saga: SagaFacts, tried: SagaView['tried'], mayOpenStay: boolean): Html {
   const { subjectType, subjectId, waiting } = saga;
   const subject =
     subjectType === 'reservation' && mayOpenStay
@@ -102,7 +107,8 @@ function factsOf(frame: Frame, saga: SagaFacts, mayOpenStay: boolean): Html {
   return html`<dl class="facts panel">${fact(frame, 'state', badge(frame, saga.status))}
 ${fact(frame, 'subject', subject)}${fact(frame, 'steps', `${saga.stepsCompleted} / ${saga.totalSteps}`)}
 ${fact(frame, 'started', moment(frame, saga.createdAt))}
-${saga.finishedAt === null ? fact(frame, 'deadline', moment(frame, saga.deadlineAt)) : fact(frame, 'ended', moment(frame, saga.finishedAt))}
+${saga.finishedAt === null ? deadlineOf(frame, saga) : fact(frame, 'ended', moment(frame, saga.finishedAt))}
+${tried?.system ? fact(frame, 'speaksTo', html`<code>${tried.system}</code>`) : ''}${tried?.nextBy ? fact(frame, 'nextAttempt', moment(frame, tried.nextBy.toISOString())) : ''}
 ${fact(frame, 'requestedBy', html`<bdi>${saga.requestedBy}</bdi>${saga.onBehalfOf === null ? '' : html` (<bdi>${saga.onBehalfOf}</bdi>)`}`)}
 ${saga.requestId === null ? '' : fact(frame, 'request', html`<code>${saga.requestId}</code>`)}
 ${waiting ? fact(frame, 'waits', html`<code>${waiting.step}</code> ${say(frame, 'until')} ${moment(frame, waiting.until)}`) : ''}
@@ -111,6 +117,12 @@ ${saga.retryOf === null ? '' : fact(frame, 'retryOf', sagaLink(frame, saga.retry
 ${saga.notes === null ? '' : fact(frame, 'notes', html`<bdi>${saga.notes}</bdi>`)}
 <div><dt>ID</dt><dd><code>${saga.id}</code></dd></div></dl>`;
 }
+
+/** What waits for a person has no deadline, and for one that is past nothing waits. */
+const deadlineOf = (frame: Frame, { status, deadlineAt }: SagaFacts): Html =>
+  status === 'parked' || new Date(deadlineAt) <= frame.now
+    ? html``
+    : fact(frame, 'deadline', moment(frame, deadlineAt));
 
 /** Their names, what they ask for, and whether they go on or give up. */
 export const HANDS: Readonly<
@@ -196,15 +208,21 @@ function stepsOf(frame: Frame, saga: SagaFacts): Html {
 }
 
 function stepOf(frame: Frame, step: SagaStep, scale: Scale): Html {
-  const { name, direction, status, attempts, maxAttempts, durationMs, kind, waitsUntil, error, skipped } = step;
+  const { name, direction, attempts, maxAttempts, durationMs, kind, waitsUntil, error, skipped } = step;
   return html`<div class="step"><span class="name">${direction === 'forward' ? html`<span class="soft">${step.step}.</span>` : html`<span class="badge warn">${say(frame, 'undo')}</span>`} <bdi lang="en">${name}</bdi></span>
-<span>${badge(frame, status)}</span>${barOf(step, scale)}
+<span>${stateOf(frame, step)}</span>${barOf(step, scale)}
 <span class="soft">${durationMs === null ? '' : html`<bdi>${duration(durationMs)}</bdi>`}${attempts > 1 ? html` ${say(frame, 'attempts')}: ${attempts}/${maxAttempts}` : ''}${
     kind === 'wait' && waitsUntil !== null
       ? html` ${say(frame, 'waits')} ${say(frame, 'until')} ${moment(frame, waitsUntil)}`
       : ''
   }</span></div>${skipped === null ? '' : html`<p class="soft">${say(frame, 'skippedBy')} <bdi>${skipped.by}</bdi>${skipped.reason === null ? '' : html`: <bdi>${skipped.reason}</bdi>`}</p>`}${isNothing(error) ? '' : html`<div class="failure" lang="en" dir="ltr">${treeOf(error)}</div>`}`;
 }
+
+/** A step is not accepted, as a saga is: it has not begun, or was tried and is tried again. */
+const stateOf = (frame: Frame, { status, attempts }: SagaStep): Html =>
+  status === 'pending'
+    ? html`<span class="badge ${attempts > 0 ? 'warn' : ''}">${say(frame, attempts > 0 ? 'triedAgain' : 'notBegun')}</span>`
+    : badge(frame, status);
 
 const isNothing = (error: unknown): boolean => error === null || error === undefined;
 const WIDTH = 1_000;

@@ -1,7 +1,16 @@
+import { sql } from 'kysely';
 import type { AlertParams } from '../../notifications/alerts.ts';
 import type { OrderedText } from '../../notifications/enqueue.ts';
 import { defineMessage, MAIL } from './define.ts';
 import { toOps } from './deliveries.ts';
+import { ALERT_STAY } from './system-alert.ts';
+
+/** The sagas that wait for a person where the alert's saga does, for the same reason. */
+const PARKED_ALIKE = sql`saga s JOIN saga_step x ON x.saga_id = s.id AND x.step_no = s.current_step AND x.direction = 'F'
+  WHERE s.finished_at IS NULL AND s.status = 'parked' AND s.name = n.params ->> 'sagaName' AND x.status = 'failed'
+    AND x.name = n.params ->> 'step' AND x.error ->> 'code' = n.params ->> 'code'`;
+const MAX_NAMED = 30;
+const FURTHER = 'maintenance-alert-further.ops@1';
 
 export const maintenanceAlert = defineMessage({
   event: 'MAINTENANCE_ALERT',
@@ -11,7 +20,13 @@ export const maintenanceAlert = defineMessage({
     'propertyName',
     'reservationId',
     'code',
+    'why',
     'sagaId',
+    'alertStay',
+    'alertSince',
+    'alertUrl',
+    'parkedCount',
+    'parkedStays',
     'taskTitle',
     'taskId',
     'taskStart',
@@ -20,19 +35,53 @@ export const maintenanceAlert = defineMessage({
     'calendarImpact',
     'estimate',
   ],
+  loads: {
+    ...ALERT_STAY,
+    parkedCount: sql<number>`(SELECT count(*)::int FROM ${PARKED_ALIKE})`,
+    parkedStays: sql<string | null>`(SELECT string_agg(one.line, E'\\n' ORDER BY one.at, one.line) FROM (
+      SELECT '- ' || p.name || ' (' || r.id || ', ' || s.id || ')' AS line, s.updated_at AS at
+        FROM reservation r JOIN property p ON p.id = r.property_id, ${PARKED_ALIKE} AND r.id = s.subject_id
+       ORDER BY s.updated_at, s.id LIMIT ${MAX_NAMED}::int) one)`,
+  },
+  // What was mended before it could be told of together needs nobody.
+  stillTrue: ({ template, facts }) => template !== FURTHER || Number(facts.own?.['parkedCount'] ?? 0) > 0,
   // Somebody is needed now.
   atAnyHour: true,
   texts: {
     'maintenance-alert-amenities.ops@1': {
       en: {
-        subject: 'The devices of {propertyName} do not answer: {code}',
+        subject: 'The devices of {propertyName} were not switched off: {code}',
         message: `The devices of {propertyName} could not be switched off after a departure. A code may still open the door.
 
+Whom it concerns: {alertStay}
 Stay: {reservationId}
-Reason: {code}
+Reason: {code} ({why})
+Since: {alertSince}
 Saga: {sagaId}
 
-See to the devices, then press Retry on the saga's job, or resolve it.`,
+What happens by itself: nothing; the check-out waits for you. If more stop for the same reason within the hour, a mail every quarter of an hour names them together.
+
+What you can do: see to the devices, then press Retry on the page of the saga, or resolve it with what was done instead:
+
+{alertUrl}`,
+      },
+    },
+    /** Of those that stopped like it within the hour. */
+    [FURTHER]: {
+      en: {
+        subject: 'The devices of {parkedCount} departures were not switched off: {code}',
+        message: `After the mail about the first of them more check-outs have stopped at the devices. A code may still open each of these doors:
+
+{parkedStays}
+
+Reason: {code} ({why})
+Waiting for a person by now: {parkedCount}
+
+What happens by itself: nothing; each waits for you. Once one of them has waited for an hour it is an incident.
+
+What you can do: see to the devices, then retry them all on the page of the incident, or each on its own:
+
+{alertUrl}`,
       },
     },
     'maintenance-alert-access.ops@1': {
@@ -40,11 +89,15 @@ See to the devices, then press Retry on the saga's job, or resolve it.`,
         subject: 'The door of {propertyName} does not follow a departure: {code}',
         message: `A guest who is staying at {propertyName} has another departure, and the door code still ends at the old one. The guest is told of the new time when the code works until then.
 
+Whom it concerns: {alertStay}
 Stay: {reservationId}
-Reason: {code}
+Reason: {code} ({why})
+Since: {alertSince}
 Saga: {sagaId}
 
-See to the device, then press Retry on the saga's job; or let the guest in another way and resolve it.`,
+What you can do: see to the device, then press Retry on the page of the saga; or let the guest in another way and resolve it:
+
+{alertUrl}`,
       },
     },
     'repair-approved.ops@1': {
@@ -107,6 +160,10 @@ Call somebody.`,
 /** Something at a property needs hands: its devices did not do what they were asked to. */
 export const amenitiesAlertMessage = (alert: AlertParams): OrderedText =>
   toOps(maintenanceAlert, 'maintenance-alert-amenities.ops@1', { params: { ...alert, step: alert.step ?? '' } });
+
+/** The same of several: it is sent once for all that follow the first one within the hour. */
+export const furtherAmenitiesAlertMessage = (alert: AlertParams): OrderedText =>
+  toOps(maintenanceAlert, FURTHER, { params: { ...alert, step: alert.step ?? '' } });
 
 /** The code of a guest in the house ends at another time than the guest is to read. */
 export const accessAlertMessage = (alert: AlertParams): OrderedText =>

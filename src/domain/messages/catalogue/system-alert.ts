@@ -15,6 +15,15 @@ const STAY = sql`(SELECT r.id, p.name AS property, g.name AS guest, r.check_in_d
     ELSE (SELECT CASE s.subject_type WHEN 'transaction' THEN (SELECT x.reservation_id FROM transaction x WHERE x.id = s.subject_id)
       ELSE s.subject_id END FROM saga s WHERE s.id = n.params ->> 'sagaId') END) stay`;
 const ofStay = (column: string) => sql<string | null>`(SELECT stay.${sql.id(column)}::text FROM ${STAY})`;
+/** What `alertStay` and `alertSince` are made of. */
+export const ALERT_STAY = {
+  stay: ofStay('id'),
+  property: ofStay('property'),
+  guest: ofStay('guest'),
+  arrival: ofStay('arrival'),
+  departure: ofStay('departure'),
+  zone: ofStay('zone'),
+} as const;
 
 /** The event and the keys of its texts are those of `notifications/alerts.ts`, where the subject of an alert decides its text. */
 export const systemAlert = defineMessage({
@@ -34,12 +43,7 @@ export const systemAlert = defineMessage({
     'alertRemedy',
   ],
   loads: {
-    stay: ofStay('id'),
-    property: ofStay('property'),
-    guest: ofStay('guest'),
-    arrival: ofStay('arrival'),
-    departure: ofStay('departure'),
-    zone: ofStay('zone'),
+    ...ALERT_STAY,
     place: sql<string | null>`(SELECT p.name FROM task k JOIN property p ON p.id = k.property_id
       WHERE n.params ->> 'about' = 'task' AND k.id = n.params ->> 'sagaId')`,
   },

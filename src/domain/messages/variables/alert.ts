@@ -21,6 +21,9 @@ const PAGES: Readonly<Record<string, string>> = {
   message: 'messages',
 };
 
+const textOf = (value: unknown): string | null =>
+  typeof value === 'string' || typeof value === 'number' ? String(value) : null;
+
 function wordsOf(facts: Facts): AlertWords {
   if (param(facts, 'about') === 'message') return UNSENT_WORDS;
   const code = param(facts, 'code');
@@ -58,6 +61,9 @@ export const ALERT = {
   alertWhat: variable('text', 'Nobody can take a task.', (facts) => wordsOf(facts).says),
   alertNext: variable('text', 'It is looked at again within the hour.', (facts) => wordsOf(facts).next),
   alertRemedy: variable('text', 'Give it to somebody on its page.', (facts) => wordsOf(facts).remedy),
+  /** How many sagas wait for a person at the same step for the same reason, when the text is sent; and whose the first of them are. */
+  parkedCount: variable('text', '12', ({ own }) => textOf(own?.['parkedCount'])),
+  parkedStays: variable('text', 'Marina View 1204 (reservation-1)', ({ own }) => textOf(own?.['parkedStays'])),
   /** Of the page where it is mended: its own, else that of the stay that it concerns. */
   alertUrl: variable(
     'url',
