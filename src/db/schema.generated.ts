@@ -257,6 +257,12 @@ export interface GuestPlace {
   property_id: string;
 }
 
+export interface GuestWord {
+  guest_id: string;
+  place: string;
+  word: string;
+}
+
 export interface Hold {
   held_at: Generated<Date>;
   held_by: string;
@@ -465,6 +471,12 @@ export interface MessageTemplate {
   message: string;
   subject: string | null;
   version: number;
+}
+
+export interface NameWord {
+  id: string;
+  kind: "OWNER" | "PROPERTY" | "STAFF";
+  word: string;
 }
 
 export interface Notification {
@@ -705,7 +717,7 @@ export interface RecurrencePeriod {
 }
 
 export interface Redrive {
-  act: "RETRY" | "RETRY_NOW";
+  act: "RETRY" | "RETRY_NOW" | null;
   due_at: Generated<Date>;
   end_reason: string | null;
   ended_as: "DONE" | "FAILED" | "STOPPED" | null;
@@ -713,7 +725,7 @@ export interface Redrive {
   ended_by: string | null;
   id: string;
   incident_id: string;
-  is_undoing: boolean;
+  is_undoing: boolean | null;
   ordered_at: Generated<Date>;
   ordered_by: string;
   per_second: number;
@@ -723,8 +735,10 @@ export interface Redrive {
 }
 
 export interface RedriveSaga {
+  act: "RETRY" | "RETRY_NOW" | null;
   at: Timestamp | null;
   code: string | null;
+  is_undoing: boolean | null;
   no: number;
   redrive_id: string;
   saga_id: string;
@@ -1136,6 +1150,7 @@ export interface DB {
   gateway_event: GatewayEvent;
   guest: Guest;
   guest_place: GuestPlace;
+  guest_word: GuestWord;
   hold: Hold;
   idempotency_key: IdempotencyKey;
   identity: Identity;
@@ -1156,6 +1171,7 @@ export interface DB {
   message_rule: MessageRule;
   message_setting: MessageSetting;
   message_template: MessageTemplate;
+  name_word: NameWord;
   notification: Notification;
   notification_content: NotificationContent;
   notification_due: NotificationDue;

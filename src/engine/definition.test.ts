@@ -68,6 +68,19 @@ describe('a step that a person may skip', () => {
     expect(() => checkDefinition(pivot)).toThrow('does not skip tell, a PIVOT');
   });
 
+  it('is undone without another system where its undo is skipped, and never at the point of no return', () => {
+    const undo = {
+      run: async () => ({}),
+      book: async () => ({}),
+      skippable: { ...skippable, instead: async () => ({}) },
+    };
+    const call = { foresees: 'ports', run: async () => ({}), book: async () => ({}), compensate: undo } as const;
+    const before = begin().call('switch', call).retriable().statement('tell', { run }).ends(ending);
+    expect(() => checkDefinition(before)).not.toThrow();
+    const pivot = begin().pivot().call('switch', call).statement('tell', { run }).ends(ending);
+    expect(() => checkDefinition(pivot)).toThrow('skips no undo but of a call before the pivot, as at switch');
+  });
+
   it('need not find its row, and carries no effect of others', () => {
     const finds = begin().retriable().statement('tell', { run, skippable, onNoRow: 'STEP_FAILED' }).ends(ending);
     expect(() => checkDefinition(finds)).toThrow('does not skip tell, which must find its row');

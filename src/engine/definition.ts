@@ -196,6 +196,7 @@ export function saga<Schema extends z.ZodType>(
       compensation: spec.compensate === undefined ? undefined : workOf(kind, asSpec(spec.compensate)),
       ...(spec.readsAgain ? { readsAgain: spec.readsAgain } : {}),
       ...(spec.skippable ? { skippable: spec.skippable } : {}),
+      ...skippableUndoOf(spec),
       ...(spec.explain ? { explain: spec.explain.bind(spec) } : {}),
       ...(spec.speaksTo ? { speaksTo: spec.speaksTo.bind(spec) } : {}),
       ...(spec.whenParked ? { whenParked: spec.whenParked.bind(spec) } : {}),
@@ -258,6 +259,10 @@ interface ErasedSpec extends StepOptions<unknown, Readonly<Record<string, unknow
   readonly readsAgain?: true;
   readonly compensate?: unknown;
 }
+const skippableUndoOf = ({ compensate }: ErasedSpec): Pick<StepDefinition, 'skippableUndo'> => {
+  const skippableUndo = compensate === undefined ? undefined : asSpec(compensate).skippable;
+  return skippableUndo ? { skippableUndo } : {};
+};
 const asSpec = (undo: unknown): ErasedSpec => (typeof undo === 'function' ? { run: undo } : (undo as ErasedSpec));
 
 function workOf(kind: StepDefinition['kind'], spec: ErasedSpec): Work {
@@ -307,6 +312,8 @@ export function checkDefinition(definition: SagaDefinition): void {
     if (step.effects.length > 0 && (step.imperative || step.kind !== 'statement'))
       problems.push(`makes ${step.effects[0]?.name} with a step that is always a statement`);
     if (step.skippable) problems.push(...againstSkipping(definition, step));
+    if (step.skippableUndo && (step.kind !== 'call' || step.class === 'PIVOT'))
+      problems.push(`skips no undo but of a call before the pivot, as at ${step.name}`);
     if (step.maxAttempts < 1 || step.maxAttempts > 50) problems.push(`bounds the attempts of ${step.name} by 1 and 50`);
   }
   for (const field of Object.keys(definition.amendable ?? {}).filter((name) => ASKED_FOR.test(name)))

@@ -17,7 +17,7 @@ import type { Intervention, SagaOrchestrator } from './types.ts';
 /**
  * Moves the redrives on that people have ordered: of each, as many sagas as it may try in a second. Postgres alone says which, so any number of
  * processes may call it, and one that dies leaves nothing behind but what is still to try. Each saga is retried in a transaction of its
- * own, in the name of who ordered it. A redrive ends when all were tried, and before that when too many of them wait for a person again.
+ * own, in the name of who ordered it. A redrive ends when all were tried, and before that when too many of them fail again.
  */
 
 export interface RedriveParts {
@@ -65,7 +65,7 @@ async function tryOne({ db, orchestrator }: RedriveParts, redrive: RedriveRow, n
         const taken = await takeWaiting(tx, redrive.id, no);
         if (taken === undefined) return null;
         const act = interventionOf(redrive, taken.sagaId);
-        if (redrive.act === 'RETRY_NOW') {
+        if (taken.act === 'RETRY_NOW') {
           const announceNow = await orchestrator.retryNowWithin(tx, act);
           await recordTried(tx, redrive.id, no, { status: 'RETRIED', code: null });
           return announceNow;

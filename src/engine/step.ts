@@ -97,13 +97,14 @@ export interface StepOptions<Input, Done> {
   /** Further writes when the saga comes to wait for a person at this step, beside the System Alert. */
   whenParked?(context: StepContext<Input, Done> & Parked): Promise<void>;
 }
-/** Of a step that a person may skip while the saga is parked at it. A step without this is not skipped. */
+/** Of a step, or its undo, that a person may skip while the saga is parked at it. One without this is not skipped. */
 export interface Skippable<Context, Out> {
   /** What does not happen then, and what the person has to do by hand, in a sentence or two. */
   readonly follows: string;
   /**
    * In the transaction that skips it, instead of its work: notes here what the person has seen to, and gives the steps behind it the
-   * output that they need. Behind such a step nothing is undone any more, so that a skipped one never has to be.
+   * output that they need. Behind such a step nothing is undone any more, so that a skipped one never has to be; behind such an undo the
+   * undoing goes on.
    */
   instead(context: Context & { readonly tx: Tx }): Promise<Out>;
 }
@@ -139,6 +140,11 @@ export interface ReadSpec<Input, Done, Out> extends StepOptions<Input, Done> {
    */
   readonly readsAgain?: true;
   run(context: StepContext<Input, Done> & ReadContext): Promise<Out>;
+}
+/** Only a call's undo may park for the sake of another system; all others are undone here, and a person cannot do that by hand. */
+interface MaySkipUndo<Input, Done, Out> {
+  /** A person may skip it while the saga is parked at it, being undone, and the undoing goes on: somebody has seen to it by hand. */
+  readonly skippable?: Skippable<StepContext<Input, Done>, Out>;
 }
 /** Given to a read in addition. The read itself bounds the time of its requests to other systems. */
 interface ReadContext {
@@ -202,7 +208,11 @@ export type BookedCallSpec<Input, Done, Prepared, Answer, Out, Undone, P extends
   MaySkip<Input, Done, NoInfer<Out>> &
   CallParts<Input, Done, Prepared, Answer, Out> & {
     readonly foresees: Foresees<StepContext<Input, Done> & { readonly prepared: Prepared }, Answer>;
-  } & WithCallUndo<P, CallParts<Input, Done & { readonly own?: Out }, undefined, Undone, Output>>;
+  } & WithCallUndo<
+    P,
+    CallParts<Input, Done & { readonly own?: Out }, undefined, Undone, Output> &
+      MaySkipUndo<Input, Done & { readonly own?: Out }, Output>
+  >;
 
 /**
  * A wait for a signal or a time. It changes nothing and needs no undo; its output is `{ signal }`. It needs no kind of lock
@@ -250,6 +260,8 @@ export interface StepDefinition {
   readonly imperative: ErasedImperative | undefined;
   readonly compensation: Work | undefined;
   readonly skippable?: Skippable<ErasedContext, unknown>;
+  /** The same of its undo. */
+  readonly skippableUndo?: Skippable<ErasedContext, unknown>;
   readonly readsAgain?: true;
   explain?(context: ErasedContext & { readonly db: Db; readonly failure: Failure }): Promise<RoomyError | undefined>;
   whenParked?(context: ErasedContext & Parked): Promise<void>;

@@ -266,6 +266,7 @@ export interface StepSummary {
   readonly maxAttempts: number;
   readonly conceals: readonly string[];
   readonly skippable?: { readonly follows: string };
+  readonly skippableUndo?: { readonly follows: string };
   readonly readsAgain?: true;
   speaksTo?(known: Known): string | undefined;
 }

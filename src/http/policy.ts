@@ -235,8 +235,8 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`GET ${API}/webhook-endpoints/:id/deliveries`]: people('webhooks:read', 'ADMIN', 'OPS'),
   [`GET ${API}/incidents`]: people('incidents:read', 'ADMIN', 'OPS', 'FINANCE'),
   [`GET ${API}/incidents/:id`]: people('incidents:read', 'ADMIN', 'OPS', 'FINANCE'),
-  [`POST ${API}/incidents/:id/close`]: everyday(people('incidents:operate', 'ADMIN', 'OPS', 'FINANCE')),
-  [`POST ${API}/incidents/:id/mute`]: everyday(people('incidents:operate', 'ADMIN', 'OPS', 'FINANCE')),
+  [`POST ${API}/incidents/:id/close`]: steppedUp(people('incidents:operate', 'ADMIN', 'OPS', 'FINANCE')),
+  [`POST ${API}/incidents/:id/mute`]: steppedUp(people('incidents:operate', 'ADMIN', 'OPS', 'FINANCE')),
   [`GET ${API}/incidents/:id/redrive`]: people('incidents:read', 'ADMIN', 'OPS', 'FINANCE'),
   [`POST ${API}/incidents/:id/redrive`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS', 'FINANCE')),
   [`POST ${API}/incidents/:id/redrive/stop`]: steppedUp(people('sagas:operate', 'ADMIN', 'OPS', 'FINANCE')),
@@ -256,16 +256,18 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
   [`GET ${API}/notifications/:id/content`]: people('notifications:content', 'ADMIN', 'AGENT'),
   [`GET ${API}/templates`]: people('templates:read', 'ADMIN', 'OPS'),
   [`GET ${API}/templates/:key`]: people('templates:read', 'ADMIN', 'OPS'),
-  [`POST ${API}/templates/:key/versions`]: everyday(people('templates:write', 'ADMIN')),
+  [`POST ${API}/templates/:key/versions`]: steppedUp(people('templates:write', 'ADMIN')),
   [`POST ${API}/templates/:key/preview`]: everyday(people('templates:preview', 'ADMIN')),
   [`GET ${API}/notification-rules`]: people('notifications:read', 'ADMIN', 'AGENT', 'OPS'),
-  [`PATCH ${API}/notification-rules`]: everyday(people('notifications:configure', 'ADMIN')),
+  [`PATCH ${API}/notification-rules`]: steppedUp(people('notifications:configure', 'ADMIN')),
   [`GET ${API}/notification-settings`]: people('notifications:read', 'ADMIN', 'AGENT', 'OPS'),
   [`PUT ${API}/notification-settings`]: steppedUp(people('notifications:configure', 'ADMIN')),
   [`GET ${API}/:party/:id/notification-preferences`]: people('notifications:read', 'ADMIN', 'AGENT', 'OPS'),
   [`PUT ${API}/:party/:id/notification-preferences`]: everyday(people('notifications:configure', 'ADMIN')),
   [`GET ${API}/reservations/:id/forecast`]: open('reservations:read', 'ADMIN', 'AGENT', 'FINANCE'),
 
+  // Of each kind what its list shows the caller.
+  [`GET ${API}/search`]: open('search:read', 'ADMIN', 'AGENT', 'FINANCE', 'OPS', 'OWNER'),
   [`GET ${API}/day`]: open('reservations:read', 'ADMIN', 'AGENT', 'FINANCE', 'OPS'),
   // Each entry is for whoever may list its kind; of a stay operators see the processes, messages and events.
   [`GET ${API}/reservations/:id/timeline`]: open('reservations:read', 'ADMIN', 'AGENT', 'FINANCE', 'OPS', 'OWNER'),
@@ -278,6 +280,7 @@ export const POLICIES: Readonly<Record<string, PolicyEntry>> = {
 
   // What is stuck with money is FINANCE's to see in full and to let go on; OPS sees that it is stuck.
   [`GET ${API}/sagas`]: open('sagas:read', 'ADMIN', 'OPS', 'AGENT', 'FINANCE'),
+  [`GET ${API}/sagas/failures`]: open('sagas:read', 'ADMIN', 'OPS', 'AGENT', 'FINANCE'),
   [`GET ${API}/sagas/:name/status`]: open('sagas:read', 'ADMIN', 'OPS', 'AGENT', 'FINANCE'),
   [`GET ${API}/sagas/executions/:id`]: open('sagas:read', 'ADMIN', 'OPS', 'AGENT', 'FINANCE'),
   [`GET ${API}/sagas/executions/:id/attempts`]: people('sagas:read', 'ADMIN', 'OPS', 'FINANCE'),

@@ -20,11 +20,11 @@ export const INVARIANTS = {
   'I05 success means every forward step is done, none undone': `
     SELECT s.id AS ref FROM saga s LEFT JOIN saga_step t ON t.saga_id = s.id WHERE s.status = 'completed' GROUP BY s.id
     HAVING count(*) FILTER (WHERE t.direction = 'F' AND t.status IN ('done', 'skipped')) <> s.total_steps OR bool_or(t.direction = 'C')`,
-  'I06 compensated means every step that ran or may have run was undone, no pivot passed': `
+  'I06 compensated means every step that ran or may have run was undone, or its undo was skipped by a person, no pivot passed': `
     SELECT f.saga_id AS ref FROM saga s JOIN saga_step f ON f.saga_id = s.id AND f.direction = 'F'
       LEFT JOIN saga_step c ON c.saga_id = f.saga_id AND c.step_no = f.step_no AND c.direction = 'C'
      WHERE s.status = 'compensated' AND f.class <> 'READ' AND (f.status = 'done' OR f.first_sent_at IS NOT NULL)
-       AND (c.status IS DISTINCT FROM 'done' OR f.status = 'done' AND f.class <> 'COMPENSABLE')`,
+       AND (coalesce(c.status, '') NOT IN ('done', 'skipped') OR f.status = 'done' AND f.class <> 'COMPENSABLE')`,
   'I07 no step is still running': `
     SELECT saga_id AS ref FROM saga_step WHERE status = 'running'`,
   'I08 forward order': `

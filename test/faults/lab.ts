@@ -68,6 +68,8 @@ export interface BeginOptions {
 
 interface SagaUnderTest {
   readonly id: string;
+  /** The rows of its subject before it was accepted. */
+  readonly found: readonly object[];
   /** The process that works on it now. */
   worker(): TestProcess;
   readonly definition: SagaDefinition;
@@ -183,6 +185,7 @@ async function begin(
   };
   return {
     id: saga.id,
+    found,
     definition: planned.definition,
     worker: () => current,
     waitsAt: async (name) => {

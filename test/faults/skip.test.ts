@@ -1,13 +1,15 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Db } from '../../src/db/client.ts';
 import type { SagaDefinition } from '../../src/engine/definition.ts';
 import { mayPark } from '../../src/engine/definition.ts';
 import type { StepDefinition } from '../../src/engine/step.ts';
 import { DEFINITIONS } from '../../src/sagas/index.ts';
-import { drained, finishByHand, noteAnswer, restOf, type TestProcess } from '../setup/engine.ts';
+import { COMPENSATION_ATTEMPTS, drained, finishByHand, noteAnswer, restOf, type TestProcess } from '../setup/engine.ts';
 import { fixtureOf } from './every-saga.ts';
 import { expectInvariants } from './invariants.ts';
 import { type Lab, openLab, type SagaFixture } from './lab.ts';
-import { restAfterFailing } from './scenarios.ts';
+import { placesOf, restAfterFailing, turningRound } from './scenarios.ts';
+import { subjectRows } from './subject-rows.ts';
 import { ranOf } from './verify.ts';
 import { FORWARD_ATTEMPTS } from './with-fault.ts';
 
@@ -50,6 +52,23 @@ describe.each(DEFINITIONS.map((definition) => [`${definition.name}@${definition.
       }
     });
 
+    it('lets its undoing go on behind each undo that may be skipped', { timeout: WITHIN_MS }, async () => {
+      for (const step of definition.steps.filter(({ skippableUndo }) => skippableUndo !== undefined))
+        await isUndoneWithout(lab, heirs, step);
+    });
+
+    it('is refused at each other undo at which it parks, which a retry completes', { timeout: WITHIN_MS }, async () => {
+      const undone = placesOf(definition).filter(({ direction }) => direction === 'C');
+      for (const { step } of undone.filter(({ step: one }) => one.skippableUndo === undefined)) {
+        const saga = await lab.begin(undoFaults(definition, step));
+        await saga.rests('parked');
+        const refused = skip(heirs[0], saga.id, step.name);
+        await expect(refused, step.name).rejects.toMatchObject({ code: 'INVALID_STATE_TRANSITION' });
+        await saga.isRetriedTo('compensated');
+        await saga.verify();
+      }
+    });
+
     it('is refused where it is not parked, at every step', { timeout: WITHIN_MS }, async () => {
       const saga = await lab.begin([], { by: 'hand' });
       for (const step of definition.steps) {
@@ -67,6 +86,10 @@ describe.each(DEFINITIONS.map((definition) => [`${definition.name}@${definition.
       const others = skipped.filter((step) => step.kind !== 'statement' || step.effects.length > 0);
       // Only what somebody can do at the door.
       expect(others.every((step) => step.speaksTo?.({ input: {}, done: {} }) === 'devices')).toBe(true);
+      // An undo is skipped only where somebody can do it at the door.
+      const undos = definition.steps.filter(({ skippableUndo }) => skippableUndo !== undefined);
+      expect(undos.every((step) => step.speaksTo?.({ input: {}, done: {} }) === 'devices')).toBe(true);
+      expect(undos.every((step) => /\.$/.test(step.skippableUndo?.follows ?? ''))).toBe(true);
       expect(skipped.every((step) => /\.$/.test(step.skippable?.follows ?? '') && mayPark(definition, step))).toBe(
         true,
       );
@@ -76,8 +99,67 @@ describe.each(DEFINITIONS.map((definition) => [`${definition.name}@${definition.
 
 const fault = (step: StepDefinition) =>
   ({ step: step.no, direction: 'F', mode: 'breaks', times: FORWARD_ATTEMPTS }) as const;
+const undoFaults = (definition: SagaDefinition, step: StepDefinition) => [
+  ...turningRound(definition, { step, direction: 'C' }),
+  { step: step.no, direction: 'C', mode: 'breaks', times: COMPENSATION_ATTEMPTS } as const,
+];
 const parksByBreaking = (definition: SagaDefinition, step: StepDefinition): boolean =>
   restAfterFailing(definition, step, 'breaks') === 'parked';
+
+/** What the device would have been told is all that is missing; what is here is as it was before. */
+async function isUndoneWithout(
+  { bed, begin, racers, definition }: Lab,
+  heirs: readonly [TestProcess, TestProcess],
+  step: StepDefinition,
+): Promise<void> {
+  const { db } = bed;
+  const saga = await begin(undoFaults(definition, step));
+  await saga.rests('parked');
+  const other = definition.steps.find(({ no }) => no !== step.no)?.name ?? '';
+  await expect(skip(heirs[0], saga.id, other)).rejects.toMatchObject({ code: 'INVALID_STATE_TRANSITION' });
+  await skip(racers[0], saga.id, step.name);
+  await db
+    .updateTable('saga')
+    .set({ next_check_at: new Date(0) })
+    .where('id', '=', saga.id)
+    .where('finished_at', 'is', null)
+    .execute();
+  await Promise.all(heirs.map(({ engine }) => engine.reconciler.tick()));
+  expect(await restOf(db, saga.id), step.name).toBe('compensated');
+  await expect(skip(heirs[0], saga.id, step.name)).rejects.toMatchObject({ code: 'SAGA_NOT_PARKED' });
+  await drained(db, saga.id);
+  const steps = await db.selectFrom('saga_step').selectAll().where('saga_id', '=', saga.id).execute();
+  const undone = steps.filter(({ direction }) => direction === 'C');
+  expect(undone.map(({ step_no, status }) => [step_no, status]).toSorted(([a], [b]) => Number(b) - Number(a))).toEqual(
+    steps
+      .filter((one) => one.direction === 'F' && one.class !== 'READ')
+      .filter((one) => one.status === 'done' || one.first_sent_at !== null)
+      .map((one) => [one.step_no, one.step_no === step.no ? 'skipped' : 'done'])
+      .toSorted(([a], [b]) => Number(b) - Number(a)),
+  );
+  expect(undone.find(({ step_no }) => step_no === step.no)).toMatchObject({
+    ...{ skipped_by: 'olivia', skip_reason: REASON },
+  });
+  const row = await db.selectFrom('saga').selectAll().where('id', '=', saga.id).executeTakeFirstOrThrow();
+  expect(await subjectRows(db, definition.subjectType, row.subject_id)).toEqual(saga.found);
+  await expectAudited(db, saga.id, step);
+  const answer = await heirs[0].engine.orchestrator.waitForAnswer(saga.id, 5_000);
+  if (!answer) throw new Error('an ended saga has no answer');
+  await noteAnswer(db, null, saga.id, answer);
+  expect(answer.status).toBe(row.response_status);
+  await expectInvariants(db, [saga.id, row.subject_id]);
+}
+
+async function expectAudited(db: Db, sagaId: string, step: StepDefinition): Promise<void> {
+  const audited = await db
+    .selectFrom('audit_log')
+    .select(['actor', 'body'])
+    .where('stream_id', '=', sagaId)
+    .where('event', '=', 'SAGA_STEP_SKIPPED')
+    .execute();
+  expect(audited.map(({ actor }) => actor)).toEqual(['olivia']);
+  expect(JSON.parse(audited[0]?.body ?? '')).toMatchObject({ details: { name: step.name, reason: REASON } });
+}
 
 async function isSkipped(
   lab: Lab,
@@ -133,14 +215,7 @@ async function expectSkipped(
     .execute();
   expect(messages).toEqual([]);
   await expectCounted(bed, sagaId);
-  const audited = await db
-    .selectFrom('audit_log')
-    .select(['actor', 'body'])
-    .where('stream_id', '=', sagaId)
-    .where('event', '=', 'SAGA_STEP_SKIPPED')
-    .execute();
-  expect(audited.map(({ actor }) => actor)).toEqual(['olivia']);
-  expect(JSON.parse(audited[0]?.body ?? '')).toMatchObject({ details: { name: step.name, reason: REASON } });
+  await expectAudited(db, sagaId, step);
   const answer = await process.engine.orchestrator.waitForAnswer(sagaId, 5_000);
   expect(answer?.status).toBe(200);
   if (answer) await noteAnswer(db, null, sagaId, answer);

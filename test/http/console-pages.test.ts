@@ -371,6 +371,21 @@ describe('a saga that is parked', () => {
     const retried = { key: 's-3', from: 'validateAccess', reason: 'A new lock' };
     expect((await ops.post(`/console/sagas/${access}/retry`, retried)).location).toBe(`/console/sagas/${access}`);
     expect(http.orchestrator.interventions).toMatchObject([{ sagaId: access, from: 'validateAccess' }]);
+    // Of one that is being undone, the undo at which it stopped is skipped, and nothing is amended.
+    const undoing = await addSaga(http.db, { ...parked, name: 'checkIn', subjectId: 'parked-undoing', step: 5 });
+    await http.db
+      .insertInto('saga_step')
+      .values({
+        ...{ saga_id: undoing, step_no: 5, direction: 'C', effect_key: `${undoing}-5-C`, kind: 'EXTERNAL' },
+        ...{ name: 'activatePropertyAmenities', class: 'COMPENSABLE', status: 'failed', max_attempts: 8, attempt: 8 },
+        ...{ finished_at: new Date(), error: JSON.stringify({ code: 'AMENITIES_UNAVAILABLE' }) },
+      })
+      .execute();
+    const door = (await ops.get(`/console/sagas/${undoing}`)).text;
+    expect(door).toContain('take the code of the guest off it by hand');
+    expect(door).toContain('name="step" value="activatePropertyAmenities"');
+    expect(door).not.toContain(`${undoing}/amend`);
+    expect(door).not.toContain('name="from"');
     // Neither is offered at a step that moves money.
     const refund = await addSaga(http.db, { ...parked, name: 'executeRefund', subjectType: 'transaction', step: 2 });
     const money = (await ops.get(`/console/sagas/${refund}`)).text;

@@ -72,7 +72,9 @@ it('shows FINANCE what is about money, and nothing else', async () => {
 });
 
 it('closes and mutes with a reason, by forms of our own pages alone', async () => {
-  const id = await addIncident(http);
+  const [id, ofMoney] = [await addIncident(http), await addIncident(http)];
+  await setArea(id, 'ENGINE');
+  await setArea(ofMoney, 'MONEY');
   const { browser, account } = await signedIn('OPS');
   expect(
     (
@@ -93,8 +95,18 @@ it('closes and mutes with a reason, by forms of our own pages alone', async () =
   expect((await browser.post(`${pageOf(id)}/mute`, { key: key(), reason: 'We know', hours: '8' })).location).toBe(
     pageOf(id),
   );
+  // Of money it stands, and is left to those whose it is.
+  for (const act of ['mute', 'close']) {
+    const form = { key: key(), reason: 'x', hours: '8' };
+    expect((await browser.post(`${pageOf(ofMoney)}/${act}`, form)).text).toContain('role="alert"');
+  }
   expect((await browser.get(pageOf(id))).text).toContain('muted until');
-  expect((await browser.post(`${pageOf(id)}/close`, { key: key(), reason: 'It is <over>' })).location).toBe(pageOf(id));
+  const closing = { key: key(), reason: 'It is <over>' };
+  const stale = (await signedIn('OPS', 1)).browser;
+  expect((await stale.post(`${pageOf(id)}/close`, closing)).text).toContain('role="alert"');
+  // Sent twice, as a double click does, it is done once.
+  for (let no = 0; no < 2; no += 1)
+    expect((await browser.post(`${pageOf(id)}/close`, closing)).location).toBe(pageOf(id));
   const { text } = await browser.get(pageOf(id));
   expect(text).toContain(`closed by ${account.principal}`);
   expect(text).toContain('It is &lt;over&gt;');
@@ -189,6 +201,43 @@ it('has the sagas of an incident tried again, shows how far that is, and stops',
     expect.objectContaining({ per_second: 3, stop_after_errors: 2, ended_as: 'STOPPED', end_reason: 'It is not' }),
   ]);
   expect((await finance.get(pageOf(id))).text).toContain('name="perSecond"');
+});
+
+it('has all that a circuit has stopped tried again, also when the circuit is closed, and says how many were parked', async () => {
+  const id = await addIncident(http);
+  await http.db
+    .updateTable('incident')
+    .set({ kind: 'CIRCUIT_OPEN', subject: 'gateway-stopped', area: 'ENGINE' })
+    .where('id', '=', id)
+    .execute();
+  const ops = (await signedIn('OPS')).browser;
+  // Nothing waits for it.
+  expect((await ops.get(pageOf(id))).text).not.toContain('id="redrive"');
+  for (const status of ['parked', 'running'] as const) {
+    const saga = await addSaga(http.db, {
+      ...{ status, subjectId: `${status}-of-${id}`, input: { gatewayId: 'gateway-stopped' } },
+    });
+    await http.db
+      .insertInto('saga_step')
+      .values({
+        ...{ saga_id: saga, step_no: 1, direction: 'F', name: 'sendPayment', kind: 'EXTERNAL', class: 'COMPENSABLE' },
+        ...{ effect_key: `${saga}-1-F`, status: status === 'parked' ? 'failed' : 'pending', max_attempts: 8 },
+        finished_at: status === 'parked' ? new Date() : null,
+        error: JSON.stringify({ code: 'GATEWAY_UNAVAILABLE' }),
+      })
+      .execute();
+  }
+  await http.db
+    .updateTable('incident')
+    .set({ closed_at: new Date(), closed_by: 'watchdog' })
+    .where('id', '=', id)
+    .execute();
+  const { text } = await ops.get(pageOf(id));
+  expect(text).toContain('Stand still now: 2 (wait for a person: 1)');
+  const order = { key: `press-${id}`, perSecond: '3', stopAfterErrors: '2', reason: 'The gateway is back' };
+  expect((await ops.post(`${pageOf(id)}/redrive`, order)).location).toBe(pageOf(id));
+  expect((await ops.get(pageOf(id))).text).toContain('Tried: 0 / 2');
+  expect((await (await signedIn('FINANCE')).browser.get(pageOf(id))).status).toBe(404);
 });
 
 it('leaves out the step at which a saga stands, where its definition allows it, and says what follows', async () => {

@@ -85,8 +85,10 @@ describe('a record that does not exist', () => {
     }
     expect(all.filter(({ kind }) => kind === 'report').map(({ name }) => name.replace(API, ''))).toEqual([
       'GET /day?propertyId',
+      'GET /search?propertyId',
       'GET /sagas/:name/status?reservationId',
       'GET /sagas/:name/status?executionId',
+      'GET /sagas/failures?reservationId',
       'GET /tasks/statistics?propertyId',
       'GET /financial/summary?propertyId',
       'GET /financial/summary?ownerId',
@@ -122,6 +124,7 @@ describe('a record that does not exist', () => {
       ['financial/summary?propertyId=property-1', { as: 'OWNER', sub: 'owner-1' }],
       ['financial/summary?reservationId=stay-1', { as: 'FINANCE' }],
       ['sagas/confirmReservation/status?reservationId=stay-1', {}],
+      ['sagas/failures?reservationId=stay-1', {}],
     ] as const) {
       expect((await http.call('GET', `${API}/${path}`, call)).status, path).toBe(200);
     }

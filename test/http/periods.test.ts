@@ -79,6 +79,8 @@ async function prepare(day: Day): Promise<void> {
       ])
       .execute();
     await addSaga(db, { subjectId: stay.id, requestedAt: new Date(moment), requestedBy: id });
+    const stuck = { subjectId: `stuck-${id}`, status: 'parked', errorCode: id } as const;
+    await addSaga(db, { ...stuck, requestedAt: new Date(moment) });
     await db
       .insertInto('audit_log')
       .values({ stream_id: id, at: new Date(moment), event: 'TESTED', actor: id, body: '{}' })
@@ -222,8 +224,26 @@ const LISTS: Readonly<Record<string, Probe>> = {
   'GET /analytics/satisfaction': report('satisfaction'),
   'GET /analytics/payouts': report('payouts'),
   'GET /sagas': { path: () => '/sagas?limit=100', seen: byField('requestedBy') },
+  'GET /sagas/failures': {
+    path: () => '/sagas/failures?',
+    seen: (answer, day) =>
+      numbersIn(
+        (at(answer.body, 'data', 'shown') as { code: string }[]).map(({ code }) => code),
+        day,
+      ),
+  },
   'GET /audit': { path: () => '/audit?limit=100', seen: byField('userId') },
   'GET /notifications': { path: () => '/notifications?limit=100', seen: byField('id') },
+  'GET /search': {
+    path: () => '/search?q=TESTED&perKind=50',
+    seen: (answer, day) =>
+      numbersIn(
+        (at(answer.body, 'data', 'kinds') as { kind: string; hits: { id: string }[] }[]).flatMap(({ kind, hits }) =>
+          kind === 'MESSAGE' ? hits.map(({ id }) => id) : [],
+        ),
+        day,
+      ),
+  },
   'GET /sweep-failures': { path: () => '/sweep-failures?limit=100', seen: byField('rowId') },
   'GET /transactions': { path: () => '/transactions?limit=100', seen: byField('reservationId') },
   'GET /financial/summary': {

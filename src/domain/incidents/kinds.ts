@@ -123,7 +123,8 @@ export const INCIDENT_KINDS = {
     afterSeconds: 0,
     says: (subject) => `"${subject}" has failed five times in a row, and is left alone for a while.`,
     next: 'One call after each pause, of at most 30 s, finds out whether it is well again; a call that is kept back meanwhile uses up no attempt.',
-    remedy: 'Ask its provider whether it is down, and look whether its address and keys are right.',
+    remedy:
+      'Ask its provider whether it is down, and look whether its address and keys are right. Once it answers, try all that it has stopped again, on the page of the incident.',
   },
   AUDIT_BROKEN: {
     severity: 'CRITICAL',

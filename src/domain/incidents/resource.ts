@@ -130,6 +130,31 @@ export async function incidentsById(db: Db, ids: readonly string[]): Promise<rea
   return rows.map(incidentView);
 }
 
+export interface IncidentAbout {
+  readonly id: string;
+  readonly kind: string;
+  readonly subject: string;
+  readonly status: 'OPEN' | 'CLOSED';
+  readonly lastAt: Date;
+}
+/** Of each kind and subject the newest, open or not, as far as the reader may see it. */
+export async function newestAbout(
+  db: Db,
+  wanted: readonly { readonly kind: IncidentKind; readonly subject: string }[],
+  only: 'MONEY' | null,
+): Promise<readonly IncidentAbout[]> {
+  if (wanted.length === 0) return [];
+  const [kinds, subjects] = [wanted.map(({ kind }) => kind), wanted.map(({ subject }) => subject)];
+  const { rows } = await sql<IncidentAbout>`
+    SELECT i.id, w.kind, w.subject, CASE WHEN i.closed_at IS NULL THEN 'OPEN' ELSE 'CLOSED' END AS status, i.last_at AS "lastAt"
+      FROM (SELECT DISTINCT u.kind, u.subject FROM unnest(${kinds}::text[], ${subjects}::text[]) AS u (kind, subject)) w
+     CROSS JOIN LATERAL (SELECT x.id, x.closed_at, x.last_at FROM incident x
+       WHERE x.kind = w.kind AND x.subject = w.subject AND coalesce(x.area = ${only}, true) ORDER BY x.first_at DESC LIMIT 1) i`.execute(
+    db,
+  );
+  return rows;
+}
+
 const MAX_OPEN = 100;
 /** All that is open and not muted, the oldest first. */
 export async function openIncidents(db: Db, only: 'MONEY' | null): Promise<readonly IncidentView[]> {

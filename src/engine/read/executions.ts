@@ -11,6 +11,7 @@ import { literal } from '../../db/literal.ts';
 import type { Database, SagaStatus } from '../../db/schema.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { openHolds } from '../store/holds.ts';
+import { fitsStuck, STUCK_SAGAS, type StuckFilter } from '../stuck-group.ts';
 import type { ExecutionDetail, ExecutionView, StepView } from '../types.ts';
 import { amendmentViews } from './amendments.ts';
 import { executionView, type Reader, type StepRow, timeline } from './view.ts';
@@ -33,7 +34,8 @@ export interface ExecutionPart {
   each(rows: (propertyId: RawBuilder<string>) => Expression<unknown>): RawBuilder<unknown>;
 }
 
-export interface SagaFilter {
+/** With a part of `StuckFilter`, only those that stand still or back off, and so. */
+export interface SagaFilter extends StuckFilter {
   readonly status?: SagaStatus | undefined;
   readonly name?: string | undefined;
   readonly reservationId?: string | undefined;
@@ -119,7 +121,8 @@ export async function countSagas(db: Db, filter: SagaFilter): Promise<Record<Sag
     COUNTED_AT_MOST * OPEN_STATUSES,
   );
   const counts = { pending: 0, running: 0, compensating: 0, parked: 0, completed: 0, compensated: 0, resolved: 0 };
-  const found = await Promise.all([open, ...ENDS.map(ofEnd)]);
+  // What stands still has not ended.
+  const found = await Promise.all([open, ...(fitsStuck(filter) === null ? ENDS.map(ofEnd) : [])]);
   for (const { status, count } of found.flat()) counts[status] = Math.min(count, COUNTED_AT_MOST);
   return counts;
 }
@@ -206,7 +209,8 @@ export async function executionsOfReservation(
   return page.items;
 }
 
-function matches(filter: SagaFilter) {
+/** The condition on a row `saga`. */
+export function matches(filter: SagaFilter) {
   return (eb: ExpressionBuilder<Database, 'saga'>): Expression<SqlBool> => {
     const all: Expression<SqlBool>[] = [];
     // Each by an index of its own: few executions are open, and few were undone.
@@ -222,6 +226,11 @@ function matches(filter: SagaFilter) {
     if (filter.executionId !== undefined) all.push(eb('id', '=', filter.executionId));
     if (filter.from !== undefined) all.push(eb('requested_at', '>=', sql<Date>`${filter.from}::timestamptz`));
     if (filter.to !== undefined) all.push(eb('requested_at', '<', sql<Date>`${filter.to}::timestamptz`));
+    const stuck = fitsStuck(filter);
+    if (stuck !== null) {
+      all.push(eb('finished_at', 'is', null));
+      all.push(sql<boolean>`saga.id IN (SELECT stuck.id FROM (${STUCK_SAGAS}) stuck WHERE ${stuck})`);
+    }
     if (filter.startedBy !== null) all.push(eb('requested_by', '=', filter.startedBy));
     return eb.and(all);
   };

@@ -12,7 +12,8 @@ export interface RedriveView {
   readonly status: 'OPEN' | 'DONE' | 'STOPPED' | 'FAILED';
   readonly perSecond: number;
   readonly stopAfterErrors: number;
-  readonly reason: string;
+  /** Null: not for who reads it. */
+  readonly reason: string | null;
   readonly orderedBy: string;
   readonly orderedAt: string;
   readonly endedAt: string | null;
@@ -90,12 +91,18 @@ async function failuresOf(db: Db, redriveId: string): Promise<RedriveView['failu
   return rows;
 }
 
+export interface GroupCount {
+  readonly count: number;
+  /** So many of them wait for a person; the others back off. */
+  readonly parked: number;
+  readonly since: string | null;
+}
 /** How many sagas of the group stand still now, and since when the first. */
-export async function countGroup(
-  db: Db,
-  group: StuckGroup,
-): Promise<{ readonly count: number; readonly since: string | null }> {
-  const { rows } = await sql<{ count: number; since: Date | null }>`
-    SELECT count(*)::int AS count, min(g.since) AS since FROM (${sagasOfGroup(group)}) g`.execute(db);
-  return { count: rows[0]?.count ?? 0, since: rows[0]?.since?.toISOString() ?? null };
+export async function countGroup(db: Db, group: StuckGroup): Promise<GroupCount> {
+  const { rows } = await sql<{ count: number; parked: number; since: Date | null }>`
+    SELECT count(*)::int AS count, count(*) FILTER (WHERE g.is_parked)::int AS parked, min(g.since) AS since FROM (${sagasOfGroup(group)}) g`.execute(
+    db,
+  );
+  const [row] = rows;
+  return { count: row?.count ?? 0, parked: row?.parked ?? 0, since: row?.since?.toISOString() ?? null };
 }

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Db } from '../../db/client.ts';
 import type { IncidentExample, SagaStatus } from '../../db/schema.ts';
-import { PAYOUT_BANK } from '../../domain/ports.ts';
+import { isAtCircuit, STUCK_SAGAS } from '../stuck-group.ts';
 
 /** Sagas that do not come on, by the step at which they stand and why. Read from open sagas alone, whatever has ended before. */
 export interface StuckSagas {
@@ -18,46 +18,26 @@ export interface StuckSagas {
 const RETRYING_MINUTES = 10;
 const PARKED_MINUTES = 60;
 
-/** Refunds and payouts are found with their stay. */
-const STAY = sql`CASE s.subject_type WHEN 'transaction' THEN (SELECT t.reservation_id FROM transaction t WHERE t.id = s.subject_id) ELSE s.subject_id END`;
-
-/** The five of a group that have stood longest. */
-const EXAMPLES = sql`(array_agg(jsonb_strip_nulls(jsonb_build_object('id', id, 'sagaId', id, 'propertyId', property_id, 'code', code, 'attempts', attempt,
-  'reservationId', stay,
-  'since', to_char(since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))) ORDER BY since, id))[1:5] AS examples`;
+/** The five of a group of rows `stuck` that have stood longest. */
+export const STUCK_EXAMPLES = sql`(array_agg(jsonb_strip_nulls(jsonb_build_object('id', stuck.id, 'sagaId', stuck.id, 'propertyId', stuck.property_id,
+  'code', stuck.code, 'attempts', stuck.attempt, 'reservationId', stuck.stay,
+  'since', to_char(stuck.since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))) ORDER BY stuck.since, stuck.id))[1:5] AS examples`;
 
 /** Those whose step has been tried again and again for ten minutes. */
-export async function retryingSagas(db: Db): Promise<readonly StuckSagas[]> {
-  const { rows } = await sql<StuckSagas>`
-    WITH tried AS (
-      SELECT s.id, s.name, ${STAY} AS stay, s.property_id, st.name AS step, st.direction, st.attempt,
-             coalesce(st.error ->> 'code', 'UNKNOWN') AS code, coalesce(st.started_at, s.updated_at) AS since
-        FROM saga s JOIN saga_step st ON st.saga_id = s.id AND st.step_no = s.current_step
-         AND st.direction = CASE s.status WHEN 'compensating' THEN 'C' ELSE 'F' END
-       WHERE s.finished_at IS NULL AND s.status <> 'parked' AND s.requested_at < now() - ${RETRYING_MINUTES}::int * interval '1 minute'
-         AND st.error IS NOT NULL AND st.status IN ('pending', 'running'))
-    SELECT name, step, code, direction = 'C' AS "isUndoing", count(*)::int AS count, min(since) AS since,
-           ${EXAMPLES}
-      FROM tried WHERE since < now() - ${RETRYING_MINUTES}::int * interval '1 minute'
-     GROUP BY name, step, code, direction ORDER BY name, step, code`.execute(db);
-  return rows;
-}
+export const retryingSagas = (db: Db): Promise<readonly StuckSagas[]> => stuckFor(db, RETRYING_MINUTES, false);
 
-/** Those that have waited for a person for an hour. What waits for an approval has a question of its own, with an end. */
-export async function parkedSagas(db: Db): Promise<readonly StuckSagas[]> {
+/** Those that have waited for a person for an hour. */
+export const parkedSagas = (db: Db): Promise<readonly StuckSagas[]> => stuckFor(db, PARKED_MINUTES, true);
+
+async function stuckFor(db: Db, minutes: number, isParked: boolean): Promise<readonly StuckSagas[]> {
   const { rows } = await sql<StuckSagas>`
-    WITH parked AS (
-      SELECT s.id, s.name, ${STAY} AS stay, s.property_id, s.updated_at AS since,
-             coalesce(st.name, s.current_step::text) AS step, st.direction, st.attempt,
-             coalesce(st.error ->> 'code', s.error_code, 'UNKNOWN') AS code
-        FROM saga s LEFT JOIN LATERAL (
-             SELECT x.name, x.direction, x.attempt, x.error FROM saga_step x
-              WHERE x.saga_id = s.id AND x.step_no = s.current_step AND x.status = 'failed' ORDER BY x.direction LIMIT 1) st ON true
-       WHERE s.finished_at IS NULL AND s.status = 'parked' AND s.error_code IS DISTINCT FROM 'APPROVAL_REQUIRED'
-         AND s.updated_at < now() - ${PARKED_MINUTES}::int * interval '1 minute')
-    SELECT name, step, code, coalesce(direction = 'C', false) AS "isUndoing", count(*)::int AS count, min(since) AS since,
-           ${EXAMPLES}
-      FROM parked GROUP BY name, step, code, coalesce(direction = 'C', false) ORDER BY name, step, code`.execute(db);
+    SELECT stuck.name, stuck.step, stuck.code, stuck.is_undoing AS "isUndoing", count(*)::int AS count, min(stuck.since) AS since, ${STUCK_EXAMPLES}
+      FROM (${STUCK_SAGAS}) stuck
+     WHERE stuck.is_parked = ${isParked}::boolean AND stuck.requested_at < now() - ${minutes}::int * interval '1 minute'
+       AND stuck.since < now() - ${minutes}::int * interval '1 minute'
+     GROUP BY stuck.name, stuck.step, stuck.code, stuck.is_undoing ORDER BY stuck.name, stuck.step, stuck.code`.execute(
+    db,
+  );
   return rows;
 }
 
@@ -72,26 +52,13 @@ export interface SagasAtSystem {
 
 /**
  * Of the circuits, those that open sagas stand before: with an outage as the last answer of a property's device, of the gateway of a
- * payment or a refund, or of the bank for payouts. Read from open sagas alone.
+ * payment or a refund, or of the bank for payouts.
  */
 export async function sagasAtCircuits(db: Db, circuits: readonly string[]): Promise<readonly SagasAtSystem[]> {
   if (circuits.length === 0) return [];
   const { rows } = await sql<SagasAtSystem>`
-    WITH waiting AS (
-      SELECT s.id, ${STAY} AS stay, s.property_id, st.attempt, st.error ->> 'code' AS code, s.requested_at AS since,
-             CASE WHEN st.error ->> 'code' = 'AMENITIES_UNAVAILABLE' THEN (SELECT p.amenity_device FROM property p WHERE p.id = s.property_id)
-                  WHEN s.subject_type = 'transaction' THEN
-                       (SELECT coalesce(t.gateway_id, ${PAYOUT_BANK}) FROM transaction t WHERE t.id = s.subject_id)
-                  ELSE s.input ->> 'gatewayId' END AS system,
-             CASE WHEN s.subject_type = 'transaction' THEN (SELECT t.gateway_reference FROM transaction t WHERE t.id = s.subject_id)
-                  ELSE s.input ->> 'gatewayReference' END AS reference
-        FROM saga s JOIN saga_step st ON st.saga_id = s.id AND st.step_no = s.current_step
-       WHERE s.finished_at IS NULL AND st.error ->> 'code' IN ('AMENITIES_UNAVAILABLE', 'GATEWAY_UNAVAILABLE')
-         AND CASE s.status WHEN 'parked' THEN st.status = 'failed' WHEN 'compensating' THEN st.direction = 'C' AND st.status <> 'done'
-             ELSE st.direction = 'F' AND st.status <> 'done' END)
-    SELECT circuit AS system, count(*)::int AS count,
-           ${EXAMPLES}
-      FROM waiting JOIN unnest(${circuits}::text[]) AS circuit ON circuit IN (system, system || '/' || reference) GROUP BY circuit`.execute(
+    SELECT circuit AS system, count(*)::int AS count, ${STUCK_EXAMPLES}
+      FROM (${STUCK_SAGAS}) stuck JOIN unnest(${circuits}::text[]) AS circuit ON ${isAtCircuit(sql.ref('circuit'))} GROUP BY circuit`.execute(
     db,
   );
   return rows;

@@ -159,7 +159,7 @@ function stepView(row: StepRow, definition: StepSummary | undefined, reader: Rea
       row.started_at && row.finished_at ? Math.max(0, row.finished_at.getTime() - row.started_at.getTime()) : null,
     waitsUntil: row.wait_until?.toISOString() ?? null,
     skipped: row.skipped_by === null ? null : { by: row.skipped_by, reason: row.skip_reason },
-    ifSkipped: row.direction === 'F' ? (definition?.skippable?.follows ?? null) : null,
+    ifSkipped: (row.direction === 'F' ? definition?.skippable : definition?.skippableUndo)?.follows ?? null,
     readsAgain: row.direction === 'F' && (definition?.readsAgain ?? false),
   };
 }

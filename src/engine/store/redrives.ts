@@ -5,7 +5,7 @@ import type { Database } from '../../db/schema.ts';
 import { type Author, recordAudit } from '../../domain/audit/record.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { newId } from '../../kernel/ids.ts';
-import { type StuckGroup, sagasOfGroup } from '../stuck-group.ts';
+import { isOfCircuit, type StuckGroup, sagasOfGroup } from '../stuck-group.ts';
 
 /** The rows of `redrive` and `redrive_saga`: which sagas people have had tried again together, and how far that has come. */
 
@@ -27,8 +27,9 @@ export async function orderRedrive(tx: Tx, order: NewRedrive, author: Author): P
     .values({
       id: newId('redrive'),
       incident_id: incidentId,
-      act: group.isParked ? 'RETRY' : 'RETRY_NOW',
-      is_undoing: group.isUndoing,
+      ...(isOfCircuit(group)
+        ? { act: null, is_undoing: null }
+        : { act: group.isParked ? ('RETRY' as const) : ('RETRY_NOW' as const), is_undoing: group.isUndoing }),
       per_second: perSecond,
       stop_after_errors: stopAfterErrors,
       reason,
@@ -41,10 +42,9 @@ export async function orderRedrive(tx: Tx, order: NewRedrive, author: Author): P
   if (!row)
     throw new RoomyError('INVALID_STATE_TRANSITION', { text: 'They are being tried again already: stop that first' });
   const { numAffectedRows = 0n } = await sql`
-    INSERT INTO redrive_saga (redrive_id, no, saga_id)
-    SELECT ${row.id}::text, row_number() OVER (ORDER BY g.since, g.id), g.id FROM (${sagasOfGroup(group)}) g`.execute(
-    tx,
-  );
+    INSERT INTO redrive_saga (redrive_id, no, saga_id, act, is_undoing)
+    SELECT ${row.id}::text, row_number() OVER (ORDER BY g.since, g.id), g.id, CASE WHEN g.is_parked THEN 'RETRY' ELSE 'RETRY_NOW' END, g.is_undoing
+      FROM (${sagasOfGroup(group)}) g`.execute(tx);
   if (numAffectedRows === 0n)
     throw new RoomyError('INVALID_STATE_TRANSITION', { text: 'No saga of it stands still any more' });
   await audit(tx, author, 'REDRIVE_ORDERED', row, { reason, sagas: Number(numAffectedRows) });
@@ -103,14 +103,27 @@ export const takeRedrive = (tx: Tx, id: string): Promise<RedriveRow | undefined>
     .execute(tx)
     .then(({ rows }) => rows[0]);
 
-/** Notes of those that were tried what has become of them. */
-export async function settleTried(tx: Tx, { id, is_undoing }: RedriveRow): Promise<void> {
+/**
+ * Notes of those that were tried what has become of them. One that has failed once more counts as failed, whether it waits for a person
+ * again or backs off: who has ordered it wants to hear of an outage that goes on before all are at it.
+ */
+export async function settleTried(tx: Tx, { id }: RedriveRow): Promise<void> {
+  const { rows } = await sql<{ readonly no: number; readonly status: 'DONE' | 'FAILED'; readonly code: string | null }>`
+    SELECT i.no, coalesce(again.code, s.error_code) AS code,
+           CASE WHEN s.status = 'completed' OR s.status = 'resolved'
+                  OR s.status = 'compensated' AND coalesce(i.is_undoing, r.is_undoing) THEN 'DONE' ELSE 'FAILED' END AS status
+      FROM redrive_saga i JOIN redrive r ON r.id = i.redrive_id JOIN saga s ON s.id = i.saga_id
+      LEFT JOIN LATERAL (SELECT coalesce(a.error ->> 'code', 'UNKNOWN') AS code FROM step_attempt a
+         WHERE a.saga_id = s.id AND a.claimed_at >= i.at AND a.outcome IN ('retry', 'failed') ORDER BY a.claimed_at DESC LIMIT 1) again ON true
+     WHERE i.redrive_id = ${id} AND i.status = 'RETRIED' AND (s.finished_at IS NOT NULL OR s.status = 'parked' OR again.code IS NOT NULL)`.execute(
+    tx,
+  );
+  if (rows.length === 0) return;
   await sql`
-    UPDATE redrive_saga i SET code = s.error_code,
-        status = CASE WHEN s.status = 'completed' OR s.status = 'resolved' OR s.status = 'compensated' AND ${is_undoing}::boolean
-                      THEN 'DONE' ELSE 'FAILED' END
-      FROM saga s WHERE i.redrive_id = ${id} AND i.status = 'RETRIED' AND s.id = i.saga_id
-       AND (s.finished_at IS NOT NULL OR s.status = 'parked')`.execute(tx);
+    UPDATE redrive_saga i SET status = t.status, code = t.code
+      FROM unnest(${rows.map(({ no }) => no)}::int[], ${rows.map(({ status }) => status)}::text[], ${rows.map(({ code }) => code)}::text[])
+        AS t (no, status, code)
+     WHERE i.redrive_id = ${id} AND i.no = t.no AND i.status = 'RETRIED'`.execute(tx);
 }
 
 /** Long enough to be parked again; what takes longer backs off, and goes on by itself. */
@@ -147,17 +160,17 @@ export async function nextOf(tx: Tx, id: string, limit: number): Promise<readonl
   return rows.map(({ no }) => no);
 }
 
-/**
- * A saga that waits, under the lock of its row; undefined: it was tried meanwhile, or the redrive has ended. `hasMoved`: it was written
- * since the redrive was ordered, so that it stands elsewhere or for another reason, if it waits for a person again.
- */
-export async function takeWaiting(
-  tx: Tx,
-  redriveId: string,
-  no: number,
-): Promise<{ readonly sagaId: string; readonly hasMoved: boolean } | undefined> {
-  const { rows } = await sql<{ readonly sagaId: string; readonly hasMoved: boolean }>`
-    SELECT i.saga_id AS "sagaId", s.updated_at > r.ordered_at AS "hasMoved"
+export interface WaitingSaga {
+  readonly sagaId: string;
+  /** By how it stood when it was ordered: `RETRY` of what was parked, `RETRY_NOW` of what backed off. */
+  readonly act: 'RETRY' | 'RETRY_NOW';
+  /** It was written since, so that it stands elsewhere or for another reason, if it waits for a person again. */
+  readonly hasMoved: boolean;
+}
+/** A saga that waits, under the lock of its row; undefined: it was tried meanwhile, or the redrive has ended. */
+export async function takeWaiting(tx: Tx, redriveId: string, no: number): Promise<WaitingSaga | undefined> {
+  const { rows } = await sql<WaitingSaga>`
+    SELECT i.saga_id AS "sagaId", coalesce(i.act, r.act) AS act, s.updated_at > r.ordered_at AS "hasMoved"
       FROM redrive_saga i JOIN redrive r ON r.id = i.redrive_id AND r.ended_at IS NULL JOIN saga s ON s.id = i.saga_id
      WHERE i.redrive_id = ${redriveId} AND i.no = ${no}::int AND i.status = 'WAITING' FOR UPDATE OF i SKIP LOCKED`.execute(
     tx,

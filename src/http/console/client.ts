@@ -2,6 +2,7 @@ import { z } from '@hono/zod-openapi';
 import type { LiveSession } from '../../domain/people/sessions.ts';
 import { type ErrorCode, isErrorCode, RoomyError } from '../../kernel/errors.ts';
 import type { AnyContext, App, Services } from '../context.ts';
+import { withinRequest } from '../inner-requests.ts';
 import { mintToken } from '../mint.ts';
 import { permits, policyOf } from '../policy.ts';
 import { PLAN_TYPE } from '../schemas/rehearsals.ts';
@@ -73,7 +74,6 @@ export function consoleApi(c: AnyContext, app: App, services: Services, session:
     const headers = new Headers(c.req.raw.headers);
     for (const name of OF_THE_PAGE) headers.delete(name);
     headers.set('authorization', `Bearer ${await tokenOf()}`);
-    headers.set('x-request-id', c.get('requestId'));
     headers.set('accept', 'application/json');
     for (const [name, value] of Object.entries(more)) headers.set(name, value);
     const request = new Request(new URL(`${API}${path}`, c.req.url), {
@@ -81,7 +81,7 @@ export function consoleApi(c: AnyContext, app: App, services: Services, session:
       headers,
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    const answer = await app.request(request, undefined, c.env);
+    const answer = await app.request(withinRequest(request, c.get('requestId')), undefined, c.env);
     if (answer.status >= 400) throw refusalIn(await answer.json());
     return answer;
   };

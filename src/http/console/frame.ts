@@ -58,6 +58,8 @@ const READS: Readonly<Record<ConsolePage, string>> = {
 };
 export const mayReadPage = (api: ConsoleApi, page: ConsolePage): boolean => api.may('GET', READS[page]);
 
+export const maySearch = (api: ConsoleApi): boolean => api.may('GET', '/search');
+
 export const LANGUAGE_COOKIE = 'roomy_language';
 export const isLanguage = (text: string | undefined | null): text is Language => text === 'en' || text === 'ar';
 
@@ -93,6 +95,7 @@ export function createConsole(app: App, services: Services): Console {
       person: { name, role },
       isDemo: session.method === 'DEMO',
       pages: pagesOf(api),
+      finds: maySearch(api),
       path: pathOf(c),
     };
     const answered = await answer({ session, api, frame });

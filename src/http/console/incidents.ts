@@ -1,10 +1,7 @@
-import { createRoute } from '@hono/zod-openapi';
+import { createRoute, type z } from '@hono/zod-openapi';
 import { html } from 'hono/html';
 import { lastPauses } from '../../domain/incidents/queue-pauses.ts';
-import { getIncident, type IncidentDetail, listIncidents } from '../../domain/incidents/resource.ts';
-import type { LiveSession } from '../../domain/people/sessions.ts';
 import { RoomyError } from '../../kernel/errors.ts';
-import { MONEY_SAGAS } from '../../sagas/index.ts';
 import {
   EXAMPLE_HANDS,
   incidentPage,
@@ -18,15 +15,17 @@ import type { Html } from '../../web/layout.ts';
 import { PAGE_ROUTE } from '../accounts/form.ts';
 import type { AnyContext, Services } from '../context.ts';
 import type { Register } from '../route.ts';
-import { redrivable, stuckGroupOf } from '../routes/redrives.ts';
+import { isAboutMoney, stuckGroupOf } from '../routes/redrives.ts';
 import { IdParam } from '../schemas/common.ts';
+import { Incident, IncidentDetail } from '../schemas/incidents.ts';
+import { Redrivable } from '../schemas/redrives.ts';
 import { ExecutionWithSteps } from '../schemas/sagas.ts';
 import type { ConsoleApi } from './client.ts';
 import { answerConsole, type Console, keyIn, mayReadPage, problemOf, type Visit } from './frame.ts';
 import { decideBy, questionById } from './questions.ts';
 import { handsOf, type Saga } from './sagas.ts';
 
-/** Pages of incidents, for those who are signed in as ADMIN, OPS or FINANCE: over the same functions and rights as the API. */
+/** Pages of incidents, for those who are signed in as ADMIN, OPS or FINANCE: over the API. */
 
 const PATH = '/console/incidents';
 const list = createRoute({ ...PAGE_ROUTE, method: 'get', path: PATH });
@@ -37,19 +36,16 @@ const act = <const Act extends string>(name: Act) =>
 const SHOWN_CLOSED = 20;
 const SHOWN_OPEN = 100;
 
-type Reader = LiveSession['account'];
 const mayRead = (api: ConsoleApi): boolean => mayReadPage(api, 'incidents');
-const areaOf = ({ role }: Reader): 'MONEY' | null => (role === 'FINANCE' ? 'MONEY' : null);
-const mayRetry = ({ role }: Reader, sagaName: string): boolean => role !== 'FINANCE' || MONEY_SAGAS.has(sagaName);
+const pathOf = (id: string): string => `/incidents/${encodeURIComponent(id)}`;
+type Detail = z.output<typeof IncidentDetail>;
 
 export function registerIncidentPages(register: Register, services: Services, console: Console): void {
-  const { db } = services;
   register(list, (c) =>
-    console.visit(c, mayRead, async ({ session: { account }, frame }) => {
-      const only = areaOf(account);
+    console.visit(c, mayRead, async ({ api, frame }) => {
       const [open, closed] = [
-        await listIncidents(db, { status: 'OPEN' }, only, { after: null, limit: SHOWN_OPEN }),
-        await listIncidents(db, { status: 'CLOSED' }, only, { after: null, limit: SHOWN_CLOSED }),
+        await api.list(`/incidents?status=OPEN&limit=${SHOWN_OPEN}`, Incident),
+        await api.list(`/incidents?status=CLOSED&limit=${SHOWN_CLOSED}`, Incident),
       ];
       return answerConsole(c, frame, incidentsPage(frame, { open: open.items, closed: closed.items }));
     }),
@@ -61,7 +57,7 @@ export function registerIncidentPages(register: Register, services: Services, co
       const { id } = c.req.valid('param');
       return console.submit(c, mayRead, async (visit, form) => {
         try {
-          await send(visit, await getIncident(db, id, areaOf(visit.session.account)), name, form);
+          await send(visit, await visit.api.get(pathOf(id), IncidentDetail), name, form);
         } catch (error) {
           if (error instanceof RoomyError && error.code === 'SAGA_NOT_FOUND')
             return show(c, visit, id, html`${error.message}.`);
@@ -77,14 +73,18 @@ type Show = (c: AnyContext, visit: Visit, id: string, problem: Html | null) => P
 
 async function showIncident(c: AnyContext, { db }: Services, visit: Visit, id: string, problem: Html | null) {
   const { session, frame, api } = visit;
-  const incident = await getIncident(db, id, areaOf(session.account));
-  const name = stuckGroupOf(incident)?.name;
-  const mayOrder = name !== undefined && mayRetry(session.account, name) && api.may('POST', '/incidents/:id/redrive');
+  const incident = await api.get(pathOf(id), IncidentDetail);
+  const group = stuckGroupOf(incident);
+  const { role } = session.account;
+  const mayOrder =
+    group !== null && (role !== 'FINANCE' || isAboutMoney(group)) && api.may('POST', '/incidents/:id/redrive');
   const view = {
     acts: await actsOf(visit, incident),
-    redrive: { ...(await redrivable(db, incident)), mayOrder },
+    redrive: { ...(await api.get(`${pathOf(id)}/redrive`, Redrivable)), mayOrder },
     questions: await questionsOf(visit, incident),
     queue: await queueOf(db, api, incident),
+    // Operators leave those of money to FINANCE.
+    mayTend: role !== 'OPS' || incident.area !== 'MONEY',
     problem,
   };
   return answerConsole(c, frame, incidentPage(frame, incident, view));
@@ -93,8 +93,8 @@ async function showIncident(c: AnyContext, { db }: Services, visit: Visit, id: s
 /** What the forms of the page do: each is one act of the API, which decides who may and keeps a second press from acting twice. */
 const ACTS = ['close', 'mute', 'redrive', 'redrive-stop', ...EXAMPLE_HANDS, 'resume-queue', 'decide'] as const;
 
-async function send(visit: Visit, incident: IncidentDetail, name: (typeof ACTS)[number], form: URLSearchParams) {
-  const at = `/incidents/${encodeURIComponent(incident.id)}`;
+async function send(visit: Visit, incident: Detail, name: (typeof ACTS)[number], form: URLSearchParams) {
+  const at = pathOf(incident.id);
   const reason = form.get('reason')?.trim() ?? '';
   const ask = (path: string, more: object = {}) => visit.api.act(path, { reason, ...more }, keyIn(form));
   if (name === 'decide') {
@@ -123,7 +123,7 @@ async function send(visit: Visit, incident: IncidentDetail, name: (typeof ACTS)[
 }
 
 /** What the reader may do with each saga of the incident that waits for a person. */
-async function actsOf({ api, session }: Visit, { examples }: IncidentDetail): Promise<readonly SagaActs[]> {
+async function actsOf({ api, session }: Visit, { examples }: Detail): Promise<readonly SagaActs[]> {
   const isOffered = (hand: SagaHand): hand is (typeof EXAMPLE_HANDS)[number] =>
     EXAMPLE_HANDS.some((one) => one === hand);
   const ids = [...new Set(examples.flatMap(({ sagaId }) => sagaId ?? []))];
@@ -147,7 +147,7 @@ async function sagaOrNull(api: ConsoleApi, id: string): Promise<Saga | null> {
 }
 
 /** What a second person is asked, for those who may read it. */
-async function questionsOf(visit: Visit, { kind, examples }: IncidentDetail): Promise<readonly Question[]> {
+async function questionsOf(visit: Visit, { kind, examples }: Detail): Promise<readonly Question[]> {
   if (kind !== 'APPROVAL_WAITS') return [];
   const found = await Promise.all(examples.map(({ id }) => questionById(visit, id)));
   return found.filter((question) => question !== null);
@@ -157,7 +157,7 @@ async function questionsOf(visit: Visit, { kind, examples }: IncidentDetail): Pr
 async function queueOf(
   db: Services['db'],
   api: ConsoleApi,
-  { kind, status, subject }: IncidentDetail,
+  { kind, status, subject }: Detail,
 ): Promise<QueueShown | null> {
   if (kind !== 'QUEUE_PAUSED' || status !== 'OPEN') return null;
   const pausedBy = (await lastPauses(db, [subject])).get(subject) ?? null;

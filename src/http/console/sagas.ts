@@ -3,14 +3,14 @@ import { RoomyError } from '../../kernel/errors.ts';
 import type { Role } from '../../kernel/roles.ts';
 import { DEFINITIONS, MONEY_SAGAS, SAGA_NAMES } from '../../sagas/index.ts';
 import { parkedAt, type SagaHand, sagaPage } from '../../web/console/saga-page.ts';
-import { sagasPage } from '../../web/console/sagas-page.ts';
+import { SAGA_FILTER, type SagaList, sagasPage } from '../../web/console/sagas-page.ts';
 import type { Html } from '../../web/layout.ts';
 import { PAGE_ROUTE } from '../accounts/form.ts';
 import type { AnyContext } from '../context.ts';
 import { filtersBy } from '../references.ts';
 import type { Register } from '../route.ts';
 import { Id, IdParam } from '../schemas/common.ts';
-import { Execution, ExecutionWithSteps, SagaCounts } from '../schemas/sagas.ts';
+import { Execution, ExecutionWithSteps, SagaCounts, SagaFailures } from '../schemas/sagas.ts';
 import { type ConsoleApi, queryOf } from './client.ts';
 import { answerConsole, type Console, keyIn, mayReadPage, problemOf, type Visit } from './frame.ts';
 import { openIncidents } from './open-incidents.ts';
@@ -28,6 +28,11 @@ const Query = z.strictObject({
   reservationId: filtersBy(z.union([z.literal(''), Id]), 'reservation').optional(),
   from: field,
   to: field,
+  step: field,
+  errorCode: z.string().max(100).optional(),
+  isUndoing: field,
+  isParked: field,
+  system: z.string().max(200).optional(),
   cursor: z.string().max(1024).optional(),
 });
 const list = createRoute({ ...PAGE_ROUTE, method: 'get', path: PATH, request: { query: Query } });
@@ -69,16 +74,17 @@ export function registerSagaPages(register: Register, console: Console): void {
       async ({ api, frame }) => {
         const { cursor, ...filter } = c.req.valid('query');
         const { items, next, rest } = await api.list(`/sagas${queryOf({ ...filter, cursor, limit: '50' })}`, Execution);
-        const { status, name, reservationId, from, to } = filter;
         const view = {
           rows: items,
           counts: Counts.parse(rest).counts,
           names: SAGA_NAMES,
-          filter: { status, name, reservationId, from, to },
+          filter: Object.fromEntries(SAGA_FILTER.map((name) => [name, filter[name]])) as SagaList['filter'],
+          failures: await failuresOf(api, queryOf(filter)),
           next,
           isFirst: cursor === undefined,
           address: `${frame.prefix}${PATH}${queryOf(filter)}`,
           mayOpenStay: mayReadStay(api),
+          mayOpenIncident: mayReadPage(api, 'incidents'),
         };
         return answerConsole(c, frame, sagasPage(frame, view));
       },
@@ -110,6 +116,16 @@ export function registerSagaPages(register: Register, console: Console): void {
   for (const hand of HANDS) register.unkeyed(act(hand), (c) => acting(c, console, c.req.valid('param').id, hand));
 }
 
+/** A list about a stay that is not there is empty, where a report of it is none. */
+async function failuresOf(api: ConsoleApi, query: string): Promise<z.output<typeof SagaFailures>> {
+  try {
+    return await api.get(`/sagas/failures${query}`, SagaFailures);
+  } catch (error) {
+    if (error instanceof RoomyError && error.code === 'SAGA_NOT_FOUND') return { sagas: 0, groups: 0, shown: [] };
+    throw error;
+  }
+}
+
 const HANDS: readonly SagaHand[] = ['retry', 'retry-now', 'skip', 'amend', 'resume', 'pause', 'cancel', 'resolve'];
 
 /** What somebody may do with a saga as it stands; the API decides once more, on the locked saga. */
@@ -130,7 +146,7 @@ export function handsOf(api: ConsoleApi, role: Role, saga: Saga): readonly SagaH
     retry: isParked,
     'retry-now': isOpen && saga.status !== 'parked' && failing && saga.pausedBy === null,
     skip: isParked && (parkedAt(saga)?.ifSkipped ?? null) !== null,
-    amend: isParked && parkedAt(saga) !== undefined && saga.amendable.length > 0,
+    amend: isParked && parkedAt(saga)?.direction === 'forward' && saga.amendable.length > 0,
     resume: saga.pausedBy !== null,
     pause: isOpen && saga.status !== 'parked' && saga.pausedBy === null,
     cancel: isOpen && !isUndoing && saga.status !== 'compensating' && !isPastPivot && isCancellable(saga.name),

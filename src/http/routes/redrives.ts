@@ -3,11 +3,13 @@ import type { Db } from '../../db/client.ts';
 import { getIncident, type IncidentDetail } from '../../domain/incidents/resource.ts';
 import { countGroup, redrivesOf, redriveView } from '../../engine/read/redrives.ts';
 import { orderRedrive, stopRedrive } from '../../engine/store/redrives.ts';
-import { groupOf, type StuckGroup } from '../../engine/stuck-group.ts';
+import { groupOf, isOfCircuit, type StuckGroup } from '../../engine/stuck-group.ts';
 import { RoomyError } from '../../kernel/errors.ts';
+import { MONEY_SAGAS } from '../../sagas/index.ts';
 import { found } from '../answers.ts';
-import { authorOf, type Services } from '../context.ts';
-import { assertMayOperateOn } from '../operating.ts';
+import { type AnyContext, authorOf, type Services } from '../context.ts';
+import { wordsShown } from '../masks.ts';
+import { assertMayOperate } from '../operating.ts';
 import type { Register } from '../route.ts';
 import { IdParam } from '../schemas/common.ts';
 import { answer, bodyRefusals, jsonOf, one, refusals } from '../schemas/envelope.ts';
@@ -52,7 +54,7 @@ const stop = createRoute({
 
 export function registerRedrives(register: Register, { db }: Services): void {
   register(read, async (c) =>
-    found(c, await redrivable(db, await getIncident(db, c.req.valid('param').id, areaOf(c)))),
+    found(c, redrivableShown(c, await redrivable(db, await getIncident(db, c.req.valid('param').id, areaOf(c))))),
   );
   register.mutation(order, (c, once) => {
     const asked = c.req.valid('json');
@@ -63,7 +65,7 @@ export function registerRedrives(register: Register, { db }: Services): void {
         throw new RoomyError('INVALID_STATE_TRANSITION', {
           text: 'It is about no sagas that can be tried again together',
         });
-      assertMayOperateOn(c, group.name);
+      assertMayOperate(c, isAboutMoney(group));
       const redrive = await orderRedrive(tx, { ...asked, incidentId, group }, authorOf(c));
       return found(c, await redriveView(tx, redrive));
     });
@@ -72,10 +74,21 @@ export function registerRedrives(register: Register, { db }: Services): void {
     const act = { incidentId: c.req.valid('param').id, reason: c.req.valid('json').reason };
     return once.change(async (tx) => {
       const group = stuckGroupOf(await getIncident(tx, act.incidentId, areaOf(c)));
-      if (group) assertMayOperateOn(c, group.name);
+      if (group) assertMayOperate(c, isAboutMoney(group));
       return found(c, await redriveView(tx, await stopRedrive(tx, act, authorOf(c))));
     });
   });
+}
+
+/** What people wrote about money is not for operators, unless they wrote it. */
+function redrivableShown(c: AnyContext, { group, redrives }: Awaited<ReturnType<typeof redrivable>>) {
+  const isOfEngine = group === null || group.saga === null || !MONEY_SAGAS.has(group.saga);
+  const shown = redrives.map((redrive) => ({
+    ...redrive,
+    reason: wordsShown(c, { by: redrive.orderedBy, words: redrive.reason, isOfEngine }),
+    endReason: wordsShown(c, { by: redrive.endedBy, words: redrive.endReason, isOfEngine }),
+  }));
+  return { group, redrives: shown };
 }
 
 /** What there is to try again, and what was ordered so far. */
@@ -88,16 +101,27 @@ export async function redrivable(db: Db, incident: Pick<IncidentDetail, 'id' | '
   };
 }
 
-/** The sagas that the incident is about; null: it is about something else. */
+/**
+ * The sagas that the incident is about; null: it is about something else. A circuit's are those that stand before it now, even
+ * if it lets calls through again: what was parked meanwhile is still.
+ */
 export function stuckGroupOf({ kind, subject }: Pick<IncidentDetail, 'kind' | 'subject'>): StuckGroup | null {
+  if (kind === 'CIRCUIT_OPEN') return { circuit: subject };
   if (kind !== 'SAGA_PARKED' && kind !== 'SAGA_RETRYING') return null;
   return groupOf(subject, kind === 'SAGA_PARKED');
 }
 
-const groupView = ({ name: saga, step, code, isUndoing, isParked }: StuckGroup) => ({
-  saga,
-  step,
-  code,
-  isUndoing,
-  isParked,
-});
+/** What stands before a circuit is for those who operate, as the incident is. */
+export const isAboutMoney = (group: StuckGroup): boolean => !isOfCircuit(group) && MONEY_SAGAS.has(group.name);
+
+const groupView = (group: StuckGroup) =>
+  isOfCircuit(group)
+    ? { saga: null, step: null, code: null, isUndoing: null, isParked: null, system: group.circuit }
+    : {
+        saga: group.name,
+        step: group.step,
+        code: group.code,
+        isUndoing: group.isUndoing,
+        isParked: group.isParked,
+        system: null,
+      };

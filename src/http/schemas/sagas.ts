@@ -1,8 +1,9 @@
 import { z } from '@hono/zod-openapi';
 import { COUNTED_AT_MOST } from '../../engine/read/executions.ts';
+import { MOST_GROUPS } from '../../engine/read/failures.ts';
 import { SAGA_NAMES } from '../../sagas/index.ts';
 import { filtersBy } from '../references.ts';
-import { Id, pageQuery, prose } from './common.ts';
+import { Flag, Id, line, pageQuery, prose } from './common.ts';
 import { HOLD_SCOPES } from './holds.ts';
 import { periodFields } from './period.ts';
 
@@ -128,13 +129,64 @@ export const SagaCounts = z.record(z.string(), z.int()).openapi({
   example: { pending: 0, running: 1, compensating: 0, parked: 0, completed: 7, compensated: 1, resolved: 0 },
 });
 
-export const SagaQuery = z.strictObject({
+const sagaFilter = {
   status: SagaStatus.optional(),
   name: z.enum(SAGA_NAMES).optional(),
   reservationId: filtersBy(Id, 'reservation').optional(),
   ...periodFields('Accepted'),
-  ...pageQuery,
-});
+  step: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,64}$/)
+    .optional(),
+  errorCode: z
+    .string()
+    .regex(/^[A-Za-z0-9_.:-]{1,100}$/)
+    .optional(),
+  isUndoing: Flag.optional(),
+  isParked: Flag.optional(),
+  system: line(200).optional(),
+};
+export const SagaQuery = z.strictObject({ ...sagaFilter, ...pageQuery });
+export const SagaFailuresQuery = z.strictObject(sagaFilter);
+
+export const FailureGroup = z
+  .object({
+    name: z.string(),
+    step: z.string(),
+    code: z.string().openapi({ description: 'Why the last attempt failed' }),
+    isUndoing: z.boolean(),
+    isParked: z.boolean().openapi({ description: 'They wait for a person; else they back off' }),
+    system: z
+      .string()
+      .nullable()
+      .openapi({ description: 'The device, gateway or bank that is to blame; null: none is' }),
+    count: z.int(),
+    since: z.iso.datetime().openapi({ description: 'Since when the first stands so' }),
+    last: z.iso.datetime().openapi({ description: 'When one of them failed last' }),
+    examples: z
+      .array(
+        z.object({
+          sagaId: z.string(),
+          reservationId: z.string().nullable(),
+          since: z.iso.datetime(),
+          links: z.object({ saga: z.string(), reservation: z.string().nullable() }),
+        }),
+      )
+      .openapi({ description: 'The five that have stood longest' }),
+    incidents: z.array(z.object({ id: z.string(), kind: z.string(), status: z.enum(['OPEN', 'CLOSED']) })).openapi({
+      description:
+        'Those that are about it, of which the caller may know: of its step and error, and of the circuit of its system, also if that is over and these were stopped meanwhile',
+    }),
+    links: z.object({ sagas: z.string().openapi({ description: 'The list of its sagas' }) }),
+  })
+  .openapi('SagaFailureGroup');
+export const SagaFailures = z
+  .object({
+    sagas: z.int().openapi({ description: 'How many stand still or back off, in all groups' }),
+    groups: z.int().openapi({ description: 'How many groups they are' }),
+    shown: z.array(FailureGroup).openapi({ description: `The largest first, ${MOST_GROUPS} at the most` }),
+  })
+  .openapi('SagaFailures');
 export const SagaNameParam = z.strictObject({ name: z.string().regex(/^[A-Za-z][A-Za-z0-9]{0,63}$/) });
 export const SagaStatusQuery = z.strictObject({
   reservationId: filtersBy(Id, 'reservation').optional(),

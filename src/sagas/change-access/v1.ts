@@ -84,6 +84,15 @@ export const changeAccess = saga('changeAccess', ChangeAccess, {
         await recordAccessEnd(tx, { ...input, activationKey, until });
         return { outcome: answer.outcome };
       },
+      skippable: {
+        follows:
+          'The device is not asked: set the code of the guest back to the old departure by hand. Here it counts as set back.',
+        instead: async ({ tx, input, done }) => {
+          const { activationKey, until } = done.validateAccess;
+          await recordAccessEnd(tx, { ...input, activationKey, until });
+          return { outcome: 'by-hand' as const };
+        },
+      },
     },
     whenParked: async ({ tx, sagaId, key, subjectId, code }) => {
       const alert = accessAlertMessage({ sagaName: 'changeAccess', step: 'changeAccessPeriod', code, sagaId });

@@ -93,6 +93,15 @@ export const checkInV1 = saga('checkIn', CheckIn, {
         await recordDeactivation(tx, reservationId, propertyId);
         return { outcome: answer.outcome };
       },
+      skippable: {
+        follows:
+          'The device is not asked: take the code of the guest off it by hand, if it has one. Here it counts as taken off, and the check-in is undone.',
+        instead: async ({ tx, done }) => {
+          const { propertyId, reservationId } = done.validateCheckIn;
+          await recordDeactivation(tx, reservationId, propertyId);
+          return { outcome: 'by-hand' as const };
+        },
+      },
     },
   })
   .statement('sendWelcomeNotification', {

@@ -61,12 +61,12 @@ const gravity = (frame: Frame, { status, severity }: ListedIncident): string => 
 
 /** What there is to try again together, and how far that has come. */
 export interface RedriveShown {
-  readonly group: { readonly count: number; readonly since: string | null } | null;
+  readonly group: { readonly count: number; readonly parked: number; readonly since: string | null } | null;
   readonly redrives: readonly {
     readonly status: 'OPEN' | 'DONE' | 'STOPPED' | 'FAILED';
     readonly perSecond: number;
     readonly stopAfterErrors: number;
-    readonly reason: string;
+    readonly reason: string | null;
     readonly orderedBy: string;
     readonly orderedAt: string;
     readonly endedBy: string | null;
@@ -92,6 +92,8 @@ export interface IncidentForms {
   /** Null: it is about none. */
   readonly queue: QueueShown | null;
   /** Why the last act did nothing. */
+  /** Whether the reader may mute and close it. */
+  readonly mayTend: boolean;
   readonly problem: Html | null;
 }
 
@@ -99,7 +101,7 @@ export interface IncidentForms {
 export function incidentPage(
   frame: Frame,
   incident: IncidentDetail,
-  { acts, redrive, questions, queue, problem }: IncidentForms,
+  { acts, redrive, questions, queue, mayTend, problem }: IncidentForms,
 ): Content {
   const at = `${frame.prefix}/console/incidents/${incident.id}`;
   return {
@@ -116,8 +118,8 @@ ${fact(frame, 'byItself', inEnglish(incident.next))}
 ${fact(frame, 'hands', html`${inEnglish(incident.remedy)}${placeOf(frame, incident)}`)}</dl>
 ${questions.map((question) => questionPanel(frame, `${at}/decide`, question))}${queue === null ? '' : queueOf(frame, at, queue)}
 ${incident.examples.length === 0 ? '' : html`<h2>${say(frame, 'isAbout')}</h2><ul class="rows">${incident.examples.map((example) => exampleOf(frame, at, example, acts))}</ul>`}
-${redrive.group === null && redrive.redrives.length === 0 ? '' : redriveOf(frame, at, redrive)}
-${incident.status === 'OPEN' ? formsOf(frame, at) : ''}
+${hasRedrive(incident, redrive) ? redriveOf(frame, at, redrive) : ''}
+${incident.status === 'OPEN' && mayTend ? formsOf(frame, at) : ''}
 <h2>${say(frame, 'whoWasTold')}</h2>
 ${
   incident.told.length === 0
@@ -127,6 +129,10 @@ ${
 <p><a href="${frame.prefix}/console/incidents">${say(frame, 'allIncidents')}</a></p>`,
   };
 }
+
+/** An open circuit that stops no saga has none to try again. */
+const hasRedrive = ({ kind }: IncidentDetail, { group, redrives }: RedriveShown): boolean =>
+  redrives.length > 0 || (group !== null && (group.count > 0 || kind !== 'CIRCUIT_OPEN'));
 
 const toldOf = (frame: Frame, { what, target, toldAt, attempts, lastError }: IncidentDetail['told'][number]): Html =>
   html`<li>${say(frame, what === 'CLOSED' ? 'toldOver' : 'toldBegan')}: <bdi>${target}</bdi>, ${
@@ -204,7 +210,7 @@ function redriveOf(frame: Frame, at: string, { group, redrives, mayOrder }: Redr
   const isOpen = redrives.some(({ status }) => status === 'OPEN');
   const count = group?.count ?? 0;
   return html`<section class="panel" aria-labelledby="redrive"><h2 id="redrive">${say(frame, 'redrive')}</h2>
-${group === null ? '' : html`<p>${say(frame, 'standStill')}: ${count}${group.since === null ? '' : html`, ${say(frame, 'sinceText')} ${moment(frame, group.since)}`}</p>`}
+${group === null ? '' : html`<p>${say(frame, 'standStill')}: ${count}${group.parked === 0 || group.parked === count ? '' : html` (${say(frame, 'ofThemParked')}: ${group.parked})`}${group.since === null ? '' : html`, ${say(frame, 'sinceText')} ${moment(frame, group.since)}`}</p>`}
 ${mayOrder && !isOpen && count > 0 ? orderForm(frame, at) : ''}
 ${mayOrder && isOpen ? stopForm(frame, at) : ''}
 ${redrives.length === 0 ? '' : html`<ul class="rows">${redrives.map((one) => redriveShown(frame, one))}</ul>`}</section>`;
@@ -222,7 +228,7 @@ const stopForm = (frame: Frame, at: string): Html =>
 
 function redriveShown(frame: Frame, redrive: RedriveShown['redrives'][number]): Html {
   const { status, orderedAt, orderedBy, reason, sagas, failures, endedBy, endReason } = redrive;
-  return html`<li>${badge(frame, status)} ${moment(frame, orderedAt)} <bdi>${orderedBy}</bdi>: <bdi>${reason}</bdi>
+  return html`<li>${badge(frame, status)} ${moment(frame, orderedAt)} <bdi>${orderedBy}</bdi>${reason === null ? '' : html`: <bdi>${reason}</bdi>`}
 <div>${say(frame, 'redriven')}: ${sagas.all - sagas.waiting} / ${sagas.all}; ${say(frame, 'redriveDone')}: ${sagas.done}; ${say(frame, 'redriveFailed')}: ${sagas.failed}${
     endedBy === null ? '' : html`; <bdi>${endedBy}</bdi>: <bdi>${endReason}</bdi>`
   }</div>${failures.map(({ sagaId, code }) => html`<div>${sagaLink(frame, sagaId, sagaId)} <code>${code ?? ''}</code></div>`)}</li>`;

@@ -137,14 +137,18 @@ function handsOf(frame: Frame, saga: SagaFacts, hands: readonly SagaHand[]): Htm
   return html`<section class="panel" aria-labelledby="hands"><h2 id="hands">${say(frame, 'hands')}</h2>${hands.map(form)}</section>`;
 }
 
-/** The step forward at which it stands; undefined when it is being undone. */
-export const parkedAt = ({ steps, currentStep }: Pick<SagaFacts, 'steps' | 'currentStep'>): SagaStep | undefined =>
-  steps.some(({ direction }) => direction !== 'forward') ? undefined : steps.find(({ step }) => step === currentStep);
+/** The step at which it stands, of its undoing where it is being undone. */
+export function parkedAt({ steps, currentStep }: Pick<SagaFacts, 'steps' | 'currentStep'>): SagaStep | undefined {
+  const isUndoing = steps.some(({ direction }) => direction !== 'forward');
+  return steps.find(({ step, direction }) => step === currentStep && (direction !== 'forward') === isUndoing);
+}
 
 /** From which steps a retry may go on, where there is a choice: reads may be done once more. */
 function startsOf(frame: Frame, saga: SagaFacts): Html {
   const at = parkedAt(saga);
-  const before = saga.steps.filter((step) => at !== undefined && step.direction === 'forward' && step.step < at.step);
+  const before = saga.steps.filter(
+    (step) => at?.direction === 'forward' && step.direction === 'forward' && step.step < at.step,
+  );
   const again = before.slice(before.findLastIndex(({ readsAgain }) => !readsAgain) + 1);
   if (again.length === 0) return html``;
   const starts = [...again.toReversed()];

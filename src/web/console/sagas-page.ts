@@ -1,5 +1,6 @@
 import { html } from 'hono/html';
 import type { Html } from '../layout.ts';
+import { type FailuresShown, failuresPanel } from './failures-panel.ts';
 import { type Content, codeWords, type Frame, say } from './frame.ts';
 import { badge, choice, moment, pager, sagaLink, stayLink } from './parts.ts';
 
@@ -16,19 +17,32 @@ export interface SagaListRow {
   readonly currentStepName: string;
   readonly error?: { readonly code: string } | null;
 }
+/** The filters of the page, which are those of the API. */
+export const SAGA_FILTER = [
+  ...(['status', 'name', 'reservationId', 'from', 'to'] as const),
+  ...(['step', 'errorCode', 'isUndoing', 'isParked', 'system'] as const),
+];
+export type SagaFilterField = (typeof SAGA_FILTER)[number];
+
 export interface SagaList {
   readonly rows: readonly SagaListRow[];
   readonly counts: Readonly<Record<string, number>>;
   readonly names: readonly string[];
-  readonly filter: Readonly<Record<'status' | 'name' | 'reservationId' | 'from' | 'to', string | undefined>>;
+  readonly filter: Readonly<Record<SagaFilterField, string | undefined>>;
   readonly next: string | null;
   readonly isFirst: boolean;
   /** With the filter, without the cursor. */
   readonly address: string;
   readonly mayOpenStay: boolean;
+  readonly mayOpenIncident: boolean;
+  /** Of what the filter lets through. */
+  readonly failures: FailuresShown;
 }
 
 const STATES = ['pending', 'running', 'compensating', 'parked', 'completed', 'compensated', 'resolved'] as const;
+
+/** They come with the link of a group. */
+const KEPT = ['isUndoing', 'isParked', 'system'] as const;
 
 export function sagasPage(frame: Frame, list: SagaList): Content {
   const { rows, counts, filter, address, next, isFirst } = list;
@@ -45,7 +59,9 @@ export function sagasPage(frame: Frame, list: SagaList): Content {
     )}</select></label>
 <label>${say(frame, 'reservation')} <input name="reservationId" value="${filter.reservationId ?? ''}" maxlength="64"></label>
 <label>${say(frame, 'from')} <input type="date" name="from" value="${filter.from ?? ''}"></label><label>${say(frame, 'to')} <input type="date" name="to" value="${filter.to ?? ''}"></label>
-<button class="no">${say(frame, 'show')}</button></form>
+<label>${say(frame, 'step')} <input name="step" value="${filter.step ?? ''}" maxlength="64"></label><label>${say(frame, 'errorCode')} <input name="errorCode" value="${filter.errorCode ?? ''}" maxlength="100"></label>
+${KEPT.map((name) => (filter[name] ? html`<input type="hidden" name="${name}" value="${filter[name]}">` : ''))}<button class="no">${say(frame, 'show')}</button>${KEPT.some((name) => filter[name]) ? html` <a href="${frame.prefix}/console/sagas">${say(frame, 'allOfThem')}</a>` : ''}</form>
+${isFirst ? failuresPanel(frame, list.failures, list) : ''}
 ${rows.length === 0 ? html`<p class="empty">${say(frame, 'noSagas')}</p>` : tableOf(frame, list)}${pager(frame, address, next, isFirst)}`,
   };
 }

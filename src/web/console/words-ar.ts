@@ -1,4 +1,5 @@
 import type { Words } from './words-en.ts';
+import { FIND_ARABIC } from './words-find.ts';
 import { ARABIC_HANDS, ARABIC_HANDS_CODES } from './words-hands.ts';
 import { METRICS_ARABIC, METRICS_ARABIC_CODES } from './words-metrics-ar.ts';
 import { OFFICE_ARABIC, OFFICE_ARABIC_CODES } from './words-office-ar.ts';
@@ -9,6 +10,7 @@ export const ARABIC: Words = {
   ...OFFICE_ARABIC,
   ...METRICS_ARABIC,
   ...ARABIC_TEXTS,
+  ...FIND_ARABIC,
   ...ARABIC_HANDS,
   console: 'لوحة التحكم',
   skip: 'انتقل إلى المحتوى',
@@ -155,6 +157,7 @@ export const ARABIC: Words = {
   amendments: 'مدخلات مُعدَّلة',
   redrive: 'أعد محاولة الكل',
   standStill: 'المتوقفة الآن',
+  ofThemParked: 'تنتظر شخصًا',
   perSecond: 'العدد في الثانية',
   stopAfterErrors: 'توقف بعد هذا العدد من الأخطاء',
   stopRedrive: 'أوقف المحاولات',
@@ -180,6 +183,13 @@ export const ARABIC: Words = {
   whichOne: 'أيها',
   hands: 'ما يمكنك فعله',
   noSagas: 'لا توجد عملية مطابقة.',
+  failures: 'ما يعيق العمليات',
+  toBlame: 'الجهاز أو البوابة أو البنك',
+  lastFailed: 'آخر إخفاق',
+  examples: 'الأقدم',
+  notAllGroups: 'تظهر أكبر المجموعات:',
+  errorCode: 'رمز الخطأ',
+  allOfThem: 'اعرض الكل',
   timeOfSteps: 'متى نُفّذت كل خطوة، من الأولى إلى الأخيرة',
   reservation: 'الإقامة',
   from: 'من',
@@ -325,6 +335,7 @@ export const ARABIC_CODES: Readonly<Record<string, string>> = {
   running: 'قيد العمل',
   compensating: 'يجري التراجع',
   parked: 'تنتظر شخصاً',
+  retrying: 'تعاد محاولتها',
   completed: 'تمت',
   compensated: 'أُلغي أثرها',
   resolved: 'سُوّيت يدوياً',

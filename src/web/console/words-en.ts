@@ -1,3 +1,4 @@
+import { FIND_ENGLISH } from './words-find.ts';
 import { ENGLISH_HANDS, ENGLISH_HANDS_CODES } from './words-hands.ts';
 import { METRICS_ENGLISH, METRICS_ENGLISH_CODES } from './words-metrics-en.ts';
 import { OFFICE_ENGLISH, OFFICE_ENGLISH_CODES } from './words-office-en.ts';
@@ -8,6 +9,7 @@ export const ENGLISH = {
   ...OFFICE_ENGLISH,
   ...METRICS_ENGLISH,
   ...ENGLISH_TEXTS,
+  ...FIND_ENGLISH,
   ...ENGLISH_HANDS,
   console: 'Console',
   skip: 'Skip to the content',
@@ -154,6 +156,7 @@ export const ENGLISH = {
   amendments: 'Changed input',
   redrive: 'Try all of them again',
   standStill: 'Stand still now',
+  ofThemParked: 'wait for a person',
   perSecond: 'So many a second',
   stopAfterErrors: 'Stop after so many errors',
   stopRedrive: 'Stop trying',
@@ -179,6 +182,13 @@ export const ENGLISH = {
   whichOne: 'Which one',
   hands: 'What you can do',
   noSagas: 'No saga fits this.',
+  failures: 'What keeps sagas from coming on',
+  toBlame: 'Device, gateway or bank',
+  lastFailed: 'Failed last',
+  examples: 'The oldest',
+  notAllGroups: 'The largest groups are shown:',
+  errorCode: 'Error code',
+  allOfThem: 'Show all',
   timeOfSteps: 'When each step ran, from the first to the last',
   reservation: 'Stay',
   from: 'From',
@@ -328,6 +338,7 @@ export const ENGLISH_CODES: Readonly<Record<string, string>> = {
   running: 'At work',
   compensating: 'Being undone',
   parked: 'Waits for a person',
+  retrying: 'Is tried again',
   completed: 'Done',
   compensated: 'Undone',
   resolved: 'Settled by hand',

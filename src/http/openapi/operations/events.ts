@@ -66,7 +66,11 @@ export const EVENTS: OperationTexts = {
   },
   [`GET ${SAGAS}`]: {
     id: 'listSagas',
-    text: `Executions of business processes by status, name, reservation or time, with counts by status for the same filter. \`parked\` are those that wait for a person. ${PAGED} ${PORTFOLIO} A service client sees those that it started.`,
+    text: `Executions of business processes by status, name, reservation or time, and of those that do not come on by step, error code, direction, and the system to blame, with counts by status for the same filter. \`parked\` are those that wait for a person. ${PAGED} ${PORTFOLIO} A service client sees those that it started.`,
+  },
+  [`GET ${SAGAS}/failures`]: {
+    id: 'listSagaFailures',
+    text: `Open executions that are parked, or whose step has failed and is tried again, grouped by name, step, error code, direction, and the device, gateway or bank that is to blame: how many, since when, five examples, and the incidents about them, whose redrive tries all of them again. From the first failure on, not only once an incident tells of it; what waits for an approval is in none. The same filters as the list, which takes the fields of a group as filters. ${PORTFOLIO} A service client sees those that it started.`,
   },
   [`GET ${SAGAS}/executions/:id`]: {
     id: 'getSagaExecution',
@@ -90,7 +94,7 @@ export const EVENTS: OperationTexts = {
   },
   [`POST ${SAGAS}/executions/:id/skip`]: {
     id: 'skipSagaStep',
-    text: 'Lets a `parked` execution go on behind the step at which it stopped, as if that had done nothing: somebody has seen to it by hand, or nobody needs it. `step` names that step, so that no other is skipped by mistake. Only a step with an `ifSkipped` is skipped, which says what follows and what is to be done by hand; none that moves money is. A skipped step is never undone, and keeps who skipped it and why. `INVALID_STATE_TRANSITION` for any other step, and while the execution is being undone.',
+    text: 'Lets a `parked` execution go on behind the step at which it stopped, as if that had done nothing: somebody has seen to it by hand, or nobody needs it. `step` names that step, so that no other is skipped by mistake. Only a step with an `ifSkipped` is skipped, which says what follows and what is to be done by hand; none that moves money is. A skipped step is never undone, and keeps who skipped it and why. While the execution is being undone, the undo at which it stopped is skipped in the same way, if it has an `ifSkipped`, and the undoing goes on. `INVALID_STATE_TRANSITION` for any other step.',
   },
   [`POST ${SAGAS}/executions/:id/amend`]: {
     id: 'amendSaga',

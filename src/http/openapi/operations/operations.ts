@@ -91,6 +91,10 @@ export const OPERATIONS_OF_OPERATORS: OperationTexts = {
       },
     },
   },
+  [`GET ${API}/search`]: {
+    id: 'searchRecords',
+    text: `Finds what is meant by a few words or an id: stays, guests, properties, owners, staff, sagas, transactions, payments, tasks, messages, incidents, requests and texts of messages, by kind, each with its state, its moment, the stay that it belongs to and its page in the console. \`q\` may be the id of any of these or of a request, a gateway’s or a bank’s reference, the code of an error, of an incident or of a message, who did it, a date (who comes or leaves, what is due, what was asked or booked that day), or the beginning of a word of a name, of an e-mail address or of a phone number. With a guest come the guest’s stays, with a property those from today on, with a stay in \`related\` its sagas, payments, refunds, payouts and disputes. Of each kind a caller finds what its list shows them, and of other kinds nothing: who may not list guests finds nobody by a name. \`from\` and \`to\` bound what has a moment, and stays by their days; what somebody did is looked for among the newest 500 where the caller sees only a part of it. A \`propertyId\` that the caller does not see is 404 \`NOT_FOUND\`. ${PORTFOLIO}`,
+  },
   [`GET ${API}/incidents`]: {
     id: 'listIncidents',
     text: `What stands still or may be lost, as an API process finds it every ten seconds: roles without a worker, paused queues, work that waits, sagas that try in vain or wait for a person, circuits that are open, an audit trail that was changed. Grouped by cause; none has a name or an amount. \`FINANCE\` sees those about money. ${PAGED}`,
@@ -124,11 +128,11 @@ export const OPERATIONS_OF_OPERATORS: OperationTexts = {
   },
   [`GET ${API}/incidents/:id/redrive`]: {
     id: 'getRedrive',
-    text: 'For an incident about sagas that are parked, or back off, at one step for one reason: how many there are now and since when, whether anybody was told of each or not; what has been ordered so far, and how each of those sagas stands. `group` is null for any other incident.',
+    text: 'For an incident about sagas that are parked, or back off, at one step for one reason, or about a circuit, whose sagas are all that this device, gateway or bank keeps from coming on, of any name and step: how many there are now and since when, whether anybody was told of each or not; what has been ordered so far, and how each of those sagas stands. The incident may be over: what was parked meanwhile is still. `group` is null for any other incident.',
   },
   [`POST ${API}/incidents/:id/redrive`]: {
     id: 'orderRedrive',
-    text: 'Has all sagas of an incident tried again, those that have stood longest first: `perSecond` of them a second, never more under way than may still fail, 10 000 at the most, each as by its own retry, in the name of who ordered it and with the reason. It ends when all were tried, when `stopAfterErrors` of them wait for a person again, or when somebody stops it; an emptied Redis and a restart do not end it. What waits for an approval is not touched. Count first, by `GET`. `INVALID_STATE_TRANSITION` when nothing stands still, or one is under way.',
+    text: 'Has all sagas of an incident tried again, those that have stood longest first: `perSecond` of them a second, never more under way than may still fail, 10 000 at the most, each as by its own retry, or by `retry-now` if it backed off, in the name of who ordered it and with the reason. It ends when all were tried, when `stopAfterErrors` of them have failed once more, or when somebody stops it; an emptied Redis and a restart do not end it. What waits for an approval is not touched. Count first, by `GET`. `INVALID_STATE_TRANSITION` when nothing stands still, or one is under way.',
   },
   [`POST ${API}/incidents/:id/redrive/stop`]: {
     id: 'stopRedrive',
