@@ -4,6 +4,7 @@ import { lockOpenQuestions } from '../../domain/approvals/store.ts';
 import { getIncident, type IncidentDetail, listIncidents } from '../../domain/incidents/resource.ts';
 import { closeIncident, muteIncident } from '../../domain/incidents/store.ts';
 import type { LiveSession } from '../../domain/people/sessions.ts';
+import { resolutionsOf } from '../../engine/read/executions.ts';
 import { parkedAmong, sagasInBrief } from '../../engine/read/stuck.ts';
 import { RoomyError } from '../../kernel/errors.ts';
 import { MONEY_SAGAS } from '../../sagas/index.ts';
@@ -11,6 +12,7 @@ import { incidentPage, incidentsPage, type SagaActs } from '../../web/console/in
 import type { Html } from '../../web/layout.ts';
 import { PAGE_ROUTE } from '../accounts/form.ts';
 import { type AnyContext, inTransaction, type Services } from '../context.ts';
+import { stepsOf } from '../reader.ts';
 import type { Register } from '../route.ts';
 import { isAboutMoney, redrivable, stuckGroupOf } from '../routes/redrives.ts';
 import { Id, IdParam, line } from '../schemas/common.ts';
@@ -148,10 +150,12 @@ async function actsOf(db: Services['db'], incident: IncidentDetail, account: Rea
   const ids = incident.examples.flatMap(({ sagaId }) => sagaId ?? []);
   const parked = await parkedAmong(db, ids);
   const sagas = [...(await sagasInBrief(db, ids))].filter(([id]) => parked.has(id));
+  const resolutions = await resolutionsOf(db, ids, stepsOf);
   return sagas.map(([sagaId, { name }]) => ({
     sagaId,
     mayRetry: mayRetry(account, name),
     mayResolve: mayResolve(account),
+    ifResolved: resolutions.get(sagaId) ?? null,
   }));
 }
 

@@ -4,6 +4,7 @@ import { newId } from '../../kernel/ids.ts';
 import type { Html } from '../layout.ts';
 import { type ConsolePage, type Content, type Frame, inEnglish, say } from './frame.ts';
 import { badge, fact, moment, sagaLink, stayLink } from './parts.ts';
+import { notResolved, type ResolutionFacts, resolutionOf } from './resolution.ts';
 
 /** Incidents for people: what stands still, and what can be done about it. */
 
@@ -12,6 +13,7 @@ export interface SagaActs {
   readonly sagaId: string;
   readonly mayRetry: boolean;
   readonly mayResolve: boolean;
+  readonly ifResolved: ResolutionFacts | null;
 }
 
 export const incidentsPage = (
@@ -159,7 +161,13 @@ function exampleOf(
     since === undefined ? '' : html`, ${say(frame, 'sinceText')} ${moment(frame, since)}`
   }${attempts === undefined ? '' : html`, ${say(frame, 'attempts')}: ${attempts}`}${
     code === undefined ? '' : html`, <code>${code}</code>`
-  }${may?.mayRetry ? sagaForm(frame, at, may.sagaId, 'retry') : ''}${may?.mayResolve ? sagaForm(frame, at, may.sagaId, 'resolve') : ''}</li>`;
+  }${may?.mayRetry ? sagaForm(frame, at, may.sagaId, 'retry') : ''}${may?.mayResolve ? resolveOf(frame, at, may) : ''}</li>`;
+}
+
+function resolveOf(frame: Frame, at: string, { sagaId, ifResolved }: SagaActs): Html {
+  if (ifResolved === null) return html``;
+  if (ifResolved.refused !== null) return notResolved(frame, ifResolved.refused);
+  return html`${resolutionOf(frame, ifResolved)}${sagaForm(frame, at, sagaId, 'resolve')}`;
 }
 
 const sagaForm = (frame: Frame, at: string, sagaId: string, act: 'retry' | 'resolve'): Html =>
