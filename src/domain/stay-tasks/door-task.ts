@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Tx } from '../../db/client.ts';
 import { newId } from '../../kernel/ids.ts';
-import { statusLiterals } from '../tasks/transitions.ts';
+import { insertTaskOrRenew } from '../tasks/store/insert.ts';
 
 /** What somebody does at the door by hand, because a device was not asked. */
 export interface DoorTask {
@@ -25,33 +25,17 @@ const WORK = {
 const DURATION = sql`interval '30 minutes'`;
 
 /** Makes it unless the stay has such a task that is still open; one that was done is opened again. */
-export async function ensureDoorTask(tx: Tx, { reservationId, propertyId, wants }: DoorTask): Promise<void> {
-  const work = {
-    status: 'UNASSIGNED' as const,
-    assignee_id: null,
+export const ensureDoorTask = (tx: Tx, { reservationId, propertyId, wants }: DoorTask): Promise<void> =>
+  insertTaskOrRenew(tx, {
+    ...WORK[wants],
+    id: newId('task'),
+    type: 'MAINTENANCE',
+    occurrence: wants,
+    reservation_id: reservationId,
+    property_id: propertyId,
+    status: 'UNASSIGNED',
+    priority: 'HIGH',
     scheduled_at: sql<Date>`now()`,
     ends_at: sql<Date>`now() + ${DURATION}`,
-    next_assign_at: sql<Date>`now()`,
-    completed_at: null,
-  };
-  await tx
-    .insertInto('task')
-    .values({
-      ...work,
-      ...WORK[wants],
-      id: newId('task'),
-      type: 'MAINTENANCE',
-      occurrence: wants,
-      reservation_id: reservationId,
-      property_id: propertyId,
-      priority: 'HIGH',
-      effect_key: `${reservationId}-${wants}`,
-    })
-    .onConflict((conflict) =>
-      conflict
-        .column('effect_key')
-        .doUpdateSet((eb) => ({ ...work, version: eb('task.version', '+', 1) }))
-        .where('task.status', 'in', statusLiterals('repeat')),
-    )
-    .execute();
-}
+    effect_key: `${reservationId}-${wants}`,
+  });

@@ -31,10 +31,6 @@ export const CheckOutBody = z
   .openapi('CheckOutReservation');
 export const CHECK_OUT_EXAMPLE = { checkedOutBy: 'agent-1', notes: 'Keys returned' };
 
-const DeviceStatus = z.enum(['NONE', 'ACTIVE', 'REVOKED', 'REVOKED_BY_HAND']).openapi({
-  description:
-    '`REVOKED_BY_HAND`: a person has seen to the code, and no device was asked; the step of the saga says who and why',
-});
 const instant = z.iso.datetime().nullable();
 const visit = {
   reservation: z.looseObject({
@@ -50,7 +46,10 @@ const visit = {
   tasks: z.array(Task.partial().required({ id: true, type: true, title: true })),
   property: z.object({ id: Id, readiness: z.string() }),
   amenities: z.object({
-    status: DeviceStatus,
+    status: z.enum(['NONE', 'ACTIVE', 'REVOKED']),
+    byHand: z.boolean().optional().openapi({
+      description: 'A person has seen to the code, and no device was asked; the step of the saga says who and why',
+    }),
     device: z.string().nullable(),
     validUntil: instant,
   }),

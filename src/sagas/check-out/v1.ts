@@ -117,7 +117,7 @@ export const checkOut = saga('checkOut', CheckOut, {
       message: 'Guest checked out successfully',
       data: {
         ...stay,
-        ...(amenities === BY_HAND ? { amenities: { ...stay.amenities, status: BY_HAND } } : {}),
+        ...(amenities === BY_HAND ? { amenities: { ...stay.amenities, byHand: true } } : {}),
         report: await readCheckOutReport(db, subjectId),
         warnings,
       },
